@@ -1,0 +1,61 @@
+//! UTF-8, a byte at a time.
+
+/// Decodes UTF-8 from single bytes. Never fails: each maximal ill-formed part becomes one U+FFFD, exactly as
+/// `String::from_utf8_lossy` does (Unicode 16.0, chapter 3, "U+FFFD Substitution of Maximal Subparts").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Utf8 {
+    /// The bits read so far of the character under way.
+    code: u32,
+    /// How many continuation bytes are still to come; 0 between characters.
+    missing: u8,
+    /// The range allowed for the next continuation byte, less 0x80.
+    low: u8,
+    high: u8,
+}
+
+impl Utf8 {
+    /// A decoder between two characters.
+    pub const fn new() -> Self {
+        Utf8 { code: 0, missing: 0, low: 0, high: 0x3f }
+    }
+
+    /// Takes one byte and gives the characters that it completes, in order: none, one, or U+FFFD for what it breaks off
+    /// followed by what it starts.
+    #[inline]
+    pub fn feed(&mut self, byte: u8, mut sink: impl FnMut(char)) {
+        if self.missing > 0 {
+            let bits = byte.wrapping_sub(0x80);
+            if (self.low..=self.high).contains(&bits) {
+                self.code = self.code << 6 | u32::from(bits);
+                self.missing -= 1;
+                (self.low, self.high) = (0, 0x3f);
+                if self.missing == 0 {
+                    sink(char::from_u32(self.code).unwrap_or(char::REPLACEMENT_CHARACTER));
+                }
+                return;
+            }
+            self.missing = 0;
+            sink(char::REPLACEMENT_CHARACTER);
+        }
+        let (code, missing, low, high) = match byte {
+            0x00..=0x7f => return sink(char::from(byte)),
+            0xc2..=0xdf => (byte & 0x1f, 1, 0x00, 0x3f),
+            0xe0 => (0x00, 2, 0x20, 0x3f),
+            0xed => (0x0d, 2, 0x00, 0x1f),
+            0xe1..=0xef => (byte & 0x0f, 2, 0x00, 0x3f),
+            0xf0 => (0x00, 3, 0x10, 0x3f),
+            0xf1..=0xf3 => (byte & 0x07, 3, 0x00, 0x3f),
+            0xf4 => (0x04, 3, 0x00, 0x0f),
+            _ => return sink(char::REPLACEMENT_CHARACTER),
+        };
+        *self = Utf8 { code: u32::from(code), missing, low, high };
+    }
+
+    /// Ends the text: a character that was broken off becomes U+FFFD.
+    pub fn finish(&mut self, mut sink: impl FnMut(char)) {
+        if self.missing > 0 {
+            sink(char::REPLACEMENT_CHARACTER);
+        }
+        *self = Utf8::new();
+    }
+}
