@@ -1,2 +1,2 @@
-//! Stub.
+//! The `tern` command.
 fn main() {}

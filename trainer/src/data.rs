@@ -1,0 +1,76 @@
+//! Labelled texts: reading tables, numbering labels, holding rows out.
+
+mod split;
+mod table;
+
+pub use split::{Split, SplitError, sample, split};
+pub use table::{Columns, Row, TableError, read, write};
+
+#[cfg(test)]
+mod tests;
+
+/// A text and the number of its label.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Example {
+    /// The text as it stood in the table.
+    pub text: String,
+    /// Index into the list of labels.
+    pub label: usize,
+}
+
+/// The distinct labels of `rows`, sorted by their bytes.
+pub fn labels(rows: &[Row]) -> Vec<String> {
+    let mut labels: Vec<String> = rows.iter().map(|row| row.label.clone()).collect();
+    labels.sort();
+    labels.dedup();
+    labels
+}
+
+/// Labels in a table that a model does not have.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: unknown label{} {} ({rows} rows, the first in line {line}); the model knows {}",
+    if unknown.len() == 1 { "" } else { "s" }, quoted(unknown), quoted(known))]
+pub struct UnknownLabels {
+    /// The table.
+    pub path: String,
+    /// The labels that are not known, sorted.
+    pub unknown: Vec<String>,
+    /// The labels that are.
+    pub known: Vec<String>,
+    /// How many rows have an unknown label.
+    pub rows: usize,
+    /// Line of the first of them.
+    pub line: u64,
+}
+
+/// Up to ten names in quotation marks.
+pub(crate) fn quoted(names: &[String]) -> String {
+    let mut list: Vec<String> = names.iter().take(10).map(|name| format!("{name:?}")).collect();
+    if names.len() > list.len() {
+        list.push(format!("and {} more", names.len() - list.len()));
+    }
+    list.join(", ")
+}
+
+/// Numbers the labels of `rows`, which were read from `path`.
+///
+/// # Errors
+///
+/// Where a label is not in `labels`.
+pub fn number(rows: Vec<Row>, labels: &[String], path: &str) -> Result<Vec<Example>, UnknownLabels> {
+    let index = |row: &Row| labels.iter().position(|label| *label == row.label);
+    let bad: Vec<&Row> = rows.iter().filter(|row| index(row).is_none()).collect();
+    if let Some(first) = bad.first() {
+        let mut unknown: Vec<String> = bad.iter().map(|row| row.label.clone()).collect();
+        unknown.sort();
+        unknown.dedup();
+        return Err(UnknownLabels {
+            path: path.to_owned(),
+            unknown,
+            known: labels.to_vec(),
+            rows: bad.len(),
+            line: first.line,
+        });
+    }
+    Ok(rows.into_iter().filter_map(|row| Some(Example { label: index(&row)?, text: row.text })).collect())
+}

@@ -1,0 +1,96 @@
+//! Choosing rows by seed, class by class.
+
+use super::Example;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use std::collections::HashMap;
+
+/// Examples in two parts, each in the order of the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    /// To learn from.
+    pub train: Vec<Example>,
+    /// Held out.
+    pub valid: Vec<Example>,
+}
+
+/// A class that is too small to be in both parts.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error(
+    "class {label:?} has {distinct} distinct text (in {rows} rows), expected 2 or more, one to learn from and one to hold out; \
+add examples, delete the class, or give a validation file with --valid"
+)]
+pub struct SplitError {
+    /// The class.
+    pub label: String,
+    /// Number of its rows.
+    pub rows: usize,
+    /// Number of its distinct texts.
+    pub distinct: usize,
+}
+
+/// Holds out `fraction` of each class, at least one text and never all of them.
+///
+/// Rows with the same text stay together, so that no held-out text has been learnt from; such rows count for the class
+/// of the first of them.
+///
+/// # Errors
+///
+/// Where a class has fewer than two distinct texts.
+pub fn split(examples: Vec<Example>, labels: &[String], fraction: f64, seed: u64) -> Result<Split, SplitError> {
+    let mut group_of: HashMap<&str, usize> = HashMap::new();
+    let mut groups: Vec<(usize, Vec<usize>)> = Vec::new();
+    for (row, example) in examples.iter().enumerate() {
+        let group = *group_of.entry(&example.text).or_insert_with(|| {
+            groups.push((example.label, Vec::new()));
+            groups.len() - 1
+        });
+        groups[group].1.push(row);
+    }
+    let mut held_out = vec![false; examples.len()];
+    for (class, label) in labels.iter().enumerate() {
+        let mut members: Vec<&Vec<usize>> =
+            groups.iter().filter(|(of, _)| *of == class).map(|(_, rows)| rows).collect();
+        let distinct = members.len();
+        if distinct < 2 {
+            let rows = examples.iter().filter(|example| example.label == class).count();
+            return Err(SplitError { label: label.clone(), rows, distinct });
+        }
+        members.shuffle(&mut generator(seed, class));
+        let count = ((distinct as f64 * fraction).round() as usize).clamp(1, distinct - 1);
+        for &row in members[..count].iter().copied().flatten() {
+            held_out[row] = true;
+        }
+    }
+    let (mut train, mut valid) = (Vec::new(), Vec::new());
+    for (example, held_out) in examples.into_iter().zip(held_out) {
+        if held_out { valid.push(example) } else { train.push(example) }
+    }
+    Ok(Split { train, valid })
+}
+
+/// About `count` examples, never more, each class in its share and with one example at least while there is room.
+pub fn sample(examples: &[Example], labels: usize, count: usize, seed: u64) -> Vec<Example> {
+    if examples.len() <= count {
+        return examples.to_vec();
+    }
+    // Each class's examples are spread evenly over 0..1, the first of all classes at 0: the `count` lowest are taken.
+    let mut ranked: Vec<(f64, usize)> = Vec::with_capacity(examples.len());
+    for class in 0..labels {
+        let mut members: Vec<usize> = (0..examples.len()).filter(|&row| examples[row].label == class).collect();
+        members.shuffle(&mut generator(seed, class));
+        let share = members.len() as f64;
+        ranked.extend(members.into_iter().enumerate().map(|(rank, row)| (rank as f64 / share, row)));
+    }
+    ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let mut rows: Vec<usize> = ranked[..count].iter().map(|(_, row)| *row).collect();
+    rows.sort_unstable();
+    rows.into_iter().map(|row| examples[row].clone()).collect()
+}
+
+fn generator(seed: u64, class: usize) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(class as u64);
+    rng
+}

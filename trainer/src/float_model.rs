@@ -1,0 +1,120 @@
+//! A trained model in floats, and the folder it lives in.
+//!
+//! | file | what |
+//! |---|---|
+//! | `model.safetensors` | the weights, F32, with the names and gate orders of a PyTorch `state_dict` |
+//! | `config.json` | what the model is: [`Config`] |
+//! | `tokenizer.json` | the vocabulary, for the `tokenizers` library |
+//! | `calibration.csv` | training rows by which an export measures the ranges of activations |
+//! | `validation.csv` | the held-out rows, so that later figures speak of the same ones |
+//! | `recipe.toml`, `metrics.json`, `README.md`, `report.html` | how it was made, and how well it came out |
+
+mod config;
+mod directory;
+mod load;
+mod save;
+
+pub use config::{Config, ConfigError};
+pub use directory::{DirectoryError, Staged};
+pub use load::LoadError;
+pub use save::{SaveError, safetensors_bytes};
+
+use crate::data::Example;
+use crate::nn::network::Network;
+use crate::vocabulary::Vocabulary;
+use crate::weights::{Weights, WeightsError};
+
+/// Names of the files of a model directory.
+pub mod files {
+    /// The weights.
+    pub const WEIGHTS: &str = "model.safetensors";
+    /// What the model is.
+    pub const CONFIG: &str = "config.json";
+    /// The vocabulary.
+    pub const TOKENIZER: &str = "tokenizer.json";
+    /// Training rows for calibration.
+    pub const CALIBRATION: &str = "calibration.csv";
+    /// Held-out rows.
+    pub const VALIDATION: &str = "validation.csv";
+    /// The complete recipe.
+    pub const RECIPE: &str = "recipe.toml";
+    /// Figures of the training.
+    pub const METRICS: &str = "metrics.json";
+    /// The model card.
+    pub const CARD: &str = "README.md";
+    /// The report.
+    pub const REPORT: &str = "report.html";
+}
+
+/// A trained model in floats.
+#[derive(Clone, Debug)]
+pub struct FloatModel {
+    config: Config,
+    vocabulary: Vocabulary,
+    weights: Weights,
+    calibration: Vec<Example>,
+    validation: Vec<Example>,
+    network: Network,
+}
+
+impl FloatModel {
+    /// Puts a model together.
+    ///
+    /// # Errors
+    ///
+    /// Where the weights do not have the shapes that `config` asks for.
+    pub fn new(
+        config: Config,
+        vocabulary: Vocabulary,
+        weights: Weights,
+        calibration: Vec<Example>,
+        validation: Vec<Example>,
+    ) -> Result<Self, WeightsError> {
+        weights.check(&config.sizes())?;
+        let network = Network::new(&weights);
+        Ok(FloatModel { config, vocabulary, weights, calibration, validation, network })
+    }
+
+    /// What the model is.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The labels, in the order of the logits.
+    pub fn labels(&self) -> &[String] {
+        &self.config.labels
+    }
+
+    /// The tokens and their ids.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    /// The weights by PyTorch's names, row-major.
+    pub fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
+    /// Training rows for calibration, at most 512. Empty where the directory has none.
+    pub fn calibration(&self) -> &[Example] {
+        &self.calibration
+    }
+
+    /// The rows that were held out of the training. Empty where the directory has none.
+    pub fn validation(&self) -> &[Example] {
+        &self.validation
+    }
+
+    /// The forward pass.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The logits of a text, one for each label.
+    pub fn logits(&self, text: &str) -> Vec<f32> {
+        self.network.logits(&self.vocabulary.encode(text))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,128 @@
+//! Replacing a model directory as a whole.
+
+use super::files;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// Why a model directory cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// There is something else where the model should go.
+    #[error("{}: exists and is not a Tern model directory (no {} with model_type \"tern\"); nothing was overwritten, choose another -o", path.display(), files::CONFIG)]
+    Occupied {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// The path names no directory.
+    #[error("{}: not a name for a directory, expected one such as models/spam", path.display())]
+    NoName {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The system refuses.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// A model directory under way: a temporary folder beside the place where it will stand.
+#[derive(Debug)]
+pub struct Staged {
+    target: PathBuf,
+    folder: TempDir,
+}
+
+impl Staged {
+    /// Checks that `target` may be written, and makes the temporary folder. What is at `target` is left as it is.
+    ///
+    /// # Errors
+    ///
+    /// Where `target` exists and is neither an empty directory nor a model directory, or the system refuses.
+    pub fn new(target: &Path) -> Result<Self, DirectoryError> {
+        let name = target.file_name().ok_or_else(|| DirectoryError::NoName { path: target.to_owned() })?;
+        check(target)?;
+        let parent = match target.parent() {
+            Some(parent) if parent != Path::new("") => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let failed = |source| DirectoryError::Io { path: parent.clone(), source };
+        fs::create_dir_all(&parent).map_err(failed)?;
+        let folder = tempfile::Builder::new()
+            .prefix(&format!(".{}.", name.to_string_lossy()))
+            .tempdir_in(&parent)
+            .map_err(failed)?;
+        Ok(Staged { target: target.to_owned(), folder })
+    }
+
+    /// The temporary folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes everything through to the disk and puts the folder in its place, instead of the model that may be there.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new). The former model is then still there.
+    pub fn commit(self) -> Result<(), DirectoryError> {
+        let Staged { target, folder } = self;
+        let failed = |source| DirectoryError::Io { path: target.clone(), source };
+        check(&target)?;
+        sync(folder.path()).map_err(failed)?;
+        public(folder.path()).map_err(failed)?;
+        if target.exists() {
+            // Renaming a folder over another one needs that to be empty: the former model steps aside first.
+            let aside = folder.path().with_extension("former");
+            fs::rename(&target, &aside).map_err(failed)?;
+            if let Err(source) = fs::rename(folder.path(), &target) {
+                fs::rename(&aside, &target).map_err(failed)?;
+                return Err(failed(source));
+            }
+            fs::remove_dir_all(&aside).map_err(failed)?;
+        } else {
+            fs::rename(folder.path(), &target).map_err(failed)?;
+        }
+        // The folder has moved: there is nothing to remove.
+        let _ = folder.keep();
+        Ok(())
+    }
+}
+
+/// A temporary folder is its owner's alone; a model is a folder like any other.
+#[cfg(unix)]
+fn public(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+fn public(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+fn sync(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        File::open(entry?.path())?.sync_all()?;
+    }
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+fn check(target: &Path) -> Result<(), DirectoryError> {
+    let occupied = || Err(DirectoryError::Occupied { path: target.to_owned() });
+    match fs::symlink_metadata(target) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(DirectoryError::Io { path: target.to_owned(), source }),
+        Ok(metadata) if !metadata.is_dir() => return occupied(),
+        Ok(_) => {}
+    }
+    let config = fs::read_to_string(target.join(files::CONFIG)).unwrap_or_default();
+    let config: serde_json::Value = serde_json::from_str(&config).unwrap_or_default();
+    let empty = fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_none());
+    if empty || config["model_type"] == "tern" { Ok(()) } else { occupied() }
+}

@@ -1,0 +1,72 @@
+//! Writing the files that [`FloatModel::load`] reads.
+
+use super::{FloatModel, files};
+use crate::data;
+use crate::tokenizer_json;
+use crate::weights::Weights;
+use safetensors::tensor::{Dtype, SafeTensorError, TensorView};
+use std::path::{Path, PathBuf};
+
+/// Why a model cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum SaveError {
+    /// A file cannot be written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The safetensors library refuses the weights.
+    #[error(transparent)]
+    Safetensors(#[from] SafeTensorError),
+    /// The tokenizers library refuses the vocabulary.
+    #[error("tokenizer.json: {0}")]
+    Tokenizer(tokenizers::Error),
+}
+
+/// The weights as a safetensors file: F32, little-endian, the same bytes for the same weights.
+///
+/// # Errors
+///
+/// What the safetensors library says.
+pub fn safetensors_bytes(weights: &Weights) -> Result<Vec<u8>, SafeTensorError> {
+    let bytes: Vec<(&str, &[usize], Vec<u8>)> = weights
+        .iter()
+        .map(|(name, array)| {
+            let data = array.data.iter().flat_map(|value| value.to_le_bytes()).collect();
+            (name, array.shape.as_slice(), data)
+        })
+        .collect();
+    let views = bytes
+        .iter()
+        .map(|(name, shape, data)| Ok((*name, TensorView::new(Dtype::F32, shape.to_vec(), data)?)))
+        .collect::<Result<Vec<_>, SafeTensorError>>()?;
+    safetensors::serialize(views, None)
+}
+
+impl FloatModel {
+    /// Writes the weights, the configuration, the vocabulary and the rows into `dir`, which exists.
+    ///
+    /// # Errors
+    ///
+    /// See [`SaveError`].
+    pub fn save(&self, dir: &Path) -> Result<(), SaveError> {
+        let write = |name: &str, bytes: &[u8]| {
+            let path = dir.join(name);
+            std::fs::write(&path, bytes).map_err(|source| SaveError::Io { path, source })
+        };
+        write(files::WEIGHTS, &safetensors_bytes(&self.weights)?)?;
+        write(files::CONFIG, self.config.to_json().as_bytes())?;
+        let tokenizer = tokenizer_json::write(&self.vocabulary).map_err(SaveError::Tokenizer)?;
+        write(files::TOKENIZER, tokenizer.as_bytes())?;
+        for (name, rows) in [(files::CALIBRATION, &self.calibration), (files::VALIDATION, &self.validation)] {
+            let path = dir.join(name);
+            if !rows.is_empty() {
+                data::write(&path, rows, &self.config.labels).map_err(|source| SaveError::Io { path, source })?;
+            }
+        }
+        Ok(())
+    }
+}

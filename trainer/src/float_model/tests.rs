@@ -1,0 +1,141 @@
+use super::*;
+use crate::weights::{Array, Sizes};
+use std::fs;
+use std::path::Path;
+
+/// A small model with arbitrary weights.
+pub(crate) fn model() -> FloatModel {
+    let texts = ["free prize, call now", "see you at lunch"];
+    let vocabulary = Vocabulary::build(texts.into_iter(), 1, None);
+    let sizes = Sizes { vocab_size: vocabulary.len(), embedding_dim: 5, hidden_size: 7, labels: 2 };
+    let mut weights = Weights::default();
+    let mut state = 1u32;
+    for (name, shape) in sizes.shapes() {
+        let data = (0..shape.iter().product())
+            .map(|_| {
+                state = state.wrapping_mul(1664525).wrapping_add(1013904223);
+                (state >> 8) as f32 / (1 << 24) as f32 - 0.5
+            })
+            .collect();
+        weights.insert(name, Array { shape, data });
+    }
+    let rows: Vec<Example> =
+        texts.iter().enumerate().map(|(label, text)| Example { text: text.to_string(), label }).collect();
+    let config = Config::lstm("test", sizes, vec!["spam".to_owned(), "ham".to_owned()]);
+    FloatModel::new(config, vocabulary, weights, rows.clone(), rows).unwrap()
+}
+
+fn saved() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    model().save(dir.path()).unwrap();
+    dir
+}
+
+#[test]
+fn a_model_comes_back_as_it_was() {
+    let dir = saved();
+    let (model, loaded) = (model(), FloatModel::load(dir.path()).unwrap());
+    assert_eq!(loaded.config(), model.config());
+    assert_eq!(loaded.vocabulary(), model.vocabulary());
+    assert_eq!(loaded.weights(), model.weights());
+    assert_eq!(loaded.calibration(), model.calibration());
+    assert_eq!(loaded.validation(), model.validation());
+    for text in ["", "free lunch", "nothing known"] {
+        assert_eq!(loaded.logits(text), model.logits(text));
+    }
+}
+
+#[test]
+fn logits_without_tokens_are_the_bias() {
+    let model = model();
+    assert_eq!(model.logits(" "), model.weights()["fc.bias"].data);
+}
+
+#[test]
+fn logits_after_each_token_end_with_those_of_the_text() {
+    let model = model();
+    let ids = model.vocabulary().encode("free prize at lunch");
+    let each = model.network().logits_after_each(&ids);
+    for end in 1..=ids.len() {
+        assert_eq!(each[end - 1], model.network().logits(&ids[..end]));
+    }
+}
+
+#[test]
+fn broken_files_are_refused_by_name() {
+    let edit = |name: &str, from: &str, to: &str| {
+        let dir = saved();
+        let path = dir.path().join(name);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{from}");
+        fs::write(&path, text.replacen(from, to, 1)).unwrap();
+        FloatModel::load(dir.path()).unwrap_err().to_string()
+    };
+    for (name, from, to, expected) in [
+        ("config.json", "\"lstm\"", "\"gru\"", "config.json: `cell` is \"gru\", this version supports lstm"),
+        ("config.json", "\"tern\"", "\"bert\"", "`model_type` is \"bert\""),
+        (
+            "config.json",
+            "\"hidden_size\": 7",
+            "\"hidden_size\": 8",
+            "tensor `lstm.weight_ih_l0` is [28, 5], expected [32, 5]",
+        ),
+        ("config.json", "\"hidden_size\": 7", "\"hidden_size\": 0", "`hidden_size` is 0, expected 1 to"),
+        ("config.json", "\"spam\"", "\"ham\"", "expected names that differ"),
+        ("config.json", "{", "[", "config.json"),
+        ("config.json", "\"vocab_size\": 11", "\"vocab_size\": 12", "tokenizer.json: 11 tokens, expected 12"),
+        ("tokenizer.json", "\"WordLevel\"", "\"BPE\"", "tokenizer.json: model.type is \"BPE\""),
+        ("validation.csv", "spam", "egg", "unknown label \"egg\""),
+    ] {
+        let error = edit(name, from, to);
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn broken_weights_are_refused() {
+    let dir = saved();
+    let path = dir.path().join(files::WEIGHTS);
+    let bytes = fs::read(&path).unwrap();
+    for end in [0, 7, 100, bytes.len() - 1] {
+        fs::write(&path, &bytes[..end]).unwrap();
+        let error = FloatModel::load(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("model.safetensors"), "{error}");
+    }
+    let mut nan = bytes.clone();
+    nan.splice(bytes.len() - 4.., f32::NAN.to_le_bytes());
+    fs::write(&path, nan).unwrap();
+    assert!(FloatModel::load(dir.path()).unwrap_err().to_string().contains("NaN"));
+}
+
+#[test]
+fn a_directory_without_a_model_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(FloatModel::load(dir.path()).unwrap_err().to_string().contains("expected a model directory"));
+}
+
+#[test]
+fn a_model_directory_is_replaced_and_nothing_else_is() {
+    let parent = tempfile::tempdir().unwrap();
+    let target = parent.path().join("new/model");
+    let write = |target: &Path| -> Result<(), DirectoryError> {
+        let staged = Staged::new(target)?;
+        model().save(staged.path()).unwrap();
+        staged.commit()
+    };
+    write(&target).unwrap();
+    fs::write(target.join("stale"), "").unwrap();
+    write(&target).unwrap();
+    assert!(!target.join("stale").exists());
+    FloatModel::load(&target).unwrap();
+    let entries = fs::read_dir(target.parent().unwrap()).unwrap().count();
+    assert_eq!(entries, 1, "temporary folders are left over");
+
+    let other = parent.path().join("other");
+    fs::create_dir(&other).unwrap();
+    fs::write(other.join("config.json"), "{\"model_type\": \"bert\"}").unwrap();
+    assert!(matches!(write(&other), Err(DirectoryError::Occupied { .. })));
+    let file = parent.path().join("file");
+    fs::write(&file, "").unwrap();
+    assert!(matches!(write(&file), Err(DirectoryError::Occupied { .. })));
+}

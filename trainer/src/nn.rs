@@ -1,0 +1,15 @@
+//! The network, in plain loops over plain slices.
+//!
+//! [`product`] multiplies matrices, [`cell`] holds the arithmetic of one LSTM cell, [`lstm`] runs it over packed
+//! sequences in both directions of time, and [`linear`] is a fully connected layer. [`network`] puts them together for
+//! inference. In every one of them a row of the result depends on its own sequence and on nothing else in the batch,
+//! to the last bit: the order of each sum is fixed by the layer's sizes alone.
+//!
+//! [`ops`] wraps the layers, with their gradients, as operations that candle can differentiate.
+
+pub mod cell;
+pub mod linear;
+pub mod lstm;
+pub mod network;
+pub mod packed;
+pub mod product;

@@ -1,0 +1,162 @@
+//! Named weights, as in a PyTorch `state_dict`.
+
+use std::collections::BTreeMap;
+
+/// The names that PyTorch gives to the parameters of `embedding`, `lstm` and `fc`.
+pub mod names {
+    /// [vocab_size, embedding_dim]
+    pub const EMBEDDING: &str = "embedding.weight";
+    /// [4 * hidden_size, embedding_dim], gates i, f, g, o
+    pub const W_IH: &str = "lstm.weight_ih_l0";
+    /// [4 * hidden_size, hidden_size], gates i, f, g, o
+    pub const W_HH: &str = "lstm.weight_hh_l0";
+    /// [4 * hidden_size]
+    pub const B_IH: &str = "lstm.bias_ih_l0";
+    /// [4 * hidden_size]
+    pub const B_HH: &str = "lstm.bias_hh_l0";
+    /// [labels, hidden_size]
+    pub const FC_WEIGHT: &str = "fc.weight";
+    /// [labels]
+    pub const FC_BIAS: &str = "fc.bias";
+}
+
+/// The sizes of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Rows of the embedding: the tokens, PAD and UNK among them.
+    pub vocab_size: usize,
+    /// Width of the embedding.
+    pub embedding_dim: usize,
+    /// Cells of the LSTM.
+    pub hidden_size: usize,
+    /// Number of labels.
+    pub labels: usize,
+}
+
+impl Sizes {
+    /// The name and shape of every parameter.
+    pub fn shapes(&self) -> [(&'static str, Vec<usize>); 7] {
+        let Sizes { vocab_size, embedding_dim, hidden_size, labels } = *self;
+        [
+            (names::EMBEDDING, vec![vocab_size, embedding_dim]),
+            (names::W_IH, vec![4 * hidden_size, embedding_dim]),
+            (names::W_HH, vec![4 * hidden_size, hidden_size]),
+            (names::B_IH, vec![4 * hidden_size]),
+            (names::B_HH, vec![4 * hidden_size]),
+            (names::FC_WEIGHT, vec![labels, hidden_size]),
+            (names::FC_BIAS, vec![labels]),
+        ]
+    }
+}
+
+/// A dense array of f32, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Array {
+    /// The dimensions, outermost first.
+    pub shape: Vec<usize>,
+    /// As many values as the product of the dimensions.
+    pub data: Vec<f32>,
+}
+
+/// What is wrong with a set of weights.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum WeightsError {
+    /// A parameter is missing.
+    #[error("tensor `{name}` is missing, expected {expected:?} F32")]
+    Missing {
+        /// The parameter.
+        name: &'static str,
+        /// The shape that it must have.
+        expected: Vec<usize>,
+    },
+    /// A parameter has the wrong shape.
+    #[error("tensor `{name}` is {found:?}, expected {expected:?} from config.json")]
+    Shape {
+        /// The parameter.
+        name: &'static str,
+        /// The shape that it has.
+        found: Vec<usize>,
+        /// The shape that it must have.
+        expected: Vec<usize>,
+    },
+    /// There is a tensor that the model has no place for.
+    #[error("tensor `{name}` has no place in this model; expected only {}", expected.join(", "))]
+    Unknown {
+        /// The tensor.
+        name: String,
+        /// All names that the model has a place for.
+        expected: Vec<&'static str>,
+    },
+    /// A value is not a number.
+    #[error(
+        "tensor `{name}` holds {value} at index {index}, expected finite numbers: the training diverged, lower the learning rate"
+    )]
+    NotFinite {
+        /// The tensor.
+        name: String,
+        /// Position of the value.
+        index: usize,
+        /// Infinity or NaN.
+        value: f32,
+    },
+}
+
+/// The parameters of a model by name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Weights(BTreeMap<String, Array>);
+
+impl Weights {
+    /// Adds a parameter, or replaces it.
+    pub fn insert(&mut self, name: impl Into<String>, array: Array) {
+        self.0.insert(name.into(), array);
+    }
+
+    /// A parameter, if it is there.
+    pub fn get(&self, name: &str) -> Option<&Array> {
+        self.0.get(name)
+    }
+
+    /// All parameters in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Array)> {
+        self.0.iter().map(|(name, array)| (name.as_str(), array))
+    }
+
+    /// Checks that these are the parameters of a model of these sizes, with finite values.
+    pub fn check(&self, sizes: &Sizes) -> Result<(), WeightsError> {
+        let shapes = sizes.shapes();
+        for (name, expected) in &shapes {
+            let Some(array) = self.get(name) else {
+                return Err(WeightsError::Missing { name, expected: expected.clone() });
+            };
+            if array.shape != *expected || array.data.len() != expected.iter().product::<usize>() {
+                return Err(WeightsError::Shape { name, found: array.shape.clone(), expected: expected.clone() });
+            }
+        }
+        for (name, array) in self.iter() {
+            if !shapes.iter().any(|(known, _)| *known == name) {
+                let expected = shapes.iter().map(|(name, _)| *name).collect();
+                return Err(WeightsError::Unknown { name: name.to_owned(), expected });
+            }
+            if let Some(index) = array.data.iter().position(|value| !value.is_finite()) {
+                return Err(WeightsError::NotFinite { name: name.to_owned(), index, value: array.data[index] });
+            }
+        }
+        Ok(())
+    }
+
+    /// Number of values in all parameters.
+    pub fn count(&self) -> usize {
+        self.0.values().map(|array| array.data.len()).sum()
+    }
+}
+
+impl std::ops::Index<&str> for Weights {
+    type Output = Array;
+
+    /// # Panics
+    ///
+    /// Where there is no parameter of this name.
+    fn index(&self, name: &str) -> &Array {
+        &self.0[name]
+    }
+}
