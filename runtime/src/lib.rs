@@ -2,7 +2,38 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(target_endian = "big")]
+compile_error!(
+    "tern-runtime executes device files in place, and they are little-endian: build for a little-endian target"
+);
+
+#[cfg(any(test, feature = "write"))]
+extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod activation;
+mod embedding;
+mod error;
+mod fixed;
+mod head;
+mod header;
+mod kernel;
+mod lstm;
+mod model;
+mod session;
+mod softmax;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod text;
+mod texts;
+mod vocabulary;
+#[cfg(any(test, feature = "write"))]
+pub mod write;
+
+pub use error::{LoadError, Name, ScratchError};
+pub use head::{Logits, Ranked};
+pub use model::{Calibration, Config, Golden, Model, SelfTest, file_len};
+pub use session::{Session, Step};
+pub use texts::Texts;
+pub use vocabulary::{PAD, UNK, Vocabulary};

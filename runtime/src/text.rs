@@ -1,8 +1,8 @@
 //! Text to tokens, a byte at a time, in constant memory.
 //!
 //! Bytes become characters ([`Utf8`]), characters become lower-cased pieces of tokens ([`Splitter`]), and pieces become
-//! ids ([`Lookup`](crate::vocabulary::Lookup)). No step keeps the text or even one token, so neither has a length limit, and no step can tell
-//! how its input was cut into chunks.
+//! ids in a [`Session`](crate::Session). No step keeps the text or even one token, so neither has a length limit, and no step can
+//! tell how its input was cut into chunks.
 //!
 //! The trainer builds its vocabulary with this same [`Splitter`]: there is one definition of a token.
 

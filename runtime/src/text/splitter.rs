@@ -58,7 +58,7 @@ impl Splitter {
     }
 
     /// Takes the next bytes of the text.
-    pub fn feed(&mut self, bytes: &[u8], sink: &mut impl FnMut(Piece)) {
+    pub fn feed(&mut self, bytes: &[u8], sink: &mut (impl FnMut(Piece) + ?Sized)) {
         for &byte in bytes {
             self.feed_byte(byte, sink);
         }
@@ -66,13 +66,13 @@ impl Splitter {
 
     /// Takes the next byte of the text.
     #[inline]
-    pub fn feed_byte(&mut self, byte: u8, sink: &mut impl FnMut(Piece)) {
+    pub fn feed_byte(&mut self, byte: u8, sink: &mut (impl FnMut(Piece) + ?Sized)) {
         let Splitter { tokenizer: Tokenizer::Words, utf8, class } = self;
         utf8.feed(byte, |c| words(class, c, sink));
     }
 
     /// Ends the text: the token under way, if any, is complete. The splitter is then at the beginning of a new text.
-    pub fn finish(&mut self, sink: &mut impl FnMut(Piece)) {
+    pub fn finish(&mut self, sink: &mut (impl FnMut(Piece) + ?Sized)) {
         let Splitter { tokenizer: Tokenizer::Words, utf8, class } = self;
         utf8.finish(|c| words(class, c, sink));
         if *class != Class::Space {
@@ -83,7 +83,7 @@ impl Splitter {
 }
 
 /// One character of [`Tokenizer::Words`].
-fn words(class: &mut Class, c: char, sink: &mut impl FnMut(Piece)) {
+fn words(class: &mut Class, c: char, sink: &mut (impl FnMut(Piece) + ?Sized)) {
     for c in lowercase(c) {
         let next = if is_word(c) {
             Class::Word

@@ -1,0 +1,28 @@
+//! Ids to vectors.
+
+use core::num::NonZeroUsize;
+
+use crate::fixed::requantize;
+
+/// The embedding table, borrowed from the file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Embedding<'a> {
+    pub embedding_dim: NonZeroUsize,
+    /// `[vocab_size · embedding_dim]`
+    pub weight: &'a [i8],
+    /// `[vocab_size]`
+    pub multiplier: &'a [i16],
+}
+
+impl Embedding<'_> {
+    /// Writes the vector of a token to `x`, `[embedding_dim]`, Q15. |x| ≤ 32,512.
+    #[inline]
+    pub(crate) fn embed(&self, id: u32, x: &mut [i16]) {
+        let row = self.weight.chunks_exact(self.embedding_dim.get()).zip(self.multiplier).nth(id as usize);
+        if let Some((row, &multiplier)) = row {
+            for (x, &w) in x.iter_mut().zip(row) {
+                *x = requantize(i32::from(w) << 9, multiplier) as i16;
+            }
+        }
+    }
+}

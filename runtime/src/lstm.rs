@@ -1,0 +1,74 @@
+//! The LSTM layer.
+
+use core::num::NonZeroUsize;
+
+use crate::activation::{sigmoid, tanh};
+use crate::fixed::{requantize, round_shift, saturating_double};
+use crate::kernel::dot4;
+
+/// One layer's parameters, borrowed from the file. The last dimension is the gate: `i f g o`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lstm<'a> {
+    /// E: the size of `x`.
+    pub input_size: NonZeroUsize,
+    /// `[hidden_size · input_size][4]`
+    pub weight_ih: &'a [[i8; 4]],
+    /// `[hidden_size · hidden_size][4]`
+    pub weight_hh: &'a [[i8; 4]],
+    /// `[hidden_size][4]`, in units of the input half's accumulators
+    pub bias: &'a [[i32; 4]],
+    /// `[hidden_size][4]`
+    pub multiplier_ih: &'a [[i16; 4]],
+    /// `[hidden_size][4]`
+    pub multiplier_hh: &'a [[i16; 4]],
+    /// 0 … 8
+    pub shift: u32,
+}
+
+/// One layer's state, in the caller's scratch.
+#[derive(Debug)]
+pub(crate) struct State<'s> {
+    /// The hidden state. `[hidden_size]`, Q15.
+    pub h: &'s mut [i16],
+    /// Where a step builds the next hidden state. `[hidden_size]`.
+    pub next_h: &'s mut [i16],
+    /// The cell state. `[hidden_size]`, Q20.
+    pub c: &'s mut [i32],
+}
+
+impl Lstm<'_> {
+    /// One step on `x`, `[input_size]`, Q15.
+    pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
+        // `hidden_size` is not zero, or there would be no unit to step.
+        let hidden_size = NonZeroUsize::new(state.h.len()).unwrap_or(NonZeroUsize::MIN);
+        let weights =
+            self.weight_ih.chunks_exact(self.input_size.get()).zip(self.weight_hh.chunks_exact(hidden_size.get()));
+        let rows = weights.zip(self.bias).zip(self.multiplier_ih.iter().zip(self.multiplier_hh));
+        let units = rows.zip(state.c.iter_mut().zip(state.next_h.iter_mut()));
+        for ((((weight_ih, weight_hh), bias), (multiplier_ih, multiplier_hh)), (c, h)) in units {
+            let from_x = requantize_rows(dot4(weight_ih, x, *bias), multiplier_ih);
+            let from_h = requantize_rows(dot4(weight_hh, state.h, [0; 4]), multiplier_hh);
+            let mut z = [0; 4];
+            for ((z, x), h) in z.iter_mut().zip(from_x).zip(from_h) {
+                *z = (x + h) << self.shift;
+            }
+            (*c, *h) = unit(z, *c);
+        }
+        core::mem::swap(&mut state.h, &mut state.next_h);
+    }
+}
+
+/// Adds the second row of each pair to its first and scales: accumulators to pre-activations.
+#[inline(always)]
+fn requantize_rows([i, f, g, o]: [i32; 4], m: &[i16; 4]) -> [i32; 4] {
+    [requantize(i + (f >> 8), m[0]), requantize(f, m[1]), requantize(g + (o >> 8), m[2]), requantize(o, m[3])]
+}
+
+/// A unit's pre-activations (Q19, for `g` Q20) and cell state to its new cell state (Q20) and hidden state (Q15).
+#[inline(always)]
+fn unit([i, f, g, o]: [i32; 4], c: i32) -> (i32, i16) {
+    let (i, f, g, o) = (sigmoid(i), sigmoid(f), tanh(g), sigmoid(o));
+    let kept = ((i64::from(c) * i64::from(f)) >> 16) as i32;
+    let c = saturating_double(kept + round_shift(i * g, 11));
+    (c, round_shift(o * tanh(c), 15) as i16)
+}

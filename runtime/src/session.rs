@@ -1,0 +1,116 @@
+//! Running a model over a text.
+
+use crate::error::ScratchError;
+use crate::head::Logits;
+use crate::lstm::State;
+use crate::model::Model;
+use crate::text::{Piece, Splitter};
+use crate::vocabulary::{Lookup, UNK};
+
+/// One text on its way through a model. Its memory does not grow with the text.
+#[derive(Debug)]
+pub struct Session<'s> {
+    model: &'s Model<'s>,
+    splitter: Splitter,
+    /// The token under way.
+    lookup: Lookup,
+    /// The embedded token. `[embedding_dim]`, Q15.
+    x: &'s mut [i16],
+    state: State<'s>,
+    tokens: u32,
+    unknown: u32,
+}
+
+/// What a step of a [`Session`] shows: the token read and the answer after it.
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'s> {
+    /// The token's id.
+    pub id: u32,
+    /// The answer so far.
+    pub logits: Logits<'s>,
+}
+
+impl<'s> Session<'s> {
+    pub(crate) fn new(model: &'s Model<'s>, scratch: &'s mut [i32]) -> Result<Self, ScratchError> {
+        let error = ScratchError { found: scratch.len(), expected: model.scratch_len() };
+        let (hidden_size, embedding_dim) = (model.config().hidden_size, model.config().embedding_dim);
+        let (c, rest) = scratch.split_at_mut_checked(hidden_size).ok_or(error)?;
+        let rest: &mut [i16] = bytemuck::try_cast_slice_mut(rest).map_err(|_| error)?;
+        let (h, rest) = rest.split_at_mut_checked(hidden_size).ok_or(error)?;
+        let (next_h, rest) = rest.split_at_mut_checked(hidden_size).ok_or(error)?;
+        let x = rest.get_mut(..embedding_dim).ok_or(error)?;
+        let (splitter, lookup) = (Splitter::new(model.config().tokenizer), Lookup::new(&model.vocabulary));
+        let state = State { h, next_h, c };
+        let mut session = Session { model, splitter, lookup, x, state, tokens: 0, unknown: 0 };
+        session.reset();
+        Ok(session)
+    }
+
+    /// Begins a new text.
+    pub fn reset(&mut self) {
+        self.splitter = Splitter::new(self.model.config().tokenizer);
+        self.lookup = Lookup::new(&self.model.vocabulary);
+        self.state.h.fill(0);
+        self.state.c.fill(0);
+        (self.tokens, self.unknown) = (0, 0);
+    }
+
+    /// Takes the next bytes of the text, cut anywhere. Each complete token costs one step.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.feed_with(bytes, |_| ());
+    }
+
+    /// [`feed`](Session::feed) that shows every step.
+    pub fn feed_with(&mut self, bytes: &[u8], mut on_step: impl FnMut(Step<'_>)) {
+        self.split(|splitter, sink| splitter.feed(bytes, sink), &mut on_step);
+    }
+
+    /// Ends the text: its last token may be waiting for that. The answer stands until [`reset`](Session::reset), and more bytes
+    /// go on from it.
+    pub fn finish(&mut self) {
+        self.finish_with(|_| ());
+    }
+
+    /// [`finish`](Session::finish) that shows the last step, if there is one.
+    pub fn finish_with(&mut self, mut on_step: impl FnMut(Step<'_>)) {
+        self.split(|splitter, sink| splitter.finish(sink), &mut on_step);
+    }
+
+    /// Classifies one whole text: [`reset`](Session::reset), [`feed`](Session::feed), [`finish`](Session::finish).
+    pub fn classify(&mut self, text: &[u8]) -> Logits<'_> {
+        self.reset();
+        self.feed(text);
+        self.finish();
+        self.logits()
+    }
+
+    /// The answer after the tokens so far.
+    pub fn logits(&self) -> Logits<'_> {
+        Logits { head: self.model.head, features: self.state.h }
+    }
+
+    /// How many tokens the text has so far.
+    pub fn tokens(&self) -> u32 {
+        self.tokens
+    }
+
+    /// How many of the tokens are not in the vocabulary.
+    pub fn unknown(&self) -> u32 {
+        self.unknown
+    }
+
+    fn split(&mut self, split: impl FnOnce(&mut Splitter, &mut dyn FnMut(Piece)), on_step: &mut dyn FnMut(Step<'_>)) {
+        let Session { model, splitter, lookup, x, state, tokens, unknown } = self;
+        split(splitter, &mut |piece| match piece {
+            Piece::Char(c) => lookup.push(&model.vocabulary, c),
+            Piece::End => {
+                let id = lookup.finish(&model.vocabulary);
+                *tokens = tokens.saturating_add(1);
+                *unknown = unknown.saturating_add(u32::from(id == UNK));
+                model.embedding.embed(id, x);
+                model.lstm.step(x, state);
+                on_step(Step { id, logits: Logits { head: model.head, features: state.h } });
+            }
+        });
+    }
+}

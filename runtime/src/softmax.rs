@@ -1,0 +1,31 @@
+//! Softmax in integers, for display.
+
+/// 2^(−j/64) in Q30, j = 0 … 64.
+static POW2: [u32; 65] = include!("tables/pow2.in");
+
+/// log2(e) in Q30.
+const LOG2_E: u64 = 1_549_082_005;
+
+/// exp(−d): d in Q16, result Q30. Error at most 1.6e-5 (test `errors`).
+fn exp_neg(d: u32) -> u32 {
+    // d · log2(e) in Q22: 8 bits whole (and more), 6 bits of table, 16 bits between its entries.
+    let y = (u64::from(d) * LOG2_E) >> 24;
+    let (whole, cell, fraction) = (y >> 22, (y >> 16 & 63) as usize, (y & 0xffff) as u32);
+    if whole >= 31 {
+        return 0;
+    }
+    let (from, to) = (POW2.get(cell).copied().unwrap_or(0), POW2.get(cell + 1).copied().unwrap_or(0));
+    let step = (u64::from(from.saturating_sub(to)) * u64::from(fraction)) >> 16;
+    from.saturating_sub(step as u32) >> whole
+}
+
+/// The softmax, Q16, of one of `logits` (Q16), whose largest is `largest`.
+pub(crate) fn probability(logit: i32, largest: i32, logits: impl Iterator<Item = i32>) -> u32 {
+    let below = |logit: i32| exp_neg(largest.abs_diff(logit));
+    let sum: u64 = logits.map(|l| u64::from(below(l))).sum();
+    // The largest logit is among them, so the sum is at least 2^30.
+    (((u64::from(below(logit)) << 16) + sum / 2) / sum.max(1)) as u32
+}
+
+#[cfg(test)]
+mod tests;

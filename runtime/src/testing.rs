@@ -1,0 +1,139 @@
+//! Small random models to test with, on the host (feature `testing`).
+
+use alloc::{format, string::String, vec, vec::Vec};
+
+use crate::write::{Dtype, Tensor, to_bytes};
+
+/// Sizes of a random model.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// Embedding size E.
+    pub embedding_dim: usize,
+    /// Hidden size H.
+    pub hidden_size: usize,
+    /// How many labels.
+    pub classes: usize,
+}
+
+/// The tokens that every random model knows: ids 2, 3, ….
+pub const TOKENS: [&str; 8] = ["!!", "call", "caller", "free", "grüße", "now", "prize", "мир"];
+
+/// Bytes at a multiple of 8, as a device file must lie.
+#[derive(Clone, Debug)]
+pub struct Aligned {
+    words: Vec<u64>,
+    length: usize,
+}
+
+impl Aligned {
+    /// A copy of `bytes` at a multiple of 8.
+    pub fn new(bytes: &[u8]) -> Self {
+        let mut words = vec![0u64; bytes.len().div_ceil(8)];
+        bytemuck::cast_slice_mut::<u64, u8>(&mut words)[..bytes.len()].copy_from_slice(bytes);
+        Aligned { words, length: bytes.len() }
+    }
+}
+
+impl core::ops::Deref for Aligned {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &bytemuck::cast_slice(&self.words)[..self.length]
+    }
+}
+
+/// Pseudo-random numbers (SplitMix64): the same on every machine.
+#[derive(Clone, Debug)]
+pub struct Random(pub u64);
+
+impl Random {
+    /// The next number, 0 … 2^64 − 1.
+    pub fn number(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number of `low ..= high`.
+    pub fn between(&mut self, low: i64, high: i64) -> i64 {
+        low + (self.number() % (high - low + 1) as u64) as i64
+    }
+
+    fn weights(&mut self, count: usize) -> Vec<i8> {
+        (0..count).map(|_| self.between(-127, 127) as i8).collect()
+    }
+
+    fn multipliers(&mut self, count: usize, largest: i64) -> Vec<i16> {
+        (0..count).map(|_| self.between(1, largest) as i16).collect()
+    }
+
+    fn biases(&mut self, count: usize) -> Vec<i32> {
+        (0..count).map(|_| self.between(-2_000_000, 2_000_000) as i32).collect()
+    }
+}
+
+/// The metadata of every random model. `shift`: of the recurrent layer, `"0"` … `"8"`.
+pub fn metadata(shift: &str) -> [(&str, &str); 12] {
+    [
+        ("tern.cell", "lstm"),
+        ("tern.directions", "1"),
+        ("tern.layers", "1"),
+        ("tern.output", "softmax"),
+        ("tern.packing", "interleaved4"),
+        ("tern.pooling", "last"),
+        ("tern.shift.fc", "0"),
+        ("tern.shift.lstm_l0", shift),
+        ("tern.task", "classify"),
+        ("tern.tokenizer", "words"),
+        ("tern.version", "1"),
+        ("tern.vocabulary", "sorted"),
+    ]
+}
+
+/// The tensors of a random model. Its golden logits are zeros: [`random_file`] puts in those that it gives.
+pub fn tensors(seed: u64, sizes: Sizes) -> Vec<Tensor> {
+    let Sizes { embedding_dim: e, hidden_size: h, classes: c } = sizes;
+    let v = TOKENS.len() + 2;
+    let random = &mut Random(seed);
+    let labels: Vec<String> = (0..c).map(|i| format!("label{i}")).collect();
+    let mut tensors = vec![
+        Tensor::new("name", Dtype::U8, &[6], b"random"),
+        Tensor::new("embedding.weight", Dtype::I8, &[v, e], &random.weights(v * e)),
+        Tensor::new("embedding.multiplier", Dtype::I16, &[v], &random.multipliers(v, 32_767)),
+        Tensor::new("embedding.scale", Dtype::F32, &[1], &[0x3f80_0000u32]),
+        Tensor::new("lstm.weight_ih_l0", Dtype::I8, &[h, e, 4], &random.weights(4 * h * e)),
+        Tensor::new("lstm.weight_hh_l0", Dtype::I8, &[h, h, 4], &random.weights(4 * h * h)),
+        Tensor::new("lstm.bias_l0", Dtype::I32, &[h, 4], &random.biases(4 * h)),
+        Tensor::new("lstm.multiplier_ih_l0", Dtype::I16, &[h, 4], &random.multipliers(4 * h, 12_000)),
+        Tensor::new("lstm.multiplier_hh_l0", Dtype::I16, &[h, 4], &random.multipliers(4 * h, 12_000)),
+        Tensor::new("fc.weight", Dtype::I8, &[c, h], &random.weights(c * h)),
+        Tensor::new("fc.bias", Dtype::I32, &[c], &random.biases(c)),
+        Tensor::new("fc.multiplier", Dtype::I16, &[c], &random.multipliers(c, 2_000)),
+        Tensor::new("golden.logits", Dtype::I32, &[GOLDEN.len(), c], &vec![0i32; GOLDEN.len() * c]),
+        Tensor::new("calibration", Dtype::I32, &[4], &[0i32; 4]),
+    ];
+    tensors.extend(Tensor::texts("labels", labels.iter().map(String::as_str)));
+    tensors.extend(Tensor::texts("vocab", TOKENS));
+    tensors.extend(Tensor::texts("golden", GOLDEN));
+    tensors
+}
+
+const GOLDEN: [&str; 3] = ["Free prize, call now!!", "Grüße, caller", "nothing known here"];
+
+/// A random model's file, with the golden logits that this crate computes.
+///
+/// # Panics
+/// If the crate refuses what it should run: a test then fails.
+pub fn random_file(seed: u64, sizes: Sizes, shift: &str) -> Aligned {
+    let mut all = tensors(seed, sizes);
+    let draft = Aligned::new(&to_bytes(&metadata(shift), all.clone()));
+    let model = crate::Model::from_bytes(&draft).expect("a random model loads");
+    let mut scratch = vec![0; model.scratch_len()];
+    let mut session = model.session(&mut scratch).expect("the scratch has the length asked for");
+    let logits: Vec<i32> =
+        GOLDEN.iter().flat_map(|t| session.classify(t.as_bytes()).iter().collect::<Vec<_>>()).collect();
+    let golden = all.iter_mut().find(|t| t.name == "golden.logits").expect("there are golden logits");
+    golden.data = bytemuck::cast_slice(&logits).to_vec();
+    Aligned::new(&to_bytes(&metadata(shift), all))
+}

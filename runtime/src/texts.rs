@@ -1,0 +1,61 @@
+//! A table of texts in a file.
+
+use crate::error::LoadError;
+
+/// Texts of a device file: labels, golden texts or the vocabulary, borrowed from it.
+#[derive(Clone, Copy, Debug)]
+pub struct Texts<'a> {
+    /// `[len + 1]`, from 0 to `bytes.len()`, never falling: checked at load.
+    offsets: &'a [u32],
+    bytes: &'a [u8],
+}
+
+impl<'a> Texts<'a> {
+    pub(crate) fn new(table: &'static str, offsets: &'a [u32], bytes: &'a [u8]) -> Result<Self, LoadError> {
+        let mut begin = 0;
+        for (index, &end) in offsets.iter().enumerate() {
+            if end < begin || (index == 0 && end != 0) {
+                return Err(LoadError::Texts { table, index: index.saturating_sub(1) });
+            }
+            begin = end;
+        }
+        if offsets.is_empty() || begin as usize != bytes.len() {
+            return Err(LoadError::Texts { table, index: offsets.len().saturating_sub(2) });
+        }
+        let texts = Texts { offsets, bytes };
+        match (0..texts.len()).find(|&i| core::str::from_utf8(texts.bytes(i)).is_err()) {
+            Some(index) => Err(LoadError::Texts { table, index }),
+            None => Ok(texts),
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.offsets.len().saturating_sub(1)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes of one, empty beyond the last.
+    #[inline]
+    pub(crate) fn bytes(&self, index: usize) -> &'a [u8] {
+        match (self.offsets.get(index), self.offsets.get(index + 1)) {
+            (Some(&begin), Some(&end)) => self.bytes.get(begin as usize..end as usize).unwrap_or(&[]),
+            _ => &[],
+        }
+    }
+
+    /// One text.
+    pub fn get(&self, index: usize) -> Option<&'a str> {
+        if index < self.len() { core::str::from_utf8(self.bytes(index)).ok() } else { None }
+    }
+
+    /// All of them in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a str> + use<'a> {
+        let texts = *self;
+        (0..self.len()).map(move |i| texts.get(i).unwrap_or(""))
+    }
+}

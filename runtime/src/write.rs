@@ -1,0 +1,69 @@
+//! Writing device files, on the host (feature `write`, which needs an allocator).
+//!
+//! It lays out what it is given, always the same bytes for the same input; whether that is a model, [`Model::from_bytes`](crate::Model::from_bytes)
+//! says. The safetensors library's own writer orders metadata by chance, hence this one.
+
+use alloc::{format, string::String, vec::Vec};
+
+use bytemuck::Pod;
+
+pub use crate::header::Dtype;
+
+/// A tensor to be written.
+#[derive(Clone, Debug)]
+pub struct Tensor {
+    /// Its name.
+    pub name: String,
+    /// Type of its elements.
+    pub dtype: Dtype,
+    /// Its dimensions.
+    pub shape: Vec<usize>,
+    /// Its elements, little-endian.
+    pub data: Vec<u8>,
+}
+
+impl Tensor {
+    /// A tensor of elements in memory. `T` is what `dtype` says.
+    pub fn new<T: Pod>(name: &str, dtype: Dtype, shape: &[usize], elements: &[T]) -> Self {
+        Tensor { name: name.into(), dtype, shape: shape.into(), data: bytemuck::cast_slice(elements).to_vec() }
+    }
+
+    /// A table of texts as its two tensors, `TABLE.offsets` and `TABLE.bytes`.
+    pub fn texts<'t>(table: &str, texts: impl IntoIterator<Item = &'t str>) -> [Tensor; 2] {
+        let mut offsets = Vec::from([0u32]);
+        let mut bytes = Vec::new();
+        for text in texts {
+            bytes.extend_from_slice(text.as_bytes());
+            offsets.push(bytes.len() as u32);
+        }
+        [
+            Tensor::new(&format!("{table}.offsets"), Dtype::U32, &[offsets.len()], &offsets),
+            Tensor::new(&format!("{table}.bytes"), Dtype::U8, &[bytes.len()], &bytes),
+        ]
+    }
+}
+
+/// The bytes of a file: metadata as given, tensors by falling element size, then by name.
+pub fn to_bytes(metadata: &[(&str, &str)], mut tensors: Vec<Tensor>) -> Vec<u8> {
+    tensors.sort_by(|a, b| (b.dtype.size(), &a.name).cmp(&(a.dtype.size(), &b.name)));
+    let mut header = String::from("{\"__metadata__\":{");
+    for (i, (key, value)) in metadata.iter().enumerate() {
+        header += &format!("{}\"{key}\":\"{value}\"", if i > 0 { "," } else { "" });
+    }
+    header.push('}');
+    let mut begin = 0;
+    for Tensor { name, dtype, shape, data } in &tensors {
+        let end = begin + data.len();
+        let shape: Vec<String> = shape.iter().map(|n| format!("{n}")).collect();
+        let (dtype, shape) = (dtype.name(), shape.join(","));
+        header +=
+            &format!(",\"{name}\":{{\"dtype\":\"{dtype}\",\"shape\":[{shape}],\"data_offsets\":[{begin},{end}]}}");
+        begin = end;
+    }
+    header.push('}');
+    header.extend(core::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend_from_slice(header.as_bytes());
+    bytes.extend(tensors.into_iter().flat_map(|t| t.data));
+    bytes
+}
