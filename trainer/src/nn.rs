@@ -11,5 +11,9 @@ pub mod cell;
 pub mod linear;
 pub mod lstm;
 pub mod network;
+pub mod ops;
 pub mod packed;
 pub mod product;
+
+#[cfg(test)]
+mod reference;
