@@ -1,0 +1,265 @@
+//! A model at work: texts in, answers out, and what they cost.
+
+use core::fmt;
+
+use tern_runtime::{LoadError, Model, Session, file_len};
+
+use crate::crc32::crc32;
+use crate::port::Port;
+
+/// A model and the file that it borrows.
+#[derive(Clone, Copy, Debug)]
+pub struct Found<'f> {
+    /// The model.
+    pub model: Model<'f>,
+    /// Its file, without what follows in the slot.
+    pub file: &'f [u8],
+}
+
+impl<'f> Found<'f> {
+    /// Looks for a device file at the beginning of a slot of flash.
+    ///
+    /// # Errors
+    /// [`Refusal`] if there is none, or one that cannot run.
+    pub fn in_slot(slot: &'f [u8]) -> Result<Self, Refusal> {
+        // Flash that was erased reads as ones, memory that was never written as zeros.
+        let first = slot.get(..8).unwrap_or(&[]);
+        if first.iter().all(|&byte| byte == 0) || first.iter().all(|&byte| byte == 0xff) {
+            return Err(Refusal::Empty);
+        }
+        let file = slot.get(..file_len(slot)?).unwrap_or(slot);
+        Ok(Found { model: Model::from_bytes(file)?, file })
+    }
+}
+
+/// Why there is no model to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Nothing was written to the slot.
+    Empty,
+    /// The file in the slot is refused.
+    File(LoadError),
+    /// The model's state and logits do not fit the board's scratch; lengths in bytes.
+    Scratch {
+        /// What the model needs.
+        needed: usize,
+        /// What is there.
+        available: usize,
+    },
+}
+
+impl From<LoadError> for Refusal {
+    fn from(error: LoadError) -> Self {
+        Refusal::File(error)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Empty => {
+                write!(f, "the model slot is empty; write a device file (`tern export`) there and reset")
+            }
+            Refusal::File(error) => write!(f, "the file in the model slot is refused: {error}"),
+            Refusal::Scratch { needed, available } => write!(
+                f,
+                "the model needs {needed} bytes of scratch, this board has {available}; use a smaller model or give its board \
+                 file more"
+            ),
+        }
+    }
+}
+
+/// What is known of a text that is complete. Its logits stay with the [`Classifier`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Tokens of the text.
+    pub tokens: u32,
+    /// Those that are not in the vocabulary.
+    pub unknown: u32,
+    /// Ticks spent in the runtime.
+    pub ticks: u64,
+}
+
+impl Answer {
+    /// Whether any token is in the vocabulary. If none is, a label would be a guess.
+    pub fn is_known(&self) -> bool {
+        self.unknown < self.tokens
+    }
+}
+
+/// A golden text's first logit that is not what the file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// Index of the golden text.
+    pub golden: u32,
+    /// Which class.
+    pub class: usize,
+    /// The logit computed, Q16.
+    pub logit: i32,
+    /// The logit in the file, Q16.
+    pub expected: i32,
+}
+
+/// What the golden texts gave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SelfTest {
+    /// Texts whose logits are all exact.
+    pub exact: u32,
+    /// All golden texts.
+    pub golden: u32,
+    /// Ticks spent in the runtime.
+    pub ticks: u64,
+    /// The first that failed.
+    pub first_failure: Option<Mismatch>,
+}
+
+/// A model at work in a board's scratch.
+#[derive(Debug)]
+pub struct Classifier<'m> {
+    model: &'m Model<'m>,
+    session: Session<'m>,
+    /// `[classes]`, Q16: of the last text that is complete.
+    logits: &'m mut [i32],
+    file_bytes: usize,
+    crc32: u32,
+    scratch_used: usize,
+    ticks: u64,
+    last: Option<Answer>,
+}
+
+impl<'m> Classifier<'m> {
+    /// Puts a model to work in `scratch`.
+    ///
+    /// # Errors
+    /// [`Refusal::Scratch`] if it is too short for the model's state and its logits.
+    pub fn new(found: &'m Found<'m>, scratch: &'m mut [i32]) -> Result<Self, Refusal> {
+        let model = &found.model;
+        let classes = model.config().classes;
+        let word = size_of::<i32>();
+        let needed = model.scratch_len().saturating_add(classes).saturating_mul(word);
+        let refusal = Refusal::Scratch { needed, available: scratch.len() * word };
+        let (logits, state) = scratch.split_at_mut_checked(classes).ok_or(refusal)?;
+        let session = model.session(state).map_err(|_| refusal)?;
+        Ok(Classifier {
+            model,
+            session,
+            logits,
+            file_bytes: found.file.len(),
+            crc32: crc32(found.file),
+            scratch_used: needed,
+            ticks: 0,
+            last: None,
+        })
+    }
+
+    /// The model.
+    pub fn model(&self) -> &'m Model<'m> {
+        self.model
+    }
+
+    /// Length of the model's file.
+    pub fn file_bytes(&self) -> usize {
+        self.file_bytes
+    }
+
+    /// CRC-32 of the model's file.
+    pub fn crc32(&self) -> u32 {
+        self.crc32
+    }
+
+    /// Bytes of scratch in use.
+    pub fn scratch_used(&self) -> usize {
+        self.scratch_used
+    }
+
+    /// Begins a text.
+    pub fn begin(&mut self) {
+        self.session.reset();
+        self.ticks = 0;
+        self.last = None;
+    }
+
+    /// Takes the next bytes of the text.
+    pub fn feed(&mut self, bytes: &[u8], port: &mut impl Port) {
+        let start = port.ticks();
+        self.session.feed(bytes);
+        self.count(start, port);
+    }
+
+    /// Completes the text.
+    pub fn finish(&mut self, port: &mut impl Port) -> Answer {
+        let start = port.ticks();
+        self.session.finish();
+        for (to, logit) in self.logits.iter_mut().zip(self.session.logits().iter()) {
+            *to = logit;
+        }
+        self.count(start, port);
+        let answer = Answer { tokens: self.session.tokens(), unknown: self.session.unknown(), ticks: self.ticks };
+        self.last = Some(answer);
+        answer
+    }
+
+    /// Classifies a whole text.
+    pub fn classify(&mut self, text: &[u8], port: &mut impl Port) -> Answer {
+        self.begin();
+        self.feed(text, port);
+        self.finish(port)
+    }
+
+    /// The answer to the last text, while its logits stand.
+    pub fn last(&self) -> Option<Answer> {
+        self.last
+    }
+
+    /// The logits of the last text that is complete. `[classes]`, Q16.
+    pub fn logits(&self) -> &[i32] {
+        self.logits
+    }
+
+    /// The classes by falling logit, the lowest among equals first.
+    pub fn ranking(&self) -> impl Iterator<Item = usize> {
+        let best = |after: Option<usize>| {
+            let follows = |&class: &usize| match after {
+                // Falling logit, then rising class: compared the other way round.
+                Some(after) => (self.logits[class], after) < (self.logits[after], class),
+                None => true,
+            };
+            let key = |&class: &usize| (self.logits[class], core::cmp::Reverse(class));
+            (0..self.logits.len()).filter(follows).max_by_key(key)
+        };
+        core::iter::successors(best(None), move |&class| best(Some(class)))
+    }
+
+    /// The softmax of one class, Q16, of the text in the session.
+    pub fn probability(&self, class: usize) -> u32 {
+        self.session.logits().probability(class)
+    }
+
+    /// The name of a class.
+    pub fn label(&self, class: usize) -> &'m str {
+        self.model.labels().get(class).unwrap_or("")
+    }
+
+    /// Runs the golden texts. [`last`](Classifier::last) is none after it.
+    pub fn self_test(&mut self, port: &mut impl Port) -> SelfTest {
+        let mut result = SelfTest::default();
+        for golden in self.model.golden() {
+            result.ticks += self.classify(golden.text.as_bytes(), port).ticks;
+            let pairs = self.logits.iter().zip(golden.logits).enumerate();
+            let failure = pairs
+                .filter(|(_, (logit, expected))| logit != expected)
+                .map(|(class, (&logit, &expected))| Mismatch { golden: result.golden, class, logit, expected })
+                .next();
+            result.exact += u32::from(failure.is_none());
+            result.golden += 1;
+            result.first_failure = result.first_failure.or(failure);
+        }
+        self.last = None;
+        result
+    }
+
+    fn count(&mut self, start: u32, port: &mut impl Port) {
+        self.ticks += u64::from(port.ticks().wrapping_sub(start));
+    }
+}

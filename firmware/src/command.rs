@@ -1,0 +1,201 @@
+//! What a line means: a command, in one of two forms, or a text.
+
+/// Whom an answer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A person.
+    Human,
+    /// A program: one line, one JSON object.
+    Machine,
+}
+
+/// What to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command<'l> {
+    /// List the commands.
+    Help,
+    /// Tell of model, firmware and board.
+    Info,
+    /// List the classes.
+    Labels,
+    /// The `n` likeliest classes of `text`, or of the last text.
+    Top {
+        /// 1 … 9999
+        n: usize,
+        /// None: the last text classified.
+        text: Option<&'l [u8]>,
+    },
+    /// Classify a text.
+    Classify(&'l [u8]),
+    /// Run the golden texts.
+    Selftest,
+    /// Whether typed characters are sent back.
+    Echo(bool),
+    /// Enter the streaming mode.
+    Stream,
+}
+
+/// A line, understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line<'l> {
+    /// Nothing.
+    Empty,
+    /// A text to classify for a person.
+    Text(&'l [u8]),
+    /// A command.
+    Command(Form, Command<'l>),
+    /// `@` and a command of a wrong shape.
+    Misfit(&'static Entry),
+}
+
+/// A command for `help`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The word that it begins with.
+    pub word: &'static str,
+    /// Its shape.
+    pub usage: &'static str,
+    /// What it does.
+    pub help: &'static str,
+}
+
+/// All commands.
+pub static COMMANDS: [Entry; 8] = [
+    Entry { word: "help", usage: "help", help: "this list" },
+    Entry { word: "info", usage: "info", help: "model, firmware, board and sizes" },
+    Entry { word: "labels", usage: "labels", help: "the classes" },
+    Entry { word: "top", usage: "top N [TEXT]", help: "the N likeliest classes of TEXT, or of the last text" },
+    Entry { word: "classify", usage: "classify TEXT", help: "for a text that looks like a command" },
+    Entry { word: "selftest", usage: "selftest", help: "the model's golden texts: every logit must be exact" },
+    Entry { word: "echo", usage: "echo on|off", help: "whether what is typed is sent back" },
+    Entry { word: "stream", usage: "stream", help: "texts of any length: Ctrl-D ends one, Ctrl-X drops it, Ctrl-C leaves" },
+];
+
+/// The form in which a line of which perhaps only the beginning is known is answered.
+pub fn form(line: &[u8]) -> Form {
+    if line.starts_with(b"@") { Form::Machine } else { Form::Human }
+}
+
+/// Understands a line.
+pub fn parse(line: &[u8]) -> Line<'_> {
+    if line.is_empty() {
+        return Line::Empty;
+    }
+    let form = form(line);
+    let body = line.strip_prefix(b"@").unwrap_or(line);
+    let (word, rest) = cut(body);
+    let Some(entry) = COMMANDS.iter().find(|entry| entry.word.as_bytes() == word) else { return Line::Text(line) };
+    match (arguments(entry.word, rest, form), form) {
+        (Some(command), _) => Line::Command(form, command),
+        (None, Form::Human) => Line::Text(line),
+        (None, Form::Machine) => Line::Misfit(entry),
+    }
+}
+
+/// Splits at the first space; it belongs to neither side.
+fn cut(line: &[u8]) -> (&[u8], &[u8]) {
+    match line.iter().position(|&byte| byte == b' ') {
+        Some(at) => (&line[..at], &line[at + 1..]),
+        None => (line, &[]),
+    }
+}
+
+/// `None`: the shape does not fit.
+fn arguments<'l>(word: &str, rest: &'l [u8], form: Form) -> Option<Command<'l>> {
+    let is_blank = |bytes: &[u8]| bytes.iter().all(|&byte| byte == b' ');
+    match word {
+        "help" if is_blank(rest) => Some(Command::Help),
+        "info" if is_blank(rest) => Some(Command::Info),
+        "labels" if is_blank(rest) => Some(Command::Labels),
+        "selftest" if is_blank(rest) => Some(Command::Selftest),
+        "stream" if is_blank(rest) => Some(Command::Stream),
+        "top" => {
+            let (number, text) = cut(rest);
+            Some(Command::Top { n: count(number)?, text: Some(text).filter(|text| !is_blank(text)) })
+        }
+        // A program's data may hold an empty text; a person who types the bare word means the word.
+        "classify" if form == Form::Machine || !is_blank(rest) => Some(Command::Classify(rest)),
+        "echo" => match rest.trim_ascii_end() {
+            b"on" => Some(Command::Echo(true)),
+            b"off" => Some(Command::Echo(false)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// 1 … 9999
+fn count(digits: &[u8]) -> Option<usize> {
+    if digits.is_empty() || digits.len() > 4 || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let n = digits.iter().fold(0, |n, digit| n * 10 + usize::from(digit - b'0'));
+    (n > 0).then_some(n)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_that_fit() {
+        let human = |line: &'static str| match parse(line.as_bytes()) {
+            Line::Command(Form::Human, command) => command,
+            other => panic!("{line}: {other:?}"),
+        };
+        assert_eq!(human("help"), Command::Help);
+        assert_eq!(human("info  "), Command::Info);
+        assert_eq!(human("labels"), Command::Labels);
+        assert_eq!(human("selftest"), Command::Selftest);
+        assert_eq!(human("stream"), Command::Stream);
+        assert_eq!(human("echo on"), Command::Echo(true));
+        assert_eq!(human("echo off "), Command::Echo(false));
+        assert_eq!(human("top 3"), Command::Top { n: 3, text: None });
+        assert_eq!(human("top 9999 "), Command::Top { n: 9999, text: None });
+        assert_eq!(human("top 10 songs"), Command::Top { n: 10, text: Some(b"songs") });
+        assert_eq!(human("top 2  two"), Command::Top { n: 2, text: Some(b" two") });
+        assert_eq!(human("classify help"), Command::Classify(b"help"));
+        assert_eq!(human("classify  help "), Command::Classify(b" help "));
+    }
+
+    #[test]
+    fn texts() {
+        for text in [
+            "free prize",
+            "help me",
+            "Help",
+            " help",
+            "helpful",
+            "top",
+            "top of the morning",
+            "top 0 x",
+            "top 10000",
+            "top 3x",
+            "top  3",
+            "echo",
+            "echo on off",
+            "classify",
+            "classify ",
+            "@",
+            "@bob are you there?",
+            "@ info",
+            "@@info",
+            "streams",
+            "info\t",
+        ] {
+            assert_eq!(parse(text.as_bytes()), Line::Text(text.as_bytes()), "{text}");
+        }
+        assert_eq!(parse(b""), Line::Empty);
+        assert_eq!(parse(b" "), Line::Text(b" "));
+    }
+
+    #[test]
+    fn machine_form() {
+        assert_eq!(parse(b"@info"), Line::Command(Form::Machine, Command::Info));
+        assert_eq!(parse(b"@classify"), Line::Command(Form::Machine, Command::Classify(b"")));
+        assert_eq!(parse(b"@classify a"), Line::Command(Form::Machine, Command::Classify(b"a")));
+        for (misfit, word) in [("@top", "top"), ("@top x", "top"), ("@info please", "info"), ("@echo", "echo")] {
+            assert!(matches!(parse(misfit.as_bytes()), Line::Misfit(entry) if entry.word == word), "{misfit}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What the console cannot do, and what to do about it.
+
+use core::fmt::{self, Display, Write};
+
+use crate::classifier::Refusal;
+use crate::command::{Entry, Form};
+use crate::text::Escaped;
+use crate::{line, queue};
+
+/// Why a line or a text has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The line is longer than the editor.
+    LineTooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// Bytes came faster than texts were answered.
+    Overflow {
+        /// How many were dropped.
+        lost: u32,
+    },
+    /// There is no model to run.
+    NoModel(Refusal),
+    /// No text was classified whose classes could be listed.
+    NoText,
+    /// `@` and a command of a wrong shape.
+    Usage(&'static Entry),
+}
+
+impl Error {
+    /// Writes the error without a line end.
+    pub fn write(&self, form: Form, out: &mut dyn Write) -> fmt::Result {
+        match form {
+            Form::Human => write!(out, "error: {self}"),
+            Form::Machine => {
+                write!(out, r#"{{"error":"{}","message":""#, self.code())?;
+                // A message may hold names from a stranger's file.
+                write!(Escaped(out), "{self}")?;
+                out.write_char('"')?;
+                match self {
+                    Error::LineTooLong { bytes } => write!(out, r#","bytes":{bytes},"limit":{}"#, line::LIMIT)?,
+                    Error::Overflow { lost } => write!(out, r#","lost":{lost},"queue_bytes":{}"#, queue::CAPACITY)?,
+                    Error::NoModel(_) | Error::NoText => (),
+                    Error::Usage(entry) => write!(out, r#","usage":"@{}""#, entry.usage)?,
+                }
+                out.write_char('}')
+            }
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Error::LineTooLong { .. } => "line_too_long",
+            Error::Overflow { .. } => "overflow",
+            Error::NoModel(_) => "no_model",
+            Error::NoText => "no_text",
+            Error::Usage(_) => "usage",
+        }
+    }
+}
+
+impl Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::LineTooLong { bytes } => {
+                let limit = line::LIMIT;
+                write!(f, "line too long: {bytes} bytes, at most {limit} fit; send a long text with `stream`")
+            }
+            Error::Overflow { lost } => write!(
+                f,
+                "overflow: {lost} bytes came faster than texts were answered and are lost, the queue holds {}; send again, and \
+                 wait for answers or use `@stream`",
+                queue::CAPACITY
+            ),
+            Error::NoModel(refusal) => write!(f, "no model: {refusal}"),
+            Error::NoText => write!(f, "no text was classified yet; give one: `top N TEXT`"),
+            Error::Usage(entry) => {
+                write!(f, "wrong shape, expected `@{}`; for a text: `classify @{} …`", entry.usage, entry.word)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::COMMANDS;
+    use std::string::String;
+
+    fn written(error: Error, form: Form) -> String {
+        let mut out = String::new();
+        error.write(form, &mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn both_forms() {
+        let error = Error::LineTooLong { bytes: 300 };
+        let message = "line too long: 300 bytes, at most 256 fit; send a long text with `stream`";
+        assert_eq!(written(error, Form::Human), std::format!("error: {message}"));
+        assert_eq!(
+            written(error, Form::Machine),
+            std::format!(r#"{{"error":"line_too_long","message":"{message}","bytes":300,"limit":256}}"#)
+        );
+        let usage = written(Error::Usage(&COMMANDS[3]), Form::Machine);
+        assert!(usage.ends_with(r#","usage":"@top N [TEXT]"}"#), "{usage}");
+    }
+}

@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod answer;
+pub mod classifier;
+pub mod command;
+pub mod console;
+pub mod crc32;
+pub mod error;
+pub mod info;
+pub mod line;
+pub mod port;
+pub mod queue;
+pub mod stream;
+pub mod text;
+
+pub use classifier::{Classifier, Found, Refusal};
+pub use console::Console;
+pub use info::Board;
+pub use port::{Event, Loss, Port};

@@ -1,0 +1,53 @@
+//! What the console asks of a board's serial port.
+
+/// Bytes that arrived and found no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// How many; at least 1, `u32::MAX` for more.
+    pub bytes: u32,
+    /// The last one. It tells whether the line that was cut has ended.
+    pub last: u8,
+}
+
+/// What a board may want to log. No event carries a user's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// So many bytes were dropped and a line or text was refused.
+    Overflow {
+        /// As [`Loss::bytes`].
+        lost: u32,
+    },
+    /// A line of so many bytes was refused.
+    LineTooLong {
+        /// Length of the line.
+        bytes: usize,
+    },
+    /// The golden texts were run.
+    SelfTest {
+        /// How many gave their exact logits.
+        exact: u32,
+        /// How many there are.
+        golden: u32,
+    },
+}
+
+/// A serial port with a receive queue that an interrupt fills, and a clock.
+///
+/// The queue obeys the order of `docs/console.md`: from the first byte that does not fit, all bytes are dropped until
+/// [`take_loss`](Port::take_loss) acknowledges that. [`crate::queue`] is such a queue.
+pub trait Port: embedded_io::Read + embedded_io::ReadReady + embedded_io::Write {
+    /// The bytes dropped since the last call, once the queue is empty; after it bytes are queued again. `None` as long as
+    /// queued bytes are waiting.
+    fn take_loss(&mut self) -> Option<Loss>;
+
+    /// A free-running counter that wraps. The console takes differences over spans in which it wraps at most once.
+    fn ticks(&mut self) -> u32;
+
+    /// Sleeps until a byte or a loss is there. May return early.
+    fn wait(&mut self);
+
+    /// Told of what happens, for a log.
+    fn note(&mut self, event: Event) {
+        let _ = event;
+    }
+}

@@ -1,0 +1,120 @@
+//! Strings and fractions as they are shown: for a terminal, and in JSON.
+
+use core::fmt::{self, Display, Write};
+
+/// A JSON string.
+#[derive(Clone, Copy, Debug)]
+pub struct Json<'t>(pub &'t str);
+
+impl Display for Json<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        escape(self.0, f)?;
+        f.write_char('"')
+    }
+}
+
+/// Writes the inside of a JSON string: what is written to it, escaped.
+pub struct Escaped<'w>(pub &'w mut dyn Write);
+
+impl Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        escape(text, self.0)
+    }
+}
+
+fn escape(text: &str, out: &mut dyn Write) -> fmt::Result {
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => write!(out, "\\{c}")?,
+            '\n' => out.write_str("\\n")?,
+            '\t' => out.write_str("\\t")?,
+            c if c.is_control() => write!(out, "\\u{:04x}", u32::from(c))?,
+            c => out.write_char(c)?,
+        }
+    }
+    Ok(())
+}
+
+/// A string without its control characters: one from a stranger's file must not drive a terminal.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain<'t>(pub &'t str);
+
+impl Display for Plain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            if c.is_control() { write!(f, "{}", c.escape_default())? } else { f.write_char(c)? }
+        }
+        Ok(())
+    }
+}
+
+/// A list of JSON values: the elements with commas between.
+pub fn list<T: Display>(out: &mut dyn Write, elements: impl Iterator<Item = T>) -> fmt::Result {
+    for (i, element) in elements.enumerate() {
+        let comma = if i > 0 { "," } else { "" };
+        write!(out, "{comma}{element}")?;
+    }
+    Ok(())
+}
+
+/// A fraction in Q16, 0 … 1, as a decimal of four places.
+#[derive(Clone, Copy, Debug)]
+pub struct Decimal(pub u32);
+
+impl Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = scaled(self.0, 10_000);
+        write!(f, "{}.{:04}", parts / 10_000, parts % 10_000)
+    }
+}
+
+/// A fraction in Q16, 0 … 1, as a percentage of one place.
+#[derive(Clone, Copy, Debug)]
+pub struct Percent(pub u32);
+
+impl Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = scaled(self.0, 1000);
+        write!(f, "{:3}.{} %", parts / 10, parts % 10)
+    }
+}
+
+/// `fraction` (Q16) times `whole`, rounded.
+fn scaled(fraction: u32, whole: u32) -> u64 {
+    (u64::from(fraction) * u64::from(whole) + (1 << 15)) >> 16
+}
+
+/// A number and its noun, with an `s` where it is not one.
+#[derive(Clone, Copy, Debug)]
+pub struct Counted<'n>(pub u64, pub &'n str);
+
+impl Display for Counted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}{}", self.0, self.1, if self.0 == 1 { "" } else { "s" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn strings() {
+        assert_eq!(Json("a\"b\\c\n\u{1}\u{7f}é").to_string(), r#""a\"b\\c\n\u0001\u007fé""#);
+        assert_eq!(Plain("a\x1b[2J\u{9b}é\"").to_string(), "a\\u{1b}[2J\\u{9b}é\"");
+    }
+
+    #[test]
+    fn fractions() {
+        let shown = [0, 3, 4, 32768, 64955, 65532, 65533, 65536].map(|p| Decimal(p).to_string());
+        assert_eq!(shown, ["0.0000", "0.0000", "0.0001", "0.5000", "0.9911", "0.9999", "1.0000", "1.0000"]);
+        let shown = [0, 1769, 64955, 65536].map(|p| Percent(p).to_string());
+        assert_eq!(shown, ["  0.0 %", "  2.7 %", " 99.1 %", "100.0 %"]);
+        assert!((0..=65536).all(|p| {
+            let (shown, exact) = (Decimal(p).to_string().parse::<f64>().unwrap(), f64::from(p) / 65536.0);
+            (shown - exact).abs() <= 0.000_050_01
+        }));
+    }
+}
