@@ -1,0 +1,113 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::messages::SEED;
+use crate::setup::Needs;
+
+/// Set-up, demo, tests and lints of the Tern repository.
+///
+/// No command asks anything. Exit status: 0 done, 1 the work failed, 2 the command line was wrong.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
+#[command(
+    after_help = "Examples:\n  cargo xtask demo        train a model and talk to it on an emulated Cortex-M4\n  \
+    cargo xtask lint        what a change must pass first\n  cargo xtask test        all tests, on the host and \
+    on the emulator"
+)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub task: Task,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Task {
+    /// Train the building model, export it, run it on an emulated Cortex-M4, print what it cost.
+    ///
+    /// Makes the data, trains for some minutes, compares every label and logit of the device with the host, types a
+    /// few messages at the device's console, and closes with a table of figures. Everything it makes lies in
+    /// target/demo/. Sets up what is missing first.
+    #[command(
+        after_help = "Examples:\n  cargo xtask demo\n  cargo xtask demo --epochs 2     a quick look, a poor model"
+    )]
+    Demo(DemoOptions),
+    /// Run all tests, on the host and on the emulator.
+    ///
+    /// Sets up what is missing, builds the firmware, tests what of it runs on the host, then the whole workspace with
+    /// its end-to-end tests. The last line sums up all suites.
+    #[command(after_help = "Example:\n  cargo xtask test")]
+    Test,
+    /// Check formatting, clippy for every target, and docs.
+    ///
+    /// All checks run, also after one has failed. Sets up what is missing first.
+    #[command(after_help = "Example:\n  cargo xtask lint")]
+    Lint,
+    /// Build the release firmware and print where its ELF file lies.
+    ///
+    /// Sets up its compiler target first.
+    #[command(after_help = "Example:\n  cargo xtask firmware")]
+    Firmware,
+    /// Install compiler targets, emulator and log reader where they are missing.
+    ///
+    /// Looks first and installs only what is not there, so a second run is quick. The emulator comes from the
+    /// system's packages (apt-get, as root or with sudo that asks no password); where that is not possible, the
+    /// command fails and says what to install. The other commands call this by themselves.
+    #[command(after_help = "Examples:\n  cargo xtask setup\n  cargo xtask setup --for lint      no emulator")]
+    Setup {
+        /// Only what this command needs.
+        #[arg(long = "for", value_name = "COMMAND", value_enum, default_value_t = Needs::Test)]
+        needs: Needs,
+    },
+    /// Write the demo's data: train.csv and heldout.csv, made from a grammar.
+    ///
+    /// The same seed gives the same bytes on every machine. heldout.csv comes from templates that train.csv never
+    /// uses, so it measures how a model deals with sentences of a new build.
+    #[command(after_help = "Examples:\n  cargo xtask data\n  cargo xtask data -o /tmp/messages --seed 8\n  \
+        cargo xtask data --baselines     what rules without a model reach")]
+    Data(DataOptions),
+}
+
+/// Options of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoOptions {
+    /// Train for at most so many epochs instead of the recipe's.
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<u32>,
+}
+
+/// Options of `data`.
+#[derive(Debug, Args)]
+pub struct DataOptions {
+    /// Folder for the files; made where it is missing [default: target/demo].
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Where the random numbers start.
+    #[arg(long, value_name = "N", default_value_t = SEED)]
+    pub seed: u64,
+    /// Also measure what single keywords and naive Bayes reach on the data.
+    #[arg(long)]
+    pub baselines: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn wrong_command_lines_are_refused_with_status_2() {
+        for line in [&["xtask", "bake"][..], &["xtask"], &["xtask", "data", "--seed", "x"]] {
+            let error = Arguments::try_parse_from(line).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{line:?}");
+        }
+    }
+}

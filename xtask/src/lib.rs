@@ -1,0 +1,47 @@
+//! What neither a test nor `tern` can be: set-up of targets and emulator, the demo, the order of checks.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`cli`] | the command line and its help |
+//! | [`setup`] | compiler targets, emulator and log reader: looks first, installs what is missing |
+//! | [`lint`], [`test`] | what a change must pass, in order; `.ci/run` calls both |
+//! | [`firmware`] | builds the firmware |
+//! | [`data`], [`messages`] | the demo's data, made from a grammar |
+//! | [`demo`] | from data to answers of an emulated microcontroller |
+//! | [`repo`], [`process`], [`stage`] | paths, child processes, stages with their times |
+//!
+//! Nothing here reads from the terminal, so no command ever waits for an answer.
+
+pub mod cli;
+pub mod data;
+pub mod demo;
+pub mod firmware;
+pub mod lint;
+pub mod messages;
+pub mod process;
+pub mod repo;
+pub mod setup;
+pub mod stage;
+pub mod test;
+
+use anyhow::Result;
+
+use cli::{Arguments, Task};
+use setup::Needs;
+
+/// Does what the command line says.
+pub fn run(arguments: Arguments) -> Result<()> {
+    match arguments.task {
+        Task::Demo(options) => demo::run(&options),
+        Task::Test => test::run(),
+        Task::Lint => lint::run_lint(),
+        Task::Setup { needs } => setup::run(needs),
+        Task::Firmware => {
+            setup::run(Needs::Firmware)?;
+            let elf = firmware::build()?;
+            println!("{}", elf.display());
+            Ok(())
+        }
+        Task::Data(options) => data::run(&options),
+    }
+}

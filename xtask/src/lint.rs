@@ -1,0 +1,48 @@
+//! `cargo xtask lint`: formatting, clippy for every target, docs. All checks run, also after one has failed.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use crate::process::{cargo, run};
+use crate::repo;
+use crate::setup::{self, Needs, RUNTIME_TARGETS};
+use crate::stage::Stages;
+
+/// Runs all checks; fails where one failed, naming it.
+fn checks(stages: &mut Stages) -> Result<()> {
+    let (root, firmware) = (repo::root(), repo::firmware());
+    let host = setup::host()?;
+    stages.check("format", || run(cargo(&root).args(["fmt", "--all", "--check"])));
+    stages.check("format, firmware", || run(cargo(&firmware).args(["fmt", "--all", "--check"])));
+    clippy(stages, "clippy", &root, &["--workspace", "--all-targets"]);
+    clippy(stages, "clippy, firmware", &firmware, &["--release", "--target", repo::FIRMWARE_TARGET]);
+    clippy(stages, "clippy, firmware on the host", &firmware, &["--lib", "--tests", "--target", &host]);
+    for target in RUNTIME_TARGETS {
+        let arguments = ["-p", "tern-runtime", "--target", target];
+        clippy(stages, &format!("clippy, runtime, {target}"), &root, &arguments);
+        let with_defmt = [&arguments[..], &["--features", "defmt"]].concat();
+        clippy(stages, &format!("clippy, runtime, {target}, defmt"), &root, &with_defmt);
+    }
+    stages.check("docs", || {
+        run(cargo(&root).env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--no-deps", "--workspace"]))
+    });
+    let failed = stages.failed();
+    if !failed.is_empty() {
+        bail!("{} of the checks failed: {}", failed.len(), failed.join("; "));
+    }
+    Ok(())
+}
+
+/// Sets up, runs all checks, prints their times.
+pub fn run_lint() -> Result<()> {
+    let mut stages = Stages::default();
+    stages.run("set-up", || setup::run(Needs::Lint))?;
+    let result = checks(&mut stages);
+    print!("\n{}", stages.table());
+    result
+}
+
+fn clippy(stages: &mut Stages, name: &str, folder: &Path, arguments: &[&str]) {
+    stages.check(name, || run(cargo(folder).arg("clippy").args(arguments).args(["--", "-D", "warnings"])));
+}

@@ -1,0 +1,216 @@
+//! How far a reader gets who does not read: rules of single words, and all words without their order.
+//!
+//! A model earns its place only above these. All are learned from the very messages that they are measured on, which
+//! flatters them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Label, Message};
+
+const CLASSES: usize = Label::ALL.len();
+
+/// Accuracies, 0 to 1.
+#[derive(Clone, Copy, Debug)]
+pub struct Baselines {
+    /// The largest class for every message.
+    pub majority: f64,
+    /// One keyword for each class, the best found by hill climbing; without any, the best class.
+    pub keyword_per_class: f64,
+    /// Each message gets the class of its single most indicative token.
+    pub best_token: f64,
+    /// Naive Bayes over the set of tokens: every word, no order. For comparison.
+    pub naive_bayes: f64,
+}
+
+impl Baselines {
+    /// Learns each rule from `train` and measures it on `test`.
+    pub fn measure(train: &[Message], test: &[Message]) -> Self {
+        let (train, test) = (Corpus::new(train), Corpus::new(test));
+        let counts = train.token_counts();
+        let classes = train.class_counts();
+        let majority = largest(&classes.map(f64::from));
+        let keywords = keyword_per_class(&train, &counts);
+        Baselines {
+            majority: test.accuracy(|_| majority),
+            keyword_per_class: test.accuracy(|tokens| keywords.class(tokens)),
+            best_token: test.accuracy(|tokens| best_token(tokens, &counts).unwrap_or(majority)),
+            naive_bayes: test.accuracy(|tokens| naive_bayes(tokens, &counts, &classes)),
+        }
+    }
+}
+
+/// Runs of letters and digits in lower case, and every other mark by itself; white space parts them.
+pub fn tokens(text: &str) -> BTreeSet<String> {
+    let mut tokens = BTreeSet::new();
+    let mut word = String::new();
+    for c in text.chars().chain([' ']) {
+        if c.is_alphanumeric() || c == '_' {
+            word.extend(c.to_lowercase());
+            continue;
+        }
+        if !word.is_empty() {
+            tokens.insert(std::mem::take(&mut word));
+        }
+        if !c.is_whitespace() {
+            tokens.insert(c.to_string());
+        }
+    }
+    tokens
+}
+
+/// In how many messages of each class a token stands.
+type Counts = BTreeMap<String, [u32; CLASSES]>;
+
+/// The tokens of each message and the number of its class.
+struct Corpus(Vec<(BTreeSet<String>, usize)>);
+
+impl Corpus {
+    fn new(messages: &[Message]) -> Self {
+        Corpus(messages.iter().map(|m| (tokens(&m.text), m.label as usize)).collect())
+    }
+
+    fn token_counts(&self) -> Counts {
+        let mut counts = Counts::new();
+        for (tokens, class) in &self.0 {
+            for token in tokens {
+                counts.entry(token.clone()).or_default()[*class] += 1;
+            }
+        }
+        counts
+    }
+
+    fn class_counts(&self) -> [u32; CLASSES] {
+        let mut counts = [0; CLASSES];
+        for (_, class) in &self.0 {
+            counts[*class] += 1;
+        }
+        counts
+    }
+
+    fn accuracy(&self, rule: impl Fn(&BTreeSet<String>) -> usize) -> f64 {
+        let right = self.0.iter().filter(|(tokens, class)| rule(tokens) == *class).count();
+        right as f64 / self.0.len() as f64
+    }
+}
+
+/// A keyword for each class, tried in the order of the classes, and the class of messages without any.
+#[derive(Clone, Default)]
+struct Keywords {
+    words: [Option<String>; CLASSES],
+    otherwise: usize,
+}
+
+impl Keywords {
+    fn class(&self, tokens: &BTreeSet<String>) -> usize {
+        self.keyword(tokens).unwrap_or(self.otherwise)
+    }
+
+    /// The first class whose keyword is there.
+    fn keyword(&self, tokens: &BTreeSet<String>) -> Option<usize> {
+        let found = |word: &Option<String>| word.as_ref().is_some_and(|word| tokens.contains(word));
+        self.words.iter().position(found)
+    }
+
+    /// Sets `otherwise` to the best class for `train`; how many messages the rule then gets right.
+    fn fit(&mut self, train: &Corpus) -> u32 {
+        let (mut right, mut without) = (0, [0_u32; CLASSES]);
+        for (tokens, class) in &train.0 {
+            match self.keyword(tokens) {
+                Some(found) => right += u32::from(found == *class),
+                None => without[*class] += 1,
+            }
+        }
+        self.otherwise = largest(&without.map(f64::from));
+        right + without[self.otherwise]
+    }
+}
+
+/// How many keywords are tried for each class, those first that win the most by themselves.
+const CANDIDATES: usize = 40;
+
+/// Changes one keyword at a time for the best other one, until none is better.
+fn keyword_per_class(train: &Corpus, counts: &Counts) -> Keywords {
+    let mut best = Keywords::default();
+    let mut best_score = 0;
+    loop {
+        let before = best_score;
+        for class in 0..CLASSES {
+            let mut words: Vec<_> = counts.iter().collect();
+            words.sort_by_key(|(_, by_class)| i64::from(by_class.iter().sum::<u32>()) - 2 * i64::from(by_class[class]));
+            for (word, _) in words.into_iter().take(CANDIDATES) {
+                let mut rule = best.clone();
+                rule.words[class] = Some(word.clone());
+                let score = rule.fit(train);
+                if score > best_score {
+                    (best, best_score) = (rule, score);
+                }
+            }
+        }
+        if best_score == before {
+            return best;
+        }
+    }
+}
+
+/// The class of the token that is surest of one, by its smoothed share; `None` where no token is known.
+fn best_token(tokens: &BTreeSet<String>, counts: &Counts) -> Option<usize> {
+    let known = tokens.iter().filter_map(|token| counts.get(token));
+    let sure = known.map(|by_class| {
+        let class = largest(&by_class.map(f64::from));
+        let all: u32 = by_class.iter().sum();
+        (f64::from(by_class[class] + 1) / f64::from(all + CLASSES as u32), class)
+    });
+    sure.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, class)| class)
+}
+
+/// The class with the largest product of smoothed token shares.
+fn naive_bayes(tokens: &BTreeSet<String>, counts: &Counts, classes: &[u32; CLASSES]) -> usize {
+    let mut scores = classes.map(|n| f64::from(n).ln());
+    for by_class in tokens.iter().filter_map(|token| counts.get(token)) {
+        for class in 0..CLASSES {
+            let share = (f64::from(by_class[class]) + 0.5) / f64::from(classes[class] + 1);
+            scores[class] += share.ln();
+        }
+    }
+    largest(&scores)
+}
+
+/// The place of the largest value.
+fn largest(values: &[f64; CLASSES]) -> usize {
+    (0..CLASSES).max_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(text: &str, label: Label) -> Message {
+        Message { text: text.into(), label }
+    }
+
+    #[test]
+    fn tokens_are_words_and_marks() {
+        let found: Vec<_> = tokens("FIRE, AHU-3B x_1!! fire").into_iter().collect();
+        assert_eq!(found, ["!", ",", "-", "3b", "ahu", "fire", "x_1"]);
+    }
+
+    #[test]
+    fn clear_words_are_found() {
+        let mut messages = Vec::new();
+        for label in Label::ALL {
+            for place in ["here", "there", "now"] {
+                messages.push(message(&format!("{} {place}", label.name()), label));
+            }
+        }
+        let all = Baselines::measure(&messages, &messages);
+        assert_eq!(all.majority, 0.2);
+        assert_eq!((all.keyword_per_class, all.best_token, all.naive_bayes), (1.0, 1.0, 1.0));
+    }
+
+    #[test]
+    fn order_is_not_seen() {
+        let messages = [message("no it works", Label::Status), message("it works no", Label::Alarm)];
+        let all = Baselines::measure(&messages, &messages);
+        assert_eq!((all.keyword_per_class, all.best_token, all.naive_bayes), (0.5, 0.5, 0.5));
+    }
+}

@@ -1,0 +1,160 @@
+//! Turns one template into one text: picks choices, fills slots, draws numbers.
+//!
+//! A template is plain text with two kinds of brackets, which nest:
+//!
+//! - `[a|b|c]` is one of its choices, each as likely as the others; a choice may be empty.
+//! - `{name}` is one of the choices of the slot `name`; `{3..20}` is a whole number in that range, ends included, and
+//!   `{18.5..23.9}` a number with one decimal.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail};
+
+use super::rng::Rng;
+
+/// Slot name to its choices.
+pub type Slots = BTreeMap<String, Vec<String>>;
+
+/// Slots may hold slots; deeper than this, one holds itself.
+const MAX_DEPTH: usize = 8;
+
+/// One text of `template`. Fails where the template is not well formed, naming the culprit.
+pub fn expand(template: &str, slots: &Slots, rng: &mut Rng) -> Result<String> {
+    let mut text = String::new();
+    expand_into(template, slots, rng, 0, &mut text).with_context(|| format!("in the template `{template}`"))?;
+    Ok(text)
+}
+
+fn expand_into(template: &str, slots: &Slots, rng: &mut Rng, depth: usize, text: &mut String) -> Result<()> {
+    if depth > MAX_DEPTH {
+        bail!("slots nest deeper than {MAX_DEPTH}: does one hold itself?");
+    }
+    let mut rest = template;
+    while let Some(at) = rest.find(['[', '{', ']', '}']) {
+        text.push_str(&rest[..at]);
+        let (inner, after) = bracketed(&rest[at..])?;
+        if rest[at..].starts_with('[') {
+            let choices = split_choices(inner);
+            let choice: &&str = rng.pick(&choices);
+            expand_into(choice, slots, rng, depth + 1, text)?;
+        } else if let Some((low, high)) = inner.split_once("..") {
+            push_number(low, high, rng, text)?;
+        } else {
+            let choices = slots.get(inner).with_context(|| format!("no slot `{inner}`; add it to slots.txt"))?;
+            let choice: &String = rng.pick(choices);
+            expand_into(choice, slots, rng, depth + 1, text)?;
+        }
+        rest = after;
+    }
+    text.push_str(rest);
+    Ok(())
+}
+
+/// Splits `[inner]after` or `{inner}after` at the bracket that closes the first.
+fn bracketed(text: &str) -> Result<(&str, &str)> {
+    let mut depth = 0_usize;
+    for (at, c) in text.char_indices() {
+        match c {
+            '[' | '{' => depth += 1,
+            ']' | '}' if depth == 0 => bail!("`{c}` closes nothing"),
+            ']' | '}' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return Ok((&text[1..at], &text[at + 1..]));
+        }
+    }
+    bail!("`{text}` opens a bracket that is not closed")
+}
+
+/// Splits at the `|` that stand outside of all brackets.
+pub fn split_choices(text: &str) -> Vec<&str> {
+    let (mut choices, mut start, mut depth) = (Vec::new(), 0, 0_i32);
+    for (at, c) in text.char_indices() {
+        match c {
+            '[' | '{' => depth += 1,
+            ']' | '}' => depth -= 1,
+            '|' if depth == 0 => {
+                choices.push(&text[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    choices.push(&text[start..]);
+    choices
+}
+
+/// Writes a number of the range `low..=high`, in tenths where `low` has a decimal point.
+fn push_number(low: &str, high: &str, rng: &mut Rng, text: &mut String) -> Result<()> {
+    let tenths = low.contains('.');
+    let parse = |end: &str| -> Result<i64> {
+        let digits = if tenths { end.replacen('.', "", 1) } else { end.to_owned() };
+        digits.parse().with_context(|| format!("`{low}..{high}` is no range of numbers"))
+    };
+    let (first, last) = (parse(low)?, parse(high)?);
+    if last < first {
+        bail!("the range `{low}..{high}` is empty");
+    }
+    let number = first + rng.below((last - first + 1) as usize) as i64;
+    if tenths {
+        let sign = if number < 0 { "-" } else { "" };
+        let size = number.unsigned_abs();
+        text.push_str(&format!("{sign}{}.{}", size / 10, size % 10));
+    } else {
+        text.push_str(&number.to_string());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slots() -> Slots {
+        let mut slots = Slots::new();
+        slots.insert("pet".into(), vec!["cat".into(), "{size} dog".into()]);
+        slots.insert("size".into(), vec!["big".into()]);
+        slots.insert("loop".into(), vec!["{loop}".into()]);
+        slots
+    }
+
+    fn all(template: &str) -> Vec<String> {
+        let mut rng = Rng::new(1);
+        let mut texts: Vec<_> = (0..500).map(|_| expand(template, &slots(), &mut rng).unwrap()).collect();
+        texts.sort();
+        texts.dedup();
+        texts
+    }
+
+    #[test]
+    fn choices_nest_and_may_be_empty() {
+        assert_eq!(all("a[ b[1|2]|]"), ["a", "a b1", "a b2"]);
+    }
+
+    #[test]
+    fn slots_nest() {
+        assert_eq!(all("my {pet}"), ["my big dog", "my cat"]);
+    }
+
+    #[test]
+    fn ranges_include_both_ends() {
+        assert_eq!(all("{9..11}"), ["10", "11", "9"]);
+        assert_eq!(all("{-0.1..0.1}"), ["-0.1", "0.0", "0.1"]);
+    }
+
+    #[test]
+    fn errors_name_the_culprit() {
+        for (template, part) in [
+            ("{owl}", "no slot `owl`"),
+            ("[a|b", "not closed"),
+            ("a]", "closes nothing"),
+            ("{5..1}", "is empty"),
+            ("{1..x}", "no range of numbers"),
+            ("{loop}", "hold itself"),
+        ] {
+            let error = expand(template, &slots(), &mut Rng::new(1)).unwrap_err();
+            assert!(format!("{error:#}").contains(part), "{template}: {error:#}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Slips of the finger: swapped, dropped, doubled and neighbouring keys.
+
+use super::rng::Rng;
+
+/// The letter rows of a keyboard; neighbours in a row are neighbours under a finger.
+const ROWS: [&str; 3] = ["qwertyuiop", "asdfghjkl", "zxcvbnm"];
+
+/// Words shorter than this are spared: a slip in `no` or `off` would turn the meaning, and the label with it.
+const SHORTEST: usize = 4;
+
+/// Puts one slip into one word of four letters or more; a text without such a word stays as it is.
+pub fn slip(text: &str, rng: &mut Rng) -> String {
+    let words = words(text);
+    if words.is_empty() {
+        return text.to_owned();
+    }
+    let &(start, end) = rng.pick(&words);
+    let mut letters: Vec<char> = text[start..end].chars().collect();
+    // The first letter stays: people seldom get it wrong, and see it when they do.
+    let at = 1 + rng.below(letters.len() - 2);
+    match rng.below(4) {
+        0 => letters.swap(at, at + 1),
+        1 => {
+            letters.remove(at);
+        }
+        2 => letters.insert(at, letters[at]),
+        _ => letters[at] = neighbour(letters[at], rng),
+    }
+    let word: String = letters.into_iter().collect();
+    format!("{}{word}{}", &text[..start], &text[end..])
+}
+
+/// Start and end of each run of at least [`SHORTEST`] ASCII letters.
+fn words(text: &str) -> Vec<(usize, usize)> {
+    let (mut words, mut start) = (Vec::new(), None);
+    for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
+        match (c.is_ascii_alphabetic(), start) {
+            (true, None) => start = Some(at),
+            (false, Some(begun)) => {
+                if at - begun >= SHORTEST {
+                    words.push((begun, at));
+                }
+                start = None;
+            }
+            _ => {}
+        }
+    }
+    words
+}
+
+/// A key beside `letter`, in its case.
+fn neighbour(letter: char, rng: &mut Rng) -> char {
+    let lower = letter.to_ascii_lowercase();
+    for row in ROWS {
+        if let Some(at) = row.find(lower) {
+            let keys = row.as_bytes();
+            let left = at.checked_sub(1).map(|i| keys[i]);
+            let right = keys.get(at + 1).copied();
+            let near: Vec<u8> = left.into_iter().chain(right).collect();
+            let key = char::from(*rng.pick(&near));
+            return if letter.is_ascii_uppercase() { key.to_ascii_uppercase() } else { key };
+        }
+    }
+    letter
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_words_and_figures_are_spared() {
+        let mut rng = Rng::new(1);
+        for _ in 0..1000 {
+            let text = slip("no gas in 3B, 4000 ok, smoke off", &mut rng);
+            assert!(text.starts_with("no gas in 3B, 4000 ok, s"), "{text}");
+            assert!(text.ends_with(" off"), "{text}");
+        }
+        assert_eq!(slip("no, off", &mut rng), "no, off");
+    }
+
+    #[test]
+    fn a_slip_is_one_letter_away() {
+        let mut rng = Rng::new(2);
+        let mut kinds = [0; 3];
+        for _ in 0..1000 {
+            let text = slip("smoke", &mut rng);
+            assert!(text.starts_with('s') && (4..=6).contains(&text.len()), "{text}");
+            kinds[text.len() - 4] += 1;
+        }
+        assert!(kinds.iter().all(|&n| n > 150), "{kinds:?}");
+    }
+
+    #[test]
+    fn neighbours_keep_the_case() {
+        let mut rng = Rng::new(3);
+        for _ in 0..100 {
+            assert!(['Q', 'E'].contains(&neighbour('W', &mut rng)));
+            assert_eq!(neighbour('q', &mut rng), 'w');
+        }
+    }
+}

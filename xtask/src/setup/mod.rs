@@ -1,0 +1,51 @@
+//! Set-up: what the repository needs beyond cargo. Each part looks first, installs what is missing, and says in one
+//! line what it found or did.
+
+mod defmt_print;
+mod emulator;
+mod toolchain;
+
+pub use toolchain::host;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::repo::FIRMWARE_TARGET;
+
+/// The command that the set-up is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Needs {
+    /// The compiler target of the firmware.
+    Firmware,
+    /// Formatter, clippy, and the targets that the runtime is checked for.
+    Lint,
+    /// The firmware's target and the emulator.
+    Demo,
+    /// Everything.
+    Test,
+}
+
+/// The targets that the runtime must compile for: with DSP instructions, without, and no ARM at all.
+pub const RUNTIME_TARGETS: [&str; 3] = [FIRMWARE_TARGET, "thumbv6m-none-eabi", "riscv32imac-unknown-none-elf"];
+
+/// Sees that all is there that `needs` takes.
+pub fn run(needs: Needs) -> Result<()> {
+    if matches!(needs, Needs::Lint | Needs::Test) {
+        toolchain::ensure_components()?;
+        toolchain::ensure_targets(&RUNTIME_TARGETS)?;
+    } else {
+        toolchain::ensure_targets(&[FIRMWARE_TARGET])?;
+    }
+    if matches!(needs, Needs::Demo | Needs::Test) {
+        emulator::ensure()?;
+    }
+    if needs == Needs::Test {
+        defmt_print::ensure()?;
+    }
+    Ok(())
+}
+
+/// One line of what was found or is done.
+fn say(part: &str, what: &str) {
+    eprintln!("set-up: {part}: {what}");
+}

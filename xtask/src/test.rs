@@ -1,0 +1,107 @@
+//! `cargo xtask test`: everything that a test can tell, on the host and on the emulator.
+
+use anyhow::{Result, bail};
+
+use crate::process::{cargo, tee};
+use crate::repo;
+use crate::setup::{self, Needs};
+use crate::stage::Stages;
+use crate::{firmware, process};
+
+/// Sets up, builds the firmware, runs all tests, sums up. The last line has the form of the test harness's own.
+pub fn run() -> Result<()> {
+    let mut stages = Stages::default();
+    let mut tally = Tally::default();
+    stages.run("set-up", || setup::run(Needs::Test))?;
+    stages.run("firmware", firmware::build)?;
+    let host = setup::host()?;
+    stages.check("tests of the firmware's library", || {
+        tally.add(cargo(&repo::firmware()).args(["test", "--no-fail-fast", "--lib", "--target", &host]))
+    });
+    stages.check("tests of the workspace", || {
+        tally.add(cargo(&repo::root()).args(["test", "--no-fail-fast", "--workspace"]))
+    });
+    print!("\n{}", stages.table());
+    for name in &tally.failures {
+        println!("failed: {name}");
+    }
+    let broken = stages.failed();
+    println!("{}", tally.closing_line(broken.is_empty(), stages.seconds()));
+    if !broken.is_empty() {
+        bail!("failed: {}", broken.join("; "));
+    }
+    Ok(())
+}
+
+/// What the test harnesses said, added up.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Tally {
+    suites: u32,
+    passed: u32,
+    failed: u32,
+    ignored: u32,
+    failures: Vec<String>,
+}
+
+impl Tally {
+    fn add(&mut self, command: &mut process::Command) -> Result<()> {
+        tee(command, |line| self.read(line))
+    }
+
+    /// Reads `test NAME ... FAILED` and `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
+    fn read(&mut self, line: &str) {
+        let Some(rest) = line.strip_prefix("test ") else { return };
+        if let Some(name) = rest.strip_suffix(" ... FAILED") {
+            self.failures.push(name.to_owned());
+        }
+        let Some((_, counts)) = rest.strip_prefix("result: ").and_then(|rest| rest.split_once(". ")) else { return };
+        self.suites += 1;
+        for part in counts.split("; ") {
+            let Some((number, word)) = part.split_once(' ') else { continue };
+            let number: u32 = number.parse().unwrap_or(0);
+            match word {
+                "passed" => self.passed += number,
+                "failed" => self.failed += number,
+                "ignored" => self.ignored += number,
+                _ => {}
+            }
+        }
+    }
+
+    fn closing_line(&self, ok: bool, seconds: f64) -> String {
+        let verdict = if ok && self.failed == 0 { "ok" } else { "FAILED" };
+        let Tally { suites, passed, failed, ignored, .. } = self;
+        format!(
+            "test result: {verdict}. {passed} passed; {failed} failed; {ignored} ignored; {suites} suites; finished \
+             in {seconds:.2}s"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_of_suites_are_added_up() {
+        let mut tally = Tally::default();
+        for line in [
+            "running 2 tests",
+            "test a::b ... ok",
+            "test a::c ... FAILED",
+            "test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.1s",
+            "test result: ok. 4 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out; finished in 0.00s",
+        ] {
+            tally.read(line);
+        }
+        let failures = vec!["a::c".to_owned()];
+        assert_eq!(tally, Tally { suites: 2, passed: 5, failed: 1, ignored: 2, failures });
+        let line = tally.closing_line(false, 1.5);
+        assert_eq!(line, "test result: FAILED. 5 passed; 1 failed; 2 ignored; 2 suites; finished in 1.50s");
+    }
+
+    #[test]
+    fn a_suite_that_does_not_compile_is_no_success() {
+        assert!(Tally::default().closing_line(false, 0.0).starts_with("test result: FAILED. 0 passed;"));
+    }
+}
