@@ -1,0 +1,82 @@
+//! The programs under test, each built once a test process, and the emulator.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+/// The compiler target of the firmware under test.
+const FIRMWARE_TARGET: &str = "thumbv7em-none-eabihf";
+
+/// The root of the repository.
+pub fn root() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package).to_owned()
+}
+
+/// The `tern` command of this build, to be run at the root of the repository with no stdin.
+pub fn tern() -> Command {
+    static TERN: OnceLock<PathBuf> = OnceLock::new();
+    let path = TERN.get_or_init(|| {
+        build(&root(), &["--package", "tern-trainer", "--bin", "tern"]);
+        // A test runs as TARGET/PROFILE/deps/NAME.
+        let exe = std::env::current_exe().expect("a test knows its own path");
+        let folder = exe.ancestors().nth(2).expect("a test lies in a target folder");
+        built(folder.join(format!("tern{}", std::env::consts::EXE_SUFFIX)))
+    });
+    let mut command = Command::new(path);
+    command.current_dir(root()).stdin(Stdio::null());
+    command
+}
+
+/// The release firmware's ELF file.
+pub fn firmware() -> &'static Path {
+    static FIRMWARE: OnceLock<PathBuf> = OnceLock::new();
+    FIRMWARE.get_or_init(|| {
+        let folder = root().join("firmware");
+        build(&folder, &["--release", "--target", FIRMWARE_TARGET]);
+        built(folder.join("target").join(FIRMWARE_TARGET).join("release/tern-firmware"))
+    })
+}
+
+/// QEMU for the board `mps2-an386`, with no display, no monitor and no stdin; serial ports are the caller's.
+pub fn emulator() -> Command {
+    let mut command = Command::new("qemu-system-arm");
+    command.args(["-M", "mps2-an386", "-display", "none", "-monitor", "none"]).stdin(Stdio::null());
+    command
+}
+
+/// Runs `command`: its exit status (`None` where a signal ended it), what it wrote to stdout, and to stderr.
+///
+/// # Panics
+///
+/// Where it does not start.
+pub fn text_of(command: &mut Command) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } =
+        command.output().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (status.code(), text(stdout), text(stderr))
+}
+
+fn build(folder: &Path, arguments: &[&str]) {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut command = Command::new(cargo);
+    command.current_dir(folder).arg("build").args(arguments).stdin(Stdio::null());
+    let (status, _, log) = text_of(&mut command);
+    assert_eq!(status, Some(0), "{command:?} failed; is `cargo xtask setup` done?\n{log}");
+}
+
+fn built(path: PathBuf) -> PathBuf {
+    assert!(path.is_file(), "the build went well, but {} is not there", path.display());
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_holds_the_workspace() {
+        assert!(root().join("Cargo.toml").is_file() && root().join("firmware/Cargo.toml").is_file());
+    }
+}
