@@ -35,13 +35,13 @@ pub struct Config {
 /// What was seen when the model was exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Calibration {
-    /// Texts run through the integer model.
+    /// Training texts that the float model ran.
     pub texts: u32,
     /// Tokens of these texts.
     pub tokens: u32,
-    /// Largest |pre-activation| met, Q16.
+    /// Its largest |pre-activation|, Q16.
     pub largest_z: i32,
-    /// Largest |cell state| met, Q20.
+    /// Its largest |cell state|, Q20.
     pub largest_c: i32,
 }
 

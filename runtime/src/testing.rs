@@ -4,6 +4,8 @@ use alloc::{format, string::String, vec, vec::Vec};
 
 use crate::write::{Dtype, Tensor, to_bytes};
 
+pub use crate::write::Aligned;
+
 /// Sizes of a random model.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
@@ -17,30 +19,6 @@ pub struct Sizes {
 
 /// The tokens that every random model knows: ids 2, 3, ….
 pub const TOKENS: [&str; 8] = ["!!", "call", "caller", "free", "grüße", "now", "prize", "мир"];
-
-/// Bytes at a multiple of 8, as a device file must lie.
-#[derive(Clone, Debug)]
-pub struct Aligned {
-    words: Vec<u64>,
-    length: usize,
-}
-
-impl Aligned {
-    /// A copy of `bytes` at a multiple of 8.
-    pub fn new(bytes: &[u8]) -> Self {
-        let mut words = vec![0u64; bytes.len().div_ceil(8)];
-        bytemuck::cast_slice_mut::<u64, u8>(&mut words)[..bytes.len()].copy_from_slice(bytes);
-        Aligned { words, length: bytes.len() }
-    }
-}
-
-impl core::ops::Deref for Aligned {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &bytemuck::cast_slice(&self.words)[..self.length]
-    }
-}
 
 /// Pseudo-random numbers (SplitMix64): the same on every machine.
 #[derive(Clone, Debug)]

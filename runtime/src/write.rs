@@ -1,9 +1,9 @@
-//! Writing device files, on the host (feature `write`, which needs an allocator).
+//! Writing device files and holding them in memory, on the host (feature `write`, which needs an allocator).
 //!
 //! It lays out what it is given, always the same bytes for the same input; whether that is a model, [`Model::from_bytes`](crate::Model::from_bytes)
 //! says. The safetensors library's own writer orders metadata by chance, hence this one.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{format, string::String, vec, vec::Vec};
 
 use bytemuck::Pod;
 
@@ -66,4 +66,28 @@ pub fn to_bytes(metadata: &[(&str, &str)], mut tensors: Vec<Tensor>) -> Vec<u8> 
     bytes.extend_from_slice(header.as_bytes());
     bytes.extend(tensors.into_iter().flat_map(|t| t.data));
     bytes
+}
+
+/// Bytes at a multiple of 8, as a device file must lie.
+#[derive(Clone, Debug)]
+pub struct Aligned {
+    words: Vec<u64>,
+    length: usize,
+}
+
+impl Aligned {
+    /// A copy of `bytes` at a multiple of 8.
+    pub fn new(bytes: &[u8]) -> Self {
+        let mut words = vec![0u64; bytes.len().div_ceil(8)];
+        bytemuck::cast_slice_mut::<u64, u8>(&mut words)[..bytes.len()].copy_from_slice(bytes);
+        Aligned { words, length: bytes.len() }
+    }
+}
+
+impl core::ops::Deref for Aligned {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &bytemuck::cast_slice(&self.words)[..self.length]
+    }
 }

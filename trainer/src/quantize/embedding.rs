@@ -1,0 +1,49 @@
+//! The embedding table, in the order in which the device looks tokens up.
+
+use super::row::{Row, quantize_row};
+use crate::vocabulary::Vocabulary;
+use crate::weights::Array;
+
+/// The quantised embedding, and the tokens whose rows they are.
+pub struct Embedding {
+    /// The real value of `x` = 2^15.
+    pub scale: f64,
+    /// Rows of PAD and UNK, then of `tokens`.
+    pub rows: Vec<Row>,
+    /// The tokens from id 2 on, ascending by bytes.
+    pub tokens: Vec<String>,
+    /// For each id of the device, the id on the desktop.
+    pub desktop_ids: Vec<usize>,
+}
+
+/// Quantises a table `[vocab_size, embedding_dim]`. The row of PAD is zero: no text has it.
+pub fn quantize(vocabulary: &Vocabulary, table: &Array) -> Embedding {
+    let dim = table.shape[1];
+    let mut desktop_ids: Vec<usize> = (0..vocabulary.len()).collect();
+    desktop_ids[2..].sort_by(|&a, &b| vocabulary.tokens()[a].as_bytes().cmp(vocabulary.tokens()[b].as_bytes()));
+    let tokens = desktop_ids[2..].iter().map(|&id| vocabulary.tokens()[id].clone()).collect();
+
+    let row = |id: usize| -> Vec<f64> {
+        let row = &table.data[id * dim..][..dim];
+        if id == 0 { vec![0.0; dim] } else { row.iter().map(|&v| f64::from(v)).collect() }
+    };
+    let largest = (0..vocabulary.len()).flat_map(row).fold(0f64, |max, v| max.max(v.abs()));
+    // The row with the largest value has weight 127 and the largest multiplier. The file holds the scale as a single.
+    let fitting = largest / (127.0 * 32_767.0) * f64::from(1 << 22);
+    let scale = if largest > 0.0 { f64::from((fitting as f32).next_up()) } else { 1.0 };
+    let unit = scale / f64::from(1 << 22);
+    let rows = desktop_ids.iter().map(|&id| quantize_row(&row(id), None, unit, 1.0));
+    let rows = rows.map(|row| row.expect("the scale is chosen so that every multiplier fits")).collect();
+    Embedding { scale, rows, tokens, desktop_ids }
+}
+
+impl Embedding {
+    /// The real vector of a token of the desktop's vocabulary, as the device has it.
+    pub fn by_desktop_id(&self) -> Vec<Vec<f64>> {
+        let mut table = vec![vec![]; self.rows.len()];
+        for (row, &id) in self.rows.iter().zip(&self.desktop_ids) {
+            table[id] = row.dequantize(None);
+        }
+        table
+    }
+}

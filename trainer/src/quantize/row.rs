@@ -1,0 +1,78 @@
+//! One row of weights: real numbers to i8 with one multiplier.
+
+/// Largest multiplier: 15 bits.
+const LARGEST: f64 = 32_767.0;
+
+/// A quantised row. What it stands for: `w · step` (`(w + second/256) · step` for the first row of a pair).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// −127 … 127
+    pub weights: Vec<i8>,
+    /// 1 … 32,767
+    pub multiplier: i16,
+    /// The real value of 1.
+    pub step: f64,
+}
+
+/// Quantises one row.
+///
+/// `second`: for the first row of a pair, the second one's weights, which count 1/256 in it. `unit`: the step that a multiplier of
+/// 1 gives. `least`: the multiplier is at least this.
+///
+/// The multiplier is rounded up first and the weights against the step that it really gives. None if it needs more than 15 bits.
+pub fn quantize_row(weights: &[f64], second: Option<&[i8]>, unit: f64, least: f64) -> Option<Row> {
+    let largest = weights.iter().fold(0f64, |max, w| max.max(w.abs()));
+    // A first row also takes up to 127/256 of rounding against its second.
+    let full = if second.is_some() { 126.5 } else { 127.0 };
+    let multiplier = (largest / (full * unit)).ceil().max(least).max(1.0);
+    if multiplier > LARGEST {
+        return None;
+    }
+    let step = multiplier * unit;
+    let carried = |column: usize| second.map_or(0.0, |row| f64::from(row[column]) / 256.0);
+    let weights = weights.iter().enumerate().map(|(j, w)| (w / step - carried(j)).round().clamp(-127.0, 127.0) as i8);
+    Some(Row { weights: weights.collect(), multiplier: multiplier as i16, step })
+}
+
+impl Row {
+    /// The real weights that the row stands for.
+    pub fn dequantize(&self, second: Option<&Row>) -> Vec<f64> {
+        let carried = |j: usize| second.map_or(0.0, |row| f64::from(row.weights[j]) / 256.0);
+        self.weights.iter().enumerate().map(|(j, &w)| (f64::from(w) + carried(j)) * self.step).collect()
+    }
+
+    /// A bound on |Σ w·v| for |v| ≤ 2^15.
+    pub fn bound(&self) -> i64 {
+        self.weights.iter().map(|w| i64::from(w.unsigned_abs())).sum::<i64>() << 15
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_is_within_half_a_step() {
+        let weights: Vec<f64> = (0..200).map(|i| f64::from(i * i % 97 - 40) * 0.013).collect();
+        for unit in [1e-6, 1e-4, 2e-3] {
+            let second = quantize_row(&weights, None, unit, 1.0).unwrap();
+            let reversed: Vec<f64> = weights.iter().rev().copied().collect();
+            let first = quantize_row(&reversed, Some(&second.weights), unit, 1.0).unwrap();
+            for (row, real, pair) in [(&second, &weights, None), (&first, &reversed, Some(&second))] {
+                for (w, back) in real.iter().zip(row.dequantize(pair)) {
+                    assert!((w - back).abs() <= row.step * 0.500_001, "{w} came back as {back}, step {}", row.step);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn edges() {
+        assert_eq!(quantize_row(&[0.0; 3], None, 1e-3, 1.0).unwrap().weights, [0; 3]);
+        assert_eq!(quantize_row(&[4.2], None, 1e-6, 1.0), None, "needs a multiplier of 33,071");
+        assert_eq!(quantize_row(&[-4.1], None, 1e-6, 1.0).unwrap().weights, [-127]);
+        assert_eq!(quantize_row(&[-4.1], None, 1e-6, 32_767.0).unwrap().weights, [-125]);
+        assert_eq!(quantize_row(&[1.0], None, 1e-2, 5.0).unwrap().multiplier, 5);
+        assert_eq!(quantize_row(&[1.0, -1.0], None, 1e-3, 1.0).unwrap().bound(), 250 << 15);
+    }
+}

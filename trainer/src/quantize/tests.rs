@@ -1,0 +1,143 @@
+//! The device file against the float model and against the safetensors library.
+
+use super::*;
+use crate::data::Example;
+use crate::float_model::{Config, FloatModel};
+use crate::quantize::calibrate::calibrate;
+use crate::vocabulary::Vocabulary;
+use crate::weights::{Array, Sizes, Weights};
+use proptest::prelude::*;
+use safetensors::SafeTensors;
+
+const TEXTS: [&str; 4] =
+    ["free prize, call now!!", "see you at lunch, then", "Grüße aus Köln und МИР", "call me now or call me never"];
+
+/// A model of arbitrary weights, uniform within `spread` for each of embedding, input, recurrent and linear weights.
+fn model(seed: u64, (e, h, c): (usize, usize, usize), spread: [f64; 4]) -> FloatModel {
+    let vocabulary = Vocabulary::build(TEXTS.into_iter(), 1, None);
+    let sizes = Sizes { vocab_size: vocabulary.len(), embedding_dim: e, hidden_size: h, labels: c };
+    let (mut weights, mut state) = (Weights::default(), seed);
+    for (name, shape) in sizes.shapes() {
+        let spread = match name {
+            names::EMBEDDING => spread[0],
+            names::W_IH => spread[1],
+            names::W_HH => spread[2],
+            names::FC_WEIGHT => spread[3],
+            _ => 0.5,
+        };
+        let data = (0..shape.iter().product()).map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            ((state >> 40) as f64 / f64::from(1 << 23) - 1.0) * spread
+        });
+        let data = data.map(|v| v as f32).collect();
+        weights.insert(name, Array { shape, data });
+    }
+    let labels = (0..c).map(|i| format!("class {i}")).collect();
+    let rows: Vec<Example> = TEXTS.iter().map(|text| Example { text: text.to_string(), label: 0 }).collect();
+    FloatModel::new(Config::lstm("a test", sizes, labels), vocabulary, weights, rows.clone(), rows).unwrap()
+}
+
+fn bytes(model: &FloatModel) -> Result<Aligned, QuantizeError> {
+    Ok(Aligned::new(&quantize(model, &calibrate(model, model.calibration()), &TEXTS)?))
+}
+
+/// Largest difference of a logit, on texts known and unknown.
+fn largest_difference(model: &FloatModel, device: &Model<'_>) -> f64 {
+    let mut scratch = vec![0; device.scratch_len()];
+    let mut session = device.session(&mut scratch).unwrap();
+    let texts = TEXTS.into_iter().chain(["", "call", "an unknown text, now", "never never never never never"]);
+    let differences = texts.flat_map(|text| {
+        let integer = session.classify(text.as_bytes()).iter().collect::<Vec<_>>();
+        let real = model.logits(text);
+        integer.into_iter().zip(real).map(|(i, r)| (f64::from(i) / 65_536.0 - f64::from(r)).abs()).collect::<Vec<_>>()
+    });
+    differences.fold(0.0, f64::max)
+}
+
+#[test]
+fn integers_follow_the_float_model() {
+    for (seed, sizes) in [(1, (8, 16, 3)), (2, (20, 64, 7)), (3, (3, 5, 2)), (4, (1, 1, 2))] {
+        let model = model(seed, sizes, [0.5, 0.4, 0.3, 0.5]);
+        let file = bytes(&model).unwrap();
+        let device = Model::from_bytes(&file).unwrap();
+        let difference = largest_difference(&model, &device);
+        assert!(difference < 0.02, "seed {seed}: a logit differs by {difference}");
+        let mut scratch = vec![0; device.scratch_len()];
+        let test = device.self_test(&mut scratch).unwrap();
+        assert_eq!((test.passed, test.total), (TEXTS.len(), TEXTS.len()));
+    }
+}
+
+#[test]
+fn halves_of_different_size_both_keep_their_precision() {
+    for spread in [[3.0, 2.0, 0.02, 0.5], [0.01, 0.05, 0.4, 0.5], [40.0, 0.05, 0.3, 0.5], [0.3, 0.4, 0.3, 20.0]] {
+        let model = model(7, (12, 24, 3), spread);
+        let file = bytes(&model).unwrap();
+        let difference = largest_difference(&model, &Model::from_bytes(&file).unwrap());
+        let scale = spread[3] / 0.5;
+        assert!(difference < 0.05 * scale, "{spread:?}: a logit differs by {difference}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// Whatever the weights, the runtime accepts what is exported, or the layer is named.
+    #[test]
+    fn any_weights_load_or_are_refused(
+        seed in any::<u64>(), e in 1usize..9, h in 1usize..12, c in 2usize..5,
+        powers in prop::array::uniform4(-30i32..12),
+    ) {
+        let model = model(seed, (e, h, c), powers.map(|p| 2f64.powi(p)));
+        match bytes(&model) {
+            Ok(file) => {
+                let device = Model::from_bytes(&file).unwrap();
+                prop_assert!(largest_difference(&model, &device).is_finite());
+            }
+            Err(error) => prop_assert!(matches!(error, QuantizeError::LargeWeights(_)), "{error}"),
+        }
+    }
+}
+
+#[test]
+fn large_weights_are_refused_by_layer() {
+    let layer = |spread| match bytes(&model(1, (4, 4, 2), spread)) {
+        Err(QuantizeError::LargeWeights(error)) => error.layer,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(layer([1.0, 1.0, 3_000.0, 1.0]), "lstm");
+    assert_eq!(layer([1.0, 1.0, 1.0, 10_000.0]), "fc");
+}
+
+#[test]
+fn the_same_model_gives_the_same_bytes() {
+    let model = model(5, (6, 10, 3), [0.5; 4]);
+    assert!(*bytes(&model).unwrap() == *bytes(&model).unwrap());
+}
+
+#[test]
+fn the_safetensors_library_reads_and_rewrites_the_file() {
+    let model = model(5, (7, 9, 3), [0.5; 4]);
+    let file = bytes(&model).unwrap();
+    let tensors = SafeTensors::deserialize(&file).unwrap();
+    assert_eq!(tensors.names().len(), 20);
+    assert_eq!(tensors.tensor("lstm.weight_hh_l0").unwrap().shape(), [9, 9, 4]);
+    assert_eq!(tensors.tensor("vocab.offsets").unwrap().dtype(), safetensors::Dtype::U32);
+    let (_, metadata) = SafeTensors::read_metadata(&file).unwrap();
+    assert_eq!(metadata.metadata().as_ref().unwrap()["tern.cell"], "lstm");
+
+    // Its own writer orders tensors by itself and metadata by chance: the runtime runs the result all the same.
+    let again = safetensors::serialize(tensors.tensors(), metadata.metadata().clone()).unwrap();
+    let again = Aligned::new(&again);
+    let device = Model::from_bytes(&again).unwrap();
+    let mut scratch = vec![0; device.scratch_len()];
+    assert_eq!(device.self_test(&mut scratch).unwrap().passed, TEXTS.len());
+}
+
+#[test]
+fn names_are_cut_between_characters() {
+    assert_eq!(name("sms"), "sms");
+    assert_eq!(name(""), "model");
+    assert_eq!(name(&"é".repeat(40)), "é".repeat(32));
+    assert_eq!(name(&format!("a{}", "é".repeat(40))).len(), 63);
+}
