@@ -117,7 +117,10 @@ pub fn self_test(result: &SelfTest, form: Form, out: &mut dyn Write) -> fmt::Res
                 let (text, class) = (failure.golden, failure.class);
                 let (logit, expected) = (failure.logit, failure.expected);
                 write!(out, "\r\ngolden text {text}, class {class}: logit {logit}, expected {expected}; ")?;
-                write!(out, "this device does not compute what the exporter did: load the file and the firmware again")?;
+                write!(
+                    out,
+                    "this device does not compute what the exporter did: load the file and the firmware again"
+                )?;
             }
             Ok(())
         }
@@ -126,7 +129,10 @@ pub fn self_test(result: &SelfTest, form: Form, out: &mut dyn Write) -> fmt::Res
             if let Some(failure) = first_failure {
                 let (text, class) = (failure.golden, failure.class);
                 let (logit, expected) = (failure.logit, failure.expected);
-                write!(out, r#","first_failure":{{"golden":{text},"class":{class},"logit":{logit},"expected":{expected}}}"#)?;
+                write!(
+                    out,
+                    r#","first_failure":{{"golden":{text},"class":{class},"logit":{logit},"expected":{expected}}}"#
+                )?;
             }
             write!(out, "}}")
         }

@@ -136,9 +136,8 @@ impl<'m> Classifier<'m> {
     pub fn new(found: &'m Found<'m>, scratch: &'m mut [i32]) -> Result<Self, Refusal> {
         let model = &found.model;
         let classes = model.config().classes;
-        let word = size_of::<i32>();
-        let needed = model.scratch_len().saturating_add(classes).saturating_mul(word);
-        let refusal = Refusal::Scratch { needed, available: scratch.len() * word };
+        let needed = model.scratch_len().saturating_add(classes).saturating_mul(size_of::<i32>());
+        let refusal = Refusal::Scratch { needed, available: size_of_val(scratch) };
         let (logits, state) = scratch.split_at_mut_checked(classes).ok_or(refusal)?;
         let session = model.session(state).map_err(|_| refusal)?;
         Ok(Classifier {

@@ -68,7 +68,11 @@ pub static COMMANDS: [Entry; 8] = [
     Entry { word: "classify", usage: "classify TEXT", help: "for a text that looks like a command" },
     Entry { word: "selftest", usage: "selftest", help: "the model's golden texts: every logit must be exact" },
     Entry { word: "echo", usage: "echo on|off", help: "whether what is typed is sent back" },
-    Entry { word: "stream", usage: "stream", help: "texts of any length: Ctrl-D ends one, Ctrl-X drops it, Ctrl-C leaves" },
+    Entry {
+        word: "stream",
+        usage: "stream",
+        help: "texts of any length: Ctrl-D ends one, Ctrl-X drops it, Ctrl-C leaves",
+    },
 ];
 
 /// The form in which a line of which perhaps only the beginning is known is answered.

@@ -8,7 +8,6 @@
 //! Where the port lost bytes, the line or text that they belonged to is *damaged*: its rest is discarded, and an error takes the
 //! place of its answer.
 
-use core::fmt::{self, Write};
 use core::mem;
 
 use heapless::Vec;
@@ -21,6 +20,7 @@ use crate::info::{self, Board};
 use crate::line::{Edit, Editor};
 use crate::port::{Event, Loss, Port};
 use crate::stream::{ACK, Stream, Symbol};
+use crate::terminal::{print, show};
 
 /// Streamed bytes taken from the port and handed to the runtime at once.
 const CHUNK: usize = 64;
@@ -366,37 +366,6 @@ impl<'m, P: Port> Console<'m, P> {
     fn show(&mut self, bytes: &[u8]) -> Result<(), P::Error> {
         if self.prompted && self.echo { show(&mut self.port, bytes) } else { Ok(()) }
     }
-}
-
-/// Writes bytes of a line: a TAB takes one column, so that it can be erased like a letter.
-fn show<P: Port>(port: &mut P, bytes: &[u8]) -> Result<(), P::Error> {
-    bytes.split_inclusive(|&byte| byte == b'\t').try_for_each(|part| match part.split_last() {
-        Some((b'\t', before)) => {
-            port.write_all(before)?;
-            port.write_all(b" ")
-        }
-        _ => port.write_all(part),
-    })
-}
-
-/// Writes formatted text to a port, keeping the port's error, which [`fmt::Write`] cannot carry.
-fn print<P: Port>(port: &mut P, write: impl FnOnce(&mut dyn Write) -> fmt::Result) -> Result<(), P::Error> {
-    struct Out<'p, P: Port> {
-        port: &'p mut P,
-        error: Option<P::Error>,
-    }
-    impl<P: Port> Write for Out<'_, P> {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            self.port.write_all(text.as_bytes()).map_err(|error| {
-                self.error = Some(error);
-                fmt::Error
-            })
-        }
-    }
-    let mut out = Out { port, error: None };
-    // The formatting itself does not fail: an error here is the port's.
-    let _ = write(&mut out);
-    out.error.map_or(Ok(()), Err)
 }
 
 #[cfg(test)]

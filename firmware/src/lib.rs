@@ -16,6 +16,7 @@ pub mod line;
 pub mod port;
 pub mod queue;
 pub mod stream;
+pub mod terminal;
 pub mod text;
 
 pub use classifier::{Classifier, Found, Refusal};

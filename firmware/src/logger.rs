@@ -20,10 +20,8 @@ struct Held {
 // one that touches it.
 unsafe impl Sync for Held {}
 
-static HELD: Held = Held {
-    taken: AtomicBool::new(false),
-    inner: UnsafeCell::new((RestoreState::invalid(), defmt::Encoder::new())),
-};
+static HELD: Held =
+    Held { taken: AtomicBool::new(false), inner: UnsafeCell::new((RestoreState::invalid(), defmt::Encoder::new())) };
 
 // SAFETY: `acquire` excludes interrupts, and with them every other user on this single core; one that comes from within a log
 // statement stops the firmware. `release` gives back what the last `acquire` took.

@@ -113,12 +113,10 @@ mod tests {
             assert_eq!(stream.decode(DLE), Symbol::Nothing);
             assert_eq!(stream.decode(byte ^ 0x40), Symbol::Byte(byte));
         }
-        assert_eq!([EOT, CAN, ETX, b'a'].map(|byte| stream.decode(byte)), [
-            Symbol::End,
-            Symbol::Abandon,
-            Symbol::Leave,
-            Symbol::Byte(b'a')
-        ]);
+        assert_eq!(
+            [EOT, CAN, ETX, b'a'].map(|byte| stream.decode(byte)),
+            [Symbol::End, Symbol::Abandon, Symbol::Leave, Symbol::Byte(b'a')]
+        );
     }
 
     #[test]

@@ -1,1 +1,532 @@
+//! The console on a port that is two buffers, with a random model.
 
+use core::convert::Infallible;
+use std::string::{String, ToString};
+use std::vec::Vec;
+use std::{format, vec};
+
+use embedded_io::{ErrorType, Read, ReadReady, Write};
+use tern_runtime::testing::{Aligned, Sizes, metadata, random_file, tensors};
+use tern_runtime::write::{Tensor, to_bytes};
+
+use super::*;
+use crate::classifier::Found;
+use crate::queue::{CAPACITY, Dropped, Feeder, Ring, Taker, split};
+use crate::stream::{CREDIT, WINDOW};
+
+const BOARD: Board = Board { name: "bench", clock_hz: 1_000_000, scratch_bytes: 4096 };
+const SIZES: Sizes = Sizes { embedding_dim: 4, hidden_size: 6, classes: 3 };
+
+/// A port on the real queue. Each measurement of the runtime takes 10 ticks.
+struct Bench<'q> {
+    feeder: Feeder<'q>,
+    received: Taker<'q>,
+    sent: Vec<u8>,
+    ticks: u32,
+    events: Vec<Event>,
+    /// Arrives while the runtime works on the next text.
+    meanwhile: Vec<u8>,
+}
+
+impl ErrorType for Bench<'_> {
+    type Error = Infallible;
+}
+
+impl Read for Bench<'_> {
+    fn read(&mut self, to: &mut [u8]) -> Result<usize, Infallible> {
+        let bytes = core::iter::from_fn(|| self.received.pop());
+        Ok(to.iter_mut().zip(bytes).map(|(to, byte)| *to = byte).count())
+    }
+}
+
+impl ReadReady for Bench<'_> {
+    fn read_ready(&mut self) -> Result<bool, Infallible> {
+        Ok(self.received.is_ready())
+    }
+}
+
+impl Write for Bench<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        self.sent.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
+
+impl Port for Bench<'_> {
+    fn take_loss(&mut self) -> Option<Loss> {
+        self.received.take_loss()
+    }
+
+    fn ticks(&mut self) -> u32 {
+        mem::take(&mut self.meanwhile).into_iter().for_each(|byte| self.feeder.push(byte));
+        self.ticks = self.ticks.wrapping_add(10);
+        self.ticks
+    }
+
+    fn wait(&mut self) {}
+
+    fn note(&mut self, event: Event) {
+        self.events.push(event);
+    }
+}
+
+type Tested<'c, 'm, 'q> = &'c mut Console<'m, Bench<'q>>;
+
+/// A console with the model in `file`, before its first word.
+fn with_file(file: &[u8], scratch_words: usize, test: impl FnOnce(Tested<'_, '_, '_>)) {
+    let (mut ring, dropped) = (Ring::new(), Dropped::new());
+    let (feeder, received) = split(&mut ring, &dropped);
+    // The counter wraps in the middle of a test.
+    let port = Bench { feeder, received, sent: vec![], ticks: u32::MAX - 35, events: vec![], meanwhile: vec![] };
+    let mut scratch = vec![0; scratch_words];
+    let found = Found::in_slot(file);
+    let model = match &found {
+        Ok(found) => Classifier::new(found, &mut scratch),
+        Err(refusal) => Err(*refusal),
+    };
+    test(&mut Console::new(port, BOARD, model));
+}
+
+/// A console with a random model.
+fn with_model(test: impl FnOnce(Tested<'_, '_, '_>)) {
+    with_file(&random_file(1, SIZES, "3"), 1024, test);
+}
+
+/// What the console answers to `bytes`.
+fn ask(console: Tested<'_, '_, '_>, bytes: &[u8]) -> String {
+    for &byte in bytes {
+        console.port.feeder.push(byte);
+        console.poll().unwrap();
+    }
+    sent(console)
+}
+
+fn sent(console: Tested<'_, '_, '_>) -> String {
+    String::from_utf8(mem::take(&mut console.port.sent)).unwrap()
+}
+
+/// `json` of a machine answer, which must be all that is sent.
+fn machine(console: Tested<'_, '_, '_>, line: &str) -> String {
+    let answer = ask(console, format!("{line}\n").as_bytes());
+    let json = answer.strip_suffix("\r\n").unwrap_or_else(|| panic!("{answer:?}"));
+    assert!(json.starts_with('{') && json.ends_with('}') && !json.contains(char::is_control), "{json:?}");
+    json.into()
+}
+
+/// What the runtime itself says.
+fn expected(text: &str) -> (Vec<i32>, u32, u32) {
+    let file = random_file(1, SIZES, "3");
+    let found = Found::in_slot(&file).unwrap();
+    let mut scratch = vec![0; found.model.scratch_len()];
+    let mut session = found.model.session(&mut scratch).unwrap();
+    let logits = session.classify(text.as_bytes()).iter().collect();
+    (logits, session.tokens(), session.unknown())
+}
+
+/// A machine answer without label and probability, which follow from its logits.
+fn tail(text: &str) -> String {
+    let (logits, tokens, unknown) = expected(text);
+    let logits: Vec<String> = logits.iter().map(|logit| format!("{logit}")).collect();
+    format!(r#""logits":[{}],"tokens":{tokens},"unknown":{unknown},"ticks":20}}"#, logits.join(","))
+}
+
+#[test]
+fn start() {
+    with_model(|console| {
+        console.start().unwrap();
+        let said = sent(console);
+        assert!(
+            said.starts_with(&format!(
+                "\r\ntern {} on bench\r\nmodel `random`: 3 classes, 10 tokens, ",
+                info::FIRMWARE
+            ))
+        );
+        assert!(said.ends_with("; `help` lists the commands\r\n> "), "{said}");
+    });
+}
+
+#[test]
+fn a_person_classifies() {
+    with_model(|console| {
+        console.start().unwrap();
+        sent(console);
+        let (logits, ..) = expected("free prize xyzzy");
+        let best = (0..3).max_by_key(|&class| logits[class]).unwrap();
+        let answer = ask(console, b"free prize xyzzy\r\n");
+        assert!(answer.starts_with(&format!("free prize xyzzy\r\nlabel{best} ")), "{answer}");
+        assert!(answer.ends_with(" %   3 tokens, 1 unknown, 20 ticks\r\n> "), "{answer}");
+        assert_eq!(ask(console, b"xyzzy\n"), "xyzzy\r\nunknown input   1 token, 1 unknown, 20 ticks\r\n> ");
+        assert_eq!(ask(console, b"\r\n\r"), "\r\n> \r\n> ");
+        assert_eq!(ask(console, b"echo off\r"), "echo off\r\necho off\r\n> ");
+        assert_eq!(ask(console, b"xyzzy\r"), "\r\nunknown input   1 token, 1 unknown, 20 ticks\r\n> ");
+    });
+}
+
+#[test]
+fn editing_is_shown() {
+    with_model(|console| {
+        console.start().unwrap();
+        sent(console);
+        assert_eq!(ask(console, b"ab\x08"), "ab\x08 \x08");
+        assert_eq!(ask(console, "é\tß\x7f".as_bytes()), "é ß\r\x1b[K> aé ");
+        assert_eq!(ask(console, b"\x1b[A\x15"), "\r\x1b[K> ");
+        assert_eq!(ask(console, b"xy\x03"), "xy^C\r\n> ");
+    });
+}
+
+#[test]
+fn a_program_gets_one_line_for_each() {
+    with_model(|console| {
+        console.start().unwrap();
+        sent(console);
+        assert_eq!(ask(console, b"ab\x03\x03@echo off\n"), "ab^C\r\n> ^C\r\n> @echo off\r\n{\"echo\":false}\r\n");
+        assert_eq!(machine(console, "@echo on"), r#"{"echo":true}"#);
+        for text in ["free prize, call now", "Grüße, caller!!", "free"] {
+            let answer = machine(console, &format!("@classify {text}"));
+            assert!(answer.ends_with(&tail(text)), "{answer}");
+            let label = answer.split('"').nth(3).unwrap();
+            assert!(answer.starts_with(&format!(r#"{{"label":"{label}","class":{},"probability":0."#, &label[5..])));
+        }
+        let nothing = r#"{"label":null,"class":null,"probability":null,"#;
+        assert_eq!(machine(console, "@classify xyzzy"), format!("{nothing}{}", tail("xyzzy")));
+        assert_eq!(machine(console, "@classify"), format!("{nothing}{}", tail("")));
+        assert_eq!(machine(console, "@labels"), r#"{"labels":["label0","label1","label2"]}"#);
+        assert_eq!(machine(console, "@selftest"), r#"{"exact":3,"golden":3,"ticks":60}"#);
+        assert_eq!(console.port.events, [Event::SelfTest { exact: 3, golden: 3 }]);
+        let commands = r#"{"commands":["help","info","labels","top","classify","selftest","echo","stream"]}"#;
+        assert_eq!(machine(console, "@help"), commands);
+        let misfit = machine(console, "@echo");
+        assert!(
+            misfit.starts_with(r#"{"error":"usage","message":""#) && misfit.ends_with(r#","usage":"@echo on|off"}"#)
+        );
+        // A line that is no `@` line brings the person back.
+        assert!(ask(console, b"@bob?\n").ends_with(" ticks\r\n> "));
+        assert_eq!(ask(console, b"\r@help\n"), format!("\r\n> @help\r\n{commands}\r\n"));
+        assert!(ask(console, b"free\n").starts_with("> free\r\nlabel"));
+    });
+}
+
+#[test]
+fn top() {
+    with_model(|console| {
+        let none = machine(console, "@top 2");
+        assert!(none.starts_with(r#"{"error":"no_text","message":""#), "{none}");
+        let (logits, ..) = expected("call now");
+        let mut ranking = [0, 1, 2];
+        ranking.sort_by_key(|&class| (core::cmp::Reverse(logits[class]), class));
+        let whole = machine(console, "@top 9999 call now");
+        let classes: Vec<usize> = whole.split(r#""class":"#).skip(1).map(|rest| rest[..1].parse().unwrap()).collect();
+        assert_eq!(classes, ranking);
+        assert_eq!(machine(console, "@top 3"), whole);
+        let one = machine(console, "@top 1");
+        let first = format!(r#"{{"top":[{{"label":"label{0}","class":{0},"#, ranking[0]);
+        assert!(one.starts_with(&first) && one.ends_with(r#"}],"tokens":2,"unknown":0,"ticks":20}"#), "{one}");
+        assert_eq!(machine(console, "@top 3 xyzzy"), r#"{"top":[],"tokens":1,"unknown":1,"ticks":20}"#);
+        machine(console, "@selftest");
+        assert_eq!(machine(console, "@top 2"), none);
+        let human = ask(console, b"top 2 free\n");
+        assert_eq!(human.lines().count(), 5, "{human}");
+    });
+}
+
+#[test]
+fn ties_go_to_the_lowest_class() {
+    let mut all = tensors(1, SIZES);
+    for tensor in all.iter_mut().filter(|tensor| tensor.name == "fc.multiplier") {
+        tensor.data.fill(0);
+    }
+    with_file(&Aligned::new(&to_bytes(&metadata("3"), all)), 1024, |console| {
+        let answer = machine(console, "@top 9 free");
+        let classes: Vec<&str> = answer.split(r#""class":"#).skip(1).map(|rest| &rest[..1]).collect();
+        assert_eq!(classes, ["0", "1", "2"]);
+        assert!(machine(console, "@classify free").starts_with(r#"{"label":"label0","class":0,"probability":0.3333,"#));
+        // Its golden logits are zeros, and so are all its logits.
+        assert_eq!(machine(console, "@selftest"), r#"{"exact":3,"golden":3,"ticks":60}"#);
+    });
+}
+
+#[test]
+fn a_failed_self_test_says_where() {
+    // `tensors` leaves the golden logits zero.
+    with_file(&Aligned::new(&to_bytes(&metadata("3"), tensors(1, SIZES))), 1024, |console| {
+        let (logits, ..) = expected("Free prize, call now!!");
+        let failure = format!(r#""first_failure":{{"golden":0,"class":0,"logit":{},"expected":0}}}}"#, logits[0]);
+        let answer = machine(console, "@selftest");
+        assert_eq!(answer, format!(r#"{{"exact":0,"golden":3,"ticks":60,{failure}"#));
+        assert!(ask(console, b"selftest\n").contains("selftest FAILED: 0 of 3 golden texts exact"));
+        assert_eq!(console.port.events, [Event::SelfTest { exact: 0, golden: 3 }; 2]);
+    });
+}
+
+#[test]
+fn labels_of_a_stranger() {
+    let labels = ["a\"\\\u{1b}[2J", "ß\n", "漢字"];
+    let mut all = tensors(1, SIZES);
+    all.retain(|tensor| !tensor.name.starts_with("labels."));
+    all.extend(Tensor::texts("labels", labels));
+    with_file(&Aligned::new(&to_bytes(&metadata("3"), all)), 1024, |console| {
+        assert_eq!(machine(console, "@labels"), r#"{"labels":["a\"\\\u001b[2J","ß\n","漢字"]}"#);
+        let human = ask(console, b"labels\n");
+        assert!(human.contains("  0  a\"\\\\u{1b}[2J\r\n  1  ß\\n\r\n  2  漢字\r\n"), "{human}");
+    });
+}
+
+#[test]
+fn long_lines() {
+    with_model(|console| {
+        let long = format!("@classify {}", "free ".repeat(60));
+        let answer = machine(console, &long);
+        assert!(answer.starts_with(r#"{"error":"line_too_long","message":""#), "{answer}");
+        assert!(answer.ends_with(r#""bytes":310,"limit":256}"#), "{answer}");
+        assert_eq!(console.port.events, [Event::LineTooLong { bytes: 310 }]);
+        let fits = format!("@classify {:246}", "free");
+        assert_eq!(fits.len(), 256);
+        assert!(machine(console, &fits).ends_with(&tail("free")));
+        let human = ask(console, format!("{:257}\r", "free").as_bytes());
+        assert!(
+            human.ends_with(
+                "\r\nerror: line too long: 257 bytes, at most 256 fit; send a long text with `stream`\r\n> "
+            )
+        );
+    });
+}
+
+#[test]
+fn streams() {
+    with_model(|console| {
+        let entered = r#"{"stream":true,"window":768,"credit":256}"#;
+        assert_eq!(machine(console, "@stream"), entered);
+        // 600 bytes and the EOT are two credits; no chunking of a text changes its answer.
+        let text = "free prize ".repeat(60)[..600].to_string();
+        let answer = ask(console, format!("{text}\x04").as_bytes());
+        assert!(answer.starts_with("\x06\x06{") && answer.contains(r#""tokens":110,"unknown":"#), "{answer}");
+        let logits = |answer: &str| answer.split(r#""logits":"#).nth(1).unwrap().split(']').next().unwrap().to_string();
+        assert_eq!(logits(&answer), logits(&tail(&text)));
+        // A whole text in one chunk, two texts in one chunk, bytes that look like controls, and an empty text.
+        for byte in b"call now\x04caf\x10\x03\x10\x50\x04\x04" {
+            console.port.feeder.push(*byte);
+        }
+        console.poll().unwrap();
+        let answers = sent(console);
+        let answers: Vec<&str> = answers.lines().collect();
+        assert_eq!(answers.len(), 3);
+        assert!(answers[0].ends_with(&tail("call now")), "{answers:?}");
+        assert!(answers[1].ends_with(&tail("cafC\u{10}")), "{answers:?}");
+        assert!(answers[2].starts_with(r#"{"label":null,"#) && answers[2].contains(r#""tokens":0,"unknown":0,"#));
+        assert_eq!(ask(console, b"abc\x18"), "{\"abandoned\":3}\r\n");
+        assert_eq!(ask(console, b"\x18"), "{\"abandoned\":0}\r\n");
+        assert_eq!(ask(console, b"free\x03"), "{\"stream\":false,\"bytes\":629,\"texts\":4}\r\n");
+        assert!(machine(console, "@top 1").starts_with(r#"{"error":"no_text","#));
+        // An LF behind CR belongs to the line; the last text of a stream can be asked for again.
+        assert_eq!(
+            ask(console, b"@stream\r\nfree\x04\x03").lines().last(),
+            Some(r#"{"stream":false,"bytes":6,"texts":1}"#)
+        );
+        assert!(machine(console, "@top 1").contains(r#""tokens":1,"#));
+    });
+}
+
+#[test]
+fn a_person_streams() {
+    with_model(|console| {
+        let said = ask(console, b"stream\rfree\x04xyzzy\x04a\x18\x03");
+        let lines: Vec<&str> = said.lines().collect();
+        assert_eq!(lines[0], "> stream");
+        assert!(lines[1].starts_with("streaming: Ctrl-D ends a text"));
+        assert!(lines[2].starts_with("label"));
+        assert!(lines[3].starts_with("unknown input   1 token, 1 unknown, "));
+        assert_eq!(lines[4..], ["dropped 1 byte", "streaming ended: 2 texts", "> "]);
+    });
+}
+
+/// Sends `line`, and `meanwhile` while it is answered.
+fn flood(console: Tested<'_, '_, '_>, line: &[u8], meanwhile: &[u8]) -> String {
+    console.port.meanwhile = meanwhile.to_vec();
+    line.iter().for_each(|&byte| console.port.feeder.push(byte));
+    console.poll().unwrap();
+    sent(console)
+}
+
+#[test]
+fn what_fits_the_queue_is_answered() {
+    with_model(|console| {
+        let line = b"@classify free prize\n";
+        let ahead = CAPACITY / line.len();
+        let answers = flood(console, line, &line.repeat(ahead));
+        assert_eq!(answers.lines().filter(|answer| answer.ends_with(&tail("free prize"))).count(), 1 + ahead);
+        assert!(console.port.events.is_empty());
+    });
+}
+
+#[test]
+fn what_does_not_fit_is_refused_loudly() {
+    with_model(|console| {
+        let line = b"@classify free prize\n";
+        // 48 lines of 21 bytes and 16 bytes of the next one fit.
+        let answers = flood(console, line, &line.repeat(60));
+        let answers: Vec<&str> = answers.lines().collect();
+        assert_eq!(answers.len(), 1 + 48 + 1);
+        assert!(answers[..49].iter().all(|answer| answer.ends_with(&tail("free prize"))));
+        let lost = 60 * 21 - CAPACITY as u32;
+        assert!(answers[49].starts_with(r#"{"error":"overflow","message":""#));
+        assert!(answers[49].ends_with(&format!(r#""lost":{lost},"queue_bytes":1024}}"#)), "{}", answers[49]);
+        assert_eq!(console.port.events, [Event::Overflow { lost }]);
+        // The last byte lost ended its line: the next one works.
+        assert!(machine(console, "@classify free").ends_with(&tail("free")));
+
+        // Cut in the middle: the rest of the line is discarded up to its end, CR LF counting once.
+        let mut cut = line.repeat(60);
+        cut.truncate(59 * 21 + 5);
+        flood(console, line, &cut);
+        assert_eq!(console.port.events.len(), 1, "the damaged line has not ended");
+        let after = ask(console, b"free prize\r\n@classify free\r\n");
+        let after: Vec<&str> = after.lines().collect();
+        assert_eq!(after.len(), 2);
+        assert!(after[0].starts_with(r#"{"error":"overflow""#) && after[1].ends_with(&tail("free")), "{after:?}");
+        // Ctrl-C ends it too.
+        flood(console, line, &cut);
+        assert!(ask(console, b"free\x03").starts_with(r#"{"error":"overflow""#));
+        assert!(machine(console, "@classify free").ends_with(&tail("free")));
+    });
+}
+
+#[test]
+fn the_form_of_an_overflow() {
+    with_model(|console| {
+        // The queue is cut between two lines: nothing tells the form but the line before.
+        let mut ahead = vec![b'\n'; CAPACITY];
+        ahead.extend_from_slice(b"free\n");
+        let said = flood(console, b"free\n", &ahead);
+        assert!(
+            said.ends_with("answers or use `@stream`\r\n> ") && said.contains("error: overflow: 5 bytes"),
+            "{said}"
+        );
+        let said = flood(console, b"@classify\n", &[b"@labels\n".repeat(CAPACITY / 8), b"free\n".to_vec()].concat());
+        assert!(said.lines().last().unwrap().starts_with(r#"{"error":"overflow""#), "{said}");
+    });
+}
+
+#[test]
+fn a_stream_that_ignores_its_window() {
+    with_model(|console| {
+        machine(console, "@stream");
+        let text = b"free prize\x04";
+        let answers = flood(console, text, &text.repeat(200));
+        let (acks, answers): (Vec<u8>, Vec<u8>) = answers.bytes().partition(|&byte| byte == ACK);
+        let answers = String::from_utf8(answers).unwrap();
+        let answers: Vec<&str> = answers.lines().collect();
+        let whole = 1 + CAPACITY / text.len();
+        assert_eq!(answers.len(), whole + 1);
+        assert!(answers[whole].starts_with(r#"{"error":"overflow""#), "{}", answers[whole]);
+        assert!(answers[whole].ends_with(&format!(r#""lost":{},"queue_bytes":1024}}"#, 200 * text.len() - CAPACITY)));
+        assert_eq!(acks.len(), 201 * text.len() / CREDIT as usize, "lost bytes are consumed bytes");
+        assert!(flood(console, b"free\x04", b"").ends_with(&format!("{}\r\n", tail("free"))));
+        // A cut text ends with its EOT; one that is left ends the mode too.
+        flood(console, text, &[b'a'; 2 * CAPACITY]);
+        assert!(ask(console, b"free\x04").starts_with(r#"{"error":"overflow""#));
+        flood(console, text, &[b'a'; 2 * CAPACITY]);
+        let left = ask(console, b"free\x03");
+        assert!(left.contains(r#"{"error":"overflow""#) && left.contains(r#"{"stream":false,"#), "{left}");
+        assert_eq!(machine(console, "@echo on"), r#"{"echo":true}"#);
+    });
+}
+
+#[test]
+fn a_host_that_keeps_its_window_loses_nothing() {
+    with_model(|console| {
+        machine(console, "@stream");
+        let texts: Vec<String> = (0..50).map(|i| format!("{}\x04", "free prize ".repeat(i))).collect();
+        let mut bytes = texts.iter().flat_map(|text| text.bytes());
+        let (mut under_way, mut answers) = (0, String::new());
+        loop {
+            let room = (WINDOW - under_way) as usize;
+            let more: Vec<u8> = bytes.by_ref().take(room).collect();
+            under_way += more.len() as u32;
+            if more.is_empty() {
+                break;
+            }
+            more.into_iter().for_each(|byte| console.port.feeder.push(byte));
+            console.poll().unwrap();
+            let said = sent(console);
+            under_way -= CREDIT * said.bytes().filter(|&byte| byte == ACK).count() as u32;
+            answers.push_str(&said);
+        }
+        assert_eq!(answers.lines().count(), texts.len());
+        assert!(console.port.events.is_empty());
+    });
+}
+
+#[test]
+fn no_model() {
+    let model = random_file(1, SIZES, "3");
+    let cut = model[..model.len() - 1].to_vec();
+    let cases: [(&[u8], usize, &str); 5] = [
+        (&[0; 64], 1024, "the model slot is empty; write a device file (`tern export`) there and reset"),
+        (&[0xff; 64], 1024, "the model slot is empty; write a device file (`tern export`) there and reset"),
+        (&[7; 64], 1024, "the file in the model slot is refused: "),
+        (&Aligned::new(&cut), 1024, "the file in the model slot is refused: the file ends after "),
+        (&model, 10, "the model needs 68 bytes of scratch, this board has 40; "),
+    ];
+    for (file, scratch_words, why) in cases {
+        with_file(file, scratch_words, |console| {
+            console.start().unwrap();
+            let banner = sent(console);
+            assert!(banner.contains(&format!("\r\nerror: no model: {why}")), "{banner}");
+            assert!(ask(console, b"free\r").contains(&format!("\r\nerror: no model: {why}")));
+            for line in ["@classify free", "@top 2 free", "@labels", "@selftest", "@stream"] {
+                let answer = ask(console, format!("{line}\n").as_bytes());
+                assert!(answer.contains(&format!(r#"{{"error":"no_model","message":"no model: {why}"#)), "{answer}");
+            }
+            let info = machine(console, "@info");
+            assert!(info.contains(&format!(r#""model":null,"model_error":"{why}"#)), "{info}");
+            assert!(ask(console, b"info\n").contains(&format!("model       none: {why}")));
+        });
+    }
+}
+
+#[test]
+fn information() {
+    let file = random_file(1, SIZES, "3");
+    let mut slot = file.to_vec();
+    slot.resize(file.len() + 100, 0xff);
+    with_file(&Aligned::new(&slot), 1024, |console| {
+        let expected = format!(
+            r#"{{"protocol":1,"firmware":"{}","board":"bench","clock_hz":1000000,"queue_bytes":1024,"line_bytes":256,"scratch_available":4096,"model":{{"name":"random","crc32":"{:08x}","bytes":{},"format":1,"vocabulary":10,"embedding":4,"hidden":6,"classes":3,"golden":3,"scratch_used":68}},"model_error":null}}"#,
+            info::FIRMWARE,
+            crate::crc32::crc32(&file),
+            file.len()
+        );
+        assert_eq!(machine(console, "@info"), expected);
+        let human = ask(console, b"info\n");
+        assert!(human.contains("hidden      6\r\nclasses     3\r\n"), "{human}");
+        assert!(
+            human.contains("scratch     68 of 4096 bytes\r\nqueue       1024 bytes, line 256 bytes\r\n> "),
+            "{human}"
+        );
+    });
+}
+
+/// Any bytes: the console goes on, and its answers stay text.
+#[test]
+fn noise() {
+    let mut random = tern_runtime::testing::Random(7);
+    with_model(|console| {
+        for _ in 0..300 {
+            for _ in 0..random.between(1, 1500) {
+                // Few words, many controls.
+                let byte = random.between(0, 255) as u8;
+                let word = *b"@stream\n".get(usize::from(byte % 16)).unwrap_or(&byte);
+                console.port.feeder.push(word);
+            }
+            console.poll().unwrap();
+            console.port.sent.clear();
+        }
+        let found = ask(console, b"\x03\x03\r@echo off\n");
+        assert!(found.ends_with("\r\n{\"echo\":false}\r\n"), "{found:?}");
+        assert!(machine(console, "@classify free").ends_with(&tail("free")));
+    });
+}
