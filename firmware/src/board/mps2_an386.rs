@@ -105,43 +105,38 @@ unsafe impl InterruptNumber for Interrupt {
 }
 
 unsafe extern "C" {
-    fn UART0_RX();
     static __model_start: u8;
     static __model_end: u8;
 }
 
-/// The vectors behind the processor's own, one for each interrupt above.
+/// The vectors behind the processor's own. No interrupt above the last of them is ever unmasked.
 // SAFETY: this is the section in which cortex-m-rt's linker script expects these vectors, under the name that it expects.
 #[unsafe(link_section = ".vector_table.interrupts")]
 #[unsafe(no_mangle)]
-pub static __INTERRUPTS: [unsafe extern "C" fn(); 1] = [UART0_RX];
+pub static __INTERRUPTS: [extern "C" fn(); 1] = [uart0_receive];
 
 static DROPPED: Dropped = Dropped::new();
 static FEEDER: Mutex<RefCell<Option<Feeder<'static>>>> = Mutex::new(RefCell::new(None));
 
-/// Defined under the name of its vector.
-mod handlers {
-    use super::{CONSOLE, FEEDER, Uart};
-
-    // SAFETY: the name is that of the vector in `device.x`; it takes and returns nothing.
-    #[unsafe(no_mangle)]
-    extern "C" fn UART0_RX() {
-        CONSOLE.interrupt.write(Uart::RX_FULL);
-        critical_section::with(|cs| {
-            let mut feeder = FEEDER.borrow_ref_mut(cs);
-            let Some(feeder) = feeder.as_mut() else { return };
-            while CONSOLE.state.read() & Uart::RX_FULL != 0 {
-                let overrun = CONSOLE.state.read() & Uart::RX_OVERRUN != 0;
-                let byte = CONSOLE.data.read() as u8;
-                if overrun {
-                    CONSOLE.state.write(Uart::RX_OVERRUN);
-                    feeder.overrun(byte);
-                } else {
-                    feeder.push(byte);
-                }
+extern "C" fn uart0_receive() {
+    CONSOLE.interrupt.write(Uart::RX_FULL);
+    critical_section::with(|cs| {
+        let mut feeder = FEEDER.borrow_ref_mut(cs);
+        let Some(feeder) = feeder.as_mut() else { return };
+        loop {
+            let state = CONSOLE.state.read();
+            if state & Uart::RX_FULL == 0 {
+                break;
             }
-        });
-    }
+            let byte = CONSOLE.data.read() as u8;
+            if state & Uart::RX_OVERRUN != 0 {
+                CONSOLE.state.write(Uart::RX_OVERRUN);
+                feeder.overrun(byte);
+            } else {
+                feeder.push(byte);
+            }
+        }
+    });
 }
 
 // ---- the port ----
