@@ -9,6 +9,7 @@
 //! | `validation.csv` | the held-out rows, so that later figures speak of the same ones |
 //! | `recipe.toml`, `metrics.json`, `README.md`, `report.html` | how it was made, and how well it came out |
 
+mod classify;
 mod config;
 mod directory;
 mod load;

@@ -1,12 +1,20 @@
 //! Trains recurrent models on text.
 //!
-//! Labelled texts ([`data`]) become ids ([`vocabulary`]), ids become logits ([`nn`]), and what was learnt becomes a
-//! model directory ([`float_model`]).
+//! A [`recipe`] names the data and every setting. Labelled texts ([`data`]) become ids ([`vocabulary`]), ids become
+//! logits ([`nn`]), and [`train`] makes a model directory ([`float_model`]) of it, with a [`report`].
+//! Whatever classifies texts, in floats or integers, is a [`classifier`].
 
+pub mod classifier;
+pub mod cli;
+pub mod commands;
 pub mod data;
 pub mod denormals;
 pub mod float_model;
+pub mod metrics;
 pub mod nn;
+pub mod recipe;
+pub mod report;
 pub mod tokenizer_json;
+pub mod train;
 pub mod vocabulary;
 pub mod weights;

@@ -1,2 +1,8 @@
 //! The `tern` command.
-fn main() {}
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tern_trainer::commands::run(&tern_trainer::cli::Cli::parse())
+}

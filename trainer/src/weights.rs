@@ -116,6 +116,15 @@ impl Weights {
         self.0.get(name)
     }
 
+    /// A parameter to change.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no parameter of this name.
+    pub fn get_mut(&mut self, name: &str) -> &mut Array {
+        self.0.get_mut(name).unwrap_or_else(|| panic!("no parameter {name}"))
+    }
+
     /// All parameters in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Array)> {
         self.0.iter().map(|(name, array)| (name.as_str(), array))

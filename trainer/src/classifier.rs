@@ -1,0 +1,105 @@
+//! What float and integer models have in common.
+
+use crate::data::Example;
+use crate::float_model::FloatModel;
+use crate::metrics::{Evaluation, argmax, log_softmax};
+use rayon::prelude::*;
+use std::path::Path;
+
+/// A model that gives a text one of its labels. Nothing about a text can make it fail.
+pub trait Classifier: Sync {
+    /// The labels, in the order of the logits.
+    fn labels(&self) -> &[String];
+
+    /// Classifies a text.
+    fn classify(&self, text: &str) -> Prediction;
+
+    /// The tokens of a text, with what the model would say if the text ended after each.
+    fn trace(&self, text: &str) -> Vec<TraceStep>;
+}
+
+/// Logits, in the numbers that the model computes with.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Logits {
+    /// Of a float model.
+    Float(Vec<f32>),
+    /// Of an integer model: multiply by `scale` for nats.
+    Integer {
+        /// The integers, as the device computes them.
+        values: Vec<i32>,
+        /// What one is worth.
+        scale: f64,
+    },
+}
+
+impl Logits {
+    /// The label with the greatest logit, the first of equal ones.
+    pub fn label(&self) -> usize {
+        match self {
+            Logits::Float(values) => argmax(values),
+            Logits::Integer { values, .. } => argmax(values),
+        }
+    }
+
+    /// The logits as real numbers.
+    pub fn nats(&self) -> Vec<f64> {
+        match self {
+            Logits::Float(values) => values.iter().map(|&value| f64::from(value)).collect(),
+            Logits::Integer { values, scale } => values.iter().map(|&value| f64::from(value) * scale).collect(),
+        }
+    }
+
+    /// The logarithm of each label's probability.
+    pub fn log_probabilities(&self) -> Vec<f64> {
+        log_softmax(self.nats().into_iter())
+    }
+
+    /// The numbers themselves, for JSON.
+    pub fn to_json(&self) -> serde_json::Value {
+        match self {
+            Logits::Float(values) => values.as_slice().into(),
+            Logits::Integer { values, .. } => values.as_slice().into(),
+        }
+    }
+}
+
+/// What a model says about a text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prediction {
+    /// One logit for each label.
+    pub logits: Logits,
+    /// Number of tokens in the text.
+    pub tokens: usize,
+    /// How many of them the model does not know.
+    pub unknown: usize,
+}
+
+/// A token of a text and the logits after it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TraceStep {
+    /// The token, lower-cased.
+    pub token: String,
+    /// Whether the model knows it.
+    pub known: bool,
+    /// The logits if the text ended here.
+    pub logits: Logits,
+}
+
+/// Loads the model at `path`: a model directory, which runs in floats.
+///
+/// # Errors
+///
+/// See [`LoadError`](crate::float_model::LoadError).
+pub fn open(path: &Path) -> anyhow::Result<Box<dyn Classifier>> {
+    Ok(Box::new(FloatModel::load(path)?))
+}
+
+/// Counts how a model does on examples, on all threads of the current pool. The result does not depend on their number.
+pub fn evaluate(model: &dyn Classifier, examples: &[Example]) -> Evaluation {
+    let logits: Vec<Logits> = examples.par_iter().map(|example| model.classify(&example.text).logits).collect();
+    let mut evaluation = Evaluation::new(model.labels().len());
+    for (example, logits) in examples.iter().zip(logits) {
+        evaluation.add(example.label, logits.label(), -logits.log_probabilities()[example.label]);
+    }
+    evaluation
+}

@@ -1,0 +1,25 @@
+//! The command line. Each subcommand's options are in its own file under [`commands`](crate::commands).
+
+use crate::commands::{eval, predict, train};
+use clap::{Parser, Subcommand};
+
+/// Trains small recurrent networks on text, and runs them in integers on a microcontroller.
+#[derive(Debug, Parser)]
+#[command(name = "tern", version, max_term_width = 100)]
+#[command(after_help = "Exit status: 0 done, 1 the work failed, 2 the command line was wrong.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train a model on labelled texts.
+    Train(train::Args),
+    /// Measure a model on labelled texts.
+    Eval(eval::Args),
+    /// Classify texts.
+    Predict(predict::Args),
+}

@@ -1,0 +1,54 @@
+//! The subcommands, one file each: its options, and what it does with them.
+
+pub mod eval;
+pub mod predict;
+pub mod table;
+pub mod train;
+
+use crate::cli::{Cli, Command};
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Why a command did not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The command line was wrong: status 2.
+    #[error("{0}")]
+    Usage(String),
+    /// The work failed: status 1.
+    #[error("{0:#}")]
+    Work(#[from] anyhow::Error),
+}
+
+/// Runs a command. Errors go to stderr.
+///
+/// Returns 0 where the work is done, 1 where it failed, 2 where the command line was wrong.
+pub fn run(cli: &Cli) -> ExitCode {
+    let result = match &cli.command {
+        Command::Train(args) => train::run(args),
+        Command::Eval(args) => eval::run(args),
+        Command::Predict(args) => predict::run(args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Work(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::from(if matches!(failure, Failure::Usage(_)) { 2 } else { 1 })
+        }
+    }
+}
+
+/// Writes a line to stdout.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn print(line: impl std::fmt::Display) -> anyhow::Result<()> {
+    Ok(writeln!(io::stdout(), "{line}")?)
+}
+
+/// The reader of our output has seen enough: that is no failure.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,157 @@
+//! `tern train`
+
+mod options;
+mod progress;
+
+use super::{Failure, print};
+use crate::data;
+use crate::float_model::{Config, FloatModel, Staged};
+use crate::recipe::Recipe;
+use crate::report;
+use crate::train::{self, Ending, Prepared};
+use crate::weights::Sizes;
+use anyhow::{Context, anyhow};
+pub use options::Overrides;
+use progress::Progress;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The most training rows that are kept for calibration.
+const CALIBRATION_ROWS: usize = 512;
+
+/// Options of `tern train`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tern train messages.csv -o models/spam
+  tern train messages.csv -o models/spam --hidden 32 --epochs 30 --seed 7
+  tern train commands.tsv --valid commands-valid.tsv --label-column intent -o models/intents
+  tern train models/spam/recipe.toml -o models/spam    # the same again
+
+A table has a header, a column of texts and a column of labels. Part of each class is held out to
+choose the best epoch by, unless --valid names a table. A recipe is a TOML file with any of the
+settings; options win over it. Ctrl-C ends the training and keeps the best epoch so far.")]
+pub struct Args {
+    /// Table of labelled texts (CSV or TSV), or a recipe (.toml)
+    #[arg(value_name = "DATA.csv|RECIPE.toml")]
+    pub input: PathBuf,
+    /// Directory for the model; an older model there is replaced [default: the input's name with `-model`]
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Print the figures as one JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+    /// Settings that win over the recipe's.
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+/// Trains and writes a model directory.
+///
+/// # Errors
+///
+/// Where a file cannot be read or written, the recipe or the data are wrong, or the training diverges.
+pub fn run(args: &Args) -> Result<(), Failure> {
+    let is_recipe = args.input.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"));
+    let mut recipe = if is_recipe {
+        let recipe = Recipe::read(&args.input).map_err(anyhow::Error::from)?;
+        recipe.check().with_context(|| args.input.display().to_string())?;
+        recipe
+    } else {
+        Recipe::for_data(&args.input)
+    };
+    args.overrides.apply(&mut recipe);
+    recipe.check().map_err(|error| Failure::Usage(error.to_string()))?;
+    let target = args.output.clone().unwrap_or_else(|| default_output(&args.input));
+    Ok(work(&recipe, &target, args.json)?)
+}
+
+fn default_output(input: &Path) -> PathBuf {
+    let stem = input.file_stem().unwrap_or_default().to_string_lossy();
+    PathBuf::from(format!("{stem}-model"))
+}
+
+fn work(recipe: &Recipe, target: &Path, json: bool) -> anyhow::Result<()> {
+    let staged = Staged::new(target)?;
+    let data = train::prepare(recipe)?;
+    describe(recipe, &data);
+    let stop = stop_on_interrupt();
+    let mut progress = Progress::new(recipe.training.epochs);
+    let outcome = train::run(recipe, &data, &mut progress, &stop)?;
+    progress.finish();
+
+    let name = recipe.name.clone().unwrap_or_else(|| {
+        target.file_name().map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned())
+    });
+    let sizes = Sizes {
+        vocab_size: data.vocabulary.len(),
+        embedding_dim: recipe.model.embedding,
+        hidden_size: recipe.model.hidden,
+        labels: data.labels.len(),
+    };
+    let calibration = data::sample(&data.train, data.labels.len(), CALIBRATION_ROWS, recipe.training.seed);
+    let Prepared { labels, vocabulary, train, valid, leaked } = data;
+    let config = Config::lstm(&name, sizes, labels);
+    let model = FloatModel::new(config, vocabulary, outcome.weights.clone(), calibration, valid)?;
+    let figures = report::Figures::new(&model, &train, leaked, recipe, &outcome);
+    model.save(staged.path())?;
+    report::write(staged.path(), target, &model, recipe, &figures)?;
+    staged.commit()?;
+
+    for line in figures.summary() {
+        eprintln!("{line}");
+    }
+    match outcome.ending {
+        Ending::Epochs => {}
+        Ending::Patience => eprintln!("ended early: {} epochs without a better one", recipe.training.patience),
+        Ending::Interrupted => eprintln!("interrupted: the best epoch so far was kept"),
+    }
+    eprintln!("wrote {}", target.display());
+    if json {
+        let mut object = json!({ "model": target });
+        let serde_json::Value::Object(figures) = figures.to_json() else {
+            return Err(anyhow!("the figures are not a JSON object"));
+        };
+        object.as_object_mut().expect("an object was just made").extend(figures);
+        print(object)?;
+    }
+    Ok(())
+}
+
+fn describe(recipe: &Recipe, data: &Prepared) {
+    let classes = data.labels.len();
+    let (train, valid) = (data.train.len(), data.valid.len());
+    eprintln!("{train} examples of {classes} classes to learn from, {valid} to validate with");
+    if data.leaked > 0 {
+        eprintln!(
+            "warning: {} validation texts are among those to learn from as well: the figures will flatter the model",
+            data.leaked
+        );
+    }
+    eprintln!(
+        "{} tokens in the vocabulary (each seen {} times or more), embedding {}, hidden {}, {} threads",
+        data.vocabulary.len(),
+        recipe.vocabulary.min_count,
+        recipe.model.embedding,
+        recipe.model.hidden,
+        recipe.threads()
+    );
+}
+
+/// A flag that Ctrl-C sets. The second Ctrl-C ends the program.
+fn stop_on_interrupt() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    let handler = ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        eprintln!("\ninterrupted: ending after this batch (again: at once, without a model)");
+    });
+    if let Err(error) = handler {
+        eprintln!("warning: Ctrl-C will end the program without keeping the model: {error}");
+    }
+    stop
+}

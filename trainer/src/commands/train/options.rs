@@ -1,0 +1,122 @@
+//! Options that win over a recipe.
+
+use crate::commands::table::TableArgs;
+use crate::recipe::{Cell, Recipe};
+use std::path::PathBuf;
+
+/// Settings that win over the recipe's. What is not given stays as it is there.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Overrides {
+    /// Name of the model [default: that of its directory]
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Table to choose the best epoch by; without it, part of the data is held out
+    #[arg(long, value_name = "DATA.csv")]
+    pub valid: Option<PathBuf>,
+    /// Share of each class to hold out where there is no --valid [default: 0.1]
+    #[arg(long, value_name = "SHARE")]
+    pub valid_fraction: Option<f64>,
+    /// Layout of the tables.
+    #[command(flatten, next_help_heading = "Tables")]
+    pub table: TableArgs,
+    /// The most tokens in the vocabulary, PAD and UNK among them
+    #[arg(long, value_name = "N", help_heading = "Model")]
+    pub max_vocab: Option<usize>,
+    /// How often a token must occur to be in the vocabulary
+    #[arg(long, value_name = "N", help_heading = "Model")]
+    pub min_count: Option<usize>,
+    /// Recurrent cell
+    #[arg(long, value_enum, help_heading = "Model")]
+    pub cell: Option<Cell>,
+    /// Width of the embedding
+    #[arg(long, value_name = "N", help_heading = "Model")]
+    pub embedding: Option<usize>,
+    /// Cells of the recurrent layer
+    #[arg(long, value_name = "N", help_heading = "Model")]
+    pub hidden: Option<usize>,
+    /// Probability to drop a value of the last hidden state while training
+    #[arg(long, value_name = "P", help_heading = "Model")]
+    pub dropout: Option<f64>,
+    /// Probability to drop a value of an embedded token while training
+    #[arg(long, value_name = "P", help_heading = "Model")]
+    pub embedding_dropout: Option<f64>,
+    /// Probability to replace a token by UNK while training
+    #[arg(long, value_name = "P", help_heading = "Model")]
+    pub word_dropout: Option<f64>,
+    /// The most passes over the examples
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub epochs: Option<usize>,
+    /// Epochs without a better validation accuracy after which to end
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub patience: Option<usize>,
+    /// Texts in a batch
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub batch_size: Option<usize>,
+    /// The most tokens in a batch; bounds the memory
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub batch_tokens: Option<usize>,
+    /// Highest learning rate
+    #[arg(long, value_name = "RATE", help_heading = "Training")]
+    pub learning_rate: Option<f64>,
+    /// Decay of weight matrices (AdamW)
+    #[arg(long, value_name = "X", help_heading = "Training")]
+    pub weight_decay: Option<f64>,
+    /// Greatest norm of the gradients
+    #[arg(long, value_name = "X", help_heading = "Training")]
+    pub clip_norm: Option<f64>,
+    /// Share of the target probability that is spread over all labels
+    #[arg(long, value_name = "P", help_heading = "Training")]
+    pub label_smoothing: Option<f64>,
+    /// Decay per step of the running average of the weights; 0: no average
+    #[arg(long, value_name = "X", help_heading = "Training")]
+    pub weight_averaging: Option<f64>,
+    /// Where all random numbers begin
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub seed: Option<u64>,
+    /// Threads; the result is the same with any number. 0: one a core, four at most
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub threads: Option<usize>,
+}
+
+impl Overrides {
+    /// Puts the given settings into `recipe`.
+    pub fn apply(&self, recipe: &mut Recipe) {
+        fn set<T: Clone>(value: &mut T, given: &Option<T>) {
+            if let Some(given) = given {
+                value.clone_from(given);
+            }
+        }
+        let Recipe { name, data, vocabulary, model, training, .. } = recipe;
+        if self.name.is_some() {
+            name.clone_from(&self.name);
+        }
+        if self.valid.is_some() {
+            data.valid.clone_from(&self.valid);
+        }
+        if self.table.delimiter.is_some() {
+            data.delimiter = self.table.delimiter;
+        }
+        set(&mut data.text_column, &self.table.text_column);
+        set(&mut data.label_column, &self.table.label_column);
+        set(&mut data.valid_fraction, &self.valid_fraction);
+        set(&mut vocabulary.max_size, &self.max_vocab);
+        set(&mut vocabulary.min_count, &self.min_count);
+        set(&mut model.cell, &self.cell);
+        set(&mut model.embedding, &self.embedding);
+        set(&mut model.hidden, &self.hidden);
+        set(&mut model.dropout, &self.dropout);
+        set(&mut model.embedding_dropout, &self.embedding_dropout);
+        set(&mut model.word_dropout, &self.word_dropout);
+        set(&mut training.epochs, &self.epochs);
+        set(&mut training.patience, &self.patience);
+        set(&mut training.batch_size, &self.batch_size);
+        set(&mut training.batch_tokens, &self.batch_tokens);
+        set(&mut training.learning_rate, &self.learning_rate);
+        set(&mut training.weight_decay, &self.weight_decay);
+        set(&mut training.clip_norm, &self.clip_norm);
+        set(&mut training.label_smoothing, &self.label_smoothing);
+        set(&mut training.weight_averaging, &self.weight_averaging);
+        set(&mut training.seed, &self.seed);
+        set(&mut training.threads, &self.threads);
+    }
+}

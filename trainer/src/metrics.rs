@@ -1,0 +1,141 @@
+//! Figures of merit of a classifier on labelled texts.
+
+use serde::Serialize;
+
+/// log softmax of `logits`, in f64.
+pub fn log_softmax(logits: impl Iterator<Item = f64> + Clone) -> Vec<f64> {
+    let max = logits.clone().fold(f64::NEG_INFINITY, f64::max);
+    let total: f64 = logits.clone().map(|logit| (logit - max).exp()).sum();
+    logits.map(|logit| logit - max - total.ln()).collect()
+}
+
+/// The index of the greatest value, the first of equal ones.
+pub fn argmax<T: PartialOrd + Copy>(values: &[T]) -> usize {
+    let mut best = 0;
+    for (index, value) in values.iter().enumerate() {
+        if *value > values[best] {
+            best = index;
+        }
+    }
+    best
+}
+
+/// How a classifier did: counts, from which every figure follows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// `confusion[label][predicted]`: number of examples.
+    confusion: Vec<Vec<usize>>,
+    /// Sum over the examples of -ln p(label).
+    total_loss: f64,
+}
+
+/// The figures of one class.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClassFigures {
+    /// Of the examples predicted to be in the class, the share that is. 0 where there is none.
+    pub precision: f64,
+    /// Of the examples in the class, the share that was predicted to be. 0 where there is none.
+    pub recall: f64,
+    /// The harmonic mean of the two.
+    pub f1: f64,
+    /// Number of examples in the class.
+    pub support: usize,
+}
+
+impl Evaluation {
+    /// Nothing counted yet.
+    pub fn new(labels: usize) -> Self {
+        Evaluation { confusion: vec![vec![0; labels]; labels], total_loss: 0.0 }
+    }
+
+    /// Counts one example: its label, the label predicted, and -ln of the probability that its label was given.
+    pub fn add(&mut self, label: usize, predicted: usize, loss: f64) {
+        self.confusion[label][predicted] += 1;
+        self.total_loss += loss;
+    }
+
+    /// `[label][predicted]`: number of examples.
+    pub fn confusion(&self) -> &[Vec<usize>] {
+        &self.confusion
+    }
+
+    /// Number of examples.
+    pub fn examples(&self) -> usize {
+        self.confusion.iter().flatten().sum()
+    }
+
+    /// Share of examples that were predicted right.
+    pub fn accuracy(&self) -> f64 {
+        share((0..self.confusion.len()).map(|label| self.confusion[label][label]).sum(), self.examples())
+    }
+
+    /// Accuracy of always naming the most frequent label.
+    pub fn majority_accuracy(&self) -> f64 {
+        share(self.confusion.iter().map(|row| row.iter().sum()).max().unwrap_or(0), self.examples())
+    }
+
+    /// Mean cross entropy in nats.
+    pub fn loss(&self) -> f64 {
+        self.total_loss / self.examples().max(1) as f64
+    }
+
+    /// The figures of each class.
+    pub fn per_class(&self) -> Vec<ClassFigures> {
+        (0..self.confusion.len())
+            .map(|label| {
+                let right = self.confusion[label][label];
+                let support = self.confusion[label].iter().sum();
+                let predicted: usize = self.confusion.iter().map(|row| row[label]).sum();
+                ClassFigures {
+                    precision: share(right, predicted),
+                    recall: share(right, support),
+                    f1: share(2 * right, predicted + support),
+                    support,
+                }
+            })
+            .collect()
+    }
+
+    /// Mean F1 over the classes that occur.
+    pub fn macro_f1(&self) -> f64 {
+        let classes: Vec<ClassFigures> = self.per_class().into_iter().filter(|class| class.support > 0).collect();
+        classes.iter().map(|class| class.f1).sum::<f64>() / classes.len().max(1) as f64
+    }
+}
+
+fn share(part: usize, whole: usize) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_of_a_small_table() {
+        let mut evaluation = Evaluation::new(3);
+        for (label, predicted) in [(0, 0), (0, 0), (0, 1), (1, 1)] {
+            evaluation.add(label, predicted, 0.5);
+        }
+        assert_eq!((evaluation.examples(), evaluation.accuracy(), evaluation.loss()), (4, 0.75, 0.5));
+        assert_eq!(evaluation.majority_accuracy(), 0.75);
+        let classes = evaluation.per_class();
+        assert_eq!(classes[0], ClassFigures { precision: 1.0, recall: 2.0 / 3.0, f1: 0.8, support: 3 });
+        assert_eq!(classes[1], ClassFigures { precision: 0.5, recall: 1.0, f1: 2.0 / 3.0, support: 1 });
+        assert_eq!(classes[2], ClassFigures { precision: 0.0, recall: 0.0, f1: 0.0, support: 0 });
+        assert!((evaluation.macro_f1() - (0.8 + 2.0 / 3.0) / 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn nothing_is_no_division_by_zero() {
+        let evaluation = Evaluation::new(2);
+        assert_eq!((evaluation.accuracy(), evaluation.loss(), evaluation.macro_f1()), (0.0, 0.0, 0.0));
+    }
+
+    #[test]
+    fn log_softmax_of_large_logits_is_finite() {
+        let logs = log_softmax([1e6, 1e6 - 1.0].into_iter());
+        assert!((logs[0] - (1.0 / (1.0 + (-1.0f64).exp())).ln()).abs() < 1e-9);
+        assert_eq!(argmax(&[1, 3, 3]), 1);
+    }
+}

@@ -1,0 +1,265 @@
+//! Recipes: everything that a training depends on, in one TOML file.
+//!
+//! ```toml
+//! [data]
+//! train = "messages.csv"      # the only key that must be there; paths start at the recipe's folder
+//!
+//! [model]
+//! hidden = 32
+//! ```
+//!
+//! What a recipe leaves out has the default value. The recipe that a model directory keeps leaves out nothing.
+
+mod check;
+mod paths;
+
+pub use check::RecipeError;
+
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// A complete recipe.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// The model's name. Without one it is called after its directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The examples.
+    pub data: Data,
+    /// Which tokens get an id.
+    #[serde(default)]
+    pub vocabulary: Vocabulary,
+    /// How text is cut.
+    #[serde(default)]
+    pub tokenizer: Tokenizer,
+    /// The network.
+    #[serde(default)]
+    pub model: Model,
+    /// How it learns.
+    #[serde(default)]
+    pub training: Training,
+}
+
+/// The examples.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// CSV or TSV file to learn from.
+    pub train: PathBuf,
+    /// CSV or TSV file to choose the best epoch by. Without one, part of `train` is held out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid: Option<PathBuf>,
+    /// Column of the texts.
+    #[serde(default = "text_column")]
+    pub text_column: String,
+    /// Column of the labels.
+    #[serde(default = "label_column")]
+    pub label_column: String,
+    /// The separator, one ASCII character. Without one: a tab in `.tsv` and `.tab` files, a comma elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<char>,
+    /// Share of each class to hold out where there is no `valid`.
+    #[serde(default = "valid_fraction")]
+    pub valid_fraction: f64,
+}
+
+fn text_column() -> String {
+    "text".to_owned()
+}
+
+fn label_column() -> String {
+    "label".to_owned()
+}
+
+fn valid_fraction() -> f64 {
+    0.1
+}
+
+/// Which tokens get an id.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Vocabulary {
+    /// The most ids there may be, PAD and UNK among them.
+    pub max_size: usize,
+    /// How often a token must occur in the training texts.
+    pub min_count: usize,
+}
+
+impl Default for Vocabulary {
+    fn default() -> Self {
+        Vocabulary { max_size: 20_000, min_count: 2 }
+    }
+}
+
+/// How text is cut.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tokenizer {
+    /// The kind of tokenizer.
+    pub kind: TokenizerKind,
+}
+
+/// Kinds of tokenizers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenizerKind {
+    /// Lower-cased words and runs of punctuation.
+    #[default]
+    Words,
+}
+
+/// Recurrent cells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Cell {
+    /// Long short-term memory, gates as PyTorch's.
+    #[default]
+    Lstm,
+}
+
+/// What of the hidden states goes to the linear layer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pooling {
+    /// The state after the last token.
+    #[default]
+    Last,
+}
+
+/// The network.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Model {
+    /// The recurrent cell.
+    pub cell: Cell,
+    /// Width of the embedding.
+    pub embedding: usize,
+    /// Cells of the recurrent layer.
+    pub hidden: usize,
+    /// What goes to the linear layer.
+    pub pooling: Pooling,
+    /// Probability that a value of the last hidden state is dropped while training.
+    pub dropout: f64,
+    /// Probability that a value of an embedded token is dropped while training.
+    pub embedding_dropout: f64,
+    /// Probability that a token is replaced by UNK while training: teaches the model what to make of words that it does
+    /// not know.
+    pub word_dropout: f64,
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Model {
+            cell: Cell::Lstm,
+            embedding: 32,
+            hidden: 64,
+            pooling: Pooling::Last,
+            dropout: 0.3,
+            embedding_dropout: 0.3,
+            word_dropout: 0.1,
+        }
+    }
+}
+
+/// How the network learns.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Training {
+    /// The most passes over the examples.
+    pub epochs: usize,
+    /// Texts in a batch.
+    pub batch_size: usize,
+    /// The most tokens in a batch, which bounds the memory; of a longer text the last that many are learnt from.
+    pub batch_tokens: usize,
+    /// The highest learning rate: it is reached after a tenth of the steps and falls to zero along half a cosine.
+    pub learning_rate: f64,
+    /// Decay of weight matrices, per step and learning rate (AdamW).
+    pub weight_decay: f64,
+    /// The greatest norm of all gradients together; longer ones are shortened to it.
+    pub clip_norm: f64,
+    /// Epochs without a better validation accuracy after which training ends.
+    pub patience: usize,
+    /// Share of the target probability that is spread over all labels.
+    pub label_smoothing: f64,
+    /// Decay per step of the running average of the weights, which is what is validated and kept; 0: the weights
+    /// themselves.
+    pub weight_averaging: f64,
+    /// Where all random numbers begin.
+    pub seed: u64,
+    /// Threads to compute with. They change the time and no bit of the result. 0: one a core, four at most.
+    pub threads: usize,
+}
+
+impl Default for Training {
+    fn default() -> Self {
+        Training {
+            epochs: 20,
+            batch_size: 32,
+            batch_tokens: 16_384,
+            learning_rate: 3e-3,
+            weight_decay: 0.01,
+            clip_norm: 1.0,
+            patience: 8,
+            label_smoothing: 0.05,
+            weight_averaging: 0.98,
+            seed: 1,
+            threads: 0,
+        }
+    }
+}
+
+impl Recipe {
+    /// The default recipe for a table.
+    pub fn for_data(train: &Path) -> Self {
+        Recipe {
+            name: None,
+            data: Data {
+                train: train.to_owned(),
+                valid: None,
+                text_column: text_column(),
+                label_column: label_column(),
+                delimiter: None,
+                valid_fraction: valid_fraction(),
+            },
+            vocabulary: Vocabulary::default(),
+            tokenizer: Tokenizer::default(),
+            model: Model::default(),
+            training: Training::default(),
+        }
+    }
+
+    /// Reads a recipe. Its paths are changed to start where `path` starts.
+    ///
+    /// # Errors
+    ///
+    /// See [`RecipeError`]. The values are not yet checked: see [`check`](Self::check).
+    pub fn read(path: &Path) -> Result<Self, RecipeError> {
+        let text = std::fs::read_to_string(path).map_err(|source| RecipeError::Io { path: path.to_owned(), source })?;
+        let mut recipe: Recipe = toml::from_str(&text)
+            .map_err(|source| RecipeError::Toml { path: path.to_owned(), source: Box::new(source) })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        recipe.data.train = folder.join(&recipe.data.train);
+        recipe.data.valid = recipe.data.valid.map(|valid| folder.join(valid));
+        Ok(recipe)
+    }
+
+    /// The text of a recipe file that stands in `folder`: paths start there.
+    pub fn to_toml(&self, folder: &Path) -> String {
+        let mut recipe = self.clone();
+        recipe.data.train = paths::relative(&recipe.data.train, folder);
+        recipe.data.valid = recipe.data.valid.map(|valid| paths::relative(&valid, folder));
+        toml::to_string(&recipe).expect("tables of strings and numbers are always TOML")
+    }
+
+    /// The number of threads, with the default resolved.
+    pub fn threads(&self) -> usize {
+        match self.training.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from).min(4),
+            threads => threads,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! What a recipe may say.
+
+use super::Recipe;
+use std::fmt::Display;
+use std::path::PathBuf;
+
+/// Why a recipe is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum RecipeError {
+    /// The file cannot be read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is not a recipe.
+    #[error("{}: {source}", path.display())]
+    Toml {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        source: Box<toml::de::Error>,
+    },
+    /// A value is out of range.
+    #[error("{key} is {found}, expected {expected}")]
+    Value {
+        /// The section and the key.
+        key: &'static str,
+        /// The value.
+        found: String,
+        /// What it may be.
+        expected: String,
+    },
+}
+
+impl Recipe {
+    /// Checks every value.
+    ///
+    /// # Errors
+    ///
+    /// [`RecipeError::Value`] for the first one that is out of range.
+    pub fn check(&self) -> Result<(), RecipeError> {
+        let Recipe { data, vocabulary, model, training, .. } = self;
+        range("[data] valid_fraction", data.valid_fraction, 0.001, 0.9)?;
+        if let Some(delimiter) = data.delimiter
+            && (!delimiter.is_ascii() || matches!(delimiter, '"' | '\r' | '\n'))
+        {
+            return Err(RecipeError::Value {
+                key: "[data] delimiter",
+                found: format!("{delimiter:?}"),
+                expected: "an ASCII character other than a quotation mark or a line break".to_owned(),
+            });
+        }
+        range("[vocabulary] max_size", vocabulary.max_size, 3, 1 << 24)?;
+        range("[vocabulary] min_count", vocabulary.min_count, 1, usize::MAX)?;
+        range("[model] embedding", model.embedding, 1, 4096)?;
+        range("[model] hidden", model.hidden, 1, 4096)?;
+        range("[model] dropout", model.dropout, 0.0, 0.95)?;
+        range("[model] embedding_dropout", model.embedding_dropout, 0.0, 0.95)?;
+        range("[model] word_dropout", model.word_dropout, 0.0, 0.95)?;
+        range("[training] epochs", training.epochs, 1, 100_000)?;
+        range("[training] batch_size", training.batch_size, 1, 1 << 16)?;
+        range("[training] batch_tokens", training.batch_tokens, 1, 1 << 24)?;
+        range("[training] learning_rate", training.learning_rate, 1e-9, 10.0)?;
+        range("[training] weight_decay", training.weight_decay, 0.0, 10.0)?;
+        range("[training] clip_norm", training.clip_norm, 1e-9, 1e9)?;
+        range("[training] patience", training.patience, 1, usize::MAX)?;
+        range("[training] label_smoothing", training.label_smoothing, 0.0, 0.9)?;
+        range("[training] weight_averaging", training.weight_averaging, 0.0, 0.99999)?;
+        range("[training] threads", training.threads, 0, 256)
+    }
+}
+
+fn range<T: PartialOrd + Display>(key: &'static str, found: T, least: T, most: T) -> Result<(), RecipeError> {
+    // NaN is in no range.
+    if found >= least && found <= most {
+        return Ok(());
+    }
+    Err(RecipeError::Value { key, found: found.to_string(), expected: format!("{least} to {most}") })
+}

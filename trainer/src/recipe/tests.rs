@@ -1,0 +1,74 @@
+use super::*;
+use std::fs;
+
+fn read(text: &str) -> Result<Recipe, RecipeError> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("recipe.toml");
+    fs::write(&path, text).unwrap();
+    let recipe = Recipe::read(&path)?;
+    recipe.check()?;
+    Ok(recipe)
+}
+
+#[test]
+fn all_but_the_data_has_defaults() {
+    let recipe = read("[data]\ntrain = 'a.csv'\n[model]\nhidden = 32").unwrap();
+    let expected = Recipe::for_data(&recipe.data.train);
+    assert_eq!(recipe.model, Model { hidden: 32, ..Model::default() });
+    assert_eq!((recipe.training, recipe.data), (expected.training, expected.data));
+}
+
+#[test]
+fn the_defaults_are_allowed() {
+    Recipe::for_data(Path::new("a.csv")).check().unwrap();
+}
+
+#[test]
+fn paths_start_at_the_recipes_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    for folder in ["recipes", "models/spam"] {
+        fs::create_dir_all(dir.path().join(folder)).unwrap();
+    }
+    let path = dir.path().join("recipes/r.toml");
+    fs::write(&path, "[data]\ntrain = '../data/a.csv'\nvalid = 'b.csv'").unwrap();
+    let recipe = Recipe::read(&path).unwrap();
+    assert_eq!(recipe.data.train, dir.path().join("recipes/../data/a.csv"));
+
+    let target = dir.path().join("models/spam");
+    fs::create_dir(dir.path().join("data")).unwrap();
+    let text = recipe.to_toml(&target);
+    assert!(text.contains("train = \"../../data/a.csv\""), "{text}");
+    assert!(text.contains("valid = \"../../recipes/b.csv\""), "{text}");
+}
+
+#[test]
+fn a_written_recipe_is_complete_and_reads_the_same() {
+    let recipe = Recipe::for_data(Path::new("a.csv"));
+    let text = recipe.to_toml(Path::new(""));
+    for key in ["text_column", "min_count", "kind", "cell", "pooling", "weight_averaging", "seed", "batch_tokens"] {
+        assert!(text.contains(&format!("{key} = ")), "{key} is missing in\n{text}");
+    }
+    let back: Recipe = toml::from_str(&text).unwrap();
+    assert_eq!(back, recipe);
+}
+
+#[test]
+fn bad_recipes_are_refused_with_the_place() {
+    for (text, expected) in [
+        ("[model]", "missing field `data`"),
+        ("[data]\nvalid = 'b.csv'", "missing field `train`"),
+        ("[data]\ntrain = 'a'\ntrian = 'b'", "unknown field `trian`"),
+        ("[data]\ntrain = 'a'\n[modell]", "unknown field `modell`"),
+        ("[data]\ntrain = 'a'\n[model]\ncell = 'gru'", "unknown variant `gru`, expected `lstm`"),
+        ("[data]\ntrain = 'a'\n[model]\ncell = 'gru'", "line 4"),
+        ("[data]\ntrain = 'a'\n[model]\npooling = 'max'", "unknown variant `max`, expected `last`"),
+        ("[data]\ntrain = 'a'\n[model]\nhidden = -1", "invalid value: integer `-1`"),
+        ("[data]\ntrain = 'a'\n[model]\nhidden = 0", "[model] hidden is 0, expected 1 to 4096"),
+        ("[data]\ntrain = 'a'\n[model]\ndropout = nan", "[model] dropout is NaN, expected 0 to 0.95"),
+        ("[data]\ntrain = 'a'\ndelimiter = '→'", "[data] delimiter is '→'"),
+        ("[data", "recipe.toml"),
+    ] {
+        let error = read(text).unwrap_err().to_string();
+        assert!(error.contains(expected), "{text}\n{error}");
+    }
+}

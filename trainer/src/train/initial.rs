@@ -1,0 +1,41 @@
+//! The weights before training.
+
+use crate::vocabulary::PAD;
+use crate::weights::{Array, Sizes, Weights, names};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+/// Standard deviation of the embedding. Far below the customary 1: a small model on little data learns better from
+/// words that are nearly alike at first.
+const EMBEDDING_STD: f32 = 0.1;
+/// Bias of the forget gate: cells begin by remembering.
+const FORGET_BIAS: f32 = 1.0;
+
+/// Random weights: embedding normal, everything else uniform within ±1/√hidden_size as in PyTorch, except for the
+/// forget gate's bias. The row of PAD is zero, and stays so.
+pub fn weights(sizes: &Sizes, rng: &mut ChaCha8Rng) -> Weights {
+    let bound = 1.0 / (sizes.hidden_size as f32).sqrt();
+    let forget = sizes.hidden_size..2 * sizes.hidden_size;
+    let mut weights = Weights::default();
+    for (name, shape) in sizes.shapes() {
+        let count = shape.iter().product();
+        let mut data: Vec<f32> = match name {
+            names::EMBEDDING => (0..count).map(|_| EMBEDDING_STD * normal(rng)).collect(),
+            _ => (0..count).map(|_| rng.random_range(-bound..bound)).collect(),
+        };
+        match name {
+            names::EMBEDDING => data[PAD as usize * sizes.embedding_dim..][..sizes.embedding_dim].fill(0.0),
+            names::B_IH => data[forget.clone()].fill(FORGET_BIAS),
+            names::B_HH => data[forget.clone()].fill(0.0),
+            _ => {}
+        }
+        weights.insert(name, Array { shape, data });
+    }
+    weights
+}
+
+/// A normal random number (Box and Muller).
+fn normal(rng: &mut ChaCha8Rng) -> f32 {
+    let (a, b): (f64, f64) = (rng.random_range(f64::MIN_POSITIVE..1.0), rng.random());
+    ((-2.0 * a.ln()).sqrt() * (2.0 * std::f64::consts::PI * b).cos()) as f32
+}

@@ -1,0 +1,100 @@
+//! From a recipe to numbered examples.
+
+use crate::data::{self, Columns, Example, SplitError, TableError, UnknownLabels};
+use crate::recipe::Recipe;
+use crate::vocabulary::Vocabulary;
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+/// The data of a training.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// The labels, sorted by their bytes.
+    pub labels: Vec<String>,
+    /// The tokens that get an id.
+    pub vocabulary: Vocabulary,
+    /// Examples to learn from.
+    pub train: Vec<Example>,
+    /// Examples to choose the best epoch by.
+    pub valid: Vec<Example>,
+    /// Validation examples whose text is among those to learn from as well. 0 where the rows were held out by us.
+    pub leaked: usize,
+}
+
+/// Why the data cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// A table cannot be read.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The validation table has other labels than the training table.
+    #[error(transparent)]
+    Labels(#[from] UnknownLabels),
+    /// A class is too small.
+    #[error("{}: {source}", path.display())]
+    Split {
+        /// The table.
+        path: PathBuf,
+        /// Which class.
+        source: SplitError,
+    },
+    /// There is nothing to tell apart.
+    #[error("{}: every label is {label:?}, expected two labels or more", path.display())]
+    OneClass {
+        /// The table.
+        path: PathBuf,
+        /// The only label.
+        label: String,
+    },
+    /// No token is frequent enough.
+    #[error("{}: no token occurs {min_count} times or more, so the vocabulary would be empty; lower min_count", path.display())]
+    NoTokens {
+        /// The table.
+        path: PathBuf,
+        /// How often a token must occur.
+        min_count: usize,
+    },
+}
+
+/// Reads the recipe's tables, holds rows out where it names no validation table, and builds the vocabulary from the
+/// examples to learn from.
+///
+/// # Errors
+///
+/// See [`PrepareError`].
+pub fn prepare(recipe: &Recipe) -> Result<Prepared, PrepareError> {
+    let data = &recipe.data;
+    let columns = Columns {
+        text: data.text_column.clone(),
+        label: data.label_column.clone(),
+        delimiter: data.delimiter.and_then(|c| u8::try_from(c).ok()),
+    };
+    let path = data.train.clone();
+    let rows = data::read(&path, &columns)?;
+    let labels = data::labels(&rows);
+    if let [label] = labels.as_slice() {
+        return Err(PrepareError::OneClass { path, label: label.clone() });
+    }
+    let examples = data::number(rows, &labels, &path.display().to_string())?;
+    let (train, valid, leaked) = match &data.valid {
+        Some(valid) => {
+            let rows = data::read(valid, &columns)?;
+            let valid = data::number(rows, &labels, &valid.display().to_string())?;
+            let texts: HashSet<&str> = examples.iter().map(|example| example.text.as_str()).collect();
+            let leaked = valid.iter().filter(|example| texts.contains(example.text.as_str())).count();
+            (examples, valid, leaked)
+        }
+        None => {
+            let parts = data::split(examples, &labels, data.valid_fraction, recipe.training.seed)
+                .map_err(|source| PrepareError::Split { path: path.clone(), source })?;
+            (parts.train, parts.valid, 0)
+        }
+    };
+    let min_count = recipe.vocabulary.min_count;
+    let texts = train.iter().map(|example| example.text.as_str());
+    let vocabulary = Vocabulary::build(texts, min_count, Some(recipe.vocabulary.max_size));
+    if vocabulary.len() == 2 {
+        return Err(PrepareError::NoTokens { path, min_count });
+    }
+    Ok(Prepared { labels, vocabulary, train, valid, leaked })
+}
