@@ -1,0 +1,226 @@
+//! A device made of a model and the protocol's rules, for tests. It checks its host as strictly as a real one would suffer.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tern_runtime::Model;
+use tern_runtime::testing::Random;
+
+use super::{Link, LinkError};
+
+pub(crate) const WINDOW: u64 = 768;
+pub(crate) const CREDIT: u64 = 256;
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    None,
+    /// Nothing is answered from this streamed byte on.
+    SilentAfter(u64),
+    /// This text's first logit is one too large.
+    WrongLogit(usize),
+    /// This text is answered by `overflow`, as are those that follow in the queue.
+    Overflow(usize),
+    /// In place of this text's answer comes something else.
+    Garbage(usize, &'static [u8]),
+    /// An ACK too many after this text.
+    ExtraAck(usize),
+    /// One streamed byte less is reported in the end.
+    LostByte,
+}
+
+/// A device under test conditions.
+pub(crate) struct Fake<'m> {
+    model: &'m Model<'m>,
+    scratch: Vec<i32>,
+    pub(crate) info: Value,
+    pub(crate) fault: Fault,
+    random: Random,
+    /// What the host sent and the device has not taken.
+    queue: VecDeque<u8>,
+    /// What the device sent and the host has not received.
+    out: VecDeque<u8>,
+    line: Vec<u8>,
+    prompted: bool,
+    streaming: bool,
+    escaped: bool,
+    text: Vec<u8>,
+    /// Every text that was completed.
+    pub(crate) texts: Vec<Vec<u8>>,
+    sent: u64,
+    consumed: u64,
+    /// Credits that the host has received.
+    credited: u64,
+    answered: u64,
+    pub(crate) most_outstanding: u64,
+    pub(crate) restarts: usize,
+}
+
+impl<'m> Fake<'m> {
+    pub(crate) fn new(model: &'m Model<'m>, file: &[u8], seed: u64) -> Self {
+        let info = json!({
+            "protocol": 1, "firmware": "0.1.0", "board": "fake", "clock_hz": 25_000_000, "later": "ignored", "model_error": null,
+            "model": {"name": model.name(), "crc32": format!("{:08x}", crc32fast::hash(file)), "bytes": file.len()},
+        });
+        Fake {
+            model,
+            scratch: vec![0; model.scratch_len()],
+            info,
+            fault: Fault::None,
+            random: Random(seed),
+            queue: VecDeque::new(),
+            // A device whose last user left in the middle of something.
+            out: b"\x06\x06noise {\"echo\"\r\n> ".iter().copied().collect(),
+            line: b"half a line".to_vec(),
+            prompted: true,
+            streaming: false,
+            escaped: false,
+            text: Vec::new(),
+            texts: Vec::new(),
+            sent: 0,
+            consumed: 0,
+            credited: 0,
+            answered: 0,
+            most_outstanding: 0,
+            restarts: 0,
+        }
+    }
+
+    fn say(&mut self, text: &str) {
+        self.out.extend(text.bytes());
+        self.out.extend(b"\r\n");
+    }
+
+    fn take(&mut self, byte: u8) {
+        if self.streaming {
+            return self.take_streamed(byte);
+        }
+        match byte {
+            0x03 => {
+                self.line.clear();
+                self.say("^C");
+                self.out.extend(b"> ");
+                self.prompted = true;
+            }
+            b'\n' => self.obey(),
+            byte => self.line.push(byte),
+        }
+    }
+
+    fn obey(&mut self) {
+        let line = String::from_utf8(std::mem::take(&mut self.line)).unwrap();
+        if std::mem::take(&mut self.prompted) {
+            self.say(&line);
+        }
+        match line.as_str() {
+            "@echo off" => self.say(r#"{"echo":false}"#),
+            "@echo on" => self.say(r#"{"echo":true}"#),
+            "@info" => self.say(&self.info.to_string()),
+            "@stream" if self.info["model"].is_null() => {
+                self.say(r#"{"error":"no_model","message":"no model: empty"}"#)
+            }
+            "@stream" => {
+                self.streaming = true;
+                (self.sent, self.consumed, self.credited, self.answered) = (self.queue.len() as u64, 0, 0, 0);
+                self.restarts += 1;
+                self.say(&json!({"stream": true, "window": WINDOW, "credit": CREDIT}).to_string());
+            }
+            line => panic!("a host sent {line:?}"),
+        }
+    }
+
+    fn take_streamed(&mut self, byte: u8) {
+        self.consumed += 1;
+        if let Fault::SilentAfter(bytes) = self.fault
+            && self.consumed > bytes
+        {
+            return;
+        }
+        if self.consumed.is_multiple_of(CREDIT) {
+            self.out.push_back(0x06);
+        }
+        if std::mem::take(&mut self.escaped) {
+            return self.text.push(byte ^ 0x40);
+        }
+        match byte {
+            0x10 => self.escaped = true,
+            0x04 => self.answer(),
+            0x03 => {
+                self.streaming = false;
+                let lost = u64::from(self.fault == Fault::LostByte);
+                self.say(&json!({"stream": false, "bytes": self.consumed - lost, "texts": self.answered}).to_string());
+            }
+            0x18 => panic!("a host abandoned a text"),
+            byte => self.text.push(byte),
+        }
+    }
+
+    fn answer(&mut self) {
+        let (number, text) = (self.texts.len(), std::mem::take(&mut self.text));
+        let mut session = self.model.session(&mut self.scratch).unwrap();
+        let logits = session.classify(&text);
+        let class = logits.best().class;
+        let mut all: Vec<i32> = logits.iter().collect();
+        let (tokens, unknown) = (session.tokens(), session.unknown());
+        self.texts.push(text);
+        match self.fault {
+            Fault::Overflow(at) if at == number => {
+                // What stands in the queue is lost with it, up to its last byte.
+                self.fault = Fault::None;
+                let rest: Vec<u8> = self.queue.drain(..).collect();
+                rest.iter().for_each(|_| {
+                    self.consumed += 1;
+                    if self.consumed.is_multiple_of(CREDIT) {
+                        self.out.push_back(0x06);
+                    }
+                });
+                return self.say(r#"{"error":"overflow","message":"overflow: 9 bytes","lost":9,"queue_bytes":1024}"#);
+            }
+            Fault::Garbage(at, bytes) if at == number => return self.out.extend(bytes),
+            Fault::WrongLogit(at) if at == number => all[0] += 1,
+            Fault::ExtraAck(at) if at == number => self.out.extend([0x06; 4]),
+            _ => (),
+        }
+        self.answered += 1;
+        let known = tokens > unknown;
+        let label = known.then(|| self.model.labels().get(class).unwrap());
+        let answer = json!({
+            "label": label, "class": known.then_some(class), "probability": known.then_some(0.5), "logits": all,
+            "tokens": tokens, "unknown": unknown, "ticks": 100 * u64::from(tokens),
+        });
+        self.say(&answer.to_string());
+    }
+}
+
+impl Link for Fake<'_> {
+    fn send(&mut self, bytes: &[u8]) -> Result<(), LinkError> {
+        self.queue.extend(bytes);
+        if self.streaming {
+            self.sent += bytes.len() as u64;
+            let outstanding = self.sent - CREDIT * self.credited;
+            self.most_outstanding = self.most_outstanding.max(outstanding);
+            let limit = if bytes == [0x03] { WINDOW + 1 } else { WINDOW };
+            assert!(outstanding <= limit, "{outstanding} bytes outstanding, the window is {WINDOW}");
+        }
+        Ok(())
+    }
+
+    /// Works off some bytes, and gives some: a host must not care where anything is cut.
+    fn receive(&mut self, _: Duration) -> Result<Vec<u8>, LinkError> {
+        loop {
+            for _ in 0..self.random.between(0, 400) {
+                let Some(byte) = self.queue.pop_front() else { break };
+                self.take(byte);
+            }
+            let most = self.random.between(1, 60) as usize;
+            let bytes: Vec<u8> = self.out.drain(..most.min(self.out.len())).collect();
+            if self.streaming {
+                self.credited += bytes.iter().filter(|&&byte| byte == 0x06).count() as u64;
+            }
+            if !bytes.is_empty() || self.queue.is_empty() {
+                return Ok(bytes);
+            }
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! The streaming mode: texts of any length, and never more bytes under way than the device has room for.
+
+use std::collections::VecDeque;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Link;
+use super::client::{Client, ClientError, DeviceError, ETX, Item, json, parse, unexpected, unreadable};
+
+const EOT: u8 = 0x04;
+const DLE: u8 = 0x10;
+const CAN: u8 = 0x18;
+
+/// The answer to a text.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Answer {
+    /// None where the device knows no token of the text.
+    pub label: Option<String>,
+    /// The label's number.
+    pub class: Option<usize>,
+    /// `[classes]`, Q16.
+    pub logits: Vec<i32>,
+    /// Tokens of the text.
+    pub tokens: u64,
+    /// Those not in the vocabulary.
+    pub unknown: u64,
+    /// Clock ticks that the runtime worked.
+    pub ticks: u64,
+}
+
+/// What a device sends for a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Its answer.
+    Answer(Answer),
+    /// The text was refused.
+    Refused(DeviceError),
+}
+
+/// What a device says at the end of the mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Left {
+    /// Bytes that it took in.
+    pub bytes: u64,
+    /// Texts that it answered.
+    pub texts: u64,
+}
+
+/// A device in streaming mode.
+///
+/// What is sent and not yet acknowledged never exceeds the window.
+#[derive(Debug)]
+pub struct Streaming<'c, L> {
+    client: &'c mut Client<L>,
+    window: u64,
+    credit: u64,
+    /// Bytes sent since the mode was entered.
+    sent: u64,
+    /// Bytes of these that the device is known to have taken.
+    acknowledged: u64,
+    /// Texts sent whose reply has not been taken.
+    outstanding: usize,
+    replies: VecDeque<Reply>,
+    answered: u64,
+}
+
+/// The answer to `@stream`.
+#[derive(Deserialize)]
+struct Entered {
+    window: u64,
+    credit: u64,
+}
+
+impl<'c, L: Link> Streaming<'c, L> {
+    pub(super) fn enter(client: &'c mut Client<L>) -> Result<Self, ClientError> {
+        let Entered { window, credit } = enter(client)?;
+        let (replies, outstanding) = (VecDeque::new(), 0);
+        Ok(Streaming { client, window, credit, sent: 0, acknowledged: 0, outstanding, replies, answered: 0 })
+    }
+
+    /// Sends a whole text, waiting for the window where it must. Its reply comes later, in the order of the texts.
+    ///
+    /// # Errors
+    /// [`ClientError`] if the device falls silent or says what it must not.
+    pub fn send(&mut self, text: &[u8]) -> Result<(), ClientError> {
+        let mut bytes = escaped(text);
+        bytes.push(EOT);
+        self.outstanding += 1;
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            let room = self.window - (self.sent - self.acknowledged);
+            if room == 0 {
+                self.progress("an ACK")?;
+                continue;
+            }
+            let (now, later) = rest.split_at(rest.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
+            self.sent += now.len() as u64;
+            self.client.send(now)?;
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// Texts sent whose reply has not been taken.
+    pub fn outstanding(&self) -> usize {
+        self.outstanding
+    }
+
+    /// The reply to the first text without one; waits for it. None if no text is outstanding.
+    ///
+    /// # Errors
+    /// [`ClientError`] if the device falls silent or says what it must not.
+    pub fn reply(&mut self) -> Result<Option<Reply>, ClientError> {
+        if self.outstanding == 0 {
+            return Ok(None);
+        }
+        loop {
+            if let Some(reply) = self.replies.pop_front() {
+                self.outstanding -= 1;
+                return Ok(Some(reply));
+            }
+            self.progress("an answer")?;
+        }
+    }
+
+    /// Leaves the mode and enters it again; replies that have not been taken are forgotten. After a device dropped bytes,
+    /// nobody knows which texts they belonged to, if more than one was under way.
+    ///
+    /// # Errors
+    /// [`ClientError`] if the device falls silent or says what it must not.
+    pub fn restart(&mut self) -> Result<(), ClientError> {
+        self.end()?;
+        Entered { window: self.window, credit: self.credit } = enter(self.client)?;
+        (self.sent, self.acknowledged, self.outstanding, self.answered) = (0, 0, 0, 0);
+        self.replies.clear();
+        Ok(())
+    }
+
+    /// Leaves the mode, and checks that the device took in every byte and answered every text.
+    ///
+    /// # Errors
+    /// [`ClientError::Unexpected`] if it did not.
+    pub fn leave(mut self) -> Result<Left, ClientError> {
+        let left = self.end()?;
+        let expected = Left { bytes: self.sent, texts: self.answered };
+        if left == expected {
+            return Ok(left);
+        }
+        Err(ClientError::Unexpected {
+            found: format!("that it took in {} bytes and answered {} texts", left.bytes, left.texts),
+            expected: format!("{} bytes and {} texts, as were sent and received", expected.bytes, expected.texts),
+        })
+    }
+
+    fn end(&mut self) -> Result<Left, ClientError> {
+        const WAITING_FOR: &str = "the end of the streaming mode, with `bytes` and `texts`";
+        // A control byte fits whether the window is open or not.
+        self.sent += 1;
+        self.client.send(&[ETX])?;
+        loop {
+            if let Some(value) = self.receive(WAITING_FOR)? {
+                return parse(&value, WAITING_FOR);
+            }
+        }
+    }
+
+    /// Takes the next thing that comes while the mode lasts.
+    fn progress(&mut self, waiting_for: &str) -> Result<(), ClientError> {
+        match self.receive(waiting_for)? {
+            // Only ETX brings this about: the device has misread something.
+            Some(value) => Err(unexpected(&value, waiting_for)),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes the next thing that comes. Gives it if it says that the mode was left.
+    fn receive(&mut self, waiting_for: &str) -> Result<Option<Value>, ClientError> {
+        let waiting_for = format!("{waiting_for} ({} of {} bytes acknowledged)", self.acknowledged, self.sent);
+        let line = match self.client.item(&waiting_for)? {
+            Item::Ack => {
+                self.acknowledge()?;
+                return Ok(None);
+            }
+            Item::Line(line) => line,
+        };
+        let value = json(&line).ok_or_else(|| unreadable(&line, &waiting_for))?;
+        if value.get("stream") == Some(&Value::Bool(false)) {
+            return Ok(Some(value));
+        }
+        if self.replies.len() == self.outstanding {
+            return Err(unexpected(&value, "no answer, since no text waits for one"));
+        }
+        let reply = if value.get("error").is_some() {
+            Reply::Refused(parse(&value, "an error with its message")?)
+        } else {
+            self.answered += 1;
+            Reply::Answer(parse(&value, "the answer to a text")?)
+        };
+        self.replies.push_back(reply);
+        Ok(None)
+    }
+
+    fn acknowledge(&mut self) -> Result<(), ClientError> {
+        self.acknowledged += self.credit;
+        if self.acknowledged > self.sent {
+            return Err(ClientError::Unexpected {
+                found: format!("ACKs for {} bytes", self.acknowledged),
+                expected: format!("at most {}, as were sent", self.sent),
+            });
+        }
+        Ok(())
+    }
+}
+
+fn enter<L: Link>(client: &mut Client<L>) -> Result<Entered, ClientError> {
+    let value = client.request("@stream")?;
+    let shape = "the answer to `@stream`, with `window` and `credit`";
+    let entered: Entered = parse(&value, shape)?;
+    // With a window below the credit the first ACK would never come.
+    if entered.credit == 0 || entered.window < entered.credit {
+        return Err(unexpected(&value, "a credit of at least 1 and a window of at least the credit"));
+    }
+    Ok(entered)
+}
+
+/// `text` with its control bytes made harmless.
+fn escaped(text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len() + 1);
+    for &byte in text {
+        match byte {
+            ETX | EOT | DLE | CAN => bytes.extend([DLE, byte ^ 0x40]),
+            byte => bytes.push(byte),
+        }
+    }
+    bytes
+}

@@ -1,0 +1,220 @@
+use std::io::Write;
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use tern_runtime::Model;
+use tern_runtime::testing::{Aligned, Sizes, random_file};
+
+use super::fake::{CREDIT, Fake, Fault, WINDOW};
+use super::*;
+
+const PATIENCE: Duration = Duration::from_millis(300);
+
+fn file() -> Aligned {
+    random_file(1, Sizes { embedding_dim: 4, hidden_size: 6, classes: 3 }, "2")
+}
+
+fn with_fake<T>(seed: u64, fault: Fault, test: impl FnOnce(Client<&mut Fake<'_>>) -> T) -> (T, u64) {
+    let file = file();
+    let model = Model::from_bytes(&file).unwrap();
+    let mut fake = Fake::new(&model, &file, seed);
+    fake.fault = fault;
+    let result = test(Client::new(&mut fake, PATIENCE));
+    (result, fake.most_outstanding)
+}
+
+impl<L: Link> Link for &mut L {
+    fn send(&mut self, bytes: &[u8]) -> Result<(), LinkError> {
+        (**self).send(bytes)
+    }
+
+    fn receive(&mut self, patience: Duration) -> Result<Vec<u8>, LinkError> {
+        (**self).receive(patience)
+    }
+}
+
+/// Streams `texts`, at most `depth` at once, and leaves.
+fn stream_all<L: Link>(client: &mut Client<L>, texts: &[Vec<u8>], depth: usize) -> Result<Vec<Reply>, ClientError> {
+    client.synchronize()?;
+    client.info()?;
+    let mut streaming = client.stream()?;
+    let mut replies = Vec::new();
+    for text in texts {
+        while streaming.outstanding() >= depth {
+            replies.extend(streaming.reply()?);
+        }
+        streaming.send(text)?;
+    }
+    while let Some(reply) = streaming.reply()? {
+        replies.push(reply);
+    }
+    streaming.leave()?;
+    client.release();
+    Ok(replies)
+}
+
+proptest! {
+    #[test]
+    fn every_text_arrives_and_is_answered(
+        texts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..1200), 0..8), depth in 1..5usize, seed: u64,
+    ) {
+        let file = file();
+        let model = Model::from_bytes(&file).unwrap();
+        let mut fake = Fake::new(&model, &file, seed);
+        let replies = stream_all(&mut Client::new(&mut fake, PATIENCE), &texts, depth).unwrap();
+        prop_assert_eq!(&fake.texts, &texts);
+        prop_assert_eq!(replies.len(), texts.len());
+        let mut scratch = vec![0; model.scratch_len()];
+        let mut session = model.session(&mut scratch).unwrap();
+        for (reply, text) in replies.iter().zip(&texts) {
+            let Reply::Answer(answer) = reply else { panic!("{reply:?}") };
+            prop_assert_eq!(&answer.logits, &session.classify(text).iter().collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn the_window_is_used_up_and_never_exceeded() {
+    let long = vec![vec![0x10; 20_000]];
+    let (replies, most) = with_fake(3, Fault::None, |mut client| stream_all(&mut client, &long, 1));
+    assert_eq!((replies.unwrap().len(), most), (1, WINDOW));
+}
+
+#[test]
+fn all_bytes_survive() {
+    let file = file();
+    let model = Model::from_bytes(&file).unwrap();
+    let mut fake = Fake::new(&model, &file, 4);
+    let texts = [(0..=255).collect::<Vec<u8>>(), Vec::new(), vec![0x04, 0x03, 0x10, 0x18, 0x44]];
+    stream_all(&mut Client::new(&mut fake, PATIENCE), &texts, 2).unwrap();
+    assert_eq!(fake.texts, texts);
+}
+
+/// What `stream_all` says of a few texts.
+fn error_of(fault: Fault) -> String {
+    let texts = vec![vec![b'a'; 500]; 6];
+    with_fake(5, fault, |mut client| stream_all(&mut client, &texts, 2)).0.unwrap_err().to_string()
+}
+
+#[test]
+fn a_silent_device_is_an_error() {
+    let error = error_of(Fault::SilentAfter(1000));
+    assert!(error.contains("sent nothing for 0.3 s"), "{error}");
+    assert!(error.contains("bytes acknowledged"), "{error}");
+    assert!(error.contains("the last bytes seen were"), "{error}");
+}
+
+#[test]
+fn garbage_is_an_error() {
+    for garbage in [
+        &b"spam  99 %\r\n"[..],
+        b"{\"label\":3}\r\n",
+        b"\xff\xfe{}\r\n",
+        b"{\"label\"\r\n",
+        &[b'x'; 5000],
+        b"[]\n",
+        b"\n",
+    ] {
+        let error = error_of(Fault::Garbage(1, garbage));
+        assert!(error.starts_with("the device sent "), "{error}");
+        assert!(error.contains("expected "), "{error}");
+    }
+    let left = b"{\"stream\":false,\"bytes\":1,\"texts\":0}\r\n";
+    assert!(error_of(Fault::Garbage(1, left)).contains("expected an answer"));
+}
+
+#[test]
+fn credit_that_was_not_earned_is_an_error() {
+    let error = error_of(Fault::ExtraAck(1));
+    assert!(error.contains("ACKs for") && error.contains("as were sent"), "{error}");
+}
+
+#[test]
+fn a_lost_byte_is_an_error() {
+    let error = error_of(Fault::LostByte);
+    assert!(error.contains("took in 3006 bytes and answered 6 texts, expected 3007 bytes"), "{error}");
+}
+
+#[test]
+fn an_overflow_is_a_reply() {
+    let texts = vec![b"free prize".to_vec(), b"call now".to_vec(), b"now".to_vec()];
+    let (replies, _) = with_fake(6, Fault::Overflow(1), |mut client| stream_all(&mut client, &texts, 1));
+    let replies = replies.unwrap();
+    assert!(matches!(&replies[1], Reply::Refused(error) if error.code == "overflow"), "{replies:?}");
+    assert!(matches!(&replies[2], Reply::Answer(_)));
+}
+
+#[test]
+fn a_restart_forgets_what_was_under_way() {
+    let ((), most) = with_fake(7, Fault::None, |mut client| {
+        client.synchronize().unwrap();
+        let mut streaming = client.stream().unwrap();
+        (0..3).for_each(|_| streaming.send(&[b'x'; 700]).unwrap());
+        streaming.restart().unwrap();
+        assert_eq!((streaming.outstanding(), streaming.reply().unwrap()), (0, None));
+        streaming.send(b"free").unwrap();
+        assert!(matches!(streaming.reply().unwrap(), Some(Reply::Answer(Answer { tokens: 1, unknown: 0, .. }))));
+        let left = streaming.leave().unwrap();
+        assert_eq!(left, Left { bytes: 6, texts: 1 });
+    });
+    assert!(most <= WINDOW + 1 && most > CREDIT);
+}
+
+#[test]
+fn no_console_no_protocol_no_model() {
+    struct Deaf;
+    impl Link for Deaf {
+        fn send(&mut self, _: &[u8]) -> Result<(), LinkError> {
+            Ok(())
+        }
+        fn receive(&mut self, patience: Duration) -> Result<Vec<u8>, LinkError> {
+            std::thread::sleep(patience.min(Duration::from_millis(20)));
+            Ok(b"~bab{ble\n".to_vec())
+        }
+    }
+    let start = Instant::now();
+    let error = Client::new(Deaf, PATIENCE).synchronize().unwrap_err().to_string();
+    assert!(error.contains("no tern console answers") && error.contains("bab{ble"), "{error}");
+    assert!(Client::new(Deaf, PATIENCE).info().unwrap_err().to_string().contains("`@info`"));
+    assert!(start.elapsed() < Duration::from_secs(5));
+
+    let file = file();
+    let model = Model::from_bytes(&file).unwrap();
+    let mut fake = Fake::new(&model, &file, 8);
+    fake.info["protocol"] = 2.into();
+    let mut client = Client::new(&mut fake, PATIENCE);
+    client.synchronize().unwrap();
+    assert!(client.info().unwrap_err().to_string().contains("speaks protocol 2, expected 1"));
+    fake.info["model"] = serde_json::Value::Null;
+    let mut client = Client::new(&mut fake, PATIENCE);
+    let error = client.stream().err().unwrap().to_string();
+    assert_eq!(error, "the device refuses `@stream`: no model: empty (no_model)");
+}
+
+#[test]
+fn over_tcp() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let device = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(b"hello").unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+    });
+    let mut wire = Target::Tcp { address: address.clone() }.open().unwrap();
+    wire.send(b"some bytes").unwrap();
+    assert_eq!(wire.receive(PATIENCE).unwrap(), b"hello");
+    device.join().unwrap();
+    let error = wire.receive(Duration::from_secs(2)).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("{address}: the device is gone")), "{error}");
+    drop(wire);
+    let error = Target::Tcp { address }.open().err().unwrap().to_string();
+    assert!(error.contains("expected HOST:PORT"), "{error}");
+}
+
+#[test]
+fn a_serial_port_that_is_not_there() {
+    let target = Target::Port { path: "/dev/tern-none".to_owned(), baud: 115_200 };
+    let error = target.open().err().unwrap().to_string();
+    assert!(error.starts_with("/dev/tern-none: "), "{error}");
+}
