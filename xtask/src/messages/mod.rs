@@ -21,14 +21,14 @@ use grammar::{Grammar, Reply, Template};
 use rng::Rng;
 
 /// Lines of `train.csv`, an equal number of each class.
-pub const TRAIN_LINES: usize = 7000;
+pub const TRAIN_LINES: usize = 8000;
 /// Lines of `heldout.csv`, an equal number of each class.
 pub const HELD_OUT_LINES: usize = 600;
 /// The seed of the files that the demo trains on.
 pub const SEED: u64 = 7;
 
-/// Of 100 messages that people write, so many have a slip of the finger; a quarter of those have two.
-const TYPO_PERCENT: usize = 35;
+/// Of 100 messages that people write, so many have a slip of the finger; a third of those have two.
+const TYPO_PERCENT: usize = 40;
 /// Of 100 messages that people write, so many quote another message, one of another class.
 const REPLY_PERCENT: usize = 50;
 /// So often a template may come up with a text that is there already before the generator gives up on it.
@@ -167,7 +167,7 @@ impl Writer<'_> {
         let mut text = style::person(bare, &self.grammar.slots, rng)?;
         if rng.chance(TYPO_PERCENT) {
             text = typos::slip(&text, rng);
-            if rng.chance(25) {
+            if rng.chance(33) {
                 text = typos::slip(&text, rng);
             }
         }
