@@ -17,7 +17,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Train a model on labelled texts.
-    Train(train::Args),
+    Train(Box<train::Args>),
     /// Measure a model on labelled texts.
     Eval(eval::Args),
     /// Classify texts.

@@ -16,4 +16,4 @@ pub mod packed;
 pub mod product;
 
 #[cfg(test)]
-mod reference;
+pub(crate) mod reference;

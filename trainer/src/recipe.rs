@@ -168,7 +168,8 @@ impl Default for Model {
 pub struct Training {
     /// The most passes over the examples.
     pub epochs: usize,
-    /// Texts in a batch.
+    /// Texts in a batch. 0: a fiftieth of the examples, but 4 at least and 32 at most, so that an epoch of little data has
+    /// steps enough.
     pub batch_size: usize,
     /// The most tokens in a batch, which bounds the memory; of a longer text the last that many are learnt from.
     pub batch_tokens: usize,
@@ -195,7 +196,7 @@ impl Default for Training {
     fn default() -> Self {
         Training {
             epochs: 20,
-            batch_size: 32,
+            batch_size: 0,
             batch_tokens: 16_384,
             learning_rate: 3e-3,
             weight_decay: 0.01,
@@ -250,6 +251,14 @@ impl Recipe {
         recipe.data.train = paths::relative(&recipe.data.train, folder);
         recipe.data.valid = recipe.data.valid.map(|valid| paths::relative(&valid, folder));
         toml::to_string(&recipe).expect("tables of strings and numbers are always TOML")
+    }
+
+    /// The number of texts in a batch for this many examples, with the default resolved.
+    pub fn batch_size(&self, examples: usize) -> usize {
+        match self.training.batch_size {
+            0 => (examples / 50).clamp(4, 32),
+            texts => texts,
+        }
     }
 
     /// The number of threads, with the default resolved.

@@ -1,6 +1,9 @@
 //! What a model directory says about its training: `metrics.json`, `README.md`, `report.html`, `recipe.toml`.
 
+mod card;
 mod figures;
+mod html;
+mod svg;
 
 pub use figures::Figures;
 
@@ -27,6 +30,9 @@ pub fn write(
     };
     write(files::RECIPE, recipe.to_toml(target))?;
     write(files::METRICS, format!("{:#}\n", figures.to_json()))?;
-    let _ = model;
-    Ok(())
+    write(files::CARD, card::card(model.config(), recipe, figures))?;
+    write(files::REPORT, html::page(model.config(), recipe, figures))
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,7 +65,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     args.overrides.apply(&mut recipe);
     recipe.check().map_err(|error| Failure::Usage(error.to_string()))?;
     let target = args.output.clone().unwrap_or_else(|| default_output(&args.input));
-    Ok(work(&recipe, &target, args.json)?)
+    Ok(work(recipe, &target, args.json)?)
 }
 
 fn default_output(input: &Path) -> PathBuf {
@@ -73,9 +73,11 @@ fn default_output(input: &Path) -> PathBuf {
     PathBuf::from(format!("{stem}-model"))
 }
 
-fn work(recipe: &Recipe, target: &Path, json: bool) -> anyhow::Result<()> {
+fn work(mut recipe: Recipe, target: &Path, json: bool) -> anyhow::Result<()> {
     let staged = Staged::new(target)?;
-    let data = train::prepare(recipe)?;
+    let data = train::prepare(&recipe)?;
+    recipe.training.batch_size = recipe.batch_size(data.train.len());
+    let recipe = &recipe;
     describe(recipe, &data);
     let stop = stop_on_interrupt();
     let mut progress = Progress::new(recipe.training.epochs);
@@ -95,7 +97,7 @@ fn work(recipe: &Recipe, target: &Path, json: bool) -> anyhow::Result<()> {
     let Prepared { labels, vocabulary, train, valid, leaked } = data;
     let config = Config::lstm(&name, sizes, labels);
     let model = FloatModel::new(config, vocabulary, outcome.weights.clone(), calibration, valid)?;
-    let figures = report::Figures::new(&model, &train, leaked, recipe, &outcome);
+    let figures = report::Figures::new(&model, &train, leaked, &outcome);
     model.save(staged.path())?;
     report::write(staged.path(), target, &model, recipe, &figures)?;
     staged.commit()?;

@@ -4,7 +4,6 @@ use crate::classifier::{self, Classifier, Logits};
 use crate::data::Example;
 use crate::float_model::FloatModel;
 use crate::metrics::Evaluation;
-use crate::recipe::Recipe;
 use crate::train::{Ending, EpochFigures, Outcome};
 use serde_json::{Map, Value, json};
 
@@ -50,13 +49,12 @@ pub struct Mistake {
 
 impl Figures {
     /// Evaluates `model` on its held-out rows and gathers the rest.
-    pub fn new(model: &FloatModel, train: &[Example], leaked: usize, recipe: &Recipe, outcome: &Outcome) -> Self {
+    pub fn new(model: &FloatModel, train: &[Example], leaked: usize, outcome: &Outcome) -> Self {
         let validation = classifier::evaluate(model, model.validation());
         let mut train_support = vec![0; model.labels().len()];
         for example in train {
             train_support[example.label] += 1;
         }
-        let _ = recipe;
         Figures {
             validation,
             labels: Classifier::labels(model).to_vec(),

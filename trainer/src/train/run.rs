@@ -244,7 +244,7 @@ impl<'a> Training<'a> {
             label_smoothing: settings.label_smoothing,
         };
         let lengths: Vec<usize> = self.train.iter().map(|sequence| sequence.ids.len()).collect();
-        let limits = Limits { texts: settings.batch_size, tokens: settings.batch_tokens };
+        let limits = Limits { texts: self.recipe.batch_size(self.train.len()), tokens: settings.batch_tokens };
         let batches = batches::shuffled(&lengths, limits, &mut self.rng);
         let (mut loss, mut correct, mut seen, mut rate) = (0.0, 0, 0, 0.0);
         for (index, batch) in batches.iter().enumerate() {

@@ -1,1 +1,265 @@
+use super::graph::{Noise, Text, gradients};
+use super::optimizer::PARAMETERS;
+use super::*;
+use crate::data::Example;
+use crate::float_model::safetensors_bytes;
+use crate::metrics::log_softmax;
+use crate::nn::network::Network;
+use crate::nn::reference;
+use crate::recipe::Recipe;
+use crate::vocabulary::Vocabulary;
+use crate::weights::{Sizes, Weights, names};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+const SILENT: Noise = Noise { dropout: 0.0, embedding_dropout: 0.0, word_dropout: 0.0, label_smoothing: 0.1 };
+
+/// Texts of filler words, the label told by one word somewhere in them.
+fn examples(count: usize, seed: u64) -> Vec<Example> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    (0..count)
+        .map(|index| {
+            let label = index % 3;
+            let mut words: Vec<String> =
+                (0..rng.random_range(0..9)).map(|_| format!("w{}", rng.random_range(0..30))).collect();
+            words.insert(rng.random_range(0..=words.len()), ["red", "green", "blue"][label].to_owned());
+            Example { text: words.join(" "), label }
+        })
+        .collect()
+}
+
+fn prepared() -> Prepared {
+    let (train, valid) = (examples(240, 1), examples(60, 2));
+    let vocabulary = Vocabulary::build(train.iter().map(|example| example.text.as_str()), 1, None);
+    let labels = ["red", "green", "blue"].map(str::to_owned).to_vec();
+    Prepared { labels, vocabulary, train, valid, leaked: 0 }
+}
+
+fn recipe() -> Recipe {
+    let mut recipe = Recipe::for_data(Path::new("none.csv"));
+    recipe.model.embedding = 8;
+    recipe.model.hidden = 12;
+    recipe.training.epochs = 10;
+    recipe.training.learning_rate = 0.02;
+    recipe.training.threads = 1;
+    recipe
+}
+
+#[derive(Default)]
+struct Recorder {
+    batches: usize,
+    stop_after: Option<(usize, &'static AtomicBool)>,
+}
+
+impl Observer for Recorder {
+    fn batch(&mut self, progress: &BatchProgress) {
+        assert!(progress.batch <= progress.batches && progress.loss.is_finite());
+        self.batches += 1;
+        if let Some((batches, stop)) = self.stop_after
+            && self.batches == batches
+        {
+            stop.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn epoch(&mut self, _: &EpochFigures, _: bool) {}
+}
+
+fn train(recipe: &Recipe) -> Outcome {
+    run(recipe, &prepared(), &mut Recorder::default(), &AtomicBool::new(false)).unwrap()
+}
+
+#[test]
+fn learns_what_there_is_to_learn() {
+    let outcome = train(&recipe());
+    let best = outcome.history[outcome.best_epoch - 1];
+    assert!(best.valid_accuracy > 0.95, "{best:?}");
+    assert!(outcome.weights[names::EMBEDDING].data[..8].iter().all(|value| *value == 0.0), "PAD has learnt");
+}
+
+#[test]
+fn the_same_bytes_every_time_with_any_number_of_threads() {
+    let bytes = [1, 1, 2, 3].map(|threads| {
+        let mut recipe = recipe();
+        recipe.training.epochs = 2;
+        recipe.training.threads = threads;
+        safetensors_bytes(&train(&recipe).weights).unwrap()
+    });
+    assert!(bytes[0] == bytes[1], "two runs differ");
+    assert!(bytes[0] == bytes[2] && bytes[0] == bytes[3], "threads change the result");
+
+    let mut other = recipe();
+    other.training.epochs = 2;
+    other.training.seed = 2;
+    assert!(bytes[0] != safetensors_bytes(&train(&other).weights).unwrap(), "the seed changes nothing");
+}
+
+#[test]
+fn an_interrupt_keeps_the_best_so_far() {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    let mut recorder = Recorder { batches: 0, stop_after: Some((3, &STOP)) };
+    let outcome = run(&recipe(), &prepared(), &mut recorder, &STOP).unwrap();
+    assert_eq!((recorder.batches, outcome.history.len(), outcome.ending), (3, 1, Ending::Interrupted));
+    assert_eq!(outcome.best_epoch, 1);
+}
+
+#[test]
+fn patience_ends_a_training_that_does_not_get_better() {
+    let mut recipe = recipe();
+    recipe.training.learning_rate = 1e-9;
+    recipe.training.patience = 2;
+    recipe.training.weight_averaging = 0.0;
+    let outcome = train(&recipe);
+    assert_eq!(outcome.ending, Ending::Patience);
+    assert_eq!(outcome.history.len(), outcome.best_epoch + 2);
+}
+
+#[test]
+fn long_texts_are_cut_to_their_end() {
+    let mut recipe = recipe();
+    recipe.training.epochs = 1;
+    recipe.training.batch_tokens = 4;
+    let outcome = train(&recipe);
+    let longer = prepared().train.iter().filter(|example| example.text.split(' ').count() > 4).count();
+    assert_eq!(outcome.cut, longer);
+}
+
+fn small() -> (Sizes, Weights, Vec<(Vec<u32>, usize)>) {
+    let sizes = Sizes { vocab_size: 9, embedding_dim: 3, hidden_size: 5, labels: 3 };
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let mut weights = initial::weights(&sizes, &mut rng);
+    for value in &mut weights.get_mut(names::EMBEDDING).data {
+        *value = rng.random_range(-1.0..1.0);
+    }
+    let texts = [4, 1, 0, 6, 2, 2]
+        .iter()
+        .enumerate()
+        .map(|(index, &length)| ((0..length).map(|_| rng.random_range(1..9)).collect(), index % 3))
+        .collect();
+    (sizes, weights, texts)
+}
+
+fn texts(texts: &[(Vec<u32>, usize)]) -> Vec<Text<'_>> {
+    texts.iter().map(|(ids, label)| Text { ids, label: *label }).collect()
+}
+
+/// The mean loss in f64, straight from the definition.
+fn plain_loss(weights: &[Vec<f64>], sizes: &Sizes, texts: &[(Vec<u32>, usize)], smoothing: f64) -> f64 {
+    let Sizes { embedding_dim: e, hidden_size: n, labels, .. } = *sizes;
+    let [embedding, w_ih, w_hh, b_ih, b_hh, fc_weight, fc_bias] = weights else { panic!("seven parameters") };
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let mut total = 0.0;
+    for (ids, label) in texts {
+        let gates: Vec<Vec<f64>> = ids
+            .iter()
+            .map(|&id| {
+                let x = &embedding[id as usize * e..][..e];
+                (0..4 * n).map(|j| dot(x, &w_ih[j * e..][..e]) + b_ih[j] + b_hh[j]).collect()
+            })
+            .collect();
+        let last = reference::plain(&gates, w_hh, n).pop().unwrap_or_else(|| vec![0.0; n]);
+        let logits: Vec<f64> = (0..labels).map(|j| dot(&last, &fc_weight[j * n..][..n]) + fc_bias[j]).collect();
+        let logs = log_softmax(logits.into_iter());
+        total -= (1.0 - smoothing) * logs[*label] + smoothing * logs.iter().sum::<f64>() / labels as f64;
+    }
+    total / texts.len() as f64
+}
+
+#[test]
+fn gradients_of_all_parameters_agree_with_finite_differences() {
+    let (sizes, weights, list) = small();
+    let result = gradients(&weights, &texts(&list), SILENT, 0, 0).unwrap();
+    let mut double: Vec<Vec<f64>> =
+        PARAMETERS.iter().map(|name| weights[*name].data.iter().map(|&w| f64::from(w)).collect()).collect();
+    let loss = plain_loss(&double, &sizes, &list, SILENT.label_smoothing);
+    assert!((result.loss / list.len() as f64 - loss).abs() < 1e-6, "{} {loss}", result.loss);
+    for (parameter, name) in PARAMETERS.iter().enumerate() {
+        for index in 0..double[parameter].len() {
+            let kept = double[parameter][index];
+            let mut at = |value: f64| {
+                double[parameter][index] = value;
+                plain_loss(&double, &sizes, &list, SILENT.label_smoothing)
+            };
+            let difference = (at(kept + 1e-5) - at(kept - 1e-5)) / 2e-5;
+            double[parameter][index] = kept;
+            let gradient = f64::from(result.gradients[parameter][index]);
+            assert!((gradient - difference).abs() < 1e-6, "{name}[{index}]: {gradient}, expected {difference}");
+        }
+    }
+}
+
+#[test]
+fn a_batch_is_the_mean_of_its_texts() {
+    let (_, weights, list) = small();
+    let together = gradients(&weights, &texts(&list), SILENT, 0, 0).unwrap();
+    let alone: Vec<_> = texts(&list).iter().map(|text| gradients(&weights, &[*text], SILENT, 0, 0).unwrap()).collect();
+    for (parameter, name) in PARAMETERS.iter().enumerate() {
+        for (index, &gradient) in together.gradients[parameter].iter().enumerate() {
+            let mean = alone.iter().map(|one| one.gradients[parameter][index]).sum::<f32>() / list.len() as f32;
+            assert!((gradient - mean).abs() < 1e-6, "{name}[{index}]: {gradient}, expected {mean}");
+        }
+    }
+}
+
+#[test]
+fn the_graph_learns_the_network_that_inference_runs() {
+    let (_, weights, list) = small();
+    let noise = Noise { label_smoothing: 0.0, ..SILENT };
+    let network = Network::new(&weights);
+    for text in texts(&list) {
+        let logits = network.logits(text.ids);
+        let expected = -log_softmax(logits.iter().map(|&logit| f64::from(logit)))[text.label];
+        let loss = gradients(&weights, &[text], noise, 0, 0).unwrap().loss;
+        assert!((loss - expected).abs() < 1e-6, "{loss} {expected}");
+    }
+}
+
+#[test]
+fn noise_differs_from_batch_to_batch_and_repeats_by_seed() {
+    let (_, weights, list) = small();
+    let noise = Noise { dropout: 0.5, embedding_dropout: 0.5, word_dropout: 0.5, label_smoothing: 0.0 };
+    let loss = |seed, batch| gradients(&weights, &texts(&list), noise, seed, batch).unwrap().loss;
+    assert_eq!(loss(1, 0), loss(1, 0));
+    assert_ne!(loss(1, 0), loss(1, 1));
+    assert_ne!(loss(1, 0), loss(2, 0));
+}
+
+mod preparing {
+    use super::*;
+    use std::fs;
+
+    fn prepare_csv(train: &str, valid: Option<&str>) -> Result<Prepared, PrepareError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("train.csv");
+        fs::write(&path, format!("text,label\n{train}")).unwrap();
+        let mut recipe = Recipe::for_data(&path);
+        recipe.vocabulary.min_count = 1;
+        if let Some(valid) = valid {
+            recipe.data.valid = Some(dir.path().join("valid.csv"));
+            fs::write(dir.path().join("valid.csv"), format!("text,label\n{valid}")).unwrap();
+        }
+        prepare(&recipe)
+    }
+
+    #[test]
+    fn the_vocabulary_is_of_the_training_texts_alone() {
+        let data = prepare_csv("one,a\ntwo,b\n", Some("three,a\none,b\n")).unwrap();
+        assert_eq!(data.vocabulary.tokens(), ["[PAD]", "[UNK]", "one", "two"]);
+        assert_eq!((data.train.len(), data.valid.len(), data.leaked), (2, 2, 1));
+    }
+
+    #[test]
+    fn bad_tables_are_refused() {
+        for (train, valid, expected) in [
+            ("x,a\ny,a\n", None, "every label is \"a\", expected two labels or more"),
+            ("x,a\ny,a\nz,b\n", None, "class \"b\" has 1 distinct text"),
+            ("x,a\ny,b\n", Some("z,c\n"), "unknown label \"c\""),
+            (" ,a\n\"\",b\n", Some("x,a\n"), "the vocabulary would be empty"),
+        ] {
+            let error = prepare_csv(train, valid).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

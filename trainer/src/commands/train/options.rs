@@ -49,7 +49,7 @@ pub struct Overrides {
     /// Epochs without a better validation accuracy after which to end
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub patience: Option<usize>,
-    /// Texts in a batch
+    /// Texts in a batch. 0: a fiftieth of the examples, but 4 to 32
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub batch_size: Option<usize>,
     /// The most tokens in a batch; bounds the memory

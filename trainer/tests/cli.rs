@@ -1,0 +1,172 @@
+//! The `tern` command as a process: exit statuses, streams, files.
+
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+fn tern(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tern")).current_dir(folder).args(args).output().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A folder with a table of messages.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = "text,label\n".to_owned();
+    for index in 0..60 {
+        let (text, label) = match index % 2 {
+            0 => (format!("win a free prize now, offer {index}!!"), "spam"),
+            _ => (format!("see you at lunch, table {index}"), "ham"),
+        };
+        table += &format!("\"{text}\",{label}\n");
+    }
+    fs::write(folder.path().join("messages.csv"), table).unwrap();
+    folder
+}
+
+const SMALL: [&str; 10] =
+    ["--embedding", "4", "--hidden", "6", "--epochs", "6", "--learning-rate", "0.02", "--threads", "1"];
+
+fn train(folder: &Path, more: &[&str]) -> Output {
+    tern(folder, &[&["train", "messages.csv", "-o", "models/spam"][..], &SMALL, more].concat())
+}
+
+#[test]
+fn train_eval_predict() {
+    let folder = folder();
+    let output = train(folder.path(), &["--json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let figures: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(figures["validation"]["accuracy"].as_f64().unwrap() > 0.9, "{figures}");
+    assert!(stderr(&output).contains("epoch   1/6"), "{}", stderr(&output));
+    let model = folder.path().join("models/spam");
+    for file in [
+        "model.safetensors",
+        "config.json",
+        "tokenizer.json",
+        "recipe.toml",
+        "validation.csv",
+        "calibration.csv",
+        "metrics.json",
+        "README.md",
+        "report.html",
+    ] {
+        assert!(model.join(file).is_file(), "{file} is missing");
+    }
+
+    let output = tern(folder.path(), &["eval", "models/spam", "--data", "models/spam/validation.csv", "--json"]);
+    let evaluation: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for key in ["examples", "accuracy", "loss", "macro_f1"] {
+        assert_eq!(evaluation[key], figures["validation"][key], "{key}");
+    }
+    assert!(evaluation["per_class"]["spam"]["precision"].is_number());
+
+    let output = tern(folder.path(), &["predict", "models/spam", "--json", "--trace", "FREE prize qwerty"]);
+    let prediction: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&prediction["tokens"], &prediction["unknown"]), (&3.into(), &1.into()));
+    assert_eq!(prediction["logits"].as_array().unwrap().len(), 2);
+    assert_eq!(prediction["trace"][0]["token"], "free");
+    assert_eq!(prediction["trace"][2]["probability"], prediction["probability"]);
+}
+
+#[test]
+fn the_same_recipe_gives_the_same_bytes() {
+    let folder = folder();
+    assert!(train(folder.path(), &[]).status.success());
+    let again = tern(folder.path(), &["train", "models/spam/recipe.toml", "-o", "again/spam", "--threads", "2"]);
+    assert!(again.status.success(), "{}", stderr(&again));
+    for entry in fs::read_dir(folder.path().join("models/spam")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap();
+        if name != "recipe.toml" {
+            let again = folder.path().join("again/spam").join(name);
+            assert!(fs::read(&path).unwrap() == fs::read(again).unwrap(), "{} differs", path.display());
+        }
+    }
+}
+
+#[test]
+fn predict_reads_lines() {
+    let folder = folder();
+    assert!(train(folder.path(), &[]).status.success());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tern"))
+        .current_dir(folder.path())
+        .args(["predict", "models/spam"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    use std::io::Write;
+    child.stdin.take().unwrap().write_all(b"free prize now\r\n\nlunch \xff at the table").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let lines: Vec<String> = String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
+    assert_eq!(lines.len(), 3);
+    assert!(lines[0].starts_with("spam ") && lines[0].ends_with("free prize now"), "{lines:?}");
+    assert!(lines[2].starts_with("ham "), "{lines:?}");
+}
+
+#[test]
+fn a_wrong_command_line_is_status_2() {
+    let folder = folder();
+    for (args, expected) in [
+        (&["train"][..], "DATA.csv|RECIPE.toml"),
+        (&["train", "messages.csv", "--cell", "gru"], "lstm"),
+        (&["train", "messages.csv", "--hidden", "0"], "[model] hidden is 0, expected 1 to 4096"),
+        (&["train", "messages.csv", "--dropout", "nan"], "[model] dropout is NaN"),
+        (&["train", "messages.csv", "--delimiter", "ab"], "expected one ASCII character"),
+        (&["flash"], "unrecognized subcommand"),
+    ] {
+        let output = tern(folder.path(), args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(expected), "{args:?}: {}", stderr(&output));
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn failed_work_is_status_1() {
+    let folder = folder();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("bad.toml", "[data]\ntrain = 'messages.csv'\n[model]\ncell = 'gru'\n");
+    write("wide.toml", "[data]\ntrain = 'messages.csv'\n[model]\nhidden = 0\n");
+    write("one.csv", "text,label\nx,a\ny,a\n");
+    fs::create_dir(folder.path().join("precious")).unwrap();
+    write("precious/file", "");
+    for (args, expected) in [
+        (&["train", "none.csv"][..], "none.csv"),
+        (&["train", "bad.toml"], "unknown variant `gru`, expected `lstm`"),
+        (&["train", "wide.toml"], "wide.toml: [model] hidden is 0"),
+        (&["train", "one.csv"], "every label is \"a\""),
+        (&["train", "messages.csv", "--label-column", "class"], "line 1 has the columns \"text\", \"label\""),
+        (&["train", "messages.csv", "-o", "precious"], "not a Tern model directory"),
+        (&["eval", "precious", "--data", "messages.csv"], "expected a model directory"),
+        (&["predict", "precious", "x"], "expected a model directory"),
+    ] {
+        let output = tern(folder.path(), args);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {}", stderr(&output));
+        let message = stderr(&output);
+        assert!(message.starts_with("error: ") && message.contains(expected), "{args:?}: {message}");
+        assert!(output.stdout.is_empty());
+    }
+    assert_eq!(fs::read_dir(folder.path().join("precious")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_failed_training_leaves_nothing_behind() {
+    let folder = folder();
+    let entries = || -> Vec<PathBuf> {
+        let mut all: Vec<PathBuf> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        all.sort();
+        all
+    };
+    let before = entries();
+    assert_eq!(
+        tern(folder.path(), &["train", "messages.csv", "-o", "m", "--text-column", "body"]).status.code(),
+        Some(1)
+    );
+    assert_eq!(entries(), before);
+}
