@@ -1,10 +1,12 @@
-//! What the end-to-end tests share: the programs that they run, and golden files.
+//! What the end-to-end tests share: the programs that they run, a model, and golden files.
 //!
 //! The tests themselves stand in `tests/tests/`. They treat trainer, runtime and firmware as a user does: `tern` as a
 //! process, the firmware as an ELF file in an emulator.
 
 mod golden;
+mod model;
 mod programs;
 
 pub use golden::{assert_golden, golden_path};
+pub use model::{Trained, argument, folder, json, table, trained};
 pub use programs::{emulator, firmware, root, tern, text_of};

@@ -1,6 +1,7 @@
 //! What float and integer models have in common.
 
 use crate::data::Example;
+use crate::device_file::DeviceFile;
 use crate::float_model::FloatModel;
 use crate::metrics::{Evaluation, argmax, log_softmax};
 use rayon::prelude::*;
@@ -85,12 +86,15 @@ pub struct TraceStep {
     pub logits: Logits,
 }
 
-/// Loads the model at `path`: a model directory, which runs in floats.
+/// Loads the model at `path`: a model directory, which runs in floats, or a device file, which runs in integers.
 ///
 /// # Errors
 ///
-/// See [`LoadError`](crate::float_model::LoadError).
+/// See [`LoadError`](crate::float_model::LoadError) and [`DeviceFileError`](crate::device_file::DeviceFileError).
 pub fn open(path: &Path) -> anyhow::Result<Box<dyn Classifier>> {
+    if path.is_file() {
+        return Ok(Box::new(DeviceFile::open(path)?));
+    }
     Ok(Box::new(FloatModel::load(path)?))
 }
 

@@ -1,6 +1,6 @@
 //! The command line. Each subcommand's options are in its own file under [`commands`](crate::commands).
 
-use crate::commands::{eval, predict, train};
+use crate::commands::{classify, console, eval, export, inspect, predict, train};
 use clap::{Parser, Subcommand};
 
 /// Trains small recurrent networks on text, and runs them in integers on a microcontroller.
@@ -18,8 +18,16 @@ pub struct Cli {
 pub enum Command {
     /// Train a model on labelled texts.
     Train(Box<train::Args>),
+    /// Quantise a model to a file that devices execute in place.
+    Export(export::Args),
     /// Measure a model on labelled texts.
     Eval(eval::Args),
     /// Classify texts.
     Predict(predict::Args),
+    /// Show what a device file holds and costs.
+    Inspect(inspect::Args),
+    /// Classify texts on a device, and compare with this computer.
+    Classify(classify::Args),
+    /// Talk with a device.
+    Console(console::Args),
 }

@@ -1,6 +1,10 @@
 //! The subcommands, one file each: its options, and what it does with them.
 
+pub mod classify;
+pub mod console;
 pub mod eval;
+pub mod export;
+pub mod inspect;
 pub mod predict;
 pub mod table;
 pub mod train;
@@ -26,8 +30,12 @@ pub enum Failure {
 pub fn run(cli: &Cli) -> ExitCode {
     let result = match &cli.command {
         Command::Train(args) => train::run(args),
+        Command::Export(args) => export::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Predict(args) => predict::run(args),
+        Command::Inspect(args) => inspect::run(args),
+        Command::Classify(args) => classify::run(args),
+        Command::Console(args) => console::run(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -2,16 +2,20 @@
 //!
 //! A [`recipe`] names the data and every setting. Labelled texts ([`data`]) become ids ([`vocabulary`]), ids become
 //! logits ([`nn`]), and [`train`] makes a model directory ([`float_model`]) of it, with a [`report`].
-//! Whatever classifies texts, in floats or integers, is a [`classifier`].
+//! Whatever classifies texts, in floats or integers, is a [`classifier`]. A device is reached over a [`link`].
 
 pub mod classifier;
 pub mod cli;
 pub mod commands;
 pub mod data;
 pub mod denormals;
+pub mod device_file;
+pub mod export;
 pub mod float_model;
+pub mod link;
 pub mod metrics;
 pub mod nn;
+pub mod quantize;
 pub mod recipe;
 pub mod report;
 pub mod tokenizer_json;

@@ -1,0 +1,24 @@
+//! The path from a table of texts to a label at a device's serial console, through real files, a real emulator and a real serial
+//! link.
+//!
+//! | module | what it walks |
+//! |---|---|
+//! | `host` | train, export, eval, predict, inspect: files, figures, exit statuses |
+//! | `python` | the device file in Python's safetensors |
+//! | `device` | `tern classify`: every logit of the emulated device against the host's; long texts; other models |
+//! | `console` | `tern console`: what a person sees |
+//! | `port` | the same firmware behind a pseudo-terminal and behind TCP |
+//! | `log` | the defmt channel |
+
+#[path = "path/console.rs"]
+mod console;
+#[path = "path/device.rs"]
+mod device;
+#[path = "path/host.rs"]
+mod host;
+#[path = "path/log.rs"]
+mod log;
+#[path = "path/port.rs"]
+mod port;
+#[path = "path/python.rs"]
+mod python;

@@ -1,0 +1,87 @@
+//! `tern console`: what a person sees.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::Stdio;
+
+use tern_tests::{argument, assert_golden, firmware, folder, tern, trained};
+
+/// The session that these lines give, as `tern console` prints it.
+fn session(file: &Path, lines: &str) -> String {
+    let mut command = tern();
+    command.args(["console", argument(file), "--qemu", "--firmware", argument(firmware())]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{stdout}\n{stderr}");
+    stdout.replace('\r', "")
+}
+
+/// Numbers of ticks vary by two from run to run, and the file's checksum and length with every change of the trainer: `N`.
+fn settled(session: &str) -> String {
+    let mut settled = String::new();
+    for line in session.lines() {
+        let words = line.split_inclusive(' ').collect::<Vec<_>>();
+        for (i, word) in words.iter().enumerate() {
+            let next = words.get(i + 1).map_or("", |next| next.trim_end());
+            let is_varying = next.starts_with("ticks") || (i > 0 && words[i - 1].trim_end() == "crc32");
+            settled += if is_varying { "N " } else { word };
+        }
+        let json = settled.rfind("\"ticks\":").filter(|&at| at >= settled.len() - line.len());
+        if let Some(at) = json.map(|at| at + "\"ticks\":".len()) {
+            let digits = settled[at..].chars().take_while(char::is_ascii_digit).count();
+            settled.replace_range(at..at + digits, "N");
+        }
+        settled = settled.trim_end().to_owned() + "\n";
+    }
+    settled
+}
+
+/// A committed model, so that the transcript says the same until firmware, format or arithmetic change.
+fn committed() -> std::path::PathBuf {
+    tern_tests::root().join("runtime/tests/golden/lstm.safetensors")
+}
+
+#[test]
+fn a_session_looks_as_it_did() {
+    let lines = "free prize, call now\nxyzzy\ntop 2 free prize\nlabels\n@labels\n@classify free prize\nselftest\n@selftest\n\
+        help me\nhelp\necho off\nfree\n";
+    assert_golden("console.txt", settled(&session(&committed(), lines)).as_bytes());
+}
+
+#[test]
+fn a_line_that_is_too_long_is_refused_and_the_next_one_works() {
+    let lines = format!("{}\nfree prize\n", "free ".repeat(100));
+    let seen = session(&committed(), &lines);
+    let (_, after) = seen.split_once("error: ").unwrap_or_else(|| panic!("no error in\n{seen}"));
+    assert!(after.contains("256") && after.contains("stream"), "{seen}");
+    assert!(after.lines().any(|line| line.contains("2 tokens, 0 unknown")), "{seen}");
+}
+
+#[test]
+fn a_trained_model_answers_and_tests_itself() {
+    let trained = trained();
+    let seen = session(&trained.file, "info\n@info\nselftest\n");
+    let golden = trained.export["golden_texts"].as_u64().unwrap();
+    assert!(seen.contains(&format!("{golden} of {golden} golden texts exact")), "{seen}");
+    let info =
+        seen.lines().find(|line| line.starts_with('{')).unwrap_or_else(|| panic!("no answer to @info in\n{seen}"));
+    let info: serde_json::Value = serde_json::from_str(info).unwrap();
+    assert_eq!(info["model"]["bytes"], trained.export["file_bytes"]);
+    assert_eq!(info["model"]["hidden"], 32);
+}
+
+#[test]
+fn a_bad_model_leaves_a_console_that_says_so() {
+    let path = folder("bad").join("bad.safetensors");
+    let file = std::fs::read(committed()).unwrap();
+    // The header's words: another cell than this runtime knows.
+    let at = file.windows(6).position(|w| w == b"\"lstm\"").unwrap();
+    let mut bytes = file;
+    bytes[at + 1..at + 5].copy_from_slice(b"mlps");
+    std::fs::write(&path, bytes).unwrap();
+    let seen = session(&path, "hello\ninfo\n");
+    assert!(seen.contains("`tern.cell` is `mlps`, this version runs lstm"), "{seen}");
+    assert!(seen.matches("error: ").count() >= 2, "at boot and for the text:\n{seen}");
+}

@@ -1,0 +1,63 @@
+//! `tern classify`: the emulated device against the host, logit by logit.
+
+use std::fs;
+
+use serde_json::Value;
+use tern_tests::{argument, firmware, folder, json, tern, text_of, trained};
+
+fn classify(file: &str, data: &str) -> Value {
+    let elf = argument(firmware());
+    json(&["classify", file, "--data", data, "--qemu", "--firmware", elf, "--json"])
+}
+
+#[test]
+fn every_logit_of_the_device_is_the_hosts() {
+    let trained = trained();
+    let seen = classify(argument(&trained.file), argument(&trained.validation));
+    assert_eq!(seen["disagreements"], 0, "{seen}");
+    assert_eq!(seen["refused"], 0, "{seen}");
+    assert_eq!(seen["examples"], trained.export["examples"]);
+    assert_eq!(seen["accuracy"], trained.export["integer_accuracy"]);
+    assert!(seen["lines_per_s"].as_f64().unwrap() > 0.0);
+    // A step has 6,144 multiply-accumulates, and none takes less than half an instruction.
+    assert!(seen["instructions_per_token"].as_f64().unwrap() > 3_072.0, "{seen}");
+}
+
+#[test]
+fn a_text_of_any_length_passes_through_the_serial_line() {
+    let folder = folder("long");
+    let data = folder.join("long.csv");
+    // 2,400 tokens and more; control bytes that the protocol must escape; a line break; other scripts.
+    let long = "the smoke detector in the server room is fine , thank you \u{4}\u{18}\u{3}\u{10} ".repeat(200);
+    let rows = format!(
+        "text,label\n\"{long}\",status\n\"two\nlines, Grüße из Москвы 👍\",chatter\n\"{}\",spam\n",
+        "x".repeat(40_000)
+    );
+    fs::write(&data, rows).unwrap();
+    let seen = classify(argument(&trained().file), argument(&data));
+    assert_eq!((&seen["disagreements"], &seen["refused"]), (&Value::from(0), &Value::from(0)), "{seen}");
+    assert!(seen["tokens"].as_u64().unwrap() > 2_400, "{seen}");
+}
+
+#[test]
+fn another_model_runs_without_a_rebuild_and_a_stranger_is_noticed() {
+    let folder = folder("other");
+    let (data, directory) = (folder.join("pets.csv"), folder.join("pets"));
+    let rows: String = (0..40)
+        .map(|i| format!("{} number {i},{}\n", ["the dog barks", "a cat purrs"][i % 2], ["dog", "cat"][i % 2]))
+        .collect();
+    fs::write(&data, format!("text,label\n{rows}")).unwrap();
+    let options = ["--hidden", "6", "--embedding", "5", "--epochs", "3", "--min-count", "1"];
+    let (status, _, log) = text_of(tern().arg("train").arg(&data).arg("-o").arg(&directory).args(options));
+    assert_eq!(status, Some(0), "{log}");
+    let file = folder.join("pets.safetensors");
+    json(&["export", argument(&directory), "-o", argument(&file), "--json"]);
+    let seen = classify(argument(&file), argument(&data));
+    assert_eq!((&seen["examples"], &seen["disagreements"]), (&Value::from(40), &Value::from(0)), "{seen}");
+
+    // Labels that the model does not have are an error before anything is sent.
+    let arguments = ["classify", argument(&trained().file), "--data", argument(&data), "--qemu"];
+    let (status, stdout, message) = text_of(tern().args(arguments).arg("--firmware").arg(firmware()));
+    assert_eq!((status, stdout.as_str()), (Some(1), ""), "{message}");
+    assert!(message.contains("\"cat\""), "{message}");
+}

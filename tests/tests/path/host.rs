@@ -1,0 +1,162 @@
+//! Train, export, eval, predict, inspect.
+
+use std::fs;
+use std::path::Path;
+
+use tern_tests::{argument, folder, json, table, tern, text_of, trained};
+
+fn keys(value: &serde_json::Value) -> Vec<&str> {
+    value.as_object().expect("an object").keys().map(String::as_str).collect()
+}
+
+fn number(value: &serde_json::Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+#[test]
+fn a_model_directory_holds_what_the_guide_says() {
+    let directory = &trained().directory;
+    let mut names: Vec<String> =
+        fs::read_dir(directory).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    let expected = [
+        "README.md",
+        "calibration.csv",
+        "config.json",
+        "metrics.json",
+        "model.safetensors",
+        "recipe.toml",
+        "report.html",
+        "tokenizer.json",
+        "validation.csv",
+    ];
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn the_exported_model_is_as_good_as_the_float_one() {
+    let trained = trained();
+    let export = &trained.export;
+    for key in [
+        "float_accuracy",
+        "integer_accuracy",
+        "disagreements",
+        "file_bytes",
+        "parts",
+        "scratch_bytes",
+        "macs_per_token",
+    ] {
+        assert!(keys(export).contains(&key), "{key} is missing from {export}");
+    }
+    let (float, integer) = (number(&export["float_accuracy"]), number(&export["integer_accuracy"]));
+    // Five classes of equal size: it has learnt something of this hard data, and lost nothing of it.
+    assert!(float > 0.4, "{export}");
+    assert!((float - integer).abs() < 0.02, "{export}");
+    assert_eq!(export["file_bytes"], fs::metadata(&trained.file).unwrap().len());
+    assert_eq!(export["scratch_bytes"], 8 * 32 + 2 * 16);
+    assert_eq!(export["macs_per_token"], 4 * 32 * (16 + 32));
+
+    for (model, accuracy) in [(&trained.directory, float), (&trained.file, integer)] {
+        let data = argument(&trained.validation);
+        let eval = json(&["eval", argument(model), "--data", data, "--json"]);
+        for key in ["examples", "accuracy", "loss", "macro_f1", "per_class"] {
+            assert!(keys(&eval).contains(&key), "{key} is missing from {eval}");
+        }
+        assert_eq!(number(&eval["accuracy"]), accuracy);
+        assert_eq!(keys(&eval["per_class"]), ["alarm", "chatter", "request", "spam", "status"]);
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_with_any_number_of_threads() {
+    let folder = folder("twice");
+    let data = folder.join("messages.csv");
+    fs::write(&data, table(300)).unwrap();
+    let run = |name: &str, seed: &str, threads: &str| {
+        let (directory, file) = (folder.join(name).join("model"), folder.join(name).join("device.safetensors"));
+        fs::create_dir_all(folder.join(name)).unwrap();
+        let options = ["--hidden", "12", "--embedding", "8", "--epochs", "2", "--seed", seed, "--threads", threads];
+        let (status, _, log) = text_of(tern().arg("train").arg(&data).arg("-o").arg(&directory).args(options));
+        assert_eq!(status, Some(0), "{log}");
+        json(&["export", argument(&directory), "-o", argument(&file), "--json"]);
+        (fs::read(directory.join("model.safetensors")).unwrap(), fs::read(file).unwrap())
+    };
+    let first = run("first", "3", "1");
+    assert!(first == run("second", "3", "2"), "two runs of one seed differ");
+    assert!(first != run("third", "4", "1"), "the seed makes no difference");
+}
+
+#[test]
+fn predictions_of_float_and_integers() {
+    let trained = trained();
+    for model in [&trained.directory, &trained.file] {
+        let text = "smoke in the server room, call 555-7905";
+        let prediction = json(&["predict", argument(model), "--json", text]);
+        for key in ["label", "probability", "logits", "tokens", "unknown"] {
+            assert!(keys(&prediction).contains(&key), "{key} is missing from {prediction}");
+        }
+        assert_eq!(prediction["tokens"], 10);
+        assert_eq!(prediction["logits"].as_array().unwrap().len(), 5);
+        let (status, traced, _) = text_of(tern().args(["predict", argument(model), "--trace", text]));
+        assert_eq!((status, traced.lines().count()), (Some(0), 11), "{traced}");
+    }
+}
+
+#[test]
+fn inspect_tells_what_a_file_holds() {
+    let trained = trained();
+    let facts = json(&["inspect", argument(&trained.file), "--json"]);
+    assert_eq!(facts["file_bytes"], trained.export["file_bytes"]);
+    assert_eq!(facts["parts"], trained.export["parts"]);
+    assert_eq!(facts["golden"]["passed"], facts["golden"]["total"]);
+    assert_eq!(facts["metadata"]["tern.cell"], "lstm");
+}
+
+/// A command that must fail: its status and what it wrote to stderr. Nothing may stand on stdout.
+fn failure(arguments: &[&str]) -> (Option<i32>, String) {
+    let (status, stdout, stderr) = text_of(tern().args(arguments));
+    assert_eq!(stdout, "", "tern {arguments:?}");
+    (status, stderr)
+}
+
+#[test]
+fn failures_have_their_status_and_say_what_to_do() {
+    let file = argument(&trained().file);
+    let missing = argument(Path::new("target/path-tests/no-such-thing"));
+    for arguments in [&["fly"][..], &["train"], &["eval", file], &["classify", file, "--data", "x.csv"]] {
+        assert_eq!(failure(arguments).0, Some(2), "tern {arguments:?}");
+    }
+    let cases: [(&[&str], &str); 5] = [
+        (&["train", "no-such.csv", "-o", missing], "no-such.csv"),
+        (&["eval", missing, "--data", file, "--json"], "no-such-thing"),
+        (&["inspect", "LICENSE-MIT", "--json"], "LICENSE-MIT: header, byte 0"),
+        (&["eval", file, "--data", "Cargo.toml", "--json"], "Cargo.toml"),
+        (&["console", "--qemu", "--firmware", "no-such.elf", file], "no-such.elf"),
+    ];
+    for (arguments, culprit) in cases {
+        let (status, message) = failure(arguments);
+        assert_eq!(status, Some(1), "tern {arguments:?}\n{message}");
+        assert!(message.contains(culprit), "tern {arguments:?}: {message}");
+    }
+    assert!(!Path::new(missing).exists(), "a failed training left something behind");
+}
+
+#[test]
+fn a_damaged_file_is_refused_and_nothing_is_overwritten() {
+    let trained = trained();
+    let folder = folder("damaged");
+    let mut bytes = fs::read(&trained.file).unwrap();
+    bytes.truncate(bytes.len() - 1);
+    let path = folder.join("short.safetensors");
+    fs::write(&path, &bytes).unwrap();
+    let (status, message) = failure(&["predict", argument(&path), "hello"]);
+    assert_eq!(status, Some(1));
+    assert!(message.contains("short.safetensors: the file ends after"), "{message}");
+
+    // An export that fails leaves the file of before alone.
+    let model = folder.join("model");
+    fs::create_dir(&model).unwrap();
+    let (status, _) = failure(&["export", argument(&model), "-o", argument(&path)]);
+    assert_eq!(status, Some(1));
+    assert!(fs::read(&path).unwrap() == bytes);
+}

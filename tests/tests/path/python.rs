@@ -1,0 +1,67 @@
+//! The device file in Python's safetensors, the library that most model makers have at hand.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use tern_tests::{argument, folder, json, root, text_of, trained};
+
+/// What Python does: lists the file, then writes it again with its own writer.
+const SCRIPT: &str = r#"
+import json, sys
+from safetensors import safe_open
+from safetensors.numpy import save_file
+with safe_open(sys.argv[1], framework="numpy") as file:
+    tensors = {name: file.get_tensor(name) for name in file.keys()}
+    metadata = file.metadata()
+save_file(tensors, sys.argv[2], metadata=metadata)
+shapes = {name: [str(t.dtype), list(t.shape)] for name, t in tensors.items()}
+sums = {name: int(t.astype("int64").sum()) for name, t in tensors.items() if t.dtype != "float32"}
+print(json.dumps({"metadata": metadata, "tensors": shapes, "sums": sums}))
+"#;
+
+/// A Python with safetensors in an environment of our own below target/, or why there is none.
+fn python() -> Result<PathBuf, String> {
+    let environment = root().join("target/python-safetensors");
+    let python = environment.join("bin/python");
+    let runs = |command: &mut Command| match command.output() {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr).trim())),
+        Err(error) => Err(format!("{command:?}: {error}")),
+    };
+    let import = |python: &PathBuf| runs(Command::new(python).args(["-c", "import numpy, safetensors"]));
+    if import(&python).is_ok() {
+        return Ok(python);
+    }
+    runs(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
+    runs(Command::new(&python).args(["-m", "pip", "install", "--quiet", "numpy", "safetensors"]))?;
+    import(&python).map(|()| python)
+}
+
+#[test]
+fn python_reads_the_file_and_what_it_writes_again_runs() {
+    let python = match python() {
+        Ok(python) => python,
+        Err(reason) => {
+            eprintln!("skipped: this test needs Python 3 with venv and numpy and safetensors from PyPI; {reason}");
+            return;
+        }
+    };
+    let trained = trained();
+    let again = folder("python").join("again.safetensors");
+    let arguments = ["-c", SCRIPT, argument(&trained.file), argument(&again)];
+    let (status, stdout, stderr) = text_of(Command::new(python).args(arguments));
+    assert_eq!(status, Some(0), "{stderr}");
+    let seen: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(seen["metadata"]["tern.version"], "1");
+    assert_eq!(seen["tensors"]["lstm.weight_ih_l0"], serde_json::json!(["int8", [32, 16, 4]]));
+    assert_eq!(seen["tensors"]["fc.multiplier"], serde_json::json!(["int16", [5]]));
+
+    // Our own reader sees the same tensors in both files, and the model still gives its golden logits.
+    let facts = json(&["inspect", argument(&trained.file), "--json"]);
+    let after = json(&["inspect", argument(&again), "--json"]);
+    assert_eq!(after["golden"]["passed"], after["golden"]["total"]);
+    for (name, tensor) in seen["tensors"].as_object().unwrap() {
+        let ours = facts["tensors"].as_array().unwrap().iter().find(|t| t["name"] == *name).unwrap();
+        assert_eq!(ours["shape"], tensor[1], "{name}");
+    }
+}

@@ -1,0 +1,160 @@
+//! A device file on the host: read, checked, and run by `tern_runtime`.
+
+use crate::classifier::{Classifier, Logits, Prediction, TraceStep};
+use crate::vocabulary;
+use safetensors::SafeTensors;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use tern_runtime::write::Aligned;
+use tern_runtime::{LoadError, Model, Session, UNK};
+
+/// What one unit of an integer logit is worth in nats.
+const LOGIT: f64 = 1.0 / 65_536.0;
+
+self_cell::self_cell!(
+    struct Loaded {
+        owner: Aligned,
+        #[covariant]
+        dependent: Model,
+    }
+);
+
+/// A device file in memory.
+pub struct DeviceFile {
+    loaded: Loaded,
+    labels: Vec<String>,
+}
+
+/// Why a device file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceFileError {
+    /// It cannot be read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The runtime refuses it.
+    #[error("{}: {source}", path.display())]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: LoadError,
+    },
+}
+
+/// Bytes of a device file by what they hold. They add up to the file's length.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Parts {
+    /// The safetensors header with its length.
+    pub header: usize,
+    /// Of the recurrent and the linear layer, with biases and multipliers.
+    pub weights: usize,
+    /// Of the embedding, with its multipliers.
+    pub embedding: usize,
+    /// Tokens and their offsets.
+    pub vocabulary: usize,
+    /// Labels and their offsets.
+    pub labels: usize,
+    /// Golden texts and their logits.
+    pub golden: usize,
+    /// The name and the calibration's figures.
+    pub other: usize,
+}
+
+impl DeviceFile {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    ///
+    /// See [`DeviceFileError`].
+    pub fn open(path: &Path) -> Result<Self, DeviceFileError> {
+        let bytes = std::fs::read(path).map_err(|source| DeviceFileError::Io { path: path.to_owned(), source })?;
+        DeviceFile::from_bytes(&bytes).map_err(|source| DeviceFileError::Refused { path: path.to_owned(), source })
+    }
+
+    /// Checks the bytes of a file.
+    ///
+    /// # Errors
+    ///
+    /// What the runtime says.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, LoadError> {
+        let loaded = Loaded::try_new(Aligned::new(bytes), |bytes| Model::from_bytes(bytes))?;
+        let labels = loaded.borrow_dependent().labels().iter().map(str::to_owned).collect();
+        Ok(DeviceFile { loaded, labels })
+    }
+
+    /// The bytes of the file.
+    pub fn bytes(&self) -> &[u8] {
+        self.loaded.borrow_owner()
+    }
+
+    /// The model that it holds.
+    pub fn model(&self) -> &Model<'_> {
+        self.loaded.borrow_dependent()
+    }
+
+    /// What its bytes are spent on.
+    pub fn parts(&self) -> Parts {
+        let tensors = SafeTensors::deserialize(self.bytes()).expect("the runtime's reader is the stricter one");
+        let mut parts = Parts::default();
+        for (name, tensor) in tensors.iter() {
+            let part = match name.split('.').next() {
+                Some("lstm" | "fc") => &mut parts.weights,
+                Some("embedding") => &mut parts.embedding,
+                Some("vocab") => &mut parts.vocabulary,
+                Some("labels") => &mut parts.labels,
+                Some("golden") => &mut parts.golden,
+                _ => &mut parts.other,
+            };
+            *part += tensor.data().len();
+        }
+        let Parts { header: _, weights, embedding, vocabulary, labels, golden, other } = parts;
+        parts.header = self.bytes().len() - (weights + embedding + vocabulary + labels + golden + other);
+        parts
+    }
+
+    /// Bytes of scratch that a session needs.
+    pub fn scratch_bytes(&self) -> usize {
+        4 * self.model().scratch_len()
+    }
+
+    fn session<T>(&self, run: impl FnOnce(Session<'_>) -> T) -> T {
+        let mut scratch = vec![0; self.model().scratch_len()];
+        run(self.model().session(&mut scratch).expect("the scratch has the length that the model asks for"))
+    }
+}
+
+fn logits(values: tern_runtime::Logits<'_>) -> Logits {
+    Logits::Integer { values: values.iter().collect(), scale: LOGIT }
+}
+
+impl Classifier for DeviceFile {
+    fn labels(&self) -> &[String] {
+        &self.labels
+    }
+
+    fn classify(&self, text: &str) -> Prediction {
+        self.session(|mut session| {
+            let logits = logits(session.classify(text.as_bytes()));
+            Prediction { logits, tokens: session.tokens() as usize, unknown: session.unknown() as usize }
+        })
+    }
+
+    fn trace(&self, text: &str) -> Vec<TraceStep> {
+        let mut steps = Vec::new();
+        let mut tokens = vocabulary::tokens(text).into_iter();
+        let mut on_step = |step: tern_runtime::Step<'_>| {
+            let token = tokens.next().expect("the runtime and the trainer cut text alike");
+            steps.push(TraceStep { token, known: step.id != UNK, logits: logits(step.logits) });
+        };
+        self.session(|mut session| {
+            session.feed_with(text.as_bytes(), &mut on_step);
+            session.finish_with(&mut on_step);
+        });
+        steps
+    }
+}
