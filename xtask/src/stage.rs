@@ -4,6 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Error, Result};
 
+/// Width of the names in a table, at least.
+const TABLE_WIDTH: usize = 44;
+
 /// What has run so far.
 pub struct Stages {
     begun: Instant,
@@ -51,13 +54,16 @@ impl Stages {
 
     /// A line a stage, and the sum.
     pub fn table(&self) -> String {
+        let width = self.done.iter().map(|stage| stage.name.len()).fold(TABLE_WIDTH, usize::max);
+        let line = |name: &str, failed: bool, seconds: f64| {
+            let verdict = if failed { "FAILED" } else { "ok" };
+            format!("{name:<width$}{verdict:>8}{seconds:>9.1} s\n")
+        };
         let mut table = String::new();
         for stage in &self.done {
-            let verdict = if stage.failed { "FAILED" } else { "ok" };
-            table.push_str(&format!("{:<44}{verdict:>8}{:>9.1} s\n", stage.name, stage.time.as_secs_f64()));
+            table.push_str(&line(&stage.name, stage.failed, stage.time.as_secs_f64()));
         }
-        let verdict = if self.failed().is_empty() { "ok" } else { "FAILED" };
-        table + &format!("{:<44}{verdict:>8}{:>9.1} s\n", "all", self.seconds())
+        table + &line("all", !self.failed().is_empty(), self.seconds())
     }
 }
 
