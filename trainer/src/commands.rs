@@ -20,7 +20,7 @@ pub enum Failure {
     #[error("{0}")]
     Usage(String),
     /// The work failed: status 1.
-    #[error("{0:#}")]
+    #[error("{}", chain(.0))]
     Work(#[from] anyhow::Error),
 }
 
@@ -45,6 +45,15 @@ pub fn run(cli: &Cli) -> ExitCode {
             ExitCode::from(if matches!(failure, Failure::Usage(_)) { 2 } else { 1 })
         }
     }
+}
+
+/// An error and its causes, each said once: some errors name their cause themselves.
+fn chain(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |message, cause| match message.as_str() {
+        "" => cause,
+        _ if message.ends_with(&cause) => message,
+        _ => format!("{message}: {cause}"),
+    })
 }
 
 /// Writes a line to stdout.
