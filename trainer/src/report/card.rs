@@ -11,7 +11,11 @@ pub fn card(config: &Config, recipe: &Recipe, figures: &Figures) -> String {
     let file = |path: &std::path::Path| inline(&path.file_name().unwrap_or_default().to_string_lossy());
     let held_out = match &recipe.data.valid {
         Some(valid) => format!("the {} rows of `{}`", validation.examples(), file(valid)),
-        None => format!("{} rows held out of each class's share of it", validation.examples()),
+        None => format!(
+            "{} rows that were held out of the data, {:.0} % of each class",
+            validation.examples(),
+            100.0 * recipe.data.valid_fraction
+        ),
     };
     let mut card =
         format!("---\nlibrary_name: tern\npipeline_tag: text-classification\n---\n\n# {}\n\n", inline(&config.name));
