@@ -6,8 +6,8 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Tern, unseen};
-use crate::messages::Messages;
+use super::Tern;
+use crate::messages::{Message, Messages};
 use crate::process;
 
 /// What is typed first: what the device is, then messages of every class. Some say the opposite in nearly the same words.
@@ -28,7 +28,10 @@ const LINES: [&str; 14] = [
     "zzyzx",
 ];
 
-/// Runs `tern console` on the emulator with these lines, one of unseen templates, and `selftest`.
+/// So many messages of unseen templates are typed.
+const UNSEEN: usize = 4;
+
+/// Runs `tern console` on the emulator with [`LINES`], some messages of unseen templates, and `selftest`.
 pub fn talk(tern: &Tern, device_file: &Path, elf: &Path, made: &Messages) -> Result<()> {
     let mut command = tern.command();
     command.arg("console").arg(device_file).arg("--qemu").arg("--firmware").arg(elf);
@@ -40,9 +43,8 @@ pub fn talk(tern: &Tern, device_file: &Path, elf: &Path, made: &Messages) -> Res
         .spawn()
         .with_context(|| format!("`{line}` does not start"))?;
     let mut script = LINES.join("\n") + "\n";
-    if let Some(text) = unseen(made) {
-        script.push_str(&format!("{text}\n"));
-    }
+    let unseen = unseen(made);
+    script.extend(unseen.iter().map(|message| format!("{}\n", message.text)));
     script.push_str("selftest\n");
     // The script fits into a pipe's buffer, so this does not wait for the reader; end of file ends the session.
     let mut stdin = child.stdin.take().context("a piped child has no stdin")?;
@@ -51,10 +53,22 @@ pub fn talk(tern: &Tern, device_file: &Path, elf: &Path, made: &Messages) -> Res
     let output = child.wait_with_output()?;
     let transcript = String::from_utf8_lossy(&output.stdout).replace('\r', "");
     println!("\n{}\n", transcript.trim_end());
+    let meant: Vec<_> = unseen.iter().map(|message| message.label.name()).collect();
+    println!(
+        "The last {} messages are of templates that the model never saw; meant were {}.",
+        meant.len(),
+        meant.join(", ")
+    );
     if !output.status.success() {
         bail!("`{line}` failed ({})", output.status);
     }
     check(&transcript)
+}
+
+/// The first messages of templates that the model never saw which are short enough to read.
+fn unseen(made: &Messages) -> Vec<&Message> {
+    let readable = |message: &&Message| (30..60).contains(&message.text.len()) && !message.text.contains('"');
+    made.held_out.iter().filter(readable).take(UNSEEN).collect()
 }
 
 /// Every line must have had its answer.

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::cli::DemoOptions;
-use crate::messages::{Messages, SEED};
+use crate::messages::SEED;
 use crate::process::{Command, capture, cargo, program, run as run_command};
 use crate::setup::{self, Needs};
 use crate::stage::Stages;
@@ -93,10 +93,4 @@ fn train(tern: &Tern, model: &Path, epochs: Option<u32>) -> Result<()> {
         command.args(["--epochs", &epochs.to_string()]);
     }
     run_command(&mut command)
-}
-
-/// A message of templates that the model never saw, short enough to read.
-fn unseen(made: &Messages) -> Option<&str> {
-    let mut texts = made.held_out.iter().map(|message| message.text.as_str());
-    texts.find(|text| (30..60).contains(&text.len()) && !text.contains('"'))
 }
