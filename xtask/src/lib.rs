@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`cli`] | the command line and its help |
 //! | [`setup`] | compiler targets, emulator and log reader: looks first, installs what is missing |
-//! | [`lint`], [`test`] | what a change must pass, in order; `.ci/run` calls both |
+//! | [`lint`], [`mod@test`] | what a change must pass, in order; `.ci/run` calls both |
 //! | [`firmware`] | builds the firmware |
 //! | [`data`], [`messages`] | the demo's data, made from a grammar |
 //! | [`demo`] | from data to answers of an emulated microcontroller |
