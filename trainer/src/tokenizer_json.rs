@@ -10,7 +10,7 @@ use tokenizers::{PaddingParams, Tokenizer};
 /// The tokenizer as the `tokenizers` library knows it: it gives the same ids as [`Vocabulary::encode`].
 ///
 /// PAD and UNK are not registered as special tokens: these are looked for before the text is normalised, so that a text
-/// with a literal "[UNK]" in it would get other ids than on the device.
+/// with a literal `[UNK]` in it would get other ids than on the device.
 ///
 /// # Errors
 ///

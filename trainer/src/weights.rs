@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 
 /// The names that PyTorch gives to the parameters of `embedding`, `lstm` and `fc`.
 pub mod names {
-    /// [vocab_size, embedding_dim]
+    /// `[vocab_size, embedding_dim]`
     pub const EMBEDDING: &str = "embedding.weight";
-    /// [4 * hidden_size, embedding_dim], gates i, f, g, o
+    /// `[4 * hidden_size, embedding_dim]`, gates i, f, g, o
     pub const W_IH: &str = "lstm.weight_ih_l0";
-    /// [4 * hidden_size, hidden_size], gates i, f, g, o
+    /// `[4 * hidden_size, hidden_size]`, gates i, f, g, o
     pub const W_HH: &str = "lstm.weight_hh_l0";
-    /// [4 * hidden_size]
+    /// `[4 * hidden_size]`
     pub const B_IH: &str = "lstm.bias_ih_l0";
-    /// [4 * hidden_size]
+    /// `[4 * hidden_size]`
     pub const B_HH: &str = "lstm.bias_hh_l0";
-    /// [labels, hidden_size]
+    /// `[labels, hidden_size]`
     pub const FC_WEIGHT: &str = "fc.weight";
-    /// [labels]
+    /// `[labels]`
     pub const FC_BIAS: &str = "fc.bias";
 }
 

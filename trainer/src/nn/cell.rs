@@ -38,8 +38,8 @@ pub fn tanh(x: f32) -> f32 {
 
 /// Forward through a row of `hidden_size` cells.
 ///
-/// `gates`: [4 * hidden_size], sums on entry, activations on return. `before`: cell state of the step before, if any.
-/// `cell`, `squashed` (tanh of the cell state) and `hidden`: [hidden_size], written.
+/// `gates`: `[4 * hidden_size]`, sums on entry, activations on return. `before`: cell state of the step before, if any.
+/// `cell`, `squashed` (tanh of the cell state) and `hidden`: `[hidden_size]`, written.
 pub fn forward(gates: &mut [f32], before: Option<&[f32]>, cell: &mut [f32], squashed: &mut [f32], hidden: &mut [f32]) {
     Arch::new().dispatch(Forward { gates, before, cell, squashed, hidden });
 }
@@ -88,8 +88,8 @@ impl NullaryFnOnce for Forward<'_> {
 
 /// Backward through a row of `hidden_size` cells.
 ///
-/// `gates`: [4 * hidden_size], activations on entry, gradients of the gates' sums on return. `before`: as in
-/// [`forward`]. `squashed`, `d_hidden`: [hidden_size]. `d_cell`: [hidden_size], gradient of this step's cell state that
+/// `gates`: `[4 * hidden_size]`, activations on entry, gradients of the gates' sums on return. `before`: as in
+/// [`forward`]. `squashed`, `d_hidden`: `[hidden_size]`. `d_cell`: `[hidden_size]`, gradient of this step's cell state that
 /// comes from the next step on entry, that of the step before on return.
 pub fn backward(gates: &mut [f32], before: Option<&[f32]>, squashed: &[f32], d_hidden: &[f32], d_cell: &mut [f32]) {
     Arch::new().dispatch(Backward { gates, before, squashed, d_hidden, d_cell });

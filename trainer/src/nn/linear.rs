@@ -2,7 +2,7 @@
 
 use super::product::{Panels, Strided, add_product};
 
-/// The weights, ready for [`forward`].
+/// The weights, ready for [`forward`](Linear::forward).
 #[derive(Clone, Debug)]
 pub struct Linear {
     weight: Panels,
@@ -11,13 +11,13 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// `weight`: [out_features, in_features], row-major; `bias`: [out_features].
+    /// `weight`: `[out_features, in_features]`, row-major; `bias`: `[out_features]`.
     pub fn new(weight: &[f32], bias: &[f32]) -> Self {
         let in_features = weight.len().checked_div(bias.len()).unwrap_or(0);
         Linear { weight: Panels::from_transposed(weight, bias.len(), in_features), bias: bias.to_vec(), in_features }
     }
 
-    /// x: [rows, in_features] → [rows, out_features].
+    /// x: `[rows, in_features]` → `[rows, out_features]`.
     pub fn forward(&self, x: &[f32], rows: usize) -> Vec<f32> {
         let mut y = self.bias.repeat(rows);
         add_product(&mut y, Strided::rows(x, self.in_features), &self.weight);
@@ -28,16 +28,16 @@ impl Linear {
 /// The gradients of a [`Linear`] layer.
 #[derive(Debug)]
 pub struct Gradients {
-    /// [rows, in_features]
+    /// `[rows, in_features]`
     pub x: Vec<f32>,
-    /// [out_features, in_features]
+    /// `[out_features, in_features]`
     pub weight: Vec<f32>,
-    /// [out_features]
+    /// `[out_features]`
     pub bias: Vec<f32>,
 }
 
-/// Gradients from that of the result: `d_y`: [rows, out_features], with `x`: [rows, in_features] and
-/// `weight`: [out_features, in_features].
+/// Gradients from that of the result: `d_y`: `[rows, out_features]`, with `x`: `[rows, in_features]` and
+/// `weight`: `[out_features, in_features]`.
 pub fn backward(d_y: &[f32], x: &[f32], weight: &[f32], rows: usize, out_features: usize) -> Gradients {
     let in_features = weight.len().checked_div(out_features).unwrap_or(0);
     let mut d_x = vec![0.0; rows * in_features];

@@ -11,18 +11,18 @@ use super::product::{Panels, Strided, add_product};
 /// What a forward pass leaves behind.
 #[derive(Debug)]
 pub struct Activations {
-    /// Activated gates, [rows, 4 * hidden_size].
+    /// Activated gates, `[rows, 4 * hidden_size]`.
     gates: Vec<f32>,
-    /// Cell states, [rows, hidden_size].
+    /// Cell states, `[rows, hidden_size]`.
     cell: Vec<f32>,
-    /// Their hyperbolic tangents, [rows, hidden_size].
+    /// Their hyperbolic tangents, `[rows, hidden_size]`.
     squashed: Vec<f32>,
 }
 
 /// Runs the layer. Initial states are zero.
 ///
-/// `gates`: [rows, 4 * hidden_size], the input's part of the gates' sums. `w_hh`: W_hhᵀ, [hidden_size, 4 *
-/// hidden_size]. Returns the hidden states [rows, hidden_size] and what [`backward`] needs.
+/// `gates`: `[rows, 4 * hidden_size]`, the input's part of the gates' sums. `w_hh`: W_hhᵀ, [hidden_size, 4 *
+/// hidden_size]. Returns the hidden states `[rows, hidden_size]` and what [`backward`] needs.
 pub fn forward(mut gates: Vec<f32>, w_hh: &Panels, packing: &Packing, hidden_size: usize) -> (Vec<f32>, Activations) {
     let (n, rows) = (hidden_size, packing.rows());
     let mut hidden = vec![0.0; rows * n];
@@ -54,15 +54,15 @@ pub fn forward(mut gates: Vec<f32>, w_hh: &Panels, packing: &Packing, hidden_siz
 /// The gradients of the layer.
 #[derive(Debug)]
 pub struct Gradients {
-    /// Of the gates' input sums: [rows, 4 * hidden_size].
+    /// Of the gates' input sums: `[rows, 4 * hidden_size]`.
     pub gates: Vec<f32>,
-    /// Of W_hh: [4 * hidden_size, hidden_size].
+    /// Of W_hh: `[4 * hidden_size, hidden_size]`.
     pub w_hh: Vec<f32>,
 }
 
 /// Backward through time, from the gradient of the hidden states.
 ///
-/// `hidden`, `d_hidden`: [rows, hidden_size]; `w_hh`: [4 * hidden_size, hidden_size], row-major.
+/// `hidden`, `d_hidden`: `[rows, hidden_size]`; `w_hh`: `[4 * hidden_size, hidden_size]`, row-major.
 pub fn backward(
     activations: Activations,
     hidden: &[f32],
@@ -102,7 +102,7 @@ pub fn backward(
     Gradients { gates, w_hh }
 }
 
-/// Σ over tokens with a predecessor of d_gatesᵀ · h₋₁: [4 * hidden_size, hidden_size].
+/// Σ over tokens with a predecessor of d_gatesᵀ · h₋₁: `[4 * hidden_size, hidden_size]`.
 fn weight_gradient(d_gates: &[f32], hidden: &[f32], packing: &Packing, n: usize) -> Vec<f32> {
     let first = packing.batch_sizes().first().copied().unwrap_or(0);
     let mut before = Panels::zeros(packing.rows() - first, n);

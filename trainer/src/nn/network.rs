@@ -12,7 +12,7 @@ use crate::weights::{Weights, names};
 /// A text's logits are the same bits whether it is run alone, in a batch, or by the training graph.
 #[derive(Clone, Debug)]
 pub struct Network {
-    /// [vocab_size, embedding_dim]
+    /// `[vocab_size, embedding_dim]`
     embedding: Vec<f32>,
     embedding_dim: usize,
     hidden_size: usize,
@@ -39,7 +39,7 @@ impl Network {
         }
     }
 
-    /// The logits of one text, [labels]. No token at all leaves the hidden state at zero.
+    /// The logits of one text, `[labels]`. No token at all leaves the hidden state at zero.
     pub fn logits(&self, ids: &[u32]) -> Vec<f32> {
         let hidden = self.hidden_states(ids);
         let zero = vec![0.0; self.hidden_size];
@@ -48,14 +48,14 @@ impl Network {
         self.fc.forward(last, 1)
     }
 
-    /// The logits after each token, as if the text had ended there: [tokens][labels].
+    /// The logits after each token, as if the text had ended there: `[tokens][labels]`.
     pub fn logits_after_each(&self, ids: &[u32]) -> Vec<Vec<f32>> {
         let hidden = self.hidden_states(ids);
         let _flush = Flush::denormals();
         hidden.chunks_exact(self.hidden_size).map(|row| self.fc.forward(row, 1)).collect()
     }
 
-    /// The hidden state after each token: [tokens, hidden_size].
+    /// The hidden state after each token: `[tokens, hidden_size]`.
     ///
     /// # Panics
     ///

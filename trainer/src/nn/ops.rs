@@ -1,7 +1,7 @@
 //! The layers as operations that candle can differentiate.
 //!
 //! candle's own products may sum in another order when a batch has another size, and its LSTM takes time quadratic in the
-//! length of a text to go backward. These operations call the loops of [`linear`] and [`lstm`] instead.
+//! length of a text to go backward. These operations call the loops of [`mod@linear`] and [`mod@lstm`] instead.
 
 use super::linear::{self, Linear};
 use super::lstm::{self, Activations};
@@ -10,7 +10,7 @@ use super::product::Panels;
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Error, Layout, Result, Shape, Storage, Tensor};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// y = x·Wᵀ + b, with x: [rows, in_features], `weight`: [out_features, in_features], `bias`: [out_features].
+/// y = x·Wᵀ + b, with x: `[rows, in_features]`, `weight`: `[out_features, in_features]`, `bias`: `[out_features]`.
 ///
 /// # Errors
 ///
@@ -19,9 +19,9 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
     x.apply_op3(weight, bias, LinearOp)
 }
 
-/// The hidden states [rows, hidden_size] of an LSTM over packed sequences.
+/// The hidden states `[rows, hidden_size]` of an LSTM over packed sequences.
 ///
-/// `gates`: [rows, 4 * hidden_size], the input's part of the gates' sums; `w_hh`: [4 * hidden_size, hidden_size].
+/// `gates`: `[rows, 4 * hidden_size]`, the input's part of the gates' sums; `w_hh`: `[4 * hidden_size, hidden_size]`.
 /// The result can be differentiated once.
 ///
 /// # Errors

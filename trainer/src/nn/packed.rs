@@ -56,7 +56,7 @@ impl Packing {
         self.offsets[step]..self.offsets[step + 1]
     }
 
-    /// Lays out the sequences' items: [rows()].
+    /// Lays out the sequences' items: `[rows()]`.
     pub fn pack<T: Copy>(&self, sequences: &[&[T]]) -> Vec<T> {
         let mut packed = Vec::with_capacity(self.rows());
         for (step, &active) in self.batch_sizes.iter().enumerate() {

@@ -19,14 +19,14 @@ const CHUNK: usize = 256;
 /// zeros.
 #[derive(Clone, Debug, Default)]
 pub struct Panels {
-    /// [panel][depth][WIDTH]
+    /// `[panel][depth][WIDTH]`
     data: Vec<f32>,
     depth: usize,
     columns: usize,
 }
 
 impl Panels {
-    /// Packs `matrix`: [depth, columns], row-major.
+    /// Packs `matrix`: `[depth, columns]`, row-major.
     pub fn from_rows(matrix: &[f32], depth: usize, columns: usize) -> Self {
         let mut panels = Panels::zeros(depth, columns);
         for (k, row) in matrix.chunks_exact(columns.max(1)).take(depth).enumerate() {
@@ -35,7 +35,7 @@ impl Panels {
         panels
     }
 
-    /// Packs the transpose of `matrix`: [columns, depth], row-major.
+    /// Packs the transpose of `matrix`: `[columns, depth]`, row-major.
     pub fn from_transposed(matrix: &[f32], columns: usize, depth: usize) -> Self {
         let mut panels = Panels::zeros(depth, columns);
         for (column, row) in matrix.chunks_exact(depth.max(1)).take(columns).enumerate() {
@@ -52,7 +52,7 @@ impl Panels {
         Panels { data: vec![0.0; columns.div_ceil(WIDTH) * depth * WIDTH], depth, columns }
     }
 
-    /// Sets row `k` (`k < depth`) to `row`: [columns].
+    /// Sets row `k` (`k < depth`) to `row`: `[columns]`.
     pub fn set_row(&mut self, k: usize, row: &[f32]) {
         debug_assert_eq!(row.len(), self.columns);
         for (panel, part) in row.chunks(WIDTH).enumerate() {
@@ -71,18 +71,18 @@ pub struct Strided<'a> {
 }
 
 impl<'a> Strided<'a> {
-    /// `data` is [rows, depth], row-major.
+    /// `data` is `[rows, depth]`, row-major.
     pub fn rows(data: &'a [f32], depth: usize) -> Self {
         Strided { data, row_stride: depth, depth_stride: 1 }
     }
 
-    /// `data` is [depth, rows], row-major.
+    /// `data` is `[depth, rows]`, row-major.
     pub fn transposed(data: &'a [f32], rows: usize) -> Self {
         Strided { data, row_stride: 1, depth_stride: rows }
     }
 }
 
-/// `out += left * right`, with `out`: [rows, columns], row-major.
+/// `out += left * right`, with `out`: `[rows, columns]`, row-major.
 ///
 /// # Panics
 ///

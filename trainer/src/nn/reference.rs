@@ -2,9 +2,9 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 
-/// Hidden states of one sequence, [tokens][hidden_size], straight from the definition.
+/// Hidden states of one sequence, `[tokens][hidden_size]`, straight from the definition.
 ///
-/// `gates`: [tokens][4 * hidden_size]; `w_hh`: [4 * hidden_size, hidden_size].
+/// `gates`: `[tokens]`[4 * hidden_size]; `w_hh`: `[4 * hidden_size, hidden_size]`.
 pub fn plain(gates: &[Vec<f64>], w_hh: &[f64], n: usize) -> Vec<Vec<f64>> {
     let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
     let (mut h, mut c) = (vec![0.0; n], vec![0.0; n]);
@@ -21,9 +21,9 @@ pub fn plain(gates: &[Vec<f64>], w_hh: &[f64], n: usize) -> Vec<Vec<f64>> {
     all
 }
 
-/// Hidden states of one sequence, [tokens, hidden_size], step by step in candle's operations.
+/// Hidden states of one sequence, `[tokens, hidden_size]`, step by step in candle's operations.
 ///
-/// `gates`: [tokens, 4 * hidden_size]; `w_hh`: [4 * hidden_size, hidden_size].
+/// `gates`: `[tokens, 4 * hidden_size]`; `w_hh`: `[4 * hidden_size, hidden_size]`.
 pub fn candle(gates: &Tensor, w_hh: &Tensor) -> Result<Tensor> {
     let (tokens, n) = (gates.dim(0)?, w_hh.dim(1)?);
     let mut h = Tensor::zeros((1, n), DType::F32, &Device::Cpu)?;
