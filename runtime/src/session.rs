@@ -65,6 +65,16 @@ impl<'s> Session<'s> {
         self.split(|splitter, sink| splitter.feed(bytes, sink), &mut on_step);
     }
 
+    /// Takes one token by its id, past the tokenizer: for callers that have ids already. An id beyond the vocabulary counts as
+    /// [`UNK`]. A token of a text under way is not ended by it.
+    pub fn feed_id(&mut self, id: u32) {
+        let id = if (id as usize) < self.model.config().vocab_size { id } else { UNK };
+        self.tokens = self.tokens.saturating_add(1);
+        self.unknown = self.unknown.saturating_add(u32::from(id == UNK));
+        self.model.embedding.embed(id, self.x);
+        self.model.lstm.step(self.x, &mut self.state);
+    }
+
     /// Ends the text: its last token may be waiting for that. The answer stands until [`reset`](Session::reset), and more bytes
     /// go on from it.
     pub fn finish(&mut self) {
@@ -97,6 +107,14 @@ impl<'s> Session<'s> {
     /// How many of the tokens are not in the vocabulary.
     pub fn unknown(&self) -> u32 {
         self.unknown
+    }
+
+    /// A fingerprint of the state: FNV-1a of the hidden state's bytes, then the cell state's, little-endian by unit. The same on every
+    /// machine after the same tokens.
+    pub fn state_hash(&self) -> u32 {
+        let hidden = self.state.h.iter().flat_map(|h| h.to_le_bytes());
+        let bytes = hidden.chain(self.state.c.iter().flat_map(|c| c.to_le_bytes()));
+        bytes.fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
     }
 
     fn split(&mut self, split: impl FnOnce(&mut Splitter, &mut dyn FnMut(Piece)), on_step: &mut dyn FnMut(Step<'_>)) {

@@ -51,6 +51,9 @@ pub enum Task {
     /// Sets up its compiler target first.
     #[command(after_help = "Example:\n  cargo xtask firmware")]
     Firmware,
+    /// Measure what things cost.
+    #[command(subcommand)]
+    Bench(Bench),
     /// Install compiler targets, emulator and log reader where they are missing.
     ///
     /// Looks first and installs only what is not there, so a second run is quick. The emulator comes from the
@@ -69,6 +72,24 @@ pub enum Task {
     #[command(after_help = "Examples:\n  cargo xtask data\n  cargo xtask data -o /tmp/messages --seed 8\n  \
         cargo xtask data --baselines     what rules without a model reach")]
     Data(DataOptions),
+}
+
+/// What `bench` measures.
+#[derive(Debug, Subcommand)]
+pub enum Bench {
+    /// Count the instructions of the runtime's steps on emulated cores.
+    ///
+    /// Builds firmware/bench for each core, runs it in QEMU over random LSTMs of four sizes, and counts every instruction executed by
+    /// 256 steps. A core whose states differ from the host's is a failure. The figures are the same on every run. Sets up
+    /// what is missing first.
+    #[command(
+        after_help = "Examples:\n  cargo xtask bench device\n  cargo xtask bench device --json     an object a row"
+    )]
+    Device {
+        /// Print one JSON object a row.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Options of `demo`.

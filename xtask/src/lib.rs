@@ -8,10 +8,12 @@
 //! | [`firmware`] | builds the firmware |
 //! | [`data`], [`messages`] | the demo's data, made from a grammar |
 //! | [`demo`] | from data to answers of an emulated microcontroller |
+//! | [`bench`] | what things cost |
 //! | [`repo`], [`process`], [`stage`] | paths, child processes, stages with their times |
 //!
 //! Nothing here reads from the terminal, so no command ever waits for an answer.
 
+pub mod bench;
 pub mod cli;
 pub mod data;
 pub mod demo;
@@ -26,7 +28,7 @@ pub mod test;
 
 use anyhow::Result;
 
-use cli::{Arguments, Task};
+use cli::{Arguments, Bench, Task};
 use setup::Needs;
 
 /// Does what the command line says.
@@ -34,6 +36,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
     match arguments.task {
         Task::Demo(options) => demo::run(&options),
         Task::Test => test::run(),
+        Task::Bench(Bench::Device { json }) => bench::device::run(json),
         Task::Lint => lint::run_lint(),
         Task::Setup { needs } => setup::run(needs),
         Task::Firmware => {

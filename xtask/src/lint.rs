@@ -19,6 +19,8 @@ fn checks(stages: &mut Stages) -> Result<()> {
     clippy(stages, "clippy, firmware", &firmware, &["--release", "--target", repo::FIRMWARE_TARGET]);
     clippy(stages, "clippy, firmware on the host", &firmware, &["--lib", "--tests", "--target", &host]);
     for target in RUNTIME_TARGETS {
+        let arguments = ["-p", "tern-bench", "--features", "steps", "--release", "--target", target];
+        clippy(stages, &format!("clippy, bench, {target}"), &firmware, &arguments);
         let arguments = ["-p", "tern-runtime", "--target", target];
         clippy(stages, &format!("clippy, runtime, {target}"), &root, &arguments);
         let with_defmt = [&arguments[..], &["--features", "defmt"]].concat();

@@ -198,6 +198,23 @@ fn any_chunks_give_the_same_logits_and_reset_forgets() {
 }
 
 #[test]
+fn ids_step_as_their_tokens_do() {
+    let file = random_file(4, SMALL, "1");
+    let model = Model::from_bytes(&file).unwrap();
+    let mut scratch = vec![-1; model.scratch_len()];
+    let mut session = model.session(&mut scratch).unwrap();
+    session.classify("call мир zebra".as_bytes());
+    let (logits, hash): (Vec<i32>, u32) = (session.logits().iter().collect(), session.state_hash());
+    session.reset();
+    assert_ne!(session.state_hash(), hash);
+    for id in [3, 9, u32::MAX] {
+        session.feed_id(id);
+    }
+    assert_eq!((session.logits().iter().collect::<Vec<_>>(), session.state_hash()), (logits, hash));
+    assert_eq!((session.tokens(), session.unknown()), (3, 1));
+}
+
+#[test]
 fn a_token_is_found_only_whole() {
     let file = random_file(4, SMALL, "0");
     let model = Model::from_bytes(&file).unwrap();

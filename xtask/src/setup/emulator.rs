@@ -1,4 +1,4 @@
-//! QEMU for ARM, from the system's packages.
+//! QEMU, from the system's packages.
 
 use std::path::Path;
 
@@ -7,9 +7,44 @@ use anyhow::{Context, Result, bail};
 use super::say;
 use crate::process::{probe, program, run};
 
-const QEMU: &str = "qemu-system-arm";
-/// The machine with the Cortex-M4 that the demo and the tests run on.
-const MACHINE: &str = "mps2-an386";
+/// An emulator: a program, the machines that we need of it, and the packages that hold it.
+pub struct Emulator {
+    program: &'static str,
+    machines: &'static [&'static str],
+    /// Debian's package and others' install lines by their tools.
+    package: &'static str,
+    lines: [(&'static str, &'static str); 6],
+}
+
+/// Cortex-M: the demo's and the tests' Cortex-M4, and the Cortex-M3 that measurements run on.
+pub const ARM: Emulator = Emulator {
+    program: "qemu-system-arm",
+    machines: &["mps2-an385", "mps2-an386"],
+    package: "qemu-system-arm",
+    lines: [
+        ("apt-get", "sudo apt-get install --no-install-recommends qemu-system-arm"),
+        ("dnf", "sudo dnf install qemu-system-arm"),
+        ("pacman", "sudo pacman -S qemu-system-arm"),
+        ("zypper", "sudo zypper install qemu-arm"),
+        ("apk", "sudo apk add qemu-system-arm"),
+        ("brew", "brew install qemu"),
+    ],
+};
+
+/// 32-bit RISC-V, for measurements.
+pub const RISCV: Emulator = Emulator {
+    program: "qemu-system-riscv32",
+    machines: &["virt"],
+    package: "qemu-system-misc",
+    lines: [
+        ("apt-get", "sudo apt-get install --no-install-recommends qemu-system-misc"),
+        ("dnf", "sudo dnf install qemu-system-riscv"),
+        ("pacman", "sudo pacman -S qemu-system-riscv"),
+        ("zypper", "sudo zypper install qemu-extra"),
+        ("apk", "sudo apk add qemu-system-riscv32"),
+        ("brew", "brew install qemu"),
+    ],
+};
 
 /// How the emulator can come to this machine.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,27 +57,29 @@ enum Way {
     Tell(&'static str),
 }
 
-/// Sees that the emulator is there and has the machine.
-pub fn ensure() -> Result<()> {
-    if version().is_none() {
-        install()?;
+/// Sees that the emulator is there and has the machines.
+pub fn ensure(emulator: &Emulator) -> Result<()> {
+    let Emulator { program: name, machines, .. } = emulator;
+    if version(name).is_none() {
+        install(emulator)?;
     }
-    let version = version().with_context(|| format!("`{QEMU} --version` still fails after the installation"))?;
-    let machines = probe(program(QEMU).args(["-machine", "help"])).unwrap_or_default();
-    if !machines.lines().any(|line| line.starts_with(MACHINE)) {
-        bail!("{QEMU} {version} has no machine `{MACHINE}`; it needs version 7 or newer with all ARM machines");
+    let version = version(name).with_context(|| format!("`{name} --version` still fails after the installation"))?;
+    let known = probe(program(name).args(["-machine", "help"])).unwrap_or_default();
+    let is_known = |machine: &str| known.lines().any(|line| line.split(' ').next() == Some(machine));
+    if let Some(machine) = machines.iter().find(|machine| !is_known(machine)) {
+        bail!("{name} {version} has no machine `{machine}`; it needs version 7 or newer with all machines");
     }
-    say("emulator", &format!("{QEMU} {version} is there"));
+    say("emulator", &format!("{name} {version} is there"));
     Ok(())
 }
 
 /// The installed version, such as `7.2.17`.
-fn version() -> Option<String> {
-    let text = probe(program(QEMU).arg("--version"))?;
+fn version(name: &str) -> Option<String> {
+    let text = probe(program(name).arg("--version"))?;
     Some(text.split_whitespace().nth(3).unwrap_or("of unknown version").to_owned())
 }
 
-fn install() -> Result<()> {
+fn install(emulator: &Emulator) -> Result<()> {
     let is_root = probe(program("id").arg("-u")).as_deref() == Some("0");
     let has_sudo = || probe(program("sudo").args(["-n", "true"])).is_some();
     let has = |tool: &str| {
@@ -50,16 +87,17 @@ fn install() -> Result<()> {
             .iter()
             .any(|folder| Path::new(folder).join(tool).exists())
     };
-    match way(has, is_root, has_sudo) {
-        Way::Apt => apt(&["apt-get"]),
-        Way::SudoApt => apt(&["sudo", "-n", "apt-get"]),
+    match way(emulator, has, is_root, has_sudo) {
+        Way::Apt => apt(emulator, &["apt-get"]),
+        Way::SudoApt => apt(emulator, &["sudo", "-n", "apt-get"]),
         Way::Tell(line) => {
-            bail!("{QEMU} is not installed and only you can install it; type `{line}`, then run this again")
+            let name = emulator.program;
+            bail!("{name} is not installed and only you can install it; type `{line}`, then run this again")
         }
     }
 }
 
-fn way(has: impl Fn(&str) -> bool, is_root: bool, has_sudo: impl Fn() -> bool) -> Way {
+fn way(emulator: &Emulator, has: impl Fn(&str) -> bool, is_root: bool, has_sudo: impl Fn() -> bool) -> Way {
     if has("apt-get") {
         if is_root {
             return Way::Apt;
@@ -68,26 +106,18 @@ fn way(has: impl Fn(&str) -> bool, is_root: bool, has_sudo: impl Fn() -> bool) -
             return Way::SudoApt;
         }
     }
-    let lines = [
-        ("apt-get", "sudo apt-get install --no-install-recommends qemu-system-arm"),
-        ("dnf", "sudo dnf install qemu-system-arm"),
-        ("pacman", "sudo pacman -S qemu-system-arm"),
-        ("zypper", "sudo zypper install qemu-arm"),
-        ("apk", "sudo apk add qemu-system-arm"),
-        ("brew", "brew install qemu"),
-    ];
-    let line = lines.iter().find(|(tool, _)| has(tool));
+    let line = emulator.lines.iter().find(|(tool, _)| has(tool));
     Way::Tell(line.map_or("install QEMU 7 or newer, https://www.qemu.org/download", |(_, line)| line))
 }
 
-fn apt(apt_get: &[&str]) -> Result<()> {
-    say("emulator", &format!("installing {QEMU} by {}", apt_get.join(" ")));
+fn apt(emulator: &Emulator, apt_get: &[&str]) -> Result<()> {
+    say("emulator", &format!("installing {} by {}", emulator.program, apt_get.join(" ")));
     let command = |arguments: &[&str]| {
         let mut command = program(apt_get[0]);
         command.args(&apt_get[1..]).args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
         command
     };
-    let install = || run(&mut command(&["install", "-y", "-q", "--no-install-recommends", QEMU]));
+    let install = || run(&mut command(&["install", "-y", "-q", "--no-install-recommends", emulator.package]));
     // A fresh machine has no package lists, an old one stale lists: fetch them only then.
     if install().is_err() {
         run(&mut command(&["update", "-q"]))?;
@@ -103,17 +133,17 @@ mod tests {
     #[test]
     fn apt_is_used_where_it_is_allowed() {
         let apt = |tool: &str| tool == "apt-get";
-        assert_eq!(way(apt, true, || false), Way::Apt);
-        assert_eq!(way(apt, false, || true), Way::SudoApt);
-        let Way::Tell(line) = way(apt, false, || false) else { panic!("installs without being allowed to") };
+        assert_eq!(way(&ARM, apt, true, || false), Way::Apt);
+        assert_eq!(way(&ARM, apt, false, || true), Way::SudoApt);
+        let Way::Tell(line) = way(&ARM, apt, false, || false) else { panic!("installs without being allowed to") };
         assert!(line.starts_with("sudo apt-get install "), "{line}");
     }
 
     #[test]
     fn elsewhere_the_line_to_type_is_told() {
-        assert_eq!(way(|tool| tool == "brew", false, || true), Way::Tell("brew install qemu"));
-        assert_eq!(way(|tool| tool == "dnf", true, || true), Way::Tell("sudo dnf install qemu-system-arm"));
-        let Way::Tell(line) = way(|_| false, true, || true) else { panic!("installs by no means") };
+        assert_eq!(way(&ARM, |tool| tool == "brew", false, || true), Way::Tell("brew install qemu"));
+        assert_eq!(way(&ARM, |tool| tool == "dnf", true, || true), Way::Tell("sudo dnf install qemu-system-arm"));
+        let Way::Tell(line) = way(&ARM, |_| false, true, || true) else { panic!("installs by no means") };
         assert!(line.contains("https://www.qemu.org"), "{line}");
     }
 }

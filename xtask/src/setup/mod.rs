@@ -10,6 +10,7 @@ pub use toolchain::host;
 use anyhow::Result;
 use clap::ValueEnum;
 
+use crate::bench::CORES;
 use crate::repo::FIRMWARE_TARGET;
 
 /// The command that the set-up is for.
@@ -21,15 +22,24 @@ pub enum Needs {
     Lint,
     /// The firmware's target and the emulator.
     Demo,
+    /// The targets of all measured cores, and the emulators.
+    Bench,
     /// Everything.
     Test,
 }
 
-/// The targets that the runtime must compile for: with DSP instructions, without, and no ARM at all.
-pub const RUNTIME_TARGETS: [&str; 3] = [FIRMWARE_TARGET, "thumbv6m-none-eabi", "riscv32imac-unknown-none-elf"];
+/// The targets that the runtime must compile for: ARM with DSP instructions, without, with the smallest set, and no ARM at all.
+pub const RUNTIME_TARGETS: [&str; 4] =
+    [FIRMWARE_TARGET, "thumbv7m-none-eabi", "thumbv6m-none-eabi", "riscv32imac-unknown-none-elf"];
 
 /// Sees that all is there that `needs` takes.
 pub fn run(needs: Needs) -> Result<()> {
+    if needs == Needs::Bench {
+        let targets: Vec<_> = CORES.iter().map(|core| core.target).collect();
+        toolchain::ensure_targets(&targets)?;
+        emulator::ensure(&emulator::ARM)?;
+        return emulator::ensure(&emulator::RISCV);
+    }
     if matches!(needs, Needs::Lint | Needs::Test) {
         toolchain::ensure_components()?;
         toolchain::ensure_targets(&RUNTIME_TARGETS)?;
@@ -37,7 +47,7 @@ pub fn run(needs: Needs) -> Result<()> {
         toolchain::ensure_targets(&[FIRMWARE_TARGET])?;
     }
     if matches!(needs, Needs::Demo | Needs::Test) {
-        emulator::ensure()?;
+        emulator::ensure(&emulator::ARM)?;
     }
     if needs == Needs::Test {
         defmt_print::ensure()?;

@@ -1,0 +1,23 @@
+//! The memory map of the machine that the image is for.
+
+use std::path::PathBuf;
+use std::{env, fs, io};
+
+fn main() -> io::Result<()> {
+    println!("cargo::rerun-if-changed=build.rs");
+    let script = match env::var("CARGO_CFG_TARGET_ARCH").as_deref() {
+        Ok("arm") => "mps2.x",
+        Ok("riscv32") => "virt.x",
+        _ => return Ok(()),
+    };
+    println!("cargo::rerun-if-changed={script}");
+    println!("cargo::rerun-if-changed=sections.x");
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
+    for file in [script, "sections.x"] {
+        fs::copy(file, out.join(file))?;
+    }
+    println!("cargo::rustc-link-search={}", out.display());
+    println!("cargo::rustc-link-arg-bins=-T{script}");
+    println!("cargo::rustc-link-arg-bins=--nmagic");
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! QEMU's RISC-V `virt`: the start, and the processor's own counter of instructions.
+//!
+//! The emulator runs with `-icount shift=0`, with which the counter is exact.
+
+use core::arch::{asm, global_asm};
+
+global_asm!(
+    ".section .start, \"ax\"",
+    ".globl reset",
+    "reset:",
+    "la sp, __stack_start",
+    "la t0, trap",
+    "csrw mtvec, t0",
+    "j {start}",
+    // A trap's address must be a multiple of 4, and a compressed function's need not be.
+    ".p2align 2",
+    "trap:",
+    "j {fault}",
+    ".text",
+    fault = sym fault,
+    start = sym start,
+);
+
+extern "C" fn start() -> ! {
+    crate::main()
+}
+
+extern "C" fn fault() -> ! {
+    panic!("the processor trapped")
+}
+
+/// A moment, for [`instructions_since`].
+pub struct Moment(u32);
+
+/// Now.
+pub fn instructions() -> Moment {
+    let counter;
+    // SAFETY: reads a counter. It is an ordering point: no memory access moves over it.
+    unsafe { asm!("csrr {0}, minstret", out(reg) counter, options(nostack, preserves_flags)) }
+    Moment(counter)
+}
+
+/// How many instructions were executed since then; below 2^32.
+pub fn instructions_since(Moment(before): Moment) -> u32 {
+    let Moment(now) = instructions();
+    now.wrapping_sub(before)
+}

@@ -1,0 +1,92 @@
+//! Measures the steps of a model that the emulator has put into memory, and says on standard output
+//!
+//!     steps 256 instructions 1234567 stack_bytes 96 image_bytes 12345 hash 0123abcd
+//!
+//! `instructions` counts what the processor executed from before the first step to after the last; `hash` is over the
+//! state after every step of a second run. `cargo xtask bench device` builds, runs and reads it.
+
+#![no_std]
+#![no_main]
+
+#[cfg(not(target_os = "none"))]
+compile_error!("this measures microcontrollers: `cargo xtask bench device` builds it for each of them");
+
+#[cfg_attr(target_arch = "arm", path = "machine/mps2.rs")]
+#[cfg_attr(target_arch = "riscv32", path = "machine/virt.rs")]
+mod machine;
+mod memory;
+mod semihosting;
+mod stack;
+
+use core::fmt::Write as _;
+use core::panic::PanicInfo;
+
+use semihosting::{Output, exit};
+use tern_runtime::{Model, Session, file_len};
+
+/// What one run of all ids cost.
+struct Cost {
+    instructions: u32,
+    stack_bytes: usize,
+}
+
+/// Called by the machine's start code.
+fn main() -> ! {
+    let slot = memory::model_slot();
+    let length = file_len(slot).unwrap_or_else(|error| panic!("no model: {error}"));
+    let Some(file) = slot.get(..length) else { panic!("the model is longer than its slot") };
+    let model = Model::from_bytes(file).unwrap_or_else(|error| panic!("{error}"));
+    let scratch = memory::scratch();
+    let mut session = model.session(scratch).unwrap_or_else(|error| panic!("{error}"));
+    let ids = memory::ids();
+
+    let cost = measure(&mut session, ids);
+    let hash = hash(&mut session, ids);
+    let (Cost { instructions, stack_bytes }, steps) = (cost, ids.len());
+    let image_bytes = memory::image_bytes();
+    let _ = writeln!(
+        Output,
+        "steps {steps} instructions {instructions} stack_bytes {stack_bytes} image_bytes {image_bytes} hash {hash:08x}"
+    );
+    exit(true)
+}
+
+/// Steps through all ids between two looks at the counter.
+#[inline(never)]
+fn measure(session: &mut Session<'_>, ids: &[u32]) -> Cost {
+    session.reset();
+    let paint = stack::paint();
+    let before = machine::instructions();
+    step_all(session, ids);
+    let instructions = machine::instructions_since(before);
+    Cost { instructions, stack_bytes: paint.used() }
+}
+
+#[inline(never)]
+fn step_all(session: &mut Session<'_>, ids: &[u32]) {
+    for &id in ids {
+        step(session, id);
+    }
+}
+
+fn step(session: &mut Session<'_>, id: u32) {
+    if cfg!(feature = "steps") {
+        session.feed_id(id);
+    }
+}
+
+/// All states in one number.
+#[inline(never)]
+fn hash(session: &mut Session<'_>, ids: &[u32]) -> u32 {
+    session.reset();
+    ids.iter().fold(0, |hash, &id| {
+        step(session, id);
+        hash.rotate_left(1) ^ session.state_hash()
+    })
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    let _ = writeln!(Output, "stopped: {info}");
+    exit(false)
+}

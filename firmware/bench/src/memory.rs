@@ -1,0 +1,39 @@
+//! What the emulator has put into memory, and the places of the linker script.
+
+/// Words of scratch: enough for a hidden size of 1,024.
+const SCRATCH_LEN: usize = 4_096;
+
+unsafe extern "C" {
+    static __model: u64;
+    static __ids: u32;
+    static __slot_bytes: u8;
+    static __image_start: u8;
+    static __image_end: u8;
+}
+
+/// Memory in which a device file lies, with whatever follows it.
+pub fn model_slot() -> &'static [u8] {
+    let length = (&raw const __slot_bytes).addr();
+    // SAFETY: the linker script sets the symbols to a mapped region that the program never writes.
+    unsafe { core::slice::from_raw_parts((&raw const __model).cast(), length) }
+}
+
+/// The ids to step on: their number, then they.
+pub fn ids() -> &'static [u32] {
+    let start = &raw const __ids;
+    // SAFETY: the emulator has put a number and so many words there; the program never writes to them.
+    unsafe { core::slice::from_raw_parts(start.add(1), start.read_volatile() as usize) }
+}
+
+/// The model's scratch. Called once: a second call would give the same memory.
+pub fn scratch() -> &'static mut [i32] {
+    static mut SCRATCH: [i32; SCRATCH_LEN] = [0; SCRATCH_LEN];
+    let scratch = &raw mut SCRATCH;
+    // SAFETY: nothing else names this variable, and `main` calls this once.
+    unsafe { &mut *scratch }
+}
+
+/// Bytes of the program's code and constants.
+pub fn image_bytes() -> usize {
+    (&raw const __image_end).addr() - (&raw const __image_start).addr()
+}

@@ -1,0 +1,143 @@
+//! `cargo xtask bench device`: executed instructions of the runtime's steps on emulated cores.
+//!
+//! Each row is a random model of one size on one core. The firmware in `firmware/bench` runs the real runtime over it; the states after
+//! every step must be the host's.
+
+use std::fs;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use super::machine::{CORES, Core, Firmware, Measured};
+use super::workload::{STEPS, Workload};
+use crate::repo;
+use crate::setup::{self, Needs};
+
+/// (E, H)
+const SIZES: [(usize, usize); 4] = [(16, 16), (20, 64), (32, 64), (64, 128)];
+
+struct Row {
+    core: &'static str,
+    embedding: usize,
+    hidden: usize,
+    instructions: u64,
+    insn_per_mac: f64,
+    code_bytes: u64,
+    scratch_bytes: usize,
+    stack_bytes: u64,
+}
+
+/// Sets up, builds the firmware for every core, measures, prints. With `json` an object a row.
+pub fn run(json: bool) -> Result<()> {
+    setup::run(Needs::Bench)?;
+    let folder = repo::root().join("target").join("bench");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let workloads = SIZES.iter().map(|&(e, h)| Workload::new(e, h, &folder)).collect::<Result<Vec<Workload>>>()?;
+    if !json {
+        println!("{}", heading());
+    }
+    for core in CORES {
+        let bare = Firmware::build(core, false)?;
+        let full = Firmware::build(core, true)?;
+        let mut bare_bytes = None;
+        for workload in &workloads {
+            // The image is the same whatever it runs.
+            let bare_bytes = match bare_bytes {
+                Some(bytes) => bytes,
+                None => *bare_bytes.insert(bare.measure(workload)?.image_bytes),
+            };
+            let row = row(core, workload, &full.measure(workload)?, bare_bytes)?;
+            println!("{}", if json { row.json().to_string() } else { row.line() });
+        }
+    }
+    Ok(())
+}
+
+fn row(core: Core, workload: &Workload, full: &Measured, bare_bytes: u64) -> Result<Row> {
+    let Workload { embedding, hidden, macs_per_step, scratch_bytes, hash, .. } = *workload;
+    let Measured { instructions, stack_bytes, image_bytes, hash: found } = *full;
+    if found != hash {
+        bail!(
+            "{}, embedding {embedding}, hidden {hidden}: the states hash to {found:08x}, the host's to {hash:08x}; every core \
+             must give the same bits",
+            core.name
+        );
+    }
+    Ok(Row {
+        core: core.name,
+        embedding,
+        hidden,
+        instructions,
+        insn_per_mac: instructions as f64 / (macs_per_step * STEPS) as f64,
+        code_bytes: image_bytes.saturating_sub(bare_bytes),
+        scratch_bytes,
+        stack_bytes,
+    })
+}
+
+fn heading() -> String {
+    format!(
+        "LSTM, {STEPS} steps; code: what stepping adds to an image that loads the model, tables included\n\
+         {:<14}{:>6}{:>6}{:>14}{:>10}{:>8}{:>9}{:>7}",
+        "core", "E", "H", "instructions", "per MAC", "code", "scratch", "stack"
+    )
+}
+
+impl Row {
+    fn line(&self) -> String {
+        let Row { core, embedding, hidden, instructions, insn_per_mac, code_bytes, scratch_bytes, stack_bytes } = self;
+        format!(
+            "{core:<14}{embedding:>6}{hidden:>6}{instructions:>14}{insn_per_mac:>10.3}{code_bytes:>8}{scratch_bytes:>9}\
+             {stack_bytes:>7}"
+        )
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "core": self.core,
+            "cell": "lstm",
+            "embedding": self.embedding,
+            "hidden": self.hidden,
+            "steps": STEPS,
+            "instructions": self.instructions,
+            "insn_per_mac": (self.insn_per_mac * 1e4).round() / 1e4,
+            "code_bytes": self.code_bytes,
+            "scratch_bytes": self.scratch_bytes,
+            "stack_bytes": self.stack_bytes,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    fn workload() -> Workload {
+        let none = PathBuf::new;
+        let (embedding, hidden) = (16, 16);
+        Workload { embedding, hidden, macs_per_step: 2_048, scratch_bytes: 160, hash: 7, model: none(), ids: none() }
+    }
+
+    const FULL: Measured = Measured { instructions: 1_572_864, stack_bytes: 96, image_bytes: 9_000, hash: 7 };
+
+    #[test]
+    fn a_row_has_the_keys_that_scripts_read() {
+        let row = row(CORES[0], &workload(), &FULL, 6_000).unwrap();
+        let expected = json!({
+            "core": "cortex-m4", "cell": "lstm", "embedding": 16, "hidden": 16, "steps": 256, "instructions": 1572864,
+            "insn_per_mac": 3.0, "code_bytes": 3000, "scratch_bytes": 160, "stack_bytes": 96,
+        });
+        assert_eq!(row.json(), expected);
+        assert_eq!(
+            row.line().split_whitespace().count(),
+            heading().lines().last().unwrap().split_whitespace().count() - 1
+        );
+    }
+
+    #[test]
+    fn other_bits_than_the_hosts_are_a_failure() {
+        let error = row(CORES[3], &workload(), &Measured { hash: 8, ..FULL }, 6_000).err().unwrap().to_string();
+        assert!(error.starts_with("rv32imac, embedding 16, hidden 16: the states hash to 00000008"), "{error}");
+    }
+}

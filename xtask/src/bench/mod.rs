@@ -1,0 +1,7 @@
+//! `cargo xtask bench`: what things cost, by commands that a reader can run.
+
+pub mod device;
+mod machine;
+mod workload;
+
+pub use machine::CORES;

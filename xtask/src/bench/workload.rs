@@ -1,0 +1,89 @@
+//! What is measured: random models, the ids that they step on, and the host's states after every step.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use tern_runtime::Model;
+use tern_runtime::testing::{Random, Sizes, random_file};
+
+/// Steps of one run.
+pub const STEPS: usize = 256;
+
+/// A model and its ids, on disk for the emulator.
+pub struct Workload {
+    /// E.
+    pub embedding: usize,
+    /// H.
+    pub hidden: usize,
+    /// 4·H·(E + H)
+    pub macs_per_step: usize,
+    /// What the model's session needs.
+    pub scratch_bytes: usize,
+    /// Over the states after every step, by the host.
+    pub hash: u32,
+    /// The device file.
+    pub model: PathBuf,
+    /// The ids: their number, then they; `u32`, little-endian.
+    pub ids: PathBuf,
+}
+
+impl Workload {
+    /// Makes the model with a fixed seed and writes both files into `folder`.
+    pub fn new(embedding: usize, hidden: usize, folder: &Path) -> Result<Self> {
+        let sizes = Sizes { embedding_dim: embedding, hidden_size: hidden, classes: 2 };
+        let file = random_file((embedding * 1_000 + hidden) as u64, sizes, "0");
+        let model = Model::from_bytes(&file)?;
+        let ids = ids(model.config().vocab_size);
+        let name = |what: &str| folder.join(format!("lstm-{embedding}-{hidden}.{what}"));
+        let workload = Workload {
+            embedding,
+            hidden,
+            macs_per_step: model.macs_per_token(),
+            scratch_bytes: 4 * model.scratch_len(),
+            hash: hash(&model, &ids)?,
+            model: name("safetensors"),
+            ids: name("ids"),
+        };
+        write(&workload.model, &file)?;
+        write(&workload.ids, &words(&ids))?;
+        Ok(workload)
+    }
+}
+
+fn ids(vocab_size: usize) -> Vec<u32> {
+    let mut random = Random(STEPS as u64);
+    (0..STEPS).map(|_| random.between(1, vocab_size as i64 - 1) as u32).collect()
+}
+
+fn words(ids: &[u32]) -> Vec<u8> {
+    std::iter::once(ids.len() as u32).chain(ids.iter().copied()).flat_map(u32::to_le_bytes).collect()
+}
+
+/// As the measuring firmware does it.
+fn hash(model: &Model<'_>, ids: &[u32]) -> Result<u32> {
+    let mut scratch = vec![0; model.scratch_len()];
+    let mut session = model.session(&mut scratch)?;
+    Ok(ids.iter().fold(0, |hash: u32, &id| {
+        session.feed_id(id);
+        hash.rotate_left(1) ^ session.state_hash()
+    }))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workload_is_the_same_every_time() {
+        let file = random_file(1, Sizes { embedding_dim: 4, hidden_size: 4, classes: 2 }, "0");
+        let model = Model::from_bytes(&file).unwrap();
+        let ids = ids(model.config().vocab_size);
+        assert_eq!((ids.len(), hash(&model, &ids).unwrap()), (STEPS, hash(&model, &ids).unwrap()));
+        assert_eq!(words(&[1, 258]), [2, 0, 0, 0, 1, 0, 0, 0, 2, 1, 0, 0]);
+    }
+}
