@@ -4,6 +4,7 @@
 //! logits ([`nn`]), and [`train`] makes a model directory ([`float_model`]) of it, with a [`report`].
 //! Whatever classifies texts, in floats or integers, is a [`classifier`]. A device is reached over a [`link`].
 
+pub mod architecture;
 pub mod classifier;
 pub mod cli;
 pub mod commands;

@@ -1,19 +1,22 @@
 //! The network, in plain loops over plain slices.
 //!
-//! [`product`] multiplies matrices, [`cell`] holds the arithmetic of one LSTM cell, [`lstm`] runs it over packed
-//! sequences in both directions of time, and [`linear`] is a fully connected layer. [`network`] puts them together for
-//! inference. In every one of them a row of the result depends on its own sequence and on nothing else in the batch,
+//! [`product`] multiplies matrices, [`lstm`], [`gru`] and [`rnn`] hold the arithmetic of the cells, [`recurrent`] runs
+//! them over packed sequences, forward and backward, and [`linear`] is a fully connected layer. [`network`] puts them
+//! together for inference. In every one of them a row of the result depends on its own sequence and on nothing else in the batch,
 //! to the last bit: the order of each sum is fixed by the layer's sizes alone.
 //!
 //! [`ops`] wraps the layers, with their gradients, as operations that candle can differentiate.
 
-pub mod cell;
+pub mod activation;
+pub mod gru;
 pub mod linear;
 pub mod lstm;
 pub mod network;
 pub mod ops;
 pub mod packed;
 pub mod product;
+pub mod recurrent;
+pub mod rnn;
 
 #[cfg(test)]
 pub(crate) mod reference;

@@ -1,120 +1,187 @@
-//! An LSTM layer over packed sequences, from the gates' input sums onwards.
+//! LSTM cells.
 //!
-//! The input's part of the gates, x·W_ihᵀ + b_ih + b_hh, is one product for all tokens and is done beforehand. What is
-//! left goes step by step. The activations of the forward pass are kept, the backward pass visits each of them once:
-//! time and memory are linear in the number of tokens.
+//! ```text
+//! i = σ(zᵢ)  f = σ(z_f)  g = tanh(z_g)  o = σ(z_o)      gates in PyTorch's order
+//! c = f·c₋₁ + i·g        h = o·tanh(c)
+//! ```
 
-use super::cell;
-use super::packed::Packing;
-use super::product::{Panels, Strided, add_product};
+use super::activation::{sigmoid, tanh};
+use super::packed::{Packing, Visit};
+use super::recurrent::{Cells, rows, split};
+use pulp::{Arch, NullaryFnOnce};
 
-/// What a forward pass leaves behind.
+/// The LSTM cells of a batch.
 #[derive(Debug)]
-pub struct Activations {
-    /// Activated gates, `[rows, 4 * hidden_size]`.
+pub struct Lstm {
+    /// Sums, then activations, then gradients of the sums: `[rows, 4 * hidden_size]`.
     gates: Vec<f32>,
     /// Cell states, `[rows, hidden_size]`.
     cell: Vec<f32>,
     /// Their hyperbolic tangents, `[rows, hidden_size]`.
     squashed: Vec<f32>,
-}
-
-/// Runs the layer. Initial states are zero.
-///
-/// `gates`: `[rows, 4 * hidden_size]`, the input's part of the gates' sums. `w_hh`: W_hhᵀ, [hidden_size, 4 *
-/// hidden_size]. Returns the hidden states `[rows, hidden_size]` and what [`backward`] needs.
-pub fn forward(mut gates: Vec<f32>, w_hh: &Panels, packing: &Packing, hidden_size: usize) -> (Vec<f32>, Activations) {
-    let (n, rows) = (hidden_size, packing.rows());
-    let mut hidden = vec![0.0; rows * n];
-    let mut cell = vec![0.0; rows * n];
-    let mut squashed = vec![0.0; rows * n];
-    for step in 0..packing.batch_sizes().len() {
-        let now = packing.step(step);
-        let before = (step > 0).then(|| packing.step(step - 1).start);
-        let (hidden_before, hidden_now) = hidden.split_at_mut(now.start * n);
-        let (cell_before, cell_now) = cell.split_at_mut(now.start * n);
-        let gates = &mut gates[now.start * 4 * n..now.end * 4 * n];
-        if let Some(before) = before {
-            add_product(gates, Strided::rows(&hidden_before[before * n..], n), w_hh);
-        }
-        for (row, gates) in gates.chunks_exact_mut(4 * n).enumerate() {
-            let at = row * n..(row + 1) * n;
-            cell::forward(
-                gates,
-                before.map(|before| &cell_before[(before + row) * n..][..n]),
-                &mut cell_now[at.clone()],
-                &mut squashed[(now.start + row) * n..][..n],
-                &mut hidden_now[at],
-            );
-        }
-    }
-    (hidden, Activations { gates, cell, squashed })
-}
-
-/// The gradients of the layer.
-#[derive(Debug)]
-pub struct Gradients {
-    /// Of the gates' input sums: `[rows, 4 * hidden_size]`.
-    pub gates: Vec<f32>,
-    /// Of W_hh: `[4 * hidden_size, hidden_size]`.
-    pub w_hh: Vec<f32>,
-}
-
-/// Backward through time, from the gradient of the hidden states.
-///
-/// `hidden`, `d_hidden`: `[rows, hidden_size]`; `w_hh`: `[4 * hidden_size, hidden_size]`, row-major.
-pub fn backward(
-    activations: Activations,
-    hidden: &[f32],
-    mut d_hidden: Vec<f32>,
-    w_hh: &[f32],
-    packing: &Packing,
+    /// Gradients of the cell states on their way through time, `[sequences, hidden_size]`.
+    d_cell: Vec<f32>,
     hidden_size: usize,
-) -> Gradients {
-    let n = hidden_size;
-    let Activations { mut gates, cell, squashed } = activations;
-    let panels = Panels::from_rows(w_hh, 4 * n, n);
-    let steps = packing.batch_sizes().len();
-    let mut d_cell = vec![0.0; packing.batch_sizes().first().copied().unwrap_or(0) * n];
-    for step in (0..steps).rev() {
-        let now = packing.step(step);
-        if step + 1 < steps {
-            let next = packing.step(step + 1);
-            add_product(
-                &mut d_hidden[now.start * n..(now.start + next.len()) * n],
-                Strided::rows(&gates[next.start * 4 * n..next.end * 4 * n], 4 * n),
-                &panels,
-            );
-        }
-        let before = (step > 0).then(|| packing.step(step - 1).start);
-        for (row, d_cell) in (0..now.len()).zip(d_cell.chunks_exact_mut(n)) {
-            let token = now.start + row;
-            cell::backward(
-                &mut gates[token * 4 * n..][..4 * n],
-                before.map(|before| &cell[(before + row) * n..][..n]),
-                &squashed[token * n..][..n],
-                &d_hidden[token * n..][..n],
-                d_cell,
-            );
-        }
-    }
-    let w_hh = weight_gradient(&gates, hidden, packing, n);
-    Gradients { gates, w_hh }
 }
 
-/// Σ over tokens with a predecessor of d_gatesᵀ · h₋₁: `[4 * hidden_size, hidden_size]`.
-fn weight_gradient(d_gates: &[f32], hidden: &[f32], packing: &Packing, n: usize) -> Vec<f32> {
-    let first = packing.batch_sizes().first().copied().unwrap_or(0);
-    let mut before = Panels::zeros(packing.rows() - first, n);
-    let mut token = 0;
-    for (step, &active) in packing.batch_sizes().iter().enumerate().skip(1) {
-        let start = packing.step(step - 1).start;
-        for row in hidden[start * n..(start + active) * n].chunks_exact(n) {
-            before.set_row(token, row);
-            token += 1;
+impl Lstm {
+    /// `gates`: `[rows, 4 * hidden_size]`, the input's part of the sums.
+    pub fn new(gates: Vec<f32>, packing: &Packing, hidden_size: usize) -> Self {
+        let states = packing.rows() * hidden_size;
+        let sequences = packing.batch_sizes().first().copied().unwrap_or(0);
+        Lstm {
+            gates,
+            cell: vec![0.0; states],
+            squashed: vec![0.0; states],
+            d_cell: vec![0.0; sequences * hidden_size],
+            hidden_size,
         }
     }
-    let mut d_w_hh = vec![0.0; 4 * n * n];
-    add_product(&mut d_w_hh, Strided::transposed(&d_gates[first * 4 * n..], 4 * n), &before);
-    d_w_hh
+
+    /// The cell states after a forward pass: `[rows, hidden_size]`.
+    pub fn cell_states(&self) -> &[f32] {
+        &self.cell
+    }
+}
+
+impl Cells for Lstm {
+    fn sums(&mut self) -> &mut [f32] {
+        &mut self.gates
+    }
+
+    fn forward(&mut self, visit: &Visit, hidden: &mut [f32]) {
+        let n = self.hidden_size;
+        let (before, cell) = split(&mut self.cell, visit, n);
+        let gates = rows(&mut self.gates, visit.now.clone(), 4 * n).chunks_exact_mut(4 * n);
+        let squashed = rows(&mut self.squashed, visit.now.clone(), n).chunks_exact_mut(n);
+        let hidden = rows(hidden, visit.now.clone(), n).chunks_exact_mut(n);
+        let states = cell.chunks_exact_mut(n).zip(squashed).zip(hidden);
+        for (row, (gates, ((cell, squashed), hidden))) in gates.zip(states).enumerate() {
+            forward(gates, before.get(row * n..(row + 1) * n), cell, squashed, hidden);
+        }
+    }
+
+    fn backward(&mut self, visit: &Visit, _hidden: &[f32], d_hidden: &mut [f32]) {
+        let n = self.hidden_size;
+        let before = &self.cell[visit.before.start * n..visit.before.end * n];
+        let gates = rows(&mut self.gates, visit.now.clone(), 4 * n).chunks_exact_mut(4 * n);
+        let squashed = rows(&mut self.squashed, visit.now.clone(), n).chunks_exact(n);
+        let d_hidden = rows(d_hidden, visit.now.clone(), n).chunks_exact(n);
+        let states = squashed.zip(d_hidden).zip(self.d_cell.chunks_exact_mut(n));
+        for (row, (gates, ((squashed, d_hidden), d_cell))) in gates.zip(states).enumerate() {
+            backward(gates, before.get(row * n..(row + 1) * n), squashed, d_hidden, d_cell);
+        }
+    }
+
+    fn into_gradients(self: Box<Self>) -> (Vec<f32>, Vec<f32>) {
+        (self.gates, Vec::new())
+    }
+}
+
+/// Forward through a row of `hidden_size` cells.
+///
+/// `gates`: `[4 * hidden_size]`, sums on entry, activations on return. `before`: cell state of the step before, if any.
+/// `cell`, `squashed` (tanh of the cell state) and `hidden`: `[hidden_size]`, written.
+fn forward(gates: &mut [f32], before: Option<&[f32]>, cell: &mut [f32], squashed: &mut [f32], hidden: &mut [f32]) {
+    Arch::new().dispatch(Forward { gates, before, cell, squashed, hidden });
+}
+
+struct Forward<'a> {
+    gates: &'a mut [f32],
+    before: Option<&'a [f32]>,
+    cell: &'a mut [f32],
+    squashed: &'a mut [f32],
+    hidden: &'a mut [f32],
+}
+
+impl NullaryFnOnce for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let n = self.hidden.len();
+        let [i, f, g, o] = quarters(self.gates, n);
+        let (cell, squashed, hidden) = (&mut self.cell[..n], &mut self.squashed[..n], &mut self.hidden[..n]);
+        for u in 0..n {
+            i[u] = sigmoid(i[u]);
+            f[u] = sigmoid(f[u]);
+            g[u] = tanh(g[u]);
+            o[u] = sigmoid(o[u]);
+        }
+        match self.before {
+            Some(before) => {
+                let before = &before[..n];
+                for u in 0..n {
+                    cell[u] = f[u] * before[u] + i[u] * g[u];
+                }
+            }
+            None => {
+                for u in 0..n {
+                    cell[u] = i[u] * g[u];
+                }
+            }
+        }
+        for u in 0..n {
+            squashed[u] = tanh(cell[u]);
+            hidden[u] = o[u] * squashed[u];
+        }
+    }
+}
+
+/// Backward through a row of `hidden_size` cells.
+///
+/// `gates`: `[4 * hidden_size]`, activations on entry, gradients of the gates' sums on return. `before`: as in
+/// [`forward`]. `squashed`, `d_hidden`: `[hidden_size]`. `d_cell`: `[hidden_size]`, gradient of this step's cell state that
+/// comes from the next step on entry, that of the step before on return.
+fn backward(gates: &mut [f32], before: Option<&[f32]>, squashed: &[f32], d_hidden: &[f32], d_cell: &mut [f32]) {
+    Arch::new().dispatch(Backward { gates, before, squashed, d_hidden, d_cell });
+}
+
+struct Backward<'a> {
+    gates: &'a mut [f32],
+    before: Option<&'a [f32]>,
+    squashed: &'a [f32],
+    d_hidden: &'a [f32],
+    d_cell: &'a mut [f32],
+}
+
+impl NullaryFnOnce for Backward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let n = self.d_hidden.len();
+        let [i, f, g, o] = quarters(self.gates, n);
+        let (squashed, d_hidden, d_cell) = (&self.squashed[..n], &self.d_hidden[..n], &mut self.d_cell[..n]);
+        for u in 0..n {
+            let d = d_hidden[u] * o[u] * (1.0 - squashed[u] * squashed[u]) + d_cell[u];
+            d_cell[u] = d;
+            o[u] = d_hidden[u] * squashed[u] * o[u] * (1.0 - o[u]);
+        }
+        for u in 0..n {
+            let (d, iu, gu) = (d_cell[u], i[u], g[u]);
+            i[u] = d * gu * iu * (1.0 - iu);
+            g[u] = d * iu * (1.0 - gu * gu);
+            d_cell[u] = d * f[u];
+        }
+        // `d_cell` holds d * f by now.
+        match self.before {
+            Some(before) => {
+                let before = &before[..n];
+                for u in 0..n {
+                    f[u] = d_cell[u] * before[u] * (1.0 - f[u]);
+                }
+            }
+            None => f.fill(0.0),
+        }
+    }
+}
+
+/// The four gates of a row.
+#[inline(always)]
+fn quarters(gates: &mut [f32], n: usize) -> [&mut [f32]; 4] {
+    let (i, rest) = gates.split_at_mut(n);
+    let (f, rest) = rest.split_at_mut(n);
+    let (g, o) = rest.split_at_mut(n);
+    [i, f, g, &mut o[..n]]
 }

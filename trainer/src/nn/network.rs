@@ -1,9 +1,10 @@
 //! The classifier's forward pass: embedding → LSTM → last hidden state → linear.
 
 use super::linear::Linear;
-use super::lstm;
-use super::packed::Packing;
+use super::packed::{Direction, Packing};
 use super::product::Panels;
+use super::recurrent::{self, Biases};
+use crate::architecture::Cell;
 use crate::denormals::Flush;
 use crate::weights::{Weights, names};
 
@@ -27,13 +28,12 @@ impl Network {
         let embedding = &weights[names::EMBEDDING];
         let w_hh = &weights[names::W_HH];
         let hidden_size = w_hh.shape[1];
-        let bias: Vec<f32> =
-            weights[names::B_IH].data.iter().zip(&weights[names::B_HH].data).map(|(a, b)| a + b).collect();
+        let biases = Biases::new(Cell::Lstm, &weights[names::B_IH].data, &weights[names::B_HH].data);
         Network {
             embedding: embedding.data.clone(),
             embedding_dim: embedding.shape[1],
             hidden_size,
-            input: Linear::new(&weights[names::W_IH].data, &bias),
+            input: Linear::new(&weights[names::W_IH].data, &biases.sums),
             w_hh: Panels::from_transposed(&w_hh.data, 4 * hidden_size, hidden_size),
             fc: Linear::new(&weights[names::FC_WEIGHT].data, &weights[names::FC_BIAS].data),
         }
@@ -67,6 +67,8 @@ impl Network {
             x.extend_from_slice(&self.embedding[id as usize * self.embedding_dim..][..self.embedding_dim]);
         }
         let gates = self.input.forward(&x, ids.len());
-        lstm::forward(gates, &self.w_hh, &Packing::new(&[ids.len()]), self.hidden_size).0
+        let packing = Packing::new(&[ids.len()]);
+        let mut cells = recurrent::cells(Cell::Lstm, gates, &[], &packing, self.hidden_size);
+        recurrent::forward(cells.as_mut(), &self.w_hh, &packing, Direction::Forward, self.hidden_size)
     }
 }

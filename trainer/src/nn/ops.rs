@@ -1,13 +1,15 @@
 //! The layers as operations that candle can differentiate.
 //!
 //! candle's own products may sum in another order when a batch has another size, and its LSTM takes time quadratic in the
-//! length of a text to go backward. These operations call the loops of [`mod@linear`] and [`mod@lstm`] instead.
+//! length of a text to go backward. These operations call the loops of [`mod@linear`] and [`recurrent`](mod@recurrent)
+//! instead.
 
 use super::linear::{self, Linear};
-use super::lstm::{self, Activations};
-use super::packed::Packing;
+use super::packed::{Direction, Packing};
 use super::product::Panels;
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, DType, Error, Layout, Result, Shape, Storage, Tensor};
+use super::recurrent::{self, Cells};
+use crate::architecture::Cell;
+use candle_core::{CpuStorage, CustomOp3, DType, Error, Layout, Result, Shape, Storage, Tensor};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// y = x·Wᵀ + b, with x: `[rows, in_features]`, `weight`: `[out_features, in_features]`, `bias`: `[out_features]`.
@@ -19,16 +21,28 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
     x.apply_op3(weight, bias, LinearOp)
 }
 
-/// The hidden states `[rows, hidden_size]` of an LSTM over packed sequences.
+/// The recurrent layer that [`recurrent`](fn@recurrent) runs.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    /// Its cells.
+    pub cell: Cell,
+    /// Where the tokens stand.
+    pub packing: Arc<Packing>,
+    /// In which order it reads them.
+    pub direction: Direction,
+}
+
+/// The hidden states `[rows, hidden_size]` of a recurrent layer over packed sequences.
 ///
-/// `gates`: `[rows, 4 * hidden_size]`, the input's part of the gates' sums; `w_hh`: `[4 * hidden_size, hidden_size]`.
-/// The result can be differentiated once.
+/// `gates`: `[rows, gates * hidden_size]`, the input's part of the sums; `w_hh`: `[gates * hidden_size, hidden_size]`;
+/// `hidden_bias`: GRU's b_hn, `[hidden_size]`, and `[0]` of the other cells (see [`recurrent::Biases`]). The result can
+/// be differentiated once.
 ///
 /// # Errors
 ///
-/// Where the tensors are not contiguous F32 on the CPU, or there are not as many rows as `packing` has.
-pub fn lstm(gates: &Tensor, w_hh: &Tensor, packing: Arc<Packing>) -> Result<Tensor> {
-    gates.apply_op2(w_hh, LstmOp { packing, activations: Mutex::new(None) })
+/// Where the tensors are not contiguous F32 on the CPU, or have other shapes.
+pub fn recurrent(gates: &Tensor, w_hh: &Tensor, hidden_bias: &Tensor, layer: Layer) -> Result<Tensor> {
+    gates.apply_op3(w_hh, hidden_bias, RecurrentOp { layer, cells: Mutex::new(None) })
 }
 
 struct LinearOp;
@@ -73,15 +87,15 @@ impl CustomOp3 for LinearOp {
     }
 }
 
-struct LstmOp {
-    packing: Arc<Packing>,
+struct RecurrentOp {
+    layer: Layer,
     /// Left by the forward pass, consumed by the backward pass.
-    activations: Mutex<Option<Activations>>,
+    cells: Mutex<Option<Box<dyn Cells>>>,
 }
 
-impl CustomOp2 for LstmOp {
+impl CustomOp3 for RecurrentOp {
     fn name(&self) -> &'static str {
-        "tern-lstm"
+        "tern-recurrent"
     }
 
     fn cpu_fwd(
@@ -90,21 +104,31 @@ impl CustomOp2 for LstmOp {
         gates_layout: &Layout,
         w_hh: &CpuStorage,
         w_hh_layout: &Layout,
+        hidden_bias: &CpuStorage,
+        hidden_bias_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let (four_n, n) = w_hh_layout.shape().dims2()?;
-        let (rows, width) = gates_layout.shape().dims2()?;
-        if four_n != 4 * n || width != four_n || rows != self.packing.rows() {
+        let Layer { cell, packing, direction } = &self.layer;
+        let (width, n) = w_hh_layout.shape().dims2()?;
+        let (rows, columns) = gates_layout.shape().dims2()?;
+        let biases = hidden_bias_layout.shape().dims1()?;
+        let expected = (packing.rows(), cell.gates() * n, if *cell == Cell::Gru { n } else { 0 });
+        if (rows, columns, biases) != expected || width != expected.1 {
             candle_core::bail!(
-                "lstm: gates are [{rows}, {width}] and w_hh is [{four_n}, {n}], expected [{}, {}] and [{}, {n}]",
-                self.packing.rows(),
-                4 * n,
-                4 * n
+                "{}: gates are [{rows}, {columns}], w_hh is [{width}, {n}] and the hidden bias [{biases}], expected \
+                 [{}, {}], [{}, {n}] and [{}]",
+                cell.name(),
+                expected.0,
+                expected.1,
+                expected.1,
+                expected.2
             );
         }
-        let panels = Panels::from_transposed(slice(w_hh, w_hh_layout)?, four_n, n);
+        let panels = Panels::from_transposed(slice(w_hh, w_hh_layout)?, width, n);
         let gates = slice(gates, gates_layout)?.to_vec();
-        let (hidden, activations) = lstm::forward(gates, &panels, &self.packing, n);
-        *self.activations.lock().unwrap_or_else(PoisonError::into_inner) = Some(activations);
+        let hidden_bias = slice(hidden_bias, hidden_bias_layout)?;
+        let mut cells = recurrent::cells(*cell, gates, hidden_bias, packing, n);
+        let hidden = recurrent::forward(cells.as_mut(), &panels, packing, *direction, n);
+        *self.cells.lock().unwrap_or_else(PoisonError::into_inner) = Some(cells);
         Ok((CpuStorage::F32(hidden), (rows, n).into()))
     }
 
@@ -112,20 +136,26 @@ impl CustomOp2 for LstmOp {
         &self,
         gates: &Tensor,
         w_hh: &Tensor,
+        hidden_bias: &Tensor,
         hidden: &Tensor,
         d_hidden: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let activations = self.activations.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(activations) = activations else {
-            candle_core::bail!("lstm: differentiated twice; its activations were consumed by the first time");
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let Layer { cell, packing, direction } = &self.layer;
+        let cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(cells) = cells else {
+            candle_core::bail!(
+                "{}: differentiated twice; its activations were consumed by the first time",
+                cell.name()
+            );
         };
         let n = w_hh.dim(1)?;
         let gradients = with_slices([w_hh, hidden, d_hidden], |[w_hh, hidden, d_hidden]| {
-            Ok(lstm::backward(activations, hidden, d_hidden.to_vec(), w_hh, &self.packing, n))
+            Ok(recurrent::backward(cells, hidden, d_hidden.to_vec(), w_hh, packing, *direction, n))
         })?;
         Ok((
             Some(Tensor::from_vec(gradients.gates, gates.shape(), gates.device())?),
             Some(Tensor::from_vec(gradients.w_hh, w_hh.shape(), w_hh.device())?),
+            Some(Tensor::from_vec(gradients.hidden_bias, hidden_bias.shape(), hidden_bias.device())?),
         ))
     }
 }

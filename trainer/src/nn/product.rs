@@ -52,6 +52,11 @@ impl Panels {
         Panels { data: vec![0.0; columns.div_ceil(WIDTH) * depth * WIDTH], depth, columns }
     }
 
+    /// Number of columns.
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
     /// Sets row `k` (`k < depth`) to `row`: `[columns]`.
     pub fn set_row(&mut self, k: usize, row: &[f32]) {
         debug_assert_eq!(row.len(), self.columns);

@@ -3,14 +3,15 @@
 //! A batch is dealt out to a fixed number of shards, each a candle graph of its own that any thread may compute. Their
 //! results are added in the order of the shards.
 
+use crate::architecture::Cell;
 use crate::denormals::Flush;
 use crate::metrics::argmax;
 use crate::nn::ops;
-use crate::nn::packed::Packing;
+use crate::nn::packed::{Direction, Packing};
 use crate::train::optimizer::PARAMETERS;
 use crate::vocabulary::UNK;
 use crate::weights::{Weights, names};
-use candle_core::{D, Device, Result, Tensor, Var};
+use candle_core::{D, DType, Device, Result, Tensor, Var};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -145,7 +146,9 @@ impl<'a> Parameters<'a> {
         }
         let x = Var::from_vec(x, (ids.len(), self.embedding_dim), &Device::Cpu)?;
         let gates = ops::linear(&dropout(&x, noise.embedding_dropout, rng)?, &self.w_ih, &self.bias)?;
-        let hidden = ops::lstm(&gates, &self.w_hh, packing.clone())?;
+        let layer = ops::Layer { cell: Cell::Lstm, packing: packing.clone(), direction: Direction::Forward };
+        let no_bias = Tensor::zeros(0, DType::F32, &Device::Cpu)?;
+        let hidden = ops::recurrent(&gates, &self.w_hh, &no_bias, layer)?;
         let last = last_states(&hidden, &packing)?;
         let logits = ops::linear(&dropout(&last, noise.dropout, rng)?, &self.fc_weight, &self.fc_bias)?;
 
@@ -211,7 +214,7 @@ fn add(total: &mut [f32], part: &[f32]) {
 
 /// The hidden state after each text's last token, in the packing's order: [texts, hidden_size]. Zero without a token.
 fn last_states(hidden: &Tensor, packing: &Packing) -> Result<Tensor> {
-    let rows: Vec<u32> = packing.last_rows().map(|row| row as u32).collect();
+    let rows: Vec<u32> = packing.last_rows(Direction::Forward).map(|row| row as u32).collect();
     let (texts, empty) = (rows.len(), packing.order().len() - rows.len());
     let zeros = Tensor::zeros((empty, hidden.dim(1)?), hidden.dtype(), hidden.device())?;
     match (texts, empty) {

@@ -1,10 +1,12 @@
 use super::graph::{Noise, Text, gradients};
 use super::optimizer::PARAMETERS;
 use super::*;
+use crate::architecture::Cell;
 use crate::data::Example;
 use crate::float_model::safetensors_bytes;
 use crate::metrics::log_softmax;
 use crate::nn::network::Network;
+use crate::nn::packed::Direction;
 use crate::nn::reference;
 use crate::recipe::Recipe;
 use crate::vocabulary::Vocabulary;
@@ -159,7 +161,9 @@ fn plain_loss(weights: &[Vec<f64>], sizes: &Sizes, texts: &[(Vec<u32>, usize)], 
                 (0..4 * n).map(|j| dot(x, &w_ih[j * e..][..e]) + b_ih[j] + b_hh[j]).collect()
             })
             .collect();
-        let last = reference::plain(&gates, w_hh, n).pop().unwrap_or_else(|| vec![0.0; n]);
+        let last = reference::plain(Cell::Lstm, &gates, w_hh, &[], n, Direction::Forward)
+            .pop()
+            .unwrap_or_else(|| vec![0.0; n]);
         let logits: Vec<f64> = (0..labels).map(|j| dot(&last, &fc_weight[j * n..][..n]) + fc_bias[j]).collect();
         let logs = log_softmax(logits.into_iter());
         total -= (1.0 - smoothing) * logs[*label] + smoothing * logs.iter().sum::<f64>() / labels as f64;

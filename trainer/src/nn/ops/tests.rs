@@ -13,29 +13,42 @@ fn random(n: usize, seed: u64) -> Vec<f32> {
 
 /// A batch of sequences, and what the gradient of the hidden states is to be.
 struct Case {
+    cell: Cell,
+    direction: Direction,
     n: usize,
     lengths: Vec<usize>,
-    /// [sequence][token][4n]
+    /// [sequence][token][gates * n]
     gates: Vec<Vec<Vec<f32>>>,
     w_hh: Vec<f32>,
+    /// [n] of GRU, [0] of the others
+    b_hn: Vec<f32>,
     /// [sequence][token][n]
     d_hidden: Vec<Vec<Vec<f32>>>,
 }
 
 impl Case {
-    fn new(n: usize, lengths: &[usize], seed: u64) -> Self {
+    fn new(cell: Cell, direction: Direction, n: usize, lengths: &[usize], seed: u64) -> Self {
         let rows = |width: usize, seed: u64| -> Vec<Vec<Vec<f32>>> {
             let all = random(lengths.iter().sum::<usize>() * width, seed);
             let mut rows = all.chunks_exact(width).map(<[f32]>::to_vec);
             lengths.iter().map(|&length| rows.by_ref().take(length).collect()).collect()
         };
+        let width = cell.gates() * n;
         Case {
+            cell,
+            direction,
             n,
             lengths: lengths.to_vec(),
-            gates: rows(4 * n, seed),
-            w_hh: random(4 * n * n, seed + 1).iter().map(|w| w * 1.5 / (n as f32).sqrt()).collect(),
+            gates: rows(width, seed),
+            w_hh: random(width * n, seed + 1).iter().map(|w| w * 1.5 / (n as f32).sqrt()).collect(),
+            b_hn: random(if cell == Cell::Gru { n } else { 0 }, seed + 3),
             d_hidden: rows(n, seed + 2),
         }
+    }
+
+    /// Columns of the gates.
+    fn width(&self) -> usize {
+        self.cell.gates() * self.n
     }
 
     fn packing(&self) -> Packing {
@@ -50,14 +63,17 @@ impl Case {
         Tensor::from_vec(data, (self.packing().rows(), width), &CPU).unwrap()
     }
 
-    /// Hidden states, gradient of the gates, gradient of W_hh.
-    fn fused(&self) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
-        let gates = Var::from_tensor(&self.packed(&self.gates, 4 * self.n)).unwrap();
-        let w_hh = Var::from_vec(self.w_hh.clone(), (4 * self.n, self.n), &CPU).unwrap();
-        let hidden = lstm(&gates, &w_hh, Arc::new(self.packing())).unwrap();
+    /// Hidden states, gradients of the gates, of W_hh and of b_hn.
+    fn fused(&self) -> [Vec<f32>; 4] {
+        let gates = Var::from_tensor(&self.packed(&self.gates, self.width())).unwrap();
+        let w_hh = Var::from_vec(self.w_hh.clone(), (self.width(), self.n), &CPU).unwrap();
+        let b_hn = Var::from_vec(self.b_hn.clone(), self.b_hn.len(), &CPU).unwrap();
+        let layer = Layer { cell: self.cell, packing: Arc::new(self.packing()), direction: self.direction };
+        let hidden = recurrent(&gates, &w_hh, &b_hn, layer).unwrap();
         let loss = (&hidden * self.packed(&self.d_hidden, self.n)).unwrap().sum_all().unwrap();
         let gradients = loss.backward().unwrap();
-        (flat(&hidden), flat(gradients.get(&gates).unwrap()), flat(gradients.get(&w_hh).unwrap()))
+        let [gates, w_hh, b_hn] = [gates, w_hh, b_hn].map(|var| flat(gradients.get(&var).unwrap()));
+        [flat(&hidden), gates, w_hh, b_hn]
     }
 }
 
@@ -72,22 +88,33 @@ fn close(a: &[f32], b: &[f32], tolerance: f32) {
     }
 }
 
+const CELLS: [Cell; 4] = [Cell::Lstm, Cell::Gru, Cell::Rnn, Cell::RnnRelu];
+
 fn cases() -> Vec<Case> {
     let shapes: [(usize, &[usize]); 6] =
         [(1, &[1]), (3, &[4, 1, 3]), (8, &[2, 2]), (17, &[5, 7, 1, 1, 6]), (33, &[9, 3]), (64, &[3, 8, 2, 5, 5])];
-    shapes.iter().enumerate().map(|(seed, (n, lengths))| Case::new(*n, lengths, seed as u64 * 10)).collect()
+    let mut cases = Vec::new();
+    for cell in CELLS {
+        for direction in [Direction::Forward, Direction::Reverse] {
+            for (seed, (n, lengths)) in shapes.iter().enumerate() {
+                cases.push(Case::new(cell, direction, *n, lengths, seed as u64 * 10));
+            }
+        }
+    }
+    cases
 }
 
 #[test]
-fn lstm_agrees_with_candles_own_operations() {
+fn every_cell_agrees_with_candles_own_operations() {
     for case in cases() {
-        let w_hh = Var::from_vec(case.w_hh.clone(), (4 * case.n, case.n), &CPU).unwrap();
+        let w_hh = Var::from_vec(case.w_hh.clone(), (case.width(), case.n), &CPU).unwrap();
+        let b_hn = Var::from_vec(case.b_hn.clone(), case.b_hn.len(), &CPU).unwrap();
         let mut loss = Tensor::zeros((), DType::F32, &CPU).unwrap();
         let mut sequences = Vec::new();
         for (gates, d_hidden) in case.gates.iter().zip(&case.d_hidden) {
-            let gates = Var::from_vec(gates.concat(), (gates.len(), 4 * case.n), &CPU).unwrap();
+            let gates = Var::from_vec(gates.concat(), (gates.len(), case.width()), &CPU).unwrap();
             let d_hidden = Tensor::from_vec(d_hidden.concat(), (d_hidden.len(), case.n), &CPU).unwrap();
-            let hidden = reference::candle(&gates, &w_hh).unwrap();
+            let hidden = reference::candle(case.cell, &gates, &w_hh, &b_hn, case.direction).unwrap();
             loss = (loss + (&hidden * d_hidden).unwrap().sum_all().unwrap()).unwrap();
             sequences.push((gates, hidden));
         }
@@ -96,59 +123,79 @@ fn lstm_agrees_with_candles_own_operations() {
         let hidden: Vec<_> = sequences.iter().map(|(_, hidden)| rows(hidden)).collect();
         let d_gates: Vec<_> = sequences.iter().map(|(gates, _)| rows(gradients.get(gates).unwrap())).collect();
 
-        let fused = case.fused();
-        close(&fused.0, &flat(&case.packed(&hidden, case.n)), 2e-6);
-        close(&fused.1, &flat(&case.packed(&d_gates, 4 * case.n)), 5e-6);
-        close(&fused.2, &flat(gradients.get(&w_hh).unwrap()), 2e-5);
+        let [fused_hidden, fused_gates, fused_w_hh, fused_b_hn] = case.fused();
+        close(&fused_hidden, &flat(&case.packed(&hidden, case.n)), 2e-6);
+        close(&fused_gates, &flat(&case.packed(&d_gates, case.width())), 5e-6);
+        close(&fused_w_hh, &flat(gradients.get(&w_hh).unwrap()), 2e-5);
+        if case.cell == Cell::Gru {
+            close(&fused_b_hn, &flat(gradients.get(&b_hn).unwrap()), 2e-5);
+        }
+    }
+}
+
+/// The inputs of a case in f64.
+#[derive(Clone)]
+struct Double {
+    gates: Vec<Vec<Vec<f64>>>,
+    w_hh: Vec<f64>,
+    b_hn: Vec<f64>,
+}
+
+impl Double {
+    fn new(case: &Case) -> Self {
+        let row = |row: &Vec<f32>| row.iter().map(|&x| x as f64).collect::<Vec<f64>>();
+        Double {
+            gates: case.gates.iter().map(|rows| rows.iter().map(row).collect()).collect(),
+            w_hh: row(&case.w_hh),
+            b_hn: row(&case.b_hn),
+        }
+    }
+
+    fn loss(&self, case: &Case) -> f64 {
+        let hidden = |gates: &[Vec<f64>]| {
+            reference::plain(case.cell, gates, &self.w_hh, &self.b_hn, case.n, case.direction).concat()
+        };
+        let pairs = self.gates.iter().zip(&case.d_hidden);
+        pairs.flat_map(|(gates, d)| hidden(gates).into_iter().zip(d.concat())).map(|(h, d)| h * d as f64).sum()
+    }
+
+    /// The derivative by the value that `place` finds.
+    fn derivative(&mut self, case: &Case, place: impl Fn(&mut Self) -> &mut f64) -> f32 {
+        let step = 1e-5;
+        let kept = *place(self);
+        *place(self) = kept + step;
+        let above = self.loss(case);
+        *place(self) = kept - step;
+        let below = self.loss(case);
+        *place(self) = kept;
+        ((above - below) / (2.0 * step)) as f32
     }
 }
 
 #[test]
-fn lstm_gradients_agree_with_finite_differences() {
+fn every_cells_gradients_agree_with_finite_differences() {
     for case in cases() {
-        let double = |rows: &[Vec<f32>]| -> Vec<Vec<f64>> {
-            rows.iter().map(|row| row.iter().map(|&x| x as f64).collect()).collect()
-        };
-        let mut gates: Vec<_> = case.gates.iter().map(|rows| double(rows)).collect();
-        let mut w_hh: Vec<f64> = case.w_hh.iter().map(|&w| w as f64).collect();
-        let loss = |gates: &[Vec<Vec<f64>>], w_hh: &[f64]| -> f64 {
-            let pairs = gates.iter().zip(&case.d_hidden);
-            pairs
-                .flat_map(|(gates, d)| reference::plain(gates, w_hh, case.n).concat().into_iter().zip(d.concat()))
-                .map(|(h, d)| h * d as f64)
-                .sum()
-        };
-        let fused = case.fused();
-        let step = 1e-5;
-        // A prime stride visits every gate and many tokens without taking all of them.
-        for index in (0..w_hh.len()).step_by(if case.n < 10 { 1 } else { 97 }) {
-            let kept = w_hh[index];
-            w_hh[index] = kept + step;
-            let above = loss(&gates, &w_hh);
-            w_hh[index] = kept - step;
-            let below = loss(&gates, &w_hh);
-            w_hh[index] = kept;
-            close(&[fused.2[index]], &[((above - below) / (2.0 * step)) as f32], 1e-5);
+        let mut double = Double::new(&case);
+        let [_, fused_gates, fused_w_hh, fused_b_hn] = case.fused();
+        // Prime strides visit every gate and many tokens without taking all of them.
+        for index in (0..case.w_hh.len()).step_by(if case.n < 10 { 1 } else { 97 }) {
+            close(&[fused_w_hh[index]], &[double.derivative(&case, |d| &mut d.w_hh[index])], 1e-5);
         }
-        let packed = case.packed(&case.gates, 4 * case.n);
-        let mut differences = Vec::new();
-        for sequence in 0..gates.len() {
-            differences.push(vec![vec![f32::NAN; 4 * case.n]; gates[sequence].len()]);
-            for token in 0..gates[sequence].len() {
-                for j in (token % 7..4 * case.n).step_by(if case.n < 10 { 1 } else { 29 }) {
-                    let kept = gates[sequence][token][j];
-                    gates[sequence][token][j] = kept + step;
-                    let above = loss(&gates, &w_hh);
-                    gates[sequence][token][j] = kept - step;
-                    let below = loss(&gates, &w_hh);
-                    gates[sequence][token][j] = kept;
-                    differences[sequence][token][j] = ((above - below) / (2.0 * step)) as f32;
+        for (index, fused) in fused_b_hn.iter().enumerate() {
+            close(&[*fused], &[double.derivative(&case, |d| &mut d.b_hn[index])], 1e-5);
+        }
+        let mut differences: Vec<Vec<Vec<f32>>> =
+            case.gates.iter().map(|rows| vec![vec![f32::NAN; case.width()]; rows.len()]).collect();
+        for (sequence, rows) in differences.iter_mut().enumerate() {
+            for (token, row) in rows.iter_mut().enumerate() {
+                for j in (token % 7..case.width()).step_by(if case.n < 10 { 1 } else { 29 }) {
+                    row[j] = double.derivative(&case, |d| &mut d.gates[sequence][token][j]);
                 }
             }
         }
-        let differences = flat(&case.packed(&differences, packed.dim(1).unwrap()));
+        let differences = flat(&case.packed(&differences, case.width()));
         let mut compared = 0;
-        for (fused, difference) in fused.1.iter().zip(differences).filter(|(_, difference)| !difference.is_nan()) {
+        for (fused, difference) in fused_gates.iter().zip(differences).filter(|(_, difference)| !difference.is_nan()) {
             close(&[*fused], &[difference], 1e-5);
             compared += 1;
         }
@@ -159,24 +206,21 @@ fn lstm_gradients_agree_with_finite_differences() {
 #[test]
 fn a_sequence_is_the_same_bits_alone_and_in_a_batch() {
     for case in cases() {
-        let together = case.fused().0;
-        let rows: Vec<usize> = (0..case.packing().rows()).collect();
+        let [together, ..] = case.fused();
         for (sequence, gates) in case.gates.iter().enumerate() {
             let alone = Case {
-                n: case.n,
                 lengths: vec![gates.len()],
                 gates: vec![gates.clone()],
                 w_hh: case.w_hh.clone(),
+                b_hn: case.b_hn.clone(),
                 d_hidden: vec![case.d_hidden[sequence].clone()],
+                ..case
             };
             let position = case.packing().order().iter().position(|&s| s == sequence).unwrap();
             let in_batch: Vec<f32> = (0..gates.len())
-                .flat_map(|step| {
-                    let row = rows[case.packing().step(step).start + position];
-                    together[row * case.n..][..case.n].to_vec()
-                })
+                .flat_map(|step| together[(case.packing().step(step).start + position) * case.n..][..case.n].to_vec())
                 .collect();
-            assert_eq!(alone.fused().0, in_batch);
+            assert_eq!(alone.fused()[0], in_batch);
         }
     }
 }
@@ -201,8 +245,15 @@ fn linear_agrees_with_candles_own_operations() {
 
 #[test]
 fn errors_name_the_shapes() {
-    let gates = Tensor::zeros((3, 8), DType::F32, &CPU).unwrap();
-    let w_hh = Tensor::zeros((8, 2), DType::F32, &CPU).unwrap();
-    let error = lstm(&gates, &w_hh, Arc::new(Packing::new(&[2]))).unwrap_err().to_string();
-    assert!(error.contains("gates are [3, 8]") && error.contains("expected [2, 8]"), "{error}");
+    let zeros = |shape: (usize, usize)| Tensor::zeros(shape, DType::F32, &CPU).unwrap();
+    let no_bias = Tensor::zeros(0, DType::F32, &CPU).unwrap();
+    for (cell, rows, expected) in [
+        (Cell::Lstm, 3, "lstm: gates are [3, 8], w_hh is [8, 2] and the hidden bias [0], expected [2, 8]"),
+        (Cell::Gru, 2, "and the hidden bias [0], expected [2, 6], [6, 2] and [2]"),
+    ] {
+        let width = cell.gates() * 2;
+        let layer = Layer { cell, packing: Arc::new(Packing::new(&[2])), direction: Direction::Forward };
+        let error = recurrent(&zeros((rows, width)), &zeros((width, 2)), &no_bias, layer).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
 }
