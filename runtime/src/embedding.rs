@@ -3,6 +3,7 @@
 use core::num::NonZeroUsize;
 
 use crate::fixed::requantize;
+use crate::rows::row;
 
 /// The embedding table, borrowed from the file.
 #[derive(Clone, Copy, Debug)]
@@ -18,8 +19,9 @@ impl Embedding<'_> {
     /// Writes the vector of a token to `x`, `[embedding_dim]`, Q15. |x| ≤ 32,512.
     #[inline]
     pub(crate) fn embed(&self, id: u32, x: &mut [i16]) {
-        let row = self.weight.chunks_exact(self.embedding_dim.get()).zip(self.multiplier).nth(id as usize);
-        if let Some((row, &multiplier)) = row {
+        if let (Some(row), Some(&multiplier)) =
+            (row(self.weight, self.embedding_dim, id as usize), self.multiplier.get(id as usize))
+        {
             for (x, &w) in x.iter_mut().zip(row) {
                 *x = requantize(i32::from(w) << 9, multiplier) as i16;
             }

@@ -4,6 +4,7 @@ use core::num::NonZeroUsize;
 
 use crate::fixed::requantize;
 use crate::kernel::dot;
+use crate::rows::{row, rows};
 use crate::softmax;
 
 /// The classes' rows, borrowed from the file.
@@ -54,14 +55,16 @@ impl<'s> Logits<'s> {
 
     /// The logit of one class, Q16; none beyond the last.
     pub fn get(&self, class: usize) -> Option<i32> {
-        self.iter().nth(class)
+        let Head { hidden_size, weight, bias, multiplier, shift } = self.head;
+        let (row, &bias, &multiplier) = (row(weight, hidden_size, class)?, bias.get(class)?, multiplier.get(class)?);
+        Some(requantize(dot(row, self.features, bias), multiplier) << shift)
     }
 
     /// All logits by class, Q16.
     pub fn iter(&self) -> impl Iterator<Item = i32> + use<'s> {
-        let Logits { head, features } = *self;
-        let rows = head.weight.chunks_exact(head.hidden_size.get()).zip(head.bias.iter().zip(head.multiplier));
-        rows.map(move |(row, (&bias, &multiplier))| requantize(dot(row, features, bias), multiplier) << head.shift)
+        let Logits { head: Head { hidden_size, weight, bias, multiplier, shift }, features } = *self;
+        let classes = rows(weight, hidden_size).zip(bias).zip(multiplier);
+        classes.map(move |((row, &bias), &multiplier)| requantize(dot(row, features, bias), multiplier) << shift)
     }
 
     /// The class of the largest logit, the first among equals.

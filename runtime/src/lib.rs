@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 #[cfg(target_endian = "big")]
 compile_error!(
@@ -21,6 +21,7 @@ mod header;
 mod kernel;
 mod lstm;
 mod model;
+mod rows;
 mod session;
 mod softmax;
 #[cfg(any(test, feature = "testing"))]

@@ -1,8 +1,11 @@
 //! The proof that no accumulator overflows, computed from the weights: `docs/arithmetic.md`, "No accumulator overflows".
 
+use core::num::NonZeroUsize;
+
 use crate::error::LoadError;
 use crate::head::Head;
 use crate::lstm::Lstm;
+use crate::rows::rows;
 
 /// A bound on the size of something that must stay below 2^31.
 type Bound = u64;
@@ -33,8 +36,8 @@ fn half(weights: &[[i8; 4]], bias: &[i32; 4]) -> Result<[Bound; 4], usize> {
 
 /// Conditions 1 to 3.
 pub(super) fn check_lstm(lstm: &Lstm<'_>) -> Result<(), LoadError> {
-    let weights_ih = lstm.weight_ih.chunks_exact(lstm.input_size.get());
-    let weights_hh = lstm.weight_hh.chunks_exact(lstm.bias.len().max(1));
+    let weights_ih = rows(lstm.weight_ih, lstm.input_size);
+    let weights_hh = rows(lstm.weight_hh, NonZeroUsize::new(lstm.bias.len()).unwrap_or(NonZeroUsize::MIN));
     let multipliers = lstm.multiplier_ih.iter().zip(lstm.multiplier_hh);
     for (unit, (((ih, hh), bias), (m_ih, m_hh))) in
         weights_ih.zip(weights_hh).zip(lstm.bias).zip(multipliers).enumerate()
@@ -53,8 +56,8 @@ pub(super) fn check_lstm(lstm: &Lstm<'_>) -> Result<(), LoadError> {
 
 /// Conditions 1 and 4.
 pub(super) fn check_head(head: &Head<'_>) -> Result<(), LoadError> {
-    let rows = head.weight.chunks_exact(head.hidden_size.get()).zip(head.bias).zip(head.multiplier);
-    for (row, ((weights, &bias), &multiplier)) in rows.enumerate() {
+    let classes = rows(head.weight, head.hidden_size).zip(head.bias).zip(head.multiplier);
+    for (row, ((weights, &bias), &multiplier)) in classes.enumerate() {
         let bound = row_bound(weights.iter().copied(), bias);
         if bound >= LIMIT || requantized(bound, multiplier) << head.shift >= LIMIT {
             return Err(LoadError::Overflow { tensor: "fc.weight", row });

@@ -1,0 +1,34 @@
+//! The rows of a matrix.
+
+use core::num::NonZeroUsize;
+
+/// The rows of `elements`, `columns` each. As `chunks_exact`, which links a panic where the compiler loses sight of `columns` not
+/// being zero.
+pub(crate) fn rows<T>(elements: &[T], columns: NonZeroUsize) -> Rows<'_, T> {
+    Rows { rest: elements, columns }
+}
+
+/// One row of `elements`; none beyond the last.
+#[inline]
+pub(crate) fn row<T>(elements: &[T], columns: NonZeroUsize, index: usize) -> Option<&[T]> {
+    let begin = index.checked_mul(columns.get())?;
+    elements.get(begin..)?.get(..columns.get())
+}
+
+/// See [`rows`].
+#[derive(Clone, Debug)]
+pub(crate) struct Rows<'a, T> {
+    rest: &'a [T],
+    columns: NonZeroUsize,
+}
+
+impl<'a, T> Iterator for Rows<'a, T> {
+    type Item = &'a [T];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [T]> {
+        let (row, rest) = self.rest.split_at_checked(self.columns.get())?;
+        self.rest = rest;
+        Some(row)
+    }
+}
