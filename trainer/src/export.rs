@@ -5,7 +5,7 @@ use crate::data::Example;
 use crate::device_file::{DeviceFile, Parts};
 use crate::float_model::FloatModel;
 use crate::quantize::calibrate::{Statistics, calibrate};
-use crate::quantize::{QuantizeError, quantize};
+use crate::quantize::{self, QuantizeError};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -60,10 +60,11 @@ pub fn export(
     examples: &[Example],
     golden: &[String],
 ) -> Result<(DeviceFile, Report), QuantizeError> {
+    quantize::check(model.config())?;
     let statistics = calibrate(model, model.calibration());
     let chosen = if golden.is_empty() { golden_texts(model) } else { golden.to_vec() };
     let golden: Vec<&str> = chosen.iter().map(String::as_str).collect();
-    let bytes = quantize(model, &statistics, &golden)?;
+    let bytes = quantize::quantize(model, &statistics, &golden)?;
     let device = DeviceFile::from_bytes(&bytes).map_err(QuantizeError::Refused)?;
     let report = report(model, &device, &statistics, examples);
     Ok((device, report))

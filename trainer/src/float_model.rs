@@ -71,8 +71,8 @@ impl FloatModel {
         calibration: Vec<Example>,
         validation: Vec<Example>,
     ) -> Result<Self, WeightsError> {
-        weights.check(&config.sizes())?;
-        let network = Network::new(&weights);
+        weights.check(&config.architecture())?;
+        let network = Network::new(&weights, config.recurrent());
         Ok(FloatModel { config, vocabulary, weights, calibration, validation, network })
     }
 

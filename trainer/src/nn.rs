@@ -1,11 +1,12 @@
 //! The network, in plain loops over plain slices.
 //!
 //! [`product`] multiplies matrices, [`lstm`], [`gru`] and [`rnn`] hold the arithmetic of the cells, [`recurrent`] runs
-//! them over packed sequences, forward and backward, and [`linear`] is a fully connected layer. [`network`] puts them
-//! together for inference. In every one of them a row of the result depends on its own sequence and on nothing else in the batch,
+//! them over packed sequences, forward and backward, and [`linear`] is a fully connected layer and [`pooling`] makes one vector
+//! of many. [`network`] puts them together for inference. In every one of them a row of the result depends on its own sequence and on nothing else in the batch,
 //! to the last bit: the order of each sum is fixed by the layer's sizes alone.
 //!
-//! [`ops`] wraps the layers, with their gradients, as operations that candle can differentiate.
+//! [`ops`] wraps the layers, with their gradients, as operations that candle can differentiate; [`stack`] is the recurrent
+//! part of a network made of them.
 
 pub mod activation;
 pub mod gru;
@@ -14,9 +15,11 @@ pub mod lstm;
 pub mod network;
 pub mod ops;
 pub mod packed;
+pub mod pooling;
 pub mod product;
 pub mod recurrent;
 pub mod rnn;
+pub mod stack;
 
 #[cfg(test)]
 pub(crate) mod reference;

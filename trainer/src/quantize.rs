@@ -9,8 +9,10 @@ pub mod embedding;
 pub mod head;
 pub mod lstm;
 pub mod row;
+mod supported;
 
 use calibrate::Statistics;
+pub use supported::{Unsupported, check};
 use tern_runtime::write::{Aligned, Dtype, Tensor, to_bytes};
 use tern_runtime::{LoadError, Model};
 
@@ -34,6 +36,9 @@ pub struct LargeWeights {
 /// Why a float model cannot become a device file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QuantizeError {
+    /// A network that the device format has no place for.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
     /// Weights that the format cannot hold.
     #[error(transparent)]
     LargeWeights(#[from] LargeWeights),
@@ -57,6 +62,7 @@ fn lost(weights: &[f64], mean: &[f64], replaced: &[f64], replaced_mean: &[f64]) 
 ///
 /// See [`QuantizeError`].
 pub fn quantize(model: &FloatModel, statistics: &Statistics, golden: &[&str]) -> Result<Vec<u8>, QuantizeError> {
+    check(model.config())?;
     if model.vocabulary().len() < 3 {
         return Err(QuantizeError::EmptyVocabulary);
     }

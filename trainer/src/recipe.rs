@@ -13,8 +13,11 @@
 mod check;
 mod paths;
 
+pub use crate::architecture::{Cell, Merge, Pooling};
 pub use check::RecipeError;
 
+use crate::architecture::{Architecture, Recurrent};
+use crate::weights::Sizes;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -109,24 +112,6 @@ pub enum TokenizerKind {
     Words,
 }
 
-/// Recurrent cells.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Cell {
-    /// Long short-term memory, gates as PyTorch's.
-    #[default]
-    Lstm,
-}
-
-/// What of the hidden states goes to the linear layer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Pooling {
-    /// The state after the last token.
-    #[default]
-    Last,
-}
-
 /// The network.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -135,12 +120,20 @@ pub struct Model {
     pub cell: Cell,
     /// Width of the embedding.
     pub embedding: usize,
-    /// Cells of the recurrent layer.
+    /// Cells of a recurrent layer, in each direction.
     pub hidden: usize,
-    /// What goes to the linear layer.
+    /// Recurrent layers on top of each other, 1 to 4.
+    pub layers: usize,
+    /// Whether each layer also reads from the end.
+    pub bidirectional: bool,
+    /// How the directions of the last layer are put together; below it they stand side by side.
+    pub merge: Merge,
+    /// What of the hidden states goes to the linear layer.
     pub pooling: Pooling,
-    /// Probability that a value of the last hidden state is dropped while training.
+    /// Probability that a value that goes to the linear layer is dropped while training.
     pub dropout: f64,
+    /// Probability that a value that goes from one recurrent layer to the next is dropped while training.
+    pub layer_dropout: f64,
     /// Probability that a value of an embedded token is dropped while training.
     pub embedding_dropout: f64,
     /// Probability that a token is replaced by UNK while training: teaches the model what to make of words that it does
@@ -154,10 +147,26 @@ impl Default for Model {
             cell: Cell::Lstm,
             embedding: 32,
             hidden: 64,
+            layers: 1,
+            bidirectional: false,
+            merge: Merge::Concat,
             pooling: Pooling::Last,
             dropout: 0.3,
+            layer_dropout: 0.3,
             embedding_dropout: 0.3,
             word_dropout: 0.1,
+        }
+    }
+}
+
+impl Model {
+    /// The network for so many tokens and labels.
+    pub fn architecture(&self, vocab_size: usize, labels: usize) -> Architecture {
+        let Model { cell, embedding: embedding_dim, hidden: hidden_size, layers, .. } = *self;
+        let (bidirectional, merge, pooling) = (self.bidirectional, self.merge, self.pooling);
+        Architecture {
+            sizes: Sizes { vocab_size, embedding_dim, hidden_size, labels },
+            recurrent: Recurrent { cell, layers, bidirectional, merge, pooling },
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Named weights, as in a PyTorch `state_dict`.
 
+use crate::architecture::Architecture;
 use std::collections::BTreeMap;
 
-/// The names that PyTorch gives to the parameters of `embedding`, `lstm` and `fc`.
+/// The names that PyTorch gives to the parameters of `embedding`, `fc` and a single `lstm` layer. Those of other
+/// recurrent layers come from [`Recurrent::names`](crate::architecture::Recurrent::names).
 pub mod names {
     /// `[vocab_size, embedding_dim]`
     pub const EMBEDDING: &str = "embedding.weight";
@@ -14,7 +16,7 @@ pub mod names {
     pub const B_IH: &str = "lstm.bias_ih_l0";
     /// `[4 * hidden_size]`
     pub const B_HH: &str = "lstm.bias_hh_l0";
-    /// `[labels, hidden_size]`
+    /// `[labels, hidden_size]`; wider where the head reads more than one state
     pub const FC_WEIGHT: &str = "fc.weight";
     /// `[labels]`
     pub const FC_BIAS: &str = "fc.bias";
@@ -27,26 +29,10 @@ pub struct Sizes {
     pub vocab_size: usize,
     /// Width of the embedding.
     pub embedding_dim: usize,
-    /// Cells of the LSTM.
+    /// Cells of a recurrent layer, in each direction.
     pub hidden_size: usize,
     /// Number of labels.
     pub labels: usize,
-}
-
-impl Sizes {
-    /// The name and shape of every parameter.
-    pub fn shapes(&self) -> [(&'static str, Vec<usize>); 7] {
-        let Sizes { vocab_size, embedding_dim, hidden_size, labels } = *self;
-        [
-            (names::EMBEDDING, vec![vocab_size, embedding_dim]),
-            (names::W_IH, vec![4 * hidden_size, embedding_dim]),
-            (names::W_HH, vec![4 * hidden_size, hidden_size]),
-            (names::B_IH, vec![4 * hidden_size]),
-            (names::B_HH, vec![4 * hidden_size]),
-            (names::FC_WEIGHT, vec![labels, hidden_size]),
-            (names::FC_BIAS, vec![labels]),
-        ]
-    }
 }
 
 /// A dense array of f32, row-major.
@@ -65,7 +51,7 @@ pub enum WeightsError {
     #[error("tensor `{name}` is missing, expected {expected:?} F32")]
     Missing {
         /// The parameter.
-        name: &'static str,
+        name: String,
         /// The shape that it must have.
         expected: Vec<usize>,
     },
@@ -73,7 +59,7 @@ pub enum WeightsError {
     #[error("tensor `{name}` is {found:?}, expected {expected:?} from config.json")]
     Shape {
         /// The parameter.
-        name: &'static str,
+        name: String,
         /// The shape that it has.
         found: Vec<usize>,
         /// The shape that it must have.
@@ -85,7 +71,7 @@ pub enum WeightsError {
         /// The tensor.
         name: String,
         /// All names that the model has a place for.
-        expected: Vec<&'static str>,
+        expected: Vec<String>,
     },
     /// A value is not a number.
     #[error(
@@ -130,20 +116,21 @@ impl Weights {
         self.0.iter().map(|(name, array)| (name.as_str(), array))
     }
 
-    /// Checks that these are the parameters of a model of these sizes, with finite values.
-    pub fn check(&self, sizes: &Sizes) -> Result<(), WeightsError> {
-        let shapes = sizes.shapes();
+    /// Checks that these are the parameters of such a model, with finite values.
+    pub fn check(&self, architecture: &Architecture) -> Result<(), WeightsError> {
+        let shapes = architecture.shapes();
         for (name, expected) in &shapes {
-            let Some(array) = self.get(name) else {
-                return Err(WeightsError::Missing { name, expected: expected.clone() });
+            let (name, expected) = (name.clone(), expected.clone());
+            let Some(array) = self.get(&name) else {
+                return Err(WeightsError::Missing { name, expected });
             };
-            if array.shape != *expected || array.data.len() != expected.iter().product::<usize>() {
-                return Err(WeightsError::Shape { name, found: array.shape.clone(), expected: expected.clone() });
+            if array.shape != expected || array.data.len() != expected.iter().product::<usize>() {
+                return Err(WeightsError::Shape { name, found: array.shape.clone(), expected });
             }
         }
         for (name, array) in self.iter() {
-            if !shapes.iter().any(|(known, _)| *known == name) {
-                let expected = shapes.iter().map(|(name, _)| *name).collect();
+            if !shapes.iter().any(|(known, _)| known == name) {
+                let expected = shapes.iter().map(|(name, _)| name.clone()).collect();
                 return Err(WeightsError::Unknown { name: name.to_owned(), expected });
             }
             if let Some(index) = array.data.iter().position(|value| !value.is_finite()) {

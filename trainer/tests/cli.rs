@@ -114,7 +114,9 @@ fn a_wrong_command_line_is_status_2() {
     let folder = folder();
     for (args, expected) in [
         (&["train"][..], "DATA.csv|RECIPE.toml"),
-        (&["train", "messages.csv", "--cell", "gru"], "lstm"),
+        (&["train", "messages.csv", "--cell", "elman"], "lstm, gru, rnn, rnn_relu"),
+        (&["train", "messages.csv", "--layers", "5"], "[model] layers is 5, expected 1 to 4"),
+        (&["train", "messages.csv", "--merge", "sum"], "[model] merge is sum, expected concat"),
         (&["train", "messages.csv", "--hidden", "0"], "[model] hidden is 0, expected 1 to 4096"),
         (&["train", "messages.csv", "--dropout", "nan"], "[model] dropout is NaN"),
         (&["train", "messages.csv", "--delimiter", "ab"], "expected one ASCII character"),
@@ -131,14 +133,14 @@ fn a_wrong_command_line_is_status_2() {
 fn failed_work_is_status_1() {
     let folder = folder();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
-    write("bad.toml", "[data]\ntrain = 'messages.csv'\n[model]\ncell = 'gru'\n");
+    write("bad.toml", "[data]\ntrain = 'messages.csv'\n[model]\ncell = 'elman'\n");
     write("wide.toml", "[data]\ntrain = 'messages.csv'\n[model]\nhidden = 0\n");
     write("one.csv", "text,label\nx,a\ny,a\n");
     fs::create_dir(folder.path().join("precious")).unwrap();
     write("precious/file", "");
     for (args, expected) in [
         (&["train", "none.csv"][..], "none.csv"),
-        (&["train", "bad.toml"], "unknown variant `gru`, expected `lstm`"),
+        (&["train", "bad.toml"], "unknown variant `elman`, expected one of `lstm`, `gru`"),
         (&["train", "wide.toml"], "wide.toml: [model] hidden is 0"),
         (&["train", "one.csv"], "every label is \"a\""),
         (&["train", "messages.csv", "--label-column", "class"], "line 1 has the columns \"text\", \"label\""),
@@ -153,6 +155,32 @@ fn failed_work_is_status_1() {
         assert!(output.stdout.is_empty());
     }
     assert_eq!(fs::read_dir(folder.path().join("precious")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_network_that_the_device_cannot_run_yet_is_refused_by_name() {
+    let folder = folder();
+    let network =
+        ["--cell", "gru", "--layers", "2", "--bidirectional", "--merge", "mean", "--pooling", "mean_max", "--json"];
+    let output = train(folder.path(), &network);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("2 bidirectional GRU layers of 6 cells each way"), "{}", stderr(&output));
+    let figures: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(figures["validation"]["accuracy"].as_f64().unwrap() > 0.9, "{figures}");
+
+    let output = tern(folder.path(), &["eval", "models/spam", "--data", "models/spam/validation.csv", "--json"]);
+    let evaluation: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(evaluation["accuracy"], figures["validation"]["accuracy"]);
+    let output = tern(folder.path(), &["predict", "models/spam", "--json", "--trace", "FREE prize qwerty"]);
+    let prediction: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(prediction["trace"][2]["probability"], prediction["probability"]);
+
+    let output = tern(folder.path(), &["export", "models/spam", "-o", "spam.safetensors"]);
+    assert_eq!(output.status.code(), Some(1));
+    let expected = "error: models/spam: `cell` is gru, `num_layers` is 2, `bidirectional` is true, `pooling` is mean_max: \
+                    the device format 1 runs one lstm layer, one direction, last state";
+    assert!(stderr(&output).starts_with(expected), "{}", stderr(&output));
+    assert!(output.stdout.is_empty() && !folder.path().join("spam.safetensors").exists());
 }
 
 #[test]

@@ -9,7 +9,6 @@ use crate::float_model::{Config, FloatModel, Staged};
 use crate::recipe::Recipe;
 use crate::report;
 use crate::train::{self, Ending, Prepared};
-use crate::weights::Sizes;
 use anyhow::{Context, anyhow};
 pub use options::Overrides;
 use progress::Progress;
@@ -87,15 +86,10 @@ fn work(mut recipe: Recipe, target: &Path, json: bool) -> anyhow::Result<()> {
     let name = recipe.name.clone().unwrap_or_else(|| {
         target.file_name().map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned())
     });
-    let sizes = Sizes {
-        vocab_size: data.vocabulary.len(),
-        embedding_dim: recipe.model.embedding,
-        hidden_size: recipe.model.hidden,
-        labels: data.labels.len(),
-    };
+    let architecture = recipe.model.architecture(data.vocabulary.len(), data.labels.len());
     let calibration = data::sample(&data.train, data.labels.len(), CALIBRATION_ROWS, recipe.training.seed);
     let Prepared { labels, vocabulary, train, valid, leaked } = data;
-    let config = Config::lstm(&name, sizes, labels);
+    let config = Config::new(&name, &architecture, labels);
     let model = FloatModel::new(config, vocabulary, outcome.weights.clone(), calibration, valid)?;
     let figures = report::Figures::new(&model, &train, leaked, &outcome);
     model.save(staged.path())?;
@@ -133,11 +127,11 @@ fn describe(recipe: &Recipe, data: &Prepared) {
         );
     }
     eprintln!(
-        "{} tokens in the vocabulary (each seen {} times or more), embedding {}, hidden {}, {} threads",
+        "{} tokens in the vocabulary (each seen {} times or more), embedding {}, {}, {} threads",
         data.vocabulary.len(),
         recipe.vocabulary.min_count,
         recipe.model.embedding,
-        recipe.model.hidden,
+        recipe.model.architecture(data.vocabulary.len(), classes).recurrent.describe(recipe.model.hidden),
         recipe.threads()
     );
 }

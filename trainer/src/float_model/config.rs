@@ -1,5 +1,6 @@
 //! `config.json`.
 
+use crate::architecture::{Architecture, Cell, MAX_LAYERS, Merge, Pooling, Recurrent};
 use crate::data::quoted;
 use crate::weights::Sizes;
 use serde::{Deserialize, Serialize};
@@ -16,20 +17,23 @@ pub struct Config {
     pub task: String,
     /// How text is cut: "words".
     pub tokenizer: String,
-    /// The recurrent cell: "lstm".
-    pub cell: String,
+    /// The recurrent cell: "lstm", "gru", "rnn" or "rnn_relu".
+    pub cell: Cell,
     /// Number of tokens, PAD and UNK among them.
     pub vocab_size: usize,
     /// Width of the embedding.
     pub embedding_dim: usize,
-    /// Cells of a layer.
+    /// Cells of a layer, in each direction.
     pub hidden_size: usize,
-    /// Recurrent layers: 1.
+    /// Recurrent layers: 1 to 4.
     pub num_layers: usize,
-    /// Whether there is a layer that reads from the end: false.
+    /// Whether each layer also reads from the end.
     pub bidirectional: bool,
-    /// What of the hidden states goes to the linear layer: "last".
-    pub pooling: String,
+    /// How the directions of the last layer are put together: "concat", "sum", "mean" or "product".
+    #[serde(default)]
+    pub merge: Merge,
+    /// What of the hidden states goes to the linear layer: "last", "mean", "max" or "mean_max".
+    pub pooling: Pooling,
     /// The labels, in the order of the logits.
     pub labels: Vec<String>,
 }
@@ -68,20 +72,22 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// The configuration of a one-layer LSTM classifier of words.
-    pub fn lstm(name: &str, sizes: Sizes, labels: Vec<String>) -> Self {
+    /// The configuration of a classifier of words.
+    pub fn new(name: &str, architecture: &Architecture, labels: Vec<String>) -> Self {
+        let Architecture { sizes, recurrent } = architecture;
         Config {
             model_type: "tern".to_owned(),
             name: name.to_owned(),
             task: "classify".to_owned(),
             tokenizer: "words".to_owned(),
-            cell: "lstm".to_owned(),
+            cell: recurrent.cell,
             vocab_size: sizes.vocab_size,
             embedding_dim: sizes.embedding_dim,
             hidden_size: sizes.hidden_size,
-            num_layers: 1,
-            bidirectional: false,
-            pooling: "last".to_owned(),
+            num_layers: recurrent.layers,
+            bidirectional: recurrent.bidirectional,
+            merge: recurrent.merge,
+            pooling: recurrent.pooling,
             labels,
         }
     }
@@ -97,25 +103,20 @@ impl Config {
             ("model_type", &config.model_type, "tern"),
             ("task", &config.task, "classify"),
             ("tokenizer", &config.tokenizer, "words"),
-            ("cell", &config.cell, "lstm"),
-            ("pooling", &config.pooling, "last"),
         ] {
             if found != expected {
                 return Err(ConfigError::Unsupported { key, found: format!("{found:?}"), expected });
             }
         }
-        if config.num_layers != 1 {
-            let found = config.num_layers.to_string();
-            return Err(ConfigError::Unsupported { key: "num_layers", found, expected: "1" });
-        }
-        if config.bidirectional {
-            let found = "true".to_owned();
-            return Err(ConfigError::Unsupported { key: "bidirectional", found, expected: "false" });
+        if config.merge != Merge::Concat && !config.bidirectional {
+            let found = format!("{:?}", config.merge.name());
+            return Err(ConfigError::Unsupported { key: "merge", found, expected: "concat for one direction" });
         }
         for (key, found, least, most) in [
             ("vocab_size", config.vocab_size, 2, 1 << 24),
             ("embedding_dim", config.embedding_dim, 1, 1 << 14),
             ("hidden_size", config.hidden_size, 1, 1 << 14),
+            ("num_layers", config.num_layers, 1, MAX_LAYERS),
             ("labels", config.labels.len(), 2, 1 << 16),
         ] {
             if !(least..=most).contains(&found) {
@@ -138,13 +139,20 @@ impl Config {
         json
     }
 
-    /// The sizes by which the weights are checked.
-    pub fn sizes(&self) -> Sizes {
-        Sizes {
+    /// The network by which the weights are checked.
+    pub fn architecture(&self) -> Architecture {
+        let sizes = Sizes {
             vocab_size: self.vocab_size,
             embedding_dim: self.embedding_dim,
             hidden_size: self.hidden_size,
             labels: self.labels.len(),
-        }
+        };
+        Architecture { sizes, recurrent: self.recurrent() }
+    }
+
+    /// What stands between embedding and linear layer.
+    pub fn recurrent(&self) -> Recurrent {
+        let Config { cell, num_layers: layers, bidirectional, merge, pooling, .. } = *self;
+        Recurrent { cell, layers, bidirectional, merge, pooling }
     }
 }

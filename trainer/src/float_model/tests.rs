@@ -1,16 +1,23 @@
 use super::*;
+use crate::architecture::{Architecture, Cell, Merge, Pooling, Recurrent};
 use crate::weights::{Array, Sizes};
 use std::fs;
 use std::path::Path;
 
 /// A small model with arbitrary weights.
 pub(crate) fn model() -> FloatModel {
+    model_of(Recurrent::default())
+}
+
+/// A small model of any network.
+pub(crate) fn model_of(recurrent: Recurrent) -> FloatModel {
     let texts = ["free prize, call now", "see you at lunch"];
     let vocabulary = Vocabulary::build(texts.into_iter(), 1, None);
     let sizes = Sizes { vocab_size: vocabulary.len(), embedding_dim: 5, hidden_size: 7, labels: 2 };
     let mut weights = Weights::default();
     let mut state = 1u32;
-    for (name, shape) in sizes.shapes() {
+    let architecture = Architecture { sizes, recurrent };
+    for (name, shape) in architecture.shapes() {
         let data = (0..shape.iter().product())
             .map(|_| {
                 state = state.wrapping_mul(1664525).wrapping_add(1013904223);
@@ -21,7 +28,7 @@ pub(crate) fn model() -> FloatModel {
     }
     let rows: Vec<Example> =
         texts.iter().enumerate().map(|(label, text)| Example { text: text.to_string(), label }).collect();
-    let config = Config::lstm("test", sizes, vec!["spam".to_owned(), "ham".to_owned()]);
+    let config = Config::new("test", &architecture, vec!["spam".to_owned(), "ham".to_owned()]);
     FloatModel::new(config, vocabulary, weights, rows.clone(), rows).unwrap()
 }
 
@@ -31,34 +38,69 @@ fn saved() -> tempfile::TempDir {
     dir
 }
 
+/// Every cell and every way of reading, one and two layers.
+pub(crate) fn networks() -> Vec<Recurrent> {
+    let mut all = Vec::new();
+    for cell in [Cell::Lstm, Cell::Gru, Cell::Rnn, Cell::RnnRelu] {
+        for pooling in [Pooling::Last, Pooling::Mean, Pooling::Max, Pooling::MeanMax] {
+            all.push(Recurrent { cell, pooling, layers: 2, ..Recurrent::default() });
+            for merge in [Merge::Concat, Merge::Sum, Merge::Mean, Merge::Product] {
+                all.push(Recurrent { cell, layers: 1, bidirectional: true, merge, pooling });
+            }
+        }
+        all.push(Recurrent { cell, layers: 4, bidirectional: true, ..Recurrent::default() });
+    }
+    all
+}
+
 #[test]
 fn a_model_comes_back_as_it_was() {
-    let dir = saved();
-    let (model, loaded) = (model(), FloatModel::load(dir.path()).unwrap());
-    assert_eq!(loaded.config(), model.config());
-    assert_eq!(loaded.vocabulary(), model.vocabulary());
-    assert_eq!(loaded.weights(), model.weights());
-    assert_eq!(loaded.calibration(), model.calibration());
-    assert_eq!(loaded.validation(), model.validation());
-    for text in ["", "free lunch", "nothing known"] {
-        assert_eq!(loaded.logits(text), model.logits(text));
+    for recurrent in networks() {
+        let model = model_of(recurrent);
+        let dir = tempfile::tempdir().unwrap();
+        model.save(dir.path()).unwrap();
+        let loaded = FloatModel::load(dir.path()).unwrap();
+        assert_eq!(loaded.config(), model.config());
+        assert_eq!(loaded.vocabulary(), model.vocabulary());
+        assert_eq!(loaded.weights(), model.weights());
+        assert_eq!(loaded.calibration(), model.calibration());
+        assert_eq!(loaded.validation(), model.validation());
+        for text in ["", "free lunch", "nothing known"] {
+            assert_eq!(loaded.logits(text), model.logits(text));
+        }
     }
 }
 
 #[test]
 fn logits_without_tokens_are_the_bias() {
-    let model = model();
-    assert_eq!(model.logits(" "), model.weights()["fc.bias"].data);
+    for recurrent in networks() {
+        let model = model_of(recurrent);
+        assert_eq!(model.logits(" "), model.weights()["fc.bias"].data);
+    }
 }
 
 #[test]
 fn logits_after_each_token_end_with_those_of_the_text() {
-    let model = model();
-    let ids = model.vocabulary().encode("free prize at lunch");
-    let each = model.network().logits_after_each(&ids);
-    for end in 1..=ids.len() {
-        assert_eq!(each[end - 1], model.network().logits(&ids[..end]));
+    for recurrent in networks() {
+        let model = model_of(recurrent);
+        let ids = model.vocabulary().encode("free prize at lunch");
+        let each = model.network().logits_after_each(&ids);
+        assert_eq!(each.len(), ids.len());
+        for end in 1..=ids.len() {
+            assert_eq!(each[end - 1], model.network().logits(&ids[..end]));
+        }
     }
+}
+
+#[test]
+fn a_config_without_merge_is_that_of_one_direction() {
+    let dir = saved();
+    let path = dir.path().join(files::CONFIG);
+    let text = fs::read_to_string(&path).unwrap();
+    let without: Vec<&str> = text.lines().filter(|line| !line.contains("\"merge\"")).collect();
+    assert_eq!(without.len() + 1, text.lines().count());
+    fs::write(&path, without.join("\n")).unwrap();
+    assert_eq!(FloatModel::load(dir.path()).unwrap().config(), model().config());
 }
 
 #[test]
@@ -72,7 +114,18 @@ fn broken_files_are_refused_by_name() {
         FloatModel::load(dir.path()).unwrap_err().to_string()
     };
     for (name, from, to, expected) in [
-        ("config.json", "\"lstm\"", "\"gru\"", "config.json: `cell` is \"gru\", this version supports lstm"),
+        ("config.json", "\"lstm\"", "\"elman\"", "config.json: unknown variant `elman`, expected one of `lstm`, `gru`"),
+        ("config.json", "\"lstm\"", "\"gru\"", "tensor `gru.weight_ih_l0` is missing, expected [21, 5]"),
+        ("config.json", "\"num_layers\": 1", "\"num_layers\": 5", "`num_layers` is 5, expected 1 to 4"),
+        (
+            "config.json",
+            "\"num_layers\": 1",
+            "\"num_layers\": 2",
+            "tensor `lstm.weight_ih_l1` is missing, expected [28, 7]",
+        ),
+        ("config.json", "false", "true", "tensor `lstm.weight_ih_l0_reverse` is missing"),
+        ("config.json", "\"concat\"", "\"sum\"", "`merge` is \"sum\", this version supports concat for one direction"),
+        ("config.json", "\"last\"", "\"mean_max\"", "tensor `fc.weight` is [2, 7], expected [2, 14]"),
         ("config.json", "\"tern\"", "\"bert\"", "`model_type` is \"bert\""),
         (
             "config.json",

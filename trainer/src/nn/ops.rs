@@ -6,10 +6,11 @@
 
 use super::linear::{self, Linear};
 use super::packed::{Direction, Packing};
+use super::pooling::Reduction;
 use super::product::Panels;
 use super::recurrent::{self, Cells};
 use crate::architecture::Cell;
-use candle_core::{CpuStorage, CustomOp3, DType, Error, Layout, Result, Shape, Storage, Tensor};
+use candle_core::{CpuStorage, CustomOp1, CustomOp3, DType, Error, Layout, Result, Shape, Storage, Tensor};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// y = x·Wᵀ + b, with x: `[rows, in_features]`, `weight`: `[out_features, in_features]`, `bias`: `[out_features]`.
@@ -43,6 +44,16 @@ pub struct Layer {
 /// Where the tensors are not contiguous F32 on the CPU, or have other shapes.
 pub fn recurrent(gates: &Tensor, w_hh: &Tensor, hidden_bias: &Tensor, layer: Layer) -> Result<Tensor> {
     gates.apply_op3(w_hh, hidden_bias, RecurrentOp { layer, cells: Mutex::new(None) })
+}
+
+/// One vector of each sequence from those of its tokens: x: `[rows, width]` → `[sequences, width]`, in the packing's
+/// order.
+///
+/// # Errors
+///
+/// Where the tensor is not contiguous F32 on the CPU, or there are not as many rows as `packing` has.
+pub fn reduce(x: &Tensor, packing: Arc<Packing>, reduction: Reduction) -> Result<Tensor> {
+    x.apply_op1(ReduceOp { packing, reduction })
 }
 
 struct LinearOp;
@@ -157,6 +168,34 @@ impl CustomOp3 for RecurrentOp {
             Some(Tensor::from_vec(gradients.w_hh, w_hh.shape(), w_hh.device())?),
             Some(Tensor::from_vec(gradients.hidden_bias, hidden_bias.shape(), hidden_bias.device())?),
         ))
+    }
+}
+
+struct ReduceOp {
+    packing: Arc<Packing>,
+    reduction: Reduction,
+}
+
+impl CustomOp1 for ReduceOp {
+    fn name(&self) -> &'static str {
+        "tern-reduce"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (rows, width) = layout.shape().dims2()?;
+        if rows != self.packing.rows() {
+            candle_core::bail!("reduce: x is [{rows}, {width}], expected [{}, {width}]", self.packing.rows());
+        }
+        let reduced = self.reduction.forward(slice(x, layout)?, &self.packing, width);
+        Ok((CpuStorage::F32(reduced), (self.packing.order().len(), width).into()))
+    }
+
+    fn bwd(&self, x: &Tensor, reduced: &Tensor, d_reduced: &Tensor) -> Result<Option<Tensor>> {
+        let width = reduced.dim(1)?;
+        let d_x = with_slices([x, d_reduced], |[x, d_reduced]| {
+            Ok(self.reduction.backward(x, d_reduced, &self.packing, width))
+        })?;
+        Ok(Some(Tensor::from_vec(d_x, x.shape(), x.device())?))
     }
 }
 

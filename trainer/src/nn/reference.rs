@@ -1,7 +1,9 @@
-//! Plain recurrent layers that the fused ones are tested against: in f64 loops, and in candle's own operations.
+//! Plain recurrent layers that the fused ones are tested against: in f64 loops, and in candle's own operations. And a
+//! whole network in f64.
 
-use crate::architecture::Cell;
+use crate::architecture::{Architecture, Cell, Merge, Pooling};
 use crate::nn::packed::Direction;
+use crate::weights::{Sizes, names};
 use candle_core::{DType, Device, Result, Tensor};
 
 /// Hidden states of one sequence, `[tokens][hidden_size]`, straight from PyTorch's definitions.
@@ -77,4 +79,62 @@ pub fn candle(cell: Cell, gates: &Tensor, w_hh: &Tensor, b_hn: &Tensor, directio
         all.reverse();
     }
     Tensor::cat(&all, 0)
+}
+
+/// The logits of a text by a whole network in f64, straight from the definitions.
+///
+/// `parameter`: PyTorch's parameters by name, row-major.
+pub fn logits<'a>(parameter: impl Fn(&str) -> &'a [f64], architecture: &Architecture, ids: &[u32]) -> Vec<f64> {
+    let Architecture { sizes: Sizes { embedding_dim, hidden_size: n, labels, .. }, recurrent } = *architecture;
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let embedding = parameter(names::EMBEDDING);
+    let mut x: Vec<Vec<f64>> =
+        ids.iter().map(|&id| embedding[id as usize * embedding_dim..][..embedding_dim].to_vec()).collect();
+    // The states that are read last, of each direction: [directions][n].
+    let mut last = Vec::new();
+    let mut states: Vec<Vec<Vec<f64>>> = Vec::new();
+    for layer in 0..recurrent.layers {
+        if layer > 0 {
+            x = (0..ids.len()).map(|token| states.iter().flat_map(|states| states[token].clone()).collect()).collect();
+        }
+        let directions = recurrent.directions().iter().map(|&direction| {
+            let names = recurrent.names(layer, direction);
+            let [w_ih, w_hh, b_ih, b_hh] = [&names.w_ih, &names.w_hh, &names.b_ih, &names.b_hh].map(|n| parameter(n));
+            let shared = if recurrent.cell == Cell::Gru { 2 * n } else { b_hh.len() };
+            let gate = |x: &[f64], j: usize| {
+                dot(x, &w_ih[j * x.len()..][..x.len()]) + b_ih[j] + if j < shared { b_hh[j] } else { 0.0 }
+            };
+            let gates: Vec<Vec<f64>> = x.iter().map(|x| (0..b_ih.len()).map(|j| gate(x, j)).collect()).collect();
+            plain(recurrent.cell, &gates, w_hh, &b_hh[shared..], n, direction)
+        });
+        states = directions.collect();
+        last = vec![states[0].last().cloned().unwrap_or_else(|| vec![0.0; n])];
+        last.extend(states.get(1).map(|reverse| reverse.first().cloned().unwrap_or_else(|| vec![0.0; n])));
+    }
+    let merge = |parts: &[&Vec<f64>]| -> Vec<f64> {
+        let [forward, reverse] = parts else { return parts[0].clone() };
+        let pairs = forward.iter().zip(*reverse);
+        match recurrent.merge {
+            Merge::Concat => [forward.as_slice(), reverse].concat(),
+            Merge::Sum => pairs.map(|(a, b)| a + b).collect(),
+            Merge::Mean => pairs.map(|(a, b)| (a + b) / 2.0).collect(),
+            Merge::Product => pairs.map(|(a, b)| a * b).collect(),
+        }
+    };
+    let merged: Vec<Vec<f64>> =
+        (0..ids.len()).map(|token| merge(&states.iter().map(|states| &states[token]).collect::<Vec<_>>())).collect();
+    let width = recurrent.merged_width(n);
+    let over = |of: fn(f64, f64) -> f64, start: f64| -> Vec<f64> {
+        (0..width).map(|u| merged.iter().map(|row| row[u]).fold(start, of)).collect()
+    };
+    let mean = || over(|a, b| a + b, 0.0).iter().map(|sum| sum / ids.len().max(1) as f64).collect::<Vec<_>>();
+    let max = || if ids.is_empty() { vec![0.0; width] } else { over(f64::max, f64::NEG_INFINITY) };
+    let read = match recurrent.pooling {
+        Pooling::Last => merge(&last.iter().collect::<Vec<_>>()),
+        Pooling::Mean => mean(),
+        Pooling::Max => max(),
+        Pooling::MeanMax => [mean(), max()].concat(),
+    };
+    let (weight, bias) = (parameter(names::FC_WEIGHT), parameter(names::FC_BIAS));
+    (0..labels).map(|j| dot(&read, &weight[j * read.len()..][..read.len()]) + bias[j]).collect()
 }

@@ -1,6 +1,7 @@
 //! The device file against the float model and against the safetensors library.
 
 use super::*;
+use crate::architecture::Architecture;
 use crate::data::Example;
 use crate::float_model::{Config, FloatModel};
 use crate::quantize::calibrate::calibrate;
@@ -17,8 +18,9 @@ fn model(seed: u64, (e, h, c): (usize, usize, usize), spread: [f64; 4]) -> Float
     let vocabulary = Vocabulary::build(TEXTS.into_iter(), 1, None);
     let sizes = Sizes { vocab_size: vocabulary.len(), embedding_dim: e, hidden_size: h, labels: c };
     let (mut weights, mut state) = (Weights::default(), seed);
-    for (name, shape) in sizes.shapes() {
-        let spread = match name {
+    let architecture = Architecture::from(sizes);
+    for (name, shape) in architecture.shapes() {
+        let spread = match name.as_str() {
             names::EMBEDDING => spread[0],
             names::W_IH => spread[1],
             names::W_HH => spread[2],
@@ -34,7 +36,7 @@ fn model(seed: u64, (e, h, c): (usize, usize, usize), spread: [f64; 4]) -> Float
     }
     let labels = (0..c).map(|i| format!("class {i}")).collect();
     let rows: Vec<Example> = TEXTS.iter().map(|text| Example { text: text.to_string(), label: 0 }).collect();
-    FloatModel::new(Config::lstm("a test", sizes, labels), vocabulary, weights, rows.clone(), rows).unwrap()
+    FloatModel::new(Config::new("a test", &architecture, labels), vocabulary, weights, rows.clone(), rows).unwrap()
 }
 
 fn bytes(model: &FloatModel) -> Result<Aligned, QuantizeError> {

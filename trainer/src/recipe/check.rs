@@ -1,6 +1,7 @@
 //! What a recipe may say.
 
 use super::Recipe;
+use crate::architecture::{MAX_LAYERS, Merge};
 use std::fmt::Display;
 use std::path::PathBuf;
 
@@ -57,6 +58,15 @@ impl Recipe {
         range("[vocabulary] min_count", vocabulary.min_count, 1, 1 << 30)?;
         range("[model] embedding", model.embedding, 1, 4096)?;
         range("[model] hidden", model.hidden, 1, 4096)?;
+        range("[model] layers", model.layers, 1, MAX_LAYERS)?;
+        if model.merge != Merge::Concat && !model.bidirectional {
+            return Err(RecipeError::Value {
+                key: "[model] merge",
+                found: model.merge.name().to_owned(),
+                expected: "concat where bidirectional is false: there is nothing to merge".to_owned(),
+            });
+        }
+        range("[model] layer_dropout", model.layer_dropout, 0.0, 0.95)?;
         range("[model] dropout", model.dropout, 0.0, 0.95)?;
         range("[model] embedding_dropout", model.embedding_dropout, 0.0, 0.95)?;
         range("[model] word_dropout", model.word_dropout, 0.0, 0.95)?;

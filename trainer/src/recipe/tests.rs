@@ -24,6 +24,22 @@ fn the_defaults_are_allowed() {
 }
 
 #[test]
+fn every_network_has_its_keys() {
+    let recipe = read(
+        "[data]\ntrain = 'a'\n[model]\ncell = 'rnn_relu'\nlayers = 3\nbidirectional = true\nmerge = 'product'\npooling = 'mean_max'",
+    )
+    .unwrap();
+    let recurrent = Recurrent {
+        cell: Cell::RnnRelu,
+        layers: 3,
+        bidirectional: true,
+        merge: Merge::Product,
+        pooling: Pooling::MeanMax,
+    };
+    assert_eq!(recipe.model.architecture(10, 2).recurrent, recurrent);
+}
+
+#[test]
 fn paths_start_at_the_recipes_folder() {
     let dir = tempfile::tempdir().unwrap();
     for folder in ["recipes", "models/spam"] {
@@ -45,7 +61,20 @@ fn paths_start_at_the_recipes_folder() {
 fn a_written_recipe_is_complete_and_reads_the_same() {
     let recipe = Recipe::for_data(Path::new("a.csv"));
     let text = recipe.to_toml(Path::new(""));
-    for key in ["text_column", "min_count", "kind", "cell", "pooling", "weight_averaging", "seed", "batch_tokens"] {
+    for key in [
+        "text_column",
+        "min_count",
+        "kind",
+        "cell",
+        "layers",
+        "bidirectional",
+        "merge",
+        "pooling",
+        "layer_dropout",
+        "weight_averaging",
+        "seed",
+        "batch_tokens",
+    ] {
         assert!(text.contains(&format!("{key} = ")), "{key} is missing in\n{text}");
     }
     let back: Recipe = toml::from_str(&text).unwrap();
@@ -59,9 +88,16 @@ fn bad_recipes_are_refused_with_the_place() {
         ("[data]\nvalid = 'b.csv'", "missing field `train`"),
         ("[data]\ntrain = 'a'\ntrian = 'b'", "unknown field `trian`"),
         ("[data]\ntrain = 'a'\n[modell]", "unknown field `modell`"),
-        ("[data]\ntrain = 'a'\n[model]\ncell = 'gru'", "unknown variant `gru`, expected `lstm`"),
-        ("[data]\ntrain = 'a'\n[model]\ncell = 'gru'", "line 4"),
-        ("[data]\ntrain = 'a'\n[model]\npooling = 'max'", "unknown variant `max`, expected `last`"),
+        (
+            "[data]\ntrain = 'a'\n[model]\ncell = 'elman'",
+            "unknown variant `elman`, expected one of `lstm`, `gru`, `rnn`, `rnn_relu`",
+        ),
+        ("[data]\ntrain = 'a'\n[model]\ncell = 'elman'", "line 4"),
+        ("[data]\ntrain = 'a'\n[model]\npooling = 'min'", "expected one of `last`, `mean`, `max`, `mean_max`"),
+        ("[data]\ntrain = 'a'\n[model]\nlayers = 5", "[model] layers is 5, expected 1 to 4"),
+        ("[data]\ntrain = 'a'\n[model]\nlayer_dropout = 1.0", "[model] layer_dropout is 1, expected 0 to 0.95"),
+        ("[data]\ntrain = 'a'\n[model]\nmerge = 'sum'", "[model] merge is sum, expected concat where bidirectional"),
+        ("[data]\ntrain = 'a'\n[model]\nbidirectional = 1", "expected a boolean"),
         ("[data]\ntrain = 'a'\n[model]\nhidden = -1", "invalid value: integer `-1`"),
         ("[data]\ntrain = 'a'\n[model]\nhidden = 0", "[model] hidden is 0, expected 1 to 4096"),
         ("[data]\ntrain = 'a'\n[model]\ndropout = nan", "[model] dropout is NaN, expected 0 to 0.95"),

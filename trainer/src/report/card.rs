@@ -22,11 +22,11 @@ pub fn card(config: &Config, recipe: &Recipe, figures: &Figures) -> String {
     let _ = writeln!(
         card,
         "Gives a text one of {} labels. A recurrent network small enough for a microcontroller: {} tokens, embedding {}, \
-         one LSTM layer of {} cells, {} parameters.\n",
+         {}, {} parameters.\n",
         config.labels.len(),
         config.vocab_size,
         config.embedding_dim,
-        config.hidden_size,
+        config.recurrent().describe(config.hidden_size),
         figures.parameters
     );
     let _ = writeln!(

@@ -35,10 +35,10 @@ pub fn page(config: &Config, recipe: &Recipe, figures: &Figures) -> String {
     );
     let _ = writeln!(
         page,
-        "<p class=\"sub\">{} words → embedding {} → LSTM {} → {} classes; {} parameters; seed {}</p>",
+        "<p class=\"sub\">{} words → embedding {} → {} → {} classes; {} parameters; seed {}</p>",
         config.vocab_size,
         config.embedding_dim,
-        config.hidden_size,
+        config.recurrent().describe(config.hidden_size),
         config.labels.len(),
         figures.parameters,
         recipe.training.seed

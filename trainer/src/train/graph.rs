@@ -3,15 +3,15 @@
 //! A batch is dealt out to a fixed number of shards, each a candle graph of its own that any thread may compute. Their
 //! results are added in the order of the shards.
 
-use crate::architecture::Cell;
+use crate::architecture::Architecture;
 use crate::denormals::Flush;
 use crate::metrics::argmax;
 use crate::nn::ops;
-use crate::nn::packed::{Direction, Packing};
-use crate::train::optimizer::PARAMETERS;
+use crate::nn::packed::Packing;
+use crate::nn::stack::{Stack, gradient};
 use crate::vocabulary::UNK;
 use crate::weights::{Weights, names};
-use candle_core::{D, DType, Device, Result, Tensor, Var};
+use candle_core::{D, Device, Result, Tensor, Var};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -23,8 +23,10 @@ const SHARDS: usize = 4;
 /// What keeps the network from learning by heart.
 #[derive(Clone, Copy, Debug)]
 pub struct Noise {
-    /// Probability to drop a value of the last hidden state.
+    /// Probability to drop a value that the linear layer reads.
     pub dropout: f64,
+    /// Probability to drop a value that one recurrent layer hands to the next.
+    pub layer_dropout: f64,
     /// Probability to drop a value of an embedded token.
     pub embedding_dropout: f64,
     /// Probability to replace a token by UNK.
@@ -45,7 +47,7 @@ pub struct Text<'a> {
 /// Gradients of the mean loss of a batch, and how it went.
 #[derive(Debug)]
 pub struct BatchResult {
-    /// One for each of [`PARAMETERS`], as long as the parameter.
+    /// One for each parameter in the order of [`Architecture::shapes`], as long as the parameter.
     pub gradients: Vec<Vec<f32>>,
     /// Sum of the losses, with label smoothing.
     pub loss: f64,
@@ -55,8 +57,15 @@ pub struct BatchResult {
 
 /// Computes the gradients of a batch on the current thread pool. `batch` counts the batches of the whole training: no
 /// two of them see the same noise.
-pub fn gradients(weights: &Weights, texts: &[Text<'_>], noise: Noise, seed: u64, batch: u64) -> Result<BatchResult> {
-    let parameters = Parameters::new(weights)?;
+pub fn gradients(
+    weights: &Weights,
+    architecture: &Architecture,
+    texts: &[Text<'_>],
+    noise: Noise,
+    seed: u64,
+    batch: u64,
+) -> Result<BatchResult> {
+    let parameters = Parameters::new(weights, architecture)?;
     // Sorted by length and dealt out like cards: all shards have about as much to do.
     let mut order: Vec<&Text<'_>> = texts.iter().collect();
     order.sort_by_key(|text| std::cmp::Reverse(text.ids.len()));
@@ -75,7 +84,7 @@ pub fn gradients(weights: &Weights, texts: &[Text<'_>], noise: Noise, seed: u64,
         })
         .collect::<Result<_>>()?;
     let mut sum = BatchResult {
-        gradients: PARAMETERS.iter().map(|name| vec![0.0; weights[*name].data.len()]).collect(),
+        gradients: architecture.shapes().iter().map(|(_, shape)| vec![0.0; shape.iter().product()]).collect(),
         loss: 0.0,
         correct: 0,
     };
@@ -89,9 +98,7 @@ struct Parameters<'a> {
     embedding: &'a [f32],
     embedding_dim: usize,
     labels: usize,
-    w_ih: Var,
-    w_hh: Var,
-    bias: Var,
+    stack: Stack,
     fc_weight: Var,
     fc_bias: Var,
 }
@@ -100,28 +107,24 @@ struct ShardResult {
     /// The packed tokens, and the gradients of their embedded values: [tokens, embedding_dim].
     ids: Vec<u32>,
     d_x: Vec<f32>,
-    /// Of w_ih, w_hh, bias, fc_weight, fc_bias.
-    dense: [Vec<f32>; 5],
+    /// Of all other parameters, in the order of [`Architecture::shapes`].
+    dense: Vec<Vec<f32>>,
     loss: f64,
     correct: usize,
 }
 
 impl<'a> Parameters<'a> {
-    fn new(weights: &'a Weights) -> Result<Self> {
+    fn new(weights: &'a Weights, architecture: &Architecture) -> Result<Self> {
         let var = |name: &str| {
             let array = &weights[name];
             Var::from_slice(&array.data, array.shape.as_slice(), &Device::Cpu)
         };
         let embedding = &weights[names::EMBEDDING];
-        let (b_ih, b_hh) = (&weights[names::B_IH].data, &weights[names::B_HH].data);
-        let bias: Vec<f32> = b_ih.iter().zip(b_hh).map(|(a, b)| a + b).collect();
         Ok(Parameters {
             embedding: &embedding.data,
             embedding_dim: embedding.shape[1],
             labels: weights[names::FC_BIAS].data.len(),
-            w_ih: var(names::W_IH)?,
-            w_hh: var(names::W_HH)?,
-            bias: Var::from_slice(&bias, bias.len(), &Device::Cpu)?,
+            stack: Stack::new(weights, architecture.recurrent)?,
             fc_weight: var(names::FC_WEIGHT)?,
             fc_bias: var(names::FC_BIAS)?,
         })
@@ -145,12 +148,10 @@ impl<'a> Parameters<'a> {
             x.extend_from_slice(&self.embedding[id as usize * self.embedding_dim..][..self.embedding_dim]);
         }
         let x = Var::from_vec(x, (ids.len(), self.embedding_dim), &Device::Cpu)?;
-        let gates = ops::linear(&dropout(&x, noise.embedding_dropout, rng)?, &self.w_ih, &self.bias)?;
-        let layer = ops::Layer { cell: Cell::Lstm, packing: packing.clone(), direction: Direction::Forward };
-        let no_bias = Tensor::zeros(0, DType::F32, &Device::Cpu)?;
-        let hidden = ops::recurrent(&gates, &self.w_hh, &no_bias, layer)?;
-        let last = last_states(&hidden, &packing)?;
-        let logits = ops::linear(&dropout(&last, noise.dropout, rng)?, &self.fc_weight, &self.fc_bias)?;
+        let embedded = dropout(&x, noise.embedding_dropout, rng)?;
+        let states = self.stack.forward(&embedded, &packing, |x| dropout(x, noise.layer_dropout, rng))?;
+        let read = self.stack.head_input(states.last().map_or(&[], Vec::as_slice), &packing)?;
+        let logits = ops::linear(&dropout(&read, noise.dropout, rng)?, &self.fc_weight, &self.fc_bias)?;
 
         let labels: Vec<usize> = packing.order().iter().map(|&text| texts[text].label).collect();
         let targets = self.targets(&labels, noise.label_smoothing)?;
@@ -160,20 +161,12 @@ impl<'a> Parameters<'a> {
             logits.to_vec2::<f32>()?.iter().zip(&labels).filter(|(row, label)| argmax(row) == **label).count();
 
         let gradients = (&loss * (1.0 / batch as f64))?.backward()?;
-        let gradient = |var: &Var| match gradients.get(var) {
-            Some(gradient) => gradient.flatten_all()?.to_vec1::<f32>(),
-            None => Ok(vec![0.0; var.elem_count()]),
-        };
+        let mut dense = self.stack.gradients(&gradients)?;
+        dense.extend([gradient(&gradients, &self.fc_weight)?, gradient(&gradients, &self.fc_bias)?]);
         Ok(ShardResult {
             ids,
-            d_x: gradient(&x)?,
-            dense: [
-                gradient(&self.w_ih)?,
-                gradient(&self.w_hh)?,
-                gradient(&self.bias)?,
-                gradient(&self.fc_weight)?,
-                gradient(&self.fc_bias)?,
-            ],
+            d_x: gradient(&gradients, &x)?,
+            dense,
             loss: f64::from(loss.to_scalar::<f32>()?),
             correct,
         })
@@ -192,13 +185,11 @@ impl<'a> Parameters<'a> {
 
 impl ShardResult {
     fn add_to(&self, sum: &mut BatchResult, embedding_dim: usize) {
-        let [w_ih, w_hh, bias, fc_weight, fc_bias] = &self.dense;
         let embedding = &mut sum.gradients[0];
         for (&id, d_x) in self.ids.iter().zip(self.d_x.chunks_exact(embedding_dim)) {
             add(&mut embedding[id as usize * embedding_dim..][..embedding_dim], d_x);
         }
-        // Both biases of a gate only ever appear as their sum: they share its gradient.
-        for (total, part) in sum.gradients[1..].iter_mut().zip([w_ih, w_hh, bias, bias, fc_weight, fc_bias]) {
+        for (total, part) in sum.gradients[1..].iter_mut().zip(&self.dense) {
             add(total, part);
         }
         sum.loss += self.loss;
@@ -209,18 +200,6 @@ impl ShardResult {
 fn add(total: &mut [f32], part: &[f32]) {
     for (total, part) in total.iter_mut().zip(part) {
         *total += part;
-    }
-}
-
-/// The hidden state after each text's last token, in the packing's order: [texts, hidden_size]. Zero without a token.
-fn last_states(hidden: &Tensor, packing: &Packing) -> Result<Tensor> {
-    let rows: Vec<u32> = packing.last_rows(Direction::Forward).map(|row| row as u32).collect();
-    let (texts, empty) = (rows.len(), packing.order().len() - rows.len());
-    let zeros = Tensor::zeros((empty, hidden.dim(1)?), hidden.dtype(), hidden.device())?;
-    match (texts, empty) {
-        (0, _) => Ok(zeros),
-        (_, 0) => hidden.index_select(&Tensor::from_vec(rows, texts, hidden.device())?, 0),
-        _ => Tensor::cat(&[hidden.index_select(&Tensor::from_vec(rows, texts, hidden.device())?, 0)?, zeros], 0),
     }
 }
 

@@ -1,7 +1,8 @@
 //! The weights before training.
 
+use crate::architecture::{Architecture, Cell};
 use crate::vocabulary::PAD;
-use crate::weights::{Array, Sizes, Weights, names};
+use crate::weights::{Array, Weights, names};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
@@ -12,22 +13,26 @@ const EMBEDDING_STD: f32 = 0.1;
 const FORGET_BIAS: f32 = 1.0;
 
 /// Random weights: embedding normal, everything else uniform within ±1/√hidden_size as in PyTorch, except for the
-/// forget gate's bias. The row of PAD is zero, and stays so.
-pub fn weights(sizes: &Sizes, rng: &mut ChaCha8Rng) -> Weights {
+/// forget gates' biases. The row of PAD is zero, and stays so.
+pub fn weights(architecture: &Architecture, rng: &mut ChaCha8Rng) -> Weights {
+    let sizes = &architecture.sizes;
     let bound = 1.0 / (sizes.hidden_size as f32).sqrt();
     let forget = sizes.hidden_size..2 * sizes.hidden_size;
     let mut weights = Weights::default();
-    for (name, shape) in sizes.shapes() {
+    for (name, shape) in architecture.shapes() {
         let count = shape.iter().product();
-        let mut data: Vec<f32> = match name {
+        let mut data: Vec<f32> = match name.as_str() {
             names::EMBEDDING => (0..count).map(|_| EMBEDDING_STD * normal(rng)).collect(),
             _ => (0..count).map(|_| rng.random_range(-bound..bound)).collect(),
         };
-        match name {
-            names::EMBEDDING => data[PAD as usize * sizes.embedding_dim..][..sizes.embedding_dim].fill(0.0),
-            names::B_IH => data[forget.clone()].fill(FORGET_BIAS),
-            names::B_HH => data[forget.clone()].fill(0.0),
-            _ => {}
+        if name == names::EMBEDDING {
+            data[PAD as usize * sizes.embedding_dim..][..sizes.embedding_dim].fill(0.0);
+        } else if architecture.recurrent.cell == Cell::Lstm {
+            if name.starts_with("lstm.bias_ih_l") {
+                data[forget.clone()].fill(FORGET_BIAS);
+            } else if name.starts_with("lstm.bias_hh_l") {
+                data[forget.clone()].fill(0.0);
+            }
         }
         weights.insert(name, Array { shape, data });
     }

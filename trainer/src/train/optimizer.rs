@@ -1,6 +1,6 @@
 //! AdamW with clipping and a running average of the weights.
 
-use crate::weights::{Weights, names};
+use crate::weights::Weights;
 use pulp::{Arch, NullaryFnOnce};
 
 const BETA_1: f32 = 0.9;
@@ -28,7 +28,7 @@ pub struct AdamW {
 
 #[derive(Debug)]
 struct Parameter {
-    name: &'static str,
+    name: String,
     decays: bool,
     mean: Vec<f32>,
     square: Vec<f32>,
@@ -36,14 +36,15 @@ struct Parameter {
 
 impl AdamW {
     /// An optimizer of the parameters `names`.
-    pub fn new(names: &[&'static str], weights: &Weights, settings: Settings) -> Self {
+    pub fn new<S: AsRef<str>>(names: &[S], weights: &Weights, settings: Settings) -> Self {
         let parameters = names
             .iter()
-            .map(|&name| {
+            .map(|name| {
+                let name = name.as_ref();
                 let zeros = vec![0.0; weights[name].data.len()];
                 // Biases do not grow with the size of the input: there is nothing to hold down.
                 let decays = weights[name].shape.len() > 1;
-                Parameter { name, decays, mean: zeros.clone(), square: zeros }
+                Parameter { name: name.to_owned(), decays, mean: zeros.clone(), square: zeros }
             })
             .collect();
         AdamW { settings, parameters, steps: 0 }
@@ -64,8 +65,8 @@ impl AdamW {
         for (parameter, gradient) in self.parameters.iter_mut().zip(gradients) {
             let decay = if parameter.decays { rate as f32 * self.settings.weight_decay } else { 0.0 };
             Arch::new().dispatch(Update {
-                weights: &mut weights.get_mut(parameter.name).data,
-                average: &mut average.get_mut(parameter.name).data,
+                weights: &mut weights.get_mut(&parameter.name).data,
+                average: &mut average.get_mut(&parameter.name).data,
                 gradient,
                 mean: &mut parameter.mean,
                 square: &mut parameter.square,
@@ -79,10 +80,6 @@ impl AdamW {
         norm
     }
 }
-
-/// The parameters of a model, in the order of the gradients.
-pub const PARAMETERS: [&str; 7] =
-    [names::EMBEDDING, names::W_IH, names::W_HH, names::B_IH, names::B_HH, names::FC_WEIGHT, names::FC_BIAS];
 
 struct Update<'a> {
     weights: &'a mut [f32],

@@ -3,15 +3,16 @@
 use super::batches::{self, Limits};
 use super::graph::{self, Noise, Text};
 use super::initial;
-use super::optimizer::{AdamW, PARAMETERS, Settings};
+use super::optimizer::{AdamW, Settings};
 use super::prepare::Prepared;
 use super::schedule::one_cycle;
+use crate::architecture::Architecture;
 use crate::denormals::Flush;
 use crate::metrics::{Evaluation, argmax, log_softmax};
 use crate::nn::network::Network;
 use crate::recipe::Recipe;
 use crate::vocabulary::Vocabulary;
-use crate::weights::{Sizes, Weights};
+use crate::weights::Weights;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -153,7 +154,7 @@ struct Training<'a> {
     recipe: &'a Recipe,
     train: Vec<Sequence>,
     valid: Vec<Sequence>,
-    labels: usize,
+    architecture: Architecture,
     cut: usize,
     weights: Weights,
     average: Weights,
@@ -177,14 +178,10 @@ impl<'a> Training<'a> {
             sequence.ids.drain(..sequence.ids.len() - limit);
             cut += 1;
         }
-        let sizes = Sizes {
-            vocab_size: data.vocabulary.len(),
-            embedding_dim: recipe.model.embedding,
-            hidden_size: recipe.model.hidden,
-            labels: data.labels.len(),
-        };
+        let architecture = recipe.model.architecture(data.vocabulary.len(), data.labels.len());
         let mut rng = ChaCha8Rng::seed_from_u64(recipe.training.seed);
-        let weights = initial::weights(&sizes, &mut rng);
+        let weights = initial::weights(&architecture, &mut rng);
+        let names: Vec<String> = architecture.shapes().into_iter().map(|(name, _)| name).collect();
         let settings = Settings {
             weight_decay: recipe.training.weight_decay as f32,
             clip_norm: recipe.training.clip_norm,
@@ -194,9 +191,9 @@ impl<'a> Training<'a> {
             recipe,
             train,
             valid: encode(&data.valid, &data.vocabulary),
-            labels: data.labels.len(),
+            architecture,
             cut,
-            optimizer: AdamW::new(&PARAMETERS, &weights, settings),
+            optimizer: AdamW::new(&names, &weights, settings),
             average: weights.clone(),
             weights,
             rng,
@@ -239,6 +236,7 @@ impl<'a> Training<'a> {
         let settings = &self.recipe.training;
         let noise = Noise {
             dropout: self.recipe.model.dropout,
+            layer_dropout: self.recipe.model.layer_dropout,
             embedding_dropout: self.recipe.model.embedding_dropout,
             word_dropout: self.recipe.model.word_dropout,
             label_smoothing: settings.label_smoothing,
@@ -250,7 +248,8 @@ impl<'a> Training<'a> {
         for (index, batch) in batches.iter().enumerate() {
             let texts: Vec<Text<'_>> =
                 batch.iter().map(|&text| Text { ids: &self.train[text].ids, label: self.train[text].label }).collect();
-            let result = graph::gradients(&self.weights, &texts, noise, settings.seed, self.batches_done)?;
+            let result =
+                graph::gradients(&self.weights, &self.architecture, &texts, noise, settings.seed, self.batches_done)?;
             if !result.loss.is_finite() {
                 let rate = settings.learning_rate;
                 return Err(TrainError::Diverged { epoch, batch: index + 1, loss: result.loss, rate });
@@ -289,9 +288,9 @@ impl<'a> Training<'a> {
 
     /// How the averaged weights do on the held-out rows.
     fn validate(&self) -> Evaluation {
-        let network = Network::new(&self.average);
+        let network = Network::new(&self.average, self.architecture.recurrent);
         let logits: Vec<Vec<f32>> = self.valid.par_iter().map(|sequence| network.logits(&sequence.ids)).collect();
-        let mut evaluation = Evaluation::new(self.labels);
+        let mut evaluation = Evaluation::new(self.architecture.sizes.labels);
         for (sequence, logits) in self.valid.iter().zip(logits) {
             let losses = log_softmax(logits.iter().map(|&logit| f64::from(logit)));
             evaluation.add(sequence.label, argmax(&logits), -losses[sequence.label]);

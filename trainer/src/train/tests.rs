@@ -1,22 +1,22 @@
 use super::graph::{Noise, Text, gradients};
-use super::optimizer::PARAMETERS;
 use super::*;
-use crate::architecture::Cell;
+use crate::architecture::{Architecture, Cell, Pooling, Recurrent};
 use crate::data::Example;
-use crate::float_model::safetensors_bytes;
+use crate::float_model::{safetensors_bytes, tests::networks};
 use crate::metrics::log_softmax;
 use crate::nn::network::Network;
-use crate::nn::packed::Direction;
 use crate::nn::reference;
 use crate::recipe::Recipe;
 use crate::vocabulary::Vocabulary;
 use crate::weights::{Sizes, Weights, names};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-const SILENT: Noise = Noise { dropout: 0.0, embedding_dropout: 0.0, word_dropout: 0.0, label_smoothing: 0.1 };
+const SILENT: Noise =
+    Noise { dropout: 0.0, layer_dropout: 0.0, embedding_dropout: 0.0, word_dropout: 0.0, label_smoothing: 0.1 };
 
 /// Texts of filler words, the label told by one word somewhere in them.
 fn examples(count: usize, seed: u64) -> Vec<Example> {
@@ -128,10 +128,11 @@ fn long_texts_are_cut_to_their_end() {
     assert_eq!(outcome.cut, longer);
 }
 
-fn small() -> (Sizes, Weights, Vec<(Vec<u32>, usize)>) {
+fn small(recurrent: Recurrent) -> (Architecture, Weights, Vec<(Vec<u32>, usize)>) {
     let sizes = Sizes { vocab_size: 9, embedding_dim: 3, hidden_size: 5, labels: 3 };
+    let architecture = Architecture { sizes, recurrent };
     let mut rng = ChaCha8Rng::seed_from_u64(5);
-    let mut weights = initial::weights(&sizes, &mut rng);
+    let mut weights = initial::weights(&architecture, &mut rng);
     for value in &mut weights.get_mut(names::EMBEDDING).data {
         *value = rng.random_range(-1.0..1.0);
     }
@@ -140,7 +141,7 @@ fn small() -> (Sizes, Weights, Vec<(Vec<u32>, usize)>) {
         .enumerate()
         .map(|(index, &length)| ((0..length).map(|_| rng.random_range(1..9)).collect(), index % 3))
         .collect();
-    (sizes, weights, texts)
+    (architecture, weights, texts)
 }
 
 fn texts(texts: &[(Vec<u32>, usize)]) -> Vec<Text<'_>> {
@@ -148,86 +149,113 @@ fn texts(texts: &[(Vec<u32>, usize)]) -> Vec<Text<'_>> {
 }
 
 /// The mean loss in f64, straight from the definition.
-fn plain_loss(weights: &[Vec<f64>], sizes: &Sizes, texts: &[(Vec<u32>, usize)], smoothing: f64) -> f64 {
-    let Sizes { embedding_dim: e, hidden_size: n, labels, .. } = *sizes;
-    let [embedding, w_ih, w_hh, b_ih, b_hh, fc_weight, fc_bias] = weights else { panic!("seven parameters") };
-    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+fn plain_loss(
+    parameters: &BTreeMap<String, Vec<f64>>,
+    architecture: &Architecture,
+    texts: &[(Vec<u32>, usize)],
+    smoothing: f64,
+) -> f64 {
     let mut total = 0.0;
     for (ids, label) in texts {
-        let gates: Vec<Vec<f64>> = ids
-            .iter()
-            .map(|&id| {
-                let x = &embedding[id as usize * e..][..e];
-                (0..4 * n).map(|j| dot(x, &w_ih[j * e..][..e]) + b_ih[j] + b_hh[j]).collect()
-            })
-            .collect();
-        let last = reference::plain(Cell::Lstm, &gates, w_hh, &[], n, Direction::Forward)
-            .pop()
-            .unwrap_or_else(|| vec![0.0; n]);
-        let logits: Vec<f64> = (0..labels).map(|j| dot(&last, &fc_weight[j * n..][..n]) + fc_bias[j]).collect();
+        let logits = reference::logits(|name| &parameters[name], architecture, ids);
         let logs = log_softmax(logits.into_iter());
-        total -= (1.0 - smoothing) * logs[*label] + smoothing * logs.iter().sum::<f64>() / labels as f64;
+        total -= (1.0 - smoothing) * logs[*label] + smoothing * logs.iter().sum::<f64>() / logs.len() as f64;
     }
     total / texts.len() as f64
 }
 
 #[test]
 fn gradients_of_all_parameters_agree_with_finite_differences() {
-    let (sizes, weights, list) = small();
-    let result = gradients(&weights, &texts(&list), SILENT, 0, 0).unwrap();
-    let mut double: Vec<Vec<f64>> =
-        PARAMETERS.iter().map(|name| weights[*name].data.iter().map(|&w| f64::from(w)).collect()).collect();
-    let loss = plain_loss(&double, &sizes, &list, SILENT.label_smoothing);
-    assert!((result.loss / list.len() as f64 - loss).abs() < 1e-6, "{} {loss}", result.loss);
-    for (parameter, name) in PARAMETERS.iter().enumerate() {
-        for index in 0..double[parameter].len() {
-            let kept = double[parameter][index];
-            let mut at = |value: f64| {
-                double[parameter][index] = value;
-                plain_loss(&double, &sizes, &list, SILENT.label_smoothing)
-            };
-            let difference = (at(kept + 1e-5) - at(kept - 1e-5)) / 2e-5;
-            double[parameter][index] = kept;
-            let gradient = f64::from(result.gradients[parameter][index]);
-            assert!((gradient - difference).abs() < 1e-6, "{name}[{index}]: {gradient}, expected {difference}");
+    for recurrent in [vec![Recurrent::default()], networks()].concat() {
+        let (architecture, weights, list) = small(recurrent);
+        let result = gradients(&weights, &architecture, &texts(&list), SILENT, 0, 0).unwrap();
+        let mut double: BTreeMap<String, Vec<f64>> = weights
+            .iter()
+            .map(|(name, array)| (name.to_owned(), array.data.iter().map(|&w| f64::from(w)).collect()))
+            .collect();
+        let loss = plain_loss(&double, &architecture, &list, SILENT.label_smoothing);
+        assert!((result.loss / list.len() as f64 - loss).abs() < 1e-6, "{recurrent:?}: {} {loss}", result.loss);
+        // All values of the default network, some of each parameter of the others.
+        let stride = if recurrent == Recurrent::default() { 1 } else { 11 };
+        for (parameter, (name, _)) in architecture.shapes().iter().enumerate() {
+            for index in (parameter % 3..double[name].len()).step_by(stride) {
+                let kept = double[name][index];
+                let mut at = |value: f64| {
+                    double.get_mut(name).unwrap()[index] = value;
+                    plain_loss(&double, &architecture, &list, SILENT.label_smoothing)
+                };
+                let difference = (at(kept + 1e-5) - at(kept - 1e-5)) / 2e-5;
+                at(kept);
+                let gradient = f64::from(result.gradients[parameter][index]);
+                assert!(
+                    (gradient - difference).abs() < 1e-6,
+                    "{recurrent:?} {name}[{index}]: {gradient}, expected {difference}"
+                );
+            }
         }
     }
 }
 
 #[test]
 fn a_batch_is_the_mean_of_its_texts() {
-    let (_, weights, list) = small();
-    let together = gradients(&weights, &texts(&list), SILENT, 0, 0).unwrap();
-    let alone: Vec<_> = texts(&list).iter().map(|text| gradients(&weights, &[*text], SILENT, 0, 0).unwrap()).collect();
-    for (parameter, name) in PARAMETERS.iter().enumerate() {
-        for (index, &gradient) in together.gradients[parameter].iter().enumerate() {
-            let mean = alone.iter().map(|one| one.gradients[parameter][index]).sum::<f32>() / list.len() as f32;
-            assert!((gradient - mean).abs() < 1e-6, "{name}[{index}]: {gradient}, expected {mean}");
+    for recurrent in networks() {
+        let (architecture, weights, list) = small(recurrent);
+        let of = |texts: &[Text<'_>]| gradients(&weights, &architecture, texts, SILENT, 0, 0).unwrap();
+        let together = of(&texts(&list));
+        let alone: Vec<_> = texts(&list).iter().map(|text| of(&[*text])).collect();
+        for (parameter, (name, _)) in architecture.shapes().iter().enumerate() {
+            for (index, &gradient) in together.gradients[parameter].iter().enumerate() {
+                let mean = alone.iter().map(|one| one.gradients[parameter][index]).sum::<f32>() / list.len() as f32;
+                assert!((gradient - mean).abs() < 1e-6, "{recurrent:?} {name}[{index}]: {gradient}, expected {mean}");
+            }
         }
     }
 }
 
 #[test]
 fn the_graph_learns_the_network_that_inference_runs() {
-    let (_, weights, list) = small();
-    let noise = Noise { label_smoothing: 0.0, ..SILENT };
-    let network = Network::new(&weights);
-    for text in texts(&list) {
-        let logits = network.logits(text.ids);
-        let expected = -log_softmax(logits.iter().map(|&logit| f64::from(logit)))[text.label];
-        let loss = gradients(&weights, &[text], noise, 0, 0).unwrap().loss;
-        assert!((loss - expected).abs() < 1e-6, "{loss} {expected}");
+    for recurrent in networks() {
+        let (architecture, weights, list) = small(recurrent);
+        let noise = Noise { label_smoothing: 0.0, ..SILENT };
+        let network = Network::new(&weights, recurrent);
+        for text in texts(&list) {
+            let logits = network.logits(text.ids);
+            let expected = -log_softmax(logits.iter().map(|&logit| f64::from(logit)))[text.label];
+            let loss = gradients(&weights, &architecture, &[text], noise, 0, 0).unwrap().loss;
+            assert!((loss - expected).abs() < 1e-6, "{recurrent:?}: {loss} {expected}");
+        }
+    }
+}
+
+#[test]
+fn every_network_learns() {
+    for cell in [Cell::Lstm, Cell::Gru, Cell::Rnn, Cell::RnnRelu] {
+        for (layers, bidirectional, pooling) in [(1, false, Pooling::MeanMax), (2, true, Pooling::Last)] {
+            let mut recipe = recipe();
+            (recipe.model.cell, recipe.model.layers) = (cell, layers);
+            (recipe.model.bidirectional, recipe.model.pooling) = (bidirectional, pooling);
+            let outcome = train(&recipe);
+            let best = outcome.history[outcome.best_epoch - 1];
+            assert!(best.valid_accuracy > 0.95, "{:?}: {best:?}", recipe.model);
+        }
     }
 }
 
 #[test]
 fn noise_differs_from_batch_to_batch_and_repeats_by_seed() {
-    let (_, weights, list) = small();
-    let noise = Noise { dropout: 0.5, embedding_dropout: 0.5, word_dropout: 0.5, label_smoothing: 0.0 };
-    let loss = |seed, batch| gradients(&weights, &texts(&list), noise, seed, batch).unwrap().loss;
-    assert_eq!(loss(1, 0), loss(1, 0));
-    assert_ne!(loss(1, 0), loss(1, 1));
-    assert_ne!(loss(1, 0), loss(2, 0));
+    let two_layers = Recurrent { layers: 2, ..Recurrent::default() };
+    let (architecture, weights, list) = small(two_layers);
+    for noise in [
+        Noise { dropout: 0.5, ..SILENT },
+        Noise { layer_dropout: 0.5, ..SILENT },
+        Noise { embedding_dropout: 0.5, ..SILENT },
+        Noise { word_dropout: 0.5, ..SILENT },
+    ] {
+        let loss = |seed, batch| gradients(&weights, &architecture, &texts(&list), noise, seed, batch).unwrap().loss;
+        assert_eq!(loss(1, 0), loss(1, 0));
+        assert_ne!(loss(1, 0), loss(1, 1));
+        assert_ne!(loss(1, 0), loss(2, 0));
+    }
 }
 
 mod preparing {

@@ -1,7 +1,7 @@
 //! Options that win over a recipe.
 
 use crate::commands::table::TableArgs;
-use crate::recipe::{Cell, Recipe};
+use crate::recipe::{Cell, Merge, Pooling, Recipe};
 use std::path::PathBuf;
 
 /// Settings that win over the recipe's. What is not given stays as it is there.
@@ -31,10 +31,25 @@ pub struct Overrides {
     /// Width of the embedding
     #[arg(long, value_name = "N", help_heading = "Model")]
     pub embedding: Option<usize>,
-    /// Cells of the recurrent layer
+    /// Cells of a recurrent layer, in each direction
     #[arg(long, value_name = "N", help_heading = "Model")]
     pub hidden: Option<usize>,
-    /// Probability to drop a value of the last hidden state while training
+    /// Recurrent layers on top of each other, 1 to 4
+    #[arg(long, value_name = "N", help_heading = "Model")]
+    pub layers: Option<usize>,
+    /// Read each text from its end as well
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Model")]
+    pub bidirectional: Option<bool>,
+    /// How the last layer's directions are put together
+    #[arg(long, value_enum, help_heading = "Model")]
+    pub merge: Option<Merge>,
+    /// What of the hidden states goes to the linear layer
+    #[arg(long, value_enum, help_heading = "Model")]
+    pub pooling: Option<Pooling>,
+    /// Probability to drop a value that one recurrent layer hands to the next while training
+    #[arg(long, value_name = "P", help_heading = "Model")]
+    pub layer_dropout: Option<f64>,
+    /// Probability to drop a value that goes to the linear layer while training
     #[arg(long, value_name = "P", help_heading = "Model")]
     pub dropout: Option<f64>,
     /// Probability to drop a value of an embedded token while training
@@ -104,6 +119,11 @@ impl Overrides {
         set(&mut model.cell, &self.cell);
         set(&mut model.embedding, &self.embedding);
         set(&mut model.hidden, &self.hidden);
+        set(&mut model.layers, &self.layers);
+        set(&mut model.bidirectional, &self.bidirectional);
+        set(&mut model.merge, &self.merge);
+        set(&mut model.pooling, &self.pooling);
+        set(&mut model.layer_dropout, &self.layer_dropout);
         set(&mut model.dropout, &self.dropout);
         set(&mut model.embedding_dropout, &self.embedding_dropout);
         set(&mut model.word_dropout, &self.word_dropout);

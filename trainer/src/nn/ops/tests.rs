@@ -257,3 +257,37 @@ fn errors_name_the_shapes() {
         assert!(error.contains(expected), "{error}");
     }
 }
+
+#[test]
+fn reductions_agree_with_candles_own_operations() {
+    let (lengths, width) = ([3, 0, 5, 1], 4);
+    let packing = Arc::new(Packing::new(&lengths));
+    let x = Var::from_vec(random(9 * width, 1), (9, width), &CPU).unwrap();
+    let d = Tensor::from_vec(random(4 * width, 2), (4, width), &CPU).unwrap();
+    let places: Vec<usize> = (0..packing.rows()).collect();
+    // The rows of a sequence that stands at this place of the packing's order.
+    let rows = |place: usize, length: usize| -> Vec<u32> {
+        (0..length).map(|step| places[packing.step(step).start + place] as u32).collect()
+    };
+    let last = |direction| Reduction::Last(direction);
+    for reduction in [last(Direction::Forward), last(Direction::Reverse), Reduction::Mean, Reduction::Max] {
+        let own = reduce(&x, packing.clone(), reduction).unwrap();
+        let parts = packing.lengths().iter().enumerate().map(|(place, &length)| {
+            if length == 0 {
+                return Tensor::zeros((1, width), DType::F32, &CPU).unwrap();
+            }
+            let tokens = x.index_select(&Tensor::new(rows(place, length), &CPU).unwrap(), 0).unwrap();
+            match reduction {
+                Reduction::Last(Direction::Forward) => tokens.narrow(0, length - 1, 1).unwrap(),
+                Reduction::Last(Direction::Reverse) => tokens.narrow(0, 0, 1).unwrap(),
+                Reduction::Mean => tokens.mean_keepdim(0).unwrap(),
+                Reduction::Max => tokens.max_keepdim(0).unwrap(),
+            }
+        });
+        let candle = Tensor::cat(&parts.collect::<Vec<_>>(), 0).unwrap();
+        close(&flat(&own), &flat(&candle), 1e-6);
+        let gradients = [own, candle].map(|y| (y * &d).unwrap().sum_all().unwrap().backward().unwrap());
+        let [own, candle] = gradients.map(|gradients| flat(gradients.get(&x).unwrap()));
+        close(&own, &candle, 1e-6);
+    }
+}
