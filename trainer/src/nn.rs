@@ -22,4 +22,6 @@ pub mod rnn;
 pub mod stack;
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 pub(crate) mod reference;
