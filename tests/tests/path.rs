@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `host` | train, export, eval, predict, inspect: files, figures, exit statuses |
 //! | `python` | the device file in Python's safetensors |
+//! | `reference` | the runtime's logits against a second implementation, in Python, from the pages under `docs/` alone |
 //! | `device` | `tern classify`: every logit of the emulated device against the host's; long texts; other models |
 //! | `console` | `tern console`: what a person sees |
 //! | `port` | the same firmware behind a pseudo-terminal and behind TCP |
@@ -22,3 +23,5 @@ mod log;
 mod port;
 #[path = "path/python.rs"]
 mod python;
+#[path = "path/reference.rs"]
+mod reference;
