@@ -41,7 +41,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Work(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("error: {failure}");
+            note(format_args!("error: {failure}"));
             ExitCode::from(if matches!(failure, Failure::Usage(_)) { 2 } else { 1 })
         }
     }
@@ -63,6 +63,18 @@ fn chain(error: &anyhow::Error) -> String {
 /// What the system says.
 pub fn print(line: impl std::fmt::Display) -> anyhow::Result<()> {
     Ok(writeln!(io::stdout(), "{line}")?)
+}
+
+/// Writes a line to stderr. Where nobody listens any more the work goes on: it is what counts.
+pub fn note(line: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// A text of a stranger's file with its control characters escaped, so that it cannot drive the terminal.
+pub fn visible(text: &str) -> String {
+    // U+202A … U+202E and U+2066 … U+2069 turn the direction of what follows.
+    let steers = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if steers(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
 /// The reader of our output has seen enough: that is no failure.

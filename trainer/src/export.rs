@@ -7,6 +7,7 @@ use crate::float_model::FloatModel;
 use crate::quantize::calibrate::{Statistics, calibrate};
 use crate::quantize::{self, QuantizeError};
 use rayon::prelude::*;
+use safetensors::SafeTensors;
 use serde::Serialize;
 use std::io::{self, Write};
 use std::path::Path;
@@ -120,6 +121,30 @@ fn report(model: &FloatModel, device: &DeviceFile, statistics: &Statistics, exam
     }
 }
 
+/// Whether a device file may be written at `path`: nothing is there, or an older device file.
+///
+/// # Errors
+///
+/// A sentence saying what is there instead.
+pub fn check_output(path: &Path) -> anyhow::Result<()> {
+    if path.is_dir() {
+        anyhow::bail!("{}: is a directory, expected the name of a file such as device.safetensors", path.display());
+    }
+    let is_device_file = |bytes: &[u8]| {
+        let metadata = SafeTensors::read_metadata(bytes).ok().and_then(|(_, header)| header.metadata().clone());
+        metadata.is_some_and(|words| words.contains_key("tern.version"))
+    };
+    match std::fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(bytes) if is_device_file(&bytes) => Ok(()),
+        Ok(_) => anyhow::bail!(
+            "{}: exists and is not a device file; nothing was overwritten, choose another -o",
+            path.display()
+        ),
+        Err(error) => Err(anyhow::Error::new(error).context(path.display().to_string())),
+    }
+}
+
 /// Writes a file whole or not at all: to a temporary one beside it, synced, then renamed.
 ///
 /// # Errors
@@ -186,6 +211,22 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         assert!(write_file(&folder.path().join("no/such/folder"), b"x").is_err());
+    }
+
+    #[test]
+    fn only_device_files_are_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (device, _) = export(&model(), &[], &[]).unwrap();
+        let path = folder.path().join("c.safetensors");
+        check_output(&path).unwrap();
+        write_file(&path, device.bytes()).unwrap();
+        check_output(&path).unwrap();
+        model().save(folder.path()).unwrap();
+        for name in ["model.safetensors", "validation.csv"] {
+            let message = check_output(&folder.path().join(name)).unwrap_err().to_string();
+            assert!(message.contains(name) && message.contains("not a device file"), "{message}");
+        }
+        assert!(check_output(folder.path()).unwrap_err().to_string().contains("is a directory"));
     }
 
     #[test]

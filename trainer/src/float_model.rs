@@ -45,6 +45,8 @@ pub mod files {
     pub const CARD: &str = "README.md";
     /// The report.
     pub const REPORT: &str = "report.html";
+    /// All of them.
+    pub const ALL: [&str; 9] = [WEIGHTS, CONFIG, TOKENIZER, CALIBRATION, VALIDATION, RECIPE, METRICS, CARD, REPORT];
 }
 
 /// A trained model in floats.

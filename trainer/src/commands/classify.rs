@@ -16,7 +16,7 @@ use tern_runtime::write::Aligned;
 use self::compare::{Sample, Tally};
 use self::meter::Meter;
 use super::table::TableArgs;
-use super::{Failure, print};
+use super::{Failure, note, print};
 use crate::data;
 use crate::link::{Client, Emulation, Info, Link, LinkArgs, Reply, interrupt};
 
@@ -91,7 +91,7 @@ fn work(args: &Args) -> anyhow::Result<()> {
         report::to_text(&tally, &info, emulated, &args.data).iter().try_for_each(print)?;
     }
     if let Some(hint) = target.emulation().and_then(Emulation::log_hint) {
-        eprintln!("{hint}");
+        note(hint);
     }
     let (differing, refused) = (tally.differences.len(), tally.refusals.len());
     if differing + refused > 0 {

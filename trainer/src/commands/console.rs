@@ -6,7 +6,7 @@ mod terminal;
 use std::io::{IsTerminal, stdin, stdout};
 use std::path::PathBuf;
 
-use super::Failure;
+use super::{Failure, note};
 use crate::link::{Client, Emulation, LinkArgs, Target, interrupt};
 
 /// Options of `tern console`.
@@ -52,9 +52,9 @@ fn work(args: &Args) -> anyhow::Result<()> {
     interrupt::catch();
     let wire = target.open()?;
     let result = if stdin().is_terminal() {
-        eprintln!("connected to {}; Ctrl-] leaves", wire.name());
+        note(format_args!("connected to {}; Ctrl-] leaves", wire.name()));
         if !matches!(target, Target::Qemu(_)) {
-            eprintln!("Enter brings the prompt");
+            note("Enter brings the prompt");
         }
         terminal::run(wire)
     } else {
@@ -69,7 +69,7 @@ fn work(args: &Args) -> anyhow::Result<()> {
         script::run(client.into_link(), args.link.patience(), is_starting, stdin().lock(), &mut out)
     };
     if let Some(hint) = target.emulation().and_then(Emulation::log_hint) {
-        eprintln!("{hint}");
+        note(hint);
     }
     result
 }

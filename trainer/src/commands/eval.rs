@@ -1,7 +1,7 @@
 //! `tern eval`
 
 use super::table::TableArgs;
-use super::{Failure, print};
+use super::{Failure, print, visible};
 use crate::classifier::{self, Classifier};
 use crate::data;
 use crate::metrics::Evaluation;
@@ -79,8 +79,12 @@ fn to_text(model: &dyn Classifier, evaluation: &Evaluation) -> Vec<String> {
     ];
     for (label, class) in model.labels().iter().zip(evaluation.per_class()) {
         lines.push(format!(
-            "{label:width$}  {:>9.4}  {:>6.4}  {:>6.4}  {:>7}",
-            class.precision, class.recall, class.f1, class.support
+            "{:width$}  {:>9.4}  {:>6.4}  {:>6.4}  {:>7}",
+            visible(label),
+            class.precision,
+            class.recall,
+            class.f1,
+            class.support
         ));
     }
     lines

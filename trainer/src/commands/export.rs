@@ -3,10 +3,13 @@
 use super::table::TableArgs;
 use super::{Failure, print};
 use crate::data;
-use crate::export::{Report, export, write_file};
+use crate::export::{Report, check_output, export, write_file};
 use crate::float_model::FloatModel;
 use anyhow::{Context, bail};
 use std::path::{Path, PathBuf};
+
+/// Golden texts that one may name: more would keep a device busy for too long.
+const GOLDEN_LINES: usize = 64;
 
 /// Options of `tern export`.
 #[derive(Debug, clap::Args)]
@@ -31,7 +34,7 @@ pub struct Args {
     /// Layout of the table.
     #[command(flatten)]
     pub table: TableArgs,
-    /// Texts for the device's own test, one a line
+    /// Texts for the device's own test, one a line, at most 64
     #[arg(long, value_name = "FILE")]
     pub golden: Option<PathBuf>,
     /// Print the figures as one JSON object on stdout
@@ -49,6 +52,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn work(args: &Args) -> anyhow::Result<()> {
+    check_output(&args.output)?;
     let model = FloatModel::load(&args.model)?;
     let examples = match &args.data {
         Some(path) => {
@@ -64,7 +68,12 @@ fn work(args: &Args) -> anyhow::Result<()> {
     if args.json {
         return print(serde_json::to_string(&report)?);
     }
-    to_text(&report, &args.output).iter().try_for_each(print)
+    to_text(&report, &args.output).iter().try_for_each(print)?;
+    let of_training = if args.golden.is_none() { " of the training data; --golden FILE takes others" } else { "" };
+    print(format_args!(
+        "golden texts     {}{of_training}: the file carries them for the device's own test",
+        report.golden_texts
+    ))
 }
 
 fn golden_texts(path: &Path) -> anyhow::Result<Vec<String>> {
@@ -72,6 +81,13 @@ fn golden_texts(path: &Path) -> anyhow::Result<Vec<String>> {
     let lines: Vec<String> = text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
     if lines.is_empty() {
         bail!("{}: no text in it, expected one a line", path.display());
+    }
+    if lines.len() > GOLDEN_LINES {
+        bail!(
+            "{}: {} texts, expected {GOLDEN_LINES} at most: a device runs them all to test itself",
+            path.display(),
+            lines.len()
+        );
     }
     Ok(lines)
 }

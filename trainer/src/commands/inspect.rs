@@ -1,6 +1,6 @@
 //! `tern inspect`
 
-use super::{Failure, print};
+use super::{Failure, print, visible};
 use crate::classifier::Classifier;
 use crate::device_file::DeviceFile;
 use safetensors::SafeTensors;
@@ -95,7 +95,7 @@ fn facts(file: &DeviceFile) -> anyhow::Result<Value> {
 }
 
 fn to_text(facts: &Value) -> Vec<String> {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), visible);
     let of = |key: &str| text(&facts[key]);
     let list = |value: &Value| value.as_array().into_iter().flatten().map(text).collect::<Vec<_>>().join(", ");
     let (calibration, golden) = (&facts["calibration"], &facts["golden"]);

@@ -1,6 +1,6 @@
 //! `tern predict`
 
-use super::{Failure, print};
+use super::{Failure, note, print, visible};
 use crate::classifier::{self, Classifier, Logits};
 use serde_json::{Value, json};
 use std::io::{BufRead, IsTerminal, stdin};
@@ -43,7 +43,7 @@ fn work(args: &Args) -> anyhow::Result<()> {
         return args.texts.iter().try_for_each(|text| predict(model.as_ref(), text, args));
     }
     if stdin().is_terminal() {
-        eprintln!("a text on each line, end with Ctrl-D");
+        note("a text on each line, end with Ctrl-D");
     }
     let mut line = Vec::new();
     let mut input = stdin().lock();
@@ -59,10 +59,12 @@ fn work(args: &Args) -> anyhow::Result<()> {
 fn predict(model: &dyn Classifier, text: &str, args: &Args) -> anyhow::Result<()> {
     let prediction = model.classify(text);
     let (label, probability) = best(model, &prediction.logits);
+    // As the device: a text with no known token has no label.
+    let known = prediction.tokens > prediction.unknown;
     if args.json {
         let mut object = json!({
-            "label": label,
-            "probability": probability,
+            "label": known.then_some(label),
+            "probability": known.then_some(probability),
             "logits": prediction.logits.to_json(),
             "tokens": prediction.tokens,
             "unknown": prediction.unknown,
@@ -72,7 +74,11 @@ fn predict(model: &dyn Classifier, text: &str, args: &Args) -> anyhow::Result<()
         }
         return print(object);
     }
-    print(format_args!("{label} {:.1}%\t{text}", 100.0 * probability))?;
+    if known {
+        print(format_args!("{} {:.1}%\t{text}", visible(label), 100.0 * probability))?;
+    } else {
+        print(format_args!("unknown input\t{text}"))?;
+    }
     if args.trace {
         trace_text(model, text)?;
     }
@@ -102,7 +108,7 @@ fn trace_text(model: &dyn Classifier, text: &str) -> anyhow::Result<()> {
     for step in &steps {
         let (label, probability) = best(model, &step.logits);
         let unknown = if step.known { "" } else { "  (unknown)" };
-        print(format_args!("  {:width$}  {label} {:.1}%{unknown}", step.token, 100.0 * probability))?;
+        print(format_args!("  {:width$}  {} {:.1}%{unknown}", step.token, visible(label), 100.0 * probability))?;
     }
     Ok(())
 }

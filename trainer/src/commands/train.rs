@@ -3,8 +3,8 @@
 mod options;
 mod progress;
 
-use super::{Failure, print};
-use crate::data;
+use super::{Failure, note, print};
+use crate::data::{self, Example};
 use crate::float_model::{Config, FloatModel, Staged};
 use crate::recipe::Recipe;
 use crate::report;
@@ -13,6 +13,7 @@ use anyhow::{Context, anyhow};
 pub use options::Overrides;
 use progress::Progress;
 use serde_json::json;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -97,14 +98,14 @@ fn work(mut recipe: Recipe, target: &Path, json: bool) -> anyhow::Result<()> {
     staged.commit()?;
 
     for line in figures.summary() {
-        eprintln!("{line}");
+        note(line);
     }
     match outcome.ending {
         Ending::Epochs => {}
-        Ending::Patience => eprintln!("ended early: {} epochs without a better one", recipe.training.patience),
-        Ending::Interrupted => eprintln!("interrupted: the best epoch so far was kept"),
+        Ending::Patience => note(format_args!("ended early: {} epochs without a better one", recipe.training.patience)),
+        Ending::Interrupted => note("interrupted: the best epoch so far was kept"),
     }
-    eprintln!("wrote {}", target.display());
+    note(format_args!("wrote {}", target.display()));
     if json {
         let mut object = json!({ "model": target });
         let serde_json::Value::Object(figures) = figures.to_json() else {
@@ -116,24 +117,39 @@ fn work(mut recipe: Recipe, target: &Path, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// How many texts have more than one label.
+fn contradicted(examples: &[Example]) -> usize {
+    let mut labels: HashMap<&str, HashSet<usize>> = HashMap::new();
+    for example in examples {
+        labels.entry(&example.text).or_default().insert(example.label);
+    }
+    labels.values().filter(|labels| labels.len() > 1).count()
+}
+
 fn describe(recipe: &Recipe, data: &Prepared) {
     let classes = data.labels.len();
     let (train, valid) = (data.train.len(), data.valid.len());
-    eprintln!("{train} examples of {classes} classes to learn from, {valid} to validate with");
+    note(format_args!("{train} examples of {classes} classes to learn from, {valid} to validate with"));
+    let contradicted = contradicted(&data.train);
+    if contradicted > 0 {
+        note(format_args!(
+            "warning: {contradicted} texts stand there with more than one label: no model can learn these"
+        ));
+    }
     if data.leaked > 0 {
-        eprintln!(
+        note(format_args!(
             "warning: {} validation texts are among those to learn from as well: the figures will flatter the model",
             data.leaked
-        );
+        ));
     }
-    eprintln!(
-        "{} tokens in the vocabulary (each seen {} times or more), embedding {}, {}, {} threads",
+    note(format_args!(
+        "{} tokens in the vocabulary (each seen {} times or more), embedding {}, {}, threads {}",
         data.vocabulary.len(),
         recipe.vocabulary.min_count,
         recipe.model.embedding,
         recipe.model.architecture(data.vocabulary.len(), classes).recurrent.describe(recipe.model.hidden),
         recipe.threads()
-    );
+    ));
 }
 
 /// A flag that Ctrl-C sets. The second Ctrl-C ends the program.
@@ -144,10 +160,10 @@ fn stop_on_interrupt() -> Arc<AtomicBool> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!("\ninterrupted: ending after this batch (again: at once, without a model)");
+        note("\ninterrupted: ending after this batch (again: at once, without a model)");
     });
     if let Err(error) = handler {
-        eprintln!("warning: Ctrl-C will end the program without keeping the model: {error}");
+        note(format_args!("warning: Ctrl-C will end the program without keeping the model: {error}"));
     }
     stop
 }

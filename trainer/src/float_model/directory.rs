@@ -1,6 +1,7 @@
 //! Replacing a model directory as a whole.
 
 use super::files;
+use crate::data::quoted;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,14 @@ pub enum DirectoryError {
     Occupied {
         /// What is there.
         path: PathBuf,
+    },
+    /// The model directory holds things that are not a model's: replacing it would delete them.
+    #[error("{}: holds {}, which a new model there would delete; move that away or choose another -o", path.display(), quoted(names))]
+    Foreign {
+        /// The directory.
+        path: PathBuf,
+        /// What else is in it.
+        names: Vec<String>,
     },
     /// The path names no directory.
     #[error("{}: not a name for a directory, expected one such as models/spam", path.display())]
@@ -123,6 +132,12 @@ fn check(target: &Path) -> Result<(), DirectoryError> {
     }
     let config = fs::read_to_string(target.join(files::CONFIG)).unwrap_or_default();
     let config: serde_json::Value = serde_json::from_str(&config).unwrap_or_default();
-    let empty = fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_none());
-    if empty || config["model_type"] == "tern" { Ok(()) } else { occupied() }
+    let failed = |source| DirectoryError::Io { path: target.to_owned(), source };
+    let entries: Vec<_> = fs::read_dir(target).map_err(failed)?.collect::<Result<_, _>>().map_err(failed)?;
+    if !entries.is_empty() && config["model_type"] != "tern" {
+        return occupied();
+    }
+    let names = entries.iter().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let names: Vec<String> = names.filter(|name| !files::ALL.contains(&name.as_str())).collect();
+    if names.is_empty() { Ok(()) } else { Err(DirectoryError::Foreign { path: target.to_owned(), names }) }
 }

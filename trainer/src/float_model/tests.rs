@@ -177,9 +177,9 @@ fn a_model_directory_is_replaced_and_nothing_else_is() {
         staged.commit()
     };
     write(&target).unwrap();
-    fs::write(target.join("stale"), "").unwrap();
+    fs::write(target.join("report.html"), "").unwrap();
     write(&target).unwrap();
-    assert!(!target.join("stale").exists());
+    assert!(!target.join("report.html").exists());
     FloatModel::load(&target).unwrap();
     let entries = fs::read_dir(target.parent().unwrap()).unwrap().count();
     assert_eq!(entries, 1, "temporary folders are left over");
@@ -191,4 +191,17 @@ fn a_model_directory_is_replaced_and_nothing_else_is() {
     let file = parent.path().join("file");
     fs::write(&file, "").unwrap();
     assert!(matches!(write(&file), Err(DirectoryError::Occupied { .. })));
+}
+
+#[test]
+fn a_folder_with_other_things_in_it_is_left_alone() {
+    let dir = saved();
+    fs::write(dir.path().join("notes.txt"), "mine").unwrap();
+    fs::create_dir(dir.path().join(".git")).unwrap();
+    let message = Staged::new(dir.path()).unwrap_err().to_string();
+    assert!(message.contains("notes.txt") && message.contains(".git"), "{message}");
+    assert_eq!(fs::read_to_string(dir.path().join("notes.txt")).unwrap(), "mine");
+    fs::remove_file(dir.path().join("notes.txt")).unwrap();
+    fs::remove_dir(dir.path().join(".git")).unwrap();
+    Staged::new(dir.path()).unwrap();
 }

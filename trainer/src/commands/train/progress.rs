@@ -1,5 +1,6 @@
 //! A bar on a terminal, a line an epoch elsewhere.
 
+use crate::commands::note;
 use crate::train::{BatchProgress, EpochFigures, Observer};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, stderr};
@@ -72,7 +73,7 @@ impl Observer for Progress {
             None => {
                 let elapsed = self.start.elapsed();
                 let left = elapsed.mul_f64((self.epochs - figures.epoch) as f64 / figures.epoch as f64);
-                eprintln!("{line}  {:.0}k tokens/s  {} left", self.speed / 1e3, rounded(left));
+                note(format_args!("{line}  {:.0}k tokens/s  {} left", self.speed / 1e3, rounded(left)));
             }
         }
     }
