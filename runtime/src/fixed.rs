@@ -3,7 +3,21 @@
 /// `(acc · m) >> 16`, floor. `m`: 0 … 32,767.
 #[inline(always)]
 pub(crate) const fn requantize(acc: i32, multiplier: i16) -> i32 {
-    ((acc as i64 * multiplier as i64) >> 16) as i32
+    if cfg!(thumb1) { requantize_by_halves(acc, multiplier) } else { requantize_by_long_product(acc, multiplier) }
+}
+
+/// The upper half of a 64-bit product: one instruction on most cores.
+#[inline(always)]
+const fn requantize_by_long_product(acc: i32, multiplier: i16) -> i32 {
+    ((acc as i64 * ((multiplier as i32) << 16) as i64) >> 32) as i32
+}
+
+/// For cores whose products have 32 bits. With `acc = 2^16·high + low`, the `high · m` of the product are whole; the lower part is
+/// below 2^31.
+#[inline(always)]
+const fn requantize_by_halves(acc: i32, multiplier: i16) -> i32 {
+    let (high, low, m) = (acc >> 16, acc & 0xffff, multiplier as i32);
+    high * m + ((low * m) >> 16)
 }
 
 /// `v / 2^n`, half up. |v| + 2^(n−1) < 2^31, 0 < n < 31.
@@ -16,4 +30,24 @@ pub(crate) const fn round_shift(v: i32, n: u32) -> i32 {
 #[inline(always)]
 pub(crate) const fn saturating_double(v: i32) -> i32 {
     v.saturating_add(v)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Random;
+
+    #[test]
+    fn requantize_is_its_definition_in_both_ways() {
+        let mut random = Random(3);
+        let edges = [i32::MIN, i32::MIN + 1, -65_537, -65_536, -1, 0, 1, 65_535, 65_536, i32::MAX];
+        let any = (0..100_000).map(|_| random.number() as i32);
+        for acc in edges.into_iter().chain(any) {
+            for m in [0, 1, 2, 255, 12_345, i16::MAX, (acc & 0x7fff) as i16] {
+                let defined = ((i64::from(acc) * i64::from(m)) >> 16) as i32;
+                assert_eq!(requantize_by_long_product(acc, m), defined, "{acc} · {m}");
+                assert_eq!(requantize_by_halves(acc, m), defined, "{acc} · {m}");
+            }
+        }
+    }
 }

@@ -1,19 +1,42 @@
 //! The innermost loop: the dot products of one unit's rows. Only this has variants; all give the same bits.
+//!
+//! [`plain_dot4`] is plain and defines what is computed. `walk` computes the same on small cores, where the compiler needs to be
+//! told in which order, and `thumb1` on the smallest, in their own instructions.
+
+mod settle;
+#[cfg(thumb1)]
+mod thumb1;
+#[cfg(any(test, all(not(thumb1), any(target_arch = "arm", target_arch = "riscv32"))))]
+mod walk;
+
+pub(crate) use settle::settle;
 
 /// Adds to each of four accumulators the dot product of one interleaved row with `v`.
 ///
 /// weights: `[columns][4]`; v: `[columns]`, Q15. No sum overflows, in any order: `docs/arithmetic.md`, checked at load.
-#[inline]
+#[inline(always)]
 pub(crate) fn dot4(weights: &[[i8; 4]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
-    let [mut a, mut b, mut c, mut d] = acc;
-    for (w, &v) in weights.iter().zip(v) {
-        let v = i32::from(v);
-        a += i32::from(w[0]) * v;
-        b += i32::from(w[1]) * v;
-        c += i32::from(w[2]) * v;
-        d += i32::from(w[3]) * v;
-    }
-    [a, b, c, d]
+    #[cfg(thumb1)]
+    return thumb1::dot4(weights, v, acc);
+    #[cfg(all(not(thumb1), any(target_arch = "arm", target_arch = "riscv32")))]
+    return walk::dot4(weights, v, acc);
+    #[cfg(not(any(target_arch = "arm", target_arch = "riscv32")))]
+    return plain_dot4(weights, v, acc);
+}
+
+/// The definition of [`dot4`], on every target.
+#[allow(dead_code)]
+#[inline]
+fn plain_dot4(weights: &[[i8; 4]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
+    weights.iter().zip(v).fold(acc, |acc, (w, &v)| column(w, v, acc))
+}
+
+/// One column's part of four rows.
+#[allow(dead_code)]
+#[inline(always)]
+fn column(w: &[i8; 4], v: i16, [a, b, c, d]: [i32; 4]) -> [i32; 4] {
+    let v = i32::from(v);
+    [a + i32::from(w[0]) * v, b + i32::from(w[1]) * v, c + i32::from(w[2]) * v, d + i32::from(w[3]) * v]
 }
 
 /// Adds to an accumulator the dot product of one row with `v`. weights: `[columns]`; v: `[columns]`, Q15.
@@ -21,3 +44,6 @@ pub(crate) fn dot4(weights: &[[i8; 4]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
 pub(crate) fn dot(weights: &[i8], v: &[i16], acc: i32) -> i32 {
     weights.iter().zip(v).fold(acc, |acc, (&w, &v)| acc + i32::from(w) * i32::from(v))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
+// Only the small cores' kernels in `kernel/` allow it.
 #![deny(unsafe_code)]
 
 #[cfg(target_endian = "big")]

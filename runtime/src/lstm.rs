@@ -4,7 +4,7 @@ use core::num::NonZeroUsize;
 
 use crate::activation::{sigmoid, tanh};
 use crate::fixed::{requantize, round_shift, saturating_double};
-use crate::kernel::dot4;
+use crate::kernel::{dot4, settle};
 
 /// One layer's parameters, borrowed from the file. The last dimension is the gate: `i f g o`.
 #[derive(Clone, Copy, Debug)]
@@ -39,20 +39,17 @@ pub(crate) struct State<'s> {
 impl Lstm<'_> {
     /// One step on `x`, `[input_size]`, Q15.
     pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
-        // `hidden_size` is not zero, or there would be no unit to step.
+        // Neither size is zero, or there would be no unit to step.
         let hidden_size = NonZeroUsize::new(state.h.len()).unwrap_or(NonZeroUsize::MIN);
         let weights =
             self.weight_ih.chunks_exact(self.input_size.get()).zip(self.weight_hh.chunks_exact(hidden_size.get()));
         let rows = weights.zip(self.bias).zip(self.multiplier_ih.iter().zip(self.multiplier_hh));
         let units = rows.zip(state.c.iter_mut().zip(state.next_h.iter_mut()));
         for ((((weight_ih, weight_hh), bias), (multiplier_ih, multiplier_hh)), (c, h)) in units {
-            let from_x = requantize_rows(dot4(weight_ih, x, *bias), multiplier_ih);
+            let from_x = settle(requantize_rows(dot4(weight_ih, x, *bias), multiplier_ih));
             let from_h = requantize_rows(dot4(weight_hh, state.h, [0; 4]), multiplier_hh);
-            let mut z = [0; 4];
-            for ((z, x), h) in z.iter_mut().zip(from_x).zip(from_h) {
-                *z = (x + h) << self.shift;
-            }
-            (*c, *h) = unit(z, *c);
+            let z = |row: usize| (from_x[row] + from_h[row]) << self.shift;
+            (*c, *h) = unit([z(0), z(1), z(2), z(3)], *c);
         }
         core::mem::swap(&mut state.h, &mut state.next_h);
     }
@@ -68,7 +65,7 @@ fn requantize_rows([i, f, g, o]: [i32; 4], m: &[i16; 4]) -> [i32; 4] {
 #[inline(always)]
 fn unit([i, f, g, o]: [i32; 4], c: i32) -> (i32, i16) {
     let (i, f, g, o) = (sigmoid(i), sigmoid(f), tanh(g), sigmoid(o));
-    let kept = ((i64::from(c) * i64::from(f)) >> 16) as i32;
+    let kept = requantize(c, f as i16);
     let c = saturating_double(kept + round_shift(i * g, 11));
     (c, round_shift(o * tanh(c), 15) as i16)
 }

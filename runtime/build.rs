@@ -1,0 +1,13 @@
+//! Names the instruction set where the kernel cares: stable Rust does not show it to `cfg`.
+
+use std::env;
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rustc-check-cfg=cfg(thumb1)");
+    // Cortex-M0, M0+ and M1; M23 has no more of what matters here: long products, wide loads.
+    let target = env::var("TARGET").unwrap_or_default();
+    if target.starts_with("thumbv6m") || target.starts_with("thumbv8m.base") {
+        println!("cargo::rustc-cfg=thumb1");
+    }
+}

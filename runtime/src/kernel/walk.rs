@@ -1,0 +1,58 @@
+//! The dot products of four rows with two pointers that walk.
+//!
+//! LLVM likes to sum one row after the other over several columns, and to address weights and activations from several
+//! bases. On cores with 16 registers or fewer it then keeps half of them on the stack. Here [`settle`] has each column summed in
+//! its turn, and two pointers are all that there is.
+#![allow(unsafe_code)]
+
+use super::column;
+use super::settle::settle;
+
+/// Columns of one turn of the loop.
+const TURN: usize = 8;
+
+/// See [`super::dot4`].
+#[inline(always)]
+pub(super) fn dot4(weights: &[[i8; 4]], v: &[i16], mut acc: [i32; 4]) -> [i32; 4] {
+    let columns = weights.len().min(v.len());
+    let turns = columns / TURN * TURN;
+    let (mut w, mut x) = (weights.as_ptr(), v.as_ptr());
+    // SAFETY: neither is beyond `v`.
+    let (turns_end, end) = unsafe { (x.add(turns), x.add(columns)) };
+    while x != turns_end {
+        // SAFETY: `TURN` columns or more are left: `x` has gone a multiple of `TURN` and is not at `turns_end`, and `w` has gone as
+        // many columns.
+        let (w_turn, x_turn) = unsafe { (&*w.cast::<[[i8; 4]; TURN]>(), &*x.cast::<[i16; TURN]>()) };
+        macro_rules! columns {
+            ($($at:literal)*) => { $( acc = settle(column(&w_turn[$at], x_turn[$at], acc)); )* };
+        }
+        columns!(0 1 2 3 4 5 6 7);
+        // SAFETY: as above, so both stay within their slices or at their ends.
+        (w, x) = unsafe { walk(w.add(TURN), x.add(TURN)) };
+    }
+    while x != end {
+        // SAFETY: a column or more is left, as above.
+        acc = unsafe { settle(column(&*w, *x, acc)) };
+        // SAFETY: as above.
+        (w, x) = unsafe { walk(w.add(1), x.add(1)) };
+    }
+    acc
+}
+
+/// Gives back its arguments, of which the compiler knows no more than that.
+#[cfg(any(target_arch = "arm", target_arch = "riscv32"))]
+#[allow(clippy::pointers_in_nomem_asm_block)] // The block follows neither.
+#[inline(always)]
+fn walk(mut w: *const [i8; 4], mut x: *const i16) -> (*const [i8; 4], *const i16) {
+    // SAFETY: the block holds a comment only, as in `settle`.
+    unsafe {
+        core::arch::asm!("/* {0} {1} */", inlateout(reg) w, inlateout(reg) x, options(nomem, nostack, preserves_flags));
+    }
+    (w, x)
+}
+
+/// Gives back its arguments: on the host, for the tests.
+#[cfg(not(any(target_arch = "arm", target_arch = "riscv32")))]
+fn walk(w: *const [i8; 4], x: *const i16) -> (*const [i8; 4], *const i16) {
+    (w, x)
+}
