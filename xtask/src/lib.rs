@@ -8,7 +8,7 @@
 //! | [`firmware`] | builds the firmware |
 //! | [`data`], [`messages`] | the demo's data, made from a grammar |
 //! | [`demo`] | from data to answers of an emulated microcontroller |
-//! | [`bench`] | what things cost |
+//! | [`mod@bench`] | what things cost |
 //! | [`repo`], [`process`], [`stage`] | paths, child processes, stages with their times |
 //!
 //! Nothing here reads from the terminal, so no command ever waits for an answer.
