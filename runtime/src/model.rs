@@ -6,10 +6,13 @@
 mod bounds;
 mod load;
 
+use core::num::NonZeroUsize;
+
 use crate::embedding::Embedding;
 use crate::error::{LoadError, ScratchError};
 use crate::head::Head;
 use crate::lstm::Lstm;
+use crate::rows::rows;
 use crate::session::Session;
 use crate::text::Tokenizer;
 use crate::texts::Texts;
@@ -126,7 +129,7 @@ impl<'a> Model<'a> {
 
     /// Texts with the exact logits that every device must give; at least one.
     pub fn golden(&self) -> impl Iterator<Item = Golden<'a>> + use<'a> {
-        let logits = self.golden_logits.chunks_exact(self.config.classes.max(1));
+        let logits = rows(self.golden_logits, NonZeroUsize::new(self.config.classes).unwrap_or(NonZeroUsize::MIN));
         self.golden.iter().zip(logits).map(|(text, logits)| Golden { text, logits })
     }
 
