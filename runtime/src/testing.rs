@@ -53,20 +53,7 @@ impl Random {
 
 /// The metadata of every random model. `shift`: of the recurrent layer, `"0"` … `"8"`.
 pub fn metadata(shift: &str) -> [(&str, &str); 12] {
-    [
-        ("tern.cell", "lstm"),
-        ("tern.directions", "1"),
-        ("tern.layers", "1"),
-        ("tern.output", "softmax"),
-        ("tern.packing", "interleaved4"),
-        ("tern.pooling", "last"),
-        ("tern.shift.fc", "0"),
-        ("tern.shift.lstm_l0", shift),
-        ("tern.task", "classify"),
-        ("tern.tokenizer", "words"),
-        ("tern.version", "1"),
-        ("tern.vocabulary", "sorted"),
-    ]
+    crate::write::metadata(shift, "0")
 }
 
 /// The tensors of a random model. Its golden logits are zeros: [`random_file`] puts in those that it gives.

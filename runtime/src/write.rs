@@ -43,6 +43,24 @@ impl Tensor {
     }
 }
 
+/// The metadata of format 1, by key. Shifts: `"0"` … `"8"`.
+pub fn metadata<'m>(shift_lstm: &'m str, shift_fc: &'m str) -> [(&'m str, &'m str); 12] {
+    [
+        ("tern.cell", "lstm"),
+        ("tern.directions", "1"),
+        ("tern.layers", "1"),
+        ("tern.output", "softmax"),
+        ("tern.packing", "interleaved4"),
+        ("tern.pooling", "last"),
+        ("tern.shift.fc", shift_fc),
+        ("tern.shift.lstm_l0", shift_lstm),
+        ("tern.task", "classify"),
+        ("tern.tokenizer", "words"),
+        ("tern.version", crate::Model::FORMAT),
+        ("tern.vocabulary", "sorted"),
+    ]
+}
+
 /// The bytes of a file: metadata as given, tensors by falling element size, then by name.
 pub fn to_bytes(metadata: &[(&str, &str)], mut tensors: Vec<Tensor>) -> Vec<u8> {
     tensors.sort_by(|a, b| (b.dtype.size(), &a.name).cmp(&(a.dtype.size(), &b.name)));

@@ -13,7 +13,7 @@ mod supported;
 
 use calibrate::Statistics;
 pub use supported::{Unsupported, check};
-use tern_runtime::write::{Aligned, Dtype, Tensor, to_bytes};
+use tern_runtime::write::{Aligned, Dtype, Tensor, metadata, to_bytes};
 use tern_runtime::{LoadError, Model};
 
 use crate::float_model::FloatModel;
@@ -83,20 +83,7 @@ pub fn quantize(model: &FloatModel, statistics: &Statistics, golden: &[&str]) ->
     let head = head::quantize(&weights[names::FC_WEIGHT], &weights[names::FC_BIAS], &statistics.mean_last_h)?;
 
     let (shift_lstm, shift_fc) = (lstm.shift.to_string(), head.shift.to_string());
-    let metadata = [
-        ("tern.cell", "lstm"),
-        ("tern.directions", "1"),
-        ("tern.layers", "1"),
-        ("tern.output", "softmax"),
-        ("tern.packing", "interleaved4"),
-        ("tern.pooling", "last"),
-        ("tern.shift.fc", &shift_fc),
-        ("tern.shift.lstm_l0", &shift_lstm),
-        ("tern.task", "classify"),
-        ("tern.tokenizer", "words"),
-        ("tern.version", Model::FORMAT),
-        ("tern.vocabulary", "sorted"),
-    ];
+    let metadata = metadata(&shift_lstm, &shift_fc);
     let mut tensors = tensors(model, statistics, &embedding, &lstm, &head);
     tensors.extend(Tensor::texts("golden", golden.iter().copied()));
     let labels = model.labels().len();
