@@ -3,10 +3,8 @@
 use std::collections::HashMap;
 use tern_runtime::text::{Piece, Splitter, Tokenizer};
 
-/// The id of padding. No text contains it.
-pub const PAD: u32 = 0;
-/// The id of every token that the vocabulary lacks.
-pub const UNK: u32 = 1;
+pub use tern_runtime::{PAD, UNK};
+
 /// The name of [`PAD`]. No tokenizer makes such a token, so a text cannot contain it.
 pub const PAD_TOKEN: &str = "[PAD]";
 /// The name of [`UNK`].

@@ -11,13 +11,14 @@ use std::time::Instant;
 
 use anyhow::{Context, anyhow, bail};
 use tern_runtime::Model;
-use tern_runtime::write::Aligned;
 
 use self::compare::{Sample, Tally};
 use self::meter::Meter;
 use super::table::TableArgs;
 use super::{Failure, note, print};
+use crate::classifier::Classifier;
 use crate::data;
+use crate::device_file::DeviceFile;
 use crate::link::{Client, Emulation, Info, Link, LinkArgs, Reply, interrupt};
 
 /// Texts under way at once where sending takes time, so that the next is there when an answer leaves.
@@ -64,11 +65,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn work(args: &Args) -> anyhow::Result<()> {
-    let path = args.file.display();
-    let bytes = std::fs::read(&args.file).with_context(|| path.to_string())?;
-    let bytes = Aligned::new(&bytes);
-    let model = Model::from_bytes(&bytes).map_err(|error| anyhow!("{path}: {error}"))?;
-    let samples = samples(args, &model)?;
+    let file = DeviceFile::open(&args.file)?;
+    let samples = samples(args, file.labels())?;
     let target = args.link.target(Some(&args.file))?;
     interrupt::catch();
     let mut client = Client::new(target.open()?, args.link.patience());
@@ -76,11 +74,11 @@ fn work(args: &Args) -> anyhow::Result<()> {
     let outcome = (|| {
         client.synchronize()?;
         let info = client.info()?;
-        check_model(&info, &args.file, &bytes)?;
+        check_model(&info, &args.file, file.bytes())?;
         // In an emulator bytes take no time. There, one text at a time counts least of what is not the model.
         let ahead = if emulated.is_some() { 1 } else { AHEAD };
         let mut meter = Meter::new(samples.len());
-        let tally = classify(&mut client, &model, &samples, ahead, |done| meter.show(done))?;
+        let tally = classify(&mut client, file.model(), &samples, ahead, |done| meter.show(done))?;
         anyhow::Ok((info, tally))
     })();
     client.release();
@@ -100,11 +98,10 @@ fn work(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn samples(args: &Args, model: &Model<'_>) -> anyhow::Result<Vec<Sample>> {
-    let labels: Vec<String> = model.labels().iter().map(str::to_owned).collect();
+fn samples(args: &Args, labels: &[String]) -> anyhow::Result<Vec<Sample>> {
     let rows = data::read(&args.data, &args.table.columns())?;
     let lines: Vec<u64> = rows.iter().map(|row| row.line).collect();
-    let examples = data::number(rows, &labels, &args.data.display().to_string())?;
+    let examples = data::number(rows, labels, &args.data.display().to_string())?;
     Ok(examples.into_iter().zip(lines).map(|(example, line)| Sample { example, line }).collect())
 }
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use tern_runtime::testing::{Sizes, random_file};
+use tern_runtime::testing::{Aligned, Sizes, random_file};
 
 use super::compare::Difference;
 use super::*;
