@@ -17,6 +17,8 @@ mod activation;
 mod embedding;
 mod error;
 mod fixed;
+#[cfg(test)]
+mod golden;
 mod head;
 mod header;
 mod kernel;

@@ -1,6 +1,7 @@
 //! The tables against their sources, and the functions against f64 over all inputs.
 
 use super::*;
+use crate::golden::assert_golden;
 use std::{format, println, string::String};
 
 /// Compares a committed table with what it is made from; `TERN_BLESS=1 cargo test -p tern-runtime` makes it again.
@@ -12,12 +13,7 @@ fn golden(name: &str, cells: impl Iterator<Item = i32>) {
         made += &format!("    {cell},\n");
     }
     made.push_str("]\n");
-    let path = format!("{}/src/tables/{name}", env!("CARGO_MANIFEST_DIR"));
-    if std::env::var_os("TERN_BLESS").is_some() {
-        std::fs::write(&path, &made).unwrap();
-    }
-    let committed: String = std::fs::read_to_string(&path).unwrap();
-    assert!(committed == made, "{path} is out of date");
+    assert_golden(&format!("src/tables/{name}"), made.as_bytes());
 }
 
 /// Cells of `f` over inputs in Q`zq`: per cell the chord's slope, and a value that halves the chord's largest error.

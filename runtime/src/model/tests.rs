@@ -1,6 +1,7 @@
 //! The loader against hostile bytes, and the runtime against its own definition.
 
 use super::*;
+use crate::golden::assert_golden;
 use crate::head::Ranked;
 use crate::testing::{Aligned, Random, Sizes, TOKENS, metadata, random_file, tensors};
 use crate::write::{Dtype, Tensor, to_bytes};
@@ -262,18 +263,12 @@ fn ranks_fall_and_probabilities_follow() {
 /// `TERN_BLESS=1 cargo test -p tern-runtime` makes both again.
 #[test]
 fn golden_file_and_logits() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let (file, table) = (folder.join("lstm.safetensors"), folder.join("lstm.txt"));
     let made = random_file(20, SMALL, "1");
     let model = Model::from_bytes(&made).unwrap();
     let mut logits = String::from("# made by model::tests::golden_file_and_logits: text, tab, logits in Q16\n");
     for text in ["", "free", "Free prize, call now!!", "МИР caller grüße", &"call now ".repeat(100)] {
         logits += &std::format!("{text}\t{:?}\n", run(&model, text.as_bytes()));
     }
-    if std::env::var_os("TERN_BLESS").is_some() {
-        std::fs::write(&file, &*made).unwrap();
-        std::fs::write(&table, &logits).unwrap();
-    }
-    assert!(std::fs::read(&file).unwrap() == *made, "{} has changed", file.display());
-    assert_eq!(std::fs::read_to_string(&table).unwrap(), logits);
+    assert_golden("tests/golden/lstm.safetensors", &made);
+    assert_golden("tests/golden/lstm.txt", logits.as_bytes());
 }

@@ -1,6 +1,7 @@
 //! The table against its source, and probabilities against f64.
 
 use super::*;
+use crate::golden::assert_golden;
 use crate::testing::Random;
 use std::{format, println, string::String, vec::Vec};
 
@@ -12,11 +13,7 @@ fn table() {
         made += &format!("    {},\n", (2f64.powf(-f64::from(j) / 64.0 + 30.0)).round());
     }
     made.push_str("]\n");
-    let path = format!("{}/src/tables/pow2.in", env!("CARGO_MANIFEST_DIR"));
-    if std::env::var_os("TERN_BLESS").is_some() {
-        std::fs::write(&path, &made).unwrap();
-    }
-    assert!(std::fs::read_to_string(&path).unwrap() == made, "{path} is out of date");
+    assert_golden("src/tables/pow2.in", made.as_bytes());
 }
 
 #[test]

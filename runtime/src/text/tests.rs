@@ -1,8 +1,9 @@
 //! The splitter against the regular expression that defines it, and its tables against their sources.
 
 use super::*;
+use crate::golden::assert_golden;
 use proptest::prelude::*;
-use std::{fmt::Write, format, string::String, vec, vec::Vec};
+use std::{fmt::Write, string::String, vec, vec::Vec};
 
 fn tokens<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
     let mut done = vec![];
@@ -84,16 +85,6 @@ proptest! {
     }
 }
 
-/// Compares a committed table with what it is made from; `TERN_BLESS=1 cargo test -p tern-runtime` makes it again.
-fn golden(name: &str, made: &str) {
-    let path = format!("{}/src/text/tables/{name}", env!("CARGO_MANIFEST_DIR"));
-    if std::env::var_os("TERN_BLESS").is_some() {
-        std::fs::write(&path, made).unwrap();
-    }
-    let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == made, "{path} is out of date; TERN_BLESS=1 cargo test -p tern-runtime makes it again");
-}
-
 #[test]
 fn word_table() {
     let regex = regex::Regex::new(r"^\w$").unwrap();
@@ -113,7 +104,7 @@ fn word_table() {
         writeln!(made, "    0x{:08x},", first << 11 | (length - 1)).unwrap();
     }
     made.push_str("]\n");
-    golden("word.in", &made);
+    assert_golden("src/text/tables/word.in", made.as_bytes());
     for c in '\0'..=char::MAX {
         assert_eq!(is_word(c), regex.is_match(c.encode_utf8(&mut buffer)), "{c:?}");
     }
@@ -146,7 +137,7 @@ fn lower_table() {
         writeln!(made, "    (0x{:08x}, {delta}),", first << 11 | (count - 1) << 1 | (stride - 1)).unwrap();
     }
     made.push_str("]\n");
-    golden("lower.in", &made);
+    assert_golden("src/text/tables/lower.in", made.as_bytes());
     for c in '\0'..=char::MAX {
         assert!(lowercase(c).eq(c.to_lowercase()), "{c:?}");
     }
