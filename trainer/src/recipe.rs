@@ -12,9 +12,11 @@
 
 mod check;
 mod paths;
+mod training;
 
 pub use crate::architecture::{Cell, Merge, Pooling};
 pub use check::RecipeError;
+pub use training::{OptimizerKind, Schedule, Training};
 
 use crate::architecture::{Architecture, Recurrent};
 use crate::weights::Sizes;
@@ -171,54 +173,6 @@ impl Model {
     }
 }
 
-/// How the network learns.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Training {
-    /// The most passes over the examples.
-    pub epochs: usize,
-    /// Texts in a batch. 0: a fiftieth of the examples, but 4 at least and 32 at most, so that an epoch of little data has
-    /// steps enough.
-    pub batch_size: usize,
-    /// The most tokens in a batch, which bounds the memory; of a longer text the last that many are learnt from.
-    pub batch_tokens: usize,
-    /// The highest learning rate: it is reached after a tenth of the steps and falls to zero along half a cosine.
-    pub learning_rate: f64,
-    /// Decay of weight matrices, per step and learning rate (AdamW).
-    pub weight_decay: f64,
-    /// The greatest norm of all gradients together; longer ones are shortened to it.
-    pub clip_norm: f64,
-    /// Epochs without a better validation accuracy after which training ends.
-    pub patience: usize,
-    /// Share of the target probability that is spread over all labels.
-    pub label_smoothing: f64,
-    /// Decay per step of the running average of the weights, which is what is validated and kept; 0: the weights
-    /// themselves.
-    pub weight_averaging: f64,
-    /// Where all random numbers begin.
-    pub seed: u64,
-    /// Threads to compute with. They change the time and no bit of the result. 0: one a core, four at most.
-    pub threads: usize,
-}
-
-impl Default for Training {
-    fn default() -> Self {
-        Training {
-            epochs: 20,
-            batch_size: 0,
-            batch_tokens: 16_384,
-            learning_rate: 3e-3,
-            weight_decay: 0.01,
-            clip_norm: 1.0,
-            patience: 8,
-            label_smoothing: 0.05,
-            weight_averaging: 0.98,
-            seed: 1,
-            threads: 0,
-        }
-    }
-}
-
 impl Recipe {
     /// The default recipe for a table.
     pub fn for_data(train: &Path) -> Self {
@@ -267,6 +221,15 @@ impl Recipe {
         match self.training.batch_size {
             0 => (examples / 50).clamp(4, 32),
             texts => texts,
+        }
+    }
+
+    /// The highest learning rate, with the default resolved.
+    pub fn learning_rate(&self) -> f64 {
+        match (self.training.learning_rate, self.training.optimizer) {
+            (0.0, OptimizerKind::Adamw) => 3e-3,
+            (0.0, OptimizerKind::Sgd) => 0.1,
+            (rate, _) => rate,
         }
     }
 

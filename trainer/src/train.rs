@@ -17,6 +17,7 @@ mod schedule;
 
 pub use prepare::{PrepareError, Prepared, prepare};
 pub use run::{BatchProgress, Ending, EpochFigures, Observer, Outcome, TrainError, run};
+pub use schedule::Schedule;
 
 #[cfg(test)]
 mod tests;

@@ -77,6 +77,7 @@ fn work(mut recipe: Recipe, target: &Path, json: bool) -> anyhow::Result<()> {
     let staged = Staged::new(target)?;
     let data = train::prepare(&recipe)?;
     recipe.training.batch_size = recipe.batch_size(data.train.len());
+    recipe.training.learning_rate = recipe.learning_rate();
     let recipe = &recipe;
     describe(recipe, &data);
     let stop = stop_on_interrupt();

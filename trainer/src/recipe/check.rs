@@ -70,22 +70,16 @@ impl Recipe {
         range("[model] dropout", model.dropout, 0.0, 0.95)?;
         range("[model] embedding_dropout", model.embedding_dropout, 0.0, 0.95)?;
         range("[model] word_dropout", model.word_dropout, 0.0, 0.95)?;
-        range("[training] epochs", training.epochs, 1, 100_000)?;
-        range("[training] batch_size", training.batch_size, 0, 1 << 16)?;
-        range("[training] batch_tokens", training.batch_tokens, 1, 1 << 24)?;
-        range("[training] learning_rate", training.learning_rate, 1e-9, 10.0)?;
-        range("[training] weight_decay", training.weight_decay, 0.0, 10.0)?;
-        range("[training] clip_norm", training.clip_norm, 1e-9, 1e9)?;
-        range("[training] patience", training.patience, 1, 100_000)?;
-        range("[training] label_smoothing", training.label_smoothing, 0.0, 0.9)?;
-        range("[training] weight_averaging", training.weight_averaging, 0.0, 0.99999)?;
-        // TOML has no larger integers.
-        range("[training] seed", training.seed, 0, i64::MAX as u64)?;
-        range("[training] threads", training.threads, 0, 256)
+        training.check()
     }
 }
 
-fn range<T: PartialOrd + Display>(key: &'static str, found: T, least: T, most: T) -> Result<(), RecipeError> {
+pub(super) fn range<T: PartialOrd + Display>(
+    key: &'static str,
+    found: T,
+    least: T,
+    most: T,
+) -> Result<(), RecipeError> {
     // NaN is in no range.
     if found >= least && found <= most {
         return Ok(());

@@ -40,6 +40,12 @@ fn every_network_has_its_keys() {
 }
 
 #[test]
+fn the_learning_rates_default_is_the_optimizers() {
+    let rate = |text: &str| read(&format!("[data]\ntrain = 'a'\n[training]\n{text}")).unwrap().learning_rate();
+    assert_eq!([rate(""), rate("optimizer = 'sgd'"), rate("learning_rate = 0.5")], [3e-3, 0.1, 0.5]);
+}
+
+#[test]
 fn paths_start_at_the_recipes_folder() {
     let dir = tempfile::tempdir().unwrap();
     for folder in ["recipes", "models/spam"] {
@@ -102,6 +108,22 @@ fn bad_recipes_are_refused_with_the_place() {
         ("[data]\ntrain = 'a'\n[model]\nhidden = 0", "[model] hidden is 0, expected 1 to 4096"),
         ("[data]\ntrain = 'a'\n[model]\ndropout = nan", "[model] dropout is NaN, expected 0 to 0.95"),
         ("[data]\ntrain = 'a'\ndelimiter = '→'", "[data] delimiter is '→'"),
+        (
+            "[data]\ntrain = 'a'\n[training]\nschedule = 'step'",
+            "expected one of `one_cycle`, `constant`, `cosine`, `plateau`",
+        ),
+        (
+            "[data]\ntrain = 'a'\n[training]\nwarm_up = 0.2",
+            "[training] warm_up is 0.2, expected 0 with schedule one_cycle",
+        ),
+        (
+            "[data]\ntrain = 'a'\n[training]\nnesterov = true",
+            "[training] nesterov is true, expected false without optimizer sgd",
+        ),
+        (
+            "[data]\ntrain = 'a'\n[training]\nplateau_factor = 0",
+            "[training] plateau_factor is 0, expected 0.000001 to 1",
+        ),
         ("[data", "recipe.toml"),
     ] {
         let error = read(text).unwrap_err().to_string();

@@ -1,26 +1,60 @@
-//! AdamW with clipping and a running average of the weights.
+//! Steps against the gradients, with clipping and a running average of the weights.
+//!
+//! | file | what |
+//! |---|---|
+//! | `adamw` | Adam with decoupled weight decay; without decay, plain Adam |
+//! | `sgd` | gradient descent, with momentum (Nesterov's too) |
+//!
+//! Both take the steps that PyTorch's optimizers of the same names take: `golden` holds them to it.
+
+mod adamw;
+mod sgd;
 
 use crate::weights::Weights;
 use pulp::{Arch, NullaryFnOnce};
 
-const BETA_1: f32 = 0.9;
-const BETA_2: f32 = 0.999;
-const EPSILON: f32 = 1e-8;
+/// How a gradient becomes a step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Method {
+    /// As `torch.optim.AdamW` with its betas (0.9, 0.999) and epsilon (1e-8).
+    AdamW,
+    /// As `torch.optim.SGD` without dampening.
+    Sgd {
+        /// Share of a step that the next one keeps; 0: none.
+        momentum: f32,
+        /// Whether the gradient is added once more after the momentum (Nesterov).
+        nesterov: bool,
+    },
+}
+
+impl Method {
+    /// The names of what is remembered of each parameter from step to step, as in PyTorch's `state_dict`. Each is as
+    /// long as the parameter and begins as zeros.
+    pub fn memories(self) -> &'static [&'static str] {
+        match self {
+            Method::AdamW => &["exp_avg", "exp_avg_sq"],
+            Method::Sgd { momentum: 0.0, .. } => &[],
+            Method::Sgd { .. } => &["momentum_buffer"],
+        }
+    }
+}
 
 /// The settings that hold for the whole training.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// Decay of weight matrices, per step and learning rate.
+    /// How a gradient becomes a step.
+    pub method: Method,
+    /// Decay of weight matrices. AdamW shrinks them by this and the rate; SGD adds this share of them to the gradients.
     pub weight_decay: f32,
-    /// The greatest norm of all gradients together.
+    /// The greatest norm of all gradients together; 0: any.
     pub clip_norm: f64,
     /// Decay of the running average per step; 0: none.
     pub averaging: f64,
 }
 
-/// The weights under way and the optimizer's memory of them.
+/// The optimizer and its memory of the steps so far.
 #[derive(Debug)]
-pub struct AdamW {
+pub struct Optimizer {
     settings: Settings,
     parameters: Vec<Parameter>,
     steps: i32,
@@ -30,11 +64,11 @@ pub struct AdamW {
 struct Parameter {
     name: String,
     decays: bool,
-    mean: Vec<f32>,
-    square: Vec<f32>,
+    /// In the order of [`Method::memories`].
+    memories: Vec<Vec<f32>>,
 }
 
-impl AdamW {
+impl Optimizer {
     /// An optimizer of the parameters `names`.
     pub fn new<S: AsRef<str>>(names: &[S], weights: &Weights, settings: Settings) -> Self {
         let parameters = names
@@ -44,73 +78,62 @@ impl AdamW {
                 let zeros = vec![0.0; weights[name].data.len()];
                 // Biases do not grow with the size of the input: there is nothing to hold down.
                 let decays = weights[name].shape.len() > 1;
-                Parameter { name: name.to_owned(), decays, mean: zeros.clone(), square: zeros }
+                let memories = settings.method.memories().iter().map(|_| zeros.clone()).collect();
+                Parameter { name: name.to_owned(), decays, memories }
             })
             .collect();
-        AdamW { settings, parameters, steps: 0 }
+        Optimizer { settings, parameters, steps: 0 }
     }
 
     /// Takes a step against `gradients`, one for each parameter, and moves `average` towards the new weights.
     ///
     /// Returns the norm of the gradients before clipping.
     pub fn step(&mut self, weights: &mut Weights, average: &mut Weights, gradients: &[Vec<f32>], rate: f64) -> f64 {
+        let Settings { method, weight_decay, clip_norm, averaging } = self.settings;
         let norm = gradients.iter().map(|gradient| square_norm(gradient)).sum::<f64>().sqrt();
-        let clip = if norm > self.settings.clip_norm { self.settings.clip_norm / norm } else { 1.0 };
+        let clip = if clip_norm > 0.0 && norm > clip_norm { clip_norm / norm } else { 1.0 } as f32;
         self.steps += 1;
-        let correction_1 = 1.0 - f64::from(BETA_1).powi(self.steps);
-        let correction_2 = 1.0 - f64::from(BETA_2).powi(self.steps);
         // Early on the average follows closely: it must not remember the random beginning.
         let steps = f64::from(self.steps);
-        let kept = self.settings.averaging.min((steps - 1.0) / (steps + 9.0));
+        let kept = averaging.min((steps - 1.0) / (steps + 9.0)) as f32;
+        let adam = adamw::Factors::new(self.steps, rate);
         for (parameter, gradient) in self.parameters.iter_mut().zip(gradients) {
-            let decay = if parameter.decays { rate as f32 * self.settings.weight_decay } else { 0.0 };
-            Arch::new().dispatch(Update {
+            let decay = if parameter.decays { weight_decay } else { 0.0 };
+            let step = Step {
                 weights: &mut weights.get_mut(&parameter.name).data,
                 average: &mut average.get_mut(&parameter.name).data,
                 gradient,
-                mean: &mut parameter.mean,
-                square: &mut parameter.square,
-                clip: clip as f32,
-                rate: (rate / correction_1) as f32,
-                scale: (1.0 / correction_2.sqrt()) as f32,
-                shrink: 1.0 - decay,
-                kept: kept as f32,
-            });
+                clip,
+                kept,
+            };
+            match (method, parameter.memories.as_mut_slice()) {
+                (Method::AdamW, [mean, square]) => {
+                    dispatch(adamw::Update { step, mean, square, factors: adam, shrink: 1.0 - rate as f32 * decay });
+                }
+                (Method::Sgd { .. }, []) => dispatch(sgd::Plain { step, decay, rate: rate as f32 }),
+                (Method::Sgd { momentum, nesterov }, [buffer]) => {
+                    dispatch(sgd::Momentum { step, buffer, decay, rate: rate as f32, momentum, nesterov });
+                }
+                _ => unreachable!("the memories are made by the method"),
+            }
         }
         norm
     }
 }
 
-struct Update<'a> {
+/// What every method needs of a parameter. All slices are of its length.
+struct Step<'a> {
     weights: &'a mut [f32],
     average: &'a mut [f32],
     gradient: &'a [f32],
-    mean: &'a mut [f32],
-    square: &'a mut [f32],
+    /// The gradient is multiplied by this.
     clip: f32,
-    rate: f32,
-    scale: f32,
-    shrink: f32,
+    /// Share of the average that stays.
     kept: f32,
 }
 
-impl NullaryFnOnce for Update<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        let n = self.weights.len();
-        let (weights, average) = (&mut self.weights[..n], &mut self.average[..n]);
-        let (gradient, mean, square) = (&self.gradient[..n], &mut self.mean[..n], &mut self.square[..n]);
-        for i in 0..n {
-            let g = gradient[i] * self.clip;
-            mean[i] = BETA_1 * mean[i] + (1.0 - BETA_1) * g;
-            square[i] = BETA_2 * square[i] + (1.0 - BETA_2) * g * g;
-            let step = self.rate * mean[i] / (square[i].sqrt() * self.scale + EPSILON);
-            weights[i] = weights[i] * self.shrink - step;
-            average[i] = self.kept * average[i] + (1.0 - self.kept) * weights[i];
-        }
-    }
+fn dispatch(update: impl NullaryFnOnce) {
+    Arch::new().dispatch(update);
 }
 
 /// Sum of squares, in eight chains so that they overlap.
@@ -126,50 +149,6 @@ fn square_norm(values: &[f32]) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::weights::Array;
-
-    fn one(name: &'static str, shape: Vec<usize>, value: f32) -> Weights {
-        let mut weights = Weights::default();
-        weights.insert(name, Array { data: vec![value; shape.iter().product()], shape });
-        weights
-    }
-
-    fn settings() -> Settings {
-        Settings { weight_decay: 0.1, clip_norm: 100.0, averaging: 0.5 }
-    }
-
-    #[test]
-    fn the_first_step_is_as_long_as_the_rate() {
-        // m / (√v + ε) is ±1 after the bias corrections, whatever the gradient; the decay comes on top.
-        let mut weights = one("w", vec![1, 2], 1.0);
-        let mut average = weights.clone();
-        let mut adam = AdamW::new(&["w"], &weights, settings());
-        let norm = adam.step(&mut weights, &mut average, &[vec![3.0, -4.0]], 0.01);
-        assert_eq!(norm, 5.0);
-        let w = &weights["w"].data;
-        assert!((w[0] - (1.0 - 0.001 - 0.01)).abs() < 1e-6 && (w[1] - (1.0 - 0.001 + 0.01)).abs() < 1e-6, "{w:?}");
-        assert_eq!(average["w"].data, *w);
-    }
-
-    #[test]
-    fn biases_do_not_decay() {
-        let mut weights = one("b", vec![1], 1.0);
-        let mut average = weights.clone();
-        AdamW::new(&["b"], &weights, settings()).step(&mut weights, &mut average, &[vec![0.0]], 0.5);
-        assert_eq!(weights["b"].data, [1.0]);
-    }
-
-    #[test]
-    fn finds_the_bottom_of_a_bowl() {
-        let mut weights = one("b", vec![1], 5.0);
-        let mut average = weights.clone();
-        let mut adam = AdamW::new(&["b"], &weights, settings());
-        for _ in 0..2000 {
-            let gradient = 2.0 * (weights["b"].data[0] - 3.0);
-            adam.step(&mut weights, &mut average, &[vec![gradient]], 0.05);
-        }
-        assert!((average["b"].data[0] - 3.0).abs() < 1e-2);
-    }
-}
+mod golden;
+#[cfg(test)]
+mod tests;

@@ -3,14 +3,14 @@
 use super::batches::{self, Limits};
 use super::graph::{self, Noise, Text};
 use super::initial;
-use super::optimizer::{AdamW, Settings};
+use super::optimizer::{Method, Optimizer, Settings};
 use super::prepare::Prepared;
-use super::schedule::one_cycle;
+use super::schedule::{Position, plateau};
 use crate::architecture::Architecture;
 use crate::denormals::Flush;
 use crate::metrics::{Evaluation, argmax, log_softmax};
 use crate::nn::network::Network;
-use crate::recipe::Recipe;
+use crate::recipe::{OptimizerKind, Recipe};
 use crate::vocabulary::Vocabulary;
 use crate::weights::Weights;
 use rand::SeedableRng;
@@ -158,7 +158,7 @@ struct Training<'a> {
     cut: usize,
     weights: Weights,
     average: Weights,
-    optimizer: AdamW,
+    optimizer: Optimizer,
     rng: ChaCha8Rng,
     batches_done: u64,
 }
@@ -182,10 +182,15 @@ impl<'a> Training<'a> {
         let mut rng = ChaCha8Rng::seed_from_u64(recipe.training.seed);
         let weights = initial::weights(&architecture, &mut rng);
         let names: Vec<String> = architecture.shapes().into_iter().map(|(name, _)| name).collect();
+        let training = &recipe.training;
         let settings = Settings {
-            weight_decay: recipe.training.weight_decay as f32,
-            clip_norm: recipe.training.clip_norm,
-            averaging: recipe.training.weight_averaging,
+            method: match training.optimizer {
+                OptimizerKind::Adamw => Method::AdamW,
+                OptimizerKind::Sgd => Method::Sgd { momentum: training.momentum as f32, nesterov: training.nesterov },
+            },
+            weight_decay: training.weight_decay as f32,
+            clip_norm: training.clip_norm,
+            averaging: training.weight_averaging,
         };
         Training {
             recipe,
@@ -193,7 +198,7 @@ impl<'a> Training<'a> {
             valid: encode(&data.valid, &data.vocabulary),
             architecture,
             cut,
-            optimizer: AdamW::new(&names, &weights, settings),
+            optimizer: Optimizer::new(&names, &weights, settings),
             average: weights.clone(),
             weights,
             rng,
@@ -206,7 +211,7 @@ impl<'a> Training<'a> {
         let mut best: Option<(EpochFigures, Weights)> = None;
         let mut ending = Ending::Epochs;
         for epoch in 1..=self.recipe.training.epochs {
-            let figures = self.epoch(epoch, observer, stop)?;
+            let figures = self.epoch(epoch, &history, observer, stop)?;
             let better = best.as_ref().is_none_or(|(best, _)| is_better(&figures, best));
             observer.epoch(&figures, better);
             history.push(figures);
@@ -230,6 +235,7 @@ impl<'a> Training<'a> {
     fn epoch(
         &mut self,
         epoch: usize,
+        history: &[EpochFigures],
         observer: &mut dyn Observer,
         stop: &AtomicBool,
     ) -> Result<EpochFigures, TrainError> {
@@ -244,6 +250,9 @@ impl<'a> Training<'a> {
         let lengths: Vec<usize> = self.train.iter().map(|sequence| sequence.ids.len()).collect();
         let limits = Limits { texts: self.recipe.batch_size(self.train.len()), tokens: settings.batch_tokens };
         let batches = batches::shuffled(&lengths, limits, &mut self.rng);
+        let highest = self.recipe.learning_rate();
+        let losses = history.iter().map(|figures| figures.valid_loss);
+        let lowered = plateau(losses, settings.plateau_patience, settings.plateau_factor);
         let (mut loss, mut correct, mut seen, mut rate) = (0.0, 0, 0, 0.0);
         for (index, batch) in batches.iter().enumerate() {
             let texts: Vec<Text<'_>> =
@@ -251,12 +260,12 @@ impl<'a> Training<'a> {
             let result =
                 graph::gradients(&self.weights, &self.architecture, &texts, noise, settings.seed, self.batches_done)?;
             if !result.loss.is_finite() {
-                let rate = settings.learning_rate;
+                let rate = highest;
                 return Err(TrainError::Diverged { epoch, batch: index + 1, loss: result.loss, rate });
             }
             // Counted in batches of this epoch: the number of batches may differ a little from epoch to epoch.
-            let step = (epoch - 1) * batches.len() + index;
-            rate = settings.learning_rate * one_cycle(step, settings.epochs * batches.len());
+            let at = Position { step: (epoch - 1) * batches.len() + index, steps: settings.epochs * batches.len() };
+            rate = highest * settings.schedule.share(at, settings.warm_up, lowered);
             self.optimizer.step(&mut self.weights, &mut self.average, &result.gradients, rate);
             self.batches_done += 1;
             loss += result.loss;

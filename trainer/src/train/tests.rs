@@ -6,7 +6,7 @@ use crate::float_model::{safetensors_bytes, tests::networks};
 use crate::metrics::log_softmax;
 use crate::nn::network::Network;
 use crate::nn::reference;
-use crate::recipe::Recipe;
+use crate::recipe::{OptimizerKind, Recipe};
 use crate::vocabulary::Vocabulary;
 use crate::weights::{Sizes, Weights, names};
 use rand::{RngExt, SeedableRng};
@@ -238,6 +238,37 @@ fn every_network_learns() {
             let best = outcome.history[outcome.best_epoch - 1];
             assert!(best.valid_accuracy > 0.95, "{:?}: {best:?}", recipe.model);
         }
+    }
+}
+
+#[test]
+fn every_optimizer_and_schedule_learns() {
+    for (optimizer, nesterov) in
+        [(OptimizerKind::Adamw, false), (OptimizerKind::Sgd, false), (OptimizerKind::Sgd, true)]
+    {
+        for schedule in [Schedule::OneCycle, Schedule::Constant, Schedule::Cosine, Schedule::Plateau] {
+            let mut recipe = recipe();
+            let training = &mut recipe.training;
+            (training.optimizer, training.schedule, training.nesterov) = (optimizer, schedule, nesterov);
+            if optimizer == OptimizerKind::Sgd {
+                // Words that are rare have small gradients, and no memory of Adam's to scale them.
+                (training.learning_rate, training.epochs, training.patience) = (0.0, 30, 30);
+            }
+            let outcome = train(&recipe);
+            let best = outcome.history[outcome.best_epoch - 1];
+            assert!(best.valid_accuracy > 0.95, "{optimizer:?} {schedule:?} {nesterov}: {best:?}");
+        }
+    }
+}
+
+#[test]
+fn plateau_lowers_the_rate_of_a_training_that_stands_still() {
+    let mut recipe = recipe();
+    (recipe.training.schedule, recipe.training.learning_rate) = (Schedule::Plateau, 1e-9);
+    (recipe.training.plateau_patience, recipe.training.plateau_factor) = (1, 0.1);
+    let rates: Vec<f64> = train(&recipe).history.iter().take(5).map(|figures| figures.learning_rate).collect();
+    for (rate, expected) in rates.iter().zip([1e-9, 1e-9, 1e-9, 1e-10, 1e-10]) {
+        assert!((rate / expected - 1.0).abs() < 1e-6, "{rates:?}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Options that win over a recipe.
 
 use crate::commands::table::TableArgs;
-use crate::recipe::{Cell, Merge, Pooling, Recipe};
+use crate::recipe::{Cell, Merge, OptimizerKind, Pooling, Recipe, Schedule};
 use std::path::PathBuf;
 
 /// Settings that win over the recipe's. What is not given stays as it is there.
@@ -70,13 +70,34 @@ pub struct Overrides {
     /// The most tokens in a batch; bounds the memory
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub batch_tokens: Option<usize>,
-    /// Highest learning rate
+    /// How gradients become steps
+    #[arg(long, value_enum, help_heading = "Training")]
+    pub optimizer: Option<OptimizerKind>,
+    /// Highest learning rate. 0: 0.003 with adamw, 0.1 with sgd
     #[arg(long, value_name = "RATE", help_heading = "Training")]
     pub learning_rate: Option<f64>,
-    /// Decay of weight matrices (AdamW)
+    /// How the learning rate changes
+    #[arg(long, value_enum, help_heading = "Training")]
+    pub schedule: Option<Schedule>,
+    /// Share of the steps in which the learning rate rises; not with one_cycle, which has a rise of its own
+    #[arg(long, value_name = "SHARE", help_heading = "Training")]
+    pub warm_up: Option<f64>,
+    /// Epochs in which the validation loss may fail to fall before schedule plateau lowers the learning rate
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub plateau_patience: Option<usize>,
+    /// What schedule plateau multiplies the learning rate by
+    #[arg(long, value_name = "X", help_heading = "Training")]
+    pub plateau_factor: Option<f64>,
+    /// Share of a step that the next one keeps (sgd)
+    #[arg(long, value_name = "X", help_heading = "Training")]
+    pub momentum: Option<f64>,
+    /// Nesterov's form of momentum (sgd)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Training")]
+    pub nesterov: Option<bool>,
+    /// Decay of weight matrices
     #[arg(long, value_name = "X", help_heading = "Training")]
     pub weight_decay: Option<f64>,
-    /// Greatest norm of the gradients
+    /// Greatest norm of the gradients. 0: any
     #[arg(long, value_name = "X", help_heading = "Training")]
     pub clip_norm: Option<f64>,
     /// Share of the target probability that is spread over all labels
@@ -131,7 +152,14 @@ impl Overrides {
         set(&mut training.patience, &self.patience);
         set(&mut training.batch_size, &self.batch_size);
         set(&mut training.batch_tokens, &self.batch_tokens);
+        set(&mut training.optimizer, &self.optimizer);
         set(&mut training.learning_rate, &self.learning_rate);
+        set(&mut training.schedule, &self.schedule);
+        set(&mut training.warm_up, &self.warm_up);
+        set(&mut training.plateau_patience, &self.plateau_patience);
+        set(&mut training.plateau_factor, &self.plateau_factor);
+        set(&mut training.momentum, &self.momentum);
+        set(&mut training.nesterov, &self.nesterov);
         set(&mut training.weight_decay, &self.weight_decay);
         set(&mut training.clip_norm, &self.clip_norm);
         set(&mut training.label_smoothing, &self.label_smoothing);
