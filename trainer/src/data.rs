@@ -1,10 +1,24 @@
-//! Labelled texts: reading tables, numbering labels, holding rows out.
+//! Labelled texts: reading them from files, folders and the Hugging Face hub, numbering labels, holding rows out.
+//!
+//! [`read`] takes every [`Source`]. What it cannot read it refuses with the file, the line and what was expected there.
 
+mod encoding;
+mod error;
+mod folder;
+#[cfg(feature = "hub")]
+mod hub;
+mod jsonl;
+#[cfg(feature = "hub")]
+mod parquet;
+mod quoting;
+mod source;
 mod split;
 mod table;
 
+pub use error::TableError;
+pub use source::{Source, is_hub, read};
 pub use split::{Split, SplitError, sample, split};
-pub use table::{Columns, Row, TableError, read, write};
+pub use table::{Columns, Row, write};
 
 #[cfg(test)]
 mod tests;
@@ -28,8 +42,9 @@ pub fn labels(rows: &[Row]) -> Vec<String> {
 
 /// Labels in a table that a model does not have.
 #[derive(Debug, thiserror::Error)]
-#[error("{path}: unknown label{} {} ({rows} rows, the first in line {line}); the model knows {}",
-    if unknown.len() == 1 { "" } else { "s" }, quoted(unknown), quoted(known))]
+#[error("{path}: unknown label{} {} ({}{}); the model knows {}",
+    if unknown.len() == 1 { "" } else { "s" }, quoted(unknown), if *rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") },
+    if *line == 0 { String::new() } else { format!(", the first in line {line}") }, quoted(known))]
 pub struct UnknownLabels {
     /// The table.
     pub path: String,
@@ -39,7 +54,7 @@ pub struct UnknownLabels {
     pub known: Vec<String>,
     /// How many rows have an unknown label.
     pub rows: usize,
-    /// Line of the first of them.
+    /// Line of the first of them; 0 where each text is a file.
     pub line: u64,
 }
 

@@ -19,6 +19,7 @@ pub use check::RecipeError;
 pub use training::{OptimizerKind, Schedule, Training};
 
 use crate::architecture::{Architecture, Recurrent};
+use crate::data::is_hub;
 use crate::weights::Sizes;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -50,9 +51,9 @@ pub struct Recipe {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Data {
-    /// CSV or TSV file to learn from.
+    /// What to learn from: a CSV, TSV or JSONL file, a folder of texts, or `hf:owner/name`.
     pub train: PathBuf,
-    /// CSV or TSV file to choose the best epoch by. Without one, part of `train` is held out.
+    /// The same, to choose the best epoch by. Without one, part of `train` is held out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid: Option<PathBuf>,
     /// Column of the texts.
@@ -203,16 +204,18 @@ impl Recipe {
         let mut recipe: Recipe = toml::from_str(&text)
             .map_err(|source| RecipeError::Toml { path: path.to_owned(), source: Box::new(source) })?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        recipe.data.train = folder.join(&recipe.data.train);
-        recipe.data.valid = recipe.data.valid.map(|valid| folder.join(valid));
+        let from_here = |path: &Path| if is_hub(path) { path.to_owned() } else { folder.join(path) };
+        recipe.data.train = from_here(&recipe.data.train);
+        recipe.data.valid = recipe.data.valid.map(|valid| from_here(&valid));
         Ok(recipe)
     }
 
     /// The text of a recipe file that stands in `folder`: paths start there.
     pub fn to_toml(&self, folder: &Path) -> String {
         let mut recipe = self.clone();
-        recipe.data.train = paths::relative(&recipe.data.train, folder);
-        recipe.data.valid = recipe.data.valid.map(|valid| paths::relative(&valid, folder));
+        let from_there = |path: &Path| if is_hub(path) { path.to_owned() } else { paths::relative(path, folder) };
+        recipe.data.train = from_there(&recipe.data.train);
+        recipe.data.valid = recipe.data.valid.map(|valid| from_there(&valid));
         toml::to_string(&recipe).expect("tables of strings and numbers are always TOML")
     }
 

@@ -40,7 +40,7 @@ pub struct Args {
     /// Device file, the very one that the device runs
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Table of labelled texts (CSV or TSV)
+    /// Labelled texts: CSV, TSV or JSONL, a folder LABEL/*.txt, or hf:owner/name
     #[arg(long, value_name = "DATA.csv")]
     pub data: PathBuf,
     /// Layout of the table.

@@ -18,7 +18,7 @@ pub struct Args {
     /// Model directory (floats) or device file (integers)
     #[arg(value_name = "DIR|FILE")]
     pub model: PathBuf,
-    /// Table of labelled texts (CSV or TSV)
+    /// Labelled texts: CSV, TSV or JSONL, a folder LABEL/*.txt, or hf:owner/name
     #[arg(long, value_name = "DATA.csv")]
     pub data: PathBuf,
     /// Layout of the table.

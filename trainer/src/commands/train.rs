@@ -30,11 +30,12 @@ Examples:
   tern train commands.tsv --valid commands-valid.tsv --label-column intent -o models/intents
   tern train models/spam/recipe.toml -o models/spam    # the same again
 
-A table has a header, a column of texts and a column of labels. Part of each class is held out to
+A table has a header, a column of texts and a column of labels; a JSONL file has an object a line,
+a folder of texts a folder for each label. Part of each class is held out to
 choose the best epoch by, unless --valid names a table. A recipe is a TOML file with any of the
 settings; options win over it. Ctrl-C ends the training and keeps the best epoch so far.")]
 pub struct Args {
-    /// Table of labelled texts (CSV or TSV), or a recipe (.toml)
+    /// Labelled texts (CSV, TSV or JSONL, a folder LABEL/*.txt, or hf:owner/name), or a recipe (.toml)
     #[arg(value_name = "DATA.csv|RECIPE.toml")]
     pub input: PathBuf,
     /// Directory for the model; an older model there is replaced [default: the input's name with `-model`]

@@ -1,9 +1,9 @@
 //! Tables in CSV and TSV files.
 
-use super::{Example, quoted};
+use super::{Example, TableError, encoding, quoting};
 use std::fs::File;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Which columns hold what, and what stands between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,84 +29,8 @@ pub struct Row {
     pub text: String,
     /// The label without white space around it; never empty.
     pub label: String,
-    /// Line of the file where the row begins, from 1.
+    /// Line of the file where the row begins, from 1; 0 where the text is a file of its own.
     pub line: u64,
-}
-
-/// Why a table cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum TableError {
-    /// The file cannot be opened or read.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// There is nothing in the file.
-    #[error("{}: the file is empty, expected a header line such as `text,label` and a row for each example", path.display())]
-    Empty {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The header lacks a column.
-    #[error("{}: no column {wanted:?}; line 1 has the columns {}. Choose one with --{option}{}", path.display(), quoted(found),
-        if *one_column { ", or name the separator with --delimiter" } else { "" })]
-    MissingColumn {
-        /// The file.
-        path: PathBuf,
-        /// The column looked for.
-        wanted: String,
-        /// The columns found.
-        found: Vec<String>,
-        /// The option that names this column.
-        option: &'static str,
-        /// Whether the separator is probably the wrong one.
-        one_column: bool,
-    },
-    /// Text and label are the same column.
-    #[error("column {name:?} is named for both texts and labels, expected two columns")]
-    SameColumn {
-        /// The column.
-        name: String,
-    },
-    /// A row has more or fewer fields than the header.
-    #[error("{}: line {line} has {found} fields, expected {expected} as in the header; a field with the separator, a quotation mark or a line break in it must stand in quotation marks", path.display())]
-    Fields {
-        /// The file.
-        path: PathBuf,
-        /// Where the row begins.
-        line: u64,
-        /// Its fields.
-        found: u64,
-        /// The header's fields.
-        expected: u64,
-    },
-    /// A row has no label.
-    #[error("{}: line {line}: the label is empty, expected a name in column {column:?}; fill it in or delete the row", path.display())]
-    EmptyLabel {
-        /// The file.
-        path: PathBuf,
-        /// Where the row begins.
-        line: u64,
-        /// The column of labels.
-        column: String,
-    },
-    /// A row is not UTF-8.
-    #[error("{}: line {line}: not UTF-8, expected a UTF-8 file; convert it, for example with `iconv -f latin1 -t utf-8`", path.display())]
-    NotUtf8 {
-        /// The file.
-        path: PathBuf,
-        /// Where the row begins.
-        line: u64,
-    },
-    /// There is a header and nothing else.
-    #[error("{}: there is no row after the header, expected a row for each example", path.display())]
-    NoRows {
-        /// The file.
-        path: PathBuf,
-    },
 }
 
 /// Reads a table: RFC 4180, with a header, in UTF-8 with or without a byte-order mark.
@@ -115,17 +39,15 @@ pub enum TableError {
 ///
 /// See [`TableError`]; every one names the file, and the line where there is one.
 pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
-    let io = |source| TableError::Io { path: path.to_owned(), source };
-    if columns.text == columns.label {
-        return Err(TableError::SameColumn { name: columns.text.clone() });
-    }
-    let bytes = std::fs::read(path).map_err(io)?;
-    let body = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    if body.iter().all(u8::is_ascii_whitespace) {
+    let bytes = std::fs::read(path).map_err(TableError::io(path))?;
+    let text = encoding::decode(path, &bytes)?;
+    if text.trim().is_empty() {
         return Err(TableError::Empty { path: path.to_owned() });
     }
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(columns.delimiter.unwrap_or(default_delimiter(path))).from_reader(body);
+    let delimiter = columns.delimiter.unwrap_or(default_delimiter(path));
+    quoting::check(path, text, delimiter)?;
+    let body = text.as_bytes();
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(body);
     let mut lines = Lines { body, byte: 0, line: 1 };
     let header: Vec<String> = reader
         .headers()
@@ -137,6 +59,7 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
         header.iter().position(|name| name == wanted).ok_or_else(|| TableError::MissingColumn {
             path: path.to_owned(),
             wanted: wanted.to_owned(),
+            place: "line 1".to_owned(),
             found: header.clone(),
             option,
             one_column: header.len() == 1,
@@ -192,7 +115,6 @@ fn failure(path: &Path, error: csv::Error, lines: &mut Lines<'_>) -> TableError 
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
             TableError::Fields { path, line, found: len, expected: expected_len }
         }
-        csv::ErrorKind::Utf8 { .. } => TableError::NotUtf8 { path, line },
         kind => TableError::Io { path, source: std::io::Error::other(format!("{kind:?}")) },
     }
 }

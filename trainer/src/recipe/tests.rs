@@ -61,6 +61,11 @@ fn paths_start_at_the_recipes_folder() {
     let text = recipe.to_toml(&target);
     assert!(text.contains("train = \"../../data/a.csv\""), "{text}");
     assert!(text.contains("valid = \"../../recipes/b.csv\""), "{text}");
+
+    fs::write(&path, "[data]\ntrain = 'hf:someone/messages'").unwrap();
+    let recipe = Recipe::read(&path).unwrap();
+    assert_eq!(recipe.data.train, Path::new("hf:someone/messages"));
+    assert!(recipe.to_toml(&target).contains("train = \"hf:someone/messages\""));
 }
 
 #[test]

@@ -1,0 +1,129 @@
+//! Data sets of the Hugging Face hub: `hf:owner/name`, `hf:owner/name/file`, either with `@revision`.
+
+use super::source::Source;
+use super::table::{Columns, Row};
+use super::{TableError, jsonl, parquet, quoted, table};
+use hf_hub::api::sync::{ApiBuilder, ApiError};
+use hf_hub::{Repo, RepoType};
+use std::path::{Path, PathBuf};
+
+const EXPECTED: &str = "expected hf:owner/name, hf:owner/name/FILE or hf:owner/name@revision";
+
+/// Downloads what `path` names, or takes it from the cache of the hub's tools, and reads it.
+///
+/// Without a file's name these are the data files of the split `train`, or the only data file; a name that is the
+/// beginning of several files' is all of them. `HF_HOME`, `HF_ENDPOINT` and the token of `hf auth login` are
+/// respected.
+///
+/// # Errors
+///
+/// Where there is no such data set or file, no network, or a file is wrong.
+pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
+    read_from(ApiBuilder::from_env().with_progress(false), path, columns)
+}
+
+fn read_from(builder: ApiBuilder, path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
+    let name = path.display().to_string();
+    let fail = |problem: String| TableError::Hub { name: name.clone(), problem };
+    let address = Address::parse(&name).ok_or_else(|| fail(EXPECTED.to_owned()))?;
+    let mut rows = Vec::new();
+    for file in fetch(builder, &address).map_err(fail)? {
+        rows.extend(match Source::of(&file) {
+            Source::Parquet => parquet::read(&file, columns)?,
+            Source::JsonLines => jsonl::read(&file, columns)?,
+            _ => table::read(&file, columns)?,
+        });
+    }
+    Ok(rows)
+}
+
+/// A data set, and a part of it, on the hub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Address {
+    /// `owner/name`
+    repository: String,
+    /// A branch, tag or commit.
+    revision: String,
+    /// A file, or the beginning of its name.
+    file: Option<String>,
+}
+
+impl Address {
+    fn parse(name: &str) -> Option<Self> {
+        let name = name.strip_prefix("hf:")?;
+        let (name, revision) = name.split_once('@').unwrap_or((name, "main"));
+        let mut parts = name.trim_end_matches('/').splitn(3, '/');
+        let (owner, repository) = (parts.next()?, parts.next()?);
+        let sound = |part: &str| !part.is_empty() && !part.contains(char::is_whitespace);
+        (sound(owner) && sound(repository) && sound(revision)).then(|| Address {
+            repository: format!("{owner}/{repository}"),
+            revision: revision.to_owned(),
+            file: parts.next().map(str::to_owned),
+        })
+    }
+}
+
+/// The local copies of the files that `address` names.
+fn fetch(builder: ApiBuilder, address: &Address) -> Result<Vec<PathBuf>, String> {
+    let api = builder.build().map_err(|error| error.to_string())?;
+    let Address { repository, revision, file } = address;
+    let repo = api.repo(Repo::with_revision(repository.clone(), RepoType::Dataset, revision.clone()));
+    // A file by its full name needs no list of all files, and no network once it is there.
+    if let Some(name) = file.as_deref().filter(|name| is_data(name)) {
+        return Ok(vec![repo.get(name).map_err(|error| explain(&error, address))?]);
+    }
+    let info = repo.info().map_err(|error| explain(&error, address))?;
+    let mut all: Vec<String> =
+        info.siblings.into_iter().map(|file| file.rfilename).filter(|name| is_data(name)).collect();
+    all.sort();
+    let wanted: Vec<&String> = match file {
+        Some(start) => all.iter().filter(|name| name.starts_with(start.as_str())).collect(),
+        None if all.len() == 1 => all.iter().collect(),
+        None => all.iter().filter(|name| is_train(name)).collect(),
+    };
+    match (wanted.is_empty(), all.is_empty()) {
+        (_, true) => Err("the data set has no .parquet, .csv, .tsv or .jsonl file; convert it elsewhere".to_owned()),
+        (true, _) => Err(match file {
+            Some(start) => format!("no data file there begins with {start:?}; there are {}", quoted(&all)),
+            None => format!("no file of it is plainly the split `train`; name one of {}", quoted(&all)),
+        }),
+        _ => wanted.into_iter().map(|name| repo.get(name).map_err(|error| explain(&error, address))).collect(),
+    }
+}
+
+fn is_data(name: &str) -> bool {
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    ["parquet", "csv", "tsv", "tab", "jsonl", "ndjson"].contains(&ending)
+}
+
+/// Whether a file's name says that it is of the split `train`: `data/train-00000-of-00001.parquet`, `train/0.csv`.
+fn is_train(name: &str) -> bool {
+    name.split(|c: char| !c.is_alphanumeric()).any(|word| word == "train")
+}
+
+/// What went wrong, and what to do.
+fn explain(error: &ApiError, address: &Address) -> String {
+    if let ApiError::RequestError(error) = error
+        && let ureq::Error::StatusCode(status) = **error
+    {
+        let repository = &address.repository;
+        return match status {
+            401 | 403 => format!(
+                "the hub says {status}: {repository} does not exist, or needs a login; look at https://huggingface.co/datasets/{repository}, \
+                 and `hf auth login` where it asks for consent"
+            ),
+            404 => format!(
+                "the hub says 404: no such data set, revision or file; look at https://huggingface.co/datasets/{repository}"
+            ),
+            _ => format!("the hub says {status}; try again later"),
+        };
+    }
+    format!(
+        "the hub cannot be reached ({error}); without a network give a file that was downloaded elsewhere, or name one in the cache by \
+         its full name: hf:{}/FILE",
+        address.repository
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! Parquet files, as the Hugging Face hub keeps data sets.
+
+use super::TableError;
+use super::table::{Columns, Row};
+use parquet::file::metadata::FileMetaData;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::Field;
+use parquet::record::reader::RowIter;
+use parquet::schema::types::Type;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Reads the columns of texts and labels. Numbers of labels become names where the file has them (`ClassLabel` of the
+/// `datasets` library).
+///
+/// # Errors
+///
+/// Where the file is not Parquet, lacks a column, or a value is of another kind.
+pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
+    let wrong = |found: String, expected| TableError::Parquet { path: path.to_owned(), found, expected };
+    let broken = |error: parquet::errors::ParquetError| wrong(error.to_string(), "a Parquet file");
+    let file = File::open(path).map_err(TableError::io(path))?;
+    let reader = SerializedFileReader::new(file).map_err(broken)?;
+    let metadata = reader.metadata().file_metadata();
+    let schema = metadata.schema_descr().root_schema();
+    let found: Vec<String> = schema.get_fields().iter().map(|field| field.name().to_owned()).collect();
+    let column = |wanted: &str, option| {
+        schema.get_fields().iter().find(|field| field.name() == wanted).cloned().ok_or_else(|| {
+            TableError::MissingColumn {
+                path: path.to_owned(),
+                wanted: wanted.to_owned(),
+                place: "the file".to_owned(),
+                found: found.clone(),
+                option,
+                one_column: false,
+            }
+        })
+    };
+    let fields = [column(&columns.text, "text-column")?, column(&columns.label, "label-column")?];
+    let projection = projection(fields).map_err(broken)?;
+    let names = class_names(metadata, &columns.label);
+    let mut rows = Vec::new();
+    for (number, row) in (1..).zip(RowIter::from_file(Some(projection), &reader).map_err(broken)?) {
+        let (mut text, mut label) = (None, None);
+        for (name, field) in row.map_err(broken)?.into_columns() {
+            if name == columns.text { text = Some(field) } else { label = Some(field) }
+        }
+        let text = match text {
+            Some(Field::Str(text)) => text,
+            other => return Err(wrong(format!("row {number}: {:?} is {other:?}", columns.text), "strings")),
+        };
+        let label = match label {
+            Some(Field::Str(label)) => label.trim().to_owned(),
+            Some(field) => match integer(&field) {
+                Some(index) => name_of(&names, index).unwrap_or_else(|| index.to_string()),
+                None if matches!(field, Field::Null) => String::new(),
+                None => {
+                    let found = format!("row {number}: {:?} is {field:?}", columns.label);
+                    return Err(wrong(found, "strings, integers or truth values"));
+                }
+            },
+            None => String::new(),
+        };
+        if label.is_empty() {
+            return Err(wrong(format!("row {number}: {:?} is empty", columns.label), "a label for each text"));
+        }
+        rows.push(Row { text, label, line: number });
+    }
+    if rows.is_empty() {
+        return Err(wrong("no row".to_owned(), "a row for each example"));
+    }
+    Ok(rows)
+}
+
+/// A schema of these columns only, so that the others are not even decoded.
+fn projection(fields: [Arc<Type>; 2]) -> parquet::errors::Result<Type> {
+    Type::group_type_builder("schema").with_fields(fields.to_vec()).build()
+}
+
+fn integer(field: &Field) -> Option<i64> {
+    match *field {
+        Field::Bool(value) => Some(i64::from(value)),
+        Field::Byte(value) => Some(i64::from(value)),
+        Field::Short(value) => Some(i64::from(value)),
+        Field::Int(value) => Some(i64::from(value)),
+        Field::Long(value) => Some(value),
+        Field::UByte(value) => Some(i64::from(value)),
+        Field::UShort(value) => Some(i64::from(value)),
+        Field::UInt(value) => Some(i64::from(value)),
+        Field::ULong(value) => i64::try_from(value).ok(),
+        _ => None,
+    }
+}
+
+fn name_of(names: &[String], index: i64) -> Option<String> {
+    names.get(usize::try_from(index).ok()?).cloned()
+}
+
+/// The names of the classes of `column`, which the `datasets` library keeps as JSON in the file's metadata.
+fn class_names(metadata: &FileMetaData, column: &str) -> Vec<String> {
+    let entries = metadata.key_value_metadata().into_iter().flatten();
+    let json = entries.filter(|entry| entry.key == "huggingface").find_map(|entry| entry.value.as_deref());
+    let features: serde_json::Value = json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+    let names = features["info"]["features"][column]["names"].as_array();
+    names.into_iter().flatten().filter_map(|name| name.as_str().map(str::to_owned)).collect()
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+    use parquet::file::metadata::KeyValue;
+    use parquet::file::properties::WriterProperties;
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::schema::parser::parse_message_type;
+
+    /// A file as the `datasets` library writes it: numbers of labels, their names in the metadata.
+    pub(in crate::data) fn file(path: &Path, rows: &[(&str, i64)], names: &[&str]) {
+        let schema = "message schema { OPTIONAL BYTE_ARRAY text (UTF8); OPTIONAL INT64 label; }";
+        let schema = Arc::new(parse_message_type(schema).unwrap());
+        let json = serde_json::json!({"info": {"features": {"label": {"names": names, "_type": "ClassLabel"}}}});
+        let metadata = KeyValue::new("huggingface".to_owned(), json.to_string());
+        let properties = WriterProperties::builder()
+            .set_compression(parquet::basic::Compression::SNAPPY)
+            .set_key_value_metadata(Some(vec![metadata]))
+            .build();
+        let mut writer = SerializedFileWriter::new(File::create(path).unwrap(), schema, Arc::new(properties)).unwrap();
+        let mut group = writer.next_row_group().unwrap();
+        let present = vec![1; rows.len()];
+        let texts: Vec<ByteArray> = rows.iter().map(|(text, _)| ByteArray::from(*text)).collect();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<ByteArrayType>().write_batch(&texts, Some(&present), None).unwrap();
+        column.close().unwrap();
+        let labels: Vec<i64> = rows.iter().map(|(_, label)| *label).collect();
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int64Type>().write_batch(&labels, Some(&present), None).unwrap();
+        column.close().unwrap();
+        group.close().unwrap();
+        writer.close().unwrap();
+    }
+
+    #[test]
+    fn labels_have_the_names_that_the_file_keeps() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.parquet");
+        file(&path, &[("a\nb", 1), ("", 0), ("c", 7)], &["neg", "pos"]);
+        let rows = read(&path, &Columns::default()).unwrap();
+        let rows: Vec<_> = rows.iter().map(|row| (row.text.as_str(), row.label.as_str(), row.line)).collect();
+        assert_eq!(rows, [("a\nb", "pos", 1), ("", "neg", 2), ("c", "7", 3)]);
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.parquet");
+        file(&path, &[("a", 1)], &[]);
+        let columns = Columns { label: "Labels".to_owned(), ..Columns::default() };
+        let error = read(&path, &columns).unwrap_err().to_string();
+        assert!(
+            error.contains(r#"no column "Labels"; the file has the columns "text", "label": did you mean "label"?"#),
+            "{error}"
+        );
+        let columns = Columns { text: "label".to_owned(), label: "text".to_owned(), ..Columns::default() };
+        let error = read(&path, &columns).unwrap_err().to_string();
+        assert!(error.contains("row 1: \"label\" is") && error.ends_with("expected strings"), "{error}");
+        std::fs::write(&path, "text,label\n").unwrap();
+        let error = read(&path, &Columns::default()).unwrap_err().to_string();
+        assert!(error.contains("t.parquet") && error.ends_with("expected a Parquet file"), "{error}");
+    }
+}
