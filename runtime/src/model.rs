@@ -133,9 +133,10 @@ impl<'a> Model<'a> {
         self.golden.iter().zip(logits).map(|(text, logits)| Golden { text, logits })
     }
 
-    /// How many words of scratch a [`Session`] needs: 8·H + 2·E bytes, rounded up to words.
+    /// How many words of scratch a [`Session`] needs: 8·H + 2·E bytes, rounded up to words, and what its
+    /// tokenizer keeps of the text ([`Tokenizer::buffer_len`]).
     pub fn scratch_len(&self) -> usize {
-        2 * self.config.hidden_size + self.config.embedding_dim.div_ceil(2)
+        2 * self.config.hidden_size + self.config.embedding_dim.div_ceil(2) + self.config.tokenizer.buffer_len()
     }
 
     /// Multiply-accumulates of the recurrent layer for one token: 4·H·(E + H).

@@ -4,16 +4,14 @@ use crate::error::ScratchError;
 use crate::head::Logits;
 use crate::lstm::State;
 use crate::model::Model;
-use crate::text::{Piece, Splitter};
-use crate::vocabulary::{Lookup, UNK};
+use crate::text::Encoder;
+use crate::vocabulary::{UNK, Vocabulary};
 
 /// One text on its way through a model. Its memory does not grow with the text.
 #[derive(Debug)]
 pub struct Session<'s> {
     model: &'s Model<'s>,
-    splitter: Splitter,
-    /// The token under way.
-    lookup: Lookup,
+    encoder: Encoder<'s>,
     /// The embedded token. `[embedding_dim]`, Q15.
     x: &'s mut [i16],
     state: State<'s>,
@@ -34,22 +32,23 @@ impl<'s> Session<'s> {
     pub(crate) fn new(model: &'s Model<'s>, scratch: &'s mut [i32]) -> Result<Self, ScratchError> {
         let error = ScratchError { found: scratch.len(), expected: model.scratch_len() };
         let (hidden_size, embedding_dim) = (model.config().hidden_size, model.config().embedding_dim);
+        let tokenizer = model.config().tokenizer;
+        let (text, scratch) = scratch.split_at_mut_checked(tokenizer.buffer_len()).ok_or(error)?;
         let (c, rest) = scratch.split_at_mut_checked(hidden_size).ok_or(error)?;
         let rest: &mut [i16] = bytemuck::try_cast_slice_mut(rest).map_err(|_| error)?;
         let (h, rest) = rest.split_at_mut_checked(hidden_size).ok_or(error)?;
         let (next_h, rest) = rest.split_at_mut_checked(hidden_size).ok_or(error)?;
         let x = rest.get_mut(..embedding_dim).ok_or(error)?;
-        let (splitter, lookup) = (Splitter::new(model.config().tokenizer), Lookup::new(&model.vocabulary));
+        let encoder = Encoder::new(tokenizer, text);
         let state = State { h, next_h, c };
-        let mut session = Session { model, splitter, lookup, x, state, tokens: 0, unknown: 0 };
+        let mut session = Session { model, encoder, x, state, tokens: 0, unknown: 0 };
         session.reset();
         Ok(session)
     }
 
     /// Begins a new text.
     pub fn reset(&mut self) {
-        self.splitter = Splitter::new(self.model.config().tokenizer);
-        self.lookup = Lookup::new(&self.model.vocabulary);
+        self.encoder.reset();
         self.state.h.fill(0);
         self.state.c.fill(0);
         (self.tokens, self.unknown) = (0, 0);
@@ -62,7 +61,7 @@ impl<'s> Session<'s> {
 
     /// [`feed`](Session::feed) that shows every step.
     pub fn feed_with(&mut self, bytes: &[u8], mut on_step: impl FnMut(Step<'_>)) {
-        self.split(|splitter, sink| splitter.feed(bytes, sink), &mut on_step);
+        self.encode(|encoder, vocabulary, sink| encoder.feed(vocabulary, bytes, sink), &mut on_step);
     }
 
     /// Takes one token by its id, past the tokenizer: for callers that have ids already. An id beyond the vocabulary counts as
@@ -83,7 +82,7 @@ impl<'s> Session<'s> {
 
     /// [`finish`](Session::finish) that shows the last step, if there is one.
     pub fn finish_with(&mut self, mut on_step: impl FnMut(Step<'_>)) {
-        self.split(|splitter, sink| splitter.finish(sink), &mut on_step);
+        self.encode(|encoder, vocabulary, sink| encoder.finish(vocabulary, sink), &mut on_step);
     }
 
     /// Classifies one whole text: [`reset`](Session::reset), [`feed`](Session::feed), [`finish`](Session::finish).
@@ -117,18 +116,18 @@ impl<'s> Session<'s> {
         bytes.fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
     }
 
-    fn split(&mut self, split: impl FnOnce(&mut Splitter, &mut dyn FnMut(Piece)), on_step: &mut dyn FnMut(Step<'_>)) {
-        let Session { model, splitter, lookup, x, state, tokens, unknown } = self;
-        split(splitter, &mut |piece| match piece {
-            Piece::Char(c) => lookup.push(&model.vocabulary, c),
-            Piece::End => {
-                let id = lookup.finish(&model.vocabulary);
-                *tokens = tokens.saturating_add(1);
-                *unknown = unknown.saturating_add(u32::from(id == UNK));
-                model.embedding.embed(id, x);
-                model.lstm.step(x, state);
-                on_step(Step { id, logits: Logits { head: model.head, features: state.h } });
-            }
+    fn encode(
+        &mut self,
+        encode: impl FnOnce(&mut Encoder<'_>, &Vocabulary<'_>, &mut dyn FnMut(u32)),
+        on_step: &mut dyn FnMut(Step<'_>),
+    ) {
+        let Session { model, encoder, x, state, tokens, unknown } = self;
+        encode(encoder, &model.vocabulary, &mut |id| {
+            *tokens = tokens.saturating_add(1);
+            *unknown = unknown.saturating_add(u32::from(id == UNK));
+            model.embedding.embed(id, x);
+            model.lstm.step(x, state);
+            on_step(Step { id, logits: Logits { head: model.head, features: state.h } });
         });
     }
 }

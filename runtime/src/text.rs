@@ -1,18 +1,28 @@
-//! Text to tokens, a byte at a time, in constant memory.
+//! Text to tokens to ids, a byte at a time, in constant memory.
 //!
-//! Bytes become characters ([`Utf8`]), characters become lower-cased pieces of tokens ([`Splitter`]), and pieces become
-//! ids in a [`Session`](crate::Session). No step keeps the text or even one token, so neither has a length limit, and no step can
-//! tell how its input was cut into chunks.
+//! Bytes become characters ([`Utf8`]), characters become pieces of tokens ([`Splitter`]), and pieces become ids ([`Encoder`]). No step
+//! can tell how its input was cut into chunks. Most tokenizers keep nothing of the text and so have no limit on a token;
+//! two keep a bounded part of it, in memory that they are given: a tag of HTML until it closes, and a word until it is cut into pieces.
 //!
 //! The trainer builds its vocabulary with this same [`Splitter`]: there is one definition of a token.
 
+#[cfg(feature = "html_words")]
+mod emoticon;
+mod encoder;
+#[cfg(feature = "html_words")]
+mod html;
 mod lowercase;
 mod splitter;
+mod tokenizer;
 mod utf8;
 mod word;
+#[cfg(feature = "wordpiece")]
+mod wordpiece;
 
+pub use encoder::Encoder;
 pub use lowercase::lowercase;
-pub use splitter::{Piece, Splitter, Tokenizer};
+pub use splitter::{Piece, Splitter};
+pub use tokenizer::{Kind, Tokenizer};
 pub use utf8::Utf8;
 pub use word::is_word;
 

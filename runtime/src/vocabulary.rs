@@ -8,14 +8,25 @@ pub const PAD: u32 = 0;
 /// Id of every token that is not in the vocabulary.
 pub const UNK: u32 = 1;
 
-/// The tokens of a model, in the order of their bytes. The first has id 2.
+/// The tokens of a model and their ids, from 2.
 #[derive(Clone, Copy, Debug)]
 pub struct Vocabulary<'a> {
-    /// Strictly ascending and none empty: checked at load.
-    tokens: Texts<'a>,
+    /// In the order of their bytes, strictly ascending and none empty: checked at load. None: every byte is a token.
+    tokens: Option<Texts<'a>>,
 }
 
 impl<'a> Vocabulary<'a> {
+    /// All 256 bytes; the id of a byte is the byte + 2.
+    pub const BYTES: Vocabulary<'static> = Vocabulary { tokens: None };
+
+    /// Tokens in the order of their bytes: where each begins in `bytes`, and where the last ends.
+    ///
+    /// # Errors
+    /// [`LoadError::Texts`] if they are cut wrongly or are not UTF-8, [`LoadError::VocabularyOrder`] if they are not in order.
+    pub fn sorted(offsets: &'a [u32], bytes: &'a [u8]) -> Result<Self, LoadError> {
+        Vocabulary::new(Texts::new("vocab", offsets, bytes)?)
+    }
+
     pub(crate) fn new(tokens: Texts<'a>) -> Result<Self, LoadError> {
         let mut previous: &[u8] = &[];
         for index in 0..tokens.len() {
@@ -25,32 +36,32 @@ impl<'a> Vocabulary<'a> {
             }
             previous = token;
         }
-        Ok(Vocabulary { tokens })
+        Ok(Vocabulary { tokens: Some(tokens) })
     }
 
     /// How many ids there are, PAD and UNK among them.
     pub fn size(&self) -> usize {
-        self.tokens.len() + 2
+        self.tokens.map_or(256, |tokens| tokens.len()) + 2
     }
 
-    /// The token of an id; none for PAD, UNK and numbers beyond.
+    /// The token of an id; none for PAD, UNK, numbers beyond, and bytes.
     pub fn token(&self, id: u32) -> Option<&'a str> {
-        self.tokens.get((id as usize).checked_sub(2)?)
+        self.tokens?.get((id as usize).checked_sub(2)?)
     }
+}
 
-    /// Where the tokens whose byte at `depth` is not below `bound` begin, in `low..high`, which agree up to `depth`.
-    fn partition(&self, depth: usize, (mut low, mut high): (u32, u32), below: impl Fn(u8) -> bool) -> u32 {
-        while low < high {
-            let middle = low + (high - low) / 2;
-            // A token that ends here sorts before all that go on.
-            if self.tokens.bytes(middle as usize).get(depth).is_none_or(|&b| below(b)) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
+/// Where the tokens whose byte at `depth` is not below a bound begin, in `low..high`, which agree up to `depth`.
+fn partition(tokens: &Texts<'_>, depth: usize, (mut low, mut high): (u32, u32), below: impl Fn(u8) -> bool) -> u32 {
+    while low < high {
+        let middle = low + (high - low) / 2;
+        // A token that ends here sorts before all that go on.
+        if tokens.bytes(middle as usize).get(depth).is_none_or(|&b| below(b)) {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
-        low
     }
+    low
 }
 
 /// Looks one token up while its bytes arrive, by narrowing the range of tokens that begin with them. It keeps no byte of the
@@ -69,28 +80,40 @@ pub struct Lookup {
 impl Lookup {
     /// A look-up before a token's first byte.
     pub fn new(vocabulary: &Vocabulary<'_>) -> Self {
-        Lookup { low: 0, high: vocabulary.tokens.len() as u32, depth: 0 }
+        Lookup { low: 0, high: vocabulary.size() as u32 - 2, depth: 0 }
     }
 
     /// Takes the token's next character.
     pub fn push(&mut self, vocabulary: &Vocabulary<'_>, c: char) {
+        let Some(tokens) = &vocabulary.tokens else {
+            // The splitter gives a byte as the character of its number.
+            (self.low, self.high) = (u32::from(c), u32::from(c) + 1);
+            return;
+        };
         for &byte in c.encode_utf8(&mut [0; 4]).as_bytes() {
             if self.low < self.high {
                 let depth = self.depth as usize;
-                self.low = vocabulary.partition(depth, (self.low, self.high), |b| b < byte);
-                self.high = vocabulary.partition(depth, (self.low, self.high), |b| b == byte);
+                self.low = partition(tokens, depth, (self.low, self.high), |b| b < byte);
+                self.high = partition(tokens, depth, (self.low, self.high), |b| b == byte);
                 self.depth += 1;
             }
         }
     }
 
-    /// Ends the token: its id, or [`UNK`]. The look-up is then before the next one.
-    pub fn finish(&mut self, vocabulary: &Vocabulary<'_>) -> u32 {
+    /// Whether no token begins with the bytes so far.
+    pub fn is_hopeless(&self) -> bool {
+        self.low >= self.high
+    }
+
+    /// The id of the token that is the bytes so far, if there is one.
+    pub fn known(&self, vocabulary: &Vocabulary<'_>) -> Option<u32> {
         // Of the tokens that begin with these bytes, the one that is these bytes comes first.
-        let first = vocabulary.tokens.bytes(self.low as usize);
-        let known = self.low < self.high && first.len() == self.depth as usize;
-        let id = if known { self.low + 2 } else { UNK };
-        *self = Lookup::new(vocabulary);
-        id
+        let whole = vocabulary.tokens.is_none_or(|tokens| tokens.bytes(self.low as usize).len() == self.depth as usize);
+        if whole && !self.is_hopeless() { Some(self.low + 2) } else { None }
+    }
+
+    /// The id of the token that is the bytes so far, or [`UNK`].
+    pub fn id(&self, vocabulary: &Vocabulary<'_>) -> u32 {
+        self.known(vocabulary).unwrap_or(UNK)
     }
 }

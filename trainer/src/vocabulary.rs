@@ -20,7 +20,7 @@ pub fn for_each_token(text: &str, mut sink: impl FnMut(&str)) {
             token.clear();
         }
     };
-    let mut splitter = Splitter::new(Tokenizer::Words);
+    let mut splitter = Splitter::new(Tokenizer::WORDS, &mut []);
     splitter.feed(text.as_bytes(), &mut pieces);
     splitter.finish(&mut pieces);
 }

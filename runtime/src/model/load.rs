@@ -10,7 +10,7 @@ use crate::error::{LoadError, Name};
 use crate::head::Head;
 use crate::header::{Dtype, Entry, Scanner, TensorInfo, header_len};
 use crate::lstm::Lstm;
-use crate::text::Tokenizer;
+use crate::text::{Kind, Tokenizer};
 use crate::texts::Texts;
 use crate::vocabulary::Vocabulary;
 
@@ -18,8 +18,8 @@ use crate::vocabulary::Vocabulary;
 const KEYS: [(&str, &str); 12] = [
     ("tern.version", Model::FORMAT),
     ("tern.task", "classify"),
-    ("tern.tokenizer", "words"),
-    ("tern.vocabulary", "sorted"),
+    (TOKENIZER, Tokenizer::NAMES),
+    (VOCABULARY, "sorted, bytes"),
     ("tern.cell", "lstm"),
     ("tern.layers", "1"),
     ("tern.directions", "1"),
@@ -29,6 +29,8 @@ const KEYS: [(&str, &str); 12] = [
     (SHIFT_LSTM, SHIFTS),
     (SHIFT_FC, SHIFTS),
 ];
+const TOKENIZER: &str = "tern.tokenizer";
+const VOCABULARY: &str = "tern.vocabulary";
 const SHIFT_LSTM: &str = "tern.shift.lstm_l0";
 const SHIFT_FC: &str = "tern.shift.fc";
 const SHIFTS: &str = "0, 1, 2, 3, 4, 5, 6, 7, 8";
@@ -125,10 +127,32 @@ impl<'a> Directory<'a> {
         Ok(())
     }
 
+    fn value(&self, key: &str) -> &'a str {
+        let value = KEYS.iter().zip(&self.values).find(|((known, _), _)| *known == key).and_then(|(_, value)| *value);
+        value.unwrap_or("")
+    }
+
+    /// How text becomes tokens, and which there are.
+    fn text(&self) -> Result<(Tokenizer, Vocabulary<'a>), LoadError> {
+        let tokenizer = Tokenizer::from_name(self.value(TOKENIZER)).unwrap_or(Tokenizer::WORDS);
+        let found = self.value(VOCABULARY);
+        let expected = if tokenizer.kind == Kind::Bytes { "bytes" } else { "sorted" };
+        if found != expected {
+            return Err(LoadError::Unsupported { key: VOCABULARY, found: Name::new(found), expected });
+        }
+        let (offsets, bytes) = ("vocab.offsets", "vocab.bytes");
+        if tokenizer.kind != Kind::Bytes {
+            return Ok((tokenizer, Vocabulary::new(self.texts("vocab", offsets, bytes)?)?));
+        }
+        match [offsets, bytes].into_iter().find(|tensor| self.find(tensor).is_ok()) {
+            Some(tensor) => Err(LoadError::UnknownTensor(Name::new(tensor))),
+            None => Ok((tokenizer, Vocabulary::BYTES)),
+        }
+    }
+
     /// A value of one digit, checked by [`check_values`](Self::check_values).
     fn digit(&self, key: &str) -> u32 {
-        let value = KEYS.iter().zip(&self.values).find(|((known, _), _)| *known == key).and_then(|(_, value)| *value);
-        value.and_then(|v| v.bytes().next()).map_or(0, |digit| u32::from(digit.wrapping_sub(b'0')) % 10)
+        self.value(key).bytes().next().map_or(0, |digit| u32::from(digit.wrapping_sub(b'0')) % 10)
     }
 
     fn find(&self, tensor: &'static str) -> Result<(TensorInfo<'a>, &'a [u8]), LoadError> {
@@ -192,7 +216,7 @@ pub(super) fn load(bytes: &[u8]) -> Result<Model<'_>, LoadError> {
     let directory = Directory::read(bytes)?;
 
     let labels = directory.texts("labels", "labels.offsets", "labels.bytes")?;
-    let vocabulary = Vocabulary::new(directory.texts("vocab", "vocab.offsets", "vocab.bytes")?)?;
+    let (tokenizer, vocabulary) = directory.text()?;
     let golden = directory.texts("golden", "golden.offsets", "golden.bytes")?;
     let name: &[u8] = directory.list("name", Dtype::U8)?;
     let name = core::str::from_utf8(name).ok().filter(|name| name.len() <= 64);
@@ -235,7 +259,7 @@ pub(super) fn load(bytes: &[u8]) -> Result<Model<'_>, LoadError> {
     let [texts, tokens, largest_z, largest_c] = calibration.first().copied().unwrap_or_default();
     Ok(Model {
         config: Config {
-            tokenizer: Tokenizer::Words,
+            tokenizer,
             vocab_size: vocabulary.size(),
             embedding_dim: embedding_dim.get(),
             hidden_size: hidden_size.get(),

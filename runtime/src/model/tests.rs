@@ -1,9 +1,11 @@
 //! The loader against hostile bytes, and the runtime against its own definition.
 
 use super::*;
+use crate::error::Name;
 use crate::golden::assert_golden;
 use crate::head::Ranked;
 use crate::testing::{Aligned, Random, Sizes, TOKENS, metadata, random_file, tensors};
+use crate::text::Kind;
 use crate::write::{Dtype, Tensor, to_bytes};
 use std::{string::String, vec, vec::Vec};
 
@@ -146,6 +148,60 @@ fn wrong_tensors_are_named() {
     assert_eq!(not_utf8, LoadError::Texts { table: "labels", index: 0 });
     let unsorted = with("vocab.bytes", |t| t.data[2] = b'z');
     assert_eq!(unsorted, LoadError::VocabularyOrder { index: 2 });
+}
+
+/// The metadata with other words for some keys.
+fn words<'m>(changes: &[(&str, &'m str)]) -> Vec<(&'m str, &'m str)> {
+    let changed = |key| changes.iter().find(|(changed, _)| *changed == key).map(|&(_, word)| word);
+    metadata("0").map(|(key, word)| (key, changed(key).unwrap_or(word))).to_vec()
+}
+
+#[test]
+fn every_tokenizer_loads_and_runs() {
+    for &(name, tokenizer) in Tokenizer::ALL.iter().filter(|(_, tokenizer)| tokenizer.kind != Kind::Bytes) {
+        let file = Aligned::new(&to_bytes(&words(&[("tern.tokenizer", name)]), tensors(1, SMALL)));
+        let model = Model::from_bytes(&file).unwrap();
+        assert_eq!(model.config().tokenizer, tokenizer);
+        assert_eq!(model.scratch_len(), (8 * 5 + 8) / 4 + tokenizer.buffer_len());
+        let mut scratch = vec![-1; model.scratch_len()];
+        let mut session = model.session(&mut scratch).unwrap();
+        session.classify(b"call FREE call");
+        let (tokens, known) = match tokenizer.kind {
+            Kind::Chars => (14, 0),
+            _ => (3, 2 + u32::from(tokenizer.lowercase)),
+        };
+        assert_eq!((session.tokens(), session.tokens() - session.unknown()), (tokens, known), "{name}");
+    }
+    assert_eq!(
+        error_of(&words(&[("tern.tokenizer", "syllables")]), tensors(1, SMALL)),
+        LoadError::Unsupported { key: "tern.tokenizer", found: Name::new("syllables"), expected: Tokenizer::NAMES }
+    );
+}
+
+#[test]
+fn bytes_need_no_vocabulary() {
+    let bytes = words(&[("tern.tokenizer", "bytes"), ("tern.vocabulary", "bytes")]);
+    let mut all = tensors(1, SMALL);
+    for t in all.iter_mut().filter(|t| t.name.starts_with("embedding.") && t.name != "embedding.scale") {
+        let row = t.data.len() / t.shape[0];
+        t.data = t.data[..row].repeat(258);
+        t.shape[0] = 258;
+    }
+    assert_eq!(error_of(&bytes, all.clone()), LoadError::UnknownTensor(Name::new("vocab.offsets")));
+    all.retain(|t| !t.name.starts_with("vocab."));
+    let file = Aligned::new(&to_bytes(&bytes, all.clone()));
+    let model = Model::from_bytes(&file).unwrap();
+    assert_eq!(model.config().vocab_size, 258);
+    let mut scratch = vec![-1; model.scratch_len()];
+    let mut session = model.session(&mut scratch).unwrap();
+    let mut ids = vec![];
+    session.feed_with(b"a\xff\0", |step| ids.push(step.id));
+    assert_eq!((ids, session.unknown()), (vec![99, 257, 2], 0));
+    for (tokenizer, vocabulary, expected) in [("bytes", "sorted", "bytes"), ("words", "bytes", "sorted")] {
+        let error = error_of(&words(&[("tern.tokenizer", tokenizer), ("tern.vocabulary", vocabulary)]), all.clone());
+        let found = Name::new(vocabulary);
+        assert_eq!(error, LoadError::Unsupported { key: "tern.vocabulary", found, expected });
+    }
 }
 
 #[test]

@@ -1,21 +1,19 @@
 //! Characters to tokens.
 
-use super::{Utf8, is_word, lowercase};
+use core::marker::PhantomData;
 
-/// How text is cut into tokens. The name is what a device file says under `tern.tokenizer`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Tokenizer {
-    /// Lower-cased runs of word characters, and runs of everything else but white space: the regular expression
-    /// `\w+|[^\w\s]+` on text lower-cased a character at a time. In the `tokenizers` library: normalizer `Lowercase`,
-    /// pre-tokenizer `Whitespace`.
-    Words,
-}
+use super::tokenizer::{Kind, Tokenizer};
+use super::{Utf8, is_word, lowercase};
+#[cfg(feature = "html_words")]
+use super::{
+    emoticon::{Emoticons, Found},
+    html::{Entities, Tags},
+};
 
 /// One step of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// The token under way goes on with this character.
+    /// The token under way goes on with this character. A byte of [`Kind::Bytes`] is the character of that number.
     Char(char),
     /// The token under way is complete. Always follows at least one [`Piece::Char`].
     End,
@@ -28,7 +26,7 @@ enum Class {
     Other,
 }
 
-/// Cuts a stream of bytes into tokens.
+/// Cuts a stream of bytes into tokens; for [`Kind::WordPiece`] into words, which an [`Encoder`](super::Encoder) cuts into pieces.
 ///
 /// ```
 /// use tern_runtime::text::{Piece, Splitter, Tokenizer};
@@ -38,23 +36,63 @@ enum Class {
 ///     Piece::Char(c) => tokens.last_mut().unwrap().push(c),
 ///     Piece::End => tokens.push(String::new()),
 /// };
-/// let mut splitter = Splitter::new(Tokenizer::Words);
+/// let mut buffer = [0; Tokenizer::WORDS.buffer_len()];
+/// let mut splitter = Splitter::new(Tokenizer::WORDS, &mut buffer);
 /// splitter.feed(b"Fre", &mut sink); // any chunking gives the same tokens
 /// splitter.feed(b"e prize!!", &mut sink);
 /// splitter.finish(&mut sink);
 /// assert_eq!(tokens, ["free", "prize", "!!", ""]);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Splitter {
+#[derive(Debug)]
+pub struct Splitter<'b> {
     tokenizer: Tokenizer,
     utf8: Utf8,
+    tokens: Tokens,
+    #[cfg(feature = "html_words")]
+    html: Html<'b>,
+    buffer: PhantomData<&'b mut [i32]>,
+}
+
+/// The token under way.
+#[derive(Clone, Copy, Debug)]
+struct Tokens {
+    kind: Kind,
     class: Class,
 }
 
-impl Splitter {
-    /// A splitter at the beginning of a text.
-    pub const fn new(tokenizer: Tokenizer) -> Self {
-        Splitter { tokenizer, utf8: Utf8::new(), class: Class::Space }
+/// What stands before the tokens of [`Kind::HtmlWords`].
+#[cfg(feature = "html_words")]
+#[derive(Debug)]
+struct Html<'b> {
+    tags: Tags<'b>,
+    entities: Entities,
+    emoticons: Emoticons,
+}
+
+impl<'b> Splitter<'b> {
+    /// A splitter at the beginning of a text. `buffer`: [`Tokenizer::buffer_len`] words at least.
+    pub fn new(tokenizer: Tokenizer, buffer: &'b mut [i32]) -> Self {
+        #[cfg(not(feature = "html_words"))]
+        let _ = buffer;
+        Splitter {
+            tokenizer,
+            utf8: Utf8::new(),
+            tokens: Tokens { kind: tokenizer.kind, class: Class::Space },
+            #[cfg(feature = "html_words")]
+            html: Html { tags: Tags::new(buffer), entities: Entities::default(), emoticons: Emoticons::default() },
+            buffer: PhantomData,
+        }
+    }
+
+    /// Begins a new text; what the text under way leaves unfinished is forgotten.
+    pub fn reset(&mut self) {
+        self.utf8 = Utf8::new();
+        self.tokens.class = Class::Space;
+        #[cfg(feature = "html_words")]
+        {
+            self.html.tags.reset();
+            (self.html.entities, self.html.emoticons) = (Entities::default(), Emoticons::default());
+        }
     }
 
     /// Takes the next bytes of the text.
@@ -67,37 +105,107 @@ impl Splitter {
     /// Takes the next byte of the text.
     #[inline]
     pub fn feed_byte(&mut self, byte: u8, sink: &mut (impl FnMut(Piece) + ?Sized)) {
-        let Splitter { tokenizer: Tokenizer::Words, utf8, class } = self;
-        utf8.feed(byte, |c| words(class, c, sink));
+        let Splitter { tokenizer: Tokenizer { kind, lowercase }, utf8, tokens, .. } = self;
+        if *kind == Kind::Bytes {
+            sink(Piece::Char(char::from(byte)));
+            return sink(Piece::End);
+        }
+        #[cfg(feature = "html_words")]
+        if *kind == Kind::HtmlWords {
+            let html = &mut self.html;
+            return utf8.feed(byte, |c| html.feed(c, *lowercase, tokens, &mut |piece| sink(piece)));
+        }
+        utf8.feed(byte, |c| in_case(c, *lowercase, |c| tokens.feed(c, sink)));
     }
 
     /// Ends the text: the token under way, if any, is complete. The splitter is then at the beginning of a new text.
     pub fn finish(&mut self, sink: &mut (impl FnMut(Piece) + ?Sized)) {
-        let Splitter { tokenizer: Tokenizer::Words, utf8, class } = self;
-        utf8.finish(|c| words(class, c, sink));
-        if *class != Class::Space {
-            sink(Piece::End);
+        let Splitter { tokenizer: Tokenizer { lowercase, .. }, utf8, tokens, .. } = self;
+        #[cfg(feature = "html_words")]
+        if tokens.kind == Kind::HtmlWords {
+            let html = &mut self.html;
+            let sink: &mut dyn FnMut(Piece) = &mut |piece| sink(piece);
+            utf8.finish(|c| html.feed(c, *lowercase, tokens, sink));
+            html.finish(*lowercase, tokens, sink);
+            return tokens.end(sink);
         }
-        *class = Class::Space;
+        utf8.finish(|c| in_case(c, *lowercase, |c| tokens.feed(c, sink)));
+        tokens.end(sink);
     }
 }
 
-/// One character of [`Tokenizer::Words`].
-fn words(class: &mut Class, c: char, sink: &mut (impl FnMut(Piece) + ?Sized)) {
-    for c in lowercase(c) {
-        let next = if is_word(c) {
-            Class::Word
-        } else if c.is_whitespace() {
-            Class::Space
-        } else {
-            Class::Other
+/// The character, or what its lower case is.
+#[inline]
+fn in_case(c: char, lower: bool, mut sink: impl FnMut(char)) {
+    if lower { lowercase(c).for_each(sink) } else { sink(c) }
+}
+
+impl Tokens {
+    /// Takes a character.
+    fn feed(&mut self, c: char, sink: &mut (impl FnMut(Piece) + ?Sized)) {
+        let next = match self.kind {
+            Kind::Chars => {
+                sink(Piece::Char(c));
+                return sink(Piece::End);
+            }
+            Kind::Whitespace if c.is_whitespace() => Class::Space,
+            Kind::Whitespace => Class::Other,
+            _ if is_word(c) => Class::Word,
+            _ if c.is_whitespace() => Class::Space,
+            _ => Class::Other,
         };
-        if next != *class && *class != Class::Space {
-            sink(Piece::End);
+        if next != self.class {
+            self.end(sink);
         }
         if next != Class::Space {
             sink(Piece::Char(c));
         }
-        *class = next;
+        self.class = next;
+    }
+
+    /// Ends the token under way, if any.
+    fn end(&mut self, sink: &mut (impl FnMut(Piece) + ?Sized)) {
+        if self.class != Class::Space {
+            sink(Piece::End);
+        }
+        self.class = Class::Space;
+    }
+}
+
+#[cfg(feature = "html_words")]
+impl Tokens {
+    /// Takes what the emoticons leave of the text.
+    fn take(&mut self, found: Found, sink: &mut dyn FnMut(Piece)) {
+        match found {
+            Found::Plain(c) => self.feed(c, sink),
+            Found::Emoticon(chars) => {
+                self.end(sink);
+                chars.into_iter().filter(|&c| c != '\0').for_each(|c| sink(Piece::Char(c)));
+                sink(Piece::End);
+            }
+        }
+    }
+}
+
+#[cfg(feature = "html_words")]
+impl Html<'_> {
+    fn feed(&mut self, c: char, lower: bool, tokens: &mut Tokens, sink: &mut dyn FnMut(Piece)) {
+        let Html { tags, entities, emoticons } = self;
+        tags.feed(c, &mut |c| entities.feed(c, &mut |c| emoticons.feed_cased(c, lower, tokens, sink)));
+    }
+
+    /// Gives what any stage holds back to the next.
+    fn finish(&mut self, lower: bool, tokens: &mut Tokens, sink: &mut dyn FnMut(Piece)) {
+        let Html { tags, entities, emoticons } = self;
+        tags.finish(&mut |c| entities.feed(c, &mut |c| emoticons.feed_cased(c, lower, tokens, sink)));
+        entities.finish(&mut |c| emoticons.feed_cased(c, lower, tokens, sink));
+        emoticons.finish(&mut |found| tokens.take(found, sink));
+    }
+}
+
+#[cfg(feature = "html_words")]
+impl Emoticons {
+    fn feed_cased(&mut self, c: char, lower: bool, tokens: &mut Tokens, sink: &mut dyn FnMut(Piece)) {
+        in_case(c, lower, |c| self.feed(c, &mut |found| tokens.take(found, sink)));
     }
 }

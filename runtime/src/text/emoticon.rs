@@ -1,0 +1,86 @@
+//! Emoticons: tokens that mix kinds of characters.
+
+use super::is_word;
+
+/// What characters turn out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// A character of no emoticon.
+    Plain(char),
+    /// A whole emoticon, of [`eyes`, `nose`, `mouth`]; NUL where there is none.
+    Emoticon([char; 3]),
+}
+
+/// Finds emoticons: eyes `:` `;` `=`, a nose `-` or none, and a mouth; and hearts. The regular expression
+///
+/// ```text
+/// [:;=]-?[()\[\]{}|*]|[:;=]-[/\\]|[:;=]-?[DPOdpo](?!\w)|<3(?!\w)
+/// ```
+///
+/// No word character follows a mouth that is a letter, so `:pizza` is no face. A slanted mouth needs a nose, so `http://` is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Emoticons {
+    /// What may become an emoticon: eyes, nose and mouth as they come, NUL where there is none.
+    held: [char; 3],
+}
+
+const NONE: char = '\0';
+
+impl Emoticons {
+    pub(super) fn feed(&mut self, c: char, sink: &mut dyn FnMut(Found)) {
+        let [eyes, nose, mouth] = self.held;
+        if mouth != NONE {
+            // Complete but for what follows.
+            if is_word(c) {
+                self.give_back(sink);
+            } else {
+                self.complete(mouth, sink);
+            }
+        } else if eyes == '<' {
+            if c == '3' {
+                self.held = [eyes, nose, c];
+                return;
+            }
+            self.give_back(sink);
+        } else if eyes != NONE {
+            match c {
+                '-' if nose == NONE => self.held = [eyes, c, NONE],
+                '(' | ')' | '[' | ']' | '{' | '}' | '|' | '*' => self.complete(c, sink),
+                '/' | '\\' if nose != NONE => self.complete(c, sink),
+                'd' | 'p' | 'o' | 'D' | 'P' | 'O' => self.held = [eyes, nose, c],
+                _ => {
+                    self.give_back(sink);
+                    self.begin(c, sink);
+                }
+            }
+            return;
+        }
+        self.begin(c, sink);
+    }
+
+    /// Ends the text.
+    pub(super) fn finish(&mut self, sink: &mut dyn FnMut(Found)) {
+        match self.held {
+            [_, _, NONE] => self.give_back(sink),
+            [_, _, mouth] => self.complete(mouth, sink),
+        }
+    }
+
+    /// Takes a character while nothing is held.
+    fn begin(&mut self, c: char, sink: &mut dyn FnMut(Found)) {
+        match c {
+            ':' | ';' | '=' | '<' => self.held = [c, NONE, NONE],
+            _ => sink(Found::Plain(c)),
+        }
+    }
+
+    fn complete(&mut self, mouth: char, sink: &mut dyn FnMut(Found)) {
+        let [eyes, nose, _] = core::mem::take(&mut self.held);
+        sink(Found::Emoticon([eyes, nose, mouth]));
+    }
+
+    fn give_back(&mut self, sink: &mut dyn FnMut(Found)) {
+        let held = core::mem::take(&mut self.held);
+        held.into_iter().filter(|&c| c != NONE).for_each(|c| sink(Found::Plain(c)));
+    }
+}

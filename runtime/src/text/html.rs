@@ -1,0 +1,137 @@
+//! HTML to text: tags become spaces, entities become the characters that they stand for.
+
+/// Characters of a tag after its `<`, at most: a slash, its first letter and [`CONTENT`] more.
+pub(super) const BUFFER: usize = CONTENT + 2;
+/// Characters of a tag after its first letter, at most. Bounds what is held back for a `<` that no `>` follows.
+const CONTENT: usize = 125;
+
+/// Replaces tags, `</?[A-Za-z!][^<>]{0,125}>`, by spaces. What only begins like one is text.
+#[derive(Debug)]
+pub(super) struct Tags<'b> {
+    /// The characters after a `<`, held back until it is known what they are. `[BUFFER]`
+    held: &'b mut [i32],
+    length: usize,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Text,
+    /// After `<`.
+    Open,
+    /// After `</`.
+    Slash,
+    /// After the first letter, with so many characters that may still come.
+    Content(usize),
+}
+
+impl<'b> Tags<'b> {
+    pub(super) fn new(held: &'b mut [i32]) -> Self {
+        Tags { held, length: 0, state: State::Text }
+    }
+
+    pub(super) fn reset(&mut self) {
+        (self.length, self.state) = (0, State::Text);
+    }
+
+    pub(super) fn feed(&mut self, c: char, sink: &mut dyn FnMut(char)) {
+        let next = match (self.state, c) {
+            (State::Content(_), '>') => {
+                self.reset();
+                return sink(' ');
+            }
+            (State::Text, _) | (_, '<') => None,
+            (State::Open, '/') => Some(State::Slash),
+            (State::Open | State::Slash, 'a'..='z' | 'A'..='Z' | '!') => Some(State::Content(CONTENT)),
+            (State::Content(left), _) => left.checked_sub(1).map(State::Content),
+            _ => None,
+        };
+        match (next, self.held.get_mut(self.length)) {
+            (Some(state), Some(slot)) => {
+                *slot = c as i32;
+                (self.length, self.state) = (self.length + 1, state);
+            }
+            _ => {
+                self.finish(sink);
+                if c == '<' {
+                    self.state = State::Open;
+                } else {
+                    sink(c);
+                }
+            }
+        }
+    }
+
+    /// Gives what is held back as text.
+    pub(super) fn finish(&mut self, sink: &mut dyn FnMut(char)) {
+        if self.state != State::Text {
+            sink('<');
+        }
+        for &code in self.held.iter().take(self.length) {
+            sink(char::from_u32(code as u32).unwrap_or(char::REPLACEMENT_CHARACTER));
+        }
+        self.reset();
+    }
+}
+
+/// The entities known, and what each stands for. Their only `&` is the first character, so what breaks one off can begin another and
+/// nothing before it can.
+const ENTITIES: [(&[u8], char); 7] = [
+    (b"&amp;", '&'),
+    (b"&lt;", '<'),
+    (b"&gt;", '>'),
+    (b"&quot;", '"'),
+    (b"&apos;", '\''),
+    (b"&#39;", '\''),
+    (b"&nbsp;", '\u{a0}'),
+];
+
+/// Replaces entities by the characters that they stand for, once: `&amp;lt;` becomes `&lt;`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Entities {
+    /// An entity that begins with what is held back.
+    candidate: usize,
+    /// How many of its characters are held back.
+    held: usize,
+}
+
+impl Entities {
+    /// What is held back.
+    fn prefix(&self) -> &'static [u8] {
+        ENTITIES.get(self.candidate).and_then(|(name, _)| name.get(..self.held)).unwrap_or(&[])
+    }
+
+    pub(super) fn feed(&mut self, c: char, sink: &mut dyn FnMut(char)) {
+        let prefix = self.prefix();
+        let goes_on = |(name, _): &(&[u8], char)| {
+            name.starts_with(prefix) && name.get(prefix.len()).is_some_and(|&byte| char::from(byte) == c)
+        };
+        match ENTITIES.iter().position(goes_on) {
+            Some(candidate) => {
+                (self.candidate, self.held) = (candidate, self.held + 1);
+                if let Some(&(name, to)) = ENTITIES.get(candidate)
+                    && name.len() == self.held
+                {
+                    self.held = 0;
+                    sink(to);
+                }
+            }
+            None => {
+                let broken_off = self.held > 0;
+                self.finish(sink);
+                if broken_off {
+                    // This character may begin an entity of its own.
+                    self.feed(c, sink);
+                } else {
+                    sink(c);
+                }
+            }
+        }
+    }
+
+    /// Gives what is held back as text.
+    pub(super) fn finish(&mut self, sink: &mut dyn FnMut(char)) {
+        self.prefix().iter().for_each(|&byte| sink(char::from(byte)));
+        self.held = 0;
+    }
+}

@@ -1,0 +1,108 @@
+//! The kinds of tokenizers and the words that name them.
+
+/// How text is cut into tokens. `docs/format.md`, "Text", defines each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Tokenizer {
+    /// What a token is.
+    pub kind: Kind,
+    /// Whether each character first becomes its lower case. Never for [`Kind::Bytes`].
+    pub lowercase: bool,
+}
+
+/// What a token is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Kind {
+    /// A run of anything but white space.
+    Whitespace,
+    /// A run of word characters, or a run of everything else but white space: the regular expression `\w+|[^\w\s]+`.
+    Words,
+    /// As [`Kind::Words`] after tags and entities of HTML, with emoticons whole.
+    #[cfg(feature = "html_words")]
+    HtmlWords,
+    /// A character, white space too.
+    Chars,
+    /// A byte. Its id is the byte + 2.
+    Bytes,
+    /// A piece of a word of [`Kind::Words`], by greedy longest match; `##` begins a piece that continues a word.
+    #[cfg(feature = "wordpiece")]
+    WordPiece,
+}
+
+macro_rules! plain {
+    () => {
+        "whitespace, whitespace_cased, words, words_cased, chars, chars_cased, bytes"
+    };
+}
+
+#[cfg(feature = "html_words")]
+macro_rules! html {
+    () => {
+        ", html_words, html_words_cased"
+    };
+}
+
+#[cfg(feature = "wordpiece")]
+macro_rules! pieces {
+    () => {
+        ", wordpiece, wordpiece_cased"
+    };
+}
+
+impl Tokenizer {
+    /// Lower-cased words, what most models read.
+    pub const WORDS: Tokenizer = Tokenizer { kind: Kind::Words, lowercase: true };
+
+    /// Every tokenizer of this build by the name that a device file gives it under `tern.tokenizer`.
+    pub const ALL: &[(&str, Tokenizer)] = &[
+        ("whitespace", Tokenizer { kind: Kind::Whitespace, lowercase: true }),
+        ("whitespace_cased", Tokenizer { kind: Kind::Whitespace, lowercase: false }),
+        ("words", Tokenizer::WORDS),
+        ("words_cased", Tokenizer { kind: Kind::Words, lowercase: false }),
+        ("chars", Tokenizer { kind: Kind::Chars, lowercase: true }),
+        ("chars_cased", Tokenizer { kind: Kind::Chars, lowercase: false }),
+        ("bytes", Tokenizer { kind: Kind::Bytes, lowercase: false }),
+        #[cfg(feature = "html_words")]
+        ("html_words", Tokenizer { kind: Kind::HtmlWords, lowercase: true }),
+        #[cfg(feature = "html_words")]
+        ("html_words_cased", Tokenizer { kind: Kind::HtmlWords, lowercase: false }),
+        #[cfg(feature = "wordpiece")]
+        ("wordpiece", Tokenizer { kind: Kind::WordPiece, lowercase: true }),
+        #[cfg(feature = "wordpiece")]
+        ("wordpiece_cased", Tokenizer { kind: Kind::WordPiece, lowercase: false }),
+    ];
+
+    /// The names of [`ALL`](Tokenizer::ALL), as an error shows them.
+    pub const NAMES: &str = NAMES;
+
+    /// The tokenizer of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Tokenizer::ALL.iter().find(|(known, _)| *known == name).map(|&(_, tokenizer)| tokenizer)
+    }
+
+    /// The name of a tokenizer.
+    pub fn name(self) -> &'static str {
+        Tokenizer::ALL.iter().find(|(_, tokenizer)| *tokenizer == self).map_or("", |(name, _)| name)
+    }
+
+    /// How many words of memory a [`Splitter`](super::Splitter) or an [`Encoder`](super::Encoder) of this tokenizer borrows.
+    pub const fn buffer_len(self) -> usize {
+        match self.kind {
+            #[cfg(feature = "html_words")]
+            Kind::HtmlWords => super::html::BUFFER,
+            #[cfg(feature = "wordpiece")]
+            Kind::WordPiece => super::wordpiece::MAX_CHARS,
+            _ => 0,
+        }
+    }
+}
+
+#[cfg(not(any(feature = "html_words", feature = "wordpiece")))]
+const NAMES: &str = plain!();
+#[cfg(all(feature = "html_words", not(feature = "wordpiece")))]
+const NAMES: &str = concat!(plain!(), html!());
+#[cfg(all(not(feature = "html_words"), feature = "wordpiece"))]
+const NAMES: &str = concat!(plain!(), pieces!());
+#[cfg(all(feature = "html_words", feature = "wordpiece"))]
+const NAMES: &str = concat!(plain!(), html!(), pieces!());
