@@ -199,31 +199,81 @@ pub struct LayerNames {
     pub b_hh: String,
 }
 
-/// A whole network: embedding, recurrent layers, linear layer.
+/// What a network reads at each step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputLayer {
+    /// A token, whose row of the embedding goes to the first recurrent layer.
+    Embedding {
+        /// Rows of the embedding: the tokens, PAD and UNK among them.
+        vocab_size: usize,
+        /// Width of the embedding.
+        embedding_dim: usize,
+    },
+    /// Normalised numbers, which go to the first recurrent layer as they are.
+    Values {
+        /// How many of them.
+        channels: usize,
+    },
+}
+
+impl InputLayer {
+    /// Width of what the first recurrent layer reads.
+    pub fn width(&self) -> usize {
+        match *self {
+            InputLayer::Embedding { embedding_dim, .. } => embedding_dim,
+            InputLayer::Values { channels } => channels,
+        }
+    }
+}
+
+/// What comes after the recurrent layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Units of a layer with max(0, x) before the last one. 0: there is no such layer.
+    pub hidden: usize,
+    /// Outputs of the last layer.
+    pub outputs: usize,
+}
+
+/// A whole network: what it reads, recurrent layers, head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Architecture {
-    /// How large it is.
-    pub sizes: Sizes,
-    /// What stands between embedding and linear layer.
+    /// What it reads.
+    pub input: InputLayer,
+    /// Cells of a recurrent layer, in each direction.
+    pub hidden_size: usize,
+    /// The recurrent layers.
     pub recurrent: Recurrent,
+    /// What reads their states.
+    pub head: Head,
 }
 
 impl From<Sizes> for Architecture {
     /// One LSTM layer of these sizes.
     fn from(sizes: Sizes) -> Self {
-        Architecture { sizes, recurrent: Recurrent::default() }
+        Architecture::of_tokens(sizes, Recurrent::default())
     }
 }
 
 impl Architecture {
+    /// A network that reads tokens, with a linear head.
+    pub fn of_tokens(sizes: Sizes, recurrent: Recurrent) -> Self {
+        let Sizes { vocab_size, embedding_dim, hidden_size, labels } = sizes;
+        let input = InputLayer::Embedding { vocab_size, embedding_dim };
+        Architecture { input, hidden_size, recurrent, head: Head { hidden: 0, outputs: labels } }
+    }
+
     /// The name and shape of every parameter, in PyTorch's order.
     pub fn shapes(&self) -> Vec<(String, Vec<usize>)> {
-        let Sizes { vocab_size, embedding_dim, hidden_size, labels } = self.sizes;
+        let hidden_size = self.hidden_size;
         let rows = self.recurrent.cell.gates() * hidden_size;
         let directions = self.recurrent.directions();
-        let mut shapes = vec![(names::EMBEDDING.to_owned(), vec![vocab_size, embedding_dim])];
+        let mut shapes = Vec::new();
+        if let InputLayer::Embedding { vocab_size, embedding_dim } = self.input {
+            shapes.push((names::EMBEDDING.to_owned(), vec![vocab_size, embedding_dim]));
+        }
         for layer in 0..self.recurrent.layers {
-            let inputs = if layer == 0 { embedding_dim } else { directions.len() * hidden_size };
+            let inputs = if layer == 0 { self.input.width() } else { directions.len() * hidden_size };
             for &direction in directions {
                 let LayerNames { w_ih, w_hh, b_ih, b_hh } = self.recurrent.names(layer, direction);
                 shapes.push((w_ih, vec![rows, inputs]));
@@ -231,9 +281,21 @@ impl Architecture {
                 shapes.extend([(b_ih, vec![rows]), (b_hh, vec![rows])]);
             }
         }
-        shapes.push((names::FC_WEIGHT.to_owned(), vec![labels, self.recurrent.head_width(hidden_size)]));
-        shapes.push((names::FC_BIAS.to_owned(), vec![labels]));
+        let mut read = self.recurrent.head_width(hidden_size);
+        let Head { hidden, outputs } = self.head;
+        if hidden > 0 {
+            shapes.push((names::HIDDEN_WEIGHT.to_owned(), vec![hidden, read]));
+            shapes.push((names::HIDDEN_BIAS.to_owned(), vec![hidden]));
+            read = hidden;
+        }
+        shapes.push((names::FC_WEIGHT.to_owned(), vec![outputs, read]));
+        shapes.push((names::FC_BIAS.to_owned(), vec![outputs]));
         shapes
+    }
+
+    /// Number of values in all parameters, with two biases a gate as PyTorch counts.
+    pub fn parameters(&self) -> usize {
+        self.shapes().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
     }
 }
 
@@ -246,7 +308,7 @@ mod tests {
     #[test]
     fn names_and_shapes_are_pytorchs() {
         let recurrent = Recurrent { cell: Cell::Gru, layers: 2, bidirectional: true, ..Recurrent::default() };
-        let shapes = Architecture { sizes: SIZES, recurrent }.shapes();
+        let shapes = Architecture::of_tokens(SIZES, recurrent).shapes();
         let shape = |name: &str| shapes.iter().find(|(known, _)| known == name).map(|(_, shape)| shape.as_slice());
         assert_eq!(shape("gru.weight_ih_l0"), Some(&[15, 3][..]));
         assert_eq!(shape("gru.weight_ih_l1_reverse"), Some(&[15, 10][..]));
@@ -266,6 +328,27 @@ mod tests {
         assert_eq!(width(true, Merge::Concat, Pooling::Last), 10);
         assert_eq!(width(true, Merge::Sum, Pooling::Max), 5);
         assert_eq!(width(true, Merge::Concat, Pooling::MeanMax), 20);
+    }
+
+    #[test]
+    fn a_hidden_layer_stands_between_states_and_outputs() {
+        let mut architecture = Architecture::from(SIZES);
+        architecture.input = InputLayer::Values { channels: 4 };
+        architecture.head = Head { hidden: 6, outputs: 1 };
+        let shapes = architecture.shapes();
+        assert_eq!(shapes[0], ("lstm.weight_ih_l0".to_owned(), vec![20, 4]));
+        let of = |name: &str, shape: &[usize]| (name.to_owned(), shape.to_vec());
+        let head =
+            [of("hidden.weight", &[6, 5]), of("hidden.bias", &[6]), of("fc.weight", &[1, 6]), of("fc.bias", &[1])];
+        assert_eq!(shapes[4..], head);
+    }
+
+    #[test]
+    fn parameters_are_counted_as_pytorch_counts_them() {
+        // embedding 10,000 × 100; 4·256·(100 + 256) + 2·1,024; 4·256·(256 + 256) + 2·1,024; 256 + 1.
+        let sizes = Sizes { vocab_size: 10_000, embedding_dim: 100, hidden_size: 256, labels: 1 };
+        let two_layers = Recurrent { layers: 2, ..Recurrent::default() };
+        assert_eq!(Architecture::of_tokens(sizes, two_layers).parameters(), 1_893_185);
     }
 
     #[test]

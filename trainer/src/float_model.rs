@@ -15,13 +15,14 @@ mod directory;
 mod load;
 mod save;
 
-pub use config::{Config, ConfigError};
+pub use config::{Channel, Config, ConfigError, Forecast};
 pub use directory::{DirectoryError, Staged};
 pub use load::LoadError;
 pub use save::{SaveError, safetensors_bytes};
 
 use crate::data::Example;
 use crate::nn::network::Network;
+use crate::train::class_logits;
 use crate::vocabulary::Vocabulary;
 use crate::weights::{Weights, WeightsError};
 
@@ -74,7 +75,7 @@ impl FloatModel {
         validation: Vec<Example>,
     ) -> Result<Self, WeightsError> {
         weights.check(&config.architecture())?;
-        let network = Network::new(&weights, config.recurrent());
+        let network = Network::new(&weights, &config.architecture());
         Ok(FloatModel { config, vocabulary, weights, calibration, validation, network })
     }
 
@@ -115,7 +116,7 @@ impl FloatModel {
 
     /// The logits of a text, one for each label.
     pub fn logits(&self, text: &str) -> Vec<f32> {
-        self.network.logits(&self.vocabulary.encode(text))
+        class_logits(&self.network.logits(&self.vocabulary.encode(text)))
     }
 }
 

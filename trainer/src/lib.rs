@@ -19,6 +19,7 @@ pub mod nn;
 pub mod quantize;
 pub mod recipe;
 pub mod report;
+pub mod task;
 pub mod tokenizer_json;
 pub mod train;
 pub mod vocabulary;

@@ -15,12 +15,12 @@ mod paths;
 mod training;
 
 pub use crate::architecture::{Cell, Merge, Pooling};
+pub use crate::task::{Output, Task};
 pub use check::RecipeError;
-pub use training::{OptimizerKind, Schedule, Training};
+pub use training::{ClassWeights, OptimizerKind, Schedule, Training};
 
-use crate::architecture::{Architecture, Recurrent};
+use crate::architecture::{Architecture, Head, InputLayer, Recurrent};
 use crate::data::is_hub;
-use crate::weights::Sizes;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -31,6 +31,9 @@ pub struct Recipe {
     /// The model's name. Without one it is called after its directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// What the model does.
+    #[serde(default)]
+    pub task: Task,
     /// The examples.
     pub data: Data,
     /// Which tokens get an id.
@@ -133,6 +136,10 @@ pub struct Model {
     pub merge: Merge,
     /// What of the hidden states goes to the linear layer.
     pub pooling: Pooling,
+    /// Units of a layer with max(0, x) before the last linear one; 0: there is no such layer.
+    pub head_hidden: usize,
+    /// What the outputs are: a softmax over the labels, or one sigmoid for two labels.
+    pub output: Output,
     /// Probability that a value that goes to the linear layer is dropped while training.
     pub dropout: f64,
     /// Probability that a value that goes from one recurrent layer to the next is dropped while training.
@@ -154,6 +161,8 @@ impl Default for Model {
             bidirectional: false,
             merge: Merge::Concat,
             pooling: Pooling::Last,
+            head_hidden: 0,
+            output: Output::Softmax,
             dropout: 0.3,
             layer_dropout: 0.3,
             embedding_dropout: 0.3,
@@ -168,8 +177,10 @@ impl Model {
         let Model { cell, embedding: embedding_dim, hidden: hidden_size, layers, .. } = *self;
         let (bidirectional, merge, pooling) = (self.bidirectional, self.merge, self.pooling);
         Architecture {
-            sizes: Sizes { vocab_size, embedding_dim, hidden_size, labels },
+            input: InputLayer::Embedding { vocab_size, embedding_dim },
+            hidden_size,
             recurrent: Recurrent { cell, layers, bidirectional, merge, pooling },
+            head: Head { hidden: self.head_hidden, outputs: if self.output == Output::Sigmoid { 1 } else { labels } },
         }
     }
 }
@@ -179,6 +190,7 @@ impl Recipe {
     pub fn for_data(train: &Path) -> Self {
         Recipe {
             name: None,
+            task: Task::default(),
             data: Data {
                 train: train.to_owned(),
                 valid: None,

@@ -1,22 +1,29 @@
 //! Training: from a recipe and its data to a model.
 //!
-//! [`prepare`] reads the data, holds rows out and builds the vocabulary. [`run`] then goes through the examples epoch by
-//! epoch: `batches` puts texts of similar length together, `graph` computes a batch's gradients, the
-//! `optimizer` follows them at the rate that the `schedule` gives. After each epoch the running average of the
-//! weights is tried on the held-out rows, and the best one is kept.
+//! [`prepare`] reads the data, holds rows out and builds the vocabulary; a [`Problem`] is what it makes of them in
+//! numbers: samples to learn from, and an [`Objective`] that says what a network should make of them. [`run`] knows
+//! nothing else of the task. It goes through the samples epoch by epoch: `batches` puts sequences of similar length
+//! together, `graph` computes a batch's gradients, the `optimizer` follows them at the rate that the `schedule`
+//! gives. After each epoch the running average of the weights is tried on what was held out, and the best one is kept.
 //!
 //! Every sum is made in an order that does not depend on the number of threads: the same recipe gives the same bytes.
 
 mod batches;
 mod graph;
 mod initial;
+mod objective;
 mod optimizer;
 mod prepare;
+mod problem;
 mod run;
+mod sample;
 mod schedule;
 
+pub use objective::{Classes, Objective};
 pub use prepare::{PrepareError, Prepared, prepare};
+pub use problem::{Problem, Validation, class_logits};
 pub use run::{BatchProgress, Ending, EpochFigures, Observer, Outcome, TrainError, run};
+pub use sample::{Sample, Steps, Target};
 pub use schedule::Schedule;
 
 #[cfg(test)]

@@ -16,13 +16,17 @@ pub mod names {
     pub const B_IH: &str = "lstm.bias_ih_l0";
     /// `[4 * hidden_size]`
     pub const B_HH: &str = "lstm.bias_hh_l0";
-    /// `[labels, hidden_size]`; wider where the head reads more than one state
+    /// `[head_hidden, hidden_size]`, where there is such a layer; wider where the head reads more than one state
+    pub const HIDDEN_WEIGHT: &str = "hidden.weight";
+    /// `[head_hidden]`
+    pub const HIDDEN_BIAS: &str = "hidden.bias";
+    /// `[outputs, hidden_size]`; wider where the head reads more than one state, `[outputs, head_hidden]` after a hidden layer
     pub const FC_WEIGHT: &str = "fc.weight";
-    /// `[labels]`
+    /// `[outputs]`
     pub const FC_BIAS: &str = "fc.bias";
 }
 
-/// The sizes of a model.
+/// The sizes of a model that reads tokens and has a linear head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
     /// Rows of the embedding: the tokens, PAD and UNK among them.
@@ -31,7 +35,7 @@ pub struct Sizes {
     pub embedding_dim: usize,
     /// Cells of a recurrent layer, in each direction.
     pub hidden_size: usize,
-    /// Number of labels.
+    /// Number of outputs: one for each label.
     pub labels: usize,
 }
 

@@ -8,7 +8,7 @@ use crate::data::{self, Example};
 use crate::float_model::{Config, FloatModel, Staged};
 use crate::recipe::Recipe;
 use crate::report;
-use crate::train::{self, Ending, Prepared};
+use crate::train::{self, Ending, Prepared, Problem};
 use anyhow::{Context, anyhow};
 pub use options::Overrides;
 use progress::Progress;
@@ -81,18 +81,18 @@ fn work(mut recipe: Recipe, target: &Path, json: bool) -> anyhow::Result<()> {
     recipe.training.learning_rate = recipe.learning_rate();
     let recipe = &recipe;
     describe(recipe, &data);
+    let problem = Problem::of_texts(recipe, &data);
     let stop = stop_on_interrupt();
     let mut progress = Progress::new(recipe.training.epochs);
-    let outcome = train::run(recipe, &data, &mut progress, &stop)?;
+    let outcome = train::run(recipe, &problem, &mut progress, &stop)?;
     progress.finish();
 
     let name = recipe.name.clone().unwrap_or_else(|| {
         target.file_name().map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned())
     });
-    let architecture = recipe.model.architecture(data.vocabulary.len(), data.labels.len());
     let calibration = data::sample(&data.train, data.labels.len(), CALIBRATION_ROWS, recipe.training.seed);
     let Prepared { labels, vocabulary, train, valid, leaked } = data;
-    let config = Config::new(&name, &architecture, labels);
+    let config = Config::classifier(&name, &problem.architecture, labels);
     let model = FloatModel::new(config, vocabulary, outcome.weights.clone(), calibration, valid)?;
     let figures = report::Figures::new(&model, &train, leaked, &outcome);
     model.save(staged.path())?;

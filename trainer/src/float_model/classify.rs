@@ -2,6 +2,7 @@
 
 use super::FloatModel;
 use crate::classifier::{Classifier, Logits, Prediction, TraceStep};
+use crate::train::class_logits;
 use crate::vocabulary::{self, UNK};
 
 impl Classifier for FloatModel {
@@ -12,7 +13,7 @@ impl Classifier for FloatModel {
     fn classify(&self, text: &str) -> Prediction {
         let ids = self.vocabulary.encode(text);
         Prediction {
-            logits: Logits::Float(self.network.logits(&ids)),
+            logits: Logits::Float(class_logits(&self.network.logits(&ids))),
             tokens: ids.len(),
             unknown: ids.iter().filter(|id| **id == UNK).count(),
         }
@@ -24,7 +25,11 @@ impl Classifier for FloatModel {
         let logits = self.network.logits_after_each(&ids);
         let steps = tokens.into_iter().zip(ids).zip(logits);
         steps
-            .map(|((token, id), logits)| TraceStep { token, known: id != UNK, logits: Logits::Float(logits) })
+            .map(|((token, id), logits)| TraceStep {
+                token,
+                known: id != UNK,
+                logits: Logits::Float(class_logits(&logits)),
+            })
             .collect()
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::architecture::{Architecture, Cell, Merge, Pooling, Recurrent};
+use crate::architecture::{Architecture, Cell, Head, Merge, Pooling, Recurrent};
 use crate::weights::{Array, Sizes};
 use std::fs;
 use std::path::Path;
@@ -11,12 +11,17 @@ pub(crate) fn model() -> FloatModel {
 
 /// A small model of any network.
 pub(crate) fn model_of(recurrent: Recurrent) -> FloatModel {
+    model_with(recurrent, Head { hidden: 0, outputs: 2 })
+}
+
+/// A small model of two labels with any network and head.
+pub(crate) fn model_with(recurrent: Recurrent, head: Head) -> FloatModel {
     let texts = ["free prize, call now", "see you at lunch"];
     let vocabulary = Vocabulary::build(texts.into_iter(), 1, None);
     let sizes = Sizes { vocab_size: vocabulary.len(), embedding_dim: 5, hidden_size: 7, labels: 2 };
     let mut weights = Weights::default();
     let mut state = 1u32;
-    let architecture = Architecture { sizes, recurrent };
+    let architecture = Architecture { head, ..Architecture::of_tokens(sizes, recurrent) };
     for (name, shape) in architecture.shapes() {
         let data = (0..shape.iter().product())
             .map(|_| {
@@ -28,7 +33,7 @@ pub(crate) fn model_of(recurrent: Recurrent) -> FloatModel {
     }
     let rows: Vec<Example> =
         texts.iter().enumerate().map(|(label, text)| Example { text: text.to_string(), label }).collect();
-    let config = Config::new("test", &architecture, vec!["spam".to_owned(), "ham".to_owned()]);
+    let config = Config::classifier("test", &architecture, vec!["spam".to_owned(), "ham".to_owned()]);
     FloatModel::new(config, vocabulary, weights, rows.clone(), rows).unwrap()
 }
 

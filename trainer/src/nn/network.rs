@@ -1,11 +1,11 @@
-//! The classifier's forward pass: embedding → recurrent layers → pooling → linear.
+//! The forward pass: embedding or values → recurrent layers → pooling → head.
 
 use super::linear::Linear;
 use super::packed::{Direction, Packing};
 use super::pooling;
 use super::product::Panels;
 use super::recurrent::{self, Biases};
-use crate::architecture::{Merge, Recurrent};
+use crate::architecture::{Architecture, Merge, Recurrent};
 use crate::denormals::Flush;
 use crate::weights::{Weights, names};
 
@@ -14,14 +14,25 @@ use crate::weights::{Weights, names};
 /// A text's logits are the same bits whether it is run alone, in a batch, or by the training graph.
 #[derive(Clone, Debug)]
 pub struct Network {
-    /// `[vocab_size, embedding_dim]`
+    /// `[vocab_size, input_size]`; empty where the network reads values
     embedding: Vec<f32>,
-    embedding_dim: usize,
+    input_size: usize,
     hidden_size: usize,
     recurrent: Recurrent,
     /// `[layer][direction]`
     layers: Vec<Vec<Layer>>,
+    /// The layer with max(0, x) before the last one.
+    hidden: Option<Linear>,
     fc: Linear,
+}
+
+/// What a network reads.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// Ids of tokens.
+    Tokens(&'a [u32]),
+    /// Normalised numbers, `[steps, channels]`.
+    Values(&'a [f32]),
 }
 
 /// One direction of a layer.
@@ -36,8 +47,9 @@ struct Layer {
 
 impl Network {
     /// Packs `weights`, whose shapes fit together (see [`Weights::check`]).
-    pub fn new(weights: &Weights, recurrent: Recurrent) -> Self {
-        let embedding = &weights[names::EMBEDDING];
+    pub fn new(weights: &Weights, architecture: &Architecture) -> Self {
+        let recurrent = architecture.recurrent;
+        let linear = |weight: &str, bias: &str| Linear::new(&weights[weight].data, &weights[bias].data);
         let layer = |layer: usize, direction: Direction| {
             let names = recurrent.names(layer, direction);
             let w_hh = &weights[&names.w_hh];
@@ -53,20 +65,26 @@ impl Network {
             .map(|index| recurrent.directions().iter().map(|&direction| layer(index, direction)).collect())
             .collect();
         Network {
-            embedding: embedding.data.clone(),
-            embedding_dim: embedding.shape[1],
-            hidden_size: weights[&recurrent.names(0, Direction::Forward).w_hh].shape[1],
+            embedding: weights.get(names::EMBEDDING).map_or(Vec::new(), |embedding| embedding.data.clone()),
+            input_size: architecture.input.width(),
+            hidden_size: architecture.hidden_size,
             recurrent,
             layers,
-            fc: Linear::new(&weights[names::FC_WEIGHT].data, &weights[names::FC_BIAS].data),
+            hidden: (architecture.head.hidden > 0).then(|| linear(names::HIDDEN_WEIGHT, names::HIDDEN_BIAS)),
+            fc: linear(names::FC_WEIGHT, names::FC_BIAS),
         }
     }
 
-    /// The logits of one text, `[labels]`. Without a token the linear layer reads zeros.
+    /// The logits of one text, `[outputs]`. Without a token the head reads zeros.
     pub fn logits(&self, ids: &[u32]) -> Vec<f32> {
+        self.outputs(Input::Tokens(ids))
+    }
+
+    /// The outputs for one sequence, `[outputs]`. Without a step the head reads zeros.
+    pub fn outputs(&self, input: Input<'_>) -> Vec<f32> {
         let _flush = Flush::denormals();
-        let states = self.last_layer(ids);
-        self.head(&states.iter().map(Vec::as_slice).collect::<Vec<_>>(), ids.len())
+        let states = self.last_layer(input);
+        self.head(&states.iter().map(Vec::as_slice).collect::<Vec<_>>(), self.steps(input))
     }
 
     /// The logits after each token, as if the text had ended there: `[tokens][labels]`.
@@ -77,7 +95,7 @@ impl Network {
             return (1..=ids.len()).map(|end| self.logits(&ids[..end])).collect();
         }
         let _flush = Flush::denormals();
-        let states = self.last_layer(ids).concat();
+        let states = self.last_layer(Input::Tokens(ids)).concat();
         (1..=ids.len()).map(|end| self.head(&[&states[..end * self.hidden_size]], end)).collect()
     }
 
@@ -89,18 +107,29 @@ impl Network {
     /// Where an id is not below the vocabulary's size.
     pub fn hidden_states(&self, ids: &[u32]) -> Vec<f32> {
         let _flush = Flush::denormals();
-        let states = self.last_layer(ids);
+        let states = self.last_layer(Input::Tokens(ids));
         let states: Vec<&[f32]> = states.iter().map(Vec::as_slice).collect();
         pooling::merge(&states, self.recurrent.merge, self.hidden_size)
     }
 
-    /// The last layer's states, of each direction: `[tokens, hidden_size]`.
-    fn last_layer(&self, ids: &[u32]) -> Vec<Vec<f32>> {
-        let mut x = Vec::with_capacity(ids.len() * self.embedding_dim);
-        for &id in ids {
-            x.extend_from_slice(&self.embedding[id as usize * self.embedding_dim..][..self.embedding_dim]);
+    fn steps(&self, input: Input<'_>) -> usize {
+        match input {
+            Input::Tokens(ids) => ids.len(),
+            Input::Values(values) => values.len() / self.input_size,
         }
-        let packing = Packing::new(&[ids.len()]);
+    }
+
+    /// The last layer's states, of each direction: `[steps, hidden_size]`.
+    fn last_layer(&self, input: Input<'_>) -> Vec<Vec<f32>> {
+        let width = self.input_size;
+        let mut x = match input {
+            Input::Tokens(ids) => {
+                let rows = ids.iter().flat_map(|&id| &self.embedding[id as usize * width..][..width]);
+                rows.copied().collect()
+            }
+            Input::Values(values) => values.to_vec(),
+        };
+        let packing = Packing::new(&[self.steps(input)]);
         let mut states: Vec<Vec<f32>> = Vec::new();
         for (index, layer) in self.layers.iter().enumerate() {
             if index > 0 {
@@ -118,9 +147,13 @@ impl Network {
         recurrent::forward(cells.as_mut(), &layer.w_hh, packing, layer.direction, self.hidden_size)
     }
 
-    /// The logits from the last layer's states of a text.
-    fn head(&self, states: &[&[f32]], tokens: usize) -> Vec<f32> {
-        let read = pooling::head_input(states, &self.recurrent, &Packing::new(&[tokens]), self.hidden_size);
+    /// The outputs from the last layer's states of a sequence.
+    fn head(&self, states: &[&[f32]], steps: usize) -> Vec<f32> {
+        let mut read = pooling::head_input(states, &self.recurrent, &Packing::new(&[steps]), self.hidden_size);
+        if let Some(hidden) = &self.hidden {
+            read = hidden.forward(&read, 1);
+            read.iter_mut().for_each(|value| *value = value.max(0.0));
+        }
         self.fc.forward(&read, 1)
     }
 }

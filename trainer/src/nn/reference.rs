@@ -3,7 +3,7 @@
 
 use crate::architecture::{Architecture, Cell, Merge, Pooling};
 use crate::nn::packed::Direction;
-use crate::weights::{Sizes, names};
+use crate::weights::names;
 use candle_core::{DType, Device, Result, Tensor};
 
 /// Hidden states of one sequence, `[tokens][hidden_size]`, straight from PyTorch's definitions.
@@ -85,17 +85,29 @@ pub fn candle(cell: Cell, gates: &Tensor, w_hh: &Tensor, b_hn: &Tensor, directio
 ///
 /// `parameter`: PyTorch's parameters by name, row-major.
 pub fn logits<'a>(parameter: impl Fn(&str) -> &'a [f64], architecture: &Architecture, ids: &[u32]) -> Vec<f64> {
-    let Architecture { sizes: Sizes { embedding_dim, hidden_size: n, labels, .. }, recurrent } = *architecture;
-    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     let embedding = parameter(names::EMBEDDING);
-    let mut x: Vec<Vec<f64>> =
-        ids.iter().map(|&id| embedding[id as usize * embedding_dim..][..embedding_dim].to_vec()).collect();
+    let width = architecture.input.width();
+    let x = ids.iter().map(|&id| embedding[id as usize * width..][..width].to_vec()).collect();
+    outputs(parameter, architecture, x)
+}
+
+/// The outputs for a sequence by a whole network in f64, straight from the definitions.
+///
+/// `parameter`: PyTorch's parameters by name, row-major. x: `[steps][width]`.
+pub fn outputs<'a>(
+    parameter: impl Fn(&str) -> &'a [f64],
+    architecture: &Architecture,
+    mut x: Vec<Vec<f64>>,
+) -> Vec<f64> {
+    let Architecture { hidden_size: n, recurrent, head, .. } = *architecture;
+    let steps = x.len();
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     // The states that are read last, of each direction: [directions][n].
     let mut last = Vec::new();
     let mut states: Vec<Vec<Vec<f64>>> = Vec::new();
     for layer in 0..recurrent.layers {
         if layer > 0 {
-            x = (0..ids.len()).map(|token| states.iter().flat_map(|states| states[token].clone()).collect()).collect();
+            x = (0..steps).map(|token| states.iter().flat_map(|states| states[token].clone()).collect()).collect();
         }
         let directions = recurrent.directions().iter().map(|&direction| {
             let names = recurrent.names(layer, direction);
@@ -122,19 +134,25 @@ pub fn logits<'a>(parameter: impl Fn(&str) -> &'a [f64], architecture: &Architec
         }
     };
     let merged: Vec<Vec<f64>> =
-        (0..ids.len()).map(|token| merge(&states.iter().map(|states| &states[token]).collect::<Vec<_>>())).collect();
+        (0..steps).map(|token| merge(&states.iter().map(|states| &states[token]).collect::<Vec<_>>())).collect();
     let width = recurrent.merged_width(n);
     let over = |of: fn(f64, f64) -> f64, start: f64| -> Vec<f64> {
         (0..width).map(|u| merged.iter().map(|row| row[u]).fold(start, of)).collect()
     };
-    let mean = || over(|a, b| a + b, 0.0).iter().map(|sum| sum / ids.len().max(1) as f64).collect::<Vec<_>>();
-    let max = || if ids.is_empty() { vec![0.0; width] } else { over(f64::max, f64::NEG_INFINITY) };
-    let read = match recurrent.pooling {
+    let mean = || over(|a, b| a + b, 0.0).iter().map(|sum| sum / steps.max(1) as f64).collect::<Vec<_>>();
+    let max = || if steps == 0 { vec![0.0; width] } else { over(f64::max, f64::NEG_INFINITY) };
+    let mut read = match recurrent.pooling {
         Pooling::Last => merge(&last.iter().collect::<Vec<_>>()),
         Pooling::Mean => mean(),
         Pooling::Max => max(),
         Pooling::MeanMax => [mean(), max()].concat(),
     };
-    let (weight, bias) = (parameter(names::FC_WEIGHT), parameter(names::FC_BIAS));
-    (0..labels).map(|j| dot(&read, &weight[j * read.len()..][..read.len()]) + bias[j]).collect()
+    let linear = |read: &[f64], weight: &str, bias: &str| -> Vec<f64> {
+        let rows = parameter(weight).chunks_exact(read.len()).zip(parameter(bias));
+        rows.map(|(row, bias)| dot(read, row) + bias).collect()
+    };
+    if head.hidden > 0 {
+        read = linear(&read, names::HIDDEN_WEIGHT, names::HIDDEN_BIAS).into_iter().map(|v| v.max(0.0)).collect();
+    }
+    linear(&read, names::FC_WEIGHT, names::FC_BIAS)
 }

@@ -105,6 +105,16 @@ impl Stack {
         merge(&parts.collect::<Result<Vec<_>>>()?, Merge::Concat)
     }
 
+    /// The states of the last layer after every step, its directions merged: `[rows, merged_width]`. `states`: as of
+    /// [`head_input`](Self::head_input).
+    ///
+    /// # Errors
+    ///
+    /// What candle says.
+    pub fn every_state(&self, states: &[Tensor]) -> Result<Tensor> {
+        merge(states, self.recurrent.merge)
+    }
+
     /// The gradients of PyTorch's parameters: of each layer and direction weight_ih, weight_hh, bias_ih, bias_hh. Zero
     /// where the loss does not depend on one.
     ///

@@ -36,7 +36,8 @@ fn model(seed: u64, (e, h, c): (usize, usize, usize), spread: [f64; 4]) -> Float
     }
     let labels = (0..c).map(|i| format!("class {i}")).collect();
     let rows: Vec<Example> = TEXTS.iter().map(|text| Example { text: text.to_string(), label: 0 }).collect();
-    FloatModel::new(Config::new("a test", &architecture, labels), vocabulary, weights, rows.clone(), rows).unwrap()
+    FloatModel::new(Config::classifier("a test", &architecture, labels), vocabulary, weights, rows.clone(), rows)
+        .unwrap()
 }
 
 fn bytes(model: &FloatModel) -> Result<Aligned, QuantizeError> {

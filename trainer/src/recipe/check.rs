@@ -1,6 +1,6 @@
 //! What a recipe may say.
 
-use super::Recipe;
+use super::{Output, Recipe, Task};
 use crate::architecture::{MAX_LAYERS, Merge};
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -66,6 +66,21 @@ impl Recipe {
                 expected: "concat where bidirectional is false: there is nothing to merge".to_owned(),
             });
         }
+        if self.task != Task::Classify {
+            return Err(RecipeError::Value {
+                key: "task",
+                found: self.task.name().to_owned(),
+                expected: Task::Classify.name().to_owned(),
+            });
+        }
+        if model.output == Output::Linear {
+            return Err(RecipeError::Value {
+                key: "[model] output",
+                found: model.output.name().to_owned(),
+                expected: "softmax or sigmoid: a classifier gives probabilities".to_owned(),
+            });
+        }
+        range("[model] head_hidden", model.head_hidden, 0, 4096)?;
         range("[model] layer_dropout", model.layer_dropout, 0.0, 0.95)?;
         range("[model] dropout", model.dropout, 0.0, 0.95)?;
         range("[model] embedding_dropout", model.embedding_dropout, 0.0, 0.95)?;

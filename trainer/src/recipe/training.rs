@@ -4,6 +4,18 @@ use super::check::{RecipeError, range};
 pub use crate::train::Schedule;
 use serde::{Deserialize, Serialize};
 
+/// What an example of each class weighs in the loss.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+#[value(rename_all = "lowercase")]
+pub enum ClassWeights {
+    /// As any other.
+    #[default]
+    None,
+    /// The less the more there are of its class, so that all classes weigh the same.
+    Balanced,
+}
+
 /// How the network learns.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -40,6 +52,8 @@ pub struct Training {
     pub patience: usize,
     /// Share of the target probability that is spread over all labels.
     pub label_smoothing: f64,
+    /// What an example of each class weighs.
+    pub class_weights: ClassWeights,
     /// Decay per step of the running average of the weights, which is what is validated and kept; 0: the weights
     /// themselves.
     pub weight_averaging: f64,
@@ -67,6 +81,7 @@ impl Default for Training {
             clip_norm: 1.0,
             patience: 8,
             label_smoothing: 0.05,
+            class_weights: ClassWeights::None,
             weight_averaging: 0.98,
             seed: 1,
             threads: 0,

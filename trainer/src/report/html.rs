@@ -89,15 +89,15 @@ fn curves(page: &mut String, figures: &Figures) {
         "Loss by epoch",
         &[
             ("train loss", "train", column(|epoch| epoch.train_loss)),
-            ("valid loss", "valid", column(|epoch| epoch.valid_loss)),
+            ("valid loss", "valid", column(|epoch| epoch.valid.loss)),
         ],
         figures.best_epoch,
     ));
     page.push_str(&svg::lines(
         "Accuracy by epoch",
         &[
-            ("train accuracy", "train", column(|epoch| epoch.train_accuracy)),
-            ("valid accuracy", "valid", column(|epoch| epoch.valid_accuracy)),
+            ("train accuracy", "train", column(|epoch| epoch.train_accuracy.unwrap_or(f64::NAN))),
+            ("valid accuracy", "valid", column(|epoch| epoch.valid.accuracy.unwrap_or(f64::NAN))),
         ],
         figures.best_epoch,
     ));

@@ -1,15 +1,13 @@
 use super::*;
 use crate::data::Example;
-use crate::train::{Ending, EpochFigures, Outcome};
+use crate::train::{Ending, EpochFigures, Outcome, Validation};
 
 fn figures(model: &FloatModel) -> Figures {
     let epoch = |epoch| EpochFigures {
         epoch,
         train_loss: 1.0 / epoch as f64,
-        train_accuracy: 0.5,
-        valid_loss: 0.7,
-        valid_accuracy: 0.5,
-        valid_macro_f1: 0.5,
+        train_accuracy: Some(0.5),
+        valid: Validation { loss: 0.7, accuracy: Some(0.5), macro_f1: Some(0.5) },
         learning_rate: 0.001,
     };
     let outcome = Outcome {

@@ -3,15 +3,16 @@
 //! A batch is dealt out to a fixed number of shards, each a candle graph of its own that any thread may compute. Their
 //! results are added in the order of the shards.
 
-use crate::architecture::Architecture;
+use super::objective::Objective;
+use super::sample::{Sample, Target};
+use crate::architecture::{Architecture, InputLayer};
 use crate::denormals::Flush;
-use crate::metrics::argmax;
 use crate::nn::ops;
 use crate::nn::packed::Packing;
 use crate::nn::stack::{Stack, gradient};
 use crate::vocabulary::UNK;
 use crate::weights::{Weights, names};
-use candle_core::{D, Device, Result, Tensor, Var};
+use candle_core::{Device, Result, Tensor, Var};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -31,17 +32,6 @@ pub struct Noise {
     pub embedding_dropout: f64,
     /// Probability to replace a token by UNK.
     pub word_dropout: f64,
-    /// Share of the target probability that goes to all labels.
-    pub label_smoothing: f64,
-}
-
-/// A text of a batch.
-#[derive(Clone, Copy, Debug)]
-pub struct Text<'a> {
-    /// Its tokens.
-    pub ids: &'a [u32],
-    /// Its label.
-    pub label: usize,
 }
 
 /// Gradients of the mean loss of a batch, and how it went.
@@ -49,10 +39,12 @@ pub struct Text<'a> {
 pub struct BatchResult {
     /// One for each parameter in the order of [`Architecture::shapes`], as long as the parameter.
     pub gradients: Vec<Vec<f32>>,
-    /// Sum of the losses, with label smoothing.
+    /// Sum of the losses over all targets, as they are learnt from: with label smoothing and class weights.
     pub loss: f64,
-    /// Texts that were predicted right, noise and all.
+    /// Targets that were met, noise and all.
     pub correct: usize,
+    /// How many targets there are: one a sequence, or one a step.
+    pub targets: usize,
 }
 
 /// Computes the gradients of a batch on the current thread pool. `batch` counts the batches of the whole training: no
@@ -60,17 +52,20 @@ pub struct BatchResult {
 pub fn gradients(
     weights: &Weights,
     architecture: &Architecture,
-    texts: &[Text<'_>],
+    objective: &Objective,
+    samples: &[&Sample],
     noise: Noise,
     seed: u64,
     batch: u64,
 ) -> Result<BatchResult> {
     let parameters = Parameters::new(weights, architecture)?;
     // Sorted by length and dealt out like cards: all shards have about as much to do.
-    let mut order: Vec<&Text<'_>> = texts.iter().collect();
-    order.sort_by_key(|text| std::cmp::Reverse(text.ids.len()));
-    let shards: Vec<Vec<&Text<'_>>> =
+    let mut order: Vec<&Sample> = samples.to_vec();
+    order.sort_by_key(|sample| std::cmp::Reverse(sample.steps.len()));
+    let shards: Vec<Vec<&Sample>> =
         (0..SHARDS).map(|shard| order.iter().skip(shard).step_by(SHARDS).copied().collect()).collect();
+    let steps = || samples.iter().map(|sample| sample.steps.len()).sum::<usize>();
+    let targets = if objective.every_step() { steps() } else { samples.len() };
     let results: Vec<ShardResult> = shards
         .par_iter()
         .enumerate()
@@ -78,33 +73,35 @@ pub fn gradients(
         .map(|(index, shard)| {
             let _flush = Flush::denormals();
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            // Stream 0 belongs to the weights' beginning and the order of the texts.
+            // Stream 0 belongs to the weights' beginning and the order of the samples.
             rng.set_stream(1 + batch * SHARDS as u64 + index as u64);
-            parameters.shard(shard, noise, texts.len(), &mut rng)
+            parameters.shard(shard, objective, noise, 1.0 / targets as f64, &mut rng)
         })
         .collect::<Result<_>>()?;
     let mut sum = BatchResult {
         gradients: architecture.shapes().iter().map(|(_, shape)| vec![0.0; shape.iter().product()]).collect(),
         loss: 0.0,
         correct: 0,
+        targets,
     };
     for result in &results {
-        result.add_to(&mut sum, parameters.embedding_dim);
+        result.add_to(&mut sum, parameters.input.width());
     }
     Ok(sum)
 }
 
 struct Parameters<'a> {
+    input: InputLayer,
+    /// Empty where the network reads values.
     embedding: &'a [f32],
-    embedding_dim: usize,
-    labels: usize,
     stack: Stack,
-    fc_weight: Var,
-    fc_bias: Var,
+    hidden: Option<(Var, Var)>,
+    fc: (Var, Var),
 }
 
 struct ShardResult {
-    /// The packed tokens, and the gradients of their embedded values: [tokens, embedding_dim].
+    /// The packed tokens, and the gradients of their embedded values: `[tokens, embedding_dim]`. Empty where the network
+    /// reads values.
     ids: Vec<u32>,
     d_x: Vec<f32>,
     /// Of all other parameters, in the order of [`Architecture::shapes`].
@@ -119,77 +116,101 @@ impl<'a> Parameters<'a> {
             let array = &weights[name];
             Var::from_slice(&array.data, array.shape.as_slice(), &Device::Cpu)
         };
-        let embedding = &weights[names::EMBEDDING];
+        let hidden = match architecture.head.hidden {
+            0 => None,
+            _ => Some((var(names::HIDDEN_WEIGHT)?, var(names::HIDDEN_BIAS)?)),
+        };
         Ok(Parameters {
-            embedding: &embedding.data,
-            embedding_dim: embedding.shape[1],
-            labels: weights[names::FC_BIAS].data.len(),
+            input: architecture.input,
+            embedding: weights.get(names::EMBEDDING).map_or(&[], |embedding| &embedding.data),
             stack: Stack::new(weights, architecture.recurrent)?,
-            fc_weight: var(names::FC_WEIGHT)?,
-            fc_bias: var(names::FC_BIAS)?,
+            hidden,
+            fc: (var(names::FC_WEIGHT)?, var(names::FC_BIAS)?),
         })
     }
 
-    /// The graph of one shard, forward and backward.
-    fn shard(&self, texts: &[&Text<'_>], noise: Noise, batch: usize, rng: &mut ChaCha8Rng) -> Result<ShardResult> {
-        let lengths: Vec<usize> = texts.iter().map(|text| text.ids.len()).collect();
+    /// The graph of one shard, forward and backward. `share`: what a target counts in the gradient.
+    fn shard(
+        &self,
+        samples: &[&Sample],
+        objective: &Objective,
+        noise: Noise,
+        share: f64,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<ShardResult> {
+        let lengths: Vec<usize> = samples.iter().map(|sample| sample.steps.len()).collect();
         let packing = Arc::new(Packing::new(&lengths));
-        let views: Vec<&[u32]> = texts.iter().map(|text| text.ids).collect();
-        let mut ids = packing.pack(&views);
-        for id in &mut ids {
-            if rng.random::<f64>() < noise.word_dropout {
-                *id = UNK;
+        let (ids, x) = self.leaves(samples, &packing, noise.word_dropout, rng)?;
+        let input = dropout(&x, noise.embedding_dropout, rng)?;
+        let states = self.stack.forward(&input, &packing, |x| dropout(x, noise.layer_dropout, rng))?;
+        let states = states.last().map_or(&[][..], Vec::as_slice);
+        let read = if objective.every_step() {
+            self.stack.every_state(states)?
+        } else {
+            self.stack.head_input(states, &packing)?
+        };
+        let mut read = dropout(&read, noise.dropout, rng)?;
+        if let Some((weight, bias)) = &self.hidden {
+            read = ops::linear(&read, weight, bias)?.relu()?;
+        }
+        let outputs = ops::linear(&read, &self.fc.0, &self.fc.1)?;
+
+        let targets: Vec<&Target> = samples.iter().map(|sample| &sample.target).collect();
+        let targets = objective.targets(&targets, &packing);
+        let loss = objective.loss(&outputs.flatten_all()?.to_vec1::<f32>()?, &targets, share);
+        // A sum whose gradient with respect to the outputs is that of the loss.
+        let d_outputs = Tensor::from_vec(loss.gradient, outputs.shape(), &Device::Cpu)?;
+        let store = (outputs * d_outputs)?.sum_all()?.backward()?;
+        let mut dense = self.stack.gradients(&store)?;
+        for (weight, bias) in self.hidden.iter().chain([&self.fc]) {
+            dense.extend([gradient(&store, weight)?, gradient(&store, bias)?]);
+        }
+        let d_x = if ids.is_empty() { Vec::new() } else { gradient(&store, &x)? };
+        Ok(ShardResult { ids, d_x, dense, loss: loss.total, correct: loss.correct })
+    }
+
+    /// What the first recurrent layer reads, `[rows, width]`, and the packed tokens that it comes from, if any.
+    fn leaves(
+        &self,
+        samples: &[&Sample],
+        packing: &Packing,
+        word_dropout: f64,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<(Vec<u32>, Var)> {
+        let width = self.input.width();
+        let mut ids = Vec::new();
+        let mut x = Vec::with_capacity(packing.rows() * width);
+        match self.input {
+            InputLayer::Embedding { .. } => {
+                ids = packing.pack(&samples.iter().map(|sample| sample.steps.tokens()).collect::<Vec<_>>());
+                for id in &mut ids {
+                    if rng.random::<f64>() < word_dropout {
+                        *id = UNK;
+                    }
+                }
+                // The embedded tokens are the leaves: their gradients are added to the embedding's rows afterwards.
+                for &id in &ids {
+                    x.extend_from_slice(&self.embedding[id as usize * width..][..width]);
+                }
+            }
+            InputLayer::Values { .. } => {
+                let rows: Vec<Vec<&[f32]>> = samples.iter().map(|sample| sample.steps.rows()).collect();
+                let rows: Vec<&[&[f32]]> = rows.iter().map(Vec::as_slice).collect();
+                packing.pack(&rows).into_iter().for_each(|row| x.extend_from_slice(row));
             }
         }
-
-        // The embedded tokens are the leaves: their gradients are added to the embedding's rows afterwards.
-        let mut x = Vec::with_capacity(ids.len() * self.embedding_dim);
-        for &id in &ids {
-            x.extend_from_slice(&self.embedding[id as usize * self.embedding_dim..][..self.embedding_dim]);
-        }
-        let x = Var::from_vec(x, (ids.len(), self.embedding_dim), &Device::Cpu)?;
-        let embedded = dropout(&x, noise.embedding_dropout, rng)?;
-        let states = self.stack.forward(&embedded, &packing, |x| dropout(x, noise.layer_dropout, rng))?;
-        let read = self.stack.head_input(states.last().map_or(&[], Vec::as_slice), &packing)?;
-        let logits = ops::linear(&dropout(&read, noise.dropout, rng)?, &self.fc_weight, &self.fc_bias)?;
-
-        let labels: Vec<usize> = packing.order().iter().map(|&text| texts[text].label).collect();
-        let targets = self.targets(&labels, noise.label_smoothing)?;
-        let log_probabilities = candle_nn::ops::log_softmax(&logits, D::Minus1)?;
-        let loss = (targets * log_probabilities)?.sum_all()?.neg()?;
-        let correct =
-            logits.to_vec2::<f32>()?.iter().zip(&labels).filter(|(row, label)| argmax(row) == **label).count();
-
-        let gradients = (&loss * (1.0 / batch as f64))?.backward()?;
-        let mut dense = self.stack.gradients(&gradients)?;
-        dense.extend([gradient(&gradients, &self.fc_weight)?, gradient(&gradients, &self.fc_bias)?]);
-        Ok(ShardResult {
-            ids,
-            d_x: gradient(&gradients, &x)?,
-            dense,
-            loss: f64::from(loss.to_scalar::<f32>()?),
-            correct,
-        })
-    }
-
-    /// Target probabilities: [texts, labels].
-    fn targets(&self, labels: &[usize], smoothing: f64) -> Result<Tensor> {
-        let spread = (smoothing / self.labels as f64) as f32;
-        let mut targets = vec![spread; labels.len() * self.labels];
-        for (row, label) in labels.iter().enumerate() {
-            targets[row * self.labels + label] += (1.0 - smoothing) as f32;
-        }
-        Tensor::from_vec(targets, (labels.len(), self.labels), &Device::Cpu)
+        Ok((ids, Var::from_vec(x, (packing.rows(), width), &Device::Cpu)?))
     }
 }
 
 impl ShardResult {
-    fn add_to(&self, sum: &mut BatchResult, embedding_dim: usize) {
-        let embedding = &mut sum.gradients[0];
-        for (&id, d_x) in self.ids.iter().zip(self.d_x.chunks_exact(embedding_dim)) {
-            add(&mut embedding[id as usize * embedding_dim..][..embedding_dim], d_x);
+    fn add_to(&self, sum: &mut BatchResult, width: usize) {
+        let others = sum.gradients.len() - self.dense.len();
+        let (embedding, dense) = sum.gradients.split_at_mut(others);
+        for (&id, d_x) in self.ids.iter().zip(self.d_x.chunks_exact(width)) {
+            add(&mut embedding[0][id as usize * width..][..width], d_x);
         }
-        for (total, part) in sum.gradients[1..].iter_mut().zip(&self.dense) {
+        for (total, part) in dense.iter_mut().zip(&self.dense) {
             add(total, part);
         }
         sum.loss += self.loss;

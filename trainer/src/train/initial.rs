@@ -15,9 +15,9 @@ const FORGET_BIAS: f32 = 1.0;
 /// Random weights: embedding normal, everything else uniform within ±1/√hidden_size as in PyTorch, except for the
 /// forget gates' biases. The row of PAD is zero, and stays so.
 pub fn weights(architecture: &Architecture, rng: &mut ChaCha8Rng) -> Weights {
-    let sizes = &architecture.sizes;
-    let bound = 1.0 / (sizes.hidden_size as f32).sqrt();
-    let forget = sizes.hidden_size..2 * sizes.hidden_size;
+    let hidden_size = architecture.hidden_size;
+    let bound = 1.0 / (hidden_size as f32).sqrt();
+    let forget = hidden_size..2 * hidden_size;
     let mut weights = Weights::default();
     for (name, shape) in architecture.shapes() {
         let count = shape.iter().product();
@@ -26,7 +26,8 @@ pub fn weights(architecture: &Architecture, rng: &mut ChaCha8Rng) -> Weights {
             _ => (0..count).map(|_| rng.random_range(-bound..bound)).collect(),
         };
         if name == names::EMBEDDING {
-            data[PAD as usize * sizes.embedding_dim..][..sizes.embedding_dim].fill(0.0);
+            let width = architecture.input.width();
+            data[PAD as usize * width..][..width].fill(0.0);
         } else if architecture.recurrent.cell == Cell::Lstm {
             if name.starts_with("lstm.bias_ih_l") {
                 data[forget.clone()].fill(FORGET_BIAS);

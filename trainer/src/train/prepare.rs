@@ -1,7 +1,7 @@
 //! From a recipe to numbered examples.
 
 use crate::data::{self, Columns, Example, SplitError, TableError, UnknownLabels};
-use crate::recipe::Recipe;
+use crate::recipe::{Output, Recipe};
 use crate::vocabulary::Vocabulary;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -46,6 +46,14 @@ pub enum PrepareError {
         /// The only label.
         label: String,
     },
+    /// A sigmoid cannot tell more than two labels apart.
+    #[error("{}: {labels} labels, expected 2 where [model] output is \"sigmoid\"; take output = \"softmax\"", path.display())]
+    Sigmoid {
+        /// The table.
+        path: PathBuf,
+        /// How many labels there are.
+        labels: usize,
+    },
     /// No token is frequent enough.
     #[error("{}: no token occurs {min_count} times or more, so the vocabulary would be empty; lower min_count", path.display())]
     NoTokens {
@@ -74,6 +82,9 @@ pub fn prepare(recipe: &Recipe) -> Result<Prepared, PrepareError> {
     let labels = data::labels(&rows);
     if let [label] = labels.as_slice() {
         return Err(PrepareError::OneClass { path, label: label.clone() });
+    }
+    if recipe.model.output == Output::Sigmoid && labels.len() != 2 {
+        return Err(PrepareError::Sigmoid { path, labels: labels.len() });
     }
     let examples = data::number(rows, &labels, &path.display().to_string())?;
     let (train, valid, leaked) = match &data.valid {

@@ -1,22 +1,19 @@
 //! The epochs.
 
 use super::batches::{self, Limits};
-use super::graph::{self, Noise, Text};
+use super::graph::{self, Noise};
 use super::initial;
 use super::optimizer::{Method, Optimizer, Settings};
-use super::prepare::Prepared;
+use super::problem::{Problem, Validation};
+use super::sample::Sample;
 use super::schedule::{Position, plateau};
-use crate::architecture::Architecture;
 use crate::denormals::Flush;
-use crate::metrics::{Evaluation, argmax, log_softmax};
 use crate::nn::network::Network;
 use crate::recipe::{OptimizerKind, Recipe};
-use crate::vocabulary::Vocabulary;
 use crate::weights::Weights;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How far an epoch has come.
@@ -30,27 +27,25 @@ pub struct BatchProgress {
     pub batches: usize,
     /// Tokens of the batch that was just done.
     pub tokens: usize,
-    /// Mean loss of the epoch so far, with noise and label smoothing.
+    /// Mean loss of the epoch so far, with noise, label smoothing and class weights.
     pub loss: f64,
-    /// Accuracy of the epoch so far, with noise.
-    pub accuracy: f64,
+    /// Accuracy of the epoch so far, with noise; none of a forecast.
+    pub accuracy: Option<f64>,
 }
 
 /// The figures of an epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochFigures {
     /// The epoch, from 1.
     pub epoch: usize,
-    /// Mean loss on the batches as they came, with noise and label smoothing.
+    /// Mean loss on the batches as they came, with noise, label smoothing and class weights.
     pub train_loss: f64,
-    /// Accuracy on the batches as they came, with noise.
-    pub train_accuracy: f64,
-    /// Mean cross entropy on the held-out rows.
-    pub valid_loss: f64,
-    /// Accuracy on the held-out rows.
-    pub valid_accuracy: f64,
-    /// Mean F1 over the classes on the held-out rows.
-    pub valid_macro_f1: f64,
+    /// Accuracy on the batches as they came, with noise; none of a forecast.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_accuracy: Option<f64>,
+    /// On what was held out.
+    #[serde(flatten)]
+    pub valid: Validation,
     /// Learning rate at the end of the epoch.
     pub learning_rate: f64,
 }
@@ -82,12 +77,11 @@ pub struct Outcome {
     pub weights: Weights,
     /// All epochs in turn.
     pub history: Vec<EpochFigures>,
-    /// The epoch that the weights are of, from 1: the one with the highest validation accuracy, of equal ones that with
-    /// the lowest loss.
+    /// The epoch that the weights are of, from 1: see [`Validation::is_better_than`].
     pub best_epoch: usize,
     /// Why it ended.
     pub ending: Ending,
-    /// Training texts that were cut to `batch_tokens`.
+    /// Training sequences that were cut to `batch_tokens`.
     pub cut: usize,
 }
 
@@ -130,7 +124,7 @@ pub enum TrainError {
 /// See [`TrainError`].
 pub fn run(
     recipe: &Recipe,
-    data: &Prepared,
+    problem: &Problem,
     observer: &mut (dyn Observer + Send),
     stop: &AtomicBool,
 ) -> Result<Outcome, TrainError> {
@@ -141,46 +135,34 @@ pub fn run(
         .map_err(|source| TrainError::Threads { threads, source })?;
     pool.install(|| {
         let _flush = Flush::denormals();
-        Training::new(recipe, data).run(observer, stop)
+        Training { recipe, problem, state: State::new(recipe, problem) }.run(observer, stop)
     })
-}
-
-struct Sequence {
-    ids: Vec<u32>,
-    label: usize,
 }
 
 struct Training<'a> {
     recipe: &'a Recipe,
-    train: Vec<Sequence>,
-    valid: Vec<Sequence>,
-    architecture: Architecture,
-    cut: usize,
+    problem: &'a Problem,
+    state: State,
+}
+
+/// Everything that changes from batch to batch and from epoch to epoch.
+struct State {
     weights: Weights,
     average: Weights,
     optimizer: Optimizer,
     rng: ChaCha8Rng,
     batches_done: u64,
+    history: Vec<EpochFigures>,
+    /// The figures of the best epoch so far, and its averaged weights.
+    best: Option<(EpochFigures, Weights)>,
 }
 
-impl<'a> Training<'a> {
-    fn new(recipe: &'a Recipe, data: &Prepared) -> Self {
-        let encode = |examples: &[crate::data::Example], vocabulary: &Vocabulary| -> Vec<Sequence> {
-            examples
-                .par_iter()
-                .map(|example| Sequence { ids: vocabulary.encode(&example.text), label: example.label })
-                .collect()
-        };
-        let mut train = encode(&data.train, &data.vocabulary);
-        let limit = recipe.training.batch_tokens;
-        let mut cut = 0;
-        for sequence in train.iter_mut().filter(|sequence| sequence.ids.len() > limit) {
-            sequence.ids.drain(..sequence.ids.len() - limit);
-            cut += 1;
-        }
-        let architecture = recipe.model.architecture(data.vocabulary.len(), data.labels.len());
+impl State {
+    /// Before the first epoch.
+    fn new(recipe: &Recipe, problem: &Problem) -> Self {
+        let architecture = &problem.architecture;
         let mut rng = ChaCha8Rng::seed_from_u64(recipe.training.seed);
-        let weights = initial::weights(&architecture, &mut rng);
+        let weights = initial::weights(architecture, &mut rng);
         let names: Vec<String> = architecture.shapes().into_iter().map(|(name, _)| name).collect();
         let training = &recipe.training;
         let settings = Settings {
@@ -192,33 +174,31 @@ impl<'a> Training<'a> {
             clip_norm: training.clip_norm,
             averaging: training.weight_averaging,
         };
-        Training {
-            recipe,
-            train,
-            valid: encode(&data.valid, &data.vocabulary),
-            architecture,
-            cut,
+        State {
             optimizer: Optimizer::new(&names, &weights, settings),
             average: weights.clone(),
             weights,
             rng,
             batches_done: 0,
+            history: Vec::new(),
+            best: None,
         }
     }
+}
 
+impl Training<'_> {
     fn run(mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Outcome, TrainError> {
-        let mut history: Vec<EpochFigures> = Vec::new();
-        let mut best: Option<(EpochFigures, Weights)> = None;
         let mut ending = Ending::Epochs;
         for epoch in 1..=self.recipe.training.epochs {
-            let figures = self.epoch(epoch, &history, observer, stop)?;
-            let better = best.as_ref().is_none_or(|(best, _)| is_better(&figures, best));
+            let figures = self.epoch(epoch, observer, stop)?;
+            let state = &mut self.state;
+            let better = state.best.as_ref().is_none_or(|(best, _)| figures.valid.is_better_than(&best.valid));
             observer.epoch(&figures, better);
-            history.push(figures);
+            state.history.push(figures);
             if better {
-                best = Some((figures, self.average.clone()));
+                state.best = Some((figures, state.average.clone()));
             }
-            let best_epoch = best.as_ref().map_or(epoch, |(best, _)| best.epoch);
+            let best_epoch = state.best.as_ref().map_or(epoch, |(best, _)| best.epoch);
             if stop.load(Ordering::Relaxed) {
                 ending = Ending::Interrupted;
                 break;
@@ -228,37 +208,45 @@ impl<'a> Training<'a> {
                 break;
             }
         }
-        let (best_epoch, weights) = best.map_or((0, self.average), |(figures, weights)| (figures.epoch, weights));
-        Ok(Outcome { weights, history, best_epoch, ending, cut: self.cut })
+        let State { average, history, best, .. } = self.state;
+        let (best_epoch, weights) = best.map_or((0, average), |(figures, weights)| (figures.epoch, weights));
+        Ok(Outcome { weights, history, best_epoch, ending, cut: self.problem.cut })
     }
 
     fn epoch(
         &mut self,
         epoch: usize,
-        history: &[EpochFigures],
         observer: &mut dyn Observer,
         stop: &AtomicBool,
     ) -> Result<EpochFigures, TrainError> {
+        let Problem { architecture, objective, train, .. } = self.problem;
         let settings = &self.recipe.training;
         let noise = Noise {
             dropout: self.recipe.model.dropout,
             layer_dropout: self.recipe.model.layer_dropout,
             embedding_dropout: self.recipe.model.embedding_dropout,
             word_dropout: self.recipe.model.word_dropout,
-            label_smoothing: settings.label_smoothing,
         };
-        let lengths: Vec<usize> = self.train.iter().map(|sequence| sequence.ids.len()).collect();
-        let limits = Limits { texts: self.recipe.batch_size(self.train.len()), tokens: settings.batch_tokens };
-        let batches = batches::shuffled(&lengths, limits, &mut self.rng);
+        let lengths: Vec<usize> = train.iter().map(|sample| sample.steps.len()).collect();
+        let limits = Limits { texts: self.recipe.batch_size(train.len()), tokens: settings.batch_tokens };
+        let state = &mut self.state;
+        let batches = batches::shuffled(&lengths, limits, &mut state.rng);
         let highest = self.recipe.learning_rate();
-        let losses = history.iter().map(|figures| figures.valid_loss);
+        let losses = state.history.iter().map(|figures| figures.valid.loss);
         let lowered = plateau(losses, settings.plateau_patience, settings.plateau_factor);
         let (mut loss, mut correct, mut seen, mut rate) = (0.0, 0, 0, 0.0);
+        let share = |correct: usize, seen: usize| objective.counts_correct().then(|| correct as f64 / seen as f64);
         for (index, batch) in batches.iter().enumerate() {
-            let texts: Vec<Text<'_>> =
-                batch.iter().map(|&text| Text { ids: &self.train[text].ids, label: self.train[text].label }).collect();
-            let result =
-                graph::gradients(&self.weights, &self.architecture, &texts, noise, settings.seed, self.batches_done)?;
+            let samples: Vec<&Sample> = batch.iter().map(|&sample| &train[sample]).collect();
+            let result = graph::gradients(
+                &state.weights,
+                architecture,
+                objective,
+                &samples,
+                noise,
+                settings.seed,
+                state.batches_done,
+            )?;
             if !result.loss.is_finite() {
                 let rate = highest;
                 return Err(TrainError::Diverged { epoch, batch: index + 1, loss: result.loss, rate });
@@ -266,48 +254,30 @@ impl<'a> Training<'a> {
             // Counted in batches of this epoch: the number of batches may differ a little from epoch to epoch.
             let at = Position { step: (epoch - 1) * batches.len() + index, steps: settings.epochs * batches.len() };
             rate = highest * settings.schedule.share(at, settings.warm_up, lowered);
-            self.optimizer.step(&mut self.weights, &mut self.average, &result.gradients, rate);
-            self.batches_done += 1;
+            state.optimizer.step(&mut state.weights, &mut state.average, &result.gradients, rate);
+            state.batches_done += 1;
             loss += result.loss;
             correct += result.correct;
-            seen += batch.len();
+            seen += result.targets;
             observer.batch(&BatchProgress {
                 epoch,
                 batch: index + 1,
                 batches: batches.len(),
-                tokens: texts.iter().map(|text| text.ids.len()).sum(),
+                tokens: batch.iter().map(|&sample| lengths[sample]).sum(),
                 loss: loss / seen as f64,
-                accuracy: correct as f64 / seen as f64,
+                accuracy: share(correct, seen),
             });
             if stop.load(Ordering::Relaxed) {
                 break;
             }
         }
-        let validation = self.validate();
+        let network = Network::new(&state.average, architecture);
         Ok(EpochFigures {
             epoch,
             train_loss: loss / seen as f64,
-            train_accuracy: correct as f64 / seen as f64,
-            valid_loss: validation.loss(),
-            valid_accuracy: validation.accuracy(),
-            valid_macro_f1: validation.macro_f1(),
+            train_accuracy: share(correct, seen),
+            valid: self.problem.validate(&network),
             learning_rate: rate,
         })
     }
-
-    /// How the averaged weights do on the held-out rows.
-    fn validate(&self) -> Evaluation {
-        let network = Network::new(&self.average, self.architecture.recurrent);
-        let logits: Vec<Vec<f32>> = self.valid.par_iter().map(|sequence| network.logits(&sequence.ids)).collect();
-        let mut evaluation = Evaluation::new(self.architecture.sizes.labels);
-        for (sequence, logits) in self.valid.iter().zip(logits) {
-            let losses = log_softmax(logits.iter().map(|&logit| f64::from(logit)));
-            evaluation.add(sequence.label, argmax(&logits), -losses[sequence.label]);
-        }
-        evaluation
-    }
-}
-
-fn is_better(a: &EpochFigures, b: &EpochFigures) -> bool {
-    a.valid_accuracy > b.valid_accuracy || (a.valid_accuracy == b.valid_accuracy && a.valid_loss < b.valid_loss)
 }

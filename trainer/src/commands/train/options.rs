@@ -1,7 +1,7 @@
 //! Options that win over a recipe.
 
 use crate::commands::table::TableArgs;
-use crate::recipe::{Cell, Merge, OptimizerKind, Pooling, Recipe, Schedule};
+use crate::recipe::{Cell, ClassWeights, Merge, OptimizerKind, Output, Pooling, Recipe, Schedule};
 use std::path::PathBuf;
 
 /// Settings that win over the recipe's. What is not given stays as it is there.
@@ -46,6 +46,12 @@ pub struct Overrides {
     /// What of the hidden states goes to the linear layer
     #[arg(long, value_enum, help_heading = "Model")]
     pub pooling: Option<Pooling>,
+    /// Units of a hidden layer (ReLU) before the last linear one; 0: none
+    #[arg(long, value_name = "N", help_heading = "Model")]
+    pub head_hidden: Option<usize>,
+    /// What the outputs are: a softmax over the labels, or one sigmoid for two labels
+    #[arg(long, value_enum, help_heading = "Model")]
+    pub output: Option<Output>,
     /// Probability to drop a value that one recurrent layer hands to the next while training
     #[arg(long, value_name = "P", help_heading = "Model")]
     pub layer_dropout: Option<f64>,
@@ -103,6 +109,9 @@ pub struct Overrides {
     /// Share of the target probability that is spread over all labels
     #[arg(long, value_name = "P", help_heading = "Training")]
     pub label_smoothing: Option<f64>,
+    /// What an example of each class weighs
+    #[arg(long, value_enum, help_heading = "Training")]
+    pub class_weights: Option<ClassWeights>,
     /// Decay per step of the running average of the weights; 0: no average
     #[arg(long, value_name = "X", help_heading = "Training")]
     pub weight_averaging: Option<f64>,
@@ -144,6 +153,8 @@ impl Overrides {
         set(&mut model.bidirectional, &self.bidirectional);
         set(&mut model.merge, &self.merge);
         set(&mut model.pooling, &self.pooling);
+        set(&mut model.head_hidden, &self.head_hidden);
+        set(&mut model.output, &self.output);
         set(&mut model.layer_dropout, &self.layer_dropout);
         set(&mut model.dropout, &self.dropout);
         set(&mut model.embedding_dropout, &self.embedding_dropout);
@@ -163,6 +174,7 @@ impl Overrides {
         set(&mut training.weight_decay, &self.weight_decay);
         set(&mut training.clip_norm, &self.clip_norm);
         set(&mut training.label_smoothing, &self.label_smoothing);
+        set(&mut training.class_weights, &self.class_weights);
         set(&mut training.weight_averaging, &self.weight_averaging);
         set(&mut training.seed, &self.seed);
         set(&mut training.threads, &self.threads);

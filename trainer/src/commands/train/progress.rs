@@ -48,24 +48,24 @@ impl Observer for Progress {
         bar.set_length((self.epochs * progress.batches) as u64);
         bar.set_position(((progress.epoch - 1) * progress.batches + progress.batch) as u64);
         bar.set_message(format!(
-            "epoch {}/{} loss {:.4} accuracy {:.4} {:.0}k tokens/s",
+            "epoch {}/{} loss {:.4}{} {:.0}k tokens/s",
             progress.epoch,
             self.epochs,
             progress.loss,
-            progress.accuracy,
+            accuracy(progress.accuracy),
             self.speed / 1e3
         ));
     }
 
     fn epoch(&mut self, figures: &EpochFigures, best: bool) {
         let line = format!(
-            "epoch {:>3}/{}  train loss {:.4} accuracy {:.4}  valid loss {:.4} accuracy {:.4}{}",
+            "epoch {:>3}/{}  train loss {:.4}{}  valid loss {:.4}{}{}",
             figures.epoch,
             self.epochs,
             figures.train_loss,
-            figures.train_accuracy,
-            figures.valid_loss,
-            figures.valid_accuracy,
+            accuracy(figures.train_accuracy),
+            figures.valid.loss,
+            accuracy(figures.valid.accuracy),
             if best { " *" } else { "  " }
         );
         match &self.bar {
@@ -77,6 +77,11 @@ impl Observer for Progress {
             }
         }
     }
+}
+
+/// " accuracy 0.9876" where there is one.
+fn accuracy(value: Option<f64>) -> String {
+    value.map_or(String::new(), |value| format!(" accuracy {value:.4}"))
 }
 
 /// A duration in seconds, or in minutes and seconds.

@@ -1,0 +1,256 @@
+//! What a training makes small: losses and their gradients with respect to a network's outputs.
+
+use super::sample::Target;
+use crate::metrics::argmax;
+use crate::nn::packed::Packing;
+
+/// What the outputs of a network should be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Objective {
+    /// The probability of the right label should be high: cross entropy of the softmax over the outputs or, where there
+    /// is one output z, of σ(z) for the second of two labels.
+    Classes(Classes),
+    /// The probability of the token that follows should be high, after every step: cross entropy.
+    NextToken,
+    /// The outputs should be the target's numbers: mean squared error. Numbers that are NaN are left out.
+    Values,
+}
+
+/// Settings of [`Objective::Classes`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Classes {
+    /// Share of the target probability that goes to all labels.
+    pub smoothing: f64,
+    /// What an example of each label weighs; the mean over the examples is 1.
+    pub weights: Vec<f64>,
+}
+
+impl Classes {
+    /// Every example weighs the same.
+    pub fn plain(labels: usize, smoothing: f64) -> Self {
+        Classes { smoothing, weights: vec![1.0; labels] }
+    }
+
+    /// Every label weighs the same: an example weighs N / (labels · examples of its label). `counts`: examples of each
+    /// label.
+    pub fn balanced(counts: &[usize], smoothing: f64) -> Self {
+        let present = counts.iter().filter(|count| **count > 0).count();
+        let total: usize = counts.iter().sum();
+        let weight = |&count: &usize| if count == 0 { 0.0 } else { total as f64 / (present * count) as f64 };
+        Classes { smoothing, weights: counts.iter().map(weight).collect() }
+    }
+}
+
+/// What a batch's outputs should be, as its rows stand.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Targets {
+    /// A label or a token for each row.
+    Classes(Vec<usize>),
+    /// Numbers, `[rows, width]`; those that are not known are NaN.
+    Values {
+        /// Row-major.
+        values: Vec<f32>,
+        /// Outputs of a row.
+        width: usize,
+    },
+}
+
+/// How far outputs are from their targets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loss {
+    /// Sum over the rows.
+    pub total: f64,
+    /// Rows whose greatest output is that of their target; 0 of [`Objective::Values`].
+    pub correct: usize,
+    /// Gradient of `total` · `share` with respect to the outputs: `[rows, outputs]`.
+    pub gradient: Vec<f32>,
+}
+
+impl Objective {
+    /// Whether there is a target after every step, and not only after the last one.
+    pub fn every_step(&self) -> bool {
+        matches!(self, Objective::NextToken)
+    }
+
+    /// Whether [`Loss::correct`] says anything.
+    pub fn counts_correct(&self) -> bool {
+        !matches!(self, Objective::Values)
+    }
+
+    /// The targets of a packed batch, `targets[sequence]` in the caller's order, in the order of the outputs' rows.
+    pub fn targets(&self, targets: &[&Target], packing: &Packing) -> Targets {
+        if self.every_step() {
+            let tokens: Vec<&[u32]> = targets
+                .iter()
+                .map(|target| match target {
+                    Target::Tokens(tokens) => tokens.as_slice(),
+                    other => unreachable!("a language model learns tokens, not {other:?}"),
+                })
+                .collect();
+            return Targets::Classes(packing.pack(&tokens).into_iter().map(|token| token as usize).collect());
+        }
+        let in_order = packing.order().iter().map(|&sequence| targets[sequence]);
+        match self {
+            Objective::Values => {
+                let rows: Vec<&[f32]> = in_order
+                    .map(|target| match target {
+                        Target::Values(values) => values.as_slice(),
+                        other => unreachable!("a forecast learns numbers, not {other:?}"),
+                    })
+                    .collect();
+                Targets::Values { values: rows.concat(), width: rows.first().map_or(0, |row| row.len()) }
+            }
+            _ => Targets::Classes(
+                in_order
+                    .map(|target| match target {
+                        Target::Class(label) => *label,
+                        other => unreachable!("a classifier learns labels, not {other:?}"),
+                    })
+                    .collect(),
+            ),
+        }
+    }
+
+    /// The loss of `outputs`: `[rows, outputs]`. `share`: what each row counts in the gradient, 1 / rows of the batch.
+    pub fn loss(&self, outputs: &[f32], targets: &Targets, share: f64) -> Loss {
+        match (self, targets) {
+            (Objective::Classes(classes), Targets::Classes(labels)) if outputs.len() == labels.len() => {
+                binary(outputs, labels, classes, share)
+            }
+            (Objective::Classes(Classes { smoothing, weights }), Targets::Classes(labels)) => {
+                cross_entropy(outputs, labels, *smoothing, |label| weights[label], share)
+            }
+            (Objective::NextToken, Targets::Classes(tokens)) => cross_entropy(outputs, tokens, 0.0, |_| 1.0, share),
+            (Objective::Values, Targets::Values { values, width }) => squared(outputs, values, *width, share),
+            (objective, _) => unreachable!("{objective:?} has targets of its own kind"),
+        }
+    }
+}
+
+/// -Σ tₖ·ln softmax(z)ₖ with t the smoothed target; its gradient is w·(softmax(z) - t).
+fn cross_entropy(outputs: &[f32], labels: &[usize], smoothing: f64, weight: impl Fn(usize) -> f64, share: f64) -> Loss {
+    let width = outputs.len().checked_div(labels.len()).unwrap_or(0);
+    let mut loss = Loss { total: 0.0, correct: 0, gradient: vec![0.0; outputs.len()] };
+    let rows = outputs.chunks_exact(width.max(1)).zip(loss.gradient.chunks_exact_mut(width.max(1)));
+    for ((row, gradient), &label) in rows.zip(labels) {
+        // NaN is handed on: the loop stops at a loss that is not a number.
+        let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let mut sum = 0.0f64;
+        for (p, &z) in gradient.iter_mut().zip(row) {
+            *p = (z - max).exp();
+            sum += f64::from(*p);
+        }
+        let weight = weight(label);
+        let log_sum = sum.ln() + f64::from(max);
+        let mut row_loss = (1.0 - smoothing) * (log_sum - f64::from(row[label]));
+        let spread = smoothing / width as f64;
+        if smoothing > 0.0 {
+            row_loss += smoothing * log_sum - spread * row.iter().map(|&z| f64::from(z)).sum::<f64>();
+        }
+        loss.total += weight * row_loss;
+        loss.correct += usize::from(argmax(row) == label);
+        let scale = (share * weight / sum) as f32;
+        let target = (share * weight * spread) as f32;
+        for p in gradient.iter_mut() {
+            *p = *p * scale - target;
+        }
+        gradient[label] -= (share * weight * (1.0 - smoothing)) as f32;
+    }
+    loss
+}
+
+/// ln(1 + e^z) - t·z with t the smoothed probability of label 1; its gradient is w·(σ(z) - t).
+fn binary(outputs: &[f32], labels: &[usize], classes: &Classes, share: f64) -> Loss {
+    let mut loss = Loss { total: 0.0, correct: 0, gradient: vec![0.0; outputs.len()] };
+    for ((&output, gradient), &label) in outputs.iter().zip(&mut loss.gradient).zip(labels) {
+        let (z, weight) = (f64::from(output), classes.weights[label]);
+        let target = (1.0 - classes.smoothing) * label as f64 + classes.smoothing / 2.0;
+        loss.total += weight * (z.max(0.0) + (-z.abs()).exp().ln_1p() - target * z);
+        loss.correct += usize::from(usize::from(z > 0.0) == label);
+        *gradient = (share * weight * (1.0 / (1.0 + (-z).exp()) - target)) as f32;
+    }
+    loss
+}
+
+/// Σ (y - t)² / width over a row's targets; one that is not known weighs nothing.
+fn squared(outputs: &[f32], values: &[f32], width: usize, share: f64) -> Loss {
+    let mut loss = Loss { total: 0.0, correct: 0, gradient: vec![0.0; outputs.len()] };
+    for ((&y, &t), gradient) in outputs.iter().zip(values).zip(&mut loss.gradient) {
+        if !t.is_nan() {
+            let difference = f64::from(y) - f64::from(t);
+            loss.total += difference * difference / width as f64;
+            *gradient = (2.0 * share * difference / width as f64) as f32;
+        }
+    }
+    loss
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gradients against differences of the totals; returns the loss.
+    fn check(objective: &Objective, outputs: &[f32], targets: &Targets) -> Loss {
+        let share = 0.25;
+        let loss = objective.loss(outputs, targets, share);
+        for index in 0..outputs.len() {
+            let at = |step: f32| {
+                let mut moved = outputs.to_vec();
+                moved[index] += step;
+                objective.loss(&moved, targets, share).total
+            };
+            let step = 1.0 / 512.0;
+            let difference = share * (at(step) - at(-step)) / (2.0 * f64::from(step));
+            let gradient = f64::from(loss.gradient[index]);
+            assert!((gradient - difference).abs() < 1e-5, "{objective:?}[{index}]: {gradient}, expected {difference}");
+        }
+        loss
+    }
+
+    #[test]
+    fn gradients_agree_with_finite_differences() {
+        let outputs = [0.3, -1.2, 0.7, 2.0, 0.1, -0.4];
+        let labels = |labels: &[usize]| Targets::Classes(labels.to_vec());
+        for smoothing in [0.0, 0.2] {
+            let classes = Classes { smoothing, weights: vec![0.5, 2.0, 1.5] };
+            check(&Objective::Classes(classes), &outputs, &labels(&[2, 1]));
+            let classes = Classes { smoothing, weights: vec![0.5, 1.5] };
+            check(&Objective::Classes(classes), &outputs, &labels(&[0, 1, 1, 1, 0, 0]));
+        }
+        check(&Objective::NextToken, &outputs, &labels(&[0, 2]));
+        let values = vec![0.0, 1.0, f32::NAN, 2.0, -1.0, 0.5];
+        let loss = check(&Objective::Values, &outputs, &Targets::Values { values, width: 3 });
+        assert_eq!(loss.gradient[2], 0.0);
+    }
+
+    #[test]
+    fn one_logit_is_the_softmax_of_it_and_zero() {
+        for (z, label) in [(1.5f32, 0), (1.5, 1), (-40.0, 1), (90.0, 0)] {
+            let targets = Targets::Classes(vec![label]);
+            let objective = Objective::Classes(Classes::plain(2, 0.1));
+            let (one, two) = (objective.loss(&[z], &targets, 1.0), objective.loss(&[0.0, z], &targets, 1.0));
+            assert!((one.total - two.total).abs() < 1e-5, "{z} {label}: {one:?} {two:?}");
+            assert!((one.gradient[0] - two.gradient[1]).abs() < 1e-6);
+            assert_eq!(one.correct, two.correct);
+        }
+    }
+
+    #[test]
+    fn balanced_labels_weigh_the_same_together() {
+        let counts = [90, 10, 0];
+        let weights = Classes::balanced(&counts, 0.0).weights;
+        assert_eq!(weights, [100.0 / 180.0, 5.0, 0.0]);
+        let mean = counts.iter().zip(&weights).map(|(&count, weight)| count as f64 * weight).sum::<f64>() / 100.0;
+        assert!((mean - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_is_not_a_number_is_seen() {
+        let targets = Targets::Classes(vec![0]);
+        for outputs in [[f32::NAN, 0.0], [0.0, f32::NAN], [f32::INFINITY, f32::INFINITY]] {
+            for objective in [Objective::NextToken, Objective::Classes(Classes::plain(2, 0.0))] {
+                assert!(!objective.loss(&outputs, &targets, 1.0).total.is_finite());
+            }
+        }
+    }
+}
