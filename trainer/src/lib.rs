@@ -5,6 +5,7 @@
 //! Whatever classifies texts, in floats or integers, is a [`classifier`]. A device is reached over a [`link`].
 
 pub mod architecture;
+pub mod baselines;
 pub mod classifier;
 pub mod cli;
 pub mod commands;

@@ -58,6 +58,19 @@ fn train_eval_predict() {
         assert!(model.join(file).is_file(), "{file} is missing");
     }
 
+    for name in ["linear_ngrams", "bag_of_embeddings"] {
+        assert!(figures["baselines"][name]["accuracy"].as_f64().unwrap() > 0.9, "{figures}");
+    }
+    let table = stderr(&output);
+    for row in [
+        "always the most frequent label ",
+        "linear, tf-idf of words and pairs of words ",
+        "bag of embeddings, ",
+        "this model ",
+    ] {
+        assert!(table.contains(&format!("\n{row}")), "{row}: {table}");
+    }
+
     let output = tern(folder.path(), &["eval", "models/spam", "--data", "models/spam/validation.csv", "--json"]);
     let evaluation: Value = serde_json::from_slice(&output.stdout).unwrap();
     for key in ["examples", "accuracy", "loss", "macro_f1"] {
@@ -87,6 +100,28 @@ fn the_same_recipe_gives_the_same_bytes() {
             assert!(fs::read(&path).unwrap() == fs::read(again).unwrap(), "{} differs", path.display());
         }
     }
+}
+
+#[test]
+fn a_training_without_baselines_and_with_empty_texts() {
+    let folder = folder();
+    let mut lines = String::new();
+    for index in 0..40 {
+        let (text, label) = [("free prize", "1"), ("see you", "0"), ("", "0"), ("  ", "1")][index % 4];
+        let text = if text.trim().is_empty() { text.to_owned() } else { format!("{text} {index}") };
+        lines += &format!("{{\"text\": \"{text}\", \"label\": {label}}}\n");
+    }
+    fs::write(folder.path().join("m.jsonl"), lines).unwrap();
+    let output =
+        tern(folder.path(), &[&["train", "m.jsonl", "-o", "m", "--no-baselines", "--json"][..], &SMALL].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("texts are empty: of these only the label can be learnt"), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("bag of embeddings"), "{}", stderr(&output));
+    let figures: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(figures.get("baselines").is_none(), "{figures}");
+    let output = tern(folder.path(), &["eval", "m", "--data", "m.jsonl", "--json"]);
+    let evaluation: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(evaluation["examples"], 40);
 }
 
 #[test]
@@ -178,7 +213,7 @@ fn a_network_that_the_device_cannot_run_yet_is_refused_by_name() {
     let output = tern(folder.path(), &["export", "models/spam", "-o", "spam.safetensors"]);
     assert_eq!(output.status.code(), Some(1));
     let expected = "error: models/spam: `cell` is gru, `num_layers` is 2, `bidirectional` is true, `pooling` is mean_max: \
-                    the device format 1 runs one lstm layer, one direction, last state";
+                    the device format 1 runs classifiers of text with one lstm layer, one direction, last state";
     assert!(stderr(&output).starts_with(expected), "{}", stderr(&output));
     assert!(output.stdout.is_empty() && !folder.path().join("spam.safetensors").exists());
 }

@@ -4,6 +4,7 @@ mod options;
 mod progress;
 
 use super::{Failure, note, print};
+use crate::baselines::{self, Baseline};
 use crate::data::{self, Example};
 use crate::float_model::{Config, FloatModel, Staged};
 use crate::recipe::Recipe;
@@ -17,6 +18,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 /// The most training rows that are kept for calibration.
 const CALIBRATION_ROWS: usize = 512;
@@ -44,6 +46,9 @@ pub struct Args {
     /// Print the figures as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
+    /// Do not train the simpler models that show what recurrence buys
+    #[arg(long)]
+    pub no_baselines: bool,
     /// Settings that win over the recipe's.
     #[command(flatten)]
     pub overrides: Overrides,
@@ -66,7 +71,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     args.overrides.apply(&mut recipe);
     recipe.check().map_err(|error| Failure::Usage(error.to_string()))?;
     let target = args.output.clone().unwrap_or_else(|| default_output(&args.input));
-    Ok(work(recipe, &target, args.json)?)
+    Ok(work(recipe, &target, args)?)
 }
 
 fn default_output(input: &Path) -> PathBuf {
@@ -74,7 +79,7 @@ fn default_output(input: &Path) -> PathBuf {
     PathBuf::from(format!("{stem}-model"))
 }
 
-fn work(mut recipe: Recipe, target: &Path, json: bool) -> anyhow::Result<()> {
+fn work(mut recipe: Recipe, target: &Path, args: &Args) -> anyhow::Result<()> {
     let staged = Staged::new(target)?;
     let data = train::prepare(&recipe)?;
     recipe.training.batch_size = recipe.batch_size(data.train.len());
@@ -82,6 +87,7 @@ fn work(mut recipe: Recipe, target: &Path, json: bool) -> anyhow::Result<()> {
     let recipe = &recipe;
     describe(recipe, &data);
     let problem = Problem::of_texts(recipe, &data);
+    let baselines = if args.no_baselines { Vec::new() } else { measure_baselines(recipe, &data)? };
     let stop = stop_on_interrupt();
     let mut progress = Progress::new(recipe.training.epochs);
     let outcome = train::run(recipe, &problem, &mut progress, &stop)?;
@@ -94,7 +100,8 @@ fn work(mut recipe: Recipe, target: &Path, json: bool) -> anyhow::Result<()> {
     let Prepared { labels, vocabulary, train, valid, leaked } = data;
     let config = Config::classifier(&name, &problem.architecture, labels);
     let model = FloatModel::new(config, vocabulary, outcome.weights.clone(), calibration, valid)?;
-    let figures = report::Figures::new(&model, &train, leaked, &outcome);
+    let mut figures = report::Figures::new(&model, &train, leaked, &outcome);
+    figures.baselines = baselines;
     model.save(staged.path())?;
     report::write(staged.path(), target, &model, recipe, &figures)?;
     staged.commit()?;
@@ -102,13 +109,15 @@ fn work(mut recipe: Recipe, target: &Path, json: bool) -> anyhow::Result<()> {
     for line in figures.summary() {
         note(line);
     }
+    let of_model = ("this model", &figures.validation, figures.parameters);
+    baselines::to_text(&figures.baselines, Some(of_model)).iter().for_each(note);
     match outcome.ending {
         Ending::Epochs => {}
         Ending::Patience => note(format_args!("ended early: {} epochs without a better one", recipe.training.patience)),
         Ending::Interrupted => note("interrupted: the best epoch so far was kept"),
     }
     note(format_args!("wrote {}", target.display()));
-    if json {
+    if args.json {
         let mut object = json!({ "model": target });
         let serde_json::Value::Object(figures) = figures.to_json() else {
             return Err(anyhow!("the figures are not a JSON object"));
@@ -117,6 +126,18 @@ fn work(mut recipe: Recipe, target: &Path, json: bool) -> anyhow::Result<()> {
         print(object)?;
     }
     Ok(())
+}
+
+/// Trains the models that the recurrent one should beat, and says how they do.
+fn measure_baselines(recipe: &Recipe, data: &Prepared) -> anyhow::Result<Vec<Baseline>> {
+    let start = Instant::now();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(recipe.threads()).build()?;
+    let baselines = pool.install(|| baselines::measure(data, recipe.training.seed));
+    let figures: Vec<String> =
+        baselines.iter().map(|baseline| format!("{} {:.4}", baseline.title, baseline.evaluation.accuracy())).collect();
+    let seconds = start.elapsed().as_secs_f64();
+    note(format_args!("to beat, in {seconds:.1} s: {}", figures.join("; ")));
+    Ok(baselines)
 }
 
 /// How many texts have more than one label.
@@ -132,6 +153,11 @@ fn describe(recipe: &Recipe, data: &Prepared) {
     let classes = data.labels.len();
     let (train, valid) = (data.train.len(), data.valid.len());
     note(format_args!("{train} examples of {classes} classes to learn from, {valid} to validate with"));
+    let empty = data.train.iter().filter(|example| example.text.trim().is_empty()).count();
+    if empty > 0 {
+        let plural = if empty == 1 { " is" } else { "s are" };
+        note(format_args!("warning: {empty} text{plural} empty: of these only the label can be learnt"));
+    }
     let contradicted = contradicted(&data.train);
     if contradicted > 0 {
         note(format_args!(

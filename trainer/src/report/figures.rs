@@ -1,5 +1,6 @@
 //! The figures of a training.
 
+use crate::baselines::{self, Baseline};
 use crate::classifier::{self, Classifier, Logits};
 use crate::data::Example;
 use crate::float_model::FloatModel;
@@ -30,6 +31,8 @@ pub struct Figures {
     pub cut: usize,
     /// Values in the model.
     pub parameters: usize,
+    /// Simpler models on the same rows. Empty where none was trained.
+    pub baselines: Vec<Baseline>,
     /// The held-out rows that the model got wrong, the most confident first.
     pub mistakes: Vec<Mistake>,
 }
@@ -66,6 +69,7 @@ impl Figures {
             leaked,
             cut: outcome.cut,
             parameters: model.weights().count(),
+            baselines: Vec::new(),
             mistakes: mistakes(model),
         }
     }
@@ -75,7 +79,7 @@ impl Figures {
         let validation = &self.validation;
         let per_class: Map<String, Value> =
             self.labels.iter().cloned().zip(validation.per_class().iter().map(|figures| json!(figures))).collect();
-        json!({
+        let mut figures = json!({
             "best_epoch": self.best_epoch,
             "epochs": self.history.len(),
             "ending": self.ending,
@@ -92,7 +96,11 @@ impl Figures {
                 "confusion": validation.confusion(),
             },
             "history": self.history,
-        })
+        });
+        if !self.baselines.is_empty() {
+            figures["baselines"] = baselines::to_json(&self.baselines);
+        }
+        figures
     }
 
     /// The figures in two lines.

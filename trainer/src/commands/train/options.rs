@@ -50,7 +50,7 @@ pub struct Overrides {
     #[arg(long, value_name = "N", help_heading = "Model")]
     pub head_hidden: Option<usize>,
     /// What the outputs are: a softmax over the labels, or one sigmoid for two labels
-    #[arg(long, value_enum, help_heading = "Model")]
+    #[arg(id = "model_output", long = "model-output", value_enum, help_heading = "Model")]
     pub output: Option<Output>,
     /// Probability to drop a value that one recurrent layer hands to the next while training
     #[arg(long, value_name = "P", help_heading = "Model")]

@@ -1,0 +1,178 @@
+//! A bag of embeddings: the mean of a text's embedded tokens, and a linear layer.
+//!
+//! Joulin, Grave, Bojanowski, Mikolov, "Bag of tricks for efficient text classification", 2016, without n-grams. Trained
+//! by Adam on mini-batches; rows of the embedding that a batch does not touch stand still.
+
+use super::Baseline;
+use crate::data::Example;
+use crate::metrics::{Evaluation, argmax, log_softmax};
+use crate::train::Prepared;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+/// Width of the embedding.
+const WIDTH: usize = 32;
+
+/// The highest learning rate; it falls to zero in a straight line.
+const RATE: f32 = 0.01;
+
+/// Examples that all epochs together see, and between which numbers of epochs.
+const SEEN: usize = 250_000;
+const EPOCHS: std::ops::RangeInclusive<usize> = 5..=40;
+
+/// Decay of Adam's mean of the gradients.
+const MEAN: f32 = 0.9;
+
+/// Decay of Adam's mean of their squares.
+const SQUARE: f32 = 0.999;
+
+type Vector = [f32; WIDTH];
+
+/// Trains on the examples to learn from, and keeps the epoch that does best on the held-out ones, as the model does.
+pub fn measure(data: &Prepared, seed: u64) -> Baseline {
+    let encode = |examples: &[Example]| -> Vec<(Vec<u32>, usize)> {
+        examples.par_iter().map(|example| (data.vocabulary.encode(&example.text), example.label)).collect()
+    };
+    let (train, valid) = (encode(&data.train), encode(&data.valid));
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut bag = Bag::new(data.vocabulary.len(), data.labels.len(), &mut rng);
+    let epochs = (SEEN / train.len().max(1)).clamp(*EPOCHS.start(), *EPOCHS.end());
+    let batch = (train.len() / 50).clamp(4, 32);
+    let mut order: Vec<usize> = (0..train.len()).collect();
+    let mut best = bag.evaluate(&valid);
+    for epoch in 0..epochs {
+        order.shuffle(&mut rng);
+        for (index, batch) in order.chunks(batch).enumerate() {
+            let done = (epoch as f32 + index as f32 * batch.len() as f32 / order.len() as f32) / epochs as f32;
+            bag.step(&batch.iter().map(|&text| &train[text]).collect::<Vec<_>>(), RATE * (1.0 - done));
+        }
+        let evaluation = bag.evaluate(&valid);
+        let (new, old) = (evaluation.accuracy(), best.accuracy());
+        if new > old || (new == old && evaluation.loss() < best.loss()) {
+            best = evaluation;
+        }
+    }
+    Baseline {
+        name: "bag_of_embeddings",
+        title: format!("bag of embeddings, {WIDTH} wide"),
+        evaluation: best,
+        parameters: WIDTH * (data.vocabulary.len() + data.labels.len()) + data.labels.len(),
+    }
+}
+
+/// Rows with Adam's two means.
+struct Parameter {
+    values: Vec<Vector>,
+    means: Vec<(Vector, Vector)>,
+}
+
+impl Parameter {
+    fn new(values: Vec<Vector>) -> Self {
+        let means = vec![([0.0; WIDTH], [0.0; WIDTH]); values.len()];
+        Parameter { values, means }
+    }
+
+    /// A step of Adam on one row. `rate` corrects for the means' beginning at zero.
+    fn step(&mut self, row: usize, gradient: &Vector, rate: f32) {
+        let (mean, square) = &mut self.means[row];
+        for (((value, mean), square), gradient) in self.values[row].iter_mut().zip(mean).zip(square).zip(gradient) {
+            *mean += (1.0 - MEAN) * (gradient - *mean);
+            *square += (1.0 - SQUARE) * (gradient * gradient - *square);
+            *value -= rate * *mean / (square.sqrt() + 1e-8);
+        }
+    }
+}
+
+struct Bag {
+    embedding: Parameter,
+    /// A row of weights for each label.
+    linear: Parameter,
+    /// A row for each label, of which the first value is its bias.
+    bias: Parameter,
+    /// Steps done, for the correction of Adam's means.
+    steps: i32,
+    /// Sums of gradients by token, zero between steps.
+    gradients: Vec<Vector>,
+}
+
+impl Bag {
+    fn new(tokens: usize, labels: usize, rng: &mut ChaCha8Rng) -> Self {
+        // Uniform with deviation 0.1.
+        let embedding = (0..tokens).map(|_| std::array::from_fn(|_| (rng.random::<f32>() - 0.5) * 0.3464)).collect();
+        let zeros = || Parameter::new(vec![[0.0; WIDTH]; labels]);
+        let gradients = vec![[0.0; WIDTH]; tokens];
+        Bag { embedding: Parameter::new(embedding), linear: zeros(), bias: zeros(), steps: 0, gradients }
+    }
+
+    /// The mean of a text's embedded tokens; zero where it has none.
+    fn mean(&self, ids: &[u32]) -> Vector {
+        let mut mean = [0.0; WIDTH];
+        for &id in ids {
+            add(&mut mean, &self.embedding.values[id as usize], 1.0);
+        }
+        mean.map(|value| value / ids.len().max(1) as f32)
+    }
+
+    fn logits(&self, mean: &Vector) -> Vec<f32> {
+        let rows = self.linear.values.iter().zip(&self.bias.values);
+        rows.map(|(row, bias)| bias[0] + row.iter().zip(mean).map(|(a, b)| a * b).sum::<f32>()).collect()
+    }
+
+    /// One step of Adam on the mean cross entropy of a batch.
+    fn step(&mut self, batch: &[&(Vec<u32>, usize)], rate: f32) {
+        let labels = self.linear.values.len();
+        let mut d_linear = vec![[0.0; WIDTH]; labels];
+        let mut d_bias = vec![[0.0; WIDTH]; labels];
+        let mut touched: Vec<u32> = Vec::new();
+        for (ids, label) in batch {
+            let mean = self.mean(ids);
+            let logits = self.logits(&mean);
+            let largest = logits.iter().copied().fold(f32::MIN, f32::max);
+            let exponentials: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
+            let total: f32 = exponentials.iter().sum();
+            let mut d_mean = [0.0; WIDTH];
+            for (class, exponential) in exponentials.iter().enumerate() {
+                let target = if class == *label { 1.0 } else { 0.0 };
+                let d_logit = (exponential / total - target) / batch.len() as f32;
+                add(&mut d_linear[class], &mean, d_logit);
+                d_bias[class][0] += d_logit;
+                add(&mut d_mean, &self.linear.values[class], d_logit);
+            }
+            for &id in ids {
+                add(&mut self.gradients[id as usize], &d_mean, 1.0 / ids.len() as f32);
+            }
+            touched.extend(ids);
+        }
+        self.steps += 1;
+        let rate = rate * (1.0 - SQUARE.powi(self.steps)).sqrt() / (1.0 - MEAN.powi(self.steps));
+        touched.sort_unstable();
+        touched.dedup();
+        for id in touched {
+            let row = id as usize;
+            self.embedding.step(row, &self.gradients[row], rate);
+            self.gradients[row] = [0.0; WIDTH];
+        }
+        for class in 0..labels {
+            self.linear.step(class, &d_linear[class], rate);
+            self.bias.step(class, &d_bias[class], rate);
+        }
+    }
+
+    fn evaluate(&self, examples: &[(Vec<u32>, usize)]) -> Evaluation {
+        let mut evaluation = Evaluation::new(self.linear.values.len());
+        for (ids, label) in examples {
+            let logits = self.logits(&self.mean(ids));
+            let losses = log_softmax(logits.iter().map(|&logit| f64::from(logit)));
+            evaluation.add(*label, argmax(&logits), -losses[*label]);
+        }
+        evaluation
+    }
+}
+
+fn add(total: &mut Vector, part: &Vector, factor: f32) {
+    for (total, part) in total.iter_mut().zip(part) {
+        *total += factor * part;
+    }
+}

@@ -1,0 +1,245 @@
+//! Texts to sparse rows of tf-idf.
+
+use crate::data::Example;
+use rayon::prelude::*;
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};
+
+/// Texts of fewer words than this, on average, are names or codes: their characters say more than their words.
+const FEW_WORDS: f64 = 2.5;
+
+/// Training texts from which on an n-gram of only one of them is left out.
+const MANY_TEXTS: usize = 20_000;
+
+/// What the n-grams are of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Units {
+    /// One or two words.
+    Words,
+    /// One to four characters, the ends of the text among them.
+    Characters,
+}
+
+impl Units {
+    /// Words, where the texts have some.
+    pub fn of(examples: &[Example]) -> Self {
+        let words: usize = examples.par_iter().map(|example| example.text.split_whitespace().count()).sum();
+        if (words as f64) < FEW_WORDS * examples.len() as f64 { Units::Characters } else { Units::Words }
+    }
+
+    /// Calls `sink` with the hash of each n-gram of `text`.
+    ///
+    /// Hashes have 64 bits: with a million n-grams, the chance that any two are taken for one is 3e-8.
+    fn for_each(self, text: &str, mut sink: impl FnMut(u64)) {
+        let longest = if self == Units::Words { 2 } else { 4 };
+        let mut last: [u64; 4] = [0; 4];
+        let mut seen = 0;
+        self.for_each_unit(text, |unit| {
+            last.rotate_right(1);
+            last[0] = unit;
+            seen += 1;
+            let mut hash = 0;
+            for (length, unit) in (1..).zip(last.iter().take(longest.min(seen))) {
+                hash = mix(hash ^ unit).wrapping_add(length);
+                sink(hash);
+            }
+        });
+    }
+
+    fn for_each_unit(self, text: &str, mut sink: impl FnMut(u64)) {
+        match self {
+            Units::Characters => {
+                let ends = ['\u{2}', '\u{3}'];
+                let inner = text.trim().chars().flat_map(char::to_lowercase);
+                for c in [ends[0]].into_iter().chain(inner).chain([ends[1]]) {
+                    sink(mix(u64::from(c) + 1));
+                }
+            }
+            Units::Words => {
+                // Runs of letters and digits, and runs of other marks; white space parts both.
+                let mut hasher: Option<(bool, DefaultHasher)> = None;
+                for c in text.chars() {
+                    let word = c.is_alphanumeric() || c == '_' || c == '\'';
+                    if hasher.as_ref().is_some_and(|(kind, _)| *kind != word || c.is_whitespace()) {
+                        sink(hasher.take().map_or(0, |(_, hasher)| hasher.finish()));
+                    }
+                    if !c.is_whitespace() {
+                        let (_, hasher) = hasher.get_or_insert_with(|| (word, DefaultHasher::new()));
+                        c.to_lowercase().for_each(|c| hasher.write_u32(u32::from(c)));
+                    }
+                }
+                if let Some((_, hasher)) = hasher {
+                    sink(hasher.finish());
+                }
+            }
+        }
+    }
+}
+
+/// The finaliser of MurmurHash3: every bit of the result depends on every bit of `x`.
+fn mix(mut x: u64) -> u64 {
+    x = (x ^ (x >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    x = (x ^ (x >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    x ^ (x >> 33)
+}
+
+/// Keys that are hashes already.
+#[derive(Default)]
+struct Identity(u64);
+
+impl Hasher for Identity {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("the keys are u64")
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+type Map<V> = HashMap<u64, V, BuildHasherDefault<Identity>>;
+
+/// The n-grams of the training texts with their weights.
+#[derive(Debug)]
+pub struct Features {
+    units: Units,
+    /// Index and inverse document frequency.
+    known: Map<(u32, f32)>,
+}
+
+impl Features {
+    /// Counts in how many of `examples` each n-gram stands.
+    pub fn new(examples: &[Example], units: Units) -> Self {
+        // Each thread counts some of the texts: the sums do not depend on which.
+        let counts = examples
+            .par_chunks(2048)
+            .map(|part| {
+                let mut counts: Map<u32> = Map::default();
+                for example in part {
+                    let mut hashes = Vec::new();
+                    units.for_each(&example.text, |hash| hashes.push(hash));
+                    hashes.sort_unstable();
+                    hashes.dedup();
+                    hashes.into_iter().for_each(|hash| *counts.entry(hash).or_insert(0) += 1);
+                }
+                counts
+            })
+            .reduce(Map::default, |a, b| {
+                let (mut large, small) = if a.len() < b.len() { (b, a) } else { (a, b) };
+                small.into_iter().for_each(|(hash, count)| *large.entry(hash).or_insert(0) += count);
+                large
+            });
+        let least = if examples.len() < MANY_TEXTS { 1 } else { 2 };
+        let mut kept: Vec<(u64, u32)> = counts.into_iter().filter(|(_, count)| *count >= least).collect();
+        kept.sort_unstable();
+        let texts = examples.len() as f64;
+        // Smoothed as if one more text held every n-gram.
+        let idf = |count: u32| (((1.0 + texts) / (1.0 + f64::from(count))).ln() + 1.0) as f32;
+        let known = (0..).zip(kept).map(|(index, (hash, count))| (hash, (index, idf(count)))).collect();
+        Features { units, known }
+    }
+
+    /// Number of n-grams.
+    pub fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// The rows of `examples`: (1 + ln tf) · idf, scaled to length 1. N-grams that no training text has are left out.
+    pub fn rows(&self, examples: &[Example]) -> Rows {
+        let parts: Vec<Vec<(u32, f32)>> = examples.par_iter().map(|example| self.row(&example.text)).collect();
+        let mut rows = Rows { ends: Vec::with_capacity(parts.len()), entries: Vec::new() };
+        rows.entries.reserve_exact(parts.iter().map(Vec::len).sum());
+        for part in parts {
+            rows.entries.extend(part);
+            rows.ends.push(rows.entries.len());
+        }
+        rows
+    }
+
+    fn row(&self, text: &str) -> Vec<(u32, f32)> {
+        let mut found: Vec<(u32, f32)> = Vec::new();
+        self.units.for_each(text, |hash| found.extend(self.known.get(&hash)));
+        found.sort_unstable_by_key(|(index, _)| *index);
+        let mut row: Vec<(u32, f32)> = Vec::with_capacity(found.len());
+        for same in found.chunk_by(|a, b| a.0 == b.0) {
+            row.push((same[0].0, (1.0 + (same.len() as f32).ln()) * same[0].1));
+        }
+        let norm = row.iter().map(|(_, value)| value * value).sum::<f32>().sqrt();
+        row.iter_mut().for_each(|(_, value)| *value /= norm);
+        row
+    }
+}
+
+/// A sparse matrix, row by row.
+#[derive(Debug)]
+pub struct Rows {
+    /// Where each row ends in `entries`.
+    ends: Vec<usize>,
+    /// Column and value.
+    entries: Vec<(u32, f32)>,
+}
+
+impl Rows {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The entries of a row, in the order of their columns.
+    pub fn row(&self, index: usize) -> &[(u32, f32)] {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        &self.entries[start..self.ends[index]]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grams(units: Units, text: &str) -> Vec<u64> {
+        let mut grams = Vec::new();
+        units.for_each(text, |hash| grams.push(hash));
+        grams
+    }
+
+    #[test]
+    fn words_and_pairs_of_them() {
+        let grams = |text| grams(Units::Words, text);
+        // free, prize, (prize after free), "!!", ("!!" after prize)
+        assert_eq!(grams("Free prize!!").len(), 5);
+        assert_eq!(grams("FREE  prize !!"), grams("free prize!!"));
+        assert_ne!(grams("prize free"), grams("free prize"));
+        assert_eq!(grams("a b")[2], grams("a b c")[2]);
+        assert_eq!((grams(" \t"), grams("")), (vec![], vec![]));
+    }
+
+    #[test]
+    fn characters_and_ends() {
+        // ^ a ^a b ab ^ab $ b$ ab$ ^ab$
+        assert_eq!(grams(Units::Characters, " aB\n").len(), 10);
+        let example = |text: &str| Example { text: text.to_owned(), label: 0 };
+        assert_eq!(Units::of(&[example("Ivanov"), example("O Brien")]), Units::Characters);
+        assert_eq!(Units::of(&[example("see you there")]), Units::Words);
+    }
+
+    #[test]
+    fn rows_are_tf_idf_of_length_1() {
+        let example = |text: &str| Example { text: text.to_owned(), label: 0 };
+        let features = Features::new(&[example("a a b"), example("b")], Units::Words);
+        assert_eq!(features.len(), 4, "a, b, a a, a b");
+        let rows = features.rows(&[example("b b a"), example("unseen")]);
+        let idf = |count: f32| ((1.0 + 2.0) / (1.0 + count)).ln() + 1.0;
+        let (a, b) = (idf(1.0), (1.0 + 2f32.ln()) * idf(2.0));
+        let mut expected = [a, b].map(|value| value / a.hypot(b));
+        expected.sort_by(f32::total_cmp);
+        let mut found: Vec<f32> = rows.row(0).iter().map(|(_, value)| *value).collect();
+        found.sort_by(f32::total_cmp);
+        assert_eq!(found.len(), 2);
+        assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?} {expected:?}");
+        assert!(rows.row(1).is_empty());
+    }
+}
