@@ -1,9 +1,9 @@
 //! Sigmoid and tanh from tables of values and slopes.
 
 /// `[256]` cells of Q19 inputs from −8; see docs/arithmetic.md.
-static SIGMOID: [i32; 256] = include!("tables/sigmoid.in");
+pub(crate) static SIGMOID: [i32; 256] = include!("tables/sigmoid.in");
 /// `[256]` cells of Q20 inputs from −4.
-static TANH: [i32; 256] = include!("tables/tanh.in");
+pub(crate) static TANH: [i32; 256] = include!("tables/tanh.in");
 
 /// σ(z): z in Q19, any; result Q15, 0 … 32,767. Largest error 2.04e-4, just inside ±8 (test `errors`).
 #[inline(always)]

@@ -1,14 +1,21 @@
 //! The innermost loop: the dot products of one unit's rows. Only this has variants; all give the same bits.
 //!
 //! [`plain_dot4`] is plain and defines what is computed. `walk` computes the same on small cores, where the compiler needs to be
-//! told in which order, and `thumb1` on the smallest, in their own instructions.
+//! told in which order, and `thumb1` on the smallest, in their own instructions. They read the packing `interleaved4`; `pairs` is plain
+//! for `paired16`, and `dsp` has whole steps of that for the cores that it is made for.
 
+#[cfg(dsp)]
+pub(crate) mod dsp;
+mod pairs;
 mod settle;
 #[cfg(thumb1)]
 mod thumb1;
 #[cfg(any(test, all(not(thumb1), any(target_arch = "arm", target_arch = "riscv32"))))]
 mod walk;
 
+pub(crate) use pairs::columns;
+#[cfg(any(test, not(dsp)))]
+pub(crate) use pairs::dot_pairs;
 pub(crate) use settle::settle;
 
 /// Adds to each of four accumulators the dot product of one interleaved row with `v`.

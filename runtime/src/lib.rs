@@ -37,7 +37,7 @@ pub mod write;
 
 pub use error::{LoadError, Name, ScratchError};
 pub use head::{Logits, Ranked};
-pub use model::{Calibration, Config, Golden, Model, SelfTest, file_len};
+pub use model::{Calibration, Config, Golden, Model, Packing, SelfTest, file_len};
 pub use session::{Session, Step};
 pub use texts::Texts;
 pub use vocabulary::{PAD, UNK, Vocabulary};

@@ -1,4 +1,6 @@
-//! The LSTM layer.
+//! The LSTM layer, in either packing.
+
+mod paired;
 
 use core::num::NonZeroUsize;
 
@@ -6,7 +8,35 @@ use crate::activation::{sigmoid, tanh};
 use crate::fixed::{requantize, round_shift, saturating_double};
 use crate::kernel::{dot4, settle};
 
-/// One layer's parameters, borrowed from the file. The last dimension is the gate: `i f g o`.
+pub(crate) use paired::{Paired, Record, biases};
+
+/// A layer's parameters by their packing: how they lie, never what they give.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Layer<'a> {
+    Interleaved(Lstm<'a>),
+    Paired(Paired<'a>),
+}
+
+impl Layer<'_> {
+    /// One step on `x`, `[input_size]`, Q15.
+    #[inline(always)]
+    pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
+        match self {
+            Layer::Interleaved(lstm) => lstm.step(x, state),
+            Layer::Paired(paired) => paired.step(x, state),
+        }
+    }
+
+    /// Multiply-accumulates of a step: 4·H·(E + H).
+    pub(crate) fn macs(&self) -> usize {
+        match self {
+            Layer::Interleaved(lstm) => 4 * (lstm.weight_ih.len() + lstm.weight_hh.len()),
+            Layer::Paired(paired) => paired.macs(),
+        }
+    }
+}
+
+/// One layer's parameters in the packing `interleaved4`, borrowed from the file. The last dimension is the gate: `i f g o`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lstm<'a> {
     /// E: the size of `x`.
@@ -69,3 +99,6 @@ fn unit([i, f, g, o]: [i32; 4], c: i32) -> (i32, i16) {
     let c = saturating_double(kept + round_shift(i * g, 11));
     (c, round_shift(o * tanh(c), 15) as i16)
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,13 +5,15 @@
 
 mod bounds;
 mod load;
+mod packing;
+mod paired;
 
 use core::num::NonZeroUsize;
 
 use crate::embedding::Embedding;
 use crate::error::{LoadError, ScratchError};
 use crate::head::Head;
-use crate::lstm::Lstm;
+use crate::lstm::Layer;
 use crate::rows::rows;
 use crate::session::Session;
 use crate::text::Tokenizer;
@@ -19,6 +21,7 @@ use crate::texts::Texts;
 use crate::vocabulary::Vocabulary;
 
 pub use load::file_len;
+pub use packing::Packing;
 
 /// The sizes of a model, and its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +75,7 @@ pub struct Model<'a> {
     pub(crate) config: Config,
     pub(crate) vocabulary: Vocabulary<'a>,
     pub(crate) embedding: Embedding<'a>,
-    pub(crate) lstm: Lstm<'a>,
+    pub(crate) lstm: Layer<'a>,
     pub(crate) head: Head<'a>,
     name: &'a str,
     labels: Texts<'a>,
@@ -100,6 +103,14 @@ impl<'a> Model<'a> {
     /// The sizes of the model, and its kind.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// How its recurrent weights lie.
+    pub fn packing(&self) -> Packing {
+        match self.lstm {
+            Layer::Interleaved(_) => Packing::Interleaved4,
+            Layer::Paired(_) => Packing::Paired16,
+        }
     }
 
     /// What the model is called.
@@ -141,7 +152,7 @@ impl<'a> Model<'a> {
 
     /// Multiply-accumulates of the recurrent layer for one token: 4·H·(E + H).
     pub fn macs_per_token(&self) -> usize {
-        self.lstm.weight_ih.len() * 4 + self.lstm.weight_hh.len() * 4
+        self.lstm.macs()
     }
 
     /// Begins to run texts in `scratch`.

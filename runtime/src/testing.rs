@@ -2,7 +2,8 @@
 
 use alloc::{format, string::String, vec, vec::Vec};
 
-use crate::write::{Dtype, Tensor, to_bytes};
+use crate::Packing;
+use crate::write::{Dtype, Tensor, packed, to_bytes};
 
 pub use crate::write::Aligned;
 
@@ -86,13 +87,48 @@ pub fn tensors(seed: u64, sizes: Sizes) -> Vec<Tensor> {
 
 const GOLDEN: [&str; 3] = ["Free prize, call now!!", "Grüße, caller", "nothing known here"];
 
+/// The tensors of a model in which all that meets in a sum is at an end of its range: `sign` · 127 for every weight, the largest multipliers
+/// everywhere, no biases. It loads with shift 0 for E + H up to about 500.
+pub fn extreme_tensors(sign: i8, sizes: Sizes) -> Vec<Tensor> {
+    let mut all = tensors(1, sizes);
+    for t in &mut all {
+        match t.dtype {
+            Dtype::I8 => t.data.fill((127 * sign) as u8),
+            Dtype::I16 => t.data = [0xff, 0x7f].repeat(t.data.len() / 2),
+            _ if t.name.contains("bias") => t.data.fill(0),
+            _ => (),
+        }
+    }
+    all
+}
+
 /// A random model's file, with the golden logits that this crate computes.
 ///
 /// # Panics
 /// If the crate refuses what it should run: a test then fails.
 pub fn random_file(seed: u64, sizes: Sizes, shift: &str) -> Aligned {
-    let mut all = tensors(seed, sizes);
-    let draft = Aligned::new(&to_bytes(&metadata(shift), all.clone()));
+    random_file_in(Packing::Interleaved4, seed, sizes, shift)
+}
+
+/// [`random_file`] in either packing.
+///
+/// # Panics
+/// As [`random_file`], and if the packing has no place for such sizes.
+pub fn random_file_in(packing: Packing, seed: u64, sizes: Sizes, shift: &str) -> Aligned {
+    with_golden(packing, tensors(seed, sizes), shift)
+}
+
+/// The file of [`extreme_tensors`].
+///
+/// # Panics
+/// As [`random_file_in`].
+pub fn extreme_file_in(packing: Packing, sign: i8, sizes: Sizes) -> Aligned {
+    with_golden(packing, extreme_tensors(sign, sizes), "0")
+}
+
+fn with_golden(packing: Packing, tensors: Vec<Tensor>, shift: &str) -> Aligned {
+    let (metadata, mut all) = packed(packing, &metadata(shift), tensors);
+    let draft = Aligned::new(&to_bytes(&metadata, all.clone()));
     let model = crate::Model::from_bytes(&draft).expect("a random model loads");
     let mut scratch = vec![0; model.scratch_len()];
     let mut session = model.session(&mut scratch).expect("the scratch has the length asked for");
@@ -100,5 +136,5 @@ pub fn random_file(seed: u64, sizes: Sizes, shift: &str) -> Aligned {
         GOLDEN.iter().flat_map(|t| session.classify(t.as_bytes()).iter().collect::<Vec<_>>()).collect();
     let golden = all.iter_mut().find(|t| t.name == "golden.logits").expect("there are golden logits");
     golden.data = bytemuck::cast_slice(&logits).to_vec();
-    Aligned::new(&to_bytes(&metadata(shift), all))
+    Aligned::new(&to_bytes(&metadata, all))
 }

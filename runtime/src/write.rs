@@ -3,11 +3,14 @@
 //! It lays out what it is given, always the same bytes for the same input; whether that is a model, [`Model::from_bytes`](crate::Model::from_bytes)
 //! says. The safetensors library's own writer orders metadata by chance, hence this one.
 
+mod packing;
+
 use alloc::{format, string::String, vec, vec::Vec};
 
 use bytemuck::Pod;
 
 pub use crate::header::Dtype;
+pub use packing::packed;
 
 /// A tensor to be written.
 #[derive(Clone, Debug)]

@@ -49,8 +49,8 @@ def table(*path):
 METADATA = {
     "tern.version": "1", "tern.task": "classify", "tern.tokenizer": "words", "tern.vocabulary": "sorted", "tern.cell": "lstm",
     "tern.layers": "1", "tern.directions": "1", "tern.pooling": "last", "tern.output": "softmax",
-    "tern.packing": "interleaved4",
 }
+PACKING = "tern.packing"
 SHIFTS = ("tern.shift.lstm_l0", "tern.shift.fc")
 DTYPES = {"U8": "B", "I8": "b", "I16": "h", "I32": "i", "U32": "I", "F32": "f"}
 # Type and shape. A letter is a dimension of the model; "name", "labels" … stand for lengths that nothing else says.
@@ -68,6 +68,7 @@ TENSORS = {
     "lstm.bias_l0": ("I32", ["H", 4]),
     "lstm.multiplier_ih_l0": ("I16", ["H", 4]),
     "lstm.multiplier_hh_l0": ("I16", ["H", 4]),
+    "lstm.units_l0": ("I32", ["H", "words"]),
     "fc.weight": ("I8", ["C", "H"]),
     "fc.bias": ("I32", ["C"]),
     "fc.multiplier": ("I16", ["C"]),
@@ -75,6 +76,10 @@ TENSORS = {
     "golden.bytes": ("U8", ["golden"]),
     "golden.logits": ("I32", ["G", "C"]),
     "calibration": ("I32", [4]),
+}
+PACKINGS = {
+    "interleaved4": {name for name in TENSORS if name.startswith("lstm.") and name != "lstm.units_l0"},
+    "paired16": {"lstm.units_l0"},
 }
 
 
@@ -90,15 +95,10 @@ class Model:
         with open(path, "rb") as file:
             data = file.read()
         self.read(data)
-        tensor, size = self.tensors, self.sizes
-        E, H = size["E"], size["H"]
+        tensor, E, H = self.tensors, self.sizes["E"], self.sizes["H"]
         self.shift, self.head_shift = (int(self.metadata[key]) for key in SHIFTS)
         self.embedding, self.embedding_m = rows(tensor["embedding.weight"], E), tensor["embedding.multiplier"]
-        # interleaved4: [unit, column, gate]; here [unit][gate] is a row.
-        self.ih = [[unit[gate::4] for gate in range(4)] for unit in rows(tensor["lstm.weight_ih_l0"], 4 * E)]
-        self.hh = [[unit[gate::4] for gate in range(4)] for unit in rows(tensor["lstm.weight_hh_l0"], 4 * H)]
-        self.bias = rows(tensor["lstm.bias_l0"], 4)
-        self.mx, self.mh = rows(tensor["lstm.multiplier_ih_l0"], 4), rows(tensor["lstm.multiplier_hh_l0"], 4)
+        self.unpack[self.metadata[PACKING]](self)
         self.fc, self.fc_bias, self.fc_m = rows(tensor["fc.weight"], H), tensor["fc.bias"], tensor["fc.multiplier"]
         tokens = self.texts("vocab")
         if tokens != sorted(set(tokens) - {b""}):
@@ -106,19 +106,54 @@ class Model:
         self.vocabulary = {token: 2 + at for at, token in enumerate(tokens)}
         self.name, self.labels, self.golden = utf8(bytes(tensor["name"])), self.texts("labels"), self.texts("golden")
 
+    def interleaved4(self):
+        """[unit, column, gate]; here [unit][gate] is a row."""
+        tensor, E, H = self.tensors, self.sizes["E"], self.sizes["H"]
+        self.ih = [[unit[gate::4] for gate in range(4)] for unit in rows(tensor["lstm.weight_ih_l0"], 4 * E)]
+        self.hh = [[unit[gate::4] for gate in range(4)] for unit in rows(tensor["lstm.weight_hh_l0"], 4 * H)]
+        self.bias = rows(tensor["lstm.bias_l0"], 4)
+        self.mx, self.mh = rows(tensor["lstm.multiplier_ih_l0"], 4), rows(tensor["lstm.multiplier_hh_l0"], 4)
+
+    def paired16(self):
+        """A record a unit."""
+        E, H = self.sizes["E"], self.sizes["H"]
+        if E % 4 or H % 4 or self.sizes["words"] != H + 10 + E:
+            raise Refused("lstm.units_l0")
+        self.ih, self.hh, self.bias, self.mx, self.mh = [], [], [], [], []
+        for record in rows(self.tensors["lstm.units_l0"], H + 10 + E):
+            self.hh.append(unpaired(record[:H]))
+            self.mh.append(halves(record[H]) + halves(record[H + 1]))
+            self.mx.append(halves(record[H + 2]) + halves(record[H + 3]))
+            bias = []
+            for low, high, second in (record[H + 4 : H + 7], record[H + 7 : H + 10]):
+                both = (high << 32) + (low & 0xFFFFFFFF)
+                bias += [(both - second) >> 8, second]
+                if both != 256 * bias[-2] + second or not I32[0] <= bias[-2] <= I32[1]:
+                    raise Refused("lstm.units_l0")
+            self.bias.append(bias)
+            self.ih.append(unpaired(record[H + 10 :]))
+
+    unpack = {"interleaved4": interleaved4, "paired16": paired16}
+
     def read(self, data):
         """Header and tensors."""
         (n,) = struct.unpack_from("<Q", data)
         header = json.loads(data[8 : 8 + n].decode("utf-8"))
         self.metadata = header.pop("__metadata__")
-        if {key: value for key, value in self.metadata.items() if key not in SHIFTS} != METADATA:
+        if {key: value for key, value in self.metadata.items() if key not in (*SHIFTS, PACKING)} != METADATA:
             raise Refused("metadata")
         if any(self.metadata.get(key) not in [str(shift) for shift in range(9)] for key in SHIFTS):
             raise Refused("shift")
-        if header.keys() != TENSORS.keys():
-            raise Refused("tensors: " + ", ".join(sorted(header.keys() ^ TENSORS.keys())))
+        if self.metadata.get(PACKING) not in PACKINGS:
+            raise Refused("packing")
+        others = set().union(*PACKINGS.values()) - PACKINGS[self.metadata[PACKING]]
+        expected = TENSORS.keys() - others
+        if header.keys() != expected:
+            raise Refused("tensors: " + ", ".join(sorted(header.keys() ^ expected)))
         self.tensors, self.sizes, spans = {}, {}, []
         for name, (dtype, shape) in TENSORS.items():
+            if name in others:
+                continue
             entry = header[name]
             begin, end = entry["data_offsets"]
             spans.append((begin, end))
@@ -152,6 +187,17 @@ class Model:
         if offsets[0] != 0 or list(offsets) != sorted(offsets) or offsets[-1] != len(content):
             raise Refused(f"{name}.offsets")
         return [utf8(content[begin:end]) for begin, end in zip(offsets, offsets[1:])]
+
+
+def halves(word):
+    """A word's two 16-bit numbers, the lower one first."""
+    return [low16(word), word >> 16]
+
+
+def unpaired(words):
+    """The four rows of one half of a unit in `paired16`."""
+    pairs = [[half for word in words[at::2] for half in halves(word)] for at in range(2)]
+    return [row for pair in pairs for row in ([(v + 128) >> 8 for v in pair], [((v + 128) & 0xFF) - 128 for v in pair])]
 
 
 def utf8(text):
@@ -335,7 +381,11 @@ def check_bounds(model):
         check("1", bound(row, bias))
         check("4", ((bound(row, bias) * m >> 16) + 1) << model.head_shift)
     for name, values in model.tensors.items():
-        if min(values) < (-127 if TENSORS[name][0] == "I8" else 0 if "multiplier" in name else I32[0]):
+        if name == "lstm.units_l0":
+            weights = [w for half in model.ih + model.hh for row in half for w in row]
+            if max(map(abs, weights)) > 127 or min(m for half in model.mx + model.mh for m in half) < 0:
+                failed.add(name)
+        elif min(values) < (-127 if TENSORS[name][0] == "I8" else 0 if "multiplier" in name else I32[0]):
             failed.add(name)
     return sorted(failed)
 

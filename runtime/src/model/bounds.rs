@@ -8,9 +8,9 @@ use crate::lstm::Lstm;
 use crate::rows::rows;
 
 /// A bound on the size of something that must stay below 2^31.
-type Bound = u64;
+pub(super) type Bound = u64;
 
-const LIMIT: Bound = 1 << 31;
+pub(super) const LIMIT: Bound = 1 << 31;
 
 /// The largest size of `weights · v + bias` with any |v| ≤ 2^15, in any order of summing.
 fn row_bound(weights: impl Iterator<Item = i8>, bias: i32) -> Bound {
@@ -19,7 +19,7 @@ fn row_bound(weights: impl Iterator<Item = i8>, bias: i32) -> Bound {
 }
 
 /// What `requantize` makes of a bound: one more for its floor.
-fn requantized(bound: Bound, multiplier: i16) -> Bound {
+pub(super) fn requantized(bound: Bound, multiplier: i16) -> Bound {
     ((bound * Bound::from(multiplier.unsigned_abs())) >> 16) + 1
 }
 

@@ -4,12 +4,12 @@ use core::num::NonZeroUsize;
 
 use bytemuck::Pod;
 
-use super::{Calibration, Config, Model, bounds};
+use super::{Calibration, Config, Model, Packing, bounds, paired};
 use crate::embedding::Embedding;
 use crate::error::{LoadError, Name};
 use crate::head::Head;
 use crate::header::{Dtype, Entry, Scanner, TensorInfo, header_len};
-use crate::lstm::Lstm;
+use crate::lstm::{Layer, Lstm, Paired};
 use crate::text::{Kind, Tokenizer};
 use crate::texts::Texts;
 use crate::vocabulary::Vocabulary;
@@ -25,17 +25,20 @@ const KEYS: [(&str, &str); 12] = [
     ("tern.directions", "1"),
     ("tern.pooling", "last"),
     ("tern.output", "softmax"),
-    ("tern.packing", "interleaved4"),
+    (PACKING, "interleaved4, paired16"),
     (SHIFT_LSTM, SHIFTS),
     (SHIFT_FC, SHIFTS),
 ];
 const TOKENIZER: &str = "tern.tokenizer";
 const VOCABULARY: &str = "tern.vocabulary";
+const PACKING: &str = "tern.packing";
 const SHIFT_LSTM: &str = "tern.shift.lstm_l0";
 const SHIFT_FC: &str = "tern.shift.fc";
 const SHIFTS: &str = "0, 1, 2, 3, 4, 5, 6, 7, 8";
 
-const TENSORS: [&str; 20] = [
+const UNITS: &str = "lstm.units_l0";
+
+const TENSORS: [&str; 21] = [
     "name",
     "labels.offsets",
     "labels.bytes",
@@ -49,6 +52,7 @@ const TENSORS: [&str; 20] = [
     "lstm.bias_l0",
     "lstm.multiplier_ih_l0",
     "lstm.multiplier_hh_l0",
+    UNITS,
     "fc.weight",
     "fc.bias",
     "fc.multiplier",
@@ -150,6 +154,17 @@ impl<'a> Directory<'a> {
         }
     }
 
+    /// How the recurrent weights lie. A tensor of another packing is one that the file should not have.
+    fn packing(&self) -> Result<Packing, LoadError> {
+        let paired = self.value(PACKING) == Packing::Paired16.word();
+        for (tensor, found) in TENSORS.iter().zip(&self.tensors) {
+            if found.is_some() && tensor.starts_with("lstm.") && (*tensor == UNITS) != paired {
+                return Err(LoadError::UnknownTensor(Name::new(tensor)));
+            }
+        }
+        Ok(if paired { Packing::Paired16 } else { Packing::Interleaved4 })
+    }
+
     /// A value of one digit, checked by [`check_values`](Self::check_values).
     fn digit(&self, key: &str) -> u32 {
         self.value(key).bytes().next().map_or(0, |digit| u32::from(digit.wrapping_sub(b'0')) % 10)
@@ -222,7 +237,11 @@ pub(super) fn load(bytes: &[u8]) -> Result<Model<'_>, LoadError> {
     let name = core::str::from_utf8(name).ok().filter(|name| name.len() <= 64);
 
     let [_, e, _] = directory.shape("embedding.weight")?;
-    let [h, ..] = directory.shape("lstm.bias_l0")?;
+    let packing = directory.packing()?;
+    let [h, ..] = directory.shape(match packing {
+        Packing::Interleaved4 => "lstm.bias_l0",
+        Packing::Paired16 => UNITS,
+    })?;
     let no_vector = LoadError::Shape { tensor: "embedding.weight", found: [e; 3], expected: [1; 3] };
     let (Some(embedding_dim), Some(hidden_size)) = (NonZeroUsize::new(e as usize), NonZeroUsize::new(h as usize))
     else {
@@ -236,16 +255,33 @@ pub(super) fn load(bytes: &[u8]) -> Result<Model<'_>, LoadError> {
         multiplier: directory.multipliers("embedding.multiplier", [v, 0, 0])?,
     };
     let scale: &[u32] = directory.view("embedding.scale", Dtype::F32, [1, 0, 0])?;
-    let lstm = Lstm {
-        input_size: embedding_dim,
-        weight_ih: gates(directory.weights("lstm.weight_ih_l0", [h, e, 4])?),
-        weight_hh: gates(directory.weights("lstm.weight_hh_l0", [h, h, 4])?),
-        bias: directory.view("lstm.bias_l0", Dtype::I32, [h, 4, 0])?,
-        multiplier_ih: gates(directory.multipliers("lstm.multiplier_ih_l0", [h, 4, 0])?),
-        multiplier_hh: gates(directory.multipliers("lstm.multiplier_hh_l0", [h, 4, 0])?),
-        shift: directory.digit(SHIFT_LSTM),
+    let shift = directory.digit(SHIFT_LSTM);
+    let lstm = match packing {
+        Packing::Interleaved4 => {
+            let lstm = Lstm {
+                input_size: embedding_dim,
+                weight_ih: gates(directory.weights("lstm.weight_ih_l0", [h, e, 4])?),
+                weight_hh: gates(directory.weights("lstm.weight_hh_l0", [h, h, 4])?),
+                bias: directory.view("lstm.bias_l0", Dtype::I32, [h, 4, 0])?,
+                multiplier_ih: gates(directory.multipliers("lstm.multiplier_ih_l0", [h, 4, 0])?),
+                multiplier_hh: gates(directory.multipliers("lstm.multiplier_hh_l0", [h, 4, 0])?),
+                shift,
+            };
+            bounds::check_lstm(&lstm)?;
+            Layer::Interleaved(lstm)
+        }
+        Packing::Paired16 => {
+            let words = e.saturating_add(h).saturating_add(Paired::EXTRA_WORDS as u32);
+            let paired = Paired {
+                input_size: embedding_dim,
+                hidden_size,
+                units: directory.view(UNITS, Dtype::I32, [h, words, 0])?,
+                shift,
+            };
+            paired::check(&paired, UNITS)?;
+            Layer::Paired(paired)
+        }
     };
-    bounds::check_lstm(&lstm)?;
     let head = Head {
         hidden_size,
         weight: directory.weights("fc.weight", [c, h, 0])?,

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use tern_runtime::testing::{Random, Sizes, TOKENS, metadata, random_file, tensors};
-use tern_runtime::write::{Aligned, Dtype, Tensor, to_bytes};
-use tern_runtime::{Model, Step};
+use tern_runtime::testing::{Random, Sizes, TOKENS, metadata, random_file, random_file_in, tensors};
+use tern_runtime::write::{Aligned, Dtype, Tensor, packed, to_bytes};
+use tern_runtime::{Model, Packing, Step};
 use tern_tests::{argument, folder, root, text_of, trained};
 use xtask::messages;
 
@@ -157,6 +157,42 @@ fn the_reference_runs_random_models() {
             }
         }
     }
+}
+
+#[test]
+fn the_reference_runs_models_in_either_packing() {
+    let folder = folder("reference-packing");
+    for (seed, (embedding_dim, hidden_size, shift)) in (1..).zip([(4, 4, "0"), (16, 8, "1"), (8, 20, "3")]) {
+        let sizes = Sizes { embedding_dim, hidden_size, classes: 3 };
+        let files = Packing::ALL.map(|packing| random_file_in(packing, seed, sizes, shift));
+        let seen = files.map(|file| compare(&folder, &file, &texts(seed)));
+        assert_eq!(seen[0], seen[1]);
+    }
+}
+
+#[test]
+fn a_record_out_of_form_is_refused_by_both() {
+    // A record: 4 words of weights, 2 and 2 of multipliers, 3 and 3 of the sums' start, 4 of weights.
+    let sizes = Sizes { embedding_dim: 4, hidden_size: 4, classes: 2 };
+    let (metadata, good) = packed(Packing::Paired16, &metadata("0"), tensors(1, sizes));
+    let units = good.iter().position(|tensor| tensor.name == "lstm.units_l0").unwrap();
+    let mut files = vec![to_bytes(&metadata, good.clone())];
+    for word in 0..18 {
+        for bit in 0..32 {
+            let mut tensors = good.clone();
+            tensors[units].data[3 * 18 * 4 + 4 * word + bit / 8] ^= 1 << (bit % 8);
+            files.push(to_bytes(&metadata, tensors));
+        }
+    }
+    for (embedding_dim, hidden_size) in [(4, 6), (6, 4)] {
+        let tensors = tensors(1, Sizes { embedding_dim, hidden_size, classes: 2 });
+        let (metadata, tensors) = packed(Packing::Paired16, &metadata, tensors);
+        files.push(to_bytes(&metadata, tensors));
+    }
+    let Some(seen) = both(&folder("reference-record"), &files) else { return };
+    let refused = seen.iter().filter(|seen| seen["refused"] != json!([])).count();
+    // The signs of 8 multipliers, what the sums begin with but for changes that keep to 256 · a + b, and some weights.
+    assert!((60..200).contains(&refused) && seen[0]["refused"] == json!([]), "{refused} of {} are refused", seen.len());
 }
 
 /// The elements of `tensor` become what `value` gives for each index.

@@ -7,6 +7,7 @@ use std::fs;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
+use tern_runtime::Packing;
 
 use super::machine::{CORES, Core, Firmware, Measured};
 use super::workload::{STEPS, Workload};
@@ -16,11 +17,22 @@ use crate::setup::{self, Needs};
 /// (E, H)
 const SIZES: [(usize, usize); 4] = [(16, 16), (20, 64), (32, 64), (64, 128)];
 
-/// Sizes that fill no turn of any loop: only their bits are compared.
-const ODD_SIZES: [(usize, usize); 2] = [(3, 5), (21, 7)];
+/// Sizes that fill no turn of any loop, and shifts: only their bits are compared.
+const ODD: [(Packing, usize, usize, &str); 6] = [
+    (Packing::Interleaved4, 3, 5, "0"),
+    (Packing::Interleaved4, 21, 7, "3"),
+    (Packing::Paired16, 4, 4, "1"),
+    (Packing::Paired16, 20, 28, "0"),
+    (Packing::Paired16, 36, 8, "4"),
+    (Packing::Paired16, 12, 24, "8"),
+];
+
+/// E and H of models with all operands at the ends of their ranges, nearly as large as may be.
+const EXTREME: (usize, usize) = (116, 384);
 
 struct Row {
     core: &'static str,
+    packing: Packing,
     embedding: usize,
     hidden: usize,
     instructions: u64,
@@ -35,8 +47,19 @@ pub fn run(json: bool) -> Result<()> {
     setup::run(Needs::Bench)?;
     let folder = repo::root().join("target").join("bench");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let odd = ODD_SIZES.iter().map(|&(e, h)| Workload::new(e, h, &folder)).collect::<Result<Vec<Workload>>>()?;
-    let workloads = SIZES.iter().map(|&(e, h)| Workload::new(e, h, &folder)).collect::<Result<Vec<Workload>>>()?;
+    let random = |packing, (e, h), shift| Workload::random(packing, e, h, shift, &folder);
+    let (mut odd, mut workloads) = (Vec::new(), Vec::new());
+    for (packing, e, h, shift) in ODD {
+        odd.push(random(packing, (e, h), shift)?);
+    }
+    for packing in Packing::ALL {
+        for sign in [-1, 1] {
+            odd.push(Workload::extreme(packing, sign, EXTREME.0, EXTREME.1, &folder)?);
+        }
+        for sizes in SIZES {
+            workloads.push(random(packing, sizes, "0")?);
+        }
+    }
     if !json {
         println!("{}", heading());
     }
@@ -46,13 +69,9 @@ pub fn run(json: bool) -> Result<()> {
         for workload in &odd {
             check_bits(core, workload, &full.measure(workload)?)?;
         }
-        let mut bare_bytes = None;
+        // The image is the same whatever it runs.
+        let bare_bytes = bare.measure(&workloads[0])?.image_bytes;
         for workload in &workloads {
-            // The image is the same whatever it runs.
-            let bare_bytes = match bare_bytes {
-                Some(bytes) => bytes,
-                None => *bare_bytes.insert(bare.measure(workload)?.image_bytes),
-            };
             let row = row(core, workload, &full.measure(workload)?, bare_bytes)?;
             println!("{}", if json { row.json().to_string() } else { row.line() });
         }
@@ -62,10 +81,11 @@ pub fn run(json: bool) -> Result<()> {
 
 fn row(core: Core, workload: &Workload, full: &Measured, bare_bytes: u64) -> Result<Row> {
     check_bits(core, workload, full)?;
-    let Workload { embedding, hidden, macs_per_step, scratch_bytes, .. } = *workload;
+    let Workload { packing, embedding, hidden, macs_per_step, scratch_bytes, .. } = *workload;
     let Measured { instructions, stack_bytes, image_bytes, .. } = *full;
     Ok(Row {
         core: core.name,
+        packing,
         embedding,
         hidden,
         instructions,
@@ -91,17 +111,28 @@ fn check_bits(core: Core, workload: &Workload, full: &Measured) -> Result<()> {
 fn heading() -> String {
     format!(
         "LSTM, {STEPS} steps; code: what stepping adds to an image that loads the model, tables included\n\
-         {:<14}{:>6}{:>6}{:>14}{:>10}{:>8}{:>9}{:>7}",
-        "core", "E", "H", "instructions", "per MAC", "code", "scratch", "stack"
+         {:<14}{:<13}{:>5}{:>5}{:>13}{:>9}{:>7}{:>9}{:>7}",
+        "core", "packing", "E", "H", "instructions", "per MAC", "code", "scratch", "stack"
     )
 }
 
 impl Row {
     fn line(&self) -> String {
-        let Row { core, embedding, hidden, instructions, insn_per_mac, code_bytes, scratch_bytes, stack_bytes } = self;
+        let Row {
+            core,
+            packing,
+            embedding,
+            hidden,
+            instructions,
+            insn_per_mac,
+            code_bytes,
+            scratch_bytes,
+            stack_bytes,
+        } = self;
         format!(
-            "{core:<14}{embedding:>6}{hidden:>6}{instructions:>14}{insn_per_mac:>10.3}{code_bytes:>8}{scratch_bytes:>9}\
-             {stack_bytes:>7}"
+            "{core:<14}{:<13}{embedding:>5}{hidden:>5}{instructions:>13}{insn_per_mac:>9.3}{code_bytes:>7}{scratch_bytes:>9}\
+             {stack_bytes:>7}",
+            packing.word()
         )
     }
 
@@ -109,6 +140,7 @@ impl Row {
         json!({
             "core": self.core,
             "cell": "lstm",
+            "packing": self.packing.word(),
             "embedding": self.embedding,
             "hidden": self.hidden,
             "steps": STEPS,
@@ -129,7 +161,16 @@ mod tests {
     fn workload() -> Workload {
         let none = PathBuf::new;
         let (embedding, hidden) = (16, 16);
-        Workload { embedding, hidden, macs_per_step: 2_048, scratch_bytes: 160, hash: 7, model: none(), ids: none() }
+        Workload {
+            packing: Packing::Paired16,
+            embedding,
+            hidden,
+            macs_per_step: 2_048,
+            scratch_bytes: 160,
+            hash: 7,
+            model: none(),
+            ids: none(),
+        }
     }
 
     const FULL: Measured = Measured { instructions: 1_572_864, stack_bytes: 96, image_bytes: 9_000, hash: 7 };
@@ -138,7 +179,7 @@ mod tests {
     fn a_row_has_the_keys_that_scripts_read() {
         let row = row(CORES[0], &workload(), &FULL, 6_000).unwrap();
         let expected = json!({
-            "core": "cortex-m4", "cell": "lstm", "embedding": 16, "hidden": 16, "steps": 256, "instructions": 1572864,
+            "core": "cortex-m4", "cell": "lstm", "packing": "paired16", "embedding": 16, "hidden": 16, "steps": 256, "instructions": 1572864,
             "insn_per_mac": 3.0, "code_bytes": 3000, "scratch_bytes": 160, "stack_bytes": 96,
         });
         assert_eq!(row.json(), expected);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
+use tern_runtime::Packing;
 
 use super::workload::Workload;
 use crate::process::{Command, capture, cargo, line, program, run};
@@ -15,6 +16,8 @@ pub struct Core {
     pub name: &'static str,
     /// What its code is compiled for.
     pub target: &'static str,
+    /// The packing that is made for it.
+    pub packing: Packing,
     /// The emulator and its arguments: the machine, and how long an instruction takes, which `firmware/bench` counts by.
     emulator: &'static str,
     arguments: &'static [&'static str],
@@ -23,8 +26,8 @@ pub struct Core {
     ids: u32,
 }
 
-const fn arm(name: &'static str, target: &'static str, arguments: &'static [&'static str]) -> Core {
-    Core { name, target, emulator: "qemu-system-arm", arguments, model: 0x20_0000, ids: 0x38_0000 }
+const fn arm(name: &'static str, target: &'static str, packing: Packing, arguments: &'static [&'static str]) -> Core {
+    Core { name, target, packing, emulator: "qemu-system-arm", arguments, model: 0x20_0000, ids: 0x38_0000 }
 }
 
 const M3: &[&str] = &["-M", "mps2-an385", "-icount", "shift=6"];
@@ -33,12 +36,13 @@ const M4: &[&str] = &["-M", "mps2-an386", "-icount", "shift=6"];
 /// All cores, in the order of the table. No machine has a Cortex-M0+ and enough memory: its code, which uses a subset of the
 /// instructions, runs on a Cortex-M3.
 pub const CORES: [Core; 4] = [
-    arm("cortex-m4", repo::FIRMWARE_TARGET, M4),
-    arm("cortex-m3", "thumbv7m-none-eabi", M3),
-    arm("cortex-m0plus", "thumbv6m-none-eabi", M3),
+    arm("cortex-m4", repo::FIRMWARE_TARGET, Packing::Paired16, M4),
+    arm("cortex-m3", "thumbv7m-none-eabi", Packing::Interleaved4, M3),
+    arm("cortex-m0plus", "thumbv6m-none-eabi", Packing::Interleaved4, M3),
     Core {
         name: "rv32imac",
         target: "riscv32imac-unknown-none-elf",
+        packing: Packing::Interleaved4,
         emulator: "qemu-system-riscv32",
         arguments: &["-M", "virt", "-bios", "none", "-icount", "shift=0"],
         model: 0x8020_0000,

@@ -4,14 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use tern_runtime::Model;
-use tern_runtime::testing::{Random, Sizes, random_file};
+use tern_runtime::testing::{Random, Sizes, extreme_file_in, random_file_in};
+use tern_runtime::{Model, Packing};
 
 /// Steps of one run.
 pub const STEPS: usize = 256;
 
 /// A model and its ids, on disk for the emulator.
 pub struct Workload {
+    /// How its weights lie.
+    pub packing: Packing,
     /// E.
     pub embedding: usize,
     /// H.
@@ -29,26 +31,41 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// Makes the model with a fixed seed and writes both files into `folder`.
-    pub fn new(embedding: usize, hidden: usize, folder: &Path) -> Result<Self> {
-        let sizes = Sizes { embedding_dim: embedding, hidden_size: hidden, classes: 2 };
-        let file = random_file((embedding * 1_000 + hidden) as u64, sizes, "0");
-        let model = Model::from_bytes(&file)?;
+    /// A random model with a fixed seed, written into `folder` with its ids.
+    pub fn random(packing: Packing, embedding: usize, hidden: usize, shift: &str, folder: &Path) -> Result<Self> {
+        let seed = (embedding * 1_000 + hidden) as u64;
+        let file = random_file_in(packing, seed, sizes(embedding, hidden), shift);
+        Workload::new(packing, &file, &format!("lstm-{embedding}-{hidden}-shift{shift}"), folder)
+    }
+
+    /// A model all of whose operands are at the ends of their ranges, written into `folder` with its ids.
+    pub fn extreme(packing: Packing, sign: i8, embedding: usize, hidden: usize, folder: &Path) -> Result<Self> {
+        let file = extreme_file_in(packing, sign, sizes(embedding, hidden));
+        Workload::new(packing, &file, &format!("lstm-{embedding}-{hidden}-extreme{sign}"), folder)
+    }
+
+    fn new(packing: Packing, file: &[u8], name: &str, folder: &Path) -> Result<Self> {
+        let model = Model::from_bytes(file)?;
         let ids = ids(model.config().vocab_size);
-        let name = |what: &str| folder.join(format!("lstm-{embedding}-{hidden}.{what}"));
+        let path = |what: &str| folder.join(format!("{name}-{}.{what}", packing.word()));
         let workload = Workload {
-            embedding,
-            hidden,
+            packing,
+            embedding: model.config().embedding_dim,
+            hidden: model.config().hidden_size,
             macs_per_step: model.macs_per_token(),
             scratch_bytes: 4 * model.scratch_len(),
             hash: hash(&model, &ids)?,
-            model: name("safetensors"),
-            ids: name("ids"),
+            model: path("safetensors"),
+            ids: path("ids"),
         };
-        write(&workload.model, &file)?;
+        write(&workload.model, file)?;
         write(&workload.ids, &words(&ids))?;
         Ok(workload)
     }
+}
+
+fn sizes(embedding_dim: usize, hidden_size: usize) -> Sizes {
+    Sizes { embedding_dim, hidden_size, classes: 2 }
 }
 
 fn ids(vocab_size: usize) -> Vec<u32> {
@@ -80,7 +97,8 @@ mod tests {
 
     #[test]
     fn a_workload_is_the_same_every_time() {
-        let file = random_file(1, Sizes { embedding_dim: 4, hidden_size: 4, classes: 2 }, "0");
+        let file =
+            random_file_in(Packing::Interleaved4, 1, Sizes { embedding_dim: 4, hidden_size: 4, classes: 2 }, "0");
         let model = Model::from_bytes(&file).unwrap();
         let ids = ids(model.config().vocab_size);
         assert_eq!((ids.len(), hash(&model, &ids).unwrap()), (STEPS, hash(&model, &ids).unwrap()));

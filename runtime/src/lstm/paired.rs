@@ -1,0 +1,97 @@
+//! The LSTM layer in the packing `paired16`: one record a unit, in the order in which a step reads it.
+
+use core::num::NonZeroUsize;
+
+use super::State;
+#[cfg(any(test, not(dsp)))]
+use super::{requantize_rows, unit};
+#[cfg(any(test, not(dsp)))]
+use crate::kernel::dot_pairs;
+#[cfg(dsp)]
+use crate::kernel::dsp;
+use crate::rows::rows;
+
+/// One layer's parameters, borrowed from the file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Paired<'a> {
+    /// E: the size of `x`. A multiple of 4.
+    pub input_size: NonZeroUsize,
+    /// H. A multiple of 4.
+    pub hidden_size: NonZeroUsize,
+    /// `[hidden_size][H + 10 + E]`, see [`Record`]
+    pub units: &'a [i32],
+    /// 0 … 8
+    pub shift: u32,
+}
+
+/// One unit's part of [`Paired::units`].
+pub(crate) struct Record<'a> {
+    /// Weights of the recurrent half. `[H / 2][2]`: two columns of rows `i f`, two of rows `g o`; see [`columns`](crate::kernel::columns).
+    pub weight_hh: &'a [[i32; 2]],
+    pub multiplier_hh: [i16; 4],
+    pub multiplier_ih: [i16; 4],
+    /// What the sums of the input half start from, as a kernel loads it: the two words of 256·bias_i + bias_f, bias_f, and so for `g o`.
+    pub start: [i32; 6],
+    /// Weights of the input half. `[E / 2][2]`
+    pub weight_ih: &'a [[i32; 2]],
+}
+
+/// The biases of rows `i f g o` in [`Record::start`]; nothing if its parts contradict each other.
+pub(crate) fn biases([low_if, high_if, f, low_go, high_go, o]: [i32; 6]) -> Option<[i32; 4]> {
+    let first = |low: i32, high: i32, second: i32| {
+        let sum = (i64::from(high) << 32 | i64::from(low as u32)) - i64::from(second);
+        if sum & 0xff == 0 { i32::try_from(sum >> 8).ok() } else { None }
+    };
+    Some([first(low_if, high_if, f)?, f, first(low_go, high_go, o)?, o])
+}
+
+impl<'a> Paired<'a> {
+    /// Words of a record beside its weights.
+    pub(crate) const EXTRA_WORDS: usize = 10;
+
+    /// Multiply-accumulates of a step: 4·H·(E + H).
+    pub(crate) fn macs(&self) -> usize {
+        4 * self.hidden_size.get() * (self.input_size.get() + self.hidden_size.get())
+    }
+
+    /// One step on `x`, `[input_size]`, Q15.
+    #[inline(always)]
+    pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
+        #[cfg(dsp)]
+        dsp::step(self, x, state);
+        #[cfg(not(dsp))]
+        self.plain_step(x, state);
+        core::mem::swap(&mut state.h, &mut state.next_h);
+    }
+
+    /// The definition of a step, up to the exchange of `h` and `next_h`.
+    #[cfg(any(test, not(dsp)))]
+    pub(crate) fn plain_step(&self, x: &[i16], state: &mut State<'_>) {
+        let states = state.c.iter_mut().zip(state.next_h.iter_mut());
+        for (record, (c, h)) in self.records().zip(states) {
+            let from_h = requantize_rows(dot_pairs(record.weight_hh, state.h, [0; 4]), &record.multiplier_hh);
+            let start = biases(record.start).unwrap_or_default();
+            let from_x = requantize_rows(dot_pairs(record.weight_ih, x, start), &record.multiplier_ih);
+            let z = |row: usize| (from_x[row] + from_h[row]) << self.shift;
+            (*c, *h) = unit([z(0), z(1), z(2), z(3)], *c);
+        }
+    }
+
+    /// Each unit's record; none if the units' words are no such records.
+    pub(crate) fn records(&self) -> impl Iterator<Item = Record<'a>> + use<'a> {
+        let hidden_size = self.hidden_size.get();
+        let words = NonZeroUsize::MIN.saturating_add(hidden_size + self.input_size.get() + Self::EXTRA_WORDS - 1);
+        rows(self.units, words).filter_map(move |words| {
+            let (weight_hh, rest) = words.split_at_checked(hidden_size)?;
+            let (&[hh_if, hh_go, ih_if, ih_go, s0, s1, s2, s3, s4, s5], weight_ih) = rest.split_first_chunk()?;
+            let halves = |a: i32, b: i32| [a as i16, (a >> 16) as i16, b as i16, (b >> 16) as i16];
+            Some(Record {
+                weight_hh: weight_hh.as_chunks().0,
+                multiplier_hh: halves(hh_if, hh_go),
+                multiplier_ih: halves(ih_if, ih_go),
+                start: [s0, s1, s2, s3, s4, s5],
+                weight_ih: weight_ih.as_chunks().0,
+            })
+        })
+    }
+}
