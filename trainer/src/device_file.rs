@@ -1,7 +1,7 @@
 //! A device file on the host: read, checked, and run by `tern_runtime`.
 
 use crate::classifier::{Classifier, Logits, Prediction, TraceStep};
-use crate::vocabulary;
+use crate::vocabulary::Surface;
 use safetensors::SafeTensors;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -146,9 +146,10 @@ impl Classifier for DeviceFile {
 
     fn trace(&self, text: &str) -> Vec<TraceStep> {
         let mut steps = Vec::new();
-        let mut tokens = vocabulary::tokens(text).into_iter();
+        let mut surface = Surface::new(self.model().config().tokenizer, text);
+        let vocabulary = self.model().vocabulary();
         let mut on_step = |step: tern_runtime::Step<'_>| {
-            let token = tokens.next().expect("the runtime and the trainer cut text alike");
+            let token = surface.next(vocabulary.token(step.id));
             steps.push(TraceStep { token, known: step.id != UNK, logits: logits(step.logits) });
         };
         self.session(|mut session| {

@@ -85,7 +85,8 @@ fn golden_texts(model: &FloatModel) -> Vec<String> {
     }
     texts.truncate(GOLDEN_TEXTS);
     if texts.is_empty() {
-        texts.push(model.vocabulary().tokens().iter().skip(2).take(8).cloned().collect::<Vec<_>>().join(" "));
+        let most_frequent: Vec<u32> = (2..model.vocabulary().len() as u32).take(8).collect();
+        texts.push(model.vocabulary().decode(&most_frequent));
     }
     texts
 }

@@ -22,6 +22,7 @@ pub use save::{SaveError, safetensors_bytes};
 
 use crate::data::Example;
 use crate::nn::network::Network;
+use crate::task::Input;
 use crate::train::class_logits;
 use crate::vocabulary::Vocabulary;
 use crate::weights::{Weights, WeightsError};
@@ -62,18 +63,21 @@ pub struct FloatModel {
 }
 
 impl FloatModel {
-    /// Puts a model together.
+    /// Puts a model together. The tokenizer is that of the vocabulary, whatever `config` says.
     ///
     /// # Errors
     ///
     /// Where the weights do not have the shapes that `config` asks for.
     pub fn new(
-        config: Config,
+        mut config: Config,
         vocabulary: Vocabulary,
         weights: Weights,
         calibration: Vec<Example>,
         validation: Vec<Example>,
     ) -> Result<Self, WeightsError> {
+        if config.input == Input::Tokens {
+            config.tokenizer = vocabulary.tokenizer().name().to_owned();
+        }
         weights.check(&config.architecture())?;
         let network = Network::new(&weights, &config.architecture());
         Ok(FloatModel { config, vocabulary, weights, calibration, validation, network })

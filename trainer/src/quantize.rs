@@ -13,6 +13,7 @@ mod supported;
 
 use calibrate::Statistics;
 pub use supported::{Unsupported, check};
+use tern_runtime::text::Kind;
 use tern_runtime::write::{Aligned, Dtype, Tensor, metadata, to_bytes};
 use tern_runtime::{LoadError, Model};
 
@@ -83,7 +84,13 @@ pub fn quantize(model: &FloatModel, statistics: &Statistics, golden: &[&str]) ->
     let head = head::quantize(&weights[names::FC_WEIGHT], &weights[names::FC_BIAS], &statistics.mean_last_h)?;
 
     let (shift_lstm, shift_fc) = (lstm.shift.to_string(), head.shift.to_string());
-    let metadata = metadata(&shift_lstm, &shift_fc);
+    let tokenizer = model.vocabulary().tokenizer();
+    let vocabulary = if tokenizer.kind == Kind::Bytes { "bytes" } else { "sorted" };
+    let metadata = metadata(&shift_lstm, &shift_fc).map(|(key, word)| match key {
+        "tern.tokenizer" => (key, tokenizer.name()),
+        "tern.vocabulary" => (key, vocabulary),
+        _ => (key, word),
+    });
     let mut tensors = tensors(model, statistics, &embedding, &lstm, &head);
     tensors.extend(Tensor::texts("golden", golden.iter().copied()));
     let labels = model.labels().len();
@@ -156,7 +163,9 @@ fn tensors(
         Tensor::new("calibration", Dtype::I32, &[4], &figures),
     ];
     tensors.extend(Tensor::texts("labels", config.labels.iter().map(String::as_str)));
-    tensors.extend(Tensor::texts("vocab", embedding.tokens.iter().map(String::as_str)));
+    if model.vocabulary().tokenizer().kind != Kind::Bytes {
+        tensors.extend(Tensor::texts("vocab", embedding.tokens.iter().map(String::as_str)));
+    }
     tensors
 }
 

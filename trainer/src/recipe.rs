@@ -12,11 +12,13 @@
 
 mod check;
 mod paths;
+mod tokenizer;
 mod training;
 
 pub use crate::architecture::{Cell, Merge, Pooling};
 pub use crate::task::{Output, Task};
 pub use check::RecipeError;
+pub use tokenizer::{Tokenizer, TokenizerKind};
 pub use training::{ClassWeights, OptimizerKind, Schedule, Training};
 
 use crate::architecture::{Architecture, Head, InputLayer, Recurrent};
@@ -99,23 +101,6 @@ impl Default for Vocabulary {
     fn default() -> Self {
         Vocabulary { max_size: 20_000, min_count: 2 }
     }
-}
-
-/// How text is cut.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Tokenizer {
-    /// The kind of tokenizer.
-    pub kind: TokenizerKind,
-}
-
-/// Kinds of tokenizers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TokenizerKind {
-    /// Lower-cased words and runs of punctuation.
-    #[default]
-    Words,
 }
 
 /// The network.

@@ -1,63 +1,115 @@
 //! Tokens and their ids.
+//!
+//! Text is cut by `tern_runtime::text`, so the tokens are those of the device.
 
+mod bytes;
+mod pieces;
+mod surface;
+
+pub use surface::Surface;
+
+pub use pieces::MAX_CHARS;
+
+use pieces::Pieces;
 use std::collections::HashMap;
-use tern_runtime::text::{Piece, Splitter, Tokenizer};
+use tern_runtime::text::{Kind, Piece, Splitter, Tokenizer};
 
 pub use tern_runtime::{PAD, UNK};
 
-/// The name of [`PAD`]. No tokenizer makes such a token, so a text cannot contain it.
+/// The name of [`PAD`]. A text with this token in it has an unknown token there.
 pub const PAD_TOKEN: &str = "[PAD]";
 /// The name of [`UNK`].
 pub const UNK_TOKEN: &str = "[UNK]";
 
-/// Calls `sink` with each token of `text`, cut by the same splitter as on the device.
-pub fn for_each_token(text: &str, mut sink: impl FnMut(&str)) {
+/// Calls `sink` with each token of `text`, cut by the same splitter as on the device: words for WordPiece, and for bytes the
+/// characters that stand for them in byte-level vocabularies.
+pub fn for_each_token(tokenizer: Tokenizer, text: &str, mut sink: impl FnMut(&str)) {
     let mut token = String::new();
     let mut pieces = |piece| match piece {
+        Piece::Char(c) if tokenizer.kind == Kind::Bytes => token.push(bytes::name(c as u8)),
         Piece::Char(c) => token.push(c),
         Piece::End => {
             sink(&token);
             token.clear();
         }
     };
-    let mut splitter = Splitter::new(Tokenizer::WORDS, &mut []);
+    let mut buffer = vec![0; tokenizer.buffer_len()];
+    let mut splitter = Splitter::new(tokenizer, &mut buffer);
     splitter.feed(text.as_bytes(), &mut pieces);
     splitter.finish(&mut pieces);
 }
 
-/// The tokens of `text`.
-pub fn tokens(text: &str) -> Vec<String> {
+/// The tokens of `text`; see [`for_each_token`].
+pub fn tokens(tokenizer: Tokenizer, text: &str) -> Vec<String> {
     let mut tokens = Vec::new();
-    for_each_token(text, |token| tokens.push(token.to_owned()));
+    for_each_token(tokenizer, text, |token| tokens.push(token.to_owned()));
     tokens
 }
 
-/// The tokens that a model knows, by id: PAD = 0, UNK = 1, then by falling frequency.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The tokens that a model knows, by id: PAD = 0, UNK = 1, then by falling frequency; bytes in their order.
+#[derive(Clone, Debug)]
 pub struct Vocabulary {
+    tokenizer: Tokenizer,
     tokens: Vec<String>,
     ids: HashMap<String, u32>,
+    /// Where words are cut into pieces.
+    pieces: Option<Pieces>,
 }
 
+impl PartialEq for Vocabulary {
+    fn eq(&self, other: &Self) -> bool {
+        (self.tokenizer, &self.tokens) == (other.tokenizer, &other.tokens)
+    }
+}
+
+impl Eq for Vocabulary {}
+
 impl Vocabulary {
+    /// [`build_for`](Self::build_for) lower-cased words.
+    pub fn build<'a>(texts: impl Iterator<Item = &'a str>, min_count: usize, max_size: Option<usize>) -> Self {
+        Vocabulary::build_for(Tokenizer::WORDS, texts, min_count, max_size)
+    }
+
     /// Counts the tokens of `texts` and keeps those that occur at least `min_count` times, and of these the most
     /// frequent, so that there are at most `max_size` ids with PAD and UNK. Ties go by the tokens' bytes.
-    pub fn build<'a>(texts: impl Iterator<Item = &'a str>, min_count: usize, max_size: Option<usize>) -> Self {
+    ///
+    /// The pieces of WordPiece are learnt by the `tokenizers` library; bytes are all there whatever `texts` say.
+    pub fn build_for<'a>(
+        tokenizer: Tokenizer,
+        texts: impl Iterator<Item = &'a str>,
+        min_count: usize,
+        max_size: Option<usize>,
+    ) -> Self {
+        if tokenizer.kind == Kind::Bytes {
+            return Vocabulary::with_special(tokenizer, (0..=255).map(|byte| bytes::name(byte).to_string()));
+        }
         let mut counts: HashMap<String, usize> = HashMap::new();
         for text in texts {
-            for_each_token(text, |token| match counts.get_mut(token) {
+            for_each_token(tokenizer, text, |token| match counts.get_mut(token) {
                 Some(count) => *count += 1,
                 None => {
                     counts.insert(token.to_owned(), 1);
                 }
             });
         }
-        let mut kept: Vec<(String, usize)> = counts.into_iter().filter(|(_, count)| *count >= min_count).collect();
+        let room = max_size.map_or(usize::MAX, |size| size.saturating_sub(2));
+        if tokenizer.kind == Kind::WordPiece {
+            counts = pieces::learn(&counts, min_count, room);
+        }
+        for special in [PAD_TOKEN, UNK_TOKEN] {
+            counts.remove(special);
+        }
+        // Of the pieces that were learnt none is too rare: those that are not part of another one are letters.
+        let rare = |count: usize| tokenizer.kind != Kind::WordPiece && count < min_count;
+        let mut kept: Vec<(String, usize)> = counts.into_iter().filter(|(_, count)| !rare(*count)).collect();
         kept.sort_by(|(a, a_count), (b, b_count)| b_count.cmp(a_count).then_with(|| a.cmp(b)));
-        kept.truncate(max_size.map_or(usize::MAX, |size| size.saturating_sub(2)));
+        kept.truncate(room);
+        Vocabulary::with_special(tokenizer, kept.into_iter().map(|(token, _)| token))
+    }
+
+    fn with_special(tokenizer: Tokenizer, tokens: impl Iterator<Item = String>) -> Self {
         let special = [PAD_TOKEN, UNK_TOKEN].map(str::to_owned);
-        let tokens = special.into_iter().chain(kept.into_iter().map(|(token, _)| token)).collect();
-        Vocabulary::index(tokens).expect("counted tokens are distinct")
+        Vocabulary::index(tokenizer, special.into_iter().chain(tokens).collect()).expect("counted tokens are distinct")
     }
 
     /// A vocabulary of these tokens, PAD and UNK first.
@@ -65,27 +117,43 @@ impl Vocabulary {
     /// # Errors
     ///
     /// A sentence saying what is wrong with the list.
-    pub fn from_tokens(tokens: Vec<String>) -> Result<Self, String> {
+    pub fn from_tokens(tokenizer: Tokenizer, tokens: Vec<String>) -> Result<Self, String> {
         for (id, expected) in [PAD_TOKEN, UNK_TOKEN].into_iter().enumerate() {
             match tokens.get(id) {
                 Some(token) if token == expected => {}
                 found => return Err(format!("token {id} is {found:?}, expected {expected:?}")),
             }
         }
-        Vocabulary::index(tokens)
+        if tokenizer.kind == Kind::Bytes && !(0..=255).map(bytes::name).eq(tokens[2..].iter().flat_map(|t| t.chars())) {
+            return Err("the tokens are not the 256 bytes in their order".to_owned());
+        }
+        Vocabulary::index(tokenizer, tokens)
     }
 
-    fn index(tokens: Vec<String>) -> Result<Self, String> {
+    fn index(tokenizer: Tokenizer, tokens: Vec<String>) -> Result<Self, String> {
         let mut ids = HashMap::with_capacity(tokens.len());
         for (id, token) in tokens.iter().enumerate() {
             if let Some(first) = ids.insert(token.clone(), id as u32) {
                 return Err(format!("token {token:?} has two ids, {first} and {id}"));
             }
+            if token.is_empty() {
+                return Err(format!("token {id} is empty"));
+            }
         }
-        Ok(Vocabulary { tokens, ids })
+        // They are names, not tokens.
+        for special in [PAD_TOKEN, UNK_TOKEN] {
+            ids.remove(special);
+        }
+        let pieces = (tokenizer.kind == Kind::WordPiece).then(|| Pieces::new(&tokens));
+        Ok(Vocabulary { tokenizer, tokens, ids, pieces })
     }
 
-    /// All tokens in the order of their ids.
+    /// How text is cut.
+    pub fn tokenizer(&self) -> Tokenizer {
+        self.tokenizer
+    }
+
+    /// All tokens in the order of their ids. Bytes have the names of [`for_each_token`].
     pub fn tokens(&self) -> &[String] {
         &self.tokens
     }
@@ -107,46 +175,52 @@ impl Vocabulary {
 
     /// The ids of a text's tokens.
     pub fn encode(&self, text: &str) -> Vec<u32> {
+        if self.tokenizer.kind == Kind::Bytes {
+            return text.bytes().map(|byte| u32::from(byte) + 2).collect();
+        }
+        if let Some(pieces) = &self.pieces {
+            return pieces.encode(self.tokenizer, text);
+        }
         let mut ids = Vec::new();
-        for_each_token(text, |token| ids.push(self.id(token)));
+        for_each_token(self.tokenizer, text, |token| ids.push(self.id(token)));
         ids
+    }
+
+    /// The ids in the order in which a device file has them: PAD, UNK, then by the tokens' bytes; bytes as they are.
+    pub fn device_order(&self) -> Vec<u32> {
+        let mut ids: Vec<u32> = (0..self.len() as u32).collect();
+        if self.tokenizer.kind != Kind::Bytes {
+            ids[2..].sort_by_key(|&id| self.tokens[id as usize].as_bytes());
+        }
+        ids
+    }
+
+    /// Text of which these are the ids, as far as ids tell: words stand apart by a space, pieces of a word, characters and bytes by
+    /// nothing. PAD is left out, UNK is `[UNK]`, and ids beyond are left out too.
+    pub fn decode(&self, ids: &[u32]) -> String {
+        let tokens = ids.iter().filter(|&&id| id != PAD).filter_map(|&id| self.tokens.get(id as usize));
+        match self.tokenizer.kind {
+            Kind::Bytes => {
+                let bytes: Vec<u8> = ids.iter().filter_map(|id| id.checked_sub(2)?.try_into().ok()).collect();
+                String::from_utf8_lossy(&bytes).into_owned()
+            }
+            Kind::Chars => tokens.map(String::as_str).collect(),
+            kind => {
+                let mut text = String::new();
+                for token in tokens {
+                    match token.strip_prefix("##") {
+                        Some(rest) if kind == Kind::WordPiece && !text.is_empty() => text.push_str(rest),
+                        _ => {
+                            text.push_str(if text.is_empty() { "" } else { " " });
+                            text.push_str(token);
+                        }
+                    }
+                }
+                text
+            }
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn build(min_count: usize, max_size: Option<usize>) -> Vec<String> {
-        Vocabulary::build(["b a b", "c! a B"].into_iter(), min_count, max_size).tokens
-    }
-
-    #[test]
-    fn frequent_tokens_first_then_by_bytes() {
-        assert_eq!(build(1, None), ["[PAD]", "[UNK]", "b", "a", "!", "c"]);
-        assert_eq!(build(2, None), ["[PAD]", "[UNK]", "b", "a"]);
-        assert_eq!(build(1, Some(5)), ["[PAD]", "[UNK]", "b", "a", "!"]);
-    }
-
-    #[test]
-    fn encodes_known_and_unknown_tokens() {
-        let vocabulary = Vocabulary::build(["b a b"].into_iter(), 1, None);
-        assert_eq!(vocabulary.encode("A  x,B"), [3, UNK, UNK, 2]);
-        assert!(vocabulary.encode(" \t").is_empty());
-    }
-
-    #[test]
-    fn the_names_of_special_tokens_cannot_be_typed() {
-        let vocabulary = Vocabulary::build(["[pad] [unk]"].into_iter(), 1, None);
-        assert!(!vocabulary.encode("[PAD]").contains(&PAD));
-        assert_eq!(vocabulary.encode("[UNK]"), vocabulary.encode("[unk]"));
-    }
-
-    #[test]
-    fn lists_from_strangers_are_checked() {
-        let list = |tokens: &[&str]| Vocabulary::from_tokens(tokens.iter().map(|t| t.to_string()).collect());
-        assert!(list(&["[PAD]", "[UNK]", "a"]).is_ok());
-        assert!(list(&["[PAD]"]).unwrap_err().contains("[UNK]"));
-        assert!(list(&["[PAD]", "[UNK]", "a", "a"]).unwrap_err().contains("two ids"));
-    }
-}
+mod tests;

@@ -3,7 +3,7 @@
 use super::FloatModel;
 use crate::classifier::{Classifier, Logits, Prediction, TraceStep};
 use crate::train::class_logits;
-use crate::vocabulary::{self, UNK};
+use crate::vocabulary::{Surface, UNK};
 
 impl Classifier for FloatModel {
     fn labels(&self) -> &[String] {
@@ -20,16 +20,14 @@ impl Classifier for FloatModel {
     }
 
     fn trace(&self, text: &str) -> Vec<TraceStep> {
-        let tokens = vocabulary::tokens(text);
-        let ids: Vec<u32> = tokens.iter().map(|token| self.vocabulary.id(token)).collect();
+        let ids = self.vocabulary.encode(text);
         let logits = self.network.logits_after_each(&ids);
-        let steps = tokens.into_iter().zip(ids).zip(logits);
-        steps
-            .map(|((token, id), logits)| TraceStep {
-                token,
-                known: id != UNK,
-                logits: Logits::Float(class_logits(&logits)),
-            })
-            .collect()
+        let mut surface = Surface::new(self.vocabulary.tokenizer(), text);
+        let mut step = |(id, logits): (u32, Vec<f32>)| {
+            let known = id != UNK;
+            let token = surface.next(known.then(|| self.vocabulary.tokens()[id as usize].as_str()));
+            TraceStep { token, known, logits: Logits::Float(class_logits(&logits)) }
+        };
+        ids.into_iter().zip(logits).map(&mut step).collect()
     }
 }

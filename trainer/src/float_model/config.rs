@@ -4,6 +4,7 @@ use crate::architecture::{Architecture, Cell, Head, InputLayer, MAX_LAYERS, Merg
 use crate::data::quoted;
 use crate::task::{Input, Output, Task};
 use serde::{Deserialize, Serialize};
+use tern_runtime::text::Tokenizer;
 
 /// What a model is. The keys of `config.json`.
 ///
@@ -21,7 +22,7 @@ pub struct Config {
     /// What it reads at each step: "tokens" or "values".
     #[serde(default)]
     pub input: Input,
-    /// How text is cut: "words". Empty where it reads values.
+    /// How text is cut, by the names of `tern_runtime::text::Tokenizer`: "words", "chars_cased", … Empty where it reads values.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub tokenizer: String,
     /// Number of tokens, PAD and UNK among them. 0 where it reads values.
@@ -196,6 +197,11 @@ impl Config {
         }
     }
 
+    /// How text is cut; words where no text is.
+    pub fn tokenizer(&self) -> Tokenizer {
+        Tokenizer::from_name(&self.tokenizer).unwrap_or(Tokenizer::WORDS)
+    }
+
     /// Reads and checks a configuration.
     ///
     /// # Errors
@@ -243,9 +249,9 @@ impl Config {
         key("tokenizer", !self.tokenizer.is_empty(), tokens)?;
         key("channels", !self.channels.is_empty(), !tokens)?;
         if tokens {
-            if self.tokenizer != "words" {
+            if Tokenizer::from_name(&self.tokenizer).is_none() {
                 let found = format!("{:?}", self.tokenizer);
-                return Err(ConfigError::Unsupported { key: "tokenizer", found, expected: "words" });
+                return Err(ConfigError::Unsupported { key: "tokenizer", found, expected: Tokenizer::NAMES });
             }
             size("vocab_size", self.vocab_size, 2, 1 << 24)?;
             return size("embedding_dim", self.embedding_dim, 1, 1 << 14);

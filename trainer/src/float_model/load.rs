@@ -88,7 +88,7 @@ impl FloatModel {
         let config = Config::from_json(&text(&path)?).map_err(|source| LoadError::Config { path, source })?;
 
         let path = dir.join(files::TOKENIZER);
-        let vocabulary = match tokenizer_json::read(&text(&path)?) {
+        let vocabulary = match tokenizer_json::read(&text(&path)?, config.tokenizer()) {
             Ok(vocabulary) if vocabulary.len() == config.vocab_size => vocabulary,
             Ok(vocabulary) => {
                 let (found, expected) = (vocabulary.len(), config.vocab_size);

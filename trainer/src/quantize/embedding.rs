@@ -10,7 +10,7 @@ pub struct Embedding {
     pub scale: f64,
     /// Rows of PAD and UNK, then of `tokens`.
     pub rows: Vec<Row>,
-    /// The tokens from id 2 on, ascending by bytes.
+    /// The tokens from id 2 on, in the device's order.
     pub tokens: Vec<String>,
     /// For each id of the device, the id on the desktop.
     pub desktop_ids: Vec<usize>,
@@ -19,8 +19,7 @@ pub struct Embedding {
 /// Quantises a table `[vocab_size, embedding_dim]`. The row of PAD is zero: no text has it.
 pub fn quantize(vocabulary: &Vocabulary, table: &Array) -> Embedding {
     let dim = table.shape[1];
-    let mut desktop_ids: Vec<usize> = (0..vocabulary.len()).collect();
-    desktop_ids[2..].sort_by(|&a, &b| vocabulary.tokens()[a].as_bytes().cmp(vocabulary.tokens()[b].as_bytes()));
+    let desktop_ids: Vec<usize> = vocabulary.device_order().into_iter().map(|id| id as usize).collect();
     let tokens = desktop_ids[2..].iter().map(|&id| vocabulary.tokens()[id].clone()).collect();
 
     let row = |id: usize| -> Vec<f64> {

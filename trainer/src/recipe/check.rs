@@ -54,6 +54,7 @@ impl Recipe {
                 expected: "an ASCII character other than a quotation mark or a line break".to_owned(),
             });
         }
+        self.tokenizer.check()?;
         range("[vocabulary] max_size", vocabulary.max_size, 3, 1 << 24)?;
         range("[vocabulary] min_count", vocabulary.min_count, 1, 1 << 30)?;
         range("[model] embedding", model.embedding, 1, 4096)?;

@@ -103,7 +103,8 @@ pub fn prepare(recipe: &Recipe) -> Result<Prepared, PrepareError> {
     };
     let min_count = recipe.vocabulary.min_count;
     let texts = train.iter().map(|example| example.text.as_str());
-    let vocabulary = Vocabulary::build(texts, min_count, Some(recipe.vocabulary.max_size));
+    let vocabulary =
+        Vocabulary::build_for(recipe.tokenizer.tokenizer(), texts, min_count, Some(recipe.vocabulary.max_size));
     if vocabulary.len() == 2 {
         return Err(PrepareError::NoTokens { path, min_count });
     }

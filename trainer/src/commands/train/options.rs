@@ -1,7 +1,7 @@
 //! Options that win over a recipe.
 
 use crate::commands::table::TableArgs;
-use crate::recipe::{Cell, ClassWeights, Merge, OptimizerKind, Output, Pooling, Recipe, Schedule};
+use crate::recipe::{Cell, ClassWeights, Merge, OptimizerKind, Output, Pooling, Recipe, Schedule, TokenizerKind};
 use std::path::PathBuf;
 
 /// Settings that win over the recipe's. What is not given stays as it is there.
@@ -19,6 +19,12 @@ pub struct Overrides {
     /// Layout of the tables.
     #[command(flatten, next_help_heading = "Tables")]
     pub table: TableArgs,
+    /// How text is cut
+    #[arg(long, value_enum, value_name = "KIND", help_heading = "Model")]
+    pub tokenizer: Option<TokenizerKind>,
+    /// Make each character its lower case first [default: true for words, false for chars]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Model")]
+    pub lowercase: Option<bool>,
     /// The most tokens in the vocabulary, PAD and UNK among them
     #[arg(long, value_name = "N", help_heading = "Model")]
     pub max_vocab: Option<usize>,
@@ -131,7 +137,7 @@ impl Overrides {
                 value.clone_from(given);
             }
         }
-        let Recipe { name, data, vocabulary, model, training, .. } = recipe;
+        let Recipe { name, data, vocabulary, tokenizer, model, training, .. } = recipe;
         if self.name.is_some() {
             name.clone_from(&self.name);
         }
@@ -144,6 +150,10 @@ impl Overrides {
         set(&mut data.text_column, &self.table.text_column);
         set(&mut data.label_column, &self.table.label_column);
         set(&mut data.valid_fraction, &self.valid_fraction);
+        set(&mut tokenizer.kind, &self.tokenizer);
+        if self.lowercase.is_some() {
+            tokenizer.lowercase = self.lowercase;
+        }
         set(&mut vocabulary.max_size, &self.max_vocab);
         set(&mut vocabulary.min_count, &self.min_count);
         set(&mut model.cell, &self.cell);

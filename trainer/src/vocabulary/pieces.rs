@@ -1,0 +1,127 @@
+//! Pieces of words: learnt by the `tokenizers` library, found by the runtime.
+
+use super::{PAD_TOKEN, UNK_TOKEN};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use tern_runtime::UNK;
+use tern_runtime::text::{Encoder, Kind, Tokenizer};
+use tokenizers::models::wordpiece::{WordPiece, WordPieceTrainerBuilder};
+use tokenizers::{AddedToken, Model, Trainer};
+
+/// What a piece that continues a word begins with.
+pub const CONTINUES: &str = "##";
+/// The most pieces that are learnt: the library reserves room for as many as it is asked for.
+const MOST: usize = 1 << 20;
+/// Longer words are unknown, in characters.
+pub const MAX_CHARS: usize = Tokenizer { kind: Kind::WordPiece, lowercase: true }.buffer_len();
+
+self_cell::self_cell!(
+    struct Table {
+        owner: (Vec<u32>, Vec<u8>),
+        #[covariant]
+        dependent: RuntimeVocabulary,
+    }
+
+    impl {Debug}
+);
+
+type RuntimeVocabulary<'a> = tern_runtime::Vocabulary<'a>;
+
+/// Pieces as the device has them.
+#[derive(Clone, Debug)]
+pub struct Pieces {
+    table: Arc<Table>,
+    /// For each id of the device, the id on the desktop.
+    desktop_ids: Vec<u32>,
+}
+
+impl Pieces {
+    /// The pieces of a vocabulary, whose tokens are distinct and not empty.
+    pub fn new(tokens: &[String]) -> Self {
+        let mut desktop_ids: Vec<u32> = (0..tokens.len() as u32).collect();
+        desktop_ids[2..].sort_by_key(|&id| tokens[id as usize].as_bytes());
+        let (mut offsets, mut bytes) = (vec![0], Vec::new());
+        for &id in &desktop_ids[2..] {
+            bytes.extend_from_slice(tokens[id as usize].as_bytes());
+            offsets.push(bytes.len() as u32);
+        }
+        let table = Table::new((offsets, bytes), |(offsets, bytes)| {
+            RuntimeVocabulary::sorted(offsets, bytes).expect("distinct texts in the order of their bytes")
+        });
+        Pieces { table: Arc::new(table), desktop_ids }
+    }
+
+    /// The ids of a text's pieces.
+    pub fn encode(&self, tokenizer: Tokenizer, text: &str) -> Vec<u32> {
+        let mut ids = Vec::new();
+        let mut sink = |id: u32| ids.push(self.desktop_ids[id as usize]);
+        let mut buffer = vec![0; tokenizer.buffer_len()];
+        let mut encoder = Encoder::new(tokenizer, &mut buffer);
+        let vocabulary = self.table.borrow_dependent();
+        encoder.feed(vocabulary, text.as_bytes(), &mut sink);
+        encoder.finish(vocabulary, &mut sink);
+        ids
+    }
+}
+
+/// Learns at most `room` pieces from words and how often each occurs. Gives those that occur, and how often.
+///
+/// The library begins with letters and joins the most frequent pair of pieces until there are `room`, or until no pair occurs
+/// `min_count` times. Letters that are rarer than that, and those beyond half of the room, have no piece.
+pub fn learn(words: &HashMap<String, usize>, min_count: usize, room: usize) -> HashMap<String, usize> {
+    let known: HashMap<&str, usize> = words
+        .iter()
+        .filter(|(word, _)| word.chars().count() <= MAX_CHARS)
+        .map(|(word, &count)| (word.as_str(), count))
+        .collect();
+    let alphabet = alphabet(&known, min_count, room / 2);
+    let known: Vec<(&str, usize)> =
+        known.into_iter().filter(|(word, _)| word.chars().all(|c| alphabet.contains(&c))).collect();
+
+    // The library gives new ids to continuing letters in the order of a hash map with a seed of its own. As special tokens
+    // they have theirs from the start, and the same pieces come out of every run.
+    let mut letters = BTreeSet::new();
+    for (word, _) in &known {
+        for (at, c) in word.chars().enumerate() {
+            letters.insert(if at > 0 { format!("{CONTINUES}{c}") } else { c.to_string() });
+        }
+    }
+    let names = [PAD_TOKEN, UNK_TOKEN].map(str::to_owned).into_iter().chain(letters);
+    let mut trainer = WordPieceTrainerBuilder::new()
+        .vocab_size(room.min(MOST) + 2)
+        .min_frequency(min_count as u64)
+        .special_tokens(names.map(|name| AddedToken::from(name, true)).collect())
+        .show_progress(false)
+        .build();
+    let repeated = known.iter().flat_map(|&(word, count)| std::iter::repeat_n(word, count));
+    trainer.feed(repeated, |word| Ok(vec![word.to_owned()])).expect("a word is its own only part");
+    let mut model = WordPiece::default();
+    trainer.train(&mut model).expect("counting pairs does not fail");
+
+    let special = [PAD_TOKEN, UNK_TOKEN].map(str::to_owned);
+    let learnt = model.get_vocab().into_keys().filter(|piece| !special.contains(piece));
+    let tokens: Vec<String> = special.iter().cloned().chain(learnt).collect();
+    let pieces = Pieces::new(&tokens);
+    // Words are lower-cased already where they should be.
+    let as_they_are = Tokenizer { kind: Kind::WordPiece, lowercase: false };
+    let mut counts = HashMap::new();
+    for (word, count) in known {
+        for id in pieces.encode(as_they_are, word).into_iter().filter(|&id| id != UNK) {
+            *counts.entry(tokens[id as usize].clone()).or_insert(0) += count;
+        }
+    }
+    counts
+}
+
+/// The letters that get a piece: of those that occur at least `min_count` times the most frequent, at most `most`.
+fn alphabet(words: &HashMap<&str, usize>, min_count: usize, most: usize) -> BTreeSet<char> {
+    let mut counts: HashMap<char, usize> = HashMap::new();
+    for (word, count) in words {
+        for c in word.chars() {
+            *counts.entry(c).or_insert(0) += count;
+        }
+    }
+    let mut counts: Vec<(char, usize)> = counts.into_iter().filter(|(_, count)| *count >= min_count).collect();
+    counts.sort_by(|(a, a_count), (b, b_count)| b_count.cmp(a_count).then_with(|| a.cmp(b)));
+    counts.into_iter().take(most).map(|(c, _)| c).collect()
+}
