@@ -12,12 +12,15 @@
 
 mod check;
 mod paths;
+mod schema;
+mod spelling;
 mod tokenizer;
 mod training;
 
 pub use crate::architecture::{Cell, Merge, Pooling};
 pub use crate::task::{Output, Task};
 pub use check::RecipeError;
+pub use spelling::Fault;
 pub use tokenizer::{Tokenizer, TokenizerKind};
 pub use training::{ClassWeights, OptimizerKind, Schedule, Training};
 
@@ -25,6 +28,7 @@ use crate::architecture::{Architecture, Head, InputLayer, Recurrent};
 use crate::data::is_hub;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use toml::de::DeTable;
 
 /// A complete recipe.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -198,8 +202,13 @@ impl Recipe {
     /// See [`RecipeError`]. The values are not yet checked: see [`check`](Self::check).
     pub fn read(path: &Path) -> Result<Self, RecipeError> {
         let text = std::fs::read_to_string(path).map_err(|source| RecipeError::Io { path: path.to_owned(), source })?;
-        let mut recipe: Recipe = toml::from_str(&text)
-            .map_err(|source| RecipeError::Toml { path: path.to_owned(), source: Box::new(source) })?;
+        let not_toml = |source| RecipeError::Toml { path: path.to_owned(), source: Box::new(source) };
+        let document = DeTable::parse(&text).map_err(not_toml)?;
+        let faults = spelling::faults(&text, document.get_ref());
+        if !faults.is_empty() {
+            return Err(RecipeError::Keys { path: path.to_owned(), faults });
+        }
+        let mut recipe: Recipe = toml::from_str(&text).map_err(not_toml)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let from_here = |path: &Path| if is_hub(path) { path.to_owned() } else { folder.join(path) };
         recipe.data.train = from_here(&recipe.data.train);

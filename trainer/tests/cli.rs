@@ -175,7 +175,7 @@ fn failed_work_is_status_1() {
     write("precious/file", "");
     for (args, expected) in [
         (&["train", "none.csv"][..], "none.csv"),
-        (&["train", "bad.toml"], "unknown variant `elman`, expected one of `lstm`, `gru`"),
+        (&["train", "bad.toml"], "bad.toml: line 4: [model] cell is \"elman\", expected lstm, gru"),
         (&["train", "wide.toml"], "wide.toml: [model] hidden is 0"),
         (&["train", "one.csv"], "every label is \"a\""),
         (&["train", "messages.csv", "--label-column", "class"], "line 1 has the columns \"text\", \"label\""),

@@ -1,9 +1,9 @@
 //! What a recipe may say.
 
-use super::{Output, Recipe, Task};
+use super::{Fault, Output, Recipe, Task};
 use crate::architecture::{MAX_LAYERS, Merge};
 use std::fmt::Display;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why a recipe is refused.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +23,14 @@ pub enum RecipeError {
         path: PathBuf,
         /// What is wrong, and where.
         source: Box<toml::de::Error>,
+    },
+    /// Sections, keys or words that no recipe has, or values of the wrong kind.
+    #[error("{}", lines(path, faults))]
+    Keys {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where. At least one.
+        faults: Vec<Fault>,
     },
     /// A value is out of range.
     #[error("{key} is {found}, expected {expected}")]
@@ -88,6 +96,11 @@ impl Recipe {
         range("[model] word_dropout", model.word_dropout, 0.0, 0.95)?;
         training.check()
     }
+}
+
+fn lines(path: &Path, faults: &[Fault]) -> String {
+    let line = |fault: &Fault| format!("{}: line {}: {}", path.display(), fault.line, fault.message);
+    faults.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 pub(super) fn range<T: PartialOrd + Display>(

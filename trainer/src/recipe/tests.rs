@@ -97,26 +97,50 @@ fn bad_recipes_are_refused_with_the_place() {
     for (text, expected) in [
         ("[model]", "missing field `data`"),
         ("[data]\nvalid = 'b.csv'", "missing field `train`"),
-        ("[data]\ntrain = 'a'\ntrian = 'b'", "unknown field `trian`"),
-        ("[data]\ntrain = 'a'\n[modell]", "unknown field `modell`"),
+        (
+            "[data]\ntrain = 'a'\ntrian = 'b'",
+            "recipe.toml: line 3: unknown key `trian` in [data]; did you mean `train`?",
+        ),
+        ("[data]\ntrain = 'a'\n[modell]", "line 3: unknown section [modell]; did you mean [model]?"),
+        ("[data]\ntrain = 'a'\n[plots]", "unknown section [plots]; expected [data], [vocabulary], "),
+        (
+            "[data]\ntrain = 'a'\n[vocabulary]\nmincount = 1",
+            "unknown key `mincount` in [vocabulary]; did you mean `min_count`?",
+        ),
+        ("[data]\ntrain = 'a'\n[tokenizer]\ntype = 'words'", "unknown key `type` in [tokenizer]; expected `kind`"),
+        ("[data]\ntrain = 'a'\n[model]\nhiden = 8", "unknown key `hiden` in [model]; did you mean `hidden`?"),
+        (
+            "[data]\ntrain = 'a'\n[training]\nlearning-rate = 1",
+            "unknown key `learning-rate` in [training]; did you mean `learning_rate`?",
+        ),
+        (
+            "[data]\ntrain = 'a'\n[training]\nwindow = 1",
+            "unknown key `window` in [training]; expected `epochs`, `batch_size`, ",
+        ),
+        ("[data]\ntrain = 'a'\n[model]\nepochs = 8", "unknown key `epochs` in [model]; it belongs in [training]"),
+        ("hidden = 8\n[data]\ntrain = 'a'", "line 1: unknown key `hidden`; it belongs in [model]"),
+        ("nam = 'x'\n[data]\ntrain = 'a'", "line 1: unknown key `nam`; did you mean `name`?"),
+        ("model = 3\n[data]\ntrain = 'a'", "line 1: [model] is 3, expected a section with keys of its own"),
+        ("name = 3\n[data]\ntrain = 'a'", "line 1: `name` is 3, expected a text in quotation marks"),
+        ("[data]\ntrain = 7", "[data] train is 7, expected a text in quotation marks"),
+        ("[data]\ntrain = 'a'\n[model]\nhidden = '8'", "[model] hidden is \"8\", expected a whole number, 0 or more"),
+        ("[data]\ntrain = 'a'\n[model]\nhidden = 8.5", "[model] hidden is 8.5, expected a whole number, 0 or more"),
+        ("[data]\ntrain = 'a'\n[model]\ndropout = true", "[model] dropout is true, expected a number"),
         (
             "[data]\ntrain = 'a'\n[model]\ncell = 'elman'",
-            "unknown variant `elman`, expected one of `lstm`, `gru`, `rnn`, `rnn_relu`",
+            "line 4: [model] cell is \"elman\", expected lstm, gru, rnn, rnn_relu",
         ),
-        ("[data]\ntrain = 'a'\n[model]\ncell = 'elman'", "line 4"),
-        ("[data]\ntrain = 'a'\n[model]\npooling = 'min'", "expected one of `last`, `mean`, `max`, `mean_max`"),
+        ("[data]\ntrain = 'a'\n[model]\ncell = 'LSMT'", "expected lstm, gru, rnn, rnn_relu; did you mean lstm?"),
+        ("[data]\ntrain = 'a'\n[model]\npooling = 'min'", "expected last, mean, max, mean_max"),
         ("[data]\ntrain = 'a'\n[model]\nlayers = 5", "[model] layers is 5, expected 1 to 4"),
         ("[data]\ntrain = 'a'\n[model]\nlayer_dropout = 1.0", "[model] layer_dropout is 1, expected 0 to 0.95"),
         ("[data]\ntrain = 'a'\n[model]\nmerge = 'sum'", "[model] merge is sum, expected concat where bidirectional"),
-        ("[data]\ntrain = 'a'\n[model]\nbidirectional = 1", "expected a boolean"),
-        ("[data]\ntrain = 'a'\n[model]\nhidden = -1", "invalid value: integer `-1`"),
+        ("[data]\ntrain = 'a'\n[model]\nbidirectional = 1", "[model] bidirectional is 1, expected true or false"),
+        ("[data]\ntrain = 'a'\n[model]\nhidden = -1", "[model] hidden is -1, expected a whole number, 0 or more"),
         ("[data]\ntrain = 'a'\n[model]\nhidden = 0", "[model] hidden is 0, expected 1 to 4096"),
         ("[data]\ntrain = 'a'\n[model]\ndropout = nan", "[model] dropout is NaN, expected 0 to 0.95"),
         ("[data]\ntrain = 'a'\ndelimiter = '→'", "[data] delimiter is '→'"),
-        (
-            "[data]\ntrain = 'a'\n[training]\nschedule = 'step'",
-            "expected one of `one_cycle`, `constant`, `cosine`, `plateau`",
-        ),
+        ("[data]\ntrain = 'a'\n[training]\nschedule = 'step'", "expected one_cycle, constant, cosine, plateau"),
         (
             "[data]\ntrain = 'a'\n[training]\nwarm_up = 0.2",
             "[training] warm_up is 0.2, expected 0 with schedule one_cycle",
@@ -134,4 +158,20 @@ fn bad_recipes_are_refused_with_the_place() {
         let error = read(text).unwrap_err().to_string();
         assert!(error.contains(expected), "{text}\n{error}");
     }
+}
+
+#[test]
+fn all_misspelt_keys_are_told_at_once_in_their_order() {
+    let error =
+        read("[training]\nepoch = 1\n[data]\ntrain = 'a'\ntekst_column = 'x'\n[model]\ncell = 'gro'").unwrap_err();
+    let error = error.to_string();
+    let lines: Vec<&str> = error.lines().map(|line| line.split_once("recipe.toml: ").unwrap().1).collect();
+    assert_eq!(
+        lines,
+        [
+            "line 2: unknown key `epoch` in [training]; did you mean `epochs`?",
+            "line 5: unknown key `tekst_column` in [data]; did you mean `text_column`?",
+            "line 7: [model] cell is \"gro\", expected lstm, gru, rnn, rnn_relu; did you mean gru?",
+        ]
+    );
 }
