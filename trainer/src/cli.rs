@@ -31,3 +31,14 @@ pub enum Command {
     /// Talk with a device.
     Console(console::Args),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn no_two_options_are_called_the_same() {
+        Cli::command().debug_assert();
+    }
+}
