@@ -81,12 +81,12 @@ fn width(label: &str) -> usize {
 }
 
 fn costs(answer: Answer, out: &mut dyn Write) -> fmt::Result {
-    let Answer { tokens, unknown, ticks } = answer;
+    let Answer { tokens, unknown, ticks, .. } = answer;
     write!(out, "{}, {unknown} unknown, {}", Counted(tokens.into(), "token"), Counted(ticks, "tick"))
 }
 
 fn json_costs(answer: Answer, out: &mut dyn Write) -> fmt::Result {
-    let Answer { tokens, unknown, ticks } = answer;
+    let Answer { tokens, unknown, ticks, .. } = answer;
     write!(out, r#""tokens":{tokens},"unknown":{unknown},"ticks":{ticks}}}"#)
 }
 

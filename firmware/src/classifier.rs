@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use tern_runtime::{LoadError, Model, Session, file_len};
+use tern_runtime::{Config, Input, LoadError, Model, Session, Task, TooLong, file_len, softmax};
 
 use crate::crc32::crc32;
 use crate::port::Port;
@@ -39,6 +39,13 @@ pub enum Refusal {
     Empty,
     /// The file in the slot is refused.
     File(LoadError),
+    /// The model is not one that classifies texts.
+    Task {
+        /// What it is for.
+        task: Task,
+        /// What it reads.
+        input: Input,
+    },
     /// The model's state and logits do not fit the board's scratch; lengths in bytes.
     Scratch {
         /// What the model needs.
@@ -61,6 +68,13 @@ impl fmt::Display for Refusal {
                 write!(f, "the model slot is empty; write a device file (`tern export`) there and reset")
             }
             Refusal::File(error) => write!(f, "the file in the model slot is refused: {error}"),
+            Refusal::Task { task, input } => write!(
+                f,
+                "the model's task is `{}` and it reads {}, this console classifies texts; run it with `tern` on a host, or with the \
+                 crate `tern-runtime` in a firmware of your own",
+                task.word(),
+                input.word()
+            ),
             Refusal::Scratch { needed, available } => write!(
                 f,
                 "the model needs {needed} bytes of scratch, this board has {available}; use a smaller model or give its board \
@@ -79,6 +93,8 @@ pub struct Answer {
     pub unknown: u32,
     /// Ticks spent in the runtime.
     pub ticks: u64,
+    /// The text is longer than what the model's scratch can keep, so this is the answer to its beginning.
+    pub too_long: Option<TooLong>,
 }
 
 impl Answer {
@@ -132,11 +148,16 @@ impl<'m> Classifier<'m> {
     /// Puts a model to work in `scratch`.
     ///
     /// # Errors
-    /// [`Refusal::Scratch`] if it is too short for the model's state and its logits.
+    /// [`Refusal::Task`] if it does not classify texts; [`Refusal::Scratch`] if `scratch` is too short for its state and its
+    /// logits. A bidirectional model takes all of it, to keep as many tokens as it can.
     pub fn new(found: &'m Found<'m>, scratch: &'m mut [i32]) -> Result<Self, Refusal> {
         let model = &found.model;
-        let classes = model.config().classes;
-        let needed = model.scratch_len().saturating_add(classes).saturating_mul(size_of::<i32>());
+        let Config { task, input, classes, bidirectional, .. } = *model.config();
+        if task != Task::Classify || input != Input::Tokens {
+            return Err(Refusal::Task { task, input });
+        }
+        let needed = model.scratch_len_for(1).saturating_add(classes).saturating_mul(size_of::<i32>());
+        let scratch_used = if bidirectional { size_of_val(scratch) } else { needed };
         let refusal = Refusal::Scratch { needed, available: size_of_val(scratch) };
         let (logits, state) = scratch.split_at_mut_checked(classes).ok_or(refusal)?;
         let session = model.session(state).map_err(|_| refusal)?;
@@ -146,7 +167,7 @@ impl<'m> Classifier<'m> {
             logits,
             file_bytes: found.file.len(),
             crc32: crc32(found.file),
-            scratch_used: needed,
+            scratch_used,
             ticks: 0,
             last: None,
         })
@@ -194,9 +215,19 @@ impl<'m> Classifier<'m> {
             *to = logit;
         }
         self.count(start, port);
-        let answer = Answer { tokens: self.session.tokens(), unknown: self.session.unknown(), ticks: self.ticks };
+        let answer = Answer {
+            tokens: self.session.tokens(),
+            unknown: self.session.unknown(),
+            ticks: self.ticks,
+            too_long: self.session.check_length().err(),
+        };
         self.last = Some(answer);
         answer
+    }
+
+    /// How many tokens of a text the model can keep; none: there is no limit.
+    pub fn cap(&self) -> Option<u32> {
+        self.session.cap()
     }
 
     /// Classifies a whole text.
@@ -230,9 +261,9 @@ impl<'m> Classifier<'m> {
         core::iter::successors(best(None), move |&class| best(Some(class)))
     }
 
-    /// The softmax of one class, Q16, of the text in the session.
+    /// The softmax of one class, Q16, of the last text that is complete.
     pub fn probability(&self, class: usize) -> u32 {
-        self.session.logits().probability(class)
+        softmax(self.logits, class)
     }
 
     /// The name of a class.

@@ -13,7 +13,7 @@ use core::mem;
 use heapless::Vec;
 
 use crate::answer;
-use crate::classifier::{Classifier, Refusal};
+use crate::classifier::{Answer, Classifier, Refusal};
 use crate::command::{self, Command, Form, Line};
 use crate::error::Error;
 use crate::info::{self, Board};
@@ -196,11 +196,15 @@ impl<'m, P: Port> Console<'m, P> {
             (Command::Labels, Ok(classifier)) => print(port, |out| answer::labels(classifier, form, out))?,
             (Command::Classify(text), Ok(classifier)) => {
                 let answer = classifier.classify(text, port);
+                if let Some(too_long) = answer.too_long {
+                    return self.fail(Error::TooLong(too_long), form);
+                }
                 print(port, |out| answer::classification(classifier, answer, form, out))?;
             }
             (Command::Top { n, text }, Ok(classifier)) => {
                 let answer = text.map(|text| classifier.classify(text, port)).or(classifier.last());
                 match answer {
+                    Some(Answer { too_long: Some(too_long), .. }) => return self.fail(Error::TooLong(too_long), form),
                     Some(answer) => print(port, |out| answer::top(classifier, answer, n, form, out))?,
                     None => return self.fail(Error::NoText, form),
                 }
@@ -270,6 +274,9 @@ impl<'m, P: Port> Console<'m, P> {
         let answer = classifier.finish(port);
         stream.texts += 1;
         let form = stream.form;
+        if let Some(too_long) = answer.too_long {
+            return self.fail(Error::TooLong(too_long), form);
+        }
         print(port, |out| answer::classification(classifier, answer, form, out))?;
         self.end_answer(form)
     }

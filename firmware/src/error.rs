@@ -2,6 +2,8 @@
 
 use core::fmt::{self, Display, Write};
 
+use tern_runtime::TooLong;
+
 use crate::classifier::Refusal;
 use crate::command::{Entry, Form};
 use crate::text::Escaped;
@@ -22,6 +24,8 @@ pub enum Error {
     },
     /// There is no model to run.
     NoModel(Refusal),
+    /// The text has more tokens than the model can keep here.
+    TooLong(TooLong),
     /// No text was classified whose classes could be listed.
     NoText,
     /// `@` and a command of a wrong shape.
@@ -41,6 +45,7 @@ impl Error {
                 match self {
                     Error::LineTooLong { bytes } => write!(out, r#","bytes":{bytes},"limit":{}"#, line::LIMIT)?,
                     Error::Overflow { lost } => write!(out, r#","lost":{lost},"queue_bytes":{}"#, queue::CAPACITY)?,
+                    Error::TooLong(TooLong { found, kept }) => write!(out, r#","tokens":{found},"limit":{kept}"#)?,
                     Error::NoModel(_) | Error::NoText => (),
                     Error::Usage(entry) => write!(out, r#","usage":"@{}""#, entry.usage)?,
                 }
@@ -54,6 +59,7 @@ impl Error {
             Error::LineTooLong { .. } => "line_too_long",
             Error::Overflow { .. } => "overflow",
             Error::NoModel(_) => "no_model",
+            Error::TooLong(_) => "text_too_long",
             Error::NoText => "no_text",
             Error::Usage(_) => "usage",
         }
@@ -74,6 +80,11 @@ impl Display for Error {
                 queue::CAPACITY
             ),
             Error::NoModel(refusal) => write!(f, "no model: {refusal}"),
+            Error::TooLong(TooLong { found, kept }) => write!(
+                f,
+                "text too long: {found} tokens, this bidirectional model keeps them all and has room for {kept}; send it in parts, or \
+                 give its board file more scratch"
+            ),
             Error::NoText => write!(f, "no text was classified yet; give one: `top N TEXT`"),
             Error::Usage(entry) => {
                 write!(f, "wrong shape, expected `@{}`; for a text: `classify @{} …`", entry.usage, entry.word)

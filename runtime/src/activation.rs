@@ -1,4 +1,6 @@
-//! Sigmoid and tanh from tables of values and slopes.
+//! Sigmoid and tanh from tables of values and slopes; max(0, z).
+
+use crate::fixed::round_shift;
 
 /// `[256]` cells of Q19 inputs from −8; see docs/arithmetic.md.
 pub(crate) static SIGMOID: [i32; 256] = include!("tables/sigmoid.in");
@@ -15,6 +17,13 @@ pub(crate) fn sigmoid(z: i32) -> i32 {
 #[inline(always)]
 pub(crate) fn tanh(z: i32) -> i32 {
     interpolate(&TANH, z)
+}
+
+/// max(0, z), saturating: z in Q20, any; result Q15, 0 … 32,767.
+#[inline(always)]
+pub(crate) fn relu(z: i32) -> i32 {
+    // In two steps, lest the rounding overflow: the same number.
+    round_shift(z >> 4, 1).clamp(0, 32_767)
 }
 
 /// A cell's value (upper half) plus its slope (lower half) times the signed lower half of `z`: SSAT, LDR, SMLABB.

@@ -10,10 +10,16 @@ pub struct Name {
 }
 
 impl Name {
-    pub(crate) fn new(name: &str) -> Self {
+    /// A name; what is beyond 40 bytes is left out.
+    pub fn new(name: &str) -> Self {
+        Name::joined(&[name])
+    }
+
+    /// The name that `parts` make one after the other.
+    pub(crate) fn joined(parts: &[&str]) -> Self {
         let mut bytes = [0; 40];
         let mut length = 0;
-        for (to, from) in bytes.iter_mut().zip(name.bytes()) {
+        for (to, from) in bytes.iter_mut().zip(parts.iter().flat_map(|part| part.bytes())) {
             *to = if from.is_ascii_graphic() { from } else { b'?' };
             length += 1;
         }
@@ -23,6 +29,18 @@ impl Name {
     /// The name; bytes that are not printable ASCII are shown as `?`.
     pub fn as_str(&self) -> &str {
         self.bytes.get(..usize::from(self.length)).and_then(|b| core::str::from_utf8(b).ok()).unwrap_or("")
+    }
+}
+
+impl From<&str> for Name {
+    fn from(name: &str) -> Self {
+        Name::new(name)
+    }
+}
+
+impl<T: AsRef<str>> PartialEq<T> for Name {
+    fn eq(&self, name: &T) -> bool {
+        self.as_str() == name.as_ref()
     }
 }
 
@@ -76,16 +94,16 @@ pub enum LoadError {
     /// A metadata key has a value that this version does not run.
     Unsupported {
         /// The key.
-        key: &'static str,
+        key: Name,
         /// Its value in the file.
         found: Name,
         /// The values that are known.
         expected: &'static str,
     },
     /// A metadata key is missing.
-    MissingKey(&'static str),
+    MissingKey(Name),
     /// A tensor is missing.
-    MissingTensor(&'static str),
+    MissingTensor(Name),
     /// A metadata key that this version does not know.
     UnknownKey(Name),
     /// A tensor that this version does not know.
@@ -95,14 +113,14 @@ pub enum LoadError {
     /// A tensor has another element type than the format says.
     Type {
         /// The tensor.
-        tensor: &'static str,
+        tensor: Name,
         /// The type expected, as safetensors writes it.
         expected: &'static str,
     },
     /// A tensor has another shape than the rest of the model asks for. Unused dimensions are 0.
     Shape {
         /// The tensor.
-        tensor: &'static str,
+        tensor: Name,
         /// Its shape in the file.
         found: [u32; 3],
         /// The shape that fits.
@@ -125,14 +143,14 @@ pub enum LoadError {
     /// A weight is −128 or a multiplier is negative.
     Range {
         /// The tensor.
-        tensor: &'static str,
+        tensor: Name,
         /// Which element.
         index: usize,
     },
     /// The sums of a row can overflow 32 bits.
     Overflow {
         /// The tensor.
-        tensor: &'static str,
+        tensor: Name,
         /// Which row.
         row: usize,
     },
@@ -202,13 +220,37 @@ impl fmt::Display for LoadError {
 
 impl core::error::Error for LoadError {}
 
+/// A text has more tokens, or a sequence more steps, than a bidirectional model's session can keep. The answer is that of
+/// the first `kept`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct TooLong {
+    /// Tokens, or steps, so far.
+    pub found: u32,
+    /// How many of them the scratch has room for.
+    pub kept: u32,
+}
+
+impl fmt::Display for TooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let TooLong { found, kept } = self;
+        write!(
+            f,
+            "{found} tokens, the scratch keeps {kept} and the rest is not read; a bidirectional model keeps them all: give it \
+             `Model::scratch_len_for` words"
+        )
+    }
+}
+
+impl core::error::Error for TooLong {}
+
 /// The scratch given to [`Model::session`](crate::Model::session) is too short; lengths in `i32` words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ScratchError {
     /// Length given.
     pub found: usize,
-    /// Length needed, [`Model::scratch_len`](crate::Model::scratch_len).
+    /// Length needed, at least.
     pub expected: usize,
 }
 

@@ -26,6 +26,18 @@ pub(crate) const fn round_shift(v: i32, n: u32) -> i32 {
     (v + (1 << (n - 1))) >> n
 }
 
+/// `v` within the range of `i16`.
+#[inline(always)]
+pub(crate) const fn saturate_16(v: i32) -> i16 {
+    if v > i16::MAX as i32 {
+        i16::MAX
+    } else if v < i16::MIN as i32 {
+        i16::MIN
+    } else {
+        v as i16
+    }
+}
+
 /// `2v`, saturating at the ends of `i32`.
 #[inline(always)]
 pub(crate) const fn saturating_double(v: i32) -> i32 {

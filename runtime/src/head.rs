@@ -1,25 +1,25 @@
-//! The linear layer over the last hidden state, and the answer that it gives.
+//! The answer that a network gives.
 
-use core::num::NonZeroUsize;
-
-use crate::fixed::requantize;
-use crate::kernel::dot;
-use crate::rows::{row, rows};
+use crate::kind::Output;
+use crate::linear::Linear;
 use crate::softmax;
 
-/// The classes' rows, borrowed from the file.
+/// The last layer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Head<'a> {
-    /// H: the size of the features.
-    pub hidden_size: NonZeroUsize,
-    /// `[classes · hidden_size]`
-    pub weight: &'a [i8],
-    /// `[classes]`, in units of the accumulators
-    pub bias: &'a [i32],
-    /// `[classes]`
-    pub multiplier: &'a [i16],
-    /// 0 … 8
-    pub shift: u32,
+    pub linear: Linear<'a>,
+    pub output: Output,
+}
+
+impl Head<'_> {
+    /// How many logits it gives: a sigmoid's single one has a zero before it.
+    pub(crate) fn len(&self) -> usize {
+        self.linear.len() + self.implied()
+    }
+
+    fn implied(&self) -> usize {
+        usize::from(self.output == Output::Sigmoid)
+    }
 }
 
 /// A class and its logit.
@@ -33,19 +33,22 @@ pub struct Ranked {
 
 /// The answer so far: a logit for each class, computed when asked for, so that it needs no memory.
 ///
-/// One logit costs H multiply-accumulates; [`best`](Logits::best) and [`top`](Logits::top) go once over all classes,
+/// Of a model with the output [`Sigmoid`](Output::Sigmoid) the logit of class 0 is 0 and that of class 1 is the network's: the softmax of
+/// the two is the sigmoid. Of a language model the classes are the tokens' ids; of a forecast they are its values, normalised.
+///
+/// One logit costs F multiply-accumulates, for F features; [`best`](Logits::best) and [`top`](Logits::top) go once over all classes,
 /// [`probability`](Logits::probability) twice.
 #[derive(Clone, Copy, Debug)]
 pub struct Logits<'s> {
     pub(crate) head: Head<'s>,
-    /// `[hidden_size]`, Q15
+    /// `[width]`, Q15
     pub(crate) features: &'s [i16],
 }
 
 impl<'s> Logits<'s> {
     /// How many classes there are; at least 1.
     pub fn len(&self) -> usize {
-        self.head.bias.len()
+        self.head.len()
     }
 
     /// Never true.
@@ -55,16 +58,15 @@ impl<'s> Logits<'s> {
 
     /// The logit of one class, Q16; none beyond the last.
     pub fn get(&self, class: usize) -> Option<i32> {
-        let Head { hidden_size, weight, bias, multiplier, shift } = self.head;
-        let (row, &bias, &multiplier) = (row(weight, hidden_size, class)?, bias.get(class)?, multiplier.get(class)?);
-        Some(requantize(dot(row, self.features, bias), multiplier) << shift)
+        match class.checked_sub(self.head.implied()) {
+            Some(index) => self.head.linear.get(self.features, index),
+            None => Some(0),
+        }
     }
 
     /// All logits by class, Q16.
     pub fn iter(&self) -> impl Iterator<Item = i32> + use<'s> {
-        let Logits { head: Head { hidden_size, weight, bias, multiplier, shift }, features } = *self;
-        let classes = rows(weight, hidden_size).zip(bias).zip(multiplier);
-        classes.map(move |((row, &bias), &multiplier)| requantize(dot(row, features, bias), multiplier) << shift)
+        core::iter::repeat_n(0, self.head.implied()).chain(self.head.linear.outputs(self.features))
     }
 
     /// The class of the largest logit, the first among equals.

@@ -58,6 +58,8 @@ pub(crate) enum Entry<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TensorInfo<'a> {
     pub name: &'a str,
+    /// Where its entry stands in the file: see [`tensor_at`].
+    pub at: usize,
     pub dtype: Dtype,
     pub shape: [u32; 3],
     /// Byte range from the end of the header.
@@ -78,6 +80,15 @@ pub(crate) fn header_len(bytes: &[u8]) -> Result<usize, LoadError> {
         },
         _ => Err(LoadError::Header { at: 0, expected: "a header length that is a multiple of 8 and below 2^24" }),
     }
+}
+
+/// Reads one entry again, by its [`TensorInfo::at`].
+pub(crate) fn tensor_at(bytes: &[u8], at: usize) -> Result<TensorInfo<'_>, LoadError> {
+    let mut scanner = Scanner::new(bytes)?;
+    scanner.at = at;
+    let name = scanner.string()?;
+    scanner.expect(":{")?;
+    scanner.tensor(name, at)
 }
 
 /// Walks the header of a file whose [`header_len`] is known to be good.
@@ -125,17 +136,18 @@ impl<'a> Scanner<'a> {
                     self.expect(",")?;
                 }
             }
+            let at = self.at;
             let name = self.string()?;
             self.expect(":{")?;
             if name != "__metadata__" {
                 self.place = Place::BetweenEntries;
-                return Ok(Some(Entry::Tensor(self.tensor(name)?)));
+                return Ok(Some(Entry::Tensor(self.tensor(name, at)?)));
             }
             self.place = Place::InMetadata { first: true };
         }
     }
 
-    fn tensor(&mut self, name: &'a str) -> Result<TensorInfo<'a>, LoadError> {
+    fn tensor(&mut self, name: &'a str, entry: usize) -> Result<TensorInfo<'a>, LoadError> {
         self.expect("\"dtype\":")?;
         let at = self.at;
         let word = self.string()?;
@@ -165,7 +177,7 @@ impl<'a> Scanner<'a> {
         if size.is_none() || end.checked_sub(begin) != size {
             return Err(LoadError::Place(Name::new(name)));
         }
-        Ok(TensorInfo { name, dtype, shape, begin, end })
+        Ok(TensorInfo { name, at: entry, dtype, shape, begin, end })
     }
 
     /// Steps over `literal` if it stands here.

@@ -14,30 +14,41 @@ extern crate alloc;
 extern crate std;
 
 mod activation;
+mod cell;
 mod embedding;
 mod error;
 mod fixed;
 #[cfg(test)]
 mod golden;
+mod gru;
 mod head;
 mod header;
 mod kernel;
+mod kind;
+mod linear;
 mod lstm;
+mod memory;
 mod model;
+mod pool;
+mod rnn;
 mod rows;
+mod run;
 mod session;
 mod softmax;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod text;
 mod texts;
+mod values;
 mod vocabulary;
 #[cfg(any(test, feature = "write"))]
 pub mod write;
 
-pub use error::{LoadError, Name, ScratchError};
+pub use error::{LoadError, Name, ScratchError, TooLong};
 pub use head::{Logits, Ranked};
-pub use model::{Calibration, Config, Golden, Model, Packing, SelfTest, file_len};
+pub use kind::{CellKind, Input, Merge, Output, Pooling, Task};
+pub use model::{Calibration, Channel, Config, Cost, Flash, Golden, Model, Packing, SelfTest, file_len};
 pub use session::{Session, Step};
+pub use softmax::softmax;
 pub use texts::Texts;
 pub use vocabulary::{PAD, UNK, Vocabulary};

@@ -5,6 +5,7 @@ mod paired;
 use core::num::NonZeroUsize;
 
 use crate::activation::{sigmoid, tanh};
+use crate::cell::State;
 use crate::fixed::{requantize, round_shift, saturating_double};
 use crate::kernel::{dot4, settle};
 
@@ -53,17 +54,6 @@ pub(crate) struct Lstm<'a> {
     pub multiplier_hh: &'a [[i16; 4]],
     /// 0 … 8
     pub shift: u32,
-}
-
-/// One layer's state, in the caller's scratch.
-#[derive(Debug)]
-pub(crate) struct State<'s> {
-    /// The hidden state. `[hidden_size]`, Q15.
-    pub h: &'s mut [i16],
-    /// Where a step builds the next hidden state. `[hidden_size]`.
-    pub next_h: &'s mut [i16],
-    /// The cell state. `[hidden_size]`, Q20.
-    pub c: &'s mut [i32],
 }
 
 impl Lstm<'_> {

@@ -4,38 +4,80 @@
 //! ask for. What it gives borrows the file and cannot fail.
 
 mod bounds;
+mod cost;
+mod directory;
+mod keys;
+mod layers;
 mod load;
+mod names;
 mod packing;
 mod paired;
 
 use core::num::NonZeroUsize;
 
+use crate::cell::Cell;
 use crate::embedding::Embedding;
 use crate::error::{LoadError, ScratchError};
 use crate::head::Head;
-use crate::lstm::Layer;
+use crate::kind::{CellKind, Input, Merge, Output, Pooling, Task};
+use crate::linear::Linear;
+use crate::memory::Layout;
 use crate::rows::rows;
 use crate::session::Session;
 use crate::text::Tokenizer;
 use crate::texts::Texts;
+use crate::values::Scaling;
 use crate::vocabulary::Vocabulary;
 
+pub use cost::{Cost, Flash};
 pub use load::file_len;
+pub(crate) use names::Place;
 pub use packing::Packing;
 
 /// The sizes of a model, and its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
+    /// What the model is for.
+    pub task: Task,
+    /// What a step reads.
+    pub input: Input,
     /// How text becomes tokens.
     pub tokenizer: Tokenizer,
-    /// V: ids, PAD and UNK among them.
+    /// V: ids, PAD and UNK among them. 2 where values are read.
     pub vocab_size: usize,
-    /// E: size of an embedded token.
+    /// E: size of an embedded token; where values are read, the number of channels.
     pub embedding_dim: usize,
-    /// H: units of the recurrent layer.
+    /// The recurrent cells.
+    pub cell: CellKind,
+    /// Recurrent layers on top of each other: 1 … 4.
+    pub layers: usize,
+    /// Whether each layer also reads from the end.
+    pub bidirectional: bool,
+    /// What becomes of the last layer's two directions.
+    pub merge: Merge,
+    /// What of the last layer's states the head reads.
+    pub pooling: Pooling,
+    /// H: units of a recurrent layer, in each direction.
     pub hidden_size: usize,
-    /// C: how many labels there are.
+    /// Units of the head's hidden layer; 0: there is none.
+    pub head_hidden: usize,
+    /// What the last layer's numbers are.
+    pub output: Output,
+    /// C: how many logits there are: labels, ids of the vocabulary or values.
     pub classes: usize,
+}
+
+impl Config {
+    /// Width of the last layer's states, both directions merged: H or 2·H.
+    pub fn merged_width(&self) -> usize {
+        let side_by_side = self.bidirectional && self.merge == Merge::Concat;
+        if side_by_side { 2 * self.hidden_size } else { self.hidden_size }
+    }
+
+    /// F: width of what the head reads.
+    pub fn head_width(&self) -> usize {
+        if self.pooling == Pooling::MeanMax { 2 * self.merged_width() } else { self.merged_width() }
+    }
 }
 
 /// What was seen when the model was exported.
@@ -51,11 +93,13 @@ pub struct Calibration {
     pub largest_c: i32,
 }
 
-/// A text with the exact logits that every device must give.
+/// A text, or a sequence of values, with the exact logits that every device must give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Golden<'a> {
-    /// The text.
+    /// The text; empty where values are read.
     pub text: &'a str,
+    /// `[steps · channels]`; empty where tokens are read.
+    pub values: &'a [i32],
     /// `[classes]`, Q16.
     pub logits: &'a [i32],
 }
@@ -69,21 +113,43 @@ pub struct SelfTest {
     pub total: usize,
 }
 
+/// A channel of the input, or a value of a forecast: what its integers stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Channel<'a> {
+    /// What it is called.
+    pub name: &'a str,
+    /// An integer `v` stands for the real number `v / 2^point`. −16 … 30.
+    pub point: i32,
+}
+
 /// A model, borrowed from the bytes of its file.
 #[derive(Clone, Copy, Debug)]
 pub struct Model<'a> {
     pub(crate) config: Config,
     pub(crate) vocabulary: Vocabulary<'a>,
     pub(crate) embedding: Embedding<'a>,
-    pub(crate) lstm: Layer<'a>,
+    /// Of the channels; empty where tokens are read
+    pub(crate) input: Scaling<'a>,
+    /// Layer by layer, forward before reverse; what is beyond [`cells`](Model::cells) is not looked at.
+    cells: [Cell<'a>; Place::COUNT],
+    packing: Packing,
+    pub(crate) hidden: Option<Linear<'a>>,
     pub(crate) head: Head<'a>,
+    /// Of a forecast's values; empty for other tasks
+    pub(crate) output: Scaling<'a>,
     name: &'a str,
     labels: Texts<'a>,
+    channels: Texts<'a>,
     golden: Texts<'a>,
+    /// `[golden + 1]`, in steps; empty where tokens are read
+    golden_offsets: &'a [u32],
+    /// `[steps · channels]`; empty where tokens are read
+    golden_values: &'a [i32],
     /// `[golden · classes]`, Q16
     golden_logits: &'a [i32],
     calibration: Calibration,
     embedding_scale_bits: u32,
+    pub(crate) bytes: &'a [u8],
 }
 
 impl<'a> Model<'a> {
@@ -107,10 +173,7 @@ impl<'a> Model<'a> {
 
     /// How its recurrent weights lie.
     pub fn packing(&self) -> Packing {
-        match self.lstm {
-            Layer::Interleaved(_) => Packing::Interleaved4,
-            Layer::Paired(_) => Packing::Paired16,
-        }
+        self.packing
     }
 
     /// What the model is called.
@@ -118,9 +181,21 @@ impl<'a> Model<'a> {
         self.name
     }
 
-    /// The classes, [`Config::classes`] of them.
+    /// The classes of a classifier, [`Config::classes`] of them; none of other models.
     pub fn labels(&self) -> Texts<'a> {
         self.labels
+    }
+
+    /// A channel of the input; none beyond the last, nor where tokens are read.
+    pub fn channel(&self, index: usize) -> Option<Channel<'a>> {
+        Some(Channel { name: self.channels.get(index)?, point: *self.input.point.get(index)? })
+    }
+
+    /// A value of a [`Forecast`](Task::Forecast): the steps ahead go by, and in each the channels; none beyond the last. Its integers
+    /// come from [`Session::forecast`].
+    pub fn forecast(&self, index: usize) -> Option<Channel<'a>> {
+        let name = index.checked_rem(self.channels.len()).and_then(|channel| self.channels.get(channel));
+        Some(Channel { name: name.unwrap_or(""), point: *self.output.point.get(index)? })
     }
 
     /// The tokens that the model knows.
@@ -140,25 +215,56 @@ impl<'a> Model<'a> {
 
     /// Texts with the exact logits that every device must give; at least one.
     pub fn golden(&self) -> impl Iterator<Item = Golden<'a>> + use<'a> {
+        let model = *self;
         let logits = rows(self.golden_logits, NonZeroUsize::new(self.config.classes).unwrap_or(NonZeroUsize::MIN));
-        self.golden.iter().zip(logits).map(|(text, logits)| Golden { text, logits })
+        logits.enumerate().map(move |(index, logits)| {
+            let text = model.golden.get(index).unwrap_or("");
+            Golden { text, values: model.golden_values(index).unwrap_or(&[]), logits }
+        })
     }
 
-    /// How many words of scratch a [`Session`] needs: 8·H + 2·E bytes, rounded up to words, and what its
-    /// tokenizer keeps of the text ([`Tokenizer::buffer_len`]).
+    fn golden_values(&self, index: usize) -> Option<&'a [i32]> {
+        let at = |index: usize| Some((*self.golden_offsets.get(index)? as usize).saturating_mul(self.input.len()));
+        self.golden_values.get(at(index)?..at(index + 1)?)
+    }
+
+    /// The tokens that [`scratch_len`](Model::scratch_len) has room for in a bidirectional model.
+    pub const KEPT_TOKENS: usize = 128;
+
+    /// How many words of scratch a [`Session`] needs. For one layer of LSTM that reads to the last state: 8·H + 2·E bytes, rounded up to
+    /// words, and what its tokenizer keeps of the text ([`Tokenizer::buffer_len`]). For a bidirectional model, which keeps the tokens: as [`scratch_len_for`](Model::scratch_len_for)
+    /// [`KEPT_TOKENS`](Model::KEPT_TOKENS).
     pub fn scratch_len(&self) -> usize {
-        2 * self.config.hidden_size + self.config.embedding_dim.div_ceil(2) + self.config.tokenizer.buffer_len()
+        self.scratch_len_for(Self::KEPT_TOKENS)
     }
 
-    /// Multiply-accumulates of the recurrent layer for one token: 4·H·(E + H).
+    /// How many words of scratch a [`Session`] needs for texts of up to so many tokens; only to bidirectional models their number
+    /// matters. They take what they are given, from one token up to 65,534.
+    pub fn scratch_len_for(&self, tokens: usize) -> usize {
+        Layout::of(self).len(tokens) + self.config.tokenizer.buffer_len()
+    }
+
+    /// Multiply-accumulates of the recurrent layers for one token.
     pub fn macs_per_token(&self) -> usize {
-        self.lstm.macs()
+        self.cells().iter().map(Cell::macs).sum()
+    }
+
+    /// The recurrent layers, each forward and then reverse; at least one.
+    #[inline]
+    pub(crate) fn cells(&self) -> &[Cell<'a>] {
+        let count = if self.config.bidirectional { 2 * self.config.layers } else { self.config.layers };
+        self.cells.get(..count).unwrap_or(&self.cells)
+    }
+
+    /// Whether the head, or its hidden layer, reads a state where it lies.
+    pub(crate) fn reads_state(&self) -> bool {
+        self.config.pooling == Pooling::Last && !self.config.bidirectional
     }
 
     /// Begins to run texts in `scratch`.
     ///
     /// # Errors
-    /// [`ScratchError`] if `scratch` is shorter than [`scratch_len`](Model::scratch_len).
+    /// [`ScratchError`] if `scratch` is shorter than [`scratch_len_for`](Model::scratch_len_for) one token.
     pub fn session<'s>(&'s self, scratch: &'s mut [i32]) -> Result<Session<'s>, ScratchError> {
         Session::new(self, scratch)
     }
@@ -171,7 +277,7 @@ impl<'a> Model<'a> {
         let mut session = self.session(scratch)?;
         let mut result = SelfTest { passed: 0, total: 0 };
         for golden in self.golden() {
-            let exact = session.classify(golden.text.as_bytes()).iter().eq(golden.logits.iter().copied());
+            let exact = session.run_golden(&golden).iter().eq(golden.logits.iter().copied());
             result.passed += usize::from(exact);
             result.total += 1;
         }

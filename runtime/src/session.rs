@@ -1,22 +1,20 @@
-//! Running a model over a text.
+//! Running a model over a text or a sequence of values.
 
-use crate::error::ScratchError;
+use crate::error::{ScratchError, TooLong};
 use crate::head::Logits;
-use crate::lstm::State;
-use crate::model::Model;
+use crate::kind::Input;
+use crate::memory::Memory;
+use crate::model::{Golden, Model};
+use crate::run::Run;
 use crate::text::Encoder;
 use crate::vocabulary::{UNK, Vocabulary};
 
-/// One text on its way through a model. Its memory does not grow with the text.
+/// One text, or one sequence, on its way through a model. Its memory does not grow with the text; a bidirectional model keeps
+/// the tokens, up to a number that the scratch allows.
 #[derive(Debug)]
 pub struct Session<'s> {
-    model: &'s Model<'s>,
     encoder: Encoder<'s>,
-    /// The embedded token. `[embedding_dim]`, Q15.
-    x: &'s mut [i16],
-    state: State<'s>,
-    tokens: u32,
-    unknown: u32,
+    run: Run<'s>,
 }
 
 /// What a step of a [`Session`] shows: the token read and the answer after it.
@@ -30,18 +28,12 @@ pub struct Step<'s> {
 
 impl<'s> Session<'s> {
     pub(crate) fn new(model: &'s Model<'s>, scratch: &'s mut [i32]) -> Result<Self, ScratchError> {
-        let error = ScratchError { found: scratch.len(), expected: model.scratch_len() };
-        let (hidden_size, embedding_dim) = (model.config().hidden_size, model.config().embedding_dim);
+        let least = usize::from(model.config().bidirectional);
+        let error = ScratchError { found: scratch.len(), expected: model.scratch_len_for(least) };
         let tokenizer = model.config().tokenizer;
         let (text, scratch) = scratch.split_at_mut_checked(tokenizer.buffer_len()).ok_or(error)?;
-        let (c, rest) = scratch.split_at_mut_checked(hidden_size).ok_or(error)?;
-        let rest: &mut [i16] = bytemuck::try_cast_slice_mut(rest).map_err(|_| error)?;
-        let (h, rest) = rest.split_at_mut_checked(hidden_size).ok_or(error)?;
-        let (next_h, rest) = rest.split_at_mut_checked(hidden_size).ok_or(error)?;
-        let x = rest.get_mut(..embedding_dim).ok_or(error)?;
-        let encoder = Encoder::new(tokenizer, text);
-        let state = State { h, next_h, c };
-        let mut session = Session { model, encoder, x, state, tokens: 0, unknown: 0 };
+        let memory = Memory::new(model, scratch).ok_or(error)?;
+        let mut session = Session { encoder: Encoder::new(tokenizer, text), run: Run::new(model, memory) };
         session.reset();
         Ok(session)
     }
@@ -49,40 +41,45 @@ impl<'s> Session<'s> {
     /// Begins a new text.
     pub fn reset(&mut self) {
         self.encoder.reset();
-        self.state.h.fill(0);
-        self.state.c.fill(0);
-        (self.tokens, self.unknown) = (0, 0);
+        self.run.reset();
     }
 
-    /// Takes the next bytes of the text, cut anywhere. Each complete token costs one step.
+    /// Takes the next bytes of the text, cut anywhere. Each complete token costs one step. A model that reads values ignores text.
     pub fn feed(&mut self, bytes: &[u8]) {
-        self.feed_with(bytes, |_| ());
+        self.encode(|encoder, vocabulary, sink| encoder.feed(vocabulary, bytes, sink), None);
     }
 
-    /// [`feed`](Session::feed) that shows every step.
+    /// [`feed`](Session::feed) that shows every step. Of a bidirectional model every step shown costs as much as all that came
+    /// before it.
     pub fn feed_with(&mut self, bytes: &[u8], mut on_step: impl FnMut(Step<'_>)) {
-        self.encode(|encoder, vocabulary, sink| encoder.feed(vocabulary, bytes, sink), &mut on_step);
+        self.encode(|encoder, vocabulary, sink| encoder.feed(vocabulary, bytes, sink), Some(&mut on_step));
     }
 
     /// Takes one token by its id, past the tokenizer: for callers that have ids already. An id beyond the vocabulary counts as
-    /// [`UNK`]. A token of a text under way is not ended by it.
+    /// [`UNK`]. A token of a text under way is not ended by it. A model that reads values ignores it.
     pub fn feed_id(&mut self, id: u32) {
-        let id = if (id as usize) < self.model.config().vocab_size { id } else { UNK };
-        self.tokens = self.tokens.saturating_add(1);
-        self.unknown = self.unknown.saturating_add(u32::from(id == UNK));
-        self.model.embedding.embed(id, self.x);
-        self.model.lstm.step(self.x, &mut self.state);
+        if self.run.model.config().input == Input::Tokens {
+            self.run.take_id(if (id as usize) < self.run.model.config().vocab_size { id } else { UNK });
+        }
+    }
+
+    /// Takes one value for each channel: integers as [`Model::channel`] describes them. Missing ones count as the mean of their
+    /// channel. A model that reads tokens ignores them.
+    pub fn feed_values(&mut self, values: &[i32]) {
+        if self.run.model.config().input == Input::Values {
+            self.run.take_values(values);
+        }
     }
 
     /// Ends the text: its last token may be waiting for that. The answer stands until [`reset`](Session::reset), and more bytes
     /// go on from it.
     pub fn finish(&mut self) {
-        self.finish_with(|_| ());
+        self.encode(|encoder, vocabulary, sink| encoder.finish(vocabulary, sink), None);
     }
 
     /// [`finish`](Session::finish) that shows the last step, if there is one.
     pub fn finish_with(&mut self, mut on_step: impl FnMut(Step<'_>)) {
-        self.encode(|encoder, vocabulary, sink| encoder.finish(vocabulary, sink), &mut on_step);
+        self.encode(|encoder, vocabulary, sink| encoder.finish(vocabulary, sink), Some(&mut on_step));
     }
 
     /// Classifies one whole text: [`reset`](Session::reset), [`feed`](Session::feed), [`finish`](Session::finish).
@@ -93,41 +90,84 @@ impl<'s> Session<'s> {
         self.logits()
     }
 
-    /// The answer after the tokens so far.
-    pub fn logits(&self) -> Logits<'_> {
-        Logits { head: self.model.head, features: self.state.h }
+    /// Runs a golden text, or sequence, as a new one.
+    pub fn run_golden(&mut self, golden: &Golden<'_>) -> Logits<'_> {
+        let channels = self.run.model.input.len().max(1);
+        self.reset();
+        self.feed(golden.text.as_bytes());
+        self.finish();
+        for values in golden.values.chunks(channels) {
+            self.feed_values(values);
+        }
+        self.logits()
     }
 
-    /// How many tokens the text has so far.
+    /// The answer after the tokens so far. Of a bidirectional model it costs a run over all of them, once.
+    pub fn logits(&mut self) -> Logits<'_> {
+        self.run.logits()
+    }
+
+    /// One value of the answer so far of a [`Forecast`](crate::Task::Forecast), as [`Model::forecast`] describes it; none beyond the last,
+    /// nor of other models.
+    pub fn forecast(&mut self, index: usize) -> Option<i32> {
+        let output = self.run.model.output;
+        output.write(index, self.logits().get(index)?)
+    }
+
+    /// How many tokens the text has so far, or steps the sequence.
     pub fn tokens(&self) -> u32 {
-        self.tokens
+        self.run.steps
     }
 
     /// How many of the tokens are not in the vocabulary.
     pub fn unknown(&self) -> u32 {
-        self.unknown
+        self.run.unknown
     }
 
-    /// A fingerprint of the state: FNV-1a of the hidden state's bytes, then the cell state's, little-endian by unit. The same on every
-    /// machine after the same tokens.
+    /// Whether a bidirectional model was given more than its scratch can keep: the answer is then that of the first tokens.
+    ///
+    /// # Errors
+    /// [`TooLong`] with both numbers.
+    pub fn check_length(&self) -> Result<(), TooLong> {
+        match (self.run.steps, self.cap()) {
+            (found, Some(kept)) if found > kept => Err(TooLong { found, kept }),
+            _ => Ok(()),
+        }
+    }
+
+    /// How many tokens, or steps, a bidirectional model can keep here; none: there is no limit.
+    pub fn cap(&self) -> Option<u32> {
+        self.run.model.config().bidirectional.then_some(self.run.memory.kept.cap)
+    }
+
+    /// A fingerprint of the state: FNV-1a of the hidden state's bytes, then of the finer state's, of one layer after the other, then of
+    /// the sums and the largest values that pooling keeps, little-endian by unit; of a bidirectional model of what it keeps of
+    /// the steps. The same on every machine after the same tokens.
     pub fn state_hash(&self) -> u32 {
-        let hidden = self.state.h.iter().flat_map(|h| h.to_le_bytes());
-        let bytes = hidden.chain(self.state.c.iter().flat_map(|c| c.to_le_bytes()));
-        bytes.fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+        self.run.state_bytes().fold(FNV_START, fnv1a)
     }
 
     fn encode(
         &mut self,
         encode: impl FnOnce(&mut Encoder<'_>, &Vocabulary<'_>, &mut dyn FnMut(u32)),
-        on_step: &mut dyn FnMut(Step<'_>),
+        mut on_step: Option<&mut dyn FnMut(Step<'_>)>,
     ) {
-        let Session { model, encoder, x, state, tokens, unknown } = self;
+        let Session { encoder, run } = self;
+        let model = run.model;
+        if model.config().input != Input::Tokens {
+            return;
+        }
         encode(encoder, &model.vocabulary, &mut |id| {
-            *tokens = tokens.saturating_add(1);
-            *unknown = unknown.saturating_add(u32::from(id == UNK));
-            model.embedding.embed(id, x);
-            model.lstm.step(x, state);
-            on_step(Step { id, logits: Logits { head: model.head, features: state.h } });
+            run.take_id(id);
+            if let Some(on_step) = &mut on_step {
+                on_step(Step { id, logits: run.logits() });
+            }
         });
     }
+}
+
+pub(crate) const FNV_START: u32 = 0x811c_9dc5;
+
+pub(crate) fn fnv1a(hash: u32, byte: u8) -> u32 {
+    (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
 }

@@ -6,8 +6,17 @@ static POW2: [u32; 65] = include!("tables/pow2.in");
 /// log2(e) in Q30.
 const LOG2_E: u64 = 1_549_082_005;
 
+/// The softmax of one of `logits` (Q16), Q16: what [`Logits::probability`](crate::Logits::probability) gives, for logits that are
+/// in memory. 0 beyond the last.
+pub fn softmax(logits: &[i32], class: usize) -> u32 {
+    match (logits.get(class), logits.iter().max()) {
+        (Some(&logit), Some(&largest)) => probability(logit, largest, logits.iter().copied()),
+        _ => 0,
+    }
+}
+
 /// exp(−d): d in Q16, result Q30. Error at most 1.6e-5 (test `errors`).
-fn exp_neg(d: u32) -> u32 {
+pub(crate) fn exp_neg(d: u32) -> u32 {
     // d · log2(e) in Q22: 8 bits whole (and more), 6 bits of table, 16 bits between its entries.
     let y = (u64::from(d) * LOG2_E) >> 24;
     let (whole, cell, fraction) = (y >> 22, (y >> 16 & 63) as usize, (y & 0xffff) as u32);

@@ -3,7 +3,9 @@
 use alloc::{format, string::String, vec, vec::Vec};
 
 use crate::Packing;
-use crate::write::{Dtype, Tensor, packed, to_bytes};
+use crate::kind::{CellKind, Input, Merge, Output, Pooling, Task};
+use crate::text::Tokenizer;
+use crate::write::{Dtype, Tensor, Words, packed, to_bytes};
 
 pub use crate::write::Aligned;
 
@@ -52,40 +54,262 @@ impl Random {
     }
 }
 
-/// The metadata of every random model. `shift`: of the recurrent layer, `"0"` … `"8"`.
-pub fn metadata(shift: &str) -> [(&str, &str); 12] {
-    crate::write::metadata(shift, "0")
+/// What kind of random model: by default a classifier of one LSTM layer, by its last state.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec {
+    /// How large it is. Where values are read, the embedding's size is the number of channels.
+    pub sizes: Sizes,
+    /// What it is for. A language model has a class for each of its ids, whatever `sizes` says.
+    pub task: Task,
+    /// What a step reads.
+    pub input: Input,
+    /// Its cells.
+    pub cell: CellKind,
+    /// 1 … 4
+    pub layers: usize,
+    /// Whether each layer also reads from the end.
+    pub bidirectional: bool,
+    /// What becomes of the two directions.
+    pub merge: Merge,
+    /// What of the states the head reads.
+    pub pooling: Pooling,
+    /// Units of the head's hidden layer; 0: there is none.
+    pub head_hidden: usize,
+    /// A sigmoid has two classes, whatever `sizes` says.
+    pub output: Output,
+    /// Of the recurrent layers: 0 … 8.
+    pub shift: u32,
 }
 
-/// The tensors of a random model. Its golden logits are zeros: [`random_file`] puts in those that it gives.
-pub fn tensors(seed: u64, sizes: Sizes) -> Vec<Tensor> {
-    let Sizes { embedding_dim: e, hidden_size: h, classes: c } = sizes;
+impl From<Sizes> for Spec {
+    fn from(sizes: Sizes) -> Self {
+        Spec {
+            sizes,
+            task: Task::Classify,
+            input: Input::Tokens,
+            cell: CellKind::Lstm,
+            layers: 1,
+            bidirectional: false,
+            merge: Merge::Concat,
+            pooling: Pooling::Last,
+            head_hidden: 0,
+            output: Output::Softmax,
+            shift: 0,
+        }
+    }
+}
+
+impl Spec {
+    /// One of many kinds: cells, layers, directions, merges, poolings, heads and tasks by chance.
+    pub fn random(seed: u64) -> Self {
+        let mut random = Random(seed ^ 0x5eed);
+        let mut below = |n: i64| random.between(0, n - 1) as usize;
+        let sizes = Sizes { embedding_dim: 1 + below(6), hidden_size: 1 + below(7), classes: 1 + below(4) };
+        let bidirectional = below(2) == 1;
+        let mut spec = Spec {
+            cell: CellKind::ALL[below(4)],
+            layers: 1 + below(3),
+            bidirectional,
+            merge: if bidirectional { Merge::ALL[below(4)] } else { Merge::Concat },
+            pooling: Pooling::ALL[below(4)],
+            head_hidden: if below(2) == 1 { 1 + below(5) } else { 0 },
+            output: [Output::Softmax, Output::Sigmoid][below(2)],
+            shift: below(4) as u32,
+            ..sizes.into()
+        };
+        match below(4) {
+            0 => spec.input = Input::Values,
+            1 => (spec.task, spec.input, spec.output) = (Task::Forecast, Input::Values, Output::Linear),
+            2 if !bidirectional => {
+                (spec.task, spec.output, spec.pooling) = (Task::LanguageModel, Output::Softmax, Pooling::Last);
+            }
+            _ => {}
+        }
+        spec
+    }
+
+    /// The sizes of such a model, its merged width and the head's width among them.
+    pub fn head_width(&self) -> usize {
+        let side_by_side = self.bidirectional && self.merge == Merge::Concat;
+        let merged = if side_by_side { 2 * self.sizes.hidden_size } else { self.sizes.hidden_size };
+        if self.pooling == Pooling::MeanMax { 2 * merged } else { merged }
+    }
+
+    /// Rows of the last layer, and how many logits they make.
+    fn outputs(&self) -> [usize; 2] {
+        match (self.task, self.output) {
+            (Task::LanguageModel, _) => [TOKENS.len() + 2; 2],
+            (_, Output::Sigmoid) => [1, 2],
+            _ => [self.sizes.classes; 2],
+        }
+    }
+
+    /// Its metadata.
+    pub fn words(&self) -> Words {
+        Words {
+            task: self.task,
+            input: self.input,
+            tokenizer: Tokenizer::WORDS,
+            cell: self.cell,
+            packing: Packing::plain(self.cell),
+            layers: self.layers,
+            bidirectional: self.bidirectional,
+            merge: self.merge,
+            pooling: self.pooling,
+            output: self.output,
+            shifts: vec![self.shift; 8],
+            hidden_shift: (self.head_hidden > 0).then_some(0),
+            fc_shift: 0,
+        }
+    }
+
+    /// Its metadata, by key.
+    pub fn metadata(&self) -> Vec<(String, String)> {
+        self.words().metadata()
+    }
+
+    /// The tensors of a random model. Its golden logits are zeros: [`Spec::file`] puts in those that it gives.
+    pub fn tensors(&self, seed: u64) -> Vec<Tensor> {
+        let Sizes { embedding_dim: e, hidden_size: h, .. } = self.sizes;
+        let ([outputs, logits], f) = (self.outputs(), self.head_width());
+        let random = &mut Random(seed);
+        let mut tensors = vec![Tensor::new("name", Dtype::U8, &[6], b"random")];
+        match self.input {
+            Input::Tokens => tensors.extend(token_tensors(random, e)),
+            Input::Values => tensors.extend(value_tensors(random, e)),
+        }
+        for (index, place) in Words::places(self.layers, self.bidirectional).iter().enumerate() {
+            let ways = if self.bidirectional { 2 } else { 1 };
+            let inputs = if index / ways == 0 { e } else { ways * h };
+            tensors.extend(self.layer(random, place, inputs));
+        }
+        let mut read = f;
+        if self.head_hidden > 0 {
+            tensors.extend(linear(random, "hidden", self.head_hidden, f, 30_000));
+            tensors.push(Tensor::new("hidden.scale", Dtype::F32, &[1], &[0x3f80_0000u32]));
+            read = self.head_hidden;
+        }
+        tensors.extend(linear(random, "fc", outputs, read, 2_000));
+        if self.task == Task::Forecast {
+            tensors.extend(scaling(random, "output", outputs));
+        }
+        if self.task == Task::Classify {
+            let labels: Vec<String> = (0..logits).map(|i| format!("label{i}")).collect();
+            tensors.extend(Tensor::texts("labels", labels.iter().map(String::as_str)));
+        }
+        let count = if self.input == Input::Tokens { GOLDEN.len() } else { 3 };
+        tensors.push(Tensor::new("golden.logits", Dtype::I32, &[count, logits], &vec![0i32; count * logits]));
+        tensors.push(Tensor::new("calibration", Dtype::I32, &[4], &[0i32; 4]));
+        tensors
+    }
+
+    /// One direction of one layer.
+    fn layer(&self, random: &mut Random, place: &str, inputs: usize) -> Vec<Tensor> {
+        let (h, module, gates) = (self.sizes.hidden_size, self.cell.module(), self.cell.gates());
+        let name = |parameter: &str| format!("{module}.{parameter}_{place}");
+        let shape = |sizes: &[usize]| if gates > 1 { [sizes, &[gates]].concat() } else { sizes.to_vec() };
+        let biases = if self.cell == CellKind::Gru { 4 } else { gates };
+        let bias_shape = if gates > 1 { vec![h, biases] } else { vec![h] };
+        let mut tensors = vec![
+            Tensor::new(&name("weight_ih"), Dtype::I8, &shape(&[h, inputs]), &random.weights(gates * h * inputs)),
+            Tensor::new(&name("weight_hh"), Dtype::I8, &shape(&[h, h]), &random.weights(gates * h * h)),
+            Tensor::new(&name("bias"), Dtype::I32, &bias_shape, &random.biases(biases * h)),
+            Tensor::new(&name("multiplier_ih"), Dtype::I16, &shape(&[h]), &random.multipliers(gates * h, 12_000)),
+            Tensor::new(&name("multiplier_hh"), Dtype::I16, &shape(&[h]), &random.multipliers(gates * h, 12_000)),
+        ];
+        if self.cell == CellKind::RnnRelu {
+            tensors.push(Tensor::new(&name("scale"), Dtype::F32, &[1], &[0x3f80_0000u32]));
+        }
+        tensors
+    }
+
+    /// A random model's file, with the golden logits that this crate computes.
+    ///
+    /// # Panics
+    /// If the crate refuses what it should run: a test then fails.
+    pub fn file(&self, seed: u64) -> Aligned {
+        with_golden(&self.metadata(), self.tensors(seed))
+    }
+}
+
+/// A file with the golden logits that this crate computes.
+fn with_golden(metadata: &[(String, String)], mut all: Vec<Tensor>) -> Aligned {
+    let draft = Aligned::new(&to_bytes(metadata, all.clone()));
+    let model = crate::Model::from_bytes(&draft).expect("a random model loads");
+    let mut scratch = vec![0; model.scratch_len()];
+    let mut session = model.session(&mut scratch).expect("the scratch has the length asked for");
+    let logits: Vec<i32> = model.golden().flat_map(|g| session.run_golden(&g).iter().collect::<Vec<_>>()).collect();
+    let golden = all.iter_mut().find(|t| t.name == "golden.logits").expect("there are golden logits");
+    golden.data = bytemuck::cast_slice(&logits).to_vec();
+    Aligned::new(&to_bytes(metadata, all))
+}
+
+fn token_tensors(random: &mut Random, e: usize) -> Vec<Tensor> {
     let v = TOKENS.len() + 2;
-    let random = &mut Random(seed);
-    let labels: Vec<String> = (0..c).map(|i| format!("label{i}")).collect();
     let mut tensors = vec![
-        Tensor::new("name", Dtype::U8, &[6], b"random"),
         Tensor::new("embedding.weight", Dtype::I8, &[v, e], &random.weights(v * e)),
         Tensor::new("embedding.multiplier", Dtype::I16, &[v], &random.multipliers(v, 32_767)),
         Tensor::new("embedding.scale", Dtype::F32, &[1], &[0x3f80_0000u32]),
-        Tensor::new("lstm.weight_ih_l0", Dtype::I8, &[h, e, 4], &random.weights(4 * h * e)),
-        Tensor::new("lstm.weight_hh_l0", Dtype::I8, &[h, h, 4], &random.weights(4 * h * h)),
-        Tensor::new("lstm.bias_l0", Dtype::I32, &[h, 4], &random.biases(4 * h)),
-        Tensor::new("lstm.multiplier_ih_l0", Dtype::I16, &[h, 4], &random.multipliers(4 * h, 12_000)),
-        Tensor::new("lstm.multiplier_hh_l0", Dtype::I16, &[h, 4], &random.multipliers(4 * h, 12_000)),
-        Tensor::new("fc.weight", Dtype::I8, &[c, h], &random.weights(c * h)),
-        Tensor::new("fc.bias", Dtype::I32, &[c], &random.biases(c)),
-        Tensor::new("fc.multiplier", Dtype::I16, &[c], &random.multipliers(c, 2_000)),
-        Tensor::new("golden.logits", Dtype::I32, &[GOLDEN.len(), c], &vec![0i32; GOLDEN.len() * c]),
-        Tensor::new("calibration", Dtype::I32, &[4], &[0i32; 4]),
     ];
-    tensors.extend(Tensor::texts("labels", labels.iter().map(String::as_str)));
     tensors.extend(Tensor::texts("vocab", TOKENS));
     tensors.extend(Tensor::texts("golden", GOLDEN));
     tensors
 }
 
+/// Golden sequences of 2, 0 and 3 steps.
+fn value_tensors(random: &mut Random, channels: usize) -> Vec<Tensor> {
+    let names: Vec<String> = (0..channels).map(|i| format!("channel{i}")).collect();
+    let values: Vec<i32> = (0..5 * channels).map(|_| random.between(-300_000, 300_000) as i32).collect();
+    let mut tensors = scaling(random, "input", channels);
+    tensors.extend(Tensor::texts("channels", names.iter().map(String::as_str)));
+    tensors.push(Tensor::new("input.scale", Dtype::F32, &[1], &[0x3f80_0000u32]));
+    tensors.push(Tensor::new("golden.offsets", Dtype::U32, &[4], &[0u32, 2, 2, 5]));
+    tensors.push(Tensor::new("golden.values", Dtype::I32, &[5, channels], &values));
+    tensors
+}
+
+/// Integers of up to about ±2^18 to the whole of Q15.
+fn scaling(random: &mut Random, of: &str, channels: usize) -> Vec<Tensor> {
+    let mut numbers = |name: &str, low: i64, high: i64| {
+        let numbers: Vec<i32> = (0..channels).map(|_| random.between(low, high) as i32).collect();
+        Tensor::new(&format!("{of}.{name}"), Dtype::I32, &[channels], &numbers)
+    };
+    vec![
+        numbers("offset", -50_000, 50_000),
+        numbers("multiplier", 1 << 20, 1 << 24),
+        numbers("shift", 25, 27),
+        numbers("point", -2, 16),
+    ]
+}
+
+fn linear(random: &mut Random, name: &str, outputs: usize, width: usize, largest: i64) -> Vec<Tensor> {
+    vec![
+        Tensor::new(&format!("{name}.weight"), Dtype::I8, &[outputs, width], &random.weights(outputs * width)),
+        Tensor::new(&format!("{name}.bias"), Dtype::I32, &[outputs], &random.biases(outputs)),
+        Tensor::new(&format!("{name}.multiplier"), Dtype::I16, &[outputs], &random.multipliers(outputs, largest)),
+    ]
+}
+
 const GOLDEN: [&str; 3] = ["Free prize, call now!!", "Grüße, caller", "nothing known here"];
+
+/// The metadata of a random LSTM classifier. `shift`: of the recurrent layer, `"0"` … `"8"`.
+pub fn metadata(shift: &str) -> Vec<(String, String)> {
+    of_shift(Sizes { embedding_dim: 1, hidden_size: 1, classes: 1 }, shift).metadata()
+}
+
+/// The tensors of a random LSTM classifier: see [`Spec::tensors`].
+pub fn tensors(seed: u64, sizes: Sizes) -> Vec<Tensor> {
+    Spec::from(sizes).tensors(seed)
+}
+
+/// The file of a random LSTM classifier: see [`Spec::file`].
+pub fn random_file(seed: u64, sizes: Sizes, shift: &str) -> Aligned {
+    of_shift(sizes, shift).file(seed)
+}
+
+fn of_shift(sizes: Sizes, shift: &str) -> Spec {
+    Spec { shift: shift.parse().expect("a shift is a number"), ..sizes.into() }
+}
 
 /// The tensors of a model in which all that meets in a sum is at an end of its range: `sign` · 127 for every weight, the largest multipliers
 /// everywhere, no biases. It loads with shift 0 for E + H up to about 500.
@@ -102,20 +326,13 @@ pub fn extreme_tensors(sign: i8, sizes: Sizes) -> Vec<Tensor> {
     all
 }
 
-/// A random model's file, with the golden logits that this crate computes.
-///
-/// # Panics
-/// If the crate refuses what it should run: a test then fails.
-pub fn random_file(seed: u64, sizes: Sizes, shift: &str) -> Aligned {
-    random_file_in(Packing::Interleaved4, seed, sizes, shift)
-}
-
 /// [`random_file`] in either packing.
 ///
 /// # Panics
-/// As [`random_file`], and if the packing has no place for such sizes.
+/// As [`Spec::file`], and if the packing has no place for such sizes.
 pub fn random_file_in(packing: Packing, seed: u64, sizes: Sizes, shift: &str) -> Aligned {
-    with_golden(packing, tensors(seed, sizes), shift)
+    let (metadata, all) = packed(packing, &metadata(shift), tensors(seed, sizes));
+    with_golden(&metadata, all)
 }
 
 /// The file of [`extreme_tensors`].
@@ -123,18 +340,6 @@ pub fn random_file_in(packing: Packing, seed: u64, sizes: Sizes, shift: &str) ->
 /// # Panics
 /// As [`random_file_in`].
 pub fn extreme_file_in(packing: Packing, sign: i8, sizes: Sizes) -> Aligned {
-    with_golden(packing, extreme_tensors(sign, sizes), "0")
-}
-
-fn with_golden(packing: Packing, tensors: Vec<Tensor>, shift: &str) -> Aligned {
-    let (metadata, mut all) = packed(packing, &metadata(shift), tensors);
-    let draft = Aligned::new(&to_bytes(&metadata, all.clone()));
-    let model = crate::Model::from_bytes(&draft).expect("a random model loads");
-    let mut scratch = vec![0; model.scratch_len()];
-    let mut session = model.session(&mut scratch).expect("the scratch has the length asked for");
-    let logits: Vec<i32> =
-        GOLDEN.iter().flat_map(|t| session.classify(t.as_bytes()).iter().collect::<Vec<_>>()).collect();
-    let golden = all.iter_mut().find(|t| t.name == "golden.logits").expect("there are golden logits");
-    golden.data = bytemuck::cast_slice(&logits).to_vec();
-    Aligned::new(&to_bytes(&metadata, all))
+    let (metadata, all) = packed(packing, &metadata("0"), extreme_tensors(sign, sizes));
+    with_golden(&metadata, all)
 }

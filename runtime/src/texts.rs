@@ -10,18 +10,27 @@ pub struct Texts<'a> {
     bytes: &'a [u8],
 }
 
+/// Offsets begin at 0, never fall and end at `length`.
+pub(crate) fn check_offsets(table: &'static str, offsets: &[u32], length: usize) -> Result<(), LoadError> {
+    let mut begin = 0;
+    for (index, &end) in offsets.iter().enumerate() {
+        if end < begin || (index == 0 && end != 0) {
+            return Err(LoadError::Texts { table, index: index.saturating_sub(1) });
+        }
+        begin = end;
+    }
+    match offsets.is_empty() || begin as usize != length {
+        true => Err(LoadError::Texts { table, index: offsets.len().saturating_sub(2) }),
+        false => Ok(()),
+    }
+}
+
 impl<'a> Texts<'a> {
+    /// No texts.
+    pub(crate) const EMPTY: Texts<'static> = Texts { offsets: &[], bytes: &[] };
+
     pub(crate) fn new(table: &'static str, offsets: &'a [u32], bytes: &'a [u8]) -> Result<Self, LoadError> {
-        let mut begin = 0;
-        for (index, &end) in offsets.iter().enumerate() {
-            if end < begin || (index == 0 && end != 0) {
-                return Err(LoadError::Texts { table, index: index.saturating_sub(1) });
-            }
-            begin = end;
-        }
-        if offsets.is_empty() || begin as usize != bytes.len() {
-            return Err(LoadError::Texts { table, index: offsets.len().saturating_sub(2) });
-        }
+        check_offsets(table, offsets, bytes.len())?;
         let texts = Texts { offsets, bytes };
         match (0..texts.len()).find(|&i| core::str::from_utf8(texts.bytes(i)).is_err()) {
             Some(index) => Err(LoadError::Texts { table, index }),
@@ -37,6 +46,11 @@ impl<'a> Texts<'a> {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Bytes in the file, with the offsets.
+    pub(crate) fn byte_len(&self) -> usize {
+        4 * self.offsets.len() + self.bytes.len()
     }
 
     /// The bytes of one, empty beyond the last.

@@ -19,6 +19,14 @@ impl<'a> Vocabulary<'a> {
     /// All 256 bytes; the id of a byte is the byte + 2.
     pub const BYTES: Vocabulary<'static> = Vocabulary { tokens: None };
 
+    /// Of a model that reads no tokens.
+    pub(crate) const EMPTY: Vocabulary<'static> = Vocabulary { tokens: Some(Texts::EMPTY) };
+
+    /// Bytes in the file, with the offsets.
+    pub(crate) fn byte_len(&self) -> usize {
+        self.tokens.map_or(0, |tokens| tokens.byte_len())
+    }
+
     /// Tokens in the order of their bytes: where each begins in `bytes`, and where the last ends.
     ///
     /// # Errors

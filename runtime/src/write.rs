@@ -9,6 +9,10 @@ use alloc::{format, string::String, vec, vec::Vec};
 
 use bytemuck::Pod;
 
+use crate::Packing;
+use crate::kind::{CellKind, Input, Merge, Output, Pooling, Task};
+use crate::text::{self, Tokenizer};
+
 pub use crate::header::Dtype;
 pub use packing::packed;
 
@@ -46,29 +50,84 @@ impl Tensor {
     }
 }
 
-/// The metadata of format 1, by key. Shifts: `"0"` … `"8"`.
-pub fn metadata<'m>(shift_lstm: &'m str, shift_fc: &'m str) -> [(&'m str, &'m str); 12] {
-    [
-        ("tern.cell", "lstm"),
-        ("tern.directions", "1"),
-        ("tern.layers", "1"),
-        ("tern.output", "softmax"),
-        ("tern.packing", "interleaved4"),
-        ("tern.pooling", "last"),
-        ("tern.shift.fc", shift_fc),
-        ("tern.shift.lstm_l0", shift_lstm),
-        ("tern.task", "classify"),
-        ("tern.tokenizer", "words"),
-        ("tern.version", crate::Model::FORMAT),
-        ("tern.vocabulary", "sorted"),
-    ]
+/// What kind of network a file holds: its metadata.
+#[derive(Clone, Debug)]
+pub struct Words {
+    /// What the model is for.
+    pub task: Task,
+    /// What a step reads.
+    pub input: Input,
+    /// How text becomes tokens.
+    pub tokenizer: Tokenizer,
+    /// The recurrent cells.
+    pub cell: CellKind,
+    /// How their weights lie.
+    pub packing: Packing,
+    /// 1 … 4
+    pub layers: usize,
+    /// Whether each layer also reads from the end.
+    pub bidirectional: bool,
+    /// What becomes of the two directions.
+    pub merge: Merge,
+    /// What of the states the head reads.
+    pub pooling: Pooling,
+    /// What the last layer's numbers are.
+    pub output: Output,
+    /// Of each layer, forward before reverse: 0 … 8.
+    pub shifts: Vec<u32>,
+    /// Of the head's hidden layer, if it has one.
+    pub hidden_shift: Option<u32>,
+    /// Of the last layer.
+    pub fc_shift: u32,
+}
+
+impl Words {
+    /// The names of the layers, forward before reverse: `l0`, `l0_reverse`, `l1`, …
+    pub fn places(layers: usize, bidirectional: bool) -> Vec<String> {
+        let ways: &[&str] = if bidirectional { &["", "_reverse"] } else { &[""] };
+        (0..layers).flat_map(|layer| ways.iter().map(move |way| format!("l{layer}{way}"))).collect()
+    }
+
+    /// Keys and words, in the order of the keys.
+    pub fn metadata(&self) -> Vec<(String, String)> {
+        let mut all: Vec<(String, String)> = Vec::new();
+        let mut add = |key: &str, word: &str| all.push((format!("tern.{key}"), word.into()));
+        add("version", crate::Model::FORMAT);
+        add("task", self.task.word());
+        match self.input {
+            Input::Tokens => {
+                add("tokenizer", self.tokenizer.name());
+                add("vocabulary", if self.tokenizer.kind == text::Kind::Bytes { "bytes" } else { "sorted" });
+            }
+            Input::Values => add("input", self.input.word()),
+        }
+        add("cell", self.cell.word());
+        add("packing", self.packing.word());
+        add("layers", &format!("{}", self.layers));
+        add("directions", if self.bidirectional { "2" } else { "1" });
+        if self.bidirectional {
+            add("merge", self.merge.word());
+        }
+        add("pooling", self.pooling.word());
+        add("output", self.output.word());
+        for (place, shift) in Words::places(self.layers, self.bidirectional).iter().zip(&self.shifts) {
+            add(&format!("shift.{}_{place}", self.cell.module()), &format!("{shift}"));
+        }
+        if let Some(shift) = self.hidden_shift {
+            add("shift.hidden", &format!("{shift}"));
+        }
+        add("shift.fc", &format!("{}", self.fc_shift));
+        all.sort();
+        all
+    }
 }
 
 /// The bytes of a file: metadata as given, tensors by falling element size, then by name.
-pub fn to_bytes(metadata: &[(&str, &str)], mut tensors: Vec<Tensor>) -> Vec<u8> {
+pub fn to_bytes(metadata: &[(impl AsRef<str>, impl AsRef<str>)], mut tensors: Vec<Tensor>) -> Vec<u8> {
     tensors.sort_by(|a, b| (b.dtype.size(), &a.name).cmp(&(a.dtype.size(), &b.name)));
     let mut header = String::from("{\"__metadata__\":{");
     for (i, (key, value)) in metadata.iter().enumerate() {
+        let (key, value) = (key.as_ref(), value.as_ref());
         header += &format!("{}\"{key}\":\"{value}\"", if i > 0 { "," } else { "" });
     }
     header.push('}');

@@ -13,9 +13,9 @@ mod supported;
 
 use calibrate::Statistics;
 pub use supported::{Unsupported, check};
-use tern_runtime::text::Kind;
-use tern_runtime::write::{Aligned, Dtype, Tensor, metadata, to_bytes};
-use tern_runtime::{LoadError, Model};
+use tern_runtime::text::{Kind, Tokenizer};
+use tern_runtime::write::{Aligned, Dtype, Tensor, Words, to_bytes};
+use tern_runtime::{CellKind, Input, LoadError, Merge, Model, Output, Packing, Pooling, Task};
 
 use crate::float_model::FloatModel;
 use crate::weights::names;
@@ -27,11 +27,11 @@ const LIMIT: f64 = 2_147_000_000.0;
 const LARGEST_SHIFT: u32 = 8;
 
 /// Weights that no shift of the format can hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("layer `{layer}` has weights or biases too large for the device format; train with more weight decay")]
 pub struct LargeWeights {
     /// The layer.
-    pub layer: &'static str,
+    pub layer: String,
 }
 
 /// Why a float model cannot become a device file.
@@ -83,14 +83,7 @@ pub fn quantize(model: &FloatModel, statistics: &Statistics, golden: &[&str]) ->
     let lstm = lstm::quantize(weights, &inputs)?;
     let head = head::quantize(&weights[names::FC_WEIGHT], &weights[names::FC_BIAS], &statistics.mean_last_h)?;
 
-    let (shift_lstm, shift_fc) = (lstm.shift.to_string(), head.shift.to_string());
-    let tokenizer = model.vocabulary().tokenizer();
-    let vocabulary = if tokenizer.kind == Kind::Bytes { "bytes" } else { "sorted" };
-    let metadata = metadata(&shift_lstm, &shift_fc).map(|(key, word)| match key {
-        "tern.tokenizer" => (key, tokenizer.name()),
-        "tern.vocabulary" => (key, vocabulary),
-        _ => (key, word),
-    });
+    let metadata = words(model.vocabulary().tokenizer(), lstm.shift, head.shift).metadata();
     let mut tensors = tensors(model, statistics, &embedding, &lstm, &head);
     tensors.extend(Tensor::texts("golden", golden.iter().copied()));
     let labels = model.labels().len();
@@ -100,12 +93,33 @@ pub fn quantize(model: &FloatModel, statistics: &Statistics, golden: &[&str]) ->
     let draft = Aligned::new(&to_bytes(&metadata, draft));
     let model = Model::from_bytes(&draft).map_err(|error| match error {
         // Each row's sums are kept clear of 32 bits; what is left is a pre-activation in the thousands.
-        LoadError::Overflow { tensor, .. } => LargeWeights { layer: tensor.split('.').next().unwrap_or(tensor) }.into(),
+        LoadError::Overflow { tensor, .. } => {
+            LargeWeights { layer: tensor.as_str().split('.').next().unwrap_or_default().to_owned() }.into()
+        }
         other => QuantizeError::Refused(other),
     })?;
     let logits = golden_logits(&model, golden);
     tensors.push(place(&logits));
     Ok(to_bytes(&metadata, tensors))
+}
+
+/// What the file says of a classifier of one LSTM layer.
+fn words(tokenizer: Tokenizer, shift_lstm: u32, fc_shift: u32) -> Words {
+    Words {
+        task: Task::Classify,
+        input: Input::Tokens,
+        tokenizer,
+        cell: CellKind::Lstm,
+        packing: Packing::plain(CellKind::Lstm),
+        layers: 1,
+        bidirectional: false,
+        merge: Merge::Concat,
+        pooling: Pooling::Last,
+        output: Output::Softmax,
+        shifts: vec![shift_lstm],
+        hidden_shift: None,
+        fc_shift,
+    }
 }
 
 /// The mean of `rows`, each counted so many times.

@@ -6,8 +6,9 @@ use std::vec::Vec;
 use std::{format, vec};
 
 use embedded_io::{ErrorType, Read, ReadReady, Write};
-use tern_runtime::testing::{Aligned, Sizes, metadata, random_file, tensors};
+use tern_runtime::testing::{Aligned, Sizes, Spec, metadata, random_file, tensors};
 use tern_runtime::write::{Tensor, to_bytes};
+use tern_runtime::{CellKind, Input, Output, Pooling, Task};
 
 use super::*;
 use crate::classifier::Found;
@@ -260,6 +261,58 @@ fn a_failed_self_test_says_where() {
         assert!(ask(console, b"selftest\n").contains("selftest FAILED: 0 of 3 golden texts exact"));
         assert_eq!(console.port.events, [Event::SelfTest { exact: 0, golden: 3 }; 2]);
     });
+}
+
+#[test]
+fn every_kind_of_classifier_is_served() {
+    let gru = Spec { cell: CellKind::Gru, layers: 2, pooling: Pooling::MeanMax, head_hidden: 3, ..SIZES.into() };
+    let sigmoid = Spec { cell: CellKind::RnnRelu, output: Output::Sigmoid, ..SIZES.into() };
+    for spec in [gru, sigmoid] {
+        with_file(&spec.file(1), 1024, |console| {
+            assert!(machine(console, "@selftest").starts_with(r#"{"exact":3,"golden":3,"#));
+            assert!(machine(console, "@classify free").starts_with(r#"{"label":"label"#));
+        });
+    }
+}
+
+#[test]
+fn a_text_too_long_for_a_bidirectional_model_is_an_error() {
+    let spec = Spec { bidirectional: true, ..SIZES.into() };
+    let file = spec.file(1);
+    let words = Found::in_slot(&file).unwrap().model.scratch_len_for(6) + SIZES.classes;
+    with_file(&file, words, |console| {
+        assert!(machine(console, "@selftest").starts_with(r#"{"exact":3,"golden":3,"#));
+        assert!(machine(console, "@classify now now now now now now").contains(r#""tokens":6"#));
+        let answer = machine(console, "@classify now now now now now now now");
+        assert!(answer.starts_with(r#"{"error":"text_too_long","message":"text too long: 7 tokens, "#), "{answer}");
+        assert!(answer.ends_with(r#","tokens":7,"limit":6}"#), "{answer}");
+        assert!(machine(console, "@top 2").contains("text_too_long"));
+        assert!(ask(console, b"stream\nnow now now now now now now\x04").contains("error: text too long: 7 tokens"));
+        assert!(ask(console, b"now\x04\x03").contains("1 token"));
+    });
+    with_file(&file, 20, |console| {
+        assert!(machine(console, "@classify now").contains("bytes of scratch, this board has 80"));
+    });
+}
+
+#[test]
+fn a_model_of_another_task_is_refused_by_name() {
+    let forecast = Spec { task: Task::Forecast, input: Input::Values, output: Output::Linear, ..SIZES.into() };
+    let language = Spec { task: Task::LanguageModel, ..SIZES.into() };
+    let values = Spec { input: Input::Values, ..SIZES.into() };
+    for (spec, found) in [
+        (forecast, "`forecast` and it reads values"),
+        (language, "`language-model` and it reads tokens"),
+        (values, "`classify` and it reads values"),
+    ] {
+        with_file(&spec.file(1), 1024, |console| {
+            let expected = format!(
+                r#"{{"error":"no_model","message":"no model: the model's task is {found}, this console classifies"#
+            );
+            let answer = machine(console, "@classify free");
+            assert!(answer.starts_with(&expected), "{answer}");
+        });
+    }
 }
 
 #[test]

@@ -12,7 +12,8 @@
 use core::arch::naked_asm;
 
 use crate::activation::{SIGMOID, TANH};
-use crate::lstm::{Paired, State};
+use crate::cell::State;
+use crate::lstm::Paired;
 
 /// Columns of one block, and blocks of one turn.
 const BLOCK: usize = 4;

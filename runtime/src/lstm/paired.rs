@@ -2,9 +2,9 @@
 
 use core::num::NonZeroUsize;
 
-use super::State;
 #[cfg(any(test, not(dsp)))]
 use super::{requantize_rows, unit};
+use crate::cell::State;
 #[cfg(any(test, not(dsp)))]
 use crate::kernel::dot_pairs;
 #[cfg(dsp)]

@@ -62,7 +62,7 @@ fn load_with(unit: usize, word: usize, change: impl FnOnce(i32) -> i32) -> Resul
 #[test]
 fn a_record_keeps_to_its_ranges() {
     assert_eq!(load_with(0, 0, |word| word), Ok(()));
-    let range = |unit| Err(LoadError::Range { tensor: "lstm.units_l0", index: unit });
+    let range = |unit| Err(LoadError::Range { tensor: "lstm.units_l0".into(), index: unit });
     // 256 · a + b with b = −128, a = −128, a = 128; in either half of a word of either half of a unit.
     for word in [0, 7, 18, 21] {
         for pair in [128, -32_768, 32_767] {
@@ -85,12 +85,12 @@ fn a_record_keeps_to_its_ranges() {
 #[test]
 fn a_layer_keeps_to_its_sizes_and_sums() {
     let shape = load("0", tensors(1, Sizes { embedding_dim: 6, ..SMALL })).unwrap_err();
-    assert_eq!(shape, LoadError::Shape { tensor: "lstm.units_l0", found: [8, 24, 0], expected: [8, 26, 0] });
+    assert_eq!(shape, LoadError::Shape { tensor: "lstm.units_l0".into(), found: [8, 24, 0], expected: [8, 26, 0] });
     assert!(matches!(load("0", tensors(1, Sizes { hidden_size: 7, ..SMALL })), Err(LoadError::Shape { .. })));
 
     let sizes = Sizes { embedding_dim: 4, hidden_size: 496, classes: 1 };
     assert_eq!(load("0", extreme_tensors(1, sizes)), Ok(()));
-    let overflow = |row| Err(LoadError::Overflow { tensor: "lstm.units_l0", row });
+    let overflow = |row| Err(LoadError::Overflow { tensor: "lstm.units_l0".into(), row });
     assert_eq!(load("2", extreme_tensors(1, sizes)), overflow(0));
     let mut all = extreme_tensors(1, sizes);
     let bias = all.iter_mut().find(|t| t.name == "lstm.bias_l0").unwrap();

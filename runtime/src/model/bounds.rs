@@ -2,13 +2,30 @@
 
 use core::num::NonZeroUsize;
 
-use crate::error::LoadError;
-use crate::head::Head;
-use crate::lstm::Lstm;
+use crate::cell::Cell;
+use crate::gru::Gru;
+use crate::linear::Linear;
+use crate::lstm::{Layer, Lstm};
+use crate::rnn::Rnn;
 use crate::rows::rows;
 
 /// A bound on the size of something that must stay below 2^31.
 pub(super) type Bound = u64;
+
+/// A row whose sums can overflow, by its half.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Overflow {
+    Input {
+        row: usize,
+    },
+    Recurrent {
+        row: usize,
+    },
+    /// Of both halves together.
+    Requantised {
+        row: usize,
+    },
+}
 
 pub(super) const LIMIT: Bound = 1 << 31;
 
@@ -23,44 +40,102 @@ pub(super) fn requantized(bound: Bound, multiplier: i16) -> Bound {
     ((bound * Bound::from(multiplier.unsigned_abs())) >> 16) + 1
 }
 
-/// One half of a unit: the bounds of its four rows, pairs added up. The row's index is the error.
-fn half(weights: &[[i8; 4]], bias: &[i32; 4]) -> Result<[Bound; 4], usize> {
-    let row = |r: usize| row_bound(weights.iter().filter_map(|w| w.get(r).copied()), bias.get(r).copied().unwrap_or(0));
-    let [i, f, g, o] = [row(0), row(1), row(2), row(3)];
-    let bounds = [i + (f >> 8) + 1, f, g + (o >> 8) + 1, o];
+/// Condition 3: both halves of a row, requantised and added.
+fn fits(x: (Bound, i16), h: (Bound, i16), shift: u32) -> bool {
+    (requantized(x.0, x.1) + requantized(h.0, h.1)) << shift < LIMIT
+}
+
+/// One half of a unit: the bounds of its rows, pairs added up. The row's index is the error.
+///
+/// `pairs`: the first rows of pairs; the second follows each.
+fn half<const ROWS: usize>(
+    weights: &[[i8; ROWS]],
+    bias: [i32; ROWS],
+    pairs: impl IntoIterator<Item = usize>,
+) -> Result<[Bound; ROWS], usize> {
+    let mut bounds = [0; ROWS];
+    for (row, (bound, bias)) in bounds.iter_mut().zip(bias).enumerate() {
+        *bound = row_bound(weights.iter().filter_map(|w| w.get(row).copied()), bias);
+    }
+    for first in pairs {
+        let second = bounds.get(first + 1).copied().unwrap_or(0);
+        if let Some(bound) = bounds.get_mut(first) {
+            *bound += (second >> 8) + 1;
+        }
+    }
     match bounds.iter().position(|&b| b >= LIMIT) {
-        Some(r) => Err(r),
+        Some(row) => Err(row),
         None => Ok(bounds),
     }
 }
 
-/// Conditions 1 to 3.
-pub(super) fn check_lstm(lstm: &Lstm<'_>) -> Result<(), LoadError> {
-    let weights_ih = rows(lstm.weight_ih, lstm.input_size);
-    let weights_hh = rows(lstm.weight_hh, NonZeroUsize::new(lstm.bias.len()).unwrap_or(NonZeroUsize::MIN));
-    let multipliers = lstm.multiplier_ih.iter().zip(lstm.multiplier_hh);
-    for (unit, (((ih, hh), bias), (m_ih, m_hh))) in
-        weights_ih.zip(weights_hh).zip(lstm.bias).zip(multipliers).enumerate()
-    {
-        let error = |tensor| move |r| LoadError::Overflow { tensor, row: 4 * unit + r };
-        let from_x = half(ih, bias).map_err(error("lstm.weight_ih_l0"))?;
-        let from_h = half(hh, &[0; 4]).map_err(error("lstm.weight_hh_l0"))?;
-        for (r, ((x, m_ih), (h, m_hh))) in from_x.into_iter().zip(m_ih).zip(from_h.into_iter().zip(m_hh)).enumerate() {
-            if (requantized(x, *m_ih) + requantized(h, *m_hh)) << lstm.shift >= LIMIT {
-                return Err(error("lstm.multiplier_ih_l0")(r));
-            }
+/// Conditions 1 to 3 of any layer but LSTM's in other packings, which has its own check.
+pub(super) fn check(cell: &Cell<'_>) -> Result<(), Overflow> {
+    match cell {
+        Cell::Lstm(Layer::Interleaved(lstm)) => check_lstm(lstm),
+        Cell::Lstm(Layer::Paired(_)) => Ok(()),
+        Cell::Gru(gru) => check_gru(gru),
+        Cell::Rnn(rnn) => check_rnn(rnn),
+    }
+}
+
+/// One unit: its halves' bounds, by their rows.
+fn check_unit<const ROWS: usize>(
+    unit: usize,
+    x: (Result<[Bound; ROWS], usize>, &[i16; ROWS]),
+    h: (Result<[Bound; ROWS], usize>, &[i16; ROWS]),
+    shift: u32,
+) -> Result<(), Overflow> {
+    let from_x = x.0.map_err(|row| Overflow::Input { row: ROWS * unit + row })?;
+    let from_h = h.0.map_err(|row| Overflow::Recurrent { row: ROWS * unit + row })?;
+    let rows = from_x.into_iter().zip(x.1).zip(from_h.into_iter().zip(h.1));
+    for (row, ((x, &mx), (h, &mh))) in rows.enumerate() {
+        if !fits((x, mx), (h, mh), shift) {
+            return Err(Overflow::Requantised { row: ROWS * unit + row });
         }
     }
     Ok(())
 }
 
-/// Conditions 1 and 4.
-pub(super) fn check_head(head: &Head<'_>) -> Result<(), LoadError> {
-    let classes = rows(head.weight, head.hidden_size).zip(head.bias).zip(head.multiplier);
-    for (row, ((weights, &bias), &multiplier)) in classes.enumerate() {
+fn hidden_size<T>(bias: &[T]) -> NonZeroUsize {
+    NonZeroUsize::new(bias.len()).unwrap_or(NonZeroUsize::MIN)
+}
+
+fn check_lstm(lstm: &Lstm<'_>) -> Result<(), Overflow> {
+    let weights = rows(lstm.weight_ih, lstm.input_size).zip(rows(lstm.weight_hh, hidden_size(lstm.bias)));
+    let multipliers = lstm.multiplier_ih.iter().zip(lstm.multiplier_hh);
+    for (unit, (((ih, hh), &bias), (m_ih, m_hh))) in weights.zip(lstm.bias).zip(multipliers).enumerate() {
+        check_unit(unit, (half(ih, bias, [0, 2]), m_ih), (half(hh, [0; 4], [0, 2]), m_hh), lstm.shift)?;
+    }
+    Ok(())
+}
+
+fn check_gru(gru: &Gru<'_>) -> Result<(), Overflow> {
+    let weights = rows(gru.weight_ih, gru.input_size).zip(rows(gru.weight_hh, hidden_size(gru.bias)));
+    let multipliers = gru.multiplier_ih.iter().zip(gru.multiplier_hh);
+    for (unit, (((ih, hh), &[r, z, n, hidden_n]), (m_ih, m_hh))) in weights.zip(gru.bias).zip(multipliers).enumerate() {
+        check_unit(unit, (half(ih, [r, z, n], [0]), m_ih), (half(hh, [0, 0, hidden_n], [0]), m_hh), gru.shift)?;
+    }
+    Ok(())
+}
+
+fn check_rnn(rnn: &Rnn<'_>) -> Result<(), Overflow> {
+    let weights = rows(rnn.weight_ih, rnn.input_size).zip(rows(rnn.weight_hh, hidden_size(rnn.bias)));
+    let multipliers = rnn.multiplier_ih.iter().zip(rnn.multiplier_hh);
+    for (unit, (((ih, hh), &bias), (&m_ih, &m_hh))) in weights.zip(rnn.bias).zip(multipliers).enumerate() {
+        let (ih, hh) = (ih.as_chunks::<1>().0, hh.as_chunks::<1>().0);
+        check_unit(unit, (half(ih, [bias], []), &[m_ih]), (half(hh, [0], []), &[m_hh]), rnn.shift)?;
+    }
+    Ok(())
+}
+
+/// Conditions 1 and 4. The row's index is the error.
+pub(super) fn check_linear(linear: &Linear<'_>) -> Result<(), usize> {
+    let all = rows(linear.weight, linear.width).zip(linear.bias).zip(linear.multiplier);
+    for (row, ((weights, &bias), &multiplier)) in all.enumerate() {
         let bound = row_bound(weights.iter().copied(), bias);
-        if bound >= LIMIT || requantized(bound, multiplier) << head.shift >= LIMIT {
-            return Err(LoadError::Overflow { tensor: "fc.weight", row });
+        if bound >= LIMIT || requantized(bound, multiplier) << linear.shift >= LIMIT {
+            return Err(row);
         }
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! How recurrent weights lie in a file.
 
+use crate::kind::CellKind;
+
 /// How recurrent weights lie in a file: for whose instructions. It changes no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packing {
@@ -7,17 +9,30 @@ pub enum Packing {
     Interleaved4,
     /// Two rows in 16 bits, two columns in a word: for the DSP instructions of Cortex-M4 and M7.
     Paired16,
+    /// As `Interleaved4`, of cells with three rows.
+    Interleaved3,
+    /// Row by row, of cells with one.
+    Interleaved1,
 }
 
 impl Packing {
-    /// Both.
+    /// Those of LSTM; other cells have one each.
     pub const ALL: [Packing; 2] = [Packing::Interleaved4, Packing::Paired16];
+
+    /// The plain one of such cells, which every core runs.
+    pub const fn plain(cell: CellKind) -> Self {
+        match cell {
+            CellKind::Lstm => Packing::Interleaved4,
+            CellKind::Gru => Packing::Interleaved3,
+            CellKind::Rnn | CellKind::RnnRelu => Packing::Interleaved1,
+        }
+    }
 
     /// Columns of either half of a layer come in multiples of this.
     pub const fn columns(self) -> usize {
         match self {
-            Packing::Interleaved4 => 1,
             Packing::Paired16 => 4,
+            Packing::Interleaved4 | Packing::Interleaved3 | Packing::Interleaved1 => 1,
         }
     }
 
@@ -26,6 +41,8 @@ impl Packing {
         match self {
             Packing::Interleaved4 => "interleaved4",
             Packing::Paired16 => "paired16",
+            Packing::Interleaved3 => "interleaved3",
+            Packing::Interleaved1 => "interleaved1",
         }
     }
 }

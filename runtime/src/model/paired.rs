@@ -1,7 +1,7 @@
 //! What a layer in the packing `paired16` must keep to: `docs/format.md`, "paired16", and `docs/arithmetic.md`, "No accumulator overflows".
 
 use super::bounds::{Bound, LIMIT, requantized};
-use crate::error::LoadError;
+use crate::error::{LoadError, Name};
 use crate::kernel::columns;
 use crate::lstm::{Paired, Record, biases};
 
@@ -14,7 +14,7 @@ enum Fault {
 }
 
 /// Checks all units of a layer whose sizes fit each other. `tensor`: where it lies.
-pub(super) fn check(layer: &Paired<'_>, tensor: &'static str) -> Result<(), LoadError> {
+pub(super) fn check(layer: &Paired<'_>, tensor: Name) -> Result<(), LoadError> {
     for size in [layer.input_size, layer.hidden_size] {
         if size.get() % 4 != 0 {
             let (h, e) = (layer.hidden_size.get() as u32, layer.input_size.get() as u32);

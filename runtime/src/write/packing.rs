@@ -1,6 +1,6 @@
 //! From the packing `interleaved4` to `paired16`.
 
-use alloc::{format, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 
 use super::{Dtype, Tensor};
 use crate::Packing;
@@ -10,15 +10,15 @@ use crate::Packing;
 ///
 /// # Panics
 /// If a layer lacks one of its tensors.
-pub fn packed<'m>(
+pub fn packed(
     packing: Packing,
-    metadata: &[(&'m str, &'m str)],
+    metadata: &[(String, String)],
     tensors: Vec<Tensor>,
-) -> (Vec<(&'m str, &'m str)>, Vec<Tensor>) {
-    let word = |(key, value)| if key == "tern.packing" { (key, packing.word()) } else { (key, value) };
-    let metadata = metadata.iter().copied().map(word).collect();
+) -> (Vec<(String, String)>, Vec<Tensor>) {
+    let mut metadata = metadata.to_vec();
+    metadata.iter_mut().filter(|(key, _)| key == "tern.packing").for_each(|(_, word)| *word = packing.word().into());
     match packing {
-        Packing::Interleaved4 => (metadata, tensors),
+        Packing::Interleaved4 | Packing::Interleaved3 | Packing::Interleaved1 => (metadata, tensors),
         Packing::Paired16 => (metadata, paired(tensors)),
     }
 }

@@ -231,8 +231,8 @@ fn wild(seed: u64, sizes: Sizes) -> (Vec<Tensor>, [String; 2]) {
 fn file(tensors: &[Tensor], shifts: &[String; 2]) -> Vec<u8> {
     let copy =
         |t: &Tensor| Tensor { name: t.name.clone(), dtype: t.dtype, shape: t.shape.clone(), data: t.data.clone() };
-    let metadata =
-        metadata(&shifts[0]).map(|(key, value)| if key == "tern.shift.fc" { (key, &*shifts[1]) } else { (key, value) });
+    let mut metadata = metadata(&shifts[0]);
+    metadata.iter_mut().filter(|(key, _)| key == "tern.shift.fc").for_each(|(_, word)| word.clone_from(&shifts[1]));
     to_bytes(&metadata, tensors.iter().map(copy).collect())
 }
 

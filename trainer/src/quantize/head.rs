@@ -25,7 +25,7 @@ pub fn quantize(weight: &Array, bias: &Array, mean_h: &[f64]) -> Result<Head, La
         let (rows, biases) = all.collect::<Option<(Vec<_>, Vec<_>)>>()?;
         Some(Head { rows, biases, shift })
     });
-    head.ok_or(LargeWeights { layer: "fc" })
+    head.ok_or(LargeWeights { layer: "fc".to_owned() })
 }
 
 /// A row and its bias. The multiplier grows until the sums keep clear of 32 bits.

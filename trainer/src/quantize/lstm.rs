@@ -70,7 +70,7 @@ pub fn quantize(weights: &Weights, inputs: &Inputs<'_>) -> Result<Lstm, LargeWei
         });
         Some(Lstm { units: units.collect::<Option<_>>()?, shift })
     });
-    quantized.ok_or(LargeWeights { layer: "lstm" })
+    quantized.ok_or(LargeWeights { layer: "lstm".to_owned() })
 }
 
 /// One row. `step`: what a multiplier of 1 gives where inputs have scale 1. Multipliers grow until the sums keep clear of 32 bits.

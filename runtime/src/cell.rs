@@ -1,0 +1,65 @@
+//! One direction of one recurrent layer, whatever its cells.
+
+use crate::gru::Gru;
+use crate::lstm::Layer;
+use crate::rnn::Rnn;
+
+/// A layer's parameters, borrowed from the file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Cell<'a> {
+    Lstm(Layer<'a>),
+    Gru(Gru<'a>),
+    Rnn(Rnn<'a>),
+}
+
+/// One layer's state, in the caller's scratch.
+#[derive(Debug, Default)]
+pub(crate) struct State<'s> {
+    /// The hidden state. `[hidden_size]`, Q15.
+    pub h: &'s mut [i16],
+    /// Where a step builds the next hidden state. `[hidden_size]`.
+    pub next_h: &'s mut [i16],
+    /// `[hidden_size]`: of LSTM the cell state, Q20; of GRU the hidden state in Q30; empty for plain cells.
+    pub c: &'s mut [i32],
+}
+
+impl State<'_> {
+    /// Before the first step.
+    pub(crate) fn reset(&mut self) {
+        self.h.fill(0);
+        self.c.fill(0);
+    }
+}
+
+impl Cell<'_> {
+    /// One step on `x`, `[input_size]`, Q15.
+    #[inline(always)]
+    pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
+        match self {
+            Cell::Lstm(lstm) => lstm.step(x, state),
+            Cell::Gru(gru) => gru.step(x, state),
+            Cell::Rnn(rnn) => rnn.step(x, state),
+        }
+    }
+
+    /// Multiply-accumulates of a step: gates · H · (input size + H).
+    pub(crate) fn macs(&self) -> usize {
+        match self {
+            Cell::Lstm(layer) => layer.macs(),
+            Cell::Gru(gru) => 3 * (gru.weight_ih.len() + gru.weight_hh.len()),
+            Cell::Rnn(rnn) => rnn.weight_ih.len() + rnn.weight_hh.len(),
+        }
+    }
+
+    /// Bytes of flash: weights, biases, multipliers.
+    pub(crate) fn bytes(&self) -> usize {
+        // Biases have 32 bits, multipliers 16, two a row; GRU has a bias more than rows.
+        let rows = match self {
+            Cell::Lstm(Layer::Interleaved(lstm)) => lstm.bias.len() * (4 * 4 + 2 * 4 * 2),
+            Cell::Lstm(Layer::Paired(paired)) => return 4 * paired.units.len(),
+            Cell::Gru(gru) => gru.bias.len() * (4 * 4 + 2 * 3 * 2),
+            Cell::Rnn(rnn) => rnn.bias.len() * (4 + 2 * 2),
+        };
+        self.macs() + rows
+    }
+}

@@ -1,0 +1,141 @@
+//! How a session divides the caller's scratch.
+
+use crate::cell::State;
+use crate::kind::{Input, Merge, Pooling};
+use crate::model::Model;
+use crate::pool::{EXACT_STEPS, Pool};
+
+/// What a session needs: words of 32 bits and halves of words, for itself and, of a bidirectional model, for every step kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    words: usize,
+    halves: usize,
+    step_words: usize,
+    step_halves: usize,
+}
+
+impl Layout {
+    pub(crate) fn of(model: &Model<'_>) -> Self {
+        let config = model.config();
+        let (hidden_size, layers) = (config.hidden_size, config.layers);
+        let sums = if config.pooling.has_mean() { config.merged_width() } else { 0 };
+        let features = if model.reads_state() { 0 } else { config.head_width() };
+        // Two directions run one after the other, in one state.
+        let states = if config.bidirectional { 1 } else { layers };
+        let mut layout = Layout {
+            words: states * hidden_size * config.cell.state_words() + sums,
+            halves: 2 * states * hidden_size + config.embedding_dim + features + config.head_hidden,
+            step_words: 0,
+            step_halves: 0,
+        };
+        if config.bidirectional {
+            match config.input {
+                Input::Tokens => layout.step_words = 1,
+                Input::Values => layout.step_halves = config.embedding_dim,
+            }
+            layout.step_halves += below_width(model) + forward_width(model);
+        }
+        layout
+    }
+
+    /// Words of scratch for `steps` steps kept.
+    pub(crate) fn len(&self, steps: usize) -> usize {
+        let halves = steps.saturating_mul(self.step_halves).saturating_add(self.halves);
+        steps.saturating_mul(self.step_words).saturating_add(self.words).saturating_add(halves.div_ceil(2))
+    }
+
+    /// How many steps can be kept in `len` words; 0 where none is.
+    fn steps(&self, len: usize) -> usize {
+        let free = len.saturating_sub(self.words).saturating_mul(2).saturating_sub(self.halves);
+        free.checked_div(2 * self.step_words + self.step_halves).unwrap_or(0).min(EXACT_STEPS as usize)
+    }
+}
+
+/// Halves a step for what a layer gives the next one: both directions' states.
+fn below_width(model: &Model<'_>) -> usize {
+    let config = model.config();
+    if config.layers > 1 { 2 * config.hidden_size } else { 0 }
+}
+
+/// Halves a step for the forward states, where they meet the reverse ones step by step.
+fn forward_width(model: &Model<'_>) -> usize {
+    let config = model.config();
+    let meet = config.merge != Merge::Concat && config.pooling != Pooling::Last;
+    if config.layers > 1 || meet { config.hidden_size } else { 0 }
+}
+
+/// What a bidirectional model keeps of every step, and room for it. Empty for other models.
+#[derive(Debug, Default)]
+pub(crate) struct Kept<'s> {
+    /// `[cap]`; of a model that reads tokens
+    pub ids: &'s mut [i32],
+    /// `[cap · channels]`, Q15; of a model that reads values
+    pub inputs: &'s mut [i16],
+    /// `[cap · 2 · hidden_size]`: both directions of the layer below; where there is more than one
+    pub below: &'s mut [i16],
+    /// `[cap · hidden_size]`: the forward direction of the layer that runs; where it meets the reverse one
+    pub forward: &'s mut [i16],
+    /// Steps that can be kept.
+    pub cap: u32,
+}
+
+/// The scratch, divided.
+#[derive(Debug)]
+pub(crate) struct Memory<'s> {
+    /// What a step reads: the embedded token or the values. `[input width]`, Q15.
+    pub x: &'s mut [i16],
+    /// Of each layer; of a bidirectional model the first serves all.
+    pub states: [State<'s>; 4],
+    pub pool: Pool<'s>,
+    /// Activations of the head's hidden layer. `[head_hidden]`, Q15.
+    pub hidden: &'s mut [i16],
+    pub kept: Kept<'s>,
+}
+
+/// Cuts a slice piece by piece.
+struct Cut<'s, T>(&'s mut [T]);
+
+impl<'s, T> Cut<'s, T> {
+    fn take(&mut self, length: usize) -> Option<&'s mut [T]> {
+        let (piece, rest) = core::mem::take(&mut self.0).split_at_mut_checked(length)?;
+        self.0 = rest;
+        Some(piece)
+    }
+}
+
+impl<'s> Memory<'s> {
+    /// None where `scratch` is too short for a step.
+    pub(crate) fn new(model: &Model<'_>, scratch: &'s mut [i32]) -> Option<Self> {
+        let (config, layout) = (model.config(), Layout::of(model));
+        let cap = if config.bidirectional { layout.steps(scratch.len()) } else { 0 };
+        if scratch.len() < layout.len(usize::from(config.bidirectional)) {
+            return None;
+        }
+        let mut words = Cut(scratch);
+        let state_words = config.hidden_size * config.cell.state_words();
+        let mut states: [State<'s>; 4] = Default::default();
+        let in_use = if config.bidirectional { 1 } else { config.layers };
+        for state in states.iter_mut().take(in_use) {
+            state.c = words.take(state_words)?;
+        }
+        let sum = words.take(if config.pooling.has_mean() { config.merged_width() } else { 0 })?;
+        let ids = words.take(cap * layout.step_words)?;
+        let mut halves = Cut(bytemuck::try_cast_slice_mut(words.0).ok()?);
+        for state in states.iter_mut().take(in_use) {
+            state.h = halves.take(config.hidden_size)?;
+            state.next_h = halves.take(config.hidden_size)?;
+        }
+        let x = halves.take(config.embedding_dim)?;
+        let features = halves.take(if model.reads_state() { 0 } else { config.head_width() })?;
+        let hidden = halves.take(config.head_hidden)?;
+        let kept = Kept {
+            ids,
+            inputs: halves.take(if config.input == Input::Values { cap * config.embedding_dim } else { 0 })?,
+            below: halves.take(cap * below_width(model))?,
+            forward: halves.take(cap * forward_width(model))?,
+            cap: cap as u32,
+        };
+        let pool = Pool { pooling: config.pooling, sum, features, count: 0 };
+        Some(Memory { x, states, pool, hidden, kept })
+    }
+}

@@ -1,0 +1,76 @@
+//! What a model costs, known before it runs.
+
+use super::Model;
+use crate::cell::Cell;
+use crate::header::header_len;
+use crate::linear::Linear;
+
+/// What a model costs to run, at worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// Multiply-accumulates of the recurrent layers for one token, both directions. Of a bidirectional model they are spent when
+    /// the answer is asked for, and again for another answer after more tokens.
+    pub macs_per_token: usize,
+    /// Multiply-accumulates of the head for one answer.
+    pub macs_per_answer: usize,
+    /// Bytes of scratch that a session needs, of a bidirectional model without the tokens.
+    pub scratch_bytes: usize,
+    /// Bytes of scratch for each token that a bidirectional model keeps; 0 of other models.
+    pub scratch_bytes_per_token: usize,
+    /// Bytes of flash by what they hold.
+    pub flash: Flash,
+}
+
+/// Bytes of a device file by what they hold. They add up to the file's length.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flash {
+    /// The safetensors header with its length.
+    pub header: usize,
+    /// Weights, biases and multipliers of the recurrent layers.
+    pub recurrent: usize,
+    /// Those of the head.
+    pub head: usize,
+    /// The embedding, with its multipliers.
+    pub embedding: usize,
+    /// Tokens and their offsets.
+    pub vocabulary: usize,
+    /// Labels and their offsets.
+    pub labels: usize,
+    /// Golden texts, or values, and their logits.
+    pub golden: usize,
+    /// The name, channels, scales and the calibration's figures.
+    pub other: usize,
+}
+
+impl Model<'_> {
+    /// What the model costs to run, at worst.
+    pub fn cost(&self) -> Cost {
+        let head_macs = |layer: &Linear<'_>| layer.weight.len();
+        let scratch = |tokens: usize| 4 * self.scratch_len_for(tokens);
+        // Over many tokens, that what is rounded up to words does not count.
+        let per_token = (scratch(1_000) - scratch(0)) / 1_000;
+        let mut flash = Flash {
+            header: header_len(self.bytes).unwrap_or(0),
+            recurrent: self.cells().iter().map(Cell::bytes).sum(),
+            head: self.head.linear.bytes() + self.hidden.map_or(0, |hidden| hidden.bytes()),
+            embedding: self.embedding.weight.len()
+                + 2 * self.embedding.multiplier.len()
+                + 4 * usize::from(!self.embedding.weight.is_empty()),
+            vocabulary: self.vocabulary.byte_len(),
+            labels: self.labels.byte_len(),
+            golden: self.golden.byte_len()
+                + 4 * (self.golden_offsets.len() + self.golden_values.len() + self.golden_logits.len()),
+            other: 0,
+        };
+        let Flash { header, recurrent, head, embedding, vocabulary, labels, golden, .. } = flash;
+        let known = header + recurrent + head + embedding + vocabulary + labels + golden;
+        flash.other = self.bytes.len().saturating_sub(known);
+        Cost {
+            macs_per_token: self.macs_per_token(),
+            macs_per_answer: head_macs(&self.head.linear) + self.hidden.as_ref().map_or(0, head_macs),
+            scratch_bytes: scratch(0),
+            scratch_bytes_per_token: per_token,
+            flash,
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The recurrent layers of a file.
+
+use core::num::NonZeroUsize;
+
+use super::bounds::{self, Overflow};
+use super::directory::Directory;
+use super::keys::Kind;
+use super::names::{Parameter, Place, Tensor};
+use super::{Packing, paired};
+use crate::cell::Cell;
+use crate::error::LoadError;
+use crate::gru::Gru;
+use crate::header::Dtype;
+use crate::kind::CellKind;
+use crate::lstm::{Layer, Lstm, Paired};
+use crate::rnn::Rnn;
+
+/// All layers, forward before reverse, and their hidden size.
+pub(super) fn read<'a>(
+    directory: &Directory<'a>,
+    kind: &Kind,
+    input_size: NonZeroUsize,
+) -> Result<([Cell<'a>; Place::COUNT], NonZeroUsize), LoadError> {
+    let units = if kind.packing == Packing::Paired16 { Parameter::Units } else { Parameter::Bias };
+    let first = Tensor::of_layer(Place { layer: 0, reverse: false }, units);
+    let [h, ..] = directory.shape(first)?;
+    let one = NonZeroUsize::MIN;
+    let hidden_size = NonZeroUsize::new(h as usize).unwrap_or(one);
+    let unused = Cell::Rnn(Rnn {
+        input_size: one,
+        weight_ih: &[],
+        weight_hh: &[],
+        bias: &[],
+        multiplier_ih: &[],
+        multiplier_hh: &[],
+        shift: 0,
+        relu: false,
+    });
+    let mut cells = [unused; Place::COUNT];
+    let both = hidden_size.checked_mul(NonZeroUsize::MIN.saturating_add(usize::from(kind.directions) - 1));
+    for (place, cell) in Place::all().filter(|&place| kind.has(place)).zip(&mut cells) {
+        let input_size = if place.layer == 0 { input_size } else { both.unwrap_or(hidden_size) };
+        *cell = layer(directory, kind, place, input_size, h)?;
+    }
+    Ok((cells, hidden_size))
+}
+
+/// One direction of one LSTM layer in the packing `paired16`, its sums checked.
+fn paired<'a>(
+    directory: &Directory<'a>,
+    units: Tensor,
+    shift: u32,
+    [input_size, hidden_size]: [NonZeroUsize; 2],
+) -> Result<Cell<'a>, LoadError> {
+    let (e, h) = (input_size.get() as u32, hidden_size.get() as u32);
+    let words = e.saturating_add(h).saturating_add(Paired::EXTRA_WORDS as u32);
+    let layer = Paired { input_size, hidden_size, units: directory.view(units, Dtype::I32, [h, words, 0])?, shift };
+    paired::check(&layer, directory.name(units))?;
+    Ok(Cell::Lstm(Layer::Paired(layer)))
+}
+
+/// One direction of one layer, its sums checked.
+fn layer<'a>(
+    directory: &Directory<'a>,
+    kind: &Kind,
+    place: Place,
+    input_size: NonZeroUsize,
+    h: u32,
+) -> Result<Cell<'a>, LoadError> {
+    let of = |parameter| Tensor::of_layer(place, parameter);
+    let (e, shift) = (input_size.get() as u32, kind.shift(place)?);
+    if kind.packing == Packing::Paired16 {
+        return paired(
+            directory,
+            of(Parameter::Units),
+            shift,
+            [input_size, NonZeroUsize::new(h as usize).unwrap_or(input_size)],
+        );
+    }
+    // Shapes of plain cells have no dimension for the gate.
+    let gates = if kind.cell.gates() > 1 { kind.cell.gates() as u32 } else { 0 };
+    let weight_ih = directory.weights(of(Parameter::WeightIh), [h, e, gates])?;
+    let weight_hh = directory.weights(of(Parameter::WeightHh), [h, h, gates])?;
+    let multiplier_ih = directory.multipliers(of(Parameter::MultiplierIh), [h, gates, 0])?;
+    let multiplier_hh = directory.multipliers(of(Parameter::MultiplierHh), [h, gates, 0])?;
+    let bias = of(Parameter::Bias);
+    let cell = match kind.cell {
+        CellKind::Lstm => Cell::Lstm(Layer::Interleaved(Lstm {
+            input_size,
+            weight_ih: weight_ih.as_chunks().0,
+            weight_hh: weight_hh.as_chunks().0,
+            bias: directory.view(bias, Dtype::I32, [h, 4, 0])?,
+            multiplier_ih: multiplier_ih.as_chunks().0,
+            multiplier_hh: multiplier_hh.as_chunks().0,
+            shift,
+        })),
+        CellKind::Gru => Cell::Gru(Gru {
+            input_size,
+            weight_ih: weight_ih.as_chunks().0,
+            weight_hh: weight_hh.as_chunks().0,
+            bias: directory.view(bias, Dtype::I32, [h, 4, 0])?,
+            multiplier_ih: multiplier_ih.as_chunks().0,
+            multiplier_hh: multiplier_hh.as_chunks().0,
+            shift,
+        }),
+        CellKind::Rnn | CellKind::RnnRelu => {
+            let relu = kind.cell == CellKind::RnnRelu;
+            if relu {
+                directory.real(of(Parameter::Scale))?;
+            }
+            let bias = directory.view(bias, Dtype::I32, [h, 0, 0])?;
+            Cell::Rnn(Rnn { input_size, weight_ih, weight_hh, bias, multiplier_ih, multiplier_hh, shift, relu })
+        }
+    };
+    bounds::check(&cell).map_err(|overflow| {
+        let (parameter, row) = match overflow {
+            Overflow::Input { row } => (Parameter::WeightIh, row),
+            Overflow::Recurrent { row } => (Parameter::WeightHh, row),
+            Overflow::Requantised { row } => (Parameter::MultiplierIh, row),
+        };
+        LoadError::Overflow { tensor: directory.name(of(parameter)), row }
+    })?;
+    Ok(cell)
+}

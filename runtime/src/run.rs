@@ -1,0 +1,216 @@
+//! The steps of a network, and what they leave for the head.
+
+use core::num::NonZeroUsize;
+
+use crate::head::Logits;
+use crate::kind::{Input, Merge, Pooling};
+use crate::memory::{Kept, Memory};
+use crate::model::Model;
+use crate::pool::merge;
+use crate::rows::row;
+use crate::vocabulary::UNK;
+
+/// A network at work in the caller's scratch.
+#[derive(Debug)]
+pub(crate) struct Run<'s> {
+    pub model: &'s Model<'s>,
+    pub memory: Memory<'s>,
+    /// Steps so far: tokens, or values of all channels.
+    pub steps: u32,
+    /// Tokens without a place in the vocabulary.
+    pub unknown: u32,
+    /// What the head reads is up to date.
+    settled: bool,
+}
+
+impl<'s> Run<'s> {
+    pub(crate) fn new(model: &'s Model<'s>, memory: Memory<'s>) -> Self {
+        let mut run = Run { model, memory, steps: 0, unknown: 0, settled: false };
+        run.reset();
+        run
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.memory.states.iter_mut().for_each(|state| state.reset());
+        self.memory.pool.reset();
+        (self.steps, self.unknown, self.settled) = (0, 0, false);
+    }
+
+    /// Takes a token.
+    #[inline]
+    pub(crate) fn take_id(&mut self, id: u32) {
+        self.unknown = self.unknown.saturating_add(u32::from(id == UNK));
+        if self.model.config.bidirectional {
+            let Kept { ids, cap, .. } = &mut self.memory.kept;
+            if let Some(place) = ids.get_mut(self.steps.min(*cap) as usize) {
+                *place = id as i32;
+            }
+        } else {
+            self.model.embedding.embed(id, self.memory.x);
+            self.step();
+        }
+        self.steps = self.steps.saturating_add(1);
+        self.settled = false;
+    }
+
+    /// Takes a value for each channel, integers of the outside.
+    pub(crate) fn take_values(&mut self, values: &[i32]) {
+        self.model.input.read(values, self.memory.x);
+        if self.model.config.bidirectional {
+            let Memory { x, kept, .. } = &mut self.memory;
+            let begin = (self.steps.min(kept.cap) as usize).saturating_mul(x.len());
+            for (to, x) in kept.inputs.iter_mut().skip(begin).zip(x.iter()) {
+                *to = *x;
+            }
+        } else {
+            self.step();
+        }
+        self.steps = self.steps.saturating_add(1);
+        self.settled = false;
+    }
+
+    /// One step of every layer, in one direction.
+    #[inline]
+    fn step(&mut self) {
+        let Memory { x, states, pool, .. } = &mut self.memory;
+        let [first, rest @ ..] = states;
+        let mut cells = self.model.cells().iter();
+        if let Some(cell) = cells.next() {
+            cell.step(x, first);
+        }
+        let mut below = first;
+        for (cell, state) in cells.zip(rest) {
+            cell.step(below.h, state);
+            below = state;
+        }
+        if pool.pooling != Pooling::Last {
+            pool.make_room();
+            pool.add(0, pool.count == 0, below.h.iter().copied());
+            pool.count += 1;
+        }
+    }
+
+    /// The answer after the steps so far.
+    pub(crate) fn logits(&mut self) -> Logits<'_> {
+        if !self.settled {
+            self.settle();
+            self.settled = true;
+        }
+        let head = self.model.head;
+        let features = if self.model.hidden.is_some() { &*self.memory.hidden } else { self.read() };
+        Logits { head, features }
+    }
+
+    /// What the head reads. `[head width]`, Q15.
+    fn read(&self) -> &[i16] {
+        let Memory { states, pool, .. } = &self.memory;
+        let last = states.get(self.model.config.layers.saturating_sub(1));
+        match last {
+            Some(state) if self.model.reads_state() => state.h,
+            _ => pool.features,
+        }
+    }
+
+    fn settle(&mut self) {
+        if self.model.config.bidirectional {
+            self.run_both_directions();
+        }
+        self.memory.pool.finish();
+        if let Some(hidden) = self.model.hidden {
+            // Lent out for a moment: it is written while the rest is read.
+            let activations = core::mem::take(&mut self.memory.hidden);
+            hidden.relu(self.read(), activations);
+            self.memory.hidden = activations;
+        }
+    }
+
+    /// All layers over all steps that are kept, from both ends.
+    fn run_both_directions(&mut self) {
+        let config = self.model.config;
+        self.memory.pool.reset();
+        let Memory { x, states: [state, ..], pool, kept, .. } = &mut self.memory;
+        let steps = self.steps.min(kept.cap) as usize;
+        let Some(hidden_size) = NonZeroUsize::new(config.hidden_size) else { return };
+        // Where they stand side by side, the reverse direction's values lie behind the forward one's.
+        let reverse_at = if config.merge == Merge::Concat { hidden_size.get() } else { 0 };
+        for (layer, cells) in self.model.cells().chunks(2).enumerate() {
+            let is_last = layer + 1 == config.layers;
+            for (cell, reverse) in cells.iter().zip([false, true]) {
+                state.reset();
+                for step in 0..steps {
+                    let at = if reverse { steps - 1 - step } else { step };
+                    let input = input_of(self.model, layer, at, kept, x);
+                    cell.step(input, state);
+                    let pooled = is_last && config.pooling != Pooling::Last;
+                    let begin = at.saturating_mul(hidden_size.get());
+                    let forward = kept.forward.get(begin..).unwrap_or(&[]);
+                    if pooled && config.merge == Merge::Concat {
+                        let at = if reverse { reverse_at } else { 0 };
+                        pool.add(at, step == 0, state.h.iter().copied());
+                    } else if pooled && reverse {
+                        let merged = forward.iter().zip(state.h.iter()).map(|(&f, &r)| merge(config.merge, f, r));
+                        pool.add(0, step == 0, merged);
+                    }
+                    if !reverse {
+                        copy(state.h, kept.forward, begin);
+                    } else if !is_last {
+                        // Nothing reads the layer below at this step any more.
+                        let begin = 2 * begin;
+                        let both = forward.iter().take(hidden_size.get()).chain(state.h.iter());
+                        for (to, from) in kept.below.iter_mut().skip(begin).zip(both) {
+                            *to = *from;
+                        }
+                    }
+                }
+                if is_last && config.pooling == Pooling::Last && steps > 0 {
+                    if reverse && config.merge != Merge::Concat {
+                        for (forward, &reverse) in pool.features.iter_mut().zip(state.h.iter()) {
+                            *forward = merge(config.merge, *forward, reverse);
+                        }
+                    } else {
+                        copy(state.h, pool.features, if reverse { reverse_at } else { 0 });
+                    }
+                }
+            }
+        }
+        pool.count = steps as u32;
+    }
+}
+
+/// What a layer of a bidirectional model reads at a step.
+fn input_of<'x>(model: &Model<'_>, layer: usize, at: usize, kept: &'x Kept<'_>, x: &'x mut [i16]) -> &'x [i16] {
+    let (elements, width): (&[i16], usize) = match (layer, model.config.input) {
+        (0, Input::Tokens) => {
+            model.embedding.embed(kept.ids.get(at).copied().unwrap_or(0) as u32, x);
+            return x;
+        }
+        (0, Input::Values) => (kept.inputs, model.config.embedding_dim),
+        _ => (kept.below, 2 * model.config.hidden_size),
+    };
+    NonZeroUsize::new(width).and_then(|width| row(elements, width, at)).unwrap_or(&[])
+}
+
+fn copy(from: &[i16], to: &mut [i16], begin: usize) {
+    for (to, from) in to.iter_mut().skip(begin).zip(from) {
+        *to = *from;
+    }
+}
+
+impl Run<'_> {
+    /// What is kept between two steps, little-endian: see [`Session::state_hash`](crate::Session::state_hash).
+    pub(crate) fn state_bytes(&self) -> impl Iterator<Item = u8> {
+        let Memory { states, pool, kept, .. } = &self.memory;
+        let streaming = !self.model.config.bidirectional;
+        let states = states.iter().filter(move |_| streaming).flat_map(|state| {
+            let hidden = state.h.iter().flat_map(|h| h.to_le_bytes());
+            hidden.chain(state.c.iter().flat_map(|c| c.to_le_bytes()))
+        });
+        let sums = pool.sum.iter().filter(move |_| streaming).flat_map(|sum| sum.to_le_bytes());
+        let largest = pool.features.iter().skip(pool.sum.len()).filter(move |_| streaming);
+        let steps = self.steps.min(kept.cap) as usize;
+        let ids = kept.ids.iter().take(steps).flat_map(|id| id.to_le_bytes());
+        let inputs = kept.inputs.iter().take(steps.saturating_mul(self.memory.x.len()));
+        let halves = largest.chain(inputs).flat_map(|v| v.to_le_bytes());
+        states.chain(sums).chain(ids).chain(halves)
+    }
+}

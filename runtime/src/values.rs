@@ -1,0 +1,56 @@
+//! Numbers from outside to what the network reads, and back.
+
+use crate::fixed::saturate_16;
+
+/// How integers of the outside and the network's numbers are converted, borrowed from the file. An integer `v` of channel `k` stands for
+/// the real number `v / 2^point[k]`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Scaling<'a> {
+    /// `[channels]`, an integer of the outside
+    pub offset: &'a [i32],
+    /// `[channels]`, 1 … 2^30
+    pub multiplier: &'a [i32],
+    /// `[channels]`, 1 … 46
+    pub shift: &'a [i32],
+    /// `[channels]`, −16 … 30
+    pub point: &'a [i32],
+}
+
+/// Bounds of [`Scaling`]'s numbers, checked at load.
+pub(crate) const MULTIPLIERS: [i32; 2] = [1, 1 << 30];
+pub(crate) const SHIFTS: [i32; 2] = [1, 46];
+pub(crate) const POINTS: [i32; 2] = [-16, 30];
+
+/// `(v · m + 2^(n−1)) >> n`. |v| ≤ 2^32, m ≤ 2^30, 0 < n ≤ 46: the sum stays below 2^63.
+fn scale(v: i64, multiplier: i32, shift: i32) -> i64 {
+    let shift = shift.clamp(SHIFTS[0], SHIFTS[1]) as u32;
+    (v * i64::from(multiplier) + (1 << (shift - 1))) >> shift
+}
+
+impl Scaling<'_> {
+    /// How many channels there are.
+    pub(crate) fn len(&self) -> usize {
+        self.offset.len()
+    }
+
+    fn channels(&self) -> impl Iterator<Item = (i32, i32, i32)> {
+        let numbers = self.offset.iter().zip(self.multiplier).zip(self.shift);
+        numbers.map(|((&offset, &multiplier), &shift)| (offset, multiplier, shift))
+    }
+
+    /// Integers of the outside to Q15, saturating. What is missing counts as its channel's offset, so as 0.
+    pub(crate) fn read(&self, values: &[i32], x: &mut [i16]) {
+        let values = values.iter().map(Some).chain(core::iter::repeat(None));
+        for ((x, (offset, multiplier, shift)), value) in x.iter_mut().zip(self.channels()).zip(values) {
+            let v = value.map_or(0, |&value| i64::from(value) - i64::from(offset));
+            *x = saturate_16(scale(v, multiplier, shift).clamp(-65_536, 65_536) as i32);
+        }
+    }
+
+    /// A number of the network, Q16, to an integer of the outside, saturating; none beyond the last channel.
+    pub(crate) fn write(&self, channel: usize, value: i32) -> Option<i32> {
+        let (offset, multiplier, shift) = self.channels().nth(channel)?;
+        let v = i64::from(offset) + scale(value.into(), multiplier, shift);
+        Some(v.clamp(i32::MIN.into(), i32::MAX.into()) as i32)
+    }
+}
