@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `host` | train, export, eval, predict, inspect: files, figures, exit statuses |
 //! | `python` | the device file in Python's safetensors |
+//! | `torch` | models of Tern in PyTorch's modules, models of PyTorch in Tern |
 //! | `reference` | the runtime's logits against a second implementation, in Python, from the pages under `docs/` alone |
 //! | `device` | `tern classify`: every logit of the emulated device against the host's; long texts; other models |
 //! | `console` | `tern console`: what a person sees |
@@ -25,3 +26,5 @@ mod port;
 mod python;
 #[path = "path/reference.rs"]
 mod reference;
+#[path = "path/torch.rs"]
+mod torch;

@@ -1,6 +1,6 @@
 //! The command line. Each subcommand's options are in its own file under [`commands`](crate::commands).
 
-use crate::commands::{classify, console, eval, export, inspect, predict, train};
+use crate::commands::{classify, console, eval, export, import, inspect, predict, train};
 use clap::{Parser, Subcommand};
 
 /// Trains small recurrent networks on text, and runs them in integers on a microcontroller.
@@ -18,6 +18,8 @@ pub struct Cli {
 pub enum Command {
     /// Train a model on labelled texts.
     Train(Box<train::Args>),
+    /// Make a model of weights that PyTorch has trained.
+    Import(import::Args),
     /// Quantise a model to a file that devices execute in place.
     Export(export::Args),
     /// Measure a model on labelled texts.

@@ -4,6 +4,7 @@ pub mod classify;
 pub mod console;
 pub mod eval;
 pub mod export;
+pub mod import;
 pub mod inspect;
 pub mod predict;
 pub mod table;
@@ -31,6 +32,7 @@ pub fn run(cli: &Cli) -> ExitCode {
     let result = match &cli.command {
         Command::Train(args) => train::run(args),
         Command::Export(args) => export::run(args),
+        Command::Import(args) => import::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Predict(args) => predict::run(args),
         Command::Inspect(args) => inspect::run(args),

@@ -14,6 +14,7 @@ pub mod denormals;
 pub mod device_file;
 pub mod export;
 pub mod float_model;
+pub mod import;
 pub mod link;
 pub mod metrics;
 pub mod nn;

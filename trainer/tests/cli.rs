@@ -103,6 +103,42 @@ fn the_same_recipe_gives_the_same_bytes() {
 }
 
 #[test]
+fn a_state_dict_of_pytorch_becomes_a_model() {
+    let folder = folder();
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/import/golden");
+    fs::copy(golden.join("plain.safetensors"), folder.path().join("w.safetensors")).unwrap();
+    let models: Value = serde_json::from_slice(&fs::read(golden.join("models.json")).unwrap()).unwrap();
+    let vocab: Vec<&str> = models["vocab"].as_array().unwrap().iter().map(|token| token.as_str().unwrap()).collect();
+    fs::write(folder.path().join("vocab.txt"), vocab.join("\n")).unwrap();
+    fs::write(folder.path().join("c.toml"), "name = 'plain'\nlabels = ['a', 'b', 'c']\n").unwrap();
+    fs::write(folder.path().join("rows.jsonl"), "{\"text\": \"see you\", \"label\": \"a\"}\n").unwrap();
+    let import =
+        ["import", "w.safetensors", "--config", "c.toml", "--vocab", "vocab.txt", "-o", "m", "--valid", "rows.jsonl"];
+    let output = tern(folder.path(), &import);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.starts_with("10 tokens, embedding 4, one LSTM layer of 5 cells, 3 labels, "), "{said}");
+    let output = tern(folder.path(), &["predict", "m", "--json", models["texts"][0].as_str().unwrap()]);
+    let prediction: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for (found, expected) in
+        prediction["logits"].as_array().unwrap().iter().zip(models["models"][0]["logits"][0].as_array().unwrap())
+    {
+        assert!((found.as_f64().unwrap() - expected.as_f64().unwrap()).abs() < 1e-5, "{prediction}");
+    }
+    let output = tern(folder.path(), &["export", "m", "-o", "d.safetensors", "--json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let output = tern(folder.path(), &["eval", "d.safetensors", "--data", "rows.jsonl", "--json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+
+    fs::write(folder.path().join("c.toml"), "labels = ['a', 'b']\n").unwrap();
+    let output = tern(folder.path(), &import);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("tensor `fc.weight` is [3, 5], expected [2, 5]"), "{}", stderr(&output));
+    let output = tern(folder.path(), &["eval", "m", "--data", "rows.jsonl"]);
+    assert!(output.status.success(), "the former model is still there: {}", stderr(&output));
+}
+
+#[test]
 fn a_training_without_baselines_and_with_empty_texts() {
     let folder = folder();
     let mut lines = String::new();

@@ -1,0 +1,393 @@
+//! The parts of a network by the names and shapes of a `state_dict`.
+
+use super::settings::Settings;
+use super::tensors::Values;
+use super::{ImportError, zeros};
+use crate::architecture::{Cell, LayerNames, MAX_LAYERS, Merge, Pooling, Recurrent};
+use crate::task::Output;
+use crate::weights::{Array, Weights, names as ours};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// What people put in front of all names: data parallelism and `torch.compile`.
+const WRAPPERS: [&str; 3] = ["module.", "_orig_mod.", "model."];
+
+/// The parts of a network, under Tern's names but for the embedding.
+#[derive(Debug)]
+pub struct Parts {
+    /// `[tokens, embedding_dim]`, in the file's order.
+    pub embedding: Array,
+    pub cell: Cell,
+    pub layers: usize,
+    pub bidirectional: bool,
+    pub hidden_size: usize,
+    pub head_hidden: usize,
+    /// All parameters but the embedding.
+    pub weights: Weights,
+}
+
+/// Finds embedding, recurrent layers and head.
+pub fn recognise(
+    path: &Path,
+    tensors: BTreeMap<String, Values>,
+    settings: &Settings,
+    notes: &mut Vec<String>,
+) -> Result<Parts, ImportError> {
+    let mut found = Found::new(path, tensors, settings, notes)?;
+    let module = found.recurrent_module()?;
+    let shape = found.recurrent_shape(&module, settings)?;
+    let recurrent = Recurrent {
+        cell: shape.cell,
+        layers: shape.layers,
+        bidirectional: shape.bidirectional,
+        merge: settings.merge.unwrap_or(Merge::Concat),
+        pooling: settings.pooling,
+    };
+    let mut weights = Weights::default();
+    let directions = recurrent.directions();
+    if !shape.biases {
+        notes.push(format!("`{module}` has no biases (bias=False): they are zero"));
+    }
+    for layer in 0..shape.layers {
+        for &direction in directions {
+            let names = recurrent.names(layer, direction);
+            let inputs = if layer == 0 { shape.inputs } else { directions.len() * shape.hidden_size };
+            found.layer(&module, &shape, &names, inputs, &mut weights)?;
+        }
+    }
+    let embedding = found.embedding(shape.inputs)?;
+    let outputs = if settings.output == Output::Sigmoid { 1 } else { settings.labels.len() };
+    let read = recurrent.head_width(shape.hidden_size);
+    let head_hidden = found.head(outputs, read, settings, &mut weights, notes)?;
+    let network = format!("{} before {outputs} outputs", recurrent.describe(shape.hidden_size));
+    found.end(network)?;
+    let Shape { cell, layers, bidirectional, hidden_size, .. } = shape;
+    Ok(Parts { embedding, cell, layers, bidirectional, hidden_size, head_hidden, weights })
+}
+
+/// What a recurrent module's tensors say of it.
+struct Shape {
+    cell: Cell,
+    layers: usize,
+    bidirectional: bool,
+    /// Width of the first layer's input.
+    inputs: usize,
+    hidden_size: usize,
+    /// Whether there are any; without (`bias=False`) they are zero.
+    biases: bool,
+}
+
+/// The tensors that have no place yet.
+struct Found<'a> {
+    path: &'a Path,
+    left: BTreeMap<String, Array>,
+    all: Vec<String>,
+}
+
+impl<'a> Found<'a> {
+    fn new(
+        path: &'a Path,
+        tensors: BTreeMap<String, Values>,
+        settings: &Settings,
+        notes: &mut Vec<String>,
+    ) -> Result<Self, ImportError> {
+        let all: Vec<String> = tensors.keys().cloned().collect();
+        let wrong = |problem: String| ImportError::Weights { path: path.to_owned(), problem };
+        for name in &settings.ignore {
+            if !tensors.contains_key(name) {
+                return Err(wrong(format!(
+                    "`ignore` names `{name}`, expected a tensor; there are {}",
+                    crate::data::quoted(&all)
+                )));
+            }
+        }
+        let mut used = BTreeSet::new();
+        let mut left = BTreeMap::new();
+        for (name, values) in tensors {
+            if settings.ignore.contains(&name) {
+                continue;
+            }
+            let new = renamed(&name, settings, &mut used);
+            let array =
+                values.map_err(|found| ImportError::Dtype { path: path.to_owned(), name: name.clone(), found })?;
+            if left.insert(new.clone(), array).is_some() {
+                return Err(wrong(format!(
+                    "two tensors would be called `{new}`, one of them is `{name}`; correct [rename]"
+                )));
+            }
+        }
+        if let Some(name) = settings.rename.keys().find(|name| !used.contains(*name)) {
+            return Err(wrong(format!("[rename] {name:?} fits no tensor; there are {}", crate::data::quoted(&all))));
+        }
+        for wrapper in WRAPPERS {
+            if !left.is_empty() && left.keys().all(|name| name.starts_with(wrapper)) {
+                left = left.into_iter().map(|(name, array)| (name[wrapper.len()..].to_owned(), array)).collect();
+                notes.push(format!("all names began with `{wrapper}`, which was left out"));
+            }
+        }
+        Ok(Found { path, left, all })
+    }
+
+    fn missing(&self, wanted: &str, expected: String) -> ImportError {
+        let (path, wanted, found) = (self.path.to_owned(), wanted.to_owned(), self.all.clone());
+        ImportError::Missing { path, wanted, expected, found }
+    }
+
+    fn shape(&self, name: &str, found: &Array, expected: String) -> ImportError {
+        ImportError::Shape { path: self.path.to_owned(), name: name.to_owned(), found: found.shape.clone(), expected }
+    }
+
+    /// The one module with `weight_hh_l0`: "lstm.", "encoder.rnn.", or "" where there is no name before.
+    fn recurrent_module(&self) -> Result<String, ImportError> {
+        let modules: Vec<&str> = self.left.keys().filter_map(|name| name.strip_suffix("weight_hh_l0")).collect();
+        match modules.as_slice() {
+            [module] => Ok((*module).to_owned()),
+            [] => Err(self.missing(
+                "recurrent layer",
+                "`lstm.weight_hh_l0` of torch.nn.LSTM, GRU or RNN (layers of LSTMCell or Linear are not read)"
+                    .to_owned(),
+            )),
+            several => {
+                let names: Vec<String> = several.iter().map(|module| format!("{module}weight_hh_l0")).collect();
+                Err(ImportError::Weights {
+                    path: self.path.to_owned(),
+                    problem: format!(
+                        "{} recurrent modules, {}, expected one: Tern runs a stack of equal layers, which torch.nn.LSTM(num_layers=…) makes",
+                        several.len(),
+                        crate::data::quoted(&names)
+                    ),
+                })
+            }
+        }
+    }
+
+    fn recurrent_shape(&self, module: &str, settings: &Settings) -> Result<Shape, ImportError> {
+        if let Some((name, array)) =
+            self.left.iter().find(|(name, _)| name.starts_with(&format!("{module}weight_hr_l")))
+        {
+            return Err(self.shape(
+                name,
+                array,
+                "no such tensor: projections (proj_size) are not supported".to_owned(),
+            ));
+        }
+        let name = format!("{module}weight_hh_l0");
+        let w_hh = &self.left[&name];
+        let &[rows, hidden_size] = w_hh.shape.as_slice() else {
+            return Err(self.shape(&name, w_hh, "two dimensions, [gates * hidden_size, hidden_size]".to_owned()));
+        };
+        let by_shape = match (hidden_size > 0).then(|| (rows % hidden_size, rows / hidden_size)) {
+            Some((0, 4)) => Cell::Lstm,
+            Some((0, 3)) => Cell::Gru,
+            Some((0, 1)) => Cell::Rnn,
+            _ => {
+                let expected = "[4 h, h] of an LSTM, [3 h, h] of a GRU or [h, h] of an RNN".to_owned();
+                return Err(self.shape(&name, w_hh, expected));
+            }
+        };
+        let cell = settings.cell.unwrap_or(by_shape);
+        if cell.gates() != by_shape.gates() {
+            let expected = format!(
+                "[{} h, h] where `cell` is {:?}; with this shape it is {:?}",
+                cell.gates(),
+                cell.name(),
+                by_shape.name()
+            );
+            return Err(self.shape(&name, w_hh, expected));
+        }
+        let name = format!("{module}weight_ih_l0");
+        let Some(w_ih) = self.left.get(&name) else {
+            return Err(self.missing(&format!("`{name}`"), format!("[{rows}, embedding_dim]")));
+        };
+        let inputs = match w_ih.shape.as_slice() {
+            [found, inputs] if *found == rows => *inputs,
+            _ => {
+                return Err(self.shape(
+                    &name,
+                    w_ih,
+                    format!("[{rows}, embedding_dim], as many rows as `{module}weight_hh_l0`"),
+                ));
+            }
+        };
+        let layers = (0..).take_while(|layer| self.left.contains_key(&format!("{module}weight_hh_l{layer}"))).count();
+        if layers > MAX_LAYERS {
+            let (path, problem) =
+                (self.path.to_owned(), format!("{layers} recurrent layers, expected {MAX_LAYERS} at most"));
+            return Err(ImportError::Weights { path, problem });
+        }
+        let bidirectional = self.left.contains_key(&format!("{module}weight_hh_l0_reverse"));
+        let biases = self.left.keys().any(|name| name.starts_with(&format!("{module}bias_")));
+        Ok(Shape { cell, layers, bidirectional, inputs, hidden_size, biases })
+    }
+
+    /// Takes the four tensors of a direction of a layer that reads so many `inputs`.
+    fn layer(
+        &mut self,
+        module: &str,
+        shape: &Shape,
+        names: &LayerNames,
+        inputs: usize,
+        weights: &mut Weights,
+    ) -> Result<(), ImportError> {
+        let hidden_size = shape.hidden_size;
+        let rows = shape.cell.gates() * hidden_size;
+        for (name, wanted) in [
+            (&names.w_ih, vec![rows, inputs]),
+            (&names.w_hh, vec![rows, hidden_size]),
+            (&names.b_ih, vec![rows]),
+            (&names.b_hh, vec![rows]),
+        ] {
+            let parameter = name.rsplit('.').next().unwrap_or(name);
+            let theirs = format!("{module}{parameter}");
+            let array = match self.left.remove(&theirs) {
+                Some(array) if array.shape == wanted => array,
+                Some(array) => {
+                    return Err(self.shape(&theirs, &array, format!("{wanted:?} with hidden size {hidden_size}")));
+                }
+                None if parameter.starts_with("bias") && !shape.biases => zeros(&wanted),
+                None => return Err(self.missing(&format!("`{theirs}`"), format!("{wanted:?}"))),
+            };
+            weights.insert(name.clone(), array);
+        }
+        Ok(())
+    }
+
+    /// The embedding: by Tern's name, by a name that has "emb" in it, or by its width alone.
+    fn embedding(&mut self, width: usize) -> Result<Array, ImportError> {
+        let matrices = |with: &dyn Fn(&str) -> bool| -> Vec<String> {
+            let fits =
+                |(name, array): &(&String, &Array)| array.shape.len() == 2 && name.ends_with("weight") && with(name);
+            self.left.iter().filter(fits).map(|(name, _)| name.clone()).collect()
+        };
+        let expected = format!("`embedding.weight` of torch.nn.Embedding, [tokens, {width}]");
+        let mut named = matrices(&|name| name == ours::EMBEDDING);
+        if named.is_empty() {
+            named = matrices(&|name| name.to_lowercase().contains("emb"));
+        }
+        if named.is_empty() {
+            // The word language model of PyTorch's examples calls it encoder, others wte.
+            named = matrices(&|name| !self.left.contains_key(&name.replace("weight", "bias")));
+        }
+        let [name] = named.as_slice() else { return Err(self.missing("embedding", expected)) };
+        let array = self.left.remove(name).unwrap_or_else(|| zeros(&[]));
+        if array.shape[1] != width {
+            return Err(self.shape(
+                name,
+                &array,
+                format!("[tokens, {width}]: the recurrent layer reads {width} values"),
+            ));
+        }
+        Ok(array)
+    }
+
+    /// One or two linear layers, whatever they are called: the shapes tell which is the last.
+    ///
+    /// Returns the units of the first of two, or 0.
+    fn head(
+        &mut self,
+        outputs: usize,
+        read: usize,
+        settings: &Settings,
+        weights: &mut Weights,
+        notes: &mut Vec<String>,
+    ) -> Result<usize, ImportError> {
+        let linear: Vec<(String, usize, usize)> = self
+            .left
+            .iter()
+            .filter(|(name, array)| name.ends_with("weight") && array.shape.len() == 2)
+            .map(|(name, array)| (name.clone(), array.shape[0], array.shape[1]))
+            .collect();
+        let of = match settings.output {
+            Output::Sigmoid => "one logit where `output` is \"sigmoid\"".to_owned(),
+            _ => format!("one row for each of the {outputs} labels"),
+        };
+        let reads = format!(
+            "{read} columns where `pooling` is {:?}{}",
+            settings.pooling.name(),
+            if settings.pooling == Pooling::Last { " (other widths: mean_max, or another merge)" } else { "" }
+        );
+        let chain: Vec<(String, usize)> = match linear.as_slice() {
+            [] => return Err(self.missing("linear layer", format!("`fc.weight`, [{outputs}, {read}], and `fc.bias`"))),
+            [(name, rows, columns)] => {
+                if (*rows, *columns) != (outputs, read) {
+                    let expected = format!("[{outputs}, {read}]: {of}, {reads}");
+                    return Err(self.shape(name, &self.left[name], expected));
+                }
+                vec![(name.clone(), 0)]
+            }
+            [a, b] => {
+                let fits = |first: &(String, usize, usize), last: &(String, usize, usize)| {
+                    first.2 == read && last.2 == first.1 && last.1 == outputs
+                };
+                // Where both orders fit, the names tell: hidden before fc, fc1 before fc2.
+                let by_name = b.0 == ours::HIDDEN_WEIGHT || a.0 == ours::FC_WEIGHT;
+                let (first, last) = match (fits(a, b), fits(b, a)) {
+                    (true, true) if by_name => (b, a),
+                    (true, _) => (a, b),
+                    (_, true) => (b, a),
+                    _ => {
+                        let expected = format!("with `{}`, [units, {read}] and [{outputs}, units]: {reads}, {of}", b.0);
+                        return Err(self.shape(&a.0, &self.left[&a.0], expected));
+                    }
+                };
+                notes.push(format!("the head is `{}`, ReLU, `{}`", first.0, last.0));
+                vec![(first.0.clone(), first.1), (last.0.clone(), 0)]
+            }
+            several => {
+                let problem = format!(
+                    "{} matrices besides embedding and recurrent layers, {}, expected one or two of the head; list in `ignore` what the model does without",
+                    several.len(),
+                    crate::data::quoted(&several.iter().map(|(name, ..)| name.clone()).collect::<Vec<_>>())
+                );
+                return Err(ImportError::Weights { path: self.path.to_owned(), problem });
+            }
+        };
+        let mut hidden = 0;
+        for (name, units) in chain {
+            let (weight_name, bias_name) =
+                if units > 0 { (ours::HIDDEN_WEIGHT, ours::HIDDEN_BIAS) } else { (ours::FC_WEIGHT, ours::FC_BIAS) };
+            hidden = hidden.max(units);
+            let weight = self.left.remove(&name).unwrap_or_else(|| zeros(&[]));
+            let theirs = format!("{}bias", name.strip_suffix("weight").unwrap_or(&name));
+            let bias = match self.left.remove(&theirs) {
+                Some(bias) if bias.shape == weight.shape[..1] => bias,
+                Some(bias) => {
+                    return Err(self.shape(
+                        &theirs,
+                        &bias,
+                        format!("[{}], one for each row of `{name}`", weight.shape[0]),
+                    ));
+                }
+                None => {
+                    notes.push(format!("`{name}` has no bias (bias=False): it is zero"));
+                    zeros(&weight.shape[..1])
+                }
+            };
+            weights.insert(weight_name, weight);
+            weights.insert(bias_name, bias);
+        }
+        Ok(hidden)
+    }
+
+    /// Every tensor must have had a place.
+    fn end(self, network: String) -> Result<(), ImportError> {
+        if self.left.is_empty() {
+            return Ok(());
+        }
+        let names = self.left.keys().cloned().collect();
+        Err(ImportError::Unexpected { path: self.path.to_owned(), names, network })
+    }
+}
+
+/// The new name of a tensor: by its whole name, or by the longest beginning that is listed.
+fn renamed(name: &str, settings: &Settings, used: &mut BTreeSet<String>) -> String {
+    let fits = |rule: &str| name == rule || (rule.ends_with('.') && name.starts_with(rule));
+    let rule = settings.rename.iter().filter(|(rule, _)| fits(rule)).max_by_key(|(rule, _)| rule.len());
+    rule.map_or_else(
+        || name.to_owned(),
+        |(rule, new)| {
+            used.insert(rule.clone());
+            format!("{new}{}", &name[rule.len()..])
+        },
+    )
+}

@@ -1,0 +1,55 @@
+//! The tensors of a safetensors file as 32-bit floats.
+
+use super::ImportError;
+use crate::weights::Array;
+use half::{bf16, f16};
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A tensor: its values, or the name of a type that is no float.
+pub type Values = Result<Array, String>;
+
+/// Reads every tensor. Other floats than F32 are converted, and `notes` says so.
+pub fn read(path: &Path, notes: &mut Vec<String>) -> Result<BTreeMap<String, Values>, ImportError> {
+    let bytes = std::fs::read(path).map_err(|source| ImportError::Io { path: path.to_owned(), source })?;
+    // A zip archive, or a bare pickle of protocol 2 and above: what torch.save has written over the years.
+    if bytes.starts_with(b"PK\x03\x04") || matches!(bytes.as_slice(), [0x80, 2..=5, ..]) && bytes.get(8) != Some(&b'{')
+    {
+        return Err(ImportError::Pickle { path: path.to_owned() });
+    }
+    let file = SafeTensors::deserialize(&bytes)
+        .map_err(|error| ImportError::Safetensors { path: path.to_owned(), problem: error.to_string() })?;
+    let mut converted: BTreeMap<String, usize> = BTreeMap::new();
+    let tensors = file.iter().map(|(name, view)| {
+        if view.dtype() != Dtype::F32 && is_float(view.dtype()) {
+            *converted.entry(format!("{:?}", view.dtype())).or_default() += 1;
+        }
+        (name.to_owned(), array(&view))
+    });
+    let tensors = tensors.collect();
+    notes.extend(
+        converted.into_iter().map(|(from, count)| format!("{count} tensors were converted from {from} to F32")),
+    );
+    Ok(tensors)
+}
+
+fn is_float(dtype: Dtype) -> bool {
+    matches!(dtype, Dtype::F64 | Dtype::F32 | Dtype::F16 | Dtype::BF16)
+}
+
+fn array(view: &TensorView<'_>) -> Values {
+    fn values<const N: usize>(bytes: &[u8], convert: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+        bytes.as_chunks::<N>().0.iter().map(|bytes| convert(*bytes)).collect()
+    }
+    let bytes = view.data();
+    let data = match view.dtype() {
+        Dtype::F32 => values(bytes, f32::from_le_bytes),
+        Dtype::F64 => values(bytes, |bytes| f64::from_le_bytes(bytes) as f32),
+        Dtype::F16 => values(bytes, |bytes| f16::from_le_bytes(bytes).to_f32()),
+        Dtype::BF16 => values(bytes, |bytes| bf16::from_le_bytes(bytes).to_f32()),
+        other => return Err(format!("{other:?}")),
+    };
+    Ok(Array { shape: view.shape().to_vec(), data })
+}

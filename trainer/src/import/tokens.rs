@@ -1,0 +1,190 @@
+//! The tokens of an imported model, and where its rows of the embedding go.
+
+use super::settings::{Settings, Token};
+use super::{ImportError, zeros};
+use crate::tokenizer_json;
+use crate::vocabulary::{self, PAD_TOKEN, UNK_TOKEN, Vocabulary};
+use crate::weights::Array;
+use serde_json::Value;
+use std::path::Path;
+use tern_runtime::text::{Kind, Tokenizer};
+
+/// What people call padding and unknown tokens.
+const PADS: [&str; 5] = ["[PAD]", "<pad>", "<PAD>", "[pad]", "pad_token"];
+const UNKS: [&str; 6] = ["[UNK]", "<unk>", "<UNK>", "[unk]", "<oov>", "<OOV>"];
+
+/// A vocabulary, and from which row of the file each of its embeddings comes.
+#[derive(Debug)]
+pub struct Tokens {
+    pub vocabulary: Vocabulary,
+    /// `None`: zeros.
+    sources: Vec<Option<usize>>,
+}
+
+impl Tokens {
+    /// The embedding in the order of the vocabulary's ids.
+    pub fn rows(&self, theirs: &Array) -> Array {
+        let width = theirs.shape[1];
+        let mut ours = zeros(&[self.sources.len(), width]);
+        for (row, source) in ours.data.chunks_exact_mut(width).zip(&self.sources) {
+            if let Some(source) = source {
+                row.copy_from_slice(&theirs.data[source * width..][..width]);
+            }
+        }
+        ours
+    }
+}
+
+/// Reads the tokens of an embedding of so many `rows`.
+pub fn read(
+    path: &Path,
+    settings: &Settings,
+    rows: usize,
+    weights: &Path,
+    notes: &mut Vec<String>,
+) -> Result<Tokens, ImportError> {
+    let text = std::fs::read_to_string(path).map_err(|source| ImportError::Io { path: path.to_owned(), source })?;
+    let wrong = |problem: String| ImportError::Vocabulary { path: path.to_owned(), problem };
+    let is_json = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
+    let named = settings.tokenizer.as_deref().and_then(Tokenizer::from_name);
+    let List { tokens, unk: unk_of_file, tokenizer } =
+        if is_json { json(&text, named).map_err(wrong)? } else { List::of(lines(&text), named) };
+    if tokens.len() != rows || settings.vocab_size.is_some_and(|wanted| wanted != rows) {
+        return Err(wrong(format!(
+            "{} tokens{}, expected {rows}, one for each row of the embedding in {}; write the special tokens (padding, unknown) where the \
+             embedding has them",
+            tokens.len(),
+            settings.vocab_size.map_or_else(String::new, |size| format!(" (vocab_size is {size})")),
+            weights.display()
+        )));
+    }
+    let pad = position(&tokens, settings.pad.as_ref(), &PADS, "pad").map_err(wrong)?;
+    let named = settings.unk.clone().or(unk_of_file.map(Token::Text));
+    let unk = position(&tokens, named.as_ref(), &UNKS, "unk").map_err(wrong)?;
+    if pad.is_some() && pad == unk {
+        return Err(wrong("`pad` and `unk` are the same token, expected two".to_owned()));
+    }
+    if pad.is_none() {
+        notes.push("no token for padding: a row of zeros was added, which no text uses; `pad` names one".to_owned());
+    }
+    if unk.is_none() {
+        notes.push("no token for unknown words: they read a row of zeros that was added; `unk` names one".to_owned());
+    }
+    let mut sources = vec![pad, unk];
+    let mut list = vec![PAD_TOKEN.to_owned(), UNK_TOKEN.to_owned()];
+    let mut unreachable = Vec::new();
+    for (row, token) in tokens.iter().enumerate().filter(|(row, _)| Some(*row) != pad && Some(*row) != unk) {
+        if !is_one_token(tokenizer, token) {
+            unreachable.push(token.clone());
+        }
+        sources.push(Some(row));
+        list.push(token.clone());
+    }
+    if !unreachable.is_empty() {
+        notes.push(format!(
+            "{} tokens never come out of the tokenizer {:?}: {}; texts with them read as it cuts them, and `tokenizer` names another",
+            unreachable.len(),
+            tokenizer.name(),
+            crate::data::quoted(&unreachable)
+        ));
+    }
+    let vocabulary = Vocabulary::from_tokens(tokenizer, list).map_err(wrong)?;
+    Ok(Tokens { vocabulary, sources })
+}
+
+/// A token a line. An empty last line is none.
+fn lines(text: &str) -> Vec<String> {
+    text.strip_prefix('\u{feff}').unwrap_or(text).lines().map(str::to_owned).collect()
+}
+
+/// Tokens in the order of their numbers.
+struct List {
+    tokens: Vec<String>,
+    /// What stands for unknown ones, where the file says it.
+    unk: Option<String>,
+    tokenizer: Tokenizer,
+}
+
+impl List {
+    fn of(tokens: Vec<String>, tokenizer: Option<Tokenizer>) -> Self {
+        List { tokens, unk: None, tokenizer: tokenizer.unwrap_or(Tokenizer::WORDS) }
+    }
+}
+
+/// The tokens of a `tokenizer.json`, or of an object of tokens and numbers.
+fn json(text: &str, named: Option<Tokenizer>) -> Result<List, String> {
+    let root: Value = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
+    let Some(object) = root.as_object() else {
+        return Err("a JSON value that is no object, expected a tokenizer.json or {\"token\": 0, …}".to_owned());
+    };
+    if !object.contains_key("model") || root["model"].is_u64() {
+        return Ok(List::of(by_id(&root)?, named));
+    }
+    let cuts_alike = |tokenizer: &Tokenizer| parts_of(*tokenizer).is_some_and(|parts| parts == parts_in(&root));
+    let found = match named {
+        Some(tokenizer) => Some(tokenizer).filter(cuts_alike),
+        None => Tokenizer::ALL.iter().map(|&(_, tokenizer)| tokenizer).find(cuts_alike),
+    };
+    let Some(tokenizer) = found else {
+        let [normalizer, pre_tokenizer, model] = parts_in(&root);
+        return Err(format!(
+            "normalizer {normalizer}, pre_tokenizer {pre_tokenizer}, model.type {model}: none of Tern's tokenizers{} cuts text like this, expected for \
+             \"words\" Lowercase, Whitespace and WordLevel; give the tokens as a text file, one a line, to have text cut by `tokenizer` all the same",
+            named.map_or_else(String::new, |tokenizer| format!(" (`tokenizer` is {:?})", tokenizer.name()))
+        ));
+    };
+    let unk = root.pointer("/model/unk_token").and_then(Value::as_str).map(str::to_owned);
+    Ok(List { tokens: by_id(root.pointer("/model/vocab").unwrap_or(&Value::Null))?, unk, tokenizer })
+}
+
+/// What of a `tokenizer.json` says how text is cut.
+fn parts_in(root: &Value) -> [Value; 3] {
+    ["/normalizer", "/pre_tokenizer", "/model/type"].map(|part| root.pointer(part).cloned().unwrap_or_default())
+}
+
+/// The same of the `tokenizer.json` that Tern writes for a tokenizer.
+fn parts_of(tokenizer: Tokenizer) -> Option<[Value; 3]> {
+    let vocabulary = Vocabulary::build_for(tokenizer, std::iter::once("a"), 1, None);
+    let json: Value = serde_json::from_str(&tokenizer_json::write(&vocabulary).ok()?).ok()?;
+    Some(parts_in(&json))
+}
+
+fn by_id(vocab: &Value) -> Result<Vec<String>, String> {
+    let Some(vocab) = vocab.as_object() else {
+        return Err("model.vocab is missing, expected tokens and numbers".to_owned());
+    };
+    let mut tokens = vec![None; vocab.len()];
+    for (token, id) in vocab {
+        match id.as_u64().and_then(|id| tokens.get_mut(usize::try_from(id).ok()?)) {
+            Some(slot @ None) => *slot = Some(token.clone()),
+            _ => {
+                return Err(format!(
+                    "token {token:?} has number {id}, expected each number below {} once",
+                    vocab.len()
+                ));
+            }
+        }
+    }
+    Ok(tokens.into_iter().flatten().collect())
+}
+
+/// Where a special token stands: as the settings say, or by its usual names.
+fn position(tokens: &[String], given: Option<&Token>, usual: &[&str], key: &str) -> Result<Option<usize>, String> {
+    match given {
+        None => Ok(tokens.iter().position(|token| usual.contains(&token.as_str()))),
+        Some(Token::Id(id)) if *id < tokens.len() => Ok(Some(*id)),
+        Some(Token::Id(id)) => Err(format!("`{key}` is number {id}, expected one below {}", tokens.len())),
+        Some(Token::Text(text)) => match tokens.iter().position(|token| token == text) {
+            Some(id) => Ok(Some(id)),
+            None => Err(format!(
+                "`{key}` is {text:?}, which is none of the {} tokens; give the token or its number",
+                tokens.len()
+            )),
+        },
+    }
+}
+
+/// Whether a text can have this token. Of pieces of words and of bytes every one.
+fn is_one_token(tokenizer: Tokenizer, token: &str) -> bool {
+    matches!(tokenizer.kind, Kind::WordPiece | Kind::Bytes) || vocabulary::tokens(tokenizer, token) == [token]
+}
