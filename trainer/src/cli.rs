@@ -1,6 +1,6 @@
 //! The command line. Each subcommand's options are in its own file under [`commands`](crate::commands).
 
-use crate::commands::{classify, console, eval, export, import, inspect, predict, train};
+use crate::commands::{classify, compare, console, eval, export, import, inspect, predict, report, train};
 use clap::{Parser, Subcommand};
 
 /// Trains small recurrent networks on text, and runs them in integers on a microcontroller.
@@ -26,6 +26,10 @@ pub enum Command {
     Eval(eval::Args),
     /// Classify texts.
     Predict(predict::Args),
+    /// Write a page on a model: curves, confusion, calibration, mistakes.
+    Report(report::Args),
+    /// Compare two models on the same texts.
+    Compare(compare::Args),
     /// Show what a device file holds and costs.
     Inspect(inspect::Args),
     /// Classify texts on a device, and compare with this computer.

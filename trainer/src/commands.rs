@@ -1,12 +1,14 @@
 //! The subcommands, one file each: its options, and what it does with them.
 
 pub mod classify;
+pub mod compare;
 pub mod console;
 pub mod eval;
 pub mod export;
 pub mod import;
 pub mod inspect;
 pub mod predict;
+pub mod report;
 pub mod table;
 pub mod train;
 
@@ -36,6 +38,8 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Eval(args) => eval::run(args),
         Command::Predict(args) => predict::run(args),
         Command::Inspect(args) => inspect::run(args),
+        Command::Report(args) => report::run(args),
+        Command::Compare(args) => compare::run(args),
         Command::Classify(args) => classify::run(args),
         Command::Console(args) => console::run(args),
     };

@@ -8,6 +8,7 @@
 //! | `calibration.csv` | training rows by which an export measures the ranges of activations |
 //! | `validation.csv` | the held-out rows, so that later figures speak of the same ones |
 //! | `recipe.toml`, `metrics.json`, `README.md`, `report.html` | how it was made, and how well it came out |
+//! | `export.json` | what the last export said of itself |
 
 mod classify;
 mod config;
@@ -47,8 +48,11 @@ pub mod files {
     pub const CARD: &str = "README.md";
     /// The report.
     pub const REPORT: &str = "report.html";
+    /// Figures of the last export.
+    pub const EXPORT: &str = "export.json";
     /// All of them.
-    pub const ALL: [&str; 9] = [WEIGHTS, CONFIG, TOKENIZER, CALIBRATION, VALIDATION, RECIPE, METRICS, CARD, REPORT];
+    pub const ALL: [&str; 10] =
+        [WEIGHTS, CONFIG, TOKENIZER, CALIBRATION, VALIDATION, RECIPE, METRICS, EXPORT, CARD, REPORT];
 }
 
 /// A trained model in floats.

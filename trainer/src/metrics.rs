@@ -64,9 +64,14 @@ impl Evaluation {
         self.confusion.iter().flatten().sum()
     }
 
+    /// Number of examples that were predicted right.
+    pub fn correct(&self) -> usize {
+        (0..self.confusion.len()).map(|label| self.confusion[label][label]).sum()
+    }
+
     /// Share of examples that were predicted right.
     pub fn accuracy(&self) -> f64 {
-        share((0..self.confusion.len()).map(|label| self.confusion[label][label]).sum(), self.examples())
+        share(self.correct(), self.examples())
     }
 
     /// Accuracy of always naming the most frequent label.

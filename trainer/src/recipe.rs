@@ -10,6 +10,7 @@
 //!
 //! What a recipe leaves out has the default value. The recipe that a model directory keeps leaves out nothing.
 
+mod card;
 mod check;
 mod paths;
 mod schema;
@@ -19,6 +20,7 @@ mod training;
 
 pub use crate::architecture::{Cell, Merge, Pooling};
 pub use crate::task::{Output, Task};
+pub use card::Card;
 pub use check::RecipeError;
 pub use spelling::Fault;
 pub use tokenizer::{Tokenizer, TokenizerKind};
@@ -54,6 +56,9 @@ pub struct Recipe {
     /// How it learns.
     #[serde(default)]
     pub training: Training,
+    /// What the model card says that no figure tells.
+    #[serde(default, skip_serializing_if = "Card::is_empty")]
+    pub card: Card,
 }
 
 /// The examples.
@@ -192,6 +197,7 @@ impl Recipe {
             tokenizer: Tokenizer::default(),
             model: Model::default(),
             training: Training::default(),
+            card: Card::default(),
         }
     }
 

@@ -23,6 +23,7 @@ fn a_model_directory_holds_what_the_guide_says() {
         "README.md",
         "calibration.csv",
         "config.json",
+        "export.json",
         "metrics.json",
         "model.safetensors",
         "recipe.toml",

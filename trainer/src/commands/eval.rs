@@ -1,10 +1,13 @@
 //! `tern eval`
 
 use super::table::TableArgs;
+mod paint;
+
 use super::{Failure, print, visible};
 use crate::classifier::{self, Classifier};
 use crate::data;
 use crate::metrics::Evaluation;
+use paint::Paint;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 
@@ -46,7 +49,9 @@ fn work(args: &Args) -> anyhow::Result<()> {
     if args.json {
         print(to_json(model.as_ref(), &evaluation))
     } else {
-        to_text(model.as_ref(), &evaluation).iter().try_for_each(print)
+        let paint = Paint::for_stdout();
+        to_text(model.as_ref(), &evaluation, paint).iter().try_for_each(print)?;
+        confusion(model.labels(), evaluation.confusion(), paint).iter().try_for_each(print)
     }
 }
 
@@ -63,19 +68,19 @@ fn to_json(model: &dyn Classifier, evaluation: &Evaluation) -> Value {
     })
 }
 
-fn to_text(model: &dyn Classifier, evaluation: &Evaluation) -> Vec<String> {
+fn to_text(model: &dyn Classifier, evaluation: &Evaluation, paint: Paint) -> Vec<String> {
     let width = model.labels().iter().map(|label| label.chars().count()).max().unwrap_or(0).max(5);
     let mut lines = vec![
         format!("examples {}", evaluation.examples()),
         format!(
-            "accuracy {:.4} (always the most frequent label: {:.4})",
-            evaluation.accuracy(),
+            "accuracy {} (always the most frequent label: {:.4})",
+            paint.bold(&format!("{:.4}", evaluation.accuracy())),
             evaluation.majority_accuracy()
         ),
         format!("loss     {:.4}", evaluation.loss()),
         format!("macro F1 {:.4}", evaluation.macro_f1()),
         String::new(),
-        format!("{:width$}  precision  recall      F1  support", "label"),
+        paint.faint(&format!("{:width$}  precision  recall      F1  support", "label")),
     ];
     for (label, class) in model.labels().iter().zip(evaluation.per_class()) {
         lines.push(format!(
@@ -88,4 +93,83 @@ fn to_text(model: &dyn Classifier, evaluation: &Evaluation) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// The most labels whose confusion is shown as a matrix: more do not fit into a line.
+const MATRIX: usize = 8;
+/// The most characters of a label over a column.
+const COLUMN: usize = 8;
+/// The most pairs of labels in the list that stands for a larger matrix.
+const PAIRS: usize = 10;
+
+/// Which labels are taken for which: a row for each label, a column for each prediction; of many labels the most frequent pairs.
+fn confusion(labels: &[String], matrix: &[Vec<usize>], paint: Paint) -> Vec<String> {
+    let labels: Vec<String> = labels.iter().map(|label| visible(label)).collect();
+    if labels.len() > MATRIX {
+        return pairs(&labels, matrix, paint);
+    }
+    let short = |label: &String| label.chars().take(COLUMN).collect::<String>();
+    let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).max(9);
+    let head: Vec<String> = labels.iter().map(|label| format!("{:>COLUMN$}", short(label))).collect();
+    let mut lines = vec![String::new(), paint.faint(&format!("{:width$}  {}", "said \u{2192}", head.join("  ")))];
+    for (index, (label, row)) in labels.iter().zip(matrix).enumerate() {
+        let cell = |(predicted, &texts): (usize, &usize)| {
+            let text = format!("{texts:>COLUMN$}");
+            match (texts, predicted == index) {
+                (0, _) => paint.faint(&text),
+                (_, true) => paint.right(&text),
+                (_, false) => paint.wrong(&text),
+            }
+        };
+        let cells: Vec<String> = row.iter().enumerate().map(cell).collect();
+        lines.push(format!("{label:width$}  {}", cells.join("  ")));
+    }
+    lines
+}
+
+fn pairs(labels: &[String], matrix: &[Vec<usize>], paint: Paint) -> Vec<String> {
+    let mut pairs: Vec<(usize, usize, usize)> = Vec::new();
+    for (label, row) in matrix.iter().enumerate() {
+        pairs.extend(row.iter().enumerate().filter(|(p, n)| *p != label && **n > 0).map(|(p, n)| (*n, label, p)));
+    }
+    if pairs.is_empty() {
+        return Vec::new();
+    }
+    pairs.sort_by(|a, b| b.0.cmp(&a.0).then(a.cmp(b)));
+    let mut lines = vec![String::new(), paint.faint("taken for another label most often")];
+    let line = |&(texts, label, predicted): &(usize, usize, usize)| {
+        let (count, of) = (paint.wrong(&format!("{texts:>6}")), matrix[label].iter().sum::<usize>());
+        format!("{count} of {of} {}: said {}", labels[label], labels[predicted])
+    };
+    lines.extend(pairs.iter().take(PAIRS).map(line));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(count: usize) -> Vec<String> {
+        (0..count).map(|index| format!("label {index}")).collect()
+    }
+
+    #[test]
+    fn a_small_matrix_is_shown_whole() {
+        let lines = confusion(&names(2), &[vec![3, 1], vec![0, 5]], Paint::plain());
+        assert_eq!(lines[2].split_whitespace().collect::<Vec<_>>(), ["label", "0", "3", "1"]);
+        assert_eq!(lines[3].split_whitespace().collect::<Vec<_>>(), ["label", "1", "0", "5"]);
+        assert!(!lines.concat().contains('\u{1b}'));
+        assert!(confusion(&names(2), &[vec![3, 1], vec![0, 5]], Paint::coloured()).concat().contains('\u{1b}'));
+    }
+
+    #[test]
+    fn of_many_labels_the_most_frequent_pairs_are_listed() {
+        let mut matrix = vec![vec![0; 151]; 151];
+        (0..151).for_each(|index| matrix[index][index] = 10);
+        assert!(confusion(&names(151), &matrix, Paint::plain()).is_empty());
+        (1..30).for_each(|index| matrix[index][0] = index);
+        let lines = confusion(&names(151), &matrix, Paint::plain());
+        assert_eq!(lines.len(), 2 + PAIRS);
+        assert_eq!(lines[2], "    29 of 39 label 29: said label 0");
+    }
 }

@@ -1,10 +1,11 @@
 //! `tern export`
 
 use super::table::TableArgs;
-use super::{Failure, print};
+use super::{Failure, note, print};
 use crate::data;
 use crate::export::{Report, check_output, export, write_file};
 use crate::float_model::FloatModel;
+use crate::report;
 use anyhow::{Context, bail};
 use std::path::{Path, PathBuf};
 
@@ -65,6 +66,12 @@ fn work(args: &Args) -> anyhow::Result<()> {
     let name = args.model.display();
     let (device, report) = export(&model, &examples, &golden).with_context(|| name.to_string())?;
     write_file(&args.output, device.bytes()).with_context(|| args.output.display().to_string())?;
+    // What the file is for is done: that the report cannot be written is no reason to fail.
+    match report::add_export(&args.model, &model, serde_json::to_value(&report)?) {
+        Ok(true) => {}
+        Ok(false) => note(format_args!("note: {name}/README.md was changed by hand: left as it is")),
+        Err(error) => note(format_args!("warning: the report was not renewed: {error:#}")),
+    }
     if args.json {
         return print(serde_json::to_string(&report)?);
     }

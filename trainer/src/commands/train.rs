@@ -109,7 +109,7 @@ fn work(mut recipe: Recipe, target: &Path, args: &Args) -> anyhow::Result<()> {
     for line in figures.summary() {
         note(line);
     }
-    let of_model = ("this model", &figures.validation, figures.parameters);
+    let of_model = ("this model", &figures.validation.evaluation, figures.parameters);
     baselines::to_text(&figures.baselines, Some(of_model)).iter().for_each(note);
     match outcome.ending {
         Ending::Epochs => {}

@@ -51,7 +51,7 @@ impl Recipe {
     ///
     /// [`RecipeError::Value`] for the first one that is out of range.
     pub fn check(&self) -> Result<(), RecipeError> {
-        let Recipe { data, vocabulary, model, training, .. } = self;
+        let Recipe { data, vocabulary, model, training, card, .. } = self;
         range("[data] valid_fraction", data.valid_fraction, 0.001, 0.9)?;
         if let Some(delimiter) = data.delimiter
             && (!delimiter.is_ascii() || matches!(delimiter, '"' | '\r' | '\n'))
@@ -94,7 +94,8 @@ impl Recipe {
         range("[model] dropout", model.dropout, 0.0, 0.95)?;
         range("[model] embedding_dropout", model.embedding_dropout, 0.0, 0.95)?;
         range("[model] word_dropout", model.word_dropout, 0.0, 0.95)?;
-        training.check()
+        training.check()?;
+        card.check()
     }
 }
 

@@ -1,18 +1,18 @@
 //! The figures of a training.
 
+use super::analysis::{Analysis, wilson};
 use crate::baselines::{self, Baseline};
-use crate::classifier::{self, Classifier, Logits};
+use crate::classifier::Classifier;
 use crate::data::Example;
 use crate::float_model::FloatModel;
-use crate::metrics::Evaluation;
 use crate::train::{Ending, EpochFigures, Outcome};
 use serde_json::{Map, Value, json};
 
-/// Everything that a report shows.
+/// The figures of a training: what `metrics.json` holds.
 #[derive(Clone, Debug)]
 pub struct Figures {
     /// How the kept weights do on the held-out rows.
-    pub validation: Evaluation,
+    pub validation: Analysis,
     /// The labels, in the order of the evaluation's classes.
     pub labels: Vec<String>,
     /// All epochs in turn.
@@ -33,27 +33,12 @@ pub struct Figures {
     pub parameters: usize,
     /// Simpler models on the same rows. Empty where none was trained.
     pub baselines: Vec<Baseline>,
-    /// The held-out rows that the model got wrong, the most confident first.
-    pub mistakes: Vec<Mistake>,
-}
-
-/// A held-out row that the model got wrong.
-#[derive(Clone, Debug)]
-pub struct Mistake {
-    /// The text.
-    pub text: String,
-    /// Its label.
-    pub label: usize,
-    /// The label predicted.
-    pub predicted: usize,
-    /// The probability of that.
-    pub probability: f64,
 }
 
 impl Figures {
     /// Evaluates `model` on its held-out rows and gathers the rest.
     pub fn new(model: &FloatModel, train: &[Example], leaked: usize, outcome: &Outcome) -> Self {
-        let validation = classifier::evaluate(model, model.validation());
+        let validation = Analysis::new(model, model.validation());
         let mut train_support = vec![0; model.labels().len()];
         for example in train {
             train_support[example.label] += 1;
@@ -70,31 +55,23 @@ impl Figures {
             cut: outcome.cut,
             parameters: model.weights().count(),
             baselines: Vec::new(),
-            mistakes: mistakes(model),
         }
     }
 
     /// The content of `metrics.json`.
     pub fn to_json(&self) -> Value {
-        let validation = &self.validation;
-        let per_class: Map<String, Value> =
-            self.labels.iter().cloned().zip(validation.per_class().iter().map(|figures| json!(figures))).collect();
+        let mut validation = validation(&self.validation, &self.labels);
+        validation["also_in_training"] = json!(self.leaked);
+        let support: Map<String, Value> =
+            self.labels.iter().cloned().zip(self.train_support.iter().map(|&count| json!(count))).collect();
         let mut figures = json!({
             "best_epoch": self.best_epoch,
             "epochs": self.history.len(),
             "ending": self.ending,
             "train_examples": self.lengths.len(),
             "parameters": self.parameters,
-            "validation": {
-                "examples": validation.examples(),
-                "accuracy": validation.accuracy(),
-                "loss": validation.loss(),
-                "macro_f1": validation.macro_f1(),
-                "majority_accuracy": validation.majority_accuracy(),
-                "also_in_training": self.leaked,
-                "per_class": per_class,
-                "confusion": validation.confusion(),
-            },
+            "validation": validation,
+            "train": { "support": support, "cut": self.cut, "tokens": lengths(&self.lengths) },
             "history": self.history,
         });
         if !self.baselines.is_empty() {
@@ -105,13 +82,13 @@ impl Figures {
 
     /// The figures in two lines.
     pub fn summary(&self) -> [String; 2] {
-        let validation = &self.validation;
+        let validation = &self.validation.evaluation;
         [
             format!(
                 "best epoch {}: validation accuracy {:.4} ({} of {}), always the most frequent label: {:.4}",
                 self.best_epoch,
                 validation.accuracy(),
-                validation.examples() - self.mistakes.len(),
+                validation.correct(),
                 validation.examples(),
                 validation.majority_accuracy()
             ),
@@ -125,21 +102,33 @@ impl Figures {
     }
 }
 
-fn mistakes(model: &FloatModel) -> Vec<Mistake> {
-    let mut mistakes: Vec<Mistake> = model
-        .validation()
-        .iter()
-        .filter_map(|example| {
-            let logits = Logits::Float(model.logits(&example.text));
-            let predicted = logits.label();
-            (predicted != example.label).then(|| Mistake {
-                text: example.text.clone(),
-                label: example.label,
-                predicted,
-                probability: logits.log_probabilities()[predicted].exp(),
-            })
-        })
-        .collect();
-    mistakes.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-    mistakes
+/// What a report shows of a classifier on held-out rows. The keys of `validation` in `metrics.json`.
+pub fn validation(analysis: &Analysis, labels: &[String]) -> Value {
+    let evaluation = &analysis.evaluation;
+    let per_class: Map<String, Value> =
+        labels.iter().cloned().zip(evaluation.per_class().iter().map(|figures| json!(figures))).collect();
+    json!({
+        "examples": evaluation.examples(),
+        "accuracy": evaluation.accuracy(),
+        "interval": wilson(evaluation.correct(), evaluation.examples()),
+        "loss": evaluation.loss(),
+        "macro_f1": evaluation.macro_f1(),
+        "majority_accuracy": evaluation.majority_accuracy(),
+        "per_class": per_class,
+        "confusion": evaluation.confusion(),
+        "calibration": analysis.calibration(),
+        "by_length": analysis.by_length(),
+    })
+}
+
+/// Median, longest, and how many there are in each of up to 30 ranges of equal width.
+fn lengths(lengths: &[usize]) -> Value {
+    let mut sorted = lengths.to_vec();
+    sorted.sort_unstable();
+    let longest = sorted.last().copied().unwrap_or(0);
+    let width = (longest + 1).div_ceil(30).max(1);
+    let mut counts = vec![0usize; longest / width + 1];
+    sorted.iter().for_each(|length| counts[length / width] += 1);
+    let median = sorted.get(sorted.len() / 2).copied().unwrap_or(0);
+    json!({ "median": median, "longest": longest, "range": width, "counts": counts })
 }

@@ -36,27 +36,121 @@ fn model() -> FloatModel {
     FloatModel::new(config, vocabulary, weights, rows.clone(), rows).unwrap()
 }
 
+fn sources() -> Sources {
+    let model = model();
+    Sources::new(&model, &recipe(), &figures(&model))
+}
+
 #[test]
 fn the_page_stands_alone_and_escapes_what_it_shows() {
-    let model = model();
-    let page = html::page(model.config(), &recipe(), &figures(&model));
-    for outside in ["http://", "https://", "<script", "<i>", "<b>n", "src=", "@import", "NaN"] {
+    let mut sources = sources();
+    sources.set_export(
+        serde_json::json!({ "float_accuracy": 0.5, "integer_accuracy": 0.5, "examples": 4, "disagreements": 0,
+        "largest_logit_difference": 0.001, "file_bytes": 1000, "parts": { "<u>": 400, "weights": 600 },
+        "layers": [{ "tensor": "<script>", "error": 0.01 }] }),
+    );
+    let page = sources.page();
+    for outside in ["http://", "https://", "<script", "<i>\"", "<b>n", "<u>", "src=", "@import", "NaN", "javascript:"] {
         assert!(!page.contains(outside), "{outside}");
     }
-    assert_eq!(page.matches("<svg").count(), 3);
-    assert!(page.contains("&lt;script&gt;alert(1)"), "the mistakes are missing");
+    // Loss, accuracy, macro F1; reliability; accuracy by length, lengths.
+    assert_eq!(page.matches("<svg").count(), 6);
+    assert_eq!(page.matches("<svg").count(), page.matches("role=\"img\" aria-label=").count());
+    assert!(page.contains("&lt;script&gt;alert"), "the mistakes are missing");
+    assert!(page.contains("default-src 'none'"));
+    let ids: Vec<&str> = page.split("<h2 id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(ids, ["training", "classes", "confusion", "calibration", "length", "mistakes", "device", "recipe"]);
+    for id in ids {
+        assert!(page.contains(&format!("<a href=\"#{id}\">")), "no way to {id}");
+    }
+}
+
+#[test]
+fn every_figure_of_the_page_is_that_of_the_files() {
+    let sources = sources();
+    let (page, mut seen) = (sources.page(), 0);
+    for datum in page.split("<data value=\"").skip(1) {
+        let (value, rest) = datum.split_once("\" data-at=\"").unwrap();
+        let (pointer, _) = rest.split_once('"').unwrap();
+        let pointer = pointer.replace("&lt;", "<").replace("&gt;", ">");
+        let expected = sources.metrics().pointer(&pointer).unwrap_or_else(|| panic!("no {pointer} in metrics.json"));
+        assert_eq!(value.parse::<f64>().unwrap(), expected.as_f64().unwrap(), "{pointer}");
+        seen += 1;
+    }
+    assert!(seen > 40, "{seen}");
+}
+
+#[test]
+fn many_classes_are_listed_and_not_drawn_as_a_grid() {
+    let plain = crate::float_model::tests::model();
+    let labels: Vec<String> = (0..151).map(|index| format!("class {index}")).collect();
+    let confusion: Vec<Vec<usize>> =
+        (0..151).map(|row| (0..151).map(|column| usize::from(row % 7 == column % 50)).collect()).collect();
+    let metrics = serde_json::json!({ "validation": { "examples": 1, "confusion": confusion } });
+    let mut config = plain.config().clone();
+    config.labels = labels;
+    let findings = findings::Findings::default();
+    let page =
+        page::Page { config: &config, recipe: None, metrics: &metrics, export: None, findings: &findings }.html();
+    assert!(!page.contains("class=\"matrix\""));
+    assert!(page.contains("pairs of different labels occur"), "{page}");
+    assert!(page.matches("<tr>").count() < 60 && page.len() < 60_000);
 }
 
 #[test]
 fn the_card_says_how_good_the_model_is_and_how_good_that_is() {
-    let model = model();
-    let card = card::card(model.config(), &recipe(), &figures(&model));
-    for expected in
-        ["| accuracy | 0.5000 |", "always the most frequent label | 0.5000", "`messages.csv`", "a\\|b", "validation"]
-    {
+    let card = sources().card();
+    for expected in [
+        "| accuracy | 0.5000 |",
+        "always the most frequent label | 0.5000",
+        "`messages.csv`",
+        "a\\|b",
+        "validation",
+        "## Intended use and limits",
+    ] {
         assert!(card.contains(expected), "{expected} is missing in\n{card}");
     }
-    assert!(!card.contains("<b>"));
+    assert!(!card.contains("<b>") || card.starts_with("---"), "{card}");
+    let (_, body) = card[4..].split_once("---\n").unwrap();
+    assert!(!body.contains("<b>"), "{body}");
+    assert!(!card.contains("license"), "nobody said one");
+}
+
+#[test]
+fn an_export_goes_into_page_and_card_but_not_over_ones_own_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, dir) = (model(), folder.path());
+    model.save(dir).unwrap();
+    write(dir, dir, &model, &recipe(), &figures(&model)).unwrap();
+    let read = |name: &str| std::fs::read_to_string(dir.join(name)).unwrap();
+    let before = read(files::REPORT);
+    // What was written at once is what is made later from the files.
+    assert_eq!(Sources::read(dir).unwrap().page(), before);
+    assert_eq!(Sources::read(dir).unwrap().card(), read(files::CARD));
+
+    let export =
+        serde_json::json!({ "integer_accuracy": 0.25, "float_accuracy": 0.5, "disagreements": 1, "examples": 4 });
+    assert!(add_export(dir, &model, export.clone()).unwrap());
+    assert!(read(files::REPORT).contains("On the device") && !before.contains("On the device"));
+    assert!(read(files::CARD).contains("| accuracy in integers | 0.2500 |"));
+    assert_eq!(Sources::read(dir).unwrap().page(), read(files::REPORT));
+    assert!(add_export(dir, &model, export.clone()).unwrap(), "the second time as well");
+
+    std::fs::write(dir.join(files::CARD), "# Mine\n").unwrap();
+    assert!(!add_export(dir, &model, export).unwrap());
+    assert_eq!(read(files::CARD), "# Mine\n");
+}
+
+#[test]
+fn a_directory_without_figures_still_has_a_page() {
+    let folder = tempfile::tempdir().unwrap();
+    model().save(folder.path()).unwrap();
+    let sources = Sources::read(folder.path()).unwrap();
+    assert!(sources.page().contains("validation accuracy"));
+    assert!(sources.card().contains("not trained by Tern"));
+    std::fs::write(folder.path().join(files::METRICS), "{").unwrap();
+    let message = Sources::read(folder.path()).unwrap_err().to_string();
+    assert!(message.contains("metrics.json: ") && message.contains("train or export again"), "{message}");
 }
 
 #[test]
@@ -64,6 +158,7 @@ fn metrics_hold_no_time_and_no_path() {
     let model = model();
     let metrics = figures(&model).to_json();
     assert_eq!(metrics["validation"]["accuracy"], 0.5);
+    assert_eq!(metrics["validation"]["calibration"]["bins"].as_array().unwrap().len(), 1);
     assert_eq!(metrics["history"].as_array().unwrap().len(), 2);
     let text = metrics.to_string();
     assert!(!text.contains("second") && !text.contains("data/"), "{text}");

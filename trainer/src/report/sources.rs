@@ -1,0 +1,129 @@
+//! What page and card are made from.
+
+use super::analysis::Analysis;
+use super::card;
+use super::figures::{Figures, validation};
+use super::findings::Findings;
+use super::page::Page;
+use crate::float_model::{Config, FloatModel, LoadError, files};
+use crate::recipe::Recipe;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// Everything that a page or a card says.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    config: Config,
+    recipe: Option<Recipe>,
+    metrics: Value,
+    export: Option<Value>,
+    findings: Findings,
+}
+
+/// Why a model directory cannot be reported on.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// It is no model directory.
+    #[error(transparent)]
+    Model(#[from] LoadError),
+    /// A file cannot be read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A file is not JSON.
+    #[error("{}: {source}; expected the JSON that `tern train` and `tern export` write: train or export again", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+}
+
+impl Sources {
+    /// After a training. `figures` are of `model` and its held-out rows.
+    pub fn new(model: &FloatModel, recipe: &Recipe, figures: &Figures) -> Self {
+        Sources {
+            config: model.config().clone(),
+            recipe: Some(recipe.clone()),
+            metrics: figures.to_json(),
+            export: None,
+            findings: Findings::new(model, model.validation(), &figures.validation),
+        }
+    }
+
+    /// From a model directory.
+    ///
+    /// # Errors
+    ///
+    /// See [`ReadError`].
+    pub fn read(dir: &Path) -> Result<Self, ReadError> {
+        Sources::of(dir, &FloatModel::load(dir)?)
+    }
+
+    /// From the directory of a loaded model. `recipe.toml`, `metrics.json` and `export.json` may be missing, as in an imported model: what
+    /// they would say is then not said, but for figures that the held-out rows give.
+    ///
+    /// # Errors
+    ///
+    /// See [`ReadError`].
+    pub fn of(dir: &Path, model: &FloatModel) -> Result<Self, ReadError> {
+        let mut metrics = json(&dir.join(files::METRICS))?.unwrap_or_else(|| json!({}));
+        let mut findings = Findings::default();
+        if !model.validation().is_empty() {
+            let analysis = Analysis::new(model, model.validation());
+            findings = Findings::new(model, model.validation(), &analysis);
+            if !metrics["validation"]["calibration"].is_object() {
+                metrics["validation"] = validation(&analysis, model.labels());
+            }
+        }
+        metrics["parameters"] = json!(model.weights().count());
+        Ok(Sources {
+            config: model.config().clone(),
+            recipe: Recipe::read(&dir.join(files::RECIPE)).ok(),
+            metrics,
+            export: json(&dir.join(files::EXPORT))?,
+            findings,
+        })
+    }
+
+    /// The content of `metrics.json`.
+    pub fn metrics(&self) -> &Value {
+        &self.metrics
+    }
+
+    /// The content of `export.json`; null before an export.
+    pub fn export(&self) -> &Value {
+        self.export.as_ref().unwrap_or(&Value::Null)
+    }
+
+    /// Puts in what an export said.
+    pub fn set_export(&mut self, export: Value) {
+        self.export = Some(export);
+    }
+
+    /// The content of `report.html`.
+    pub fn page(&self) -> String {
+        let Sources { config, recipe, metrics, export, findings } = self;
+        Page { config, recipe: recipe.as_ref(), metrics, export: export.as_ref(), findings }.html()
+    }
+
+    /// The content of `README.md`.
+    pub fn card(&self) -> String {
+        card::card(&self.config, self.recipe.as_ref(), &self.metrics, self.export.as_ref())
+    }
+}
+
+/// A JSON file, if it is there.
+fn json(path: &Path) -> Result<Option<Value>, ReadError> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(ReadError::Io { path: path.to_owned(), source }),
+    };
+    serde_json::from_str(&text).map(Some).map_err(|source| ReadError::Json { path: path.to_owned(), source })
+}
