@@ -228,6 +228,8 @@ fn settings(recipe: &Recipe) -> String {
     let name = |path: &std::path::Path| std::path::PathBuf::from(path.file_name().unwrap_or_default());
     recipe.data.train = name(&recipe.data.train);
     recipe.data.valid = recipe.data.valid.map(|valid| name(&valid));
+    // They change no bit of the model, and so none of the page.
+    recipe.training.threads = 0;
     toml::to_string(&recipe).expect("tables of strings and numbers are always TOML")
 }
 
