@@ -17,13 +17,12 @@ activations, \\w and the lower case.
 import functools
 import json
 import operator
-import os
-import re
 import struct
 import sys
 import unicodedata
 
-RUNTIME = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "runtime", "src")
+from tern_text import LOWER, WHITE_SPACE, WORDS, ids_of, table
+
 I16, I32 = (-(2**15), 2**15 - 1), (-(2**31), 2**31 - 1)
 
 
@@ -37,21 +36,19 @@ def inside(value, limits):
     return value
 
 
-def table(*path):
-    """The integers of a committed table."""
-    with open(os.path.join(RUNTIME, *path), encoding="utf-8") as file:
-        lines = [line for line in file if not line.startswith("//")]
-    return [int(number, 0) for number in re.findall(r"-?(?:0x[0-9a-f]+|[0-9]+)", "".join(lines))]
-
-
 # --- format.md: The device file, Header, Tensors ---------------------------------------------------------------------------
 
 METADATA = {
-    "tern.version": "1", "tern.task": "classify", "tern.tokenizer": "words", "tern.vocabulary": "sorted", "tern.cell": "lstm",
+    "tern.version": "1", "tern.task": "classify", "tern.cell": "lstm",
     "tern.layers": "1", "tern.directions": "1", "tern.pooling": "last", "tern.output": "softmax",
 }
+TEXT = ("tern.tokenizer", "tern.vocabulary")
 PACKING = "tern.packing"
 SHIFTS = ("tern.shift.lstm_l0", "tern.shift.fc")
+TOKENIZERS = {
+    "bytes", "whitespace", "whitespace_cased", "words", "words_cased", "html_words", "html_words_cased", "chars", "chars_cased",
+    "wordpiece", "wordpiece_cased",
+}
 DTYPES = {"U8": "B", "I8": "b", "I16": "h", "I32": "i", "U32": "I", "F32": "f"}
 # Type and shape. A letter is a dimension of the model; "name", "labels" … stand for lengths that nothing else says.
 TENSORS = {
@@ -100,8 +97,8 @@ class Model:
         self.embedding, self.embedding_m = rows(tensor["embedding.weight"], E), tensor["embedding.multiplier"]
         self.unpack[self.metadata[PACKING]](self)
         self.fc, self.fc_bias, self.fc_m = rows(tensor["fc.weight"], H), tensor["fc.bias"], tensor["fc.multiplier"]
-        tokens = self.texts("vocab")
-        if tokens != sorted(set(tokens) - {b""}):
+        tokens = [bytes([byte]) for byte in range(256)] if self.tokenizer == "bytes" else self.texts("vocab")
+        if tokens != sorted(set(tokens) - {b""}) or self.sizes["V"] != len(tokens) + 2:
             raise Refused("vocabulary")
         self.vocabulary = {token: 2 + at for at, token in enumerate(tokens)}
         self.name, self.labels, self.golden = utf8(bytes(tensor["name"])), self.texts("labels"), self.texts("golden")
@@ -140,13 +137,18 @@ class Model:
         (n,) = struct.unpack_from("<Q", data)
         header = json.loads(data[8 : 8 + n].decode("utf-8"))
         self.metadata = header.pop("__metadata__")
-        if {key: value for key, value in self.metadata.items() if key not in (*SHIFTS, PACKING)} != METADATA:
+        if {key: value for key, value in self.metadata.items() if key not in (*SHIFTS, *TEXT, PACKING)} != METADATA:
             raise Refused("metadata")
+        self.tokenizer, vocabulary = (self.metadata.get(key) for key in TEXT)
+        if self.tokenizer not in TOKENIZERS or vocabulary != ("bytes" if self.tokenizer == "bytes" else "sorted"):
+            raise Refused("tokenizer")
         if any(self.metadata.get(key) not in [str(shift) for shift in range(9)] for key in SHIFTS):
             raise Refused("shift")
         if self.metadata.get(PACKING) not in PACKINGS:
             raise Refused("packing")
         others = set().union(*PACKINGS.values()) - PACKINGS[self.metadata[PACKING]]
+        if self.tokenizer == "bytes":
+            others = others | {"vocab.offsets", "vocab.bytes"}
         expected = TENSORS.keys() - others
         if header.keys() != expected:
             raise Refused("tensors: " + ", ".join(sorted(header.keys() ^ expected)))
@@ -205,48 +207,6 @@ def utf8(text):
         return text.decode("utf-8").encode("utf-8")
     except UnicodeDecodeError:
         raise Refused("not UTF-8") from None
-
-
-# --- format.md: Text -------------------------------------------------------------------------------------------------------
-
-WHITE_SPACE = {0x20, 0x85, 0xA0, 0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000} | {*range(9, 14)} | {*range(0x2000, 0x200B)}
-
-
-def read_words():
-    """\\w: beyond ASCII the committed table, of ranges `first << 11 | length - 1`."""
-    words = {ord(c) for c in "0123456789_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"}
-    for entry in table("text", "tables", "word.in"):
-        first = entry >> 11
-        words.update(range(first, first + (entry & 0x7FF) + 1))
-    return words
-
-
-def read_lower():
-    """Lower case, by character: runs `first << 11 | (count - 1) << 1 | every second` and what each character gains."""
-    lower = {upper: chr(upper + 32) for upper in range(ord("A"), ord("Z") + 1)}
-    numbers = table("text", "tables", "lower.in")
-    for entry, gain in zip(numbers[::2], numbers[1::2]):
-        first, count, step = entry >> 11, (entry >> 1 & 0x3FF) + 1, 1 + (entry & 1)
-        lower.update({upper: chr(upper + gain) for upper in range(first, first + count * step, step)})
-    lower[0x130] = "i\u0307"
-    return lower
-
-
-WORDS, LOWER = read_words(), read_lower()
-
-
-def tokens_of(text):
-    """The tokens of a text, both bytes: the longest runs of \\w and of [^\\w\\s], in lower case."""
-    # Python, too, puts one U+FFFD for each maximal ill-formed part.
-    tokens, kind = [], "space"
-    for character in text.decode("utf-8", "replace").translate(LOWER):
-        before, code = kind, ord(character)
-        kind = "word" if code in WORDS else "space" if code in WHITE_SPACE else "mark"
-        if kind != "space":
-            if kind != before:
-                tokens.append("")
-            tokens[-1] += character
-    return [token.encode("utf-8") for token in tokens]
 
 
 # --- arithmetic.md: Two roundings, Activations -----------------------------------------------------------------------------
@@ -340,7 +300,7 @@ def fnv1a(content, start=0xCBF29CE484222325):
 def run(model, text):
     """What the model says of one text."""
     state, logits = State(model), None
-    ids = [model.vocabulary.get(token, 1) for token in tokens_of(text)]  # 1: UNK
+    ids = ids_of(model.tokenizer, model.vocabulary, text)
     trace = fnv1a(b"")
     for token in ids:
         state.step(embed(model, token))

@@ -12,6 +12,7 @@ pub mod commands;
 pub mod data;
 pub mod denormals;
 pub mod device_file;
+pub mod embeddings;
 pub mod export;
 pub mod float_model;
 pub mod import;

@@ -118,8 +118,13 @@ impl Default for Vocabulary {
 pub struct Model {
     /// The recurrent cell.
     pub cell: Cell,
-    /// Width of the embedding.
+    /// Width of the embedding. 0, and what a recipe with `embeddings` leaves out: that of the file's vectors.
     pub embedding: usize,
+    /// Vectors that others trained: GloVe or word2vec text, or an array (`.npy`) with its words in a `.txt` beside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embeddings: Option<PathBuf>,
+    /// Whether the vectors of `embeddings` must stay as they are. Those of tokens that the file lacks learn.
+    pub freeze_embeddings: bool,
     /// Cells of a recurrent layer, in each direction.
     pub hidden: usize,
     /// Recurrent layers on top of each other, 1 to 4.
@@ -150,6 +155,8 @@ impl Default for Model {
         Model {
             cell: Cell::Lstm,
             embedding: 32,
+            embeddings: None,
+            freeze_embeddings: false,
             hidden: 64,
             layers: 1,
             bidirectional: false,
@@ -215,10 +222,15 @@ impl Recipe {
             return Err(RecipeError::Keys { path: path.to_owned(), faults });
         }
         let mut recipe: Recipe = toml::from_str(&text).map_err(not_toml)?;
+        let model = document.get_ref().get("model").and_then(|model| model.get_ref().as_table());
+        if recipe.model.embeddings.is_some() && model.is_some_and(|model| model.get("embedding").is_none()) {
+            recipe.model.embedding = 0;
+        }
         let folder = path.parent().unwrap_or(Path::new(""));
         let from_here = |path: &Path| if is_hub(path) { path.to_owned() } else { folder.join(path) };
         recipe.data.train = from_here(&recipe.data.train);
         recipe.data.valid = recipe.data.valid.map(|valid| from_here(&valid));
+        recipe.model.embeddings = recipe.model.embeddings.map(|path| folder.join(path));
         Ok(recipe)
     }
 
@@ -228,6 +240,8 @@ impl Recipe {
         let from_there = |path: &Path| if is_hub(path) { path.to_owned() } else { paths::relative(path, folder) };
         recipe.data.train = from_there(&recipe.data.train);
         recipe.data.valid = recipe.data.valid.map(|valid| from_there(&valid));
+        recipe.model.embeddings = recipe.model.embeddings.map(|path| paths::relative(&path, folder));
+        recipe.tokenizer.lowercase = Some(self.tokenizer.tokenizer().lowercase);
         toml::to_string(&recipe).expect("tables of strings and numbers are always TOML")
     }
 

@@ -14,6 +14,11 @@ use xtask::messages;
 
 /// What the reference prints, a line each, for the lines of `input`; nothing where there is no Python.
 fn reference(folder: &Path, arguments: &[&str], input: &str) -> Option<Vec<Value>> {
+    python(folder, &root().join("tests/reference/tern_reference.py"), arguments, input)
+}
+
+/// What a script prints, as [`reference`].
+pub fn python(folder: &Path, script: &Path, arguments: &[&str], input: &str) -> Option<Vec<Value>> {
     match Command::new("python3").arg("--version").output() {
         Ok(output) if output.status.success() => {}
         Err(error) if error.kind() != ErrorKind::NotFound => panic!("python3: {error}"),
@@ -25,7 +30,7 @@ fn reference(folder: &Path, arguments: &[&str], input: &str) -> Option<Vec<Value
     let file = folder.join("input.txt");
     fs::write(&file, input).unwrap();
     let mut command = Command::new("python3");
-    command.arg(root().join("tests/reference/tern_reference.py")).args(arguments);
+    command.arg("-B").arg(script).args(arguments);
     let (status, stdout, stderr) = text_of(command.stdin(Stdio::from(File::open(&file).unwrap())));
     assert_eq!(status, Some(0), "{stderr}");
     Some(stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
@@ -56,12 +61,16 @@ fn runtime<T: AsRef<[u8]>>(file: &[u8], texts: &[T]) -> Vec<Value> {
     texts.iter().map(|text| answer(text.as_ref())).collect()
 }
 
+/// A line of hexadecimal digits.
+pub fn hexadecimal(text: &impl AsRef<[u8]>) -> String {
+    text.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n"
+}
+
 /// Compares all logits after every token of every text. Gives what both say, or nothing where there is no Python.
-fn compare<T: AsRef<[u8]>>(folder: &Path, file: &[u8], texts: &[T]) -> Option<Vec<Value>> {
+pub fn compare<T: AsRef<[u8]>>(folder: &Path, file: &[u8], texts: &[T]) -> Option<Vec<Value>> {
     let path = folder.join("model.safetensors");
     fs::write(&path, file).unwrap();
-    let hex = |text: &T| text.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n";
-    let mut found = reference(folder, &[argument(&path), "--hex"], &texts.iter().map(hex).collect::<String>())?;
+    let mut found = reference(folder, &[argument(&path), "--hex"], &texts.iter().map(hexadecimal).collect::<String>())?;
     let expected = runtime(file, texts);
     assert_eq!(found.len(), expected.len());
     for ((found, expected), text) in found.iter_mut().zip(&expected).zip(texts) {

@@ -6,10 +6,12 @@ mod progress;
 use super::{Failure, note, print};
 use crate::baselines::{self, Baseline};
 use crate::data::{self, Example};
+use crate::embeddings::{self, Embeddings};
 use crate::float_model::{Config, FloatModel, Staged};
 use crate::recipe::Recipe;
 use crate::report;
-use crate::train::{self, Ending, Prepared, Problem};
+use crate::train::{self, Ending, Prepared, Problem, Steps};
+use crate::vocabulary::Vocabulary;
 use anyhow::{Context, anyhow};
 pub use options::Overrides;
 use progress::Progress;
@@ -82,11 +84,15 @@ fn default_output(input: &Path) -> PathBuf {
 fn work(mut recipe: Recipe, target: &Path, args: &Args) -> anyhow::Result<()> {
     let staged = Staged::new(target)?;
     let data = train::prepare(&recipe)?;
+    let embeddings = embeddings::of_recipe(&recipe, &data.vocabulary)?;
+    recipe.model.embedding = embeddings.as_ref().map_or(recipe.model.embedding, Embeddings::width);
     recipe.training.batch_size = recipe.batch_size(data.train.len());
     recipe.training.learning_rate = recipe.learning_rate();
     let recipe = &recipe;
     describe(recipe, &data);
-    let problem = Problem::of_texts(recipe, &data);
+    let mut problem = Problem::of_texts(recipe, &data);
+    problem.embeddings = embeddings;
+    describe_embeddings(recipe, &problem, &data.vocabulary);
     let baselines = if args.no_baselines { Vec::new() } else { measure_baselines(recipe, &data)? };
     let stop = stop_on_interrupt();
     let mut progress = Progress::new(recipe.training.epochs);
@@ -178,6 +184,18 @@ fn describe(recipe: &Recipe, data: &Prepared) {
         recipe.model.architecture(data.vocabulary.len(), classes).recurrent.describe(recipe.model.hidden),
         recipe.threads()
     ));
+}
+
+/// How many tokens begin with a vector of the file.
+fn describe_embeddings(recipe: &Recipe, problem: &Problem, vocabulary: &Vocabulary) {
+    if let (Some(embeddings), Some(path)) = (&problem.embeddings, &recipe.model.embeddings) {
+        let ids = problem.train.iter().flat_map(|sample| match &sample.steps {
+            Steps::Tokens(ids) => ids.as_slice(),
+            Steps::Values { .. } => &[],
+        });
+        let kind = if embeddings.frozen() { "frozen" } else { "to begin with" };
+        note(format_args!("vectors {kind} from {}: {}", path.display(), embeddings.coverage(vocabulary, ids)));
+    }
 }
 
 /// A flag that Ctrl-C sets. The second Ctrl-C ends the program.

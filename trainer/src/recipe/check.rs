@@ -65,7 +65,15 @@ impl Recipe {
         self.tokenizer.check()?;
         range("[vocabulary] max_size", vocabulary.max_size, 3, 1 << 24)?;
         range("[vocabulary] min_count", vocabulary.min_count, 1, 1 << 30)?;
-        range("[model] embedding", model.embedding, 1, 4096)?;
+        let (least, freezes) = (usize::from(model.embeddings.is_none()), model.freeze_embeddings);
+        range("[model] embedding", model.embedding, least, 4096)?;
+        if freezes && model.embeddings.is_none() {
+            return Err(RecipeError::Value {
+                key: "[model] freeze_embeddings",
+                found: "true".to_owned(),
+                expected: "false where there is no file of embeddings: random vectors must learn".to_owned(),
+            });
+        }
         range("[model] hidden", model.hidden, 1, 4096)?;
         range("[model] layers", model.layers, 1, MAX_LAYERS)?;
         if model.merge != Merge::Concat && !model.bidirectional {

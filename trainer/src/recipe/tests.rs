@@ -76,6 +76,8 @@ fn a_written_recipe_is_complete_and_reads_the_same() {
         "text_column",
         "min_count",
         "kind",
+        "lowercase",
+        "freeze_embeddings",
         "cell",
         "layers",
         "bidirectional",
@@ -89,7 +91,10 @@ fn a_written_recipe_is_complete_and_reads_the_same() {
         assert!(text.contains(&format!("{key} = ")), "{key} is missing in\n{text}");
     }
     let back: Recipe = toml::from_str(&text).unwrap();
-    assert_eq!(back, recipe);
+    // What follows from other settings is written out.
+    let mut complete = recipe;
+    complete.tokenizer.lowercase = Some(true);
+    assert_eq!(back, complete);
 }
 
 #[test]
@@ -174,4 +179,24 @@ fn all_misspelt_keys_are_told_at_once_in_their_order() {
             "line 7: [model] cell is \"gro\", expected lstm, gru, rnn, rnn_relu; did you mean gru?",
         ]
     );
+}
+
+#[test]
+fn a_recipe_with_vectors_may_leave_their_width_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let read = |model: &str| {
+        let path = folder.path().join("a.toml");
+        std::fs::write(&path, format!("[data]\ntrain = 'a.csv'\n[model]\n{model}")).unwrap();
+        Recipe::read(&path).unwrap()
+    };
+    let recipe = read("embeddings = 'vectors.txt'");
+    assert_eq!((recipe.model.embedding, recipe.model.embeddings.clone()), (0, Some(folder.path().join("vectors.txt"))));
+    recipe.check().unwrap();
+    assert!(recipe.to_toml(folder.path()).contains("embeddings = \"vectors.txt\""));
+    assert_eq!(read("embeddings = 'vectors.txt'\nembedding = 50").model.embedding, 50);
+    assert_eq!(read("hidden = 8").model.embedding, 32);
+    let error = read("freeze_embeddings = true").check().unwrap_err().to_string();
+    assert!(error.starts_with("[model] freeze_embeddings is true, expected false where there is no file"), "{error}");
+    let error = read("embedding = 0").check().unwrap_err().to_string();
+    assert!(error.starts_with("[model] embedding is 0, expected 1 to 4096"), "{error}");
 }

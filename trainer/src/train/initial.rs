@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 
 /// Standard deviation of the embedding. Far below the customary 1: a small model on little data learns better from
 /// words that are nearly alike at first.
-const EMBEDDING_STD: f32 = 0.1;
+pub(super) const EMBEDDING_STD: f32 = 0.1;
 /// Bias of the forget gate: cells begin by remembering.
 const FORGET_BIAS: f32 = 1.0;
 

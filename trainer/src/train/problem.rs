@@ -5,6 +5,7 @@ use super::prepare::Prepared;
 use super::sample::{Sample, Steps, Target};
 use crate::architecture::Architecture;
 use crate::data::Example;
+use crate::embeddings::Embeddings;
 use crate::metrics::{Evaluation, argmax, log_softmax};
 use crate::nn::network::{Input, Network};
 use crate::recipe::{ClassWeights, Recipe};
@@ -22,6 +23,8 @@ pub struct Problem {
     pub train: Vec<Sample>,
     /// What the best epoch is chosen by.
     pub valid: Vec<Sample>,
+    /// Vectors that tokens begin with.
+    pub embeddings: Option<Embeddings>,
     /// Training sequences that were cut to `batch_tokens`.
     pub cut: usize,
 }
@@ -74,7 +77,14 @@ impl Problem {
                 Classes::balanced(&(0..labels).map(count).collect::<Vec<_>>(), smoothing)
             }
         };
-        Problem { architecture, objective: Objective::Classes(classes), train, valid: encode(&data.valid), cut }
+        Problem {
+            architecture,
+            objective: Objective::Classes(classes),
+            train,
+            valid: encode(&data.valid),
+            embeddings: None,
+            cut,
+        }
     }
 
     /// How a network does on what was held out. The result does not depend on the number of threads.

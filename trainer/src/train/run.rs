@@ -10,7 +10,7 @@ use super::schedule::{Position, plateau};
 use crate::denormals::Flush;
 use crate::nn::network::Network;
 use crate::recipe::{OptimizerKind, Recipe};
-use crate::weights::Weights;
+use crate::weights::{Weights, names};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -162,7 +162,10 @@ impl State {
     fn new(recipe: &Recipe, problem: &Problem) -> Self {
         let architecture = &problem.architecture;
         let mut rng = ChaCha8Rng::seed_from_u64(recipe.training.seed);
-        let weights = initial::weights(architecture, &mut rng);
+        let mut weights = initial::weights(architecture, &mut rng);
+        if let Some(embeddings) = &problem.embeddings {
+            embeddings.start(weights.get_mut(names::EMBEDDING), initial::EMBEDDING_STD);
+        }
         let names: Vec<String> = architecture.shapes().into_iter().map(|(name, _)| name).collect();
         let training = &recipe.training;
         let settings = Settings {
@@ -238,7 +241,7 @@ impl Training<'_> {
         let share = |correct: usize, seen: usize| objective.counts_correct().then(|| correct as f64 / seen as f64);
         for (index, batch) in batches.iter().enumerate() {
             let samples: Vec<&Sample> = batch.iter().map(|&sample| &train[sample]).collect();
-            let result = graph::gradients(
+            let mut result = graph::gradients(
                 &state.weights,
                 architecture,
                 objective,
@@ -254,7 +257,16 @@ impl Training<'_> {
             // Counted in batches of this epoch: the number of batches may differ a little from epoch to epoch.
             let at = Position { step: (epoch - 1) * batches.len() + index, steps: settings.epochs * batches.len() };
             rate = highest * settings.schedule.share(at, settings.warm_up, lowered);
+            let held = self.problem.embeddings.as_ref().filter(|embeddings| embeddings.frozen());
+            if let Some(embeddings) = held {
+                let parameters = architecture.shapes().into_iter().zip(&mut result.gradients);
+                let of_table = parameters.filter(|((name, _), _)| name == names::EMBEDDING);
+                of_table.for_each(|(_, gradients)| embeddings.hold_gradients(gradients));
+            }
             state.optimizer.step(&mut state.weights, &mut state.average, &result.gradients, rate);
+            for weights in [&mut state.weights, &mut state.average] {
+                held.into_iter().for_each(|embeddings| embeddings.hold(weights.get_mut(names::EMBEDDING)));
+            }
             state.batches_done += 1;
             loss += result.loss;
             correct += result.correct;

@@ -87,6 +87,48 @@ fn learns_what_there_is_to_learn() {
 }
 
 #[test]
+fn frozen_vectors_keep_their_bits_and_the_others_learn() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vectors.txt");
+    let vectors: Vec<f32> = (0..24).map(|i| (i * 7 % 24) as f32 / 10.0 - 1.17).collect();
+    let line = |(word, vector): (&str, &[f32])| {
+        format!("{word} {}\n", vector.iter().map(f32::to_string).collect::<Vec<_>>().join(" "))
+    };
+    let words = ["red", "w0", "elsewhere"];
+    std::fs::write(&path, words.into_iter().zip(vectors.chunks(8)).map(line).collect::<String>()).unwrap();
+    let data = prepared();
+    let ids = words.map(|word| data.vocabulary.id(word) as usize);
+    for (freeze, optimizer) in [(true, OptimizerKind::Adamw), (true, OptimizerKind::Sgd), (false, OptimizerKind::Adamw)]
+    {
+        let mut recipe = recipe();
+        (recipe.training.epochs, recipe.training.optimizer) = (2, optimizer);
+        recipe.model.embeddings = Some(path.clone());
+        recipe.model.freeze_embeddings = freeze;
+        let mut problem = Problem::of_texts(&recipe, &data);
+        problem.embeddings = crate::embeddings::of_recipe(&recipe, &data.vocabulary).unwrap();
+        let run = |problem: &Problem| run(&recipe, problem, &mut Recorder::default(), &AtomicBool::new(false)).unwrap();
+        let outcome = run(&problem);
+        let table = &outcome.weights[names::EMBEDDING].data;
+        let row = |id: usize| &table[id * 8..][..8];
+        for (id, vector) in ids[..2].iter().zip(vectors.chunks(8)) {
+            assert_eq!(row(*id) == vector, freeze, "{optimizer:?} {:?}", row(*id));
+        }
+        assert!(row(0).iter().all(|value| *value == 0.0), "PAD has learnt");
+        let begun = before_the_first_step(&recipe, &problem);
+        let stay = (0..data.vocabulary.len()).filter(|&id| begun[id * 8..][..8] == *row(id)).count();
+        assert_eq!(stay, if freeze { 3 } else { 1 }, "PAD, and the two frozen rows");
+    }
+}
+
+/// The embedding before the first step.
+fn before_the_first_step(recipe: &Recipe, problem: &Problem) -> Vec<f32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(recipe.training.seed);
+    let mut weights = initial::weights(&problem.architecture, &mut rng);
+    problem.embeddings.as_ref().unwrap().start(weights.get_mut(names::EMBEDDING), initial::EMBEDDING_STD);
+    weights[names::EMBEDDING].data.clone()
+}
+
+#[test]
 fn the_same_bytes_every_time_with_any_number_of_threads() {
     let bytes = [1, 1, 2, 3].map(|threads| {
         let mut recipe = recipe();

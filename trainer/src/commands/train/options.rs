@@ -37,6 +37,12 @@ pub struct Overrides {
     /// Width of the embedding
     #[arg(long, value_name = "N", help_heading = "Model")]
     pub embedding: Option<usize>,
+    /// Vectors to begin with: GloVe or word2vec text, or FILE.npy with its words in FILE.txt
+    #[arg(long, value_name = "FILE", help_heading = "Model")]
+    pub embeddings: Option<PathBuf>,
+    /// Keep these vectors as they are
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Model")]
+    pub freeze_embeddings: Option<bool>,
     /// Cells of a recurrent layer, in each direction
     #[arg(long, value_name = "N", help_heading = "Model")]
     pub hidden: Option<usize>,
@@ -157,6 +163,11 @@ impl Overrides {
         set(&mut vocabulary.max_size, &self.max_vocab);
         set(&mut vocabulary.min_count, &self.min_count);
         set(&mut model.cell, &self.cell);
+        if self.embeddings.is_some() {
+            model.embeddings.clone_from(&self.embeddings);
+            model.embedding = 0;
+        }
+        set(&mut model.freeze_embeddings, &self.freeze_embeddings);
         set(&mut model.embedding, &self.embedding);
         set(&mut model.hidden, &self.hidden);
         set(&mut model.layers, &self.layers);

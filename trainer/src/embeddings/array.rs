@@ -1,0 +1,88 @@
+//! A NumPy array, a row a word, and the words beside it.
+
+use super::{EmbeddingsError, Wanted};
+use std::path::Path;
+
+/// Reads the vectors that are wanted. Gives their width, and how many words there are.
+pub(super) fn read(path: &Path, wanted: &mut Wanted<'_>) -> Result<(usize, usize), EmbeddingsError> {
+    let io = |path: &Path, source| EmbeddingsError::Io { path: path.to_owned(), source };
+    let problem = |problem: String| EmbeddingsError::Array { path: path.to_owned(), problem };
+    let bytes = std::fs::read(path).map_err(|source| io(path, source))?;
+    let array = Array::parse(&bytes).map_err(|found| {
+        problem(format!("{found}; expected an array [words, numbers] of float32 or float64 by numpy.save"))
+    })?;
+    let list = path.with_extension("txt");
+    let words = std::fs::read_to_string(&list).map_err(|source| io(&list, source))?;
+    let words: Vec<&str> = words.lines().collect();
+    let [rows, width] = array.shape;
+    if words.len() != rows || width == 0 {
+        return Err(problem(format!("{rows} rows of {width}, but {} words in {}", words.len(), list.display())));
+    }
+    for (row, word) in words.iter().enumerate() {
+        wanted.offer(word, || {
+            let vector: Vec<f32> = (0..width).map(|column| array.at(row, column)).collect();
+            match vector.iter().find(|value| !value.is_finite()) {
+                Some(value) => Err(problem(format!("the vector of {word:?} has {value} in it"))),
+                None => Ok(vector),
+            }
+        })?;
+    }
+    Ok((width, rows))
+}
+
+/// A file of NumPy's format (versions 1 to 3), of two dimensions.
+struct Array<'b> {
+    shape: [usize; 2],
+    /// Whether the columns lie one after the other, and not the rows.
+    by_columns: bool,
+    /// Bytes of a number: 4 or 8.
+    size: usize,
+    data: &'b [u8],
+}
+
+impl<'b> Array<'b> {
+    fn parse(bytes: &'b [u8]) -> Result<Self, String> {
+        let Some(([major, _minor], rest)) = bytes.strip_prefix(b"\x93NUMPY").and_then(|rest| rest.split_first_chunk())
+        else {
+            return Err("not NumPy's format".to_owned());
+        };
+        let length = match major {
+            1 => rest.split_first_chunk().map(|(n, rest)| (usize::from(u16::from_le_bytes(*n)), rest)),
+            _ => rest.split_first_chunk().map(|(n, rest)| (u32::from_le_bytes(*n) as usize, rest)),
+        };
+        let parts = length.and_then(|(length, rest)| rest.split_at_checked(length));
+        let (header, data) = parts.ok_or("the header is cut off")?;
+        let header = String::from_utf8_lossy(header);
+        let value = |key: &str| -> Result<&str, String> {
+            let (_, after) = header.split_once(&format!("'{key}':")).ok_or(format!("no {key} in the header"))?;
+            Ok(after.trim_start())
+        };
+        let size = match value("descr")? {
+            descr if descr.starts_with("'<f4'") => 4,
+            descr if descr.starts_with("'<f8'") => 8,
+            descr => return Err(format!("numbers of type {}", descr.split(',').next().unwrap_or(descr))),
+        };
+        let shape = value("shape")?.trim_start_matches('(').split(')').next().unwrap_or_default();
+        let sizes: Result<Vec<usize>, _> =
+            shape.split(',').map(str::trim).filter(|n| !n.is_empty()).map(str::parse).collect();
+        let Ok(&[rows, width]) = sizes.as_deref() else {
+            return Err(format!("an array of shape ({shape})"));
+        };
+        let by_columns = value("fortran_order")?.starts_with("True");
+        let expected = rows.checked_mul(width).and_then(|count| count.checked_mul(size));
+        if expected != Some(data.len()) {
+            return Err(format!("{} bytes for an array of {rows} rows of {width} numbers of {size} bytes", data.len()));
+        }
+        Ok(Array { shape: [rows, width], by_columns, size, data })
+    }
+
+    fn at(&self, row: usize, column: usize) -> f32 {
+        let [rows, width] = self.shape;
+        let index = if self.by_columns { column * rows + row } else { row * width + column };
+        let bytes = &self.data[index * self.size..][..self.size];
+        match bytes.first_chunk::<8>() {
+            Some(bytes) => f64::from_le_bytes(*bytes) as f32,
+            None => f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! A word and its numbers a line, as GloVe and word2vec write them.
+
+use super::{EmbeddingsError, Wanted};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+/// Reads the vectors that are wanted. Gives their width, and how many words there are.
+pub(super) fn read(path: &Path, wanted: &mut Wanted<'_>) -> Result<(usize, usize), EmbeddingsError> {
+    let io = |source| EmbeddingsError::Io { path: path.to_owned(), source };
+    let mut reader = BufReader::with_capacity(1 << 20, File::open(path).map_err(io)?);
+    let (mut width, mut words, mut number) = (0, 0, 0);
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line).map_err(io)? > 0 {
+        number += 1;
+        // Some files cut long words within a character.
+        let text = String::from_utf8_lossy(&line);
+        let text = text.trim_end();
+        let problem = |problem: String| EmbeddingsError::Line { path: path.to_owned(), line: number, problem };
+        let is_header =
+            number == 1 && text.split(' ').count() == 2 && text.split(' ').all(|n| n.parse::<u32>().is_ok());
+        if is_header {
+            width = text.split(' ').nth(1).and_then(|n| n.parse().ok()).unwrap_or(0);
+        } else if !text.is_empty() {
+            if width == 0 {
+                // All that is a number at the end of the line, but for what is left as the word.
+                let fields: Vec<&str> = text.split([' ', '\t']).collect();
+                let numbers = fields.iter().rev().take_while(|field| field.parse::<f32>().is_ok()).count();
+                width = numbers.min(fields.len() - 1);
+                if width == 0 {
+                    return Err(problem(format!("{:?}… is no word with its numbers", start(text))));
+                }
+            }
+            // From the end: a few words of GloVe have spaces in them.
+            let mut fields = text.rsplitn(width + 1, [' ', '\t']);
+            let numbers: Vec<&str> = fields.by_ref().take(width).collect();
+            let Some(word) = fields.next().filter(|_| numbers.len() == width) else {
+                let found = text.split([' ', '\t']).count() - 1;
+                return Err(problem(format!("{found} numbers after {:?}, expected {width}", start(text))));
+            };
+            words += 1;
+            wanted.offer(word, || {
+                let parse = |field: &&str| match field.parse::<f32>() {
+                    Ok(value) if value.is_finite() => Ok(value),
+                    _ => Err(problem(format!("{field:?} after {word:?} is no finite number"))),
+                };
+                numbers.iter().rev().map(parse).collect()
+            })?;
+        }
+        line.clear();
+    }
+    Ok((width, words))
+}
+
+/// The first characters of a line.
+fn start(text: &str) -> String {
+    text.chars().take(24).collect()
+}
