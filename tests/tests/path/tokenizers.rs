@@ -147,7 +147,7 @@ fn the_reference_gives_the_same_ids() {
                 known += expected.iter().filter(|&&id| id > 1).count();
             }
         }
-        assert!(known > 60, "{name}: {known} known tokens show too little");
+        assert!(known > 30, "{name}: {known} known tokens show too little");
     }
 }
 
