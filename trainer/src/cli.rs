@@ -1,6 +1,6 @@
 //! The command line. Each subcommand's options are in its own file under [`commands`](crate::commands).
 
-use crate::commands::{classify, compare, console, eval, export, import, inspect, predict, report, train};
+use crate::commands::{classify, compare, console, data, eval, export, import, inspect, predict, report, train};
 use clap::{Parser, Subcommand};
 
 /// Trains small recurrent networks on text, and runs them in integers on a microcontroller.
@@ -16,6 +16,8 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show, convert and split data.
+    Data(data::Args),
     /// Train a model on labelled texts.
     Train(Box<train::Args>),
     /// Make a model of weights that PyTorch has trained.

@@ -3,6 +3,7 @@
 pub mod classify;
 pub mod compare;
 pub mod console;
+pub mod data;
 pub mod eval;
 pub mod export;
 pub mod import;
@@ -33,6 +34,7 @@ pub enum Failure {
 pub fn run(cli: &Cli) -> ExitCode {
     let result = match &cli.command {
         Command::Train(args) => train::run(args),
+        Command::Data(args) => data::run(args),
         Command::Export(args) => export::run(args),
         Command::Import(args) => import::run(args),
         Command::Eval(args) => eval::run(args),

@@ -2,6 +2,7 @@
 //!
 //! [`read`] takes every [`Source`]. What it cannot read it refuses with the file, the line and what was expected there.
 
+mod deal;
 mod encoding;
 mod error;
 mod folder;
@@ -11,13 +12,20 @@ mod jsonl;
 #[cfg(feature = "hub")]
 mod parquet;
 mod quoting;
+mod save;
+pub mod sequences;
 mod source;
 mod split;
+mod statistics;
 mod table;
 
+pub use deal::deal;
 pub use error::TableError;
+pub use save::{Format, save};
+pub use sequences::{Sequence, Sequences};
 pub use source::{Source, is_hub, read};
 pub use split::{Split, SplitError, sample, split};
+pub use statistics::{Lengths, Statistics};
 pub use table::{Columns, Row, write};
 
 #[cfg(test)]

@@ -103,6 +103,83 @@ fn the_same_recipe_gives_the_same_bytes() {
 }
 
 #[test]
+fn data_is_shown_converted_and_split() {
+    let folder = folder();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let json = |args: &[&str]| -> Value {
+        let output = tern(folder.path(), &[&["data"][..], args, &["--json"]].concat());
+        assert!(output.status.success(), "{}", stderr(&output));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    write("more.tsv", "text\tlabel\r\nsee you at lunch, table 1\tspam\r\nnew\tham\r\n \tham\r\n");
+    let shown = json(&["messages.csv", "more.tsv"]);
+    assert_eq!(shown["sources"][0]["classes"], serde_json::json!({"ham": 30, "spam": 30}));
+    assert_eq!(shown["sources"][0]["length"]["max"], 7);
+    assert_eq!(shown["sources"][1]["empty"], 1);
+    assert_eq!(shown["sources"][1]["encoding"], "ASCII, lines end in CR LF");
+    assert_eq!(shown["overlap"][0]["texts"], 1);
+    let output = tern(folder.path(), &["data", "messages.csv"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.starts_with("messages.csv: 60 rows of 2 classes, ASCII\n  ham       30  50.0 %  █"), "{text}");
+
+    // Both files together: one text then has two labels.
+    json(&["messages.csv", "more.tsv", "-o", "all.jsonl"]);
+    let all = json(&["all.jsonl"]);
+    assert_eq!((&all["sources"][0]["rows"], &all["sources"][0]["conflicting"]), (&63.into(), &1.into()));
+    let split = ["messages.csv", "-o", "parts/m.csv", "--split", "0.8,0.1,0.1", "--stratify", "--seed", "7"];
+    assert_eq!(json(&split)["written"][2], serde_json::json!({"path": "parts/m.test.csv", "rows": 6}));
+    let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
+    let first = ["parts/m.train.csv", "parts/m.valid.csv", "parts/m.test.csv"].map(read);
+    json(&split);
+    assert_eq!(first, ["parts/m.train.csv", "parts/m.valid.csv", "parts/m.test.csv"].map(read));
+    let parts = json(&["parts/m.train.csv", "parts/m.valid.csv", "parts/m.test.csv"]);
+    assert_eq!(parts["sources"][1]["classes"], serde_json::json!({"ham": 3, "spam": 3}));
+    assert!(parts["overlap"].as_array().unwrap().iter().all(|overlap| overlap["texts"] == 0), "{parts}");
+    assert_eq!(fs::read_dir(folder.path().join("parts")).unwrap().count(), 3, "temporary files are left");
+}
+
+#[test]
+fn sequences_of_numbers_become_one_table() {
+    let folder = folder();
+    fs::create_dir_all(folder.path().join("movement/dataset")).unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join("movement/dataset").join(name), text).unwrap();
+    write("MovementAAL_target.csv", "#sequence_ID, class_label\n1,1\n2,-1\n");
+    write("MovementAAL_RSS_1.csv", "#RSS_anchor1, RSS_anchor2\n-0.9,0.5\n0,1\n");
+    write("MovementAAL_RSS_2.csv", "#RSS_anchor1, RSS_anchor2\n0.25,1e-3\n");
+    let output = tern(folder.path(), &["data", "movement", "-o", "m.csv"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let expected = "sequence,label,RSS_anchor1,RSS_anchor2\n1,1,-0.9,0.5\n1,1,0,1\n2,-1,0.25,1e-3\n";
+    assert_eq!(fs::read_to_string(folder.path().join("m.csv")).unwrap(), expected);
+    let output = tern(folder.path(), &["data", "m.csv", "-o", "h.csv", "--split", "0.5,0.5", "--json"]);
+    let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(shown["sources"][0]["rows"], 2);
+    assert_eq!(shown["sources"][0]["length"]["unit"], "steps");
+    assert_eq!(shown["written"][1]["rows"], 1);
+
+    write("MovementAAL_RSS_2.csv", "#RSS_anchor1, RSS_anchor2\n0.25,NA\n");
+    let output = tern(folder.path(), &["data", "movement"]);
+    assert!(
+        stderr(&output).contains("MovementAAL_RSS_2.csv: line 2: \"NA\", expected a number"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn a_split_that_cannot_be_is_refused() {
+    let folder = folder();
+    for (args, status, expected) in [
+        (&["-o", "x.csv", "--split", "0.8,0.1"][..], 2, "expected two or three shares above 0 that add up to 1"),
+        (&["--split", "0.8,0.2"], 2, "--output"),
+        (&["-o", "."], 1, ": a directory, expected a name for a file"),
+    ] {
+        let output = tern(folder.path(), &[&["data", "messages.csv"][..], args].concat());
+        assert_eq!(output.status.code(), Some(status), "{}", stderr(&output));
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+    }
+}
+
+#[test]
 fn a_state_dict_of_pytorch_becomes_a_model() {
     let folder = folder();
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/import/golden");

@@ -82,6 +82,18 @@ pub enum TableError {
         /// What stands there.
         found: char,
     },
+    /// A field has a value that it may not have.
+    #[error("{}: line {line}: {found}, expected {expected}", path.display())]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// Where the row begins.
+        line: u64,
+        /// What is there.
+        found: String,
+        /// What may be.
+        expected: &'static str,
+    },
     /// A row has no label.
     #[error("{}: line {line}: the label is empty, expected a name in column {column:?}; fill it in or delete the row", path.display())]
     EmptyLabel {

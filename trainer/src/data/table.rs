@@ -83,7 +83,7 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
     Ok(rows)
 }
 
-fn default_delimiter(path: &Path) -> u8 {
+pub(super) fn default_delimiter(path: &Path) -> u8 {
     let extension = path.extension().map(|e| e.to_ascii_lowercase());
     if extension.is_some_and(|e| e == "tsv" || e == "tab") { b'\t' } else { b',' }
 }

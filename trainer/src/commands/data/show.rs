@@ -1,0 +1,77 @@
+//! Statistics as lines with bars.
+
+use crate::commands::visible;
+use crate::data::Statistics;
+use std::path::Path;
+
+/// The longest bar.
+const WIDTH: usize = 40;
+
+/// The most labels that get a line.
+const LABELS: usize = 30;
+
+/// The picture of a source.
+pub fn lines(path: &Path, statistics: &Statistics, encoding: Option<&str>) -> Vec<String> {
+    let Statistics { rows, classes, duplicates, conflicting, conflicts, empty, length } = statistics;
+    let mut lines = vec![format!(
+        "{}: {rows} rows of {} classes{}",
+        path.display(),
+        classes.len(),
+        encoding.map_or_else(String::new, |encoding| format!(", {encoding}"))
+    )];
+    let mut sorted: Vec<(&String, &usize)> = classes.iter().collect();
+    sorted.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
+    let width = sorted.iter().take(LABELS).map(|(label, _)| visible(label).chars().count()).max().unwrap_or(0);
+    let largest = sorted.first().map_or(0, |(_, count)| **count);
+    for (label, count) in sorted.iter().take(LABELS) {
+        let share = 100.0 * **count as f64 / (*rows).max(1) as f64;
+        lines.push(format!("  {:width$} {count:>7} {share:>5.1} %  {}", visible(label), bar(**count, largest)));
+    }
+    if sorted.len() > LABELS {
+        lines.push(format!("  and {} more, the smallest with {}", sorted.len() - LABELS, sorted[sorted.len() - 1].1));
+    }
+    lines.push(format!("length in {}: {} to {}, median {}", length.unit, length.min, length.max, length.median));
+    let largest = length.histogram.iter().map(|(.., count)| *count).max().unwrap_or(0);
+    for (first, last, count) in &length.histogram {
+        let range = if first == last { first.to_string() } else { format!("{first}–{last}") };
+        lines.push(format!("  {range:>11} {count:>7}  {}", bar(*count, largest)));
+    }
+    lines.push(format!("duplicates {duplicates}, texts with two labels {conflicting}, empty texts {empty}"));
+    for (text, labels) in conflicts {
+        let start: String = visible(text).chars().take(60).collect();
+        let labels: Vec<String> = labels.iter().map(|label| visible(label)).collect();
+        lines.push(format!("  {}: {start}", labels.join(", ")));
+    }
+    lines
+}
+
+/// A bar in eighths of a character.
+fn bar(count: usize, largest: usize) -> String {
+    let eighths = (count * WIDTH * 8).div_ceil(largest.max(1));
+    let rest = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
+    "█".repeat(eighths / 8) + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_are_in_proportion_and_never_lost() {
+        assert_eq!(bar(10, 10), "█".repeat(40));
+        assert_eq!(bar(5, 10), "█".repeat(20));
+        assert_eq!((bar(1, 100_000).as_str(), bar(0, 5).as_str(), bar(0, 0).as_str()), ("▏", "", ""));
+    }
+
+    #[test]
+    fn a_strangers_labels_do_not_drive_the_terminal() {
+        let statistics = Statistics::new([("a\u{1b}[2J", "x\n", 1), ("a\u{1b}[2J", "y", 1)].into_iter(), "words");
+        let all = lines(Path::new("t.csv"), &statistics, Some("ASCII")).join("\n");
+        assert!(!all.contains('\u{1b}') && all.contains("x\\n"), "{all}");
+        assert!(
+            all.starts_with("t.csv: 2 rows of 2 classes, ASCII\n")
+                && all.contains("duplicates 1, texts with two labels 1"),
+            "{all}"
+        );
+    }
+}
