@@ -103,7 +103,7 @@ impl DeviceFile {
         let mut parts = Parts::default();
         for (name, tensor) in tensors.iter() {
             let part = match name.split('.').next() {
-                Some("lstm" | "fc") => &mut parts.weights,
+                Some("lstm" | "gru" | "rnn" | "hidden" | "fc") => &mut parts.weights,
                 Some("embedding") => &mut parts.embedding,
                 Some("vocab") => &mut parts.vocabulary,
                 Some("labels") => &mut parts.labels,
@@ -122,8 +122,9 @@ impl DeviceFile {
         4 * self.model().scratch_len()
     }
 
-    fn session<T>(&self, run: impl FnOnce(Session<'_>) -> T) -> T {
-        let mut scratch = vec![0; self.model().scratch_len()];
+    /// A session with room for all of `text`, also where the model keeps its tokens: there are no more of them than bytes.
+    fn session<T>(&self, text: &str, run: impl FnOnce(Session<'_>) -> T) -> T {
+        let mut scratch = vec![0; self.model().scratch_len_for(text.len().max(1))];
         run(self.model().session(&mut scratch).expect("the scratch has the length that the model asks for"))
     }
 }
@@ -138,7 +139,7 @@ impl Classifier for DeviceFile {
     }
 
     fn classify(&self, text: &str) -> Prediction {
-        self.session(|mut session| {
+        self.session(text, |mut session| {
             let logits = logits(session.classify(text.as_bytes()));
             Prediction { logits, tokens: session.tokens() as usize, unknown: session.unknown() as usize }
         })
@@ -152,7 +153,7 @@ impl Classifier for DeviceFile {
             let token = surface.next(vocabulary.token(step.id));
             steps.push(TraceStep { token, known: step.id != UNK, logits: logits(step.logits) });
         };
-        self.session(|mut session| {
+        self.session(text, |mut session| {
             session.feed_with(text.as_bytes(), &mut on_step);
             session.finish_with(&mut on_step);
         });

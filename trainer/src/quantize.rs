@@ -6,17 +6,18 @@
 
 pub mod calibrate;
 pub mod embedding;
-pub mod head;
-pub mod lstm;
+pub mod layer;
+pub mod linear;
 pub mod row;
 mod supported;
 
 use calibrate::Statistics;
 pub use supported::{Unsupported, check};
-use tern_runtime::text::{Kind, Tokenizer};
+use tern_runtime::text::Kind;
 use tern_runtime::write::{Aligned, Dtype, Tensor, Words, to_bytes};
 use tern_runtime::{CellKind, Input, LoadError, Merge, Model, Output, Packing, Pooling, Task};
 
+use crate::architecture::{self, Cell};
 use crate::float_model::FloatModel;
 use crate::weights::names;
 
@@ -51,10 +52,71 @@ pub enum QuantizeError {
     Refused(LoadError),
 }
 
-/// How much the mean of a row's sum falls when its weights and inputs are replaced.
-fn lost(weights: &[f64], mean: &[f64], replaced: &[f64], replaced_mean: &[f64]) -> f64 {
-    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-    dot(weights, mean) - dot(replaced, replaced_mean)
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// All layers of a model, quantised.
+#[derive(Debug)]
+pub struct Quantized {
+    /// The embedding, in the device's order.
+    pub embedding: embedding::Embedding,
+    /// `[layer][direction]`
+    pub layers: Vec<Vec<layer::Layer>>,
+    /// The real value of `h` = 2^15 in each layer.
+    pub state_scales: Vec<f64>,
+    /// The hidden layer of the head, and the real value of 2^15 in its activations.
+    pub hidden: Option<(linear::Linear, f64)>,
+    /// The last layer.
+    pub fc: linear::Linear,
+}
+
+/// A scale for values of max(0, x), which have no bound of their own: a quarter more than the largest seen, and past it they saturate.
+fn headroom(largest: f64) -> f64 {
+    if largest > 0.0 { f64::from((1.25 * largest) as f32) } else { 1.0 }
+}
+
+/// Quantises all layers.
+///
+/// # Errors
+///
+/// See [`QuantizeError`].
+pub fn layers(model: &FloatModel, statistics: &Statistics) -> Result<Quantized, QuantizeError> {
+    let (weights, recurrent) = (model.weights(), model.config().recurrent());
+    let embedding = embedding::quantize(model.vocabulary(), &weights[names::EMBEDDING]);
+    let mean_x_device = mean(&statistics.counts, &embedding.by_desktop_id());
+    let (mut all, mut state_scales, mut x) = (Vec::new(), Vec::new(), embedding.scale);
+    for (index, ways) in statistics.layers.iter().enumerate() {
+        let largest = ways.iter().fold(0f64, |max, way| max.max(way.largest_h));
+        // Both directions share a scale: the layer above reads them side by side.
+        let h = if recurrent.cell == Cell::RnnRelu { headroom(largest) } else { 1.0 };
+        let scales = layer::Scales { x, h };
+        let ways = ways.iter().zip(recurrent.directions()).map(|(way, &direction)| {
+            let names = recurrent.names(index, direction);
+            let mean_x = if index == 0 { &mean_x_device } else { &way.mean_x };
+            layer::quantize(weights, (recurrent.cell, &names), way, mean_x, scales)
+        });
+        all.push(ways.collect::<Result<Vec<_>, _>>()?);
+        state_scales.push(h);
+        x = h;
+    }
+    // What stands for 1 in the merged states.
+    let mut read = match (recurrent.bidirectional, recurrent.merge) {
+        (true, architecture::Merge::Sum) => 2.0 * x,
+        (true, architecture::Merge::Product) => x * x,
+        _ => x,
+    };
+    let mut mean_read = &statistics.mean_read;
+    let mut hidden = None;
+    if model.config().head_hidden > 0 {
+        let scale = headroom(statistics.largest_hidden);
+        let layer = ("hidden", &weights[names::HIDDEN_WEIGHT], &weights[names::HIDDEN_BIAS]);
+        hidden = Some((linear::quantize(layer, mean_read, read, 2f64.powi(20) / scale)?, scale));
+        (read, mean_read) = (scale, &statistics.mean_hidden);
+    }
+    let fc = ("fc", &weights[names::FC_WEIGHT], &weights[names::FC_BIAS]);
+    let fc = linear::quantize(fc, mean_read, read, 2f64.powi(16))?;
+    Ok(Quantized { embedding, layers: all, state_scales, hidden, fc })
 }
 
 /// The device file of a model, with the golden texts' logits as the runtime gives them.
@@ -67,24 +129,9 @@ pub fn quantize(model: &FloatModel, statistics: &Statistics, golden: &[&str]) ->
     if model.vocabulary().len() < 3 {
         return Err(QuantizeError::EmptyVocabulary);
     }
-    let weights = model.weights();
-    let table = &weights[names::EMBEDDING];
-    let embedding = embedding::quantize(model.vocabulary(), table);
-    let real: Vec<Vec<f64>> =
-        table.data.chunks_exact(table.shape[1]).map(|row| row.iter().map(|&v| f64::from(v)).collect()).collect();
-    let mean_x = mean(&statistics.counts, &real);
-    let mean_x_quantized = mean(&statistics.counts, &embedding.by_desktop_id());
-    let inputs = lstm::Inputs {
-        scale: embedding.scale,
-        mean_x: &mean_x,
-        mean_x_quantized: &mean_x_quantized,
-        mean_h: &statistics.mean_h,
-    };
-    let lstm = lstm::quantize(weights, &inputs)?;
-    let head = head::quantize(&weights[names::FC_WEIGHT], &weights[names::FC_BIAS], &statistics.mean_last_h)?;
-
-    let metadata = words(model.vocabulary().tokenizer(), lstm.shift, head.shift).metadata();
-    let mut tensors = tensors(model, statistics, &embedding, &lstm, &head);
+    let quantized = layers(model, statistics)?;
+    let metadata = words(model, &quantized).metadata();
+    let mut tensors = tensors(model, statistics, &quantized);
     tensors.extend(Tensor::texts("golden", golden.iter().copied()));
     let labels = model.labels().len();
     let place = |logits: &[i32]| Tensor::new("golden.logits", Dtype::I32, &[golden.len(), labels], logits);
@@ -103,22 +150,29 @@ pub fn quantize(model: &FloatModel, statistics: &Statistics, golden: &[&str]) ->
     Ok(to_bytes(&metadata, tensors))
 }
 
-/// What the file says of a classifier of one LSTM layer.
-fn words(tokenizer: Tokenizer, shift_lstm: u32, fc_shift: u32) -> Words {
+/// The words of the device's page; `config.json` has the same.
+fn word<T: Copy>(all: &[T], name: &str, word: impl Fn(T) -> &'static str) -> T {
+    *all.iter().find(|value| word(**value) == name).expect("both pages have the same words")
+}
+
+/// What the file says of a classifier.
+fn words(model: &FloatModel, quantized: &Quantized) -> Words {
+    let config = model.config();
+    let cell = word(CellKind::ALL, config.cell.name(), CellKind::word);
     Words {
         task: Task::Classify,
         input: Input::Tokens,
-        tokenizer,
-        cell: CellKind::Lstm,
-        packing: Packing::plain(CellKind::Lstm),
-        layers: 1,
-        bidirectional: false,
-        merge: Merge::Concat,
-        pooling: Pooling::Last,
-        output: Output::Softmax,
-        shifts: vec![shift_lstm],
-        hidden_shift: None,
-        fc_shift,
+        tokenizer: model.vocabulary().tokenizer(),
+        cell,
+        packing: Packing::plain(cell),
+        layers: config.num_layers,
+        bidirectional: config.bidirectional,
+        merge: word(Merge::ALL, config.merge.name(), Merge::word),
+        pooling: word(Pooling::ALL, config.pooling.name(), Pooling::word),
+        output: word(Output::ALL, config.output.name(), Output::word),
+        shifts: quantized.layers.iter().flatten().map(|layer| layer.shift).collect(),
+        hidden_shift: quantized.hidden.as_ref().map(|(layer, _)| layer.shift),
+        fc_shift: quantized.fc.shift,
     }
 }
 
@@ -138,21 +192,23 @@ fn golden_logits(model: &Model<'_>, golden: &[&str]) -> Vec<i32> {
     golden.iter().flat_map(|text| session.classify(text.as_bytes()).iter().collect::<Vec<_>>()).collect()
 }
 
+fn weights_of(rows: &[row::Row]) -> Vec<i8> {
+    rows.iter().flat_map(|row| row.weights.clone()).collect()
+}
+
+fn multipliers_of(rows: &[row::Row]) -> Vec<i16> {
+    rows.iter().map(|row| row.multiplier).collect()
+}
+
+/// A single real number, for hosts.
+fn real(name: &str, value: f64) -> Tensor {
+    Tensor::new(name, Dtype::F32, &[1], &[(value as f32).to_bits()])
+}
+
 /// Everything but the golden texts.
-fn tensors(
-    model: &FloatModel,
-    statistics: &Statistics,
-    embedding: &embedding::Embedding,
-    lstm: &lstm::Lstm,
-    head: &head::Head,
-) -> Vec<Tensor> {
-    let config = model.config();
-    let (v, e, h, c) = (config.vocab_size, config.embedding_dim, config.hidden_size, config.labels.len());
-    let weights = |rows: &[row::Row]| rows.iter().flat_map(|row| row.weights.clone()).collect::<Vec<i8>>();
-    let multipliers = |rows: &[row::Row]| rows.iter().map(|row| row.multiplier).collect::<Vec<i16>>();
-    let ih: Vec<[&row::Row; 4]> = lstm.units.iter().map(|rows| rows.each_ref().map(|row| &row.ih)).collect();
-    let hh: Vec<[&row::Row; 4]> = lstm.units.iter().map(|rows| rows.each_ref().map(|row| &row.hh)).collect();
-    let bias: Vec<i32> = lstm.units.iter().flatten().map(|row| row.bias).collect();
+fn tensors(model: &FloatModel, statistics: &Statistics, quantized: &Quantized) -> Vec<Tensor> {
+    let (config, embedding) = (model.config(), &quantized.embedding);
+    let (v, e) = (config.vocab_size, config.embedding_dim);
     let fixed = |value: f64, q: i32| (value * 2f64.powi(q)).round().min(f64::from(i32::MAX)) as i32;
     let figures = [
         statistics.texts as i32,
@@ -163,19 +219,24 @@ fn tensors(
     let name = name(&config.name);
     let mut tensors = vec![
         Tensor::new("name", Dtype::U8, &[name.len()], name.as_bytes()),
-        Tensor::new("embedding.weight", Dtype::I8, &[v, e], &weights(&embedding.rows)),
-        Tensor::new("embedding.multiplier", Dtype::I16, &[v], &multipliers(&embedding.rows)),
-        Tensor::new("embedding.scale", Dtype::F32, &[1], &[(embedding.scale as f32).to_bits()]),
-        Tensor::new(names::W_IH, Dtype::I8, &[h, e, 4], &interleaved(&ih, e)),
-        Tensor::new(names::W_HH, Dtype::I8, &[h, h, 4], &interleaved(&hh, h)),
-        Tensor::new("lstm.bias_l0", Dtype::I32, &[h, 4], &bias),
-        Tensor::new("lstm.multiplier_ih_l0", Dtype::I16, &[h, 4], &gate_multipliers(&ih)),
-        Tensor::new("lstm.multiplier_hh_l0", Dtype::I16, &[h, 4], &gate_multipliers(&hh)),
-        Tensor::new(names::FC_WEIGHT, Dtype::I8, &[c, h], &weights(&head.rows)),
-        Tensor::new(names::FC_BIAS, Dtype::I32, &[c], &head.biases),
-        Tensor::new("fc.multiplier", Dtype::I16, &[c], &multipliers(&head.rows)),
+        Tensor::new("embedding.weight", Dtype::I8, &[v, e], &weights_of(&embedding.rows)),
+        Tensor::new("embedding.multiplier", Dtype::I16, &[v], &multipliers_of(&embedding.rows)),
+        real("embedding.scale", embedding.scale),
         Tensor::new("calibration", Dtype::I32, &[4], &figures),
     ];
+    let places = Words::places(config.num_layers, config.bidirectional);
+    let scales = quantized.state_scales.iter().flat_map(|&scale| [scale].repeat(places.len() / config.num_layers));
+    for ((place, layer), scale) in places.iter().zip(quantized.layers.iter().flatten()).zip(scales) {
+        tensors.extend(layer_tensors(config.cell, place, layer));
+        if config.cell == Cell::RnnRelu {
+            tensors.push(real(&format!("rnn.scale_{place}"), scale));
+        }
+    }
+    if let Some((hidden, scale)) = &quantized.hidden {
+        tensors.extend(linear_tensors("hidden", hidden));
+        tensors.push(real("hidden.scale", *scale));
+    }
+    tensors.extend(linear_tensors("fc", &quantized.fc));
     tensors.extend(Tensor::texts("labels", config.labels.iter().map(String::as_str)));
     if model.vocabulary().tokenizer().kind != Kind::Bytes {
         tensors.extend(Tensor::texts("vocab", embedding.tokens.iter().map(String::as_str)));
@@ -183,19 +244,44 @@ fn tensors(
     tensors
 }
 
-/// Packing `interleaved4`: `[unit, column, gate]`.
-fn interleaved(units: &[[&row::Row; 4]], columns: usize) -> Vec<i8> {
-    let mut weights = Vec::with_capacity(units.len() * columns * 4);
-    for rows in units {
-        for column in 0..columns {
-            weights.extend(rows.map(|row| row.weights[column]));
-        }
-    }
-    weights
+fn linear_tensors(name: &str, layer: &linear::Linear) -> [Tensor; 3] {
+    let (outputs, width) = (layer.rows.len(), layer.rows[0].weights.len());
+    [
+        Tensor::new(&format!("{name}.weight"), Dtype::I8, &[outputs, width], &weights_of(&layer.rows)),
+        Tensor::new(&format!("{name}.bias"), Dtype::I32, &[outputs], &layer.biases),
+        Tensor::new(&format!("{name}.multiplier"), Dtype::I16, &[outputs], &multipliers_of(&layer.rows)),
+    ]
 }
 
-fn gate_multipliers(units: &[[&row::Row; 4]]) -> Vec<i16> {
-    units.iter().flat_map(|rows| rows.map(|row| row.multiplier)).collect()
+/// One direction of a layer: `[unit, column, gate]`; of cells with one row `[unit, column]`.
+fn layer_tensors(cell: Cell, place: &str, layer: &layer::Layer) -> [Tensor; 5] {
+    let (h, gates) = (layer.units.len(), cell.gates());
+    let name = |parameter: &str| format!("{}.{parameter}_{place}", cell.module());
+    let shape = |sizes: &[usize]| if gates > 1 { [sizes, &[gates]].concat() } else { sizes.to_vec() };
+    let half = |pick: fn(&layer::GateRow) -> &row::Row| {
+        let columns = pick(&layer.units[0][0]).weights.len();
+        let units = layer.units.iter();
+        let weights = units.flat_map(|rows| (0..columns).flat_map(move |at| rows.iter().map(move |r| pick(r).weights[at])));
+        let multipliers = layer.units.iter().flatten().map(|row| pick(row).multiplier);
+        (columns, weights.collect::<Vec<i8>>(), multipliers.collect::<Vec<i16>>())
+    };
+    let (columns, ih, multiplier_ih) = half(|row| &row.ih);
+    let (_, hh, multiplier_hh) = half(|row| &row.hh);
+    let mut bias: Vec<i32> = Vec::new();
+    for rows in &layer.units {
+        bias.extend(rows.iter().map(|row| row.bias));
+        if cell == Cell::Gru {
+            bias.push(rows[2].hidden_bias);
+        }
+    }
+    let biases = if gates > 1 { vec![h, bias.len() / h] } else { vec![h] };
+    [
+        Tensor::new(&name("weight_ih"), Dtype::I8, &shape(&[h, columns]), &ih),
+        Tensor::new(&name("weight_hh"), Dtype::I8, &shape(&[h, h]), &hh),
+        Tensor::new(&name("bias"), Dtype::I32, &biases, &bias),
+        Tensor::new(&name("multiplier_ih"), Dtype::I16, &shape(&[h]), &multiplier_ih),
+        Tensor::new(&name("multiplier_hh"), Dtype::I16, &shape(&[h]), &multiplier_hh),
+    ]
 }
 
 /// At most 64 bytes of a name, cut between characters, and never nothing.

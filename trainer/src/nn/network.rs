@@ -35,6 +35,19 @@ pub enum Input<'a> {
     Values(&'a [f32]),
 }
 
+/// What the parts of a network gave for one sequence.
+#[derive(Clone, Debug)]
+pub struct Trace {
+    /// What each layer read: `[layer][steps, inputs]`.
+    pub inputs: Vec<Vec<f32>>,
+    /// `[layer][direction][steps, hidden_size]`
+    pub states: Vec<Vec<Vec<f32>>>,
+    /// What the head read: `[head_width]`.
+    pub read: Vec<f32>,
+    /// The activations of the head's hidden layer; empty where there is none.
+    pub hidden: Vec<f32>,
+}
+
 /// One direction of a layer.
 #[derive(Clone, Debug)]
 struct Layer {
@@ -119,16 +132,43 @@ impl Network {
         }
     }
 
-    /// The last layer's states, of each direction: `[steps, hidden_size]`.
-    fn last_layer(&self, input: Input<'_>) -> Vec<Vec<f32>> {
+    /// What every part of the network gives for one sequence.
+    pub fn trace(&self, input: Input<'_>) -> Trace {
+        let _flush = Flush::denormals();
+        let packing = Packing::new(&[self.steps(input)]);
+        let (mut inputs, mut states): (Vec<Vec<f32>>, Vec<Vec<Vec<f32>>>) = (Vec::new(), Vec::new());
+        for layer in &self.layers {
+            let x = match states.last() {
+                Some(below) => {
+                    let below: Vec<&[f32]> = below.iter().map(Vec::as_slice).collect();
+                    pooling::merge(&below, Merge::Concat, self.hidden_size)
+                }
+                None => self.first_input(input),
+            };
+            states.push(layer.iter().map(|layer| self.run(layer, &x, &packing)).collect());
+            inputs.push(x);
+        }
+        let last: Vec<&[f32]> = states.last().into_iter().flatten().map(Vec::as_slice).collect();
+        let read = pooling::head_input(&last, &self.recurrent, &packing, self.hidden_size);
+        let hidden = self.activations(&read).unwrap_or_default();
+        Trace { inputs, states, read, hidden }
+    }
+
+    /// What the first layer reads: `[steps, input_size]`.
+    fn first_input(&self, input: Input<'_>) -> Vec<f32> {
         let width = self.input_size;
-        let mut x = match input {
+        match input {
             Input::Tokens(ids) => {
                 let rows = ids.iter().flat_map(|&id| &self.embedding[id as usize * width..][..width]);
                 rows.copied().collect()
             }
             Input::Values(values) => values.to_vec(),
-        };
+        }
+    }
+
+    /// The last layer's states, of each direction: `[steps, hidden_size]`.
+    fn last_layer(&self, input: Input<'_>) -> Vec<Vec<f32>> {
+        let mut x = self.first_input(input);
         let packing = Packing::new(&[self.steps(input)]);
         let mut states: Vec<Vec<f32>> = Vec::new();
         for (index, layer) in self.layers.iter().enumerate() {
@@ -141,6 +181,13 @@ impl Network {
         states
     }
 
+    /// The activations of the head's hidden layer, if there is one.
+    fn activations(&self, read: &[f32]) -> Option<Vec<f32>> {
+        let mut activations = self.hidden.as_ref()?.forward(read, 1);
+        activations.iter_mut().for_each(|value| *value = value.max(0.0));
+        Some(activations)
+    }
+
     fn run(&self, layer: &Layer, x: &[f32], packing: &Packing) -> Vec<f32> {
         let gates = layer.input.forward(x, packing.rows());
         let mut cells = recurrent::cells(self.recurrent.cell, gates, &layer.hidden_bias, packing, self.hidden_size);
@@ -149,11 +196,7 @@ impl Network {
 
     /// The outputs from the last layer's states of a sequence.
     fn head(&self, states: &[&[f32]], steps: usize) -> Vec<f32> {
-        let mut read = pooling::head_input(states, &self.recurrent, &Packing::new(&[steps]), self.hidden_size);
-        if let Some(hidden) = &self.hidden {
-            read = hidden.forward(&read, 1);
-            read.iter_mut().for_each(|value| *value = value.max(0.0));
-        }
-        self.fc.forward(&read, 1)
+        let read = pooling::head_input(states, &self.recurrent, &Packing::new(&[steps]), self.hidden_size);
+        self.fc.forward(&self.activations(&read).unwrap_or(read), 1)
     }
 }

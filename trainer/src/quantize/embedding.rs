@@ -5,6 +5,7 @@ use crate::vocabulary::Vocabulary;
 use crate::weights::Array;
 
 /// The quantised embedding, and the tokens whose rows they are.
+#[derive(Debug)]
 pub struct Embedding {
     /// The real value of `x` = 2^15.
     pub scale: f64,

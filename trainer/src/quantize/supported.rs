@@ -1,15 +1,14 @@
 //! Which networks have a place in the device format.
 
-use crate::architecture::{Cell, Pooling};
 use crate::float_model::Config;
-use crate::task::{Input, Output, Task};
+use crate::task::{Input, Task};
 use tern_runtime::Model;
 
 /// A network that the device format has no place for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{}: the device format {} runs classifiers of text with one lstm layer, one direction, last state, linear head, softmax; `tern eval` and `tern predict` run this \
-     model from its directory",
+    "{}: this version exports classifiers of text to the device format {}; `tern eval` and `tern predict` run this model \
+     from its directory",
     found.join(", "),
     Model::FORMAT
 )]
@@ -32,12 +31,6 @@ pub fn check(config: &Config) -> Result<(), Unsupported> {
     };
     refuse(config.task != Task::Classify, "task", &config.task.name());
     refuse(config.input != Input::Tokens, "input", &config.input.name());
-    refuse(config.cell != Cell::Lstm, "cell", &config.cell.name());
-    refuse(config.num_layers != 1, "num_layers", &config.num_layers);
-    refuse(config.bidirectional, "bidirectional", &config.bidirectional);
-    refuse(config.pooling != Pooling::Last, "pooling", &config.pooling.name());
-    refuse(config.head_hidden > 0, "head_hidden", &config.head_hidden);
-    refuse(config.task == Task::Classify && config.output != Output::Softmax, "output", &config.output.name());
     if found.is_empty() { Ok(()) } else { Err(Unsupported { found }) }
 }
 
@@ -50,15 +43,10 @@ mod tests {
     fn every_obstacle_is_named() {
         let mut config = model().config().clone();
         assert_eq!(check(&config), Ok(()));
-        config.cell = Cell::Gru;
-        config.num_layers = 2;
-        config.bidirectional = true;
-        config.pooling = Pooling::MeanMax;
-        config.head_hidden = 8;
-        config.output = Output::Sigmoid;
+        config.task = Task::Forecast;
+        config.input = Input::Values;
         let message = check(&config).unwrap_err().to_string();
-        let expected = "`cell` is gru, `num_layers` is 2, `bidirectional` is true, `pooling` is mean_max, `head_hidden` is 8, \
-                        `output` is sigmoid: the device format 1 runs classifiers of text with one lstm layer";
+        let expected = "`task` is forecast, `input` is values: this version exports classifiers of text";
         assert!(message.starts_with(expected), "{message}");
     }
 }

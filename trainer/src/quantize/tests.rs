@@ -1,7 +1,7 @@
 //! The device file against the float model and against the safetensors library.
 
 use super::*;
-use crate::architecture::Architecture;
+use crate::architecture::{Architecture, Head, Recurrent};
 use crate::data::Example;
 use crate::float_model::{Config, FloatModel};
 use crate::quantize::calibrate::calibrate;
@@ -13,18 +13,22 @@ use safetensors::SafeTensors;
 const TEXTS: [&str; 4] =
     ["free prize, call now!!", "see you at lunch, then", "Grüße aus Köln und МИР", "call me now or call me never"];
 
-/// A model of arbitrary weights, uniform within `spread` for each of embedding, input, recurrent and linear weights.
+/// A classifier of one LSTM layer: see [`model_of`].
 fn model(seed: u64, (e, h, c): (usize, usize, usize), spread: [f64; 4]) -> FloatModel {
+    let vocab_size = Vocabulary::build(TEXTS.into_iter(), 1, None).len();
+    model_of(seed, &Architecture::from(Sizes { vocab_size, embedding_dim: e, hidden_size: h, labels: c }), spread)
+}
+
+/// A model of arbitrary weights, uniform within `spread` for each of embedding, input, recurrent and linear weights.
+fn model_of(seed: u64, architecture: &Architecture, spread: [f64; 4]) -> FloatModel {
     let vocabulary = Vocabulary::build(TEXTS.into_iter(), 1, None);
-    let sizes = Sizes { vocab_size: vocabulary.len(), embedding_dim: e, hidden_size: h, labels: c };
     let (mut weights, mut state) = (Weights::default(), seed);
-    let architecture = Architecture::from(sizes);
     for (name, shape) in architecture.shapes() {
         let spread = match name.as_str() {
             names::EMBEDDING => spread[0],
-            names::W_IH => spread[1],
-            names::W_HH => spread[2],
-            names::FC_WEIGHT => spread[3],
+            name if name.contains("weight_ih") => spread[1],
+            name if name.contains("weight_hh") => spread[2],
+            names::FC_WEIGHT | names::HIDDEN_WEIGHT => spread[3],
             _ => 0.5,
         };
         let data = (0..shape.iter().product()).map(|_| {
@@ -34,9 +38,9 @@ fn model(seed: u64, (e, h, c): (usize, usize, usize), spread: [f64; 4]) -> Float
         let data = data.map(|v| v as f32).collect();
         weights.insert(name, Array { shape, data });
     }
-    let labels = (0..c).map(|i| format!("class {i}")).collect();
+    let labels = (0..architecture.head.outputs.max(2)).map(|i| format!("class {i}")).collect();
     let rows: Vec<Example> = TEXTS.iter().map(|text| Example { text: text.to_string(), label: 0 }).collect();
-    FloatModel::new(Config::classifier("a test", &architecture, labels), vocabulary, weights, rows.clone(), rows)
+    FloatModel::new(Config::classifier("a test", architecture, labels), vocabulary, weights, rows.clone(), rows)
         .unwrap()
 }
 
@@ -68,6 +72,40 @@ fn integers_follow_the_float_model() {
         let mut scratch = vec![0; device.scratch_len()];
         let test = device.self_test(&mut scratch).unwrap();
         assert_eq!((test.passed, test.total), (TEXTS.len(), TEXTS.len()));
+    }
+}
+
+#[test]
+fn integers_follow_every_kind_of_float_model() {
+    let vocab_size = Vocabulary::build(TEXTS.into_iter(), 1, None).len();
+    let sizes = Sizes { vocab_size, embedding_dim: 8, hidden_size: 12, labels: 3 };
+    let mut seed = 10;
+    for cell in [Cell::Lstm, Cell::Gru, Cell::Rnn, Cell::RnnRelu] {
+        for (layers, bidirectional, merge, pooling) in [
+            (1, false, architecture::Merge::Concat, architecture::Pooling::Last),
+            (2, false, architecture::Merge::Concat, architecture::Pooling::MeanMax),
+            (4, false, architecture::Merge::Concat, architecture::Pooling::Mean),
+            (1, true, architecture::Merge::Concat, architecture::Pooling::Last),
+            (1, true, architecture::Merge::Sum, architecture::Pooling::Mean),
+            (2, true, architecture::Merge::Mean, architecture::Pooling::Max),
+            (2, true, architecture::Merge::Product, architecture::Pooling::MeanMax),
+            (3, true, architecture::Merge::Concat, architecture::Pooling::Max),
+        ] {
+            for (head_hidden, outputs) in [(0, 3), (5, 3), (4, 1)] {
+                seed += 1;
+                let recurrent = Recurrent { cell, layers, bidirectional, merge, pooling };
+                let mut architecture = Architecture::of_tokens(sizes, recurrent);
+                architecture.head = Head { hidden: head_hidden, outputs };
+                let model = model_of(seed, &architecture, [0.5, 0.4, 0.2, 0.5]);
+                let file = bytes(&model).unwrap();
+                let device = Model::from_bytes(&file).unwrap();
+                let difference = largest_difference(&model, &device);
+                assert!(difference < 0.05, "{recurrent:?}, head {head_hidden}, {outputs}: a logit differs by {difference}");
+                let mut scratch = vec![0; device.scratch_len()];
+                let test = device.self_test(&mut scratch).unwrap();
+                assert_eq!((test.passed, test.total), (TEXTS.len(), TEXTS.len()));
+            }
+        }
     }
 }
 

@@ -1,0 +1,165 @@
+//! The recurrent layers, unit by unit, the rows of LSTM and GRU in pairs.
+
+use super::calibrate::LayerStatistics;
+use super::row::{Row, quantize_row};
+use super::{LARGEST_SHIFT, LIMIT, LargeWeights, dot};
+use crate::architecture::{Cell, LayerNames};
+use crate::nn::recurrent::Biases;
+use crate::weights::Weights;
+
+/// One row of a unit, in the order in which rows are quantised: the second row of a pair before its first.
+struct Gate {
+    /// Position among the gates, in PyTorch's order.
+    gate: usize,
+    /// Q format of the pre-activation, of either half.
+    q: [i32; 2],
+    /// The second row of the pair whose first this is.
+    second: Option<usize>,
+}
+
+const LSTM: &[Gate] = &[
+    Gate { gate: 1, q: [19, 19], second: None },
+    Gate { gate: 0, q: [19, 19], second: Some(1) },
+    Gate { gate: 3, q: [19, 19], second: None },
+    Gate { gate: 2, q: [20, 20], second: Some(3) },
+];
+/// The recurrent half of `n` is twice as fine: the reset gate's product takes a bit.
+const GRU: &[Gate] = &[
+    Gate { gate: 1, q: [19, 19], second: None },
+    Gate { gate: 0, q: [19, 19], second: Some(1) },
+    Gate { gate: 2, q: [20, 21], second: None },
+];
+const RNN: &[Gate] = &[Gate { gate: 0, q: [20, 20], second: None }];
+
+/// One row of a unit: its two halves and their biases.
+#[derive(Clone, Debug)]
+pub struct GateRow {
+    /// From `x`.
+    pub ih: Row,
+    /// From `h`.
+    pub hh: Row,
+    /// In units of the input half's accumulators.
+    pub bias: i32,
+    /// In units of the recurrent half's accumulators; of GRU's `n` only.
+    pub hidden_bias: i32,
+}
+
+/// One direction of a layer, quantised.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    /// For each unit, its rows in PyTorch's order of the gates.
+    pub units: Vec<Vec<GateRow>>,
+    /// Shift of the requantisation.
+    pub shift: u32,
+}
+
+/// What stands for 1 in the integers that a layer reads and makes.
+#[derive(Clone, Copy, Debug)]
+pub struct Scales {
+    /// The real value of `x` = 2^15.
+    pub x: f64,
+    /// The real value of `h` = 2^15; 1 for all cells but those with max(0, x).
+    pub h: f64,
+}
+
+/// A row's real weights and biases.
+struct Real {
+    ih: Vec<f64>,
+    hh: Vec<f64>,
+    bias: f64,
+    hidden_bias: f64,
+}
+
+/// Quantises one direction of a layer with the smallest shift that its multipliers allow.
+///
+/// `mean_x_device`: the mean input as the device has it; the float model's is in `statistics`.
+///
+/// # Errors
+///
+/// [`LargeWeights`] where no shift is enough.
+pub fn quantize(
+    weights: &Weights,
+    (cell, names): (Cell, &LayerNames),
+    statistics: &LayerStatistics,
+    mean_x_device: &[f64],
+    scales: Scales,
+) -> Result<Layer, LargeWeights> {
+    let hidden_size = statistics.mean_h.len();
+    let biases = Biases::new(cell, &weights[&names.b_ih].data, &weights[&names.b_hh].data);
+    let gates = match cell {
+        Cell::Lstm => LSTM,
+        Cell::Gru => GRU,
+        Cell::Rnn | Cell::RnnRelu => RNN,
+    };
+    let real = |gate: usize, unit: usize| {
+        let row = gate * hidden_size + unit;
+        let of = |name: &str, columns: usize| -> Vec<f64> {
+            weights[name].data[row * columns..][..columns].iter().map(|&w| f64::from(w)).collect()
+        };
+        // GRU's b_hn stands beside the sums, for the reset gate acts on it.
+        let hidden = if cell == Cell::Gru && gate == 2 { biases.hidden[unit] } else { 0.0 };
+        Real {
+            ih: of(&names.w_ih, mean_x_device.len()),
+            hh: of(&names.w_hh, hidden_size),
+            bias: f64::from(biases.sums[row]),
+            hidden_bias: f64::from(hidden),
+        }
+    };
+    let quantized = (0..=LARGEST_SHIFT).find_map(|shift| {
+        let units = (0..hidden_size).map(|unit| {
+            let mut rows: Vec<Option<GateRow>> = vec![None; gates.len()];
+            for &Gate { gate, q, second } in gates {
+                let second = second.and_then(|second| rows[second].as_ref());
+                // What a multiplier of 1 gives where inputs have scale 1.
+                let steps = q.map(|q| f64::from(1 << shift) * scales.h / 2f64.powi(q + 1));
+                let own_bias = cell == Cell::Gru && gate == 2;
+                rows[gate] =
+                    Some(gate_row(&real(gate, unit), second, steps, own_bias, statistics, mean_x_device, scales)?);
+            }
+            rows.into_iter().collect::<Option<Vec<GateRow>>>()
+        });
+        Some(Layer { units: units.collect::<Option<_>>()?, shift })
+    });
+    quantized.ok_or_else(|| LargeWeights { layer: names.w_ih.split('.').next().unwrap_or_default().to_owned() })
+}
+
+/// One row. Multipliers grow until the sums keep clear of 32 bits.
+///
+/// `own_bias`: the recurrent half has a bias of its own, and makes up for what rounding does to its mean by itself.
+fn gate_row(
+    real: &Real,
+    second: Option<&GateRow>,
+    steps: [f64; 2],
+    own_bias: bool,
+    statistics: &LayerStatistics,
+    mean_x_device: &[f64],
+    scales: Scales,
+) -> Option<GateRow> {
+    let carried = |bound: i64| (bound >> 8) as f64 + 1.0;
+    let mut least = 1.0;
+    let (hh, lost_h, hidden_bias) = loop {
+        let row = quantize_row(&real.hh, second.map(|s| &s.hh.weights[..]), steps[1] / scales.h, least)?;
+        let back = row.dequantize(second.map(|s| &s.hh));
+        let lost = dot(&real.hh, &statistics.mean_h) - dot(&back, &statistics.mean_h);
+        let unit = row.step * scales.h / 32_768.0;
+        let bias = if own_bias { ((real.hidden_bias + lost) / unit).round() } else { 0.0 };
+        if row.bound() as f64 + bias.abs() + second.map_or(0.0, |s| carried(s.hh.bound())) < LIMIT {
+            break (row, if own_bias { 0.0 } else { lost }, bias as i32);
+        }
+        least = f64::from(row.multiplier) * 1.25 + 1.0;
+    };
+
+    let mut least = 1.0;
+    loop {
+        let ih = quantize_row(&real.ih, second.map(|s| &s.ih.weights[..]), steps[0] / scales.x, least)?;
+        let back = ih.dequantize(second.map(|s| &s.ih));
+        let lost = lost_h + dot(&real.ih, &statistics.mean_x) - dot(&back, mean_x_device);
+        let bias = (real.bias + lost) / (ih.step * scales.x / 32_768.0);
+        let bias = (bias - second.map_or(0.0, |s| f64::from(s.bias) / 256.0)).round();
+        let beside = second.map_or(0.0, |s| carried(s.ih.bound() + i64::from(s.bias.unsigned_abs())));
+        if ih.bound() as f64 + bias.abs() + beside < LIMIT {
+            return Some(GateRow { ih, hh, bias: bias as i32, hidden_bias });
+        }
+        least = f64::from(ih.multiplier) * 1.25 + 1.0;
+    }
+}

@@ -1,0 +1,55 @@
+//! A linear layer: the last one, or the hidden one before it.
+
+use super::row::{Row, quantize_row};
+use super::{LARGEST_SHIFT, LIMIT, LargeWeights, dot};
+use crate::weights::Array;
+
+/// A quantised layer.
+#[derive(Clone, Debug)]
+pub struct Linear {
+    /// A row for each output.
+    pub rows: Vec<Row>,
+    /// In units of the accumulators.
+    pub biases: Vec<i32>,
+    /// Shift of the requantisation.
+    pub shift: u32,
+}
+
+/// Quantises weights `[outputs, width]` and biases `[outputs]`.
+///
+/// `mean`: mean of what the layer reads. `scale`: the real value of 2^15 in what it reads. `one`: the integer that stands for 1 in
+/// what it gives.
+///
+/// # Errors
+///
+/// [`LargeWeights`] where no shift is enough.
+pub fn quantize(
+    (name, weight, bias): (&str, &Array, &Array),
+    mean: &[f64],
+    scale: f64,
+    one: f64,
+) -> Result<Linear, LargeWeights> {
+    let rows: Vec<Vec<f64>> =
+        weight.data.chunks_exact(mean.len()).map(|row| row.iter().map(|&w| f64::from(w)).collect()).collect();
+    let linear = (0..=LARGEST_SHIFT).find_map(|shift| {
+        let unit = f64::from(1 << shift) / (2.0 * one * scale);
+        let all = rows.iter().zip(&bias.data).map(|(row, &bias)| with_bias(row, bias.into(), mean, scale, unit));
+        let (rows, biases) = all.collect::<Option<(Vec<_>, Vec<_>)>>()?;
+        Some(Linear { rows, biases, shift })
+    });
+    linear.ok_or_else(|| LargeWeights { layer: name.to_owned() })
+}
+
+/// A row and its bias. The multiplier grows until the sums keep clear of 32 bits.
+fn with_bias(weights: &[f64], bias: f64, mean: &[f64], scale: f64, unit: f64) -> Option<(Row, i32)> {
+    let mut least = 1.0;
+    loop {
+        let row = quantize_row(weights, None, unit, least)?;
+        let lost = dot(weights, mean) - dot(&row.dequantize(None), mean);
+        let quantized = ((bias + lost) / (row.step * scale / 32_768.0)).round();
+        if row.bound() as f64 + quantized.abs() < LIMIT {
+            return Some((row, quantized as i32));
+        }
+        least = f64::from(row.multiplier) * 1.25 + 1.0;
+    }
+}
