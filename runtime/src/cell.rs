@@ -56,7 +56,7 @@ impl Cell<'_> {
         // Biases have 32 bits, multipliers 16, two a row; GRU has a bias more than rows.
         let rows = match self {
             Cell::Lstm(Layer::Interleaved(lstm)) => lstm.bias.len() * (4 * 4 + 2 * 4 * 2),
-            Cell::Lstm(Layer::Paired(paired)) => return 4 * paired.units.len(),
+            Cell::Lstm(Layer::Paired(paired)) => return paired.bytes(),
             Cell::Gru(gru) => gru.bias.len() * (4 * 4 + 2 * 3 * 2),
             Cell::Rnn(rnn) => rnn.bias.len() * (4 + 2 * 2),
         };

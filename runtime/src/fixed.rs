@@ -6,6 +6,12 @@ pub(crate) const fn requantize(acc: i32, multiplier: i16) -> i32 {
     if cfg!(thumb1) { requantize_by_halves(acc, multiplier) } else { requantize_by_long_product(acc, multiplier) }
 }
 
+/// `requantize(w · 2^9, m)`, which fits 16 bits: an embedded value. `m`: 0 … 32,767.
+#[inline(always)]
+pub(crate) const fn embedded(weight: i8, multiplier: i16) -> i16 {
+    ((weight as i32 * multiplier as i32) >> 7) as i16
+}
+
 /// The upper half of a 64-bit product: one instruction on most cores.
 #[inline(always)]
 const fn requantize_by_long_product(acc: i32, multiplier: i16) -> i32 {
@@ -59,6 +65,15 @@ mod tests {
                 let defined = ((i64::from(acc) * i64::from(m)) >> 16) as i32;
                 assert_eq!(requantize_by_long_product(acc, m), defined, "{acc} · {m}");
                 assert_eq!(requantize_by_halves(acc, m), defined, "{acc} · {m}");
+            }
+        }
+    }
+
+    #[test]
+    fn embedded_is_its_definition() {
+        for m in 0..=i16::MAX {
+            for w in [-127, -126, -65, -1, 0, 1, 64, 127] {
+                assert_eq!(i32::from(embedded(w, m)), requantize(i32::from(w) << 9, m), "{w} · {m}");
             }
         }
     }

@@ -48,17 +48,17 @@ struct Frame {
 /// See [`Paired::step`].
 #[inline]
 pub(crate) fn step(layer: &Paired<'_>, x: &[i16], state: &mut State<'_>) {
-    let (columns, units) = (x.len(), state.h.len());
-    // Always so after load, and in the scratch as a session divides it; here it is what the block below relies on.
-    let blocks = columns != 0 && units != 0 && (columns | units) % BLOCK == 0;
-    let records = units * (columns + units + Paired::EXTRA_WORDS);
+    let (columns, units) = (layer.input_size(), layer.hidden_size());
     let aligned = (x.as_ptr().addr() | state.h.as_ptr().addr()) % 4 == 0;
-    if !blocks || !aligned || layer.units.len() != records || state.c.len() != units || state.next_h.len() != units {
+    let h_lens = [state.h.len(), state.next_h.len(), state.c.len()];
+    // Always so in the scratch as a session divides it; here it is what the block below relies on.
+    if !aligned || x.len() != columns || h_lens.iter().any(|&len| len != units) {
         return;
     }
-    let turns = |columns: usize| columns.div_ceil(BLOCK * TURN);
-    let enter = |columns: usize| (turns(columns) * TURN - columns / BLOCK) * BLOCK_BYTES + 1;
-    let turns_hh = turns(units);
+    let (blocks_ih, blocks_hh) = (columns / BLOCK, units / BLOCK);
+    // How many blocks the first turn lacks.
+    let enter = |blocks: usize| (blocks.wrapping_neg() % TURN) * BLOCK_BYTES + 1;
+    let turns_hh = (blocks_hh + TURN - 1) / TURN;
     let (x, c, next_h) = (x.as_ptr_range(), state.c.as_mut_ptr_range(), state.next_h.as_mut_ptr_range());
     let frame = Frame {
         half_of_h: 1 << 14,
@@ -73,15 +73,16 @@ pub(crate) fn step(layer: &Paired<'_>, x: &[i16], state: &mut State<'_>) {
         // Below zero until its last turn, whatever the sum carries: half a turn's worth is added.
         sum_if: [0, 0x8000usize.wrapping_sub(turns_hh << 16), 0],
         sum_go: [0; 3],
-        enter_hh: enter(units),
+        enter_hh: enter(blocks_hh),
         x: x.start,
-        enter_ih: enter(columns),
+        enter_ih: enter(blocks_ih),
         x_end: x.end,
-        shift: layer.shift,
+        shift: layer.shift(),
     };
-    // SAFETY: the records are as many and as long as `units` and `columns` ask for, both whole blocks and not zero; `h` and `x` are read
-    // by words, whose alignment is checked; `c` and `next_h` have a place for each unit and nothing else refers to them.
-    unsafe { run(&frame, layer.units.as_ptr()) };
+    // SAFETY: the records are as many and as long as `units` and `columns` ask for, both whole blocks and not zero, by `Paired::new`; `h`
+    // and `x` have so many values and are read by words, whose alignment is checked; `c` and `next_h` have a place for each unit
+    // and nothing else refers to them.
+    unsafe { run(&frame, layer.units().as_ptr()) };
 }
 
 /// Columns: words r8-r11 of `paired16`, activations r12 and lr. Sums: i, f in r2, r3 and f in r4; g, o in r5, r6 and o in r7.

@@ -15,13 +15,13 @@ use crate::rows::rows;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Paired<'a> {
     /// E: the size of `x`. A multiple of 4.
-    pub input_size: NonZeroUsize,
+    input_size: NonZeroUsize,
     /// H. A multiple of 4.
-    pub hidden_size: NonZeroUsize,
+    hidden_size: NonZeroUsize,
     /// `[hidden_size][H + 10 + E]`, see [`Record`]
-    pub units: &'a [i32],
+    units: &'a [i32],
     /// 0 … 8
-    pub shift: u32,
+    shift: u32,
 }
 
 /// One unit's part of [`Paired::units`].
@@ -49,6 +49,47 @@ impl<'a> Paired<'a> {
     /// Words of a record beside its weights.
     pub(crate) const EXTRA_WORDS: usize = 10;
 
+    /// Columns of either half come in multiples of this.
+    pub(crate) const COLUMNS: usize = 4;
+
+    /// None if the sizes are no multiples of 4 or the units are not as many or as long as the sizes say. The step relies on it.
+    pub(crate) fn new(
+        input_size: NonZeroUsize,
+        hidden_size: NonZeroUsize,
+        units: &'a [i32],
+        shift: u32,
+    ) -> Option<Self> {
+        let (e, h) = (input_size.get(), hidden_size.get());
+        let words = h.checked_add(e)?.checked_add(Self::EXTRA_WORDS)?.checked_mul(h)?;
+        let fits = e.is_multiple_of(Self::COLUMNS) && h.is_multiple_of(Self::COLUMNS) && units.len() == words;
+        fits.then_some(Paired { input_size, hidden_size, units, shift })
+    }
+
+    /// E.
+    #[inline(always)]
+    pub(crate) fn input_size(&self) -> usize {
+        self.input_size.get()
+    }
+
+    /// H.
+    #[inline(always)]
+    pub(crate) fn hidden_size(&self) -> usize {
+        self.hidden_size.get()
+    }
+
+    /// All records.
+    #[cfg(dsp)]
+    #[inline(always)]
+    pub(crate) fn units(&self) -> &'a [i32] {
+        self.units
+    }
+
+    /// 0 … 8
+    #[inline(always)]
+    pub(crate) fn shift(&self) -> u32 {
+        self.shift
+    }
+
     /// Multiply-accumulates of a step: 4·H·(E + H).
     pub(crate) fn macs(&self) -> usize {
         4 * self.hidden_size.get() * (self.input_size.get() + self.hidden_size.get())
@@ -75,6 +116,11 @@ impl<'a> Paired<'a> {
             let z = |row: usize| (from_x[row] + from_h[row]) << self.shift;
             (*c, *h) = unit([z(0), z(1), z(2), z(3)], *c);
         }
+    }
+
+    /// Bytes of flash: weights, biases, multipliers.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(self.units)
     }
 
     /// Each unit's record; none if the units' words are no such records.

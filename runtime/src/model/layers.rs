@@ -54,8 +54,9 @@ fn paired<'a>(
 ) -> Result<Cell<'a>, LoadError> {
     let (e, h) = (input_size.get() as u32, hidden_size.get() as u32);
     let words = e.saturating_add(h).saturating_add(Paired::EXTRA_WORDS as u32);
-    let layer = Paired { input_size, hidden_size, units: directory.view(units, Dtype::I32, [h, words, 0])?, shift };
-    paired::check(&layer, directory.name(units))?;
+    let (name, units) = (directory.name(units), directory.view(units, Dtype::I32, [h, words, 0])?);
+    let layer = Paired::new(input_size, hidden_size, units, shift).ok_or(paired::no_place(name, e, h))?;
+    paired::check(&layer, name)?;
     Ok(Cell::Lstm(Layer::Paired(layer)))
 }
 

@@ -13,18 +13,17 @@ enum Fault {
     Overflow(usize),
 }
 
-/// Checks all units of a layer whose sizes fit each other. `tensor`: where it lies.
+/// The error for sizes that are no multiples of 4: the next that are would do.
+pub(super) fn no_place(tensor: Name, e: u32, h: u32) -> LoadError {
+    let up = |n: u32| n.saturating_add(Paired::COLUMNS as u32 - 1) & !(Paired::COLUMNS as u32 - 1);
+    let shape = |e: u32, h: u32| [h, h.saturating_add(e).saturating_add(Paired::EXTRA_WORDS as u32), 0];
+    LoadError::Shape { tensor, found: shape(e, h), expected: shape(up(e), up(h)) }
+}
+
+/// Checks all units of a layer. `tensor`: where it lies.
 pub(super) fn check(layer: &Paired<'_>, tensor: Name) -> Result<(), LoadError> {
-    for size in [layer.input_size, layer.hidden_size] {
-        if size.get() % 4 != 0 {
-            let (h, e) = (layer.hidden_size.get() as u32, layer.input_size.get() as u32);
-            let up = |n: u32| n.saturating_add(3) & !3;
-            let shape = |h: u32, e: u32| [h, h.saturating_add(e).saturating_add(Paired::EXTRA_WORDS as u32), 0];
-            return Err(LoadError::Shape { tensor, found: shape(h, e), expected: shape(up(h), up(e)) });
-        }
-    }
     for (unit, record) in layer.records().enumerate() {
-        check_unit(&record, layer.shift).map_err(|fault| match fault {
+        check_unit(&record, layer.shift()).map_err(|fault| match fault {
             Fault::Range => LoadError::Range { tensor, index: unit },
             Fault::Overflow(row) => LoadError::Overflow { tensor, row: 4 * unit + row },
         })?;

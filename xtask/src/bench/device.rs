@@ -24,7 +24,7 @@ const ODD: [(Packing, usize, usize, &str); 6] = [
     (Packing::Paired16, 4, 4, "1"),
     (Packing::Paired16, 20, 28, "0"),
     (Packing::Paired16, 36, 8, "4"),
-    (Packing::Paired16, 12, 24, "8"),
+    (Packing::Paired16, 12, 24, "5"),
 ];
 
 /// E and H of models with all operands at the ends of their ranges, nearly as large as may be.
