@@ -44,6 +44,12 @@ impl Dtype {
         }
     }
 
+    /// The type of this name; none if device files do not use it.
+    #[cfg(any(test, feature = "write"))]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Dtype::ALL.into_iter().find(|dtype| dtype.name() == name)
+    }
+
     const ALL: [Dtype; 6] = [Dtype::U8, Dtype::I8, Dtype::I16, Dtype::U32, Dtype::I32, Dtype::F32];
 }
 

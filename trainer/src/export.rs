@@ -4,6 +4,7 @@ use crate::classifier::Classifier;
 use crate::data::Example;
 use crate::device_file::{DeviceFile, Parts};
 use crate::float_model::FloatModel;
+use crate::packing::repack;
 use crate::quantize::calibrate::{Statistics, calibrate};
 use crate::quantize::{self, QuantizeError};
 use rayon::prelude::*;
@@ -11,6 +12,7 @@ use safetensors::SafeTensors;
 use serde::Serialize;
 use std::io::{self, Write};
 use std::path::Path;
+use tern_runtime::Packing;
 
 /// Golden texts are at most this long.
 const GOLDEN_BYTES: usize = 80;
@@ -30,6 +32,8 @@ pub struct Report {
     pub disagreements: usize,
     /// Largest difference of a logit, in nats.
     pub largest_logit_difference: f64,
+    /// How the recurrent weights lie: `tern.packing`.
+    pub packing: &'static str,
     /// Length of the file.
     pub file_bytes: usize,
     /// Bytes by what they hold.
@@ -60,12 +64,13 @@ pub fn export(
     model: &FloatModel,
     examples: &[Example],
     golden: &[String],
+    packing: Packing,
 ) -> Result<(DeviceFile, Report), QuantizeError> {
     quantize::check(model.config())?;
     let statistics = calibrate(model, model.calibration());
     let chosen = if golden.is_empty() { golden_texts(model) } else { golden.to_vec() };
     let golden: Vec<&str> = chosen.iter().map(String::as_str).collect();
-    let bytes = quantize::quantize(model, &statistics, &golden)?;
+    let bytes = repack(&quantize::quantize(model, &statistics, &golden)?, packing);
     let device = DeviceFile::from_bytes(&bytes).map_err(QuantizeError::Refused)?;
     let report = report(model, &device, &statistics, examples);
     Ok((device, report))
@@ -110,6 +115,7 @@ fn report(model: &FloatModel, device: &DeviceFile, statistics: &Statistics, exam
         integer_accuracy: accuracy(1),
         disagreements: pairs.iter().filter(|[(a, _), (b, _)]| a != b).count(),
         largest_logit_difference: differences.fold(0.0, f64::max),
+        packing: device.model().packing().word(),
         file_bytes: device.bytes().len(),
         parts: device.parts(),
         scratch_bytes: device.scratch_bytes(),
@@ -177,7 +183,7 @@ mod tests {
     #[test]
     fn a_small_model_is_exported_and_agrees() {
         let model = model();
-        let (device, report) = export(&model, model.validation(), &[]).unwrap();
+        let (device, report) = export(&model, model.validation(), &[], Packing::Interleaved4).unwrap();
         assert_eq!((report.examples, report.disagreements), (2, 0));
         assert_eq!(report.float_accuracy, report.integer_accuracy);
         assert!(report.largest_logit_difference < 0.01, "{}", report.largest_logit_difference);
@@ -193,7 +199,7 @@ mod tests {
 
     #[test]
     fn the_trace_ends_with_the_answer() {
-        let (device, _) = export(&model(), &[], &["lunch".to_owned()]).unwrap();
+        let (device, _) = export(&model(), &[], &["lunch".to_owned()], Packing::Interleaved4).unwrap();
         let steps = device.trace("FREE lunch, unheard-of");
         let tokens: Vec<_> = steps.iter().map(|step| (step.token.as_str(), step.known)).collect();
         let expected = [("free", true), ("lunch", true), (",", true), ("unheard", false), ("-", false), ("of", false)];
@@ -217,7 +223,7 @@ mod tests {
     #[test]
     fn only_device_files_are_replaced() {
         let folder = tempfile::tempdir().unwrap();
-        let (device, _) = export(&model(), &[], &[]).unwrap();
+        let (device, _) = export(&model(), &[], &[], Packing::Interleaved4).unwrap();
         let path = folder.path().join("c.safetensors");
         check_output(&path).unwrap();
         write_file(&path, device.bytes()).unwrap();

@@ -19,6 +19,7 @@ pub mod import;
 pub mod link;
 pub mod metrics;
 pub mod nn;
+pub mod packing;
 pub mod quantize;
 pub mod recipe;
 pub mod report;

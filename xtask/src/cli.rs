@@ -79,16 +79,24 @@ pub enum Task {
 pub enum Bench {
     /// Count the instructions of the runtime's steps on emulated cores.
     ///
-    /// Builds firmware/bench for each core, runs it in QEMU over random LSTMs of four sizes, and counts every instruction executed by
+    /// Builds firmware/bench for each core, runs it in QEMU over random LSTMs of four sizes in both packings, and counts every instruction executed by
     /// 256 steps. A core whose states differ from the host's is a failure. The figures are the same on every run. Sets up
     /// what is missing first.
     #[command(
-        after_help = "Examples:\n  cargo xtask bench device\n  cargo xtask bench device --json     an object a row"
+        after_help = "Examples:\n  cargo xtask bench device\n  cargo xtask bench device --json      an object a row\n  \
+            cargo xtask bench device --check     fail where a committed figure got worse by more than 2 %\n  \
+            cargo xtask bench device --bless     commit to these figures"
     )]
     Device {
         /// Print one JSON object a row.
         #[arg(long)]
         json: bool,
+        /// Fail where a figure is worse by more than 2 % than in xtask/golden/bench_device.json.
+        #[arg(long, conflicts_with = "bless")]
+        check: bool,
+        /// Write the figures to xtask/golden/bench_device.json.
+        #[arg(long)]
+        bless: bool,
     },
 }
 

@@ -28,6 +28,7 @@ pub mod test;
 
 use anyhow::Result;
 
+use bench::device::Then;
 use cli::{Arguments, Bench, Task};
 use setup::Needs;
 
@@ -36,7 +37,10 @@ pub fn run(arguments: Arguments) -> Result<()> {
     match arguments.task {
         Task::Demo(options) => demo::run(&options),
         Task::Test => test::run(),
-        Task::Bench(Bench::Device { json }) => bench::device::run(json),
+        Task::Bench(Bench::Device { json, check, bless }) => {
+            let then = if check { Then::Check } else { Then::Print };
+            bench::device::run(json, if bless { Then::Bless } else { then })
+        }
         Task::Lint => lint::run_lint(),
         Task::Setup { needs } => setup::run(needs),
         Task::Firmware => {

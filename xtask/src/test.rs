@@ -3,12 +3,13 @@
 use anyhow::{Result, bail};
 
 use crate::process::{cargo, tee};
+use crate::bench::device::{self, Then};
 use crate::repo;
 use crate::setup::{self, Needs};
 use crate::stage::Stages;
 use crate::{firmware, process};
 
-/// Sets up, builds the firmware, runs all tests, sums up. The last line has the form of the test harness's own.
+/// Sets up, builds the firmware, runs all tests, counts a step's instructions, sums up. The last line has the form of the test harness's own.
 pub fn run() -> Result<()> {
     let mut stages = Stages::default();
     let mut tally = Tally::default();
@@ -21,6 +22,7 @@ pub fn run() -> Result<()> {
     stages.check("tests of the workspace", || {
         tally.add(cargo(&repo::root()).args(["test", "--no-fail-fast", "--workspace"]))
     });
+    stages.check("instructions of a step", || device::run(false, Then::Check));
     print!("\n{}", stages.table());
     for name in &tally.failures {
         println!("failed: {name}");

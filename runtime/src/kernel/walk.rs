@@ -9,7 +9,7 @@ use super::column;
 use super::settle::settle;
 
 /// Columns of one turn of the loop.
-const TURN: usize = 8;
+const TURN: usize = 16;
 
 /// See [`super::dot4`].
 #[inline(always)]
@@ -26,7 +26,7 @@ pub(super) fn dot4(weights: &[[i8; 4]], v: &[i16], mut acc: [i32; 4]) -> [i32; 4
         macro_rules! columns {
             ($($at:literal)*) => { $( acc = settle(column(&w_turn[$at], x_turn[$at], acc)); )* };
         }
-        columns!(0 1 2 3 4 5 6 7);
+        columns!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
         // SAFETY: as above, so both stay within their slices or at their ends.
         (w, x) = unsafe { walk(w.add(TURN), x.add(TURN)) };
     }

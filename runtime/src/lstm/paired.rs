@@ -92,7 +92,7 @@ impl<'a> Paired<'a> {
 
     /// Multiply-accumulates of a step: 4·H·(E + H).
     pub(crate) fn macs(&self) -> usize {
-        4 * self.hidden_size.get() * (self.input_size.get() + self.hidden_size.get())
+        4 * self.hidden_size() * (self.input_size() + self.hidden_size())
     }
 
     /// One step on `x`, `[input_size]`, Q15.
@@ -125,8 +125,8 @@ impl<'a> Paired<'a> {
 
     /// Each unit's record; none if the units' words are no such records.
     pub(crate) fn records(&self) -> impl Iterator<Item = Record<'a>> + use<'a> {
-        let hidden_size = self.hidden_size.get();
-        let words = NonZeroUsize::MIN.saturating_add(hidden_size + self.input_size.get() + Self::EXTRA_WORDS - 1);
+        let hidden_size = self.hidden_size();
+        let words = NonZeroUsize::MIN.saturating_add(hidden_size + self.input_size() + Self::EXTRA_WORDS - 1);
         rows(self.units, words).filter_map(move |words| {
             let (weight_hh, rest) = words.split_at_checked(hidden_size)?;
             let (&[hh_if, hh_go, ih_if, ih_go, s0, s1, s2, s3, s4, s5], weight_ih) = rest.split_first_chunk()?;

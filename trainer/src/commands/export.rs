@@ -5,6 +5,7 @@ use super::{Failure, note, print};
 use crate::data;
 use crate::export::{Report, check_output, export, write_file};
 use crate::float_model::FloatModel;
+use crate::packing;
 use crate::report;
 use anyhow::{Context, bail};
 use std::path::{Path, PathBuf};
@@ -38,6 +39,9 @@ pub struct Args {
     /// Texts for the device's own test, one a line, at most 64
     #[arg(long, value_name = "FILE")]
     pub golden: Option<PathBuf>,
+    /// How the recurrent weights lie, for whose instructions; results are the same [default: paired16 where it fits]
+    #[arg(long, value_name = "PACKING", value_enum)]
+    pub packing: Option<packing::Choice>,
     /// Print the figures as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
@@ -64,7 +68,8 @@ fn work(args: &Args) -> anyhow::Result<()> {
     };
     let golden = args.golden.as_deref().map_or(Ok(vec![]), golden_texts)?;
     let name = args.model.display();
-    let (device, report) = export(&model, &examples, &golden).with_context(|| name.to_string())?;
+    let packing = packing::choose(args.packing, model.config())?;
+    let (device, report) = export(&model, &examples, &golden, packing).with_context(|| name.to_string())?;
     write_file(&args.output, device.bytes()).with_context(|| args.output.display().to_string())?;
     // What the file is for is done: that the report cannot be written is no reason to fail.
     match report::add_export(&args.model, &model, serde_json::to_value(&report)?) {
@@ -129,6 +134,13 @@ fn to_text(report: &Report, output: &Path) -> Vec<String> {
     ] {
         lines.push(format!("  {name:14} {bytes:>9} bytes {:>5.1} %", share(bytes)));
     }
+    lines.push(match report.packing {
+        "paired16" => {
+            "packing          paired16: for Cortex-M4 and M7; for other cores --packing interleaved4 is faster"
+                .to_owned()
+        }
+        other => format!("packing          {other}: for cores without DSP instructions"),
+    });
     lines.push(format!("RAM              {} bytes of scratch", report.scratch_bytes));
     lines.push(format!("cost             {} multiply-accumulates a token", report.macs_per_token));
     lines

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use tern_runtime::Packing;
 
+use super::golden;
 use super::machine::{CORES, Core, Firmware, Measured};
 use super::workload::{STEPS, Workload};
 use crate::repo;
@@ -42,8 +43,19 @@ struct Row {
     stack_bytes: u64,
 }
 
+/// What becomes of the figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// They are printed.
+    Print,
+    /// They are printed and must not be worse than the committed ones.
+    Check,
+    /// They are printed and become the committed ones.
+    Bless,
+}
+
 /// Sets up, builds the firmware for every core, measures, prints. With `json` an object a row.
-pub fn run(json: bool) -> Result<()> {
+pub fn run(json: bool, then: Then) -> Result<()> {
     setup::run(Needs::Bench)?;
     let folder = repo::root().join("target").join("bench");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
@@ -63,6 +75,7 @@ pub fn run(json: bool) -> Result<()> {
     if !json {
         println!("{}", heading());
     }
+    let mut rows = Vec::new();
     for core in CORES {
         let bare = Firmware::build(core, false)?;
         let full = Firmware::build(core, true)?;
@@ -74,9 +87,14 @@ pub fn run(json: bool) -> Result<()> {
         for workload in &workloads {
             let row = row(core, workload, &full.measure(workload)?, bare_bytes)?;
             println!("{}", if json { row.json().to_string() } else { row.line() });
+            rows.push(row.json());
         }
     }
-    Ok(())
+    match then {
+        Then::Print => Ok(()),
+        Then::Check => golden::check(&rows),
+        Then::Bless => golden::bless(&rows),
+    }
 }
 
 fn row(core: Core, workload: &Workload, full: &Measured, bare_bytes: u64) -> Result<Row> {

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what things cost, by commands that a reader can run.
 
 pub mod device;
+mod golden;
 mod machine;
 mod workload;
 

@@ -1,0 +1,114 @@
+//! How a device file's recurrent weights lie: chosen at export, for whose instructions.
+
+use crate::architecture::Cell;
+use crate::float_model::Config;
+use safetensors::SafeTensors;
+use tern_runtime::Packing;
+use tern_runtime::write::{Dtype, Tensor, packed, to_bytes};
+
+/// What `tern export --packing` names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Choice {
+    /// For Cortex-M4 and M7; other cores run it more slowly
+    #[value(name = "paired16")]
+    Paired16,
+    /// For cores without DSP instructions, and for any size
+    #[value(name = "interleaved4")]
+    Interleaved4,
+}
+
+/// A model that a packing has no place for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "packing `{}` is for one LSTM layer of one direction, embedding and hidden size multiples of {}; export it with --packing interleaved4",
+    packing.word(),
+    packing.columns()
+)]
+pub struct NoPlace {
+    packing: Packing,
+}
+
+/// The packing to export a model in: the one asked for. Where none is, that for Cortex-M4, which runs it in less than half of the
+/// instructions, while other cores need up to twice as many; `interleaved4` where the model does not allow it.
+///
+/// # Errors
+///
+/// [`NoPlace`] if what is asked for does not fit the model.
+pub fn choose(asked: Option<Choice>, config: &Config) -> Result<Packing, NoPlace> {
+    let packing = Packing::Paired16;
+    let sizes = [config.embedding_dim, config.hidden_size];
+    let one_lstm = config.cell == Cell::Lstm && config.num_layers == 1 && !config.bidirectional;
+    let fits = one_lstm && sizes.iter().all(|size| size.is_multiple_of(packing.columns()));
+    match asked {
+        Some(Choice::Interleaved4) => Ok(Packing::Interleaved4),
+        Some(Choice::Paired16) if !fits => Err(NoPlace { packing }),
+        None if !fits => Ok(Packing::Interleaved4),
+        _ => Ok(packing),
+    }
+}
+
+/// A device file in the packing `interleaved4` in another one.
+///
+/// # Panics
+///
+/// If `bytes` is no such file.
+pub fn repack(bytes: &[u8], packing: Packing) -> Vec<u8> {
+    let (_, header) = SafeTensors::read_metadata(bytes).expect("a device file is a safetensors file");
+    let words = header.metadata().clone().unwrap_or_default();
+    let mut metadata: Vec<(&str, &str)> = words.iter().map(|(key, word)| (key.as_str(), word.as_str())).collect();
+    metadata.sort_unstable();
+    let tensors = SafeTensors::deserialize(bytes).expect("a device file is a safetensors file");
+    let tensors = tensors.iter().map(|(name, tensor)| Tensor {
+        name: name.to_owned(),
+        dtype: Dtype::from_name(&tensor.dtype().to_string()).expect("a device file has types of its format"),
+        shape: tensor.shape().to_vec(),
+        data: tensor.data().to_vec(),
+    });
+    let (metadata, tensors) = packed(packing, &metadata, tensors.collect());
+    to_bytes(&metadata, tensors)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::float_model::tests::model;
+    use tern_runtime::testing::{Sizes, random_file, random_file_in};
+
+    #[test]
+    fn a_file_is_repacked_as_if_it_had_been_made_so() {
+        let sizes = Sizes { embedding_dim: 8, hidden_size: 12, classes: 3 };
+        let file = random_file(7, sizes, "1");
+        for packing in Packing::ALL {
+            assert!(repack(&file, packing) == *random_file_in(packing, 7, sizes, "1"), "{packing:?}");
+        }
+    }
+
+    #[test]
+    fn the_packing_fits_the_model() {
+        let with = |change: fn(&mut Config)| {
+            let mut config = model().config().clone();
+            (config.embedding_dim, config.hidden_size) = (20, 64);
+            change(&mut config);
+            config
+        };
+        let good = with(|_| ());
+        for (asked, expected) in [(None, Packing::Paired16), (Some(Choice::Interleaved4), Packing::Interleaved4)] {
+            assert_eq!(choose(asked, &good), Ok(expected));
+        }
+        let others: [fn(&mut Config); 5] = [
+            |config| config.cell = Cell::Gru,
+            |config| config.num_layers = 2,
+            |config| config.bidirectional = true,
+            |config| config.embedding_dim = 21,
+            |config| config.hidden_size = 50,
+        ];
+        for config in others.map(with) {
+            assert_eq!(choose(None, &config), Ok(Packing::Interleaved4));
+            let error = choose(Some(Choice::Paired16), &config).unwrap_err().to_string();
+            assert!(
+                error.starts_with("packing `paired16` is for one LSTM") && error.contains("multiples of 4;"),
+                "{error}"
+            );
+        }
+    }
+}
