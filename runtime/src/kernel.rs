@@ -1,31 +1,35 @@
-//! The innermost loop: the dot products of one unit's rows. Only this has variants; all give the same bits.
+//! The innermost loops. Only these have variants; all give the same bits.
 //!
-//! [`plain_dot4`] is plain and defines what is computed. `walk` computes the same on small cores, where the compiler needs to be
-//! told in which order, and `thumb1` on the smallest, in their own instructions. They read the packing `interleaved4`; `pairs` is plain
-//! for `paired16`, and `dsp` has whole steps of that for the cores that it is made for.
+//! [`dot4`] is the dot products of one unit's rows in the packing `interleaved4`. [`plain_dot4`] is plain and defines what is computed;
+//! `walk` computes the same on small cores, where the compiler needs to be told in which order. `pairs` is the like for `paired16`.
+//! Where a core earns it there is a whole step in its own instructions, gates and all: `thumb1` and `armv7m` for `interleaved4`, `dsp`
+//! for `paired16`. The step of the layer defines it, and `cargo xtask bench device` compares the states after every step with the
+//! host's, also where all operands are at the ends of their ranges.
 
+#[cfg(armv7m)]
+pub(crate) mod armv7m;
 #[cfg(dsp)]
 pub(crate) mod dsp;
 mod pairs;
 mod settle;
 #[cfg(thumb1)]
-mod thumb1;
-#[cfg(any(test, all(not(thumb1), any(target_arch = "arm", target_arch = "riscv32"))))]
+pub(crate) mod thumb1;
+#[cfg(any(test, all(not(any(armv7m, thumb1)), any(target_arch = "arm", target_arch = "riscv32"))))]
 mod walk;
 
 pub(crate) use pairs::columns;
 #[cfg(any(test, not(dsp)))]
 pub(crate) use pairs::dot_pairs;
+#[cfg(any(test, not(any(armv7m, thumb1))))]
 pub(crate) use settle::settle;
 
 /// Adds to each of four accumulators the dot product of one interleaved row with `v`.
 ///
 /// weights: `[columns][4]`; v: `[columns]`, Q15. No sum overflows, in any order: `docs/arithmetic.md`, checked at load.
+#[cfg(any(test, not(any(armv7m, thumb1))))]
 #[inline(always)]
 pub(crate) fn dot4(weights: &[[i8; 4]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
-    #[cfg(thumb1)]
-    return thumb1::dot4(weights, v, acc);
-    #[cfg(all(not(thumb1), any(target_arch = "arm", target_arch = "riscv32")))]
+    #[cfg(any(target_arch = "arm", target_arch = "riscv32"))]
     return walk::dot4(weights, v, acc);
     #[cfg(not(any(target_arch = "arm", target_arch = "riscv32")))]
     return plain_dot4(weights, v, acc);

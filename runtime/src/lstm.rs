@@ -7,6 +7,11 @@ use core::num::NonZeroUsize;
 use crate::activation::{sigmoid, tanh};
 use crate::cell::State;
 use crate::fixed::{requantize, round_shift, saturating_double};
+#[cfg(armv7m)]
+use crate::kernel::armv7m;
+#[cfg(thumb1)]
+use crate::kernel::thumb1;
+#[cfg(any(test, not(any(armv7m, thumb1))))]
 use crate::kernel::{dot4, settle};
 
 pub(crate) use paired::{Paired, Record, biases};
@@ -58,7 +63,33 @@ pub(crate) struct Lstm<'a> {
 
 impl Lstm<'_> {
     /// One step on `x`, `[input_size]`, Q15.
+    #[inline(always)]
     pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
+        #[cfg(armv7m)]
+        armv7m::step(self, x, state);
+        #[cfg(thumb1)]
+        thumb1::step(self, x, state);
+        #[cfg(not(any(armv7m, thumb1)))]
+        self.plain_step(x, state);
+        core::mem::swap(&mut state.h, &mut state.next_h);
+    }
+
+    /// Whether all sizes fit each other and none is zero: always so after load, and in the scratch as a session divides it. Kernels in
+    /// assembly rely on it.
+    #[cfg(any(armv7m, thumb1))]
+    #[inline(always)]
+    pub(crate) fn fits(&self, x: &[i16], state: &State<'_>) -> bool {
+        let (columns, units) = (x.len(), state.h.len());
+        let weights = (self.weight_ih.len(), self.weight_hh.len()) == (units * columns, units * units);
+        let rows = [self.bias.len(), self.multiplier_ih.len(), self.multiplier_hh.len()];
+        let states = [state.c.len(), state.next_h.len()];
+        weights && units != 0 && rows.iter().chain(&states).all(|&len| len == units)
+    }
+
+    /// The definition of a step, up to the exchange of `h` and `next_h`.
+    #[cfg(any(test, not(any(armv7m, thumb1))))]
+    #[inline(always)]
+    fn plain_step(&self, x: &[i16], state: &mut State<'_>) {
         // Neither size is zero, or there would be no unit to step.
         let hidden_size = NonZeroUsize::new(state.h.len()).unwrap_or(NonZeroUsize::MIN);
         let weights =
@@ -71,7 +102,6 @@ impl Lstm<'_> {
             let z = |row: usize| (from_x[row] + from_h[row]) << self.shift;
             (*c, *h) = unit([z(0), z(1), z(2), z(3)], *c);
         }
-        core::mem::swap(&mut state.h, &mut state.next_h);
     }
 }
 

@@ -2,8 +2,8 @@
 
 use anyhow::{Result, bail};
 
-use crate::process::{cargo, tee};
 use crate::bench::device::{self, Then};
+use crate::process::{cargo, tee};
 use crate::repo;
 use crate::setup::{self, Needs};
 use crate::stage::Stages;

@@ -1,7 +1,7 @@
 //! The packing `paired16` for cores without its instructions: each weight is taken out of its word.
 
 #[cfg(any(test, not(dsp)))]
-use super::settle;
+use super::settle::settle;
 
 /// The two columns of four rows in a word of rows `i f` and one of rows `g o`. Each half of a word is 256·a + b, the lower one the first
 /// column. Only a file that is still to be checked has an `a` beyond an i8.

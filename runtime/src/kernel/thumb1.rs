@@ -1,101 +1,301 @@
-//! The dot products of four rows for Cortex-M0, M0+ and M23, in their own instructions.
+//! An LSTM step over `interleaved4` for Cortex-M0, M0+ and M23, in their own instructions.
 //!
 //! These cores multiply in eight registers and can add into eight others, load signed bytes only at the sum of two registers, and
-//! have no multiply-accumulate. The compiler spills; here everything has its place: four sums in `r8`-`r11`, the four offsets of
-//! a column's weights in `r4`-`r7`. A column is 14 instructions and a half: 3.6 a multiply-accumulate. [`super::plain_dot4`]
-//! defines the result.
+//! have no multiply-accumulate and no long product. The compiler spills; here everything has its place: while a half is summed, four
+//! sums in `r8`-`r11`, the four offsets of a column's weights in `r4`-`r7`; all else on the stack. A column is 15 instructions, less
+//! a quarter. [`Lstm::plain_step`](crate::lstm::Lstm::plain_step) defines the result.
 #![allow(unsafe_code)]
 
 use core::arch::naked_asm;
 
-/// Columns of one turn of the loop.
-const TURN: usize = 4;
+use crate::activation::{SIGMOID, TANH};
+use crate::lstm::{Lstm, State};
 
-/// See [`super::dot4`].
-#[inline(always)]
-pub(super) fn dot4(weights: &[[i8; 4]], v: &[i16], mut acc: [i32; 4]) -> [i32; 4] {
-    let columns = weights.len().min(v.len());
-    let begin = v.as_ptr();
-    // SAFETY: neither end is beyond `v`, nor are as many columns beyond `weights`; whole turns lie between the first two.
-    unsafe {
-        let (turns_end, end) = (begin.add(columns / TURN * TURN), begin.add(columns));
-        sum(weights.as_ptr(), begin, turns_end, &mut acc, end);
-    }
-    acc
+/// Columns of one turn of the loop.
+const TURN: usize = 8;
+
+/// What a step works with, at the stack pointer while it runs; above it there are four words more, for a unit's input half.
+#[repr(C)]
+struct Frame {
+    x: [*const i16; 3],
+    h: [*const i16; 3],
+    c: *mut i32,
+    next_h: *mut i16,
+    c_end: *mut i32,
+    shift: u32,
+    sigmoid: *const i32,
+    tanh: *const i32,
+    weight_ih: *const [i8; 4],
+    weight_hh: *const [i8; 4],
+    bias: *const [i32; 4],
+    multiplier_ih: *const [i16; 4],
+    multiplier_hh: *const [i16; 4],
+    half_of_t: i32,
+    half_of_h: i32,
 }
 
-/// Adds the columns from `v` to `end` to `acc`.
+/// See [`Lstm::step`]; `h` and `next_h` are not exchanged.
+#[inline]
+pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
+    if !layer.fits(x, state) {
+        return;
+    }
+    let parts = |v: &[i16]| [v.as_ptr(), v.as_ptr().wrapping_add(v.len() / TURN * TURN), v.as_ptr_range().end];
+    let c = state.c.as_mut_ptr_range();
+    let frame = Frame {
+        x: parts(x),
+        h: parts(state.h),
+        c: c.start,
+        next_h: state.next_h.as_mut_ptr(),
+        c_end: c.end,
+        shift: layer.shift,
+        sigmoid: SIGMOID.as_ptr(),
+        tanh: TANH.as_ptr(),
+        weight_ih: layer.weight_ih.as_ptr(),
+        weight_hh: layer.weight_hh.as_ptr(),
+        bias: layer.bias.as_ptr(),
+        multiplier_ih: layer.multiplier_ih.as_ptr(),
+        multiplier_hh: layer.multiplier_hh.as_ptr(),
+        half_of_t: 1 << 10,
+        half_of_h: 1 << 14,
+    };
+    // SAFETY: there are as many units, not none, of every parameter and of the state, and as many columns as `x` and `h` have values.
+    unsafe { run(&frame) };
+}
+
+/// r0: weights, r1: activations, of which `$at` is the offset; sums of i f g o in r8-r11; r2 and r3 are lost.
+macro_rules! column {
+    ($at:literal) => {
+        concat!(
+            "ldrsh r3, [r1, ",
+            $at,
+            "]\n",
+            "ldrsb r2, [r0, r4]\n muls r2, r3, r2\n add r8, r2\n",
+            "ldrsb r2, [r0, r5]\n muls r2, r3, r2\n add r9, r2\n",
+            "ldrsb r2, [r0, r6]\n muls r2, r3, r2\n add r10, r2\n",
+            "ldrsb r2, [r0, r7]\n muls r2, r3, r2\n add r11, r2\n",
+            "adds r0, #4\n",
+        )
+    };
+}
+macro_rules! two_columns {
+    () => {
+        concat!(column!("r4"), column!("r6"), "adds r1, #4\n")
+    };
+}
+/// The sums of one half: by turns to what `$turns_end` says, then by columns to `$end`. Weights from `$weights` on.
+macro_rules! sums {
+    ($weights:literal, $begin:literal, $turns_end:literal, $end:literal) => {
+        concat!(
+            "movs r4, #0\n movs r5, #1\n movs r6, #2\n movs r7, #3\n",
+            "ldr r0, [sp, #",
+            $weights,
+            "]\n ldr r1, [sp, #",
+            $begin,
+            "]\n",
+            "ldr r2, [sp, #",
+            $turns_end,
+            "]\n mov r12, r2\n cmp r1, r12\n beq 4f\n",
+            "3:\n",
+            two_columns!(),
+            two_columns!(),
+            two_columns!(),
+            two_columns!(),
+            "cmp r1, r12\n bne 3b\n",
+            "4:\n ldr r2, [sp, #",
+            $end,
+            "]\n cmp r1, r2\n beq 6f\n mov r12, r2\n",
+            "5:\n",
+            column!("r4"),
+            "adds r1, #2\n cmp r1, r12\n bne 5b\n",
+            "6:\n str r0, [sp, #",
+            $weights,
+            "]\n",
+        )
+    };
+}
+/// One sum, by halves, with the multiplier at r1 + `$at`; r2 and r3 are lost.
+macro_rules! product {
+    ($acc:literal, $at:literal) => {
+        concat!(
+            "ldrh r2, [r1, #",
+            $at,
+            "]\n uxth r3, ",
+            $acc,
+            "\n asrs ",
+            $acc,
+            ", ",
+            $acc,
+            ", #16\n",
+            "muls ",
+            $acc,
+            ", r2, ",
+            $acc,
+            "\n muls r3, r2, r3\n lsrs r3, r3, #16\n adds ",
+            $acc,
+            ", ",
+            $acc,
+            ", r3\n",
+        )
+    };
+}
+/// First rows of pairs, then the products with the multipliers that `$m` says: from r8-r11 to r4-r7; r1-r3 are lost.
+macro_rules! requantize {
+    ($m:literal) => {
+        concat!(
+            "mov r4, r8\n mov r5, r9\n mov r6, r10\n mov r7, r11\n",
+            "asrs r2, r5, #8\n adds r4, r4, r2\n asrs r2, r7, #8\n adds r6, r6, r2\n",
+            "ldr r1, [sp, #",
+            $m,
+            "]\n",
+            product!("r4", "0"),
+            product!("r5", "2"),
+            product!("r6", "4"),
+            product!("r7", "6"),
+            "adds r1, #8\n str r1, [sp, #",
+            $m,
+            "]\n",
+        )
+    };
+}
+/// Replaces a pre-activation by its activation, whose value is the upper half, from the table at r0; r2 and r3 are lost.
+macro_rules! activate {
+    ($z:literal) => {
+        concat!(
+            "asrs r2, ",
+            $z,
+            ", #15\n adds r2, #128\n cmp r2, #255\n bls 1f\n",
+            // Beyond the table: its first or last cell.
+            "asrs r2, r2, #31\n mvns r2, r2\n uxtb r2, r2\n",
+            "1:\n lsls r2, r2, #2\n ldr r2, [r0, r2]\n",
+            "sxth ",
+            $z,
+            ", ",
+            $z,
+            "\n sxth r3, r2\n muls ",
+            $z,
+            ", r3, ",
+            $z,
+            "\n adds ",
+            $z,
+            ", ",
+            $z,
+            ", r2\n",
+        )
+    };
+}
+
+/// All units of a step.
 ///
 /// # Safety
-/// `v` … `end` are readable, and as many columns from `weights`; `turns_end` lies between them, whole turns behind `v`.
+/// `frame` is as [`step`] makes it.
 #[unsafe(naked)]
-unsafe extern "C" fn sum(
-    weights: *const [i8; 4],
-    v: *const i16,
-    turns_end: *const i16,
-    acc: &mut [i32; 4],
-    end: *const i16,
-) {
-    macro_rules! column {
-        ($offset:literal) => {
-            concat!(
-                "ldrsh r3, [r1, ",
-                $offset,
-                "]\n",
-                "ldrsb r2, [r0, r4]\n muls r2, r3, r2\n add r8, r2\n",
-                "ldrsb r2, [r0, r5]\n muls r2, r3, r2\n add r9, r2\n",
-                "ldrsb r2, [r0, r6]\n muls r2, r3, r2\n add r10, r2\n",
-                "ldrsb r2, [r0, r7]\n muls r2, r3, r2\n add r11, r2\n",
-                "adds r0, #4\n",
-            )
-        };
-    }
+unsafe extern "C" fn run(frame: *const Frame) {
     naked_asm!(
-        // The caller's registers: r4-r7, lr, and below them r8-r11.
         "push {{r4-r7, lr}}",
         "mov r4, r8",
         "mov r5, r9",
         "mov r6, r10",
         "mov r7, r11",
-        "push {{r3-r7}}", // and `acc`
-        "mov r12, r2",
-        "ldmia r3!, {{r4-r7}}",
+        "push {{r3-r7}}",
+        "sub sp, #96",
+        "mov r1, sp",
+        "ldmia r0!, {{r2-r7}}",
+        "stmia r1!, {{r2-r7}}",
+        "ldmia r0!, {{r2-r7}}",
+        "stmia r1!, {{r2-r7}}",
+        "ldmia r0!, {{r2-r7}}",
+        "stmia r1!, {{r2-r7}}",
+        "ldmia r0!, {{r2}}",
+        "stmia r1!, {{r2}}",
+        // A unit: its input half.
+        "2:",
+        "ldr r0, [sp, #56]",
+        "ldmia r0!, {{r4-r7}}",
+        "str r0, [sp, #56]",
         "mov r8, r4",
         "mov r9, r5",
         "mov r10, r6",
         "mov r11, r7",
+        sums!("48", "0", "4", "8"),
+        requantize!("60"),
+        "add r2, sp, #76",
+        "stmia r2!, {{r4-r7}}",
+        // Its recurrent half.
         "movs r4, #0",
-        "movs r5, #1",
-        "movs r6, #2",
-        "movs r7, #3",
-        "b 3f",
-        // Four columns a turn.
-        "2:",
-        column!("r4"),
-        column!("r6"),
-        "adds r1, #4",
-        column!("r4"),
-        column!("r6"),
-        "adds r1, #4",
-        "3:",
-        "cmp r1, r12",
-        "bne 2b",
-        // What is left, a column a turn.
-        "ldr r2, [sp, #40]",
-        "mov r12, r2",
-        "b 5f",
-        "4:",
-        column!("r4"),
-        "adds r1, #2",
-        "5:",
-        "cmp r1, r12",
-        "bne 4b",
-        "mov r4, r8",
-        "mov r5, r9",
-        "mov r6, r10",
-        "mov r7, r11",
-        "ldr r3, [sp]",
-        "stmia r3!, {{r4-r7}}",
+        "mov r8, r4",
+        "mov r9, r4",
+        "mov r10, r4",
+        "mov r11, r4",
+        sums!("52", "12", "16", "20"),
+        requantize!("64"),
+        "add r2, sp, #76",
+        "ldmia r2!, {{r0, r1, r3}}",
+        "ldr r2, [r2]",
+        "adds r4, r4, r0",
+        "adds r5, r5, r1",
+        "adds r6, r6, r3",
+        "adds r7, r7, r2",
+        "ldr r2, [sp, #36]",
+        "cmp r2, #0",
+        "beq 7f",
+        "lsls r4, r2",
+        "lsls r5, r2",
+        "lsls r6, r2",
+        "lsls r7, r2",
+        "7:",
+        // The gates, the cell state in r6, the hidden state in r7.
+        "ldr r0, [sp, #40]",
+        activate!("r4"),
+        activate!("r5"),
+        activate!("r7"),
+        "ldr r0, [sp, #44]",
+        activate!("r6"),
+        "asrs r4, r4, #16",
+        "asrs r5, r5, #16",
+        "asrs r6, r6, #16",
+        "muls r4, r6, r4",
+        "ldr r2, [sp, #68]",
+        "adds r4, r4, r2",
+        "asrs r4, r4, #11",
+        "ldr r1, [sp, #24]",
+        "ldr r6, [r1]",
+        "uxth r2, r6",
+        "asrs r6, r6, #16",
+        "muls r6, r5, r6",
+        "muls r2, r5, r2",
+        "lsrs r2, r2, #16",
+        "adds r6, r6, r2",
+        "adds r6, r6, r4",
+        "adds r6, r6, r6",
+        "bvs 8f",
+        "7:",
+        "stmia r1!, {{r6}}",
+        "str r1, [sp, #24]",
+        activate!("r6"),
+        "asrs r6, r6, #16",
+        "asrs r7, r7, #16",
+        "muls r7, r6, r7",
+        "ldr r2, [sp, #72]",
+        "adds r7, r7, r2",
+        "asrs r7, r7, #15",
+        "ldr r3, [sp, #28]",
+        "strh r7, [r3]",
+        "adds r3, #2",
+        "str r3, [sp, #28]",
+        "ldr r2, [sp, #32]",
+        "cmp r1, r2",
+        "beq 9f",
+        "b 2b",
+        // Doubling has overflowed: to the end of the range on the side of the sum, the opposite of the result's.
+        "8:",
+        "asrs r6, r6, #31",
+        "movs r2, #1",
+        "lsls r2, r2, #31",
+        "eors r6, r2",
+        "b 7b",
+        "9:",
+        "add sp, #96",
         "pop {{r3-r7}}",
         "mov r8, r4",
         "mov r9, r5",

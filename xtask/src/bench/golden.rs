@@ -99,7 +99,10 @@ mod tests {
     fn rows_come_and_go_by_being_committed() {
         assert_eq!(
             worse(&[row(16, 1, 1)], &[row(64, 1, 1)]),
-            ["cortex-m4 paired16 lstm 16 16: is no longer measured", "cortex-m4 paired16 lstm 16 64: nothing is committed to"]
+            [
+                "cortex-m4 paired16 lstm 16 16: is no longer measured",
+                "cortex-m4 paired16 lstm 16 64: nothing is committed to"
+            ]
         );
         assert_eq!(worse(&[json!({ "core": "m9" })], &[json!({ "core": "m9" })]).len(), FIGURES.len());
     }

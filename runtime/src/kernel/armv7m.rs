@@ -1,0 +1,214 @@
+//! An LSTM step over `interleaved4` for Cortex-M3: ARMv7-M without DSP instructions.
+//!
+//! A column is nine instructions: its activation, and for each of four rows a weight and a multiply-accumulate. The compiler's are as
+//! many; what it makes of a unit's begin and end, with all that a step needs in memory at some time, is half as long again as this.
+//! [`Lstm::plain_step`](crate::lstm::Lstm::plain_step) defines the result.
+#![allow(unsafe_code)]
+
+use core::arch::naked_asm;
+
+use crate::activation::{SIGMOID, TANH};
+use crate::lstm::{Lstm, State};
+
+/// Columns of one turn of the loop.
+const TURN: usize = 16;
+
+/// What a step works with, at the stack pointer while it runs.
+#[repr(C)]
+struct Frame {
+    x: [*const i16; 3],
+    h: [*const i16; 3],
+    c: *mut i32,
+    next_h: *mut i16,
+    c_end: *mut i32,
+    shift: u32,
+    sigmoid: *const i32,
+    tanh: *const i32,
+}
+
+/// The parameters, each by the unit.
+#[repr(C)]
+struct Walk {
+    weight_hh: *const [i8; 4],
+    weight_ih: *const [i8; 4],
+    bias: *const [i32; 4],
+    multiplier_ih: *const [i16; 4],
+    multiplier_hh: *const [i16; 4],
+}
+
+/// See [`Lstm::step`]; `h` and `next_h` are not exchanged.
+#[inline]
+pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
+    if !layer.fits(x, state) {
+        return;
+    }
+    let parts = |v: &[i16]| [v.as_ptr(), v.as_ptr().wrapping_add(v.len() / TURN * TURN), v.as_ptr_range().end];
+    let c = state.c.as_mut_ptr_range();
+    let frame = Frame {
+        x: parts(x),
+        h: parts(state.h),
+        c: c.start,
+        next_h: state.next_h.as_mut_ptr(),
+        c_end: c.end,
+        shift: layer.shift,
+        sigmoid: SIGMOID.as_ptr().wrapping_add(128),
+        tanh: TANH.as_ptr().wrapping_add(128),
+    };
+    let walk = Walk {
+        weight_hh: layer.weight_hh.as_ptr(),
+        weight_ih: layer.weight_ih.as_ptr(),
+        bias: layer.bias.as_ptr(),
+        multiplier_ih: layer.multiplier_ih.as_ptr(),
+        multiplier_hh: layer.multiplier_hh.as_ptr(),
+    };
+    // SAFETY: there are as many units, not none, of every parameter and of the state, and as many columns as `x` and `h` have values.
+    unsafe { run(&frame, &walk) };
+}
+
+/// r0: weights, r1: activations; sums of i f g o in r4-r7; r3 and r8 are lost.
+macro_rules! columns {
+    ($([$a:literal $b:literal $c:literal $d:literal])*) => {
+        concat!($(
+            "ldrsh r8, [r1], #2\n",
+            "ldrsb r3, [r0, #", $a, "]\n mla r4, r3, r8, r4\n",
+            "ldrsb r3, [r0, #", $b, "]\n mla r5, r3, r8, r5\n",
+            "ldrsb r3, [r0, #", $c, "]\n mla r6, r3, r8, r6\n",
+            "ldrsb r3, [r0, #", $d, "]\n mla r7, r3, r8, r7\n",
+        )*)
+    };
+}
+/// The sums of one half, from r1 to r2 by turns, then to where `$end` says.
+macro_rules! sums {
+    ($end:literal) => {
+        concat!(
+            "cmp r1, r2\n beq 4f\n",
+            "3:\n",
+            columns!([0 1 2 3] [4 5 6 7] [8 9 10 11] [12 13 14 15] [16 17 18 19] [20 21 22 23] [24 25 26 27] [28 29 30 31]),
+            columns!([32 33 34 35] [36 37 38 39] [40 41 42 43] [44 45 46 47] [48 49 50 51] [52 53 54 55] [56 57 58 59] [60 61 62 63]),
+            "adds r0, #64\n cmp r1, r2\n bne 3b\n",
+            "4:\n ldr r2, [sp, #", $end, "]\n cmp r1, r2\n beq 6f\n",
+            "5:\n", columns!([0 1 2 3]), "adds r0, #4\n cmp r1, r2\n bne 5b\n",
+            "6:\n",
+        )
+    };
+}
+/// First rows of pairs, then the products with the multipliers that `$m` points at; r1-r3 are lost.
+macro_rules! requantize {
+    ($m:literal) => {
+        concat!(
+            "add r4, r4, r5, asr #8\n add r6, r6, r7, asr #8\n",
+            "ldr r1, [",
+            $m,
+            "], #4\n lsls r2, r1, #16\n bfc r1, #0, #16\n",
+            "smull r3, r4, r2, r4\n smull r3, r5, r1, r5\n",
+            "ldr r1, [",
+            $m,
+            "], #4\n lsls r2, r1, #16\n bfc r1, #0, #16\n",
+            "smull r3, r6, r2, r6\n smull r3, r7, r1, r7\n",
+        )
+    };
+}
+/// Replaces a pre-activation by its activation, whose value is the upper half; r2 and r3 are lost.
+macro_rules! activate {
+    ($z:literal, $table:literal) => {
+        concat!(
+            "ssat r2, #8, ",
+            $z,
+            ", asr #15\n ldr r2, [",
+            $table,
+            ", r2, lsl #2]\n",
+            "sxth ",
+            $z,
+            ", ",
+            $z,
+            "\n sxth r3, r2\n mla ",
+            $z,
+            ", ",
+            $z,
+            ", r3, r2\n",
+        )
+    };
+}
+
+/// All units of a step.
+///
+/// # Safety
+/// Both are as [`step`] makes them.
+#[unsafe(naked)]
+unsafe extern "C" fn run(frame: *const Frame, walk: *const Walk) {
+    naked_asm!(
+        "push {{r4-r11, lr}}",
+        // The frame to the stack, from its end.
+        "add r0, #48",
+        "ldmdb r0!, {{r2-r7}}",
+        "push {{r2-r7}}",
+        "ldmdb r0!, {{r2-r7}}",
+        "push {{r2-r7}}",
+        "ldm r1, {{r9-r12, lr}}",
+        "2:",
+        "ldm r11!, {{r4-r7}}",
+        "mov r0, r10",
+        "ldrd r1, r2, [sp]",
+        sums!("8"),
+        "mov r10, r0",
+        requantize!("r12"),
+        "push {{r4-r7}}",
+        "movs r4, #0",
+        "movs r5, #0",
+        "movs r6, #0",
+        "movs r7, #0",
+        "mov r0, r9",
+        "ldrd r1, r2, [sp, #28]",
+        sums!("36"),
+        "mov r9, r0",
+        requantize!("lr"),
+        "pop {{r0-r3}}",
+        "add r4, r0",
+        "add r5, r1",
+        "add r6, r2",
+        "add r7, r3",
+        "ldr r2, [sp, #36]",
+        "ldrd r0, r1, [sp, #40]",
+        "cbz r2, 7f",
+        "lsls r4, r2",
+        "lsls r5, r2",
+        "lsls r6, r2",
+        "lsls r7, r2",
+        "7:",
+        activate!("r4", "r0"),
+        activate!("r5", "r0"),
+        activate!("r6", "r1"),
+        activate!("r7", "r0"),
+        "asrs r4, r4, #16",
+        "asrs r6, r6, #16",
+        "muls r4, r6, r4",
+        "add r4, r4, #1024",
+        "ldrd r0, r8, [sp, #24]",
+        "ldr r6, [r0]",
+        "bfc r5, #0, #16",
+        "smull r3, r6, r5, r6",
+        "add r6, r6, r4, asr #11",
+        "adds r6, r6, r6",
+        "bvs 8f",
+        "7:",
+        "str r6, [r0], #4",
+        activate!("r6", "r1"),
+        "asrs r6, r6, #16",
+        "asrs r7, r7, #16",
+        "muls r7, r6, r7",
+        "add r7, r7, #16384",
+        "asrs r7, r7, #15",
+        "strh r7, [r8], #2",
+        "strd r0, r8, [sp, #24]",
+        "ldr r2, [sp, #32]",
+        "cmp r0, r2",
+        "bne 2b",
+        "add sp, #48",
+        "pop {{r4-r11, pc}}",
+        // Doubling has overflowed: to the end of the range on the side of the sum, the opposite of the result's.
+        "8:",
+        "asrs r6, r6, #31",
+        "eor r6, r6, #0x80000000",
+        "b 7b",
+    )
+}
