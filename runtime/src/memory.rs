@@ -127,7 +127,6 @@ impl<'s> Memory<'s> {
         }
         let x = halves.take(config.embedding_dim)?;
         let features = halves.take(if model.reads_state() { 0 } else { config.head_width() })?;
-        let hidden = halves.take(config.head_hidden)?;
         let kept = Kept {
             ids,
             inputs: halves.take(if config.input == Input::Values { cap * config.embedding_dim } else { 0 })?,
@@ -135,6 +134,8 @@ impl<'s> Memory<'s> {
             forward: halves.take(cap * forward_width(model))?,
             cap: cap as u32,
         };
+        // After all that a layer reads: its length may be odd, and kernels that read words rely on what theirs are multiples of.
+        let hidden = halves.take(config.head_hidden)?;
         let pool = Pool { pooling: config.pooling, sum, features, count: 0 };
         Some(Memory { x, states, pool, hidden, kept })
     }

@@ -47,15 +47,18 @@ pub fn choose(asked: Option<Choice>, config: &Config) -> Result<Packing, NoPlace
     }
 }
 
-/// A device file in the packing `interleaved4` in another one.
+/// A device file as the exporter writes it, one row beside the other, in another packing.
 ///
 /// # Panics
 ///
 /// If `bytes` is no such file.
 pub fn repack(bytes: &[u8], packing: Packing) -> Vec<u8> {
+    if packing != Packing::Paired16 {
+        return bytes.to_vec();
+    }
     let (_, header) = SafeTensors::read_metadata(bytes).expect("a device file is a safetensors file");
-    let words = header.metadata().clone().unwrap_or_default();
-    let mut metadata: Vec<(&str, &str)> = words.iter().map(|(key, word)| (key.as_str(), word.as_str())).collect();
+    let mut metadata: Vec<(String, String)> =
+        header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
     metadata.sort_unstable();
     let tensors = SafeTensors::deserialize(bytes).expect("a device file is a safetensors file");
     let tensors = tensors.iter().map(|(name, tensor)| Tensor {

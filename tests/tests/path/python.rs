@@ -53,7 +53,8 @@ fn python_reads_the_file_and_what_it_writes_again_runs() {
     assert_eq!(status, Some(0), "{stderr}");
     let seen: serde_json::Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(seen["metadata"]["tern.version"], "1");
-    assert_eq!(seen["tensors"]["lstm.weight_ih_l0"], serde_json::json!(["int8", [32, 16, 4]]));
+    // E = 16, H = 32: exported as `paired16`.
+    assert_eq!(seen["tensors"]["lstm.units_l0"], serde_json::json!(["int32", [32, 32 + 10 + 16]]));
     assert_eq!(seen["tensors"]["fc.multiplier"], serde_json::json!(["int16", [5]]));
 
     // Our own reader sees the same tensors in both files, and the model still gives its golden logits.
