@@ -6,7 +6,9 @@
 mod golden;
 mod model;
 mod programs;
+mod python;
 
 pub use golden::{assert_golden, golden_path};
 pub use model::{Trained, argument, folder, json, table, trained};
 pub use programs::{emulator, firmware, root, tern, text_of};
+pub use python::python;

@@ -7,6 +7,7 @@
 //! | `python` | the device file in Python's safetensors |
 //! | `torch` | models of Tern in PyTorch's modules, models of PyTorch in Tern |
 //! | `reference` | the runtime's logits against a second implementation, in Python, from the pages under `docs/` alone |
+//! | `tensorboard` | `tern train --tensorboard`, read back by the `tensorboard` package |
 //! | `tokenizers` | every tokenizer's ids against the same second implementation |
 //! | `device` | `tern classify`: every logit of the emulated device against the host's; long texts; other models |
 //! | `console` | `tern console`: what a person sees |
@@ -27,6 +28,8 @@ mod port;
 mod python;
 #[path = "path/reference.rs"]
 mod reference;
+#[path = "path/tensorboard.rs"]
+mod tensorboard;
 #[path = "path/tokenizers.rs"]
 mod tokenizers;
 #[path = "path/torch.rs"]

@@ -1,7 +1,7 @@
 //! The command line. Each subcommand's options are in its own file under [`commands`](crate::commands).
 
 use crate::commands::{classify, compare, console, data, eval, export, import, inspect, predict, report, train};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Trains small recurrent networks on text, and runs them in integers on a microcontroller.
 #[derive(Debug, Parser)]
@@ -11,6 +11,19 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// The command line, with every default in the help.
+    pub fn command_with_defaults() -> clap::Command {
+        Cli::command().mut_subcommand("train", train::with_defaults)
+    }
+
+    /// Reads this process's command line; ends the process where it is wrong or asks for help.
+    pub fn read() -> Self {
+        let matches = Cli::command_with_defaults().get_matches();
+        Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
 }
 
 /// The subcommands.
@@ -43,10 +56,9 @@ pub enum Command {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn no_two_options_are_called_the_same() {
-        Cli::command().debug_assert();
+        Cli::command_with_defaults().debug_assert();
     }
 }

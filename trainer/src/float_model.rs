@@ -7,6 +7,7 @@
 //! | `tokenizer.json` | the vocabulary, for the `tokenizers` library |
 //! | `calibration.csv` | training rows by which an export measures the ranges of activations |
 //! | `validation.csv` | the held-out rows, so that later figures speak of the same ones |
+//! | `log.jsonl` | how the training went, an object a line |
 //! | `recipe.toml`, `metrics.json`, `README.md`, `report.html` | how it was made, and how well it came out |
 //! | `export.json` | what the last export said of itself |
 
@@ -48,11 +49,13 @@ pub mod files {
     pub const CARD: &str = "README.md";
     /// The report.
     pub const REPORT: &str = "report.html";
+    /// How the training went.
+    pub const LOG: &str = "log.jsonl";
     /// Figures of the last export.
     pub const EXPORT: &str = "export.json";
     /// All of them.
-    pub const ALL: [&str; 10] =
-        [WEIGHTS, CONFIG, TOKENIZER, CALIBRATION, VALIDATION, RECIPE, METRICS, EXPORT, CARD, REPORT];
+    pub const ALL: [&str; 11] =
+        [WEIGHTS, CONFIG, TOKENIZER, CALIBRATION, VALIDATION, RECIPE, METRICS, LOG, EXPORT, CARD, REPORT];
 }
 
 /// A trained model in floats.

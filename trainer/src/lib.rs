@@ -24,6 +24,7 @@ pub mod quantize;
 pub mod recipe;
 pub mod report;
 pub mod task;
+pub mod tensorboard;
 pub mod tokenizer_json;
 pub mod train;
 pub mod vocabulary;

@@ -1,8 +1,7 @@
 //! The `tern` command.
 
-use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    tern_trainer::commands::run(&tern_trainer::cli::Cli::parse())
+    tern_trainer::commands::run(&tern_trainer::cli::Cli::read())
 }

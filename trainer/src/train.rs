@@ -9,6 +9,7 @@
 //! Every sum is made in an order that does not depend on the number of threads: the same recipe gives the same bytes.
 
 mod batches;
+mod checkpoint;
 mod graph;
 mod initial;
 mod objective;
@@ -18,13 +19,16 @@ mod problem;
 mod run;
 mod sample;
 mod schedule;
+mod state;
 
+pub use checkpoint::{CheckpointError, fingerprint};
 pub use objective::{Classes, Objective};
 pub use prepare::{PrepareError, Prepared, prepare};
 pub use problem::{Problem, Validation, class_logits};
-pub use run::{BatchProgress, Ending, EpochFigures, Observer, Outcome, TrainError, run};
+pub use run::{BatchProgress, Ending, EpochFigures, Moment, Observer, Outcome, TrainError, resume, run};
 pub use sample::{Sample, Steps, Target};
 pub use schedule::Schedule;
+pub use state::State;
 
 #[cfg(test)]
 mod tests;

@@ -263,10 +263,10 @@ fn a_wrong_command_line_is_status_2() {
     for (args, expected) in [
         (&["train"][..], "DATA.csv|RECIPE.toml"),
         (&["train", "messages.csv", "--cell", "elman"], "lstm, gru, rnn, rnn_relu"),
-        (&["train", "messages.csv", "--layers", "5"], "[model] layers is 5, expected 1 to 4"),
-        (&["train", "messages.csv", "--merge", "sum"], "[model] merge is sum, expected concat"),
-        (&["train", "messages.csv", "--hidden", "0"], "[model] hidden is 0, expected 1 to 4096"),
-        (&["train", "messages.csv", "--dropout", "nan"], "[model] dropout is NaN"),
+        (&["train", "messages.csv", "--layers", "5"], "--layers is 5, expected 1 to 4"),
+        (&["train", "messages.csv", "--merge", "sum"], "--merge is sum, expected concat"),
+        (&["train", "messages.csv", "--hidden", "0"], "--hidden is 0, expected 1 to 4096"),
+        (&["train", "messages.csv", "--dropout", "nan"], "--dropout is NaN"),
         (&["train", "messages.csv", "--delimiter", "ab"], "expected one ASCII character"),
         (&["flash"], "unrecognized subcommand"),
     ] {

@@ -24,6 +24,7 @@ fn a_model_directory_holds_what_the_guide_says() {
         "calibration.csv",
         "config.json",
         "export.json",
+        "log.jsonl",
         "metrics.json",
         "model.safetensors",
         "recipe.toml",

@@ -1,9 +1,8 @@
 //! The device file in Python's safetensors, the library that most model makers have at hand.
 
-use std::path::PathBuf;
 use std::process::Command;
 
-use tern_tests::{argument, folder, json, root, text_of, trained};
+use tern_tests::{argument, folder, json, python, text_of, trained};
 
 /// What Python does: lists the file, then writes it again with its own writer.
 const SCRIPT: &str = r#"
@@ -19,27 +18,9 @@ sums = {name: int(t.astype("int64").sum()) for name, t in tensors.items() if t.d
 print(json.dumps({"metadata": metadata, "tensors": shapes, "sums": sums}))
 "#;
 
-/// A Python with safetensors in an environment of our own below target/, or why there is none.
-fn python() -> Result<PathBuf, String> {
-    let environment = root().join("target/python-safetensors");
-    let python = environment.join("bin/python");
-    let runs = |command: &mut Command| match command.output() {
-        Ok(output) if output.status.success() => Ok(()),
-        Ok(output) => Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr).trim())),
-        Err(error) => Err(format!("{command:?}: {error}")),
-    };
-    let import = |python: &PathBuf| runs(Command::new(python).args(["-c", "import numpy, safetensors"]));
-    if import(&python).is_ok() {
-        return Ok(python);
-    }
-    runs(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
-    runs(Command::new(&python).args(["-m", "pip", "install", "--quiet", "numpy", "safetensors"]))?;
-    import(&python).map(|()| python)
-}
-
 #[test]
 fn python_reads_the_file_and_what_it_writes_again_runs() {
-    let python = match python() {
+    let python = match python("safetensors", &["numpy", "safetensors"]) {
         Ok(python) => python,
         Err(reason) => {
             eprintln!("skipped: this test needs Python 3 with venv and numpy and safetensors from PyPI; {reason}");

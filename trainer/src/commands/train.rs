@@ -1,26 +1,37 @@
 //! `tern train`
 
+mod board;
+mod keeper;
+mod keys;
 mod options;
 mod progress;
+mod run_directory;
 
 use super::{Failure, note, print};
 use crate::baselines::{self, Baseline};
 use crate::data::{self, Example};
 use crate::embeddings::{self, Embeddings};
-use crate::float_model::{Config, FloatModel, Staged};
+use crate::float_model::{Config, FloatModel, Staged, files};
 use crate::recipe::Recipe;
 use crate::report;
-use crate::train::{self, Ending, Prepared, Problem, Steps};
+use crate::train::{
+    self, BatchProgress, Ending, EpochFigures, Moment, Observer, Outcome, Prepared, Problem, State, Steps, TrainError,
+};
 use crate::vocabulary::Vocabulary;
 use anyhow::{Context, anyhow};
+use board::Board;
+use keeper::Keeper;
+pub use keys::with_defaults;
 pub use options::Overrides;
 use progress::Progress;
+use run_directory::{Options, RunDirectory};
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The most training rows that are kept for calibration.
 const CALIBRATION_ROWS: usize = 512;
@@ -33,11 +44,14 @@ Examples:
   tern train messages.csv -o models/spam --hidden 32 --epochs 30 --seed 7
   tern train commands.tsv --valid commands-valid.tsv --label-column intent -o models/intents
   tern train models/spam/recipe.toml -o models/spam    # the same again
+  tern train --resume models/spam                      # after a crash or Ctrl-C
 
 A table has a header, a column of texts and a column of labels; a JSONL file has an object a line,
 a folder of texts a folder for each label. Part of each class is held out to
 choose the best epoch by, unless --valid names a table. A recipe is a TOML file with any of the
-settings; options win over it. Ctrl-C ends the training and keeps the best epoch so far.")]
+settings; options win over it. Ctrl-C ends the training and keeps the best epoch so far; a second one
+ends it at once. While it trains, DIR.partial holds the recipe, a log and checkpoints: --resume goes on
+from there and ends in the same bytes.")]
 pub struct Args {
     /// Labelled texts (CSV, TSV or JSONL, a folder LABEL/*.txt, or hf:owner/name), or a recipe (.toml)
     #[arg(value_name = "DATA.csv|RECIPE.toml")]
@@ -51,6 +65,15 @@ pub struct Args {
     /// Do not train the simpler models that show what recurrence buys
     #[arg(long)]
     pub no_baselines: bool,
+    /// Continue an unfinished training of this model directory, or begin; without it, always begin anew
+    #[arg(long)]
+    pub resume: bool,
+    /// Seconds between checkpoints within an epoch; 0: a checkpoint after every batch
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    pub checkpoint_seconds: u64,
+    /// Write event files for TensorBoard into this folder as well
+    #[arg(long, value_name = "DIR")]
+    pub tensorboard: Option<PathBuf>,
     /// Settings that win over the recipe's.
     #[command(flatten)]
     pub overrides: Overrides,
@@ -63,17 +86,29 @@ pub struct Args {
 /// Where a file cannot be read or written, the recipe or the data are wrong, or the training diverges.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let is_recipe = args.input.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"));
-    let mut recipe = if is_recipe {
-        let recipe = Recipe::read(&args.input).map_err(anyhow::Error::from)?;
-        recipe.check().with_context(|| args.input.display().to_string())?;
-        recipe
+    let (target, options) = (args.output.clone(), Options { no_baselines: args.no_baselines });
+    let (mut recipe, target, options) = if args.resume && target.is_none() && RunDirectory::is_there(&args.input) {
+        let (recipe, saved) = RunDirectory::recipe(&args.input)?;
+        (recipe, args.input.clone(), Options { no_baselines: options.no_baselines || saved.no_baselines })
     } else {
-        Recipe::for_data(&args.input)
+        let target = target.unwrap_or_else(|| default_output(&args.input));
+        if args.resume && !RunDirectory::is_there(&target) && args.output.is_none() && !args.input.is_file() {
+            let folder = RunDirectory::folder(&args.input);
+            let error = anyhow!("{}: nothing to resume: {} is not there", args.input.display(), folder.display());
+            return Err(error.into());
+        }
+        let recipe = if is_recipe {
+            let recipe = Recipe::read(&args.input).map_err(anyhow::Error::from)?;
+            recipe.check().with_context(|| args.input.display().to_string())?;
+            recipe
+        } else {
+            Recipe::for_data(&args.input)
+        };
+        (recipe, target, options)
     };
     args.overrides.apply(&mut recipe);
-    recipe.check().map_err(|error| Failure::Usage(error.to_string()))?;
-    let target = args.output.clone().unwrap_or_else(|| default_output(&args.input));
-    Ok(work(recipe, &target, args)?)
+    recipe.check().map_err(|error| Failure::Usage(keys::by_option(&error)))?;
+    Ok(work(recipe, &target, args, options)?)
 }
 
 fn default_output(input: &Path) -> PathBuf {
@@ -81,8 +116,8 @@ fn default_output(input: &Path) -> PathBuf {
     PathBuf::from(format!("{stem}-model"))
 }
 
-fn work(mut recipe: Recipe, target: &Path, args: &Args) -> anyhow::Result<()> {
-    let staged = Staged::new(target)?;
+fn work(mut recipe: Recipe, target: &Path, args: &Args, options: Options) -> anyhow::Result<()> {
+    Staged::check(target)?;
     let data = train::prepare(&recipe)?;
     let embeddings = embeddings::of_recipe(&recipe, &data.vocabulary)?;
     recipe.model.embedding = embeddings.as_ref().map_or(recipe.model.embedding, Embeddings::width);
@@ -93,11 +128,11 @@ fn work(mut recipe: Recipe, target: &Path, args: &Args) -> anyhow::Result<()> {
     let mut problem = Problem::of_texts(recipe, &data);
     problem.embeddings = embeddings;
     describe_embeddings(recipe, &problem, &data.vocabulary);
-    let baselines = if args.no_baselines { Vec::new() } else { measure_baselines(recipe, &data)? };
+    let baselines = if options.no_baselines { Vec::new() } else { measure_baselines(recipe, &data)? };
     let stop = stop_on_interrupt();
-    let mut progress = Progress::new(recipe.training.epochs);
-    let outcome = train::run(recipe, &problem, &mut progress, &stop)?;
-    progress.finish();
+    let directory = run_directory(recipe, target, args.resume, options)?;
+    let Trained { outcome, log, diverged } = learn(recipe, &problem, &data, &directory, args, &stop)?;
+    let continued = || format!("continue with `tern train --resume {}`", target.display());
 
     let name = recipe.name.clone().unwrap_or_else(|| {
         target.file_name().map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned())
@@ -108,9 +143,17 @@ fn work(mut recipe: Recipe, target: &Path, args: &Args) -> anyhow::Result<()> {
     let model = FloatModel::new(config, vocabulary, outcome.weights.clone(), calibration, valid)?;
     let mut figures = report::Figures::new(&model, &train, leaked, &outcome);
     figures.baselines = baselines;
-    model.save(staged.path())?;
-    report::write(staged.path(), target, &model, recipe, &figures)?;
-    staged.commit()?;
+    let save = || -> anyhow::Result<()> {
+        let staged = directory.staged()?;
+        model.save(staged.path())?;
+        report::write(staged.path(), target, &model, recipe, &figures)?;
+        fs::copy(&log, staged.path().join(files::LOG)).with_context(|| log.display().to_string())?;
+        Ok(staged.commit()?)
+    };
+    save().map_err(|error| error.context(format!("the model could not be written; {}", continued())))?;
+    if !matches!(outcome.ending, Ending::Interrupted | Ending::Diverged) {
+        directory.remove()?;
+    }
 
     for line in figures.summary() {
         note(line);
@@ -118,11 +161,18 @@ fn work(mut recipe: Recipe, target: &Path, args: &Args) -> anyhow::Result<()> {
     let of_model = ("this model", &figures.validation.evaluation, figures.parameters);
     baselines::to_text(&figures.baselines, Some(of_model)).iter().for_each(note);
     match outcome.ending {
-        Ending::Epochs => {}
+        Ending::Epochs | Ending::Diverged => {}
         Ending::Patience => note(format_args!("ended early: {} epochs without a better one", recipe.training.patience)),
-        Ending::Interrupted => note("interrupted: the best epoch so far was kept"),
+        Ending::Interrupted => note(format_args!("interrupted: the best epoch so far was kept; {}", continued())),
     }
     note(format_args!("wrote {}", target.display()));
+    if let Some(message) = diverged {
+        return Err(anyhow!(message).context(format!(
+            "{} holds the best epoch before the training failed, epoch {}",
+            target.display(),
+            outcome.best_epoch
+        )));
+    }
     if args.json {
         let mut object = json!({ "model": target });
         let serde_json::Value::Object(figures) = figures.to_json() else {
@@ -132,6 +182,120 @@ fn work(mut recipe: Recipe, target: &Path, args: &Args) -> anyhow::Result<()> {
         print(object)?;
     }
     Ok(())
+}
+
+/// What came of the epochs.
+struct Trained {
+    outcome: Outcome,
+    /// The path of the log.
+    log: PathBuf,
+    /// Why the training failed, where there is a best epoch all the same.
+    diverged: Option<String>,
+}
+
+/// Goes through the epochs, from where `directory` stands.
+fn learn(
+    recipe: &Recipe,
+    problem: &Problem,
+    data: &Prepared,
+    directory: &RunDirectory,
+    args: &Args,
+    stop: &AtomicBool,
+) -> anyhow::Result<Trained> {
+    let (state, log_bytes) = directory.state(recipe, problem)?;
+    if state.steps() > 0 {
+        let (epoch, batches) = (state.epochs_done() + 1, state.batches_done());
+        note(format_args!("resumed in epoch {epoch} after {batches} of its batches"));
+    }
+    let every = Duration::from_secs(args.checkpoint_seconds);
+    let board = |folder: &PathBuf| Board::new(folder, state.steps()).with_context(|| folder.display().to_string());
+    let mut company = Company {
+        board: args.tensorboard.as_ref().map(board).transpose()?,
+        progress: Progress::new(recipe.training.epochs, state.epochs_done()),
+        keeper: Keeper::new(directory, train::fingerprint(problem), log_bytes, every),
+    };
+    let outcome = train::resume(state, recipe, problem, &mut company, stop);
+    company.progress.finish();
+    let (outcome, diverged) = match outcome {
+        Err(error @ TrainError::Diverged { .. }) => {
+            let message = rows(&error, data);
+            match error {
+                TrainError::Diverged { kept: Some(kept), .. } => (*kept, Some(message)),
+                // Before the first epoch is done there is nothing worth going on from.
+                _ => {
+                    directory.remove()?;
+                    return Err(anyhow!(message));
+                }
+            }
+        }
+        outcome => (outcome?, None),
+    };
+    let log = company.keeper.finish().with_context(|| directory.log().display().to_string())?;
+    Ok(Trained { outcome, log, diverged })
+}
+
+/// A training that diverged, with the rows of the batch.
+fn rows(error: &TrainError, data: &Prepared) -> String {
+    let TrainError::Diverged { samples, .. } = error else { return error.to_string() };
+    let texts = samples.iter().filter_map(|&sample| data.train.get(sample));
+    let shown: Vec<String> = texts.take(3).map(|example| format!("{:?}", shortened(&example.text))).collect();
+    match samples.len() {
+        0 => error.to_string(),
+        count => format!("{error}; {count} of the batch's examples give no number, such as {}", shown.join(", ")),
+    }
+}
+
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= 60 { text.to_owned() } else { text.chars().take(59).chain(['…']).collect() }
+}
+
+/// Where the training stands on the disk.
+fn run_directory(recipe: &Recipe, target: &Path, resume: bool, options: Options) -> anyhow::Result<RunDirectory> {
+    let folder = RunDirectory::folder(target);
+    match (RunDirectory::is_there(target), resume) {
+        (true, true) => {
+            let (directory, changes) = RunDirectory::open(target, recipe, options)?;
+            for change in changes {
+                note(format_args!("from here on {change}: the model will not be that of an uninterrupted training"));
+            }
+            return Ok(directory);
+        }
+        (true, false) => note(format_args!(
+            "warning: {}: an unfinished training was there; this one begins anew (--resume would have continued it)",
+            folder.display()
+        )),
+        (false, true) => note(format_args!("nothing to resume: {} is not there; beginning", folder.display())),
+        (false, false) => {}
+    }
+    RunDirectory::begin(target, recipe, options)
+}
+
+/// All who are told how a training goes.
+struct Company<'a> {
+    progress: Progress,
+    keeper: Keeper<'a>,
+    board: Option<Board>,
+}
+
+impl Company<'_> {
+    fn observers(&mut self) -> impl Iterator<Item = &mut dyn Observer> {
+        let always: [&mut dyn Observer; 2] = [&mut self.progress, &mut self.keeper];
+        always.into_iter().chain(self.board.as_mut().map(|board| board as &mut dyn Observer))
+    }
+}
+
+impl Observer for Company<'_> {
+    fn batch(&mut self, progress: &BatchProgress) {
+        self.observers().for_each(|observer| observer.batch(progress));
+    }
+
+    fn epoch(&mut self, figures: &EpochFigures, best: bool) {
+        self.observers().for_each(|observer| observer.epoch(figures, best));
+    }
+
+    fn state(&mut self, state: &State, moment: Moment) {
+        self.observers().for_each(|observer| observer.state(state, moment));
+    }
 }
 
 /// Trains the models that the recurrent one should beat, and says how they do.

@@ -44,7 +44,11 @@ pub enum DirectoryError {
 #[derive(Debug)]
 pub struct Staged {
     target: PathBuf,
-    folder: TempDir,
+    folder: PathBuf,
+    /// Where the former model steps aside.
+    aside: PathBuf,
+    /// Removes the folder, where nobody else does.
+    temporary: Option<TempDir>,
 }
 
 impl Staged {
@@ -66,12 +70,39 @@ impl Staged {
             .prefix(&format!(".{}.", name.to_string_lossy()))
             .tempdir_in(&parent)
             .map_err(failed)?;
-        Ok(Staged { target: target.to_owned(), folder })
+        let aside = folder.path().with_extension("former");
+        Ok(Staged { target: target.to_owned(), folder: folder.path().to_owned(), aside, temporary: Some(folder) })
+    }
+
+    /// The same with folders of the caller's, beside `target`, that outlive this process: `folder` for the new model, which is
+    /// emptied, and `aside` for the former one.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn between(target: &Path, folder: PathBuf, aside: PathBuf) -> Result<Self, DirectoryError> {
+        check(target)?;
+        let failed = |path: &Path, source| DirectoryError::Io { path: path.to_owned(), source };
+        for old in [&folder, &aside].into_iter().filter(|old| old.exists()) {
+            fs::remove_dir_all(old).map_err(|source| failed(old, source))?;
+        }
+        fs::create_dir(&folder).map_err(|source| failed(&folder, source))?;
+        Ok(Staged { target: target.to_owned(), folder, aside, temporary: None })
+    }
+
+    /// Checks that a model may be written at `target`.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn check(target: &Path) -> Result<(), DirectoryError> {
+        target.file_name().ok_or_else(|| DirectoryError::NoName { path: target.to_owned() })?;
+        check(target)
     }
 
     /// The temporary folder.
     pub fn path(&self) -> &Path {
-        self.folder.path()
+        &self.folder
     }
 
     /// Writes everything through to the disk and puts the folder in its place, instead of the model that may be there.
@@ -80,25 +111,26 @@ impl Staged {
     ///
     /// As [`new`](Self::new). The former model is then still there.
     pub fn commit(self) -> Result<(), DirectoryError> {
-        let Staged { target, folder } = self;
+        let Staged { target, folder, aside, temporary } = self;
         let failed = |source| DirectoryError::Io { path: target.clone(), source };
         check(&target)?;
-        sync(folder.path()).map_err(failed)?;
-        public(folder.path()).map_err(failed)?;
+        sync(&folder).map_err(failed)?;
+        public(&folder).map_err(failed)?;
         if target.exists() {
             // Renaming a folder over another one needs that to be empty: the former model steps aside first.
-            let aside = folder.path().with_extension("former");
             fs::rename(&target, &aside).map_err(failed)?;
-            if let Err(source) = fs::rename(folder.path(), &target) {
+            if let Err(source) = fs::rename(&folder, &target) {
                 fs::rename(&aside, &target).map_err(failed)?;
                 return Err(failed(source));
             }
             fs::remove_dir_all(&aside).map_err(failed)?;
         } else {
-            fs::rename(folder.path(), &target).map_err(failed)?;
+            fs::rename(&folder, &target).map_err(failed)?;
         }
-        // The folder has moved: there is nothing to remove.
-        let _ = folder.keep();
+        if let Some(temporary) = temporary {
+            // The folder has moved: there is nothing to remove.
+            let _ = temporary.keep();
+        }
         Ok(())
     }
 }

@@ -87,10 +87,13 @@ impl Optimizer {
 
     /// Takes a step against `gradients`, one for each parameter, and moves `average` towards the new weights.
     ///
-    /// Returns the norm of the gradients before clipping.
+    /// Returns the norm of the gradients before clipping. Where that is not a number, nothing is changed.
     pub fn step(&mut self, weights: &mut Weights, average: &mut Weights, gradients: &[Vec<f32>], rate: f64) -> f64 {
         let Settings { method, weight_decay, clip_norm, averaging } = self.settings;
         let norm = gradients.iter().map(|gradient| square_norm(gradient)).sum::<f64>().sqrt();
+        if !norm.is_finite() {
+            return norm;
+        }
         let clip = if clip_norm > 0.0 && norm > clip_norm { clip_norm / norm } else { 1.0 } as f32;
         self.steps += 1;
         // Early on the average follows closely: it must not remember the random beginning.
@@ -118,6 +121,41 @@ impl Optimizer {
             }
         }
         norm
+    }
+}
+
+impl Optimizer {
+    /// How a gradient becomes a step.
+    pub fn method(&self) -> Method {
+        self.settings.method
+    }
+
+    /// Steps taken.
+    pub fn steps(&self) -> i32 {
+        self.steps
+    }
+
+    /// Continues after so many steps.
+    pub fn set_steps(&mut self, steps: i32) {
+        self.steps = steps;
+    }
+
+    /// All memories: the parameter's name, the memory's, its values.
+    pub fn memories(&self) -> impl Iterator<Item = (&str, &'static str, &[f32])> {
+        self.parameters.iter().flat_map(|parameter| {
+            let names = self.settings.method.memories().iter();
+            names.zip(&parameter.memories).map(|(memory, values)| (parameter.name.as_str(), *memory, values.as_slice()))
+        })
+    }
+
+    /// Puts values, by the parameters' names, into a memory of [`Method::memories`].
+    pub fn restore(&mut self, memory: &str, values: &Weights) {
+        let names = self.settings.method.memories();
+        for parameter in &mut self.parameters {
+            for (_, slot) in names.iter().zip(&mut parameter.memories).filter(|(name, _)| **name == memory) {
+                slot.copy_from_slice(&values[&parameter.name].data);
+            }
+        }
     }
 }
 

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 pub struct Progress {
     bar: Option<ProgressBar>,
     epochs: usize,
+    /// Epochs that were done before.
+    before: usize,
     start: Instant,
     epoch_start: Instant,
     epoch_tokens: usize,
@@ -18,14 +20,14 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Before the first epoch.
-    pub fn new(epochs: usize) -> Self {
+    /// Before the epoch after `before`.
+    pub fn new(epochs: usize, before: usize) -> Self {
         let bar = stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{bar:24} {percent:>3}% {msg} eta {eta}");
             ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
         let now = Instant::now();
-        Progress { bar, epochs, start: now, epoch_start: now, epoch_tokens: 0, speed: 0.0 }
+        Progress { bar, epochs, before, start: now, epoch_start: now, epoch_tokens: 0, speed: 0.0 }
     }
 
     /// After the last epoch.
@@ -72,7 +74,7 @@ impl Observer for Progress {
             Some(bar) => bar.println(line),
             None => {
                 let elapsed = self.start.elapsed();
-                let left = elapsed.mul_f64((self.epochs - figures.epoch) as f64 / figures.epoch as f64);
+                let left = elapsed.mul_f64((self.epochs - figures.epoch) as f64 / (figures.epoch - self.before) as f64);
                 note(format_args!("{line}  {:.0}k tokens/s  {} left", self.speed / 1e3, rounded(left)));
             }
         }

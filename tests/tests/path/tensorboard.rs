@@ -1,0 +1,54 @@
+//! The event files of `tern train --tensorboard`, read back by TensorBoard's own package.
+
+use std::fs;
+use std::process::Command;
+
+use tern_tests::{argument, folder, python, table, tern, text_of};
+
+/// What Python does: prints every scalar of a folder of event files, as [step, value] by tag.
+const SCRIPT: &str = r#"
+import json, sys
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+events = EventAccumulator(sys.argv[1], size_guidance={"scalars": 0})
+events.Reload()
+print(json.dumps({tag: [[e.step, e.value] for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}))
+"#;
+
+#[test]
+fn tensorboard_reads_every_batch_and_epoch() {
+    let python = match python("tensorboard", &["tensorboard"]) {
+        Ok(python) => python,
+        Err(reason) => {
+            eprintln!("skipped: this test needs Python 3 with venv and tensorboard from PyPI; {reason}");
+            return;
+        }
+    };
+    let folder = folder("tensorboard");
+    let (data, model, board) = (folder.join("messages.csv"), folder.join("model"), folder.join("board"));
+    fs::write(&data, table(200)).unwrap();
+    let options = ["--hidden", "8", "--embedding", "8", "--epochs", "2", "--batch-size", "20", "--no-baselines"];
+    let mut train = tern();
+    train.arg("train").arg(&data).arg("-o").arg(&model).arg("--tensorboard").arg(&board).args(options);
+    let (status, _, log) = text_of(&mut train);
+    assert_eq!(status, Some(0), "{log}");
+
+    let (status, stdout, stderr) = text_of(Command::new(python).args(["-c", SCRIPT, argument(&board)]));
+    assert_eq!(status, Some(0), "{stderr}");
+    let seen: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    let metrics: serde_json::Value = serde_json::from_slice(&fs::read(model.join("metrics.json")).unwrap()).unwrap();
+    let batches = seen["train/loss"].as_array().unwrap();
+    let steps: Vec<u64> = batches.iter().map(|point| point[0].as_u64().unwrap()).collect();
+    assert_eq!(steps, (1..=steps.len() as u64).collect::<Vec<_>>());
+    assert!(steps.len() >= 18, "two epochs of nine batches or more: {}", steps.len());
+    for tag in ["train/accuracy", "train/learning_rate", "train/gradient_norm"] {
+        assert_eq!(seen[tag].as_array().unwrap().len(), steps.len(), "{tag}");
+    }
+    for (tag, key) in [("valid/loss", "valid_loss"), ("valid/accuracy", "valid_accuracy")] {
+        let (points, history) = (seen[tag].as_array().unwrap(), metrics["history"].as_array().unwrap());
+        assert_eq!(points.len(), history.len());
+        for (point, epoch) in points.iter().zip(history) {
+            let (found, expected) = (point[1].as_f64().unwrap(), epoch[key].as_f64().unwrap());
+            assert!((found - expected).abs() < 1e-6, "{tag}: {found}, expected {expected}");
+        }
+    }
+}

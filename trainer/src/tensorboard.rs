@@ -1,0 +1,160 @@
+//! TensorBoard's event files: TFRecord frames, each with an `Event` of `tensorflow/core/util/event.proto`.
+//!
+//! Only what scalars need is declared here; numbers and types of the fields are those of the `.proto` files.
+
+use prost::Message;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+#[derive(Clone, PartialEq, Message)]
+struct Event {
+    /// Seconds since 1970.
+    #[prost(double, tag = "1")]
+    wall_time: f64,
+    #[prost(int64, tag = "2")]
+    step: i64,
+    #[prost(oneof = "What", tags = "3, 5, 7")]
+    what: Option<What>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+enum What {
+    #[prost(string, tag = "3")]
+    FileVersion(String),
+    #[prost(message, tag = "5")]
+    Summary(Summary),
+    #[prost(message, tag = "7")]
+    SessionLog(SessionLog),
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Summary {
+    #[prost(message, repeated, tag = "1")]
+    value: Vec<Value>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Value {
+    #[prost(string, tag = "1")]
+    tag: String,
+    #[prost(float, optional, tag = "2")]
+    simple_value: Option<f32>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct SessionLog {
+    #[prost(int32, tag = "1")]
+    status: i32,
+}
+
+/// `SessionLog.SessionStatus.START`: TensorBoard forgets what it read of this step and later ones.
+const START: i32 = 1;
+
+/// Writes scalars to an event file.
+#[derive(Debug)]
+pub struct EventWriter {
+    file: BufWriter<File>,
+}
+
+impl EventWriter {
+    /// Makes a new event file in `folder`, which is made where it is not there. Its steps continue from `step`: what earlier files
+    /// of the folder say of later ones was lost on the way.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn create(folder: &Path, step: u64) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let now = since_1970();
+        // TensorBoard reads the files of a folder in the order of their names.
+        let name = format!(
+            "events.out.tfevents.{:010}.{:06}.tern.{}",
+            now as u64,
+            (now.fract() * 1e6) as u64,
+            std::process::id()
+        );
+        let mut writer = EventWriter { file: BufWriter::new(File::create_new(folder.join(name))?) };
+        writer.event(0, What::FileVersion("brain.Event:2".to_owned()))?;
+        if step > 0 {
+            writer.event(step, What::SessionLog(SessionLog { status: START }))?;
+        }
+        writer.flush()?;
+        Ok(writer)
+    }
+
+    /// Adds values of a step by their names.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn scalars(&mut self, step: u64, scalars: &[(&str, f64)]) -> io::Result<()> {
+        let value = |(tag, value): &(&str, f64)| Value { tag: (*tag).to_owned(), simple_value: Some(*value as f32) };
+        self.event(step, What::Summary(Summary { value: scalars.iter().map(value).collect() }))
+    }
+
+    /// Hands what was written to the system.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+
+    fn event(&mut self, step: u64, what: What) -> io::Result<()> {
+        let event = Event { wall_time: since_1970(), step: step as i64, what: Some(what) };
+        self.file.write_all(&frame(&event.encode_to_vec()))
+    }
+}
+
+fn since_1970() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
+/// A TFRecord: the length, its masked CRC-32C, the data, their masked CRC-32C.
+fn frame(data: &[u8]) -> Vec<u8> {
+    let length = (data.len() as u64).to_le_bytes();
+    [&length[..], &masked_crc(&length).to_le_bytes(), data, &masked_crc(data).to_le_bytes()].concat()
+}
+
+/// The mask of `tensorflow/core/lib/hash/crc32c.h`.
+fn masked_crc(data: &[u8]) -> u32 {
+    crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_frames_of_events() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = EventWriter::create(folder.path(), 7).unwrap();
+        writer.scalars(8, &[("valid/loss", 0.5), ("zero", 0.0)]).unwrap();
+        writer.flush().unwrap();
+        let path = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
+        assert!(path.to_string_lossy().contains("tfevents"));
+        let bytes = fs::read(path).unwrap();
+        let (mut rest, mut events) = (bytes.as_slice(), Vec::new());
+        while !rest.is_empty() {
+            let length = u64::from_le_bytes(rest[..8].try_into().unwrap()) as usize;
+            let data = &rest[12..12 + length];
+            assert_eq!(rest[..16 + length], frame(data));
+            events.push(Event::decode(data).unwrap());
+            rest = &rest[16 + length..];
+        }
+        assert_eq!(events[0].what, Some(What::FileVersion("brain.Event:2".to_owned())));
+        assert_eq!((events[1].step, &events[1].what), (7, &Some(What::SessionLog(SessionLog { status: START }))));
+        let Some(What::Summary(summary)) = &events[2].what else { panic!("{events:?}") };
+        let values: Vec<_> = summary.value.iter().map(|value| (value.tag.as_str(), value.simple_value)).collect();
+        assert_eq!((events[2].step, values), (8, vec![("valid/loss", Some(0.5)), ("zero", Some(0.0))]));
+    }
+
+    #[test]
+    fn the_checksum_is_crc_32c() {
+        // The check value of CRC-32/ISCSI: https://reveng.sourceforge.io/crc-catalogue/17plus.htm#crc.cat.crc-32-iscsi
+        assert_eq!(crc32c::crc32c(b"123456789"), 0xe306_9283);
+    }
+}

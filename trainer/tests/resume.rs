@@ -1,0 +1,327 @@
+//! `tern train` as a process that is killed, interrupted, or out of room, and goes on from there.
+#![cfg(unix)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// Small, with every kind of randomness, and several batches an epoch.
+const OPTIONS: [&str; 12] =
+    ["--embedding", "8", "--hidden", "12", "--epochs", "12", "--batch-size", "4", "--threads", "1", "--patience", "12"];
+
+/// A folder with a table of messages.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = "text,label\n".to_owned();
+    for index in 0..80 {
+        let (text, label) = match index % 2 {
+            0 => (format!("win a free prize now, offer {}!!", index % 7), "spam"),
+            _ => (format!("see you at lunch, table {}", index % 5), "ham"),
+        };
+        table += &format!("\"{text} {index}\",{label}\n");
+    }
+    fs::write(folder.path().join("messages.csv"), table).unwrap();
+    folder
+}
+
+fn tern(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tern"));
+    command.current_dir(folder).args(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+fn train(folder: &Path, target: &str, more: &[&str]) -> Command {
+    tern(folder, &[&["train", "messages.csv", "-o", target][..], &OPTIONS, more].concat())
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn succeed(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}\n{}", stderr(&output));
+    stderr(&output)
+}
+
+/// The files of a model directory.
+fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+    entries
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read(path).unwrap())
+        })
+        .collect()
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn assert_same(found: &Path, expected: &Path) {
+    let (found, expected) = (files(found), files(expected));
+    assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+    for (name, bytes) in &expected {
+        assert!(found[name] == *bytes, "{name} differs from that of an uninterrupted training");
+    }
+}
+
+/// Random numbers that are the same on every run (xorshift64).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: Duration) -> Duration {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        limit.mul_f64((self.0 >> 11) as f64 / (1u64 << 53) as f64)
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    let status = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+/// Waits for a line of stderr that has `text` in it.
+fn wait_for(lines: &mut impl Iterator<Item = std::io::Result<String>>, text: &str) {
+    let mut seen = Vec::new();
+    for line in lines {
+        let line = line.unwrap();
+        if line.contains(text) {
+            return;
+        }
+        seen.push(line);
+    }
+    panic!("no line with {text:?}:\n{}", seen.join("\n"));
+}
+
+#[test]
+fn killed_at_any_moment_and_resumed_it_ends_in_the_same_bytes() {
+    const KILLS: usize = 24;
+    let folder = folder();
+    let start = Instant::now();
+    succeed(&mut train(folder.path(), "whole/spam", &[]));
+    let time = start.elapsed();
+    let whole = folder.path().join("whole/spam");
+
+    let mut random = Random(0x7e12_2026);
+    let (mut kills, mut round) = (0, 0);
+    while kills < KILLS {
+        round += 1;
+        let target = format!("round{round}/spam");
+        // Every other round keeps to the usual, rarer checkpoints.
+        let often: &[&str] = if round % 2 == 0 { &[] } else { &["--checkpoint-seconds", "0"] };
+        let mut finished: Option<ExitStatus> = None;
+        for attempt in 0.. {
+            // A few kills a round, at any moment from the start of the process to its end; then it may finish.
+            if attempt == 6 || kills == KILLS {
+                succeed(&mut train(folder.path(), &target, &[&["--resume"], often].concat()));
+                break;
+            }
+            let mut child =
+                train(folder.path(), &target, &[&["--resume"], often].concat()).stderr(Stdio::null()).spawn().unwrap();
+            std::thread::sleep(random.below(time));
+            signal_kill(&mut child);
+            let status = child.wait().unwrap();
+            if status.code().is_some() {
+                finished = Some(status);
+                break;
+            }
+            kills += 1;
+        }
+        assert!(finished.is_none_or(|status| status.success()), "{finished:?}");
+        assert_same(&folder.path().join(&target), &whole);
+        assert_eq!(names(&folder.path().join(format!("round{round}"))), ["spam"], "something was left behind");
+    }
+}
+
+fn signal_kill(child: &mut Child) {
+    // SIGKILL; that it has ended already is no failure.
+    let _ = child.kill();
+}
+
+#[test]
+fn a_signal_ends_it_with_a_model_and_it_can_be_resumed() {
+    let folder = folder();
+    succeed(&mut train(folder.path(), "whole/spam", &[]));
+    for (name, target) in [("-INT", "int/spam"), ("-TERM", "term/spam")] {
+        let mut child = train(folder.path(), target, &[]).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        wait_for(&mut lines, "epoch   1/12");
+        signal(&child, name);
+        wait_for(&mut lines, "interrupted: the best epoch so far was kept; continue with `tern train --resume");
+        wait_for(&mut lines, "wrote");
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        succeed(&mut tern(folder.path(), &["predict", target, "a free prize"]));
+
+        let log = succeed(&mut tern(folder.path(), &["train", "--resume", target]));
+        assert!(log.contains("resumed in epoch"), "{log}");
+        assert_same(&folder.path().join(target), &folder.path().join("whole/spam"));
+        let output = tern(folder.path(), &["train", "--resume", target]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains("nothing to resume"), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_second_interrupt_ends_it_at_once() {
+    let folder = folder();
+    // One batch takes longer than anybody waits for: that the process ends is due to the signal alone.
+    let long = "one two three four five six seven eight nine ten ".repeat(300);
+    let table: String = (0..32).map(|row| format!("{long} {row},{}\n", ["a", "b"][row % 2])).collect();
+    fs::write(folder.path().join("long.csv"), format!("text,label\n{table}")).unwrap();
+    let options = ["--hidden", "2048", "--batch-tokens", "1000000", "--threads", "1", "--no-baselines"];
+    let mut child = tern(folder.path(), &[&["train", "long.csv", "-o", "m"][..], &options].concat()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    wait_for(&mut lines, "tokens in the vocabulary");
+    // The handler is set right after that line.
+    std::thread::sleep(Duration::from_millis(500));
+    signal(&child, "-INT");
+    wait_for(&mut lines, "interrupted: ending after this batch (again: at once, without a model)");
+    signal(&child, "-INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(!folder.path().join("m").exists());
+}
+
+#[test]
+fn a_full_disk_keeps_the_checkpoint_before_and_the_training_goes_on() {
+    let folder = folder();
+    // Wide enough that the checkpoint is the largest file.
+    let options = |target: &'static str| {
+        let wide =
+            ["--embedding", "8", "--hidden", "48", "--epochs", "8", "--threads", "1", "--checkpoint-seconds", "0"];
+        [&["train", "messages.csv", "-o", target][..], &wide].concat()
+    };
+    succeed(&mut tern(folder.path(), &options("whole/spam")));
+    let whole = folder.path().join("whole/spam");
+
+    let mut child = tern(folder.path(), &options("full/spam")).spawn().unwrap();
+    wait_for(&mut BufReader::new(child.stderr.take().unwrap()).lines(), "epoch   3/8");
+    signal_kill(&mut child);
+    child.wait().unwrap();
+    let checkpoint = folder.path().join("full/spam.partial/checkpoint.safetensors");
+    let before = fs::read(&checkpoint).unwrap();
+    let largest = files(&whole).values().map(Vec::len).max().unwrap();
+    assert!(before.len() > largest + 2048, "{} {largest}", before.len());
+
+    // A limit of the file size (in blocks of 512 bytes) stands for a disk that is full: writing fails in the midst of the file.
+    // The signal that comes with it is ignored: the program sees an error.
+    let limited = |blocks: usize| {
+        let tern = env!("CARGO_BIN_EXE_tern");
+        let script =
+            format!("trap '' XFSZ; ulimit -f {blocks}; exec '{tern}' train --resume full/spam --checkpoint-seconds 0");
+        Command::new("sh").current_dir(folder.path()).args(["-c", &script]).output().unwrap()
+    };
+    // No room for anything.
+    let output = limited(8);
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("the checkpoint before is kept and the training goes on"), "{message}");
+    assert!(
+        message.contains("error: the model could not be written; continue with `tern train --resume full/spam`"),
+        "{message}"
+    );
+    assert!(fs::read(&checkpoint).unwrap() == before, "the checkpoint has changed");
+    assert!(!folder.path().join("full/spam").exists());
+    // Room for the model, and none for a checkpoint.
+    let output = limited(before.len() / 512 - 1);
+    let message = stderr(&output);
+    assert!(output.status.success(), "{message}");
+    assert_eq!(message.matches("spam.partial/checkpoint.safetensors: File too large").count(), 1, "{message}");
+    assert_same(&folder.path().join("full/spam"), &whole);
+}
+
+#[test]
+fn a_loss_that_is_no_number_stops_it_and_the_best_epoch_is_kept() {
+    let folder = folder();
+    let network = [
+        "--cell",
+        "rnn_relu",
+        "--optimizer",
+        "sgd",
+        "--learning-rate",
+        "0.01",
+        "--schedule",
+        "constant",
+        "--clip-norm",
+        "1",
+    ];
+    let blow = ["--learning-rate", "100", "--clip-norm", "0"];
+    // In the first epoch: nothing is left behind.
+    let mut command = tern(
+        folder.path(),
+        &[
+            &["train", "messages.csv", "-o", "new/spam"][..],
+            &OPTIONS,
+            &network[..4],
+            &blow,
+            &["--schedule", "constant"],
+        ]
+        .concat(),
+    );
+    let output = command.output().unwrap();
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    for part in [
+        "epoch 1, batch ",
+        " of 18: the ",
+        "the training diverged; lower the learning rate (it is 100)",
+        "examples give no number, such as \"",
+    ] {
+        assert!(message.contains(part), "{part:?} is missing in {message}");
+    }
+    assert!(names(&folder.path().join("new")).is_empty());
+
+    // Later: the best epoch so far becomes the model, and the training can go on with other settings.
+    let mut child =
+        train(folder.path(), "late/spam", &[&network[..], &["--checkpoint-seconds", "0"]].concat()).spawn().unwrap();
+    wait_for(&mut BufReader::new(child.stderr.take().unwrap()).lines(), "epoch   2/12");
+    signal_kill(&mut child);
+    child.wait().unwrap();
+    let output = tern(folder.path(), &[&["train", "--resume", "late/spam"][..], &blow].concat()).output().unwrap();
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("from here on [training] learning_rate is 100.0, was 0.01"), "{message}");
+    assert!(message.contains("error: late/spam holds the best epoch before the training failed, epoch "), "{message}");
+    assert!(message.contains("the training diverged"), "{message}");
+    succeed(&mut tern(folder.path(), &["predict", "late/spam", "a free prize"]));
+    succeed(&mut tern(
+        folder.path(),
+        &["train", "--resume", "late/spam", "--learning-rate", "0.01", "--clip-norm", "1"],
+    ));
+}
+
+#[test]
+fn only_the_same_training_is_resumed() {
+    let folder = folder();
+    let mut child = train(folder.path(), "m/spam", &["--checkpoint-seconds", "0"]).spawn().unwrap();
+    wait_for(&mut BufReader::new(child.stderr.take().unwrap()).lines(), "epoch   1/12");
+    signal_kill(&mut child);
+    child.wait().unwrap();
+    let refused = |args: &[&str], expected: &str| {
+        let output = tern(folder.path(), args).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+    };
+    refused(&["train", "--resume", "m/spam", "--hidden", "13"], "another recipe: [model] hidden is 13, was 12");
+    let table = fs::read_to_string(folder.path().join("messages.csv")).unwrap();
+    fs::write(folder.path().join("messages.csv"), format!("{table}\"more text\",ham\n")).unwrap();
+    refused(&["train", "--resume", "m/spam"], "the data have changed since this training began");
+    fs::write(folder.path().join("messages.csv"), table).unwrap();
+    fs::write(folder.path().join("m/spam.partial/precious.txt"), "").unwrap();
+    refused(&["train", "--resume", "m/spam"], "holds \"precious.txt\", which is no part of a training");
+    fs::remove_file(folder.path().join("m/spam.partial/precious.txt")).unwrap();
+
+    // Whoever forgets --resume is told so, and the work begins anew.
+    let log = succeed(&mut train(folder.path(), "m/spam", &[]));
+    assert!(log.contains("warning: m/spam.partial: an unfinished training was there"), "{log}");
+    assert_eq!(names(&folder.path().join("m")), ["spam"]);
+}
