@@ -9,6 +9,7 @@
 //! part of a network made of them.
 
 pub mod activation;
+pub mod buffer;
 pub mod gru;
 pub mod linear;
 pub mod lstm;

@@ -1,13 +1,11 @@
 //! The recurrent layers against PyTorch: outputs, final states and gradients of `golden/recurrent.json`, which
 //! `golden/make.py` wrote with the version of PyTorch that its first line names.
 
-use super::linear::Linear;
 use super::lstm::Lstm;
 use super::packed::{Direction, Packing};
 use super::pooling::Reduction;
-use super::product::Panels;
-use super::recurrent::{self, Biases};
-use super::stack::Stack;
+use super::recurrent::{Biases, Layer};
+use super::stack::{Input, Stack};
 use crate::architecture::{Cell, Merge, Pooling, Recurrent};
 use crate::weights::{Array, Weights};
 use candle_core::{Device, Tensor, Var};
@@ -120,7 +118,8 @@ fn outputs_final_states_and_gradients_are_pytorchs() {
         let (packing, recurrent) = (case.packing(), case.recurrent());
         let stack = Stack::new(&case.weights(), recurrent).unwrap();
         let x = Var::from_tensor(&tensor(&case.packed(&case.x))).unwrap();
-        let states = stack.forward(&x, &packing, |x| Ok(x.clone())).unwrap();
+        let input = Input { x: &x, tokens: None, packing: &packing };
+        let states = stack.forward(input, |x| Ok(x.clone())).unwrap();
 
         let output = Tensor::cat(states.last().unwrap(), 1).unwrap();
         close(&values(&output), &case.packed(&case.output).concat(), &format!("{}: output", case.name()));
@@ -138,6 +137,9 @@ fn outputs_final_states_and_gradients_are_pytorchs() {
         let last: Vec<Vec<f32>> =
             (0..case.x.len()).map(|sequence| last.iter().flat_map(|h_n| h_n[sequence].clone()).collect()).collect();
         close(&values(&head), &case.sorted(&last).concat(), &format!("{}: head", case.name()));
+
+        let pooled = stack.pooled(input, |x| Ok(x.clone())).unwrap();
+        assert_eq!(values(&pooled), values(&head));
 
         let store = loss.backward().unwrap();
         close(&values(store.get(&x).unwrap()), &case.packed(&case.d_x).concat(), &format!("{}: d_x", case.name()));
@@ -165,10 +167,9 @@ fn final_cell_states_are_pytorchs() {
         for (&direction, c_n) in case.recurrent().directions().iter().zip(c_n) {
             let names = case.recurrent().names(0, direction);
             let biases = Biases::new(Cell::Lstm, &weights[&names.b_ih].data, &weights[&names.b_hh].data);
-            let gates = Linear::new(&weights[&names.w_ih].data, &biases.sums).forward(&x, packing.rows());
-            let mut cells = Lstm::new(gates, &packing, n);
-            let w_hh = Panels::from_transposed(&weights[&names.w_hh].data, 4 * n, n);
-            recurrent::forward(&mut cells, &w_hh, &packing, direction, n);
+            let [w_ih, w_hh] = [&names.w_ih, &names.w_hh].map(|name| &weights[name].data);
+            let mut cells = Lstm::new(&packing, n);
+            Layer::new(Cell::Lstm, direction, w_ih, w_hh, &biases).run_cells(&mut cells, &x, None, &packing);
             let last = Reduction::Last(direction).forward(cells.cell_states(), &packing, n);
             close(&last, &case.sorted(c_n).concat(), &format!("{}: c_n {direction:?}", case.name()));
             compared += 1;

@@ -1,6 +1,7 @@
 //! A fully connected layer: y = x·Wᵀ + b.
 
-use super::product::{Panels, Strided, add_product};
+use super::buffer::Buffer;
+use super::product::{Panels, Strided, add_product, add_rows};
 
 /// The weights, ready for [`forward`](Linear::forward).
 #[derive(Clone, Debug)]
@@ -15,6 +16,21 @@ impl Linear {
     pub fn new(weight: &[f32], bias: &[f32]) -> Self {
         let in_features = weight.len().checked_div(bias.len()).unwrap_or(0);
         Linear { weight: Panels::from_transposed(weight, bias.len(), in_features), bias: bias.to_vec(), in_features }
+    }
+
+    /// Columns of the weight.
+    pub fn in_features(&self) -> usize {
+        self.in_features
+    }
+
+    /// As [`forward`](Self::forward), into a buffer.
+    pub fn forward_into_buffer(&self, x: &[f32], rows: usize) -> Buffer {
+        let mut y = Buffer::any(rows * self.bias.len());
+        for row in y.chunks_exact_mut(self.bias.len().max(1)) {
+            row.copy_from_slice(&self.bias);
+        }
+        add_product(&mut y, Strided::rows(x, self.in_features), &self.weight);
+        y
     }
 
     /// x: `[rows, in_features]` → `[rows, out_features]`.
@@ -39,16 +55,27 @@ pub struct Gradients {
 /// Gradients from that of the result: `d_y`: `[rows, out_features]`, with `x`: `[rows, in_features]` and
 /// `weight`: `[out_features, in_features]`.
 pub fn backward(d_y: &[f32], x: &[f32], weight: &[f32], rows: usize, out_features: usize) -> Gradients {
+    backward_strided(d_y, out_features, x, weight, rows, out_features)
+}
+
+/// As [`backward`], where the rows of `d_y` begin `stride` values apart.
+pub fn backward_strided(
+    d_y: &[f32],
+    stride: usize,
+    x: &[f32],
+    weight: &[f32],
+    rows: usize,
+    out_features: usize,
+) -> Gradients {
     let in_features = weight.len().checked_div(out_features).unwrap_or(0);
     let mut d_x = vec![0.0; rows * in_features];
-    add_product(&mut d_x, Strided::rows(d_y, out_features), &Panels::from_rows(weight, out_features, in_features));
+    let panels = Panels::from_rows(weight, out_features, in_features);
+    add_product(&mut d_x, Strided::rows(d_y, stride), &panels);
     let mut d_weight = vec![0.0; weight.len()];
-    add_product(&mut d_weight, Strided::transposed(d_y, out_features), &Panels::from_rows(x, rows, in_features));
+    add_product(&mut d_weight, Strided::transposed(d_y, stride), &Panels::from_rows(x, rows, in_features));
     let mut d_bias = vec![0.0; out_features];
-    for row in d_y.chunks_exact(out_features.max(1)) {
-        for (sum, d) in d_bias.iter_mut().zip(row) {
-            *sum += d;
-        }
+    if out_features > 0 {
+        add_rows(&mut d_bias, &d_y[..rows * stride], stride, out_features, |_| 0);
     }
     Gradients { x: d_x, weight: d_weight, bias: d_bias }
 }

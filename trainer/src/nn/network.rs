@@ -3,8 +3,7 @@
 use super::linear::Linear;
 use super::packed::{Direction, Packing};
 use super::pooling;
-use super::product::Panels;
-use super::recurrent::{self, Biases};
+use super::recurrent::{Biases, Layer};
 use crate::architecture::{Architecture, Merge, Recurrent};
 use crate::denormals::Flush;
 use crate::weights::{Weights, names};
@@ -48,16 +47,6 @@ pub struct Trace {
     pub hidden: Vec<f32>,
 }
 
-/// One direction of a layer.
-#[derive(Clone, Debug)]
-struct Layer {
-    direction: Direction,
-    input: Linear,
-    w_hh: Panels,
-    /// [`Biases::hidden`]
-    hidden_bias: Vec<f32>,
-}
-
 impl Network {
     /// Packs `weights`, whose shapes fit together (see [`Weights::check`]).
     pub fn new(weights: &Weights, architecture: &Architecture) -> Self {
@@ -65,14 +54,9 @@ impl Network {
         let linear = |weight: &str, bias: &str| Linear::new(&weights[weight].data, &weights[bias].data);
         let layer = |layer: usize, direction: Direction| {
             let names = recurrent.names(layer, direction);
-            let w_hh = &weights[&names.w_hh];
+            let [w_ih, w_hh] = [&names.w_ih, &names.w_hh].map(|name| &weights[name].data);
             let biases = Biases::new(recurrent.cell, &weights[&names.b_ih].data, &weights[&names.b_hh].data);
-            Layer {
-                direction,
-                input: Linear::new(&weights[&names.w_ih].data, &biases.sums),
-                w_hh: Panels::from_transposed(&w_hh.data, w_hh.shape[0], w_hh.shape[1]),
-                hidden_bias: biases.hidden,
-            }
+            Layer::new(recurrent.cell, direction, w_ih, w_hh, &biases)
         };
         let layers = (0..recurrent.layers)
             .map(|index| recurrent.directions().iter().map(|&direction| layer(index, direction)).collect())
@@ -145,7 +129,7 @@ impl Network {
                 }
                 None => self.first_input(input),
             };
-            states.push(layer.iter().map(|layer| self.run(layer, &x, &packing)).collect());
+            states.push(layer.iter().map(|layer| layer.forward(&x, None, &packing).0.to_vec()).collect());
             inputs.push(x);
         }
         let last: Vec<&[f32]> = states.last().into_iter().flatten().map(Vec::as_slice).collect();
@@ -176,7 +160,7 @@ impl Network {
                 let below: Vec<&[f32]> = states.iter().map(Vec::as_slice).collect();
                 x = pooling::merge(&below, Merge::Concat, self.hidden_size);
             }
-            states = layer.iter().map(|layer| self.run(layer, &x, &packing)).collect();
+            states = layer.iter().map(|layer| layer.forward(&x, None, &packing).0.to_vec()).collect();
         }
         states
     }
@@ -186,12 +170,6 @@ impl Network {
         let mut activations = self.hidden.as_ref()?.forward(read, 1);
         activations.iter_mut().for_each(|value| *value = value.max(0.0));
         Some(activations)
-    }
-
-    fn run(&self, layer: &Layer, x: &[f32], packing: &Packing) -> Vec<f32> {
-        let gates = layer.input.forward(x, packing.rows());
-        let mut cells = recurrent::cells(self.recurrent.cell, gates, &layer.hidden_bias, packing, self.hidden_size);
-        recurrent::forward(cells.as_mut(), &layer.w_hh, packing, layer.direction, self.hidden_size)
     }
 
     /// The outputs from the last layer's states of a sequence.

@@ -4,13 +4,12 @@
 //! length of a text to go backward. These operations call the loops of [`mod@linear`] and [`recurrent`](mod@recurrent)
 //! instead.
 
+use super::buffer::Buffer;
 use super::linear::{self, Linear};
-use super::packed::{Direction, Packing};
+use super::packed::Packing;
 use super::pooling::Reduction;
-use super::product::Panels;
-use super::recurrent::{self, Cells};
-use crate::architecture::Cell;
-use candle_core::{CpuStorage, CustomOp1, CustomOp3, DType, Error, Layout, Result, Shape, Storage, Tensor};
+use super::recurrent::{Cells, Forward, Gradients, Layer};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Error, Layout, Result, Shape, Storage, Tensor};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// y = x·Wᵀ + b, with x: `[rows, in_features]`, `weight`: `[out_features, in_features]`, `bias`: `[out_features]`.
@@ -22,28 +21,41 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
     x.apply_op3(weight, bias, LinearOp)
 }
 
-/// The recurrent layer that [`recurrent`](fn@recurrent) runs.
+/// A recurrent layer over packed sequences.
 #[derive(Clone, Debug)]
-pub struct Layer {
-    /// Its cells.
-    pub cell: Cell,
+pub struct Recurrent {
+    /// One direction of a layer, with the same weights as the tensor of its parameters.
+    pub layer: Arc<Layer>,
     /// Where the tokens stand.
     pub packing: Arc<Packing>,
-    /// In which order it reads them.
-    pub direction: Direction,
+    /// For each token its row of x: `[rows]`. Without it x has a row for each token.
+    pub tokens: Option<Arc<[u32]>>,
+    /// What of the hidden states is wanted.
+    pub read: Read,
 }
 
-/// The hidden states `[rows, hidden_size]` of a recurrent layer over packed sequences.
+/// What of a layer's hidden states is wanted.
+#[derive(Clone, Debug)]
+pub enum Read {
+    /// All: `[rows, hidden_size]`.
+    States,
+    /// Vectors of each sequence, side by side: `[sequences, reductions * hidden_size]`, in the packing's order.
+    Reduced(Vec<Reduction>),
+}
+
+/// Runs a recurrent layer.
 ///
-/// `gates`: `[rows, gates * hidden_size]`, the input's part of the sums; `w_hh`: `[gates * hidden_size, hidden_size]`;
-/// `hidden_bias`: GRU's b_hn, `[hidden_size]`, and `[0]` of the other cells (see [`recurrent::Biases`]). The result can
-/// be differentiated once.
+/// `x`: `[rows, input_size]`, or one row for each distinct token. `parameters`: W_ih, W_hh, [`Biases::sums`] and
+/// [`Biases::hidden`] in a row, which the layer was made of. The result can be differentiated once.
 ///
 /// # Errors
 ///
 /// Where the tensors are not contiguous F32 on the CPU, or have other shapes.
-pub fn recurrent(gates: &Tensor, w_hh: &Tensor, hidden_bias: &Tensor, layer: Layer) -> Result<Tensor> {
-    gates.apply_op3(w_hh, hidden_bias, RecurrentOp { layer, cells: Mutex::new(None) })
+///
+/// [`Biases::sums`]: super::recurrent::Biases::sums
+/// [`Biases::hidden`]: super::recurrent::Biases::hidden
+pub fn recurrent(x: &Tensor, parameters: &Tensor, run: Recurrent) -> Result<Tensor> {
+    x.apply_op2(parameters, RecurrentOp { run, kept: Mutex::new(None) })
 }
 
 /// One vector of each sequence from those of its tokens: x: `[rows, width]` → `[sequences, width]`, in the packing's
@@ -99,74 +111,94 @@ impl CustomOp3 for LinearOp {
 }
 
 struct RecurrentOp {
-    layer: Layer,
+    run: Recurrent,
     /// Left by the forward pass, consumed by the backward pass.
-    cells: Mutex<Option<Box<dyn Cells>>>,
+    kept: Mutex<Option<Kept>>,
 }
 
-impl CustomOp3 for RecurrentOp {
+struct Kept {
+    cells: Box<dyn Cells>,
+    hidden: Buffer,
+}
+
+impl CustomOp2 for RecurrentOp {
     fn name(&self) -> &'static str {
         "tern-recurrent"
     }
 
     fn cpu_fwd(
         &self,
-        gates: &CpuStorage,
-        gates_layout: &Layout,
-        w_hh: &CpuStorage,
-        w_hh_layout: &Layout,
-        hidden_bias: &CpuStorage,
-        hidden_bias_layout: &Layout,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        parameters: &CpuStorage,
+        parameters_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let Layer { cell, packing, direction } = &self.layer;
-        let (width, n) = w_hh_layout.shape().dims2()?;
-        let (rows, columns) = gates_layout.shape().dims2()?;
-        let biases = hidden_bias_layout.shape().dims1()?;
-        let expected = (packing.rows(), cell.gates() * n, if *cell == Cell::Gru { n } else { 0 });
-        if (rows, columns, biases) != expected || width != expected.1 {
+        let Recurrent { layer, packing, tokens, read } = &self.run;
+        let (rows, columns) = x_layout.shape().dims2()?;
+        let expected = tokens.as_ref().map_or(packing.rows(), |_| rows);
+        if (rows, columns) != (expected, layer.input_size()) {
+            candle_core::bail!("recurrent: x is [{rows}, {columns}], expected [{expected}, {}]", layer.input_size());
+        }
+        let count = slice(parameters, parameters_layout)?.len();
+        if count != layer.parameters() {
+            candle_core::bail!("recurrent: there are {count} parameters, expected {}", layer.parameters());
+        }
+        if let Some(tokens) = tokens
+            && (tokens.len() != packing.rows() || tokens.iter().any(|&token| token as usize >= rows))
+        {
             candle_core::bail!(
-                "{}: gates are [{rows}, {columns}], w_hh is [{width}, {n}] and the hidden bias [{biases}], expected \
-                 [{}, {}], [{}, {n}] and [{}]",
-                cell.name(),
-                expected.0,
-                expected.1,
-                expected.1,
-                expected.2
+                "recurrent: {} tokens have rows of x, expected {} tokens with rows below {rows}",
+                tokens.len(),
+                packing.rows()
             );
         }
-        let panels = Panels::from_transposed(slice(w_hh, w_hh_layout)?, width, n);
-        let gates = slice(gates, gates_layout)?.to_vec();
-        let hidden_bias = slice(hidden_bias, hidden_bias_layout)?;
-        let mut cells = recurrent::cells(*cell, gates, hidden_bias, packing, n);
-        let hidden = recurrent::forward(cells.as_mut(), &panels, packing, *direction, n);
-        *self.cells.lock().unwrap_or_else(PoisonError::into_inner) = Some(cells);
-        Ok((CpuStorage::F32(hidden), (rows, n).into()))
+        let (hidden, cells) = layer.forward(slice(x, x_layout)?, tokens.as_deref(), packing);
+        let n = layer.hidden_size();
+        let result = match read {
+            Read::States => (CpuStorage::F32(hidden.to_vec()), (packing.rows(), n).into()),
+            Read::Reduced(reductions) => {
+                let parts: Vec<Vec<f32>> = reductions.iter().map(|r| r.forward(&hidden, packing, n)).collect();
+                let sequences = packing.order().len();
+                let rows = (0..sequences).flat_map(|row| parts.iter().flat_map(move |part| &part[row * n..][..n]));
+                (CpuStorage::F32(rows.copied().collect()), (sequences, parts.len() * n).into())
+            }
+        };
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(Kept { cells, hidden });
+        Ok(result)
     }
 
     fn bwd(
         &self,
-        gates: &Tensor,
-        w_hh: &Tensor,
-        hidden_bias: &Tensor,
-        hidden: &Tensor,
-        d_hidden: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let Layer { cell, packing, direction } = &self.layer;
-        let cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(cells) = cells else {
-            candle_core::bail!(
-                "{}: differentiated twice; its activations were consumed by the first time",
-                cell.name()
-            );
+        x: &Tensor,
+        parameters: &Tensor,
+        _result: &Tensor,
+        d_result: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let Recurrent { layer, packing, tokens, read } = &self.run;
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Kept { cells, hidden }) = kept else {
+            candle_core::bail!("recurrent: differentiated twice; its activations were consumed by the first time");
         };
-        let n = w_hh.dim(1)?;
-        let gradients = with_slices([w_hh, hidden, d_hidden], |[w_hh, hidden, d_hidden]| {
-            Ok(recurrent::backward(cells, hidden, d_hidden.to_vec(), w_hh, packing, *direction, n))
+        let n = layer.hidden_size();
+        let mut d_hidden = Buffer::zeros(hidden.len());
+        let gradients = with_slices([x, parameters, d_result], |[x, parameters, d_result]| {
+            match read {
+                Read::States => d_hidden.copy_from_slice(d_result),
+                Read::Reduced(reductions) => {
+                    for (index, reduction) in reductions.iter().enumerate() {
+                        let rows = d_result.chunks_exact(reductions.len() * n);
+                        let part: Vec<f32> = rows.flat_map(|row| &row[index * n..][..n]).copied().collect();
+                        reduction.backward(&hidden, &part, packing, n, &mut d_hidden);
+                    }
+                }
+            }
+            let tokens = tokens.as_deref();
+            Ok(layer.backward(cells, Forward { x, tokens, packing, hidden: &hidden }, &mut d_hidden, parameters))
         })?;
+        let Gradients { x: d_x, parameters: d_parameters } = gradients;
         Ok((
-            Some(Tensor::from_vec(gradients.gates, gates.shape(), gates.device())?),
-            Some(Tensor::from_vec(gradients.w_hh, w_hh.shape(), w_hh.device())?),
-            Some(Tensor::from_vec(gradients.hidden_bias, hidden_bias.shape(), hidden_bias.device())?),
+            Some(Tensor::from_vec(d_x, x.shape(), x.device())?),
+            Some(Tensor::from_vec(d_parameters, parameters.shape(), parameters.device())?),
         ))
     }
 }
@@ -192,8 +224,10 @@ impl CustomOp1 for ReduceOp {
 
     fn bwd(&self, x: &Tensor, reduced: &Tensor, d_reduced: &Tensor) -> Result<Option<Tensor>> {
         let width = reduced.dim(1)?;
-        let d_x = with_slices([x, d_reduced], |[x, d_reduced]| {
-            Ok(self.reduction.backward(x, d_reduced, &self.packing, width))
+        let mut d_x = vec![0.0; x.elem_count()];
+        with_slices([x, d_reduced], |[x, d_reduced]| {
+            self.reduction.backward(x, d_reduced, &self.packing, width, &mut d_x);
+            Ok(())
         })?;
         Ok(Some(Tensor::from_vec(d_x, x.shape(), x.device())?))
     }

@@ -56,13 +56,17 @@ impl Reduction {
         reduced
     }
 
-    /// The gradient of `values`, `[rows, width]`, from that of the result: `[sequences, width]`.
-    pub fn backward(self, values: &[f32], d_reduced: &[f32], packing: &Packing, width: usize) -> Vec<f32> {
-        let mut d_values = vec![0.0; values.len()];
+    /// Adds the gradient of `values`, `[rows, width]`, to `d_values`, from that of the result: `[sequences, width]`.
+    pub fn backward(self, values: &[f32], d_reduced: &[f32], packing: &Packing, width: usize, d_values: &mut [f32]) {
+        let add = |to: &mut [f32], share: f32, from: &[f32]| {
+            for (to, from) in to.iter_mut().zip(from) {
+                *to += share * from;
+            }
+        };
         match self {
             Reduction::Last(direction) => {
                 for (row, d_reduced) in packing.last_rows(direction).zip(d_reduced.chunks_exact(width)) {
-                    d_values[row * width..][..width].copy_from_slice(d_reduced);
+                    add(&mut d_values[row * width..][..width], 1.0, d_reduced);
                 }
             }
             Reduction::Mean => {
@@ -70,9 +74,7 @@ impl Reduction {
                     for (sequence, row) in visit.now.enumerate() {
                         let share = 1.0 / packing.lengths()[sequence] as f32;
                         let d_reduced = &d_reduced[sequence * width..][..width];
-                        for (d_value, d_reduced) in d_values[row * width..][..width].iter_mut().zip(d_reduced) {
-                            *d_value = share * d_reduced;
-                        }
+                        add(&mut d_values[row * width..][..width], share, d_reduced);
                     }
                 }
             }
@@ -82,7 +84,6 @@ impl Reduction {
                 }
             }
         }
-        d_values
     }
 }
 

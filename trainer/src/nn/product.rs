@@ -4,18 +4,16 @@
 //! transpose costs nothing, and the right one is packed beforehand into [`Panels`]. Every element of the result is one
 //! chain of multiply-adds in the order of the inner dimension, whatever the number of rows.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
 
-/// Columns of a panel: two vectors of the widest instruction set.
-const WIDTH: usize = 32;
+/// Columns of a panel: four vectors of the widest instruction set.
+const WIDTH: usize = 64;
 /// Rows of the register tile.
-const TILE: usize = 4;
-/// Vectors of the register tile.
-const VECTORS: usize = 2;
-/// Steps of the inner dimension that are worked on while their panels stay in the first-level cache.
-const CHUNK: usize = 256;
+const TILE: usize = 6;
+/// Steps of the inner dimension that are worked on while their panel, of 32 KiB, stays in the first-level cache.
+const CHUNK: usize = 128;
 
-/// The right-hand matrix of a product, `[depth, columns]`, packed in panels of 32 columns, the last one padded with
+/// The right-hand matrix of a product, `[depth, columns]`, packed in panels of 64 columns, the last one padded with
 /// zeros.
 #[derive(Clone, Debug, Default)]
 pub struct Panels {
@@ -52,6 +50,13 @@ impl Panels {
         Panels { data: vec![0.0; columns.div_ceil(WIDTH) * depth * WIDTH], depth, columns }
     }
 
+    /// Makes a matrix of zeros of it, with so many rows.
+    pub fn reset(&mut self, depth: usize) {
+        self.depth = depth;
+        self.data.clear();
+        self.data.resize(self.columns.div_ceil(WIDTH) * depth * WIDTH, 0.0);
+    }
+
     /// Number of columns.
     pub fn columns(&self) -> usize {
         self.columns
@@ -76,14 +81,14 @@ pub struct Strided<'a> {
 }
 
 impl<'a> Strided<'a> {
-    /// `data` is `[rows, depth]`, row-major.
-    pub fn rows(data: &'a [f32], depth: usize) -> Self {
-        Strided { data, row_stride: depth, depth_stride: 1 }
+    /// `data` is `[rows, depth]`, row-major, its rows `stride` values apart.
+    pub fn rows(data: &'a [f32], stride: usize) -> Self {
+        Strided { data, row_stride: stride, depth_stride: 1 }
     }
 
-    /// `data` is `[depth, rows]`, row-major.
-    pub fn transposed(data: &'a [f32], rows: usize) -> Self {
-        Strided { data, row_stride: 1, depth_stride: rows }
+    /// `data` is `[depth, rows]`, row-major, its rows `stride` values apart.
+    pub fn transposed(data: &'a [f32], stride: usize) -> Self {
+        Strided { data, row_stride: 1, depth_stride: stride }
     }
 }
 
@@ -93,15 +98,58 @@ impl<'a> Strided<'a> {
 ///
 /// Where `left` holds fewer than `out.len() / columns` rows of `right`'s depth.
 pub fn add_product(out: &mut [f32], left: Strided<'_>, right: &Panels) {
-    if right.columns == 0 || right.depth == 0 || out.is_empty() {
-        return;
+    if right.columns > 0 {
+        debug_assert_eq!(out.len() % right.columns, 0);
+        add_product_strided(out, right.columns, out.len() / right.columns, left, right);
     }
-    debug_assert_eq!(out.len() % right.columns, 0);
-    Arch::new().dispatch(AddProduct { out, left, right });
+}
+
+/// As [`add_product`] for `rows` rows of `out` that begin `stride` values apart.
+///
+/// # Panics
+///
+/// Where `out` or `left` holds fewer rows.
+pub fn add_product_strided(out: &mut [f32], stride: usize, rows: usize, left: Strided<'_>, right: &Panels) {
+    if right.columns > 0 && right.depth > 0 && rows > 0 {
+        Arch::new().dispatch(AddProduct { out, stride, rows, left, right });
+    }
+}
+
+/// `to[row(r)] += from[r]` for the rows of `from`, of `width` values each, which begin `stride` values apart.
+///
+/// # Panics
+///
+/// Where `to` has no such row.
+pub fn add_rows(to: &mut [f32], from: &[f32], stride: usize, width: usize, row: impl Fn(usize) -> usize) {
+    Arch::new().dispatch(AddRows { to, from, stride, width, row });
+}
+
+struct AddRows<'a, R> {
+    to: &'a mut [f32],
+    from: &'a [f32],
+    stride: usize,
+    width: usize,
+    row: R,
+}
+
+impl<R: Fn(usize) -> usize> NullaryFnOnce for AddRows<'_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for (index, from) in self.from.chunks(self.stride).enumerate() {
+            let to = &mut self.to[(self.row)(index) * self.width..][..self.width];
+            for (to, from) in to.iter_mut().zip(&from[..self.width]) {
+                *to += from;
+            }
+        }
+    }
 }
 
 struct AddProduct<'a> {
     out: &'a mut [f32],
+    stride: usize,
+    rows: usize,
     left: Strided<'a>,
     right: &'a Panels,
 }
@@ -111,9 +159,11 @@ impl WithSimd for AddProduct<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Panels { data, depth, columns } = self.right;
+        let AddProduct { out, stride, rows, left, right } = self;
+        let Strided { data: left, row_stride, depth_stride } = left;
+        let Panels { data, depth, columns } = right;
         let (depth, columns) = (*depth, *columns);
-        let rows = self.out.len() / columns;
+        let tiles = rows.div_ceil(TILE);
         let mut start = 0;
         while start < depth {
             let steps = (depth - start).min(CHUNK);
@@ -121,16 +171,19 @@ impl WithSimd for AddProduct<'_> {
                 let matrix = &matrix[start * WIDTH..(start + steps) * WIDTH];
                 let column = panel * WIDTH;
                 let width = (columns - column).min(WIDTH);
+                // Tiles of nearly equal height: a flat one would wait for its few chains of multiply-adds.
                 let mut row = 0;
-                while row < rows {
-                    let left = &self.left.data[row * self.left.row_stride + start * self.left.depth_stride..];
-                    let out = &mut self.out[row * columns + column..];
-                    let shape = Shape { columns, width, row: self.left.row_stride, depth: self.left.depth_stride };
-                    row += match rows - row {
-                        1 => tile::<S, 1>(simd, out, left, matrix, shape),
-                        2 => tile::<S, 2>(simd, out, left, matrix, shape),
-                        3 => tile::<S, 3>(simd, out, left, matrix, shape),
-                        _ => tile::<S, TILE>(simd, out, left, matrix, shape),
+                for tile in 0..tiles {
+                    let left = &left[row * row_stride + start * depth_stride..];
+                    let out = &mut out[row * stride + column..];
+                    let shape = Shape { stride, width, row: row_stride, depth: depth_stride };
+                    row += match rows / tiles + usize::from(tile < rows % tiles) {
+                        1 => panel_rows::<S, 1>(simd, out, left, matrix, shape),
+                        2 => panel_rows::<S, 2>(simd, out, left, matrix, shape),
+                        3 => panel_rows::<S, 3>(simd, out, left, matrix, shape),
+                        4 => panel_rows::<S, 4>(simd, out, left, matrix, shape),
+                        5 => panel_rows::<S, 5>(simd, out, left, matrix, shape),
+                        _ => panel_rows::<S, TILE>(simd, out, left, matrix, shape),
                     };
                 }
             }
@@ -141,50 +194,87 @@ impl WithSimd for AddProduct<'_> {
 
 #[derive(Clone, Copy)]
 struct Shape {
-    columns: usize,
+    /// Of the rows of the result.
+    stride: usize,
+    /// Columns of the panel that are there.
     width: usize,
+    /// Strides of the left matrix.
     row: usize,
     depth: usize,
 }
 
 /// `M` rows of one panel; returns `M`.
 #[inline(always)]
-fn tile<S: Simd, const M: usize>(simd: S, out: &mut [f32], left: &[f32], matrix: &[f32], shape: Shape) -> usize {
-    let mut buffer = [[0.0f32; WIDTH]; M];
-    for (m, row) in buffer.iter_mut().enumerate() {
-        row[..shape.width].copy_from_slice(&out[m * shape.columns..][..shape.width]);
-    }
-    let (matrix, _) = S::as_simd_f32s(matrix);
-    let per_row = WIDTH / S::F32_LANES;
+fn panel_rows<S: Simd, const M: usize>(simd: S, out: &mut [f32], left: &[f32], matrix: &[f32], shape: Shape) -> usize {
+    let vectors = shape.width.div_ceil(S::F32_LANES);
     let mut vector = 0;
-    while vector < per_row {
-        let mut sum = [[simd.splat_f32s(0.0); VECTORS]; M];
-        for (sum, row) in sum.iter_mut().zip(&buffer) {
-            *sum = load(S::as_simd_f32s(row).0, vector);
-        }
-        for (k, weights) in matrix.chunks_exact(per_row).enumerate() {
-            let weights: [S::f32s; VECTORS] = load(weights, vector);
-            for (m, sum) in sum.iter_mut().enumerate() {
-                let x = simd.splat_f32s(left[m * shape.row + k * shape.depth]);
-                for (sum, weight) in sum.iter_mut().zip(weights) {
-                    *sum = simd.mul_add_e_f32s(x, weight, *sum);
-                }
+    // With 32 registers four vectors of each row stay in them, with 16 registers two.
+    if S::REGISTER_COUNT >= 32 {
+        while vectors - vector > 2 {
+            tile::<S, M, 4>(simd, out, left, matrix, shape, vector);
+            vector += 4;
+            if vector >= vectors {
+                return M;
             }
         }
-        for (sum, row) in sum.iter().zip(&mut buffer) {
-            S::as_mut_simd_f32s(row).0[vector..vector + VECTORS].copy_from_slice(sum);
-        }
-        vector += VECTORS;
     }
-    for (m, row) in buffer.iter().enumerate() {
-        out[m * shape.columns..][..shape.width].copy_from_slice(&row[..shape.width]);
+    while vector < vectors {
+        tile::<S, M, 2>(simd, out, left, matrix, shape, vector);
+        vector += 2;
     }
     M
 }
 
+/// `M` rows of `N` vectors of a panel, from vector `first` on.
 #[inline(always)]
-fn load<T: Copy>(from: &[T], at: usize) -> [T; VECTORS] {
-    [from[at], from[at + 1]]
+fn tile<S: Simd, const M: usize, const N: usize>(
+    simd: S,
+    out: &mut [f32],
+    left: &[f32],
+    matrix: &[f32],
+    shape: Shape,
+    first: usize,
+) {
+    let (matrix, _) = S::as_simd_f32s(matrix);
+    let start = first * S::F32_LANES;
+    let width = (shape.width - start).min(N * S::F32_LANES);
+    let mut sum = [[simd.splat_f32s(0.0); N]; M];
+    let whole = width == N * S::F32_LANES;
+    for (m, sum) in sum.iter_mut().enumerate() {
+        let row = &out[m * shape.stride + start..][..width];
+        if whole {
+            copy(sum, S::as_simd_f32s(row).0);
+        } else {
+            let mut buffer = [0.0; WIDTH];
+            buffer[..width].copy_from_slice(row);
+            copy(sum, S::as_simd_f32s(&buffer).0);
+        }
+    }
+    for (k, weights) in matrix.chunks_exact(WIDTH / S::F32_LANES).enumerate() {
+        let mut w = [simd.splat_f32s(0.0); N];
+        copy(&mut w, &weights[first..]);
+        for (m, sum) in sum.iter_mut().enumerate() {
+            let x = simd.splat_f32s(left[m * shape.row + k * shape.depth]);
+            for (sum, w) in sum.iter_mut().zip(w) {
+                *sum = simd.mul_add_e_f32s(x, w, *sum);
+            }
+        }
+    }
+    for (m, sum) in sum.iter().enumerate() {
+        let row = &mut out[m * shape.stride + start..][..width];
+        if whole {
+            S::as_mut_simd_f32s(row).0.copy_from_slice(sum);
+        } else {
+            let mut buffer = [0.0; WIDTH];
+            S::as_mut_simd_f32s(&mut buffer).0[..N].copy_from_slice(sum);
+            row.copy_from_slice(&buffer[..width]);
+        }
+    }
+}
+
+#[inline(always)]
+fn copy<T: Copy, const N: usize>(to: &mut [T; N], from: &[T]) {
+    to.copy_from_slice(&from[..N]);
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! The recurrent part of a network as a candle graph: layers on top of each other, in one direction or both.
 
-use super::ops;
-use super::packed::Packing;
+use super::ops::{self, Read};
+use super::packed::{Direction, Packing};
 use super::pooling::Reduction;
-use super::recurrent::Biases;
+use super::recurrent::{Biases, Layer};
 use crate::architecture::{Merge, Pooling, Recurrent};
 use crate::weights::Weights;
 use candle_core::backprop::GradStore;
@@ -18,14 +18,23 @@ pub struct Stack {
     layers: Vec<Vec<Parameters>>,
 }
 
+/// One direction of a layer.
 #[derive(Debug)]
 struct Parameters {
-    w_ih: Var,
-    w_hh: Var,
-    /// [`Biases::sums`]
-    bias: Var,
-    /// [`Biases::hidden`]
-    hidden_bias: Var,
+    layer: Arc<Layer>,
+    /// W_ih, W_hh, [`Biases::sums`] and [`Biases::hidden`], in a row.
+    flat: Var,
+}
+
+/// What the first layer reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// `[rows, input_size]`, or one row for each distinct token.
+    pub x: &'a Tensor,
+    /// For each token its row of x: `[rows]`. Without it x has a row for each token.
+    pub tokens: Option<&'a Arc<[u32]>>,
+    /// Where the tokens stand.
+    pub packing: &'a Arc<Packing>,
 }
 
 impl Stack {
@@ -35,20 +44,16 @@ impl Stack {
     ///
     /// What candle says.
     pub fn new(weights: &Weights, recurrent: Recurrent) -> Result<Self> {
-        let vector = |values: &[f32]| Var::from_slice(values, values.len(), &Device::Cpu);
-        let matrix = |name: &str| {
-            let array = &weights[name];
-            Var::from_slice(&array.data, array.shape.as_slice(), &Device::Cpu)
-        };
         let layers = (0..recurrent.layers).map(|layer| {
             let directions = recurrent.directions().iter().map(|&direction| {
                 let names = recurrent.names(layer, direction);
-                let biases = Biases::new(recurrent.cell, &weights[&names.b_ih].data, &weights[&names.b_hh].data);
+                let [w_ih, w_hh, b_ih, b_hh] =
+                    [&names.w_ih, &names.w_hh, &names.b_ih, &names.b_hh].map(|name| &weights[name].data);
+                let biases = Biases::new(recurrent.cell, b_ih, b_hh);
+                let flat = [w_ih, w_hh, biases.sums.as_slice(), &biases.hidden].concat();
                 Ok(Parameters {
-                    w_ih: matrix(&names.w_ih)?,
-                    w_hh: matrix(&names.w_hh)?,
-                    bias: vector(&biases.sums)?,
-                    hidden_bias: vector(&biases.hidden)?,
+                    layer: Arc::new(Layer::new(recurrent.cell, direction, w_ih, w_hh, &biases)),
+                    flat: Var::from_slice(&flat, flat.len(), &Device::Cpu)?,
                 })
             });
             directions.collect()
@@ -56,7 +61,7 @@ impl Stack {
         Ok(Stack { recurrent, layers: layers.collect::<Result<_>>()? })
     }
 
-    /// x: `[rows, input_size]` → for each layer and each of its directions the hidden states, `[rows, hidden_size]`.
+    /// For each layer and each of its directions the hidden states, `[rows, hidden_size]`.
     ///
     /// `between` is applied to what one layer hands to the next.
     ///
@@ -65,25 +70,76 @@ impl Stack {
     /// What candle says.
     pub fn forward(
         &self,
-        x: &Tensor,
-        packing: &Arc<Packing>,
+        input: Input<'_>,
         mut between: impl FnMut(&Tensor) -> Result<Tensor>,
     ) -> Result<Vec<Vec<Tensor>>> {
-        let mut all: Vec<Vec<Tensor>> = Vec::with_capacity(self.layers.len());
-        for layer in &self.layers {
-            let x = match all.last() {
-                Some(below) => between(&merge(below, Merge::Concat)?)?,
-                None => x.clone(),
-            };
-            let states = layer.iter().zip(self.recurrent.directions()).map(|(parameters, &direction)| {
-                let Parameters { w_ih, w_hh, bias, hidden_bias } = parameters;
-                let gates = ops::linear(&x, w_ih, bias)?;
-                let layer = ops::Layer { cell: self.recurrent.cell, packing: packing.clone(), direction };
-                ops::recurrent(&gates, w_hh, hidden_bias, layer)
-            });
-            all.push(states.collect::<Result<_>>()?);
+        self.states(input, &mut between, self.layers.len())
+    }
+
+    /// What the head reads of each sequence, `[sequences, head_width]` in the packing's order: what
+    /// [`head_input`](Self::head_input) makes of the last layer's states, but here those need not all be handed out.
+    ///
+    /// # Errors
+    ///
+    /// What candle says.
+    pub fn pooled(&self, input: Input<'_>, mut between: impl FnMut(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
+        let Recurrent { merge: how, pooling, bidirectional, .. } = self.recurrent;
+        let reductions = Reduction::of_merged(pooling);
+        if pooling != Pooling::Last && bidirectional && how != Merge::Concat {
+            // The reduction of a sum is not the sum of the reductions.
+            let states = self.states(input, &mut between, self.layers.len())?;
+            return self.head_input(states.last().map_or(&[], Vec::as_slice), input.packing);
+        }
+        let below = self.states(input, &mut between, self.layers.len() - 1)?;
+        let read = |direction| match pooling {
+            Pooling::Last => Read::Reduced(vec![Reduction::Last(direction)]),
+            _ => Read::Reduced(reductions.to_vec()),
+        };
+        let parts = self.layer(input, below.last(), &mut between, self.layers.len() - 1, read)?;
+        if pooling == Pooling::Last || reductions.len() == 1 || !bidirectional {
+            return merge(&parts, how);
+        }
+        // Both directions' means, then both directions' maxima.
+        let n = parts[0].dim(1)? / reductions.len();
+        let columns =
+            (0..reductions.len()).flat_map(|index| parts.iter().map(move |part| part.narrow(1, index * n, n)));
+        Tensor::cat(&columns.collect::<Result<Vec<_>>>()?, 1)?.contiguous()
+    }
+
+    /// The states of the first `count` layers.
+    fn states(
+        &self,
+        input: Input<'_>,
+        between: &mut impl FnMut(&Tensor) -> Result<Tensor>,
+        count: usize,
+    ) -> Result<Vec<Vec<Tensor>>> {
+        let mut all: Vec<Vec<Tensor>> = Vec::with_capacity(count);
+        for index in 0..count {
+            let states = self.layer(input, all.last(), between, index, |_| Read::States)?;
+            all.push(states);
         }
         Ok(all)
+    }
+
+    /// What is wanted of each direction of a layer.
+    fn layer(
+        &self,
+        input: Input<'_>,
+        below: Option<&Vec<Tensor>>,
+        between: &mut impl FnMut(&Tensor) -> Result<Tensor>,
+        index: usize,
+        read: impl Fn(Direction) -> Read,
+    ) -> Result<Vec<Tensor>> {
+        let (x, tokens) = match below {
+            Some(below) => (between(&merge(below, Merge::Concat)?)?, None),
+            None => (input.x.clone(), input.tokens.cloned()),
+        };
+        let directions = self.layers[index].iter().zip(self.recurrent.directions());
+        let states = directions.map(|(Parameters { layer, flat }, &direction)| {
+            let (layer, packing, tokens) = (layer.clone(), input.packing.clone(), tokens.clone());
+            ops::recurrent(&x, flat, ops::Recurrent { layer, packing, tokens, read: read(direction) })
+        });
+        states.collect()
     }
 
     /// What the linear layer reads, `[sequences, head_width]` in the packing's order, from the states of the last
@@ -123,12 +179,14 @@ impl Stack {
     /// What candle says.
     pub fn gradients(&self, store: &GradStore) -> Result<Vec<Vec<f32>>> {
         let mut all = Vec::new();
-        for Parameters { w_ih, w_hh, bias, hidden_bias } in self.layers.iter().flatten() {
-            let b_ih = gradient(store, bias)?;
+        for Parameters { layer, flat } in self.layers.iter().flatten() {
+            let gradient = gradient(store, flat)?;
+            let (w_ih, rest) = gradient.split_at(layer.width() * layer.input_size());
+            let (w_hh, rest) = rest.split_at(layer.width() * layer.hidden_size());
+            let (b_ih, hidden_bias) = rest.split_at(layer.width());
             // Both biases of a gate appear as their sum and share its gradient, but for GRU's b_hn.
-            let mut b_hh = b_ih[..b_ih.len() - hidden_bias.elem_count()].to_vec();
-            b_hh.extend(gradient(store, hidden_bias)?);
-            all.extend([gradient(store, w_ih)?, gradient(store, w_hh)?, b_ih, b_hh]);
+            let b_hh = [&b_ih[..b_ih.len() - hidden_bias.len()], hidden_bias].concat();
+            all.extend([w_ih.to_vec(), w_hh.to_vec(), b_ih.to_vec(), b_hh]);
         }
         Ok(all)
     }

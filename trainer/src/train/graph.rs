@@ -9,7 +9,7 @@ use crate::architecture::{Architecture, InputLayer};
 use crate::denormals::Flush;
 use crate::nn::ops;
 use crate::nn::packed::Packing;
-use crate::nn::stack::{Stack, gradient};
+use crate::nn::stack::{Input, Stack, gradient};
 use crate::vocabulary::UNK;
 use crate::weights::{Weights, names};
 use candle_core::{Device, Result, Tensor, Var};
@@ -100,7 +100,7 @@ struct Parameters<'a> {
 }
 
 struct ShardResult {
-    /// The packed tokens, and the gradients of their embedded values: `[tokens, embedding_dim]`. Empty where the network
+    /// The distinct tokens, and the gradients of their embedded values: `[tokens, embedding_dim]`. Empty where the network
     /// reads values.
     ids: Vec<u32>,
     d_x: Vec<f32>,
@@ -140,14 +140,15 @@ impl<'a> Parameters<'a> {
     ) -> Result<ShardResult> {
         let lengths: Vec<usize> = samples.iter().map(|sample| sample.steps.len()).collect();
         let packing = Arc::new(Packing::new(&lengths));
-        let (ids, x) = self.leaves(samples, &packing, noise.word_dropout, rng)?;
-        let input = dropout(&x, noise.embedding_dropout, rng)?;
-        let states = self.stack.forward(&input, &packing, |x| dropout(x, noise.layer_dropout, rng))?;
-        let states = states.last().map_or(&[][..], Vec::as_slice);
+        let Leaves { ids, tokens, x } = self.leaves(samples, &packing, noise, rng)?;
+        let input =
+            Input { x: &dropout(&x, noise.embedding_dropout, rng)?, tokens: tokens.as_ref(), packing: &packing };
+        let between = |x: &Tensor| dropout(x, noise.layer_dropout, rng);
         let read = if objective.every_step() {
-            self.stack.every_state(states)?
+            let states = self.stack.forward(input, between)?;
+            self.stack.every_state(states.last().map_or(&[][..], Vec::as_slice))?
         } else {
-            self.stack.head_input(states, &packing)?
+            self.stack.pooled(input, between)?
         };
         let mut read = dropout(&read, noise.dropout, rng)?;
         if let Some((weight, bias)) = &self.hidden {
@@ -169,26 +170,28 @@ impl<'a> Parameters<'a> {
         Ok(ShardResult { ids, d_x, dense, loss: loss.total, correct: loss.correct })
     }
 
-    /// What the first recurrent layer reads, `[rows, width]`, and the packed tokens that it comes from, if any.
-    fn leaves(
-        &self,
-        samples: &[&Sample],
-        packing: &Packing,
-        word_dropout: f64,
-        rng: &mut ChaCha8Rng,
-    ) -> Result<(Vec<u32>, Var)> {
+    /// What the first recurrent layer reads.
+    fn leaves(&self, samples: &[&Sample], packing: &Packing, noise: Noise, rng: &mut ChaCha8Rng) -> Result<Leaves> {
         let width = self.input.width();
-        let mut ids = Vec::new();
-        let mut x = Vec::with_capacity(packing.rows() * width);
+        let (mut ids, mut tokens, mut x) = (Vec::new(), None, Vec::new());
         match self.input {
             InputLayer::Embedding { .. } => {
-                ids = packing.pack(&samples.iter().map(|sample| sample.steps.tokens()).collect::<Vec<_>>());
-                for id in &mut ids {
-                    if rng.random::<f64>() < word_dropout {
-                        *id = UNK;
+                let mut packed = packing.pack(&samples.iter().map(|sample| sample.steps.tokens()).collect::<Vec<_>>());
+                if noise.word_dropout > 0.0 {
+                    for id in &mut packed {
+                        if rng.random::<f64>() < noise.word_dropout {
+                            *id = UNK;
+                        }
                     }
                 }
-                // The embedded tokens are the leaves: their gradients are added to the embedding's rows afterwards.
+                // Half of all words are a few hundred different ones: what a token costs before the first step is paid once
+                // for each of those, unless each occurrence is to lose other values.
+                if noise.embedding_dropout == 0.0 {
+                    (ids, packed) = distinct(packed, self.embedding.len() / width);
+                    tokens = Some(packed.into());
+                } else {
+                    ids = packed;
+                }
                 for &id in &ids {
                     x.extend_from_slice(&self.embedding[id as usize * width..][..width]);
                 }
@@ -199,8 +202,35 @@ impl<'a> Parameters<'a> {
                 packing.pack(&rows).into_iter().for_each(|row| x.extend_from_slice(row));
             }
         }
-        Ok((ids, Var::from_vec(x, (packing.rows(), width), &Device::Cpu)?))
+        let x = Var::from_vec(x, (if tokens.is_some() { ids.len() } else { packing.rows() }, width), &Device::Cpu)?;
+        Ok(Leaves { ids, tokens, x })
     }
+}
+
+/// What the first recurrent layer reads.
+struct Leaves {
+    /// The distinct tokens. Empty where the network reads values.
+    ids: Vec<u32>,
+    /// The place of each packed token among them.
+    tokens: Option<Arc<[u32]>>,
+    /// The embedded distinct tokens, `[ids, width]`, whose gradients are added to the embedding's rows afterwards; or the
+    /// values, `[rows, width]`.
+    x: Var,
+}
+
+/// The distinct ids in the order of their first appearance, and in place of each id its position among them.
+fn distinct(mut ids: Vec<u32>, vocab_size: usize) -> (Vec<u32>, Vec<u32>) {
+    let mut distinct = Vec::new();
+    let mut places = vec![u32::MAX; vocab_size];
+    for id in &mut ids {
+        let place = &mut places[*id as usize];
+        if *place == u32::MAX {
+            *place = distinct.len() as u32;
+            distinct.push(*id);
+        }
+        *id = *place;
+    }
+    (distinct, ids)
 }
 
 impl ShardResult {

@@ -1,4 +1,7 @@
 use super::*;
+use crate::architecture::Cell;
+use crate::nn::packed::Direction;
+use crate::nn::recurrent::Biases;
 use crate::nn::reference;
 use candle_core::{Device, Var};
 use rand::{RngExt, SeedableRng};
@@ -63,17 +66,29 @@ impl Case {
         Tensor::from_vec(data, (self.packing().rows(), width), &CPU).unwrap()
     }
 
+    /// The layer, reading the gates' sums through an identity matrix, and its parameters.
+    fn layer(&self) -> (Arc<Layer>, Vec<f32>) {
+        let width = self.width();
+        let mut w_ih = vec![0.0; width * width];
+        w_ih.iter_mut().step_by(width + 1).for_each(|diagonal| *diagonal = 1.0);
+        let biases = Biases { sums: vec![0.0; width], hidden: self.b_hn.clone() };
+        let layer = Layer::new(self.cell, self.direction, &w_ih, &self.w_hh, &biases);
+        (Arc::new(layer), [w_ih, self.w_hh.clone(), biases.sums, biases.hidden].concat())
+    }
+
     /// Hidden states, gradients of the gates, of W_hh and of b_hn.
     fn fused(&self) -> [Vec<f32>; 4] {
-        let gates = Var::from_tensor(&self.packed(&self.gates, self.width())).unwrap();
-        let w_hh = Var::from_vec(self.w_hh.clone(), (self.width(), self.n), &CPU).unwrap();
-        let b_hn = Var::from_vec(self.b_hn.clone(), self.b_hn.len(), &CPU).unwrap();
-        let layer = Layer { cell: self.cell, packing: Arc::new(self.packing()), direction: self.direction };
-        let hidden = recurrent(&gates, &w_hh, &b_hn, layer).unwrap();
+        let (layer, parameters) = self.layer();
+        let width = self.width();
+        let gates = Var::from_tensor(&self.packed(&self.gates, width)).unwrap();
+        let parameters = Var::from_vec(parameters.clone(), parameters.len(), &CPU).unwrap();
+        let run = Recurrent { layer, packing: Arc::new(self.packing()), tokens: None, read: Read::States };
+        let hidden = recurrent(&gates, &parameters, run).unwrap();
         let loss = (&hidden * self.packed(&self.d_hidden, self.n)).unwrap().sum_all().unwrap();
         let gradients = loss.backward().unwrap();
-        let [gates, w_hh, b_hn] = [gates, w_hh, b_hn].map(|var| flat(gradients.get(&var).unwrap()));
-        [flat(&hidden), gates, w_hh, b_hn]
+        let [gates, parameters] = [gates, parameters].map(|var| flat(gradients.get(&var).unwrap()));
+        let (w_hh, biases) = parameters[width * width..].split_at(width * self.n);
+        [flat(&hidden), gates, w_hh.to_vec(), biases[width..].to_vec()]
     }
 }
 
@@ -243,17 +258,56 @@ fn linear_agrees_with_candles_own_operations() {
     }
 }
 
+/// Rows of x that several tokens share count as if each token had its own.
+#[test]
+fn tokens_may_share_rows() {
+    for cell in CELLS {
+        for direction in [Direction::Forward, Direction::Reverse] {
+            let (n, inputs, rows) = (5, 3, 4);
+            let width = cell.gates() * n;
+            let packing = Arc::new(Packing::new(&[70, 1, 90, 66]));
+            let tokens: Vec<u32> = (0..packing.rows() as u32).map(|token| token * 7 % rows as u32).collect();
+            let biases = Biases { sums: random(width, 1), hidden: random(if cell == Cell::Gru { n } else { 0 }, 2) };
+            let (w_ih, w_hh) = (random(width * inputs, 3), random(width * n, 4));
+            let layer = Arc::new(Layer::new(cell, direction, &w_ih, &w_hh, &biases));
+            let flat_parameters = [w_ih, w_hh, biases.sums, biases.hidden].concat();
+            let parameters = Var::from_vec(flat_parameters.clone(), flat_parameters.len(), &CPU).unwrap();
+            let shared = Var::from_vec(random(rows * inputs, 5), (rows, inputs), &CPU).unwrap();
+            let own = shared.index_select(&Tensor::new(tokens.clone(), &CPU).unwrap(), 0).unwrap();
+            for read in [Read::States, Read::Reduced(vec![Reduction::Mean, Reduction::Last(direction), Reduction::Max])]
+            {
+                let run = |x: &Tensor, tokens: Option<Arc<[u32]>>| {
+                    let (layer, packing, read) = (layer.clone(), packing.clone(), read.clone());
+                    let y = recurrent(x, &parameters, Recurrent { layer, packing, tokens, read }).unwrap();
+                    let d_y = Tensor::from_vec(random(y.elem_count(), 6), y.shape(), &CPU).unwrap();
+                    let store = (&y * d_y).unwrap().sum_all().unwrap().backward().unwrap();
+                    [flat(&y), flat(store.get(&shared).unwrap()), flat(store.get(&parameters).unwrap())]
+                };
+                let [y, d_x, d_parameters] = run(&shared, Some(tokens.clone().into()));
+                let [own_y, own_d_x, own_d_parameters] = run(&own, None);
+                assert_eq!(y, own_y);
+                close(&d_x, &own_d_x, 2e-5);
+                close(&d_parameters, &own_d_parameters, 2e-5);
+            }
+        }
+    }
+}
+
 #[test]
 fn errors_name_the_shapes() {
-    let zeros = |shape: (usize, usize)| Tensor::zeros(shape, DType::F32, &CPU).unwrap();
-    let no_bias = Tensor::zeros(0, DType::F32, &CPU).unwrap();
-    for (cell, rows, expected) in [
-        (Cell::Lstm, 3, "lstm: gates are [3, 8], w_hh is [8, 2] and the hidden bias [0], expected [2, 8]"),
-        (Cell::Gru, 2, "and the hidden bias [0], expected [2, 6], [6, 2] and [2]"),
+    let zeros = |rows: usize, columns: usize| Tensor::zeros((rows, columns), DType::F32, &CPU).unwrap();
+    let case = Case::new(Cell::Gru, Direction::Forward, 2, &[2], 1);
+    let (layer, parameters) = case.layer();
+    for (x, count, tokens, expected) in [
+        (zeros(3, 6), parameters.len(), None, "x is [3, 6], expected [2, 6]"),
+        (zeros(2, 5), parameters.len(), None, "x is [2, 5], expected [2, 6]"),
+        (zeros(2, 6), 9, None, "there are 9 parameters, expected 56"),
+        (zeros(1, 6), parameters.len(), Some(vec![0, 1]), "expected 2 tokens with rows below 1"),
     ] {
-        let width = cell.gates() * 2;
-        let layer = Layer { cell, packing: Arc::new(Packing::new(&[2])), direction: Direction::Forward };
-        let error = recurrent(&zeros((rows, width)), &zeros((width, 2)), &no_bias, layer).unwrap_err().to_string();
+        let parameters = Tensor::zeros(count, DType::F32, &CPU).unwrap();
+        let packing = Arc::new(case.packing());
+        let run = Recurrent { layer: layer.clone(), packing, tokens: tokens.map(Arc::from), read: Read::States };
+        let error = recurrent(&x, &parameters, run).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
 }

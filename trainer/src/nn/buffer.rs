@@ -1,0 +1,84 @@
+//! Large buffers that are used again.
+//!
+//! A batch needs some kilobytes for each of its tokens, and the next one needs them again. Memory that goes back to the
+//! system in between comes back as pages to be zeroed, which takes longer than much of the arithmetic.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, PoisonError};
+
+/// Buffers that nobody holds.
+static IDLE: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
+/// The most of them.
+const MOST: usize = 64;
+
+/// So many f32; it goes back to the idle ones on drop.
+#[derive(Debug, Default)]
+pub struct Buffer {
+    values: Vec<f32>,
+    len: usize,
+}
+
+impl Buffer {
+    /// A buffer that holds any numbers: those of its former user.
+    pub fn any(len: usize) -> Self {
+        let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
+        // The smallest that will do. Where none does, the largest makes room for a new one.
+        let fitting = (0..idle.len()).filter(|&at| idle[at].len() >= len).min_by_key(|&at| idle[at].len());
+        let values = match fitting {
+            Some(at) => idle.swap_remove(at),
+            None => {
+                if let Some(largest) = (0..idle.len()).max_by_key(|&at| idle[at].len()) {
+                    idle.swap_remove(largest);
+                }
+                drop(idle);
+                vec![0.0; len + len / 8]
+            }
+        };
+        Buffer { values, len }
+    }
+
+    /// A buffer of zeros.
+    pub fn zeros(len: usize) -> Self {
+        let mut buffer = Buffer::any(len);
+        buffer.fill(0.0);
+        buffer
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.values[..self.len]
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.values[..self.len]
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let values = std::mem::take(&mut self.values);
+        let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < MOST && !values.is_empty() {
+            idle.push(values);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn has_the_length_that_was_asked_for() {
+        for len in [0, 5, 3, 100, 7] {
+            let mut buffer = Buffer::zeros(len);
+            assert_eq!(*buffer, vec![0.0; len]);
+            buffer.fill(1.0);
+        }
+    }
+}
