@@ -98,6 +98,16 @@ pub enum Bench {
         #[arg(long)]
         bless: bool,
     },
+    /// Measure how fast a training goes, beside PyTorch and candle-nn.
+    ///
+    /// All programs take whole training steps over the same random texts, in turn, so that what else the machine does meets
+    /// all of them; the ratios are medians over the turns. Then our own time a token for texts of four lengths. Builds the release
+    /// trainer first; takes some minutes.
+    #[command(
+        after_help = "Examples:\n  cargo xtask bench train --python venv/bin/python\n  cargo xtask bench train --quick --json\n  \
+            cargo xtask bench train --data imdb.csv     the memory of an epoch too"
+    )]
+    Train(crate::bench::train::Options),
 }
 
 /// Options of `demo`.

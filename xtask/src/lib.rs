@@ -41,6 +41,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
             let then = if check { Then::Check } else { Then::Print };
             bench::device::run(json, if bless { Then::Bless } else { then })
         }
+        Task::Bench(Bench::Train(options)) => bench::train::run(&options),
         Task::Lint => lint::run_lint(),
         Task::Setup { needs } => setup::run(needs),
         Task::Firmware => {

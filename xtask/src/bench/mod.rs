@@ -3,6 +3,7 @@
 pub mod device;
 mod golden;
 mod machine;
+pub mod train;
 mod workload;
 
 pub use machine::CORES;

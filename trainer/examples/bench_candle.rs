@@ -1,0 +1,89 @@
+//! A worker of `cargo xtask bench train`: the recurrent layer as candle-nn has it, step by step on padded batches.
+//!
+//! As `bench_step`, by the same recipe: says `ready` after a first batch, then goes through the texts once for every line
+//! on stdin and answers with `{"seconds": …, "tokens": …}`.
+
+use anyhow::{Context, Result, bail};
+use candle_core::{DType, Device, Tensor};
+use candle_nn::rnn::{GRU, GRUConfig, LSTM, LSTMConfig, RNN};
+use candle_nn::{AdamW, Module, Optimizer, ParamsAdamW, VarBuilder, VarMap};
+use std::io::Write;
+use std::path::Path;
+use std::time::Instant;
+use tern_trainer::denormals::Flush;
+use tern_trainer::recipe::{Cell, Recipe};
+use tern_trainer::train::{self, Problem, Sample, Target};
+
+fn main() -> Result<()> {
+    let path = std::env::args_os().nth(1).context("expected a recipe on the command line")?;
+    let recipe = Recipe::read(Path::new(&path))?;
+    let data = train::prepare(&recipe)?;
+    let problem = Problem::of_texts(&recipe, &data);
+    let (batch, model) = (recipe.training.batch_size, &recipe.model);
+    let variables = VarMap::new();
+    let builder = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
+    let embedding = candle_nn::embedding(data.vocabulary.len(), model.embedding, builder.pp("embedding"))?;
+    let layer = Layer::new(model.cell, model.embedding, model.hidden, builder.pp("rnn"))?;
+    let fc = candle_nn::linear(model.hidden, data.labels.len(), builder.pp("fc"))?;
+    let parameters = ParamsAdamW { lr: recipe.training.learning_rate, weight_decay: 0.0, ..Default::default() };
+    let mut optimizer = AdamW::new(variables.all_vars(), parameters)?;
+    let mut step = |samples: &[Sample]| -> Result<usize> {
+        let (ids, labels) = padded(samples)?;
+        let last = layer.last(&embedding.forward(&ids)?)?;
+        let loss = candle_nn::loss::cross_entropy(&fc.forward(&last)?, &labels)?;
+        optimizer.backward_step(&loss)?;
+        Ok(samples.iter().map(|sample| sample.steps.len()).sum())
+    };
+    let _flush = Flush::denormals();
+    step(&problem.train[..batch.min(problem.train.len())])?;
+    println!("ready");
+    std::io::stdout().flush()?;
+    for line in std::io::stdin().lines() {
+        line?;
+        let start = Instant::now();
+        let tokens: usize = problem.train.chunks(batch).map(&mut step).sum::<Result<_>>()?;
+        println!("{}", serde_json::json!({ "seconds": start.elapsed().as_secs_f64(), "tokens": tokens }));
+        std::io::stdout().flush()?;
+    }
+    Ok(())
+}
+
+enum Layer {
+    Lstm(LSTM),
+    Gru(GRU),
+}
+
+impl Layer {
+    fn new(cell: Cell, inputs: usize, hidden: usize, builder: VarBuilder<'_>) -> Result<Self> {
+        Ok(match cell {
+            Cell::Lstm => Layer::Lstm(candle_nn::lstm(inputs, hidden, LSTMConfig::default(), builder)?),
+            Cell::Gru => Layer::Gru(candle_nn::gru(inputs, hidden, GRUConfig::default(), builder)?),
+            Cell::Rnn | Cell::RnnRelu => bail!("candle-nn has no plain recurrent cells"),
+        })
+    }
+
+    /// The state after the last step: `[texts, hidden]`, of x: `[texts, steps, inputs]`.
+    fn last(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(match self {
+            Layer::Lstm(layer) => layer.seq(x)?.pop().context("no step")?.h().clone(),
+            Layer::Gru(layer) => layer.seq(x)?.pop().context("no step")?.h,
+        })
+    }
+}
+
+/// Ids, padded in front so that each text ends at the last step, `[texts, steps]`, and labels, `[texts]`.
+fn padded(samples: &[Sample]) -> Result<(Tensor, Tensor)> {
+    let steps = samples.iter().map(|sample| sample.steps.len()).max().unwrap_or(0);
+    let mut ids = vec![0u32; samples.len() * steps];
+    let mut labels = Vec::new();
+    for (row, sample) in ids.chunks_exact_mut(steps).zip(samples) {
+        let tokens = sample.steps.tokens();
+        row[steps - tokens.len()..].copy_from_slice(tokens);
+        match sample.target {
+            Target::Class(label) => labels.push(label as u32),
+            _ => bail!("expected labelled texts"),
+        }
+    }
+    let labels = Tensor::new(labels, &Device::Cpu)?;
+    Ok((Tensor::from_vec(ids, (samples.len(), steps), &Device::Cpu)?, labels))
+}

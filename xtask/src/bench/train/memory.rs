@@ -1,0 +1,81 @@
+//! The most memory that a training takes.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::process::{line as shown, program};
+
+/// The limit that a training on imdb must keep.
+const LIMIT: u64 = 1_000_000_000;
+
+/// Trains for an epoch in the textbook's sizes; the peak of its resident memory in bytes. Linux only: it is read from /proc.
+pub fn of_a_training(release: &Path, folder: &Path, data: &Path) -> Result<u64> {
+    let data = data.canonicalize().with_context(|| format!("cannot read {}", data.display()))?;
+    let recipe = folder.join("memory.toml");
+    let text = format!(
+        "[data]\ntrain = {data:?}\n[model]\nembedding = 20\nhidden = 64\n[training]\nepochs = 1\nbatch_size = 32\nthreads = 2\n"
+    );
+    fs::write(&recipe, text).with_context(|| format!("cannot write {}", recipe.display()))?;
+    let output = folder.join("memory-model");
+    if output.exists() {
+        fs::remove_dir_all(&output).with_context(|| format!("cannot remove {}", output.display()))?;
+    }
+    let mut command = program(&release.join("tern").to_string_lossy());
+    command.arg("train").arg(&recipe).arg("-o").arg(&output);
+    eprintln!("$ {}", shown(&command));
+    let mut child =
+        command.stdout(Stdio::null()).spawn().with_context(|| format!("cannot start `{}`", shown(&command)))?;
+    let status = Path::new("/proc").join(child.id().to_string()).join("status");
+    let mut peak = 0;
+    let ended = loop {
+        peak = fs::read_to_string(&status).ok().and_then(|status| high_water(&status)).unwrap_or(0).max(peak);
+        if let Some(ended) = child.try_wait()? {
+            break ended;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    if !ended.success() {
+        bail!("`{}` failed", shown(&command));
+    }
+    if peak == 0 {
+        bail!("{} has no VmHWM: the peak of memory is measured on Linux only", status.display());
+    }
+    Ok(peak)
+}
+
+/// The line `VmHWM:  123 kB` of /proc/PID/status, in bytes.
+fn high_water(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+}
+
+/// For a terminal.
+pub fn line(data: &Path, peak: u64) -> String {
+    let verdict = if peak < LIMIT { "✓" } else { "✗" };
+    format!(
+        "\nmost memory of an epoch on {}: {:.0} MB, target below 1,000 {verdict}",
+        data.display(),
+        peak as f64 * 1e-6
+    )
+}
+
+/// For scripts.
+pub fn json(data: &Path, peak: u64) -> Value {
+    json!({ "program": "tern", "data": data.display().to_string(), "peak_bytes": peak, "target": LIMIT })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_high_water_mark_is_found() {
+        assert_eq!(high_water("VmPeak:\t 10 kB\nVmHWM:\t   123 kB\nVmRSS:\t 5 kB\n"), Some(125_952));
+        assert_eq!(high_water("VmPeak:\t 10 kB\n"), None);
+    }
+}

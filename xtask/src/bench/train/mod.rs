@@ -1,0 +1,154 @@
+//! `cargo xtask bench train`: how many tokens a second a training goes through, beside PyTorch and candle-nn.
+//!
+//! Each program is a process that trains for one pass over the same texts when it is told to ([`worker`]). Those of a row stand by
+//! together and are told in turn, so that what else the machine does meets all of them; the ratios are medians over the turns.
+
+mod memory;
+mod plan;
+mod table;
+mod texts;
+mod worker;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::process::{cargo, probe, program, run as run_process};
+use crate::repo;
+use plan::{Network, Program, Row};
+use worker::Worker;
+
+/// Options of `bench train`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Print one JSON object a row.
+    #[arg(long)]
+    pub json: bool,
+    /// A few rows and turns only.
+    #[arg(long)]
+    pub quick: bool,
+    /// A Python with PyTorch; where it has none, PyTorch's rows are left out.
+    #[arg(long, value_name = "PATH", default_value = "python3")]
+    pub python: String,
+    /// Also train an epoch on this table of labelled texts, in the textbook's sizes, and print the most memory that took.
+    #[arg(long, value_name = "CSV")]
+    pub data: Option<PathBuf>,
+}
+
+/// Builds the workers, measures, prints. With `json` an object a row.
+pub fn run(options: &Options) -> Result<()> {
+    let build = ["build", "--release", "--package", "tern-trainer", "--bins", "--examples"];
+    run_process(cargo(&repo::root()).args(build))?;
+    let release = repo::root().join("target").join("release");
+    let folder = repo::root().join("target").join("bench-train");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let script = folder.join("pytorch.py");
+    fs::write(&script, include_str!("pytorch.py")).with_context(|| format!("cannot write {}", script.display()))?;
+    let torch = probe(program(&options.python).args(["-c", "import torch; print(torch.__version__)"]));
+    match &torch {
+        Some(version) => eprintln!("PyTorch {version}"),
+        None => eprintln!("`{}` has no PyTorch: its rows are left out; name another with --python", options.python),
+    }
+    let bench = Bench { folder, release, script, python: torch.map(|_| options.python.clone()), json: options.json };
+
+    let turns = if options.quick { 3 } else { 7 };
+    bench.say(&table::heading());
+    for network in plan::networks(options.quick) {
+        bench.compare(&network, turns)?;
+    }
+    bench.say("\nlength of the texts: time a token must not grow with it");
+    for length in plan::LENGTHS {
+        bench.length(length, turns)?;
+    }
+    if let Some(data) = &options.data {
+        let peak = memory::of_a_training(&bench.release, &bench.folder, data)?;
+        bench.emit(&memory::line(data, peak), &memory::json(data, peak));
+    }
+    Ok(())
+}
+
+struct Bench {
+    folder: PathBuf,
+    release: PathBuf,
+    script: PathBuf,
+    python: Option<String>,
+    json: bool,
+}
+
+impl Bench {
+    /// All programs on one network, in turn.
+    fn compare(&self, network: &Network, turns: usize) -> Result<()> {
+        let lengths = texts::like_reviews(network.texts, plan::CUT);
+        let mut workers = Vec::new();
+        for program in network.programs() {
+            if let Some(worker) = self.worker(program, network, &lengths)? {
+                workers.push((program, worker));
+            }
+        }
+        let mut seconds_per_token = vec![Vec::with_capacity(turns); workers.len()];
+        for _ in 0..turns {
+            for ((_, worker), measured) in workers.iter_mut().zip(&mut seconds_per_token) {
+                measured.push(worker.turn()?);
+            }
+        }
+        for ((program, _), measured) in workers.iter().zip(&seconds_per_token) {
+            let ratios = measured.iter().zip(&seconds_per_token[0]).map(|(theirs, ours)| theirs / ours);
+            let ratio = (*program != Program::Tern).then(|| table::median(ratios.collect()));
+            let row = Row { program: *program, network, tokens_per_s: 1.0 / table::median(measured.clone()), ratio };
+            self.emit(&table::line(&row), &table::json(&row));
+        }
+        Ok(())
+    }
+
+    /// Our own time a token on texts of one length.
+    fn length(&self, length: usize, turns: usize) -> Result<()> {
+        let network = Network { texts: plan::texts_of_length(length), ..plan::TEXTBOOK };
+        let lengths = vec![length; network.texts];
+        let Some(mut worker) = self.worker(Program::Tern, &network, &lengths)? else { return Ok(()) };
+        let measured = (0..turns).map(|_| worker.turn()).collect::<Result<Vec<f64>>>()?;
+        let row =
+            Row { program: Program::Tern, network: &network, tokens_per_s: 1.0 / table::median(measured), ratio: None };
+        let mut json = table::json(&row);
+        json["length"] = length.into();
+        self.emit(&table::length_line(length, row.tokens_per_s), &json);
+        Ok(())
+    }
+
+    /// A process that stands by; none for PyTorch where there is none.
+    fn worker(&self, program: Program, network: &Network, lengths: &[usize]) -> Result<Option<Worker>> {
+        let recipe = texts::write(&self.folder, network, lengths)?;
+        let threads = network.threads.to_string();
+        let example = |name: &str| self.release.join("examples").join(name);
+        let start = |path: &Path, arguments: &[&str]| -> Result<Worker> {
+            // candle takes the number of its own threads from this variable.
+            Worker::start(path, arguments, &[("RAYON_NUM_THREADS", &threads)])
+        };
+        let recipe = recipe.to_string_lossy().into_owned();
+        Ok(Some(match (program, &self.python) {
+            (Program::Tern, _) => start(&example("bench_step"), &[&recipe])?,
+            (Program::CandleNn, _) => start(&example("bench_candle"), &[&recipe])?,
+            (Program::PyTorch | Program::PyTorchBucketed, None) => return Ok(None),
+            (Program::PyTorch | Program::PyTorchBucketed, Some(python)) => {
+                let script = self.script.to_string_lossy().into_owned();
+                let mut arguments = vec![script, texts::csv(&self.folder).to_string_lossy().into_owned()];
+                arguments.extend(network.arguments());
+                if program == Program::PyTorchBucketed {
+                    arguments.push("--bucketed".to_owned());
+                }
+                start(Path::new(python), &arguments.iter().map(String::as_str).collect::<Vec<_>>())?
+            }
+        }))
+    }
+
+    fn say(&self, line: &str) {
+        if !self.json {
+            println!("{line}");
+        }
+    }
+
+    fn emit(&self, line: &str, json: &serde_json::Value) {
+        println!("{}", if self.json { json.to_string() } else { line.to_owned() });
+    }
+}

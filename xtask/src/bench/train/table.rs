@@ -1,0 +1,106 @@
+//! How rows look.
+
+use serde_json::{Value, json};
+
+use super::plan::{Program, Row};
+
+/// The heading on a terminal.
+pub fn heading() -> String {
+    format!(
+        "whole training steps on random texts with the lengths of reviews, cut at {}; ratio: times tern's speed\n\
+         {:<18}{:<8}{:>5}{:>5}{:>7}{:>9}{:>12}{:>8}{:>9}",
+        super::plan::CUT,
+        "program",
+        "cell",
+        "E",
+        "H",
+        "batch",
+        "threads",
+        "tokens/s",
+        "ratio",
+        "target"
+    )
+}
+
+/// A row on a terminal.
+pub fn line(row: &Row<'_>) -> String {
+    let Row { program, network, tokens_per_s, ratio } = row;
+    let cell = format!("{}{}", if network.bidirectional { "bi" } else { "" }, network.cell);
+    let mut line = format!(
+        "{:<18}{cell:<8}{:>5}{:>5}{:>7}{:>9}{tokens_per_s:>12.0}",
+        program.name(),
+        network.embedding,
+        network.hidden,
+        network.batch,
+        network.threads
+    );
+    if let Some(ratio) = ratio {
+        line.push_str(&format!("{ratio:>8.2}"));
+        if let Some(target) = network.target(*program) {
+            line.push_str(&format!("{target:>7.1}{}", if *ratio >= target { " ✓" } else { " ✗" }));
+        }
+    }
+    line
+}
+
+/// A row for scripts.
+pub fn json(row: &Row<'_>) -> Value {
+    let Row { program, network, tokens_per_s, ratio } = row;
+    let mut json = json!({
+        "program": program.name(),
+        "cell": network.cell,
+        "embedding": network.embedding,
+        "hidden": network.hidden,
+        "batch": network.batch,
+        "threads": network.threads,
+        "tokens_per_s": tokens_per_s.round(),
+        "bidirectional": network.bidirectional,
+    });
+    if let Some(ratio) = ratio {
+        json["ratio"] = json!((ratio * 100.0).round() / 100.0);
+    }
+    if let Some(target) = network.target(*program) {
+        json["target"] = json!(target);
+    }
+    json
+}
+
+/// Our time a token on texts of one length.
+pub fn length_line(length: usize, tokens_per_s: f64) -> String {
+    format!("{length:>6} tokens a text{tokens_per_s:>12.0} tokens/s{:>8.2} µs a token", 1e6 / tokens_per_s)
+}
+
+/// The middle one, or the mean of the two in the middle.
+///
+/// # Panics
+///
+/// Where there is no value.
+pub fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    (values[values.len() / 2] + values[(values.len() - 1) / 2]) / 2.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::TEXTBOOK;
+    use super::*;
+
+    #[test]
+    fn a_row_has_the_keys_that_scripts_read() {
+        let row = Row { program: Program::PyTorch, network: &TEXTBOOK, tokens_per_s: 99_000.4, ratio: Some(4.126) };
+        let expected = json!({
+            "program": "pytorch", "cell": "lstm", "embedding": 20, "hidden": 64, "batch": 32, "threads": 1,
+            "tokens_per_s": 99_000.0, "bidirectional": false, "ratio": 4.13, "target": 4.0,
+        });
+        assert_eq!(json(&row), expected);
+        assert!(line(&row).ends_with("4.13    4.0 ✓"), "{}", line(&row));
+        let ours = Row { program: Program::Tern, ratio: None, ..row };
+        assert_eq!(json(&ours).get("ratio"), None);
+    }
+
+    #[test]
+    fn medians() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
+    }
+}

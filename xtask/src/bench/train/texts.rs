@@ -1,0 +1,81 @@
+//! The texts that all programs train on, and our recipe for them.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::plan::{Network, VOCABULARY};
+use crate::messages::rng::Rng;
+
+/// Lengths as those of IMDb's reviews: lognormal with mean 235 and σ 0.65, from 8 tokens on, cut.
+pub fn like_reviews(texts: usize, cut: usize) -> Vec<usize> {
+    let mut rng = Rng::new(1);
+    let mu = 235f64.ln() - 0.65 * 0.65 / 2.0;
+    let lengths = (0..texts).map(|_| (mu + 0.65 * normal(&mut rng)).exp().round() as usize);
+    lengths.map(|length| length.clamp(8, cut)).collect()
+}
+
+/// In [0, 1).
+fn uniform(rng: &mut Rng) -> f64 {
+    (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+}
+
+/// Mean 0, variance 1: a sum of twelve uniform numbers.
+fn normal(rng: &mut Rng) -> f64 {
+    (0..12).map(|_| uniform(rng)).sum::<f64>() - 6.0
+}
+
+/// The table of texts in `folder`.
+pub fn csv(folder: &Path) -> PathBuf {
+    folder.join("texts.csv")
+}
+
+/// Writes the table of texts, whose words are as rare as those of a language (Zipf), and our recipe; returns the recipe's
+/// path.
+pub fn write(folder: &Path, network: &Network, lengths: &[usize]) -> Result<PathBuf> {
+    let mut rng = Rng::new(2);
+    let mut table = "text,label\n".to_owned();
+    for (index, &length) in lengths.iter().enumerate() {
+        let words = (0..length).map(|_| {
+            let id = (uniform(&mut rng) * (VOCABULARY as f64).ln()).exp() as usize;
+            format!("w{}", id.min(VOCABULARY - 2))
+        });
+        writeln!(table, "{},{}", words.collect::<Vec<_>>().join(" "), index % 2)?;
+    }
+    let save =
+        |path: &Path, text: &str| fs::write(path, text).with_context(|| format!("cannot write {}", path.display()));
+    save(&csv(folder), &table)?;
+    save(&folder.join("valid.csv"), "text,label\nw1,0\nw2,1\n")?;
+    let path = folder.join("recipe.toml");
+    save(&path, &recipe(network))?;
+    Ok(path)
+}
+
+/// Plain Adam, as PyTorch is given: no noise, no decay, no average.
+fn recipe(network: &Network) -> String {
+    let Network { cell, bidirectional, embedding, hidden, batch, threads, .. } = network;
+    format!(
+        "[data]\ntrain = \"texts.csv\"\nvalid = \"valid.csv\"\n\
+         [vocabulary]\nmin_count = 1\nmax_size = {VOCABULARY}\n\
+         [model]\ncell = \"{cell}\"\nembedding = {embedding}\nhidden = {hidden}\nbidirectional = {bidirectional}\n\
+         head_hidden = 64\ndropout = 0.0\nlayer_dropout = 0.0\nembedding_dropout = 0.0\nword_dropout = 0.0\n\
+         [training]\nepochs = 1000\npatience = 1000\nbatch_size = {batch}\nbatch_tokens = 1000000\nthreads = {threads}\n\
+         learning_rate = 1e-3\nweight_decay = 0.0\nweight_averaging = 0.0\nlabel_smoothing = 0.0\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_like_those_of_reviews() {
+        let lengths = like_reviews(2_000, 2_500);
+        let mean = lengths.iter().sum::<usize>() as f64 / lengths.len() as f64;
+        assert!((220.0..250.0).contains(&mean), "{mean}");
+        assert!(like_reviews(100, 400).iter().all(|length| (8..=400).contains(length)));
+        assert_eq!(like_reviews(10, 400), like_reviews(10, 400));
+    }
+}

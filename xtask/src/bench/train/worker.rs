@@ -1,0 +1,88 @@
+//! A program that trains when it is told to.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::process::{line, program};
+
+/// A process that says `ready`, and from then on answers each line with `{"seconds": …, "tokens": …}`.
+pub struct Worker {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+    name: String,
+}
+
+impl Worker {
+    /// Starts it and waits until it is ready.
+    pub fn start(path: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Self> {
+        let mut command = program(&path.to_string_lossy());
+        command.args(arguments).envs(environment.iter().copied());
+        let name = line(&command);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start `{name}`"))?;
+        let stdin = child.stdin.take().context("a piped child has no stdin")?;
+        let stdout = BufReader::new(child.stdout.take().context("a piped child has no stdout")?);
+        let mut worker = Worker { child, stdin, stdout, name };
+        match worker.read()?.as_str() {
+            "ready" => Ok(worker),
+            other => bail!("`{}` said `{other}`, expected `ready`", worker.name),
+        }
+    }
+
+    /// Seconds a token of one pass over the texts.
+    pub fn turn(&mut self) -> Result<f64> {
+        writeln!(self.stdin, "go").with_context(|| format!("`{}` has ended", self.name))?;
+        let answer = self.read()?;
+        seconds_per_token(&answer).with_context(|| format!("`{}` said `{answer}`", self.name))
+    }
+
+    fn read(&mut self) -> Result<String> {
+        let mut text = String::new();
+        if self.stdout.read_line(&mut text)? == 0 {
+            bail!("`{}` ended before it was done; what went wrong stands above", self.name);
+        }
+        Ok(text.trim().to_owned())
+    }
+}
+
+fn seconds_per_token(answer: &str) -> Result<f64> {
+    let answer: Value = serde_json::from_str(answer)?;
+    let number = |key: &str| answer[key].as_f64().filter(|number| *number > 0.0).with_context(|| format!("no `{key}`"));
+    Ok(number("seconds")? / number("tokens")?)
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // It has no more to say; a failure to stop it changes no figure.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_read() {
+        assert_eq!(seconds_per_token("{\"seconds\": 2.0, \"tokens\": 100}").unwrap(), 0.02);
+        for bad in ["{\"seconds\": 2.0}", "{\"seconds\": 0, \"tokens\": 1}", "ready"] {
+            assert!(seconds_per_token(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_worker_that_ends_is_an_error_with_its_name() {
+        let error = Worker::start(Path::new("true"), &[], &[]).err().unwrap().to_string();
+        assert!(error.starts_with("`true` ended before"), "{error}");
+    }
+}
