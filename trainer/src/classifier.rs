@@ -4,6 +4,8 @@ use crate::data::Example;
 use crate::device_file::DeviceFile;
 use crate::float_model::FloatModel;
 use crate::metrics::{Evaluation, argmax, log_softmax};
+use crate::task::{Input, Task};
+use anyhow::bail;
 use rayon::prelude::*;
 use std::path::Path;
 
@@ -95,7 +97,14 @@ pub fn open(path: &Path) -> anyhow::Result<Box<dyn Classifier>> {
     if path.is_file() {
         return Ok(Box::new(DeviceFile::open(path)?));
     }
-    Ok(Box::new(FloatModel::load(path)?))
+    let model = FloatModel::load(path)?;
+    match (model.config().task, model.config().input) {
+        (Task::Classify, Input::Tokens) => Ok(Box::new(model)),
+        (Task::Classify, Input::Values) => {
+            bail!("{}: classifies sequences of numbers, expected a classifier of texts", path.display())
+        }
+        (task, _) => bail!("{}: its task is {}, expected a classifier of texts", path.display(), task.name()),
+    }
 }
 
 /// Counts how a model does on examples, on all threads of the current pool. The result does not depend on their number.

@@ -1,9 +1,11 @@
 //! The command line. Each subcommand's options are in its own file under [`commands`](crate::commands).
 
-use crate::commands::{classify, compare, console, data, eval, export, import, inspect, predict, report, train};
+use crate::commands::{
+    classify, compare, console, data, eval, export, generate, import, inspect, predict, report, train,
+};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-/// Trains small recurrent networks on text, and runs them in integers on a microcontroller.
+/// Trains small recurrent networks on text and numbers, and runs them in integers on a microcontroller.
 #[derive(Debug, Parser)]
 #[command(name = "tern", version, max_term_width = 100)]
 #[command(after_help = "Exit status: 0 done, 1 the work failed, 2 the command line was wrong.")]
@@ -31,16 +33,18 @@ impl Cli {
 pub enum Command {
     /// Show, convert and split data.
     Data(data::Args),
-    /// Train a model on labelled texts.
+    /// Train a model: on labelled texts, a text, sequences or a series of numbers.
     Train(Box<train::Args>),
     /// Make a model of weights that PyTorch has trained.
     Import(import::Args),
     /// Quantise a model to a file that devices execute in place.
     Export(export::Args),
-    /// Measure a model on labelled texts.
+    /// Measure a model on data with the answers.
     Eval(eval::Args),
-    /// Classify texts.
+    /// Classify texts or sequences, or say what comes next.
     Predict(predict::Args),
+    /// Write text with a language model.
+    Generate(generate::Args),
     /// Write a page on a model: curves, confusion, calibration, mistakes.
     Report(report::Args),
     /// Compare two models on the same texts.

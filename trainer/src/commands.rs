@@ -6,11 +6,13 @@ pub mod console;
 pub mod data;
 pub mod eval;
 pub mod export;
+pub mod generate;
 pub mod import;
 pub mod inspect;
 pub mod predict;
 pub mod report;
 pub mod table;
+pub mod tasks;
 pub mod train;
 
 use crate::cli::{Cli, Command};
@@ -39,6 +41,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Import(args) => import::run(args),
         Command::Eval(args) => eval::run(args),
         Command::Predict(args) => predict::run(args),
+        Command::Generate(args) => generate::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Report(args) => report::run(args),
         Command::Compare(args) => compare::run(args),

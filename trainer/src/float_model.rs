@@ -8,6 +8,7 @@
 //! | `calibration.csv` | training rows by which an export measures the ranges of activations |
 //! | `validation.csv` | the held-out rows, so that later figures speak of the same ones |
 //! | `log.jsonl` | how the training went, an object a line |
+//! | `calibration.txt`, `validation.txt` | in their place, of a language model |
 //! | `recipe.toml`, `metrics.json`, `README.md`, `report.html` | how it was made, and how well it came out |
 //! | `export.json` | what the last export said of itself |
 
@@ -41,6 +42,10 @@ pub mod files {
     pub const CALIBRATION: &str = "calibration.csv";
     /// Held-out rows.
     pub const VALIDATION: &str = "validation.csv";
+    /// The end of the text that a language model learnt from, held out.
+    pub const VALIDATION_TEXT: &str = "validation.txt";
+    /// The beginning of that text.
+    pub const CALIBRATION_TEXT: &str = "calibration.txt";
     /// The complete recipe.
     pub const RECIPE: &str = "recipe.toml";
     /// Figures of the training.
@@ -54,8 +59,21 @@ pub mod files {
     /// Figures of the last export.
     pub const EXPORT: &str = "export.json";
     /// All of them.
-    pub const ALL: [&str; 11] =
-        [WEIGHTS, CONFIG, TOKENIZER, CALIBRATION, VALIDATION, RECIPE, METRICS, LOG, EXPORT, CARD, REPORT];
+    pub const ALL: [&str; 13] = [
+        VALIDATION_TEXT,
+        CALIBRATION_TEXT,
+        WEIGHTS,
+        CONFIG,
+        TOKENIZER,
+        CALIBRATION,
+        VALIDATION,
+        RECIPE,
+        METRICS,
+        LOG,
+        EXPORT,
+        CARD,
+        REPORT,
+    ];
 }
 
 /// A trained model in floats.
@@ -110,12 +128,12 @@ impl FloatModel {
         &self.weights
     }
 
-    /// Training rows for calibration, at most 512. Empty where the directory has none.
+    /// Training rows for calibration, at most 512. Empty where the directory has none, and of all but classifiers of text.
     pub fn calibration(&self) -> &[Example] {
         &self.calibration
     }
 
-    /// The rows that were held out of the training. Empty where the directory has none.
+    /// The rows that were held out of the training. Empty where the directory has none, and of all but classifiers of text.
     pub fn validation(&self) -> &[Example] {
         &self.validation
     }

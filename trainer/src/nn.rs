@@ -5,6 +5,8 @@
 //! of many. [`network`] puts them together for inference. In every one of them a row of the result depends on its own sequence and on nothing else in the batch,
 //! to the last bit: the order of each sum is fixed by the layer's sizes alone.
 //!
+//! [`stream`] goes on reading a text without end, token by token.
+//!
 //! [`ops`] wraps the layers, with their gradients, as operations that candle can differentiate; [`stack`] is the recurrent
 //! part of a network made of them.
 
@@ -21,6 +23,7 @@ pub mod product;
 pub mod recurrent;
 pub mod rnn;
 pub mod stack;
+pub mod stream;
 
 #[cfg(test)]
 mod golden;

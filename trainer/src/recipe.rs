@@ -15,6 +15,7 @@ mod check;
 mod paths;
 mod schema;
 mod spelling;
+mod task;
 mod tokenizer;
 mod training;
 
@@ -23,6 +24,7 @@ pub use crate::task::{Output, Task};
 pub use card::Card;
 pub use check::RecipeError;
 pub use spelling::Fault;
+pub use task::{Anchor, Forecast, InputKind, LanguageModel};
 pub use tokenizer::{Tokenizer, TokenizerKind};
 pub use training::{ClassWeights, OptimizerKind, Schedule, Training};
 
@@ -44,6 +46,12 @@ pub struct Recipe {
     pub task: Task,
     /// The examples.
     pub data: Data,
+    /// What a language model learns from at a time.
+    #[serde(default)]
+    pub language_model: LanguageModel,
+    /// What a forecast reads and says.
+    #[serde(default)]
+    pub forecast: Forecast,
     /// Which tokens get an id.
     #[serde(default)]
     pub vocabulary: Vocabulary,
@@ -70,6 +78,15 @@ pub struct Data {
     /// The same, to choose the best epoch by. Without one, part of `train` is held out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid: Option<PathBuf>,
+    /// What the examples are: texts, or sequences of numbers. A forecast always reads numbers.
+    #[serde(default)]
+    pub input: InputKind,
+    /// Column by which the rows of a table of sequences belong together.
+    #[serde(default = "sequence_column")]
+    pub sequence_column: String,
+    /// Columns of the numbers. Without any: all that hold nothing but numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
     /// Column of the texts.
     #[serde(default = "text_column")]
     pub text_column: String,
@@ -86,6 +103,10 @@ pub struct Data {
 
 fn text_column() -> String {
     "text".to_owned()
+}
+
+fn sequence_column() -> String {
+    "sequence".to_owned()
 }
 
 fn label_column() -> String {
@@ -175,19 +196,31 @@ impl Default for Model {
 impl Model {
     /// The network for so many tokens and labels.
     pub fn architecture(&self, vocab_size: usize, labels: usize) -> Architecture {
-        let Model { cell, embedding: embedding_dim, hidden: hidden_size, layers, .. } = *self;
+        self.reading(InputLayer::Embedding { vocab_size, embedding_dim: self.embedding }, labels)
+    }
+
+    /// The network that reads `input` and says so many things; one output for two labels where it is a sigmoid.
+    pub fn reading(&self, input: InputLayer, outputs: usize) -> Architecture {
+        let Model { cell, hidden: hidden_size, layers, .. } = *self;
         let (bidirectional, merge, pooling) = (self.bidirectional, self.merge, self.pooling);
         Architecture {
-            input: InputLayer::Embedding { vocab_size, embedding_dim },
+            input,
             hidden_size,
             recurrent: Recurrent { cell, layers, bidirectional, merge, pooling },
-            head: Head { hidden: self.head_hidden, outputs: if self.output == Output::Sigmoid { 1 } else { labels } },
+            head: Head { hidden: self.head_hidden, outputs: if self.output == Output::Sigmoid { 1 } else { outputs } },
         }
     }
 }
 
 impl Recipe {
-    /// The default recipe for a table.
+    /// The default recipe of a task.
+    pub fn for_task(train: &Path, task: Task) -> Self {
+        let mut recipe = Recipe { task, ..Recipe::for_data(train) };
+        recipe.suit(|_, _| false);
+        recipe
+    }
+
+    /// The default recipe for a table of labelled texts.
     pub fn for_data(train: &Path) -> Self {
         Recipe {
             name: None,
@@ -195,11 +228,16 @@ impl Recipe {
             data: Data {
                 train: train.to_owned(),
                 valid: None,
+                input: InputKind::default(),
+                sequence_column: sequence_column(),
+                columns: Vec::new(),
                 text_column: text_column(),
                 label_column: label_column(),
                 delimiter: None,
                 valid_fraction: valid_fraction(),
             },
+            language_model: LanguageModel::default(),
+            forecast: Forecast::default(),
             vocabulary: Vocabulary::default(),
             tokenizer: Tokenizer::default(),
             model: Model::default(),
@@ -226,6 +264,13 @@ impl Recipe {
         if recipe.model.embeddings.is_some() && model.is_some_and(|model| model.get("embedding").is_none()) {
             recipe.model.embedding = 0;
         }
+        let document = document.get_ref();
+        recipe.suit(|section, key| {
+            document
+                .get(section)
+                .and_then(|section| section.get_ref().as_table())
+                .is_some_and(|keys| keys.contains_key(key))
+        });
         let folder = path.parent().unwrap_or(Path::new(""));
         let from_here = |path: &Path| if is_hub(path) { path.to_owned() } else { folder.join(path) };
         recipe.data.train = from_here(&recipe.data.train);

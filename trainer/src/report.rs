@@ -11,6 +11,7 @@ mod figures;
 mod findings;
 mod html;
 mod page;
+pub mod plain;
 mod sources;
 mod words;
 

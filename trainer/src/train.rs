@@ -20,15 +20,17 @@ mod run;
 mod sample;
 mod schedule;
 mod state;
+mod validation;
 
 pub use checkpoint::{CheckpointError, fingerprint};
 pub use objective::{Classes, Objective};
 pub use prepare::{PrepareError, Prepared, prepare};
-pub use problem::{Problem, Validation, class_logits};
+pub use problem::{Problem, Units};
 pub use run::{BatchProgress, Ending, EpochFigures, Moment, Observer, Outcome, TrainError, resume, run};
-pub use sample::{Sample, Steps, Target};
+pub use sample::{NO_TOKEN, Sample, Steps, Target};
 pub use schedule::Schedule;
 pub use state::State;
+pub use validation::{Validation, class_logits, language};
 
 #[cfg(test)]
 mod tests;

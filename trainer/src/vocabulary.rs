@@ -112,6 +112,11 @@ impl Vocabulary {
         Vocabulary::index(tokenizer, special.into_iter().chain(tokens).collect()).expect("counted tokens are distinct")
     }
 
+    /// The vocabulary of a model that reads no tokens: PAD and UNK alone.
+    pub fn none() -> Self {
+        Vocabulary::build([].into_iter(), 1, None)
+    }
+
     /// A vocabulary of these tokens, PAD and UNK first.
     ///
     /// # Errors

@@ -1,5 +1,8 @@
 //! The `tern` command as a process: exit statuses, streams, files.
 
+#[path = "cli/tasks.rs"]
+mod tasks;
+
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -3,11 +3,11 @@
 use super::table::TableArgs;
 mod paint;
 
-use super::{Failure, print, visible};
-use crate::classifier::{self, Classifier};
+use super::{Failure, print, tasks, visible};
+use crate::classifier;
 use crate::data;
 use crate::metrics::Evaluation;
-use paint::Paint;
+pub use paint::Paint;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 
@@ -16,7 +16,9 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Examples:
   tern eval models/spam --data test.csv
-  tern eval models/spam --data models/spam/validation.csv --json")]
+  tern eval models/spam --data models/spam/validation.csv --json
+  tern eval models/novel --data models/novel/validation.txt      # a language model reads text
+  tern eval models/passengers --data passengers.csv              # a forecast reads a series")]
 pub struct Args {
     /// Model directory (floats) or device file (integers)
     #[arg(value_name = "DIR|FILE")]
@@ -42,22 +44,26 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn work(args: &Args) -> anyhow::Result<()> {
+    if let Some(model) = tasks::open(&args.model)? {
+        return tasks::evaluate(&model, args);
+    }
     let model = classifier::open(&args.model)?;
     let rows = data::read(&args.data, &args.table.columns())?;
     let examples = data::number(rows, model.labels(), &args.data.display().to_string())?;
     let evaluation = classifier::evaluate(model.as_ref(), &examples);
     if args.json {
-        print(to_json(model.as_ref(), &evaluation))
+        print(to_json(model.labels(), &evaluation))
     } else {
         let paint = Paint::for_stdout();
-        to_text(model.as_ref(), &evaluation, paint).iter().try_for_each(print)?;
+        to_text(model.labels(), &evaluation, paint).iter().try_for_each(print)?;
         confusion(model.labels(), evaluation.confusion(), paint).iter().try_for_each(print)
     }
 }
 
-fn to_json(model: &dyn Classifier, evaluation: &Evaluation) -> Value {
+/// The figures of a classifier, for `--json`.
+pub fn to_json(labels: &[String], evaluation: &Evaluation) -> Value {
     let per_class: Map<String, Value> =
-        model.labels().iter().cloned().zip(evaluation.per_class().iter().map(|figures| json!(figures))).collect();
+        labels.iter().cloned().zip(evaluation.per_class().iter().map(|figures| json!(figures))).collect();
     json!({
         "examples": evaluation.examples(),
         "accuracy": evaluation.accuracy(),
@@ -68,8 +74,9 @@ fn to_json(model: &dyn Classifier, evaluation: &Evaluation) -> Value {
     })
 }
 
-fn to_text(model: &dyn Classifier, evaluation: &Evaluation, paint: Paint) -> Vec<String> {
-    let width = model.labels().iter().map(|label| label.chars().count()).max().unwrap_or(0).max(5);
+/// The figures of a classifier, for people.
+pub fn to_text(labels: &[String], evaluation: &Evaluation, paint: Paint) -> Vec<String> {
+    let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).max(5);
     let mut lines = vec![
         format!("examples {}", evaluation.examples()),
         format!(
@@ -82,7 +89,7 @@ fn to_text(model: &dyn Classifier, evaluation: &Evaluation, paint: Paint) -> Vec
         String::new(),
         paint.faint(&format!("{:width$}  precision  recall      F1  support", "label")),
     ];
-    for (label, class) in model.labels().iter().zip(evaluation.per_class()) {
+    for (label, class) in labels.iter().zip(evaluation.per_class()) {
         lines.push(format!(
             "{:width$}  {:>9.4}  {:>6.4}  {:>6.4}  {:>7}",
             visible(label),

@@ -1,6 +1,6 @@
 //! `tern predict`
 
-use super::{Failure, note, print, visible};
+use super::{Failure, note, print, tasks, visible};
 use crate::classifier::{self, Classifier, Logits};
 use serde_json::{Value, json};
 use std::io::{BufRead, IsTerminal, stdin};
@@ -12,17 +12,22 @@ use std::path::PathBuf;
 Examples:
   tern predict models/spam \"free prize, call now\"
   tern predict models/spam --trace \"free prize, call now\"
-  cut -f2 messages.tsv | tern predict models/spam --json")]
+  cut -f2 messages.tsv | tern predict models/spam --json
+  tern predict models/novel --top 3 \"it was a\"      # what comes next
+  tern predict models/passengers passengers.csv      # the next rows of the series")]
 pub struct Args {
     /// Model directory (floats) or device file (integers)
     #[arg(value_name = "DIR|FILE")]
     pub model: PathBuf,
-    /// Texts to classify; without any, each line of stdin is one
+    /// Texts; without any, each line of stdin is one. Of a model that reads numbers: tables
     #[arg(value_name = "TEXT")]
     pub texts: Vec<String>,
     /// Show each token, and what the model would say if the text ended there
     #[arg(long)]
     pub trace: bool,
+    /// How many next tokens a language model shows
+    #[arg(long, value_name = "K", default_value_t = 5)]
+    pub top: usize,
     /// Print one JSON object a line on stdout
     #[arg(long)]
     pub json: bool,
@@ -38,10 +43,18 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn work(args: &Args) -> anyhow::Result<()> {
+    if let Some(model) = tasks::open(&args.model)? {
+        return tasks::predict(&model, args);
+    }
     let model = classifier::open(&args.model)?;
     if !args.texts.is_empty() {
         return args.texts.iter().try_for_each(|text| predict(model.as_ref(), text, args));
     }
+    each_line(|text| predict(model.as_ref(), text, args))
+}
+
+/// Calls `sink` with each line of stdin.
+pub(super) fn each_line(mut sink: impl FnMut(&str) -> anyhow::Result<()>) -> anyhow::Result<()> {
     if stdin().is_terminal() {
         note("a text on each line, end with Ctrl-D");
     }
@@ -50,7 +63,7 @@ fn work(args: &Args) -> anyhow::Result<()> {
     while input.read_until(b'\n', &mut line)? > 0 {
         let text = line.strip_suffix(b"\n").unwrap_or(&line);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
-        predict(model.as_ref(), &String::from_utf8_lossy(text), args)?;
+        sink(&String::from_utf8_lossy(text))?;
         line.clear();
     }
     Ok(())

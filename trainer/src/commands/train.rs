@@ -6,13 +6,15 @@ mod keys;
 mod options;
 mod progress;
 mod run_directory;
+mod task_options;
+mod tasks;
 
 use super::{Failure, note, print};
 use crate::baselines::{self, Baseline};
 use crate::data::{self, Example};
 use crate::embeddings::{self, Embeddings};
 use crate::float_model::{Config, FloatModel, Staged, files};
-use crate::recipe::Recipe;
+use crate::recipe::{InputKind, Recipe, Task};
 use crate::report;
 use crate::train::{
     self, BatchProgress, Ending, EpochFigures, Moment, Observer, Outcome, Prepared, Problem, State, Steps, TrainError,
@@ -32,6 +34,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+pub use task_options::TaskOptions;
 
 /// The most training rows that are kept for calibration.
 const CALIBRATION_ROWS: usize = 512;
@@ -45,6 +48,9 @@ Examples:
   tern train commands.tsv --valid commands-valid.tsv --label-column intent -o models/intents
   tern train models/spam/recipe.toml -o models/spam    # the same again
   tern train --resume models/spam                      # after a crash or Ctrl-C
+  tern train walks.csv --input values -o models/walks
+  tern train novel.txt -o models/novel
+  tern train passengers.csv --task forecast --window 24 --horizon 12 --season 12 -o models/passengers
 
 A table has a header, a column of texts and a column of labels; a JSONL file has an object a line,
 a folder of texts a folder for each label. Part of each class is held out to
@@ -74,6 +80,9 @@ pub struct Args {
     /// Write event files for TensorBoard into this folder as well
     #[arg(long, value_name = "DIR")]
     pub tensorboard: Option<PathBuf>,
+    /// What the model does.
+    #[command(flatten)]
+    pub task: TaskOptions,
     /// Settings that win over the recipe's.
     #[command(flatten)]
     pub overrides: Overrides,
@@ -102,13 +111,24 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             recipe.check().with_context(|| args.input.display().to_string())?;
             recipe
         } else {
-            Recipe::for_data(&args.input)
+            // A single text has no labels.
+            let is_text = args.input.is_file() && args.input.extension().is_some_and(|extension| extension == "txt");
+            let task = if is_text { Task::LanguageModel } else { Task::Classify };
+            Recipe::for_task(&args.input, args.task.task.unwrap_or(task))
         };
         (recipe, target, options)
     };
+    args.task.apply(&mut recipe);
     args.overrides.apply(&mut recipe);
     recipe.check().map_err(|error| Failure::Usage(keys::by_option(&error)))?;
-    Ok(work(recipe, &target, args, options)?)
+    if recipe.task == Task::Classify && recipe.data.input == InputKind::Text {
+        return Ok(work(recipe, &target, args, options)?);
+    }
+    if args.resume || args.tensorboard.is_some() {
+        let problem = "--resume and --tensorboard are for classifiers of text; leave them out";
+        return Err(Failure::Usage(problem.to_owned()));
+    }
+    Ok(tasks::work(recipe, &target, args.json)?)
 }
 
 fn default_output(input: &Path) -> PathBuf {

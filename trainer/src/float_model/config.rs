@@ -2,6 +2,7 @@
 
 use crate::architecture::{Architecture, Cell, Head, InputLayer, MAX_LAYERS, Merge, Pooling, Recurrent};
 use crate::data::quoted;
+use crate::recipe::Anchor;
 use crate::task::{Input, Output, Task};
 use serde::{Deserialize, Serialize};
 use tern_runtime::text::Tokenizer;
@@ -76,8 +77,8 @@ pub struct Channel {
 
 /// What a forecast reads and says.
 ///
-/// The outputs are normalised as the targets' channels are: y = mean + std · output. They stand in the order
-/// `[horizon][targets]`.
+/// The outputs are in the targets' standard deviations, counted from `anchor`: y = last + std · output with the last
+/// number of the window, or y = mean + std · output. They stand in the order `[horizon][targets]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Forecast {
@@ -87,6 +88,8 @@ pub struct Forecast {
     pub horizon: usize,
     /// The channels that it says, by name.
     pub targets: Vec<String>,
+    /// What the outputs are counted from: "last" or "mean".
+    pub anchor: Anchor,
     /// Steps of a season, by which the seasonal baseline is made. 0: none.
     #[serde(default)]
     pub season: usize,

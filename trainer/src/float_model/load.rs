@@ -2,7 +2,9 @@
 
 use super::{Config, ConfigError, FloatModel, files};
 use crate::data::{self, Columns, Example, TableError, UnknownLabels};
+use crate::task::{Input, Task};
 use crate::tokenizer_json;
+use crate::vocabulary::Vocabulary;
 use crate::weights::{Array, Weights, WeightsError};
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use std::path::{Path, PathBuf};
@@ -87,23 +89,30 @@ impl FloatModel {
         }
         let config = Config::from_json(&text(&path)?).map_err(|source| LoadError::Config { path, source })?;
 
-        let path = dir.join(files::TOKENIZER);
-        let vocabulary = match tokenizer_json::read(&text(&path)?, config.tokenizer()) {
-            Ok(vocabulary) if vocabulary.len() == config.vocab_size => vocabulary,
-            Ok(vocabulary) => {
-                let (found, expected) = (vocabulary.len(), config.vocab_size);
-                let problem = format!("{found} tokens, expected {expected} (`vocab_size` in {})", files::CONFIG);
-                return Err(LoadError::Tokenizer { path, problem });
-            }
-            Err(problem) => return Err(LoadError::Tokenizer { path, problem }),
-        };
-
+        let vocabulary = vocabulary(dir, &config)?;
         let path = dir.join(files::WEIGHTS);
         let weights = read_weights(&path)?;
         let calibration = rows(dir, files::CALIBRATION, &config)?;
         let validation = rows(dir, files::VALIDATION, &config)?;
         FloatModel::new(config, vocabulary, weights, calibration, validation)
             .map_err(|source| LoadError::Weights { path, source })
+    }
+}
+
+/// The tokens of a model; none where it reads values.
+fn vocabulary(dir: &Path, config: &Config) -> Result<Vocabulary, LoadError> {
+    if config.input == Input::Values {
+        return Ok(Vocabulary::none());
+    }
+    let path = dir.join(files::TOKENIZER);
+    match tokenizer_json::read(&text(&path)?, config.tokenizer()) {
+        Ok(vocabulary) if vocabulary.len() == config.vocab_size => Ok(vocabulary),
+        Ok(vocabulary) => {
+            let (found, expected) = (vocabulary.len(), config.vocab_size);
+            let problem = format!("{found} tokens, expected {expected} (`vocab_size` in {})", files::CONFIG);
+            Err(LoadError::Tokenizer { path, problem })
+        }
+        Err(problem) => Err(LoadError::Tokenizer { path, problem }),
     }
 }
 
@@ -129,7 +138,7 @@ fn read_weights(path: &Path) -> Result<Weights, LoadError> {
 
 fn rows(dir: &Path, name: &str, config: &Config) -> Result<Vec<Example>, LoadError> {
     let path = dir.join(name);
-    if !path.exists() {
+    if (config.task, config.input) != (Task::Classify, Input::Tokens) || !path.exists() {
         return Ok(Vec::new());
     }
     let rows = data::read(&path, &Columns::default())?;

@@ -2,6 +2,7 @@
 
 use super::{FloatModel, files};
 use crate::data;
+use crate::task::Input;
 use crate::tokenizer_json;
 use crate::weights::Weights;
 use safetensors::tensor::{Dtype, SafeTensorError, TensorView};
@@ -59,8 +60,10 @@ impl FloatModel {
         };
         write(files::WEIGHTS, &safetensors_bytes(&self.weights)?)?;
         write(files::CONFIG, self.config.to_json().as_bytes())?;
-        let tokenizer = tokenizer_json::write(&self.vocabulary).map_err(SaveError::Tokenizer)?;
-        write(files::TOKENIZER, tokenizer.as_bytes())?;
+        if self.config.input == Input::Tokens {
+            let tokenizer = tokenizer_json::write(&self.vocabulary).map_err(SaveError::Tokenizer)?;
+            write(files::TOKENIZER, tokenizer.as_bytes())?;
+        }
         for (name, rows) in [(files::CALIBRATION, &self.calibration), (files::VALIDATION, &self.validation)] {
             let path = dir.join(name);
             if !rows.is_empty() {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::architecture::{Architecture, Cell, Head, Merge, Pooling, Recurrent};
+use crate::task::Task;
 use crate::weights::{Array, Sizes};
 use std::fs;
 use std::path::Path;
@@ -14,7 +15,7 @@ pub(crate) fn model_of(recurrent: Recurrent) -> FloatModel {
     model_with(recurrent, Head { hidden: 0, outputs: 2 })
 }
 
-/// A small model of two labels with any network and head.
+/// A small model with any network and head: a classifier with one output or two, a language model with eleven.
 pub(crate) fn model_with(recurrent: Recurrent, head: Head) -> FloatModel {
     let texts = ["free prize, call now", "see you at lunch"];
     let vocabulary = Vocabulary::build(texts.into_iter(), 1, None);
@@ -33,7 +34,10 @@ pub(crate) fn model_with(recurrent: Recurrent, head: Head) -> FloatModel {
     }
     let rows: Vec<Example> =
         texts.iter().enumerate().map(|(label, text)| Example { text: text.to_string(), label }).collect();
-    let config = Config::classifier("test", &architecture, vec!["spam".to_owned(), "ham".to_owned()]);
+    let config = match head.outputs {
+        1 | 2 => Config::classifier("test", &architecture, vec!["spam".to_owned(), "ham".to_owned()]),
+        _ => Config::of("test", Task::LanguageModel, &architecture),
+    };
     FloatModel::new(config, vocabulary, weights, rows.clone(), rows).unwrap()
 }
 

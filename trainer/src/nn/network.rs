@@ -16,10 +16,10 @@ pub struct Network {
     /// `[vocab_size, input_size]`; empty where the network reads values
     embedding: Vec<f32>,
     input_size: usize,
-    hidden_size: usize,
-    recurrent: Recurrent,
+    pub(super) hidden_size: usize,
+    pub(super) recurrent: Recurrent,
     /// `[layer][direction]`
-    layers: Vec<Vec<Layer>>,
+    pub(super) layers: Vec<Vec<Layer>>,
     /// The layer with max(0, x) before the last one.
     hidden: Option<Linear>,
     fc: Linear,
@@ -109,6 +109,12 @@ impl Network {
         pooling::merge(&states, self.recurrent.merge, self.hidden_size)
     }
 
+    /// The tokens' rows of the embedding: `[tokens, embedding_dim]`.
+    pub(super) fn embedded(&self, ids: &[u32]) -> Vec<f32> {
+        let width = self.input_size;
+        ids.iter().flat_map(|&id| &self.embedding[id as usize * width..][..width]).copied().collect()
+    }
+
     fn steps(&self, input: Input<'_>) -> usize {
         match input {
             Input::Tokens(ids) => ids.len(),
@@ -134,18 +140,14 @@ impl Network {
         }
         let last: Vec<&[f32]> = states.last().into_iter().flatten().map(Vec::as_slice).collect();
         let read = pooling::head_input(&last, &self.recurrent, &packing, self.hidden_size);
-        let hidden = self.activations(&read).unwrap_or_default();
+        let hidden = self.activations(&read, 1).unwrap_or_default();
         Trace { inputs, states, read, hidden }
     }
 
     /// What the first layer reads: `[steps, input_size]`.
     fn first_input(&self, input: Input<'_>) -> Vec<f32> {
-        let width = self.input_size;
         match input {
-            Input::Tokens(ids) => {
-                let rows = ids.iter().flat_map(|&id| &self.embedding[id as usize * width..][..width]);
-                rows.copied().collect()
-            }
+            Input::Tokens(ids) => self.embedded(ids),
             Input::Values(values) => values.to_vec(),
         }
     }
@@ -166,15 +168,19 @@ impl Network {
     }
 
     /// The activations of the head's hidden layer, if there is one.
-    fn activations(&self, read: &[f32]) -> Option<Vec<f32>> {
-        let mut activations = self.hidden.as_ref()?.forward(read, 1);
+    fn activations(&self, read: &[f32], rows: usize) -> Option<Vec<f32>> {
+        let mut activations = self.hidden.as_ref()?.forward(read, rows);
         activations.iter_mut().for_each(|value| *value = value.max(0.0));
         Some(activations)
     }
 
     /// The outputs from the last layer's states of a sequence.
     fn head(&self, states: &[&[f32]], steps: usize) -> Vec<f32> {
-        let read = pooling::head_input(states, &self.recurrent, &Packing::new(&[steps]), self.hidden_size);
-        self.fc.forward(&self.activations(&read).unwrap_or(read), 1)
+        self.head_rows(pooling::head_input(states, &self.recurrent, &Packing::new(&[steps]), self.hidden_size), 1)
+    }
+
+    /// The outputs of the head: `[rows, head_width]` → `[rows, outputs]`.
+    pub(super) fn head_rows(&self, read: Vec<f32>, rows: usize) -> Vec<f32> {
+        self.fc.forward(&self.activations(&read, rows).unwrap_or(read), rows)
     }
 }

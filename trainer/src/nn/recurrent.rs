@@ -125,6 +125,20 @@ impl Layer {
         }
     }
 
+    /// The sums of single steps: the input's part, `[rows, gates * hidden_size]`, and the hidden state's, which has GRU's b_hn.
+    ///
+    /// x: `[rows, input_size]`; hidden: `[rows, hidden_size]`.
+    pub fn sums_of_step(&self, x: &[f32], hidden: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let (n, rows) = (self.hidden_size, hidden.len() / self.hidden_size);
+        let input = self.input.forward(x, rows);
+        let mut sums = vec![0.0; input.len()];
+        if self.cell == Cell::Gru {
+            sums.chunks_exact_mut(3 * n).for_each(|row| row[2 * n..].copy_from_slice(&self.hidden_bias));
+        }
+        add_product(&mut sums, Strided::rows(hidden, n), &self.w_hh);
+        (input, sums)
+    }
+
     /// Values that the layer reads of each token.
     pub fn input_size(&self) -> usize {
         self.input.in_features()

@@ -1,6 +1,6 @@
 //! What a recipe may say.
 
-use super::{Fault, Output, Recipe, Task};
+use super::{Fault, InputKind, Output, Pooling, Recipe, Task};
 use crate::architecture::{MAX_LAYERS, Merge};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -83,20 +83,7 @@ impl Recipe {
                 expected: "concat where bidirectional is false: there is nothing to merge".to_owned(),
             });
         }
-        if self.task != Task::Classify {
-            return Err(RecipeError::Value {
-                key: "task",
-                found: self.task.name().to_owned(),
-                expected: Task::Classify.name().to_owned(),
-            });
-        }
-        if model.output == Output::Linear {
-            return Err(RecipeError::Value {
-                key: "[model] output",
-                found: model.output.name().to_owned(),
-                expected: "softmax or sigmoid: a classifier gives probabilities".to_owned(),
-            });
-        }
+        self.check_task()?;
         range("[model] head_hidden", model.head_hidden, 0, 4096)?;
         range("[model] layer_dropout", model.layer_dropout, 0.0, 0.95)?;
         range("[model] dropout", model.dropout, 0.0, 0.95)?;
@@ -110,6 +97,48 @@ impl Recipe {
 fn lines(path: &Path, faults: &[Fault]) -> String {
     let line = |fault: &Fault| format!("{}: line {}: {}", path.display(), fault.line, fault.message);
     faults.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+impl Recipe {
+    /// What a task does not go together with.
+    fn check_task(&self) -> Result<(), RecipeError> {
+        let Recipe { task, data, language_model, forecast, model, .. } = self;
+        let value = |key, found: &str, expected: &str| {
+            Err(RecipeError::Value { key, found: found.to_owned(), expected: expected.to_owned() })
+        };
+        range("[language_model] window", language_model.window, 1, 1 << 16)?;
+        range("[language_model] context", language_model.context, 0, 1 << 16)?;
+        range("[forecast] window", forecast.window, 1, 1 << 16)?;
+        range("[forecast] horizon", forecast.horizon, 1, 1 << 12)?;
+        range("[forecast] season", forecast.season, 0, 1 << 24)?;
+        match (task, model.output) {
+            (Task::Classify, Output::Linear) => {
+                return value("[model] output", "linear", "softmax or sigmoid: a classifier gives probabilities");
+            }
+            (Task::LanguageModel, Output::Sigmoid | Output::Linear) => {
+                let expected = "softmax: a language model gives each token a probability";
+                return value("[model] output", model.output.name(), expected);
+            }
+            (Task::Forecast, Output::Sigmoid) => {
+                return value("[model] output", "sigmoid", "linear: a forecast gives numbers");
+            }
+            _ => {}
+        }
+        if *task == Task::LanguageModel {
+            if data.input == InputKind::Values {
+                return value("[data] input", "values", "text where task is language-model");
+            }
+            if model.bidirectional {
+                let expected = "false where task is language-model: it would read what it is to say";
+                return value("[model] bidirectional", "true", expected);
+            }
+            if model.pooling != Pooling::Last {
+                let expected = "last where task is language-model: each state says what follows it";
+                return value("[model] pooling", model.pooling.name(), expected);
+            }
+        }
+        Ok(())
+    }
 }
 
 pub(super) fn range<T: PartialOrd + Display>(

@@ -25,6 +25,8 @@ pub struct Training {
     /// Texts in a batch. 0: a fiftieth of the examples, but 4 at least and 32 at most, so that an epoch of little data has
     /// steps enough.
     pub batch_size: usize,
+    /// Tokens or rows of a sequence that are learnt from, the first ones. 0: all.
+    pub max_length: usize,
     /// The most tokens in a batch, which bounds the memory; of a longer text the last that many are learnt from.
     pub batch_tokens: usize,
     /// How a gradient becomes a step.
@@ -68,6 +70,7 @@ impl Default for Training {
         Training {
             epochs: 20,
             batch_size: 0,
+            max_length: 0,
             batch_tokens: 16_384,
             optimizer: OptimizerKind::Adamw,
             learning_rate: 0.0,
@@ -105,6 +108,7 @@ impl Training {
     pub(super) fn check(&self) -> Result<(), RecipeError> {
         range("[training] epochs", self.epochs, 1, 100_000)?;
         range("[training] batch_size", self.batch_size, 0, 1 << 16)?;
+        range("[training] max_length", self.max_length, 0, 1 << 24)?;
         range("[training] batch_tokens", self.batch_tokens, 1, 1 << 24)?;
         range("[training] learning_rate", self.learning_rate, 0.0, 100.0)?;
         range("[training] warm_up", self.warm_up, 0.0, 1.0)?;

@@ -7,7 +7,7 @@ fn figures(model: &FloatModel) -> Figures {
         epoch,
         train_loss: 1.0 / epoch as f64,
         train_accuracy: Some(0.5),
-        valid: Validation { loss: 0.7, accuracy: Some(0.5), macro_f1: Some(0.5) },
+        valid: Validation { loss: 0.7, accuracy: Some(0.5), macro_f1: Some(0.5), ..Validation::default() },
         learning_rate: 0.001,
     };
     let outcome = Outcome {

@@ -64,8 +64,7 @@ pub fn gradients(
     order.sort_by_key(|sample| std::cmp::Reverse(sample.steps.len()));
     let shards: Vec<Vec<&Sample>> =
         (0..SHARDS).map(|shard| order.iter().skip(shard).step_by(SHARDS).copied().collect()).collect();
-    let steps = || samples.iter().map(|sample| sample.steps.len()).sum::<usize>();
-    let targets = if objective.every_step() { steps() } else { samples.len() };
+    let targets = samples.iter().map(|sample| sample.target.count()).sum::<usize>();
     let results: Vec<ShardResult> = shards
         .par_iter()
         .enumerate()
@@ -75,7 +74,7 @@ pub fn gradients(
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             // Stream 0 belongs to the weights' beginning and the order of the samples.
             rng.set_stream(1 + batch * SHARDS as u64 + index as u64);
-            parameters.shard(shard, objective, noise, 1.0 / targets as f64, &mut rng)
+            parameters.shard(shard, objective, noise, 1.0 / targets.max(1) as f64, &mut rng)
         })
         .collect::<Result<_>>()?;
     let mut sum = BatchResult {
@@ -141,8 +140,9 @@ impl<'a> Parameters<'a> {
         let lengths: Vec<usize> = samples.iter().map(|sample| sample.steps.len()).collect();
         let packing = Arc::new(Packing::new(&lengths));
         let Leaves { ids, tokens, x } = self.leaves(samples, &packing, noise, rng)?;
-        let input =
-            Input { x: &dropout(&x, noise.embedding_dropout, rng)?, tokens: tokens.as_ref(), packing: &packing };
+        // Numbers are read as they are.
+        let noise_of_input = if ids.is_empty() { 0.0 } else { noise.embedding_dropout };
+        let input = Input { x: &dropout(&x, noise_of_input, rng)?, tokens: tokens.as_ref(), packing: &packing };
         let between = |x: &Tensor| dropout(x, noise.layer_dropout, rng);
         let read = if objective.every_step() {
             let states = self.stack.forward(input, between)?;

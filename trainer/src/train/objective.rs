@@ -1,6 +1,6 @@
 //! What a training makes small: losses and their gradients with respect to a network's outputs.
 
-use super::sample::Target;
+use super::sample::{NO_TOKEN, Target};
 use crate::metrics::argmax;
 use crate::nn::packed::Packing;
 
@@ -44,7 +44,7 @@ impl Classes {
 /// What a batch's outputs should be, as its rows stand.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Targets {
-    /// A label or a token for each row.
+    /// A label or a token for each row; [`NO_CLASS`] where nothing is asked.
     Classes(Vec<usize>),
     /// Numbers, `[rows, width]`; those that are not known are NaN.
     Values {
@@ -54,6 +54,9 @@ pub enum Targets {
         width: usize,
     },
 }
+
+/// In [`Targets::Classes`]: the row has no loss.
+const NO_CLASS: usize = NO_TOKEN as usize;
 
 /// How far outputs are from their targets.
 #[derive(Clone, Debug, PartialEq)]
@@ -133,6 +136,9 @@ fn cross_entropy(outputs: &[f32], labels: &[usize], smoothing: f64, weight: impl
     let mut loss = Loss { total: 0.0, correct: 0, gradient: vec![0.0; outputs.len()] };
     let rows = outputs.chunks_exact(width.max(1)).zip(loss.gradient.chunks_exact_mut(width.max(1)));
     for ((row, gradient), &label) in rows.zip(labels) {
+        if label == NO_CLASS {
+            continue;
+        }
         // NaN is handed on: the loop stops at a loss that is not a number.
         let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let mut sum = 0.0f64;
@@ -218,6 +224,8 @@ mod tests {
             check(&Objective::Classes(classes), &outputs, &labels(&[0, 1, 1, 1, 0, 0]));
         }
         check(&Objective::NextToken, &outputs, &labels(&[0, 2]));
+        let loss = check(&Objective::NextToken, &outputs, &labels(&[NO_CLASS, 2]));
+        assert_eq!(loss.gradient[..3], [0.0; 3]);
         let values = vec![0.0, 1.0, f32::NAN, 2.0, -1.0, 0.5];
         let loss = check(&Objective::Values, &outputs, &Targets::Values { values, width: 3 });
         assert_eq!(loss.gradient[2], 0.0);

@@ -3,14 +3,13 @@
 use super::objective::{Classes, Objective};
 use super::prepare::Prepared;
 use super::sample::{Sample, Steps, Target};
+use super::validation::{self, Validation};
 use crate::architecture::Architecture;
 use crate::data::Example;
 use crate::embeddings::Embeddings;
-use crate::metrics::{Evaluation, argmax, log_softmax};
 use crate::nn::network::{Input, Network};
 use crate::recipe::{ClassWeights, Recipe};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 /// Everything that the epochs need to know about a task.
 #[derive(Clone, Debug)]
@@ -21,37 +20,23 @@ pub struct Problem {
     pub objective: Objective,
     /// What it learns from.
     pub train: Vec<Sample>,
-    /// What the best epoch is chosen by.
+    /// What the best epoch is chosen by. A language model reads it as one text.
     pub valid: Vec<Sample>,
     /// Vectors that tokens begin with.
     pub embeddings: Option<Embeddings>,
-    /// Training sequences that were cut to `batch_tokens`.
+    /// In what figures are given.
+    pub units: Units,
+    /// Training sequences that were cut to `max_length` or `batch_tokens`.
     pub cut: usize,
 }
 
-/// Figures on what was held out. Which ones there are depends on the task.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Validation {
-    /// Mean loss: cross entropy in nats, or the mean squared error of normalised numbers.
-    #[serde(rename = "valid_loss")]
-    pub loss: f64,
-    /// Share of right labels.
-    #[serde(rename = "valid_accuracy", default, skip_serializing_if = "Option::is_none")]
-    pub accuracy: Option<f64>,
-    /// Mean F1 over the classes.
-    #[serde(rename = "valid_macro_f1", default, skip_serializing_if = "Option::is_none")]
-    pub macro_f1: Option<f64>,
-}
-
-impl Validation {
-    /// Whether these are better figures than `other`: a higher accuracy, of equal ones the lower loss; the lower loss
-    /// where there is no accuracy.
-    pub fn is_better_than(&self, other: &Validation) -> bool {
-        match (self.accuracy, other.accuracy) {
-            (Some(a), Some(b)) if a != b => a > b,
-            _ => self.loss < other.loss,
-        }
-    }
+/// In what the figures of a task are given.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Units {
+    /// Characters of the text that a language model is validated by.
+    pub characters: usize,
+    /// What a forecast's outputs are worth: `[outputs]`.
+    pub scale: Vec<f32>,
 }
 
 impl Problem {
@@ -66,14 +51,23 @@ impl Problem {
             };
             examples.par_iter().map(encode).collect()
         };
-        let mut train = encode(&data.train);
-        let limit = recipe.training.batch_tokens;
-        let cut = train.iter_mut().map(|sample| usize::from(sample.steps.keep_last(limit))).sum();
+        Problem::of_classes(recipe, architecture, labels, encode(&data.train), encode(&data.valid))
+    }
+
+    /// The problem of giving each sequence one of so many labels.
+    pub fn of_classes(
+        recipe: &Recipe,
+        architecture: Architecture,
+        labels: usize,
+        mut train: Vec<Sample>,
+        valid: Vec<Sample>,
+    ) -> Self {
+        let cut = cut(&mut train, recipe);
         let smoothing = recipe.training.label_smoothing;
         let classes = match recipe.training.class_weights {
             ClassWeights::None => Classes::plain(labels, smoothing),
             ClassWeights::Balanced => {
-                let count = |label| data.train.iter().filter(|example| example.label == label).count();
+                let count = |label| train.iter().filter(|sample| sample.target == Target::Class(label)).count();
                 Classes::balanced(&(0..labels).map(count).collect::<Vec<_>>(), smoothing)
             }
         };
@@ -81,42 +75,43 @@ impl Problem {
             architecture,
             objective: Objective::Classes(classes),
             train,
-            valid: encode(&data.valid),
+            valid,
             embeddings: None,
+            units: Units::default(),
             cut,
         }
     }
 
     /// How a network does on what was held out. The result does not depend on the number of threads.
     pub fn validate(&self, network: &Network) -> Validation {
-        let outputs: Vec<Vec<f32>> = self.valid.par_iter().map(|sample| network.outputs(input(sample))).collect();
         match &self.objective {
-            Objective::Classes(classes) => {
-                let mut evaluation = Evaluation::new(classes.weights.len());
-                for (sample, outputs) in self.valid.iter().zip(&outputs) {
-                    let Target::Class(label) = sample.target else { continue };
-                    let logits = class_logits(outputs);
-                    let losses = log_softmax(logits.iter().map(|&logit| f64::from(logit)));
-                    evaluation.add(label, argmax(&logits), -losses[label]);
-                }
-                Validation {
-                    loss: evaluation.loss(),
-                    accuracy: Some(evaluation.accuracy()),
-                    macro_f1: Some(evaluation.macro_f1()),
-                }
+            Objective::Classes(classes) => validation::classes(&self.outputs(network), &self.valid, classes),
+            Objective::NextToken => {
+                let ids = self.valid.iter().flat_map(|sample| sample.steps.tokens()).copied().collect::<Vec<_>>();
+                validation::language(network, &ids, self.units.characters)
             }
-            Objective::NextToken | Objective::Values => Validation::default(),
+            Objective::Values => validation::values(&self.outputs(network), &self.valid, &self.units.scale),
         }
+    }
+
+    fn outputs(&self, network: &Network) -> Vec<Vec<f32>> {
+        self.valid.par_iter().map(|sample| network.outputs(input(sample))).collect()
     }
 }
 
-/// A logit for each label from a classifier's outputs: one output z is the logit of the second of two labels, that of
-/// the first is 0.
-pub fn class_logits(outputs: &[f32]) -> Vec<f32> {
-    match outputs {
-        [z] => vec![0.0, *z],
-        logits => logits.to_vec(),
+/// Cuts sequences to the recipe's `max_length`, from the beginning, and to its `batch_tokens`, from the end. Returns how
+/// many were longer.
+fn cut(samples: &mut [Sample], recipe: &Recipe) -> usize {
+    let first = match recipe.training.max_length {
+        0 => usize::MAX,
+        steps => steps,
+    };
+    let mut cut = 0;
+    for sample in samples {
+        let longer = sample.steps.keep_first(first);
+        cut += usize::from(sample.steps.keep_last(recipe.training.batch_tokens) || longer);
     }
+    cut
 }
 
 fn input(sample: &Sample) -> Input<'_> {

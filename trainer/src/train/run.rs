@@ -2,10 +2,11 @@
 
 use super::batches::{self, Limits};
 use super::graph::{self, BatchResult, Noise};
-use super::problem::{Problem, Validation};
+use super::problem::Problem;
 use super::sample::Sample;
 use super::schedule::{Position, plateau};
 use super::state::{State, Underway};
+use super::validation::Validation;
 use crate::denormals::Flush;
 use crate::nn::network::Network;
 use crate::recipe::Recipe;

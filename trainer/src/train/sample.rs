@@ -52,6 +52,16 @@ impl Steps {
         }
     }
 
+    /// Leaves the first `steps` of them. Returns whether there were more.
+    pub fn keep_first(&mut self, steps: usize) -> bool {
+        let surplus = self.len() > steps;
+        match self {
+            Steps::Tokens(ids) => ids.truncate(steps),
+            Steps::Values { values, channels } => values.truncate(steps * *channels),
+        }
+        surplus
+    }
+
     /// Leaves the last `steps` of them. Returns whether there were more.
     pub fn keep_last(&mut self, steps: usize) -> bool {
         let surplus = self.len().saturating_sub(steps);
@@ -63,15 +73,28 @@ impl Steps {
     }
 }
 
+/// In [`Target::Tokens`]: the step is read, and what follows it is not learnt.
+pub const NO_TOKEN: u32 = u32::MAX;
+
 /// What the outputs for a sequence should be.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Target {
     /// The label after the last step.
     Class(usize),
-    /// The token that follows each step.
+    /// The token that follows each step; [`NO_TOKEN`] where nothing is asked.
     Tokens(Vec<u32>),
     /// Normalised numbers after the last step; those that are not known are NaN.
     Values(Vec<f32>),
+}
+
+impl Target {
+    /// How many losses there are.
+    pub fn count(&self) -> usize {
+        match self {
+            Target::Tokens(tokens) => tokens.iter().filter(|token| **token != NO_TOKEN).count(),
+            Target::Class(_) | Target::Values(_) => 1,
+        }
+    }
 }
 
 /// A sequence to learn from, or to measure by.
@@ -96,5 +119,8 @@ mod tests {
         assert_eq!(values.len(), 2);
         assert!(values.keep_last(1));
         assert_eq!(values, Steps::Values { values: vec![3.0, 4.0], channels: 2 });
+        let mut tokens = Steps::Tokens(vec![1, 2, 3]);
+        assert!(!tokens.keep_first(3) && tokens.keep_first(2));
+        assert_eq!(tokens, Steps::Tokens(vec![1, 2]));
     }
 }

@@ -1,7 +1,7 @@
 //! A bar on a terminal, a line an epoch elsewhere.
 
 use crate::commands::note;
-use crate::train::{BatchProgress, EpochFigures, Observer};
+use crate::train::{BatchProgress, EpochFigures, Observer, Validation};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
@@ -67,7 +67,7 @@ impl Observer for Progress {
             figures.train_loss,
             accuracy(figures.train_accuracy),
             figures.valid.loss,
-            accuracy(figures.valid.accuracy),
+            valid(&figures.valid),
             if best { " *" } else { "  " }
         );
         match &self.bar {
@@ -84,6 +84,17 @@ impl Observer for Progress {
 /// " accuracy 0.9876" where there is one.
 fn accuracy(value: Option<f64>) -> String {
     value.map_or(String::new(), |value| format!(" accuracy {value:.4}"))
+}
+
+/// The held-out figures after the loss.
+fn valid(figures: &Validation) -> String {
+    if let (Some(perplexity), Some(bits)) = (figures.perplexity, figures.bits_per_character) {
+        return format!(" perplexity {perplexity:.2} bits/character {bits:.4}");
+    }
+    if let (Some(mae), Some(rmse)) = (figures.mae, figures.rmse) {
+        return format!(" MAE {mae:.4} RMSE {rmse:.4}");
+    }
+    accuracy(figures.accuracy)
 }
 
 /// A duration in seconds, or in minutes and seconds.

@@ -1,0 +1,87 @@
+//! `tern generate`
+
+use super::{Failure, print};
+use crate::float_model::FloatModel;
+use crate::language::{Joiner, Sampling, Writer};
+use crate::task::Task;
+use crate::vocabulary::UNK;
+use anyhow::bail;
+use serde_json::json;
+use std::io::{Write, stdout};
+use std::path::PathBuf;
+
+/// Options of `tern generate`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tern generate models/novel --prompt \"it was a\" --length 50
+  tern generate models/novel --temperature 0.7 --top-k 20 --seed 3
+  tern generate models/novel --temperature 0          # always the likeliest token")]
+pub struct Args {
+    /// Model directory of a language model
+    #[arg(value_name = "DIR")]
+    pub model: PathBuf,
+    /// Text to go on from
+    #[arg(long, default_value = "")]
+    pub prompt: String,
+    /// Below 1 the likely tokens become likelier, above 1 less so; 0: always the likeliest
+    #[arg(long, value_name = "T", default_value_t = 1.0)]
+    pub temperature: f64,
+    /// Draw from the K likeliest tokens; 0: from all
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    pub top_k: usize,
+    /// Where the random numbers begin: the same seed writes the same text
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Tokens to write
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub length: usize,
+    /// Print the text as one JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Writes text, token by token.
+///
+/// # Errors
+///
+/// Where the model cannot be read or is no language model, or no token of the prompt is known.
+pub fn run(args: &Args) -> Result<(), Failure> {
+    if !(args.temperature >= 0.0 && args.temperature.is_finite()) {
+        return Err(Failure::Usage(format!("--temperature is {}, expected 0 or more", args.temperature)));
+    }
+    Ok(work(args)?)
+}
+
+fn work(args: &Args) -> anyhow::Result<()> {
+    let model = FloatModel::load(&args.model)?;
+    if model.config().task != Task::LanguageModel {
+        let task = model.config().task.name();
+        bail!("{}: its task is {task}, expected language-model", args.model.display());
+    }
+    let prompt = model.vocabulary().encode(&args.prompt);
+    if !prompt.is_empty() && prompt.iter().all(|id| *id == UNK) {
+        bail!("unknown input: the model knows no token of the prompt {:?}", args.prompt);
+    }
+    let sampling = Sampling { temperature: args.temperature, top_k: args.top_k, seed: args.seed };
+    let mut writer = Writer::new(&model, &prompt, sampling);
+    let mut joiner = Joiner::new(&model.config().tokenizer, &args.prompt);
+    let mut text = String::new();
+    let mut out = stdout();
+    if !args.json {
+        write!(out, "{}", args.prompt)?;
+    }
+    for _ in 0..args.length {
+        let id = writer.write();
+        let piece = joiner.join(&model.vocabulary().tokens()[id as usize], id);
+        if !args.json {
+            write!(out, "{piece}")?;
+            out.flush()?;
+        }
+        text.push_str(&piece);
+    }
+    if args.json {
+        return print(json!({ "prompt": args.prompt, "text": text, "tokens": args.length, "seed": args.seed }));
+    }
+    print("")
+}

@@ -1,0 +1,261 @@
+//! Language models: which token comes next.
+//!
+//! A model learns from one text. It reads windows of it, each after some tokens of context that fill its state, and at
+//! every token of a window it says what follows. Windows are dealt out in random order, so that a batch is not all of one
+//! place; the state is not carried from batch to batch. Held-out text, and text that is being written, is read without
+//! an end, the state going on from token to token.
+
+mod writing;
+
+pub use writing::{Joiner, Sampling, Writer, next_tokens};
+
+use crate::float_model::{Config, FloatModel};
+use crate::recipe::Recipe;
+use crate::task::Task;
+use crate::train::{NO_TOKEN, Objective, Problem, Sample, Steps, Target, Units, Validation, language};
+use crate::vocabulary::{UNK, Vocabulary};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// Why a text cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LanguageError {
+    /// The file cannot be read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is not text.
+    #[error("{}: byte {byte} is not UTF-8, expected a UTF-8 text; convert it, for example with `iconv -f latin1 -t utf-8`", path.display())]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// Where.
+        byte: usize,
+    },
+    /// There is too little of it.
+    #[error("{}: {found} tokens {what}, expected {expected} or more", path.display())]
+    TooShort {
+        /// The file.
+        path: PathBuf,
+        /// Which part of it.
+        what: &'static str,
+        /// Tokens that there are.
+        found: usize,
+        /// Tokens that there must be.
+        expected: usize,
+    },
+    /// No token is frequent enough.
+    #[error("{}: no token occurs {min_count} times or more, so the vocabulary would be empty; lower min_count", path.display())]
+    NoTokens {
+        /// The file.
+        path: PathBuf,
+        /// How often a token must occur.
+        min_count: usize,
+    },
+}
+
+/// The data of a training.
+#[derive(Clone, Debug)]
+pub struct PreparedText {
+    /// The tokens that get an id.
+    pub vocabulary: Vocabulary,
+    /// What is to be learnt.
+    pub problem: Problem,
+    /// Tokens to learn from.
+    pub tokens: usize,
+    /// How many of them are not in the vocabulary.
+    pub unknown: usize,
+    /// The text to learn from.
+    pub train: String,
+    /// The text that is held out.
+    pub valid: String,
+}
+
+/// Reads a text.
+///
+/// # Errors
+///
+/// Where it cannot be read or is not UTF-8.
+pub fn read(path: &Path) -> Result<String, LanguageError> {
+    let bytes = std::fs::read(path).map_err(|source| LanguageError::Io { path: path.to_owned(), source })?;
+    let text = String::from_utf8(bytes)
+        .map_err(|error| LanguageError::NotUtf8 { path: path.to_owned(), byte: error.utf8_error().valid_up_to() })?;
+    Ok(text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned))
+}
+
+/// Reads the recipe's text, holds its end out where it names no text for it, and builds the vocabulary from the rest.
+///
+/// # Errors
+///
+/// See [`LanguageError`].
+pub fn prepare(recipe: &Recipe) -> Result<PreparedText, LanguageError> {
+    let path = &recipe.data.train;
+    let mut train = read(path)?;
+    let (valid, valid_path) = match &recipe.data.valid {
+        Some(valid) => (read(valid)?, valid),
+        None => (train.split_off(cut(&train, recipe.data.valid_fraction)), path),
+    };
+    let min_count = recipe.vocabulary.min_count;
+    let (tokenizer, most) = (recipe.tokenizer.tokenizer(), Some(recipe.vocabulary.max_size));
+    let vocabulary = Vocabulary::build_for(tokenizer, [train.as_str()].into_iter(), min_count, most);
+    if vocabulary.len() == 2 {
+        return Err(LanguageError::NoTokens { path: path.clone(), min_count });
+    }
+    let ids = vocabulary.encode(&train);
+    let held_out = vocabulary.encode(&valid);
+    let window = recipe.language_model.window;
+    for (path, what, found, expected) in
+        [(path, "to learn from", ids.len(), window + 1), (valid_path, "held out", held_out.len(), 2)]
+    {
+        if found < expected {
+            return Err(LanguageError::TooShort { path: path.clone(), what, found, expected });
+        }
+    }
+    let problem = Problem {
+        architecture: recipe.model.architecture(vocabulary.len(), vocabulary.len()),
+        objective: Objective::NextToken,
+        train: windows(&ids, window, recipe.language_model.context),
+        valid: vec![Sample { target: Target::Tokens(held_out[1..].to_vec()), steps: Steps::Tokens(held_out) }],
+        units: Units { characters: valid.chars().count(), scale: Vec::new() },
+        embeddings: None,
+        cut: 0,
+    };
+    let unknown = ids.iter().filter(|id| **id == UNK).count();
+    Ok(PreparedText { vocabulary, problem, tokens: ids.len(), unknown, train, valid })
+}
+
+/// Where the held-out end of a text begins: after a line break or, where there is none near, a white space.
+fn cut(text: &str, fraction: f64) -> usize {
+    let at = (text.len() as f64 * (1.0 - fraction)) as usize;
+    let at = (0..=at).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    let near = text[at..].find('\n').filter(|near| *near < 1000);
+    let near = near.or_else(|| text[at..].find(char::is_whitespace));
+    at + near.map_or(0, |near| near + 1).min(text.len() - at)
+}
+
+/// Windows of `window` tokens, each after `context` tokens that are read and not learnt. Every token but the first is
+/// learnt once.
+fn windows(ids: &[u32], window: usize, context: usize) -> Vec<Sample> {
+    let starts = (0..ids.len() - 1).step_by(window);
+    starts
+        .map(|start| {
+            let end = (start + window).min(ids.len() - 1);
+            let begin = start.saturating_sub(context);
+            let mut next = ids[begin + 1..=end].to_vec();
+            next[..start - begin].fill(NO_TOKEN);
+            Sample { steps: Steps::Tokens(ids[begin..end].to_vec()), target: Target::Tokens(next) }
+        })
+        .collect()
+}
+
+impl PreparedText {
+    /// The configuration of the model.
+    pub fn config(&self, name: &str) -> Config {
+        Config::of(name, Task::LanguageModel, &self.problem.architecture)
+    }
+}
+
+/// How a model does on a text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TextFigures {
+    /// Tokens of the text.
+    pub tokens: usize,
+    /// How many of them the model does not know. It says that such a token comes, and not which.
+    pub unknown: usize,
+    /// Characters of the text.
+    pub characters: usize,
+    /// Its bytes.
+    pub bytes: usize,
+    /// What the model makes of it.
+    pub figures: Validation,
+}
+
+/// How a model does on a text; `None` of a text of fewer than two tokens.
+pub fn evaluate(model: &FloatModel, text: &str) -> Option<TextFigures> {
+    let ids = model.vocabulary().encode(text);
+    let characters = text.chars().count();
+    (ids.len() > 1).then(|| TextFigures {
+        tokens: ids.len(),
+        unknown: ids.iter().filter(|id| **id == UNK).count(),
+        characters,
+        bytes: text.len(),
+        figures: language(model.network(), &ids, characters),
+    })
+}
+
+impl TextFigures {
+    /// For `metrics.json` and `tern eval --json`.
+    pub fn to_json(&self) -> Value {
+        let bits = self.figures.bits_per_character.unwrap_or(f64::NAN);
+        json!({
+            "tokens": self.tokens,
+            "unknown": self.unknown,
+            "characters": self.characters,
+            "bytes": self.bytes,
+            "loss": self.figures.loss,
+            "perplexity": self.figures.perplexity,
+            "bits_per_character": bits,
+            "bits_per_byte": bits * self.characters as f64 / self.bytes as f64,
+            "bits_per_token": self.figures.loss / std::f64::consts::LN_2,
+            "accuracy": self.figures.accuracy,
+            "top_5_accuracy": self.figures.top_5,
+        })
+    }
+
+    /// For people.
+    pub fn lines(&self) -> Vec<String> {
+        let figures = &self.figures;
+        let share = 100.0 * self.unknown as f64 / self.tokens as f64;
+        let mut lines = vec![
+            format!(
+                "{} tokens, {} of them unknown ({share:.1} %); {} characters",
+                self.tokens, self.unknown, self.characters
+            ),
+            format!("loss                {:.4} nats a token", figures.loss),
+            format!("perplexity          {:.2}", figures.perplexity.unwrap_or(f64::NAN)),
+            format!("bits per character  {:.4}", figures.bits_per_character.unwrap_or(f64::NAN)),
+            format!("next token right    {:.4}", figures.accuracy.unwrap_or(f64::NAN)),
+            format!("among the best 5    {:.4}", figures.top_5.unwrap_or(f64::NAN)),
+        ];
+        if self.unknown > 0 {
+            lines.push("an unknown token costs what it costs to say that one comes, not which: with many of them the bits flatter".to_owned());
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_learn_every_token_once() {
+        let ids: Vec<u32> = (2..25).collect();
+        let samples = windows(&ids, 5, 3);
+        let mut learnt = Vec::new();
+        for sample in &samples {
+            let Target::Tokens(next) = &sample.target else { panic!("tokens") };
+            let read = sample.steps.tokens();
+            assert_eq!(read.len(), next.len());
+            for (&read, &next) in read.iter().zip(next) {
+                assert!(next == NO_TOKEN || next == read + 1);
+                learnt.extend((next != NO_TOKEN).then_some(next));
+            }
+        }
+        assert_eq!(learnt, ids[1..]);
+        assert_eq!((samples[0].steps.len(), samples[1].steps.len()), (5, 8));
+        assert_eq!(samples[1].target.count(), 5);
+    }
+
+    #[test]
+    fn the_end_of_a_text_is_held_out_from_a_line_on() {
+        let text = "one two\nthree four\nfive six\nseven eight\n";
+        assert_eq!(&text[cut(text, 0.3)..], "seven eight\n");
+        assert_eq!(&"one two three four"[cut("one two three four", 0.4)..], "four");
+        assert_eq!(cut("ééé", 0.5), 2, "no white space: between characters");
+    }
+}

@@ -1,0 +1,377 @@
+//! Forecasts of a series: windows of it, what comes after them, and what simple forecasts say.
+
+use super::scaling;
+use super::table::{self, SeriesError, Table, Wanted};
+use crate::architecture::InputLayer;
+use crate::float_model::{Channel, Config, FloatModel, Forecast};
+use crate::nn::network::Input;
+use crate::recipe::{Anchor, Recipe};
+use crate::task::Task;
+use crate::train::{Objective, Problem, Sample, Steps, Target, Units};
+use rayon::prelude::*;
+use serde_json::{Map, Value, json};
+use std::ops::Range;
+
+/// The data of a training.
+#[derive(Clone, Debug)]
+pub struct PreparedSeries {
+    /// How numbers are normalised, learnt from the rows to learn from.
+    pub channels: Vec<Channel>,
+    /// What is read and said.
+    pub forecast: Forecast,
+    /// What is to be learnt.
+    pub problem: Problem,
+    /// All rows, in the order of time.
+    pub table: Table,
+    /// Rows to learn from: the first ones. What comes after them is held out.
+    pub train_rows: usize,
+}
+
+/// Reads the recipe's table of a series and holds out its end, or what its second table says.
+///
+/// No row of what is held out is a target of what is learnt. What is held out is forecast from the rows before it, which
+/// may be rows to learn from.
+///
+/// # Errors
+///
+/// See [`SeriesError`].
+pub fn prepare(recipe: &Recipe) -> Result<PreparedSeries, SeriesError> {
+    let data = &recipe.data;
+    let delimiter = data.delimiter.and_then(|c| u8::try_from(c).ok());
+    let path = data.train.as_path();
+    let mut table = table::read(path, &Wanted { texts: &[], numbers: &data.columns, delimiter })?;
+    let train_rows = match &data.valid {
+        Some(valid) => {
+            let rows = table.rows.len();
+            let held_out = table::read(valid, &Wanted { texts: &[], numbers: &table.names, delimiter })?;
+            table.rows.extend(held_out.rows);
+            table.lines.extend(held_out.lines);
+            rows
+        }
+        None => table.rows.len() - (table.rows.len() as f64 * data.valid_fraction).round() as usize,
+    };
+    let forecast = Forecast {
+        window: recipe.forecast.window,
+        horizon: recipe.forecast.horizon,
+        targets: match recipe.forecast.targets.as_slice() {
+            [] => vec![table.names[0].clone()],
+            targets => targets.to_vec(),
+        },
+        anchor: recipe.forecast.anchor,
+        season: recipe.forecast.season,
+    };
+    for target in forecast.targets.iter().filter(|target| !table.names.contains(target)) {
+        let (path, wanted, found) = (path.to_owned(), target.clone(), table.names.clone());
+        return Err(SeriesError::MissingColumn { path, wanted, found, key: "targets in [forecast]" });
+    }
+    let (rows, Forecast { window, horizon, .. }) = (table.rows.len(), &forecast);
+    let too_short =
+        |found, expected, why: String| SeriesError::TooShort { path: path.to_owned(), found, expected, why };
+    if train_rows < window + horizon {
+        let why =
+            format!("[forecast] reads {window} rows and says {horizon}, and {} rows are held out", rows - train_rows);
+        return Err(too_short(train_rows, window + horizon, format!("of those to learn from; {why}")));
+    }
+    if rows - train_rows < *horizon {
+        let why = "of those that are held out; raise valid_fraction in [data] or lower horizon in [forecast]";
+        return Err(too_short(rows - train_rows, *horizon, why.to_owned()));
+    }
+    let channels = scaling::learn(&table.names, table.rows[..train_rows].iter());
+    let windows = Windows::new(&table, &channels, &forecast);
+    let outputs = horizon * forecast.targets.len();
+    let scale = windows.targets.iter().map(|&target| channels[target].std).collect::<Vec<_>>().repeat(*horizon);
+    let problem = Problem {
+        architecture: recipe.model.reading(InputLayer::Values { channels: channels.len() }, outputs),
+        objective: Objective::Values,
+        train: windows.samples(*window..train_rows + 1 - horizon),
+        valid: windows.samples(train_rows.max(*window)..rows + 1 - horizon),
+        units: Units { characters: 0, scale },
+        embeddings: None,
+        cut: 0,
+    };
+    for (samples, what) in [(&problem.train, "to learn from"), (&problem.valid, "held out")] {
+        if samples.is_empty() {
+            return Err(too_short(0, 1, format!("windows {what} after which a number is known")));
+        }
+    }
+    Ok(PreparedSeries { forecast, problem, train_rows, channels, table })
+}
+
+impl PreparedSeries {
+    /// Rows before the held-out ones that are needed to forecast these, and by the seasonal baseline.
+    pub fn before(&self) -> usize {
+        self.forecast.window.max(self.forecast.season).min(self.train_rows)
+    }
+
+    /// The configuration of the model.
+    pub fn config(&self, name: &str) -> Config {
+        let mut config = Config::of(name, Task::Forecast, &self.problem.architecture);
+        config.channels = self.channels.clone();
+        config.forecast = Some(self.forecast.clone());
+        config
+    }
+}
+
+/// A series as a network and simple forecasts see it.
+pub struct Windows<'a> {
+    forecast: &'a Forecast,
+    channels: &'a [Channel],
+    table: &'a Table,
+    /// `[rows][channels]`, nothing missing.
+    normal: Vec<Vec<f32>>,
+    /// The targets' channels.
+    targets: Vec<usize>,
+}
+
+impl<'a> Windows<'a> {
+    /// table: with the columns of `channels`, in their order; the targets are among them.
+    pub fn new(table: &'a Table, channels: &'a [Channel], forecast: &'a Forecast) -> Self {
+        let index = |target: &String| channels.iter().position(|channel| channel.name == *target);
+        Windows {
+            forecast,
+            channels,
+            table,
+            normal: scaling::normalise(channels, table.rows.iter()),
+            targets: forecast.targets.iter().filter_map(index).collect(),
+        }
+    }
+
+    /// What the network reads before row `start`.
+    fn steps(&self, start: usize) -> Vec<f32> {
+        self.normal[start - self.forecast.window..start].concat()
+    }
+
+    /// The normalised number from which an output for row `start` and later is counted.
+    fn anchor(&self, start: usize, target: usize) -> f32 {
+        match self.forecast.anchor {
+            Anchor::Last => self.normal[start - 1][target],
+            Anchor::Mean => 0.0,
+        }
+    }
+
+    /// The samples whose first said row is in `starts`, but for those after which no number is known.
+    fn samples(&self, starts: Range<usize>) -> Vec<Sample> {
+        let sample = |start: usize| {
+            let values = (start..start + self.forecast.horizon).flat_map(|row| {
+                self.targets.iter().map(move |&target| {
+                    let Channel { mean, std, .. } = &self.channels[target];
+                    (self.table.rows[row][target] - mean) / std - self.anchor(start, target)
+                })
+            });
+            let values: Vec<f32> = values.collect();
+            let steps = Steps::Values { values: self.steps(start), channels: self.channels.len() };
+            values.iter().any(|value| !value.is_nan()).then_some(Sample { steps, target: Target::Values(values) })
+        };
+        starts.filter_map(sample).collect()
+    }
+
+    /// What a model says of the rows from `start` on, in the numbers' own units: `[horizon * targets]`.
+    pub fn predict(&self, model: &FloatModel, start: usize) -> Vec<f64> {
+        let outputs = model.network().outputs(Input::Values(&self.steps(start)));
+        let each = outputs.iter().zip(self.targets.iter().cycle());
+        each.map(|(&output, &target)| self.real(output + self.anchor(start, target), target)).collect()
+    }
+
+    fn real(&self, normal: f32, target: usize) -> f64 {
+        let Channel { mean, std, .. } = &self.channels[target];
+        f64::from(*mean) + f64::from(*std) * f64::from(normal)
+    }
+
+    /// The number that is taken for row `row` of a target where it is known before row `start`: the number itself, or
+    /// the last one before it.
+    fn known(&self, row: usize, target: usize) -> f64 {
+        self.real(self.normal[row][target], target)
+    }
+}
+
+/// Sums of the errors of one way to forecast.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Errors {
+    absolute: f64,
+    squared: f64,
+    count: usize,
+}
+
+impl Errors {
+    fn add(&mut self, found: f64, expected: f64) {
+        self.absolute += (found - expected).abs();
+        self.squared += (found - expected).powi(2);
+        self.count += 1;
+    }
+
+    /// Mean absolute error.
+    pub fn mae(&self) -> f64 {
+        self.absolute / self.count.max(1) as f64
+    }
+
+    /// Root of the mean squared error.
+    pub fn rmse(&self) -> f64 {
+        (self.squared / self.count.max(1) as f64).sqrt()
+    }
+}
+
+/// How a model and the simple forecasts do on the same numbers, in the numbers' own units.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// Windows that were forecast.
+    pub windows: usize,
+    /// The model.
+    pub model: Errors,
+    /// The last number again.
+    pub naive: Errors,
+    /// The number of a season before; where the model has a season and every window has one before it.
+    pub seasonal: Option<Errors>,
+}
+
+/// Forecasts after every window of `table` whose said rows begin at `first` or later, and compares with the numbers that
+/// are known.
+pub fn compare(model: &FloatModel, table: &Table, first: usize) -> Option<Comparison> {
+    let forecast = model.config().forecast.as_ref()?;
+    let windows = Windows::new(table, &model.config().channels, forecast);
+    let &Forecast { window, horizon, season, .. } = forecast;
+    let first = first.max(window).max(season);
+    let starts: Vec<usize> = (first..(table.rows.len() + 1).saturating_sub(horizon)).collect();
+    let said: Vec<Vec<f64>> = starts.par_iter().map(|&start| windows.predict(model, start)).collect();
+    let none = Errors::default();
+    let mut all = Comparison { windows: 0, model: none, naive: none, seasonal: (season > 0).then_some(none) };
+    for (&start, said) in starts.iter().zip(&said) {
+        let mut counted = false;
+        for (index, &said) in said.iter().enumerate() {
+            let (row, target) = (start + index / windows.targets.len(), windows.targets[index % windows.targets.len()]);
+            let expected = f64::from(table.rows[row][target]);
+            if expected.is_nan() {
+                continue;
+            }
+            counted = true;
+            all.model.add(said, expected);
+            all.naive.add(windows.known(start - 1, target), expected);
+            if let Some(seasonal) = &mut all.seasonal {
+                // The same place in the last season that is known.
+                let back = (row - start) / season + 1;
+                seasonal.add(windows.known(row - back * season, target), expected);
+            }
+        }
+        all.windows += usize::from(counted);
+    }
+    Some(all)
+}
+
+impl Comparison {
+    /// For `metrics.json` and `tern eval --json`.
+    pub fn to_json(&self) -> Value {
+        let mut object = Map::new();
+        object.insert("examples".to_owned(), json!(self.windows));
+        object.insert("numbers".to_owned(), json!(self.model.count));
+        for (name, errors) in [("", Some(self.model)), ("naive_", Some(self.naive)), ("seasonal_naive_", self.seasonal)]
+        {
+            let Some(errors) = errors else { continue };
+            object.insert(format!("{name}mae"), json!(errors.mae()));
+            object.insert(format!("{name}rmse"), json!(errors.rmse()));
+        }
+        object.insert("rmse_to_naive".to_owned(), json!(self.model.rmse() / self.naive.rmse()));
+        if let Some(seasonal) = self.seasonal {
+            object.insert("rmse_to_seasonal_naive".to_owned(), json!(self.model.rmse() / seasonal.rmse()));
+        }
+        Value::Object(object)
+    }
+
+    /// For people.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec![
+            format!("{} windows, {} numbers", self.windows, self.model.count),
+            format!("{:<24}{:>12} {:>12} {:>14}", "", "MAE", "RMSE", "of naive RMSE"),
+        ];
+        let ways = [
+            ("this model", Some(self.model)),
+            ("the last number again", Some(self.naive)),
+            ("a season before", self.seasonal),
+        ];
+        for (name, errors) in ways {
+            let Some(errors) = errors else { continue };
+            let share = 100.0 * errors.rmse() / self.naive.rmse();
+            lines.push(format!("{name:<24}{:>12.4} {:>12.4} {share:>12.1} %", errors.mae(), errors.rmse()));
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::architecture::{Architecture, Head, Recurrent};
+    use crate::vocabulary::Vocabulary;
+    use crate::weights::{Array, Weights};
+
+    /// A model whose outputs are its biases.
+    fn constant(outputs: &[f32], forecast: Forecast, channels: Vec<Channel>) -> FloatModel {
+        let architecture = Architecture {
+            input: InputLayer::Values { channels: channels.len() },
+            hidden_size: 2,
+            recurrent: Recurrent::default(),
+            head: Head { hidden: 0, outputs: outputs.len() },
+        };
+        let mut weights = Weights::default();
+        for (name, shape) in architecture.shapes() {
+            let data = if name == "fc.bias" { outputs.to_vec() } else { vec![0.0; shape.iter().product()] };
+            weights.insert(name, Array { shape, data });
+        }
+        let mut config = Config::of("test", Task::Forecast, &architecture);
+        (config.channels, config.forecast) = (channels, Some(forecast));
+        FloatModel::new(config, Vocabulary::none(), weights, Vec::new(), Vec::new()).unwrap()
+    }
+
+    fn table(rows: &[[f32; 2]]) -> Table {
+        Table {
+            names: vec!["a".to_owned(), "b".to_owned()],
+            rows: rows.iter().map(|row| row.to_vec()).collect(),
+            texts: Vec::new(),
+            lines: (2..).take(rows.len()).collect(),
+        }
+    }
+
+    fn forecast(anchor: Anchor, season: usize) -> Forecast {
+        Forecast { window: 2, horizon: 2, targets: vec!["b".to_owned()], anchor, season }
+    }
+
+    fn channels() -> Vec<Channel> {
+        let channel = |name: &str, mean, std| Channel { name: name.to_owned(), mean, std };
+        vec![channel("a", 0.0, 1.0), channel("b", 10.0, 2.0)]
+    }
+
+    #[test]
+    fn windows_come_before_what_they_say() {
+        let table = table(&[[1.0, 10.0], [2.0, 12.0], [3.0, f32::NAN], [4.0, 16.0], [5.0, 18.0]]);
+        let (channels, forecast) = (channels(), forecast(Anchor::Last, 0));
+        let windows = Windows::new(&table, &channels, &forecast);
+        let samples = windows.samples(2..4);
+        assert_eq!(samples.len(), 2);
+        assert_eq!(samples[0].steps, Steps::Values { values: vec![1.0, 0.0, 2.0, 1.0], channels: 2 });
+        let Target::Values(first) = &samples[0].target else { panic!("numbers") };
+        assert!(first[0].is_nan() && first[1] == 2.0, "{first:?}");
+        // The missing number is read as the one before it.
+        assert_eq!(samples[1].steps, Steps::Values { values: vec![2.0, 1.0, 3.0, 1.0], channels: 2 });
+        assert_eq!(samples[1].target, Target::Values(vec![2.0, 3.0]));
+    }
+
+    #[test]
+    fn what_is_said_is_in_the_numbers_units() {
+        let table = table(&[[1.0, 10.0], [2.0, 12.0]]);
+        for (anchor, expected) in [(Anchor::Last, [13.0, 15.0]), (Anchor::Mean, [11.0, 13.0])] {
+            let model = constant(&[0.5, 1.5], forecast(anchor, 0), channels());
+            let forecast = model.config().forecast.clone().unwrap();
+            assert_eq!(Windows::new(&table, &model.config().channels, &forecast).predict(&model, 2), expected);
+        }
+    }
+
+    #[test]
+    fn simple_forecasts_stand_beside_the_model() {
+        let rows: Vec<[f32; 2]> = (0..8).map(|row| [0.0, [10.0, 20.0][row % 2]]).collect();
+        let model = constant(&[0.0, 0.0], forecast(Anchor::Last, 2), channels());
+        let compared = compare(&model, &table(&rows), 4).unwrap();
+        // Rows 4 and 5, 5 and 6, 6 and 7 from the row before: one of each two is 10 away.
+        assert_eq!((compared.windows, compared.model.count), (3, 6));
+        assert_eq!((compared.naive.mae(), compared.model.mae()), (5.0, 5.0));
+        assert_eq!(compared.seasonal.unwrap().rmse(), 0.0);
+        assert_eq!(compared.to_json()["rmse_to_naive"], 1.0);
+    }
+}

@@ -1,0 +1,232 @@
+//! Sequences of numbers with a label each.
+
+use super::scaling;
+use super::table::{self, SeriesError, Table, Wanted};
+use crate::architecture::InputLayer;
+use crate::data::{self, Example};
+use crate::float_model::{Channel, Config, FloatModel};
+use crate::metrics::Evaluation;
+use crate::nn::network::Input;
+use crate::recipe::{Output, Recipe};
+use crate::train::{Problem, Sample, Steps, Target, class_logits};
+use std::collections::HashSet;
+use std::ops::Range;
+use std::path::Path;
+
+/// The name of the column by which rows belong together, in tables of a model directory.
+pub const SEQUENCE: &str = "sequence";
+/// The name of the column of labels, in tables of a model directory.
+pub const LABEL: &str = "label";
+
+/// Sequences as they stand in a table.
+#[derive(Clone, Debug)]
+pub struct Sequences {
+    /// The table; of its texts the first column names the sequence and the second, where there is one, its label.
+    pub table: Table,
+    /// The rows of each sequence.
+    pub spans: Vec<Range<usize>>,
+}
+
+impl Sequences {
+    /// Reads a table. `label_column`: `None` where no labels are asked for.
+    ///
+    /// # Errors
+    ///
+    /// See [`SeriesError`].
+    pub fn read(
+        path: &Path,
+        sequence_column: &str,
+        label_column: Option<&str>,
+        numbers: &[String],
+        delimiter: Option<u8>,
+    ) -> Result<Self, SeriesError> {
+        let mut texts = vec![(sequence_column, "sequence_column in [data]")];
+        texts.extend(label_column.map(|name| (name, "label_column in [data]")));
+        Sequences::of_table(table::read(path, &Wanted { texts: &texts, numbers, delimiter })?, path)
+    }
+
+    /// The sequences of a table whose first column of texts names them, and whose second one, if any, holds their labels.
+    ///
+    /// # Errors
+    ///
+    /// Where the rows of a sequence are not together, or have more than one label.
+    pub fn of_table(table: Table, path: &Path) -> Result<Self, SeriesError> {
+        let names = &table.texts[0];
+        let mut spans: Vec<Range<usize>> = Vec::new();
+        let mut seen = HashSet::new();
+        for (row, name) in names.iter().enumerate() {
+            let line = table.lines[row];
+            match spans.last_mut() {
+                Some(span) if names[span.start] == *name => span.end = row + 1,
+                _ if !seen.insert(name) => {
+                    return Err(SeriesError::TornApart { path: path.to_owned(), line, sequence: name.clone() });
+                }
+                _ => spans.push(row..row + 1),
+            }
+            if let Some(labels) = table.texts.get(1) {
+                let first = spans.last().map_or(row, |span| span.start);
+                if labels[row] != labels[first] {
+                    let (label, expected) = (labels[row].clone(), labels[first].clone());
+                    let (path, sequence) = (path.to_owned(), name.clone());
+                    return Err(SeriesError::Labels { path, line, sequence, label, expected });
+                }
+            }
+        }
+        Ok(Sequences { table, spans })
+    }
+
+    /// What a sequence is called.
+    pub fn name(&self, sequence: usize) -> &str {
+        &self.table.texts[0][self.spans[sequence].start]
+    }
+
+    /// The label of a sequence.
+    pub fn label(&self, sequence: usize) -> &str {
+        &self.table.texts[1][self.spans[sequence].start]
+    }
+
+    /// What a network reads of a sequence.
+    pub fn steps(&self, sequence: usize, channels: &[Channel]) -> Steps {
+        let rows = self.table.rows[self.spans[sequence].clone()].iter();
+        Steps::Values { values: scaling::normalise(channels, rows).concat(), channels: channels.len() }
+    }
+
+    /// The rows of some sequences as a table.
+    fn of(&self, sequences: &[usize]) -> Table {
+        let rows: Vec<usize> = sequences.iter().flat_map(|&sequence| self.spans[sequence].clone()).collect();
+        let text = |column: &Vec<String>| rows.iter().map(|&row| column[row].clone()).collect();
+        Table {
+            names: self.table.names.clone(),
+            rows: rows.iter().map(|&row| self.table.rows[row].clone()).collect(),
+            texts: self.table.texts.iter().map(text).collect(),
+            lines: rows.iter().map(|&row| self.table.lines[row]).collect(),
+        }
+    }
+}
+
+/// The data of a training.
+#[derive(Clone, Debug)]
+pub struct PreparedSequences {
+    /// The labels, sorted by their bytes.
+    pub labels: Vec<String>,
+    /// How numbers are normalised, learnt from the sequences to learn from.
+    pub channels: Vec<Channel>,
+    /// What is to be learnt.
+    pub problem: Problem,
+    /// Rows of the sequences to learn from.
+    pub train: Table,
+    /// Rows of those that were held out.
+    pub valid: Table,
+}
+
+/// Reads the recipe's tables, and holds sequences out where it names no table for it.
+///
+/// # Errors
+///
+/// See [`SeriesError`].
+pub fn prepare(recipe: &Recipe) -> Result<PreparedSequences, SeriesError> {
+    let data = &recipe.data;
+    let delimiter = data.delimiter.and_then(|c| u8::try_from(c).ok());
+    let read = |path: &Path, columns: &[String]| {
+        Sequences::read(path, &data.sequence_column, Some(&data.label_column), columns, delimiter)
+    };
+    let path = data.train.as_path();
+    let all = read(path, &data.columns)?;
+    let classes = |problem| SeriesError::Classes { path: path.to_owned(), problem };
+    let mut labels: Vec<String> = (0..all.spans.len()).map(|sequence| all.label(sequence).to_owned()).collect();
+    labels.sort();
+    labels.dedup();
+    if let [label] = labels.as_slice() {
+        return Err(classes(format!("every label is {label:?}, expected two labels or more")));
+    }
+    if recipe.model.output == Output::Sigmoid && labels.len() != 2 {
+        return Err(classes(format!("{} labels, expected 2 where [model] output is \"sigmoid\"", labels.len())));
+    }
+    let number = |sequences: &Sequences, path: &Path| {
+        let index = |sequence: usize| {
+            let label = sequences.label(sequence);
+            labels.iter().position(|known| known == label).ok_or_else(|| SeriesError::Classes {
+                path: path.to_owned(),
+                problem: format!("unknown label {label:?}; the model knows {}", data::quoted(&labels)),
+            })
+        };
+        (0..sequences.spans.len()).map(index).collect::<Result<Vec<usize>, _>>()
+    };
+    let classes_of_all = number(&all, path)?;
+    let (train, valid, held_out, valid_labels) = match &data.valid {
+        Some(valid) => {
+            let held_out = read(valid, &all.table.names)?;
+            let labels = number(&held_out, valid)?;
+            ((0..all.spans.len()).collect(), (0..held_out.spans.len()).collect(), held_out, labels)
+        }
+        None => {
+            // Rows to be held out are chosen as those of texts are.
+            let example = |(index, &label): (usize, &usize)| Example { text: index.to_string(), label };
+            let examples = classes_of_all.iter().enumerate().map(example).collect();
+            let parts = data::split(examples, &labels, data.valid_fraction, recipe.training.seed)
+                .map_err(|error| classes(error.to_string()))?;
+            let indices = |part: &[Example]| part.iter().filter_map(|example| example.text.parse().ok()).collect();
+            (indices(&parts.train), indices(&parts.valid), all.clone(), classes_of_all.clone())
+        }
+    };
+    let train: Vec<usize> = train;
+    let valid: Vec<usize> = valid;
+    let (train_table, valid_table) = (all.of(&train), held_out.of(&valid));
+    let channels = scaling::learn(&all.table.names, train_table.rows.iter());
+    let sample = |sequences: &Sequences, sequence: usize, label: usize| Sample {
+        steps: sequences.steps(sequence, &channels),
+        target: Target::Class(label),
+    };
+    let architecture = recipe.model.reading(InputLayer::Values { channels: channels.len() }, labels.len());
+    let problem = Problem::of_classes(
+        recipe,
+        architecture,
+        labels.len(),
+        train.iter().map(|&sequence| sample(&all, sequence, classes_of_all[sequence])).collect(),
+        valid.iter().map(|&sequence| sample(&held_out, sequence, valid_labels[sequence])).collect(),
+    );
+    Ok(PreparedSequences { labels, channels, problem, train: train_table, valid: valid_table })
+}
+
+impl PreparedSequences {
+    /// The configuration of the model.
+    pub fn config(&self, name: &str) -> Config {
+        let mut config = Config::classifier(name, &self.problem.architecture, self.labels.clone());
+        config.channels = self.channels.clone();
+        config
+    }
+}
+
+/// The logits of each sequence of a table, one for each label.
+pub fn logits(model: &FloatModel, sequences: &Sequences) -> Vec<Vec<f32>> {
+    let channels = &model.config().channels;
+    let logits = |sequence| match sequences.steps(sequence, channels) {
+        Steps::Values { values, .. } => class_logits(&model.network().outputs(Input::Values(&values))),
+        Steps::Tokens(_) => Vec::new(),
+    };
+    (0..sequences.spans.len()).map(logits).collect()
+}
+
+/// How a model does on labelled sequences.
+///
+/// # Errors
+///
+/// Where a label is not one of the model's.
+pub fn evaluate(model: &FloatModel, sequences: &Sequences, path: &Path) -> Result<Evaluation, SeriesError> {
+    let labels = model.labels();
+    let mut evaluation = Evaluation::new(labels.len());
+    for (sequence, logits) in logits(model, sequences).into_iter().enumerate() {
+        let found = sequences.label(sequence);
+        let Some(label) = labels.iter().position(|label| label == found) else {
+            let problem = format!(
+                "line {}: unknown label {found:?}; the model knows {}",
+                sequences.table.lines[sequences.spans[sequence].start],
+                data::quoted(labels)
+            );
+            return Err(SeriesError::Classes { path: path.to_owned(), problem });
+        };
+        let logits = crate::classifier::Logits::Float(logits);
+        evaluation.add(label, logits.label(), -logits.log_probabilities()[label]);
+    }
+    Ok(evaluation)
+}

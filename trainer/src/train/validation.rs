@@ -1,0 +1,217 @@
+//! Figures on what was held out.
+
+use super::objective::Classes;
+use super::sample::{Sample, Target};
+use crate::metrics::{Evaluation, argmax, log_softmax};
+use crate::nn::network::Network;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// Parts of a text that a language model reads side by side, each from an empty state.
+const PARTS: usize = 8;
+/// Tokens of all parts between two products of the head.
+const CHUNK: usize = 256;
+
+/// Figures on what was held out. Which ones there are depends on the task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Validation {
+    /// Mean loss: cross entropy in nats, or the mean squared error of normalised numbers.
+    #[serde(rename = "valid_loss")]
+    pub loss: f64,
+    /// Share of right labels or tokens.
+    #[serde(rename = "valid_accuracy", default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
+    /// Mean F1 over the classes.
+    #[serde(rename = "valid_macro_f1", default, skip_serializing_if = "Option::is_none")]
+    pub macro_f1: Option<f64>,
+    /// e to the loss: among so many equally likely tokens the choice would be as hard.
+    #[serde(rename = "valid_perplexity", default, skip_serializing_if = "Option::is_none")]
+    pub perplexity: Option<f64>,
+    /// Loss of all tokens, in bits, over the characters of the text.
+    #[serde(rename = "valid_bits_per_character", default, skip_serializing_if = "Option::is_none")]
+    pub bits_per_character: Option<f64>,
+    /// Share of tokens that are among the five most likely.
+    #[serde(rename = "valid_top_5", default, skip_serializing_if = "Option::is_none")]
+    pub top_5: Option<f64>,
+    /// Mean absolute error in the numbers' own units.
+    #[serde(rename = "valid_mae", default, skip_serializing_if = "Option::is_none")]
+    pub mae: Option<f64>,
+    /// Root of the mean squared error in the numbers' own units.
+    #[serde(rename = "valid_rmse", default, skip_serializing_if = "Option::is_none")]
+    pub rmse: Option<f64>,
+}
+
+impl Validation {
+    /// Whether these are better figures than `other`: of a classifier a higher accuracy, of equal ones the lower loss; of
+    /// other models the lower loss.
+    pub fn is_better_than(&self, other: &Validation) -> bool {
+        match (self.macro_f1.and(self.accuracy), other.macro_f1.and(other.accuracy)) {
+            (Some(a), Some(b)) if a != b => a > b,
+            _ => self.loss < other.loss,
+        }
+    }
+}
+
+/// A logit for each label from a classifier's outputs: one output z is the logit of the second of two labels, that of
+/// the first is 0.
+pub fn class_logits(outputs: &[f32]) -> Vec<f32> {
+    match outputs {
+        [z] => vec![0.0, *z],
+        logits => logits.to_vec(),
+    }
+}
+
+/// The figures of a classifier from its outputs for each sample.
+pub(super) fn classes(outputs: &[Vec<f32>], samples: &[Sample], classes: &Classes) -> Validation {
+    let mut evaluation = Evaluation::new(classes.weights.len());
+    for (sample, outputs) in samples.iter().zip(outputs) {
+        let Target::Class(label) = sample.target else { continue };
+        let logits = class_logits(outputs);
+        let losses = log_softmax(logits.iter().map(|&logit| f64::from(logit)));
+        evaluation.add(label, argmax(&logits), -losses[label]);
+    }
+    Validation {
+        loss: evaluation.loss(),
+        accuracy: Some(evaluation.accuracy()),
+        macro_f1: Some(evaluation.macro_f1()),
+        ..Validation::default()
+    }
+}
+
+/// The figures of a forecast from its outputs for each sample. `scale`: what an output is worth, `[outputs]`.
+pub(super) fn values(outputs: &[Vec<f32>], samples: &[Sample], scale: &[f32]) -> Validation {
+    let (mut normalised, mut absolute, mut squared, mut count) = (0.0, 0.0, 0.0, 0usize);
+    for (sample, outputs) in samples.iter().zip(outputs) {
+        let Target::Values(targets) = &sample.target else { continue };
+        for ((&output, &target), &scale) in outputs.iter().zip(targets).zip(scale) {
+            if !target.is_nan() {
+                let difference = f64::from(output) - f64::from(target);
+                let real = difference * f64::from(scale);
+                normalised += difference * difference;
+                absolute += real.abs();
+                squared += real * real;
+                count += 1;
+            }
+        }
+    }
+    let count = count.max(1) as f64;
+    Validation {
+        loss: normalised / count,
+        mae: Some(absolute / count),
+        rmse: Some((squared / count).sqrt()),
+        ..Validation::default()
+    }
+}
+
+/// Sums over the tokens of a text.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    loss: f64,
+    first: usize,
+    top_5: usize,
+    tokens: usize,
+}
+
+/// The figures of a language model on a text of so many characters.
+///
+/// The text is cut in eight parts, or fewer where it is short, which are read from an empty state to their end; of each
+/// part the first token is read and not guessed.
+pub fn language(network: &Network, ids: &[u32], characters: usize) -> Validation {
+    let part = ids.len().div_ceil(PARTS).max(CHUNK);
+    let sums: Vec<Sums> = ids.par_chunks(part).map(|ids| read(network, ids)).collect();
+    let total = sums.iter().fold(Sums::default(), |all, part| Sums {
+        loss: all.loss + part.loss,
+        first: all.first + part.first,
+        top_5: all.top_5 + part.top_5,
+        tokens: all.tokens + part.tokens,
+    });
+    let tokens = total.tokens.max(1) as f64;
+    let loss = total.loss / tokens;
+    // The loss of those that were not guessed is taken to be the mean.
+    let bits = loss / std::f64::consts::LN_2 * ids.len() as f64 / characters.max(1) as f64;
+    Validation {
+        loss,
+        accuracy: Some(total.first as f64 / tokens),
+        perplexity: Some(loss.exp()),
+        bits_per_character: Some(bits),
+        top_5: Some(total.top_5 as f64 / tokens),
+        ..Validation::default()
+    }
+}
+
+/// Reads a part of a text from an empty state to its end.
+fn read(network: &Network, ids: &[u32]) -> Sums {
+    let mut sums = Sums::default();
+    let mut state = network.start(1);
+    let (read, next) = (&ids[..ids.len() - 1], &ids[1..]);
+    for (read, next) in read.chunks(CHUNK).zip(next.chunks(CHUNK)) {
+        let mut states = Vec::new();
+        for &id in read {
+            states.extend_from_slice(network.advance(&mut state, &[id]));
+        }
+        let outputs = network.head_of(&states);
+        for (logits, &next) in outputs.chunks_exact(outputs.len() / next.len()).zip(next) {
+            let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let sum: f64 = logits.iter().map(|&logit| f64::from((logit - max).exp())).sum();
+            let logit = logits[next as usize];
+            sums.loss += sum.ln() + f64::from(max) - f64::from(logit);
+            let above = logits.iter().filter(|other| **other > logit).count();
+            sums.first += usize::from(above == 0);
+            sums.top_5 += usize::from(above < 5);
+            sums.tokens += 1;
+        }
+    }
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::architecture::{Head, Recurrent};
+    use crate::float_model::tests::model_with;
+
+    #[test]
+    fn the_better_figures() {
+        let of = |loss, accuracy, macro_f1| Validation { loss, accuracy, macro_f1, ..Validation::default() };
+        assert!(of(2.0, Some(0.9), Some(0.1)).is_better_than(&of(1.0, Some(0.8), Some(0.9))));
+        assert!(of(1.0, Some(0.9), Some(0.1)).is_better_than(&of(2.0, Some(0.9), Some(0.9))));
+        // A language model is chosen by its loss, whatever its accuracy.
+        assert!(of(1.0, Some(0.1), None).is_better_than(&of(2.0, Some(0.2), None)));
+        assert!(!of(f64::NAN, None, None).is_better_than(&of(2.0, None, None)));
+    }
+
+    #[test]
+    fn a_text_is_read_from_its_beginning_to_its_end() {
+        let model = model_with(Recurrent::default(), Head { hidden: 0, outputs: 11 });
+        let network = model.network();
+        let ids: Vec<u32> = (0..700).map(|index| index * index % 11).collect();
+        let figures = language(network, &ids, 1400);
+        let (mut loss, mut count) = (0.0, 0);
+        for part in ids.chunks(256) {
+            for (end, logits) in network.logits_after_each(&part[..part.len() - 1]).iter().enumerate() {
+                loss -= log_softmax(logits.iter().map(|&z| f64::from(z)))[part[end + 1] as usize];
+                count += 1;
+            }
+        }
+        assert_eq!(count, 697);
+        let mean = loss / f64::from(count);
+        assert!((figures.loss - mean).abs() < 1e-5, "{figures:?} {mean}");
+        assert!((figures.bits_per_character.unwrap() - mean / 2f64.ln() / 2.0).abs() < 1e-5);
+        assert!((figures.perplexity.unwrap() - mean.exp()).abs() < 1e-3);
+        let (first, top_5) = (figures.accuracy.unwrap(), figures.top_5.unwrap());
+        assert!(first < top_5 && top_5 < 1.0);
+    }
+
+    #[test]
+    fn errors_are_in_the_numbers_units() {
+        let sample = |targets: &[f32]| Sample {
+            steps: crate::train::Steps::Values { values: vec![0.0], channels: 1 },
+            target: Target::Values(targets.to_vec()),
+        };
+        let samples = [sample(&[1.0, f32::NAN]), sample(&[0.0, 2.0])];
+        let figures = values(&[vec![0.0, 9.0], vec![0.0, 1.0]], &samples, &[10.0, 100.0]);
+        assert!((figures.loss - 2.0 / 3.0).abs() < 1e-9);
+        assert!((figures.mae.unwrap() - 110.0 / 3.0).abs() < 1e-9);
+        assert!((figures.rmse.unwrap() - (10_100.0f64 / 3.0).sqrt()).abs() < 1e-9);
+    }
+}
