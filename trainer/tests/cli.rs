@@ -1,5 +1,7 @@
 //! The `tern` command as a process: exit statuses, streams, files.
 
+#[path = "cli/lessons.rs"]
+mod lessons;
 #[path = "cli/tasks.rs"]
 mod tasks;
 

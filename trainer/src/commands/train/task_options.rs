@@ -7,10 +7,10 @@ use crate::recipe::{Anchor, InputKind, Recipe, Task};
 #[command(next_help_heading = "Task")]
 pub struct TaskOptions {
     /// What the model does
-    #[arg(long, value_enum)]
+    #[arg(long = "task", id = "task_kind", value_enum)]
     pub task: Option<Task>,
     /// What a classifier reads: texts, or sequences of numbers
-    #[arg(long, value_enum)]
+    #[arg(long = "input", id = "input_kind", value_enum)]
     pub input: Option<InputKind>,
     /// Columns of numbers to read [default: all that hold nothing but numbers]
     #[arg(long, value_name = "NAME,NAME", value_delimiter = ',')]
