@@ -260,10 +260,6 @@ impl Recipe {
             return Err(RecipeError::Keys { path: path.to_owned(), faults });
         }
         let mut recipe: Recipe = toml::from_str(&text).map_err(not_toml)?;
-        let model = document.get_ref().get("model").and_then(|model| model.get_ref().as_table());
-        if recipe.model.embeddings.is_some() && model.is_some_and(|model| model.get("embedding").is_none()) {
-            recipe.model.embedding = 0;
-        }
         let document = document.get_ref();
         recipe.suit(|section, key| {
             document
@@ -271,6 +267,10 @@ impl Recipe {
                 .and_then(|section| section.get_ref().as_table())
                 .is_some_and(|keys| keys.contains_key(key))
         });
+        let model = document.get("model").and_then(|model| model.get_ref().as_table());
+        if recipe.model.embeddings.is_some() && model.is_some_and(|model| model.get("embedding").is_none()) {
+            recipe.model.embedding = 0;
+        }
         let folder = path.parent().unwrap_or(Path::new(""));
         let from_here = |path: &Path| if is_hub(path) { path.to_owned() } else { folder.join(path) };
         recipe.data.train = from_here(&recipe.data.train);
