@@ -5,6 +5,7 @@ Integers only, no package beyond Python's own library, and nothing done for spee
 
     tern_reference.py MODEL [--hex] < TEXTS     one text a line (with --hex: its bytes in hexadecimal); prints for each
                                                 {"tokens":…,"unknown":…,"logits":[…],"trace":…,"state":…}
+    tern_reference.py MODEL --golden            prints for each golden text, or sequence, {"logits":[…],"forecast":[…]}
     tern_reference.py --check-bounds < FILES    one device file's path a line; prints for each {"refused":[…]}, the
                                                 conditions that fail
     tern_reference.py --check-tables            the text tables against this Python's own Unicode database
@@ -38,51 +39,185 @@ def inside(value, limits):
 
 # --- format.md: The device file, Header, Tensors ---------------------------------------------------------------------------
 
-METADATA = {
-    "tern.version": "1", "tern.task": "classify", "tern.cell": "lstm",
-    "tern.layers": "1", "tern.directions": "1", "tern.pooling": "last", "tern.output": "softmax",
-}
-TEXT = ("tern.tokenizer", "tern.vocabulary")
-PACKING = "tern.packing"
-SHIFTS = ("tern.shift.lstm_l0", "tern.shift.fc")
 TOKENIZERS = {
     "bytes", "whitespace", "whitespace_cased", "words", "words_cased", "html_words", "html_words_cased", "chars", "chars_cased",
     "wordpiece", "wordpiece_cased",
 }
-DTYPES = {"U8": "B", "I8": "b", "I16": "h", "I32": "i", "U32": "I", "F32": "f"}
-# Type and shape. A letter is a dimension of the model; "name", "labels" … stand for lengths that nothing else says.
-TENSORS = {
-    "name": ("U8", ["name"]),
-    "labels.offsets": ("U32", ["C+1"]),
-    "labels.bytes": ("U8", ["labels"]),
-    "vocab.offsets": ("U32", ["V-1"]),
-    "vocab.bytes": ("U8", ["vocab"]),
-    "embedding.weight": ("I8", ["V", "E"]),
-    "embedding.multiplier": ("I16", ["V"]),
-    "embedding.scale": ("F32", [1]),
-    "lstm.weight_ih_l0": ("I8", ["H", "E", 4]),
-    "lstm.weight_hh_l0": ("I8", ["H", "H", 4]),
-    "lstm.bias_l0": ("I32", ["H", 4]),
-    "lstm.multiplier_ih_l0": ("I16", ["H", 4]),
-    "lstm.multiplier_hh_l0": ("I16", ["H", 4]),
-    "lstm.units_l0": ("I32", ["H", "words"]),
-    "fc.weight": ("I8", ["C", "H"]),
-    "fc.bias": ("I32", ["C"]),
-    "fc.multiplier": ("I16", ["C"]),
-    "golden.offsets": ("U32", ["G+1"]),
-    "golden.bytes": ("U8", ["golden"]),
-    "golden.logits": ("I32", ["G", "C"]),
-    "calibration": ("I32", [4]),
+WORDS_OF = {
+    "tern.version": ["1"],
+    "tern.task": ["classify", "language-model", "forecast"],
+    "tern.input": ["tokens", "values"],
+    "tern.tokenizer": sorted(TOKENIZERS),
+    "tern.vocabulary": ["sorted", "bytes"],
+    "tern.cell": ["lstm", "gru", "rnn", "rnn_relu"],
+    "tern.layers": ["1", "2", "3", "4"],
+    "tern.directions": ["1", "2"],
+    "tern.merge": ["concat", "sum", "mean", "product"],
+    "tern.pooling": ["last", "mean", "max", "mean_max"],
+    "tern.output": ["softmax", "sigmoid", "linear"],
+    "tern.packing": ["interleaved4", "paired16", "interleaved3", "interleaved1"],
 }
 PACKINGS = {
-    "interleaved4": {name for name in TENSORS if name.startswith("lstm.") and name != "lstm.units_l0"},
-    "paired16": {"lstm.units_l0"},
+    "lstm": ["interleaved4", "paired16"], "gru": ["interleaved3"], "rnn": ["interleaved1"], "rnn_relu": ["interleaved1"],
 }
+GATES = {"lstm": 4, "gru": 3, "rnn": 1, "rnn_relu": 1}
+# First rows of pairs; the second follows.
+PAIRS = {"lstm": [0, 2], "gru": [0], "rnn": [], "rnn_relu": []}
+SHIFTS = [str(shift) for shift in range(9)]
+DTYPES = {"U8": "B", "I8": "b", "I16": "h", "I32": "i", "U32": "I", "F32": "f"}
+
+
+def kind_of(metadata):
+    """What the words say, checked as a whole; the names of layers, which shifts and tensors carry."""
+    words = {key: word for key, word in metadata.items() if not key.startswith("tern.shift.")}
+    optional = {"tern.input"}
+    if metadata.get("tern.input", "tokens") == "values":
+        optional |= {"tern.tokenizer", "tern.vocabulary"}
+    if metadata.get("tern.directions") == "1":
+        optional |= {"tern.merge"}
+    if not WORDS_OF.keys() - optional <= words.keys() <= WORDS_OF.keys():
+        raise Refused("keys")
+    if any(words.get(key) not in (known + [None] if key in optional else known) for key, known in WORDS_OF.items()):
+        raise Refused("words")
+    kind = {key[len("tern."):]: word for key, word in words.items()}
+    kind.setdefault("input", "tokens")
+    if kind["input"] == "values" and kind.keys() & {"tokenizer", "vocabulary"}:
+        raise Refused("keys")
+    if kind["directions"] == "1" and "merge" in kind:
+        raise Refused("keys")
+    if kind["input"] == "tokens" and (kind["tokenizer"] == "bytes") != (kind["vocabulary"] == "bytes"):
+        raise Refused("vocabulary")
+    together = {
+        "classify": kind["output"] in ("softmax", "sigmoid"),
+        "language-model": (kind["input"], kind["directions"], kind["pooling"], kind["output"])
+        == ("tokens", "1", "last", "softmax"),
+        "forecast": (kind["input"], kind["output"]) == ("values", "linear"),
+    }
+    if not together[kind["task"]] or kind["packing"] not in PACKINGS[kind["cell"]]:
+        raise Refused("words together")
+    ways = ["", "_reverse"][: int(kind["directions"])]
+    kind["places"] = [[f"l{layer}{way}" for way in ways] for layer in range(int(kind["layers"]))]
+    kind["module"] = kind["cell"].split("_")[0]
+    shifts = {key[len("tern.shift."):]: word for key, word in metadata.items() if key.startswith("tern.shift.")}
+    layers = {f"{kind['module']}_{place}" for places in kind["places"] for place in places}
+    if not layers | {"fc"} <= shifts.keys() <= layers | {"fc", "hidden"} or not set(shifts.values()) <= set(SHIFTS):
+        raise Refused("shift")
+    kind["shifts"] = {name: int(shift) for name, shift in shifts.items()}
+    return kind
+
+
+def tensors_of(kind):
+    """Type and shape. A letter is a dimension of the model; other names stand for lengths that nothing else says."""
+    tensors = {
+        "name": ("U8", ["name"]),
+        "golden.offsets": ("U32", ["G+1"]),
+        "golden.logits": ("I32", ["G", "C"]),
+        "calibration": ("I32", [4]),
+    }
+    if kind["task"] == "classify":
+        tensors |= {"labels.offsets": ("U32", ["C+1"]), "labels.bytes": ("U8", ["labels"])}
+    if kind["input"] == "tokens":
+        tensors |= {
+            "embedding.weight": ("I8", ["V", "E"]),
+            "embedding.multiplier": ("I16", ["V"]),
+            "embedding.scale": ("F32", [1]),
+            "golden.bytes": ("U8", ["golden"]),
+        }
+        if kind["vocabulary"] == "sorted":
+            tensors |= {"vocab.offsets": ("U32", ["V-1"]), "vocab.bytes": ("U8", ["vocab"])}
+    else:
+        tensors |= {"channels.offsets": ("U32", ["E+1"]), "channels.bytes": ("U8", ["channels"])}
+        tensors |= {f"input.{name}": ("I32", ["E"]) for name in ("offset", "multiplier", "shift", "point")}
+        tensors |= {"input.scale": ("F32", [1]), "golden.values": ("I32", ["steps", "E"])}
+    gates = GATES[kind["cell"]]
+    gate, biases = ([gates], [4]) if gates > 1 else ([], [])
+    for layer, places in enumerate(kind["places"]):
+        reads = "E" if layer == 0 else "H" if len(places) == 1 else "2H"
+        for place in places:
+            if kind["packing"] == "paired16":
+                tensors[f"lstm.units_{place}"] = ("I32", ["H", f"words{layer}"])
+                continue
+            name = kind["module"] + ".{}_" + place
+            tensors[name.format("weight_ih")] = ("I8", ["H", reads, *gate])
+            tensors[name.format("weight_hh")] = ("I8", ["H", "H", *gate])
+            tensors[name.format("bias")] = ("I32", ["H", *biases])
+            tensors[name.format("multiplier_ih")] = tensors[name.format("multiplier_hh")] = ("I16", ["H", *gate])
+            if kind["cell"] == "rnn_relu":
+                tensors[name.format("scale")] = ("F32", [1])
+    outputs = 1 if kind["output"] == "sigmoid" else "V" if kind["task"] == "language-model" else "C"
+    reads = "F"
+    if "hidden" in kind["shifts"]:
+        tensors |= linear_of("hidden", "N", "F") | {"hidden.scale": ("F32", [1])}
+        reads = "N"
+    tensors |= linear_of("fc", outputs, reads)
+    if kind["task"] == "forecast":
+        tensors |= {f"output.{name}": ("I32", ["C"]) for name in ("offset", "multiplier", "shift", "point")}
+    return tensors
+
+
+def linear_of(name, outputs, reads):
+    return {
+        f"{name}.weight": ("I8", [outputs, reads]), f"{name}.bias": ("I32", [outputs]), f"{name}.multiplier": ("I16", [outputs]),
+    }
 
 
 def rows(flat, columns):
     """A flat tensor as rows."""
     return [flat[at : at + columns] for at in range(0, len(flat), columns)]
+
+
+class Layer:
+    """One direction of a layer: rows by [unit][gate], of the input and of the recurrent half."""
+
+    def __init__(self, model, place, reads):
+        cell, module, tensor = model.kind["cell"], model.kind["module"], model.tensors
+        self.cell, self.pairs, self.shift = cell, PAIRS[cell], model.kind["shifts"][f"{module}_{place}"]
+        gates, H = GATES[cell], model.sizes["H"]
+        self.H, self.reads = H, reads
+        if model.kind["packing"] == "paired16":
+            self.paired16(tensor[f"lstm.units_{place}"])
+            return
+        of = lambda parameter: tensor[f"{module}.{parameter}_{place}"]
+        # interleaved: [unit, column, gate]
+        self.ih = [[unit[gate::gates] for gate in range(gates)] for unit in rows(of("weight_ih"), gates * reads)]
+        self.hh = [[unit[gate::gates] for gate in range(gates)] for unit in rows(of("weight_hh"), gates * H)]
+        bias = rows(of("bias"), len(of("bias")) // H)
+        self.bias = [unit[:gates] for unit in bias]
+        self.hidden_bias = [[0, 0, unit[3]] if cell == "gru" else [0] * gates for unit in bias]
+        self.mx, self.mh = rows(of("multiplier_ih"), gates), rows(of("multiplier_hh"), gates)
+
+    def paired16(self, records):
+        """A record a unit."""
+        E, H = self.reads, self.H
+        if E % 4 or H % 4 or len(records) != H * (H + 10 + E):
+            raise Refused("lstm.units")
+        self.ih, self.hh, self.bias, self.mx, self.mh = [], [], [], [], []
+        self.hidden_bias = [[0] * 4] * H
+        for record in rows(records, H + 10 + E):
+            self.hh.append(unpaired(record[:H]))
+            self.mh.append(halves(record[H]) + halves(record[H + 1]))
+            self.mx.append(halves(record[H + 2]) + halves(record[H + 3]))
+            bias = []
+            for low, high, second in (record[H + 4 : H + 7], record[H + 7 : H + 10]):
+                both = (high << 32) + (low & 0xFFFFFFFF)
+                bias += [(both - second) >> 8, second]
+                if both != 256 * bias[-2] + second or not I32[0] <= bias[-2] <= I32[1]:
+                    raise Refused("lstm.units")
+            self.bias.append(bias)
+            self.ih.append(unpaired(record[H + 10 :]))
+
+
+class Linear:
+    """A layer of the head."""
+
+    def __init__(self, model, name):
+        tensor = model.tensors
+        self.bias, self.m, self.shift = tensor[f"{name}.bias"], tensor[f"{name}.multiplier"], model.kind["shifts"][name]
+        self.weight = rows(tensor[f"{name}.weight"], len(tensor[f"{name}.weight"]) // len(self.bias))
+
+    def outputs(self, v):
+        acc = [dot(row, v) + b for row, b in zip(self.weight, self.bias)]
+        return [inside(requantize(a, m) << self.shift, I32) for a, m in zip(acc, self.m)]
 
 
 class Model:
@@ -92,70 +227,50 @@ class Model:
         with open(path, "rb") as file:
             data = file.read()
         self.read(data)
-        tensor, E, H = self.tensors, self.sizes["E"], self.sizes["H"]
-        self.shift, self.head_shift = (int(self.metadata[key]) for key in SHIFTS)
-        self.embedding, self.embedding_m = rows(tensor["embedding.weight"], E), tensor["embedding.multiplier"]
-        self.unpack[self.metadata[PACKING]](self)
-        self.fc, self.fc_bias, self.fc_m = rows(tensor["fc.weight"], H), tensor["fc.bias"], tensor["fc.multiplier"]
-        tokens = [bytes([byte]) for byte in range(256)] if self.tokenizer == "bytes" else self.texts("vocab")
-        if tokens != sorted(set(tokens) - {b""}) or self.sizes["V"] != len(tokens) + 2:
-            raise Refused("vocabulary")
-        self.vocabulary = {token: 2 + at for at, token in enumerate(tokens)}
-        self.name, self.labels, self.golden = utf8(bytes(tensor["name"])), self.texts("labels"), self.texts("golden")
-
-    def interleaved4(self):
-        """[unit, column, gate]; here [unit][gate] is a row."""
-        tensor, E, H = self.tensors, self.sizes["E"], self.sizes["H"]
-        self.ih = [[unit[gate::4] for gate in range(4)] for unit in rows(tensor["lstm.weight_ih_l0"], 4 * E)]
-        self.hh = [[unit[gate::4] for gate in range(4)] for unit in rows(tensor["lstm.weight_hh_l0"], 4 * H)]
-        self.bias = rows(tensor["lstm.bias_l0"], 4)
-        self.mx, self.mh = rows(tensor["lstm.multiplier_ih_l0"], 4), rows(tensor["lstm.multiplier_hh_l0"], 4)
-
-    def paired16(self):
-        """A record a unit."""
-        E, H = self.sizes["E"], self.sizes["H"]
-        if E % 4 or H % 4 or self.sizes["words"] != H + 10 + E:
-            raise Refused("lstm.units_l0")
-        self.ih, self.hh, self.bias, self.mx, self.mh = [], [], [], [], []
-        for record in rows(self.tensors["lstm.units_l0"], H + 10 + E):
-            self.hh.append(unpaired(record[:H]))
-            self.mh.append(halves(record[H]) + halves(record[H + 1]))
-            self.mx.append(halves(record[H + 2]) + halves(record[H + 3]))
-            bias = []
-            for low, high, second in (record[H + 4 : H + 7], record[H + 7 : H + 10]):
-                both = (high << 32) + (low & 0xFFFFFFFF)
-                bias += [(both - second) >> 8, second]
-                if both != 256 * bias[-2] + second or not I32[0] <= bias[-2] <= I32[1]:
-                    raise Refused("lstm.units_l0")
-            self.bias.append(bias)
-            self.ih.append(unpaired(record[H + 10 :]))
-
-    unpack = {"interleaved4": interleaved4, "paired16": paired16}
+        tensor, kind, E, H = self.tensors, self.kind, self.sizes["E"], self.sizes["H"]
+        ways = int(kind["directions"])
+        merged = 2 * H if kind.get("merge") == "concat" else H
+        if self.sizes["F"] != (2 * merged if kind["pooling"] == "mean_max" else merged):
+            raise Refused("F")
+        if kind["output"] == "sigmoid" and self.sizes["C"] != 2:
+            raise Refused("sigmoid")
+        if kind["task"] == "language-model" and self.sizes["C"] != self.sizes["V"]:
+            raise Refused("C")
+        self.layers = [
+            [Layer(self, place, E if layer == 0 else ways * H) for place in places] for layer, places in enumerate(kind["places"])
+        ]
+        self.hidden = Linear(self, "hidden") if "hidden" in kind["shifts"] else None
+        self.fc = Linear(self, "fc")
+        self.name = utf8(bytes(tensor["name"]))
+        if kind["task"] == "classify":
+            self.labels = self.texts("labels")
+        if kind["input"] == "tokens":
+            self.embedding, self.embedding_m = rows(tensor["embedding.weight"], E), tensor["embedding.multiplier"]
+            tokens = [bytes([byte]) for byte in range(256)] if kind["tokenizer"] == "bytes" else self.texts("vocab")
+            if tokens != sorted(set(tokens) - {b""}) or self.sizes["V"] != len(tokens) + 2:
+                raise Refused("vocabulary")
+            self.vocabulary = {token: 2 + at for at, token in enumerate(tokens)}
+            self.golden = self.texts("golden")
+        else:
+            self.channels = self.texts("channels")
+            offsets, values = tensor["golden.offsets"], rows(tensor["golden.values"], E)
+            check_offsets("golden", offsets, len(values))
+            self.golden = [values[begin:end] for begin, end in zip(offsets, offsets[1:])]
+        for scaling in ("input", "output"):
+            for name, (low, high) in {"multiplier": (1, 2**30), "shift": (1, 46), "point": (-16, 30)}.items():
+                if not all(low <= v <= high for v in tensor.get(f"{scaling}.{name}", [])):
+                    raise Refused(f"{scaling}.{name}")
 
     def read(self, data):
         """Header and tensors."""
         (n,) = struct.unpack_from("<Q", data)
         header = json.loads(data[8 : 8 + n].decode("utf-8"))
-        self.metadata = header.pop("__metadata__")
-        if {key: value for key, value in self.metadata.items() if key not in (*SHIFTS, *TEXT, PACKING)} != METADATA:
-            raise Refused("metadata")
-        self.tokenizer, vocabulary = (self.metadata.get(key) for key in TEXT)
-        if self.tokenizer not in TOKENIZERS or vocabulary != ("bytes" if self.tokenizer == "bytes" else "sorted"):
-            raise Refused("tokenizer")
-        if any(self.metadata.get(key) not in [str(shift) for shift in range(9)] for key in SHIFTS):
-            raise Refused("shift")
-        if self.metadata.get(PACKING) not in PACKINGS:
-            raise Refused("packing")
-        others = set().union(*PACKINGS.values()) - PACKINGS[self.metadata[PACKING]]
-        if self.tokenizer == "bytes":
-            others = others | {"vocab.offsets", "vocab.bytes"}
-        expected = TENSORS.keys() - others
-        if header.keys() != expected:
-            raise Refused("tensors: " + ", ".join(sorted(header.keys() ^ expected)))
+        self.kind = kind_of(header.pop("__metadata__"))
+        expected = tensors_of(self.kind)
+        if header.keys() != expected.keys():
+            raise Refused("tensors: " + ", ".join(sorted(header.keys() ^ expected.keys())))
         self.tensors, self.sizes, spans = {}, {}, []
-        for name, (dtype, shape) in TENSORS.items():
-            if name in others:
-                continue
+        for name, (dtype, shape) in expected.items():
             entry = header[name]
             begin, end = entry["data_offsets"]
             spans.append((begin, end))
@@ -165,11 +280,13 @@ class Model:
                 raise Refused(name)
             # Tensors lie back to back behind the header; the offsets count from there.
             self.tensors[name] = struct.unpack_from(f"<{count}{DTYPES[dtype]}", data, 8 + n + begin)
+            if min(self.tensors[name]) < (-127 if dtype == "I8" else 0 if dtype == "I16" else I32[0]):
+                raise Refused(name)
         spans.sort()
         ends = [0] + [end for _, end in spans]
         if [begin for begin, _ in spans] != ends[:-1] or 8 + n + ends[-1] != len(data):  # Length
             raise Refused("length")
-        if self.sizes["V"] < 3 or self.sizes["name"] > 64:
+        if self.sizes.get("V", 3) < 3 or self.sizes["name"] > 64:
             raise Refused("sizes")
 
     def match_shape(self, name, shape, found):
@@ -177,7 +294,9 @@ class Model:
         if len(shape) != len(found):
             raise Refused(name)
         for dimension, size in zip(shape, found):
-            if isinstance(dimension, str):
+            if dimension == "2H":
+                dimension = 2 * self.sizes["H"]
+            elif isinstance(dimension, str):
                 letter, plus = (dimension[0], int(dimension[1:])) if dimension[1:2] in ("+", "-") else (dimension, 0)
                 dimension = self.sizes.setdefault(letter, size - plus) + plus
             if dimension != size or size < 1:
@@ -186,9 +305,13 @@ class Model:
     def texts(self, name):
         """The texts of a pair of `offsets` and `bytes`."""
         offsets, content = self.tensors[f"{name}.offsets"], bytes(self.tensors[f"{name}.bytes"])
-        if offsets[0] != 0 or list(offsets) != sorted(offsets) or offsets[-1] != len(content):
-            raise Refused(f"{name}.offsets")
+        check_offsets(name, offsets, len(content))
         return [utf8(content[begin:end]) for begin, end in zip(offsets, offsets[1:])]
+
+
+def check_offsets(name, offsets, length):
+    if offsets[0] != 0 or list(offsets) != sorted(offsets) or offsets[-1] != length:
+        raise Refused(f"{name}.offsets")
 
 
 def halves(word):
@@ -250,44 +373,146 @@ def dot(row, v):
     return sum(map(operator.mul, row, v))
 
 
-def half(weights, v, bias, multipliers):
-    """One half, input or recurrent, of a unit's four rows; rows 0 and 2 are the first of a pair, 1 and 3 the second."""
+def half(layer, weights, v, bias, multipliers):
+    """One half, input or recurrent, of a unit's rows."""
     acc = [dot(row, v) + b for row, b in zip(weights, bias)]
-    acc[0] += acc[1] >> 8
-    acc[2] += acc[3] >> 8
+    for first in layer.pairs:
+        acc[first] += acc[first + 1] >> 8
     return [requantize(a, m) for a, m in zip(acc, multipliers)]
 
 
-class State:
-    """The state of one text."""
+def relu(z):
+    return max(0, min(32767, round_shift(z, 5)))
 
-    def __init__(self, model):
-        self.model = model
-        self.h = [0] * model.sizes["H"]
-        self.c = [0] * model.sizes["H"]
+
+class State:
+    """The state of one direction of a layer."""
+
+    def __init__(self, layer):
+        self.layer, self.h, self.c = layer, [0] * layer.H, [0] * layer.H
 
     def step(self, x):
-        """LSTM step."""
-        model, h = self.model, []
-        for u in range(model.sizes["H"]):
-            zx = half(model.ih[u], x, model.bias[u], model.mx[u])
-            zh = half(model.hh[u], self.h, [0] * 4, model.mh[u])
-            zi, zf, zg, zo = ((a + b) << model.shift for a, b in zip(zx, zh))
-            i, f, o = (activation(SIGMOID, z) for z in (zi, zf, zo))
-            g = activation(TANH, zg)
-            t = round_shift(i * g, 11)
-            self.c[u] = saturating_double(((self.c[u] * f) >> 16) + t)
-            h.append(inside(round_shift(o * activation(TANH, self.c[u]), 15), I16))
+        layer, h = self.layer, []
+        for u in range(layer.H):
+            zx = half(layer, layer.ih[u], x, layer.bias[u], layer.mx[u])
+            zh = half(layer, layer.hh[u], self.h, layer.hidden_bias[u], layer.mh[u])
+            h.append(inside(getattr(self, layer.cell)(u, zx, zh), I16))
         self.h = h  # all units read the old h
+        return h
+
+    def lstm(self, u, zx, zh):
+        """LSTM step."""
+        zi, zf, zg, zo = (inside((a + b) << self.layer.shift, I32) for a, b in zip(zx, zh))
+        i, f, o = (activation(SIGMOID, z) for z in (zi, zf, zo))
+        t = round_shift(i * activation(TANH, zg), 11)
+        self.c[u] = saturating_double(((self.c[u] * f) >> 16) + t)
+        return round_shift(o * activation(TANH, self.c[u]), 15)
+
+    def gru(self, u, zx, zh):
+        """GRU step."""
+        shift = self.layer.shift
+        r, z = (activation(SIGMOID, inside((a + b) << shift, I32)) for a, b in zip(zx[:2], zh[:2]))
+        n = activation(TANH, inside((zx[2] + requantize(zh[2], r)) << shift, I32)) << 15
+        self.c[u] = inside(n + 2 * requantize(self.c[u] - n, z), I32)
+        return round_shift(self.c[u], 15)
+
+    def rnn(self, u, zx, zh):
+        """Plain step."""
+        return activation(TANH, inside((zx[0] + zh[0]) << self.layer.shift, I32))
+
+    def rnn_relu(self, u, zx, zh):
+        return relu(inside((zx[0] + zh[0]) << self.layer.shift, I32))
+
+
+# --- arithmetic.md: Layers and directions, Pooling, Values, Head -----------------------------------------------------------
+
+MERGES = {
+    "mean": lambda f, r: round_shift(f + r, 1),
+    "sum": lambda f, r: round_shift(f + r, 1),
+    "product": lambda f, r: max(I16[0], min(I16[1], round_shift(f * r, 15))),
+}
+
+
+class Run:
+    """A text or a sequence on its way through a model."""
+
+    def __init__(self, model):
+        self.model, self.inputs = model, []
+        if model.kind["directions"] == "1":
+            self.states = [State(layer) for (layer,) in model.layers]
+        self.sums, self.count, self.largest = [0] * model.sizes["H"], 0, []
+
+    def step(self, x):
+        """A step of all layers; of two directions they wait for the answer."""
+        if self.model.kind["directions"] == "2":
+            self.inputs.append(x)
+            return
+        for state in self.states:
+            x = state.step(x)
+        if self.count == 65534:
+            self.sums, self.count = [s >> 1 for s in self.sums], 32767
+        self.sums, self.count = [s + v for s, v in zip(self.sums, x)], self.count + 1
+        self.largest = [max(pair) for pair in zip(self.largest or x, x)]
+
+    def read(self):
+        """What the head reads."""
+        kind, H = self.model.kind, self.model.sizes["H"]
+        if kind["directions"] == "1":
+            if kind["pooling"] == "last":
+                return self.states[-1].h
+            return pooled(kind["pooling"], self.sums, self.count, self.largest or [0] * H)
+        steps = self.inputs
+        for forward, reverse in self.model.layers:
+            ahead, back = State(forward), State(reverse)
+            f = [ahead.step(x) for x in steps]
+            r = [back.step(x) for x in reversed(steps)][::-1]
+            steps = [a + b for a, b in zip(f, r)]
+        merge = lambda a, b: a + b if kind["merge"] == "concat" else [MERGES[kind["merge"]](*pair) for pair in zip(a, b)]
+        if kind["pooling"] == "last":
+            return merge(f[-1], r[0]) if f else [0] * self.model.sizes["F"]
+        if not f:
+            return [0] * self.model.sizes["F"]
+        columns = list(zip(*(merge(a, b) for a, b in zip(f, r))))
+        return pooled(kind["pooling"], [sum(c) for c in columns], len(f), [max(c) for c in columns])
 
     def logits(self):
         """Head."""
-        acc = [dot(row, self.h) + b for row, b in zip(self.model.fc, self.model.fc_bias)]
-        return [inside(requantize(a, m) << self.model.head_shift, I32) for a, m in zip(acc, self.model.fc_m)]
+        v = self.read()
+        if self.model.hidden:
+            v = [relu(z) for z in self.model.hidden.outputs(v)]
+        outputs = self.model.fc.outputs(v)
+        return [0] + outputs if self.model.kind["output"] == "sigmoid" else outputs
 
     def hash(self):
-        """Both halves of the state, as `state` is described above."""
-        return f"{fnv1a(struct.pack(f'<{len(self.h)}h{len(self.c)}i', *self.h, *self.c)):016x}"
+        """Both parts of the state, as `state` is described above."""
+        (state,) = self.states
+        return f"{fnv1a(struct.pack(f'<{len(state.h)}h{len(state.c)}i', *state.h, *state.c)):016x}"
+
+
+def pooled(pooling, sums, count, largest):
+    means = [(2 * s + count) // (2 * count) if count else 0 for s in sums]
+    return {"mean": means, "max": largest, "mean_max": means + largest}[pooling]
+
+
+def scale(v, m, n):
+    return (v * m + 2 ** (n - 1)) >> n
+
+
+def of_channels(model, scaling):
+    return list(zip(*(model.tensors[f"{scaling}.{name}"] for name in ("offset", "multiplier", "shift"))))
+
+
+def run_values(model, sequence):
+    """The logits after a sequence of values, and of a forecast the values of the outside."""
+    state = Run(model)
+    for values in sequence:
+        channels = zip(values, of_channels(model, "input"))
+        state.step([max(I16[0], min(I16[1], scale(v - offset, m, n))) for v, (offset, m, n) in channels])
+    logits, forecast = state.logits(), []
+    if model.kind["task"] == "forecast":
+        channels = zip(logits, of_channels(model, "output"))
+        forecast = [max(I32[0], min(I32[1], offset + scale(y, m, n))) for y, (offset, m, n) in channels]
+    return {"logits": logits, "forecast": forecast}
 
 
 def fnv1a(content, start=0xCBF29CE484222325):
@@ -299,15 +524,16 @@ def fnv1a(content, start=0xCBF29CE484222325):
 
 def run(model, text):
     """What the model says of one text."""
-    state, logits = State(model), None
-    ids = ids_of(model.tokenizer, model.vocabulary, text)
+    state, logits = Run(model), None
+    ids = ids_of(model.kind["tokenizer"], model.vocabulary, text)
     trace = fnv1a(b"")
     for token in ids:
         state.step(embed(model, token))
         logits = state.logits()
         trace = fnv1a(struct.pack(f"<I{len(logits)}i", token, *logits), trace)
-    answer = {"tokens": len(ids), "unknown": ids.count(1), "logits": logits or state.logits()}
-    return {**answer, "trace": f"{trace:016x}", "state": state.hash()}
+    answer = {"tokens": len(ids), "unknown": ids.count(1), "logits": logits or state.logits(), "trace": f"{trace:016x}"}
+    one_layer = model.kind["cell"] == "lstm" and model.kind["directions"] == model.kind["layers"] == "1"
+    return {**answer, "state": state.hash() if one_layer else None}
 
 
 # --- arithmetic.md: The formats, No accumulator overflows ------------------------------------------------------------------
@@ -325,28 +551,27 @@ def check_bounds(model):
         if value >= 2**31:
             failed.add(condition)
 
-    for u in range(model.sizes["H"]):
-        bounds = []
-        for weights, bias in ((model.ih[u], model.bias[u]), (model.hh[u], [0] * 4)):
-            b = [bound(row, bias) for row, bias in zip(weights, bias)]
-            for value in b:
-                check("1", value)
-            for first in (0, 2):
-                b[first] += (b[first + 1] >> 8) + 1
-                check("2", b[first])
-            bounds.append(b)
-        for bx, mx, bh, mh in zip(bounds[0], model.mx[u], bounds[1], model.mh[u]):
-            check("3", ((bx * mx >> 16) + (bh * mh >> 16) + 2) << model.shift)
-    for row, bias, m in zip(model.fc, model.fc_bias, model.fc_m):
-        check("1", bound(row, bias))
-        check("4", ((bound(row, bias) * m >> 16) + 1) << model.head_shift)
-    for name, values in model.tensors.items():
-        if name == "lstm.units_l0":
-            weights = [w for half in model.ih + model.hh for row in half for w in row]
-            if max(map(abs, weights)) > 127 or min(m for half in model.mx + model.mh for m in half) < 0:
-                failed.add(name)
-        elif min(values) < (-127 if TENSORS[name][0] == "I8" else 0 if "multiplier" in name else I32[0]):
-            failed.add(name)
+    for layer in [layer for ways in model.layers for layer in ways]:
+        if model.kind["packing"] == "paired16":
+            weights = [w for half in layer.ih + layer.hh for row in half for w in row]
+            if max(map(abs, weights)) > 127 or min(m for half in layer.mx + layer.mh for m in half) < 0:
+                failed.add("lstm.units")
+        for u in range(layer.H):
+            bounds = []
+            for weights, bias in ((layer.ih[u], layer.bias[u]), (layer.hh[u], layer.hidden_bias[u])):
+                b = [bound(row, bias) for row, bias in zip(weights, bias)]
+                for value in b:
+                    check("1", value)
+                for first in layer.pairs:
+                    b[first] += (b[first + 1] >> 8) + 1
+                    check("2", b[first])
+                bounds.append(b)
+            for bx, mx, bh, mh in zip(bounds[0], layer.mx[u], bounds[1], layer.mh[u]):
+                check("3", ((bx * mx >> 16) + (bh * mh >> 16) + 2) << layer.shift)
+    for linear in filter(None, (model.hidden, model.fc)):
+        for row, bias, m in zip(linear.weight, linear.bias, linear.m):
+            check("1", bound(row, bias))
+            check("4", ((bound(row, bias) * m >> 16) + 1) << linear.shift)
     return sorted(failed)
 
 
@@ -393,6 +618,11 @@ def main(arguments):
     elif arguments == ["--check-bounds"]:
         for path in sys.stdin:
             answer({"refused": check_file(path.rstrip("\n"))})
+    elif arguments[1:] == ["--golden"]:
+        model = Model(arguments[0])
+        for golden in model.golden:
+            text = model.kind["input"] == "tokens"
+            answer({"logits": run(model, golden)["logits"], "forecast": []} if text else run_values(model, golden))
     elif len(arguments) == 1 or arguments[1:] == ["--hex"]:
         model = Model(arguments[0])
         for line in sys.stdin.buffer:

@@ -1,14 +1,15 @@
 //! The runtime against `tests/reference/tern_reference.py`, written from `docs/arithmetic.md` and `docs/format.md` alone.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use tern_runtime::testing::{Random, Sizes, TOKENS, metadata, random_file, random_file_in, tensors};
+use tern_runtime::testing::{Random, Spec, Sizes, TOKENS, metadata, random_file, random_file_in, tensors};
 use tern_runtime::write::{Aligned, Dtype, Tensor, packed, to_bytes};
-use tern_runtime::{Model, Packing, Step};
+use tern_runtime::{Input, Model, Packing, Step};
 use tern_tests::{argument, folder, root, text_of, trained};
 use xtask::messages;
 
@@ -44,7 +45,7 @@ fn fnv1a(bytes: &[u8], hash: u64) -> u64 {
 fn runtime<T: AsRef<[u8]>>(file: &[u8], texts: &[T]) -> Vec<Value> {
     let file = Aligned::new(file);
     let model = Model::from_bytes(&file).unwrap();
-    let mut scratch = vec![0; model.scratch_len()];
+    let mut scratch = vec![0; model.scratch_len_for(2_000)];
     let mut session = model.session(&mut scratch).unwrap();
     let mut answer = |text: &[u8]| {
         session.reset();
@@ -166,6 +167,37 @@ fn the_reference_runs_random_models() {
             }
         }
     }
+}
+
+#[test]
+fn the_reference_runs_every_kind_of_model() {
+    let folder = folder("reference-kinds");
+    let mut kinds = BTreeSet::new();
+    for seed in 0..160 {
+        let spec = Spec::random(seed);
+        let file = spec.file(seed);
+        let path = folder.join("model.safetensors");
+        fs::write(&path, &*file).unwrap();
+        // Golden texts and sequences first: every task and input has them.
+        let Some(seen) = reference(&folder, &[argument(&path), "--golden"], "") else { return };
+        let model = Model::from_bytes(&file).unwrap();
+        let mut scratch = vec![0; model.scratch_len()];
+        let mut session = model.session(&mut scratch).unwrap();
+        for (golden, seen) in model.golden().zip(&seen) {
+            let logits: Vec<i32> = session.run_golden(&golden).iter().collect();
+            let forecast: Vec<i32> = (0..).map_while(|index| session.forecast(index)).collect();
+            assert_eq!(logits, golden.logits);
+            assert_eq!(seen, &json!({ "logits": logits, "forecast": forecast }), "{spec:?}");
+        }
+        assert_eq!(seen.len(), 3);
+        // Then longer texts, where there is an answer after every token.
+        if spec.input == Input::Tokens && seed % 4 == 0 {
+            compare(&folder, &file, &texts(seed).into_iter().filter(|text| text.len() < 300).collect::<Vec<_>>());
+        }
+        kinds.insert(format!("{} {} {} {}", spec.cell.word(), spec.bidirectional, spec.merge.word(), spec.pooling.word()));
+        kinds.insert(format!("{} {} {}", spec.task.word(), spec.output.word(), spec.head_hidden > 0));
+    }
+    assert!(kinds.len() > 60, "{kinds:?}");
 }
 
 #[test]
