@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::plan::{Program, Row};
+use super::plan::Row;
 
 /// The heading on a terminal.
 pub fn heading() -> String {
@@ -82,7 +82,7 @@ pub fn median(mut values: Vec<f64>) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::plan::TEXTBOOK;
+    use super::super::plan::{Program, TEXTBOOK};
     use super::*;
 
     #[test]
