@@ -151,8 +151,7 @@ fn work(mut recipe: Recipe, target: &Path, args: &Args, options: Options) -> any
     let baselines = if options.no_baselines { Vec::new() } else { measure_baselines(recipe, &data)? };
     let stop = stop_on_interrupt();
     let directory = run_directory(recipe, target, args.resume, options)?;
-    let Trained { outcome, log, diverged } = learn(recipe, &problem, &data, &directory, args, &stop)?;
-    let continued = || format!("continue with `tern train --resume {}`", target.display());
+    let Trained { outcome, log, diverged } = learn(recipe, &problem, &data, &directory, target, args, &stop)?;
 
     let name = recipe.name.clone().unwrap_or_else(|| {
         target.file_name().map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned())
@@ -170,7 +169,7 @@ fn work(mut recipe: Recipe, target: &Path, args: &Args, options: Options) -> any
         fs::copy(&log, staged.path().join(files::LOG)).with_context(|| log.display().to_string())?;
         Ok(staged.commit()?)
     };
-    save().map_err(|error| error.context(format!("the model could not be written; {}", continued())))?;
+    save().map_err(|error| error.context(unwritten(target)))?;
     if !matches!(outcome.ending, Ending::Interrupted | Ending::Diverged) {
         directory.remove()?;
     }
@@ -183,7 +182,7 @@ fn work(mut recipe: Recipe, target: &Path, args: &Args, options: Options) -> any
     match outcome.ending {
         Ending::Epochs | Ending::Diverged => {}
         Ending::Patience => note(format_args!("ended early: {} epochs without a better one", recipe.training.patience)),
-        Ending::Interrupted => note(format_args!("interrupted: the best epoch so far was kept; {}", continued())),
+        Ending::Interrupted => note(format_args!("interrupted: the best epoch so far was kept; {}", continued(target))),
     }
     note(format_args!("wrote {}", target.display()));
     if let Some(message) = diverged {
@@ -204,6 +203,16 @@ fn work(mut recipe: Recipe, target: &Path, args: &Args, options: Options) -> any
     Ok(())
 }
 
+/// What to type to go on.
+fn continued(target: &Path) -> String {
+    format!("continue with `tern train --resume {}`", target.display())
+}
+
+/// The training is done and its model is not on the disk.
+fn unwritten(target: &Path) -> String {
+    format!("the model could not be written; {}", continued(target))
+}
+
 /// What came of the epochs.
 struct Trained {
     outcome: Outcome,
@@ -219,6 +228,7 @@ fn learn(
     problem: &Problem,
     data: &Prepared,
     directory: &RunDirectory,
+    target: &Path,
     args: &Args,
     stop: &AtomicBool,
 ) -> anyhow::Result<Trained> {
@@ -250,7 +260,8 @@ fn learn(
         }
         outcome => (outcome?, None),
     };
-    let log = company.keeper.finish().with_context(|| directory.log().display().to_string())?;
+    let log = company.keeper.finish().with_context(|| directory.log().display().to_string());
+    let log = log.map_err(|error| error.context(unwritten(target)))?;
     Ok(Trained { outcome, log, diverged })
 }
 
