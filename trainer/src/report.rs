@@ -38,7 +38,7 @@ pub fn write(
     let sources = Sources::new(model, recipe, figures);
     for (name, text) in [
         (files::RECIPE, recipe.to_toml(target)),
-        (files::METRICS, format!("{:#}\n", sources.metrics())),
+        (files::METRICS, format!("{:#}\n", figures.to_json())),
         (files::CARD, sources.card()),
         (files::REPORT, sources.page()),
     ] {
@@ -55,7 +55,7 @@ pub fn write(
 /// # Errors
 ///
 /// Where a file cannot be read or written.
-pub fn add_export(dir: &Path, model: &FloatModel, export: serde_json::Value) -> anyhow::Result<bool> {
+pub fn add_export(dir: &Path, model: &FloatModel, export: &serde_json::Value) -> anyhow::Result<bool> {
     let mut sources = Sources::of(dir, model)?;
     let card = dir.join(files::CARD);
     let is_ours = std::fs::read_to_string(&card).map_or(true, |text| text == sources.card());
@@ -64,7 +64,7 @@ pub fn add_export(dir: &Path, model: &FloatModel, export: serde_json::Value) -> 
         let path = dir.join(name);
         crate::export::write_file(&path, text.as_bytes()).with_context(|| path.display().to_string())
     };
-    write(files::EXPORT, format!("{:#}\n", sources.export()))?;
+    write(files::EXPORT, format!("{export:#}\n"))?;
     write(files::REPORT, sources.page())?;
     if is_ours {
         write(files::CARD, sources.card())?;

@@ -72,7 +72,7 @@ fn work(args: &Args) -> anyhow::Result<()> {
     let (device, report) = export(&model, &examples, &golden, packing).with_context(|| name.to_string())?;
     write_file(&args.output, device.bytes()).with_context(|| args.output.display().to_string())?;
     // What the file is for is done: that the report cannot be written is no reason to fail.
-    match report::add_export(&args.model, &model, serde_json::to_value(&report)?) {
+    match report::add_export(&args.model, &model, &serde_json::to_value(&report)?) {
         Ok(true) => {}
         Ok(false) => note(format_args!("note: {name}/README.md was changed by hand: left as it is")),
         Err(error) => note(format_args!("warning: the report was not renewed: {error:#}")),

@@ -151,7 +151,7 @@ fn axes<'a, 'b>(
 ) -> Result<Chart<'a, 'b>, Box<dyn std::error::Error>> {
     let mut chart = ChartBuilder::on(root)
         .margin_top(6 * SCALE)
-        .margin_right(14 * SCALE)
+        .margin_right(22 * SCALE)
         .x_label_area_size(36 * SCALE)
         .y_label_area_size(42 * SCALE)
         .build_cartesian_2d(x, y)?;

@@ -50,7 +50,7 @@ impl Sources {
         Sources {
             config: model.config().clone(),
             recipe: Some(recipe.clone()),
-            metrics: figures.to_json(),
+            metrics: as_read(&figures.to_json()),
             export: None,
             findings: Findings::new(model, model.validation(), &figures.validation),
         }
@@ -91,19 +91,14 @@ impl Sources {
         })
     }
 
-    /// The content of `metrics.json`.
+    /// The figures of `metrics.json`.
     pub fn metrics(&self) -> &Value {
         &self.metrics
     }
 
-    /// The content of `export.json`; null before an export.
-    pub fn export(&self) -> &Value {
-        self.export.as_ref().unwrap_or(&Value::Null)
-    }
-
     /// Puts in what an export said.
-    pub fn set_export(&mut self, export: Value) {
-        self.export = Some(export);
+    pub fn set_export(&mut self, export: &Value) {
+        self.export = Some(as_read(export));
     }
 
     /// The content of `report.html`.
@@ -116,6 +111,12 @@ impl Sources {
     pub fn card(&self) -> String {
         card::card(&self.config, self.recipe.as_ref(), &self.metrics, self.export.as_ref())
     }
+}
+
+/// A value as it will be read from a file: serde_json's reader may be off by the last bit, and page and card must come out the same when they
+/// are made again.
+fn as_read(value: &Value) -> Value {
+    serde_json::from_str(&value.to_string()).expect("what serde_json writes it reads")
 }
 
 /// A JSON file, if it is there.

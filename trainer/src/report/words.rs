@@ -17,6 +17,8 @@ const PARTS: usize = 48;
 const BUDGET: usize = 6_000_000;
 /// In how many texts a word must stand to get into the table.
 const LEAST: usize = 2;
+/// The least mean weight of a word in the table: below, it did not decide.
+const FAINTEST: f64 = 0.05;
 /// Words of a label in the table.
 const TOP: usize = 8;
 
@@ -88,7 +90,7 @@ pub fn decisive(model: &dyn Classifier, examples: &[Example]) -> Words {
         }
     }
     let top = |sums: BTreeMap<String, (f64, usize)>| {
-        let words = sums.into_iter().filter(|(_, (sum, texts))| *texts >= LEAST && *sum > 0.0);
+        let words = sums.into_iter().filter(|(_, (sum, texts))| *texts >= LEAST && sum / *texts as f64 >= FAINTEST);
         let mut words: Vec<Word> =
             words.map(|(word, (sum, texts))| Word { word, weight: sum / texts as f64, texts }).collect();
         words.sort_by(|a, b| b.weight.total_cmp(&a.weight));
