@@ -3,11 +3,13 @@
 //! The tests themselves stand in `tests/tests/`. They treat trainer, runtime and firmware as a user does: `tern` as a
 //! process, the firmware as an ELF file in an emulator.
 
+mod browser;
 mod golden;
 mod model;
 mod programs;
 mod python;
 
+pub use browser::{Browser, chromium};
 pub use golden::{assert_golden, golden_path};
 pub use model::{Trained, argument, folder, json, table, trained};
 pub use programs::{emulator, firmware, root, tern, text_of};

@@ -8,6 +8,7 @@
 //! | `torch` | models of Tern in PyTorch's modules, models of PyTorch in Tern |
 //! | `reference` | the runtime's logits against a second implementation, in Python, from the pages under `docs/` alone |
 //! | `tensorboard` | `tern train --tensorboard`, read back by the `tensorboard` package |
+//! | `report` | the page in a headless browser, the model card in the Hub's library, two models compared |
 //! | `tokenizers` | every tokenizer's ids against the same second implementation |
 //! | `device` | `tern classify`: every logit of the emulated device against the host's; long texts; other models |
 //! | `console` | `tern console`: what a person sees |
@@ -30,6 +31,8 @@ mod python;
 mod reference;
 #[path = "path/tensorboard.rs"]
 mod tensorboard;
+#[path = "path/report.rs"]
+mod report;
 #[path = "path/tokenizers.rs"]
 mod tokenizers;
 #[path = "path/torch.rs"]

@@ -9,11 +9,13 @@ use crate::process::{probe, program, run};
 
 /// An emulator: a program, the machines that we need of it, and the packages that hold it.
 pub struct Emulator {
-    program: &'static str,
-    machines: &'static [&'static str],
+    pub(super) program: &'static str,
+    pub(super) machines: &'static [&'static str],
     /// Debian's package and others' install lines by their tools.
-    package: &'static str,
-    lines: [(&'static str, &'static str); 6],
+    pub(super) package: &'static str,
+    pub(super) lines: [(&'static str, &'static str); 6],
+    /// What to do where there is none of these tools.
+    pub(super) elsewhere: &'static str,
 }
 
 /// Cortex-M: the demo's and the tests' Cortex-M4, and the Cortex-M3 that measurements run on.
@@ -29,6 +31,7 @@ pub const ARM: Emulator = Emulator {
         ("apk", "sudo apk add qemu-system-arm"),
         ("brew", "brew install qemu"),
     ],
+    elsewhere: "install QEMU 7 or newer, https://www.qemu.org/download",
 };
 
 /// 32-bit RISC-V, for measurements.
@@ -44,6 +47,7 @@ pub const RISCV: Emulator = Emulator {
         ("apk", "sudo apk add qemu-system-riscv32"),
         ("brew", "brew install qemu"),
     ],
+    elsewhere: "install QEMU 7 or newer, https://www.qemu.org/download",
 };
 
 /// How the emulator can come to this machine.
@@ -79,7 +83,8 @@ fn version(name: &str) -> Option<String> {
     Some(text.split_whitespace().nth(3).unwrap_or("of unknown version").to_owned())
 }
 
-fn install(emulator: &Emulator) -> Result<()> {
+/// Installs the packages, or says what to type.
+pub(super) fn install(emulator: &Emulator) -> Result<()> {
     let is_root = probe(program("id").arg("-u")).as_deref() == Some("0");
     let has_sudo = || probe(program("sudo").args(["-n", "true"])).is_some();
     let has = |tool: &str| {
@@ -107,11 +112,11 @@ fn way(emulator: &Emulator, has: impl Fn(&str) -> bool, is_root: bool, has_sudo:
         }
     }
     let line = emulator.lines.iter().find(|(tool, _)| has(tool));
-    Way::Tell(line.map_or("install QEMU 7 or newer, https://www.qemu.org/download", |(_, line)| line))
+    Way::Tell(line.map_or(emulator.elsewhere, |(_, line)| line))
 }
 
 fn apt(emulator: &Emulator, apt_get: &[&str]) -> Result<()> {
-    say("emulator", &format!("installing {} by {}", emulator.program, apt_get.join(" ")));
+    say("packages", &format!("installing {} by {}", emulator.program, apt_get.join(" ")));
     let command = |arguments: &[&str]| {
         let mut command = program(apt_get[0]);
         command.args(&apt_get[1..]).args(arguments).env("DEBIAN_FRONTEND", "noninteractive");

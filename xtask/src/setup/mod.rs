@@ -1,6 +1,7 @@
 //! Set-up: what the repository needs beyond cargo. Each part looks first, installs what is missing, and says in one
 //! line what it found or did.
 
+mod browser;
 mod defmt_print;
 mod emulator;
 mod toolchain;
@@ -51,6 +52,7 @@ pub fn run(needs: Needs) -> Result<()> {
     }
     if needs == Needs::Test {
         defmt_print::ensure()?;
+        browser::ensure();
     }
     Ok(())
 }

@@ -1,0 +1,172 @@
+//! A headless Chromium that shows a page and answers questions about it, by the DevTools protocol over two pipes.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use base64::Engine;
+use serde_json::{Value, json};
+
+/// The longest that an answer may take: the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A browser with one page. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Browser {
+    process: Child,
+    commands: ChildStdin,
+    messages: Receiver<Value>,
+    session: Option<String>,
+    last: u64,
+    /// What the page reported since the last [`open`](Browser::open).
+    events: Vec<Value>,
+}
+
+/// The browser's program: `TERN_CHROMIUM`, or the first of the usual names.
+pub fn chromium() -> Option<PathBuf> {
+    let named = std::env::var_os("TERN_CHROMIUM").map(PathBuf::from);
+    let usual = ["chromium", "chromium-browser", "google-chrome"];
+    let candidates = named.into_iter().chain(usual.into_iter().map(PathBuf::from));
+    candidates.into_iter().find(|program| {
+        let version = Command::new(program).arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output();
+        version.is_ok_and(|output| output.status.success())
+    })
+}
+
+impl Browser {
+    /// Starts `program` with its own profile in `folder`.
+    ///
+    /// # Panics
+    ///
+    /// Where it does not start or does not answer.
+    pub fn start(program: &Path, folder: &Path) -> Self {
+        // The protocol stands on file descriptors 3 and 4; the shell lays them onto stdin and stdout.
+        let mut process = Command::new("sh")
+            .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null 1>/dev/null 2>&1"])
+            .arg(program)
+            .args(["--headless=new", "--remote-debugging-pipe", "--no-first-run", "--disable-extensions"])
+            .args(["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"])
+            .arg(format!("--user-data-dir={}", folder.join("profile").display()))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a shell can be started");
+        let commands = process.stdin.take().expect("stdin is a pipe");
+        let mut output = BufReader::new(process.stdout.take().expect("stdout is a pipe"));
+        let (sender, messages) = channel();
+        std::thread::spawn(move || {
+            let mut message = Vec::new();
+            while output.read_until(0, &mut message).is_ok_and(|length| length > 0) {
+                let text = message.strip_suffix(b"\0").unwrap_or(&message);
+                if serde_json::from_slice(text).is_ok_and(|value: Value| sender.send(value).is_err()) {
+                    return;
+                }
+                message.clear();
+            }
+        });
+        let mut browser = Browser { process, commands, messages, session: None, last: 0, events: Vec::new() };
+        let target = browser.ask("Target.createTarget", json!({ "url": "about:blank" }));
+        let attached = browser.ask("Target.attachToTarget", json!({ "targetId": target["targetId"], "flatten": true }));
+        browser.session = attached["sessionId"].as_str().map(str::to_owned);
+        for domain in ["Page", "Network", "Runtime", "Log"] {
+            browser.ask(&format!("{domain}.enable"), json!({}));
+        }
+        browser
+    }
+
+    /// Opens a file in a window of so many CSS pixels, in the `light` or `dark` scheme, and waits until it is loaded.
+    ///
+    /// # Panics
+    ///
+    /// Where the browser does not answer.
+    pub fn open(&mut self, file: &Path, width: u32, height: u32, scheme: &str) {
+        let is_phone = width < 600;
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": if is_phone { 2 } else { 1 }, "mobile": is_phone });
+        self.ask("Emulation.setDeviceMetricsOverride", size);
+        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.ask("Emulation.setEmulatedMedia", features);
+        self.events.clear();
+        self.ask("Page.navigate", json!({ "url": format!("file://{}", file.display()) }));
+        while !self.events.iter().any(|event| event["method"] == "Page.loadEventFired") {
+            let message = self.next("Page.loadEventFired");
+            self.events.push(message);
+        }
+    }
+
+    /// The value of a JavaScript expression in the page.
+    ///
+    /// # Panics
+    ///
+    /// Where it throws.
+    pub fn eval(&mut self, expression: &str) -> Value {
+        let answer = self.ask("Runtime.evaluate", json!({ "expression": expression, "returnByValue": true }));
+        assert!(answer["exceptionDetails"].is_null(), "{expression}: {answer}");
+        answer["result"]["value"].clone()
+    }
+
+    /// Events of the page since it was opened: their names and what they say.
+    pub fn events(&self) -> &[Value] {
+        &self.events
+    }
+
+    /// Writes a picture of the page, the first `height` CSS pixels of it; 0: all of it.
+    ///
+    /// # Panics
+    ///
+    /// Where it cannot be made or written.
+    pub fn picture(&mut self, path: &Path, height: u32) {
+        let metrics = self.ask("Page.getLayoutMetrics", json!({}));
+        let size = |key: &str| metrics["cssContentSize"][key].as_f64().expect("a page has a size");
+        let height = if height == 0 { size("height") } else { f64::from(height).min(size("height")) };
+        let clip = json!({ "x": 0, "y": 0, "width": size("width"), "height": height, "scale": 1 });
+        let picture = json!({ "format": "png", "captureBeyondViewport": true, "clip": clip });
+        let answer = self.ask("Page.captureScreenshot", picture);
+        let data = answer["data"].as_str().expect("a picture in base64");
+        let bytes = base64::engine::general_purpose::STANDARD.decode(data).expect("a picture in base64");
+        fs::write(path, bytes).expect("the picture can be written");
+    }
+
+    /// Sends a command and waits for its answer. Events that come before it are kept.
+    fn ask(&mut self, method: &str, parameters: Value) -> Value {
+        self.last += 1;
+        let mut command = json!({ "id": self.last, "method": method, "params": parameters });
+        if let Some(session) = &self.session {
+            command["sessionId"] = json!(session);
+        }
+        let sent = self.commands.write_all(format!("{command}\0").as_bytes());
+        sent.and_then(|()| self.commands.flush())
+            .unwrap_or_else(|error| panic!("{method}: the browser is gone: {error}"));
+        loop {
+            let mut message = self.next(method);
+            if message["id"] == self.last {
+                assert!(message["error"].is_null(), "{method}: {message}");
+                return message["result"].take();
+            }
+            self.events.push(message);
+        }
+    }
+
+    fn next(&self, what: &str) -> Value {
+        self.messages
+            .recv_timeout(PATIENCE)
+            .unwrap_or_else(|error| panic!("{what}: the browser does not answer: {error}"))
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // It ends by itself when its pipe closes; this is for the case that it does not.
+        let _ = self.commands.write_all(b"{\"id\":0,\"method\":\"Browser.close\"}\0");
+        for _ in 0..50 {
+            if !matches!(self.process.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,247 @@
+//! The page as a browser shows it, and the model card as the Hub's own library reads it.
+//!
+//! `TERN_PICTURE=1 cargo test -p tern-tests --test path report` also makes docs/pictures/report.png.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::Value;
+use tern_tests::{Browser, argument, chromium, python, folder, json, root, tern, text_of, trained};
+
+/// Every figure on the page, its place in the files, and how it is written.
+const FIGURES: &str = "[...document.querySelectorAll('data')].map(d => [d.value, d.dataset.at, d.textContent])";
+
+/// How far the page is wider than the window; words of charts smaller than 9 pixels; words of too little contrast.
+const LOOK: &str = r#"(() => {
+    const light = c => { const [r, g, b] = c.match(/[\d.]+/g).slice(0, 3).map(v => v / 255)
+        .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+    const contrast = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05);
+    const paper = getComputedStyle(document.body).backgroundColor;
+    const words = [...document.querySelectorAll('p, dt, dd, th, td:not(.none), a, summary, figcaption, blockquote')];
+    const texts = [...document.querySelectorAll('svg text')];
+    const size = t => parseFloat(getComputedStyle(t).fontSize) * t.ownerSVGElement.clientWidth / t.ownerSVGElement.viewBox.baseVal.width;
+    return {
+        paper,
+        overflow: document.documentElement.scrollWidth - window.innerWidth,
+        small: texts.filter(t => t.textContent.trim() && size(t) < 9).length,
+        charts: document.querySelectorAll('svg[role=img][aria-label]').length,
+        unnamed: document.querySelectorAll('svg:not([aria-label]), img:not([alt])').length,
+        pale: words.filter(e => e.textContent.trim() && contrast(getComputedStyle(e).color, paper) < 4.5).map(e => e.outerHTML.slice(0, 80))
+            .concat(texts.filter(t => contrast(getComputedStyle(t).fill, paper) < 4.5).map(t => t.outerHTML.slice(0, 80))),
+    };
+})()"#;
+
+/// A page whose model was exported.
+fn page() -> PathBuf {
+    let trained = trained();
+    let page = folder("report").join("report.html");
+    let (status, _, log) = text_of(tern().args(["report", argument(&trained.directory), "-o", argument(&page)]));
+    assert_eq!(status, Some(0), "{log}");
+    page
+}
+
+#[test]
+fn a_browser_shows_the_figures_on_any_screen() {
+    let Some(program) = chromium() else {
+        eprintln!(
+            "skipped: this test needs Chromium (Debian: apt-get install chromium); `cargo xtask setup` installs it"
+        );
+        return;
+    };
+    let page = page();
+    let read = |name: &str| -> Value {
+        serde_json::from_str(&fs::read_to_string(trained().directory.join(name)).unwrap()).unwrap()
+    };
+    let (metrics, export) = (read("metrics.json"), read("export.json"));
+    assert_eq!(export, trained().export, "export.json is not what export printed");
+    let mut browser = Browser::start(&program, &folder("report-browser"));
+    let mut papers = Vec::new();
+    for (width, height) in [(1280, 900), (768, 1024), (400, 800), (320, 640)] {
+        for scheme in ["light", "dark"] {
+            browser.open(&page, width, height, scheme);
+            let case = format!("{width} pixels, {scheme}");
+            let look = browser.eval(LOOK);
+            assert!(look["overflow"].as_i64().unwrap() <= 0, "{case}: the page is wider than the window: {look}");
+            for (key, expected) in [("small", 0), ("unnamed", 0)] {
+                assert_eq!(look[key], expected, "{case}: {key}");
+            }
+            assert_eq!(look["pale"].as_array().map(Vec::len), Some(0), "{case}: {:#}", look["pale"]);
+            assert!(look["charts"].as_u64() >= Some(6), "{case}: {look}");
+            papers.push(look["paper"].clone());
+            browser.picture(&page.with_file_name(format!("{width}-{scheme}.png")), 0);
+            for event in browser.events() {
+                let says = event.to_string();
+                match event["method"].as_str().unwrap_or_default() {
+                    "Runtime.exceptionThrown" | "Runtime.consoleAPICalled" | "Log.entryAdded" => {
+                        panic!("{case}: {says}")
+                    }
+                    "Network.requestWillBeSent" => {
+                        let url = event["params"]["request"]["url"].as_str().unwrap();
+                        assert_eq!(url, format!("file://{}", page.display()), "{case}: the page loads something");
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    assert!(papers[0] != papers[1], "light and dark are the same: {papers:?}");
+
+    let figures = browser.eval(FIGURES);
+    let figures = figures.as_array().unwrap();
+    let mut of_export = 0;
+    for figure in figures {
+        let [value, at, text] = [0, 1, 2].map(|part| figure[part].as_str().unwrap());
+        let (file, pointer) = match at.strip_prefix("/export") {
+            Some(pointer) => (&export, pointer),
+            None => (&metrics, at),
+        };
+        of_export += usize::from(at.starts_with("/export"));
+        let expected = file.pointer(pointer).and_then(Value::as_f64).unwrap_or_else(|| panic!("{at} is in no file"));
+        assert_eq!(value.parse::<f64>().unwrap(), expected, "{at}");
+        assert!(is_rounded(text, expected), "{at}: {text:?} stands for {expected}");
+    }
+    assert!(figures.len() > 100 && of_export > 10, "{} figures, {of_export} of the export", figures.len());
+    for at in [
+        "/validation/accuracy",
+        "/validation/calibration/ece",
+        "/validation/macro_f1",
+        "/baselines/",
+        "/export/integer_accuracy",
+    ] {
+        assert!(figures.iter().any(|figure| figure[1].as_str().unwrap().starts_with(at)), "{at} is not on the page");
+    }
+
+    if std::env::var_os("TERN_PICTURE").is_some() {
+        let picture = root().join("docs/pictures/report.png");
+        fs::create_dir_all(picture.parent().unwrap()).unwrap();
+        browser.open(&page, 1000, 900, "light");
+        browser.picture(&picture, 1100);
+        assert!(fs::metadata(&picture).unwrap().len() < 200_000, "the README's picture is too large");
+    }
+}
+
+/// Whether a person reads `text` as `value`: within half of its last digit.
+fn is_rounded(text: &str, value: f64) -> bool {
+    let (number, unit) = match text.strip_suffix(" %") {
+        Some(number) => (number, 100.0),
+        None => (text, 1.0),
+    };
+    let number = number.replace(',', "");
+    let (mantissa, exponent) = number.split_once('e').unwrap_or((&number, "0"));
+    let digits = mantissa.split_once('.').map_or(0, |(_, digits)| digits.len() as i32);
+    let step = 10f64.powi(exponent.parse::<i32>().unwrap() - digits) / unit;
+    (number.parse::<f64>().unwrap() / unit - value).abs() <= 0.5000001 * step
+}
+
+#[test]
+fn rounding_is_judged_right() {
+    assert!(is_rounded("99.2 %", 0.9919) && is_rounded("1,234", 1234.0) && is_rounded("3.00e-3", 0.003));
+    assert!(!is_rounded("99.2 %", 0.9931) && !is_rounded("1,234", 1235.0) && !is_rounded("0.1234", 0.1236));
+}
+
+/// What the Hub's library makes of a card: its metadata, and its evaluation results.
+const CARD: &str = r#"
+import json, sys
+from huggingface_hub import ModelCard, ModelCardData
+card = ModelCard.load(sys.argv[1], ignore_metadata_errors=False)
+data = card.data
+again = ModelCardData(**{**data.to_dict()})
+results = [[r.task_type, r.dataset_type, r.metric_type, r.metric_value, r.metric_name] for r in data.eval_results]
+print(json.dumps({"data": data.to_dict(), "name": data.model_name, "results": results, "text": card.text, "again": again.to_dict() == data.to_dict()}))
+"#;
+
+#[test]
+fn the_hubs_library_reads_the_card() {
+    let python = match python("python-hub", &["huggingface_hub"]) {
+        Ok(python) => python,
+        Err(reason) => {
+            eprintln!("skipped: this test needs Python 3 with venv and huggingface_hub from PyPI; {reason}");
+            return;
+        }
+    };
+    // A recipe that says what only its author knows.
+    let folder = folder("card");
+    let (data, recipe, model) = (folder.join("messages.csv"), folder.join("recipe.toml"), folder.join("model"));
+    fs::write(&data, tern_tests::table(300)).unwrap();
+    let card = "[card]\nlicense = \"mit\"\nlanguage = [\"no\", \"en\"]\ndatasets = [\"someone/messages\"]\ndescription = \"Sorts messages.\"\n";
+    let settings = format!(
+        "name = \"a \\\"name\\\": yes\"\n[data]\ntrain = \"messages.csv\"\n[model]\nhidden = 8\nembedding = 8\n[training]\nepochs = 2\n{card}"
+    );
+    fs::write(&recipe, settings).unwrap();
+    let trained = json(&["train", argument(&recipe), "-o", argument(&model), "--json"]);
+    let device = folder.join("device.safetensors");
+    let export = json(&["export", argument(&model), "-o", argument(&device), "--json"]);
+
+    let file = model.join("README.md");
+    let arguments = ["-c", CARD, argument(&file)];
+    let (status, stdout, stderr) = text_of(Command::new(python).args(arguments).env("HF_HUB_OFFLINE", "1"));
+    assert_eq!(status, Some(0), "{stderr}");
+    let seen: Value = serde_json::from_str(&stdout).unwrap();
+    for (key, expected) in [
+        ("license", serde_json::json!("mit")),
+        ("language", serde_json::json!(["no", "en"])),
+        ("datasets", serde_json::json!(["someone/messages"])),
+        ("library_name", serde_json::json!("tern")),
+        ("pipeline_tag", serde_json::json!("text-classification")),
+        ("metrics", serde_json::json!(["accuracy", "f1"])),
+    ] {
+        assert_eq!(seen["data"][key], expected, "{key}");
+    }
+    assert!(seen["data"]["tags"].as_array().unwrap().contains(&"lstm".into()), "{}", seen["data"]);
+    assert_eq!(seen["name"], "a \"name\": yes");
+    assert_eq!(seen["again"], true);
+    let results = seen["results"].as_array().unwrap();
+    let of = |metric: &str, name: &str| {
+        let found = results.iter().find(|r| r[2] == metric && r[4].as_str().unwrap().contains(name)).unwrap();
+        assert_eq!((found[0].as_str(), found[1].as_str()), (Some("text-classification"), Some("someone/messages")));
+        found[3].as_f64().unwrap()
+    };
+    for (found, expected) in [
+        (of("accuracy", "held-out"), &trained["validation"]["accuracy"]),
+        (of("f1", "held-out"), &trained["validation"]["macro_f1"]),
+        (of("accuracy", "integers"), &export["integer_accuracy"]),
+    ] {
+        // serde_json may read the last bit otherwise than it stands there.
+        assert!((found - expected.as_f64().unwrap()).abs() < 1e-12, "{found}, expected {expected}");
+    }
+    let text = seen["text"].as_str().unwrap();
+    for part in [
+        "Sorts messages.",
+        "## Figures",
+        "## On the device",
+        "## Intended use and limits",
+        "## Training data",
+        "## Use",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+}
+
+#[test]
+fn two_models_are_compared_on_the_same_rows() {
+    let trained = trained();
+    let data = argument(&trained.validation);
+    let (float, integer) = (argument(&trained.directory), argument(&trained.file));
+    let found = json(&["compare", float, integer, "--data", data, "--json"]);
+    let disagreements = trained.export["disagreements"].as_u64().unwrap();
+    assert_eq!(found["examples"], trained.export["examples"]);
+    assert_eq!(found["a"]["accuracy"], trained.export["float_accuracy"]);
+    assert_eq!(found["b"]["accuracy"], trained.export["integer_accuracy"]);
+    assert_eq!(found["examples"].as_u64().unwrap() - found["agreements"].as_u64().unwrap(), disagreements);
+    assert_eq!(found["rows"].as_array().unwrap().len() as u64, disagreements);
+
+    // A model that says the same for everything, made by learning nothing.
+    let folder = folder("compare");
+    let options =
+        ["--epochs", "1", "--learning-rate", "0.000001", "--hidden", "4", "--embedding", "4", "--no-baselines"];
+    let poor = folder.join("poor");
+    let (status, _, log) = text_of(tern().args(["train", data, "-o", argument(&poor)]).args(options));
+    assert_eq!(status, Some(0), "{log}");
+    let found = json(&["compare", float, argument(&poor), "--data", data, "--json"]);
+    assert!(found["mcnemar"]["exact_p"].as_f64().unwrap() < 0.01, "{found}");
+    assert!(found["verdict"].as_str().unwrap().starts_with("A is better than B"), "{}", found["verdict"]);
+    let (status, text, _) = text_of(tern().args(["compare", float, argument(&poor), "--data", data, "--rows", "2"]));
+    assert_eq!(status, Some(0));
+    assert_eq!(text.lines().filter(|line| line.starts_with("  line ")).count(), 2, "{text}");
+}
