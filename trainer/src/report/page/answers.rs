@@ -151,7 +151,11 @@ impl Page<'_> {
             return "<p>None: every held-out text got its label.</p>\n".to_owned();
         }
         let shown = if findings.mistakes.len() < findings.wrong {
-            format!("{} of the {} held-out texts that got a wrong label", findings.mistakes.len(), count(findings.wrong as f64))
+            format!(
+                "{} of the {} held-out texts that got a wrong label",
+                findings.mistakes.len(),
+                count(findings.wrong as f64)
+            )
         } else if findings.wrong == 1 {
             "The only held-out text that got a wrong label".to_owned()
         } else {
