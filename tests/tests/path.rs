@@ -29,10 +29,10 @@ mod port;
 mod python;
 #[path = "path/reference.rs"]
 mod reference;
-#[path = "path/tensorboard.rs"]
-mod tensorboard;
 #[path = "path/report.rs"]
 mod report;
+#[path = "path/tensorboard.rs"]
+mod tensorboard;
 #[path = "path/tokenizers.rs"]
 mod tokenizers;
 #[path = "path/torch.rs"]

@@ -261,7 +261,8 @@ fn layer_tensors(cell: Cell, place: &str, layer: &layer::Layer) -> [Tensor; 5] {
     let half = |pick: fn(&layer::GateRow) -> &row::Row| {
         let columns = pick(&layer.units[0][0]).weights.len();
         let units = layer.units.iter();
-        let weights = units.flat_map(|rows| (0..columns).flat_map(move |at| rows.iter().map(move |r| pick(r).weights[at])));
+        let weights =
+            units.flat_map(|rows| (0..columns).flat_map(move |at| rows.iter().map(move |r| pick(r).weights[at])));
         let multipliers = layer.units.iter().flatten().map(|row| pick(row).multiplier);
         (columns, weights.collect::<Vec<i8>>(), multipliers.collect::<Vec<i16>>())
     };

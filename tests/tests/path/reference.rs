@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
-use tern_runtime::testing::{Random, Spec, Sizes, TOKENS, metadata, random_file, random_file_in, tensors};
+use tern_runtime::testing::{Random, Sizes, Spec, TOKENS, metadata, random_file, random_file_in, tensors};
 use tern_runtime::write::{Aligned, Dtype, Tensor, packed, to_bytes};
 use tern_runtime::{Input, Model, Packing, Step};
 use tern_tests::{argument, folder, root, text_of, trained};
@@ -194,7 +194,13 @@ fn the_reference_runs_every_kind_of_model() {
         if spec.input == Input::Tokens && seed % 4 == 0 {
             compare(&folder, &file, &texts(seed).into_iter().filter(|text| text.len() < 300).collect::<Vec<_>>());
         }
-        kinds.insert(format!("{} {} {} {}", spec.cell.word(), spec.bidirectional, spec.merge.word(), spec.pooling.word()));
+        kinds.insert(format!(
+            "{} {} {} {}",
+            spec.cell.word(),
+            spec.bidirectional,
+            spec.merge.word(),
+            spec.pooling.word()
+        ));
         kinds.insert(format!("{} {} {}", spec.task.word(), spec.output.word(), spec.head_hidden > 0));
     }
     assert!(kinds.len() > 60, "{kinds:?}");

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
-use tern_tests::{Browser, argument, chromium, python, folder, json, root, tern, text_of, trained};
+use tern_tests::{Browser, argument, chromium, folder, json, python, root, tern, text_of, trained};
 
 /// Every figure on the page, its place in the files, and how it is written.
 const FIGURES: &str = "[...document.querySelectorAll('data')].map(d => [d.value, d.dataset.at, d.textContent])";
@@ -153,7 +153,7 @@ print(json.dumps({"data": data.to_dict(), "name": data.model_name, "results": re
 
 #[test]
 fn the_hubs_library_reads_the_card() {
-    let python = match python("python-hub", &["huggingface_hub"]) {
+    let python = match python("hub", &["huggingface_hub"]) {
         Ok(python) => python,
         Err(reason) => {
             eprintln!("skipped: this test needs Python 3 with venv and huggingface_hub from PyPI; {reason}");

@@ -122,8 +122,10 @@ impl Statistics {
             let x = &inputs[at * width..][..width];
             add(&mut statistics.mean_x, x);
             add(&mut statistics.mean_h, &h);
-            let rows = weights[&names.w_ih].data.chunks_exact(width).zip(weights[&names.w_hh].data.chunks_exact(hidden_size));
-            let dot = |row: &[f32], v: &[f32]| row.iter().zip(v).map(|(&w, &v)| f64::from(w) * f64::from(v)).sum::<f64>();
+            let rows =
+                weights[&names.w_ih].data.chunks_exact(width).zip(weights[&names.w_hh].data.chunks_exact(hidden_size));
+            let dot =
+                |row: &[f32], v: &[f32]| row.iter().zip(v).map(|(&w, &v)| f64::from(w) * f64::from(v)).sum::<f64>();
             let sums = rows.zip(&biases.sums).map(|((ih, hh), &bias)| dot(ih, x) + dot(hh, &h) + f64::from(bias));
             let z: Vec<f64> = sums.collect();
             self.largest_z = z.iter().fold(self.largest_z, |max, z| max.max(z.abs()));

@@ -100,7 +100,10 @@ fn integers_follow_every_kind_of_float_model() {
                 let file = bytes(&model).unwrap();
                 let device = Model::from_bytes(&file).unwrap();
                 let difference = largest_difference(&model, &device);
-                assert!(difference < 0.05, "{recurrent:?}, head {head_hidden}, {outputs}: a logit differs by {difference}");
+                assert!(
+                    difference < 0.05,
+                    "{recurrent:?}, head {head_hidden}, {outputs}: a logit differs by {difference}"
+                );
                 let mut scratch = vec![0; device.scratch_len()];
                 let test = device.self_test(&mut scratch).unwrap();
                 assert_eq!((test.passed, test.total), (TEXTS.len(), TEXTS.len()));

@@ -50,7 +50,7 @@ fn sources() -> Sources {
 fn the_page_stands_alone_and_escapes_what_it_shows() {
     let mut sources = sources();
     sources.set_export(
-        serde_json::json!({ "float_accuracy": 0.5, "integer_accuracy": 0.5, "examples": 4, "disagreements": 0,
+        &serde_json::json!({ "float_accuracy": 0.5, "integer_accuracy": 0.5, "examples": 4, "disagreements": 0,
         "largest_logit_difference": 0.001, "file_bytes": 1000, "parts": { "<u>": 400, "weights": 600 },
         "layers": [{ "tensor": "<script>", "error": 0.01 }] }),
     );
