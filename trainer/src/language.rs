@@ -132,9 +132,14 @@ pub fn prepare(recipe: &Recipe) -> Result<PreparedText, LanguageError> {
 fn cut(text: &str, fraction: f64) -> usize {
     let at = (text.len() as f64 * (1.0 - fraction)) as usize;
     let at = (0..=at).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
-    let near = text[at..].find('\n').filter(|near| *near < 1000);
-    let near = near.or_else(|| text[at..].find(char::is_whitespace));
-    at + near.map_or(0, |near| near + 1).min(text.len() - at)
+    // From the character before on: `at` may be where a line begins.
+    let from = text[..at].char_indices().next_back().map_or(0, |(from, _)| from);
+    let after = |is_end: fn(char) -> bool| {
+        let found = text[from..].char_indices().find(|&(_, c)| is_end(c));
+        found.map(|(near, c)| from + near + c.len_utf8()).filter(|&cut| cut < text.len())
+    };
+    let line = after(|c| c == '\n').filter(|&cut| cut - at < 1000);
+    line.or_else(|| after(char::is_whitespace)).unwrap_or(at)
 }
 
 /// Windows of `window` tokens, each after `context` tokens that are read and not learnt. Every token but the first is

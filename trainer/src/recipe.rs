@@ -298,6 +298,12 @@ impl Recipe {
         }
     }
 
+    /// Puts in the defaults that depend on other keys.
+    pub fn resolve(&mut self) {
+        self.training.learning_rate = self.learning_rate();
+        self.tokenizer.lowercase = Some(self.tokenizer.tokenizer().lowercase);
+    }
+
     /// The highest learning rate, with the default resolved.
     pub fn learning_rate(&self) -> f64 {
         match (self.training.learning_rate, self.training.optimizer) {

@@ -25,7 +25,7 @@ pub struct Args {
     #[arg(long, default_value = "")]
     pub prompt: String,
     /// Below 1 the likely tokens become likelier, above 1 less so; 0: always the likeliest
-    #[arg(long, value_name = "T", default_value_t = 1.0)]
+    #[arg(long, value_name = "T", default_value_t = 1.0, allow_negative_numbers = true)]
     pub temperature: f64,
     /// Draw from the K likeliest tokens; 0: from all
     #[arg(long, value_name = "K", default_value_t = 0)]

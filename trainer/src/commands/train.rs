@@ -142,7 +142,7 @@ fn work(mut recipe: Recipe, target: &Path, args: &Args, options: Options) -> any
     let embeddings = embeddings::of_recipe(&recipe, &data.vocabulary)?;
     recipe.model.embedding = embeddings.as_ref().map_or(recipe.model.embedding, Embeddings::width);
     recipe.training.batch_size = recipe.batch_size(data.train.len());
-    recipe.training.learning_rate = recipe.learning_rate();
+    recipe.resolve();
     let recipe = &recipe;
     describe(recipe, &data);
     let mut problem = Problem::of_texts(recipe, &data);

@@ -107,7 +107,7 @@ fn bad_recipes_are_refused_with_the_place() {
             "recipe.toml: line 3: unknown key `trian` in [data]; did you mean `train`?",
         ),
         ("[data]\ntrain = 'a'\n[modell]", "line 3: unknown section [modell]; did you mean [model]?"),
-        ("[data]\ntrain = 'a'\n[plots]", "unknown section [plots]; expected [data], [vocabulary], "),
+        ("[data]\ntrain = 'a'\n[plots]", "unknown section [plots]; expected [data], "),
         (
             "[data]\ntrain = 'a'\n[vocabulary]\nmincount = 1",
             "unknown key `mincount` in [vocabulary]; did you mean `min_count`?",
@@ -119,8 +119,8 @@ fn bad_recipes_are_refused_with_the_place() {
             "unknown key `learning-rate` in [training]; did you mean `learning_rate`?",
         ),
         (
-            "[data]\ntrain = 'a'\n[training]\nwindow = 1",
-            "unknown key `window` in [training]; expected `epochs`, `batch_size`, ",
+            "[data]\ntrain = 'a'\n[training]\ncolour = 1",
+            "unknown key `colour` in [training]; expected `epochs`, `batch_size`, ",
         ),
         ("[data]\ntrain = 'a'\n[model]\nepochs = 8", "unknown key `epochs` in [model]; it belongs in [training]"),
         ("hidden = 8\n[data]\ntrain = 'a'", "line 1: unknown key `hidden`; it belongs in [model]"),

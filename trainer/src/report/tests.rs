@@ -26,7 +26,10 @@ fn figures(model: &FloatModel) -> Figures {
 }
 
 fn recipe() -> Recipe {
-    Recipe::for_data(Path::new("data/messages.csv"))
+    let mut recipe = Recipe::for_data(Path::new("data/messages.csv"));
+    // As a recipe is written.
+    recipe.tokenizer.lowercase = Some(true);
+    recipe
 }
 
 /// A model with hostile names and texts.

@@ -57,7 +57,7 @@ impl Steps {
         let surplus = self.len() > steps;
         match self {
             Steps::Tokens(ids) => ids.truncate(steps),
-            Steps::Values { values, channels } => values.truncate(steps * *channels),
+            Steps::Values { values, channels } => values.truncate(steps.saturating_mul(*channels)),
         }
         surplus
     }

@@ -40,8 +40,21 @@ fn sequences_of_numbers_are_classified() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
     ramps(&dir.join("ramps.csv"));
-    let options =
-        ["--input", "values", "-o", "m", "--json", "--hidden", "8", "--learning-rate", "0.02", "--threads", "1"];
+    let options = [
+        "--input",
+        "values",
+        "-o",
+        "m",
+        "--json",
+        "--cell",
+        "gru",
+        "--epochs",
+        "40",
+        "--learning-rate",
+        "0.02",
+        "--threads",
+        "1",
+    ];
     let figures = json(&tern(dir, &[&["train", "ramps.csv"][..], &options].concat()));
     assert!(figures["validation"]["accuracy"].as_f64().unwrap() > 0.9, "{figures}");
     let config: Value = serde_json::from_str(&fs::read_to_string(dir.join("m/config.json")).unwrap()).unwrap();
@@ -97,13 +110,13 @@ fn a_language_model_says_what_comes_next_and_writes() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
     sentences(&dir.join("text.txt"));
-    let options = ["-o", "m", "--json", "--embedding", "8", "--hidden", "16", "--window", "16", "--epochs", "8"];
+    let options = ["-o", "m", "--json", "--embedding", "8", "--hidden", "16", "--window", "16", "--epochs", "40"];
     let more = ["--learning-rate", "0.02", "--threads", "1"];
     let figures = json(&tern(dir, &[&["train", "text.txt"][..], &options, &more].concat()));
-    // Only the animal is a matter of chance: one of three in each six tokens.
+    // The animals come in turn. To whom only the sentence is known, each is one of three, in six tokens.
     let bound = 3f64.ln() / 6.0;
     let loss = figures["validation"]["loss"].as_f64().unwrap();
-    assert!(loss < bound + 0.1, "{loss}, cannot be much below {bound}");
+    assert!(loss < bound, "{loss}, without memory {bound}");
     assert!(figures["history"][0]["valid_bits_per_character"].is_number());
 
     let evaluation = json(&tern(dir, &["eval", "m", "--data", "m/validation.txt", "--json"]));
@@ -147,8 +160,21 @@ fn a_series_is_forecast_better_than_naively() {
     let dir = folder.path();
     months(&dir.join("months.csv"));
     let task = ["--task", "forecast", "--window", "12", "--horizon", "3", "--season", "6", "--valid-fraction", "0.2"];
-    let options =
-        ["-o", "m", "--json", "--hidden", "16", "--learning-rate", "0.02", "--epochs", "30", "--threads", "1"];
+    let options = [
+        "-o",
+        "m",
+        "--json",
+        "--cell",
+        "gru",
+        "--hidden",
+        "16",
+        "--learning-rate",
+        "0.02",
+        "--epochs",
+        "60",
+        "--threads",
+        "1",
+    ];
     let figures = json(&tern(dir, &[&["train", "months.csv"][..], &task, &options].concat()));
     let validation = &figures["validation"];
     assert_eq!((&validation["examples"], &validation["numbers"]), (&46.into(), &138.into()));

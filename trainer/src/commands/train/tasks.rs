@@ -42,7 +42,7 @@ pub fn work(mut recipe: Recipe, target: &Path, json: bool) -> anyhow::Result<()>
         Task::Classify => Data::Sequences(sequences::prepare(&recipe)?),
     };
     recipe.training.batch_size = recipe.batch_size(data.problem().train.len());
-    recipe.training.learning_rate = recipe.learning_rate();
+    recipe.resolve();
     let recipe = &recipe;
     data.describe(recipe);
     let stop = stop_on_interrupt();
