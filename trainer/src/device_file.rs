@@ -42,7 +42,7 @@ pub enum DeviceFileError {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: LoadError,
+        source: Box<LoadError>,
     },
 }
 
@@ -73,7 +73,8 @@ impl DeviceFile {
     /// See [`DeviceFileError`].
     pub fn open(path: &Path) -> Result<Self, DeviceFileError> {
         let bytes = std::fs::read(path).map_err(|source| DeviceFileError::Io { path: path.to_owned(), source })?;
-        DeviceFile::from_bytes(&bytes).map_err(|source| DeviceFileError::Refused { path: path.to_owned(), source })
+        DeviceFile::from_bytes(&bytes)
+            .map_err(|error| DeviceFileError::Refused { path: path.to_owned(), source: Box::new(error) })
     }
 
     /// Checks the bytes of a file.

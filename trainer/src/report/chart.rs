@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     /// What stands inside the drawing.
-    fn parts<'a>(svg: &'a str, tag: &str) -> usize {
+    fn parts(svg: &str, tag: &str) -> usize {
         assert!(!svg.contains("NaN") && !svg.contains("inf") && !svg.contains("http"), "{svg}");
         assert!(svg.starts_with("<svg viewBox=") && svg.trim_end().ends_with("</svg>"), "{svg}");
         svg.matches(&format!("<{tag} ")).count()

@@ -108,7 +108,7 @@ impl Page<'_> {
         for (index, (pointer, name, format)) in self.tiles().into_iter().enumerate() {
             let class = if index == 0 { " class=\"main\"" } else { "" };
             let _ =
-                write!(html, "<div{class}><dt>{}</dt><dd>{}</dd></div>\n", escape(&name), self.value(&pointer, format));
+                writeln!(html, "<div{class}><dt>{}</dt><dd>{}</dd></div>", escape(&name), self.value(&pointer, format));
         }
         html.push_str("</dl>\n");
         html.push_str(&self.caveats());
@@ -173,9 +173,9 @@ impl Page<'_> {
             html.push_str("</p>\n");
         }
         if self.number("/validation/also_in_training").is_some_and(|leaked| leaked > 0.0) {
-            let _ = write!(
+            let _ = writeln!(
                 html,
-                "<p class=\"warning\"><strong>{} of the validation texts were learnt from as well</strong>: the figures flatter the model.</p>\n",
+                "<p class=\"warning\"><strong>{} of the validation texts were learnt from as well</strong>: the figures flatter the model.</p>",
                 self.value("/validation/also_in_training", count)
             );
         }

@@ -60,7 +60,7 @@ pub fn prepare(recipe: &Recipe) -> Result<PreparedSeries, SeriesError> {
         anchor: recipe.forecast.anchor,
         season: recipe.forecast.season,
     };
-    for target in forecast.targets.iter().filter(|target| !table.names.contains(target)) {
+    if let Some(target) = forecast.targets.iter().find(|target| !table.names.contains(target)) {
         let (path, wanted, found) = (path.to_owned(), target.clone(), table.names.clone());
         return Err(SeriesError::MissingColumn { path, wanted, found, key: "targets in [forecast]" });
     }

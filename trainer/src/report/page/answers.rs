@@ -188,7 +188,7 @@ impl Page<'_> {
             .map(|part| format!("{} {:+.1}", excerpt(&mistake.text[part.place.clone()], 40), part.weight))
             .collect();
         if !named.is_empty() {
-            let _ = write!(html, "<p class=\"note\">{}</p>\n", escape(&named.join(", ")));
+            let _ = writeln!(html, "<p class=\"note\">{}</p>", escape(&named.join(", ")));
         }
         html + "</li>\n"
     }

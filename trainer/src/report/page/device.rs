@@ -21,10 +21,10 @@ impl Page<'_> {
         let Some(Value::Object(export)) = self.export else { return String::new() };
         let mut html = String::new();
         if self.number("/export/integer_accuracy").is_some() {
-            let _ = write!(
+            let _ = writeln!(
                 html,
                 "<p>Quantised to integers, the model gives another label to {} of {} held-out texts; the largest difference of a \
-                 logit is {} nats. The device computes the same bits as this computer.</p>\n",
+                 logit is {} nats. The device computes the same bits as this computer.</p>",
                 self.value("/export/disagreements", count),
                 self.value("/export/examples", count),
                 self.value("/export/largest_logit_difference", exact)
@@ -43,7 +43,7 @@ impl Page<'_> {
                     format!("{}<span class=\"bar\" style=\"width:{:.2}rem\"></span>", percent(share), 6.0 * share);
                 vec![Cell::Text(name.replace('_', " ")), Cell::Number(value), Cell::Number(bar)]
             };
-            let _ = write!(html, "<h3>The file: {} bytes</h3>\n", self.value("/export/file_bytes", count));
+            let _ = writeln!(html, "<h3>The file: {} bytes</h3>", self.value("/export/file_bytes", count));
             html.push_str(&table(
                 "Bytes by part",
                 &["part", "bytes", "share"],

@@ -106,7 +106,7 @@ impl Page<'_> {
         let mut head = vec!["on the same rows".to_owned()];
         head.extend(columns.iter().map(|key| key.replace('_', " ")));
         let mut html = String::new();
-        let _ = write!(html, "<h3>{}</h3>\n", escape("What recurrence buys"));
+        let _ = writeln!(html, "<h3>{}</h3>", escape("What recurrence buys"));
         html + &table("Simpler models on the same rows", &head.iter().map(String::as_str).collect::<Vec<_>>(), &rows)
     }
 }
