@@ -1,7 +1,7 @@
 //! What recurrence buys: models that do not see the order of words beyond two of them, trained on the same rows.
 //!
-//! A recurrent network earns its cost only above these. They are meant to be strong: [`ngrams`] is a linear support
-//! vector machine on tf-idf of n-grams, [`bag`] the mean of embeddings before a linear layer, with the model's own
+//! A recurrent network earns its cost only above these. They are meant to be strong: `ngrams` is a linear support
+//! vector machine on tf-idf of n-grams, `bag` the mean of embeddings before a linear layer, with the model's own
 //! vocabulary. Both take seconds, and the same rows give the same figures with any number of threads.
 
 mod bag;

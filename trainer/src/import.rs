@@ -1,8 +1,8 @@
 //! Models that PyTorch has trained: a `state_dict` in safetensors, the tokens, and a few words on what is what.
 //!
-//! [`tensors`] reads the file in whatever float format it is. [`names`] finds the parts of the network by the names and
-//! shapes that PyTorch's modules give them. [`tokens`] reads the vocabulary and puts padding and unknown tokens where
-//! Tern has them. What cannot be told from these stands in [`settings`].
+//! `tensors` reads the file in whatever float format it is. `names` finds the parts of the network by the names and
+//! shapes that PyTorch's modules give them. `tokens` reads the vocabulary and puts padding and unknown tokens where
+//! Tern has them. What cannot be told from these stands in `settings`.
 
 mod error;
 mod names;

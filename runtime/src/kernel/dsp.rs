@@ -49,7 +49,7 @@ struct Frame {
 #[inline]
 pub(crate) fn step(layer: &Paired<'_>, x: &[i16], state: &mut State<'_>) {
     let (columns, units) = (layer.input_size(), layer.hidden_size());
-    let aligned = (x.as_ptr().addr() | state.h.as_ptr().addr()) % 4 == 0;
+    let aligned = (x.as_ptr().addr() | state.h.as_ptr().addr()).is_multiple_of(4);
     let h_lens = [state.h.len(), state.next_h.len(), state.c.len()];
     // Always so in the scratch as a session divides it; here it is what the block below relies on.
     if !aligned || x.len() != columns || h_lens.iter().any(|&len| len != units) {
@@ -58,7 +58,7 @@ pub(crate) fn step(layer: &Paired<'_>, x: &[i16], state: &mut State<'_>) {
     let (blocks_ih, blocks_hh) = (columns / BLOCK, units / BLOCK);
     // How many blocks the first turn lacks.
     let enter = |blocks: usize| (blocks.wrapping_neg() % TURN) * BLOCK_BYTES + 1;
-    let turns_hh = (blocks_hh + TURN - 1) / TURN;
+    let turns_hh = blocks_hh.div_ceil(TURN);
     let (x, c, next_h) = (x.as_ptr_range(), state.c.as_mut_ptr_range(), state.next_h.as_mut_ptr_range());
     let frame = Frame {
         half_of_h: 1 << 14,

@@ -9,7 +9,8 @@
 use core::arch::naked_asm;
 
 use crate::activation::{SIGMOID, TANH};
-use crate::lstm::{Lstm, State};
+use crate::cell::State;
+use crate::lstm::Lstm;
 
 /// Columns of one turn of the loop.
 const TURN: usize = 8;

@@ -99,7 +99,8 @@ fn a_flood_is_refused_loudly_and_the_next_line_works() {
         }
     });
     let answer = || answers.recv_timeout(Duration::from_secs(60)).expect("the device answers");
-    let request = b"@classify smoke in the server room, send someone now\n";
+    // Many tokens in few bytes: more work than the line leaves time for.
+    let request = b"@classify smoke a b c d e f g h i j k l m n o p q r s t u v w x y z\n";
     host.write_all(b"\x03\x03@echo off\n").unwrap();
     assert_eq!(answer()["echo"], false);
     host.write_all(request).unwrap();
@@ -110,7 +111,9 @@ fn a_flood_is_refused_loudly_and_the_next_line_works() {
     host.write_all(&request.repeat(FLOOD)).unwrap();
     let mut answered = 0;
     let lost = loop {
-        let next = answer();
+        let next = answers
+            .recv_timeout(Duration::from_secs(60))
+            .unwrap_or_else(|_| panic!("nothing was lost, and nothing more comes after {answered} answers"));
         if next["error"] == "overflow" {
             break next["lost"].as_u64().unwrap();
         }

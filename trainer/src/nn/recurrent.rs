@@ -162,7 +162,7 @@ impl Layer {
     /// Runs the layer. Initial states are zero.
     ///
     /// `x`: `[distinct rows, input_size]`; `tokens`: see [`Input`]. Returns the hidden states, `[rows, hidden_size]`, and
-    /// the cells with the activations that [`backward`] needs.
+    /// the cells with the activations that the way back needs.
     pub fn forward(&self, x: &[f32], tokens: Option<&[u32]>, packing: &Packing) -> (Buffer, Box<dyn Cells>) {
         let (n, rows_count) = (self.hidden_size, packing.rows());
         match self.cell {

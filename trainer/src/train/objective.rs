@@ -75,7 +75,7 @@ impl Objective {
         matches!(self, Objective::NextToken)
     }
 
-    /// Whether [`Loss::correct`] says anything.
+    /// Whether `Loss::correct` says anything.
     pub fn counts_correct(&self) -> bool {
         !matches!(self, Objective::Values)
     }

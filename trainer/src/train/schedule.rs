@@ -37,7 +37,7 @@ pub struct Position {
 
 impl Schedule {
     /// The rate of a step, as a share of the highest. `warm_up` is a share of all steps. `lowered`: the share that
-    /// [`plateau`] gives; the other schedules take no notice of it.
+    /// `plateau` gives; the other schedules take no notice of it.
     pub fn share(self, at: Position, warm_up: f64, lowered: f64) -> f64 {
         // The rate rises in equal parts: after n steps the next one has the highest.
         let rising = (warm_up * at.steps as f64).round() as usize;

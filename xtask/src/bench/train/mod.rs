@@ -1,6 +1,6 @@
 //! `cargo xtask bench train`: how many tokens a second a training goes through, beside PyTorch and candle-nn.
 //!
-//! Each program is a process that trains for one pass over the same texts when it is told to ([`worker`]). Those of a row stand by
+//! Each program is a process that trains for one pass over the same texts when it is told to (`worker`). Those of a row stand by
 //! together and are told in turn, so that what else the machine does meets all of them; the ratios are medians over the turns.
 
 mod memory;
