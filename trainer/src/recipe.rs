@@ -129,7 +129,7 @@ pub struct Vocabulary {
 
 impl Default for Vocabulary {
     fn default() -> Self {
-        Vocabulary { max_size: 20_000, min_count: 2 }
+        Vocabulary { max_size: 10_000, min_count: 2 }
     }
 }
 

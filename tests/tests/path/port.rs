@@ -99,8 +99,7 @@ fn a_flood_is_refused_loudly_and_the_next_line_works() {
         }
     });
     let answer = || answers.recv_timeout(Duration::from_secs(60)).expect("the device answers");
-    // Many tokens in few bytes: more work than the line leaves time for.
-    let request = b"@classify smoke a b c d e f g h i j k l m n o p q r s t u v w x y z\n";
+    let request = b"@classify smoke in the server room, send someone now\n";
     host.write_all(b"\x03\x03@echo off\n").unwrap();
     assert_eq!(answer()["echo"], false);
     host.write_all(request).unwrap();
@@ -108,7 +107,9 @@ fn a_flood_is_refused_loudly_and_the_next_line_works() {
     assert_eq!(right.as_array().map(Vec::len), Some(5));
 
     const FLOOD: usize = 1_000;
-    host.write_all(&request.repeat(FLOOD)).unwrap();
+    // Few bytes that ask for far more work than they take time to arrive.
+    let test = b"@selftest\n";
+    host.write_all(&test.repeat(FLOOD)).unwrap();
     let mut answered = 0;
     let lost = loop {
         let next = answers
@@ -117,13 +118,10 @@ fn a_flood_is_refused_loudly_and_the_next_line_works() {
         if next["error"] == "overflow" {
             break next["lost"].as_u64().unwrap();
         }
-        assert_eq!(next["logits"], right, "answer {answered}");
+        assert!(next["exact"].is_u64() && next["exact"] == next["golden"], "answer {answered}: {next}");
         answered += 1;
     };
-    assert!(
-        answered > 0 && lost > 0 && lost < (FLOOD * request.len()) as u64,
-        "{answered} answered, {lost} bytes lost"
-    );
+    assert!(answered > 0 && lost > 0 && lost < (FLOOD * test.len()) as u64, "{answered} answered, {lost} bytes lost");
 
     // What is still under way is answered or refused; then all is as before.
     while answers.recv_timeout(Duration::from_secs(3)).is_ok() {}
