@@ -135,7 +135,9 @@ fn classify<L: Link>(
     ahead: usize,
     mut on_answer: impl FnMut(usize),
 ) -> anyhow::Result<Tally> {
-    let mut scratch = vec![0; model.scratch_len()];
+    // A model that keeps its tokens gets room for all of the longest text: it has no more of them than bytes.
+    let longest = samples.iter().map(|sample| sample.example.text.len()).max().unwrap_or(0);
+    let mut scratch = vec![0; model.scratch_len_for(longest.max(1))];
     let mut session = model.session(&mut scratch).map_err(|error| anyhow!("{error}"))?;
     let mut tally = Tally::default();
     let start = Instant::now();
