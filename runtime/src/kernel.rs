@@ -10,6 +10,8 @@
 pub(crate) mod armv7m;
 #[cfg(dsp)]
 pub(crate) mod dsp;
+#[cfg(any(armv7m, thumb1))]
+mod frame;
 mod pairs;
 mod settle;
 #[cfg(thumb1)]

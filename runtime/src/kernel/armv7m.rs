@@ -7,25 +7,12 @@
 
 use core::arch::naked_asm;
 
-use crate::activation::{SIGMOID, TANH};
+use super::frame::Frame;
 use crate::cell::State;
 use crate::lstm::Lstm;
 
 /// Columns of one turn of the loop.
 const TURN: usize = 16;
-
-/// What a step works with, at the stack pointer while it runs.
-#[repr(C)]
-struct Frame {
-    x: [*const i16; 3],
-    h: [*const i16; 3],
-    c: *mut i32,
-    next_h: *mut i16,
-    c_end: *mut i32,
-    shift: u32,
-    sigmoid: *const i32,
-    tanh: *const i32,
-}
 
 /// The parameters, each by the unit.
 #[repr(C)]
@@ -43,18 +30,7 @@ pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
     if !layer.fits(x, state) {
         return;
     }
-    let parts = |v: &[i16]| [v.as_ptr(), v.as_ptr().wrapping_add(v.len() / TURN * TURN), v.as_ptr_range().end];
-    let c = state.c.as_mut_ptr_range();
-    let frame = Frame {
-        x: parts(x),
-        h: parts(state.h),
-        c: c.start,
-        next_h: state.next_h.as_mut_ptr(),
-        c_end: c.end,
-        shift: layer.shift,
-        sigmoid: SIGMOID.as_ptr().wrapping_add(128),
-        tanh: TANH.as_ptr().wrapping_add(128),
-    };
+    let frame = Frame::new(layer, x, state, TURN, 128);
     let walk = Walk {
         weight_hh: layer.weight_hh.as_ptr(),
         weight_ih: layer.weight_ih.as_ptr(),

@@ -8,7 +8,7 @@
 
 use core::arch::naked_asm;
 
-use crate::activation::{SIGMOID, TANH};
+use super::frame::Frame;
 use crate::cell::State;
 use crate::lstm::Lstm;
 
@@ -17,15 +17,8 @@ const TURN: usize = 8;
 
 /// What a step works with, at the stack pointer while it runs; above it there are four words more, for a unit's input half.
 #[repr(C)]
-struct Frame {
-    x: [*const i16; 3],
-    h: [*const i16; 3],
-    c: *mut i32,
-    next_h: *mut i16,
-    c_end: *mut i32,
-    shift: u32,
-    sigmoid: *const i32,
-    tanh: *const i32,
+struct Work {
+    frame: Frame,
     weight_ih: *const [i8; 4],
     weight_hh: *const [i8; 4],
     bias: *const [i32; 4],
@@ -41,17 +34,8 @@ pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
     if !layer.fits(x, state) {
         return;
     }
-    let parts = |v: &[i16]| [v.as_ptr(), v.as_ptr().wrapping_add(v.len() / TURN * TURN), v.as_ptr_range().end];
-    let c = state.c.as_mut_ptr_range();
-    let frame = Frame {
-        x: parts(x),
-        h: parts(state.h),
-        c: c.start,
-        next_h: state.next_h.as_mut_ptr(),
-        c_end: c.end,
-        shift: layer.shift,
-        sigmoid: SIGMOID.as_ptr(),
-        tanh: TANH.as_ptr(),
+    let work = Work {
+        frame: Frame::new(layer, x, state, TURN, 0),
         weight_ih: layer.weight_ih.as_ptr(),
         weight_hh: layer.weight_hh.as_ptr(),
         bias: layer.bias.as_ptr(),
@@ -61,7 +45,7 @@ pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
         half_of_h: 1 << 14,
     };
     // SAFETY: there are as many units, not none, of every parameter and of the state, and as many columns as `x` and `h` have values.
-    unsafe { run(&frame) };
+    unsafe { run(&work) };
 }
 
 /// r0: weights, r1: activations, of which `$at` is the offset; sums of i f g o in r8-r11; r2 and r3 are lost.
@@ -191,7 +175,7 @@ macro_rules! activate {
 /// # Safety
 /// `frame` is as [`step`] makes it.
 #[unsafe(naked)]
-unsafe extern "C" fn run(frame: *const Frame) {
+unsafe extern "C" fn run(work: *const Work) {
     naked_asm!(
         "push {{r4-r7, lr}}",
         "mov r4, r8",

@@ -1,0 +1,38 @@
+//! What the assembly steps over `interleaved4` keep in memory.
+
+use crate::activation::{SIGMOID, TANH};
+use crate::cell::State;
+use crate::lstm::Lstm;
+
+/// What a step works with, at the stack pointer while it runs. The assembly knows the order.
+#[repr(C)]
+pub(super) struct Frame {
+    /// Where the values begin, where the last turn of the loop ends, where they end.
+    x: [*const i16; 3],
+    h: [*const i16; 3],
+    c: *mut i32,
+    next_h: *mut i16,
+    c_end: *mut i32,
+    shift: u32,
+    sigmoid: *const i32,
+    tanh: *const i32,
+}
+
+impl Frame {
+    /// `turn`: columns of one turn of the loop. `origin`: the entry of the tables that an index counts from.
+    #[inline(always)]
+    pub(super) fn new(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>, turn: usize, origin: usize) -> Self {
+        let parts = |v: &[i16]| [v.as_ptr(), v.as_ptr().wrapping_add(v.len() / turn * turn), v.as_ptr_range().end];
+        let c = state.c.as_mut_ptr_range();
+        Frame {
+            x: parts(x),
+            h: parts(state.h),
+            c: c.start,
+            next_h: state.next_h.as_mut_ptr(),
+            c_end: c.end,
+            shift: layer.shift,
+            sigmoid: SIGMOID.as_ptr().wrapping_add(origin),
+            tanh: TANH.as_ptr().wrapping_add(origin),
+        }
+    }
+}
