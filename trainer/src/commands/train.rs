@@ -1,6 +1,7 @@
 //! `tern train`
 
 mod board;
+mod describe;
 mod keeper;
 mod keys;
 mod options;
@@ -11,15 +12,14 @@ mod tasks;
 
 use super::{Failure, note, print};
 use crate::baselines::{self, Baseline};
-use crate::data::{self, Example};
+use crate::data;
 use crate::embeddings::{self, Embeddings};
 use crate::float_model::{Config, FloatModel, Staged, files};
 use crate::recipe::{InputKind, Recipe, Task};
 use crate::report;
 use crate::train::{
-    self, BatchProgress, Ending, EpochFigures, Moment, Observer, Outcome, Prepared, Problem, State, Steps, TrainError,
+    self, BatchProgress, Ending, EpochFigures, Moment, Observer, Outcome, Prepared, Problem, State, TrainError,
 };
-use crate::vocabulary::Vocabulary;
 use anyhow::{Context, anyhow};
 use board::Board;
 use keeper::Keeper;
@@ -28,7 +28,6 @@ pub use options::Overrides;
 use progress::Progress;
 use run_directory::{Options, RunDirectory};
 use serde_json::json;
-use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -144,10 +143,10 @@ fn work(mut recipe: Recipe, target: &Path, args: &Args, options: Options) -> any
     recipe.training.batch_size = recipe.batch_size(data.train.len());
     recipe.resolve();
     let recipe = &recipe;
-    describe(recipe, &data);
+    describe::data(recipe, &data);
     let mut problem = Problem::of_texts(recipe, &data);
     problem.embeddings = embeddings;
-    describe_embeddings(recipe, &problem, &data.vocabulary);
+    describe::embeddings(recipe, &problem, &data.vocabulary);
     let baselines = if options.no_baselines { Vec::new() } else { measure_baselines(recipe, &data)? };
     let stop = stop_on_interrupt();
     let directory = run_directory(recipe, target, args.resume, options)?;
@@ -339,58 +338,6 @@ fn measure_baselines(recipe: &Recipe, data: &Prepared) -> anyhow::Result<Vec<Bas
     let seconds = start.elapsed().as_secs_f64();
     note(format_args!("to beat, in {seconds:.1} s: {}", figures.join("; ")));
     Ok(baselines)
-}
-
-/// How many texts have more than one label.
-fn contradicted(examples: &[Example]) -> usize {
-    let mut labels: HashMap<&str, HashSet<usize>> = HashMap::new();
-    for example in examples {
-        labels.entry(&example.text).or_default().insert(example.label);
-    }
-    labels.values().filter(|labels| labels.len() > 1).count()
-}
-
-fn describe(recipe: &Recipe, data: &Prepared) {
-    let classes = data.labels.len();
-    let (train, valid) = (data.train.len(), data.valid.len());
-    note(format_args!("{train} examples of {classes} classes to learn from, {valid} to validate with"));
-    let empty = data.train.iter().filter(|example| example.text.trim().is_empty()).count();
-    if empty > 0 {
-        let plural = if empty == 1 { " is" } else { "s are" };
-        note(format_args!("warning: {empty} text{plural} empty: of these only the label can be learnt"));
-    }
-    let contradicted = contradicted(&data.train);
-    if contradicted > 0 {
-        note(format_args!(
-            "warning: {contradicted} texts stand there with more than one label: no model can learn these"
-        ));
-    }
-    if data.leaked > 0 {
-        note(format_args!(
-            "warning: {} validation texts are among those to learn from as well: the figures will flatter the model",
-            data.leaked
-        ));
-    }
-    note(format_args!(
-        "{} tokens in the vocabulary (each seen {} times or more), embedding {}, {}, threads {}",
-        data.vocabulary.len(),
-        recipe.vocabulary.min_count,
-        recipe.model.embedding,
-        recipe.model.architecture(data.vocabulary.len(), classes).recurrent.describe(recipe.model.hidden),
-        recipe.threads()
-    ));
-}
-
-/// How many tokens begin with a vector of the file.
-fn describe_embeddings(recipe: &Recipe, problem: &Problem, vocabulary: &Vocabulary) {
-    if let (Some(embeddings), Some(path)) = (&problem.embeddings, &recipe.model.embeddings) {
-        let ids = problem.train.iter().flat_map(|sample| match &sample.steps {
-            Steps::Tokens(ids) => ids.as_slice(),
-            Steps::Values { .. } => &[],
-        });
-        let kind = if embeddings.frozen() { "frozen" } else { "to begin with" };
-        note(format_args!("vectors {kind} from {}: {}", path.display(), embeddings.coverage(vocabulary, ids)));
-    }
 }
 
 /// A flag that Ctrl-C sets. The second Ctrl-C ends the program.
