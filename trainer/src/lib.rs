@@ -4,13 +4,11 @@
 //! logits ([`nn`]), and [`train`] makes a model directory ([`float_model`]) of it, with a [`report`].
 //! Whatever classifies texts, in floats or integers, is a [`classifier`]. A device is reached over a [`link`].
 
-pub mod architecture;
 pub mod baselines;
 pub mod classifier;
 pub mod cli;
 pub mod commands;
 pub mod data;
-pub mod denormals;
 pub mod device_file;
 pub mod embeddings;
 pub mod export;
@@ -19,7 +17,6 @@ pub mod import;
 pub mod language;
 pub mod link;
 pub mod metrics;
-pub mod nn;
 pub mod packing;
 pub mod quantize;
 pub mod recipe;
@@ -30,4 +27,6 @@ pub mod tensorboard;
 pub mod tokenizer_json;
 pub mod train;
 pub mod vocabulary;
-pub mod weights;
+
+pub use tern_nn as nn;
+pub use tern_nn::{architecture, denormals, weights};

@@ -1,5 +1,7 @@
 //! Figures of merit of a classifier on labelled texts.
 
+pub use tern_nn::objective::argmax;
+
 use serde::Serialize;
 
 /// log softmax of `logits`, in f64.
@@ -7,17 +9,6 @@ pub fn log_softmax(logits: impl Iterator<Item = f64> + Clone) -> Vec<f64> {
     let max = logits.clone().fold(f64::NEG_INFINITY, f64::max);
     let total: f64 = logits.clone().map(|logit| (logit - max).exp()).sum();
     logits.map(|logit| logit - max - total.ln()).collect()
-}
-
-/// The index of the greatest value, the first of equal ones.
-pub fn argmax<T: PartialOrd + Copy>(values: &[T]) -> usize {
-    let mut best = 0;
-    for (index, value) in values.iter().enumerate() {
-        if *value > values[best] {
-            best = index;
-        }
-    }
-    best
 }
 
 /// How a classifier did: counts, from which every figure follows.

@@ -16,6 +16,8 @@ use tern_runtime::text::{Kind, Piece, Splitter, Tokenizer};
 
 pub use tern_runtime::{PAD, UNK};
 
+const _: () = assert!(UNK == tern_nn::sample::UNK);
+
 /// The name of [`PAD`]. A text with this token in it has an unknown token there.
 pub const PAD_TOKEN: &str = "[PAD]";
 /// The name of [`UNK`].

@@ -1,7 +1,8 @@
 use super::*;
 use crate::architecture::{Architecture, Cell, Head, Merge, Pooling, Recurrent};
+use crate::nn::reference;
 use crate::task::Task;
-use crate::weights::{Array, Sizes};
+use crate::weights::Sizes;
 use std::fs;
 use std::path::Path;
 
@@ -20,18 +21,8 @@ pub(crate) fn model_with(recurrent: Recurrent, head: Head) -> FloatModel {
     let texts = ["free prize, call now", "see you at lunch"];
     let vocabulary = Vocabulary::build(texts.into_iter(), 1, None);
     let sizes = Sizes { vocab_size: vocabulary.len(), embedding_dim: 5, hidden_size: 7, labels: 2 };
-    let mut weights = Weights::default();
-    let mut state = 1u32;
     let architecture = Architecture { head, ..Architecture::of_tokens(sizes, recurrent) };
-    for (name, shape) in architecture.shapes() {
-        let data = (0..shape.iter().product())
-            .map(|_| {
-                state = state.wrapping_mul(1664525).wrapping_add(1013904223);
-                (state >> 8) as f32 / (1 << 24) as f32 - 0.5
-            })
-            .collect();
-        weights.insert(name, Array { shape, data });
-    }
+    let weights = reference::weights(&architecture);
     let rows: Vec<Example> =
         texts.iter().enumerate().map(|(label, text)| Example { text: text.to_string(), label }).collect();
     let config = match head.outputs {

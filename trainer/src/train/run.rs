@@ -1,7 +1,6 @@
 //! The epochs.
 
 use super::batches::{self, Limits};
-use super::graph::{self, BatchResult, Noise};
 use super::problem::Problem;
 use super::sample::Sample;
 use super::schedule::{Position, plateau};
@@ -13,6 +12,7 @@ use crate::recipe::Recipe;
 use crate::weights::{Weights, names};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicBool, Ordering};
+use tern_nn::graph::{self, BatchResult, Noise};
 
 /// How far an epoch has come.
 #[derive(Clone, Copy, Debug)]

@@ -1,4 +1,4 @@
-use super::graph::{Noise, gradients};
+use tern_nn::graph::{Noise, gradients};
 use super::*;
 use crate::architecture::{Architecture, Cell, Head, InputLayer, Pooling, Recurrent};
 use crate::data::Example;

@@ -73,6 +73,9 @@ impl Steps {
     }
 }
 
+/// The token that stands for a dropped word, and for one that is not in the vocabulary.
+pub const UNK: u32 = 1;
+
 /// In [`Target::Tokens`]: the step is read, and what follows it is not learnt.
 pub const NO_TOKEN: u32 = u32::MAX;
 

@@ -1,8 +1,7 @@
 //! What a training makes small: losses and their gradients with respect to a network's outputs.
 
 use super::sample::{NO_TOKEN, Target};
-use crate::metrics::argmax;
-use crate::nn::packed::Packing;
+use crate::packed::Packing;
 
 /// What the outputs of a network should be.
 #[derive(Clone, Debug, PartialEq)]
@@ -189,6 +188,17 @@ fn squared(outputs: &[f32], values: &[f32], width: usize, share: f64) -> Loss {
         }
     }
     loss
+}
+
+/// The index of the greatest value, the first of equal ones.
+pub fn argmax<T: PartialOrd + Copy>(values: &[T]) -> usize {
+    let mut best = 0;
+    for (index, value) in values.iter().enumerate() {
+        if *value > values[best] {
+            best = index;
+        }
+    }
+    best
 }
 
 #[cfg(test)]

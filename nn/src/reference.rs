@@ -2,9 +2,25 @@
 //! whole network in f64.
 
 use crate::architecture::{Architecture, Cell, Merge, Pooling};
-use crate::nn::packed::Direction;
-use crate::weights::names;
+use crate::packed::Direction;
+use crate::weights::{Array, Weights, names};
 use candle_core::{DType, Device, Result, Tensor};
+
+/// Weights for tests: the same pseudo-random numbers in -0.5 … 0.5 each time.
+pub fn weights(architecture: &Architecture) -> Weights {
+    let mut weights = Weights::default();
+    let mut state = 1u32;
+    for (name, shape) in architecture.shapes() {
+        let data = (0..shape.iter().product())
+            .map(|_| {
+                state = state.wrapping_mul(1664525).wrapping_add(1013904223);
+                (state >> 8) as f32 / (1 << 24) as f32 - 0.5
+            })
+            .collect();
+        weights.insert(name, Array { shape, data });
+    }
+    weights
+}
 
 /// Hidden states of one sequence, `[tokens][hidden_size]`, straight from PyTorch's definitions.
 ///

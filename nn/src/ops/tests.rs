@@ -1,8 +1,8 @@
 use super::*;
 use crate::architecture::Cell;
-use crate::nn::packed::Direction;
-use crate::nn::recurrent::Biases;
-use crate::nn::reference;
+use crate::packed::Direction;
+use crate::recurrent::Biases;
+use crate::reference;
 use candle_core::{Device, Var};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;

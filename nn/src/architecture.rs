@@ -1,13 +1,14 @@
 //! What a network is made of, and what its parameters are called.
 
-use crate::nn::packed::Direction;
+use crate::packed::Direction;
 use crate::weights::{Sizes, names};
 use serde::{Deserialize, Serialize};
 
 /// Recurrent cells.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
-#[value(rename_all = "snake_case")]
+#[cfg_attr(feature = "clap", value(rename_all = "snake_case"))]
 pub enum Cell {
     /// Long short-term memory, gates i, f, g, o.
     #[default]
@@ -49,9 +50,10 @@ impl Cell {
 }
 
 /// What becomes of the hidden states of the two directions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
-#[value(rename_all = "snake_case")]
+#[cfg_attr(feature = "clap", value(rename_all = "snake_case"))]
 pub enum Merge {
     /// Side by side: forward, reverse.
     #[default]
@@ -77,9 +79,10 @@ impl Merge {
 }
 
 /// What of the hidden states goes to the linear layer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
-#[value(rename_all = "snake_case")]
+#[cfg_attr(feature = "clap", value(rename_all = "snake_case"))]
 pub enum Pooling {
     /// The state after all tokens: of a direction that reads from the end, the state at the first token (`h_n` of
     /// PyTorch).

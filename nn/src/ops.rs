@@ -1,7 +1,7 @@
 //! The layers as operations that candle can differentiate.
 //!
 //! candle's own products may sum in another order when a batch has another size, and its LSTM takes time quadratic in the
-//! length of a text to go backward. These operations call the loops of [`mod@linear`] and [`recurrent`](mod@crate::nn::recurrent)
+//! length of a text to go backward. These operations call the loops of [`mod@linear`] and [`recurrent`](mod@crate::recurrent)
 //! instead.
 
 use super::buffer::Buffer;

@@ -80,16 +80,20 @@ fn step(cell: Cell, x: &[f32], s: &[f32], h: &mut [f32], c: &mut [f32]) {
 
 #[cfg(test)]
 mod tests {
-    use crate::architecture::{Cell, Head, Recurrent};
-    use crate::float_model::tests::model_with;
+    use crate::architecture::{Architecture, Cell, Head, Recurrent};
+    use crate::network::Network;
+    use crate::reference;
+    use crate::weights::Sizes;
 
     #[test]
     fn goes_on_where_it_stopped() {
         for cell in [Cell::Lstm, Cell::Gru, Cell::Rnn, Cell::RnnRelu] {
             for (layers, hidden) in [(1, 0), (3, 4)] {
                 let recurrent = Recurrent { cell, layers, ..Recurrent::default() };
-                let model = model_with(recurrent, Head { hidden, outputs: 2 });
-                let network = model.network();
+                let sizes = Sizes { vocab_size: 12, embedding_dim: 5, hidden_size: 7, labels: 2 };
+                let head = Head { hidden, outputs: 2 };
+                let architecture = Architecture { head, ..Architecture::of_tokens(sizes, recurrent) };
+                let network = Network::new(&reference::weights(&architecture), &architecture);
                 let texts: [&[u32]; 2] = [&[2, 5, 1, 9, 3], &[4, 4, 8, 7, 6]];
                 let mut state = network.start(2);
                 for step in 0..5 {
