@@ -11,6 +11,7 @@ pub mod command;
 pub mod console;
 pub mod crc32;
 pub mod error;
+pub mod hardware;
 pub mod info;
 pub mod line;
 pub mod port;
@@ -21,5 +22,6 @@ pub mod text;
 
 pub use classifier::{Classifier, Found, Refusal};
 pub use console::Console;
+pub use hardware::{Hardware, ResetReason};
 pub use info::Board;
 pub use port::{Event, Loss, Port};

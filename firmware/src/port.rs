@@ -1,5 +1,7 @@
 //! What the console asks of a board's serial port.
 
+use crate::hardware::ResetReason;
+
 /// Bytes that arrived and found no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Loss {
@@ -45,6 +47,14 @@ pub trait Port: embedded_io::Read + embedded_io::ReadReady + embedded_io::Write 
 
     /// Sleeps until a byte or a loss is there. May return early.
     fn wait(&mut self);
+
+    /// Why the device began anew the last time. `None`: the port cannot tell.
+    fn reset_reason(&self) -> Option<ResetReason> {
+        None
+    }
+
+    /// Begins anew, as after power-on. Returns only where the port cannot do that.
+    fn reset(&mut self) {}
 
     /// Told of what happens, for a log.
     fn note(&mut self, event: Event) {

@@ -5,8 +5,10 @@
 //!
 //! Neither side blocks, and each atomic is written by one side only: cores without compare-and-swap will do.
 
+use core::cell::RefCell;
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
+use critical_section::Mutex;
 use heapless::spsc;
 
 use crate::port::Loss;
@@ -75,6 +77,32 @@ impl Feeder<'_> {
     }
 }
 
+/// Where an interrupt finds its side of the queue.
+pub struct Inlet(Mutex<RefCell<Option<Feeder<'static>>>>);
+
+impl Default for Inlet {
+    fn default() -> Self {
+        Inlet::new()
+    }
+}
+
+impl Inlet {
+    /// No queue yet.
+    pub const fn new() -> Self {
+        Inlet(Mutex::new(RefCell::new(None)))
+    }
+
+    /// From now on bytes go to `feeder`.
+    pub fn open(&self, feeder: Feeder<'static>) {
+        critical_section::with(|cs| self.0.borrow_ref_mut(cs).replace(feeder));
+    }
+
+    /// Lets a receive interrupt queue what has arrived. Nothing is asked of the interrupt before the inlet is open.
+    pub fn with(&self, receive: impl FnOnce(&mut Feeder<'static>)) {
+        critical_section::with(|cs| self.0.borrow_ref_mut(cs).as_mut().map(receive));
+    }
+}
+
 impl Taker<'_> {
     /// The oldest byte.
     pub fn pop(&mut self) -> Option<u8> {
@@ -139,6 +167,17 @@ mod tests {
         assert_eq!(taker.take_loss(), None);
         feeder.push(b'z');
         assert_eq!((taker.pop(), taker.pop()), (Some(b'z'), None));
+    }
+
+    #[test]
+    fn an_inlet_leads_to_its_queue() {
+        static INLET: Inlet = Inlet::new();
+        static DROPPED: Dropped = Dropped::new();
+        INLET.with(|_| panic!("there is no queue yet"));
+        let (feeder, mut taker) = split(std::boxed::Box::leak(std::boxed::Box::new(Ring::new())), &DROPPED);
+        INLET.open(feeder);
+        INLET.with(|feeder| feeder.push(b'a'));
+        assert_eq!(taker.pop(), Some(b'a'));
     }
 
     #[test]
