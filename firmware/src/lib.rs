@@ -11,6 +11,7 @@ pub mod command;
 pub mod console;
 pub mod crc32;
 pub mod error;
+pub mod flash;
 pub mod hardware;
 pub mod info;
 pub mod line;
@@ -22,6 +23,7 @@ pub mod text;
 
 pub use classifier::{Classifier, Found, Refusal};
 pub use console::Console;
+pub use flash::{Partition, Partitions, RamFlash};
 pub use hardware::{Hardware, ResetReason};
 pub use info::Board;
 pub use port::{Event, Loss, Port};
