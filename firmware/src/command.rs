@@ -1,5 +1,9 @@
 //! What a line means: a command, in one of two forms, or a text.
 
+mod complete;
+
+pub use complete::{Completion, completion};
+
 /// Whom an answer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
@@ -57,23 +61,36 @@ pub struct Entry {
     pub usage: &'static str,
     /// What it does.
     pub help: &'static str,
+    /// Words that may follow, where only these may.
+    pub choices: &'static [&'static str],
 }
 
 /// All commands.
 pub static COMMANDS: [Entry; 8] = [
-    Entry { word: "help", usage: "help", help: "this list" },
-    Entry { word: "info", usage: "info", help: "model, firmware, board and sizes" },
-    Entry { word: "labels", usage: "labels", help: "the classes" },
-    Entry { word: "top", usage: "top N [TEXT]", help: "the N likeliest classes of TEXT, or of the last text" },
-    Entry { word: "classify", usage: "classify TEXT", help: "for a text that looks like a command" },
-    Entry { word: "selftest", usage: "selftest", help: "the model's golden texts: every logit must be exact" },
-    Entry { word: "echo", usage: "echo on|off", help: "whether what is typed is sent back" },
-    Entry {
-        word: "stream",
-        usage: "stream",
-        help: "texts of any length: Ctrl-D ends one, Ctrl-X drops it, Ctrl-C leaves",
-    },
+    Entry::new("help", "help", "this list"),
+    Entry::new("info", "info", "model, firmware, board and sizes"),
+    Entry::new("labels", "labels", "the classes"),
+    Entry::new("top", "top N [TEXT]", "the N likeliest classes of TEXT, or of the last text"),
+    Entry::new("classify", "classify TEXT", "for a text that looks like a command"),
+    Entry::new("selftest", "selftest", "the model's golden texts: every logit must be exact"),
+    Entry::new("echo", "echo on|off", "whether what is typed is sent back").with(&["on", "off"]),
+    Entry::new("stream", "stream", "texts of any length: Ctrl-D ends one, Ctrl-X drops it, Ctrl-C leaves"),
 ];
+
+impl Entry {
+    const fn new(word: &'static str, usage: &'static str, help: &'static str) -> Self {
+        Entry { word, usage, help, choices: &[] }
+    }
+
+    const fn with(self, choices: &'static [&'static str]) -> Self {
+        Entry { choices, ..self }
+    }
+
+    /// Whether nothing may follow its word.
+    pub fn is_bare(&self) -> bool {
+        self.word == self.usage
+    }
+}
 
 /// The form in which a line of which perhaps only the beginning is known is answered.
 pub fn form(line: &[u8]) -> Form {

@@ -1,6 +1,13 @@
-//! The line editor: bytes typed become a line.
+//! The line editor: bytes typed become a line, wherever in it the cursor stands.
+
+mod history;
+mod keys;
 
 use heapless::Vec;
+
+use history::History;
+pub use keys::ASK_TERMINAL;
+use keys::{Key, Keys};
 
 /// How many bytes a line has at most.
 pub const LIMIT: usize = 256;
@@ -14,45 +21,37 @@ pub enum Edit {
     Typed(u8),
     /// The last character, one column wide, is gone.
     Erased,
-    /// The line must be drawn again: it lost a character of unknown width, or all.
+    /// The cursor went back over a character one column wide.
+    Back,
+    /// The cursor went on over this character, one column wide.
+    Over(u8),
+    /// The line must be drawn again.
     Redraw,
+    /// TAB at the end of the line: its last word may be completed, or TAB [inserted](Editor::insert).
+    Tab,
     /// The line is abandoned, and the editor empty.
     Abandoned,
     /// The line is complete: [`Editor::take`] it.
     Complete,
+    /// A terminal answered [`ASK_TERMINAL`].
+    Terminal,
 }
 
 /// A line had this many bytes, more than [`LIMIT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLong(pub usize);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Escape {
-    Outside,
-    /// After ESC.
-    Begun,
-    /// After ESC O: one byte follows.
-    Last,
-    /// After ESC [: until a byte 0x40 … 0x7e.
-    Sequence,
-}
-
 /// Collects a line and edits it.
 #[derive(Debug)]
 pub struct Editor {
     line: Vec<u8, LIMIT>,
+    /// Where the next byte goes: 0 … length of the line, never within a character of UTF-8.
+    cursor: usize,
     /// Bytes typed after the line was full.
     beyond: usize,
-    escape: Escape,
-    /// The last byte was CR: an LF now belongs to it.
-    after_cr: bool,
+    keys: Keys,
+    history: History,
 }
-
-const BACKSPACE: u8 = 0x08;
-const CTRL_C: u8 = 0x03;
-const CTRL_U: u8 = 0x15;
-const DELETE: u8 = 0x7f;
-const ESC: u8 = 0x1b;
 
 impl Default for Editor {
     fn default() -> Self {
@@ -61,9 +60,9 @@ impl Default for Editor {
 }
 
 impl Editor {
-    /// An empty line.
+    /// An empty line, and none before it.
     pub const fn new() -> Self {
-        Editor { line: Vec::new(), beyond: 0, escape: Escape::Outside, after_cr: false }
+        Editor { line: Vec::new(), cursor: 0, beyond: 0, keys: Keys::new(), history: History::new() }
     }
 
     /// The line, leaving an empty one.
@@ -77,158 +76,164 @@ impl Editor {
         if bytes <= LIMIT { Ok(line) } else { Err(TooLong(bytes)) }
     }
 
+    /// Keeps a line for the arrow keys.
+    pub fn remember(&mut self, line: &[u8]) {
+        self.history.keep(line);
+    }
+
     /// The line so far, at most its first [`LIMIT`] bytes.
     pub fn kept(&self) -> &[u8] {
         &self.line
     }
 
+    /// The line so far, before and after the cursor.
+    pub fn halves(&self) -> (&[u8], &[u8]) {
+        self.line.split_at_checked(self.cursor).unwrap_or((&self.line, &[]))
+    }
+
     /// Empties the line. An LF still belongs to a CR before it.
     pub fn clear(&mut self) {
         self.line.clear();
+        self.cursor = 0;
         self.beyond = 0;
-        self.escape = Escape::Outside;
+        self.keys.leave_sequence();
+        self.history.rewind();
+    }
+
+    /// As after a start, but for the lines before.
+    pub fn restart(&mut self) {
+        self.clear();
+        self.keys = Keys::new();
     }
 
     /// Whether the last byte was CR, so that an LF now would belong to it.
     pub fn ended_with_cr(&self) -> bool {
-        self.after_cr
+        self.keys.ended_with_cr()
     }
 
     /// Whether `byte` ends a line or abandons it, whatever the line is. [`push`](Editor::push) agrees.
     pub fn ends(byte: u8) -> bool {
-        matches!(byte, b'\r' | b'\n' | CTRL_C)
+        matches!(byte, b'\r' | b'\n' | 0x03)
     }
 
     /// Takes a byte.
     pub fn push(&mut self, byte: u8) -> Edit {
-        let after_cr = core::mem::replace(&mut self.after_cr, byte == b'\r');
-        if byte < b' ' && byte != b'\t' {
-            self.escape = if byte == ESC { Escape::Begun } else { Escape::Outside };
-        }
-        if self.escape != Escape::Outside && byte != ESC {
-            self.escape = match (self.escape, byte) {
-                (Escape::Begun, b'[') => Escape::Sequence,
-                (Escape::Begun, b'O') => Escape::Last,
-                (Escape::Sequence, byte) if !(0x40..=0x7e).contains(&byte) => Escape::Sequence,
-                _ => Escape::Outside,
-            };
+        let key = self.keys.push(byte);
+        // What was typed beyond the limit is not kept, so the line cannot be edited; only its end counts.
+        if self.beyond > 0 && !matches!(key, Key::Byte(_) | Key::Tab | Key::Enter | Key::Abandon | Key::Kill) {
             return Edit::None;
         }
-        match byte {
-            b'\n' if after_cr => Edit::None,
-            b'\r' | b'\n' => Edit::Complete,
-            CTRL_C => {
+        match key {
+            Key::None => Edit::None,
+            Key::Byte(byte) => self.insert(byte),
+            Key::Tab if self.beyond == 0 && self.cursor == self.line.len() => Edit::Tab,
+            Key::Tab => self.insert(b'\t'),
+            Key::Enter => Edit::Complete,
+            Key::Abandon => {
                 self.clear();
                 Edit::Abandoned
             }
-            CTRL_U => {
+            Key::Kill => {
                 self.clear();
                 Edit::Redraw
             }
-            BACKSPACE | DELETE => self.erase(),
-            b'\t' | b' '.. => self.insert(byte),
-            _ => Edit::None,
+            Key::KillEnd => self.remove(self.cursor, self.line.len()),
+            Key::KillWord => self.remove(self.word_start(), self.cursor),
+            Key::Backspace => self.remove(self.previous(), self.cursor),
+            Key::Delete => self.remove(self.cursor, self.next()),
+            Key::Left => self.move_to(self.previous()),
+            Key::Right => self.move_to(self.next()),
+            Key::Home => self.move_to(0),
+            Key::End => self.move_to(self.line.len()),
+            Key::Up => self.recall(true),
+            Key::Down => self.recall(false),
+            Key::Redraw => Edit::Redraw,
+            Key::Terminal => Edit::Terminal,
         }
     }
 
-    fn insert(&mut self, byte: u8) -> Edit {
-        if self.line.push(byte).is_err() {
+    /// Puts a byte of text at the cursor.
+    pub fn insert(&mut self, byte: u8) -> Edit {
+        let at_end = self.cursor == self.line.len();
+        if self.beyond > 0 || self.line.insert(self.cursor, byte).is_err() {
             self.beyond = self.beyond.saturating_add(1);
             return Edit::None;
         }
-        Edit::Typed(byte)
+        self.cursor += 1;
+        match byte {
+            byte if at_end => Edit::Typed(byte),
+            // The character is not complete.
+            0xc0.. => Edit::None,
+            _ => Edit::Redraw,
+        }
     }
 
-    fn erase(&mut self) -> Edit {
-        // What was typed beyond the limit is not kept, so it cannot be edited.
-        if self.beyond > 0 {
-            return Edit::None;
+    fn move_to(&mut self, cursor: usize) -> Edit {
+        let before = core::mem::replace(&mut self.cursor, cursor);
+        let passed = self.line.get(before.min(cursor)..before.max(cursor)).unwrap_or(&[]);
+        match *passed {
+            [] => Edit::None,
+            [byte] if byte.is_ascii() && cursor < before => Edit::Back,
+            [byte] if byte.is_ascii() => Edit::Over(byte),
+            _ => Edit::Redraw,
         }
-        let is_continuation = |byte: u8| byte & 0xc0 == 0x80;
-        let mut continuations = 0;
-        loop {
-            match self.line.last() {
-                Some(&byte) if is_continuation(byte) && continuations < 3 => {
-                    self.line.pop();
-                    continuations += 1;
-                }
-                Some(&byte) if continuations == 0 || byte >= 0xc0 => {
-                    self.line.pop();
-                    return if byte.is_ascii() { Edit::Erased } else { Edit::Redraw };
-                }
-                _ => return if continuations > 0 { Edit::Redraw } else { Edit::None },
+    }
+
+    /// Takes out a piece of the line that begins or ends at the cursor.
+    fn remove(&mut self, from: usize, to: usize) -> Edit {
+        let piece = self.line.get(from..to).unwrap_or(&[]);
+        let edit = match *piece {
+            [] => return Edit::None,
+            [byte] if byte.is_ascii() && to == self.line.len() && self.cursor == to => Edit::Erased,
+            _ => Edit::Redraw,
+        };
+        self.line.copy_within(to.., from);
+        self.line.truncate(self.line.len() - (to - from));
+        self.cursor = from;
+        edit
+    }
+
+    fn recall(&mut self, older: bool) -> Edit {
+        let Editor { line, history, cursor, .. } = self;
+        let Some(recalled) = (if older { history.older(line) } else { history.newer() }) else { return Edit::None };
+        line.clear();
+        // No line is longer than the limit.
+        let _ = line.extend_from_slice(recalled);
+        *cursor = line.len();
+        Edit::Redraw
+    }
+
+    /// Where the character before the cursor begins. Bytes that are no UTF-8 count one by one.
+    fn previous(&self) -> usize {
+        let before = self.halves().0;
+        let continuations = before.iter().rev().take(3).take_while(|byte| is_continuation(**byte)).count();
+        let start = before.len().saturating_sub(continuations + 1);
+        match before.get(start) {
+            Some(&lead) if continuations > 0 && lead < 0xc0 => before.len() - continuations,
+            _ => start,
+        }
+    }
+
+    /// Where the character at the cursor ends.
+    fn next(&self) -> usize {
+        match self.halves().1 {
+            [] => self.cursor,
+            [_, after @ ..] => {
+                self.cursor + 1 + after.iter().take(3).take_while(|byte| is_continuation(**byte)).count()
             }
         }
     }
+
+    /// Where the word before the cursor begins, blanks after it included.
+    fn word_start(&self) -> usize {
+        let before = self.halves().0.trim_ascii_end();
+        before.iter().rposition(|byte| byte.is_ascii_whitespace()).map_or(0, |space| space + 1)
+    }
+}
+
+fn is_continuation(byte: u8) -> bool {
+    byte & 0xc0 == 0x80
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::string::String;
-    use std::vec::Vec;
-
-    /// Lines that come out of `bytes`; an abandoned one as `^C`.
-    fn lines(bytes: &[u8]) -> Vec<String> {
-        let mut editor = Editor::new();
-        let mut lines = Vec::new();
-        for &byte in bytes {
-            match editor.push(byte) {
-                Edit::Complete => {
-                    lines.push(String::from_utf8_lossy(&editor.take().unwrap()).into_owned());
-                }
-                Edit::Abandoned => lines.push("^C".into()),
-                _ => (),
-            }
-        }
-        lines
-    }
-
-    #[test]
-    fn each_line_end_counts_once() {
-        assert_eq!(lines(b"a\rb\nc\r\nd\n\re\r\r\nf\n"), ["a", "b", "c", "d", "", "e", "", "f"]);
-    }
-
-    #[test]
-    fn backspace_removes_a_character() {
-        assert_eq!(lines("aé\x08b\r".as_bytes()), ["ab"]);
-        assert_eq!(lines("a🦆漢\x7f\x7f\r".as_bytes()), ["a"]);
-        assert_eq!(lines(b"ab\x08\x08\x08\x08c\r"), ["c"]);
-        // Bytes that are no UTF-8 go without taking their neighbours along.
-        assert_eq!(lines(b"a\x80\x08b\r"), ["ab"]);
-        assert_eq!(lines(b"\x80\x80\x80\x80\x08b\r").len(), 1);
-        assert_eq!(lines(b"x\xc3\x08y\r"), ["xy"]);
-    }
-
-    #[test]
-    fn control_keys() {
-        assert_eq!(lines(b"abc\x15d\r"), ["d"]);
-        assert_eq!(lines(b"abc\x03d\r"), ["^C", "d"]);
-        assert_eq!(lines(b"a\x00\x01\x04b\tc\r"), ["ab\tc"]);
-    }
-
-    #[test]
-    fn escape_sequences_have_no_effect() {
-        assert_eq!(lines(b"a\x1b[Ab\x1b[1;5Cc\x1bOPd\x1bxe\x1b[3~f\r"), ["abcdef"]);
-        // A control byte ends a sequence and acts.
-        assert_eq!(lines(b"a\x1b[1\rb\x1b\x03c\x1b\x1b[Ad\r"), ["a", "^C", "cd"]);
-        assert_eq!(lines(b"a\x1b[12\x08b\r"), ["b"]);
-    }
-
-    #[test]
-    fn a_long_line_is_counted_to_its_end() {
-        let mut editor = Editor::new();
-        for _ in 0..LIMIT {
-            assert_eq!(editor.push(b'a'), Edit::Typed(b'a'));
-        }
-        assert_eq!(editor.kept().len(), LIMIT);
-        assert_eq!(editor.push(b'b'), Edit::None);
-        assert_eq!(editor.push(BACKSPACE), Edit::None);
-        assert_eq!(editor.push(b'c'), Edit::None);
-        assert_eq!(editor.push(b'\r'), Edit::Complete);
-        assert_eq!(editor.take(), Err(TooLong(LIMIT + 2)));
-        assert_eq!(editor.push(b'\n'), Edit::None);
-        assert_eq!(editor.push(b'x'), Edit::Typed(b'x'));
-        assert_eq!(editor.take().unwrap(), b"x");
-    }
-}
+mod tests;

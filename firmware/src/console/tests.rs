@@ -1,6 +1,7 @@
 //! The console on a port that is two buffers, with a random model.
 
 use core::convert::Infallible;
+use core::mem;
 use std::string::{String, ToString};
 use std::vec::Vec;
 use std::{format, vec};
@@ -12,8 +13,9 @@ use tern_runtime::{CellKind, Input, Output, Pooling, Task};
 
 use super::*;
 use crate::classifier::Found;
+use crate::port::{Event, Loss};
 use crate::queue::{CAPACITY, Dropped, Feeder, Ring, Taker, split};
-use crate::stream::{CREDIT, WINDOW};
+use crate::stream::{ACK, CREDIT, WINDOW};
 
 const BOARD: Board = Board { name: "bench", clock_hz: 1_000_000, scratch_bytes: 4096 };
 const SIZES: Sizes = Sizes { embedding_dim: 4, hidden_size: 6, classes: 3 };
@@ -175,7 +177,31 @@ fn editing_is_shown() {
         assert_eq!(ask(console, b"ab\x08"), "ab\x08 \x08");
         assert_eq!(ask(console, "é\tß\x7f".as_bytes()), "é ß\r\x1b[K> aé ");
         assert_eq!(ask(console, b"\x1b[A\x15"), "\r\x1b[K> ");
+        assert_eq!(ask(console, b"ab\x1b[Dx\x1b[C\x15"), "ab\x08\r\x1b[K> ax\x1b7b\x1b8b\r\x1b[K> ");
         assert_eq!(ask(console, b"xy\x03"), "xy^C\r\n> ");
+    });
+}
+
+#[test]
+fn commands_are_completed() {
+    with_model(|console| {
+        console.start().unwrap();
+        sent(console);
+        assert_eq!(ask(console, b"la\t\r"), "labels\r\n  0  label0\r\n  1  label1\r\n  2  label2\r\n> ");
+        assert_eq!(ask(console, b"ec\to\t"), "echo o\r\non  off\r\n\r\x1b[K> echo o");
+        assert_eq!(ask(console, b"f\t\x15"), "ff\r\x1b[K> ");
+        // A text keeps its TABs, and a program is not helped.
+        assert_eq!(ask(console, b"free\t!\x15"), "free !\r\x1b[K> ");
+        assert!(ask(console, b"\t\x03").contains("help  info  labels"));
+    });
+}
+
+#[test]
+fn lines_come_back() {
+    with_model(|console| {
+        console.start().unwrap();
+        ask(console, b"free\r@labels\rxyzzy\r");
+        assert_eq!(ask(console, b"\x1b[A\x1b[A\x1b[B\x15"), "\r\x1b[K> xyzzy\r\x1b[K> free\r\x1b[K> xyzzy\r\x1b[K> ");
     });
 }
 

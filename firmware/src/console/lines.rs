@@ -1,0 +1,137 @@
+//! Lines: what is typed, how it is shown, and where an answer begins.
+
+use core::mem;
+
+use super::{Console, Mode};
+use crate::command::{self, Form};
+use crate::error::Error;
+use crate::line::Edit;
+use crate::port::{Event, Port};
+use crate::terminal::{print, show};
+
+const PROMPT: &[u8] = b"> ";
+
+impl<P: Port> Console<'_, P> {
+    pub(super) fn take_line_byte(&mut self, byte: u8) -> Result<(), P::Error> {
+        if self.damage.is_some() {
+            return self.discard(byte);
+        }
+        match self.editor.push(byte) {
+            Edit::None => Ok(()),
+            Edit::Typed(byte) => self.typed(byte),
+            Edit::Erased => self.show(b"\x08 \x08"),
+            Edit::Back => self.show(b"\x08"),
+            Edit::Over(byte) => self.show(&[byte]),
+            Edit::Redraw => self.redraw(),
+            Edit::Tab => self.complete(),
+            Edit::Terminal => Ok(()),
+            Edit::Abandoned => {
+                self.port.write_all(b"^C\r\n")?;
+                self.prompt()
+            }
+            Edit::Complete => {
+                self.end_prompt()?;
+                let form = command::form(self.editor.kept());
+                match self.editor.take() {
+                    Ok(line) => {
+                        if form == Form::Human {
+                            self.editor.remember(&line);
+                        }
+                        self.answer_line(&line)
+                    }
+                    Err(too_long) => {
+                        self.port.note(Event::LineTooLong { bytes: too_long.0 });
+                        self.fail(Error::LineTooLong { bytes: too_long.0 }, form)
+                    }
+                }
+            }
+        }
+    }
+
+    /// A byte was added to the end of the line.
+    fn typed(&mut self, byte: u8) -> Result<(), P::Error> {
+        if !self.prompted && self.editor.kept().len() == 1 && byte != b'@' {
+            self.prompt()?;
+        }
+        self.show(&[byte])
+    }
+
+    /// TAB at the end of the line: a command goes on, or the ways are shown in which it may; in a text it is TAB.
+    fn complete(&mut self) -> Result<(), P::Error> {
+        let line = self.editor.kept();
+        let completion = command::completion(line);
+        let (common, ways) = (completion.common(), completion.words().count());
+        match (ways, common) {
+            (0, _) => match self.editor.insert(b'\t') {
+                Edit::Typed(byte) => self.typed(byte),
+                _ => Ok(()),
+            },
+            (2.., "") if self.prompted && self.echo => {
+                let Console { port, editor, .. } = self;
+                print(port, |out| {
+                    out.write_str("\r\n")?;
+                    command::completion(editor.kept()).words().enumerate().try_for_each(|(i, word)| {
+                        out.write_str(if i > 0 { "  " } else { "" })?;
+                        out.write_str(word)
+                    })?;
+                    out.write_str("\r\n")
+                })?;
+                self.redraw()
+            }
+            _ => {
+                let space = if completion.goes_on() { " " } else { "" };
+                common.bytes().chain(space.bytes()).try_for_each(|byte| match self.editor.insert(byte) {
+                    Edit::Typed(byte) => self.typed(byte),
+                    _ => Ok(()),
+                })
+            }
+        }
+    }
+
+    /// Draws the line again. The terminal keeps the cursor's place: how wide a character is, it knows best.
+    fn redraw(&mut self) -> Result<(), P::Error> {
+        if !self.prompted || !self.echo {
+            return Ok(());
+        }
+        let Console { port, editor, .. } = self;
+        let (before, after) = editor.halves();
+        // Carriage return, "erase to the end of the line".
+        port.write_all(b"\r\x1b[K")?;
+        port.write_all(PROMPT)?;
+        show(port, before)?;
+        if after.is_empty() {
+            return Ok(());
+        }
+        // "Save the cursor", "restore the cursor".
+        port.write_all(b"\x1b7")?;
+        show(port, after)?;
+        port.write_all(b"\x1b8")
+    }
+
+    pub(super) fn fail(&mut self, error: Error, form: Form) -> Result<(), P::Error> {
+        print(&mut self.port, |out| error.write(form, out))?;
+        self.end_answer(form)
+    }
+
+    /// Ends an answer's line; a person is asked for the next.
+    pub(super) fn end_answer(&mut self, form: Form) -> Result<(), P::Error> {
+        self.form = form;
+        self.port.write_all(b"\r\n")?;
+        if form == Form::Human && matches!(self.mode, Mode::Lines) { self.prompt() } else { Ok(()) }
+    }
+
+    pub(super) fn prompt(&mut self) -> Result<(), P::Error> {
+        self.prompted = true;
+        self.port.write_all(PROMPT)
+    }
+
+    /// Puts the cursor at the beginning of a line.
+    pub(super) fn end_prompt(&mut self) -> Result<(), P::Error> {
+        if mem::take(&mut self.prompted) { self.port.write_all(b"\r\n") } else { Ok(()) }
+    }
+
+    /// Echoes, where there is a person who wants it.
+    fn show(&mut self, bytes: &[u8]) -> Result<(), P::Error> {
+        if self.prompted && self.echo { show(&mut self.port, bytes) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,209 @@
+//! Bytes of a terminal become keys.
+
+/// A key, or another thing that a terminal sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// Nothing yet, or nothing that means anything here.
+    None,
+    /// A byte of text, TAB excepted.
+    Byte(u8),
+    /// TAB.
+    Tab,
+    /// CR, LF or CR LF.
+    Enter,
+    /// Ctrl-C.
+    Abandon,
+    /// BS or DEL: the character before the cursor.
+    Backspace,
+    /// Delete, Ctrl-D: the character at the cursor.
+    Delete,
+    /// Ctrl-U: the line.
+    Kill,
+    /// Ctrl-K: from the cursor on.
+    KillEnd,
+    /// Ctrl-W: the word before the cursor.
+    KillWord,
+    /// Left, Ctrl-B.
+    Left,
+    /// Right, Ctrl-F.
+    Right,
+    /// Home, Ctrl-A.
+    Home,
+    /// End, Ctrl-E.
+    End,
+    /// Up, Ctrl-P.
+    Up,
+    /// Down, Ctrl-N.
+    Down,
+    /// Ctrl-L.
+    Redraw,
+    /// The terminal says what it is: the answer to [`ASK_TERMINAL`].
+    Terminal,
+}
+
+/// "Primary device attributes": a terminal that knows escape sequences answers `ESC [ ? … c`.
+pub const ASK_TERMINAL: &[u8] = b"\x1b[c";
+
+const ESC: u8 = 0x1b;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Outside,
+    /// After ESC.
+    Begun,
+    /// After ESC O: one byte follows.
+    Single,
+    /// After ESC [: until a byte 0x40 … 0x7e.
+    Sequence {
+        /// The first number.
+        number: u8,
+        /// No `;` so far.
+        is_first: bool,
+        /// It begins with `?`.
+        is_private: bool,
+    },
+}
+
+/// Tells text from control bytes and escape sequences.
+#[derive(Debug)]
+pub struct Keys {
+    state: State,
+    /// The last byte was CR: an LF now belongs to it.
+    after_cr: bool,
+}
+
+impl Keys {
+    /// Outside any sequence.
+    pub const fn new() -> Self {
+        Keys { state: State::Outside, after_cr: false }
+    }
+
+    /// Forgets a sequence that has begun. An LF still belongs to a CR before it.
+    pub fn leave_sequence(&mut self) {
+        self.state = State::Outside;
+    }
+
+    /// Whether the last byte was CR, so that an LF now would belong to it.
+    pub fn ended_with_cr(&self) -> bool {
+        self.after_cr
+    }
+
+    /// Takes a byte.
+    pub fn push(&mut self, byte: u8) -> Key {
+        let after_cr = core::mem::replace(&mut self.after_cr, byte == b'\r');
+        // A control byte ends a sequence and acts.
+        if byte < b' ' && byte != b'\t' {
+            self.state = if byte == ESC { State::Begun } else { State::Outside };
+        }
+        match self.state {
+            State::Outside => control(byte, after_cr),
+            State::Begun if byte == ESC => Key::None,
+            State::Begun => {
+                self.state = match byte {
+                    b'[' => State::Sequence { number: 0, is_first: true, is_private: false },
+                    b'O' => State::Single,
+                    _ => State::Outside,
+                };
+                Key::None
+            }
+            State::Single => {
+                self.state = State::Outside;
+                arrow(byte)
+            }
+            State::Sequence { number, is_first, is_private } => self.sequence(byte, number, is_first, is_private),
+        }
+    }
+
+    fn sequence(&mut self, byte: u8, number: u8, is_first: bool, is_private: bool) -> Key {
+        self.state = match byte {
+            0x40..=0x7e => State::Outside,
+            b'0'..=b'9' if is_first => {
+                let number = number.saturating_mul(10).saturating_add(byte - b'0');
+                State::Sequence { number, is_first, is_private }
+            }
+            byte => {
+                State::Sequence { number, is_first: is_first && byte != b';', is_private: is_private || byte == b'?' }
+            }
+        };
+        match byte {
+            b'c' if is_private => Key::Terminal,
+            b'~' => match number {
+                1 | 7 => Key::Home,
+                4 | 8 => Key::End,
+                3 => Key::Delete,
+                _ => Key::None,
+            },
+            byte => arrow(byte),
+        }
+    }
+}
+
+/// What a byte below 0x20 or DEL is outside of a sequence.
+fn control(byte: u8, after_cr: bool) -> Key {
+    match byte {
+        b'\n' if after_cr => Key::None,
+        b'\r' | b'\n' => Key::Enter,
+        b'\t' => Key::Tab,
+        0x08 | 0x7f => Key::Backspace,
+        byte if byte >= b' ' => Key::Byte(byte),
+        0x01 => Key::Home,
+        0x02 => Key::Left,
+        0x03 => Key::Abandon,
+        0x04 => Key::Delete,
+        0x05 => Key::End,
+        0x06 => Key::Right,
+        0x0b => Key::KillEnd,
+        0x0c => Key::Redraw,
+        0x0e => Key::Down,
+        0x10 => Key::Up,
+        0x15 => Key::Kill,
+        0x17 => Key::KillWord,
+        _ => Key::None,
+    }
+}
+
+/// The last byte of `ESC [ … X` and `ESC O X`.
+fn arrow(byte: u8) -> Key {
+    match byte {
+        b'A' => Key::Up,
+        b'B' => Key::Down,
+        b'C' => Key::Right,
+        b'D' => Key::Left,
+        b'H' => Key::Home,
+        b'F' => Key::End,
+        _ => Key::None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    fn keys(bytes: &[u8]) -> Vec<Key> {
+        let mut keys = Keys::new();
+        bytes.iter().map(|&byte| keys.push(byte)).filter(|key| *key != Key::None).collect()
+    }
+
+    #[test]
+    fn sequences() {
+        use Key::{Byte, Delete, Down, End, Home, Left, Right, Terminal, Up};
+        assert_eq!(keys(b"\x1b[A\x1b[B\x1bOC\x1b[D\x1b[1;5C"), [Up, Down, Right, Left, Right]);
+        assert_eq!(keys(b"\x1b[H\x1b[1~\x1b[7~\x1bOF\x1b[4~\x1b[8~\x1b[3~"), [Home, Home, Home, End, End, End, Delete]);
+        assert_eq!(keys(b"\x1b[?62;22cx"), [Terminal, Byte(b'x')]);
+        // What is not known has no effect: function keys, Alt, a number without end.
+        assert_eq!(keys(b"\x1b[15~\x1bx\x1b[99999999999~\x1b[>0;1cy"), [Byte(b'y')]);
+    }
+
+    #[test]
+    fn a_control_byte_ends_a_sequence_and_acts() {
+        assert_eq!(keys(b"\x1b[1\ra"), [Key::Enter, Key::Byte(b'a')]);
+        assert_eq!(keys(b"\x1b\x03\x1b\x1b[A"), [Key::Abandon, Key::Up]);
+        assert_eq!(keys(b"\x1b[12\x08b"), [Key::Backspace, Key::Byte(b'b')]);
+    }
+
+    #[test]
+    fn each_line_end_counts_once() {
+        assert_eq!(keys(b"\r\n\n\r\r\n"), [Key::Enter; 4]);
+    }
+}
