@@ -1,7 +1,17 @@
-//! Linker scripts for the bare-metal binary, and the level of its logs.
+//! The board's memory map and linker arguments for the bare-metal binary, and the level of its logs.
 
 use std::path::PathBuf;
 use std::{env, fs, io};
+
+/// Symbols by which the program finds the regions of the memory map that it is not linked into.
+const SYMBOLS: &str = "
+__slot_a_start = ORIGIN(SLOT_A);
+__slot_a_end = ORIGIN(SLOT_A) + LENGTH(SLOT_A);
+__slot_b_start = ORIGIN(SLOT_B);
+__slot_b_end = ORIGIN(SLOT_B) + LENGTH(SLOT_B);
+__record_start = ORIGIN(RECORD);
+__record_end = ORIGIN(RECORD) + LENGTH(RECORD);
+";
 
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
@@ -9,18 +19,61 @@ fn main() -> io::Result<()> {
     if env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("none") {
         return Ok(());
     }
+    let boards = boards()?;
+    let [board] = boards.as_slice() else {
+        let shown: Vec<_> = boards.iter().map(|board| board.display().to_string()).collect();
+        let found = if shown.is_empty() { "none".to_owned() } else { shown.join(", ") };
+        println!(
+            "cargo::error=expected the feature of one board, found {found}; type `cargo xtask firmware --board NAME`"
+        );
+        return Ok(());
+    };
     // defmt logs nothing at all when this is not set.
     if env::var_os("DEFMT_LOG").is_none() {
         println!("cargo::rustc-env=DEFMT_LOG=info");
     }
+    println!("cargo::rerun-if-changed={}", board.display());
+    let text = fs::read_to_string(board)?;
+    let Some(map) = memory_map(&text) else {
+        println!(
+            "cargo::error={} has no block ```memory.x among its first lines; see docs/porting.md",
+            board.display()
+        );
+        return Ok(());
+    };
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
-    for script in ["memory.x", "device.x"] {
-        println!("cargo::rerun-if-changed={script}");
-        fs::copy(script, out.join(script))?;
+    fs::write(out.join("memory.x"), map + SYMBOLS)?;
+    if has_feature("registers") {
+        // cortex-m-rt asks for this file. The vectors are in the board's, each by its handler's name.
+        fs::write(out.join("device.x"), "")?;
     }
     println!("cargo::rustc-link-search={}", out.display());
     for argument in ["--nmagic", "-Tlink.x", "-Tdefmt.x"] {
         println!("cargo::rustc-link-arg-bins={argument}");
     }
     Ok(())
+}
+
+/// The files of the boards that features ask for: a board's feature begins with its file's name.
+fn boards() -> io::Result<Vec<PathBuf>> {
+    let mut boards = Vec::new();
+    for entry in fs::read_dir("src/board")? {
+        let path = entry?.path();
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().to_uppercase();
+        let features = env::vars().filter(|(key, _)| key.starts_with(&format!("CARGO_FEATURE_{stem}")));
+        boards.extend(features.map(|_| path.clone()));
+    }
+    Ok(boards)
+}
+
+fn has_feature(name: &str) -> bool {
+    env::var_os(format!("CARGO_FEATURE_{}", name.to_uppercase())).is_some()
+}
+
+/// The block ```` ```memory.x ```` in the comment at a board file's beginning.
+fn memory_map(file: &str) -> Option<String> {
+    let comment: Vec<_> = file.lines().map_while(|line| line.strip_prefix("//!")).collect();
+    let start = comment.iter().position(|line| *line == " ```memory.x")? + 1;
+    let length = comment[start..].iter().position(|line| *line == " ```")?;
+    Some(comment[start..start + length].iter().map(|line| format!("{}\n", line.trim_start())).collect())
 }

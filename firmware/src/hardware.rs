@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::flash::{Partition, Partitions};
+
 /// A board: one file in `src/board/`, whose type `Board` implements this.
 ///
 /// Received bytes are no method: the board's receive interrupt hands them to [`queue::Inlet`](crate::queue::Inlet).
@@ -11,17 +13,31 @@ pub trait Hardware: Sized {
     /// Scratch for a model's state, in bytes; a multiple of 4.
     const SCRATCH_BYTES: usize;
 
+    /// The flash that models lie in.
+    type Flash: Partition;
+
     /// Frequency of [`ticks`](Hardware::ticks).
     fn clock_hz(&self) -> u32;
+
+    /// The flash beside the program. Called once.
+    fn partitions(&mut self) -> Partitions<Self::Flash>;
 
     /// A free-running counter that wraps, at the earliest after 2^31 ticks or 1 s of work, whichever is longer.
     fn ticks(&mut self) -> u32;
 
-    /// Sends bytes to the console; waits while the hardware has no room.
-    fn send(&mut self, bytes: &[u8]);
+    /// Sets up clocks, pins, serial port and watchdog, and lets the receive interrupt begin. Called once.
+    fn start() -> Self;
+
+    /// Sends bytes to the console; waits while the hardware has no room. A panic calls it too, with interrupts masked.
+    fn send(bytes: &[u8]);
 
     /// Waits until the last byte has left.
-    fn flush(&mut self);
+    fn flush();
+
+    /// Sends bytes of the log, if there is a port for them. A board whose log leaves by a debugger needs none.
+    fn log(bytes: &[u8]) {
+        let _ = bytes;
+    }
 
     /// Sleeps until an interrupt is pending. Called with interrupts masked, which must not keep it from waking. Wakes in time
     /// to feed the watchdog, if that runs on meanwhile.
@@ -109,28 +125,6 @@ impl Note {
     pub fn read(word: u32) -> Option<Note> {
         [Note::Running, Note::Command, Note::Panic, Note::Watchdog].into_iter().find(|&note| note as u32 == word)
     }
-}
-
-/// A piece of flash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Region {
-    /// Address of its first byte, where the processor reads it; a multiple of 8 and of `erase_bytes`.
-    pub start: usize,
-    /// Length, a multiple of `erase_bytes`.
-    pub bytes: usize,
-    /// What is erased at once.
-    pub erase_bytes: usize,
-}
-
-/// The flash beside the program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FlashMap {
-    /// Room for two models. A flasher writes to the first.
-    pub slots: [Region; 2],
-    /// Room for the record of which model is active: two erase units or more.
-    pub record: Region,
-    /// What is written at once.
-    pub write_bytes: usize,
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@ use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, Ordering};
 
 use critical_section::RestoreState;
+use tern_firmware::Hardware;
 
-use crate::board;
+use crate::board::Board;
 
 #[defmt::global_logger]
 struct Logger;
@@ -36,7 +37,7 @@ unsafe impl defmt::Logger for Logger {
         // SAFETY: it has just been taken.
         let (state, encoder) = unsafe { &mut *HELD.inner.get() };
         *state = restore;
-        encoder.start_frame(board::send_log);
+        encoder.start_frame(Board::log);
     }
 
     unsafe fn flush() {}
@@ -44,13 +45,13 @@ unsafe impl defmt::Logger for Logger {
     unsafe fn write(bytes: &[u8]) {
         // SAFETY: defmt calls this between `acquire` and `release` only.
         let (_, encoder) = unsafe { &mut *HELD.inner.get() };
-        encoder.write(bytes, board::send_log);
+        encoder.write(bytes, Board::log);
     }
 
     unsafe fn release() {
         // SAFETY: defmt calls this after `acquire`, once.
         let (state, encoder) = unsafe { &mut *HELD.inner.get() };
-        encoder.end_frame(board::send_log);
+        encoder.end_frame(Board::log);
         let restore = *state;
         HELD.taken.store(false, Ordering::Relaxed);
         // SAFETY: the state is that of the `acquire` before, and `inner` is not touched after this.

@@ -5,37 +5,62 @@
 
 #[cfg(not(target_os = "none"))]
 compile_error!(
-    "the firmware runs on a microcontroller: build it with `--target thumbv7em-none-eabihf`, and test its library on this \
+    "the firmware runs on a microcontroller: build it with `cargo xtask firmware --board NAME`, and test its library on this \
      host with `cargo test --lib --target <this host>`"
 );
 
-#[path = "board/mps2_an386.rs"]
+#[cfg_attr(any(feature = "mps2-an385", feature = "mps2-an386"), path = "board/mps2.rs")]
+#[cfg_attr(feature = "netduinoplus2", path = "board/netduinoplus2.rs")]
+#[cfg_attr(feature = "riscv32-virt", path = "board/riscv32_virt.rs")]
 mod board;
+#[cfg(not(feature = "log-by-debugger"))]
 mod logger;
+mod partition;
+#[cfg_attr(target_arch = "arm", path = "processor/cortex_m.rs")]
+#[cfg_attr(target_arch = "riscv32", path = "processor/riscv.rs")]
+mod processor;
+#[cfg(feature = "registers")]
+mod register;
+mod reset;
+mod serial;
 
+use core::fmt::{self, Write as _};
 use core::panic::PanicInfo;
+use core::sync::atomic::{AtomicBool, Ordering};
 
-use tern_firmware::{Classifier, Console, Found, Refusal};
+use board::Board;
+use static_cell::ConstStaticCell;
+use tern_firmware::hardware::{Hardware, Note};
+use tern_firmware::queue::{self, Dropped, Inlet, Ring};
+use tern_firmware::{Classifier, Console, Found, Partition, Refusal};
 
-/// Scratch for a model's state, in bytes.
-const SCRATCH_BYTES: usize = 64 * 1024;
+/// Where the board's receive interrupt puts bytes.
+static INLET: Inlet = Inlet::new();
 
-#[cortex_m_rt::entry]
+#[processor::entry]
 fn main() -> ! {
-    static mut SCRATCH: [i32; SCRATCH_BYTES / 4] = [0; SCRATCH_BYTES / 4];
-    static mut RING: tern_firmware::queue::Ring = tern_firmware::queue::Ring::new();
+    static SCRATCH: ConstStaticCell<[i32; Board::SCRATCH_BYTES / 4]> =
+        ConstStaticCell::new([0; Board::SCRATCH_BYTES / 4]);
+    static RING: ConstStaticCell<Ring> = ConstStaticCell::new(Ring::new());
+    static DROPPED: Dropped = Dropped::new();
 
-    let port = board::init(RING);
-    let identity = tern_firmware::Board { name: board::NAME, clock_hz: board::CLOCK_HZ, scratch_bytes: SCRATCH_BYTES };
-    defmt::info!("tern {=str} on {=str}", tern_firmware::info::FIRMWARE, board::NAME);
+    let (feeder, received) = queue::split(RING.take(), &DROPPED);
+    INLET.open(feeder);
+    let mut board = Board::start();
+    let reason = reset::reason(&mut board);
+    let clock_hz = board.clock_hz();
+    defmt::info!("tern {=str} on {=str}, reset: {=str}", tern_firmware::info::FIRMWARE, Board::NAME, reason.name());
 
-    let found = Found::in_slot(board::model_slot());
+    let [slot, _] = board.partitions().slots;
+    let found = Found::in_slot(slot.freeze());
     let model = match &found {
-        Ok(found) => Classifier::new(found, SCRATCH),
+        Ok(found) => Classifier::new(found, SCRATCH.take()),
         Err(refusal) => Err(*refusal),
     };
     log_model(&model);
 
+    let identity = tern_firmware::Board { name: Board::NAME, clock_hz, scratch_bytes: Board::SCRATCH_BYTES };
+    let port = serial::Serial::new(board, received, reason);
     match Console::new(port, identity, model).run() {
         // Neither happens: the console serves for ever, and this port's error cannot exist.
         Ok(never) => match never {},
@@ -70,8 +95,29 @@ fn log_model(model: &Result<Classifier<'_>, Refusal>) {
     }
 }
 
-/// A panic is a bug: it is told on both ports, and nothing runs on.
+/// A panic is a bug: it is told on both ports, and the device begins anew.
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    board::stop(format_args!("{info}"))
+    stop(format_args!("{info}"))
+}
+
+/// Says why on the console and in the log, and begins anew.
+fn stop(why: fmt::Arguments<'_>) -> ! {
+    static STOPPING: AtomicBool = AtomicBool::new(false);
+
+    struct Plain;
+    impl fmt::Write for Plain {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            Board::send(text.as_bytes());
+            Ok(())
+        }
+    }
+    processor::mask_interrupts();
+    // What fails while it says so must not begin again. Loads and stores suffice: interrupts are off.
+    if !STOPPING.load(Ordering::Relaxed) {
+        STOPPING.store(true, Ordering::Relaxed);
+        let _ = write!(Plain, "\r\nfirmware stopped: {why}\r\nplease report this; the device starts anew\r\n");
+        defmt::error!("stopped: {}", defmt::Display2Format(&why));
+    }
+    reset::reset(Note::Panic)
 }

@@ -1,0 +1,215 @@
+//! ARM's MPS2 board: a Cortex-M4F with the AN386 image, a Cortex-M3 with AN385. QEMU's `mps2-an386` and `mps2-an385`.
+//!
+//! 25 MHz, 4 MB of code memory and 4 MB of RAM. The code memory stands for flash: models are no part of the program and are
+//! written there by themselves.
+//!
+//! ```memory.x
+//! MEMORY
+//! {
+//!   FLASH  : ORIGIN = 0x00000000, LENGTH = 512K
+//!   SLOT_B : ORIGIN = 0x00080000, LENGTH = 1536K
+//!   SLOT_A : ORIGIN = 0x00200000, LENGTH = 1536K
+//!   RECORD : ORIGIN = 0x00380000, LENGTH = 64K
+//!   RAM    : ORIGIN = 0x20000000, LENGTH = 4M
+//! }
+//! ```
+//!
+//! * UART0 is the console, UART1 carries the logs.
+//! * TIMER0 counts the clock: a 32-bit counter that wraps after 172 s. Without an interrupt of its own it does not disturb
+//!   what it measures.
+//! * The watchdog gives a warning, the NMI, in which the device begins anew.
+
+use cortex_m::interrupt::InterruptNumber;
+use cortex_m::peripheral::{NVIC, SYST};
+use cortex_m_rt::exception;
+use tern_firmware::hardware::{Note, ResetReason};
+use tern_firmware::{Hardware, Partitions, RamFlash, queue};
+
+use crate::register::Register;
+use crate::{INLET, partition, processor, reset};
+
+const CLOCK_HZ: u32 = 25_000_000;
+const BAUD: u32 = 115_200;
+const WATCHDOG_SECONDS: u32 = 8;
+
+// ---- registers ----
+
+const fn register(address: usize) -> Register<u32> {
+    // SAFETY: every address below is that of a 32-bit peripheral register of this board; none of these peripherals writes memory.
+    unsafe { Register::at(address) }
+}
+
+/// A UART of ARM's Cortex-M System Design Kit: one byte of buffer each way.
+struct Uart {
+    data: Register<u32>,
+    state: Register<u32>,
+    control: Register<u32>,
+    interrupt: Register<u32>,
+    divider: Register<u32>,
+}
+
+impl Uart {
+    const TX_FULL: u32 = 1 << 0;
+    const RX_FULL: u32 = 1 << 1;
+    const RX_OVERRUN: u32 = 1 << 3;
+    const TX_ENABLE: u32 = 1 << 0;
+    const RX_ENABLE: u32 = 1 << 1;
+    const RX_INTERRUPT: u32 = 1 << 3;
+
+    const fn at(base: usize) -> Self {
+        Uart {
+            data: register(base),
+            state: register(base + 0x4),
+            control: register(base + 0x8),
+            interrupt: register(base + 0xc),
+            divider: register(base + 0x10),
+        }
+    }
+
+    fn send(&self, bytes: &[u8]) {
+        for &byte in bytes {
+            while self.state.read() & Self::TX_FULL != 0 {}
+            self.data.write(byte.into());
+        }
+    }
+
+    fn receive(&self, feeder: &mut queue::Feeder<'_>) {
+        self.interrupt.write(Self::RX_FULL);
+        loop {
+            let state = self.state.read();
+            if state & Self::RX_FULL == 0 {
+                break;
+            }
+            let byte = self.data.read() as u8;
+            if state & Self::RX_OVERRUN != 0 {
+                self.state.write(Self::RX_OVERRUN);
+                feeder.overrun(byte);
+            } else {
+                feeder.push(byte);
+            }
+        }
+    }
+}
+
+const CONSOLE: Uart = Uart::at(0x4000_4000);
+const LOG: Uart = Uart::at(0x4000_5000);
+
+/// TIMER0 counts down from `RELOAD` to 0 and begins again.
+const TIMER_CONTROL: Register<u32> = register(0x4000_0000);
+const TIMER_VALUE: Register<u32> = register(0x4000_0004);
+const TIMER_RELOAD: Register<u32> = register(0x4000_0008);
+
+/// The watchdog counts down from `LOAD`: once to its interrupt, once more to the reset.
+const WATCHDOG_LOAD: Register<u32> = register(0x4000_8000);
+const WATCHDOG_CONTROL: Register<u32> = register(0x4000_8008);
+const WATCHDOG_CLEAR: Register<u32> = register(0x4000_800c);
+const WATCHDOG_INTERRUPT_AND_RESET: u32 = 0b11;
+
+// ---- interrupts ----
+
+/// Interrupts of this board that have a handler.
+#[derive(Clone, Copy)]
+enum Interrupt {
+    Uart0Receive = 0,
+}
+
+// SAFETY: the numbers are those of the board's vector table.
+unsafe impl InterruptNumber for Interrupt {
+    fn number(self) -> u16 {
+        self as u16
+    }
+}
+
+/// The vectors behind the processor's own. No interrupt above the last of them is ever unmasked.
+// SAFETY: this is the section in which cortex-m-rt's linker script expects these vectors, under the name that it expects.
+#[unsafe(link_section = ".vector_table.interrupts")]
+#[unsafe(no_mangle)]
+pub static __INTERRUPTS: [extern "C" fn(); 1] = [uart0_receive];
+
+extern "C" fn uart0_receive() {
+    INLET.with(|feeder| CONSOLE.receive(feeder));
+}
+
+// SAFETY: it touches nothing that the interrupted code may have left half done, and never returns.
+#[exception]
+unsafe fn NonMaskableInt() -> ! {
+    reset::reset(Note::Watchdog)
+}
+
+// ---- the board ----
+
+/// The board, started.
+pub struct Board {
+    systick: SYST,
+}
+
+impl Hardware for Board {
+    const NAME: &'static str = if cfg!(feature = "mps2-an385") { "mps2-an385" } else { "mps2-an386" };
+    const SCRATCH_BYTES: usize = 64 * 1024;
+
+    /// Blocks of 4 KB, words of 4 bytes, as on many a chip.
+    type Flash = RamFlash<'static, 4, 4096>;
+
+    fn start() -> Self {
+        TIMER_RELOAD.write(u32::MAX);
+        TIMER_VALUE.write(u32::MAX);
+        TIMER_CONTROL.write(1);
+
+        // As fast as it goes: logging stops interrupts, and a byte on the console must not wait longer than the next one takes.
+        LOG.divider.write(16);
+        LOG.control.write(Uart::TX_ENABLE);
+
+        CONSOLE.divider.write(CLOCK_HZ / BAUD);
+        CONSOLE.control.write(Uart::TX_ENABLE | Uart::RX_ENABLE | Uart::RX_INTERRUPT);
+        // SAFETY: the handler and all that it needs are in place, and no critical section depends on this interrupt being masked.
+        unsafe { NVIC::unmask(Interrupt::Uart0Receive) };
+
+        WATCHDOG_LOAD.write(WATCHDOG_SECONDS * CLOCK_HZ);
+        WATCHDOG_CONTROL.write(WATCHDOG_INTERRUPT_AND_RESET);
+        // SAFETY: `start` is called once, and nobody else uses the processor's timer.
+        Board { systick: unsafe { cortex_m::Peripherals::steal() }.SYST }
+    }
+
+    fn clock_hz(&self) -> u32 {
+        CLOCK_HZ
+    }
+
+    fn ticks(&mut self) -> u32 {
+        // It counts down.
+        !TIMER_VALUE.read()
+    }
+
+    fn send(bytes: &[u8]) {
+        CONSOLE.send(bytes);
+    }
+
+    fn flush() {
+        while CONSOLE.state.read() & Uart::TX_FULL != 0 {}
+    }
+
+    fn log(bytes: &[u8]) {
+        LOG.send(bytes);
+    }
+
+    fn partitions(&mut self) -> Partitions<Self::Flash> {
+        // SAFETY: on this board it is RAM, and this is called once.
+        partition::divide(|span| RamFlash::new(unsafe { span.memory() }))
+    }
+
+    fn sleep(&mut self) {
+        processor::sleep_for_a_while(&mut self.systick);
+    }
+
+    fn feed_watchdog(&mut self) {
+        WATCHDOG_CLEAR.write(1);
+    }
+
+    /// The board has no such register: the note in memory must do.
+    fn reset_cause(&mut self) -> Option<ResetReason> {
+        None
+    }
+
+    fn reset() -> ! {
+        processor::reset()
+    }
+}

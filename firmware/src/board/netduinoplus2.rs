@@ -1,0 +1,332 @@
+//! Netduino Plus 2: an STM32F405, a Cortex-M4F at 168 MHz with 1 MB of flash and 128 KB of RAM, by its registers. QEMU's
+//! `netduinoplus2`.
+//!
+//! ```memory.x
+//! MEMORY
+//! {
+//!   FLASH  : ORIGIN = 0x08000000, LENGTH = 256K
+//!   SLOT_A : ORIGIN = 0x08040000, LENGTH = 256K
+//!   SLOT_B : ORIGIN = 0x08080000, LENGTH = 256K
+//!   RECORD : ORIGIN = 0x080c0000, LENGTH = 256K
+//!   RAM    : ORIGIN = 0x20000000, LENGTH = 128K
+//! }
+//! ```
+//!
+//! * USART1 is the console, TX on PB6 and RX on PB7; USART2 carries the logs, TX on PA2.
+//! * TIM2 counts the clock: 32 bits, without an interrupt.
+//! * The independent watchdog resets after 8 s.
+//!
+//! The emulator's flash cannot be written; it has neither clock control, nor the watchdog, nor pins; its timers count nanoseconds.
+//! There, the clock control reads as zero, which it never does on the chip: by that the two are told apart.
+
+use cortex_m::interrupt::InterruptNumber;
+use cortex_m::peripheral::{NVIC, SYST};
+use embedded_storage::nor_flash::NorFlashErrorKind;
+use tern_firmware::hardware::ResetReason;
+use tern_firmware::queue::Feeder;
+use tern_firmware::{Hardware, Partitions};
+
+use crate::partition::{self, Chip, ChipFlash};
+use crate::register::Register;
+use crate::{INLET, processor};
+
+const BAUD: u32 = 115_200;
+/// Of APB2, where USART1 is.
+const APB2_HZ: u32 = 84_000_000;
+/// Of APB1, where USART2 is; its timers count twice as fast.
+const APB1_HZ: u32 = 42_000_000;
+const EMULATED_TIMER_HZ: u32 = 1_000_000_000;
+
+// ---- registers; names and bits are those of ST's reference manual RM0090 ----
+
+const fn register(address: usize) -> Register<u32> {
+    // SAFETY: every address below is that of a 32-bit peripheral register of this chip, or a word of flash that is being written; none
+    // of these peripherals writes memory. The watchdog's, which the emulator lacks, are touched on the chip only.
+    unsafe { Register::at(address) }
+}
+
+const FLASH_ACR: Register<u32> = register(0x4002_3c00);
+const FLASH_KEYR: Register<u32> = register(0x4002_3c04);
+const FLASH_SR: Register<u32> = register(0x4002_3c0c);
+const FLASH_CR: Register<u32> = register(0x4002_3c10);
+const RCC_CR: Register<u32> = register(0x4002_3800);
+const RCC_PLLCFGR: Register<u32> = register(0x4002_3804);
+const RCC_CFGR: Register<u32> = register(0x4002_3808);
+const RCC_AHB1ENR: Register<u32> = register(0x4002_3830);
+const RCC_APB1ENR: Register<u32> = register(0x4002_3840);
+const RCC_APB2ENR: Register<u32> = register(0x4002_3844);
+const RCC_CSR: Register<u32> = register(0x4002_3874);
+const GPIOA_MODER: Register<u32> = register(0x4002_0000);
+const GPIOA_AFRL: Register<u32> = register(0x4002_0020);
+const GPIOB_MODER: Register<u32> = register(0x4002_0400);
+const GPIOB_AFRL: Register<u32> = register(0x4002_0420);
+const TIM2_CR1: Register<u32> = register(0x4000_0000);
+const TIM2_CNT: Register<u32> = register(0x4000_0024);
+const TIM2_ARR: Register<u32> = register(0x4000_002c);
+const IWDG_KR: Register<u32> = register(0x4000_3000);
+const IWDG_PR: Register<u32> = register(0x4000_3004);
+const IWDG_RLR: Register<u32> = register(0x4000_3008);
+
+struct Usart {
+    sr: Register<u32>,
+    dr: Register<u32>,
+    brr: Register<u32>,
+    cr1: Register<u32>,
+}
+
+impl Usart {
+    const ORE: u32 = 1 << 3;
+    const RXNE: u32 = 1 << 5;
+    const TC: u32 = 1 << 6;
+    const TXE: u32 = 1 << 7;
+    const RE: u32 = 1 << 2;
+    const TE: u32 = 1 << 3;
+    const RXNEIE: u32 = 1 << 5;
+    const UE: u32 = 1 << 13;
+
+    const fn at(base: usize) -> Self {
+        Usart { sr: register(base), dr: register(base + 4), brr: register(base + 8), cr1: register(base + 0xc) }
+    }
+
+    fn send(&self, bytes: &[u8]) {
+        for &byte in bytes {
+            while self.sr.read() & Self::TXE == 0 {}
+            self.dr.write(byte.into());
+        }
+    }
+
+    fn receive(&self, feeder: &mut Feeder<'_>) {
+        loop {
+            let state = self.sr.read();
+            if state & (Self::RXNE | Self::ORE) == 0 {
+                break;
+            }
+            // Reading the state and then the byte clears an overrun.
+            let byte = self.dr.read() as u8;
+            if state & Self::ORE != 0 { feeder.overrun(byte) } else { feeder.push(byte) }
+        }
+    }
+}
+
+const CONSOLE: Usart = Usart::at(0x4001_1000);
+const LOG: Usart = Usart::at(0x4000_4400);
+
+/// Five, and prefetch.
+const WAIT_STATES: u32 = 0x105;
+const CACHES: u32 = 0b11 << 9;
+const CLEAR_CACHES: u32 = 0b11 << 11;
+
+/// The PLL's 168 MHz from the internal 16 MHz, with the wait states that the flash needs then.
+fn start_clocks() {
+    const PLLON: u32 = 1 << 24;
+    const PLLRDY: u32 = 1 << 25;
+    FLASH_ACR.write(WAIT_STATES | CACHES);
+    // 16 MHz / 16 · 336 / 2, and / 7 for USB.
+    RCC_PLLCFGR.write(16 | 336 << 6 | 7 << 24);
+    RCC_CR.set(PLLON);
+    while RCC_CR.read() & PLLRDY == 0 {}
+    // APB1 a quarter, APB2 half, the PLL.
+    RCC_CFGR.write(0b101 << 10 | 0b100 << 13 | 0b10);
+    while RCC_CFGR.read() & 0b1100 != 0b1000 {}
+}
+
+fn start_pins() {
+    // PA2: alternate function 7, USART2. PB6 and PB7: the same, USART1.
+    GPIOA_AFRL.set(7 << 8);
+    GPIOA_MODER.set(0b10 << 4);
+    GPIOB_AFRL.set(7 << 24 | 7 << 28);
+    GPIOB_MODER.set(0b10 << 12 | 0b10 << 14);
+}
+
+// ---- flash ----
+
+/// The sectors of 128 KB, from the sixth on, that the memory map's partitions are made of.
+pub struct Sectors;
+
+impl Sectors {
+    const FIRST: usize = 5;
+    const START: usize = 0x0802_0000;
+    const PG: u32 = 1 << 0;
+    const SER: u32 = 1 << 1;
+    const WORDS: u32 = 0b10 << 8;
+    const STRT: u32 = 1 << 16;
+    const LOCK: u32 = 1 << 31;
+    const BSY: u32 = 1 << 16;
+    const ERRORS: u32 = 0b1111_0010;
+
+    /// Unlocks, does `work`, waits for its end, locks again.
+    fn with(work: impl FnOnce()) -> Result<(), NorFlashErrorKind> {
+        FLASH_KEYR.write(0x4567_0123);
+        FLASH_KEYR.write(0xcdef_89ab);
+        FLASH_SR.write(Self::ERRORS);
+        work();
+        while FLASH_SR.read() & Self::BSY != 0 {}
+        let errors = FLASH_SR.read() & Self::ERRORS;
+        FLASH_CR.write(Self::LOCK);
+        if errors == 0 { Ok(()) } else { Err(NorFlashErrorKind::Other) }
+    }
+}
+
+impl Chip for Sectors {
+    const ERASE_BYTES: usize = 128 * 1024;
+    const WRITE_BYTES: usize = 4;
+
+    fn erase(address: usize) -> Result<(), NorFlashErrorKind> {
+        let sector = Self::FIRST + (address - Self::START) / Self::ERASE_BYTES;
+        Self::with(|| {
+            FLASH_CR.write(Self::SER | Self::WORDS | (sector as u32) << 3);
+            FLASH_CR.set(Self::STRT);
+        })?;
+        // The caches, switched off and cleared, have forgotten what was there.
+        for caches in [WAIT_STATES, WAIT_STATES | CLEAR_CACHES, WAIT_STATES | CACHES] {
+            FLASH_ACR.write(caches);
+        }
+        Ok(())
+    }
+
+    fn write(address: usize, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
+        Self::with(|| {
+            FLASH_CR.write(Self::PG | Self::WORDS);
+            for (at, word) in (address..).step_by(4).zip(bytes.as_chunks().0) {
+                register(at).write(u32::from_le_bytes(*word));
+                while FLASH_SR.read() & Self::BSY != 0 {}
+            }
+        })
+    }
+}
+
+// ---- interrupts ----
+
+const USART1: usize = 37;
+
+/// Interrupts of this board that have a handler.
+#[derive(Clone, Copy)]
+struct Usart1;
+
+// SAFETY: the number is that of the chip's vector table.
+unsafe impl InterruptNumber for Usart1 {
+    fn number(self) -> u16 {
+        USART1 as u16
+    }
+}
+
+/// The vectors behind the processor's own, up to the last that is ever unmasked.
+// SAFETY: this is the section in which cortex-m-rt's linker script expects these vectors, under the name that it expects.
+#[unsafe(link_section = ".vector_table.interrupts")]
+#[unsafe(no_mangle)]
+pub static __INTERRUPTS: [extern "C" fn(); USART1 + 1] = [usart1; USART1 + 1];
+
+extern "C" fn usart1() {
+    INLET.with(|feeder| CONSOLE.receive(feeder));
+}
+
+// ---- the board ----
+
+/// The board, started.
+pub struct Board {
+    systick: SYST,
+    is_emulated: bool,
+}
+
+impl Hardware for Board {
+    const NAME: &'static str = "netduinoplus2";
+    const SCRATCH_BYTES: usize = 64 * 1024;
+
+    type Flash = ChipFlash<Sectors>;
+
+    fn start() -> Self {
+        let is_emulated = RCC_CR.read() == 0;
+        if !is_emulated {
+            start_clocks();
+        }
+        // GPIOA and GPIOB; TIM2 and USART2; USART1.
+        RCC_AHB1ENR.set(0b11);
+        RCC_APB1ENR.set(1 << 17 | 1);
+        RCC_APB2ENR.set(1 << 4);
+        start_pins();
+
+        TIM2_ARR.write(u32::MAX);
+        TIM2_CR1.write(1);
+
+        LOG.brr.write(APB1_HZ / BAUD);
+        LOG.cr1.write(Usart::UE | Usart::TE);
+        CONSOLE.brr.write(APB2_HZ / BAUD);
+        CONSOLE.cr1.write(Usart::UE | Usart::TE | Usart::RE | Usart::RXNEIE);
+        // SAFETY: the handler and all that it needs are in place, and no critical section depends on this interrupt being masked.
+        unsafe { NVIC::unmask(Usart1) };
+
+        // SAFETY: `start` is called once, and nobody else uses the processor's timer.
+        let systick = unsafe { cortex_m::Peripherals::steal() }.SYST;
+        let mut board = Board { systick, is_emulated };
+        board.start_watchdog();
+        board
+    }
+
+    fn clock_hz(&self) -> u32 {
+        if self.is_emulated { EMULATED_TIMER_HZ } else { 2 * APB1_HZ }
+    }
+
+    fn ticks(&mut self) -> u32 {
+        TIM2_CNT.read()
+    }
+
+    fn send(bytes: &[u8]) {
+        CONSOLE.send(bytes);
+    }
+
+    fn flush() {
+        while CONSOLE.sr.read() & Usart::TC == 0 {}
+    }
+
+    fn log(bytes: &[u8]) {
+        LOG.send(bytes);
+    }
+
+    fn partitions(&mut self) -> Partitions<Self::Flash> {
+        partition::divide(ChipFlash::new)
+    }
+
+    fn sleep(&mut self) {
+        processor::sleep_for_a_while(&mut self.systick);
+    }
+
+    fn feed_watchdog(&mut self) {
+        if !self.is_emulated {
+            IWDG_KR.write(0xaaaa);
+        }
+    }
+
+    fn reset_cause(&mut self) -> Option<ResetReason> {
+        let flags = RCC_CSR.read();
+        // Clears the flags for the next time.
+        RCC_CSR.set(1 << 24);
+        let is_set = |bit: u32| flags & 1 << bit != 0;
+        // Every reset sets the pin's flag too, and power-on the brownout's.
+        match () {
+            () if is_set(27) => Some(ResetReason::PowerOn),
+            () if is_set(25) => Some(ResetReason::Brownout),
+            () if is_set(29) || is_set(30) => Some(ResetReason::Watchdog),
+            () if is_set(28) => Some(ResetReason::Command),
+            () if is_set(26) => Some(ResetReason::Pin),
+            () => None,
+        }
+    }
+
+    fn reset() -> ! {
+        processor::reset()
+    }
+}
+
+impl Board {
+    /// 8 s at the 32 kHz of the watchdog's own clock.
+    fn start_watchdog(&mut self) {
+        if self.is_emulated {
+            return;
+        }
+        const DIVIDE_BY_256: u32 = 6;
+        IWDG_KR.write(0xcccc);
+        IWDG_KR.write(0x5555);
+        IWDG_PR.write(DIVIDE_BY_256);
+        IWDG_RLR.write(8 * 32_000 / 256);
+    }
+}

@@ -1,0 +1,36 @@
+//! Registers of boards whose peripherals are driven without a library.
+
+use core::marker::PhantomData;
+use core::ptr;
+
+/// A peripheral register of type `T`, at an address.
+pub struct Register<T>(usize, PhantomData<T>);
+
+impl<T: Copy> Register<T> {
+    /// # Safety
+    /// `address` is that of a peripheral register of this size that is always mapped, and no access to it makes the peripheral
+    /// write memory that Rust knows of.
+    pub const unsafe fn at(address: usize) -> Self {
+        Register(address, PhantomData)
+    }
+
+    /// What it holds.
+    pub fn read(&self) -> T {
+        // SAFETY: see `at`.
+        unsafe { ptr::with_exposed_provenance::<T>(self.0).read_volatile() }
+    }
+
+    /// Puts `value` there.
+    pub fn write(&self, value: T) {
+        // SAFETY: see `at`.
+        unsafe { ptr::with_exposed_provenance_mut::<T>(self.0).write_volatile(value) }
+    }
+}
+
+impl<T: Copy + core::ops::BitOr<Output = T>> Register<T> {
+    /// Sets the bits of `mask`.
+    #[allow(dead_code, reason = "not every board has such a register")]
+    pub fn set(&self, mask: T) {
+        self.write(self.read() | mask);
+    }
+}
