@@ -1,7 +1,7 @@
 //! How a session divides the caller's scratch.
 
 use crate::cell::State;
-use crate::kind::{Input, Merge, Pooling};
+use crate::kind::{Input, Merge, Pooling, Task};
 use crate::model::Model;
 use crate::pool::{EXACT_STEPS, Pool};
 
@@ -20,10 +20,12 @@ impl Layout {
         let (hidden_size, layers) = (config.hidden_size, config.layers);
         let sums = if config.pooling.has_mean() { config.merged_width() } else { 0 };
         let features = if model.reads_state() { 0 } else { config.head_width() };
+        // What a forecast may count from.
+        let last = if config.task == Task::Forecast { config.embedding_dim } else { 0 };
         // Two directions run one after the other, in one state.
         let states = if config.bidirectional { 1 } else { layers };
         let mut layout = Layout {
-            words: states * hidden_size * config.cell.state_words() + sums,
+            words: states * hidden_size * config.cell.state_words() + sums + last,
             halves: 2 * states * hidden_size + config.embedding_dim + features + config.head_hidden,
             step_words: 0,
             step_halves: 0,
@@ -84,6 +86,8 @@ pub(crate) struct Kept<'s> {
 pub(crate) struct Memory<'s> {
     /// What a step reads: the embedded token or the values. `[input width]`, Q15.
     pub x: &'s mut [i16],
+    /// The last numbers read, integers of the outside. `[channels]`; of a forecast
+    pub last: &'s mut [i32],
     /// Of each layer; of a bidirectional model the first serves all.
     pub states: [State<'s>; 4],
     pub pool: Pool<'s>,
@@ -119,6 +123,7 @@ impl<'s> Memory<'s> {
             state.c = words.take(state_words)?;
         }
         let sum = words.take(if config.pooling.has_mean() { config.merged_width() } else { 0 })?;
+        let last = words.take(if config.task == Task::Forecast { config.embedding_dim } else { 0 })?;
         let ids = words.take(cap * layout.step_words)?;
         let mut halves = Cut(bytemuck::try_cast_slice_mut(words.0).ok()?);
         for state in states.iter_mut().take(in_use) {
@@ -137,6 +142,6 @@ impl<'s> Memory<'s> {
         // After all that a layer reads: its length may be odd, and kernels that read words rely on what theirs are multiples of.
         let hidden = halves.take(config.head_hidden)?;
         let pool = Pool { pooling: config.pooling, sum, features, count: 0 };
-        Some(Memory { x, states, pool, hidden, kept })
+        Some(Memory { x, last, states, pool, hidden, kept })
     }
 }

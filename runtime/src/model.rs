@@ -65,6 +65,8 @@ pub struct Config {
     pub output: Output,
     /// C: how many logits there are: labels, ids of the vocabulary or values.
     pub classes: usize,
+    /// Steps that a forecast was trained to read before it says, from [`Session::reset`] on; 0 of other models.
+    pub window: usize,
 }
 
 impl Config {
@@ -191,10 +193,10 @@ impl<'a> Model<'a> {
         Some(Channel { name: self.channels.get(index)?, point: *self.input.point.get(index)? })
     }
 
-    /// A value of a [`Forecast`](Task::Forecast): the steps ahead go by, and in each the channels; none beyond the last. Its integers
-    /// come from [`Session::forecast`].
+    /// A value of a [`Forecast`](Task::Forecast): the steps ahead go by, and in each the channels that it says; none beyond the last. Its
+    /// integers come from [`Session::forecast`].
     pub fn forecast(&self, index: usize) -> Option<Channel<'a>> {
-        let name = index.checked_rem(self.channels.len()).and_then(|channel| self.channels.get(channel));
+        let name = self.output.channel_of(index).and_then(|channel| self.channels.get(channel));
         Some(Channel { name: name.unwrap_or(""), point: *self.output.point.get(index)? })
     }
 

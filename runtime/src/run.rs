@@ -33,6 +33,7 @@ impl<'s> Run<'s> {
     pub(crate) fn reset(&mut self) {
         self.memory.states.iter_mut().for_each(|state| state.reset());
         self.memory.pool.reset();
+        self.model.input.keep(&[], self.memory.last);
         (self.steps, self.unknown, self.settled) = (0, 0, false);
     }
 
@@ -56,6 +57,7 @@ impl<'s> Run<'s> {
     /// Takes a value for each channel, integers of the outside.
     pub(crate) fn take_values(&mut self, values: &[i32]) {
         self.model.input.read(values, self.memory.x);
+        self.model.input.keep(values, self.memory.last);
         if self.model.config.bidirectional {
             let Memory { x, kept, .. } = &mut self.memory;
             let begin = (self.steps.min(kept.cap) as usize).saturating_mul(x.len());

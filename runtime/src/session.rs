@@ -111,7 +111,8 @@ impl<'s> Session<'s> {
     /// nor of other models.
     pub fn forecast(&mut self, index: usize) -> Option<i32> {
         let output = self.run.model.output;
-        output.write(index, self.logits().get(index)?)
+        let value = self.logits().get(index)?;
+        output.write(index, value, self.run.memory.last)
     }
 
     /// How many tokens the text has so far, or steps the sequence.

@@ -191,7 +191,7 @@ impl Spec {
         }
         tensors.extend(linear(random, "fc", outputs, read, 2_000));
         if self.task == Task::Forecast {
-            tensors.extend(scaling(random, "output", outputs));
+            tensors.extend(forecast_tensors(random, e, outputs));
         }
         if self.task == Task::Classify {
             let labels: Vec<String> = (0..logits).map(|i| format!("label{i}")).collect();
@@ -268,7 +268,19 @@ fn value_tensors(random: &mut Random, channels: usize) -> Vec<Tensor> {
     tensors
 }
 
-/// Integers of up to about ±2^18 to the whole of Q15.
+/// Values of any channels, some of which count from the last number read.
+fn forecast_tensors(random: &mut Random, channels: usize, outputs: usize) -> Vec<Tensor> {
+    let mut numbers = |name: &str, high: i64| {
+        let numbers: Vec<i32> = (0..outputs).map(|_| random.between(0, high) as i32).collect();
+        Tensor::new(name, Dtype::I32, &[outputs], &numbers)
+    };
+    let mut tensors = vec![numbers("output.channel", channels as i64 - 1), numbers("output.last", 1)];
+    tensors.push(Tensor::new("forecast.window", Dtype::I32, &[1], &[3i32]));
+    tensors.extend(scaling(random, "output", outputs));
+    tensors
+}
+
+/// Integers of up to about ±2^18 to the whole of Q15. All points are alike, as values that count from a number read must have them.
 fn scaling(random: &mut Random, of: &str, channels: usize) -> Vec<Tensor> {
     let mut numbers = |name: &str, low: i64, high: i64| {
         let numbers: Vec<i32> = (0..channels).map(|_| random.between(low, high) as i32).collect();
@@ -278,7 +290,7 @@ fn scaling(random: &mut Random, of: &str, channels: usize) -> Vec<Tensor> {
         numbers("offset", -50_000, 50_000),
         numbers("multiplier", 1 << 20, 1 << 24),
         numbers("shift", 25, 27),
-        numbers("point", -2, 16),
+        numbers("point", 4, 4),
     ]
 }
 

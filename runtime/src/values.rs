@@ -14,12 +14,18 @@ pub(crate) struct Scaling<'a> {
     pub shift: &'a [i32],
     /// `[channels]`, −16 … 30
     pub point: &'a [i32],
+    /// Of a forecast's values: of which channel of the input each is
+    pub channel: &'a [i32],
+    /// Of a forecast's values: whether each counts from the last number read of its channel, in the place of `offset`; 0 or 1
+    pub last: &'a [i32],
 }
 
 /// Bounds of [`Scaling`]'s numbers, checked at load.
 pub(crate) const MULTIPLIERS: [i32; 2] = [1, 1 << 30];
 pub(crate) const SHIFTS: [i32; 2] = [1, 46];
 pub(crate) const POINTS: [i32; 2] = [-16, 30];
+/// Bounds of a forecast's window.
+pub(crate) const WINDOWS: [i32; 2] = [1, 1 << 16];
 
 /// `(v · m + 2^(n−1)) >> n`. |v| ≤ 2^32, m ≤ 2^30, 0 < n ≤ 46: the sum stays below 2^63.
 fn scale(v: i64, multiplier: i32, shift: i32) -> i64 {
@@ -47,10 +53,28 @@ impl Scaling<'_> {
         }
     }
 
-    /// A number of the network, Q16, to an integer of the outside, saturating; none beyond the last channel.
-    pub(crate) fn write(&self, channel: usize, value: i32) -> Option<i32> {
-        let (offset, multiplier, shift) = self.channels().nth(channel)?;
-        let v = i64::from(offset) + scale(value.into(), multiplier, shift);
+    /// Keeps integers of the outside as they are. What is missing counts as its channel's offset.
+    pub(crate) fn keep(&self, values: &[i32], last: &mut [i32]) {
+        let values = values.iter().map(Some).chain(core::iter::repeat(None));
+        for ((last, offset), value) in last.iter_mut().zip(self.offset).zip(values) {
+            *last = *value.unwrap_or(offset);
+        }
+    }
+
+    /// Of which channel of the input a value of a forecast is.
+    pub(crate) fn channel_of(&self, index: usize) -> Option<usize> {
+        self.channel.get(index).map(|&channel| channel as usize)
+    }
+
+    /// A number of the network, Q16, to an integer of the outside, saturating; none beyond the last. `read`: the last number read of
+    /// each channel of the input.
+    pub(crate) fn write(&self, index: usize, value: i32, read: &[i32]) -> Option<i32> {
+        let (offset, multiplier, shift) = self.channels().nth(index)?;
+        let counts_from = match self.last.get(index) {
+            Some(1) => self.channel_of(index).and_then(|channel| read.get(channel)).copied().unwrap_or(offset),
+            _ => offset,
+        };
+        let v = i64::from(counts_from) + scale(value.into(), multiplier, shift);
         Some(v.clamp(i32::MIN.into(), i32::MAX.into()) as i32)
     }
 }

@@ -151,7 +151,8 @@ def tensors_of(kind):
         reads = "N"
     tensors |= linear_of("fc", outputs, reads)
     if kind["task"] == "forecast":
-        tensors |= {f"output.{name}": ("I32", ["C"]) for name in ("offset", "multiplier", "shift", "point")}
+        tensors |= {f"output.{name}": ("I32", ["C"]) for name in ("offset", "multiplier", "shift", "point", "channel", "last")}
+        tensors |= {"forecast.window": ("I32", [1])}
     return tensors
 
 
@@ -260,6 +261,14 @@ class Model:
             for name, (low, high) in {"multiplier": (1, 2**30), "shift": (1, 46), "point": (-16, 30)}.items():
                 if not all(low <= v <= high for v in tensor.get(f"{scaling}.{name}", [])):
                     raise Refused(f"{scaling}.{name}")
+        if self.kind["task"] == "forecast":
+            counts = list(zip(tensor["output.channel"], tensor["output.last"], tensor["output.point"]))
+            if not all(0 <= channel < E and last in (0, 1) for channel, last, _ in counts):
+                raise Refused("output.channel")
+            if any(last and tensor["input.point"][channel] != point for channel, last, point in counts):
+                raise Refused("output.point")
+            if not 1 <= tensor["forecast.window"][0] <= 2**16:
+                raise Refused("forecast.window")
 
     def read(self, data):
         """Header and tensors."""
@@ -510,8 +519,11 @@ def run_values(model, sequence):
         state.step([max(I16[0], min(I16[1], scale(v - offset, m, n))) for v, (offset, m, n) in channels])
     logits, forecast = state.logits(), []
     if model.kind["task"] == "forecast":
-        channels = zip(logits, of_channels(model, "output"))
-        forecast = [max(I32[0], min(I32[1], offset + scale(y, m, n))) for y, (offset, m, n) in channels]
+        last = model.tensors["input.offset"] if not sequence else sequence[-1]
+        counts = zip(model.tensors["output.channel"], model.tensors["output.last"])
+        outputs = zip(logits, of_channels(model, "output"), counts)
+        starts = [(y, last[channel] if from_last else offset, m, n) for y, (offset, m, n), (channel, from_last) in outputs]
+        forecast = [max(I32[0], min(I32[1], start + scale(y, m, n))) for y, start, m, n in starts]
     return {"logits": logits, "forecast": forecast}
 
 

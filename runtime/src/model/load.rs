@@ -15,7 +15,7 @@ use crate::kind::{Input, Output, Task};
 use crate::linear::Linear;
 use crate::text;
 use crate::texts::{Texts, check_offsets};
-use crate::values::{MULTIPLIERS, POINTS, SHIFTS, Scaling};
+use crate::values::{MULTIPLIERS, POINTS, SHIFTS, Scaling, WINDOWS};
 use crate::vocabulary::Vocabulary;
 
 /// The length that a device file says it has, from its header alone. Bytes may follow it: a flash slot is larger than its model.
@@ -59,6 +59,7 @@ fn inputs<'a>(directory: &Directory<'a>, kind: &Kind) -> Result<Inputs<'a>, Load
             multiplier: directory.numbers(Tensor::INPUT_MULTIPLIER, channels.len() as u32, MULTIPLIERS)?,
             shift: directory.numbers(Tensor::INPUT_SHIFT, channels.len() as u32, SHIFTS)?,
             point: directory.numbers(Tensor::INPUT_POINT, channels.len() as u32, POINTS)?,
+            ..Scaling::default()
         };
         // A dimension is at least 1, and there are as many channels as offsets.
         let width = NonZeroUsize::new(channels.len()).unwrap_or(one);
@@ -87,6 +88,29 @@ fn inputs<'a>(directory: &Directory<'a>, kind: &Kind) -> Result<Inputs<'a>, Load
     };
     let (channels, scaling) = (Texts::EMPTY, Scaling::default());
     Ok(Inputs { width, vocabulary, embedding, channels, scaling, scale_bits: directory.real(Tensor::EMBEDDING_SCALE)? })
+}
+
+/// How a forecast's values are written, and how many steps it reads.
+fn forecast<'a>(directory: &Directory<'a>, input: &Scaling<'_>) -> Result<(Scaling<'a>, usize), LoadError> {
+    let [count, ..] = directory.shape(Tensor::OUTPUT_OFFSET)?;
+    let output = Scaling {
+        offset: directory.numbers(Tensor::OUTPUT_OFFSET, count, [i32::MIN, i32::MAX])?,
+        multiplier: directory.numbers(Tensor::OUTPUT_MULTIPLIER, count, MULTIPLIERS)?,
+        shift: directory.numbers(Tensor::OUTPUT_SHIFT, count, SHIFTS)?,
+        point: directory.numbers(Tensor::OUTPUT_POINT, count, POINTS)?,
+        channel: directory.numbers(Tensor::OUTPUT_CHANNEL, count, [0, input.len().saturating_sub(1) as i32])?,
+        last: directory.numbers(Tensor::OUTPUT_LAST, count, [0, 1])?,
+    };
+    // What counts from a number that was read stands for as much as that.
+    let differs = |(index, &point): (usize, &i32)| {
+        let read = output.channel_of(index).and_then(|channel| input.point.get(channel));
+        output.last.get(index) == Some(&1) && read != Some(&point)
+    };
+    if let Some(index) = output.point.iter().enumerate().position(differs) {
+        return Err(LoadError::Range { tensor: directory.name(Tensor::OUTPUT_POINT), index });
+    }
+    let window = directory.numbers(Tensor::FORECAST_WINDOW, 1, WINDOWS)?.first().copied().unwrap_or_default();
+    Ok((output, window as usize))
 }
 
 /// `[outputs, width]`, with its bias and multipliers.
@@ -147,17 +171,9 @@ pub(super) fn load(bytes: &[u8]) -> Result<Model<'_>, LoadError> {
         Task::Classify => directory.texts("labels", Tensor::LABELS_OFFSETS, Tensor::LABELS_BYTES)?,
         Task::LanguageModel | Task::Forecast => Texts::EMPTY,
     };
-    let output = match kind.task {
-        Task::Forecast => {
-            let [count, ..] = directory.shape(Tensor::OUTPUT_OFFSET)?;
-            Scaling {
-                offset: directory.numbers(Tensor::OUTPUT_OFFSET, count, [i32::MIN, i32::MAX])?,
-                multiplier: directory.numbers(Tensor::OUTPUT_MULTIPLIER, count, MULTIPLIERS)?,
-                shift: directory.numbers(Tensor::OUTPUT_SHIFT, count, SHIFTS)?,
-                point: directory.numbers(Tensor::OUTPUT_POINT, count, POINTS)?,
-            }
-        }
-        Task::Classify | Task::LanguageModel => Scaling::default(),
+    let (output, window) = match kind.task {
+        Task::Forecast => forecast(directory, &inputs.scaling)?,
+        Task::Classify | Task::LanguageModel => Default::default(),
     };
 
     let (cells, hidden_size) = layers::read(directory, &kind, inputs.width)?;
@@ -176,6 +192,7 @@ pub(super) fn load(bytes: &[u8]) -> Result<Model<'_>, LoadError> {
         head_hidden: 0,
         output: kind.output,
         classes: 0,
+        window,
     };
     let mut width = NonZeroUsize::new(config.head_width()).unwrap_or(hidden_size);
     let mut hidden = None;

@@ -238,6 +238,8 @@ fn values_are_read_and_written_in_the_units_of_the_file() {
         ("input.multiplier", [1 << 20, 1 << 30]),
         ("input.shift", [20, 46]),
         ("input.point", [4, 0]),
+        ("output.channel", [0, 1]),
+        ("output.last", [0, 0]),
         ("output.offset", [100, i32::MAX - 3]),
         ("output.multiplier", [1 << 10, 1 << 30]),
         ("output.shift", [16, 1]),
@@ -246,7 +248,7 @@ fn values_are_read_and_written_in_the_units_of_the_file() {
         let tensor = tensors.iter_mut().find(|tensor| tensor.name == name).unwrap();
         tensor.data = bytemuck::cast_slice(&values).to_vec();
     }
-    let file = Aligned::new(&to_bytes(&spec.metadata(), tensors));
+    let file = Aligned::new(&to_bytes(&spec.metadata(), tensors.clone()));
     let model = Model::from_bytes(&file).unwrap();
     let mut x = [7; 2];
     for (values, expected) in [
@@ -262,10 +264,40 @@ fn values_are_read_and_written_in_the_units_of_the_file() {
         assert_eq!(x, expected, "{values:?}");
     }
     // 1.0 in Q16 is 2^10, and half of an integer is rounded up.
-    let written = [65_536, 32, -32, -96].map(|value| model.output.write(0, value));
+    let written = [65_536, 32, -32, -96].map(|value| model.output.write(0, value, &[]));
     assert_eq!(written, [Some(1_124), Some(101), Some(100), Some(99)]);
-    assert_eq!([model.output.write(1, 1), model.output.write(1, -1)], [Some(i32::MAX), Some(i32::MAX - 3 - (1 << 29))]);
-    assert_eq!(model.output.write(2, 1), None);
+    let second = [1, -1].map(|value| model.output.write(1, value, &[]));
+    assert_eq!(second, [Some(i32::MAX), Some(i32::MAX - 3 - (1 << 29))]);
+    assert_eq!(model.output.write(2, 1, &[]), None);
     assert_eq!((model.channel(0).unwrap().name, model.channel(0).unwrap().point), ("channel0", 4));
     assert_eq!((model.channel(2), model.forecast(1).unwrap().name, model.forecast(2)), (None, "channel1", None));
+
+    // Both values of channel 0, counted from the last number read of it, or from its offset where none was.
+    for (name, values) in [("output.channel", [0, 0]), ("output.last", [1, 1])] {
+        let tensor = tensors.iter_mut().find(|tensor| tensor.name == name).unwrap();
+        tensor.data = bytemuck::cast_slice(&values).to_vec();
+    }
+    let file = Aligned::new(&to_bytes(&spec.metadata(), tensors.clone()));
+    let model = Model::from_bytes(&file).unwrap();
+    assert_eq!((model.forecast(1).unwrap().name, model.config().window), ("channel0", 3));
+    let mut scratch = vec![0; model.scratch_len()];
+    let mut session = model.session(&mut scratch).unwrap();
+    for (values, last) in [(&[][..], 1_000), (&[5, 6], 5), (&[i32::MIN], i32::MIN), (&[], 1_000)] {
+        session.feed_values(values);
+        let logit = session.logits().get(0).unwrap();
+        let expected = (i64::from(last) + ((i64::from(logit) * 1024 + (1 << 15)) >> 16)).max(i32::MIN.into());
+        assert_eq!(session.forecast(0).map(i64::from), Some(expected), "{values:?}");
+    }
+    session.feed_values(&[77, 0]);
+    session.reset();
+    assert!(
+        session.forecast(0).is_some_and(|value| (-400..=1_400).contains(&(value - 1_000))),
+        "{:?}",
+        session.forecast(0)
+    );
+    // Then it must stand for as much.
+    let point = tensors.iter_mut().find(|tensor| tensor.name == "output.point").unwrap();
+    point.data = bytemuck::cast_slice(&[4, 5]).to_vec();
+    let file = Aligned::new(&to_bytes(&spec.metadata(), tensors));
+    assert_eq!(Model::from_bytes(&file).err(), Some(LoadError::Range { tensor: "output.point".into(), index: 1 }));
 }
