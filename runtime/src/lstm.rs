@@ -13,6 +13,8 @@ use crate::kernel::armv7m;
 use crate::kernel::thumb1;
 #[cfg(any(test, not(any(armv7m, thumb1))))]
 use crate::kernel::{dot4, settle};
+#[cfg(any(test, not(any(armv7m, thumb1))))]
+use crate::rows::rows;
 
 pub(crate) use paired::{Paired, Record, biases};
 
@@ -92,8 +94,7 @@ impl Lstm<'_> {
     fn plain_step(&self, x: &[i16], state: &mut State<'_>) {
         // Neither size is zero, or there would be no unit to step.
         let hidden_size = NonZeroUsize::new(state.h.len()).unwrap_or(NonZeroUsize::MIN);
-        let weights =
-            self.weight_ih.chunks_exact(self.input_size.get()).zip(self.weight_hh.chunks_exact(hidden_size.get()));
+        let weights = rows(self.weight_ih, self.input_size).zip(rows(self.weight_hh, hidden_size));
         let rows = weights.zip(self.bias).zip(self.multiplier_ih.iter().zip(self.multiplier_hh));
         let units = rows.zip(state.c.iter_mut().zip(state.next_h.iter_mut()));
         for ((((weight_ih, weight_hh), bias), (multiplier_ih, multiplier_hh)), (c, h)) in units {

@@ -218,8 +218,10 @@ impl<'a> Model<'a> {
     /// Texts with the exact logits that every device must give; at least one.
     pub fn golden(&self) -> impl Iterator<Item = Golden<'a>> + use<'a> {
         let model = *self;
-        let logits = rows(self.golden_logits, NonZeroUsize::new(self.config.classes).unwrap_or(NonZeroUsize::MIN));
-        logits.enumerate().map(move |(index, logits)| {
+        let classes = NonZeroUsize::new(self.config.classes).unwrap_or(NonZeroUsize::MIN);
+        // A range, because `enumerate` links a panic in a caller that checks overflows.
+        let all = (0..self.golden_logits.len() / classes).zip(rows(self.golden_logits, classes));
+        all.map(move |(index, logits)| {
             let text = model.golden.get(index).unwrap_or("");
             Golden { text, values: model.golden_values(index).unwrap_or(&[]), logits }
         })

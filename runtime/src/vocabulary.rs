@@ -77,7 +77,7 @@ fn partition(tokens: &Texts<'_>, depth: usize, (mut low, mut high): (u32, u32), 
 ///
 /// Cost: two binary searches a byte, over what is left of the range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lookup {
+pub(crate) struct Lookup {
     /// Tokens that agree with the bytes so far; empty when none does.
     low: u32,
     high: u32,
@@ -87,12 +87,12 @@ pub struct Lookup {
 
 impl Lookup {
     /// A look-up before a token's first byte.
-    pub fn new(vocabulary: &Vocabulary<'_>) -> Self {
+    pub(crate) fn new(vocabulary: &Vocabulary<'_>) -> Self {
         Lookup { low: 0, high: vocabulary.size() as u32 - 2, depth: 0 }
     }
 
     /// Takes the token's next character.
-    pub fn push(&mut self, vocabulary: &Vocabulary<'_>, c: char) {
+    pub(crate) fn push(&mut self, vocabulary: &Vocabulary<'_>, c: char) {
         let Some(tokens) = &vocabulary.tokens else {
             // The splitter gives a byte as the character of its number.
             (self.low, self.high) = (u32::from(c), u32::from(c) + 1);
@@ -109,19 +109,19 @@ impl Lookup {
     }
 
     /// Whether no token begins with the bytes so far.
-    pub fn is_hopeless(&self) -> bool {
+    pub(crate) fn is_hopeless(&self) -> bool {
         self.low >= self.high
     }
 
     /// The id of the token that is the bytes so far, if there is one.
-    pub fn known(&self, vocabulary: &Vocabulary<'_>) -> Option<u32> {
+    pub(crate) fn known(&self, vocabulary: &Vocabulary<'_>) -> Option<u32> {
         // Of the tokens that begin with these bytes, the one that is these bytes comes first.
         let whole = vocabulary.tokens.is_none_or(|tokens| tokens.bytes(self.low as usize).len() == self.depth as usize);
         if whole && !self.is_hopeless() { Some(self.low + 2) } else { None }
     }
 
     /// The id of the token that is the bytes so far, or [`UNK`].
-    pub fn id(&self, vocabulary: &Vocabulary<'_>) -> u32 {
+    pub(crate) fn id(&self, vocabulary: &Vocabulary<'_>) -> u32 {
         self.known(vocabulary).unwrap_or(UNK)
     }
 }

@@ -51,6 +51,12 @@ pub enum Task {
     /// Sets up its compiler target first.
     #[command(after_help = "Example:\n  cargo xtask firmware")]
     Firmware,
+    /// Show that the runtime neither panics nor allocates, and that this would be seen.
+    ///
+    /// Links an image that calls every public function, for every target that the runtime is for; then the same with a panic and with
+    /// an allocation in it, which must not be linked. `lint` and `test` do so, too. Sets up the compiler targets first.
+    #[command(after_help = "Example:\n  cargo xtask proof")]
+    Proof,
     /// Measure what things cost.
     #[command(subcommand)]
     Bench(Bench),

@@ -6,6 +6,7 @@
 //! | [`setup`] | compiler targets, emulator and log reader: looks first, installs what is missing |
 //! | [`lint`], [`mod@test`] | what a change must pass, in order; `.ci/run` calls both |
 //! | [`firmware`] | builds the firmware |
+//! | [`proof`] | what is shown by linking: no panic, no allocator |
 //! | [`data`], [`messages`] | the demo's data, made from a grammar |
 //! | [`demo`] | from data to answers of an emulated microcontroller |
 //! | [`mod@bench`] | what things cost |
@@ -21,6 +22,7 @@ pub mod firmware;
 pub mod lint;
 pub mod messages;
 pub mod process;
+pub mod proof;
 pub mod repo;
 pub mod setup;
 pub mod stage;
@@ -42,6 +44,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
             bench::device::run(json, if bless { Then::Bless } else { then })
         }
         Task::Bench(Bench::Train(options)) => bench::train::run(&options),
+        Task::Proof => proof::run(),
         Task::Lint => lint::run_lint(),
         Task::Setup { needs } => setup::run(needs),
         Task::Firmware => {

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
+use crate::bench::CORES;
 use crate::process::{cargo, run};
+use crate::proof;
 use crate::repo;
 use crate::setup::{self, Needs, RUNTIME_TARGETS};
 use crate::stage::Stages;
@@ -18,13 +20,15 @@ fn checks(stages: &mut Stages) -> Result<()> {
     clippy(stages, "clippy", &root, &["--workspace", "--all-targets"]);
     clippy(stages, "clippy, firmware", &firmware, &["--release", "--target", repo::FIRMWARE_TARGET]);
     clippy(stages, "clippy, firmware on the host", &firmware, &["--lib", "--tests", "--target", &host]);
-    for target in RUNTIME_TARGETS {
+    for target in CORES.map(|core| core.target) {
         let arguments = ["-p", "tern-bench", "--features", "steps", "--release", "--target", target];
         clippy(stages, &format!("clippy, bench, {target}"), &firmware, &arguments);
-        let arguments = ["-p", "tern-runtime", "--target", target];
-        clippy(stages, &format!("clippy, runtime, {target}"), &root, &arguments);
-        let with_defmt = [&arguments[..], &["--features", "defmt"]].concat();
+        let with_defmt = ["-p", "tern-runtime", "--features", "defmt", "--target", target];
         clippy(stages, &format!("clippy, runtime, {target}, defmt"), &root, &with_defmt);
+    }
+    for target in RUNTIME_TARGETS {
+        clippy(stages, &format!("clippy, runtime, {target}"), &root, &["-p", "tern-runtime", "--target", target]);
+        stages.check(&format!("no panic, no allocator, {target}"), || proof::check(target));
     }
     stages.check("docs", || {
         run(cargo(&root).env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--no-deps", "--workspace"]))

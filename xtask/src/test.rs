@@ -7,7 +7,7 @@ use crate::process::{cargo, tee};
 use crate::repo;
 use crate::setup::{self, Needs};
 use crate::stage::Stages;
-use crate::{firmware, process};
+use crate::{firmware, process, proof};
 
 /// Sets up, builds the firmware, runs all tests, counts a step's instructions, sums up. The last line has the form of the test harness's own.
 pub fn run() -> Result<()> {
@@ -22,6 +22,7 @@ pub fn run() -> Result<()> {
     stages.check("tests of the workspace", || {
         tally.add(cargo(&repo::root()).args(["test", "--no-fail-fast", "--workspace"]))
     });
+    stages.check("the proof of no panic can fail", proof::can_fail);
     stages.check("instructions of a step", || device::run(false, Then::Check));
     print!("\n{}", stages.table());
     for name in &tally.failures {

@@ -29,9 +29,17 @@ pub enum Needs {
     Test,
 }
 
-/// The targets that the runtime must compile for: ARM with DSP instructions, without, with the smallest set, and no ARM at all.
-pub const RUNTIME_TARGETS: [&str; 4] =
-    [FIRMWARE_TARGET, "thumbv7m-none-eabi", "thumbv6m-none-eabi", "riscv32imac-unknown-none-elf"];
+/// The targets that the runtime is for: ARM with DSP instructions, without, with the smallest set, with the latest; RISC-V with atomic
+/// instructions and without; no bare metal at all.
+pub const RUNTIME_TARGETS: [&str; 7] = [
+    FIRMWARE_TARGET,
+    "thumbv7m-none-eabi",
+    "thumbv6m-none-eabi",
+    "thumbv8m.main-none-eabihf",
+    "riscv32imac-unknown-none-elf",
+    "riscv32imc-unknown-none-elf",
+    "wasm32-unknown-unknown",
+];
 
 /// Sees that all is there that `needs` takes.
 pub fn run(needs: Needs) -> Result<()> {

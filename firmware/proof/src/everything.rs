@@ -1,0 +1,170 @@
+//! Calls every public function of the runtime. `cargo xtask lint` links it for every target that the runtime is for: no panic can be
+//! reached, for the handler cannot be linked, and nothing allocates, for there is no allocator. A test of `xtask` sees that no function
+//! is left out.
+
+#![no_std]
+#![no_main]
+
+mod bare;
+
+use core::fmt::{self, Write};
+use core::hint::black_box;
+
+use bare::Given;
+use tern_runtime::text::{self, Encoder, Splitter, Tokenizer, Utf8};
+use tern_runtime::{CellKind, Input, LoadError, Logits, Merge, Model, Name, Output, Packing, Pooling, Ranked, Session};
+use tern_runtime::{Task, Texts, Vocabulary};
+
+/// Takes what is formatted.
+struct Sink;
+
+impl Write for Sink {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        black_box(text);
+        Ok(())
+    }
+}
+
+/// All that is not known when the image is built.
+#[repr(C)]
+pub struct Inputs {
+    file: Given<u8>,
+    scratch: Given<i32>,
+    text: Given<u8>,
+    values: Given<i32>,
+    offsets: Given<u32>,
+    number: usize,
+}
+
+#[cfg(feature = "allocates")]
+extern crate alloc;
+
+/// The entry point.
+#[unsafe(no_mangle)]
+pub extern "C" fn _start(inputs: &mut Inputs) -> bool {
+    #[cfg(feature = "panics")]
+    black_box(inputs.text.slice()[inputs.number]);
+    #[cfg(feature = "allocates")]
+    black_box(alloc::vec::Vec::<u8>::with_capacity(inputs.number));
+    words(inputs.number);
+    tokenizers(inputs);
+    match run(inputs) {
+        Ok(()) => true,
+        Err(error) => {
+            let _ = write!(Sink, "{error}");
+            false
+        }
+    }
+}
+
+fn run(inputs: &mut Inputs) -> Result<(), LoadError> {
+    let Inputs { file, scratch, text, values, number, .. } = inputs;
+    let (file, scratch, number) = (file.slice(), scratch.slice(), *number);
+    black_box(tern_runtime::file_len(file)?);
+    let model = Model::from_bytes(file)?;
+    describe(&model, number);
+    match model.self_test(scratch) {
+        Ok(result) => look(result),
+        Err(error) => drop(write!(Sink, "{error}")),
+    }
+    match model.session(scratch) {
+        Ok(mut session) => steps(&model, &mut session, text.slice(), values.slice(), number),
+        Err(error) => drop(write!(Sink, "{error}")),
+    }
+    Ok(())
+}
+
+fn describe(model: &Model<'_>, number: usize) {
+    let config = model.config();
+    black_box((config, config.merged_width(), config.head_width(), model.packing(), model.name()));
+    black_box((model.channel(number), model.forecast(number), model.calibration(), model.embedding_scale_bits()));
+    black_box((model.scratch_len(), model.scratch_len_for(number), model.macs_per_token(), model.cost()));
+    texts(model.labels(), number);
+    vocabulary(&model.vocabulary(), number);
+    model.golden().for_each(|golden| look(golden));
+}
+
+fn texts(texts: Texts<'_>, number: usize) {
+    black_box((texts.len(), texts.is_empty(), texts.get(number)));
+    texts.iter().for_each(|text| look(text));
+}
+
+fn vocabulary(vocabulary: &Vocabulary<'_>, number: usize) {
+    black_box((vocabulary.size(), vocabulary.token(number as u32)));
+}
+
+fn steps(model: &Model<'_>, session: &mut Session<'_>, text: &[u8], values: &[i32], number: usize) {
+    session.reset();
+    session.feed(text);
+    session.feed_with(text, |step| look((step.id, step.logits.best())));
+    session.feed_id(number as u32);
+    session.feed_values(values);
+    session.finish();
+    session.finish_with(|step| look(step));
+    answer(session.classify(text), number);
+    answer(session.logits(), number);
+    for golden in model.golden() {
+        answer(session.run_golden(&golden), number);
+    }
+    black_box((session.forecast(number), session.tokens(), session.unknown(), session.cap(), session.state_hash()));
+    if let Err(error) = session.check_length() {
+        let _ = write!(Sink, "{error}");
+    }
+}
+
+fn answer(logits: Logits<'_>, number: usize) {
+    let mut ranks = [Ranked::default(); 3];
+    black_box((logits.len(), logits.is_empty(), logits.get(number), logits.best(), logits.top(&mut ranks), ranks));
+    black_box(logits.probability(number));
+    logits.iter().for_each(|logit| look(logit));
+}
+
+/// Has its argument computed.
+fn look<T>(value: T) {
+    black_box(value);
+}
+
+fn words(number: usize) {
+    fn one<T: Copy>(all: &[T], number: usize, show: impl Fn(T)) {
+        all.get(number).copied().into_iter().for_each(show);
+    }
+    one(Task::ALL, number, |task| look(task.word()));
+    one(Input::ALL, number, |input| look(input.word()));
+    one(Merge::ALL, number, |merge| look(merge.word()));
+    one(Pooling::ALL, number, |pooling| look(pooling.word()));
+    one(Output::ALL, number, |output| look(output.word()));
+    one(&Packing::ALL, number, |packing| look((packing.word(), packing.columns())));
+    one(CellKind::ALL, number, |cell| {
+        black_box((cell.word(), cell.module(), cell.gates(), cell.state_words(), Packing::plain(cell)));
+    });
+}
+
+fn tokenizers(inputs: &mut Inputs) {
+    let Inputs { scratch, text, values, offsets, number, .. } = inputs;
+    let (text, scratch, number) = (&*text.slice(), scratch.slice(), *number);
+    let name = Name::new(core::str::from_utf8(text).unwrap_or(""));
+    let _ = write!(Sink, "{name} {}", name.as_str());
+    black_box(tern_runtime::softmax(values.slice(), number));
+    let Some(tokenizer) = Tokenizer::from_name(name.as_str()) else { return };
+    black_box((tokenizer.name(), tokenizer.buffer_len()));
+
+    let mut utf8 = Utf8::new();
+    let mut characters = |c| {
+        black_box((text::is_word(c), text::lowercase(c).last()));
+    };
+    text.iter().for_each(|&byte| utf8.feed(byte, &mut characters));
+    utf8.finish(&mut characters);
+
+    let mut splitter = Splitter::new(tokenizer, &mut *scratch);
+    splitter.feed(text, &mut |piece| look(piece));
+    splitter.feed_byte(number as u8, &mut |piece| look(piece));
+    splitter.finish(&mut |piece| look(piece));
+    splitter.reset();
+
+    let Ok(known) = Vocabulary::sorted(offsets.slice(), text) else { return };
+    vocabulary(&known, number);
+    let mut encoder = Encoder::new(tokenizer, scratch);
+    encoder.feed(&known, text, &mut |id| look(id));
+    encoder.finish(&known, &mut |id| look(id));
+    encoder.reset();
+}
