@@ -1,6 +1,8 @@
 //! One direction of one recurrent layer, whatever its cells.
 
+use crate::archive::Archive;
 use crate::gru::Gru;
+use crate::kind::CellKind;
 use crate::lstm::Layer;
 use crate::rnn::Rnn;
 
@@ -28,6 +30,15 @@ impl State<'_> {
     pub(crate) fn reset(&mut self) {
         self.h.fill(0);
         self.c.fill(0);
+    }
+
+    /// The hidden state, then the finer one.
+    pub(crate) fn walk(&mut self, kind: CellKind, archive: &mut Archive<'_>) {
+        archive.halves(self.h.iter_mut());
+        archive.words(self.c.iter_mut());
+        // LSTM takes any cell state; that of GRU is a number of ±1 in Q30.
+        let sound = kind != CellKind::Gru || self.c.iter().all(|c| c.unsigned_abs() <= 1 << 30);
+        archive.check(sound);
     }
 }
 

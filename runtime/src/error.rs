@@ -244,6 +244,72 @@ impl fmt::Display for TooLong {
 
 impl core::error::Error for TooLong {}
 
+/// Why [`Session::save`](crate::Session::save) or [`restore`](crate::Session::restore) refuses. docs/format.md, "The state of a session", says
+/// what a state holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum StateError {
+    /// The buffer is too short for the state; lengths in bytes.
+    Buffer {
+        /// Length given.
+        found: usize,
+        /// Length needed.
+        expected: usize,
+    },
+    /// The bytes do not begin as a state does.
+    NoState,
+    /// The state is of another version.
+    Version {
+        /// The state's.
+        found: u16,
+        /// What this version of the crate reads.
+        expected: u16,
+    },
+    /// The state is of another model: [`Model::fingerprint`](crate::Model::fingerprint).
+    Model {
+        /// That of the state's model.
+        found: u32,
+        /// That of this session's model.
+        expected: u32,
+    },
+    /// There are more or fewer bytes than the state says; lengths in bytes.
+    Length {
+        /// Length of the bytes given.
+        found: usize,
+        /// Length that the state says.
+        expected: usize,
+    },
+    /// The check sum is another, or a number is none that such a session can have.
+    Corrupt,
+    /// The state of a bidirectional model has more tokens than this session can keep.
+    TooLong(TooLong),
+}
+
+impl fmt::Display for StateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StateError::Buffer { found, expected } => {
+                write!(f, "a buffer of {found} bytes, the state has {expected}; give it `Model::state_len` bytes")
+            }
+            StateError::NoState => write!(f, "these bytes are no saved state; give those that `Session::save` wrote"),
+            StateError::Version { found, expected } => {
+                write!(f, "a state of version {found}, this version reads {expected}; begin a new text")
+            }
+            StateError::Model { found, expected } => {
+                write!(f, "a state of the model {found:08x}, this session runs {expected:08x}; begin a new text")
+            }
+            StateError::Length { found, expected } => {
+                write!(f, "{found} bytes of a state that has {expected}; give as many as `Session::save` wrote")
+            }
+            StateError::Corrupt => write!(f, "the state is damaged; begin a new text"),
+            StateError::TooLong(error) => write!(f, "the state does not fit: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for StateError {}
+
 /// The scratch given to [`Model::session`](crate::Model::session) is too short; lengths in `i32` words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

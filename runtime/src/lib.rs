@@ -14,6 +14,7 @@ extern crate alloc;
 extern crate std;
 
 mod activation;
+mod archive;
 mod cell;
 mod embedding;
 mod error;
@@ -35,6 +36,7 @@ mod rows;
 mod run;
 mod session;
 mod softmax;
+mod state;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod text;
@@ -44,7 +46,7 @@ mod vocabulary;
 #[cfg(any(test, feature = "write"))]
 pub mod write;
 
-pub use error::{LoadError, Name, ScratchError, TooLong};
+pub use error::{LoadError, Name, ScratchError, StateError, TooLong};
 pub use head::{Logits, Ranked};
 pub use kind::{CellKind, Input, Merge, Output, Pooling, Task};
 pub use model::{Calibration, Channel, Config, Cost, Flash, Golden, Model, Packing, SelfTest, file_len};

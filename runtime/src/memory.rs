@@ -1,5 +1,6 @@
 //! How a session divides the caller's scratch.
 
+use crate::archive::Archive;
 use crate::cell::State;
 use crate::kind::{Input, Merge, Pooling, Task};
 use crate::model::Model;
@@ -12,6 +13,9 @@ pub(crate) struct Layout {
     halves: usize,
     step_words: usize,
     step_halves: usize,
+    /// Of `step_halves`, those that were read; of all, bytes that are kept between steps where there is one direction.
+    input_halves: usize,
+    state_bytes: usize,
 }
 
 impl Layout {
@@ -29,13 +33,19 @@ impl Layout {
             halves: 2 * states * hidden_size + config.embedding_dim + features + config.head_hidden,
             step_words: 0,
             step_halves: 0,
+            input_halves: 0,
+            state_bytes: 0,
         };
         if config.bidirectional {
             match config.input {
                 Input::Tokens => layout.step_words = 1,
-                Input::Values => layout.step_halves = config.embedding_dim,
+                Input::Values => layout.input_halves = config.embedding_dim,
             }
-            layout.step_halves += below_width(model) + forward_width(model);
+            layout.step_halves = layout.input_halves + below_width(model) + forward_width(model);
+        } else {
+            let largest = if config.pooling.has_max() { hidden_size } else { 0 };
+            let count = if config.pooling == Pooling::Last { 0 } else { 4 };
+            layout.state_bytes = 4 * layout.words + 2 * (layers * hidden_size + largest) + count;
         }
         layout
     }
@@ -44,6 +54,13 @@ impl Layout {
     pub(crate) fn len(&self, steps: usize) -> usize {
         let halves = steps.saturating_mul(self.step_halves).saturating_add(self.halves);
         steps.saturating_mul(self.step_words).saturating_add(self.words).saturating_add(halves.div_ceil(2))
+    }
+
+    /// Bytes of a state at most, for `steps` steps kept: of what a bidirectional model keeps of them, what it read.
+    pub(crate) fn state_len(&self, steps: usize) -> usize {
+        let kept = steps.min(EXACT_STEPS as usize).saturating_mul(4 * self.step_words + 2 * self.input_halves);
+        // Steps and unknown ones.
+        kept.saturating_add(8 + self.state_bytes)
     }
 
     /// How many steps can be kept in `len` words; 0 where none is.
@@ -79,6 +96,17 @@ pub(crate) struct Kept<'s> {
     pub forward: &'s mut [i16],
     /// Steps that can be kept.
     pub cap: u32,
+}
+
+impl Kept<'_> {
+    /// What was read so far: ids, below `vocab_size`, or inputs of `width`.
+    pub(crate) fn walk(&mut self, steps: u32, width: usize, vocab_size: usize, archive: &mut Archive<'_>) {
+        let steps = steps.min(self.cap) as usize;
+        let ids = self.ids.get_mut(..steps).unwrap_or_default();
+        archive.words(ids.iter_mut());
+        archive.check(ids.iter().all(|&id| (id as u32 as usize) < vocab_size));
+        archive.halves(self.inputs.iter_mut().take(steps.saturating_mul(width)));
+    }
 }
 
 /// The scratch, divided.

@@ -2,6 +2,7 @@
 
 use core::num::NonZeroU32;
 
+use crate::archive::Archive;
 use crate::fixed::{round_shift, saturate_16};
 use crate::kind::{Merge, Pooling};
 
@@ -60,6 +61,16 @@ impl Pool<'_> {
             self.sum.iter_mut().for_each(|sum| *sum >>= 1);
             self.count >>= 1;
         }
+    }
+
+    /// How many steps there are, their sums, the largest values.
+    pub(crate) fn walk(&mut self, archive: &mut Archive<'_>) {
+        self.count = archive.count(self.count);
+        archive.check(self.count <= EXACT_STEPS);
+        archive.words(self.sum.iter_mut());
+        let count = self.count.min(EXACT_STEPS) as i32;
+        archive.check(self.sum.iter().all(|sum| (-32_768 * count..=32_767 * count).contains(sum)));
+        archive.halves(self.features.iter_mut().skip(self.sum.len()));
     }
 
     /// Writes the means of what was added.

@@ -2,6 +2,7 @@
 
 use core::num::NonZeroUsize;
 
+use crate::archive::Archive;
 use crate::head::Logits;
 use crate::kind::{Input, Merge, Pooling};
 use crate::memory::{Kept, Memory};
@@ -199,6 +200,23 @@ fn copy(from: &[i16], to: &mut [i16], begin: usize) {
 }
 
 impl Run<'_> {
+    /// All that is kept between two steps.
+    pub(crate) fn walk(&mut self, archive: &mut Archive<'_>) {
+        self.settled = false;
+        self.steps = archive.count(self.steps);
+        self.unknown = archive.count(self.unknown);
+        archive.check(self.unknown <= self.steps);
+        if self.model.config.bidirectional {
+            self.memory.kept.walk(self.steps, self.memory.x.len(), self.model.config.vocab_size, archive);
+            return;
+        }
+        let in_use = self.model.config.layers;
+        self.memory.states.iter_mut().take(in_use).for_each(|state| state.walk(self.model.config.cell, archive));
+        if self.memory.pool.pooling != Pooling::Last {
+            self.memory.pool.walk(archive);
+        }
+    }
+
     /// What is kept between two steps, little-endian: see [`Session::state_hash`](crate::Session::state_hash).
     pub(crate) fn state_bytes(&self) -> impl Iterator<Item = u8> {
         let Memory { states, pool, kept, .. } = &self.memory;

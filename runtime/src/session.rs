@@ -1,5 +1,6 @@
 //! Running a model over a text or a sequence of values.
 
+use crate::archive::Archive;
 use crate::error::{ScratchError, TooLong};
 use crate::head::Logits;
 use crate::kind::Input;
@@ -146,6 +147,18 @@ impl<'s> Session<'s> {
     /// the steps. The same on every machine after the same tokens.
     pub fn state_hash(&self) -> u32 {
         self.run.state_bytes().fold(FNV_START, fnv1a)
+    }
+
+    pub(crate) fn model(&self) -> &'s Model<'s> {
+        self.run.model
+    }
+
+    /// All that is kept between two bytes of a text.
+    pub(crate) fn walk(&mut self, archive: &mut Archive<'_>) {
+        self.run.walk(archive);
+        if self.run.model.config().input == Input::Tokens {
+            self.encoder.walk(&self.run.model.vocabulary, archive);
+        }
     }
 
     fn encode(

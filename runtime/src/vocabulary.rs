@@ -1,5 +1,6 @@
 //! Tokens to ids.
 
+use crate::archive::Archive;
 use crate::error::LoadError;
 use crate::texts::Texts;
 
@@ -106,6 +107,16 @@ impl Lookup {
                 self.depth += 1;
             }
         }
+    }
+
+    /// The range, and how many bytes its tokens agree in.
+    pub(crate) fn walk(&mut self, vocabulary: &Vocabulary<'_>, archive: &mut Archive<'_>) {
+        self.low = archive.count(self.low);
+        self.high = archive.count(self.high);
+        self.depth = archive.count(self.depth);
+        let known = vocabulary.tokens.map_or(0, |tokens| tokens.bytes(self.low as usize).len());
+        archive.check(self.high as usize <= vocabulary.size() - 2 && self.low <= self.high);
+        archive.check(self.is_hopeless() || self.depth as usize <= known);
     }
 
     /// Whether no token begins with the bytes so far.

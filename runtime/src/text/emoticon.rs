@@ -1,6 +1,7 @@
 //! Emoticons: tokens that mix kinds of characters.
 
 use super::is_word;
+use crate::archive::Archive;
 
 /// What characters turn out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,14 @@ pub(super) struct Emoticons {
 const NONE: char = '\0';
 
 impl Emoticons {
+    /// What is held back.
+    pub(super) fn walk(&mut self, archive: &mut Archive<'_>) {
+        for c in &mut self.held {
+            // Eyes, noses and mouths are all ASCII.
+            *c = char::from(archive.byte(*c as u8));
+        }
+    }
+
     pub(super) fn feed(&mut self, c: char, sink: &mut dyn FnMut(Found)) {
         let [eyes, nose, mouth] = self.held;
         if mouth != NONE {

@@ -3,6 +3,7 @@
 #[cfg(feature = "wordpiece")]
 use super::{Kind, wordpiece::Word};
 use super::{Piece, Splitter, Tokenizer};
+use crate::archive::Archive;
 use crate::vocabulary::{Lookup, Vocabulary};
 
 /// Turns a stream of bytes into the ids of its tokens. Each call must be given the same vocabulary.
@@ -42,6 +43,24 @@ impl<'b> Encoder<'b> {
         #[cfg(feature = "wordpiece")]
         if let Some(word) = &mut self.ids.word {
             word.reset();
+        }
+    }
+
+    /// All that is kept between two bytes of the text.
+    pub(crate) fn walk(&mut self, vocabulary: &Vocabulary<'_>, archive: &mut Archive<'_>) {
+        self.splitter.walk(archive);
+        #[cfg(feature = "wordpiece")]
+        if let Some(word) = &mut self.ids.word {
+            return word.walk(archive);
+        }
+        let under_way = archive.byte(self.ids.lookup.is_some().into());
+        archive.check(under_way <= 1);
+        self.ids.lookup = match (under_way, self.ids.lookup) {
+            (0, _) => None,
+            (_, lookup) => Some(lookup.unwrap_or_else(|| Lookup::new(vocabulary))),
+        };
+        if let Some(lookup) = &mut self.ids.lookup {
+            lookup.walk(vocabulary, archive);
         }
     }
 

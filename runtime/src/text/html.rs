@@ -1,5 +1,7 @@
 //! HTML to text: tags become spaces, entities become the characters that they stand for.
 
+use crate::archive::Archive;
+
 /// Characters of a tag after its `<`, at most: a slash, its first letter and [`CONTENT`] more.
 pub(super) const BUFFER: usize = CONTENT + 2;
 /// Characters of a tag after its first letter, at most. Bounds what is held back for a `<` that no `>` follows.
@@ -32,6 +34,25 @@ impl<'b> Tags<'b> {
 
     pub(super) fn reset(&mut self) {
         (self.length, self.state) = (0, State::Text);
+    }
+
+    /// How far the tag is: 0 none, 1 after `<`, 2 after `</`, 3 and more: so many less 3 may still come. Then what is held back.
+    pub(super) fn walk(&mut self, archive: &mut Archive<'_>) {
+        let state = archive.byte(match self.state {
+            State::Text => 0,
+            State::Open => 1,
+            State::Slash => 2,
+            State::Content(left) => 3 + left as u8,
+        });
+        self.state = match state {
+            0 => State::Text,
+            1 => State::Open,
+            2 => State::Slash,
+            _ => State::Content(usize::from(state) - 3),
+        };
+        self.length = archive.byte(self.length as u8).into();
+        archive.check(usize::from(state) <= 3 + CONTENT && self.length <= self.held.len());
+        archive.words(self.held.iter_mut().take(self.length));
     }
 
     pub(super) fn feed(&mut self, c: char, sink: &mut dyn FnMut(char)) {
@@ -99,6 +120,13 @@ impl Entities {
     /// What is held back.
     fn prefix(&self) -> &'static [u8] {
         ENTITIES.get(self.candidate).and_then(|(name, _)| name.get(..self.held)).unwrap_or(&[])
+    }
+
+    /// Which entity, and how much of it is held back.
+    pub(super) fn walk(&mut self, archive: &mut Archive<'_>) {
+        self.candidate = archive.byte(self.candidate as u8).into();
+        self.held = archive.byte(self.held as u8).into();
+        archive.check(ENTITIES.get(self.candidate).is_some_and(|(name, _)| self.held < name.len()));
     }
 
     pub(super) fn feed(&mut self, c: char, sink: &mut dyn FnMut(char)) {

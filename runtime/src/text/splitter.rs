@@ -9,6 +9,7 @@ use super::{
     emoticon::{Emoticons, Found},
     html::{Entities, Tags},
 };
+use crate::archive::Archive;
 
 /// One step of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,11 +20,12 @@ pub enum Piece {
     End,
 }
 
+/// What kind of characters the token under way has. A state keeps its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Class {
-    Space,
-    Word,
-    Other,
+    Space = 0,
+    Word = 1,
+    Other = 2,
 }
 
 /// Cuts a stream of bytes into tokens; for [`Kind::WordPiece`] into words, which an [`Encoder`](super::Encoder) cuts into pieces.
@@ -93,6 +95,24 @@ impl<'b> Splitter<'b> {
             self.html.tags.reset();
             (self.html.entities, self.html.emoticons) = (Entities::default(), Emoticons::default());
         }
+    }
+
+    /// The character, what HTML holds back, and the token under way.
+    pub(crate) fn walk(&mut self, archive: &mut Archive<'_>) {
+        if self.tokens.kind == Kind::Bytes {
+            return;
+        }
+        self.utf8.walk(archive);
+        #[cfg(feature = "html_words")]
+        if self.tokens.kind == Kind::HtmlWords {
+            self.html.tags.walk(archive);
+            self.html.entities.walk(archive);
+            self.html.emoticons.walk(archive);
+        }
+        let class = archive.byte(self.tokens.class as u8);
+        let known = [Class::Space, Class::Word, Class::Other].into_iter().find(|&known| known as u8 == class);
+        archive.check(known.is_some());
+        self.tokens.class = known.unwrap_or(Class::Space);
     }
 
     /// Takes the next bytes of the text.

@@ -96,6 +96,21 @@ impl Tokenizer {
             _ => 0,
         }
     }
+
+    /// Bytes that a state keeps of a text under way, at most.
+    pub(crate) const fn state_len(self) -> usize {
+        // A character and the kind of its token; whether a look-up is under way, and the look-up.
+        const TOKEN: usize = 7 + 1;
+        const LOOKUP: usize = 1 + 3 * 4;
+        match self.kind {
+            Kind::Bytes => 1,
+            #[cfg(feature = "html_words")]
+            Kind::HtmlWords => TOKEN + 2 + 4 * super::html::BUFFER + 2 + 3 + LOOKUP,
+            #[cfg(feature = "wordpiece")]
+            Kind::WordPiece => TOKEN + 1 + 4 * super::wordpiece::MAX_CHARS,
+            _ => TOKEN + LOOKUP,
+        }
+    }
 }
 
 #[cfg(not(any(feature = "html_words", feature = "wordpiece")))]

@@ -1,5 +1,7 @@
 //! UTF-8, a byte at a time.
 
+use crate::archive::Archive;
+
 /// Decodes UTF-8 from single bytes. Never fails: each maximal ill-formed part becomes one U+FFFD, exactly as
 /// `String::from_utf8_lossy` does (Unicode 16.0, chapter 3, "U+FFFD Substitution of Maximal Subparts").
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,6 +51,14 @@ impl Utf8 {
             _ => return sink(char::REPLACEMENT_CHARACTER),
         };
         *self = Utf8 { code: u32::from(code), missing, low, high };
+    }
+
+    /// The character under way.
+    pub(crate) fn walk(&mut self, archive: &mut Archive<'_>) {
+        self.code = archive.count(self.code);
+        (self.missing, self.low, self.high) =
+            (archive.byte(self.missing), archive.byte(self.low), archive.byte(self.high));
+        archive.check(self.missing <= 3 && self.low <= self.high && self.high <= 0x3f && self.code <= 0x10_ffff);
     }
 
     /// Ends the text: a character that was broken off becomes U+FFFD.
