@@ -116,7 +116,7 @@ impl Case {
 fn outputs_final_states_and_gradients_are_pytorchs() {
     for case in golden().cases {
         let (packing, recurrent) = (case.packing(), case.recurrent());
-        let stack = Stack::new(&case.weights(), recurrent).unwrap();
+        let stack = Stack::new(&case.weights(), recurrent, &Device::Cpu).unwrap();
         let x = Var::from_tensor(&tensor(&case.packed(&case.x))).unwrap();
         let input = Input { x: &x, tokens: None, packing: &packing };
         let states = stack.forward(input, |x| Ok(x.clone())).unwrap();

@@ -1,7 +1,7 @@
 //! The gradients of a batch.
 //!
-//! A batch is dealt out to a fixed number of shards, each a candle graph of its own that any thread may compute. Their
-//! results are added in the order of the shards.
+//! On the CPU a batch is dealt out to a fixed number of shards, each a candle graph of its own that any thread may compute.
+//! Their results are added in the order of the shards. On another device it is one graph.
 
 use super::objective::Objective;
 use super::sample::{Sample, Target};
@@ -47,46 +47,61 @@ pub struct BatchResult {
     pub targets: usize,
 }
 
-/// Computes the gradients of a batch on the current thread pool. `batch` counts the batches of the whole training: no
-/// two of them see the same noise.
-pub fn gradients(
-    weights: &Weights,
-    architecture: &Architecture,
-    objective: &Objective,
-    samples: &[&Sample],
-    noise: Noise,
-    seed: u64,
-    batch: u64,
-) -> Result<BatchResult> {
-    let parameters = Parameters::new(weights, architecture)?;
-    // Sorted by length and dealt out like cards: all shards have about as much to do.
-    let mut order: Vec<&Sample> = samples.to_vec();
-    order.sort_by_key(|sample| std::cmp::Reverse(sample.steps.len()));
-    let shards: Vec<Vec<&Sample>> =
-        (0..SHARDS).map(|shard| order.iter().skip(shard).step_by(SHARDS).copied().collect()).collect();
-    let targets = samples.iter().map(|sample| sample.target.count()).sum::<usize>();
-    let results: Vec<ShardResult> = shards
-        .par_iter()
-        .enumerate()
-        .filter(|(_, shard)| !shard.is_empty())
-        .map(|(index, shard)| {
-            let _flush = Flush::denormals();
-            let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            // Stream 0 belongs to the weights' beginning and the order of the samples.
-            rng.set_stream(1 + batch * SHARDS as u64 + index as u64);
-            parameters.shard(shard, objective, noise, 1.0 / targets.max(1) as f64, &mut rng)
-        })
-        .collect::<Result<_>>()?;
-    let mut sum = BatchResult {
-        gradients: architecture.shapes().iter().map(|(_, shape)| vec![0.0; shape.iter().product()]).collect(),
-        loss: 0.0,
-        correct: 0,
-        targets,
-    };
-    for result in &results {
-        result.add_to(&mut sum, parameters.input.width());
+/// What the gradients of every batch of a training have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Graph<'a> {
+    /// What the network is made of.
+    pub architecture: &'a Architecture,
+    /// What its outputs should be.
+    pub objective: &'a Objective,
+    /// What keeps it from learning by heart.
+    pub noise: Noise,
+    /// Where all random numbers begin.
+    pub seed: u64,
+    /// What computes: the CPU by the fused loops, any other device by candle's operations.
+    pub device: &'a Device,
+}
+
+impl Graph<'_> {
+    /// Computes the gradients of a batch, on the CPU on the current thread pool. `batch` counts the batches of the whole
+    /// training: no two of them see the same noise.
+    ///
+    /// # Errors
+    ///
+    /// What candle says.
+    pub fn gradients(&self, weights: &Weights, samples: &[&Sample], batch: u64) -> Result<BatchResult> {
+        let Graph { architecture, objective, noise, seed, device } = *self;
+        let parameters = Parameters::new(weights, architecture, device)?;
+        // Sorted by length and dealt out like cards: all shards have about as much to do.
+        let mut order: Vec<&Sample> = samples.to_vec();
+        order.sort_by_key(|sample| std::cmp::Reverse(sample.steps.len()));
+        let count = if device.is_cpu() { SHARDS } else { 1 };
+        let shards: Vec<Vec<&Sample>> =
+            (0..count).map(|shard| order.iter().skip(shard).step_by(count).copied().collect()).collect();
+        let targets = samples.iter().map(|sample| sample.target.count()).sum::<usize>();
+        let results: Vec<ShardResult> = shards
+            .par_iter()
+            .enumerate()
+            .filter(|(_, shard)| !shard.is_empty())
+            .map(|(index, shard)| {
+                let _flush = Flush::denormals();
+                let mut rng = ChaCha8Rng::seed_from_u64(seed);
+                // Stream 0 belongs to the weights' beginning and the order of the samples.
+                rng.set_stream(1 + batch * SHARDS as u64 + index as u64);
+                parameters.shard(shard, objective, noise, 1.0 / targets.max(1) as f64, &mut rng)
+            })
+            .collect::<Result<_>>()?;
+        let mut sum = BatchResult {
+            gradients: architecture.shapes().iter().map(|(_, shape)| vec![0.0; shape.iter().product()]).collect(),
+            loss: 0.0,
+            correct: 0,
+            targets,
+        };
+        for result in &results {
+            result.add_to(&mut sum, parameters.input.width());
+        }
+        Ok(sum)
     }
-    Ok(sum)
 }
 
 struct Parameters<'a> {
@@ -96,6 +111,7 @@ struct Parameters<'a> {
     stack: Stack,
     hidden: Option<(Var, Var)>,
     fc: (Var, Var),
+    device: &'a Device,
 }
 
 struct ShardResult {
@@ -110,10 +126,10 @@ struct ShardResult {
 }
 
 impl<'a> Parameters<'a> {
-    fn new(weights: &'a Weights, architecture: &Architecture) -> Result<Self> {
+    fn new(weights: &'a Weights, architecture: &Architecture, device: &'a Device) -> Result<Self> {
         let var = |name: &str| {
             let array = &weights[name];
-            Var::from_slice(&array.data, array.shape.as_slice(), &Device::Cpu)
+            Var::from_slice(&array.data, array.shape.as_slice(), device)
         };
         let hidden = match architecture.head.hidden {
             0 => None,
@@ -122,9 +138,10 @@ impl<'a> Parameters<'a> {
         Ok(Parameters {
             input: architecture.input,
             embedding: weights.get(names::EMBEDDING).map_or(&[], |embedding| &embedding.data),
-            stack: Stack::new(weights, architecture.recurrent)?,
+            stack: Stack::new(weights, architecture.recurrent, device)?,
             hidden,
             fc: (var(names::FC_WEIGHT)?, var(names::FC_BIAS)?),
+            device,
         })
     }
 
@@ -160,7 +177,7 @@ impl<'a> Parameters<'a> {
         let targets = objective.targets(&targets, &packing);
         let loss = objective.loss(&outputs.flatten_all()?.to_vec1::<f32>()?, &targets, share);
         // A sum whose gradient with respect to the outputs is that of the loss.
-        let d_outputs = Tensor::from_vec(loss.gradient, outputs.shape(), &Device::Cpu)?;
+        let d_outputs = Tensor::from_vec(loss.gradient, outputs.shape(), self.device)?;
         let store = (outputs * d_outputs)?.sum_all()?.backward()?;
         let mut dense = self.stack.gradients(&store)?;
         for (weight, bias) in self.hidden.iter().chain([&self.fc]) {
@@ -202,7 +219,7 @@ impl<'a> Parameters<'a> {
                 packing.pack(&rows).into_iter().for_each(|row| x.extend_from_slice(row));
             }
         }
-        let x = Var::from_vec(x, (if tokens.is_some() { ids.len() } else { packing.rows() }, width), &Device::Cpu)?;
+        let x = Var::from_vec(x, (if tokens.is_some() { ids.len() } else { packing.rows() }, width), self.device)?;
         Ok(Leaves { ids, tokens, x })
     }
 }

@@ -8,7 +8,8 @@
 //! What a network is made of is an [`architecture`]; its parameters have the names of PyTorch's `state_dict`
 //! ([`weights`]). [`network`] is the forward pass alone, and [`stream`] goes on reading a text without end.
 //!
-//! [`ops`] wraps the layers, with their gradients, as operations that candle can differentiate; [`stack`] is the
+//! [`ops`] wraps the layers, with their gradients, as operations that candle can differentiate, and on other devices than the
+//! CPU calls candle's own ([`tensors`]); [`stack`] is the
 //! recurrent part of a network made of them. [`graph`] computes the gradients of a batch of [`sample`]s for an
 //! [`objective`], and the [`optimizer`] follows them. [`reference`](mod@reference) has the plain layers that the fused ones are tested against.
 //!
@@ -35,6 +36,7 @@ pub mod rnn;
 pub mod sample;
 pub mod stack;
 pub mod stream;
+pub mod tensors;
 pub mod weights;
 
 #[cfg(test)]

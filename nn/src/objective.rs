@@ -43,7 +43,7 @@ impl Classes {
 /// What a batch's outputs should be, as its rows stand.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Targets {
-    /// A label or a token for each row; [`NO_CLASS`] where nothing is asked.
+    /// A label or a token for each row; [`NO_TOKEN`] as a number where nothing is asked.
     Classes(Vec<usize>),
     /// Numbers, `[rows, width]`; those that are not known are NaN.
     Values {

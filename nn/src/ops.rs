@@ -2,13 +2,14 @@
 //!
 //! candle's own products may sum in another order when a batch has another size, and its LSTM takes time quadratic in the
 //! length of a text to go backward. These operations call the loops of [`mod@linear`] and [`recurrent`](mod@crate::recurrent)
-//! instead.
+//! instead. For tensors on another device than the CPU they are those of [`tensors`].
 
 use super::buffer::Buffer;
 use super::linear::{self, Linear};
 use super::packed::Packing;
 use super::pooling::Reduction;
 use super::recurrent::{Cells, Forward, Gradients, Layer};
+use super::tensors;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Error, Layout, Result, Shape, Storage, Tensor};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,9 +17,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 ///
 /// # Errors
 ///
-/// Where the tensors are not contiguous F32 on the CPU.
+/// Where the tensors are not contiguous F32.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
-    x.apply_op3(weight, bias, LinearOp)
+    if x.device().is_cpu() { x.apply_op3(weight, bias, LinearOp) } else { tensors::linear(x, weight, bias) }
 }
 
 /// A recurrent layer over packed sequences.
@@ -50,12 +51,16 @@ pub enum Read {
 ///
 /// # Errors
 ///
-/// Where the tensors are not contiguous F32 on the CPU, or have other shapes.
+/// Where the tensors are not contiguous F32, or have other shapes.
 ///
 /// [`Biases::sums`]: super::recurrent::Biases::sums
 /// [`Biases::hidden`]: super::recurrent::Biases::hidden
 pub fn recurrent(x: &Tensor, parameters: &Tensor, run: Recurrent) -> Result<Tensor> {
-    x.apply_op2(parameters, RecurrentOp { run, kept: Mutex::new(None) })
+    if x.device().is_cpu() {
+        x.apply_op2(parameters, RecurrentOp { run, kept: Mutex::new(None) })
+    } else {
+        tensors::recurrent(x, parameters, &run)
+    }
 }
 
 /// One vector of each sequence from those of its tokens: x: `[rows, width]` → `[sequences, width]`, in the packing's
@@ -63,9 +68,13 @@ pub fn recurrent(x: &Tensor, parameters: &Tensor, run: Recurrent) -> Result<Tens
 ///
 /// # Errors
 ///
-/// Where the tensor is not contiguous F32 on the CPU, or there are not as many rows as `packing` has.
+/// Where the tensor is not contiguous F32, or there are not as many rows as `packing` has.
 pub fn reduce(x: &Tensor, packing: Arc<Packing>, reduction: Reduction) -> Result<Tensor> {
-    x.apply_op1(ReduceOp { packing, reduction })
+    if x.device().is_cpu() {
+        x.apply_op1(ReduceOp { packing, reduction })
+    } else {
+        tensors::reduce(x, &packing, reduction)
+    }
 }
 
 struct LinearOp;

@@ -118,6 +118,11 @@ impl Packing {
         })
     }
 
+    /// The row of each step's first token, and the number of rows at the end.
+    pub fn offsets(&self) -> &[usize] {
+        &self.offsets
+    }
+
     /// Lengths of the sequences, in the order of [`order`](Self::order).
     pub fn lengths(&self) -> &[usize] {
         &self.lengths

@@ -88,7 +88,7 @@ impl Reduction {
 }
 
 /// Index of the largest of each value of a sequence, the first of equal ones: `[sequences that have a token, width]`.
-fn largest(values: &[f32], packing: &Packing, width: usize) -> Vec<usize> {
+pub fn largest(values: &[f32], packing: &Packing, width: usize) -> Vec<usize> {
     let sequences = packing.batch_sizes().first().copied().unwrap_or(0);
     let mut largest: Vec<usize> = (0..sequences * width).collect();
     for visit in packing.visits(Direction::Forward) {

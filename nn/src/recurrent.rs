@@ -139,6 +139,16 @@ impl Layer {
         (input, sums)
     }
 
+    /// Its kind of cells.
+    pub fn cell(&self) -> Cell {
+        self.cell
+    }
+
+    /// The way in which it reads.
+    pub fn direction(&self) -> Direction {
+        self.direction
+    }
+
     /// Values that the layer reads of each token.
     pub fn input_size(&self) -> usize {
         self.input.in_features()

@@ -3,6 +3,7 @@
 
 use crate::architecture::{Architecture, Cell, Merge, Pooling};
 use crate::packed::Direction;
+use crate::tensors;
 use crate::weights::{Array, Weights, names};
 use candle_core::{DType, Device, Result, Tensor};
 
@@ -64,7 +65,6 @@ pub fn plain(
 ///
 /// `gates`: `[tokens, gates * hidden_size]`; `w_hh`: `[gates * hidden_size, hidden_size]`; `b_hn`: `[hidden_size]` of GRU.
 pub fn candle(cell: Cell, gates: &Tensor, w_hh: &Tensor, b_hn: &Tensor, direction: Direction) -> Result<Tensor> {
-    use candle_nn::ops::sigmoid;
     let (tokens, n) = (gates.dim(0)?, w_hh.dim(1)?);
     let mut h = Tensor::zeros((1, n), DType::F32, &Device::Cpu)?;
     let mut c = h.clone();
@@ -73,22 +73,7 @@ pub fn candle(cell: Cell, gates: &Tensor, w_hh: &Tensor, b_hn: &Tensor, directio
         let token = if direction == Direction::Forward { index } else { tokens - 1 - index };
         let x = gates.get(token)?.unsqueeze(0)?;
         let s = h.matmul(&w_hh.t()?)?;
-        let part = |tensor: &Tensor, gate| tensor.narrow(1, gate * n, n);
-        let z = |gate| part(&x, gate)? + part(&s, gate)?;
-        h = match cell {
-            Cell::Lstm => {
-                c = ((sigmoid(&z(1)?)? * c)? + (sigmoid(&z(0)?)? * z(2)?.tanh()?)?)?;
-                (sigmoid(&z(3)?)? * c.tanh()?)?
-            }
-            Cell::Gru => {
-                let inner = (sigmoid(&z(0)?)? * part(&s, 2)?.broadcast_add(b_hn)?)?;
-                let new = (part(&x, 2)? + inner)?.tanh()?;
-                let z = sigmoid(&z(1)?)?;
-                (((1.0 - &z)? * new)? + (z * h)?)?
-            }
-            Cell::Rnn => z(0)?.tanh()?,
-            Cell::RnnRelu => z(0)?.relu()?,
-        };
+        (h, c) = tensors::cell(cell, &x, &s, b_hn, &h, &c)?;
         all.push(h.clone());
     }
     if direction == Direction::Reverse {

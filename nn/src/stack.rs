@@ -38,12 +38,12 @@ pub struct Input<'a> {
 }
 
 impl Stack {
-    /// The layers of `weights`, whose shapes fit together (see [`Weights::check`]).
+    /// The layers of `weights`, whose shapes fit together (see [`Weights::check`]), on a device.
     ///
     /// # Errors
     ///
     /// What candle says.
-    pub fn new(weights: &Weights, recurrent: Recurrent) -> Result<Self> {
+    pub fn new(weights: &Weights, recurrent: Recurrent, device: &Device) -> Result<Self> {
         let layers = (0..recurrent.layers).map(|layer| {
             let directions = recurrent.directions().iter().map(|&direction| {
                 let names = recurrent.names(layer, direction);
@@ -53,7 +53,7 @@ impl Stack {
                 let flat = [w_ih, w_hh, biases.sums.as_slice(), &biases.hidden].concat();
                 Ok(Parameters {
                     layer: Arc::new(Layer::new(recurrent.cell, direction, w_ih, w_hh, &biases)),
-                    flat: Var::from_slice(&flat, flat.len(), &Device::Cpu)?,
+                    flat: Var::from_slice(&flat, flat.len(), device)?,
                 })
             });
             directions.collect()

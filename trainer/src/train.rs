@@ -10,6 +10,7 @@
 
 mod batches;
 mod checkpoint;
+mod device;
 mod initial;
 mod prepare;
 mod problem;
@@ -19,6 +20,7 @@ mod state;
 mod validation;
 
 pub use checkpoint::{CheckpointError, fingerprint};
+pub use device::{DeviceKind, NoDevice};
 pub use prepare::{PrepareError, Prepared, prepare};
 pub use problem::{Problem, Units};
 pub use run::{BatchProgress, Ending, EpochFigures, Moment, Observer, Outcome, TrainError, resume, run};

@@ -345,3 +345,49 @@ fn reductions_agree_with_candles_own_operations() {
         close(&own, &candle, 1e-6);
     }
 }
+
+/// What another device computes, here on the CPU.
+#[test]
+fn candles_operations_agree_with_the_fused_ones() {
+    for cell in CELLS {
+        for direction in [Direction::Forward, Direction::Reverse] {
+            let (n, inputs, rows) = (5, 3, 4);
+            let width = cell.gates() * n;
+            let packing = Arc::new(Packing::new(&[7, 0, 1, 9, 6]));
+            let tokens: Arc<[u32]> = (0..packing.rows() as u32).map(|token| token * 7 % rows as u32).collect();
+            let biases = Biases { sums: random(width, 1), hidden: random(if cell == Cell::Gru { n } else { 0 }, 2) };
+            let (w_ih, w_hh) = (random(width * inputs, 3), random(width * n, 4));
+            let layer = Arc::new(Layer::new(cell, direction, &w_ih, &w_hh, &biases));
+            let parameters = [w_ih, w_hh, biases.sums, biases.hidden].concat();
+            let parameters = Var::from_vec(parameters.clone(), parameters.len(), &CPU).unwrap();
+            let all = vec![Reduction::Mean, Reduction::Last(direction), Reduction::Max];
+            for (tokens, read) in [(Some(tokens), Read::Reduced(all)), (None, Read::States)] {
+                let rows = tokens.as_ref().map_or(packing.rows(), |_| rows);
+                let x = Var::from_vec(random(rows * inputs, 5), (rows, inputs), &CPU).unwrap();
+                let (layer, packing) = (layer.clone(), packing.clone());
+                let run = Recurrent { layer, packing, tokens, read };
+                let of = |y: Tensor| {
+                    let d_y = Tensor::from_vec(random(y.elem_count(), 6), y.shape(), &CPU).unwrap();
+                    let store = (&y * d_y).unwrap().sum_all().unwrap().backward().unwrap();
+                    [flat(&y), flat(store.get(&x).unwrap()), flat(store.get(&parameters).unwrap())]
+                };
+                let [y, d_x, d_parameters] = of(tensors::recurrent(&x, &parameters, &run).unwrap());
+                let [fused_y, fused_d_x, fused_d_parameters] = of(recurrent(&x, &parameters, run).unwrap());
+                close(&y, &fused_y, 5e-6);
+                close(&d_x, &fused_d_x, 2e-5);
+                close(&d_parameters, &fused_d_parameters, 2e-5);
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_to_read_is_read_by_candles_operations() {
+    let case = Case::new(Cell::Lstm, Direction::Forward, 2, &[1], 1);
+    let (layer, parameters) = case.layer();
+    let parameters = Tensor::new(parameters, &CPU).unwrap();
+    let packing = Arc::new(Packing::new(&[0, 0]));
+    let x = Tensor::zeros((0, layer.input_size()), DType::F32, &CPU).unwrap();
+    let run = Recurrent { layer, packing, tokens: None, read: Read::Reduced(vec![Reduction::Max]) };
+    assert_eq!(flat(&tensors::recurrent(&x, &parameters, &run).unwrap()), [0.0; 4]);
+}

@@ -1,6 +1,7 @@
 //! `[training]`
 
 use super::check::{RecipeError, range};
+use crate::train::DeviceKind;
 pub use crate::train::Schedule;
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +64,8 @@ pub struct Training {
     pub seed: u64,
     /// Threads to compute with. They change the time and no bit of the result. 0: one a core, four at most.
     pub threads: usize,
+    /// What computes the gradients.
+    pub device: DeviceKind,
 }
 
 impl Default for Training {
@@ -88,6 +91,7 @@ impl Default for Training {
             weight_averaging: 0.98,
             seed: 1,
             threads: 0,
+            device: DeviceKind::Cpu,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The epochs.
 
 use super::batches::{self, Limits};
+use super::device::NoDevice;
 use super::problem::Problem;
 use super::sample::Sample;
 use super::schedule::{Position, plateau};
@@ -10,9 +11,10 @@ use crate::denormals::Flush;
 use crate::nn::network::Network;
 use crate::recipe::Recipe;
 use crate::weights::{Weights, names};
+use candle_core::Device;
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicBool, Ordering};
-use tern_nn::graph::{self, BatchResult, Noise};
+use tern_nn::graph::{BatchResult, Graph, Noise};
 
 /// How far an epoch has come.
 #[derive(Clone, Copy, Debug)]
@@ -128,6 +130,9 @@ pub enum TrainError {
     /// candle refuses an operation.
     #[error("candle: {0}")]
     Candle(#[from] candle_core::Error),
+    /// The device cannot be used.
+    #[error(transparent)]
+    Device(#[from] NoDevice),
     /// The threads cannot be started.
     #[error("{threads} threads: {source}")]
     Threads {
@@ -154,7 +159,8 @@ pub fn run(
 
 /// Trains on from `state`. `stop` is looked at after each batch: once it is true, the training ends with the best so far.
 ///
-/// The result depends on the recipe and the data, and neither on the number of threads nor on where it was resumed.
+/// The result depends on the recipe and the data, and neither on the number of threads nor on where it was resumed; but
+/// for another device than the CPU, whose sums are made in an order of its own.
 ///
 /// # Errors
 ///
@@ -166,6 +172,7 @@ pub fn resume(
     observer: &mut (dyn Observer + Send),
     stop: &AtomicBool,
 ) -> Result<Outcome, TrainError> {
+    let device = recipe.training.device.open()?;
     let threads = recipe.threads();
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
@@ -173,13 +180,14 @@ pub fn resume(
         .map_err(|source| TrainError::Threads { threads, source })?;
     pool.install(|| {
         let _flush = Flush::denormals();
-        Training { recipe, problem, state }.run(observer, stop)
+        Training { recipe, problem, device, state }.run(observer, stop)
     })
 }
 
 struct Training<'a> {
     recipe: &'a Recipe,
     problem: &'a Problem,
+    device: Device,
     state: State,
 }
 
@@ -332,8 +340,12 @@ impl Training<'_> {
     fn gradients(&self, batch: &[usize]) -> candle_core::Result<BatchResult> {
         let Problem { architecture, objective, train, .. } = self.problem;
         let samples: Vec<&Sample> = batch.iter().map(|&sample| &train[sample]).collect();
-        let (seed, state) = (self.recipe.training.seed, &self.state);
-        graph::gradients(&state.weights, architecture, objective, &samples, self.noise(), seed, state.batches_done)
+        let (noise, seed, device) = (self.noise(), self.recipe.training.seed, &self.device);
+        Graph { architecture, objective, noise, seed, device }.gradients(
+            &self.state.weights,
+            &samples,
+            self.state.batches_done,
+        )
     }
 
     /// The samples of a batch whose loss alone is no number; all of them where each one's is.

@@ -1,4 +1,3 @@
-use tern_nn::graph::{Noise, gradients};
 use super::*;
 use crate::architecture::{Architecture, Cell, Head, InputLayer, Pooling, Recurrent};
 use crate::data::Example;
@@ -14,6 +13,7 @@ use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tern_nn::graph::{BatchResult, Graph, Noise};
 
 const SILENT: Noise = Noise { dropout: 0.0, layer_dropout: 0.0, embedding_dropout: 0.0, word_dropout: 0.0 };
 const SMOOTHING: f64 = 0.1;
@@ -256,6 +256,18 @@ fn plain_loss(parameters: &Double, architecture: &Architecture, objective: &Obje
         }
     }
     total / count as f64
+}
+
+fn gradients(
+    weights: &Weights,
+    architecture: &Architecture,
+    objective: &Objective,
+    samples: &[&Sample],
+    noise: Noise,
+    seed: u64,
+    batch: u64,
+) -> candle_core::Result<BatchResult> {
+    Graph { architecture, objective, noise, seed, device: &candle_core::Device::Cpu }.gradients(weights, samples, batch)
 }
 
 /// The gradients of every `stride`-th value of each parameter against finite differences of [`plain_loss`].

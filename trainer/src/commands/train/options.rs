@@ -2,6 +2,7 @@
 
 use crate::commands::table::TableArgs;
 use crate::recipe::{Cell, ClassWeights, Merge, OptimizerKind, Output, Pooling, Recipe, Schedule, TokenizerKind};
+use crate::train::DeviceKind;
 use std::path::PathBuf;
 
 /// Settings that win over the recipe's. What is not given stays as it is there.
@@ -133,6 +134,9 @@ pub struct Overrides {
     /// Threads; the result is the same with any number. 0: one a core, four at most
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub threads: Option<usize>,
+    /// What computes the gradients
+    #[arg(long, value_enum, help_heading = "Training")]
+    pub device: Option<DeviceKind>,
 }
 
 impl Overrides {
@@ -199,5 +203,6 @@ impl Overrides {
         set(&mut training.weight_averaging, &self.weight_averaging);
         set(&mut training.seed, &self.seed);
         set(&mut training.threads, &self.threads);
+        set(&mut training.device, &self.device);
     }
 }
