@@ -22,13 +22,19 @@ impl<'f> Found<'f> {
     /// # Errors
     /// [`Refusal`] if there is none, or one that cannot run.
     pub fn in_slot(slot: &'f [u8]) -> Result<Self, Refusal> {
-        // Flash that was erased reads as ones, memory that was never written as zeros.
-        let first = slot.get(..8).unwrap_or(&[]);
-        if first.iter().all(|&byte| byte == 0) || first.iter().all(|&byte| byte == 0xff) {
+        if Found::is_blank(slot) {
             return Err(Refusal::Empty);
         }
         let file = slot.get(..file_len(slot)?).unwrap_or(slot);
         Ok(Found { model: Model::from_bytes(file)?, file })
+    }
+}
+
+impl Found<'_> {
+    /// Whether a slot was never written: flash that was erased reads as ones, memory that was never written as zeros.
+    pub fn is_blank(slot: &[u8]) -> bool {
+        let first = slot.get(..8).unwrap_or(&[]);
+        first.iter().all(|&byte| byte == 0) || first.iter().all(|&byte| byte == 0xff)
     }
 }
 

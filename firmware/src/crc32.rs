@@ -19,7 +19,12 @@ const TABLE: [u32; 16] = {
 
 /// The CRC-32 of `bytes`.
 pub fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0, |crc, &byte| {
+    go_on(0, bytes)
+}
+
+/// The CRC-32 of bytes whose beginning has the CRC-32 `crc`, and that end with `bytes`.
+pub fn go_on(crc: u32, bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!crc, |crc, &byte| {
         let crc = crc ^ u32::from(byte);
         let crc = (crc >> 4) ^ TABLE[(crc & 15) as usize];
         (crc >> 4) ^ TABLE[(crc & 15) as usize]
@@ -32,5 +37,6 @@ mod tests {
     fn check_value() {
         assert_eq!(super::crc32(b"123456789"), 0xcbf4_3926);
         assert_eq!(super::crc32(b""), 0);
+        assert_eq!(super::go_on(super::crc32(b"1234"), b"56789"), 0xcbf4_3926);
     }
 }

@@ -5,6 +5,8 @@
 //! it could be written is gone until the next reset.
 
 mod ram;
+#[cfg(test)]
+pub(crate) mod simulated;
 
 use core::ops::Deref;
 

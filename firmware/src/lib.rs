@@ -17,6 +17,7 @@ pub mod info;
 pub mod line;
 pub mod port;
 pub mod queue;
+pub mod slots;
 pub mod stream;
 pub mod terminal;
 pub mod text;

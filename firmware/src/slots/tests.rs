@@ -1,0 +1,243 @@
+//! Whole updates on a simulated flash, as they should go.
+
+mod sweep;
+
+use std::vec::Vec;
+
+use ed25519_dalek::SigningKey;
+use embedded_storage::nor_flash::NorFlash;
+use tern_runtime::LoadError;
+use tern_runtime::testing::{Aligned, Sizes, metadata, random_file, tensors};
+use tern_runtime::write::to_bytes;
+
+use super::package::testing::signed;
+use super::*;
+use crate::flash::simulated::{Cells, Power, Shared, Simulated};
+
+const SIZES: Sizes = Sizes { embedding_dim: 2, hidden_size: 2, classes: 2 };
+const ERASE: usize = 512;
+const SCRATCH_WORDS: usize = 32;
+
+/// Models that differ by their seed.
+fn model(seed: u64) -> Aligned {
+    random_file(seed, SIZES, "3")
+}
+
+fn signer() -> SigningKey {
+    SigningKey::from_bytes(&[7; 32])
+}
+
+/// A device: what outlasts its power.
+struct Device<const WRITE: usize> {
+    power: Shared<Power>,
+    cells: [Shared<Cells>; 3],
+    key: Option<[u8; KEY_BYTES]>,
+}
+
+type Flash<const WRITE: usize> = Simulated<WRITE, ERASE>;
+
+/// A device that is on.
+struct On<const WRITE: usize, S = Journal<Flash<WRITE>>> {
+    slots: Slots<Flash<WRITE>, S>,
+    boot: Boot<Aligned>,
+}
+
+impl<const WRITE: usize> Device<WRITE> {
+    /// With `flashed` in its first slot.
+    fn new(flashed: &[u8], key: Option<[u8; KEY_BYTES]>) -> Self {
+        let cells = Flash::<WRITE>::cells;
+        Device { power: Power::new(1), cells: [cells(2, &[]), cells(8, flashed), cells(8, &[])], key }
+    }
+
+    fn on(&self) -> On<WRITE> {
+        self.on_with(Journal::new)
+    }
+
+    /// On, with another store than the product's.
+    fn on_with<S: Store>(&self, store: impl Fn(Flash<WRITE>) -> S) -> On<WRITE, S> {
+        let [record, a, b] = self.cells.each_ref().map(|cells| Simulated::new(cells, &self.power));
+        let (slots, boot) = Slots::boot_from(store(record), [a, b], self.key, &mut [0; SCRATCH_WORDS]);
+        On { slots, boot }
+    }
+}
+
+impl<const WRITE: usize, S: Store> On<WRITE, S> {
+    /// The file that serves.
+    fn serves(&self) -> Option<Vec<u8>> {
+        let (_, bytes) = self.boot.serving.as_ref().ok()?;
+        Some(Found::in_slot(bytes).ok()?.file.to_vec())
+    }
+
+    fn load(&mut self, package: &[u8]) -> Result<Slot, Reason> {
+        self.slots.begin(package.len() as u32)?;
+        package.chunks(256).try_for_each(|piece| self.slots.write(piece))?;
+        self.slots.finish()
+    }
+
+    fn activate(&mut self) -> Result<Index, Reason> {
+        self.slots.activate(&mut [0; SCRATCH_WORDS])
+    }
+
+    fn rollback(&mut self) -> Result<(Index, State), Reason> {
+        self.slots.rollback(&mut [0; SCRATCH_WORDS])
+    }
+
+    fn states(&self) -> [State; 2] {
+        self.slots.record().slots.map(|slot| slot.state)
+    }
+}
+
+#[test]
+fn a_model_is_received_activated_tried_and_confirmed_and_the_old_one_can_come_back() {
+    use State::{Activated, Confirmed, Empty, Received, Trial};
+    let (old, new) = (model(1), model(2));
+    let device = Device::<4>::new(&old, None);
+    let mut on = device.on();
+    assert_eq!(on.serves().as_deref(), Some(&*old));
+    assert_eq!((on.boot.news.len(), on.states()), (0, [Confirmed, Empty]));
+    let slot = on.load(&new).unwrap();
+    assert_eq!((slot.bytes as usize, slot.crc32), (new.len(), crc32(&new)));
+    assert_eq!((on.states(), on.slots.serving()), ([Confirmed, Received], Some(Index::A)));
+    assert_eq!(on.activate(), Ok(Index::B));
+    assert_eq!(on.states(), [Confirmed, Activated]);
+
+    let mut on = device.on();
+    assert_eq!((on.serves().as_deref(), &*on.boot.news), (Some(&*new), &[News::Trial(Index::B)][..]));
+    assert_eq!(on.states(), [Confirmed, Trial]);
+    assert_eq!(on.slots.confirm(), Ok(Some(Index::B)));
+    assert_eq!(on.slots.confirm(), Ok(None));
+
+    let mut on = device.on();
+    assert_eq!((on.serves().as_deref(), on.states()), (Some(&*new), [Confirmed, Confirmed]));
+    assert_eq!(on.rollback(), Ok((Index::A, Activated)));
+    // Taken back, and meant.
+    assert_eq!(on.rollback(), Ok((Index::A, Confirmed)));
+    assert_eq!(on.rollback(), Ok((Index::A, Activated)));
+    let mut on = device.on();
+    assert_eq!((on.serves().as_deref(), on.slots.confirm()), (Some(&*old), Ok(Some(Index::A))));
+    assert_eq!(on.slots.erase(), Ok(Index::B));
+    assert_eq!((on.states(), on.activate()), ([Confirmed, Empty], Err(Reason::Empty)));
+    assert_eq!((on.rollback(), device.on().serves().as_deref()), (Err(Reason::NothingBefore), Some(&*old)));
+}
+
+#[test]
+fn a_trial_that_does_not_confirm_falls_back() {
+    let (old, new) = (model(1), model(2));
+    let device = Device::<4>::new(&old, None);
+    let mut on = device.on();
+    on.load(&new).unwrap();
+    on.activate().unwrap();
+    // It hangs or stops before it is confirmed.
+    assert_eq!(device.on().serves().as_deref(), Some(&*new));
+    let mut on = device.on();
+    assert_eq!(on.serves().as_deref(), Some(&*old));
+    assert_eq!(&*on.boot.news, &[News::FellBack(Index::B, Reason::Unfinished)]);
+    assert_eq!(on.states(), [State::Confirmed, State::Failed]);
+    // It can be tried again.
+    on.activate().unwrap();
+    assert_eq!(device.on().slots.confirm(), Ok(Some(Index::B)));
+    assert_eq!(device.on().serves().as_deref(), Some(&*new));
+}
+
+#[test]
+fn a_bit_that_falls_in_flash_is_seen_and_the_other_model_serves() {
+    let (old, new) = (model(1), model(2));
+    let device = Device::<1>::new(&old, None);
+    let mut on = device.on();
+    on.load(&new).unwrap();
+    on.activate().unwrap();
+    let fall = |at| Flash::<1>::new(&device.cells[2], &device.power).write(at, &[0]).unwrap();
+    let weight = 1 + new.iter().rposition(|&byte| byte != 0).unwrap() as u32 - 3;
+    fall(weight);
+    let on = device.on();
+    assert_eq!(on.serves().as_deref(), Some(&*old));
+    assert!(matches!(on.boot.news[0], News::FellBack(Index::B, Reason::Changed { .. })), "{:?}", on.boot.news);
+
+    let device = Device::<1>::new(&old, None);
+    let mut on = device.on();
+    on.load(&new).unwrap();
+    on.activate().unwrap();
+    device.on().slots.confirm().unwrap();
+    Flash::<1>::new(&device.cells[2], &device.power).write(weight, &[0]).unwrap();
+    let on = device.on();
+    assert_eq!((on.serves().as_deref(), on.slots.record().active), (Some(&*old), Some(Index::A)));
+    assert!(matches!(on.boot.news[0], News::Damaged(Index::B, Reason::Changed { .. })), "{:?}", on.boot.news);
+}
+
+/// Loads `package` into a device that serves a model, and gives why it is refused; the device serves on, also after a reset.
+fn refused(device: &Device<4>, package: &[u8]) -> Reason {
+    let serving = device.on().serves();
+    let mut on = device.on();
+    let reason = on.load(package).and_then(|_| on.activate()).expect_err("it is refused");
+    assert_eq!(on.slots.serving(), Some(Index::A));
+    assert_eq!((device.on().serves(), device.on().boot.news.len()), (serving, 0));
+    reason
+}
+
+#[test]
+fn what_may_not_run_is_refused_with_its_reason() {
+    let old = model(1);
+    let device = Device::<4>::new(&old, None);
+    let refused = |bytes: &[u8]| refused(&device, bytes);
+    assert!(matches!(refused(&[b'x'; 5000]), Reason::Length { found: 5000, expected: [4096, 4096] }));
+    assert!(matches!(refused(&model(2)[..700]), Reason::File(LoadError::Truncated { found: 700, .. })));
+    assert!(matches!(refused(b"not a model, but as long as one may be"), Reason::File(_)));
+    let mut other = model(2).to_vec();
+    let at = other.windows(18).position(|w| w == b"\"tern.version\":\"1\"").unwrap() + 16;
+    other[at] = b'2';
+    let reason = refused(&other);
+    assert_eq!(reason.code(), "wrong_version");
+    let mut broken = signed(&model(2), 1, &signer());
+    broken[700] ^= 4;
+    assert!(matches!(refused(&broken), Reason::Checksum { .. }));
+    let large = random_file(1, Sizes { hidden_size: 16, ..SIZES }, "3");
+    assert!(matches!(refused(&large), Reason::Unfit(Refusal::Scratch { .. })));
+    // Golden logits that are nobody's.
+    let wrong = to_bytes(&metadata("3"), tensors(2, SIZES));
+    assert_eq!(refused(&wrong), Reason::Golden { exact: 0, total: 3 });
+}
+
+#[test]
+fn a_device_with_a_key_takes_signed_models_only_and_never_an_older_one() {
+    let (signer, stranger) = (signer(), SigningKey::from_bytes(&[9; 32]));
+    let key = signer.verifying_key().to_bytes();
+    let device = Device::<4>::new(&signed(&model(1), 3, &signer), Some(key));
+    assert_eq!(device.on().serves().as_deref(), Some(&*model(1)));
+    assert_eq!(refused(&device, &model(2)), Reason::Unsigned);
+    assert!(matches!(refused(&device, &signed(&model(2), 4, &stranger)), Reason::OtherKey { .. }));
+    let mut forged = signed(&model(2), 4, &signer);
+    let last = forged.len() - 1;
+    forged[last - 40] ^= 1;
+    assert_eq!(refused(&device, &forged), Reason::Signature);
+
+    let mut on = device.on();
+    on.load(&signed(&model(2), 5, &signer)).unwrap();
+    on.activate().unwrap();
+    device.on().slots.confirm().unwrap();
+    let mut on = device.on();
+    assert_eq!(on.slots.record().floor, 5);
+    // The model before may come back, for it has served here. Then it may not be replaced by one as old.
+    on.rollback().unwrap();
+    device.on().slots.confirm().unwrap();
+    let mut on = device.on();
+    assert_eq!(on.serves().as_deref(), Some(&*model(1)));
+    assert_eq!(on.load(&signed(&model(3), 4, &signer)), Err(Reason::Downgrade { found: 4, floor: 5 }));
+    assert_eq!(on.states(), [State::Confirmed, State::Empty]);
+    on.load(&signed(&model(3), 5, &signer)).unwrap();
+
+    // Nor does a flasher's work run that nobody signed.
+    let device = Device::<4>::new(&model(1), Some(key));
+    let on = device.on();
+    assert_eq!((on.serves(), &*on.boot.news), (None, &[News::Damaged(Index::A, Reason::Unsigned)][..]));
+}
+
+#[test]
+fn a_device_without_a_model_receives_its_first() {
+    let device = Device::<16>::new(&[], None);
+    let mut on = device.on();
+    assert_eq!((on.serves(), on.boot.news.len(), on.slots.standby()), (None, 0, Index::A));
+    on.load(&model(1)).unwrap();
+    on.activate().unwrap();
+    assert_eq!(device.on().slots.confirm(), Ok(Some(Index::A)));
+    assert_eq!(device.on().serves().as_deref(), Some(&*model(1)));
+}
