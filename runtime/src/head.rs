@@ -3,6 +3,7 @@
 use crate::kind::Output;
 use crate::linear::Linear;
 use crate::softmax;
+use crate::vocabulary::UNK;
 
 /// The last layer.
 #[derive(Clone, Copy, Debug)]
@@ -79,20 +80,13 @@ impl<'s> Logits<'s> {
 
     /// Fills `ranks` with the classes of the largest logits, falling, the first among equals first. Gives how many there are.
     pub fn top(&self, ranks: &mut [Ranked]) -> usize {
-        let mut filled = 0;
-        for (class, logit) in self.iter().enumerate() {
-            let mut rank = Ranked { class, logit };
-            for place in ranks.iter_mut().take(filled) {
-                if rank.logit > place.logit {
-                    core::mem::swap(place, &mut rank);
-                }
-            }
-            if let Some(place) = ranks.get_mut(filled) {
-                *place = rank;
-                filled += 1;
-            }
-        }
-        filled
+        top_of(self.iter().enumerate(), ranks)
+    }
+
+    /// Fills `ranks` with the likeliest next tokens of a language model, as [`top`](Logits::top) does; PAD and UNK, which are no text, are not
+    /// among them.
+    pub fn next_tokens(&self, ranks: &mut [Ranked]) -> usize {
+        top_of(self.iter().enumerate().skip(UNK as usize + 1), ranks)
     }
 
     /// The softmax of one class for display, Q16: 0 … 65,536; 0 beyond the last class. Error at most 1e-4.
@@ -102,4 +96,22 @@ impl<'s> Logits<'s> {
             None => 0,
         }
     }
+}
+
+/// The largest of `all`, falling, into `ranks`.
+fn top_of(all: impl Iterator<Item = (usize, i32)>, ranks: &mut [Ranked]) -> usize {
+    let mut filled = 0;
+    for (class, logit) in all {
+        let mut rank = Ranked { class, logit };
+        for place in ranks.iter_mut().take(filled) {
+            if rank.logit > place.logit {
+                core::mem::swap(place, &mut rank);
+            }
+        }
+        if let Some(place) = ranks.get_mut(filled) {
+            *place = rank;
+            filled += 1;
+        }
+    }
+    filled
 }

@@ -34,7 +34,7 @@ impl Layout {
             step_words: 0,
             step_halves: 0,
             input_halves: 0,
-            state_bytes: 0,
+            state_bytes: 4 * last,
         };
         if config.bidirectional {
             match config.input {

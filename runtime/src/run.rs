@@ -206,6 +206,7 @@ impl Run<'_> {
         self.steps = archive.count(self.steps);
         self.unknown = archive.count(self.unknown);
         archive.check(self.unknown <= self.steps);
+        archive.words(self.memory.last.iter_mut());
         if self.model.config.bidirectional {
             self.memory.kept.walk(self.steps, self.memory.x.len(), self.model.config.vocab_size, archive);
             return;

@@ -1,6 +1,9 @@
 //! Numbers from outside to what the network reads, and back.
 
+use core::num::NonZeroU32;
+
 use crate::fixed::saturate_16;
+use crate::model::Channel;
 
 /// How integers of the outside and the network's numbers are converted, borrowed from the file. An integer `v` of channel `k` stands for
 /// the real number `v / 2^point[k]`.
@@ -31,6 +34,30 @@ pub(crate) const WINDOWS: [i32; 2] = [1, 1 << 16];
 fn scale(v: i64, multiplier: i32, shift: i32) -> i64 {
     let shift = shift.clamp(SHIFTS[0], SHIFTS[1]) as u32;
     (v * i64::from(multiplier) + (1 << (shift - 1))) >> shift
+}
+
+impl Channel<'_> {
+    /// The integer that stands for `numerator / denominator`, to the nearest, half up, saturating: a sensor's 21.37 °C as `encode(2_137, 100)`,
+    /// a number in Q16 as `encode(number, 1 << 16)`.
+    pub fn encode(&self, numerator: i32, denominator: NonZeroU32) -> i32 {
+        // |numerator| · 2^30 < 2^62, 2^16 · denominator < 2^49.
+        let up = 1i64 << self.point.clamp(0, POINTS[1]);
+        let down = i64::from(denominator.get()) << self.point.min(0).max(POINTS[0]).unsigned_abs();
+        let nearest = (i64::from(numerator) * up + down / 2).checked_div_euclid(down).unwrap_or(0);
+        nearest.clamp(i32::MIN.into(), i32::MAX.into()) as i32
+    }
+
+    /// How many `1 / denominator` an integer of the channel stands for, to the nearest, half up, saturating: a forecast of 21.37 °C in hundredths
+    /// as 2,137 with `decode(value, 100)`.
+    pub fn decode(&self, value: i32, denominator: NonZeroU32) -> i32 {
+        // |value| · denominator < 2^63.
+        let product = i64::from(value) * i64::from(denominator.get());
+        let nearest = match self.point {
+            1.. => (product >> (self.point.min(POINTS[1]) - 1)).wrapping_add(1) >> 1,
+            point => product.saturating_mul(1 << point.max(POINTS[0]).unsigned_abs()),
+        };
+        nearest.clamp(i32::MIN.into(), i32::MAX.into()) as i32
+    }
 }
 
 impl Scaling<'_> {

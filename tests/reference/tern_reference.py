@@ -6,6 +6,8 @@ Integers only, no package beyond Python's own library, and nothing done for spee
     tern_reference.py MODEL [--hex] < TEXTS     one text a line (with --hex: its bytes in hexadecimal); prints for each
                                                 {"tokens":…,"unknown":…,"logits":[…],"trace":…,"state":…}
     tern_reference.py MODEL --golden            prints for each golden text, or sequence, {"logits":[…],"forecast":[…]}
+    tern_reference.py MODEL --sample SEED TEMPERATURE K COUNT < TEXTS
+                                                goes on from each text (its bytes in hexadecimal); prints the ids drawn
     tern_reference.py --check-bounds < FILES    one device file's path a line; prints for each {"refused":[…]}, the
                                                 conditions that fail
     tern_reference.py --check-tables            the text tables against this Python's own Unicode database
@@ -343,7 +345,7 @@ def utf8(text):
 
 # --- arithmetic.md: Two roundings, Activations -----------------------------------------------------------------------------
 
-SIGMOID, TANH = table("tables", "sigmoid.in"), table("tables", "tanh.in")
+SIGMOID, TANH, POW2 = (table("tables", f"{name}.in") for name in ("sigmoid", "tanh", "pow2"))
 
 
 def requantize(acc, m):
@@ -548,6 +550,49 @@ def run(model, text):
     return {**answer, "state": state.hash() if one_layer else None}
 
 
+# --- arithmetic.md: Head, Sampling -----------------------------------------------------------------------------------------
+
+
+def exp_neg(d):
+    """exp(−d): d in Q16, the result in Q30."""
+    y = (d * 1549082005) >> 24
+    s, j, f = y >> 22, (y >> 16) % 64, y % 2**16
+    return 0 if s >= 31 else (POW2[j] - (((POW2[j] - POW2[j + 1]) * f) >> 16)) >> s
+
+
+def splitmix64(state):
+    """The next state and number."""
+    wrap = lambda v: v % 2**64
+    state = wrap(state + 0x9E3779B97F4A7C15)
+    z = wrap((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9)
+    z = wrap((z ^ (z >> 27)) * 0x94D049BB133111EB)
+    return state, z ^ (z >> 31)
+
+
+def sample(model, text, seed, temperature, k, count):
+    """The ids that follow a text."""
+    run, drawn = Run(model), []
+    for token in ids_of(model.kind["tokenizer"], model.vocabulary, text):
+        run.step(embed(model, token))
+    for _ in range(count):
+        logits = run.logits()
+        candidates = sorted(range(2, len(logits)), key=lambda id: (-logits[id], id))[:k]
+        token = candidates[0]
+        if temperature > 0:
+            r = 2**32 // temperature
+            distances = [min(2**32 - 1, ((logits[candidates[0]] - logits[id]) * r) >> 16) for id in candidates]
+            weights = [exp_neg(d) for d in distances]
+            seed, n = splitmix64(seed)
+            left = n % sum(weights)
+            for token, weight in zip(candidates, weights):
+                if left < weight:
+                    break
+                left -= weight
+        drawn.append(token)
+        run.step(embed(model, token))
+    return drawn
+
+
 # --- arithmetic.md: The formats, No accumulator overflows ------------------------------------------------------------------
 
 
@@ -635,6 +680,10 @@ def main(arguments):
         for golden in model.golden:
             text = model.kind["input"] == "tokens"
             answer({"logits": run(model, golden)["logits"], "forecast": []} if text else run_values(model, golden))
+    elif arguments[1:2] == ["--sample"]:
+        model, numbers = Model(arguments[0]), [int(number) for number in arguments[2:]]
+        for line in sys.stdin:
+            answer(sample(model, bytes.fromhex(line), *numbers))
     elif len(arguments) == 1 or arguments[1:] == ["--hex"]:
         model = Model(arguments[0])
         for line in sys.stdin.buffer:

@@ -9,11 +9,12 @@ mod bare;
 
 use core::fmt::{self, Write};
 use core::hint::black_box;
+use core::num::NonZeroU32;
 
 use bare::Given;
 use tern_runtime::text::{self, Encoder, Splitter, Tokenizer, Utf8};
 use tern_runtime::{CellKind, Input, LoadError, Logits, Merge, Model, Name, Output, Packing, Pooling, Ranked, Session};
-use tern_runtime::{Task, Texts, Vocabulary};
+use tern_runtime::{Sampler, Task, Texts, Vocabulary};
 
 /// Takes what is formatted.
 struct Sink;
@@ -79,6 +80,9 @@ fn describe(model: &Model<'_>, number: usize) {
     black_box((config, config.merged_width(), config.head_width(), model.packing(), model.name()));
     black_box((model.channel(number), model.forecast(number), model.calibration(), model.embedding_scale_bits()));
     black_box((model.scratch_len(), model.scratch_len_for(number), model.macs_per_token(), model.cost()));
+    if let (Some(channel), Some(one)) = (model.channel(number), NonZeroU32::new(number as u32)) {
+        black_box((channel.encode(number as i32, one), channel.decode(number as i32, one)));
+    }
     texts(model.labels(), number);
     vocabulary(&model.vocabulary(), number);
     model.golden().for_each(|golden| look(golden));
@@ -115,7 +119,9 @@ fn steps(model: &Model<'_>, session: &mut Session<'_>, text: &[u8], values: &[i3
 fn answer(logits: Logits<'_>, number: usize) {
     let mut ranks = [Ranked::default(); 3];
     black_box((logits.len(), logits.is_empty(), logits.get(number), logits.best(), logits.top(&mut ranks), ranks));
-    black_box(logits.probability(number));
+    black_box((logits.probability(number), logits.next_tokens(&mut ranks)));
+    let mut sampler = Sampler::new(number as u64, Sampler::ONE);
+    black_box((sampler.sample(&logits, &mut ranks), sampler.seed()));
     logits.iter().for_each(|logit| look(logit));
 }
 

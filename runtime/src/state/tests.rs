@@ -27,10 +27,15 @@ fn file(spec: Spec, tokenizer: Tokenizer, seed: u64) -> Aligned {
     Aligned::new(&to_bytes(&words.metadata(), tensors))
 }
 
-/// What a session says: logits, hash of the state, tokens, unknown ones.
-fn answer(session: &mut Session<'_>) -> (Vec<i32>, u32, u32, u32) {
+/// Logits, values of a forecast, hash of the state, tokens, unknown ones.
+#[derive(Debug, PartialEq, Eq)]
+struct Answer(Vec<i32>, Vec<i32>, u32, u32, u32);
+
+/// What a session says.
+fn answer(session: &mut Session<'_>) -> Answer {
     let logits = session.logits().iter().collect();
-    (logits, session.state_hash(), session.tokens(), session.unknown())
+    let forecast = (0..).map_while(|index| session.forecast(index)).collect();
+    Answer(logits, forecast, session.state_hash(), session.tokens(), session.unknown())
 }
 
 /// Classifiers of many kinds that read text.
@@ -88,8 +93,9 @@ fn every_break_of_every_kind_goes_on_as_if_there_had_been_none() {
 
 #[test]
 fn sequences_of_values_go_on() {
-    for seed in 0..40 {
-        let spec = Spec { input: Input::Values, output: Output::Softmax, task: Task::Classify, ..Spec::random(seed) };
+    for seed in 0..60 {
+        let (task, output) = [(Task::Classify, Output::Softmax), (Task::Forecast, Output::Linear)][seed as usize % 2];
+        let spec = Spec { input: Input::Values, output, task, ..Spec::random(seed) };
         let file = spec.file(seed);
         let model = Model::from_bytes(&file).unwrap();
         let mut random = Random(seed);

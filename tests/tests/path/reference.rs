@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 use tern_runtime::testing::{Random, Sizes, Spec, TOKENS, metadata, random_file, random_file_in, tensors};
 use tern_runtime::write::{Aligned, Dtype, Tensor, packed, to_bytes};
-use tern_runtime::{Input, Model, Packing, Step};
+use tern_runtime::{CellKind, Input, Model, Packing, Ranked, Sampler, Step, Task};
 use tern_tests::{argument, folder, root, text_of, trained};
 use xtask::messages;
 
@@ -204,6 +204,44 @@ fn the_reference_runs_every_kind_of_model() {
         kinds.insert(format!("{} {} {}", spec.task.word(), spec.output.word(), spec.head_hidden > 0));
     }
     assert!(kinds.len() > 60, "{kinds:?}");
+}
+
+#[test]
+fn the_reference_draws_the_same_tokens() {
+    let folder = folder("reference-sample");
+    for (seed, (cell, temperature, k)) in (0..).zip([
+        (CellKind::Lstm, Sampler::ONE, 8),
+        (CellKind::Gru, Sampler::ONE * 7 / 10, 3),
+        (CellKind::Rnn, 0, 4),
+        (CellKind::RnnRelu, 12 * Sampler::ONE, 1_000),
+        (CellKind::Lstm, u32::MAX, 5),
+        (CellKind::Lstm, 1, 8),
+    ]) {
+        let sizes = Sizes { embedding_dim: 4, hidden_size: 6, classes: 1 };
+        let file = Spec { cell, task: Task::LanguageModel, layers: 1 + seed as usize % 2, ..sizes.into() }.file(seed);
+        let path = folder.join("model.safetensors");
+        fs::write(&path, &*file).unwrap();
+        let numbers = [seed * 1_000_003, temperature.into(), k, 60].map(|number| number.to_string());
+        let arguments = [&[argument(&path), "--sample"][..], &numbers.each_ref().map(String::as_str)].concat();
+        let texts = ["", "free prize now", "strange"];
+        let Some(seen) = reference(&folder, &arguments, &texts.iter().map(hexadecimal).collect::<String>()) else {
+            return;
+        };
+        let model = Model::from_bytes(&file).unwrap();
+        let mut scratch = vec![0; model.scratch_len()];
+        let mut session = model.session(&mut scratch).unwrap();
+        for (text, seen) in texts.iter().zip(seen) {
+            session.classify(text.as_bytes());
+            let mut sampler = Sampler::new(seed * 1_000_003, temperature);
+            let mut candidates = vec![Ranked::default(); usize::try_from(k).unwrap()];
+            let mut draw = || {
+                let id = sampler.sample(&session.logits(), &mut candidates).unwrap();
+                session.feed_id(id);
+                id
+            };
+            assert_eq!(seen, json!((0..60).map(|_| draw()).collect::<Vec<u32>>()), "{cell:?}, {temperature}, {k}");
+        }
+    }
 }
 
 #[test]

@@ -3,9 +3,10 @@
 use super::run;
 use crate::error::{LoadError, ScratchError};
 use crate::kind::{CellKind, Input, Merge, Output, Pooling, Task};
-use crate::model::{Model, Packing, SelfTest};
+use crate::model::{Channel, Model, Packing, SelfTest};
 use crate::testing::{Aligned, Random, Sizes, Spec};
 use crate::write::{Dtype, Tensor, to_bytes};
+use core::num::NonZeroU32;
 use std::{collections::BTreeSet, format, string::String, vec, vec::Vec};
 
 const SIZES: Sizes = Sizes { embedding_dim: 2, hidden_size: 3, classes: 2 };
@@ -227,6 +228,31 @@ fn a_sigmoid_is_the_softmax_of_zero_and_its_logit() {
         assert!((f64::from(logits.probability(1)) - exact).abs() < 3.0);
         assert_eq!(crate::softmax(&[0, z], 1), logits.probability(1));
     }
+}
+
+#[test]
+fn what_an_integer_of_a_channel_stands_for() {
+    let mut random = Random(5);
+    for point in -16..=30 {
+        let channel = Channel { name: "", point };
+        for case in 0..2_000 {
+            let one = random.between(1, if case % 2 == 0 { 1_000 } else { u32::MAX.into() });
+            let denominator = NonZeroU32::new(one as u32).unwrap();
+            let any =
+                [random.between(-5_000, 5_000), random.between(i32::MIN.into(), i32::MAX.into())][case % 2] as i32;
+            // Half up: floor(numerator / denominator + 1/2), and what saturates.
+            let nearest = |numerator: i128, denominator: i128| {
+                let exact = (2 * numerator + denominator).div_euclid(2 * denominator);
+                exact.clamp(i32::MIN.into(), i32::MAX.into()) as i32
+            };
+            let (up, down) = (1i128 << point.max(0), 1i128 << (-point).max(0));
+            let (number, one) = (i128::from(any), i128::from(one));
+            assert_eq!(channel.encode(any, denominator), nearest(number * up, one * down), "{any} / {one} at {point}");
+            assert_eq!(channel.decode(any, denominator), nearest(number * one * down, up), "{any} · {one} at {point}");
+        }
+    }
+    let (channel, hundred) = (Channel { name: "", point: 8 }, NonZeroU32::new(100).unwrap());
+    assert_eq!((channel.encode(2_137, hundred), channel.decode(5_471, hundred)), (5_471, 2_137));
 }
 
 #[test]
