@@ -3,7 +3,7 @@
 pub use cortex_m::asm::wfi as sleep;
 pub use cortex_m::interrupt::disable as mask_interrupts;
 use cortex_m::peripheral::syst::SystClkSource;
-use cortex_m::peripheral::{SCB, SYST};
+use cortex_m::peripheral::{DCB, DWT, SCB, SYST};
 pub use cortex_m_rt::entry;
 use cortex_m_rt::{ExceptionFrame, exception};
 
@@ -23,6 +23,19 @@ pub fn sleep_for_a_while(timer: &mut SYST) {
     sleep();
     timer.disable_counter();
     timer.disable_interrupt();
+}
+
+/// Lets the cycle counter run, for [`cycles`].
+#[allow(dead_code, reason = "QEMU has no such counter")]
+pub fn start_cycle_counter(debug: &mut DCB, counter: &mut DWT) {
+    debug.enable_trace();
+    counter.enable_cycle_counter();
+}
+
+/// The processor's cycles, without those that it slept.
+#[allow(dead_code, reason = "QEMU has no such counter")]
+pub fn cycles() -> u32 {
+    DWT::cycle_count()
 }
 
 /// Resets the processor and the peripherals.

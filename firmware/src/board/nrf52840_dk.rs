@@ -1,0 +1,185 @@
+//! Nordic's nRF52840-DK: a Cortex-M4F at 64 MHz with 1 MB of flash and 256 KB of RAM.
+//!
+//! ```memory.x
+//! MEMORY
+//! {
+//!   FLASH  : ORIGIN = 0x00000000, LENGTH = 256K
+//!   SLOT_A : ORIGIN = 0x00040000, LENGTH = 376K
+//!   SLOT_B : ORIGIN = 0x0009e000, LENGTH = 376K
+//!   RECORD : ORIGIN = 0x000fc000, LENGTH = 16K
+//!   RAM    : ORIGIN = 0x20000000, LENGTH = 256K
+//! }
+//! ```
+//!
+//! * UART0, TX on P0.06 and RX on P0.08, is the console: the debugger's serial port over USB. It is the UART with six bytes of buffer
+//!   and an interrupt a byte, not the one with DMA, which tells of bytes only when a buffer is full.
+//! * The processor's cycle counter is the clock.
+//! * The watchdog resets after 8 s awake; asleep it stands still.
+//! * Logs leave by the debugger (RTT).
+
+use cortex_m::peripheral::NVIC;
+use defmt_rtt as _;
+use embassy_nrf::config::{Config, HfclkSource};
+use embassy_nrf::gpio::{Input, Level, Output, OutputDrive, Pull};
+use embassy_nrf::nvmc::{Error, Nvmc, PAGE_SIZE};
+use embassy_nrf::pac::{self, interrupt};
+use embassy_nrf::peripherals::NVMC;
+use embassy_nrf::wdt::{self, Watchdog, WatchdogHandle};
+use embedded_storage::nor_flash::{NorFlash, NorFlashErrorKind};
+use tern_firmware::hardware::ResetReason;
+use tern_firmware::{Hardware, Partitions};
+
+use crate::partition::{self, Chip, ChipFlash};
+use crate::{INLET, processor};
+
+const CLOCK_HZ: u32 = 64_000_000;
+const WATCHDOG_TICKS: u32 = 8 * 32_768;
+const CONSOLE: pac::uart::Uart = pac::UART0;
+const TX_PIN: u8 = 6;
+const RX_PIN: u8 = 8;
+
+#[interrupt]
+fn UARTE0() {
+    INLET.with(|feeder| {
+        let mut is_overrun = CONSOLE.errorsrc().read().overrun();
+        if CONSOLE.events_error().read() != 0 {
+            CONSOLE.events_error().write_value(0);
+            // Writing ones clears them.
+            CONSOLE.errorsrc().write_value(CONSOLE.errorsrc().read());
+        }
+        while CONSOLE.events_rxdrdy().read() != 0 {
+            CONSOLE.events_rxdrdy().write_value(0);
+            let byte = CONSOLE.rxd().read().rxd();
+            // Where it came between two of these bytes cannot be told: all from here on are behind it.
+            if core::mem::take(&mut is_overrun) { feeder.overrun(byte) } else { feeder.push(byte) }
+        }
+    });
+}
+
+fn start_uart() {
+    CONSOLE.psel().txd().write(|pin| pin.set_pin(TX_PIN));
+    CONSOLE.psel().rxd().write(|pin| pin.set_pin(RX_PIN));
+    CONSOLE.baudrate().write(|rate| rate.set_baudrate(pac::uart::vals::Baudrate::Baud115200));
+    CONSOLE.enable().write(|enable| enable.set_enable(pac::uart::vals::Enable::Enabled));
+    CONSOLE.intenset().write(|interrupts| {
+        interrupts.set_rxdrdy(true);
+        interrupts.set_error(true);
+    });
+    CONSOLE.tasks_startrx().write_value(1);
+    CONSOLE.tasks_starttx().write_value(1);
+    // SAFETY: the handler and all that it needs are in place, and no critical section depends on this interrupt being masked.
+    unsafe { NVIC::unmask(pac::Interrupt::UARTE0) };
+}
+
+/// The pages of the flash.
+pub struct Pages;
+
+impl Pages {
+    fn with(work: impl FnOnce(&mut Nvmc<'_>) -> Result<(), Error>) -> Result<(), NorFlashErrorKind> {
+        // SAFETY: nobody else has the flash: there is one thread, and it drives flash here only.
+        let mut flash = Nvmc::new(unsafe { NVMC::steal() });
+        work(&mut flash).map_err(|error| match error {
+            Error::OutOfBounds => NorFlashErrorKind::OutOfBounds,
+            Error::Unaligned => NorFlashErrorKind::NotAligned,
+        })
+    }
+}
+
+impl Chip for Pages {
+    const ERASE_BYTES: usize = PAGE_SIZE;
+    const WRITE_BYTES: usize = Nvmc::WRITE_SIZE;
+
+    fn erase(address: usize) -> Result<(), NorFlashErrorKind> {
+        Self::with(|flash| flash.erase(address as u32, (address + PAGE_SIZE) as u32))
+    }
+
+    fn write(address: usize, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
+        Self::with(|flash| flash.write(address as u32, bytes))
+    }
+}
+
+/// The board, started.
+pub struct Board {
+    watchdog: Option<WatchdogHandle>,
+}
+
+impl Hardware for Board {
+    const NAME: &'static str = "nrf52840-dk";
+    const SCRATCH_BYTES: usize = 128 * 1024;
+
+    type Flash = ChipFlash<Pages>;
+
+    fn start() -> Self {
+        let mut config = Config::default();
+        // A serial port wants the crystal.
+        config.hfclk_source = HfclkSource::ExternalXtal;
+        let chip = embassy_nrf::init(config);
+        // SAFETY: `start` is called once, and nobody else uses the processor's counter.
+        let mut core = unsafe { cortex_m::Peripherals::steal() };
+        processor::start_cycle_counter(&mut core.DCB, &mut core.DWT);
+
+        // Pins that are dropped are disconnected.
+        core::mem::forget(Output::new(chip.P0_06, Level::High, OutputDrive::Standard));
+        core::mem::forget(Input::new(chip.P0_08, Pull::Up));
+        start_uart();
+
+        let mut config = wdt::Config::default();
+        config.timeout_ticks = WATCHDOG_TICKS;
+        config.action_during_sleep = wdt::SleepConfig::Pause;
+        config.action_during_debug_halt = wdt::HaltConfig::Pause;
+        // It is refused where a bootloader has started it otherwise; then it is that one's to feed.
+        let watchdog = Watchdog::try_new::<_, 1>(chip.WDT, config).ok().map(|(_, [handle])| handle);
+        Board { watchdog }
+    }
+
+    fn clock_hz(&self) -> u32 {
+        CLOCK_HZ
+    }
+
+    fn ticks(&mut self) -> u32 {
+        processor::cycles()
+    }
+
+    fn partitions(&mut self) -> Partitions<Self::Flash> {
+        partition::divide(ChipFlash::new)
+    }
+
+    fn send(bytes: &[u8]) {
+        for &byte in bytes {
+            CONSOLE.events_txdrdy().write_value(0);
+            CONSOLE.txd().write(|data| data.set_txd(byte));
+            while CONSOLE.events_txdrdy().read() == 0 {}
+        }
+    }
+
+    /// A byte counts as sent only when it has left.
+    fn flush() {}
+
+    fn sleep(&mut self) {
+        processor::sleep();
+    }
+
+    fn feed_watchdog(&mut self) {
+        if let Some(watchdog) = &mut self.watchdog {
+            watchdog.pet();
+        }
+    }
+
+    fn reset_cause(&mut self) -> Option<ResetReason> {
+        let reasons = pac::POWER.resetreas().read();
+        // Writing ones clears them.
+        pac::POWER.resetreas().write_value(reasons);
+        match () {
+            () if reasons.dog() => Some(ResetReason::Watchdog),
+            () if reasons.sreq() => Some(ResetReason::Command),
+            () if reasons.resetpin() => Some(ResetReason::Pin),
+            // Power-on and brownout set nothing.
+            () if reasons.0 == 0 => Some(ResetReason::PowerOn),
+            () => None,
+        }
+    }
+
+    fn reset() -> ! {
+        processor::reset()
+    }
+}

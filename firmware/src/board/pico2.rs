@@ -1,0 +1,166 @@
+//! Raspberry Pi Pico 2: an RP2350, of which one Cortex-M33 runs at 150 MHz, with 4 MB of flash and 520 KB of RAM.
+//!
+//! ```memory.x
+//! MEMORY
+//! {
+//!   FLASH  : ORIGIN = 0x10000000, LENGTH = 1M
+//!   SLOT_A : ORIGIN = 0x10100000, LENGTH = 1M
+//!   SLOT_B : ORIGIN = 0x10200000, LENGTH = 1M
+//!   RECORD : ORIGIN = 0x10300000, LENGTH = 64K
+//!   RAM    : ORIGIN = 0x20000000, LENGTH = 512K
+//! }
+//! /* The chip's boot code looks for the block that names the image within the first 4 KB. */
+//! SECTIONS
+//! {
+//!   .start_block : ALIGN(4) { KEEP(*(.start_block)); } > FLASH
+//! } INSERT AFTER .vector_table;
+//! _stext = ADDR(.start_block) + SIZEOF(.start_block);
+//! ```
+//!
+//! * UART0, TX on GP0 and RX on GP1, is the console.
+//! * The processor's cycle counter is the clock.
+//! * The watchdog resets after 8 s.
+//! * Logs leave by the debugger (RTT).
+
+use cortex_m::peripheral::{NVIC, SYST};
+use defmt_rtt as _;
+use embassy_rp::flash::{self, ERASE_SIZE, Error, FLASH_BASE, Flash, PAGE_SIZE};
+use embassy_rp::pac::{self, interrupt};
+use embassy_rp::peripherals::FLASH;
+use embassy_rp::uart::Uart;
+use embassy_rp::watchdog::Watchdog;
+use embassy_time::Duration;
+use embedded_storage::nor_flash::NorFlashErrorKind;
+use tern_firmware::hardware::ResetReason;
+use tern_firmware::{Hardware, Partitions};
+
+use crate::partition::{self, Chip, ChipFlash};
+use crate::{INLET, processor};
+
+const CLOCK_HZ: u32 = 150_000_000;
+const WATCHDOG: Duration = Duration::from_secs(8);
+const CONSOLE: pac::uart::Uart = pac::UART0;
+const FLASH_BYTES: usize = 4 * 1024 * 1024;
+
+#[interrupt]
+fn UART0_IRQ() {
+    INLET.with(|feeder| {
+        while !CONSOLE.uartfr().read().rxfe() {
+            let received = CONSOLE.uartdr().read();
+            if received.oe() { feeder.overrun(received.data()) } else { feeder.push(received.data()) }
+        }
+    });
+}
+
+/// The flash chip, which is not read while it is erased or written: code that does so runs from RAM, with interrupts masked.
+pub struct Sectors;
+
+impl Sectors {
+    fn with(
+        work: impl FnOnce(&mut Flash<'_, FLASH, flash::Blocking, FLASH_BYTES>, u32) -> Result<(), Error>,
+        address: usize,
+    ) -> Result<(), NorFlashErrorKind> {
+        // SAFETY: nobody else has the flash: there is one thread, and it drives flash here only.
+        let mut flash = Flash::new_blocking(unsafe { FLASH::steal() });
+        work(&mut flash, (address - FLASH_BASE.addr()) as u32).map_err(|error| match error {
+            Error::OutOfBounds => NorFlashErrorKind::OutOfBounds,
+            Error::Unaligned => NorFlashErrorKind::NotAligned,
+            _ => NorFlashErrorKind::Other,
+        })
+    }
+}
+
+impl Chip for Sectors {
+    const ERASE_BYTES: usize = ERASE_SIZE;
+    /// The chip writes pages of 256 bytes; less is filled up with ones, which change nothing.
+    const WRITE_BYTES: usize = 4;
+
+    fn erase(address: usize) -> Result<(), NorFlashErrorKind> {
+        Self::with(|flash, from| flash.blocking_erase(from, from + ERASE_SIZE as u32), address)
+    }
+
+    fn write(address: usize, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
+        const { assert!(PAGE_SIZE.is_multiple_of(Self::WRITE_BYTES)) };
+        Self::with(|flash, from| flash.blocking_write(from, bytes), address)
+    }
+}
+
+/// The board, started.
+pub struct Board {
+    systick: SYST,
+    watchdog: Watchdog,
+}
+
+impl Hardware for Board {
+    const NAME: &'static str = "pico2";
+    const SCRATCH_BYTES: usize = 256 * 1024;
+
+    type Flash = ChipFlash<Sectors>;
+
+    fn start() -> Self {
+        // 150 MHz from the crystal, by default.
+        let chip = embassy_rp::init(embassy_rp::config::Config::default());
+        // SAFETY: `start` is called once, and nobody else uses the processor's timers.
+        let mut core = unsafe { cortex_m::Peripherals::steal() };
+        processor::start_cycle_counter(&mut core.DCB, &mut core.DWT);
+
+        // 115,200 baud, 8 data bits, no parity, one stop bit. Dropping it would switch the port off.
+        core::mem::forget(Uart::new_blocking(chip.UART0, chip.PIN_0, chip.PIN_1, embassy_rp::uart::Config::default()));
+        CONSOLE.uartimsc().modify(|interrupts| {
+            interrupts.set_rxim(true);
+            interrupts.set_rtim(true);
+        });
+        // SAFETY: the handler and all that it needs are in place, and no critical section depends on this interrupt being masked.
+        unsafe { NVIC::unmask(pac::Interrupt::UART0_IRQ) };
+
+        let mut watchdog = Watchdog::new(chip.WATCHDOG);
+        watchdog.start(WATCHDOG);
+        Board { systick: core.SYST, watchdog }
+    }
+
+    fn clock_hz(&self) -> u32 {
+        CLOCK_HZ
+    }
+
+    fn ticks(&mut self) -> u32 {
+        processor::cycles()
+    }
+
+    fn partitions(&mut self) -> Partitions<Self::Flash> {
+        partition::divide(ChipFlash::new)
+    }
+
+    fn send(bytes: &[u8]) {
+        for &byte in bytes {
+            while CONSOLE.uartfr().read().txff() {}
+            CONSOLE.uartdr().write(|data| data.set_data(byte));
+        }
+    }
+
+    fn flush() {
+        while CONSOLE.uartfr().read().busy() {}
+    }
+
+    fn sleep(&mut self) {
+        processor::sleep_for_a_while(&mut self.systick);
+    }
+
+    fn feed_watchdog(&mut self) {
+        self.watchdog.feed(WATCHDOG);
+    }
+
+    fn reset_cause(&mut self) -> Option<ResetReason> {
+        if let Some(reason) = self.watchdog.reset_reason() {
+            return Some(match reason {
+                embassy_rp::watchdog::ResetReason::Forced => ResetReason::Command,
+                embassy_rp::watchdog::ResetReason::TimedOut => ResetReason::Watchdog,
+            });
+        }
+        // The other causes last until the next of their kind. What began with power finds no note in memory, and needs none.
+        pac::POWMAN.chip_reset().read().had_run_low().then_some(ResetReason::Pin)
+    }
+
+    fn reset() -> ! {
+        processor::reset()
+    }
+}
