@@ -23,8 +23,8 @@ pub use deal::deal;
 pub use error::TableError;
 pub use save::{Format, save};
 pub use sequences::{Sequence, Sequences};
-pub use source::{Source, is_hub, read};
-pub use split::{Split, SplitError, sample, split};
+pub use source::{Place, Source, is_hub, read};
+pub use split::{SplitError, hold_out, parts, sample};
 pub use statistics::{Lengths, Statistics};
 pub use table::{Columns, Row, write};
 

@@ -9,6 +9,7 @@ mod writing;
 
 pub use writing::{Joiner, Sampling, Writer, next_tokens};
 
+use crate::embeddings::{self, Embeddings, EmbeddingsError};
 use crate::float_model::{Config, FloatModel};
 use crate::recipe::Recipe;
 use crate::task::Task;
@@ -56,6 +57,9 @@ pub enum LanguageError {
         /// How often a token must occur.
         min_count: usize,
     },
+    /// The vectors that the recipe names cannot be used.
+    #[error(transparent)]
+    Embeddings(#[from] EmbeddingsError),
 }
 
 /// The data of a training.
@@ -73,6 +77,8 @@ pub struct PreparedText {
     pub train: String,
     /// The text that is held out.
     pub valid: String,
+    /// Tokens of a window.
+    window: usize,
 }
 
 /// Reads a text.
@@ -115,17 +121,20 @@ pub fn prepare(recipe: &Recipe) -> Result<PreparedText, LanguageError> {
             return Err(LanguageError::TooShort { path: path.clone(), what, found, expected });
         }
     }
+    let embeddings = embeddings::of_recipe(recipe, &vocabulary)?;
+    let mut model = recipe.model.clone();
+    model.embedding = embeddings.as_ref().map_or(model.embedding, Embeddings::width);
     let problem = Problem {
-        architecture: recipe.model.architecture(vocabulary.len(), vocabulary.len()),
+        architecture: model.architecture(vocabulary.len(), vocabulary.len()),
         objective: Objective::NextToken,
         train: windows(&ids, window, recipe.language_model.context),
         valid: vec![Sample { target: Target::Tokens(held_out[1..].to_vec()), steps: Steps::Tokens(held_out) }],
         units: Units { characters: valid.chars().count(), scale: Vec::new() },
-        embeddings: None,
+        embeddings,
         cut: 0,
     };
     let unknown = ids.iter().filter(|id| **id == UNK).count();
-    Ok(PreparedText { vocabulary, problem, tokens: ids.len(), unknown, train, valid })
+    Ok(PreparedText { vocabulary, problem, tokens: ids.len(), unknown, train, valid, window })
 }
 
 /// Where the held-out end of a text begins: after a line break or, where there is none near, a white space.
@@ -158,6 +167,23 @@ fn windows(ids: &[u32], window: usize, context: usize) -> Vec<Sample> {
 }
 
 impl PreparedText {
+    /// The first and the last line of the text that a window is learnt from, from 1.
+    pub fn lines(&self, window: usize) -> (usize, usize) {
+        let ends: Vec<usize> = self
+            .train
+            .split_inclusive('\n')
+            .scan(0, |end, line| {
+                *end += line.len();
+                Some(*end)
+            })
+            .collect();
+        // Tokens do not go on over the end of a line, so that a line ends with the same tokens wherever the text does.
+        let line =
+            |token: usize| 1 + ends.partition_point(|&end| self.vocabulary.encode(&self.train[..end]).len() <= token);
+        let first = window * self.window;
+        (line(first), line((first + self.window).min(self.tokens - 1)))
+    }
+
     /// The configuration of the model.
     pub fn config(&self, name: &str) -> Config {
         Config::of(name, Task::LanguageModel, &self.problem.architecture)

@@ -11,11 +11,11 @@ mod figures;
 mod findings;
 mod html;
 mod page;
-pub mod plain;
 mod sources;
 mod words;
 
-pub use figures::Figures;
+pub use figures::{Figures, Learnt, Measured};
+pub use findings::{Findings, Texts};
 pub use sources::{ReadError, Sources};
 
 use crate::float_model::{FloatModel, files};

@@ -274,7 +274,7 @@ fn a_loss_that_is_no_number_stops_it_and_the_best_epoch_is_kept() {
         "epoch 1, batch ",
         " of 18: the ",
         "the training diverged; lower the learning rate (it is 100)",
-        "examples give no number, such as \"",
+        "examples give no number, such as messages.csv: line ",
     ] {
         assert!(message.contains(part), "{part:?} is missing in {message}");
     }

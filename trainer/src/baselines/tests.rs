@@ -8,7 +8,15 @@ fn prepared(train: &[(&str, usize)], valid: &[(&str, usize)], labels: &[&str]) -
     };
     let vocabulary = Vocabulary::build(train.iter().map(|(text, _)| *text), 1, None);
     let labels = labels.iter().map(|label| label.to_string()).collect();
-    Prepared { labels, vocabulary, train: examples(train), valid: examples(valid), leaked: 0 }
+    Prepared {
+        labels,
+        vocabulary,
+        train: examples(train),
+        valid: examples(valid),
+        leaked: 0,
+        duplicates: 0,
+        places: Vec::new(),
+    }
 }
 
 /// Accuracy of the linear model and of the bag.

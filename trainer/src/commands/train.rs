@@ -1,25 +1,19 @@
 //! `tern train`
 
 mod board;
-mod describe;
 mod keeper;
 mod keys;
 mod options;
 mod progress;
 mod run_directory;
+mod subject;
 mod task_options;
-mod tasks;
 
 use super::{Failure, note, print};
-use crate::baselines::{self, Baseline};
-use crate::data;
-use crate::embeddings::{self, Embeddings};
-use crate::float_model::{Config, FloatModel, Staged, files};
-use crate::recipe::{InputKind, Recipe, Task};
+use crate::float_model::{Staged, files};
+use crate::recipe::{Recipe, Task};
 use crate::report;
-use crate::train::{
-    self, BatchProgress, Ending, EpochFigures, Moment, Observer, Outcome, Prepared, Problem, State, TrainError,
-};
+use crate::train::{self, BatchProgress, Ending, EpochFigures, Moment, Observer, Outcome, State, TrainError};
 use anyhow::{Context, anyhow};
 use board::Board;
 use keeper::Keeper;
@@ -32,11 +26,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use subject::Subject;
 pub use task_options::TaskOptions;
-
-/// The most training rows that are kept for calibration.
-const CALIBRATION_ROWS: usize = 512;
 
 /// Options of `tern train`.
 #[derive(Debug, clap::Args)]
@@ -120,14 +112,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     args.task.apply(&mut recipe);
     args.overrides.apply(&mut recipe);
     recipe.check().map_err(|error| Failure::Usage(keys::by_option(&error)))?;
-    if recipe.task == Task::Classify && recipe.data.input == InputKind::Text {
-        return Ok(work(recipe, &target, args, options)?);
-    }
-    if args.resume || args.tensorboard.is_some() {
-        let problem = "--resume and --tensorboard are for classifiers of text; leave them out";
-        return Err(Failure::Usage(problem.to_owned()));
-    }
-    Ok(tasks::work(recipe, &target, args.json)?)
+    Ok(work(recipe, &target, args, options)?)
 }
 
 fn default_output(input: &Path) -> PathBuf {
@@ -137,33 +122,23 @@ fn default_output(input: &Path) -> PathBuf {
 
 fn work(mut recipe: Recipe, target: &Path, args: &Args, options: Options) -> anyhow::Result<()> {
     Staged::check(target)?;
-    let data = train::prepare(&recipe)?;
-    let embeddings = embeddings::of_recipe(&recipe, &data.vocabulary)?;
-    recipe.model.embedding = embeddings.as_ref().map_or(recipe.model.embedding, Embeddings::width);
-    recipe.training.batch_size = recipe.batch_size(data.train.len());
-    recipe.resolve();
+    let mut subject = subject::of_recipe(&mut recipe)?;
     let recipe = &recipe;
-    describe::data(recipe, &data);
-    let mut problem = Problem::of_texts(recipe, &data);
-    problem.embeddings = embeddings;
-    describe::embeddings(recipe, &problem, &data.vocabulary);
-    let baselines = if options.no_baselines { Vec::new() } else { measure_baselines(recipe, &data)? };
+    subject.introduce(recipe, options)?;
+    let subject = subject.as_ref();
     let stop = stop_on_interrupt();
     let directory = run_directory(recipe, target, args.resume, options)?;
-    let Trained { outcome, log, diverged } = learn(recipe, &problem, &data, &directory, target, args, &stop)?;
+    let Trained { outcome, log, diverged } = learn(recipe, subject, &directory, target, args, &stop)?;
 
     let name = recipe.name.clone().unwrap_or_else(|| {
         target.file_name().map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned())
     });
-    let calibration = data::sample(&data.train, data.labels.len(), CALIBRATION_ROWS, recipe.training.seed);
-    let Prepared { labels, vocabulary, train, valid, leaked } = data;
-    let config = Config::classifier(&name, &problem.architecture, labels);
-    let model = FloatModel::new(config, vocabulary, outcome.weights.clone(), calibration, valid)?;
-    let mut figures = report::Figures::new(&model, &train, leaked, &outcome);
-    figures.baselines = baselines;
+    let model = subject.model(&name, outcome.weights.clone())?;
+    let figures = report::Figures::new(&model, subject.measure(&model)?, subject.problem().train.len(), &outcome);
     let save = || -> anyhow::Result<()> {
         let staged = directory.staged()?;
         model.save(staged.path())?;
+        subject.save(staged.path())?;
         report::write(staged.path(), target, &model, recipe, &figures)?;
         fs::copy(&log, staged.path().join(files::LOG)).with_context(|| log.display().to_string())?;
         Ok(staged.commit()?)
@@ -173,11 +148,7 @@ fn work(mut recipe: Recipe, target: &Path, args: &Args, options: Options) -> any
         directory.remove()?;
     }
 
-    for line in figures.summary() {
-        note(line);
-    }
-    let of_model = ("this model", &figures.validation.evaluation, figures.parameters);
-    baselines::to_text(&figures.baselines, Some(of_model)).iter().for_each(note);
+    figures.lines().iter().for_each(note);
     match outcome.ending {
         Ending::Epochs | Ending::Diverged => {}
         Ending::Patience => note(format_args!("ended early: {} epochs without a better one", recipe.training.patience)),
@@ -224,13 +195,13 @@ struct Trained {
 /// Goes through the epochs, from where `directory` stands.
 fn learn(
     recipe: &Recipe,
-    problem: &Problem,
-    data: &Prepared,
+    subject: &dyn Subject,
     directory: &RunDirectory,
     target: &Path,
     args: &Args,
     stop: &AtomicBool,
 ) -> anyhow::Result<Trained> {
+    let problem = subject.problem();
     let (state, log_bytes) = directory.state(recipe, problem)?;
     if state.steps() > 0 {
         let (epoch, batches) = (state.epochs_done() + 1, state.batches_done());
@@ -247,7 +218,7 @@ fn learn(
     company.progress.finish();
     let (outcome, diverged) = match outcome {
         Err(error @ TrainError::Diverged { .. }) => {
-            let message = rows(&error, data);
+            let message = subject::rows(&error, subject);
             match error {
                 TrainError::Diverged { kept: Some(kept), .. } => (*kept, Some(message)),
                 // Before the first epoch is done there is nothing worth going on from.
@@ -262,21 +233,6 @@ fn learn(
     let log = company.keeper.finish().with_context(|| directory.log().display().to_string());
     let log = log.map_err(|error| error.context(unwritten(target)))?;
     Ok(Trained { outcome, log, diverged })
-}
-
-/// A training that diverged, with the rows of the batch.
-fn rows(error: &TrainError, data: &Prepared) -> String {
-    let TrainError::Diverged { samples, .. } = error else { return error.to_string() };
-    let texts = samples.iter().filter_map(|&sample| data.train.get(sample));
-    let shown: Vec<String> = texts.take(3).map(|example| format!("{:?}", shortened(&example.text))).collect();
-    match samples.len() {
-        0 => error.to_string(),
-        count => format!("{error}; {count} of the batch's examples give no number, such as {}", shown.join(", ")),
-    }
-}
-
-fn shortened(text: &str) -> String {
-    if text.chars().count() <= 60 { text.to_owned() } else { text.chars().take(59).chain(['…']).collect() }
 }
 
 /// Where the training stands on the disk.
@@ -326,18 +282,6 @@ impl Observer for Company<'_> {
     fn state(&mut self, state: &State, moment: Moment) {
         self.observers().for_each(|observer| observer.state(state, moment));
     }
-}
-
-/// Trains the models that the recurrent one should beat, and says how they do.
-fn measure_baselines(recipe: &Recipe, data: &Prepared) -> anyhow::Result<Vec<Baseline>> {
-    let start = Instant::now();
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(recipe.threads()).build()?;
-    let baselines = pool.install(|| baselines::measure(data, recipe.training.seed));
-    let figures: Vec<String> =
-        baselines.iter().map(|baseline| format!("{} {:.4}", baseline.title, baseline.evaluation.accuracy())).collect();
-    let seconds = start.elapsed().as_secs_f64();
-    note(format_args!("to beat, in {seconds:.1} s: {}", figures.join("; ")));
-    Ok(baselines)
 }
 
 /// A flag that Ctrl-C sets. The second Ctrl-C ends the program.

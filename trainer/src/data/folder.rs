@@ -44,6 +44,12 @@ pub fn read(dir: &Path) -> Result<Vec<Row>, TableError> {
     Ok(rows)
 }
 
+/// The file of a row that [`read`] gave, by its index.
+pub fn file(dir: &Path, row: usize) -> Option<PathBuf> {
+    let files = labels(dir).ok()?.into_iter().flat_map(|(_, folder)| texts(&folder).unwrap_or_default());
+    files.into_iter().nth(row)
+}
+
 /// The folders in `dir` that may be labels, sorted by name.
 fn labels(dir: &Path) -> Result<Vec<(String, PathBuf)>, TableError> {
     let mut folders = Vec::new();

@@ -60,6 +60,26 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
     }
 }
 
+/// Where a row stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// How many rows [`read`] gave before it.
+    pub row: usize,
+    /// [`Row::line`].
+    pub line: u64,
+}
+
+impl Place {
+    /// For people: the file, and the line where there is one.
+    pub fn show(self, path: &Path) -> String {
+        match (Source::of(path), self.line) {
+            (Source::Folder, _) => folder::file(path, self.row).unwrap_or(path.to_owned()).display().to_string(),
+            (_, 0) => format!("{}: row {}", path.display(), self.row + 1),
+            (_, line) => format!("{}: line {line}", path.display()),
+        }
+    }
+}
+
 #[cfg(feature = "hub")]
 use super::{hub::read as hub, parquet::read as parquet};
 

@@ -5,15 +5,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use std::collections::HashMap;
-
-/// Examples in two parts, each in the order of the table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Split {
-    /// To learn from.
-    pub train: Vec<Example>,
-    /// Held out.
-    pub valid: Vec<Example>,
-}
+use std::hash::Hash;
 
 /// A class that is too small to be in both parts.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -30,31 +22,37 @@ pub struct SplitError {
     pub distinct: usize,
 }
 
-/// Holds out `fraction` of each class, at least one text and never all of them.
+/// Holds out `fraction` of each class, at least one text and never all of them. Returns which rows are held out.
 ///
-/// Rows with the same text stay together, so that no held-out text has been learnt from; such rows count for the class
-/// of the first of them.
+/// keys: what each row says, such as its text; classes: its index into `labels`. Rows with the same key stay together, so
+/// that nothing that is held out has been learnt from; such rows count for the class of the first of them.
 ///
 /// # Errors
 ///
-/// Where a class has fewer than two distinct texts.
-pub fn split(examples: Vec<Example>, labels: &[String], fraction: f64, seed: u64) -> Result<Split, SplitError> {
-    let mut group_of: HashMap<&str, usize> = HashMap::new();
+/// Where a class has fewer than two distinct keys.
+pub fn hold_out<K: Hash + Eq>(
+    keys: &[K],
+    classes: &[usize],
+    labels: &[String],
+    fraction: f64,
+    seed: u64,
+) -> Result<Vec<bool>, SplitError> {
+    let mut group_of: HashMap<&K, usize> = HashMap::new();
     let mut groups: Vec<(usize, Vec<usize>)> = Vec::new();
-    for (row, example) in examples.iter().enumerate() {
-        let group = *group_of.entry(&example.text).or_insert_with(|| {
-            groups.push((example.label, Vec::new()));
+    for (row, (key, class)) in keys.iter().zip(classes).enumerate() {
+        let group = *group_of.entry(key).or_insert_with(|| {
+            groups.push((*class, Vec::new()));
             groups.len() - 1
         });
         groups[group].1.push(row);
     }
-    let mut held_out = vec![false; examples.len()];
+    let mut held_out = vec![false; keys.len()];
     for (class, label) in labels.iter().enumerate() {
         let mut members: Vec<&Vec<usize>> =
             groups.iter().filter(|(of, _)| *of == class).map(|(_, rows)| rows).collect();
         let distinct = members.len();
         if distinct < 2 {
-            let rows = examples.iter().filter(|example| example.label == class).count();
+            let rows = classes.iter().filter(|of| **of == class).count();
             return Err(SplitError { label: label.clone(), rows, distinct });
         }
         members.shuffle(&mut generator(seed, class));
@@ -63,11 +61,16 @@ pub fn split(examples: Vec<Example>, labels: &[String], fraction: f64, seed: u64
             held_out[row] = true;
         }
     }
+    Ok(held_out)
+}
+
+/// Deals `rows` out: those to learn from, and those that are held out, both in their order.
+pub fn parts<T>(rows: Vec<T>, held_out: &[bool]) -> (Vec<T>, Vec<T>) {
     let (mut train, mut valid) = (Vec::new(), Vec::new());
-    for (example, held_out) in examples.into_iter().zip(held_out) {
-        if held_out { valid.push(example) } else { train.push(example) }
+    for (row, &held_out) in rows.into_iter().zip(held_out) {
+        if held_out { valid.push(row) } else { train.push(row) }
     }
-    Ok(Split { train, valid })
+    (train, valid)
 }
 
 /// About `count` examples, never more, each class in its share and with one example at least while there is room.

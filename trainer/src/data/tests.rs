@@ -206,12 +206,23 @@ fn count(examples: &[Example], label: usize) -> usize {
     examples.iter().filter(|example| example.label == label).count()
 }
 
+/// The examples to learn from and those that are held out.
+fn split(
+    examples: Vec<Example>,
+    labels: &[String],
+    fraction: f64,
+    seed: u64,
+) -> Result<(Vec<Example>, Vec<Example>), SplitError> {
+    let (keys, classes): (Vec<String>, Vec<usize>) = examples.iter().map(|e| (e.text.clone(), e.label)).unzip();
+    Ok(parts(examples, &hold_out(&keys, &classes, labels, fraction, seed)?))
+}
+
 #[test]
 fn every_class_is_held_out_in_its_share() {
     let (examples, labels) = examples(&[100, 30, 2]);
     let parts = split(examples.clone(), &labels, 0.1, 7).unwrap();
-    assert_eq!([0, 1, 2].map(|label| count(&parts.valid, label)), [10, 3, 1]);
-    assert_eq!(parts.train.len() + parts.valid.len(), 132);
+    assert_eq!([0, 1, 2].map(|label| count(&parts.1, label)), [10, 3, 1]);
+    assert_eq!(parts.0.len() + parts.1.len(), 132);
     assert_eq!(parts, split(examples.clone(), &labels, 0.1, 7).unwrap());
     assert_ne!(parts, split(examples, &labels, 0.1, 8).unwrap());
 }
@@ -220,9 +231,9 @@ fn every_class_is_held_out_in_its_share() {
 fn equal_texts_stay_on_one_side() {
     let (mut examples, labels) = examples(&[40, 40]);
     examples.extend(examples.clone());
-    let parts = split(examples, &labels, 0.25, 1).unwrap();
-    assert_eq!(parts.valid.len(), 40);
-    assert!(parts.valid.iter().all(|v| parts.train.iter().all(|t| t.text != v.text)));
+    let (train, valid) = split(examples, &labels, 0.25, 1).unwrap();
+    assert_eq!(valid.len(), 40);
+    assert!(valid.iter().all(|v| train.iter().all(|t| t.text != v.text)));
 }
 
 #[test]

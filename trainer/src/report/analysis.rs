@@ -1,6 +1,6 @@
 //! How a classifier does on labelled texts, beyond counting: is it as sure as it is right, and does length matter?
 
-use crate::classifier::{Classifier, Prediction};
+use crate::classifier::{Classifier, Logits, Prediction};
 use crate::data::Example;
 use crate::metrics::Evaluation;
 use rayon::prelude::*;
@@ -22,7 +22,7 @@ pub struct Answer {
     pub predicted: usize,
     /// The probability of that, 0 to 1.
     pub probability: f64,
-    /// Number of tokens in the text.
+    /// Number of tokens in the text, or of steps in the sequence.
     pub tokens: usize,
 }
 
@@ -78,14 +78,19 @@ impl Analysis {
     /// Runs `model` on `examples`, on all threads of the current pool. The result does not depend on their number.
     pub fn new(model: &dyn Classifier, examples: &[Example]) -> Self {
         let predictions: Vec<Prediction> = examples.par_iter().map(|example| model.classify(&example.text)).collect();
-        let mut evaluation = Evaluation::new(model.labels().len());
-        let answer = |(example, prediction): (&Example, Prediction)| {
-            let logs = prediction.logits.log_probabilities();
-            let (label, predicted) = (example.label, prediction.logits.label());
+        let answers = examples.iter().zip(predictions).map(|(example, said)| (example.label, said.logits, said.tokens));
+        Analysis::of(model.labels().len(), answers)
+    }
+
+    /// Of answers that were given: the label of each example, the logits, and the number of tokens or steps.
+    pub fn of(labels: usize, answers: impl Iterator<Item = (usize, Logits, usize)>) -> Self {
+        let mut evaluation = Evaluation::new(labels);
+        let answer = |(label, logits, tokens): (usize, Logits, usize)| {
+            let (logs, predicted) = (logits.log_probabilities(), logits.label());
             evaluation.add(label, predicted, -logs[label]);
-            Answer { label, predicted, probability: logs[predicted].exp().min(1.0), tokens: prediction.tokens }
+            Answer { label, predicted, probability: logs[predicted].exp().min(1.0), tokens }
         };
-        let answers = examples.iter().zip(predictions).map(answer).collect();
+        let answers = answers.map(answer).collect();
         Analysis { evaluation, answers }
     }
 

@@ -1,104 +1,132 @@
 //! The figures of a training.
 
 use super::analysis::{Analysis, wilson};
+use super::findings::Findings;
 use crate::baselines::{self, Baseline};
-use crate::classifier::Classifier;
-use crate::data::Example;
 use crate::float_model::FloatModel;
+use crate::task::Task;
 use crate::train::{Ending, EpochFigures, Outcome};
 use serde_json::{Map, Value, json};
+
+/// How a model does on what was held out, and what it learnt from.
+#[derive(Clone, Debug)]
+pub struct Measured {
+    /// `validation` in `metrics.json`.
+    pub validation: Value,
+    /// `train` in `metrics.json`.
+    pub train: Value,
+    /// `baselines` in `metrics.json`, where simpler models were trained on the same rows.
+    pub baselines: Option<Value>,
+    /// The figures for people.
+    pub lines: Vec<String>,
+    /// What single held-out examples show.
+    pub findings: Findings,
+}
+
+/// What a classifier learnt from.
+#[derive(Clone, Copy, Debug)]
+pub struct Learnt<'a> {
+    /// The label of each example.
+    pub labels: &'a [usize],
+    /// Number of tokens or steps of each.
+    pub lengths: &'a [usize],
+    /// Held-out examples that are among them.
+    pub leaked: usize,
+    /// Examples that were cut.
+    pub cut: usize,
+}
+
+impl Measured {
+    /// Of a classifier.
+    pub fn classifier(analysis: &Analysis, labels: &[String], learnt: Learnt<'_>, findings: Findings) -> Self {
+        let mut validation = validation(analysis, labels);
+        validation["also_in_training"] = json!(learnt.leaked);
+        let count = |label| learnt.labels.iter().filter(|of| **of == label).count();
+        let support: Map<String, Value> =
+            labels.iter().enumerate().map(|(label, name)| (name.clone(), json!(count(label)))).collect();
+        let evaluation = &analysis.evaluation;
+        let lines = vec![
+            format!(
+                "validation accuracy {:.4} ({} of {}), always the most frequent label: {:.4}",
+                evaluation.accuracy(),
+                evaluation.correct(),
+                evaluation.examples(),
+                evaluation.majority_accuracy()
+            ),
+            format!("validation loss {:.4}, macro F1 {:.4}", evaluation.loss(), evaluation.macro_f1()),
+        ];
+        let train = json!({ "support": support, "cut": learnt.cut, "tokens": lengths(learnt.lengths) });
+        Measured { validation, train, baselines: None, lines, findings }
+    }
+
+    /// Puts simpler models beside it; `analysis` is that of the model, which has so many `parameters`.
+    pub fn beside(mut self, baselines: &[Baseline], analysis: &Analysis, parameters: usize) -> Self {
+        if !baselines.is_empty() {
+            self.baselines = Some(baselines::to_json(baselines));
+            self.lines.extend(baselines::to_text(baselines, Some(("this model", &analysis.evaluation, parameters))));
+        }
+        self
+    }
+}
 
 /// The figures of a training: what `metrics.json` holds.
 #[derive(Clone, Debug)]
 pub struct Figures {
-    /// How the kept weights do on the held-out rows.
-    pub validation: Analysis,
-    /// The labels, in the order of the evaluation's classes.
-    pub labels: Vec<String>,
+    /// What the model does.
+    pub task: Task,
+    /// How the kept weights do.
+    pub measured: Measured,
     /// All epochs in turn.
     pub history: Vec<EpochFigures>,
     /// The epoch that was kept, from 1.
     pub best_epoch: usize,
     /// Why the training ended.
     pub ending: Ending,
-    /// Number of examples learnt from, by class.
-    pub train_support: Vec<usize>,
-    /// Number of tokens of each example learnt from.
-    pub lengths: Vec<usize>,
-    /// Validation texts that were learnt from as well.
-    pub leaked: usize,
-    /// Training texts that were cut.
-    pub cut: usize,
+    /// What was learnt from: texts, sequences or windows.
+    pub train_examples: usize,
     /// Values in the model.
     pub parameters: usize,
-    /// Simpler models on the same rows. Empty where none was trained.
-    pub baselines: Vec<Baseline>,
 }
 
 impl Figures {
-    /// Evaluates `model` on its held-out rows and gathers the rest.
-    pub fn new(model: &FloatModel, train: &[Example], leaked: usize, outcome: &Outcome) -> Self {
-        let validation = Analysis::new(model, model.validation());
-        let mut train_support = vec![0; model.labels().len()];
-        for example in train {
-            train_support[example.label] += 1;
-        }
+    /// Those of `model`, which is what came out, learnt from so many examples.
+    pub fn new(model: &FloatModel, measured: Measured, train_examples: usize, outcome: &Outcome) -> Self {
         Figures {
-            validation,
-            labels: Classifier::labels(model).to_vec(),
+            task: model.config().task,
+            measured,
             history: outcome.history.clone(),
             best_epoch: outcome.best_epoch,
             ending: outcome.ending,
-            train_support,
-            lengths: train.iter().map(|example| model.vocabulary().encode(&example.text).len()).collect(),
-            leaked,
-            cut: outcome.cut,
+            train_examples,
             parameters: model.weights().count(),
-            baselines: Vec::new(),
         }
     }
 
     /// The content of `metrics.json`.
     pub fn to_json(&self) -> Value {
-        let mut validation = validation(&self.validation, &self.labels);
-        validation["also_in_training"] = json!(self.leaked);
-        let support: Map<String, Value> =
-            self.labels.iter().cloned().zip(self.train_support.iter().map(|&count| json!(count))).collect();
         let mut figures = json!({
+            "task": self.task.name(),
             "best_epoch": self.best_epoch,
             "epochs": self.history.len(),
             "ending": self.ending,
-            "train_examples": self.lengths.len(),
+            "train_examples": self.train_examples,
             "parameters": self.parameters,
-            "validation": validation,
-            "train": { "support": support, "cut": self.cut, "tokens": lengths(&self.lengths) },
+            "validation": self.measured.validation,
+            "train": self.measured.train,
             "history": self.history,
         });
-        if !self.baselines.is_empty() {
-            figures["baselines"] = baselines::to_json(&self.baselines);
+        if let Some(baselines) = &self.measured.baselines {
+            figures["baselines"] = baselines.clone();
         }
         figures
     }
 
-    /// The figures in two lines.
-    pub fn summary(&self) -> [String; 2] {
-        let validation = &self.validation.evaluation;
-        [
-            format!(
-                "best epoch {}: validation accuracy {:.4} ({} of {}), always the most frequent label: {:.4}",
-                self.best_epoch,
-                validation.accuracy(),
-                validation.correct(),
-                validation.examples(),
-                validation.majority_accuracy()
-            ),
-            format!(
-                "validation loss {:.4}, macro F1 {:.4}, {} parameters",
-                validation.loss(),
-                validation.macro_f1(),
-                self.parameters
-            ),
-        ]
+    /// The figures for people.
+    pub fn lines(&self) -> Vec<String> {
+        let (best, epochs, parameters) = (self.best_epoch, self.history.len(), self.parameters);
+        let mut lines = vec![format!("best epoch {best} of {epochs}, {parameters} parameters; on what was held out:")];
+        lines.extend_from_slice(&self.measured.lines);
+        lines
     }
 }
 

@@ -9,9 +9,19 @@ use rayon::prelude::*;
 /// The most mistakes that are kept.
 const MISTAKES: usize = 25;
 
+/// What single held-out examples show; which of them depends on the task.
+#[derive(Clone, Debug, Default)]
+pub enum Findings {
+    /// Nothing is held out.
+    #[default]
+    None,
+    /// Texts with a label.
+    Texts(Texts),
+}
+
 /// What the held-out texts show.
 #[derive(Clone, Debug, Default)]
-pub struct Findings {
+pub struct Texts {
     /// Number of texts.
     pub examples: usize,
     /// How many of them got a wrong label.
@@ -37,7 +47,7 @@ pub struct Mistake {
     pub parts: Vec<Part>,
 }
 
-impl Findings {
+impl Texts {
     /// Looks at what `model` said of `examples`. `analysis` is of the same.
     pub fn new(model: &dyn Classifier, examples: &[Example], analysis: &Analysis) -> Self {
         let mut wrong: Vec<_> =
@@ -54,6 +64,6 @@ impl Findings {
                 parts: words::parts(model, &example.text),
             })
             .collect();
-        Findings { examples: examples.len(), wrong: wrong.len(), mistakes, words: words::decisive(model, examples) }
+        Texts { examples: examples.len(), wrong: wrong.len(), mistakes, words: words::decisive(model, examples) }
     }
 }

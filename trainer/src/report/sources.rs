@@ -3,7 +3,7 @@
 use super::analysis::Analysis;
 use super::card;
 use super::figures::{Figures, validation};
-use super::findings::Findings;
+use super::findings::{Findings, Texts};
 use super::page::Page;
 use crate::float_model::{Config, FloatModel, LoadError, files};
 use crate::recipe::Recipe;
@@ -52,7 +52,7 @@ impl Sources {
             recipe: Some(recipe.clone()),
             metrics: as_read(&figures.to_json()),
             export: None,
-            findings: Findings::new(model, model.validation(), &figures.validation),
+            findings: figures.measured.findings.clone(),
         }
     }
 
@@ -76,7 +76,7 @@ impl Sources {
         let mut findings = Findings::default();
         if !model.validation().is_empty() {
             let analysis = Analysis::new(model, model.validation());
-            findings = Findings::new(model, model.validation(), &analysis);
+            findings = Findings::Texts(Texts::new(model, model.validation(), &analysis));
             if !metrics["validation"]["calibration"].is_object() {
                 metrics["validation"] = validation(&analysis, model.labels());
             }

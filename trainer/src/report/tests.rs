@@ -22,7 +22,13 @@ fn figures(model: &FloatModel) -> Figures {
         ending: Ending::Epochs,
         cut: 0,
     };
-    Figures::new(model, model.calibration(), 0, &outcome)
+    let rows = model.validation();
+    let analysis = analysis::Analysis::new(model, rows);
+    let labels: Vec<usize> = model.calibration().iter().map(|row| row.label).collect();
+    let learnt = Learnt { labels: &labels, lengths: &[9; 4], leaked: 0, cut: 0 };
+    let findings = Findings::Texts(Texts::new(model, rows, &analysis));
+    let measured = Measured::classifier(&analysis, model.labels(), learnt, findings);
+    Figures::new(model, measured, 4, &outcome)
 }
 
 fn recipe() -> Recipe {

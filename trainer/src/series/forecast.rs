@@ -103,6 +103,15 @@ impl PreparedSeries {
         self.forecast.window.max(self.forecast.season).min(self.train_rows)
     }
 
+    /// The rows that a sample to learn from reads and says.
+    pub fn rows(&self, sample: usize) -> Range<usize> {
+        let Forecast { window, horizon, .. } = self.forecast;
+        let windows = Windows::new(&self.table, &self.channels, &self.forecast);
+        let mut starts = windows.starts(window..self.train_rows + 1 - horizon);
+        let start = starts.nth(sample).unwrap_or(self.train_rows - horizon);
+        start - window..start + horizon
+    }
+
     /// The configuration of the model.
     pub fn config(&self, name: &str) -> Config {
         let mut config = Config::of(name, Task::Forecast, &self.problem.architecture);
@@ -149,6 +158,14 @@ impl<'a> Windows<'a> {
         }
     }
 
+    /// Those of `starts` after which a number is known.
+    fn starts(&self, starts: Range<usize>) -> impl Iterator<Item = usize> {
+        starts.filter(|&start| {
+            let said = &self.table.rows[start..start + self.forecast.horizon];
+            said.iter().any(|row| self.targets.iter().any(|&target| !row[target].is_nan()))
+        })
+    }
+
     /// The samples whose first said row is in `starts`, but for those after which no number is known.
     fn samples(&self, starts: Range<usize>) -> Vec<Sample> {
         let sample = |start: usize| {
@@ -160,9 +177,9 @@ impl<'a> Windows<'a> {
             });
             let values: Vec<f32> = values.collect();
             let steps = Steps::Values { values: self.steps(start), channels: self.channels.len() };
-            values.iter().any(|value| !value.is_nan()).then_some(Sample { steps, target: Target::Values(values) })
+            Sample { steps, target: Target::Values(values) }
         };
-        starts.filter_map(sample).collect()
+        self.starts(starts).map(sample).collect()
     }
 
     /// What a model says of the rows from `start` on, in the numbers' own units: `[horizon * targets]`.

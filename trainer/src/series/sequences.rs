@@ -3,7 +3,7 @@
 use super::scaling;
 use super::table::{self, SeriesError, Table, Wanted};
 use crate::architecture::InputLayer;
-use crate::data::{self, Example};
+use crate::data;
 use crate::float_model::{Channel, Config, FloatModel};
 use crate::metrics::Evaluation;
 use crate::nn::network::Input;
@@ -160,17 +160,19 @@ pub fn prepare(recipe: &Recipe) -> Result<PreparedSequences, SeriesError> {
             ((0..all.spans.len()).collect(), (0..held_out.spans.len()).collect(), held_out, labels)
         }
         None => {
-            // Rows to be held out are chosen as those of texts are.
-            let example = |(index, &label): (usize, &usize)| Example { text: index.to_string(), label };
-            let examples = classes_of_all.iter().enumerate().map(example).collect();
-            let parts = data::split(examples, &labels, data.valid_fraction, recipe.training.seed)
+            // As with texts: sequences of the same numbers go together.
+            let bits = |span: &Range<usize>| {
+                all.table.rows[span.clone()].iter().flatten().map(|number| number.to_bits()).collect::<Vec<u32>>()
+            };
+            let keys: Vec<Vec<u32>> = all.spans.iter().map(bits).collect();
+            let (fraction, seed) = (data.valid_fraction, recipe.training.seed);
+            let flags = data::hold_out(&keys, &classes_of_all, &labels, fraction, seed)
                 .map_err(|error| classes(error.to_string()))?;
-            let indices = |part: &[Example]| part.iter().filter_map(|example| example.text.parse().ok()).collect();
-            (indices(&parts.train), indices(&parts.valid), all.clone(), classes_of_all.clone())
+            let (train, valid) = data::parts((0..all.spans.len()).collect(), &flags);
+            (train, valid, all.clone(), classes_of_all.clone())
         }
     };
-    let train: Vec<usize> = train;
-    let valid: Vec<usize> = valid;
+    let (train, valid): (Vec<usize>, Vec<usize>) = (train, valid);
     let (train_table, valid_table) = (all.of(&train), held_out.of(&valid));
     let channels = scaling::learn(&all.table.names, train_table.rows.iter());
     let sample = |sequences: &Sequences, sequence: usize, label: usize| Sample {

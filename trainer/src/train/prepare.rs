@@ -1,6 +1,6 @@
 //! From a recipe to numbered examples.
 
-use crate::data::{self, Columns, Example, SplitError, TableError, UnknownLabels};
+use crate::data::{self, Columns, Example, Place, SplitError, TableError, UnknownLabels};
 use crate::recipe::{Output, Recipe};
 use crate::vocabulary::Vocabulary;
 use std::collections::HashSet;
@@ -19,6 +19,11 @@ pub struct Prepared {
     pub valid: Vec<Example>,
     /// Validation examples whose text is among those to learn from as well. 0 where the rows were held out by us.
     pub leaked: usize,
+    /// Rows whose text stands in an earlier row; where the rows were held out by us, they were kept together with that. 0
+    /// where there is a validation table.
+    pub duplicates: usize,
+    /// Where each example to learn from stands.
+    pub places: Vec<Place>,
 }
 
 /// Why the data cannot be used.
@@ -86,19 +91,24 @@ pub fn prepare(recipe: &Recipe) -> Result<Prepared, PrepareError> {
     if recipe.model.output == Output::Sigmoid && labels.len() != 2 {
         return Err(PrepareError::Sigmoid { path, labels: labels.len() });
     }
+    let places: Vec<Place> = rows.iter().enumerate().map(|(row, of)| Place { row, line: of.line }).collect();
     let examples = data::number(rows, &labels, &path.display().to_string())?;
-    let (train, valid, leaked) = match &data.valid {
+    let distinct: HashSet<&str> = examples.iter().map(|example| example.text.as_str()).collect();
+    let (train, valid, places, leaked, duplicates) = match &data.valid {
         Some(valid) => {
             let rows = data::read(valid, &columns)?;
             let valid = data::number(rows, &labels, &valid.display().to_string())?;
-            let texts: HashSet<&str> = examples.iter().map(|example| example.text.as_str()).collect();
-            let leaked = valid.iter().filter(|example| texts.contains(example.text.as_str())).count();
-            (examples, valid, leaked)
+            let leaked = valid.iter().filter(|example| distinct.contains(example.text.as_str())).count();
+            (examples, valid, places, leaked, 0)
         }
         None => {
-            let parts = data::split(examples, &labels, data.valid_fraction, recipe.training.seed)
+            let duplicates = examples.len() - distinct.len();
+            let (keys, classes): (Vec<&str>, Vec<usize>) =
+                examples.iter().map(|example| (example.text.as_str(), example.label)).unzip();
+            let held_out = data::hold_out(&keys, &classes, &labels, data.valid_fraction, recipe.training.seed)
                 .map_err(|source| PrepareError::Split { path: path.clone(), source })?;
-            (parts.train, parts.valid, 0)
+            let (train, valid) = data::parts(examples, &held_out);
+            (train, valid, data::parts(places, &held_out).0, 0, duplicates)
         }
     };
     let min_count = recipe.vocabulary.min_count;
@@ -108,5 +118,5 @@ pub fn prepare(recipe: &Recipe) -> Result<Prepared, PrepareError> {
     if vocabulary.len() == 2 {
         return Err(PrepareError::NoTokens { path, min_count });
     }
-    Ok(Prepared { labels, vocabulary, train, valid, leaked })
+    Ok(Prepared { labels, vocabulary, train, valid, leaked, duplicates, places })
 }

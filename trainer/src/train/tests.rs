@@ -40,7 +40,7 @@ fn prepared() -> Prepared {
     let (train, valid) = (examples(240, 1), examples(60, 2));
     let vocabulary = Vocabulary::build(train.iter().map(|example| example.text.as_str()), 1, None);
     let labels = ["red", "green", "blue"].map(str::to_owned).to_vec();
-    Prepared { labels, vocabulary, train, valid, leaked: 0 }
+    Prepared { labels, vocabulary, train, valid, leaked: 0, duplicates: 0, places: Vec::new() }
 }
 
 fn recipe() -> Recipe {
@@ -500,6 +500,21 @@ mod preparing {
         let data = prepare_csv("one,a\ntwo,b\n", Some("three,a\none,b\n")).unwrap();
         assert_eq!(data.vocabulary.tokens(), ["[PAD]", "[UNK]", "one", "two"]);
         assert_eq!((data.train.len(), data.valid.len(), data.leaked), (2, 2, 1));
+    }
+
+    #[test]
+    fn equal_texts_are_held_out_together_and_counted() {
+        let mut table = String::new();
+        for row in 0..60 {
+            table += &format!("text {},{}\n", row % 20, ["a", "b"][row % 2]);
+        }
+        let data = prepare_csv(&table, None).unwrap();
+        assert_eq!((data.duplicates, data.valid.len(), data.leaked), (40, 6, 0));
+        assert!(data.valid.iter().all(|held_out| data.train.iter().all(|learnt| learnt.text != held_out.text)));
+        for (example, place) in data.train.iter().zip(&data.places) {
+            assert_eq!(example.text, format!("text {}", place.row % 20));
+            assert_eq!(place.line, place.row as u64 + 2);
+        }
     }
 
     #[test]

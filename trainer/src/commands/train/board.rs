@@ -51,8 +51,16 @@ impl Observer for Board {
 
     fn epoch(&mut self, figures: &EpochFigures, _: bool) {
         let valid = &figures.valid;
-        let scalars =
-            [("valid/loss", Some(valid.loss)), ("valid/accuracy", valid.accuracy), ("valid/macro_f1", valid.macro_f1)];
+        let scalars = [
+            ("valid/loss", Some(valid.loss)),
+            ("valid/accuracy", valid.accuracy),
+            ("valid/macro_f1", valid.macro_f1),
+            ("valid/perplexity", valid.perplexity),
+            ("valid/bits_per_character", valid.bits_per_character),
+            ("valid/top_5", valid.top_5),
+            ("valid/mae", valid.mae),
+            ("valid/rmse", valid.rmse),
+        ];
         self.write(&scalars, true);
     }
 }

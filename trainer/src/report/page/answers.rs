@@ -2,7 +2,7 @@
 
 use super::Page;
 use crate::report::chart::{self, Share};
-use crate::report::findings::Mistake;
+use crate::report::findings::{Findings, Mistake};
 use crate::report::html::{Cell, count, escape, exact, figure, percent, table};
 use crate::report::words::{Part, Word};
 use serde_json::Value;
@@ -116,7 +116,8 @@ impl Page<'_> {
     }
 
     pub(super) fn words(&self) -> String {
-        let words = &self.findings.words;
+        let Findings::Texts(findings) = self.findings else { return String::new() };
+        let words = &findings.words;
         let list = |words: &Vec<Word>| {
             let word = |word: &Word| format!("{} +{:.1}", word.word, word.weight);
             words.iter().map(word).collect::<Vec<_>>().join(", ")
@@ -143,8 +144,8 @@ impl Page<'_> {
     }
 
     pub(super) fn mistakes(&self) -> String {
-        let findings = self.findings;
-        if !self.is_classifier() || findings.examples == 0 {
+        let Findings::Texts(findings) = self.findings else { return String::new() };
+        if findings.examples == 0 {
             return String::new();
         }
         if findings.mistakes.is_empty() {

@@ -1,0 +1,74 @@
+//! Sequences of numbers with labels.
+
+use super::{Subject, save_tables, say_channels};
+use crate::classifier::Logits;
+use crate::commands::note;
+use crate::commands::train::run_directory::Options;
+use crate::float_model::{FloatModel, files};
+use crate::recipe::Recipe;
+use crate::report::analysis::Analysis;
+use crate::report::{Findings, Learnt, Measured};
+use crate::series::sequences::{self, LABEL, PreparedSequences, SEQUENCE, Sequences};
+use crate::train::{Problem, Target};
+use crate::vocabulary::Vocabulary;
+use crate::weights::Weights;
+use std::path::{Path, PathBuf};
+
+/// Labelled sequences, and their table.
+pub struct Labelled {
+    /// The sequences.
+    pub data: PreparedSequences,
+    /// The table.
+    pub path: PathBuf,
+}
+
+impl Subject for Labelled {
+    fn problem(&self) -> &Problem {
+        &self.data.problem
+    }
+
+    fn introduce(&mut self, recipe: &Recipe, _: Options) -> anyhow::Result<()> {
+        let PreparedSequences { labels, channels, problem, train, .. } = &self.data;
+        let (learnt, held_out) = (problem.train.len(), problem.valid.len());
+        let classes = labels.len();
+        note(format_args!("{learnt} sequences of {classes} classes to learn from, {held_out} to validate with"));
+        say_channels(recipe, problem, channels, train);
+        Ok(())
+    }
+
+    fn model(&self, name: &str, weights: Weights) -> anyhow::Result<FloatModel> {
+        Ok(FloatModel::new(self.data.config(name), Vocabulary::none(), weights, Vec::new(), Vec::new())?)
+    }
+
+    fn save(&self, dir: &Path) -> anyhow::Result<()> {
+        let PreparedSequences { train, valid, .. } = &self.data;
+        save_tables(dir, &[SEQUENCE, LABEL], (valid, 0..valid.rows.len()), (train, train.rows.len()))
+    }
+
+    fn measure(&self, model: &FloatModel) -> anyhow::Result<Measured> {
+        let PreparedSequences { labels, problem, valid, .. } = &self.data;
+        let sequences = Sequences::of_table(valid.clone(), Path::new(files::VALIDATION))?;
+        let answers = sequences::logits(model, &sequences).into_iter().zip(&problem.valid);
+        let answers = answers.map(|(logits, sample)| {
+            let Target::Class(label) = sample.target else { unreachable!("sequences have labels") };
+            (label, Logits::Float(logits), sample.steps.len())
+        });
+        let analysis = Analysis::of(labels.len(), answers);
+        let label = |target: &Target| if let Target::Class(label) = target { *label } else { 0 };
+        let learnt: Vec<usize> = problem.train.iter().map(|sample| label(&sample.target)).collect();
+        let lengths: Vec<usize> = problem.train.iter().map(|sample| sample.steps.len()).collect();
+        let learnt = Learnt { labels: &learnt, lengths: &lengths, leaked: 0, cut: problem.cut };
+        Ok(Measured::classifier(&analysis, labels, learnt, Findings::None))
+    }
+
+    fn place(&self, sample: usize) -> String {
+        match Sequences::of_table(self.data.train.clone(), &self.path) {
+            Ok(all) => {
+                let (rows, lines) = (&all.spans[sample], &all.table.lines);
+                let (path, first, last) = (self.path.display(), lines[rows.start], lines[rows.end - 1]);
+                format!("{path}: lines {first} to {last}: sequence {:?}", all.name(sample))
+            }
+            Err(error) => error.to_string(),
+        }
+    }
+}
