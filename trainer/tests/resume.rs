@@ -12,19 +12,85 @@ use std::time::{Duration, Instant};
 const OPTIONS: [&str; 12] =
     ["--embedding", "8", "--hidden", "12", "--epochs", "12", "--batch-size", "4", "--threads", "1", "--patience", "12"];
 
-/// A folder with a table of messages.
+/// A training of each task, and how often it is killed.
+struct Training {
+    /// The data, and what the task asks for.
+    args: &'static [&'static str],
+    /// What is asked of the model, to see that it can be used.
+    ask: &'static [&'static str],
+    kills: usize,
+}
+
+const SMALL: [&str; 8] = ["--hidden", "12", "--epochs", "8", "--threads", "1", "--patience", "8"];
+
+const TEXTS: Training =
+    Training { args: &["messages.csv", "--no-baselines"], ask: &["predict", "DIR", "a free prize"], kills: 12 };
+/// Vectors of a file that stay as they are: each step undoes what was done to them.
+const FROZEN: Training = Training {
+    args: &["messages.csv", "--no-baselines", "--embeddings", "vectors.txt", "--freeze-embeddings"],
+    ask: TEXTS.ask,
+    kills: 4,
+};
+const LANGUAGE: Training = Training {
+    args: &["novel.txt", "--embedding", "8", "--window", "12", "--batch-size", "4"],
+    ask: &["generate", "DIR", "--length", "5"],
+    kills: 6,
+};
+const FORECAST: Training = Training {
+    args: &["months.csv", "--task", "forecast", "--season", "6", "--horizon", "2", "--batch-size", "8"],
+    ask: &["predict", "DIR", "months.csv"],
+    kills: 6,
+};
+const SEQUENCES: Training = Training {
+    args: &["ramps.csv", "--input", "values", "--batch-size", "4"],
+    ask: &["predict", "DIR", "ramps.csv"],
+    kills: 6,
+};
+
+/// A folder with data for every task.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let mut table = "text,label\n".to_owned();
+    let (mut table, mut novel) = ("text,label\n".to_owned(), String::new());
     for index in 0..80 {
         let (text, label) = match index % 2 {
             0 => (format!("win a free prize now, offer {}!!", index % 7), "spam"),
             _ => (format!("see you at lunch, table {}", index % 5), "ham"),
         };
         table += &format!("\"{text} {index}\",{label}\n");
+        novel += &format!("the {} drinks {} .\n", ["cat", "dog", "bird"][index % 3], ["milk", "rain"][index * 7 % 2]);
     }
-    fs::write(folder.path().join("messages.csv"), table).unwrap();
+    let (mut months, mut ramps) = ("sales,noise\n".to_owned(), "sequence,label,level\n".to_owned());
+    for index in 0..120 {
+        let season = [0.0, 5.0, 9.0, 4.0, -3.0, -8.0][index % 6];
+        months += &format!("{},{}\n", 50.0 + 0.2 * index as f64 + season, index * 37 % 11);
+    }
+    for index in 0..320 {
+        let (label, slope) = [("up", 1), ("down", -1)][index / 8 % 2];
+        ramps += &format!("s{},{label},{}\n", index / 8, (index / 19) as i64 + slope * (index % 8) as i64);
+    }
+    let vectors = "free 1 0 0 .5\nprize 1 .5 0 0\nlunch -1 0 .5 0\ntable -1 .5 0 .5\n";
+    for (name, text) in [
+        ("messages.csv", table.as_str()),
+        ("novel.txt", &novel),
+        ("months.csv", &months),
+        ("ramps.csv", &ramps),
+        ("vectors.txt", vectors),
+    ] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
     folder
+}
+
+impl Training {
+    fn command(&self, folder: &Path, target: &str, more: &[&str]) -> Command {
+        tern(folder, &[&["train"][..], self.args, &["-o", target], &SMALL, more].concat())
+    }
+
+    /// Sees that the model at `target` can be used.
+    fn use_it(&self, folder: &Path, target: &str) {
+        let args: Vec<&str> = self.ask.iter().map(|arg| if *arg == "DIR" { target } else { arg }).collect();
+        succeed(&mut tern(folder, &args));
+    }
 }
 
 fn tern(folder: &Path, args: &[&str]) -> Command {
@@ -103,31 +169,30 @@ fn wait_for(lines: &mut impl Iterator<Item = std::io::Result<String>>, text: &st
     panic!("no line with {text:?}:\n{}", seen.join("\n"));
 }
 
-#[test]
-fn killed_at_any_moment_and_resumed_it_ends_in_the_same_bytes() {
-    const KILLS: usize = 24;
+/// Kills a training at random moments and resumes it, until it was killed often enough.
+fn kill_and_resume(training: &Training, seed: u64) {
     let folder = folder();
     let start = Instant::now();
-    succeed(&mut train(folder.path(), "whole/spam", &[]));
+    succeed(&mut training.command(folder.path(), "whole/m", &[]));
     let time = start.elapsed();
-    let whole = folder.path().join("whole/spam");
+    let whole = folder.path().join("whole/m");
 
-    let mut random = Random(0x7e12_2026);
+    let mut random = Random(0x7e12_2026 ^ seed);
     let (mut kills, mut round) = (0, 0);
-    while kills < KILLS {
+    while kills < training.kills {
         round += 1;
-        let target = format!("round{round}/spam");
+        let target = format!("round{round}/m");
         // Every other round keeps to the usual, rarer checkpoints.
         let often: &[&str] = if round % 2 == 0 { &[] } else { &["--checkpoint-seconds", "0"] };
         let mut finished: Option<ExitStatus> = None;
         for attempt in 0.. {
+            let mut command = training.command(folder.path(), &target, &[&["--resume"], often].concat());
             // A few kills a round, at any moment from the start of the process to its end; then it may finish.
-            if attempt == 6 || kills == KILLS {
-                succeed(&mut train(folder.path(), &target, &[&["--resume"], often].concat()));
+            if attempt == 6 || kills == training.kills {
+                succeed(&mut command);
                 break;
             }
-            let mut child =
-                train(folder.path(), &target, &[&["--resume"], often].concat()).stderr(Stdio::null()).spawn().unwrap();
+            let mut child = command.stderr(Stdio::null()).spawn().unwrap();
             std::thread::sleep(random.below(time));
             signal_kill(&mut child);
             let status = child.wait().unwrap();
@@ -139,8 +204,33 @@ fn killed_at_any_moment_and_resumed_it_ends_in_the_same_bytes() {
         }
         assert!(finished.is_none_or(|status| status.success()), "{finished:?}");
         assert_same(&folder.path().join(&target), &whole);
-        assert_eq!(names(&folder.path().join(format!("round{round}"))), ["spam"], "something was left behind");
+        assert_eq!(names(&folder.path().join(format!("round{round}"))), ["m"], "something was left behind");
     }
+}
+
+#[test]
+fn killed_at_any_moment_and_resumed_it_ends_in_the_same_bytes() {
+    kill_and_resume(&TEXTS, 1);
+}
+
+#[test]
+fn frozen_vectors_are_the_same_after_kills() {
+    kill_and_resume(&FROZEN, 2);
+}
+
+#[test]
+fn a_language_model_ends_in_the_same_bytes_after_kills() {
+    kill_and_resume(&LANGUAGE, 3);
+}
+
+#[test]
+fn a_forecast_ends_in_the_same_bytes_after_kills() {
+    kill_and_resume(&FORECAST, 4);
+}
+
+#[test]
+fn a_classifier_of_sequences_ends_in_the_same_bytes_after_kills() {
+    kill_and_resume(&SEQUENCES, 5);
 }
 
 fn signal_kill(child: &mut Child) {
@@ -151,20 +241,26 @@ fn signal_kill(child: &mut Child) {
 #[test]
 fn a_signal_ends_it_with_a_model_and_it_can_be_resumed() {
     let folder = folder();
-    succeed(&mut train(folder.path(), "whole/spam", &[]));
-    for (name, target) in [("-INT", "int/spam"), ("-TERM", "term/spam")] {
-        let mut child = train(folder.path(), target, &[]).spawn().unwrap();
+    for (training, name, target) in [
+        (TEXTS, "-INT", "texts/m"),
+        (LANGUAGE, "-TERM", "language/m"),
+        (FORECAST, "-INT", "forecast/m"),
+        (SEQUENCES, "-TERM", "sequences/m"),
+    ] {
+        let whole = format!("whole-{target}");
+        succeed(&mut training.command(folder.path(), &whole, &[]));
+        let mut child = training.command(folder.path(), target, &[]).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        wait_for(&mut lines, "epoch   1/12");
+        wait_for(&mut lines, "epoch   1/8");
         signal(&child, name);
         wait_for(&mut lines, "interrupted: the best epoch so far was kept; continue with `tern train --resume");
         wait_for(&mut lines, "wrote");
         assert_eq!(child.wait().unwrap().code(), Some(0));
-        succeed(&mut tern(folder.path(), &["predict", target, "a free prize"]));
+        training.use_it(folder.path(), target);
 
         let log = succeed(&mut tern(folder.path(), &["train", "--resume", target]));
         assert!(log.contains("resumed in epoch"), "{log}");
-        assert_same(&folder.path().join(target), &folder.path().join("whole/spam"));
+        assert_same(&folder.path().join(target), &folder.path().join(whole));
         let output = tern(folder.path(), &["train", "--resume", target]).output().unwrap();
         assert_eq!(output.status.code(), Some(1));
         assert!(stderr(&output).contains("nothing to resume"), "{}", stderr(&output));
@@ -297,6 +393,43 @@ fn a_loss_that_is_no_number_stops_it_and_the_best_epoch_is_kept() {
         folder.path(),
         &["train", "--resume", "late/spam", "--learning-rate", "0.01", "--clip-norm", "1"],
     ));
+}
+
+#[test]
+fn every_task_keeps_its_best_epoch_and_names_the_rows_where_it_blows_up() {
+    let folder = folder();
+    let network = ["--cell", "rnn_relu", "--optimizer", "sgd", "--schedule", "constant", "--learning-rate"];
+    let fails = |command: &mut Command, parts: &[&str]| {
+        let output = command.output().unwrap();
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        for part in parts {
+            assert!(message.contains(part), "{part:?} is missing in {message}");
+        }
+    };
+    // Rows of the table or of the text, which one sees in an editor.
+    for (training, target, place) in [
+        (LANGUAGE, "language/m", "examples give no number, such as novel.txt: lines "),
+        (FORECAST, "forecast/m", "examples give no number, such as months.csv: lines "),
+        (SEQUENCES, "sequences/m", "examples give no number, such as ramps.csv: lines "),
+    ] {
+        let blow = [&network[..], &["100", "--clip-norm", "0"]].concat();
+        fails(
+            &mut training.command(folder.path(), target, &blow),
+            &["epoch 1, batch ", "the training diverged", place],
+        );
+        assert!(!folder.path().join(target).exists());
+
+        let often = [&network[..], &["0.01", "--checkpoint-seconds", "0"]].concat();
+        let mut child = training.command(folder.path(), target, &often).spawn().unwrap();
+        wait_for(&mut BufReader::new(child.stderr.take().unwrap()).lines(), "epoch   2/8");
+        signal_kill(&mut child);
+        child.wait().unwrap();
+        let blow = ["train", "--resume", target, "--learning-rate", "100", "--clip-norm", "0", "--epochs", "40"];
+        let kept = format!("error: {target} holds the best epoch before the training failed, epoch ");
+        fails(&mut tern(folder.path(), &blow), &[&kept, "the training diverged", ", batch "]);
+        training.use_it(folder.path(), target);
+    }
 }
 
 #[test]

@@ -24,31 +24,62 @@ fn tensorboard_reads_every_batch_and_epoch() {
         }
     };
     let folder = folder("tensorboard");
-    let (data, model, board) = (folder.join("messages.csv"), folder.join("model"), folder.join("board"));
-    fs::write(&data, table(200)).unwrap();
-    let options = ["--hidden", "8", "--embedding", "8", "--epochs", "2", "--batch-size", "20", "--no-baselines"];
-    let mut train = tern();
-    train.arg("train").arg(&data).arg("-o").arg(&model).arg("--tensorboard").arg(&board).args(options);
-    let (status, _, log) = text_of(&mut train);
-    assert_eq!(status, Some(0), "{log}");
-
-    let (status, stdout, stderr) = text_of(Command::new(python).args(["-c", SCRIPT, argument(&board)]));
-    assert_eq!(status, Some(0), "{stderr}");
-    let seen: serde_json::Value = serde_json::from_str(&stdout).unwrap();
-    let metrics: serde_json::Value = serde_json::from_slice(&fs::read(model.join("metrics.json")).unwrap()).unwrap();
-    let batches = seen["train/loss"].as_array().unwrap();
-    let steps: Vec<u64> = batches.iter().map(|point| point[0].as_u64().unwrap()).collect();
-    assert_eq!(steps, (1..=steps.len() as u64).collect::<Vec<_>>());
-    assert!(steps.len() >= 18, "two epochs of nine batches or more: {}", steps.len());
-    for tag in ["train/accuracy", "train/learning_rate", "train/gradient_norm"] {
-        assert_eq!(seen[tag].as_array().unwrap().len(), steps.len(), "{tag}");
+    let path = |name: &str| folder.join(name);
+    fs::write(path("messages.csv"), table(200)).unwrap();
+    let (mut novel, mut months, mut ramps) = (String::new(), "sales\n".to_owned(), "sequence,label,level\n".to_owned());
+    for index in 0..200 {
+        novel += &format!("the {} drinks {} .\n", ["cat", "dog", "bird"][index % 3], ["milk", "rain"][index * 7 % 2]);
+        months += &format!("{}\n", index / 6 + index * 5 % 6);
+        ramps += &format!("s{},{},{}\n", index / 4, ["up", "down"][index / 4 % 2], index / 8 + index % 4 * (index / 4 % 2));
     }
-    for (tag, key) in [("valid/loss", "valid_loss"), ("valid/accuracy", "valid_accuracy")] {
-        let (points, history) = (seen[tag].as_array().unwrap(), metrics["history"].as_array().unwrap());
-        assert_eq!(points.len(), history.len());
-        for (point, epoch) in points.iter().zip(history) {
-            let (found, expected) = (point[1].as_f64().unwrap(), epoch[key].as_f64().unwrap());
-            assert!((found - expected).abs() < 1e-6, "{tag}: {found}, expected {expected}");
+    for (name, text) in [("novel.txt", &novel), ("months.csv", &months), ("ramps.csv", &ramps)] {
+        fs::write(path(name), text).unwrap();
+    }
+    let accuracy = ("valid/accuracy", "valid_accuracy");
+    for (name, options, figures) in [
+        ("messages.csv", &["--no-baselines"][..], &[accuracy, ("valid/macro_f1", "valid_macro_f1")][..]),
+        (
+            "novel.txt",
+            &["--window", "16"],
+            &[
+                accuracy,
+                ("valid/perplexity", "valid_perplexity"),
+                ("valid/bits_per_character", "valid_bits_per_character"),
+            ],
+        ),
+        ("months.csv", &["--task", "forecast"], &[("valid/mae", "valid_mae"), ("valid/rmse", "valid_rmse")]),
+        ("ramps.csv", &["--input", "values"], &[accuracy]),
+    ] {
+        let (model, board) = (path(&format!("{name}-model")), path(&format!("{name}-board")));
+        let small = ["--hidden", "8", "--epochs", "2", "--batch-size", "4"];
+        let mut train = tern();
+        train.arg("train").arg(path(name)).arg("-o").arg(&model).arg("--tensorboard").arg(&board);
+        let (status, _, log) = text_of(train.args(options).args(small));
+        assert_eq!(status, Some(0), "{log}");
+
+        let (status, stdout, stderr) = text_of(Command::new(&python).args(["-c", SCRIPT, argument(&board)]));
+        assert_eq!(status, Some(0), "{stderr}");
+        let seen: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+        let metrics: serde_json::Value =
+            serde_json::from_slice(&fs::read(model.join("metrics.json")).unwrap()).unwrap();
+        let batches = seen["train/loss"].as_array().unwrap();
+        let steps: Vec<u64> = batches.iter().map(|point| point[0].as_u64().unwrap()).collect();
+        assert_eq!(steps, (1..=steps.len() as u64).collect::<Vec<_>>());
+        assert!(steps.len() >= 18, "{name}: two epochs of nine batches or more: {}", steps.len());
+        for tag in ["train/learning_rate", "train/gradient_norm"] {
+            assert_eq!(seen[tag].as_array().unwrap().len(), steps.len(), "{name}: {tag}");
+        }
+        assert_eq!(seen["train/accuracy"].is_array(), name != "months.csv", "{name}");
+        for (tag, key) in figures.iter().chain(&[("valid/loss", "valid_loss")]) {
+            let (points, history) = (seen[tag].as_array().unwrap(), metrics["history"].as_array().unwrap());
+            assert_eq!(points.len(), history.len());
+            for (point, epoch) in points.iter().zip(history) {
+                let (found, expected) = (point[1].as_f64().unwrap(), epoch[key].as_f64().unwrap());
+                assert!(
+                    (found - expected).abs() < 1e-6 * expected.max(1.0),
+                    "{name}: {tag}: {found}, expected {expected}"
+                );
+            }
         }
     }
 }
