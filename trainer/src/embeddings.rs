@@ -175,6 +175,11 @@ impl Embeddings {
         self.frozen
     }
 
+    /// The vectors and the ids of their tokens, which rise.
+    pub fn vectors(&self) -> impl Iterator<Item = (u32, &[f32])> {
+        self.rows.iter().map(|(&id, (_, vector))| (id, vector.as_slice()))
+    }
+
     /// How much has a vector: of `vocabulary`, and of running ids.
     pub fn coverage<'i>(&self, vocabulary: &Vocabulary, ids: impl Iterator<Item = &'i u32>) -> Coverage {
         let (mut covered, mut all) = (0usize, 0usize);

@@ -282,6 +282,65 @@ mod tests {
         assert_eq!(samples[1].target.count(), 5);
     }
 
+    /// A text of sixty lines, prepared by a recipe that `set` changes.
+    fn prepared(set: impl FnOnce(&mut Recipe, &Path)) -> Result<PreparedText, LanguageError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("text.txt");
+        let line = |index: usize| format!("The <b>{}</b> drinks :-) rain\n", ["cat", "dog", "bird"][index % 3]);
+        std::fs::write(&path, (0..60).map(line).collect::<String>()).unwrap();
+        let mut recipe = Recipe::for_task(&path, Task::LanguageModel);
+        recipe.language_model.window = 8;
+        set(&mut recipe, dir.path());
+        prepare(&recipe)
+    }
+
+    #[test]
+    fn the_text_is_cut_by_the_recipes_tokenizer() {
+        use crate::recipe::TokenizerKind::{Bytes, Chars, HtmlWords, Whitespace, WordPiece, Words};
+        for (kind, name, token) in [
+            (Words, "words", "drinks"),
+            (Whitespace, "whitespace", "<b>dog</b>"),
+            (HtmlWords, "html_words", ":-)"),
+            (Chars, "chars", "d"),
+            (Bytes, "bytes", "Ġ"),
+            (WordPiece, "wordpiece", "drinks"),
+        ] {
+            let data = prepared(|recipe, _| recipe.tokenizer.kind = kind).unwrap();
+            let tokens = data.vocabulary.tokens();
+            assert!(data.vocabulary.tokenizer().name().starts_with(name), "{name}");
+            assert!(tokens.iter().any(|known| known == token), "{name}: {tokens:?}");
+            // What the network reads is what the vocabulary makes of the text.
+            let ids = data.vocabulary.encode(&data.train);
+            assert_eq!(data.tokens, ids.len());
+            assert_eq!(data.problem.train[0].steps.tokens(), &ids[..8]);
+            assert_eq!(data.problem.valid[0].steps.tokens(), data.vocabulary.encode(&data.valid));
+            assert_eq!(data.problem.architecture.head.outputs, tokens.len());
+        }
+    }
+
+    #[test]
+    fn vectors_of_a_file_set_the_width_and_wrong_ones_are_refused() {
+        let with = |width: usize| {
+            prepared(|recipe, dir| {
+                let path = dir.join("vectors.txt");
+                std::fs::write(&path, "dog 1 0 .5\nrain 0 1 0\n").unwrap();
+                (recipe.model.embeddings, recipe.model.embedding) = (Some(path), width);
+            })
+        };
+        let data = with(0).unwrap();
+        assert_eq!(data.problem.architecture.input.width(), 3);
+        assert_eq!(data.problem.embeddings.unwrap().vectors().count(), 2);
+        let error = with(64).unwrap_err().to_string();
+        assert!(error.contains("vectors of 3 numbers, but [model] embedding is 64"), "{error}");
+    }
+
+    #[test]
+    fn a_window_is_found_again_in_the_file() {
+        let data = prepared(|recipe, _| recipe.tokenizer.kind = crate::recipe::TokenizerKind::Whitespace).unwrap();
+        // Five tokens a line: a window of eight from token 16 on is learnt, the next one from 24 on.
+        assert_eq!((data.lines(0), data.lines(2), data.lines(3)), ((1, 2), (4, 5), (5, 7)));
+    }
+
     #[test]
     fn the_end_of_a_text_is_held_out_from_a_line_on() {
         let text = "one two\nthree four\nfive six\nseven eight\n";

@@ -30,7 +30,8 @@ fn tensorboard_reads_every_batch_and_epoch() {
     for index in 0..200 {
         novel += &format!("the {} drinks {} .\n", ["cat", "dog", "bird"][index % 3], ["milk", "rain"][index * 7 % 2]);
         months += &format!("{}\n", index / 6 + index * 5 % 6);
-        ramps += &format!("s{},{},{}\n", index / 4, ["up", "down"][index / 4 % 2], index / 8 + index % 4 * (index / 4 % 2));
+        ramps +=
+            &format!("s{},{},{}\n", index / 4, ["up", "down"][index / 4 % 2], index / 8 + index % 4 * (index / 4 % 2));
     }
     for (name, text) in [("novel.txt", &novel), ("months.csv", &months), ("ramps.csv", &ramps)] {
         fs::write(path(name), text).unwrap();

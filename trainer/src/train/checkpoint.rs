@@ -11,6 +11,7 @@ use super::problem::Problem;
 use super::run::EpochFigures;
 use super::sample::{Sample, Steps, Target};
 use super::state::{State, Underway};
+use crate::embeddings::Embeddings;
 use crate::recipe::Recipe;
 use crate::weights::{Array, Weights, WeightsError};
 use safetensors::SafeTensors;
@@ -151,7 +152,7 @@ impl State {
     }
 }
 
-/// A CRC-32 of what there is to learn from and to validate with. It tells by accident changed data, not malice.
+/// A CRC-32 of what there is to learn from and to validate with, and of the vectors that tokens begin with. It tells by accident changed data, not malice.
 pub fn fingerprint(problem: &Problem) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     let number = |hasher: &mut crc32fast::Hasher, number: usize| hasher.update(&(number as u64).to_le_bytes());
@@ -169,6 +170,10 @@ pub fn fingerprint(problem: &Problem) -> u32 {
                 Target::Values(values) => values.iter().for_each(|value| hasher.update(&value.to_le_bytes())),
             }
         }
+    }
+    for (id, vector) in problem.embeddings.iter().flat_map(Embeddings::vectors) {
+        hasher.update(&id.to_le_bytes());
+        vector.iter().for_each(|value| hasher.update(&value.to_le_bytes()));
     }
     hasher.finalize()
 }
