@@ -2,63 +2,102 @@
 
 use core::fmt::{self, Write};
 
-use crate::classifier::{Answer, Classifier, SelfTest};
+use crate::classifier::{Answer, Classifier, SelfTest, Shown};
 use crate::command::{COMMANDS, Form};
+use crate::info::PROTOCOL;
+use crate::port::Level;
 use crate::stream::{CREDIT, Stream, WINDOW};
-use crate::text::{Counted, Decimal, Json, Percent, Plain, list};
+use crate::text::{Bar, Counted, Decimal, Json, Paint, Painted, Percent, Plain, list};
+
+/// Classes shown to a person who asks for no number of them.
+const SHOWN: usize = 5;
+
+/// How a person's terminal is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Screen {
+    /// It shows colours.
+    pub has_colors: bool,
+}
 
 /// The label of a text.
-pub fn classification(classifier: &Classifier<'_>, answer: Answer, form: Form, out: &mut dyn Write) -> fmt::Result {
-    let best = classifier.ranking().next().filter(|_| answer.is_known());
-    match (form, best) {
-        (Form::Human, Some(class)) => {
-            let probability = Percent(classifier.probability(class));
-            write!(out, "{} {probability}   ", Plain(classifier.label(class)))?;
-            costs(answer, out)
-        }
-        (Form::Human, None) => {
-            write!(out, "unknown input   ")?;
-            costs(answer, out)
-        }
-        (Form::Machine, best) => {
-            match best {
-                Some(class) => {
-                    let (label, probability) = (Json(classifier.label(class)), Decimal(classifier.probability(class)));
-                    write!(out, r#"{{"label":{label},"class":{class},"probability":{probability}"#)?;
-                }
-                None => write!(out, r#"{{"label":null,"class":null,"probability":null"#)?,
-            }
-            write!(out, r#","logits":["#)?;
-            list(out, classifier.logits().iter())?;
-            write!(out, "],")?;
-            json_costs(answer, out)
-        }
+pub fn classification(
+    classifier: &Classifier<'_>,
+    answer: Answer,
+    form: Form,
+    screen: Screen,
+    out: &mut dyn Write,
+) -> fmt::Result {
+    if form == Form::Human {
+        return ranking(classifier, answer, SHOWN, screen, out);
     }
+    match classifier.ranking().next().filter(|_| answer.is_known()) {
+        Some(class) => {
+            let (label, probability) = (Json(classifier.label(class)), Decimal(classifier.probability(class)));
+            write!(out, r#"{{"label":{label},"class":{class},"probability":{probability}"#)?;
+        }
+        None => write!(out, r#"{{"label":null,"class":null,"probability":null"#)?,
+    }
+    write!(out, r#","logits":["#)?;
+    list(out, classifier.logits().iter())?;
+    write!(out, "],")?;
+    json_costs(answer, out)
 }
 
 /// The likeliest classes of a text.
-pub fn top(classifier: &Classifier<'_>, answer: Answer, n: usize, form: Form, out: &mut dyn Write) -> fmt::Result {
-    let classes = || classifier.ranking().take(if answer.is_known() { n } else { 0 });
-    match form {
-        Form::Human => {
-            if !answer.is_known() {
-                write!(out, "unknown input   ")?;
-            }
-            let width = classes().map(|class| width(classifier.label(class))).max().unwrap_or(0);
-            for class in classes() {
-                let label = classifier.label(class);
-                write!(out, "{}{:2$}", Plain(label), "", width - self::width(label))?;
-                write!(out, " {}\r\n", Percent(classifier.probability(class)))?;
-            }
-            costs(answer, out)
-        }
-        Form::Machine => {
-            write!(out, r#"{{"top":["#)?;
-            list(out, classes().map(|class| Ranked { classifier, class }))?;
-            write!(out, "],")?;
-            json_costs(answer, out)
-        }
+pub fn top(
+    classifier: &Classifier<'_>,
+    answer: Answer,
+    n: usize,
+    form: Form,
+    screen: Screen,
+    out: &mut dyn Write,
+) -> fmt::Result {
+    if form == Form::Human {
+        return ranking(classifier, answer, n, screen, out);
     }
+    write!(out, r#"{{"top":["#)?;
+    let classes = classifier.ranking().take(if answer.is_known() { n } else { 0 });
+    list(out, classes.map(|class| Ranked { classifier, class }))?;
+    write!(out, "],")?;
+    json_costs(answer, out)
+}
+
+/// A line for each of the `n` likeliest classes, with a bar, and one for what they cost.
+fn ranking(classifier: &Classifier<'_>, answer: Answer, n: usize, screen: Screen, out: &mut dyn Write) -> fmt::Result {
+    if !answer.is_known() {
+        write!(out, "unknown input   ")?;
+        return costs(answer, out);
+    }
+    let columns = classifier.ranking().take(n).map(|class| width(classifier.label(class))).max().unwrap_or(0);
+    for (rank, class) in classifier.ranking().take(n).enumerate() {
+        let paint = if rank == 0 { Paint::Bold } else { Paint::Plain };
+        row(classifier.label(class), columns, classifier.probability(class), paint, screen, out)?;
+        out.write_str("\r\n")?;
+    }
+    match classifier.logits().len().saturating_sub(n) {
+        0 => (),
+        _ if n != SHOWN => (),
+        others => write!(out, "{others} more, `top {}` lists all   ", classifier.logits().len())?,
+    }
+    costs(answer, out)
+}
+
+/// A name, a probability (Q16) and its bar.
+fn row(name: &str, columns: usize, probability: u32, paint: Paint, screen: Screen, out: &mut dyn Write) -> fmt::Result {
+    let name_painted = Painted(paint.on(screen.has_colors), Plain(name));
+    write!(out, "{name_painted}{:1$} {2}", "", columns.saturating_sub(width(name)), Percent(probability))?;
+    match Bar(probability) {
+        // No blanks at a line's end.
+        Bar(0..=204) => Ok(()),
+        bar => write!(out, "  {}", Painted(Paint::Green.on(screen.has_colors), bar)),
+    }
+}
+
+/// The answer so far of a text that is streamed, after a token.
+pub fn step(step: &Shown<'_>, label: &str, screen: Screen, out: &mut dyn Write) -> fmt::Result {
+    write!(out, "{}{:2$} ", Plain(step.token), "", 16usize.saturating_sub(width(step.token)))?;
+    row(label, 0, step.probability, Paint::Bold, screen, out)?;
+    out.write_str("\r\n")
 }
 
 struct Ranked<'a, 'm> {
@@ -144,7 +183,7 @@ pub fn help(form: Form, out: &mut dyn Write) -> fmt::Result {
     match form {
         Form::Human => {
             for entry in &COMMANDS {
-                write!(out, "{:15} {}\r\n", entry.usage, entry.help)?;
+                write!(out, "{:18}  {}\r\n", entry.usage, entry.help)?;
             }
             write!(out, "any other line is a text; `@` before a command answers in JSON")
         }
@@ -161,6 +200,36 @@ pub fn echo(on: bool, form: Form, out: &mut dyn Write) -> fmt::Result {
     match form {
         Form::Human => write!(out, "echo {}", if on { "on" } else { "off" }),
         Form::Machine => write!(out, r#"{{"echo":{on}}}"#),
+    }
+}
+
+/// Whom the console speaks to from now on.
+pub fn mode(mode: Form, form: Form, out: &mut dyn Write) -> fmt::Result {
+    match (form, mode) {
+        (Form::Human, _) => write!(out, "mode {}", mode.word()),
+        (Form::Machine, Form::Human) => write!(out, r#"{{"mode":"human"}}"#),
+        (Form::Machine, Form::Machine) => write!(out, r#"{{"mode":"machine","protocol":{PROTOCOL}}}"#),
+    }
+}
+
+/// Whether the terminal is taken to show colours; none: it is asked.
+pub fn color(wanted: Option<bool>, form: Form, out: &mut dyn Write) -> fmt::Result {
+    let word = match wanted {
+        Some(true) => "on",
+        Some(false) => "off",
+        None => "auto",
+    };
+    match form {
+        Form::Human => write!(out, "color {word}"),
+        Form::Machine => write!(out, r#"{{"color":"{word}"}}"#),
+    }
+}
+
+/// What goes to the log from now on.
+pub fn log(level: Level, form: Form, out: &mut dyn Write) -> fmt::Result {
+    match form {
+        Form::Human => write!(out, "log {}", level.word()),
+        Form::Machine => write!(out, r#"{{"log":"{}"}}"#, level.word()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use tern_runtime::{Config, Input, LoadError, Model, Session, Task, TooLong, file_len, softmax};
+use tern_runtime::{Config, Input, LoadError, Model, Session, Task, TooLong, UNK, file_len, softmax};
 
 use crate::crc32::crc32;
 use crate::port::Port;
@@ -136,6 +136,30 @@ pub struct SelfTest {
     pub first_failure: Option<Mismatch>,
 }
 
+/// The answer so far, after a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown<'t> {
+    /// The token; `?` where the vocabulary has no text for it.
+    pub token: &'t str,
+    /// The likeliest class.
+    pub class: usize,
+    /// Its probability, Q16.
+    pub probability: u32,
+}
+
+/// What the golden texts cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bench {
+    /// Golden texts.
+    pub texts: u32,
+    /// Their tokens.
+    pub tokens: u64,
+    /// Ticks spent in the runtime: tokens, and the logits of each text.
+    pub ticks: u64,
+    /// The most ticks between two tokens; 0 of a bidirectional model, whose tokens all run at the end.
+    pub worst: u32,
+}
+
 /// A model at work in a board's scratch.
 #[derive(Debug)]
 pub struct Classifier<'m> {
@@ -210,6 +234,29 @@ impl<'m> Classifier<'m> {
     pub fn feed(&mut self, bytes: &[u8], port: &mut impl Port) {
         let start = port.ticks();
         self.session.feed(bytes);
+        self.count(start, port);
+    }
+
+    /// [`feed`](Classifier::feed) that shows the answer after every token. Showing takes no ticks. A bidirectional model has no
+    /// answer before the end: it shows nothing.
+    pub fn feed_with<P: Port>(&mut self, bytes: &[u8], port: &mut P, mut show: impl FnMut(&mut P, Shown<'_>)) {
+        if self.model.config().bidirectional {
+            return self.feed(bytes, port);
+        }
+        let Classifier { model, session, ticks, .. } = self;
+        // As long as no token is known, a label would be a guess.
+        let mut is_known = session.unknown() < session.tokens();
+        let mut start = port.ticks();
+        session.feed_with(bytes, |step| {
+            *ticks += u64::from(port.ticks().wrapping_sub(start));
+            is_known |= step.id != UNK;
+            if is_known {
+                let class = step.logits.best().class;
+                let token = model.vocabulary().token(step.id).unwrap_or("?");
+                show(port, Shown { token, class, probability: step.logits.probability(class) });
+            }
+            start = port.ticks();
+        });
         self.count(start, port);
     }
 
@@ -290,6 +337,35 @@ impl<'m> Classifier<'m> {
             result.exact += u32::from(failure.is_none());
             result.golden += 1;
             result.first_failure = result.first_failure.or(failure);
+        }
+        self.last = None;
+        result
+    }
+
+    /// Runs the golden texts to see what a token costs. [`last`](Classifier::last) is none after it.
+    pub fn bench(&mut self, port: &mut impl Port) -> Bench {
+        let mut result = Bench::default();
+        let model = self.model;
+        for golden in model.golden() {
+            let mut worst = 0;
+            let answer = if model.config().bidirectional {
+                // To show a step costs a run over all before it: there is no cost of one token.
+                self.classify(golden.text.as_bytes(), port)
+            } else {
+                self.begin();
+                let mut start = port.ticks();
+                let mut take = |now: u32| {
+                    worst = worst.max(now.wrapping_sub(start));
+                    start = now;
+                };
+                self.session.feed_with(golden.text.as_bytes(), |_| take(port.ticks()));
+                self.session.finish_with(|_| take(port.ticks()));
+                self.classify(golden.text.as_bytes(), port)
+            };
+            result.texts += 1;
+            result.tokens += u64::from(answer.tokens);
+            result.ticks += answer.ticks;
+            result.worst = result.worst.max(worst);
         }
         self.last = None;
         result

@@ -4,6 +4,8 @@ mod complete;
 
 pub use complete::{Completion, completion};
 
+use crate::port::Level;
+
 /// Whom an answer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
@@ -11,6 +13,16 @@ pub enum Form {
     Human,
     /// A program: one line, one JSON object.
     Machine,
+}
+
+impl Form {
+    /// As `mode` spells it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Form::Human => "human",
+            Form::Machine => "machine",
+        }
+    }
 }
 
 /// What to do.
@@ -37,6 +49,18 @@ pub enum Command<'l> {
     Echo(bool),
     /// Enter the streaming mode.
     Stream,
+    /// Time the golden texts.
+    Bench,
+    /// Tell what came since the start.
+    Stats,
+    /// Speak to a person, or to a program.
+    Mode(Form),
+    /// Whether the terminal shows colours; none: ask it.
+    Color(Option<bool>),
+    /// What goes to the log.
+    Log(Level),
+    /// Begin anew.
+    Reset,
 }
 
 /// A line, understood.
@@ -50,6 +74,8 @@ pub enum Line<'l> {
     Command(Form, Command<'l>),
     /// `@` and a command of a wrong shape.
     Misfit(&'static Entry),
+    /// In machine mode: no command.
+    Unknown,
 }
 
 /// A command for `help`.
@@ -66,15 +92,22 @@ pub struct Entry {
 }
 
 /// All commands.
-pub static COMMANDS: [Entry; 8] = [
+pub static COMMANDS: [Entry; 14] = [
     Entry::new("help", "help", "this list"),
     Entry::new("info", "info", "model, firmware, board and sizes"),
     Entry::new("labels", "labels", "the classes"),
     Entry::new("top", "top N [TEXT]", "the N likeliest classes of TEXT, or of the last text"),
     Entry::new("classify", "classify TEXT", "for a text that looks like a command"),
     Entry::new("selftest", "selftest", "the model's golden texts: every logit must be exact"),
-    Entry::new("echo", "echo on|off", "whether what is typed is sent back").with(&["on", "off"]),
+    Entry::new("bench", "bench", "what a token costs: the model's golden texts, timed"),
+    Entry::new("stats", "stats", "what came since the start: lines, tokens, lost bytes; stack and reset"),
     Entry::new("stream", "stream", "texts of any length: Ctrl-D ends one, Ctrl-X drops it, Ctrl-C leaves"),
+    Entry::new("mode", "mode human|machine", "machine: each request gets one line, numbered, checksummed")
+        .with(&["human", "machine"]),
+    Entry::new("echo", "echo on|off", "whether what is typed is sent back").with(&["on", "off"]),
+    Entry::new("color", "color on|off|auto", "colours; `auto` asks the terminal").with(&["on", "off", "auto"]),
+    Entry::new("log", "log LEVEL", "what goes to the log port: off, error, warn or info").with(Level::WORDS),
+    Entry::new("reset", "reset", "begin anew, as after power-on"),
 ];
 
 impl Entry {
@@ -113,6 +146,17 @@ pub fn parse(line: &[u8]) -> Line<'_> {
     }
 }
 
+/// Understands a line in machine mode: a command, with `@` or without.
+pub fn request(line: &[u8]) -> Line<'_> {
+    let body = line.strip_prefix(b"@").unwrap_or(line);
+    let (word, rest) = cut(body);
+    let Some(entry) = COMMANDS.iter().find(|entry| entry.word.as_bytes() == word) else { return Line::Unknown };
+    match arguments(entry.word, rest, Form::Machine) {
+        Some(command) => Line::Command(Form::Machine, command),
+        None => Line::Misfit(entry),
+    }
+}
+
 /// Splits at the first space; it belongs to neither side.
 fn cut(line: &[u8]) -> (&[u8], &[u8]) {
     match line.iter().position(|&byte| byte == b' ') {
@@ -130,6 +174,9 @@ fn arguments<'l>(word: &str, rest: &'l [u8], form: Form) -> Option<Command<'l>> 
         "labels" if is_blank(rest) => Some(Command::Labels),
         "selftest" if is_blank(rest) => Some(Command::Selftest),
         "stream" if is_blank(rest) => Some(Command::Stream),
+        "bench" if is_blank(rest) => Some(Command::Bench),
+        "stats" if is_blank(rest) => Some(Command::Stats),
+        "reset" if is_blank(rest) => Some(Command::Reset),
         "top" => {
             let (number, text) = cut(rest);
             Some(Command::Top { n: count(number)?, text: Some(text).filter(|text| !is_blank(text)) })
@@ -141,6 +188,18 @@ fn arguments<'l>(word: &str, rest: &'l [u8], form: Form) -> Option<Command<'l>> 
             b"off" => Some(Command::Echo(false)),
             _ => None,
         },
+        "color" => match rest.trim_ascii_end() {
+            b"on" => Some(Command::Color(Some(true))),
+            b"off" => Some(Command::Color(Some(false))),
+            b"auto" => Some(Command::Color(None)),
+            _ => None,
+        },
+        "mode" => match rest.trim_ascii_end() {
+            b"human" => Some(Command::Mode(Form::Human)),
+            b"machine" => Some(Command::Mode(Form::Machine)),
+            _ => None,
+        },
+        "log" => Some(Command::Log(Level::of(rest.trim_ascii_end())?)),
         _ => None,
     }
 }
@@ -171,6 +230,9 @@ mod tests {
         assert_eq!(human("stream"), Command::Stream);
         assert_eq!(human("echo on"), Command::Echo(true));
         assert_eq!(human("echo off "), Command::Echo(false));
+        assert_eq!(human("color auto"), Command::Color(None));
+        assert_eq!(human("log warn "), Command::Log(Level::Warn));
+        assert_eq!(human("reset"), Command::Reset);
         assert_eq!(human("top 3"), Command::Top { n: 3, text: None });
         assert_eq!(human("top 9999 "), Command::Top { n: 9999, text: None });
         assert_eq!(human("top 10 songs"), Command::Top { n: 10, text: Some(b"songs") });
@@ -195,6 +257,9 @@ mod tests {
             "top  3",
             "echo",
             "echo on off",
+            "log it",
+            "color me surprised",
+            "reset the alarm",
             "classify",
             "classify ",
             "@",
@@ -208,6 +273,16 @@ mod tests {
         }
         assert_eq!(parse(b""), Line::Empty);
         assert_eq!(parse(b" "), Line::Text(b" "));
+    }
+
+    #[test]
+    fn requests_in_machine_mode() {
+        assert_eq!(request(b"info"), Line::Command(Form::Machine, Command::Info));
+        assert_eq!(request(b"@mode human"), Line::Command(Form::Machine, Command::Mode(Form::Human)));
+        assert_eq!(request(b"classify"), Line::Command(Form::Machine, Command::Classify(b"")));
+        assert!(matches!(request(b"top x"), Line::Misfit(entry) if entry.word == "top"));
+        assert_eq!(request(b"free prize"), Line::Unknown);
+        assert_eq!(request(b""), Line::Unknown);
     }
 
     #[test]

@@ -17,9 +17,11 @@ use heapless::Vec;
 
 use crate::classifier::{Classifier, Refusal};
 use crate::command::Form;
+use crate::frame::Frame;
 use crate::info::{self, Board};
 use crate::line::Editor;
-use crate::port::Port;
+use crate::port::{Event, Level, Port};
+use crate::stats::Stats;
 use crate::stream::Stream;
 use crate::terminal::print;
 
@@ -36,8 +38,17 @@ pub struct Console<'m, P> {
     editor: Editor,
     /// Streamed bytes that are text, not yet fed.
     pending: Vec<u8, CHUNK>,
+    /// In machine mode: the frame of the next answer.
+    frame: Option<Frame>,
     /// Whether typed characters are sent back.
     echo: bool,
+    /// Whether a person's terminal shows colours; none: if it says so.
+    colors: Option<bool>,
+    /// The terminal answered.
+    is_terminal: bool,
+    /// What goes to the log.
+    level: Level,
+    stats: Stats,
     /// The prompt stands on the current line of the terminal. If not, the cursor is at a line's beginning: the console is quiet.
     prompted: bool,
     /// The form of the last answer.
@@ -68,7 +79,12 @@ impl<'m, P: Port> Console<'m, P> {
             mode: Mode::Lines,
             editor: Editor::new(),
             pending: Vec::new(),
+            frame: None,
             echo: true,
+            colors: None,
+            is_terminal: false,
+            level: Level::Info,
+            stats: Stats::default(),
             prompted: false,
             form: Form::Human,
             damage: None,
@@ -94,7 +110,7 @@ impl<'m, P: Port> Console<'m, P> {
     pub fn start(&mut self) -> Result<(), P::Error> {
         let Console { port, board, model, .. } = self;
         print(port, |out| info::banner(board, model.as_ref().map_err(|&refusal| refusal), out))?;
-        self.prompt()
+        self.ask_terminal()
     }
 
     /// Works off all that the port has received.
@@ -124,8 +140,13 @@ impl<'m, P: Port> Console<'m, P> {
                 Mode::Stream(_) => self.take_stream_byte(byte)?,
             }
         }
-        self.feed_pending();
-        Ok(())
+        self.feed_pending()
+    }
+
+    fn note(&mut self, event: Event) {
+        if event.level() <= self.level {
+            self.port.note(event);
+        }
     }
 }
 

@@ -4,9 +4,10 @@ use core::fmt::{self, Display, Write};
 
 use tern_runtime::TooLong;
 
+use crate::answer::Screen;
 use crate::classifier::Refusal;
 use crate::command::{Entry, Form};
-use crate::text::Escaped;
+use crate::text::{Escaped, Paint, Painted};
 use crate::{line, queue};
 
 /// Why a line or a text has no answer.
@@ -30,13 +31,17 @@ pub enum Error {
     NoText,
     /// `@` and a command of a wrong shape.
     Usage(&'static Entry),
+    /// The board cannot begin anew by itself.
+    NoReset,
+    /// In machine mode a line is no command.
+    UnknownCommand,
 }
 
 impl Error {
     /// Writes the error without a line end.
-    pub fn write(&self, form: Form, out: &mut dyn Write) -> fmt::Result {
+    pub fn write(&self, form: Form, screen: Screen, out: &mut dyn Write) -> fmt::Result {
         match form {
-            Form::Human => write!(out, "error: {self}"),
+            Form::Human => write!(out, "{} {self}", Painted(Paint::Red.on(screen.has_colors), "error:")),
             Form::Machine => {
                 write!(out, r#"{{"error":"{}","message":""#, self.code())?;
                 // A message may hold names from a stranger's file.
@@ -46,7 +51,7 @@ impl Error {
                     Error::LineTooLong { bytes } => write!(out, r#","bytes":{bytes},"limit":{}"#, line::LIMIT)?,
                     Error::Overflow { lost } => write!(out, r#","lost":{lost},"queue_bytes":{}"#, queue::CAPACITY)?,
                     Error::TooLong(TooLong { found, kept }) => write!(out, r#","tokens":{found},"limit":{kept}"#)?,
-                    Error::NoModel(_) | Error::NoText => (),
+                    Error::NoModel(_) | Error::NoText | Error::NoReset | Error::UnknownCommand => (),
                     Error::Usage(entry) => write!(out, r#","usage":"@{}""#, entry.usage)?,
                 }
                 out.write_char('}')
@@ -62,6 +67,8 @@ impl Error {
             Error::TooLong(_) => "text_too_long",
             Error::NoText => "no_text",
             Error::Usage(_) => "usage",
+            Error::NoReset => "no_reset",
+            Error::UnknownCommand => "unknown_command",
         }
     }
 }
@@ -86,6 +93,13 @@ impl Display for Error {
                  give its board file more scratch"
             ),
             Error::NoText => write!(f, "no text was classified yet; give one: `top N TEXT`"),
+            Error::UnknownCommand => {
+                write!(
+                    f,
+                    "no command; in machine mode a text is sent by `classify TEXT` or `stream`, and `help` lists all"
+                )
+            }
+            Error::NoReset => write!(f, "this board cannot begin anew by itself; take its power away"),
             Error::Usage(entry) => {
                 write!(f, "wrong shape, expected `@{}`; for a text: `classify @{} …`", entry.usage, entry.word)
             }
@@ -101,7 +115,7 @@ mod tests {
 
     fn written(error: Error, form: Form) -> String {
         let mut out = String::new();
-        error.write(form, &mut out).unwrap();
+        error.write(form, Screen::default(), &mut out).unwrap();
         out
     }
 

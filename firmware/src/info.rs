@@ -10,7 +10,7 @@ use crate::text::{Escaped, Json, Plain};
 use crate::{line, queue};
 
 /// Version of the protocol in `docs/console.md`.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// Version of this firmware.
 pub const FIRMWARE: &str = env!("CARGO_PKG_VERSION");

@@ -152,6 +152,23 @@ impl Editor {
         }
     }
 
+    /// Takes a byte of a line that nobody edits: all are text but CR, LF and Ctrl-C.
+    pub fn push_raw(&mut self, byte: u8) -> Edit {
+        match self.keys.push_raw(byte) {
+            Key::Enter => Edit::Complete,
+            Key::Abandon => {
+                self.clear();
+                Edit::Abandoned
+            }
+            Key::Byte(byte) => {
+                // One that finds no room is counted.
+                self.insert(byte);
+                Edit::Typed(byte)
+            }
+            _ => Edit::None,
+        }
+    }
+
     /// Puts a byte of text at the cursor.
     pub fn insert(&mut self, byte: u8) -> Edit {
         let at_end = self.cursor == self.line.len();

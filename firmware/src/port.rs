@@ -33,6 +33,55 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// How much it matters.
+    pub fn level(self) -> Level {
+        match self {
+            Event::SelfTest { exact, golden } if exact == golden => Level::Info,
+            Event::SelfTest { .. } => Level::Error,
+            Event::Overflow { .. } | Event::LineTooLong { .. } => Level::Warn,
+        }
+    }
+}
+
+/// How much is logged: events of this level and of those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Nothing.
+    Off,
+    /// What should not happen.
+    Error,
+    /// What was refused.
+    Warn,
+    /// What went well.
+    Info,
+}
+
+impl Level {
+    /// Their words, in their order.
+    pub const WORDS: &'static [&'static str] = &["off", "error", "warn", "info"];
+
+    /// The level of a word.
+    pub fn of(word: &[u8]) -> Option<Level> {
+        let levels = [Level::Off, Level::Error, Level::Warn, Level::Info];
+        levels.into_iter().zip(Level::WORDS).find(|(_, name)| name.as_bytes() == word).map(|(level, _)| level)
+    }
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        Level::WORDS.get(self as usize).copied().unwrap_or("")
+    }
+}
+
+/// The stack, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stack {
+    /// The most that was in use since the start.
+    pub used: u32,
+    /// What there is.
+    pub size: u32,
+}
+
 /// A serial port with a receive queue that an interrupt fills, and a clock.
 ///
 /// The queue obeys the order of `docs/console.md`: from the first byte that does not fit, all bytes are dropped until
@@ -50,6 +99,17 @@ pub trait Port: embedded_io::Read + embedded_io::ReadReady + embedded_io::Write 
 
     /// Why the device began anew the last time. `None`: the port cannot tell.
     fn reset_reason(&self) -> Option<ResetReason> {
+        None
+    }
+
+    /// How much of the stack was used. `None`: the port cannot tell.
+    fn stack(&mut self) -> Option<Stack> {
+        None
+    }
+
+    /// How many instructions take so many ticks. `None`: that is not known of this processor.
+    fn instructions(&self, ticks: u64) -> Option<u64> {
+        let _ = ticks;
         None
     }
 

@@ -39,6 +39,8 @@ pub struct Stream {
     pub form: Form,
     /// The bytes of the text under way; none: no text has begun.
     pub text: Option<u64>,
+    /// The class last shown of the text under way.
+    pub shown: Option<usize>,
     /// Texts answered.
     pub texts: u64,
     /// Bytes consumed since the mode was entered.
@@ -52,7 +54,7 @@ pub struct Stream {
 impl Stream {
     /// The mode, just entered by a line that ended with CR or not.
     pub fn new(form: Form, after_cr: bool) -> Self {
-        Stream { form, text: None, texts: 0, consumed: 0, escaped: false, after_cr }
+        Stream { form, text: None, shown: None, texts: 0, consumed: 0, escaped: false, after_cr }
     }
 
     /// Bytes consumed since the mode was entered.

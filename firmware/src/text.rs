@@ -80,6 +80,65 @@ impl Display for Percent {
     }
 }
 
+/// A fraction in Q16, 0 … 1, as a bar of [`WIDTH`](Bar::WIDTH) columns at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Bar(pub u32);
+
+impl Bar {
+    /// Columns of the whole.
+    pub const WIDTH: u32 = 20;
+}
+
+impl Display for Bar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+        let eighths = scaled(self.0, 8 * Bar::WIDTH);
+        (0..eighths / 8).try_for_each(|_| f.write_char('█'))?;
+        f.write_str(EIGHTHS[(eighths % 8) as usize])
+    }
+}
+
+/// How a terminal shows a piece of text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paint {
+    /// As the rest.
+    Plain,
+    /// The answer.
+    Bold,
+    /// A bar.
+    Green,
+    /// An error.
+    Red,
+}
+
+impl Paint {
+    /// This, on a terminal with colours.
+    pub fn on(self, has_colors: bool) -> Paint {
+        if has_colors { self } else { Paint::Plain }
+    }
+
+    /// What begins it: "select graphic rendition".
+    fn start(self) -> &'static str {
+        match self {
+            Paint::Plain => "",
+            Paint::Bold => "\x1b[1m",
+            Paint::Green => "\x1b[32m",
+            Paint::Red => "\x1b[31m",
+        }
+    }
+}
+
+/// Text in a paint.
+#[derive(Clone, Copy, Debug)]
+pub struct Painted<T>(pub Paint, pub T);
+
+impl<T: Display> Display for Painted<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = if self.0 == Paint::Plain { "" } else { "\x1b[0m" };
+        write!(f, "{}{}{end}", self.0.start(), self.1)
+    }
+}
+
 /// `fraction` (Q16) times `whole`, rounded.
 fn scaled(fraction: u32, whole: u32) -> u64 {
     (u64::from(fraction) * u64::from(whole) + (1 << 15)) >> 16
@@ -104,6 +163,14 @@ mod tests {
     fn strings() {
         assert_eq!(Json("a\"b\\c\n\u{1}\u{7f}é").to_string(), r#""a\"b\\c\n\u0001\u007fé""#);
         assert_eq!(Plain("a\x1b[2J\u{9b}é\"").to_string(), "a\\u{1b}[2J\\u{9b}é\"");
+    }
+
+    #[test]
+    fn bars() {
+        assert_eq!([0, 200, 410, 32768, 65536].map(|p| Bar(p).to_string().chars().count()), [0, 0, 1, 10, 20]);
+        assert_eq!(Bar(32768 + 3 * 410).to_string(), "██████████▍");
+        assert_eq!(Painted(Paint::Red.on(true), "x").to_string(), "\x1b[31mx\x1b[0m");
+        assert_eq!(Painted(Paint::Red.on(false), "x").to_string(), "x");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! * [`Link`] is a line of bytes that another thread reads, so that nobody waits for ever. [`Wire`] is every real one.
 //! * [`Target`] says which device, [`Target::open`] makes a [`Wire`] to it; [`LinkArgs`] are the options that name it.
-//! * [`Client`] speaks the machine form of `docs/console.md` over any [`Link`], [`Streaming`] its streaming mode with credits.
+//! * [`Client`] speaks the machine mode of `docs/console.md` over any [`Link`], [`Streaming`] its streaming mode with credits.
 
 mod args;
 mod client;
@@ -10,6 +10,7 @@ mod error;
 #[cfg(test)]
 pub(crate) mod fake;
 mod firmware;
+mod frame;
 pub mod interrupt;
 mod qemu;
 mod stream;

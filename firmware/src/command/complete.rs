@@ -70,7 +70,9 @@ mod tests {
         assert_eq!(words("@la"), ["labels"]);
         assert_eq!(completion(b"la").common(), "bels");
         assert!(!completion(b"la").goes_on() && completion(b"top").goes_on());
-        assert_eq!(words("s"), ["selftest", "stream"]);
+        assert_eq!(words("s"), ["selftest", "stats", "stream"]);
+        assert_eq!(completion(b"st").common(), "");
+        assert_eq!(completion(b"se").common(), "lftest");
         assert_eq!(completion(b"s").common(), "");
         assert_eq!(words("echo "), ["on", "off"]);
         assert_eq!(completion(b"echo ").common(), "o");

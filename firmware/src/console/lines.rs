@@ -3,9 +3,11 @@
 use core::mem;
 
 use super::{Console, Mode};
+use crate::answer::Screen;
 use crate::command::{self, Form};
 use crate::error::Error;
-use crate::line::Edit;
+use crate::frame;
+use crate::line::{ASK_TERMINAL, Edit};
 use crate::port::{Event, Port};
 use crate::terminal::{print, show};
 
@@ -16,7 +18,19 @@ impl<P: Port> Console<'_, P> {
         if self.damage.is_some() {
             return self.discard(byte);
         }
-        match self.editor.push(byte) {
+        let edit = match &mut self.frame {
+            None => self.editor.push(byte),
+            Some(frame) => {
+                let edit = self.editor.push_raw(byte);
+                match edit {
+                    Edit::Typed(_) => frame.take(&[byte]),
+                    Edit::Abandoned => frame.forget(),
+                    _ => (),
+                }
+                edit
+            }
+        };
+        match edit {
             Edit::None => Ok(()),
             Edit::Typed(byte) => self.typed(byte),
             Edit::Erased => self.show(b"\x08 \x08"),
@@ -24,33 +38,45 @@ impl<P: Port> Console<'_, P> {
             Edit::Over(byte) => self.show(&[byte]),
             Edit::Redraw => self.redraw(),
             Edit::Tab => self.complete(),
-            Edit::Terminal => Ok(()),
+            Edit::Terminal => {
+                self.is_terminal = true;
+                Ok(())
+            }
+            Edit::Abandoned if self.frame.is_some() => Ok(()),
             Edit::Abandoned => {
                 self.port.write_all(b"^C\r\n")?;
                 self.prompt()
             }
-            Edit::Complete => {
-                self.end_prompt()?;
-                let form = command::form(self.editor.kept());
-                match self.editor.take() {
-                    Ok(line) => {
-                        if form == Form::Human {
-                            self.editor.remember(&line);
-                        }
-                        self.answer_line(&line)
-                    }
-                    Err(too_long) => {
-                        self.port.note(Event::LineTooLong { bytes: too_long.0 });
-                        self.fail(Error::LineTooLong { bytes: too_long.0 }, form)
-                    }
+            Edit::Complete => self.end_line(),
+        }
+    }
+
+    fn end_line(&mut self) -> Result<(), P::Error> {
+        self.end_prompt()?;
+        let form = self.line_form();
+        match self.editor.take() {
+            Ok(line) => {
+                if form == Form::Human {
+                    self.editor.remember(&line);
                 }
+                self.answer_line(&line)
+            }
+            Err(too_long) => {
+                self.stats.refused = self.stats.refused.wrapping_add(1);
+                self.note(Event::LineTooLong { bytes: too_long.0 });
+                self.fail(Error::LineTooLong { bytes: too_long.0 }, form)
             }
         }
     }
 
+    /// The form in which the line under way is answered.
+    pub(super) fn line_form(&self) -> Form {
+        if self.frame.is_some() { Form::Machine } else { command::form(self.editor.kept()) }
+    }
+
     /// A byte was added to the end of the line.
     fn typed(&mut self, byte: u8) -> Result<(), P::Error> {
-        if !self.prompted && self.editor.kept().len() == 1 && byte != b'@' {
+        if self.frame.is_none() && !self.prompted && self.editor.kept().len() == 1 && byte != b'@' {
             self.prompt()?;
         }
         self.show(&[byte])
@@ -109,7 +135,8 @@ impl<P: Port> Console<'_, P> {
     }
 
     pub(super) fn fail(&mut self, error: Error, form: Form) -> Result<(), P::Error> {
-        print(&mut self.port, |out| error.write(form, out))?;
+        let screen = self.screen();
+        frame::answer(&mut self.port, &mut self.frame, |out| error.write(form, screen, out))?;
         self.end_answer(form)
     }
 
@@ -118,6 +145,18 @@ impl<P: Port> Console<'_, P> {
         self.form = form;
         self.port.write_all(b"\r\n")?;
         if form == Form::Human && matches!(self.mode, Mode::Lines) { self.prompt() } else { Ok(()) }
+    }
+
+    /// A prompt for a person of whose terminal nothing is known yet. A terminal answers; all others ignore the question.
+    pub(super) fn ask_terminal(&mut self) -> Result<(), P::Error> {
+        if self.colors.is_none() && !self.is_terminal {
+            self.port.write_all(ASK_TERMINAL)?;
+        }
+        self.prompt()
+    }
+
+    pub(super) fn screen(&self) -> Screen {
+        Screen { has_colors: self.colors.unwrap_or(self.is_terminal) }
     }
 
     pub(super) fn prompt(&mut self) -> Result<(), P::Error> {

@@ -1,7 +1,6 @@
 //! Lost bytes: the line or text that they belonged to is refused.
 
 use super::{Console, Damage, Mode};
-use crate::command;
 use crate::error::Error;
 use crate::line::Editor;
 use crate::port::{Event, Loss, Port};
@@ -13,10 +12,14 @@ impl<P: Port> Console<'_, P> {
         let form = match &self.mode {
             Mode::Stream(stream) => stream.form,
             Mode::Lines if self.editor.kept().is_empty() => self.form,
-            Mode::Lines => command::form(self.editor.kept()),
+            Mode::Lines => self.line_form(),
         };
         let damage = self.damage.get_or_insert(Damage { lost: 0, form });
         damage.lost = damage.lost.saturating_add(loss.bytes);
+        self.stats.dropped = self.stats.dropped.saturating_add(loss.bytes.into());
+        if let Some(frame) = &mut self.frame {
+            frame.forget();
+        }
         self.editor.clear();
         self.pending.clear();
         if let Mode::Stream(stream) = &mut self.mode {
@@ -42,7 +45,8 @@ impl<P: Port> Console<'_, P> {
             return Ok(());
         }
         if let Some(Damage { lost, form }) = self.damage.take() {
-            self.port.note(Event::Overflow { lost });
+            self.note(Event::Overflow { lost });
+            self.stats.refused = self.stats.refused.wrapping_add(1);
             self.end_prompt()?;
             self.fail(Error::Overflow { lost }, form)?;
         }

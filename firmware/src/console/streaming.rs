@@ -4,10 +4,15 @@ use core::mem;
 
 use super::{Console, Mode};
 use crate::answer;
+use crate::command::Form;
 use crate::error::Error;
+use crate::frame;
 use crate::port::Port;
 use crate::stream::{ACK, Symbol};
 use crate::terminal::print;
+
+/// Bytes at once that somebody may have typed: a key, or a character.
+const TYPED: usize = 8;
 
 impl<P: Port> Console<'_, P> {
     pub(super) fn take_stream_byte(&mut self, byte: u8) -> Result<(), P::Error> {
@@ -25,7 +30,7 @@ impl<P: Port> Console<'_, P> {
             Symbol::Nothing => Ok(()),
             Symbol::Byte(byte) => {
                 if self.pending.is_full() {
-                    self.feed_pending();
+                    self.feed_pending()?;
                 }
                 // There is room: it was full or it was not.
                 let _ = self.pending.push(byte);
@@ -37,50 +42,76 @@ impl<P: Port> Console<'_, P> {
         }
     }
 
-    /// Hands streamed bytes to the runtime; the first begin a text.
-    pub(super) fn feed_pending(&mut self) {
-        let Console { port, model: Ok(classifier), mode: Mode::Stream(stream), pending, .. } = self else { return };
+    /// Hands streamed bytes to the runtime; the first begin a text. A person sees how the answer changes.
+    pub(super) fn feed_pending(&mut self) -> Result<(), P::Error> {
+        let screen = self.screen();
+        let Console { port, model: Ok(classifier), mode: Mode::Stream(stream), pending, frame, .. } = self else {
+            return Ok(());
+        };
         if pending.is_empty() {
-            return;
+            return Ok(());
         }
         if stream.text.is_none() {
             classifier.begin();
+            stream.shown = None;
         }
-        classifier.feed(pending, port);
+        let mut result = Ok(());
+        if stream.form == Form::Human {
+            // Who types sees every token; of what is pasted, only where the label changes.
+            let is_typed = pending.len() <= TYPED && !port.read_ready()?;
+            let labels = classifier.model().labels();
+            classifier.feed_with(pending, port, |port, step| {
+                if result.is_ok() && (is_typed || stream.shown != Some(step.class)) {
+                    stream.shown = Some(step.class);
+                    let label = labels.get(step.class).unwrap_or("");
+                    result = print(port, |out| answer::step(&step, label, screen, out));
+                }
+            });
+        } else {
+            classifier.feed(pending, port);
+        }
+        if let Some(frame) = frame {
+            frame.take(pending);
+        }
         stream.text = Some(stream.text.unwrap_or(0) + pending.len() as u64);
         pending.clear();
+        result
     }
 
     pub(super) fn end_text(&mut self) -> Result<(), P::Error> {
-        self.feed_pending();
-        let Console { port, model: Ok(classifier), mode: Mode::Stream(stream), .. } = self else { return Ok(()) };
+        self.feed_pending()?;
+        let screen = self.screen();
+        let Console { port, model: Ok(classifier), mode: Mode::Stream(stream), frame, stats, .. } = self else {
+            return Ok(());
+        };
         if stream.text.take().is_none() {
             classifier.begin();
         }
         let answer = classifier.finish(port);
+        stats.add(&answer);
         stream.texts += 1;
         let form = stream.form;
         if let Some(too_long) = answer.too_long {
             return self.fail(Error::TooLong(too_long), form);
         }
-        print(port, |out| answer::classification(classifier, answer, form, out))?;
+        frame::answer(port, frame, |out| answer::classification(classifier, answer, form, screen, out))?;
         self.end_answer(form)
     }
 
     pub(super) fn abandon_text(&mut self) -> Result<(), P::Error> {
-        self.feed_pending();
-        let Console { port, mode: Mode::Stream(stream), .. } = self else { return Ok(()) };
+        self.feed_pending()?;
+        let Console { port, mode: Mode::Stream(stream), frame, .. } = self else { return Ok(()) };
         let (bytes, form) = (stream.text.take().unwrap_or(0), stream.form);
-        print(port, |out| answer::text_abandoned(bytes, form, out))?;
+        frame::answer(port, frame, |out| answer::text_abandoned(bytes, form, out))?;
         self.end_answer(form)
     }
 
     pub(super) fn leave_stream(&mut self) -> Result<(), P::Error> {
         // The text under way becomes the classifier's abandoned one.
-        self.feed_pending();
+        self.feed_pending()?;
         let Mode::Stream(stream) = mem::replace(&mut self.mode, Mode::Lines) else { return Ok(()) };
         self.editor.restart();
-        print(&mut self.port, |out| answer::stream_left(&stream, out))?;
+        frame::answer(&mut self.port, &mut self.frame, |out| answer::stream_left(&stream, out))?;
         self.end_answer(stream.form)
     }
 

@@ -13,6 +13,7 @@ use tern_runtime::{CellKind, Input, Output, Pooling, Task};
 
 use super::*;
 use crate::classifier::Found;
+use crate::crc32::crc32;
 use crate::port::{Event, Loss};
 use crate::queue::{CAPACITY, Dropped, Feeder, Ring, Taker, split};
 use crate::stream::{ACK, CREDIT, WINDOW};
@@ -148,7 +149,7 @@ fn start() {
                 info::FIRMWARE
             ))
         );
-        assert!(said.ends_with("; `help` lists the commands\r\n> "), "{said}");
+        assert!(said.ends_with("; `help` lists the commands\r\n\x1b[c> "), "{said}");
     });
 }
 
@@ -161,9 +162,10 @@ fn a_person_classifies() {
         let best = (0..3).max_by_key(|&class| logits[class]).unwrap();
         let answer = ask(console, b"free prize xyzzy\r\n");
         assert!(answer.starts_with(&format!("free prize xyzzy\r\nlabel{best} ")), "{answer}");
-        assert!(answer.ends_with(" %   3 tokens, 1 unknown, 20 ticks\r\n> "), "{answer}");
+        assert!(answer.ends_with("\r\n3 tokens, 1 unknown, 20 ticks\r\n> "), "{answer}");
+        assert_eq!(answer.matches('█').count(), 19, "bars of {answer}");
         assert_eq!(ask(console, b"xyzzy\n"), "xyzzy\r\nunknown input   1 token, 1 unknown, 20 ticks\r\n> ");
-        assert_eq!(ask(console, b"\r\n\r"), "\r\n> \r\n> ");
+        assert_eq!(ask(console, b"\r\n\r"), "\r\n\x1b[c> \r\n\x1b[c> ");
         assert_eq!(ask(console, b"echo off\r"), "echo off\r\necho off\r\n> ");
         assert_eq!(ask(console, b"xyzzy\r"), "\r\nunknown input   1 token, 1 unknown, 20 ticks\r\n> ");
     });
@@ -224,7 +226,7 @@ fn a_program_gets_one_line_for_each() {
         assert_eq!(machine(console, "@labels"), r#"{"labels":["label0","label1","label2"]}"#);
         assert_eq!(machine(console, "@selftest"), r#"{"exact":3,"golden":3,"ticks":60}"#);
         assert_eq!(console.port.events, [Event::SelfTest { exact: 3, golden: 3 }]);
-        let commands = r#"{"commands":["help","info","labels","top","classify","selftest","echo","stream"]}"#;
+        let commands = r#"{"commands":["help","info","labels","top","classify","selftest","bench","stats","stream","mode","echo","color","log","reset"]}"#;
         assert_eq!(machine(console, "@help"), commands);
         let misfit = machine(console, "@echo");
         assert!(
@@ -232,7 +234,7 @@ fn a_program_gets_one_line_for_each() {
         );
         // A line that is no `@` line brings the person back.
         assert!(ask(console, b"@bob?\n").ends_with(" ticks\r\n> "));
-        assert_eq!(ask(console, b"\r@help\n"), format!("\r\n> @help\r\n{commands}\r\n"));
+        assert_eq!(ask(console, b"\r@help\n"), format!("\r\n\x1b[c> @help\r\n{commands}\r\n"));
         assert!(ask(console, b"free\n").starts_with("> free\r\nlabel"));
     });
 }
@@ -412,13 +414,183 @@ fn streams() {
 #[test]
 fn a_person_streams() {
     with_model(|console| {
-        let said = ask(console, b"stream\rfree\x04xyzzy\x04a\x18\x03");
+        let said = ask(console, b"stream\rfree prize\x04xyzzy x\x04a\x18\x03");
         let lines: Vec<&str> = said.lines().collect();
         assert_eq!(lines[0], "> stream");
         assert!(lines[1].starts_with("streaming: Ctrl-D ends a text"));
-        assert!(lines[2].starts_with("label"));
-        assert!(lines[3].starts_with("unknown input   1 token, 1 unknown, "));
-        assert_eq!(lines[4..], ["dropped 1 byte", "streaming ended: 2 texts", "> "]);
+        // What is typed shows the answer after each token; the last is complete with the text.
+        assert!(lines[2].starts_with("free             label"), "{said}");
+        assert!(lines[3..6].iter().all(|line| line.starts_with("label")), "{said}");
+        assert!(lines[6].starts_with("2 tokens, 0 unknown, "), "{said}");
+        assert!(lines[7].starts_with("unknown input   2 tokens, 2 unknown, "), "{said}");
+        assert_eq!(lines[8..], ["dropped 1 byte", "streaming ended: 2 texts", "> "]);
+    });
+}
+
+#[test]
+fn what_is_pasted_shows_where_the_label_changes() {
+    with_model(|console| {
+        ask(console, b"stream\r");
+        let words = b"free prize call now please caller free prize call now now free";
+        words.iter().for_each(|&byte| console.port.feeder.push(byte));
+        console.poll().unwrap();
+        let said = sent(console);
+        let labels: Vec<&str> = said.lines().map(|line| line.split_whitespace().nth(1).unwrap()).collect();
+        assert!(!labels.is_empty() && labels.len() < 11, "{said}");
+        assert!(labels.windows(2).all(|pair| pair[0] != pair[1]), "{said}");
+    });
+}
+
+#[test]
+fn a_terminal_that_answers_gets_colours() {
+    with_model(|console| {
+        console.start().unwrap();
+        sent(console);
+        assert!(!ask(console, b"free\r").contains("\x1b["));
+        assert_eq!(ask(console, b"\x1b[?62;22c"), "");
+        assert!(ask(console, b"free\r").contains("\x1b[1mlabel"));
+        assert!(!ask(console, b"\r").contains("\x1b[c"), "it is asked no more");
+        assert!(ask(console, b"top 1\rcolor off\rfree\r").ends_with(" ticks\r\n> "));
+        assert!(!ask(console, b"free\r").contains("\x1b["));
+        assert!(ask(console, format!("color on\r{}\r", "x".repeat(300)).as_bytes()).contains("\x1b[31merror:\x1b[0m"));
+        // A program gets none.
+        assert!(!ask(console, b"@classify free\n").contains('\x1b'));
+    });
+}
+
+#[test]
+fn counters_and_costs() {
+    with_model(|console| {
+        let line = b"@classify free prize xyzzy\n";
+        flood(console, line, &line.repeat(100));
+        let stats: String = machine(console, "@stats");
+        // 37 lines of 27 bytes fit the queue, the 38th is cut: 39 lines are answered, and `@stats`.
+        let texts = CAPACITY / line.len() + 1;
+        let (lost, tokens) = (100 * line.len() - CAPACITY, 3 * texts);
+        let counters = format!(r#"{{"lines":{},"refused":1,"texts":{texts},"tokens":{tokens},"#, texts + 1);
+        assert!(stats.starts_with(&format!(r#"{counters}"unknown":{texts},"dropped":{lost},"#)), "{stats}");
+        assert!(ask(console, b"stats\n").contains("33.3 % unknown"));
+        let bench = ask(console, b"@bench\n");
+        assert!(
+            bench.contains(r#"{"texts":3,"tokens":12,"ticks":60,"#) && bench.contains(r#""worst_ticks":10,"#),
+            "{bench}"
+        );
+        assert!(machine(console, "@top 1").contains("no_text"));
+        assert!(machine(console, "@reset").starts_with(r#"{"error":"no_reset","#));
+    });
+}
+
+#[test]
+fn the_log_is_as_asked() {
+    with_model(|console| {
+        let long = [b'x'; 300];
+        ask(console, &[&long[..], b"\nlog error\n", &long, b"\nselftest\nlog warn\n", &long, b"\n"].concat());
+        assert_eq!(console.port.events, [Event::LineTooLong { bytes: 300 }; 2]);
+    });
+}
+
+/// The parts of a framed answer: number, JSON, checksum of the request. Its own checksum must fit.
+fn framed(line: &str) -> (u32, &str, u32) {
+    let (before, sum) = line.rsplit_once(' ').unwrap();
+    assert_eq!(sum, format!("{:08x}", crc32(before.as_bytes())), "{line}");
+    let (before, request) = before.rsplit_once(' ').unwrap();
+    let (number, json) = before.split_once(' ').unwrap();
+    (number.parse().unwrap(), json, u32::from_str_radix(request, 16).unwrap())
+}
+
+#[test]
+fn machine_mode() {
+    with_model(|console| {
+        console.start().unwrap();
+        sent(console);
+        let said = ask(console, b"mode machine\r\n");
+        let (echo, answer) = said.split_once("\r\n").unwrap();
+        assert_eq!(echo, "mode machine");
+        let hello = r#"{"mode":"machine","protocol":2}"#;
+        assert_eq!(framed(answer.trim_end()), (0, hello, crc32(b"mode machine")));
+        let mut ask_framed = |request: &[u8]| ask(console, &[request, b"\n"].concat());
+        // One line for each, with nothing around it; texts are not edited.
+        for (i, request) in [&b"classify free prize"[..], b"@classify free prize", b"classify free\t\x1b[A\x15 prize"]
+            .into_iter()
+            .enumerate()
+        {
+            let said = ask_framed(request);
+            let (number, json, sum) = framed(said.strip_suffix("\r\n").unwrap());
+            assert_eq!((number, sum), (1 + i as u32, crc32(request)));
+            assert!(json.starts_with('{') && (i == 2 || json.ends_with(&tail("free prize"))), "{json}");
+        }
+        let said = ask_framed(b"free prize");
+        assert!(framed(said.trim_end()).1.starts_with(r#"{"error":"unknown_command","#), "{said}");
+        let long = [b'x'; 300];
+        let said = ask_framed(&long);
+        assert_eq!((framed(said.trim_end()).0, framed(said.trim_end()).2), (5, crc32(&long)));
+        assert!(said.contains("line_too_long"));
+        // Ctrl-C forgets a line; the mode can be entered again, and left.
+        let said = ask_framed(b"rubbish\x03\x03@mode machine");
+        assert_eq!(framed(said.trim_end()), (0, hello, crc32(b"@mode machine")));
+        let said = ask_framed(b"mode human");
+        assert_eq!(framed(said.trim_end_matches("\r\n> ")), (1, r#"{"mode":"human"}"#, crc32(b"mode human")));
+        assert!(ask(console, b"free\r").starts_with("free\r\nlabel"));
+    });
+}
+
+/// The transcript that pins both sides of machine mode: each `>` line is sent with LF, or as `␄` and `␃` say, and answered by the `<`
+/// lines behind it.
+#[test]
+fn the_golden_transcript() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/tests/golden/machine.txt");
+    with_model(|console| {
+        let requests = [
+            "@mode machine",
+            "info",
+            "labels",
+            "classify free prize",
+            "classify xyzzy",
+            "top 2 call now",
+            "bob",
+            "top x",
+            "stream",
+            "free prize, call now␄",
+            "␄",
+            "␃",
+            "mode human",
+        ];
+        let mut made = String::from("made by the test `the_golden_transcript` of the firmware's console\n");
+        for request in requests {
+            let is_streamed = request.contains(['␄', '␃']);
+            let bytes = request.replace('␄', "\x04").replace('␃', "\x03") + if is_streamed { "" } else { "\n" };
+            made += &format!("> {request}\n");
+            let said = ask(console, bytes.as_bytes());
+            said.trim_end_matches("> ").lines().for_each(|line| made += &format!("< {line}\n"));
+        }
+        if std::env::var_os("TERN_BLESS").is_some() {
+            std::fs::write(path, &made).unwrap();
+        }
+        let golden = std::fs::read_to_string(path).unwrap();
+        assert!(made == golden, "found\n{made}\nexpected\n{golden}\nlook at what changed; TERN_BLESS=1 makes it again");
+    });
+}
+
+#[test]
+fn machine_mode_streams() {
+    with_model(|console| {
+        ask(console, b"@mode machine\n");
+        let said = ask(console, b"stream\nfree \x10\x43prize\x04cut\x18\x03");
+        let answers: Vec<_> = said.lines().map(framed).collect();
+        assert_eq!(answers.iter().map(|answer| answer.0).collect::<Vec<_>>(), [1, 2, 3, 4]);
+        let sums = [crc32(b"stream"), crc32(b"free \x03prize"), crc32(b"cut"), 0];
+        assert_eq!(answers.iter().map(|answer| answer.2).collect::<Vec<_>>(), sums);
+        let tail = tail("free \x03prize");
+        let (logits, _) = tail.split_once(r#","ticks""#).unwrap();
+        assert!(answers[1].1.contains(logits), "{said}");
+        // A cut text has no sum, and takes a number.
+        ask(console, b"stream\n");
+        let text = b"free prize\x04";
+        let said = flood(console, text, &text.repeat(200));
+        let said: String = said.chars().filter(|&c| c != ACK as char).collect();
+        let last = framed(said.lines().last().unwrap());
+        assert!(last.1.starts_with(r#"{"error":"overflow""#) && last.2 == 0, "{last:?}");
+        assert_eq!(last.0 as usize, 5 + said.lines().count());
     });
 }
 
@@ -574,7 +746,7 @@ fn information() {
     slot.resize(file.len() + 100, 0xff);
     with_file(&Aligned::new(&slot), 1024, |console| {
         let expected = format!(
-            r#"{{"protocol":1,"firmware":"{}","board":"bench","clock_hz":1000000,"queue_bytes":1024,"line_bytes":256,"scratch_available":4096,"model":{{"name":"random","crc32":"{:08x}","bytes":{},"format":1,"vocabulary":10,"embedding":4,"hidden":6,"classes":3,"golden":3,"scratch_used":68}},"model_error":null}}"#,
+            r#"{{"protocol":2,"firmware":"{}","board":"bench","clock_hz":1000000,"queue_bytes":1024,"line_bytes":256,"scratch_available":4096,"model":{{"name":"random","crc32":"{:08x}","bytes":{},"format":1,"vocabulary":10,"embedding":4,"hidden":6,"classes":3,"golden":3,"scratch_used":68}},"model_error":null}}"#,
             info::FIRMWARE,
             crate::crc32::crc32(&file),
             file.len()

@@ -114,6 +114,18 @@ impl Keys {
         }
     }
 
+    /// Takes a byte where there are no keys but Enter and Ctrl-C.
+    pub fn push_raw(&mut self, byte: u8) -> Key {
+        let after_cr = core::mem::replace(&mut self.after_cr, byte == b'\r');
+        self.state = State::Outside;
+        match byte {
+            b'\n' if after_cr => Key::None,
+            b'\r' | b'\n' => Key::Enter,
+            0x03 => Key::Abandon,
+            byte => Key::Byte(byte),
+        }
+    }
+
     fn sequence(&mut self, byte: u8, number: u8, is_first: bool, is_private: bool) -> Key {
         self.state = match byte {
             0x40..=0x7e => State::Outside,

@@ -61,7 +61,7 @@ fn work(args: &Args) -> anyhow::Result<()> {
         let mut client = Client::new(wire, args.link.patience());
         let is_starting = matches!(target, Target::Qemu(_));
         if !is_starting {
-            // What a device was doing before is not part of the session. Its echo is.
+            // What a device was doing before is not part of the session.
             client.synchronize()?;
             client.release();
         }

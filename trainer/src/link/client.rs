@@ -1,4 +1,4 @@
-//! The machine form of the console's protocol, `docs/console.md`: `@` requests, each answered by one line of JSON.
+//! The machine mode of the console's protocol, `docs/console.md`: requests, each answered by one line, numbered and checksummed.
 
 use std::time::{Duration, Instant};
 
@@ -6,11 +6,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::frame::{self, Frames};
 use super::stream::Streaming;
 use super::{Link, LinkError, shown};
 
 /// The version of the protocol that is spoken here.
-pub const PROTOCOL: u64 = 1;
+pub const PROTOCOL: u64 = 2;
 
 pub(super) const ETX: u8 = 0x03;
 pub(super) const ACK: u8 = 0x06;
@@ -42,8 +43,8 @@ pub enum ClientError {
     },
     /// No common start is found.
     #[error(
-        "no tern console answers: `@echo off` was sent {attempts} times, expected a line {{\"echo\":false}}; seen: {last_seen}. \
-        Check the port, its speed (--baud) and that the device runs tern-firmware"
+        "no tern console answers: `@mode machine` was sent {attempts} times, expected a line 0 {{\"mode\":\"machine\",…}}; seen: \
+        {last_seen}. Check the port, its speed (--baud) and that the device runs the tern-firmware of this release"
     )]
     NoConsole {
         /// How often it was tried.
@@ -88,7 +89,7 @@ pub struct DeviceError {
     pub message: String,
 }
 
-/// What a device says of itself: the answer to `@info`.
+/// What a device says of itself: the answer to `info`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Info {
     /// Version of the protocol.
@@ -134,15 +135,16 @@ pub struct Client<L> {
     taken: usize,
     /// The end of all that was received, to be shown.
     seen: Vec<u8>,
+    pub(super) frames: Frames,
 }
 
 impl<L: Link> Client<L> {
     /// A client that waits at most `patience` for a sign of life.
     pub fn new(link: L, patience: Duration) -> Self {
-        Client { link, patience, received: Vec::new(), taken: 0, seen: Vec::new() }
+        Client { link, patience, received: Vec::new(), taken: 0, seen: Vec::new(), frames: Frames::default() }
     }
 
-    /// Finds a common start with a device in any state, and turns its echo off.
+    /// Finds a common start with a device in any state, and brings it into machine mode.
     ///
     /// # Errors
     /// [`ClientError::NoConsole`] if nothing like a console answers in time.
@@ -153,10 +155,13 @@ impl<L: Link> Client<L> {
             attempts += 1;
             // The second ETX in case that the first stands after a DLE.
             self.send(&[ETX, ETX])?;
-            self.send(b"@echo off\n")?;
+            self.send(b"@mode machine\n")?;
             let slice = deadline.min(Instant::now() + SYNC_SLICE);
             while let Some(line) = self.try_line(slice)? {
-                if json(&line).is_some_and(|value| value.get("echo") == Some(&Value::Bool(false))) {
+                if let Some((0, value)) = framed_json(&line)
+                    && value.get("mode") == Some(&"machine".into())
+                {
+                    self.frames = Frames::after(0);
                     return Ok(());
                 }
             }
@@ -169,26 +174,30 @@ impl<L: Link> Client<L> {
     /// # Errors
     /// [`ClientError::Protocol`] if it speaks another version, and all that can befall a request.
     pub fn info(&mut self) -> Result<Info, ClientError> {
-        const WAITING_FOR: &str = "the answer to `@info`, with the key `protocol`";
-        self.send(b"@info\n")?;
+        const WAITING_FOR: &str = "the answer to `info`, with the key `firmware`";
+        self.send(b"info\n")?;
         let deadline = Instant::now() + self.patience;
-        // A device that was slow to start still answers the attempts before.
+        // A device that was slow to start still answers the attempts before, and counts anew with each.
         while let Some(line) = self.try_line(deadline)? {
-            let Some(value) = json(&line) else { continue };
-            match value.get("protocol").and_then(Value::as_u64) {
-                Some(PROTOCOL) => return parse(&value, WAITING_FOR),
-                Some(found) => return Err(ClientError::Protocol { found }),
-                None => (),
+            let Some((number, value)) = framed_json(&line) else { continue };
+            if value.get("firmware").is_none() {
+                continue;
             }
+            self.frames = Frames::after(number);
+            return match value.get("protocol").and_then(Value::as_u64) {
+                Some(PROTOCOL) => parse(&value, WAITING_FOR),
+                found => Err(ClientError::Protocol { found: found.unwrap_or(0) }),
+            };
         }
         Err(self.silent(WAITING_FOR))
     }
 
-    /// Sends one `@` line, without its end, and waits for its answer.
+    /// Sends one line, without its end, and waits for its answer.
     ///
     /// # Errors
     /// [`ClientError::Refused`] if the device says so, and all that can befall a line.
     pub fn request(&mut self, line: &str) -> Result<Value, ClientError> {
+        self.frames.sent(line.as_bytes());
         self.send(format!("{line}\n").as_bytes())?;
         self.answer(line)
     }
@@ -203,10 +212,14 @@ impl<L: Link> Client<L> {
 
     /// Leaves the device as a person likes to find it, if it still listens.
     pub fn release(&mut self) {
-        if self.link.send(&[ETX, ETX]).and_then(|()| self.link.send(b"@echo on\n")).is_ok() {
+        if self.link.send(&[ETX, ETX]).and_then(|()| self.link.send(b"mode human\n")).is_ok() {
             let deadline = Instant::now() + SYNC_SLICE.min(self.patience);
             while let Ok(Some(line)) = self.try_line(deadline) {
-                if json(&line).is_some_and(|value| value.get("echo") == Some(&Value::Bool(true))) {
+                if framed_json(&line).is_some_and(|(_, value)| value.get("mode") == Some(&"human".into())) {
+                    // The prompt follows.
+                    while let Ok(Some(byte)) = self.byte(deadline)
+                        && byte != b' '
+                    {}
                     return;
                 }
             }
@@ -236,7 +249,7 @@ impl<L: Link> Client<L> {
         Ok(value)
     }
 
-    /// The next answer or credit.
+    /// The next answer, out of its frame, or credit.
     pub(super) fn item(&mut self, waiting_for: &str) -> Result<Item, ClientError> {
         let mut line = Vec::new();
         loop {
@@ -245,11 +258,14 @@ impl<L: Link> Client<L> {
                 Some(ACK) if line.is_empty() => return Ok(Item::Ack),
                 Some(b'\n') => {
                     line.pop_if(|last| *last == b'\r');
-                    return Ok(Item::Line(line));
+                    return match self.frames.take(&line) {
+                        Ok(json) => Ok(Item::Line(json.to_vec())),
+                        Err(why) => Err(unreadable(&line, &format!("{waiting_for}; {why}"))),
+                    };
                 }
                 Some(byte) => line.push(byte),
             }
-            let longest = if line[0] == b'{' { LONGEST_LINE } else { LONGEST_NOISE };
+            let longest = if line[0].is_ascii_digit() { LONGEST_LINE } else { LONGEST_NOISE };
             if line.len() > longest {
                 return Err(unreadable(&line, waiting_for));
             }
@@ -292,7 +308,13 @@ impl<L: Link> Client<L> {
     }
 }
 
-/// The object in a line of machine form.
+/// The number of an answer in its frame, and the object that it holds.
+fn framed_json(line: &[u8]) -> Option<(u32, Value)> {
+    let framed = frame::open(line).ok()?;
+    Some((framed.number, json(framed.json)?))
+}
+
+/// The object in an answer.
 pub(super) fn json(line: &[u8]) -> Option<Value> {
     serde_json::from_slice(line).ok().filter(Value::is_object)
 }

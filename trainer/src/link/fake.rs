@@ -28,6 +28,10 @@ pub(crate) enum Fault {
     ExtraAck(usize),
     /// One streamed byte less is reported in the end.
     LostByte,
+    /// A bit of this text's answer is another on the line.
+    Flipped(usize),
+    /// This text reaches the device with another byte.
+    Misread(usize),
 }
 
 /// A device under test conditions.
@@ -43,6 +47,10 @@ pub(crate) struct Fake<'m> {
     out: VecDeque<u8>,
     line: Vec<u8>,
     prompted: bool,
+    /// The number of the next answer, in machine mode.
+    number: Option<u32>,
+    /// Checksum of what is being answered.
+    request: u32,
     streaming: bool,
     escaped: bool,
     text: Vec<u8>,
@@ -60,7 +68,7 @@ pub(crate) struct Fake<'m> {
 impl<'m> Fake<'m> {
     pub(crate) fn new(model: &'m Model<'m>, file: &[u8], seed: u64) -> Self {
         let info = json!({
-            "protocol": 1, "firmware": "0.1.0", "board": "fake", "clock_hz": 25_000_000, "later": "ignored", "model_error": null,
+            "protocol": 2, "firmware": "0.1.0", "board": "fake", "clock_hz": 25_000_000, "later": "ignored", "model_error": null,
             "model": {"name": model.name(), "crc32": format!("{:08x}", crc32fast::hash(file)), "bytes": file.len()},
         });
         Fake {
@@ -74,6 +82,8 @@ impl<'m> Fake<'m> {
             out: b"\x06\x06noise {\"echo\"\r\n> ".iter().copied().collect(),
             line: b"half a line".to_vec(),
             prompted: true,
+            number: None,
+            request: 0,
             streaming: false,
             escaped: false,
             text: Vec::new(),
@@ -88,7 +98,14 @@ impl<'m> Fake<'m> {
     }
 
     fn say(&mut self, text: &str) {
-        self.out.extend(text.bytes());
+        match &mut self.number {
+            Some(number) => {
+                let framed = format!("{number} {text} {:08x}", self.request);
+                self.out.extend(format!("{framed} {:08x}", crc32fast::hash(framed.as_bytes())).bytes());
+                (*number, self.request) = (*number + 1, 0);
+            }
+            None => self.out.extend(text.bytes()),
+        }
         self.out.extend(b"\r\n");
     }
 
@@ -99,9 +116,11 @@ impl<'m> Fake<'m> {
         match byte {
             0x03 => {
                 self.line.clear();
-                self.say("^C");
-                self.out.extend(b"> ");
-                self.prompted = true;
+                if self.number.is_none() {
+                    self.say("^C");
+                    self.out.extend(b"> ");
+                    self.prompted = true;
+                }
             }
             b'\n' => self.obey(),
             byte => self.line.push(byte),
@@ -113,14 +132,21 @@ impl<'m> Fake<'m> {
         if std::mem::take(&mut self.prompted) {
             self.say(&line);
         }
+        self.request = crc32fast::hash(line.as_bytes());
         match line.as_str() {
-            "@echo off" => self.say(r#"{"echo":false}"#),
-            "@echo on" => self.say(r#"{"echo":true}"#),
-            "@info" => self.say(&self.info.to_string()),
-            "@stream" if self.info["model"].is_null() => {
-                self.say(r#"{"error":"no_model","message":"no model: empty"}"#)
+            "@mode machine" => {
+                self.number = Some(0);
+                self.say(r#"{"mode":"machine","protocol":2}"#);
             }
-            "@stream" => {
+            "mode human" => {
+                self.say(r#"{"mode":"human"}"#);
+                self.number = None;
+                self.out.extend(b"> ");
+                self.prompted = true;
+            }
+            "info" => self.say(&self.info.to_string()),
+            "stream" if self.info["model"].is_null() => self.say(r#"{"error":"no_model","message":"no model: empty"}"#),
+            "stream" => {
                 self.streaming = true;
                 (self.sent, self.consumed, self.credited, self.answered) = (self.queue.len() as u64, 0, 0, 0);
                 self.restarts += 1;
@@ -157,7 +183,11 @@ impl<'m> Fake<'m> {
     }
 
     fn answer(&mut self) {
-        let (number, text) = (self.texts.len(), std::mem::take(&mut self.text));
+        let (number, mut text) = (self.texts.len(), std::mem::take(&mut self.text));
+        if self.fault == Fault::Misread(number) {
+            text[0] ^= 1;
+        }
+        self.request = crc32fast::hash(&text);
         let mut session = self.model.session(&mut self.scratch).unwrap();
         let logits = session.classify(&text);
         let class = logits.best().class;
@@ -175,6 +205,7 @@ impl<'m> Fake<'m> {
                         self.out.push_back(0x06);
                     }
                 });
+                self.request = 0;
                 return self.say(r#"{"error":"overflow","message":"overflow: 9 bytes","lost":9,"queue_bytes":1024}"#);
             }
             Fault::Garbage(at, bytes) if at == number => return self.out.extend(bytes),
@@ -190,6 +221,10 @@ impl<'m> Fake<'m> {
             "tokens": tokens, "unknown": unknown, "ticks": 100 * u64::from(tokens),
         });
         self.say(&answer.to_string());
+        if self.fault == Fault::Flipped(number) {
+            let at = self.out.len() - 30;
+            self.out[at] ^= 1;
+        }
     }
 }
 
@@ -198,7 +233,7 @@ impl Link for Fake<'_> {
         self.queue.extend(bytes);
         if self.streaming {
             self.sent += bytes.len() as u64;
-            let outstanding = self.sent - CREDIT * self.credited;
+            let outstanding = self.sent.saturating_sub(CREDIT * self.credited);
             self.most_outstanding = self.most_outstanding.max(outstanding);
             let limit = if bytes == [0x03] { WINDOW + 1 } else { WINDOW };
             assert!(outstanding <= limit, "{outstanding} bytes outstanding, the window is {WINDOW}");

@@ -65,7 +65,7 @@ pub struct Streaming<'c, L> {
     answered: u64,
 }
 
-/// The answer to `@stream`.
+/// The answer to `stream`.
 #[derive(Deserialize)]
 struct Entered {
     window: u64,
@@ -86,6 +86,7 @@ impl<'c, L: Link> Streaming<'c, L> {
     pub fn send(&mut self, text: &[u8]) -> Result<(), ClientError> {
         let mut bytes = escaped(text);
         bytes.push(EOT);
+        self.client.frames.sent(text);
         self.outstanding += 1;
         let mut rest = bytes.as_slice();
         while !rest.is_empty() {
@@ -130,7 +131,9 @@ impl<'c, L: Link> Streaming<'c, L> {
     /// # Errors
     /// [`ClientError`] if the device falls silent or says what it must not.
     pub fn restart(&mut self) -> Result<(), ClientError> {
+        self.client.frames.lose();
         self.end()?;
+        self.client.frames.found();
         Entered { window: self.window, credit: self.credit } = enter(self.client)?;
         (self.sent, self.acknowledged, self.outstanding, self.answered) = (0, 0, 0, 0);
         self.replies.clear();
@@ -157,6 +160,7 @@ impl<'c, L: Link> Streaming<'c, L> {
         const WAITING_FOR: &str = "the end of the streaming mode, with `bytes` and `texts`";
         // A control byte fits whether the window is open or not.
         self.sent += 1;
+        self.client.frames.sent(&[]);
         self.client.send(&[ETX])?;
         loop {
             if let Some(value) = self.receive(WAITING_FOR)? {
@@ -214,8 +218,8 @@ impl<'c, L: Link> Streaming<'c, L> {
 }
 
 fn enter<L: Link>(client: &mut Client<L>) -> Result<Entered, ClientError> {
-    let value = client.request("@stream")?;
-    let shape = "the answer to `@stream`, with `window` and `credit`";
+    let value = client.request("stream")?;
+    let shape = "the answer to `stream`, with `window` and `credit`";
     let entered: Entered = parse(&value, shape)?;
     // With a window below the credit the first ACK would never come.
     if entered.credit == 0 || entered.window < entered.credit {

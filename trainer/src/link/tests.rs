@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::io::Write;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -136,6 +137,81 @@ fn a_lost_byte_is_an_error() {
     assert!(error.contains("took in 3006 bytes and answered 6 texts, expected 3007 bytes"), "{error}");
 }
 
+/// The transcript that the firmware's tests make: what this side sends must be its requests, and its answers must be understood.
+#[test]
+fn the_golden_transcript() {
+    struct Transcript {
+        sent: Vec<u8>,
+        /// Requests, and the answers to each.
+        expected: VecDeque<(Vec<u8>, String)>,
+        out: String,
+    }
+    impl Link for &mut Transcript {
+        fn send(&mut self, bytes: &[u8]) -> Result<(), LinkError> {
+            self.sent.extend_from_slice(bytes);
+            while let Some((request, answers)) =
+                self.expected.front().filter(|(request, _)| self.sent.ends_with(request))
+            {
+                let before = self.sent.len() - request.len();
+                assert!(
+                    self.sent[..before].iter().all(|&byte| byte == 3),
+                    "{:?} before a request",
+                    &self.sent[..before]
+                );
+                self.out += answers;
+                self.sent.clear();
+                self.expected.pop_front();
+            }
+            Ok(())
+        }
+        fn receive(&mut self, _: Duration) -> Result<Vec<u8>, LinkError> {
+            Ok(std::mem::take(&mut self.out).into_bytes())
+        }
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/tests/golden/machine.txt");
+    let mut expected = VecDeque::<(Vec<u8>, String)>::new();
+    for line in std::fs::read_to_string(path).unwrap().lines().skip(1) {
+        match line.split_at(2) {
+            ("> ", request) => {
+                let end = if request.contains(['␄', '␃']) { "" } else { "\n" };
+                expected
+                    .push_back(((request.replace('␄', "\x04").replace('␃', "\x03") + end).into_bytes(), String::new()));
+            }
+            (_, answer) => expected.back_mut().unwrap().1 += &format!("{answer}\r\n"),
+        }
+    }
+    let mut device = Transcript { sent: Vec::new(), expected, out: String::new() };
+    let mut client = Client::new(&mut device, PATIENCE);
+    client.synchronize().unwrap();
+    assert_eq!(client.info().unwrap().model.unwrap().name, "random");
+    let labels = client.request("labels").unwrap();
+    assert_eq!(labels["labels"].as_array().unwrap().len(), 3);
+    let one = client.request("classify free prize").unwrap();
+    assert!(client.request("classify xyzzy").unwrap()["label"].is_null());
+    assert_eq!(client.request("top 2 call now").unwrap()["top"].as_array().unwrap().len(), 2);
+    for (request, code) in [("bob", "unknown_command"), ("top x", "usage")] {
+        let ClientError::Refused { error, .. } = client.request(request).unwrap_err() else { panic!("{request}") };
+        assert_eq!(error.code, code);
+    }
+    let mut streaming = client.stream().unwrap();
+    for text in ["free prize, call now", ""] {
+        streaming.send(text.as_bytes()).unwrap();
+        let Some(Reply::Answer(answer)) = streaming.reply().unwrap() else { panic!("{text:?}") };
+        assert_eq!((answer.logits.len(), answer.label.is_some()), (3, one["label"].is_string() && !text.is_empty()));
+    }
+    assert_eq!(streaming.leave().unwrap().texts, 2);
+    client.release();
+    assert!(device.expected.is_empty(), "{:?}", device.expected);
+}
+
+#[test]
+fn what_changes_on_the_line_is_an_error() {
+    let error = error_of(Fault::Flipped(3));
+    assert!(error.contains("that of its bytes"), "{error}");
+    let error = error_of(Fault::Misread(3));
+    assert!(error.contains("it answers a request with the checksum"), "{error}");
+}
+
 #[test]
 fn an_overflow_is_a_reply() {
     let texts = vec![b"free prize".to_vec(), b"call now".to_vec(), b"now".to_vec()];
@@ -176,20 +252,21 @@ fn no_console_no_protocol_no_model() {
     let start = Instant::now();
     let error = Client::new(Deaf, PATIENCE).synchronize().unwrap_err().to_string();
     assert!(error.contains("no tern console answers") && error.contains("bab{ble"), "{error}");
-    assert!(Client::new(Deaf, PATIENCE).info().unwrap_err().to_string().contains("`@info`"));
+    assert!(Client::new(Deaf, PATIENCE).info().unwrap_err().to_string().contains("`info`"));
     assert!(start.elapsed() < Duration::from_secs(5));
 
     let file = file();
     let model = Model::from_bytes(&file).unwrap();
     let mut fake = Fake::new(&model, &file, 8);
-    fake.info["protocol"] = 2.into();
+    fake.info["protocol"] = 3.into();
     let mut client = Client::new(&mut fake, PATIENCE);
     client.synchronize().unwrap();
-    assert!(client.info().unwrap_err().to_string().contains("speaks protocol 2, expected 1"));
+    assert!(client.info().unwrap_err().to_string().contains("speaks protocol 3, expected 2"));
     fake.info["model"] = serde_json::Value::Null;
     let mut client = Client::new(&mut fake, PATIENCE);
+    client.synchronize().unwrap();
     let error = client.stream().err().unwrap().to_string();
-    assert_eq!(error, "the device refuses `@stream`: no model: empty (no_model)");
+    assert_eq!(error, "the device refuses `stream`: no model: empty (no_model)");
 }
 
 #[test]

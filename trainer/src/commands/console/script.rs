@@ -21,10 +21,34 @@ struct Session<'o, L, W> {
     /// The device waits at its prompt. If not, it is quiet after a machine answer.
     is_prompted: bool,
     seen: Vec<u8>,
+    sequences: Sequences,
+}
+
+/// Takes escape sequences out: they drive a terminal, and here is none.
+#[derive(Default)]
+struct Sequences {
+    /// After ESC; with `[` after that.
+    is_begun: bool,
+    is_long: bool,
+}
+
+impl Sequences {
+    /// Whether the byte is part of a sequence.
+    fn take(&mut self, byte: u8) -> bool {
+        const ESC: u8 = 0x1b;
+        match (self.is_begun, byte) {
+            (_, ESC) => (self.is_begun, self.is_long) = (true, false),
+            (false, _) => return false,
+            (true, b'[') if !self.is_long => self.is_long = true,
+            (true, 0x40..=0x7e) => self.is_begun = false,
+            (true, _) => self.is_begun = self.is_long,
+        }
+        true
+    }
 }
 
 /// Sends each line of `lines` when the one before is answered, and writes to `out` what the device sends. One that `is_starting`
-/// says what it is first; one that is not, is quiet.
+/// says what it is first; one that is not, has given its prompt.
 pub(super) fn run<L: Link, W: Write>(
     link: L,
     patience: Duration,
@@ -32,10 +56,22 @@ pub(super) fn run<L: Link, W: Write>(
     mut lines: impl BufRead,
     out: &mut W,
 ) -> anyhow::Result<()> {
-    let mut session =
-        Session { link, patience, out, current: Vec::new(), is_new: false, is_prompted: false, seen: Vec::new() };
+    let mut session = Session {
+        link,
+        patience,
+        out,
+        current: Vec::new(),
+        is_new: false,
+        is_prompted: false,
+        seen: Vec::new(),
+        sequences: Sequences::default(),
+    };
     if is_starting {
         session.wait("its first prompt", false)?;
+    } else {
+        session.out.write_all(PROMPT)?;
+        session.current.extend_from_slice(PROMPT);
+        session.is_prompted = true;
     }
     let (mut line, mut number) = (Vec::new(), 0);
     while lines.read_until(b'\n', &mut line)? > 0 {
@@ -59,6 +95,12 @@ impl<L: Link, W: Write> Session<'_, L, W> {
                  and so does a person at a terminal"
             );
         }
+        if matches!(line.trim_ascii_end(), b"mode machine" | b"@mode machine") {
+            bail!(
+                "line {number} of the input enters machine mode, which has no prompt to wait for; a line that begins with `@` is \
+                 answered in JSON, too"
+            );
+        }
         let is_machine = line.starts_with(b"@");
         if !self.is_prompted && !is_machine {
             // Quiet, it would give its prompt at the line's first byte, which would look like that after the answer.
@@ -78,7 +120,7 @@ impl<L: Link, W: Write> Session<'_, L, W> {
     fn wait(&mut self, waiting_for: &str, is_machine: bool) -> anyhow::Result<()> {
         let mut deadline = Instant::now() + self.patience;
         loop {
-            let bytes = self.link.receive(deadline.saturating_duration_since(Instant::now()))?;
+            let mut bytes = self.link.receive(deadline.saturating_duration_since(Instant::now()))?;
             if bytes.is_empty() {
                 let (seconds, last_seen) = (self.patience.as_secs_f64(), shown(&self.seen));
                 bail!(
@@ -86,6 +128,7 @@ impl<L: Link, W: Write> Session<'_, L, W> {
                 );
             }
             deadline = Instant::now() + self.patience;
+            bytes.retain(|&byte| !self.sequences.take(byte));
             let is_answered = self.take(&bytes);
             // Lines of a transcript end like all others here.
             let text: Vec<u8> = bytes.into_iter().filter(|&byte| byte != b'\r').collect();
@@ -172,9 +215,15 @@ mod tests {
     }
 
     #[test]
-    fn a_quiet_device() {
-        let mut device = Canned::new("", &["> ", "x\r\nham\r\n> "]);
+    fn a_device_that_has_started() {
+        let mut device = Canned::new("", &["x\r\nham\r\n> "]);
         assert_eq!(transcript(&mut device, false, "x\n").unwrap(), "> x\nham\n> \n");
+    }
+
+    #[test]
+    fn nothing_of_what_drives_a_terminal_is_kept() {
+        let mut device = Canned::new("\r\ntern\r\n\x1b[c> ", &["x\x1b7\r\n\x1b[1mham\x1b[0m\r\n\x1b[c> "]);
+        assert_eq!(transcript(&mut device, true, "x\n").unwrap(), "\ntern\n> x\nham\n> \n");
     }
 
     #[test]
@@ -184,5 +233,7 @@ mod tests {
         assert!(error.contains("the answer to line 1 of the input, \"x\"") && error.contains("ham"), "{error}");
         let error = transcript(&mut Canned::new("\r\n> ", &[]), true, "@stream \n").unwrap_err().to_string();
         assert!(error.starts_with("line 1 of the input enters the streaming mode"), "{error}");
+        let error = transcript(&mut Canned::new("\r\n> ", &[]), true, "mode machine\n").unwrap_err().to_string();
+        assert!(error.starts_with("line 1 of the input enters machine mode"), "{error}");
     }
 }
