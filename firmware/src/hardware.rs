@@ -25,6 +25,12 @@ pub trait Hardware: Sized {
     /// A free-running counter that wraps, at the earliest after 2^31 ticks or 1 s of work, whichever is longer.
     fn ticks(&mut self) -> u32;
 
+    /// How many instructions take so many ticks. `None`: that depends on the instructions, as on every real processor.
+    fn instructions(&self, ticks: u64) -> Option<u64> {
+        let _ = ticks;
+        None
+    }
+
     /// Sets up clocks, pins, serial port and watchdog, and lets the receive interrupt begin. Called once.
     fn start() -> Self;
 

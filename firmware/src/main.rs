@@ -26,6 +26,7 @@ mod processor;
 mod register;
 mod reset;
 mod serial;
+mod stack;
 
 use core::fmt::{self, Write as _};
 use core::panic::PanicInfo;
@@ -47,6 +48,7 @@ fn main() -> ! {
     static RING: ConstStaticCell<Ring> = ConstStaticCell::new(Ring::new());
     static DROPPED: Dropped = Dropped::new();
 
+    stack::paint();
     let (feeder, received) = queue::split(RING.take(), &DROPPED);
     INLET.open(feeder);
     let mut board = Board::start();

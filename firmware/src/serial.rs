@@ -5,10 +5,10 @@ use core::convert::Infallible;
 use embedded_io::{ErrorType, Read, ReadReady, Write};
 use tern_firmware::hardware::Note;
 use tern_firmware::queue::Taker;
-use tern_firmware::{Event, Hardware, Loss, Port, ResetReason};
+use tern_firmware::{Event, Hardware, Loss, Port, ResetReason, Stack};
 
 use crate::board::Board;
-use crate::reset;
+use crate::{reset, stack};
 
 /// A port that cannot fail. Whatever the console does with it feeds the watchdog.
 pub struct Serial {
@@ -85,6 +85,14 @@ impl Port for Serial {
                 self.board.sleep();
             }
         });
+    }
+
+    fn stack(&mut self) -> Option<Stack> {
+        Some(stack::depth())
+    }
+
+    fn instructions(&self, ticks: u64) -> Option<u64> {
+        self.board.instructions(ticks)
     }
 
     fn reset_reason(&self) -> Option<ResetReason> {

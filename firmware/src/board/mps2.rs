@@ -179,6 +179,11 @@ impl Hardware for Board {
         !TIMER_VALUE.read()
     }
 
+    /// In QEMU with `-icount shift=6` an instruction takes 64 ns.
+    fn instructions(&self, ticks: u64) -> Option<u64> {
+        Some(ticks * (1_000_000_000 / u64::from(CLOCK_HZ)) / 64)
+    }
+
     fn send(bytes: &[u8]) {
         CONSOLE.send(bytes);
     }
