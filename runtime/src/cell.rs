@@ -2,9 +2,15 @@
 
 use crate::archive::Archive;
 use crate::gru::Gru;
+#[cfg(any(test, feature = "write"))]
+use crate::kernel::{dot, dot_pairs, dot_rows};
 use crate::kind::CellKind;
 use crate::lstm::Layer;
+#[cfg(any(test, feature = "write"))]
+use crate::lstm::biases;
 use crate::rnn::Rnn;
+#[cfg(any(test, feature = "write"))]
+use crate::rows::rows;
 
 /// A layer's parameters, borrowed from the file.
 #[derive(Clone, Copy, Debug)]
@@ -53,12 +59,66 @@ impl Cell<'_> {
         }
     }
 
+    /// One step whose input half is ready-made. sums: as many as there are biases.
+    pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
+        match self {
+            Cell::Lstm(lstm) => lstm.step_folded(sums, state),
+            Cell::Gru(gru) => gru.step_folded(sums, state),
+            Cell::Rnn(rnn) => rnn.step_folded(sums, state),
+        }
+    }
+
+    /// H.
+    pub(crate) fn hidden_size(&self) -> usize {
+        match self {
+            Cell::Lstm(Layer::Interleaved(lstm)) => lstm.bias.len(),
+            Cell::Lstm(Layer::Paired(paired)) => paired.hidden_size(),
+            Cell::Gru(gru) => gru.bias.len(),
+            Cell::Rnn(rnn) => rnn.bias.len(),
+        }
+    }
+
+    /// How many ready-made sums a unit has: as many as biases.
+    pub(crate) fn sums_of_unit(&self) -> usize {
+        match self {
+            Cell::Lstm(_) | Cell::Gru(_) => 4,
+            Cell::Rnn(_) => 1,
+        }
+    }
+
     /// Multiply-accumulates of a step: gates · H · (input size + H).
     pub(crate) fn macs(&self) -> usize {
         match self {
             Cell::Lstm(layer) => layer.macs(),
             Cell::Gru(gru) => 3 * (gru.weight_ih.len() + gru.weight_hh.len()),
             Cell::Rnn(rnn) => rnn.weight_ih.len() + rnn.weight_hh.len(),
+        }
+    }
+
+    /// The sums of the input half on `x`, as they are folded. `[hidden_size · sums of a unit]`
+    #[cfg(any(test, feature = "write"))]
+    pub(crate) fn sums(&self, x: &[i16]) -> alloc::vec::Vec<i32> {
+        match self {
+            Cell::Lstm(Layer::Interleaved(lstm)) => {
+                let units = rows(lstm.weight_ih, lstm.input_size).zip(lstm.bias);
+                units.flat_map(|(weights, &bias)| dot_rows(weights, x, bias)).collect()
+            }
+            Cell::Lstm(Layer::Paired(paired)) => {
+                let units = paired.records().map(|record| (record.weight_ih, biases(record.start).unwrap_or_default()));
+                units.flat_map(|(weights, bias)| dot_pairs(weights, x, bias)).collect()
+            }
+            Cell::Gru(gru) => {
+                let units = rows(gru.weight_ih, gru.input_size).zip(gru.bias);
+                let sums = |(weights, &[r, z, n, hidden_n]): (&[[i8; 3]], &[i32; 4])| {
+                    let [r, z, n] = dot_rows(weights, x, [r, z, n]);
+                    [r, z, n, hidden_n]
+                };
+                units.flat_map(sums).collect()
+            }
+            Cell::Rnn(rnn) => {
+                let units = rows(rnn.weight_ih, rnn.input_size).zip(rnn.bias);
+                units.map(|(weights, &bias)| dot(weights, x, bias)).collect()
+            }
         }
     }
 

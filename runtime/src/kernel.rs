@@ -20,7 +20,6 @@ pub(crate) mod thumb1;
 mod walk;
 
 pub(crate) use pairs::columns;
-#[cfg(any(test, not(dsp)))]
 pub(crate) use pairs::dot_pairs;
 #[cfg(any(test, not(any(armv7m, thumb1))))]
 pub(crate) use settle::settle;

@@ -19,6 +19,7 @@ mod cell;
 mod embedding;
 mod error;
 mod fixed;
+mod folded;
 #[cfg(test)]
 mod golden;
 mod gru;

@@ -35,6 +35,14 @@ impl Layer<'_> {
         }
     }
 
+    /// One step whose input half is ready-made. sums: `[hidden_size · 4]`.
+    pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
+        match self {
+            Layer::Interleaved(lstm) => lstm.step_folded(sums, state),
+            Layer::Paired(paired) => paired.step_folded(sums, state),
+        }
+    }
+
     /// Multiply-accumulates of a step: 4·H·(E + H).
     pub(crate) fn macs(&self) -> usize {
         match self {
@@ -76,6 +84,19 @@ impl Lstm<'_> {
         core::mem::swap(&mut state.h, &mut state.next_h);
     }
 
+    /// One step whose input half is ready-made. sums: `[hidden_size · 4]`. It is the step on no columns, with these in the place of the
+    /// biases.
+    pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
+        let layer = Lstm { weight_ih: &[], bias: sums.as_chunks().0, ..*self };
+        #[cfg(any(armv7m, thumb1))]
+        layer.step(&[], state);
+        #[cfg(not(any(armv7m, thumb1)))]
+        {
+            layer.plain_units(core::iter::repeat(&[][..]), &[], state);
+            core::mem::swap(&mut state.h, &mut state.next_h);
+        }
+    }
+
     /// Whether all sizes fit each other and none is zero: always so after load, and in the scratch as a session divides it. Kernels in
     /// assembly rely on it.
     #[cfg(any(armv7m, thumb1))]
@@ -92,9 +113,16 @@ impl Lstm<'_> {
     #[cfg(any(test, not(any(armv7m, thumb1))))]
     #[inline(always)]
     fn plain_step(&self, x: &[i16], state: &mut State<'_>) {
-        // Neither size is zero, or there would be no unit to step.
+        self.plain_units(rows(self.weight_ih, self.input_size), x, state);
+    }
+
+    /// weights_ih: of each unit.
+    #[cfg(any(test, not(any(armv7m, thumb1))))]
+    #[inline(always)]
+    fn plain_units<'w>(&self, weights_ih: impl Iterator<Item = &'w [[i8; 4]]>, x: &[i16], state: &mut State<'_>) {
+        // The size is not zero, or there would be no unit to step.
         let hidden_size = NonZeroUsize::new(state.h.len()).unwrap_or(NonZeroUsize::MIN);
-        let weights = rows(self.weight_ih, self.input_size).zip(rows(self.weight_hh, hidden_size));
+        let weights = weights_ih.zip(rows(self.weight_hh, hidden_size));
         let rows = weights.zip(self.bias).zip(self.multiplier_ih.iter().zip(self.multiplier_hh));
         let units = rows.zip(state.c.iter_mut().zip(state.next_h.iter_mut()));
         for ((((weight_ih, weight_hh), bias), (multiplier_ih, multiplier_hh)), (c, h)) in units {

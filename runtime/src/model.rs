@@ -6,6 +6,7 @@
 mod bounds;
 mod cost;
 mod directory;
+mod folding;
 mod keys;
 mod layers;
 mod load;
@@ -18,6 +19,7 @@ use core::num::NonZeroUsize;
 use crate::cell::Cell;
 use crate::embedding::Embedding;
 use crate::error::{LoadError, ScratchError};
+use crate::folded::Folded;
 use crate::head::Head;
 use crate::kind::{CellKind, Input, Merge, Output, Pooling, Task};
 use crate::linear::Linear;
@@ -130,6 +132,7 @@ pub struct Model<'a> {
     pub(crate) config: Config,
     pub(crate) vocabulary: Vocabulary<'a>,
     pub(crate) embedding: Embedding<'a>,
+    pub(crate) folded: Folded<'a>,
     /// Of the channels; empty where tokens are read
     pub(crate) input: Scaling<'a>,
     /// Layer by layer, forward before reverse; what is beyond [`cells`](Model::cells) is not looked at.
@@ -258,6 +261,11 @@ impl<'a> Model<'a> {
     pub(crate) fn cells(&self) -> &[Cell<'a>] {
         let count = if self.config.bidirectional { 2 * self.config.layers } else { self.config.layers };
         self.cells.get(..count).unwrap_or(&self.cells)
+    }
+
+    /// How many directions each layer reads in: the first so many of [`cells`](Model::cells) are the first layer.
+    pub(crate) fn directions(&self) -> usize {
+        if self.config.bidirectional { 2 } else { 1 }
     }
 
     /// Whether the head, or its hidden layer, reads a state where it lies.

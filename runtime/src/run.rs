@@ -48,8 +48,11 @@ impl<'s> Run<'s> {
                 *place = id as i32;
             }
         } else {
-            self.model.embedding.embed(id, self.memory.x);
-            self.step();
+            let folded = self.model.folded.find(id, false);
+            if folded.is_none() {
+                self.model.embedding.embed(id, self.memory.x);
+            }
+            self.step(folded);
         }
         self.steps = self.steps.saturating_add(1);
         self.settled = false;
@@ -66,20 +69,22 @@ impl<'s> Run<'s> {
                 *to = *x;
             }
         } else {
-            self.step();
+            self.step(None);
         }
         self.steps = self.steps.saturating_add(1);
         self.settled = false;
     }
 
-    /// One step of every layer, in one direction.
+    /// One step of every layer, in one direction. `folded`: the first layer's input half, where it is ready-made.
     #[inline]
-    fn step(&mut self) {
+    fn step(&mut self, folded: Option<&[i32]>) {
         let Memory { x, states, pool, .. } = &mut self.memory;
         let [first, rest @ ..] = states;
         let mut cells = self.model.cells().iter();
-        if let Some(cell) = cells.next() {
-            cell.step(x, first);
+        match (cells.next(), folded) {
+            (Some(cell), None) => cell.step(x, first),
+            (Some(cell), Some(sums)) => cell.step_folded(sums, first),
+            (None, _) => {}
         }
         let mut below = first;
         for (cell, state) in cells.zip(rest) {
@@ -142,8 +147,11 @@ impl<'s> Run<'s> {
                 state.reset();
                 for step in 0..steps {
                     let at = if reverse { steps - 1 - step } else { step };
-                    let input = input_of(self.model, layer, at, kept, x);
-                    cell.step(input, state);
+                    let id = if layer == 0 { kept.ids.get(at) } else { None };
+                    match id.and_then(|&id| self.model.folded.find(id as u32, reverse)) {
+                        Some(sums) => cell.step_folded(sums, state),
+                        None => cell.step(input_of(self.model, layer, at, kept, x), state),
+                    }
                     let pooled = is_last && config.pooling != Pooling::Last;
                     let begin = at.saturating_mul(hidden_size.get());
                     let forward = kept.forward.get(begin..).unwrap_or(&[]);

@@ -5,7 +5,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 use crate::Packing;
 use crate::kind::{CellKind, Input, Merge, Output, Pooling, Task};
 use crate::text::Tokenizer;
-use crate::write::{Dtype, Tensor, Words, packed, to_bytes};
+use crate::write::{Dtype, Tensor, Words, folded, packed, to_bytes};
 
 pub use crate::write::Aligned;
 
@@ -229,6 +229,17 @@ impl Spec {
     /// If the crate refuses what it should run: a test then fails.
     pub fn file(&self, seed: u64) -> Aligned {
         with_golden(&self.metadata(), self.tensors(seed))
+    }
+
+    /// [`file`](Spec::file) with some tokens folded, in a packing of its cells.
+    ///
+    /// # Panics
+    /// As [`file`](Spec::file), and if the packing has no place for such sizes.
+    pub fn folded_file(&self, packing: Packing, seed: u64, ids: &[u32]) -> Aligned {
+        let (metadata, mut tensors) = packed(packing, &self.metadata(), self.tensors(seed));
+        let file = Aligned::new(&to_bytes(&metadata, tensors.clone()));
+        tensors.extend(folded(&crate::Model::from_bytes(&file).expect("a random model loads"), ids));
+        with_golden(&metadata, tensors)
     }
 }
 

@@ -3,6 +3,7 @@
 //! It lays out what it is given, always the same bytes for the same input; whether that is a model, [`Model::from_bytes`](crate::Model::from_bytes)
 //! says. The safetensors library's own writer orders metadata by chance, hence this one.
 
+mod folding;
 mod packing;
 
 use alloc::{format, string::String, vec, vec::Vec};
@@ -14,6 +15,7 @@ use crate::kind::{CellKind, Input, Merge, Output, Pooling, Task};
 use crate::text::{self, Tokenizer};
 
 pub use crate::header::Dtype;
+pub use folding::{folded, folded_bytes};
 pub use packing::packed;
 
 /// A tensor to be written.

@@ -169,6 +169,13 @@ def rows(flat, columns):
     return [flat[at : at + columns] for at in range(0, len(flat), columns)]
 
 
+def folded_of(kind):
+    """The tensors of folded tokens."""
+    biases = [4] if GATES[kind["cell"]] > 1 else []
+    names = ["folded.sums", "folded.sums_reverse"][: int(kind["directions"])]
+    return {"folded.ids": ("U32", ["folded"])} | {name: ("I32", ["folded", "H", *biases]) for name in names}
+
+
 class Layer:
     """One direction of a layer: rows by [unit][gate], of the input and of the recurrent half."""
 
@@ -176,7 +183,7 @@ class Layer:
         cell, module, tensor = model.kind["cell"], model.kind["module"], model.tensors
         self.cell, self.pairs, self.shift = cell, PAIRS[cell], model.kind["shifts"][f"{module}_{place}"]
         gates, H = GATES[cell], model.sizes["H"]
-        self.H, self.reads = H, reads
+        self.H, self.reads, self.folded = H, reads, {}
         if model.kind["packing"] == "paired16":
             self.paired16(tensor[f"lstm.units_{place}"])
             return
@@ -188,6 +195,13 @@ class Layer:
         self.bias = [unit[:gates] for unit in bias]
         self.hidden_bias = [[0, 0, unit[3]] if cell == "gru" else [0] * gates for unit in bias]
         self.mx, self.mh = rows(of("multiplier_ih"), gates), rows(of("multiplier_hh"), gates)
+
+    def fold(self, ids, sums):
+        """Ready-made sums: of each token, by [unit][row]."""
+        columns = len(sums) // (len(ids) * self.H)
+        self.folded = {token: rows(of_token, columns) for token, of_token in zip(ids, rows(sums, columns * self.H))}
+        if any(unit[3] != bias[2] for of_token in self.folded.values() for unit, bias in zip(of_token, self.hidden_bias) if self.cell == "gru"):
+            raise Refused("folded.sums")
 
     def paired16(self, records):
         """A record a unit."""
@@ -242,6 +256,9 @@ class Model:
         self.layers = [
             [Layer(self, place, E if layer == 0 else ways * H) for place in places] for layer, places in enumerate(kind["places"])
         ]
+        for layer, name in zip(self.layers[0], ("folded.sums", "folded.sums_reverse")):
+            if name in tensor:
+                layer.fold(tensor["folded.ids"], tensor[name])
         self.hidden = Linear(self, "hidden") if "hidden" in kind["shifts"] else None
         self.fc = Linear(self, "fc")
         self.name = utf8(bytes(tensor["name"]))
@@ -278,6 +295,8 @@ class Model:
         header = json.loads(data[8 : 8 + n].decode("utf-8"))
         self.kind = kind_of(header.pop("__metadata__"))
         expected = tensors_of(self.kind)
+        if any(name.startswith("folded.") for name in header) and self.kind["input"] == "tokens":
+            expected |= folded_of(self.kind)
         if header.keys() != expected.keys():
             raise Refused("tensors: " + ", ".join(sorted(header.keys() ^ expected.keys())))
         self.tensors, self.sizes, spans = {}, {}, []
@@ -297,6 +316,9 @@ class Model:
         ends = [0] + [end for _, end in spans]
         if [begin for begin, _ in spans] != ends[:-1] or 8 + n + ends[-1] != len(data):  # Length
             raise Refused("length")
+        ids = self.tensors.get("folded.ids", ())
+        if list(ids) != sorted(set(ids)) or max(ids, default=0) >= self.sizes.get("V", 1):
+            raise Refused("folded.ids")
         if self.sizes.get("V", 3) < 3 or self.sizes["name"] > 64:
             raise Refused("sizes")
 
@@ -384,12 +406,16 @@ def dot(row, v):
     return sum(map(operator.mul, row, v))
 
 
-def half(layer, weights, v, bias, multipliers):
-    """One half, input or recurrent, of a unit's rows."""
-    acc = [dot(row, v) + b for row, b in zip(weights, bias)]
+def half(layer, acc, multipliers):
+    """One half, input or recurrent, of a unit's rows, from their sums."""
+    acc = list(acc)
     for first in layer.pairs:
         acc[first] += acc[first + 1] >> 8
     return [requantize(a, m) for a, m in zip(acc, multipliers)]
+
+
+def sums(weights, v, bias):
+    return [dot(row, v) + b for row, b in zip(weights, bias)]
 
 
 def relu(z):
@@ -402,11 +428,13 @@ class State:
     def __init__(self, layer):
         self.layer, self.h, self.c = layer, [0] * layer.H, [0] * layer.H
 
-    def step(self, x):
-        layer, h = self.layer, []
+    def step(self, x, token=None):
+        """`token`: what a first layer reads, to be looked up among those that are folded."""
+        layer, h, folded = self.layer, [], self.layer.folded.get(token)
         for u in range(layer.H):
-            zx = half(layer, layer.ih[u], x, layer.bias[u], layer.mx[u])
-            zh = half(layer, layer.hh[u], self.h, layer.hidden_bias[u], layer.mh[u])
+            acc = folded[u] if folded else sums(layer.ih[u], x, layer.bias[u])
+            zx = half(layer, acc, layer.mx[u])
+            zh = half(layer, sums(layer.hh[u], self.h, layer.hidden_bias[u]), layer.mh[u])
             h.append(inside(getattr(self, layer.cell)(u, zx, zh), I16))
         self.h = h  # all units read the old h
         return h
@@ -453,13 +481,13 @@ class Run:
             self.states = [State(layer) for (layer,) in model.layers]
         self.sums, self.count, self.largest = [0] * model.sizes["H"], 0, []
 
-    def step(self, x):
+    def step(self, x, token=None):
         """A step of all layers; of two directions they wait for the answer."""
         if self.model.kind["directions"] == "2":
-            self.inputs.append(x)
+            self.inputs.append((x, token))
             return
         for state in self.states:
-            x = state.step(x)
+            x, token = state.step(x, token), None
         if self.count == 65534:
             self.sums, self.count = [s >> 1 for s in self.sums], 32767
         self.sums, self.count = [s + v for s, v in zip(self.sums, x)], self.count + 1
@@ -475,9 +503,9 @@ class Run:
         steps = self.inputs
         for forward, reverse in self.model.layers:
             ahead, back = State(forward), State(reverse)
-            f = [ahead.step(x) for x in steps]
-            r = [back.step(x) for x in reversed(steps)][::-1]
-            steps = [a + b for a, b in zip(f, r)]
+            f = [ahead.step(*step) for step in steps]
+            r = [back.step(*step) for step in reversed(steps)][::-1]
+            steps = [(a + b, None) for a, b in zip(f, r)]
         merge = lambda a, b: a + b if kind["merge"] == "concat" else [MERGES[kind["merge"]](*pair) for pair in zip(a, b)]
         if kind["pooling"] == "last":
             return merge(f[-1], r[0]) if f else [0] * self.model.sizes["F"]
@@ -542,7 +570,7 @@ def run(model, text):
     ids = ids_of(model.kind["tokenizer"], model.vocabulary, text)
     trace = fnv1a(b"")
     for token in ids:
-        state.step(embed(model, token))
+        state.step(embed(model, token), token)
         logits = state.logits()
         trace = fnv1a(struct.pack(f"<I{len(logits)}i", token, *logits), trace)
     answer = {"tokens": len(ids), "unknown": ids.count(1), "logits": logits or state.logits(), "trace": f"{trace:016x}"}
@@ -573,7 +601,7 @@ def sample(model, text, seed, temperature, k, count):
     """The ids that follow a text."""
     run, drawn = Run(model), []
     for token in ids_of(model.kind["tokenizer"], model.vocabulary, text):
-        run.step(embed(model, token))
+        run.step(embed(model, token), token)
     for _ in range(count):
         logits = run.logits()
         candidates = sorted(range(2, len(logits)), key=lambda id: (-logits[id], id))[:k]
@@ -589,7 +617,7 @@ def sample(model, text, seed, temperature, k, count):
                     break
                 left -= weight
         drawn.append(token)
-        run.step(embed(model, token))
+        run.step(embed(model, token), token)
     return drawn
 
 
@@ -623,6 +651,9 @@ def check_bounds(model):
                     b[first] += (b[first + 1] >> 8) + 1
                     check("2", b[first])
                 bounds.append(b)
+                for tokens in layer.folded.values() if weights is layer.ih[u] else ():
+                    if any(abs(s) > bound(row, b) for s, row, b in zip(tokens[u], weights, bias)):
+                        failed.add("5")
             for bx, mx, bh, mh in zip(bounds[0], layer.mx[u], bounds[1], layer.mh[u]):
                 check("3", ((bx * mx >> 16) + (bh * mh >> 16) + 2) << layer.shift)
     for linear in filter(None, (model.hidden, model.fc)):

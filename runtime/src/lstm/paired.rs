@@ -2,10 +2,8 @@
 
 use core::num::NonZeroUsize;
 
-#[cfg(any(test, not(dsp)))]
 use super::{requantize_rows, unit};
 use crate::cell::State;
-#[cfg(any(test, not(dsp)))]
 use crate::kernel::dot_pairs;
 #[cfg(dsp)]
 use crate::kernel::dsp;
@@ -110,12 +108,27 @@ impl<'a> Paired<'a> {
     pub(crate) fn plain_step(&self, x: &[i16], state: &mut State<'_>) {
         let states = state.c.iter_mut().zip(state.next_h.iter_mut());
         for (record, (c, h)) in self.records().zip(states) {
-            let from_h = requantize_rows(dot_pairs(record.weight_hh, state.h, [0; 4]), &record.multiplier_hh);
             let start = biases(record.start).unwrap_or_default();
-            let from_x = requantize_rows(dot_pairs(record.weight_ih, x, start), &record.multiplier_ih);
-            let z = |row: usize| (from_x[row] + from_h[row]) << self.shift;
-            (*c, *h) = unit([z(0), z(1), z(2), z(3)], *c);
+            (*c, *h) = self.plain_unit(&record, dot_pairs(record.weight_ih, x, start), state.h, *c);
         }
+    }
+
+    /// One unit from the sums of its input half and the hidden state.
+    #[inline(always)]
+    fn plain_unit(&self, record: &Record<'_>, sums: [i32; 4], h: &[i16], c: i32) -> (i32, i16) {
+        let from_h = requantize_rows(dot_pairs(record.weight_hh, h, [0; 4]), &record.multiplier_hh);
+        let from_x = requantize_rows(sums, &record.multiplier_ih);
+        let z = |row: usize| (from_x[row] + from_h[row]) << self.shift;
+        unit([z(0), z(1), z(2), z(3)], c)
+    }
+
+    /// One step whose input half is ready-made. sums: `[hidden_size · 4]`.
+    pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
+        let units = self.records().zip(sums.as_chunks().0).zip(state.c.iter_mut().zip(state.next_h.iter_mut()));
+        for ((record, &sums), (c, h)) in units {
+            (*c, *h) = self.plain_unit(&record, sums, state.h, *c);
+        }
+        core::mem::swap(&mut state.h, &mut state.next_h);
     }
 
     /// Bytes of flash: weights, biases, multipliers.

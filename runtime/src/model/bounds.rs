@@ -4,10 +4,11 @@ use core::num::NonZeroUsize;
 
 use crate::cell::Cell;
 use crate::gru::Gru;
+use crate::kernel::columns;
 use crate::linear::Linear;
-use crate::lstm::{Layer, Lstm};
+use crate::lstm::{Layer, Lstm, biases};
 use crate::rnn::Rnn;
-use crate::rows::rows;
+use crate::rows::{row, rows};
 
 /// A bound on the size of something that must stay below 2^31.
 pub(super) type Bound = u64;
@@ -127,6 +128,32 @@ fn check_rnn(rnn: &Rnn<'_>) -> Result<(), Overflow> {
         check_unit(unit, (half(ih, [bias], []), &[m_ih]), (half(hh, [0], []), &[m_hh]), rnn.shift)?;
     }
     Ok(())
+}
+
+/// The largest size of the sums of one row's input half, as in condition 1.
+pub(super) fn input_bound(cell: &Cell<'_>, unit: usize, index: usize) -> Bound {
+    fn of<const ROWS: usize>(weights: Option<&[[i8; ROWS]]>, index: usize, bias: Option<&i32>) -> Bound {
+        let weights = weights.unwrap_or_default().iter().filter_map(|column| column.get(index).copied());
+        row_bound(weights, bias.copied().unwrap_or(0))
+    }
+    match cell {
+        Cell::Lstm(Layer::Interleaved(lstm)) => {
+            let bias = lstm.bias.get(unit).and_then(|bias| bias.get(index));
+            of(row(lstm.weight_ih, lstm.input_size, unit), index, bias)
+        }
+        Cell::Lstm(Layer::Paired(layer)) => layer.records().nth(unit).map_or(0, |record| {
+            let weights = record.weight_ih.iter().flat_map(|&words| columns(words));
+            let weights = weights.filter_map(|column| column.get(index).map(|&w| w as i8));
+            row_bound(weights, biases(record.start).and_then(|bias| bias.get(index).copied()).unwrap_or(0))
+        }),
+        Cell::Gru(gru) => {
+            let bias = gru.bias.get(unit).and_then(|bias| bias.get(index));
+            of(row(gru.weight_ih, gru.input_size, unit), index, bias)
+        }
+        Cell::Rnn(rnn) => {
+            of(row(rnn.weight_ih, rnn.input_size, unit).map(|row| row.as_chunks::<1>().0), index, rnn.bias.get(unit))
+        }
+    }
 }
 
 /// Conditions 1 and 4. The row's index is the error.

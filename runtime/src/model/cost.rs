@@ -11,6 +11,10 @@ pub struct Cost {
     /// Multiply-accumulates of the recurrent layers for one token, both directions. Of a bidirectional model they are spent when
     /// the answer is asked for, and again for another answer after more tokens.
     pub macs_per_token: usize,
+    /// As [`macs_per_token`](Cost::macs_per_token) for a token whose input half is ready-made.
+    pub macs_per_folded_token: usize,
+    /// How many tokens have a ready-made input half.
+    pub folded_tokens: usize,
     /// Multiply-accumulates of the head for one answer.
     pub macs_per_answer: usize,
     /// Bytes of scratch that a session needs, of a bidirectional model without the tokens.
@@ -32,6 +36,8 @@ pub struct Flash {
     pub head: usize,
     /// The embedding, with its multipliers.
     pub embedding: usize,
+    /// Ready-made input halves of frequent tokens.
+    pub folded: usize,
     /// Tokens and their offsets.
     pub vocabulary: usize,
     /// Labels and their offsets.
@@ -43,6 +49,11 @@ pub struct Flash {
 }
 
 impl Model<'_> {
+    /// Multiply-accumulates of the first layer's input halves.
+    fn input_macs(&self) -> usize {
+        self.directions() * self.config.cell.gates() * self.config.hidden_size * self.config.embedding_dim
+    }
+
     /// What the model costs to run, at worst.
     pub fn cost(&self) -> Cost {
         let head_macs = |layer: &Linear<'_>| layer.weight.len();
@@ -56,17 +67,20 @@ impl Model<'_> {
             embedding: self.embedding.weight.len()
                 + 2 * self.embedding.multiplier.len()
                 + 4 * usize::from(!self.embedding.weight.is_empty()),
+            folded: self.folded.bytes(),
             vocabulary: self.vocabulary.byte_len(),
             labels: self.labels.byte_len(),
             golden: self.golden.byte_len()
                 + 4 * (self.golden_offsets.len() + self.golden_values.len() + self.golden_logits.len()),
             other: 0,
         };
-        let Flash { header, recurrent, head, embedding, vocabulary, labels, golden, .. } = flash;
-        let known = header + recurrent + head + embedding + vocabulary + labels + golden;
+        let Flash { header, recurrent, head, embedding, folded, vocabulary, labels, golden, .. } = flash;
+        let known = header + recurrent + head + embedding + folded + vocabulary + labels + golden;
         flash.other = self.bytes.len().saturating_sub(known);
         Cost {
             macs_per_token: self.macs_per_token(),
+            macs_per_folded_token: self.macs_per_token().saturating_sub(self.input_macs()),
+            folded_tokens: self.folded.ids.len(),
             macs_per_answer: head_macs(&self.head.linear) + self.hidden.as_ref().map_or(0, head_macs),
             scratch_bytes: scratch(0),
             scratch_bytes_per_token: per_token,

@@ -33,10 +33,14 @@ impl<'a> Directory<'a> {
                 return Err(LoadError::Duplicate(Name::new(info.name)));
             }
         }
-        match Tensor::all_of(kind).find(|tensor| directory.entries.get(tensor.index()).is_none_or(|&at| at == 0)) {
+        match Tensor::all_of(kind).find(|&tensor| !tensor.is_optional() && !directory.has(tensor)) {
             Some(missing) => Err(LoadError::MissingTensor(missing.name(kind.cell))),
             None => Ok(directory),
         }
+    }
+
+    pub(super) fn has(&self, tensor: Tensor) -> bool {
+        self.entries.get(tensor.index()).is_some_and(|&at| at != 0)
     }
 
     pub(super) fn name(&self, tensor: Tensor) -> Name {

@@ -6,7 +6,7 @@ use super::directory::Directory;
 use super::keys::Kind;
 use super::layers;
 use super::names::Tensor;
-use super::{Calibration, Config, Model, bounds};
+use super::{Calibration, Config, Model, bounds, folding};
 use crate::embedding::Embedding;
 use crate::error::{LoadError, Name};
 use crate::head::Head;
@@ -177,6 +177,7 @@ pub(super) fn load(bytes: &[u8]) -> Result<Model<'_>, LoadError> {
     };
 
     let (cells, hidden_size) = layers::read(directory, &kind, inputs.width)?;
+    let folded = folding::read(directory, &kind, &cells, inputs.vocabulary.size())?;
     let mut config = Config {
         task: kind.task,
         input: kind.input,
@@ -227,6 +228,7 @@ pub(super) fn load(bytes: &[u8]) -> Result<Model<'_>, LoadError> {
         config,
         vocabulary: inputs.vocabulary,
         embedding: inputs.embedding,
+        folded,
         input: inputs.scaling,
         cells,
         packing: kind.packing,

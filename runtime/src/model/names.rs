@@ -58,6 +58,9 @@ enum When {
     Classify,
     Forecast,
     Hidden,
+    /// With tokens, in a file that has them.
+    Folded,
+    FoldedReverse,
 }
 
 macro_rules! fixed {
@@ -108,6 +111,9 @@ fixed! {
     GOLDEN_BYTES = "golden.bytes" if Tokens,
     GOLDEN_VALUES = "golden.values" if Values,
     GOLDEN_LOGITS = "golden.logits" if Always,
+    FOLDED_IDS = "folded.ids" if Folded,
+    FOLDED_SUMS = "folded.sums" if Folded,
+    FOLDED_SUMS_REVERSE = "folded.sums_reverse" if FoldedReverse,
 }
 
 /// A tensor of one direction of one layer.
@@ -166,6 +172,11 @@ impl Tensor {
         tensor.belongs_to(kind).then_some(tensor)
     }
 
+    /// Whether a model of its kind can be without it.
+    pub(super) fn is_optional(self) -> bool {
+        matches!(self.parts(), Ok((_, When::Folded | When::FoldedReverse)))
+    }
+
     pub(super) fn index(self) -> usize {
         self.0.into()
     }
@@ -190,6 +201,8 @@ impl Tensor {
                 When::Classify => kind.task == Task::Classify,
                 When::Forecast => kind.task == Task::Forecast,
                 When::Hidden => kind.hidden_shift.is_some(),
+                When::Folded => cfg!(feature = "folding") && kind.input == Input::Tokens,
+                When::FoldedReverse => cfg!(feature = "folding") && kind.input == Input::Tokens && kind.directions == 2,
             },
             Err((place, parameter, _)) => {
                 kind.has(place)

@@ -1,5 +1,6 @@
 //! The loader against hostile bytes, and the runtime against its own definition.
 
+mod folding;
 mod kinds;
 
 use super::*;

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use tern_runtime::testing::{Random, Sizes, Spec, TOKENS, metadata, random_file, random_file_in, tensors};
-use tern_runtime::write::{Aligned, Dtype, Tensor, packed, to_bytes};
-use tern_runtime::{CellKind, Input, Model, Packing, Ranked, Sampler, Step, Task};
+use tern_runtime::write::{Aligned, Dtype, Tensor, folded, packed, to_bytes};
+use tern_runtime::{CellKind, Input, Model, Output, Packing, Ranked, Sampler, Step, Task};
 use tern_tests::{argument, folder, root, text_of, trained};
 use xtask::messages;
 
@@ -204,6 +204,41 @@ fn the_reference_runs_every_kind_of_model() {
         kinds.insert(format!("{} {} {}", spec.task.word(), spec.output.word(), spec.head_hidden > 0));
     }
     assert!(kinds.len() > 60, "{kinds:?}");
+}
+
+#[test]
+fn the_reference_runs_folded_tokens() {
+    let folder = folder("reference-folded");
+    let (mut random, mut changed) = (Random(3), 0);
+    for seed in 0..12 {
+        let mut spec =
+            Spec { input: Input::Tokens, task: Task::Classify, output: Output::Softmax, ..Spec::random(seed) };
+        let mut packing = Packing::plain(spec.cell);
+        if spec.cell == CellKind::Lstm && seed % 2 == 0 {
+            spec.sizes = Sizes { embedding_dim: 4, hidden_size: 4, classes: 2 };
+            packing = Packing::Paired16;
+        }
+        let ids: Vec<u32> = (0..10).filter(|&id| id == 3 || random.between(0, 1) == 1).collect();
+        let (metadata, tensors) = packed(packing, &spec.metadata(), spec.tensors(seed));
+        let plain = Aligned::new(&to_bytes(&metadata, tensors.clone()));
+        let mut folded = folded(&Model::from_bytes(&plain).unwrap(), &ids);
+        let file = |folded: &[Tensor]| to_bytes(&metadata, [&tensors[..], folded].concat());
+        let exact = file(&folded);
+        // Sums that the weights would not give; the fourth of GRU is not one.
+        for sums in folded.iter_mut().filter(|tensor| tensor.name != "folded.ids") {
+            for (at, sum) in
+                sums.data.chunks_exact_mut(4).enumerate().filter(|(at, _)| spec.cell != CellKind::Gru || at % 4 != 3)
+            {
+                let half = i32::from_le_bytes(sum.try_into().unwrap()) / 2;
+                sum.copy_from_slice(&if at % 5 == 0 { -half } else { half }.to_le_bytes());
+            }
+        }
+        let texts: Vec<Vec<u8>> = texts(seed).into_iter().filter(|text| text.len() < 100).collect();
+        let Some(seen) = compare(&folder, &exact, &texts) else { return };
+        assert_eq!(seen, runtime(&plain, &texts), "{spec:?}");
+        changed += usize::from(compare(&folder, &file(&folded), &texts).unwrap() != seen);
+    }
+    assert!(changed > 8, "other sums change only {changed} of 12 models");
 }
 
 #[test]

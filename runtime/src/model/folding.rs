@@ -1,0 +1,66 @@
+//! The ready-made input halves of a file.
+
+use core::num::NonZeroUsize;
+use core::ops::RangeInclusive;
+
+use super::bounds;
+use super::directory::Directory;
+use super::keys::Kind;
+use super::names::{Place, Tensor};
+use crate::cell::Cell;
+use crate::error::LoadError;
+use crate::folded::Folded;
+use crate::header::Dtype;
+
+/// What is folded, if anything is: condition 5 of docs/arithmetic.md is checked. `cells`: by their places.
+pub(super) fn read<'a>(
+    directory: &Directory<'a>,
+    kind: &Kind,
+    cells: &[Cell<'a>; Place::COUNT],
+    vocab_size: usize,
+) -> Result<Folded<'a>, LoadError> {
+    let tensors = [Tensor::FOLDED_SUMS, Tensor::FOLDED_SUMS_REVERSE];
+    if !directory.has(Tensor::FOLDED_IDS) && !tensors.iter().any(|&tensor| directory.has(tensor)) {
+        return Ok(Folded::NONE);
+    }
+    let ids: &[u32] = directory.list(Tensor::FOLDED_IDS, Dtype::U32)?;
+    let mut least = 0;
+    for (index, &id) in ids.iter().enumerate() {
+        if id < least || id as usize >= vocab_size {
+            return Err(LoadError::Range { tensor: directory.name(Tensor::FOLDED_IDS), index });
+        }
+        least = id.saturating_add(1);
+    }
+    let mut folded = Folded { ids, ..Folded::NONE };
+    for ((sums, cell), tensor) in folded.sums.iter_mut().zip(cells).zip(tensors).take(kind.directions.into()) {
+        // As the layer's biases lie; plain cells have no dimension for the gate.
+        let (units, rows) = (cell.hidden_size(), cell.sums_of_unit());
+        let shape = [ids.len() as u32, units as u32, if rows > 1 { rows as u32 } else { 0 }];
+        *sums = directory.view(tensor, Dtype::I32, shape)?;
+        folded.width = NonZeroUsize::new(units * rows).unwrap_or(NonZeroUsize::MIN);
+        for at in 0..units * rows {
+            let limits = limits(cell, at, rows);
+            let mut of_row = sums.iter().enumerate().skip(at).step_by(folded.width.get());
+            if let Some((index, _)) = of_row.find(|&(_, &sum)| !limits.contains(&sum.into())) {
+                return Err(LoadError::Range { tensor: directory.name(tensor), index });
+            }
+        }
+    }
+    Ok(folded)
+}
+
+/// What the sums of one row can be. `at`: the row among all, `rows` to a unit.
+fn limits(cell: &Cell<'_>, at: usize, rows: usize) -> RangeInclusive<i64> {
+    let (unit, row) = (at.checked_div(rows).unwrap_or(0), at.checked_rem(rows).unwrap_or(0));
+    match cell {
+        // A bias of the recurrent half: the layer's.
+        Cell::Gru(gru) if row == 3 => {
+            let bias = gru.bias.get(unit).map_or(0, |bias| bias[3].into());
+            bias..=bias
+        }
+        _ => {
+            let bound = bounds::input_bound(cell, unit, row) as i64;
+            -bound..=bound
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Making input halves of frequent tokens ready.
+
+use alloc::{vec, vec::Vec};
+
+use super::{Dtype, Tensor};
+use crate::Model;
+use crate::kind::Input;
+
+/// Bytes of a device file that each folded token takes.
+pub fn folded_bytes(model: &Model<'_>) -> usize {
+    let cells = model.cells().iter().take(model.directions());
+    4 + cells.map(|cell| 4 * cell.hidden_size() * cell.sums_of_unit()).sum::<usize>()
+}
+
+/// The tensors `folded.*` for tokens of a model, to be added to those that its file was made of. Results are the same bits with them and
+/// without. None where there are no ids or the model reads values.
+///
+/// # Panics
+/// If an id is not one of the model's.
+pub fn folded(model: &Model<'_>, ids: &[u32]) -> Vec<Tensor> {
+    let config = model.config();
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.is_empty() || config.input != Input::Tokens {
+        return Vec::new();
+    }
+    assert!(ids.iter().all(|&id| (id as usize) < config.vocab_size), "an id beyond the vocabulary is folded");
+    let mut tensors = vec![Tensor::new("folded.ids", Dtype::U32, &[ids.len()], &ids)];
+    for (cell, name) in model.cells().iter().zip(["folded.sums", "folded.sums_reverse"]).take(model.directions()) {
+        let mut x = vec![0; config.embedding_dim];
+        let sums = ids.iter().flat_map(|&id| {
+            model.embedding.embed(id, &mut x);
+            cell.sums(&x)
+        });
+        let sums: Vec<i32> = sums.collect();
+        let (units, rows) = (cell.hidden_size(), cell.sums_of_unit());
+        let shape = if rows > 1 { vec![ids.len(), units, rows] } else { vec![ids.len(), units] };
+        tensors.push(Tensor::new(name, Dtype::I32, &shape, &sums));
+    }
+    tensors
+}
