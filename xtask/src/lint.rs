@@ -17,6 +17,8 @@ fn checks(stages: &mut Stages) -> Result<()> {
     let host = setup::host()?;
     stages.check("format", || run(cargo(&root).args(["fmt", "--all", "--check"])));
     stages.check("format, firmware", || run(cargo(&firmware).args(["fmt", "--all", "--check"])));
+    stages.check("format, fuzz", || run(cargo(&repo::fuzz()).args(["fmt", "--all", "--check"])));
+    clippy(stages, "clippy, fuzz", &repo::fuzz(), &["--no-default-features", "--all-targets"]);
     clippy(stages, "clippy", &root, &["--workspace", "--all-targets"]);
     clippy(stages, "clippy, firmware", &firmware, &["--release", "--target", repo::FIRMWARE_TARGET]);
     clippy(stages, "clippy, firmware on the host", &firmware, &["--lib", "--tests", "--target", &host]);

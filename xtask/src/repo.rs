@@ -16,6 +16,11 @@ pub fn firmware() -> PathBuf {
     root().join("firmware")
 }
 
+/// The fuzzers' workspace.
+pub fn fuzz() -> PathBuf {
+    root().join("fuzz")
+}
+
 /// The firmware's ELF file, there after [`crate::firmware::build`].
 pub fn firmware_elf() -> PathBuf {
     firmware().join("target").join(FIRMWARE_TARGET).join("release").join("tern-firmware")

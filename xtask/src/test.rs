@@ -22,6 +22,9 @@ pub fn run() -> Result<()> {
     stages.check("tests of the workspace", || {
         tally.add(cargo(&repo::root()).args(["test", "--no-fail-fast", "--workspace"]))
     });
+    stages.check("the fuzzers' corpus", || {
+        tally.add(cargo(&repo::fuzz()).args(["test", "--no-fail-fast", "--no-default-features"]))
+    });
     stages.check("the proof of no panic can fail", proof::can_fail);
     stages.check("instructions of a step", || device::run(false, Then::Check));
     print!("\n{}", stages.table());

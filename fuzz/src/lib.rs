@@ -1,0 +1,111 @@
+//! What is done with bytes that nobody meant. Each function takes any bytes and must come to its end: what it finds is a panic.
+//!
+//! `fuzz_targets/` hands them to libFuzzer, `tests/replay.rs` the committed corpus to all of them on stable Rust. docs/safety.md says how
+//! to run them and what they have run.
+
+mod mutant;
+mod texts;
+
+use arbitrary::Unstructured;
+use tern_runtime::testing::Aligned;
+use tern_runtime::{Flash, Input, Model, Session, file_len};
+
+pub use texts::tokenizers;
+
+/// The names of the targets, each with its body.
+pub const TARGETS: [(&str, fn(&[u8])); 4] =
+    [("loader", loader), ("tokenizers", tokenizers), ("session", session), ("state", state)];
+
+/// Any bytes as a device file: an error, or a model that runs.
+pub fn loader(data: &[u8]) {
+    let file = Aligned::new(data);
+    let length = file_len(&file);
+    let Ok(model) = Model::from_bytes(&file) else { return };
+    assert_eq!(length, Ok(file.len()), "a model is as long as it says");
+    run(&model, file.len(), b"Free prize, call caller now!! \xff <b>:-)</b>");
+}
+
+/// A file of any kind of model with some of its numbers and words changed, and any text: an error, or a model that runs as it should.
+pub fn session(data: &[u8]) {
+    let mut bytes = Unstructured::new(data);
+    let Ok(file) = mutant::file(&mut bytes) else { return };
+    let Ok(model) = Model::from_bytes(&file) else { return };
+    run(&model, file.len(), bytes.take_rest());
+}
+
+/// A state, changed or made of any bytes, given back to a session: an error and a new text, or a session that goes on.
+pub fn state(data: &[u8]) {
+    let mut bytes = Unstructured::new(data);
+    let Ok(file) = mutant::unchanged(&mut bytes) else { return };
+    let model = Model::from_bytes(&file).expect("a random model loads");
+    let mut scratch = vec![-1; model.scratch_len_for(9)];
+    let mut session = model.session(&mut scratch).expect("the scratch is as long as it should be");
+    let length = bytes.int_in_range(0..=31).unwrap_or(0);
+    feed(&mut session, bytes.bytes(length).unwrap_or(&[]));
+    let mut saved = vec![0; session.state_len()];
+    let length = session.save(&mut saved).expect("the buffer is as long as it should be");
+    assert_eq!(length, saved.len());
+    let before = session.state_hash();
+    session.restore(&saved).expect("what was saved comes back");
+    assert_eq!(session.state_hash(), before, "what was saved comes back as it was");
+
+    let Ok(changed) = mutant::state(&mut bytes, saved) else { return };
+    let result = session.restore(&changed);
+    if result.is_err() {
+        assert_eq!((session.tokens(), session.unknown()), (0, 0), "a refused state leaves a new text");
+    }
+    feed(&mut session, bytes.take_rest());
+    let again = session.save(&mut vec![0; model.state_len_for(9)]);
+    assert!(again.is_ok(), "a session that goes on can be saved: {again:?}");
+}
+
+/// Text, or numbers, whichever the model reads.
+fn feed(session: &mut Session<'_>, data: &[u8]) {
+    session.feed(data);
+    for values in data.chunks(8) {
+        session.feed_values(&values.iter().map(|&byte| i32::from(byte as i8) << 24).collect::<Vec<_>>());
+    }
+    session.finish();
+}
+
+/// Runs all that a model can be asked, twice in different chunks, and checks that it keeps to what it costs.
+fn run(model: &Model<'_>, length: usize, text: &[u8]) {
+    let cost = model.cost();
+    let tokens = text.len() + text.len().div_ceil(8) + 1;
+    let words = model.scratch_len_for(tokens);
+    // Rounded up to a word.
+    assert!(
+        4 * words <= cost.scratch_bytes + cost.scratch_bytes_per_token * tokens + 4,
+        "{words} words of scratch, {cost:?}"
+    );
+    let Flash { header, recurrent, head, embedding, vocabulary, labels, golden, other } = cost.flash;
+    let parts = [header, recurrent, head, embedding, vocabulary, labels, golden, other];
+    assert_eq!(parts.iter().sum::<usize>(), length, "{cost:?}");
+
+    let mut scratch = vec![-1; words];
+    let mut session = model.session(&mut scratch).expect("the scratch is as long as it should be");
+    let answer = |session: &mut Session<'_>| {
+        let logits: Vec<i32> = session.logits().iter().collect();
+        assert_eq!(logits.len(), model.config().classes);
+        let best = session.logits().best();
+        assert_eq!(logits.get(best.class), Some(&best.logit));
+        assert!(logits.iter().all(|&logit| logit <= best.logit));
+        let probabilities: u64 = (0..logits.len().min(300)).map(|k| u64::from(session.logits().probability(k))).sum();
+        assert!(probabilities <= 65_536 + logits.len() as u64);
+        (0..=logits.len()).for_each(|k| assert_eq!(session.forecast(k).is_some(), model.forecast(k).is_some()));
+        (logits, session.state_hash(), session.tokens(), session.unknown())
+    };
+    feed(&mut session, text);
+    let whole = answer(&mut session);
+    assert!(whole.2 as usize <= tokens, "{} tokens of {} bytes", whole.2, text.len());
+    session.reset();
+    if model.config().input == Input::Tokens {
+        text.chunks(3).for_each(|chunk| session.feed(chunk));
+        session.finish();
+        assert_eq!(answer(&mut session), whole, "a text does not show how it was cut");
+    }
+    let mut scratch = vec![-1; model.scratch_len()];
+    if let Err(error) = model.self_test(&mut scratch) {
+        panic!("the scratch is as long as it should be: {error}");
+    }
+}

@@ -1,0 +1,113 @@
+//! Small models and states, made by the runtime's own writer, with changes that the fuzzer chooses.
+
+use arbitrary::{Result, Unstructured};
+use tern_runtime::testing::{Aligned, Spec};
+use tern_runtime::text::{Kind, Tokenizer};
+use tern_runtime::write::{Dtype, Tensor, packed, to_bytes};
+use tern_runtime::{CellKind, Input, Packing};
+
+type Metadata = Vec<(String, String)>;
+
+/// Numbers at which something may go wrong.
+const EDGES: [i32; 8] = [i32::MIN, -32_768, -128, -1, 0, 127, 32_767, i32::MAX];
+
+/// One of thousands of random models of all kinds, in either packing, with any tokenizer.
+fn parts(bytes: &mut Unstructured<'_>) -> Result<(Metadata, Vec<Tensor>)> {
+    let seed: u16 = bytes.arbitrary()?;
+    let mut spec = Spec::random(seed.into());
+    let mut packing = Packing::plain(spec.cell);
+    if spec.cell == CellKind::Lstm && bytes.arbitrary()? {
+        packing = Packing::Paired16;
+        spec.sizes.embedding_dim *= packing.columns();
+        spec.sizes.hidden_size *= packing.columns();
+    }
+    let (mut metadata, tensors) = packed(packing, &spec.metadata(), spec.tensors(seed.into()));
+    if spec.input == Input::Tokens {
+        let (name, tokenizer) = *bytes.choose(Tokenizer::ALL)?;
+        // Bytes have no table of tokens, and so another number of them.
+        if tokenizer.kind != Kind::Bytes {
+            metadata.iter_mut().filter(|(key, _)| key == "tern.tokenizer").for_each(|(_, word)| *word = name.into());
+        }
+    }
+    Ok((metadata, tensors))
+}
+
+/// The file of a random model.
+pub fn unchanged(bytes: &mut Unstructured<'_>) -> Result<Aligned> {
+    let (metadata, tensors) = parts(bytes)?;
+    Ok(Aligned::new(&to_bytes(&metadata, tensors)))
+}
+
+/// The file of a random model with up to seven changes to what it says, and up to three to its bytes.
+pub fn file(bytes: &mut Unstructured<'_>) -> Result<Aligned> {
+    let (mut metadata, mut tensors) = parts(bytes)?;
+    for _ in 0..bytes.int_in_range(0..=7)? {
+        change(bytes, &mut metadata, &mut tensors)?;
+    }
+    let mut file = to_bytes(&metadata, tensors);
+    for _ in 0..bytes.int_in_range(0..=3)? {
+        let at = bytes.choose_index(file.len())?;
+        file[at] = bytes.arbitrary()?;
+    }
+    Ok(Aligned::new(&file))
+}
+
+fn change(bytes: &mut Unstructured<'_>, metadata: &mut Metadata, tensors: &mut Vec<Tensor>) -> Result<()> {
+    if bytes.ratio(1, 4)? {
+        let words = ["0", "1", "2", "3", "4", "8", "lstm", "gru", "rnn", "mean", "max", "concat", "values", "tokens"];
+        let (from, to) = (bytes.choose_index(metadata.len())?, bytes.choose_index(metadata.len())?);
+        metadata[to].1 = if bytes.arbitrary()? { metadata[from].1.clone() } else { (*bytes.choose(&words)?).into() };
+        return Ok(());
+    }
+    let index = bytes.choose_index(tensors.len())?;
+    let other = tensors[bytes.choose_index(tensors.len())?].clone();
+    let tensor = &mut tensors[index];
+    match bytes.int_in_range(0..=9)? {
+        0 => drop(tensors.swap_remove(index)),
+        1 => {
+            let copy = tensor.clone();
+            tensors.push(copy);
+        }
+        2 => tensor.name = other.name,
+        3 => tensor.shape = other.shape,
+        4 => {
+            // The data follow the shape, so that the file stays one.
+            let at = bytes.choose_index(tensor.shape.len().max(1))?;
+            if let Some(size) = tensor.shape.get_mut(at) {
+                *size = bytes.int_in_range(0..=9)?;
+                tensor.data.resize(tensor.shape.iter().product::<usize>() * tensor.dtype.size(), 1);
+            }
+        }
+        5 => tensor.dtype = *bytes.choose(&[Dtype::I8, Dtype::U8, Dtype::I16, Dtype::I32, Dtype::U32, Dtype::F32])?,
+        // A number at an edge, or all of them.
+        6 => tensor.data.fill(bytes.arbitrary()?),
+        7 => {
+            let (edge, size) = (bytes.choose(&EDGES)?.to_le_bytes(), tensor.dtype.size());
+            tensor.data.chunks_exact_mut(size).for_each(|number| number.copy_from_slice(&edge[..size]));
+        }
+        _ if tensor.data.is_empty() => {}
+        _ => {
+            let size = tensor.dtype.size();
+            let at = bytes.choose_index(tensor.data.len() / size)? * size;
+            let number = if bytes.arbitrary()? { *bytes.choose(&EDGES)? } else { bytes.arbitrary()? };
+            tensor.data[at..at + size].copy_from_slice(&number.to_le_bytes()[..size]);
+        }
+    }
+    Ok(())
+}
+
+/// A saved state with changes, its check sum put right.
+pub fn state(bytes: &mut Unstructured<'_>, mut saved: Vec<u8>) -> Result<Vec<u8>> {
+    if bytes.ratio(1, 8)? {
+        saved.resize(bytes.int_in_range(0..=saved.len() + 9)?, 0);
+    }
+    for _ in 0..bytes.int_in_range(0..=7)? {
+        let at = bytes.choose_index(saved.len())?;
+        saved[at] = bytes.arbitrary()?;
+    }
+    if let Some((state, sum)) = saved.split_last_chunk_mut::<4>() {
+        let fnv1a = |hash: u32, &byte: &u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+        *sum = state.iter().fold(0x811c_9dc5, fnv1a).to_le_bytes();
+    }
+    Ok(saved)
+}
