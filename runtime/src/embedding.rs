@@ -3,6 +3,7 @@
 use core::num::NonZeroUsize;
 
 use crate::fixed::embedded;
+use crate::kernel::embed4;
 use crate::rows::row;
 
 /// The embedding table, borrowed from the file.
@@ -25,7 +26,7 @@ impl Embedding<'_> {
             // By fours: a loop's own instructions are half of one value's.
             let ((x, x_rest), (row, row_rest)) = (x.as_chunks_mut::<4>(), row.as_chunks::<4>());
             for (x, w) in x.iter_mut().zip(row) {
-                *x = w.map(|w| embedded(w, multiplier));
+                *x = embed4(*w, multiplier);
             }
             for (x, &w) in x_rest.iter_mut().zip(row_rest) {
                 *x = embedded(w, multiplier);

@@ -68,5 +68,14 @@ pub(crate) fn dot(weights: &[i8], v: &[i16], acc: i32) -> i32 {
     weights.iter().zip(v).fold(acc, |acc, (&w, &v)| acc + i32::from(w) * i32::from(v))
 }
 
+/// Four embedded values: [`embedded`](crate::fixed::embedded) of each.
+#[inline(always)]
+pub(crate) fn embed4(weights: [i8; 4], multiplier: i16) -> [i16; 4] {
+    #[cfg(dsp)]
+    return dsp::embed4(weights, multiplier);
+    #[cfg(not(dsp))]
+    return weights.map(|w| crate::fixed::embedded(w, multiplier));
+}
+
 #[cfg(test)]
 mod tests;

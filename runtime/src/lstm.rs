@@ -72,8 +72,8 @@ pub(crate) struct Lstm<'a> {
 }
 
 impl Lstm<'_> {
-    /// One step on `x`, `[input_size]`, Q15.
-    #[inline(always)]
+    /// One step on `x`, `[input_size]`, Q15. A function by itself, lest its registers and its stack become those of all who call it.
+    #[inline(never)]
     pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
         #[cfg(armv7m)]
         armv7m::step(self, x, state);

@@ -31,6 +31,7 @@ pub(crate) struct Rnn<'a> {
 
 impl Rnn<'_> {
     /// One step on `x`, `[input_size]`, Q15.
+    #[inline(never)]
     pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
         self.units(rows(self.weight_ih, self.input_size), x, state);
     }

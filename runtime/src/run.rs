@@ -79,21 +79,17 @@ impl<'s> Run<'s> {
     #[inline]
     fn step(&mut self, folded: Option<&[i32]>) {
         let Memory { x, states, pool, .. } = &mut self.memory;
-        let [first, rest @ ..] = states;
-        let mut cells = self.model.cells().iter();
-        match (cells.next(), folded) {
-            (Some(cell), None) => cell.step(x, first),
-            (Some(cell), Some(sums)) => cell.step_folded(sums, first),
-            (None, _) => {}
-        }
-        let mut below = first;
-        for (cell, state) in cells.zip(rest) {
-            cell.step(below.h, state);
-            below = state;
+        let (mut below, mut folded) = (&**x, folded);
+        for (cell, state) in self.model.cells().iter().zip(states) {
+            match folded.take() {
+                None => cell.step(below, state),
+                Some(sums) => cell.step_folded(sums, state),
+            }
+            below = state.h;
         }
         if pool.pooling != Pooling::Last {
             pool.make_room();
-            pool.add(0, pool.count == 0, below.h.iter().copied());
+            pool.add(0, pool.count == 0, below.iter().copied());
             pool.count += 1;
         }
     }

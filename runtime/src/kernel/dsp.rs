@@ -9,7 +9,7 @@
 //! Every result is that of [`Paired::plain_step`](crate::lstm::Paired::plain_step), which defines it.
 #![allow(unsafe_code)]
 
-use core::arch::naked_asm;
+use core::arch::{asm, naked_asm};
 
 use crate::activation::{SIGMOID, TANH};
 use crate::cell::State;
@@ -83,6 +83,33 @@ pub(crate) fn step(layer: &Paired<'_>, x: &[i16], state: &mut State<'_>) {
     // and `x` have so many values and are read by words, whose alignment is checked; `c` and `next_h` have a place for each unit
     // and nothing else refers to them.
     unsafe { run(&frame, layer.units().as_ptr()) };
+}
+
+/// See [`super::embed4`]. With m · 2^9, `(w · m) >> 7` is the upper part of a product of 32 and 16 bits, one instruction.
+#[inline(always)]
+pub(crate) fn embed4(weights: [i8; 4], multiplier: i16) -> [i16; 4] {
+    let (low, high): (u32, u32);
+    // SAFETY: arithmetic in registers.
+    unsafe {
+        asm!(
+            "sxtb16 {even}, {w}",
+            "sxtb16 {odd}, {w}, ror #8",
+            "smulwb {low}, {m}, {even}",
+            "smulwb {t}, {m}, {odd}",
+            "pkhbt {low}, {low}, {t}, lsl #16",
+            "smulwt {even}, {m}, {even}",
+            "smulwt {odd}, {m}, {odd}",
+            "pkhbt {even}, {even}, {odd}, lsl #16",
+            w = in(reg) u32::from_le_bytes(weights.map(i8::cast_unsigned)),
+            m = in(reg) i32::from(multiplier) << 9,
+            even = out(reg) high,
+            odd = out(reg) _,
+            low = out(reg) low,
+            t = out(reg) _,
+            options(pure, nomem, nostack, preserves_flags)
+        );
+    }
+    [low as i16, (low >> 16) as i16, high as i16, (high >> 16) as i16]
 }
 
 /// Columns: words r8-r11 of `paired16`, activations r12 and lr. Sums: i, f in r2, r3 and f in r4; g, o in r5, r6 and o in r7.

@@ -94,7 +94,7 @@ impl<'a> Paired<'a> {
     }
 
     /// One step on `x`, `[input_size]`, Q15.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
         #[cfg(dsp)]
         dsp::step(self, x, state);
