@@ -34,6 +34,7 @@ pub struct Inputs {
     text: Given<u8>,
     values: Given<i32>,
     offsets: Given<u32>,
+    memory: Given<u8>,
     number: usize,
 }
 
@@ -59,7 +60,7 @@ pub extern "C" fn _start(inputs: &mut Inputs) -> bool {
 }
 
 fn run(inputs: &mut Inputs) -> Result<(), LoadError> {
-    let Inputs { file, scratch, text, values, number, .. } = inputs;
+    let Inputs { file, scratch, text, values, memory, number, .. } = inputs;
     let (file, scratch, number) = (file.slice(), scratch.slice(), *number);
     black_box(tern_runtime::file_len(file)?);
     let model = Model::from_bytes(file)?;
@@ -69,7 +70,10 @@ fn run(inputs: &mut Inputs) -> Result<(), LoadError> {
         Err(error) => drop(write!(Sink, "{error}")),
     }
     match model.session(scratch) {
-        Ok(mut session) => steps(&model, &mut session, text.slice(), values.slice(), number),
+        Ok(mut session) => {
+            steps(&model, &mut session, text.slice(), values.slice(), number);
+            state(&mut session, memory.slice());
+        },
         Err(error) => drop(write!(Sink, "{error}")),
     }
     Ok(())
@@ -83,6 +87,7 @@ fn describe(model: &Model<'_>, number: usize) {
     if let (Some(channel), Some(one)) = (model.channel(number), NonZeroU32::new(number as u32)) {
         black_box((channel.encode(number as i32, one), channel.decode(number as i32, one)));
     }
+    look((model.fingerprint(), model.state_len(), model.state_len_for(number)));
     texts(model.labels(), number);
     vocabulary(&model.vocabulary(), number);
     model.golden().for_each(|golden| look(golden));
@@ -112,6 +117,14 @@ fn steps(model: &Model<'_>, session: &mut Session<'_>, text: &[u8], values: &[i3
     }
     black_box((session.forecast(number), session.tokens(), session.unknown(), session.cap(), session.state_hash()));
     if let Err(error) = session.check_length() {
+        let _ = write!(Sink, "{error}");
+    }
+}
+
+fn state(session: &mut Session<'_>, memory: &mut [u8]) {
+    look(session.state_len());
+    let saved = session.save(memory);
+    if let Err(error) = saved.and_then(|length| session.restore(memory.get(..length).unwrap_or(&[]))) {
         let _ = write!(Sink, "{error}");
     }
 }
