@@ -134,3 +134,6 @@ impl Cell<'_> {
         self.macs() + rows
     }
 }
+
+#[cfg(test)]
+mod tests;
