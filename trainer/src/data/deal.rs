@@ -1,23 +1,18 @@
 //! Dealing rows out to several parts: train, validation, test.
 
+use super::split::groups;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use std::collections::HashMap;
 
 /// The part of each row: rows with the same key go to the same one, so that no text of one part stands in another.
 ///
-/// Stratified, each class is dealt out in these `shares` by itself (a key is of the class of its first row); otherwise all
+/// Stratified, each class is dealt out in these `shares` by itself (a key is of the class that [`groups`] gives it); otherwise all
 /// keys together are. Counts are rounded so that they add up. The same seed gives the same parts.
 pub fn deal(keys: &[&str], classes: &[usize], shares: &[f64], seed: u64, stratify: bool) -> Vec<usize> {
-    let mut group_of: HashMap<&str, usize> = HashMap::new();
-    let mut groups: Vec<(usize, Vec<usize>)> = Vec::new();
-    for (row, (key, class)) in keys.iter().zip(classes).enumerate() {
-        let group = *group_of.entry(key).or_insert_with(|| {
-            groups.push((if stratify { *class } else { 0 }, Vec::new()));
-            groups.len() - 1
-        });
-        groups[group].1.push(row);
+    let mut groups = groups(keys, classes);
+    if !stratify {
+        groups.iter_mut().for_each(|(class, _)| *class = 0);
     }
     let mut parts = vec![0; keys.len()];
     for class in 0..=groups.iter().map(|(class, _)| *class).max().unwrap_or(0) {
@@ -58,6 +53,17 @@ mod tests {
         assert_eq!([0, 1, 2].map(|part| free.iter().filter(|&&of| of == part).count()), [808, 101, 101]);
         assert_eq!(deal(1, true), deal(1, true));
         assert_ne!(deal(1, true), deal(2, true));
+    }
+
+    #[test]
+    fn a_class_whose_texts_stand_under_a_larger_one_too_is_in_every_part() {
+        let keys: Vec<String> =
+            (0..1000).map(|row| row.to_string()).chain((0..20).map(|row| row.to_string())).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let classes: Vec<usize> = (0..1020).map(|row| usize::from(row >= 1000)).collect();
+        let parts = deal(&keys, &classes, &[0.8, 0.1, 0.1], 1, true);
+        assert_eq!(counts(&parts, &classes, 1), [16, 2, 2]);
+        assert!((0..20).all(|row| parts[row] == parts[1000 + row]));
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub struct SplitError {
 /// Holds out `fraction` of each class, at least one text and never all of them. Returns which rows are held out.
 ///
 /// keys: what each row says, such as its text; classes: its index into `labels`. Rows with the same key stay together, so
-/// that nothing that is held out has been learnt from; such rows count for the class of the first of them.
+/// that nothing that is held out has been learnt from: see [`groups`].
 ///
 /// # Errors
 ///
@@ -37,15 +37,7 @@ pub fn hold_out<K: Hash + Eq>(
     fraction: f64,
     seed: u64,
 ) -> Result<Vec<bool>, SplitError> {
-    let mut group_of: HashMap<&K, usize> = HashMap::new();
-    let mut groups: Vec<(usize, Vec<usize>)> = Vec::new();
-    for (row, (key, class)) in keys.iter().zip(classes).enumerate() {
-        let group = *group_of.entry(key).or_insert_with(|| {
-            groups.push((*class, Vec::new()));
-            groups.len() - 1
-        });
-        groups[group].1.push(row);
-    }
+    let groups = groups(keys, classes);
     let mut held_out = vec![false; keys.len()];
     for (class, label) in labels.iter().enumerate() {
         let mut members: Vec<&Vec<usize>> =
@@ -62,6 +54,27 @@ pub fn hold_out<K: Hash + Eq>(
         }
     }
     Ok(held_out)
+}
+
+/// The rows of each key, in the order of the keys' first rows, and the class that they count for: the one with the fewest rows
+/// of those that they have, so that a small class whose texts also stand under a large one is not left without any.
+pub fn groups<K: Hash + Eq>(keys: &[K], classes: &[usize]) -> Vec<(usize, Vec<usize>)> {
+    let mut counts = vec![0usize; classes.iter().max().map_or(0, |class| class + 1)];
+    classes.iter().for_each(|&class| counts[class] += 1);
+    let mut group_of: HashMap<&K, usize> = HashMap::new();
+    let mut groups: Vec<(usize, Vec<usize>)> = Vec::new();
+    for (row, (key, &class)) in keys.iter().zip(classes).enumerate() {
+        let group = *group_of.entry(key).or_insert_with(|| {
+            groups.push((class, Vec::new()));
+            groups.len() - 1
+        });
+        let (of, rows) = &mut groups[group];
+        if counts[class] < counts[*of] {
+            *of = class;
+        }
+        rows.push(row);
+    }
+    groups
 }
 
 /// Deals `rows` out: those to learn from, and those that are held out, both in their order.
