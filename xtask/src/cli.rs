@@ -57,6 +57,12 @@ pub enum Task {
     /// an allocation in it, which must not be linked. `lint` and `test` do so, too. Sets up the compiler targets first.
     #[command(after_help = "Example:\n  cargo xtask proof")]
     Proof,
+    /// Compile the training path for NVIDIA GPUs, and run its tests where there is one.
+    ///
+    /// Takes the CUDA toolkit that CUDA_PATH or the PATH has, or installs what compiling needs from PyPI into target/cuda (1.2 GB,
+    /// needs python3). No other command needs it.
+    #[command(after_help = "Example:\n  cargo xtask cuda")]
+    Cuda,
     /// Measure what things cost.
     #[command(subcommand)]
     Bench(Bench),

@@ -7,6 +7,7 @@
 //! | [`lint`], [`mod@test`] | what a change must pass, in order; `.ci/run` calls both |
 //! | [`firmware`] | builds the firmware |
 //! | [`proof`] | what is shown by linking: no panic, no allocator |
+//! | [`cuda`] | the training path for NVIDIA GPUs compiles |
 //! | [`data`], [`messages`] | the demo's data, made from a grammar |
 //! | [`demo`] | from data to answers of an emulated microcontroller |
 //! | [`mod@bench`] | what things cost |
@@ -16,6 +17,7 @@
 
 pub mod bench;
 pub mod cli;
+pub mod cuda;
 pub mod data;
 pub mod demo;
 pub mod firmware;
@@ -45,6 +47,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         }
         Task::Bench(Bench::Train(options)) => bench::train::run(&options),
         Task::Proof => proof::run(),
+        Task::Cuda => cuda::run_cuda(),
         Task::Lint => lint::run_lint(),
         Task::Setup { needs } => setup::run(needs),
         Task::Firmware => {

@@ -66,6 +66,6 @@ pub fn run(needs: Needs) -> Result<()> {
 }
 
 /// One line of what was found or is done.
-fn say(part: &str, what: &str) {
+pub(crate) fn say(part: &str, what: &str) {
     eprintln!("set-up: {part}: {what}");
 }

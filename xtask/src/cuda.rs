@@ -1,0 +1,85 @@
+//! `cargo xtask cuda`: the training path for NVIDIA GPUs compiles, and where there is a GPU its gradients are the CPU's.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+use crate::process::{Command, cargo, probe, program, run};
+use crate::repo;
+use crate::setup::say;
+
+/// The toolkit's parts on PyPI that compiling takes: the newest that the crate `cudarc` knows in all its parts.
+const WHEELS: [&str; 6] = [
+    "nvidia-cuda-nvcc==13.0.*",
+    "nvidia-cuda-runtime==13.0.*",
+    "nvidia-cuda-cccl==13.0.*",
+    "nvidia-cuda-crt==13.0.*",
+    "nvidia-nvvm==13.0.*",
+    "nvidia-cuda-nvrtc==13.0.*",
+];
+/// Only headers of these are read.
+const HEADERS: [&str; 2] = ["nvidia-curand", "nvidia-cublas"];
+/// Of a GPU to compile for where none is there to be asked: Ampere, which newer ones run, too.
+const COMPUTE_CAPABILITY: &str = "80";
+
+/// Finds or installs the toolkit, checks every target with the feature `cuda`, and runs the GPU's tests where there is one.
+pub fn run_cuda() -> Result<()> {
+    let toolkit = toolkit()?;
+    let features = ["--features", "cuda"];
+    run(with_toolkit(
+        cargo(&repo::root()).args(["check", "-p", "tern-trainer", "--all-targets"]).args(features),
+        &toolkit,
+    ))?;
+    let Some(gpu) = probe(program("nvidia-smi").args(["--query-gpu=name", "--format=csv,noheader"])) else {
+        println!("the feature `cuda` compiles; no GPU (`nvidia-smi` fails), so its tests were not run");
+        return Ok(());
+    };
+    println!("GPU: {gpu}");
+    let test = ["test", "-p", "tern-nn", "--test", "device"];
+    run(with_toolkit(cargo(&repo::root()).args(test).args(features).args(["--", "--nocapture"]), &toolkit))
+}
+
+fn with_toolkit<'c>(command: &'c mut Command, toolkit: &Path) -> &'c mut Command {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(toolkit.join("bin")).chain(std::env::split_paths(&path));
+    if let Ok(path) = std::env::join_paths(folders) {
+        command.env("PATH", path);
+    }
+    if probe(&mut Command::new("nvidia-smi")).is_none() && std::env::var_os("CUDA_COMPUTE_CAP").is_none() {
+        command.env("CUDA_COMPUTE_CAP", COMPUTE_CAPABILITY);
+    }
+    command.env("CUDA_PATH", toolkit).env("CUDA_HOME", toolkit)
+}
+
+/// Where the toolkit is: what `CUDA_PATH` or `nvcc` on the PATH says, or what PyPI has, once, in target/cuda.
+fn toolkit() -> Result<PathBuf> {
+    let named = std::env::var_os("CUDA_PATH").map(PathBuf::from).filter(|path| path.join("bin/nvcc").is_file());
+    if let Some(toolkit) = named.or_else(on_path) {
+        say("CUDA toolkit", &format!("{} is there", toolkit.display()));
+        return Ok(toolkit);
+    }
+    let environment = repo::root().join("target").join("cuda");
+    if find(&environment).is_none() {
+        say("CUDA toolkit", "installing it from PyPI into target/cuda, 1.2 GB, once");
+        run(program("python3").args(["-m", "venv"]).arg(&environment))?;
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+        run(Command::new(environment.join("bin/python")).args(pip).args(WHEELS).args(HEADERS))?;
+    }
+    match find(&environment) {
+        Some(toolkit) => Ok(toolkit),
+        None => bail!("PyPI's packages hold no bin/nvcc below {}", repo::shown(&environment)),
+    }
+}
+
+fn on_path() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let nvcc = std::env::split_paths(&path).map(|folder| folder.join("nvcc")).find(|nvcc| nvcc.is_file())?;
+    Some(nvcc.canonicalize().ok()?.parent()?.parent()?.to_owned())
+}
+
+/// The toolkit in a Python environment: `lib/python3.*/site-packages/nvidia/cu13`.
+fn find(environment: &Path) -> Option<PathBuf> {
+    let pythons = std::fs::read_dir(environment.join("lib")).ok()?;
+    let toolkits = pythons.flatten().map(|python| python.path().join("site-packages/nvidia/cu13"));
+    toolkits.into_iter().find(|toolkit| toolkit.join("bin/nvcc").is_file())
+}
