@@ -2,8 +2,9 @@
 
 use crate::data::Example;
 use crate::device_file::DeviceFile;
-use crate::float_model::FloatModel;
+use crate::float_model::{Config, FloatModel};
 use crate::metrics::{Evaluation, argmax, log_softmax};
+use crate::sequential::Sequential;
 use crate::task::{Input, Task};
 use anyhow::bail;
 use rayon::prelude::*;
@@ -95,11 +96,18 @@ pub struct TraceStep {
 /// See [`LoadError`](crate::float_model::LoadError) and [`DeviceFileError`](crate::device_file::DeviceFileError).
 pub fn open(path: &Path) -> anyhow::Result<Box<dyn Classifier>> {
     if path.is_file() {
-        return Ok(Box::new(DeviceFile::open(path)?));
+        let file = DeviceFile::open(path)?;
+        check(path, file.config())?;
+        return Ok(Box::new(file));
     }
     let model = FloatModel::load(path)?;
-    match (model.config().task, model.config().input) {
-        (Task::Classify, Input::Tokens) => Ok(Box::new(model)),
+    check(path, model.config())?;
+    Ok(Box::new(model))
+}
+
+fn check(path: &Path, config: &Config) -> anyhow::Result<()> {
+    match (config.task, config.input) {
+        (Task::Classify, Input::Tokens) => Ok(()),
         (Task::Classify, Input::Values) => {
             bail!("{}: classifies sequences of numbers, expected a classifier of texts", path.display())
         }

@@ -1,7 +1,10 @@
 //! A device file on the host: read, checked, and run by `tern_runtime`.
 
+mod sequential;
+
 use crate::classifier::{Classifier, Logits, Prediction, TraceStep};
-use crate::vocabulary::Surface;
+use crate::float_model::Config;
+use crate::vocabulary::{Surface, Vocabulary};
 use safetensors::SafeTensors;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -22,7 +25,8 @@ self_cell::self_cell!(
 /// A device file in memory.
 pub struct DeviceFile {
     loaded: Loaded,
-    labels: Vec<String>,
+    config: Config,
+    vocabulary: Vocabulary,
 }
 
 /// Why a device file cannot be used.
@@ -53,11 +57,11 @@ pub struct Parts {
     pub header: usize,
     /// Of the recurrent and the linear layer, with biases and multipliers.
     pub weights: usize,
-    /// Of the embedding, with its multipliers.
+    /// Of the embedding, with its multipliers; of a model that reads values, how they are read.
     pub embedding: usize,
     /// Tokens and their offsets.
     pub vocabulary: usize,
-    /// Labels and their offsets.
+    /// Labels, or names of channels, and their offsets.
     pub labels: usize,
     /// Golden texts and their logits.
     pub golden: usize,
@@ -84,8 +88,11 @@ impl DeviceFile {
     /// What the runtime says.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LoadError> {
         let loaded = Loaded::try_new(Aligned::new(bytes), |bytes| Model::from_bytes(bytes))?;
-        let labels = loaded.borrow_dependent().labels().iter().map(str::to_owned).collect();
-        Ok(DeviceFile { loaded, labels })
+        let model = loaded.borrow_dependent();
+        let labels: Vec<String> = model.labels().iter().map(str::to_owned).collect();
+        let config = sequential::config(model, loaded.borrow_owner(), &labels);
+        let vocabulary = sequential::vocabulary(model);
+        Ok(DeviceFile { loaded, config, vocabulary })
     }
 
     /// The bytes of the file.
@@ -105,9 +112,9 @@ impl DeviceFile {
         for (name, tensor) in tensors.iter() {
             let part = match name.split('.').next() {
                 Some("lstm" | "gru" | "rnn" | "hidden" | "fc") => &mut parts.weights,
-                Some("embedding") => &mut parts.embedding,
+                Some("embedding" | "input") => &mut parts.embedding,
                 Some("vocab") => &mut parts.vocabulary,
-                Some("labels") => &mut parts.labels,
+                Some("labels" | "channels") => &mut parts.labels,
                 Some("golden") => &mut parts.golden,
                 _ => &mut parts.other,
             };
@@ -125,7 +132,12 @@ impl DeviceFile {
 
     /// A session with room for all of `text`, also where the model keeps its tokens: there are no more of them than bytes.
     fn session<T>(&self, text: &str, run: impl FnOnce(Session<'_>) -> T) -> T {
-        let mut scratch = vec![0; self.model().scratch_len_for(text.len().max(1))];
+        self.with_session(text.len(), run)
+    }
+
+    /// A session with room for so many tokens.
+    fn with_session<T>(&self, tokens: usize, run: impl FnOnce(Session<'_>) -> T) -> T {
+        let mut scratch = vec![0; self.model().scratch_len_for(tokens.max(1))];
         run(self.model().session(&mut scratch).expect("the scratch has the length that the model asks for"))
     }
 }
@@ -136,7 +148,7 @@ fn logits(values: tern_runtime::Logits<'_>) -> Logits {
 
 impl Classifier for DeviceFile {
     fn labels(&self) -> &[String] {
-        &self.labels
+        &self.config.labels
     }
 
     fn classify(&self, text: &str) -> Prediction {

@@ -1,120 +1,125 @@
 //! A model directory to a device file, with the figures that say what quantising cost.
 
-use crate::classifier::Classifier;
-use crate::data::Example;
-use crate::device_file::{DeviceFile, Parts};
+mod figures;
+mod golden;
+mod material;
+mod parts;
+mod score;
+mod signal;
+
+pub use figures::Figures;
+pub use golden::{TooLong, check as check_golden};
+pub use material::{Data, Material};
+pub use parts::{PartCost, Parts};
+pub use score::Costs;
+pub use signal::{GateFigures, gates};
+
+use crate::device_file::{self, DeviceFile};
 use crate::float_model::FloatModel;
 use crate::packing::repack;
-use crate::quantize::calibrate::{Statistics, calibrate};
-use crate::quantize::{self, QuantizeError};
-use rayon::prelude::*;
+use crate::quantize::calibrate::{self, Statistics, calibrate};
+use crate::quantize::{self, Golden, QuantizeError};
 use safetensors::SafeTensors;
 use serde::Serialize;
 use std::io::{self, Write};
 use std::path::Path;
 use tern_runtime::Packing;
 
-/// Golden texts are at most this long.
-const GOLDEN_BYTES: usize = 80;
-/// There are at most this many.
-const GOLDEN_TEXTS: usize = 16;
+/// What each part costs is measured on about this many steps of what was held out.
+const STEPS: usize = 40_000;
+/// Numbers that a language model's answers may have in all: a vocabulary's logits at every step.
+const NUMBERS: usize = 4_000_000;
 
 /// What an export says of itself. The keys of `tern export --json`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// Held-out texts by which the two models were compared; the accuracies are of these.
-    pub examples: usize,
-    /// Accuracy of the float model; none without examples.
-    pub float_accuracy: Option<f64>,
-    /// Accuracy of the device file.
-    pub integer_accuracy: Option<f64>,
-    /// Examples to which the two give different labels.
-    pub disagreements: usize,
-    /// Largest difference of a logit, in nats.
-    pub largest_logit_difference: f64,
+    /// What the model is for.
+    pub task: &'static str,
+    /// How the two models do on what was held out.
+    #[serde(flatten)]
+    pub figures: Figures,
     /// How the recurrent weights lie: `tern.packing`.
     pub packing: &'static str,
     /// Length of the file.
     pub file_bytes: usize,
     /// Bytes by what they hold.
-    pub parts: Parts,
+    pub parts: device_file::Parts,
     /// Bytes of RAM that a session needs.
     pub scratch_bytes: usize,
     /// Multiply-accumulates of the recurrent layer for one token.
     pub macs_per_token: usize,
-    /// Training texts by which ranges and means were measured.
+    /// Training texts or sequences by which ranges and means were measured.
     pub calibration_texts: usize,
-    /// Tokens of these.
+    /// Tokens or steps of these.
     pub calibration_tokens: usize,
     /// Largest |pre-activation| among them.
     pub largest_pre_activation: f64,
     /// Largest |cell state| among them.
     pub largest_cell_state: f64,
-    /// Texts that the file carries with their exact logits.
+    /// Texts or sequences that the file carries with their exact logits.
     pub golden_texts: usize,
+    /// Each gate's range, saturation, and signal to noise.
+    pub gates: Vec<GateFigures>,
+    /// What quantising each part alone costs; what costs most comes first. Empty without held-out data.
+    pub quantised_alone: Vec<PartCost>,
 }
 
-/// Quantises `model`, loads the result back, and compares the two on `examples`. `golden`: texts for the device's own test; where
-/// there are none, short ones of the calibration rows.
+impl Report {
+    /// The part that costs most.
+    pub fn weakest(&self) -> Option<&PartCost> {
+        self.quantised_alone.first()
+    }
+}
+
+/// Quantises `model`, loads the result back, and compares the two on what was held out. `golden`: texts for the device's own test; where
+/// there are none, short ones of the calibration data. `progress` is told what is under way.
 ///
 /// # Errors
 ///
 /// See [`QuantizeError`].
 pub fn export(
     model: &FloatModel,
-    examples: &[Example],
+    material: &Material,
     golden: &[String],
     packing: Packing,
+    progress: &dyn Fn(&str),
 ) -> Result<(DeviceFile, Report), QuantizeError> {
-    quantize::check(model.config())?;
-    let statistics = calibrate(model, model.calibration());
-    let chosen = if golden.is_empty() { golden_texts(model) } else { golden.to_vec() };
-    let golden: Vec<&str> = chosen.iter().map(String::as_str).collect();
-    let bytes = repack(&quantize::quantize(model, &statistics, &golden)?, packing);
+    progress("ranges and means of the calibration data");
+    let read = material.calibration.samples(model, calibrate::TOKENS);
+    let statistics = calibrate(model, read.iter().map(|sample| &sample.steps));
+    let quantized = quantize::layers(model, &statistics)?;
+    let golden = match golden {
+        [] => golden::choose(model, &quantized, &material.calibration),
+        texts => Golden::Texts(texts.to_vec()),
+    };
+    let bytes = repack(&quantize::to_file(model, &statistics, &quantized, &golden)?, packing);
     let device = DeviceFile::from_bytes(&bytes).map_err(QuantizeError::Refused)?;
-    let report = report(model, &device, &statistics, examples);
+
+    progress("floats and integers on what was held out");
+    let figures = Figures::of(model, &device, &material.held_out);
+    let parts = Parts::new(model, &quantized, &statistics);
+    let held_out = material.held_out.samples(model, STEPS.min(NUMBERS / model.config().architecture().head.outputs));
+    let gates = gates(model, &statistics, &parts, if read.is_empty() { &held_out } else { &read });
+    let costs = match held_out.as_slice() {
+        [] => Vec::new(),
+        samples => parts.costs(&device, samples, &|done, of| {
+            progress(&format!("what quantising each part alone costs: {done} of {of}"));
+        }),
+    };
+    let report = report(&device, &statistics, figures, gates, costs);
     Ok((device, report))
 }
 
-/// Short calibration texts, one of each label in turn; where there are none, the most frequent tokens.
-fn golden_texts(model: &FloatModel) -> Vec<String> {
-    let fits = |text: &str| text.len() <= GOLDEN_BYTES && !model.vocabulary().encode(text).is_empty();
-    let of_label = |label: usize| {
-        let rows = model.calibration().iter().filter(move |row| row.label == label && fits(&row.text));
-        rows.take(2).map(|row| row.text.clone())
-    };
-    let mut queues: Vec<_> = (0..model.labels().len()).map(of_label).collect();
-    let mut texts: Vec<String> = Vec::new();
-    for _ in 0..2 {
-        texts.extend(queues.iter_mut().filter_map(Iterator::next));
-    }
-    texts.truncate(GOLDEN_TEXTS);
-    if texts.is_empty() {
-        let most_frequent: Vec<u32> = (2..model.vocabulary().len() as u32).take(8).collect();
-        texts.push(model.vocabulary().decode(&most_frequent));
-    }
-    texts
-}
-
-fn report(model: &FloatModel, device: &DeviceFile, statistics: &Statistics, examples: &[Example]) -> Report {
-    let pairs: Vec<[(usize, Vec<f64>); 2]> = examples
-        .par_iter()
-        .map(|example| {
-            let classifiers: [&dyn Classifier; 2] = [model, device];
-            classifiers.map(|c| c.classify(&example.text).logits).map(|logits| (logits.label(), logits.nats()))
-        })
-        .collect();
-    let accuracy = |which: usize| {
-        let right = examples.iter().zip(&pairs).filter(|(example, pair)| pair[which].0 == example.label).count();
-        (!examples.is_empty()).then(|| right as f64 / examples.len() as f64)
-    };
-    let differences = pairs.iter().flat_map(|[(_, a), (_, b)]| a.iter().zip(b).map(|(a, b)| (a - b).abs()));
+fn report(
+    device: &DeviceFile,
+    statistics: &Statistics,
+    figures: Figures,
+    gates: Vec<GateFigures>,
+    quantised_alone: Vec<PartCost>,
+) -> Report {
     Report {
-        examples: examples.len(),
-        float_accuracy: accuracy(0),
-        integer_accuracy: accuracy(1),
-        disagreements: pairs.iter().filter(|[(a, _), (b, _)]| a != b).count(),
-        largest_logit_difference: differences.fold(0.0, f64::max),
+        task: device.model().config().task.word(),
+        figures,
         packing: device.model().packing().word(),
         file_bytes: device.bytes().len(),
         parts: device.parts(),
@@ -125,6 +130,8 @@ fn report(model: &FloatModel, device: &DeviceFile, statistics: &Statistics, exam
         largest_pre_activation: statistics.largest_z,
         largest_cell_state: statistics.largest_c,
         golden_texts: device.model().golden().count(),
+        gates,
+        quantised_alone,
     }
 }
 
@@ -178,16 +185,23 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::classifier::Classifier;
     use crate::float_model::tests::model;
+
+    fn exported(model: &FloatModel, golden: &[String]) -> (DeviceFile, Report) {
+        let texts = |rows: &[crate::data::Example]| Data::Texts(rows.to_vec());
+        let material = Material { calibration: texts(model.calibration()), held_out: texts(model.validation()) };
+        export(model, &material, golden, Packing::Interleaved4, &|_| ()).unwrap()
+    }
 
     #[test]
     fn a_small_model_is_exported_and_agrees() {
-        let model = model();
-        let (device, report) = export(&model, model.validation(), &[], Packing::Interleaved4).unwrap();
-        assert_eq!((report.examples, report.disagreements), (2, 0));
-        assert_eq!(report.float_accuracy, report.integer_accuracy);
-        assert!(report.largest_logit_difference < 0.01, "{}", report.largest_logit_difference);
-        let Parts { header, weights, embedding, vocabulary, labels, golden, other } = report.parts;
+        let (device, report) = exported(&model(), &[]);
+        let figures = report.figures;
+        assert_eq!((figures.examples, figures.disagreements), (2, 0));
+        assert_eq!(figures.float_accuracy, figures.integer_accuracy);
+        assert!(figures.largest_logit_difference < 0.01, "{}", figures.largest_logit_difference);
+        let device_file::Parts { header, weights, embedding, vocabulary, labels, golden, other } = report.parts;
         assert_eq!(header + weights + embedding + vocabulary + labels + golden + other, report.file_bytes);
         // 7 hidden cells, 5 wide, 2 labels: weights, biases and two multipliers a gate row; then the linear layer.
         assert_eq!(weights, 4 * 7 * (5 + 7) + 4 * 7 * (4 + 2 + 2) + 2 * 7 + 2 * (4 + 2));
@@ -199,7 +213,7 @@ mod tests {
 
     #[test]
     fn the_trace_ends_with_the_answer() {
-        let (device, _) = export(&model(), &[], &["lunch".to_owned()], Packing::Interleaved4).unwrap();
+        let (device, _) = exported(&model(), &["lunch".to_owned()]);
         let steps = device.trace("FREE lunch, unheard-of");
         let tokens: Vec<_> = steps.iter().map(|step| (step.token.as_str(), step.known)).collect();
         let expected = [("free", true), ("lunch", true), (",", true), ("unheard", false), ("-", false), ("of", false)];
@@ -223,7 +237,7 @@ mod tests {
     #[test]
     fn only_device_files_are_replaced() {
         let folder = tempfile::tempdir().unwrap();
-        let (device, _) = export(&model(), &[], &[], Packing::Interleaved4).unwrap();
+        let (device, _) = exported(&model(), &[]);
         let path = folder.path().join("c.safetensors");
         check_output(&path).unwrap();
         write_file(&path, device.bytes()).unwrap();

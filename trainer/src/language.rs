@@ -10,10 +10,11 @@ mod writing;
 pub use writing::{Joiner, Sampling, Writer, next_tokens};
 
 use crate::embeddings::{self, Embeddings, EmbeddingsError};
-use crate::float_model::{Config, FloatModel};
+use crate::float_model::Config;
 use crate::recipe::Recipe;
+use crate::sequential::Sequential;
 use crate::task::Task;
-use crate::train::{NO_TOKEN, Objective, Problem, Sample, Steps, Target, Units, Validation, language};
+use crate::train::{NO_TOKEN, Objective, Problem, Sample, Steps, Target, Units, Validation};
 use crate::vocabulary::{UNK, Vocabulary};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -206,7 +207,7 @@ pub struct TextFigures {
 }
 
 /// How a model does on a text; `None` of a text of fewer than two tokens.
-pub fn evaluate(model: &FloatModel, text: &str) -> Option<TextFigures> {
+pub fn evaluate(model: &dyn Sequential, text: &str) -> Option<TextFigures> {
     let ids = model.vocabulary().encode(text);
     let characters = text.chars().count();
     (ids.len() > 1).then(|| TextFigures {
@@ -214,7 +215,7 @@ pub fn evaluate(model: &FloatModel, text: &str) -> Option<TextFigures> {
         unknown: ids.iter().filter(|id| **id == UNK).count(),
         characters,
         bytes: text.len(),
-        figures: language(model.network(), &ids, characters),
+        figures: model.language(&ids, characters),
     })
 }
 

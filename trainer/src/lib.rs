@@ -21,6 +21,7 @@ pub mod packing;
 pub mod quantize;
 pub mod recipe;
 pub mod report;
+pub mod sequential;
 pub mod series;
 pub mod task;
 pub mod tensorboard;

@@ -30,7 +30,7 @@ use tern_nn::{objective, optimizer, sample};
 
 pub use tern_nn::objective::{Classes, Objective};
 pub use tern_nn::sample::{NO_TOKEN, Sample, Steps, Target};
-pub use validation::{Validation, class_logits, language};
+pub use validation::{Sums, Validation, class_logits, language, language_parts, language_with};
 
 #[cfg(test)]
 mod tests;

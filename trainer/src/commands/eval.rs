@@ -45,7 +45,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
 fn work(args: &Args) -> anyhow::Result<()> {
     if let Some(model) = tasks::open(&args.model)? {
-        return tasks::evaluate(&model, args);
+        return tasks::evaluate(model.as_ref(), args);
     }
     let model = classifier::open(&args.model)?;
     let rows = data::read(&args.data, &args.table.columns())?;

@@ -2,13 +2,15 @@
 
 use super::table::TableArgs;
 use super::{Failure, note, print};
-use crate::data;
-use crate::export::{Report, check_output, export, write_file};
+use crate::export::{Material, PartCost, Report, check_golden, check_output, export, write_file};
 use crate::float_model::FloatModel;
 use crate::packing;
 use crate::report;
+use crate::task::Input;
 use anyhow::{Context, bail};
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Golden texts that one may name: more would keep a device busy for too long.
 const GOLDEN_LINES: usize = 64;
@@ -59,17 +61,24 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 fn work(args: &Args) -> anyhow::Result<()> {
     check_output(&args.output)?;
     let model = FloatModel::load(&args.model)?;
-    let examples = match &args.data {
-        Some(path) => {
-            let rows = data::read(path, &args.table.columns())?;
-            data::number(rows, model.labels(), &path.display().to_string())?
+    let material = Material::of(&model, &args.model, args.data.as_deref(), &args.table.columns())?;
+    let golden = match &args.golden {
+        Some(path) if model.config().input == Input::Values => {
+            bail!(
+                "{}: golden texts are for models that read text; {} reads numbers",
+                path.display(),
+                args.model.display()
+            )
         }
-        None => model.validation().to_vec(),
+        Some(path) => golden_texts(path)?,
+        None => vec![],
     };
-    let golden = args.golden.as_deref().map_or(Ok(vec![]), golden_texts)?;
+    check_golden(&model, &golden)?;
     let name = args.model.display();
     let packing = packing::choose(args.packing, model.config())?;
-    let (device, report) = export(&model, &examples, &golden, packing).with_context(|| name.to_string())?;
+    let stages = Stages::default();
+    let (device, report) =
+        export(&model, &material, &golden, packing, &|stage| stages.tell(stage)).with_context(|| name.to_string())?;
     write_file(&args.output, device.bytes()).with_context(|| args.output.display().to_string())?;
     // What the file is for is done: that the report cannot be written is no reason to fail.
     match report::add_export(&args.model, &model, &serde_json::to_value(&report)?) {
@@ -81,11 +90,32 @@ fn work(args: &Args) -> anyhow::Result<()> {
         return print(serde_json::to_string(&report)?);
     }
     to_text(&report, &args.output).iter().try_for_each(print)?;
+    report_of_parts(&report).iter().try_for_each(print)?;
     let of_training = if args.golden.is_none() { " of the training data; --golden FILE takes others" } else { "" };
     print(format_args!(
         "golden texts     {}{of_training}: the file carries them for the device's own test",
         report.golden_texts
     ))
+}
+
+/// Says what is under way, once that takes longer than a person likes to wait.
+struct Stages {
+    last: Cell<Instant>,
+}
+
+impl Default for Stages {
+    fn default() -> Self {
+        Stages { last: Cell::new(Instant::now()) }
+    }
+}
+
+impl Stages {
+    fn tell(&self, stage: &str) {
+        if self.last.get().elapsed() > Duration::from_millis(1_500) {
+            note(stage);
+            self.last.set(Instant::now());
+        }
+    }
 }
 
 fn golden_texts(path: &Path) -> anyhow::Result<Vec<String>> {
@@ -107,19 +137,9 @@ fn golden_texts(path: &Path) -> anyhow::Result<Vec<String>> {
 fn to_text(report: &Report, output: &Path) -> Vec<String> {
     let parts = &report.parts;
     let share = |bytes: usize| 100.0 * bytes as f64 / report.file_bytes as f64;
-    let mut lines = vec![];
-    match (report.float_accuracy, report.integer_accuracy) {
-        (Some(float), Some(integer)) => lines.extend([
-            format!("accuracy         float {float:.4}, integer {integer:.4} on {} held-out texts", report.examples),
-            format!(
-                "disagreements    {} of {}, the largest difference of a logit {:.4}",
-                report.disagreements, report.examples, report.largest_logit_difference
-            ),
-        ]),
-        _ => lines.push("accuracy         not measured: no validation.csv here; name a table with --data".to_owned()),
-    }
+    let mut lines = compared(report);
     lines.push(format!(
-        "calibration      {} texts, {} tokens; largest pre-activation {:.2} (tables reach 8 and 4), cell state {:.2} (of 2048)",
+        "calibration      {} texts or sequences, {} steps; largest pre-activation {:.2} (tables reach 8 and 4), cell state {:.2} (of 2048)",
         report.calibration_texts, report.calibration_tokens, report.largest_pre_activation, report.largest_cell_state
     ));
     lines.push(format!("file             {} bytes: {}", report.file_bytes, output.display()));
@@ -144,4 +164,92 @@ fn to_text(report: &Report, output: &Path) -> Vec<String> {
     lines.push(format!("RAM              {} bytes of scratch", report.scratch_bytes));
     lines.push(format!("cost             {} multiply-accumulates a token", report.macs_per_token));
     lines
+}
+
+/// How the two models do.
+fn compared(report: &Report) -> Vec<String> {
+    let figures = &report.figures;
+    if figures.examples == 0 {
+        return vec!["accuracy         not measured: nothing was held out here; name data with --data".to_owned()];
+    }
+    let mut lines = Vec::new();
+    let mut pair = |name: &str, float: Option<f64>, integer: Option<f64>, of: &str| {
+        if let (Some(float), Some(integer)) = (float, integer) {
+            lines.push(format!("{name:16} float {float:.4}, integer {integer:.4}{of}"));
+        }
+    };
+    let what = match report.task {
+        "language-model" => "tokens",
+        "forecast" => "windows",
+        _ => "texts or sequences",
+    };
+    let of = format!(" on {} held-out {what}", figures.examples);
+    pair("accuracy", figures.float_accuracy, figures.integer_accuracy, &of);
+    pair("loss", figures.float_loss, figures.integer_loss, " nats a token");
+    pair("perplexity", figures.float_perplexity, figures.integer_perplexity, "");
+    pair("bits / character", figures.float_bits_per_character, figures.integer_bits_per_character, "");
+    let naive = figures.naive_rmse.map_or(String::new(), |naive| format!("{of}; the last number again {naive:.4}"));
+    pair("RMSE", figures.float_rmse, figures.integer_rmse, &naive);
+    if figures.float_accuracy.is_some() {
+        lines.push(format!(
+            "disagreements    {} of {}, the largest difference of a logit {:.4}",
+            figures.disagreements, figures.examples, figures.largest_logit_difference
+        ));
+    }
+    lines
+}
+
+/// The tables on gates and parts.
+fn report_of_parts(report: &Report) -> Vec<String> {
+    let mut lines = vec![
+        String::new(),
+        format!("{:18} {:>18} {:>9} {:>15}", "gate", "pre-activations", "saturated", "signal to noise"),
+    ];
+    for gate in &report.gates {
+        let snr = gate.snr_db.map_or("no noise".to_owned(), |snr| format!("{snr:.1} dB"));
+        lines.push(format!(
+            "{:18} {:>8.2} … {:>7.2} {:>7.2} % {snr:>15}",
+            format!("{} {}", gate.layer, gate.gate),
+            gate.smallest,
+            gate.largest,
+            100.0 * gate.saturation
+        ));
+    }
+    let Some(weakest) = report.weakest() else { return lines };
+    let answers = weakest.costs.answers;
+    lines.extend([
+        String::new(),
+        format!(
+            "{:34} {:>4} {:>9} {:>11} {:>11} {:>11}",
+            format!("quantised alone, on {answers} answers"),
+            "bits",
+            "accuracy",
+            "disagreeing",
+            "loss",
+            "difference"
+        ),
+    ]);
+    lines.extend(report.quantised_alone.iter().map(of_part));
+    if let Some(lost) = &weakest.costs.accuracy_cost.filter(|lost| *lost > 0.0) {
+        lines.push(format!(
+            "accuracy is lost by {} more than by any other part: {:.2} points",
+            weakest.part,
+            100.0 * lost
+        ));
+    }
+    lines.push(String::new());
+    lines
+}
+
+fn of_part(part: &PartCost) -> String {
+    let costs = &part.costs;
+    format!(
+        "  {:32} {:>4} {:>9} {:>11} {:>+11.6} {:>11.6}",
+        part.part,
+        part.bits,
+        costs.accuracy_cost.map_or("–".to_owned(), |cost| format!("{:+.4}", 0.0 - cost)),
+        costs.disagreements.map_or("–".to_owned(), |count| count.to_string()),
+        costs.loss_cost,
+        costs.rms_difference
+    )
 }

@@ -44,7 +44,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
 fn work(args: &Args) -> anyhow::Result<()> {
     if let Some(model) = tasks::open(&args.model)? {
-        return tasks::predict(&model, args);
+        return tasks::predict(model.as_ref(), args);
     }
     let model = classifier::open(&args.model)?;
     if !args.texts.is_empty() {

@@ -2,13 +2,12 @@
 
 use super::predict::each_line;
 use super::{eval, predict, print, visible};
-use crate::classifier::Logits;
-use crate::float_model::{FloatModel, files};
 use crate::language;
+use crate::sequential::{self, Sequential};
 use crate::series::forecast::{Windows, compare};
 use crate::series::sequences::{self, SEQUENCE, Sequences};
 use crate::series::table::{self, Wanted};
-use crate::task::{Input, Task};
+use crate::task::Task;
 use crate::vocabulary::UNK;
 use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
@@ -19,13 +18,9 @@ use std::path::Path;
 /// # Errors
 ///
 /// Where it cannot be loaded.
-pub fn open(path: &Path) -> anyhow::Result<Option<FloatModel>> {
-    if !path.join(files::CONFIG).is_file() {
-        return Ok(None);
-    }
-    let model = FloatModel::load(path)?;
-    let of_texts = (model.config().task, model.config().input) == (Task::Classify, Input::Tokens);
-    Ok((!of_texts).then_some(model))
+pub fn open(path: &Path) -> anyhow::Result<Option<Box<dyn Sequential>>> {
+    let model = sequential::open(path)?;
+    Ok((!model.classifies_texts()).then_some(model))
 }
 
 /// `tern eval`
@@ -33,7 +28,7 @@ pub fn open(path: &Path) -> anyhow::Result<Option<FloatModel>> {
 /// # Errors
 ///
 /// Where the data cannot be read, or are not what the model is about.
-pub fn evaluate(model: &FloatModel, args: &eval::Args) -> anyhow::Result<()> {
+pub fn evaluate(model: &dyn Sequential, args: &eval::Args) -> anyhow::Result<()> {
     let (path, config) = (args.data.as_path(), model.config());
     let columns: Vec<String> = config.channels.iter().map(|channel| channel.name.clone()).collect();
     let delimiter = args.table.delimiter.and_then(|c| u8::try_from(c).ok());
@@ -59,8 +54,8 @@ pub fn evaluate(model: &FloatModel, args: &eval::Args) -> anyhow::Result<()> {
             let sequences = Sequences::read(path, SEQUENCE, Some(&label), &columns, delimiter)?;
             let evaluation = sequences::evaluate(model, &sequences, path)?;
             (
-                eval::to_json(model.labels(), &evaluation),
-                eval::to_text(model.labels(), &evaluation, eval::Paint::for_stdout()),
+                eval::to_json(&model.config().labels, &evaluation),
+                eval::to_text(&model.config().labels, &evaluation, eval::Paint::for_stdout()),
             )
         }
     };
@@ -72,7 +67,7 @@ pub fn evaluate(model: &FloatModel, args: &eval::Args) -> anyhow::Result<()> {
 /// # Errors
 ///
 /// Where stdin or a table cannot be read, or a table is not what the model is about.
-pub fn predict(model: &FloatModel, args: &predict::Args) -> anyhow::Result<()> {
+pub fn predict(model: &dyn Sequential, args: &predict::Args) -> anyhow::Result<()> {
     if model.config().task == Task::LanguageModel {
         if args.texts.is_empty() {
             return each_line(|text| next(model, text, args));
@@ -89,7 +84,7 @@ pub fn predict(model: &FloatModel, args: &predict::Args) -> anyhow::Result<()> {
 }
 
 /// The likeliest tokens after a text.
-fn next(model: &FloatModel, text: &str, args: &predict::Args) -> anyhow::Result<()> {
+fn next(model: &dyn Sequential, text: &str, args: &predict::Args) -> anyhow::Result<()> {
     let ids = model.vocabulary().encode(text);
     let unknown = ids.iter().filter(|id| **id == UNK).count();
     let known = ids.len() > unknown;
@@ -108,7 +103,7 @@ fn next(model: &FloatModel, text: &str, args: &predict::Args) -> anyhow::Result<
 }
 
 /// The next rows of a series.
-fn series(model: &FloatModel, path: &Path, json: bool) -> anyhow::Result<()> {
+fn series(model: &dyn Sequential, path: &Path, json: bool) -> anyhow::Result<()> {
     let config = model.config();
     let Some(forecast) = &config.forecast else { bail!("{}: no forecast in config.json", config.name) };
     let columns: Vec<String> = config.channels.iter().map(|channel| channel.name.clone()).collect();
@@ -135,12 +130,11 @@ fn series(model: &FloatModel, path: &Path, json: bool) -> anyhow::Result<()> {
 }
 
 /// The label of each sequence of a table.
-fn classify(model: &FloatModel, path: &Path, json: bool) -> anyhow::Result<()> {
+fn classify(model: &dyn Sequential, path: &Path, json: bool) -> anyhow::Result<()> {
     let columns: Vec<String> = model.config().channels.iter().map(|channel| channel.name.clone()).collect();
     let sequences = Sequences::read(path, SEQUENCE, None, &columns, None)?;
     for (sequence, logits) in sequences::logits(model, &sequences).into_iter().enumerate() {
-        let logits = Logits::Float(logits);
-        let label = &model.labels()[logits.label()];
+        let label = &model.config().labels[logits.label()];
         let probability = logits.log_probabilities()[logits.label()].exp();
         let name = sequences.name(sequence);
         if json {

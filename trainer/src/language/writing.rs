@@ -2,7 +2,9 @@
 
 use crate::float_model::FloatModel;
 use crate::metrics::log_softmax;
+use crate::nn::network::Input;
 use crate::nn::stream::State;
+use crate::sequential::Sequential;
 use crate::vocabulary::{PAD, UNK};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -75,8 +77,8 @@ fn ranked(logits: &[f32]) -> Vec<(u32, f32)> {
 }
 
 /// The `k` likeliest tokens after a text, with their probabilities among all tokens.
-pub fn next_tokens(model: &FloatModel, ids: &[u32], k: usize) -> Vec<(u32, f64)> {
-    let logits = model.network().logits(ids);
+pub fn next_tokens(model: &dyn Sequential, ids: &[u32], k: usize) -> Vec<(u32, f64)> {
+    let logits: Vec<f32> = model.outputs(Input::Tokens(ids)).nats().iter().map(|&logit| logit as f32).collect();
     let probabilities = log_softmax(logits.iter().map(|&logit| f64::from(logit)));
     ranked(&logits).into_iter().take(k).map(|(id, _)| (id, probabilities[id as usize].exp())).collect()
 }

@@ -1,26 +1,32 @@
-//! What the float model meets on training texts: means, by which biases make up for rounded weights, and ranges.
+//! What the float model meets on training data: means, by which biases make up for rounded weights, and ranges.
 
 use crate::architecture::{Cell, LayerNames};
-use crate::data::Example;
 use crate::float_model::FloatModel;
 use crate::nn::network::{Input, Trace};
 use crate::nn::packed::Direction;
 use crate::nn::recurrent::Biases;
+use crate::task::Task;
+use crate::train::Steps;
+use crate::weights::{Weights, names};
 
-/// Texts are read until they have this many tokens.
-const TOKENS: usize = 20_000;
+/// Texts or sequences are read until they have this many steps.
+pub const TOKENS: usize = 20_000;
 
-/// Figures of the float model over calibration texts.
+/// Figures of the float model over calibration data.
 #[derive(Clone, Debug)]
 pub struct Statistics {
-    /// Texts read.
+    /// Texts or sequences read.
     pub texts: usize,
-    /// Tokens read.
+    /// Tokens or steps read.
     pub tokens: usize,
-    /// How often each token was read, by desktop id: `[vocab_size]`.
+    /// How often each token was read, by desktop id: `[vocab_size]`. Empty of a model that reads values.
     pub counts: Vec<f64>,
+    /// The largest |normalised number| read; 0 of a model that reads tokens.
+    pub largest_x: f64,
     /// `[layer][direction]`
     pub layers: Vec<Vec<LayerStatistics>>,
+    /// How often the head read: after each step of a language model, after each sequence of others.
+    pub reads: usize,
     /// Mean of what the head reads: `[head_width]`.
     pub mean_read: Vec<f64>,
     /// Mean of the activations of the head's hidden layer: `[head_hidden]`.
@@ -42,39 +48,76 @@ pub struct LayerStatistics {
     pub mean_h: Vec<f64>,
     /// Largest |hidden state|.
     pub largest_h: f64,
+    /// What each gate's pre-activations were, in PyTorch's order of the gates.
+    pub gates: Vec<GateStatistics>,
 }
 
-/// Runs the float model over `examples`, in order, until enough tokens are read.
-pub fn calibrate(model: &FloatModel, examples: &[Example]) -> Statistics {
+/// The pre-activations of a gate.
+#[derive(Clone, Copy, Debug)]
+pub struct GateStatistics {
+    /// The smallest and the largest.
+    pub range: [f64; 2],
+    /// How many there were.
+    pub count: u64,
+    /// How many of them lay where the device's table ends.
+    pub saturated: u64,
+}
+
+impl GateStatistics {
+    const NONE: GateStatistics = GateStatistics { range: [f64::INFINITY, f64::NEG_INFINITY], count: 0, saturated: 0 };
+
+    fn add(&mut self, z: f64, end: f64) {
+        self.range = [self.range[0].min(z), self.range[1].max(z)];
+        self.count += 1;
+        self.saturated += u64::from(z.abs() >= end);
+    }
+}
+
+/// Where the table of a gate's activation ends; max(0, x) has none.
+pub fn end_of_table(cell: Cell, gate: usize) -> f64 {
+    let is_tanh = match cell {
+        Cell::Lstm | Cell::Gru => gate == 2,
+        Cell::Rnn => true,
+        Cell::RnnRelu => return f64::INFINITY,
+    };
+    if is_tanh { 4.0 } else { 8.0 }
+}
+
+/// Runs the float model over sequences, in order, until enough steps are read.
+pub fn calibrate<'a>(model: &FloatModel, sequences: impl IntoIterator<Item = &'a Steps>) -> Statistics {
     let (config, recurrent) = (model.config(), model.config().recurrent());
     let hidden_size = config.hidden_size;
     let directions = recurrent.directions().len();
     let layers = (0..recurrent.layers).map(|layer| {
-        let inputs = if layer == 0 { config.embedding_dim } else { directions * hidden_size };
-        vec![LayerStatistics { mean_x: vec![0.0; inputs], mean_h: vec![0.0; hidden_size], largest_h: 0.0 }; directions]
+        let inputs = if layer == 0 { config.architecture().input.width() } else { directions * hidden_size };
+        let gates = vec![GateStatistics::NONE; config.cell.gates()];
+        let (mean_x, mean_h) = (vec![0.0; inputs], vec![0.0; hidden_size]);
+        vec![LayerStatistics { mean_x, mean_h, largest_h: 0.0, gates }; directions]
     });
     let mut all = Statistics {
         texts: 0,
         tokens: 0,
         counts: vec![0.0; config.vocab_size],
+        largest_x: 0.0,
         layers: layers.collect(),
+        reads: 0,
         mean_read: vec![0.0; recurrent.head_width(hidden_size)],
         mean_hidden: vec![0.0; config.head_hidden],
         largest_hidden: 0.0,
         largest_z: 0.0,
         largest_c: 0.0,
     };
-    for example in examples {
+    for steps in sequences {
         if all.tokens >= TOKENS {
             break;
         }
-        all.add(model, &model.vocabulary().encode(&example.text));
+        all.add(model, steps);
     }
-    let (tokens, texts) = (all.tokens.max(1) as f64, all.texts.max(1) as f64);
+    let (tokens, reads) = (all.tokens.max(1) as f64, all.reads.max(1) as f64);
     for layer in all.layers.iter_mut().flatten() {
         layer.mean_x.iter_mut().chain(&mut layer.mean_h).for_each(|mean| *mean /= tokens);
     }
-    all.mean_read.iter_mut().chain(&mut all.mean_hidden).for_each(|mean| *mean /= texts);
+    all.mean_read.iter_mut().chain(&mut all.mean_hidden).for_each(|mean| *mean /= reads);
     all
 }
 
@@ -83,21 +126,34 @@ fn add(sums: &mut [f64], values: &[f32]) {
 }
 
 impl Statistics {
-    fn add(&mut self, model: &FloatModel, ids: &[u32]) {
+    fn add(&mut self, model: &FloatModel, steps: &Steps) {
         let recurrent = model.config().recurrent();
-        let Trace { inputs, states, read, hidden } = model.network().trace(Input::Tokens(ids));
-        ids.iter().for_each(|&id| self.counts[id as usize] += 1.0);
+        let input = input_of(steps);
+        match input {
+            Input::Tokens(ids) => ids.iter().for_each(|&id| self.counts[id as usize] += 1.0),
+            Input::Values(values) => {
+                self.largest_x = values.iter().fold(self.largest_x, |max, &x| max.max(x.abs().into()));
+            }
+        }
+        let Trace { inputs, states, read, .. } = model.network().trace(input);
         for (layer, (inputs, states)) in inputs.iter().zip(&states).enumerate() {
             for (way, (states, &direction)) in states.iter().zip(recurrent.directions()).enumerate() {
                 let names = recurrent.names(layer, direction);
                 self.add_layer(model, (layer, way), &names, direction, inputs, states);
             }
         }
-        add(&mut self.mean_read, &read);
-        add(&mut self.mean_hidden, &hidden);
-        self.largest_hidden = hidden.iter().fold(self.largest_hidden, |max, &v| max.max(v.into()));
+        // A language model answers after each step, from the state that it is in.
+        let every_step = model.config().task == Task::LanguageModel;
+        let reads = if every_step { &states[states.len() - 1][0] } else { &read };
+        for read in reads.chunks_exact(self.mean_read.len()) {
+            let hidden = hidden_layer(model.weights(), read);
+            add(&mut self.mean_read, read);
+            add(&mut self.mean_hidden, &hidden);
+            self.largest_hidden = hidden.iter().fold(self.largest_hidden, |max, &v| max.max(v.into()));
+            self.reads += 1;
+        }
         self.texts += 1;
-        self.tokens += ids.len();
+        self.tokens += steps.len();
     }
 
     /// One direction of a layer over a text. inputs: `[tokens, inputs]`; states: `[tokens, hidden_size]`.
@@ -110,10 +166,10 @@ impl Statistics {
         inputs: &[f32],
         states: &[f32],
     ) {
-        let (weights, cell) = (model.weights(), model.config().cell);
+        let cell = model.config().cell;
+        let gates = Gates::new(cell, model.weights(), names);
         let statistics = &mut self.layers[layer][way];
         let (width, hidden_size) = (statistics.mean_x.len(), statistics.mean_h.len());
-        let biases = Biases::new(cell, &weights[&names.b_ih].data, &weights[&names.b_hh].data);
         let mut h = vec![0f32; hidden_size];
         let mut c = vec![0f64; hidden_size];
         let tokens = states.len() / hidden_size;
@@ -122,13 +178,11 @@ impl Statistics {
             let x = &inputs[at * width..][..width];
             add(&mut statistics.mean_x, x);
             add(&mut statistics.mean_h, &h);
-            let rows =
-                weights[&names.w_ih].data.chunks_exact(width).zip(weights[&names.w_hh].data.chunks_exact(hidden_size));
-            let dot =
-                |row: &[f32], v: &[f32]| row.iter().zip(v).map(|(&w, &v)| f64::from(w) * f64::from(v)).sum::<f64>();
-            let sums = rows.zip(&biases.sums).map(|((ih, hh), &bias)| dot(ih, x) + dot(hh, &h) + f64::from(bias));
-            let z: Vec<f64> = sums.collect();
+            let z = gates.pre_activations(x, &h);
             self.largest_z = z.iter().fold(self.largest_z, |max, z| max.max(z.abs()));
+            for (gate, z) in z.chunks_exact(hidden_size).enumerate() {
+                z.iter().for_each(|&z| statistics.gates[gate].add(z, end_of_table(cell, gate)));
+            }
             if cell == Cell::Lstm {
                 for (u, c) in c.iter_mut().enumerate() {
                     let [i, f, g] = [0, 1, 2].map(|gate| z[gate * hidden_size + u]);
@@ -140,6 +194,58 @@ impl Statistics {
             statistics.largest_h = h.iter().fold(statistics.largest_h, |max, &h| max.max(h.abs().into()));
         }
     }
+}
+
+/// The rows of a layer, to compute what its activations are taken of.
+pub(crate) struct Gates<'w> {
+    cell: Cell,
+    w_ih: &'w [f32],
+    w_hh: &'w [f32],
+    biases: Biases,
+}
+
+impl<'w> Gates<'w> {
+    pub(crate) fn new(cell: Cell, weights: &'w Weights, names: &LayerNames) -> Self {
+        let [w_ih, w_hh, b_ih, b_hh] =
+            [&names.w_ih, &names.w_hh, &names.b_ih, &names.b_hh].map(|name| weights[name].data.as_slice());
+        Gates { cell, w_ih, w_hh, biases: Biases::new(cell, b_ih, b_hh) }
+    }
+
+    /// The pre-activations of a step, gate by gate: `[gates · hidden_size]`. x: `[inputs]`; h: `[hidden_size]`.
+    pub(crate) fn pre_activations(&self, x: &[f32], h: &[f32]) -> Vec<f64> {
+        let rows = self.w_ih.chunks_exact(x.len()).zip(self.w_hh.chunks_exact(h.len()));
+        let mut z: Vec<f64> = Vec::with_capacity(self.biases.sums.len());
+        for (row, ((ih, hh), &bias)) in rows.zip(&self.biases.sums).enumerate() {
+            let mut recurrent = dot(hh, h);
+            if self.cell == Cell::Gru && row >= 2 * h.len() {
+                let unit = row - 2 * h.len();
+                recurrent = sigmoid(z[unit]) * (recurrent + f64::from(self.biases.hidden[unit]));
+            }
+            z.push(dot(ih, x) + f64::from(bias) + recurrent);
+        }
+        z
+    }
+}
+
+fn dot(row: &[f32], v: &[f32]) -> f64 {
+    row.iter().zip(v).map(|(&w, &v)| f64::from(w) * f64::from(v)).sum()
+}
+
+/// What a network reads of `steps`.
+pub(crate) fn input_of(steps: &Steps) -> Input<'_> {
+    match steps {
+        Steps::Tokens(ids) => Input::Tokens(ids),
+        Steps::Values { values, .. } => Input::Values(values),
+    }
+}
+
+/// The activations of the head's hidden layer; nothing where there is none.
+fn hidden_layer(weights: &Weights, read: &[f32]) -> Vec<f32> {
+    let (Some(weight), Some(bias)) = (weights.get(names::HIDDEN_WEIGHT), weights.get(names::HIDDEN_BIAS)) else {
+        return Vec::new();
+    };
+    let rows = weight.data.chunks_exact(read.len()).zip(&bias.data);
+    rows.map(|(row, &bias)| (dot(row, read) + f64::from(bias)).max(0.0) as f32).collect()
 }
 
 fn sigmoid(z: f64) -> f64 {

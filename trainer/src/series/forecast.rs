@@ -3,9 +3,10 @@
 use super::scaling;
 use super::table::{self, SeriesError, Table, Wanted};
 use crate::architecture::InputLayer;
-use crate::float_model::{Channel, Config, FloatModel, Forecast};
+use crate::float_model::{Channel, Config, Forecast};
 use crate::nn::network::Input;
 use crate::recipe::{Anchor, Recipe};
+use crate::sequential::Sequential;
 use crate::task::Task;
 use crate::train::{Objective, Problem, Sample, Steps, Target, Units};
 use rayon::prelude::*;
@@ -167,7 +168,7 @@ impl<'a> Windows<'a> {
     }
 
     /// The samples whose first said row is in `starts`, but for those after which no number is known.
-    fn samples(&self, starts: Range<usize>) -> Vec<Sample> {
+    pub fn samples(&self, starts: Range<usize>) -> Vec<Sample> {
         let sample = |start: usize| {
             let values = (start..start + self.forecast.horizon).flat_map(|row| {
                 self.targets.iter().map(move |&target| {
@@ -183,10 +184,10 @@ impl<'a> Windows<'a> {
     }
 
     /// What a model says of the rows from `start` on, in the numbers' own units: `[horizon * targets]`.
-    pub fn predict(&self, model: &FloatModel, start: usize) -> Vec<f64> {
-        let outputs = model.network().outputs(Input::Values(&self.steps(start)));
+    pub fn predict(&self, model: &dyn Sequential, start: usize) -> Vec<f64> {
+        let outputs = model.outputs(Input::Values(&self.steps(start))).nats();
         let each = outputs.iter().zip(self.targets.iter().cycle());
-        each.map(|(&output, &target)| self.real(output + self.anchor(start, target), target)).collect()
+        each.map(|(&output, &target)| self.real(output as f32 + self.anchor(start, target), target)).collect()
     }
 
     fn real(&self, normal: f32, target: usize) -> f64 {
@@ -242,7 +243,7 @@ pub struct Comparison {
 
 /// Forecasts after every window of `table` whose said rows begin at `first` or later, and compares with the numbers that
 /// are known.
-pub fn compare(model: &FloatModel, table: &Table, first: usize) -> Option<Comparison> {
+pub fn compare(model: &dyn Sequential, table: &Table, first: usize) -> Option<Comparison> {
     let forecast = model.config().forecast.as_ref()?;
     let windows = Windows::new(table, &model.config().channels, forecast);
     let &Forecast { window, horizon, season, .. } = forecast;
@@ -316,6 +317,7 @@ impl Comparison {
 mod tests {
     use super::*;
     use crate::architecture::{Architecture, Head, Recurrent};
+    use crate::float_model::FloatModel;
     use crate::vocabulary::Vocabulary;
     use crate::weights::{Array, Weights};
 

@@ -3,12 +3,15 @@
 use super::scaling;
 use super::table::{self, SeriesError, Table, Wanted};
 use crate::architecture::InputLayer;
+use crate::classifier::Logits;
 use crate::data;
-use crate::float_model::{Channel, Config, FloatModel};
+use crate::float_model::{Channel, Config};
 use crate::metrics::Evaluation;
 use crate::nn::network::Input;
 use crate::recipe::{Output, Recipe};
-use crate::train::{Problem, Sample, Steps, Target, class_logits};
+use crate::sequential::Sequential;
+use crate::train::{Problem, Sample, Steps, Target};
+use rayon::prelude::*;
 use std::collections::HashSet;
 use std::ops::Range;
 use std::path::Path;
@@ -200,13 +203,13 @@ impl PreparedSequences {
 }
 
 /// The logits of each sequence of a table, one for each label.
-pub fn logits(model: &FloatModel, sequences: &Sequences) -> Vec<Vec<f32>> {
+pub fn logits(model: &dyn Sequential, sequences: &Sequences) -> Vec<Logits> {
     let channels = &model.config().channels;
     let logits = |sequence| match sequences.steps(sequence, channels) {
-        Steps::Values { values, .. } => class_logits(&model.network().outputs(Input::Values(&values))),
-        Steps::Tokens(_) => Vec::new(),
+        Steps::Values { values, .. } => model.outputs(Input::Values(&values)),
+        Steps::Tokens(ids) => model.outputs(Input::Tokens(&ids)),
     };
-    (0..sequences.spans.len()).map(logits).collect()
+    (0..sequences.spans.len()).into_par_iter().map(logits).collect()
 }
 
 /// How a model does on labelled sequences.
@@ -214,8 +217,8 @@ pub fn logits(model: &FloatModel, sequences: &Sequences) -> Vec<Vec<f32>> {
 /// # Errors
 ///
 /// Where a label is not one of the model's.
-pub fn evaluate(model: &FloatModel, sequences: &Sequences, path: &Path) -> Result<Evaluation, SeriesError> {
-    let labels = model.labels();
+pub fn evaluate(model: &dyn Sequential, sequences: &Sequences, path: &Path) -> Result<Evaluation, SeriesError> {
+    let labels = &model.config().labels;
     let mut evaluation = Evaluation::new(labels.len());
     for (sequence, logits) in logits(model, sequences).into_iter().enumerate() {
         let found = sequences.label(sequence);
@@ -227,7 +230,6 @@ pub fn evaluate(model: &FloatModel, sequences: &Sequences, path: &Path) -> Resul
             );
             return Err(SeriesError::Classes { path: path.to_owned(), problem });
         };
-        let logits = crate::classifier::Logits::Float(logits);
         evaluation.add(label, logits.label(), -logits.log_probabilities()[label]);
     }
     Ok(evaluation)

@@ -104,12 +104,26 @@ pub(super) fn values(outputs: &[Vec<f32>], samples: &[Sample], scale: &[f32]) ->
 }
 
 /// Sums over the tokens of a text.
-#[derive(Clone, Copy, Default)]
-struct Sums {
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sums {
     loss: f64,
     first: usize,
     top_5: usize,
     tokens: usize,
+}
+
+impl Sums {
+    /// Adds a token that came where these were the logits.
+    pub fn add(&mut self, logits: &[f32], next: u32) {
+        let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let sum: f64 = logits.iter().map(|&logit| f64::from((logit - max).exp())).sum();
+        let logit = logits[next as usize];
+        self.loss += sum.ln() + f64::from(max) - f64::from(logit);
+        let above = logits.iter().filter(|other| **other > logit).count();
+        self.first += usize::from(above == 0);
+        self.top_5 += usize::from(above < 5);
+        self.tokens += 1;
+    }
 }
 
 /// The figures of a language model on a text of so many characters.
@@ -117,25 +131,41 @@ struct Sums {
 /// The text is cut in eight parts, or fewer where it is short, which are read from an empty state to their end; of each
 /// part the first token is read and not guessed.
 pub fn language(network: &Network, ids: &[u32], characters: usize) -> Validation {
-    let part = ids.len().div_ceil(PARTS).max(CHUNK);
-    let sums: Vec<Sums> = ids.par_chunks(part).map(|ids| read(network, ids)).collect();
-    let total = sums.iter().fold(Sums::default(), |all, part| Sums {
-        loss: all.loss + part.loss,
-        first: all.first + part.first,
-        top_5: all.top_5 + part.top_5,
-        tokens: all.tokens + part.tokens,
-    });
-    let tokens = total.tokens.max(1) as f64;
-    let loss = total.loss / tokens;
-    // The loss of those that were not guessed is taken to be the mean.
-    let bits = loss / std::f64::consts::LN_2 * ids.len() as f64 / characters.max(1) as f64;
-    Validation {
-        loss,
-        accuracy: Some(total.first as f64 / tokens),
-        perplexity: Some(loss.exp()),
-        bits_per_character: Some(bits),
-        top_5: Some(total.top_5 as f64 / tokens),
-        ..Validation::default()
+    language_with(ids, characters, |ids| read(network, ids))
+}
+
+/// The same of anything that reads a part from an empty state to its end.
+pub fn language_with(ids: &[u32], characters: usize, read: impl Fn(&[u32]) -> Sums + Sync) -> Validation {
+    let sums: Vec<Sums> = language_parts(ids).into_par_iter().map(|ids| read(ids)).collect();
+    Validation::of_language(&sums, ids.len(), characters)
+}
+
+/// The parts in which a language model is measured on a text.
+pub fn language_parts(ids: &[u32]) -> Vec<&[u32]> {
+    ids.chunks(ids.len().div_ceil(PARTS).max(CHUNK)).collect()
+}
+
+impl Validation {
+    /// The figures of a language model from the sums over the parts of a text of so many tokens and characters.
+    pub fn of_language(parts: &[Sums], tokens: usize, characters: usize) -> Self {
+        let total = parts.iter().fold(Sums::default(), |all, part| Sums {
+            loss: all.loss + part.loss,
+            first: all.first + part.first,
+            top_5: all.top_5 + part.top_5,
+            tokens: all.tokens + part.tokens,
+        });
+        let guessed = total.tokens.max(1) as f64;
+        let loss = total.loss / guessed;
+        // The loss of those that were not guessed is taken to be the mean.
+        let bits = loss / std::f64::consts::LN_2 * tokens as f64 / characters.max(1) as f64;
+        Validation {
+            loss,
+            accuracy: Some(total.first as f64 / guessed),
+            perplexity: Some(loss.exp()),
+            bits_per_character: Some(bits),
+            top_5: Some(total.top_5 as f64 / guessed),
+            ..Validation::default()
+        }
     }
 }
 
@@ -151,14 +181,7 @@ fn read(network: &Network, ids: &[u32]) -> Sums {
         }
         let outputs = network.head_of(&states);
         for (logits, &next) in outputs.chunks_exact(outputs.len() / next.len()).zip(next) {
-            let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let sum: f64 = logits.iter().map(|&logit| f64::from((logit - max).exp())).sum();
-            let logit = logits[next as usize];
-            sums.loss += sum.ln() + f64::from(max) - f64::from(logit);
-            let above = logits.iter().filter(|other| **other > logit).count();
-            sums.first += usize::from(above == 0);
-            sums.top_5 += usize::from(above < 5);
-            sums.tokens += 1;
+            sums.add(logits, next);
         }
     }
     sums

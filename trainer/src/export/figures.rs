@@ -1,0 +1,200 @@
+//! A float model and its device file on the same data.
+
+use super::material::Data;
+use crate::classifier::{Classifier, Logits};
+use crate::data::Example;
+use crate::device_file::DeviceFile;
+use crate::float_model::FloatModel;
+use crate::metrics::argmax;
+use crate::nn::network::Input;
+use crate::sequential::Sequential;
+use crate::series::forecast::{self, Comparison};
+use crate::series::sequences::Sequences;
+use crate::series::table::Table;
+use crate::train::{Steps, Sums, Validation, language_parts};
+use rayon::prelude::*;
+use serde::Serialize;
+
+/// A language model is compared on at most this many bytes of text.
+const TEXT_BYTES: usize = 1 << 17;
+
+/// How the two do. Which figures there are depends on the task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Figures {
+    /// Held-out texts, sequences, tokens or windows by which the two were compared.
+    pub examples: usize,
+    /// Share of right labels, or of right next tokens, of the float model; none without examples.
+    pub float_accuracy: Option<f64>,
+    /// The same of the device file.
+    pub integer_accuracy: Option<f64>,
+    /// Examples to which the two give different labels, or other next tokens.
+    pub disagreements: usize,
+    /// Largest difference of a logit, in nats; of a forecast, of a number in standard deviations.
+    pub largest_logit_difference: f64,
+    /// Mean loss of a token in nats: of a language model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub float_loss: Option<f64>,
+    /// The same of the device file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub integer_loss: Option<f64>,
+    /// e to the loss.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub float_perplexity: Option<f64>,
+    /// The same of the device file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub integer_perplexity: Option<f64>,
+    /// Loss in bits, over the characters of the text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub float_bits_per_character: Option<f64>,
+    /// The same of the device file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub integer_bits_per_character: Option<f64>,
+    /// Share of tokens at which both hold the same next token for the likeliest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top_token_agreement: Option<f64>,
+    /// Root of the mean squared error of a forecast, in the numbers' own units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub float_rmse: Option<f64>,
+    /// The same of the device file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub integer_rmse: Option<f64>,
+    /// The same of the last number again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub naive_rmse: Option<f64>,
+}
+
+impl Figures {
+    /// Compares the two.
+    pub fn of(model: &FloatModel, device: &DeviceFile, data: &Data) -> Self {
+        match data {
+            Data::Texts(examples) => of_texts(model, device, examples),
+            Data::Text(text) => of_text(model, device, text),
+            Data::Sequences(sequences) => of_sequences(model, device, sequences),
+            Data::Series(table) => of_series(model, device, table).unwrap_or_default(),
+        }
+    }
+
+    /// The figures of a classifier. pairs: the logits of both and the right label.
+    fn of_classes(pairs: &[(Logits, Logits, usize)]) -> Self {
+        let share = |right: usize| (!pairs.is_empty()).then(|| right as f64 / pairs.len() as f64);
+        let differences = pairs.iter().map(|(float, integer, _)| largest_difference(&float.nats(), &integer.nats()));
+        Figures {
+            examples: pairs.len(),
+            float_accuracy: share(pairs.iter().filter(|(float, _, label)| float.label() == *label).count()),
+            integer_accuracy: share(pairs.iter().filter(|(_, integer, label)| integer.label() == *label).count()),
+            disagreements: pairs.iter().filter(|(float, integer, _)| float.label() != integer.label()).count(),
+            largest_logit_difference: differences.fold(0.0, f64::max),
+            ..Figures::default()
+        }
+    }
+}
+
+fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+}
+
+fn of_texts(model: &FloatModel, device: &DeviceFile, examples: &[Example]) -> Figures {
+    let pair = |example: &Example| {
+        (model.classify(&example.text).logits, device.classify(&example.text).logits, example.label)
+    };
+    Figures::of_classes(&examples.par_iter().map(pair).collect::<Vec<_>>())
+}
+
+fn of_sequences(model: &FloatModel, device: &DeviceFile, sequences: &Sequences) -> Figures {
+    let pair = |sequence: usize| {
+        let label = model.labels().iter().position(|label| label == sequences.label(sequence))?;
+        let of = |model: &dyn Sequential| match sequences.steps(sequence, &model.config().channels) {
+            Steps::Values { values, .. } => model.outputs(Input::Values(&values)),
+            Steps::Tokens(ids) => model.outputs(Input::Tokens(&ids)),
+        };
+        Some((of(model), of(device), label))
+    };
+    Figures::of_classes(&(0..sequences.spans.len()).into_par_iter().filter_map(pair).collect::<Vec<_>>())
+}
+
+/// What the two make of a part of a text.
+#[derive(Default)]
+struct Part {
+    float: Sums,
+    integer: Sums,
+    tokens: usize,
+    disagreements: usize,
+    largest: f64,
+}
+
+/// Both read the same parts, as `tern eval` does.
+fn of_text(model: &FloatModel, device: &DeviceFile, text: &str) -> Figures {
+    let end = (0..=text.len().min(TEXT_BYTES)).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    let text = &text[..end];
+    let (ids, characters) = (model.vocabulary().encode(text), text.chars().count());
+    if ids.len() < 2 {
+        return Figures::default();
+    }
+    let to_device = device_ids(model);
+    let read = |ids: &[u32]| {
+        let mut part = Part::default();
+        model.reading(&mut |float| {
+            device.reading(&mut |integer| {
+                for pair in ids.windows(2) {
+                    float.read(pair[0]);
+                    integer.read(to_device[pair[0] as usize]);
+                    let (a, by_device) = (float.logits(), integer.logits());
+                    let b: Vec<f32> = to_device.iter().map(|&id| by_device[id as usize]).collect();
+                    part.float.add(&a, pair[1]);
+                    part.integer.add(&b, pair[1]);
+                    part.tokens += 1;
+                    part.disagreements += usize::from(argmax(&a) != argmax(&b));
+                    part.largest = a.iter().zip(&b).map(|(a, b)| f64::from((a - b).abs())).fold(part.largest, f64::max);
+                }
+            });
+        });
+        part
+    };
+    let parts: Vec<Part> = language_parts(&ids).into_par_iter().map(read).collect();
+    let figures = |sums: fn(&Part) -> Sums| {
+        let sums: Vec<Sums> = parts.iter().map(sums).collect();
+        Validation::of_language(&sums, ids.len(), characters)
+    };
+    let (float, integer) = (figures(|part| part.float), figures(|part| part.integer));
+    let sum = |count: fn(&Part) -> usize| parts.iter().map(count).sum::<usize>();
+    let (examples, disagreements) = (sum(|part| part.tokens), sum(|part| part.disagreements));
+    Figures {
+        examples,
+        float_accuracy: float.accuracy,
+        integer_accuracy: integer.accuracy,
+        disagreements,
+        largest_logit_difference: parts.iter().map(|part| part.largest).fold(0.0, f64::max),
+        float_loss: Some(float.loss),
+        integer_loss: Some(integer.loss),
+        float_perplexity: float.perplexity,
+        integer_perplexity: integer.perplexity,
+        float_bits_per_character: float.bits_per_character,
+        integer_bits_per_character: integer.bits_per_character,
+        top_token_agreement: Some(1.0 - disagreements as f64 / examples.max(1) as f64),
+        ..Figures::default()
+    }
+}
+
+/// For each id on the desktop the device's.
+pub(super) fn device_ids(model: &FloatModel) -> Vec<u32> {
+    let mut ids = vec![0; model.vocabulary().len()];
+    for (on_device, desktop) in model.vocabulary().device_order().into_iter().enumerate() {
+        ids[desktop as usize] = on_device as u32;
+    }
+    ids
+}
+
+fn of_series(model: &FloatModel, device: &DeviceFile, table: &Table) -> Option<Figures> {
+    // A device file knows no season: both begin where the float model has one before its first window.
+    let first = model.config().forecast.as_ref()?.season;
+    let of =
+        |model: &dyn Sequential| forecast::compare(model, table, first).filter(|comparison| comparison.windows > 0);
+    let (float, integer): (Comparison, Comparison) = (of(model)?, of(device)?);
+    Some(Figures {
+        examples: float.windows,
+        float_rmse: Some(float.model.rmse()),
+        integer_rmse: Some(integer.model.rmse()),
+        naive_rmse: Some(float.naive.rmse()),
+        ..Figures::default()
+    })
+}

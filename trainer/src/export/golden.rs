@@ -1,0 +1,155 @@
+//! What a device tests itself with: short texts, or the beginnings of sequences, of what the model learnt from.
+
+use super::material::Data;
+use crate::float_model::FloatModel;
+use crate::quantize::{Golden, Inputs, Quantized};
+use crate::train::{Steps, Target};
+use tern_runtime::Model;
+
+/// Golden texts are at most this long; so a bidirectional model keeps all of their tokens wherever it runs.
+const BYTES: usize = 80;
+/// Golden sequences have at most so many steps.
+const STEPS: usize = 16;
+const _: () = assert!(BYTES <= Model::KEPT_TOKENS && STEPS <= Model::KEPT_TOKENS);
+/// There are at most this many.
+const COUNT: usize = 16;
+/// Their logits are at most this many, but those of one text.
+const LOGITS: usize = 1024;
+
+/// Texts that a person named, each one that a device with the usual scratch can run to its end.
+///
+/// # Errors
+///
+/// Names the first of them that a bidirectional model could not keep.
+pub fn check(model: &FloatModel, texts: &[String]) -> Result<(), TooLong> {
+    if !model.config().bidirectional {
+        return Ok(());
+    }
+    let tokens = |text: &String| model.vocabulary().encode(text).len();
+    match texts.iter().find(|text| tokens(text) > Model::KEPT_TOKENS) {
+        Some(text) => Err(TooLong { text: text.chars().take(40).collect(), tokens: tokens(text) }),
+        None => Ok(()),
+    }
+}
+
+/// A golden text that a bidirectional model cannot keep.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "golden text {text:?}… has {tokens} tokens, expected {} at most: a model that reads both ways keeps all of a text, and a device has room for \
+     so many; shorten it",
+    Model::KEPT_TOKENS
+)]
+pub struct TooLong {
+    /// Its beginning.
+    pub text: String,
+    /// Its tokens.
+    pub tokens: usize,
+}
+
+/// Golden texts or sequences from calibration data: of a classifier some of each label in turn. Where there are none, the most
+/// frequent tokens, or the channels' means.
+pub fn choose(model: &FloatModel, quantized: &Quantized, data: &Data) -> Golden {
+    let outputs = model.config().architecture().head.outputs;
+    let most = (LOGITS / outputs).clamp(1, COUNT);
+    match data {
+        Data::Texts(examples) => {
+            let labelled = examples.iter().map(|example| (example.label, example.text.as_str()));
+            texts(model, of_each_label(model, labelled.filter(|(_, text)| fits(model, text)), most))
+        }
+        Data::Text(text) => {
+            let lines = text.lines().map(str::trim).filter(|line| fits(model, line));
+            texts(model, lines.take(most).map(str::to_owned).collect())
+        }
+        Data::Sequences(_) | Data::Series(_) => {
+            let samples = data.samples(model, usize::MAX);
+            let labelled = samples.iter().filter(|sample| !sample.steps.is_empty()).map(|sample| {
+                let label = if let Target::Class(label) = sample.target { label } else { 0 };
+                (label, &sample.steps)
+            });
+            let chosen = of_each_label(model, labelled, most);
+            let channels = model.config().channels.len();
+            let sequences = chosen.iter().map(|steps| integers(model, quantized, steps, channels));
+            let mut sequences: Vec<Vec<i32>> = sequences.collect();
+            if sequences.is_empty() {
+                sequences.push(integers(
+                    model,
+                    quantized,
+                    &Steps::Values { values: vec![0.0; channels], channels },
+                    channels,
+                ));
+            }
+            Golden::Sequences(sequences)
+        }
+    }
+}
+
+fn fits(model: &FloatModel, text: &str) -> bool {
+    text.len() <= BYTES && !model.vocabulary().encode(text).is_empty()
+}
+
+/// Two of each label, one of each in turn. What has no label has the label 0.
+fn of_each_label<'a, T: ToOwned + ?Sized + 'a>(
+    model: &FloatModel,
+    labelled: impl Iterator<Item = (usize, &'a T)> + Clone,
+    most: usize,
+) -> Vec<T::Owned> {
+    let labels = model.labels().len().max(1);
+    let of_label = |label| labelled.clone().filter(move |(of, _)| *of == label).map(|(_, item)| item).take(2);
+    let mut queues: Vec<_> = (0..labels).map(of_label).collect();
+    let mut chosen = Vec::new();
+    for _ in 0..2 {
+        chosen.extend(queues.iter_mut().filter_map(Iterator::next).map(ToOwned::to_owned));
+    }
+    chosen.truncate(most);
+    chosen
+}
+
+fn texts(model: &FloatModel, mut texts: Vec<String>) -> Golden {
+    if texts.is_empty() {
+        let most_frequent: Vec<u32> = (2..model.vocabulary().len() as u32).take(8).collect();
+        texts.push(model.vocabulary().decode(&most_frequent));
+    }
+    Golden::Texts(texts)
+}
+
+/// The beginning of a sequence in the integers that the device reads.
+fn integers(model: &FloatModel, quantized: &Quantized, steps: &Steps, channels: usize) -> Vec<i32> {
+    let (Steps::Values { values, .. }, Inputs::Values { channels: scalings, .. }) = (steps, &quantized.inputs) else {
+        return Vec::new();
+    };
+    let integer = |(index, &value): (usize, &f32)| {
+        let (channel, scaling) = (&model.config().channels[index % channels], &scalings[index % channels]);
+        let real = f64::from(channel.mean) + f64::from(channel.std) * f64::from(value);
+        (real * 2f64.powi(scaling.point)).round() as i32
+    };
+    values.iter().take(STEPS * channels).enumerate().map(integer).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::architecture::Merge;
+    use crate::architecture::{Head, Recurrent};
+    use crate::float_model::tests::model_with;
+
+    #[test]
+    fn golden_texts_fit_the_smallest_cap_of_a_bidirectional_model() {
+        let both = Recurrent { bidirectional: true, merge: Merge::Concat, ..Recurrent::default() };
+        let (model, one_way) = (model_with(both, Head { hidden: 0, outputs: 2 }), crate::float_model::tests::model());
+        let long = ["call ".repeat(129)];
+        assert_eq!(check(&one_way, &long), Ok(()));
+        assert_eq!(check(&model, &["call ".repeat(128)]), Ok(()));
+        let error = check(&model, &long).unwrap_err();
+        assert_eq!(error.tokens, 129);
+        assert!(error.to_string().contains("expected 128 at most"), "{error}");
+        // Those that are chosen are shorter whatever there is.
+        let examples = model.calibration().to_vec();
+        let long = examples.iter().map(|e| crate::data::Example { text: e.text.repeat(50), ..e.clone() });
+        let quantized = crate::quantize::layers(&model, &crate::quantize::calibrate::calibrate(&model, [])).unwrap();
+        let Golden::Texts(texts) = choose(&model, &quantized, &Data::Texts(long.chain(examples.clone()).collect()))
+        else {
+            panic!("texts")
+        };
+        assert!(!texts.is_empty() && texts.iter().all(|text| model.vocabulary().encode(text).len() <= 128));
+    }
+}

@@ -1,0 +1,149 @@
+//! What an export measures a model with: data that it learnt from, and data that it did not.
+
+use crate::data::{self, Columns, Example};
+use crate::float_model::{FloatModel, files};
+use crate::language;
+use crate::nn::network::Input;
+use crate::series::forecast::Windows;
+use crate::series::sequences::{SEQUENCE, Sequences};
+use crate::series::table::{self, Table, Wanted};
+use crate::task::{self, Task};
+use crate::train::{Sample, Steps, Target};
+use std::path::Path;
+
+/// Tokens of a language model's text that are read from one empty state.
+const PART: usize = 512;
+
+/// Data of a model's kind.
+#[derive(Clone, Debug)]
+pub enum Data {
+    /// Labelled texts.
+    Texts(Vec<Example>),
+    /// A text.
+    Text(String),
+    /// Labelled sequences of numbers.
+    Sequences(Sequences),
+    /// A series.
+    Series(Table),
+}
+
+/// What an export measures with. Either may be empty.
+#[derive(Clone, Debug)]
+pub struct Material {
+    /// Of what the model learnt from.
+    pub calibration: Data,
+    /// Of what it did not.
+    pub held_out: Data,
+}
+
+impl Material {
+    /// The data that the model directory holds. `data`, of the layout `columns`: what is to be taken in the place of what was held out.
+    ///
+    /// # Errors
+    ///
+    /// Where a file cannot be read, or is not what the model is about.
+    pub fn of(model: &FloatModel, dir: &Path, data: Option<&Path>, columns: &Columns) -> anyhow::Result<Self> {
+        let (calibration, validation) = match model.config().task {
+            Task::LanguageModel => (files::CALIBRATION_TEXT, files::VALIDATION_TEXT),
+            Task::Classify | Task::Forecast => (files::CALIBRATION, files::VALIDATION),
+        };
+        let own = |name: &str| Some(dir.join(name)).filter(|path| path.is_file());
+        let own_columns = Columns::default();
+        let of = |path: Option<&Path>, columns: &Columns| match path {
+            Some(path) => Data::read(model, path, columns),
+            None => Ok(Data::none(model)),
+        };
+        let held_out = match data {
+            Some(path) => of(Some(path), columns)?,
+            None => of(own(validation).as_deref(), &own_columns)?,
+        };
+        Ok(Material { calibration: of(own(calibration).as_deref(), &own_columns)?, held_out })
+    }
+}
+
+impl Data {
+    /// Nothing, of a model's kind.
+    pub fn none(model: &FloatModel) -> Self {
+        let table = || Table { names: vec![], rows: vec![], texts: vec![vec![], vec![]], lines: vec![] };
+        match (model.config().task, model.config().input) {
+            (Task::Classify, task::Input::Tokens) => Data::Texts(Vec::new()),
+            (Task::Classify, task::Input::Values) => Data::Sequences(Sequences { table: table(), spans: vec![] }),
+            (Task::LanguageModel, _) => Data::Text(String::new()),
+            (Task::Forecast, _) => Data::Series(table()),
+        }
+    }
+
+    /// Reads a file of a model's kind.
+    fn read(model: &FloatModel, path: &Path, columns: &Columns) -> anyhow::Result<Self> {
+        let config = model.config();
+        let names: Vec<String> = config.channels.iter().map(|channel| channel.name.clone()).collect();
+        let delimiter = columns.delimiter;
+        Ok(match Data::none(model) {
+            Data::Texts(_) => {
+                Data::Texts(data::number(data::read(path, columns)?, model.labels(), &path.display().to_string())?)
+            }
+            Data::Text(_) => Data::Text(language::read(path)?),
+            Data::Sequences(_) => {
+                let label = columns.label.as_str();
+                Data::Sequences(Sequences::read(path, SEQUENCE, Some(label), &names, delimiter)?)
+            }
+            Data::Series(_) => {
+                Data::Series(table::read(path, &Wanted { numbers: &names, delimiter, ..Wanted::default() })?)
+            }
+        })
+    }
+
+    /// What a network reads of the data, and what it should answer; about `most` steps or fewer, evenly from all of it. Labels that the
+    /// model does not know are left out.
+    pub fn samples(&self, model: &FloatModel, most: usize) -> Vec<Sample> {
+        match self {
+            Data::Texts(examples) => {
+                let sample = |example: &Example| Sample {
+                    steps: Steps::Tokens(model.vocabulary().encode(&example.text)),
+                    target: Target::Class(example.label),
+                };
+                evenly(examples.iter().map(sample).collect(), most)
+            }
+            Data::Text(text) => {
+                let ids = model.vocabulary().encode(text);
+                let parts = ids.windows(PART + 1).step_by(PART);
+                // A short text is one part.
+                let parts: Vec<&[u32]> = if ids.len() > PART { parts.collect() } else { vec![&ids] };
+                let sample = |ids: &[u32]| Sample {
+                    steps: Steps::Tokens(ids[..ids.len() - 1].to_vec()),
+                    target: Target::Tokens(ids[1..].to_vec()),
+                };
+                evenly(parts.into_iter().filter(|ids| ids.len() > 1).map(sample).collect(), most)
+            }
+            Data::Sequences(sequences) => {
+                let sample = |sequence: usize| {
+                    let label = model.labels().iter().position(|label| label == sequences.label(sequence))?;
+                    let steps = sequences.steps(sequence, &model.config().channels);
+                    Some(Sample { steps, target: Target::Class(label) })
+                };
+                evenly((0..sequences.spans.len()).filter_map(sample).collect(), most)
+            }
+            Data::Series(table) => {
+                let Some(forecast) = &model.config().forecast else { return Vec::new() };
+                let windows = Windows::new(table, &model.config().channels, forecast);
+                let end = (table.rows.len() + 1).saturating_sub(forecast.horizon);
+                evenly(windows.samples(forecast.window.min(end)..end), most)
+            }
+        }
+    }
+}
+
+/// Samples of at most so many steps in all, or one, evenly from all of them.
+fn evenly(samples: Vec<Sample>, most: usize) -> Vec<Sample> {
+    let steps: usize = samples.iter().map(|sample| sample.steps.len()).sum();
+    let every = steps.div_ceil(most.max(1)).max(1);
+    samples.into_iter().step_by(every).collect()
+}
+
+/// What a network reads of `steps`.
+pub(super) fn input_of(steps: &Steps) -> Input<'_> {
+    match steps {
+        Steps::Tokens(ids) => Input::Tokens(ids),
+        Steps::Values { values, .. } => Input::Values(values),
+    }
+}

@@ -1,0 +1,333 @@
+//! What quantising each part of a model costs, by itself.
+//!
+//! The float model runs with one part replaced by what its integers stand for, and its answers are compared with those of the float
+//! model as it is. Where weights are replaced, the biases make up for what rounding does to their mean, as the exporter has them do.
+//! What is left between the float model with all parts replaced and the device file is the rounding of activations and states.
+
+use super::figures::device_ids;
+use super::material::input_of;
+use super::score::{Answers, Costs, Score};
+use crate::architecture::{Cell, LayerNames};
+use crate::classifier::Logits;
+use crate::device_file::DeviceFile;
+use crate::float_model::FloatModel;
+use crate::nn::network::Network;
+use crate::quantize::layer::{GateRow, Layer, Scales};
+use crate::quantize::{Inputs, Quantized, calibrate::Statistics, linear::Linear};
+use crate::sequential::Sequential;
+use crate::task::Task;
+use crate::train::{Sample, Steps, class_logits};
+use crate::weights::{Weights, names};
+use rayon::prelude::*;
+use serde::Serialize;
+use tern_runtime::write::Words;
+
+/// What quantising a part costs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PartCost {
+    /// The part: `embedding`, `lstm_l0 weight_ih g`, …, `fc`, `activations`.
+    pub part: String,
+    /// Bits of its numbers.
+    pub bits: u32,
+    /// What it costs.
+    #[serde(flatten)]
+    pub costs: Costs,
+}
+
+/// A part of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Embedding,
+    Weights { layer: usize, way: usize, recurrent: bool, gate: usize },
+    Biases,
+    Hidden,
+    Fc,
+}
+
+/// The gates of a cell, in PyTorch's order.
+pub(super) fn gate_names(cell: Cell) -> &'static [&'static str] {
+    match cell {
+        Cell::Lstm => &["i", "f", "g", "o"],
+        Cell::Gru => &["r", "z", "n"],
+        Cell::Rnn | Cell::RnnRelu => &["h"],
+    }
+}
+
+/// A float model and what its quantised layers stand for.
+pub struct Parts<'a> {
+    model: &'a FloatModel,
+    quantized: &'a Quantized,
+    statistics: &'a Statistics,
+}
+
+impl<'a> Parts<'a> {
+    /// The parts of a model.
+    pub fn new(model: &'a FloatModel, quantized: &'a Quantized, statistics: &'a Statistics) -> Self {
+        Parts { model, quantized, statistics }
+    }
+
+    fn all(&self) -> Vec<Part> {
+        let mut all = Vec::new();
+        all.extend(matches!(self.quantized.inputs, Inputs::Tokens(_)).then_some(Part::Embedding));
+        for (layer, ways) in self.quantized.layers.iter().enumerate() {
+            for (way, recurrent) in (0..ways.len()).flat_map(|way| [(way, false), (way, true)]) {
+                let gates = 0..self.model.config().cell.gates();
+                all.extend(gates.map(|gate| Part::Weights { layer, way, recurrent, gate }));
+            }
+        }
+        all.push(Part::Biases);
+        all.extend(self.quantized.hidden.is_some().then_some(Part::Hidden));
+        all.push(Part::Fc);
+        all
+    }
+
+    fn name(&self, part: Part) -> String {
+        let config = self.model.config();
+        match part {
+            Part::Embedding => "embedding".to_owned(),
+            Part::Weights { layer, way, recurrent, gate } => {
+                let ways = self.quantized.layers[layer].len();
+                let place = &Words::places(config.num_layers, config.bidirectional)[layer * ways + way];
+                let half = if recurrent { "weight_hh" } else { "weight_ih" };
+                format!("{}_{place} {half} {}", config.cell.module(), gate_names(config.cell)[gate])
+            }
+            Part::Biases => "biases".to_owned(),
+            Part::Hidden => "hidden".to_owned(),
+            Part::Fc => "fc".to_owned(),
+        }
+    }
+
+    /// What each part costs on `samples`, and the activations; the part that costs most comes first.
+    ///
+    /// `progress`: is told how many of how many parts are done.
+    pub fn costs(&self, device: &DeviceFile, samples: &[Sample], progress: &dyn Fn(usize, usize)) -> Vec<PartCost> {
+        let parts = self.all();
+        let score = Score::new(self.model, self.answers(self.model.network(), samples), samples);
+        let mut costs: Vec<PartCost> = Vec::new();
+        for (done, &part) in parts.iter().enumerate() {
+            progress(done, parts.len() + 1);
+            let answers = self.answers(&self.network(&[part]), samples);
+            let bits = if part == Part::Biases { 32 } else { 8 };
+            costs.push(PartCost { part: self.name(part), bits, costs: score.costs(&answers) });
+        }
+        progress(parts.len(), parts.len() + 1);
+        let all = self.answers(&self.network(&parts), samples);
+        let integers = self.answers_of(device, samples);
+        let activations = Score::new(self.model, all, samples).costs(&integers);
+        costs.push(PartCost { part: "activations".to_owned(), bits: 16, costs: activations });
+        costs.sort_by(|a, b| b.costs.order(&a.costs));
+        costs
+    }
+
+    /// What the network makes of each sample.
+    fn answers(&self, network: &Network, samples: &[Sample]) -> Answers {
+        let every_step = self.model.config().task == Task::LanguageModel;
+        let classes = self.model.config().task == Task::Classify;
+        let of = |sample: &Sample| match &sample.steps {
+            Steps::Tokens(ids) if every_step => {
+                let mut state = network.start(1);
+                let states: Vec<f32> = ids.iter().flat_map(|&id| network.advance(&mut state, &[id]).to_vec()).collect();
+                let outputs = network.head_of(&states);
+                outputs.chunks_exact(outputs.len() / ids.len()).map(<[f32]>::to_vec).collect()
+            }
+            steps => {
+                let outputs = network.outputs(input_of(steps));
+                vec![if classes { class_logits(&outputs) } else { outputs }]
+            }
+        };
+        samples.par_iter().flat_map_iter(of).collect()
+    }
+
+    /// What the device file makes of each sample.
+    fn answers_of(&self, device: &DeviceFile, samples: &[Sample]) -> Answers {
+        let every_step = self.model.config().task == Task::LanguageModel;
+        let to_device = device_ids(self.model);
+        let of = |sample: &Sample| {
+            let steps = match &sample.steps {
+                Steps::Tokens(ids) => Steps::Tokens(ids.iter().map(|&id| to_device[id as usize]).collect()),
+                values => values.clone(),
+            };
+            let real = |logits: Logits| logits.nats().iter().map(|&logit| logit as f32).collect::<Vec<f32>>();
+            if !every_step {
+                return vec![real(device.outputs(input_of(&steps)))];
+            }
+            let mut rows = Vec::new();
+            device.reading(&mut |reader| {
+                for &id in steps.tokens() {
+                    reader.read(id);
+                    let by_device = reader.logits();
+                    rows.push(to_device.iter().map(|&id| by_device[id as usize]).collect());
+                }
+            });
+            rows
+        };
+        samples.par_iter().flat_map_iter(of).collect()
+    }
+
+    /// The float network with some parts replaced by what their integers stand for.
+    fn network(&self, parts: &[Part]) -> Network {
+        Network::new(&self.weights(parts), &self.model.config().architecture())
+    }
+
+    /// The weights with all parts replaced.
+    pub(super) fn all_weights(&self) -> Weights {
+        self.weights(&self.all())
+    }
+
+    fn weights(&self, parts: &[Part]) -> Weights {
+        let mut weights = self.model.weights().clone();
+        // Rounding is made up for in the biases as they are: they are rounded last.
+        for &part in parts {
+            match part {
+                Part::Embedding => self.replace_embedding(&mut weights),
+                Part::Weights { layer, way, recurrent, gate } => {
+                    self.replace_gate(&mut weights, (layer, way), recurrent, gate);
+                }
+                Part::Hidden => {
+                    let Some((hidden, _)) = &self.quantized.hidden else { continue };
+                    replace_linear(
+                        &mut weights,
+                        [names::HIDDEN_WEIGHT, names::HIDDEN_BIAS],
+                        hidden,
+                        &self.statistics.mean_read,
+                        None,
+                    );
+                }
+                Part::Fc => {
+                    let hidden = self.quantized.hidden.is_some();
+                    let mean = if hidden { &self.statistics.mean_hidden } else { &self.statistics.mean_read };
+                    let of_tokens = self.model.config().task == Task::LanguageModel;
+                    let rows = of_tokens.then(|| device_ids(self.model));
+                    replace_linear(
+                        &mut weights,
+                        [names::FC_WEIGHT, names::FC_BIAS],
+                        &self.quantized.fc,
+                        mean,
+                        rows.as_deref(),
+                    );
+                }
+                Part::Biases => {}
+            }
+        }
+        if parts.contains(&Part::Biases) {
+            self.round_biases(&mut weights);
+        }
+        weights
+    }
+
+    fn replace_embedding(&self, weights: &mut Weights) {
+        let Inputs::Tokens(embedding) = &self.quantized.inputs else { return };
+        let rows = embedding.by_desktop_id().concat();
+        weights.get_mut(names::EMBEDDING).data = rows.iter().map(|&v| v as f32).collect();
+        // The first layer's biases make up for its mean, too.
+        for way in 0..self.quantized.layers[0].len() {
+            let names = self.names(0, way);
+            let (float, device) = (&self.statistics.layers[0][way].mean_x, &self.quantized.mean_x[0][way]);
+            let lost: Vec<f64> = float.iter().zip(device).map(|(float, device)| float - device).collect();
+            let w_ih = &self.model.weights()[&names.w_ih].data;
+            let sums: Vec<f64> = w_ih.chunks_exact(lost.len()).map(|row| dot(row, &lost)).collect();
+            weights.get_mut(&names.b_ih).data.iter_mut().zip(sums).for_each(|(bias, sum)| *bias += sum as f32);
+        }
+    }
+
+    fn names(&self, layer: usize, way: usize) -> LayerNames {
+        let recurrent = self.model.config().recurrent();
+        recurrent.names(layer, recurrent.directions()[way])
+    }
+
+    /// One gate's rows of one half.
+    fn replace_gate(&self, weights: &mut Weights, (layer, way): (usize, usize), recurrent: bool, gate: usize) {
+        let names = self.names(layer, way);
+        let quantized = &self.quantized.layers[layer][way];
+        let statistics = &self.statistics.layers[layer][way];
+        let cell = self.model.config().cell;
+        let own_bias = recurrent && cell == Cell::Gru && gate == 2;
+        let (name, mean) =
+            if recurrent { (&names.w_hh, &statistics.mean_h) } else { (&names.w_ih, &statistics.mean_x) };
+        let bias = if own_bias { &names.b_hh } else { &names.b_ih };
+        for unit in 0..quantized.units.len() {
+            let row = gate * quantized.units.len() + unit;
+            let back = dequantized(quantized, cell, unit, gate, recurrent);
+            let real = &mut weights.get_mut(name).data[row * mean.len()..][..mean.len()];
+            let lost = dot(real, mean) - back.iter().zip(mean).map(|(w, m)| w * m).sum::<f64>();
+            real.iter_mut().zip(&back).for_each(|(real, &back)| *real = back as f32);
+            weights.get_mut(bias).data[row] += lost as f32;
+        }
+    }
+
+    /// Every bias to the nearest that its integers can say.
+    fn round_biases(&self, weights: &mut Weights) {
+        let round = |bias: &mut f32, step: f64| *bias = ((f64::from(*bias) / step).round() * step) as f32;
+        for (layer, ways) in self.quantized.layers.iter().enumerate() {
+            for (way, quantized) in ways.iter().enumerate() {
+                let (names, scales) = (self.names(layer, way), self.quantized.scales[layer][way]);
+                let hidden_size = quantized.units.len();
+                let cell = self.model.config().cell;
+                for (unit, rows) in quantized.units.iter().enumerate() {
+                    for (gate, row) in rows.iter().enumerate() {
+                        let at = gate * hidden_size + unit;
+                        let [step_x, step_h] = bias_steps(row, scales);
+                        // PyTorch has two biases where the device has one, but for GRU's `n`.
+                        if cell == Cell::Gru && gate == 2 {
+                            round(&mut weights.get_mut(&names.b_hh).data[at], step_h);
+                        } else {
+                            let other = std::mem::take(&mut weights.get_mut(&names.b_hh).data[at]);
+                            weights.get_mut(&names.b_ih).data[at] += other;
+                        }
+                        round(&mut weights.get_mut(&names.b_ih).data[at], step_x);
+                    }
+                }
+            }
+        }
+        let [merged, read] = self.quantized.read_scales;
+        let to_device = device_ids(self.model);
+        let of_tokens = self.model.config().task == Task::LanguageModel;
+        let mut linear = |name: &str, layer: &Linear, scale: f64, of_tokens: bool| {
+            for (index, bias) in weights.get_mut(name).data.iter_mut().enumerate() {
+                let row = if of_tokens { to_device[index] as usize } else { index };
+                round(bias, layer.rows[row].step * scale / 32_768.0);
+            }
+        };
+        if let Some((hidden, _)) = &self.quantized.hidden {
+            linear(names::HIDDEN_BIAS, hidden, merged, false);
+        }
+        linear(names::FC_BIAS, &self.quantized.fc, read, of_tokens);
+    }
+}
+
+/// What one unit of a row's two biases is worth.
+fn bias_steps(row: &GateRow, scales: Scales) -> [f64; 2] {
+    [row.ih.step * scales.x / 32_768.0, row.hh.step * scales.h / 32_768.0]
+}
+
+/// What a row stands for: a first row of a pair carries 1/256 of its second.
+fn dequantized(layer: &Layer, cell: Cell, unit: usize, gate: usize, recurrent: bool) -> Vec<f64> {
+    let rows = &layer.units[unit];
+    let half = |row: &GateRow| if recurrent { row.hh.clone() } else { row.ih.clone() };
+    let second = match (cell, gate) {
+        (Cell::Lstm, 0 | 2) | (Cell::Gru, 0) => Some(half(&rows[gate + 1])),
+        _ => None,
+    };
+    half(&rows[gate]).dequantize(second.as_ref())
+}
+
+fn dot(row: &[f32], v: &[f64]) -> f64 {
+    row.iter().zip(v).map(|(&w, v)| f64::from(w) * v).sum()
+}
+
+/// `rows`: for each row of the float layer the quantised one; none: the same.
+fn replace_linear(
+    weights: &mut Weights,
+    [weight, bias]: [&str; 2],
+    layer: &Linear,
+    mean: &[f64],
+    rows: Option<&[u32]>,
+) {
+    for index in 0..layer.rows.len() {
+        let back = layer.rows[rows.map_or(index, |rows| rows[index] as usize)].dequantize(None);
+        let real = &mut weights.get_mut(weight).data[index * mean.len()..][..mean.len()];
+        let lost = dot(real, mean) - back.iter().zip(mean).map(|(w, m)| w * m).sum::<f64>();
+        real.iter_mut().zip(&back).for_each(|(real, &back)| *real = back as f32);
+        weights.get_mut(bias).data[index] += lost as f32;
+    }
+}

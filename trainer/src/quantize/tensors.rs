@@ -1,0 +1,201 @@
+//! What a device file holds: its words and its tensors, everything but the golden texts or sequences.
+
+use super::{Inputs, Quantized, calibrate::Statistics, layer, linear, row};
+use crate::architecture::Cell;
+use crate::float_model::FloatModel;
+use crate::recipe::Anchor;
+use crate::task;
+use tern_runtime::text::Kind;
+use tern_runtime::write::{Dtype, Tensor, Words};
+use tern_runtime::{CellKind, Input, Merge, Output, Packing, Pooling, Task};
+
+/// The words of the device's page; `config.json` has the same.
+fn word<T: Copy>(all: &[T], name: &str, word: impl Fn(T) -> &'static str) -> T {
+    *all.iter().find(|value| word(**value) == name).expect("both pages have the same words")
+}
+
+/// What the file says of a model.
+pub(super) fn words(model: &FloatModel, quantized: &Quantized) -> Words {
+    let config = model.config();
+    let cell = word(CellKind::ALL, config.cell.name(), CellKind::word);
+    Words {
+        task: word(Task::ALL, config.task.name(), Task::word),
+        input: word(Input::ALL, config.input.name(), Input::word),
+        tokenizer: model.vocabulary().tokenizer(),
+        cell,
+        packing: Packing::plain(cell),
+        layers: config.num_layers,
+        bidirectional: config.bidirectional,
+        merge: word(Merge::ALL, config.merge.name(), Merge::word),
+        pooling: word(Pooling::ALL, config.pooling.name(), Pooling::word),
+        output: word(Output::ALL, config.output.name(), Output::word),
+        shifts: quantized.layers.iter().flatten().map(|layer| layer.shift).collect(),
+        hidden_shift: quantized.hidden.as_ref().map(|(layer, _)| layer.shift),
+        fc_shift: quantized.fc.shift,
+    }
+}
+
+fn weights_of(rows: &[row::Row]) -> Vec<i8> {
+    rows.iter().flat_map(|row| row.weights.clone()).collect()
+}
+
+fn multipliers_of(rows: &[row::Row]) -> Vec<i16> {
+    rows.iter().map(|row| row.multiplier).collect()
+}
+
+/// A single real number, for hosts.
+fn real(name: &str, value: f64) -> Tensor {
+    Tensor::new(name, Dtype::F32, &[1], &[(value as f32).to_bits()])
+}
+
+fn numbers(name: &str, numbers: impl Iterator<Item = i32>) -> Tensor {
+    let numbers: Vec<i32> = numbers.collect();
+    Tensor::new(name, Dtype::I32, &[numbers.len()], &numbers)
+}
+
+/// Everything but the golden texts or sequences.
+pub(super) fn tensors(model: &FloatModel, statistics: &Statistics, quantized: &Quantized) -> Vec<Tensor> {
+    let config = model.config();
+    let fixed = |value: f64, q: i32| (value * 2f64.powi(q)).round().min(f64::from(i32::MAX)) as i32;
+    let figures = [
+        statistics.texts as i32,
+        statistics.tokens as i32,
+        fixed(statistics.largest_z, 16),
+        fixed(statistics.largest_c, 20),
+    ];
+    let name = name(&config.name);
+    let mut tensors = vec![
+        Tensor::new("name", Dtype::U8, &[name.len()], name.as_bytes()),
+        Tensor::new("calibration", Dtype::I32, &[4], &figures),
+    ];
+    tensors.extend(input_tensors(model, &quantized.inputs));
+    let places = Words::places(config.num_layers, config.bidirectional);
+    for ((place, layer), scales) in
+        places.iter().zip(quantized.layers.iter().flatten()).zip(quantized.scales.iter().flatten())
+    {
+        tensors.extend(layer_tensors(config.cell, place, layer));
+        if config.cell == Cell::RnnRelu {
+            tensors.push(real(&format!("rnn.scale_{place}"), scales.h));
+        }
+    }
+    if let Some((hidden, scale)) = &quantized.hidden {
+        tensors.extend(linear_tensors("hidden", hidden));
+        tensors.push(real("hidden.scale", *scale));
+    }
+    tensors.extend(linear_tensors("fc", &quantized.fc));
+    if config.task == task::Task::Classify {
+        tensors.extend(Tensor::texts("labels", config.labels.iter().map(String::as_str)));
+    }
+    tensors.extend(forecast_tensors(model, &quantized.inputs));
+    tensors
+}
+
+/// The embedding and the vocabulary, or the channels.
+fn input_tensors(model: &FloatModel, inputs: &Inputs) -> Vec<Tensor> {
+    match inputs {
+        Inputs::Tokens(embedding) => {
+            let (v, e) = (embedding.rows.len(), model.config().embedding_dim);
+            let mut tensors = vec![
+                Tensor::new("embedding.weight", Dtype::I8, &[v, e], &weights_of(&embedding.rows)),
+                Tensor::new("embedding.multiplier", Dtype::I16, &[v], &multipliers_of(&embedding.rows)),
+                real("embedding.scale", embedding.scale),
+            ];
+            if model.vocabulary().tokenizer().kind != Kind::Bytes {
+                tensors.extend(Tensor::texts("vocab", embedding.tokens.iter().map(String::as_str)));
+            }
+            tensors
+        }
+        Inputs::Values { scale, channels } => {
+            let mut tensors = vec![
+                real("input.scale", *scale),
+                numbers("input.offset", channels.iter().map(|channel| channel.offset)),
+                numbers("input.multiplier", channels.iter().map(|channel| channel.read.multiplier)),
+                numbers("input.shift", channels.iter().map(|channel| channel.read.shift)),
+                numbers("input.point", channels.iter().map(|channel| channel.point)),
+            ];
+            let names = model.config().channels.iter().map(|channel| channel.name.as_str());
+            tensors.extend(Tensor::texts("channels", names));
+            tensors
+        }
+    }
+}
+
+/// How a forecast's values are written; nothing of other models.
+fn forecast_tensors(model: &FloatModel, inputs: &Inputs) -> Vec<Tensor> {
+    let config = model.config();
+    let (Some(forecast), Inputs::Values { channels, .. }) = (&config.forecast, inputs) else { return Vec::new() };
+    let index = |target: &String| config.channels.iter().position(|channel| channel.name == *target);
+    let targets: Vec<usize> = forecast.targets.iter().filter_map(index).collect();
+    let said = targets.repeat(forecast.horizon);
+    let of = |name: &str, number: &dyn Fn(usize) -> i32| numbers(name, said.iter().map(|&channel| number(channel)));
+    let last = i32::from(forecast.anchor == Anchor::Last);
+    vec![
+        of("output.offset", &|channel| channels[channel].offset),
+        of("output.multiplier", &|channel| channels[channel].write.multiplier),
+        of("output.shift", &|channel| channels[channel].write.shift),
+        of("output.point", &|channel| channels[channel].point),
+        of("output.channel", &|channel| channel as i32),
+        of("output.last", &|_| last),
+        numbers("forecast.window", [forecast.window as i32].into_iter()),
+    ]
+}
+
+fn linear_tensors(name: &str, layer: &linear::Linear) -> [Tensor; 3] {
+    let (outputs, width) = (layer.rows.len(), layer.rows[0].weights.len());
+    [
+        Tensor::new(&format!("{name}.weight"), Dtype::I8, &[outputs, width], &weights_of(&layer.rows)),
+        Tensor::new(&format!("{name}.bias"), Dtype::I32, &[outputs], &layer.biases),
+        Tensor::new(&format!("{name}.multiplier"), Dtype::I16, &[outputs], &multipliers_of(&layer.rows)),
+    ]
+}
+
+/// One direction of a layer: `[unit, column, gate]`; of cells with one row `[unit, column]`.
+fn layer_tensors(cell: Cell, place: &str, layer: &layer::Layer) -> [Tensor; 5] {
+    let (h, gates) = (layer.units.len(), cell.gates());
+    let name = |parameter: &str| format!("{}.{parameter}_{place}", cell.module());
+    let shape = |sizes: &[usize]| if gates > 1 { [sizes, &[gates]].concat() } else { sizes.to_vec() };
+    let half = |pick: fn(&layer::GateRow) -> &row::Row| {
+        let columns = pick(&layer.units[0][0]).weights.len();
+        let units = layer.units.iter();
+        let weights =
+            units.flat_map(|rows| (0..columns).flat_map(move |at| rows.iter().map(move |r| pick(r).weights[at])));
+        let multipliers = layer.units.iter().flatten().map(|row| pick(row).multiplier);
+        (columns, weights.collect::<Vec<i8>>(), multipliers.collect::<Vec<i16>>())
+    };
+    let (columns, ih, multiplier_ih) = half(|row| &row.ih);
+    let (_, hh, multiplier_hh) = half(|row| &row.hh);
+    let mut bias: Vec<i32> = Vec::new();
+    for rows in &layer.units {
+        bias.extend(rows.iter().map(|row| row.bias));
+        if cell == Cell::Gru {
+            bias.push(rows[2].hidden_bias);
+        }
+    }
+    let biases = if gates > 1 { vec![h, bias.len() / h] } else { vec![h] };
+    [
+        Tensor::new(&name("weight_ih"), Dtype::I8, &shape(&[h, columns]), &ih),
+        Tensor::new(&name("weight_hh"), Dtype::I8, &shape(&[h, h]), &hh),
+        Tensor::new(&name("bias"), Dtype::I32, &biases, &bias),
+        Tensor::new(&name("multiplier_ih"), Dtype::I16, &shape(&[h]), &multiplier_ih),
+        Tensor::new(&name("multiplier_hh"), Dtype::I16, &shape(&[h]), &multiplier_hh),
+    ]
+}
+
+/// At most 64 bytes of a name, cut between characters, and never nothing.
+fn name(name: &str) -> &str {
+    let end = (0..=name.len().min(64)).rev().find(|&end| name.is_char_boundary(end)).unwrap_or(0);
+    if end == 0 { "model" } else { &name[..end] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_cut_between_characters() {
+        assert_eq!(name("sms"), "sms");
+        assert_eq!(name(""), "model");
+        assert_eq!(name(&"é".repeat(40)), "é".repeat(32));
+        assert_eq!(name(&format!("a{}", "é".repeat(40))).len(), 63);
+    }
+}
