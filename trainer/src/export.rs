@@ -186,10 +186,13 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::classifier::Classifier;
+    use crate::data::Example;
     use crate::float_model::tests::model;
+    use crate::metrics::argmax;
+    use crate::weights::{Weights, names};
 
     fn exported(model: &FloatModel, golden: &[String]) -> (DeviceFile, Report) {
-        let texts = |rows: &[crate::data::Example]| Data::Texts(rows.to_vec());
+        let texts = |rows: &[Example]| Data::Texts(rows.to_vec());
         let material = Material { calibration: texts(model.calibration()), held_out: texts(model.validation()) };
         export(model, &material, golden, Packing::Interleaved4, &|_| ()).unwrap()
     }
@@ -209,6 +212,59 @@ mod tests {
         assert_eq!(report.golden_texts, 2);
         let texts: Vec<_> = device.model().golden().map(|g| g.text).collect();
         assert_eq!(texts, ["free prize, call now", "see you at lunch"]);
+    }
+
+    /// A model whose labels are its own answers, half of the one and half of the other, on all pairs of its tokens. `spoil` changes the
+    /// weights in a way that no text shows.
+    fn sure_of_itself(spoil: impl Fn(&mut Weights)) -> FloatModel {
+        let plain = model();
+        let tokens = &plain.vocabulary().tokens()[2..];
+        let texts: Vec<String> =
+            tokens.iter().flat_map(|a| tokens.iter().map(move |b| format!("{a} {b} {a}"))).collect();
+        let mut weights = plain.weights().clone();
+        // A column of the embedding that says nothing, and louder gates.
+        let width = plain.config().embedding_dim;
+        let embedding = &mut weights.get_mut(names::EMBEDDING).data;
+        embedding.iter_mut().enumerate().for_each(|(at, v)| *v = if at % width == 0 { 0.0 } else { 2.0 * *v });
+        let with = |weights: Weights, rows: Vec<Example>| {
+            let (config, vocabulary) = (plain.config().clone(), plain.vocabulary().clone());
+            FloatModel::new(config, vocabulary, weights, rows.clone(), rows).unwrap()
+        };
+        let first = with(weights.clone(), vec![]);
+        let mut margins: Vec<f32> = texts.iter().map(|text| first.logits(text)).map(|l| l[1] - l[0]).collect();
+        margins.sort_by(f32::total_cmp);
+        weights.get_mut(names::FC_BIAS).data[0] += (margins[margins.len() / 2] + margins[margins.len() / 2 - 1]) / 2.0;
+        spoil(&mut weights);
+        let sure = with(weights.clone(), vec![]);
+        let label = |text: &String| Example { text: text.clone(), label: argmax(&sure.logits(text)) };
+        with(weights, texts.iter().map(label).collect())
+    }
+
+    #[test]
+    fn a_model_that_loses_accuracy_names_the_part_that_lost_it() {
+        let (_, report) = exported(&sure_of_itself(|_| ()), &[]);
+        let sound = &report.weakest().unwrap().costs;
+        assert_eq!((report.figures.float_accuracy, sound.answers), (Some(1.0), report.figures.examples));
+        assert!(sound.accuracy_cost.unwrap() < 0.05, "{:?}", report.quantised_alone);
+
+        for (gate, name) in [(0, "i"), (2, "g")] {
+            // One weight in each of the gate's rows that takes the whole range for itself, on the column that is always 0.
+            let (_, report) = exported(
+                &sure_of_itself(|weights| {
+                    let w_ih = weights.get_mut(names::W_IH);
+                    let (rows, width) = (w_ih.shape[0] / 4, w_ih.shape[1]);
+                    (gate * rows..(gate + 1) * rows).for_each(|row| w_ih.data[row * width] = 200.0);
+                }),
+                &[],
+            );
+            let weakest = report.weakest().unwrap();
+            assert_eq!(weakest.part, format!("lstm_l0 weight_ih {name}"), "{:?}", report.quantised_alone);
+            let lost = 1.0 - report.figures.integer_accuracy.unwrap();
+            assert!(lost > 0.05 && weakest.costs.accuracy_cost.unwrap() > 0.05, "{lost}, {weakest:?}");
+            assert!(weakest.costs.disagreements.unwrap() > 0 && weakest.costs.rms_difference > 0.01, "{weakest:?}");
+            let noisy = report.gates.iter().min_by(|a, b| a.snr_db.unwrap().total_cmp(&b.snr_db.unwrap())).unwrap();
+            assert_eq!((noisy.layer.as_str(), noisy.gate), ("lstm_l0", name), "{:?}", report.gates);
+        }
     }
 
     #[test]

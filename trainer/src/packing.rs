@@ -20,7 +20,7 @@ pub enum Choice {
 /// A model that a packing has no place for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "packing `{}` is for one LSTM layer of one direction, embedding and hidden size multiples of {}; export it with --packing interleaved4",
+    "packing `{}` is for one LSTM layer of one direction, what it reads and its hidden size multiples of {}; export it with --packing interleaved4",
     packing.word(),
     packing.columns()
 )]
@@ -36,7 +36,7 @@ pub struct NoPlace {
 /// [`NoPlace`] if what is asked for does not fit the model.
 pub fn choose(asked: Option<Choice>, config: &Config) -> Result<Packing, NoPlace> {
     let packing = Packing::Paired16;
-    let sizes = [config.embedding_dim, config.hidden_size];
+    let sizes = [config.architecture().input.width(), config.hidden_size];
     let one_lstm = config.cell == Cell::Lstm && config.num_layers == 1 && !config.bidirectional;
     let fits = one_lstm && sizes.iter().all(|size| size.is_multiple_of(packing.columns()));
     match asked {

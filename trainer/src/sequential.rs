@@ -3,6 +3,7 @@
 use crate::classifier::Logits;
 use crate::device_file::DeviceFile;
 use crate::float_model::{Config, FloatModel};
+use crate::language::{Sampling, Writer};
 use crate::nn::network::Input;
 use crate::nn::stream::State;
 use crate::task::{self, Task};
@@ -28,6 +29,14 @@ pub trait Sequential: Sync {
     ///
     /// Where the model also reads from the end.
     fn reading(&self, run: &mut dyn FnMut(&mut dyn Reader));
+
+    /// Writes on from a prompt, of which an empty one is one unknown token: gives `sink` token after token until it answers false. PAD and UNK are
+    /// never drawn.
+    ///
+    /// # Panics
+    ///
+    /// As [`reading`](Self::reading).
+    fn write(&self, prompt: &[u32], sampling: Sampling, sink: &mut dyn FnMut(u32) -> bool);
 
     /// The figures of a language model on a text of so many characters: see [`language`].
     fn language(&self, ids: &[u32], characters: usize) -> Validation {
@@ -100,6 +109,11 @@ impl Sequential for FloatModel {
     fn reading(&self, run: &mut dyn FnMut(&mut dyn Reader)) {
         let last = vec![0.0; self.config().hidden_size];
         run(&mut FloatReader { model: self, state: self.network().start(1), last });
+    }
+
+    fn write(&self, prompt: &[u32], sampling: Sampling, sink: &mut dyn FnMut(u32) -> bool) {
+        let mut writer = Writer::new(self, prompt, sampling);
+        while sink(writer.write()) {}
     }
 
     fn language(&self, ids: &[u32], characters: usize) -> Validation {

@@ -18,7 +18,8 @@ Examples:
   tern eval models/spam --data test.csv
   tern eval models/spam --data models/spam/validation.csv --json
   tern eval models/novel --data models/novel/validation.txt      # a language model reads text
-  tern eval models/passengers --data passengers.csv              # a forecast reads a series")]
+  tern eval models/passengers --data passengers.csv              # a forecast reads a series
+  tern eval spam.safetensors --data test.csv                     # in integers, as the device")]
 pub struct Args {
     /// Model directory (floats) or device file (integers)
     #[arg(value_name = "DIR|FILE")]

@@ -1,8 +1,8 @@
 //! `tern generate`
 
 use super::{Failure, print};
-use crate::float_model::FloatModel;
-use crate::language::{Joiner, Sampling, Writer};
+use crate::language::{Joiner, Sampling};
+use crate::sequential;
 use crate::task::Task;
 use crate::vocabulary::UNK;
 use anyhow::bail;
@@ -16,10 +16,11 @@ use std::path::PathBuf;
 Examples:
   tern generate models/novel --prompt \"it was a\" --length 50
   tern generate models/novel --temperature 0.7 --top-k 20 --seed 3
-  tern generate models/novel --temperature 0          # always the likeliest token")]
+  tern generate models/novel --temperature 0          # always the likeliest token
+  tern generate novel.safetensors --seed 3            # as the device writes, to the token")]
 pub struct Args {
-    /// Model directory of a language model
-    #[arg(value_name = "DIR")]
+    /// Model directory (floats) or device file (integers) of a language model
+    #[arg(value_name = "DIR|FILE")]
     pub model: PathBuf,
     /// Text to go on from
     #[arg(long, default_value = "")]
@@ -54,7 +55,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn work(args: &Args) -> anyhow::Result<()> {
-    let model = FloatModel::load(&args.model)?;
+    let model = sequential::open(&args.model)?;
     if model.config().task != Task::LanguageModel {
         let task = model.config().task.name();
         bail!("{}: its task is {task}, expected language-model", args.model.display());
@@ -64,22 +65,25 @@ fn work(args: &Args) -> anyhow::Result<()> {
         bail!("unknown input: the model knows no token of the prompt {:?}", args.prompt);
     }
     let sampling = Sampling { temperature: args.temperature, top_k: args.top_k, seed: args.seed };
-    let mut writer = Writer::new(&model, &prompt, sampling);
     let mut joiner = Joiner::new(&model.config().tokenizer, &args.prompt);
     let mut text = String::new();
     let mut out = stdout();
     if !args.json {
         write!(out, "{}", args.prompt)?;
     }
-    for _ in 0..args.length {
-        let id = writer.write();
-        let piece = joiner.join(&model.vocabulary().tokens()[id as usize], id);
-        if !args.json {
-            write!(out, "{piece}")?;
-            out.flush()?;
-        }
-        text.push_str(&piece);
+    let (mut written, mut result) = (0, Ok(()));
+    if args.length > 0 {
+        model.write(&prompt, sampling, &mut |id| {
+            let piece = joiner.join(&model.vocabulary().tokens()[id as usize], id);
+            if !args.json {
+                result = write!(out, "{piece}").and_then(|()| out.flush());
+            }
+            text.push_str(&piece);
+            written += 1;
+            written < args.length && result.is_ok()
+        });
     }
+    result?;
     if args.json {
         return print(json!({ "prompt": args.prompt, "text": text, "tokens": args.length, "seed": args.seed }));
     }

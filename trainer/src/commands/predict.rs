@@ -14,7 +14,8 @@ Examples:
   tern predict models/spam --trace \"free prize, call now\"
   cut -f2 messages.tsv | tern predict models/spam --json
   tern predict models/novel --top 3 \"it was a\"      # what comes next
-  tern predict models/passengers passengers.csv      # the next rows of the series")]
+  tern predict models/passengers passengers.csv      # the next rows of the series
+  tern predict spam.safetensors \"free prize\"         # in integers, as the device")]
 pub struct Args {
     /// Model directory (floats) or device file (integers)
     #[arg(value_name = "DIR|FILE")]

@@ -4,13 +4,14 @@ use super::{DeviceFile, LOGIT};
 use crate::architecture::{Cell, Merge, Pooling};
 use crate::classifier::Logits;
 use crate::float_model::{Channel, Config, Forecast};
+use crate::language::Sampling;
 use crate::nn::network::Input;
 use crate::recipe::Anchor;
 use crate::sequential::{Reader, Sequential};
 use crate::task::{self, Output, Task};
 use crate::vocabulary::{PAD_TOKEN, UNK_TOKEN, Vocabulary};
 use safetensors::SafeTensors;
-use tern_runtime::{Model, Session};
+use tern_runtime::{Model, Ranked, Sampler, Session, UNK};
 
 /// The integers of a tensor, little-endian. Empty where there is none.
 fn integers(file: &SafeTensors<'_>, name: &str) -> Vec<i32> {
@@ -179,5 +180,25 @@ impl Sequential for DeviceFile {
     fn reading(&self, run: &mut dyn FnMut(&mut dyn Reader)) {
         assert!(!self.config.bidirectional, "a bidirectional network cannot read a text that has no end");
         self.with_session(1, |session| run(&mut DeviceReader(session)));
+    }
+
+    /// The device's own random numbers: another text than the float model's of the same seed.
+    fn write(&self, prompt: &[u32], sampling: Sampling, sink: &mut dyn FnMut(u32) -> bool) {
+        let temperature = (sampling.temperature * f64::from(Sampler::ONE)).round();
+        let least = f64::from(u8::from(sampling.temperature > 0.0));
+        let mut sampler = Sampler::new(sampling.seed, temperature.max(least).min(f64::from(u32::MAX)) as u32);
+        let real = self.config.vocab_size.saturating_sub(2).max(1);
+        let kept = if sampling.temperature == 0.0 { 1 } else { sampling.top_k };
+        let mut candidates = vec![Ranked::default(); if kept == 0 { real } else { kept.min(real) }];
+        self.with_session(1, |mut session| {
+            let prompt = if prompt.is_empty() { &[UNK] } else { prompt };
+            prompt.iter().for_each(|&id| session.feed_id(id));
+            while let Some(id) = sampler.sample(&session.logits(), &mut candidates) {
+                session.feed_id(id);
+                if !sink(id) {
+                    break;
+                }
+            }
+        });
     }
 }

@@ -135,8 +135,8 @@ pub fn language(network: &Network, ids: &[u32], characters: usize) -> Validation
 }
 
 /// The same of anything that reads a part from an empty state to its end.
-pub fn language_with(ids: &[u32], characters: usize, read: impl Fn(&[u32]) -> Sums + Sync) -> Validation {
-    let sums: Vec<Sums> = language_parts(ids).into_par_iter().map(|ids| read(ids)).collect();
+pub fn language_with(ids: &[u32], characters: usize, read: impl Fn(&[u32]) -> Sums + Sync + Send) -> Validation {
+    let sums: Vec<Sums> = language_parts(ids).into_par_iter().map(read).collect();
     Validation::of_language(&sums, ids.len(), characters)
 }
 

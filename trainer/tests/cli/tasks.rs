@@ -80,7 +80,21 @@ fn sequences_of_numbers_are_classified() {
             "{file}"
         );
     }
-    fails(&tern(dir, &["export", "m", "-o", "m.safetensors"]), 1, "`input` is values");
+    let export = json(&tern(dir, &["export", "m", "-o", "m.safetensors", "--json"]));
+    let accuracy = |of: &Value| of["accuracy"].as_f64().unwrap();
+    assert!((export["integer_accuracy"].as_f64().unwrap() - accuracy(&evaluation)).abs() < 0.1, "{export}");
+    assert_eq!((&export["float_accuracy"], &export["task"]), (&evaluation["accuracy"], &"classify".into()));
+    let integer = json(&tern(dir, &["eval", "m.safetensors", "--data", "m/validation.csv", "--json"]));
+    assert_eq!(integer["accuracy"], export["integer_accuracy"]);
+    let by_device = ok(&tern(dir, &["predict", "m.safetensors", "new.csv", "--json"]));
+    let by_device: Vec<Value> = by_device.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for (float, integer) in said.iter().zip(&by_device) {
+        assert_eq!((&float["label"], &float["steps"]), (&integer["label"], &integer["steps"]));
+        let (a, b) = (float["logits"][0].as_f64().unwrap(), integer["logits"][0].as_i64().unwrap() as f64 / 65_536.0);
+        assert!((a - b).abs() < 0.05, "{float} {integer}");
+    }
+    let golden = json(&tern(dir, &["inspect", "m.safetensors", "--json"]))["golden"].clone();
+    assert!(golden["total"].as_u64().unwrap() >= 2 && golden["passed"] == golden["total"], "{golden}");
 
     for (table, expected) in [
         ("sequence,label,a\nx,up,1\nx,down,2\n", "line 3: sequence \"x\" has label \"down\", expected \"up\""),
@@ -134,7 +148,35 @@ fn a_language_model_says_what_comes_next_and_writes() {
     assert_eq!(object["tokens"], 5);
     fails(&tern(dir, &["generate", "m", "--prompt", "qwerty"]), 1, "unknown input");
     fails(&tern(dir, &["generate", "m", "--temperature", "-1"]), 2, "--temperature is -1, expected 0 or more");
-    fails(&tern(dir, &["export", "m", "-o", "m.safetensors"]), 1, "`task` is language-model");
+
+    let export = json(&tern(dir, &["export", "m", "-o", "m.safetensors", "--json"]));
+    let number = |of: &Value, key: &str| of[key].as_f64().unwrap_or_else(|| panic!("{key} in {of}"));
+    assert!((number(&export, "float_loss") - number(&evaluation, "loss")).abs() < 1e-4, "{export}");
+    assert!((number(&export, "integer_loss") - number(&export, "float_loss")).abs() < 0.02, "{export}");
+    assert!(number(&export, "top_token_agreement") > 0.95, "{export}");
+    let integer = json(&tern(dir, &["eval", "m.safetensors", "--data", "m/validation.txt", "--json"]));
+    for (key, exported) in [("loss", "integer_loss"), ("perplexity", "integer_perplexity")] {
+        assert!((number(&integer, key) - number(&export, exported)).abs() < 1e-6, "{integer} {export}");
+    }
+    for key in ["tokens", "unknown", "characters"] {
+        assert_eq!(integer[key], evaluation[key], "{key}");
+    }
+    let by_device = json(&tern(dir, &["predict", "m.safetensors", "--json", "--top", "2", "the dog drinks"]));
+    assert_eq!(by_device["next"][0]["token"], "water");
+    let write = |seed: &str| {
+        let prompt = ["generate", "m.safetensors", "--prompt", "the bird", "--length", "12", "--seed", seed];
+        ok(&tern(dir, &prompt))
+    };
+    assert_eq!(write("1"), write("1"));
+    assert!(write("1").starts_with("the bird drinks "), "{}", write("1"));
+    let object = |model| {
+        json(&tern(dir, &["generate", model, "--prompt", "the dog", "--temperature", "0", "--length", "5", "--json"]))
+    };
+    assert_eq!(
+        object("m")["text"],
+        object("m.safetensors")["text"],
+        "the likeliest token is the same in either arithmetic"
+    );
 
     fs::write(dir.join("short.txt"), "a few words\n").unwrap();
     fails(&tern(dir, &["train", "short.txt", "-o", "bad"]), 1, "min_count");
@@ -191,7 +233,17 @@ fn a_series_is_forecast_better_than_naively() {
     assert!((next - 98.0).abs() < 4.0, "{next}, expected about 98");
     assert_eq!(ok(&tern(dir, &["predict", "m", "months.csv"])).lines().next(), Some("step,sales"));
 
-    fails(&tern(dir, &["export", "m", "-o", "m.safetensors"]), 1, "`task` is forecast");
+    let export = json(&tern(dir, &["export", "m", "-o", "m.safetensors", "--json"]));
+    let rmse = |of: &Value, key: &str| of[key].as_f64().unwrap_or_else(|| panic!("{key} in {of}"));
+    assert!((rmse(&export, "float_rmse") - rmse(validation, "rmse")).abs() < 1e-9, "{export}");
+    assert!((rmse(&export, "integer_rmse") / rmse(&export, "float_rmse") - 1.0).abs() < 0.05, "{export}");
+    let integer = json(&tern(dir, &["eval", "m.safetensors", "--data", "m/validation.csv", "--json"]));
+    assert!((rmse(&integer, "rmse") / rmse(&export, "integer_rmse") - 1.0).abs() < 0.05, "{integer} {export}");
+    let by_device = json(&tern(dir, &["predict", "m.safetensors", "months.csv", "--json"]));
+    assert_eq!(by_device["forecast"].as_array().unwrap().len(), 3);
+    let difference = by_device["forecast"][0]["sales"].as_f64().unwrap() - next;
+    assert!(difference.abs() < 0.2, "floats and integers differ by {difference}");
+    fails(&tern(dir, &["export", "m", "-o", "m.safetensors", "--golden", "months.csv"]), 1, "reads numbers");
     let train =
         |more: &[&str]| tern(dir, &[&["train", "months.csv", "--task", "forecast", "-o", "bad"][..], more].concat());
     fails(&train(&["--targets", "profit"]), 1, "no column \"profit\"");

@@ -1,7 +1,6 @@
 //! Sequences of numbers with labels.
 
 use super::{Subject, save_tables, say_channels};
-use crate::classifier::Logits;
 use crate::commands::note;
 use crate::commands::train::run_directory::Options;
 use crate::float_model::{FloatModel, files};
@@ -51,7 +50,7 @@ impl Subject for Labelled {
         let answers = sequences::logits(model, &sequences).into_iter().zip(&problem.valid);
         let answers = answers.map(|(logits, sample)| {
             let Target::Class(label) = sample.target else { unreachable!("sequences have labels") };
-            (label, Logits::Float(logits), sample.steps.len())
+            (label, logits, sample.steps.len())
         });
         let analysis = Analysis::of(labels.len(), answers);
         let label = |target: &Target| if let Target::Class(label) = target { *label } else { 0 };
