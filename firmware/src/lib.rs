@@ -23,6 +23,7 @@ pub mod stats;
 pub mod stream;
 pub mod terminal;
 pub mod text;
+pub mod ymodem;
 
 pub use classifier::{Classifier, Found, Refusal};
 pub use console::Console;

@@ -1,0 +1,193 @@
+//! A sender of the tests' own, over a line that damages, loses and repeats.
+
+use std::vec;
+use std::vec::Vec;
+
+use super::block::crc16;
+use super::*;
+
+fn block(number: u8, data: &[u8], fill: u8) -> Vec<u8> {
+    let (kind, length) = if data.len() > 128 { (STX, 1024) } else { (SOH, 128) };
+    let mut padded = data.to_vec();
+    padded.resize(length, fill);
+    let mut bytes = vec![kind, number, !number];
+    bytes.extend_from_slice(&padded);
+    bytes.extend_from_slice(&crc16(&padded).to_be_bytes());
+    bytes
+}
+
+fn first(name: &str, length: usize) -> Vec<u8> {
+    block(0, std::format!("{name}\0{length} 14210 100644").as_bytes(), 0)
+}
+
+/// What came of bytes: all replies, and what was kept.
+#[derive(Default)]
+struct End {
+    receiver: Receiver,
+    replies: Vec<u8>,
+    begun: Option<u32>,
+    file: Vec<u8>,
+    done: bool,
+    failure: Option<Failure>,
+}
+
+impl End {
+    fn new() -> Self {
+        let mut end = End::default();
+        end.silence();
+        assert_eq!(end.replied(), b"C");
+        end
+    }
+
+    fn act(&mut self, action: impl FnOnce(&mut Receiver) -> Action<'_>) {
+        let reply = match action(&mut self.receiver) {
+            Action::Wait => return,
+            Action::Reply(reply) => reply,
+            Action::Begin(length) => {
+                self.begun = Some(length);
+                self.receiver.ready()
+            }
+            Action::Data(data) => {
+                self.file.extend_from_slice(data);
+                self.receiver.ready()
+            }
+            Action::Done(reply) => {
+                self.done = true;
+                reply
+            }
+            Action::Failed(reply, failure) => {
+                self.failure = Some(failure);
+                reply
+            }
+        };
+        self.replies.extend_from_slice(reply);
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> Vec<u8> {
+        for &byte in bytes {
+            self.act(|receiver| receiver.take(byte));
+        }
+        self.replied()
+    }
+
+    fn silence(&mut self) {
+        self.act(Receiver::silence);
+    }
+
+    fn replied(&mut self) -> Vec<u8> {
+        core::mem::take(&mut self.replies)
+    }
+}
+
+fn content(length: usize) -> Vec<u8> {
+    (0..length).map(|i| (i * 7 + i / 251) as u8).collect()
+}
+
+#[test]
+fn a_file_comes_in_blocks_of_either_length() {
+    let file = content(2 * 1024 + 300);
+    let mut end = End::new();
+    assert_eq!(end.send(&first("m.tern", file.len())), [ACK, b'C']);
+    assert_eq!(end.begun, Some(file.len() as u32));
+    for (i, piece) in file.chunks(1024).enumerate() {
+        assert_eq!(end.send(&block(1 + i as u8, piece, 0x1a)), [ACK]);
+    }
+    assert_eq!(end.send(&[EOT]), [NAK]);
+    assert_eq!(end.send(&[EOT]), [ACK, b'C']);
+    assert!(!end.done);
+    assert_eq!(end.send(&block(0, &[], 0)), [ACK]);
+    assert!(end.done && end.file == file);
+}
+
+#[test]
+fn block_numbers_wrap() {
+    let file = content(300 * 128);
+    let mut end = End::new();
+    end.send(&first("m", file.len()));
+    for (i, piece) in file.chunks(128).enumerate() {
+        assert_eq!(end.send(&block((1 + i) as u8, piece, 0)), [ACK], "{i}");
+    }
+    assert!(end.send(&[EOT, EOT]) == [NAK, ACK, b'C'] && end.file == file);
+}
+
+#[test]
+fn what_is_damaged_is_asked_for_again_and_what_comes_twice_is_kept_once() {
+    let file = content(1024 + 128);
+    let mut end = End::new();
+    assert_eq!(end.send(&first("m", file.len())), [ACK, b'C']);
+    // The answer was lost.
+    assert_eq!(end.send(&first("m", file.len())), [ACK, b'C']);
+    let whole = block(1, &file[..1024], 0);
+    for at in [1, 2, 3, 500, 1027, 1028] {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x10;
+        assert_eq!(end.send(&damaged), [], "byte {at}");
+        // What follows on a line out of step is noise until it falls silent.
+        assert_eq!(end.send(&[SOH, 7, EOT, CAN]), []);
+        end.silence();
+        assert_eq!(end.replied(), [NAK], "byte {at}");
+    }
+    // Bytes were lost in it.
+    assert_eq!(end.send(&whole[..700]), []);
+    end.silence();
+    assert_eq!(end.replied(), [NAK]);
+    assert_eq!(end.send(&whole), [ACK]);
+    assert_eq!(end.send(&whole), [ACK]);
+    assert_eq!(end.send(&block(2, &file[1024..], 0)), [ACK]);
+    assert_eq!(end.send(&[EOT]), [NAK]);
+    assert_eq!(end.send(&[EOT]), [ACK, b'C']);
+    assert_eq!(end.send(&[EOT]), [ACK, b'C']);
+    end.silence();
+    assert_eq!(end.replied(), b"C");
+    assert!(end.send(&block(0, &[], 0)) == [ACK] && end.done && end.file == file);
+}
+
+#[test]
+fn transfers_that_fail_say_why() {
+    let fails = |name: &str, bytes: &[&[u8]], failure| {
+        let mut end = End::new();
+        bytes.iter().for_each(|bytes| drop(end.send(bytes)));
+        assert_eq!(end.failure, Some(failure), "{name}");
+        assert!(!end.done);
+    };
+    let data = content(1024);
+    fails("cancelled", &[&first("m", 9), &[CAN, CAN]], Failure::Cancelled);
+    fails("typed", &[b"help\r", &[CTRL_C]], Failure::Cancelled);
+    fails("no file", &[&block(0, &[], 0)], Failure::NoFile);
+    fails("no length", &[&block(0, b"name", 0)], Failure::NoLength);
+    fails("xmodem", &[&block(1, &data, 0)], Failure::NoLength);
+    fails("huge", &[&block(0, b"name\x0099999999999", 0)], Failure::NoLength);
+    fails("skipped", &[&first("m", 5000), &block(2, &data, 0)], Failure::Order { found: 2, expected: 1 });
+    fails(
+        "short",
+        &[&first("m", 5000), &block(1, &data, 0), &[EOT], &[EOT]],
+        Failure::Short { found: 1024, expected: 5000 },
+    );
+    fails("long", &[&first("m", 1000), &block(1, &data, 0), &block(2, &data, 0)], Failure::Long { expected: 1000 });
+    fails("second", &[&first("m", 1000), &block(1, &data, 0), &[EOT, EOT], &first("n", 9)], Failure::SecondFile);
+    assert!(std::format!("{}", Failure::Short { found: 1024, expected: 5000 }).contains("1024 bytes of 5000"));
+}
+
+#[test]
+fn patience_ends() {
+    let mut end = End::new();
+    (1..INVITATIONS).for_each(|_| end.silence());
+    assert_eq!((end.replied().len(), end.failure), (19, None));
+    end.silence();
+    assert_eq!((end.failure, end.replied().first()), (Some(Failure::NoSender), Some(&CAN)));
+
+    let mut end = End::new();
+    end.send(&first("m", 5000));
+    (0..RETRIES).for_each(|_| end.silence());
+    assert_eq!(end.failure, None);
+    end.silence();
+    assert_eq!(end.failure, Some(Failure::Silent));
+
+    // All is there, and the sender goes away without its last word.
+    let mut end = End::new();
+    end.send(&first("m", 128));
+    end.send(&block(1, &content(128), 0));
+    end.send(&[EOT, EOT]);
+    (0..=RETRIES).for_each(|_| end.silence());
+    assert!(end.done && end.failure.is_none());
+}
