@@ -1,4 +1,4 @@
-//! The board's memory map and linker arguments for the bare-metal binary, and the level of its logs.
+//! The board's memory map and linker arguments for the bare-metal binary, the level of its logs, and the key that models are signed with.
 
 use std::path::PathBuf;
 use std::{env, fs, io};
@@ -16,6 +16,7 @@ __record_end = ORIGIN(RECORD) + LENGTH(RECORD);
 fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=DEFMT_LOG");
+    public_key()?;
     if env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("none") {
         return Ok(());
     }
@@ -51,6 +52,38 @@ fn main() -> io::Result<()> {
     for argument in ["--nmagic", "-Tlink.x", "-Tdefmt.x"] {
         println!("cargo::rustc-link-arg-bins={argument}");
     }
+    Ok(())
+}
+
+/// Passes on `TERN_PUBLIC_KEY`: 64 hexadecimal digits, or the path of a file that holds them and nothing else.
+fn public_key() -> io::Result<()> {
+    println!("cargo::rerun-if-env-changed=TERN_PUBLIC_KEY");
+    let given = env::var("TERN_PUBLIC_KEY").unwrap_or_default();
+    if given.is_empty() {
+        return Ok(());
+    }
+    let is_key = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let hex = if is_key(&given) {
+        given
+    } else {
+        println!("cargo::rerun-if-changed={given}");
+        match fs::read_to_string(&given) {
+            Ok(text) if is_key(text.trim()) => text.trim().to_owned(),
+            Ok(_) => {
+                println!(
+                    "cargo::error=TERN_PUBLIC_KEY: {given} does not hold 64 hexadecimal digits, as `tern key new` writes them"
+                );
+                return Ok(());
+            }
+            Err(error) => {
+                println!(
+                    "cargo::error=TERN_PUBLIC_KEY: expected 64 hexadecimal digits or a file with them; {given}: {error}"
+                );
+                return Ok(());
+            }
+        }
+    };
+    println!("cargo::rustc-env=TERN_PUBLIC_KEY_HEX={hex}");
     Ok(())
 }
 

@@ -4,6 +4,7 @@ mod complete;
 
 pub use complete::{Completion, completion};
 
+use crate::models::Request;
 use crate::port::Level;
 
 /// Whom an answer is for.
@@ -59,6 +60,8 @@ pub enum Command<'l> {
     Color(Option<bool>),
     /// What goes to the log.
     Log(Level),
+    /// Something about the models in the slots.
+    Slots(Request),
     /// Begin anew.
     Reset,
 }
@@ -92,7 +95,7 @@ pub struct Entry {
 }
 
 /// All commands.
-pub static COMMANDS: [Entry; 14] = [
+pub static COMMANDS: [Entry; 19] = [
     Entry::new("help", "help", "this list"),
     Entry::new("info", "info", "model, firmware, board and sizes"),
     Entry::new("labels", "labels", "the classes"),
@@ -107,6 +110,11 @@ pub static COMMANDS: [Entry; 14] = [
     Entry::new("echo", "echo on|off", "whether what is typed is sent back").with(&["on", "off"]),
     Entry::new("color", "color on|off|auto", "colours; `auto` asks the terminal").with(&["on", "off", "auto"]),
     Entry::new("log", "log LEVEL", "what goes to the log port: off, error, warn or info").with(Level::WORDS),
+    Entry::new("models", "models", "the two slots for models, and which serves"),
+    Entry::new("load", "load", "receive a model by YMODEM into the slot that does not serve"),
+    Entry::new("activate", "activate", "check it, and have the next start try it"),
+    Entry::new("rollback", "rollback", "go back to the model before"),
+    Entry::new("erase", "erase", "empty the slot that does not serve"),
     Entry::new("reset", "reset", "begin anew, as after power-on"),
 ];
 
@@ -176,6 +184,11 @@ fn arguments<'l>(word: &str, rest: &'l [u8], form: Form) -> Option<Command<'l>> 
         "stream" if is_blank(rest) => Some(Command::Stream),
         "bench" if is_blank(rest) => Some(Command::Bench),
         "stats" if is_blank(rest) => Some(Command::Stats),
+        "models" if is_blank(rest) => Some(Command::Slots(Request::Models)),
+        "load" if is_blank(rest) => Some(Command::Slots(Request::Load)),
+        "activate" if is_blank(rest) => Some(Command::Slots(Request::Activate)),
+        "rollback" if is_blank(rest) => Some(Command::Slots(Request::Rollback)),
+        "erase" if is_blank(rest) => Some(Command::Slots(Request::Erase)),
         "reset" if is_blank(rest) => Some(Command::Reset),
         "top" => {
             let (number, text) = cut(rest);

@@ -10,6 +10,7 @@
 
 mod lines;
 mod loss;
+mod models;
 mod obey;
 mod streaming;
 
@@ -20,6 +21,7 @@ use crate::command::Form;
 use crate::frame::Frame;
 use crate::info::{self, Board};
 use crate::line::Editor;
+use crate::models::Wanted;
 use crate::port::{Event, Level, Port};
 use crate::stats::Stats;
 use crate::stream::Stream;
@@ -54,6 +56,8 @@ pub struct Console<'m, P> {
     /// The form of the last answer.
     form: Form,
     damage: Option<Damage>,
+    /// Something is asked that the console cannot do alone.
+    wanted: Option<Wanted>,
 }
 
 #[derive(Debug)]
@@ -88,17 +92,20 @@ impl<'m, P: Port> Console<'m, P> {
             prompted: false,
             form: Form::Human,
             damage: None,
+            wanted: None,
         }
     }
 
-    /// Says what the device is, and serves the port for ever.
+    /// Serves the port until something is asked about the models in the slots.
     ///
     /// # Errors
     /// Those of the port.
-    pub fn run(&mut self) -> Result<core::convert::Infallible, P::Error> {
-        self.start()?;
+    pub fn run(&mut self) -> Result<Wanted, P::Error> {
         loop {
             self.poll()?;
+            if let Some(wanted) = self.wanted.take() {
+                return Ok(wanted);
+            }
             self.port.wait();
         }
     }
@@ -113,7 +120,7 @@ impl<'m, P: Port> Console<'m, P> {
         self.ask_terminal()
     }
 
-    /// Works off all that the port has received.
+    /// Works off all that the port has received, or as much as comes before a question that [`run`](Console::run) ends with.
     ///
     /// # Errors
     /// Those of the port.
@@ -125,6 +132,9 @@ impl<'m, P: Port> Console<'m, P> {
             if self.port.read_ready()? {
                 let length = self.port.read(&mut chunk[..room])?;
                 self.take(&chunk[..length])?;
+                if self.wanted.is_some() {
+                    return Ok(());
+                }
             } else if let Some(loss) = self.port.take_loss() {
                 self.lose(loss)?;
             } else {

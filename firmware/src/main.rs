@@ -36,7 +36,11 @@ use board::Board;
 use static_cell::ConstStaticCell;
 use tern_firmware::hardware::{Hardware, Note};
 use tern_firmware::queue::{self, Dropped, Inlet, Ring};
-use tern_firmware::{Classifier, Console, Found, Partition, Refusal};
+use tern_firmware::slots::Trusted;
+use tern_firmware::{Classifier, Refusal, device};
+
+/// Who must have signed a model: `TERN_PUBLIC_KEY` when this was built. None: anybody.
+const TRUSTED: Option<Trusted> = Trusted::of_hex(option_env!("TERN_PUBLIC_KEY_HEX"));
 
 /// Where the board's receive interrupt puts bytes.
 static INLET: Inlet = Inlet::new();
@@ -56,18 +60,11 @@ fn main() -> ! {
     let clock_hz = board.clock_hz();
     defmt::info!("tern {=str} on {=str}, reset: {=str}", tern_firmware::info::FIRMWARE, Board::NAME, reason.name());
 
-    let [slot, _] = board.partitions().slots;
-    let found = Found::in_slot(slot.freeze());
-    let model = match &found {
-        Ok(found) => Classifier::new(found, SCRATCH.take()),
-        Err(refusal) => Err(*refusal),
-    };
-    log_model(&model);
-
+    let partitions = board.partitions();
     let identity = tern_firmware::Board { name: Board::NAME, clock_hz, scratch_bytes: Board::SCRATCH_BYTES };
     let port = serial::Serial::new(board, received, reason);
-    match Console::new(port, identity, model).run() {
-        // Neither happens: the console serves for ever, and this port's error cannot exist.
+    match device::serve(port, identity, partitions, TRUSTED, SCRATCH.take(), log_model) {
+        // Neither happens: the device serves for ever, and this port's error cannot exist.
         Ok(never) => match never {},
         Err(never) => match never {},
     }

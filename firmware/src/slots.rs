@@ -18,7 +18,7 @@ use crate::crc32::crc32;
 use crate::flash::{LARGEST_WRITE, Partition, Partitions};
 
 pub use journal::{Journal, Store};
-pub use package::{KEY_BYTES, Package, SIGNATURE_BYTES, TRAILER_BYTES, Trailer};
+pub use package::{KEY_BYTES, Package, SIGNATURE_BYTES, TRAILER_BYTES, Trailer, Trusted};
 pub use reason::Reason;
 pub use record::{Index, Record, Slot, State};
 
@@ -58,19 +58,15 @@ pub struct Slots<P: Partition, S = Journal<P>> {
     record: Record,
     /// None: frozen, for its model serves.
     slots: [Option<P>; 2],
-    key: Option<[u8; KEY_BYTES]>,
+    trusted: Option<Trusted>,
     capacity: u32,
     receiving: Option<Receiving>,
 }
 
 impl<P: Partition> Slots<P> {
-    /// Finds the model to serve. `key`: who must have signed a model; none: anybody. `scratch` is the memory that the model will have.
-    pub fn boot(
-        partitions: Partitions<P>,
-        key: Option<[u8; KEY_BYTES]>,
-        scratch: &mut [i32],
-    ) -> (Self, Boot<P::Frozen>) {
-        Slots::boot_from(Journal::new(partitions.record), partitions.slots, key, scratch)
+    /// Finds the model to serve. `trusted`: who must have signed a model; none: anybody. `scratch` is the memory that the model will have.
+    pub fn boot(partitions: Partitions<P>, trusted: Option<Trusted>, scratch: &mut [i32]) -> (Self, Boot<P::Frozen>) {
+        Slots::boot_from(Journal::new(partitions.record), partitions.slots, trusted, scratch)
     }
 }
 
@@ -79,13 +75,16 @@ impl<P: Partition, S: Store> Slots<P, S> {
     pub fn boot_from(
         mut store: S,
         slots: [P; 2],
-        key: Option<[u8; KEY_BYTES]>,
+        trusted: Option<Trusted>,
         scratch: &mut [i32],
     ) -> (Self, Boot<P::Frozen>) {
         // A store that cannot be read is as good as an empty one: there may be a model in slot A.
         let record = store.read().ok().flatten().unwrap_or(Record::FACTORY);
         let capacity = slots.each_ref().map(|slot| slot.capacity() as u32).into_iter().min().unwrap_or(0);
-        let mut slots = Slots { store, record, slots: slots.map(Some), key, capacity, receiving: None };
+        let mut slots = Slots { store, record, slots: slots.map(Some), trusted, capacity, receiving: None };
+        if slots.record == Record::FACTORY && slots.is_blank(Index::A) {
+            (slots.record.slots, slots.record.active) = ([Slot::EMPTY; 2], None);
+        }
         let mut news = heapless::Vec::new();
         let mut refusal = Refusal::Empty;
         // There is room: one for the trial, one for each slot that was to serve.
@@ -124,8 +123,6 @@ impl<P: Partition, S: Store> Slots<P, S> {
                 }
                 match slots.serve(index, index == active, scratch) {
                     Ok(()) => chosen = Some(index),
-                    // A device fresh from the factory.
-                    Err(_) if slots.record == Record::FACTORY && slots.is_blank(index) => (),
                     Err(reason) => tell(News::Damaged(index, reason)),
                 }
             }
@@ -151,7 +148,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
 
     /// Whether models must be signed.
     pub fn wants_signature(&self) -> bool {
-        self.key.is_some()
+        self.trusted.is_some()
     }
 
     /// Bytes of a slot.
@@ -337,11 +334,11 @@ impl<P: Partition, S: Store> Slots<P, S> {
 
     /// All checks of a slot's model.
     fn check(&mut self, index: Index, scratch: &mut [i32]) -> Result<(), Reason> {
-        let (slot, floor, key) = (*self.record.slot(index), self.record.floor, self.key);
+        let (slot, floor, trusted) = (*self.record.slot(index), self.record.floor, self.trusted);
         let package = self.package(index, &slot)?;
-        package.verify(key.as_ref())?;
+        package.verify(trusted.as_ref())?;
         if !slot.proven {
-            is_new_enough(&package, floor, key.is_some())?;
+            is_new_enough(&package, floor, trusted.is_some())?;
         }
         fits(&package, scratch)?;
         let result = package.model()?.self_test(scratch).map_err(|_| Reason::Golden { exact: 0, total: 0 })?;
@@ -351,11 +348,11 @@ impl<P: Partition, S: Store> Slots<P, S> {
 
     /// The checks of a package that was received, but for those that take scratch. Gives its version.
     fn accept(&mut self, index: Index, slot: &Slot) -> Result<u32, Reason> {
-        let (floor, key) = (self.record.floor, self.key);
+        let (floor, trusted) = (self.record.floor, self.trusted);
         let package = self.package(index, slot)?;
         package.model()?;
-        package.verify(key.as_ref())?;
-        is_new_enough(&package, floor, key.is_some())?;
+        package.verify(trusted.as_ref())?;
+        is_new_enough(&package, floor, trusted.is_some())?;
         Ok(package.version())
     }
 

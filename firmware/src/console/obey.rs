@@ -7,6 +7,7 @@ use crate::command::{self, Command, Form, Line};
 use crate::error::Error;
 use crate::frame::{self, Frame};
 use crate::info;
+use crate::models::Wanted;
 use crate::port::{Event, Port};
 use crate::stats;
 use crate::stream::Stream;
@@ -59,6 +60,10 @@ impl<P: Port> Console<'_, P> {
             Command::Log(level) => {
                 self.level = level;
                 frame::answer(port, frame, |out| answer::log(level, form, out))?;
+            }
+            Command::Slots(request) => {
+                self.wanted = Some(Wanted { request, form });
+                return Ok(());
             }
             Command::Reset => {
                 port.flush()?;

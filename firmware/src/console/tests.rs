@@ -226,7 +226,7 @@ fn a_program_gets_one_line_for_each() {
         assert_eq!(machine(console, "@labels"), r#"{"labels":["label0","label1","label2"]}"#);
         assert_eq!(machine(console, "@selftest"), r#"{"exact":3,"golden":3,"ticks":60}"#);
         assert_eq!(console.port.events, [Event::SelfTest { exact: 3, golden: 3 }]);
-        let commands = r#"{"commands":["help","info","labels","top","classify","selftest","bench","stats","stream","mode","echo","color","log","reset"]}"#;
+        let commands = r#"{"commands":["help","info","labels","top","classify","selftest","bench","stats","stream","mode","echo","color","log","models","load","activate","rollback","erase","reset"]}"#;
         assert_eq!(machine(console, "@help"), commands);
         let misfit = machine(console, "@echo");
         assert!(

@@ -17,6 +17,61 @@ const MAGIC: &[u8; 8] = b"TERNSIG1";
 /// Bytes of the trailer before its checksum, which covers them and the file.
 const CHECKED_BYTES: usize = 16;
 
+/// The public key that 64 hexadecimal digits are.
+const fn key_of_hex(hex: Option<&str>) -> Option<[u8; KEY_BYTES]> {
+    const fn digit(byte: u8) -> u8 {
+        match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            b'A'..=b'F' => byte - b'A' + 10,
+            _ => panic!("a public key is 64 hexadecimal digits"),
+        }
+    }
+    let Some(hex) = hex else { return None };
+    let hex = hex.as_bytes();
+    assert!(hex.len() == 2 * KEY_BYTES, "a public key is 64 hexadecimal digits");
+    let mut key = [0; KEY_BYTES];
+    let mut i = 0;
+    while i < KEY_BYTES {
+        key[i] = digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]);
+        i += 1;
+    }
+    Some(key)
+}
+
+/// Who must have signed a model.
+///
+/// A program that has no such value holds no code to check signatures with either, which is most of what checking costs.
+#[derive(Clone, Copy, Debug)]
+pub struct Trusted {
+    key: [u8; KEY_BYTES],
+    verify: fn(&[u8; KEY_BYTES], &Trailer<'_>) -> Result<(), Reason>,
+}
+
+impl Trusted {
+    /// The owner of an Ed25519 key.
+    pub const fn new(key: [u8; KEY_BYTES]) -> Self {
+        Trusted { key, verify }
+    }
+
+    /// The owner of the key that 64 hexadecimal digits are. None: there are none, so anybody is trusted.
+    ///
+    /// # Panics
+    /// Where it is something else: at compile time, for a constant.
+    pub const fn of_hex(hex: Option<&str>) -> Option<Self> {
+        match key_of_hex(hex) {
+            Some(key) => Some(Trusted::new(key)),
+            None => None,
+        }
+    }
+}
+
+fn verify(key: &[u8; KEY_BYTES], trailer: &Trailer<'_>) -> Result<(), Reason> {
+    let verifier = VerifyingKey::from_bytes(key).map_err(|_| Reason::BadKey)?;
+    let signature = Signature::from_bytes(trailer.signature);
+    verifier.verify_strict(trailer.signed, &signature).map_err(|_| Reason::Signature)
+}
+
 /// A model as it travels, its parts found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Package<'p> {
@@ -87,19 +142,17 @@ impl<'p> Package<'p> {
         Package::parse(slot.get(..if is_signed { length + TRAILER_BYTES } else { length }).unwrap_or(slot))
     }
 
-    /// Checks who made the package, where there is a key to check it by.
+    /// Checks who made the package, where not everybody is trusted.
     ///
     /// # Errors
     /// [`Reason`] if it is not signed, by another key, or wrongly.
-    pub fn verify(&self, key: Option<&[u8; KEY_BYTES]>) -> Result<(), Reason> {
-        let Some(key) = key else { return Ok(()) };
+    pub fn verify(&self, trusted: Option<&Trusted>) -> Result<(), Reason> {
+        let Some(Trusted { key, verify }) = trusted else { return Ok(()) };
         let trailer = self.trailer.ok_or(Reason::Unsigned)?;
         if !key.starts_with(&trailer.key) {
             return Err(Reason::OtherKey { found: trailer.key, expected: *key });
         }
-        let verifier = VerifyingKey::from_bytes(key).map_err(|_| Reason::BadKey)?;
-        let signature = Signature::from_bytes(trailer.signature);
-        verifier.verify_strict(trailer.signed, &signature).map_err(|_| Reason::Signature)
+        verify(key, &trailer)
     }
 
     /// The model.
@@ -150,18 +203,18 @@ mod tests {
     fn every_byte_of_a_package_is_held_by_its_signature() {
         let file = random_file(1, SIZES, "3");
         let signer = SigningKey::from_bytes(&[7; 32]);
-        let key = signer.verifying_key().to_bytes();
+        let trusted = Trusted::new(signer.verifying_key().to_bytes());
         let package = signed(&file, 3, &signer);
         assert_eq!(package.len(), file.len() + TRAILER_BYTES);
         let whole = Aligned::new(&package);
         let parsed = Package::parse(&whole).unwrap();
         assert_eq!((parsed.version(), parsed.file), (3, &*file));
-        assert_eq!(parsed.verify(Some(&key)), Ok(()));
+        assert_eq!(parsed.verify(Some(&trusted)), Ok(()));
         for at in 0..package.len() {
             let mut changed = package.clone();
             changed[at] ^= 1 << (at % 8);
             let changed = Aligned::new(&changed);
-            let result = Package::parse(&changed).and_then(|package| package.verify(Some(&key)));
+            let result = Package::parse(&changed).and_then(|package| package.verify(Some(&trusted)));
             assert!(result.is_err(), "byte {at}");
             // The checksum alone holds all but key and signature.
             let is_checked = at < file.len() + 20;
@@ -174,7 +227,9 @@ mod tests {
         let file = random_file(1, SIZES, "3");
         let (ours, theirs) = (SigningKey::from_bytes(&[7; 32]), SigningKey::from_bytes(&[8; 32]));
         let key = ours.verifying_key().to_bytes();
-        let check = |bytes: &[u8]| Package::parse(&Aligned::new(bytes)).and_then(|package| package.verify(Some(&key)));
+        let trusted = Trusted::new(key);
+        let check =
+            |bytes: &[u8]| Package::parse(&Aligned::new(bytes)).and_then(|package| package.verify(Some(&trusted)));
         assert_eq!(check(&file), Err(Reason::Unsigned));
         assert!(matches!(check(&signed(&file, 3, &theirs)), Err(Reason::OtherKey { .. })));
         // One that names our key, and does not have it.
@@ -183,6 +238,14 @@ mod tests {
         forged[at..at + 8].copy_from_slice(&key[..8]);
         assert_eq!(check(&forged), Err(Reason::Signature));
         assert_eq!(Package::parse(&file).unwrap().verify(None), Ok(()));
+    }
+
+    #[test]
+    fn a_key_is_64_digits() {
+        let hex = "00ff10a5".repeat(8);
+        assert_eq!(key_of_hex(Some(&hex)).map(|key| key[..5].to_vec()), Some(std::vec![0, 0xff, 0x10, 0xa5, 0]));
+        assert_eq!(key_of_hex(None), None);
+        assert!(std::panic::catch_unwind(|| key_of_hex(Some("00ff"))).is_err());
     }
 
     #[test]

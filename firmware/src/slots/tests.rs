@@ -31,7 +31,7 @@ fn signer() -> SigningKey {
 struct Device<const WRITE: usize> {
     power: Shared<Power>,
     cells: [Shared<Cells>; 3],
-    key: Option<[u8; KEY_BYTES]>,
+    key: Option<Trusted>,
 }
 
 type Flash<const WRITE: usize> = Simulated<WRITE, ERASE>;
@@ -44,7 +44,7 @@ struct On<const WRITE: usize, S = Journal<Flash<WRITE>>> {
 
 impl<const WRITE: usize> Device<WRITE> {
     /// With `flashed` in its first slot.
-    fn new(flashed: &[u8], key: Option<[u8; KEY_BYTES]>) -> Self {
+    fn new(flashed: &[u8], key: Option<Trusted>) -> Self {
         let cells = Flash::<WRITE>::cells;
         Device { power: Power::new(1), cells: [cells(2, &[]), cells(8, flashed), cells(8, &[])], key }
     }
@@ -201,7 +201,7 @@ fn what_may_not_run_is_refused_with_its_reason() {
 fn a_device_with_a_key_takes_signed_models_only_and_never_an_older_one() {
     let (signer, stranger) = (signer(), SigningKey::from_bytes(&[9; 32]));
     let key = signer.verifying_key().to_bytes();
-    let device = Device::<4>::new(&signed(&model(1), 3, &signer), Some(key));
+    let device = Device::<4>::new(&signed(&model(1), 3, &signer), Some(Trusted::new(key)));
     assert_eq!(device.on().serves().as_deref(), Some(&*model(1)));
     assert_eq!(refused(&device, &model(2)), Reason::Unsigned);
     assert!(matches!(refused(&device, &signed(&model(2), 4, &stranger)), Reason::OtherKey { .. }));
@@ -226,7 +226,7 @@ fn a_device_with_a_key_takes_signed_models_only_and_never_an_older_one() {
     on.load(&signed(&model(3), 5, &signer)).unwrap();
 
     // Nor does a flasher's work run that nobody signed.
-    let device = Device::<4>::new(&model(1), Some(key));
+    let device = Device::<4>::new(&model(1), Some(Trusted::new(key)));
     let on = device.on();
     assert_eq!((on.serves(), &*on.boot.news), (None, &[News::Damaged(Index::A, Reason::Unsigned)][..]));
 }

@@ -138,7 +138,7 @@ struct Models {
     files: [Aligned; 5],
     packages: [Vec<u8>; 5],
     older: Vec<u8>,
-    key: Option<[u8; KEY_BYTES]>,
+    key: Option<Trusted>,
 }
 
 impl Models {
@@ -147,7 +147,7 @@ impl Models {
         let package = |file: &Aligned, version| if is_signed { signed(file, version, &signer) } else { file.to_vec() };
         let packages = [0, 1, 2, 3, 4].map(|i| package(&files[i], 2 + i as u32));
         let older = if is_signed { signed(&files[2], 1, &signer) } else { b"no device file at all".to_vec() };
-        Models { files, packages, older, key: is_signed.then(|| signer.verifying_key().to_bytes()) }
+        Models { files, packages, older, key: is_signed.then(|| Trusted::new(signer.verifying_key().to_bytes())) }
     }
 
     /// An update, one that is refused, a return to the model before, another update, and an erase.
