@@ -774,6 +774,10 @@ fn noise() {
                 console.port.feeder.push(word);
             }
             console.poll().unwrap();
+            // A letter and a TAB may make a command of the slots.
+            while console.wanted.take().is_some() {
+                console.poll().unwrap();
+            }
             console.port.sent.clear();
         }
         let found = ask(console, b"\x03\x03\r@echo off\n");
