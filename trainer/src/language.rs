@@ -14,9 +14,9 @@ use crate::float_model::Config;
 use crate::recipe::Recipe;
 use crate::sequential::Sequential;
 use crate::task::Task;
-use crate::train::{NO_TOKEN, Objective, Problem, Sample, Steps, Target, Units, Validation};
+use crate::train::{Guess, NO_TOKEN, Objective, Problem, Sample, Steps, Target, Units, Validation};
 use crate::vocabulary::{UNK, Vocabulary};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
 /// Why a text cannot be used.
@@ -191,8 +191,11 @@ impl PreparedText {
     }
 }
 
+/// Of how many of the likeliest tokens the figures tell how often the right one is among them.
+const K_BEST: [usize; 6] = [1, 2, 3, 5, 10, 20];
+
 /// How a model does on a text.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TextFigures {
     /// Tokens of the text.
     pub tokens: usize,
@@ -204,22 +207,31 @@ pub struct TextFigures {
     pub bytes: usize,
     /// What the model makes of it.
     pub figures: Validation,
+    /// Numbers of tokens, and how often the right one is among so many of the likeliest.
+    pub k_best: Vec<(usize, f64)>,
 }
 
 /// How a model does on a text; `None` of a text of fewer than two tokens.
 pub fn evaluate(model: &dyn Sequential, text: &str) -> Option<TextFigures> {
     let ids = model.vocabulary().encode(text);
-    let characters = text.chars().count();
-    (ids.len() > 1).then(|| TextFigures {
-        tokens: ids.len(),
-        unknown: ids.iter().filter(|id| **id == UNK).count(),
-        characters,
-        bytes: text.len(),
-        figures: model.language(&ids, characters),
-    })
+    (ids.len() > 1).then(|| TextFigures::new(&ids, text, &model.guesses(&ids)))
 }
 
 impl TextFigures {
+    /// Of a text of two tokens or more, from what a model made of each.
+    pub fn new(ids: &[u32], text: &str, guesses: &[Guess]) -> Self {
+        let characters = text.chars().count();
+        let among = |k| guesses.iter().filter(|guess| guess.above < k).count() as f64 / guesses.len().max(1) as f64;
+        TextFigures {
+            tokens: ids.len(),
+            unknown: ids.iter().filter(|id| **id == UNK).count(),
+            characters,
+            bytes: text.len(),
+            figures: Validation::of_language(guesses, ids.len(), characters),
+            k_best: K_BEST.into_iter().map(|k| (k, among(k))).collect(),
+        }
+    }
+
     /// For `metrics.json` and `tern eval --json`.
     pub fn to_json(&self) -> Value {
         let bits = self.figures.bits_per_character.unwrap_or(f64::NAN);
@@ -235,6 +247,7 @@ impl TextFigures {
             "bits_per_token": self.figures.loss / std::f64::consts::LN_2,
             "accuracy": self.figures.accuracy,
             "top_5_accuracy": self.figures.top_5,
+            "k_best": self.k_best.iter().map(|(k, share)| (k.to_string(), json!(share))).collect::<Map<_, _>>(),
         })
     }
 

@@ -15,7 +15,7 @@ mod sources;
 mod words;
 
 pub use figures::{Figures, Learnt, Measured};
-pub use findings::{Findings, Texts};
+pub use findings::{Findings, Language, Sequences, Series, Texts};
 pub use sources::{ReadError, Sources};
 
 use crate::float_model::{FloatModel, files};

@@ -7,7 +7,7 @@ use crate::language::{Sampling, Writer};
 use crate::nn::network::Input;
 use crate::nn::stream::State;
 use crate::task::{self, Task};
-use crate::train::{Sums, Validation, class_logits, language, language_with};
+use crate::train::{Guess, class_logits, guesses, guesses_with};
 use crate::vocabulary::Vocabulary;
 use std::path::Path;
 
@@ -38,17 +38,17 @@ pub trait Sequential: Sync {
     /// As [`reading`](Self::reading).
     fn write(&self, prompt: &[u32], sampling: Sampling, sink: &mut dyn FnMut(u32) -> bool);
 
-    /// The figures of a language model on a text of so many characters: see [`language`].
-    fn language(&self, ids: &[u32], characters: usize) -> Validation {
-        language_with(ids, characters, |ids| {
-            let mut sums = Sums::default();
+    /// What a language model makes of each token of a text: see [`guesses`].
+    fn guesses(&self, ids: &[u32]) -> Vec<Guess> {
+        guesses_with(ids, |start, ids| {
+            let mut guesses = Vec::with_capacity(ids.len());
             self.reading(&mut |reader| {
                 for pair in ids.windows(2) {
                     reader.read(pair[0]);
-                    sums.add(&reader.logits(), pair[1]);
+                    guesses.push(Guess::new(start + guesses.len() + 1, &reader.logits(), pair[1]));
                 }
             });
-            sums
+            guesses
         })
     }
 
@@ -116,7 +116,7 @@ impl Sequential for FloatModel {
         while sink(writer.write()) {}
     }
 
-    fn language(&self, ids: &[u32], characters: usize) -> Validation {
-        language(self.network(), ids, characters)
+    fn guesses(&self, ids: &[u32]) -> Vec<Guess> {
+        guesses(self.network(), ids)
     }
 }

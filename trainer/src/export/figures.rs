@@ -11,7 +11,7 @@ use crate::sequential::Sequential;
 use crate::series::forecast::{self, Comparison};
 use crate::series::sequences::Sequences;
 use crate::series::table::Table;
-use crate::train::{Steps, Sums, Validation, language_parts};
+use crate::train::{Guess, Steps, Validation, language_parts};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -115,9 +115,8 @@ fn of_sequences(model: &FloatModel, device: &DeviceFile, sequences: &Sequences) 
 /// What the two make of a part of a text.
 #[derive(Default)]
 struct Part {
-    float: Sums,
-    integer: Sums,
-    tokens: usize,
+    float: Vec<Guess>,
+    integer: Vec<Guess>,
     disagreements: usize,
     largest: f64,
 }
@@ -131,7 +130,7 @@ fn of_text(model: &FloatModel, device: &DeviceFile, text: &str) -> Figures {
         return Figures::default();
     }
     let to_device = device_ids(model);
-    let read = |ids: &[u32]| {
+    let read = |(start, ids): (usize, &[u32])| {
         let mut part = Part::default();
         model.reading(&mut |float| {
             device.reading(&mut |integer| {
@@ -140,9 +139,9 @@ fn of_text(model: &FloatModel, device: &DeviceFile, text: &str) -> Figures {
                     integer.read(to_device[pair[0] as usize]);
                     let (a, by_device) = (float.logits(), integer.logits());
                     let b: Vec<f32> = to_device.iter().map(|&id| by_device[id as usize]).collect();
-                    part.float.add(&a, pair[1]);
-                    part.integer.add(&b, pair[1]);
-                    part.tokens += 1;
+                    let place = start + part.float.len() + 1;
+                    part.float.push(Guess::new(place, &a, pair[1]));
+                    part.integer.push(Guess::new(place, &b, pair[1]));
                     part.disagreements += usize::from(argmax(&a) != argmax(&b));
                     part.largest = a.iter().zip(&b).map(|(a, b)| f64::from((a - b).abs())).fold(part.largest, f64::max);
                 }
@@ -151,13 +150,13 @@ fn of_text(model: &FloatModel, device: &DeviceFile, text: &str) -> Figures {
         part
     };
     let parts: Vec<Part> = language_parts(&ids).into_par_iter().map(read).collect();
-    let figures = |sums: fn(&Part) -> Sums| {
-        let sums: Vec<Sums> = parts.iter().map(sums).collect();
-        Validation::of_language(&sums, ids.len(), characters)
+    let figures = |guesses: fn(&Part) -> &Vec<Guess>| {
+        let all: Vec<Guess> = parts.iter().flat_map(guesses).copied().collect();
+        Validation::of_language(&all, ids.len(), characters)
     };
-    let (float, integer) = (figures(|part| part.float), figures(|part| part.integer));
+    let (float, integer) = (figures(|part| &part.float), figures(|part| &part.integer));
     let sum = |count: fn(&Part) -> usize| parts.iter().map(count).sum::<usize>();
-    let (examples, disagreements) = (sum(|part| part.tokens), sum(|part| part.disagreements));
+    let (examples, disagreements) = (sum(|part| part.float.len()), sum(|part| part.disagreements));
     Figures {
         examples,
         float_accuracy: float.accuracy,
@@ -192,9 +191,9 @@ fn of_series(model: &FloatModel, device: &DeviceFile, table: &Table) -> Option<F
     let (float, integer): (Comparison, Comparison) = (of(model)?, of(device)?);
     Some(Figures {
         examples: float.windows,
-        float_rmse: Some(float.model.rmse()),
-        integer_rmse: Some(integer.model.rmse()),
-        naive_rmse: Some(float.naive.rmse()),
+        float_rmse: Some(float.all.model.rmse()),
+        integer_rmse: Some(integer.all.model.rmse()),
+        naive_rmse: Some(float.all.naive.rmse()),
         ..Figures::default()
     })
 }

@@ -18,17 +18,24 @@ const SIZE: (u32, u32) = (360 * SCALE as u32, 210 * SCALE as u32);
 pub const FIRST: RGBColor = RGBColor(0x00, 0x64, 0xAD);
 /// The second: training, what is compared with.
 pub const SECOND: RGBColor = RGBColor(0xC2, 0x52, 0x0A);
+/// The third colour: what is compared with as well.
+pub const THIRD: RGBColor = RGBColor(0x1B, 0x7F, 0x4B);
+/// What came.
+pub const INK: RGBColor = RGBColor(0x18, 0x21, 0x2B);
 /// Words.
 pub const SOFT: RGBColor = RGBColor(0x59, 0x65, 0x72);
 /// Lines to read values by.
 pub const GRID: RGBColor = RGBColor(0xE1, 0xE5, 0xE9);
+
+/// One of the colours above.
+pub type Colour = RGBColor;
 
 /// A line of a chart.
 pub struct Line {
     /// Its points, from left to right. Those that are not finite are left out.
     pub points: Vec<(f64, f64)>,
     /// One of the colours above.
-    pub colour: RGBColor,
+    pub colour: Colour,
     /// Whether each point has a dot.
     pub dots: bool,
 }
@@ -264,7 +271,7 @@ mod tests {
 
     #[test]
     fn the_style_sheet_knows_every_colour() {
-        for RGBColor(r, g, b) in [FIRST, SECOND, SOFT, GRID] {
+        for RGBColor(r, g, b) in [FIRST, SECOND, THIRD, INK, SOFT, GRID] {
             let name = format!("\"#{r:02X}{g:02X}{b:02X}\"");
             assert!(super::super::html::STYLE.contains(&name), "{name} has no colour for the dark theme");
         }

@@ -1,13 +1,14 @@
-//! What single held-out texts show: where the model is wrong, and which words decided.
+//! What single held-out examples show, by task.
 
-use super::analysis::Analysis;
-use super::words::{self, Part, Words};
-use crate::classifier::Classifier;
-use crate::data::Example;
-use rayon::prelude::*;
+mod language;
+mod sequences;
+mod series;
+mod texts;
 
-/// The most mistakes that are kept.
-const MISTAKES: usize = 25;
+pub use language::{Language, Surprise};
+pub use sequences::{Sequences, WrongSequence};
+pub use series::{Series, Target};
+pub use texts::{Mistake, Texts};
 
 /// What single held-out examples show; which of them depends on the task.
 #[derive(Clone, Debug, Default)]
@@ -15,55 +16,12 @@ pub enum Findings {
     /// Nothing is held out.
     #[default]
     None,
-    /// Texts with a label.
+    /// Of a classifier of texts.
     Texts(Texts),
-}
-
-/// What the held-out texts show.
-#[derive(Clone, Debug, Default)]
-pub struct Texts {
-    /// Number of texts.
-    pub examples: usize,
-    /// How many of them got a wrong label.
-    pub wrong: usize,
-    /// The surest of those.
-    pub mistakes: Vec<Mistake>,
-    /// Which words decided.
-    pub words: Words,
-}
-
-/// A held-out text that the model got wrong.
-#[derive(Clone, Debug)]
-pub struct Mistake {
-    /// The text.
-    pub text: String,
-    /// Its label.
-    pub label: usize,
-    /// The label predicted.
-    pub predicted: usize,
-    /// The probability of that.
-    pub probability: f64,
-    /// Which of its words spoke for the predicted label, which against.
-    pub parts: Vec<Part>,
-}
-
-impl Texts {
-    /// Looks at what `model` said of `examples`. `analysis` is of the same.
-    pub fn new(model: &dyn Classifier, examples: &[Example], analysis: &Analysis) -> Self {
-        let mut wrong: Vec<_> =
-            examples.iter().zip(&analysis.answers).filter(|(_, answer)| answer.label != answer.predicted).collect();
-        wrong.sort_by(|a, b| b.1.probability.total_cmp(&a.1.probability));
-        let mistakes = wrong
-            .par_iter()
-            .take(MISTAKES)
-            .map(|(example, answer)| Mistake {
-                text: example.text.clone(),
-                label: answer.label,
-                predicted: answer.predicted,
-                probability: answer.probability,
-                parts: words::parts(model, &example.text),
-            })
-            .collect();
-        Texts { examples: examples.len(), wrong: wrong.len(), mistakes, words: words::decisive(model, examples) }
-    }
+    /// Of a classifier of sequences of numbers.
+    Sequences(Sequences),
+    /// Of a language model.
+    Language(Language),
+    /// Of a forecast.
+    Series(Series),
 }

@@ -6,6 +6,8 @@
 mod answers;
 mod classes;
 mod device;
+mod language;
+mod series;
 mod training;
 
 use super::findings::Findings;
@@ -39,10 +41,19 @@ impl Page<'_> {
         let name = escape(&self.config.name);
         let sections: Vec<(&str, &str, String)> = [
             ("training", "Training", self.training()),
+            ("forecast", "Forecast and truth", self.forecast()),
+            ("errors", "Errors", self.errors()),
+            ("samples", "What it writes", self.samples()),
+            ("k-best", "The right token among the best", self.k_best()),
+            ("surprises", "Most surprising places", self.surprises()),
             ("classes", "Classes", self.classes()),
             ("confusion", "Confusion", self.confusion()),
             ("calibration", "Calibration", self.calibration()),
-            ("length", "Length of the texts", self.lengths()),
+            (
+                "length",
+                if self.reads_values() { "Length of the sequences" } else { "Length of the texts" },
+                self.lengths(),
+            ),
             ("words", "Words that decided", self.words()),
             ("mistakes", "Most confident mistakes", self.mistakes()),
             ("device", "On the device", self.device()),
@@ -75,6 +86,15 @@ impl Page<'_> {
 
     fn is_classifier(&self) -> bool {
         self.config.task == Task::Classify
+    }
+
+    fn reads_values(&self) -> bool {
+        self.config.input == Input::Values
+    }
+
+    /// What a classifier reads, and what that is made of.
+    fn units(&self) -> (&'static str, &'static str) {
+        if self.reads_values() { ("sequences", "steps") } else { ("texts", "tokens") }
     }
 
     /// What it is, and the figures that matter most.
@@ -117,33 +137,40 @@ impl Page<'_> {
 
     /// Pointer, name and format of the figures on top.
     fn tiles(&self) -> Vec<(String, String, Format)> {
-        let known: [(&str, &str, Format); 8] = [
-            ("/validation/accuracy", "validation accuracy", percent),
-            ("/validation/majority_accuracy", "always the most frequent label", percent),
-            ("/validation/macro_f1", "macro F1", exact),
-            ("/validation/loss", "validation loss (nats)", exact),
-            ("/validation/calibration/ece", "calibration error (ECE)", exact),
-            ("/export/integer_accuracy", "accuracy in integers", percent),
-            ("/train_examples", "examples learnt from", count),
-            ("/validation/examples", "examples held out", count),
-        ];
-        let mut tiles: Vec<(String, String, Format)> = known
-            .into_iter()
-            .filter(|(pointer, ..)| self.number(pointer).is_some())
-            .map(|(pointer, name, format)| (pointer.to_owned(), name.to_owned(), format))
-            .collect();
-        if !self.is_classifier() {
-            // Other tasks have figures of their own: all single numbers among them.
-            let validation = self.metrics["validation"].as_object();
-            for (key, value) in validation.into_iter().flatten().filter(|(_, value)| value.is_number()) {
-                let pointer = format!("/validation/{}", escape_pointer(key));
-                if !tiles.iter().any(|(known, ..)| *known == pointer) {
-                    let format: Format = if value.is_u64() { count } else { exact };
-                    tiles.push((pointer, key.replace('_', " "), format));
-                }
-            }
-        }
-        tiles
+        let known: &[(&str, &str, Format)] = match self.config.task {
+            Task::Classify => &[
+                ("/validation/accuracy", "validation accuracy", percent),
+                ("/validation/majority_accuracy", "always the most frequent label", percent),
+                ("/validation/macro_f1", "macro F1", exact),
+                ("/validation/loss", "validation loss (nats)", exact),
+                ("/validation/calibration/ece", "calibration error (ECE)", exact),
+                ("/export/integer_accuracy", "accuracy in integers", percent),
+                ("/train_examples", "examples learnt from", count),
+                ("/validation/examples", "examples held out", count),
+            ],
+            Task::LanguageModel => &[
+                ("/validation/perplexity", "perplexity", exact),
+                ("/validation/bits_per_character", "bits per character", exact),
+                ("/validation/accuracy", "next token right", percent),
+                ("/validation/top_5_accuracy", "among the best 5", percent),
+                ("/validation/loss", "validation loss (nats a token)", exact),
+                ("/train/text_tokens", "tokens learnt from", count),
+                ("/validation/tokens", "tokens held out", count),
+                ("/validation/unknown", "of these unknown", count),
+                ("/validation/characters", "characters held out", count),
+            ],
+            Task::Forecast => &[
+                ("/validation/rmse", "root mean squared error", exact),
+                ("/validation/naive_rmse", "of the last number again", exact),
+                ("/validation/seasonal_naive_rmse", "of a season before", exact),
+                ("/validation/rmse_to_naive", "of the naive error", percent),
+                ("/validation/mae", "mean absolute error", exact),
+                ("/train/rows", "rows learnt from", count),
+                ("/validation/examples", "windows held out", count),
+            ],
+        };
+        let known = known.iter().filter(|(pointer, ..)| self.number(pointer).is_some());
+        known.map(|&(pointer, name, format)| (pointer.to_owned(), name.to_owned(), format)).collect()
     }
 
     /// What one must know to read the figures.
@@ -158,7 +185,7 @@ impl Page<'_> {
             };
             let _ = write!(
                 html,
-                "<p>Epoch {} of {} was kept, {by}. These rows chose the epoch: expect a little less on others.",
+                "<p>Epoch {} of {} was kept, {by}. They chose the epoch: expect a little less on others.",
                 self.value("/best_epoch", count),
                 self.value("/epochs", count)
             );

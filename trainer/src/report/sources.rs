@@ -3,10 +3,15 @@
 use super::analysis::Analysis;
 use super::card;
 use super::figures::{Figures, validation};
-use super::findings::{Findings, Texts};
+use super::findings::{Findings, Language, Sequences, Series, Texts};
 use super::page::Page;
 use crate::float_model::{Config, FloatModel, LoadError, files};
+use crate::language::{self, LanguageError};
 use crate::recipe::Recipe;
+use crate::series::forecast;
+use crate::series::sequences::{self, LABEL, SEQUENCE};
+use crate::series::table::{self, SeriesError, Wanted};
+use crate::task::{Input, Task};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -34,6 +39,12 @@ pub enum ReadError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The held-out numbers cannot be read.
+    #[error(transparent)]
+    Series(#[from] SeriesError),
+    /// The held-out text cannot be read.
+    #[error(transparent)]
+    Language(#[from] LanguageError),
     /// A file is not JSON.
     #[error("{}: {source}; expected the JSON that `tern train` and `tern export` write: train or export again", path.display())]
     Json {
@@ -73,13 +84,14 @@ impl Sources {
     /// See [`ReadError`].
     pub fn of(dir: &Path, model: &FloatModel) -> Result<Self, ReadError> {
         let mut metrics = json(&dir.join(files::METRICS))?.unwrap_or_else(|| json!({}));
-        let mut findings = Findings::default();
-        if !model.validation().is_empty() {
-            let analysis = Analysis::new(model, model.validation());
-            findings = Findings::Texts(Texts::new(model, model.validation(), &analysis));
-            if !metrics["validation"]["calibration"].is_object() {
-                metrics["validation"] = validation(&analysis, model.labels());
-            }
+        let (figures, findings) = held_out(dir, model)?;
+        // An imported model has none, or fewer.
+        let has = |figures: &Value, key: &str| figures.get(key).is_some();
+        if !figures.is_null()
+            && !(has(&metrics, "validation")
+                && has(&metrics["validation"], "calibration") == has(&figures, "calibration"))
+        {
+            metrics["validation"] = as_read(&figures);
         }
         metrics["parameters"] = json!(model.weights().count());
         Ok(Sources {
@@ -110,6 +122,45 @@ impl Sources {
     /// The content of `README.md`.
     pub fn card(&self) -> String {
         card::card(&self.config, self.recipe.as_ref(), &self.metrics, self.export.as_ref())
+    }
+}
+
+/// How a model does on what its directory holds out, and what that shows. Null and nothing where there is none.
+fn held_out(dir: &Path, model: &FloatModel) -> Result<(Value, Findings), ReadError> {
+    let (config, path) = (model.config(), dir.join(files::VALIDATION));
+    let channels: Vec<String> = config.channels.iter().map(|channel| channel.name.clone()).collect();
+    match (config.task, config.input) {
+        (Task::Classify, Input::Tokens) if !model.validation().is_empty() => {
+            let analysis = Analysis::new(model, model.validation());
+            let findings = Texts::new(model, model.validation(), &analysis);
+            Ok((validation(&analysis, model.labels()), Findings::Texts(findings)))
+        }
+        (Task::Classify, Input::Values) if path.is_file() => {
+            let sequences = sequences::Sequences::read(&path, SEQUENCE, Some(LABEL), &channels, None)?;
+            let analysis = sequences::analyse(model, &sequences, &path)?;
+            let names = (0..sequences.spans.len()).map(|sequence| sequences.name(sequence));
+            let findings = Sequences::new(&analysis, names);
+            Ok((validation(&analysis, model.labels()), Findings::Sequences(findings)))
+        }
+        (Task::LanguageModel, _) => {
+            let path = dir.join(files::VALIDATION_TEXT);
+            let text = if path.is_file() { language::read(&path)? } else { String::new() };
+            Ok(match Language::new(model, &text) {
+                Some((figures, findings)) => (figures.to_json(), Findings::Language(findings)),
+                None => (Value::Null, Findings::None),
+            })
+        }
+        (Task::Forecast, _) if path.is_file() => {
+            let table = table::read(&path, &Wanted { numbers: &channels, ..Wanted::default() })?;
+            Ok(match (forecast::say(model, &table, 0), &config.forecast) {
+                (Some(said), Some(of)) if !said.is_empty() => {
+                    let figures = forecast::Comparison::new(&said, of);
+                    (figures.to_json(), Findings::Series(Series::new(&said, of)))
+                }
+                _ => (Value::Null, Findings::None),
+            })
+        }
+        _ => Ok((Value::Null, Findings::None)),
     }
 }
 

@@ -228,85 +228,152 @@ impl Errors {
     }
 }
 
+/// What a model and the simple forecasts say of the rows from one on, in the numbers' own units.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Said {
+    /// The first row that is said.
+    pub start: usize,
+    /// The model: `[horizon * targets]`.
+    pub model: Vec<f64>,
+    /// The last number again.
+    pub naive: Vec<f64>,
+    /// The same place in the last season that is known; empty where there is no season.
+    pub seasonal: Vec<f64>,
+    /// The numbers; NaN where one is not known.
+    pub truth: Vec<f64>,
+}
+
+/// Forecasts after every window of `table` whose said rows begin at `first` or later and of which a number is known.
+/// `None` of a model that does not forecast.
+pub fn say(model: &dyn Sequential, table: &Table, first: usize) -> Option<Vec<Said>> {
+    let forecast = model.config().forecast.as_ref()?;
+    let windows = Windows::new(table, &model.config().channels, forecast);
+    let &Forecast { window, horizon, season, .. } = forecast;
+    let first = first.max(window).max(season);
+    let starts: Vec<usize> = windows.starts(first..(table.rows.len() + 1).saturating_sub(horizon)).collect();
+    let targets = &windows.targets;
+    let say = |&start: &usize| {
+        let places =
+            || (0..horizon * targets.len()).map(|at| (start + at / targets.len(), targets[at % targets.len()]));
+        let seasonal = |(row, target): (usize, usize)| {
+            let back = (row - start) / season + 1;
+            windows.known(row - back * season, target)
+        };
+        Said {
+            start,
+            model: windows.predict(model, start),
+            naive: places().map(|(_, target)| windows.known(start - 1, target)).collect(),
+            seasonal: if season > 0 { places().map(seasonal).collect() } else { Vec::new() },
+            truth: places().map(|(row, target)| f64::from(table.rows[row][target])).collect(),
+        }
+    };
+    Some(starts.par_iter().map(say).collect())
+}
+
 /// How a model and the simple forecasts do on the same numbers, in the numbers' own units.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
     /// Windows that were forecast.
     pub windows: usize,
+    /// Over all rows that are said.
+    pub all: Ways,
+    /// By how many rows ahead: of the first row that is said, the second and so on.
+    pub by_step: Vec<Ways>,
+}
+
+/// The errors of the ways to forecast.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Ways {
     /// The model.
     pub model: Errors,
     /// The last number again.
     pub naive: Errors,
-    /// The number of a season before; where the model has a season and every window has one before it.
+    /// The number of a season before; where the model has a season.
     pub seasonal: Option<Errors>,
+}
+
+impl Ways {
+    fn add(&mut self, said: &Said, at: usize) {
+        let truth = said.truth[at];
+        if truth.is_nan() {
+            return;
+        }
+        self.model.add(said.model[at], truth);
+        self.naive.add(said.naive[at], truth);
+        if let Some(seasonal) = said.seasonal.get(at) {
+            self.seasonal.get_or_insert_default().add(*seasonal, truth);
+        }
+    }
+
+    /// Name in JSON and for people, and errors.
+    fn each(&self) -> impl Iterator<Item = (&'static str, &'static str, Errors)> {
+        let all = [
+            ("", "this model", Some(self.model)),
+            ("naive_", "the last number again", Some(self.naive)),
+            ("seasonal_naive_", "a season before", self.seasonal),
+        ];
+        all.into_iter().filter_map(|(key, name, errors)| Some((key, name, errors?)))
+    }
+
+    fn to_json(self) -> Map<String, Value> {
+        let mut object = Map::new();
+        for (key, _, errors) in self.each() {
+            object.insert(format!("{key}mae"), json!(errors.mae()));
+            object.insert(format!("{key}rmse"), json!(errors.rmse()));
+        }
+        object
+    }
 }
 
 /// Forecasts after every window of `table` whose said rows begin at `first` or later, and compares with the numbers that
 /// are known.
 pub fn compare(model: &dyn Sequential, table: &Table, first: usize) -> Option<Comparison> {
-    let forecast = model.config().forecast.as_ref()?;
-    let windows = Windows::new(table, &model.config().channels, forecast);
-    let &Forecast { window, horizon, season, .. } = forecast;
-    let first = first.max(window).max(season);
-    let starts: Vec<usize> = (first..(table.rows.len() + 1).saturating_sub(horizon)).collect();
-    let said: Vec<Vec<f64>> = starts.par_iter().map(|&start| windows.predict(model, start)).collect();
-    let none = Errors::default();
-    let mut all = Comparison { windows: 0, model: none, naive: none, seasonal: (season > 0).then_some(none) };
-    for (&start, said) in starts.iter().zip(&said) {
-        let mut counted = false;
-        for (index, &said) in said.iter().enumerate() {
-            let (row, target) = (start + index / windows.targets.len(), windows.targets[index % windows.targets.len()]);
-            let expected = f64::from(table.rows[row][target]);
-            if expected.is_nan() {
-                continue;
-            }
-            counted = true;
-            all.model.add(said, expected);
-            all.naive.add(windows.known(start - 1, target), expected);
-            if let Some(seasonal) = &mut all.seasonal {
-                // The same place in the last season that is known.
-                let back = (row - start) / season + 1;
-                seasonal.add(windows.known(row - back * season, target), expected);
-            }
-        }
-        all.windows += usize::from(counted);
-    }
-    Some(all)
+    let said = say(model, table, first)?;
+    Some(Comparison::new(&said, model.config().forecast.as_ref()?))
 }
 
 impl Comparison {
+    /// Of what was said.
+    pub fn new(said: &[Said], forecast: &Forecast) -> Self {
+        let targets = forecast.targets.len();
+        let (mut all, mut by_step) = (Ways::default(), vec![Ways::default(); forecast.horizon]);
+        for said in said {
+            for at in 0..said.truth.len() {
+                all.add(said, at);
+                by_step[at / targets].add(said, at);
+            }
+        }
+        Comparison { windows: said.len(), all, by_step }
+    }
+
     /// For `metrics.json` and `tern eval --json`.
     pub fn to_json(&self) -> Value {
         let mut object = Map::new();
         object.insert("examples".to_owned(), json!(self.windows));
-        object.insert("numbers".to_owned(), json!(self.model.count));
-        for (name, errors) in [("", Some(self.model)), ("naive_", Some(self.naive)), ("seasonal_naive_", self.seasonal)]
-        {
-            let Some(errors) = errors else { continue };
-            object.insert(format!("{name}mae"), json!(errors.mae()));
-            object.insert(format!("{name}rmse"), json!(errors.rmse()));
+        object.insert("numbers".to_owned(), json!(self.all.model.count));
+        object.extend(self.all.to_json());
+        let naive = self.all.naive.rmse();
+        object.insert("rmse_to_naive".to_owned(), json!(self.all.model.rmse() / naive));
+        if let Some(seasonal) = self.all.seasonal {
+            object.insert("rmse_to_seasonal_naive".to_owned(), json!(self.all.model.rmse() / seasonal.rmse()));
         }
-        object.insert("rmse_to_naive".to_owned(), json!(self.model.rmse() / self.naive.rmse()));
-        if let Some(seasonal) = self.seasonal {
-            object.insert("rmse_to_seasonal_naive".to_owned(), json!(self.model.rmse() / seasonal.rmse()));
-        }
+        let step = |(step, ways): (usize, &Ways)| {
+            let mut object = Map::from_iter([("step".to_owned(), json!(step + 1))]);
+            object.extend(ways.to_json());
+            Value::Object(object)
+        };
+        object.insert("by_step".to_owned(), self.by_step.iter().enumerate().map(step).collect());
         Value::Object(object)
     }
 
     /// For people.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![
-            format!("{} windows, {} numbers", self.windows, self.model.count),
+            format!("{} windows, {} numbers", self.windows, self.all.model.count),
             format!("{:<24}{:>12} {:>12} {:>14}", "", "MAE", "RMSE", "of naive RMSE"),
         ];
-        let ways = [
-            ("this model", Some(self.model)),
-            ("the last number again", Some(self.naive)),
-            ("a season before", self.seasonal),
-        ];
-        for (name, errors) in ways {
-            let Some(errors) = errors else { continue };
-            let share = 100.0 * errors.rmse() / self.naive.rmse();
+        for (_, name, errors) in self.all.each() {
+            let share = 100.0 * errors.rmse() / self.all.naive.rmse();
             lines.push(format!("{name:<24}{:>12.4} {:>12.4} {share:>12.1} %", errors.mae(), errors.rmse()));
         }
         lines
@@ -388,9 +455,9 @@ mod tests {
         let model = constant(&[0.0, 0.0], forecast(Anchor::Last, 2), channels());
         let compared = compare(&model, &table(&rows), 4).unwrap();
         // Rows 4 and 5, 5 and 6, 6 and 7 from the row before: one of each two is 10 away.
-        assert_eq!((compared.windows, compared.model.count), (3, 6));
-        assert_eq!((compared.naive.mae(), compared.model.mae()), (5.0, 5.0));
-        assert_eq!(compared.seasonal.unwrap().rmse(), 0.0);
+        assert_eq!((compared.windows, compared.all.model.count), (3, 6));
+        assert_eq!((compared.all.naive.mae(), compared.all.model.mae()), (5.0, 5.0));
+        assert_eq!(compared.all.seasonal.unwrap().rmse(), 0.0);
         assert_eq!(compared.to_json()["rmse_to_naive"], 1.0);
     }
 }

@@ -9,6 +9,7 @@ use crate::float_model::{Channel, Config};
 use crate::metrics::Evaluation;
 use crate::nn::network::Input;
 use crate::recipe::{Output, Recipe};
+use crate::report::analysis::Analysis;
 use crate::sequential::Sequential;
 use crate::train::{Problem, Sample, Steps, Target};
 use rayon::prelude::*;
@@ -212,25 +213,44 @@ pub fn logits(model: &dyn Sequential, sequences: &Sequences) -> Vec<Logits> {
     (0..sequences.spans.len()).into_par_iter().map(logits).collect()
 }
 
+/// The index of the label of each sequence of a table.
+///
+/// # Errors
+///
+/// Where a label is not one of the model's.
+fn known_labels(model: &dyn Sequential, sequences: &Sequences, path: &Path) -> Result<Vec<usize>, SeriesError> {
+    let labels = &model.config().labels;
+    let index = |sequence: usize| {
+        let found = sequences.label(sequence);
+        labels.iter().position(|label| label == found).ok_or_else(|| {
+            let problem = format!(
+                "line {}: unknown label {found:?}; the model knows {}",
+                sequences.table.lines[sequences.spans[sequence].start],
+                data::quoted(labels)
+            );
+            SeriesError::Classes { path: path.to_owned(), problem }
+        })
+    };
+    (0..sequences.spans.len()).map(index).collect()
+}
+
+/// What a model says of labelled sequences.
+///
+/// # Errors
+///
+/// Where a label is not one of the model's.
+pub fn analyse(model: &dyn Sequential, sequences: &Sequences, path: &Path) -> Result<Analysis, SeriesError> {
+    let labels = known_labels(model, sequences, path)?;
+    let answers = labels.into_iter().zip(logits(model, sequences)).zip(&sequences.spans);
+    let answers = answers.map(|((label, logits), span)| (label, logits, span.len()));
+    Ok(Analysis::of(model.config().labels.len(), answers))
+}
+
 /// How a model does on labelled sequences.
 ///
 /// # Errors
 ///
 /// Where a label is not one of the model's.
 pub fn evaluate(model: &dyn Sequential, sequences: &Sequences, path: &Path) -> Result<Evaluation, SeriesError> {
-    let labels = &model.config().labels;
-    let mut evaluation = Evaluation::new(labels.len());
-    for (sequence, logits) in logits(model, sequences).into_iter().enumerate() {
-        let found = sequences.label(sequence);
-        let Some(label) = labels.iter().position(|label| label == found) else {
-            let problem = format!(
-                "line {}: unknown label {found:?}; the model knows {}",
-                sequences.table.lines[sequences.spans[sequence].start],
-                data::quoted(labels)
-            );
-            return Err(SeriesError::Classes { path: path.to_owned(), problem });
-        };
-        evaluation.add(label, logits.label(), -logits.log_probabilities()[label]);
-    }
-    Ok(evaluation)
+    Ok(analyse(model, sequences, path)?.evaluation)
 }

@@ -88,7 +88,7 @@ impl Problem {
             Objective::Classes(classes) => validation::classes(&self.outputs(network), &self.valid, classes),
             Objective::NextToken => {
                 let ids = self.valid.iter().flat_map(|sample| sample.steps.tokens()).copied().collect::<Vec<_>>();
-                validation::language(network, &ids, self.units.characters)
+                Validation::of_language(&validation::guesses(network, &ids), ids.len(), self.units.characters)
             }
             Objective::Values => validation::values(&self.outputs(network), &self.valid, &self.units.scale),
         }

@@ -103,75 +103,82 @@ pub(super) fn values(outputs: &[Vec<f32>], samples: &[Sample], scale: &[f32]) ->
     }
 }
 
-/// Sums over the tokens of a text.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Sums {
-    loss: f64,
-    first: usize,
-    top_5: usize,
-    tokens: usize,
+/// What a language model made of a token that came.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Guess {
+    /// The token's place in the text.
+    pub place: usize,
+    /// -ln of the probability that it was given.
+    pub loss: f64,
+    /// How many tokens were thought likelier.
+    pub above: usize,
 }
 
-impl Sums {
-    /// Adds a token that came where these were the logits.
-    pub fn add(&mut self, logits: &[f32], next: u32) {
+impl Guess {
+    /// Of the token `next` at `place`, where these were the logits.
+    pub fn new(place: usize, logits: &[f32], next: u32) -> Self {
         let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let sum: f64 = logits.iter().map(|&logit| f64::from((logit - max).exp())).sum();
         let logit = logits[next as usize];
-        self.loss += sum.ln() + f64::from(max) - f64::from(logit);
-        let above = logits.iter().filter(|other| **other > logit).count();
-        self.first += usize::from(above == 0);
-        self.top_5 += usize::from(above < 5);
-        self.tokens += 1;
+        let loss = sum.ln() + f64::from(max) - f64::from(logit);
+        Guess { place, loss, above: logits.iter().filter(|other| **other > logit).count() }
     }
 }
 
-/// The figures of a language model on a text of so many characters.
+/// What a language model makes of each token of a text. The result does not depend on the number of threads.
 ///
-/// The text is cut in eight parts, or fewer where it is short, which are read from an empty state to their end; of each
-/// part the first token is read and not guessed.
-pub fn language(network: &Network, ids: &[u32], characters: usize) -> Validation {
-    language_with(ids, characters, |ids| read(network, ids))
+/// The text is cut in [`language_parts`], which are read from an empty state to their end; of each part the first token is
+/// read and not guessed.
+pub fn guesses(network: &Network, ids: &[u32]) -> Vec<Guess> {
+    guesses_with(ids, |start, ids| read(network, start, ids))
 }
 
-/// The same of anything that reads a part from an empty state to its end.
-pub fn language_with(ids: &[u32], characters: usize, read: impl Fn(&[u32]) -> Sums + Sync + Send) -> Validation {
-    let sums: Vec<Sums> = language_parts(ids).into_par_iter().map(read).collect();
-    Validation::of_language(&sums, ids.len(), characters)
+/// The same of anything that reads a part, given where it begins, from an empty state to its end.
+pub fn guesses_with(ids: &[u32], read: impl Fn(usize, &[u32]) -> Vec<Guess> + Sync + Send) -> Vec<Guess> {
+    let parts: Vec<Vec<Guess>> = language_parts(ids).into_par_iter().map(|(start, ids)| read(start, ids)).collect();
+    parts.concat()
 }
 
-/// The parts in which a language model is measured on a text.
-pub fn language_parts(ids: &[u32]) -> Vec<&[u32]> {
-    ids.chunks(ids.len().div_ceil(PARTS).max(CHUNK)).collect()
+/// The parts in which a language model is measured on a text: eight, or fewer where it is short. Where each begins, and its
+/// tokens.
+pub fn language_parts(ids: &[u32]) -> Vec<(usize, &[u32])> {
+    let size = part(ids.len());
+    ids.chunks(size).enumerate().map(|(index, ids)| (index * size, ids)).collect()
+}
+
+/// Where the part of a text of so many tokens begins in which the token at `place` is guessed.
+pub fn part_of(place: usize, tokens: usize) -> usize {
+    place / part(tokens) * part(tokens)
+}
+
+/// Tokens of a part.
+fn part(tokens: usize) -> usize {
+    tokens.div_ceil(PARTS).max(CHUNK)
 }
 
 impl Validation {
-    /// The figures of a language model from the sums over the parts of a text of so many tokens and characters.
-    pub fn of_language(parts: &[Sums], tokens: usize, characters: usize) -> Self {
-        let total = parts.iter().fold(Sums::default(), |all, part| Sums {
-            loss: all.loss + part.loss,
-            first: all.first + part.first,
-            top_5: all.top_5 + part.top_5,
-            tokens: all.tokens + part.tokens,
-        });
-        let guessed = total.tokens.max(1) as f64;
-        let loss = total.loss / guessed;
+    /// The figures of a language model from what it made of the tokens of a text, of which there are `tokens`, in so many
+    /// characters.
+    pub fn of_language(guesses: &[Guess], tokens: usize, characters: usize) -> Self {
+        let count = guesses.len().max(1) as f64;
+        let loss = guesses.iter().map(|guess| guess.loss).sum::<f64>() / count;
+        let among = |k| guesses.iter().filter(|guess| guess.above < k).count() as f64 / count;
         // The loss of those that were not guessed is taken to be the mean.
         let bits = loss / std::f64::consts::LN_2 * tokens as f64 / characters.max(1) as f64;
         Validation {
             loss,
-            accuracy: Some(total.first as f64 / guessed),
+            accuracy: Some(among(1)),
             perplexity: Some(loss.exp()),
             bits_per_character: Some(bits),
-            top_5: Some(total.top_5 as f64 / guessed),
+            top_5: Some(among(5)),
             ..Validation::default()
         }
     }
 }
 
-/// Reads a part of a text from an empty state to its end.
-fn read(network: &Network, ids: &[u32]) -> Sums {
-    let mut sums = Sums::default();
+/// Reads a part of a text, which begins at `start`, from an empty state to its end.
+fn read(network: &Network, start: usize, ids: &[u32]) -> Vec<Guess> {
+    let mut guesses = Vec::with_capacity(ids.len());
     let mut state = network.start(1);
     let (read, next) = (&ids[..ids.len() - 1], &ids[1..]);
     for (read, next) in read.chunks(CHUNK).zip(next.chunks(CHUNK)) {
@@ -181,10 +188,10 @@ fn read(network: &Network, ids: &[u32]) -> Sums {
         }
         let outputs = network.head_of(&states);
         for (logits, &next) in outputs.chunks_exact(outputs.len() / next.len()).zip(next) {
-            sums.add(logits, next);
+            guesses.push(Guess::new(start + guesses.len() + 1, logits, next));
         }
     }
-    sums
+    guesses
 }
 
 #[cfg(test)]
@@ -208,7 +215,7 @@ mod tests {
         let model = model_with(Recurrent::default(), Head { hidden: 0, outputs: 11 });
         let network = model.network();
         let ids: Vec<u32> = (0..700).map(|index| index * index % 11).collect();
-        let figures = language(network, &ids, 1400);
+        let figures = Validation::of_language(&guesses(network, &ids), ids.len(), 1400);
         let (mut loss, mut count) = (0.0, 0);
         for part in ids.chunks(256) {
             for (end, logits) in network.logits_after_each(&part[..part.len() - 1]).iter().enumerate() {

@@ -2,7 +2,7 @@
 
 use super::Page;
 use crate::report::chart::{self, Share};
-use crate::report::findings::{Findings, Mistake};
+use crate::report::findings::{Findings, Mistake, Sequences, WrongSequence};
 use crate::report::html::{Cell, count, escape, exact, figure, percent, table};
 use crate::report::words::{Part, Word};
 use serde_json::Value;
@@ -26,6 +26,7 @@ impl Page<'_> {
             .iter()
             .map(|bin| (number(bin, "from"), number(bin, "to"), number(bin, "confidence"), number(bin, "accuracy")))
             .collect();
+        let (texts, _) = self.units();
         let rows: Vec<Vec<Cell>> = (0..bins.len())
             .map(|index| {
                 let at = |key: &str, format| {
@@ -36,7 +37,7 @@ impl Page<'_> {
                 vec![Cell::Text(range), at("examples", count), at("confidence", percent), at("accuracy", percent)]
             })
             .collect();
-        let numbers = table("Confidence and accuracy", &["probability", "texts", "mean probability", "right"], &rows);
+        let numbers = table("Confidence and accuracy", &["probability", texts, "mean probability", "right"], &rows);
         let legend = [("first", "share that is right"), ("rule", "as sure as right")];
         let title = "How often the model is right, by how sure it is";
         format!(
@@ -49,6 +50,7 @@ impl Page<'_> {
 
     pub(super) fn lengths(&self) -> String {
         let mut html = String::new();
+        let (texts, tokens) = self.units();
         let bins = self.list("/validation/by_length");
         if !bins.is_empty() {
             let share = |bin: &Value| Share {
@@ -69,14 +71,14 @@ impl Page<'_> {
                     ]
                 })
                 .collect();
-            let numbers = table("Accuracy by length", &["tokens", "texts", "right", "95 % interval"], &rows);
-            let title = "Accuracy by number of tokens, held-out texts";
-            html.push_str(&figure(title, &chart::shares(title, "tokens", &shares), &[], &numbers));
+            let numbers = table("Accuracy by length", &[tokens, texts, "right", "95 % interval"], &rows);
+            let title = format!("Accuracy by number of {tokens}, held-out {texts}");
+            html.push_str(&figure(&title, &chart::shares(&title, tokens, &shares), &[], &numbers));
         }
         let counts = self.list("/train/tokens/counts");
         if let (false, Some(width)) = (counts.is_empty(), self.number("/train/tokens/range")) {
-            let bar = |(index, texts): (usize, &Value)| {
-                (index as f64 * width, (index + 1) as f64 * width, texts.as_f64().unwrap_or(0.0))
+            let bar = |(index, count): (usize, &Value)| {
+                (index as f64 * width, (index + 1) as f64 * width, count.as_f64().unwrap_or(0.0))
             };
             let bars: Vec<_> = counts.iter().enumerate().map(bar).collect();
             let rows: Vec<Vec<Cell>> = (0..counts.len())
@@ -88,9 +90,10 @@ impl Page<'_> {
                     vec![Cell::Text(name), Cell::Number(self.value(&format!("/train/tokens/counts/{index}"), count))]
                 })
                 .collect();
-            let title = "Texts learnt from, by number of tokens";
-            let numbers = table(title, &["tokens", "texts"], &rows);
-            html.push_str(&figure(title, &chart::bars(title, "tokens", &bars), &[], &numbers));
+            let name = if self.reads_values() { "Sequences" } else { "Texts" };
+            let title = format!("{name} learnt from, by number of {tokens}");
+            let numbers = table(&title, &[tokens, texts], &rows);
+            html.push_str(&figure(&title, &chart::bars(&title, tokens, &bars), &[], &numbers));
         }
         if html.is_empty() {
             return html;
@@ -99,14 +102,14 @@ impl Page<'_> {
         if self.number("/train/tokens/median").is_some() {
             let _ = write!(
                 html,
-                "<p class=\"note\">Learnt from: median {} tokens, longest {}.",
+                "<p class=\"note\">Learnt from: median {} {tokens}, longest {}.",
                 self.value("/train/tokens/median", count),
                 self.value("/train/tokens/longest", count)
             );
             if self.number("/train/cut").is_some_and(|cut| cut > 0.0) {
                 let _ = write!(
                     html,
-                    " Of {} texts only the end was learnt from (<code>batch_tokens</code>).",
+                    " Of {} {texts} only a part was learnt from (<code>max_length</code>, <code>batch_tokens</code>).",
                     self.value("/train/cut", count)
                 );
             }
@@ -143,8 +146,13 @@ impl Page<'_> {
         )
     }
 
+    /// The most confident mistakes.
     pub(super) fn mistakes(&self) -> String {
-        let Findings::Texts(findings) = self.findings else { return String::new() };
+        let findings = match self.findings {
+            Findings::Texts(findings) => findings,
+            Findings::Sequences(findings) => return self.wrong_sequences(findings),
+            _ => return String::new(),
+        };
         if findings.examples == 0 {
             return String::new();
         }
@@ -172,6 +180,25 @@ impl Page<'_> {
         html + "</ol>\n"
     }
 
+    fn wrong_sequences(&self, findings: &Sequences) -> String {
+        if findings.mistakes.is_empty() {
+            return "<p>None: every held-out sequence got its label.</p>\n".to_owned();
+        }
+        let label = |label: usize| Cell::Text(self.config.labels[label].clone());
+        let row = |wrong: &WrongSequence| {
+            let (name, sure) = (Cell::Text(wrong.name.clone()), Cell::Number(percent(wrong.probability)));
+            vec![name, label(wrong.label), label(wrong.predicted), sure, Cell::Number(count(wrong.steps as f64))]
+        };
+        let rows: Vec<Vec<Cell>> = findings.mistakes.iter().map(row).collect();
+        let head = ["sequence", "label", "said", "probability", "steps"];
+        format!(
+            "<p>{} of {} that got a wrong label, the surest first; the sequence's name is that of <code>validation.csv</code>.</p>\n{}",
+            count(findings.mistakes.len() as f64),
+            count(findings.wrong as f64),
+            table("Held-out sequences that got a wrong label", &head, &rows)
+        )
+    }
+
     fn mistake(&self, mistake: &Mistake) -> String {
         let (label, predicted) = (&self.config.labels[mistake.label], &self.config.labels[mistake.predicted]);
         let mut html = format!(
@@ -194,7 +221,7 @@ impl Page<'_> {
         html + "</li>\n"
     }
 
-    fn list(&self, pointer: &str) -> &[Value] {
+    pub(super) fn list(&self, pointer: &str) -> &[Value] {
         self.at(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
 }

@@ -3,6 +3,7 @@
 use super::Page;
 use crate::report::chart::{self, FIRST, Line, SECOND};
 use crate::report::html::{Cell, count, escape, exact, figure, percent, table};
+use crate::task::Task;
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -29,7 +30,11 @@ impl Page<'_> {
                 legend.push(("rule", "kept"));
             }
             let name = match measure {
+                "loss" if self.config.task == Task::Forecast => "Loss (mean squared error, normalised)".to_owned(),
                 "loss" => "Loss (nats)".to_owned(),
+                "mae" => "Mean absolute error".to_owned(),
+                "rmse" => "Root mean squared error".to_owned(),
+                "top_5" => "Right token among the best 5".to_owned(),
                 "accuracy" => "Accuracy".to_owned(),
                 "macro_f1" => "Macro F1".to_owned(),
                 other => capitalised(&other.replace('_', " ")),

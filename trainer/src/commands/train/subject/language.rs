@@ -4,9 +4,9 @@ use super::{Subject, say_embeddings};
 use crate::commands::note;
 use crate::commands::train::run_directory::Options;
 use crate::float_model::{FloatModel, files};
-use crate::language::{self, PreparedText};
+use crate::language::PreparedText;
 use crate::recipe::Recipe;
-use crate::report::{Findings, Measured};
+use crate::report::{self, Findings, Measured};
 use crate::train::Problem;
 use crate::weights::Weights;
 use anyhow::Context;
@@ -60,13 +60,13 @@ impl Subject for Novel {
     }
 
     fn measure(&self, model: &FloatModel) -> anyhow::Result<Measured> {
-        let figures = language::evaluate(model, &self.data.valid).context("nothing is held out")?;
+        let (figures, findings) = report::Language::new(model, &self.data.valid).context("nothing is held out")?;
         Ok(Measured {
             validation: figures.to_json(),
             train: json!({ "text_tokens": self.data.tokens, "unknown_tokens": self.data.unknown }),
             baselines: None,
             lines: figures.lines(),
-            findings: Findings::None,
+            findings: Findings::Language(findings),
         })
     }
 

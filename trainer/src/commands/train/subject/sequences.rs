@@ -5,8 +5,7 @@ use crate::commands::note;
 use crate::commands::train::run_directory::Options;
 use crate::float_model::{FloatModel, files};
 use crate::recipe::Recipe;
-use crate::report::analysis::Analysis;
-use crate::report::{Findings, Learnt, Measured};
+use crate::report::{self, Findings, Learnt, Measured};
 use crate::series::sequences::{self, LABEL, PreparedSequences, SEQUENCE, Sequences};
 use crate::train::{Problem, Target};
 use crate::vocabulary::Vocabulary;
@@ -47,17 +46,14 @@ impl Subject for Labelled {
     fn measure(&self, model: &FloatModel) -> anyhow::Result<Measured> {
         let PreparedSequences { labels, problem, valid, .. } = &self.data;
         let sequences = Sequences::of_table(valid.clone(), Path::new(files::VALIDATION))?;
-        let answers = sequences::logits(model, &sequences).into_iter().zip(&problem.valid);
-        let answers = answers.map(|(logits, sample)| {
-            let Target::Class(label) = sample.target else { unreachable!("sequences have labels") };
-            (label, logits, sample.steps.len())
-        });
-        let analysis = Analysis::of(labels.len(), answers);
+        let analysis = sequences::analyse(model, &sequences, Path::new(files::VALIDATION))?;
+        let names = (0..sequences.spans.len()).map(|sequence| sequences.name(sequence));
+        let findings = Findings::Sequences(report::Sequences::new(&analysis, names));
         let label = |target: &Target| if let Target::Class(label) = target { *label } else { 0 };
         let learnt: Vec<usize> = problem.train.iter().map(|sample| label(&sample.target)).collect();
         let lengths: Vec<usize> = problem.train.iter().map(|sample| sample.steps.len()).collect();
         let learnt = Learnt { labels: &learnt, lengths: &lengths, leaked: 0, cut: problem.cut };
-        Ok(Measured::classifier(&analysis, labels, learnt, Findings::None))
+        Ok(Measured::classifier(&analysis, labels, learnt, findings))
     }
 
     fn place(&self, sample: usize) -> String {

@@ -5,7 +5,7 @@ use crate::commands::note;
 use crate::commands::train::run_directory::Options;
 use crate::float_model::FloatModel;
 use crate::recipe::Recipe;
-use crate::report::{Findings, Measured};
+use crate::report::{self, Findings, Measured};
 use crate::series::forecast::{self, PreparedSeries};
 use crate::train::Problem;
 use crate::vocabulary::Vocabulary;
@@ -51,13 +51,14 @@ impl Subject for Series {
 
     fn measure(&self, model: &FloatModel) -> anyhow::Result<Measured> {
         let PreparedSeries { table, train_rows, .. } = &self.data;
-        let figures = forecast::compare(model, table, *train_rows).context("not a forecast")?;
+        let said = forecast::say(model, table, *train_rows).context("not a forecast")?;
+        let figures = forecast::Comparison::new(&said, &self.data.forecast);
         Ok(Measured {
             validation: figures.to_json(),
             train: json!({ "rows": train_rows }),
             baselines: None,
             lines: figures.lines(),
-            findings: Findings::None,
+            findings: Findings::Series(report::Series::new(&said, &self.data.forecast)),
         })
     }
 

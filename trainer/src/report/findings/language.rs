@@ -1,0 +1,158 @@
+//! What a language model writes, and where the held-out text surprises it.
+
+use crate::float_model::FloatModel;
+use crate::language::{Joiner, Sampling, TextFigures, Writer, next_tokens};
+use crate::train::{self, Guess};
+use crate::vocabulary::UNK;
+use rayon::prelude::*;
+
+/// How boldly the samples are written.
+const TEMPERATURES: [f64; 3] = [0.5, 0.8, 1.0];
+/// The most tokens and the most characters of a sample.
+const SAMPLE: (usize, usize) = (240, 400);
+/// Tokens of the held-out text that a sample goes on from: those of its beginning.
+const PROMPT: usize = 8;
+/// Surprising places that are shown.
+const PLACES: usize = 15;
+/// Tokens that are shown before such a place, and in which there is no other one.
+const BEFORE: usize = 24;
+/// Characters that are shown before a place.
+const EXCERPT: usize = 90;
+/// Tokens that the model would have said.
+const EXPECTED: usize = 3;
+
+/// What is there to see of a language model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Language {
+    /// Texts that it wrote.
+    pub samples: Vec<Sample>,
+    /// Where the held-out text surprised it the most.
+    pub surprises: Vec<Surprise>,
+}
+
+/// A text that the model wrote.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// How boldly.
+    pub temperature: f64,
+    /// What it went on from.
+    pub prompt: String,
+    /// What it wrote.
+    pub text: String,
+}
+
+/// A token that the model did not expect.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Surprise {
+    /// The text before it.
+    pub before: String,
+    /// The token.
+    pub token: String,
+    /// The probability that it was given.
+    pub probability: f64,
+    /// What was thought likelier, with the probabilities.
+    pub expected: Vec<(String, f64)>,
+}
+
+impl Language {
+    /// Looks at what `model` makes of a text. Returns the figures of the text as well; `None` of a text of fewer than two
+    /// tokens.
+    pub fn new(model: &FloatModel, text: &str) -> Option<(TextFigures, Self)> {
+        let ids = model.vocabulary().encode(text);
+        if ids.len() < 2 {
+            return None;
+        }
+        let guesses = train::guesses(model.network(), &ids);
+        let surprises = surprises(&guesses, &ids);
+        let surprises = surprises.par_iter().map(|guess| surprise(model, &ids, guess)).collect();
+        let prompt = &ids[..PROMPT.min(ids.len() - 1)];
+        let samples = TEMPERATURES.map(|temperature| sample(model, prompt, temperature)).to_vec();
+        Some((TextFigures::new(&ids, text, &guesses), Language { samples, surprises }))
+    }
+}
+
+/// The tokens of the highest loss, no two of them near each other, and none that is unknown: of those the model says that one
+/// comes and not which.
+fn surprises<'g>(guesses: &'g [Guess], ids: &[u32]) -> Vec<&'g Guess> {
+    let mut known: Vec<&Guess> = guesses.iter().filter(|guess| ids[guess.place] != UNK).collect();
+    known.sort_by(|a, b| b.loss.total_cmp(&a.loss).then(a.place.cmp(&b.place)));
+    let mut chosen: Vec<&Guess> = Vec::new();
+    for guess in known {
+        if chosen.iter().all(|other| other.place.abs_diff(guess.place) > BEFORE) {
+            chosen.push(guess);
+        }
+        if chosen.len() == PLACES {
+            break;
+        }
+    }
+    chosen
+}
+
+fn surprise(model: &FloatModel, ids: &[u32], guess: &Guess) -> Surprise {
+    let place = guess.place;
+    // As it was read: from the beginning of the part on.
+    let expected = next_tokens(model, &ids[train::part_of(place, ids.len())..place], EXPECTED);
+    let before = joined(model, "", &ids[place.saturating_sub(EXCERPT)..place]);
+    let cut = before.chars().count().saturating_sub(EXCERPT);
+    Surprise {
+        before: before.chars().skip(cut).collect(),
+        token: model.vocabulary().tokens()[ids[place] as usize].clone(),
+        probability: (-guess.loss).exp(),
+        expected: expected
+            .into_iter()
+            .map(|(id, probability)| (model.vocabulary().tokens()[id as usize].clone(), probability))
+            .collect(),
+    }
+}
+
+fn sample(model: &FloatModel, prompt: &[u32], temperature: f64) -> Sample {
+    let before = joined(model, "", prompt);
+    let mut writer = Writer::new(model, prompt, Sampling { temperature, top_k: 0, seed: 1 });
+    let mut joiner = Joiner::new(&model.config().tokenizer, &before);
+    let mut text = String::new();
+    for _ in 0..SAMPLE.0 {
+        let id = writer.write();
+        text += &joiner.join(&model.vocabulary().tokens()[id as usize], id);
+        if text.chars().count() >= SAMPLE.1 {
+            break;
+        }
+    }
+    Sample { temperature, prompt: before, text }
+}
+
+fn joined(model: &FloatModel, before: &str, ids: &[u32]) -> String {
+    let mut joiner = Joiner::new(&model.config().tokenizer, before);
+    ids.iter().map(|&id| joiner.join(&model.vocabulary().tokens()[id as usize], id)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::architecture::{Head, Recurrent};
+    use crate::float_model::tests::model_with;
+
+    #[test]
+    fn the_most_surprising_places_are_apart_and_known() {
+        let guess = |place, loss| Guess { place, loss, above: 0 };
+        let mut ids = vec![5; 200];
+        ids[100] = UNK;
+        let guesses = [guess(10, 1.0), guess(11, 9.0), guess(12, 8.0), guess(100, 99.0), guess(150, 2.0)];
+        let places: Vec<usize> = surprises(&guesses, &ids).iter().map(|guess| guess.place).collect();
+        assert_eq!(places, [11, 150]);
+    }
+
+    #[test]
+    fn what_is_expected_is_what_was_thought_when_the_token_was_read() {
+        let model = model_with(Recurrent::default(), Head { hidden: 0, outputs: 11 });
+        let text = model.vocabulary().tokens()[2..].iter().cycle().take(90).cloned().collect::<Vec<_>>().join(" ");
+        let (figures, language) = Language::new(&model, &text).unwrap();
+        assert_eq!(figures.tokens, 90);
+        assert_eq!(figures.k_best[0].1, figures.figures.accuracy.unwrap());
+        assert_eq!((language.samples.len(), language.samples[0].temperature), (3, 0.5));
+        let worst = &language.surprises[0];
+        assert!(!worst.before.is_empty() && worst.expected.len() == 3);
+        assert!(worst.expected[0].1 > worst.probability, "{worst:?}");
+        assert!(language.surprises.windows(2).all(|pair| pair[0].probability <= pair[1].probability));
+        assert!(Language::new(&model, "one").is_none());
+    }
+}

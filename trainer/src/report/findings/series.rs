@@ -1,0 +1,99 @@
+//! What was forecast, beside what came.
+
+use crate::float_model::Forecast;
+use crate::series::forecast::Said;
+
+/// The most rows that are drawn.
+const ROWS: usize = 240;
+/// The most targets that are drawn.
+const TARGETS: usize = 4;
+
+/// The last held-out rows, each forecast once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// By target.
+    pub targets: Vec<Target>,
+    /// Held-out rows that are not drawn.
+    pub left_out: usize,
+}
+
+/// Lines over the held-out rows; x counts them from 1.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Target {
+    /// The column.
+    pub name: String,
+    /// What came, where it is known.
+    pub truth: Vec<(f64, f64)>,
+    /// What the model said.
+    pub model: Vec<(f64, f64)>,
+    /// The last number again.
+    pub naive: Vec<(f64, f64)>,
+    /// The number of a season before; empty where there is no season.
+    pub seasonal: Vec<(f64, f64)>,
+}
+
+impl Series {
+    /// Of everything that was said, in the order of the rows: forecasts that follow on each other, without overlap.
+    pub fn new(said: &[Said], forecast: &Forecast) -> Self {
+        let (horizon, names) = (forecast.horizon, &forecast.targets);
+        let (Some(first), Some(last)) = (said.first(), said.last()) else {
+            return Series { targets: Vec::new(), left_out: 0 };
+        };
+        let end = last.start + horizon;
+        let from = end.saturating_sub(ROWS).max(first.start);
+        let mut targets: Vec<Target> =
+            names.iter().take(TARGETS).map(|name| Target { name: name.clone(), ..Target::default() }).collect();
+        let mut next = from;
+        for said in said.iter().filter(|said| said.start >= from) {
+            if said.start < next {
+                continue;
+            }
+            next = said.start + horizon;
+            for (at, truth) in said.truth.iter().enumerate() {
+                let Some(target) = targets.get_mut(at % names.len()) else { continue };
+                let x = (said.start + at / names.len() - first.start + 1) as f64;
+                target.truth.extend((!truth.is_nan()).then_some((x, *truth)));
+                target.model.push((x, said.model[at]));
+                target.naive.push((x, said.naive[at]));
+                target.seasonal.extend(said.seasonal.get(at).map(|&value| (x, value)));
+            }
+        }
+        Series { targets, left_out: from - first.start }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::Anchor;
+
+    #[test]
+    fn every_row_is_drawn_once_and_the_last_ones_where_there_are_many() {
+        let forecast = |horizon| Forecast {
+            window: 4,
+            horizon,
+            targets: vec!["a".to_owned(), "b".to_owned()],
+            anchor: Anchor::Last,
+            season: 2,
+        };
+        let said = |start: usize, horizon: usize| Said {
+            start,
+            model: vec![1.0; 2 * horizon],
+            naive: vec![2.0; 2 * horizon],
+            seasonal: vec![3.0; 2 * horizon],
+            truth: (0..2 * horizon).map(|at| if at == 1 { f64::NAN } else { start as f64 }).collect(),
+        };
+        let all: Vec<Said> = (10..20).map(|start| said(start, 3)).collect();
+        let found = Series::new(&all, &forecast(3));
+        let [a, b] = &found.targets[..] else { panic!("{found:?}") };
+        let rows: Vec<f64> = a.model.iter().map(|point| point.0).collect();
+        assert_eq!(rows, (1..=12).map(f64::from).collect::<Vec<_>>());
+        assert_eq!((a.truth.len(), b.truth.len(), b.seasonal.len(), found.left_out), (12, 8, 12, 0));
+
+        let all: Vec<Said> = (0..1000).map(|start| said(start, 1)).collect();
+        let found = Series::new(&all, &forecast(1));
+        assert_eq!((found.targets[0].model.len(), found.left_out), (240, 760));
+        assert_eq!(found.targets[0].model[239].0, 1000.0);
+        assert!(Series::new(&[], &forecast(1)).targets.is_empty());
+    }
+}

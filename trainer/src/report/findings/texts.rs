@@ -1,0 +1,59 @@
+//! What single held-out texts show: where a classifier is wrong, and which words decided.
+
+use crate::classifier::Classifier;
+use crate::data::Example;
+use crate::report::analysis::Analysis;
+use crate::report::words::{self, Part, Words};
+use rayon::prelude::*;
+
+/// The most mistakes that are kept.
+const MISTAKES: usize = 25;
+
+/// What the held-out texts show.
+#[derive(Clone, Debug, Default)]
+pub struct Texts {
+    /// Number of texts.
+    pub examples: usize,
+    /// How many of them got a wrong label.
+    pub wrong: usize,
+    /// The surest of those.
+    pub mistakes: Vec<Mistake>,
+    /// Which words decided.
+    pub words: Words,
+}
+
+/// A held-out text that the model got wrong.
+#[derive(Clone, Debug)]
+pub struct Mistake {
+    /// The text.
+    pub text: String,
+    /// Its label.
+    pub label: usize,
+    /// The label predicted.
+    pub predicted: usize,
+    /// The probability of that.
+    pub probability: f64,
+    /// Which of its words spoke for the predicted label, which against.
+    pub parts: Vec<Part>,
+}
+
+impl Texts {
+    /// Looks at what `model` said of `examples`. `analysis` is of the same.
+    pub fn new(model: &dyn Classifier, examples: &[Example], analysis: &Analysis) -> Self {
+        let mut wrong: Vec<_> =
+            examples.iter().zip(&analysis.answers).filter(|(_, answer)| answer.label != answer.predicted).collect();
+        wrong.sort_by(|a, b| b.1.probability.total_cmp(&a.1.probability));
+        let mistakes = wrong
+            .par_iter()
+            .take(MISTAKES)
+            .map(|(example, answer)| Mistake {
+                text: example.text.clone(),
+                label: answer.label,
+                predicted: answer.predicted,
+                probability: answer.probability,
+                parts: words::parts(model, &example.text),
+            })
+            .collect();
+        Texts { examples: examples.len(), wrong: wrong.len(), mistakes, words: words::decisive(model, examples) }
+    }
+}
