@@ -8,6 +8,7 @@ mod golden;
 mod model;
 mod programs;
 mod python;
+pub mod tasks;
 
 pub use browser::{Browser, chromium};
 pub use golden::{assert_golden, golden_path};

@@ -3,11 +3,11 @@
 //! `TERN_PICTURE=1 cargo test -p tern-tests --test path report` also makes docs/pictures/report.png.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use tern_tests::{Browser, argument, chromium, folder, json, python, root, tern, text_of, trained};
+use tern_tests::{Browser, argument, chromium, folder, json, python, root, tasks, tern, text_of, trained};
 
 /// Every figure on the page, its place in the files, and how it is written.
 const FIGURES: &str = "[...document.querySelectorAll('data')].map(d => [d.value, d.dataset.at, d.textContent])";
@@ -41,35 +41,23 @@ fn page() -> PathBuf {
     page
 }
 
-#[test]
-fn a_browser_shows_the_figures_on_any_screen() {
-    let Some(program) = chromium() else {
-        eprintln!(
-            "skipped: this test needs Chromium (Debian: apt-get install chromium); `cargo xtask setup` installs it"
-        );
-        return;
-    };
-    let page = page();
-    let read = |name: &str| -> Value {
-        serde_json::from_str(&fs::read_to_string(trained().directory.join(name)).unwrap()).unwrap()
-    };
-    let (metrics, export) = (read("metrics.json"), read("export.json"));
-    assert_eq!(export, trained().export, "export.json is not what export printed");
-    let mut browser = Browser::start(&program, &folder("report-browser"));
+/// Opens a page in windows of so many pixels, light and dark, and sees that it can be read there and loads nothing.
+fn looks_right(browser: &mut Browser, page: &Path, sizes: &[(u32, u32)], charts: u64) {
     let mut papers = Vec::new();
-    for (width, height) in [(1280, 900), (768, 1024), (400, 800), (320, 640)] {
+    for &(width, height) in sizes {
         for scheme in ["light", "dark"] {
-            browser.open(&page, width, height, scheme);
-            let case = format!("{width} pixels, {scheme}");
+            browser.open(page, width, height, scheme);
+            let case = format!("{}: {width} pixels, {scheme}", page.display());
             let look = browser.eval(LOOK);
             assert!(look["overflow"].as_i64().unwrap() <= 0, "{case}: the page is wider than the window: {look}");
             for (key, expected) in [("small", 0), ("unnamed", 0)] {
                 assert_eq!(look[key], expected, "{case}: {key}");
             }
             assert_eq!(look["pale"].as_array().map(Vec::len), Some(0), "{case}: {:#}", look["pale"]);
-            assert!(look["charts"].as_u64() >= Some(6), "{case}: {look}");
+            assert!(look["charts"].as_u64() >= Some(charts), "{case}: {look}");
             papers.push(look["paper"].clone());
-            browser.picture(&page.with_file_name(format!("{width}-{scheme}.png")), 0);
+            let name = page.file_stem().unwrap().to_string_lossy().into_owned();
+            browser.picture(&page.with_file_name(format!("{name}-{width}-{scheme}.png")), 0);
             for event in browser.events() {
                 let says = event.to_string();
                 match event["method"].as_str().unwrap_or_default() {
@@ -86,22 +74,48 @@ fn a_browser_shows_the_figures_on_any_screen() {
         }
     }
     assert!(papers[0] != papers[1], "light and dark are the same: {papers:?}");
+}
 
+/// Sees that every figure on the open page is that of a file of the model's directory. Returns their places.
+fn figures_of(browser: &mut Browser, directory: &Path) -> Vec<String> {
+    let read = |name: &str| -> Value {
+        let text = fs::read_to_string(directory.join(name)).unwrap_or_else(|_| "null".to_owned());
+        serde_json::from_str(&text).unwrap()
+    };
+    let (metrics, export) = (read("metrics.json"), read("export.json"));
     let figures = browser.eval(FIGURES);
-    let figures = figures.as_array().unwrap();
-    let mut of_export = 0;
-    for figure in figures {
+    let figures = figures.as_array().unwrap().iter();
+    let place = |figure: &Value| {
         let [value, at, text] = [0, 1, 2].map(|part| figure[part].as_str().unwrap());
         let (file, pointer) = match at.strip_prefix("/export") {
             Some(pointer) => (&export, pointer),
             None => (&metrics, at),
         };
-        of_export += usize::from(at.starts_with("/export"));
         let expected = file.pointer(pointer).and_then(Value::as_f64).unwrap_or_else(|| panic!("{at} is in no file"));
         assert_eq!(value.parse::<f64>().unwrap(), expected, "{at}");
         assert!(is_rounded(text, expected), "{at}: {text:?} stands for {expected}");
-    }
-    assert!(figures.len() > 100 && of_export > 10, "{} figures, {of_export} of the export", figures.len());
+        at.to_owned()
+    };
+    figures.map(place).collect()
+}
+
+#[test]
+fn a_browser_shows_the_figures_on_any_screen() {
+    let Some(program) = chromium() else {
+        eprintln!(
+            "skipped: this test needs Chromium (Debian: apt-get install chromium); `cargo xtask setup` installs it"
+        );
+        return;
+    };
+    let page = page();
+    let export: Value =
+        serde_json::from_str(&fs::read_to_string(trained().directory.join("export.json")).unwrap()).unwrap();
+    assert_eq!(export, trained().export, "export.json is not what export printed");
+    let mut browser = Browser::start(&program, &folder("report-browser"));
+    looks_right(&mut browser, &page, &[(1280, 900), (768, 1024), (400, 800), (320, 640)], 6);
+    let places = figures_of(&mut browser, &trained().directory);
+    let of_export = places.iter().filter(|at| at.starts_with("/export")).count();
+    assert!(places.len() > 100 && of_export > 10, "{} figures, {of_export} of the export", places.len());
     for at in [
         "/validation/accuracy",
         "/validation/calibration/ece",
@@ -109,7 +123,7 @@ fn a_browser_shows_the_figures_on_any_screen() {
         "/baselines/",
         "/export/integer_accuracy",
     ] {
-        assert!(figures.iter().any(|figure| figure[1].as_str().unwrap().starts_with(at)), "{at} is not on the page");
+        assert!(places.iter().any(|place| place.starts_with(at)), "{at} is not on the page");
     }
 
     if std::env::var_os("TERN_PICTURE").is_some() {
@@ -118,6 +132,39 @@ fn a_browser_shows_the_figures_on_any_screen() {
         browser.open(&page, 1000, 900, "light");
         browser.picture(&picture, 1100);
         assert!(fs::metadata(&picture).unwrap().len() < 200_000, "the README's picture is too large");
+    }
+
+    // The other tasks' pages: what stands on each, the charts, and a section's name.
+    let folder = folder("report-tasks");
+    for (data, options, charts, expected, section) in [
+        (tasks::novel(&folder), &["--window", "16"][..], 6, "/validation/k_best/5", "Most surprising places"),
+        (
+            tasks::months(&folder),
+            &["--task", "forecast", "--horizon", "3", "--season", "6"],
+            7,
+            "/validation/by_step/2/seasonal_naive_rmse",
+            "Forecast and truth",
+        ),
+        (tasks::ramps(&folder), &["--input", "values"], 5, "/validation/calibration/ece", "Most confident mistakes"),
+    ] {
+        let model = data.with_extension("model");
+        let mut train = tern();
+        train.args(["train", argument(&data), "-o", argument(&model), "--epochs", "3", "--hidden", "8"]).args(options);
+        let (status, _, log) = text_of(&mut train);
+        assert_eq!(status, Some(0), "{log}");
+        let page = data.with_extension("html");
+        let (status, _, log) = text_of(tern().args(["report", argument(&model), "-o", argument(&page)]));
+        assert_eq!(status, Some(0), "{log}");
+        assert!(
+            fs::read(&page).unwrap() == fs::read(model.join("report.html")).unwrap(),
+            "{}: made again, the page differs from that of the training",
+            page.display()
+        );
+        looks_right(&mut browser, &page, &[(1280, 900), (320, 640)], charts);
+        let places = figures_of(&mut browser, &model);
+        assert!(places.iter().any(|at| at == expected), "{expected} is not on the page: {places:?}");
+        let sections = browser.eval("[...document.querySelectorAll('h2')].map(h => h.textContent)");
+        assert!(sections.as_array().unwrap().contains(&section.into()), "{section}: {sections}");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use tern_tests::{argument, folder, python, table, tern, text_of};
+use tern_tests::{argument, folder, python, table, tasks, tern, text_of};
 
 /// What Python does: prints every scalar of a folder of event files, as [step, value] by tag.
 const SCRIPT: &str = r#"
@@ -26,15 +26,8 @@ fn tensorboard_reads_every_batch_and_epoch() {
     let folder = folder("tensorboard");
     let path = |name: &str| folder.join(name);
     fs::write(path("messages.csv"), table(200)).unwrap();
-    let (mut novel, mut months, mut ramps) = (String::new(), "sales\n".to_owned(), "sequence,label,level\n".to_owned());
-    for index in 0..200 {
-        novel += &format!("the {} drinks {} .\n", ["cat", "dog", "bird"][index % 3], ["milk", "rain"][index * 7 % 2]);
-        months += &format!("{}\n", index / 6 + index * 5 % 6);
-        ramps +=
-            &format!("s{},{},{}\n", index / 4, ["up", "down"][index / 4 % 2], index / 8 + index % 4 * (index / 4 % 2));
-    }
-    for (name, text) in [("novel.txt", &novel), ("months.csv", &months), ("ramps.csv", &ramps)] {
-        fs::write(path(name), text).unwrap();
+    for write in [tasks::novel, tasks::months, tasks::ramps] {
+        write(&folder);
     }
     let accuracy = ("valid/accuracy", "valid_accuracy");
     for (name, options, figures) in [

@@ -92,11 +92,16 @@ fn surprise(model: &FloatModel, ids: &[u32], guess: &Guess) -> Surprise {
     let place = guess.place;
     // As it was read: from the beginning of the part on.
     let expected = next_tokens(model, &ids[train::part_of(place, ids.len())..place], EXPECTED);
-    let before = joined(model, "", &ids[place.saturating_sub(EXCERPT)..place]);
+    let mut before = joined(model, "", &ids[place.saturating_sub(EXCERPT)..place]);
+    let token = &model.vocabulary().tokens()[ids[place] as usize];
+    let piece = Joiner::new(&model.config().tokenizer, &before).join(token, ids[place]);
+    if token != " " && piece.starts_with(' ') {
+        before.push(' ');
+    }
     let cut = before.chars().count().saturating_sub(EXCERPT);
     Surprise {
         before: before.chars().skip(cut).collect(),
-        token: model.vocabulary().tokens()[ids[place] as usize].clone(),
+        token: token.clone(),
         probability: (-guess.loss).exp(),
         expected: expected
             .into_iter()

@@ -68,7 +68,7 @@ fn place(surprise: &Surprise) -> String {
     let expected: Vec<String> = surprise
         .expected
         .iter()
-        .map(|(token, probability)| format!("{} {}", visible(token), percent(*probability)))
+        .map(|(token, probability)| format!("“{}” {}", visible(token), percent(*probability)))
         .collect();
     format!(
         "<li>\n<blockquote>…{}<mark class=\"against\" style=\"--w:.25\">{}</mark></blockquote>\n\
