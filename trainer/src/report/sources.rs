@@ -85,12 +85,10 @@ impl Sources {
     pub fn of(dir: &Path, model: &FloatModel) -> Result<Self, ReadError> {
         let mut metrics = json(&dir.join(files::METRICS))?.unwrap_or_else(|| json!({}));
         let (figures, findings) = held_out(dir, model)?;
-        // An imported model has none, or fewer.
-        let has = |figures: &Value, key: &str| figures.get(key).is_some();
-        if !figures.is_null()
-            && !(has(&metrics, "validation")
-                && has(&metrics["validation"], "calibration") == has(&figures, "calibration"))
-        {
+        // An imported model has no figures, or fewer.
+        let known = metrics.get("validation").filter(|known| !known.is_null());
+        let lacks = |key: &str| known.is_none_or(|known| known.get(key).is_none()) && figures.get(key).is_some();
+        if figures.is_object() && (known.is_none() || lacks("calibration")) {
             metrics["validation"] = as_read(&figures);
         }
         metrics["parameters"] = json!(model.weights().count());
