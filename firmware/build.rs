@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::{env, fs, io};
 
-/// Symbols by which the program finds the regions of the memory map that it is not linked into.
+/// Symbols by which the program finds the regions of the memory map that it is not linked into, and a table the lengths of the others.
 const SYMBOLS: &str = "
 __slot_a_start = ORIGIN(SLOT_A);
 __slot_a_end = ORIGIN(SLOT_A) + LENGTH(SLOT_A);
@@ -11,6 +11,8 @@ __slot_b_start = ORIGIN(SLOT_B);
 __slot_b_end = ORIGIN(SLOT_B) + LENGTH(SLOT_B);
 __record_start = ORIGIN(RECORD);
 __record_end = ORIGIN(RECORD) + LENGTH(RECORD);
+__flash_bytes = LENGTH(FLASH);
+__ram_bytes = LENGTH(RAM);
 ";
 
 fn main() -> io::Result<()> {

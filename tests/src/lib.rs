@@ -13,5 +13,5 @@ pub mod tasks;
 pub use browser::{Browser, chromium};
 pub use golden::{assert_golden, golden_path};
 pub use model::{Trained, argument, folder, json, table, trained};
-pub use programs::{emulator, firmware, root, tern, text_of};
+pub use programs::{emulator, firmware, firmware_of, root, tern, text_of};
 pub use python::python;

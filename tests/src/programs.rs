@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-/// The compiler target of the firmware under test.
-const FIRMWARE_TARGET: &str = "thumbv7em-none-eabihf";
+use tern_boards::Board;
 
 /// The root of the repository.
 pub fn root() -> PathBuf {
@@ -29,14 +28,19 @@ pub fn tern() -> Command {
     command
 }
 
-/// The release firmware's ELF file.
+/// The release firmware's ELF file, of the board that commands mean where none is named.
 pub fn firmware() -> &'static Path {
     static FIRMWARE: OnceLock<PathBuf> = OnceLock::new();
-    FIRMWARE.get_or_init(|| {
-        let folder = root().join("firmware");
-        build(&folder, &["--release", "--target", FIRMWARE_TARGET]);
-        built(folder.join("target").join(FIRMWARE_TARGET).join("release/tern-firmware"))
-    })
+    FIRMWARE.get_or_init(|| firmware_of(tern_boards::DEFAULT))
+}
+
+/// The release firmware's ELF file, of this board.
+///
+/// # Panics
+///
+/// Where it cannot be built.
+pub fn firmware_of(board: &Board) -> PathBuf {
+    xtask::firmware::build(board).unwrap_or_else(|error| panic!("is `cargo xtask setup` done? {error:#}"))
 }
 
 /// QEMU for the board `mps2-an386`, with no display, no monitor and no stdin; serial ports are the caller's.

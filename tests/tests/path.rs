@@ -11,10 +11,13 @@
 //! | `report` | the page in a headless browser, the model card in the Hub's library, two models compared |
 //! | `tokenizers` | every tokenizer's ids against the same second implementation |
 //! | `device` | `tern classify`: every logit of the emulated device against the host's; long texts; other models |
+//! | `boards` | every board that an emulator has; the watchdog, and a fault |
 //! | `console` | `tern console`: what a person sees |
 //! | `port` | the same firmware behind a pseudo-terminal and behind TCP |
 //! | `log` | the defmt channel |
 
+#[path = "path/boards.rs"]
+mod boards;
 #[path = "path/console.rs"]
 mod console;
 #[path = "path/device.rs"]

@@ -24,7 +24,7 @@ use std::time::Duration;
 pub use args::LinkArgs;
 pub use client::{Client, ClientError, DeviceError, Info, ModelInfo, PROTOCOL};
 pub use error::{LinkError, OpenError};
-pub use qemu::{Board, Emulation};
+pub use qemu::{Emulation, INSTRUCTION_NS};
 pub use stream::{Answer, Left, Reply, Streaming};
 pub use target::Target;
 pub use wire::{Sending, Wire};

@@ -49,8 +49,21 @@ pub enum Task {
     /// Build the release firmware and print where its ELF file lies.
     ///
     /// Sets up its compiler target first.
-    #[command(after_help = "Example:\n  cargo xtask firmware")]
-    Firmware,
+    #[command(after_help = "Examples:\n  cargo xtask firmware\n  cargo xtask firmware --board nrf52840-dk")]
+    Firmware {
+        /// The board that it is for.
+        #[arg(long, value_name = "NAME", value_parser = board_names(), default_value = tern_boards::DEFAULT.name)]
+        board: String,
+    },
+    /// Build the firmware of every board and print a table of flash and RAM.
+    ///
+    /// The figures come from the ELF files. docs/boards.md holds the table.
+    #[command(after_help = "Examples:\n  cargo xtask boards\n  cargo xtask boards --write")]
+    Boards {
+        /// Put the table into docs/boards.md.
+        #[arg(long)]
+        write: bool,
+    },
     /// Show that the runtime neither panics nor allocates, and that this would be seen.
     ///
     /// Links an image that calls every public function, for every target that the runtime is for; then the same with a panic and with
@@ -84,6 +97,10 @@ pub enum Task {
     #[command(after_help = "Examples:\n  cargo xtask data\n  cargo xtask data -o /tmp/messages --seed 8\n  \
         cargo xtask data --baselines     what rules without a model reach")]
     Data(DataOptions),
+}
+
+fn board_names() -> clap::builder::PossibleValuesParser {
+    tern_boards::BOARDS.each_ref().map(|board| board.name).into()
 }
 
 /// What `bench` measures.

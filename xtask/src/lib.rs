@@ -5,7 +5,7 @@
 //! | [`cli`] | the command line and its help |
 //! | [`setup`] | compiler targets, emulator and log reader: looks first, installs what is missing |
 //! | [`lint`], [`mod@test`] | what a change must pass, in order; `.ci/run` calls both |
-//! | [`firmware`] | builds the firmware |
+//! | [`firmware`], [`elf`], [`boards`] | builds the firmware for a board; the table of boards |
 //! | [`proof`] | what is shown by linking: no panic, no allocator |
 //! | [`cuda`] | the training path for NVIDIA GPUs compiles |
 //! | [`data`], [`messages`] | the demo's data, made from a grammar |
@@ -16,10 +16,12 @@
 //! Nothing here reads from the terminal, so no command ever waits for an answer.
 
 pub mod bench;
+pub mod boards;
 pub mod cli;
 pub mod cuda;
 pub mod data;
 pub mod demo;
+pub mod elf;
 pub mod firmware;
 pub mod lint;
 pub mod messages;
@@ -30,7 +32,8 @@ pub mod setup;
 pub mod stage;
 pub mod test;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use tern_boards::Board;
 
 use bench::device::Then;
 use cli::{Arguments, Bench, Task};
@@ -50,11 +53,16 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Task::Cuda => cuda::run_cuda(),
         Task::Lint => lint::run_lint(),
         Task::Setup { needs } => setup::run(needs),
-        Task::Firmware => {
-            setup::run(Needs::Firmware)?;
-            let elf = firmware::build()?;
+        Task::Firmware { board } => {
+            let board = Board::named(&board).context("the command line knows the boards")?;
+            setup::board(board)?;
+            let elf = firmware::build(board)?;
             println!("{}", elf.display());
             Ok(())
+        }
+        Task::Boards { write } => {
+            setup::run(Needs::Lint)?;
+            boards::run(write)
         }
         Task::Data(options) => data::run(&options),
     }

@@ -3,28 +3,37 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use tern_boards::BOARDS;
 
 use crate::bench::CORES;
 use crate::process::{cargo, run};
-use crate::proof;
-use crate::repo;
 use crate::setup::{self, Needs, RUNTIME_TARGETS};
 use crate::stage::Stages;
+use crate::{firmware, proof, repo};
 
 /// Runs all checks; fails where one failed, naming it.
 fn checks(stages: &mut Stages) -> Result<()> {
-    let (root, firmware) = (repo::root(), repo::firmware());
+    let (root, folder) = (repo::root(), repo::firmware());
     let host = setup::host()?;
     stages.check("format", || run(cargo(&root).args(["fmt", "--all", "--check"])));
-    stages.check("format, firmware", || run(cargo(&firmware).args(["fmt", "--all", "--check"])));
+    stages.check("format, firmware", || run(cargo(&folder).args(["fmt", "--all", "--check"])));
     stages.check("format, fuzz", || run(cargo(&repo::fuzz()).args(["fmt", "--all", "--check"])));
     clippy(stages, "clippy, fuzz", &repo::fuzz(), &["--no-default-features", "--all-targets"]);
     clippy(stages, "clippy", &root, &["--workspace", "--all-targets"]);
-    clippy(stages, "clippy, firmware", &firmware, &["--release", "--target", repo::FIRMWARE_TARGET]);
-    clippy(stages, "clippy, firmware on the host", &firmware, &["--lib", "--tests", "--target", &host]);
+    for board in &BOARDS {
+        let name = board.name;
+        // The HALs of real chips take minutes to check a second time.
+        if board.emulator.is_some() {
+            stages.check(&format!("clippy, firmware, {name}"), || {
+                run(firmware::command(board, &folder, "clippy").args(["--", "-D", "warnings"]))
+            });
+        }
+        stages.check(&format!("build, firmware, {name}"), || firmware::build(board).map(drop));
+    }
+    clippy(stages, "clippy, firmware on the host", &folder, &["--lib", "--tests", "--target", &host]);
     for target in CORES.map(|core| core.target) {
         let arguments = ["-p", "tern-bench", "--features", "steps", "--release", "--target", target];
-        clippy(stages, &format!("clippy, bench, {target}"), &firmware, &arguments);
+        clippy(stages, &format!("clippy, bench, {target}"), &folder, &arguments);
         let with_defmt = ["-p", "tern-runtime", "--features", "defmt", "--target", target];
         clippy(stages, &format!("clippy, runtime, {target}, defmt"), &root, &with_defmt);
     }

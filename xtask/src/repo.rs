@@ -21,11 +21,6 @@ pub fn fuzz() -> PathBuf {
     root().join("fuzz")
 }
 
-/// The firmware's ELF file, there after [`crate::firmware::build`].
-pub fn firmware_elf() -> PathBuf {
-    firmware().join("target").join(FIRMWARE_TARGET).join("release").join("tern-firmware")
-}
-
 /// What the demo makes.
 pub fn demo() -> PathBuf {
     root().join("target").join("demo")

@@ -14,7 +14,7 @@ pub fn run() -> Result<()> {
     let mut stages = Stages::default();
     let mut tally = Tally::default();
     stages.run("set-up", || setup::run(Needs::Test))?;
-    stages.run("firmware", firmware::build)?;
+    stages.run("firmware", || firmware::build(tern_boards::DEFAULT))?;
     let host = setup::host()?;
     stages.check("tests of the firmware's library", || {
         tally.add(cargo(&repo::firmware()).args(["test", "--no-fail-fast", "--lib", "--target", &host]))

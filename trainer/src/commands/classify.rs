@@ -70,13 +70,13 @@ fn work(args: &Args) -> anyhow::Result<()> {
     let target = args.link.target(Some(&args.file))?;
     interrupt::catch();
     let mut client = Client::new(target.open()?, args.link.patience());
-    let emulated = target.emulation().map(|emulation| emulation.board);
+    let is_emulated = target.emulation().is_some();
     let outcome = (|| {
         client.synchronize()?;
         let info = client.info()?;
         check_model(&info, &args.file, file.bytes())?;
         // In an emulator bytes take no time. There, one text at a time counts least of what is not the model.
-        let ahead = if emulated.is_some() { 1 } else { AHEAD };
+        let ahead = if is_emulated { 1 } else { AHEAD };
         let mut meter = Meter::new(samples.len());
         let tally = classify(&mut client, file.model(), &samples, ahead, |done| meter.show(done))?;
         anyhow::Ok((info, tally))
@@ -84,9 +84,9 @@ fn work(args: &Args) -> anyhow::Result<()> {
     client.release();
     let (info, tally) = outcome?;
     if args.json {
-        print(report::to_json(&tally, &info, emulated))?;
+        print(report::to_json(&tally, &info, is_emulated))?;
     } else {
-        report::to_text(&tally, &info, emulated, &args.data).iter().try_for_each(print)?;
+        report::to_text(&tally, &info, is_emulated, &args.data).iter().try_for_each(print)?;
     }
     if let Some(hint) = target.emulation().and_then(Emulation::log_hint) {
         note(hint);

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Board, Emulation, OpenError, Target, firmware};
+use tern_boards::{BOARDS, Board};
+
+use super::{Emulation, OpenError, Target};
 
 /// Which device to talk to: exactly one of `--qemu`, `--port` and `--tcp`.
 #[derive(Clone, Debug, clap::Args)]
@@ -24,8 +26,8 @@ pub struct LinkArgs {
     pub tcp: Option<String>,
 
     /// The board to emulate [default: mps2-an386]
-    #[arg(long, requires = "qemu")]
-    pub board: Option<Board>,
+    #[arg(long, value_name = "NAME", requires = "qemu", value_parser = emulated())]
+    pub board: Option<String>,
 
     /// The firmware to emulate [default: TERN_FIRMWARE, else the one that `cargo xtask firmware` built]
     #[arg(long, value_name = "ELF", requires = "qemu")]
@@ -42,6 +44,11 @@ pub struct LinkArgs {
     /// Give a device up that sends nothing for so long while it owes an answer
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = seconds)]
     pub timeout: f64,
+}
+
+/// The boards that QEMU has.
+fn emulated() -> clap::builder::PossibleValuesParser {
+    BOARDS.iter().filter(|board| board.emulator.is_some()).map(|board| board.name).collect::<Vec<_>>().into()
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -68,13 +75,8 @@ impl LinkArgs {
         if let Some(address) = &self.tcp {
             return Ok(Target::Tcp { address: address.clone() });
         }
-        let here = std::env::current_dir().unwrap_or_default();
-        let named = self.firmware.clone().or_else(firmware::in_environment);
-        Ok(Target::Qemu(Emulation {
-            board: self.board.unwrap_or_default(),
-            firmware: firmware::find(named, &here)?,
-            model: model.cloned().unwrap_or_default(),
-            log: self.log.clone(),
-        }))
+        let board = self.board.as_deref().and_then(Board::named).unwrap_or(tern_boards::DEFAULT);
+        let emulation = Emulation::new(board, self.firmware.clone(), model.cloned())?;
+        Ok(Target::Qemu(Emulation { log: self.log.clone(), ..emulation }))
     }
 }

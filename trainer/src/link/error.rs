@@ -44,13 +44,15 @@ pub enum OpenError {
     },
     /// There is no firmware where it usually is.
     #[error(
-        "no firmware for the emulator: {} does not exist here or in a folder above; `cargo xtask firmware` builds it, or name \
-         another with --firmware ELF or TERN_FIRMWARE",
+        "no firmware for the emulator: {} does not exist here or in a folder above; `cargo xtask firmware --board {board}` builds \
+         it, or name another with --firmware ELF or TERN_FIRMWARE",
         wanted.display()
     )]
     NoFirmware {
         /// The place looked for.
         wanted: PathBuf,
+        /// The board.
+        board: &'static str,
     },
     /// The model does not fit the emulated board's flash.
     #[error("{}: {found} bytes, the model slot of {board} holds {expected}; export a smaller model", path.display())]
@@ -66,13 +68,37 @@ pub enum OpenError {
     },
     /// The emulator is not installed.
     #[error(
-        "qemu-system-arm is not there, expected QEMU 7.2 or later in PATH; on Debian or Ubuntu install it with\n    \
-         sudo apt-get install --no-install-recommends qemu-system-arm"
+        "{program} is not there, expected QEMU 7.2 or later in PATH; on Debian or Ubuntu install it with\n    \
+         sudo apt-get install --no-install-recommends {package}"
     )]
-    NoQemu,
+    NoQemu {
+        /// The program.
+        program: &'static str,
+        /// Debian's package of it.
+        package: &'static str,
+    },
     /// The emulator does not start.
-    #[error("qemu-system-arm does not start: {0}")]
-    Qemu(io::Error),
+    #[error("{program} does not start: {error}")]
+    Qemu {
+        /// The program.
+        program: &'static str,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Nothing emulates the board.
+    #[error("no emulator has the board {board}; it can be flashed and reached by --port. QEMU has {emulated}")]
+    NotEmulated {
+        /// The board.
+        board: &'static str,
+        /// Those that are.
+        emulated: String,
+    },
+    /// The emulated board has no port for a log.
+    #[error("the emulated {board} has one serial port only and drops its log; leave --log out")]
+    NoLog {
+        /// The board.
+        board: &'static str,
+    },
     /// The serial port cannot be opened.
     #[error("{port}: {error}; {}", available(ports))]
     Port {

@@ -8,76 +8,74 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{OpenError, Wire};
+use tern_boards::{BOARDS, Board, Emulator};
+
+use super::{OpenError, Wire, firmware};
 
 /// `-icount shift=6`: an instruction takes 2^6 ns.
 const SHIFT: u32 = 6;
-
-/// A board that QEMU knows and the firmware runs on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Board {
-    /// Arm's MPS2 with a Cortex-M4F.
-    #[default]
-    #[value(name = "mps2-an386")]
-    Mps2An386,
-}
-
-impl Board {
-    /// QEMU's name of the machine.
-    pub fn machine(self) -> &'static str {
-        match self {
-            Board::Mps2An386 => "mps2-an386",
-        }
-    }
-
-    /// Where a model lies.
-    fn slot(self) -> Slot {
-        match self {
-            Board::Mps2An386 => Slot { address: 0x0020_0000, bytes: 0x0020_0000 },
-        }
-    }
-
-    /// Nanoseconds that an instruction takes in the emulator.
-    pub fn instruction_ns(self) -> u32 {
-        1 << SHIFT
-    }
-}
-
-struct Slot {
-    address: u32,
-    bytes: u64,
-}
+/// Nanoseconds that an instruction takes in the emulator.
+pub const INSTRUCTION_NS: u32 = 1 << SHIFT;
 
 /// What the emulator runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Emulation {
     /// The machine.
-    pub board: Board,
+    pub board: &'static Board,
     /// ELF file of the firmware.
     pub firmware: PathBuf,
-    /// The device file, put where a flasher would put it.
-    pub model: PathBuf,
+    /// The device file, put where a flasher would put it. None: the slot is empty.
+    pub model: Option<PathBuf>,
     /// Where the firmware's defmt channel goes.
     pub log: Option<PathBuf>,
 }
 
 impl Emulation {
+    /// The board with this firmware or, where none is named, the one that was built in the current folder or one above.
+    ///
+    /// # Errors
+    /// [`OpenError`] if there is no firmware.
+    pub fn new(
+        board: &'static Board,
+        firmware: Option<PathBuf>,
+        model: Option<PathBuf>,
+    ) -> Result<Emulation, OpenError> {
+        let here = std::env::current_dir().unwrap_or_default();
+        let named = firmware.or_else(firmware::in_environment);
+        Ok(Emulation { board, firmware: firmware::find(named, board, &here)?, model, log: None })
+    }
+
+    /// The machine.
+    fn emulator(&self) -> Result<&'static Emulator, OpenError> {
+        self.board.emulator.as_ref().ok_or_else(|| {
+            let emulated = BOARDS.iter().filter(|board| board.emulator.is_some()).map(|board| board.name);
+            OpenError::NotEmulated { board: self.board.name, emulated: emulated.collect::<Vec<_>>().join(", ") }
+        })
+    }
+
     /// The emulator's options.
-    pub fn arguments(&self) -> Vec<OsString> {
-        let mut log = OsString::from("null");
-        if let Some(path) = &self.log {
-            log = OsString::from("file:");
-            log.push(path);
-        }
-        // In this option, unlike in the others, a comma ends the path; a doubled one does not.
-        let mut loader = OsString::from("loader,file=");
-        loader.push(with_doubled_commas(&self.model));
-        loader.push(format!(",addr={:#010x},force-raw=on", self.board.slot().address));
-        let fixed = ["-M", self.board.machine(), "-display", "none", "-monitor", "none", "-icount"];
-        let mut arguments: Vec<OsString> = fixed.iter().map(OsString::from).collect();
+    fn arguments(&self, emulator: &Emulator) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> = vec!["-M".into(), emulator.machine.into()];
+        arguments.extend(emulator.arguments.iter().map(OsString::from));
+        arguments.extend(["-display", "none", "-monitor", "none", "-icount"].map(OsString::from));
         arguments.push(format!("shift={SHIFT}").into());
-        arguments.extend(["-serial".into(), "stdio".into(), "-serial".into(), log]);
-        arguments.extend(["-kernel".into(), self.firmware.clone().into_os_string(), "-device".into(), loader]);
+        arguments.extend(["-serial", "stdio"].map(OsString::from));
+        if emulator.has_log {
+            let mut log = OsString::from("null");
+            if let Some(path) = &self.log {
+                log = OsString::from("file:");
+                log.push(path);
+            }
+            arguments.extend(["-serial".into(), log]);
+        }
+        arguments.extend(["-kernel".into(), self.firmware.clone().into_os_string()]);
+        if let Some(model) = &self.model {
+            // In this option, unlike in the others, a comma ends the path; a doubled one does not.
+            let mut loader = OsString::from("loader,file=");
+            loader.push(with_doubled_commas(model));
+            loader.push(format!(",addr={:#010x},force-raw=on", self.board.slot.address));
+            arguments.extend(["-device".into(), loader]);
+        }
         arguments
     }
 
@@ -93,27 +91,32 @@ impl Emulation {
     /// # Errors
     /// [`OpenError`] if a file is missing or does not fit, or QEMU is not there.
     pub fn start(&self) -> Result<Wire, OpenError> {
-        self.check()?;
-        let mut command = Command::new("qemu-system-arm");
-        command.args(self.arguments()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let emulator = self.emulator()?;
+        let program = emulator.program;
+        self.check(emulator)?;
+        let mut command = Command::new(program);
+        command.args(self.arguments(emulator)).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // Ctrl-C in a terminal goes to the whole process group; the emulator must outlive it until we have left.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command.spawn().map_err(|error| match error.kind() {
-            ErrorKind::NotFound => OpenError::NoQemu,
-            _ => OpenError::Qemu(error),
+            ErrorKind::NotFound => OpenError::NoQemu { program, package: emulator.package },
+            _ => OpenError::Qemu { program, error },
         })?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let process = Process { child, complaints: Arc::default() };
+        let process = Process { program, child, complaints: Arc::default() };
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
-            return Err(OpenError::Qemu(ErrorKind::BrokenPipe.into()));
+            return Err(OpenError::Qemu { program, error: ErrorKind::BrokenPipe.into() });
         };
         process.listen(stderr);
-        Ok(Wire::new(format!("QEMU {}", self.board.machine()), stdout, stdin).with_process(process))
+        Ok(Wire::new(format!("QEMU {}", self.board.name), stdout, stdin).with_process(process))
     }
 
-    fn check(&self) -> Result<(), OpenError> {
-        let slot = self.board.slot();
+    fn check(&self, emulator: &Emulator) -> Result<(), OpenError> {
+        let Board { name: board, slot, .. } = self.board;
+        if self.log.is_some() && !emulator.has_log {
+            return Err(OpenError::NoLog { board });
+        }
         let file = |path: &PathBuf, what| {
             std::fs::File::open(path).and_then(|file| file.metadata()).map_err(|error| OpenError::File {
                 path: path.clone(),
@@ -122,10 +125,10 @@ impl Emulation {
             })
         };
         file(&self.firmware, "firmware")?;
-        let found = file(&self.model, "model")?.len();
-        if found > slot.bytes {
-            let (path, board) = (self.model.clone(), self.board.machine());
-            return Err(OpenError::ModelTooLarge { path, found, expected: slot.bytes, board });
+        let Some(model) = &self.model else { return Ok(()) };
+        let (found, expected) = (file(model, "model")?.len(), u64::from(slot.bytes));
+        if found > expected {
+            return Err(OpenError::ModelTooLarge { path: model.clone(), found, expected, board });
         }
         Ok(())
     }
@@ -142,6 +145,7 @@ fn with_doubled_commas(path: &Path) -> OsString {
 
 /// The emulator's process. It is killed when dropped.
 pub(super) struct Process {
+    program: &'static str,
     child: Child,
     complaints: Arc<Mutex<Vec<u8>>>,
 }
@@ -163,9 +167,10 @@ impl Process {
 
     /// Why the emulator ended; waits a little for that.
     pub(super) fn last_words(&mut self) -> String {
+        let program = self.program;
         let status = match self.wait_briefly() {
-            Some(status) => format!("qemu-system-arm ended ({status})"),
-            None => "qemu-system-arm closed its console".to_owned(),
+            Some(status) => format!("{program} ended ({status})"),
+            None => format!("{program} closed its console"),
         };
         let complaints = self.complaints.lock().map(|kept| String::from_utf8_lossy(&kept).into_owned());
         // After the reason it may list every register.
@@ -199,33 +204,54 @@ impl Drop for Process {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_command_line() {
-        let emulation = Emulation {
-            board: Board::Mps2An386,
+    fn emulation(board: &str) -> Emulation {
+        let board = Board::named(board).unwrap();
+        Emulation {
+            board,
             firmware: "fw.elf".into(),
-            model: "a,b/m.safetensors".into(),
+            model: Some("a,b/m.safetensors".into()),
             log: Some("x,y.bin".into()),
-        };
-        let arguments = emulation.arguments().join(" ".as_ref());
+        }
+    }
+
+    fn line(emulation: &Emulation) -> String {
+        let arguments = emulation.arguments(emulation.emulator().unwrap());
+        arguments.join(" ".as_ref()).into_string().unwrap()
+    }
+
+    #[test]
+    fn command_lines() {
         assert_eq!(
-            arguments.to_str().unwrap(),
+            line(&emulation("mps2-an386")),
             "-M mps2-an386 -display none -monitor none -icount shift=6 -serial stdio -serial file:x,y.bin -kernel fw.elf \
              -device loader,file=a,,b/m.safetensors,addr=0x00200000,force-raw=on"
         );
+        let without_model = Emulation { model: None, log: None, ..emulation("riscv32-virt") };
+        assert_eq!(
+            line(&without_model),
+            "-M virt -bios none -display none -monitor none -icount shift=6 -serial stdio -kernel fw.elf"
+        );
+    }
+
+    #[test]
+    fn what_an_emulator_has_not() {
+        let error = emulation("pico2").start().err().unwrap().to_string();
+        assert!(error.starts_with("no emulator has the board pico2;") && error.contains("netduinoplus2"), "{error}");
+        let error = emulation("riscv32-virt").start().err().unwrap().to_string();
+        assert!(error.contains("leave --log out"), "{error}");
     }
 
     #[test]
     fn files_are_checked_first() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        let mut emulation = Emulation { board: Board::Mps2An386, firmware: path("f"), model: path("m"), log: None };
+        let board = tern_boards::DEFAULT;
+        let emulation = Emulation { board, firmware: path("f"), model: Some(path("m")), log: None };
         assert!(matches!(emulation.start(), Err(OpenError::File { what: "firmware", .. })));
         std::fs::write(path("f"), "").unwrap();
         assert!(matches!(emulation.start(), Err(OpenError::File { what: "model", .. })));
-        std::fs::write(path("m"), vec![0; 0x0020_0001]).unwrap();
-        emulation.log = None;
+        std::fs::write(path("m"), vec![0; 0x0018_0001]).unwrap();
         let error = emulation.start().err().unwrap().to_string();
-        assert!(error.contains("2097153 bytes, the model slot of mps2-an386 holds 2097152"), "{error}");
+        assert!(error.contains("1572865 bytes, the model slot of mps2-an386 holds 1572864"), "{error}");
     }
 }

@@ -41,7 +41,7 @@ fn run_stages(options: &DemoOptions, stages: &mut Stages) -> Result<Figures> {
     let export = stages.run("export", || tern.json(&["export".as_ref(), &model, "-o".as_ref(), &device_file]))?;
     let held_out = stages
         .run("held-out templates", || tern.json(&["eval".as_ref(), &device_file, "--data".as_ref(), &held_out]))?;
-    let elf = stages.run("build firmware", firmware::build)?;
+    let elf = stages.run("build firmware", || firmware::build(tern_boards::DEFAULT))?;
     let device = stages.run("classify on the Cortex-M4", || {
         let (data, elf) = (model.join("validation.csv"), elf.as_path());
         let arguments: [&Path; 7] = [

@@ -18,10 +18,10 @@ pub struct Emulator {
     pub(super) elsewhere: &'static str,
 }
 
-/// Cortex-M: the demo's and the tests' Cortex-M4, and the Cortex-M3 that measurements run on.
+/// Cortex-M: the demo's, the boards that tests run on, and those that measurements run on.
 pub const ARM: Emulator = Emulator {
     program: "qemu-system-arm",
-    machines: &["mps2-an385", "mps2-an386"],
+    machines: &["mps2-an385", "mps2-an386", "netduinoplus2"],
     package: "qemu-system-arm",
     lines: [
         ("apt-get", "sudo apt-get install --no-install-recommends qemu-system-arm"),
@@ -34,7 +34,7 @@ pub const ARM: Emulator = Emulator {
     elsewhere: "install QEMU 7 or newer, https://www.qemu.org/download",
 };
 
-/// 32-bit RISC-V, for measurements.
+/// 32-bit RISC-V, for tests and measurements.
 pub const RISCV: Emulator = Emulator {
     program: "qemu-system-riscv32",
     machines: &["virt"],

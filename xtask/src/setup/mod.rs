@@ -10,6 +10,7 @@ pub use toolchain::host;
 
 use anyhow::Result;
 use clap::ValueEnum;
+use tern_boards::Board;
 
 use crate::bench::CORES;
 use crate::repo::FIRMWARE_TARGET;
@@ -59,10 +60,16 @@ pub fn run(needs: Needs) -> Result<()> {
         emulator::ensure(&emulator::ARM)?;
     }
     if needs == Needs::Test {
+        emulator::ensure(&emulator::RISCV)?;
         defmt_print::ensure()?;
         browser::ensure();
     }
     Ok(())
+}
+
+/// Sees that the firmware of `board` can be built.
+pub fn board(board: &Board) -> Result<()> {
+    toolchain::ensure_targets(&[board.target])
 }
 
 /// One line of what was found or is done.

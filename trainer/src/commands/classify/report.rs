@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::compare::{Difference, Refusal, Tally, Verdict};
-use crate::link::{Board, Info};
+use crate::link::{INSTRUCTION_NS, Info};
 
 /// How much of a text is shown.
 const START: usize = 60;
@@ -20,11 +20,10 @@ struct Figures {
     instructions_per_token: Option<f64>,
 }
 
-fn figures(tally: &Tally, info: &Info, emulated: Option<Board>) -> Figures {
+fn figures(tally: &Tally, info: &Info, is_emulated: bool) -> Figures {
     let seconds = tally.elapsed.as_secs_f64().max(1e-9);
     let ticks_per_token = (tally.tokens > 0).then(|| tally.ticks as f64 / tally.tokens as f64);
-    let instructions_per_tick =
-        emulated.map(|board| 1e9 / info.clock_hz.max(1) as f64 / f64::from(board.instruction_ns()));
+    let instructions_per_tick = is_emulated.then(|| 1e9 / info.clock_hz.max(1) as f64 / f64::from(INSTRUCTION_NS));
     Figures {
         lines_per_s: tally.examples as f64 / seconds,
         bytes_per_s: tally.bytes as f64 / seconds,
@@ -34,8 +33,8 @@ fn figures(tally: &Tally, info: &Info, emulated: Option<Board>) -> Figures {
 }
 
 /// One object.
-pub(super) fn to_json(tally: &Tally, info: &Info, emulated: Option<Board>) -> Value {
-    let figures = figures(tally, info, emulated);
+pub(super) fn to_json(tally: &Tally, info: &Info, is_emulated: bool) -> Value {
+    let figures = figures(tally, info, is_emulated);
     json!({
         "examples": tally.examples,
         "accuracy": tally.accuracy(),
@@ -70,8 +69,8 @@ fn refusal_json(refusal: &Refusal) -> Value {
 }
 
 /// Lines for a person.
-pub(super) fn to_text(tally: &Tally, info: &Info, emulated: Option<Board>, data: &Path) -> Vec<String> {
-    let figures = figures(tally, info, emulated);
+pub(super) fn to_text(tally: &Tally, info: &Info, is_emulated: bool, data: &Path) -> Vec<String> {
+    let figures = figures(tally, info, is_emulated);
     let data = data.display();
     let mut lines = Vec::new();
     for Difference { line, text, device, host } in &tally.differences {

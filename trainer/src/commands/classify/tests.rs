@@ -49,10 +49,10 @@ fn an_exact_device() {
         let (tally, info, _) = tally(Fault::None, ahead);
         assert_eq!((tally.differences.len(), tally.refusals.len(), tally.correct), (0, 0, 40));
         assert_eq!((tally.without_label, tally.ticks), (16, 100 * tally.tokens));
-        let json = report::to_json(&tally, &info, Some(crate::link::Board::Mps2An386));
+        let json = report::to_json(&tally, &info, true);
         assert_eq!(json["instructions_per_token"], 62.5);
         assert_eq!(json["accuracy"], 1.0);
-        let json = report::to_json(&tally, &info, None);
+        let json = report::to_json(&tally, &info, false);
         assert!(json["instructions_per_token"].is_null());
         assert_eq!(json["ticks_per_token"], 100.0);
     }
@@ -64,7 +64,7 @@ fn one_wrong_logit_is_shown() {
     assert_eq!(tally.differences.len(), 1);
     let Difference { line, device, host, .. } = &tally.differences[0];
     assert_eq!((*line, device.logits[0]), (12, host.logits[0] + 1));
-    let text = report::to_text(&tally, &info, None, "d.csv".as_ref()).join("\n");
+    let text = report::to_text(&tally, &info, false, "d.csv".as_ref()).join("\n");
     assert!(text.starts_with("d.csv:12: \"Free prize, call now!!\"\n    device  label"), "{text}");
     assert!(text.contains("ticks of 25000000 Hz a token"), "{text}");
 }
@@ -75,7 +75,7 @@ fn an_overflow_costs_one_text() {
         let (tally, info, restarts) = tally(Fault::Overflow(7), ahead);
         assert_eq!((tally.differences.len(), tally.refusals.len(), tally.correct), (0, 1, 39), "ahead {ahead}");
         assert_eq!((tally.refusals[0].line, restarts), (9, if ahead > 1 { 2 } else { 1 }));
-        let json = report::to_json(&tally, &info, None);
+        let json = report::to_json(&tally, &info, false);
         assert_eq!((&json["refused"], &json["refusals"][0]["error"]), (&1.into(), &"overflow".into()));
     }
 }
