@@ -1,7 +1,7 @@
 //! The command line. Each subcommand's options are in its own file under [`commands`](crate::commands).
 
 use crate::commands::{
-    classify, compare, console, data, eval, export, generate, import, inspect, predict, report, train,
+    classify, compare, console, data, eval, export, flash, generate, import, inspect, predict, report, train,
 };
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -55,6 +55,8 @@ pub enum Command {
     Classify(classify::Args),
     /// Talk with a device.
     Console(console::Args),
+    /// Write a firmware or a model to a board.
+    Flash(flash::Args),
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub mod console;
 pub mod data;
 pub mod eval;
 pub mod export;
+pub mod flash;
 pub mod generate;
 pub mod import;
 pub mod inspect;
@@ -47,6 +48,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Compare(args) => compare::run(args),
         Command::Classify(args) => classify::run(args),
         Command::Console(args) => console::run(args),
+        Command::Flash(args) => flash::run(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
