@@ -9,6 +9,8 @@ use crate::lstm::Layer;
 #[cfg(any(test, feature = "write"))]
 use crate::lstm::biases;
 use crate::rnn::Rnn;
+#[cfg(feature = "widths")]
+use crate::row_layer::RowLayer;
 #[cfg(any(test, feature = "write"))]
 use crate::rows::rows;
 
@@ -18,6 +20,9 @@ pub(crate) enum Cell<'a> {
     Lstm(Layer<'a>),
     Gru(Gru<'a>),
     Rnn(Rnn<'a>),
+    /// Of any of these cells.
+    #[cfg(feature = "widths")]
+    Rows(RowLayer<'a>),
 }
 
 /// One layer's state, in the caller's scratch.
@@ -56,15 +61,20 @@ impl Cell<'_> {
             Cell::Lstm(lstm) => lstm.step(x, state),
             Cell::Gru(gru) => gru.step(x, state),
             Cell::Rnn(rnn) => rnn.step(x, state),
+            #[cfg(feature = "widths")]
+            Cell::Rows(layer) => layer.step(x, None, state),
         }
     }
 
     /// One step whose input half is ready-made. sums: as many as there are biases.
+    #[inline(never)]
     pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
         match self {
             Cell::Lstm(lstm) => lstm.step_folded(sums, state),
             Cell::Gru(gru) => gru.step_folded(sums, state),
             Cell::Rnn(rnn) => rnn.step_folded(sums, state),
+            #[cfg(feature = "widths")]
+            Cell::Rows(layer) => layer.step(&[], Some(sums), state),
         }
     }
 
@@ -75,6 +85,8 @@ impl Cell<'_> {
             Cell::Lstm(Layer::Paired(paired)) => paired.hidden_size(),
             Cell::Gru(gru) => gru.bias.len(),
             Cell::Rnn(rnn) => rnn.bias.len(),
+            #[cfg(feature = "widths")]
+            Cell::Rows(layer) => layer.hidden_size(),
         }
     }
 
@@ -83,6 +95,8 @@ impl Cell<'_> {
         match self {
             Cell::Lstm(_) | Cell::Gru(_) => 4,
             Cell::Rnn(_) => 1,
+            #[cfg(feature = "widths")]
+            Cell::Rows(layer) => layer.biases(),
         }
     }
 
@@ -92,6 +106,8 @@ impl Cell<'_> {
             Cell::Lstm(layer) => layer.macs(),
             Cell::Gru(gru) => 3 * (gru.weight_ih.len() + gru.weight_hh.len()),
             Cell::Rnn(rnn) => rnn.weight_ih.len() + rnn.weight_hh.len(),
+            #[cfg(feature = "widths")]
+            Cell::Rows(layer) => layer.macs(),
         }
     }
 
@@ -119,6 +135,14 @@ impl Cell<'_> {
                 let units = rows(rnn.weight_ih, rnn.input_size).zip(rnn.bias);
                 units.map(|(weights, &bias)| dot(weights, x, bias)).collect()
             }
+            #[cfg(feature = "widths")]
+            Cell::Rows(layer) => {
+                let units = (0..layer.hidden_size()).flat_map(|unit| {
+                    let sums = layer.input_sums(unit, x);
+                    sums.into_iter().take(layer.biases())
+                });
+                units.collect()
+            }
         }
     }
 
@@ -130,6 +154,8 @@ impl Cell<'_> {
             Cell::Lstm(Layer::Paired(paired)) => return paired.bytes(),
             Cell::Gru(gru) => gru.bias.len() * (4 * 4 + 2 * 3 * 2),
             Cell::Rnn(rnn) => rnn.bias.len() * (4 + 2 * 2),
+            #[cfg(feature = "widths")]
+            Cell::Rows(layer) => return layer.bytes(),
         };
         self.macs() + rows
     }

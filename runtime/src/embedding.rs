@@ -1,35 +1,64 @@
 //! Ids to vectors.
 
-use core::num::NonZeroUsize;
-
 use crate::fixed::embedded;
+#[cfg(feature = "widths")]
+use crate::fixed::embedded_wide;
 use crate::kernel::embed4;
+#[cfg(feature = "widths")]
+use crate::matrix::{GROUP, pair};
+use crate::matrix::{Matrix, Weights};
 use crate::rows::row;
 
 /// The embedding table, borrowed from the file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Embedding<'a> {
-    pub embedding_dim: NonZeroUsize,
-    /// `[vocab_size · embedding_dim]`
-    pub weight: &'a [i8],
+    /// `[vocab_size, embedding_dim]`
+    pub weight: Matrix<'a>,
     /// `[vocab_size]`
     pub multiplier: &'a [i16],
 }
 
 impl Embedding<'_> {
-    /// Writes the vector of a token to `x`, `[embedding_dim]`, Q15. |x| ≤ 32,512.
+    /// Writes the vector of a token to `x`, `[embedding_dim]`, Q15. |x| ≤ 32,766.
     #[inline]
     pub(crate) fn embed(&self, id: u32, x: &mut [i16]) {
-        if let (Some(row), Some(&multiplier)) =
-            (row(self.weight, self.embedding_dim, id as usize), self.multiplier.get(id as usize))
-        {
-            // By fours: a loop's own instructions are half of one value's.
-            let ((x, x_rest), (row, row_rest)) = (x.as_chunks_mut::<4>(), row.as_chunks::<4>());
-            for (x, w) in x.iter_mut().zip(row) {
-                *x = embed4(*w, multiplier);
+        let index = id as usize;
+        let Some(&multiplier) = self.multiplier.get(index) else { return };
+        match self.weight.weights {
+            Weights::Bits8(weights) => {
+                let row = row(weights, self.weight.columns, index).unwrap_or_default();
+                // By fours: a loop's own instructions are half of one value's.
+                let ((x, x_rest), (row, row_rest)) = (x.as_chunks_mut::<4>(), row.as_chunks::<4>());
+                for (x, w) in x.iter_mut().zip(row) {
+                    *x = embed4(*w, multiplier);
+                }
+                for (x, &w) in x_rest.iter_mut().zip(row_rest) {
+                    *x = embedded(w, multiplier);
+                }
             }
-            for (x, &w) in x_rest.iter_mut().zip(row_rest) {
-                *x = embedded(w, multiplier);
+            #[cfg(feature = "widths")]
+            _ => self.embed_other_widths(index, multiplier, x),
+        }
+    }
+
+    /// [`embed`](Embedding::embed) of weights of 4 and 16 bits.
+    #[cfg(feature = "widths")]
+    #[inline(never)]
+    fn embed_other_widths(&self, index: usize, multiplier: i16, x: &mut [i16]) {
+        match self.weight.weights {
+            Weights::Bits8(_) => {}
+            Weights::Bits4 { .. } => {
+                let (pairs, groups) = self.weight.row_of_groups(index).unwrap_or_default();
+                for ((x, pairs), &group) in x.chunks_mut(GROUP).zip(pairs.chunks(GROUP / 2)).zip(groups) {
+                    for (x, w) in x.iter_mut().zip(pairs.iter().flat_map(|&byte| pair(byte))) {
+                        // Within ±126: 7 · 18.
+                        *x = embedded(w.wrapping_mul(group as i8), multiplier);
+                    }
+                }
+            }
+            Weights::Bits16(weights) => {
+                let row = row(weights, self.weight.columns, index).unwrap_or_default();
+                x.iter_mut().zip(row).for_each(|(x, &w)| *x = embedded_wide(w, multiplier));
             }
         }
     }

@@ -12,6 +12,13 @@ pub(crate) const fn embedded(weight: i8, multiplier: i16) -> i16 {
     ((weight as i32 * multiplier as i32) >> 7) as i16
 }
 
+/// [`embedded`] of a weight in 256ths. `m`: 0 … 32,767.
+#[cfg(feature = "widths")]
+#[inline(always)]
+pub(crate) const fn embedded_wide(weight: i16, multiplier: i16) -> i16 {
+    ((weight as i32 * multiplier as i32) >> 15) as i16
+}
+
 /// The upper half of a 64-bit product: one instruction on most cores.
 #[inline(always)]
 const fn requantize_by_long_product(acc: i32, multiplier: i16) -> i32 {

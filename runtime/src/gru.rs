@@ -6,7 +6,7 @@ use crate::activation::{sigmoid, tanh};
 use crate::cell::State;
 use crate::fixed::{requantize, round_shift};
 use crate::kernel::dot_rows;
-use crate::rows::rows;
+use crate::rows::{rows, rows_or_empty};
 
 /// One layer's parameters, borrowed from the file. The last dimension is the gate: `r z n`.
 #[derive(Clone, Copy, Debug)]
@@ -28,23 +28,16 @@ pub(crate) struct Gru<'a> {
 }
 
 impl Gru<'_> {
+    /// One step whose input half is ready-made. sums: `[hidden_size · 4]`. It is the step on no columns, with these in the place of the biases.
+    pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
+        Gru { weight_ih: &[], bias: sums.as_chunks().0, ..*self }.step(&[], state);
+    }
+
     /// One step on `x`, `[input_size]`, Q15.
     #[inline(never)]
     pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
-        self.units(rows(self.weight_ih, self.input_size), x, state);
-    }
-
-    /// One step whose input half is ready-made. sums: `[hidden_size · 4]`, in the place of the biases.
-    pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
-        let layer = Gru { bias: sums.as_chunks().0, ..*self };
-        layer.units(core::iter::repeat(&[][..]), &[], state);
-    }
-
-    /// weights_ih: of each unit.
-    #[inline(always)]
-    fn units<'w>(&self, weights_ih: impl Iterator<Item = &'w [[i8; 3]]>, x: &[i16], state: &mut State<'_>) {
         let hidden_size = NonZeroUsize::new(state.h.len()).unwrap_or(NonZeroUsize::MIN);
-        let weights = weights_ih.zip(rows(self.weight_hh, hidden_size));
+        let weights = rows_or_empty(self.weight_ih, self.input_size).zip(rows(self.weight_hh, hidden_size));
         let units = weights.zip(self.bias).zip(self.multiplier_ih.iter().zip(self.multiplier_hh));
         let states = state.c.iter_mut().zip(state.next_h.iter_mut());
         for ((((weight_ih, weight_hh), &[r, z, n, hidden_n]), (multiplier_ih, multiplier_hh)), (c, h)) in
@@ -66,7 +59,7 @@ fn requantize_rows([r, z, n]: [i32; 3], m: &[i16; 3]) -> [i32; 3] {
 
 /// Both halves of a unit's pre-activations and its state (Q30) to its new state and hidden state (Q15).
 #[inline(always)]
-fn unit(x: [i32; 3], h: [i32; 3], shift: u32, state: i32) -> (i32, i16) {
+pub(crate) fn unit(x: [i32; 3], h: [i32; 3], shift: u32, state: i32) -> (i32, i16) {
     let r = sigmoid((x[0] + h[0]) << shift);
     let z = sigmoid((x[1] + h[1]) << shift);
     let n = tanh((x[2] + requantize(h[2], r as i16)) << shift) << 15;

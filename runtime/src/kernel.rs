@@ -19,10 +19,16 @@ pub(crate) mod thumb1;
 #[cfg(any(test, all(not(any(armv7m, thumb1)), any(target_arch = "arm", target_arch = "riscv32"))))]
 mod walk;
 
+#[cfg(feature = "widths")]
+mod widths;
+
 pub(crate) use pairs::columns;
+#[cfg(any(test, feature = "write", not(dsp)))]
 pub(crate) use pairs::dot_pairs;
 #[cfg(any(test, not(any(armv7m, thumb1))))]
 pub(crate) use settle::settle;
+#[cfg(feature = "widths")]
+pub(crate) use widths::{dot_groups, dot_wide};
 
 /// Adds to each of four accumulators the dot product of one interleaved row with `v`.
 ///

@@ -29,10 +29,13 @@ mod kernel;
 mod kind;
 mod linear;
 mod lstm;
+mod matrix;
 mod memory;
 mod model;
 mod pool;
 mod rnn;
+#[cfg(feature = "widths")]
+mod row_layer;
 mod rows;
 mod run;
 mod sampling;

@@ -14,7 +14,7 @@ use crate::kernel::thumb1;
 #[cfg(any(test, not(any(armv7m, thumb1))))]
 use crate::kernel::{dot4, settle};
 #[cfg(any(test, not(any(armv7m, thumb1))))]
-use crate::rows::rows;
+use crate::rows::{rows, rows_or_empty};
 
 pub(crate) use paired::{Paired, Record, biases};
 
@@ -87,14 +87,7 @@ impl Lstm<'_> {
     /// One step whose input half is ready-made. sums: `[hidden_size · 4]`. It is the step on no columns, with these in the place of the
     /// biases.
     pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
-        let layer = Lstm { weight_ih: &[], bias: sums.as_chunks().0, ..*self };
-        #[cfg(any(armv7m, thumb1))]
-        layer.step(&[], state);
-        #[cfg(not(any(armv7m, thumb1)))]
-        {
-            layer.plain_units(core::iter::repeat(&[][..]), &[], state);
-            core::mem::swap(&mut state.h, &mut state.next_h);
-        }
+        Lstm { weight_ih: &[], bias: sums.as_chunks().0, ..*self }.step(&[], state);
     }
 
     /// Whether all sizes fit each other and none is zero: always so after load, and in the scratch as a session divides it. Kernels in
@@ -113,16 +106,9 @@ impl Lstm<'_> {
     #[cfg(any(test, not(any(armv7m, thumb1))))]
     #[inline(always)]
     fn plain_step(&self, x: &[i16], state: &mut State<'_>) {
-        self.plain_units(rows(self.weight_ih, self.input_size), x, state);
-    }
-
-    /// weights_ih: of each unit.
-    #[cfg(any(test, not(any(armv7m, thumb1))))]
-    #[inline(always)]
-    fn plain_units<'w>(&self, weights_ih: impl Iterator<Item = &'w [[i8; 4]]>, x: &[i16], state: &mut State<'_>) {
         // The size is not zero, or there would be no unit to step.
         let hidden_size = NonZeroUsize::new(state.h.len()).unwrap_or(NonZeroUsize::MIN);
-        let weights = weights_ih.zip(rows(self.weight_hh, hidden_size));
+        let weights = rows_or_empty(self.weight_ih, self.input_size).zip(rows(self.weight_hh, hidden_size));
         let rows = weights.zip(self.bias).zip(self.multiplier_ih.iter().zip(self.multiplier_hh));
         let units = rows.zip(state.c.iter_mut().zip(state.next_h.iter_mut()));
         for ((((weight_ih, weight_hh), bias), (multiplier_ih, multiplier_hh)), (c, h)) in units {
@@ -142,7 +128,7 @@ fn requantize_rows([i, f, g, o]: [i32; 4], m: &[i16; 4]) -> [i32; 4] {
 
 /// A unit's pre-activations (Q19, for `g` Q20) and cell state to its new cell state (Q20) and hidden state (Q15).
 #[inline(always)]
-fn unit([i, f, g, o]: [i32; 4], c: i32) -> (i32, i16) {
+pub(crate) fn unit([i, f, g, o]: [i32; 4], c: i32) -> (i32, i16) {
     let (i, f, g, o) = (sigmoid(i), sigmoid(f), tanh(g), sigmoid(o));
     let kept = requantize(c, f as i16);
     let c = saturating_double(kept + round_shift(i * g, 11));

@@ -6,7 +6,7 @@ use crate::activation::{relu, tanh};
 use crate::cell::State;
 use crate::fixed::requantize;
 use crate::kernel::dot;
-use crate::rows::rows;
+use crate::rows::{rows, rows_or_empty};
 
 /// One layer's parameters, borrowed from the file.
 #[derive(Clone, Copy, Debug)]
@@ -30,23 +30,16 @@ pub(crate) struct Rnn<'a> {
 }
 
 impl Rnn<'_> {
+    /// One step whose input half is ready-made. sums: `[hidden_size]`. It is the step on no columns, with these in the place of the biases.
+    pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
+        Rnn { weight_ih: &[], bias: sums, ..*self }.step(&[], state);
+    }
+
     /// One step on `x`, `[input_size]`, Q15.
     #[inline(never)]
     pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
-        self.units(rows(self.weight_ih, self.input_size), x, state);
-    }
-
-    /// One step whose input half is ready-made. sums: `[hidden_size]`, in the place of the biases.
-    pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
-        let layer = Rnn { bias: sums, ..*self };
-        layer.units(core::iter::repeat(&[][..]), &[], state);
-    }
-
-    /// weights_ih: of each unit.
-    #[inline(always)]
-    fn units<'w>(&self, weights_ih: impl Iterator<Item = &'w [i8]>, x: &[i16], state: &mut State<'_>) {
         let hidden_size = NonZeroUsize::new(state.h.len()).unwrap_or(NonZeroUsize::MIN);
-        let weights = weights_ih.zip(rows(self.weight_hh, hidden_size));
+        let weights = rows_or_empty(self.weight_ih, self.input_size).zip(rows(self.weight_hh, hidden_size));
         let units = weights.zip(self.bias).zip(self.multiplier_ih.iter().zip(self.multiplier_hh));
         for ((((weight_ih, weight_hh), &bias), (&multiplier_ih, &multiplier_hh)), h) in
             units.zip(state.next_h.iter_mut())

@@ -32,3 +32,14 @@ impl<'a, T> Iterator for Rows<'a, T> {
         Some(row)
     }
 }
+
+/// As [`rows`], and after them rows of no columns without end: those of a half that is ready-made.
+#[inline]
+pub(crate) fn rows_or_empty<T>(elements: &[T], columns: NonZeroUsize) -> impl Iterator<Item = &[T]> {
+    let mut rest = elements;
+    core::iter::repeat_with(move || {
+        let (row, after) = rest.split_at_checked(columns.get()).unwrap_or_default();
+        rest = after;
+        row
+    })
+}

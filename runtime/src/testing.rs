@@ -6,6 +6,8 @@ use crate::Packing;
 use crate::kind::{CellKind, Input, Merge, Output, Pooling, Task};
 use crate::text::Tokenizer;
 use crate::write::{Dtype, Tensor, Words, folded, packed, to_bytes};
+#[cfg(feature = "widths")]
+use crate::write::{in_4_bits, in_16_bits};
 
 pub use crate::write::Aligned;
 
@@ -79,6 +81,8 @@ pub struct Spec {
     pub output: Output,
     /// Of the recurrent layers: 0 … 8.
     pub shift: u32,
+    /// Bits of a weight, 4, 8 or 16: of the embedding, the input halves, the recurrent halves, the head. With 4 the sizes must be even.
+    pub bits: [u32; 4],
 }
 
 impl From<Sizes> for Spec {
@@ -95,6 +99,7 @@ impl From<Sizes> for Spec {
             head_hidden: 0,
             output: Output::Softmax,
             shift: 0,
+            bits: [8; 4],
         }
     }
 }
@@ -128,6 +133,19 @@ impl Spec {
         spec
     }
 
+    /// As [`random`](Spec::random), with weights of all widths.
+    #[cfg(feature = "widths")]
+    pub fn random_widths(seed: u64) -> Self {
+        let mut random = Random(seed ^ 0xb175);
+        let mut below = |n: i64| random.between(0, n - 1) as usize;
+        let mut even = |most: i64| 2 * (1 + below(most));
+        let sizes = Sizes { embedding_dim: even(20), hidden_size: even(12), classes: even(2) };
+        let head_hidden = even(3);
+        let spec = Spec::random(seed);
+        let head_hidden = if spec.head_hidden > 0 { head_hidden } else { 0 };
+        Spec { sizes, head_hidden, bits: [0; 4].map(|_| [4, 8, 16][below(3)]), ..spec }
+    }
+
     /// The sizes of such a model, its merged width and the head's width among them.
     pub fn head_width(&self) -> usize {
         let side_by_side = self.bidirectional && self.merge == Merge::Concat;
@@ -151,7 +169,7 @@ impl Spec {
             input: self.input,
             tokenizer: Tokenizer::WORDS,
             cell: self.cell,
-            packing: Packing::plain(self.cell),
+            packing: if self.bits[1..3] == [8, 8] { Packing::plain(self.cell) } else { Packing::Rows },
             layers: self.layers,
             bidirectional: self.bidirectional,
             merge: self.merge,
@@ -197,10 +215,37 @@ impl Spec {
             let labels: Vec<String> = (0..logits).map(|i| format!("label{i}")).collect();
             tensors.extend(Tensor::texts("labels", labels.iter().map(String::as_str)));
         }
+        #[cfg(feature = "widths")]
+        if self.bits != [8; 4] {
+            tensors = self.with_widths(random, tensors);
+        }
         let count = if self.input == Input::Tokens { GOLDEN.len() } else { 3 };
         tensors.push(Tensor::new("golden.logits", Dtype::I32, &[count, logits], &vec![0i32; count * logits]));
         tensors.push(Tensor::new("calibration", Dtype::I32, &[4], &[0i32; 4]));
         tensors
+    }
+
+    /// The weights in their widths: of 16 bits anything that those of 8 are rounded from.
+    #[cfg(feature = "widths")]
+    fn with_widths(&self, random: &mut Random, tensors: Vec<Tensor>) -> Vec<Tensor> {
+        let (_, tensors) = packed(self.words().packing, &[], tensors);
+        let of = |tensor: &Tensor| match tensor.name.split_once('.') {
+            Some(("embedding", "weight")) => self.bits[0],
+            Some(("hidden" | "fc", "weight")) => self.bits[3],
+            Some((_, parameter)) if parameter.starts_with("weight_ih_") => self.bits[1],
+            Some((_, parameter)) if parameter.starts_with("weight_hh_") => self.bits[2],
+            _ => 8,
+        };
+        let mut widened = |tensor: Tensor| match of(&tensor) {
+            4 => in_4_bits(&tensor).to_vec(),
+            16 => {
+                let fine = |&byte: &u8| 256 * i16::from(byte as i8) + random.between(-255, 255) as i16;
+                let weights: Vec<i16> = tensor.data.iter().map(fine).collect();
+                vec![in_16_bits(&tensor.name, &tensor.shape, &weights)]
+            }
+            _ => vec![tensor],
+        };
+        tensors.into_iter().flat_map(&mut widened).collect()
     }
 
     /// One direction of one layer.

@@ -5,6 +5,8 @@
 
 mod folding;
 mod packing;
+#[cfg(feature = "widths")]
+mod widths;
 
 use alloc::{format, string::String, vec, vec::Vec};
 
@@ -17,6 +19,8 @@ use crate::text::{self, Tokenizer};
 pub use crate::header::Dtype;
 pub use folding::{folded, folded_bytes};
 pub use packing::packed;
+#[cfg(feature = "widths")]
+pub use widths::{in_4_bits, in_16_bits, round_to_4_bits};
 
 /// A tensor to be written.
 #[derive(Clone, Debug)]

@@ -57,10 +57,11 @@ WORDS_OF = {
     "tern.merge": ["concat", "sum", "mean", "product"],
     "tern.pooling": ["last", "mean", "max", "mean_max"],
     "tern.output": ["softmax", "sigmoid", "linear"],
-    "tern.packing": ["interleaved4", "paired16", "interleaved3", "interleaved1"],
+    "tern.packing": ["interleaved4", "paired16", "interleaved3", "interleaved1", "rows"],
 }
 PACKINGS = {
-    "lstm": ["interleaved4", "paired16"], "gru": ["interleaved3"], "rnn": ["interleaved1"], "rnn_relu": ["interleaved1"],
+    "lstm": ["interleaved4", "paired16", "rows"], "gru": ["interleaved3", "rows"], "rnn": ["interleaved1", "rows"],
+    "rnn_relu": ["interleaved1", "rows"],
 }
 GATES = {"lstm": 4, "gru": 3, "rnn": 1, "rnn_relu": 1}
 # First rows of pairs; the second follows.
@@ -140,8 +141,9 @@ def tensors_of(kind):
                 tensors[f"lstm.units_{place}"] = ("I32", ["H", f"words{layer}"])
                 continue
             name = kind["module"] + ".{}_" + place
-            tensors[name.format("weight_ih")] = ("I8", ["H", reads, *gate])
-            tensors[name.format("weight_hh")] = ("I8", ["H", "H", *gate])
+            shape = lambda columns: ["H", *gate, columns] if kind["packing"] == "rows" else ["H", columns, *gate]
+            tensors[name.format("weight_ih")] = ("I8", shape(reads))
+            tensors[name.format("weight_hh")] = ("I8", shape("H"))
             tensors[name.format("bias")] = ("I32", ["H", *biases])
             tensors[name.format("multiplier_ih")] = tensors[name.format("multiplier_hh")] = ("I16", ["H", *gate])
             if kind["cell"] == "rnn_relu":
@@ -169,6 +171,35 @@ def rows(flat, columns):
     return [flat[at : at + columns] for at in range(0, len(flat), columns)]
 
 
+def of_width(expected, kind, header):
+    """The tensors with those of 4 and 16 bits in the place of 8, by what the header says."""
+    tensors = {}
+    for name, (dtype, shape) in expected.items():
+        any_width = name in ("embedding.weight", "hidden.weight", "fc.weight") or (
+            kind["packing"] == "rows" and (".weight_ih_" in name or ".weight_hh_" in name)
+        )
+        found = header[name]["dtype"] if any_width and name in header else dtype
+        if any_width and found == "U8":
+            tensors[name] = ("U8", [*shape[:-1], f"{shape[-1]}/2"])
+            tensors[groups_of(name)] = ("U8", [*shape[:-1], f"{shape[-1]}/16"])
+        else:
+            tensors[name] = ("I16" if any_width and found == "I16" else dtype, shape)
+    return tensors
+
+
+def groups_of(name):
+    return name.replace(".weight", ".group_multiplier")
+
+
+def grouped(data, multipliers, columns):
+    """Weights of 4 bits: as those of 8 that they stand for."""
+    nibbles = [((half & 0xF) ^ 8) - 8 for byte in data for half in (byte, byte >> 4)]
+    if min(nibbles) < -7 or min(multipliers) < 1 or max(multipliers) > 18:
+        raise Refused("4 bits")
+    of_row = -(-columns // 16)
+    return [w * multipliers[at // columns * of_row + at % columns // 16] for at, w in enumerate(nibbles)]
+
+
 def folded_of(kind):
     """The tensors of folded tokens."""
     biases = [4] if GATES[kind["cell"]] > 1 else []
@@ -183,14 +214,18 @@ class Layer:
         cell, module, tensor = model.kind["cell"], model.kind["module"], model.tensors
         self.cell, self.pairs, self.shift = cell, PAIRS[cell], model.kind["shifts"][f"{module}_{place}"]
         gates, H = GATES[cell], model.sizes["H"]
-        self.H, self.reads, self.folded = H, reads, {}
+        self.H, self.reads, self.folded, self.wide = H, reads, {}, (False, False)
         if model.kind["packing"] == "paired16":
             self.paired16(tensor[f"lstm.units_{place}"])
             return
         of = lambda parameter: tensor[f"{module}.{parameter}_{place}"]
-        # interleaved: [unit, column, gate]
-        self.ih = [[unit[gate::gates] for gate in range(gates)] for unit in rows(of("weight_ih"), gates * reads)]
-        self.hh = [[unit[gate::gates] for gate in range(gates)] for unit in rows(of("weight_hh"), gates * H)]
+        self.wide = tuple(f"{module}.weight_{half}_{place}" in model.wide for half in ("ih", "hh"))
+        if model.kind["packing"] == "rows":
+            self.ih = [rows(unit, reads) for unit in rows(of("weight_ih"), gates * reads)]
+            self.hh = [rows(unit, H) for unit in rows(of("weight_hh"), gates * H)]
+        else:  # interleaved: [unit, column, gate]
+            self.ih = [[unit[gate::gates] for gate in range(gates)] for unit in rows(of("weight_ih"), gates * reads)]
+            self.hh = [[unit[gate::gates] for gate in range(gates)] for unit in rows(of("weight_hh"), gates * H)]
         bias = rows(of("bias"), len(of("bias")) // H)
         self.bias = [unit[:gates] for unit in bias]
         self.hidden_bias = [[0, 0, unit[3]] if cell == "gru" else [0] * gates for unit in bias]
@@ -231,9 +266,10 @@ class Linear:
         tensor = model.tensors
         self.bias, self.m, self.shift = tensor[f"{name}.bias"], tensor[f"{name}.multiplier"], model.kind["shifts"][name]
         self.weight = rows(tensor[f"{name}.weight"], len(tensor[f"{name}.weight"]) // len(self.bias))
+        self.wide = f"{name}.weight" in model.wide
 
     def outputs(self, v):
-        acc = [dot(row, v) + b for row, b in zip(self.weight, self.bias)]
+        acc = sums(self.weight, v, self.bias, self.wide)
         return [inside(requantize(a, m) << self.shift, I32) for a, m in zip(acc, self.m)]
 
 
@@ -297,9 +333,10 @@ class Model:
         expected = tensors_of(self.kind)
         if any(name.startswith("folded.") for name in header) and self.kind["input"] == "tokens":
             expected |= folded_of(self.kind)
+        expected = of_width(expected, self.kind, header)
         if header.keys() != expected.keys():
             raise Refused("tensors: " + ", ".join(sorted(header.keys() ^ expected.keys())))
-        self.tensors, self.sizes, spans = {}, {}, []
+        self.tensors, self.sizes, spans, self.wide = {}, {}, [], set()
         for name, (dtype, shape) in expected.items():
             entry = header[name]
             begin, end = entry["data_offsets"]
@@ -310,8 +347,14 @@ class Model:
                 raise Refused(name)
             # Tensors lie back to back behind the header; the offsets count from there.
             self.tensors[name] = struct.unpack_from(f"<{count}{DTYPES[dtype]}", data, 8 + n + begin)
-            if min(self.tensors[name]) < (-127 if dtype == "I8" else 0 if dtype == "I16" else I32[0]):
+            if dtype == "I16" and ".weight" in name:
+                self.wide.add(name)
+            least = {"I8": -127, "I16": -32767 if name in self.wide else 0}.get(dtype, I32[0])
+            if min(self.tensors[name]) < least:
                 raise Refused(name)
+        for name in [name for name in expected if groups_of(name) != name and groups_of(name) in expected]:
+            columns = 2 * header[name]["shape"][-1]
+            self.tensors[name] = grouped(self.tensors[name], self.tensors[groups_of(name)], columns)
         spans.sort()
         ends = [0] + [end for _, end in spans]
         if [begin for begin, _ in spans] != ends[:-1] or 8 + n + ends[-1] != len(data):  # Length
@@ -327,6 +370,11 @@ class Model:
         if len(shape) != len(found):
             raise Refused(name)
         for dimension, size in zip(shape, found):
+            if isinstance(dimension, str) and dimension.endswith("/2"):
+                dimension, size = dimension[:-2], 2 * size
+            if isinstance(dimension, str) and dimension.endswith("/16"):  # what it counts is known by now
+                letter = dimension[: -len("/16")]
+                dimension = -(-(2 * self.sizes["H"] if letter == "2H" else self.sizes[letter]) // 16)
             if dimension == "2H":
                 dimension = 2 * self.sizes["H"]
             elif isinstance(dimension, str):
@@ -398,24 +446,25 @@ def activation(cells, z):
 
 def embed(model, token):
     """Embedding: `x` in Q15."""
-    m = model.embedding_m[token]
-    return [inside((w * m) >> 7, I16) for w in model.embedding[token]]
+    m, down = model.embedding_m[token], 15 if "embedding.weight" in model.wide else 7
+    return [inside((w * m) >> down, I16) for w in model.embedding[token]]
 
 
 def dot(row, v):
     return sum(map(operator.mul, row, v))
 
 
-def half(layer, acc, multipliers):
+def half(layer, acc, multipliers, wide):
     """One half, input or recurrent, of a unit's rows, from their sums."""
     acc = list(acc)
-    for first in layer.pairs:
+    for first in () if wide else layer.pairs:
         acc[first] += acc[first + 1] >> 8
     return [requantize(a, m) for a, m in zip(acc, multipliers)]
 
 
-def sums(weights, v, bias):
-    return [dot(row, v) + b for row, b in zip(weights, bias)]
+def sums(weights, v, bias, wide):
+    """`wide`: the weights have 16 bits."""
+    return [(dot(row, v) >> 8 if wide else dot(row, v)) + b for row, b in zip(weights, bias)]
 
 
 def relu(z):
@@ -432,9 +481,10 @@ class State:
         """`token`: what a first layer reads, to be looked up among those that are folded."""
         layer, h, folded = self.layer, [], self.layer.folded.get(token)
         for u in range(layer.H):
-            acc = folded[u] if folded else sums(layer.ih[u], x, layer.bias[u])
-            zx = half(layer, acc, layer.mx[u])
-            zh = half(layer, sums(layer.hh[u], self.h, layer.hidden_bias[u]), layer.mh[u])
+            wide_x, wide_h = layer.wide
+            acc = folded[u] if folded else sums(layer.ih[u], x, layer.bias[u], wide_x)
+            zx = half(layer, acc, layer.mx[u], wide_x)
+            zh = half(layer, sums(layer.hh[u], self.h, layer.hidden_bias[u], wide_h), layer.mh[u], wide_h)
             h.append(inside(getattr(self, layer.cell)(u, zx, zh), I16))
         self.h = h  # all units read the old h
         return h
@@ -624,8 +674,9 @@ def sample(model, text, seed, temperature, k, count):
 # --- arithmetic.md: The formats, No accumulator overflows ------------------------------------------------------------------
 
 
-def bound(weights, bias=0):
-    return 2**15 * sum(abs(w) for w in weights) + abs(bias)
+def bound(weights, bias, wide):
+    largest = 2**15 * sum(abs(w) for w in weights)
+    return ((largest >> 8) + 1 if wide else largest) + abs(bias)
 
 
 def check_bounds(model):
@@ -643,23 +694,25 @@ def check_bounds(model):
                 failed.add("lstm.units")
         for u in range(layer.H):
             bounds = []
-            for weights, bias in ((layer.ih[u], layer.bias[u]), (layer.hh[u], layer.hidden_bias[u])):
-                b = [bound(row, bias) for row, bias in zip(weights, bias)]
+            halves = (layer.ih[u], layer.bias[u]), (layer.hh[u], layer.hidden_bias[u])
+            for (weights, bias), wide in zip(halves, layer.wide):
+                b = [bound(row, bias, wide) for row, bias in zip(weights, bias)]
                 for value in b:
                     check("1", value)
-                for first in layer.pairs:
+                for first in () if wide else layer.pairs:
                     b[first] += (b[first + 1] >> 8) + 1
                     check("2", b[first])
                 bounds.append(b)
                 for tokens in layer.folded.values() if weights is layer.ih[u] else ():
-                    if any(abs(s) > bound(row, b) for s, row, b in zip(tokens[u], weights, bias)):
+                    if any(abs(s) > bound(row, b, wide) for s, row, b in zip(tokens[u], weights, bias)):
                         failed.add("5")
             for bx, mx, bh, mh in zip(bounds[0], layer.mx[u], bounds[1], layer.mh[u]):
                 check("3", ((bx * mx >> 16) + (bh * mh >> 16) + 2) << layer.shift)
     for linear in filter(None, (model.hidden, model.fc)):
         for row, bias, m in zip(linear.weight, linear.bias, linear.m):
-            check("1", bound(row, bias))
-            check("4", ((bound(row, bias) * m >> 16) + 1) << linear.shift)
+            largest = bound(row, bias, linear.wide)
+            check("1", largest)
+            check("4", ((largest * m >> 16) + 1) << linear.shift)
     return sorted(failed)
 
 

@@ -20,6 +20,8 @@ const BLOCK: usize = 4;
 const TURN: usize = 4;
 /// Bytes of code that a block takes.
 const BLOCK_BYTES: usize = 56;
+/// How far from the loop of the input half the code for ready-made sums is, and 1 for Thumb: it stands before it.
+const FOLDED: usize = 1usize.wrapping_sub(24);
 
 /// What a step works with, in the order in which it is loaded; at the stack pointer while it runs.
 #[repr(C)]
@@ -45,21 +47,40 @@ struct Frame {
     shift: u32,
 }
 
+/// How far into its loop to enter a half of so many columns, and 1 for Thumb: past the blocks that its first turn lacks.
+fn enter(columns: usize) -> usize {
+    ((columns / BLOCK).wrapping_neg() % TURN) * BLOCK_BYTES + 1
+}
+
 /// See [`Paired::step`].
 #[inline]
 pub(crate) fn step(layer: &Paired<'_>, x: &[i16], state: &mut State<'_>) {
-    let (columns, units) = (layer.input_size(), layer.hidden_size());
-    let aligned = (x.as_ptr().addr() | state.h.as_ptr().addr()).is_multiple_of(4);
+    if x.as_ptr().addr().is_multiple_of(4) && x.len() == layer.input_size() {
+        let x = x.as_ptr_range();
+        step_from(layer, x.start, x.end, enter(layer.input_size()), state);
+    }
+}
+
+/// See [`Paired::step_folded`].
+pub(crate) fn step_folded(layer: &Paired<'_>, sums: &[i32], state: &mut State<'_>) {
+    if sums.len() == 4 * layer.hidden_size() {
+        // Where `x` ends there stand the bytes of a unit's weights, which are stepped over.
+        let skipped = core::ptr::without_provenance(4 * layer.input_size());
+        step_from(layer, sums.as_ptr().cast(), skipped, FOLDED, state);
+    }
+}
+
+/// A step whose input half reads from `x` to `x_end`, entered so far from its loop.
+#[inline(always)]
+fn step_from(layer: &Paired<'_>, x: *const i16, x_end: *const i16, enter_ih: usize, state: &mut State<'_>) {
+    let units = layer.hidden_size();
     let h_lens = [state.h.len(), state.next_h.len(), state.c.len()];
     // Always so in the scratch as a session divides it; here it is what the block below relies on.
-    if !aligned || x.len() != columns || h_lens.iter().any(|&len| len != units) {
+    if !state.h.as_ptr().addr().is_multiple_of(4) || h_lens.iter().any(|&len| len != units) {
         return;
     }
-    let (blocks_ih, blocks_hh) = (columns / BLOCK, units / BLOCK);
-    // How many blocks the first turn lacks.
-    let enter = |blocks: usize| (blocks.wrapping_neg() % TURN) * BLOCK_BYTES + 1;
-    let turns_hh = blocks_hh.div_ceil(TURN);
-    let (x, c, next_h) = (x.as_ptr_range(), state.c.as_mut_ptr_range(), state.next_h.as_mut_ptr_range());
+    let turns_hh = (units / BLOCK).div_ceil(TURN);
+    let (c, next_h) = (state.c.as_mut_ptr_range(), state.next_h.as_mut_ptr_range());
     let frame = Frame {
         half_of_h: 1 << 14,
         unit: -(units as isize),
@@ -73,15 +94,15 @@ pub(crate) fn step(layer: &Paired<'_>, x: &[i16], state: &mut State<'_>) {
         // Below zero until its last turn, whatever the sum carries: half a turn's worth is added.
         sum_if: [0, 0x8000usize.wrapping_sub(turns_hh << 16), 0],
         sum_go: [0; 3],
-        enter_hh: enter(blocks_hh),
-        x: x.start,
-        enter_ih: enter(blocks_ih),
-        x_end: x.end,
+        enter_hh: enter(units),
+        x,
+        enter_ih,
+        x_end,
         shift: layer.shift(),
     };
-    // SAFETY: the records are as many and as long as `units` and `columns` ask for, both whole blocks and not zero, by `Paired::new`; `h`
-    // and `x` have so many values and are read by words, whose alignment is checked; `c` and `next_h` have a place for each unit
-    // and nothing else refers to them.
+    // SAFETY: the records are as many and as long as `units` and the input size ask for, both whole blocks and not zero, by `Paired::new`;
+    // `h` and `x` have so many values and are read by words, whose alignment is checked, or in the place of `x` there are four sums a unit;
+    // `c` and `next_h` have a place for each unit and nothing else refers to them.
     unsafe { run(&frame, layer.units().as_ptr()) };
 }
 
@@ -205,13 +226,23 @@ unsafe extern "C" fn run(frame: *const Frame, records: *const i32) {
         "ldr r1, [sp, #88]",
         "ldmia r0!, {{r2-r7}}",
         "ldr pc, [sp, #92]",
+        // Or its sums are ready-made: 24 bytes of code, as `FOLDED` says.
         ".p2align 2",
+        "ldmia r1!, {{r2, r4, r5, r7}}",
+        "str r1, [sp, #88]",
+        "ldr.w r8, [sp, #96]",
+        "add r0, r8",
+        "nop",
+        "add.w r2, r2, r4, asr #8",
+        "add.w r5, r5, r7, asr #8",
+        "b.w 8f",
         "4:",
         turn!(),
         "ldr r8, [sp, #96]",
         "cmp r1, r8",
         "bne 4b",
         first_rows!(),
+        "8:",
         "pop {{r3, r6, r8, r9, r12, lr}}",
         "smlawb r2, r2, r12, r3",
         "smlawt r4, r4, r12, r6",

@@ -1,5 +1,6 @@
 //! The packing `paired16` for cores without its instructions: each weight is taken out of its word.
 
+#[cfg(any(test, feature = "write", not(dsp)))]
 use super::settle::settle;
 
 /// The two columns of four rows in a word of rows `i f` and one of rows `g o`. Each half of a word is 256·a + b, the lower one the first
@@ -11,6 +12,7 @@ pub(crate) fn columns([first, second]: [i32; 2]) -> [[i32; 4]; 2] {
 }
 
 /// As [`super::dot4`], over two columns at a time. weights: `[columns / 2][2]`, see [`columns`].
+#[cfg(any(test, feature = "write", not(dsp)))]
 #[inline]
 pub(crate) fn dot_pairs(weights: &[[i32; 2]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
     let add = |acc: [i32; 4], w: [i32; 4], v: i16| {

@@ -2,8 +2,10 @@
 
 use core::num::NonZeroUsize;
 
+#[cfg(any(test, not(dsp)))]
 use super::{requantize_rows, unit};
 use crate::cell::State;
+#[cfg(any(test, not(dsp)))]
 use crate::kernel::dot_pairs;
 #[cfg(dsp)]
 use crate::kernel::dsp;
@@ -99,35 +101,32 @@ impl<'a> Paired<'a> {
         #[cfg(dsp)]
         dsp::step(self, x, state);
         #[cfg(not(dsp))]
-        self.plain_step(x, state);
+        self.plain_step(x, None, state);
         core::mem::swap(&mut state.h, &mut state.next_h);
     }
 
-    /// The definition of a step, up to the exchange of `h` and `next_h`.
+    /// The definition of a step, up to the exchange of `h` and `next_h`. sums: `[hidden_size · 4]` where the input half is ready-made.
     #[cfg(any(test, not(dsp)))]
-    pub(crate) fn plain_step(&self, x: &[i16], state: &mut State<'_>) {
+    pub(crate) fn plain_step(&self, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
         let states = state.c.iter_mut().zip(state.next_h.iter_mut());
-        for (record, (c, h)) in self.records().zip(states) {
-            let start = biases(record.start).unwrap_or_default();
-            (*c, *h) = self.plain_unit(&record, dot_pairs(record.weight_ih, x, start), state.h, *c);
+        for (index, (record, (c, h))) in self.records().zip(states).enumerate() {
+            let ready = sums.and_then(|sums| sums.as_chunks().0.get(index).copied());
+            let sums =
+                ready.unwrap_or_else(|| dot_pairs(record.weight_ih, x, biases(record.start).unwrap_or_default()));
+            let from_h = requantize_rows(dot_pairs(record.weight_hh, state.h, [0; 4]), &record.multiplier_hh);
+            let from_x = requantize_rows(sums, &record.multiplier_ih);
+            let z = |row: usize| (from_x[row] + from_h[row]) << self.shift;
+            (*c, *h) = unit([z(0), z(1), z(2), z(3)], *c);
         }
-    }
-
-    /// One unit from the sums of its input half and the hidden state.
-    #[inline(always)]
-    fn plain_unit(&self, record: &Record<'_>, sums: [i32; 4], h: &[i16], c: i32) -> (i32, i16) {
-        let from_h = requantize_rows(dot_pairs(record.weight_hh, h, [0; 4]), &record.multiplier_hh);
-        let from_x = requantize_rows(sums, &record.multiplier_ih);
-        let z = |row: usize| (from_x[row] + from_h[row]) << self.shift;
-        unit([z(0), z(1), z(2), z(3)], c)
     }
 
     /// One step whose input half is ready-made. sums: `[hidden_size · 4]`.
+    #[inline(never)]
     pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
-        let units = self.records().zip(sums.as_chunks().0).zip(state.c.iter_mut().zip(state.next_h.iter_mut()));
-        for ((record, &sums), (c, h)) in units {
-            (*c, *h) = self.plain_unit(&record, sums, state.h, *c);
-        }
+        #[cfg(dsp)]
+        dsp::step_folded(self, sums, state);
+        #[cfg(not(dsp))]
+        self.plain_step(&[], Some(sums), state);
         core::mem::swap(&mut state.h, &mut state.next_h);
     }
 

@@ -5,9 +5,14 @@ use core::num::NonZeroUsize;
 use crate::cell::Cell;
 use crate::gru::Gru;
 use crate::kernel::columns;
+#[cfg(feature = "widths")]
+use crate::kind::CellKind;
 use crate::linear::Linear;
 use crate::lstm::{Layer, Lstm, biases};
+use crate::matrix::Matrix;
 use crate::rnn::Rnn;
+#[cfg(feature = "widths")]
+use crate::row_layer::RowLayer;
 use crate::rows::{row, rows};
 
 /// A bound on the size of something that must stay below 2^31.
@@ -58,6 +63,14 @@ fn half<const ROWS: usize>(
     for (row, (bound, bias)) in bounds.iter_mut().zip(bias).enumerate() {
         *bound = row_bound(weights.iter().filter_map(|w| w.get(row).copied()), bias);
     }
+    pair_up(bounds, pairs)
+}
+
+/// Adds to the bounds of first rows those of the second, and checks all.
+fn pair_up<const ROWS: usize>(
+    mut bounds: [Bound; ROWS],
+    pairs: impl IntoIterator<Item = usize>,
+) -> Result<[Bound; ROWS], usize> {
     for first in pairs {
         let second = bounds.get(first + 1).copied().unwrap_or(0);
         if let Some(bound) = bounds.get_mut(first) {
@@ -77,6 +90,8 @@ pub(super) fn check(cell: &Cell<'_>) -> Result<(), Overflow> {
         Cell::Lstm(Layer::Paired(_)) => Ok(()),
         Cell::Gru(gru) => check_gru(gru),
         Cell::Rnn(rnn) => check_rnn(rnn),
+        #[cfg(feature = "widths")]
+        Cell::Rows(layer) => check_rows(layer),
     }
 }
 
@@ -153,14 +168,51 @@ pub(super) fn input_bound(cell: &Cell<'_>, unit: usize, index: usize) -> Bound {
         Cell::Rnn(rnn) => {
             of(row(rnn.weight_ih, rnn.input_size, unit).map(|row| row.as_chunks::<1>().0), index, rnn.bias.get(unit))
         }
+        #[cfg(feature = "widths")]
+        Cell::Rows(layer) => {
+            let bias = layer.bias(unit).get(index).copied().unwrap_or(0);
+            matrix_bound(&layer.weight_ih, unit * layer.kind.gates() + index, bias)
+        }
     }
+}
+
+/// The largest size of the sums of one row of a matrix.
+fn matrix_bound(matrix: &Matrix<'_>, index: usize, bias: i32) -> Bound {
+    let sums = matrix.size_of_row(index) << 15;
+    // One more for the floor.
+    let sums = if matrix.is_wide() { (sums >> 8) + 1 } else { sums };
+    sums + Bound::from(bias.unsigned_abs())
+}
+
+#[cfg(feature = "widths")]
+fn check_rows(layer: &RowLayer<'_>) -> Result<(), Overflow> {
+    let gates = layer.kind.gates();
+    let first_rows: &[usize] = match layer.kind {
+        CellKind::Lstm => &[0, 2],
+        CellKind::Gru => &[0],
+        CellKind::Rnn | CellKind::RnnRelu => &[],
+    };
+    let half = |matrix: &Matrix<'_>, unit: usize, bias: [i32; 4]| {
+        let mut bounds = [0; 4];
+        for (row, (bound, bias)) in bounds.iter_mut().zip(bias).enumerate().take(gates) {
+            *bound = matrix_bound(matrix, unit * gates + row, bias);
+        }
+        let pairs = if matrix.is_wide() { &[] } else { first_rows };
+        pair_up(bounds, pairs.iter().copied())
+    };
+    for unit in 0..layer.hidden_size() {
+        let [mx, mh] = layer.multipliers(unit);
+        let x = half(&layer.weight_ih, unit, layer.bias(unit));
+        let h = half(&layer.weight_hh, unit, layer.recurrent_bias(unit));
+        check_unit(unit, (x, &mx), (h, &mh), layer.shift)?;
+    }
+    Ok(())
 }
 
 /// Conditions 1 and 4. The row's index is the error.
 pub(super) fn check_linear(linear: &Linear<'_>) -> Result<(), usize> {
-    let all = rows(linear.weight, linear.width).zip(linear.bias).zip(linear.multiplier);
-    for (row, ((weights, &bias), &multiplier)) in all.enumerate() {
-        let bound = row_bound(weights.iter().copied(), bias);
+    for (row, (&bias, &multiplier)) in linear.bias.iter().zip(linear.multiplier).enumerate() {
+        let bound = matrix_bound(&linear.weight, row, bias);
         if bound >= LIMIT || requantized(bound, multiplier) << linear.shift >= LIMIT {
             return Err(row);
         }

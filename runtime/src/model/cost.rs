@@ -56,7 +56,7 @@ impl Model<'_> {
 
     /// What the model costs to run, at worst.
     pub fn cost(&self) -> Cost {
-        let head_macs = |layer: &Linear<'_>| layer.weight.len();
+        let head_macs = |layer: &Linear<'_>| layer.weight.macs();
         let scratch = |tokens: usize| 4 * self.scratch_len_for(tokens);
         // Over many tokens, that what is rounded up to words does not count.
         let per_token = (scratch(1_000) - scratch(0)) / 1_000;
@@ -64,9 +64,9 @@ impl Model<'_> {
             header: header_len(self.bytes).unwrap_or(0),
             recurrent: self.cells().iter().map(Cell::bytes).sum(),
             head: self.head.linear.bytes() + self.hidden.map_or(0, |hidden| hidden.bytes()),
-            embedding: self.embedding.weight.len()
+            embedding: self.embedding.weight.bytes()
                 + 2 * self.embedding.multiplier.len()
-                + 4 * usize::from(!self.embedding.weight.is_empty()),
+                + 4 * usize::from(!self.embedding.multiplier.is_empty()),
             folded: self.folded.bytes(),
             vocabulary: self.vocabulary.byte_len(),
             labels: self.labels.byte_len(),

@@ -1,5 +1,7 @@
 //! Everything that the header names, found but not yet checked against each other.
 
+use core::num::NonZeroUsize;
+
 use bytemuck::Pod;
 
 use super::keys::Kind;
@@ -7,6 +9,9 @@ use super::names::Tensor;
 use crate::error::{LoadError, Name};
 use crate::header::{Dtype, Entry, Scanner, TensorInfo, header_len, tensor_at};
 use crate::kind::CellKind;
+#[cfg(feature = "widths")]
+use crate::matrix::{GROUP, pair};
+use crate::matrix::{Matrix, Weights};
 use crate::texts::Texts;
 
 /// Where each tensor's entry stands in the header. An entry is read again when it is asked for: a table of entries would be a
@@ -88,6 +93,64 @@ impl<'a> Directory<'a> {
             Some(index) => Err(LoadError::Range { tensor: self.name(tensor), index }),
             None => Ok(weights),
         }
+    }
+
+    /// How wide a matrix is whose weights have any of the widths: its last dimension but for what is packed.
+    pub(super) fn columns(&self, tensor: Tensor) -> Result<u32, LoadError> {
+        let (info, _) = self.find(tensor)?;
+        let last = info.shape.into_iter().rfind(|&size| size != 0).unwrap_or(0);
+        Ok(if cfg!(feature = "widths") && info.dtype == Dtype::U8 { last.saturating_mul(2) } else { last })
+    }
+
+    /// A matrix of weights of 8 bits, and, where they are built in, of 4 and 16. `shape` without its last dimension, which is `columns`;
+    /// all before it count as rows. Where `groups` stands, weights of 4 bits have their multipliers.
+    pub(super) fn matrix(
+        &self,
+        [weight, groups]: [Tensor; 2],
+        shape: &[u32],
+        columns: NonZeroUsize,
+    ) -> Result<Matrix<'a>, LoadError> {
+        let wide = |last: usize| {
+            let mut whole = [0; 3];
+            let all = shape.iter().copied().filter(|&size| size != 0).chain([last as u32]);
+            whole.iter_mut().zip(all).for_each(|(to, size)| *to = size);
+            whole
+        };
+        let (info, _) = self.find(weight)?;
+        let is_grouped = cfg!(feature = "widths") && info.dtype == Dtype::U8;
+        if self.has(groups) && !is_grouped {
+            return Err(LoadError::UnknownTensor(self.name(groups)));
+        }
+        let weights = match info.dtype {
+            #[cfg(feature = "widths")]
+            Dtype::U8 => {
+                let pairs: &[u8] = self.view(weight, Dtype::U8, wide(columns.get().div_ceil(2)))?;
+                // −8 is not one. The shape is that of even numbers of columns only.
+                let bad = pairs.iter().position(|&byte| pair(byte).contains(&-8));
+                if let Some(index) = bad {
+                    return Err(LoadError::Range { tensor: self.name(weight), index });
+                }
+                if !columns.get().is_multiple_of(2) {
+                    let (found, expected) = (wide(columns.get()), wide(columns.get() + 1));
+                    return Err(LoadError::Shape { tensor: self.name(weight), found, expected });
+                }
+                let multipliers: &[u8] = self.view(groups, Dtype::U8, wide(columns.get().div_ceil(GROUP)))?;
+                if let Some(index) = multipliers.iter().position(|m| !(1..=18).contains(m)) {
+                    return Err(LoadError::Range { tensor: self.name(groups), index });
+                }
+                Weights::Bits4 { pairs, groups: multipliers }
+            }
+            #[cfg(feature = "widths")]
+            Dtype::I16 => {
+                let weights: &[i16] = self.view(weight, Dtype::I16, wide(columns.get()))?;
+                if let Some(index) = weights.iter().position(|&w| w == i16::MIN) {
+                    return Err(LoadError::Range { tensor: self.name(weight), index });
+                }
+                Weights::Bits16(weights)
+            }
+            _ => Weights::Bits8(self.weights(weight, wide(columns.get()))?),
+        };
+        Ok(Matrix { columns, weights })
     }
 
     /// Multipliers; none is negative.

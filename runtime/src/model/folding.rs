@@ -11,6 +11,8 @@ use crate::cell::Cell;
 use crate::error::LoadError;
 use crate::folded::Folded;
 use crate::header::Dtype;
+#[cfg(feature = "widths")]
+use crate::kind::CellKind;
 
 /// What is folded, if anything is: condition 5 of docs/arithmetic.md is checked. `cells`: by their places.
 pub(super) fn read<'a>(
@@ -56,6 +58,11 @@ fn limits(cell: &Cell<'_>, at: usize, rows: usize) -> RangeInclusive<i64> {
         // A bias of the recurrent half: the layer's.
         Cell::Gru(gru) if row == 3 => {
             let bias = gru.bias.get(unit).map_or(0, |bias| bias[3].into());
+            bias..=bias
+        }
+        #[cfg(feature = "widths")]
+        Cell::Rows(layer) if layer.kind == CellKind::Gru && row == 3 => {
+            let [.., bias] = layer.bias(unit).map(i64::from);
             bias..=bias
         }
         _ => {

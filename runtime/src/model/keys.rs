@@ -20,7 +20,7 @@ const KEYS: [(&str, &str); 12] = [
     ("tern.merge", "concat, sum, mean, product"),
     ("tern.pooling", "last, mean, max, mean_max"),
     ("tern.output", "softmax, sigmoid, linear"),
-    ("tern.packing", "interleaved4, paired16, interleaved3, interleaved1"),
+    ("tern.packing", "interleaved4, paired16, interleaved3, interleaved1, rows"),
 ];
 const TASK: usize = 1;
 const INPUT: usize = 2;
@@ -87,6 +87,9 @@ fn position(found: &str, list: &str) -> Option<usize> {
 /// How the weights of such cells can lie.
 fn packings(cell: CellKind) -> &'static str {
     match cell {
+        CellKind::Lstm if cfg!(feature = "widths") => "interleaved4, paired16, rows",
+        CellKind::Gru if cfg!(feature = "widths") => "interleaved3, rows",
+        CellKind::Rnn | CellKind::RnnRelu if cfg!(feature = "widths") => "interleaved1, rows",
         CellKind::Lstm => "interleaved4, paired16",
         CellKind::Gru => "interleaved3",
         CellKind::Rnn | CellKind::RnnRelu => "interleaved1",
@@ -145,7 +148,11 @@ impl Kind {
             merge,
             pooling: of(Pooling::ALL, required(POOLING)?),
             output: of(Output::ALL, required(OUTPUT)?),
-            packing: if value(PACKING) == Packing::Paired16.word() { Packing::Paired16 } else { Packing::plain(cell) },
+            packing: match value(PACKING) {
+                "paired16" => Packing::Paired16,
+                "rows" => Packing::Rows,
+                _ => Packing::plain(cell),
+            },
             layer_shifts: [None; Place::COUNT],
             fc_shift: 0,
             hidden_shift: None,

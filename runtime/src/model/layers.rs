@@ -14,6 +14,8 @@ use crate::header::Dtype;
 use crate::kind::CellKind;
 use crate::lstm::{Layer, Lstm, Paired};
 use crate::rnn::Rnn;
+#[cfg(feature = "widths")]
+use crate::row_layer::RowLayer;
 
 /// All layers, forward before reverse, and their hidden size.
 pub(super) fn read<'a>(
@@ -78,6 +80,10 @@ fn layer<'a>(
             [input_size, NonZeroUsize::new(h as usize).unwrap_or(input_size)],
         );
     }
+    #[cfg(feature = "widths")]
+    if kind.packing == Packing::Rows {
+        return by_rows(directory, kind, place, input_size, h);
+    }
     // Shapes of plain cells have no dimension for the gate.
     let gates = if kind.cell.gates() > 1 { kind.cell.gates() as u32 } else { 0 };
     let weight_ih = directory.weights(of(Parameter::WeightIh), [h, e, gates])?;
@@ -113,13 +119,47 @@ fn layer<'a>(
             Cell::Rnn(Rnn { input_size, weight_ih, weight_hh, bias, multiplier_ih, multiplier_hh, shift, relu })
         }
     };
+    checked(directory, place, cell)
+}
+
+/// One direction of one layer in the packing `rows`, its sums checked.
+#[cfg(feature = "widths")]
+fn by_rows<'a>(
+    directory: &Directory<'a>,
+    kind: &Kind,
+    place: Place,
+    input_size: NonZeroUsize,
+    h: u32,
+) -> Result<Cell<'a>, LoadError> {
+    let of = |parameter| Tensor::of_layer(place, parameter);
+    let gates = if kind.cell.gates() > 1 { kind.cell.gates() as u32 } else { 0 };
+    let biases = if gates == 0 { 0 } else { 4 };
+    if kind.cell == CellKind::RnnRelu {
+        directory.real(of(Parameter::Scale))?;
+    }
+    let hidden_size = NonZeroUsize::new(h as usize).unwrap_or(input_size);
+    let [ih, hh] = [[Parameter::WeightIh, Parameter::GroupsIh], [Parameter::WeightHh, Parameter::GroupsHh]];
+    let layer = RowLayer {
+        kind: kind.cell,
+        weight_ih: directory.matrix(ih.map(of), &[h, gates], input_size)?,
+        weight_hh: directory.matrix(hh.map(of), &[h, gates], hidden_size)?,
+        bias: directory.view(of(Parameter::Bias), Dtype::I32, [h, biases, 0])?,
+        multiplier_ih: directory.multipliers(of(Parameter::MultiplierIh), [h, gates, 0])?,
+        multiplier_hh: directory.multipliers(of(Parameter::MultiplierHh), [h, gates, 0])?,
+        shift: kind.shift(place)?,
+    };
+    checked(directory, place, Cell::Rows(layer))
+}
+
+/// A layer whose sums cannot overflow.
+fn checked<'a>(directory: &Directory<'a>, place: Place, cell: Cell<'a>) -> Result<Cell<'a>, LoadError> {
     bounds::check(&cell).map_err(|overflow| {
         let (parameter, row) = match overflow {
             Overflow::Input { row } => (Parameter::WeightIh, row),
             Overflow::Recurrent { row } => (Parameter::WeightHh, row),
             Overflow::Requantised { row } => (Parameter::MultiplierIh, row),
         };
-        LoadError::Overflow { tensor: directory.name(of(parameter)), row }
+        LoadError::Overflow { tensor: directory.name(Tensor::of_layer(place, parameter)), row }
     })?;
     Ok(cell)
 }

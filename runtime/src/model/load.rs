@@ -13,6 +13,7 @@ use crate::head::Head;
 use crate::header::{Dtype, Entry, Scanner, header_len};
 use crate::kind::{Input, Output, Task};
 use crate::linear::Linear;
+use crate::matrix::Matrix;
 use crate::text;
 use crate::texts::{Texts, check_offsets};
 use crate::values::{MULTIPLIERS, POINTS, SHIFTS, Scaling, WINDOWS};
@@ -51,7 +52,7 @@ struct Inputs<'a> {
 
 fn inputs<'a>(directory: &Directory<'a>, kind: &Kind) -> Result<Inputs<'a>, LoadError> {
     let one = NonZeroUsize::MIN;
-    let no_embedding = Embedding { embedding_dim: one, weight: &[], multiplier: &[] };
+    let no_embedding = Embedding { weight: Matrix::EMPTY, multiplier: &[] };
     if kind.input == Input::Values {
         let channels = directory.texts("channels", Tensor::CHANNELS_OFFSETS, Tensor::CHANNELS_BYTES)?;
         let scaling = Scaling {
@@ -77,13 +78,12 @@ fn inputs<'a>(directory: &Directory<'a>, kind: &Kind) -> Result<Inputs<'a>, Load
         text::Kind::Bytes => Vocabulary::BYTES,
         _ => Vocabulary::new(directory.texts("vocab", Tensor::VOCAB_OFFSETS, Tensor::VOCAB_BYTES)?)?,
     };
-    let (v, [_, e, _]) = (vocabulary.size() as u32, directory.shape(Tensor::EMBEDDING_WEIGHT)?);
+    let (v, e) = (vocabulary.size() as u32, directory.columns(Tensor::EMBEDDING_WEIGHT)?);
     let shape =
         LoadError::Shape { tensor: directory.name(Tensor::EMBEDDING_WEIGHT), found: [e; 3], expected: [v, 1, 0] };
     let width = NonZeroUsize::new(e as usize).ok_or(shape)?;
     let embedding = Embedding {
-        embedding_dim: width,
-        weight: directory.weights(Tensor::EMBEDDING_WEIGHT, [v, e, 0])?,
+        weight: directory.matrix([Tensor::EMBEDDING_WEIGHT, Tensor::EMBEDDING_GROUPS], &[v], width)?,
         multiplier: directory.multipliers(Tensor::EMBEDDING_MULTIPLIER, [v, 0, 0])?,
     };
     let (channels, scaling) = (Texts::EMPTY, Scaling::default());
@@ -116,14 +116,13 @@ fn forecast<'a>(directory: &Directory<'a>, input: &Scaling<'_>) -> Result<(Scali
 /// `[outputs, width]`, with its bias and multipliers.
 fn linear<'a>(
     directory: &Directory<'a>,
-    [weight, bias, multiplier]: [Tensor; 3],
+    [weight, groups, bias, multiplier]: [Tensor; 4],
     outputs: u32,
     width: NonZeroUsize,
     shift: u32,
 ) -> Result<Linear<'a>, LoadError> {
     let linear = Linear {
-        width,
-        weight: directory.weights(weight, [outputs, width.get() as u32, 0])?,
+        weight: directory.matrix([weight, groups], &[outputs], width)?,
         bias: directory.view(bias, Dtype::I32, [outputs, 0, 0])?,
         multiplier: directory.multipliers(multiplier, [outputs, 0, 0])?,
         shift,
@@ -199,7 +198,7 @@ pub(super) fn load(bytes: &[u8]) -> Result<Model<'_>, LoadError> {
     let mut hidden = None;
     if let Some(shift) = kind.hidden_shift {
         let [units, ..] = directory.shape(Tensor::HIDDEN_BIAS)?;
-        let tensors = [Tensor::HIDDEN_WEIGHT, Tensor::HIDDEN_BIAS, Tensor::HIDDEN_MULTIPLIER];
+        let tensors = [Tensor::HIDDEN_WEIGHT, Tensor::HIDDEN_GROUPS, Tensor::HIDDEN_BIAS, Tensor::HIDDEN_MULTIPLIER];
         let layer = linear(directory, tensors, units, width, shift)?;
         directory.real(Tensor::HIDDEN_SCALE)?;
         width = NonZeroUsize::new(layer.len()).unwrap_or(width);
@@ -216,7 +215,7 @@ pub(super) fn load(bytes: &[u8]) -> Result<Model<'_>, LoadError> {
         (Task::LanguageModel, _) => inputs.vocabulary.size(),
         (Task::Forecast, _) => output.len(),
     };
-    let tensors = [Tensor::FC_WEIGHT, Tensor::FC_BIAS, Tensor::FC_MULTIPLIER];
+    let tensors = [Tensor::FC_WEIGHT, Tensor::FC_GROUPS, Tensor::FC_BIAS, Tensor::FC_MULTIPLIER];
     let head = Head { linear: linear(directory, tensors, outputs as u32, width, kind.fc_shift)?, output: kind.output };
     config.classes = head.len();
 

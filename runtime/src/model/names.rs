@@ -61,6 +61,10 @@ enum When {
     /// With tokens, in a file that has them.
     Folded,
     FoldedReverse,
+    /// Where the weights have 4 bits.
+    TokensIn4Bits,
+    HiddenIn4Bits,
+    In4Bits,
 }
 
 macro_rules! fixed {
@@ -111,6 +115,9 @@ fixed! {
     GOLDEN_BYTES = "golden.bytes" if Tokens,
     GOLDEN_VALUES = "golden.values" if Values,
     GOLDEN_LOGITS = "golden.logits" if Always,
+    EMBEDDING_GROUPS = "embedding.group_multiplier" if TokensIn4Bits,
+    HIDDEN_GROUPS = "hidden.group_multiplier" if HiddenIn4Bits,
+    FC_GROUPS = "fc.group_multiplier" if In4Bits,
     FOLDED_IDS = "folded.ids" if Folded,
     FOLDED_SUMS = "folded.sums" if Folded,
     FOLDED_SUMS_REVERSE = "folded.sums_reverse" if FoldedReverse,
@@ -128,9 +135,12 @@ pub(super) enum Parameter {
     Units,
     /// Of cells whose states have no bound of their own.
     Scale,
+    /// Of weights of 4 bits.
+    GroupsIh,
+    GroupsHh,
 }
 
-const PARAMETERS: [(Parameter, &str); 7] = [
+const PARAMETERS: [(Parameter, &str); 9] = [
     (Parameter::WeightIh, "weight_ih"),
     (Parameter::WeightHh, "weight_hh"),
     (Parameter::Bias, "bias"),
@@ -138,6 +148,8 @@ const PARAMETERS: [(Parameter, &str); 7] = [
     (Parameter::MultiplierHh, "multiplier_hh"),
     (Parameter::Units, "units"),
     (Parameter::Scale, "scale"),
+    (Parameter::GroupsIh, "group_multiplier_ih"),
+    (Parameter::GroupsHh, "group_multiplier_hh"),
 ];
 
 /// A tensor of the format, by a small number.
@@ -174,7 +186,11 @@ impl Tensor {
 
     /// Whether a model of its kind can be without it.
     pub(super) fn is_optional(self) -> bool {
-        matches!(self.parts(), Ok((_, When::Folded | When::FoldedReverse)))
+        let fixed = [When::Folded, When::FoldedReverse, When::TokensIn4Bits, When::HiddenIn4Bits, When::In4Bits];
+        match self.parts() {
+            Ok((_, when)) => fixed.contains(&when),
+            Err((_, parameter, _)) => matches!(parameter, Parameter::GroupsIh | Parameter::GroupsHh),
+        }
     }
 
     pub(super) fn index(self) -> usize {
@@ -201,6 +217,9 @@ impl Tensor {
                 When::Classify => kind.task == Task::Classify,
                 When::Forecast => kind.task == Task::Forecast,
                 When::Hidden => kind.hidden_shift.is_some(),
+                When::TokensIn4Bits => cfg!(feature = "widths") && kind.input == Input::Tokens,
+                When::HiddenIn4Bits => cfg!(feature = "widths") && kind.hidden_shift.is_some(),
+                When::In4Bits => cfg!(feature = "widths"),
                 When::Folded => cfg!(feature = "folding") && kind.input == Input::Tokens,
                 When::FoldedReverse => cfg!(feature = "folding") && kind.input == Input::Tokens && kind.directions == 2,
             },
@@ -208,6 +227,7 @@ impl Tensor {
                 kind.has(place)
                     && match parameter {
                         Parameter::Scale => kind.cell == CellKind::RnnRelu,
+                        Parameter::GroupsIh | Parameter::GroupsHh => kind.packing == Packing::Rows,
                         Parameter::Units => kind.packing == Packing::Paired16,
                         _ => kind.packing != Packing::Paired16,
                     }

@@ -13,6 +13,8 @@ pub enum Packing {
     Interleaved3,
     /// Row by row, of cells with one.
     Interleaved1,
+    /// Row by row, of any cells; the one for weights of 4 and 16 bits.
+    Rows,
 }
 
 impl Packing {
@@ -32,7 +34,7 @@ impl Packing {
     pub const fn columns(self) -> usize {
         match self {
             Packing::Paired16 => 4,
-            Packing::Interleaved4 | Packing::Interleaved3 | Packing::Interleaved1 => 1,
+            _ => 1,
         }
     }
 
@@ -43,6 +45,7 @@ impl Packing {
             Packing::Paired16 => "paired16",
             Packing::Interleaved3 => "interleaved3",
             Packing::Interleaved1 => "interleaved1",
+            Packing::Rows => "rows",
         }
     }
 }

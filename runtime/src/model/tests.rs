@@ -2,6 +2,8 @@
 
 mod folding;
 mod kinds;
+#[cfg(feature = "widths")]
+mod widths;
 
 use super::*;
 use crate::error::Name;
@@ -141,8 +143,8 @@ fn wrong_tensors_are_named() {
         String::from("tensor `lstm.weight_ih_l0` is [3, 5, 4], expected [5, 3, 4]; export the model again"),
         std::format!("{transposed}")
     );
-    let unsigned = with("fc.weight", |t| t.dtype = Dtype::U8);
-    assert_eq!(unsigned, LoadError::Type { tensor: "fc.weight".into(), expected: "I8" });
+    let unsigned = with("lstm.weight_hh_l0", |t| t.dtype = Dtype::U8);
+    assert_eq!(unsigned, LoadError::Type { tensor: "lstm.weight_hh_l0".into(), expected: "I8" });
     let weight = with("fc.weight", |t| t.data[3] = 0x80);
     assert_eq!(weight, LoadError::Range { tensor: "fc.weight".into(), index: 3 });
     let multiplier = with("lstm.multiplier_hh_l0", |t| t.data[5] |= 0x80);

@@ -5,7 +5,7 @@ use alloc::{format, string::String, vec::Vec};
 use super::{Dtype, Tensor};
 use crate::Packing;
 
-/// Metadata and tensors in a packing, from those in `interleaved4`. For [`Packing::Paired16`] E and H must be multiples of 4, or the loader
+/// Metadata and tensors in a packing, from those in the plain one of the cell. [`Packing::Paired16`] is LSTM's, [`Packing::Rows`] anyone's. For [`Packing::Paired16`] E and H must be multiples of 4, or the loader
 /// refuses what comes out.
 ///
 /// # Panics
@@ -20,6 +20,10 @@ pub fn packed(
     match packing {
         Packing::Interleaved4 | Packing::Interleaved3 | Packing::Interleaved1 => (metadata, tensors),
         Packing::Paired16 => (metadata, paired(tensors)),
+        #[cfg(feature = "widths")]
+        Packing::Rows => (metadata, tensors.into_iter().map(super::widths::by_rows).collect()),
+        #[cfg(not(feature = "widths"))]
+        Packing::Rows => (metadata, tensors),
     }
 }
 

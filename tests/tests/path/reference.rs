@@ -207,6 +207,30 @@ fn the_reference_runs_every_kind_of_model() {
 }
 
 #[test]
+fn the_reference_runs_weights_of_every_width() {
+    let folder = folder("reference-widths");
+    let mut widths = BTreeSet::new();
+    for seed in 0..40 {
+        let spec = Spec::random_widths(seed);
+        let file = spec.file(seed);
+        let path = folder.join("model.safetensors");
+        fs::write(&path, &*file).unwrap();
+        let Some(seen) = reference(&folder, &[argument(&path), "--golden"], "") else { return };
+        let model = Model::from_bytes(&file).unwrap();
+        for (golden, seen) in model.golden().zip(&seen) {
+            assert_eq!(seen["logits"], json!(golden.logits), "{spec:?}");
+        }
+        assert_eq!(seen.len(), 3);
+        if spec.input == Input::Tokens && seed % 4 == 0 {
+            compare(&folder, &file, &texts(seed).into_iter().filter(|text| text.len() < 100).collect::<Vec<_>>());
+        }
+        widths.extend(spec.bits.into_iter().enumerate().map(|(place, bits)| (spec.cell.word(), place, bits)));
+    }
+    // Four cells, four places, three widths.
+    assert!(widths.len() > 40, "{widths:?}");
+}
+
+#[test]
 fn the_reference_runs_folded_tokens() {
     let folder = folder("reference-folded");
     let (mut random, mut changed) = (Random(3), 0);

@@ -18,7 +18,7 @@ use crate::setup::{self, Needs};
 /// (E, H)
 const SIZES: [(usize, usize); 4] = [(16, 16), (20, 64), (32, 64), (64, 128)];
 
-/// Sizes that fill no turn of any loop, and shifts: only their bits are compared.
+/// Sizes that fill no turn of any loop, and shifts: only their bits are compared, also with folded tokens.
 const ODD: [(Packing, usize, usize, &str); 6] = [
     (Packing::Interleaved4, 3, 5, "0"),
     (Packing::Interleaved4, 21, 7, "3"),
@@ -63,6 +63,11 @@ pub fn run(json: bool, then: Then) -> Result<()> {
     let (mut odd, mut workloads) = (Vec::new(), Vec::new());
     for (packing, e, h, shift) in ODD {
         odd.push(random(packing, (e, h), shift)?);
+    }
+    for (packing, e, h, _) in ODD {
+        for shift in [0, 2] {
+            odd.push(Workload::folded(packing, e, h, shift, &folder)?);
+        }
     }
     for packing in Packing::ALL {
         for sign in [-1, 1] {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use tern_runtime::testing::{Random, Sizes, extreme_file_in, random_file_in};
+use tern_runtime::testing::{Random, Sizes, Spec, extreme_file_in, random_file_in};
 use tern_runtime::{Model, Packing};
 
 /// Steps of one run.
@@ -42,6 +42,13 @@ impl Workload {
     pub fn extreme(packing: Packing, sign: i8, embedding: usize, hidden: usize, folder: &Path) -> Result<Self> {
         let file = extreme_file_in(packing, sign, sizes(embedding, hidden));
         Workload::new(packing, &file, &format!("lstm-{embedding}-{hidden}-extreme{sign}"), folder)
+    }
+
+    /// A random model with some of its tokens folded, written into `folder` with its ids.
+    pub fn folded(packing: Packing, embedding: usize, hidden: usize, shift: u32, folder: &Path) -> Result<Self> {
+        let spec = Spec { shift, ..sizes(embedding, hidden).into() };
+        let file = spec.folded_file(packing, hidden as u64, &[1, 3, 4, 9]);
+        Workload::new(packing, &file, &format!("lstm-{embedding}-{hidden}-shift{shift}-folded"), folder)
     }
 
     fn new(packing: Packing, file: &[u8], name: &str, folder: &Path) -> Result<Self> {

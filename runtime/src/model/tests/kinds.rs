@@ -27,7 +27,7 @@ fn each_kind() -> Vec<Spec> {
 }
 
 /// Runs whatever the model can be given.
-fn exercise(model: &Model<'_>) {
+pub(super) fn exercise(model: &Model<'_>) {
     let mut scratch = vec![-1; model.scratch_len()];
     let mut session = model.session(&mut scratch).unwrap();
     session.feed(b"Free prize, call caller now!! \xff");

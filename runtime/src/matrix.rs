@@ -1,0 +1,130 @@
+//! A matrix of weights of 4, 8 or 16 bits, row by row.
+
+use core::num::NonZeroUsize;
+
+use crate::kernel::dot;
+#[cfg(feature = "widths")]
+use crate::kernel::{dot_groups, dot_wide};
+use crate::rows::row;
+
+/// Columns of a group of 4-bit weights, which share a multiplier.
+#[cfg(any(feature = "widths", feature = "write"))]
+pub(crate) const GROUP: usize = 16;
+
+/// The weights of a [`Matrix`], borrowed from the file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Weights<'a> {
+    /// `[rows · columns]`
+    Bits8(&'a [i8]),
+    /// Two columns in a byte, the even one in its lower half, −7 … 7 each. A weight is that times its group's multiplier, 1 … 18.
+    #[cfg(feature = "widths")]
+    Bits4 {
+        /// `[rows · columns / 2]`
+        pairs: &'a [u8],
+        /// `[rows · ⌈columns / 16⌉]`
+        groups: &'a [u8],
+    },
+    /// In 256ths of the other widths' weights. `[rows · columns]`
+    #[cfg(feature = "widths")]
+    Bits16(&'a [i16]),
+}
+
+/// Weights by rows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Matrix<'a> {
+    pub columns: NonZeroUsize,
+    pub weights: Weights<'a>,
+}
+
+/// The two weights of a byte, before they are multiplied.
+#[cfg(feature = "widths")]
+#[inline(always)]
+pub(crate) fn pair(byte: u8) -> [i8; 2] {
+    [(byte as i8) << 4 >> 4, (byte as i8) >> 4]
+}
+
+impl<'a> Matrix<'a> {
+    /// Of no rows.
+    pub(crate) const EMPTY: Matrix<'static> = Matrix { columns: NonZeroUsize::MIN, weights: Weights::Bits8(&[]) };
+
+    /// The sum of one row with `v`, `[columns]`, Q15, and its bias; none beyond the last.
+    #[inline]
+    pub(crate) fn dot(&self, index: usize, v: &[i16], bias: i32) -> Option<i32> {
+        match self.weights {
+            Weights::Bits8(weights) => Some(dot(row(weights, self.columns, index)?, v, bias)),
+            #[cfg(feature = "widths")]
+            Weights::Bits4 { .. } => {
+                let (pairs, groups) = self.row_of_groups(index)?;
+                Some(dot_groups(pairs, groups, v, bias))
+            }
+            #[cfg(feature = "widths")]
+            Weights::Bits16(weights) => Some(dot_wide(row(weights, self.columns, index)?, v) + bias),
+        }
+    }
+
+    /// One row of 4-bit weights and its groups' multipliers; none of other widths, or beyond the last.
+    #[cfg(feature = "widths")]
+    pub(crate) fn row_of_groups(&self, index: usize) -> Option<(&'a [u8], &'a [u8])> {
+        let Weights::Bits4 { pairs, groups } = self.weights else { return None };
+        let columns = self.columns.get();
+        let (bytes, multipliers) = (NonZeroUsize::new(columns / 2)?, NonZeroUsize::new(columns.div_ceil(GROUP))?);
+        Some((row(pairs, bytes, index)?, row(groups, multipliers, index)?))
+    }
+
+    /// Whether its weights are 256ths: their rows are in no pairs.
+    pub(crate) fn is_wide(&self) -> bool {
+        match self.weights {
+            Weights::Bits8(_) => false,
+            #[cfg(feature = "widths")]
+            Weights::Bits4 { .. } => false,
+            #[cfg(feature = "widths")]
+            Weights::Bits16(_) => true,
+        }
+    }
+
+    /// The sum of |w| over one row, in 256ths of a weight where [`is_wide`](Matrix::is_wide).
+    pub(crate) fn size_of_row(&self, index: usize) -> u64 {
+        match self.weights {
+            Weights::Bits8(weights) => {
+                let row = row(weights, self.columns, index).unwrap_or_default();
+                row.iter().map(|w| u64::from(w.unsigned_abs())).sum()
+            }
+            #[cfg(feature = "widths")]
+            Weights::Bits4 { .. } => {
+                let (pairs, groups) = self.row_of_groups(index).unwrap_or_default();
+                let sizes = pairs.chunks(GROUP / 2).zip(groups).map(|(pairs, &multiplier)| {
+                    let sum: u64 = pairs.iter().flat_map(|&byte| pair(byte)).map(|w| u64::from(w.unsigned_abs())).sum();
+                    sum * u64::from(multiplier)
+                });
+                sizes.sum()
+            }
+            #[cfg(feature = "widths")]
+            Weights::Bits16(weights) => {
+                let row = row(weights, self.columns, index).unwrap_or_default();
+                row.iter().map(|w| u64::from(w.unsigned_abs())).sum()
+            }
+        }
+    }
+
+    /// Multiply-accumulates of all rows.
+    pub(crate) fn macs(&self) -> usize {
+        match self.weights {
+            Weights::Bits8(weights) => weights.len(),
+            #[cfg(feature = "widths")]
+            Weights::Bits4 { pairs, .. } => 2 * pairs.len(),
+            #[cfg(feature = "widths")]
+            Weights::Bits16(weights) => weights.len(),
+        }
+    }
+
+    /// Bytes of flash.
+    pub(crate) fn bytes(&self) -> usize {
+        match self.weights {
+            Weights::Bits8(weights) => weights.len(),
+            #[cfg(feature = "widths")]
+            Weights::Bits4 { pairs, groups } => pairs.len() + groups.len(),
+            #[cfg(feature = "widths")]
+            Weights::Bits16(weights) => 2 * weights.len(),
+        }
+    }
+}
