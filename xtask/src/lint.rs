@@ -41,6 +41,8 @@ fn checks(stages: &mut Stages) -> Result<()> {
         clippy(stages, &format!("clippy, runtime, {target}"), &root, &["-p", "tern-runtime", "--target", target]);
         stages.check(&format!("no panic, no allocator, {target}"), || proof::check(target));
     }
+    // No other step builds it: 8 s where its dependencies are compiled, two minutes of one core where they are not.
+    clippy(stages, "clippy, trainer with hub", &root, &["-p", "tern-trainer", "--lib", "--features", "hub"]);
     stages.check("docs", || {
         run(cargo(&root).env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--no-deps", "--workspace"]))
     });

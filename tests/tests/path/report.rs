@@ -266,6 +266,63 @@ fn the_hubs_library_reads_the_card() {
 }
 
 #[test]
+fn the_hubs_library_reads_the_cards_of_every_task() {
+    let python = match python("hub", &["huggingface_hub"]) {
+        Ok(python) => python,
+        Err(reason) => {
+            eprintln!("skipped: this test needs Python 3 with venv and huggingface_hub from PyPI; {reason}");
+            return;
+        }
+    };
+    let folder = folder("cards");
+    for (data, options, pipeline, metrics, parts) in [
+        (
+            tasks::novel(&folder),
+            &["--window", "16"][..],
+            "text-generation",
+            &["accuracy", "perplexity"][..],
+            ["| bits per character |", "characters in the last 10 % of `novel.txt`", "tern generate", "validation.txt"],
+        ),
+        (
+            tasks::months(&folder),
+            &["--task", "forecast", "--season", "6"],
+            "time-series-forecasting",
+            &["mae"],
+            [
+                "| the same of a season before |",
+                "| sales |",
+                "It reads 24 rows and says the next 1 of sales.",
+                "180 rows of",
+            ],
+        ),
+        (
+            tasks::ramps(&folder),
+            &["--input", "values"],
+            "tabular-classification",
+            &["accuracy", "f1"],
+            ["6 sequences that were held out", "| level |", "It gives every sequence one of its labels", "| flat |"],
+        ),
+    ] {
+        let model = data.with_extension("model");
+        let mut train = tern();
+        train.args(["train", argument(&data), "-o", argument(&model), "--epochs", "1", "--hidden", "8"]).args(options);
+        let (status, _, log) = text_of(&mut train);
+        assert_eq!(status, Some(0), "{log}");
+        let card = model.join("README.md");
+        let arguments = ["-c", CARD, argument(&card)];
+        let (status, stdout, stderr) = text_of(Command::new(&python).args(arguments).env("HF_HUB_OFFLINE", "1"));
+        assert_eq!(status, Some(0), "{stderr}");
+        let seen: Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!(seen["data"]["pipeline_tag"], pipeline);
+        assert_eq!(seen["data"]["metrics"], serde_json::json!(metrics));
+        let text = seen["text"].as_str().unwrap();
+        for part in parts {
+            assert!(text.contains(part), "{part}\n{text}");
+        }
+    }
+}
+
+#[test]
 fn two_models_are_compared_on_the_same_rows() {
     let trained = trained();
     let data = argument(&trained.validation);

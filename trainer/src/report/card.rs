@@ -3,7 +3,7 @@
 
 mod front;
 
-use crate::float_model::Config;
+use crate::float_model::{Config, files};
 use crate::recipe::Recipe;
 use crate::task::{Input, Task};
 use serde_json::Value;
@@ -67,24 +67,36 @@ impl Card<'_> {
         text
     }
 
-    /// What the held-out rows are.
+    /// What the figures are of.
     fn held_out(&self) -> String {
-        let rows = self.number("/validation/examples").unwrap_or(0.0);
-        match self.recipe.map(|recipe| &recipe.data) {
-            Some(data) => match &data.valid {
-                Some(valid) => format!("the {rows} rows of `{}`", file(valid)),
-                None => format!(
-                    "{rows} rows that were held out of the data, {:.0} % of each class",
-                    100.0 * data.valid_fraction
-                ),
-            },
-            None => format!("the {rows} rows of `validation.csv`"),
+        let number = |pointer: &str| self.number(pointer).unwrap_or(0.0);
+        let examples = number("/validation/examples");
+        let data = self.recipe.map(|recipe| &recipe.data);
+        let (train, valid) =
+            (data.map(|data| file(&data.train)), data.and_then(|data| data.valid.as_deref()).map(file));
+        let share = 100.0 * data.map_or(0.0, |data| data.valid_fraction);
+        let (carried, rows) = match (self.config.task, self.config.input) {
+            (Task::Classify, Input::Tokens) => (files::VALIDATION, "rows"),
+            (Task::Classify, Input::Values) => (files::VALIDATION, "sequences"),
+            (Task::LanguageModel, _) => (files::VALIDATION_TEXT, "characters"),
+            (Task::Forecast, _) => (files::VALIDATION, "windows"),
+        };
+        let count = if rows == "characters" { number("/validation/characters") } else { examples };
+        match (valid, train, self.is_classifier()) {
+            (Some(valid), ..) => format!("the {count} {rows} of `{valid}`"),
+            (None, Some(_), true) => {
+                format!("{count} {rows} that were held out of the data, {share:.0} % of each class")
+            }
+            (None, Some(train), false) => {
+                format!("{count} {rows} in the last {share:.0} % of `{train}`, which were held out")
+            }
+            (None, None, _) => format!("the {count} {rows} of `{carried}`"),
         }
     }
 
     fn figures(&self) -> String {
         let mut text = String::from("## Figures\n\n");
-        if self.number("/validation/examples").is_none() {
+        if !self.metrics["validation"].is_object() {
             return text + "None: this model came without held-out rows. `tern eval` measures it on yours.\n\n";
         }
         let _ = write!(text, "Measured on {}", self.held_out());
@@ -107,21 +119,69 @@ impl Card<'_> {
                 rows.extend(self.number(&format!("/validation/{key}")).map(|value| (name.to_owned(), value)));
             }
         } else {
-            let figures = self.metrics["validation"].as_object().into_iter().flatten();
-            rows.extend(figures.filter_map(|(key, value)| Some((key.replace('_', " "), value.as_f64()?))));
+            let known: &[(&str, &str)] = match self.config.task {
+                Task::Forecast => &[
+                    ("rmse", "root mean squared error"),
+                    ("naive_rmse", "the same of the last number again"),
+                    ("seasonal_naive_rmse", "the same of a season before"),
+                    ("mae", "mean absolute error"),
+                    ("naive_mae", "the same of the last number again"),
+                    ("seasonal_naive_mae", "the same of a season before"),
+                ],
+                _ => &[
+                    ("perplexity", "perplexity"),
+                    ("bits_per_character", "bits per character"),
+                    ("bits_per_byte", "bits per byte"),
+                    ("loss", "loss (nats a token)"),
+                    ("accuracy", "next token right"),
+                    ("top_5_accuracy", "next token among the best 5"),
+                    ("tokens", "tokens"),
+                    ("unknown", "of these unknown"),
+                ],
+            };
+            let row =
+                |(key, name): &(&str, &str)| Some(((*name).to_owned(), self.number(&format!("/validation/{key}"))?));
+            rows.extend(known.iter().filter_map(row));
         }
         for (name, value) in rows {
-            let _ = writeln!(text, "| {} | {value:.4} |", cell(&name));
+            let value = if value.fract() == 0.0 && value > 1.0 { value.to_string() } else { format!("{value:.4}") };
+            let _ = writeln!(text, "| {} | {value} |", cell(&name));
         }
         if let [Some(low), Some(high)] = [0, 1].map(|end| self.number(&format!("/validation/interval/{end}"))) {
             let _ = writeln!(text, "| 95 % interval of the accuracy (Wilson) | {low:.4} – {high:.4} |");
         }
-        text.push_str("\nThe command: `tern eval . --data validation.csv`, in this folder.\n\n");
+        let _ = writeln!(text, "\nThe command: `tern eval . --data {}`, in this folder.\n", self.carried());
         if let Some(leaked) = self.number("/validation/also_in_training").filter(|leaked| *leaked > 0.0) {
             let _ =
                 writeln!(text, "{leaked} of these texts were learnt from as well: the figures flatter the model.\n");
         }
-        text + &self.classes()
+        text + &self.classes() + &self.channels()
+    }
+
+    /// The file of the folder that holds what was held out.
+    fn carried(&self) -> &'static str {
+        if self.config.task == Task::LanguageModel { files::VALIDATION_TEXT } else { files::VALIDATION }
+    }
+
+    /// What is read of numbers, and how they are normalised.
+    fn channels(&self) -> String {
+        if self.config.channels.is_empty() {
+            return String::new();
+        }
+        let mut text = String::from("| channel | mean | standard deviation |\n|---|--:|--:|\n");
+        for channel in &self.config.channels {
+            let _ = writeln!(text, "| {} | {} | {} |", cell(&channel.name), channel.mean, channel.std);
+        }
+        if let Some(forecast) = &self.config.forecast {
+            let _ = writeln!(
+                text,
+                "\nIt reads {} rows and says the next {} of {}.",
+                forecast.window,
+                forecast.horizon,
+                inline(&forecast.targets.join(", "))
+            );
+        }
+        text + "\n"
     }
 
     fn classes(&self) -> String {
@@ -157,8 +217,12 @@ impl Card<'_> {
         for (name, value) in [
             ("accuracy in floats", accuracy("float_accuracy")),
             ("accuracy in integers", accuracy("integer_accuracy")),
-            ("texts compared", plain("examples")),
-            ("texts given another label", plain("disagreements")),
+            ("perplexity in floats", accuracy("float_perplexity")),
+            ("perplexity in integers", accuracy("integer_perplexity")),
+            ("root mean squared error in floats", accuracy("float_rmse")),
+            ("root mean squared error in integers", accuracy("integer_rmse")),
+            ("examples compared", plain("examples")),
+            ("examples answered otherwise", plain("disagreements").filter(|_| self.config.task != Task::Forecast)),
             ("bytes of the device file", plain("file_bytes")),
             ("bytes of RAM for a text", plain("scratch_bytes")),
             ("multiply-accumulates a token", plain("macs_per_token")),
@@ -172,15 +236,28 @@ impl Card<'_> {
 
     fn uses(&self) -> String {
         let mut text = String::from("## Intended use and limits\n\n");
-        if self.is_classifier() {
+        if self.is_classifier() && self.config.input == Input::Tokens {
             text.push_str(
                 "For texts like those it learnt from, where a wrong label does no harm that cannot be undone. It gives every text one of \
                  its labels, also one that fits none of them: look at the probability, and at how many tokens were unknown. It was not \
                  tested on other kinds of text, other languages, or against people who want to mislead it.\n\n",
             );
         } else {
-            text.push_str(
-                "For data like those it learnt from, where a wrong answer does no harm that cannot be undone. It was not tested on others.\n\n",
+            let says = match self.config.task {
+                Task::Classify => {
+                    "It gives every sequence one of its labels, also one that fits none of them: look at the probability."
+                }
+                Task::LanguageModel => {
+                    "What it writes is likely, and need not be true; it may repeat what it learnt from, word by word."
+                }
+                Task::Forecast => {
+                    "It says a number and not how sure it is of it: compare it with the naive forecasts above. A series that changes its ways \
+                     it does not follow."
+                }
+            };
+            let _ = writeln!(
+                text,
+                "For data like those it learnt from, where a wrong answer does no harm that cannot be undone. {says} It was not tested on others.\n",
             );
         }
         text
@@ -188,12 +265,18 @@ impl Card<'_> {
 
     fn data(&self) -> String {
         let mut text = String::from("## Training data\n\n");
-        match (self.recipe, self.number("/train_examples")) {
+        let (learnt, rows) = match (self.config.task, self.config.input) {
+            (Task::LanguageModel, _) => (self.number("/train/text_tokens"), "tokens"),
+            (Task::Forecast, _) => (self.number("/train/rows"), "rows"),
+            (_, Input::Values) => (self.number("/train_examples"), "sequences"),
+            _ => (self.number("/train_examples"), "rows"),
+        };
+        match (self.recipe, learnt) {
             (Some(recipe), Some(examples)) => {
                 let _ = writeln!(
                     text,
-                    "{examples} rows of `{}` were learnt from. What they say, and what they leave out, the model repeats: look at `report.html` for \
-                     its most confident mistakes before you rely on it.\n",
+                    "{examples} {rows} of `{}` were learnt from. What they say, and what they leave out, the model repeats: look at `report.html` for \
+                     where it is wrong before you rely on it.\n",
                     file(&recipe.data.train)
                 );
             }
@@ -202,17 +285,28 @@ impl Card<'_> {
             }
             _ => text.push_str("Not known: the model was not trained by Tern.\n\n"),
         }
-        text + "This folder carries some of these texts: `validation.csv` and `calibration.csv` hold rows of the data, and a device file holds a few \
-                short ones.\n\n"
+        let (a, b) = match self.config.task {
+            Task::LanguageModel => (files::VALIDATION_TEXT, files::CALIBRATION_TEXT),
+            _ => (files::VALIDATION, files::CALIBRATION),
+        };
+        let _ = writeln!(
+            text,
+            "This folder carries some of the data: `{a}` and `{b}` hold parts of it, and a device file holds a few short examples.\n"
+        );
+        text
     }
 
     fn commands(&self) -> String {
         let folder = shell(&self.config.name);
         let mut text = String::from("## Use\n\nFrom the folder that holds this one:\n\n```console\n");
-        if self.is_classifier() {
-            let _ = writeln!(text, "tern predict {folder} \"a text\"");
-            let _ = writeln!(text, "tern eval {folder} --data {folder}/validation.csv");
-        }
+        let _ = match (self.config.task, self.config.input) {
+            (Task::Classify, Input::Tokens) => writeln!(text, "tern predict {folder} \"a text\""),
+            (Task::LanguageModel, _) => {
+                writeln!(text, "tern predict {folder} \"a text that\"\ntern generate {folder} --length 100")
+            }
+            _ => writeln!(text, "tern predict {folder} {folder}/{}", self.carried()),
+        };
+        let _ = writeln!(text, "tern eval {folder} --data {folder}/{}", self.carried());
         let _ = writeln!(text, "tern export {folder} -o {folder}.safetensors    # for a device");
         if self.recipe.is_some() {
             let _ = writeln!(text, "tern train {folder}/recipe.toml -o {folder}    # makes it again, to the bit");
