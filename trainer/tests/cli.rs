@@ -1,5 +1,7 @@
 //! The `tern` command as a process: exit statuses, streams, files.
 
+#[path = "cli/compare.rs"]
+mod compare;
 #[path = "cli/lessons.rs"]
 mod lessons;
 #[path = "cli/tasks.rs"]
