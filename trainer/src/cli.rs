@@ -1,7 +1,8 @@
 //! The command line. Each subcommand's options are in its own file under [`commands`](crate::commands).
 
 use crate::commands::{
-    classify, compare, console, data, eval, export, flash, generate, import, inspect, predict, report, train,
+    classify, compare, console, data, eval, export, flash, generate, import, inspect, key, predict, push, report, sign,
+    train,
 };
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -57,6 +58,12 @@ pub enum Command {
     Console(console::Args),
     /// Write a firmware or a model to a board.
     Flash(flash::Args),
+    /// Bring a model to a device, over its serial port.
+    Push(push::Args),
+    /// Sign a device file for devices that want that.
+    Sign(sign::Args),
+    /// Make keys to sign models with.
+    Key(key::Args),
 }
 
 #[cfg(test)]

@@ -10,8 +10,11 @@ pub mod flash;
 pub mod generate;
 pub mod import;
 pub mod inspect;
+pub mod key;
 pub mod predict;
+pub mod push;
 pub mod report;
+pub mod sign;
 pub mod table;
 pub mod tasks;
 pub mod train;
@@ -49,6 +52,9 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Classify(args) => classify::run(args),
         Command::Console(args) => console::run(args),
         Command::Flash(args) => flash::run(args),
+        Command::Push(args) => push::run(args),
+        Command::Sign(args) => sign::run(args),
+        Command::Key(args) => key::run(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

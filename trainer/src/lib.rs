@@ -17,6 +17,7 @@ pub mod import;
 pub mod language;
 pub mod link;
 pub mod metrics;
+pub mod package;
 pub mod packing;
 pub mod quantize;
 pub mod recipe;

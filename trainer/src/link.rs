@@ -18,6 +18,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod wire;
+mod ymodem;
 
 use std::time::Duration;
 

@@ -202,6 +202,14 @@ impl<L: Link> Client<L> {
         self.answer(line)
     }
 
+    /// Has the device begin anew. It does not answer; [`synchronize`](Client::synchronize) finds it again.
+    ///
+    /// # Errors
+    /// [`ClientError::Link`] if the line breaks.
+    pub fn reset(&mut self) -> Result<(), ClientError> {
+        self.send(b"reset\n")
+    }
+
     /// Enters the streaming mode.
     ///
     /// # Errors
@@ -235,7 +243,7 @@ impl<L: Link> Client<L> {
         Ok(self.link.send(bytes)?)
     }
 
-    fn answer(&mut self, request: &str) -> Result<Value, ClientError> {
+    pub(super) fn answer(&mut self, request: &str) -> Result<Value, ClientError> {
         let waiting_for = format!("the answer to `{request}`");
         let line = match self.item(&waiting_for)? {
             Item::Line(line) => line,
@@ -286,7 +294,7 @@ impl<L: Link> Client<L> {
         Ok(None)
     }
 
-    fn byte(&mut self, deadline: Instant) -> Result<Option<u8>, ClientError> {
+    pub(super) fn byte(&mut self, deadline: Instant) -> Result<Option<u8>, ClientError> {
         if self.taken == self.received.len() {
             // A device that never stops talking must not outlast the deadline either.
             let left = deadline.saturating_duration_since(Instant::now());
@@ -302,7 +310,12 @@ impl<L: Link> Client<L> {
         Ok(Some(self.received[self.taken - 1]))
     }
 
-    fn silent(&self, waiting_for: &str) -> ClientError {
+    /// Takes the last byte back: the next [`byte`](Client::byte) is it again.
+    pub(super) fn give_back(&mut self) {
+        self.taken = self.taken.saturating_sub(1);
+    }
+
+    pub(super) fn silent(&self, waiting_for: &str) -> ClientError {
         let waiting_for = waiting_for.to_owned();
         ClientError::Silent { waiting_for, seconds: self.patience.as_secs_f64(), last_seen: shown(&self.seen) }
     }
