@@ -55,6 +55,19 @@ pub enum Task {
         #[arg(long, value_name = "NAME", value_parser = board_names(), default_value = tern_boards::DEFAULT.name)]
         board: String,
     },
+    /// Check the licences, versions, sources and advisories of all dependencies, by deny.toml.
+    ///
+    /// cargo-deny looks at both workspaces. Where the database of advisories cannot be had, that part is skipped and the
+    /// command says so. Sets up cargo-deny first.
+    #[command(after_help = "Example:\n  cargo xtask deny")]
+    Deny,
+    /// Build a board's firmware twice, in two folders from nothing, and compare the ELF files.
+    #[command(after_help = "Example:\n  cargo xtask reproducible --board riscv32-virt")]
+    Reproducible {
+        /// The board.
+        #[arg(long, value_name = "NAME", value_parser = board_names(), default_value = tern_boards::DEFAULT.name)]
+        board: String,
+    },
     /// Build the firmware of every board and print a table of flash and RAM.
     ///
     /// The figures come from the ELF files. docs/boards.md holds the table.

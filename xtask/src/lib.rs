@@ -8,6 +8,7 @@
 //! | [`firmware`], [`elf`], [`boards`] | builds the firmware for a board; the table of boards |
 //! | [`proof`] | what is shown by linking: no panic, no allocator |
 //! | [`cuda`] | the training path for NVIDIA GPUs compiles |
+//! | [`deny`], [`reproducible`] | what dependencies must be; two builds of the firmware are the same |
 //! | [`data`], [`messages`] | the demo's data, made from a grammar |
 //! | [`demo`] | from data to answers of an emulated microcontroller |
 //! | [`mod@bench`] | what things cost |
@@ -21,6 +22,7 @@ pub mod cli;
 pub mod cuda;
 pub mod data;
 pub mod demo;
+pub mod deny;
 pub mod elf;
 pub mod firmware;
 pub mod lint;
@@ -28,6 +30,7 @@ pub mod messages;
 pub mod process;
 pub mod proof;
 pub mod repo;
+pub mod reproducible;
 pub mod setup;
 pub mod stage;
 pub mod test;
@@ -59,6 +62,15 @@ pub fn run(arguments: Arguments) -> Result<()> {
             let elf = firmware::build(board)?;
             println!("{}", elf.display());
             Ok(())
+        }
+        Task::Deny => {
+            setup::deny()?;
+            deny::run()
+        }
+        Task::Reproducible { board } => {
+            let board = Board::named(&board).context("the command line knows the boards")?;
+            setup::board(board)?;
+            reproducible::run(board)
         }
         Task::Boards { write } => {
             setup::run(Needs::Lint)?;

@@ -9,7 +9,7 @@ use crate::bench::CORES;
 use crate::process::{cargo, run};
 use crate::setup::{self, Needs, RUNTIME_TARGETS};
 use crate::stage::Stages;
-use crate::{firmware, proof, repo};
+use crate::{deny, firmware, proof, repo, reproducible};
 
 /// Runs all checks; fails where one failed, naming it.
 fn checks(stages: &mut Stages) -> Result<()> {
@@ -43,6 +43,8 @@ fn checks(stages: &mut Stages) -> Result<()> {
     }
     // No other step builds it: 8 s where its dependencies are compiled, two minutes of one core where they are not.
     clippy(stages, "clippy, trainer with hub", &root, &["-p", "tern-trainer", "--lib", "--features", "hub"]);
+    stages.check("dependencies", deny::run);
+    stages.check("the same firmware twice", || reproducible::run(tern_boards::DEFAULT));
     stages.check("docs", || {
         run(cargo(&root).env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--no-deps", "--workspace"]))
     });

@@ -1,7 +1,7 @@
 //! Every board that an emulator has; and what a board does when its firmware hangs or breaks.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -67,7 +67,9 @@ impl Debugged {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("qemu-system-arm starts");
         let (sender, console) = channel();
         let stdout = child.stdout.take().unwrap();
-        std::thread::spawn(move || stdout.bytes().map_while(Result::ok).all(|byte| sender.send(byte).is_ok()));
+        std::thread::spawn(move || {
+            BufReader::new(stdout).bytes().map_while(Result::ok).all(|byte| sender.send(byte).is_ok())
+        });
         let patience = Instant::now() + Duration::from_secs(20);
         let gdb = loop {
             match TcpStream::connect(("127.0.0.1", port)) {
@@ -108,10 +110,15 @@ impl Debugged {
     }
 
     fn answer(&mut self) -> String {
-        let mut bytes = (&self.gdb).bytes().map(Result::unwrap);
-        let answer: Vec<u8> =
-            bytes.by_ref().skip_while(|byte| *byte != b'$').skip(1).take_while(|byte| *byte != b'#').collect();
-        bytes.nth(1);
+        let mut packet = Vec::new();
+        // The end of a packet is `#` and two digits; before its beginning, `+` acknowledges ours.
+        while packet.len() < 3 || packet[packet.len() - 3] != b'#' {
+            let mut byte = [0];
+            self.gdb.read_exact(&mut byte).unwrap();
+            packet.extend(byte);
+        }
+        let start = packet.iter().position(|byte| *byte == b'$').expect("a packet begins") + 1;
+        let answer = packet[start..packet.len() - 3].to_vec();
         self.gdb.write_all(b"+").unwrap();
         String::from_utf8(answer).unwrap()
     }

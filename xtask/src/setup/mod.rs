@@ -2,6 +2,7 @@
 //! line what it found or did.
 
 mod browser;
+pub mod cargo_deny;
 mod defmt_print;
 mod emulator;
 mod toolchain;
@@ -70,6 +71,11 @@ pub fn run(needs: Needs) -> Result<()> {
 /// Sees that the firmware of `board` can be built.
 pub fn board(board: &Board) -> Result<()> {
     toolchain::ensure_targets(&[board.target])
+}
+
+/// Sees that dependencies can be checked.
+pub fn deny() -> Result<()> {
+    cargo_deny::ensure().map(drop)
 }
 
 /// One line of what was found or is done.
