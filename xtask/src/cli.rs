@@ -61,7 +61,7 @@ pub enum Task {
     /// command says so. Sets up cargo-deny first.
     #[command(after_help = "Example:\n  cargo xtask deny")]
     Deny,
-    /// Build a board's firmware twice, in two folders from nothing, and compare the ELF files.
+    /// Build a board's firmware twice from nothing and compare the ELF files.
     #[command(after_help = "Example:\n  cargo xtask reproducible --board riscv32-virt")]
     Reproducible {
         /// The board.
