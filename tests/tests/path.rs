@@ -12,6 +12,7 @@
 //! | `tokenizers` | every tokenizer's ids against the same second implementation |
 //! | `device` | `tern classify`: every logit of the emulated device against the host's; long texts; other models |
 //! | `boards` | every board that an emulator has; the watchdog, and a fault |
+//! | `flash` | `tern flash`: a probe-rs that notes how it is called; the emulator |
 //! | `console` | `tern console`: what a person sees |
 //! | `port` | the same firmware behind a pseudo-terminal and behind TCP |
 //! | `log` | the defmt channel |
@@ -22,6 +23,8 @@ mod boards;
 mod console;
 #[path = "path/device.rs"]
 mod device;
+#[path = "path/flash.rs"]
+mod flash;
 #[path = "path/host.rs"]
 mod host;
 #[path = "path/log.rs"]

@@ -1,0 +1,120 @@
+//! `tern flash`: with a probe-rs that writes down how it is called, and in the emulator.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tern_boards::Board;
+use tern_tests::{argument, firmware, firmware_of, folder, tern, text_of, trained};
+
+/// `tern flash --board BOARD FILE`.
+fn flash(board: &str, file: &Path) -> Command {
+    let mut command = tern();
+    command.args(["flash", "--board", board]).arg(file);
+    command
+}
+
+/// A folder with a program `probe-rs` that notes its arguments in `calls`, lists `probes`, and ends with `status` for all else.
+#[cfg(unix)]
+fn fake(name: &str, probes: &str, status: u8) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder(name);
+    let (program, calls) = (folder.join("probe-rs"), folder.join("calls"));
+    let script = format!(
+        "#!/bin/sh\necho \"$*\" >> '{}'\nif [ \"$1\" = list ]; then echo '{probes}'; exit 0; fi\necho busy\nexit {status}\n",
+        calls.display()
+    );
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    folder
+}
+
+/// As if only these programs were installed.
+fn with_path(mut command: Command, path: &Path) -> (Option<i32>, String, String) {
+    text_of(command.env("PATH", path))
+}
+
+const PROBES: &str = "The following debug probes were found:\n[0]: J-Link -- 1366:1015:0001 (J-Link)";
+
+#[cfg(unix)]
+#[test]
+fn probe_rs_is_told_where_a_file_goes() {
+    let path = fake("flash-fake", PROBES, 0);
+    let model = &trained().file;
+    let (status, stdout, stderr) = with_path(flash("nrf52840-dk", model), &path);
+    assert_eq!((status, stdout.as_str()), (Some(0), "nrf52840-dk has the model and was reset\n"), "{stderr}");
+    let (status, stdout, stderr) = with_path(flash("pico2", firmware()), &path);
+    assert_eq!((status, stdout.as_str()), (Some(0), "pico2 has the firmware and was reset\n"), "{stderr}");
+    let mut command = flash("nucleo-f429zi", model);
+    command.args(["--probe", "0483:374b"]);
+    assert_eq!(with_path(command, &path).0, Some(0));
+    let (model, elf) = (argument(model), argument(firmware()));
+    let expected = format!(
+        "list\n\
+         download --non-interactive --chip nRF52840_xxAA --binary-format bin --base-address 0x00040000 --verify {model}\n\
+         reset --non-interactive --chip nRF52840_xxAA\n\
+         list\n\
+         download --non-interactive --chip RP235x --binary-format elf --verify {elf}\n\
+         reset --non-interactive --chip RP235x\n\
+         list\n\
+         download --non-interactive --chip STM32F429ZITx --probe 0483:374b --binary-format bin --base-address 0x08080000 --verify {model}\n\
+         reset --non-interactive --chip STM32F429ZITx --probe 0483:374b\n"
+    );
+    assert_eq!(fs::read_to_string(path.join("calls")).unwrap(), expected);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_missing_is_said() {
+    let model = &trained().file;
+    let (status, _, stderr) = with_path(flash("pico2", model), &folder("flash-nothing"));
+    assert_eq!(status, Some(1));
+    assert!(
+        stderr.contains("probe-rs is not there") && stderr.contains("cargo install --locked probe-rs-tools"),
+        "{stderr}"
+    );
+    let (status, _, stderr) = with_path(flash("pico2", model), &fake("flash-none", "No debug probes were found.", 0));
+    assert_eq!(status, Some(1));
+    assert!(stderr.contains("finds no debug probe: connect the board"), "{stderr}");
+    let (status, stdout, stderr) = with_path(flash("pico2", model), &fake("flash-fails", PROBES, 3));
+    assert_eq!((status, stdout.as_str()), (Some(1), ""));
+    assert!(stderr.contains("busy\n") && stderr.contains("`probe-rs download "), "{stderr}");
+    assert!(stderr.contains("failed (exit status: 3)"), "{stderr}");
+}
+
+#[test]
+fn wrong_command_lines_and_files() {
+    let model = &trained().file;
+    let (status, _, stderr) = text_of(&mut flash("mps2-an386", model));
+    assert_eq!(status, Some(2));
+    assert!(stderr.contains("mps2-an386 is a board of the emulator's; add --qemu"), "{stderr}");
+    let (status, _, stderr) = text_of(&mut flash("no-such-board", model));
+    assert_eq!(status, Some(2));
+    assert!(stderr.contains("possible values: mps2-an386"), "{stderr}");
+    let (status, _, stderr) = text_of(&mut flash("pico2", &trained().validation));
+    assert_eq!(status, Some(1));
+    assert!(stderr.contains("expected a firmware (ELF) or a device file"), "{stderr}");
+    let (status, _, stderr) = text_of(flash("pico2", model).arg("--qemu").arg("--firmware").arg(firmware()));
+    assert_eq!(status, Some(1));
+    assert!(stderr.contains("no emulator has the board pico2"), "{stderr}");
+}
+
+#[test]
+fn the_emulator_says_what_it_makes_of_a_file() {
+    let (model, board) = (&trained().file, Board::named("riscv32-virt").unwrap());
+    let elf = firmware_of(board);
+    let (status, stdout, stderr) = text_of(flash(board.name, model).arg("--qemu").arg("--firmware").arg(&elf));
+    assert_eq!(status, Some(0), "{stderr}");
+    assert!(
+        stdout.starts_with("riscv32-virt (QEMU) runs firmware ") && stdout.ends_with(" golden texts exact\n"),
+        "{stdout}"
+    );
+    let (status, stdout, stderr) = text_of(flash("mps2-an386", firmware()).arg("--qemu"));
+    assert_eq!(status, Some(0), "{stderr}");
+    assert!(stdout.starts_with("mps2-an386 (QEMU) runs firmware "), "{stdout}");
+    // The Cortex-M4 runs what is built for the other board's Cortex-M3.
+    let stranger = firmware_of(Board::named("mps2-an385").unwrap());
+    let (status, _, stderr) = text_of(flash("mps2-an386", model).arg("--qemu").arg("--firmware").arg(&stranger));
+    assert_eq!(status, Some(1));
+    assert!(stderr.contains("the firmware is one for mps2-an385, expected one for mps2-an386"), "{stderr}");
+}
