@@ -3,7 +3,7 @@
 //! [`dot4`] is the dot products of one unit's rows in the packing `interleaved4`. [`plain_dot4`] is plain and defines what is computed;
 //! `walk` computes the same on small cores, where the compiler needs to be told in which order. `pairs` is the like for `paired16`.
 //! Where a core earns it there is a whole step in its own instructions, gates and all: `thumb1` and `armv7m` for `interleaved4`, `dsp`
-//! for `paired16`. The step of the layer defines it, and `cargo xtask bench device` compares the states after every step with the
+//! for `paired16`. Hosts have `x86`. The step of the layer defines it, and `cargo xtask bench device` compares the states after every step with the
 //! host's, also where all operands are at the ends of their ranges.
 
 #[cfg(armv7m)]
@@ -18,17 +18,21 @@ mod settle;
 pub(crate) mod thumb1;
 #[cfg(any(test, all(not(any(armv7m, thumb1)), any(target_arch = "arm", target_arch = "riscv32"))))]
 mod walk;
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+mod x86;
 
 #[cfg(feature = "widths")]
 mod widths;
 
 pub(crate) use pairs::columns;
-#[cfg(any(test, feature = "write", not(dsp)))]
+#[cfg(all(any(test, feature = "write", not(dsp)), not(all(target_arch = "x86_64", not(miri)))))]
 pub(crate) use pairs::dot_pairs;
 #[cfg(any(test, not(any(armv7m, thumb1))))]
 pub(crate) use settle::settle;
 #[cfg(feature = "widths")]
 pub(crate) use widths::{dot_groups, dot_wide};
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+pub(crate) use x86::dot_pairs;
 
 /// Adds to each of four accumulators the dot product of one interleaved row with `v`.
 ///
@@ -38,7 +42,9 @@ pub(crate) use widths::{dot_groups, dot_wide};
 pub(crate) fn dot4(weights: &[[i8; 4]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
     #[cfg(any(target_arch = "arm", target_arch = "riscv32"))]
     return walk::dot4(weights, v, acc);
-    #[cfg(not(any(target_arch = "arm", target_arch = "riscv32")))]
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    return x86::dot4(weights, v, acc);
+    #[cfg(not(any(target_arch = "arm", target_arch = "riscv32", all(target_arch = "x86_64", not(miri)))))]
     return plain_dot4(weights, v, acc);
 }
 

@@ -34,6 +34,39 @@ fn all_kernels_give_the_plain_sums_at_the_extremes() {
     }
 }
 
+type DotPairs = fn(&[[i32; 2]], &[i16], [i32; 4]) -> [i32; 4];
+
+const PAIRED: [(&str, DotPairs); 2] = [("chosen for this machine", dot_pairs), ("of pairs", pairs::dot_pairs)];
+
+/// The words of two columns of four rows, and the same columns for the plain kernel.
+fn paired(columns: &[[i8; 4]]) -> Vec<[i32; 2]> {
+    let half = |a: i8, b: i8| (256 * i32::from(a) + i32::from(b)) & 0xffff;
+    let word = |row: usize, c: &[[i8; 4]; 2]| half(c[0][row], c[0][row + 1]) | half(c[1][row], c[1][row + 1]) << 16;
+    columns.as_chunks::<2>().0.iter().map(|c| [word(0, c), word(2, c)]).collect()
+}
+
+#[test]
+fn all_kernels_of_pairs_give_the_plain_sums() {
+    let mut random = Random(6);
+    let ends = [(127, -32_768), (-127, -32_768), (127, 32_767), (-127, 32_767)];
+    for columns in (0..70).step_by(2).chain([500]) {
+        let mut weights: Vec<[i8; 4]> =
+            (0..columns).map(|_| [0; 4].map(|_: i8| random.between(-127, 127) as i8)).collect();
+        let mut v: Vec<i16> = (0..columns).map(|_| random.between(-32_768, 32_767) as i16).collect();
+        for end in [None].into_iter().chain(ends.map(Some)) {
+            if let Some((w, x)) = end {
+                weights.fill([w; 4]);
+                v.fill(x);
+            }
+            let acc = [0; 4].map(|_: i32| random.between(-2_000, 2_000) as i32);
+            let expected = plain_dot4(&weights, &v, acc);
+            for (name, kernel) in PAIRED {
+                assert_eq!(kernel(&paired(&weights), &v, acc), expected, "{name}, {columns} columns, {end:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_shorter_side_ends_the_sum() {
     let (weights, v) = ([[1; 4]; 21], [3; 18]);
