@@ -9,6 +9,7 @@ use crate::task::{Input, Task};
 use anyhow::bail;
 use rayon::prelude::*;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// A model that gives a text one of its labels. Nothing about a text can make it fail.
 pub trait Classifier: Sync {
@@ -115,12 +116,36 @@ fn check(path: &Path, config: &Config) -> anyhow::Result<()> {
     }
 }
 
+/// How fast texts were classified.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Speed {
+    /// Tokens of all texts.
+    pub tokens: usize,
+    /// What they took, from text to logits.
+    pub time: Duration,
+}
+
+impl Speed {
+    /// Tokens in a second.
+    pub fn tokens_per_s(&self) -> f64 {
+        self.tokens as f64 / self.time.as_secs_f64().max(1e-9)
+    }
+}
+
 /// Counts how a model does on examples, on all threads of the current pool. The result does not depend on their number.
 pub fn evaluate(model: &dyn Classifier, examples: &[Example]) -> Evaluation {
-    let logits: Vec<Logits> = examples.par_iter().map(|example| model.classify(&example.text).logits).collect();
+    evaluate_timed(model, examples).0
+}
+
+/// The same, and how long the texts took.
+pub fn evaluate_timed(model: &dyn Classifier, examples: &[Example]) -> (Evaluation, Speed) {
+    let start = Instant::now();
+    let predictions: Vec<Prediction> = examples.par_iter().map(|example| model.classify(&example.text)).collect();
+    let tokens = predictions.iter().map(|prediction| prediction.tokens).sum();
+    let speed = Speed { tokens, time: start.elapsed() };
     let mut evaluation = Evaluation::new(model.labels().len());
-    for (example, logits) in examples.iter().zip(logits) {
+    for (example, Prediction { logits, .. }) in examples.iter().zip(predictions) {
         evaluation.add(example.label, logits.label(), -logits.log_probabilities()[example.label]);
     }
-    evaluation
+    (evaluation, speed)
 }

@@ -59,6 +59,8 @@ pub struct Parts {
     pub weights: usize,
     /// Of the embedding, with its multipliers; of a model that reads values, how they are read.
     pub embedding: usize,
+    /// Ready-made input halves of tokens.
+    pub folded: usize,
     /// Tokens and their offsets.
     pub vocabulary: usize,
     /// Labels, or names of channels, and their offsets.
@@ -113,6 +115,7 @@ impl DeviceFile {
             let part = match name.split('.').next() {
                 Some("lstm" | "gru" | "rnn" | "hidden" | "fc") => &mut parts.weights,
                 Some("embedding" | "input") => &mut parts.embedding,
+                Some("folded") => &mut parts.folded,
                 Some("vocab") => &mut parts.vocabulary,
                 Some("labels" | "channels") => &mut parts.labels,
                 Some("golden") => &mut parts.golden,
@@ -120,8 +123,8 @@ impl DeviceFile {
             };
             *part += tensor.data().len();
         }
-        let Parts { header: _, weights, embedding, vocabulary, labels, golden, other } = parts;
-        parts.header = self.bytes().len() - (weights + embedding + vocabulary + labels + golden + other);
+        let Parts { header: _, weights, embedding, folded, vocabulary, labels, golden, other } = parts;
+        parts.header = self.bytes().len() - (weights + embedding + folded + vocabulary + labels + golden + other);
         parts
     }
 

@@ -1,6 +1,7 @@
 //! A model directory to a device file, with the figures that say what quantising cost.
 
 mod figures;
+mod folding;
 mod golden;
 mod material;
 mod parts;
@@ -8,6 +9,7 @@ mod score;
 mod signal;
 
 pub use figures::Figures;
+pub use folding::Folding;
 pub use golden::{TooLong, check as check_golden};
 pub use material::{Data, Material};
 pub use parts::{PartCost, Parts};
@@ -16,14 +18,14 @@ pub use signal::{GateFigures, gates};
 
 use crate::device_file::{self, DeviceFile};
 use crate::float_model::FloatModel;
-use crate::packing::repack;
+use crate::packing::{self, repack};
 use crate::quantize::calibrate::{self, Statistics, calibrate};
 use crate::quantize::{self, Golden, QuantizeError};
 use safetensors::SafeTensors;
 use serde::Serialize;
 use std::io::{self, Write};
 use std::path::Path;
-use tern_runtime::Packing;
+use tern_runtime::{Packing, write::folded};
 
 /// What each part costs is measured on about this many steps of what was held out.
 const STEPS: usize = 40_000;
@@ -58,6 +60,9 @@ pub struct Report {
     pub largest_cell_state: f64,
     /// Texts or sequences that the file carries with their exact logits.
     pub golden_texts: usize,
+    /// What is folded, where a table was asked for.
+    #[serde(flatten)]
+    pub folding: Option<Folding>,
     /// Each gate's range, saturation, and signal to noise.
     pub gates: Vec<GateFigures>,
     /// What quantising each part alone costs; what costs most comes first. Empty without held-out data.
@@ -72,7 +77,7 @@ impl Report {
 }
 
 /// Quantises `model`, loads the result back, and compares the two on what was held out. `golden`: texts for the device's own test; where
-/// there are none, short ones of the calibration data. `progress` is told what is under way.
+/// there are none, short ones of the calibration data. `fold`: bytes of a table of folded tokens. `progress` is told what is under way.
 ///
 /// # Errors
 ///
@@ -81,7 +86,7 @@ pub fn export(
     model: &FloatModel,
     material: &Material,
     golden: &[String],
-    packing: Packing,
+    (packing, fold): (Packing, usize),
     progress: &dyn Fn(&str),
 ) -> Result<(DeviceFile, Report), QuantizeError> {
     progress("ranges and means of the calibration data");
@@ -93,7 +98,12 @@ pub fn export(
         texts => Golden::Texts(texts.to_vec()),
     };
     let bytes = repack(&quantize::to_file(model, &statistics, &quantized, &golden)?, packing);
-    let device = DeviceFile::from_bytes(&bytes).map_err(QuantizeError::Refused)?;
+    let mut device = DeviceFile::from_bytes(&bytes).map_err(QuantizeError::Refused)?;
+    let ids = if fold > 0 { folding::choose(model, device.model(), &statistics, fold) } else { Vec::new() };
+    if !ids.is_empty() {
+        let tensors = folded(device.model(), &ids);
+        device = DeviceFile::from_bytes(&packing::with(&bytes, tensors)).map_err(QuantizeError::Refused)?;
+    }
 
     progress("floats and integers on what was held out");
     let figures = Figures::of(model, &device, &material.held_out);
@@ -106,7 +116,8 @@ pub fn export(
             progress(&format!("what quantising each part alone costs: {done} of {of}"));
         }),
     };
-    let report = report(&device, &statistics, figures, gates, costs);
+    let folding = (fold > 0).then(|| folding::figures(model, device.model(), &ids, &held_out));
+    let report = Report { folding, ..report(&device, &statistics, figures, gates, costs) };
     Ok((device, report))
 }
 
@@ -130,6 +141,7 @@ fn report(
         largest_pre_activation: statistics.largest_z,
         largest_cell_state: statistics.largest_c,
         golden_texts: device.model().golden().count(),
+        folding: None,
         gates,
         quantised_alone,
     }
@@ -194,17 +206,18 @@ mod tests {
     fn exported(model: &FloatModel, golden: &[String]) -> (DeviceFile, Report) {
         let texts = |rows: &[Example]| Data::Texts(rows.to_vec());
         let material = Material { calibration: texts(model.calibration()), held_out: texts(model.validation()) };
-        export(model, &material, golden, Packing::Interleaved4, &|_| ()).unwrap()
+        export(model, &material, golden, (Packing::Interleaved4, 0), &|_| ()).unwrap()
     }
 
     #[test]
     fn a_small_model_is_exported_and_agrees() {
         let (device, report) = exported(&model(), &[]);
         let figures = report.figures;
-        assert_eq!((figures.examples, figures.disagreements), (2, 0));
+        assert_eq!((figures.examples, figures.disagreements), (2, Some(0)));
         assert_eq!(figures.float_accuracy, figures.integer_accuracy);
-        assert!(figures.largest_logit_difference < 0.01, "{}", figures.largest_logit_difference);
-        let device_file::Parts { header, weights, embedding, vocabulary, labels, golden, other } = report.parts;
+        assert!(figures.largest_logit_difference.unwrap() < 0.01, "{figures:?}");
+        let device_file::Parts { header, weights, embedding, folded, vocabulary, labels, golden, other } = report.parts;
+        assert_eq!(folded, 0);
         assert_eq!(header + weights + embedding + vocabulary + labels + golden + other, report.file_bytes);
         // 7 hidden cells, 5 wide, 2 labels: weights, biases and two multipliers a gate row; then the linear layer.
         assert_eq!(weights, 4 * 7 * (5 + 7) + 4 * 7 * (4 + 2 + 2) + 2 * 7 + 2 * (4 + 2));
@@ -264,6 +277,26 @@ mod tests {
             assert!(weakest.costs.disagreements.unwrap() > 0 && weakest.costs.rms_difference > 0.01, "{weakest:?}");
             let noisy = report.gates.iter().min_by(|a, b| a.snr_db.unwrap().total_cmp(&b.snr_db.unwrap())).unwrap();
             assert_eq!((noisy.layer.as_str(), noisy.gate), ("lstm_l0", name), "{:?}", report.gates);
+        }
+    }
+
+    #[test]
+    fn folded_tokens_change_no_answer() {
+        let model = model();
+        let (plain, _) = exported(&model, &[]);
+        let texts = Data::Texts(model.calibration().to_vec());
+        let material = Material { calibration: texts.clone(), held_out: texts };
+        // Four rows of 32 bits for each of 7 cells, and the id: room for three tokens.
+        let (folded, report) =
+            export(&model, &material, &[], (Packing::Interleaved4, 3 * (4 * 4 * 7 + 4) + 5), &|_| ()).unwrap();
+        let folding = report.folding.unwrap();
+        assert_eq!((folding.folded_tokens, folding.folded_bytes, folding.macs_of_input), (3, 348, 4 * 7 * 5));
+        // Nine tokens in all, each there once.
+        assert_eq!(folding.folded_share, Some(3.0 / 9.0));
+        assert_eq!(folding.macs_saved_per_token, Some(140.0 / 3.0));
+        assert_eq!((report.parts.folded, report.file_bytes), (348, folded.bytes().len()));
+        for text in ["free prize, call now", "see you at lunch", "lunch now, unheard-of", ""] {
+            assert_eq!(plain.classify(text), folded.classify(text), "{text}");
         }
     }
 

@@ -56,6 +56,23 @@ pub fn repack(bytes: &[u8], packing: Packing) -> Vec<u8> {
     if packing != Packing::Paired16 {
         return bytes.to_vec();
     }
+    let (metadata, tensors) = read(bytes);
+    let (metadata, tensors) = packed(packing, &metadata, tensors);
+    to_bytes(&metadata, tensors)
+}
+
+/// A device file with further tensors.
+///
+/// # Panics
+///
+/// If `bytes` is no such file.
+pub fn with(bytes: &[u8], more: Vec<Tensor>) -> Vec<u8> {
+    let (metadata, tensors) = read(bytes);
+    to_bytes(&metadata, [tensors, more].concat())
+}
+
+/// Metadata in the order of the keys, and tensors.
+fn read(bytes: &[u8]) -> (Vec<(String, String)>, Vec<Tensor>) {
     let (_, header) = SafeTensors::read_metadata(bytes).expect("a device file is a safetensors file");
     let mut metadata: Vec<(String, String)> =
         header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
@@ -67,8 +84,7 @@ pub fn repack(bytes: &[u8], packing: Packing) -> Vec<u8> {
         shape: tensor.shape().to_vec(),
         data: tensor.data().to_vec(),
     });
-    let (metadata, tensors) = packed(packing, &metadata, tensors.collect());
-    to_bytes(&metadata, tensors)
+    (metadata, tensors.collect())
 }
 
 #[cfg(test)]

@@ -30,6 +30,9 @@ pub struct Args {
     /// Layout of the table.
     #[command(flatten)]
     pub table: TableArgs,
+    /// Threads; 0: as many as there are cores
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub threads: usize,
     /// Print the figures as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
@@ -45,18 +48,27 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn work(args: &Args) -> anyhow::Result<()> {
+    rayon::ThreadPoolBuilder::new().num_threads(args.threads).build()?.install(|| measure(args))
+}
+
+fn measure(args: &Args) -> anyhow::Result<()> {
     if let Some(model) = tasks::open(&args.model)? {
         return tasks::evaluate(model.as_ref(), args);
     }
     let model = classifier::open(&args.model)?;
     let rows = data::read(&args.data, &args.table.columns())?;
     let examples = data::number(rows, model.labels(), &args.data.display().to_string())?;
-    let evaluation = classifier::evaluate(model.as_ref(), &examples);
+    let (evaluation, speed) = classifier::evaluate_timed(model.as_ref(), &examples);
     if args.json {
-        print(to_json(model.labels(), &evaluation))
+        let mut object = to_json(model.labels(), &evaluation);
+        object["tokens"] = json!(speed.tokens);
+        object["tokens_per_s"] = json!(speed.tokens_per_s());
+        print(object)
     } else {
         let paint = Paint::for_stdout();
         to_text(model.labels(), &evaluation, paint).iter().try_for_each(print)?;
+        let (tokens, rate, threads) = (speed.tokens, speed.tokens_per_s() / 1e3, rayon::current_num_threads());
+        print(paint.faint(&format!("\n{tokens} tokens, {rate:.0}k tokens/s on {threads} threads")))?;
         confusion(model.labels(), evaluation.confusion(), paint).iter().try_for_each(print)
     }
 }

@@ -22,6 +22,7 @@ Examples:
   tern export models/spam -o spam.safetensors
   tern export models/spam -o spam.safetensors --data test.csv --json
   tern export models/spam -o spam.safetensors --golden sentences.txt
+  tern export models/spam -o spam.safetensors --fold 32KB
 
 The file carries short texts with their exact logits, by which a device tests itself. Without
 --golden they are training texts.")]
@@ -44,6 +45,9 @@ pub struct Args {
     /// How the recurrent weights lie, for whose instructions; results are the same [default: paired16 where it fits]
     #[arg(long, value_name = "PACKING", value_enum)]
     pub packing: Option<packing::Choice>,
+    /// Bytes for a table of frequent tokens' input halves, ready-made: 32KB, 1MB, 4096. Results are the same, in fewer instructions
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub fold: Option<usize>,
     /// Print the figures as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
@@ -73,12 +77,16 @@ fn work(args: &Args) -> anyhow::Result<()> {
         Some(path) => golden_texts(path)?,
         None => vec![],
     };
+    if args.fold.is_some() && model.config().input == Input::Values {
+        bail!("{}: reads numbers, and --fold is for tokens; leave it out", args.model.display());
+    }
     check_golden(&model, &golden)?;
     let name = args.model.display();
     let packing = packing::choose(args.packing, model.config())?;
     let stages = Stages::default();
     let (device, report) =
-        export(&model, &material, &golden, packing, &|stage| stages.tell(stage)).with_context(|| name.to_string())?;
+        export(&model, &material, &golden, (packing, args.fold.unwrap_or(0)), &|stage| stages.tell(stage))
+            .with_context(|| name.to_string())?;
     write_file(&args.output, device.bytes()).with_context(|| args.output.display().to_string())?;
     // What the file is for is done: that the report cannot be written is no reason to fail.
     match report::add_export(&args.model, &model, &serde_json::to_value(&report)?) {
@@ -96,6 +104,19 @@ fn work(args: &Args) -> anyhow::Result<()> {
         "golden texts     {}{of_training}: the file carries them for the device's own test",
         report.golden_texts
     ))
+}
+
+/// A number of bytes: `4096`, `32KB` (of 1024), `1MB`.
+fn size(text: &str) -> Result<usize, String> {
+    let upper = text.trim().to_ascii_uppercase();
+    let upper = upper.strip_suffix('B').unwrap_or(&upper);
+    let upper = upper.strip_suffix('I').unwrap_or(upper);
+    let (number, unit) = match upper.strip_suffix(['K', 'M']) {
+        Some(number) => (number, if upper.ends_with('K') { 1 << 10 } else { 1 << 20 }),
+        None => (upper, 1),
+    };
+    let bytes = number.trim().parse::<usize>().ok().and_then(|number| number.checked_mul(unit));
+    bytes.filter(|bytes| *bytes > 0).ok_or_else(|| "expected a number of bytes, such as 32KB".to_owned())
 }
 
 /// Says what is under way, once that takes longer than a person likes to wait.
@@ -146,6 +167,7 @@ fn to_text(report: &Report, output: &Path) -> Vec<String> {
     for (name, bytes) in [
         ("weights", parts.weights),
         ("embedding", parts.embedding),
+        ("folded tokens", parts.folded),
         ("vocabulary", parts.vocabulary),
         ("labels", parts.labels),
         ("golden texts", parts.golden),
@@ -162,6 +184,19 @@ fn to_text(report: &Report, output: &Path) -> Vec<String> {
         other => format!("packing          {other}: for cores without DSP instructions"),
     });
     lines.push(format!("RAM              {} bytes of scratch", report.scratch_bytes));
+    if let Some(folding) = &report.folding {
+        let share = folding.folded_share.map_or(String::new(), |share| {
+            format!(
+                "; {:.1} % of the held-out tokens, which saves {:.0} multiply-accumulates a token",
+                100.0 * share,
+                folding.macs_saved_per_token.unwrap_or(0.0)
+            )
+        });
+        lines.push(format!(
+            "folded           {} tokens in {} bytes{share}",
+            folding.folded_tokens, folding.folded_bytes
+        ));
+    }
     lines.push(format!("cost             {} multiply-accumulates a token", report.macs_per_token));
     lines
 }
@@ -190,10 +225,10 @@ fn compared(report: &Report) -> Vec<String> {
     pair("bits / character", figures.float_bits_per_character, figures.integer_bits_per_character, "");
     let naive = figures.naive_rmse.map_or(String::new(), |naive| format!("{of}; the last number again {naive:.4}"));
     pair("RMSE", figures.float_rmse, figures.integer_rmse, &naive);
-    if figures.float_accuracy.is_some() {
+    if let (Some(disagreements), Some(largest)) = (figures.disagreements, figures.largest_logit_difference) {
+        let examples = figures.examples;
         lines.push(format!(
-            "disagreements    {} of {}, the largest difference of a logit {:.4}",
-            figures.disagreements, figures.examples, figures.largest_logit_difference
+            "disagreements    {disagreements} of {examples}, the largest difference of a logit {largest:.4}"
         ));
     }
     lines
@@ -252,4 +287,18 @@ fn of_part(part: &PartCost) -> String {
         costs.loss_cost,
         costs.rms_difference
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes() {
+        let sizes = ["4096", "32KB", "32k", "1 MB", "8KiB"].map(size);
+        assert_eq!(sizes, [4096, 32 << 10, 32 << 10, 1 << 20, 8 << 10].map(Ok));
+        for bad in ["", "KB", "0", "-1", "3GB", "32.5KB", "99999999999999999999MB"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+    }
 }

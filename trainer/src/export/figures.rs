@@ -27,10 +27,12 @@ pub struct Figures {
     pub float_accuracy: Option<f64>,
     /// The same of the device file.
     pub integer_accuracy: Option<f64>,
-    /// Examples to which the two give different labels, or other next tokens.
-    pub disagreements: usize,
-    /// Largest difference of a logit, in nats; of a forecast, of a number in standard deviations.
-    pub largest_logit_difference: f64,
+    /// Examples to which the two give different labels, or other next tokens; none of a forecast.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disagreements: Option<usize>,
+    /// Largest difference of a logit, in nats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub largest_logit_difference: Option<f64>,
     /// Mean loss of a token in nats: of a language model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub float_loss: Option<f64>,
@@ -82,8 +84,8 @@ impl Figures {
             examples: pairs.len(),
             float_accuracy: share(pairs.iter().filter(|(float, _, label)| float.label() == *label).count()),
             integer_accuracy: share(pairs.iter().filter(|(_, integer, label)| integer.label() == *label).count()),
-            disagreements: pairs.iter().filter(|(float, integer, _)| float.label() != integer.label()).count(),
-            largest_logit_difference: differences.fold(0.0, f64::max),
+            disagreements: Some(pairs.iter().filter(|(float, integer, _)| float.label() != integer.label()).count()),
+            largest_logit_difference: Some(differences.fold(0.0, f64::max)),
             ..Figures::default()
         }
     }
@@ -161,8 +163,8 @@ fn of_text(model: &FloatModel, device: &DeviceFile, text: &str) -> Figures {
         examples,
         float_accuracy: float.accuracy,
         integer_accuracy: integer.accuracy,
-        disagreements,
-        largest_logit_difference: parts.iter().map(|part| part.largest).fold(0.0, f64::max),
+        disagreements: Some(disagreements),
+        largest_logit_difference: Some(parts.iter().map(|part| part.largest).fold(0.0, f64::max)),
         float_loss: Some(float.loss),
         integer_loss: Some(integer.loss),
         float_perplexity: float.perplexity,
