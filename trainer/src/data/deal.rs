@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 
 /// The part of each row: rows with the same key go to the same one, so that no text of one part stands in another.
 ///
-/// Stratified, each class is dealt out in these `shares` by itself (a key is of the class that [`groups`] gives it); otherwise all
+/// Stratified, each class is dealt out in these `shares` by itself (a key is of the smallest class of its rows); otherwise all
 /// keys together are. Counts are rounded so that they add up. The same seed gives the same parts.
 pub fn deal(keys: &[&str], classes: &[usize], shares: &[f64], seed: u64, stratify: bool) -> Vec<usize> {
     let mut groups = groups(keys, classes);

@@ -25,7 +25,7 @@ pub struct SplitError {
 /// Holds out `fraction` of each class, at least one text and never all of them. Returns which rows are held out.
 ///
 /// keys: what each row says, such as its text; classes: its index into `labels`. Rows with the same key stay together, so
-/// that nothing that is held out has been learnt from: see [`groups`].
+/// that nothing that is held out has been learnt from; a key counts for the smallest class of its rows.
 ///
 /// # Errors
 ///

@@ -144,7 +144,8 @@ impl Card<'_> {
             rows.extend(known.iter().filter_map(row));
         }
         for (name, value) in rows {
-            let value = if value.fract() == 0.0 && value > 1.0 { value.to_string() } else { format!("{value:.4}") };
+            let counted = matches!(name.as_str(), "tokens" | "of these unknown");
+            let value = if counted { value.to_string() } else { format!("{value:.4}") };
             let _ = writeln!(text, "| {} | {value} |", cell(&name));
         }
         if let [Some(low), Some(high)] = [0, 1].map(|end| self.number(&format!("/validation/interval/{end}"))) {

@@ -2,6 +2,7 @@
 
 use super::{Page, escape_pointer};
 use crate::report::html::{Cell, count, escape, exact, percent, table};
+use crate::task::Task;
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -21,9 +22,13 @@ impl Page<'_> {
         let Some(Value::Object(export)) = self.export else { return String::new() };
         let mut html = String::new();
         if self.number("/export/integer_accuracy").is_some() {
+            let (does, of) = match self.config.task {
+                Task::LanguageModel => ("holds another token for the likeliest at", "tokens"),
+                _ => ("gives another label to", self.units().0),
+            };
             let _ = writeln!(
                 html,
-                "<p>Quantised to integers, the model gives another label to {} of {} held-out texts; the largest difference of a \
+                "<p>Quantised to integers, the model {does} {} of {} held-out {of}; the largest difference of a \
                  logit is {} nats. The device computes the same bits as this computer.</p>",
                 self.value("/export/disagreements", count),
                 self.value("/export/examples", count),
