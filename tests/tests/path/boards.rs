@@ -80,7 +80,6 @@ impl Debugged {
         };
         let mut debugged = Debugged { child, gdb, console, log };
         // The connection has stopped it.
-        debugged.ask("?");
         debugged.tell("c");
         debugged
     }
@@ -106,10 +105,16 @@ impl Debugged {
     /// The answer to a packet.
     fn ask(&mut self, packet: &str) -> String {
         self.tell(packet);
-        self.answer()
+        loop {
+            let answer = self.receive();
+            // It also says when it has stopped.
+            if !answer.starts_with('T') {
+                return answer;
+            }
+        }
     }
 
-    fn answer(&mut self) -> String {
+    fn receive(&mut self) -> String {
         let mut packet = Vec::new();
         // The end of a packet is `#` and two digits; before its beginning, `+` acknowledges ours.
         while packet.len() < 3 || packet[packet.len() - 3] != b'#' {
@@ -126,10 +131,9 @@ impl Debugged {
     /// Stops the processor and puts `instruction` where it stands.
     fn patch(&mut self, instruction: [u8; 2]) {
         self.gdb.write_all(&[3]).unwrap();
-        // It says that it has stopped.
-        self.answer();
-        // The program counter, as little-endian hexadecimal.
-        let counter = u32::from_str_radix(&self.ask("pf"), 16).expect("a register").swap_bytes();
+        // The program counter is the sixteenth register; each is eight hexadecimal digits, little-endian.
+        let registers = self.ask("g");
+        let counter = u32::from_str_radix(&registers[15 * 8..16 * 8], 16).expect("a register").swap_bytes();
         let [a, b] = instruction;
         assert_eq!(self.ask(&format!("M{counter:x},2:{a:02x}{b:02x}")), "OK");
         self.tell("c");
