@@ -1,6 +1,12 @@
 //! Answers, for a person and for a program. None ends its line: the console does.
 
+mod language;
+
 use core::fmt::{self, Write};
+
+use tern_runtime::Task;
+
+pub use language::{forecast, next, said, said_costs, sampling};
 
 use crate::classifier::{Answer, Classifier, SelfTest, Shown};
 use crate::command::{COMMANDS, Form};
@@ -178,18 +184,19 @@ pub fn self_test(result: &SelfTest, form: Form, out: &mut dyn Write) -> fmt::Res
     }
 }
 
-/// The commands.
-pub fn help(form: Form, out: &mut dyn Write) -> fmt::Result {
+/// The commands that a model for this task has; none: there is no model.
+pub fn help(model: Option<Task>, form: Form, out: &mut dyn Write) -> fmt::Result {
+    let entries = || COMMANDS.iter().filter(|entry| entry.serves(model));
     match form {
         Form::Human => {
-            for entry in &COMMANDS {
+            for entry in entries() {
                 write!(out, "{:18}  {}\r\n", entry.usage, entry.help)?;
             }
-            write!(out, "any other line is a text; `@` before a command answers in JSON")
+            write!(out, "any other line is input for the model; `@` before a command answers in JSON")
         }
         Form::Machine => {
             write!(out, r#"{{"commands":["#)?;
-            list(out, COMMANDS.iter().map(|entry| Json(entry.word)))?;
+            list(out, entries().map(|entry| Json(entry.word)))?;
             write!(out, "]}}")
         }
     }

@@ -1,10 +1,17 @@
-//! A model at work: texts in, answers out, and what they cost.
+//! A model at work: texts and numbers in, answers out, and what they cost.
+
+mod golden;
+mod language;
 
 use core::fmt;
 
 use tern_runtime::{Config, Input, LoadError, Model, Session, Task, TooLong, UNK, file_len, softmax};
 
+pub use golden::{Bench, Mismatch, SelfTest};
+pub use language::{Said, Sampling};
+
 use crate::crc32::crc32;
+use crate::numbers::{NumberError, Numbers};
 use crate::port::Port;
 
 /// A model and the file that it borrows.
@@ -45,13 +52,6 @@ pub enum Refusal {
     Empty,
     /// The file in the slot is refused.
     File(LoadError),
-    /// The model is not one that classifies texts.
-    Task {
-        /// What it is for.
-        task: Task,
-        /// What it reads.
-        input: Input,
-    },
     /// The model's state and logits do not fit the board's scratch; lengths in bytes.
     Scratch {
         /// What the model needs.
@@ -74,13 +74,6 @@ impl fmt::Display for Refusal {
                 write!(f, "the model slot is empty; write a device file (`tern export`) there and reset")
             }
             Refusal::File(error) => write!(f, "the file in the model slot is refused: {error}"),
-            Refusal::Task { task, input } => write!(
-                f,
-                "the model's task is `{}` and it reads {}, this console classifies texts; run it with `tern` on a host, or with the \
-                 crate `tern-runtime` in a firmware of your own",
-                task.word(),
-                input.word()
-            ),
             Refusal::Scratch { needed, available } => write!(
                 f,
                 "the model needs {needed} bytes of scratch, this board has {available}; use a smaller model or give its board \
@@ -99,8 +92,17 @@ pub struct Answer {
     pub unknown: u32,
     /// Ticks spent in the runtime.
     pub ticks: u64,
-    /// The text is longer than what the model's scratch can keep, so this is the answer to its beginning.
-    pub too_long: Option<TooLong>,
+    /// Why this is no answer to all of the text.
+    pub refused: Option<Refused>,
+}
+
+/// Why a text has no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// It is longer than what the model's scratch can keep.
+    TooLong(TooLong),
+    /// The model reads numbers, and these are none.
+    Numbers(NumberError),
 }
 
 impl Answer {
@@ -108,32 +110,6 @@ impl Answer {
     pub fn is_known(&self) -> bool {
         self.unknown < self.tokens
     }
-}
-
-/// A golden text's first logit that is not what the file says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mismatch {
-    /// Index of the golden text.
-    pub golden: u32,
-    /// Which class.
-    pub class: usize,
-    /// The logit computed, Q16.
-    pub logit: i32,
-    /// The logit in the file, Q16.
-    pub expected: i32,
-}
-
-/// What the golden texts gave.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SelfTest {
-    /// Texts whose logits are all exact.
-    pub exact: u32,
-    /// All golden texts.
-    pub golden: u32,
-    /// Ticks spent in the runtime.
-    pub ticks: u64,
-    /// The first that failed.
-    pub first_failure: Option<Mismatch>,
 }
 
 /// The answer so far, after a token.
@@ -147,26 +123,19 @@ pub struct Shown<'t> {
     pub probability: u32,
 }
 
-/// What the golden texts cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Bench {
-    /// Golden texts.
-    pub texts: u32,
-    /// Their tokens.
-    pub tokens: u64,
-    /// Ticks spent in the runtime: tokens, and the logits of each text.
-    pub ticks: u64,
-    /// The most ticks between two tokens; 0 of a bidirectional model, whose tokens all run at the end.
-    pub worst: u32,
-}
-
 /// A model at work in a board's scratch.
 #[derive(Debug)]
 pub struct Classifier<'m> {
     model: &'m Model<'m>,
     session: Session<'m>,
-    /// `[classes]`, Q16: of the last text that is complete.
+    /// `[classes]`, Q16: of the last text that is complete. Empty of a language model, which has a logit for each of its tokens.
     logits: &'m mut [i32],
+    /// `[channels]`: the step under way of a model that reads numbers.
+    row: &'m mut [i32],
+    /// How many of them are there.
+    filled: usize,
+    numbers: Numbers,
+    unreadable: Option<NumberError>,
     file_bytes: usize,
     crc32: u32,
     scratch_used: usize,
@@ -178,23 +147,28 @@ impl<'m> Classifier<'m> {
     /// Puts a model to work in `scratch`.
     ///
     /// # Errors
-    /// [`Refusal::Task`] if it does not classify texts; [`Refusal::Scratch`] if `scratch` is too short for its state and its
-    /// logits. A bidirectional model takes all of it, to keep as many tokens as it can.
+    /// [`Refusal::Scratch`] if `scratch` is too short for its state, its logits and a step's numbers. A bidirectional model takes all
+    /// of it, to keep as many tokens as it can.
     pub fn new(found: &'m Found<'m>, scratch: &'m mut [i32]) -> Result<Self, Refusal> {
         let model = &found.model;
-        let Config { task, input, classes, bidirectional, .. } = *model.config();
-        if task != Task::Classify || input != Input::Tokens {
-            return Err(Refusal::Task { task, input });
-        }
-        let needed = model.scratch_len_for(1).saturating_add(classes).saturating_mul(size_of::<i32>());
+        let Config { task, input, classes, bidirectional, embedding_dim, .. } = *model.config();
+        let logits = if task == Task::LanguageModel { 0 } else { classes };
+        let channels = if input == Input::Values { embedding_dim } else { 0 };
+        let words = model.scratch_len_for(1).saturating_add(logits).saturating_add(channels);
+        let needed = words.saturating_mul(size_of::<i32>());
         let scratch_used = if bidirectional { size_of_val(scratch) } else { needed };
         let refusal = Refusal::Scratch { needed, available: size_of_val(scratch) };
-        let (logits, state) = scratch.split_at_mut_checked(classes).ok_or(refusal)?;
+        let (logits, scratch) = scratch.split_at_mut_checked(logits).ok_or(refusal)?;
+        let (row, state) = scratch.split_at_mut_checked(channels).ok_or(refusal)?;
         let session = model.session(state).map_err(|_| refusal)?;
         Ok(Classifier {
             model,
             session,
             logits,
+            row,
+            filled: 0,
+            numbers: Numbers::default(),
+            unreadable: None,
             file_bytes: found.file.len(),
             crc32: crc32(found.file),
             scratch_used,
@@ -226,6 +200,7 @@ impl<'m> Classifier<'m> {
     /// Begins a text.
     pub fn begin(&mut self) {
         self.session.reset();
+        (self.filled, self.numbers, self.unreadable) = (0, Numbers::default(), None);
         self.ticks = 0;
         self.last = None;
     }
@@ -233,14 +208,49 @@ impl<'m> Classifier<'m> {
     /// Takes the next bytes of the text.
     pub fn feed(&mut self, bytes: &[u8], port: &mut impl Port) {
         let start = port.ticks();
-        self.session.feed(bytes);
+        if self.model.config().input == Input::Values {
+            self.feed_numbers(bytes, false);
+        } else {
+            self.session.feed(bytes);
+        }
         self.count(start, port);
     }
 
-    /// [`feed`](Classifier::feed) that shows the answer after every token. Showing takes no ticks. A bidirectional model has no
-    /// answer before the end: it shows nothing.
+    /// Reads numbers: as many as there are channels are a step. From the first that is none, nothing is read.
+    fn feed_numbers(&mut self, bytes: &[u8], is_end: bool) {
+        for &byte in bytes {
+            if self.unreadable.is_some() {
+                return;
+            }
+            let number = if is_end { self.numbers.end(byte) } else { self.numbers.push(byte) };
+            match number {
+                Ok(Some((numerator, denominator))) => {
+                    let value =
+                        self.model.channel(self.filled).map_or(0, |channel| channel.encode(numerator, denominator));
+                    if let Some(place) = self.row.get_mut(self.filled) {
+                        *place = value;
+                    }
+                    self.filled += 1;
+                }
+                Ok(None) => (),
+                Err(error) => self.unreadable = Some(error),
+            }
+            if self.filled >= self.row.len() {
+                self.session.feed_values(self.row);
+                self.filled = 0;
+            }
+            // A step may be ended, where it is whole.
+            if self.filled > 0 && self.unreadable.is_none() && (is_end || byte == b';') {
+                self.unreadable = Some(NumberError::Incomplete { found: self.filled, expected: self.row.len() });
+            }
+        }
+    }
+
+    /// [`feed`](Classifier::feed) that shows the answer after every token. Showing takes no ticks. Only a model that classifies texts
+    /// from left to right has answers before the end: others show nothing.
     pub fn feed_with<P: Port>(&mut self, bytes: &[u8], port: &mut P, mut show: impl FnMut(&mut P, Shown<'_>)) {
-        if self.model.config().bidirectional {
+        let Config { task, input, bidirectional, .. } = *self.model.config();
+        if bidirectional || task != Task::Classify || input != Input::Tokens {
             return self.feed(bytes, port);
         }
         let Classifier { model, session, ticks, .. } = self;
@@ -263,6 +273,9 @@ impl<'m> Classifier<'m> {
     /// Completes the text.
     pub fn finish(&mut self, port: &mut impl Port) -> Answer {
         let start = port.ticks();
+        if self.model.config().input == Input::Values {
+            self.feed_numbers(b"\n", true);
+        }
         self.session.finish();
         for (to, logit) in self.logits.iter_mut().zip(self.session.logits().iter()) {
             *to = logit;
@@ -272,10 +285,24 @@ impl<'m> Classifier<'m> {
             tokens: self.session.tokens(),
             unknown: self.session.unknown(),
             ticks: self.ticks,
-            too_long: self.session.check_length().err(),
+            refused: match (self.unreadable, self.session.check_length()) {
+                (Some(error), _) => Some(Refused::Numbers(error)),
+                (None, Err(too_long)) => Some(Refused::TooLong(too_long)),
+                (None, Ok(())) => None,
+            },
         };
         self.last = Some(answer);
         answer
+    }
+
+    /// How many numbers a step has; 0 of a model that reads tokens.
+    pub fn channels(&self) -> usize {
+        self.row.len()
+    }
+
+    /// One value of a forecast after the last text, as [`Model::forecast`] describes it; none beyond the last.
+    pub fn forecast(&mut self, index: usize) -> Option<i32> {
+        self.session.forecast(index)
     }
 
     /// How many tokens of a text the model can keep; none: there is no limit.
@@ -322,53 +349,6 @@ impl<'m> Classifier<'m> {
     /// The name of a class.
     pub fn label(&self, class: usize) -> &'m str {
         self.model.labels().get(class).unwrap_or("")
-    }
-
-    /// Runs the golden texts. [`last`](Classifier::last) is none after it.
-    pub fn self_test(&mut self, port: &mut impl Port) -> SelfTest {
-        let mut result = SelfTest::default();
-        for golden in self.model.golden() {
-            result.ticks += self.classify(golden.text.as_bytes(), port).ticks;
-            let pairs = self.logits.iter().zip(golden.logits).enumerate();
-            let failure = pairs
-                .filter(|(_, (logit, expected))| logit != expected)
-                .map(|(class, (&logit, &expected))| Mismatch { golden: result.golden, class, logit, expected })
-                .next();
-            result.exact += u32::from(failure.is_none());
-            result.golden += 1;
-            result.first_failure = result.first_failure.or(failure);
-        }
-        self.last = None;
-        result
-    }
-
-    /// Runs the golden texts to see what a token costs. [`last`](Classifier::last) is none after it.
-    pub fn bench(&mut self, port: &mut impl Port) -> Bench {
-        let mut result = Bench::default();
-        let model = self.model;
-        for golden in model.golden() {
-            let mut worst = 0;
-            let answer = if model.config().bidirectional {
-                // To show a step costs a run over all before it: there is no cost of one token.
-                self.classify(golden.text.as_bytes(), port)
-            } else {
-                self.begin();
-                let mut start = port.ticks();
-                let mut take = |now: u32| {
-                    worst = worst.max(now.wrapping_sub(start));
-                    start = now;
-                };
-                self.session.feed_with(golden.text.as_bytes(), |_| take(port.ticks()));
-                self.session.finish_with(|_| take(port.ticks()));
-                self.classify(golden.text.as_bytes(), port)
-            };
-            result.texts += 1;
-            result.tokens += u64::from(answer.tokens);
-            result.ticks += answer.ticks;
-            result.worst = result.worst.max(worst);
-        }
-        self.last = None;
-        result
     }
 
     fn count(&mut self, start: u32, port: &mut impl Port) {

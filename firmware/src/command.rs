@@ -4,7 +4,11 @@ mod complete;
 
 pub use complete::{Completion, completion};
 
+use tern_runtime::{Sampler, Task};
+
+use crate::classifier::Sampling;
 use crate::models::Request;
+use crate::numbers::Numbers;
 use crate::port::Level;
 
 /// Whom an answer is for.
@@ -44,6 +48,24 @@ pub enum Command<'l> {
     },
     /// Classify a text.
     Classify(&'l [u8]),
+    /// The likeliest next tokens.
+    Next {
+        /// 1 … 9999; none: as many as are usual.
+        n: Option<usize>,
+        /// What goes before.
+        text: &'l [u8],
+    },
+    /// Go on with a text.
+    Say {
+        /// 1 … 9999; none: as many as are usual.
+        n: Option<usize>,
+        /// What goes before.
+        text: &'l [u8],
+    },
+    /// How tokens are drawn.
+    Set(Setting),
+    /// What follows the numbers.
+    Forecast(&'l [u8]),
     /// Run the golden texts.
     Selftest,
     /// Whether typed characters are sent back.
@@ -66,6 +88,17 @@ pub enum Command<'l> {
     Reset,
 }
 
+/// How tokens are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// Where the random numbers begin.
+    Seed(u32),
+    /// Q16
+    Temperature(u32),
+    /// From how many of the likeliest.
+    TopK(usize),
+}
+
 /// A line, understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line<'l> {
@@ -77,6 +110,8 @@ pub enum Line<'l> {
     Command(Form, Command<'l>),
     /// `@` and a command of a wrong shape.
     Misfit(&'static Entry),
+    /// In machine form: a command that a model of this task has not.
+    Foreign(&'static Entry, Task),
     /// In machine mode: no command.
     Unknown,
 }
@@ -92,15 +127,24 @@ pub struct Entry {
     pub help: &'static str,
     /// Words that may follow, where only these may.
     pub choices: &'static [&'static str],
+    /// The task of the models that it asks; none: of any.
+    pub task: Option<Task>,
 }
 
 /// All commands.
-pub static COMMANDS: [Entry; 19] = [
+pub static COMMANDS: [Entry; 23] = [
     Entry::new("help", "help", "this list"),
     Entry::new("info", "info", "model, firmware, board and sizes"),
-    Entry::new("labels", "labels", "the classes"),
-    Entry::new("top", "top N [TEXT]", "the N likeliest classes of TEXT, or of the last text"),
-    Entry::new("classify", "classify TEXT", "for a text that looks like a command"),
+    Entry::new("labels", "labels", "the classes").of(Task::Classify),
+    Entry::new("top", "top N [TEXT]", "the N likeliest classes of TEXT, or of the last text").of(Task::Classify),
+    Entry::new("classify", "classify TEXT", "for a text that looks like a command").of(Task::Classify),
+    Entry::new("next", "next [N] TEXT", "the N likeliest tokens after TEXT").of(Task::LanguageModel),
+    Entry::new("say", "say [N] TEXT", "TEXT, and N tokens more").of(Task::LanguageModel),
+    Entry::new("set", "set NAME VALUE", "how tokens are drawn: seed, temperature, top-k")
+        .with(&["seed", "temperature", "top-k"])
+        .of(Task::LanguageModel),
+    Entry::new("forecast", "forecast NUMBERS", "what follows NUMBERS, each step one for each channel")
+        .of(Task::Forecast),
     Entry::new("selftest", "selftest", "the model's golden texts: every logit must be exact"),
     Entry::new("bench", "bench", "what a token costs: the model's golden texts, timed"),
     Entry::new("stats", "stats", "what came since the start: lines, tokens, lost bytes; stack and reset"),
@@ -120,11 +164,23 @@ pub static COMMANDS: [Entry; 19] = [
 
 impl Entry {
     const fn new(word: &'static str, usage: &'static str, help: &'static str) -> Self {
-        Entry { word, usage, help, choices: &[] }
+        Entry { word, usage, help, choices: &[], task: None }
     }
 
     const fn with(self, choices: &'static [&'static str]) -> Self {
         Entry { choices, ..self }
+    }
+
+    const fn of(self, task: Task) -> Self {
+        Entry { task: Some(task), ..self }
+    }
+
+    /// Whether a model for this task has the command; none: there is no model to ask.
+    pub fn serves(&self, model: Option<Task>) -> bool {
+        match (self.task, model) {
+            (Some(task), Some(model)) => task == model,
+            _ => true,
+        }
     }
 
     /// Whether nothing may follow its word.
@@ -138,31 +194,40 @@ pub fn form(line: &[u8]) -> Form {
     if line.starts_with(b"@") { Form::Machine } else { Form::Human }
 }
 
-/// Understands a line.
-pub fn parse(line: &[u8]) -> Line<'_> {
+/// Understands a line, for a model of this task.
+pub fn parse(line: &[u8], model: Option<Task>) -> Line<'_> {
     if line.is_empty() {
         return Line::Empty;
     }
-    let form = form(line);
-    let body = line.strip_prefix(b"@").unwrap_or(line);
-    let (word, rest) = cut(body);
-    let Some(entry) = COMMANDS.iter().find(|entry| entry.word.as_bytes() == word) else { return Line::Text(line) };
-    match (arguments(entry.word, rest, form), form) {
-        (Some(command), _) => Line::Command(form, command),
-        (None, Form::Human) => Line::Text(line),
-        (None, Form::Machine) => Line::Misfit(entry),
+    match (form(line), request(line, model)) {
+        (_, Line::Unknown) | (Form::Human, Line::Misfit(_) | Line::Foreign(..)) => Line::Text(line),
+        (form, Line::Command(_, command)) => match command {
+            // A program's data may hold an empty text; a person who types the bare word means the word.
+            Command::Classify(text) | Command::Next { text, .. } | Command::Forecast(text)
+                if form == Form::Human && is_blank(text) =>
+            {
+                Line::Text(line)
+            }
+            command => Line::Command(form, command),
+        },
+        (_, understood) => understood,
     }
 }
 
 /// Understands a line in machine mode: a command, with `@` or without.
-pub fn request(line: &[u8]) -> Line<'_> {
+pub fn request(line: &[u8], model: Option<Task>) -> Line<'_> {
     let body = line.strip_prefix(b"@").unwrap_or(line);
     let (word, rest) = cut(body);
     let Some(entry) = COMMANDS.iter().find(|entry| entry.word.as_bytes() == word) else { return Line::Unknown };
-    match arguments(entry.word, rest, Form::Machine) {
-        Some(command) => Line::Command(Form::Machine, command),
-        None => Line::Misfit(entry),
+    match (arguments(entry.word, rest), model) {
+        (_, Some(task)) if !entry.serves(model) => Line::Foreign(entry, task),
+        (Some(command), _) => Line::Command(Form::Machine, command),
+        (None, _) => Line::Misfit(entry),
     }
+}
+
+fn is_blank(bytes: &[u8]) -> bool {
+    bytes.iter().all(|&byte| byte == b' ')
 }
 
 /// Splits at the first space; it belongs to neither side.
@@ -174,8 +239,7 @@ fn cut(line: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// `None`: the shape does not fit.
-fn arguments<'l>(word: &str, rest: &'l [u8], form: Form) -> Option<Command<'l>> {
-    let is_blank = |bytes: &[u8]| bytes.iter().all(|&byte| byte == b' ');
+fn arguments<'l>(word: &str, rest: &'l [u8]) -> Option<Command<'l>> {
     match word {
         "help" if is_blank(rest) => Some(Command::Help),
         "info" if is_blank(rest) => Some(Command::Info),
@@ -194,8 +258,20 @@ fn arguments<'l>(word: &str, rest: &'l [u8], form: Form) -> Option<Command<'l>> 
             let (number, text) = cut(rest);
             Some(Command::Top { n: count(number)?, text: Some(text).filter(|text| !is_blank(text)) })
         }
-        // A program's data may hold an empty text; a person who types the bare word means the word.
-        "classify" if form == Form::Machine || !is_blank(rest) => Some(Command::Classify(rest)),
+        "classify" => Some(Command::Classify(rest)),
+        "forecast" => Some(Command::Forecast(rest)),
+        "next" => Some(counted(rest, |n, text| Command::Next { n, text })),
+        "say" => Some(counted(rest, |n, text| Command::Say { n, text })),
+        "set" => {
+            let (name, value) = cut(rest.trim_ascii_end());
+            let setting = match name {
+                b"seed" => Setting::Seed(number(value)?),
+                b"temperature" => Setting::Temperature(temperature(value)?),
+                b"top-k" => Setting::TopK(count(value).filter(|&k| k <= Sampling::MOST_CANDIDATES)?),
+                _ => return None,
+            };
+            Some(Command::Set(setting))
+        }
         "echo" => match rest.trim_ascii_end() {
             b"on" => Some(Command::Echo(true)),
             b"off" => Some(Command::Echo(false)),
@@ -217,6 +293,31 @@ fn arguments<'l>(word: &str, rest: &'l [u8], form: Form) -> Option<Command<'l>> 
     }
 }
 
+/// A number that may stand before a text.
+fn counted<'l>(rest: &'l [u8], command: impl FnOnce(Option<usize>, &'l [u8]) -> Command<'l>) -> Command<'l> {
+    let (first, text) = cut(rest);
+    match count(first) {
+        Some(n) => command(Some(n), text),
+        None => command(None, rest),
+    }
+}
+
+/// 0 … 4,294,967,295
+fn number(digits: &[u8]) -> Option<u32> {
+    core::str::from_utf8(digits).ok().filter(|text| !text.starts_with('+'))?.parse().ok()
+}
+
+/// A decimal from 0 to 100, in Q16.
+fn temperature(decimal: &[u8]) -> Option<u32> {
+    let mut numbers = Numbers::default();
+    for &byte in decimal {
+        numbers.push(byte).ok().filter(Option::is_none)?;
+    }
+    let (numerator, denominator) = numbers.end(b' ').ok()??;
+    let q16 = i64::from(numerator) * i64::from(Sampler::ONE) / i64::from(denominator.get());
+    u32::try_from(q16).ok().filter(|&q16| q16 <= 100 * Sampler::ONE)
+}
+
 /// 1 … 9999
 fn count(digits: &[u8]) -> Option<usize> {
     if digits.is_empty() || digits.len() > 4 || !digits.iter().all(u8::is_ascii_digit) {
@@ -232,7 +333,7 @@ mod tests {
 
     #[test]
     fn commands_that_fit() {
-        let human = |line: &'static str| match parse(line.as_bytes()) {
+        let human = |line: &'static str| match parse(line.as_bytes(), Some(Task::Classify)) {
             Line::Command(Form::Human, command) => command,
             other => panic!("{line}: {other:?}"),
         };
@@ -273,6 +374,9 @@ mod tests {
             "log it",
             "color me surprised",
             "reset the alarm",
+            "next week is fine",
+            "say hello",
+            "forecast 1 2",
             "classify",
             "classify ",
             "@",
@@ -282,29 +386,56 @@ mod tests {
             "streams",
             "info\t",
         ] {
-            assert_eq!(parse(text.as_bytes()), Line::Text(text.as_bytes()), "{text}");
+            assert_eq!(parse(text.as_bytes(), Some(Task::Classify)), Line::Text(text.as_bytes()), "{text}");
         }
-        assert_eq!(parse(b""), Line::Empty);
-        assert_eq!(parse(b" "), Line::Text(b" "));
+        assert_eq!(parse(b"", None), Line::Empty);
+        assert_eq!(parse(b" ", None), Line::Text(b" "));
     }
 
     #[test]
     fn requests_in_machine_mode() {
-        assert_eq!(request(b"info"), Line::Command(Form::Machine, Command::Info));
-        assert_eq!(request(b"@mode human"), Line::Command(Form::Machine, Command::Mode(Form::Human)));
-        assert_eq!(request(b"classify"), Line::Command(Form::Machine, Command::Classify(b"")));
-        assert!(matches!(request(b"top x"), Line::Misfit(entry) if entry.word == "top"));
-        assert_eq!(request(b"free prize"), Line::Unknown);
-        assert_eq!(request(b""), Line::Unknown);
+        assert_eq!(request(b"info", None), Line::Command(Form::Machine, Command::Info));
+        assert_eq!(request(b"@mode human", None), Line::Command(Form::Machine, Command::Mode(Form::Human)));
+        assert_eq!(request(b"classify", None), Line::Command(Form::Machine, Command::Classify(b"")));
+        assert!(matches!(request(b"top x", None), Line::Misfit(entry) if entry.word == "top"));
+        assert_eq!(request(b"free prize", None), Line::Unknown);
+        assert_eq!(request(b"", None), Line::Unknown);
+    }
+
+    #[test]
+    fn a_model_has_its_own_commands() {
+        let language = |line: &'static str| parse(line.as_bytes(), Some(Task::LanguageModel));
+        let human = |command| Line::Command(Form::Human, command);
+        assert_eq!(language("next free"), human(Command::Next { n: None, text: b"free" }));
+        assert_eq!(language("next 3 free prize"), human(Command::Next { n: Some(3), text: b"free prize" }));
+        assert_eq!(language("say 3rd of May"), human(Command::Say { n: None, text: b"3rd of May" }));
+        assert_eq!(language("set seed 4294967295"), human(Command::Set(Setting::Seed(u32::MAX))));
+        assert_eq!(language("set temperature 0.75"), human(Command::Set(Setting::Temperature(3 << 14))));
+        assert_eq!(language("set top-k 5"), human(Command::Set(Setting::TopK(5))));
+        for text in [
+            "set temperature -1",
+            "set temperature 1 2",
+            "set seed +1",
+            "set top-k 41",
+            "set x 1",
+            "classify a",
+            "next",
+        ] {
+            assert_eq!(language(text), Line::Text(text.as_bytes()), "{text}");
+        }
+        assert!(matches!(language("@top 3 a"), Line::Foreign(entry, Task::LanguageModel) if entry.word == "top"));
+        let forecast = parse(b"forecast 1 2.5", Some(Task::Forecast));
+        assert_eq!(forecast, human(Command::Forecast(b"1 2.5")));
+        assert_eq!(parse(b"@forecast", Some(Task::Forecast)), Line::Command(Form::Machine, Command::Forecast(b"")));
     }
 
     #[test]
     fn machine_form() {
-        assert_eq!(parse(b"@info"), Line::Command(Form::Machine, Command::Info));
-        assert_eq!(parse(b"@classify"), Line::Command(Form::Machine, Command::Classify(b"")));
-        assert_eq!(parse(b"@classify a"), Line::Command(Form::Machine, Command::Classify(b"a")));
+        assert_eq!(parse(b"@info", None), Line::Command(Form::Machine, Command::Info));
+        assert_eq!(parse(b"@classify", None), Line::Command(Form::Machine, Command::Classify(b"")));
+        assert_eq!(parse(b"@classify a", None), Line::Command(Form::Machine, Command::Classify(b"a")));
         for (misfit, word) in [("@top", "top"), ("@top x", "top"), ("@info please", "info"), ("@echo", "echo")] {
-            assert!(matches!(parse(misfit.as_bytes()), Line::Misfit(entry) if entry.word == word), "{misfit}");
+            assert!(matches!(parse(misfit.as_bytes(), None), Line::Misfit(entry) if entry.word == word), "{misfit}");
         }
     }
 }

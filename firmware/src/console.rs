@@ -16,7 +16,7 @@ mod streaming;
 
 use heapless::Vec;
 
-use crate::classifier::{Classifier, Refusal};
+use crate::classifier::{Classifier, Refusal, Sampling};
 use crate::command::Form;
 use crate::frame::Frame;
 use crate::info::{self, Board};
@@ -50,6 +50,8 @@ pub struct Console<'m, P> {
     is_terminal: bool,
     /// What goes to the log.
     level: Level,
+    /// How a language model's tokens are drawn.
+    sampling: Sampling,
     stats: Stats,
     /// The prompt stands on the current line of the terminal. If not, the cursor is at a line's beginning: the console is quiet.
     prompted: bool,
@@ -88,6 +90,7 @@ impl<'m, P: Port> Console<'m, P> {
             colors: None,
             is_terminal: false,
             level: Level::Info,
+            sampling: Sampling::default(),
             stats: Stats::default(),
             prompted: false,
             form: Form::Human,

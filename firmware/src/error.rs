@@ -2,11 +2,12 @@
 
 use core::fmt::{self, Display, Write};
 
-use tern_runtime::TooLong;
+use tern_runtime::{Task, TooLong};
 
 use crate::answer::Screen;
-use crate::classifier::Refusal;
+use crate::classifier::{Refusal, Refused};
 use crate::command::{Entry, Form};
+use crate::numbers::NumberError;
 use crate::text::{Escaped, Paint, Painted};
 use crate::{line, queue};
 
@@ -27,6 +28,15 @@ pub enum Error {
     NoModel(Refusal),
     /// The text has more tokens than the model can keep here.
     TooLong(TooLong),
+    /// The model reads numbers, and these are none.
+    Numbers(NumberError),
+    /// The command is one of another kind of model.
+    OtherTask {
+        /// The command.
+        entry: &'static Entry,
+        /// What the model is for.
+        found: Task,
+    },
     /// No text was classified whose classes could be listed.
     NoText,
     /// `@` and a command of a wrong shape.
@@ -35,6 +45,15 @@ pub enum Error {
     NoReset,
     /// In machine mode a line is no command.
     UnknownCommand,
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::TooLong(too_long) => Error::TooLong(too_long),
+            Refused::Numbers(error) => Error::Numbers(error),
+        }
+    }
 }
 
 impl Error {
@@ -51,7 +70,12 @@ impl Error {
                     Error::LineTooLong { bytes } => write!(out, r#","bytes":{bytes},"limit":{}"#, line::LIMIT)?,
                     Error::Overflow { lost } => write!(out, r#","lost":{lost},"queue_bytes":{}"#, queue::CAPACITY)?,
                     Error::TooLong(TooLong { found, kept }) => write!(out, r#","tokens":{found},"limit":{kept}"#)?,
-                    Error::NoModel(_) | Error::NoText | Error::NoReset | Error::UnknownCommand => (),
+                    Error::Numbers(_)
+                    | Error::OtherTask { .. }
+                    | Error::NoModel(_)
+                    | Error::NoText
+                    | Error::NoReset
+                    | Error::UnknownCommand => (),
                     Error::Usage(entry) => write!(out, r#","usage":"@{}""#, entry.usage)?,
                 }
                 out.write_char('}')
@@ -65,6 +89,8 @@ impl Error {
             Error::Overflow { .. } => "overflow",
             Error::NoModel(_) => "no_model",
             Error::TooLong(_) => "text_too_long",
+            Error::Numbers(_) => "numbers",
+            Error::OtherTask { .. } => "other_task",
             Error::NoText => "no_text",
             Error::Usage(_) => "usage",
             Error::NoReset => "no_reset",
@@ -92,6 +118,11 @@ impl Display for Error {
                 "text too long: {found} tokens, this bidirectional model keeps them all and has room for {kept}; send it in parts, or \
                  give its board file more scratch"
             ),
+            Error::Numbers(error) => write!(f, "numbers: {error}"),
+            Error::OtherTask { entry, found } => {
+                let expected = entry.task.map_or("any", Task::word);
+                write!(f, "`{}` asks a model for the task `{expected}`, this one is for `{}`", entry.word, found.word())
+            }
             Error::NoText => write!(f, "no text was classified yet; give one: `top N TEXT`"),
             Error::UnknownCommand => {
                 write!(

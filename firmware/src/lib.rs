@@ -18,13 +18,17 @@ pub mod hardware;
 pub mod info;
 pub mod line;
 pub mod models;
+pub mod numbers;
 pub mod port;
 pub mod queue;
 pub mod slots;
+#[cfg(test)]
+mod soak;
 pub mod stats;
 pub mod stream;
 pub mod terminal;
 pub mod text;
+pub mod writing;
 pub mod ymodem;
 
 pub use classifier::{Classifier, Found, Refusal};

@@ -88,9 +88,6 @@ fn log_model(model: &Result<Classifier<'_>, Refusal>) {
         }
         Err(Refusal::Empty) => defmt::warn!("no model: the slot is empty"),
         Err(Refusal::File(error)) => defmt::error!("model refused: {}", error),
-        Err(Refusal::Task { task, input }) => {
-            defmt::error!("model refused: its task is {}, its input {}", task, input);
-        }
         Err(Refusal::Scratch { needed, available }) => {
             defmt::error!("model refused: it needs {=usize} bytes of scratch, {=usize} are there", needed, available);
         }

@@ -121,3 +121,38 @@ pub trait Port: embedded_io::Read + embedded_io::ReadReady + embedded_io::Write 
         let _ = event;
     }
 }
+
+/// A port that is lent: who has it can serve another console after this one.
+impl<P: Port> Port for &mut P {
+    fn take_loss(&mut self) -> Option<Loss> {
+        (**self).take_loss()
+    }
+
+    fn ticks(&mut self) -> u32 {
+        (**self).ticks()
+    }
+
+    fn wait(&mut self) {
+        (**self).wait();
+    }
+
+    fn stack(&mut self) -> Option<Stack> {
+        (**self).stack()
+    }
+
+    fn instructions(&self, ticks: u64) -> Option<u64> {
+        (**self).instructions(ticks)
+    }
+
+    fn reset_reason(&self) -> Option<ResetReason> {
+        (**self).reset_reason()
+    }
+
+    fn reset(&mut self) {
+        (**self).reset();
+    }
+
+    fn note(&mut self, event: Event) {
+        (**self).note(event);
+    }
+}

@@ -56,6 +56,12 @@ pub fn split<'q>(ring: &'q mut Ring, dropped: &'q Dropped) -> (Feeder<'q>, Taker
 }
 
 impl Feeder<'_> {
+    /// Whether the next byte would be queued. For a port that can make its other side wait.
+    pub fn has_room(&self) -> bool {
+        let is_taken = self.dropped.count.load(Ordering::Relaxed) == self.dropped.taken.load(Ordering::Acquire);
+        is_taken && self.ring.ready()
+    }
+
     /// Queues or drops a byte that arrived.
     pub fn push(&mut self, byte: u8) {
         let dropping = self.dropped.count.load(Ordering::Relaxed) != self.dropped.taken.load(Ordering::Acquire);
@@ -153,8 +159,10 @@ mod tests {
             feeder.push(i as u8);
         }
         assert_eq!(taker.take_loss(), None);
+        assert!(!feeder.has_room());
         feeder.push(b'x');
         assert_eq!(taker.pop(), Some(0));
+        assert!(!feeder.has_room(), "a loss is not taken");
         // There is room again, but what follows a dropped byte is dropped too.
         feeder.push(b'y');
         assert_eq!(taker.take_loss(), None, "bytes are waiting");

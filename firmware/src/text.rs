@@ -49,6 +49,18 @@ impl Display for Plain<'_> {
     }
 }
 
+/// Writes text of many lines without what would drive a terminal; line ends become the terminal's.
+pub struct PlainLines<'w>(pub &'w mut dyn Write);
+
+impl Write for PlainLines<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for (i, line) in text.split('\n').enumerate() {
+            write!(self.0, "{}{}", if i > 0 { "\r\n" } else { "" }, Plain(line))?;
+        }
+        Ok(())
+    }
+}
+
 /// A list of JSON values: the elements with commas between.
 pub fn list<T: Display>(out: &mut dyn Write, elements: impl Iterator<Item = T>) -> fmt::Result {
     for (i, element) in elements.enumerate() {

@@ -15,6 +15,7 @@
 //! | `flash` | `tern flash`: a probe-rs that notes how it is called; the emulator |
 //! | `console` | `tern console`: what a person sees |
 //! | `port` | the same firmware behind a pseudo-terminal and behind TCP |
+//! | `soak` | random and mutated lines against the emulated device |
 //! | `log` | the defmt channel |
 
 #[path = "path/boards.rs"]
@@ -37,6 +38,8 @@ mod python;
 mod reference;
 #[path = "path/report.rs"]
 mod report;
+#[path = "path/soak.rs"]
+mod soak;
 #[path = "path/tensorboard.rs"]
 mod tensorboard;
 #[path = "path/tokenizers.rs"]

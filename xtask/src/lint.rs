@@ -31,6 +31,7 @@ fn checks(stages: &mut Stages) -> Result<()> {
         stages.check(&format!("build, firmware, {name}"), || firmware::build(board).map(drop));
     }
     clippy(stages, "clippy, firmware on the host", &folder, &["--lib", "--tests", "--target", &host]);
+    clippy(stages, "clippy, board `host`", &folder, &["-p", "tern-host", "--all-targets", "--target", &host]);
     for target in CORES.map(|core| core.target) {
         let arguments = ["-p", "tern-bench", "--features", "steps", "--release", "--target", target];
         clippy(stages, &format!("clippy, bench, {target}"), &folder, &arguments);

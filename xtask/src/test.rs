@@ -19,6 +19,9 @@ pub fn run() -> Result<()> {
     stages.check("tests of the firmware's library", || {
         tally.add(cargo(&repo::firmware()).args(["test", "--no-fail-fast", "--lib", "--target", &host]))
     });
+    stages.check("tests of the board `host`", || {
+        tally.add(cargo(&repo::firmware()).args(["test", "--no-fail-fast", "-p", "tern-host", "--target", &host]))
+    });
     stages.check("tests of the workspace", || {
         tally.add(cargo(&repo::root()).args(["test", "--no-fail-fast", "--workspace"]))
     });

@@ -73,7 +73,7 @@ fn run(inputs: &mut Inputs) -> Result<(), LoadError> {
         Ok(mut session) => {
             steps(&model, &mut session, text.slice(), values.slice(), number);
             state(&mut session, memory.slice());
-        },
+        }
         Err(error) => drop(write!(Sink, "{error}")),
     }
     Ok(())

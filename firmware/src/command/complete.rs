@@ -1,5 +1,7 @@
 //! Completion: how a command that has begun may go on.
 
+use tern_runtime::Task;
+
 use super::{COMMANDS, cut};
 
 /// The words that a line which is no whole command yet may go on with.
@@ -9,24 +11,26 @@ pub struct Completion<'l> {
     prefix: &'l [u8],
     /// The command before it; none: the word is the command.
     command: Option<&'l [u8]>,
+    model: Option<Task>,
 }
 
-/// How the last word of `line` may go on.
-pub fn completion(line: &[u8]) -> Completion<'_> {
+/// How the last word of `line` may go on, for a model of this task.
+pub fn completion(line: &[u8], model: Option<Task>) -> Completion<'_> {
     let body = line.strip_prefix(b"@").unwrap_or(line);
     match (body.contains(&b' '), cut(body)) {
-        (true, (command, prefix)) => Completion { prefix, command: Some(command) },
-        (false, (prefix, _)) => Completion { prefix, command: None },
+        (true, (command, prefix)) => Completion { prefix, command: Some(command), model },
+        (false, (prefix, _)) => Completion { prefix, command: None, model },
     }
 }
 
 impl<'l> Completion<'l> {
     /// The words that fit.
     pub fn words(self) -> impl Iterator<Item = &'static str> + use<'l> {
-        let entries = COMMANDS.iter().filter(move |entry| match self.command {
-            Some(command) => entry.word.as_bytes() == command,
-            None => true,
-        });
+        let entries =
+            COMMANDS.iter().filter(move |entry| entry.serves(self.model)).filter(move |entry| match self.command {
+                Some(command) => entry.word.as_bytes() == command,
+                None => true,
+            });
         entries
             .flat_map(
                 move |entry| if self.command.is_some() { entry.choices } else { core::slice::from_ref(&entry.word) },
@@ -60,24 +64,26 @@ mod tests {
     use std::vec::Vec;
 
     fn words(line: &str) -> Vec<&'static str> {
-        completion(line.as_bytes()).words().collect()
+        completion(line.as_bytes(), Some(Task::Classify)).words().collect()
     }
 
     #[test]
     fn words_and_their_common_beginning() {
-        assert_eq!(words("").len(), COMMANDS.len());
+        assert_eq!(words("").len(), COMMANDS.len() - 4, "without those of other models");
         assert_eq!(words("la"), ["labels"]);
         assert_eq!(words("@la"), ["labels"]);
-        assert_eq!(completion(b"la").common(), "bels");
-        assert!(!completion(b"la").goes_on() && completion(b"top").goes_on());
+        assert_eq!(completion(b"la", Some(Task::Classify)).common(), "bels");
+        assert!(
+            !completion(b"la", Some(Task::Classify)).goes_on() && completion(b"top", Some(Task::Classify)).goes_on()
+        );
         assert_eq!(words("s"), ["selftest", "stats", "stream"]);
-        assert_eq!(completion(b"st").common(), "");
-        assert_eq!(completion(b"se").common(), "lftest");
-        assert_eq!(completion(b"s").common(), "");
+        assert_eq!(completion(b"st", Some(Task::Classify)).common(), "");
+        assert_eq!(completion(b"se", Some(Task::Classify)).common(), "lftest");
+        assert_eq!(completion(b"s", Some(Task::Classify)).common(), "");
         assert_eq!(words("echo "), ["on", "off"]);
-        assert_eq!(completion(b"echo ").common(), "o");
+        assert_eq!(completion(b"echo ", Some(Task::Classify)).common(), "o");
         assert_eq!(words("echo of"), ["off"]);
-        assert!(!completion(b"echo of").goes_on());
+        assert!(!completion(b"echo of", Some(Task::Classify)).goes_on());
         for text in ["free", "free p", "help m", "top 3", "echo on ", "La"] {
             assert!(words(text).is_empty(), "{text}");
         }

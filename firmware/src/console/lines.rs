@@ -2,6 +2,8 @@
 
 use core::mem;
 
+use tern_runtime::Task;
+
 use super::{Console, Mode};
 use crate::answer::Screen;
 use crate::command::{self, Form};
@@ -84,8 +86,8 @@ impl<P: Port> Console<'_, P> {
 
     /// TAB at the end of the line: a command goes on, or the ways are shown in which it may; in a text it is TAB.
     fn complete(&mut self) -> Result<(), P::Error> {
-        let line = self.editor.kept();
-        let completion = command::completion(line);
+        let task = self.task();
+        let completion = command::completion(self.editor.kept(), task);
         let (common, ways) = (completion.common(), completion.words().count());
         match (ways, common) {
             (0, _) => match self.editor.insert(b'\t') {
@@ -96,7 +98,7 @@ impl<P: Port> Console<'_, P> {
                 let Console { port, editor, .. } = self;
                 print(port, |out| {
                     out.write_str("\r\n")?;
-                    command::completion(editor.kept()).words().enumerate().try_for_each(|(i, word)| {
+                    command::completion(editor.kept(), task).words().enumerate().try_for_each(|(i, word)| {
                         out.write_str(if i > 0 { "  " } else { "" })?;
                         out.write_str(word)
                     })?;
@@ -153,6 +155,11 @@ impl<P: Port> Console<'_, P> {
             self.port.write_all(ASK_TERMINAL)?;
         }
         self.prompt()
+    }
+
+    /// What the model is for.
+    pub(super) fn task(&self) -> Option<Task> {
+        self.model.as_ref().ok().map(|classifier| classifier.model().config().task)
     }
 
     pub(super) fn screen(&self) -> Screen {

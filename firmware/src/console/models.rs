@@ -13,7 +13,7 @@ impl<'m, P: Port> Console<'m, P> {
     pub fn with_model<'n>(self, model: Result<Classifier<'n>, Refusal>) -> Console<'n, P> {
         // Field by field: the type of the others does not know of the model's lifetime.
         let Console { port, board, mode, editor, pending, frame, echo, colors, is_terminal, level, .. } = self;
-        let Console { stats, prompted, form, damage, wanted, .. } = self;
+        let Console { sampling, stats, prompted, form, damage, wanted, .. } = self;
         Console {
             port,
             board,
@@ -26,6 +26,7 @@ impl<'m, P: Port> Console<'m, P> {
             colors,
             is_terminal,
             level,
+            sampling,
             stats,
             prompted,
             form,

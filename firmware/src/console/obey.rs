@@ -1,9 +1,12 @@
 //! What a line asks for, done.
 
+use heapless::Vec;
+use tern_runtime::Task;
+
 use super::{Console, Mode};
 use crate::answer;
 use crate::classifier::Answer;
-use crate::command::{self, Command, Form, Line};
+use crate::command::{self, Command, Form, Line, Setting};
 use crate::error::Error;
 use crate::frame::{self, Frame};
 use crate::info;
@@ -11,17 +14,26 @@ use crate::models::Wanted;
 use crate::port::{Event, Port};
 use crate::stats;
 use crate::stream::Stream;
+use crate::terminal::{print, show};
+use crate::text::PlainLines;
+use crate::writing::Joiner;
+
+/// Tokens that `say` writes where no number is given, and at most.
+const SAID: usize = 20;
+const MOST_SAID: usize = 256;
 
 impl<P: Port> Console<'_, P> {
     pub(super) fn answer_line(&mut self, line: &[u8]) -> Result<(), P::Error> {
         self.stats.lines = self.stats.lines.wrapping_add(u32::from(!line.is_empty()));
-        let understood = if self.frame.is_some() { command::request(line) } else { command::parse(line) };
+        let task = self.task();
+        let understood = if self.frame.is_some() { command::request(line, task) } else { command::parse(line, task) };
         if let Line::Command(_, Command::Mode(Form::Machine)) = understood {
             self.frame = Some(Frame::of(line));
         }
         match understood {
             Line::Empty => self.ask_terminal(),
             Line::Text(text) => self.obey(Command::Classify(text), Form::Human),
+            Line::Foreign(entry, found) => self.fail(Error::OtherTask { entry, found }, Form::Machine),
             Line::Command(form, command) => self.obey(command, form),
             Line::Misfit(entry) => self.fail(Error::Usage(entry), Form::Machine),
             Line::Unknown => self.fail(Error::UnknownCommand, Form::Machine),
@@ -32,7 +44,10 @@ impl<P: Port> Console<'_, P> {
     pub(super) fn obey(&mut self, command: Command<'_>, form: Form) -> Result<(), P::Error> {
         let Console { port, board, model, frame, .. } = self;
         match command {
-            Command::Help => frame::answer(port, frame, |out| answer::help(form, out))?,
+            Command::Help => {
+                let task = model.as_ref().ok().map(|classifier| classifier.model().config().task);
+                frame::answer(port, frame, |out| answer::help(task, form, out))?;
+            }
             Command::Info => {
                 let loaded = model.as_ref().map_err(|&refusal| refusal);
                 frame::answer(port, frame, |out| info::info(board, loaded, form, out))?;
@@ -77,7 +92,7 @@ impl<P: Port> Console<'_, P> {
 
     fn obey_model(&mut self, command: Command<'_>, form: Form) -> Result<(), P::Error> {
         let screen = self.screen();
-        let Console { port, model, frame, stats, .. } = self;
+        let Console { port, model, frame, stats, sampling, .. } = self;
         let classifier = match model {
             Ok(classifier) => classifier,
             Err(refusal) => {
@@ -87,19 +102,29 @@ impl<P: Port> Console<'_, P> {
         };
         match command {
             Command::Labels => frame::answer(port, frame, |out| answer::labels(classifier, form, out))?,
-            Command::Classify(text) => {
+            Command::Classify(text) | Command::Forecast(text) => {
                 let answer = classifier.classify(text, port);
-                stats.add(&answer);
-                if let Some(too_long) = answer.too_long {
-                    return self.fail(Error::TooLong(too_long), form);
+                return self.tell(answer, None, form);
+            }
+            Command::Next { n, text } => {
+                let answer = classifier.classify(text, port);
+                return self.tell(answer, n, form);
+            }
+            Command::Say { n, text } => return self.say(n.unwrap_or(SAID), text, form),
+            Command::Set(setting) => {
+                match setting {
+                    Setting::Seed(seed) => sampling.seed = seed,
+                    Setting::Temperature(temperature) => sampling.temperature = temperature,
+                    Setting::TopK(top_k) => sampling.top_k = top_k,
                 }
-                frame::answer(port, frame, |out| answer::classification(classifier, answer, form, screen, out))?;
+                let sampling = *sampling;
+                frame::answer(port, frame, |out| answer::sampling(sampling, form, out))?;
             }
             Command::Top { n, text } => {
                 let answer = text.map(|text| classifier.classify(text, port));
                 answer.iter().for_each(|answer| stats.add(answer));
                 match answer.or(classifier.last()) {
-                    Some(Answer { too_long: Some(too_long), .. }) => return self.fail(Error::TooLong(too_long), form),
+                    Some(Answer { refused: Some(refused), .. }) => return self.fail(refused.into(), form),
                     Some(answer) => {
                         frame::answer(port, frame, |out| answer::top(classifier, answer, n, form, screen, out))?;
                     }
@@ -123,6 +148,53 @@ impl<P: Port> Console<'_, P> {
             }
             // All others concern the device.
             _ => (),
+        }
+        self.end_answer(form)
+    }
+
+    /// Tells what a text that is complete gave: a label, the next tokens, a forecast.
+    pub(super) fn tell(&mut self, answer: Answer, n: Option<usize>, form: Form) -> Result<(), P::Error> {
+        let screen = self.screen();
+        let Console { port, model: Ok(classifier), frame, stats, .. } = self else { return Ok(()) };
+        stats.add(&answer);
+        if let Some(refused) = answer.refused {
+            return self.fail(refused.into(), form);
+        }
+        frame::answer(port, frame, |out| match classifier.model().config().task {
+            Task::Classify => answer::classification(classifier, answer, form, screen, out),
+            Task::LanguageModel => answer::next(classifier, answer, n, form, screen, out),
+            Task::Forecast => answer::forecast(classifier, answer, form, out),
+        })?;
+        self.end_answer(form)
+    }
+
+    /// Goes on with a text: for a person token by token, for a program in one line.
+    fn say(&mut self, count: usize, text: &[u8], form: Form) -> Result<(), P::Error> {
+        let Console { port, model: Ok(classifier), frame, stats, sampling, .. } = self else { return Ok(()) };
+        let answer = classifier.classify(text, port);
+        stats.add(&answer);
+        if let Some(refused) = answer.refused {
+            return self.fail(refused.into(), form);
+        }
+        let model = classifier.model();
+        if form == Form::Human {
+            show(port, text)?;
+            let mut joiner = Joiner::new(model.config().tokenizer.kind, model.vocabulary(), text);
+            let said = classifier.say(count.min(MOST_SAID), *sampling, port, |port, id| {
+                print(port, |out| {
+                    let mut plain = PlainLines(out);
+                    joiner.write(id, &mut plain)
+                })
+            })?;
+            print(port, |out| answer::said_costs(said, out))?;
+        } else {
+            let mut ids = Vec::<u32, MOST_SAID>::new();
+            let said = classifier.say(count.min(MOST_SAID), *sampling, port, |_, id| {
+                // There is room for as many as are asked for.
+                let _ = ids.push(id);
+                Ok(())
+            })?;
+            frame::answer(port, frame, |out| answer::said(model, text, &ids, said, out))?;
         }
         self.end_answer(form)
     }

@@ -5,7 +5,6 @@ use core::mem;
 use super::{Console, Mode};
 use crate::answer;
 use crate::command::Form;
-use crate::error::Error;
 use crate::frame;
 use crate::port::Port;
 use crate::stream::{ACK, Symbol};
@@ -80,22 +79,14 @@ impl<P: Port> Console<'_, P> {
 
     pub(super) fn end_text(&mut self) -> Result<(), P::Error> {
         self.feed_pending()?;
-        let screen = self.screen();
-        let Console { port, model: Ok(classifier), mode: Mode::Stream(stream), frame, stats, .. } = self else {
-            return Ok(());
-        };
+        let Console { port, model: Ok(classifier), mode: Mode::Stream(stream), .. } = self else { return Ok(()) };
         if stream.text.take().is_none() {
             classifier.begin();
         }
         let answer = classifier.finish(port);
-        stats.add(&answer);
         stream.texts += 1;
         let form = stream.form;
-        if let Some(too_long) = answer.too_long {
-            return self.fail(Error::TooLong(too_long), form);
-        }
-        frame::answer(port, frame, |out| answer::classification(classifier, answer, form, screen, out))?;
-        self.end_answer(form)
+        self.tell(answer, None, form)
     }
 
     pub(super) fn abandon_text(&mut self) -> Result<(), P::Error> {

@@ -16,6 +16,7 @@ use crate::classifier::Found;
 use crate::crc32::crc32;
 use crate::port::{Event, Loss};
 use crate::queue::{CAPACITY, Dropped, Feeder, Ring, Taker, split};
+use crate::soak;
 use crate::stream::{ACK, CREDIT, WINDOW};
 
 const BOARD: Board = Board { name: "bench", clock_hz: 1_000_000, scratch_bytes: 4096 };
@@ -224,7 +225,7 @@ fn a_program_gets_one_line_for_each() {
         assert_eq!(machine(console, "@classify xyzzy"), format!("{nothing}{}", tail("xyzzy")));
         assert_eq!(machine(console, "@classify"), format!("{nothing}{}", tail("")));
         assert_eq!(machine(console, "@labels"), r#"{"labels":["label0","label1","label2"]}"#);
-        assert_eq!(machine(console, "@selftest"), r#"{"exact":3,"golden":3,"ticks":60}"#);
+        assert_eq!(machine(console, "@selftest"), r#"{"exact":3,"golden":3,"ticks":30}"#);
         assert_eq!(console.port.events, [Event::SelfTest { exact: 3, golden: 3 }]);
         let commands = r#"{"commands":["help","info","labels","top","classify","selftest","bench","stats","stream","mode","echo","color","log","models","load","activate","rollback","erase","reset"]}"#;
         assert_eq!(machine(console, "@help"), commands);
@@ -274,7 +275,7 @@ fn ties_go_to_the_lowest_class() {
         assert_eq!(classes, ["0", "1", "2"]);
         assert!(machine(console, "@classify free").starts_with(r#"{"label":"label0","class":0,"probability":0.3333,"#));
         // Its golden logits are zeros, and so are all its logits.
-        assert_eq!(machine(console, "@selftest"), r#"{"exact":3,"golden":3,"ticks":60}"#);
+        assert_eq!(machine(console, "@selftest"), r#"{"exact":3,"golden":3,"ticks":30}"#);
     });
 }
 
@@ -285,7 +286,7 @@ fn a_failed_self_test_says_where() {
         let (logits, ..) = expected("Free prize, call now!!");
         let failure = format!(r#""first_failure":{{"golden":0,"class":0,"logit":{},"expected":0}}}}"#, logits[0]);
         let answer = machine(console, "@selftest");
-        assert_eq!(answer, format!(r#"{{"exact":0,"golden":3,"ticks":60,{failure}"#));
+        assert_eq!(answer, format!(r#"{{"exact":0,"golden":3,"ticks":30,{failure}"#));
         assert!(ask(console, b"selftest\n").contains("selftest FAILED: 0 of 3 golden texts exact"));
         assert_eq!(console.port.events, [Event::SelfTest { exact: 0, golden: 3 }; 2]);
     });
@@ -324,23 +325,81 @@ fn a_text_too_long_for_a_bidirectional_model_is_an_error() {
 }
 
 #[test]
-fn a_model_of_another_task_is_refused_by_name() {
-    let forecast = Spec { task: Task::Forecast, input: Input::Values, output: Output::Linear, ..SIZES.into() };
-    let language = Spec { task: Task::LanguageModel, ..SIZES.into() };
-    let values = Spec { input: Input::Values, ..SIZES.into() };
-    for (spec, found) in [
-        (forecast, "`forecast` and it reads values"),
-        (language, "`language-model` and it reads tokens"),
-        (values, "`classify` and it reads values"),
-    ] {
-        with_file(&spec.file(1), 1024, |console| {
-            let expected = format!(
-                r#"{{"error":"no_model","message":"no model: the model's task is {found}, this console classifies"#
-            );
-            let answer = machine(console, "@classify free");
-            assert!(answer.starts_with(&expected), "{answer}");
-        });
-    }
+fn a_language_model_says_what_comes_next() {
+    let file = Spec { task: Task::LanguageModel, ..SIZES.into() }.file(1);
+    with_file(&file, 1024, |console| {
+        let help = machine(console, "@help");
+        assert!(help.contains(r#""next","say","set","selftest""#) && !help.contains("labels"), "{help}");
+        assert!(machine(console, "@selftest").starts_with(r#"{"exact":3,"golden":3,"#));
+        assert!(machine(console, "@bench").contains(r#""worst_ticks":10,"#));
+        let next = machine(console, "@next 3 free prize");
+        assert!(next.starts_with(r#"{"next":[{"token":""#) && next.matches("token\"").count() == 3, "{next}");
+        assert!(next.ends_with(r#"}],"tokens":2,"unknown":0,"ticks":20}"#), "{next}");
+        // A plain line asks the same, and the stream as well.
+        let human = ask(console, b"free prize\n");
+        assert_eq!(ask(console, b"next 5 free prize\n"), human.replacen("> free prize", "next 5 free prize", 1));
+        assert!(ask(console, b"stream\nfree prize\x04\x03").contains("2 tokens, 0 unknown"));
+        // The same seed says the same, and the likeliest token is what `next` says.
+        let said = |console: Tested<'_, '_, '_>| ask(console, b"@say 6 free prize\n");
+        let first = said(console);
+        assert!(first.contains(r#""tokens":6,"ticks":60}"#), "{first}");
+        assert_eq!(first.lines().last(), said(console).lines().last());
+        assert!(ask(console, b"@set temperature 0\n").contains(r#"{"seed":1,"temperature":0.00,"top_k":40}"#));
+        let token = next.split('"').nth(5).unwrap();
+        assert!(ask(console, b"@say 1 free prize\n").contains(&format!(r#"{{"text":" {token}","tokens":1,"#)));
+        assert!(ask(console, b"say 2 free prize\n").contains(&format!("\r\nfree prize {token}")));
+        assert!(ask(console, b"@top 2 free\n").contains(r#"{"error":"other_task","#));
+        assert!(ask(console, b"top 2 free\n").contains("3 tokens, 2 unknown"), "a text");
+    });
+}
+
+#[test]
+fn a_forecast_goes_on_with_numbers() {
+    let spec = Spec { task: Task::Forecast, input: Input::Values, output: Output::Linear, ..SIZES.into() };
+    let file = spec.file(1);
+    with_file(&file, 1024, |console| {
+        assert!(machine(console, "@selftest").starts_with(r#"{"exact":3,"golden":3,"#));
+        let found = Found::in_slot(&file).unwrap();
+        let model = &found.model;
+        let mut scratch = vec![0; model.scratch_len()];
+        let mut session = model.session(&mut scratch).unwrap();
+        let hundred = core::num::NonZeroU32::new(100).unwrap();
+        for step in [[100, -250, 0, 725], [1, 2, 3, 4]] {
+            let row: Vec<i32> =
+                step.iter().enumerate().map(|(i, &v)| model.channel(i).unwrap().encode(v, hundred)).collect();
+            session.feed_values(&row);
+        }
+        let values: Vec<String> = (0..)
+            .map_while(|i| Some(crate::numbers::Value(model.forecast(i)?, session.forecast(i)?).to_string()))
+            .collect();
+        assert!(!values.is_empty());
+        let expected = format!(r#"{{"forecast":[{}],"tokens":2,"unknown":0,"ticks":20}}"#, values.join(","));
+        assert_eq!(machine(console, "@forecast 1.00 -2.5 0, 7.25; .01 .02 0.03 0.04"), expected);
+        let human = ask(console, b"1 -2.5 0 7.25 0.01 0.02 0.03 0.04\n");
+        assert!(human.ends_with("2 steps, 20 ticks\r\n> ") && human.contains(&values[0]), "{human}");
+        // As many steps as are wanted, in the stream.
+        let streamed = ask(console, b"@stream\n1.00 -2.5 0 7.25\n0.01 0.02 0.03 0.04\x04\x03");
+        assert!(streamed.contains(&values.join(",")), "{streamed}");
+        for (numbers, why) in
+            [("1 2 x 4", "found `x`"), ("1 2 3", "has 3 numbers, expected 4"), ("1;2", "has 1 numbers")]
+        {
+            let answer = ask(console, format!("@forecast {numbers}\n").as_bytes());
+            assert!(answer.contains(r#"{"error":"numbers","#) && answer.contains(why), "{answer}");
+        }
+    });
+}
+
+#[test]
+fn sequences_of_numbers_are_classified() {
+    let file = Spec { input: Input::Values, ..SIZES.into() }.file(1);
+    with_file(&file, 1024, |console| {
+        assert!(machine(console, "@selftest").starts_with(r#"{"exact":3,"golden":3,"#));
+        let answer = machine(console, "@classify 1 2 3 4; 5 6 7 8");
+        assert!(answer.starts_with(r#"{"label":"label"#) && answer.contains(r#""tokens":2,"unknown":0"#), "{answer}");
+        assert!(machine(console, "@top 3 1 2 3 4").contains(r#""tokens":1,"#));
+        assert!(machine(console, "@classify 1 2").contains("has 2 numbers, expected 4"));
+        assert!(machine(console, "@top 2 nothing").contains(r#"{"error":"numbers","#));
+    });
 }
 
 #[test]
@@ -472,7 +531,7 @@ fn counters_and_costs() {
         assert!(ask(console, b"stats\n").contains("33.3 % unknown"));
         let bench = ask(console, b"@bench\n");
         assert!(
-            bench.contains(r#"{"texts":3,"tokens":12,"ticks":60,"#) && bench.contains(r#""worst_ticks":10,"#),
+            bench.contains(r#"{"texts":3,"tokens":12,"ticks":30,"#) && bench.contains(r#""worst_ticks":10,"#),
             "{bench}"
         );
         assert!(machine(console, "@top 1").contains("no_text"));
@@ -761,27 +820,43 @@ fn information() {
     });
 }
 
-/// Any bytes: the console goes on, and its answers stay text.
+/// Any bytes: the console goes on, each good line between them is answered, and its answers stay text. `TERN_SOAK_LINES` says how many.
 #[test]
-fn noise() {
-    let mut random = tern_runtime::testing::Random(7);
+fn soak() {
+    let count = std::env::var("TERN_SOAK_LINES").map_or(2_000, |count| count.parse().expect("a number of lines"));
+    let answer = |sent: &[u8]| -> String {
+        let answers: Vec<u8> = sent.iter().copied().filter(|&byte| byte != ACK).collect();
+        String::from_utf8_lossy(&answers).trim_end().rsplit("\r\n").next().unwrap_or("").into()
+    };
+    let (mut bytes, mut overflows) = (0u64, 0u64);
     with_model(|console| {
-        for _ in 0..300 {
-            for _ in 0..random.between(1, 1500) {
-                // Few words, many controls.
-                let byte = random.between(0, 255) as u8;
-                let word = *b"@stream\n".get(usize::from(byte % 16)).unwrap_or(&byte);
-                console.port.feeder.push(word);
+        let lines = soak::Lines::new(7, 3 * CAPACITY);
+        for (number, line) in lines.take(count).enumerate() {
+            bytes += line.len() as u64;
+            // Some come faster than they are worked off.
+            for piece in line.chunks(if number % 2 == 0 { 2 * CAPACITY } else { CAPACITY }) {
+                piece.iter().for_each(|&byte| console.port.feeder.push(byte));
+                console.poll().unwrap();
+                // A letter and a TAB may make a command of the slots.
+                while console.wanted.take().is_some() {
+                    console.poll().unwrap();
+                }
             }
-            console.poll().unwrap();
-            // A letter and a TAB may make a command of the slots.
-            while console.wanted.take().is_some() {
+            for good in [&b"\x03\x03@mode machine\n"[..], b"classify free prize\n"] {
+                good.iter().for_each(|&byte| console.port.feeder.push(byte));
                 console.poll().unwrap();
             }
-            console.port.sent.clear();
+            let sent = mem::take(&mut console.port.sent);
+            let last = answer(&sent);
+            let (number_of_answer, json, sum) = framed(&last);
+            assert_eq!((number_of_answer, sum), (1, crc32(b"classify free prize")), "after line {number}, {line:?}");
+            assert!(json.ends_with(&tail("free prize")), "after line {number}, {line:?}: {json}");
+            ask(console, b"mode human\n");
+            overflows +=
+                console.port.events.drain(..).filter(|event| matches!(event, Event::Overflow { .. })).count() as u64;
         }
-        let found = ask(console, b"\x03\x03\r@echo off\n");
-        assert!(found.ends_with("\r\n{\"echo\":false}\r\n"), "{found:?}");
-        assert!(machine(console, "@classify free").ends_with(&tail("free")));
     });
+    std::println!(
+        "soak: {count} lines, {bytes} bytes, {overflows} overflows; every good line between them was answered"
+    );
 }

@@ -1,0 +1,179 @@
+//! Numbers typed or streamed become the integers that a model's channels read, and back.
+
+use core::fmt;
+use core::num::NonZeroU32;
+
+use tern_runtime::Channel;
+
+/// Digits that are kept of a number.
+const DIGITS: u32 = 9;
+
+/// Why numbers cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NumberError {
+    /// A byte that stands in no number.
+    Byte(u8),
+    /// A number with more than nine digits before the point.
+    TooLarge,
+    /// The numbers are no whole steps.
+    Incomplete {
+        /// Numbers of the last step.
+        found: usize,
+        /// Channels of a step.
+        expected: usize,
+    },
+}
+
+impl fmt::Display for NumberError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NumberError::Byte(byte) => write!(
+                f,
+                "found `{}`, expected decimal numbers such as 21.5 or -3, with blanks between them",
+                [*byte].escape_ascii()
+            ),
+            NumberError::TooLarge => write!(f, "a number has more than {DIGITS} digits before its point"),
+            NumberError::Incomplete { found, expected } => {
+                write!(
+                    f,
+                    "the last step has {found} numbers, expected {expected}, one for each channel; `info` tells them"
+                )
+            }
+        }
+    }
+}
+
+/// A number under way.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Numbers {
+    is_negative: bool,
+    digits: u32,
+    /// All digits so far, the point left out.
+    value: i32,
+    /// Digits after the point; none: no point so far.
+    decimals: Option<u32>,
+}
+
+impl Numbers {
+    /// Takes a byte. Gives a number that is complete: a numerator and its denominator, a power of ten.
+    ///
+    /// # Errors
+    /// [`NumberError`] if the byte fits nowhere.
+    pub fn push(&mut self, byte: u8) -> Result<Option<(i32, NonZeroU32)>, NumberError> {
+        match byte {
+            b'0'..=b'9' => {
+                let is_room = self.value < 10i32.pow(DIGITS - 1);
+                self.digits += 1;
+                match (&mut self.decimals, is_room) {
+                    (None, false) => return Err(NumberError::TooLarge),
+                    // What is finer than nine digits is left out.
+                    (Some(_), false) => return Ok(None),
+                    (Some(decimals), true) if *decimals < DIGITS => *decimals += 1,
+                    (Some(_), true) => return Ok(None),
+                    (None, true) => (),
+                }
+                self.value = self.value * 10 + i32::from(byte - b'0');
+                Ok(None)
+            }
+            b'-' if self.digits == 0 && !self.is_negative && self.decimals.is_none() => {
+                self.is_negative = true;
+                Ok(None)
+            }
+            b'.' if self.decimals.is_none() => {
+                self.decimals = Some(0);
+                Ok(None)
+            }
+            b' ' | b'\t' | b'\r' | b'\n' | b',' | b';' => self.end(byte),
+            byte => Err(NumberError::Byte(byte)),
+        }
+    }
+
+    /// The number that ends here, if there is one; `byte` is what ends it.
+    ///
+    /// # Errors
+    /// [`NumberError`] if a sign or a point stands alone.
+    pub fn end(&mut self, byte: u8) -> Result<Option<(i32, NonZeroU32)>, NumberError> {
+        let Numbers { is_negative, digits, value, decimals } = core::mem::take(self);
+        if digits == 0 {
+            return if is_negative || decimals.is_some() { Err(NumberError::Byte(byte)) } else { Ok(None) };
+        }
+        let denominator = NonZeroU32::new(10u32.pow(decimals.unwrap_or(0))).unwrap_or(NonZeroU32::MIN);
+        Ok(Some((if is_negative { -value } else { value }, denominator)))
+    }
+}
+
+/// An integer of a channel as a decimal, with as many places as tell its integers apart.
+#[derive(Clone, Copy, Debug)]
+pub struct Value<'a>(pub Channel<'a>, pub i32);
+
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Value(Channel { point, .. }, value) = *self;
+        // log10(2) is 0.301.
+        let places = (point.max(0) as u32 * 31).div_ceil(100).min(DIGITS);
+        let one = 10u64.pow(places);
+        let magnitude = u64::from(value.unsigned_abs());
+        let shift = point.unsigned_abs();
+        // Below 2^62: 2^32 · 10^9; a point below 0 is at least −16.
+        let scaled = match point {
+            1.. => (magnitude * one + (1 << (shift - 1))) >> shift,
+            _ => magnitude << shift,
+        };
+        let sign = if value < 0 && scaled > 0 { "-" } else { "" };
+        write!(f, "{sign}{}", scaled / one)?;
+        if places > 0 { write!(f, ".{:01$}", scaled % one, places as usize) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString;
+    use std::vec::Vec;
+
+    fn numbers(text: &str) -> Result<Vec<(i32, u32)>, NumberError> {
+        let mut numbers = Numbers::default();
+        let mut found = Vec::new();
+        for byte in text.bytes() {
+            found.extend(numbers.push(byte)?);
+        }
+        found.extend(numbers.end(b'\n')?);
+        Ok(found.into_iter().map(|(numerator, denominator)| (numerator, denominator.get())).collect())
+    }
+
+    #[test]
+    fn decimals() {
+        let found = numbers("112  -3.50,0.001;\t.5 7.\r\n999999999").unwrap();
+        assert_eq!(found, [(112, 1), (-350, 100), (1, 1000), (5, 10), (7, 1), (999_999_999, 1)]);
+        // More digits than are kept.
+        assert_eq!(numbers("3.14159265358979").unwrap(), [(314_159_265, 100_000_000)]);
+        assert_eq!(numbers("0.00000000012").unwrap(), [(0, 1_000_000_000)]);
+        assert_eq!(numbers(" ").unwrap(), []);
+    }
+
+    #[test]
+    fn what_is_no_number() {
+        for (text, byte) in [("12a", b'a'), ("1.2.3", b'.'), ("--1", b'-'), ("1-2", b'-'), ("- 1", b' '), (".", b'\n')]
+        {
+            assert_eq!(numbers(text), Err(NumberError::Byte(byte)), "{text}");
+        }
+        assert_eq!(numbers("1234567890"), Err(NumberError::TooLarge));
+    }
+
+    #[test]
+    fn values_of_a_channel() {
+        let shown = |point, value| Value(Channel { name: "", point }, value).to_string();
+        assert_eq!([shown(0, -7), shown(8, 5_471), shown(8, -1), shown(-2, 3)], ["-7", "21.371", "-0.004", "12"]);
+        assert_eq!(
+            [shown(30, 1 << 30), shown(30, i32::MIN), shown(-16, i32::MAX)],
+            ["1.000000000", "-2.000000000", "140737488289792"]
+        );
+        // What is read comes back.
+        for value in -3000..3000 {
+            let channel = Channel { name: "", point: 10 };
+            let text = Value(channel, value).to_string();
+            let (numerator, denominator) = numbers(&text).unwrap()[0];
+            assert_eq!(channel.encode(numerator, NonZeroU32::new(denominator).unwrap()), value, "{text}");
+        }
+    }
+}
