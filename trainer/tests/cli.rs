@@ -275,7 +275,7 @@ fn a_wrong_command_line_is_status_2() {
         (&["train", "messages.csv", "--hidden", "0"], "--hidden is 0, expected 1 to 4096"),
         (&["train", "messages.csv", "--dropout", "nan"], "--dropout is NaN"),
         (&["train", "messages.csv", "--delimiter", "ab"], "expected one ASCII character"),
-        (&["flash"], "unrecognized subcommand"),
+        (&["fly"], "unrecognized subcommand"),
     ] {
         let output = tern(folder.path(), args);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));
