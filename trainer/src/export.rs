@@ -20,7 +20,7 @@ use crate::device_file::{self, DeviceFile};
 use crate::float_model::FloatModel;
 use crate::packing::{self, repack};
 use crate::quantize::calibrate::{self, Statistics, calibrate};
-use crate::quantize::{self, Golden, QuantizeError};
+use crate::quantize::{self, Golden, QuantizeError, Widths};
 use safetensors::SafeTensors;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -69,6 +69,23 @@ pub struct Report {
     pub quantised_alone: Vec<PartCost>,
 }
 
+/// How a file is to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How the recurrent weights lie.
+    pub packing: Packing,
+    /// Bits of the weights.
+    pub widths: Widths,
+    /// Bytes of a table of folded tokens; 0: none are folded.
+    pub fold: usize,
+}
+
+impl From<Packing> for Options {
+    fn from(packing: Packing) -> Self {
+        Options { packing, widths: Widths::default(), fold: 0 }
+    }
+}
+
 impl Report {
     /// The part that costs most.
     pub fn weakest(&self) -> Option<&PartCost> {
@@ -77,7 +94,7 @@ impl Report {
 }
 
 /// Quantises `model`, loads the result back, and compares the two on what was held out. `golden`: texts for the device's own test; where
-/// there are none, short ones of the calibration data. `fold`: bytes of a table of folded tokens. `progress` is told what is under way.
+/// there are none, short ones of the calibration data. `progress` is told what is under way.
 ///
 /// # Errors
 ///
@@ -86,18 +103,19 @@ pub fn export(
     model: &FloatModel,
     material: &Material,
     golden: &[String],
-    (packing, fold): (Packing, usize),
+    options: Options,
     progress: &dyn Fn(&str),
 ) -> Result<(DeviceFile, Report), QuantizeError> {
     progress("ranges and means of the calibration data");
     let read = material.calibration.samples(model, calibrate::TOKENS);
     let statistics = calibrate(model, read.iter().map(|sample| &sample.steps));
-    let quantized = quantize::layers(model, &statistics)?;
+    let Options { packing, widths, fold } = options;
+    let quantized = quantize::layers(model, &statistics, widths)?;
     let golden = match golden {
         [] => golden::choose(model, &quantized, &material.calibration),
         texts => Golden::Texts(texts.to_vec()),
     };
-    let bytes = repack(&quantize::to_file(model, &statistics, &quantized, &golden)?, packing);
+    let bytes = widths.narrow(&repack(&quantize::to_file(model, &statistics, &quantized, &golden)?, packing));
     let mut device = DeviceFile::from_bytes(&bytes).map_err(QuantizeError::Refused)?;
     let ids = if fold > 0 { folding::choose(model, device.model(), &statistics, fold) } else { Vec::new() };
     if !ids.is_empty() {
@@ -201,12 +219,13 @@ mod tests {
     use crate::data::Example;
     use crate::float_model::tests::model;
     use crate::metrics::argmax;
+    use crate::quantize::Bits;
     use crate::weights::{Weights, names};
 
     fn exported(model: &FloatModel, golden: &[String]) -> (DeviceFile, Report) {
         let texts = |rows: &[Example]| Data::Texts(rows.to_vec());
         let material = Material { calibration: texts(model.calibration()), held_out: texts(model.validation()) };
-        export(model, &material, golden, (Packing::Interleaved4, 0), &|_| ()).unwrap()
+        export(model, &material, golden, Packing::Interleaved4.into(), &|_| ()).unwrap()
     }
 
     #[test]
@@ -281,14 +300,51 @@ mod tests {
     }
 
     #[test]
+    fn weights_of_4_bits_halve_the_file_and_the_report_says_what_they_cost() {
+        // Sizes of 4 bits are even.
+        let recurrent = crate::architecture::Recurrent::default();
+        let sizes = crate::weights::Sizes { vocab_size: 11, embedding_dim: 6, hidden_size: 8, labels: 2 };
+        let architecture = crate::architecture::Architecture::of_tokens(sizes, recurrent);
+        let of = model();
+        let config = crate::float_model::Config::classifier("test", &architecture, of.labels().to_vec());
+        let weights = crate::nn::reference::weights(&architecture);
+        let rows = of.calibration().to_vec();
+        let model = FloatModel::new(config, of.vocabulary().clone(), weights, rows.clone(), rows).unwrap();
+        let (eight, in_eight) = exported(&model, &[]);
+        let widths = Widths { embedding: Bits::Four, recurrent: Bits::Four };
+        assert_eq!(widths.check(model.config()), Ok(()));
+        assert!(widths.check(of.config()).unwrap_err().starts_with("`embedding_dim` is 5, expected an even number"));
+        let texts = Data::Texts(model.calibration().to_vec());
+        let material = Material { calibration: texts.clone(), held_out: texts };
+        let options = Options { packing: Packing::Rows, widths, fold: 0 };
+        let (four, report) = export(&model, &material, &[], options, &|_| ()).unwrap();
+        let part =
+            |report: &Report, name: &str| report.quantised_alone.iter().find(|part| part.part == name).unwrap().clone();
+        for name in ["embedding", "lstm_l0 weight_ih g"] {
+            let (coarse, fine) = (part(&report, name), part(&in_eight, name));
+            assert_eq!((coarse.bits, fine.bits), (4, 8));
+            assert!(coarse.costs.rms_difference > 2.0 * fine.costs.rms_difference, "{coarse:?}, {fine:?}");
+        }
+        // Half a byte a weight, and a byte for each group of 16 or fewer columns.
+        assert_eq!((in_eight.parts.embedding, report.parts.embedding), (11 * 8 + 4, 11 * (3 + 1 + 2) + 4));
+        assert_eq!(in_eight.parts.weights - report.parts.weights, 4 * 8 * (6 + 8) - 4 * 8 * (3 + 1 + 4 + 1));
+        let mut scratch = vec![0; four.model().scratch_len()];
+        let test = four.model().self_test(&mut scratch).unwrap();
+        assert_eq!(test.passed, test.total);
+        let logits = |file: &DeviceFile| file.classify("free lunch, call now").logits.nats();
+        let (a, b) = (logits(&eight), logits(&four));
+        assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 0.2) && a != b, "{a:?}, {b:?}");
+    }
+
+    #[test]
     fn folded_tokens_change_no_answer() {
         let model = model();
         let (plain, _) = exported(&model, &[]);
         let texts = Data::Texts(model.calibration().to_vec());
         let material = Material { calibration: texts.clone(), held_out: texts };
+        let options = Options { fold: 3 * (4 * 4 * 7 + 4) + 5, ..Packing::Interleaved4.into() };
         // Four rows of 32 bits for each of 7 cells, and the id: room for three tokens.
-        let (folded, report) =
-            export(&model, &material, &[], (Packing::Interleaved4, 3 * (4 * 4 * 7 + 4) + 5), &|_| ()).unwrap();
+        let (folded, report) = export(&model, &material, &[], options, &|_| ()).unwrap();
         let folding = report.folding.unwrap();
         assert_eq!((folding.folded_tokens, folding.folded_bytes, folding.macs_of_input), (3, 348, 4 * 7 * 5));
         // Nine tokens in all, each there once.

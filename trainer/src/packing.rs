@@ -2,6 +2,7 @@
 
 use crate::architecture::Cell;
 use crate::float_model::Config;
+use crate::quantize::Bits;
 use safetensors::SafeTensors;
 use tern_runtime::Packing;
 use tern_runtime::write::{Dtype, Tensor, packed, to_bytes};
@@ -17,15 +18,37 @@ pub enum Choice {
     Interleaved4,
 }
 
+impl Choice {
+    fn packing(self) -> Packing {
+        match self {
+            Choice::Paired16 => Packing::Paired16,
+            Choice::Interleaved4 => Packing::Interleaved4,
+        }
+    }
+}
+
 /// A model that a packing has no place for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "packing `{}` is for one LSTM layer of one direction, what it reads and its hidden size multiples of {}; export it with --packing interleaved4",
-    packing.word(),
-    packing.columns()
-)]
-pub struct NoPlace {
-    packing: Packing,
+pub enum NoPlace {
+    /// It is for other sizes.
+    #[error(
+        "packing `{}` is for one LSTM layer of one direction, what it reads and its hidden size multiples of {}; export it with --packing \
+         interleaved4",
+        packing.word(),
+        packing.columns()
+    )]
+    Sizes {
+        /// The packing.
+        packing: Packing,
+    },
+    /// It is for weights of 8 bits.
+    #[error("packing `{}` is for weights of 8 bits; with --recurrent-bits {bits} leave --packing out", packing.word())]
+    Bits {
+        /// The packing.
+        packing: Packing,
+        /// Bits of the recurrent weights.
+        bits: u32,
+    },
 }
 
 /// The packing to export a model in: the one asked for. Where none is, that for Cortex-M4, which runs it in less than half of the
@@ -34,14 +57,20 @@ pub struct NoPlace {
 /// # Errors
 ///
 /// [`NoPlace`] if what is asked for does not fit the model.
-pub fn choose(asked: Option<Choice>, config: &Config) -> Result<Packing, NoPlace> {
+pub fn choose(asked: Option<Choice>, config: &Config, recurrent: Bits) -> Result<Packing, NoPlace> {
+    if recurrent != Bits::Eight {
+        return match asked {
+            None => Ok(Packing::Rows),
+            Some(choice) => Err(NoPlace::Bits { packing: choice.packing(), bits: recurrent.count() }),
+        };
+    }
     let packing = Packing::Paired16;
     let sizes = [config.architecture().input.width(), config.hidden_size];
     let one_lstm = config.cell == Cell::Lstm && config.num_layers == 1 && !config.bidirectional;
     let fits = one_lstm && sizes.iter().all(|size| size.is_multiple_of(packing.columns()));
     match asked {
         Some(Choice::Interleaved4) => Ok(Packing::Interleaved4),
-        Some(Choice::Paired16) if !fits => Err(NoPlace { packing }),
+        Some(Choice::Paired16) if !fits => Err(NoPlace::Sizes { packing }),
         None if !fits => Ok(Packing::Interleaved4),
         _ => Ok(packing),
     }
@@ -53,9 +82,6 @@ pub fn choose(asked: Option<Choice>, config: &Config) -> Result<Packing, NoPlace
 ///
 /// If `bytes` is no such file.
 pub fn repack(bytes: &[u8], packing: Packing) -> Vec<u8> {
-    if packing != Packing::Paired16 {
-        return bytes.to_vec();
-    }
     let (metadata, tensors) = read(bytes);
     let (metadata, tensors) = packed(packing, &metadata, tensors);
     to_bytes(&metadata, tensors)
@@ -69,6 +95,16 @@ pub fn repack(bytes: &[u8], packing: Packing) -> Vec<u8> {
 pub fn with(bytes: &[u8], more: Vec<Tensor>) -> Vec<u8> {
     let (metadata, tensors) = read(bytes);
     to_bytes(&metadata, [tensors, more].concat())
+}
+
+/// A device file with others in the place of each tensor.
+///
+/// # Panics
+///
+/// If `bytes` is no such file.
+pub fn map(bytes: &[u8], change: impl Fn(Tensor) -> Vec<Tensor>) -> Vec<u8> {
+    let (metadata, tensors) = read(bytes);
+    to_bytes(&metadata, tensors.into_iter().flat_map(change).collect())
 }
 
 /// Metadata in the order of the keys, and tensors.
@@ -112,7 +148,7 @@ mod tests {
         };
         let good = with(|_| ());
         for (asked, expected) in [(None, Packing::Paired16), (Some(Choice::Interleaved4), Packing::Interleaved4)] {
-            assert_eq!(choose(asked, &good), Ok(expected));
+            assert_eq!(choose(asked, &good, Bits::Eight), Ok(expected));
         }
         let others: [fn(&mut Config); 5] = [
             |config| config.cell = Cell::Gru,
@@ -121,9 +157,12 @@ mod tests {
             |config| config.embedding_dim = 21,
             |config| config.hidden_size = 50,
         ];
+        assert_eq!(choose(None, &good, Bits::Four), Ok(Packing::Rows));
+        let error = choose(Some(Choice::Paired16), &good, Bits::Four).unwrap_err().to_string();
+        assert!(error.starts_with("packing `paired16` is for weights of 8 bits; with --recurrent-bits 4"), "{error}");
         for config in others.map(with) {
-            assert_eq!(choose(None, &config), Ok(Packing::Interleaved4));
-            let error = choose(Some(Choice::Paired16), &config).unwrap_err().to_string();
+            assert_eq!(choose(None, &config, Bits::Eight), Ok(Packing::Interleaved4));
+            let error = choose(Some(Choice::Paired16), &config, Bits::Eight).unwrap_err().to_string();
             assert!(
                 error.starts_with("packing `paired16` is for one LSTM") && error.contains("multiples of 4;"),
                 "{error}"

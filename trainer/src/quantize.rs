@@ -13,11 +13,12 @@ pub mod scaling;
 mod tensors;
 
 use calibrate::Statistics;
-use tern_runtime::write::{Aligned, Dtype, Tensor, to_bytes};
+pub use row::Bits;
+use tern_runtime::write::{Aligned, Dtype, Tensor, in_4_bits, to_bytes};
 use tern_runtime::{LoadError, Model};
 
 use crate::architecture::{self, Cell};
-use crate::float_model::FloatModel;
+use crate::float_model::{Config, FloatModel};
 use crate::task::{Input, Task};
 use crate::weights::{Array, names};
 
@@ -91,6 +92,61 @@ impl Golden {
     }
 }
 
+/// Bits of the weights where there is a choice; all others have 8.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Widths {
+    /// Of the embedding.
+    pub embedding: Bits,
+    /// Of all recurrent layers, both halves.
+    pub recurrent: Bits,
+}
+
+impl Widths {
+    /// Checks that the model has such weights, and pairs of columns where they have 4 bits.
+    ///
+    /// # Errors
+    ///
+    /// A sentence saying what stands in the way.
+    pub fn check(self, config: &Config) -> Result<(), String> {
+        let odd = |name: &str, size: usize, option: &str| {
+            let message = format!(
+                "`{name}` is {size}, expected an even number for weights of 4 bits; leave {option} out or train another model"
+            );
+            if size.is_multiple_of(2) { Ok(()) } else { Err(message) }
+        };
+        if self.embedding == Bits::Four && config.input == Input::Values {
+            return Err("--embedding-bits 4 is for models that read text; leave it out".to_owned());
+        }
+        if self.embedding == Bits::Four {
+            odd("embedding_dim", config.embedding_dim, "--embedding-bits")?;
+        }
+        if self.recurrent == Bits::Four {
+            odd("hidden_size", config.hidden_size, "--recurrent-bits")?;
+            let name = if config.input == Input::Tokens { "embedding_dim" } else { "channels" };
+            odd(name, config.architecture().input.width(), "--recurrent-bits")?;
+        }
+        Ok(())
+    }
+
+    /// A file's weights in so many bits, where they have 8 and the packing `rows` as far as they are recurrent. Their values are those that
+    /// 4 bits can say already.
+    ///
+    /// # Panics
+    ///
+    /// If `bytes` is no such file.
+    pub fn narrow(self, bytes: &[u8]) -> Vec<u8> {
+        crate::packing::map(bytes, |tensor| {
+            let recurrent = tensor.name.contains(".weight_ih_") || tensor.name.contains(".weight_hh_");
+            let bits = match tensor.name.as_str() {
+                names::EMBEDDING => self.embedding,
+                _ if recurrent => self.recurrent,
+                _ => Bits::Eight,
+            };
+            if bits == Bits::Four { in_4_bits(&tensor).into() } else { vec![tensor] }
+        })
+    }
+}
+
 /// What a step reads, quantised.
 #[derive(Debug)]
 pub enum Inputs {
@@ -118,6 +174,8 @@ impl Inputs {
 /// All layers of a model, quantised.
 #[derive(Debug)]
 pub struct Quantized {
+    /// Bits of the weights.
+    pub widths: Widths,
     /// What a step reads.
     pub inputs: Inputs,
     /// `[layer][direction]`
@@ -144,10 +202,12 @@ fn headroom(largest: f64) -> f64 {
 /// # Errors
 ///
 /// See [`QuantizeError`].
-pub fn layers(model: &FloatModel, statistics: &Statistics) -> Result<Quantized, QuantizeError> {
+pub fn layers(model: &FloatModel, statistics: &Statistics, widths: Widths) -> Result<Quantized, QuantizeError> {
     let (config, weights, recurrent) = (model.config(), model.weights(), model.config().recurrent());
     let inputs = match config.input {
-        Input::Tokens => Inputs::Tokens(embedding::quantize(model.vocabulary(), &weights[names::EMBEDDING])),
+        Input::Tokens => {
+            Inputs::Tokens(embedding::quantize(model.vocabulary(), &weights[names::EMBEDDING], widths.embedding))
+        }
         Input::Values => {
             let scale = headroom(statistics.largest_x);
             let channels = config.channels.iter().map(|channel| scaling::channel(channel, scale));
@@ -163,7 +223,7 @@ pub fn layers(model: &FloatModel, statistics: &Statistics) -> Result<Quantized, 
         let largest = ways.iter().fold(0f64, |max, way| max.max(way.largest_h));
         // Both directions share a scale: the layer above reads them side by side.
         let h = if recurrent.cell == Cell::RnnRelu { headroom(largest) } else { 1.0 };
-        let scales = layer::Scales { x, h };
+        let scales = layer::Scales { x, h, bits: widths.recurrent };
         let mean_x: Vec<Vec<f64>> = ways
             .iter()
             .map(|way| mean_x_device.clone().filter(|_| index == 0).unwrap_or_else(|| way.mean_x.clone()))
@@ -194,6 +254,7 @@ pub fn layers(model: &FloatModel, statistics: &Statistics) -> Result<Quantized, 
     let [weight, bias] = [names::FC_WEIGHT, names::FC_BIAS].map(|name| outputs_of_device(model, &inputs, name));
     let fc = linear::quantize(("fc", &weight, &bias), mean_read, read, 2f64.powi(16))?;
     Ok(Quantized {
+        widths,
         inputs,
         layers: all,
         scales: all_scales,

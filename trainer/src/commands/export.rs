@@ -2,9 +2,10 @@
 
 use super::table::TableArgs;
 use super::{Failure, note, print};
-use crate::export::{Material, PartCost, Report, check_golden, check_output, export, write_file};
+use crate::export::{Material, Options, PartCost, Report, check_golden, check_output, export, write_file};
 use crate::float_model::FloatModel;
 use crate::packing;
+use crate::quantize::{Bits, Widths};
 use crate::report;
 use crate::task::Input;
 use anyhow::{Context, bail};
@@ -23,6 +24,7 @@ Examples:
   tern export models/spam -o spam.safetensors --data test.csv --json
   tern export models/spam -o spam.safetensors --golden sentences.txt
   tern export models/spam -o spam.safetensors --fold 32KB
+  tern export models/spam -o spam.safetensors --embedding-bits 4
 
 The file carries short texts with their exact logits, by which a device tests itself. Without
 --golden they are training texts.")]
@@ -45,6 +47,12 @@ pub struct Args {
     /// How the recurrent weights lie, for whose instructions; results are the same [default: paired16 where it fits]
     #[arg(long, value_name = "PACKING", value_enum)]
     pub packing: Option<packing::Choice>,
+    /// Bits of the embedding's weights
+    #[arg(long, value_name = "BITS", value_parser = ["4", "8"], default_value = "8")]
+    pub embedding_bits: String,
+    /// Bits of the recurrent layers' weights; 4 bits lie in the packing `rows`
+    #[arg(long, value_name = "BITS", value_parser = ["4", "8"], default_value = "8")]
+    pub recurrent_bits: String,
     /// Bytes for a table of frequent tokens' input halves, ready-made: 32KB, 1MB, 4096. Results are the same, in fewer instructions
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub fold: Option<usize>,
@@ -82,11 +90,14 @@ fn work(args: &Args) -> anyhow::Result<()> {
     }
     check_golden(&model, &golden)?;
     let name = args.model.display();
-    let packing = packing::choose(args.packing, model.config())?;
+    let bits = |bits: &str| if bits == "4" { Bits::Four } else { Bits::Eight };
+    let widths = Widths { embedding: bits(&args.embedding_bits), recurrent: bits(&args.recurrent_bits) };
+    widths.check(model.config()).map_err(anyhow::Error::msg).with_context(|| args.model.display().to_string())?;
+    let packing = packing::choose(args.packing, model.config(), widths.recurrent)?;
+    let options = Options { packing, widths, fold: args.fold.unwrap_or(0) };
     let stages = Stages::default();
     let (device, report) =
-        export(&model, &material, &golden, (packing, args.fold.unwrap_or(0)), &|stage| stages.tell(stage))
-            .with_context(|| name.to_string())?;
+        export(&model, &material, &golden, options, &|stage| stages.tell(stage)).with_context(|| name.to_string())?;
     write_file(&args.output, device.bytes()).with_context(|| args.output.display().to_string())?;
     // What the file is for is done: that the report cannot be written is no reason to fail.
     match report::add_export(&args.model, &model, &serde_json::to_value(&report)?) {
@@ -177,6 +188,7 @@ fn to_text(report: &Report, output: &Path) -> Vec<String> {
         lines.push(format!("  {name:14} {bytes:>9} bytes {:>5.1} %", share(bytes)));
     }
     lines.push(match report.packing {
+        "rows" => "packing          rows: weights of 4 bits have it".to_owned(),
         "paired16" => {
             "packing          paired16: for Cortex-M4 and M7; for other cores --packing interleaved4 is faster"
                 .to_owned()

@@ -131,6 +131,7 @@ mod tests {
     use crate::architecture::Merge;
     use crate::architecture::{Head, Recurrent};
     use crate::float_model::tests::model_with;
+    use crate::quantize::Widths;
 
     #[test]
     fn golden_texts_fit_the_smallest_cap_of_a_bidirectional_model() {
@@ -145,7 +146,9 @@ mod tests {
         // Those that are chosen are shorter whatever there is.
         let examples = model.calibration().to_vec();
         let long = examples.iter().map(|e| crate::data::Example { text: e.text.repeat(50), ..e.clone() });
-        let quantized = crate::quantize::layers(&model, &crate::quantize::calibrate::calibrate(&model, [])).unwrap();
+        let quantized =
+            crate::quantize::layers(&model, &crate::quantize::calibrate::calibrate(&model, []), Widths::default())
+                .unwrap();
         let Golden::Texts(texts) = choose(&model, &quantized, &Data::Texts(long.chain(examples.clone()).collect()))
         else {
             panic!("texts")

@@ -107,7 +107,13 @@ impl<'a> Parts<'a> {
         for (done, &part) in parts.iter().enumerate() {
             progress(done, parts.len() + 1);
             let answers = self.answers(&self.network(&[part]), samples);
-            let bits = if part == Part::Biases { 32 } else { 8 };
+            let widths = self.quantized.widths;
+            let bits = match part {
+                Part::Biases => 32,
+                Part::Embedding => widths.embedding.count(),
+                Part::Weights { .. } => widths.recurrent.count(),
+                Part::Hidden | Part::Fc => 8,
+            };
             costs.push(PartCost { part: self.name(part), bits, costs: score.costs(&answers) });
         }
         progress(parts.len(), parts.len() + 1);

@@ -1,6 +1,6 @@
 //! The embedding table, in the order in which the device looks tokens up.
 
-use super::row::{Row, quantize_row};
+use super::row::{Bits, Row, quantize_row_in};
 use crate::vocabulary::Vocabulary;
 use crate::weights::Array;
 
@@ -18,7 +18,7 @@ pub struct Embedding {
 }
 
 /// Quantises a table `[vocab_size, embedding_dim]`. The row of PAD is zero: no text has it.
-pub fn quantize(vocabulary: &Vocabulary, table: &Array) -> Embedding {
+pub fn quantize(vocabulary: &Vocabulary, table: &Array, bits: Bits) -> Embedding {
     let dim = table.shape[1];
     let desktop_ids: Vec<usize> = vocabulary.device_order().into_iter().map(|id| id as usize).collect();
     let tokens = desktop_ids[2..].iter().map(|&id| vocabulary.tokens()[id].clone()).collect();
@@ -32,7 +32,7 @@ pub fn quantize(vocabulary: &Vocabulary, table: &Array) -> Embedding {
     let fitting = largest / (127.0 * 32_767.0) * f64::from(1 << 22);
     let scale = if largest > 0.0 { f64::from((fitting as f32).next_up()) } else { 1.0 };
     let unit = scale / f64::from(1 << 22);
-    let rows = desktop_ids.iter().map(|&id| quantize_row(&row(id), None, unit, 1.0));
+    let rows = desktop_ids.iter().map(|&id| quantize_row_in(bits, &row(id), None, unit, 1.0));
     let rows = rows.map(|row| row.expect("the scale is chosen so that every multiplier fits")).collect();
     Embedding { scale, rows, tokens, desktop_ids }
 }

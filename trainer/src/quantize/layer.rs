@@ -1,7 +1,7 @@
 //! The recurrent layers, unit by unit, the rows of LSTM and GRU in pairs.
 
 use super::calibrate::LayerStatistics;
-use super::row::{Row, quantize_row};
+use super::row::{Bits, Row, quantize_row_in};
 use super::{LARGEST_SHIFT, LIMIT, LargeWeights, dot};
 use crate::architecture::{Cell, LayerNames};
 use crate::nn::recurrent::Biases;
@@ -60,6 +60,8 @@ pub struct Scales {
     pub x: f64,
     /// The real value of `h` = 2^15; 1 for all cells but those with max(0, x).
     pub h: f64,
+    /// Bits of the layer's weights.
+    pub bits: Bits,
 }
 
 /// A row's real weights and biases.
@@ -138,7 +140,8 @@ fn gate_row(
     let carried = |bound: i64| (bound >> 8) as f64 + 1.0;
     let mut least = 1.0;
     let (hh, lost_h, hidden_bias) = loop {
-        let row = quantize_row(&real.hh, second.map(|s| &s.hh.weights[..]), steps[1] / scales.h, least)?;
+        let row =
+            quantize_row_in(scales.bits, &real.hh, second.map(|s| &s.hh.weights[..]), steps[1] / scales.h, least)?;
         let back = row.dequantize(second.map(|s| &s.hh));
         let lost = dot(&real.hh, &statistics.mean_h) - dot(&back, &statistics.mean_h);
         let unit = row.step * scales.h / 32_768.0;
@@ -151,7 +154,7 @@ fn gate_row(
 
     let mut least = 1.0;
     loop {
-        let ih = quantize_row(&real.ih, second.map(|s| &s.ih.weights[..]), steps[0] / scales.x, least)?;
+        let ih = quantize_row_in(scales.bits, &real.ih, second.map(|s| &s.ih.weights[..]), steps[0] / scales.x, least)?;
         let back = ih.dequantize(second.map(|s| &s.ih));
         let lost = lost_h + dot(&real.ih, &statistics.mean_x) - dot(&back, mean_x_device);
         let bias = (real.bias + lost) / (ih.step * scales.x / 32_768.0);

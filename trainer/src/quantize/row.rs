@@ -1,7 +1,29 @@
 //! One row of weights: real numbers to i8 with one multiplier.
 
+use tern_runtime::write::round_to_4_bits;
+
 /// Largest multiplier: 15 bits.
 const LARGEST: f64 = 32_767.0;
+
+/// How many bits weights have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bits {
+    /// −7 … 7, with a multiplier for each group of 16 columns.
+    Four,
+    /// −127 … 127
+    #[default]
+    Eight,
+}
+
+impl Bits {
+    /// Their number.
+    pub fn count(self) -> u32 {
+        match self {
+            Bits::Four => 4,
+            Bits::Eight => 8,
+        }
+    }
+}
 
 /// A quantised row. What it stands for: `w · step` (`(w + second/256) · step` for the first row of a pair).
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +43,11 @@ pub struct Row {
 ///
 /// The multiplier is rounded up first and the weights against the step that it really gives. None if it needs more than 15 bits.
 pub fn quantize_row(weights: &[f64], second: Option<&[i8]>, unit: f64, least: f64) -> Option<Row> {
+    quantize_row_in(Bits::Eight, weights, second, unit, least)
+}
+
+/// The same with weights of so many bits: those of 4 are rounded once more, to what 4 bits can say.
+pub fn quantize_row_in(bits: Bits, weights: &[f64], second: Option<&[i8]>, unit: f64, least: f64) -> Option<Row> {
     let largest = weights.iter().fold(0f64, |max, w| max.max(w.abs()));
     // A first row also takes up to 127/256 of rounding against its second.
     let full = if second.is_some() { 126.5 } else { 127.0 };
@@ -31,7 +58,11 @@ pub fn quantize_row(weights: &[f64], second: Option<&[i8]>, unit: f64, least: f6
     let step = multiplier * unit;
     let carried = |column: usize| second.map_or(0.0, |row| f64::from(row[column]) / 256.0);
     let weights = weights.iter().enumerate().map(|(j, w)| (w / step - carried(j)).round().clamp(-127.0, 127.0) as i8);
-    Some(Row { weights: weights.collect(), multiplier: multiplier as i16, step })
+    let mut weights: Vec<i8> = weights.collect();
+    if bits == Bits::Four {
+        round_to_4_bits(&mut weights);
+    }
+    Some(Row { weights, multiplier: multiplier as i16, step })
 }
 
 impl Row {

@@ -49,7 +49,7 @@ fn bytes(model: &FloatModel) -> Result<Aligned, QuantizeError> {
     let steps = model.calibration().iter().map(|row| Steps::Tokens(model.vocabulary().encode(&row.text)));
     let statistics = calibrate(model, &steps.collect::<Vec<_>>());
     let golden = Golden::Texts(TEXTS.map(str::to_owned).into());
-    Ok(Aligned::new(&to_file(model, &statistics, &layers(model, &statistics)?, &golden)?))
+    Ok(Aligned::new(&to_file(model, &statistics, &layers(model, &statistics, Widths::default())?, &golden)?))
 }
 
 /// Largest difference of a logit, on texts known and unknown.
