@@ -13,6 +13,10 @@ use tern_tests::{argument, emulator, firmware, root};
 #[allow(dead_code, reason = "the firmware's tests take what this one does not")]
 mod lines;
 
+#[path = "../../../firmware/src/crc32.rs"]
+#[allow(dead_code, reason = "the firmware takes what this does not")]
+mod crc32;
+
 /// Lines where `TERN_SOAK_LINES` does not say how many.
 const FEW: usize = 200;
 /// A line and the good one behind it fit the receive queue of 1,024 bytes: so much may be sent ahead.
@@ -49,16 +53,18 @@ impl Device {
         stdin.write_all(bytes).and_then(|()| stdin.flush()).expect("the emulator runs");
     }
 
-    /// The object in the next framed answer of which `is_wanted` is true.
-    fn answer(&self, after: &dyn std::fmt::Debug, is_wanted: impl Fn(&Value) -> bool) -> Value {
+    /// The object in the frame of the next answer to `request`.
+    fn answer(&self, request: &str, after: &dyn std::fmt::Debug) -> Value {
+        let sum = format!("{:08x}", crc32::crc32(request.as_bytes()));
         loop {
             let line =
                 self.1.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| panic!("no answer after {after:?}"));
             assert!(!line.contains("firmware stopped"), "{line} after {after:?}");
-            let json = line.split_once(' ').and_then(|(_, rest)| Some(&rest[..=rest.rfind('}')?]));
-            if let Some(value) = json.and_then(|json| serde_json::from_str(json).ok()).filter(&is_wanted) {
-                return value;
+            if line.rsplit(' ').nth(1) != Some(&sum) {
+                continue;
             }
+            let json = line.split_once(' ').and_then(|(_, rest)| Some(&rest[..=rest.rfind('}')?]));
+            return json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_else(|| panic!("{line}"));
         }
     }
 }
@@ -72,8 +78,10 @@ fn nothing_brings_the_device_down_and_no_good_line_is_lost() {
         // Its length tells this good line from the ones around it.
         let words = 1 + number % 20;
         device.send(&line);
-        device.send(format!("\x03\x03@mode machine\nclassify {}\n", "free prize ".repeat(words)).as_bytes());
-        let answer = device.answer(&line, |value| value["tokens"] == 2 * words && value["label"].is_string());
+        let good = format!("classify {}", "free prize ".repeat(words));
+        device.send(format!("\x03\x03@mode machine\n{good}\n").as_bytes());
+        let answer = device.answer(&good, &line);
+        assert!(answer["tokens"] == 2 * words && answer["label"].is_string(), "{answer} after line {number}, {line:?}");
         let seen = logits.entry(words).or_insert_with(|| answer["logits"].clone());
         assert_eq!(answer["logits"], *seen, "after line {number}, {line:?}");
         if number % 2 == 0 {
@@ -81,7 +89,7 @@ fn nothing_brings_the_device_down_and_no_good_line_is_lost() {
         }
     }
     device.send(b"\x03\x03@mode machine\nstats\n");
-    let stats = device.answer(&"the last line", |value| value["stack_used"].is_u64());
+    let stats = device.answer("stats", &"the last line");
     // One that began anew would have counted from nothing.
     assert!(stats["lines"].as_u64() >= Some(2 * count as u64) && stats["last_reset"] == "power-on", "{stats}");
     assert!(stats["stack_used"].as_u64() < stats["stack_size"].as_u64(), "{stats}");
