@@ -21,7 +21,9 @@ const CTRL_C: u8 = 0x03;
 /// Failures in a row after which a transfer is given up.
 pub const RETRIES: u8 = 10;
 /// Times that a sender is asked to begin.
-pub const INVITATIONS: u8 = 20;
+pub const INVITATIONS: u8 = 30;
+/// Silences in a row after which a sender has gone.
+pub const SILENCES: u8 = 5;
 
 /// What is sent to the other end: at most eight bytes.
 pub type Reply = &'static [u8];
@@ -201,12 +203,16 @@ impl Receiver {
         }
     }
 
-    /// Nothing came for a while. The caller keeps the time: 3 s between blocks, 1 s inside one.
+    /// Nothing came for a while. The caller keeps the time: 2 s between blocks, 1 s inside one.
     pub fn silence(&mut self) -> Action<'_> {
         let was_inside = !self.is_between_blocks();
         self.block.clear();
         self.purging = false;
-        let most = if self.phase == Phase::Inviting { INVITATIONS } else { RETRIES };
+        let most = match self.phase {
+            Phase::Inviting => INVITATIONS,
+            _ if was_inside => RETRIES,
+            _ => SILENCES,
+        };
         if self.failures >= most {
             return match self.phase {
                 Phase::Inviting => self.fail(Failure::NoSender),

@@ -16,6 +16,8 @@
 //! | `console` | `tern console`: what a person sees |
 //! | `port` | the same firmware behind a pseudo-terminal and behind TCP |
 //! | `soak` | random and mutated lines against the emulated device |
+//! | `promises` | the tests that `docs/threat-model.md` names |
+//! | `update` | `tern push`: a model is loaded, activated, tried and confirmed |
 //! | `log` | the defmt channel |
 
 #[path = "path/boards.rs"]
@@ -32,6 +34,8 @@ mod host;
 mod log;
 #[path = "path/port.rs"]
 mod port;
+#[path = "path/promises.rs"]
+mod promises;
 #[path = "path/python.rs"]
 mod python;
 #[path = "path/reference.rs"]
@@ -46,3 +50,5 @@ mod tensorboard;
 mod tokenizers;
 #[path = "path/torch.rs"]
 mod torch;
+#[path = "path/update.rs"]
+mod update;

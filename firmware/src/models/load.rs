@@ -10,9 +10,9 @@ use crate::terminal::print;
 use crate::ymodem::{Action, Receiver};
 
 /// How long a sender may take to begin, in seconds, before it is asked again.
-const INVITATION: u32 = 3;
+const INVITATION: u32 = 2;
 /// How long it may take between blocks.
-const PAUSE: u32 = 5;
+const PAUSE: u32 = 2;
 /// How long it may be silent within a block.
 const GAP: u32 = 1;
 
