@@ -12,8 +12,11 @@ use tern_runtime::{Flash, Input, Model, Session, file_len};
 
 pub use texts::tokenizers;
 
+/// What is done with an input.
+pub type Target = fn(&[u8]);
+
 /// The names of the targets, each with its body.
-pub const TARGETS: [(&str, fn(&[u8])); 4] =
+pub const TARGETS: [(&str, Target); 4] =
     [("loader", loader), ("tokenizers", tokenizers), ("session", session), ("state", state)];
 
 /// Any bytes as a device file: an error, or a model that runs.
