@@ -121,7 +121,7 @@ fn board_names() -> clap::builder::PossibleValuesParser {
 pub enum Bench {
     /// Count the instructions of the runtime's steps on emulated cores.
     ///
-    /// Builds firmware/bench for each core, runs it in QEMU over random LSTMs of four sizes in both packings, and counts every instruction executed by
+    /// Builds firmware/bench for each core, runs it in QEMU over random LSTMs of four sizes in both packings, GRUs and plain cells, and counts every instruction executed by
     /// 256 steps. A core whose states differ from the host's is a failure. The figures are the same on every run. Sets up
     /// what is missing first.
     #[command(
@@ -140,6 +140,12 @@ pub enum Bench {
         #[arg(long)]
         bless: bool,
     },
+    /// Run the texts of a table through a model on every emulated core: the same bits as on the host.
+    ///
+    /// Compares the state after every token and the logits after every text, on Cortex-M4 with DSP instructions, M3, M0+ and RISC-V. Sets
+    /// up what is missing first.
+    #[command(after_help = "Example:\n  cargo xtask bench splits sms.safetensors sms/validation.csv")]
+    Splits(crate::bench::splits::Options),
     /// Measure how fast a training goes, beside PyTorch and candle-nn.
     ///
     /// All programs take whole training steps over the same random texts, in turn, so that what else the machine does meets

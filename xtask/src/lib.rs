@@ -51,6 +51,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
             let then = if check { Then::Check } else { Then::Print };
             bench::device::run(json, if bless { Then::Bless } else { then })
         }
+        Task::Bench(Bench::Splits(options)) => bench::splits::run(&options),
         Task::Bench(Bench::Train(options)) => bench::train::run(&options),
         Task::Proof => proof::run(),
         Task::Cuda => cuda::run_cuda(),

@@ -7,7 +7,7 @@ use std::fs;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use tern_runtime::Packing;
+use tern_runtime::{CellKind, Packing};
 
 use super::golden;
 use super::machine::{CORES, Core, Firmware, Measured};
@@ -33,6 +33,7 @@ const EXTREME: (usize, usize) = (116, 384);
 
 struct Row {
     core: &'static str,
+    cell: CellKind,
     packing: Packing,
     embedding: usize,
     hidden: usize,
@@ -77,6 +78,12 @@ pub fn run(json: bool, then: Then) -> Result<()> {
             workloads.push(random(packing, sizes, "0")?);
         }
     }
+    for cell in [CellKind::Gru, CellKind::Rnn] {
+        for (e, h) in SIZES {
+            workloads.push(Workload::of_cell(cell, e, h, &folder)?);
+        }
+    }
+    odd.extend(Workload::of_texts(&folder)?);
     if !json {
         println!("{}", heading());
     }
@@ -104,10 +111,11 @@ pub fn run(json: bool, then: Then) -> Result<()> {
 
 fn row(core: Core, workload: &Workload, full: &Measured, bare_bytes: u64) -> Result<Row> {
     check_bits(core, workload, full)?;
-    let Workload { packing, embedding, hidden, macs_per_step, scratch_bytes, .. } = *workload;
+    let Workload { cell, packing, embedding, hidden, macs_per_step, scratch_bytes, .. } = *workload;
     let Measured { instructions, stack_bytes, image_bytes, .. } = *full;
     Ok(Row {
         core: core.name,
+        cell,
         packing,
         embedding,
         hidden,
@@ -133,9 +141,9 @@ fn check_bits(core: Core, workload: &Workload, full: &Measured) -> Result<()> {
 
 fn heading() -> String {
     format!(
-        "LSTM, {STEPS} steps; code: what stepping adds to an image that loads the model, tables included\n\
-         {:<14}{:<13}{:>5}{:>5}{:>13}{:>9}{:>7}{:>9}{:>7}",
-        "core", "packing", "E", "H", "instructions", "per MAC", "code", "scratch", "stack"
+        "{STEPS} steps; code: what stepping adds to an image that loads the model, tables included\n\
+         {:<14}{:<6}{:<13}{:>5}{:>5}{:>13}{:>9}{:>7}{:>9}{:>7}",
+        "core", "cell", "packing", "E", "H", "instructions", "per MAC", "code", "scratch", "stack"
     )
 }
 
@@ -143,6 +151,7 @@ impl Row {
     fn line(&self) -> String {
         let Row {
             core,
+            cell,
             packing,
             embedding,
             hidden,
@@ -153,8 +162,9 @@ impl Row {
             stack_bytes,
         } = self;
         format!(
-            "{core:<14}{:<13}{embedding:>5}{hidden:>5}{instructions:>13}{insn_per_mac:>9.3}{code_bytes:>7}{scratch_bytes:>9}\
+            "{core:<14}{:<6}{:<13}{embedding:>5}{hidden:>5}{instructions:>13}{insn_per_mac:>9.3}{code_bytes:>7}{scratch_bytes:>9}\
              {stack_bytes:>7}",
+            cell.word(),
             packing.word()
         )
     }
@@ -162,7 +172,7 @@ impl Row {
     fn json(&self) -> Value {
         json!({
             "core": self.core,
-            "cell": "lstm",
+            "cell": self.cell.word(),
             "packing": self.packing.word(),
             "embedding": self.embedding,
             "hidden": self.hidden,
@@ -185,7 +195,9 @@ mod tests {
         let none = PathBuf::new;
         let (embedding, hidden) = (16, 16);
         Workload {
+            cell: CellKind::Lstm,
             packing: Packing::Paired16,
+            tokens: STEPS,
             embedding,
             hidden,
             macs_per_step: 2_048,

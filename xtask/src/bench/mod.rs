@@ -3,6 +3,7 @@
 pub mod device;
 mod golden;
 mod machine;
+pub mod splits;
 pub mod train;
 mod workload;
 

@@ -5,23 +5,30 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use tern_runtime::testing::{Random, Sizes, Spec, extreme_file_in, random_file_in};
-use tern_runtime::{Model, Packing};
+use tern_runtime::{CellKind, Model, Packing};
 
 /// Steps of one run.
 pub const STEPS: usize = 256;
 
+/// In an id: a text ends after this token, as in `firmware/bench`.
+pub const TEXT_ENDS: u32 = 1 << 31;
+
 /// A model and its ids, on disk for the emulator.
 pub struct Workload {
+    /// Its cells.
+    pub cell: CellKind,
     /// How its weights lie.
     pub packing: Packing,
     /// E.
     pub embedding: usize,
     /// H.
     pub hidden: usize,
-    /// 4·H·(E + H)
+    /// Of LSTM: 4·H·(E + H).
     pub macs_per_step: usize,
     /// What the model's session needs.
     pub scratch_bytes: usize,
+    /// How many tokens, and so steps.
+    pub tokens: usize,
     /// Over the states after every step, by the host.
     pub hash: u32,
     /// The device file.
@@ -51,22 +58,53 @@ impl Workload {
         Workload::new(packing, &file, &format!("lstm-{embedding}-{hidden}-shift{shift}-folded"), folder)
     }
 
+    /// A random model of other cells, as [`random`](Workload::random).
+    pub fn of_cell(cell: CellKind, embedding: usize, hidden: usize, folder: &Path) -> Result<Self> {
+        let file = Spec { cell, ..sizes(embedding, hidden).into() }.file((embedding * 1_000 + hidden) as u64);
+        let name = format!("{}-{embedding}-{hidden}", cell.word());
+        Workload::new(Packing::plain(cell), &file, &name, folder)
+    }
+
+    /// Random models of every cell, and in every packing, over short texts.
+    pub fn of_texts(folder: &Path) -> Result<Vec<Self>> {
+        let sizes = sizes(12, 20);
+        let lstms = Packing::ALL.map(|packing| (CellKind::Lstm, packing, random_file_in(packing, 7, sizes, "1")));
+        let others = [CellKind::Gru, CellKind::Rnn, CellKind::RnnRelu].map(|cell| {
+            let spec = Spec { cell, layers: 2, ..sizes.into() };
+            (cell, Packing::plain(cell), spec.file(7))
+        });
+        let all = lstms.into_iter().chain(others);
+        all.map(|(cell, packing, file)| {
+            let mut ids = ids(Model::from_bytes(&file)?.config().vocab_size);
+            ids.iter_mut().step_by(9).for_each(|id| *id |= TEXT_ENDS);
+            Workload::over(packing, &file, &ids, &format!("{}-texts", cell.word()), folder)
+        })
+        .collect()
+    }
+
     fn new(packing: Packing, file: &[u8], name: &str, folder: &Path) -> Result<Self> {
+        let ids = ids(Model::from_bytes(file)?.config().vocab_size);
+        Workload::over(packing, file, &ids, name, folder)
+    }
+
+    /// A model and ids, written into `folder`.
+    pub fn over(packing: Packing, file: &[u8], ids: &[u32], name: &str, folder: &Path) -> Result<Self> {
         let model = Model::from_bytes(file)?;
-        let ids = ids(model.config().vocab_size);
         let path = |what: &str| folder.join(format!("{name}-{}.{what}", packing.word()));
         let workload = Workload {
+            cell: model.config().cell,
             packing,
             embedding: model.config().embedding_dim,
             hidden: model.config().hidden_size,
             macs_per_step: model.macs_per_token(),
             scratch_bytes: 4 * model.scratch_len(),
-            hash: hash(&model, &ids)?,
+            tokens: ids.len(),
+            hash: hash(&model, ids)?,
             model: path("safetensors"),
             ids: path("ids"),
         };
         write(&workload.model, file)?;
-        write(&workload.ids, &words(&ids))?;
+        write(&workload.ids, &words(ids))?;
         Ok(workload)
     }
 }
@@ -89,8 +127,14 @@ fn hash(model: &Model<'_>, ids: &[u32]) -> Result<u32> {
     let mut scratch = vec![0; model.scratch_len()];
     let mut session = model.session(&mut scratch)?;
     Ok(ids.iter().fold(0, |hash: u32, &id| {
-        session.feed_id(id);
-        hash.rotate_left(1) ^ session.state_hash()
+        session.feed_id(id & !TEXT_ENDS);
+        let hash = hash.rotate_left(1) ^ session.state_hash();
+        if id & TEXT_ENDS == 0 {
+            return hash;
+        }
+        let hash = session.logits().iter().fold(hash, |hash, logit| hash.rotate_left(1) ^ logit as u32);
+        session.reset();
+        hash
     }))
 }
 

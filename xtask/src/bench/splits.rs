@@ -1,0 +1,123 @@
+//! `cargo xtask bench splits`: the texts of a table through a model on every emulated core.
+//!
+//! The state after every token and the logits after every text, all in one number a batch, must be the host's.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::json;
+use tern_runtime::Model;
+use tern_runtime::testing::Aligned;
+
+use super::machine::{CORES, Firmware};
+use super::workload::{TEXT_ENDS, Workload};
+use crate::repo;
+use crate::setup::{self, Needs};
+
+/// Ids that the emulated memory has room for.
+const BATCH: usize = 100_000;
+
+/// Options of `bench splits`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Device file
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// CSV with a column `text`
+    #[arg(value_name = "DATA")]
+    pub data: PathBuf,
+    /// Read only so many texts
+    #[arg(long, value_name = "N")]
+    pub rows: Option<usize>,
+    /// Print one JSON object a core
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Runs all texts on all cores; fails where one gives other bits.
+pub fn run(options: &Options) -> Result<()> {
+    setup::run(Needs::Bench)?;
+    let bytes = fs::read(&options.file).with_context(|| format!("cannot read {}", options.file.display()))?;
+    let file = Aligned::new(&bytes);
+    let model = Model::from_bytes(&file).with_context(|| format!("{} is no device file", options.file.display()))?;
+    let texts = texts(&options.data, options.rows.unwrap_or(usize::MAX))?;
+    let batches = batches(&model, &texts, BATCH)?;
+    let folder = repo::root().join("target").join("bench");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let workload = |ids: &Vec<u32>| Workload::over(model.packing(), &file, ids, "split", &folder);
+    let tokens: usize = batches.iter().map(Vec::len).sum();
+    for core in CORES {
+        let firmware = Firmware::build(core, true)?;
+        for ids in &batches {
+            let workload = workload(ids)?;
+            let found = firmware.measure(&workload)?.hash;
+            if found != workload.hash {
+                bail!("{}: the states and logits hash to {found:08x}, the host's to {:08x}", core.name, workload.hash);
+            }
+        }
+        let (cell, packing) = (model.config().cell.word(), model.packing().word());
+        if options.json {
+            let (core, texts) = (core.name, texts.len());
+            println!("{}", json!({ "core": core, "cell": cell, "packing": packing, "texts": texts, "tokens": tokens }));
+        } else {
+            let (name, texts) = (core.name, texts.len());
+            println!("{name:<14}{cell:<9}{packing:<13}{texts:>6} texts, {tokens:>7} tokens: the host's bits");
+        }
+    }
+    Ok(())
+}
+
+fn texts(data: &Path, rows: usize) -> Result<Vec<String>> {
+    let cannot_read = || format!("cannot read {}", data.display());
+    let mut table = csv::Reader::from_path(data).with_context(cannot_read)?;
+    let columns = table.headers().with_context(cannot_read)?;
+    let column = columns.iter().position(|name| name == "text");
+    let column = column.with_context(|| format!("{} has no column `text`", data.display()))?;
+    let text = |row: csv::Result<csv::StringRecord>| Ok(row.with_context(cannot_read)?[column].to_owned());
+    table.records().take(rows).map(text).collect()
+}
+
+/// The ids of all texts, each text's last one marked; texts without a token have none. A batch ends with a text.
+fn batches(model: &Model<'_>, texts: &[String], length: usize) -> Result<Vec<Vec<u32>>> {
+    let mut scratch = vec![0; model.scratch_len()];
+    let mut session = model.session(&mut scratch)?;
+    let mut batches: Vec<Vec<u32>> = vec![Vec::new()];
+    for text in texts {
+        let mut ids = Vec::new();
+        session.reset();
+        session.feed_with(text.as_bytes(), |step| ids.push(step.id));
+        session.finish_with(|step| ids.push(step.id));
+        let Some(last) = ids.last_mut() else { continue };
+        *last |= TEXT_ENDS;
+        match batches.last_mut() {
+            Some(batch) if batch.len() + ids.len() <= length => batch.append(&mut ids),
+            _ => batches.push(ids),
+        }
+    }
+    Ok(batches)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tern_runtime::Packing;
+    use tern_runtime::testing::{Sizes, random_file_in};
+
+    #[test]
+    fn a_batch_ends_with_a_text() {
+        let sizes = Sizes { embedding_dim: 4, hidden_size: 4, classes: 2 };
+        let file = random_file_in(Packing::Interleaved4, 1, sizes, "0");
+        let model = Model::from_bytes(&file).unwrap();
+        let texts = ["call now", "", "free prize !!", "now"].map(str::to_owned);
+        let found = batches(&model, &texts, 5).unwrap();
+        let id =
+            |token: &str| tern_runtime::testing::TOKENS.iter().position(|known| *known == token).unwrap() as u32 + 2;
+        let expected = [
+            vec![id("call"), id("now") | TEXT_ENDS, id("free"), id("prize"), id("!!") | TEXT_ENDS],
+            vec![id("now") | TEXT_ENDS],
+        ];
+        assert_eq!(found, expected);
+    }
+}
