@@ -21,8 +21,15 @@ pub struct Cost {
     pub scratch_bytes: usize,
     /// Bytes of scratch for each token that a bidirectional model keeps; 0 of other models.
     pub scratch_bytes_per_token: usize,
+    /// Bytes of stack that a step takes at most, with all that it calls: [`Cost::STACK_BYTES`].
+    pub stack_bytes: usize,
     /// Bytes of flash by what they hold.
     pub flash: Flash,
+}
+
+impl Cost {
+    /// No step takes more stack, of any model on any core: `cargo xtask bench device` measures it on the target and fails where one does.
+    pub const STACK_BYTES: usize = 512;
 }
 
 /// Bytes of a device file by what they hold. They add up to the file's length.
@@ -84,6 +91,7 @@ impl Model<'_> {
             macs_per_answer: head_macs(&self.head.linear) + self.hidden.as_ref().map_or(0, head_macs),
             scratch_bytes: scratch(0),
             scratch_bytes_per_token: per_token,
+            stack_bytes: Cost::STACK_BYTES,
             flash,
         }
     }

@@ -1,5 +1,7 @@
 //! `tern inspect`
 
+mod time;
+
 use super::{Failure, print, visible};
 use crate::classifier::Classifier;
 use crate::device_file::DeviceFile;
@@ -14,14 +16,27 @@ use tern_runtime::Model;
 #[command(after_help = "\
 Examples:
   tern inspect spam.safetensors
+  tern inspect spam.safetensors --clock 64000000     how long a token takes at 64 MHz
   tern inspect spam.safetensors --json | jq .parts")]
 pub struct Args {
     /// Device file
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
+    /// Clock of the core in Hz, to say how long a token takes
+    #[arg(long, value_name = "HZ", default_value = "48000000", value_parser = clock)]
+    pub clock: f64,
     /// Print everything as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
+}
+
+fn clock(text: &str) -> Result<f64, String> {
+    let hertz = text.parse().map_err(|_| format!("`{text}` is no number"))?;
+    if hertz > 0.0 && f64::is_finite(hertz) {
+        Ok(hertz)
+    } else {
+        Err(format!("{hertz} Hz is no clock; give more than 0"))
+    }
 }
 
 /// Prints what a device file holds and what it costs to run, after its own test.
@@ -35,7 +50,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
 fn work(args: &Args) -> anyhow::Result<()> {
     let file = DeviceFile::open(&args.file)?;
-    let facts = facts(&file)?;
+    let facts = facts(&file, args.clock)?;
     if args.json {
         print(&facts)?;
     } else {
@@ -51,7 +66,7 @@ fn work(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn facts(file: &DeviceFile) -> anyhow::Result<Value> {
+fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
     let model = file.model();
     let config = model.config();
     let (_, header) = SafeTensors::read_metadata(file.bytes())?;
@@ -68,7 +83,7 @@ fn facts(file: &DeviceFile) -> anyhow::Result<Value> {
         .collect();
     let mut scratch = vec![0; model.scratch_len()];
     let test = model.self_test(&mut scratch)?;
-    let calibration = model.calibration();
+    let (calibration, cost) = (model.calibration(), model.cost());
     Ok(json!({
         "name": model.name(),
         "format": Model::FORMAT,
@@ -82,7 +97,14 @@ fn facts(file: &DeviceFile) -> anyhow::Result<Value> {
         "file_bytes": file.bytes().len(),
         "parts": file.parts(),
         "scratch_bytes": file.scratch_bytes(),
-        "macs_per_token": model.macs_per_token(),
+        "macs_per_token": cost.macs_per_token,
+        "macs_per_folded_token": cost.macs_per_folded_token,
+        "folded_tokens": cost.folded_tokens,
+        "macs_per_answer": cost.macs_per_answer,
+        "scratch_bytes_per_token": cost.scratch_bytes_per_token,
+        "stack_bytes": cost.stack_bytes,
+        "clock": clock,
+        "time": time::by_core(model, clock),
         "calibration": {
             "texts": calibration.texts,
             "tokens": calibration.tokens,
@@ -117,8 +139,23 @@ fn to_text(facts: &Value) -> Vec<String> {
         lines.push(format!("  {part:10} {:>9}", bytes.to_string()));
     }
     lines.extend([
-        format!("RAM          {} bytes of scratch", of("scratch_bytes")),
-        format!("cost         {} multiply-accumulates a token", of("macs_per_token")),
+        format!("RAM          {} bytes of scratch, at most {} of stack a step", of("scratch_bytes"), of("stack_bytes")),
+        format!(
+            "cost         {} multiply-accumulates a token, {} an answer",
+            of("macs_per_token"),
+            of("macs_per_answer")
+        ),
+    ]);
+    for core in facts["time"].as_array().into_iter().flatten() {
+        lines.push(format!(
+            "  {:13} {:>9} instructions a token, {:.3} ms at {:.1} MHz and one a cycle",
+            text(&core["core"]),
+            core["instructions_per_token"].to_string(),
+            number(&core["ms_per_token"]),
+            number(&facts["clock"]) / 1e6,
+        ));
+    }
+    lines.extend([
         format!(
             "calibration  {} texts, {} tokens; largest pre-activation {:.2}, cell state {:.2}",
             calibration["texts"],

@@ -7,7 +7,7 @@ use std::fs;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use tern_runtime::{CellKind, Packing};
+use tern_runtime::{CellKind, Cost, Packing};
 
 use super::golden;
 use super::machine::{CORES, Core, Firmware, Measured};
@@ -113,6 +113,9 @@ fn row(core: Core, workload: &Workload, full: &Measured, bare_bytes: u64) -> Res
     check_bits(core, workload, full)?;
     let Workload { cell, packing, embedding, hidden, macs_per_step, scratch_bytes, .. } = *workload;
     let Measured { instructions, stack_bytes, image_bytes, .. } = *full;
+    if stack_bytes > Cost::STACK_BYTES as u64 {
+        bail!("{}: a step takes {stack_bytes} bytes of stack, `Cost` says {} at most", core.name, Cost::STACK_BYTES);
+    }
     Ok(Row {
         core: core.name,
         cell,
