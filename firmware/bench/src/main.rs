@@ -88,7 +88,8 @@ fn hash(session: &mut Session<'_>, ids: &[u32]) -> u32 {
     ids.iter().fold(0, |hash: u32, &id| {
         step(session, id & !TEXT_ENDS);
         let hash = hash.rotate_left(1) ^ session.state_hash();
-        if id & TEXT_ENDS == 0 {
+        // The head runs a bidirectional model's steps: without steps there is none.
+        if !cfg!(feature = "steps") || id & TEXT_ENDS == 0 {
             return hash;
         }
         let hash = session.logits().iter().fold(hash, |hash, logit| hash.rotate_left(1) ^ logit as u32);

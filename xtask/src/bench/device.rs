@@ -144,7 +144,7 @@ fn check_bits(core: Core, workload: &Workload, full: &Measured) -> Result<()> {
 
 fn heading() -> String {
     format!(
-        "{STEPS} steps; code: what stepping adds to an image that loads the model, tables included\n\
+        "{STEPS} steps; code: what stepping and answering add to an image that loads the model, tables included, all cells\n\
          {:<14}{:<6}{:<13}{:>5}{:>5}{:>13}{:>9}{:>7}{:>9}{:>7}",
         "core", "cell", "packing", "E", "H", "instructions", "per MAC", "code", "scratch", "stack"
     )

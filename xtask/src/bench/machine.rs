@@ -70,7 +70,7 @@ pub struct Firmware {
 }
 
 impl Firmware {
-    /// Builds it with the profile that firmware ships with; without `steps` it does all but step.
+    /// Builds it with the profile that firmware ships with; without `steps` it does all but step and answer.
     pub fn build(core: Core, steps: bool) -> Result<Self> {
         let kind = if steps { "steps" } else { "bare" };
         let folder = repo::firmware().join("target").join("bench").join(kind);
