@@ -5,8 +5,9 @@ use alloc::{format, string::String, vec::Vec};
 use super::{Dtype, Tensor};
 use crate::Packing;
 
-/// Metadata and tensors in a packing, from those in the plain one of the cell. [`Packing::Paired16`] is LSTM's, [`Packing::Rows`] anyone's. For [`Packing::Paired16`] E and H must be multiples of 4, or the loader
-/// refuses what comes out.
+/// Metadata and tensors in a packing, from those in the plain one of the cell, which any of the interleaved ones leaves as it is.
+/// [`Packing::Paired16`] is LSTM's, and E and H must be multiples of 4, or the loader refuses what comes out; [`Packing::Rows`] is
+/// any cell's.
 ///
 /// # Panics
 /// If a layer lacks one of its tensors.
@@ -15,16 +16,19 @@ pub fn packed(
     metadata: &[(String, String)],
     tensors: Vec<Tensor>,
 ) -> (Vec<(String, String)>, Vec<Tensor>) {
-    let mut metadata = metadata.to_vec();
-    metadata.iter_mut().filter(|(key, _)| key == "tern.packing").for_each(|(_, word)| *word = packing.word().into());
-    match packing {
-        Packing::Interleaved4 | Packing::Interleaved3 | Packing::Interleaved1 => (metadata, tensors),
-        Packing::Paired16 => (metadata, paired(tensors)),
+    let tensors = match packing {
+        Packing::Interleaved4 | Packing::Interleaved3 | Packing::Interleaved1 => return (metadata.to_vec(), tensors),
+        Packing::Paired16 => paired(tensors),
         #[cfg(feature = "widths")]
-        Packing::Rows => (metadata, tensors.into_iter().map(super::widths::by_rows).collect()),
+        Packing::Rows => tensors.into_iter().map(super::widths::by_rows).collect(),
         #[cfg(not(feature = "widths"))]
-        Packing::Rows => (metadata, tensors),
-    }
+        Packing::Rows => tensors,
+    };
+    let renamed = metadata.iter().map(|(key, word)| match key.as_str() {
+        "tern.packing" => (key.clone(), packing.word().into()),
+        _ => (key.clone(), word.clone()),
+    });
+    (renamed.collect(), tensors)
 }
 
 /// Replaces the tensors of each LSTM layer by one.
