@@ -83,6 +83,23 @@ pub enum Task {
     /// an allocation in it, which must not be linked. `lint` and `test` do so, too. Sets up the compiler targets first.
     #[command(after_help = "Example:\n  cargo xtask proof")]
     Proof,
+    /// Print the flash that a small classifier's code takes, and fail where it takes too much.
+    ///
+    /// Links an image that loads a classifier, reads text by words and says which label, for the least flash, and reads its ELF file: the
+    /// largest symbols, all targets, and the LSTM path (its step and its tables) apart. The limits are those of thumbv7em-none-eabihf.
+    /// `lint` holds them, too. Sets up the compiler targets first.
+    #[command(
+        after_help = "Examples:\n  cargo xtask size\n  cargo xtask size --features     what each feature of the runtime adds, too\n  \
+            cargo xtask size --json         an object a row"
+    )]
+    Size {
+        /// Print one JSON object a row.
+        #[arg(long)]
+        json: bool,
+        /// Build the image once more with each feature of the runtime.
+        #[arg(long)]
+        features: bool,
+    },
     /// Compile the training path for NVIDIA GPUs, and run its tests where there is one.
     ///
     /// Takes the CUDA toolkit that CUDA_PATH or the PATH has, or installs what compiling needs from PyPI into target/cuda (1.2 GB,

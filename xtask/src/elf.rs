@@ -12,16 +12,21 @@ use crate::repo;
 pub struct Image {
     name: String,
     symbols: Vec<Symbol>,
+    sections: Vec<(String, u64)>,
     /// Bytes of flash that the program takes.
     pub flash_bytes: u64,
     /// Bytes of RAM that are taken before the stack.
     pub ram_bytes: u64,
 }
 
-struct Symbol {
-    name: String,
+/// A function or a variable.
+#[derive(Clone, Debug)]
+pub struct Symbol {
+    /// What it is called.
+    pub name: String,
     address: u64,
-    bytes: u64,
+    /// Its length.
+    pub bytes: u64,
 }
 
 impl Image {
@@ -47,7 +52,24 @@ impl Image {
             let name = symbol.name().ok()?.to_owned();
             Some(Symbol { name, address: symbol.address(), bytes: symbol.size() })
         });
-        Ok(Image { symbols: symbols.collect(), name, flash_bytes, ram_bytes })
+        let sections = file.sections().filter_map(|section| Some((section.name().ok()?.to_owned(), section.size())));
+        Ok(Image { symbols: symbols.collect(), sections: sections.collect(), name, flash_bytes, ram_bytes })
+    }
+
+    /// Bytes of the section of this name; 0 where there is none.
+    pub fn section(&self, name: &str) -> u64 {
+        self.sections.iter().find(|(known, _)| known == name).map_or(0, |&(_, bytes)| bytes)
+    }
+
+    /// All symbols that have a length, the largest first, by the names that the source has.
+    pub fn demangled(&self) -> Vec<Symbol> {
+        let mut symbols: Vec<_> = self.symbols.iter().filter(|symbol| symbol.bytes > 0).cloned().collect();
+        // One place can have several names.
+        symbols.sort_by(|a, b| (a.address, &a.name).cmp(&(b.address, &b.name)));
+        symbols.dedup_by_key(|symbol| symbol.address);
+        symbols.iter_mut().for_each(|symbol| symbol.name = format!("{:#}", rustc_demangle::demangle(&symbol.name)));
+        symbols.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
+        symbols
     }
 
     /// Address of a symbol.

@@ -6,6 +6,7 @@
 //! | [`setup`] | compiler targets, emulator and log reader: looks first, installs what is missing |
 //! | [`lint`], [`mod@test`] | what a change must pass, in order; `.ci/run` calls both |
 //! | [`firmware`], [`elf`], [`boards`] | builds the firmware for a board; the table of boards |
+//! | [`size`] | flash that a small classifier's code takes |
 //! | [`proof`] | what is shown by linking: no panic, no allocator |
 //! | [`cuda`] | the training path for NVIDIA GPUs compiles |
 //! | [`deny`], [`reproducible`] | what dependencies must be; two builds of the firmware are the same |
@@ -32,6 +33,7 @@ pub mod proof;
 pub mod repo;
 pub mod reproducible;
 pub mod setup;
+pub mod size;
 pub mod stage;
 pub mod test;
 
@@ -54,6 +56,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Task::Bench(Bench::Splits(options)) => bench::splits::run(&options),
         Task::Bench(Bench::Train(options)) => bench::train::run(&options),
         Task::Proof => proof::run(),
+        Task::Size { json, features } => size::run(json, features),
         Task::Cuda => cuda::run_cuda(),
         Task::Lint => lint::run_lint(),
         Task::Setup { needs } => setup::run(needs),

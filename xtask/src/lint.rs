@@ -9,7 +9,7 @@ use crate::bench::CORES;
 use crate::process::{cargo, run};
 use crate::setup::{self, Needs, RUNTIME_TARGETS};
 use crate::stage::Stages;
-use crate::{deny, firmware, proof, repo, reproducible};
+use crate::{deny, firmware, proof, repo, reproducible, size};
 
 /// Runs all checks; fails where one failed, naming it.
 fn checks(stages: &mut Stages) -> Result<()> {
@@ -42,6 +42,7 @@ fn checks(stages: &mut Stages) -> Result<()> {
         clippy(stages, &format!("clippy, runtime, {target}"), &root, &["-p", "tern-runtime", "--target", target]);
         stages.check(&format!("no panic, no allocator, {target}"), || proof::check(target));
     }
+    stages.check("code size", size::check);
     // No other step builds it: 8 s where its dependencies are compiled, two minutes of one core where they are not.
     clippy(stages, "clippy, trainer with hub", &root, &["-p", "tern-trainer", "--lib", "--features", "hub"]);
     stages.check("dependencies", deny::run);

@@ -30,7 +30,7 @@ pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
     if !layer.fits(x, state) {
         return;
     }
-    let frame = Frame::new(layer, x, state, TURN, 128);
+    let frame = Frame::new::<TURN>(layer, x, state, 128);
     let walk = Walk {
         weight_hh: layer.weight_hh.as_ptr(),
         weight_ih: layer.weight_ih.as_ptr(),

@@ -19,10 +19,10 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// `turn`: columns of one turn of the loop. `origin`: the entry of the tables that an index counts from.
+    /// `TURN`: columns of one turn of the loop. `origin`: the entry of the tables that an index counts from.
     #[inline(always)]
-    pub(super) fn new(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>, turn: usize, origin: usize) -> Self {
-        let parts = |v: &[i16]| [v.as_ptr(), v.as_ptr().wrapping_add(v.len() / turn * turn), v.as_ptr_range().end];
+    pub(super) fn new<const TURN: usize>(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>, origin: usize) -> Self {
+        let parts = |v: &[i16]| [v.as_ptr(), v.as_ptr().wrapping_add(v.len() / TURN * TURN), v.as_ptr_range().end];
         let c = state.c.as_mut_ptr_range();
         Frame {
             x: parts(x),

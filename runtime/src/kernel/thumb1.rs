@@ -35,7 +35,7 @@ pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
         return;
     }
     let work = Work {
-        frame: Frame::new(layer, x, state, TURN, 0),
+        frame: Frame::new::<TURN>(layer, x, state, 0),
         weight_ih: layer.weight_ih.as_ptr(),
         weight_hh: layer.weight_hh.as_ptr(),
         bias: layer.bias.as_ptr(),

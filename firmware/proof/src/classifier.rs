@@ -1,0 +1,28 @@
+//! What a small product links: it loads a classifier, reads text by words, and says which label. `cargo xtask size` measures it.
+
+#![no_std]
+#![no_main]
+
+mod bare;
+
+use bare::Given;
+use tern_runtime::Model;
+
+/// All that is not known when the image is built.
+#[repr(C)]
+pub struct Inputs {
+    file: Given<u8>,
+    scratch: Given<i32>,
+    text: Given<u8>,
+}
+
+/// The entry point: the index of the label, or −1.
+#[unsafe(no_mangle)]
+pub extern "C" fn _start(inputs: &mut Inputs) -> i32 {
+    let Inputs { file, scratch, text } = inputs;
+    let Ok(model) = Model::from_bytes(file.slice()) else { return -1 };
+    let Ok(mut session) = model.session(scratch.slice()) else { return -1 };
+    session.feed(text.slice());
+    session.finish();
+    session.logits().best().class as i32
+}

@@ -1,0 +1,185 @@
+//! `cargo xtask size`: flash that a small classifier's code takes, from the ELF file of `firmware/proof`'s image `classifier`.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use serde_json::json;
+
+use crate::elf::{Image, Symbol};
+use crate::process::{self, cargo};
+use crate::repo::{self, FIRMWARE_TARGET};
+use crate::setup::{self, Needs, RUNTIME_TARGETS};
+
+/// Bytes that the image may take on [`FIRMWARE_TARGET`].
+const IMAGE_LIMIT: u64 = 49 * 1024;
+/// Bytes of them that are the recurrent layer's: its step and its tables.
+const LSTM_LIMIT: u64 = 6 * 1024;
+
+/// Modules whose symbols are the LSTM path.
+const LSTM_PATH: [&str; 5] = ["lstm", "cell", "kernel", "activation", "fixed"];
+
+/// How many of the largest symbols are shown.
+const SHOWN: usize = 20;
+
+/// What one image takes.
+struct Size {
+    text: u64,
+    rodata: u64,
+    lstm: u64,
+    symbols: Vec<Symbol>,
+}
+
+impl Size {
+    fn total(&self) -> u64 {
+        self.text + self.rodata
+    }
+}
+
+/// Sets up, measures every target whose image is an ELF file, prints, checks the limits. `features`: what each of the runtime's costs, too.
+pub fn run(json: bool, features: bool) -> Result<()> {
+    setup::run(Needs::Lint)?;
+    let here = measure(FIRMWARE_TARGET, &features_of(FIRMWARE_TARGET))?;
+    if json {
+        println!("{}", row(FIRMWARE_TARGET, &here));
+    } else {
+        print!("{}", listing(&here));
+        println!("\n{:<32}{:>8}{:>8}{:>8}{:>12}", "target", "text", "rodata", "both", "LSTM path");
+        print_line(FIRMWARE_TARGET, &here);
+    }
+    for target in RUNTIME_TARGETS.into_iter().filter(|target| *target != FIRMWARE_TARGET && !target.contains("wasm")) {
+        let size = measure(target, &features_of(target))?;
+        if json { println!("{}", row(target, &size)) } else { print_line(target, &size) }
+    }
+    if features {
+        by_feature(json, &here)?;
+    }
+    hold(&here)
+}
+
+/// Measures the image that has limits, and checks them.
+pub fn check() -> Result<()> {
+    let size = measure(FIRMWARE_TARGET, &features_of(FIRMWARE_TARGET))?;
+    println!("code of a classifier: {} bytes, its LSTM path {}", size.total(), size.lstm);
+    hold(&size)
+}
+
+fn hold(size: &Size) -> Result<()> {
+    for (what, found, limit) in [("the image", size.total(), IMAGE_LIMIT), ("the LSTM path", size.lstm, LSTM_LIMIT)] {
+        if found > limit {
+            bail!(
+                "{what} takes {found} bytes of {limit} on {FIRMWARE_TARGET}; `cargo xtask size` shows the largest symbols"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// What of the runtime such a core's product builds in: the packing that it is fast with.
+fn features_of(_target: &str) -> Vec<String> {
+    Vec::new()
+}
+
+/// What each feature of the runtime adds to the image.
+fn by_feature(json: bool, without: &Size) -> Result<()> {
+    if !json {
+        println!("\n{:<16}{:>14}", "feature", "bytes more");
+    }
+    let base = features_of(FIRMWARE_TARGET);
+    for feature in default_features()?.into_iter().filter(|feature| !base.contains(feature)) {
+        let with = measure(FIRMWARE_TARGET, &[&base[..], std::slice::from_ref(&feature)].concat())?;
+        let more = with.total() as i64 - without.total() as i64;
+        if json {
+            println!("{}", json!({"feature": feature, "bytes_more": more}))
+        } else {
+            println!("{feature:<16}{more:>14}")
+        }
+    }
+    Ok(())
+}
+
+/// The features that the runtime has where nothing else is said.
+fn default_features() -> Result<Vec<String>> {
+    let manifest = fs::read_to_string(repo::root().join("runtime").join("Cargo.toml"))?;
+    let list = manifest.split_once("\ndefault = [").and_then(|(_, rest)| rest.split_once(']'));
+    let (list, _) = list.context("runtime/Cargo.toml: expected a list `default` of features")?;
+    Ok(list.split('"').skip(1).step_by(2).map(str::to_owned).collect())
+}
+
+fn measure(target: &str, features: &[String]) -> Result<Size> {
+    let image = Image::read(&build(target, features)?)?;
+    let (text, rodata) = (image.section(".text"), image.section(".rodata"));
+    let symbols = image.demangled();
+    let lstm = symbols.iter().filter(|symbol| is_of_lstm(&symbol.name)).map(|symbol| symbol.bytes).sum();
+    if text == 0 || rodata == 0 || lstm == 0 {
+        bail!("{target}: text {text}, rodata {rodata}, LSTM path {lstm} bytes; none of them can be 0");
+    }
+    Ok(Size { text, rodata, lstm, symbols })
+}
+
+fn build(target: &str, features: &[String]) -> Result<PathBuf> {
+    let folder = repo::firmware().join("target").join("size");
+    let mut command = cargo(&repo::firmware());
+    command.args(["build", "--quiet", "--profile", "small", "-p", "tern-proof", "--bin", "classifier"]);
+    command.args(["--target", target, "--no-default-features", "--target-dir"]).arg(&folder);
+    if !features.is_empty() {
+        let features: Vec<_> = features.iter().map(|feature| format!("tern-runtime/{feature}")).collect();
+        command.args(["--features", &features.join(",")]);
+    }
+    process::run(&mut command)?;
+    Ok(folder.join(target).join("small").join("classifier"))
+}
+
+/// Whether a symbol is of the recurrent layer: `tern_runtime::lstm::…`, also as the type of an `impl`.
+fn is_of_lstm(name: &str) -> bool {
+    let path = name.trim_start_matches('<').strip_prefix("tern_runtime::");
+    path.and_then(|path| path.split("::").next()).is_some_and(|module| LSTM_PATH.contains(&module))
+}
+
+fn listing(size: &Size) -> String {
+    let mut text =
+        format!("{FIRMWARE_TARGET}: the largest of {} symbols, * those of the LSTM path\n", size.symbols.len());
+    for symbol in size.symbols.iter().take(SHOWN) {
+        let mark = if is_of_lstm(&symbol.name) { '*' } else { ' ' };
+        text += &format!("{:>8} {mark} {}\n", symbol.bytes, symbol.name);
+    }
+    text
+}
+
+fn print_line(target: &str, size: &Size) {
+    println!("{target:<32}{:>8}{:>8}{:>8}{:>12}", size.text, size.rodata, size.total(), size.lstm);
+}
+
+fn row(target: &str, size: &Size) -> serde_json::Value {
+    json!({"target": target, "text_bytes": size.text, "rodata_bytes": size.rodata, "lstm_bytes": size.lstm})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn symbols_of_the_lstm_path_are_known() {
+        for name in ["tern_runtime::kernel::dsp::run", "<tern_runtime::lstm::paired::Paired>::step"] {
+            assert!(is_of_lstm(name), "{name}");
+        }
+        for name in ["memcpy", "tern_runtime::model::load::load", "<tern_runtime::celluloid::X>::a", "other::lstm"] {
+            assert!(!is_of_lstm(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_image_over_its_limit_fails() {
+        let size = |text, lstm| Size { text, rodata: 0, lstm, symbols: Vec::new() };
+        assert!(hold(&size(IMAGE_LIMIT, LSTM_LIMIT)).is_ok());
+        let error = hold(&size(IMAGE_LIMIT + 1, 0)).unwrap_err().to_string();
+        assert!(error.starts_with("the image takes"), "{error}");
+        let error = hold(&size(0, LSTM_LIMIT + 1)).unwrap_err().to_string();
+        assert!(error.starts_with("the LSTM path takes"), "{error}");
+    }
+
+    #[test]
+    fn the_runtimes_features_are_read() {
+        assert!(default_features().unwrap().iter().any(|feature| feature == "folding"));
+    }
+}
