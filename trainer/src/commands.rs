@@ -11,6 +11,7 @@ pub mod generate;
 pub mod import;
 pub mod inspect;
 pub mod key;
+mod meter;
 pub mod predict;
 pub mod push;
 pub mod report;

@@ -1,7 +1,6 @@
 //! `tern classify`
 
 mod compare;
-mod meter;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -13,7 +12,7 @@ use anyhow::{Context, anyhow, bail};
 use tern_runtime::Model;
 
 use self::compare::{Sample, Tally};
-use self::meter::Meter;
+use super::meter::Meter;
 use super::table::TableArgs;
 use super::{Failure, note, print};
 use crate::classifier::Classifier;
@@ -77,7 +76,7 @@ fn work(args: &Args) -> anyhow::Result<()> {
         check_model(&info, &args.file, file.bytes())?;
         // In an emulator bytes take no time. There, one text at a time counts least of what is not the model.
         let ahead = if is_emulated { 1 } else { AHEAD };
-        let mut meter = Meter::new(samples.len());
+        let mut meter = Meter::new(samples.len(), "{bar:40} {pos} of {len} texts, {per_sec}, {eta} left");
         let tally = classify(&mut client, file.model(), &samples, ahead, |done| meter.show(done))?;
         anyhow::Ok((info, tally))
     })();

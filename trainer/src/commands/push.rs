@@ -1,14 +1,13 @@
 //! `tern push`
 
 use std::fs;
-use std::io::{IsTerminal, stderr};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, bail};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
+use super::meter::Meter;
 use super::{Failure, note, print};
 use crate::link::{Client, Link, LinkArgs, interrupt};
 use crate::package;
@@ -65,9 +64,9 @@ fn push<L: Link>(client: &mut Client<L>, args: &Args, bytes: &[u8]) -> anyhow::R
     client.synchronize()?;
     let name = args.file.file_name().unwrap_or_default().to_string_lossy();
     let start = Instant::now();
-    let mut progress = Progress::new(bytes.len(), start);
-    let loaded = client.load(&name, bytes, |sent| progress.show(sent))?;
-    drop(progress);
+    let mut meter = Meter::new(bytes.len(), "{bar:40} {bytes} of {total_bytes}, {eta} left");
+    let loaded = client.load(&name, bytes, |sent| meter.show(sent))?;
+    drop(meter);
     let seconds = start.elapsed().as_secs_f64();
     let (slot, version) = (loaded["loaded"].clone(), loaded["version"].clone());
     let (slot_name, crc32) = (slot.as_str().unwrap_or_default(), format!("{:08x}", crc32fast::hash(bytes)));
@@ -106,40 +105,5 @@ fn restart<L: Link>(client: &mut Client<L>, bytes: &[u8]) -> anyhow::Result<()> 
             model.crc32
         ),
         None => bail!("the device serves no model: {}", info.model_error.as_deref().unwrap_or("it says not why")),
-    }
-}
-
-/// A progress bar on stderr, if that is a terminal and the transfer takes a while.
-struct Progress {
-    length: usize,
-    start: Instant,
-    bar: Option<ProgressBar>,
-    is_wanted: bool,
-}
-
-impl Progress {
-    const AFTER: Duration = Duration::from_secs(2);
-
-    fn new(length: usize, start: Instant) -> Self {
-        Progress { length, start, bar: None, is_wanted: stderr().is_terminal() }
-    }
-
-    fn show(&mut self, sent: usize) {
-        if self.bar.is_none() && self.is_wanted && self.start.elapsed() >= Self::AFTER {
-            let style = ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}, {eta} left");
-            let bar = ProgressBar::new(self.length as u64).with_elapsed(self.start.elapsed());
-            self.bar = Some(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())));
-        }
-        if let Some(bar) = &self.bar {
-            bar.set_position(sent as u64);
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
     }
 }
