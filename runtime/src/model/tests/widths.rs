@@ -1,6 +1,6 @@
 //! Weights of 4 and 16 bits.
 
-use super::kinds::exercise;
+use super::kinds::{every_changed_byte_is_an_error_or_a_model_that_runs, exercise};
 use crate::error::LoadError;
 use crate::kind::{CellKind, Input, Output, Task};
 use crate::model::{Model, Packing, SelfTest};
@@ -199,19 +199,7 @@ fn every_changed_byte_of_every_width_is_an_error_or_a_model_that_runs() {
     let sizes = Sizes { embedding_dim: 4, hidden_size: 2, classes: 2 };
     for (seed, bits) in (1..).zip([[4; 4], [16; 4]]) {
         let spec = Spec { cell: CellKind::ALL[seed as usize], bits, ..sizes.into() };
-        let file = spec.file(seed);
-        let (mut random, mut refused, mut ran) = (Random(seed), 0, 0);
-        for at in 0..file.len() {
-            for change in [0x01, 0x80, random.between(1, 255) as u8] {
-                let mut bytes = file.to_vec();
-                bytes[at] ^= change;
-                match Model::from_bytes(&Aligned::new(&bytes)) {
-                    Ok(model) => (exercise(&model), ran += 1).1,
-                    Err(_) => refused += 1,
-                }
-            }
-        }
-        assert!(refused > 3 * 1_000 && ran > 100, "{spec:?}: {refused} refused, {ran} ran");
+        every_changed_byte_is_an_error_or_a_model_that_runs(&spec, seed);
     }
 }
 
