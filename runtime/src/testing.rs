@@ -1,5 +1,7 @@
 //! Small random models to test with, on the host (feature `testing`).
 
+mod random;
+
 use alloc::{format, string::String, vec, vec::Vec};
 
 use crate::Packing;
@@ -10,6 +12,7 @@ use crate::write::{Dtype, Tensor, Words, folded, packed, to_bytes};
 use crate::write::{in_4_bits, in_16_bits};
 
 pub use crate::write::Aligned;
+pub use random::Random;
 
 /// Sizes of a random model.
 #[derive(Clone, Copy, Debug)]
@@ -24,37 +27,6 @@ pub struct Sizes {
 
 /// The tokens that every random model knows: ids 2, 3, ….
 pub const TOKENS: [&str; 8] = ["!!", "call", "caller", "free", "grüße", "now", "prize", "мир"];
-
-/// Pseudo-random numbers (SplitMix64): the same on every machine.
-#[derive(Clone, Debug)]
-pub struct Random(pub u64);
-
-impl Random {
-    /// The next number, 0 … 2^64 − 1.
-    pub fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number of `low ..= high`.
-    pub fn between(&mut self, low: i64, high: i64) -> i64 {
-        low + (self.number() % (high - low + 1) as u64) as i64
-    }
-
-    fn weights(&mut self, count: usize) -> Vec<i8> {
-        (0..count).map(|_| self.between(-127, 127) as i8).collect()
-    }
-
-    fn multipliers(&mut self, count: usize, largest: i64) -> Vec<i16> {
-        (0..count).map(|_| self.between(1, largest) as i16).collect()
-    }
-
-    fn biases(&mut self, count: usize) -> Vec<i32> {
-        (0..count).map(|_| self.between(-2_000_000, 2_000_000) as i32).collect()
-    }
-}
 
 /// What kind of random model: by default a classifier of one LSTM layer, by its last state.
 #[derive(Clone, Copy, Debug)]

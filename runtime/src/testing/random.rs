@@ -1,0 +1,34 @@
+//! The random numbers of tests.
+
+use alloc::vec::Vec;
+
+/// Pseudo-random numbers (SplitMix64): the same on every machine.
+#[derive(Clone, Debug)]
+pub struct Random(pub u64);
+
+impl Random {
+    /// The next number, 0 … 2^64 − 1.
+    pub fn number(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number of `low ..= high`.
+    pub fn between(&mut self, low: i64, high: i64) -> i64 {
+        low + (self.number() % (high - low + 1) as u64) as i64
+    }
+
+    pub(super) fn weights(&mut self, count: usize) -> Vec<i8> {
+        (0..count).map(|_| self.between(-127, 127) as i8).collect()
+    }
+
+    pub(super) fn multipliers(&mut self, count: usize, largest: i64) -> Vec<i16> {
+        (0..count).map(|_| self.between(1, largest) as i16).collect()
+    }
+
+    pub(super) fn biases(&mut self, count: usize) -> Vec<i32> {
+        (0..count).map(|_| self.between(-2_000_000, 2_000_000) as i32).collect()
+    }
+}

@@ -1,0 +1,189 @@
+use super::*;
+use crate::classifier::Classifier;
+use crate::data::Example;
+use crate::float_model::tests::model;
+use crate::metrics::argmax;
+use crate::quantize::Bits;
+use crate::weights::{Weights, names};
+
+fn exported(model: &FloatModel, golden: &[String]) -> (DeviceFile, Report) {
+    let texts = |rows: &[Example]| Data::Texts(rows.to_vec());
+    let material = Material { calibration: texts(model.calibration()), held_out: texts(model.validation()) };
+    export(model, &material, golden, Packing::Interleaved4.into(), &|_| ()).unwrap()
+}
+
+#[test]
+fn a_small_model_is_exported_and_agrees() {
+    let (device, report) = exported(&model(), &[]);
+    let figures = report.figures;
+    assert_eq!((figures.examples, figures.disagreements), (2, Some(0)));
+    assert_eq!(figures.float_accuracy, figures.integer_accuracy);
+    assert!(figures.largest_logit_difference.unwrap() < 0.01, "{figures:?}");
+    let device_file::Parts { header, weights, embedding, folded, vocabulary, labels, golden, other } = report.parts;
+    assert_eq!(folded, 0);
+    assert_eq!(header + weights + embedding + vocabulary + labels + golden + other, report.file_bytes);
+    // 7 hidden cells, 5 wide, 2 labels: weights, biases and two multipliers a gate row; then the linear layer.
+    assert_eq!(weights, 4 * 7 * (5 + 7) + 4 * 7 * (4 + 2 + 2) + 2 * 7 + 2 * (4 + 2));
+    assert_eq!((report.scratch_bytes, report.macs_per_token), (8 * 7 + 12, 4 * 7 * (5 + 7)));
+    assert_eq!(report.golden_texts, 2);
+    let texts: Vec<_> = device.model().golden().map(|g| g.text).collect();
+    assert_eq!(texts, ["free prize, call now", "see you at lunch"]);
+}
+
+/// A model whose labels are its own answers, half of the one and half of the other, on all pairs of its tokens. `spoil` changes the
+/// weights in a way that no text shows.
+fn sure_of_itself(spoil: impl Fn(&mut Weights)) -> FloatModel {
+    let plain = model();
+    let tokens = &plain.vocabulary().tokens()[2..];
+    let texts: Vec<String> = tokens.iter().flat_map(|a| tokens.iter().map(move |b| format!("{a} {b} {a}"))).collect();
+    let mut weights = plain.weights().clone();
+    // A column of the embedding that says nothing, and louder gates.
+    let width = plain.config().embedding_dim;
+    let embedding = &mut weights.get_mut(names::EMBEDDING).data;
+    embedding.iter_mut().enumerate().for_each(|(at, v)| *v = if at % width == 0 { 0.0 } else { 2.0 * *v });
+    let with = |weights: Weights, rows: Vec<Example>| {
+        let (config, vocabulary) = (plain.config().clone(), plain.vocabulary().clone());
+        FloatModel::new(config, vocabulary, weights, rows.clone(), rows).unwrap()
+    };
+    let first = with(weights.clone(), vec![]);
+    let mut margins: Vec<f32> = texts.iter().map(|text| first.logits(text)).map(|l| l[1] - l[0]).collect();
+    margins.sort_by(f32::total_cmp);
+    weights.get_mut(names::FC_BIAS).data[0] += (margins[margins.len() / 2] + margins[margins.len() / 2 - 1]) / 2.0;
+    spoil(&mut weights);
+    let sure = with(weights.clone(), vec![]);
+    let label = |text: &String| Example { text: text.clone(), label: argmax(&sure.logits(text)) };
+    with(weights, texts.iter().map(label).collect())
+}
+
+#[test]
+fn a_model_that_loses_accuracy_names_the_part_that_lost_it() {
+    let (_, report) = exported(&sure_of_itself(|_| ()), &[]);
+    let sound = &report.weakest().unwrap().costs;
+    assert_eq!((report.figures.float_accuracy, sound.answers), (Some(1.0), report.figures.examples));
+    assert!(sound.accuracy_cost.unwrap() < 0.05, "{:?}", report.quantised_alone);
+
+    for (gate, name) in [(0, "i"), (2, "g")] {
+        // One weight in each of the gate's rows that takes the whole range for itself, on the column that is always 0.
+        let (_, report) = exported(
+            &sure_of_itself(|weights| {
+                let w_ih = weights.get_mut(names::W_IH);
+                let (rows, width) = (w_ih.shape[0] / 4, w_ih.shape[1]);
+                (gate * rows..(gate + 1) * rows).for_each(|row| w_ih.data[row * width] = 200.0);
+            }),
+            &[],
+        );
+        let weakest = report.weakest().unwrap();
+        assert_eq!(weakest.part, format!("lstm_l0 weight_ih {name}"), "{:?}", report.quantised_alone);
+        let lost = 1.0 - report.figures.integer_accuracy.unwrap();
+        assert!(lost > 0.05 && weakest.costs.accuracy_cost.unwrap() > 0.05, "{lost}, {weakest:?}");
+        assert!(weakest.costs.disagreements.unwrap() > 0 && weakest.costs.rms_difference > 0.01, "{weakest:?}");
+        let noisy = report.gates.iter().min_by(|a, b| a.snr_db.unwrap().total_cmp(&b.snr_db.unwrap())).unwrap();
+        assert_eq!((noisy.layer.as_str(), noisy.gate), ("lstm_l0", name), "{:?}", report.gates);
+    }
+}
+
+#[test]
+fn weights_of_4_bits_halve_the_file_and_the_report_says_what_they_cost() {
+    // Sizes of 4 bits are even.
+    let recurrent = crate::architecture::Recurrent::default();
+    let sizes = crate::weights::Sizes { vocab_size: 11, embedding_dim: 6, hidden_size: 8, labels: 2 };
+    let architecture = crate::architecture::Architecture::of_tokens(sizes, recurrent);
+    let of = model();
+    let config = crate::float_model::Config::classifier("test", &architecture, of.labels().to_vec());
+    let weights = crate::nn::reference::weights(&architecture);
+    let rows = of.calibration().to_vec();
+    let model = FloatModel::new(config, of.vocabulary().clone(), weights, rows.clone(), rows).unwrap();
+    let (eight, in_eight) = exported(&model, &[]);
+    let widths = Widths { embedding: Bits::Four, recurrent: Bits::Four };
+    assert_eq!(widths.check(model.config()), Ok(()));
+    assert!(widths.check(of.config()).unwrap_err().starts_with("`embedding_dim` is 5, expected an even number"));
+    let texts = Data::Texts(model.calibration().to_vec());
+    let material = Material { calibration: texts.clone(), held_out: texts };
+    let options = Options { packing: Packing::Rows, widths, fold: 0 };
+    let (four, report) = export(&model, &material, &[], options, &|_| ()).unwrap();
+    let part =
+        |report: &Report, name: &str| report.quantised_alone.iter().find(|part| part.part == name).unwrap().clone();
+    for name in ["embedding", "lstm_l0 weight_ih g"] {
+        let (coarse, fine) = (part(&report, name), part(&in_eight, name));
+        assert_eq!((coarse.bits, fine.bits), (4, 8));
+        assert!(coarse.costs.rms_difference > 2.0 * fine.costs.rms_difference, "{coarse:?}, {fine:?}");
+    }
+    // Half a byte a weight, and a byte for each group of 16 or fewer columns.
+    assert_eq!((in_eight.parts.embedding, report.parts.embedding), (11 * 8 + 4, 11 * (3 + 1 + 2) + 4));
+    assert_eq!(in_eight.parts.weights - report.parts.weights, 4 * 8 * (6 + 8) - 4 * 8 * (3 + 1 + 4 + 1));
+    let mut scratch = vec![0; four.model().scratch_len()];
+    let test = four.model().self_test(&mut scratch).unwrap();
+    assert_eq!(test.passed, test.total);
+    let logits = |file: &DeviceFile| file.classify("free lunch, call now").logits.nats();
+    let (a, b) = (logits(&eight), logits(&four));
+    assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 0.2) && a != b, "{a:?}, {b:?}");
+}
+
+#[test]
+fn folded_tokens_change_no_answer() {
+    let model = model();
+    let (plain, _) = exported(&model, &[]);
+    let texts = Data::Texts(model.calibration().to_vec());
+    let material = Material { calibration: texts.clone(), held_out: texts };
+    let options = Options { fold: 3 * (4 * 4 * 7 + 4) + 5, ..Packing::Interleaved4.into() };
+    // Four rows of 32 bits for each of 7 cells, and the id: room for three tokens.
+    let (folded, report) = export(&model, &material, &[], options, &|_| ()).unwrap();
+    let folding = report.folding.unwrap();
+    assert_eq!((folding.folded_tokens, folding.folded_bytes, folding.macs_of_input), (3, 348, 4 * 7 * 5));
+    // Nine tokens in all, each there once.
+    assert_eq!(folding.folded_share, Some(3.0 / 9.0));
+    assert_eq!(folding.macs_saved_per_token, Some(140.0 / 3.0));
+    assert_eq!((report.parts.folded, report.file_bytes), (348, folded.bytes().len()));
+    for text in ["free prize, call now", "see you at lunch", "lunch now, unheard-of", ""] {
+        assert_eq!(plain.classify(text), folded.classify(text), "{text}");
+    }
+}
+
+#[test]
+fn the_trace_ends_with_the_answer() {
+    let (device, _) = exported(&model(), &["lunch".to_owned()]);
+    let steps = device.trace("FREE lunch, unheard-of");
+    let tokens: Vec<_> = steps.iter().map(|step| (step.token.as_str(), step.known)).collect();
+    let expected = [("free", true), ("lunch", true), (",", true), ("unheard", false), ("-", false), ("of", false)];
+    assert_eq!(tokens, expected);
+    let prediction = device.classify("FREE lunch, unheard-of");
+    assert_eq!(steps.last().unwrap().logits, prediction.logits);
+    assert_eq!((prediction.tokens, prediction.unknown), (6, 3));
+}
+
+#[test]
+fn files_are_written_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.safetensors");
+    write_file(&path, b"one").unwrap();
+    write_file(&path, b"two").unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), b"two");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    assert!(write_file(&folder.path().join("no/such/folder"), b"x").is_err());
+}
+
+#[test]
+fn only_device_files_are_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let (device, _) = exported(&model(), &[]);
+    let path = folder.path().join("c.safetensors");
+    check_output(&path).unwrap();
+    write_file(&path, device.bytes()).unwrap();
+    check_output(&path).unwrap();
+    model().save(folder.path()).unwrap();
+    for name in ["model.safetensors", "validation.csv"] {
+        let message = check_output(&folder.path().join(name)).unwrap_err().to_string();
+        assert!(message.contains(name) && message.contains("not a device file"), "{message}");
+    }
+    assert!(check_output(folder.path()).unwrap_err().to_string().contains("is a directory"));
+}
+
+#[test]
+fn strangers_files_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("b.safetensors");
+    let message = |path: &Path| DeviceFile::open(path).err().unwrap().to_string();
+    assert!(message(&path).contains("b.safetensors: No such file"), "{}", message(&path));
+    std::fs::write(&path, b"text,label\nhello,ham\n").unwrap();
+    assert!(message(&path).contains("b.safetensors: header, byte 0: expected a header length"), "{}", message(&path));
+}
