@@ -170,6 +170,20 @@ struct Step<'a> {
     kept: f32,
 }
 
+impl Step<'_> {
+    /// Puts what `rule` makes of each place, its weight and its clipped gradient in the weight's stead, and moves the average there.
+    #[inline(always)]
+    fn take(self, mut rule: impl FnMut(usize, f32, f32) -> f32) {
+        let Step { weights, average, gradient, clip, kept } = self;
+        let n = weights.len();
+        let (average, gradient) = (&mut average[..n], &gradient[..n]);
+        for i in 0..n {
+            weights[i] = rule(i, weights[i], gradient[i] * clip);
+            average[i] = kept * average[i] + (1.0 - kept) * weights[i];
+        }
+    }
+}
+
 fn dispatch(update: impl NullaryFnOnce) {
     Arch::new().dispatch(update);
 }

@@ -42,17 +42,13 @@ impl NullaryFnOnce for Update<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Step { weights, average, gradient, clip, kept } = self.step;
-        let n = weights.len();
-        let (weights, average) = (&mut weights[..n], &mut average[..n]);
-        let (gradient, mean, square) = (&gradient[..n], &mut self.mean[..n], &mut self.square[..n]);
-        for i in 0..n {
-            let g = gradient[i] * clip;
+        let Update { step, mean, square, factors, shrink } = self;
+        let n = step.weights.len();
+        let (mean, square) = (&mut mean[..n], &mut square[..n]);
+        step.take(|i, weight, g| {
             mean[i] = BETA_1 * mean[i] + (1.0 - BETA_1) * g;
             square[i] = BETA_2 * square[i] + (1.0 - BETA_2) * g * g;
-            let step = self.factors.rate * mean[i] / (square[i].sqrt() * self.factors.scale + EPSILON);
-            weights[i] = weights[i] * self.shrink - step;
-            average[i] = kept * average[i] + (1.0 - kept) * weights[i];
-        }
+            weight * shrink - factors.rate * mean[i] / (square[i].sqrt() * factors.scale + EPSILON)
+        });
     }
 }

@@ -16,14 +16,8 @@ impl NullaryFnOnce for Plain<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Step { weights, average, gradient, clip, kept } = self.step;
-        let n = weights.len();
-        let (weights, average, gradient) = (&mut weights[..n], &mut average[..n], &gradient[..n]);
-        for i in 0..n {
-            let g = gradient[i] * clip + self.decay * weights[i];
-            weights[i] -= self.rate * g;
-            average[i] = kept * average[i] + (1.0 - kept) * weights[i];
-        }
+        let Plain { step, decay, rate } = self;
+        step.take(|_, weight, gradient| weight - rate * (gradient + decay * weight));
     }
 }
 
@@ -45,16 +39,12 @@ impl NullaryFnOnce for Momentum<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let Step { weights, average, gradient, clip, kept } = self.step;
-        let n = weights.len();
-        let (weights, average) = (&mut weights[..n], &mut average[..n]);
-        let (gradient, buffer) = (&gradient[..n], &mut self.buffer[..n]);
-        for i in 0..n {
-            let g = gradient[i] * clip + self.decay * weights[i];
-            buffer[i] = self.momentum * buffer[i] + g;
-            let step = if self.nesterov { g + self.momentum * buffer[i] } else { buffer[i] };
-            weights[i] -= self.rate * step;
-            average[i] = kept * average[i] + (1.0 - kept) * weights[i];
-        }
+        let Momentum { step, buffer, decay, rate, momentum, nesterov } = self;
+        let buffer = &mut buffer[..step.weights.len()];
+        step.take(|i, weight, gradient| {
+            let g = gradient + decay * weight;
+            buffer[i] = momentum * buffer[i] + g;
+            weight - rate * if nesterov { g + momentum * buffer[i] } else { buffer[i] }
+        });
     }
 }
