@@ -12,6 +12,7 @@ mod encoder;
 #[cfg(feature = "html_words")]
 mod html;
 mod lowercase;
+mod runs;
 mod splitter;
 mod tokenizer;
 mod utf8;

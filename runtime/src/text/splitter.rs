@@ -3,6 +3,7 @@
 use core::marker::PhantomData;
 
 use super::tokenizer::{Kind, Tokenizer};
+use super::word::is_space;
 use super::{Utf8, is_word, lowercase};
 #[cfg(feature = "html_words")]
 use super::{
@@ -168,10 +169,10 @@ impl Tokens {
                 sink(Piece::Char(c));
                 return sink(Piece::End);
             }
-            Kind::Whitespace if c.is_whitespace() => Class::Space,
+            Kind::Whitespace if is_space(c) => Class::Space,
             Kind::Whitespace => Class::Other,
             _ if is_word(c) => Class::Word,
-            _ if c.is_whitespace() => Class::Space,
+            _ if is_space(c) => Class::Space,
             _ => Class::Other,
         };
         if next != self.class {

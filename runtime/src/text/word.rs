@@ -1,7 +1,22 @@
-//! Which characters make words.
+//! Which characters make words, and which are white space.
+
+use super::runs::{Packed, Run, Runs};
 
 /// Ranges of word characters beyond ASCII, ascending: `first << 11 | length - 1`.
-static WORD: &[u32] = &include!("tables/word.in");
+const RANGES: &[u32] = &include!("tables/word.in");
+
+const PACKED: Packed = {
+    let mut runs = [Run { first: 0, span: 0, more: 0 }; RANGES.len()];
+    let mut at = 0;
+    while at < RANGES.len() {
+        runs[at] = Run { first: RANGES[at] >> 11, span: (RANGES[at] & 0x7ff) + 1, more: 0 };
+        at += 1;
+    }
+    Packed::of(&runs, false)
+};
+static INDEX: [u32; PACKED.blocks] = PACKED.index();
+static HALVES: [u8; PACKED.bytes()] = PACKED.halves();
+static WORD: Runs = Runs { index: &INDEX, halves: &HALVES, says_more: false };
 
 /// Whether a character belongs to `\w` of Unicode's regular expressions (UTS #18, annex C): Alphabetic, Mark, Decimal_Number,
 /// Connector_Punctuation and Join_Control, of Unicode 16.0.
@@ -9,10 +24,23 @@ pub fn is_word(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_alphanumeric() || c == '_';
     }
-    let code = u32::from(c);
-    let after = WORD.partition_point(|&range| range >> 11 <= code);
-    match after.checked_sub(1).and_then(|i| WORD.get(i)) {
-        Some(range) => code - (range >> 11) <= (range & 0x7ff),
-        None => false,
-    }
+    WORD.find(c).is_some()
+}
+
+/// Whether a character is White_Space: `char::is_whitespace` without its table.
+pub(super) fn is_space(c: char) -> bool {
+    matches!(
+        c,
+        '\t'..='\r'
+            | ' '
+            | '\u{85}'
+            | '\u{a0}'
+            | '\u{1680}'
+            | '\u{2000}'..='\u{200a}'
+            | '\u{2028}'
+            | '\u{2029}'
+            | '\u{202f}'
+            | '\u{205f}'
+            | '\u{3000}'
+    )
 }
