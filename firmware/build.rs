@@ -62,6 +62,9 @@ fn public_key() -> io::Result<()> {
     println!("cargo::rerun-if-env-changed=TERN_PUBLIC_KEY");
     let given = env::var("TERN_PUBLIC_KEY").unwrap_or_default();
     if given.is_empty() {
+        if has_feature("signed") {
+            println!("cargo::error=the feature `signed` wants TERN_PUBLIC_KEY: 64 hexadecimal digits, or a file with them (`tern key new`)");
+        }
         return Ok(());
     }
     let is_key = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());

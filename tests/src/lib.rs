@@ -4,14 +4,17 @@
 //! process, the firmware as an ELF file in an emulator.
 
 mod browser;
+pub mod device;
 mod golden;
 mod model;
 mod programs;
 mod python;
+#[cfg(unix)]
+pub mod sb;
 pub mod tasks;
 
 pub use browser::{Browser, chromium};
 pub use golden::{assert_golden, golden_path};
 pub use model::{Trained, argument, folder, json, table, trained};
-pub use programs::{emulator, firmware, firmware_of, root, tern, text_of};
+pub use programs::{emulator, firmware, firmware_of, root, signed_firmware, tern, text_of};
 pub use python::python;

@@ -43,6 +43,27 @@ pub fn firmware_of(board: &Board) -> PathBuf {
     xtask::firmware::build(board).unwrap_or_else(|error| panic!("is `cargo xtask setup` done? {error:#}"))
 }
 
+/// The release firmware that takes signed models only, and the private key of what it takes. The key is made once and kept: another one would be
+/// another firmware.
+///
+/// # Panics
+///
+/// Where they cannot be made.
+pub fn signed_firmware() -> &'static (PathBuf, PathBuf) {
+    static SIGNED: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
+    SIGNED.get_or_init(|| {
+        let folder = root().join("target/path-tests-key");
+        let (private, public) = (folder.join("tern.key"), folder.join("tern.pub"));
+        if !public.is_file() {
+            std::fs::create_dir_all(&folder).expect("a folder can be made below target/");
+            let (status, _, log) = text_of(tern().args(["key", "new", "-o"]).arg(&private));
+            assert_eq!(status, Some(0), "{log}");
+        }
+        let elf = xtask::firmware::build_signed(tern_boards::DEFAULT, &public);
+        (elf.unwrap_or_else(|error| panic!("is `cargo xtask setup` done? {error:#}")), private)
+    })
+}
+
 /// QEMU for the board `mps2-an386`, with no display, no monitor and no stdin; serial ports are the caller's.
 pub fn emulator() -> Command {
     let mut command = Command::new("qemu-system-arm");

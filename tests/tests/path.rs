@@ -17,7 +17,8 @@
 //! | `port` | the same firmware behind a pseudo-terminal and behind TCP |
 //! | `soak` | random and mutated lines against the emulated device |
 //! | `promises` | the tests that `docs/threat-model.md` names |
-//! | `update` | `tern push`: a model is loaded, activated, tried and confirmed |
+//! | `update` | models over the serial port by `sb` of lrzsz and `tern push`: activated, tried, confirmed, refused |
+//! | `signed` | the same to a firmware with a key |
 //! | `log` | the defmt channel |
 
 #[path = "path/boards.rs"]
@@ -42,6 +43,8 @@ mod python;
 mod reference;
 #[path = "path/report.rs"]
 mod report;
+#[path = "path/signed.rs"]
+mod signed;
 #[path = "path/soak.rs"]
 mod soak;
 #[path = "path/tensorboard.rs"]
@@ -50,5 +53,6 @@ mod tensorboard;
 mod tokenizers;
 #[path = "path/torch.rs"]
 mod torch;
+#[cfg(unix)]
 #[path = "path/update.rs"]
 mod update;

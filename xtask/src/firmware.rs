@@ -14,24 +14,36 @@ use crate::repo;
 ///
 /// Boards share compiler targets, and with them the place where cargo leaves the program: a lock keeps it until it is copied.
 pub fn build(board: &Board) -> Result<PathBuf> {
+    make(board, &mut command(board, &repo::firmware(), "build"), &repo::root().join(board.firmware()))
+}
+
+/// As [`build`], for models that are signed with the key whose public half this file holds; the path of its ELF file, beside the other.
+pub fn build_signed(board: &Board, public_key: &Path) -> Result<PathBuf> {
+    let mut command = command(board, &repo::firmware(), "build");
+    command.args(["--features", "signed"]).env("TERN_PUBLIC_KEY", public_key);
     let elf = repo::root().join(board.firmware());
+    make(board, &mut command, &elf.with_file_name(format!("{}-signed.elf", board.name)))
+}
+
+/// Builds, and puts the program to `elf`.
+fn make(board: &Board, build: &mut Command, elf: &Path) -> Result<PathBuf> {
     let folder = elf.parent().context("it lies in a folder")?;
     fs::create_dir_all(folder)?;
     let lock = File::create(folder.join("lock"))?;
     lock.lock()?;
-    run(&mut command(board, &repo::firmware(), "build"))?;
+    run(build)?;
     let built = built(board, &repo::firmware().join("target"));
     if !built.is_file() {
         bail!("the build went well, but {} is not there; is the binary still called `tern-firmware`?", built.display());
     }
     check(board, &built)?;
     // A build that changed nothing leaves the file alone: an emulator may be running it.
-    if fs::read(&elf).ok() != Some(fs::read(&built)?) {
+    if fs::read(elf).ok() != Some(fs::read(&built)?) {
         let new = elf.with_extension("tmp");
         fs::copy(&built, &new)?;
-        fs::rename(&new, &elf)?;
+        fs::rename(&new, elf)?;
     }
-    Ok(elf)
+    Ok(elf.to_owned())
 }
 
 /// `cargo SUBCOMMAND` for the release firmware of `board`, in the workspace at `folder`.

@@ -5,6 +5,7 @@ mod browser;
 pub mod cargo_deny;
 mod defmt_print;
 mod emulator;
+mod lrzsz;
 mod toolchain;
 
 pub use toolchain::host;
@@ -63,6 +64,7 @@ pub fn run(needs: Needs) -> Result<()> {
     if needs == Needs::Test {
         emulator::ensure(&emulator::RISCV)?;
         defmt_print::ensure()?;
+        lrzsz::ensure()?;
         browser::ensure();
     }
     Ok(())

@@ -1,0 +1,73 @@
+//! A firmware with a key: signed models only, by `tern push`, and none that is older than the newest.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tern_tests::device::Device;
+use tern_tests::{argument, folder, root, signed_firmware, tern, text_of};
+
+fn model() -> PathBuf {
+    root().join("runtime/tests/golden/lstm.safetensors")
+}
+
+/// The model as a signed package in `folder`.
+fn sign(folder: &Path, key: &Path, version: u32) -> PathBuf {
+    let output = folder.join(format!("{version}.tern"));
+    let mut command = tern();
+    command.arg("sign").arg(model()).arg("--key").arg(key).args(["--model-version", &version.to_string()]);
+    let (status, _, log) = text_of(command.arg("-o").arg(&output));
+    assert_eq!(status, Some(0), "{log}");
+    output
+}
+
+#[test]
+fn tern_push_brings_signed_models_and_another_or_an_older_one_is_refused() {
+    let folder = folder("signed");
+    let (elf, key) = signed_firmware();
+    let mut device = Device::start(tern_boards::DEFAULT, elf, &[]);
+    let address = device.address();
+    let push = |file: &Path| {
+        let options = ["--tcp", &address, "--timeout", "60", "--json"];
+        let (status, stdout, stderr) = text_of(tern().arg("push").arg(file).args(options));
+        (status, serde_json::from_str(&stdout).unwrap_or(Value::Null), stderr)
+    };
+    let five = sign(&folder, key, 5);
+    let (status, seen, log) = push(&five);
+    assert_eq!((status, &seen["state"], &seen["serving"]), (Some(0), &"confirmed".into(), &true.into()), "{log}");
+    assert_eq!((&seen["slot"], &seen["version"], &seen["bytes"]), (&"A".into(), &5.into(), &2402.into()), "{seen}");
+
+    let (status, _, log) = text_of(tern().args(["key", "new", "-o", argument(&folder.join("other.key"))]));
+    assert_eq!(status, Some(0), "{log}");
+    std::fs::create_dir(folder.join("other")).unwrap();
+    let other = sign(&folder.join("other"), &folder.join("other.key"), 6);
+    let damaged = |name: &str, from_end: usize| {
+        let mut bytes = std::fs::read(&five).unwrap();
+        let at = bytes.len() - from_end;
+        bytes[at] ^= 1;
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    for (file, reason) in [
+        (model(), "the model is not signed, and this firmware has a key"),
+        (other, "(other_key)"),
+        (sign(&folder, key, 4), "version 4 is older than version 5"),
+        (damaged("forged.tern", 1), "the signature is wrong"),
+        (damaged("broken.tern", 100), "the file was signed with"),
+    ] {
+        let (status, seen, log) = push(&file);
+        assert_eq!((status, seen), (Some(1), Value::Null), "{log}");
+        assert!(log.contains("the device refuses `load`") && log.contains(reason), "{reason}: {log}");
+    }
+    // The model that serves has not noticed.
+    let mut console = device.connect();
+    console.send(b"\r");
+    console.until("> ");
+    assert!(console.ask("models").contains("A  confirmed  serving  version 5"), "{}", console.seen);
+    assert!(console.ask("free prize").contains("2 tokens, 0 unknown"), "{}", console.seen);
+    let start = console.reset();
+    assert!(!start.contains("unsigned") && start.contains("2306 bytes, crc32 7cc8eafe"), "{start}");
+    drop(console);
+    let (status, seen, log) = push(&sign(&folder, key, 6));
+    assert_eq!((status, &seen["slot"], &seen["version"]), (Some(0), &"B".into(), &6.into()), "{log}");
+}
