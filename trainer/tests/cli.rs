@@ -146,6 +146,49 @@ fn data_is_shown_converted_and_split() {
 }
 
 #[test]
+fn plain_text_is_shown_and_split_in_its_order() {
+    let folder = folder();
+    let text: String = (0..40).map(|line| format!("line {line} é\n")).collect();
+    fs::write(folder.path().join("novel.txt"), &text).unwrap();
+    let split = ["data", "novel.txt", "-o", "parts/n.txt", "--split", "0.7,0.2,0.1", "--json"];
+    let output = tern(folder.path(), &split);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let source = &shown["sources"][0];
+    assert_eq!(
+        (&source["words"], &source["distinct_words"], &source["vocabulary"]),
+        (&120.into(), &42.into(), &4.into())
+    );
+    assert_eq!((&source["bytes"], &source["lines"]["max"]), (&text.len().into(), &9.into()));
+    assert_eq!((source["covered"].as_f64(), &source["encoding"]), (Some(80.0 / 120.0), &"UTF-8".into()));
+    let parts = ["train", "valid", "test"]
+        .map(|part| fs::read_to_string(folder.path().join(format!("parts/n.{part}.txt"))).unwrap());
+    assert_eq!(parts.concat(), text);
+    assert!(parts.iter().all(|part| part.ends_with('\n')));
+    let lines = parts.map(|part| part.lines().count());
+    assert_eq!(
+        shown["written"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|part| part["lines"].as_u64().unwrap() as usize)
+            .collect::<Vec<_>>(),
+        lines
+    );
+    let output = tern(folder.path(), &["data", "novel.txt"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("120 words, 42 distinct\n  66.67 % of the words are in a vocabulary of 4\n"), "{text}");
+    for (args, status, expected) in [
+        (&["novel.txt", "messages.csv"][..], 2, "1 of 2 sources are plain text"),
+        (&["novel.txt", "-o", "n.txt", "--split", "0.5,0.5", "--stratify"], 1, "are for rows with labels"),
+    ] {
+        let output = tern(folder.path(), &[&["data"][..], args].concat());
+        assert_eq!(output.status.code(), Some(status), "{}", stderr(&output));
+        assert!(stderr(&output).contains(expected), "{}", stderr(&output));
+    }
+}
+
+#[test]
 fn sequences_of_numbers_become_one_table() {
     let folder = folder();
     fs::create_dir_all(folder.path().join("movement/dataset")).unwrap();

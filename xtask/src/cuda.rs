@@ -51,7 +51,9 @@ fn with_toolkit<'c>(command: &'c mut Command, toolkit: &Path) -> &'c mut Command
         if std::env::var_os("CUDA_COMPUTE_CAP").is_none() {
             command.env("CUDA_COMPUTE_CAP", COMPUTE_CAPABILITY);
         }
-        if probe(Command::new(toolkit.join("bin/nvcc")).arg("--help")).is_some_and(|help| help.contains("--Ofast-compile")) {
+        if probe(Command::new(toolkit.join("bin/nvcc")).arg("--help"))
+            .is_some_and(|help| help.contains("--Ofast-compile"))
+        {
             command.env("NVCC_APPEND_FLAGS", FAST_COMPILE);
         }
     }

@@ -1,5 +1,6 @@
 //! `tern data`
 
+mod plain;
 mod show;
 
 use super::table::TableArgs;
@@ -23,10 +24,11 @@ Examples:
   tern data messages.csv -o m.jsonl --split 0.8,0.1,0.1 --stratify
                                                       m.train.jsonl, m.valid.jsonl, m.test.jsonl
   tern data indoor_movement -o movement.csv           sequences of numbers, a row a step
+  tern data novel.txt -o n.txt --split 0.9,0.1        n.train.txt, n.valid.txt: plain text in its order
 
 Equal texts always go to the same part of a split. A file is replaced as a whole or not at all.")]
 pub struct Args {
-    /// Labelled texts: CSV, TSV or JSONL, a folder LABEL/*.txt, hf:owner/name; or sequences of numbers
+    /// Labelled texts: CSV, TSV or JSONL, a folder LABEL/*.txt, hf:owner/name; sequences of numbers; plain text (.txt)
     #[arg(value_name = "SRC", required = true)]
     pub sources: Vec<PathBuf>,
     /// File to write all rows to; with --split the beginning of the names of its parts
@@ -80,7 +82,18 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             )));
         }
     }
-    Ok(work(args)?)
+    let plain = args.sources.iter().filter(|path| plain::is_plain(path, args)).count();
+    match plain {
+        0 => work(args)?,
+        all if all == args.sources.len() => plain::run(args)?,
+        some => {
+            return Err(Failure::Usage(format!(
+                "{some} of {} sources are plain text (.txt), expected all or none; show them apart",
+                args.sources.len()
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn work(args: &Args) -> anyhow::Result<()> {

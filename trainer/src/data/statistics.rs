@@ -31,7 +31,7 @@ pub struct Statistics {
 /// How long the texts are.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Lengths {
-    /// "words" or "steps".
+    /// "words", "steps" or "characters".
     pub unit: &'static str,
     /// The shortest.
     pub min: usize,
@@ -78,7 +78,8 @@ impl Statistics {
 }
 
 impl Lengths {
-    fn new(mut lengths: Vec<usize>, unit: &'static str) -> Self {
+    /// Counts lengths, each in so many of `unit`.
+    pub fn new(mut lengths: Vec<usize>, unit: &'static str) -> Self {
         lengths.sort_unstable();
         let (Some(&min), Some(&max)) = (lengths.first(), lengths.last()) else { return Lengths::default() };
         // One text in a hundred may be much longer than all others: it should not make the picture.

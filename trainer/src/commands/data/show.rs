@@ -1,7 +1,7 @@
 //! Statistics as lines with bars.
 
 use crate::commands::visible;
-use crate::data::Statistics;
+use crate::data::{Lengths, Statistics};
 use std::path::Path;
 
 /// The longest bar.
@@ -30,17 +30,24 @@ pub fn lines(path: &Path, statistics: &Statistics, encoding: Option<&str>) -> Ve
     if sorted.len() > LABELS {
         lines.push(format!("  and {} more, the smallest with {}", sorted.len() - LABELS, sorted[sorted.len() - 1].1));
     }
-    lines.push(format!("length in {}: {} to {}, median {}", length.unit, length.min, length.max, length.median));
-    let largest = length.histogram.iter().map(|(.., count)| *count).max().unwrap_or(0);
-    for (first, last, count) in &length.histogram {
-        let range = if first == last { first.to_string() } else { format!("{first}–{last}") };
-        lines.push(format!("  {range:>11} {count:>7}  {}", bar(*count, largest)));
-    }
+    lines.extend(lengths(length, "length"));
     lines.push(format!("duplicates {duplicates}, texts with two labels {conflicting}, empty texts {empty}"));
     for (text, labels) in conflicts {
         let start: String = visible(text).chars().take(60).collect();
         let labels: Vec<String> = labels.iter().map(|label| visible(label)).collect();
         lines.push(format!("  {}: {start}", labels.join(", ")));
+    }
+    lines
+}
+
+/// How long the texts, sequences or lines are.
+pub fn lengths(length: &Lengths, what: &str) -> Vec<String> {
+    let Lengths { unit, min, median, max, histogram } = length;
+    let mut lines = vec![format!("{what} in {unit}: {min} to {max}, median {median}")];
+    let largest = histogram.iter().map(|(.., count)| *count).max().unwrap_or(0);
+    for (first, last, count) in histogram {
+        let range = if first == last { first.to_string() } else { format!("{first}–{last}") };
+        lines.push(format!("  {range:>11} {count:>7}  {}", bar(*count, largest)));
     }
     lines
 }

@@ -1,0 +1,134 @@
+//! Plain text, which a language model learns from: what is in it, and its split where lines end.
+
+use super::{Args, PARTS, encoding, part_name, show};
+use crate::commands::print;
+use crate::data::Lengths;
+use crate::recipe::Recipe;
+use crate::task::Task;
+use crate::{export, language, vocabulary};
+use anyhow::{Context, bail};
+use serde::Serialize;
+use serde_json::json;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// Counts about a text.
+#[derive(Debug, PartialEq, Serialize)]
+struct Figures {
+    bytes: usize,
+    characters: usize,
+    distinct_characters: usize,
+    /// Tokens as `tern train` would cut the text without a recipe.
+    words: usize,
+    distinct_words: usize,
+    /// Share of the words that are in the vocabulary which `tern train` would build.
+    covered: f64,
+    /// How large that is.
+    vocabulary: usize,
+    lines: Lengths,
+}
+
+/// Whether `path` is plain text; a table where an option says what its columns are.
+pub fn is_plain(path: &Path, args: &Args) -> bool {
+    let table = &args.table;
+    let as_table = table.text_column.is_some() || table.label_column.is_some() || table.delimiter.is_some();
+    !as_table && path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("txt")) && !path.is_dir()
+}
+
+/// Shows the texts and writes them, one after another, into one file or into the parts of a split.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    if args.stratify || args.to.is_some() {
+        bail!("--stratify and --to are for rows with labels, and {} is plain text", args.sources[0].display());
+    }
+    let texts = args.sources.iter().map(|path| language::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let written = args.output.as_deref().map_or(Ok(Vec::new()), |output| write(output, &texts.concat(), args))?;
+    let figures = args.sources.iter().zip(&texts).map(|(path, text)| (path, Figures::of(path, text)));
+    if args.json {
+        let sources: Vec<_> = figures
+            .map(|(path, figures)| {
+                let mut object = json!(figures);
+                object["path"] = json!(path);
+                object["encoding"] = json!(encoding(path));
+                object
+            })
+            .collect();
+        let written: Vec<_> = written.iter().map(|(path, lines)| json!({ "path": path, "lines": lines })).collect();
+        return print(json!({ "sources": sources, "written": written }));
+    }
+    for (path, figures) in figures {
+        figures.lines(path).iter().try_for_each(print)?;
+    }
+    written.iter().try_for_each(|(path, lines)| print(format_args!("wrote {}: {lines} lines", path.display())))
+}
+
+impl Figures {
+    fn of(path: &Path, text: &str) -> Self {
+        let recipe = Recipe::for_task(path, Task::LanguageModel);
+        let mut words: HashMap<String, usize> = HashMap::new();
+        vocabulary::for_each_token(recipe.tokenizer.tokenizer(), text, |word| match words.get_mut(word) {
+            Some(count) => *count += 1,
+            None => drop(words.insert(word.to_owned(), 1)),
+        });
+        let mut counts: Vec<usize> = words.into_values().collect();
+        counts.sort_unstable_by(|a, b| b.cmp(a));
+        let known = counts.iter().filter(|count| **count >= recipe.vocabulary.min_count);
+        let known: Vec<usize> = known.take(recipe.vocabulary.max_size - 2).copied().collect();
+        let total: usize = counts.iter().sum();
+        let characters: HashMap<char, ()> = text.chars().map(|c| (c, ())).collect();
+        Figures {
+            bytes: text.len(),
+            characters: text.chars().count(),
+            distinct_characters: characters.len(),
+            words: total,
+            distinct_words: counts.len(),
+            covered: known.iter().sum::<usize>() as f64 / total.max(1) as f64,
+            vocabulary: known.len() + 2,
+            lines: Lengths::new(text.lines().map(|line| line.chars().count()).collect(), "characters"),
+        }
+    }
+
+    fn lines(&self, path: &Path) -> Vec<String> {
+        let encoding = encoding(path).map_or_else(String::new, |encoding| format!(", {encoding}"));
+        let lines: usize = self.lines.histogram.iter().map(|(.., count)| count).sum();
+        let mut all = vec![
+            format!("{}: {} bytes of plain text, {lines} lines{encoding}", path.display(), self.bytes),
+            format!("  {} characters, {} distinct", self.characters, self.distinct_characters),
+            format!("  {} words, {} distinct", self.words, self.distinct_words),
+            format!("  {:.2} % of the words are in a vocabulary of {}", 100.0 * self.covered, self.vocabulary),
+        ];
+        all.extend(show::lengths(&self.lines, "a line's length"));
+        all
+    }
+}
+
+/// Cuts the text behind the line that a share ends in: the parts follow one another as they do in the text.
+fn write(output: &Path, text: &str, args: &Args) -> anyhow::Result<Vec<(PathBuf, usize)>> {
+    let shares = args.split.as_deref().unwrap_or(&[1.0]);
+    let (mut parts, mut begin, mut share) = (Vec::new(), 0, 0.0);
+    for (at, name) in PARTS.iter().enumerate().take(shares.len()) {
+        share += shares[at];
+        let end =
+            if at + 1 == shares.len() { text.len() } else { line_end(text, (text.len() as f64 * share) as usize) };
+        let path = if args.split.is_some() { part_name(output, name) } else { output.to_owned() };
+        if end <= begin {
+            bail!("{}: no line for it: the text has too few lines for these shares", path.display());
+        }
+        parts.push((path, &text[begin..end]));
+        begin = end;
+    }
+    let mut written = Vec::new();
+    for (path, part) in parts {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        std::fs::create_dir_all(folder)
+            .and_then(|()| export::write_file(&path, part.as_bytes()))
+            .with_context(|| path.display().to_string())?;
+        written.push((path, part.lines().count()));
+    }
+    Ok(written)
+}
+
+/// The end of the line that byte `at` is in.
+fn line_end(text: &str, at: usize) -> usize {
+    let rest = text.as_bytes().get(at..).unwrap_or_default();
+    rest.iter().position(|byte| *byte == b'\n').map_or(text.len(), |newline| at + newline + 1)
+}
