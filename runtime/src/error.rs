@@ -12,15 +12,19 @@ pub struct Name {
 impl Name {
     /// A name; what is beyond 40 bytes is left out.
     pub fn new(name: &str) -> Self {
+        Name::of_bytes(name.as_bytes())
+    }
+
+    pub(crate) fn of_bytes(name: &[u8]) -> Self {
         Name::joined(&[name])
     }
 
     /// The name that `parts` make one after the other.
-    pub(crate) fn joined(parts: &[&str]) -> Self {
+    pub(crate) fn joined<T: AsRef<[u8]>>(parts: &[T]) -> Self {
         let mut bytes = [0; 40];
         let mut length = 0;
-        for (to, from) in bytes.iter_mut().zip(parts.iter().flat_map(|part| part.bytes())) {
-            *to = if from.is_ascii_graphic() { from } else { b'?' };
+        for (to, from) in bytes.iter_mut().zip(parts.iter().flat_map(|part| part.as_ref())) {
+            *to = if from.is_ascii_graphic() { *from } else { b'?' };
             length += 1;
         }
         Name { bytes, length }
@@ -99,6 +103,13 @@ pub enum LoadError {
         found: Name,
         /// The values that are known.
         expected: &'static str,
+    },
+    /// What a key says, or a tensor holds, needs a part of this crate that is not built in.
+    MissingFeature {
+        /// The key or the tensor.
+        name: Name,
+        /// The feature of `tern-runtime` that is missing.
+        feature: &'static str,
     },
     /// A metadata key is missing.
     MissingKey(Name),
@@ -183,6 +194,12 @@ impl fmt::Display for LoadError {
             }
             LoadError::Unsupported { key, found, expected } => {
                 write!(f, "`{key}` is `{found}`, this version runs {expected}; export again with this version")
+            }
+            LoadError::MissingFeature { name, feature } => {
+                write!(
+                    f,
+                    "`{name}` of this file needs the feature `{feature}` of tern-runtime, which this build is without; build it in"
+                )
             }
             LoadError::MissingKey(key) => write!(f, "`{key}` is missing from the header; export the model again"),
             LoadError::MissingTensor(name) => write!(f, "tensor `{name}` is missing; export the model again"),

@@ -3,7 +3,7 @@
 //! It keeps nothing: it walks the JSON once and gives the entries in order. What it accepts is in `docs/format.md`; the safetensors
 //! library is its oracle in tests.
 
-use crate::error::{LoadError, Name};
+use crate::fault::{Checked, Expected, Fault, File};
 
 /// An element type of safetensors that device files use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,23 +47,33 @@ impl Dtype {
     /// The type of this name; none if device files do not use it.
     #[cfg(any(test, feature = "write"))]
     pub fn from_name(name: &str) -> Option<Self> {
-        Dtype::ALL.into_iter().find(|dtype| dtype.name() == name)
+        Dtype::of(name.as_bytes())
     }
 
-    const ALL: [Dtype; 6] = [Dtype::U8, Dtype::I8, Dtype::I16, Dtype::U32, Dtype::I32, Dtype::F32];
+    fn of(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b"U8" => Dtype::U8,
+            b"I8" => Dtype::I8,
+            b"I16" => Dtype::I16,
+            b"U32" => Dtype::U32,
+            b"I32" => Dtype::I32,
+            b"F32" => Dtype::F32,
+            _ => return None,
+        })
+    }
 }
 
 /// One thing that the header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entry<'a> {
-    Metadata { key: &'a str, value: &'a str },
+    Metadata { key: &'a [u8], value: &'a [u8] },
     Tensor(TensorInfo<'a>),
 }
 
 /// Where a tensor lies. Dimensions beyond its rank are 0, a rank above 3 is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TensorInfo<'a> {
-    pub name: &'a str,
+    pub name: &'a [u8],
     /// Where its entry stands in the file: see [`tensor_at`].
     pub at: usize,
     pub dtype: Dtype,
@@ -74,23 +84,22 @@ pub(crate) struct TensorInfo<'a> {
 }
 
 /// Length in bytes of the header with its length field: where tensors begin.
-pub(crate) fn header_len(bytes: &[u8]) -> Result<usize, LoadError> {
-    let found = bytes.len();
-    let Some(field) = bytes.first_chunk::<8>() else {
-        return Err(LoadError::Truncated { found, expected: 8 });
+pub(crate) fn header_len<'a>(file: &File<'a>) -> Checked<usize> {
+    let Some(field) = file.bytes.first_chunk::<8>() else {
+        return file.refuse(Fault::Truncated { expected: 8 });
     };
     match usize::try_from(u64::from_le_bytes(*field)) {
         Ok(n) if n % 8 == 0 && n < 1 << 24 => match n + 8 {
-            expected if expected > found => Err(LoadError::Truncated { found, expected }),
+            expected if expected > file.bytes.len() => file.refuse(Fault::Truncated { expected }),
             expected => Ok(expected),
         },
-        _ => Err(LoadError::Header { at: 0, expected: "a header length that is a multiple of 8 and below 2^24" }),
+        _ => file.refuse(Fault::Header { at: 0, expected: Expected::Length }),
     }
 }
 
 /// Reads one entry again, by its [`TensorInfo::at`].
-pub(crate) fn tensor_at(bytes: &[u8], at: usize) -> Result<TensorInfo<'_>, LoadError> {
-    let mut scanner = Scanner::new(bytes)?;
+pub(crate) fn tensor_at<'a>(file: &File<'a>, at: usize) -> Checked<TensorInfo<'a>> {
+    let mut scanner = Scanner::new(file)?;
     scanner.at = at;
     let name = scanner.string()?;
     scanner.expect(":{")?;
@@ -98,8 +107,9 @@ pub(crate) fn tensor_at(bytes: &[u8], at: usize) -> Result<TensorInfo<'_>, LoadE
 }
 
 /// Walks the header of a file whose [`header_len`] is known to be good.
-pub(crate) struct Scanner<'a> {
-    bytes: &'a [u8],
+pub(crate) struct Scanner<'f, 'a> {
+    file: &'f File<'a>,
+    header: &'a [u8],
     at: usize,
     place: Place,
 }
@@ -107,30 +117,31 @@ pub(crate) struct Scanner<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Start,
-    InMetadata { first: bool },
+    MetadataStart,
+    InMetadata,
     BetweenEntries,
 }
 
-impl<'a> Scanner<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Result<Self, LoadError> {
-        let end = header_len(bytes)?;
-        Ok(Scanner { bytes: bytes.get(..end).unwrap_or(bytes), at: 8, place: Place::Start })
+impl<'f, 'a> Scanner<'f, 'a> {
+    pub(crate) fn new(file: &'f File<'a>) -> Checked<Self> {
+        let end = header_len(file)?;
+        Ok(Scanner { file, header: file.bytes.get(..end).unwrap_or(file.bytes), at: 8, place: Place::Start })
     }
 
     /// The next entry; `None` when the header has ended as it should.
-    pub(crate) fn next(&mut self) -> Result<Option<Entry<'a>>, LoadError> {
+    pub(crate) fn next(&mut self) -> Checked<Option<Entry<'a>>> {
         loop {
             match self.place {
                 Place::Start => self.expect("{")?,
-                Place::InMetadata { first } => {
+                Place::MetadataStart | Place::InMetadata => {
                     if self.take("}") {
                         self.place = Place::BetweenEntries;
                         continue;
                     }
-                    if !first {
+                    if self.place == Place::InMetadata {
                         self.expect(",")?;
                     }
-                    self.place = Place::InMetadata { first: false };
+                    self.place = Place::InMetadata;
                     let key = self.string()?;
                     self.expect(":")?;
                     return Ok(Some(Entry::Metadata { key, value: self.string()? }));
@@ -145,21 +156,19 @@ impl<'a> Scanner<'a> {
             let at = self.at;
             let name = self.string()?;
             self.expect(":{")?;
-            if name != "__metadata__" {
+            if name != b"__metadata__" {
                 self.place = Place::BetweenEntries;
                 return Ok(Some(Entry::Tensor(self.tensor(name, at)?)));
             }
-            self.place = Place::InMetadata { first: true };
+            self.place = Place::MetadataStart;
         }
     }
 
-    fn tensor(&mut self, name: &'a str, entry: usize) -> Result<TensorInfo<'a>, LoadError> {
+    fn tensor(&mut self, name: &'a [u8], entry: usize) -> Checked<TensorInfo<'a>> {
         self.expect("\"dtype\":")?;
         let at = self.at;
         let word = self.string()?;
-        let Some(&dtype) = Dtype::ALL.iter().find(|d| d.name() == word) else {
-            return Err(LoadError::Header { at, expected: "a type among U8, I8, I16, U32, I32, F32" });
-        };
+        let Some(dtype) = Dtype::of(word) else { return self.refuse(at, Expected::Type) };
         self.expect(",\"shape\":[")?;
         let mut shape = [0; 3];
         let mut size = Some(dtype.size());
@@ -170,7 +179,7 @@ impl<'a> Scanner<'a> {
             let at = self.at;
             let dimension = self.number()?;
             if dimension == 0 {
-                return Err(LoadError::Header { at, expected: "a dimension of at least 1" });
+                return self.refuse(at, Expected::Dimension);
             }
             *place = dimension;
             size = size.and_then(|s| s.checked_mul(dimension as usize));
@@ -181,57 +190,58 @@ impl<'a> Scanner<'a> {
         let end = self.number()? as usize;
         self.expect("]}")?;
         if size.is_none() || end.checked_sub(begin) != size {
-            return Err(LoadError::Place(Name::new(name)));
+            return self.file.refuse(Fault::Place(name));
         }
         Ok(TensorInfo { name, at: entry, dtype, shape, begin, end })
     }
 
+    fn refuse<T>(&self, at: usize, expected: Expected) -> Checked<T> {
+        self.file.refuse(Fault::Header { at, expected })
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.header.get(self.at..).unwrap_or(&[])
+    }
+
     /// Steps over `literal` if it stands here.
     fn take(&mut self, literal: &str) -> bool {
-        let here = self.bytes.get(self.at..).unwrap_or(&[]).starts_with(literal.as_bytes());
+        let here = self.rest().starts_with(literal.as_bytes());
         self.at += if here { literal.len() } else { 0 };
         here
     }
 
-    fn expect(&mut self, literal: &'static str) -> Result<(), LoadError> {
-        match self.take(literal) {
-            true => Ok(()),
-            false => Err(LoadError::Header { at: self.at, expected: literal }),
-        }
+    fn expect(&mut self, literal: &'static str) -> Checked<()> {
+        if self.take(literal) { Ok(()) } else { self.refuse(self.at, Expected::Literal(literal)) }
     }
 
     /// A string of printable ASCII without escapes.
-    fn string(&mut self) -> Result<&'a str, LoadError> {
+    fn string(&mut self) -> Checked<&'a [u8]> {
         self.expect("\"")?;
-        let rest = self.bytes.get(self.at..).unwrap_or(&[]);
-        let length =
-            rest.iter().position(|&b| !matches!(b, b' '..=b'~') || matches!(b, b'"' | b'\\')).unwrap_or(rest.len());
-        let text = rest.get(..length).and_then(|b| core::str::from_utf8(b).ok()).unwrap_or("");
+        let rest = self.rest();
+        let is_end = |&b: &u8| !matches!(b, b' '..=b'~') || matches!(b, b'"' | b'\\');
+        let length = rest.iter().position(is_end).unwrap_or(rest.len());
         self.at += length;
         self.expect("\"")?;
-        Ok(text)
+        Ok(rest.get(..length).unwrap_or(&[]))
     }
 
     /// A decimal number below 2^31 without leading zeros.
-    fn number(&mut self) -> Result<u32, LoadError> {
+    fn number(&mut self) -> Checked<u32> {
         let at = self.at;
         let mut number = 0u32;
-        while let Some(digit @ b'0'..=b'9') = self.bytes.get(self.at) {
+        while let Some(digit @ b'0'..=b'9') = self.header.get(self.at) {
             if number > (0x7fff_ffff - 9) / 10 || (number == 0 && self.at > at) {
-                return Err(LoadError::Header { at, expected: "a number below 2^31 without leading zeros" });
+                return self.refuse(at, Expected::SmallNumber);
             }
             number = number * 10 + u32::from(digit - b'0');
             self.at += 1;
         }
-        match self.at > at {
-            true => Ok(number),
-            false => Err(LoadError::Header { at, expected: "a number" }),
-        }
+        if self.at > at { Ok(number) } else { self.refuse(at, Expected::Number) }
     }
 
-    fn spaces(&self) -> Result<(), LoadError> {
-        match self.bytes.get(self.at..).unwrap_or(&[]).iter().position(|&b| b != b' ') {
-            Some(skip) => Err(LoadError::Header { at: self.at + skip, expected: "spaces to the header's end" }),
+    fn spaces(&self) -> Checked<()> {
+        match self.rest().iter().position(|&b| b != b' ') {
+            Some(skip) => self.refuse(self.at + skip, Expected::Spaces),
             None => Ok(()),
         }
     }

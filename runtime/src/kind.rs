@@ -1,5 +1,7 @@
 //! What kind of network a model is: the words of a device file's metadata.
 
+use crate::parts::POOLING;
+
 /// An enum whose values are words of the format, in the order in which `model/keys.rs` lists them.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$of_value:meta])* $value:ident = $word:literal),* $(,)? }) => {
@@ -66,6 +68,14 @@ impl CellKind {
         }
     }
 
+    /// The cells that lie in a file as these do: plain ones all alike.
+    pub(crate) const fn plain(self) -> Self {
+        match self {
+            CellKind::RnnRelu => CellKind::Rnn,
+            cell => cell,
+        }
+    }
+
     /// Rows of a unit.
     pub const fn gates(self) -> usize {
         match self {
@@ -113,12 +123,16 @@ words! {
 }
 
 impl Pooling {
+    pub(crate) const fn is_last(self) -> bool {
+        !POOLING || matches!(self, Pooling::Last)
+    }
+
     pub(crate) const fn has_mean(self) -> bool {
-        matches!(self, Pooling::Mean | Pooling::MeanMax)
+        POOLING && matches!(self, Pooling::Mean | Pooling::MeanMax)
     }
 
     pub(crate) const fn has_max(self) -> bool {
-        matches!(self, Pooling::Max | Pooling::MeanMax)
+        POOLING && matches!(self, Pooling::Max | Pooling::MeanMax)
     }
 }
 

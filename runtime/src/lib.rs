@@ -18,6 +18,7 @@ mod archive;
 mod cell;
 mod embedding;
 mod error;
+mod fault;
 mod fixed;
 mod folded;
 #[cfg(test)]
@@ -32,6 +33,7 @@ mod lstm;
 mod matrix;
 mod memory;
 mod model;
+mod parts;
 mod pool;
 mod rnn;
 #[cfg(feature = "widths")]

@@ -2,8 +2,9 @@
 
 use crate::archive::Archive;
 use crate::cell::State;
-use crate::kind::{Input, Merge, Pooling, Task};
+use crate::kind::{Merge, Task};
 use crate::model::Model;
+use crate::parts::VALUES;
 use crate::pool::{EXACT_STEPS, Pool};
 
 /// What a session needs: words of 32 bits and halves of words, for itself and, of a bidirectional model, for every step kept.
@@ -25,9 +26,9 @@ impl Layout {
         let sums = if config.pooling.has_mean() { config.merged_width() } else { 0 };
         let features = if model.reads_state() { 0 } else { config.head_width() };
         // What a forecast may count from.
-        let last = if config.task == Task::Forecast { config.embedding_dim } else { 0 };
+        let last = if VALUES && config.task == Task::Forecast { config.embedding_dim } else { 0 };
         // Two directions run one after the other, in one state.
-        let states = if config.bidirectional { 1 } else { layers };
+        let states = if config.reads_both_ways() { 1 } else { layers };
         let mut layout = Layout {
             words: states * hidden_size * config.cell.state_words() + sums + last,
             halves: 2 * states * hidden_size + config.embedding_dim + features + config.head_hidden,
@@ -36,15 +37,15 @@ impl Layout {
             input_halves: 0,
             state_bytes: 4 * last,
         };
-        if config.bidirectional {
-            match config.input {
-                Input::Tokens => layout.step_words = 1,
-                Input::Values => layout.input_halves = config.embedding_dim,
+        if config.reads_both_ways() {
+            match config.reads_values() {
+                false => layout.step_words = 1,
+                true => layout.input_halves = config.embedding_dim,
             }
             layout.step_halves = layout.input_halves + below_width(model) + forward_width(model);
         } else {
             let largest = if config.pooling.has_max() { hidden_size } else { 0 };
-            let count = if config.pooling == Pooling::Last { 0 } else { 4 };
+            let count = if config.pooling.is_last() { 0 } else { 4 };
             layout.state_bytes = 4 * layout.words + 2 * (layers * hidden_size + largest) + count;
         }
         layout
@@ -79,7 +80,7 @@ fn below_width(model: &Model<'_>) -> usize {
 /// Halves a step for the forward states, where they meet the reverse ones step by step.
 fn forward_width(model: &Model<'_>) -> usize {
     let config = model.config();
-    let meet = config.merge != Merge::Concat && config.pooling != Pooling::Last;
+    let meet = config.merge != Merge::Concat && !config.pooling.is_last();
     if config.layers > 1 || meet { config.hidden_size } else { 0 }
 }
 
@@ -139,19 +140,19 @@ impl<'s> Memory<'s> {
     /// None where `scratch` is too short for a step.
     pub(crate) fn new(model: &Model<'_>, scratch: &'s mut [i32]) -> Option<Self> {
         let (config, layout) = (model.config(), Layout::of(model));
-        let cap = if config.bidirectional { layout.steps(scratch.len()) } else { 0 };
-        if scratch.len() < layout.len(usize::from(config.bidirectional)) {
+        let cap = if config.reads_both_ways() { layout.steps(scratch.len()) } else { 0 };
+        if scratch.len() < layout.len(usize::from(config.reads_both_ways())) {
             return None;
         }
         let mut words = Cut(scratch);
         let state_words = config.hidden_size * config.cell.state_words();
         let mut states: [State<'s>; 4] = Default::default();
-        let in_use = if config.bidirectional { 1 } else { config.layers };
+        let in_use = if config.reads_both_ways() { 1 } else { config.layers };
         for state in states.iter_mut().take(in_use) {
             state.c = words.take(state_words)?;
         }
         let sum = words.take(if config.pooling.has_mean() { config.merged_width() } else { 0 })?;
-        let last = words.take(if config.task == Task::Forecast { config.embedding_dim } else { 0 })?;
+        let last = words.take(if VALUES && config.task == Task::Forecast { config.embedding_dim } else { 0 })?;
         let ids = words.take(cap * layout.step_words)?;
         let mut halves = Cut(bytemuck::try_cast_slice_mut(words.0).ok()?);
         for state in states.iter_mut().take(in_use) {
@@ -162,7 +163,7 @@ impl<'s> Memory<'s> {
         let features = halves.take(if model.reads_state() { 0 } else { config.head_width() })?;
         let kept = Kept {
             ids,
-            inputs: halves.take(if config.input == Input::Values { cap * config.embedding_dim } else { 0 })?,
+            inputs: halves.take(if config.reads_values() { cap * config.embedding_dim } else { 0 })?,
             below: halves.take(cap * below_width(model))?,
             forward: halves.take(cap * forward_width(model))?,
             cap: cap as u32,

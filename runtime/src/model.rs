@@ -6,6 +6,7 @@
 mod bounds;
 mod cost;
 mod directory;
+mod explain;
 mod folding;
 mod keys;
 mod layers;
@@ -13,6 +14,7 @@ mod load;
 mod names;
 mod packing;
 mod paired;
+mod words;
 
 use core::num::NonZeroUsize;
 
@@ -24,6 +26,7 @@ use crate::head::Head;
 use crate::kind::{CellKind, Input, Merge, Output, Pooling, Task};
 use crate::linear::Linear;
 use crate::memory::Layout;
+use crate::parts::{BIDIRECTIONAL, VALUES};
 use crate::rows::rows;
 use crate::session::Session;
 use crate::text::Tokenizer;
@@ -33,7 +36,7 @@ use crate::vocabulary::Vocabulary;
 
 pub use cost::{Cost, Flash};
 pub use load::file_len;
-pub(crate) use names::Place;
+pub(crate) use names::{Place, Tensor};
 pub use packing::Packing;
 
 /// The sizes of a model, and its kind.
@@ -74,13 +77,23 @@ pub struct Config {
 impl Config {
     /// Width of the last layer's states, both directions merged: H or 2·H.
     pub fn merged_width(&self) -> usize {
-        let side_by_side = self.bidirectional && self.merge == Merge::Concat;
+        let side_by_side = self.reads_both_ways() && self.merge == Merge::Concat;
         if side_by_side { 2 * self.hidden_size } else { self.hidden_size }
+    }
+
+    /// [`bidirectional`](Config::bidirectional), which is never so where that is not built in.
+    pub(crate) fn reads_both_ways(&self) -> bool {
+        BIDIRECTIONAL && self.bidirectional
+    }
+
+    /// Whether a step reads numbers, which is never so where that is not built in.
+    pub(crate) fn reads_values(&self) -> bool {
+        VALUES && self.input == Input::Values
     }
 
     /// F: width of what the head reads.
     pub fn head_width(&self) -> usize {
-        if self.pooling == Pooling::MeanMax { 2 * self.merged_width() } else { self.merged_width() }
+        if self.pooling.has_mean() && self.pooling.has_max() { 2 * self.merged_width() } else { self.merged_width() }
     }
 }
 
@@ -142,7 +155,8 @@ pub struct Model<'a> {
     pub(crate) head: Head<'a>,
     /// Of a forecast's values; empty for other tasks
     pub(crate) output: Scaling<'a>,
-    name: &'a str,
+    /// UTF-8
+    name: &'a [u8],
     labels: Texts<'a>,
     channels: Texts<'a>,
     golden: Texts<'a>,
@@ -171,6 +185,11 @@ impl<'a> Model<'a> {
         load::load(bytes)
     }
 
+    /// [`from_bytes`](Model::from_bytes) for images that have no use for what is wrong with a file: none of the errors' words are linked.
+    pub fn load(bytes: &'a [u8]) -> Option<Self> {
+        load::unexplained(bytes)
+    }
+
     /// The sizes of the model, and its kind.
     pub fn config(&self) -> &Config {
         &self.config
@@ -183,7 +202,7 @@ impl<'a> Model<'a> {
 
     /// What the model is called.
     pub fn name(&self) -> &'a str {
-        self.name
+        core::str::from_utf8(self.name).unwrap_or("")
     }
 
     /// The classes of a classifier, [`Config::classes`] of them; none of other models.
@@ -259,18 +278,18 @@ impl<'a> Model<'a> {
     /// The recurrent layers, each forward and then reverse; at least one.
     #[inline]
     pub(crate) fn cells(&self) -> &[Cell<'a>] {
-        let count = if self.config.bidirectional { 2 * self.config.layers } else { self.config.layers };
+        let count = if self.config.reads_both_ways() { 2 * self.config.layers } else { self.config.layers };
         self.cells.get(..count).unwrap_or(&self.cells)
     }
 
     /// How many directions each layer reads in: the first so many of [`cells`](Model::cells) are the first layer.
     pub(crate) fn directions(&self) -> usize {
-        if self.config.bidirectional { 2 } else { 1 }
+        if self.config.reads_both_ways() { 2 } else { 1 }
     }
 
     /// Whether the head, or its hidden layer, reads a state where it lies.
     pub(crate) fn reads_state(&self) -> bool {
-        self.config.pooling == Pooling::Last && !self.config.bidirectional
+        self.config.pooling.is_last() && !self.config.reads_both_ways()
     }
 
     /// Begins to run texts in `scratch`.

@@ -4,7 +4,7 @@ use core::num::NonZeroUsize;
 
 use crate::archive::Archive;
 use crate::head::Logits;
-use crate::kind::{Input, Merge, Pooling};
+use crate::kind::{Input, Merge};
 use crate::memory::{Kept, Memory};
 use crate::model::Model;
 use crate::pool::merge;
@@ -42,7 +42,7 @@ impl<'s> Run<'s> {
     #[inline]
     pub(crate) fn take_id(&mut self, id: u32) {
         self.unknown = self.unknown.saturating_add(u32::from(id == UNK));
-        if self.model.config.bidirectional {
+        if self.model.config.reads_both_ways() {
             let Kept { ids, cap, .. } = &mut self.memory.kept;
             if let Some(place) = ids.get_mut(self.steps.min(*cap) as usize) {
                 *place = id as i32;
@@ -62,7 +62,7 @@ impl<'s> Run<'s> {
     pub(crate) fn take_values(&mut self, values: &[i32]) {
         self.model.input.read(values, self.memory.x);
         self.model.input.keep(values, self.memory.last);
-        if self.model.config.bidirectional {
+        if self.model.config.reads_both_ways() {
             let Memory { x, kept, .. } = &mut self.memory;
             let begin = (self.steps.min(kept.cap) as usize).saturating_mul(x.len());
             for (to, x) in kept.inputs.iter_mut().skip(begin).zip(x.iter()) {
@@ -87,7 +87,7 @@ impl<'s> Run<'s> {
             }
             below = state.h;
         }
-        if pool.pooling != Pooling::Last {
+        if !pool.pooling.is_last() {
             pool.make_room();
             pool.add(0, pool.count == 0, below.iter().copied());
             pool.count += 1;
@@ -116,7 +116,7 @@ impl<'s> Run<'s> {
     }
 
     fn settle(&mut self) {
-        if self.model.config.bidirectional {
+        if self.model.config.reads_both_ways() {
             self.run_both_directions();
         }
         self.memory.pool.finish();
@@ -148,7 +148,7 @@ impl<'s> Run<'s> {
                         Some(sums) => cell.step_folded(sums, state),
                         None => cell.step(input_of(self.model, layer, at, kept, x), state),
                     }
-                    let pooled = is_last && config.pooling != Pooling::Last;
+                    let pooled = is_last && !config.pooling.is_last();
                     let begin = at.saturating_mul(hidden_size.get());
                     let forward = kept.forward.get(begin..).unwrap_or(&[]);
                     if pooled && config.merge == Merge::Concat {
@@ -169,7 +169,7 @@ impl<'s> Run<'s> {
                         }
                     }
                 }
-                if is_last && config.pooling == Pooling::Last && steps > 0 {
+                if is_last && config.pooling.is_last() && steps > 0 {
                     if reverse && config.merge != Merge::Concat {
                         for (forward, &reverse) in pool.features.iter_mut().zip(state.h.iter()) {
                             *forward = merge(config.merge, *forward, reverse);
@@ -211,13 +211,13 @@ impl Run<'_> {
         self.unknown = archive.count(self.unknown);
         archive.check(self.unknown <= self.steps);
         archive.words(self.memory.last.iter_mut());
-        if self.model.config.bidirectional {
+        if self.model.config.reads_both_ways() {
             self.memory.kept.walk(self.steps, self.memory.x.len(), self.model.config.vocab_size, archive);
             return;
         }
         let in_use = self.model.config.layers;
         self.memory.states.iter_mut().take(in_use).for_each(|state| state.walk(self.model.config.cell, archive));
-        if self.memory.pool.pooling != Pooling::Last {
+        if !self.memory.pool.pooling.is_last() {
             self.memory.pool.walk(archive);
         }
     }
@@ -225,7 +225,7 @@ impl Run<'_> {
     /// What is kept between two steps, little-endian: see [`Session::state_hash`](crate::Session::state_hash).
     pub(crate) fn state_bytes(&self) -> impl Iterator<Item = u8> {
         let Memory { states, pool, kept, .. } = &self.memory;
-        let streaming = !self.model.config.bidirectional;
+        let streaming = !self.model.config.reads_both_ways();
         let states = states.iter().filter(move |_| streaming).flat_map(|state| {
             let hidden = state.h.iter().flat_map(|h| h.to_le_bytes());
             hidden.chain(state.c.iter().flat_map(|c| c.to_le_bytes()))

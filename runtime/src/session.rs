@@ -3,7 +3,6 @@
 use crate::archive::Archive;
 use crate::error::{ScratchError, TooLong};
 use crate::head::Logits;
-use crate::kind::Input;
 use crate::memory::Memory;
 use crate::model::{Golden, Model};
 use crate::run::Run;
@@ -29,7 +28,7 @@ pub struct Step<'s> {
 
 impl<'s> Session<'s> {
     pub(crate) fn new(model: &'s Model<'s>, scratch: &'s mut [i32]) -> Result<Self, ScratchError> {
-        let least = usize::from(model.config().bidirectional);
+        let least = usize::from(model.config().reads_both_ways());
         let error = ScratchError { found: scratch.len(), expected: model.scratch_len_for(least) };
         let tokenizer = model.config().tokenizer;
         let (text, scratch) = scratch.split_at_mut_checked(tokenizer.buffer_len()).ok_or(error)?;
@@ -59,7 +58,7 @@ impl<'s> Session<'s> {
     /// Takes one token by its id, past the tokenizer: for callers that have ids already. An id beyond the vocabulary counts as
     /// [`UNK`]. A token of a text under way is not ended by it. A model that reads values ignores it.
     pub fn feed_id(&mut self, id: u32) {
-        if self.run.model.config().input == Input::Tokens {
+        if !self.run.model.config().reads_values() {
             self.run.take_id(if (id as usize) < self.run.model.config().vocab_size { id } else { UNK });
         }
     }
@@ -67,7 +66,7 @@ impl<'s> Session<'s> {
     /// Takes one value for each channel: integers as [`Model::channel`] describes them. Missing ones count as the mean of their
     /// channel. A model that reads tokens ignores them.
     pub fn feed_values(&mut self, values: &[i32]) {
-        if self.run.model.config().input == Input::Values {
+        if self.run.model.config().reads_values() {
             self.run.take_values(values);
         }
     }
@@ -139,7 +138,7 @@ impl<'s> Session<'s> {
 
     /// How many tokens, or steps, a bidirectional model can keep here; none: there is no limit.
     pub fn cap(&self) -> Option<u32> {
-        self.run.model.config().bidirectional.then_some(self.run.memory.kept.cap)
+        self.run.model.config().reads_both_ways().then_some(self.run.memory.kept.cap)
     }
 
     /// A fingerprint of the state: FNV-1a of the hidden state's bytes, then of the finer state's, of one layer after the other, then of
@@ -156,7 +155,7 @@ impl<'s> Session<'s> {
     /// All that is kept between two bytes of a text.
     pub(crate) fn walk(&mut self, archive: &mut Archive<'_>) {
         self.run.walk(archive);
-        if self.run.model.config().input == Input::Tokens {
+        if !self.run.model.config().reads_values() {
             self.encoder.walk(&self.run.model.vocabulary, archive);
         }
     }
@@ -168,7 +167,7 @@ impl<'s> Session<'s> {
     ) {
         let Session { encoder, run } = self;
         let model = run.model;
-        if model.config().input != Input::Tokens {
+        if model.config().reads_values() {
             return;
         }
         encode(encoder, &model.vocabulary, &mut |id| {

@@ -25,6 +25,7 @@ pub use lowercase::lowercase;
 pub use splitter::{Piece, Splitter};
 pub use tokenizer::{Kind, Tokenizer};
 pub use utf8::Utf8;
+pub(crate) use utf8::is_utf8;
 pub use word::is_word;
 
 #[cfg(test)]

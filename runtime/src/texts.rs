@@ -1,6 +1,6 @@
 //! A table of texts in a file.
 
-use crate::error::LoadError;
+use crate::text::is_utf8;
 
 /// Texts of a device file: labels, golden texts or the vocabulary, borrowed from it.
 #[derive(Clone, Copy, Debug)]
@@ -10,17 +10,17 @@ pub struct Texts<'a> {
     bytes: &'a [u8],
 }
 
-/// Offsets begin at 0, never fall and end at `length`.
-pub(crate) fn check_offsets(table: &'static str, offsets: &[u32], length: usize) -> Result<(), LoadError> {
+/// Offsets begin at 0, never fall and end at `length`. The text's index is the error.
+pub(crate) fn check_offsets(offsets: &[u32], length: usize) -> Result<(), usize> {
     let mut begin = 0;
     for (index, &end) in offsets.iter().enumerate() {
         if end < begin || (index == 0 && end != 0) {
-            return Err(LoadError::Texts { table, index: index.saturating_sub(1) });
+            return Err(index.saturating_sub(1));
         }
         begin = end;
     }
     match offsets.is_empty() || begin as usize != length {
-        true => Err(LoadError::Texts { table, index: offsets.len().saturating_sub(2) }),
+        true => Err(offsets.len().saturating_sub(2)),
         false => Ok(()),
     }
 }
@@ -29,11 +29,12 @@ impl<'a> Texts<'a> {
     /// No texts.
     pub(crate) const EMPTY: Texts<'static> = Texts { offsets: &[], bytes: &[] };
 
-    pub(crate) fn new(table: &'static str, offsets: &'a [u32], bytes: &'a [u8]) -> Result<Self, LoadError> {
-        check_offsets(table, offsets, bytes.len())?;
+    /// The index of a text that is cut wrongly or is not UTF-8 is the error.
+    pub(crate) fn new(offsets: &'a [u32], bytes: &'a [u8]) -> Result<Self, usize> {
+        check_offsets(offsets, bytes.len())?;
         let texts = Texts { offsets, bytes };
-        match (0..texts.len()).find(|&i| core::str::from_utf8(texts.bytes(i)).is_err()) {
-            Some(index) => Err(LoadError::Texts { table, index }),
+        match (0..texts.len()).find(|&i| !is_utf8(texts.bytes(i))) {
+            Some(index) => Err(index),
             None => Ok(texts),
         }
     }

@@ -33,15 +33,17 @@ impl<'a> Vocabulary<'a> {
     /// # Errors
     /// [`LoadError::Texts`] if they are cut wrongly or are not UTF-8, [`LoadError::VocabularyOrder`] if they are not in order.
     pub fn sorted(offsets: &'a [u32], bytes: &'a [u8]) -> Result<Self, LoadError> {
-        Vocabulary::new(Texts::new("vocab", offsets, bytes)?)
+        let tokens = Texts::new(offsets, bytes).map_err(|index| LoadError::Texts { table: "vocab", index })?;
+        Vocabulary::new(tokens).map_err(|index| LoadError::VocabularyOrder { index })
     }
 
-    pub(crate) fn new(tokens: Texts<'a>) -> Result<Self, LoadError> {
+    /// The index of a token that is empty or out of order is the error.
+    pub(crate) fn new(tokens: Texts<'a>) -> Result<Self, usize> {
         let mut previous: &[u8] = &[];
         for index in 0..tokens.len() {
             let token = tokens.bytes(index);
             if token <= previous {
-                return Err(LoadError::VocabularyOrder { index });
+                return Err(index);
             }
             previous = token;
         }

@@ -25,6 +25,11 @@ pub fn run() -> Result<()> {
     stages.check("tests of the workspace", || {
         tally.add(cargo(&repo::root()).args(["test", "--no-fail-fast", "--workspace"]))
     });
+    stages.check("what a small runtime refuses", || {
+        let features = "paired16,html_words,wordpiece";
+        let small = ["--no-default-features", "--features", features];
+        tally.add(cargo(&repo::root()).args(["test", "-p", "tern-runtime", "--lib"]).args(small).arg("parts"))
+    });
     stages.check("the fuzzers' corpus", || {
         tally.add(cargo(&repo::fuzz()).args(["test", "--no-fail-fast", "--no-default-features"]))
     });

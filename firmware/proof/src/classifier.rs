@@ -20,7 +20,7 @@ pub struct Inputs {
 #[unsafe(no_mangle)]
 pub extern "C" fn _start(inputs: &mut Inputs) -> i32 {
     let Inputs { file, scratch, text } = inputs;
-    let Ok(model) = Model::from_bytes(file.slice()) else { return -1 };
+    let Some(model) = Model::load(file.slice()) else { return -1 };
     let Ok(mut session) = model.session(scratch.slice()) else { return -1 };
     session.feed(text.slice());
     session.finish();

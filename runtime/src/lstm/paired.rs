@@ -9,11 +9,13 @@ use crate::cell::State;
 use crate::kernel::dot_pairs;
 #[cfg(dsp)]
 use crate::kernel::dsp;
+use crate::parts;
 use crate::rows::rows;
 
 /// One layer's parameters, borrowed from the file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Paired<'a> {
+    _built: parts::Paired16,
     /// E: the size of `x`. A multiple of 4.
     input_size: NonZeroUsize,
     /// H. A multiple of 4.
@@ -54,6 +56,7 @@ impl<'a> Paired<'a> {
 
     /// None if the sizes are no multiples of 4 or the units are not as many or as long as the sizes say. The step relies on it.
     pub(crate) fn new(
+        built: parts::Paired16,
         input_size: NonZeroUsize,
         hidden_size: NonZeroUsize,
         units: &'a [i32],
@@ -62,7 +65,7 @@ impl<'a> Paired<'a> {
         let (e, h) = (input_size.get(), hidden_size.get());
         let words = h.checked_add(e)?.checked_add(Self::EXTRA_WORDS)?.checked_mul(h)?;
         let fits = e.is_multiple_of(Self::COLUMNS) && h.is_multiple_of(Self::COLUMNS) && units.len() == words;
-        fits.then_some(Paired { input_size, hidden_size, units, shift })
+        fits.then_some(Paired { _built: built, input_size, hidden_size, units, shift })
     }
 
     /// E.

@@ -2,6 +2,7 @@
 
 use super::Model;
 use crate::cell::Cell;
+use crate::fault::File;
 use crate::header::header_len;
 use crate::linear::Linear;
 
@@ -68,7 +69,7 @@ impl Model<'_> {
         // Over many tokens, that what is rounded up to words does not count.
         let per_token = (scratch(1_000) - scratch(0)) / 1_000;
         let mut flash = Flash {
-            header: header_len(self.bytes).unwrap_or(0),
+            header: header_len(&File::new(self.bytes)).unwrap_or(0),
             recurrent: self.cells().iter().map(Cell::bytes).sum(),
             head: self.head.linear.bytes() + self.hidden.map_or(0, |hidden| hidden.bytes()),
             embedding: self.embedding.weight.bytes()

@@ -6,100 +6,161 @@ use bytemuck::Pod;
 
 use super::keys::Kind;
 use super::names::Tensor;
-use crate::error::{LoadError, Name};
+use crate::fault::{Checked, Fault, File};
 use crate::header::{Dtype, Entry, Scanner, TensorInfo, header_len, tensor_at};
-use crate::kind::CellKind;
 #[cfg(feature = "widths")]
 use crate::matrix::{GROUP, pair};
 use crate::matrix::{Matrix, Weights};
+use crate::parts::WIDTHS;
 use crate::texts::Texts;
+
+/// In a shape: a dimension of any size.
+pub(super) const ANY: u32 = u32::MAX;
 
 /// Where each tensor's entry stands in the header. An entry is read again when it is asked for: a table of entries would be a
 /// kilobyte and more of stack.
-pub(super) struct Directory<'a> {
-    bytes: &'a [u8],
+pub(super) struct Directory<'f, 'a> {
+    pub file: &'f File<'a>,
     data: &'a [u8],
-    cell: CellKind,
     /// By [`Tensor::index`]; 0: there is none, for there the file's length stands.
     entries: [u32; Tensor::COUNT],
 }
 
-impl<'a> Directory<'a> {
-    pub(super) fn read(bytes: &'a [u8], kind: &Kind) -> Result<Self, LoadError> {
-        let data = bytes.get(header_len(bytes)?..).unwrap_or(&[]);
-        let mut directory = Directory { bytes, data, cell: kind.cell, entries: [0; Tensor::COUNT] };
-        let mut scanner = Scanner::new(bytes)?;
+impl<'f, 'a> Directory<'f, 'a> {
+    pub(super) fn read(file: &'f File<'a>, kind: &Kind) -> Checked<Self> {
+        let data = file.bytes.get(header_len(file)?..).unwrap_or(&[]);
+        let mut directory = Directory { file, data, entries: [0; Tensor::COUNT] };
+        let mut scanner = Scanner::new(file)?;
         while let Some(entry) = scanner.next()? {
             let Entry::Tensor(info) = entry else { continue };
-            let tensor = Tensor::find(info.name, kind).ok_or(LoadError::UnknownTensor(Name::new(info.name)))?;
+            let place = Tensor::find(info.name, kind).and_then(|tensor| directory.entries.get_mut(tensor.index()));
+            let Some(place) = place else { return file.refuse(Fault::UnknownTensor(info.name)) };
             // A header is shorter than 2^24.
-            let place = directory.entries.get_mut(tensor.index());
-            if place.is_some_and(|place| core::mem::replace(place, info.at as u32) != 0) {
-                return Err(LoadError::Duplicate(Name::new(info.name)));
+            if core::mem::replace(place, info.at as u32) != 0 {
+                return file.refuse(Fault::Duplicate(info.name));
             }
         }
-        match Tensor::all_of(kind).find(|&tensor| !tensor.is_optional() && !directory.has(tensor)) {
-            Some(missing) => Err(LoadError::MissingTensor(missing.name(kind.cell))),
-            None => Ok(directory),
-        }
+        Ok(directory)
     }
 
     pub(super) fn has(&self, tensor: Tensor) -> bool {
         self.entries.get(tensor.index()).is_some_and(|&at| at != 0)
     }
 
-    pub(super) fn name(&self, tensor: Tensor) -> Name {
-        tensor.name(self.cell)
+    fn find(&self, tensor: Tensor) -> Checked<TensorInfo<'a>> {
+        match self.entries.get(tensor.index()) {
+            Some(&at) if at != 0 => tensor_at(self.file, at as usize),
+            _ => self.file.refuse(Fault::MissingTensor(tensor)),
+        }
     }
 
-    fn find(&self, tensor: Tensor) -> Result<(TensorInfo<'a>, &'a [u8]), LoadError> {
-        let missing = || LoadError::MissingTensor(self.name(tensor));
-        let at = self.entries.get(tensor.index()).copied().filter(|&at| at != 0).ok_or_else(missing)?;
-        let info = tensor_at(self.bytes, at as usize)?;
-        let bytes = self.data.get(info.begin..info.end).ok_or_else(|| LoadError::Place(self.name(tensor)))?;
-        Ok((info, bytes))
+    pub(super) fn shape(&self, tensor: Tensor) -> Checked<[u32; 3]> {
+        self.find(tensor).map(|info| info.shape)
     }
 
-    pub(super) fn shape(&self, tensor: Tensor) -> Result<[u32; 3], LoadError> {
-        self.find(tensor).map(|(info, _)| info.shape)
+    /// The bytes of a tensor that must have this type and shape.
+    #[inline(never)]
+    fn bytes(&self, tensor: Tensor, dtype: Dtype, shape: [u32; 3]) -> Checked<&'a [u8]> {
+        let info = self.find(tensor)?;
+        if info.dtype != dtype {
+            return self.file.refuse(Fault::Type { tensor, expected: dtype });
+        }
+        let mut expected = shape;
+        for (expected, found) in expected.iter_mut().zip(info.shape) {
+            if *expected == ANY {
+                *expected = found;
+            }
+        }
+        if info.shape != expected {
+            return self.file.refuse(Fault::Shape { tensor, found: info.shape, expected });
+        }
+        match self.data.get(info.begin..info.end) {
+            Some(bytes) => Ok(bytes),
+            None => self.file.refuse(Fault::Place(info.name)),
+        }
+    }
+
+    /// Bytes as numbers of another type, or groups of them.
+    #[inline(always)]
+    fn cast<T: Pod>(&self, tensor: Tensor, bytes: &'a [u8]) -> Checked<&'a [T]> {
+        match bytemuck::try_cast_slice(bytes) {
+            Ok(elements) => Ok(elements),
+            Err(_) => self.misplaced(tensor),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn misplaced<T>(&self, tensor: Tensor) -> Checked<T> {
+        let name = self.find(tensor)?.name;
+        self.file.refuse(Fault::Place(name))
     }
 
     /// The elements of a tensor that must have this type and shape, as `T` or groups of it.
-    pub(super) fn view<T: Pod>(&self, tensor: Tensor, dtype: Dtype, shape: [u32; 3]) -> Result<&'a [T], LoadError> {
-        let (info, bytes) = self.find(tensor)?;
-        if info.dtype != dtype {
-            return Err(LoadError::Type { tensor: self.name(tensor), expected: dtype.name() });
-        }
-        if info.shape != shape {
-            return Err(LoadError::Shape { tensor: self.name(tensor), found: info.shape, expected: shape });
-        }
-        bytemuck::try_cast_slice(bytes).map_err(|_| LoadError::Place(self.name(tensor)))
+    #[inline(always)]
+    pub(super) fn view<T: Pod>(&self, tensor: Tensor, dtype: Dtype, shape: [u32; 3]) -> Checked<&'a [T]> {
+        self.cast(tensor, self.bytes(tensor, dtype, shape)?)
     }
 
     /// A tensor of one dimension, of any length.
-    pub(super) fn list<T: Pod>(&self, tensor: Tensor, dtype: Dtype) -> Result<&'a [T], LoadError> {
-        let [length, ..] = self.shape(tensor)?;
-        self.view(tensor, dtype, [length, 0, 0])
+    #[inline(always)]
+    pub(super) fn list<T: Pod>(&self, tensor: Tensor, dtype: Dtype) -> Checked<&'a [T]> {
+        self.view(tensor, dtype, [ANY, 0, 0])
     }
 
-    pub(super) fn texts(&self, table: &'static str, offsets: Tensor, bytes: Tensor) -> Result<Texts<'a>, LoadError> {
-        Texts::new(table, self.list(offsets, Dtype::U32)?, self.list(bytes, Dtype::U8)?)
+    #[inline(never)]
+    pub(super) fn texts(&self, offsets: Tensor, bytes: Tensor) -> Checked<Texts<'a>> {
+        let texts = Texts::new(self.list(offsets, Dtype::U32)?, self.list(bytes, Dtype::U8)?);
+        texts.or_else(|index| self.file.refuse(Fault::Texts { table: offsets, index }))
+    }
+
+    /// A tensor of numbers that must lie in a range.
+    #[inline(never)]
+    fn within(&self, tensor: Tensor, dtype: Dtype, shape: [u32; 3], [low, high]: [i32; 2]) -> Checked<&'a [u8]> {
+        let bytes = self.bytes(tensor, dtype, shape)?;
+        for (index, number) in bytes.chunks(dtype.size()).enumerate() {
+            let number = match *number {
+                [a] => i8::from_le_bytes([a]).into(),
+                [a, b] => i16::from_le_bytes([a, b]).into(),
+                [a, b, c, d] => i32::from_le_bytes([a, b, c, d]),
+                _ => 0,
+            };
+            if number < low || number > high {
+                return self.file.refuse(Fault::Range { tensor, index });
+            }
+        }
+        Ok(bytes)
     }
 
     /// Weights; −128 is not one.
-    pub(super) fn weights(&self, tensor: Tensor, shape: [u32; 3]) -> Result<&'a [i8], LoadError> {
-        let weights = self.view(tensor, Dtype::I8, shape)?;
-        match weights.iter().position(|&w| w == i8::MIN) {
-            Some(index) => Err(LoadError::Range { tensor: self.name(tensor), index }),
-            None => Ok(weights),
-        }
+    #[inline(always)]
+    pub(super) fn weights(&self, tensor: Tensor, shape: [u32; 3]) -> Checked<&'a [i8]> {
+        self.cast(tensor, self.within(tensor, Dtype::I8, shape, [-127, 127])?)
+    }
+
+    /// Multipliers; none is negative.
+    #[inline(always)]
+    pub(super) fn multipliers(&self, tensor: Tensor, shape: [u32; 3]) -> Checked<&'a [i16]> {
+        self.cast(tensor, self.within(tensor, Dtype::I16, shape, [0, i32::MAX])?)
+    }
+
+    /// Numbers that must lie in a range.
+    #[inline(always)]
+    pub(super) fn numbers(&self, tensor: Tensor, length: u32, range: [i32; 2]) -> Checked<&'a [i32]> {
+        self.cast(tensor, self.within(tensor, Dtype::I32, [length, 0, 0], range)?)
+    }
+
+    /// A real number for hosts, as its bits.
+    pub(super) fn real(&self, tensor: Tensor) -> Checked<u32> {
+        let bits: &[u32] = self.view(tensor, Dtype::F32, [1, 0, 0])?;
+        Ok(bits.first().copied().unwrap_or_default())
     }
 
     /// How wide a matrix is whose weights have any of the widths: its last dimension but for what is packed.
-    pub(super) fn columns(&self, tensor: Tensor) -> Result<u32, LoadError> {
-        let (info, _) = self.find(tensor)?;
+    pub(super) fn columns(&self, tensor: Tensor) -> Checked<u32> {
+        let info = self.find(tensor)?;
         let last = info.shape.into_iter().rfind(|&size| size != 0).unwrap_or(0);
-        Ok(if cfg!(feature = "widths") && info.dtype == Dtype::U8 { last.saturating_mul(2) } else { last })
+        Ok(if WIDTHS && info.dtype == Dtype::U8 { last.saturating_mul(2) } else { last })
     }
 
     /// A matrix of weights of 8 bits, and, where they are built in, of 4 and 16. `shape` without its last dimension, which is `columns`;
@@ -107,19 +168,14 @@ impl<'a> Directory<'a> {
     pub(super) fn matrix(
         &self,
         [weight, groups]: [Tensor; 2],
-        shape: &[u32],
+        [rows, gates]: [u32; 2],
         columns: NonZeroUsize,
-    ) -> Result<Matrix<'a>, LoadError> {
-        let wide = |last: usize| {
-            let mut whole = [0; 3];
-            let all = shape.iter().copied().filter(|&size| size != 0).chain([last as u32]);
-            whole.iter_mut().zip(all).for_each(|(to, size)| *to = size);
-            whole
-        };
-        let (info, _) = self.find(weight)?;
-        let is_grouped = cfg!(feature = "widths") && info.dtype == Dtype::U8;
-        if self.has(groups) && !is_grouped {
-            return Err(LoadError::UnknownTensor(self.name(groups)));
+    ) -> Checked<Matrix<'a>> {
+        let wide = |last: usize| if gates == 0 { [rows, last as u32, 0] } else { [rows, gates, last as u32] };
+        let info = self.find(weight)?;
+        if self.has(groups) && !(WIDTHS && info.dtype == Dtype::U8) {
+            let name = self.find(groups)?.name;
+            return self.file.refuse(Fault::UnknownTensor(name));
         }
         let weights = match info.dtype {
             #[cfg(feature = "widths")]
@@ -128,52 +184,25 @@ impl<'a> Directory<'a> {
                 // −8 is not one. The shape is that of even numbers of columns only.
                 let bad = pairs.iter().position(|&byte| pair(byte).contains(&-8));
                 if let Some(index) = bad {
-                    return Err(LoadError::Range { tensor: self.name(weight), index });
+                    return self.file.refuse(Fault::Range { tensor: weight, index });
                 }
                 if !columns.get().is_multiple_of(2) {
                     let (found, expected) = (wide(columns.get()), wide(columns.get() + 1));
-                    return Err(LoadError::Shape { tensor: self.name(weight), found, expected });
+                    return self.file.refuse(Fault::Shape { tensor: weight, found, expected });
                 }
                 let multipliers: &[u8] = self.view(groups, Dtype::U8, wide(columns.get().div_ceil(GROUP)))?;
                 if let Some(index) = multipliers.iter().position(|m| !(1..=18).contains(m)) {
-                    return Err(LoadError::Range { tensor: self.name(groups), index });
+                    return self.file.refuse(Fault::Range { tensor: groups, index });
                 }
                 Weights::Bits4 { pairs, groups: multipliers }
             }
             #[cfg(feature = "widths")]
             Dtype::I16 => {
-                let weights: &[i16] = self.view(weight, Dtype::I16, wide(columns.get()))?;
-                if let Some(index) = weights.iter().position(|&w| w == i16::MIN) {
-                    return Err(LoadError::Range { tensor: self.name(weight), index });
-                }
-                Weights::Bits16(weights)
+                let bytes = self.within(weight, Dtype::I16, wide(columns.get()), [-32_767, 32_767])?;
+                Weights::Bits16(self.cast(weight, bytes)?)
             }
             _ => Weights::Bits8(self.weights(weight, wide(columns.get()))?),
         };
         Ok(Matrix { columns, weights })
-    }
-
-    /// Multipliers; none is negative.
-    pub(super) fn multipliers(&self, tensor: Tensor, shape: [u32; 3]) -> Result<&'a [i16], LoadError> {
-        let multipliers = self.view(tensor, Dtype::I16, shape)?;
-        match multipliers.iter().position(|&m| m < 0) {
-            Some(index) => Err(LoadError::Range { tensor: self.name(tensor), index }),
-            None => Ok(multipliers),
-        }
-    }
-
-    /// Numbers that must lie in a range.
-    pub(super) fn numbers(&self, tensor: Tensor, length: u32, range: [i32; 2]) -> Result<&'a [i32], LoadError> {
-        let numbers = self.view(tensor, Dtype::I32, [length, 0, 0])?;
-        match numbers.iter().position(|v| !(range[0]..=range[1]).contains(v)) {
-            Some(index) => Err(LoadError::Range { tensor: self.name(tensor), index }),
-            None => Ok(numbers),
-        }
-    }
-
-    /// A real number for hosts, as its bits.
-    pub(super) fn real(&self, tensor: Tensor) -> Result<u32, LoadError> {
-        let bits: &[u32] = self.view(tensor, Dtype::F32, [1, 0, 0])?;
-        Ok(bits.first().copied().unwrap_or_default())
     }
 }

@@ -8,28 +8,29 @@ use super::directory::Directory;
 use super::keys::Kind;
 use super::names::{Place, Tensor};
 use crate::cell::Cell;
-use crate::error::LoadError;
+use crate::fault::{Checked, Fault};
 use crate::folded::Folded;
 use crate::header::Dtype;
 #[cfg(feature = "widths")]
 use crate::kind::CellKind;
+use crate::parts::FOLDING;
 
 /// What is folded, if anything is: condition 5 of docs/arithmetic.md is checked. `cells`: by their places.
 pub(super) fn read<'a>(
-    directory: &Directory<'a>,
+    directory: &Directory<'_, 'a>,
     kind: &Kind,
     cells: &[Cell<'a>; Place::COUNT],
     vocab_size: usize,
-) -> Result<Folded<'a>, LoadError> {
+) -> Checked<Folded<'a>> {
     let tensors = [Tensor::FOLDED_SUMS, Tensor::FOLDED_SUMS_REVERSE];
-    if !directory.has(Tensor::FOLDED_IDS) && !tensors.iter().any(|&tensor| directory.has(tensor)) {
+    if !FOLDING || !directory.has(Tensor::FOLDED_IDS) && !tensors.iter().any(|&tensor| directory.has(tensor)) {
         return Ok(Folded::NONE);
     }
     let ids: &[u32] = directory.list(Tensor::FOLDED_IDS, Dtype::U32)?;
     let mut least = 0;
     for (index, &id) in ids.iter().enumerate() {
         if id < least || id as usize >= vocab_size {
-            return Err(LoadError::Range { tensor: directory.name(Tensor::FOLDED_IDS), index });
+            return directory.file.refuse(Fault::Range { tensor: Tensor::FOLDED_IDS, index });
         }
         least = id.saturating_add(1);
     }
@@ -44,7 +45,7 @@ pub(super) fn read<'a>(
             let limits = limits(cell, at, rows);
             let mut of_row = sums.iter().enumerate().skip(at).step_by(folded.width.get());
             if let Some((index, _)) = of_row.find(|&(_, &sum)| !limits.contains(&sum.into())) {
-                return Err(LoadError::Range { tensor: directory.name(tensor), index });
+                return directory.file.refuse(Fault::Range { tensor, index });
             }
         }
     }

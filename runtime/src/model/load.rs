@@ -2,18 +2,22 @@
 
 use core::num::NonZeroUsize;
 
+use super::directory::ANY;
 use super::directory::Directory;
+use super::explain::explain;
 use super::keys::Kind;
 use super::layers;
 use super::names::Tensor;
 use super::{Calibration, Config, Model, bounds, folding};
 use crate::embedding::Embedding;
-use crate::error::{LoadError, Name};
+use crate::error::LoadError;
+use crate::fault::{Checked, Fault, File};
 use crate::head::Head;
 use crate::header::{Dtype, Entry, Scanner, header_len};
-use crate::kind::{Input, Output, Task};
+use crate::kind::{Output, Task};
 use crate::linear::Linear;
 use crate::matrix::Matrix;
+use crate::parts::VALUES;
 use crate::text;
 use crate::texts::{Texts, check_offsets};
 use crate::values::{MULTIPLIERS, POINTS, SHIFTS, Scaling, WINDOWS};
@@ -24,19 +28,24 @@ use crate::vocabulary::Vocabulary;
 /// # Errors
 /// [`LoadError::Truncated`] if `bytes` is shorter than that; [`LoadError::Header`] if there is no header.
 pub fn file_len(bytes: &[u8]) -> Result<usize, LoadError> {
-    let mut scanner = Scanner::new(bytes)?;
+    let file = File::new(bytes);
+    length(&file).map_err(|_| explain(&file))
+}
+
+fn length(file: &File<'_>) -> Checked<usize> {
+    let mut scanner = Scanner::new(file)?;
     let mut end = 0;
     while let Some(entry) = scanner.next()? {
         if let Entry::Tensor(info) = entry {
             if info.begin != end {
-                return Err(LoadError::Place(Name::new(info.name)));
+                return file.refuse(Fault::Place(info.name));
             }
             end = info.end;
         }
     }
-    match header_len(bytes)?.checked_add(end) {
-        Some(expected) if expected <= bytes.len() => Ok(expected),
-        expected => Err(LoadError::Truncated { found: bytes.len(), expected: expected.unwrap_or(usize::MAX) }),
+    match header_len(file)?.checked_add(end) {
+        Some(expected) if expected <= file.bytes.len() => Ok(expected),
+        expected => file.refuse(Fault::Truncated { expected: expected.unwrap_or(usize::MAX) }),
     }
 }
 
@@ -50,11 +59,11 @@ struct Inputs<'a> {
     scale_bits: u32,
 }
 
-fn inputs<'a>(directory: &Directory<'a>, kind: &Kind) -> Result<Inputs<'a>, LoadError> {
+fn inputs<'a>(directory: &Directory<'_, 'a>, kind: &Kind) -> Checked<Inputs<'a>> {
     let one = NonZeroUsize::MIN;
     let no_embedding = Embedding { weight: Matrix::EMPTY, multiplier: &[] };
-    if kind.input == Input::Values {
-        let channels = directory.texts("channels", Tensor::CHANNELS_OFFSETS, Tensor::CHANNELS_BYTES)?;
+    if kind.reads_values() {
+        let channels = directory.texts(Tensor::CHANNELS_OFFSETS, Tensor::CHANNELS_BYTES)?;
         let scaling = Scaling {
             offset: directory.numbers(Tensor::INPUT_OFFSET, channels.len() as u32, [i32::MIN, i32::MAX])?,
             multiplier: directory.numbers(Tensor::INPUT_MULTIPLIER, channels.len() as u32, MULTIPLIERS)?,
@@ -76,14 +85,16 @@ fn inputs<'a>(directory: &Directory<'a>, kind: &Kind) -> Result<Inputs<'a>, Load
     }
     let vocabulary = match kind.tokenizer.kind {
         text::Kind::Bytes => Vocabulary::BYTES,
-        _ => Vocabulary::new(directory.texts("vocab", Tensor::VOCAB_OFFSETS, Tensor::VOCAB_BYTES)?)?,
+        _ => {
+            let tokens = directory.texts(Tensor::VOCAB_OFFSETS, Tensor::VOCAB_BYTES)?;
+            Vocabulary::new(tokens).or_else(|index| directory.file.refuse(Fault::VocabularyOrder { index }))?
+        }
     };
     let (v, e) = (vocabulary.size() as u32, directory.columns(Tensor::EMBEDDING_WEIGHT)?);
-    let shape =
-        LoadError::Shape { tensor: directory.name(Tensor::EMBEDDING_WEIGHT), found: [e; 3], expected: [v, 1, 0] };
-    let width = NonZeroUsize::new(e as usize).ok_or(shape)?;
+    // A dimension is at least 1.
+    let width = NonZeroUsize::new(e as usize).unwrap_or(one);
     let embedding = Embedding {
-        weight: directory.matrix([Tensor::EMBEDDING_WEIGHT, Tensor::EMBEDDING_GROUPS], &[v], width)?,
+        weight: directory.matrix([Tensor::EMBEDDING_WEIGHT, Tensor::EMBEDDING_GROUPS], [v, 0], width)?,
         multiplier: directory.multipliers(Tensor::EMBEDDING_MULTIPLIER, [v, 0, 0])?,
     };
     let (channels, scaling) = (Texts::EMPTY, Scaling::default());
@@ -91,7 +102,7 @@ fn inputs<'a>(directory: &Directory<'a>, kind: &Kind) -> Result<Inputs<'a>, Load
 }
 
 /// How a forecast's values are written, and how many steps it reads.
-fn forecast<'a>(directory: &Directory<'a>, input: &Scaling<'_>) -> Result<(Scaling<'a>, usize), LoadError> {
+fn forecast<'a>(directory: &Directory<'_, 'a>, input: &Scaling<'_>) -> Checked<(Scaling<'a>, usize)> {
     let [count, ..] = directory.shape(Tensor::OUTPUT_OFFSET)?;
     let output = Scaling {
         offset: directory.numbers(Tensor::OUTPUT_OFFSET, count, [i32::MIN, i32::MAX])?,
@@ -107,7 +118,7 @@ fn forecast<'a>(directory: &Directory<'a>, input: &Scaling<'_>) -> Result<(Scali
         output.last.get(index) == Some(&1) && read != Some(&point)
     };
     if let Some(index) = output.point.iter().enumerate().position(differs) {
-        return Err(LoadError::Range { tensor: directory.name(Tensor::OUTPUT_POINT), index });
+        return directory.file.refuse(Fault::Range { tensor: Tensor::OUTPUT_POINT, index });
     }
     let window = directory.numbers(Tensor::FORECAST_WINDOW, 1, WINDOWS)?.first().copied().unwrap_or_default();
     Ok((output, window as usize))
@@ -115,20 +126,22 @@ fn forecast<'a>(directory: &Directory<'a>, input: &Scaling<'_>) -> Result<(Scali
 
 /// `[outputs, width]`, with its bias and multipliers.
 fn linear<'a>(
-    directory: &Directory<'a>,
+    directory: &Directory<'_, 'a>,
     [weight, groups, bias, multiplier]: [Tensor; 4],
     outputs: u32,
     width: NonZeroUsize,
     shift: u32,
-) -> Result<Linear<'a>, LoadError> {
+) -> Checked<Linear<'a>> {
     let linear = Linear {
-        weight: directory.matrix([weight, groups], &[outputs], width)?,
+        weight: directory.matrix([weight, groups], [outputs, 0], width)?,
         bias: directory.view(bias, Dtype::I32, [outputs, 0, 0])?,
         multiplier: directory.multipliers(multiplier, [outputs, 0, 0])?,
         shift,
     };
-    bounds::check_linear(&linear).map_err(|row| LoadError::Overflow { tensor: directory.name(weight), row })?;
-    Ok(linear)
+    match bounds::check_linear(&linear) {
+        Ok(()) => Ok(linear),
+        Err(row) => directory.file.refuse(Fault::Overflow { tensor: weight, row }),
+    }
 }
 
 /// Texts, or offsets and values, and how many of them.
@@ -139,47 +152,61 @@ struct Goldens<'a> {
     count: u32,
 }
 
-fn goldens<'a>(directory: &Directory<'a>, input: Input, channels: usize) -> Result<Goldens<'a>, LoadError> {
+fn goldens<'a>(directory: &Directory<'_, 'a>, kind: &Kind, channels: usize) -> Checked<Goldens<'a>> {
     let none = Texts::EMPTY;
-    if input == Input::Tokens {
-        let texts = directory.texts("golden", Tensor::GOLDEN_OFFSETS, Tensor::GOLDEN_BYTES)?;
+    if !kind.reads_values() {
+        let texts = directory.texts(Tensor::GOLDEN_OFFSETS, Tensor::GOLDEN_BYTES)?;
         return Ok(Goldens { texts, offsets: &[], values: &[], count: texts.len() as u32 });
     }
     let offsets: &[u32] = directory.list(Tensor::GOLDEN_OFFSETS, Dtype::U32)?;
-    let [steps, ..] = directory.shape(Tensor::GOLDEN_VALUES)?;
-    let values = directory.view(Tensor::GOLDEN_VALUES, Dtype::I32, [steps, channels as u32, 0])?;
-    check_offsets("golden", offsets, steps as usize)?;
+    let values: &[i32] = directory.view(Tensor::GOLDEN_VALUES, Dtype::I32, [ANY, channels as u32, 0])?;
+    let steps = values.len().checked_div(channels).unwrap_or(0);
+    if let Err(index) = check_offsets(offsets, steps) {
+        return directory.file.refuse(Fault::Texts { table: Tensor::GOLDEN_OFFSETS, index });
+    }
     Ok(Goldens { texts: none, offsets, values, count: offsets.len().saturating_sub(1) as u32 })
 }
 
 pub(super) fn load(bytes: &[u8]) -> Result<Model<'_>, LoadError> {
+    let file = File::new(bytes);
+    read(&file).map_err(|_| explain(&file))
+}
+
+pub(super) fn unexplained(bytes: &[u8]) -> Option<Model<'_>> {
+    read(&File::new(bytes)).ok()
+}
+
+fn read<'a>(file: &File<'a>) -> Checked<Model<'a>> {
+    let bytes = file.bytes;
     if !bytes.as_ptr().addr().is_multiple_of(8) {
-        return Err(LoadError::Misaligned);
+        return file.refuse(Fault::Misaligned);
     }
-    let (found, expected) = (bytes.len(), file_len(bytes)?);
-    if found > expected {
-        return Err(LoadError::TrailingBytes { found, expected });
+    let expected = length(file)?;
+    if bytes.len() > expected {
+        return file.refuse(Fault::TrailingBytes { expected });
     }
-    let kind = Kind::read(bytes)?;
-    let directory = &Directory::read(bytes, &kind)?;
+    let kind = Kind::read(file)?;
+    let directory = &Directory::read(file, &kind)?;
 
     let name: &[u8] = directory.list(Tensor::NAME, Dtype::U8)?;
-    let name = core::str::from_utf8(name).ok().filter(|name| name.len() <= 64);
+    if name.len() > 64 || !text::is_utf8(name) {
+        return file.refuse(Fault::Texts { table: Tensor::NAME, index: 0 });
+    }
     let inputs = inputs(directory, &kind)?;
     let labels = match kind.task {
-        Task::Classify => directory.texts("labels", Tensor::LABELS_OFFSETS, Tensor::LABELS_BYTES)?,
+        Task::Classify => directory.texts(Tensor::LABELS_OFFSETS, Tensor::LABELS_BYTES)?,
         Task::LanguageModel | Task::Forecast => Texts::EMPTY,
     };
     let (output, window) = match kind.task {
-        Task::Forecast => forecast(directory, &inputs.scaling)?,
-        Task::Classify | Task::LanguageModel => Default::default(),
+        Task::Forecast if VALUES => forecast(directory, &inputs.scaling)?,
+        _ => Default::default(),
     };
 
     let (cells, hidden_size) = layers::read(directory, &kind, inputs.width)?;
     let folded = folding::read(directory, &kind, &cells, inputs.vocabulary.size())?;
     let mut config = Config {
         task: kind.task,
-        input: kind.input,
+        input: kind.input(),
         tokenizer: kind.tokenizer,
         vocab_size: inputs.vocabulary.size(),
         embedding_dim: inputs.width.get(),
@@ -199,7 +226,7 @@ pub(super) fn load(bytes: &[u8]) -> Result<Model<'_>, LoadError> {
     if let Some(shift) = kind.hidden_shift {
         let [units, ..] = directory.shape(Tensor::HIDDEN_BIAS)?;
         let tensors = [Tensor::HIDDEN_WEIGHT, Tensor::HIDDEN_GROUPS, Tensor::HIDDEN_BIAS, Tensor::HIDDEN_MULTIPLIER];
-        let layer = linear(directory, tensors, units, width, shift)?;
+        let layer = linear(directory, tensors, units, width, shift.into())?;
         directory.real(Tensor::HIDDEN_SCALE)?;
         width = NonZeroUsize::new(layer.len()).unwrap_or(width);
         config.head_hidden = layer.len();
@@ -207,8 +234,8 @@ pub(super) fn load(bytes: &[u8]) -> Result<Model<'_>, LoadError> {
     }
     let outputs = match (kind.task, kind.output) {
         (Task::Classify, Output::Sigmoid) if labels.len() != 2 => {
-            let (tensor, found) = (directory.name(Tensor::LABELS_OFFSETS), [labels.len() as u32 + 1, 0, 0]);
-            return Err(LoadError::Shape { tensor, found, expected: [3, 0, 0] });
+            let (tensor, found) = (Tensor::LABELS_OFFSETS, [labels.len() as u32 + 1, 0, 0]);
+            return file.refuse(Fault::Shape { tensor, found, expected: [3, 0, 0] });
         }
         (Task::Classify, Output::Sigmoid) => 1,
         (Task::Classify, _) => labels.len(),
@@ -216,10 +243,11 @@ pub(super) fn load(bytes: &[u8]) -> Result<Model<'_>, LoadError> {
         (Task::Forecast, _) => output.len(),
     };
     let tensors = [Tensor::FC_WEIGHT, Tensor::FC_GROUPS, Tensor::FC_BIAS, Tensor::FC_MULTIPLIER];
-    let head = Head { linear: linear(directory, tensors, outputs as u32, width, kind.fc_shift)?, output: kind.output };
+    let head =
+        Head { linear: linear(directory, tensors, outputs as u32, width, kind.fc_shift(file)?)?, output: kind.output };
     config.classes = head.len();
 
-    let goldens = goldens(directory, kind.input, inputs.width.get())?;
+    let goldens = goldens(directory, &kind, inputs.width.get())?;
     let calibration: &[[i32; 4]] = directory.view(Tensor::CALIBRATION, Dtype::I32, [4, 0, 0])?;
     let [texts, tokens, largest_z, largest_c] = calibration.first().copied().unwrap_or_default();
     let logits = [goldens.count, config.classes as u32, 0];
@@ -234,7 +262,7 @@ pub(super) fn load(bytes: &[u8]) -> Result<Model<'_>, LoadError> {
         hidden,
         head,
         output,
-        name: name.ok_or(LoadError::Texts { table: "name", index: 0 })?,
+        name,
         labels,
         channels: inputs.channels,
         golden: goldens.texts,

@@ -4,9 +4,11 @@
 //! that the device holds each part once.
 
 use super::keys::Kind;
+use super::words;
 use crate::error::Name;
-use crate::kind::{CellKind, Input, Task};
+use crate::kind::{CellKind, Task};
 use crate::model::Packing;
+use crate::parts::{FOLDING, VALUES, WIDTHS};
 use crate::text;
 
 /// One direction of one recurrent layer.
@@ -17,12 +19,12 @@ pub(crate) struct Place {
     pub reverse: bool,
 }
 
-const LAYERS: [&str; 4] = ["l0", "l1", "l2", "l3"];
+const LAYERS: &str = "l0, l1, l2, l3";
 const REVERSE: &str = "_reverse";
 
 impl Place {
     /// How many a model can have.
-    pub(crate) const COUNT: usize = 2 * LAYERS.len();
+    pub(crate) const COUNT: usize = 8;
 
     pub(super) fn all() -> impl Iterator<Item = Place> {
         (0..Place::COUNT as u8).map(|index| Place { layer: index / 2, reverse: index % 2 == 1 })
@@ -34,30 +36,29 @@ impl Place {
 
     /// `l1_reverse`, in two parts.
     pub(super) fn suffix(self) -> [&'static str; 2] {
-        [LAYERS.get(usize::from(self.layer)).copied().unwrap_or(""), if self.reverse { REVERSE } else { "" }]
+        [words::nth(LAYERS, self.layer.into()), if self.reverse { REVERSE } else { "" }]
     }
 
-    pub(super) fn from_suffix(suffix: &str) -> Option<Self> {
-        let (layer, reverse) = match suffix.strip_suffix(REVERSE) {
+    pub(super) fn from_suffix(suffix: &[u8]) -> Option<Self> {
+        let (layer, reverse) = match suffix.strip_suffix(REVERSE.as_bytes()) {
             Some(layer) => (layer, true),
             None => (suffix, false),
         };
-        let layer = LAYERS.iter().position(|&known| known == layer)? as u8;
-        Some(Place { layer, reverse })
+        Some(Place { layer: words::position(layer, LAYERS)?, reverse })
     }
 }
 
-/// When a tensor is part of a model.
+/// Tensors that are part of a model together.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum When {
     Always,
     Tokens,
     /// Tokens that are not all the bytes there are.
     Vocabulary,
-    Values,
     Classify,
-    Forecast,
     Hidden,
+    Values,
+    Forecast,
     /// With tokens, in a file that has them.
     Folded,
     FoldedReverse,
@@ -67,60 +68,65 @@ enum When {
     In4Bits,
 }
 
-macro_rules! fixed {
-    ($($constant:ident = $name:literal if $when:ident),* $(,)?) => {
-        #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
-        enum Order { $($constant),* }
+/// Numbers for the tensors of a group.
+const GROUP: u8 = 8;
 
-        impl Tensor {
-            $(pub(super) const $constant: Tensor = Tensor(Order::$constant as u8);)*
-        }
+macro_rules! group {
+    ($when:ident: $($constant:ident)*) => {
+        const _: () = {
+            #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+            enum Order { $($constant),* }
 
-        const FIXED: &[(&str, When)] = &[$(($name, When::$when)),*];
+            impl Tensor {
+                $(pub(super) const $constant: Tensor = Tensor(GROUP * When::$when as u8 + Order::$constant as u8);)*
+            }
+        };
     };
 }
 
-fixed! {
-    NAME = "name" if Always,
-    CALIBRATION = "calibration" if Always,
-    LABELS_OFFSETS = "labels.offsets" if Classify,
-    LABELS_BYTES = "labels.bytes" if Classify,
-    VOCAB_OFFSETS = "vocab.offsets" if Vocabulary,
-    VOCAB_BYTES = "vocab.bytes" if Vocabulary,
-    EMBEDDING_WEIGHT = "embedding.weight" if Tokens,
-    EMBEDDING_MULTIPLIER = "embedding.multiplier" if Tokens,
-    EMBEDDING_SCALE = "embedding.scale" if Tokens,
-    CHANNELS_OFFSETS = "channels.offsets" if Values,
-    CHANNELS_BYTES = "channels.bytes" if Values,
-    INPUT_OFFSET = "input.offset" if Values,
-    INPUT_MULTIPLIER = "input.multiplier" if Values,
-    INPUT_SHIFT = "input.shift" if Values,
-    INPUT_POINT = "input.point" if Values,
-    INPUT_SCALE = "input.scale" if Values,
-    HIDDEN_WEIGHT = "hidden.weight" if Hidden,
-    HIDDEN_BIAS = "hidden.bias" if Hidden,
-    HIDDEN_MULTIPLIER = "hidden.multiplier" if Hidden,
-    HIDDEN_SCALE = "hidden.scale" if Hidden,
-    FC_WEIGHT = "fc.weight" if Always,
-    FC_BIAS = "fc.bias" if Always,
-    FC_MULTIPLIER = "fc.multiplier" if Always,
-    OUTPUT_OFFSET = "output.offset" if Forecast,
-    OUTPUT_MULTIPLIER = "output.multiplier" if Forecast,
-    OUTPUT_SHIFT = "output.shift" if Forecast,
-    OUTPUT_POINT = "output.point" if Forecast,
-    OUTPUT_CHANNEL = "output.channel" if Forecast,
-    OUTPUT_LAST = "output.last" if Forecast,
-    FORECAST_WINDOW = "forecast.window" if Forecast,
-    GOLDEN_OFFSETS = "golden.offsets" if Always,
-    GOLDEN_BYTES = "golden.bytes" if Tokens,
-    GOLDEN_VALUES = "golden.values" if Values,
-    GOLDEN_LOGITS = "golden.logits" if Always,
-    EMBEDDING_GROUPS = "embedding.group_multiplier" if TokensIn4Bits,
-    HIDDEN_GROUPS = "hidden.group_multiplier" if HiddenIn4Bits,
-    FC_GROUPS = "fc.group_multiplier" if In4Bits,
-    FOLDED_IDS = "folded.ids" if Folded,
-    FOLDED_SUMS = "folded.sums" if Folded,
-    FOLDED_SUMS_REVERSE = "folded.sums_reverse" if FoldedReverse,
+group!(Always: NAME CALIBRATION FC_WEIGHT FC_BIAS FC_MULTIPLIER GOLDEN_OFFSETS GOLDEN_LOGITS);
+group!(Tokens: EMBEDDING_WEIGHT EMBEDDING_MULTIPLIER EMBEDDING_SCALE GOLDEN_BYTES);
+group!(Vocabulary: VOCAB_OFFSETS VOCAB_BYTES);
+group!(Classify: LABELS_OFFSETS LABELS_BYTES);
+group!(Hidden: HIDDEN_WEIGHT HIDDEN_BIAS HIDDEN_MULTIPLIER HIDDEN_SCALE);
+group!(Values: CHANNELS_OFFSETS CHANNELS_BYTES INPUT_OFFSET INPUT_MULTIPLIER INPUT_SHIFT INPUT_POINT INPUT_SCALE GOLDEN_VALUES);
+group!(Forecast: OUTPUT_OFFSET OUTPUT_MULTIPLIER OUTPUT_SHIFT OUTPUT_POINT OUTPUT_CHANNEL OUTPUT_LAST FORECAST_WINDOW);
+group!(Folded: FOLDED_IDS FOLDED_SUMS);
+group!(FoldedReverse: FOLDED_SUMS_REVERSE);
+group!(TokensIn4Bits: EMBEDDING_GROUPS);
+group!(HiddenIn4Bits: HIDDEN_GROUPS);
+group!(In4Bits: FC_GROUPS);
+
+/// The groups in the order of [`When`], and their tensors' names in that of their numbers; none where the part that has them is not built in.
+const NAMES: [(When, &str); 12] = [
+    (When::Always, "name, calibration, fc.weight, fc.bias, fc.multiplier, golden.offsets, golden.logits"),
+    (When::Tokens, "embedding.weight, embedding.multiplier, embedding.scale, golden.bytes"),
+    (When::Vocabulary, "vocab.offsets, vocab.bytes"),
+    (When::Classify, "labels.offsets, labels.bytes"),
+    (When::Hidden, "hidden.weight, hidden.bias, hidden.multiplier, hidden.scale"),
+    (
+        When::Values,
+        built(
+            VALUES,
+            "channels.offsets, channels.bytes, input.offset, input.multiplier, input.shift, input.point, input.scale, golden.values",
+        ),
+    ),
+    (
+        When::Forecast,
+        built(
+            VALUES,
+            "output.offset, output.multiplier, output.shift, output.point, output.channel, output.last, forecast.window",
+        ),
+    ),
+    (When::Folded, built(FOLDING, "folded.ids, folded.sums")),
+    (When::FoldedReverse, built(FOLDING, "folded.sums_reverse")),
+    (When::TokensIn4Bits, built(WIDTHS, "embedding.group_multiplier")),
+    (When::HiddenIn4Bits, built(WIDTHS, "hidden.group_multiplier")),
+    (When::In4Bits, built(WIDTHS, "fc.group_multiplier")),
+];
+
+const fn built(part: bool, names: &'static str) -> &'static str {
+    if part { names } else { "" }
 }
 
 /// A tensor of one direction of one layer.
@@ -137,112 +143,120 @@ pub(super) enum Parameter {
     Scale,
     /// Of weights of 4 bits.
     GroupsIh,
+    #[cfg_attr(not(feature = "widths"), allow(dead_code))]
     GroupsHh,
 }
 
-const PARAMETERS: [(Parameter, &str); 9] = [
-    (Parameter::WeightIh, "weight_ih"),
-    (Parameter::WeightHh, "weight_hh"),
-    (Parameter::Bias, "bias"),
-    (Parameter::MultiplierIh, "multiplier_ih"),
-    (Parameter::MultiplierHh, "multiplier_hh"),
-    (Parameter::Units, "units"),
-    (Parameter::Scale, "scale"),
-    (Parameter::GroupsIh, "group_multiplier_ih"),
-    (Parameter::GroupsHh, "group_multiplier_hh"),
-];
+const PARAMETERS: &str =
+    "weight_ih, weight_hh, bias, multiplier_ih, multiplier_hh, units, scale, group_multiplier_ih, group_multiplier_hh";
+const PARAMETER_COUNT: u8 = 9;
 
 /// A tensor of the format, by a small number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Tensor(u8);
+pub(crate) struct Tensor(u8);
 
 impl Tensor {
-    /// How many there can be.
-    pub(super) const COUNT: usize = FIXED.len() + Place::COUNT * PARAMETERS.len();
+    /// The first number of a layer's tensors.
+    const LAYERS: u8 = GROUP * NAMES.len() as u8;
+    /// How many numbers there are.
+    pub(super) const COUNT: usize = Tensor::LAYERS as usize + Place::COUNT * PARAMETER_COUNT as usize;
 
     pub(super) fn of_layer(place: Place, parameter: Parameter) -> Self {
-        Tensor((FIXED.len() + place.index() * PARAMETERS.len() + parameter as usize) as u8)
-    }
-
-    /// All that a model of this kind has.
-    pub(super) fn all_of(kind: &Kind) -> impl Iterator<Item = Tensor> {
-        (0..Tensor::COUNT as u8).map(Tensor).filter(|tensor| tensor.belongs_to(kind))
-    }
-
-    /// The tensor of this name in a model of this kind.
-    pub(super) fn find(name: &str, kind: &Kind) -> Option<Self> {
-        let tensor = match FIXED.iter().position(|(known, _)| *known == name) {
-            Some(index) => Tensor(index as u8),
-            None => {
-                let rest = name.strip_prefix(kind.cell.module())?.strip_prefix('.')?;
-                let (parameter, suffix) = PARAMETERS
-                    .iter()
-                    .find_map(|&(parameter, known)| Some((parameter, rest.strip_prefix(known)?.strip_prefix('_')?)))?;
-                Tensor::of_layer(Place::from_suffix(suffix)?, parameter)
-            }
-        };
-        tensor.belongs_to(kind).then_some(tensor)
-    }
-
-    /// Whether a model of its kind can be without it.
-    pub(super) fn is_optional(self) -> bool {
-        let fixed = [When::Folded, When::FoldedReverse, When::TokensIn4Bits, When::HiddenIn4Bits, When::In4Bits];
-        match self.parts() {
-            Ok((_, when)) => fixed.contains(&when),
-            Err((_, parameter, _)) => matches!(parameter, Parameter::GroupsIh | Parameter::GroupsHh),
-        }
+        Tensor(Tensor::LAYERS + place.index() as u8 * PARAMETER_COUNT + parameter as u8)
     }
 
     pub(super) fn index(self) -> usize {
         self.0.into()
     }
 
-    fn parts(self) -> Result<(&'static str, When), (Place, Parameter, &'static str)> {
-        if let Some(&fixed) = FIXED.get(self.index()) {
-            return Ok(fixed);
-        }
-        let index = self.index().saturating_sub(FIXED.len()) as u8;
-        let (place, parameter) = (index / PARAMETERS.len() as u8, usize::from(index % PARAMETERS.len() as u8));
-        let (parameter, name) = PARAMETERS.get(parameter).copied().unwrap_or(PARAMETERS[0]);
-        Err((Place { layer: place / 2, reverse: place % 2 == 1 }, parameter, name))
-    }
-
-    fn belongs_to(self, kind: &Kind) -> bool {
-        match self.parts() {
-            Ok((_, when)) => match when {
-                When::Always => true,
-                When::Tokens => kind.input == Input::Tokens,
-                When::Vocabulary => kind.input == Input::Tokens && kind.tokenizer.kind != text::Kind::Bytes,
-                When::Values => kind.input == Input::Values,
-                When::Classify => kind.task == Task::Classify,
-                When::Forecast => kind.task == Task::Forecast,
-                When::Hidden => kind.hidden_shift.is_some(),
-                When::TokensIn4Bits => cfg!(feature = "widths") && kind.input == Input::Tokens,
-                When::HiddenIn4Bits => cfg!(feature = "widths") && kind.hidden_shift.is_some(),
-                When::In4Bits => cfg!(feature = "widths"),
-                When::Folded => cfg!(feature = "folding") && kind.input == Input::Tokens,
-                When::FoldedReverse => cfg!(feature = "folding") && kind.input == Input::Tokens && kind.directions == 2,
-            },
-            Err((place, parameter, _)) => {
-                kind.has(place)
-                    && match parameter {
-                        Parameter::Scale => kind.cell == CellKind::RnnRelu,
-                        Parameter::GroupsIh | Parameter::GroupsHh => kind.packing == Packing::Rows,
-                        Parameter::Units => kind.packing == Packing::Paired16,
-                        _ => kind.packing != Packing::Paired16,
-                    }
+    /// The tensor of this name in a model of this kind.
+    pub(super) fn find(name: &[u8], kind: &Kind) -> Option<Self> {
+        for (group, &(when, names)) in (0u8..).zip(&NAMES) {
+            if let Some(position) = words::position(name, names)
+                && when.is_in(kind)
+            {
+                return Some(Tensor(GROUP * group + position));
             }
         }
+        let rest = name.strip_prefix(kind.cell.module().as_bytes())?.strip_prefix(b".")?;
+        // What comes before `_l0` is the parameter.
+        let at = rest.windows(2).position(|two| two == b"_l")?;
+        let parameter = words::position(rest.get(..at)?, PARAMETERS)?;
+        let place = Place::from_suffix(rest.get(at + 1..)?)?;
+        let tensor = Tensor(Tensor::LAYERS + place.index() as u8 * PARAMETER_COUNT + parameter);
+        (kind.has(place) && is_of_layer(parameter, kind)).then_some(tensor)
     }
 
     /// What it is called in a model with such cells.
     pub(super) fn name(self, cell: CellKind) -> Name {
-        match self.parts() {
-            Ok((name, _)) => Name::new(name),
-            Err((place, _, name)) => {
-                let [layer, reverse] = place.suffix();
-                Name::joined(&[cell.module(), ".", name, "_", layer, reverse])
+        match self.0.checked_sub(Tensor::LAYERS) {
+            None => Name::new(self.fixed_name()),
+            Some(number) => {
+                let (place, parameter) = (number / PARAMETER_COUNT, number % PARAMETER_COUNT);
+                let [layer, reverse] = Place { layer: place / 2, reverse: place % 2 == 1 }.suffix();
+                Name::joined(&[cell.module(), ".", words::nth(PARAMETERS, parameter.into()), "_", layer, reverse])
             }
         }
+    }
+
+    /// What a table of texts is called, of which this is the offsets' tensor.
+    pub(super) fn table(self) -> &'static str {
+        let name = self.fixed_name();
+        name.strip_suffix(".offsets").unwrap_or(name)
+    }
+
+    /// Whether its weights may have 4 or 16 bits, outside of the packing `rows`.
+    pub(super) fn can_be_wide(self) -> bool {
+        [Tensor::EMBEDDING_WEIGHT, Tensor::HIDDEN_WEIGHT, Tensor::FC_WEIGHT].contains(&self)
+    }
+
+    /// What it is called, where no layer has it.
+    fn fixed_name(self) -> &'static str {
+        let names = NAMES.get(usize::from(self.0 / GROUP)).map_or("", |&(_, names)| names);
+        words::nth(names, (self.0 % GROUP).into())
+    }
+}
+
+impl When {
+    fn is_in(self, kind: &Kind) -> bool {
+        let tokens = !kind.reads_values();
+        match self {
+            When::Always | When::In4Bits => true,
+            When::Tokens | When::TokensIn4Bits | When::Folded => tokens,
+            When::Vocabulary => tokens && kind.tokenizer.kind != text::Kind::Bytes,
+            When::Classify => kind.task == Task::Classify,
+            When::Hidden | When::HiddenIn4Bits => kind.hidden_shift.is_some(),
+            When::Values => !tokens,
+            When::Forecast => VALUES && kind.task == Task::Forecast,
+            When::FoldedReverse => tokens && kind.directions == 2,
+        }
+    }
+}
+
+/// Whether a layer of such a model has the parameter of this number.
+fn is_of_layer(parameter: u8, kind: &Kind) -> bool {
+    const UNITS: u8 = Parameter::Units as u8;
+    const SCALE: u8 = Parameter::Scale as u8;
+    const BEFORE_GROUPS: u8 = Parameter::GroupsIh as u8 - 1;
+    match parameter {
+        SCALE => kind.cell == CellKind::RnnRelu,
+        UNITS => kind.packing == Packing::Paired16,
+        0..=BEFORE_GROUPS => kind.packing != Packing::Paired16,
+        _ => kind.packing == Packing::Rows,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_stand_in_their_order() {
+        for (number, (when, names)) in NAMES.iter().enumerate() {
+            assert_eq!(*when as usize, number, "{names}");
+            assert!(names.split(", ").count() <= GROUP.into(), "{names}");
+        }
+        assert_eq!(PARAMETERS.split(", ").count(), PARAMETER_COUNT.into());
+        assert_eq!(Tensor::LABELS_BYTES.fixed_name(), "labels.bytes");
     }
 }

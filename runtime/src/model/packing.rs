@@ -21,6 +21,19 @@ impl Packing {
     /// Those of LSTM; other cells have one each.
     pub const ALL: [Packing; 2] = [Packing::Interleaved4, Packing::Paired16];
 
+    /// All of them, in the order of the format's page.
+    pub(crate) const EACH: [Packing; 5] =
+        [Packing::Interleaved4, Packing::Paired16, Packing::Interleaved3, Packing::Interleaved1, Packing::Rows];
+
+    /// Of the cells that it is for, the plainest; that of LSTM for what is for any.
+    pub(crate) const fn cell(self) -> CellKind {
+        match self {
+            Packing::Interleaved3 => CellKind::Gru,
+            Packing::Interleaved1 => CellKind::Rnn,
+            Packing::Interleaved4 | Packing::Paired16 | Packing::Rows => CellKind::Lstm,
+        }
+    }
+
     /// The plain one of such cells, which every core runs.
     pub const fn plain(cell: CellKind) -> Self {
         match cell {

@@ -2,6 +2,7 @@
 
 mod folding;
 mod kinds;
+mod parts;
 #[cfg(feature = "widths")]
 mod widths;
 

@@ -30,26 +30,6 @@ pub enum Kind {
     WordPiece,
 }
 
-macro_rules! plain {
-    () => {
-        "whitespace, whitespace_cased, words, words_cased, chars, chars_cased, bytes"
-    };
-}
-
-#[cfg(feature = "html_words")]
-macro_rules! html {
-    () => {
-        ", html_words, html_words_cased"
-    };
-}
-
-#[cfg(feature = "wordpiece")]
-macro_rules! pieces {
-    () => {
-        ", wordpiece, wordpiece_cased"
-    };
-}
-
 impl Tokenizer {
     /// Lower-cased words, what most models read.
     pub const WORDS: Tokenizer = Tokenizer { kind: Kind::Words, lowercase: true };
@@ -73,8 +53,28 @@ impl Tokenizer {
         ("wordpiece_cased", Tokenizer { kind: Kind::WordPiece, lowercase: false }),
     ];
 
-    /// The names of [`ALL`](Tokenizer::ALL), as an error shows them.
-    pub const NAMES: &str = NAMES;
+    /// The names that the format knows, separated by `, `; this build runs those of [`ALL`](Tokenizer::ALL).
+    pub const NAMES: &str = "whitespace, whitespace_cased, words, words_cased, chars, chars_cased, bytes, html_words, html_words_cased, \
+        wordpiece, wordpiece_cased";
+
+    /// Which of [`NAMES`](Tokenizer::NAMES) this build runs, a bit each.
+    pub(crate) const BUILT: u16 =
+        0x7f | (cfg!(feature = "html_words") as u16 * 0b11) << 7 | (cfg!(feature = "wordpiece") as u16 * 0b11) << 9;
+
+    /// The tokenizer of a place in [`NAMES`](Tokenizer::NAMES), of those that this build runs.
+    pub(crate) const fn numbered(number: u8) -> Self {
+        let (kind, lowercase) = match number {
+            0 | 1 => (Kind::Whitespace, number == 0),
+            4 | 5 => (Kind::Chars, number == 4),
+            6 => (Kind::Bytes, false),
+            #[cfg(feature = "html_words")]
+            7 | 8 => (Kind::HtmlWords, number == 7),
+            #[cfg(feature = "wordpiece")]
+            9 | 10 => (Kind::WordPiece, number == 9),
+            _ => (Kind::Words, number == 2),
+        };
+        Tokenizer { kind, lowercase }
+    }
 
     /// The tokenizer of a name.
     pub fn from_name(name: &str) -> Option<Self> {
@@ -112,12 +112,3 @@ impl Tokenizer {
         }
     }
 }
-
-#[cfg(not(any(feature = "html_words", feature = "wordpiece")))]
-const NAMES: &str = plain!();
-#[cfg(all(feature = "html_words", not(feature = "wordpiece")))]
-const NAMES: &str = concat!(plain!(), html!());
-#[cfg(all(not(feature = "html_words"), feature = "wordpiece"))]
-const NAMES: &str = concat!(plain!(), pieces!());
-#[cfg(all(feature = "html_words", feature = "wordpiece"))]
-const NAMES: &str = concat!(plain!(), html!(), pieces!());

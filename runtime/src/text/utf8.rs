@@ -25,22 +25,31 @@ impl Utf8 {
     /// followed by what it starts.
     #[inline]
     pub fn feed(&mut self, byte: u8, mut sink: impl FnMut(char)) {
+        let (broken, c) = self.take(byte);
+        if broken {
+            sink(char::REPLACEMENT_CHARACTER);
+        }
+        if let Some(c) = c {
+            sink(c);
+        }
+    }
+
+    /// Whether the byte breaks a character off or is none, which is a U+FFFD, and then the character that it completes.
+    fn take(&mut self, byte: u8) -> (bool, Option<char>) {
+        let mut broken = false;
         if self.missing > 0 {
             let bits = byte.wrapping_sub(0x80);
             if (self.low..=self.high).contains(&bits) {
                 self.code = self.code << 6 | u32::from(bits);
                 self.missing -= 1;
                 (self.low, self.high) = (0, 0x3f);
-                if self.missing == 0 {
-                    sink(char::from_u32(self.code).unwrap_or(char::REPLACEMENT_CHARACTER));
-                }
-                return;
+                return (false, if self.missing == 0 { char::from_u32(self.code) } else { None });
             }
             self.missing = 0;
-            sink(char::REPLACEMENT_CHARACTER);
+            broken = true;
         }
         let (code, missing, low, high) = match byte {
-            0x00..=0x7f => return sink(char::from(byte)),
+            0x00..=0x7f => return (broken, Some(char::from(byte))),
             0xc2..=0xdf => (byte & 0x1f, 1, 0x00, 0x3f),
             0xe0 => (0x00, 2, 0x20, 0x3f),
             0xed => (0x0d, 2, 0x00, 0x1f),
@@ -48,9 +57,11 @@ impl Utf8 {
             0xf0 => (0x00, 3, 0x10, 0x3f),
             0xf1..=0xf3 => (byte & 0x07, 3, 0x00, 0x3f),
             0xf4 => (0x04, 3, 0x00, 0x0f),
-            _ => return sink(char::REPLACEMENT_CHARACTER),
+            _ if broken => return (true, Some(char::REPLACEMENT_CHARACTER)),
+            _ => return (true, None),
         };
         *self = Utf8 { code: u32::from(code), missing, low, high };
+        (broken, None)
     }
 
     /// The character under way.
@@ -68,4 +79,10 @@ impl Utf8 {
         }
         *self = Utf8::new();
     }
+}
+
+/// Whether bytes are UTF-8: as `core::str::from_utf8`, in the code that texts need anyway.
+pub(crate) fn is_utf8(bytes: &[u8]) -> bool {
+    let mut utf8 = Utf8::new();
+    bytes.iter().all(|&byte| !utf8.take(byte).0) && utf8.missing == 0
 }

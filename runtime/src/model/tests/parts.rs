@@ -1,0 +1,71 @@
+//! What a build is without is named, as the feature that has it. `cargo xtask test` runs these in a small build, too.
+
+use super::{SMALL, error_of, words};
+use crate::error::LoadError;
+use crate::model::Model;
+use crate::testing::{Aligned, tensors};
+use crate::write::{Dtype, Tensor, to_bytes};
+
+macro_rules! words {
+    ($($key:literal = $word:literal needs $feature:literal),* $(,)?) => {
+        [$(($key, $word, $feature, cfg!(feature = $feature))),*]
+    };
+}
+
+#[test]
+fn a_word_whose_feature_is_off_names_it() {
+    let all = words! {
+        "tern.input" = "values" needs "values",
+        "tern.tokenizer" = "html_words" needs "html_words",
+        "tern.tokenizer" = "wordpiece_cased" needs "wordpiece",
+        "tern.cell" = "gru" needs "gru",
+        "tern.cell" = "rnn" needs "rnn",
+        "tern.cell" = "rnn_relu" needs "rnn",
+        "tern.directions" = "2" needs "bidirectional",
+        "tern.pooling" = "mean" needs "pooling",
+        "tern.pooling" = "mean_max" needs "pooling",
+        "tern.packing" = "interleaved4" needs "interleaved4",
+        "tern.packing" = "paired16" needs "paired16",
+        "tern.packing" = "interleaved3" needs "gru",
+        "tern.packing" = "interleaved1" needs "rnn",
+        "tern.packing" = "rows" needs "widths",
+    };
+    let built = if cfg!(feature = "interleaved4") { "interleaved4" } else { "paired16" };
+    for (key, word, feature, is_built) in all {
+        let mut file = words(&[("tern.packing", built)]);
+        file.retain(|(known, _)| known != key);
+        file.push((key.into(), word.into()));
+        let found = Model::from_bytes(&Aligned::new(&to_bytes(&file, tensors(1, SMALL)))).err();
+        let missing = LoadError::MissingFeature { name: key.into(), feature };
+        // Plain cells of the packing `rows` are built in by `widths`.
+        let is_cell = key == "tern.cell" && cfg!(feature = "widths");
+        assert_eq!(found == Some(missing), !is_built && !is_cell, "{key}, {word}: {found:?}");
+    }
+}
+
+#[test]
+fn a_tensor_whose_feature_is_off_names_it() {
+    let mut more = tensors(1, SMALL);
+    more.push(Tensor::new("folded.ids", Dtype::U32, &[1], &[2u32]));
+    let found = error_of(&words(&[]), more);
+    if cfg!(all(feature = "interleaved4", not(feature = "folding"))) {
+        assert_eq!(found, LoadError::MissingFeature { name: "folded.ids".into(), feature: "folding" });
+    }
+    let mut wide = tensors(1, SMALL);
+    wide.iter_mut().filter(|t| t.name == "fc.weight").for_each(|t| t.dtype = Dtype::U8);
+    let found = error_of(&words(&[]), wide);
+    if cfg!(all(feature = "interleaved4", not(feature = "widths"))) {
+        assert_eq!(found, LoadError::MissingFeature { name: "fc.weight".into(), feature: "widths" });
+    }
+}
+
+#[test]
+fn both_loaders_take_the_same_files() {
+    let file = to_bytes(&words(&[]), tensors(1, SMALL));
+    for at in (0..file.len()).step_by(7) {
+        let mut changed = file.clone();
+        changed[at] ^= 0x41;
+        let changed = Aligned::new(&changed);
+        assert_eq!(Model::load(&changed).is_some(), Model::from_bytes(&changed).is_ok(), "{at}");
+    }
+}
