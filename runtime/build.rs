@@ -4,7 +4,7 @@ use std::env;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rustc-check-cfg=cfg(thumb1, armv7m, dsp)");
+    println!("cargo::rustc-check-cfg=cfg(thumb1, armv7m, dsp, rv32)");
     // Cortex-M0, M0+ and M1; M23 has no more of what matters here: long products, wide loads.
     let target = env::var("TARGET").unwrap_or_default();
     if target.starts_with("thumbv6m") || target.starts_with("thumbv8m.base") {
@@ -17,5 +17,9 @@ fn main() {
     // Cortex-M3.
     if target.starts_with("thumbv7m") {
         println!("cargo::rustc-cfg=armv7m");
+    }
+    // RISC-V with 32 registers, multiplication and short instructions.
+    if ["riscv32imc", "riscv32imac"].iter().any(|core| target.starts_with(core)) {
+        println!("cargo::rustc-cfg=rv32");
     }
 }

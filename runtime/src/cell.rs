@@ -5,19 +5,24 @@ use crate::gru::Gru;
 #[cfg(any(test, feature = "write"))]
 use crate::kernel::{dot, dot_pairs, dot_rows};
 use crate::kind::CellKind;
-use crate::lstm::Layer;
 #[cfg(any(test, feature = "write"))]
 use crate::lstm::biases;
+use crate::lstm::{Lstm, Paired};
 use crate::rnn::Rnn;
 #[cfg(feature = "widths")]
 use crate::row_layer::RowLayer;
 #[cfg(any(test, feature = "write"))]
 use crate::rows::rows;
 
-/// A layer's parameters, borrowed from the file.
+/// A layer's parameters, borrowed from the file. With a tag of its own every step's `match` is two instructions; the compiler would hide the
+/// tag in a layer's parameters and take six.
 #[derive(Clone, Copy, Debug)]
+#[repr(u8)]
 pub(crate) enum Cell<'a> {
-    Lstm(Layer<'a>),
+    /// LSTM in the packing `interleaved4`.
+    Lstm(Lstm<'a>),
+    /// LSTM in the packing `paired16`.
+    Paired(Paired<'a>),
     Gru(Gru<'a>),
     Rnn(Rnn<'a>),
     /// Of any of these cells.
@@ -59,6 +64,7 @@ impl Cell<'_> {
     pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
         match self {
             Cell::Lstm(lstm) => lstm.step(x, state),
+            Cell::Paired(paired) => paired.step(x, state),
             Cell::Gru(gru) => gru.step(x, state),
             Cell::Rnn(rnn) => rnn.step(x, state),
             #[cfg(feature = "widths")]
@@ -66,11 +72,18 @@ impl Cell<'_> {
         }
     }
 
+    /// [`step`](Cell::step) as a function of its own: it is inlined where most steps are taken, and nowhere else.
+    #[inline(never)]
+    pub(crate) fn step_apart(&self, x: &[i16], state: &mut State<'_>) {
+        self.step(x, state);
+    }
+
     /// One step whose input half is ready-made. sums: as many as there are biases.
     #[inline(never)]
     pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
         match self {
             Cell::Lstm(lstm) => lstm.step_folded(sums, state),
+            Cell::Paired(paired) => paired.step_folded(sums, state),
             Cell::Gru(gru) => gru.step_folded(sums, state),
             Cell::Rnn(rnn) => rnn.step_folded(sums, state),
             #[cfg(feature = "widths")]
@@ -81,8 +94,8 @@ impl Cell<'_> {
     /// H.
     pub(crate) fn hidden_size(&self) -> usize {
         match self {
-            Cell::Lstm(Layer::Interleaved(lstm)) => lstm.bias.len(),
-            Cell::Lstm(Layer::Paired(paired)) => paired.hidden_size(),
+            Cell::Lstm(lstm) => lstm.bias.len(),
+            Cell::Paired(paired) => paired.hidden_size(),
             Cell::Gru(gru) => gru.bias.len(),
             Cell::Rnn(rnn) => rnn.bias.len(),
             #[cfg(feature = "widths")]
@@ -93,7 +106,7 @@ impl Cell<'_> {
     /// How many ready-made sums a unit has: as many as biases.
     pub(crate) fn sums_of_unit(&self) -> usize {
         match self {
-            Cell::Lstm(_) | Cell::Gru(_) => 4,
+            Cell::Lstm(_) | Cell::Paired(_) | Cell::Gru(_) => 4,
             Cell::Rnn(_) => 1,
             #[cfg(feature = "widths")]
             Cell::Rows(layer) => layer.biases(),
@@ -103,7 +116,8 @@ impl Cell<'_> {
     /// Multiply-accumulates of a step: gates · H · (input size + H).
     pub(crate) fn macs(&self) -> usize {
         match self {
-            Cell::Lstm(layer) => layer.macs(),
+            Cell::Lstm(lstm) => 4 * (lstm.weight_ih.len() + lstm.weight_hh.len()),
+            Cell::Paired(paired) => paired.macs(),
             Cell::Gru(gru) => 3 * (gru.weight_ih.len() + gru.weight_hh.len()),
             Cell::Rnn(rnn) => rnn.weight_ih.len() + rnn.weight_hh.len(),
             #[cfg(feature = "widths")]
@@ -115,11 +129,11 @@ impl Cell<'_> {
     #[cfg(any(test, feature = "write"))]
     pub(crate) fn sums(&self, x: &[i16]) -> alloc::vec::Vec<i32> {
         match self {
-            Cell::Lstm(Layer::Interleaved(lstm)) => {
+            Cell::Lstm(lstm) => {
                 let units = rows(lstm.weight_ih, lstm.input_size).zip(lstm.bias);
                 units.flat_map(|(weights, &bias)| dot_rows(weights, x, bias)).collect()
             }
-            Cell::Lstm(Layer::Paired(paired)) => {
+            Cell::Paired(paired) => {
                 let units = paired.records().map(|record| (record.weight_ih, biases(record.start).unwrap_or_default()));
                 units.flat_map(|(weights, bias)| dot_pairs(weights, x, bias)).collect()
             }
@@ -150,8 +164,8 @@ impl Cell<'_> {
     pub(crate) fn bytes(&self) -> usize {
         // Biases have 32 bits, multipliers 16, two a row; GRU has a bias more than rows.
         let rows = match self {
-            Cell::Lstm(Layer::Interleaved(lstm)) => lstm.bias.len() * (4 * 4 + 2 * 4 * 2),
-            Cell::Lstm(Layer::Paired(paired)) => return paired.bytes(),
+            Cell::Lstm(lstm) => lstm.bias.len() * (4 * 4 + 2 * 4 * 2),
+            Cell::Paired(paired) => return paired.bytes(),
             Cell::Gru(gru) => gru.bias.len() * (4 * 4 + 2 * 3 * 2),
             Cell::Rnn(rnn) => rnn.bias.len() * (4 + 2 * 2),
             #[cfg(feature = "widths")]

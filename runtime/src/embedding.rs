@@ -1,9 +1,8 @@
 //! Ids to vectors.
 
-use crate::fixed::embedded;
 #[cfg(feature = "widths")]
-use crate::fixed::embedded_wide;
-use crate::kernel::embed4;
+use crate::fixed::{embedded, embedded_wide};
+use crate::kernel::embed;
 #[cfg(feature = "widths")]
 use crate::matrix::{GROUP, pair};
 use crate::matrix::{Matrix, Weights};
@@ -23,28 +22,22 @@ impl Embedding<'_> {
     #[inline]
     pub(crate) fn embed(&self, id: u32, x: &mut [i16]) {
         let index = id as usize;
-        let Some(&multiplier) = self.multiplier.get(index) else { return };
         match self.weight.weights {
             Weights::Bits8(weights) => {
-                let row = row(weights, self.weight.columns, index).unwrap_or_default();
-                // By fours: a loop's own instructions are half of one value's.
-                let ((x, x_rest), (row, row_rest)) = (x.as_chunks_mut::<4>(), row.as_chunks::<4>());
-                for (x, w) in x.iter_mut().zip(row) {
-                    *x = embed4(*w, multiplier);
-                }
-                for (x, &w) in x_rest.iter_mut().zip(row_rest) {
-                    *x = embedded(w, multiplier);
-                }
+                let Some(&multiplier) = self.multiplier.get(index) else { return };
+                let Some(row) = row(weights, self.weight.columns, index) else { return };
+                embed(row, multiplier, x);
             }
             #[cfg(feature = "widths")]
-            _ => self.embed_other_widths(index, multiplier, x),
+            _ => self.embed_other_widths(index, x),
         }
     }
 
     /// [`embed`](Embedding::embed) of weights of 4 and 16 bits.
     #[cfg(feature = "widths")]
     #[inline(never)]
-    fn embed_other_widths(&self, index: usize, multiplier: i16, x: &mut [i16]) {
+    fn embed_other_widths(&self, index: usize, x: &mut [i16]) {
+        let Some(&multiplier) = self.multiplier.get(index) else { return };
         match self.weight.weights {
             Weights::Bits8(_) => {}
             Weights::Bits4 { .. } => {

@@ -2,21 +2,23 @@
 //!
 //! [`dot4`] is the dot products of one unit's rows in the packing `interleaved4`. [`plain_dot4`] is plain and defines what is computed;
 //! `walk` computes the same on small cores, where the compiler needs to be told in which order. `pairs` is the like for `paired16`.
-//! Where a core earns it there is a whole step in its own instructions, gates and all: `thumb1` and `armv7m` for `interleaved4`, `dsp`
-//! for `paired16`. Hosts have `x86`. The step of the layer defines it, and `cargo xtask bench device` compares the states after every step with the
+//! Where a core earns it there is a whole step in its own instructions, gates and all: `thumb1`, `armv7m` and `rv32` for `interleaved4`,
+//! `dsp` for `paired16`. Hosts have `x86`. The step of the layer defines it, and `cargo xtask bench device` compares the states after every step with the
 //! host's, also where all operands are at the ends of their ranges.
 
 #[cfg(armv7m)]
 pub(crate) mod armv7m;
 #[cfg(dsp)]
 pub(crate) mod dsp;
-#[cfg(any(armv7m, thumb1))]
+#[cfg(any(armv7m, thumb1, rv32))]
 mod frame;
 mod pairs;
+#[cfg(rv32)]
+pub(crate) mod rv32;
 mod settle;
 #[cfg(thumb1)]
 pub(crate) mod thumb1;
-#[cfg(any(test, all(not(any(armv7m, thumb1)), any(target_arch = "arm", target_arch = "riscv32"))))]
+#[cfg(any(test, all(not(any(armv7m, thumb1)), target_arch = "arm")))]
 mod walk;
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 mod x86;
@@ -24,10 +26,11 @@ mod x86;
 #[cfg(feature = "widths")]
 mod widths;
 
+use crate::fixed::embedded;
 pub(crate) use pairs::columns;
 #[cfg(all(any(test, feature = "write", not(dsp)), not(all(target_arch = "x86_64", not(miri)))))]
 pub(crate) use pairs::dot_pairs;
-#[cfg(any(test, not(any(armv7m, thumb1))))]
+#[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
 pub(crate) use settle::settle;
 #[cfg(feature = "widths")]
 pub(crate) use widths::{dot_groups, dot_wide};
@@ -37,14 +40,14 @@ pub(crate) use x86::dot_pairs;
 /// Adds to each of four accumulators the dot product of one interleaved row with `v`.
 ///
 /// weights: `[columns][4]`; v: `[columns]`, Q15. No sum overflows, in any order: `docs/arithmetic.md`, checked at load.
-#[cfg(any(test, not(any(armv7m, thumb1))))]
+#[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
 #[inline(always)]
 pub(crate) fn dot4(weights: &[[i8; 4]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
-    #[cfg(any(target_arch = "arm", target_arch = "riscv32"))]
+    #[cfg(target_arch = "arm")]
     return walk::dot4(weights, v, acc);
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     return x86::dot4(weights, v, acc);
-    #[cfg(not(any(target_arch = "arm", target_arch = "riscv32", all(target_arch = "x86_64", not(miri)))))]
+    #[cfg(not(any(target_arch = "arm", all(target_arch = "x86_64", not(miri)))))]
     return plain_dot4(weights, v, acc);
 }
 
@@ -80,13 +83,31 @@ pub(crate) fn dot(weights: &[i8], v: &[i16], acc: i32) -> i32 {
     weights.iter().zip(v).fold(acc, |acc, (&w, &v)| acc + i32::from(w) * i32::from(v))
 }
 
-/// Four embedded values: [`embedded`](crate::fixed::embedded) of each.
+/// Writes [`embedded`] values of a row to `x`. weights, x: `[columns]`
 #[inline(always)]
-pub(crate) fn embed4(weights: [i8; 4], multiplier: i16) -> [i16; 4] {
+pub(crate) fn embed(weights: &[i8], multiplier: i16, x: &mut [i16]) {
     #[cfg(dsp)]
-    return dsp::embed4(weights, multiplier);
+    if dsp::embed(weights, multiplier, x) {
+        return;
+    }
+    // By fours: a loop's own instructions are half of one value's.
     #[cfg(not(dsp))]
-    return weights.map(|w| crate::fixed::embedded(w, multiplier));
+    let ((fours, x), (weights_of_fours, weights)) = (x.as_chunks_mut::<4>(), weights.as_chunks::<4>());
+    #[cfg(not(dsp))]
+    for (x, w) in fours.iter_mut().zip(weights_of_fours) {
+        *x = w.map(|w| embedded(w, multiplier));
+    }
+    plain_embed(weights, multiplier, x);
+}
+
+/// The definition of [`embed`].
+#[cfg_attr(dsp, cold)]
+#[cfg_attr(dsp, inline(never))]
+#[cfg_attr(not(dsp), inline(always))]
+fn plain_embed(weights: &[i8], multiplier: i16, x: &mut [i16]) {
+    for (x, &w) in x.iter_mut().zip(weights) {
+        *x = embedded(w, multiplier);
+    }
 }
 
 #[cfg(test)]

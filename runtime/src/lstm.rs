@@ -9,49 +9,17 @@ use crate::cell::State;
 use crate::fixed::{requantize, round_shift, saturating_double};
 #[cfg(armv7m)]
 use crate::kernel::armv7m;
+#[cfg(rv32)]
+use crate::kernel::rv32;
 #[cfg(thumb1)]
 use crate::kernel::thumb1;
-#[cfg(any(test, not(any(armv7m, thumb1))))]
+#[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
 use crate::kernel::{dot4, settle};
 use crate::parts;
-#[cfg(any(test, not(any(armv7m, thumb1))))]
+#[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
 use crate::rows::{rows, rows_or_empty};
 
 pub(crate) use paired::{Paired, Record, biases};
-
-/// A layer's parameters by their packing: how they lie, never what they give.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Layer<'a> {
-    Interleaved(Lstm<'a>),
-    Paired(Paired<'a>),
-}
-
-impl Layer<'_> {
-    /// One step on `x`, `[input_size]`, Q15.
-    #[inline(always)]
-    pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
-        match self {
-            Layer::Interleaved(lstm) => lstm.step(x, state),
-            Layer::Paired(paired) => paired.step(x, state),
-        }
-    }
-
-    /// One step whose input half is ready-made. sums: `[hidden_size · 4]`.
-    pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
-        match self {
-            Layer::Interleaved(lstm) => lstm.step_folded(sums, state),
-            Layer::Paired(paired) => paired.step_folded(sums, state),
-        }
-    }
-
-    /// Multiply-accumulates of a step: 4·H·(E + H).
-    pub(crate) fn macs(&self) -> usize {
-        match self {
-            Layer::Interleaved(lstm) => 4 * (lstm.weight_ih.len() + lstm.weight_hh.len()),
-            Layer::Paired(paired) => paired.macs(),
-        }
-    }
-}
 
 /// One layer's parameters in the packing `interleaved4`, borrowed from the file. The last dimension is the gate: `i f g o`.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +49,9 @@ impl Lstm<'_> {
         armv7m::step(self, x, state);
         #[cfg(thumb1)]
         thumb1::step(self, x, state);
-        #[cfg(not(any(armv7m, thumb1)))]
+        #[cfg(rv32)]
+        rv32::step(self, x, state);
+        #[cfg(not(any(armv7m, thumb1, rv32)))]
         self.plain_step(x, state);
         core::mem::swap(&mut state.h, &mut state.next_h);
     }
@@ -94,7 +64,7 @@ impl Lstm<'_> {
 
     /// Whether all sizes fit each other and none is zero: always so after load, and in the scratch as a session divides it. Kernels in
     /// assembly rely on it.
-    #[cfg(any(armv7m, thumb1))]
+    #[cfg(any(armv7m, thumb1, rv32))]
     #[inline(always)]
     pub(crate) fn fits(&self, x: &[i16], state: &State<'_>) -> bool {
         let (columns, units) = (x.len(), state.h.len());
@@ -105,7 +75,7 @@ impl Lstm<'_> {
     }
 
     /// The definition of a step, up to the exchange of `h` and `next_h`.
-    #[cfg(any(test, not(any(armv7m, thumb1))))]
+    #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
     #[inline(always)]
     fn plain_step(&self, x: &[i16], state: &mut State<'_>) {
         // The size is not zero, or there would be no unit to step.

@@ -282,6 +282,13 @@ impl<'a> Model<'a> {
         self.cells.get(..count).unwrap_or(&self.cells)
     }
 
+    /// The first of [`cells`](Model::cells).
+    #[inline]
+    pub(crate) fn first_cell(&self) -> &Cell<'a> {
+        let [first, ..] = &self.cells;
+        first
+    }
+
     /// How many directions each layer reads in: the first so many of [`cells`](Model::cells) are the first layer.
     pub(crate) fn directions(&self) -> usize {
         if self.config.reads_both_ways() { 2 } else { 1 }

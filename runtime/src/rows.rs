@@ -11,7 +11,8 @@ pub(crate) fn rows<T>(elements: &[T], columns: NonZeroUsize) -> Rows<'_, T> {
 /// One row of `elements`; none beyond the last.
 #[inline]
 pub(crate) fn row<T>(elements: &[T], columns: NonZeroUsize, index: usize) -> Option<&[T]> {
-    let begin = index.checked_mul(columns.get())?;
+    // Where the product wraps, there is no such row that fits the address space.
+    let begin = index.wrapping_mul(columns.get());
     elements.get(begin..)?.get(..columns.get())
 }
 

@@ -22,11 +22,14 @@ pub(crate) struct Run<'s> {
     pub unknown: u32,
     /// What the head reads is up to date.
     settled: bool,
+    /// A step goes on above the first layer: in others, or in pooling.
+    goes_on: bool,
 }
 
 impl<'s> Run<'s> {
     pub(crate) fn new(model: &'s Model<'s>, memory: Memory<'s>) -> Self {
-        let mut run = Run { model, memory, steps: 0, unknown: 0, settled: false };
+        let goes_on = model.config.layers > 1 || !memory.pool.pooling.is_last();
+        let mut run = Run { model, memory, steps: 0, unknown: 0, settled: false, goes_on };
         run.reset();
         run
     }
@@ -41,7 +44,9 @@ impl<'s> Run<'s> {
     /// Takes a token.
     #[inline]
     pub(crate) fn take_id(&mut self, id: u32) {
-        self.unknown = self.unknown.saturating_add(u32::from(id == UNK));
+        if id == UNK {
+            self.unknown = self.unknown.saturating_add(1);
+        }
         if self.model.config.reads_both_ways() {
             let Kept { ids, cap, .. } = &mut self.memory.kept;
             if let Some(place) = ids.get_mut(self.steps.min(*cap) as usize) {
@@ -78,13 +83,24 @@ impl<'s> Run<'s> {
     /// One step of every layer, in one direction. `folded`: the first layer's input half, where it is ready-made.
     #[inline]
     fn step(&mut self, folded: Option<&[i32]>) {
-        let Memory { x, states, pool, .. } = &mut self.memory;
-        let (mut below, mut folded) = (&**x, folded);
-        for (cell, state) in self.model.cells().iter().zip(states) {
-            match folded.take() {
-                None => cell.step(below, state),
-                Some(sums) => cell.step_folded(sums, state),
-            }
+        let Memory { x, states: [state, ..], .. } = &mut self.memory;
+        let model = self.model;
+        match folded {
+            None => model.first_cell().step(x, state),
+            Some(sums) => model.first_cell().step_folded(sums, state),
+        }
+        if self.goes_on {
+            self.step_above();
+        }
+    }
+
+    /// What a step of the first layer is followed by: those of the others, and pooling. Most models have neither.
+    #[inline(never)]
+    fn step_above(&mut self) {
+        let Memory { states: [first, others @ ..], pool, .. } = &mut self.memory;
+        let mut below = &*first.h;
+        for (cell, state) in self.model.cells().iter().skip(1).zip(others) {
+            cell.step_apart(below, state);
             below = state.h;
         }
         if !pool.pooling.is_last() {
@@ -146,7 +162,7 @@ impl<'s> Run<'s> {
                     let id = if layer == 0 { kept.ids.get(at) } else { None };
                     match id.and_then(|&id| self.model.folded.find(id as u32, reverse)) {
                         Some(sums) => cell.step_folded(sums, state),
-                        None => cell.step(input_of(self.model, layer, at, kept, x), state),
+                        None => cell.step_apart(input_of(self.model, layer, at, kept, x), state),
                     }
                     let pooled = is_last && !config.pooling.is_last();
                     let begin = at.saturating_mul(hidden_size.get());

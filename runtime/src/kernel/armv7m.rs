@@ -14,16 +14,6 @@ use crate::lstm::Lstm;
 /// Columns of one turn of the loop.
 const TURN: usize = 16;
 
-/// The parameters, each by the unit.
-#[repr(C)]
-struct Walk {
-    weight_hh: *const [i8; 4],
-    weight_ih: *const [i8; 4],
-    bias: *const [i32; 4],
-    multiplier_ih: *const [i16; 4],
-    multiplier_hh: *const [i16; 4],
-}
-
 /// See [`Lstm::step`]; `h` and `next_h` are not exchanged.
 #[inline]
 pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
@@ -31,15 +21,8 @@ pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
         return;
     }
     let frame = Frame::new::<TURN>(layer, x, state, 128);
-    let walk = Walk {
-        weight_hh: layer.weight_hh.as_ptr(),
-        weight_ih: layer.weight_ih.as_ptr(),
-        bias: layer.bias.as_ptr(),
-        multiplier_ih: layer.multiplier_ih.as_ptr(),
-        multiplier_hh: layer.multiplier_hh.as_ptr(),
-    };
     // SAFETY: there are as many units, not none, of every parameter and of the state, and as many columns as `x` and `h` have values.
-    unsafe { run(&frame, &walk) };
+    unsafe { run(&frame) };
 }
 
 /// r0: weights, r1: activations; sums of i f g o in r4-r7; r3 and r8 are lost.
@@ -110,18 +93,18 @@ macro_rules! activate {
 /// All units of a step.
 ///
 /// # Safety
-/// Both are as [`step`] makes them.
+/// `frame` is as [`step`] makes it.
 #[unsafe(naked)]
-unsafe extern "C" fn run(frame: *const Frame, walk: *const Walk) {
+unsafe extern "C" fn run(frame: *const Frame) {
     naked_asm!(
         "push {{r4-r11, lr}}",
-        // The frame to the stack, from its end.
+        // All but the parameters' pointers to the stack, from the end.
         "add r0, #48",
+        "ldm r0, {{r9-r12, lr}}",
         "ldmdb r0!, {{r2-r7}}",
         "push {{r2-r7}}",
         "ldmdb r0!, {{r2-r7}}",
         "push {{r2-r7}}",
-        "ldm r1, {{r9-r12, lr}}",
         "2:",
         "ldm r11!, {{r4-r7}}",
         "mov r0, r10",

@@ -20,117 +20,124 @@ const BLOCK: usize = 4;
 const TURN: usize = 4;
 /// Bytes of code that a block takes.
 const BLOCK_BYTES: usize = 56;
-/// How far from the loop of the input half the code for ready-made sums is, and 1 for Thumb: it stands before it.
+/// How far from the loop of the input half the code for ready-made sums is, how far from the gates what shifts their pre-activations, and 1
+/// for Thumb: both stand before.
 const FOLDED: usize = 1usize.wrapping_sub(24);
+const SHIFTED: usize = 1usize.wrapping_sub(20);
 
-/// What a step works with, in the order in which it is loaded; at the stack pointer while it runs.
+/// What a step needs to know of a layer, made once. Distances are of code, and 1 for Thumb.
+#[derive(Clone, Copy, Debug)]
 #[repr(C)]
-struct Frame {
-    /// For the gates' arithmetic: r1, r6, r8-r12, then where to go on, which [`run`] fills in.
-    half_of_h: i32,
-    unit: isize,
-    sigmoid: *const i32,
-    tanh: *const i32,
-    c_end: *mut i32,
-    next_h_end: *mut i16,
-    half_of_t: i32,
-    gates: usize,
-    /// For the recurrent half: r1-r7, then how far into its loop to enter, and 1 for Thumb.
-    h: *const i16,
-    sum_if: [usize; 3],
-    sum_go: [usize; 3],
-    enter_hh: usize,
-    /// For the input half.
-    x: *const i16,
+pub(crate) struct Plan {
+    /// What the upper half of a sum's upper word begins with in the recurrent half: below zero until the last turn, whatever the sum carries,
+    /// for half a turn's worth is added.
+    turns_hh: usize,
+    /// −H
+    units: isize,
+    /// From `x` to its end.
+    x_bytes: usize,
+    /// How far into the loop of the input half to enter.
     enter_ih: usize,
-    x_end: *const i16,
+    /// 0 … 8
     shift: u32,
+    /// How far into the loop of the recurrent half to enter.
+    enter_hh: usize,
+    /// How far from the gates to go on.
+    gates: usize,
 }
 
-/// How far into its loop to enter a half of so many columns, and 1 for Thumb: past the blocks that its first turn lacks.
-fn enter(columns: usize) -> usize {
-    ((columns / BLOCK).wrapping_neg() % TURN) * BLOCK_BYTES + 1
+impl Plan {
+    /// input_size, hidden_size: multiples of [`BLOCK`].
+    pub(crate) fn new(input_size: usize, hidden_size: usize, shift: u32) -> Self {
+        // Past the blocks that the first turn lacks.
+        let enter = |columns: usize| ((columns / BLOCK).wrapping_neg() % TURN) * BLOCK_BYTES + 1;
+        let turns_hh = (hidden_size / BLOCK).div_ceil(TURN);
+        Plan {
+            turns_hh: 0x8000usize.wrapping_sub(turns_hh << 16),
+            units: (hidden_size as isize).wrapping_neg(),
+            x_bytes: 2 * input_size,
+            enter_ih: enter(input_size),
+            shift,
+            enter_hh: enter(hidden_size),
+            gates: if shift == 0 { 1 } else { SHIFTED },
+        }
+    }
 }
 
 /// See [`Paired::step`].
 #[inline]
 pub(crate) fn step(layer: &Paired<'_>, x: &[i16], state: &mut State<'_>) {
-    if x.as_ptr().addr().is_multiple_of(4) && x.len() == layer.input_size() {
-        let x = x.as_ptr_range();
-        step_from(layer, x.start, x.end, enter(layer.input_size()), state);
+    if x.len() == layer.input_size() {
+        step_by(layer.plan(), layer, x.as_ptr(), state);
     }
 }
 
 /// See [`Paired::step_folded`].
 pub(crate) fn step_folded(layer: &Paired<'_>, sums: &[i32], state: &mut State<'_>) {
-    if sums.len() == 4 * layer.hidden_size() {
+    if cfg!(feature = "folding") && sums.len() == 4 * layer.hidden_size() {
         // Where `x` ends there stand the bytes of a unit's weights, which are stepped over.
-        let skipped = core::ptr::without_provenance(4 * layer.input_size());
-        step_from(layer, sums.as_ptr().cast(), skipped, FOLDED, state);
+        let x_bytes = (4 * layer.input_size()).wrapping_sub(sums.as_ptr().addr());
+        step_by(&Plan { x_bytes, enter_ih: FOLDED, ..*layer.plan() }, layer, sums.as_ptr().cast(), state);
     }
 }
 
-/// A step whose input half reads from `x` to `x_end`, entered so far from its loop.
+/// A step whose input half reads from `x` as the plan says.
 #[inline(always)]
-fn step_from(layer: &Paired<'_>, x: *const i16, x_end: *const i16, enter_ih: usize, state: &mut State<'_>) {
+fn step_by(plan: &Plan, layer: &Paired<'_>, x: *const i16, state: &mut State<'_>) {
     let units = layer.hidden_size();
-    let h_lens = [state.h.len(), state.next_h.len(), state.c.len()];
+    let lens = [state.h.len(), state.next_h.len(), state.c.len()];
     // Always so in the scratch as a session divides it; here it is what the block below relies on.
-    if !state.h.as_ptr().addr().is_multiple_of(4) || h_lens.iter().any(|&len| len != units) {
+    let together = x.addr() | state.h.as_ptr().addr();
+    if !together.is_multiple_of(4) || lens.iter().any(|&len| len != units) {
         return;
     }
-    let turns_hh = (units / BLOCK).div_ceil(TURN);
-    let (c, next_h) = (state.c.as_mut_ptr_range(), state.next_h.as_mut_ptr_range());
-    let frame = Frame {
-        half_of_h: 1 << 14,
-        unit: -(units as isize),
-        sigmoid: SIGMOID.as_ptr().wrapping_add(128),
-        tanh: TANH.as_ptr().wrapping_add(128),
-        c_end: c.end,
-        next_h_end: next_h.end,
-        half_of_t: 1 << 10,
-        gates: 0,
-        h: state.h.as_ptr(),
-        // Below zero until its last turn, whatever the sum carries: half a turn's worth is added.
-        sum_if: [0, 0x8000usize.wrapping_sub(turns_hh << 16), 0],
-        sum_go: [0; 3],
-        enter_hh: enter(units),
-        x,
-        enter_ih,
-        x_end,
-        shift: layer.shift(),
-    };
+    // Before the step: nothing of it is wanted after.
+    core::mem::swap(&mut state.h, &mut state.next_h);
+    let (h, c, next_h) = (state.next_h.as_ptr(), state.c.as_mut_ptr(), state.h.as_mut_ptr());
     // SAFETY: the records are as many and as long as `units` and the input size ask for, both whole blocks and not zero, by `Paired::new`;
     // `h` and `x` have so many values and are read by words, whose alignment is checked, or in the place of `x` there are four sums a unit;
     // `c` and `next_h` have a place for each unit and nothing else refers to them.
-    unsafe { run(&frame, layer.units().as_ptr()) };
+    unsafe { run(plan, x, h, layer.units().as_ptr(), c, next_h) };
 }
 
-/// See [`super::embed4`]. With m · 2^9, `(w · m) >> 7` is the upper part of a product of 32 and 16 bits, one instruction.
+/// See [`super::embed`]; does nothing and says so unless all is whole words. With m · 2^9, `(w · m) >> 7` is the upper part of a product of
+/// 32 and 16 bits, one instruction.
 #[inline(always)]
-pub(crate) fn embed4(weights: [i8; 4], multiplier: i16) -> [i16; 4] {
-    let (low, high): (u32, u32);
-    // SAFETY: arithmetic in registers.
+pub(crate) fn embed(weights: &[i8], multiplier: i16, x: &mut [i16]) -> bool {
+    let end = x.as_ptr_range().end;
+    let together = weights.len() | weights.as_ptr().addr() | x.as_ptr().addr();
+    if weights.len() != x.len() || x.is_empty() || !together.is_multiple_of(4) {
+        return false;
+    }
+    // SAFETY: reads `weights` and writes `x` from their beginnings on, four values at a time, as many as both have, not none. The addresses
+    // are whole words.
     unsafe {
         asm!(
-            "sxtb16 {even}, {w}",
-            "sxtb16 {odd}, {w}, ror #8",
+            "2:",
+            "ldr {even}, [{weights}], #4",
+            "sxtb16 {odd}, {even}, ror #8",
+            "sxtb16 {even}, {even}",
             "smulwb {low}, {m}, {even}",
             "smulwb {t}, {m}, {odd}",
             "pkhbt {low}, {low}, {t}, lsl #16",
             "smulwt {even}, {m}, {even}",
             "smulwt {odd}, {m}, {odd}",
             "pkhbt {even}, {even}, {odd}, lsl #16",
-            w = in(reg) u32::from_le_bytes(weights.map(i8::cast_unsigned)),
+            "strd {low}, {even}, [{x}], #8",
+            "cmp {x}, {end}",
+            "bne 2b",
+            weights = inout(reg) weights.as_ptr() => _,
+            x = inout(reg) x.as_mut_ptr() => _,
+            end = in(reg) end,
             m = in(reg) i32::from(multiplier) << 9,
-            even = out(reg) high,
+            even = out(reg) _,
             odd = out(reg) _,
-            low = out(reg) low,
+            low = out(reg) _,
             t = out(reg) _,
-            options(pure, nomem, nostack, preserves_flags)
+            options(nostack)
         );
     }
-    [low as i16, (low >> 16) as i16, high as i16, (high >> 16) as i16]
+    true
 }
 
 /// Columns: words r8-r11 of `paired16`, activations r12 and lr. Sums: i, f in r2, r3 and f in r4; g, o in r5, r6 and o in r7.
@@ -156,60 +163,85 @@ macro_rules! first_rows {
         "lsrs r2, r2, #8\n orr r2, r2, r3, lsl #24\n lsrs r5, r5, #8\n orr r5, r5, r6, lsl #24\n"
     };
 }
-/// Replaces a pre-activation by its activation, whose value is the upper half; r3 is lost.
+/// Or its sums are ready-made: 24 bytes of code, as `FOLDED` says.
+#[cfg(feature = "folding")]
+macro_rules! ready_made {
+    () => {
+        concat!(
+            "ldmia r1!, {{r2, r4, r5, r7}}\n str r1, [sp, #92]\n ldr.w r8, [sp, #96]\n add r0, r8\n nop\n",
+            "add.w r2, r2, r4, asr #8\n add.w r5, r5, r7, asr #8\n b.w 8f\n",
+        )
+    };
+}
+#[cfg(not(feature = "folding"))]
+macro_rules! ready_made {
+    () => {
+        ""
+    };
+}
+/// Replaces a pre-activation by its activation, whose value is the upper half; lr is lost.
 macro_rules! activate {
     ($z:literal, $table:literal) => {
         concat!(
-            "ssat r3, #8, ",
+            "ssat lr, #8, ",
             $z,
             ", asr #15\n",
-            "ldr r3, [",
+            "ldr lr, [",
             $table,
-            ", r3, lsl #2]\n",
+            ", lr, lsl #2]\n",
             "smlabb ",
             $z,
-            ", r3, ",
+            ", lr, ",
             $z,
-            ", r3\n"
+            ", lr\n"
         )
     };
 }
 
-/// All units of a step.
+/// All units of a step. What it works with lies at the stack pointer, in the order in which it is loaded:
+///
+/// | from | for | registers | what |
+/// |---|---|---|---|
+/// | 0 | the gates | r1, r3, r6, r8-r12, pc | half of `h`'s unit in the last place, `sp + 36`, units left (negative), sigmoid, tanh, ends of `c` and `next_h`, half of `t`'s unit, where to go on |
+/// | 36 | the recurrent half | r1-r7, pc | `h`, sums of zero, of which the second counts turns, where to enter |
+/// | 68 | the input half | | `x`, its end, where to enter, the shift |
 ///
 /// # Safety
-/// `frame` is as [`step`] makes it, `records` are as many `paired16` records as it says.
+/// The plan is a layer's, `records` are its records, `x` is its input, `h`, `c` and `next_h` have as many values as it has units. Or the plan
+/// goes to [`FOLDED`], and `x` is four sums a unit.
 #[unsafe(naked)]
-unsafe extern "C" fn run(frame: *const Frame, records: *const i32) {
+unsafe extern "C" fn run(
+    plan: *const Plan,
+    x: *const i16,
+    h: *const i16,
+    records: *const i32,
+    c: *mut i32,
+    next_h: *mut i16,
+) {
     naked_asm!(
         "push {{r4-r11, lr}}",
-        // The frame to the stack, from its end.
-        "add r0, #80",
-        "ldmdb r0!, {{r2-r11}}",
-        "push {{r2-r11}}",
-        "ldmdb r0!, {{r2-r11}}",
-        "push {{r2-r11}}",
-        "mov r0, r1",
+        "ldm r0, {{r4-r8, r11, r12}}",
+        "mov r0, r3",
         // Distances become addresses.
-        "adr r1, 3f",
-        "ldr r2, [sp, #60]",
-        "add r2, r1",
-        "str r2, [sp, #60]",
-        "adr r1, 4f",
-        "ldr r2, [sp, #68]",
-        "add r2, r1",
-        "str r2, [sp, #68]",
-        "adr r1, 5f",
-        "ldr r2, [sp, #76]",
-        "cbnz r2, 7f",
-        "adr r1, 6f",
-        "7:",
-        "adds r1, #1",
-        "str r1, [sp, #28]",
-        "add r1, sp, #32",
+        "adr lr, 9f",
+        "ldm lr!, {{r3, r9, r10}}",
+        "add r6, r1",
+        "add r7, r3",
+        "add r11, r9",
+        "add r12, r10",
+        "push {{r1, r6-r8}}",
+        "ldm lr!, {{r3, r6-r9}}",
+        "push {{r2-r4, r6-r9, r11}}",
+        "mov r4, sp",
+        "ldrd r8, r9, [sp, #84]",
+        "sub r8, r8, r5, lsl #2",
+        "sub r9, r9, r5, lsl #1",
+        "ldm lr, {{r3, r6, r7, r10}}",
+        "push {{r3-r10, r12}}",
+        "mov r3, r4",
         // A unit: its recurrent half.
         "2:",
-        "ldm r1, {{r1-r7, pc}}",
+        "ldm r3, {{r1-r7, pc}}",
         ".p2align 2",
         "3:",
         turn!(),
@@ -223,19 +255,11 @@ unsafe extern "C" fn run(frame: *const Frame, records: *const i32) {
         "smulwt r7, r7, r9",
         "push {{r2, r4, r5, r7, r10, r11}}",
         // Its input half.
-        "ldr r1, [sp, #88]",
+        "ldr r1, [sp, #92]",
         "ldmia r0!, {{r2-r7}}",
-        "ldr pc, [sp, #92]",
-        // Or its sums are ready-made: 24 bytes of code, as `FOLDED` says.
+        "ldr pc, [sp, #100]",
         ".p2align 2",
-        "ldmia r1!, {{r2, r4, r5, r7}}",
-        "str r1, [sp, #88]",
-        "ldr.w r8, [sp, #96]",
-        "add r0, r8",
-        "nop",
-        "add.w r2, r2, r4, asr #8",
-        "add.w r5, r5, r7, asr #8",
-        "b.w 8f",
+        ready_made!(),
         "4:",
         turn!(),
         "ldr r8, [sp, #96]",
@@ -248,38 +272,44 @@ unsafe extern "C" fn run(frame: *const Frame, records: *const i32) {
         "smlawt r4, r4, r12, r6",
         "smlawb r5, r5, lr, r8",
         "smlawt r7, r7, lr, r9",
-        "ldm sp, {{r1, r6, r8-r12, pc}}",
+        "ldm sp, {{r1, r3, r6, r8-r12, pc}}",
         // The gates, shifted first where the layer has a shift.
         ".p2align 2",
         "5:",
-        "ldr r3, [sp, #76]",
-        "lsls r2, r3",
-        "lsls r4, r3",
-        "lsls r5, r3",
-        "lsls r7, r3",
+        "ldr lr, [sp, #80]",
+        "lsl r2, lr",
+        "lsl r4, lr",
+        "lsl r5, lr",
+        "lsl r7, lr",
         ".p2align 2",
         "6:",
         activate!("r2", "r8"),
         activate!("r4", "r8"),
         activate!("r5", "r9"),
         activate!("r7", "r8"),
-        "ldr r3, [r10, r6, lsl #2]",
+        "ldr lr, [r10, r6, lsl #2]",
         "smlatt r2, r2, r5, r12",
         "asrs r2, r2, #11",
-        "smlawt r3, r3, r4, r2",
-        "qadd r3, r3, r3",
-        "str r3, [r10, r6, lsl #2]",
-        "ssat r2, #8, r3, asr #15",
-        "ldr r2, [r9, r2, lsl #2]",
-        "smlabb r2, r2, r3, r2",
+        "smlawt r2, lr, r4, r2",
+        "qadd r2, r2, r2",
+        "str r2, [r10, r6, lsl #2]",
+        activate!("r2", "r9"),
         "smlatt r7, r7, r2, r1",
         "asrs r7, r7, #15",
         "strh r7, [r11, r6, lsl #1]",
         "adds r6, #1",
-        "str r6, [sp, #4]",
-        "add r1, sp, #32",
+        "str r6, [sp, #8]",
         "bmi 2b",
-        "add sp, #80",
+        "add sp, #84",
         "pop {{r4-r11, pc}}",
+        ".p2align 2",
+        "9:",
+        ".word 4b, 3b, 6b",
+        ".word 0, 0, 0, 0, 0",
+        ".word {half_of_h}, {sigmoid} + 512, {tanh} + 512, {half_of_t}",
+        half_of_h = const 1 << 14,
+        half_of_t = const 1 << 10,
+        sigmoid = sym SIGMOID,
+        tanh = sym TANH,
     )
 }

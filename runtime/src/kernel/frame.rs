@@ -4,7 +4,7 @@ use crate::activation::{SIGMOID, TANH};
 use crate::cell::State;
 use crate::lstm::Lstm;
 
-/// What a step works with, at the stack pointer while it runs. The assembly knows the order.
+/// What a step works with. The assembly knows the order.
 #[repr(C)]
 pub(super) struct Frame {
     /// Where the values begin, where the last turn of the loop ends, where they end.
@@ -16,6 +16,12 @@ pub(super) struct Frame {
     shift: u32,
     sigmoid: *const i32,
     tanh: *const i32,
+    /// The parameters, each by the unit.
+    weight_hh: *const [i8; 4],
+    weight_ih: *const [i8; 4],
+    bias: *const [i32; 4],
+    multiplier_ih: *const [i16; 4],
+    multiplier_hh: *const [i16; 4],
 }
 
 impl Frame {
@@ -33,6 +39,11 @@ impl Frame {
             shift: layer.shift,
             sigmoid: SIGMOID.as_ptr().wrapping_add(origin),
             tanh: TANH.as_ptr().wrapping_add(origin),
+            weight_hh: layer.weight_hh.as_ptr(),
+            weight_ih: layer.weight_ih.as_ptr(),
+            bias: layer.bias.as_ptr(),
+            multiplier_ih: layer.multiplier_ih.as_ptr(),
+            multiplier_hh: layer.multiplier_hh.as_ptr(),
         }
     }
 }

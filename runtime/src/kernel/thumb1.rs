@@ -19,11 +19,6 @@ const TURN: usize = 8;
 #[repr(C)]
 struct Work {
     frame: Frame,
-    weight_ih: *const [i8; 4],
-    weight_hh: *const [i8; 4],
-    bias: *const [i32; 4],
-    multiplier_ih: *const [i16; 4],
-    multiplier_hh: *const [i16; 4],
     half_of_t: i32,
     half_of_h: i32,
 }
@@ -34,16 +29,7 @@ pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
     if !layer.fits(x, state) {
         return;
     }
-    let work = Work {
-        frame: Frame::new::<TURN>(layer, x, state, 0),
-        weight_ih: layer.weight_ih.as_ptr(),
-        weight_hh: layer.weight_hh.as_ptr(),
-        bias: layer.bias.as_ptr(),
-        multiplier_ih: layer.multiplier_ih.as_ptr(),
-        multiplier_hh: layer.multiplier_hh.as_ptr(),
-        half_of_t: 1 << 10,
-        half_of_h: 1 << 14,
-    };
+    let work = Work { frame: Frame::new::<TURN>(layer, x, state, 0), half_of_t: 1 << 10, half_of_h: 1 << 14 };
     // SAFETY: there are as many units, not none, of every parameter and of the state, and as many columns as `x` and `h` have values.
     unsafe { run(&work) };
 }
@@ -202,7 +188,7 @@ unsafe extern "C" fn run(work: *const Work) {
         "mov r9, r5",
         "mov r10, r6",
         "mov r11, r7",
-        sums!("48", "0", "4", "8"),
+        sums!("52", "0", "4", "8"),
         requantize!("60"),
         "add r2, sp, #76",
         "stmia r2!, {{r4-r7}}",
@@ -212,7 +198,7 @@ unsafe extern "C" fn run(work: *const Work) {
         "mov r9, r4",
         "mov r10, r4",
         "mov r11, r4",
-        sums!("52", "12", "16", "20"),
+        sums!("48", "12", "16", "20"),
         requantize!("64"),
         "add r2, sp, #76",
         "ldmia r2!, {{r0, r1, r3}}",

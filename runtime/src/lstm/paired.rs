@@ -24,6 +24,8 @@ pub(crate) struct Paired<'a> {
     units: &'a [i32],
     /// 0 … 8
     shift: u32,
+    #[cfg(dsp)]
+    plan: dsp::Plan,
 }
 
 /// One unit's part of [`Paired::units`].
@@ -65,7 +67,15 @@ impl<'a> Paired<'a> {
         let (e, h) = (input_size.get(), hidden_size.get());
         let words = h.checked_add(e)?.checked_add(Self::EXTRA_WORDS)?.checked_mul(h)?;
         let fits = e.is_multiple_of(Self::COLUMNS) && h.is_multiple_of(Self::COLUMNS) && units.len() == words;
-        fits.then_some(Paired { _built: built, input_size, hidden_size, units, shift })
+        fits.then_some(Paired {
+            _built: built,
+            input_size,
+            hidden_size,
+            units,
+            shift,
+            #[cfg(dsp)]
+            plan: dsp::Plan::new(e, h, shift),
+        })
     }
 
     /// E.
@@ -87,6 +97,13 @@ impl<'a> Paired<'a> {
         self.units
     }
 
+    /// What the kernel needs to know of the layer.
+    #[cfg(dsp)]
+    #[inline(always)]
+    pub(crate) fn plan(&self) -> &dsp::Plan {
+        &self.plan
+    }
+
     /// 0 … 8
     #[inline(always)]
     pub(crate) fn shift(&self) -> u32 {
@@ -105,10 +122,9 @@ impl<'a> Paired<'a> {
         dsp::step(self, x, state);
         #[cfg(not(dsp))]
         self.plain_step(x, None, state);
-        core::mem::swap(&mut state.h, &mut state.next_h);
     }
 
-    /// The definition of a step, up to the exchange of `h` and `next_h`. sums: `[hidden_size · 4]` where the input half is ready-made.
+    /// The definition of a step. sums: `[hidden_size · 4]` where the input half is ready-made.
     #[cfg(any(test, not(dsp)))]
     pub(crate) fn plain_step(&self, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
         let states = state.c.iter_mut().zip(state.next_h.iter_mut());
@@ -121,6 +137,7 @@ impl<'a> Paired<'a> {
             let z = |row: usize| (from_x[row] + from_h[row]) << self.shift;
             (*c, *h) = unit([z(0), z(1), z(2), z(3)], *c);
         }
+        core::mem::swap(&mut state.h, &mut state.next_h);
     }
 
     /// One step whose input half is ready-made. sums: `[hidden_size · 4]`.
@@ -130,7 +147,6 @@ impl<'a> Paired<'a> {
         dsp::step_folded(self, sums, state);
         #[cfg(not(dsp))]
         self.plain_step(&[], Some(sums), state);
-        core::mem::swap(&mut state.h, &mut state.next_h);
     }
 
     /// Bytes of flash: weights, biases, multipliers.

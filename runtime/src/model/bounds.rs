@@ -8,7 +8,7 @@ use crate::kernel::columns;
 #[cfg(feature = "widths")]
 use crate::kind::CellKind;
 use crate::linear::Linear;
-use crate::lstm::{Layer, Lstm, biases};
+use crate::lstm::{Lstm, biases};
 use crate::matrix::Matrix;
 use crate::rnn::Rnn;
 #[cfg(feature = "widths")]
@@ -86,8 +86,8 @@ fn pair_up<const ROWS: usize>(
 /// Conditions 1 to 3 of any layer but LSTM's in other packings, which has its own check.
 pub(super) fn check(cell: &Cell<'_>) -> Result<(), Overflow> {
     match cell {
-        Cell::Lstm(Layer::Interleaved(lstm)) => check_lstm(lstm),
-        Cell::Lstm(Layer::Paired(_)) => Ok(()),
+        Cell::Lstm(lstm) => check_lstm(lstm),
+        Cell::Paired(_) => Ok(()),
         Cell::Gru(gru) => check_gru(gru),
         Cell::Rnn(rnn) => check_rnn(rnn),
         #[cfg(feature = "widths")]
@@ -152,11 +152,11 @@ pub(super) fn input_bound(cell: &Cell<'_>, unit: usize, index: usize) -> Bound {
         row_bound(weights, bias.copied().unwrap_or(0))
     }
     match cell {
-        Cell::Lstm(Layer::Interleaved(lstm)) => {
+        Cell::Lstm(lstm) => {
             let bias = lstm.bias.get(unit).and_then(|bias| bias.get(index));
             of(row(lstm.weight_ih, lstm.input_size, unit), index, bias)
         }
-        Cell::Lstm(Layer::Paired(layer)) => layer.records().nth(unit).map_or(0, |record| {
+        Cell::Paired(layer) => layer.records().nth(unit).map_or(0, |record| {
             let weights = record.weight_ih.iter().flat_map(|&words| columns(words));
             let weights = weights.filter_map(|column| column.get(index).map(|&w| w as i8));
             row_bound(weights, biases(record.start).and_then(|bias| bias.get(index).copied()).unwrap_or(0))

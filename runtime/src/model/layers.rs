@@ -12,7 +12,7 @@ use crate::fault::{Checked, Fault};
 use crate::gru::Gru;
 use crate::header::Dtype;
 use crate::kind::CellKind;
-use crate::lstm::{Layer, Lstm, Paired};
+use crate::lstm::{Lstm, Paired};
 use crate::parts;
 use crate::rnn::Rnn;
 #[cfg(feature = "widths")]
@@ -52,7 +52,7 @@ fn paired<'a>(
         return directory.file.refuse(paired::no_place(units, e, h));
     };
     match paired::check(&layer, units) {
-        Ok(()) => Ok(Cell::Lstm(Layer::Paired(layer))),
+        Ok(()) => Ok(Cell::Paired(layer)),
         Err(fault) => directory.file.refuse(fault),
     }
 }
@@ -105,7 +105,7 @@ fn plain<'a>(
     let cell = match kind.cell {
         CellKind::Lstm => {
             let Some(built) = parts::Interleaved4::BUILT else { return not_built(directory, place) };
-            Cell::Lstm(Layer::Interleaved(Lstm {
+            Cell::Lstm(Lstm {
                 _built: built,
                 input_size,
                 weight_ih: weight_ih.as_chunks().0,
@@ -114,7 +114,7 @@ fn plain<'a>(
                 multiplier_ih: multiplier_ih.as_chunks().0,
                 multiplier_hh: multiplier_hh.as_chunks().0,
                 shift,
-            }))
+            })
         }
         CellKind::Gru => {
             let Some(built) = parts::Gru::BUILT else { return not_built(directory, place) };

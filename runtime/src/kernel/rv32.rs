@@ -1,0 +1,244 @@
+//! An LSTM step over `interleaved4` for RISC-V with 32 bits and multiplication: rv32imc, rv32imac.
+//!
+//! A column is 13 instructions: its activation, and for each of four rows a weight, a product, a sum. The compiler's are as many; between the
+//! columns it spills, and checks what is known. Here the registers suffice: both halves' columns are one subroutine. A product of two signed
+//! halves of words is MULH of both in upper halves. [`Lstm::plain_step`](crate::lstm::Lstm::plain_step) defines the result.
+#![allow(unsafe_code)]
+
+use core::arch::naked_asm;
+
+use super::frame::Frame;
+use crate::cell::State;
+use crate::lstm::Lstm;
+
+/// Columns of one turn of the loop.
+const TURN: usize = 8;
+
+/// See [`Lstm::step`]; `h` and `next_h` are not exchanged.
+#[inline]
+pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
+    if !layer.fits(x, state) {
+        return;
+    }
+    let mut frame = Frame::new::<TURN>(layer, x, state, 0);
+    // SAFETY: there are as many units, not none, of every parameter and of the state, and as many columns as `x` and `h` have values.
+    unsafe { run(&mut frame) };
+}
+
+/// a1: weights, a2: activations; sums of i f g o in t0-t3; t4-t6, a5 and a7 are lost. `$at`: the column's byte in both.
+macro_rules! columns {
+    ($([$v:literal $a:literal $b:literal $c:literal $d:literal])*) => {
+        concat!($(
+            "lh a5, ", $v, "(a2)\n",
+            "lb t4, ", $a, "(a1)\n lb t5, ", $b, "(a1)\n lb t6, ", $c, "(a1)\n lb a7, ", $d, "(a1)\n",
+            "mul t4, t4, a5\n mul t5, t5, a5\n mul t6, t6, a5\n mul a7, a7, a5\n",
+            "add t0, t0, t4\n add t1, t1, t5\n add t2, t2, t6\n add t3, t3, a7\n",
+        )*)
+    };
+}
+/// The sums of one half whose weights, and places of activations, the frame has there.
+macro_rules! sums {
+    ($weights:literal, $begin:literal, $turns_end:literal, $end:literal) => {
+        concat!(
+            "lw a1, ",
+            $weights,
+            "(a0)\n lw a2, ",
+            $begin,
+            "(a0)\n lw a3, ",
+            $turns_end,
+            "(a0)\n lw a4, ",
+            $end,
+            "(a0)\n jal 6f\n sw a1, ",
+            $weights,
+            "(a0)\n"
+        )
+    };
+}
+/// First rows of pairs, then the products of t0-t3 with the multipliers at `$m`; a1-a5 are lost.
+macro_rules! requantize {
+    ($m:literal, $i:literal, $f:literal, $g:literal, $o:literal) => {
+        concat!(
+            "srai a1, t1, 8\n add t0, t0, a1\n srai a1, t3, 8\n add t2, t2, a1\n",
+            "lw a1, 0(",
+            $m,
+            ")\n lw a2, 4(",
+            $m,
+            ")\n addi ",
+            $m,
+            ", ",
+            $m,
+            ", 8\n",
+            "lui a5, 0xffff0\n slli a3, a1, 16\n and a1, a1, a5\n slli a4, a2, 16\n and a2, a2, a5\n",
+            "mulh ",
+            $i,
+            ", t0, a3\n mulh ",
+            $f,
+            ", t1, a1\n mulh ",
+            $g,
+            ", t2, a4\n mulh ",
+            $o,
+            ", t3, a2\n"
+        )
+    };
+}
+/// Replaces a pre-activation by its activation, whose value is the upper half; a1 and a2 are lost, a3 is 256.
+macro_rules! activate {
+    ($z:literal, $table:literal) => {
+        concat!(
+            "srai a1, ",
+            $z,
+            ", 15\n addi a1, a1, 128\n bltu a1, a3, 3f\n",
+            // Beyond the table: its first or last cell.
+            "srai a1, a1, 31\n not a1, a1\n zext.b a1, a1\n",
+            "3: slli a1, a1, 2\n add a1, a1, ",
+            $table,
+            "\n lw a1, 0(a1)\n",
+            "slli ",
+            $z,
+            ", ",
+            $z,
+            ", 16\n slli a2, a1, 16\n mulh ",
+            $z,
+            ", ",
+            $z,
+            ", a2\n add ",
+            $z,
+            ", ",
+            $z,
+            ", a1\n"
+        )
+    };
+}
+
+/// All units of a step. s0-s3: the input half's part of the pre-activations. s4: shift, s5: sigmoid, s6: tanh, s7: `c`, s8: `next_h`, s9: end of
+/// `c`; s10: biases, s11 and a6: multipliers of the input and the recurrent half.
+///
+/// # Safety
+/// `frame` is as [`step`] makes it.
+#[unsafe(naked)]
+unsafe extern "C" fn run(frame: *mut Frame) {
+    naked_asm!(
+        // With link-time optimisation the assembler knows no more than rv32i.
+        ".option push",
+        ".option arch, +m, +c",
+        "addi sp, sp, -64",
+        "sw ra, 0(sp)",
+        "sw s0, 4(sp)",
+        "sw s1, 8(sp)",
+        "sw s2, 12(sp)",
+        "sw s3, 16(sp)",
+        "sw s4, 20(sp)",
+        "sw s5, 24(sp)",
+        "sw s6, 28(sp)",
+        "sw s7, 32(sp)",
+        "sw s8, 36(sp)",
+        "sw s9, 40(sp)",
+        "sw s10, 44(sp)",
+        "sw s11, 48(sp)",
+        "lw s7, 24(a0)",
+        "lw s8, 28(a0)",
+        "lw s9, 32(a0)",
+        "lw s4, 36(a0)",
+        "lw s5, 40(a0)",
+        "lw s6, 44(a0)",
+        "lw s10, 56(a0)",
+        "lw s11, 60(a0)",
+        "lw a6, 64(a0)",
+        // A unit: its input half.
+        "2:",
+        "lw t0, 0(s10)",
+        "lw t1, 4(s10)",
+        "lw t2, 8(s10)",
+        "lw t3, 12(s10)",
+        "addi s10, s10, 16",
+        sums!("52", "0", "4", "8"),
+        requantize!("s11", "s0", "s1", "s2", "s3"),
+        // Its recurrent half.
+        "li t0, 0",
+        "li t1, 0",
+        "li t2, 0",
+        "li t3, 0",
+        sums!("48", "12", "16", "20"),
+        requantize!("a6", "t0", "t1", "t2", "t3"),
+        "add t0, t0, s0",
+        "add t1, t1, s1",
+        "add t2, t2, s2",
+        "add t3, t3, s3",
+        "sll t0, t0, s4",
+        "sll t1, t1, s4",
+        "sll t2, t2, s4",
+        "sll t3, t3, s4",
+        // The gates.
+        "li a3, 256",
+        activate!("t0", "s5"),
+        activate!("t1", "s5"),
+        activate!("t2", "s6"),
+        activate!("t3", "s5"),
+        "srai t0, t0, 16",
+        "srai t2, t2, 16",
+        "mul t0, t0, t2",
+        "addi t0, t0, 1024",
+        "srai t0, t0, 11",
+        "lw a1, 0(s7)",
+        "and t1, t1, a5",
+        "mulh a1, a1, t1",
+        "add a1, a1, t0",
+        "slli t0, a1, 1",
+        "srai a2, t0, 1",
+        "bne a1, a2, 8f",
+        "7:",
+        "sw t0, 0(s7)",
+        "addi s7, s7, 4",
+        activate!("t0", "s6"),
+        "srai t3, t3, 16",
+        "srai t0, t0, 16",
+        "mul t0, t0, t3",
+        "lui a1, 4",
+        "add t0, t0, a1",
+        "srai t0, t0, 15",
+        "sh t0, 0(s8)",
+        "addi s8, s8, 2",
+        "bne s7, s9, 2b",
+        "lw ra, 0(sp)",
+        "lw s0, 4(sp)",
+        "lw s1, 8(sp)",
+        "lw s2, 12(sp)",
+        "lw s3, 16(sp)",
+        "lw s4, 20(sp)",
+        "lw s5, 24(sp)",
+        "lw s6, 28(sp)",
+        "lw s7, 32(sp)",
+        "lw s8, 36(sp)",
+        "lw s9, 40(sp)",
+        "lw s10, 44(sp)",
+        "lw s11, 48(sp)",
+        "addi sp, sp, 64",
+        "ret",
+        // Doubling has overflowed: to the end of the range on the side of the sum.
+        "8:",
+        "srai a1, a1, 31",
+        "lui t0, 0x80000",
+        "not t0, t0",
+        "xor t0, t0, a1",
+        "j 7b",
+        // The sums of a half: from a2 to a3 by turns, then by columns to a4.
+        "6:",
+        "beq a2, a3, 4f",
+        "3:",
+        columns!([0 0 1 2 3] [2 4 5 6 7] [4 8 9 10 11] [6 12 13 14 15]),
+        columns!([8 16 17 18 19] [10 20 21 22 23] [12 24 25 26 27] [14 28 29 30 31]),
+        "addi a1, a1, 32",
+        "addi a2, a2, 16",
+        "bne a2, a3, 3b",
+        "4:",
+        "beq a2, a4, 9f",
+        "5:",
+        columns!([0 0 1 2 3]),
+        "addi a1, a1, 4",
+        "addi a2, a2, 2",
+        "bne a2, a4, 5b",
+        "9:",
+        "ret",
+        ".option pop",
+    )
+}
