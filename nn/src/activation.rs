@@ -48,6 +48,18 @@ pub fn tanh(fused: bool, x: f32) -> f32 {
     2.0 * sigmoid(fused, 2.0 * x) - 1.0
 }
 
+/// 1 − x
+#[inline(always)]
+pub fn one_minus<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    simd.sub_f32s(simd.splat_f32s(1.0), x)
+}
+
+/// d · y · (1 − y): the gradient d on its way back through a sigmoid that said y.
+#[inline(always)]
+pub fn times_slope<S: Simd>(simd: S, d: S::f32s, y: S::f32s) -> S::f32s {
+    simd.mul_f32s(simd.mul_f32s(d, y), one_minus(simd, y))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,10 +5,11 @@
 //! h = n + z·(h₋₁ - n)
 //! ```
 
-use super::activation::{fused, sigmoid, tanh};
+use super::activation::{fused, one_minus, sigmoid, tanh, times_slope};
 use super::packed::Visit;
+use super::product::add_rows;
 use super::recurrent::{Cells, Input, Rows, split};
-use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
+use pulp::{Arch, Scalar, Simd, WithSimd};
 
 /// The GRU cells of a batch.
 #[derive(Debug)]
@@ -68,10 +69,9 @@ impl Cells for Gru {
     fn d_hidden_bias(&self) -> Vec<f32> {
         let n = self.b_hn.len();
         let mut d_b_hn = vec![0.0; n];
-        for row in self.sums.values.chunks(self.sums.stride) {
-            for (sum, d) in d_b_hn.iter_mut().zip(&row[2 * n..3 * n]) {
-                *sum += d;
-            }
+        let Rows { values, stride, .. } = &self.sums;
+        if !values.is_empty() {
+            add_rows(&mut d_b_hn, &values[2 * n..], *stride, n, |_| 0);
         }
         d_b_hn
     }
@@ -97,18 +97,18 @@ impl WithSimd for Forward<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
+    fn with_simd<S: Simd>(self, simd: S) {
         let n = self.n;
         let rows = self.gates.chunks_mut(self.stride).zip(self.sums.chunks(self.stride));
         for (row, ((gates, sums), hidden)) in rows.zip(self.hidden.chunks_exact_mut(n)).enumerate() {
-            forward(fused::<S>(), gates, sums, self.before.get(row * n..(row + 1) * n), hidden);
+            forward(simd, gates, sums, self.before.get(row * n..(row + 1) * n), hidden);
         }
     }
 }
 
 #[inline(always)]
-fn forward(fused: bool, gates: &mut [f32], sums: &[f32], before: Option<&[f32]>, hidden: &mut [f32]) {
-    let size = hidden.len();
+fn forward<S: Simd>(simd: S, gates: &mut [f32], sums: &[f32], before: Option<&[f32]>, hidden: &mut [f32]) {
+    let (size, fused) = (hidden.len(), fused::<S>());
     // Loops of one kind each: those over all three gates the compiler does not make vectors of.
     for (gate, sum) in gates[..2 * size].iter_mut().zip(&sums[..2 * size]) {
         *gate = sigmoid(fused, *gate + sum);
@@ -116,9 +116,9 @@ fn forward(fused: bool, gates: &mut [f32], sums: &[f32], before: Option<&[f32]>,
     let (r, rest) = gates.split_at_mut(size);
     let (z, n) = rest.split_at_mut(size);
     let (n, s_n) = (&mut n[..size], &sums[2 * size..3 * size]);
-    for u in 0..size {
-        n[u] += r[u] * s_n[u];
-    }
+    let (n_v, r_v, s_v) = (S::as_mut_simd_f32s(n), S::as_simd_f32s(r), S::as_simd_f32s(s_n));
+    add_products(simd, n_v.0, r_v.0, s_v.0);
+    add_products(Scalar, n_v.1, r_v.1, s_v.1);
     for n in &mut *n {
         *n = tanh(fused, *n);
     }
@@ -154,50 +154,80 @@ struct Backward<'a> {
     d_hidden: &'a [f32],
 }
 
-impl NullaryFnOnce for Backward<'_> {
+impl WithSimd for Backward<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
+    fn with_simd<S: Simd>(self, simd: S) {
         let n = self.n;
         let rows = self.gates.chunks_mut(self.stride).zip(self.sums.chunks_mut(self.stride));
         for (row, ((gates, sums), d_hidden)) in rows.zip(self.d_hidden.chunks_exact(n)).enumerate() {
             let at = row * n..(row + 1) * n;
-            backward(gates, sums, self.before.get(at.clone()).zip(self.d_before.get_mut(at)), d_hidden);
+            backward(simd, gates, sums, self.before.get(at.clone()).zip(self.d_before.get_mut(at)), d_hidden);
         }
     }
 }
 
+/// to += a · b
 #[inline(always)]
-fn backward(gates: &mut [f32], sums: &mut [f32], before: Option<(&[f32], &mut [f32])>, d: &[f32]) {
-    let size = d.len();
-    let (r, rest) = gates.split_at_mut(size);
-    let (z, n) = rest.split_at_mut(size);
-    let (s_r, rest) = sums.split_at_mut(size);
-    let (s_z, s_n) = rest.split_at_mut(size);
-    let (n, s_n) = (&mut n[..size], &mut s_n[..size]);
-    // The gradient of z takes its place in `s_z`, until nothing reads z any more.
-    match before {
-        Some((before, d_before)) => {
-            let (before, d_before) = (&before[..size], &mut d_before[..size]);
-            for u in 0..size {
-                s_z[u] = d[u] * (before[u] - n[u]) * z[u] * (1.0 - z[u]);
-                d_before[u] += d[u] * z[u];
-            }
-        }
-        None => {
-            for u in 0..size {
-                s_z[u] = -d[u] * n[u] * z[u] * (1.0 - z[u]);
-            }
-        }
+fn add_products<S: Simd<f32s = V>, V: Copy>(simd: S, to: &mut [V], a: &[V], b: &[V]) {
+    for (to, (a, b)) in to.iter_mut().zip(a.iter().zip(b)) {
+        *to = simd.add_f32s(*to, simd.mul_f32s(*a, *b));
     }
-    for u in 0..size {
-        let d_n = d[u] * (1.0 - z[u]) * (1.0 - n[u] * n[u]);
-        let d_r = d_n * s_n[u] * r[u] * (1.0 - r[u]);
-        s_n[u] = d_n * r[u];
-        n[u] = d_n;
-        s_r[u] = d_r;
-        r[u] = d_r;
-        z[u] = s_z[u];
+}
+
+#[inline(always)]
+fn backward<S: Simd>(
+    simd: S,
+    gates: &mut [f32],
+    sums: &mut [f32],
+    before: Option<(&[f32], &mut [f32])>,
+    d_hidden: &[f32],
+) {
+    let ([r, z, n], [s_r, s_z, s_n]) = (thirds(gates, d_hidden.len()), thirds(sums, d_hidden.len()));
+    let (r, z, n) = (S::as_mut_simd_f32s(r), S::as_mut_simd_f32s(z), S::as_mut_simd_f32s(n));
+    let (s_r, s_z, s_n) = (S::as_mut_simd_f32s(s_r), S::as_mut_simd_f32s(s_z), S::as_mut_simd_f32s(s_n));
+    let d_hidden = S::as_simd_f32s(d_hidden);
+    let (head, tail) = before
+        .map(|(before, d_before)| {
+            let (before, d_before) = (S::as_simd_f32s(before), S::as_mut_simd_f32s(d_before));
+            ((before.0, d_before.0), (before.1, d_before.1))
+        })
+        .unzip();
+    units(simd, [r.0, z.0, n.0], [s_r.0, s_z.0, s_n.0], head, d_hidden.0);
+    units(Scalar, [r.1, z.1, n.1], [s_r.1, s_z.1, s_n.1], tail, d_hidden.1);
+}
+
+/// Backward through units of a row, as many at once as a `V` holds; with vectors, as the LSTM's.
+#[inline(always)]
+fn units<S: Simd<f32s = V>, V: Copy>(
+    simd: S,
+    [r, z, n]: [&mut [V]; 3],
+    [s_r, s_z, s_n]: [&mut [V]; 3],
+    mut before: Option<(&[V], &mut [V])>,
+    d_hidden: &[V],
+) {
+    for u in 0..d_hidden.len() {
+        let (d, ru, zu, nu) = (d_hidden[u], r[u], z[u], n[u]);
+        let change = match &mut before {
+            Some((before, d_before)) => {
+                d_before[u] = simd.add_f32s(d_before[u], simd.mul_f32s(d, zu));
+                simd.sub_f32s(before[u], nu)
+            }
+            None => simd.sub_f32s(simd.splat_f32s(0.0), nu),
+        };
+        let d_z = times_slope(simd, simd.mul_f32s(d, change), zu);
+        let d_n = simd.mul_f32s(simd.mul_f32s(d, one_minus(simd, zu)), one_minus(simd, simd.mul_f32s(nu, nu)));
+        let d_r = times_slope(simd, simd.mul_f32s(d_n, s_n[u]), ru);
+        (r[u], z[u], n[u]) = (d_r, d_z, d_n);
+        (s_r[u], s_z[u], s_n[u]) = (d_r, d_z, simd.mul_f32s(d_n, ru));
     }
+}
+
+/// The three gates of a row.
+#[inline(always)]
+fn thirds(gates: &mut [f32], n: usize) -> [&mut [f32]; 3] {
+    let (r, rest) = gates.split_at_mut(n);
+    let (z, n_and_gap) = rest.split_at_mut(n);
+    [r, z, &mut n_and_gap[..n]]
 }

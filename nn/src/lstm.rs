@@ -5,11 +5,11 @@
 //! c = f·c₋₁ + i·g        h = o·tanh(c)
 //! ```
 
-use super::activation::{fused, sigmoid, tanh};
+use super::activation::{fused, one_minus, sigmoid, tanh, times_slope};
 use super::buffer::Buffer;
 use super::packed::{Packing, Visit};
 use super::recurrent::{Cells, Input, Rows, rows, split};
-use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
+use pulp::{Arch, Scalar, Simd, WithSimd};
 
 /// The LSTM cells of a batch.
 #[derive(Debug)]
@@ -174,46 +174,62 @@ struct Backward<'a> {
     d_cell: &'a mut [f32],
 }
 
-impl NullaryFnOnce for Backward<'_> {
+impl WithSimd for Backward<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
+    fn with_simd<S: Simd>(self, simd: S) {
         let n = self.n;
         let states = self.squashed.chunks_exact(n).zip(self.d_hidden.chunks_exact(n));
         let states = states.zip(self.d_cell.chunks_exact_mut(n));
         for (row, (gates, ((squashed, d_hidden), d_cell))) in self.gates.chunks_mut(self.stride).zip(states).enumerate()
         {
-            backward(gates, self.before.get(row * n..(row + 1) * n), squashed, d_hidden, d_cell);
+            backward(simd, gates, self.before.get(row * n..(row + 1) * n), squashed, d_hidden, d_cell);
         }
     }
 }
 
 #[inline(always)]
-fn backward(gates: &mut [f32], before: Option<&[f32]>, squashed: &[f32], d_hidden: &[f32], d_cell: &mut [f32]) {
-    let n = d_hidden.len();
-    let [i, f, g, o] = quarters(gates, n);
-    let (squashed, d_cell) = (&squashed[..n], &mut d_cell[..n]);
-    for u in 0..n {
-        let d = d_hidden[u] * o[u] * (1.0 - squashed[u] * squashed[u]) + d_cell[u];
-        d_cell[u] = d;
-        o[u] = d_hidden[u] * squashed[u] * o[u] * (1.0 - o[u]);
-    }
-    for u in 0..n {
-        let (d, iu, gu) = (d_cell[u], i[u], g[u]);
-        i[u] = d * gu * iu * (1.0 - iu);
-        g[u] = d * iu * (1.0 - gu * gu);
-        d_cell[u] = d * f[u];
-    }
-    // `d_cell` holds d * f by now.
-    match before {
-        Some(before) => {
-            let before = &before[..n];
-            for u in 0..n {
-                f[u] = d_cell[u] * before[u] * (1.0 - f[u]);
-            }
-        }
-        None => f.fill(0.0),
+fn backward<S: Simd>(
+    simd: S,
+    gates: &mut [f32],
+    before: Option<&[f32]>,
+    squashed: &[f32],
+    d_hidden: &[f32],
+    d_cell: &mut [f32],
+) {
+    let [i, f, g, o] = quarters(gates, d_hidden.len());
+    let (i, f) = (S::as_mut_simd_f32s(i), S::as_mut_simd_f32s(f));
+    let (g, o) = (S::as_mut_simd_f32s(g), S::as_mut_simd_f32s(o));
+    let (squashed, d_hidden) = (S::as_simd_f32s(squashed), S::as_simd_f32s(d_hidden));
+    let (before, rest) = before.map(S::as_simd_f32s).unzip();
+    let d_cell = S::as_mut_simd_f32s(d_cell);
+    units(simd, [i.0, f.0, g.0, o.0], before, [squashed.0, d_hidden.0], d_cell.0);
+    units(Scalar, [i.1, f.1, g.1, o.1], rest, [squashed.1, d_hidden.1], d_cell.1);
+}
+
+/// Backward through units of a row, as many at once as a `V` holds. In a loop over so many arrays that it also writes the
+/// compiler does not find the vectors by itself.
+#[inline(always)]
+fn units<S: Simd<f32s = V>, V: Copy>(
+    simd: S,
+    [i, f, g, o]: [&mut [V]; 4],
+    before: Option<&[V]>,
+    [squashed, d_hidden]: [&[V]; 2],
+    d_cell: &mut [V],
+) {
+    for u in 0..d_cell.len() {
+        let (iu, fu, gu, ou, squashed, d_hidden) = (i[u], f[u], g[u], o[u], squashed[u], d_hidden[u]);
+        let through = simd.mul_f32s(simd.mul_f32s(d_hidden, ou), one_minus(simd, simd.mul_f32s(squashed, squashed)));
+        let d = simd.add_f32s(through, d_cell[u]);
+        o[u] = times_slope(simd, simd.mul_f32s(d_hidden, squashed), ou);
+        i[u] = times_slope(simd, simd.mul_f32s(d, gu), iu);
+        g[u] = simd.mul_f32s(simd.mul_f32s(d, iu), one_minus(simd, simd.mul_f32s(gu, gu)));
+        d_cell[u] = simd.mul_f32s(d, fu);
+        f[u] = match before {
+            Some(before) => times_slope(simd, simd.mul_f32s(d, before[u]), fu),
+            None => simd.splat_f32s(0.0),
+        };
     }
 }
 

@@ -50,10 +50,9 @@ impl Panels {
         Panels { data: vec![0.0; columns.div_ceil(WIDTH) * depth * WIDTH], depth, columns }
     }
 
-    /// Makes a matrix of zeros of it, with so many rows.
-    pub fn reset(&mut self, depth: usize) {
+    /// Makes a matrix with so many rows of it, each of any numbers until it is set.
+    pub fn resize(&mut self, depth: usize) {
         self.depth = depth;
-        self.data.clear();
         self.data.resize(self.columns.div_ceil(WIDTH) * depth * WIDTH, 0.0);
     }
 
@@ -72,23 +71,24 @@ impl Panels {
     }
 }
 
-/// A view of the left-hand matrix: element (row, k) is `data[row * row_stride + k * depth_stride]`.
+/// A view of the left-hand matrix.
 #[derive(Clone, Copy, Debug)]
 pub struct Strided<'a> {
+    /// Element (row, k) is `data[row * stride + k]`; of a transposed one `data[k * stride + row]`.
     data: &'a [f32],
-    row_stride: usize,
-    depth_stride: usize,
+    stride: usize,
+    transposed: bool,
 }
 
 impl<'a> Strided<'a> {
     /// `data` is `[rows, depth]`, row-major, its rows `stride` values apart.
     pub fn rows(data: &'a [f32], stride: usize) -> Self {
-        Strided { data, row_stride: stride, depth_stride: 1 }
+        Strided { data, stride, transposed: false }
     }
 
     /// `data` is `[depth, rows]`, row-major, its rows `stride` values apart.
     pub fn transposed(data: &'a [f32], stride: usize) -> Self {
-        Strided { data, row_stride: 1, depth_stride: stride }
+        Strided { data, stride, transposed: true }
     }
 }
 
@@ -159,8 +159,15 @@ impl WithSimd for AddProduct<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
+        // Two programs, so that each finds its numbers without a check or a multiplication for each of them.
+        if self.left.transposed { self.add::<S, true>(simd) } else { self.add::<S, false>(simd) }
+    }
+}
+
+impl AddProduct<'_> {
+    #[inline(always)]
+    fn add<S: Simd, const T: bool>(self, simd: S) {
         let AddProduct { out, stride, rows, left, right } = self;
-        let Strided { data: left, row_stride, depth_stride } = left;
         let Panels { data, depth, columns } = right;
         let (depth, columns) = (*depth, *columns);
         let tiles = rows.div_ceil(TILE);
@@ -174,16 +181,17 @@ impl WithSimd for AddProduct<'_> {
                 // Tiles of nearly equal height: a flat one would wait for its few chains of multiply-adds.
                 let mut row = 0;
                 for tile in 0..tiles {
-                    let left = &left[row * row_stride + start * depth_stride..];
+                    let at = if T { row + start * left.stride } else { row * left.stride + start };
+                    let left = &left.data[at..];
                     let out = &mut out[row * stride + column..];
-                    let shape = Shape { stride, width, row: row_stride, depth: depth_stride };
+                    let shape = Shape { stride, width, left: self.left.stride, steps };
                     row += match rows / tiles + usize::from(tile < rows % tiles) {
-                        1 => panel_rows::<S, 1>(simd, out, left, matrix, shape),
-                        2 => panel_rows::<S, 2>(simd, out, left, matrix, shape),
-                        3 => panel_rows::<S, 3>(simd, out, left, matrix, shape),
-                        4 => panel_rows::<S, 4>(simd, out, left, matrix, shape),
-                        5 => panel_rows::<S, 5>(simd, out, left, matrix, shape),
-                        _ => panel_rows::<S, TILE>(simd, out, left, matrix, shape),
+                        1 => panel_rows::<S, 1, T>(simd, out, left, matrix, shape),
+                        2 => panel_rows::<S, 2, T>(simd, out, left, matrix, shape),
+                        3 => panel_rows::<S, 3, T>(simd, out, left, matrix, shape),
+                        4 => panel_rows::<S, 4, T>(simd, out, left, matrix, shape),
+                        5 => panel_rows::<S, 5, T>(simd, out, left, matrix, shape),
+                        _ => panel_rows::<S, TILE, T>(simd, out, left, matrix, shape),
                     };
                 }
             }
@@ -198,20 +206,27 @@ struct Shape {
     stride: usize,
     /// Columns of the panel that are there.
     width: usize,
-    /// Strides of the left matrix.
-    row: usize,
-    depth: usize,
+    /// The left matrix's stride.
+    left: usize,
+    /// Of the inner dimension.
+    steps: usize,
 }
 
-/// `M` rows of one panel; returns `M`.
+/// `M` rows of one panel, the left matrix transposed or not; returns `M`.
 #[inline(always)]
-fn panel_rows<S: Simd, const M: usize>(simd: S, out: &mut [f32], left: &[f32], matrix: &[f32], shape: Shape) -> usize {
+fn panel_rows<S: Simd, const M: usize, const T: bool>(
+    simd: S,
+    out: &mut [f32],
+    left: &[f32],
+    matrix: &[f32],
+    shape: Shape,
+) -> usize {
     let vectors = shape.width.div_ceil(S::F32_LANES);
     let mut vector = 0;
     // With 32 registers four vectors of each row stay in them, with 16 registers two.
     if S::REGISTER_COUNT >= 32 {
         while vectors - vector > 2 {
-            tile::<S, M, 4>(simd, out, left, matrix, shape, vector);
+            tile::<S, M, 4, T>(simd, out, left, matrix, shape, vector);
             vector += 4;
             if vector >= vectors {
                 return M;
@@ -219,7 +234,7 @@ fn panel_rows<S: Simd, const M: usize>(simd: S, out: &mut [f32], left: &[f32], m
         }
     }
     while vector < vectors {
-        tile::<S, M, 2>(simd, out, left, matrix, shape, vector);
+        tile::<S, M, 2, T>(simd, out, left, matrix, shape, vector);
         vector += 2;
     }
     M
@@ -227,7 +242,7 @@ fn panel_rows<S: Simd, const M: usize>(simd: S, out: &mut [f32], left: &[f32], m
 
 /// `M` rows of `N` vectors of a panel, from vector `first` on.
 #[inline(always)]
-fn tile<S: Simd, const M: usize, const N: usize>(
+fn tile<S: Simd, const M: usize, const N: usize, const T: bool>(
     simd: S,
     out: &mut [f32],
     left: &[f32],
@@ -250,11 +265,26 @@ fn tile<S: Simd, const M: usize, const N: usize>(
             copy(sum, S::as_simd_f32s(&buffer).0);
         }
     }
-    for (k, weights) in matrix.chunks_exact(WIDTH / S::F32_LANES).enumerate() {
+    let steps = shape.steps;
+    let mut rows = [left; M];
+    if !T {
+        for (m, row) in rows.iter_mut().enumerate() {
+            *row = &left[m * shape.left..][..steps];
+        }
+    }
+    for k in 0..steps {
+        let mut x = [0.0; M];
+        if T {
+            x.copy_from_slice(&left[k * shape.left..][..M]);
+        } else {
+            for (x, row) in x.iter_mut().zip(rows) {
+                *x = row[k];
+            }
+        }
         let mut w = [simd.splat_f32s(0.0); N];
-        copy(&mut w, &weights[first..]);
-        for (m, sum) in sum.iter_mut().enumerate() {
-            let x = simd.splat_f32s(left[m * shape.row + k * shape.depth]);
+        copy(&mut w, &matrix[k * (WIDTH / S::F32_LANES) + first..]);
+        for (sum, x) in sum.iter_mut().zip(x) {
+            let x = simd.splat_f32s(x);
             for (sum, w) in sum.iter_mut().zip(w) {
                 *sum = simd.mul_add_e_f32s(x, w, *sum);
             }

@@ -304,6 +304,8 @@ struct Sums {
     visits: Vec<Visit>,
     /// The hidden states that the chunk's tokens continue; zero where a token has no predecessor.
     before: Panels,
+    /// A row of zeros.
+    zero: Vec<f32>,
     /// Σ d_sumsᵀ · h₋₁: `[width, n]`.
     d_w_hh: Vec<f32>,
     /// The gradient of the input's part of the sums, for each distinct token.
@@ -315,17 +317,21 @@ struct Sums {
 impl Sums {
     fn new(tokens: Option<&[u32]>, x: &[f32], input_size: usize, width: usize, n: usize) -> Self {
         let d_table = tokens.map(|_| Buffer::zeros(x.len() / input_size * width));
-        Sums { visits: Vec::new(), before: Panels::zeros(0, n), d_w_hh: vec![0.0; width * n], d_table, n, width }
+        let (zero, d_w_hh) = (vec![0.0; n], vec![0.0; width * n]);
+        Sums { visits: Vec::new(), before: Panels::zeros(0, n), zero, d_w_hh, d_table, n, width }
     }
 
     fn add(&mut self, cells: &mut dyn Cells, hidden: &[f32], tokens: Option<&[u32]>) {
         let (n, width) = (self.n, self.width);
         let start = self.visits.iter().map(|visit| visit.now.start).min().unwrap_or(0);
         let end = self.visits.iter().map(|visit| visit.now.end).max().unwrap_or(0);
-        self.before.reset(end - start);
+        self.before.resize(end - start);
         for visit in self.visits.drain(..) {
             for (row, token) in visit.before.clone().zip(visit.continuing()) {
                 self.before.set_row(token - start, &hidden[row * n..][..n]);
+            }
+            for token in visit.continuing().end..visit.now.end {
+                self.before.set_row(token - start, &self.zero);
             }
         }
         let Rows { values, stride, .. } = cells.sums();
