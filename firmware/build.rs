@@ -63,7 +63,9 @@ fn public_key() -> io::Result<()> {
     let given = env::var("TERN_PUBLIC_KEY").unwrap_or_default();
     if given.is_empty() {
         if has_feature("signed") {
-            println!("cargo::error=the feature `signed` wants TERN_PUBLIC_KEY: 64 hexadecimal digits, or a file with them (`tern key new`)");
+            println!(
+                "cargo::error=the feature `signed` wants TERN_PUBLIC_KEY: 64 hexadecimal digits, or a file with them (`tern key new`)"
+            );
         }
         return Ok(());
     }

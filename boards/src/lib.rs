@@ -42,10 +42,19 @@ pub struct Emulator {
     pub arguments: &'static [&'static str],
     /// Whether it has a second serial port, for the log.
     pub has_log: bool,
+    /// Bytes of the bank of flash that models lie in, where the emulator can keep it in a file: its parallel flash of unit 1.
+    pub flash: Option<u32>,
 }
 
 const fn arm(machine: &'static str) -> Option<Emulator> {
-    Some(Emulator { program: "qemu-system-arm", package: "qemu-system-arm", machine, arguments: &[], has_log: true })
+    Some(Emulator {
+        program: "qemu-system-arm",
+        package: "qemu-system-arm",
+        machine,
+        arguments: &[],
+        has_log: true,
+        flash: None,
+    })
 }
 
 const KB: u32 = 1024;
@@ -80,13 +89,14 @@ pub const BOARDS: [Board; 7] = [
         name: "riscv32-virt",
         processor: "RV32IMAC",
         target: "riscv32imac-unknown-none-elf",
-        slot: Slot { address: 0x8020_0000, bytes: 1536 * KB },
+        slot: Slot { address: 0x2208_0000, bytes: 1536 * KB },
         emulator: Some(Emulator {
             program: "qemu-system-riscv32",
             package: "qemu-system-misc",
             machine: "virt",
             arguments: &["-bios", "none"],
             has_log: false,
+            flash: Some(32 * 1024 * KB),
         }),
         chip: None,
     },

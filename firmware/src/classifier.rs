@@ -13,6 +13,7 @@ pub use language::{Said, Sampling};
 use crate::crc32::crc32;
 use crate::numbers::{NumberError, Numbers};
 use crate::port::Port;
+use crate::starts::MOST_UNSERVED;
 
 /// A model and the file that it borrows.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +51,10 @@ impl Found<'_> {
 pub enum Refusal {
     /// Nothing was written to the slot.
     Empty,
+    /// There is a model that may not run; what is told at the start says why.
+    NotRun,
+    /// Starts in a row did not come as far as the prompt: whatever model there is, it is not run.
+    Held,
     /// The file in the slot is refused.
     File(LoadError),
     /// The model's state and logits do not fit the board's scratch; lengths in bytes.
@@ -73,6 +78,14 @@ impl fmt::Display for Refusal {
             Refusal::Empty => {
                 write!(f, "the model slot is empty; write a device file (`tern export`) there and reset")
             }
+            Refusal::NotRun => {
+                write!(f, "the model in the slot is not run: the device's first lines say why; load another one")
+            }
+            Refusal::Held => write!(
+                f,
+                "the device began anew {MOST_UNSERVED} times in a row before its prompt stood, so no model is run; load another one or \
+                 `rollback`, or try once more with `reset`"
+            ),
             Refusal::File(error) => write!(f, "the file in the model slot is refused: {error}"),
             Refusal::Scratch { needed, available } => write!(
                 f,

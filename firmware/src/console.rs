@@ -78,6 +78,7 @@ struct Damage {
 impl<'m, P: Port> Console<'m, P> {
     /// A console; it says nothing yet.
     pub fn new(port: P, board: Board, model: Result<Classifier<'m>, Refusal>) -> Self {
+        let level = port.starts().map_or(Level::Info, |starts| starts.level);
         Console {
             port,
             board,
@@ -89,7 +90,7 @@ impl<'m, P: Port> Console<'m, P> {
             echo: true,
             colors: None,
             is_terminal: false,
-            level: Level::Info,
+            level,
             sampling: Sampling::default(),
             stats: Stats::default(),
             prompted: false,

@@ -9,6 +9,7 @@ use crate::info::Board;
 use crate::models;
 use crate::port::Port;
 use crate::slots::{Slots, Trusted};
+use crate::starts::MOST_UNSERVED;
 use crate::terminal::print;
 
 /// Serves for ever. `trusted`: who must have signed a model; none: anybody. `scratch`: memory for a model's state. `log` is told once of the model
@@ -24,7 +25,12 @@ pub fn serve<C: Port, P: Partition>(
     scratch: &mut [i32],
     log: impl FnOnce(&Result<Classifier<'_>, Refusal>),
 ) -> Result<Infallible, C::Error> {
-    let (mut slots, boot) = Slots::boot(partitions, trusted, scratch);
+    let is_held = port.starts().is_some_and(|starts| starts.unserved >= MOST_UNSERVED);
+    let (mut slots, boot) = if is_held {
+        Slots::hold(partitions, trusted)
+    } else {
+        Slots::boot(partitions, trusted, scratch, &mut models::patience(&mut port, board.clock_hz))
+    };
     print(&mut port, |out| models::at_start(&boot.news, slots.wants_signature(), out))?;
     let found = match &boot.serving {
         Ok((_, bytes)) => Found::in_slot(bytes),
@@ -45,6 +51,7 @@ pub fn serve<C: Port, P: Partition>(
             console.start()?;
             // The prompt stands: a model on trial has shown what it must. Where this fails the next boot falls back.
             let _ = slots.confirm();
+            console.port().serving();
         }
         let wanted = console.run()?;
         idle = console.without_model();

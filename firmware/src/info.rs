@@ -2,11 +2,11 @@
 
 use core::fmt::{self, Write};
 
-use tern_runtime::Model;
+use tern_runtime::{Config, Input, Model, Task};
 
 use crate::classifier::{Classifier, Refusal};
 use crate::command::Form;
-use crate::text::{Escaped, Json, Plain};
+use crate::text::{Counted, Escaped, Json, Plain};
 use crate::{line, queue};
 
 /// Version of the protocol in `docs/console.md`.
@@ -35,13 +35,37 @@ pub fn banner(board: &Board, loaded: Loaded<'_, '_>, out: &mut dyn Write) -> fmt
     match loaded {
         Ok(classifier) => {
             let (model, config) = (classifier.model(), classifier.model().config());
-            let (name, classes, ids) = (Plain(model.name()), config.classes, config.vocab_size);
+            let (name, kind) = (Plain(model.name()), Kind(config));
             let (bytes, crc32) = (classifier.file_bytes(), classifier.crc32());
-            write!(out, "model `{name}`: {classes} classes, {ids} tokens, {bytes} bytes, crc32 {crc32:08x}\r\n")?;
+            write!(out, "model `{name}`: {kind}, {bytes} bytes, crc32 {crc32:08x}\r\n")?;
         }
         Err(refusal) => write!(out, "error: no model: {refusal}\r\n")?,
     }
-    write!(out, "type a text and Enter to classify it; `help` lists the commands\r\n")
+    let what = match loaded.map(|classifier| (classifier.model().config().task, classifier.model().config().input)) {
+        Ok((Task::LanguageModel, _)) => "a text and Enter to see what may come next",
+        Ok((Task::Forecast, _)) => "numbers and Enter to see what follows",
+        Ok((Task::Classify, Input::Values)) => "numbers and Enter to classify them",
+        Ok((Task::Classify, Input::Tokens)) | Err(_) => "a text and Enter to classify it",
+    };
+    write!(out, "type {what}; `help` lists the commands\r\n")
+}
+
+/// What a model gives, and what it reads.
+struct Kind<'c>(&'c Config);
+
+impl fmt::Display for Kind<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Config { task, input, classes, vocab_size, embedding_dim, .. } = *self.0;
+        match task {
+            Task::Classify => write!(f, "{classes} classes, ")?,
+            Task::LanguageModel => f.write_str("language model, ")?,
+            Task::Forecast => write!(f, "forecast of {}, ", Counted(classes as u64, "value"))?,
+        }
+        match input {
+            Input::Tokens => write!(f, "{}", Counted(vocab_size as u64, "token")),
+            Input::Values => write!(f, "{}", Counted(embedding_dim as u64, "channel")),
+        }
+    }
 }
 
 /// The answer to `info`.
@@ -60,8 +84,11 @@ fn human(board: &Board, loaded: Loaded<'_, '_>, out: &mut dyn Write) -> fmt::Res
             write!(out, "model       {}\r\n", Plain(model.name()))?;
             write!(out, "file        {} bytes, crc32 {:08x}, ", classifier.file_bytes(), classifier.crc32())?;
             write!(out, "format {}, {golden} golden texts\r\n", Model::FORMAT)?;
-            write!(out, "vocabulary  {}\r\nembedding   {}\r\n", config.vocab_size, config.embedding_dim)?;
-            write!(out, "hidden      {}\r\nclasses     {}\r\n", config.hidden_size, config.classes)?;
+            write!(out, "kind        {}\r\n", Kind(config))?;
+            if config.input == Input::Tokens {
+                write!(out, "embedding   {}\r\n", config.embedding_dim)?;
+            }
+            write!(out, "hidden      {}\r\n", config.hidden_size)?;
         }
         Err(refusal) => write!(out, "model       none: {refusal}\r\n")?,
     }

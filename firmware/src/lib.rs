@@ -24,6 +24,7 @@ pub mod queue;
 pub mod slots;
 #[cfg(test)]
 mod soak;
+pub mod starts;
 pub mod stats;
 pub mod stream;
 pub mod terminal;

@@ -35,6 +35,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use board::Board;
 use static_cell::ConstStaticCell;
 use tern_firmware::hardware::{Hardware, Note};
+use tern_firmware::port::Level;
 use tern_firmware::queue::{self, Dropped, Inlet, Ring};
 use tern_firmware::slots::Trusted;
 use tern_firmware::{Classifier, Refusal, device};
@@ -56,23 +57,26 @@ fn main() -> ! {
     let (feeder, received) = queue::split(RING.take(), &DROPPED);
     INLET.open(feeder);
     let mut board = Board::start();
-    let reason = reset::reason(&mut board);
+    let starts = reset::starts(&mut board);
     let clock_hz = board.clock_hz();
-    defmt::info!("tern {=str} on {=str}, reset: {=str}", tern_firmware::info::FIRMWARE, Board::NAME, reason.name());
+    if starts.level >= Level::Info {
+        let (version, reason) = (tern_firmware::info::FIRMWARE, starts.reason.name());
+        defmt::info!("tern {=str} on {=str}, reset: {=str}", version, Board::NAME, reason);
+    }
 
     let partitions = board.partitions();
     let identity = tern_firmware::Board { name: Board::NAME, clock_hz, scratch_bytes: Board::SCRATCH_BYTES };
-    let port = serial::Serial::new(board, received, reason);
-    match device::serve(port, identity, partitions, TRUSTED, SCRATCH.take(), log_model) {
+    let port = serial::Serial::new(board, received, starts);
+    match device::serve(port, identity, partitions, TRUSTED, SCRATCH.take(), |model| log_model(model, starts.level)) {
         // Neither happens: the device serves for ever, and this port's error cannot exist.
         Ok(never) => match never {},
         Err(never) => match never {},
     }
 }
 
-fn log_model(model: &Result<Classifier<'_>, Refusal>) {
+fn log_model(model: &Result<Classifier<'_>, Refusal>, level: Level) {
     match model {
-        Ok(classifier) => {
+        Ok(classifier) if level >= Level::Info => {
             let config = classifier.model().config();
             defmt::info!(
                 "model accepted: {=usize} bytes, crc32 {=u32:08x}, vocabulary {=usize}, embedding {=usize}, hidden {=usize}, \
@@ -86,7 +90,12 @@ fn log_model(model: &Result<Classifier<'_>, Refusal>) {
                 classifier.scratch_used()
             );
         }
-        Err(Refusal::Empty) => defmt::warn!("no model: the slot is empty"),
+        Ok(_) => (),
+        Err(Refusal::Empty) if level >= Level::Warn => defmt::warn!("no model: the slot is empty"),
+        Err(_) if level < Level::Error => (),
+        Err(Refusal::Empty) => (),
+        Err(Refusal::NotRun) => defmt::error!("model refused: the console says why"),
+        Err(Refusal::Held) => defmt::error!("no model is run: start after start came to no prompt"),
         Err(Refusal::File(error)) => defmt::error!("model refused: {}", error),
         Err(Refusal::Scratch { needed, available }) => {
             defmt::error!("model refused: it needs {=usize} bytes of scratch, {=usize} are there", needed, available);

@@ -12,7 +12,7 @@ use crate::command::Form;
 use crate::console::Console;
 use crate::flash::Partition;
 use crate::port::Port;
-use crate::slots::{Reason, Slots, Store};
+use crate::slots::{Index, MOST_SECONDS, Reason, Slot, Slots, State, Store};
 use crate::ymodem::Failure;
 
 pub use answer::at_start;
@@ -75,6 +75,17 @@ impl fmt::Display for Refused {
     }
 }
 
+/// Keeps a port alive while something takes long, which may take [`MOST_SECONDS`]: looking at the clock feeds a board's watchdog.
+pub fn patience<C: Port>(port: &mut C, clock_hz: u32) -> impl FnMut() -> bool {
+    let (mut last, mut spent) = (port.ticks(), 0);
+    move || {
+        let now = port.ticks();
+        spent += u64::from(now.wrapping_sub(last));
+        last = now;
+        spent <= u64::from(clock_hz) * u64::from(MOST_SECONDS)
+    }
+}
+
 impl Wanted {
     /// Does what is asked, and answers. `scratch` is the memory that the model will have; no model uses it now.
     ///
@@ -87,27 +98,41 @@ impl Wanted {
         scratch: &mut [i32],
     ) -> Result<(), C::Error> {
         let form = self.form;
-        let refused = match self.request {
+        let outcome = match self.request {
             Request::Models => return console.answer(form, |out| answer::models(slots, form, out)),
-            Request::Load => match load::load(console, slots, form)? {
-                Ok(slot) => return console.answer(form, |out| answer::loaded(slots.standby(), &slot, form, out)),
-                Err(refused) => refused,
-            },
-            Request::Activate => match slots.activate(scratch) {
-                Ok(index) => return console.answer(form, |out| answer::activated(index, form, out)),
-                Err(reason) => reason.into(),
-            },
-            Request::Rollback => match slots.rollback(scratch) {
-                Ok((index, state)) => {
-                    return console.answer(form, |out| answer::rolled_back(index, state, form, out));
-                }
-                Err(reason) => reason.into(),
-            },
-            Request::Erase => match slots.erase() {
-                Ok(index) => return console.answer(form, |out| answer::erased(index, form, out)),
-                Err(reason) => reason.into(),
-            },
+            Request::Load => load::load(console, slots, form)?.map(Done::Loaded),
+            request => change(request, console, slots, scratch).map_err(Refused::Model),
         };
-        console.answer(form, |out| answer::refused(&refused, form, out))
+        let standby = slots.standby();
+        console.answer(form, |out| match outcome {
+            Ok(Done::Loaded(slot)) => answer::loaded(standby, &slot, form, out),
+            Ok(Done::Activated(index)) => answer::activated(index, form, out),
+            Ok(Done::RolledBack(index, state)) => answer::rolled_back(index, state, form, out),
+            Ok(Done::Erased(index)) => answer::erased(index, form, out),
+            Err(refused) => answer::refused(&refused, form, out),
+        })
+    }
+}
+
+/// What was done.
+enum Done {
+    Loaded(Slot),
+    Activated(Index),
+    RolledBack(Index, State),
+    Erased(Index),
+}
+
+fn change<C: Port, P: Partition, S: Store>(
+    request: Request,
+    console: &mut Console<'_, C>,
+    slots: &mut Slots<P, S>,
+    scratch: &mut [i32],
+) -> Result<Done, Reason> {
+    let clock_hz = console.board().clock_hz;
+    let mut alive = patience(console.port(), clock_hz);
+    match request {
+        Request::Activate => slots.activate(scratch, &mut alive).map(Done::Activated),
+        Request::Rollback => slots.rollback(scratch, &mut alive).map(|(index, state)| Done::RolledBack(index, state)),
+        _ => slots.erase(&mut alive).map(Done::Erased),
     }
 }

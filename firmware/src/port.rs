@@ -1,6 +1,6 @@
 //! What the console asks of a board's serial port.
 
-use crate::hardware::ResetReason;
+use crate::starts::Starts;
 
 /// Bytes that arrived and found no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,10 +61,12 @@ impl Level {
     /// Their words, in their order.
     pub const WORDS: &'static [&'static str] = &["off", "error", "warn", "info"];
 
+    /// All levels, in their order.
+    pub const ALL: [Level; 4] = [Level::Off, Level::Error, Level::Warn, Level::Info];
+
     /// The level of a word.
     pub fn of(word: &[u8]) -> Option<Level> {
-        let levels = [Level::Off, Level::Error, Level::Warn, Level::Info];
-        levels.into_iter().zip(Level::WORDS).find(|(_, name)| name.as_bytes() == word).map(|(level, _)| level)
+        Level::ALL.into_iter().zip(Level::WORDS).find(|(_, name)| name.as_bytes() == word).map(|(level, _)| level)
     }
 
     /// Its word.
@@ -97,9 +99,17 @@ pub trait Port: embedded_io::Read + embedded_io::ReadReady + embedded_io::Write 
     /// Sleeps until a byte or a loss is there. May return early.
     fn wait(&mut self);
 
-    /// Why the device began anew the last time. `None`: the port cannot tell.
-    fn reset_reason(&self) -> Option<ResetReason> {
+    /// Why the device began anew, and how often before. `None`: the port cannot tell.
+    fn starts(&self) -> Option<Starts> {
         None
+    }
+
+    /// Told once, when the first prompt stands.
+    fn serving(&mut self) {}
+
+    /// Told what goes to the log from now on.
+    fn log_level(&mut self, level: Level) {
+        let _ = level;
     }
 
     /// How much of the stack was used. `None`: the port cannot tell.
@@ -144,8 +154,16 @@ impl<P: Port> Port for &mut P {
         (**self).instructions(ticks)
     }
 
-    fn reset_reason(&self) -> Option<ResetReason> {
-        (**self).reset_reason()
+    fn starts(&self) -> Option<Starts> {
+        (**self).starts()
+    }
+
+    fn serving(&mut self) {
+        (**self).serving();
+    }
+
+    fn log_level(&mut self, level: Level) {
+        (**self).log_level(level);
     }
 
     fn reset(&mut self) {

@@ -4,8 +4,10 @@ use core::convert::Infallible;
 
 use embedded_io::{ErrorType, Read, ReadReady, Write};
 use tern_firmware::hardware::Note;
+use tern_firmware::port::Level;
 use tern_firmware::queue::Taker;
-use tern_firmware::{Event, Hardware, Loss, Port, ResetReason, Stack};
+use tern_firmware::starts::Starts;
+use tern_firmware::{Event, Hardware, Loss, Port, Stack};
 
 use crate::board::Board;
 use crate::{reset, stack};
@@ -14,13 +16,13 @@ use crate::{reset, stack};
 pub struct Serial {
     board: Board,
     received: Taker<'static>,
-    reset_reason: ResetReason,
+    starts: Starts,
 }
 
 impl Serial {
     /// The port of `board`, whose receive interrupt feeds the other side of `received`.
-    pub fn new(board: Board, received: Taker<'static>, reset_reason: ResetReason) -> Self {
-        Serial { board, received, reset_reason }
+    pub fn new(board: Board, received: Taker<'static>, starts: Starts) -> Self {
+        Serial { board, received, starts }
     }
 }
 
@@ -95,8 +97,18 @@ impl Port for Serial {
         self.board.instructions(ticks)
     }
 
-    fn reset_reason(&self) -> Option<ResetReason> {
-        Some(self.reset_reason)
+    fn starts(&self) -> Option<Starts> {
+        Some(self.starts)
+    }
+
+    fn serving(&mut self) {
+        self.starts.is_serving = true;
+        reset::keep(&self.starts);
+    }
+
+    fn log_level(&mut self, level: Level) {
+        self.starts.level = level;
+        reset::keep(&self.starts);
     }
 
     fn reset(&mut self) {

@@ -4,6 +4,7 @@
 //! the slot that does not serve, and [activated](Slots::activate). Every step is a commit of the [`Record`] to the [`Journal`]; whatever the
 //! power does between two of them, the device has a model to serve that it had before.
 
+mod check;
 mod journal;
 mod package;
 mod reason;
@@ -13,10 +14,12 @@ mod tests;
 
 use embedded_storage::nor_flash::NorFlashError;
 
-use crate::classifier::{Classifier, Found, Refusal};
+use self::check::{fits, golden, is_new_enough};
+use crate::classifier::{Found, Refusal};
 use crate::crc32::crc32;
 use crate::flash::{LARGEST_WRITE, Partition, Partitions};
 
+pub use check::{Alive, MOST_SECONDS};
 pub use journal::{Journal, Store};
 pub use package::{KEY_BYTES, Package, SIGNATURE_BYTES, TRAILER_BYTES, Trailer, Trusted};
 pub use reason::Reason;
@@ -65,19 +68,33 @@ pub struct Slots<P: Partition, S = Journal<P>> {
 
 impl<P: Partition> Slots<P> {
     /// Finds the model to serve. `trusted`: who must have signed a model; none: anybody. `scratch` is the memory that the model will have.
-    pub fn boot(partitions: Partitions<P>, trusted: Option<Trusted>, scratch: &mut [i32]) -> (Self, Boot<P::Frozen>) {
-        Slots::boot_from(Journal::new(partitions.record), partitions.slots, trusted, scratch)
+    pub fn boot(
+        partitions: Partitions<P>,
+        trusted: Option<Trusted>,
+        scratch: &mut [i32],
+        alive: Alive<'_>,
+    ) -> (Self, Boot<P::Frozen>) {
+        Slots::boot_from(Journal::new(partitions.record), partitions.slots, trusted, scratch, alive)
+    }
+
+    /// Serves no model, whatever there is. A trial that did not come to its end has failed.
+    pub fn hold(partitions: Partitions<P>, trusted: Option<Trusted>) -> (Self, Boot<P::Frozen>) {
+        let mut slots = Slots::open(Journal::new(partitions.record), partitions.slots, trusted);
+        let mut news = heapless::Vec::new();
+        for index in Index::ALL {
+            if slots.record.slot(index).state == State::Trial {
+                slots.give_up(index);
+                // There is room: one for each slot.
+                let _ = news.push(News::FellBack(index, Reason::Unfinished));
+            }
+        }
+        (slots, Boot { serving: Err(Refusal::Held), news })
     }
 }
 
 impl<P: Partition, S: Store> Slots<P, S> {
-    /// As [`boot`](Slots::boot), with any store.
-    pub fn boot_from(
-        mut store: S,
-        slots: [P; 2],
-        trusted: Option<Trusted>,
-        scratch: &mut [i32],
-    ) -> (Self, Boot<P::Frozen>) {
+    /// What the store knows of the slots.
+    fn open(mut store: S, slots: [P; 2], trusted: Option<Trusted>) -> Self {
         // A store that cannot be read is as good as an empty one: there may be a model in slot A.
         let record = store.read().ok().flatten().unwrap_or(Record::FACTORY);
         let capacity = slots.each_ref().map(|slot| slot.capacity() as u32).into_iter().min().unwrap_or(0);
@@ -85,6 +102,18 @@ impl<P: Partition, S: Store> Slots<P, S> {
         if slots.record == Record::FACTORY && slots.is_blank(Index::A) {
             (slots.record.slots, slots.record.active) = ([Slot::EMPTY; 2], None);
         }
+        slots
+    }
+
+    /// As [`boot`](Slots::boot), with any store.
+    pub fn boot_from(
+        store: S,
+        slots: [P; 2],
+        trusted: Option<Trusted>,
+        scratch: &mut [i32],
+        alive: Alive<'_>,
+    ) -> (Self, Boot<P::Frozen>) {
+        let mut slots = Slots::open(store, slots, trusted);
         let mut news = heapless::Vec::new();
         let mut refusal = Refusal::Empty;
         // There is room: one for the trial, one for each slot that was to serve.
@@ -97,7 +126,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
         let mut chosen = None;
         for index in Index::ALL {
             match slots.record.slot(index).state {
-                State::Activated => match slots.try_out(index, scratch) {
+                State::Activated => match slots.try_out(index, scratch, alive) {
                     Ok(()) => {
                         chosen = Some(index);
                         tell(News::Trial(index));
@@ -121,7 +150,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
                 if chosen.is_some() || slots.record.slot(index).state != State::Confirmed {
                     continue;
                 }
-                match slots.serve(index, index == active, scratch) {
+                match slots.serve(index, index == active, scratch, alive) {
                     Ok(()) => chosen = Some(index),
                     Err(reason) => tell(News::Damaged(index, reason)),
                 }
@@ -242,12 +271,12 @@ impl<P: Partition, S: Store> Slots<P, S> {
     ///
     /// # Errors
     /// [`Reason`]; nothing has changed then.
-    pub fn activate(&mut self, scratch: &mut [i32]) -> Result<Index, Reason> {
+    pub fn activate(&mut self, scratch: &mut [i32], alive: Alive<'_>) -> Result<Index, Reason> {
         let standby = self.standby();
         if self.record.slot(standby).state == State::Empty {
             return Err(Reason::Empty);
         }
-        self.check(standby, scratch)?;
+        self.check(standby, scratch, alive)?;
         self.change(|record| record.slot_mut(standby).state = State::Activated)?;
         Ok(standby)
     }
@@ -257,7 +286,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
     ///
     /// # Errors
     /// [`Reason`]; nothing has changed then.
-    pub fn rollback(&mut self, scratch: &mut [i32]) -> Result<(Index, State), Reason> {
+    pub fn rollback(&mut self, scratch: &mut [i32], alive: Alive<'_>) -> Result<(Index, State), Reason> {
         let standby = self.standby();
         let Slot { state, proven, .. } = *self.record.slot(standby);
         match (state, proven) {
@@ -266,7 +295,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
                 self.change(|record| record.slot_mut(standby).state = back)?;
                 Ok((standby, back))
             }
-            (_, true) => Ok((self.activate(scratch)?, State::Activated)),
+            (_, true) => Ok((self.activate(scratch, alive)?, State::Activated)),
             (_, false) => Err(Reason::NothingBefore),
         }
     }
@@ -275,12 +304,16 @@ impl<P: Partition, S: Store> Slots<P, S> {
     ///
     /// # Errors
     /// [`Reason::Flash`].
-    pub fn erase(&mut self) -> Result<Index, Reason> {
+    pub fn erase(&mut self, alive: Alive<'_>) -> Result<Index, Reason> {
         self.clear()?;
         let standby = self.standby();
         if let Some(flash) = &mut self.slots[standby as usize] {
-            let end = flash.capacity() as u32;
-            flash.erase(0, end).map_err(|error| Reason::Flash(error.kind()))?;
+            let block = P::ERASE_SIZE as u32;
+            for from in (0..flash.capacity() as u32).step_by(P::ERASE_SIZE) {
+                flash.erase(from, from + block).map_err(|error| Reason::Flash(error.kind()))?;
+                // However long it takes, it must come to its end.
+                alive();
+            }
         }
         Ok(standby)
     }
@@ -309,9 +342,9 @@ impl<P: Partition, S: Store> Slots<P, S> {
     }
 
     /// Runs the checks of a trial. That it has begun is committed first.
-    fn try_out(&mut self, index: Index, scratch: &mut [i32]) -> Result<(), Reason> {
+    fn try_out(&mut self, index: Index, scratch: &mut [i32], alive: Alive<'_>) -> Result<(), Reason> {
         self.change(|record| record.slot_mut(index).state = State::Trial)?;
-        self.check(index, scratch)
+        self.check(index, scratch, alive)
     }
 
     /// A trial has failed. Where that cannot be committed, the next boot comes to the same end.
@@ -321,19 +354,19 @@ impl<P: Partition, S: Store> Slots<P, S> {
 
     /// Whether a slot that was confirmed can serve. The active one was checked in full when it was tried, so its checksum suffices; a flasher's
     /// work has none.
-    fn serve(&mut self, index: Index, is_active: bool, scratch: &mut [i32]) -> Result<(), Reason> {
+    fn serve(&mut self, index: Index, is_active: bool, scratch: &mut [i32], alive: Alive<'_>) -> Result<(), Reason> {
         let slot = *self.record.slot(index);
         if is_active && slot.bytes != 0 {
             let package = self.package(index, &slot)?;
             fits(&package, scratch)?;
         } else {
-            self.check(index, scratch)?;
+            self.check(index, scratch, alive)?;
         }
         if is_active { Ok(()) } else { self.change(|record| record.active = Some(index)) }
     }
 
     /// All checks of a slot's model.
-    fn check(&mut self, index: Index, scratch: &mut [i32]) -> Result<(), Reason> {
+    fn check(&mut self, index: Index, scratch: &mut [i32], alive: Alive<'_>) -> Result<(), Reason> {
         let (slot, floor, trusted) = (*self.record.slot(index), self.record.floor, self.trusted);
         let package = self.package(index, &slot)?;
         package.verify(trusted.as_ref())?;
@@ -341,9 +374,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
             is_new_enough(&package, floor, trusted.is_some())?;
         }
         fits(&package, scratch)?;
-        let result = package.model()?.self_test(scratch).map_err(|_| Reason::Golden { exact: 0, total: 0 })?;
-        let (exact, total) = (result.passed, result.total);
-        if exact == total { Ok(()) } else { Err(Reason::Golden { exact, total }) }
+        golden(&package.model()?, scratch, alive)
     }
 
     /// The checks of a package that was received, but for those that take scratch. Gives its version.
@@ -373,20 +404,5 @@ impl<P: Partition, S: Store> Slots<P, S> {
     fn is_blank(&mut self, index: Index) -> bool {
         let bytes = self.slots[index as usize].as_mut().map_or(&[][..], Partition::bytes);
         Found::is_blank(bytes)
-    }
-}
-
-/// The rule against downgrades. Where nobody signs, a version is worth nothing and stops nobody.
-fn is_new_enough(package: &Package<'_>, floor: u32, is_signed: bool) -> Result<(), Reason> {
-    let found = package.version();
-    if is_signed && found < floor { Err(Reason::Downgrade { found, floor }) } else { Ok(()) }
-}
-
-/// Whether the console can run the model in its scratch.
-fn fits(package: &Package<'_>, scratch: &mut [i32]) -> Result<(), Reason> {
-    let found = Found { model: package.model()?, file: package.file };
-    match Classifier::new(&found, scratch) {
-        Ok(_) => Ok(()),
-        Err(refusal) => Err(Reason::Unfit(refusal)),
     }
 }

@@ -4,8 +4,8 @@ use core::fmt::{self, Write};
 
 use crate::classifier::{Answer, Bench};
 use crate::command::Form;
-use crate::hardware::ResetReason;
 use crate::port::Stack;
+use crate::starts::Starts;
 use crate::text::Counted;
 
 /// Counters since the start.
@@ -38,7 +38,7 @@ impl Stats {
 pub fn stats(
     stats: &Stats,
     stack: Option<Stack>,
-    reset: Option<ResetReason>,
+    starts: Option<Starts>,
     form: Form,
     out: &mut dyn Write,
 ) -> fmt::Result {
@@ -51,10 +51,16 @@ pub fn stats(
             Some(Stack { used, size }) => write!(out, r#"{used},"stack_size":{size}"#)?,
             None => write!(out, r#"null,"stack_size":null"#)?,
         }
-        return match reset {
-            Some(reason) => write!(out, r#","last_reset":"{reason}"}}"#),
-            None => write!(out, r#","last_reset":null}}"#),
+        let Some(Starts { reason, resets, .. }) = starts else {
+            return write!(out, r#","last_reset":null,"resets":null}}"#);
         };
+        write!(out, r#","last_reset":"{reason}","resets":{{"#)?;
+        let mut comma = "";
+        for (reason, count) in resets.iter() {
+            write!(out, r#"{comma}"{reason}":{count}"#)?;
+            comma = ",";
+        }
+        return out.write_str("}}");
     }
     write!(out, "lines       {lines}, {refused} refused\r\n")?;
     write!(out, "texts       {texts}\r\n")?;
@@ -64,8 +70,10 @@ pub fn stats(
         Some(Stack { used, size }) => write!(out, "stack       {used} of {size} bytes at most\r\n")?,
         None => write!(out, "stack       this board does not tell\r\n")?,
     }
-    match reset {
-        Some(reason) => write!(out, "last reset  {reason}"),
+    match starts {
+        Some(Starts { reason, resets, .. }) => {
+            write!(out, "resets      {resets}, since power came\r\nlast reset  {reason}")
+        }
         None => write!(out, "last reset  this board does not tell"),
     }
 }
@@ -78,13 +86,15 @@ pub fn bench(
     form: Form,
     out: &mut dyn Write,
 ) -> fmt::Result {
-    let Bench { texts, tokens, ticks, worst } = *bench;
+    let Bench { texts, tokens, ticks, worst, answers } = *bench;
     let mean = |sum: u64| sum.checked_div(tokens).unwrap_or(0);
     let worst = Some(worst).filter(|&worst| worst > 0).map(u64::from);
     let worst_instructions = worst.and(worst_instructions);
+    // Of a bidirectional model all is in the tokens.
+    let answer = answers.checked_div(texts.into()).filter(|_| worst.is_some());
     if form == Form::Machine {
         write!(out, r#"{{"texts":{texts},"tokens":{tokens},"ticks":{ticks},"ticks_per_token":{},"#, mean(ticks))?;
-        write!(out, r#""worst_ticks":{},"#, OrNull(worst))?;
+        write!(out, r#""worst_ticks":{},"answer_ticks":{},"#, OrNull(worst), OrNull(answer))?;
         write!(out, r#""instructions_per_token":{},"#, OrNull(instructions.map(mean)))?;
         return write!(out, r#""worst_instructions":{}}}"#, OrNull(worst_instructions));
     }
@@ -92,6 +102,9 @@ pub fn bench(
     write!(out, "ticks         {} a token", mean(ticks))?;
     if let Some(worst) = worst {
         write!(out, ", {worst} at worst")?;
+    }
+    if let Some(answer) = answer {
+        write!(out, ", {answer} an answer")?;
     }
     if let Some(sum) = instructions {
         write!(out, "\r\ninstructions  {} a token", mean(sum))?;
@@ -116,41 +129,51 @@ impl fmt::Display for OrNull {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hardware::ResetReason;
     use std::string::String;
 
     #[test]
     fn both_forms() {
         let seen = Stats { lines: 3, refused: 1, texts: 2, tokens: 8, unknown: 1, dropped: 1 };
-        let shown = |stack, reset, form| {
+        let shown = |stack, reset: Option<_>, form| {
+            let starts = reset.map(|reason| Starts::next(&Starts::FIRST.words(), reason));
             let mut out = String::new();
-            stats(&seen, stack, reset, form, &mut out).unwrap();
+            stats(&seen, stack, starts, form, &mut out).unwrap();
             out
         };
         let stack = Some(Stack { used: 5000, size: 65536 });
         let human = shown(stack, Some(ResetReason::Watchdog), Form::Human);
         assert!(human.contains("tokens      8, 12.5 % unknown\r\ndropped     1 byte\r\n"), "{human}");
-        assert!(human.ends_with("stack       5000 of 65536 bytes at most\r\nlast reset  watchdog"), "{human}");
+        assert!(human.ends_with("stack       5000 of 65536 bytes at most\r\nresets      1: 1 watchdog, since power came\r\nlast reset  watchdog"), "{human}");
         let counters = r#"{"lines":3,"refused":1,"texts":2,"tokens":8,"unknown":1,"dropped":1,"#;
         let known = shown(stack, Some(ResetReason::Pin), Form::Machine);
-        assert_eq!(known, std::format!(r#"{counters}"stack_used":5000,"stack_size":65536,"last_reset":"pin"}}"#));
+        assert_eq!(
+            known,
+            std::format!(
+                r#"{counters}"stack_used":5000,"stack_size":65536,"last_reset":"pin","resets":{{"pin":1,"brownout":0,"watchdog":0,"command":0,"panic":0}}}}"#
+            )
+        );
         let unknown = shown(None, None, Form::Machine);
-        assert_eq!(unknown, std::format!(r#"{counters}"stack_used":null,"stack_size":null,"last_reset":null}}"#));
+        assert_eq!(
+            unknown,
+            std::format!(r#"{counters}"stack_used":null,"stack_size":null,"last_reset":null,"resets":null}}"#)
+        );
     }
 
     #[test]
     fn costs() {
-        let seen = Bench { texts: 1, tokens: 4, ticks: 10, worst: 5 };
+        let seen = Bench { texts: 1, tokens: 4, ticks: 10, worst: 5, answers: 3 };
         let shown = |bench: &Bench, known: bool, form| {
             let mut out = String::new();
             super::bench(bench, known.then_some(6), known.then_some(3), form, &mut out).unwrap();
             out
         };
         let human = shown(&seen, true, Form::Human);
-        let lines = "1 golden text, 4 tokens\r\nticks         2 a token, 5 at worst";
+        let lines = "1 golden text, 4 tokens\r\nticks         2 a token, 5 at worst, 3 an answer";
         assert_eq!(human, std::format!("{lines}\r\ninstructions  1 a token, 3 at worst"));
         assert_eq!(shown(&seen, false, Form::Human), lines);
         let both_ways = Bench { worst: 0, ..seen };
-        let machine = r#"{"texts":1,"tokens":4,"ticks":10,"ticks_per_token":2,"worst_ticks":null,"instructions_per_token":null,"worst_instructions":null}"#;
+        let machine = r#"{"texts":1,"tokens":4,"ticks":10,"ticks_per_token":2,"worst_ticks":null,"answer_ticks":null,"instructions_per_token":null,"worst_instructions":null}"#;
         assert_eq!(shown(&both_ways, false, Form::Machine), machine);
     }
 }

@@ -1,5 +1,7 @@
 //! An emulated device whose console is at a TCP port, as a person or a program at its other end sees it.
 
+mod debugger;
+
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
@@ -8,6 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tern_boards::Board;
+
+pub use debugger::Debugger;
 
 use crate::model::argument;
 
@@ -36,15 +40,36 @@ impl Device {
     ///
     /// Where QEMU does not start.
     pub fn start(board: &Board, firmware: &Path, options: &[&str]) -> Self {
+        Device::run(board, &[&["-kernel", argument(firmware)], options].concat())
+    }
+
+    /// As [`start`](Device::start), with the board's flash in a file that is there; an instruction takes 64 ns of its time.
+    pub fn keeping(board: &Board, firmware: &Path, flash: &Path) -> Self {
+        let drive = format!("if=pflash,unit=1,format=raw,file={}", argument(flash));
+        let program = format!("loader,file={}", argument(firmware));
+        Device::run(board, &["-icount", "shift=6", "-device", &program, "-drive", &drive])
+    }
+
+    fn run(board: &Board, options: &[&str]) -> Self {
         let machine = board.emulator.as_ref().expect("the board is one that an emulator has");
-        // A port that was free a moment ago; should somebody take it in between, QEMU does not start and the test says so.
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port is free").port();
+        let port = free_port();
         let serial = format!("tcp:127.0.0.1:{port},server=on,wait=on");
         let mut command = Command::new(machine.program);
         command.args(["-M", machine.machine, "-display", "none", "-monitor", "none"]).args(machine.arguments);
-        command.args(["-serial", &serial, "-kernel", argument(firmware)]).args(options);
+        command.args(["-serial", &serial]).args(options);
         let emulator = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         Device { emulator: emulator.expect("QEMU starts: is `cargo xtask setup` done?"), port }
+    }
+
+    /// As [`start`](Device::start), with a terminal at its console and a debugger.
+    pub fn debugged(board: &Board, firmware: &Path, options: &[&str]) -> (Self, Console, Debugger) {
+        let gdb = free_port();
+        let port = format!("tcp:127.0.0.1:{gdb}");
+        let options = [&["-gdb", &port], options].concat();
+        let mut device = Device::start(board, firmware, &options);
+        // QEMU looks for a debugger once somebody is at the console.
+        let console = device.connect();
+        (device, console, Debugger::connect(gdb))
     }
 
     /// Where the console is, as `tern … --tcp` takes it. Waits until it can be reached.
@@ -123,6 +148,11 @@ impl Console {
         self.send(b"reset\r");
         self.boot()
     }
+}
+
+/// A port that was free a moment ago; should somebody take it in between, QEMU does not start and the test says so.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port is free").port()
 }
 
 /// What a person reads.

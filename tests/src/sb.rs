@@ -23,13 +23,23 @@ pub struct Sent {
     pub said: String,
 }
 
-/// Types `load`, and has `sb` send `file`. `relay` sees every piece that `sb` sends before the device does, and may change it; where it says no,
-/// `sb` is killed.
+/// What becomes of a piece on the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It comes to the device.
+    Passes,
+    /// It does not: `sb` is killed.
+    SenderDies,
+    /// It does not: `sb` is killed, and nobody listens to the device any more.
+    DeviceDies,
+}
+
+/// Types `load`, and has `sb` send `file`. `relay` sees every piece that `sb` sends before the device does, and may change it.
 ///
 /// # Panics
 ///
 /// Where there is no `sb`, or the device does not come back to its prompt.
-pub fn send(console: &mut Console, file: &Path, relay: impl FnMut(&mut [u8]) -> bool) -> Sent {
+pub fn send(console: &mut Console, file: &Path, mut relay: impl FnMut(&mut [u8]) -> Fate) -> Sent {
     console.send(b"load\r");
     console.until("gives up\r\n");
     let (ours, theirs) = UnixStream::pair().expect("the system has lines");
@@ -46,11 +56,15 @@ pub fn send(console: &mut Console, file: &Path, relay: impl FnMut(&mut [u8]) -> 
         drop(stderr.read_to_end(&mut words));
         words
     });
-    let heard = pass_on(&console.stream, &ours, &mut sb, relay);
+    let mut last = Fate::Passes;
+    let heard = pass_on(&console.stream, &ours, &mut sb, |piece| {
+        last = relay(piece);
+        last
+    });
     let status = sb.wait().expect("`sb` can be waited for").code();
     let words = words.join().expect("reading does not panic");
     let mut said = shown(&heard);
-    if !said.ends_with("\n> ") {
+    if !said.ends_with("\n> ") && last != Fate::DeviceDies {
         said += &console.until("\n> ");
     }
     // Before it stand the receiver's bytes of the protocol.
@@ -59,7 +73,7 @@ pub fn send(console: &mut Console, file: &Path, relay: impl FnMut(&mut [u8]) -> 
 }
 
 /// Passes bytes on both ways until `sb` has ended. Gives what the device sent.
-fn pass_on(device: &TcpStream, line: &UnixStream, sb: &mut Child, mut relay: impl FnMut(&mut [u8]) -> bool) -> Vec<u8> {
+fn pass_on(device: &TcpStream, line: &UnixStream, sb: &mut Child, mut relay: impl FnMut(&mut [u8]) -> Fate) -> Vec<u8> {
     const SLICE: Duration = Duration::from_millis(20);
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -79,7 +93,7 @@ fn pass_on(device: &TcpStream, line: &UnixStream, sb: &mut Child, mut relay: imp
         });
         let (mut device, mut line, mut piece) = (device, line, [0; 256]);
         while let Ok(count @ 1..) = line.read(&mut piece) {
-            if !relay(&mut piece[..count]) {
+            if relay(&mut piece[..count]) != Fate::Passes {
                 sb.kill().expect("`sb` can be killed");
                 break;
             }

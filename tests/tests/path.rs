@@ -19,6 +19,7 @@
 //! | `promises` | the tests that `docs/threat-model.md` names |
 //! | `update` | models over the serial port by `sb` of lrzsz and `tern push`: activated, tried, confirmed, refused |
 //! | `signed` | the same to a firmware with a key |
+//! | `trial` | models on trial that hang or lose their power, and what flash keeps |
 //! | `log` | the defmt channel |
 
 #[path = "path/boards.rs"]
@@ -53,6 +54,9 @@ mod tensorboard;
 mod tokenizers;
 #[path = "path/torch.rs"]
 mod torch;
+#[cfg(unix)]
+#[path = "path/trial.rs"]
+mod trial;
 #[cfg(unix)]
 #[path = "path/update.rs"]
 mod update;

@@ -10,6 +10,7 @@ mod error;
 #[cfg(test)]
 pub(crate) mod fake;
 mod firmware;
+mod flash;
 mod frame;
 pub mod interrupt;
 mod qemu;

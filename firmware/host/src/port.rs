@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use embedded_io::{ErrorType, Read, ReadReady};
 use tern_firmware::queue::Taker;
+use tern_firmware::starts::Starts;
 use tern_firmware::{Loss, Port, ResetReason};
 
 /// Frequency of the ticks.
@@ -53,14 +54,14 @@ pub struct HostPort<W> {
     ended: Arc<Mutex<bool>>,
     /// It was asked to begin anew.
     is_reset: bool,
-    reason: ResetReason,
+    starts: Starts,
 }
 
 impl<W: Write> HostPort<W> {
     /// A port just switched on.
     pub fn new(received: Taker<'static>, writer: W) -> Self {
         let ended = Arc::new(Mutex::new(false));
-        HostPort { received, writer, start: Instant::now(), ended, is_reset: false, reason: ResetReason::PowerOn }
+        HostPort { received, writer, start: Instant::now(), ended, is_reset: false, starts: Starts::FIRST }
     }
 
     /// Where the reading thread says that the input has ended.
@@ -70,7 +71,7 @@ impl<W: Write> HostPort<W> {
 
     /// Serves another console.
     pub fn begin_anew(&mut self, reason: ResetReason) {
-        (self.is_reset, self.reason) = (false, reason);
+        (self.is_reset, self.starts) = (false, Starts::next(&self.starts.words(), reason));
     }
 }
 
@@ -124,8 +125,12 @@ impl<W: Write> Port for HostPort<W> {
         thread::park_timeout(100 * SLICE);
     }
 
-    fn reset_reason(&self) -> Option<ResetReason> {
-        Some(self.reason)
+    fn starts(&self) -> Option<Starts> {
+        Some(self.starts)
+    }
+
+    fn serving(&mut self) {
+        self.starts.is_serving = true;
     }
 
     fn reset(&mut self) {

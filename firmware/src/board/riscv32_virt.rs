@@ -1,12 +1,12 @@
-//! QEMU's `virt` machine with a 32-bit RISC-V processor: RAM only, of which a piece stands for flash.
+//! QEMU's `virt` machine with a 32-bit RISC-V processor: RAM, and two banks of NOR flash.
 //!
 //! ```memory.x
 //! MEMORY
 //! {
 //!   FLASH  : ORIGIN = 0x80000000, LENGTH = 512K
-//!   SLOT_B : ORIGIN = 0x80080000, LENGTH = 1536K
-//!   SLOT_A : ORIGIN = 0x80200000, LENGTH = 1536K
-//!   RECORD : ORIGIN = 0x80380000, LENGTH = 64K
+//!   RECORD : ORIGIN = 0x22000000, LENGTH = 512K
+//!   SLOT_A : ORIGIN = 0x22080000, LENGTH = 1536K
+//!   SLOT_B : ORIGIN = 0x22200000, LENGTH = 1536K
 //!   RAM    : ORIGIN = 0x80400000, LENGTH = 4M
 //! }
 //! REGION_ALIAS("REGION_TEXT", FLASH);
@@ -19,15 +19,19 @@
 //!
 //! * The 16550 UART is the console, its receiver's interrupt 10 of the PLIC. There is no second port: logs are dropped.
 //! * The machine timer counts the clock, 10 MHz.
+//! * The program lies in RAM. Models lie in the second bank of flash, which the emulator keeps in a file where it is given one (`-drive
+//!   if=pflash,unit=1,…`); from the first it would start.
 //! * There is no watchdog, and no register that tells of a reset.
 
+use embedded_storage::nor_flash::NorFlashErrorKind;
 use riscv_rt::core_interrupt;
 use tern_firmware::hardware::ResetReason;
 use tern_firmware::queue::Feeder;
-use tern_firmware::{Hardware, Partitions, RamFlash};
+use tern_firmware::{Hardware, Partitions};
 
+use crate::partition::{self, Chip, ChipFlash};
 use crate::register::Register;
-use crate::{INLET, partition, processor};
+use crate::{INLET, processor};
 
 // ---- registers ----
 
@@ -37,7 +41,8 @@ const fn byte(address: usize) -> Register<u8> {
 }
 
 const fn word(address: usize) -> Register<u32> {
-    // SAFETY: every address below is that of a 32-bit register of this machine, always mapped; none of them writes memory.
+    // SAFETY: every address below is that of a 32-bit register of this machine, always mapped, or a word of flash that is being written;
+    // none of them writes memory.
     unsafe { Register::at(address) }
 }
 
@@ -85,6 +90,79 @@ fn external() {
     CLAIM.write(source);
 }
 
+// ---- flash ----
+
+/// The second bank: two chips of 16 bits side by side, that understand Intel's commands.
+pub struct Bank;
+
+impl Bank {
+    const PROGRAM: u32 = 0xe8;
+    const ERASE: u32 = 0x20;
+    const CONFIRM: u32 = 0xd0;
+    const CLEAR: u32 = 0x50;
+    const READ: u32 = 0xff;
+    const READY: u32 = 0x80;
+    const ERRORS: u32 = 0x7f;
+    /// What is programmed at once: a half of each chip's buffer.
+    const BUFFER: usize = 64;
+
+    /// A command or a count, to both chips.
+    fn tell(address: usize, what: u32) {
+        word(address).write(what << 16 | what);
+    }
+
+    /// What both chips say, once they are done.
+    fn wait(address: usize) -> Result<(), NorFlashErrorKind> {
+        let both = |bits: u32| bits << 16 | bits;
+        loop {
+            let status = word(address).read();
+            if status & both(Self::READY) == both(Self::READY) {
+                return if status & both(Self::ERRORS) == 0 { Ok(()) } else { Err(NorFlashErrorKind::Other) };
+            }
+        }
+    }
+
+    /// Does `work`, and goes back to what lies there.
+    fn with(address: usize, work: impl FnOnce() -> Result<(), NorFlashErrorKind>) -> Result<(), NorFlashErrorKind> {
+        Self::tell(address, Self::CLEAR);
+        let result = work();
+        Self::tell(address, Self::READ);
+        result
+    }
+}
+
+impl Chip for Bank {
+    const ERASE_BYTES: usize = 256 * 1024;
+    const WRITE_BYTES: usize = 4;
+
+    fn erase(address: usize) -> Result<(), NorFlashErrorKind> {
+        Self::with(address, || {
+            Self::tell(address, Self::ERASE);
+            Self::tell(address, Self::CONFIRM);
+            Self::wait(address)
+        })
+    }
+
+    fn write(mut address: usize, mut bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
+        Self::with(address, || {
+            while !bytes.is_empty() {
+                // Up to the end of a buffer's place.
+                let (now, later) = bytes.split_at(bytes.len().min(Self::BUFFER - address % Self::BUFFER));
+                Self::tell(address, Self::PROGRAM);
+                Self::wait(address)?;
+                Self::tell(address, now.len() as u32 / 4 - 1);
+                for (at, bytes) in (address..).step_by(4).zip(now.as_chunks().0) {
+                    word(at).write(u32::from_le_bytes(*bytes));
+                }
+                Self::tell(address, Self::CONFIRM);
+                Self::wait(address)?;
+                (address, bytes) = (address + now.len(), later);
+            }
+            Ok(())
+        })
+    }
+}
+
 // ---- the board ----
 
 /// The board, started.
@@ -94,8 +172,7 @@ impl Hardware for Board {
     const NAME: &'static str = "riscv32-virt";
     const SCRATCH_BYTES: usize = 64 * 1024;
 
-    /// Blocks of 4 KB, words of 4 bytes, as on many a chip.
-    type Flash = RamFlash<'static, 4, 4096>;
+    type Flash = ChipFlash<Bank>;
 
     fn start() -> Self {
         const EIGHT_BITS: u8 = 0b11;
@@ -133,8 +210,7 @@ impl Hardware for Board {
     }
 
     fn partitions(&mut self) -> Partitions<Self::Flash> {
-        // SAFETY: on this board it is RAM, and this is called once.
-        partition::divide(|span| RamFlash::new(unsafe { span.memory() }))
+        partition::divide(ChipFlash::new)
     }
 
     fn sleep(&mut self) {

@@ -53,8 +53,8 @@ impl<P: Port> Console<'_, P> {
                 frame::answer(port, frame, |out| info::info(board, loaded, form, out))?;
             }
             Command::Stats => {
-                let (stack, reset, seen) = (port.stack(), port.reset_reason(), &self.stats);
-                frame::answer(port, frame, |out| stats::stats(seen, stack, reset, form, out))?;
+                let (stack, starts, seen) = (port.stack(), port.starts(), &self.stats);
+                frame::answer(port, frame, |out| stats::stats(seen, stack, starts, form, out))?;
             }
             Command::Mode(mode) => {
                 let said = if frame.is_some() { Form::Machine } else { form };
@@ -74,6 +74,7 @@ impl<P: Port> Console<'_, P> {
             }
             Command::Log(level) => {
                 self.level = level;
+                port.log_level(level);
                 frame::answer(port, frame, |out| answer::log(level, form, out))?;
             }
             Command::Slots(request) => {

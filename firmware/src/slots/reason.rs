@@ -62,6 +62,11 @@ pub enum Reason {
         /// All of them.
         total: usize,
     },
+    /// Golden texts take longer than a start may.
+    Slow {
+        /// What they may take.
+        seconds: u32,
+    },
     /// The slot does not hold what was received.
     Changed {
         /// CRC-32 of what it holds.
@@ -87,7 +92,8 @@ impl Reason {
         match *self {
             Reason::File(error) => Refusal::File(error),
             Reason::Unfit(refusal) => refusal,
-            _ => Refusal::Empty,
+            Reason::Empty => Refusal::Empty,
+            _ => Refusal::NotRun,
         }
     }
 
@@ -109,6 +115,7 @@ impl Reason {
             Reason::Downgrade { .. } => "downgrade",
             Reason::Unfit(_) => "unfit",
             Reason::Golden { .. } => "golden",
+            Reason::Slow { .. } => "slow",
             Reason::Changed { .. } => "changed",
             Reason::Unfinished => "unfinished",
             Reason::Flash(_) => "flash",
@@ -173,6 +180,12 @@ impl fmt::Display for Reason {
                 "{exact} of {total} golden texts exact: this device does not compute what the exporter did; export the model again \
                  with the `tern` of this firmware"
             ),
+            Reason::Slow { seconds } => {
+                write!(
+                    f,
+                    "its golden texts take longer than {seconds} s on this board; export it with shorter ones, or a smaller model"
+                )
+            }
             Reason::Changed { found, expected } => write!(
                 f,
                 "the slot holds bytes with checksum {found:08x}, received were {expected:08x}: the flash was changed or is worn; load \

@@ -56,7 +56,7 @@ impl<const WRITE: usize> Device<WRITE> {
     /// On, with another store than the product's.
     fn on_with<S: Store>(&self, store: impl Fn(Flash<WRITE>) -> S) -> On<WRITE, S> {
         let [record, a, b] = self.cells.each_ref().map(|cells| Simulated::new(cells, &self.power));
-        let (slots, boot) = Slots::boot_from(store(record), [a, b], self.key, &mut [0; SCRATCH_WORDS]);
+        let (slots, boot) = Slots::boot_from(store(record), [a, b], self.key, &mut [0; SCRATCH_WORDS], &mut || true);
         On { slots, boot }
     }
 }
@@ -75,11 +75,11 @@ impl<const WRITE: usize, S: Store> On<WRITE, S> {
     }
 
     fn activate(&mut self) -> Result<Index, Reason> {
-        self.slots.activate(&mut [0; SCRATCH_WORDS])
+        self.slots.activate(&mut [0; SCRATCH_WORDS], &mut || true)
     }
 
     fn rollback(&mut self) -> Result<(Index, State), Reason> {
-        self.slots.rollback(&mut [0; SCRATCH_WORDS])
+        self.slots.rollback(&mut [0; SCRATCH_WORDS], &mut || true)
     }
 
     fn states(&self) -> [State; 2] {
@@ -115,7 +115,7 @@ fn a_model_is_received_activated_tried_and_confirmed_and_the_old_one_can_come_ba
     assert_eq!(on.rollback(), Ok((Index::A, Activated)));
     let mut on = device.on();
     assert_eq!((on.serves().as_deref(), on.slots.confirm()), (Some(&*old), Ok(Some(Index::A))));
-    assert_eq!(on.slots.erase(), Ok(Index::B));
+    assert_eq!(on.slots.erase(&mut || true), Ok(Index::B));
     assert_eq!((on.states(), on.activate()), ([Confirmed, Empty], Err(Reason::Empty)));
     assert_eq!((on.rollback(), device.on().serves().as_deref()), (Err(Reason::NothingBefore), Some(&*old)));
 }
@@ -229,6 +229,46 @@ fn a_device_with_a_key_takes_signed_models_only_and_never_an_older_one() {
     let device = Device::<4>::new(&model(1), Some(Trusted::new(key)));
     let on = device.on();
     assert_eq!((on.serves(), &*on.boot.news), (None, &[News::Damaged(Index::A, Reason::Unsigned)][..]));
+}
+
+#[test]
+fn golden_texts_that_take_too_long_do_not_keep_a_device_from_starting() {
+    let device = Device::<4>::new(&model(1), None);
+    let boot = |alive: Alive<'_>| {
+        let [record, a, b] = device.cells.each_ref().map(|cells| Simulated::<4, ERASE>::new(cells, &device.power));
+        Slots::boot_from(Journal::new(record), [a, b], None, &mut [0; SCRATCH_WORDS], alive)
+    };
+    let mut calls = 0;
+    let (mut slots, started) = boot(&mut || {
+        calls += 1;
+        calls < 3
+    });
+    assert_eq!((calls, started.serving.unwrap_err()), (3, Refusal::NotRun));
+    assert_eq!(&*started.news, &[News::Damaged(Index::A, Reason::Slow { seconds: MOST_SECONDS })][..]);
+    // Another model can be loaded, and the same refusal keeps it from being activated.
+    slots.begin(model(2).len() as u32).unwrap();
+    slots.write(&model(2)).unwrap();
+    slots.finish().unwrap();
+    let activate = |slots: &mut Slots<_>, is_alive| slots.activate(&mut [0; SCRATCH_WORDS], &mut || is_alive);
+    assert_eq!(activate(&mut slots, false), Err(Reason::Slow { seconds: MOST_SECONDS }));
+    assert_eq!(activate(&mut slots, true), Ok(Index::A));
+    assert_eq!(boot(&mut || true).0.serving(), Some(Index::A));
+}
+
+#[test]
+fn a_device_that_holds_its_models_serves_none_and_the_next_start_serves_the_one_before() {
+    let (old, new) = (model(1), model(2));
+    let device = Device::<4>::new(&old, None);
+    let mut on = device.on();
+    on.load(&new).unwrap();
+    on.activate().unwrap();
+    // The trial begins, and hangs.
+    device.on();
+    let [record, a, b] = device.cells.each_ref().map(|cells| Simulated::<4, ERASE>::new(cells, &device.power));
+    let (slots, boot) = Slots::hold(Partitions { record, slots: [a, b] }, None);
+    assert_eq!((slots.serving(), boot.serving.unwrap_err()), (None, Refusal::Held));
+    assert_eq!(&*boot.news, &[News::FellBack(Index::B, Reason::Unfinished)][..]);
+    assert_eq!(device.on().serves().as_deref(), Some(&*old));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use tern_tests::device::{Console, Device};
-use tern_tests::sb::{Sent, send};
+use tern_tests::sb::{Fate, Sent, send};
 use tern_tests::{argument, assert_golden, firmware, folder, json, root};
 
 /// A committed model of 2,306 bytes.
@@ -28,8 +28,8 @@ fn tensor(file: &[u8], name: &str) -> usize {
     8 + length + header[name]["data_offsets"][0].as_u64().unwrap() as usize
 }
 
-fn untouched(_: &mut [u8]) -> bool {
-    true
+fn untouched(_: &mut [u8]) -> Fate {
+    Fate::Passes
 }
 
 /// The running model answers, and nothing waits in the other slot.
@@ -118,7 +118,7 @@ fn damage_on_the_line_is_sent_again_or_refused_and_a_sender_that_dies_is_given_u
     let sent = send(&mut console, &model(), |piece| {
         pieces += 1;
         piece[piece.len() / 2] ^= u8::from(pieces == 3);
-        true
+        Fate::Passes
     });
     assert!(sent.words.contains("NAK on sector") && sent.said.contains("received 2306 bytes"), "{sent:?}");
     assert!(console.ask("erase").contains("slot B"));
@@ -127,14 +127,14 @@ fn damage_on_the_line_is_sent_again_or_refused_and_a_sender_that_dies_is_given_u
     let sent = send(&mut console, &model(), |piece| {
         pieces += 1;
         piece[piece.len() / 2] ^= u8::from(pieces > 2);
-        true
+        Fate::Passes
     });
     assert!(sent.said.contains("error: 10 blocks in a row came damaged"), "{sent:?}");
     serves_on(&mut console);
     let mut pieces = 0;
     let sent = send(&mut console, &model(), |_| {
         pieces += 1;
-        pieces < 8
+        if pieces < 8 { Fate::Passes } else { Fate::SenderDies }
     });
     assert_eq!(sent.status, None);
     assert!(sent.said.contains("error: the sender fell silent"), "{sent:?}");

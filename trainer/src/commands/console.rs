@@ -14,6 +14,7 @@ use crate::link::{Client, Emulation, LinkArgs, Target, interrupt};
 #[command(after_help = "\
 Examples:
   tern console spam.safetensors --qemu
+  tern console --qemu --board riscv32-virt --flash board.flash
   tern console --port /dev/ttyACM0
   echo 'free prize, call now' | tern console spam.safetensors --qemu
 
@@ -36,6 +37,11 @@ pub struct Args {
 /// Where the device cannot be reached, goes away, or does not answer a line.
 pub fn run(args: &Args) -> Result<(), Failure> {
     match (&args.file, args.link.qemu) {
+        (None, true) if args.link.flash.is_some() => Ok(work(args)?),
+        (Some(_), true) if args.link.flash.is_some() => Err(Failure::Usage(
+            "what lies in --flash runs: leave the file out, or bring it there with `tern push FILE --qemu --flash …`"
+                .to_owned(),
+        )),
         (None, true) => Err(Failure::Usage(
             "--qemu needs a model: `tern console FILE --qemu` with a device file from `tern export`".to_owned(),
         )),

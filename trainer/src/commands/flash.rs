@@ -80,7 +80,7 @@ fn emulate(args: &Args, board: &'static Board) -> anyhow::Result<()> {
     let image = Image::open(&args.file, board)?;
     note(format_args!("{}: {image}", args.file.display()));
     let emulation = match image {
-        Image::Firmware => Emulation { board, firmware: args.file.clone(), model: None, log: None },
+        Image::Firmware => Emulation { board, firmware: args.file.clone(), model: None, flash: None, log: None },
         Image::Model { .. } => Emulation::new(board, args.firmware.clone(), Some(args.file.clone()))?,
     };
     interrupt::catch();

@@ -19,7 +19,7 @@ Examples:
   tern push device.tern --port /dev/ttyACM0
   tern push device.safetensors --tcp 192.168.0.7:5555 --json
   tern push device.tern --port /dev/ttyACM0 --only-load
-  tern push device.safetensors --qemu
+  tern push device.safetensors --qemu --board riscv32-virt --flash board.flash
 
 The file goes by YMODEM into the slot of the device that does not serve. The device checks it, starts anew with
 it on trial, and keeps it when its prompt stands; otherwise the model before serves. Whatever is refused, the

@@ -33,6 +33,10 @@ pub struct LinkArgs {
     #[arg(long, value_name = "ELF", requires = "qemu")]
     pub firmware: Option<PathBuf>,
 
+    /// Keep the emulated board's flash in this file; what lies there runs, and FILE is not put there
+    #[arg(long, value_name = "FLASH", requires = "qemu")]
+    pub flash: Option<PathBuf>,
+
     /// Write the emulated firmware's defmt channel to this file
     #[arg(long, value_name = "FILE", requires = "qemu")]
     pub log: Option<PathBuf>,
@@ -76,7 +80,9 @@ impl LinkArgs {
             return Ok(Target::Tcp { address: address.clone() });
         }
         let board = self.board.as_deref().and_then(Board::named).unwrap_or(tern_boards::DEFAULT);
-        let emulation = Emulation::new(board, self.firmware.clone(), model.cloned())?;
-        Ok(Target::Qemu(Emulation { log: self.log.clone(), ..emulation }))
+        // A flash that is kept has its own.
+        let model = model.filter(|_| self.flash.is_none()).cloned();
+        let emulation = Emulation::new(board, self.firmware.clone(), model)?;
+        Ok(Target::Qemu(Emulation { flash: self.flash.clone(), log: self.log.clone(), ..emulation }))
     }
 }

@@ -99,6 +99,22 @@ pub enum OpenError {
         /// The board.
         board: &'static str,
     },
+    /// The emulated board's flash cannot be kept.
+    #[error("the emulated {board} has no flash that outlasts it; leave --flash out, or take --board riscv32-virt")]
+    NoFlash {
+        /// The board.
+        board: &'static str,
+    },
+    /// A file of flash is of another length.
+    #[error("{}: {found} bytes, expected the flash of an emulated board, {expected}; name a file that does not exist yet", path.display())]
+    FlashLength {
+        /// The file.
+        path: PathBuf,
+        /// Its length.
+        found: u64,
+        /// The flash's length.
+        expected: u64,
+    },
     /// The serial port cannot be opened.
     #[error("{port}: {error}; {}", available(ports))]
     Port {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tern_boards::{BOARDS, Board, Emulator};
 
-use super::{OpenError, Wire, firmware};
+use super::{OpenError, Wire, firmware, flash};
 
 /// `-icount shift=6`: an instruction takes 2^6 ns.
 const SHIFT: u32 = 6;
@@ -26,6 +26,8 @@ pub struct Emulation {
     pub firmware: PathBuf,
     /// The device file, put where a flasher would put it. None: the slot is empty.
     pub model: Option<PathBuf>,
+    /// The file that the board's flash is kept in; it is made where it is missing. None: the flash ends with the emulator.
+    pub flash: Option<PathBuf>,
     /// Where the firmware's defmt channel goes.
     pub log: Option<PathBuf>,
 }
@@ -42,7 +44,7 @@ impl Emulation {
     ) -> Result<Emulation, OpenError> {
         let here = std::env::current_dir().unwrap_or_default();
         let named = firmware.or_else(firmware::in_environment);
-        Ok(Emulation { board, firmware: firmware::find(named, board, &here)?, model, log: None })
+        Ok(Emulation { board, firmware: firmware::find(named, board, &here)?, model, flash: None, log: None })
     }
 
     /// The machine.
@@ -68,7 +70,17 @@ impl Emulation {
             }
             arguments.extend(["-serial".into(), log]);
         }
-        arguments.extend(["-kernel".into(), self.firmware.clone().into_os_string()]);
+        if let Some(flash) = &self.flash {
+            // Beside this bank of flash, QEMU takes a kernel for somebody else's and does not load it.
+            let mut program = OsString::from("loader,file=");
+            program.push(with_doubled_commas(&self.firmware));
+            arguments.extend(["-device".into(), program]);
+            let mut drive = OsString::from("if=pflash,unit=1,format=raw,file=");
+            drive.push(with_doubled_commas(flash));
+            arguments.extend(["-drive".into(), drive]);
+        } else {
+            arguments.extend(["-kernel".into(), self.firmware.clone().into_os_string()]);
+        }
         if let Some(model) = &self.model {
             // In this option, unlike in the others, a comma ends the path; a doubled one does not.
             let mut loader = OsString::from("loader,file=");
@@ -125,6 +137,10 @@ impl Emulation {
             })
         };
         file(&self.firmware, "firmware")?;
+        if let Some(path) = &self.flash {
+            let bytes = emulator.flash.ok_or(OpenError::NoFlash { board })?;
+            flash::ensure(path, bytes)?;
+        }
         let Some(model) = &self.model else { return Ok(()) };
         let (found, expected) = (file(model, "model")?.len(), u64::from(slot.bytes));
         if found > expected {
@@ -210,6 +226,7 @@ mod tests {
             board,
             firmware: "fw.elf".into(),
             model: Some("a,b/m.safetensors".into()),
+            flash: None,
             log: Some("x,y.bin".into()),
         }
     }
@@ -231,6 +248,12 @@ mod tests {
             line(&without_model),
             "-M virt -bios none -display none -monitor none -icount shift=6 -serial stdio -kernel fw.elf"
         );
+        let kept = Emulation { flash: Some("my,flash".into()), ..without_model };
+        assert!(
+            line(&kept).ends_with(
+                " -serial stdio -device loader,file=fw.elf -drive if=pflash,unit=1,format=raw,file=my,,flash"
+            )
+        );
     }
 
     #[test]
@@ -239,6 +262,15 @@ mod tests {
         assert!(error.starts_with("no emulator has the board pico2;") && error.contains("netduinoplus2"), "{error}");
         let error = emulation("riscv32-virt").start().err().unwrap().to_string();
         assert!(error.contains("leave --log out"), "{error}");
+        let folder = tempfile::tempdir().unwrap();
+        let firmware = folder.path().join("fw.elf");
+        std::fs::write(&firmware, "").unwrap();
+        let kept = Emulation { firmware, flash: Some("flash".into()), log: None, ..emulation("mps2-an386") };
+        let error = kept.start().err().unwrap().to_string();
+        assert!(
+            error.contains("mps2-an386 has no flash that outlasts it") && error.contains("riscv32-virt"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -246,7 +278,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         let board = tern_boards::DEFAULT;
-        let emulation = Emulation { board, firmware: path("f"), model: Some(path("m")), log: None };
+        let emulation = Emulation { board, firmware: path("f"), model: Some(path("m")), flash: None, log: None };
         assert!(matches!(emulation.start(), Err(OpenError::File { what: "firmware", .. })));
         std::fs::write(path("f"), "").unwrap();
         assert!(matches!(emulation.start(), Err(OpenError::File { what: "model", .. })));

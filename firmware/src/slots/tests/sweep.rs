@@ -108,7 +108,7 @@ fn live<const WRITE: usize, S: Store>(
             }
             Step::Erase => {
                 expected.standby = None;
-                if let (Err(reason), false) = (on.slots.erase(), is_gone()) {
+                if let (Err(reason), false) = (on.slots.erase(&mut || true), is_gone()) {
                     return fails(&format!("{reason}"));
                 }
             }
