@@ -2,6 +2,7 @@
 
 use crate::head::{Logits, Ranked};
 use crate::softmax::exp_neg;
+use crate::vocabulary::UNK;
 
 /// Draws tokens by their probability. The same seed draws the same tokens from the same logits, on every machine.
 ///
@@ -41,11 +42,29 @@ impl Sampler {
     /// The id of a token, drawn from the `candidates.len()` likeliest ones, which it leaves there as [`Logits::next_tokens`] does. None where
     /// there are no candidates. PAD and UNK are never drawn.
     ///
-    /// Cost: one pass over all logits, and two over the candidates.
+    /// Cost: one pass over all logits, in which each may be compared with every candidate, and two over the candidates. Of many, or all,
+    /// tokens [`sample_all`](Sampler::sample_all) draws sooner.
     pub fn sample(&mut self, logits: &Logits<'_>, candidates: &mut [Ranked]) -> Option<u32> {
         let filled = logits.next_tokens(candidates);
         let candidates = candidates.get(..filled)?;
-        let likeliest = candidates.first()?;
+        self.draw(*candidates.first()?, || candidates.iter().copied())
+    }
+
+    /// The id of a token, drawn from all but PAD and UNK. None where there are no others. Not the one that [`sample`](Sampler::sample) draws
+    /// with room for all: here they stand in the order of their ids.
+    ///
+    /// Cost: three passes over all logits.
+    pub fn sample_all(&mut self, logits: &Logits<'_>) -> Option<u32> {
+        let mut likeliest = [Ranked::default()];
+        if logits.next_tokens(&mut likeliest) == 0 {
+            return None;
+        }
+        let [likeliest] = likeliest;
+        let real = || logits.iter().enumerate().skip(UNK as usize + 1);
+        self.draw(likeliest, || real().map(|(class, logit)| Ranked { class, logit }))
+    }
+
+    fn draw<I: Iterator<Item = Ranked>>(&mut self, likeliest: Ranked, candidates: impl Fn() -> I) -> Option<u32> {
         let Some(inverse) = self.inverse else { return Some(likeliest.class as u32) };
         let weight = |rank: &Ranked| {
             // Below 2^64: a difference is below 2^32, the inverse at most 2^32.
@@ -53,9 +72,9 @@ impl Sampler {
             u64::from(exp_neg(u32::try_from(distance).unwrap_or(u32::MAX)))
         };
         // At least 2^30, the likeliest one's.
-        let whole: u64 = candidates.iter().map(weight).sum();
+        let whole: u64 = candidates().map(|rank| weight(&rank)).sum();
         let mut left = self.number().checked_rem(whole)?;
-        let drawn = candidates.iter().find(|rank| {
+        let drawn = candidates().find(|rank| {
             let weight = weight(rank);
             let here = left < weight;
             left = left.wrapping_sub(weight);

@@ -654,11 +654,11 @@ def sample(model, text, seed, temperature, k, count):
         run.step(embed(model, token), token)
     for _ in range(count):
         logits = run.logits()
-        candidates = sorted(range(2, len(logits)), key=lambda id: (-logits[id], id))[:k]
-        token = candidates[0]
+        ranked = sorted(range(2, len(logits)), key=lambda id: (-logits[id], id))
+        token, candidates = ranked[0], ranked[:k] if k > 0 else range(2, len(logits))
         if temperature > 0:
             r = 2**32 // temperature
-            distances = [min(2**32 - 1, ((logits[candidates[0]] - logits[id]) * r) >> 16) for id in candidates]
+            distances = [min(2**32 - 1, ((logits[token] - logits[id]) * r) >> 16) for id in candidates]
             weights = [exp_neg(d) for d in distances]
             seed, n = splitmix64(seed)
             left = n % sum(weights)

@@ -135,7 +135,7 @@ fn answer(logits: Logits<'_>, number: usize) {
     black_box((logits.len(), logits.is_empty(), logits.get(number), logits.best(), logits.top(&mut ranks), ranks));
     black_box((logits.probability(number), logits.next_tokens(&mut ranks)));
     let mut sampler = Sampler::new(number as u64, Sampler::ONE);
-    black_box((sampler.sample(&logits, &mut ranks), sampler.seed()));
+    black_box((sampler.sample(&logits, &mut ranks), sampler.sample_all(&logits), sampler.seed()));
     logits.iter().for_each(|logit| look(logit));
 }
 

@@ -51,6 +51,34 @@ fn tokens_are_drawn_as_often_as_they_are_likely() {
 }
 
 #[test]
+fn all_tokens_are_drawn_by_their_ids() {
+    with_logits(4, |logits| {
+        for temperature in [0, Sampler::ONE / 2, Sampler::ONE, 3 * Sampler::ONE] {
+            let (mut sampler, mut numbers) = (Sampler::new(9, temperature), Sampler::new(9, temperature));
+            let largest = logits.iter().skip(2).max().unwrap();
+            let weight = |logit: i32| match (1u64 << 32).checked_div(u64::from(temperature)) {
+                Some(inverse) => {
+                    exp_neg(((u64::from(largest.abs_diff(logit)) * inverse) >> 16).min(0xffff_ffff) as u32)
+                }
+                None => u32::from(logit == largest),
+            };
+            // The definition: every token as often as it weighs, in one row.
+            let ends = logits.iter().enumerate().skip(2).scan(0u64, |end, (id, logit)| {
+                *end += u64::from(weight(logit));
+                Some((id as u32, *end))
+            });
+            let ends: Vec<(u32, u64)> = ends.collect();
+            let whole = ends.last().unwrap().1;
+            for _ in 0..2_000 {
+                let place = if temperature == 0 { 0 } else { numbers.number() % whole };
+                let expected = ends.iter().find(|(_, end)| place < *end).unwrap().0;
+                assert_eq!(sampler.sample_all(logits), Some(expected));
+            }
+        }
+    });
+}
+
+#[test]
 fn the_same_seed_draws_the_same() {
     with_logits(5, |logits| {
         let mut candidates = [Ranked::default(); 6];

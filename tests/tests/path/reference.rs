@@ -275,6 +275,8 @@ fn the_reference_draws_the_same_tokens() {
         (CellKind::RnnRelu, 12 * Sampler::ONE, 1_000),
         (CellKind::Lstm, u32::MAX, 5),
         (CellKind::Lstm, 1, 8),
+        (CellKind::Gru, 2 * Sampler::ONE, 0),
+        (CellKind::Lstm, 0, 0),
     ]) {
         let sizes = Sizes { embedding_dim: 4, hidden_size: 6, classes: 1 };
         let file = Spec { cell, task: Task::LanguageModel, layers: 1 + seed as usize % 2, ..sizes.into() }.file(seed);
@@ -294,7 +296,10 @@ fn the_reference_draws_the_same_tokens() {
             let mut sampler = Sampler::new(seed * 1_000_003, temperature);
             let mut candidates = vec![Ranked::default(); usize::try_from(k).unwrap()];
             let mut draw = || {
-                let id = sampler.sample(&session.logits(), &mut candidates).unwrap();
+                let id = match k {
+                    0 => sampler.sample_all(&session.logits()).unwrap(),
+                    _ => sampler.sample(&session.logits(), &mut candidates).unwrap(),
+                };
                 session.feed_id(id);
                 id
             };

@@ -187,13 +187,15 @@ impl Sequential for DeviceFile {
         let temperature = (sampling.temperature * f64::from(Sampler::ONE)).round();
         let least = f64::from(u8::from(sampling.temperature > 0.0));
         let mut sampler = Sampler::new(sampling.seed, temperature.max(least).min(f64::from(u32::MAX)) as u32);
-        let real = self.config.vocab_size.saturating_sub(2).max(1);
-        let kept = if sampling.temperature == 0.0 { 1 } else { sampling.top_k };
-        let mut candidates = vec![Ranked::default(); if kept == 0 { real } else { kept.min(real) }];
+        let mut candidates = vec![Ranked::default(); sampling.top_k.min(self.config.vocab_size)];
         self.with_session(1, |mut session| {
             let prompt = if prompt.is_empty() { &[UNK] } else { prompt };
             prompt.iter().for_each(|&id| session.feed_id(id));
-            while let Some(id) = sampler.sample(&session.logits(), &mut candidates) {
+            let mut draw = |logits: &tern_runtime::Logits<'_>| match sampling.top_k {
+                0 => sampler.sample_all(logits),
+                _ => sampler.sample(logits, &mut candidates),
+            };
+            while let Some(id) = draw(&session.logits()) {
                 session.feed_id(id);
                 if !sink(id) {
                     break;
