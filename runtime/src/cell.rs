@@ -13,6 +13,8 @@ use crate::rnn::Rnn;
 use crate::row_layer::RowLayer;
 #[cfg(any(test, feature = "write"))]
 use crate::rows::rows;
+#[cfg(any(test, feature = "unpacked"))]
+use crate::unpacked::UnpackedLayer;
 
 /// A layer's parameters, borrowed from the file. With a tag of its own every step's `match` is two instructions; the compiler would hide the
 /// tag in a layer's parameters and take six.
@@ -28,6 +30,9 @@ pub(crate) enum Cell<'a> {
     /// Of any of these cells.
     #[cfg(feature = "widths")]
     Rows(RowLayer<'a>),
+    /// Of any of these, copied for a host.
+    #[cfg(any(test, feature = "unpacked"))]
+    Unpacked(&'a UnpackedLayer<'a>),
 }
 
 /// One layer's state, in the caller's scratch.
@@ -69,6 +74,8 @@ impl Cell<'_> {
             Cell::Rnn(rnn) => rnn.step(x, state),
             #[cfg(feature = "widths")]
             Cell::Rows(layer) => layer.step(x, None, state),
+            #[cfg(any(test, feature = "unpacked"))]
+            Cell::Unpacked(layer) => layer.step(x, None, state),
         }
     }
 
@@ -88,6 +95,8 @@ impl Cell<'_> {
             Cell::Rnn(rnn) => rnn.step_folded(sums, state),
             #[cfg(feature = "widths")]
             Cell::Rows(layer) => layer.step(&[], Some(sums), state),
+            #[cfg(any(test, feature = "unpacked"))]
+            Cell::Unpacked(layer) => layer.step(&[], Some(sums), state),
         }
     }
 
@@ -100,6 +109,36 @@ impl Cell<'_> {
             Cell::Rnn(rnn) => rnn.bias.len(),
             #[cfg(feature = "widths")]
             Cell::Rows(layer) => layer.hidden_size(),
+            #[cfg(any(test, feature = "unpacked"))]
+            Cell::Unpacked(layer) => layer.cell.hidden_size(),
+        }
+    }
+
+    /// The size of `x`.
+    #[cfg(any(test, feature = "unpacked"))]
+    pub(crate) fn input_size(&self) -> usize {
+        match self {
+            Cell::Lstm(lstm) => lstm.input_size.get(),
+            Cell::Paired(paired) => paired.input_size(),
+            Cell::Gru(gru) => gru.input_size.get(),
+            Cell::Rnn(rnn) => rnn.input_size.get(),
+            #[cfg(feature = "widths")]
+            Cell::Rows(layer) => layer.weight_ih.columns.get(),
+            Cell::Unpacked(layer) => layer.cell.input_size(),
+        }
+    }
+
+    /// By how much pre-activations are shifted: 0 … 8.
+    #[cfg(any(test, feature = "unpacked"))]
+    pub(crate) fn shift(&self) -> u32 {
+        match self {
+            Cell::Lstm(lstm) => lstm.shift,
+            Cell::Paired(paired) => paired.shift(),
+            Cell::Gru(gru) => gru.shift,
+            Cell::Rnn(rnn) => rnn.shift,
+            #[cfg(feature = "widths")]
+            Cell::Rows(layer) => layer.shift,
+            Cell::Unpacked(layer) => layer.shift,
         }
     }
 
@@ -110,6 +149,8 @@ impl Cell<'_> {
             Cell::Rnn(_) => 1,
             #[cfg(feature = "widths")]
             Cell::Rows(layer) => layer.biases(),
+            #[cfg(any(test, feature = "unpacked"))]
+            Cell::Unpacked(layer) => layer.cell.sums_of_unit(),
         }
     }
 
@@ -122,6 +163,8 @@ impl Cell<'_> {
             Cell::Rnn(rnn) => rnn.weight_ih.len() + rnn.weight_hh.len(),
             #[cfg(feature = "widths")]
             Cell::Rows(layer) => layer.macs(),
+            #[cfg(any(test, feature = "unpacked"))]
+            Cell::Unpacked(layer) => layer.cell.macs(),
         }
     }
 
@@ -157,6 +200,8 @@ impl Cell<'_> {
                 });
                 units.collect()
             }
+            #[cfg(any(test, feature = "unpacked"))]
+            Cell::Unpacked(layer) => layer.cell.sums(x),
         }
     }
 
@@ -170,6 +215,8 @@ impl Cell<'_> {
             Cell::Rnn(rnn) => rnn.bias.len() * (4 + 2 * 2),
             #[cfg(feature = "widths")]
             Cell::Rows(layer) => return layer.bytes(),
+            #[cfg(any(test, feature = "unpacked"))]
+            Cell::Unpacked(layer) => return layer.cell.bytes(),
         };
         self.macs() + rows
     }

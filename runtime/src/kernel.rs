@@ -3,8 +3,8 @@
 //! [`dot4`] is the dot products of one unit's rows in the packing `interleaved4`. [`plain_dot4`] is plain and defines what is computed;
 //! `walk` computes the same on small cores, where the compiler needs to be told in which order. `pairs` is the like for `paired16`.
 //! Where a core earns it there is a whole step in its own instructions, gates and all: `thumb1`, `armv7m` and `rv32` for `interleaved4`,
-//! `dsp` for `paired16`. Hosts have `x86`. The step of the layer defines it, and `cargo xtask bench device` compares the states after every step with the
-//! host's, also where all operands are at the ends of their ranges.
+//! `dsp` for `paired16`. Hosts have `x86`, and there `x86::lanes` for copies of the weights. The step of the layer defines it, and `cargo
+//! xtask bench device` compares the states after every step with the host's, also where all operands are at the ends of their ranges.
 
 #[cfg(armv7m)]
 pub(crate) mod armv7m;
@@ -12,6 +12,8 @@ pub(crate) mod armv7m;
 pub(crate) mod dsp;
 #[cfg(any(armv7m, thumb1, rv32))]
 mod frame;
+#[cfg(all(any(test, feature = "unpacked"), not(target_arch = "x86_64")))]
+mod no_lanes;
 mod pairs;
 #[cfg(rv32)]
 pub(crate) mod rv32;
@@ -20,21 +22,25 @@ mod settle;
 pub(crate) mod thumb1;
 #[cfg(any(test, all(not(any(armv7m, thumb1)), target_arch = "arm")))]
 mod walk;
-#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[cfg(target_arch = "x86_64")]
 mod x86;
 
 #[cfg(feature = "widths")]
 mod widths;
 
 use crate::fixed::embedded;
+#[cfg(all(any(test, feature = "unpacked"), not(target_arch = "x86_64")))]
+pub(crate) use no_lanes::Lanes;
 pub(crate) use pairs::columns;
-#[cfg(all(any(test, feature = "write", not(dsp)), not(all(target_arch = "x86_64", not(miri)))))]
+#[cfg(all(any(test, feature = "write", not(dsp)), not(target_arch = "x86_64")))]
 pub(crate) use pairs::dot_pairs;
 #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
 pub(crate) use settle::settle;
 #[cfg(feature = "widths")]
 pub(crate) use widths::{dot_groups, dot_wide};
-#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[cfg(all(target_arch = "x86_64", any(test, feature = "unpacked")))]
+pub(crate) use x86::Lanes;
+#[cfg(target_arch = "x86_64")]
 pub(crate) use x86::dot_pairs;
 
 /// Adds to each of four accumulators the dot product of one interleaved row with `v`.
@@ -45,9 +51,9 @@ pub(crate) use x86::dot_pairs;
 pub(crate) fn dot4(weights: &[[i8; 4]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
     #[cfg(target_arch = "arm")]
     return walk::dot4(weights, v, acc);
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    #[cfg(target_arch = "x86_64")]
     return x86::dot4(weights, v, acc);
-    #[cfg(not(any(target_arch = "arm", all(target_arch = "x86_64", not(miri)))))]
+    #[cfg(not(any(target_arch = "arm", target_arch = "x86_64")))]
     return plain_dot4(weights, v, acc);
 }
 

@@ -8,7 +8,7 @@ compile_error!(
     "tern-runtime executes device files in place, and they are little-endian: build for a little-endian target"
 );
 
-#[cfg(any(test, feature = "write"))]
+#[cfg(any(test, feature = "write", feature = "unpacked"))]
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
@@ -48,6 +48,8 @@ mod state;
 pub mod testing;
 pub mod text;
 mod texts;
+#[cfg(any(test, feature = "unpacked"))]
+mod unpacked;
 mod values;
 mod vocabulary;
 #[cfg(any(test, feature = "write"))]
@@ -61,4 +63,6 @@ pub use sampling::Sampler;
 pub use session::{Session, Step};
 pub use softmax::softmax;
 pub use texts::Texts;
+#[cfg(any(test, feature = "unpacked"))]
+pub use unpacked::Unpacked;
 pub use vocabulary::{PAD, UNK, Vocabulary};

@@ -289,6 +289,13 @@ impl<'a> Model<'a> {
         first
     }
 
+    /// The same model with other cells in the first places.
+    #[cfg(any(test, feature = "unpacked"))]
+    pub(crate) fn with_cells(mut self, cells: impl Iterator<Item = Cell<'a>>) -> Self {
+        self.cells.iter_mut().zip(cells).for_each(|(place, cell)| *place = cell);
+        self
+    }
+
     /// How many directions each layer reads in: the first so many of [`cells`](Model::cells) are the first layer.
     pub(crate) fn directions(&self) -> usize {
         if self.config.reads_both_ways() { 2 } else { 1 }

@@ -9,7 +9,7 @@ use safetensors::SafeTensors;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use tern_runtime::write::Aligned;
-use tern_runtime::{LoadError, Model, Session, UNK};
+use tern_runtime::{LoadError, Model, Session, UNK, Unpacked};
 
 /// What one unit of an integer logit is worth in nats.
 const LOGIT: f64 = 1.0 / 65_536.0;
@@ -18,7 +18,7 @@ self_cell::self_cell!(
     struct Loaded {
         owner: Aligned,
         #[covariant]
-        dependent: Model,
+        dependent: Unpacked,
     }
 );
 
@@ -89,8 +89,9 @@ impl DeviceFile {
     ///
     /// What the runtime says.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LoadError> {
-        let loaded = Loaded::try_new(Aligned::new(bytes), |bytes| Model::from_bytes(bytes))?;
-        let model = loaded.borrow_dependent();
+        let loaded =
+            Loaded::try_new(Aligned::new(bytes), |bytes| Model::from_bytes(bytes).map(|model| Unpacked::new(&model)))?;
+        let model = loaded.borrow_dependent().packed();
         let labels: Vec<String> = model.labels().iter().map(str::to_owned).collect();
         let config = sequential::config(model, loaded.borrow_owner(), &labels);
         let vocabulary = sequential::vocabulary(model);
@@ -104,7 +105,7 @@ impl DeviceFile {
 
     /// The model that it holds.
     pub fn model(&self) -> &Model<'_> {
-        self.loaded.borrow_dependent()
+        self.loaded.borrow_dependent().packed()
     }
 
     /// What its bytes are spent on.
@@ -140,8 +141,9 @@ impl DeviceFile {
 
     /// A session with room for so many tokens.
     fn with_session<T>(&self, tokens: usize, run: impl FnOnce(Session<'_>) -> T) -> T {
-        let mut scratch = vec![0; self.model().scratch_len_for(tokens.max(1))];
-        run(self.model().session(&mut scratch).expect("the scratch has the length that the model asks for"))
+        let model = self.loaded.borrow_dependent().model();
+        let mut scratch = vec![0; model.scratch_len_for(tokens.max(1))];
+        run(model.session(&mut scratch).expect("the scratch has the length that the model asks for"))
     }
 }
 

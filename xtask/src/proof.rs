@@ -90,7 +90,7 @@ mod tests {
     use std::fs;
 
     /// Files of the runtime that no device has.
-    const OF_HOSTS: [&str; 3] = ["testing", "write", "tests"];
+    const OF_HOSTS: [&str; 4] = ["testing", "unpacked", "write", "tests"];
 
     fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {

@@ -4,12 +4,20 @@
 //! the bounds that are checked at load.
 #![allow(unsafe_code)]
 
+#[cfg(any(test, feature = "unpacked"))]
+mod detect;
+#[cfg(any(test, feature = "unpacked"))]
+mod lanes;
+
 use core::arch::x86_64::{
     __m128i, _mm_add_epi16, _mm_add_epi32, _mm_cvtsi64_si128, _mm_madd_epi16, _mm_set1_epi16, _mm_set1_epi32,
     _mm_setzero_si128, _mm_slli_epi16, _mm_srai_epi16, _mm_srli_si128, _mm_unpacklo_epi8, _mm_unpacklo_epi32,
 };
 
 use super::{pairs, plain_dot4};
+
+#[cfg(any(test, feature = "unpacked"))]
+pub(crate) use lanes::Lanes;
 
 /// See [`super::dot4`].
 #[inline]

@@ -92,6 +92,8 @@ pub(super) fn check(cell: &Cell<'_>) -> Result<(), Overflow> {
         Cell::Rnn(rnn) => check_rnn(rnn),
         #[cfg(feature = "widths")]
         Cell::Rows(layer) => check_rows(layer),
+        #[cfg(any(test, feature = "unpacked"))]
+        Cell::Unpacked(layer) => check(&layer.cell),
     }
 }
 
@@ -173,6 +175,8 @@ pub(super) fn input_bound(cell: &Cell<'_>, unit: usize, index: usize) -> Bound {
             let bias = layer.bias(unit).get(index).copied().unwrap_or(0);
             matrix_bound(&layer.weight_ih, unit * layer.kind.gates() + index, bias)
         }
+        #[cfg(any(test, feature = "unpacked"))]
+        Cell::Unpacked(layer) => input_bound(&layer.cell, unit, index),
     }
 }
 

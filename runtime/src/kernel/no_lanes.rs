@@ -1,0 +1,18 @@
+//! Hosts without whole steps of their own.
+
+use crate::cell::State;
+use crate::unpacked::UnpackedLayer;
+
+/// There is none of these.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lanes {}
+
+impl Lanes {
+    pub(crate) fn detect() -> Option<Self> {
+        None
+    }
+
+    pub(crate) fn step(self, _: &UnpackedLayer<'_>, _: &[i16], _: Option<&[i32]>, _: &mut State<'_>) {
+        match self {}
+    }
+}

@@ -1,0 +1,24 @@
+//! What the processor can do. `is_x86_feature_detected!` is in the standard library, which this crate does without.
+
+use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
+
+/// Whether it has AVX2, and the system keeps its registers: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1,
+/// 14.7.1, "Detection of Intel AVX2".
+#[allow(unused_unsafe)] // `cpuid` is unsafe to call for older compilers.
+pub(super) fn has_avx2() -> bool {
+    const XSAVE_AND_AVX: u32 = 1 << 27 | 1 << 28;
+    const AVX2: u32 = 1 << 5;
+    const XMM_AND_YMM: u64 = 0b110;
+    if cfg!(any(miri, target_feature = "avx2")) {
+        // Miri executes no `cpuid`.
+        return cfg!(target_feature = "avx2");
+    }
+    // SAFETY: every x86-64 processor has `cpuid`.
+    let (leaves, features, more) = unsafe { (__cpuid(0).eax, __cpuid(1).ecx, __cpuid_count(7, 0).ebx) };
+    if leaves < 7 || features & XSAVE_AND_AVX != XSAVE_AND_AVX {
+        return false;
+    }
+    // SAFETY: the system has switched XSAVE on: the bit above says so.
+    let kept = unsafe { _xgetbv(0) };
+    kept & XMM_AND_YMM == XMM_AND_YMM && more & AVX2 != 0
+}

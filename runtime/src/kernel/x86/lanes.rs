@@ -1,0 +1,289 @@
+//! Whole steps of every cell for hosts with AVX2, on weights that are unpacked: eight units side by side, one in each lane of 32 bits.
+//!
+//! Sums are exact in any order, and all else is the arithmetic of `lstm.rs`, `gru.rs`, `rnn.rs` and `fixed.rs` in lanes, so the bits are
+//! those of the plain steps: the tests of `unpacked.rs`.
+
+use core::arch::x86_64::*;
+
+use crate::activation::{SIGMOID, TANH};
+use crate::cell::State;
+use crate::kind::CellKind;
+use crate::rows::rows;
+use crate::unpacked::{Columns, LANES, UnpackedLayer, Words};
+
+/// A processor that has AVX2: there is none of these elsewhere.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lanes(());
+
+impl Lanes {
+    /// Looks at the processor.
+    pub(crate) fn detect() -> Option<Self> {
+        super::detect::has_avx2().then_some(Lanes(()))
+    }
+
+    /// One step on `x`, `[input_size]`, Q15; or, where there are `sums`, as many as biases, on an input half that is ready-made. Up to the
+    /// exchange of `h` and `next_h`.
+    #[inline]
+    pub(crate) fn step(self, layer: &UnpackedLayer<'_>, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
+        // SAFETY: the processor has AVX2, or there would be no `self`.
+        unsafe {
+            match layer.kind {
+                CellKind::Lstm => lstm(layer, x, sums, state),
+                CellKind::Gru => gru(layer, x, sums, state),
+                CellKind::Rnn => rnn(layer, x, sums, state),
+                CellKind::RnnRelu => rnn_relu(layer, x, sums, state),
+            }
+        }
+    }
+}
+
+/// A block's sums of both halves, [requantized](requantize), where they are in pairs with the second added to the first.
+struct Halves<const ROWS: usize> {
+    x: [__m256i; ROWS],
+    h: [__m256i; ROWS],
+    shift: __m128i,
+}
+
+impl<const ROWS: usize> Halves<ROWS> {
+    /// The pre-activation of a row.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn z(&self, row: usize) -> __m256i {
+        _mm256_sll_epi32(_mm256_add_epi32(self.x[row], self.h[row]), self.shift)
+    }
+}
+
+#[target_feature(enable = "avx2")]
+fn lstm(layer: &UnpackedLayer<'_>, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
+    blocks::<4, 1>(layer, x, sums, state, |halves, c| {
+        let (i, f, o) = (sigmoid(halves.z(0)), sigmoid(halves.z(1)), sigmoid(halves.z(3)));
+        let t = round_shift::<11>(product(i, tanh(halves.z(2))));
+        let c = saturating_double(_mm256_add_epi32(requantize(c, f), t));
+        (c, [round_shift::<15>(product(o, tanh(c)))])
+    });
+}
+
+#[target_feature(enable = "avx2")]
+fn gru(layer: &UnpackedLayer<'_>, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
+    blocks::<3, 1>(layer, x, sums, state, |halves, c| {
+        let (r, z) = (sigmoid(halves.z(0)), sigmoid(halves.z(1)));
+        let n = _mm256_add_epi32(halves.x[2], requantize(halves.h[2], r));
+        let n = _mm256_slli_epi32::<15>(tanh(_mm256_sll_epi32(n, halves.shift)));
+        let c = _mm256_add_epi32(n, _mm256_slli_epi32::<1>(requantize(_mm256_sub_epi32(c, n), z)));
+        (c, [round_shift::<15>(c)])
+    });
+}
+
+#[target_feature(enable = "avx2")]
+fn rnn(layer: &UnpackedLayer<'_>, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
+    blocks::<4, 4>(layer, x, sums, state, |halves, c| {
+        (c, [tanh(halves.z(0)), tanh(halves.z(1)), tanh(halves.z(2)), tanh(halves.z(3))])
+    });
+}
+
+#[target_feature(enable = "avx2")]
+fn rnn_relu(layer: &UnpackedLayer<'_>, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
+    blocks::<4, 4>(layer, x, sums, state, |halves, c| {
+        (c, [relu(halves.z(0)), relu(halves.z(1)), relu(halves.z(2)), relu(halves.z(3))])
+    });
+}
+
+/// Steps all units. `gates(halves, c)` gives a block's new finer states, of the [`LANES`] units that a block of cells with such states has, and
+/// its new hidden states.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn blocks<const ROWS: usize, const SIDES: usize>(
+    layer: &UnpackedLayer<'_>,
+    x: &[i16],
+    ready: Option<&[i32]>,
+    state: &mut State<'_>,
+    gates: impl Fn(&Halves<ROWS>, __m256i) -> (__m256i, [__m256i; SIDES]),
+) {
+    let State { h, next_h, c } = state;
+    let shift = _mm_cvtsi32_si128(layer.shift as i32);
+    let in_pairs = SIDES == 1;
+    let [input, recurrent] = [&layer.input, &layer.recurrent];
+    let weights = rows(input.weights.as_chunks::<ROWS>().0, input.pairs)
+        .zip(rows(recurrent.weights.as_chunks::<ROWS>().0, recurrent.pairs));
+    let bias = input.bias.as_chunks::<ROWS>().0.iter().zip(recurrent.bias.as_chunks::<ROWS>().0);
+    let multipliers = input.multipliers.as_chunks::<ROWS>().0.iter().zip(recurrent.multipliers.as_chunks::<ROWS>().0);
+    let blocks = weights.zip(bias).zip(multipliers).zip(next_h.chunks_mut(SIDES * LANES)).enumerate();
+    for (block, ((((ih, hh), (bias_ih, bias_hh)), (multiplier_ih, multiplier_hh)), next_h)) in blocks {
+        let mut from_h = load(bias_hh);
+        let from_x = match ready {
+            None => dot(ih, x, load(bias_ih)),
+            Some(sums) => {
+                let mut from_x = [_mm256_setzero_si256(); ROWS];
+                for (row, from_x) in from_x.iter_mut().enumerate() {
+                    *from_x = if in_pairs {
+                        ready_sums(sums, block, 4, row)
+                    } else {
+                        ready_sums(sums, SIDES * block + row, 1, 0)
+                    };
+                }
+                // Of GRU the fourth is the bias of the recurrent half's `n`.
+                if ROWS == 3 {
+                    from_h[2] = ready_sums(sums, block, 4, 3);
+                }
+                from_x
+            }
+        };
+        let halves = Halves {
+            x: requantize_rows(from_x, load(multiplier_ih), in_pairs),
+            h: requantize_rows(dot(hh, h, from_h), load(multiplier_hh), in_pairs),
+            shift,
+        };
+        let c = c.get_mut(block * LANES..).unwrap_or_default();
+        let (new_c, new_h) = gates(&halves, bytemuck::cast(padded::<i32, LANES>(c)));
+        store::<i32, LANES>(bytemuck::cast(new_c), c);
+        for (next_h, new_h) in next_h.chunks_mut(LANES).zip(new_h) {
+            let new_h = _mm_packs_epi32(_mm256_castsi256_si128(new_h), _mm256_extracti128_si256::<1>(new_h));
+            store::<i16, LANES>(bytemuck::cast(new_h), next_h);
+        }
+    }
+}
+
+/// Adds to eight units' sums those of their weights and `v`. weights: `[⌈columns / 2⌉]`; v: `[columns]`, Q15.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn dot<const ROWS: usize>(weights: &[[Columns; ROWS]], v: &[i16], mut sums: [__m256i; ROWS]) -> [__m256i; ROWS] {
+    let add = |sums: &mut [__m256i; ROWS], weights: &[Columns; ROWS], v: [i16; 2]| {
+        let v = _mm256_set1_epi32(bytemuck::cast(v));
+        for (sum, w) in sums.iter_mut().zip(weights) {
+            *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(bytemuck::cast(w.0), v));
+        }
+    };
+    let (pairs, last) = v.as_chunks::<2>();
+    for (w, v) in weights.iter().zip(pairs) {
+        add(&mut sums, w, *v);
+    }
+    if let (&[v], Some(w)) = (last, weights.get(pairs.len())) {
+        add(&mut sums, w, [v, 0]);
+    }
+    sums
+}
+
+/// One of the ready-made sums of each of eight units, from `8 · block` on. sums: `[hidden_size][width]`.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn ready_sums(sums: &[i32], block: usize, width: usize, gate: usize) -> __m256i {
+    let mut all = [0; LANES];
+    let units = sums.chunks(width).skip(block * LANES);
+    all.iter_mut().zip(units).for_each(|(to, unit)| *to = unit.get(gate).copied().unwrap_or(0));
+    bytemuck::cast(all)
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn load<const ROWS: usize>(words: &[Words; ROWS]) -> [__m256i; ROWS] {
+    let mut all = [_mm256_setzero_si256(); ROWS];
+    for (to, words) in all.iter_mut().zip(words) {
+        *to = bytemuck::cast(words.0);
+    }
+    all
+}
+
+/// The first `N` elements, zeros behind the last.
+#[inline(always)]
+fn padded<T: Copy + Default, const N: usize>(from: &[T]) -> [T; N] {
+    from.first_chunk().copied().unwrap_or_else(|| {
+        let mut to = [T::default(); N];
+        to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+        to
+    })
+}
+
+/// As many of `from` as `to` has room for.
+#[inline(always)]
+fn store<T: Copy, const N: usize>(from: [T; N], to: &mut [T]) {
+    match to.first_chunk_mut() {
+        Some(whole) => *whole = from,
+        None => to.iter_mut().zip(from).for_each(|(to, from)| *to = from),
+    }
+}
+
+/// Adds the second row of a pair to its first, where rows come in pairs, and scales.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn requantize_rows<const ROWS: usize>(
+    mut rows: [__m256i; ROWS],
+    m: [__m256i; ROWS],
+    in_pairs: bool,
+) -> [__m256i; ROWS] {
+    if in_pairs {
+        for [first, second] in rows.as_chunks_mut::<2>().0 {
+            *first = _mm256_add_epi32(*first, _mm256_srai_epi32::<8>(*second));
+        }
+    }
+    for (row, m) in rows.iter_mut().zip(m) {
+        *row = requantize(*row, m);
+    }
+    rows
+}
+
+/// [`requantize`](crate::fixed::requantize) by halves: with `acc = 2^16·high + low`, the `high · m` of the product are whole. m: 0 … 32,767.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn requantize(acc: __m256i, m: __m256i) -> __m256i {
+    _mm256_add_epi32(_mm256_madd_epi16(acc, _mm256_slli_epi32::<16>(m)), _mm256_mulhi_epu16(acc, m))
+}
+
+/// The product of two numbers that fit 16 bits, of which `a` is not negative.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn product(a: __m256i, b: __m256i) -> __m256i {
+    // Of `a` the upper half is 0, so the upper half of `b` counts for nothing.
+    _mm256_madd_epi16(a, b)
+}
+
+/// [`round_shift`](crate::fixed::round_shift).
+#[target_feature(enable = "avx2")]
+#[inline]
+fn round_shift<const N: i32>(v: __m256i) -> __m256i {
+    _mm256_srai_epi32::<N>(_mm256_add_epi32(v, _mm256_set1_epi32(1 << (N - 1))))
+}
+
+/// [`saturating_double`](crate::fixed::saturating_double).
+#[target_feature(enable = "avx2")]
+#[inline]
+fn saturating_double(v: __m256i) -> __m256i {
+    let double = _mm256_add_epi32(v, v);
+    let end = _mm256_xor_si256(_mm256_srai_epi32::<31>(v), _mm256_set1_epi32(i32::MAX));
+    // Where the sign changed, the end of its side.
+    let changed = _mm256_srai_epi32::<31>(_mm256_xor_si256(v, double));
+    _mm256_blendv_epi8(double, end, changed)
+}
+
+/// [`sigmoid`](crate::activation::sigmoid).
+#[target_feature(enable = "avx2")]
+#[inline]
+fn sigmoid(z: __m256i) -> __m256i {
+    interpolate(&SIGMOID, z)
+}
+
+/// [`tanh`](crate::activation::tanh).
+#[target_feature(enable = "avx2")]
+#[inline]
+fn tanh(z: __m256i) -> __m256i {
+    interpolate(&TANH, z)
+}
+
+/// [`relu`](crate::activation::relu).
+#[target_feature(enable = "avx2")]
+#[inline]
+fn relu(z: __m256i) -> __m256i {
+    let h = round_shift::<1>(_mm256_srai_epi32::<4>(z));
+    _mm256_min_epi32(_mm256_max_epi32(h, _mm256_setzero_si256()), _mm256_set1_epi32(32_767))
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn interpolate(table: &[i32; 256], z: __m256i) -> __m256i {
+    let cell = _mm256_max_epi32(_mm256_srai_epi32::<15>(z), _mm256_set1_epi32(-128));
+    let cell = _mm256_add_epi32(_mm256_min_epi32(cell, _mm256_set1_epi32(127)), _mm256_set1_epi32(128));
+    // SAFETY: each of the eight is 0 … 255.
+    let entry = unsafe { _mm256_i32gather_epi32::<4>(table.as_ptr(), cell) };
+    // The lower halves of both: slope and offset.
+    let slope = _mm256_and_si256(entry, _mm256_set1_epi32(0xffff));
+    _mm256_srai_epi32::<16>(_mm256_add_epi32(entry, _mm256_madd_epi16(slope, z)))
+}
