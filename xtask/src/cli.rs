@@ -163,6 +163,16 @@ pub enum Bench {
     /// up what is missing first.
     #[command(after_help = "Example:\n  cargo xtask bench splits sms.safetensors sms/validation.csv")]
     Splits(crate::bench::splits::Options),
+    /// Measure how fast integer models run on this machine, beside the floats that they come from.
+    ///
+    /// Trains a small model of each cell on the demo's messages, exports it, and lets `tern eval` run both over the same texts on one
+    /// thread, in turn, so that what else the machine does meets both; tokens a second and ratios are medians over the turns. Builds the
+    /// release trainer first; takes a few minutes.
+    #[command(
+        after_help = "Examples:\n  cargo xtask bench host\n  cargo xtask bench host --json      an object a row\n  \
+            cargo xtask bench host --model m --data m/validation.csv"
+    )]
+    Host(crate::bench::host::Options),
     /// Measure how fast a training goes, beside PyTorch and candle-nn.
     ///
     /// All programs take whole training steps over the same random texts, in turn, so that what else the machine does meets

@@ -29,7 +29,7 @@ pub fn write(folder: &Path, seed: u64) -> Result<Messages> {
         let text = csv(messages);
         fs::write(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
         let (lines, sum) = (messages.len(), checksum(text.as_bytes()));
-        println!("{}: {lines} messages, checksum {sum:016x}", repo::shown(&path));
+        eprintln!("{}: {lines} messages, checksum {sum:016x}", repo::shown(&path));
     }
     Ok(made)
 }

@@ -13,6 +13,7 @@
 //! | [`data`], [`messages`] | the demo's data, made from a grammar |
 //! | [`demo`] | from data to answers of an emulated microcontroller |
 //! | [`mod@bench`] | what things cost |
+//! | [`tern`] | the command, built for release |
 //! | [`repo`], [`process`], [`stage`] | paths, child processes, stages with their times |
 //!
 //! Nothing here reads from the terminal, so no command ever waits for an answer.
@@ -35,6 +36,7 @@ pub mod reproducible;
 pub mod setup;
 pub mod size;
 pub mod stage;
+pub mod tern;
 pub mod test;
 
 use anyhow::{Context, Result};
@@ -54,6 +56,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
             bench::device::run(json, if bless { Then::Bless } else { then })
         }
         Task::Bench(Bench::Splits(options)) => bench::splits::run(&options),
+        Task::Bench(Bench::Host(options)) => bench::host::run(&options),
         Task::Bench(Bench::Train(options)) => bench::train::run(&options),
         Task::Proof => proof::run(),
         Task::Size { json, features } => size::run(json, features),

@@ -6,9 +6,9 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 
-use super::Tern;
 use crate::messages::{Message, Messages};
 use crate::process;
+use crate::tern::Tern;
 
 /// What is typed first: what the device is, then messages of every class. Some say the opposite in nearly the same words.
 const LINES: [&str; 14] = [

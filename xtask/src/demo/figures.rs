@@ -96,12 +96,6 @@ impl Figures {
     }
 }
 
-/// The last JSON object of a text that may hold other lines.
-pub fn last_object(text: &str) -> Option<Value> {
-    let object = |text: &str| serde_json::from_str::<Value>(text).ok().filter(Value::is_object);
-    object(text).or_else(|| text.lines().rev().find_map(object))
-}
-
 /// A whole number with a comma between groups of three digits.
 fn thousands(number: f64) -> String {
     let digits = format!("{number:.0}");
@@ -144,13 +138,6 @@ mod tests {
     fn a_device_that_differs_is_a_failure() {
         figures(0).check().unwrap();
         assert!(figures(2).check().unwrap_err().to_string().contains("2 answers"));
-    }
-
-    #[test]
-    fn objects_are_found_among_other_lines() {
-        assert_eq!(last_object("{\"a\":\n1}"), Some(json!({"a": 1})));
-        assert_eq!(last_object("note\n{\"a\":1}\n{\"a\":2}\n\n"), Some(json!({"a": 2})));
-        assert_eq!(last_object("3\n"), None);
     }
 
     #[test]

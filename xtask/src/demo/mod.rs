@@ -5,16 +5,16 @@
 mod console;
 mod figures;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, Result};
-use serde_json::Value;
+use anyhow::Result;
 
 use crate::cli::DemoOptions;
 use crate::messages::SEED;
-use crate::process::{Command, capture, cargo, program, run as run_command};
+use crate::process::run as run_command;
 use crate::setup::{self, Needs};
 use crate::stage::Stages;
+use crate::tern::Tern;
 use crate::{data, firmware, repo};
 use figures::Figures;
 
@@ -35,12 +35,14 @@ fn run_stages(options: &DemoOptions, stages: &mut Stages) -> Result<Figures> {
     let held_out = folder.join("heldout.csv");
 
     stages.run("set-up", || setup::run(Needs::Demo))?;
-    let tern = Tern(stages.run("build tern", build_tern)?);
+    let tern = stages.run("build tern", Tern::build)?;
     let made = stages.run("data", || data::write(&folder, SEED))?;
     stages.run("train", || train(&tern, &model, options.epochs))?;
-    let export = stages.run("export", || tern.json(&["export".as_ref(), &model, "-o".as_ref(), &device_file]))?;
-    let held_out = stages
-        .run("held-out templates", || tern.json(&["eval".as_ref(), &device_file, "--data".as_ref(), &held_out]))?;
+    let export =
+        stages.run("export", || tern.json(["export".as_ref(), model.as_path(), "-o".as_ref(), &device_file]))?;
+    let held_out = stages.run("held-out templates", || {
+        tern.json(["eval".as_ref(), device_file.as_path(), "--data".as_ref(), &held_out])
+    })?;
     let elf = stages.run("build firmware", || firmware::build(tern_boards::DEFAULT))?;
     let device = stages.run("classify on the Cortex-M4", || {
         let (data, elf) = (model.join("validation.csv"), elf.as_path());
@@ -53,7 +55,7 @@ fn run_stages(options: &DemoOptions, stages: &mut Stages) -> Result<Figures> {
             "--firmware".as_ref(),
             elf,
         ];
-        tern.json(&arguments)
+        tern.json(arguments)
     })?;
     stages.run("console of the Cortex-M4", || console::talk(&tern, &device_file, &elf, &made))?;
     stages.run("figures", || {
@@ -61,28 +63,6 @@ fn run_stages(options: &DemoOptions, stages: &mut Stages) -> Result<Figures> {
         figures.write(&folder.join("figures.json"))?;
         Ok(figures)
     })
-}
-
-/// The `tern` command.
-struct Tern(PathBuf);
-
-impl Tern {
-    fn command(&self) -> Command {
-        program(&self.0.to_string_lossy())
-    }
-
-    /// Runs `tern ARGUMENTS --json`; the object that it prints.
-    fn json(&self, arguments: &[&Path]) -> Result<Value> {
-        let text = capture(self.command().args(arguments).arg("--json"))?;
-        figures::last_object(&text).with_context(|| format!("`tern --json` printed no JSON object, but: {text}"))
-    }
-}
-
-fn build_tern() -> Result<PathBuf> {
-    let root = repo::root();
-    run_command(cargo(&root).args(["build", "--release", "--package", "tern-trainer", "--bin", "tern"]))?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    Ok(root.join(target).join("release").join(format!("tern{}", std::env::consts::EXE_SUFFIX)))
 }
 
 fn train(tern: &Tern, model: &Path, epochs: Option<u32>) -> Result<()> {

@@ -95,8 +95,8 @@ impl Bench {
         }
         for ((program, _), measured) in workers.iter().zip(&seconds_per_token) {
             let ratios = measured.iter().zip(&seconds_per_token[0]).map(|(theirs, ours)| theirs / ours);
-            let ratio = (*program != Program::Tern).then(|| table::median(ratios.collect()));
-            let row = Row { program: *program, network, tokens_per_s: 1.0 / table::median(measured.clone()), ratio };
+            let ratio = (*program != Program::Tern).then(|| super::median(ratios.collect()));
+            let row = Row { program: *program, network, tokens_per_s: 1.0 / super::median(measured.clone()), ratio };
             self.emit(&table::line(&row), &table::json(&row));
         }
         Ok(())
@@ -109,7 +109,7 @@ impl Bench {
         let Some(mut worker) = self.worker(Program::Tern, &network, &lengths)? else { return Ok(()) };
         let measured = (0..turns).map(|_| worker.turn()).collect::<Result<Vec<f64>>>()?;
         let row =
-            Row { program: Program::Tern, network: &network, tokens_per_s: 1.0 / table::median(measured), ratio: None };
+            Row { program: Program::Tern, network: &network, tokens_per_s: 1.0 / super::median(measured), ratio: None };
         let mut json = table::json(&row);
         json["length"] = length.into();
         self.emit(&table::length_line(length, row.tokens_per_s), &json);

@@ -70,16 +70,6 @@ pub fn length_line(length: usize, tokens_per_s: f64) -> String {
     format!("{length:>6} tokens a text{tokens_per_s:>12.0} tokens/s{:>8.2} µs a token", 1e6 / tokens_per_s)
 }
 
-/// The middle one, or the mean of the two in the middle.
-///
-/// # Panics
-///
-/// Where there is no value.
-pub fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    (values[values.len() / 2] + values[(values.len() - 1) / 2]) / 2.0
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::plan::{Program, TEXTBOOK};
@@ -96,11 +86,5 @@ mod tests {
         assert!(line(&row).ends_with("4.13    4.0 ✓"), "{}", line(&row));
         let ours = Row { program: Program::Tern, ratio: None, ..row };
         assert_eq!(json(&ours).get("ratio"), None);
-    }
-
-    #[test]
-    fn medians() {
-        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
     }
 }

@@ -1,0 +1,112 @@
+//! `cargo xtask bench host`: tokens a second of `tern eval`, an integer model beside the float model that it comes from.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::median;
+use crate::messages::SEED;
+use crate::process::run as run_process;
+use crate::tern::Tern;
+use crate::{data, repo};
+
+/// How often each model runs over the texts.
+const TURNS: usize = 9;
+
+/// Options of `bench host`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// A trained model directory in the place of the small ones
+    #[arg(long, value_name = "DIR", requires = "data")]
+    pub model: Option<PathBuf>,
+    /// The texts that it runs over
+    #[arg(long, value_name = "CSV", requires = "model")]
+    pub data: Option<PathBuf>,
+    /// Print one JSON object a row
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What is compared: how a model is trained and how it is exported.
+const CASES: [(&str, &[&str], &[&str]); 5] = [
+    ("lstm paired16", &["--cell", "lstm"], &["--packing", "paired16"]),
+    ("lstm interleaved4", &["--cell", "lstm"], &["--packing", "interleaved4"]),
+    ("gru", &["--cell", "gru"], &[]),
+    ("rnn", &["--cell", "rnn"], &[]),
+    ("lstm, both directions", &["--bidirectional"], &[]),
+];
+
+/// Trains, exports, measures, prints.
+pub fn run(options: &Options) -> Result<()> {
+    let tern = Tern::build()?;
+    let folder = repo::root().join("target").join("bench-host");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    if !options.json {
+        println!("{:<24}{:>16}{:>18}{:>8}", "model", "float tokens/s", "integer tokens/s", "ratio");
+    }
+    if let (Some(model), Some(data)) = (&options.model, &options.data) {
+        let name = model.file_name().unwrap_or(OsStr::new("model")).to_string_lossy().into_owned();
+        return compare(&tern, &name, model, &[], data, &folder, options.json);
+    }
+    data::write(&folder, SEED)?;
+    let texts = folder.join("train.csv");
+    for (name, training, export) in CASES {
+        let model = folder.join(training.concat().trim_start_matches('-'));
+        if !model.join("model.safetensors").is_file() {
+            let mut train = tern.command();
+            train.arg("train").arg(&texts).args(["--epochs", "1", "-o"]).arg(&model).args(training);
+            run_process(train.stdout(Stdio::null()))?;
+        }
+        compare(&tern, name, &model, export, &texts, &folder, options.json)?;
+    }
+    Ok(())
+}
+
+/// Both in turn: a row.
+fn compare(
+    tern: &Tern,
+    name: &str,
+    model: &Path,
+    export: &[&str],
+    data: &Path,
+    folder: &Path,
+    as_json: bool,
+) -> Result<()> {
+    let file = folder.join("model.safetensors");
+    let mut command = tern.command();
+    command.arg("export").arg(model).arg("-o").arg(&file).args(export);
+    run_process(command.stdout(Stdio::null()))?;
+    let mut rates = [Vec::new(), Vec::new()];
+    for _ in 0..TURNS {
+        for (rates, model) in rates.iter_mut().zip([model, &file]) {
+            let threads: [&OsStr; 2] = ["--threads".as_ref(), "1".as_ref()];
+            let arguments = [["eval".as_ref(), model.as_os_str()], ["--data".as_ref(), data.as_os_str()], threads];
+            let object = tern.json(arguments.as_flattened())?;
+            rates.push(object["tokens_per_s"].as_f64().context("`tern eval --json` told no `tokens_per_s`")?);
+        }
+    }
+    let [float, integer] = rates;
+    let ratio = median(float.iter().zip(&integer).map(|(float, integer)| integer / float).collect());
+    let (float, integer) = (median(float), median(integer));
+    if as_json {
+        println!("{}", row(name, float, integer, ratio));
+    } else {
+        println!("{name:<24}{float:>16.0}{integer:>18.0}{ratio:>8.2}");
+    }
+    Ok(())
+}
+
+fn row(name: &str, float: f64, integer: f64, ratio: f64) -> Value {
+    let hundredths = |value: f64| (value * 100.0).round() / 100.0;
+    json!({
+        "model": name,
+        "float_tokens_per_s": float.round(),
+        "integer_tokens_per_s": integer.round(),
+        "ratio": hundredths(ratio),
+    })
+}
