@@ -28,9 +28,10 @@ Tern's console on this computer, behind a pseudo-terminal.
 Usage: tern-host FILE [--stdio]
 
   FILE      device file, from `tern export`
-  --stdio   talk on stdin and stdout instead; ends with the input
+  --stdio   talk on stdin and stdout instead; ends with the input, and in a terminal with Ctrl-]
 
 Examples:
+  cargo run --release -p tern-host --target host-tuple -- spam.safetensors --stdio
   cargo run --release -p tern-host --target host-tuple -- spam.safetensors
   picocom /dev/pts/3          # the name that it prints";
 
@@ -59,7 +60,12 @@ fn main() -> ExitCode {
 
 fn serve(file: &str, on_stdio: bool) -> io::Result<()> {
     let memory = memory(&fs::read(file).map_err(|error| io::Error::new(error.kind(), format!("{file}: {error}")))?)?;
-    let (reader, writer): (Box<dyn Read + Send>, Box<dyn Write + Send>) = if on_stdio {
+    // As long as this lives, keys come as they are typed.
+    let raw = if on_stdio { line::Raw::of_stdin()? } else { None };
+    let (reader, writer): (Box<dyn Read + Send>, Box<dyn Write + Send>) = if let Some(raw) = &raw {
+        eprintln!("Ctrl-] leaves");
+        (Box::new(raw.keys()), Box::new(io::stdout()))
+    } else if on_stdio {
         (Box::new(io::stdin()), Box::new(io::stdout()))
     } else {
         let line = line::open()?;

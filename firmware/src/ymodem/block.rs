@@ -1,5 +1,7 @@
 //! A block: its kind, its number twice, 128 or 1,024 bytes, a checksum.
 
+use crc::{CRC_16_XMODEM, Crc, NoTable};
+
 pub(super) const SOH: u8 = 0x01;
 pub(super) const STX: u8 = 0x02;
 pub(super) const EOT: u8 = 0x04;
@@ -66,7 +68,7 @@ impl Block {
         let [number, complement, ..] = self.bytes;
         let end = 2 + self.length;
         let sum = self.bytes.get(end..end + 2)?;
-        let is_whole = number == !complement && sum == crc16(self.data()).to_be_bytes();
+        let is_whole = number == !complement && sum == CRC16.checksum(self.data()).to_be_bytes();
         (is_whole && !self.is_empty()).then_some(Header { number })
     }
 
@@ -75,18 +77,5 @@ impl Block {
     }
 }
 
-/// The CRC-16 of XMODEM: polynomial 0x1021, most significant bit first, from 0.
-pub(super) fn crc16(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0, |crc, &byte| {
-        let crc = crc ^ (u16::from(byte) << 8);
-        (0..8).fold(crc, |crc, _| if crc & 0x8000 != 0 { (crc << 1) ^ 0x1021 } else { crc << 1 })
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn check_value() {
-        assert_eq!(super::crc16(b"123456789"), 0x31c3);
-    }
-}
+/// Without a table: a block is small, and so is flash.
+pub(super) const CRC16: Crc<u16, NoTable> = Crc::<u16, NoTable>::new(&CRC_16_XMODEM);

@@ -3,7 +3,7 @@
 use std::vec;
 use std::vec::Vec;
 
-use super::block::crc16;
+use super::block::CRC16;
 use super::*;
 
 fn block(number: u8, data: &[u8], fill: u8) -> Vec<u8> {
@@ -12,7 +12,7 @@ fn block(number: u8, data: &[u8], fill: u8) -> Vec<u8> {
     padded.resize(length, fill);
     let mut bytes = vec![kind, number, !number];
     bytes.extend_from_slice(&padded);
-    bytes.extend_from_slice(&crc16(&padded).to_be_bytes());
+    bytes.extend_from_slice(&CRC16.checksum(&padded).to_be_bytes());
     bytes
 }
 

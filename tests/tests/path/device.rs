@@ -3,6 +3,8 @@
 use std::fs;
 
 use serde_json::Value;
+use tern_runtime::testing::{Sizes, Spec};
+use tern_runtime::{Input, Output, Task};
 use tern_tests::{argument, firmware, folder, json, tern, text_of, trained};
 
 fn classify(file: &str, data: &str) -> Value {
@@ -60,4 +62,28 @@ fn another_model_runs_without_a_rebuild_and_a_stranger_is_noticed() {
     let (status, stdout, message) = text_of(tern().args(arguments).arg("--firmware").arg(firmware()));
     assert_eq!((status, stdout.as_str()), (Some(1), ""), "{message}");
     assert!(message.contains("\"cat\""), "{message}");
+}
+
+#[test]
+fn a_model_of_another_kind_is_sent_to_the_command_for_it() {
+    let folder = folder("kinds");
+    let data = folder.join("rows.csv");
+    fs::write(&data, "text,label\nfree prize,label0\n").unwrap();
+    let sizes = Spec::from(Sizes { embedding_dim: 4, hidden_size: 6, classes: 3 });
+    let forecast = Spec { task: Task::Forecast, input: Input::Values, output: Output::Linear, ..sizes };
+    for (spec, kind, command) in [
+        (
+            Spec { task: Task::LanguageModel, ..sizes },
+            "is a language model, expected a classifier of texts",
+            "`say TEXT`",
+        ),
+        (forecast, "is a forecast, expected a classifier of texts", "`forecast NUMBERS`"),
+    ] {
+        let file = folder.join("other.safetensors");
+        fs::write(&file, &*spec.file(1)).unwrap();
+        let arguments = ["classify", argument(&file), "--data", argument(&data), "--qemu", "--firmware", "none"];
+        let (status, stdout, message) = text_of(tern().args(arguments));
+        assert_eq!((status, stdout.as_str()), (Some(1), ""), "{message}");
+        assert!(message.contains(kind) && message.contains(command) && message.contains("tern eval"), "{message}");
+    }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, anyhow, bail};
-use tern_runtime::Model;
+use tern_runtime::{Config, Input, Model, Task};
 
 use self::compare::{Sample, Tally};
 use super::meter::Meter;
@@ -65,6 +65,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
 fn work(args: &Args) -> anyhow::Result<()> {
     let file = DeviceFile::open(&args.file)?;
+    check_kind(&args.file, file.model().config())?;
     let samples = samples(args, file.labels())?;
     let target = args.link.target(Some(&args.file))?;
     interrupt::catch();
@@ -95,6 +96,21 @@ fn work(args: &Args) -> anyhow::Result<()> {
         bail!("{differing} of {} answers differ from the host's, {refused} texts were refused", tally.examples);
     }
     Ok(())
+}
+
+/// Whether the file is for what this command does.
+fn check_kind(path: &Path, config: &Config) -> anyhow::Result<()> {
+    let path = path.display();
+    let (kind, command) = match (config.task, config.input) {
+        (Task::Classify, Input::Tokens) => return Ok(()),
+        (Task::Classify, Input::Values) => ("a classifier of sequences of numbers", "classify NUMBERS"),
+        (Task::LanguageModel, _) => ("a language model", "next TEXT` and `say TEXT"),
+        (Task::Forecast, _) => ("a forecast", "forecast NUMBERS"),
+    };
+    bail!(
+        "{path} is {kind}, expected a classifier of texts; on this computer `tern eval {path} DATA` runs it in the same integers, and \
+         at the device's console (`tern console`) `{command}` asks it, and `selftest` compares its golden logits to the bit"
+    )
 }
 
 fn samples(args: &Args, labels: &[String]) -> anyhow::Result<Vec<Sample>> {

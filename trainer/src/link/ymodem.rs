@@ -2,10 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use crc::{CRC_16_XMODEM, Crc};
 use serde_json::Value;
 
 use super::client::{Client, ClientError};
 use super::{Link, shown};
+
+const CRC16: Crc<u16> = Crc::<u16>::new(&CRC_16_XMODEM);
 
 const SOH: u8 = 0x01;
 const STX: u8 = 0x02;
@@ -80,7 +83,7 @@ impl<L: Link> Client<L> {
         let mut block = vec![kind, number, !number];
         block.extend_from_slice(data);
         block.resize(3 + length, fill);
-        let sum = crc16(&block[3..]);
+        let sum = CRC16.checksum(&block[3..]);
         block.extend_from_slice(&sum.to_be_bytes());
         self.say(&block)
     }
@@ -119,21 +122,5 @@ impl<L: Link> Client<L> {
             }
         }
         Err(self.silent(&format!("the answer to `load`; before it came {}", shown(&[]))))
-    }
-}
-
-/// The CRC-16 of XMODEM.
-fn crc16(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0, |crc, &byte| {
-        let crc = crc ^ (u16::from(byte) << 8);
-        (0..8).fold(crc, |crc, _| if crc & 0x8000 != 0 { (crc << 1) ^ 0x1021 } else { crc << 1 })
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn check_value() {
-        assert_eq!(super::crc16(b"123456789"), 0x31c3);
     }
 }
