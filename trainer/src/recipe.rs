@@ -292,9 +292,10 @@ impl Recipe {
 
     /// The number of texts in a batch for this many examples, with the default resolved.
     pub fn batch_size(&self, examples: usize) -> usize {
-        match self.training.batch_size {
-            0 => (examples / 50).clamp(4, 32),
-            texts => texts,
+        match (self.training.batch_size, self.task) {
+            (0, Task::LanguageModel) => (examples / 1000).clamp(4, 32),
+            (0, _) => (examples / 50).clamp(4, 32),
+            (texts, _) => texts,
         }
     }
 
@@ -307,6 +308,7 @@ impl Recipe {
     /// The highest learning rate, with the default resolved.
     pub fn learning_rate(&self) -> f64 {
         match (self.training.learning_rate, self.training.optimizer) {
+            (0.0, OptimizerKind::Adamw) if self.task == Task::LanguageModel => 5e-3,
             (0.0, OptimizerKind::Adamw) => 3e-3,
             (0.0, OptimizerKind::Sgd) => 0.1,
             (rate, _) => rate,

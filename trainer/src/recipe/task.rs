@@ -82,7 +82,7 @@ impl Recipe {
             Task::LanguageModel => {
                 set(&mut model.embedding, given("model", "embedding"), 64);
                 set(&mut model.hidden, given("model", "hidden"), 128);
-                set(&mut model.dropout, given("model", "dropout"), 0.1);
+                set(&mut model.dropout, given("model", "dropout"), 0.0);
                 set(&mut model.embedding_dropout, given("model", "embedding_dropout"), 0.0);
                 set(&mut model.word_dropout, given("model", "word_dropout"), 0.0);
                 set(&mut training.epochs, given("training", "epochs"), 10);

@@ -46,6 +46,14 @@ fn the_learning_rates_default_is_the_optimizers() {
 }
 
 #[test]
+fn an_epoch_of_little_data_has_steps_enough() {
+    let [texts, language] = [Task::Classify, Task::LanguageModel].map(|task| Recipe::for_task(Path::new("a"), task));
+    assert_eq!([10, 400, 100_000].map(|count| texts.batch_size(count)), [4, 8, 32]);
+    assert_eq!([400, 8_000, 100_000].map(|windows| language.batch_size(windows)), [4, 8, 32]);
+    assert_eq!(language.learning_rate(), 5e-3);
+}
+
+#[test]
 fn paths_start_at_the_recipes_folder() {
     let dir = tempfile::tempdir().unwrap();
     for folder in ["recipes", "models/spam"] {

@@ -23,8 +23,8 @@ pub enum ClassWeights {
 pub struct Training {
     /// The most passes over the examples.
     pub epochs: usize,
-    /// Texts in a batch. 0: a fiftieth of the examples, but 4 at least and 32 at most, so that an epoch of little data has
-    /// steps enough.
+    /// Texts in a batch. 0: a fiftieth of the examples, a thousandth of a language model's windows, but 4 at least and 32 at
+    /// most, so that an epoch of little data has steps enough.
     pub batch_size: usize,
     /// Tokens or rows of a sequence that are learnt from, the first ones. 0: all.
     pub max_length: usize,
@@ -32,7 +32,7 @@ pub struct Training {
     pub batch_tokens: usize,
     /// How a gradient becomes a step.
     pub optimizer: OptimizerKind,
-    /// The highest learning rate. 0: 0.003 with `adamw`, 0.1 with `sgd`.
+    /// The highest learning rate. 0: 0.003 with `adamw`, 0.005 for a language model, 0.1 with `sgd`.
     pub learning_rate: f64,
     /// How the learning rate changes over the training.
     pub schedule: Schedule,

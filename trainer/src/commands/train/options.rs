@@ -83,7 +83,7 @@ pub struct Overrides {
     /// Epochs without a better validation accuracy after which to end
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub patience: Option<usize>,
-    /// Texts in a batch. 0: a fiftieth of the examples, but 4 to 32
+    /// Texts in a batch. 0: a fiftieth of the examples, a thousandth of a language model's windows, but 4 to 32
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub batch_size: Option<usize>,
     /// The most tokens in a batch; bounds the memory
@@ -92,7 +92,7 @@ pub struct Overrides {
     /// How gradients become steps
     #[arg(long, value_enum, help_heading = "Training")]
     pub optimizer: Option<OptimizerKind>,
-    /// Highest learning rate. 0: 0.003 with adamw, 0.1 with sgd
+    /// Highest learning rate. 0: 0.003 with adamw, 0.005 for a language model, 0.1 with sgd
     #[arg(long, value_name = "RATE", help_heading = "Training")]
     pub learning_rate: Option<f64>,
     /// How the learning rate changes
