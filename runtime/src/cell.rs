@@ -8,6 +8,7 @@ use crate::kind::CellKind;
 #[cfg(any(test, feature = "write"))]
 use crate::lstm::biases;
 use crate::lstm::{Lstm, Paired};
+use crate::parts;
 use crate::rnn::Rnn;
 #[cfg(feature = "widths")]
 use crate::row_layer::RowLayer;
@@ -22,11 +23,11 @@ use crate::unpacked::UnpackedLayer;
 #[repr(u8)]
 pub(crate) enum Cell<'a> {
     /// LSTM in the packing `interleaved4`.
-    Lstm(Lstm<'a>),
+    Lstm(parts::Interleaved4<Lstm<'a>>),
     /// LSTM in the packing `paired16`.
-    Paired(Paired<'a>),
-    Gru(Gru<'a>),
-    Rnn(Rnn<'a>),
+    Paired(parts::Paired16<Paired<'a>>),
+    Gru(parts::Gru<Gru<'a>>),
+    Rnn(parts::Rnn<Rnn<'a>>),
     /// Of any of these cells.
     #[cfg(feature = "widths")]
     Rows(RowLayer<'a>),

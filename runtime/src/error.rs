@@ -72,6 +72,8 @@ impl defmt::Format for Name {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum LoadError {
+    /// All that a build without the feature `errors` says of a file that it does not run.
+    Refused,
     /// The file does not begin at a multiple of 8 in memory.
     Misaligned,
     /// The file is shorter than it says; lengths in bytes.
@@ -182,6 +184,9 @@ impl fmt::Display for Shape {
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            LoadError::Refused => {
+                write!(f, "this is no file that this build runs; with the feature `errors` tern-runtime says why")
+            }
             LoadError::Misaligned => write!(f, "the file lies at an address that is not a multiple of 8; move it"),
             LoadError::Truncated { found, expected } => {
                 write!(f, "the file ends after {found} bytes of {expected}; copy it again")

@@ -1,28 +1,39 @@
 //! Why a file is refused, in the few bytes that the loader keeps of it.
 //!
 //! The loader's functions say no more than that a file is refused; why lies with the [`File`]. A [`LoadError`](crate::LoadError), all that a
-//! caller may read, is put together at the end: an image that reads none links none of its words.
+//! caller may read, is put together at the end. A build without the feature `errors` keeps nothing of it.
 
 use core::cell::Cell;
 
+use crate::error::LoadError;
 use crate::header::Dtype;
-use crate::model::Tensor;
+use crate::model::{Place, Tensor};
+use crate::parts::ERRORS;
 
 /// The file is refused: [`File::fault`] says why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refused;
+
+impl From<Refused> for LoadError {
+    fn from(_: Refused) -> Self {
+        LoadError::Refused
+    }
+}
 
 pub(crate) type Checked<T> = Result<T, Refused>;
 
 /// A file that is read.
 pub(crate) struct File<'a> {
     pub bytes: &'a [u8],
+    /// Its header with the length before it, and what follows. Empty until [`read_header`](crate::header::read_header).
+    pub header: &'a [u8],
+    pub data: &'a [u8],
     fault: Cell<Fault<'a>>,
 }
 
 impl<'a> File<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        File { bytes, fault: Cell::new(Fault::Misaligned) }
+        File { bytes, header: &[], data: &[], fault: Cell::new(Fault::Misaligned) }
     }
 
     /// Why it is refused.
@@ -30,9 +41,17 @@ impl<'a> File<'a> {
         self.fault.get()
     }
 
+    /// [`refuse`](File::refuse) for what returns a [`LoadError`].
+    #[inline(always)]
+    pub(crate) fn refused(&self, fault: Fault<'a>) -> LoadError {
+        self.refuse(fault).unwrap_or_else(LoadError::from)
+    }
+
     #[inline(always)]
     pub(crate) fn refuse<T>(&self, fault: Fault<'a>) -> Checked<T> {
-        self.fault.set(fault);
+        if ERRORS {
+            self.fault.set(fault);
+        }
         Err(Refused)
     }
 }
@@ -72,18 +91,15 @@ pub(crate) enum Fault<'a> {
         found: &'a [u8],
     },
     /// A word that does not go with those of other keys.
-    Misfit {
-        key: Key,
-        found: &'a [u8],
-    },
+    Misfit(Key),
     /// A word of the format whose part is not built in.
     NotBuilt {
         key: Key,
-        found: &'a [u8],
+        word: u8,
     },
     MissingKey(Key),
-    /// By what comes after `tern.shift.`
-    MissingShift([&'static str; 4]),
+    /// Of a layer, or of the last one.
+    MissingShift(Option<Place>),
     MissingTensor(Tensor),
     UnknownKey(&'a [u8]),
     UnknownTensor(&'a [u8]),

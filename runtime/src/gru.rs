@@ -6,13 +6,11 @@ use crate::activation::{sigmoid, tanh};
 use crate::cell::State;
 use crate::fixed::{requantize, round_shift};
 use crate::kernel::dot_rows;
-use crate::parts;
 use crate::rows::{rows, rows_or_empty};
 
 /// One layer's parameters, borrowed from the file. The last dimension is the gate: `r z n`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gru<'a> {
-    pub _built: parts::Gru,
     /// The size of `x`.
     pub input_size: NonZeroUsize,
     /// `[hidden_size · input_size][3]`

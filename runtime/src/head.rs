@@ -72,9 +72,13 @@ impl<'s> Logits<'s> {
 
     /// The class of the largest logit, the first among equals.
     pub fn best(&self) -> Ranked {
-        let mut best = [Ranked::default()];
-        self.top(&mut best);
-        let [best] = best;
+        let mut best = Ranked { class: 0, logit: i32::MIN };
+        for class in 0..self.len() {
+            match self.get(class) {
+                Some(logit) if class == 0 || logit > best.logit => best = Ranked { class, logit },
+                _ => {}
+            }
+        }
         best
     }
 

@@ -83,33 +83,34 @@ pub(crate) struct TensorInfo<'a> {
     pub end: usize,
 }
 
-/// Length in bytes of the header with its length field: where tensors begin.
-pub(crate) fn header_len<'a>(file: &File<'a>) -> Checked<usize> {
+/// Finds the file's header, and what follows it.
+pub(crate) fn read_header(file: &mut File<'_>) -> Checked<()> {
     let Some(field) = file.bytes.first_chunk::<8>() else {
         return file.refuse(Fault::Truncated { expected: 8 });
     };
-    match usize::try_from(u64::from_le_bytes(*field)) {
-        Ok(n) if n % 8 == 0 && n < 1 << 24 => match n + 8 {
-            expected if expected > file.bytes.len() => file.refuse(Fault::Truncated { expected }),
-            expected => Ok(expected),
-        },
-        _ => file.refuse(Fault::Header { at: 0, expected: Expected::Length }),
+    let n = u64::from_le_bytes(*field);
+    if n % 8 != 0 || n >= 1 << 24 {
+        return file.refuse(Fault::Header { at: 0, expected: Expected::Length });
     }
+    let expected = n as usize + 8;
+    let Some((header, data)) = file.bytes.split_at_checked(expected) else {
+        return file.refuse(Fault::Truncated { expected });
+    };
+    (file.header, file.data) = (header, data);
+    Ok(())
 }
 
 /// Reads one entry again, by its [`TensorInfo::at`].
 pub(crate) fn tensor_at<'a>(file: &File<'a>, at: usize) -> Checked<TensorInfo<'a>> {
-    let mut scanner = Scanner::new(file)?;
-    scanner.at = at;
+    let mut scanner = Scanner { at, ..Scanner::new(file) };
     let name = scanner.string()?;
     scanner.expect(":{")?;
     scanner.tensor(name, at)
 }
 
-/// Walks the header of a file whose [`header_len`] is known to be good.
+/// Walks the header.
 pub(crate) struct Scanner<'f, 'a> {
     file: &'f File<'a>,
-    header: &'a [u8],
     at: usize,
     place: Place,
 }
@@ -123,9 +124,8 @@ enum Place {
 }
 
 impl<'f, 'a> Scanner<'f, 'a> {
-    pub(crate) fn new(file: &'f File<'a>) -> Checked<Self> {
-        let end = header_len(file)?;
-        Ok(Scanner { file, header: file.bytes.get(..end).unwrap_or(file.bytes), at: 8, place: Place::Start })
+    pub(crate) fn new(file: &'f File<'a>) -> Self {
+        Scanner { file, at: 8, place: Place::Start }
     }
 
     /// The next entry; `None` when the header has ended as it should.
@@ -200,7 +200,7 @@ impl<'f, 'a> Scanner<'f, 'a> {
     }
 
     fn rest(&self) -> &'a [u8] {
-        self.header.get(self.at..).unwrap_or(&[])
+        self.file.header.get(self.at..).unwrap_or(&[])
     }
 
     /// Steps over `literal` if it stands here.
@@ -229,7 +229,7 @@ impl<'f, 'a> Scanner<'f, 'a> {
     fn number(&mut self) -> Checked<u32> {
         let at = self.at;
         let mut number = 0u32;
-        while let Some(digit @ b'0'..=b'9') = self.header.get(self.at) {
+        while let Some(digit @ b'0'..=b'9') = self.file.header.get(self.at) {
             if number > (0x7fff_ffff - 9) / 10 || (number == 0 && self.at > at) {
                 return self.refuse(at, Expected::SmallNumber);
             }

@@ -15,7 +15,6 @@ use crate::kernel::rv32;
 use crate::kernel::thumb1;
 #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
 use crate::kernel::{dot4, settle};
-use crate::parts;
 #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
 use crate::rows::{rows, rows_or_empty};
 
@@ -24,7 +23,6 @@ pub(crate) use paired::{Paired, Record, biases};
 /// One layer's parameters in the packing `interleaved4`, borrowed from the file. The last dimension is the gate: `i f g o`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lstm<'a> {
-    pub _built: parts::Interleaved4,
     /// E: the size of `x`.
     pub input_size: NonZeroUsize,
     /// `[hidden_size · input_size][4]`

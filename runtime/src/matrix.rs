@@ -83,25 +83,30 @@ impl<'a> Matrix<'a> {
     }
 
     /// The sum of |w| over one row, in 256ths of a weight where [`is_wide`](Matrix::is_wide).
-    pub(crate) fn size_of_row(&self, index: usize) -> u64 {
+    /// Saturating.
+    pub(crate) fn size_of_row(&self, index: usize) -> u32 {
+        fn sum(sizes: impl Iterator<Item = u32>) -> u32 {
+            sizes.fold(0, u32::saturating_add)
+        }
         match self.weights {
             Weights::Bits8(weights) => {
                 let row = row(weights, self.columns, index).unwrap_or_default();
-                row.iter().map(|w| u64::from(w.unsigned_abs())).sum()
+                sum(row.iter().map(|w| w.unsigned_abs().into()))
             }
             #[cfg(feature = "widths")]
             Weights::Bits4 { .. } => {
                 let (pairs, groups) = self.row_of_groups(index).unwrap_or_default();
                 let sizes = pairs.chunks(GROUP / 2).zip(groups).map(|(pairs, &multiplier)| {
-                    let sum: u64 = pairs.iter().flat_map(|&byte| pair(byte)).map(|w| u64::from(w.unsigned_abs())).sum();
-                    sum * u64::from(multiplier)
+                    let weights = pairs.iter().flat_map(|&byte| pair(byte));
+                    // 16 of 8 at most, times 18.
+                    weights.map(|w| u32::from(w.unsigned_abs())).sum::<u32>() * u32::from(multiplier)
                 });
-                sizes.sum()
+                sum(sizes)
             }
             #[cfg(feature = "widths")]
             Weights::Bits16(weights) => {
                 let row = row(weights, self.columns, index).unwrap_or_default();
-                row.iter().map(|w| u64::from(w.unsigned_abs())).sum()
+                sum(row.iter().map(|w| w.unsigned_abs().into()))
             }
         }
     }

@@ -3,7 +3,7 @@
 use crate::archive::Archive;
 use crate::cell::State;
 use crate::kind::{Merge, Task};
-use crate::model::Model;
+use crate::model::{Model, Place};
 use crate::parts::VALUES;
 use crate::pool::{EXACT_STEPS, Pool};
 
@@ -118,7 +118,7 @@ pub(crate) struct Memory<'s> {
     /// The last numbers read, integers of the outside. `[channels]`; of a forecast
     pub last: &'s mut [i32],
     /// Of each layer; of a bidirectional model the first serves all.
-    pub states: [State<'s>; 4],
+    pub states: [State<'s>; Place::LAYERS],
     pub pool: Pool<'s>,
     /// Activations of the head's hidden layer. `[head_hidden]`, Q15.
     pub hidden: &'s mut [i16],
@@ -146,7 +146,7 @@ impl<'s> Memory<'s> {
         }
         let mut words = Cut(scratch);
         let state_words = config.hidden_size * config.cell.state_words();
-        let mut states: [State<'s>; 4] = Default::default();
+        let mut states: [State<'s>; Place::LAYERS] = Default::default();
         let in_use = if config.reads_both_ways() { 1 } else { config.layers };
         for state in states.iter_mut().take(in_use) {
             state.c = words.take(state_words)?;

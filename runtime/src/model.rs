@@ -168,7 +168,8 @@ pub struct Model<'a> {
     golden_logits: &'a [i32],
     calibration: Calibration,
     embedding_scale_bits: u32,
-    pub(crate) bytes: &'a [u8],
+    header_len: usize,
+    file_len: usize,
 }
 
 impl<'a> Model<'a> {
@@ -183,11 +184,6 @@ impl<'a> Model<'a> {
     /// Whatever is wrong with the file, by name: [`LoadError`].
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, LoadError> {
         load::load(bytes)
-    }
-
-    /// [`from_bytes`](Model::from_bytes) for images that have no use for what is wrong with a file: none of the errors' words are linked.
-    pub fn load(bytes: &'a [u8]) -> Option<Self> {
-        load::unexplained(bytes)
     }
 
     /// The sizes of the model, and its kind.

@@ -1,25 +1,48 @@
 //! What this build has, by the crate's features. A file that needs another part is refused at load, so no code for it is linked: a part
 //! that is left out is either a type without values, or a constant that is false.
 
-/// A type for each part: its value is in whatever only runs where the part is built in.
+/// A type for each part: what it holds only is where the part is built in, and takes no place otherwise.
 macro_rules! parts {
     ($($(#[$doc:meta])* $part:ident = $feature:literal)*) => { $(
         #[cfg(feature = $feature)]
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
-        pub(crate) struct $part;
+        pub(crate) struct $part<T>(T);
 
         #[cfg(not(feature = $feature))]
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
-        pub(crate) enum $part {}
+        pub(crate) struct $part<T>(core::convert::Infallible, core::marker::PhantomData<T>);
 
-        impl $part {
-            /// Its value, where it is built in.
-            #[cfg(feature = $feature)]
-            pub(crate) const BUILT: Option<$part> = Some($part);
-            #[cfg(not(feature = $feature))]
-            pub(crate) const BUILT: Option<$part> = None;
+        #[cfg(feature = $feature)]
+        impl<T> $part<T> {
+            pub(crate) fn new(held: T) -> Option<Self> {
+                Some($part(held))
+            }
+        }
+
+        #[cfg(not(feature = $feature))]
+        impl<T> $part<T> {
+            /// None: it is not built in.
+            pub(crate) fn new(_: T) -> Option<Self> {
+                None
+            }
+        }
+
+        impl<T> $part<T> {
+            pub(crate) const IS_BUILT: bool = cfg!(feature = $feature);
+        }
+
+        impl<T> core::ops::Deref for $part<T> {
+            type Target = T;
+
+            #[inline(always)]
+            fn deref(&self) -> &T {
+                #[cfg(feature = $feature)]
+                return &self.0;
+                #[cfg(not(feature = $feature))]
+                match self.0 {}
+            }
         }
     )* };
 }
@@ -36,7 +59,9 @@ parts! {
 }
 
 /// Any of the plain packings.
-pub(crate) const PLAIN: bool = Interleaved4::BUILT.is_some() || Gru::BUILT.is_some() || Rnn::BUILT.is_some();
+pub(crate) const PLAIN: bool = Interleaved4::<()>::IS_BUILT || Gru::<()>::IS_BUILT || Rnn::<()>::IS_BUILT;
+/// More than one layer.
+pub(crate) const STACKED: bool = cfg!(feature = "stacked");
 /// Layers that also read from the end.
 pub(crate) const BIDIRECTIONAL: bool = cfg!(feature = "bidirectional");
 /// Heads that read another thing than the last state.
@@ -45,6 +70,11 @@ pub(crate) const POOLING: bool = cfg!(feature = "pooling");
 pub(crate) const VALUES: bool = cfg!(feature = "values");
 /// Ready-made input halves.
 pub(crate) const FOLDING: bool = cfg!(feature = "folding");
+/// Tokenizers.
+pub(crate) const HTML_WORDS: bool = cfg!(feature = "html_words");
+pub(crate) const WORDPIECE: bool = cfg!(feature = "wordpiece");
+/// Errors that say what is wrong with a file.
+pub(crate) const ERRORS: bool = cfg!(feature = "errors");
 /// Weights of 4 and 16 bits.
 pub(crate) const WIDTHS: bool = cfg!(feature = "widths");
 

@@ -5,6 +5,7 @@ use core::num::NonZeroU32;
 use crate::archive::Archive;
 use crate::fixed::{round_shift, saturate_16};
 use crate::kind::{Merge, Pooling};
+use crate::parts::{BIDIRECTIONAL, POOLING};
 
 /// Steps whose sum is exact; an even number, so that half of the sum is no larger than that of half the steps.
 pub(crate) const EXACT_STEPS: u32 = 65_534;
@@ -35,6 +36,9 @@ pub(crate) struct Pool<'s> {
 
 impl Pool<'_> {
     pub(crate) fn reset(&mut self) {
+        if !POOLING && !BIDIRECTIONAL {
+            return;
+        }
         self.sum.fill(0);
         self.features.fill(0);
         self.count = 0;
@@ -75,6 +79,9 @@ impl Pool<'_> {
 
     /// Writes the means of what was added.
     pub(crate) fn finish(&mut self) {
+        if !POOLING {
+            return;
+        }
         let Some(count) = NonZeroU32::new(self.count) else { return };
         for (mean, &sum) in self.features.iter_mut().zip(self.sum.iter()) {
             *mean = rounded_mean(sum, count);

@@ -6,13 +6,11 @@ use crate::activation::{relu, tanh};
 use crate::cell::State;
 use crate::fixed::requantize;
 use crate::kernel::dot;
-use crate::parts;
 use crate::rows::{rows, rows_or_empty};
 
 /// One layer's parameters, borrowed from the file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rnn<'a> {
-    pub _built: parts::Rnn,
     /// The size of `x`.
     pub input_size: NonZeroUsize,
     /// `[hidden_size · input_size]`

@@ -7,6 +7,7 @@ use crate::head::Logits;
 use crate::kind::{Input, Merge};
 use crate::memory::{Kept, Memory};
 use crate::model::Model;
+use crate::parts::VALUES;
 use crate::pool::merge;
 use crate::rows::row;
 use crate::vocabulary::UNK;
@@ -37,7 +38,9 @@ impl<'s> Run<'s> {
     pub(crate) fn reset(&mut self) {
         self.memory.states.iter_mut().for_each(|state| state.reset());
         self.memory.pool.reset();
-        self.model.input.keep(&[], self.memory.last);
+        if VALUES {
+            self.model.input.keep(&[], self.memory.last);
+        }
         (self.steps, self.unknown, self.settled) = (0, 0, false);
     }
 

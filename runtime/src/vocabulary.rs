@@ -61,12 +61,13 @@ impl<'a> Vocabulary<'a> {
     }
 }
 
-/// Where the tokens whose byte at `depth` is not below a bound begin, in `low..high`, which agree up to `depth`.
-fn partition(tokens: &Texts<'_>, depth: usize, (mut low, mut high): (u32, u32), below: impl Fn(u8) -> bool) -> u32 {
+/// Where the tokens begin whose byte at `depth` is `bound` or above, in `low..high`, which agree up to `depth`.
+#[inline(never)]
+fn partition(tokens: &Texts<'_>, depth: usize, (mut low, mut high): (u32, u32), bound: u32) -> u32 {
     while low < high {
         let middle = low + (high - low) / 2;
         // A token that ends here sorts before all that go on.
-        if tokens.bytes(middle as usize).get(depth).is_none_or(|&b| below(b)) {
+        if tokens.bytes(middle as usize).get(depth).is_none_or(|&b| u32::from(b) < bound) {
             low = middle + 1;
         } else {
             high = middle;
@@ -104,8 +105,8 @@ impl Lookup {
         for &byte in c.encode_utf8(&mut [0; 4]).as_bytes() {
             if self.low < self.high {
                 let depth = self.depth as usize;
-                self.low = partition(tokens, depth, (self.low, self.high), |b| b < byte);
-                self.high = partition(tokens, depth, (self.low, self.high), |b| b == byte);
+                self.low = partition(tokens, depth, (self.low, self.high), byte.into());
+                self.high = partition(tokens, depth, (self.low, self.high), u32::from(byte) + 1);
                 self.depth += 1;
             }
         }

@@ -4,6 +4,8 @@
 #![no_main]
 
 mod bare;
+#[cfg(target_arch = "arm")]
+mod memory;
 
 use bare::Given;
 use tern_runtime::Model;
@@ -20,7 +22,9 @@ pub struct Inputs {
 #[unsafe(no_mangle)]
 pub extern "C" fn _start(inputs: &mut Inputs) -> i32 {
     let Inputs { file, scratch, text } = inputs;
-    let Some(model) = Model::load(file.slice()) else { return -1 };
+    // Borrowed where it lies: a model is half a kilobyte to move.
+    let model = Model::from_bytes(file.slice());
+    let Ok(model) = &model else { return -1 };
     let Ok(mut session) = model.session(scratch.slice()) else { return -1 };
     session.feed(text.slice());
     session.finish();

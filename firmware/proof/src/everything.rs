@@ -63,7 +63,6 @@ fn run(inputs: &mut Inputs) -> Result<(), LoadError> {
     let Inputs { file, scratch, text, values, memory, number, .. } = inputs;
     let (file, scratch, number) = (file.slice(), scratch.slice(), *number);
     black_box(tern_runtime::file_len(file)?);
-    look(Model::load(file).is_some());
     let model = Model::from_bytes(file)?;
     describe(&model, number);
     match model.self_test(scratch) {

@@ -9,13 +9,11 @@ use crate::cell::State;
 use crate::kernel::dot_pairs;
 #[cfg(dsp)]
 use crate::kernel::dsp;
-use crate::parts;
 use crate::rows::rows;
 
 /// One layer's parameters, borrowed from the file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Paired<'a> {
-    _built: parts::Paired16,
     /// E: the size of `x`. A multiple of 4.
     input_size: NonZeroUsize,
     /// H. A multiple of 4.
@@ -42,11 +40,14 @@ pub(crate) struct Record<'a> {
 
 /// The biases of rows `i f g o` in [`Record::start`]; nothing if its parts contradict each other.
 pub(crate) fn biases([low_if, high_if, f, low_go, high_go, o]: [i32; 6]) -> Option<[i32; 4]> {
-    let first = |low: i32, high: i32, second: i32| {
-        let sum = (i64::from(high) << 32 | i64::from(low as u32)) - i64::from(second);
-        if sum & 0xff == 0 { i32::try_from(sum >> 8).ok() } else { None }
-    };
-    Some([first(low_if, high_if, f)?, f, first(low_go, high_go, o)?, o])
+    Some([first_bias(low_if, high_if, f)?, f, first_bias(low_go, high_go, o)?, o])
+}
+
+/// Of a first row, by the two words of 256 times it and the second row's.
+#[inline(always)]
+fn first_bias(low: i32, high: i32, second: i32) -> Option<i32> {
+    let sum = (i64::from(high) << 32 | i64::from(low as u32)) - i64::from(second);
+    if sum & 0xff == 0 { i32::try_from(sum >> 8).ok() } else { None }
 }
 
 impl<'a> Paired<'a> {
@@ -58,7 +59,6 @@ impl<'a> Paired<'a> {
 
     /// None if the sizes are no multiples of 4 or the units are not as many or as long as the sizes say. The step relies on it.
     pub(crate) fn new(
-        built: parts::Paired16,
         input_size: NonZeroUsize,
         hidden_size: NonZeroUsize,
         units: &'a [i32],
@@ -68,7 +68,6 @@ impl<'a> Paired<'a> {
         let words = h.checked_add(e)?.checked_add(Self::EXTRA_WORDS)?.checked_mul(h)?;
         let fits = e.is_multiple_of(Self::COLUMNS) && h.is_multiple_of(Self::COLUMNS) && units.len() == words;
         fits.then_some(Paired {
-            _built: built,
             input_size,
             hidden_size,
             units,

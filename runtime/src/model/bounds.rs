@@ -15,8 +15,8 @@ use crate::rnn::Rnn;
 use crate::row_layer::RowLayer;
 use crate::rows::{row, rows};
 
-/// A bound on the size of something that must stay below 2^31.
-pub(super) type Bound = u64;
+/// A bound on the size of something that must stay below 2^31; saturating, so that what is beyond stays so.
+pub(super) type Bound = u32;
 
 /// A row whose sums can overflow, by its half.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,20 +35,30 @@ pub(super) enum Overflow {
 
 pub(super) const LIMIT: Bound = 1 << 31;
 
-/// The largest size of `weights · v + bias` with any |v| ≤ 2^15, in any order of summing.
-fn row_bound(weights: impl Iterator<Item = i8>, bias: i32) -> Bound {
-    let sum: Bound = weights.map(|w| Bound::from(w.unsigned_abs())).sum();
-    (sum << 15) + Bound::from(bias.unsigned_abs())
+/// The largest size of `weights · v + bias` with any |v| ≤ 2^15, in any order of summing. `sum`: of |weights|, saturating
+pub(super) fn row_bound(sum: u32, bias: i32) -> Bound {
+    let sums = if sum < 1 << 16 { sum << 15 } else { LIMIT };
+    sums.saturating_add(bias.unsigned_abs())
 }
 
-/// What `requantize` makes of a bound: one more for its floor.
-pub(super) fn requantized(bound: Bound, multiplier: i16) -> Bound {
-    ((bound * Bound::from(multiplier.unsigned_abs())) >> 16) + 1
+/// The sum of the sizes of weights.
+fn size_of(weights: impl Iterator<Item = i8>) -> u32 {
+    weights.fold(0, |sum, w| sum.saturating_add(w.unsigned_abs().into()))
 }
 
-/// Condition 3: both halves of a row, requantised and added.
-fn fits(x: (Bound, i16), h: (Bound, i16), shift: u32) -> bool {
-    (requantized(x.0, x.1) + requantized(h.0, h.1)) << shift < LIMIT
+/// The bound of a pair's first row, to which a 256th of the second's sum is added.
+pub(super) fn with_second(first: Bound, second: Bound) -> Bound {
+    first.saturating_add((second >> 8) + 1)
+}
+
+/// What `requantize` makes of a bound below the limit: one more for its floor.
+fn requantized(bound: Bound, multiplier: i16) -> Bound {
+    ((u64::from(bound) * u64::from(multiplier.unsigned_abs())) >> 16) as u32 + 1
+}
+
+/// Condition 3: both halves of a row, requantised, added and shifted, are below the limit. Both bounds are.
+pub(super) fn fits(x: (Bound, i16), h: (Bound, i16), shift: u32) -> bool {
+    requantized(x.0, x.1) + requantized(h.0, h.1) < LIMIT >> shift
 }
 
 /// One half of a unit: the bounds of its rows, pairs added up. The row's index is the error.
@@ -61,7 +71,7 @@ fn half<const ROWS: usize>(
 ) -> Result<[Bound; ROWS], usize> {
     let mut bounds = [0; ROWS];
     for (row, (bound, bias)) in bounds.iter_mut().zip(bias).enumerate() {
-        *bound = row_bound(weights.iter().filter_map(|w| w.get(row).copied()), bias);
+        *bound = row_bound(size_of(weights.iter().filter_map(|w| w.get(row).copied())), bias);
     }
     pair_up(bounds, pairs)
 }
@@ -74,7 +84,7 @@ fn pair_up<const ROWS: usize>(
     for first in pairs {
         let second = bounds.get(first + 1).copied().unwrap_or(0);
         if let Some(bound) = bounds.get_mut(first) {
-            *bound += (second >> 8) + 1;
+            *bound = with_second(*bound, second);
         }
     }
     match bounds.iter().position(|&b| b >= LIMIT) {
@@ -151,7 +161,7 @@ fn check_rnn(rnn: &Rnn<'_>) -> Result<(), Overflow> {
 pub(super) fn input_bound(cell: &Cell<'_>, unit: usize, index: usize) -> Bound {
     fn of<const ROWS: usize>(weights: Option<&[[i8; ROWS]]>, index: usize, bias: Option<&i32>) -> Bound {
         let weights = weights.unwrap_or_default().iter().filter_map(|column| column.get(index).copied());
-        row_bound(weights, bias.copied().unwrap_or(0))
+        row_bound(size_of(weights), bias.copied().unwrap_or(0))
     }
     match cell {
         Cell::Lstm(lstm) => {
@@ -161,7 +171,7 @@ pub(super) fn input_bound(cell: &Cell<'_>, unit: usize, index: usize) -> Bound {
         Cell::Paired(layer) => layer.records().nth(unit).map_or(0, |record| {
             let weights = record.weight_ih.iter().flat_map(|&words| columns(words));
             let weights = weights.filter_map(|column| column.get(index).map(|&w| w as i8));
-            row_bound(weights, biases(record.start).and_then(|bias| bias.get(index).copied()).unwrap_or(0))
+            row_bound(size_of(weights), biases(record.start).and_then(|bias| bias.get(index).copied()).unwrap_or(0))
         }),
         Cell::Gru(gru) => {
             let bias = gru.bias.get(unit).and_then(|bias| bias.get(index));
@@ -182,10 +192,13 @@ pub(super) fn input_bound(cell: &Cell<'_>, unit: usize, index: usize) -> Bound {
 
 /// The largest size of the sums of one row of a matrix.
 fn matrix_bound(matrix: &Matrix<'_>, index: usize, bias: i32) -> Bound {
-    let sums = matrix.size_of_row(index) << 15;
+    let sum = matrix.size_of_row(index);
+    if !matrix.is_wide() {
+        return row_bound(sum, bias);
+    }
     // One more for the floor.
-    let sums = if matrix.is_wide() { (sums >> 8) + 1 } else { sums };
-    sums + Bound::from(bias.unsigned_abs())
+    let sums = if sum < 1 << 24 { (sum << 7) + 1 } else { LIMIT };
+    sums.saturating_add(bias.unsigned_abs())
 }
 
 #[cfg(feature = "widths")]
@@ -217,7 +230,7 @@ fn check_rows(layer: &RowLayer<'_>) -> Result<(), Overflow> {
 pub(super) fn check_linear(linear: &Linear<'_>) -> Result<(), usize> {
     for (row, (&bias, &multiplier)) in linear.bias.iter().zip(linear.multiplier).enumerate() {
         let bound = matrix_bound(&linear.weight, row, bias);
-        if bound >= LIMIT || requantized(bound, multiplier) << linear.shift >= LIMIT {
+        if bound >= LIMIT || requantized(bound, multiplier) >= LIMIT >> linear.shift {
             return Err(row);
         }
     }

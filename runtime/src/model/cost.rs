@@ -2,8 +2,6 @@
 
 use super::Model;
 use crate::cell::Cell;
-use crate::fault::File;
-use crate::header::header_len;
 use crate::linear::Linear;
 
 /// What a model costs to run, at worst.
@@ -69,7 +67,7 @@ impl Model<'_> {
         // Over many tokens, that what is rounded up to words does not count.
         let per_token = (scratch(1_000) - scratch(0)) / 1_000;
         let mut flash = Flash {
-            header: header_len(&File::new(self.bytes)).unwrap_or(0),
+            header: self.header_len,
             recurrent: self.cells().iter().map(Cell::bytes).sum(),
             head: self.head.linear.bytes() + self.hidden.map_or(0, |hidden| hidden.bytes()),
             embedding: self.embedding.weight.bytes()
@@ -84,7 +82,7 @@ impl Model<'_> {
         };
         let Flash { header, recurrent, head, embedding, folded, vocabulary, labels, golden, .. } = flash;
         let known = header + recurrent + head + embedding + folded + vocabulary + labels + golden;
-        flash.other = self.bytes.len().saturating_sub(known);
+        flash.other = self.file_len.saturating_sub(known);
         Cost {
             macs_per_token: self.macs_per_token(),
             macs_per_folded_token: self.macs_per_token().saturating_sub(self.input_macs()),

@@ -7,7 +7,7 @@ use bytemuck::Pod;
 use super::keys::Kind;
 use super::names::Tensor;
 use crate::fault::{Checked, Fault, File};
-use crate::header::{Dtype, Entry, Scanner, TensorInfo, header_len, tensor_at};
+use crate::header::{Dtype, Entry, Scanner, TensorInfo, tensor_at};
 #[cfg(feature = "widths")]
 use crate::matrix::{GROUP, pair};
 use crate::matrix::{Matrix, Weights};
@@ -21,16 +21,14 @@ pub(super) const ANY: u32 = u32::MAX;
 /// kilobyte and more of stack.
 pub(super) struct Directory<'f, 'a> {
     pub file: &'f File<'a>,
-    data: &'a [u8],
     /// By [`Tensor::index`]; 0: there is none, for there the file's length stands.
     entries: [u32; Tensor::COUNT],
 }
 
 impl<'f, 'a> Directory<'f, 'a> {
     pub(super) fn read(file: &'f File<'a>, kind: &Kind) -> Checked<Self> {
-        let data = file.bytes.get(header_len(file)?..).unwrap_or(&[]);
-        let mut directory = Directory { file, data, entries: [0; Tensor::COUNT] };
-        let mut scanner = Scanner::new(file)?;
+        let mut directory = Directory { file, entries: [0; Tensor::COUNT] };
+        let mut scanner = Scanner::new(file);
         while let Some(entry) = scanner.next()? {
             let Entry::Tensor(info) = entry else { continue };
             let place = Tensor::find(info.name, kind).and_then(|tensor| directory.entries.get_mut(tensor.index()));
@@ -74,7 +72,7 @@ impl<'f, 'a> Directory<'f, 'a> {
         if info.shape != expected {
             return self.file.refuse(Fault::Shape { tensor, found: info.shape, expected });
         }
-        match self.data.get(info.begin..info.end) {
+        match self.file.data.get(info.begin..info.end) {
             Some(bytes) => Ok(bytes),
             None => self.file.refuse(Fault::Place(info.name)),
         }

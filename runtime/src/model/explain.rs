@@ -6,10 +6,14 @@ use crate::error::{LoadError, Name};
 use crate::fault::{Expected, Fault, File};
 use crate::header::Dtype;
 use crate::kind::CellKind;
-use crate::parts::{FOLDING, WIDTHS};
+use crate::parts::{ERRORS, FOLDING, WIDTHS};
 
-/// Why the file is refused, in full.
+/// Why the file is refused, in full where that is built in.
 pub(super) fn explain(file: &File<'_>) -> LoadError {
+    if ERRORS { in_full(file) } else { LoadError::Refused }
+}
+
+fn in_full(file: &File<'_>) -> LoadError {
     let (fault, found) = (file.fault(), file.bytes.len());
     // Reading it again changes the file's fault, which is at hand.
     let cell = Kind::read(file).map_or(CellKind::Lstm, |kind| kind.cell);
@@ -19,13 +23,16 @@ pub(super) fn explain(file: &File<'_>) -> LoadError {
         Fault::Truncated { expected } => LoadError::Truncated { found, expected },
         Fault::TrailingBytes { expected } => LoadError::TrailingBytes { found, expected },
         Fault::Header { at, expected } => LoadError::Header { at, expected: in_header(expected) },
-        Fault::Word { key, found } => unsupported(Name::of_bytes(key), found, explained::words(key)),
-        Fault::Misfit { key, found } => unsupported(explained::key(key), found, explained::fitting(file, key)),
-        Fault::NotBuilt { key, found } => {
-            LoadError::MissingFeature { name: explained::key(key), feature: explained::feature(key, found) }
+        Fault::Word { key, found } => unsupported(Name::of_bytes(key), found, explained::words_for(key)),
+        Fault::Misfit(key) => {
+            let (found, expected) = explained::misfit(file, key);
+            unsupported(explained::key(key), found.as_bytes(), expected)
+        }
+        Fault::NotBuilt { key, word } => {
+            LoadError::MissingFeature { name: explained::key(key), feature: explained::feature(key, word) }
         }
         Fault::MissingKey(key) => LoadError::MissingKey(explained::key(key)),
-        Fault::MissingShift(layer) => LoadError::MissingKey(explained::shift(layer)),
+        Fault::MissingShift(place) => LoadError::MissingKey(explained::shift(cell, place)),
         Fault::MissingTensor(tensor) => LoadError::MissingTensor(name(tensor)),
         Fault::UnknownKey(key) => LoadError::UnknownKey(Name::of_bytes(key)),
         Fault::UnknownTensor(unknown) => match feature_of(unknown) {

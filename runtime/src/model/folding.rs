@@ -67,7 +67,7 @@ fn limits(cell: &Cell<'_>, at: usize, rows: usize) -> RangeInclusive<i64> {
             bias..=bias
         }
         _ => {
-            let bound = bounds::input_bound(cell, unit, row) as i64;
+            let bound = i64::from(bounds::input_bound(cell, unit, row));
             -bound..=bound
         }
     }

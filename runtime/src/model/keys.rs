@@ -6,7 +6,7 @@ use crate::fault::{Checked, Fault, File, Key};
 use crate::header::{Entry, Scanner};
 use crate::kind::{CellKind, Input, Merge, Output, Pooling, Task};
 use crate::model::{Model, Packing};
-use crate::parts::{self, BIDIRECTIONAL, POOLING, VALUES, WIDTHS};
+use crate::parts::{self, BIDIRECTIONAL, ERRORS, HTML_WORDS, POOLING, STACKED, VALUES, WIDTHS, WORDPIECE};
 use crate::text::{self, Tokenizer};
 
 /// What every key begins with.
@@ -31,23 +31,36 @@ const COUNT: usize = 12;
 /// The words of each key; enums of [`kind`](crate::kind) list them in the same order. And which of them this build runs, a bit each.
 const WORDS: [(&str, u16); COUNT] = [
     (Model::FORMAT, ALL),
-    ("classify, language-model, forecast", ALL),
-    ("tokens, values", first(1, VALUES)),
-    (Tokenizer::NAMES, Tokenizer::BUILT),
+    (known(VALUES, "classify, language-model, forecast", "classify, language-model"), ALL),
+    (known(VALUES, "tokens, values", "tokens"), first(1, VALUES)),
+    (known(WORDPIECE || HTML_WORDS, Tokenizer::NAMES, Tokenizer::PLAIN_NAMES), Tokenizer::BUILT),
     ("sorted, bytes", ALL),
-    ("lstm, gru, rnn, rnn_relu", CELLS),
-    ("1, 2, 3, 4", ALL),
-    ("1, 2", first(1, BIDIRECTIONAL)),
-    ("concat, sum, mean, product", ALL),
-    ("last, mean, max, mean_max", first(1, POOLING)),
-    ("softmax, sigmoid, linear", ALL),
-    ("interleaved4, paired16, interleaved3, interleaved1, rows", PACKINGS),
+    (known(GRU || RNN || WIDTHS, "lstm, gru, rnn, rnn_relu", "lstm"), CELLS),
+    (known(STACKED, "1, 2, 3, 4", "1"), first(1, STACKED)),
+    (known(BIDIRECTIONAL, "1, 2", "1"), first(1, BIDIRECTIONAL)),
+    (known(BIDIRECTIONAL, "concat, sum, mean, product", ""), ALL),
+    (known(POOLING, "last, mean, max, mean_max", "last"), first(1, POOLING)),
+    (known(VALUES, "softmax, sigmoid, linear", "softmax, sigmoid"), ALL),
+    (
+        known(
+            GRU || RNN || WIDTHS,
+            "interleaved4, paired16, interleaved3, interleaved1, rows",
+            "interleaved4, paired16",
+        ),
+        PACKINGS,
+    ),
 ];
+
+/// The words that a build knows: all where one of the others is built in, or where an error names the part that is not.
+const fn known(part: bool, all: &'static str, first: &'static str) -> &'static str {
+    if part || ERRORS { all } else { first }
+}
+
 const ALL: u16 = u16::MAX;
-const GRU: bool = parts::Gru::BUILT.is_some();
-const RNN: bool = parts::Rnn::BUILT.is_some();
-const INTERLEAVED4: bool = parts::Interleaved4::BUILT.is_some();
-const PAIRED16: bool = parts::Paired16::BUILT.is_some();
+const GRU: bool = parts::Gru::<()>::IS_BUILT;
+const RNN: bool = parts::Rnn::<()>::IS_BUILT;
+const INTERLEAVED4: bool = parts::Interleaved4::<()>::IS_BUILT;
+const PAIRED16: bool = parts::Paired16::<()>::IS_BUILT;
 const CELLS: u16 =
     (INTERLEAVED4 || PAIRED16 || WIDTHS) as u16 | ((GRU || WIDTHS) as u16) << 1 | ((RNN || WIDTHS) as u16 * 0b11) << 2;
 const PACKINGS: u16 =
@@ -83,14 +96,14 @@ pub(super) struct Kind {
     pub hidden_shift: Option<u8>,
 }
 
-/// The words of a file, in its own letters; empty where there is none.
-type Found<'a> = [&'a [u8]; COUNT];
+/// The places of a file's words in their keys' lists; [`NONE`] where the file has no such key.
+type Words = [u8; COUNT];
+const NONE: u8 = 0xff;
+/// Keys that every file has, a bit each.
+const REQUIRED: u16 =
+    1 << VERSION | 1 << TASK | 1 << CELL | 1 << LAYERS | 1 << DIRECTIONS | 1 << POOL | 1 << OUTPUT | 1 << PACKING;
 
-fn found<'a>(all: &Found<'a>, key: Key) -> &'a [u8] {
-    all.get(usize::from(key)).copied().unwrap_or(b"")
-}
-
-/// The places of a key's words, and which are built in.
+/// The words of a key, and which are built in.
 fn words_of(key: Key) -> (&'static str, u16) {
     WORDS.get(usize::from(key)).copied().unwrap_or(("", 0))
 }
@@ -100,63 +113,69 @@ fn rest_of(key: &[u8]) -> &[u8] {
     key.strip_prefix(TERN.as_bytes()).unwrap_or(b"")
 }
 
-fn read_words<'a>(file: &File<'a>) -> Checked<Found<'a>> {
-    let mut all: Found<'a> = [b""; COUNT];
-    let mut scanner = Scanner::new(file)?;
+fn read_words(file: &File<'_>) -> Checked<Words> {
+    let mut all = [NONE; COUNT];
+    let mut scanner = Scanner::new(file);
     while let Some(entry) = scanner.next()? {
         let Entry::Metadata { key, value } = entry else { continue };
         let Some(number) = words::position(rest_of(key), KEYS) else { continue };
         let Some(place) = all.get_mut(usize::from(number)) else { continue };
-        if !core::mem::replace(place, value).is_empty() {
+        if *place != NONE {
             return file.refuse(Fault::Duplicate(key));
         }
         let (list, built) = words_of(number);
-        match words::position(value, list) {
-            None => return file.refuse(Fault::Word { key, found: value }),
-            Some(word) if built >> word & 1 == 0 => return file.refuse(Fault::NotBuilt { key: number, found: value }),
-            Some(_) => {}
+        let Some(word) = words::position(value, list) else {
+            return file.refuse(Fault::Word { key, found: value });
+        };
+        if built >> word & 1 == 0 {
+            return file.refuse(Fault::NotBuilt { key: number, word });
         }
+        *place = word;
     }
     Ok(all)
 }
 
 impl Kind {
     pub(super) fn read(file: &File<'_>) -> Checked<Self> {
-        let all = &read_words(file)?;
-        let word = |key: Key| words::position(found(all, key), words_of(key).0);
-        let required = |key: Key| word(key).ok_or(()).or_else(|()| file.refuse(Fault::MissingKey(key)));
-        let misfit = |key: Key| file.refuse(Fault::Misfit { key, found: found(all, key) });
-        required(VERSION)?;
+        let words = read_words(file)?;
+        let [_, task, input, tokenizer, vocabulary, cell, layers, directions, merge, pooling, output, packing] = words;
         let mut kind = Kind {
-            task: of(Task::ALL, required(TASK)?),
-            input: of(Input::ALL, word(INPUT).unwrap_or(0)),
+            task: of(Task::ALL, task),
+            // A file without this key reads tokens: the first of the words.
+            input: of(Input::ALL, input),
             tokenizer: Tokenizer::WORDS,
-            cell: of(CellKind::ALL, required(CELL)?),
-            layers: 1 + required(LAYERS)?,
-            directions: 1 + required(DIRECTIONS)?,
-            merge: of(Merge::ALL, word(MERGE).unwrap_or(0)),
-            pooling: of(Pooling::ALL, required(POOL)?),
-            output: of(Output::ALL, required(OUTPUT)?),
-            packing: of(&Packing::EACH, required(PACKING)?),
+            cell: of(CellKind::ALL, cell),
+            layers: layers.wrapping_add(1),
+            directions: directions.wrapping_add(1),
+            merge: of(Merge::ALL, merge),
+            pooling: of(Pooling::ALL, pooling),
+            output: of(Output::ALL, output),
+            packing: of(&Packing::EACH, packing),
             layer_shifts: [None; Place::COUNT],
             fc_shift: None,
             hidden_shift: None,
         };
+        let mut required = REQUIRED | u16::from(kind.directions == 2) << MERGE;
+        let mut is_bytes = false;
         if !kind.reads_values() {
-            kind.tokenizer = Tokenizer::numbered(required(TOKENIZER)?);
-            let is_bytes = kind.tokenizer.kind == text::Kind::Bytes;
-            if required(VOCABULARY)? != u8::from(is_bytes) {
-                return misfit(VOCABULARY);
+            required |= 1 << TOKENIZER | 1 << VOCABULARY;
+            kind.tokenizer = Tokenizer::numbered(tokenizer);
+            is_bytes = kind.tokenizer.kind == text::Kind::Bytes;
+        }
+        for (key, &word) in (0u8..).zip(&words) {
+            if required >> key & 1 != 0 && word == NONE {
+                return file.refuse(Fault::MissingKey(key));
             }
         }
-        if kind.directions == 2 {
-            required(MERGE)?;
-        }
-        if kind.packing != Packing::Rows && kind.packing.cell() != kind.cell.plain() {
-            return misfit(PACKING);
-        }
-        if let Some(key) = kind.misfit() {
-            return misfit(key);
+        let is_sorted = kind.reads_values() || vocabulary == u8::from(is_bytes);
+        let fits = kind.packing == Packing::Rows || kind.packing.cell() == kind.cell.plain();
+        let misfit = match (is_sorted, fits) {
+            (false, _) => Some(VOCABULARY),
+            (_, false) => Some(PACKING),
+            _ => kind.misfit(),
+        };
+        if let Some(key) = misfit {
+            return file.refuse(Fault::Misfit(key));
         }
         kind.read_shifts(file)?;
         Ok(kind)
@@ -194,7 +213,7 @@ impl Kind {
 
     /// The shifts, and whether every key has a place in such a model.
     fn read_shifts(&mut self, file: &File<'_>) -> Checked<()> {
-        let mut scanner = Scanner::new(file)?;
+        let mut scanner = Scanner::new(file);
         while let Some(entry) = scanner.next()? {
             let Entry::Metadata { key, value } = entry else { continue };
             let rest = rest_of(key);
@@ -242,17 +261,14 @@ impl Kind {
     pub(super) fn shift(&self, file: &File<'_>, place: Place) -> Checked<u32> {
         match self.layer_shifts.get(place.index()) {
             Some(&Some(shift)) => Ok(shift.into()),
-            _ => {
-                let [layer, reverse] = place.suffix();
-                file.refuse(Fault::MissingShift([self.cell.module(), "_", layer, reverse]))
-            }
+            _ => file.refuse(Fault::MissingShift(Some(place))),
         }
     }
 
     pub(super) fn fc_shift(&self, file: &File<'_>) -> Checked<u32> {
         match self.fc_shift {
             Some(shift) => Ok(shift.into()),
-            None => file.refuse(Fault::MissingShift(["fc", "", "", ""])),
+            None => file.refuse(Fault::MissingShift(None)),
         }
     }
 }
@@ -271,53 +287,61 @@ pub(super) mod explained {
         Name::joined(&[TERN, words::nth(KEYS, key.into())])
     }
 
-    pub(crate) fn shift(layer: [&'static str; 4]) -> Name {
-        let [a, b, c, d] = layer;
-        Name::joined(&[TERN, SHIFT, a, b, c, d])
+    pub(crate) fn shift(cell: CellKind, place: Option<Place>) -> Name {
+        match place.map(Place::suffix) {
+            None => Name::joined(&[TERN, SHIFT, "fc"]),
+            Some([layer, reverse]) => Name::joined(&[TERN, SHIFT, cell.module(), "_", layer, reverse]),
+        }
     }
 
     /// All words of a key.
-    pub(crate) fn words(key: &[u8]) -> &'static str {
-        match super::words::position(rest_of(key), KEYS) {
+    pub(crate) fn words_for(key: &[u8]) -> &'static str {
+        match words::position(rest_of(key), KEYS) {
             Some(number) => words_of(number).0,
             None => SHIFTS,
         }
     }
 
-    /// The words that go with the task of the file, or with what else decides.
-    pub(crate) fn fitting(file: &File<'_>, key: Key) -> &'static str {
-        let all = read_words(file).unwrap_or_default();
-        let task = found(&all, TASK);
-        match (key, task) {
-            (VOCABULARY, _) if found(&all, TOKENIZER) == b"bytes" => "bytes",
+    /// What a file says of a key, and what would go with the rest that it says.
+    pub(crate) fn misfit(file: &File<'_>, key: Key) -> (&'static str, &'static str) {
+        let all = read_words(file).unwrap_or([NONE; COUNT]);
+        let word = |key: Key| word(key, all.get(usize::from(key)).copied().unwrap_or(NONE));
+        let fitting = match (key, word(TASK)) {
+            (VOCABULARY, _) if word(TOKENIZER) == "bytes" => "bytes",
             (VOCABULARY, _) => "sorted",
-            (PACKING, _) => match found(&all, CELL) {
-                b"lstm" => "interleaved4, paired16, rows",
-                b"gru" => "interleaved3, rows",
+            (PACKING, _) => match word(CELL) {
+                "lstm" => "interleaved4, paired16, rows",
+                "gru" => "interleaved3, rows",
                 _ => "interleaved1, rows",
             },
-            (INPUT, b"forecast") => "values for the task forecast",
+            (INPUT, "forecast") => "values for the task forecast",
             (INPUT, _) => "tokens for the task language-model",
-            (OUTPUT, b"classify") => "softmax, sigmoid for the task classify",
-            (OUTPUT, b"forecast") => "linear for the task forecast",
+            (OUTPUT, "classify") => "softmax, sigmoid for the task classify",
+            (OUTPUT, "forecast") => "linear for the task forecast",
             (OUTPUT, _) => "softmax for the task language-model",
             (DIRECTIONS, _) => "1 for the task language-model",
             _ => "last for the task language-model",
-        }
+        };
+        (word(key), fitting)
+    }
+
+    fn word(key: Key, word: u8) -> &'static str {
+        words::nth(words_of(key).0, word.into())
     }
 
     /// The feature that runs a word.
-    pub(crate) fn feature(key: Key, found: &[u8]) -> &'static str {
-        match (key, found) {
+    pub(crate) fn feature(key: Key, found: u8) -> &'static str {
+        match (key, word(key, found)) {
             (INPUT, _) => "values",
-            (TOKENIZER, b"wordpiece" | b"wordpiece_cased") => "wordpiece",
+            (TOKENIZER, "wordpiece" | "wordpiece_cased") => "wordpiece",
             (TOKENIZER, _) => "html_words",
+            (LAYERS, _) => "stacked",
             (DIRECTIONS, _) => "bidirectional",
             (POOL, _) => "pooling",
-            (CELL, b"gru") | (PACKING, b"interleaved3") => "gru",
-            (CELL, b"rnn" | b"rnn_relu") | (PACKING, b"interleaved1") => "rnn",
-            (PACKING, b"paired16") => "paired16",
-            (PACKING, b"rows") => "widths",
+            (CELL, "gru") | (PACKING, "interleaved3") => "gru",
+            (CELL, "rnn" | "rnn_relu") | (PACKING, "interleaved1") => "rnn",
+            (PACKING, "paired16") => "paired16",
+            (PACKING, "rows") => "widths",
             _ => "interleaved4",
         }
     }

@@ -13,7 +13,7 @@ use crate::gru::Gru;
 use crate::header::Dtype;
 use crate::kind::CellKind;
 use crate::lstm::{Lstm, Paired};
-use crate::parts;
+use crate::parts::{self, BIDIRECTIONAL, STACKED};
 use crate::rnn::Rnn;
 #[cfg(feature = "widths")]
 use crate::row_layer::RowLayer;
@@ -30,6 +30,9 @@ pub(super) fn read<'a>(
     let hidden_size = NonZeroUsize::new(h as usize).unwrap_or(NonZeroUsize::MIN);
     let both = hidden_size.checked_mul(NonZeroUsize::MIN.saturating_add(usize::from(kind.directions) - 1));
     let mut cells = [layer(directory, kind, first, input_size, h)?; Place::COUNT];
+    if !STACKED && !BIDIRECTIONAL {
+        return Ok((cells, hidden_size));
+    }
     for (place, cell) in Place::all().filter(|&place| kind.has(place)).zip(&mut cells).skip(1) {
         let input_size = if place.layer == 0 { input_size } else { both.unwrap_or(hidden_size) };
         *cell = layer(directory, kind, place, input_size, h)?;
@@ -39,7 +42,6 @@ pub(super) fn read<'a>(
 
 /// One direction of one LSTM layer in the packing `paired16`, its sums checked.
 fn paired<'a>(
-    built: parts::Paired16,
     directory: &Directory<'_, 'a>,
     units: Tensor,
     shift: u32,
@@ -48,11 +50,11 @@ fn paired<'a>(
     let (e, h) = (input_size.get() as u32, hidden_size.get() as u32);
     let words = e.saturating_add(h).saturating_add(Paired::EXTRA_WORDS as u32);
     let words = directory.view(units, Dtype::I32, [h, words, 0])?;
-    let Some(layer) = Paired::new(built, input_size, hidden_size, words, shift) else {
+    let Some(layer) = Paired::new(input_size, hidden_size, words, shift) else {
         return directory.file.refuse(paired::no_place(units, e, h));
     };
     match paired::check(&layer, units) {
-        Ok(()) => Ok(Cell::Paired(layer)),
+        Ok(()) => built(directory, parts::Paired16::new(layer).map(Cell::Paired)),
         Err(fault) => directory.file.refuse(fault),
     }
 }
@@ -65,10 +67,10 @@ fn layer<'a>(
     input_size: NonZeroUsize,
     h: u32,
 ) -> Checked<Cell<'a>> {
-    if let (Packing::Paired16, Some(built)) = (kind.packing, parts::Paired16::BUILT) {
+    if parts::Paired16::<()>::IS_BUILT && kind.packing == Packing::Paired16 {
         let (units, shift) = (Tensor::of_layer(place, Parameter::Units), kind.shift(directory.file, place)?);
         let sizes = [input_size, NonZeroUsize::new(h as usize).unwrap_or(input_size)];
-        return paired(built, directory, units, shift, sizes);
+        return paired(directory, units, shift, sizes);
     }
     #[cfg(feature = "widths")]
     if kind.packing == Packing::Rows {
@@ -77,12 +79,15 @@ fn layer<'a>(
     if parts::PLAIN {
         return plain(directory, kind, place, input_size, h);
     }
-    not_built(directory, place)
+    built(directory, None)
 }
 
-/// No file comes to this: `Kind::read` refuses its words.
-fn not_built<T>(directory: &Directory<'_, '_>, place: Place) -> Checked<T> {
-    directory.file.refuse(Fault::MissingTensor(Tensor::of_layer(place, Parameter::Bias)))
+/// A cell that is built in. No file comes to another: `Kind::read` refuses its words.
+fn built<'a>(directory: &Directory<'_, '_>, cell: Option<Cell<'a>>) -> Checked<Cell<'a>> {
+    match cell {
+        Some(cell) => Ok(cell),
+        None => directory.file.refuse(Fault::MissingTensor(Tensor::FC_WEIGHT)),
+    }
 }
 
 /// One direction of one layer in the plain packing of its cells, its sums checked.
@@ -104,9 +109,7 @@ fn plain<'a>(
     let bias = of(Parameter::Bias);
     let cell = match kind.cell {
         CellKind::Lstm => {
-            let Some(built) = parts::Interleaved4::BUILT else { return not_built(directory, place) };
-            Cell::Lstm(Lstm {
-                _built: built,
+            let lstm = Lstm {
                 input_size,
                 weight_ih: weight_ih.as_chunks().0,
                 weight_hh: weight_hh.as_chunks().0,
@@ -114,12 +117,11 @@ fn plain<'a>(
                 multiplier_ih: multiplier_ih.as_chunks().0,
                 multiplier_hh: multiplier_hh.as_chunks().0,
                 shift,
-            })
+            };
+            parts::Interleaved4::new(lstm).map(Cell::Lstm)
         }
         CellKind::Gru => {
-            let Some(built) = parts::Gru::BUILT else { return not_built(directory, place) };
-            Cell::Gru(Gru {
-                _built: built,
+            let gru = Gru {
                 input_size,
                 weight_ih: weight_ih.as_chunks().0,
                 weight_hh: weight_hh.as_chunks().0,
@@ -127,29 +129,20 @@ fn plain<'a>(
                 multiplier_ih: multiplier_ih.as_chunks().0,
                 multiplier_hh: multiplier_hh.as_chunks().0,
                 shift,
-            })
+            };
+            parts::Gru::new(gru).map(Cell::Gru)
         }
         CellKind::Rnn | CellKind::RnnRelu => {
-            let Some(built) = parts::Rnn::BUILT else { return not_built(directory, place) };
             let relu = kind.cell == CellKind::RnnRelu;
             if relu {
                 directory.real(of(Parameter::Scale))?;
             }
             let bias = directory.view(bias, Dtype::I32, [h, 0, 0])?;
-            Cell::Rnn(Rnn {
-                _built: built,
-                input_size,
-                weight_ih,
-                weight_hh,
-                bias,
-                multiplier_ih,
-                multiplier_hh,
-                shift,
-                relu,
-            })
+            let rnn = Rnn { input_size, weight_ih, weight_hh, bias, multiplier_ih, multiplier_hh, shift, relu };
+            parts::Rnn::new(rnn).map(Cell::Rnn)
         }
     };
-    checked(directory, place, cell)
+    checked(directory, place, built(directory, cell)?)
 }
 
 /// One direction of one layer in the packing `rows`, its sums checked.

@@ -13,7 +13,7 @@ use crate::embedding::Embedding;
 use crate::error::LoadError;
 use crate::fault::{Checked, Fault, File};
 use crate::head::Head;
-use crate::header::{Dtype, Entry, Scanner, header_len};
+use crate::header::{Dtype, Entry, Scanner, read_header};
 use crate::kind::{Output, Task};
 use crate::linear::Linear;
 use crate::matrix::Matrix;
@@ -28,12 +28,13 @@ use crate::vocabulary::Vocabulary;
 /// # Errors
 /// [`LoadError::Truncated`] if `bytes` is shorter than that; [`LoadError::Header`] if there is no header.
 pub fn file_len(bytes: &[u8]) -> Result<usize, LoadError> {
-    let file = File::new(bytes);
-    length(&file).map_err(|_| explain(&file))
+    let mut file = File::new(bytes);
+    length(&mut file).map_err(|_| explain(&file))
 }
 
-fn length(file: &File<'_>) -> Checked<usize> {
-    let mut scanner = Scanner::new(file)?;
+fn length(file: &mut File<'_>) -> Checked<usize> {
+    read_header(file)?;
+    let mut scanner = Scanner::new(file);
     let mut end = 0;
     while let Some(entry) = scanner.next()? {
         if let Entry::Tensor(info) = entry {
@@ -43,7 +44,7 @@ fn length(file: &File<'_>) -> Checked<usize> {
             end = info.end;
         }
     }
-    match header_len(file)?.checked_add(end) {
+    match file.header.len().checked_add(end) {
         Some(expected) if expected <= file.bytes.len() => Ok(expected),
         expected => file.refuse(Fault::Truncated { expected: expected.unwrap_or(usize::MAX) }),
     }
@@ -168,29 +169,32 @@ fn goldens<'a>(directory: &Directory<'_, 'a>, kind: &Kind, channels: usize) -> C
 }
 
 pub(super) fn load(bytes: &[u8]) -> Result<Model<'_>, LoadError> {
-    let file = File::new(bytes);
-    read(&file).map_err(|_| explain(&file))
+    let mut file = File::new(bytes);
+    // Never moved: a model is half a kilobyte.
+    let mut model = read(&mut file);
+    if let Err(error) = &mut model {
+        *error = explain(&file);
+    }
+    model
 }
 
-pub(super) fn unexplained(bytes: &[u8]) -> Option<Model<'_>> {
-    read(&File::new(bytes)).ok()
-}
-
-fn read<'a>(file: &File<'a>) -> Checked<Model<'a>> {
+/// The error is not yet what it will be.
+fn read<'a>(file: &mut File<'a>) -> Result<Model<'a>, LoadError> {
     let bytes = file.bytes;
     if !bytes.as_ptr().addr().is_multiple_of(8) {
-        return file.refuse(Fault::Misaligned);
+        return Err(file.refused(Fault::Misaligned));
     }
     let expected = length(file)?;
     if bytes.len() > expected {
-        return file.refuse(Fault::TrailingBytes { expected });
+        return Err(file.refused(Fault::TrailingBytes { expected }));
     }
+    let file = &*file;
     let kind = Kind::read(file)?;
     let directory = &Directory::read(file, &kind)?;
 
     let name: &[u8] = directory.list(Tensor::NAME, Dtype::U8)?;
     if name.len() > 64 || !text::is_utf8(name) {
-        return file.refuse(Fault::Texts { table: Tensor::NAME, index: 0 });
+        return Err(file.refused(Fault::Texts { table: Tensor::NAME, index: 0 }));
     }
     let inputs = inputs(directory, &kind)?;
     let labels = match kind.task {
@@ -235,7 +239,7 @@ fn read<'a>(file: &File<'a>) -> Checked<Model<'a>> {
     let outputs = match (kind.task, kind.output) {
         (Task::Classify, Output::Sigmoid) if labels.len() != 2 => {
             let (tensor, found) = (Tensor::LABELS_OFFSETS, [labels.len() as u32 + 1, 0, 0]);
-            return file.refuse(Fault::Shape { tensor, found, expected: [3, 0, 0] });
+            return Err(file.refused(Fault::Shape { tensor, found, expected: [3, 0, 0] }));
         }
         (Task::Classify, Output::Sigmoid) => 1,
         (Task::Classify, _) => labels.len(),
@@ -271,6 +275,7 @@ fn read<'a>(file: &File<'a>) -> Checked<Model<'a>> {
         golden_logits: directory.view(Tensor::GOLDEN_LOGITS, Dtype::I32, logits)?,
         calibration: Calibration { texts: texts as u32, tokens: tokens as u32, largest_z, largest_c },
         embedding_scale_bits: inputs.scale_bits,
-        bytes,
+        header_len: file.header.len(),
+        file_len: bytes.len(),
     })
 }

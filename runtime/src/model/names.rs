@@ -8,7 +8,7 @@ use super::words;
 use crate::error::Name;
 use crate::kind::{CellKind, Task};
 use crate::model::Packing;
-use crate::parts::{FOLDING, VALUES, WIDTHS};
+use crate::parts::{BIDIRECTIONAL, FOLDING, STACKED, VALUES, WIDTHS};
 use crate::text;
 
 /// One direction of one recurrent layer.
@@ -23,8 +23,9 @@ const LAYERS: &str = "l0, l1, l2, l3";
 const REVERSE: &str = "_reverse";
 
 impl Place {
-    /// How many a model can have.
-    pub(crate) const COUNT: usize = 8;
+    /// How many a model can have, and how many layers.
+    pub(crate) const COUNT: usize = if STACKED || BIDIRECTIONAL { 2 * Place::LAYERS } else { 1 };
+    pub(crate) const LAYERS: usize = if STACKED { 4 } else { 1 };
 
     pub(super) fn all() -> impl Iterator<Item = Place> {
         (0..Place::COUNT as u8).map(|index| Place { layer: index / 2, reverse: index % 2 == 1 })

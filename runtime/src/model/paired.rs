@@ -1,9 +1,8 @@
 //! What a layer in the packing `paired16` must keep to: `docs/format.md`, "paired16", and `docs/arithmetic.md`, "No accumulator overflows".
 
-use super::bounds::{Bound, LIMIT, requantized};
+use super::bounds::{Bound, LIMIT, fits, row_bound, with_second};
 use super::names::Tensor;
 use crate::fault::Fault;
-use crate::kernel::columns;
 use crate::lstm::{Paired, Record, biases};
 
 /// What is wrong with a unit.
@@ -41,7 +40,7 @@ fn check_unit(record: &Record<'_>, shift: u32) -> Result<(), Wrong> {
         if mx < 0 || mh < 0 {
             return Err(Wrong::Range);
         }
-        if (requantized(x, mx) + requantized(h, mh)) << shift >= LIMIT {
+        if !fits((x, mx), (h, mh), shift) {
             return Err(Wrong::Overflow(row));
         }
     }
@@ -49,24 +48,32 @@ fn check_unit(record: &Record<'_>, shift: u32) -> Result<(), Wrong> {
 }
 
 /// One half of a unit: the bounds of its four rows, pairs added up.
-fn half(weights: &[[i32; 2]], bias: [i32; 4]) -> Result<[Bound; 4], Wrong> {
-    let mut bounds = [0; 4];
-    for column in weights.iter().flat_map(|&words| columns(words)) {
-        for (bound, w) in bounds.iter_mut().zip(column) {
-            if w.unsigned_abs() > 127 {
-                return Err(Wrong::Range);
-            }
-            *bound += Bound::from(w.unsigned_abs()) << 15;
-        }
-    }
-    let [i, f, g, o] = bounds;
-    let [i, f, g, o] = {
-        let with = |bound: Bound, bias: i32| bound + Bound::from(bias.unsigned_abs());
-        [with(i, bias[0]), with(f, bias[1]), with(g, bias[2]), with(o, bias[3])]
-    };
-    let bounds = [i + (f >> 8) + 1, f, g + (o >> 8) + 1, o];
+fn half(weights: &[[i32; 2]], [i, f, g, o]: [i32; 4]) -> Result<[Bound; 4], Wrong> {
+    let (f, o) = (bound(weights, false, false, f)?, bound(weights, true, false, o)?);
+    let (i, g) = (bound(weights, false, true, i)?, bound(weights, true, true, g)?);
+    let bounds = [with_second(i, f), f, with_second(g, o), o];
     match bounds.iter().position(|&b| b >= LIMIT) {
         Some(row) => Err(Wrong::Overflow(row)),
         None => Ok(bounds),
     }
+}
+
+/// The bound of one row's own sum. A pass for each row is the smallest code: weights are checked once.
+#[inline(never)]
+fn bound(weights: &[[i32; 2]], is_go: bool, is_first: bool, bias: i32) -> Result<Bound, Wrong> {
+    let mut sum = 0u32;
+    for &[word_if, word_go] in weights {
+        let mut word = if is_go { word_go } else { word_if };
+        for _ in 0..2 {
+            // As `kernel::columns` takes them out of a word: the upper half first.
+            let v = word >> 16;
+            let w = if is_first { (v + 128) >> 8 } else { i32::from(v as i8) }.unsigned_abs();
+            if w > 127 {
+                return Err(Wrong::Range);
+            }
+            sum = sum.saturating_add(w);
+            word <<= 16;
+        }
+    }
+    Ok(row_bound(sum, bias))
 }

@@ -67,17 +67,22 @@ impl<'b> Encoder<'b> {
     /// Takes the next bytes of the text and gives the ids of the tokens that they complete.
     pub fn feed(&mut self, vocabulary: &Vocabulary<'_>, bytes: &[u8], sink: &mut dyn FnMut(u32)) {
         let Encoder { splitter, ids } = self;
-        splitter.feed(bytes, &mut |piece| ids.take(piece, vocabulary, sink));
+        splitter.feed(bytes, &mut ids.taker(vocabulary, sink));
     }
 
     /// Ends the text: its last token may be waiting for that. The encoder is then at the beginning of a new text.
     pub fn finish(&mut self, vocabulary: &Vocabulary<'_>, sink: &mut dyn FnMut(u32)) {
         let Encoder { splitter, ids } = self;
-        splitter.finish(&mut |piece| ids.take(piece, vocabulary, sink));
+        splitter.finish(&mut ids.taker(vocabulary, sink));
     }
 }
 
 impl Ids<'_> {
+    /// One type for all who feed it: their code is linked once.
+    fn taker(&mut self, vocabulary: &Vocabulary<'_>, sink: &mut dyn FnMut(u32)) -> impl FnMut(Piece) {
+        |piece| self.take(piece, vocabulary, sink)
+    }
+
     fn take(&mut self, piece: Piece, vocabulary: &Vocabulary<'_>, sink: &mut dyn FnMut(u32)) {
         #[cfg(feature = "wordpiece")]
         if let Some(word) = &mut self.word {

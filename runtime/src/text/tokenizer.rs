@@ -1,5 +1,7 @@
 //! The kinds of tokenizers and the words that name them.
 
+use crate::parts::{HTML_WORDS, WORDPIECE};
+
 /// How text is cut into tokens. `docs/format.md`, "Text", defines each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -57,9 +59,11 @@ impl Tokenizer {
     pub const NAMES: &str = "whitespace, whitespace_cased, words, words_cased, chars, chars_cased, bytes, html_words, html_words_cased, \
         wordpiece, wordpiece_cased";
 
+    /// The first of them, which every build runs.
+    pub(crate) const PLAIN_NAMES: &str = "whitespace, whitespace_cased, words, words_cased, chars, chars_cased, bytes";
+
     /// Which of [`NAMES`](Tokenizer::NAMES) this build runs, a bit each.
-    pub(crate) const BUILT: u16 =
-        0x7f | (cfg!(feature = "html_words") as u16 * 0b11) << 7 | (cfg!(feature = "wordpiece") as u16 * 0b11) << 9;
+    pub(crate) const BUILT: u16 = 0x7f | (HTML_WORDS as u16 * 0b11) << 7 | (WORDPIECE as u16 * 0b11) << 9;
 
     /// The tokenizer of a place in [`NAMES`](Tokenizer::NAMES), of those that this build runs.
     pub(crate) const fn numbered(number: u8) -> Self {

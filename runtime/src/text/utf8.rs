@@ -48,19 +48,19 @@ impl Utf8 {
             self.missing = 0;
             broken = true;
         }
-        let (code, missing, low, high) = match byte {
+        let (low, high) = match byte {
             0x00..=0x7f => return (broken, Some(char::from(byte))),
-            0xc2..=0xdf => (byte & 0x1f, 1, 0x00, 0x3f),
-            0xe0 => (0x00, 2, 0x20, 0x3f),
-            0xed => (0x0d, 2, 0x00, 0x1f),
-            0xe1..=0xef => (byte & 0x0f, 2, 0x00, 0x3f),
-            0xf0 => (0x00, 3, 0x10, 0x3f),
-            0xf1..=0xf3 => (byte & 0x07, 3, 0x00, 0x3f),
-            0xf4 => (0x04, 3, 0x00, 0x0f),
+            0xe0 => (0x20, 0x3f),
+            0xed => (0x00, 0x1f),
+            0xf0 => (0x10, 0x3f),
+            0xf4 => (0x00, 0x0f),
+            0xc2..=0xf3 => (0x00, 0x3f),
             _ if broken => return (true, Some(char::REPLACEMENT_CHARACTER)),
             _ => return (true, None),
         };
-        *self = Utf8 { code: u32::from(code), missing, low, high };
+        // As many ones as the character has bytes, then a zero.
+        let missing = byte.leading_ones() as u8 - 1;
+        *self = Utf8 { code: u32::from(byte & (0x3f >> missing)), missing, low, high };
         (broken, None)
     }
 
