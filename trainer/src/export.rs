@@ -18,7 +18,7 @@ pub use signal::{GateFigures, gates};
 
 use crate::device_file::{self, DeviceFile};
 use crate::float_model::FloatModel;
-use crate::packing::{self, repack};
+use crate::packing;
 use crate::quantize::calibrate::{self, Statistics, calibrate};
 use crate::quantize::{self, Golden, QuantizeError, Widths};
 use safetensors::SafeTensors;
@@ -115,7 +115,7 @@ pub fn export(
         [] => golden::choose(model, &quantized, &material.calibration),
         texts => Golden::Texts(texts.to_vec()),
     };
-    let bytes = widths.narrow(&repack(&quantize::to_file(model, &statistics, &quantized, &golden)?, packing));
+    let bytes = quantize::to_file(model, &statistics, &quantized, &golden, packing)?;
     let mut device = DeviceFile::from_bytes(&bytes).map_err(QuantizeError::Refused)?;
     let ids = if fold > 0 { folding::choose(model, device.model(), &statistics, fold) } else { Vec::new() };
     if !ids.is_empty() {

@@ -5,7 +5,7 @@ use crate::float_model::Config;
 use crate::quantize::Bits;
 use safetensors::SafeTensors;
 use tern_runtime::Packing;
-use tern_runtime::write::{Dtype, Tensor, packed, to_bytes};
+use tern_runtime::write::{Dtype, Tensor, to_bytes};
 
 /// What `tern export --packing` names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -76,17 +76,6 @@ pub fn choose(asked: Option<Choice>, config: &Config, recurrent: Bits) -> Result
     }
 }
 
-/// A device file as the exporter writes it, one row beside the other, in another packing.
-///
-/// # Panics
-///
-/// If `bytes` is no such file.
-pub fn repack(bytes: &[u8], packing: Packing) -> Vec<u8> {
-    let (metadata, tensors) = read(bytes);
-    let (metadata, tensors) = packed(packing, &metadata, tensors);
-    to_bytes(&metadata, tensors)
-}
-
 /// A device file with further tensors.
 ///
 /// # Panics
@@ -95,16 +84,6 @@ pub fn repack(bytes: &[u8], packing: Packing) -> Vec<u8> {
 pub fn with(bytes: &[u8], more: Vec<Tensor>) -> Vec<u8> {
     let (metadata, tensors) = read(bytes);
     to_bytes(&metadata, [tensors, more].concat())
-}
-
-/// A device file with others in the place of each tensor.
-///
-/// # Panics
-///
-/// If `bytes` is no such file.
-pub fn map(bytes: &[u8], change: impl Fn(Tensor) -> Vec<Tensor>) -> Vec<u8> {
-    let (metadata, tensors) = read(bytes);
-    to_bytes(&metadata, tensors.into_iter().flat_map(change).collect())
 }
 
 /// Metadata in the order of the keys, and tensors.
@@ -127,16 +106,6 @@ fn read(bytes: &[u8]) -> (Vec<(String, String)>, Vec<Tensor>) {
 mod tests {
     use super::*;
     use crate::float_model::tests::model;
-    use tern_runtime::testing::{Sizes, random_file, random_file_in};
-
-    #[test]
-    fn a_file_is_repacked_as_if_it_had_been_made_so() {
-        let sizes = Sizes { embedding_dim: 8, hidden_size: 12, classes: 3 };
-        let file = random_file(7, sizes, "1");
-        for packing in Packing::ALL {
-            assert!(repack(&file, packing) == *random_file_in(packing, 7, sizes, "1"), "{packing:?}");
-        }
-    }
 
     #[test]
     fn the_packing_fits_the_model() {

@@ -14,8 +14,8 @@ mod tensors;
 
 use calibrate::Statistics;
 pub use row::Bits;
-use tern_runtime::write::{Aligned, Dtype, Tensor, in_4_bits, to_bytes};
-use tern_runtime::{LoadError, Model};
+use tern_runtime::write::{Aligned, Dtype, Tensor, in_4_bits, packed, to_bytes};
+use tern_runtime::{LoadError, Model, Packing};
 
 use crate::architecture::{self, Cell};
 use crate::float_model::{Config, FloatModel};
@@ -114,8 +114,8 @@ impl Widths {
             );
             if size.is_multiple_of(2) { Ok(()) } else { Err(message) }
         };
-        if self.embedding == Bits::Four && config.input == Input::Values {
-            return Err("--embedding-bits 4 is for models that read text; leave it out".to_owned());
+        if self.embedding != Bits::Eight && config.input == Input::Values {
+            return Err("embedding_bits is for models that read text; leave it out".to_owned());
         }
         if self.embedding == Bits::Four {
             odd("embedding_dim", config.embedding_dim, "--embedding-bits")?;
@@ -128,22 +128,15 @@ impl Widths {
         Ok(())
     }
 
-    /// A file's weights in so many bits, where they have 8 and the packing `rows` as far as they are recurrent. Their values are those that
-    /// 4 bits can say already.
-    ///
-    /// # Panics
-    ///
-    /// If `bytes` is no such file.
-    pub fn narrow(self, bytes: &[u8]) -> Vec<u8> {
-        crate::packing::map(bytes, |tensor| {
-            let recurrent = tensor.name.contains(".weight_ih_") || tensor.name.contains(".weight_hh_");
-            let bits = match tensor.name.as_str() {
-                names::EMBEDDING => self.embedding,
-                _ if recurrent => self.recurrent,
-                _ => Bits::Eight,
-            };
-            if bits == Bits::Four { in_4_bits(&tensor).into() } else { vec![tensor] }
-        })
+    /// A tensor in 4 bits, where it has so many and lies in 8, row by row. Its values are those that 4 bits can say already.
+    fn narrow(self, tensor: Tensor) -> Vec<Tensor> {
+        let recurrent = tensor.name.contains(".weight_ih_") || tensor.name.contains(".weight_hh_");
+        let bits = match tensor.name.as_str() {
+            names::EMBEDDING => self.embedding,
+            _ if recurrent => self.recurrent,
+            _ => Bits::Eight,
+        };
+        if bits == Bits::Four { in_4_bits(&tensor).into() } else { vec![tensor] }
     }
 }
 
@@ -278,7 +271,7 @@ fn outputs_of_device(model: &FloatModel, inputs: &Inputs, name: &str) -> Array {
     }
 }
 
-/// The device file of a quantised model, with the golden logits as the runtime gives them.
+/// The device file of a quantised model, with the golden logits as the runtime gives them. `packing`: one that has room for its widths.
 ///
 /// # Errors
 ///
@@ -288,12 +281,14 @@ pub fn to_file(
     statistics: &Statistics,
     quantized: &Quantized,
     golden: &Golden,
+    packing: Packing,
 ) -> Result<Vec<u8>, QuantizeError> {
     if model.config().input == Input::Tokens && model.vocabulary().len() < 3 {
         return Err(QuantizeError::EmptyVocabulary);
     }
     let metadata = tensors::words(model, quantized).metadata();
-    let mut tensors = tensors::tensors(model, statistics, quantized);
+    let (metadata, tensors) = packed(packing, &metadata, tensors::tensors(model, statistics, quantized));
+    let mut tensors: Vec<Tensor> = tensors.into_iter().flat_map(|tensor| quantized.widths.narrow(tensor)).collect();
     tensors.extend(golden.tensors(model.config().channels.len()));
     // Of a sigmoid the logits are two.
     let classes = model.labels().len().max(quantized.fc.rows.len());

@@ -12,6 +12,7 @@
 
 mod card;
 mod check;
+mod export;
 mod paths;
 mod schema;
 mod spelling;
@@ -23,6 +24,7 @@ pub use crate::architecture::{Cell, Merge, Pooling};
 pub use crate::task::{Output, Task};
 pub use card::Card;
 pub use check::RecipeError;
+pub use export::Export;
 pub use spelling::Fault;
 pub use task::{Anchor, Forecast, InputKind, LanguageModel};
 pub use tokenizer::{Tokenizer, TokenizerKind};
@@ -64,6 +66,9 @@ pub struct Recipe {
     /// How it learns.
     #[serde(default)]
     pub training: Training,
+    /// How it becomes a device file.
+    #[serde(default)]
+    pub export: Export,
     /// What the model card says that no figure tells.
     #[serde(default, skip_serializing_if = "Card::is_empty")]
     pub card: Card,
@@ -242,6 +247,7 @@ impl Recipe {
             tokenizer: Tokenizer::default(),
             model: Model::default(),
             training: Training::default(),
+            export: Export::default(),
             card: Card::default(),
         }
     }

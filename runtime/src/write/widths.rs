@@ -79,9 +79,12 @@ pub(super) fn by_rows(tensor: Tensor) -> Tensor {
     if !is_weight {
         return tensor;
     }
-    let at = |unit: usize, gate: usize, column: usize| tensor.data[(unit * columns + column) * gates + gate];
+    let bytes = tensor.data.len() / (units * columns * gates).max(1);
+    let at = |unit: usize, gate: usize, column: usize| {
+        tensor.data[((unit * columns + column) * gates + gate) * bytes..][..bytes].iter().copied()
+    };
     let units_gates = (0..units).flat_map(|unit| (0..gates).map(move |gate| (unit, gate)));
     let data = units_gates.flat_map(|(unit, gate)| (0..columns).map(move |column| (unit, gate, column)));
-    let data = data.map(|(unit, gate, column)| at(unit, gate, column)).collect();
+    let data = data.flat_map(|(unit, gate, column)| at(unit, gate, column)).collect();
     Tensor { name: tensor.name.clone(), dtype: tensor.dtype, shape: [units, gates, columns].into(), data }
 }

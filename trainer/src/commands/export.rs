@@ -3,9 +3,10 @@
 use super::table::TableArgs;
 use super::{Failure, note, print};
 use crate::export::{Material, Options, PartCost, Report, check_golden, check_output, export, write_file};
-use crate::float_model::FloatModel;
+use crate::float_model::{FloatModel, files};
 use crate::packing;
 use crate::quantize::{Bits, Widths};
+use crate::recipe::Recipe;
 use crate::report;
 use crate::task::Input;
 use anyhow::{Context, bail};
@@ -25,6 +26,7 @@ Examples:
   tern export models/spam -o spam.safetensors --golden sentences.txt
   tern export models/spam -o spam.safetensors --fold 32KB
   tern export models/spam -o spam.safetensors --embedding-bits 4
+  tern export models/spam -o spam.safetensors --recurrent-bits 16
 
 The file carries short texts with their exact logits, by which a device tests itself. Without
 --golden they are training texts.")]
@@ -47,12 +49,12 @@ pub struct Args {
     /// How the recurrent weights lie, for whose instructions; results are the same [default: paired16 where it fits]
     #[arg(long, value_name = "PACKING", value_enum)]
     pub packing: Option<packing::Choice>,
-    /// Bits of the embedding's weights
-    #[arg(long, value_name = "BITS", value_parser = ["4", "8"], default_value = "8")]
-    pub embedding_bits: String,
-    /// Bits of the recurrent layers' weights; 4 bits lie in the packing `rows`
-    #[arg(long, value_name = "BITS", value_parser = ["4", "8"], default_value = "8")]
-    pub recurrent_bits: String,
+    /// Bits of the embedding's weights: 4, 8 or 16 [default: the recipe's, else 8]
+    #[arg(long, value_name = "BITS", value_parser = bits)]
+    pub embedding_bits: Option<Bits>,
+    /// Bits of the recurrent layers' weights: 4, 8 or 16; 4 and 16 lie in the packing `rows` [default: the recipe's, else 8]
+    #[arg(long, value_name = "BITS", value_parser = bits)]
+    pub recurrent_bits: Option<Bits>,
     /// Bytes for a table of frequent tokens' input halves, ready-made: 32KB, 1MB, 4096. Results are the same, in fewer instructions
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub fold: Option<usize>,
@@ -90,8 +92,11 @@ fn work(args: &Args) -> anyhow::Result<()> {
     }
     check_golden(&model, &golden)?;
     let name = args.model.display();
-    let bits = |bits: &str| if bits == "4" { Bits::Four } else { Bits::Eight };
-    let widths = Widths { embedding: bits(&args.embedding_bits), recurrent: bits(&args.recurrent_bits) };
+    let recipe = widths_of_recipe(&args.model)?;
+    let widths = Widths {
+        embedding: args.embedding_bits.unwrap_or(recipe.embedding),
+        recurrent: args.recurrent_bits.unwrap_or(recipe.recurrent),
+    };
     widths.check(model.config()).map_err(anyhow::Error::msg).with_context(|| args.model.display().to_string())?;
     let packing = packing::choose(args.packing, model.config(), widths.recurrent)?;
     let options = Options { packing, widths, fold: args.fold.unwrap_or(0) };
@@ -115,6 +120,22 @@ fn work(args: &Args) -> anyhow::Result<()> {
         "golden texts     {}{of_training}: the file carries them for the device's own test",
         report.golden_texts
     ))
+}
+
+/// Bits of a weight.
+fn bits(text: &str) -> Result<Bits, String> {
+    text.parse().ok().and_then(Bits::of).ok_or_else(|| "expected 4, 8 or 16".to_owned())
+}
+
+/// What the recipe in a model directory says in `[export]`; 8 bits where there is none, as after `tern import`.
+fn widths_of_recipe(model: &Path) -> anyhow::Result<Widths> {
+    let path = model.join(files::RECIPE);
+    if !path.exists() {
+        return Ok(Widths::default());
+    }
+    let recipe = Recipe::read(&path)?;
+    recipe.check().with_context(|| path.display().to_string())?;
+    Ok(recipe.export.widths())
 }
 
 /// A number of bytes: `4096`, `32KB` (of 1024), `1MB`.
@@ -188,7 +209,7 @@ fn to_text(report: &Report, output: &Path) -> Vec<String> {
         lines.push(format!("  {name:14} {bytes:>9} bytes {:>5.1} %", share(bytes)));
     }
     lines.push(match report.packing {
-        "rows" => "packing          rows: weights of 4 bits have it".to_owned(),
+        "rows" => "packing          rows: weights of 4 or 16 bits have it".to_owned(),
         "paired16" => {
             "packing          paired16: for Cortex-M4 and M7; for other cores --packing interleaved4 is faster"
                 .to_owned()

@@ -311,7 +311,7 @@ fn dequantized(layer: &Layer, cell: Cell, unit: usize, gate: usize, recurrent: b
     let rows = &layer.units[unit];
     let half = |row: &GateRow| if recurrent { row.hh.clone() } else { row.ih.clone() };
     let second = match (cell, gate) {
-        (Cell::Lstm, 0 | 2) | (Cell::Gru, 0) => Some(half(&rows[gate + 1])),
+        (Cell::Lstm, 0 | 2) | (Cell::Gru, 0) if rows[gate].ih.bits.in_pairs() => Some(half(&rows[gate + 1])),
         _ => None,
     };
     half(&rows[gate]).dequantize(second.as_ref())

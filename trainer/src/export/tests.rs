@@ -1,7 +1,8 @@
 use super::*;
+use crate::architecture::{Cell, Recurrent};
 use crate::classifier::Classifier;
 use crate::data::Example;
-use crate::float_model::tests::model;
+use crate::float_model::tests::{model, model_of};
 use crate::metrics::argmax;
 use crate::quantize::Bits;
 use crate::weights::{Weights, names};
@@ -117,6 +118,43 @@ fn weights_of_4_bits_halve_the_file_and_the_report_says_what_they_cost() {
     let logits = |file: &DeviceFile| file.classify("free lunch, call now").logits.nats();
     let (a, b) = (logits(&eight), logits(&four));
     assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 0.2) && a != b, "{a:?}, {b:?}");
+}
+
+#[test]
+fn weights_of_16_bits_cost_less_than_those_of_8() {
+    for cell in [Cell::Lstm, Cell::Gru, Cell::Rnn] {
+        let model = model_of(Recurrent { cell, ..Recurrent::default() });
+        let texts = Data::Texts(model.calibration().to_vec());
+        let material = Material { calibration: texts.clone(), held_out: texts };
+        let of = |bits: Bits, packing: Packing| {
+            let widths = Widths { embedding: bits, recurrent: bits };
+            assert_eq!(widths.check(model.config()), Ok(()), "odd sizes are for 16 bits, too");
+            export(&model, &material, &[], Options { packing, widths, fold: 0 }, &|_| ()).unwrap()
+        };
+        let ((eight, in_eight), (sixteen, report)) =
+            (of(Bits::Eight, Packing::Interleaved4), of(Bits::Sixteen, Packing::Rows));
+        // What the parts with such weights cost, each alone.
+        let cost = |report: &Report, bits: u32| -> f64 {
+            let parts = report.quantised_alone.iter();
+            let parts = parts.filter(|part| part.part.contains("weight_") || part.part == "embedding");
+            parts.inspect(|part| assert_eq!(part.bits, bits)).map(|part| part.costs.rms_difference).sum()
+        };
+        assert!(cost(&report, 16) < cost(&in_eight, 8) / 20.0, "{cell:?}: {}", cost(&report, 16));
+        // Two bytes a weight, and the multipliers as ever.
+        let config = model.config();
+        let weights = cell.gates() * config.hidden_size * (config.embedding_dim + config.hidden_size);
+        assert_eq!(report.parts.weights - in_eight.parts.weights, weights);
+        assert_eq!(report.parts.embedding - in_eight.parts.embedding, model.vocabulary().len() * config.embedding_dim);
+        let text = "free lunch, call now";
+        let float = model.classify(text).logits.nats();
+        let error = |device: &DeviceFile| -> f64 {
+            float.iter().zip(device.classify(text).logits.nats()).map(|(a, b)| (a - b).abs()).sum()
+        };
+        assert!(error(&sixteen) <= error(&eight) + 1e-4, "{cell:?}: {} and {}", error(&sixteen), error(&eight));
+        let mut scratch = vec![0; sixteen.model().scratch_len()];
+        let test = sixteen.model().self_test(&mut scratch).unwrap();
+        assert_eq!(test.passed, test.total);
+    }
 }
 
 #[test]

@@ -111,7 +111,7 @@ pub fn quantize(
         let units = (0..hidden_size).map(|unit| {
             let mut rows: Vec<Option<GateRow>> = vec![None; gates.len()];
             for &Gate { gate, q, second } in gates {
-                let second = second.and_then(|second| rows[second].as_ref());
+                let second = second.filter(|_| scales.bits.in_pairs()).and_then(|second| rows[second].as_ref());
                 // What a multiplier of 1 gives where inputs have scale 1.
                 let steps = q.map(|q| f64::from(1 << shift) * scales.h / 2f64.powi(q + 1));
                 let own_bias = cell == Cell::Gru && gate == 2;

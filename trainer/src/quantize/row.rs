@@ -1,4 +1,4 @@
-//! One row of weights: real numbers to i8 with one multiplier.
+//! One row of weights: real numbers to integers with one multiplier.
 
 use tern_runtime::write::round_to_4_bits;
 
@@ -13,6 +13,8 @@ pub enum Bits {
     /// −127 … 127
     #[default]
     Eight,
+    /// −32,767 … 32,767, in 256ths.
+    Sixteen,
 }
 
 impl Bits {
@@ -21,15 +23,33 @@ impl Bits {
         match self {
             Bits::Four => 4,
             Bits::Eight => 8,
+            Bits::Sixteen => 16,
         }
+    }
+
+    /// So many bits; none where weights cannot have them.
+    pub fn of(count: u32) -> Option<Self> {
+        [Bits::Four, Bits::Eight, Bits::Sixteen].into_iter().find(|bits| bits.count() == count)
+    }
+
+    /// Whether rows of such weights come in pairs, where a cell has pairs.
+    pub fn in_pairs(self) -> bool {
+        self != Bits::Sixteen
+    }
+
+    /// How many of a weight make 1.
+    fn fine(self) -> f64 {
+        if self == Bits::Sixteen { 256.0 } else { 1.0 }
     }
 }
 
-/// A quantised row. What it stands for: `w · step` (`(w + second/256) · step` for the first row of a pair).
+/// A quantised row. What it stands for: `w · step` (`(w + second/256) · step` for the first row of a pair, `w/256 · step` of 16 bits).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// −127 … 127
-    pub weights: Vec<i8>,
+    /// Of the weights.
+    pub bits: Bits,
+    /// −127 … 127; of 16 bits −32,767 … 32,767
+    pub weights: Vec<i16>,
     /// 1 … 32,767
     pub multiplier: i16,
     /// The real value of 1.
@@ -42,12 +62,12 @@ pub struct Row {
 /// 1 gives. `least`: the multiplier is at least this.
 ///
 /// The multiplier is rounded up first and the weights against the step that it really gives. None if it needs more than 15 bits.
-pub fn quantize_row(weights: &[f64], second: Option<&[i8]>, unit: f64, least: f64) -> Option<Row> {
+pub fn quantize_row(weights: &[f64], second: Option<&[i16]>, unit: f64, least: f64) -> Option<Row> {
     quantize_row_in(Bits::Eight, weights, second, unit, least)
 }
 
 /// The same with weights of so many bits: those of 4 are rounded once more, to what 4 bits can say.
-pub fn quantize_row_in(bits: Bits, weights: &[f64], second: Option<&[i8]>, unit: f64, least: f64) -> Option<Row> {
+pub fn quantize_row_in(bits: Bits, weights: &[f64], second: Option<&[i16]>, unit: f64, least: f64) -> Option<Row> {
     let largest = weights.iter().fold(0f64, |max, w| max.max(w.abs()));
     // A first row also takes up to 127/256 of rounding against its second.
     let full = if second.is_some() { 126.5 } else { 127.0 };
@@ -57,24 +77,30 @@ pub fn quantize_row_in(bits: Bits, weights: &[f64], second: Option<&[i8]>, unit:
     }
     let step = multiplier * unit;
     let carried = |column: usize| second.map_or(0.0, |row| f64::from(row[column]) / 256.0);
-    let weights = weights.iter().enumerate().map(|(j, w)| (w / step - carried(j)).round().clamp(-127.0, 127.0) as i8);
-    let mut weights: Vec<i8> = weights.collect();
+    let (fine, end) = (bits.fine(), if bits == Bits::Sixteen { 32_767.0 } else { 127.0 });
+    let weights = weights.iter().enumerate().map(|(j, w)| ((w / step - carried(j)) * fine).round().clamp(-end, end));
+    let mut weights: Vec<i16> = weights.map(|w| w as i16).collect();
     if bits == Bits::Four {
-        round_to_4_bits(&mut weights);
+        let mut coarse: Vec<i8> = weights.iter().map(|&w| w as i8).collect();
+        round_to_4_bits(&mut coarse);
+        weights = coarse.into_iter().map(i16::from).collect();
     }
-    Some(Row { weights, multiplier: multiplier as i16, step })
+    Some(Row { bits, weights, multiplier: multiplier as i16, step })
 }
 
 impl Row {
     /// The real weights that the row stands for.
     pub fn dequantize(&self, second: Option<&Row>) -> Vec<f64> {
         let carried = |j: usize| second.map_or(0.0, |row| f64::from(row.weights[j]) / 256.0);
-        self.weights.iter().enumerate().map(|(j, &w)| (f64::from(w) + carried(j)) * self.step).collect()
+        let fine = self.bits.fine();
+        self.weights.iter().enumerate().map(|(j, &w)| (f64::from(w) / fine + carried(j)) * self.step).collect()
     }
 
     /// A bound on |Σ w·v| for |v| ≤ 2^15.
     pub fn bound(&self) -> i64 {
-        self.weights.iter().map(|w| i64::from(w.unsigned_abs())).sum::<i64>() << 15
+        let sum = self.weights.iter().map(|w| i64::from(w.unsigned_abs())).sum::<i64>() << 15;
+        // One more for the floor.
+        if self.bits == Bits::Sixteen { (sum >> 8) + 1 } else { sum }
     }
 }
 
@@ -95,6 +121,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn weights_of_16_bits_are_256_times_as_fine() {
+        let weights: Vec<f64> = (0..200).map(|i| f64::from(i * i % 97 - 40) * 0.013).collect();
+        let row = quantize_row_in(Bits::Sixteen, &weights, None, 1e-6, 1.0).unwrap();
+        for (w, back) in weights.iter().zip(row.dequantize(None)) {
+            assert!((w - back).abs() <= row.step / 256.0 * 0.500_001, "{w} came back as {back}, step {}", row.step);
+        }
+        let whole = quantize_row_in(Bits::Sixteen, &[1.0, -1.0], None, 1e-3, 8.0).unwrap();
+        assert_eq!((whole.weights, whole.multiplier), (vec![32_000, -32_000], 8));
+        assert_eq!(quantize_row_in(Bits::Sixteen, &[1.0, -1.0], None, 1e-3, 8.0).unwrap().bound(), (250 << 15) + 1);
+        assert_eq!([4, 8, 16, 7].map(Bits::of), [Some(Bits::Four), Some(Bits::Eight), Some(Bits::Sixteen), None]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a device file holds: its words and its tensors, everything but the golden texts or sequences.
 
-use super::{Inputs, Quantized, calibrate::Statistics, layer, linear, row};
+use super::{Bits, Inputs, Quantized, calibrate::Statistics, layer, linear, row};
 use crate::architecture::Cell;
 use crate::float_model::FloatModel;
 use crate::recipe::Anchor;
@@ -35,8 +35,18 @@ pub(super) fn words(model: &FloatModel, quantized: &Quantized) -> Words {
     }
 }
 
-fn weights_of(rows: &[row::Row]) -> Vec<i8> {
-    rows.iter().flat_map(|row| row.weights.clone()).collect()
+/// Weights of 16 bits as they are, others as those of 8 bits that they have room in.
+fn weights(name: &str, shape: &[usize], bits: Bits, weights: &[i16]) -> Tensor {
+    match bits {
+        Bits::Sixteen => Tensor::new(name, Dtype::I16, shape, weights),
+        _ => Tensor::new(name, Dtype::I8, shape, &weights.iter().map(|&w| w as i8).collect::<Vec<i8>>()),
+    }
+}
+
+/// A matrix, row by row.
+fn weights_of(name: &str, rows: &[row::Row]) -> Tensor {
+    let all: Vec<i16> = rows.iter().flat_map(|row| row.weights.iter().copied()).collect();
+    weights(name, &[rows.len(), rows[0].weights.len()], rows[0].bits, &all)
 }
 
 fn multipliers_of(rows: &[row::Row]) -> Vec<i16> {
@@ -94,9 +104,9 @@ pub(super) fn tensors(model: &FloatModel, statistics: &Statistics, quantized: &Q
 fn input_tensors(model: &FloatModel, inputs: &Inputs) -> Vec<Tensor> {
     match inputs {
         Inputs::Tokens(embedding) => {
-            let (v, e) = (embedding.rows.len(), model.config().embedding_dim);
+            let v = embedding.rows.len();
             let mut tensors = vec![
-                Tensor::new("embedding.weight", Dtype::I8, &[v, e], &weights_of(&embedding.rows)),
+                weights_of("embedding.weight", &embedding.rows),
                 Tensor::new("embedding.multiplier", Dtype::I16, &[v], &multipliers_of(&embedding.rows)),
                 real("embedding.scale", embedding.scale),
             ];
@@ -141,9 +151,9 @@ fn forecast_tensors(model: &FloatModel, inputs: &Inputs) -> Vec<Tensor> {
 }
 
 fn linear_tensors(name: &str, layer: &linear::Linear) -> [Tensor; 3] {
-    let (outputs, width) = (layer.rows.len(), layer.rows[0].weights.len());
+    let outputs = layer.rows.len();
     [
-        Tensor::new(&format!("{name}.weight"), Dtype::I8, &[outputs, width], &weights_of(&layer.rows)),
+        weights_of(&format!("{name}.weight"), &layer.rows),
         Tensor::new(&format!("{name}.bias"), Dtype::I32, &[outputs], &layer.biases),
         Tensor::new(&format!("{name}.multiplier"), Dtype::I16, &[outputs], &multipliers_of(&layer.rows)),
     ]
@@ -160,8 +170,9 @@ fn layer_tensors(cell: Cell, place: &str, layer: &layer::Layer) -> [Tensor; 5] {
         let weights =
             units.flat_map(|rows| (0..columns).flat_map(move |at| rows.iter().map(move |r| pick(r).weights[at])));
         let multipliers = layer.units.iter().flatten().map(|row| pick(row).multiplier);
-        (columns, weights.collect::<Vec<i8>>(), multipliers.collect::<Vec<i16>>())
+        (columns, weights.collect::<Vec<i16>>(), multipliers.collect::<Vec<i16>>())
     };
+    let bits = layer.units[0][0].ih.bits;
     let (columns, ih, multiplier_ih) = half(|row| &row.ih);
     let (_, hh, multiplier_hh) = half(|row| &row.hh);
     let mut bias: Vec<i32> = Vec::new();
@@ -173,8 +184,8 @@ fn layer_tensors(cell: Cell, place: &str, layer: &layer::Layer) -> [Tensor; 5] {
     }
     let biases = if gates > 1 { vec![h, bias.len() / h] } else { vec![h] };
     [
-        Tensor::new(&name("weight_ih"), Dtype::I8, &shape(&[h, columns]), &ih),
-        Tensor::new(&name("weight_hh"), Dtype::I8, &shape(&[h, h]), &hh),
+        weights(&name("weight_ih"), &shape(&[h, columns]), bits, &ih),
+        weights(&name("weight_hh"), &shape(&[h, h]), bits, &hh),
         Tensor::new(&name("bias"), Dtype::I32, &biases, &bias),
         Tensor::new(&name("multiplier_ih"), Dtype::I16, &shape(&[h]), &multiplier_ih),
         Tensor::new(&name("multiplier_hh"), Dtype::I16, &shape(&[h]), &multiplier_hh),

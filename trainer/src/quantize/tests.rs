@@ -49,7 +49,8 @@ fn bytes(model: &FloatModel) -> Result<Aligned, QuantizeError> {
     let steps = model.calibration().iter().map(|row| Steps::Tokens(model.vocabulary().encode(&row.text)));
     let statistics = calibrate(model, &steps.collect::<Vec<_>>());
     let golden = Golden::Texts(TEXTS.map(str::to_owned).into());
-    Ok(Aligned::new(&to_file(model, &statistics, &layers(model, &statistics, Widths::default())?, &golden)?))
+    let quantized = layers(model, &statistics, Widths::default())?;
+    Ok(Aligned::new(&to_file(model, &statistics, &quantized, &golden, Packing::Interleaved4)?))
 }
 
 /// Largest difference of a logit, on texts known and unknown.

@@ -90,6 +90,7 @@ impl Recipe {
         range("[model] embedding_dropout", model.embedding_dropout, 0.0, 0.95)?;
         range("[model] word_dropout", model.word_dropout, 0.0, 0.95)?;
         training.check()?;
+        self.export.check()?;
         card.check()
     }
 }

@@ -166,6 +166,11 @@ fn bad_recipes_are_refused_with_the_place() {
             "[data]\ntrain = 'a'\n[training]\nplateau_factor = 0",
             "[training] plateau_factor is 0, expected 0.000001 to 1",
         ),
+        (
+            "[data]\ntrain = 'a'\n[export]\nrecurrent_bit = 16",
+            "unknown key `recurrent_bit` in [export]; did you mean `recurrent_bits`?",
+        ),
+        ("[data]\ntrain = 'a'\n[export]\nembedding_bits = 6", "[export] embedding_bits is 6, expected 4, 8 or 16"),
         ("[data", "recipe.toml"),
     ] {
         let error = read(text).unwrap_err().to_string();
