@@ -100,6 +100,12 @@ pub enum Task {
         #[arg(long)]
         features: bool,
     },
+    /// Run tests of the runtime in Miri, which sees undefined behaviour.
+    ///
+    /// Those that reach every `unsafe` that a host compiles, on the nightly compiler: some minutes. Installs nothing: where Miri is missing it
+    /// says how to get it. No other command needs it.
+    #[command(after_help = "Example:\n  cargo xtask miri")]
+    Miri,
     /// Compile the training path for NVIDIA GPUs, and run its tests where there is one.
     ///
     /// Takes the CUDA toolkit that CUDA_PATH or the PATH has, or installs what compiling needs from PyPI into target/cuda (1.2 GB,

@@ -8,6 +8,7 @@
 //! | [`firmware`], [`elf`], [`boards`] | builds the firmware for a board; the table of boards |
 //! | [`size`] | flash that a small classifier's code takes |
 //! | [`proof`] | what is shown by linking: no panic, no allocator |
+//! | [`mod@miri`] | tests of the runtime without undefined behaviour |
 //! | [`cuda`] | the training path for NVIDIA GPUs compiles |
 //! | [`deny`], [`reproducible`] | what dependencies must be; two builds of the firmware are the same |
 //! | [`data`], [`messages`] | the demo's data, made from a grammar |
@@ -29,6 +30,7 @@ pub mod elf;
 pub mod firmware;
 pub mod lint;
 pub mod messages;
+pub mod miri;
 pub mod process;
 pub mod proof;
 pub mod repo;
@@ -60,6 +62,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Task::Bench(Bench::Train(options)) => bench::train::run(&options),
         Task::Proof => proof::run(),
         Task::Size { json, features } => size::run(json, features),
+        Task::Miri => miri::run_miri(),
         Task::Cuda => cuda::run_cuda(),
         Task::Lint => lint::run_lint(),
         Task::Setup { needs } => setup::run(needs),
