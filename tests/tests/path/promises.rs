@@ -1,4 +1,4 @@
-//! What `docs/threat-model.md` promises, each line by tests that are there.
+//! What `docs/threat-model.md` and `docs/claims.md` promise, each line by tests and commands that are there.
 
 use std::path::Path;
 
@@ -15,25 +15,52 @@ fn sources(folder: &Path, all: &mut String) {
     }
 }
 
-#[test]
-fn every_promise_of_the_threat_model_names_tests_that_exist() {
-    let page = std::fs::read_to_string(root().join("docs/threat-model.md")).unwrap();
-    let (_, promises) = page.split_once("| promise | tests |\n|---|---|\n").expect("the page has its table");
-    let mut code = String::new();
-    for folder in ["firmware/src", "runtime", "tests/tests", "trainer"] {
+/// The rows of all tables of a page that have this heading.
+fn rows<'a>(page: &'a str, heading: &str) -> Vec<&'a str> {
+    let head = format!("{heading}\n|---|---|\n");
+    let tables = page.split(&head).skip(1);
+    tables.flat_map(|table| table.lines().take_while(|line| line.starts_with('|'))).collect()
+}
+
+/// The last column of each row names at least one test or command, and all that it names are there.
+fn check(page: &str, heading: &str, least: usize) {
+    let page = std::fs::read_to_string(root().join("docs").join(page)).unwrap();
+    let (mut code, mut commands) = (String::new(), String::new());
+    for folder in ["firmware/src", "fuzz/tests", "runtime", "tests/tests", "trainer", "xtask"] {
         sources(&root().join(folder), &mut code);
     }
-    let rows: Vec<_> = promises.lines().take_while(|line| line.starts_with('|')).collect();
-    assert!(rows.len() >= 10, "{rows:?}");
+    sources(&root().join("xtask/src"), &mut commands);
+    let rows = rows(&page, heading);
+    assert!(rows.len() >= least, "{rows:?}");
     for row in rows {
         let tests = row.rsplit('|').nth(1).unwrap();
-        let names: Vec<_> = tests.split('`').skip(1).step_by(2).collect();
+        let names: Vec<_> = tests.split('`').skip(1).step_by(2).filter(|name| !name.starts_with("--")).collect();
         assert!(!names.is_empty(), "no test for {row}");
         for name in names {
-            // A test, or a case that a macro makes one of: its function, and the word for it not far before.
-            let at =
-                code.find(&format!("fn {name}(")).unwrap_or_else(|| panic!("`{name}` does not exist; it holds {row}"));
-            assert!(code[..at].trim_end().ends_with("#[test]"), "`{name}` is no test");
+            if let Some(command) = name.strip_prefix("cargo xtask ") {
+                // Each word is a variant of an enum of the command line.
+                for word in command.split(' ') {
+                    let variant = format!("\n    {}{}", word[..1].to_uppercase(), &word[1..]);
+                    assert!(commands.contains(&variant), "there is no `{name}`; it holds {row}");
+                }
+            } else if !name.starts_with("tern ") {
+                // A test, or a case that a macro makes one of: its function, and the word for it not far before.
+                let is_test = |at: usize| code[..at].trim_end().ends_with("#[test]");
+                let head = format!("fn {name}(");
+                let places: Vec<usize> = code.match_indices(&head).map(|(at, _)| at).collect();
+                assert!(!places.is_empty(), "`{name}` does not exist; it holds {row}");
+                assert!(places.into_iter().any(is_test), "`{name}` is no test");
+            }
         }
     }
+}
+
+#[test]
+fn every_promise_of_the_threat_model_names_tests_that_exist() {
+    check("threat-model.md", "| promise | tests |", 10);
+}
+
+#[test]
+fn every_claim_of_the_runtime_names_tests_and_commands_that_exist() {
+    check("claims.md", "| claim | shown by |", 25);
 }
