@@ -19,9 +19,6 @@ pub fn run() -> Result<()> {
     let deny = cargo_deny::ensure()?;
     let deny = deny.to_string_lossy();
     let has_advisories = probe(program("git").args(["ls-remote", "--exit-code", DATABASE, "HEAD"])).is_some();
-    if !has_advisories {
-        eprintln!("deny: {DATABASE} cannot be reached: no advisory is looked at, all else is");
-    }
     [repo::root(), repo::firmware()].iter().try_for_each(|folder| {
         run_command(&mut command(&deny, folder, has_advisories)).with_context(|| {
             let manifest = repo::shown(&folder.join("Cargo.toml"));
@@ -29,7 +26,19 @@ pub fn run() -> Result<()> {
                 "{manifest}: a dependency is not what deny.toml asks for; use another, or say there why it may stay"
             )
         })
-    })
+    })?;
+    println!("{}", outcome(has_advisories));
+    Ok(())
+}
+
+/// What was looked at, in the last line: what was left out must not be overlooked.
+fn outcome(has_advisories: bool) -> String {
+    let done = "licences, versions and sources of all dependencies are what deny.toml asks for";
+    if has_advisories {
+        format!("deny: {done}, and no advisory is about one of them")
+    } else {
+        format!("deny: {done}; ADVISORIES WERE LEFT OUT: {DATABASE} cannot be reached from here. Run this where it can")
+    }
 }
 
 fn command(deny: &str, folder: &Path, has_advisories: bool) -> Command {
@@ -41,4 +50,20 @@ fn command(deny: &str, folder: &Path, has_advisories: bool) -> Command {
     }
     command.args(["licenses", "bans", "sources"]).args(has_advisories.then_some("advisories"));
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_is_said_and_not_asked_for() {
+        let arguments = |has_advisories| {
+            let command = command("cargo-deny", &repo::firmware(), has_advisories);
+            command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(arguments(true).last().map(String::as_str), Some("advisories"));
+        assert!(!arguments(false).contains(&"advisories".to_owned()));
+        assert!(outcome(false).contains("ADVISORIES WERE LEFT OUT") && !outcome(true).contains("LEFT OUT"));
+    }
 }
