@@ -6,6 +6,8 @@ use crate::kernel::embed;
 #[cfg(feature = "widths")]
 use crate::matrix::{GROUP, pair};
 use crate::matrix::{Matrix, Weights};
+#[cfg(feature = "widths")]
+use crate::rows::pieces;
 use crate::rows::row;
 
 /// The embedding table, borrowed from the file.
@@ -42,7 +44,7 @@ impl Embedding<'_> {
             Weights::Bits8(_) => {}
             Weights::Bits4 { .. } => {
                 let (pairs, groups) = self.weight.row_of_groups(index).unwrap_or_default();
-                for ((x, pairs), &group) in x.chunks_mut(GROUP).zip(pairs.chunks(GROUP / 2)).zip(groups) {
+                for ((x, pairs), &group) in x.chunks_mut(GROUP).zip(pieces::<{ GROUP / 2 }, _>(pairs)).zip(groups) {
                     for (x, w) in x.iter_mut().zip(pairs.iter().flat_map(|&byte| pair(byte))) {
                         // Within ±126: 7 · 18.
                         *x = embedded(w.wrapping_mul(group as i8), multiplier);

@@ -5,6 +5,8 @@ use core::num::NonZeroUsize;
 use crate::kernel::dot;
 #[cfg(feature = "widths")]
 use crate::kernel::{dot_groups, dot_wide};
+#[cfg(feature = "widths")]
+use crate::rows::pieces;
 use crate::rows::row;
 
 /// Columns of a group of 4-bit weights, which share a multiplier.
@@ -96,7 +98,7 @@ impl<'a> Matrix<'a> {
             #[cfg(feature = "widths")]
             Weights::Bits4 { .. } => {
                 let (pairs, groups) = self.row_of_groups(index).unwrap_or_default();
-                let sizes = pairs.chunks(GROUP / 2).zip(groups).map(|(pairs, &multiplier)| {
+                let sizes = pieces::<{ GROUP / 2 }, _>(pairs).zip(groups).map(|(pairs, &multiplier)| {
                     let weights = pairs.iter().flat_map(|&byte| pair(byte));
                     // 16 of 8 at most, times 18.
                     weights.map(|w| u32::from(w.unsigned_abs())).sum::<u32>() * u32::from(multiplier)

@@ -99,13 +99,15 @@ impl RowLayer<'_> {
             let x = self.requantize_rows(&self.weight_ih, from_x, mx);
             let from_h = self.sums(&self.weight_hh, unit, state.h, self.recurrent_bias(unit));
             let h = self.requantize_rows(&self.weight_hh, from_h, mh);
-            let z = |row: usize| (x[row] + h[row]) << self.shift;
+            // An array: a closure over indices links a panic where it is not inlined.
+            let mut z = [0; 4];
+            z.iter_mut().zip(x.iter().zip(&h)).for_each(|(z, (x, h))| *z = (x + h) << self.shift);
             let c = state.c.get(unit).copied().unwrap_or(0);
             let (c, h) = match self.kind {
-                CellKind::Lstm => lstm::unit([z(0), z(1), z(2), z(3)], c),
+                CellKind::Lstm => lstm::unit(z, c),
                 CellKind::Gru => gru::unit([x[0], x[1], x[2]], [h[0], h[1], h[2]], self.shift, c),
-                CellKind::Rnn => (0, tanh(z(0)) as i16),
-                CellKind::RnnRelu => (0, relu(z(0)) as i16),
+                CellKind::Rnn => (0, tanh(z[0]) as i16),
+                CellKind::RnnRelu => (0, relu(z[0]) as i16),
             };
             state.next_h.get_mut(unit).into_iter().for_each(|next| *next = h);
             state.c.get_mut(unit).into_iter().for_each(|next| *next = c);

@@ -44,3 +44,16 @@ pub(crate) fn rows_or_empty<T>(elements: &[T], columns: NonZeroUsize) -> impl It
         row
     })
 }
+
+/// Pieces of `SIZE` elements, of which the last may have fewer. As `chunks`, which links a panic where the compiler loses sight of `SIZE` not
+/// being zero.
+#[cfg(feature = "widths")]
+#[inline]
+pub(crate) fn pieces<const SIZE: usize, T>(elements: &[T]) -> impl Iterator<Item = &[T]> {
+    let mut rest = elements;
+    core::iter::from_fn(move || {
+        let (piece, after) = rest.split_at_checked(SIZE).unwrap_or((rest, &[]));
+        rest = after;
+        if piece.is_empty() { None } else { Some(piece) }
+    })
+}

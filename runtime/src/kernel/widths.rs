@@ -1,12 +1,13 @@
 //! The dot products of weights of 4 and of 16 bits: plain, on every target.
 
 use crate::matrix::{GROUP, pair};
+use crate::rows::pieces;
 
 /// Adds to `acc` the dot product of one row of 4-bit weights with `v`. pairs: `[columns / 2]`; multipliers: `[⌈columns / 16⌉]`; v: `[columns]`,
 /// Q15.
 #[inline]
 pub(crate) fn dot_groups(pairs: &[u8], multipliers: &[u8], v: &[i16], acc: i32) -> i32 {
-    let groups = pairs.chunks(GROUP / 2).zip(v.chunks(GROUP)).zip(multipliers);
+    let groups = pieces::<{ GROUP / 2 }, _>(pairs).zip(v.chunks(GROUP)).zip(multipliers);
     groups.fold(acc, |acc, ((pairs, v), &multiplier)| {
         let sum = pairs.iter().zip(v.as_chunks::<2>().0).fold(0, |sum, (&byte, &[first, second])| {
             let [a, b] = pair(byte);
