@@ -1,8 +1,10 @@
 //! Ids to vectors.
 
+use crate::fixed::embedded;
 #[cfg(feature = "widths")]
-use crate::fixed::{embedded, embedded_wide};
-use crate::kernel::embed;
+use crate::fixed::embedded_wide;
+#[cfg(dsp)]
+use crate::kernel::dsp;
 #[cfg(feature = "widths")]
 use crate::matrix::{GROUP, pair};
 use crate::matrix::{Matrix, Weights};
@@ -19,6 +21,25 @@ pub(crate) struct Embedding<'a> {
     pub multiplier: &'a [i16],
 }
 
+/// Writes the values of a row to `x`. weights, x: `[embedding_dim]`
+#[cfg_attr(dsp, cold)]
+#[cfg_attr(dsp, inline(never))]
+#[cfg_attr(not(dsp), inline(always))]
+fn plain(weights: &[i8], multiplier: i16, x: &mut [i16]) {
+    // By fours where nothing is faster: a loop's own instructions are half of one value's.
+    #[cfg(not(dsp))]
+    let (x, weights) = {
+        let ((fours, x), (weights_of_fours, weights)) = (x.as_chunks_mut::<4>(), weights.as_chunks::<4>());
+        for (x, w) in fours.iter_mut().zip(weights_of_fours) {
+            *x = w.map(|w| embedded(w, multiplier));
+        }
+        (x, weights)
+    };
+    for (x, &w) in x.iter_mut().zip(weights) {
+        *x = embedded(w, multiplier);
+    }
+}
+
 impl Embedding<'_> {
     /// Writes the vector of a token to `x`, `[embedding_dim]`, Q15. |x| ≤ 32,766.
     #[inline]
@@ -28,7 +49,11 @@ impl Embedding<'_> {
             Weights::Bits8(weights) => {
                 let Some(&multiplier) = self.multiplier.get(index) else { return };
                 let Some(row) = row(weights, self.weight.columns, index) else { return };
-                embed(row, multiplier, x);
+                #[cfg(dsp)]
+                if dsp::embed(row, multiplier, x) {
+                    return;
+                }
+                plain(row, multiplier, x);
             }
             #[cfg(feature = "widths")]
             _ => self.embed_other_widths(index, x),

@@ -5,7 +5,7 @@ use core::num::NonZeroUsize;
 use crate::activation::{sigmoid, tanh};
 use crate::cell::State;
 use crate::fixed::{requantize, round_shift};
-use crate::kernel::dot_rows;
+use crate::kernel::dot3;
 use crate::rows::{rows, rows_or_empty};
 
 /// One layer's parameters, borrowed from the file. The last dimension is the gate: `r z n`.
@@ -43,8 +43,8 @@ impl Gru<'_> {
         for ((((weight_ih, weight_hh), &[r, z, n, hidden_n]), (multiplier_ih, multiplier_hh)), (c, h)) in
             units.zip(states)
         {
-            let from_x = requantize_rows(dot_rows(weight_ih, x, [r, z, n]), multiplier_ih);
-            let from_h = requantize_rows(dot_rows(weight_hh, state.h, [0, 0, hidden_n]), multiplier_hh);
+            let from_x = requantize_rows(dot3(weight_ih, x, [r, z, n]), multiplier_ih);
+            let from_h = requantize_rows(dot3(weight_hh, state.h, [0, 0, hidden_n]), multiplier_hh);
             (*c, *h) = unit(from_x, from_h, self.shift, *c);
         }
         core::mem::swap(&mut state.h, &mut state.next_h);

@@ -28,13 +28,15 @@ mod x86;
 #[cfg(feature = "widths")]
 mod widths;
 
-use crate::fixed::embedded;
+use core::num::NonZeroUsize;
+
+use crate::rows::rows;
 #[cfg(all(any(test, feature = "unpacked"), not(target_arch = "x86_64")))]
 pub(crate) use no_lanes::Lanes;
 pub(crate) use pairs::columns;
 #[cfg(all(any(test, feature = "write", not(dsp)), not(target_arch = "x86_64")))]
 pub(crate) use pairs::dot_pairs;
-#[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
+#[cfg(any(test, not(thumb1)))]
 pub(crate) use settle::settle;
 #[cfg(feature = "widths")]
 pub(crate) use widths::{dot_groups, dot_wide};
@@ -83,37 +85,80 @@ pub(crate) fn dot_rows<const ROWS: usize>(weights: &[[i8; ROWS]], v: &[i16], acc
     })
 }
 
+/// [`dot_rows`] of three.
+#[inline]
+pub(crate) fn dot3(weights: &[[i8; 3]], v: &[i16], acc: [i32; 3]) -> [i32; 3] {
+    #[cfg(dsp)]
+    if let Some(sums) = dsp::rows::dot3(weights, v, acc) {
+        return sums;
+    }
+    dot_rows(weights, v, acc)
+}
+
 /// Adds to an accumulator the dot product of one row with `v`. weights: `[columns]`; v: `[columns]`, Q15.
 #[inline]
 pub(crate) fn dot(weights: &[i8], v: &[i16], acc: i32) -> i32 {
+    #[cfg(dsp)]
+    if let Some(sum) = dsp::rows::dot(weights, v, acc) {
+        return sum;
+    }
+    // By fours: a loop's own instructions are as many as one column's.
+    #[cfg(any(armv7m, thumb1, rv32))]
+    let (weights, v, acc) = {
+        let columns = weights.len().min(v.len());
+        let (fours, rest) = weights.get(..columns).unwrap_or_default().as_chunks::<4>();
+        let (v_fours, v_rest) = v.get(..columns).unwrap_or_default().as_chunks::<4>();
+        let acc = fours
+            .iter()
+            .zip(v_fours)
+            .fold(acc, |acc, (w, v)| w.iter().zip(v).fold(acc, |acc, (&w, &v)| acc + i32::from(w) * i32::from(v)));
+        (rest, v_rest, acc)
+    };
     weights.iter().zip(v).fold(acc, |acc, (&w, &v)| acc + i32::from(w) * i32::from(v))
 }
 
-/// Writes [`embedded`] values of a row to `x`. weights, x: `[columns]`
-#[inline(always)]
-pub(crate) fn embed(weights: &[i8], multiplier: i16, x: &mut [i16]) {
-    #[cfg(dsp)]
-    if dsp::embed(weights, multiplier, x) {
+/// [`dot`] of some rows, one behind the other. weights: `[rows · columns]`; v: `[columns]`, Q15; acc: `[rows]`.
+#[inline]
+pub(crate) fn dot_each(weights: &[i8], v: &[i16], acc: &mut [i32]) {
+    #[cfg(any(dsp, armv7m, rv32))]
+    if let Ok(acc) = <&mut [i32; 4]>::try_from(&mut *acc)
+        && dot_four(weights, v, acc)
+    {
         return;
     }
-    // By fours: a loop's own instructions are half of one value's.
-    #[cfg(not(dsp))]
-    let ((fours, x), (weights_of_fours, weights)) = (x.as_chunks_mut::<4>(), weights.as_chunks::<4>());
-    #[cfg(not(dsp))]
-    for (x, w) in fours.iter_mut().zip(weights_of_fours) {
-        *x = w.map(|w| embedded(w, multiplier));
+    let Some(columns) = NonZeroUsize::new(v.len()) else { return };
+    for (acc, row) in acc.iter_mut().zip(rows(weights, columns)) {
+        *acc = dot(row, v, *acc);
     }
-    plain_embed(weights, multiplier, x);
 }
 
-/// The definition of [`embed`].
-#[cfg_attr(dsp, cold)]
-#[cfg_attr(dsp, inline(never))]
-#[cfg_attr(not(dsp), inline(always))]
-fn plain_embed(weights: &[i8], multiplier: i16, x: &mut [i16]) {
-    for (x, &w) in x.iter_mut().zip(weights) {
-        *x = embedded(w, multiplier);
-    }
+#[cfg(dsp)]
+use dsp::rows::dot_four;
+
+/// [`dot_each`] of four rows, each activation loaded once, for cores that have the registers; says whether there were as many.
+#[cfg(any(armv7m, rv32))]
+#[inline(never)]
+fn dot_four(weights: &[i8], v: &[i16], acc: &mut [i32; 4]) -> bool {
+    /// Columns of a turn.
+    const TURN: usize = if cfg!(rv32) { 4 } else { 1 };
+    let Some(columns) = NonZeroUsize::new(v.len()) else { return false };
+    let mut all = rows(weights, columns).map(|row| row.as_chunks::<TURN>());
+    let (Some(a), Some(b), Some(c), Some(d)) = (all.next(), all.next(), all.next(), all.next()) else { return false };
+    let (turns, rest) = v.as_chunks::<TURN>();
+    *acc = a.0.iter().zip(b.0).zip(c.0).zip(d.0).zip(turns).fold(*acc, |mut acc, ((((a, b), c), d), v)| {
+        for ((((&a, &b), &c), &d), &v) in a.iter().zip(b).zip(c).zip(d).zip(v) {
+            acc = settle(column(&[a, b, c, d], v, acc));
+        }
+        acc
+    });
+    *acc =
+        a.1.iter()
+            .zip(b.1)
+            .zip(c.1)
+            .zip(d.1)
+            .zip(rest)
+            .fold(*acc, |acc, ((((&a, &b), &c), &d), &v)| column(&[a, b, c, d], v, acc));
+    true
 }
 
 #[cfg(test)]

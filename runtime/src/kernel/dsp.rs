@@ -9,6 +9,8 @@
 //! Every result is that of [`Paired::plain_step`](crate::lstm::Paired::plain_step), which defines it.
 #![allow(unsafe_code)]
 
+pub(super) mod rows;
+
 use core::arch::{asm, naked_asm};
 
 use crate::activation::{SIGMOID, TANH};
@@ -100,17 +102,18 @@ fn step_by(plan: &Plan, layer: &Paired<'_>, x: *const i16, state: &mut State<'_>
     unsafe { run(plan, x, h, layer.units().as_ptr(), c, next_h) };
 }
 
-/// See [`super::embed`]; does nothing and says so unless all is whole words. With m · 2^9, `(w · m) >> 7` is the upper part of a product of
+/// See [`Embedding::embed`](crate::embedding::Embedding::embed); does nothing and says so unless there are whole words to write. With m · 2^9, `(w · m) >> 7` is the upper part of a product of
 /// 32 and 16 bits, one instruction.
 #[inline(always)]
 pub(crate) fn embed(weights: &[i8], multiplier: i16, x: &mut [i16]) -> bool {
     let end = x.as_ptr_range().end;
-    let together = weights.len() | weights.as_ptr().addr() | x.as_ptr().addr();
+    // LDR reads weights from any address; STRD asks for whole words.
+    let together = weights.len() | x.as_ptr().addr();
     if weights.len() != x.len() || x.is_empty() || !together.is_multiple_of(4) {
         return false;
     }
-    // SAFETY: reads `weights` and writes `x` from their beginnings on, four values at a time, as many as both have, not none. The addresses
-    // are whole words.
+    // SAFETY: reads `weights` and writes `x` from their beginnings on, four values at a time, as many as both have, not none. `x` is at a
+    // whole word.
     unsafe {
         asm!(
             "2:",

@@ -28,6 +28,10 @@ const ODD: [(Packing, usize, usize, &str); 6] = [
     (Packing::Paired16, 12, 24, "5"),
 ];
 
+/// E and H of models of every cell, with folded tokens, of which too only the bits are compared: whole blocks of four columns and not, four
+/// units and not.
+const ODD_CELLS: [(usize, usize); 3] = [(20, 6), (12, 20), (21, 7)];
+
 /// E and H of models with all operands at the ends of their ranges, nearly as large as may be.
 const EXTREME: (usize, usize) = (116, 384);
 
@@ -67,7 +71,16 @@ pub fn run(json: bool, then: Then) -> Result<()> {
     }
     for (packing, e, h, _) in ODD {
         for shift in [0, 2] {
-            odd.push(Workload::folded(packing, e, h, shift, &folder)?);
+            odd.push(Workload::folded((CellKind::Lstm, packing), (e, h), shift, &folder)?);
+        }
+    }
+    for &cell in CellKind::ALL {
+        for sizes in ODD_CELLS {
+            odd.push(Workload::folded((cell, Packing::plain(cell)), sizes, 1, &folder)?);
+        }
+        odd.push(Workload::folded((cell, Packing::Rows), ODD_CELLS[0], 1, &folder)?);
+        for bits in [[8, 4, 16, 4], [4, 16, 4, 16]] {
+            odd.push(Workload::of_widths(cell, bits, &folder)?);
         }
     }
     for packing in Packing::ALL {

@@ -52,10 +52,22 @@ impl Workload {
     }
 
     /// A random model with some of its tokens folded, written into `folder` with its ids.
-    pub fn folded(packing: Packing, embedding: usize, hidden: usize, shift: u32, folder: &Path) -> Result<Self> {
-        let spec = Spec { shift, ..sizes(embedding, hidden).into() };
+    pub fn folded(
+        (cell, packing): (CellKind, Packing),
+        (embedding, hidden): (usize, usize),
+        shift: u32,
+        folder: &Path,
+    ) -> Result<Self> {
+        let spec = Spec { cell, shift, ..sizes(embedding, hidden).into() };
         let file = spec.folded_file(packing, hidden as u64, &[1, 3, 4, 9]);
-        Workload::new(packing, &file, &format!("lstm-{embedding}-{hidden}-shift{shift}-folded"), folder)
+        Workload::new(packing, &file, &format!("{}-{embedding}-{hidden}-shift{shift}-folded", cell.word()), folder)
+    }
+
+    /// A random model with weights of 4, 8 and 16 bits, written into `folder` with its ids.
+    pub fn of_widths(cell: CellKind, bits: [u32; 4], folder: &Path) -> Result<Self> {
+        let spec = Spec { cell, bits, ..sizes(20, 12).into() };
+        let name = format!("{}-{}", cell.word(), bits.map(|bits| bits.to_string()).join("-"));
+        Workload::new(Packing::Rows, &spec.file(7), &name, folder)
     }
 
     /// A random model of other cells, as [`random`](Workload::random).

@@ -1,0 +1,163 @@
+//! Dot products of 8-bit rows for cores with the DSP instructions of ARMv7E-M: those of GRU and plain cells, of the packing `rows`, of the head.
+//!
+//! Four columns are a block. SXTB16 makes two weights of 16 bits of a word of bytes, SMLAD adds two products to a sum; where the weights come in
+//! another order than the activations, PKHBT and PKHTB put either right. Whole blocks only: the plain kernels, which define the result, take
+//! all else.
+#![allow(unsafe_code)]
+
+use core::arch::naked_asm;
+
+/// Columns of a block.
+const BLOCK: usize = 4;
+
+/// Whether there are `columns` activations, whole blocks and not none, at a whole word, which LDRD asks for. Weights may lie anywhere: LDR reads
+/// them from any address, as in compiled code.
+#[inline(always)]
+fn fits(columns: usize, v: &[i16]) -> bool {
+    columns == v.len() && columns != 0 && (columns | v.as_ptr().addr()).is_multiple_of(BLOCK)
+}
+
+/// [`dot`](crate::kernel::dot), of blocks.
+#[inline]
+pub(in crate::kernel) fn dot(weights: &[i8], v: &[i16], acc: i32) -> Option<i32> {
+    let v = fits(weights.len(), v).then_some(v.as_ptr_range())?;
+    // SAFETY: so many columns are in both, and as `fits` says.
+    Some(unsafe { one(weights.as_ptr(), v.start, v.end, acc) })
+}
+
+/// [`dot3`](crate::kernel::dot3), of blocks.
+#[inline]
+pub(in crate::kernel) fn dot3(weights: &[[i8; 3]], v: &[i16], mut acc: [i32; 3]) -> Option<[i32; 3]> {
+    let v = fits(weights.len(), v).then_some(v.as_ptr_range())?;
+    // SAFETY: so many columns are in both, and as `fits` says.
+    unsafe { three(weights.as_ptr(), v.start, v.end, &mut acc) };
+    Some(acc)
+}
+
+/// [`dot_each`](crate::kernel::dot_each) of four rows of blocks; does nothing and says so where there is anything else.
+#[inline]
+pub(in crate::kernel) fn dot_four(weights: &[i8], v: &[i16], acc: &mut [i32; 4]) -> bool {
+    let does = weights.len().is_multiple_of(4) && fits(weights.len() / 4, v);
+    if does {
+        let v = v.as_ptr_range();
+        // SAFETY: there are four rows of so many columns, and as `fits` says.
+        unsafe { four(weights.as_ptr(), v.start, v.end, acc) };
+    }
+    does
+}
+
+/// A block's activations from r1: columns 0 2 in r4, 1 3 in r3; r12 is lost.
+macro_rules! activations {
+    () => {
+        "ldrd r3, r12, [r1], #8\n pkhbt r4, r3, r12, lsl #16\n pkhtb r3, r12, r3, asr #16\n"
+    };
+}
+
+/// One row.
+///
+/// # Safety
+/// `weights` has as many columns as there are from `v` to `end`: whole blocks, not none. `v` is at a whole word.
+#[unsafe(naked)]
+unsafe extern "C" fn one(weights: *const i8, v: *const i16, end: *const i16, acc: i32) -> i32 {
+    naked_asm!(
+        "push {{r4, r5, r6, lr}}",
+        "mov r6, r3",
+        "2:",
+        "ldr lr, [r0], #4",
+        activations!(),
+        "sxtb16 r5, lr",
+        "smlad r6, r5, r4, r6",
+        "sxtb16 r5, lr, ror #8",
+        "smlad r6, r5, r3, r6",
+        "cmp r1, r2",
+        "bne 2b",
+        "mov r0, r6",
+        "pop {{r4, r5, r6, pc}}",
+    )
+}
+
+/// A row's part of a block, whose weights are at `$at`.
+macro_rules! row {
+    ($at:literal, $acc:literal) => {
+        concat!(
+            "ldr lr, ",
+            $at,
+            "\n sxtb16 r5, lr\n smlad ",
+            $acc,
+            ", r5, r4, ",
+            $acc,
+            "\n sxtb16 r5, lr, ror #8\n smlad ",
+            $acc,
+            ", r5, r3, ",
+            $acc,
+            "\n",
+        )
+    };
+}
+
+/// Four rows, one behind the other.
+///
+/// # Safety
+/// As of [`one`], of each row.
+#[unsafe(naked)]
+unsafe extern "C" fn four(weights: *const i8, v: *const i16, end: *const i16, acc: *mut [i32; 4]) {
+    naked_asm!(
+        "push {{r3-r11, lr}}",
+        "ldm r3, {{r8-r11}}",
+        // A row's bytes, and three rows'.
+        "subs r6, r2, r1",
+        "lsrs r6, r6, #1",
+        "add r7, r6, r6, lsl #1",
+        "2:",
+        activations!(),
+        row!("[r0, r6]", "r9"),
+        row!("[r0, r6, lsl #1]", "r10"),
+        row!("[r0, r7]", "r11"),
+        row!("[r0], #4", "r8"),
+        "cmp r1, r2",
+        "bne 2b",
+        "pop {{r3}}",
+        "stm r3, {{r8-r11}}",
+        "pop {{r4-r11, pc}}",
+    )
+}
+
+/// Three rows, column by column. A block's bytes are r0 z0 n0 r1, z1 n1 r2 z2, n2 r3 z3 n3.
+///
+/// # Safety
+/// As of [`one`].
+#[unsafe(naked)]
+unsafe extern "C" fn three(weights: *const [i8; 3], v: *const i16, end: *const i16, acc: *mut [i32; 3]) {
+    naked_asm!(
+        "push {{r3-r11, lr}}",
+        "ldm r3, {{r3-r5}}",
+        "2:",
+        "ldr r6, [r0], #12",
+        "ldr r7, [r0, #-8]",
+        "ldr r8, [r0, #-4]",
+        "ldrd r12, lr, [r1], #8",
+        "sxtb16 r9, r6",         // r0 n0
+        "sxtb16 r6, r6, ror #8", // z0 r1
+        "sxtb16 r10, r7",        // z1 r2
+        "sxtb16 r7, r7, ror #8", // n1 z2
+        "sxtb16 r11, r8",        // n2 z3
+        "sxtb16 r8, r8, ror #8", // r3 n3
+        "smlabb r3, r9, r12, r3",
+        "smlatt r3, r6, r12, r3",
+        "pkhbt r6, r6, r10, lsl #16", // z0 z1
+        "smlad r4, r6, r12, r4",
+        "pkhbt r9, r7, r9", // n1 n0
+        "smladx r5, r9, r12, r5",
+        "pkhbt r9, r8, r10", // r3 r2
+        "smladx r3, r9, lr, r3",
+        "pkhtb r9, r11, r7, asr #16", // z2 z3
+        "smlad r4, r9, lr, r4",
+        "pkhbt r9, r11, r8", // n2 n3
+        "smlad r5, r9, lr, r5",
+        "cmp r1, r2",
+        "bne 2b",
+        "pop {{r6}}",
+        "stm r6, {{r3-r5}}",
+        "pop {{r4-r11, pc}}",
+    )
+}
