@@ -96,7 +96,8 @@ pub(crate) fn dot3(weights: &[[i8; 3]], v: &[i16], acc: [i32; 3]) -> [i32; 3] {
 }
 
 /// Adds to an accumulator the dot product of one row with `v`. weights: `[columns]`; v: `[columns]`, Q15.
-#[inline]
+#[cfg_attr(any(armv7m, rv32), inline(never))]
+#[cfg_attr(not(any(armv7m, rv32)), inline)]
 pub(crate) fn dot(weights: &[i8], v: &[i16], acc: i32) -> i32 {
     #[cfg(dsp)]
     if let Some(sum) = dsp::rows::dot(weights, v, acc) {
@@ -118,7 +119,8 @@ pub(crate) fn dot(weights: &[i8], v: &[i16], acc: i32) -> i32 {
 }
 
 /// [`dot`] of some rows, one behind the other. weights: `[rows · columns]`; v: `[columns]`, Q15; acc: `[rows]`.
-#[inline]
+#[cfg_attr(any(armv7m, rv32), inline(never))]
+#[cfg_attr(not(any(armv7m, rv32)), inline)]
 pub(crate) fn dot_each(weights: &[i8], v: &[i16], acc: &mut [i32]) {
     #[cfg(any(dsp, armv7m, rv32))]
     if let Ok(acc) = <&mut [i32; 4]>::try_from(&mut *acc)

@@ -1,6 +1,7 @@
 //! `cargo xtask bench splits`: the texts of a table through a model on every emulated core.
 //!
-//! The state after every token and the logits after every text, all in one number a batch, must be the host's.
+//! The state after every token and the logits after every text, all in one number a batch, must be the host's. Of the first tokens it says
+//! what a step costs: run on a file with folded tokens and on the same without, what folding saves.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,13 +12,16 @@ use serde_json::json;
 use tern_runtime::Model;
 use tern_runtime::testing::Aligned;
 
-use super::machine::{CORES, Firmware};
+use super::machine::{CORES, Core, Firmware};
 use super::workload::{TEXT_ENDS, Workload};
 use crate::repo;
 use crate::setup::{self, Needs};
 
 /// Ids that the emulated memory has room for.
 const BATCH: usize = 100_000;
+
+/// Tokens that are counted: no core takes so many instructions for them that its counter wraps.
+const COUNTED: usize = 20_000;
 
 /// Options of `bench splits`.
 #[derive(Debug, Args)]
@@ -48,25 +52,39 @@ pub fn run(options: &Options) -> Result<()> {
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let workload = |ids: &Vec<u32>| Workload::over(model.packing(), &file, ids, "split", &folder);
     let tokens: usize = batches.iter().map(Vec::len).sum();
+    // One text without an end: the steps alone. In two directions they are only taken for an answer.
+    let counted: Vec<u32> = batches.iter().flatten().take(COUNTED).map(|id| id & !TEXT_ENDS).collect();
+    let counts = !model.config().bidirectional && !counted.is_empty();
     for core in CORES {
         let firmware = Firmware::build(core, true)?;
         for ids in &batches {
-            let workload = workload(ids)?;
-            let found = firmware.measure(&workload)?.hash;
-            if found != workload.hash {
-                bail!("{}: the states and logits hash to {found:08x}, the host's to {:08x}", core.name, workload.hash);
-            }
+            measure(core, &firmware, &workload(ids)?)?;
         }
+        let count = if counts { Some(measure(core, &firmware, &workload(&counted)?)?) } else { None };
+        let a_token = count.map(|count| count as f64 / counted.len() as f64);
         let (cell, packing) = (model.config().cell.word(), model.packing().word());
+        let (name, texts) = (core.name, texts.len());
         if options.json {
-            let (core, texts) = (core.name, texts.len());
-            println!("{}", json!({ "core": core, "cell": cell, "packing": packing, "texts": texts, "tokens": tokens }));
+            let row = json!({
+                "core": name, "cell": cell, "packing": packing, "texts": texts, "tokens": tokens,
+                "instructions_per_token": a_token.map(f64::round),
+            });
+            println!("{row}");
         } else {
-            let (name, texts) = (core.name, texts.len());
-            println!("{name:<14}{cell:<9}{packing:<13}{texts:>6} texts, {tokens:>7} tokens: the host's bits");
+            let a_token = a_token.map_or(String::new(), |count| format!("; {count:.0} instructions a token"));
+            println!("{name:<14}{cell:<9}{packing:<13}{texts:>6} texts, {tokens:>7} tokens: the host's bits{a_token}");
         }
     }
     Ok(())
+}
+
+/// The instructions of all steps, which must leave what the host's leave.
+fn measure(core: Core, firmware: &Firmware, workload: &Workload) -> Result<u64> {
+    let found = firmware.measure(workload)?;
+    if found.hash != workload.hash {
+        bail!("{}: the states and logits hash to {:08x}, the host's to {:08x}", core.name, found.hash, workload.hash);
+    }
+    Ok(found.instructions)
 }
 
 fn texts(data: &Path, rows: usize) -> Result<Vec<String>> {
