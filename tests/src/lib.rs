@@ -15,6 +15,6 @@ pub mod tasks;
 
 pub use browser::{Browser, chromium};
 pub use golden::{assert_golden, golden_path};
-pub use model::{Trained, argument, folder, json, table, trained};
+pub use model::{Trained, argument, committed, folder, json, table, trained};
 pub use programs::{emulator, firmware, firmware_of, root, signed_firmware, tern, text_of};
 pub use python::python;

@@ -39,6 +39,11 @@ pub fn folder(name: &str) -> PathBuf {
     folder
 }
 
+/// A committed device file of 2,306 bytes, whose CRC-32 is 7cc8eafe: what it says changes with firmware, format and arithmetic alone.
+pub fn committed() -> PathBuf {
+    root().join("runtime/tests/golden/lstm.safetensors")
+}
+
 /// Messages of the demo's generator as a table.
 ///
 /// # Panics

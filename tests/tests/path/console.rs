@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
 
-use tern_tests::{argument, assert_golden, firmware, folder, tern, trained};
+use tern_tests::{argument, assert_golden, committed, firmware, folder, tern, trained};
 
 /// The session that these lines give, as `tern console` prints it.
 fn session(file: &Path, lines: &str) -> String {
@@ -36,11 +36,6 @@ fn settled(session: &str) -> String {
         settled = settled.trim_end().to_owned() + "\n";
     }
     settled
-}
-
-/// A committed model, so that the transcript says the same until firmware, format or arithmetic change.
-fn committed() -> std::path::PathBuf {
-    tern_tests::root().join("runtime/tests/golden/lstm.safetensors")
 }
 
 #[test]

@@ -4,17 +4,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tern_tests::device::Device;
-use tern_tests::{argument, folder, root, signed_firmware, tern, text_of};
-
-fn model() -> PathBuf {
-    root().join("runtime/tests/golden/lstm.safetensors")
-}
+use tern_tests::{argument, committed, folder, signed_firmware, tern, text_of};
 
 /// The model as a signed package in `folder`.
 fn sign(folder: &Path, key: &Path, version: u32) -> PathBuf {
     let output = folder.join(format!("{version}.tern"));
     let mut command = tern();
-    command.arg("sign").arg(model()).arg("--key").arg(key).args(["--model-version", &version.to_string()]);
+    command.arg("sign").arg(committed()).arg("--key").arg(key).args(["--model-version", &version.to_string()]);
     let (status, _, log) = text_of(command.arg("-o").arg(&output));
     assert_eq!(status, Some(0), "{log}");
     output
@@ -49,7 +45,7 @@ fn tern_push_brings_signed_models_and_another_or_an_older_one_is_refused() {
         path
     };
     for (file, reason) in [
-        (model(), "the model is not signed, and this firmware has a key"),
+        (committed(), "the model is not signed, and this firmware has a key"),
         (other, "(other_key)"),
         (sign(&folder, key, 4), "version 4 is older than version 5"),
         (damaged("forged.tern", 1), "the signature is wrong"),

@@ -10,15 +10,10 @@ use tern_runtime::testing::{Aligned, Sizes, Spec};
 use tern_runtime::write::{Tensor, to_bytes};
 use tern_tests::device::{Console, Debugger, Device};
 use tern_tests::sb::{Fate, send};
-use tern_tests::{argument, firmware, firmware_of, folder, json, root};
+use tern_tests::{argument, committed, firmware, firmware_of, folder, json};
 
 /// An instruction takes 64 ns of the emulated board's time, and none where all sleep.
 const COUNTED: [&str; 2] = ["-icount", "shift=6"];
-
-/// A committed model of 2,306 bytes with CRC-32 7cc8eafe.
-fn model() -> PathBuf {
-    root().join("runtime/tests/golden/lstm.safetensors")
-}
 
 /// A model whose golden text takes an emulated board about 20 s: longer than its watchdog waits, and no longer than a start may take.
 fn slow_model(folder: &Path) -> PathBuf {
@@ -94,7 +89,7 @@ impl Broken {
 #[test]
 fn a_model_whose_trial_hangs_is_given_up_after_the_watchdog_and_the_one_before_serves() {
     let folder = folder("trial");
-    let mut device = Broken::start(&folder, &model());
+    let mut device = Broken::start(&folder, &committed());
     device.console.boot();
     let logged = device.logged();
     begin_trial(&mut device.console, &slow_model(&folder));
@@ -140,7 +135,7 @@ fn what_a_board_keeps_in_flash_outlasts_its_power_whenever_that_goes() {
     let (elf, flash) = (firmware_of(board), folder.join("flash"));
     let device = ["--board", board.name, "--firmware", argument(&elf), "--flash", argument(&flash), "--timeout", "60"];
     let push = |model: &Path| json(&[&["push", argument(model), "--qemu", "--json"], &device[..]].concat());
-    let seen = push(&model());
+    let seen = push(&committed());
     assert_eq!((&seen["slot"], &seen["state"], &seen["serving"]), (&"A".into(), &"confirmed".into(), &true.into()));
     let on = || {
         let mut device = Device::keeping(board, &elf, &flash);

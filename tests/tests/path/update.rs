@@ -4,16 +4,11 @@ use std::path::{Path, PathBuf};
 
 use tern_tests::device::{Console, Device};
 use tern_tests::sb::{Fate, Sent, send};
-use tern_tests::{argument, assert_golden, firmware, folder, json, root};
-
-/// A committed model of 2,306 bytes.
-fn model() -> PathBuf {
-    root().join("runtime/tests/golden/lstm.safetensors")
-}
+use tern_tests::{argument, assert_golden, committed, firmware, folder, json};
 
 /// A file in `folder` with the model's bytes, changed.
 fn changed(folder: &Path, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> PathBuf {
-    let mut bytes = std::fs::read(model()).unwrap();
+    let mut bytes = std::fs::read(committed()).unwrap();
     change(&mut bytes);
     let path = folder.join(name);
     std::fs::write(&path, bytes).unwrap();
@@ -45,7 +40,7 @@ fn serving() -> (Device, Console) {
     let mut device = Device::start(tern_boards::DEFAULT, firmware(), &[]);
     let mut console = device.connect();
     console.boot();
-    send(&mut console, &model(), untouched);
+    send(&mut console, &committed(), untouched);
     console.ask("activate");
     console.reset();
     assert!(console.ask("stats").contains("last reset  command"), "{}", console.seen);
@@ -57,7 +52,7 @@ fn sb_of_lrzsz_brings_a_model_that_is_tried_and_confirmed() {
     let mut device = Device::start(tern_boards::DEFAULT, firmware(), &[]);
     let mut console = device.connect();
     console.boot();
-    let Sent { status, words, said } = send(&mut console, &model(), untouched);
+    let Sent { status, words, said } = send(&mut console, &committed(), untouched);
     assert_eq!(status, Some(0), "{words}");
     for line in ["activate", "models"] {
         console.ask(line);
@@ -115,7 +110,7 @@ fn damage_on_the_line_is_sent_again_or_refused_and_a_sender_that_dies_is_given_u
     let (_device, mut console) = serving();
     // A bit of the third piece, once: the block is sent again.
     let mut pieces = 0;
-    let sent = send(&mut console, &model(), |piece| {
+    let sent = send(&mut console, &committed(), |piece| {
         pieces += 1;
         piece[piece.len() / 2] ^= u8::from(pieces == 3);
         Fate::Passes
@@ -124,7 +119,7 @@ fn damage_on_the_line_is_sent_again_or_refused_and_a_sender_that_dies_is_given_u
     assert!(console.ask("erase").contains("slot B"));
     // Every block from the second on.
     let mut pieces = 0;
-    let sent = send(&mut console, &model(), |piece| {
+    let sent = send(&mut console, &committed(), |piece| {
         pieces += 1;
         piece[piece.len() / 2] ^= u8::from(pieces > 2);
         Fate::Passes
@@ -132,7 +127,7 @@ fn damage_on_the_line_is_sent_again_or_refused_and_a_sender_that_dies_is_given_u
     assert!(sent.said.contains("error: 10 blocks in a row came damaged"), "{sent:?}");
     serves_on(&mut console);
     let mut pieces = 0;
-    let sent = send(&mut console, &model(), |_| {
+    let sent = send(&mut console, &committed(), |_| {
         pieces += 1;
         if pieces < 8 { Fate::Passes } else { Fate::SenderDies }
     });
@@ -143,7 +138,15 @@ fn damage_on_the_line_is_sent_again_or_refused_and_a_sender_that_dies_is_given_u
 
 #[test]
 fn tern_push_to_an_emulator_of_its_own() {
-    let seen =
-        json(&["push", argument(&model()), "--qemu", "--firmware", argument(firmware()), "--json", "--timeout", "60"]);
+    let seen = json(&[
+        "push",
+        argument(&committed()),
+        "--qemu",
+        "--firmware",
+        argument(firmware()),
+        "--json",
+        "--timeout",
+        "60",
+    ]);
     assert_eq!((&seen["state"], &seen["serving"]), (&"confirmed".into(), &true.into()), "{seen}");
 }
