@@ -6,7 +6,7 @@ use bytemuck::Pod;
 
 use super::keys::Kind;
 use super::names::Tensor;
-use crate::fault::{Checked, Fault, File};
+use crate::fault::{Checked, Fault, File, Refused};
 use crate::header::{Dtype, Entry, Scanner, TensorInfo, tensor_at};
 #[cfg(feature = "widths")]
 use crate::matrix::{GROUP, pair};
@@ -26,19 +26,24 @@ pub(super) struct Directory<'f, 'a> {
 }
 
 impl<'f, 'a> Directory<'f, 'a> {
-    pub(super) fn read(file: &'f File<'a>, kind: &Kind) -> Checked<Self> {
-        let mut directory = Directory { file, entries: [0; Tensor::COUNT] };
+    pub(super) fn new(file: &'f File<'a>) -> Self {
+        Directory { file, entries: [0; Tensor::COUNT] }
+    }
+
+    /// Finds all tensors. Not in one with [`new`](Directory::new), which would move them all.
+    pub(super) fn read(&mut self, kind: &Kind) -> Checked<()> {
+        let Directory { file, entries } = self;
         let mut scanner = Scanner::new(file);
         while let Some(entry) = scanner.next()? {
             let Entry::Tensor(info) = entry else { continue };
-            let place = Tensor::find(info.name, kind).and_then(|tensor| directory.entries.get_mut(tensor.index()));
+            let place = Tensor::find(info.name, kind).and_then(|tensor| entries.get_mut(tensor.index()));
             let Some(place) = place else { return file.refuse(Fault::UnknownTensor(info.name)) };
             // A header is shorter than 2^24.
             if core::mem::replace(place, info.at as u32) != 0 {
                 return file.refuse(Fault::Duplicate(info.name));
             }
         }
-        Ok(directory)
+        Ok(())
     }
 
     pub(super) fn has(&self, tensor: Tensor) -> bool {
@@ -81,17 +86,16 @@ impl<'f, 'a> Directory<'f, 'a> {
     /// Bytes as numbers of another type, or groups of them.
     #[inline(always)]
     fn cast<T: Pod>(&self, tensor: Tensor, bytes: &'a [u8]) -> Checked<&'a [T]> {
-        match bytemuck::try_cast_slice(bytes) {
-            Ok(elements) => Ok(elements),
-            Err(_) => self.misplaced(tensor),
-        }
+        bytemuck::try_cast_slice(bytes).map_err(|_| self.misplaced(tensor))
     }
 
     #[cold]
     #[inline(never)]
-    fn misplaced<T>(&self, tensor: Tensor) -> Checked<T> {
-        let name = self.find(tensor)?.name;
-        self.file.refuse(Fault::Place(name))
+    fn misplaced(&self, tensor: Tensor) -> Refused {
+        if let Ok(info) = self.find(tensor) {
+            _ = self.file.refuse::<()>(Fault::Place(info.name));
+        }
+        Refused
     }
 
     /// The elements of a tensor that must have this type and shape, as `T` or groups of it.
@@ -157,7 +161,7 @@ impl<'f, 'a> Directory<'f, 'a> {
     /// How wide a matrix is whose weights have any of the widths: its last dimension but for what is packed.
     pub(super) fn columns(&self, tensor: Tensor) -> Checked<u32> {
         let info = self.find(tensor)?;
-        let last = info.shape.into_iter().rfind(|&size| size != 0).unwrap_or(0);
+        let last = info.shape.iter().rfind(|&&size| size != 0).copied().unwrap_or(0);
         Ok(if WIDTHS && info.dtype == Dtype::U8 { last.saturating_mul(2) } else { last })
     }
 

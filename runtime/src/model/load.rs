@@ -190,7 +190,9 @@ fn read<'a>(file: &mut File<'a>) -> Result<Model<'a>, LoadError> {
     }
     let file = &*file;
     let kind = Kind::read(file)?;
-    let directory = &Directory::read(file, &kind)?;
+    let mut directory = Directory::new(file);
+    directory.read(&kind)?;
+    let directory = &directory;
 
     let name: &[u8] = directory.list(Tensor::NAME, Dtype::U8)?;
     if name.len() > 64 || !text::is_utf8(name) {

@@ -35,8 +35,8 @@ fn check_unit(record: &Record<'_>, shift: u32) -> Result<(), Wrong> {
     let bias = biases(record.start).ok_or(Wrong::Range)?;
     let from_x = half(record.weight_ih, bias)?;
     let from_h = half(record.weight_hh, [0; 4])?;
-    let multipliers = record.multiplier_ih.into_iter().zip(record.multiplier_hh);
-    for (row, ((x, h), (mx, mh))) in from_x.into_iter().zip(from_h).zip(multipliers).enumerate() {
+    let multipliers = record.multiplier_ih.iter().zip(&record.multiplier_hh);
+    for (row, ((&x, &h), (&mx, &mh))) in from_x.iter().zip(&from_h).zip(multipliers).enumerate() {
         if mx < 0 || mh < 0 {
             return Err(Wrong::Range);
         }

@@ -25,12 +25,17 @@ static LOWER: Runs = Runs { index: &INDEX, halves: &HALVES, says_more: true };
 /// The lower case of a character: one character, or two for U+0130 alone (`i` and U+0307). The same as `char::to_lowercase`
 /// of Unicode 17.0, without its 11 KB of tables.
 pub fn lowercase(c: char) -> impl Iterator<Item = char> {
-    let (first, second) = match c {
-        'A'..='Z' | '\0'..='\x7f' => (c.to_ascii_lowercase(), None),
+    let (first, second) = in_two(c);
+    core::iter::once(first).chain(second)
+}
+
+/// [`lowercase`]: one character, and maybe another.
+pub(super) fn in_two(c: char) -> (char, Option<char>) {
+    match c {
+        '\0'..='\x7f' => (c.to_ascii_lowercase(), None),
         '\u{130}' => ('i', Some('\u{307}')),
         _ => (simple(c), None),
-    };
-    core::iter::once(first).chain(second)
+    }
 }
 
 fn simple(c: char) -> char {

@@ -2,9 +2,10 @@
 
 use core::marker::PhantomData;
 
+use super::lowercase::in_two;
 use super::tokenizer::{Kind, Tokenizer};
 use super::word::is_space;
-use super::{Utf8, is_word, lowercase};
+use super::{Utf8, is_word};
 #[cfg(feature = "html_words")]
 use super::{
     emoticon::{Emoticons, Found},
@@ -141,16 +142,17 @@ impl<'b> Splitter<'b> {
 
     /// Ends the text: the token under way, if any, is complete. The splitter is then at the beginning of a new text.
     pub fn finish(&mut self, sink: &mut (impl FnMut(Piece) + ?Sized)) {
-        let Splitter { tokenizer: Tokenizer { lowercase, .. }, utf8, tokens, .. } = self;
+        let Splitter { utf8, tokens, .. } = self;
         #[cfg(feature = "html_words")]
         if tokens.kind == Kind::HtmlWords {
-            let html = &mut self.html;
+            let (html, lowercase) = (&mut self.html, self.tokenizer.lowercase);
             let sink: &mut dyn FnMut(Piece) = &mut |piece| sink(piece);
-            utf8.finish(|c| html.feed(c, *lowercase, tokens, sink));
-            html.finish(*lowercase, tokens, sink);
+            utf8.finish(|c| html.feed(c, lowercase, tokens, sink));
+            html.finish(lowercase, tokens, sink);
             return tokens.end(sink);
         }
-        utf8.finish(|c| in_case(c, *lowercase, |c| tokens.feed(c, sink)));
+        // It gives a U+FFFD, which has no lower case.
+        utf8.finish(|c| tokens.feed(c, sink));
         tokens.end(sink);
     }
 }
@@ -158,7 +160,11 @@ impl<'b> Splitter<'b> {
 /// The character, or what its lower case is.
 #[inline]
 fn in_case(c: char, lower: bool, mut sink: impl FnMut(char)) {
-    if lower { lowercase(c).for_each(sink) } else { sink(c) }
+    let (first, second) = if lower { in_two(c) } else { (c, None) };
+    sink(first);
+    if let Some(second) = second {
+        sink(second);
+    }
 }
 
 impl Tokens {
