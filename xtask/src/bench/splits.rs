@@ -20,8 +20,8 @@ use crate::setup::{self, Needs};
 /// Ids that the emulated memory has room for.
 const BATCH: usize = 100_000;
 
-/// Tokens that are counted: no core takes so many instructions for them that its counter wraps.
-const COUNTED: usize = 20_000;
+/// Multiply-accumulates of the tokens that are counted: at 16 instructions each, more than any core takes, no counter wraps.
+const COUNTED: usize = (1 << 31) / 16;
 
 /// Options of `bench splits`.
 #[derive(Debug, Args)]
@@ -53,7 +53,8 @@ pub fn run(options: &Options) -> Result<()> {
     let workload = |ids: &Vec<u32>| Workload::over(model.packing(), &file, ids, "split", &folder);
     let tokens: usize = batches.iter().map(Vec::len).sum();
     // One text without an end: the steps alone. In two directions they are only taken for an answer.
-    let counted: Vec<u32> = batches.iter().flatten().take(COUNTED).map(|id| id & !TEXT_ENDS).collect();
+    let counted: Vec<u32> =
+        batches.iter().flatten().take(COUNTED / model.macs_per_token().max(1)).map(|id| id & !TEXT_ENDS).collect();
     let counts = !model.config().bidirectional && !counted.is_empty();
     for core in CORES {
         let firmware = Firmware::build(core, true)?;
