@@ -45,7 +45,9 @@ fn check(page: &str, heading: &str, least: usize) {
                 }
             } else if !name.starts_with("tern ") {
                 // A test, or a case that a macro makes one of: its function, and the word for it not far before.
-                let is_test = |at: usize| code[..at].trim_end().ends_with("#[test]");
+                let attributes =
+                    |at: usize| code[..at].trim_end().lines().rev().take_while(|line| line.trim().starts_with("#["));
+                let is_test = |at: usize| attributes(at).any(|line| line.trim() == "#[test]");
                 let head = format!("fn {name}(");
                 let places: Vec<usize> = code.match_indices(&head).map(|(at, _)| at).collect();
                 assert!(!places.is_empty(), "`{name}` does not exist; it holds {row}");
