@@ -225,9 +225,10 @@ fn units<S: Simd<f32s = V>, V: Copy>(
         o[u] = times_slope(simd, simd.mul_f32s(d_hidden, squashed), ou);
         i[u] = times_slope(simd, simd.mul_f32s(d, gu), iu);
         g[u] = simd.mul_f32s(simd.mul_f32s(d, iu), one_minus(simd, simd.mul_f32s(gu, gu)));
-        d_cell[u] = simd.mul_f32s(d, fu);
+        let d_before = simd.mul_f32s(d, fu);
+        d_cell[u] = d_before;
         f[u] = match before {
-            Some(before) => times_slope(simd, simd.mul_f32s(d, before[u]), fu),
+            Some(before) => simd.mul_f32s(simd.mul_f32s(d_before, before[u]), one_minus(simd, fu)),
             None => simd.splat_f32s(0.0),
         };
     }
