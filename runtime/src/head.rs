@@ -41,7 +41,7 @@ pub struct Ranked {
 /// [`probability`](Logits::probability) twice.
 #[derive(Clone, Copy, Debug)]
 pub struct Logits<'s> {
-    pub(crate) head: Head<'s>,
+    pub(crate) head: &'s Head<'s>,
     /// `[width]`, Q15
     pub(crate) features: &'s [i16],
 }
@@ -74,9 +74,10 @@ impl<'s> Logits<'s> {
     pub fn best(&self) -> Ranked {
         let mut best = Ranked { class: 0, logit: i32::MIN };
         for class in 0..self.len() {
-            match self.get(class) {
-                Some(logit) if class == 0 || logit > best.logit => best = Ranked { class, logit },
-                _ => {}
+            if let Some(logit) = self.get(class)
+                && logit > best.logit
+            {
+                best = Ranked { class, logit };
             }
         }
         best

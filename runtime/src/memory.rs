@@ -3,8 +3,8 @@
 use crate::archive::Archive;
 use crate::cell::State;
 use crate::kind::{Merge, Task};
-use crate::model::{Model, Place};
-use crate::parts::VALUES;
+use crate::model::{Config, Model, Place};
+use crate::parts::{self, STACKED, VALUES};
 use crate::pool::{EXACT_STEPS, Pool};
 
 /// What a session needs: words of 32 bits and halves of words, for itself and, of a bidirectional model, for every step kept.
@@ -27,8 +27,7 @@ impl Layout {
         let features = if model.reads_state() { 0 } else { config.head_width() };
         // What a forecast may count from.
         let last = if VALUES && config.task == Task::Forecast { config.embedding_dim } else { 0 };
-        // Two directions run one after the other, in one state.
-        let states = if config.reads_both_ways() { 1 } else { layers };
+        let states = states_of(config);
         let mut layout = Layout {
             words: states * hidden_size * config.cell.state_words() + sums + last,
             halves: 2 * states * hidden_size + config.embedding_dim + features + config.head_hidden,
@@ -71,6 +70,11 @@ impl Layout {
     }
 }
 
+/// How many states there are: one of each layer. Two directions run one after the other, in one state.
+pub(crate) fn states_of(config: &Config) -> usize {
+    if STACKED && !config.reads_both_ways() { config.layers } else { 1 }
+}
+
 /// Halves a step for what a layer gives the next one: both directions' states.
 fn below_width(model: &Model<'_>) -> usize {
     let config = model.config();
@@ -84,8 +88,8 @@ fn forward_width(model: &Model<'_>) -> usize {
     if config.layers > 1 || meet { config.hidden_size } else { 0 }
 }
 
-/// What a bidirectional model keeps of every step, and room for it. Empty for other models.
-#[derive(Debug, Default)]
+/// What a bidirectional model keeps of every step, and room for it.
+#[derive(Debug)]
 pub(crate) struct Kept<'s> {
     /// `[cap]`; of a model that reads tokens
     pub ids: &'s mut [i32],
@@ -119,10 +123,12 @@ pub(crate) struct Memory<'s> {
     pub last: &'s mut [i32],
     /// Of each layer; of a bidirectional model the first serves all.
     pub states: [State<'s>; Place::LAYERS],
-    pub pool: Pool<'s>,
+    /// Where the head reads something else than the last state.
+    pub pool: Option<parts::Features<Pool<'s>>>,
     /// Activations of the head's hidden layer. `[head_hidden]`, Q15.
     pub hidden: &'s mut [i16],
-    pub kept: Kept<'s>,
+    /// Of a bidirectional model.
+    pub kept: Option<parts::Steps<Kept<'s>>>,
 }
 
 /// Cuts a slice piece by piece.
@@ -139,21 +145,19 @@ impl<'s, T> Cut<'s, T> {
 impl<'s> Memory<'s> {
     /// None where `scratch` is too short for a step.
     pub(crate) fn new(model: &Model<'_>, scratch: &'s mut [i32]) -> Option<Self> {
-        let (config, layout) = (model.config(), Layout::of(model));
-        let cap = if config.reads_both_ways() { layout.steps(scratch.len()) } else { 0 };
-        if scratch.len() < layout.len(usize::from(config.reads_both_ways())) {
-            return None;
-        }
+        let config = model.config();
+        let both_ways = config.reads_both_ways();
+        let cap = if both_ways { Layout::of(model).steps(scratch.len()) } else { 0 };
         let mut words = Cut(scratch);
         let state_words = config.hidden_size * config.cell.state_words();
         let mut states: [State<'s>; Place::LAYERS] = Default::default();
-        let in_use = if config.reads_both_ways() { 1 } else { config.layers };
+        let in_use = states_of(config);
         for state in states.iter_mut().take(in_use) {
             state.c = words.take(state_words)?;
         }
         let sum = words.take(if config.pooling.has_mean() { config.merged_width() } else { 0 })?;
         let last = words.take(if VALUES && config.task == Task::Forecast { config.embedding_dim } else { 0 })?;
-        let ids = words.take(cap * layout.step_words)?;
+        let ids = words.take(if config.reads_values() { 0 } else { cap })?;
         let mut halves = Cut(bytemuck::try_cast_slice_mut(words.0).ok()?);
         for state in states.iter_mut().take(in_use) {
             state.h = halves.take(config.hidden_size)?;
@@ -171,6 +175,12 @@ impl<'s> Memory<'s> {
         // After all that a layer reads: its length may be odd, and kernels that read words rely on what theirs are multiples of.
         let hidden = halves.take(config.head_hidden)?;
         let pool = Pool { pooling: config.pooling, sum, features, count: 0 };
+        let pool = if model.reads_state() { None } else { parts::Features::new(pool) };
+        let kept = match (both_ways, cap) {
+            (false, _) => None,
+            (true, 0) => return None,
+            (true, _) => parts::Steps::new(kept),
+        };
         Some(Memory { x, last, states, pool, hidden, kept })
     }
 }

@@ -3,25 +3,25 @@
 
 /// A type for each part: what it holds only is where the part is built in, and takes no place otherwise.
 macro_rules! parts {
-    ($($(#[$doc:meta])* $part:ident = $feature:literal)*) => { $(
-        #[cfg(feature = $feature)]
+    ($($(#[$doc:meta])* $part:ident = $($feature:literal)|+)*) => { $(
+        #[cfg(any($(feature = $feature),+))]
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
         pub(crate) struct $part<T>(T);
 
-        #[cfg(not(feature = $feature))]
+        #[cfg(not(any($(feature = $feature),+)))]
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
         pub(crate) struct $part<T>(core::convert::Infallible, core::marker::PhantomData<T>);
 
-        #[cfg(feature = $feature)]
+        #[cfg(any($(feature = $feature),+))]
         impl<T> $part<T> {
             pub(crate) fn new(held: T) -> Option<Self> {
                 Some($part(held))
             }
         }
 
-        #[cfg(not(feature = $feature))]
+        #[cfg(not(any($(feature = $feature),+)))]
         impl<T> $part<T> {
             /// None: it is not built in.
             pub(crate) fn new(_: T) -> Option<Self> {
@@ -30,7 +30,8 @@ macro_rules! parts {
         }
 
         impl<T> $part<T> {
-            pub(crate) const IS_BUILT: bool = cfg!(feature = $feature);
+            #[allow(dead_code)] // Not asked of every part.
+            pub(crate) const IS_BUILT: bool = cfg!(any($(feature = $feature),+));
         }
 
         impl<T> core::ops::Deref for $part<T> {
@@ -38,9 +39,19 @@ macro_rules! parts {
 
             #[inline(always)]
             fn deref(&self) -> &T {
-                #[cfg(feature = $feature)]
+                #[cfg(any($(feature = $feature),+))]
                 return &self.0;
-                #[cfg(not(feature = $feature))]
+                #[cfg(not(any($(feature = $feature),+)))]
+                match self.0 {}
+            }
+        }
+
+        impl<T> core::ops::DerefMut for $part<T> {
+            #[inline(always)]
+            fn deref_mut(&mut self) -> &mut T {
+                #[cfg(any($(feature = $feature),+))]
+                return &mut self.0;
+                #[cfg(not(any($(feature = $feature),+)))]
                 match self.0 {}
             }
         }
@@ -56,6 +67,10 @@ parts! {
     Gru = "gru"
     /// Plain cells.
     Rnn = "rnn"
+    /// What is kept of steps that are read from both ends.
+    Steps = "bidirectional"
+    /// What the head reads where that is not the last state.
+    Features = "pooling" | "bidirectional"
 }
 
 /// Any of the plain packings.
@@ -63,7 +78,7 @@ pub(crate) const PLAIN: bool = Interleaved4::<()>::IS_BUILT || Gru::<()>::IS_BUI
 /// More than one layer.
 pub(crate) const STACKED: bool = cfg!(feature = "stacked");
 /// Layers that also read from the end.
-pub(crate) const BIDIRECTIONAL: bool = cfg!(feature = "bidirectional");
+pub(crate) const BIDIRECTIONAL: bool = Steps::<()>::IS_BUILT;
 /// Heads that read another thing than the last state.
 pub(crate) const POOLING: bool = cfg!(feature = "pooling");
 /// Models that read numbers, forecasts among them.

@@ -5,7 +5,7 @@ use core::num::NonZeroU32;
 use crate::archive::Archive;
 use crate::fixed::{round_shift, saturate_16};
 use crate::kind::{Merge, Pooling};
-use crate::parts::{BIDIRECTIONAL, POOLING};
+use crate::parts::POOLING;
 
 /// Steps whose sum is exact; an even number, so that half of the sum is no larger than that of half the steps.
 pub(crate) const EXACT_STEPS: u32 = 65_534;
@@ -36,9 +36,6 @@ pub(crate) struct Pool<'s> {
 
 impl Pool<'_> {
     pub(crate) fn reset(&mut self) {
-        if !POOLING && !BIDIRECTIONAL {
-            return;
-        }
         self.sum.fill(0);
         self.features.fill(0);
         self.count = 0;

@@ -5,7 +5,7 @@ use core::num::NonZeroUsize;
 use crate::archive::Archive;
 use crate::head::Logits;
 use crate::kind::{Input, Merge};
-use crate::memory::{Kept, Memory};
+use crate::memory::{Kept, Memory, states_of};
 use crate::model::Model;
 use crate::parts::VALUES;
 use crate::pool::merge;
@@ -29,7 +29,7 @@ pub(crate) struct Run<'s> {
 
 impl<'s> Run<'s> {
     pub(crate) fn new(model: &'s Model<'s>, memory: Memory<'s>) -> Self {
-        let goes_on = model.config.layers > 1 || !memory.pool.pooling.is_last();
+        let goes_on = states_of(&model.config) > 1 || memory.pool.is_some();
         let mut run = Run { model, memory, steps: 0, unknown: 0, settled: false, goes_on };
         run.reset();
         run
@@ -37,7 +37,9 @@ impl<'s> Run<'s> {
 
     pub(crate) fn reset(&mut self) {
         self.memory.states.iter_mut().for_each(|state| state.reset());
-        self.memory.pool.reset();
+        if let Some(pool) = &mut self.memory.pool {
+            pool.reset();
+        }
         if VALUES {
             self.model.input.keep(&[], self.memory.last);
         }
@@ -50,8 +52,8 @@ impl<'s> Run<'s> {
         if id == UNK {
             self.unknown = self.unknown.saturating_add(1);
         }
-        if self.model.config.reads_both_ways() {
-            let Kept { ids, cap, .. } = &mut self.memory.kept;
+        if let Some(kept) = &mut self.memory.kept {
+            let Kept { ids, cap, .. } = &mut **kept;
             if let Some(place) = ids.get_mut(self.steps.min(*cap) as usize) {
                 *place = id as i32;
             }
@@ -70,8 +72,8 @@ impl<'s> Run<'s> {
     pub(crate) fn take_values(&mut self, values: &[i32]) {
         self.model.input.read(values, self.memory.x);
         self.model.input.keep(values, self.memory.last);
-        if self.model.config.reads_both_ways() {
-            let Memory { x, kept, .. } = &mut self.memory;
+        let Memory { x, kept, .. } = &mut self.memory;
+        if let Some(kept) = kept {
             let begin = (self.steps.min(kept.cap) as usize).saturating_mul(x.len());
             for (to, x) in kept.inputs.iter_mut().skip(begin).zip(x.iter()) {
                 *to = *x;
@@ -106,9 +108,10 @@ impl<'s> Run<'s> {
             cell.step_apart(below, state);
             below = state.h;
         }
-        if !pool.pooling.is_last() {
+        if let Some(pool) = pool {
             pool.make_room();
-            pool.add(0, pool.count == 0, below.iter().copied());
+            let first = pool.count == 0;
+            pool.add(0, first, below.iter().copied());
             pool.count += 1;
         }
     }
@@ -119,7 +122,7 @@ impl<'s> Run<'s> {
             self.settle();
             self.settled = true;
         }
-        let head = self.model.head;
+        let head = &self.model.head;
         let features = if self.model.hidden.is_some() { &*self.memory.hidden } else { self.read() };
         Logits { head, features }
     }
@@ -127,10 +130,9 @@ impl<'s> Run<'s> {
     /// What the head reads. `[head width]`, Q15.
     fn read(&self) -> &[i16] {
         let Memory { states, pool, .. } = &self.memory;
-        let last = states.get(self.model.config.layers.saturating_sub(1));
-        match last {
-            Some(state) if self.model.reads_state() => state.h,
-            _ => pool.features,
+        match pool {
+            Some(pool) => pool.features,
+            None => states.get(states_of(&self.model.config).wrapping_sub(1)).map_or(&[], |state| state.h),
         }
     }
 
@@ -138,7 +140,9 @@ impl<'s> Run<'s> {
         if self.model.config.reads_both_ways() {
             self.run_both_directions();
         }
-        self.memory.pool.finish();
+        if let Some(pool) = &mut self.memory.pool {
+            pool.finish();
+        }
         if let Some(hidden) = self.model.hidden {
             // Lent out for a moment: it is written while the rest is read.
             let activations = core::mem::take(&mut self.memory.hidden);
@@ -149,9 +153,12 @@ impl<'s> Run<'s> {
 
     /// All layers over all steps that are kept, from both ends.
     fn run_both_directions(&mut self) {
-        let config = self.model.config;
-        self.memory.pool.reset();
-        let Memory { x, states: [state, ..], pool, kept, .. } = &mut self.memory;
+        let config = &self.model.config;
+        let Memory { x, states: [state, ..], pool: Some(pool), kept: Some(kept), .. } = &mut self.memory else {
+            return;
+        };
+        let (pool, kept) = (&mut **pool, &mut **kept);
+        pool.reset();
         let steps = self.steps.min(kept.cap) as usize;
         let Some(hidden_size) = NonZeroUsize::new(config.hidden_size) else { return };
         // Where they stand side by side, the reverse direction's values lie behind the forward one's.
@@ -230,30 +237,36 @@ impl Run<'_> {
         self.unknown = archive.count(self.unknown);
         archive.check(self.unknown <= self.steps);
         archive.words(self.memory.last.iter_mut());
-        if self.model.config.reads_both_ways() {
-            self.memory.kept.walk(self.steps, self.memory.x.len(), self.model.config.vocab_size, archive);
+        if let Some(kept) = &mut self.memory.kept {
+            kept.walk(self.steps, self.memory.x.len(), self.model.config.vocab_size, archive);
             return;
         }
-        let in_use = self.model.config.layers;
+        let in_use = states_of(&self.model.config);
         self.memory.states.iter_mut().take(in_use).for_each(|state| state.walk(self.model.config.cell, archive));
-        if !self.memory.pool.pooling.is_last() {
-            self.memory.pool.walk(archive);
+        if let Some(pool) = &mut self.memory.pool {
+            pool.walk(archive);
         }
     }
 
     /// What is kept between two steps, little-endian: see [`Session::state_hash`](crate::Session::state_hash).
     pub(crate) fn state_bytes(&self) -> impl Iterator<Item = u8> {
         let Memory { states, pool, kept, .. } = &self.memory;
-        let streaming = !self.model.config.reads_both_ways();
+        let streaming = kept.is_none();
         let states = states.iter().filter(move |_| streaming).flat_map(|state| {
             let hidden = state.h.iter().flat_map(|h| h.to_le_bytes());
             hidden.chain(state.c.iter().flat_map(|c| c.to_le_bytes()))
         });
-        let sums = pool.sum.iter().filter(move |_| streaming).flat_map(|sum| sum.to_le_bytes());
-        let largest = pool.features.iter().skip(pool.sum.len()).filter(move |_| streaming);
-        let steps = self.steps.min(kept.cap) as usize;
-        let ids = kept.ids.iter().take(steps).flat_map(|id| id.to_le_bytes());
-        let inputs = kept.inputs.iter().take(steps.saturating_mul(self.memory.x.len()));
+        let (sum, features): (&[i32], &[i16]) = match pool {
+            Some(pool) if streaming => (pool.sum, pool.features),
+            _ => (&[], &[]),
+        };
+        let sums = sum.iter().flat_map(|sum| sum.to_le_bytes());
+        let largest = features.iter().skip(sum.len());
+        let (ids, inputs, cap): (&[i32], &[i16], u32) =
+            kept.as_ref().map_or((&[], &[], 0), |kept| (kept.ids, kept.inputs, kept.cap));
+        let steps = self.steps.min(cap) as usize;
+        let ids = ids.iter().take(steps).flat_map(|id| id.to_le_bytes());
+        let inputs = inputs.iter().take(steps.saturating_mul(self.memory.x.len()));
         let halves = largest.chain(inputs).flat_map(|v| v.to_le_bytes());
         states.chain(sums).chain(ids).chain(halves)
     }

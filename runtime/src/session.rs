@@ -33,9 +33,7 @@ impl<'s> Session<'s> {
         let tokenizer = model.config().tokenizer;
         let (text, scratch) = scratch.split_at_mut_checked(tokenizer.buffer_len()).ok_or(error)?;
         let memory = Memory::new(model, scratch).ok_or(error)?;
-        let mut session = Session { encoder: Encoder::new(tokenizer, text), run: Run::new(model, memory) };
-        session.reset();
-        Ok(session)
+        Ok(Session { encoder: Encoder::new(tokenizer, text), run: Run::new(model, memory) })
     }
 
     /// Begins a new text.
@@ -138,7 +136,7 @@ impl<'s> Session<'s> {
 
     /// How many tokens, or steps, a bidirectional model can keep here; none: there is no limit.
     pub fn cap(&self) -> Option<u32> {
-        self.run.model.config().reads_both_ways().then_some(self.run.memory.kept.cap)
+        self.run.memory.kept.as_ref().map(|kept| kept.cap)
     }
 
     /// A fingerprint of the state: FNV-1a of the hidden state's bytes, then of the finer state's, of one layer after the other, then of
