@@ -1,13 +1,17 @@
 //! Tables of characters that fit a small flash: runs of them, packed when the crate is compiled.
 //!
 //! A table is a row of numbers, for each run: how far it begins from the end of the one before, how many characters it spans less one, and,
-//! where the table says more of a run, that. A number is written in groups of three bits, the highest first, each in half a byte; the
-//! upper bit says that another follows. An index says where every so many runs begin, so that a look-up reads no more than these.
+//! where the table says what is added to a run's characters, that: 0 for 1, then to every second one only, or from 1 on how it differs from
+//! what was last so said in its block, by `zigzag`. A number is written in digits, each in half a byte: 0 … 9 is the last one, 10 … 15 says that
+//! another follows. An index says where every so many runs begin, so that a look-up reads no more than these.
 
 /// Runs between two entries of an index.
 const BLOCK: usize = 32;
 /// Beyond all characters: where the last run, which is none, begins.
 const BEYOND: u32 = 0x11_0000;
+/// Digits that end a number, and those that do not.
+const LAST: u32 = 10;
+const OTHERS: u32 = 16 - LAST;
 
 /// A run to be packed.
 #[derive(Clone, Copy)]
@@ -16,78 +20,98 @@ pub(super) struct Run {
     pub first: u32,
     /// How many characters it spans, at least 1.
     pub span: u32,
-    /// What the table says of it; 0 in tables that say nothing.
-    pub more: u32,
+    /// What is added to each; 0 in tables that say nothing.
+    pub added: i32,
 }
 
 /// A packed table of characters from U+0080 on.
 pub(super) struct Runs {
     /// The end of the run before the block, then at which half of a byte the block begins: 20 and 12 bits.
     pub index: &'static [u32],
-    /// Two halves a byte, the lower one first.
-    pub halves: &'static [u8],
-    /// Whether the runs say more.
-    pub says_more: bool,
+    /// Two digits a byte, the lower half first.
+    pub digits: &'static [u8],
+    /// Whether it says what is added.
+    pub adds: bool,
 }
 
 impl Runs {
-    /// How far into its run a character is, and what is said of the run.
-    pub(super) fn find(&self, c: char) -> Option<(u32, u32)> {
+    /// What is added to a character, 0 where nothing is said; none of a character without a run.
+    pub(super) fn find(&self, c: char) -> Option<i32> {
         let code = u32::from(c);
-        let after = self.index.partition_point(|&entry| entry >> 12 <= code);
-        let entry = self.index.get(after.wrapping_sub(1))?;
-        let (mut end, mut at) = (entry >> 12, (entry & 0xfff) as usize);
-        let mut number = || {
+        let entry = self.index.iter().rev().find(|&&entry| entry >> 12 <= code)?;
+        let (mut end, mut at, mut differs_from) = (entry >> 12, (entry & 0xfff) as usize, 0);
+        let mut number = move || {
             let mut number = 0;
             loop {
-                let half = self.halves.get(at / 2).map_or(0, |byte| byte >> (at % 2 * 4) & 0xf);
+                let digit = u32::from(self.digits.get(at / 2).map_or(0, |byte| byte >> (at % 2 * 4) & 0xf));
                 at += 1;
-                number = number << 3 | u32::from(half & 7);
-                if half < 8 {
-                    return number;
+                if digit < LAST {
+                    return number * LAST + digit;
                 }
+                number = number * OTHERS + (digit - LAST) + 1;
             }
         };
         loop {
             let into = code.checked_sub(end + number())?;
-            let (span, more) = (number() + 1, if self.says_more { number() } else { 0 });
+            let span = number() + 1;
+            // Where nothing is said of a run, that nothing is added.
+            let added = match if self.adds { number() } else { 1 } {
+                0 => !into as i32 & 1,
+                said => {
+                    differs_from += unzigzag(said - 1);
+                    differs_from
+                }
+            };
             if into < span {
-                return Some((into, more));
+                return Some(added);
             }
             end = code - into + span;
         }
     }
 }
 
+/// 0, −1, 1, −2, … as 0, 1, 2, 3, …
+const fn zigzag(v: i32) -> u32 {
+    (v << 1 ^ v >> 31) as u32
+}
+
+fn unzigzag(n: u32) -> i32 {
+    (n >> 1) as i32 ^ -((n & 1) as i32)
+}
+
 /// A table while it is packed, larger than any.
 pub(super) struct Packed {
     index: [u32; 64],
-    halves: [u8; 2_048],
+    digits: [u8; 2_048],
     pub blocks: usize,
     at: usize,
 }
 
 impl Packed {
-    /// Packs runs in rising order; those that touch become one where nothing more is said of them.
-    pub(super) const fn of(runs: &[Run], says_more: bool) -> Self {
-        let mut packed = Packed { index: [0; 64], halves: [0; 2_048], blocks: 0, at: 0 };
-        let (mut end, mut from, mut count) = (0x80, 0, 0);
+    /// Packs runs in rising order; those that touch become one where nothing is added.
+    pub(super) const fn of(runs: &[Run], adds: bool) -> Self {
+        let mut packed = Packed { index: [0; 64], digits: [0; 2_048], blocks: 0, at: 0 };
+        let (mut end, mut from, mut count, mut differs_from) = (0x80, 0, 0, 0);
         while from < runs.len() {
             if count % BLOCK == 0 {
                 assert!(end < 1 << 20 && packed.at < 1 << 12);
                 packed.index[packed.blocks] = end << 12 | packed.at as u32;
                 packed.blocks += 1;
+                differs_from = 0;
             }
-            let Run { first, mut span, more } = runs[from];
+            let Run { first, mut span, added } = runs[from];
             from += 1;
-            while !says_more && from < runs.len() && runs[from].first == first + span {
+            while !adds && from < runs.len() && runs[from].first == first + span {
                 span += runs[from].span;
                 from += 1;
             }
             packed.push(first - end);
             packed.push(span - 1);
-            if says_more {
-                packed.push(more);
+            if adds && added == 1 {
+                packed.push(0);
+            } else if adds {
+                packed.push(zigzag(added - differs_from) + 1);
+                differs_from = added;
             }
             (end, count) = (first + span, count + 1);
         }
@@ -96,41 +120,39 @@ impl Packed {
     }
 
     const fn push(&mut self, number: u32) {
-        let mut groups = 1;
-        while number >> (3 * groups) != 0 {
-            groups += 1;
+        let (mut digit, mut before) = (number % LAST, number / LAST);
+        let mut digits = [0; 16];
+        let mut count = 0;
+        loop {
+            digits[count] = digit;
+            count += 1;
+            if before == 0 {
+                break;
+            }
+            (digit, before) = ((before - 1) % OTHERS + LAST, (before - 1) / OTHERS);
         }
-        while groups > 0 {
-            groups -= 1;
-            let more = if groups > 0 { 8 } else { 0 };
-            let half = (number >> (3 * groups) & 7) as u8 | more;
-            self.halves[self.at / 2] |= half << (self.at % 2 * 4);
+        while count > 0 {
+            count -= 1;
+            self.digits[self.at / 2] |= (digits[count] as u8) << (self.at % 2 * 4);
             self.at += 1;
         }
     }
 
-    /// Bytes that the halves take.
+    /// Bytes that the digits take.
     pub(super) const fn bytes(&self) -> usize {
         self.at.div_ceil(2)
     }
 
     pub(super) const fn index<const BLOCKS: usize>(&self) -> [u32; BLOCKS] {
-        let mut index = [0; BLOCKS];
-        let mut at = 0;
-        while at < BLOCKS {
-            index[at] = self.index[at];
-            at += 1;
-        }
-        index
+        first_of(&self.index)
     }
 
-    pub(super) const fn halves<const BYTES: usize>(&self) -> [u8; BYTES] {
-        let mut halves = [0; BYTES];
-        let mut at = 0;
-        while at < BYTES {
-            halves[at] = self.halves[at];
-            at += 1;
-        }
-        halves
+    pub(super) const fn digits<const BYTES: usize>(&self) -> [u8; BYTES] {
+        first_of(&self.digits)
     }
+}
+
+/// The first `N` of `all`.
+const fn first_of<T: Copy, const N: usize>(all: &[T]) -> [T; N] {
+    *all.first_chunk().unwrap()
 }

@@ -6,17 +6,17 @@ use super::runs::{Packed, Run, Runs};
 const RANGES: &[u32] = &include!("tables/word.in");
 
 const PACKED: Packed = {
-    let mut runs = [Run { first: 0, span: 0, more: 0 }; RANGES.len()];
+    let mut runs = [Run { first: 0, span: 0, added: 0 }; RANGES.len()];
     let mut at = 0;
     while at < RANGES.len() {
-        runs[at] = Run { first: RANGES[at] >> 11, span: (RANGES[at] & 0x7ff) + 1, more: 0 };
+        runs[at] = Run { first: RANGES[at] >> 11, span: (RANGES[at] & 0x7ff) + 1, added: 0 };
         at += 1;
     }
     Packed::of(&runs, false)
 };
 static INDEX: [u32; PACKED.blocks] = PACKED.index();
-static HALVES: [u8; PACKED.bytes()] = PACKED.halves();
-static WORD: Runs = Runs { index: &INDEX, halves: &HALVES, says_more: false };
+static DIGITS: [u8; PACKED.bytes()] = PACKED.digits();
+static WORD: Runs = Runs { index: &INDEX, digits: &DIGITS, adds: false };
 
 /// Whether a character belongs to `\w` of Unicode's regular expressions (UTS #18, annex C): Alphabetic, Mark, Decimal_Number,
 /// Connector_Punctuation and Join_Control, of Unicode 16.0.
