@@ -12,20 +12,22 @@ pub const UNK: u32 = 1;
 /// The tokens of a model and their ids, from 2.
 #[derive(Clone, Copy, Debug)]
 pub struct Vocabulary<'a> {
-    /// In the order of their bytes, strictly ascending and none empty: checked at load. None: every byte is a token.
-    tokens: Option<Texts<'a>>,
+    /// In the order of their bytes, strictly ascending and none empty: checked at load.
+    tokens: Texts<'a>,
+    /// Every byte is a token, and there is no other.
+    bytes: bool,
 }
 
 impl<'a> Vocabulary<'a> {
     /// All 256 bytes; the id of a byte is the byte + 2.
-    pub const BYTES: Vocabulary<'static> = Vocabulary { tokens: None };
+    pub const BYTES: Vocabulary<'static> = Vocabulary { tokens: Texts::EMPTY, bytes: true };
 
     /// Of a model that reads no tokens.
-    pub(crate) const EMPTY: Vocabulary<'static> = Vocabulary { tokens: Some(Texts::EMPTY) };
+    pub(crate) const EMPTY: Vocabulary<'static> = Vocabulary { tokens: Texts::EMPTY, bytes: false };
 
     /// Bytes in the file, with the offsets.
     pub(crate) fn byte_len(&self) -> usize {
-        self.tokens.map_or(0, |tokens| tokens.byte_len())
+        if self.bytes { 0 } else { self.tokens.byte_len() }
     }
 
     /// Tokens in the order of their bytes: where each begins in `bytes`, and where the last ends.
@@ -47,33 +49,18 @@ impl<'a> Vocabulary<'a> {
             }
             previous = token;
         }
-        Ok(Vocabulary { tokens: Some(tokens) })
+        Ok(Vocabulary { tokens, bytes: false })
     }
 
     /// How many ids there are, PAD and UNK among them.
     pub fn size(&self) -> usize {
-        self.tokens.map_or(256, |tokens| tokens.len()) + 2
+        if self.bytes { 258 } else { self.tokens.len() + 2 }
     }
 
     /// The token of an id; none for PAD, UNK, numbers beyond, and bytes.
     pub fn token(&self, id: u32) -> Option<&'a str> {
-        self.tokens?.get((id as usize).checked_sub(2)?)
+        self.tokens.get((id as usize).checked_sub(2)?)
     }
-}
-
-/// Where the tokens begin whose byte at `depth` is `bound` or above, in `low..high`, which agree up to `depth`.
-#[inline(never)]
-fn partition(tokens: &Texts<'_>, depth: usize, (mut low, mut high): (u32, u32), bound: u32) -> u32 {
-    while low < high {
-        let middle = low + (high - low) / 2;
-        // A token that ends here sorts before all that go on.
-        if tokens.bytes(middle as usize).get(depth).is_none_or(|&b| u32::from(b) < bound) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    low
 }
 
 /// Looks one token up while its bytes arrive, by narrowing the range of tokens that begin with them. It keeps no byte of the
@@ -90,26 +77,48 @@ pub(crate) struct Lookup {
 }
 
 impl Lookup {
-    /// A look-up before a token's first byte.
-    pub(crate) fn new(vocabulary: &Vocabulary<'_>) -> Self {
-        Lookup { low: 0, high: vocabulary.size() as u32 - 2, depth: 0 }
-    }
+    /// A look-up before a token's first byte: of all tokens, however many there are.
+    pub(crate) const START: Lookup = Lookup { low: 0, high: u32::MAX, depth: 0 };
 
     /// Takes the token's next character.
     pub(crate) fn push(&mut self, vocabulary: &Vocabulary<'_>, c: char) {
-        let Some(tokens) = &vocabulary.tokens else {
-            // The splitter gives a byte as the character of its number.
-            (self.low, self.high) = (u32::from(c), u32::from(c) + 1);
-            return;
-        };
-        for &byte in c.encode_utf8(&mut [0; 4]).as_bytes() {
-            if self.low < self.high {
-                let depth = self.depth as usize;
-                self.low = partition(tokens, depth, (self.low, self.high), byte.into());
-                self.high = partition(tokens, depth, (self.low, self.high), u32::from(byte) + 1);
-                self.depth += 1;
+        self.high = self.high.min(vocabulary.tokens.len() as u32);
+        let code = u32::from(c);
+        // `char::encode_utf8` is twice this code. How many bytes follow the first one, which says so in its upper bits; six bits each.
+        let mut following = c.len_utf8() as u32 - 1;
+        let (mut mark, mut mask) = (0xf0_e0_c0_00 >> (8 * following), 0x7f);
+        loop {
+            self.push_byte(&vocabulary.tokens, (mark | code >> (6 * following) & mask) as u8);
+            if following == 0 {
+                return;
+            }
+            following -= 1;
+            (mark, mask) = (0x80, 0x3f);
+        }
+    }
+
+    fn push_byte(&mut self, tokens: &Texts<'_>, byte: u8) {
+        if self.low < self.high {
+            self.low = self.partition(tokens, byte.into());
+            self.high = self.partition(tokens, u32::from(byte) + 1);
+            self.depth += 1;
+        }
+    }
+
+    /// Where the tokens of the range begin whose next byte is `bound` or above.
+    #[inline(never)]
+    fn partition(&self, tokens: &Texts<'_>, bound: u32) -> u32 {
+        let Lookup { mut low, mut high, depth } = *self;
+        while low < high {
+            let middle = low + (high - low) / 2;
+            // A token that ends here sorts before all that go on.
+            if tokens.bytes(middle as usize).get(depth as usize).is_none_or(|&b| u32::from(b) < bound) {
+                low = middle + 1;
+            } else {
+                high = middle;
             }
         }
+        low
     }
 
     /// The range, and how many bytes its tokens agree in.
@@ -117,9 +126,8 @@ impl Lookup {
         self.low = archive.count(self.low);
         self.high = archive.count(self.high);
         self.depth = archive.count(self.depth);
-        let known = vocabulary.tokens.map_or(0, |tokens| tokens.bytes(self.low as usize).len());
-        archive.check(self.high as usize <= vocabulary.size() - 2 && self.low <= self.high);
-        archive.check(self.is_hopeless() || self.depth as usize <= known);
+        archive.check(self.high as usize <= vocabulary.tokens.len() && self.low <= self.high);
+        archive.check(self.is_hopeless() || self.depth as usize <= vocabulary.tokens.bytes(self.low as usize).len());
     }
 
     /// Whether no token begins with the bytes so far.
@@ -130,7 +138,7 @@ impl Lookup {
     /// The id of the token that is the bytes so far, if there is one.
     pub(crate) fn known(&self, vocabulary: &Vocabulary<'_>) -> Option<u32> {
         // Of the tokens that begin with these bytes, the one that is these bytes comes first.
-        let whole = vocabulary.tokens.is_none_or(|tokens| tokens.bytes(self.low as usize).len() == self.depth as usize);
+        let whole = vocabulary.tokens.bytes(self.low as usize).len() == self.depth as usize;
         if whole && !self.is_hopeless() { Some(self.low + 2) } else { None }
     }
 

@@ -1,8 +1,8 @@
 //! Bytes to ids.
 
 #[cfg(feature = "wordpiece")]
-use super::{Kind, wordpiece::Word};
-use super::{Piece, Splitter, Tokenizer};
+use super::wordpiece::Word;
+use super::{Kind, Piece, Splitter, Tokenizer};
 use crate::archive::Archive;
 use crate::vocabulary::{Lookup, Vocabulary};
 
@@ -16,7 +16,7 @@ pub struct Encoder<'b> {
 /// The token under way.
 #[derive(Debug)]
 struct Ids<'b> {
-    lookup: Option<Lookup>,
+    lookup: Lookup,
     /// The word under way of [`Kind::WordPiece`].
     #[cfg(feature = "wordpiece")]
     word: Option<Word<'b>>,
@@ -29,17 +29,17 @@ impl<'b> Encoder<'b> {
     pub fn new(tokenizer: Tokenizer, buffer: &'b mut [i32]) -> Self {
         #[cfg(feature = "wordpiece")]
         if tokenizer.kind == Kind::WordPiece {
-            let ids = Ids { lookup: None, word: Some(Word::new(buffer)) };
+            let ids = Ids { lookup: Lookup::START, word: Some(Word::new(buffer)) };
             return Encoder { splitter: Splitter::new(tokenizer, &mut []), ids };
         }
-        let ids = Ids { lookup: None, word: Default::default() };
+        let ids = Ids { lookup: Lookup::START, word: Default::default() };
         Encoder { splitter: Splitter::new(tokenizer, buffer), ids }
     }
 
     /// Begins a new text.
     pub fn reset(&mut self) {
         self.splitter.reset();
-        self.ids.lookup = None;
+        self.ids.lookup = Lookup::START;
         #[cfg(feature = "wordpiece")]
         if let Some(word) = &mut self.ids.word {
             word.reset();
@@ -53,21 +53,25 @@ impl<'b> Encoder<'b> {
         if let Some(word) = &mut self.ids.word {
             return word.walk(archive);
         }
-        let under_way = archive.byte(self.ids.lookup.is_some().into());
+        let lookup = &mut self.ids.lookup;
+        let under_way = archive.byte((*lookup != Lookup::START).into());
         archive.check(under_way <= 1);
-        self.ids.lookup = match (under_way, self.ids.lookup) {
-            (0, _) => None,
-            (_, lookup) => Some(lookup.unwrap_or_else(|| Lookup::new(vocabulary))),
-        };
-        if let Some(lookup) = &mut self.ids.lookup {
+        if under_way == 0 {
+            *lookup = Lookup::START;
+        } else {
             lookup.walk(vocabulary, archive);
         }
     }
 
     /// Takes the next bytes of the text and gives the ids of the tokens that they complete.
+    #[inline(never)]
     pub fn feed(&mut self, vocabulary: &Vocabulary<'_>, bytes: &[u8], sink: &mut dyn FnMut(u32)) {
         let Encoder { splitter, ids } = self;
-        splitter.feed(bytes, &mut ids.taker(vocabulary, sink));
+        if splitter.kind() == Kind::Bytes {
+            // All of them are in the vocabulary, in order.
+            return bytes.iter().for_each(|&byte| sink(u32::from(byte) + 2));
+        }
+        splitter.feed_text(bytes, &mut ids.taker(vocabulary, sink));
     }
 
     /// Ends the text: its last token may be waiting for that. The encoder is then at the beginning of a new text.
@@ -92,10 +96,11 @@ impl Ids<'_> {
             };
         }
         match piece {
-            Piece::Char(c) => self.lookup.get_or_insert_with(|| Lookup::new(vocabulary)).push(vocabulary, c),
+            Piece::Char(c) => self.lookup.push(vocabulary, c),
             Piece::End => {
-                let lookup = self.lookup.take().unwrap_or_else(|| Lookup::new(vocabulary));
-                sink(lookup.id(vocabulary));
+                let id = self.lookup.id(vocabulary);
+                self.lookup = Lookup::START;
+                sink(id);
             }
         }
     }

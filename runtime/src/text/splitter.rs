@@ -2,7 +2,7 @@
 
 use core::marker::PhantomData;
 
-use super::lowercase::in_two;
+use super::lowercase::{SECOND, TWO, single};
 use super::tokenizer::{Kind, Tokenizer};
 use super::word::is_space;
 use super::{Utf8, is_word};
@@ -49,7 +49,7 @@ enum Class {
 /// ```
 #[derive(Debug)]
 pub struct Splitter<'b> {
-    tokenizer: Tokenizer,
+    lowercase: bool,
     utf8: Utf8,
     tokens: Tokens,
     #[cfg(feature = "html_words")]
@@ -79,7 +79,7 @@ impl<'b> Splitter<'b> {
         #[cfg(not(feature = "html_words"))]
         let _ = buffer;
         Splitter {
-            tokenizer,
+            lowercase: tokenizer.lowercase,
             utf8: Utf8::new(),
             tokens: Tokens { kind: tokenizer.kind, class: Class::Space },
             #[cfg(feature = "html_words")]
@@ -117,6 +117,11 @@ impl<'b> Splitter<'b> {
         self.tokens.class = known.unwrap_or(Class::Space);
     }
 
+    /// What a token is.
+    pub(super) fn kind(&self) -> Kind {
+        self.tokens.kind
+    }
+
     /// Takes the next bytes of the text.
     pub fn feed(&mut self, bytes: &[u8], sink: &mut (impl FnMut(Piece) + ?Sized)) {
         for &byte in bytes {
@@ -127,17 +132,28 @@ impl<'b> Splitter<'b> {
     /// Takes the next byte of the text.
     #[inline]
     pub fn feed_byte(&mut self, byte: u8, sink: &mut (impl FnMut(Piece) + ?Sized)) {
-        let Splitter { tokenizer: Tokenizer { kind, lowercase }, utf8, tokens, .. } = self;
-        if *kind == Kind::Bytes {
+        if self.kind() == Kind::Bytes {
             sink(Piece::Char(char::from(byte)));
             return sink(Piece::End);
         }
+        self.feed_text(&[byte], sink);
+    }
+
+    /// [`feed`](Splitter::feed), of other kinds than [`Kind::Bytes`].
+    #[inline]
+    pub(super) fn feed_text(&mut self, bytes: &[u8], sink: &mut (impl FnMut(Piece) + ?Sized)) {
+        let Splitter { lowercase, utf8, tokens, .. } = self;
         #[cfg(feature = "html_words")]
-        if *kind == Kind::HtmlWords {
+        if tokens.kind == Kind::HtmlWords {
             let html = &mut self.html;
-            return utf8.feed(byte, |c| html.feed(c, *lowercase, tokens, &mut |piece| sink(piece)));
+            for &byte in bytes {
+                utf8.feed(byte, |c| html.feed(c, *lowercase, tokens, &mut |piece| sink(piece)));
+            }
+            return;
         }
-        utf8.feed(byte, |c| in_case(c, *lowercase, |c| tokens.feed(c, sink)));
+        for &byte in bytes {
+            utf8.feed(byte, |c| in_case(c, *lowercase, |c| tokens.feed(c, sink)));
+        }
     }
 
     /// Ends the text: the token under way, if any, is complete. The splitter is then at the beginning of a new text.
@@ -145,7 +161,7 @@ impl<'b> Splitter<'b> {
         let Splitter { utf8, tokens, .. } = self;
         #[cfg(feature = "html_words")]
         if tokens.kind == Kind::HtmlWords {
-            let (html, lowercase) = (&mut self.html, self.tokenizer.lowercase);
+            let (html, lowercase) = (&mut self.html, self.lowercase);
             let sink: &mut dyn FnMut(Piece) = &mut |piece| sink(piece);
             utf8.finish(|c| html.feed(c, lowercase, tokens, sink));
             html.finish(lowercase, tokens, sink);
@@ -159,12 +175,15 @@ impl<'b> Splitter<'b> {
 
 /// The character, or what its lower case is.
 #[inline]
-fn in_case(c: char, lower: bool, mut sink: impl FnMut(char)) {
-    let (first, second) = if lower { in_two(c) } else { (c, None) };
-    sink(first);
-    if let Some(second) = second {
-        sink(second);
+fn in_case(mut c: char, lower: bool, mut sink: impl FnMut(char)) {
+    if lower {
+        if c == TWO {
+            sink('i');
+            c = SECOND;
+        }
+        c = single(c);
     }
+    sink(c)
 }
 
 impl Tokens {

@@ -15,6 +15,19 @@ pub struct Utf8 {
     high: u8,
 }
 
+/// What a byte brings.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    /// A part of a character that goes on.
+    Part,
+    /// The last byte of a character.
+    Whole,
+    /// The byte is no part of any: it becomes U+FFFD.
+    Broken,
+    /// What came before it becomes U+FFFD; the byte is still to be taken.
+    BrokenOff,
+}
+
 impl Utf8 {
     /// A decoder between two characters.
     pub const fn new() -> Self {
@@ -25,43 +38,45 @@ impl Utf8 {
     /// followed by what it starts.
     #[inline]
     pub fn feed(&mut self, byte: u8, mut sink: impl FnMut(char)) {
-        let (broken, c) = self.take(byte);
-        if broken {
-            sink(char::REPLACEMENT_CHARACTER);
-        }
-        if let Some(c) = c {
+        loop {
+            let (taken, c) = self.take(byte);
+            if taken == Taken::Part {
+                return;
+            }
             sink(c);
+            if taken != Taken::BrokenOff {
+                return;
+            }
         }
     }
 
-    /// Whether the byte breaks a character off or is none, which is a U+FFFD, and then the character that it completes.
-    fn take(&mut self, byte: u8) -> (bool, Option<char>) {
-        let mut broken = false;
+    /// Takes one byte and gives the character that it brings; none of a [`Taken::Part`].
+    fn take(&mut self, byte: u8) -> (Taken, char) {
+        let none = char::REPLACEMENT_CHARACTER;
         if self.missing > 0 {
             let bits = byte.wrapping_sub(0x80);
-            if (self.low..=self.high).contains(&bits) {
-                self.code = self.code << 6 | u32::from(bits);
-                self.missing -= 1;
-                (self.low, self.high) = (0, 0x3f);
-                return (false, if self.missing == 0 { char::from_u32(self.code) } else { None });
+            if !(self.low..=self.high).contains(&bits) {
+                self.missing = 0;
+                return (Taken::BrokenOff, none);
             }
-            self.missing = 0;
-            broken = true;
+            self.code = self.code << 6 | u32::from(bits);
+            self.missing -= 1;
+            (self.low, self.high) = (0, 0x3f);
+            let taken = if self.missing == 0 { Taken::Whole } else { Taken::Part };
+            return (taken, char::from_u32(self.code).unwrap_or(none));
         }
-        let (low, high) = match byte {
-            0x00..=0x7f => return (broken, Some(char::from(byte))),
-            0xe0 => (0x20, 0x3f),
-            0xed => (0x00, 0x1f),
-            0xf0 => (0x10, 0x3f),
-            0xf4 => (0x00, 0x0f),
-            0xc2..=0xf3 => (0x00, 0x3f),
-            _ if broken => return (true, Some(char::REPLACEMENT_CHARACTER)),
-            _ => return (true, None),
-        };
+        match byte {
+            0x00..=0x7f => return (Taken::Whole, char::from(byte)),
+            0xc2..=0xf4 => {}
+            _ => return (Taken::Broken, none),
+        }
         // As many ones as the character has bytes, then a zero.
         let missing = byte.leading_ones() as u8 - 1;
+        // Lower after E0 and F0 are characters of fewer bytes; higher after ED are surrogates, after F4 no characters.
+        let low = if matches!(byte, 0xe0 | 0xf0) { 0x80 >> missing } else { 0 };
+        let high = if matches!(byte, 0xed | 0xf4) { 0x7f >> missing } else { 0x3f };
         *self = Utf8 { code: u32::from(byte & (0x3f >> missing)), missing, low, high };
-        (broken, None)
+        (Taken::Part, none)
     }
 
     /// The character under way.
@@ -84,5 +99,6 @@ impl Utf8 {
 /// Whether bytes are UTF-8: as `core::str::from_utf8`, in the code that texts need anyway.
 pub(crate) fn is_utf8(bytes: &[u8]) -> bool {
     let mut utf8 = Utf8::new();
-    bytes.iter().all(|&byte| !utf8.take(byte).0) && utf8.missing == 0
+    let is_sound = |&byte: &u8| matches!(utf8.take(byte).0, Taken::Part | Taken::Whole);
+    bytes.iter().all(is_sound) && utf8.missing == 0
 }

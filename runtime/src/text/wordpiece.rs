@@ -56,7 +56,7 @@ impl<'b> Word<'b> {
         let (mut start, mut pieces) = (0, 0);
         while start < self.length {
             let rest = self.chars.get(start..self.length)?;
-            let mut lookup = Lookup::new(vocabulary);
+            let mut lookup = Lookup::START;
             if start > 0 {
                 lookup.push(vocabulary, '#');
                 lookup.push(vocabulary, '#');
