@@ -37,7 +37,8 @@ impl<'a> Linear<'a> {
 
     /// Writes max(0, output), from Q20 to Q15, saturating, of every output to `activations`, `[outputs]`.
     pub(crate) fn relu(&self, features: &[i16], activations: &mut [i16]) {
-        for (activation, z) in activations.iter_mut().zip(self.outputs(features)) {
+        for (index, activation) in activations.iter_mut().enumerate() {
+            let Some(z) = self.get(features, index) else { return };
             *activation = relu(z) as i16;
         }
     }

@@ -50,7 +50,7 @@ impl<'a> Matrix<'a> {
     pub(crate) const EMPTY: Matrix<'static> = Matrix { columns: NonZeroUsize::MIN, weights: Weights::Bits8(&[]) };
 
     /// The sum of one row with `v`, `[columns]`, Q15, and its bias; none beyond the last.
-    #[inline(never)]
+    #[cfg_attr(feature = "widths", inline(never))]
     pub(crate) fn dot(&self, index: usize, v: &[i16], bias: i32) -> Option<i32> {
         match self.weights {
             Weights::Bits8(weights) => Some(dot(row(weights, self.columns, index)?, v, bias)),

@@ -121,8 +121,10 @@ pub(crate) struct Memory<'s> {
     pub x: &'s mut [i16],
     /// The last numbers read, integers of the outside. `[channels]`; of a forecast
     pub last: &'s mut [i32],
-    /// Of each layer; of a bidirectional model the first serves all.
-    pub states: [State<'s>; Place::LAYERS],
+    /// Of the first layer; of a bidirectional model it serves all.
+    pub first: State<'s>,
+    /// Of the layers above it.
+    pub above: [State<'s>; Place::LAYERS - 1],
     /// Where the head reads something else than the last state.
     pub pool: Option<parts::Features<Pool<'s>>>,
     /// Activations of the head's hidden layer. `[head_hidden]`, Q15.
@@ -150,16 +152,19 @@ impl<'s> Memory<'s> {
         let cap = if both_ways { Layout::of(model).steps(scratch.len()) } else { 0 };
         let mut words = Cut(scratch);
         let state_words = config.hidden_size * config.cell.state_words();
-        let mut states: [State<'s>; Place::LAYERS] = Default::default();
-        let in_use = states_of(config);
-        for state in states.iter_mut().take(in_use) {
+        let (mut first, mut above): (State<'s>, [State<'s>; Place::LAYERS - 1]) = Default::default();
+        let in_use = states_of(config) - 1;
+        first.c = words.take(state_words)?;
+        for state in above.iter_mut().take(in_use) {
             state.c = words.take(state_words)?;
         }
         let sum = words.take(if config.pooling.has_mean() { config.merged_width() } else { 0 })?;
         let last = words.take(if VALUES && config.task == Task::Forecast { config.embedding_dim } else { 0 })?;
         let ids = words.take(if config.reads_values() { 0 } else { cap })?;
         let mut halves = Cut(bytemuck::try_cast_slice_mut(words.0).ok()?);
-        for state in states.iter_mut().take(in_use) {
+        first.h = halves.take(config.hidden_size)?;
+        first.next_h = halves.take(config.hidden_size)?;
+        for state in above.iter_mut().take(in_use) {
             state.h = halves.take(config.hidden_size)?;
             state.next_h = halves.take(config.hidden_size)?;
         }
@@ -181,6 +186,19 @@ impl<'s> Memory<'s> {
             (true, 0) => return None,
             (true, _) => parts::Steps::new(kept),
         };
-        Some(Memory { x, last, states, pool, hidden, kept })
+        Some(Memory { x, last, first, above, pool, hidden, kept })
+    }
+
+    /// The states of all layers, the first one first.
+    pub(crate) fn states(&self) -> impl Iterator<Item = &State<'s>> {
+        core::iter::once(&self.first).chain(&self.above)
+    }
+
+    /// What the head, or its hidden layer, reads. `[head width]`, Q15.
+    pub(crate) fn features(&self, config: &Config) -> &[i16] {
+        match &self.pool {
+            Some(pool) => pool.features,
+            None => self.above.get(states_of(config).wrapping_sub(2)).unwrap_or(&self.first).h,
+        }
     }
 }

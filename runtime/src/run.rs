@@ -28,15 +28,15 @@ pub(crate) struct Run<'s> {
 }
 
 impl<'s> Run<'s> {
+    /// Before the first step it is to be [`reset`](Run::reset).
     pub(crate) fn new(model: &'s Model<'s>, memory: Memory<'s>) -> Self {
         let goes_on = states_of(&model.config) > 1 || memory.pool.is_some();
-        let mut run = Run { model, memory, steps: 0, unknown: 0, settled: false, goes_on };
-        run.reset();
-        run
+        Run { model, memory, steps: 0, unknown: 0, settled: false, goes_on }
     }
 
     pub(crate) fn reset(&mut self) {
-        self.memory.states.iter_mut().for_each(|state| state.reset());
+        self.memory.first.reset();
+        self.memory.above.iter_mut().for_each(|state| state.reset());
         if let Some(pool) = &mut self.memory.pool {
             pool.reset();
         }
@@ -88,7 +88,7 @@ impl<'s> Run<'s> {
     /// One step of every layer, in one direction. `folded`: the first layer's input half, where it is ready-made.
     #[inline]
     fn step(&mut self, folded: Option<&[i32]>) {
-        let Memory { x, states: [state, ..], .. } = &mut self.memory;
+        let Memory { x, first: state, .. } = &mut self.memory;
         let model = self.model;
         match folded {
             None => model.first_cell().step(x, state),
@@ -102,9 +102,9 @@ impl<'s> Run<'s> {
     /// What a step of the first layer is followed by: those of the others, and pooling. Most models have neither.
     #[inline(never)]
     fn step_above(&mut self) {
-        let Memory { states: [first, others @ ..], pool, .. } = &mut self.memory;
+        let Memory { first, above, pool, .. } = &mut self.memory;
         let mut below = &*first.h;
-        for (cell, state) in self.model.cells().iter().skip(1).zip(others) {
+        for (cell, state) in self.model.cells().iter().skip(1).zip(above) {
             cell.step_apart(below, state);
             below = state.h;
         }
@@ -122,18 +122,9 @@ impl<'s> Run<'s> {
             self.settle();
             self.settled = true;
         }
-        let head = &self.model.head;
-        let features = if self.model.hidden.is_some() { &*self.memory.hidden } else { self.read() };
-        Logits { head, features }
-    }
-
-    /// What the head reads. `[head width]`, Q15.
-    fn read(&self) -> &[i16] {
-        let Memory { states, pool, .. } = &self.memory;
-        match pool {
-            Some(pool) => pool.features,
-            None => states.get(states_of(&self.model.config).wrapping_sub(1)).map_or(&[], |state| state.h),
-        }
+        let hidden = self.model.hidden.is_some();
+        let features = if hidden { &*self.memory.hidden } else { self.memory.features(&self.model.config) };
+        Logits { head: &self.model.head, features }
     }
 
     fn settle(&mut self) {
@@ -143,10 +134,10 @@ impl<'s> Run<'s> {
         if let Some(pool) = &mut self.memory.pool {
             pool.finish();
         }
-        if let Some(hidden) = self.model.hidden {
+        if let Some(hidden) = &self.model.hidden {
             // Lent out for a moment: it is written while the rest is read.
             let activations = core::mem::take(&mut self.memory.hidden);
-            hidden.relu(self.read(), activations);
+            hidden.relu(self.memory.features(&self.model.config), activations);
             self.memory.hidden = activations;
         }
     }
@@ -154,7 +145,7 @@ impl<'s> Run<'s> {
     /// All layers over all steps that are kept, from both ends.
     fn run_both_directions(&mut self) {
         let config = &self.model.config;
-        let Memory { x, states: [state, ..], pool: Some(pool), kept: Some(kept), .. } = &mut self.memory else {
+        let Memory { x, first: state, pool: Some(pool), kept: Some(kept), .. } = &mut self.memory else {
             return;
         };
         let (pool, kept) = (&mut **pool, &mut **kept);
@@ -242,7 +233,9 @@ impl Run<'_> {
             return;
         }
         let in_use = states_of(&self.model.config);
-        self.memory.states.iter_mut().take(in_use).for_each(|state| state.walk(self.model.config.cell, archive));
+        let Memory { first, above, .. } = &mut self.memory;
+        let states = core::iter::once(first).chain(above).take(in_use);
+        states.for_each(|state| state.walk(self.model.config.cell, archive));
         if let Some(pool) = &mut self.memory.pool {
             pool.walk(archive);
         }
@@ -250,9 +243,9 @@ impl Run<'_> {
 
     /// What is kept between two steps, little-endian: see [`Session::state_hash`](crate::Session::state_hash).
     pub(crate) fn state_bytes(&self) -> impl Iterator<Item = u8> {
-        let Memory { states, pool, kept, .. } = &self.memory;
+        let Memory { pool, kept, .. } = &self.memory;
         let streaming = kept.is_none();
-        let states = states.iter().filter(move |_| streaming).flat_map(|state| {
+        let states = self.memory.states().filter(move |_| streaming).flat_map(|state| {
             let hidden = state.h.iter().flat_map(|h| h.to_le_bytes());
             hidden.chain(state.c.iter().flat_map(|c| c.to_le_bytes()))
         });

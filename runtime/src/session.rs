@@ -7,7 +7,7 @@ use crate::memory::Memory;
 use crate::model::{Golden, Model};
 use crate::run::Run;
 use crate::text::Encoder;
-use crate::vocabulary::{UNK, Vocabulary};
+use crate::vocabulary::UNK;
 
 /// One text, or one sequence, on its way through a model. Its memory does not grow with the text; a bidirectional model keeps
 /// the tokens, up to a number that the scratch allows.
@@ -28,11 +28,21 @@ pub struct Step<'s> {
 
 impl<'s> Session<'s> {
     pub(crate) fn new(model: &'s Model<'s>, scratch: &'s mut [i32]) -> Result<Self, ScratchError> {
-        let least = usize::from(model.config().reads_both_ways());
-        let error = ScratchError { found: scratch.len(), expected: model.scratch_len_for(least) };
+        // Made where it will be, then reset: it is 88 bytes to move.
+        let mut session = Session::begun(model, scratch);
+        if let Ok(session) = &mut session {
+            session.reset();
+        }
+        session
+    }
+
+    /// Of whatever was in `scratch`.
+    fn begun(model: &'s Model<'s>, scratch: &'s mut [i32]) -> Result<Self, ScratchError> {
+        let (found, least) = (scratch.len(), usize::from(model.config().reads_both_ways()));
+        let error = || ScratchError { found, expected: model.scratch_len_for(least) };
         let tokenizer = model.config().tokenizer;
-        let (text, scratch) = scratch.split_at_mut_checked(tokenizer.buffer_len()).ok_or(error)?;
-        let memory = Memory::new(model, scratch).ok_or(error)?;
+        let (text, scratch) = scratch.split_at_mut_checked(tokenizer.buffer_len()).ok_or_else(error)?;
+        let memory = Memory::new(model, scratch).ok_or_else(error)?;
         Ok(Session { encoder: Encoder::new(tokenizer, text), run: Run::new(model, memory) })
     }
 
@@ -44,13 +54,17 @@ impl<'s> Session<'s> {
 
     /// Takes the next bytes of the text, cut anywhere. Each complete token costs one step. A model that reads values ignores text.
     pub fn feed(&mut self, bytes: &[u8]) {
-        self.encode(|encoder, vocabulary, sink| encoder.feed(vocabulary, bytes, sink), None);
+        if let Some((encoder, run)) = self.reads_tokens() {
+            encoder.feed(&run.model.vocabulary, bytes, &mut step_of(run));
+        }
     }
 
     /// [`feed`](Session::feed) that shows every step. Of a bidirectional model every step shown costs as much as all that came
     /// before it.
     pub fn feed_with(&mut self, bytes: &[u8], mut on_step: impl FnMut(Step<'_>)) {
-        self.encode(|encoder, vocabulary, sink| encoder.feed(vocabulary, bytes, sink), Some(&mut on_step));
+        if let Some((encoder, run)) = self.reads_tokens() {
+            encoder.feed(&run.model.vocabulary, bytes, &mut step_shown(run, &mut on_step));
+        }
     }
 
     /// Takes one token by its id, past the tokenizer: for callers that have ids already. An id beyond the vocabulary counts as
@@ -72,12 +86,16 @@ impl<'s> Session<'s> {
     /// Ends the text: its last token may be waiting for that. The answer stands until [`reset`](Session::reset), and more bytes
     /// go on from it.
     pub fn finish(&mut self) {
-        self.encode(|encoder, vocabulary, sink| encoder.finish(vocabulary, sink), None);
+        if let Some((encoder, run)) = self.reads_tokens() {
+            encoder.finish(&run.model.vocabulary, &mut step_of(run));
+        }
     }
 
     /// [`finish`](Session::finish) that shows the last step, if there is one.
     pub fn finish_with(&mut self, mut on_step: impl FnMut(Step<'_>)) {
-        self.encode(|encoder, vocabulary, sink| encoder.finish(vocabulary, sink), Some(&mut on_step));
+        if let Some((encoder, run)) = self.reads_tokens() {
+            encoder.finish(&run.model.vocabulary, &mut step_shown(run, &mut on_step));
+        }
     }
 
     /// Classifies one whole text: [`reset`](Session::reset), [`feed`](Session::feed), [`finish`](Session::finish).
@@ -158,22 +176,23 @@ impl<'s> Session<'s> {
         }
     }
 
-    fn encode(
-        &mut self,
-        encode: impl FnOnce(&mut Encoder<'_>, &Vocabulary<'_>, &mut dyn FnMut(u32)),
-        mut on_step: Option<&mut dyn FnMut(Step<'_>)>,
-    ) {
+    /// The parts of a session that reads tokens.
+    fn reads_tokens(&mut self) -> Option<(&mut Encoder<'s>, &mut Run<'s>)> {
         let Session { encoder, run } = self;
-        let model = run.model;
-        if model.config().reads_values() {
-            return;
-        }
-        encode(encoder, &model.vocabulary, &mut |id| {
-            run.take_id(id);
-            if let Some(on_step) = &mut on_step {
-                on_step(Step { id, logits: run.logits() });
-            }
-        });
+        if run.model.config().reads_values() { None } else { Some((encoder, run)) }
+    }
+}
+
+/// A step for each id. Here and below one type serves all who feed: their code is linked once.
+fn step_of(run: &mut Run<'_>) -> impl FnMut(u32) {
+    |id| run.take_id(id)
+}
+
+/// [`step_of`] that shows every step.
+fn step_shown(run: &mut Run<'_>, on_step: &mut dyn FnMut(Step<'_>)) -> impl FnMut(u32) {
+    |id| {
+        run.take_id(id);
+        on_step(Step { id, logits: run.logits() });
     }
 }
 

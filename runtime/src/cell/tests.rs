@@ -121,6 +121,7 @@ fn errors(cell: CellKind, spread: f64, seed: u64) -> [f64; 4] {
     let model = Model::from_bytes(&file).unwrap();
     let mut scratch = vec![0; model.scratch_len()];
     let mut run = Run::new(&model, Memory::new(&model, &mut scratch).unwrap());
+    run.reset();
     let [ih, hh] = ["ih", "hh"].map(|which| half(&tensors, cell, which));
     let (mut h, mut c) = (vec![0.0; SIZES.hidden_size], vec![0.0; SIZES.hidden_size]);
     let mut random = Random(seed);
@@ -131,7 +132,7 @@ fn errors(cell: CellKind, spread: f64, seed: u64) -> [f64; 4] {
         let x: Vec<f64> = x.iter().map(|&x| f64::from(x) / 32_768.0).collect();
         let next: Vec<(f64, f64)> = (0..h.len()).map(|u| unit(cell, &ih.sums(u, &x), &hh.sums(u, &h), c[u])).collect();
         (h, c) = next.into_iter().unzip();
-        for (&found, &exact) in run.memory.states[0].h.iter().zip(&h) {
+        for (&found, &exact) in run.memory.first.h.iter().zip(&h) {
             let error = (f64::from(found) / 32_768.0 - exact).abs();
             (sum, squares, largest, size) =
                 (sum + error, squares + error * error, largest.max(error), size + exact * exact);

@@ -87,10 +87,11 @@ pub(crate) fn step_folded(layer: &Paired<'_>, sums: &[i32], state: &mut State<'_
 #[inline(always)]
 fn step_by(plan: &Plan, layer: &Paired<'_>, x: *const i16, state: &mut State<'_>) {
     let units = layer.hidden_size();
-    let lens = [state.h.len(), state.next_h.len(), state.c.len()];
+    // Not zero unless all are as long.
+    let lens = (state.h.len() ^ units) | (state.next_h.len() ^ units) | (state.c.len() ^ units);
     // Always so in the scratch as a session divides it; here it is what the block below relies on.
     let together = x.addr() | state.h.as_ptr().addr();
-    if !together.is_multiple_of(4) || lens.iter().any(|&len| len != units) {
+    if !together.is_multiple_of(4) || lens != 0 {
         return;
     }
     // Before the step: nothing of it is wanted after.
