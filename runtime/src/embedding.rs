@@ -8,6 +8,8 @@ use crate::kernel::dsp;
 #[cfg(feature = "widths")]
 use crate::matrix::{GROUP, pair};
 use crate::matrix::{Matrix, Weights};
+#[cfg(dsp)]
+use crate::parts::ONLY_PAIRED;
 #[cfg(feature = "widths")]
 use crate::rows::pieces;
 use crate::rows::row;
@@ -49,8 +51,9 @@ impl Embedding<'_> {
             Weights::Bits8(weights) => {
                 let Some(&multiplier) = self.multiplier.get(index) else { return };
                 let Some(row) = row(weights, self.weight.columns, index) else { return };
+                // Layers of `paired16` alone have sizes that are always embedded so.
                 #[cfg(dsp)]
-                if dsp::embed(row, multiplier, x) {
+                if dsp::embed(row, multiplier, x) || ONLY_PAIRED {
                     return;
                 }
                 plain(row, multiplier, x);

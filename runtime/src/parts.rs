@@ -75,6 +75,9 @@ parts! {
 
 /// Any of the plain packings.
 pub(crate) const PLAIN: bool = Interleaved4::<()>::IS_BUILT || Gru::<()>::IS_BUILT || Rnn::<()>::IS_BUILT;
+/// Layers in the packing `paired16` and no other: all sizes are multiples of 4.
+#[cfg(dsp)]
+pub(crate) const ONLY_PAIRED: bool = !PLAIN && !WIDTHS;
 /// More than one layer.
 pub(crate) const STACKED: bool = cfg!(feature = "stacked");
 /// Layers that also read from the end.
