@@ -1,25 +1,22 @@
 //! Lower case.
 
-use super::runs::{Packed, Run, Runs};
+use super::runs::{Run, Table};
 
 /// Runs of characters beyond ASCII that have a lower case, ascending. First: `first << 11 | count - 1`; second: what is added to each, to
 /// every second character where that is 1.
-const RUNS: &[(u32, i32)] = &include!("tables/lower.in");
+const LOWER: &[(u32, i32)] = &include!("tables/lower.in");
 
-const PACKED: Packed = {
-    let mut runs = [Run { first: 0, span: 0, added: 0 }; RUNS.len()];
+pub(super) const RUNS: [Run; LOWER.len()] = {
+    let mut runs = [Run { first: 0, span: 0, added: 0 }; LOWER.len()];
     let mut at = 0;
-    while at < RUNS.len() {
-        let (run, added) = RUNS[at];
+    while at < LOWER.len() {
+        let (run, added) = LOWER[at];
         let steps = run & 0x7ff;
         runs[at] = Run { first: run >> 11, span: if added == 1 { 2 * steps } else { steps } + 1, added };
         at += 1;
     }
-    Packed::of(&runs, true)
+    runs
 };
-static INDEX: [u32; PACKED.blocks] = PACKED.index();
-static DIGITS: [u8; PACKED.bytes()] = PACKED.digits();
-static LOWER: Runs = Runs { index: &INDEX, digits: &DIGITS, adds: true };
 
 /// The lower case of a character: one character, or two for U+0130 alone (`i` and U+0307). The same as `char::to_lowercase`
 /// of Unicode 17.0, without its 11 KB of tables.
@@ -37,5 +34,5 @@ pub(super) fn single(c: char) -> char {
     if c.is_ascii() {
         return c.to_ascii_lowercase();
     }
-    LOWER.find(c).and_then(|added| char::from_u32(u32::from(c).wrapping_add_signed(added))).unwrap_or(c)
+    Table::Lower.find(c).and_then(|added| char::from_u32(u32::from(c).wrapping_add_signed(added))).unwrap_or(c)
 }

@@ -1,9 +1,11 @@
 //! Tables of characters that fit a small flash: runs of them, packed when the crate is compiled.
 //!
-//! A table is a row of numbers, for each run: how far it begins from the end of the one before, how many characters it spans less one, and,
+//! A table is a row of numbers: for each run: how far it begins from the end of the one before, how many characters it spans less one, and,
 //! where the table says what is added to a run's characters, that: 0 for 1, then to every second one only, or from 1 on how it differs from
 //! what was last so said in its block, by `zigzag`. A number is written in digits, each in half a byte: 0 … 9 is the last one, 10 … 15 says that
 //! another follows. An index says where every so many runs begin, so that a look-up reads no more than these.
+
+use super::{lowercase, word};
 
 /// Runs between two entries of an index.
 const BLOCK: usize = 32;
@@ -13,7 +15,7 @@ const BEYOND: u32 = 0x11_0000;
 const LAST: u32 = 10;
 const OTHERS: u32 = 16 - LAST;
 
-/// A run to be packed.
+/// A run to be self.
 #[derive(Clone, Copy)]
 pub(super) struct Run {
     /// Its first character.
@@ -24,26 +26,36 @@ pub(super) struct Run {
     pub added: i32,
 }
 
-/// A packed table of characters from U+0080 on.
-pub(super) struct Runs {
-    /// The end of the run before the block, then at which half of a byte the block begins: 20 and 12 bits.
-    pub index: &'static [u32],
-    /// Two digits a byte, the lower half first.
-    pub digits: &'static [u8],
-    /// Whether it says what is added.
-    pub adds: bool,
+const WORDS: Packed = Packed::EMPTY.with(&word::RUNS, false);
+const BOTH: Packed = WORDS.with(&lowercase::RUNS, true);
+
+/// The end of the run before a block, then at which digit the block begins: 20 and 12 bits. Blocks of words, then of lower case.
+static INDEX: [u32; BOTH.blocks] = first_of(&BOTH.index);
+/// Two digits a byte, the lower half first.
+static DIGITS: [u8; BOTH.at.div_ceil(2)] = first_of(&BOTH.digits);
+
+/// Of characters from U+0080 on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Table {
+    /// Which are of words; nothing is added.
+    Words,
+    /// Which have a lower case, and what is added to become it.
+    Lower,
 }
 
-impl Runs {
-    /// What is added to a character, 0 where nothing is said; none of a character without a run.
-    pub(super) fn find(&self, c: char) -> Option<i32> {
+impl Table {
+    /// What is added to a character; none of one without a run.
+    pub(super) fn find(self, c: char) -> Option<i32> {
         let code = u32::from(c);
-        let entry = self.index.iter().rev().find(|&&entry| entry >> 12 <= code)?;
+        let (words, lower) = INDEX.split_at(WORDS.blocks);
+        let adds = self == Table::Lower;
+        let index = if adds { lower } else { words };
+        let entry = index.iter().rev().find(|&&entry| entry >> 12 <= code)?;
         let (mut end, mut at, mut differs_from) = (entry >> 12, (entry & 0xfff) as usize, 0);
         let mut number = move || {
             let mut number = 0;
             loop {
-                let digit = u32::from(self.digits.get(at / 2).map_or(0, |byte| byte >> (at % 2 * 4) & 0xf));
+                let digit = u32::from(DIGITS.get(at / 2).map_or(0, |byte| byte >> (at % 2 * 4) & 0xf));
                 at += 1;
                 if digit < LAST {
                     return number * LAST + digit;
@@ -55,7 +67,7 @@ impl Runs {
             let into = code.checked_sub(end + number())?;
             let span = number() + 1;
             // Where nothing is said of a run, that nothing is added.
-            let added = match if self.adds { number() } else { 1 } {
+            let added = match if adds { number() } else { 1 } {
                 0 => !into as i32 & 1,
                 said => {
                     differs_from += unzigzag(said - 1);
@@ -79,24 +91,25 @@ fn unzigzag(n: u32) -> i32 {
     (n >> 1) as i32 ^ -((n & 1) as i32)
 }
 
-/// A table while it is packed, larger than any.
-pub(super) struct Packed {
+/// Tables while they are packed, larger than any.
+struct Packed {
     index: [u32; 64],
     digits: [u8; 2_048],
-    pub blocks: usize,
+    blocks: usize,
     at: usize,
 }
 
 impl Packed {
-    /// Packs runs in rising order; those that touch become one where nothing is added.
-    pub(super) const fn of(runs: &[Run], adds: bool) -> Self {
-        let mut packed = Packed { index: [0; 64], digits: [0; 2_048], blocks: 0, at: 0 };
+    const EMPTY: Packed = Packed { index: [0; 64], digits: [0; 2_048], blocks: 0, at: 0 };
+
+    /// Packs the runs of one more table, in rising order; those that touch become one where nothing is added.
+    const fn with(mut self, runs: &[Run], adds: bool) -> Self {
         let (mut end, mut from, mut count, mut differs_from) = (0x80, 0, 0, 0);
         while from < runs.len() {
             if count % BLOCK == 0 {
-                assert!(end < 1 << 20 && packed.at < 1 << 12);
-                packed.index[packed.blocks] = end << 12 | packed.at as u32;
-                packed.blocks += 1;
+                assert!(end < 1 << 20 && self.at < 1 << 12);
+                self.index[self.blocks] = end << 12 | self.at as u32;
+                self.blocks += 1;
                 differs_from = 0;
             }
             let Run { first, mut span, added } = runs[from];
@@ -105,18 +118,18 @@ impl Packed {
                 span += runs[from].span;
                 from += 1;
             }
-            packed.push(first - end);
-            packed.push(span - 1);
+            self.push(first - end);
+            self.push(span - 1);
             if adds && added == 1 {
-                packed.push(0);
+                self.push(0);
             } else if adds {
-                packed.push(zigzag(added - differs_from) + 1);
+                self.push(zigzag(added - differs_from) + 1);
                 differs_from = added;
             }
             (end, count) = (first + span, count + 1);
         }
-        packed.push(BEYOND - end);
-        packed
+        self.push(BEYOND - end);
+        self
     }
 
     const fn push(&mut self, number: u32) {
@@ -136,19 +149,6 @@ impl Packed {
             self.digits[self.at / 2] |= (digits[count] as u8) << (self.at % 2 * 4);
             self.at += 1;
         }
-    }
-
-    /// Bytes that the digits take.
-    pub(super) const fn bytes(&self) -> usize {
-        self.at.div_ceil(2)
-    }
-
-    pub(super) const fn index<const BLOCKS: usize>(&self) -> [u32; BLOCKS] {
-        first_of(&self.index)
-    }
-
-    pub(super) const fn digits<const BYTES: usize>(&self) -> [u8; BYTES] {
-        first_of(&self.digits)
     }
 }
 

@@ -1,22 +1,19 @@
 //! Which characters make words, and which are white space.
 
-use super::runs::{Packed, Run, Runs};
+use super::runs::{Run, Table};
 
 /// Ranges of word characters beyond ASCII, ascending: `first << 11 | length - 1`.
 const RANGES: &[u32] = &include!("tables/word.in");
 
-const PACKED: Packed = {
+pub(super) const RUNS: [Run; RANGES.len()] = {
     let mut runs = [Run { first: 0, span: 0, added: 0 }; RANGES.len()];
     let mut at = 0;
     while at < RANGES.len() {
         runs[at] = Run { first: RANGES[at] >> 11, span: (RANGES[at] & 0x7ff) + 1, added: 0 };
         at += 1;
     }
-    Packed::of(&runs, false)
+    runs
 };
-static INDEX: [u32; PACKED.blocks] = PACKED.index();
-static DIGITS: [u8; PACKED.bytes()] = PACKED.digits();
-static WORD: Runs = Runs { index: &INDEX, digits: &DIGITS, adds: false };
 
 /// Whether a character belongs to `\w` of Unicode's regular expressions (UTS #18, annex C): Alphabetic, Mark, Decimal_Number,
 /// Connector_Punctuation and Join_Control, of Unicode 16.0.
@@ -24,7 +21,7 @@ pub fn is_word(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_alphanumeric() || c == '_';
     }
-    WORD.find(c).is_some()
+    Table::Words.find(c).is_some()
 }
 
 /// Whether a character is White_Space: `char::is_whitespace` without its table.
