@@ -200,8 +200,8 @@ impl Tokens {
             _ if is_space(c) => Class::Space,
             _ => Class::Other,
         };
-        if next != self.class {
-            self.end(sink);
+        if next != self.class && self.class != Class::Space {
+            sink(Piece::End);
         }
         if next != Class::Space {
             sink(Piece::Char(c));
