@@ -1,58 +1,83 @@
-//! Why a file is refused, in the few bytes that the loader keeps of it.
+//! A file that is read, and why it is refused.
 //!
-//! The loader's functions say no more than that a file is refused; why lies with the [`File`]. A [`LoadError`](crate::LoadError), all that a
-//! caller may read, is put together at the end. A build without the feature `errors` keeps nothing of it.
+//! The first fault stays with the [`File`]; whoever reads goes on and finds nothing more, and the loader looks once, at its end. A
+//! [`LoadError`](crate::LoadError), all that a caller may read, is put together then. A build without the feature `errors` keeps no more
+//! than that there is a fault.
 
 use core::cell::Cell;
 
-use crate::error::LoadError;
+use crate::fingerprint::Fingerprint;
 use crate::header::Dtype;
-use crate::model::{Place, Tensor};
+use crate::model::{Key, Tensor};
 use crate::parts::ERRORS;
 
-/// The file is refused: [`File::fault`] says why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Refused;
-
-impl From<Refused> for LoadError {
-    fn from(_: Refused) -> Self {
-        LoadError::Refused
-    }
-}
-
-pub(crate) type Checked<T> = Result<T, Refused>;
+/// Words of 32 bits for [`File::marks`].
+const MARKS: usize = if ERRORS { 8 } else { 0 };
 
 /// A file that is read.
+// In this order, because what is set most often is set in the fewest bytes of code at the beginning.
+#[repr(C)]
 pub(crate) struct File<'a> {
+    is_refused: Cell<bool>,
     pub bytes: &'a [u8],
     /// Its header with the length before it, and what follows. Empty until [`read_header`](crate::header::read_header).
     pub header: &'a [u8],
     pub data: &'a [u8],
-    fault: Cell<Fault<'a>>,
+    /// The first one, where errors are told.
+    fault: Cell<Fault>,
+    /// How many entries of the header were asked for.
+    asked: Cell<usize>,
+    /// Which, a bit each; those beyond are not told apart.
+    marks: [Cell<u32>; MARKS],
 }
 
 impl<'a> File<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        File { bytes, header: &[], data: &[], fault: Cell::new(Fault::Misaligned) }
+        File {
+            bytes,
+            header: &[],
+            data: &[],
+            is_refused: Cell::new(false),
+            fault: Cell::new(Fault::Misaligned),
+            asked: Cell::new(0),
+            marks: [const { Cell::new(0) }; MARKS],
+        }
+    }
+
+    pub(crate) fn is_refused(&self) -> bool {
+        self.is_refused.get()
     }
 
     /// Why it is refused.
-    pub(crate) fn fault(&self) -> Fault<'a> {
+    pub(crate) fn fault(&self) -> Fault {
         self.fault.get()
     }
 
-    /// [`refuse`](File::refuse) for what returns a [`LoadError`].
+    /// Nothing more is read. The first fault stays.
     #[inline(always)]
-    pub(crate) fn refused(&self, fault: Fault<'a>) -> LoadError {
-        self.refuse(fault).unwrap_or_else(LoadError::from)
-    }
-
-    #[inline(always)]
-    pub(crate) fn refuse<T>(&self, fault: Fault<'a>) -> Checked<T> {
-        if ERRORS {
+    pub(crate) fn refuse(&self, fault: Fault) {
+        if ERRORS && !self.is_refused() {
             self.fault.set(fault);
         }
-        Err(Refused)
+        self.is_refused.set(true);
+    }
+
+    /// Notes that an entry was asked for, by its number.
+    pub(crate) fn mark(&self, entry: usize) {
+        self.asked.set(self.asked.get().wrapping_add(1));
+        if let Some(marks) = self.marks.get(entry / 32) {
+            marks.set(marks.get() | 1 << (entry % 32));
+        }
+    }
+
+    /// How many entries were asked for.
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.get()
+    }
+
+    /// Whether an entry was asked for, by its number.
+    pub(crate) fn is_marked(&self, entry: usize) -> bool {
+        self.marks.get(entry / 32).is_some_and(|marks| marks.get() >> (entry % 32) & 1 != 0)
     }
 }
 
@@ -61,19 +86,15 @@ impl<'a> File<'a> {
 pub(crate) enum Expected {
     Literal(&'static str),
     Length,
-    Type,
     Dimension,
     Number,
     SmallNumber,
     Spaces,
 }
 
-/// A key of the metadata, by its place in the list of them.
-pub(crate) type Key = u8;
-
-/// What is wrong, by the variant of [`LoadError`](crate::LoadError) that tells of it.
+/// What is wrong, by the variant of [`LoadError`](crate::LoadError) that tells of it. `at`: where an entry of the header stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault<'a> {
+pub(crate) enum Fault {
     Misaligned,
     Truncated {
         expected: usize,
@@ -85,10 +106,9 @@ pub(crate) enum Fault<'a> {
         at: usize,
         expected: Expected,
     },
-    /// No word of the format. `key`: as it stands in the file
+    /// No word of the format.
     Word {
-        key: &'a [u8],
-        found: &'a [u8],
+        at: usize,
     },
     /// A word that does not go with those of other keys.
     Misfit(Key),
@@ -97,13 +117,10 @@ pub(crate) enum Fault<'a> {
         key: Key,
         word: u8,
     },
-    MissingKey(Key),
-    /// Of a layer, or of the last one.
-    MissingShift(Option<Place>),
+    MissingKey(Fingerprint),
     MissingTensor(Tensor),
-    UnknownKey(&'a [u8]),
-    UnknownTensor(&'a [u8]),
-    Duplicate(&'a [u8]),
+    /// An entry that nobody asked for.
+    Left,
     Type {
         tensor: Tensor,
         expected: Dtype,
@@ -113,7 +130,9 @@ pub(crate) enum Fault<'a> {
         found: [u32; 3],
         expected: [u32; 3],
     },
-    Place(&'a [u8]),
+    Place {
+        at: usize,
+    },
     /// `table`: the tensor of its offsets, or itself
     Texts {
         table: Tensor,

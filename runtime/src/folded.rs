@@ -2,7 +2,6 @@
 
 use core::num::NonZeroUsize;
 
-use crate::parts::FOLDING;
 use crate::rows::row;
 
 /// The first layer's sums for the most frequent tokens, borrowed from the file.
@@ -23,9 +22,6 @@ impl<'a> Folded<'a> {
     /// A token's sums in one direction, if it is folded. `[hidden_size · rows]`
     #[inline]
     pub(crate) fn find(&self, id: u32, reverse: bool) -> Option<&'a [i32]> {
-        if !FOLDING {
-            return None;
-        }
         let [forward, back] = self.sums;
         row(if reverse { back } else { forward }, self.width, self.ids.binary_search(&id).ok()?)
     }

@@ -19,6 +19,7 @@ mod cell;
 mod embedding;
 mod error;
 mod fault;
+mod fingerprint;
 mod fixed;
 mod folded;
 #[cfg(test)]

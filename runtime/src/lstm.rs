@@ -18,7 +18,7 @@ use crate::kernel::{dot4, settle};
 #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
 use crate::rows::{rows, rows_or_empty};
 
-pub(crate) use paired::{Paired, Record, biases};
+pub(crate) use paired::{Paired, Record, biases, pair_biases};
 
 /// One layer's parameters in the packing `interleaved4`, borrowed from the file. The last dimension is the gate: `i f g o`.
 #[derive(Clone, Copy, Debug)]

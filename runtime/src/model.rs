@@ -14,7 +14,7 @@ mod load;
 mod names;
 mod packing;
 mod paired;
-mod words;
+pub(crate) mod words;
 
 use core::num::NonZeroUsize;
 
@@ -26,15 +26,16 @@ use crate::head::Head;
 use crate::kind::{CellKind, Input, Merge, Output, Pooling, Task};
 use crate::linear::Linear;
 use crate::memory::Layout;
-use crate::parts::{BIDIRECTIONAL, VALUES};
+use crate::parts::{self, BIDIRECTIONAL, VALUES};
 use crate::rows::rows;
 use crate::session::Session;
 use crate::text::Tokenizer;
 use crate::texts::Texts;
-use crate::values::Scaling;
+use crate::values::Numbers;
 use crate::vocabulary::Vocabulary;
 
 pub use cost::{Cost, Flash};
+pub(crate) use keys::Key;
 pub use load::file_len;
 pub(crate) use names::{Place, Tensor};
 pub use packing::Packing;
@@ -79,6 +80,16 @@ impl Config {
     pub fn merged_width(&self) -> usize {
         let side_by_side = self.reads_both_ways() && self.merge == Merge::Concat;
         if side_by_side { 2 * self.hidden_size } else { self.hidden_size }
+    }
+
+    /// How many directions each layer reads in.
+    pub(crate) fn directions(&self) -> usize {
+        if self.reads_both_ways() { 2 } else { 1 }
+    }
+
+    /// Whether the model has such a layer in such a direction.
+    pub(crate) fn has(&self, place: Place) -> bool {
+        usize::from(place.layer) < self.layers && (self.reads_both_ways() || !place.reverse)
     }
 
     /// [`bidirectional`](Config::bidirectional), which is never so where that is not built in.
@@ -145,25 +156,20 @@ pub struct Model<'a> {
     pub(crate) config: Config,
     pub(crate) vocabulary: Vocabulary<'a>,
     pub(crate) embedding: Embedding<'a>,
-    pub(crate) folded: Folded<'a>,
-    /// Of the channels; empty where tokens are read
-    pub(crate) input: Scaling<'a>,
+    /// Where tokens are folded
+    folded: Option<parts::Folds<Folded<'a>>>,
+    /// Where numbers are read
+    numbers: Option<parts::Values<Numbers<'a>>>,
     /// Layer by layer, forward before reverse; what is beyond [`cells`](Model::cells) is not looked at.
     cells: [Cell<'a>; Place::COUNT],
     packing: Packing,
-    pub(crate) hidden: Option<Linear<'a>>,
+    pub(crate) hidden: Option<parts::Hidden<Linear<'a>>>,
     pub(crate) head: Head<'a>,
-    /// Of a forecast's values; empty for other tasks
-    pub(crate) output: Scaling<'a>,
     /// UTF-8
     name: &'a [u8],
     labels: Texts<'a>,
-    channels: Texts<'a>,
+    /// Empty where numbers are read
     golden: Texts<'a>,
-    /// `[golden + 1]`, in steps; empty where tokens are read
-    golden_offsets: &'a [u32],
-    /// `[steps · channels]`; empty where tokens are read
-    golden_values: &'a [i32],
     /// `[golden · classes]`, Q16
     golden_logits: &'a [i32],
     calibration: Calibration,
@@ -208,14 +214,16 @@ impl<'a> Model<'a> {
 
     /// A channel of the input; none beyond the last, nor where tokens are read.
     pub fn channel(&self, index: usize) -> Option<Channel<'a>> {
-        Some(Channel { name: self.channels.get(index)?, point: *self.input.point.get(index)? })
+        let Numbers { channels, input, .. } = self.numbers();
+        Some(Channel { name: channels.get(index)?, point: *input.point.get(index)? })
     }
 
     /// A value of a [`Forecast`](Task::Forecast): the steps ahead go by, and in each the channels that it says; none beyond the last. Its
     /// integers come from [`Session::forecast`].
     pub fn forecast(&self, index: usize) -> Option<Channel<'a>> {
-        let name = self.output.channel_of(index).and_then(|channel| self.channels.get(channel));
-        Some(Channel { name: name.unwrap_or(""), point: *self.output.point.get(index)? })
+        let Numbers { channels, output, .. } = self.numbers();
+        let name = output.channel_of(index).and_then(|channel| channels.get(channel));
+        Some(Channel { name: name.unwrap_or(""), point: *output.point.get(index)? })
     }
 
     /// The tokens that the model knows.
@@ -241,13 +249,22 @@ impl<'a> Model<'a> {
         let all = (0..self.golden_logits.len() / classes).zip(rows(self.golden_logits, classes));
         all.map(move |(index, logits)| {
             let text = model.golden.get(index).unwrap_or("");
-            Golden { text, values: model.golden_values(index).unwrap_or(&[]), logits }
+            Golden { text, values: model.numbers().golden(index).unwrap_or(&[]), logits }
         })
     }
 
-    fn golden_values(&self, index: usize) -> Option<&'a [i32]> {
-        let at = |index: usize| Some((*self.golden_offsets.get(index)? as usize).saturating_mul(self.input.len()));
-        self.golden_values.get(at(index)?..at(index + 1)?)
+    /// What it has as a reader of numbers.
+    pub(crate) fn numbers(&self) -> &Numbers<'a> {
+        match &self.numbers {
+            Some(numbers) => numbers,
+            None => &Numbers::NONE,
+        }
+    }
+
+    /// The sums of a token whose input half is ready-made, in one direction. `[hidden_size · rows]`
+    #[inline]
+    pub(crate) fn folded_sums(&self, id: u32, reverse: bool) -> Option<&'a [i32]> {
+        self.folded.as_ref()?.find(id, reverse)
     }
 
     /// The tokens that [`scratch_len`](Model::scratch_len) has room for in a bidirectional model.

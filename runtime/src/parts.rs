@@ -67,6 +67,12 @@ parts! {
     Gru = "gru"
     /// Plain cells.
     Rnn = "rnn"
+    /// What models have that read numbers.
+    Values = "values"
+    /// Input halves that are ready-made.
+    Folds = "folding"
+    /// A hidden layer in the head.
+    Hidden = "hidden"
     /// What is kept of steps that are read from both ends.
     Steps = "bidirectional"
     /// What the head reads where that is not the last state.
@@ -85,9 +91,11 @@ pub(crate) const BIDIRECTIONAL: bool = Steps::<()>::IS_BUILT;
 /// Heads that read another thing than the last state.
 pub(crate) const POOLING: bool = cfg!(feature = "pooling");
 /// Models that read numbers, forecasts among them.
-pub(crate) const VALUES: bool = cfg!(feature = "values");
+pub(crate) const VALUES: bool = Values::<()>::IS_BUILT;
 /// Ready-made input halves.
-pub(crate) const FOLDING: bool = cfg!(feature = "folding");
+pub(crate) const FOLDING: bool = Folds::<()>::IS_BUILT;
+/// Heads with a hidden layer.
+pub(crate) const HIDDEN: bool = Hidden::<()>::IS_BUILT;
 /// Tokenizers.
 pub(crate) const HTML_WORDS: bool = cfg!(feature = "html_words");
 pub(crate) const WORDPIECE: bool = cfg!(feature = "wordpiece");

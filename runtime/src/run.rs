@@ -41,7 +41,7 @@ impl<'s> Run<'s> {
             pool.reset();
         }
         if VALUES {
-            self.model.input.keep(&[], self.memory.last);
+            self.model.numbers().input.keep(&[], self.memory.last);
         }
         (self.steps, self.unknown, self.settled) = (0, 0, false);
     }
@@ -58,7 +58,7 @@ impl<'s> Run<'s> {
                 *place = id as i32;
             }
         } else {
-            let folded = self.model.folded.find(id, false);
+            let folded = self.model.folded_sums(id, false);
             if folded.is_none() {
                 self.model.embedding.embed(id, self.memory.x);
             }
@@ -70,8 +70,8 @@ impl<'s> Run<'s> {
 
     /// Takes a value for each channel, integers of the outside.
     pub(crate) fn take_values(&mut self, values: &[i32]) {
-        self.model.input.read(values, self.memory.x);
-        self.model.input.keep(values, self.memory.last);
+        self.model.numbers().input.read(values, self.memory.x);
+        self.model.numbers().input.keep(values, self.memory.last);
         let Memory { x, kept, .. } = &mut self.memory;
         if let Some(kept) = kept {
             let begin = (self.steps.min(kept.cap) as usize).saturating_mul(x.len());
@@ -161,7 +161,7 @@ impl<'s> Run<'s> {
                 for step in 0..steps {
                     let at = if reverse { steps - 1 - step } else { step };
                     let id = if layer == 0 { kept.ids.get(at) } else { None };
-                    match id.and_then(|&id| self.model.folded.find(id as u32, reverse)) {
+                    match id.and_then(|&id| self.model.folded_sums(id as u32, reverse)) {
                         Some(sums) => cell.step_folded(sums, state),
                         None => cell.step_apart(input_of(self.model, layer, at, kept, x), state),
                     }

@@ -108,7 +108,7 @@ impl<'s> Session<'s> {
 
     /// Runs a golden text, or sequence, as a new one.
     pub fn run_golden(&mut self, golden: &Golden<'_>) -> Logits<'_> {
-        let channels = self.run.model.input.len().max(1);
+        let channels = self.run.model.numbers().input.len().max(1);
         self.reset();
         self.feed(golden.text.as_bytes());
         self.finish();
@@ -126,7 +126,7 @@ impl<'s> Session<'s> {
     /// One value of the answer so far of a [`Forecast`](crate::Task::Forecast), as [`Model::forecast`] describes it; none beyond the last,
     /// nor of other models.
     pub fn forecast(&mut self, index: usize) -> Option<i32> {
-        let output = self.run.model.output;
+        let output = self.run.model.numbers().output;
         let value = self.logits().get(index)?;
         output.write(index, value, self.run.memory.last)
     }

@@ -5,7 +5,7 @@ use crate::text::is_utf8;
 /// Texts of a device file: labels, golden texts or the vocabulary, borrowed from it.
 #[derive(Clone, Copy, Debug)]
 pub struct Texts<'a> {
-    /// `[len + 1]`, from 0 to `bytes.len()`, never falling: checked at load.
+    /// `[len + 1]`, from 0 to `bytes.len()`, never falling: checked when it is made.
     offsets: &'a [u32],
     bytes: &'a [u8],
 }
@@ -27,7 +27,7 @@ pub(crate) fn check_offsets(offsets: &[u32], length: usize) -> Result<(), usize>
 
 impl<'a> Texts<'a> {
     /// No texts.
-    pub(crate) const EMPTY: Texts<'static> = Texts { offsets: &[], bytes: &[] };
+    pub(crate) const EMPTY: Texts<'static> = Texts { offsets: &[0], bytes: &[] };
 
     /// The index of a text that is cut wrongly or is not UTF-8 is the error.
     pub(crate) fn new(offsets: &'a [u32], bytes: &'a [u8]) -> Result<Self, usize> {
@@ -41,7 +41,8 @@ impl<'a> Texts<'a> {
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.offsets.len().saturating_sub(1)
+        // There is one more of them, always.
+        self.offsets.len().wrapping_sub(1)
     }
 
     /// Whether there is none.

@@ -4,10 +4,11 @@ use core::num::NonZeroU32;
 
 use crate::fixed::saturate_16;
 use crate::model::Channel;
+use crate::texts::Texts;
 
 /// How integers of the outside and the network's numbers are converted, borrowed from the file. An integer `v` of channel `k` stands for
 /// the real number `v / 2^point[k]`.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Scaling<'a> {
     /// `[channels]`, an integer of the outside
     pub offset: &'a [i32],
@@ -21,6 +22,38 @@ pub(crate) struct Scaling<'a> {
     pub channel: &'a [i32],
     /// Of a forecast's values: whether each counts from the last number read of its channel, in the place of `offset`; 0 or 1
     pub last: &'a [i32],
+}
+
+/// What a model has that reads numbers, borrowed from the file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Numbers<'a> {
+    /// Of the channels
+    pub input: Scaling<'a>,
+    /// Of a forecast's values; empty for other tasks
+    pub output: Scaling<'a>,
+    /// What the channels are called
+    pub channels: Texts<'a>,
+    /// `[golden + 1]`, in steps
+    pub golden_offsets: &'a [u32],
+    /// `[steps · channels]`
+    pub golden_values: &'a [i32],
+}
+
+impl<'a> Numbers<'a> {
+    /// Of a model that reads none.
+    pub(crate) const NONE: Numbers<'static> = Numbers {
+        input: Scaling::NONE,
+        output: Scaling::NONE,
+        channels: Texts::EMPTY,
+        golden_offsets: &[],
+        golden_values: &[],
+    };
+
+    /// The steps of a golden sequence.
+    pub(crate) fn golden(&self, index: usize) -> Option<&'a [i32]> {
+        let at = |index: usize| Some((*self.golden_offsets.get(index)? as usize).saturating_mul(self.input.len()));
+        self.golden_values.get(at(index)?..at(index + 1)?)
+    }
 }
 
 /// Bounds of [`Scaling`]'s numbers, checked at load.
@@ -61,6 +94,10 @@ impl Channel<'_> {
 }
 
 impl Scaling<'_> {
+    /// Of no channels.
+    pub(crate) const NONE: Scaling<'static> =
+        Scaling { offset: &[], multiplier: &[], shift: &[], point: &[], channel: &[], last: &[] };
+
     /// How many channels there are.
     pub(crate) fn len(&self) -> usize {
         self.offset.len()

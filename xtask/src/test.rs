@@ -26,7 +26,7 @@ pub fn run() -> Result<()> {
         tally.add(cargo(&repo::root()).args(["test", "--no-fail-fast", "--workspace"]))
     });
     stages.check("what a small runtime refuses", || {
-        let features = "errors,paired16,html_words,wordpiece";
+        let features = "errors,interleaved4,html_words,wordpiece";
         let small = ["--no-default-features", "--features", features];
         tally.add(cargo(&repo::root()).args(["test", "-p", "tern-runtime", "--lib"]).args(small).arg("parts"))
     });

@@ -39,15 +39,18 @@ pub(crate) struct Record<'a> {
 }
 
 /// The biases of rows `i f g o` in [`Record::start`]; nothing if its parts contradict each other.
-pub(crate) fn biases([low_if, high_if, f, low_go, high_go, o]: [i32; 6]) -> Option<[i32; 4]> {
-    Some([first_bias(low_if, high_if, f)?, f, first_bias(low_go, high_go, o)?, o])
+pub(crate) fn biases(start: [i32; 6]) -> Option<[i32; 4]> {
+    let [low_if, high_if, f, low_go, high_go, o] = start;
+    let ([i, f], [g, o]) = (pair_biases([low_if, high_if, f])?, pair_biases([low_go, high_go, o])?);
+    Some([i, f, g, o])
 }
 
-/// Of a first row, by the two words of 256 times it and the second row's.
+/// The biases of one pair of rows: the first one's is in the two words of 256 times it and the second's.
 #[inline(always)]
-fn first_bias(low: i32, high: i32, second: i32) -> Option<i32> {
+pub(crate) fn pair_biases([low, high, second]: [i32; 3]) -> Option<[i32; 2]> {
     let sum = (i64::from(high) << 32 | i64::from(low as u32)) - i64::from(second);
-    if sum & 0xff == 0 { i32::try_from(sum >> 8).ok() } else { None }
+    let first = (sum >> 8) as i32;
+    if i64::from(first) << 8 == sum { Some([first, second]) } else { None }
 }
 
 impl<'a> Paired<'a> {
@@ -65,8 +68,9 @@ impl<'a> Paired<'a> {
         shift: u32,
     ) -> Option<Self> {
         let (e, h) = (input_size.get(), hidden_size.get());
-        let words = h.checked_add(e)?.checked_add(Self::EXTRA_WORDS)?.checked_mul(h)?;
-        let fits = e.is_multiple_of(Self::COLUMNS) && h.is_multiple_of(Self::COLUMNS) && units.len() == words;
+        // Exact: a size has 32 bits, by its file or by its core.
+        let words = (h as u64).wrapping_add(e as u64).wrapping_add(Self::EXTRA_WORDS as u64).wrapping_mul(h as u64);
+        let fits = (e | h).is_multiple_of(Self::COLUMNS) && units.len() as u64 == words;
         fits.then_some(Paired {
             input_size,
             hidden_size,

@@ -36,6 +36,7 @@ pub(super) enum Overflow {
 pub(super) const LIMIT: Bound = 1 << 31;
 
 /// The largest size of `weights · v + bias` with any |v| ≤ 2^15, in any order of summing. `sum`: of |weights|, saturating
+#[inline(never)]
 pub(super) fn row_bound(sum: u32, bias: i32) -> Bound {
     let sums = if sum < 1 << 16 { sum << 15 } else { LIMIT };
     sums.saturating_add(bias.unsigned_abs())
@@ -52,6 +53,7 @@ pub(super) fn with_second(first: Bound, second: Bound) -> Bound {
 }
 
 /// What `requantize` makes of a bound below the limit: one more for its floor.
+#[inline(never)]
 fn requantized(bound: Bound, multiplier: i16) -> Bound {
     ((u64::from(bound) * u64::from(multiplier.unsigned_abs())) >> 16) as u32 + 1
 }

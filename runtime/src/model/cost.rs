@@ -66,18 +66,19 @@ impl Model<'_> {
         let scratch = |tokens: usize| 4 * self.scratch_len_for(tokens);
         // Over many tokens, that what is rounded up to words does not count.
         let per_token = (scratch(1_000) - scratch(0)) / 1_000;
+        let numbers = self.numbers();
         let mut flash = Flash {
             header: self.header_len,
             recurrent: self.cells().iter().map(Cell::bytes).sum(),
-            head: self.head.linear.bytes() + self.hidden.map_or(0, |hidden| hidden.bytes()),
+            head: self.head.linear.bytes() + self.hidden.as_ref().map_or(0, |hidden| hidden.bytes()),
             embedding: self.embedding.weight.bytes()
                 + 2 * self.embedding.multiplier.len()
                 + 4 * usize::from(!self.embedding.multiplier.is_empty()),
-            folded: self.folded.bytes(),
+            folded: self.folded.as_ref().map_or(0, |folded| folded.bytes()),
             vocabulary: self.vocabulary.byte_len(),
             labels: self.labels.byte_len(),
             golden: self.golden.byte_len()
-                + 4 * (self.golden_offsets.len() + self.golden_values.len() + self.golden_logits.len()),
+                + 4 * (numbers.golden_offsets.len() + numbers.golden_values.len() + self.golden_logits.len()),
             other: 0,
         };
         let Flash { header, recurrent, head, embedding, folded, vocabulary, labels, golden, .. } = flash;
@@ -86,8 +87,8 @@ impl Model<'_> {
         Cost {
             macs_per_token: self.macs_per_token(),
             macs_per_folded_token: self.macs_per_token().saturating_sub(self.input_macs()),
-            folded_tokens: self.folded.ids.len(),
-            macs_per_answer: head_macs(&self.head.linear) + self.hidden.as_ref().map_or(0, head_macs),
+            folded_tokens: self.folded.as_ref().map_or(0, |folded| folded.ids.len()),
+            macs_per_answer: head_macs(&self.head.linear) + self.hidden.as_ref().map_or(0, |hidden| head_macs(hidden)),
             scratch_bytes: scratch(0),
             scratch_bytes_per_token: per_token,
             stack_bytes: Cost::STACK_BYTES,

@@ -1,125 +1,117 @@
-//! Everything that the header names, found but not yet checked against each other.
+//! What the loader asks a file for, each entry of the header by its name.
 
 use core::num::NonZeroUsize;
 
-use bytemuck::Pod;
-
-use super::keys::Kind;
 use super::names::Tensor;
-use crate::fault::{Checked, Fault, File, Refused};
-use crate::header::{Dtype, Entry, Scanner, TensorInfo, tensor_at};
+use crate::fault::{Fault, File};
+use crate::fingerprint::Fingerprint;
+use crate::header::{Dtype, Scanner};
 #[cfg(feature = "widths")]
 use crate::matrix::{GROUP, pair};
 use crate::matrix::{Matrix, Weights};
 use crate::parts::WIDTHS;
 use crate::texts::Texts;
 
-/// In a shape: a dimension of any size.
+/// In the place of a shape's first dimension: any.
 pub(super) const ANY: u32 = u32::MAX;
 
-/// Where each tensor's entry stands in the header. An entry is read again when it is asked for: a table of entries would be a
-/// kilobyte and more of stack.
-pub(super) struct Directory<'f, 'a> {
-    pub file: &'f File<'a>,
-    /// By [`Tensor::index`]; 0: there is none, for there the file's length stands.
-    entries: [u32; Tensor::COUNT],
-}
-
-impl<'f, 'a> Directory<'f, 'a> {
-    pub(super) fn new(file: &'f File<'a>) -> Self {
-        Directory { file, entries: [0; Tensor::COUNT] }
-    }
-
-    /// Finds all tensors. Not in one with [`new`](Directory::new), which would move them all.
-    pub(super) fn read(&mut self, kind: &Kind) -> Checked<()> {
-        let Directory { file, entries } = self;
-        let mut scanner = Scanner::new(file);
-        while let Some(entry) = scanner.next()? {
-            let Entry::Tensor(info) = entry else { continue };
-            let place = Tensor::find(info.name, kind).and_then(|tensor| entries.get_mut(tensor.index()));
-            let Some(place) = place else { return file.refuse(Fault::UnknownTensor(info.name)) };
-            // A header is shorter than 2^24.
-            if core::mem::replace(place, info.at as u32) != 0 {
-                return file.refuse(Fault::Duplicate(info.name));
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn has(&self, tensor: Tensor) -> bool {
-        self.entries.get(tensor.index()).is_some_and(|&at| at != 0)
-    }
-
-    fn find(&self, tensor: Tensor) -> Checked<TensorInfo<'a>> {
-        match self.entries.get(tensor.index()) {
-            Some(&at) if at != 0 => tensor_at(self.file, at as usize),
-            _ => self.file.refuse(Fault::MissingTensor(tensor)),
-        }
-    }
-
-    pub(super) fn shape(&self, tensor: Tensor) -> Checked<[u32; 3]> {
-        self.find(tensor).map(|info| info.shape)
-    }
-
-    /// The bytes of a tensor that must have this type and shape.
+/// What there is not, or has a fault, is empty or 0; the file knows.
+impl<'a> File<'a> {
+    /// Goes to the entry of this name; where there is none, to another. Not an entry, which would be moved.
     #[inline(never)]
-    fn bytes(&self, tensor: Tensor, dtype: Dtype, shape: [u32; 3]) -> Checked<&'a [u8]> {
-        let info = self.find(tensor)?;
-        if info.dtype != dtype {
-            return self.file.refuse(Fault::Type { tensor, expected: dtype });
+    pub(super) fn find(&self, name: Fingerprint) -> Scanner<'_, 'a> {
+        let mut scanner = Scanner::new(self);
+        while scanner.next() && scanner.entry.name != name {}
+        scanner
+    }
+
+    pub(super) fn has(&self, name: Fingerprint) -> bool {
+        self.find(name).entry.name == name
+    }
+
+    /// Which of the words a key has; none of a key that is not there.
+    pub(super) fn word(&self, key: Fingerprint, words: &[Fingerprint]) -> Option<u8> {
+        let Scanner { entry, .. } = &self.find(key);
+        if entry.name != key {
+            return None;
+        }
+        self.mark(entry.number);
+        let word = entry.value.position(words);
+        if word.is_none() {
+            self.refuse(Fault::Word { at: entry.at });
+        }
+        word
+    }
+
+    /// As [`find`](File::find), of a tensor that must be there.
+    fn tensor(&self, tensor: Tensor) -> Scanner<'_, 'a> {
+        let scanner = self.find(tensor.fingerprint());
+        if scanner.entry.name != tensor.fingerprint() {
+            self.refuse(Fault::MissingTensor(tensor));
+        }
+        scanner
+    }
+
+    #[inline(always)]
+    pub(super) fn shape(&self, tensor: Tensor) -> [u32; 3] {
+        self.tensor(tensor).entry.shape
+    }
+
+    /// The bytes of a tensor that must have this type and shape; as many as they say, at a multiple of the type's size.
+    #[inline(never)]
+    fn bytes(&self, tensor: Tensor, dtype: Dtype, shape: [u32; 3]) -> &'a [u8] {
+        let Scanner { entry, .. } = &self.tensor(tensor);
+        self.mark(entry.number);
+        if entry.value != dtype.fingerprint() {
+            self.refuse(Fault::Type { tensor, expected: dtype });
         }
         let mut expected = shape;
-        for (expected, found) in expected.iter_mut().zip(info.shape) {
-            if *expected == ANY {
-                *expected = found;
+        if expected[0] == ANY {
+            expected[0] = entry.shape[0];
+        }
+        if entry.shape != expected {
+            self.refuse(Fault::Shape { tensor, found: entry.shape, expected });
+        }
+        // What saturates is no tensor's size.
+        let size =
+            entry.shape.iter().fold(dtype.size() as u32, |size, &dimension| size.saturating_mul(dimension.max(1)));
+        let bytes = self.data.get(entry.begin..entry.end).unwrap_or(&[]);
+        if size as usize != bytes.len() || !entry.begin.is_multiple_of(dtype.size()) {
+            self.refuse(Fault::Place { at: entry.at });
+        }
+        bytes
+    }
+
+    /// A tensor of bytes, one dimension of any length.
+    pub(super) fn text(&self, tensor: Tensor) -> &'a [u8] {
+        self.bytes(tensor, Dtype::U8, [ANY, 0, 0])
+    }
+
+    /// A tensor of numbers.
+    pub(super) fn words(&self, tensor: Tensor, shape: [u32; 3]) -> &'a [i32] {
+        words(self.bytes(tensor, Dtype::I32, shape))
+    }
+
+    /// A tensor of offsets or ids, one dimension of any length.
+    pub(super) fn list(&self, tensor: Tensor) -> &'a [u32] {
+        bytemuck::try_cast_slice(words(self.bytes(tensor, Dtype::U32, [ANY, 0, 0]))).unwrap_or(&[])
+    }
+
+    #[inline(never)]
+    pub(super) fn texts(&self, offsets: Tensor, bytes: Tensor) -> Texts<'a> {
+        match Texts::new(self.list(offsets), self.text(bytes)) {
+            Ok(texts) => texts,
+            Err(index) => {
+                self.refuse(Fault::Texts { table: offsets, index });
+                Texts::EMPTY
             }
         }
-        if info.shape != expected {
-            return self.file.refuse(Fault::Shape { tensor, found: info.shape, expected });
-        }
-        match self.file.data.get(info.begin..info.end) {
-            Some(bytes) => Ok(bytes),
-            None => self.file.refuse(Fault::Place(info.name)),
-        }
-    }
-
-    /// Bytes as numbers of another type, or groups of them.
-    #[inline(always)]
-    fn cast<T: Pod>(&self, tensor: Tensor, bytes: &'a [u8]) -> Checked<&'a [T]> {
-        bytemuck::try_cast_slice(bytes).map_err(|_| self.misplaced(tensor))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn misplaced(&self, tensor: Tensor) -> Refused {
-        if let Ok(info) = self.find(tensor) {
-            _ = self.file.refuse::<()>(Fault::Place(info.name));
-        }
-        Refused
-    }
-
-    /// The elements of a tensor that must have this type and shape, as `T` or groups of it.
-    #[inline(always)]
-    pub(super) fn view<T: Pod>(&self, tensor: Tensor, dtype: Dtype, shape: [u32; 3]) -> Checked<&'a [T]> {
-        self.cast(tensor, self.bytes(tensor, dtype, shape)?)
-    }
-
-    /// A tensor of one dimension, of any length.
-    #[inline(always)]
-    pub(super) fn list<T: Pod>(&self, tensor: Tensor, dtype: Dtype) -> Checked<&'a [T]> {
-        self.view(tensor, dtype, [ANY, 0, 0])
-    }
-
-    #[inline(never)]
-    pub(super) fn texts(&self, offsets: Tensor, bytes: Tensor) -> Checked<Texts<'a>> {
-        let texts = Texts::new(self.list(offsets, Dtype::U32)?, self.list(bytes, Dtype::U8)?);
-        texts.or_else(|index| self.file.refuse(Fault::Texts { table: offsets, index }))
     }
 
     /// A tensor of numbers that must lie in a range.
     #[inline(never)]
-    fn within(&self, tensor: Tensor, dtype: Dtype, shape: [u32; 3], [low, high]: [i32; 2]) -> Checked<&'a [u8]> {
-        let bytes = self.bytes(tensor, dtype, shape)?;
+    fn within(&self, tensor: Tensor, dtype: Dtype, shape: [u32; 3], [low, high]: [i32; 2]) -> &'a [u8] {
+        let bytes = self.bytes(tensor, dtype, shape);
         for (index, number) in bytes.chunks(dtype.size()).enumerate() {
             let number = match *number {
                 [a] => i8::from_le_bytes([a]).into(),
@@ -128,83 +120,102 @@ impl<'f, 'a> Directory<'f, 'a> {
                 _ => 0,
             };
             if number < low || number > high {
-                return self.file.refuse(Fault::Range { tensor, index });
+                self.refuse(Fault::Range { tensor, index });
             }
         }
-        Ok(bytes)
+        bytes
     }
 
     /// Weights; −128 is not one.
-    #[inline(always)]
-    pub(super) fn weights(&self, tensor: Tensor, shape: [u32; 3]) -> Checked<&'a [i8]> {
-        self.cast(tensor, self.within(tensor, Dtype::I8, shape, [-127, 127])?)
+    pub(super) fn weights(&self, tensor: Tensor, shape: [u32; 3]) -> &'a [i8] {
+        bytemuck::try_cast_slice(self.within(tensor, Dtype::I8, shape, [-127, 127])).unwrap_or(&[])
     }
 
     /// Multipliers; none is negative.
-    #[inline(always)]
-    pub(super) fn multipliers(&self, tensor: Tensor, shape: [u32; 3]) -> Checked<&'a [i16]> {
-        self.cast(tensor, self.within(tensor, Dtype::I16, shape, [0, i32::MAX])?)
+    #[inline(never)]
+    pub(super) fn multipliers(&self, tensor: Tensor, shape: [u32; 3]) -> &'a [i16] {
+        halves(self.within(tensor, Dtype::I16, shape, [0, i32::MAX]))
     }
 
     /// Numbers that must lie in a range.
-    #[inline(always)]
-    pub(super) fn numbers(&self, tensor: Tensor, length: u32, range: [i32; 2]) -> Checked<&'a [i32]> {
-        self.cast(tensor, self.within(tensor, Dtype::I32, [length, 0, 0], range)?)
+    pub(super) fn numbers(&self, tensor: Tensor, length: u32, range: [i32; 2]) -> &'a [i32] {
+        words(self.within(tensor, Dtype::I32, [length, 0, 0], range))
     }
 
     /// A real number for hosts, as its bits.
-    pub(super) fn real(&self, tensor: Tensor) -> Checked<u32> {
-        let bits: &[u32] = self.view(tensor, Dtype::F32, [1, 0, 0])?;
-        Ok(bits.first().copied().unwrap_or_default())
+    pub(super) fn real(&self, tensor: Tensor) -> u32 {
+        words(self.bytes(tensor, Dtype::F32, [1, 0, 0])).first().map_or(0, |&bits| bits as u32)
     }
 
-    /// How wide a matrix is whose weights have any of the widths: its last dimension but for what is packed.
-    pub(super) fn columns(&self, tensor: Tensor) -> Checked<u32> {
-        let info = self.find(tensor)?;
-        let last = info.shape.iter().rfind(|&&size| size != 0).copied().unwrap_or(0);
-        Ok(if WIDTHS && info.dtype == Dtype::U8 { last.saturating_mul(2) } else { last })
+    /// How wide a matrix is whose weights have any of the widths: its second dimension but for what is packed.
+    pub(super) fn columns(&self, tensor: Tensor) -> u32 {
+        let [_, columns, _] = self.shape(tensor);
+        if WIDTHS && self.is_packed(tensor) { columns.saturating_mul(2) } else { columns }
+    }
+
+    /// Whether a tensor has two weights in a byte.
+    #[cfg_attr(not(feature = "widths"), allow(dead_code))]
+    fn is_packed(&self, tensor: Tensor) -> bool {
+        self.find(tensor.fingerprint()).entry.value == Dtype::U8.fingerprint()
     }
 
     /// A matrix of weights of 8 bits, and, where they are built in, of 4 and 16. `shape` without its last dimension, which is `columns`;
-    /// all before it count as rows. Where `groups` stands, weights of 4 bits have their multipliers.
+    /// all before it count as rows. Weights of 4 bits have their multipliers in `groups`.
+    #[inline(always)]
     pub(super) fn matrix(
         &self,
         [weight, groups]: [Tensor; 2],
         [rows, gates]: [u32; 2],
         columns: NonZeroUsize,
-    ) -> Checked<Matrix<'a>> {
+    ) -> Matrix<'a> {
         let wide = |last: usize| if gates == 0 { [rows, last as u32, 0] } else { [rows, gates, last as u32] };
-        let info = self.find(weight)?;
-        if self.has(groups) && !(WIDTHS && info.dtype == Dtype::U8) {
-            let name = self.find(groups)?.name;
-            return self.file.refuse(Fault::UnknownTensor(name));
+        #[cfg(feature = "widths")]
+        if let Some(weights) = self.weights_of_other_widths([weight, groups], columns.get(), wide) {
+            return Matrix { columns, weights };
         }
-        let weights = match info.dtype {
-            #[cfg(feature = "widths")]
-            Dtype::U8 => {
-                let pairs: &[u8] = self.view(weight, Dtype::U8, wide(columns.get().div_ceil(2)))?;
-                // −8 is not one. The shape is that of even numbers of columns only.
-                let bad = pairs.iter().position(|&byte| pair(byte).contains(&-8));
-                if let Some(index) = bad {
-                    return self.file.refuse(Fault::Range { tensor: weight, index });
-                }
-                if !columns.get().is_multiple_of(2) {
-                    let (found, expected) = (wide(columns.get()), wide(columns.get() + 1));
-                    return self.file.refuse(Fault::Shape { tensor: weight, found, expected });
-                }
-                let multipliers: &[u8] = self.view(groups, Dtype::U8, wide(columns.get().div_ceil(GROUP)))?;
-                if let Some(index) = multipliers.iter().position(|m| !(1..=18).contains(m)) {
-                    return self.file.refuse(Fault::Range { tensor: groups, index });
-                }
-                Weights::Bits4 { pairs, groups: multipliers }
-            }
-            #[cfg(feature = "widths")]
-            Dtype::I16 => {
-                let bytes = self.within(weight, Dtype::I16, wide(columns.get()), [-32_767, 32_767])?;
-                Weights::Bits16(self.cast(weight, bytes)?)
-            }
-            _ => Weights::Bits8(self.weights(weight, wide(columns.get()))?),
-        };
-        Ok(Matrix { columns, weights })
+        _ = groups;
+        Matrix { columns, weights: Weights::Bits8(self.weights(weight, wide(columns.get()))) }
     }
+
+    /// Weights of 4 or 16 bits, where a tensor has such. wide: the tensor's shape with this last dimension.
+    #[cfg(feature = "widths")]
+    fn weights_of_other_widths(
+        &self,
+        [weight, groups]: [Tensor; 2],
+        columns: usize,
+        wide: impl Fn(usize) -> [u32; 3],
+    ) -> Option<Weights<'a>> {
+        let Scanner { entry, .. } = &self.tensor(weight);
+        if entry.value == Dtype::I16.fingerprint() {
+            return Some(Weights::Bits16(halves(self.within(weight, Dtype::I16, wide(columns), [-32_767, 32_767]))));
+        }
+        if entry.value != Dtype::U8.fingerprint() {
+            return None;
+        }
+        let pairs = self.bytes(weight, Dtype::U8, wide(columns.div_ceil(2)));
+        // −8 is not one. The shape is that of even numbers of columns only.
+        if let Some(index) = pairs.iter().position(|&byte| pair(byte).contains(&-8)) {
+            self.refuse(Fault::Range { tensor: weight, index });
+        }
+        if !columns.is_multiple_of(2) {
+            self.refuse(Fault::Shape { tensor: weight, found: wide(columns), expected: wide(columns + 1) });
+        }
+        let multipliers = self.bytes(groups, Dtype::U8, wide(columns.div_ceil(GROUP)));
+        if let Some(index) = multipliers.iter().position(|m| !(1..=18).contains(m)) {
+            self.refuse(Fault::Range { tensor: groups, index });
+        }
+        Some(Weights::Bits4 { pairs, groups: multipliers })
+    }
+}
+
+/// Bytes at a multiple of 4, whole words of them.
+#[inline(never)]
+fn words(bytes: &[u8]) -> &[i32] {
+    bytemuck::try_cast_slice(bytes).unwrap_or(&[])
+}
+
+/// Bytes at a multiple of 2, whole halves of them.
+#[inline(always)]
+fn halves(bytes: &[u8]) -> &[i16] {
+    bytemuck::try_cast_slice(bytes).unwrap_or(&[])
 }

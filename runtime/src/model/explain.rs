@@ -1,12 +1,10 @@
 //! From what the loader keeps of a [`Fault`] to what a caller reads.
 
-use super::keys::{Kind, explained};
-use super::names::Tensor;
+use super::keys::explained;
 use crate::error::{LoadError, Name};
 use crate::fault::{Expected, Fault, File};
-use crate::header::Dtype;
-use crate::kind::CellKind;
-use crate::parts::{ERRORS, FOLDING, WIDTHS};
+use crate::header::{Dtype, Scanner, read_header, string_at};
+use crate::parts::{ERRORS, FOLDING, HIDDEN, WIDTHS};
 
 /// Why the file is refused, in full where that is built in.
 pub(super) fn explain(file: &File<'_>) -> LoadError {
@@ -14,42 +12,55 @@ pub(super) fn explain(file: &File<'_>) -> LoadError {
 }
 
 fn in_full(file: &File<'_>) -> LoadError {
-    let (fault, found) = (file.fault(), file.bytes.len());
-    // Reading it again changes the file's fault, which is at hand.
-    let cell = Kind::read(file).map_or(CellKind::Lstm, |kind| kind.cell);
-    let name = |tensor: Tensor| tensor.name(cell);
-    match fault {
+    let found = file.bytes.len();
+    // It is read again, from the beginning: who is refused reads nothing more.
+    let mut again = File::new(file.bytes);
+    read_header(&mut again);
+    match file.fault() {
         Fault::Misaligned => LoadError::Misaligned,
         Fault::Truncated { expected } => LoadError::Truncated { found, expected },
         Fault::TrailingBytes { expected } => LoadError::TrailingBytes { found, expected },
         Fault::Header { at, expected } => LoadError::Header { at, expected: in_header(expected) },
-        Fault::Word { key, found } => unsupported(Name::of_bytes(key), found, explained::words_for(key)),
+        Fault::Word { at } => {
+            let [key, word] = explained::key_and_word(file, at);
+            unsupported(Name::of_bytes(key), word, explained::words_for(key))
+        }
         Fault::Misfit(key) => {
-            let (found, expected) = explained::misfit(file, key);
+            let (found, expected) = explained::misfit(&again, key);
             unsupported(explained::key(key), found.as_bytes(), expected)
         }
         Fault::NotBuilt { key, word } => {
             LoadError::MissingFeature { name: explained::key(key), feature: explained::feature(key, word) }
         }
-        Fault::MissingKey(key) => LoadError::MissingKey(explained::key(key)),
-        Fault::MissingShift(place) => LoadError::MissingKey(explained::shift(cell, place)),
-        Fault::MissingTensor(tensor) => LoadError::MissingTensor(name(tensor)),
-        Fault::UnknownKey(key) => LoadError::UnknownKey(Name::of_bytes(key)),
-        Fault::UnknownTensor(unknown) => match feature_of(unknown) {
-            Some(feature) => LoadError::MissingFeature { name: Name::of_bytes(unknown), feature },
-            None => LoadError::UnknownTensor(Name::of_bytes(unknown)),
-        },
-        Fault::Duplicate(twice) => LoadError::Duplicate(Name::of_bytes(twice)),
+        Fault::MissingKey(key) => LoadError::MissingKey(explained::name(key)),
+        Fault::MissingTensor(tensor) => LoadError::MissingTensor(tensor.name()),
+        Fault::Left => left(file, &again),
         Fault::Type { tensor, expected: Dtype::I8 } if !WIDTHS && tensor.can_be_wide() => {
-            LoadError::MissingFeature { name: name(tensor), feature: "widths" }
+            LoadError::MissingFeature { name: tensor.name(), feature: "widths" }
         }
-        Fault::Type { tensor, expected } => LoadError::Type { tensor: name(tensor), expected: expected.name() },
-        Fault::Shape { tensor, found, expected } => LoadError::Shape { tensor: name(tensor), found, expected },
-        Fault::Place(tensor) => LoadError::Place(Name::of_bytes(tensor)),
+        Fault::Type { tensor, expected } => LoadError::Type { tensor: tensor.name(), expected: expected.name() },
+        Fault::Shape { tensor, found, expected } => LoadError::Shape { tensor: tensor.name(), found, expected },
+        Fault::Place { at } => LoadError::Place(Name::of_bytes(string_at(file, at))),
         Fault::Texts { table, index } => LoadError::Texts { table: table.table(), index },
         Fault::VocabularyOrder { index } => LoadError::VocabularyOrder { index },
-        Fault::Range { tensor, index } => LoadError::Range { tensor: name(tensor), index },
-        Fault::Overflow { tensor, row } => LoadError::Overflow { tensor: name(tensor), row },
+        Fault::Range { tensor, index } => LoadError::Range { tensor: tensor.name(), index },
+        Fault::Overflow { tensor, row } => LoadError::Overflow { tensor: tensor.name(), row },
+    }
+}
+
+/// Of the first entry that nobody asked for. again: the same file, not refused.
+fn left(file: &File<'_>, again: &File<'_>) -> LoadError {
+    let mut scanner = Scanner::new(again);
+    while scanner.next() && file.is_marked(scanner.entry.number) {}
+    let entry = scanner.entry;
+    let (bytes, name) = (string_at(file, entry.at), Name::of_bytes(string_at(file, entry.at)));
+    if again.find(entry.name).entry.number < entry.number {
+        return LoadError::Duplicate(name);
+    }
+    match feature_of(bytes) {
+        Some(feature) => LoadError::MissingFeature { name, feature },
+        None if entry.is_key => LoadError::UnknownKey(name),
+        None => LoadError::UnknownTensor(name),
     }
 }
 
@@ -57,11 +68,13 @@ fn unsupported(key: Name, found: &[u8], expected: &'static str) -> LoadError {
     LoadError::Unsupported { key, found: Name::of_bytes(found), expected }
 }
 
-/// The feature without which a build does not know a tensor that others do.
-fn feature_of(tensor: &[u8]) -> Option<&'static str> {
-    if !FOLDING && tensor.starts_with(b"folded.") {
+/// The feature without which a build does not know a key or a tensor that others do.
+fn feature_of(name: &[u8]) -> Option<&'static str> {
+    if !FOLDING && name.starts_with(b"folded.") {
         Some("folding")
-    } else if !WIDTHS && tensor.ends_with(b".group_multiplier") {
+    } else if !HIDDEN && (name == b"tern.shift.hidden" || name.starts_with(b"hidden.")) {
+        Some("hidden")
+    } else if !WIDTHS && name.ends_with(b".group_multiplier") {
         Some("widths")
     } else {
         None
@@ -71,8 +84,7 @@ fn feature_of(tensor: &[u8]) -> Option<&'static str> {
 fn in_header(expected: Expected) -> &'static str {
     match expected {
         Expected::Literal(literal) => literal,
-        Expected::Length => "a header length that is a multiple of 8 and below 2^24",
-        Expected::Type => "a type among U8, I8, I16, U32, I32, F32",
+        Expected::Length => "a header length that is a multiple of 8 and below 2^16",
         Expected::Dimension => "a dimension of at least 1",
         Expected::Number => "a number",
         Expected::SmallNumber => "a number below 2^31 without leading zeros",

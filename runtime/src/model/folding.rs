@@ -3,53 +3,50 @@
 use core::num::NonZeroUsize;
 use core::ops::RangeInclusive;
 
-use super::bounds;
-use super::directory::Directory;
-use super::keys::Kind;
 use super::names::{Place, Tensor};
+use super::{Config, bounds};
 use crate::cell::Cell;
-use crate::fault::{Checked, Fault};
+use crate::fault::{Fault, File};
 use crate::folded::Folded;
-use crate::header::Dtype;
 #[cfg(feature = "widths")]
 use crate::kind::CellKind;
-use crate::parts::FOLDING;
+use crate::parts::{self, FOLDING};
 
 /// What is folded, if anything is: condition 5 of docs/arithmetic.md is checked. `cells`: by their places.
 pub(super) fn read<'a>(
-    directory: &Directory<'_, 'a>,
-    kind: &Kind,
+    file: &File<'a>,
+    config: &Config,
     cells: &[Cell<'a>; Place::COUNT],
-    vocab_size: usize,
-) -> Checked<Folded<'a>> {
+) -> Option<parts::Folds<Folded<'a>>> {
     let tensors = [Tensor::FOLDED_SUMS, Tensor::FOLDED_SUMS_REVERSE];
-    if !FOLDING || !directory.has(Tensor::FOLDED_IDS) && !tensors.iter().any(|&tensor| directory.has(tensor)) {
-        return Ok(Folded::NONE);
+    let has = |tensor: &Tensor| file.has(tensor.fingerprint());
+    if !FOLDING || config.reads_values() || !has(&Tensor::FOLDED_IDS) && !tensors.iter().any(has) {
+        return None;
     }
-    let ids: &[u32] = directory.list(Tensor::FOLDED_IDS, Dtype::U32)?;
+    let ids = file.list(Tensor::FOLDED_IDS);
     let mut least = 0;
     for (index, &id) in ids.iter().enumerate() {
-        if id < least || id as usize >= vocab_size {
-            return directory.file.refuse(Fault::Range { tensor: Tensor::FOLDED_IDS, index });
+        if id < least || id as usize >= config.vocab_size {
+            file.refuse(Fault::Range { tensor: Tensor::FOLDED_IDS, index });
         }
         least = id.saturating_add(1);
     }
     let mut folded = Folded { ids, ..Folded::NONE };
-    for ((sums, cell), tensor) in folded.sums.iter_mut().zip(cells).zip(tensors).take(kind.directions.into()) {
+    for ((sums, cell), tensor) in folded.sums.iter_mut().zip(cells).zip(tensors).take(config.directions()) {
         // As the layer's biases lie; plain cells have no dimension for the gate.
         let (units, rows) = (cell.hidden_size(), cell.sums_of_unit());
         let shape = [ids.len() as u32, units as u32, if rows > 1 { rows as u32 } else { 0 }];
-        *sums = directory.view(tensor, Dtype::I32, shape)?;
+        *sums = file.words(tensor, shape);
         folded.width = NonZeroUsize::new(units * rows).unwrap_or(NonZeroUsize::MIN);
         for at in 0..units * rows {
             let limits = limits(cell, at, rows);
             let mut of_row = sums.iter().enumerate().skip(at).step_by(folded.width.get());
             if let Some((index, _)) = of_row.find(|&(_, &sum)| !limits.contains(&sum.into())) {
-                return directory.file.refuse(Fault::Range { tensor, index });
+                file.refuse(Fault::Range { tensor, index });
             }
         }
     }
-    Ok(folded)
+    parts::Folds::new(folded)
 }
 
 /// What the sums of one row can be. `at`: the row among all, `rows` to a unit.

@@ -1,19 +1,21 @@
 //! The metadata of a device file: closed words.
 
-use super::names::Place;
+use super::names::{Place, shift};
 use super::words;
-use crate::fault::{Checked, Fault, File, Key};
-use crate::header::{Entry, Scanner};
+use crate::error::Name;
+use crate::fault::{Fault, File};
+use crate::fingerprint::Fingerprint;
+use crate::header::{Scanner, string_at};
 use crate::kind::{CellKind, Input, Merge, Output, Pooling, Task};
-use crate::model::{Model, Packing};
-use crate::parts::{self, BIDIRECTIONAL, ERRORS, HTML_WORDS, POOLING, STACKED, VALUES, WIDTHS, WORDPIECE};
+use crate::model::{Config, Model, Packing};
+use crate::parts::{self, BIDIRECTIONAL, ERRORS, HIDDEN, HTML_WORDS, POOLING, STACKED, VALUES, WIDTHS, WORDPIECE};
 use crate::text::{self, Tokenizer};
 
-/// What every key begins with.
-const TERN: &str = "tern.";
-/// The keys after that.
-const KEYS: &str =
-    "version, task, input, tokenizer, vocabulary, cell, layers, directions, merge, pooling, output, packing";
+/// A key of the metadata, by its place in the list of them.
+pub(crate) type Key = u8;
+
+const KEYS: &str = "tern.version, tern.task, tern.input, tern.tokenizer, tern.vocabulary, tern.cell, tern.layers, tern.directions, tern.merge, \
+    tern.pooling, tern.output, tern.packing";
 const VERSION: Key = 0;
 const TASK: Key = 1;
 const INPUT: Key = 2;
@@ -28,27 +30,47 @@ const OUTPUT: Key = 10;
 const PACKING: Key = 11;
 const COUNT: usize = 12;
 
-/// The words of each key; enums of [`kind`](crate::kind) list them in the same order. And which of them this build runs, a bit each.
-const WORDS: [(&str, u16); COUNT] = [
-    (Model::FORMAT, ALL),
-    (known(VALUES, "classify, language-model, forecast", "classify, language-model"), ALL),
-    (known(VALUES, "tokens, values", "tokens"), first(1, VALUES)),
-    (known(WORDPIECE || HTML_WORDS, Tokenizer::NAMES, Tokenizer::PLAIN_NAMES), Tokenizer::BUILT),
-    ("sorted, bytes", ALL),
-    (known(GRU || RNN || WIDTHS, "lstm, gru, rnn, rnn_relu", "lstm"), CELLS),
-    (known(STACKED, "1, 2, 3, 4", "1"), first(1, STACKED)),
-    (known(BIDIRECTIONAL, "1, 2", "1"), first(1, BIDIRECTIONAL)),
-    (known(BIDIRECTIONAL, "concat, sum, mean, product", ""), ALL),
-    (known(POOLING, "last, mean, max, mean_max", "last"), first(1, POOLING)),
-    (known(VALUES, "softmax, sigmoid, linear", "softmax, sigmoid"), ALL),
-    (
-        known(
-            GRU || RNN || WIDTHS,
-            "interleaved4, paired16, interleaved3, interleaved1, rows",
-            "interleaved4, paired16",
-        ),
-        PACKINGS,
-    ),
+/// The words of each key; enums of [`kind`](crate::kind) list them in the same order.
+const WORDS: [&str; COUNT] = [
+    Model::FORMAT,
+    known(VALUES, "classify, language-model, forecast", "classify, language-model"),
+    known(VALUES, "tokens, values", "tokens"),
+    known(WORDPIECE || HTML_WORDS, Tokenizer::NAMES, Tokenizer::PLAIN_NAMES),
+    "sorted, bytes",
+    known(GRU || RNN || WIDTHS, "lstm, gru, rnn, rnn_relu", "lstm"),
+    known(STACKED, "1, 2, 3, 4", "1"),
+    known(BIDIRECTIONAL, "1, 2", "1"),
+    known(BIDIRECTIONAL, "concat, sum, mean, product", ""),
+    known(POOLING, "last, mean, max, mean_max", "last"),
+    known(VALUES, "softmax, sigmoid, linear", "softmax, sigmoid"),
+    known(GRU || RNN || WIDTHS, "interleaved4, paired16, interleaved3, interleaved1, rows", "interleaved4, paired16"),
+];
+/// Where each key's words begin among [`FINGERPRINTS`], and where the last one's end.
+const STARTS: [u8; COUNT + 1] = {
+    let (mut starts, mut key) = ([0; COUNT + 1], 0);
+    while key < COUNT {
+        starts[key + 1] = starts[key] + words::count(WORDS[key]) as u8;
+        key += 1;
+    }
+    starts
+};
+const FINGERPRINTS: &[Fingerprint] = &Fingerprint::of_lists::<{ STARTS[COUNT] as usize }>(&WORDS);
+const KEY_FINGERPRINTS: &[Fingerprint] = &Fingerprint::of_lists::<COUNT>(&[KEYS]);
+const SHIFT_FINGERPRINTS: &[Fingerprint] = &Fingerprint::of_lists::<{ words::count(SHIFTS) }>(&[SHIFTS]);
+/// Which of them this build runs, a bit each.
+const BUILT: [u16; COUNT] = [
+    ALL,
+    ALL,
+    first(1, VALUES),
+    Tokenizer::BUILT,
+    ALL,
+    CELLS,
+    first(1, STACKED),
+    first(1, BIDIRECTIONAL),
+    ALL,
+    first(1, POOLING),
+    ALL,
+    PACKINGS,
 ];
 
 /// The words that a build knows: all where one of the others is built in, or where an error names the part that is not.
@@ -71,241 +93,168 @@ const fn first(count: u32, part: bool) -> u16 {
     if part { ALL } else { (1 << count) - 1 }
 }
 
-const SHIFT: &str = "shift.";
 const SHIFTS: &str = "0, 1, 2, 3, 4, 5, 6, 7, 8";
 
 /// What the metadata says of a model, checked as a whole.
-#[derive(Clone, Copy, Debug)]
 pub(super) struct Kind {
-    pub task: Task,
-    input: Input,
-    pub tokenizer: Tokenizer,
-    pub cell: CellKind,
-    /// 1 … 4
-    pub layers: u8,
-    /// 1 or 2
-    pub directions: u8,
-    pub merge: Merge,
-    pub pooling: Pooling,
-    pub output: Output,
+    /// Its sizes are not known yet.
+    pub config: Config,
     pub packing: Packing,
-    /// By [`Place::index`].
-    layer_shifts: [Option<u8>; Place::COUNT],
-    fc_shift: Option<u8>,
     /// None: there is no hidden layer in the head.
-    pub hidden_shift: Option<u8>,
+    pub hidden_shift: Option<u32>,
 }
 
-/// The places of a file's words in their keys' lists; [`NONE`] where the file has no such key.
-type Words = [u8; COUNT];
-const NONE: u8 = 0xff;
-/// Keys that every file has, a bit each.
-const REQUIRED: u16 =
-    1 << VERSION | 1 << TASK | 1 << CELL | 1 << LAYERS | 1 << DIRECTIONS | 1 << POOL | 1 << OUTPUT | 1 << PACKING;
-
-/// The words of a key, and which are built in.
-fn words_of(key: Key) -> (&'static str, u16) {
-    WORDS.get(usize::from(key)).copied().unwrap_or(("", 0))
-}
-
-/// What follows `tern.` in a key.
-fn rest_of(key: &[u8]) -> &[u8] {
-    key.strip_prefix(TERN.as_bytes()).unwrap_or(b"")
-}
-
-fn read_words(file: &File<'_>) -> Checked<Words> {
-    let mut all = [NONE; COUNT];
-    let mut scanner = Scanner::new(file);
-    while let Some(entry) = scanner.next()? {
-        let Entry::Metadata { key, value } = entry else { continue };
-        let Some(number) = words::position(rest_of(key), KEYS) else { continue };
-        let Some(place) = all.get_mut(usize::from(number)) else { continue };
-        if *place != NONE {
-            return file.refuse(Fault::Duplicate(key));
-        }
-        let (list, built) = words_of(number);
-        let Some(word) = words::position(value, list) else {
-            return file.refuse(Fault::Word { key, found: value });
-        };
-        if built >> word & 1 == 0 {
-            return file.refuse(Fault::NotBuilt { key: number, word });
-        }
-        *place = word;
+/// The place of a key's word in its list; none of a key that is not there.
+#[inline(never)]
+fn find(file: &File<'_>, key: Key) -> Option<u8> {
+    let at = usize::from(key);
+    let word = file.word(*KEY_FINGERPRINTS.get(at)?, words_of(key))?;
+    if BUILT.get(at)? >> word & 1 == 0 {
+        file.refuse(Fault::NotBuilt { key, word });
     }
-    Ok(all)
+    Some(word)
+}
+
+/// As [`find`], of a key that must be there; the first word in its place.
+fn word(file: &File<'_>, key: Key) -> u8 {
+    find(file, key).unwrap_or_else(|| {
+        file.refuse(Fault::MissingKey(key_fingerprint(key)));
+        0
+    })
+}
+
+/// The fingerprints of a key's words.
+fn words_of(key: Key) -> &'static [Fingerprint] {
+    match STARTS.get(usize::from(key)..) {
+        Some([start, end, ..]) => FINGERPRINTS.get(usize::from(*start)..usize::from(*end)).unwrap_or(&[]),
+        _ => &[],
+    }
+}
+
+fn key_fingerprint(key: Key) -> Fingerprint {
+    KEY_FINGERPRINTS.get(usize::from(key)).copied().unwrap_or(Fingerprint::EMPTY)
 }
 
 impl Kind {
-    pub(super) fn read(file: &File<'_>) -> Checked<Self> {
-        let words = read_words(file)?;
-        let [_, task, input, tokenizer, vocabulary, cell, layers, directions, merge, pooling, output, packing] = words;
-        let mut kind = Kind {
-            task: of(Task::ALL, task),
+    pub(super) fn read(file: &File<'_>) -> Self {
+        word(file, VERSION);
+        let mut config = Config {
+            task: of(Task::ALL, word(file, TASK), true),
             // A file without this key reads tokens: the first of the words.
-            input: of(Input::ALL, input),
+            input: of(Input::ALL, find(file, INPUT).unwrap_or(0), VALUES),
             tokenizer: Tokenizer::WORDS,
-            cell: of(CellKind::ALL, cell),
-            layers: layers.wrapping_add(1),
-            directions: directions.wrapping_add(1),
-            merge: of(Merge::ALL, merge),
-            pooling: of(Pooling::ALL, pooling),
-            output: of(Output::ALL, output),
-            packing: of(&Packing::EACH, packing),
-            layer_shifts: [None; Place::COUNT],
-            fc_shift: None,
-            hidden_shift: None,
+            vocab_size: 0,
+            embedding_dim: 0,
+            cell: of(CellKind::ALL, word(file, CELL), GRU || RNN || WIDTHS),
+            layers: usize::from(word(file, LAYERS)) + 1,
+            bidirectional: word(file, DIRECTIONS) == 1 && BIDIRECTIONAL,
+            merge: Merge::Concat,
+            pooling: of(Pooling::ALL, word(file, POOL), POOLING),
+            hidden_size: 0,
+            head_hidden: 0,
+            output: of(Output::ALL, word(file, OUTPUT), true),
+            classes: 0,
+            window: 0,
         };
-        let mut required = REQUIRED | u16::from(kind.directions == 2) << MERGE;
-        let mut is_bytes = false;
-        if !kind.reads_values() {
-            required |= 1 << TOKENIZER | 1 << VOCABULARY;
-            kind.tokenizer = Tokenizer::numbered(tokenizer);
-            is_bytes = kind.tokenizer.kind == text::Kind::Bytes;
+        let packing = of(&Packing::EACH, word(file, PACKING), true);
+        if config.bidirectional {
+            config.merge = of(Merge::ALL, word(file, MERGE), true);
         }
-        for (key, &word) in (0u8..).zip(&words) {
-            if required >> key & 1 != 0 && word == NONE {
-                return file.refuse(Fault::MissingKey(key));
+        if !config.reads_values() {
+            config.tokenizer = Tokenizer::numbered(word(file, TOKENIZER));
+            let is_bytes = config.tokenizer.kind == text::Kind::Bytes;
+            if word(file, VOCABULARY) != u8::from(is_bytes) {
+                file.refuse(Fault::Misfit(VOCABULARY));
             }
         }
-        let is_sorted = kind.reads_values() || vocabulary == u8::from(is_bytes);
-        let fits = kind.packing == Packing::Rows || kind.packing.cell() == kind.cell.plain();
-        let misfit = match (is_sorted, fits) {
-            (false, _) => Some(VOCABULARY),
-            (_, false) => Some(PACKING),
-            _ => kind.misfit(),
-        };
-        if let Some(key) = misfit {
-            return file.refuse(Fault::Misfit(key));
+        if packing != Packing::Rows && packing.cell() != config.cell.plain() {
+            file.refuse(Fault::Misfit(PACKING));
         }
-        kind.read_shifts(file)?;
-        Ok(kind)
-    }
-
-    /// Whether a step reads numbers.
-    pub(super) fn reads_values(&self) -> bool {
-        VALUES && self.input == Input::Values
-    }
-
-    pub(super) fn input(&self) -> Input {
-        self.input
-    }
-
-    /// The key whose word does not go with the task.
-    fn misfit(&self) -> Option<Key> {
-        let (input, outputs) = match self.task {
-            Task::Classify => (self.input, [Output::Softmax, Output::Sigmoid]),
-            Task::LanguageModel => (Input::Tokens, [Output::Softmax; 2]),
-            Task::Forecast => (Input::Values, [Output::Linear; 2]),
-        };
-        let is_language_model = self.task == Task::LanguageModel;
-        if self.input != input {
-            Some(INPUT)
-        } else if !outputs.contains(&self.output) {
-            Some(OUTPUT)
-        } else if is_language_model && self.directions != 1 {
-            Some(DIRECTIONS)
-        } else if is_language_model && !self.pooling.is_last() {
-            Some(POOL)
-        } else {
-            None
+        if let Some(key) = misfit(&config) {
+            file.refuse(Fault::Misfit(key));
         }
-    }
-
-    /// The shifts, and whether every key has a place in such a model.
-    fn read_shifts(&mut self, file: &File<'_>) -> Checked<()> {
-        let mut scanner = Scanner::new(file);
-        while let Some(entry) = scanner.next()? {
-            let Entry::Metadata { key, value } = entry else { continue };
-            let rest = rest_of(key);
-            if let Some(number) = words::position(rest, KEYS) {
-                let belongs = match number {
-                    TOKENIZER | VOCABULARY => !self.reads_values(),
-                    MERGE => self.directions == 2,
-                    _ => true,
-                };
-                if belongs {
-                    continue;
-                }
-            }
-            let Some(place) = rest.strip_prefix(SHIFT.as_bytes()).and_then(|layer| self.shift_of(layer)) else {
-                return file.refuse(Fault::UnknownKey(key));
-            };
-            let Some(shift) = words::position(value, SHIFTS) else {
-                return file.refuse(Fault::Word { key, found: value });
-            };
-            if place.replace(shift).is_some() {
-                return file.refuse(Fault::Duplicate(key));
-            }
-        }
-        Ok(())
-    }
-
-    /// Where the shift of a layer is kept, by what follows `tern.shift.`; none of a layer that the model has not.
-    fn shift_of(&mut self, layer: &[u8]) -> Option<&mut Option<u8>> {
-        match layer {
-            b"fc" => Some(&mut self.fc_shift),
-            b"hidden" => Some(&mut self.hidden_shift),
-            _ => {
-                let suffix = layer.strip_prefix(self.cell.module().as_bytes())?.strip_prefix(b"_")?;
-                let place = Place::from_suffix(suffix)?;
-                if self.has(place) { self.layer_shifts.get_mut(place.index()) } else { None }
-            }
-        }
-    }
-
-    /// Whether the model has such a layer in such a direction.
-    pub(super) fn has(&self, place: Place) -> bool {
-        place.layer < self.layers && (self.directions == 2 || !place.reverse)
-    }
-
-    pub(super) fn shift(&self, file: &File<'_>, place: Place) -> Checked<u32> {
-        match self.layer_shifts.get(place.index()) {
-            Some(&Some(shift)) => Ok(shift.into()),
-            _ => file.refuse(Fault::MissingShift(Some(place))),
-        }
-    }
-
-    pub(super) fn fc_shift(&self, file: &File<'_>) -> Checked<u32> {
-        match self.fc_shift {
-            Some(shift) => Ok(shift.into()),
-            None => file.refuse(Fault::MissingShift(None)),
-        }
+        Kind { config, packing, hidden_shift: if HIDDEN { choose(file, shift::HIDDEN) } else { None } }
     }
 }
 
-/// The value of a word by its position in the list; both lists have the same order and length.
-fn of<T: Copy>(all: &'static [T], position: u8) -> T {
-    all.get(usize::from(position)).copied().unwrap_or(all[0])
+/// The key whose word does not go with the task.
+fn misfit(config: &Config) -> Option<Key> {
+    let (input, outputs) = match config.task {
+        Task::Classify => (config.input, [Output::Softmax, Output::Sigmoid]),
+        Task::LanguageModel => (Input::Tokens, [Output::Softmax; 2]),
+        Task::Forecast => (Input::Values, [Output::Linear; 2]),
+    };
+    let is_language_model = config.task == Task::LanguageModel;
+    if config.input != input {
+        Some(INPUT)
+    } else if !outputs.contains(&config.output) {
+        Some(OUTPUT)
+    } else if is_language_model && config.bidirectional {
+        Some(DIRECTIONS)
+    } else if is_language_model && !config.pooling.is_last() {
+        Some(POOL)
+    } else {
+        None
+    }
+}
+
+/// What the names of a model's recurrent tensors begin with.
+pub(super) fn module(config: &Config) -> &'static str {
+    if GRU || RNN || WIDTHS { config.cell.module() } else { CellKind::Lstm.module() }
+}
+
+/// The shift of one direction of one layer.
+pub(super) fn shift(file: &File<'_>, config: &Config, place: Place) -> u32 {
+    required(file, shift::of_layer(module(config), place))
+}
+
+/// A shift; none of a key that is not there.
+fn choose(file: &File<'_>, key: Fingerprint) -> Option<u32> {
+    file.word(key, SHIFT_FINGERPRINTS).map(u32::from)
+}
+
+/// A shift that must be there.
+#[inline(never)]
+pub(super) fn required(file: &File<'_>, key: Fingerprint) -> u32 {
+    choose(file, key).unwrap_or_else(|| {
+        file.refuse(Fault::MissingKey(key));
+        0
+    })
+}
+
+/// The value of a word by its position in the list; both lists have the same order and length. The first where the others are not built in.
+fn of<T: Copy>(all: &'static [T], position: u8, is_built: bool) -> T {
+    let position = if is_built { position.into() } else { 0 };
+    all.get(position).copied().unwrap_or(all[0])
 }
 
 /// What a [`LoadError`](crate::LoadError) says of keys and words.
 pub(super) mod explained {
     use super::*;
-    use crate::error::Name;
 
-    pub(crate) fn key(key: Key) -> Name {
-        Name::joined(&[TERN, words::nth(KEYS, key.into())])
+    /// What a key is called.
+    pub(crate) fn name(key: Fingerprint) -> Name {
+        let keys = words::each(KEYS).find(|name| Fingerprint::of(name) == key);
+        keys.map_or_else(|| shift::name(key), Name::new)
     }
 
-    pub(crate) fn shift(cell: CellKind, place: Option<Place>) -> Name {
-        match place.map(Place::suffix) {
-            None => Name::joined(&[TERN, SHIFT, "fc"]),
-            Some([layer, reverse]) => Name::joined(&[TERN, SHIFT, cell.module(), "_", layer, reverse]),
-        }
+    pub(crate) fn key(key: Key) -> Name {
+        Name::new(words::nth(KEYS, key.into()))
     }
 
     /// All words of a key.
     pub(crate) fn words_for(key: &[u8]) -> &'static str {
-        match words::position(rest_of(key), KEYS) {
-            Some(number) => words_of(number).0,
-            None => SHIFTS,
-        }
+        let number = words::each(KEYS).position(|name| name.as_bytes() == key);
+        number.map_or(SHIFTS, list_of)
+    }
+
+    fn list_of(key: usize) -> &'static str {
+        WORDS.get(key).copied().unwrap_or("")
     }
 
     /// What a file says of a key, and what would go with the rest that it says.
     pub(crate) fn misfit(file: &File<'_>, key: Key) -> (&'static str, &'static str) {
-        let all = read_words(file).unwrap_or([NONE; COUNT]);
-        let word = |key: Key| word(key, all.get(usize::from(key)).copied().unwrap_or(NONE));
+        let word = |key: Key| word(file, key);
         let fitting = match (key, word(TASK)) {
             (VOCABULARY, _) if word(TOKENIZER) == "bytes" => "bytes",
             (VOCABULARY, _) => "sorted",
@@ -325,13 +274,22 @@ pub(super) mod explained {
         (word(key), fitting)
     }
 
-    fn word(key: Key, word: u8) -> &'static str {
-        words::nth(words_of(key).0, word.into())
+    /// What a file says of a key; nothing of one that is not there.
+    fn word(file: &File<'_>, key: Key) -> &'static str {
+        let Scanner { entry, .. } = file.find(key_fingerprint(key));
+        let word = if entry.name == key_fingerprint(key) { entry.value.position(words_of(key)) } else { None };
+        word.map_or("", |word| words::nth(list_of(key.into()), word.into()))
+    }
+
+    /// The key and the word of an entry of the metadata.
+    pub(crate) fn key_and_word<'a>(file: &File<'a>, at: usize) -> [&'a [u8]; 2] {
+        let key = string_at(file, at);
+        [key, string_at(file, at + key.len() + "\"\":".len())]
     }
 
     /// The feature that runs a word.
     pub(crate) fn feature(key: Key, found: u8) -> &'static str {
-        match (key, word(key, found)) {
+        match (key, words::nth(list_of(key.into()), found.into())) {
             (INPUT, _) => "values",
             (TOKENIZER, "wordpiece" | "wordpiece_cased") => "wordpiece",
             (TOKENIZER, _) => "html_words",
@@ -343,6 +301,40 @@ pub(super) mod explained {
             (PACKING, "paired16") => "paired16",
             (PACKING, "rows") => "widths",
             _ => "interleaved4",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_words_of_a_key_have_one_fingerprint() {
+        let all_differ = |words: &[Fingerprint]| (1..words.len()).all(|at| words[at].position(&words[..at]).is_none());
+        assert!(all_differ(KEY_FINGERPRINTS) && all_differ(SHIFT_FINGERPRINTS));
+        for (key, list) in (0..).zip(WORDS) {
+            let words = words_of(key);
+            assert_eq!(words.len(), words::count(list), "{list}");
+            assert!(all_differ(words), "{list}");
+            for (word, fingerprint) in words::each(list).zip(words) {
+                assert_eq!(Fingerprint::of(word), *fingerprint, "{word}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_stand_in_the_order_of_their_values() {
+        let lists: [(Key, &[&str]); 6] = [
+            (TASK, &Task::ALL.iter().map(|task| task.word()).collect::<std::vec::Vec<_>>()),
+            (INPUT, &Input::ALL.iter().map(|input| input.word()).collect::<std::vec::Vec<_>>()),
+            (CELL, &CellKind::ALL.iter().map(|cell| cell.word()).collect::<std::vec::Vec<_>>()),
+            (POOL, &Pooling::ALL.iter().map(|pooling| pooling.word()).collect::<std::vec::Vec<_>>()),
+            (OUTPUT, &Output::ALL.iter().map(|output| output.word()).collect::<std::vec::Vec<_>>()),
+            (PACKING, &Packing::EACH.iter().map(|packing| packing.word()).collect::<std::vec::Vec<_>>()),
+        ];
+        for (key, values) in lists {
+            assert!(words::each(WORDS[usize::from(key)]).eq(values.iter().copied()), "{values:?}");
         }
     }
 }

@@ -3,14 +3,11 @@
 use core::num::NonZeroUsize;
 
 use super::bounds::{self, Overflow};
-use super::directory::Directory;
-use super::keys::Kind;
-use super::names::{Parameter, Place, Tensor};
-use super::{Packing, paired};
+use super::names::{Place, Tensor, parameter};
+use super::{Config, Packing, keys, paired};
 use crate::cell::Cell;
-use crate::fault::{Checked, Fault};
+use crate::fault::{Fault, File};
 use crate::gru::Gru;
-use crate::header::Dtype;
 use crate::kind::CellKind;
 use crate::lstm::{Lstm, Paired};
 use crate::parts::{self, BIDIRECTIONAL, STACKED};
@@ -18,102 +15,83 @@ use crate::rnn::Rnn;
 #[cfg(feature = "widths")]
 use crate::row_layer::RowLayer;
 
-/// All layers, forward before reverse, and their hidden size.
+/// All layers, forward before reverse; none of cells that are not built in, or without a record for each unit.
 pub(super) fn read<'a>(
-    directory: &Directory<'_, 'a>,
-    kind: &Kind,
+    file: &File<'a>,
+    config: &Config,
+    packing: Packing,
     input_size: NonZeroUsize,
-) -> Checked<([Cell<'a>; Place::COUNT], NonZeroUsize)> {
-    let units = if kind.packing == Packing::Paired16 { Parameter::Units } else { Parameter::Bias };
-    let first = Place { layer: 0, reverse: false };
-    let [h, ..] = directory.shape(Tensor::of_layer(first, units))?;
-    let hidden_size = NonZeroUsize::new(h as usize).unwrap_or(NonZeroUsize::MIN);
-    let both = hidden_size.checked_mul(NonZeroUsize::MIN.saturating_add(usize::from(kind.directions) - 1));
-    let mut cells = [layer(directory, kind, first, input_size, h)?; Place::COUNT];
-    if !STACKED && !BIDIRECTIONAL {
-        return Ok((cells, hidden_size));
+) -> Option<[Cell<'a>; Place::COUNT]> {
+    let units = if packing == Packing::Paired16 { parameter::UNITS } else { parameter::BIAS };
+    let [h, ..] = file.shape(Tensor::of_layer(keys::module(config), units, Place::FIRST));
+    let hidden_size = NonZeroUsize::new(h as usize)?;
+    let both = hidden_size.checked_mul(NonZeroUsize::new(config.directions())?)?;
+    let mut cells = [layer(file, config, packing, Place::FIRST, input_size, hidden_size)?; Place::COUNT];
+    if STACKED || BIDIRECTIONAL {
+        for (place, cell) in Place::all().filter(|&place| config.has(place)).zip(&mut cells).skip(1) {
+            let input_size = if place.layer == 0 { input_size } else { both };
+            *cell = layer(file, config, packing, place, input_size, hidden_size)?;
+        }
     }
-    for (place, cell) in Place::all().filter(|&place| kind.has(place)).zip(&mut cells).skip(1) {
-        let input_size = if place.layer == 0 { input_size } else { both.unwrap_or(hidden_size) };
-        *cell = layer(directory, kind, place, input_size, h)?;
+    Some(cells)
+}
+
+/// One direction of one layer, its sums checked. What is not built in no file comes to: `Kind::read` refuses its words.
+fn layer<'a>(
+    file: &File<'a>,
+    config: &Config,
+    packing: Packing,
+    place: Place,
+    input_size: NonZeroUsize,
+    hidden_size: NonZeroUsize,
+) -> Option<Cell<'a>> {
+    if parts::Paired16::<()>::IS_BUILT && packing == Packing::Paired16 {
+        return paired(file, config, place, input_size, hidden_size);
     }
-    Ok((cells, hidden_size))
+    #[cfg(feature = "widths")]
+    if packing == Packing::Rows {
+        return Some(by_rows(file, config, place, input_size, hidden_size));
+    }
+    if parts::PLAIN { plain(file, config, place, input_size, hidden_size.get() as u32) } else { None }
 }
 
 /// One direction of one LSTM layer in the packing `paired16`, its sums checked.
 fn paired<'a>(
-    directory: &Directory<'_, 'a>,
-    units: Tensor,
-    shift: u32,
-    [input_size, hidden_size]: [NonZeroUsize; 2],
-) -> Checked<Cell<'a>> {
-    let (e, h) = (input_size.get() as u32, hidden_size.get() as u32);
-    let words = e.saturating_add(h).saturating_add(Paired::EXTRA_WORDS as u32);
-    let words = directory.view(units, Dtype::I32, [h, words, 0])?;
-    let Some(layer) = Paired::new(input_size, hidden_size, words, shift) else {
-        return directory.file.refuse(paired::no_place(units, e, h));
-    };
-    match paired::check(&layer, units) {
-        Ok(()) => built(directory, parts::Paired16::new(layer).map(Cell::Paired)),
-        Err(fault) => directory.file.refuse(fault),
-    }
-}
-
-/// One direction of one layer, its sums checked.
-fn layer<'a>(
-    directory: &Directory<'_, 'a>,
-    kind: &Kind,
+    file: &File<'a>,
+    config: &Config,
     place: Place,
     input_size: NonZeroUsize,
-    h: u32,
-) -> Checked<Cell<'a>> {
-    if parts::Paired16::<()>::IS_BUILT && kind.packing == Packing::Paired16 {
-        let (units, shift) = (Tensor::of_layer(place, Parameter::Units), kind.shift(directory.file, place)?);
-        let sizes = [input_size, NonZeroUsize::new(h as usize).unwrap_or(input_size)];
-        return paired(directory, units, shift, sizes);
+    hidden_size: NonZeroUsize,
+) -> Option<Cell<'a>> {
+    let (e, h) = (input_size.get() as u32, hidden_size.get() as u32);
+    let units = Tensor::of_layer(keys::module(config), parameter::UNITS, place);
+    let words = file.words(units, [h, e.saturating_add(h).saturating_add(Paired::EXTRA_WORDS as u32), 0]);
+    let layer = Paired::new(input_size, hidden_size, words, keys::shift(file, config, place));
+    match &layer {
+        Some(layer) => paired::check(layer, units, file),
+        None => file.refuse(paired::no_place(units, e, h)),
     }
-    #[cfg(feature = "widths")]
-    if kind.packing == Packing::Rows {
-        return by_rows(directory, kind, place, input_size, h);
-    }
-    if parts::PLAIN {
-        return plain(directory, kind, place, input_size, h);
-    }
-    built(directory, None)
-}
-
-/// A cell that is built in. No file comes to another: `Kind::read` refuses its words.
-fn built<'a>(directory: &Directory<'_, '_>, cell: Option<Cell<'a>>) -> Checked<Cell<'a>> {
-    match cell {
-        Some(cell) => Ok(cell),
-        None => directory.file.refuse(Fault::MissingTensor(Tensor::FC_WEIGHT)),
-    }
+    parts::Paired16::new(layer?).map(Cell::Paired)
 }
 
 /// One direction of one layer in the plain packing of its cells, its sums checked.
-fn plain<'a>(
-    directory: &Directory<'_, 'a>,
-    kind: &Kind,
-    place: Place,
-    input_size: NonZeroUsize,
-    h: u32,
-) -> Checked<Cell<'a>> {
-    let of = |parameter| Tensor::of_layer(place, parameter);
-    let (e, shift) = (input_size.get() as u32, kind.shift(directory.file, place)?);
+fn plain<'a>(file: &File<'a>, config: &Config, place: Place, input_size: NonZeroUsize, h: u32) -> Option<Cell<'a>> {
+    let of = |parameter| Tensor::of_layer(keys::module(config), parameter, place);
+    let (e, shift) = (input_size.get() as u32, keys::shift(file, config, place));
     // Shapes of plain cells have no dimension for the gate.
-    let gates = if kind.cell.gates() > 1 { kind.cell.gates() as u32 } else { 0 };
-    let weight_ih = directory.weights(of(Parameter::WeightIh), [h, e, gates])?;
-    let weight_hh = directory.weights(of(Parameter::WeightHh), [h, h, gates])?;
-    let multiplier_ih = directory.multipliers(of(Parameter::MultiplierIh), [h, gates, 0])?;
-    let multiplier_hh = directory.multipliers(of(Parameter::MultiplierHh), [h, gates, 0])?;
-    let bias = of(Parameter::Bias);
-    let cell = match kind.cell {
+    let gates = if config.cell.gates() > 1 { config.cell.gates() as u32 } else { 0 };
+    let weight_ih = file.weights(of(parameter::WEIGHT_IH), [h, e, gates]);
+    let weight_hh = file.weights(of(parameter::WEIGHT_HH), [h, h, gates]);
+    let multiplier_ih = file.multipliers(of(parameter::MULTIPLIER_IH), [h, gates, 0]);
+    let multiplier_hh = file.multipliers(of(parameter::MULTIPLIER_HH), [h, gates, 0]);
+    let bias = file.words(of(parameter::BIAS), [h, if gates == 0 { 0 } else { 4 }, 0]);
+    let cell = match config.cell {
         CellKind::Lstm => {
             let lstm = Lstm {
                 input_size,
                 weight_ih: weight_ih.as_chunks().0,
                 weight_hh: weight_hh.as_chunks().0,
-                bias: directory.view(bias, Dtype::I32, [h, 4, 0])?,
+                bias: bias.as_chunks().0,
                 multiplier_ih: multiplier_ih.as_chunks().0,
                 multiplier_hh: multiplier_hh.as_chunks().0,
                 shift,
@@ -125,7 +103,7 @@ fn plain<'a>(
                 input_size,
                 weight_ih: weight_ih.as_chunks().0,
                 weight_hh: weight_hh.as_chunks().0,
-                bias: directory.view(bias, Dtype::I32, [h, 4, 0])?,
+                bias: bias.as_chunks().0,
                 multiplier_ih: multiplier_ih.as_chunks().0,
                 multiplier_hh: multiplier_hh.as_chunks().0,
                 shift,
@@ -133,58 +111,54 @@ fn plain<'a>(
             parts::Gru::new(gru).map(Cell::Gru)
         }
         CellKind::Rnn | CellKind::RnnRelu => {
-            let relu = kind.cell == CellKind::RnnRelu;
+            let relu = config.cell == CellKind::RnnRelu;
             if relu {
-                directory.real(of(Parameter::Scale))?;
+                file.real(of(parameter::SCALE));
             }
-            let bias = directory.view(bias, Dtype::I32, [h, 0, 0])?;
             let rnn = Rnn { input_size, weight_ih, weight_hh, bias, multiplier_ih, multiplier_hh, shift, relu };
             parts::Rnn::new(rnn).map(Cell::Rnn)
         }
-    };
-    checked(directory, place, built(directory, cell)?)
+    }?;
+    check(file, config, place, &cell);
+    Some(cell)
 }
 
 /// One direction of one layer in the packing `rows`, its sums checked.
 #[cfg(feature = "widths")]
 fn by_rows<'a>(
-    directory: &Directory<'_, 'a>,
-    kind: &Kind,
+    file: &File<'a>,
+    config: &Config,
     place: Place,
     input_size: NonZeroUsize,
-    h: u32,
-) -> Checked<Cell<'a>> {
-    let of = |parameter| Tensor::of_layer(place, parameter);
-    let gates = if kind.cell.gates() > 1 { kind.cell.gates() as u32 } else { 0 };
-    let biases = if gates == 0 { 0 } else { 4 };
-    if kind.cell == CellKind::RnnRelu {
-        directory.real(of(Parameter::Scale))?;
+    hidden_size: NonZeroUsize,
+) -> Cell<'a> {
+    let of = |parameter| Tensor::of_layer(keys::module(config), parameter, place);
+    let h = hidden_size.get() as u32;
+    let gates = if config.cell.gates() > 1 { config.cell.gates() as u32 } else { 0 };
+    if config.cell == CellKind::RnnRelu {
+        file.real(of(parameter::SCALE));
     }
-    let hidden_size = NonZeroUsize::new(h as usize).unwrap_or(input_size);
-    let [ih, hh] = [[Parameter::WeightIh, Parameter::GroupsIh], [Parameter::WeightHh, Parameter::GroupsHh]];
-    let layer = RowLayer {
-        kind: kind.cell,
-        weight_ih: directory.matrix(ih.map(of), [h, gates], input_size)?,
-        weight_hh: directory.matrix(hh.map(of), [h, gates], hidden_size)?,
-        bias: directory.view(of(Parameter::Bias), Dtype::I32, [h, biases, 0])?,
-        multiplier_ih: directory.multipliers(of(Parameter::MultiplierIh), [h, gates, 0])?,
-        multiplier_hh: directory.multipliers(of(Parameter::MultiplierHh), [h, gates, 0])?,
-        shift: kind.shift(directory.file, place)?,
-    };
-    checked(directory, place, Cell::Rows(layer))
+    let cell = Cell::Rows(RowLayer {
+        kind: config.cell,
+        weight_ih: file.matrix([parameter::WEIGHT_IH, parameter::GROUPS_IH].map(of), [h, gates], input_size),
+        weight_hh: file.matrix([parameter::WEIGHT_HH, parameter::GROUPS_HH].map(of), [h, gates], hidden_size),
+        bias: file.words(of(parameter::BIAS), [h, if gates == 0 { 0 } else { 4 }, 0]),
+        multiplier_ih: file.multipliers(of(parameter::MULTIPLIER_IH), [h, gates, 0]),
+        multiplier_hh: file.multipliers(of(parameter::MULTIPLIER_HH), [h, gates, 0]),
+        shift: keys::shift(file, config, place),
+    });
+    check(file, config, place, &cell);
+    cell
 }
 
-/// A layer whose sums cannot overflow.
-fn checked<'a>(directory: &Directory<'_, 'a>, place: Place, cell: Cell<'a>) -> Checked<Cell<'a>> {
-    match bounds::check(&cell) {
-        Ok(()) => Ok(cell),
-        Err(overflow) => {
-            let (parameter, row) = match overflow {
-                Overflow::Input { row } => (Parameter::WeightIh, row),
-                Overflow::Recurrent { row } => (Parameter::WeightHh, row),
-                Overflow::Requantised { row } => (Parameter::MultiplierIh, row),
-            };
-            directory.file.refuse(Fault::Overflow { tensor: Tensor::of_layer(place, parameter), row })
-        }
+/// Refuses a layer whose sums can overflow.
+fn check(file: &File<'_>, config: &Config, place: Place, cell: &Cell<'_>) {
+    if let Err(overflow) = bounds::check(cell) {
+        let (parameter, row) = match overflow {
+            Overflow::Input { row } => (parameter::WEIGHT_IH, row),
+            Overflow::Recurrent { row } => (parameter::WEIGHT_HH, row),
+            Overflow::Requantised { row } => (parameter::MULTIPLIER_IH, row),
+        };
+        file.refuse(Fault::Overflow { tensor: Tensor::of_layer(keys::module(config), parameter, place), row });
     }
 }

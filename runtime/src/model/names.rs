@@ -1,15 +1,12 @@
 //! The tensors of the format and how they are called.
 //!
-//! A layer's tensors are named as PyTorch does, `gru.weight_ih_l1_reverse`; their names are put together and taken apart here, so
-//! that the device holds each part once.
+//! A layer's tensors are named as PyTorch does, `gru.weight_ih_l1_reverse`; their names are put together here. The loader knows them all by
+//! their fingerprints; letters are for errors.
 
-use super::keys::Kind;
-use super::words;
 use crate::error::Name;
-use crate::kind::{CellKind, Task};
-use crate::model::Packing;
-use crate::parts::{BIDIRECTIONAL, FOLDING, STACKED, VALUES, WIDTHS};
-use crate::text;
+use crate::fingerprint::Fingerprint;
+use crate::kind::CellKind;
+use crate::parts::{BIDIRECTIONAL, STACKED};
 
 /// One direction of one recurrent layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,10 +16,10 @@ pub(crate) struct Place {
     pub reverse: bool,
 }
 
-const LAYERS: &str = "l0, l1, l2, l3";
 const REVERSE: &str = "_reverse";
 
 impl Place {
+    pub(super) const FIRST: Place = Place { layer: 0, reverse: false };
     /// How many a model can have, and how many layers.
     pub(crate) const COUNT: usize = if STACKED || BIDIRECTIONAL { 2 * Place::LAYERS } else { 1 };
     pub(crate) const LAYERS: usize = if STACKED { 4 } else { 1 };
@@ -31,178 +28,135 @@ impl Place {
         (0..Place::COUNT as u8).map(|index| Place { layer: index / 2, reverse: index % 2 == 1 })
     }
 
-    pub(super) fn index(self) -> usize {
-        2 * usize::from(self.layer) + usize::from(self.reverse)
-    }
-
-    /// `l1_reverse`, in two parts.
-    pub(super) fn suffix(self) -> [&'static str; 2] {
-        [words::nth(LAYERS, self.layer.into()), if self.reverse { REVERSE } else { "" }]
-    }
-
-    pub(super) fn from_suffix(suffix: &[u8]) -> Option<Self> {
-        let (layer, reverse) = match suffix.strip_suffix(REVERSE.as_bytes()) {
-            Some(layer) => (layer, true),
-            None => (suffix, false),
+    /// What ends the names of its tensors: `_l1_reverse`, in two parts.
+    fn suffix(self) -> [&'static str; 2] {
+        let layer = match self.layer {
+            0 => "_l0",
+            1 => "_l1",
+            2 => "_l2",
+            _ => "_l3",
         };
-        Some(Place { layer: words::position(layer, LAYERS)?, reverse })
+        [layer, if self.reverse { REVERSE } else { "" }]
+    }
+
+    /// Of `name` and what it ends with here.
+    pub(super) fn fingerprint(self, name: Fingerprint) -> Fingerprint {
+        if Place::COUNT == 1 {
+            return name.and("_l0");
+        }
+        let [layer, reverse] = self.suffix();
+        name.and(layer).and(reverse)
     }
 }
 
-/// Tensors that are part of a model together.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum When {
-    Always,
-    Tokens,
-    /// Tokens that are not all the bytes there are.
-    Vocabulary,
-    Classify,
-    Hidden,
-    Values,
-    Forecast,
-    /// With tokens, in a file that has them.
-    Folded,
-    FoldedReverse,
-    /// Where the weights have 4 bits.
-    TokensIn4Bits,
-    HiddenIn4Bits,
-    In4Bits,
-}
+/// A tensor of the format, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tensor(Fingerprint);
 
-/// Numbers for the tensors of a group.
-const GROUP: u8 = 8;
+macro_rules! tensors {
+    ($($constant:ident = $name:literal)*) => {
+        impl Tensor {
+            $(pub(super) const $constant: Tensor = Tensor(Fingerprint::of($name));)*
+        }
 
-macro_rules! group {
-    ($when:ident: $($constant:ident)*) => {
-        const _: () = {
-            #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
-            enum Order { $($constant),* }
-
-            impl Tensor {
-                $(pub(super) const $constant: Tensor = Tensor(GROUP * When::$when as u8 + Order::$constant as u8);)*
-            }
-        };
+        /// The names of those that are of no layer.
+        const NAMES: &[&str] = &[$($name),*];
     };
 }
 
-group!(Always: NAME CALIBRATION FC_WEIGHT FC_BIAS FC_MULTIPLIER GOLDEN_OFFSETS GOLDEN_LOGITS);
-group!(Tokens: EMBEDDING_WEIGHT EMBEDDING_MULTIPLIER EMBEDDING_SCALE GOLDEN_BYTES);
-group!(Vocabulary: VOCAB_OFFSETS VOCAB_BYTES);
-group!(Classify: LABELS_OFFSETS LABELS_BYTES);
-group!(Hidden: HIDDEN_WEIGHT HIDDEN_BIAS HIDDEN_MULTIPLIER HIDDEN_SCALE);
-group!(Values: CHANNELS_OFFSETS CHANNELS_BYTES INPUT_OFFSET INPUT_MULTIPLIER INPUT_SHIFT INPUT_POINT INPUT_SCALE GOLDEN_VALUES);
-group!(Forecast: OUTPUT_OFFSET OUTPUT_MULTIPLIER OUTPUT_SHIFT OUTPUT_POINT OUTPUT_CHANNEL OUTPUT_LAST FORECAST_WINDOW);
-group!(Folded: FOLDED_IDS FOLDED_SUMS);
-group!(FoldedReverse: FOLDED_SUMS_REVERSE);
-group!(TokensIn4Bits: EMBEDDING_GROUPS);
-group!(HiddenIn4Bits: HIDDEN_GROUPS);
-group!(In4Bits: FC_GROUPS);
-
-/// The groups in the order of [`When`], and their tensors' names in that of their numbers; none where the part that has them is not built in.
-const NAMES: [(When, &str); 12] = [
-    (When::Always, "name, calibration, fc.weight, fc.bias, fc.multiplier, golden.offsets, golden.logits"),
-    (When::Tokens, "embedding.weight, embedding.multiplier, embedding.scale, golden.bytes"),
-    (When::Vocabulary, "vocab.offsets, vocab.bytes"),
-    (When::Classify, "labels.offsets, labels.bytes"),
-    (When::Hidden, "hidden.weight, hidden.bias, hidden.multiplier, hidden.scale"),
-    (
-        When::Values,
-        built(
-            VALUES,
-            "channels.offsets, channels.bytes, input.offset, input.multiplier, input.shift, input.point, input.scale, golden.values",
-        ),
-    ),
-    (
-        When::Forecast,
-        built(
-            VALUES,
-            "output.offset, output.multiplier, output.shift, output.point, output.channel, output.last, forecast.window",
-        ),
-    ),
-    (When::Folded, built(FOLDING, "folded.ids, folded.sums")),
-    (When::FoldedReverse, built(FOLDING, "folded.sums_reverse")),
-    (When::TokensIn4Bits, built(WIDTHS, "embedding.group_multiplier")),
-    (When::HiddenIn4Bits, built(WIDTHS, "hidden.group_multiplier")),
-    (When::In4Bits, built(WIDTHS, "fc.group_multiplier")),
-];
-
-const fn built(part: bool, names: &'static str) -> &'static str {
-    if part { names } else { "" }
+tensors! {
+    NAME = "name"
+    CALIBRATION = "calibration"
+    FC_WEIGHT = "fc.weight"
+    FC_GROUPS = "fc.group_multiplier"
+    FC_BIAS = "fc.bias"
+    FC_MULTIPLIER = "fc.multiplier"
+    HIDDEN_WEIGHT = "hidden.weight"
+    HIDDEN_GROUPS = "hidden.group_multiplier"
+    HIDDEN_BIAS = "hidden.bias"
+    HIDDEN_MULTIPLIER = "hidden.multiplier"
+    HIDDEN_SCALE = "hidden.scale"
+    EMBEDDING_WEIGHT = "embedding.weight"
+    EMBEDDING_GROUPS = "embedding.group_multiplier"
+    EMBEDDING_MULTIPLIER = "embedding.multiplier"
+    EMBEDDING_SCALE = "embedding.scale"
+    VOCAB_OFFSETS = "vocab.offsets"
+    VOCAB_BYTES = "vocab.bytes"
+    LABELS_OFFSETS = "labels.offsets"
+    LABELS_BYTES = "labels.bytes"
+    GOLDEN_OFFSETS = "golden.offsets"
+    GOLDEN_BYTES = "golden.bytes"
+    GOLDEN_VALUES = "golden.values"
+    GOLDEN_LOGITS = "golden.logits"
+    CHANNELS_OFFSETS = "channels.offsets"
+    CHANNELS_BYTES = "channels.bytes"
+    INPUT_OFFSET = "input.offset"
+    INPUT_MULTIPLIER = "input.multiplier"
+    INPUT_SHIFT = "input.shift"
+    INPUT_POINT = "input.point"
+    INPUT_SCALE = "input.scale"
+    OUTPUT_OFFSET = "output.offset"
+    OUTPUT_MULTIPLIER = "output.multiplier"
+    OUTPUT_SHIFT = "output.shift"
+    OUTPUT_POINT = "output.point"
+    OUTPUT_CHANNEL = "output.channel"
+    OUTPUT_LAST = "output.last"
+    FORECAST_WINDOW = "forecast.window"
+    FOLDED_IDS = "folded.ids"
+    FOLDED_SUMS = "folded.sums"
+    FOLDED_SUMS_REVERSE = "folded.sums_reverse"
 }
 
-/// A tensor of one direction of one layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Parameter {
-    WeightIh,
-    WeightHh,
-    Bias,
-    MultiplierIh,
-    MultiplierHh,
+/// A tensor of one direction of one layer, by the middle of its name.
+pub(super) mod parameter {
+    pub(crate) const WEIGHT_IH: &str = ".weight_ih";
+    pub(crate) const WEIGHT_HH: &str = ".weight_hh";
+    pub(crate) const BIAS: &str = ".bias";
+    pub(crate) const MULTIPLIER_IH: &str = ".multiplier_ih";
+    pub(crate) const MULTIPLIER_HH: &str = ".multiplier_hh";
     /// In the place of all of these, in the packing `paired16`.
-    Units,
+    pub(crate) const UNITS: &str = ".units";
     /// Of cells whose states have no bound of their own.
-    Scale,
+    pub(crate) const SCALE: &str = ".scale";
     /// Of weights of 4 bits.
-    GroupsIh,
-    #[cfg_attr(not(feature = "widths"), allow(dead_code))]
-    GroupsHh,
+    pub(crate) const GROUPS_IH: &str = ".group_multiplier_ih";
+    pub(crate) const GROUPS_HH: &str = ".group_multiplier_hh";
+
+    pub(super) const ALL: [&str; 9] =
+        [WEIGHT_IH, WEIGHT_HH, BIAS, MULTIPLIER_IH, MULTIPLIER_HH, UNITS, SCALE, GROUPS_IH, GROUPS_HH];
 }
-
-const PARAMETERS: &str =
-    "weight_ih, weight_hh, bias, multiplier_ih, multiplier_hh, units, scale, group_multiplier_ih, group_multiplier_hh";
-const PARAMETER_COUNT: u8 = 9;
-
-/// A tensor of the format, by a small number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Tensor(u8);
 
 impl Tensor {
-    /// The first number of a layer's tensors.
-    const LAYERS: u8 = GROUP * NAMES.len() as u8;
-    /// How many numbers there are.
-    pub(super) const COUNT: usize = Tensor::LAYERS as usize + Place::COUNT * PARAMETER_COUNT as usize;
-
-    pub(super) fn of_layer(place: Place, parameter: Parameter) -> Self {
-        Tensor(Tensor::LAYERS + place.index() as u8 * PARAMETER_COUNT + parameter as u8)
+    /// module: what such cells' tensors begin with.
+    #[inline(always)]
+    pub(super) fn of_layer(module: &str, parameter: &str, place: Place) -> Self {
+        Tensor(place.fingerprint(Fingerprint::of(module).and(parameter)))
     }
 
-    pub(super) fn index(self) -> usize {
-        self.0.into()
+    pub(super) fn fingerprint(self) -> Fingerprint {
+        self.0
     }
 
-    /// The tensor of this name in a model of this kind.
-    pub(super) fn find(name: &[u8], kind: &Kind) -> Option<Self> {
-        for (group, &(when, names)) in (0u8..).zip(&NAMES) {
-            if let Some(position) = words::position(name, names)
-                && when.is_in(kind)
+    /// What it is called.
+    pub(super) fn name(self) -> Name {
+        if let Some(name) = self.fixed_name() {
+            return Name::new(name);
+        }
+        for module in CellKind::ALL.iter().map(|cell| cell.module()) {
+            for (parameter, place) in parameter::ALL.into_iter().flat_map(|name| Place::all().map(move |at| (name, at)))
             {
-                return Some(Tensor(GROUP * group + position));
+                if self == Tensor::of_layer(module, parameter, place) {
+                    let [layer, reverse] = place.suffix();
+                    return Name::joined(&[module, parameter, layer, reverse]);
+                }
             }
         }
-        let rest = name.strip_prefix(kind.cell.module().as_bytes())?.strip_prefix(b".")?;
-        // What comes before `_l0` is the parameter.
-        let at = rest.windows(2).position(|two| two == b"_l")?;
-        let parameter = words::position(rest.get(..at)?, PARAMETERS)?;
-        let place = Place::from_suffix(rest.get(at + 1..)?)?;
-        let tensor = Tensor(Tensor::LAYERS + place.index() as u8 * PARAMETER_COUNT + parameter);
-        (kind.has(place) && is_of_layer(parameter, kind)).then_some(tensor)
-    }
-
-    /// What it is called in a model with such cells.
-    pub(super) fn name(self, cell: CellKind) -> Name {
-        match self.0.checked_sub(Tensor::LAYERS) {
-            None => Name::new(self.fixed_name()),
-            Some(number) => {
-                let (place, parameter) = (number / PARAMETER_COUNT, number % PARAMETER_COUNT);
-                let [layer, reverse] = Place { layer: place / 2, reverse: place % 2 == 1 }.suffix();
-                Name::joined(&[cell.module(), ".", words::nth(PARAMETERS, parameter.into()), "_", layer, reverse])
-            }
-        }
+        Name::new("")
     }
 
     /// What a table of texts is called, of which this is the offsets' tensor.
     pub(super) fn table(self) -> &'static str {
-        let name = self.fixed_name();
+        let name = self.fixed_name().unwrap_or("");
         name.strip_suffix(".offsets").unwrap_or(name)
     }
 
@@ -212,52 +166,58 @@ impl Tensor {
     }
 
     /// What it is called, where no layer has it.
-    fn fixed_name(self) -> &'static str {
-        let names = NAMES.get(usize::from(self.0 / GROUP)).map_or("", |&(_, names)| names);
-        words::nth(names, (self.0 % GROUP).into())
+    fn fixed_name(self) -> Option<&'static str> {
+        NAMES.iter().copied().find(|name| Tensor(Fingerprint::of(name)) == self)
     }
 }
 
-impl When {
-    fn is_in(self, kind: &Kind) -> bool {
-        let tokens = !kind.reads_values();
-        match self {
-            When::Always | When::In4Bits => true,
-            When::Tokens | When::TokensIn4Bits | When::Folded => tokens,
-            When::Vocabulary => tokens && kind.tokenizer.kind != text::Kind::Bytes,
-            When::Classify => kind.task == Task::Classify,
-            When::Hidden | When::HiddenIn4Bits => kind.hidden_shift.is_some(),
-            When::Values => !tokens,
-            When::Forecast => VALUES && kind.task == Task::Forecast,
-            When::FoldedReverse => tokens && kind.directions == 2,
+/// The keys of the shifts: those of the head, then each layer's.
+pub(super) mod shift {
+    use super::{Fingerprint, Name, Place};
+    use crate::kind::CellKind;
+
+    pub(crate) const FC: Fingerprint = Fingerprint::of("tern.shift.fc");
+    pub(crate) const HIDDEN: Fingerprint = Fingerprint::of("tern.shift.hidden");
+    const START: &str = "tern.shift.";
+
+    pub(crate) fn of_layer(module: &str, place: Place) -> Fingerprint {
+        place.fingerprint(Fingerprint::of(START).and(module))
+    }
+
+    /// What a key is called.
+    pub(crate) fn name(key: Fingerprint) -> Name {
+        for module in CellKind::ALL.iter().map(|cell| cell.module()) {
+            if let Some(place) = Place::all().find(|&place| of_layer(module, place) == key) {
+                let [layer, reverse] = place.suffix();
+                return Name::joined(&[START, module, layer, reverse]);
+            }
         }
-    }
-}
-
-/// Whether a layer of such a model has the parameter of this number.
-fn is_of_layer(parameter: u8, kind: &Kind) -> bool {
-    const UNITS: u8 = Parameter::Units as u8;
-    const SCALE: u8 = Parameter::Scale as u8;
-    const BEFORE_GROUPS: u8 = Parameter::GroupsIh as u8 - 1;
-    match parameter {
-        SCALE => kind.cell == CellKind::RnnRelu,
-        UNITS => kind.packing == Packing::Paired16,
-        0..=BEFORE_GROUPS => kind.packing != Packing::Paired16,
-        _ => kind.packing == Packing::Rows,
+        Name::joined(&[START, if key == HIDDEN { "hidden" } else { "fc" }])
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
+    use std::{format, string::String};
 
     #[test]
-    fn groups_stand_in_their_order() {
-        for (number, (when, names)) in NAMES.iter().enumerate() {
-            assert_eq!(*when as usize, number, "{names}");
-            assert!(names.split(", ").count() <= GROUP.into(), "{names}");
+    fn no_two_names_have_one_fingerprint() {
+        let mut names: BTreeSet<String> = NAMES.iter().map(|&name| name.into()).collect();
+        for module in CellKind::ALL.iter().map(|cell| cell.module()) {
+            for place in Place::all() {
+                let [layer, reverse] = place.suffix();
+                names.insert(format!("tern.shift.{module}{layer}{reverse}"));
+                names.extend(parameter::ALL.map(|parameter| format!("{module}{parameter}{layer}{reverse}")));
+            }
         }
-        assert_eq!(PARAMETERS.split(", ").count(), PARAMETER_COUNT.into());
-        assert_eq!(Tensor::LABELS_BYTES.fixed_name(), "labels.bytes");
+        names.extend(["tern.shift.fc".into(), "tern.shift.hidden".into()]);
+        let known: BTreeSet<String> = names.iter().map(|name| format!("{:?}", Fingerprint::of(name))).collect();
+        assert_eq!(known.len(), names.len());
+        // Names are put together as they are taken apart.
+        let name = Tensor::of_layer("gru", parameter::WEIGHT_IH, Place { layer: 0, reverse: false }).name();
+        assert_eq!(name.as_str(), "gru.weight_ih_l0");
+        assert_eq!(shift::name(shift::of_layer("rnn", Place::FIRST)).as_str(), "tern.shift.rnn_l0");
     }
 }

@@ -2,78 +2,67 @@
 
 use super::bounds::{Bound, LIMIT, fits, row_bound, with_second};
 use super::names::Tensor;
-use crate::fault::Fault;
-use crate::lstm::{Paired, Record, biases};
-
-/// What is wrong with a unit.
-enum Wrong {
-    /// No such number is allowed.
-    Range,
-    /// The sums of a row, 0 … 3, can overflow.
-    Overflow(usize),
-}
+use crate::fault::{Fault, File};
+use crate::lstm::{Paired, Record, pair_biases};
 
 /// The error for sizes that are no multiples of 4: the next that are would do.
-pub(super) fn no_place(tensor: Tensor, e: u32, h: u32) -> Fault<'static> {
+pub(super) fn no_place(tensor: Tensor, e: u32, h: u32) -> Fault {
     let up = |n: u32| n.saturating_add(Paired::COLUMNS as u32 - 1) & !(Paired::COLUMNS as u32 - 1);
     let shape = |e: u32, h: u32| [h, h.saturating_add(e).saturating_add(Paired::EXTRA_WORDS as u32), 0];
     Fault::Shape { tensor, found: shape(e, h), expected: shape(up(e), up(h)) }
 }
 
-/// Checks all units of a layer. `tensor`: where it lies.
-pub(super) fn check(layer: &Paired<'_>, tensor: Tensor) -> Result<(), Fault<'static>> {
+/// Refuses a layer with a number that is not allowed or with a unit whose sums can overflow. `tensor`: where it lies.
+pub(super) fn check(layer: &Paired<'_>, tensor: Tensor, file: &File<'_>) {
     for (unit, record) in layer.records().enumerate() {
-        check_unit(&record, layer.shift()).map_err(|wrong| match wrong {
-            Wrong::Range => Fault::Range { tensor, index: unit },
-            Wrong::Overflow(row) => Fault::Overflow { tensor, row: 4 * unit + row },
-        })?;
+        for pair in 0..2 {
+            let rows = check_pair(&record, pair, layer.shift());
+            match rows {
+                Some([true, true]) => {}
+                Some([first, _]) => {
+                    file.refuse(Fault::Overflow { tensor, row: 4 * unit + 2 * pair + usize::from(first) })
+                }
+                None => file.refuse(Fault::Range { tensor, index: unit }),
+            }
+        }
     }
-    Ok(())
 }
 
-fn check_unit(record: &Record<'_>, shift: u32) -> Result<(), Wrong> {
-    let bias = biases(record.start).ok_or(Wrong::Range)?;
-    let from_x = half(record.weight_ih, bias)?;
-    let from_h = half(record.weight_hh, [0; 4])?;
-    let multipliers = record.multiplier_ih.iter().zip(&record.multiplier_hh);
-    for (row, ((&x, &h), (&mx, &mh))) in from_x.iter().zip(&from_h).zip(multipliers).enumerate() {
+/// Whether the sums of two rows, `i f` or `g o`, cannot overflow; none where a number is not allowed.
+fn check_pair(record: &Record<'_>, pair: usize, shift: u32) -> Option<[bool; 2]> {
+    let [first, second] = pair_biases(*record.start.as_chunks().0.get(pair)?)?;
+    let from_x = bounds(record.weight_ih, pair, [first, second])?;
+    let from_h = bounds(record.weight_hh, pair, [0; 2])?;
+    let mut fitting = [false; 2];
+    for (row, fitting) in fitting.iter_mut().enumerate() {
+        let at = 2 * pair + row;
+        let (x, h, mx, mh) = (from_x[row], from_h[row], record.multiplier_ih[at], record.multiplier_hh[at]);
         if mx < 0 || mh < 0 {
-            return Err(Wrong::Range);
+            return None;
         }
-        if !fits((x, mx), (h, mh), shift) {
-            return Err(Wrong::Overflow(row));
-        }
+        *fitting = x < LIMIT && h < LIMIT && fits((x, mx), (h, mh), shift);
     }
-    Ok(())
+    Some(fitting)
 }
 
-/// One half of a unit: the bounds of its four rows, pairs added up.
-fn half(weights: &[[i32; 2]], [i, f, g, o]: [i32; 4]) -> Result<[Bound; 4], Wrong> {
-    let (f, o) = (bound(weights, false, false, f)?, bound(weights, true, false, o)?);
-    let (i, g) = (bound(weights, false, true, i)?, bound(weights, true, true, g)?);
-    let bounds = [with_second(i, f), f, with_second(g, o), o];
-    match bounds.iter().position(|&b| b >= LIMIT) {
-        Some(row) => Err(Wrong::Overflow(row)),
-        None => Ok(bounds),
-    }
-}
-
-/// The bound of one row's own sum. A pass for each row is the smallest code: weights are checked once.
+/// The bounds of a pair's rows in one half.
 #[inline(never)]
-fn bound(weights: &[[i32; 2]], is_go: bool, is_first: bool, bias: i32) -> Result<Bound, Wrong> {
-    let mut sum = 0u32;
-    for &[word_if, word_go] in weights {
-        let mut word = if is_go { word_go } else { word_if };
+fn bounds(weights: &[[i32; 2]], pair: usize, [first, second]: [i32; 2]) -> Option<[Bound; 2]> {
+    let (mut firsts, mut seconds) = (0u32, 0u32);
+    for words in weights {
+        let mut word = words[pair];
         for _ in 0..2 {
             // As `kernel::columns` takes them out of a word: the upper half first.
             let v = word >> 16;
-            let w = if is_first { (v + 128) >> 8 } else { i32::from(v as i8) }.unsigned_abs();
-            if w > 127 {
-                return Err(Wrong::Range);
+            let (a, b) = (((v + 128) >> 8).unsigned_abs(), i32::from(v as i8).unsigned_abs());
+            if a > 127 || b > 127 {
+                return None;
             }
-            sum = sum.saturating_add(w);
+            firsts = firsts.saturating_add(a);
+            seconds = seconds.saturating_add(b);
             word <<= 16;
         }
     }
-    Ok(row_bound(sum, bias))
+    let second = row_bound(seconds, second);
+    Some([with_second(row_bound(firsts, first), second), second])
 }

@@ -90,6 +90,25 @@ fn every_changed_byte_is_an_error_or_a_model_that_runs() {
 }
 
 #[test]
+fn a_header_has_a_largest_length() {
+    let file = random_file(1, SMALL, "0");
+    let n = u64::from_le_bytes(*file.first_chunk().unwrap()) as usize;
+    // Spaces at its end, up to the limit and one step beyond.
+    let with_header = |length: usize| {
+        let mut bytes = (length as u64).to_le_bytes().to_vec();
+        bytes.extend_from_slice(&file[8..8 + n]);
+        bytes.resize(8 + length, b' ');
+        bytes.extend_from_slice(&file[8 + n..]);
+        Model::from_bytes(&Aligned::new(&bytes)).map(|model| model.cost().flash.header)
+    };
+    assert_eq!(with_header(65_528), Ok(65_536));
+    for length in [65_536, 65_535, n + 1] {
+        let error = with_header(length).unwrap_err();
+        assert!(matches!(error, LoadError::Header { at: 0, .. }), "{length}: {error}");
+    }
+}
+
+#[test]
 fn a_file_must_be_aligned() {
     let file = random_file(1, SMALL, "0");
     let mut bytes = vec![0; 8];

@@ -1,15 +1,23 @@
-//! Lists of words, separated by `, `: so that each takes no more than its letters.
+//! Lists of words, separated by `, `.
 
-/// The place of a word in a list; an empty one is in none.
-pub(super) fn position(found: &[u8], list: &str) -> Option<u8> {
+/// How many words a list has.
+pub(crate) const fn count(list: &str) -> usize {
+    let (mut rest, mut count) = (list.as_bytes(), 1);
+    while let Some((&byte, after)) = rest.split_first() {
+        count += (byte == b',') as usize;
+        rest = after;
+    }
+    count
+}
+
+/// The words of a list.
+pub(crate) fn each(list: &'static str) -> impl Iterator<Item = &'static str> {
     // Bytes, because splitting a `str` by a pattern links a panic.
-    let mut words = list.as_bytes().split(|&byte| byte == b',');
-    let is_it = |word: &[u8]| !found.is_empty() && word.strip_prefix(b" ").unwrap_or(word) == found;
-    words.position(is_it).map(|position| position as u8)
+    let words = list.as_bytes().split(|&byte| byte == b',');
+    words.map(|word| core::str::from_utf8(word.strip_prefix(b" ").unwrap_or(word)).unwrap_or(""))
 }
 
 /// The word at a place of a list.
-pub(super) fn nth(list: &'static str, position: usize) -> &'static str {
-    let word = list.as_bytes().split(|&byte| byte == b',').nth(position).unwrap_or(b"");
-    core::str::from_utf8(word.strip_prefix(b" ").unwrap_or(word)).unwrap_or("")
+pub(crate) fn nth(list: &'static str, position: usize) -> &'static str {
+    each(list).nth(position).unwrap_or("")
 }

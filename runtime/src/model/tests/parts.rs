@@ -45,6 +45,16 @@ fn a_word_whose_feature_is_off_names_it() {
 }
 
 #[test]
+fn a_key_whose_feature_is_off_names_it() {
+    let mut file = words(&[]);
+    file.push(("tern.shift.hidden".into(), "0".into()));
+    let found = error_of(&file, tensors(1, SMALL));
+    if cfg!(all(feature = "interleaved4", not(feature = "hidden"))) {
+        assert_eq!(found, LoadError::MissingFeature { name: "tern.shift.hidden".into(), feature: "hidden" });
+    }
+}
+
+#[test]
 fn a_tensor_whose_feature_is_off_names_it() {
     let mut more = tensors(1, SMALL);
     more.push(Tensor::new("folded.ids", Dtype::U32, &[1], &[2u32]));
