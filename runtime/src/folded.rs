@@ -19,8 +19,8 @@ impl<'a> Folded<'a> {
     /// No token is folded.
     pub(crate) const NONE: Folded<'static> = Folded { ids: &[], sums: [&[]; 2], width: NonZeroUsize::MIN };
 
-    /// A token's sums in one direction, if it is folded. `[hidden_size · rows]`
-    #[inline]
+    /// A token's sums in one direction, if it is folded. `[hidden_size · rows]`. Apart, lest models without any pay for more than one question.
+    #[inline(never)]
     pub(crate) fn find(&self, id: u32, reverse: bool) -> Option<&'a [i32]> {
         let [forward, back] = self.sums;
         row(if reverse { back } else { forward }, self.width, self.ids.binary_search(&id).ok()?)
