@@ -50,7 +50,7 @@ impl Table {
         let (words, lower) = INDEX.split_at(WORDS.blocks);
         let adds = self == Table::Lower;
         let index = if adds { lower } else { words };
-        let entry = index.iter().rev().find(|&&entry| entry >> 12 <= code)?;
+        let entry = index.iter().take_while(|&&entry| entry >> 12 <= code).last()?;
         let (mut end, mut at, mut differs_from) = (entry >> 12, (entry & 0xfff) as usize, 0);
         let mut number = move || {
             let mut number = 0;
