@@ -37,11 +37,11 @@ def read_words():
 
 
 def read_lower():
-    """Lower case, by character: runs `first << 11 | (count - 1) << 1 | every second` and what each character gains."""
+    """Lower case, by character: runs `first << 11 | count - 1` and what each character gains, every second one where that is 1."""
     lower = {upper: chr(upper + 32) for upper in range(ord("A"), ord("Z") + 1)}
     numbers = table("text", "tables", "lower.in")
     for entry, gain in zip(numbers[::2], numbers[1::2]):
-        first, count, step = entry >> 11, (entry >> 1 & 0x3FF) + 1, 1 + (entry & 1)
+        first, count, step = entry >> 11, (entry & 0x7FF) + 1, 2 if gain == 1 else 1
         lower.update({upper: chr(upper + gain) for upper in range(first, first + count * step, step)})
     lower[0x130] = "i\u0307"
     return lower
