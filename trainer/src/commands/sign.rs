@@ -1,13 +1,13 @@
 //! `tern sign`
 
 use std::fs;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
 use super::{Failure, key, note, print};
 use crate::device_file::DeviceFile;
+use crate::export::write_file;
 use crate::package;
 
 /// Options of `tern sign`.
@@ -60,7 +60,7 @@ fn work(args: &Args) -> anyhow::Result<()> {
     }
     DeviceFile::open(&args.file)?;
     let signed = package::sign(&bytes, args.model_version, &key::read(&args.key)?);
-    write(&args.output, &signed)?;
+    write_file(&args.output, &signed).with_context(|| args.output.display().to_string())?;
     let crc32 = format!("{:08x}", crc32fast::hash(&signed));
     if args.json {
         let (version, bytes) = (args.model_version, signed.len());
@@ -73,21 +73,5 @@ fn work(args: &Args) -> anyhow::Result<()> {
         signed.len()
     ))?;
     note(format_args!("tern push {} --port PORT    brings it to a device", args.output.display()));
-    Ok(())
-}
-
-/// Writes a file whole or not at all.
-fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let failed = || format!("{}", path.display());
-    let mut file = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
-    file.write_all(bytes).with_context(failed)?;
-    file.as_file().sync_all().with_context(failed)?;
-    #[cfg(unix)]
-    {
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-        fs::set_permissions(file.path(), mode).with_context(failed)?;
-    }
-    file.persist(path).with_context(failed)?;
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::{export, language, vocabulary};
 use anyhow::{Context, bail};
 use serde::Serialize;
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// Counts about a text.
@@ -74,7 +74,7 @@ impl Figures {
         let known = counts.iter().filter(|count| **count >= recipe.vocabulary.min_count);
         let known: Vec<usize> = known.take(recipe.vocabulary.max_size - 2).copied().collect();
         let total: usize = counts.iter().sum();
-        let characters: HashMap<char, ()> = text.chars().map(|c| (c, ())).collect();
+        let characters: HashSet<char> = text.chars().collect();
         Figures {
             bytes: text.len(),
             characters: text.chars().count(),
