@@ -1,3 +1,4 @@
+//! Bytes as a text: [`tern_fuzz::tokenizers`].
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| tern_fuzz::tokenizers(data));
