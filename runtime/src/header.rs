@@ -67,9 +67,9 @@ impl Dtype {
     }
 }
 
-/// The largest header, its length field included. That of a model with all that the format has is a third of it. The loader goes through the
-/// header once for each entry that it asks for: this is what bounds the time that a file can take.
-const MAX_HEADER: usize = 1 << 16;
+/// The largest header, its length field included: four times that of a model with all that the format has. The loader goes through the header
+/// once for each entry that it asks for: this is what bounds the time that a file can take.
+const MAX_HEADER: usize = 1 << 15;
 
 /// One thing that the header says: a key of the metadata or a tensor.
 #[derive(Clone, Copy, Debug)]

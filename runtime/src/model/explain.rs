@@ -84,7 +84,7 @@ fn feature_of(name: &[u8]) -> Option<&'static str> {
 fn in_header(expected: Expected) -> &'static str {
     match expected {
         Expected::Literal(literal) => literal,
-        Expected::Length => "a header length that is a multiple of 8 and below 2^16",
+        Expected::Length => "a header length that is a multiple of 8 and below 2^15",
         Expected::Dimension => "a dimension of at least 1",
         Expected::Number => "a number",
         Expected::SmallNumber => "a number below 2^31 without leading zeros",

@@ -101,8 +101,8 @@ fn a_header_has_a_largest_length() {
         bytes.extend_from_slice(&file[8 + n..]);
         Model::from_bytes(&Aligned::new(&bytes)).map(|model| model.cost().flash.header)
     };
-    assert_eq!(with_header(65_528), Ok(65_536));
-    for length in [65_536, 65_535, n + 1] {
+    assert_eq!(with_header(32_760), Ok(32_768));
+    for length in [32_768, 32_767, n + 1] {
         let error = with_header(length).unwrap_err();
         assert!(matches!(error, LoadError::Header { at: 0, .. }), "{length}: {error}");
     }

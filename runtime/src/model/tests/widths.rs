@@ -223,3 +223,14 @@ fn rounding_to_4_bits_keeps_what_it_can() {
         assert_eq!(row, again);
     }
 }
+
+/// The limit of a header leaves room for the largest that the format has: all layers in both directions, all weights with groups.
+#[test]
+fn the_largest_header_is_a_fraction_of_the_limit() {
+    let sizes = Sizes { embedding_dim: 32, hidden_size: 32, classes: 2 };
+    let spec =
+        Spec { layers: 4, bidirectional: true, head_hidden: 32, bits: [4; 4], cell: CellKind::Gru, ..sizes.into() };
+    let file = file(&spec, spec.tensors(1));
+    let header = Model::from_bytes(&file).unwrap().cost().flash.header;
+    assert!((6_000..8_192).contains(&header), "{header} bytes of 32,768");
+}
