@@ -16,12 +16,8 @@ use crate::rnn::Rnn;
 use crate::row_layer::RowLayer;
 
 /// All layers, forward before reverse; none of cells that are not built in, or without a record for each unit.
-pub(super) fn read<'a>(
-    file: &File<'a>,
-    config: &Config,
-    packing: Packing,
-    input_size: NonZeroUsize,
-) -> Option<[Cell<'a>; Place::COUNT]> {
+pub(super) fn read<'a>(file: &File<'a>, config: &Config, packing: Packing) -> Option<[Cell<'a>; Place::COUNT]> {
+    let input_size = NonZeroUsize::new(config.embedding_dim)?;
     let units = if packing == Packing::Paired16 { parameter::UNITS } else { parameter::BIAS };
     let [h, ..] = file.shape(Tensor::of_layer(keys::module(config), units, Place::FIRST));
     let hidden_size = NonZeroUsize::new(h as usize)?;
