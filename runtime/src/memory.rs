@@ -56,9 +56,10 @@ impl Layout {
         steps.saturating_mul(self.step_words).saturating_add(self.words).saturating_add(halves.div_ceil(2))
     }
 
-    /// Bytes of a state at most, for `steps` steps kept: of what a bidirectional model keeps of them, what it read.
+    /// Bytes of a state at most, in scratch for `steps` steps: of what a bidirectional model keeps of them, what it read. Rounded up to words
+    /// the scratch may have room for one step more.
     pub(crate) fn state_len(&self, steps: usize) -> usize {
-        let kept = steps.min(EXACT_STEPS as usize).saturating_mul(4 * self.step_words + 2 * self.input_halves);
+        let kept = self.steps(self.len(steps)).saturating_mul(4 * self.step_words + 2 * self.input_halves);
         // Steps and unknown ones.
         kept.saturating_add(8 + self.state_bytes)
     }

@@ -335,3 +335,24 @@ fn a_packing_does_not_change_the_state() {
     let [one, other] = [0, 1].map(|index| Model::from_bytes(&files[index]).unwrap());
     assert_eq!(saved(&one, b"free prize ca"), saved(&other, b"free prize ca"));
 }
+
+/// Where a step takes half a word, the scratch for so many has room for one more: a longer sequence fills that, too.
+#[test]
+fn a_state_is_as_long_as_the_scratch_allows() {
+    for (channels, seed) in (1..6).zip(0..) {
+        let sizes = Sizes { embedding_dim: channels, ..SIZES };
+        let plain = Spec { input: Input::Values, bidirectional: true, pooling: Pooling::Mean, ..sizes.into() };
+        for spec in [plain, Spec { layers: 2, ..plain }, Spec { task: Task::Forecast, output: Output::Linear, ..plain }]
+        {
+            let file = spec.file(seed);
+            let model = Model::from_bytes(&file).unwrap();
+            for steps in 1..12 {
+                let mut scratch = vec![-1; model.scratch_len_for(steps)];
+                let mut session = model.session(&mut scratch).unwrap();
+                (0..20).for_each(|value| session.feed_values(&vec![value; channels]));
+                let (most, saved) = (model.state_len_for(steps), session.save(&mut vec![0; 1_000]).unwrap());
+                assert!(saved <= most, "{saved} bytes of {most}, room for {steps}: {spec:?}");
+            }
+        }
+    }
+}
