@@ -15,7 +15,7 @@ const BEYOND: u32 = 0x11_0000;
 const LAST: u32 = 10;
 const OTHERS: u32 = 16 - LAST;
 
-/// A run to be self.
+/// A run to be packed.
 #[derive(Clone, Copy)]
 pub(super) struct Run {
     /// Its first character.
