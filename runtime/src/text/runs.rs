@@ -1,6 +1,6 @@
 //! Tables of characters that fit a small flash: runs of them, packed when the crate is compiled.
 //!
-//! A table is a row of numbers: for each run: how far it begins from the end of the one before, how many characters it spans less one, and,
+//! A table is a row of numbers, for each run: how far it begins from the end of the one before, how many characters it spans less one, and,
 //! where the table says what is added to a run's characters, that: 0 for 1, then to every second one only, or from 1 on how it differs from
 //! what was last so said in its block, by `zigzag`. A number is written in digits, each in half a byte: 0 … 9 is the last one, 10 … 15 says that
 //! another follows. An index says where every so many runs begin, so that a look-up reads no more than these.
