@@ -131,7 +131,8 @@ impl<'f, 'a> Scanner<'f, 'a> {
             self.expect("{");
         }
         while !self.file.is_refused() {
-            if self.take(b'}') {
+            // A header has an entry; metadata may have none.
+            if (self.entry.is_key || !self.is_first) && self.take(b'}') {
                 self.is_first = false;
                 if !self.entry.is_key {
                     self.spaces();
@@ -170,15 +171,15 @@ impl<'f, 'a> Scanner<'f, 'a> {
         self.expect(",\"shape\":[");
         self.entry.shape = [0; 3];
         for index in 0..3 {
+            if index > 0 && !self.take(b',') {
+                break;
+            }
             let at = self.at;
             let dimension = self.number();
             if dimension == 0 {
                 self.refuse(at, Expected::Dimension);
             }
             self.entry.shape[index] = dimension;
-            if !self.take(b',') {
-                break;
-            }
         }
         self.expect("],\"data_offsets\":[");
         self.entry.begin = self.number() as usize;

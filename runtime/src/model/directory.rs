@@ -149,14 +149,9 @@ impl<'a> File<'a> {
 
     /// How wide a matrix is whose weights have any of the widths: its second dimension but for what is packed.
     pub(super) fn columns(&self, tensor: Tensor) -> u32 {
-        let [_, columns, _] = self.shape(tensor);
-        if WIDTHS && self.is_packed(tensor) { columns.saturating_mul(2) } else { columns }
-    }
-
-    /// Whether a tensor has two weights in a byte.
-    #[cfg_attr(not(feature = "widths"), allow(dead_code))]
-    fn is_packed(&self, tensor: Tensor) -> bool {
-        self.find(tensor.fingerprint()).entry.value == Dtype::U8.fingerprint()
+        let Scanner { entry, .. } = &self.tensor(tensor);
+        let [_, columns, _] = entry.shape;
+        if WIDTHS && entry.value == Dtype::U8.fingerprint() { columns.saturating_mul(2) } else { columns }
     }
 
     /// A matrix of weights of 8 bits, and, where they are built in, of 4 and 16. `shape` without its last dimension, which is `columns`;

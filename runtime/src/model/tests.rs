@@ -109,6 +109,37 @@ fn a_header_has_a_largest_length() {
 }
 
 #[test]
+fn a_comma_without_an_entry_or_a_dimension_is_refused() {
+    let file = random_file(1, SMALL, "0");
+    let n = u64::from_le_bytes(*file.first_chunk().unwrap()) as usize;
+    let header = core::str::from_utf8(&file[8..8 + n]).unwrap();
+    let loads = |header: &str| {
+        let header = std::format!("{header:<width$}", width = header.len().next_multiple_of(8));
+        let bytes = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &file[8 + n..]].concat();
+        Model::from_bytes(&Aligned::new(&bytes)).map(|_| ())
+    };
+    assert_eq!(loads(header.trim_end()), Ok(()));
+    assert!(matches!(loads("{}"), Err(LoadError::Header { .. })));
+    // After dimensions of every rank, after a tensor, after the metadata's last key, and before the first of each.
+    for (good, bad) in [
+        ("[5,3,4]", "[5,3,4,]"),
+        ("[5,4]", "[5,4,]"),
+        ("[4]", "[4,]"),
+        ("[5,3,4]", "[,5,3,4]"),
+        ("[5,3,4]", "[5,3,4,1]"),
+        ("]}}", "]},}"),
+        ("\"},", "\",},"),
+        ("{\"tern", "{,\"tern"),
+        ("{\"__", "{,\"__"),
+    ] {
+        let changed = header.trim_end().replacen(good, bad, 1);
+        assert!(changed.contains(bad), "{good} is not in {header}");
+        let error = loads(&changed).unwrap_err();
+        assert!(matches!(error, LoadError::Header { .. }), "{bad}: {error}");
+    }
+}
+
+#[test]
 fn a_file_must_be_aligned() {
     let file = random_file(1, SMALL, "0");
     let mut bytes = vec![0; 8];
