@@ -4,7 +4,7 @@ use crate::data::Example;
 use crate::device_file::DeviceFile;
 use crate::float_model::{Config, FloatModel};
 use crate::metrics::{Evaluation, argmax, log_softmax};
-use crate::sequential::Sequential;
+use crate::model::Sequential;
 use crate::task::{Input, Task};
 use anyhow::bail;
 use rayon::prelude::*;

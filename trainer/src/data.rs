@@ -9,6 +9,8 @@ mod folder;
 #[cfg(feature = "hub")]
 mod hub;
 mod jsonl;
+pub mod normalise;
+pub mod number_table;
 #[cfg(feature = "hub")]
 mod parquet;
 mod quoting;

@@ -1,6 +1,6 @@
 //! A device file on the host: read, checked, and run by `tern_runtime`.
 
-mod sequential;
+mod device_model;
 
 use crate::classifier::{Classifier, Logits, Prediction, TraceStep};
 use crate::float_model::Config;
@@ -93,8 +93,8 @@ impl DeviceFile {
             Loaded::try_new(Aligned::new(bytes), |bytes| Model::from_bytes(bytes).map(|model| Unpacked::new(&model)))?;
         let model = loaded.borrow_dependent().packed();
         let labels: Vec<String> = model.labels().iter().map(str::to_owned).collect();
-        let config = sequential::config(model, loaded.borrow_owner(), &labels);
-        let vocabulary = sequential::vocabulary(model);
+        let config = device_model::config(model, loaded.borrow_owner(), &labels);
+        let vocabulary = device_model::vocabulary(model);
         Ok(DeviceFile { loaded, config, vocabulary })
     }
 

@@ -6,16 +6,13 @@
 
 pub mod analysis;
 mod card;
-mod chart;
+pub(crate) mod chart;
 mod figures;
-mod findings;
-mod html;
-mod page;
+pub(crate) mod html;
+pub(crate) mod page;
 mod sources;
-mod words;
 
 pub use figures::{Figures, Learnt, Measured};
-pub use findings::{Findings, Language, Sequences, Series, Texts};
 pub use sources::{ReadError, Sources};
 
 use crate::float_model::{FloatModel, files};

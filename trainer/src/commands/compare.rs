@@ -8,12 +8,12 @@ mod mcnemar;
 use super::table::TableArgs;
 use super::{Failure, print};
 use crate::classifier::{self, Classifier};
+use crate::data::number_table::{self, Wanted};
 use crate::data::{self, Example, Row};
-use crate::language;
-use crate::sequential::{self, Sequential};
-use crate::series::sequences::{self, SEQUENCE, Sequences};
-use crate::series::table::{self, Wanted};
+use crate::model::{self, Sequential};
 use crate::task::{Input, Task};
+use crate::tasks::language_model;
+use crate::tasks::sequence_classification::{self, SEQUENCE, Sequences};
 use anyhow::bail;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -65,20 +65,20 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn work(args: &Args) -> anyhow::Result<()> {
-    let [a, b] = [sequential::open(&args.a)?, sequential::open(&args.b)?];
+    let [a, b] = [model::open(&args.a)?, model::open(&args.b)?];
     let kind = |model: &dyn Sequential| (model.config().task, model.config().input);
     match (kind(a.as_ref()), kind(b.as_ref())) {
         ((Task::Classify, Input::Tokens), (Task::Classify, Input::Tokens)) => texts(args),
         ((Task::Classify, Input::Values), (Task::Classify, Input::Values)) => of_sequences([&*a, &*b], args),
         ((Task::LanguageModel, _), (Task::LanguageModel, _)) => {
-            let found = losses::language([&*a, &*b], &language::read(&args.data)?, args)?;
+            let found = losses::language([&*a, &*b], &language_model::read(&args.data)?, args)?;
             show(&found, args.json, losses::Comparison::lines)
         }
         ((Task::Forecast, _), (Task::Forecast, _)) => {
             let table = |model: &dyn Sequential| {
                 let numbers: Vec<String> = model.config().channels.iter().map(|of| of.name.clone()).collect();
                 let delimiter = args.table.columns().delimiter;
-                table::read(&args.data, &Wanted { texts: &[], numbers: &numbers, delimiter })
+                number_table::read(&args.data, &Wanted { texts: &[], numbers: &numbers, delimiter })
             };
             let found = losses::forecast([&*a, &*b], [table(&*a)?, table(&*b)?], args)?;
             show(&found, args.json, losses::Comparison::lines)
@@ -125,7 +125,7 @@ fn of_sequences(models: [&dyn Sequential; 2], args: &Args) -> anyhow::Result<()>
     for model in models {
         let channels: Vec<String> = model.config().channels.iter().map(|channel| channel.name.clone()).collect();
         let all = Sequences::read(&args.data, SEQUENCE, Some(&columns.label), &channels, columns.delimiter)?;
-        let said = sequences::analyse(model, &all, &args.data)?.answers;
+        let said = sequence_classification::analyse(model, &all, &args.data)?.answers;
         answers.push(said.iter().map(|answer| model.config().labels[answer.predicted].clone()).collect());
         let row = |sequence: usize| Row {
             text: all.name(sequence).to_owned(),

@@ -1,9 +1,9 @@
 //! `tern generate`
 
 use super::{Failure, print};
-use crate::language::{Joiner, Sampling};
-use crate::sequential;
+use crate::model;
 use crate::task::Task;
+use crate::tasks::language_model::{Joiner, Sampling};
 use crate::vocabulary::UNK;
 use anyhow::bail;
 use serde_json::json;
@@ -55,7 +55,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn work(args: &Args) -> anyhow::Result<()> {
-    let model = sequential::open(&args.model)?;
+    let model = model::open(&args.model)?;
     if model.config().task != Task::LanguageModel {
         let task = model.config().task.name();
         bail!("{}: its task is {task}, expected language-model", args.model.display());

@@ -2,12 +2,12 @@
 
 use super::predict::each_line;
 use super::{eval, predict, print, visible};
-use crate::language;
-use crate::sequential::{self, Sequential};
-use crate::series::forecast::{Windows, compare};
-use crate::series::sequences::{self, SEQUENCE, Sequences};
-use crate::series::table::{self, Wanted};
+use crate::data::number_table::{self, Wanted};
+use crate::model::{self, Sequential};
 use crate::task::Task;
+use crate::tasks::forecast::{Windows, compare};
+use crate::tasks::language_model;
+use crate::tasks::sequence_classification::{self, SEQUENCE, Sequences};
 use crate::vocabulary::UNK;
 use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
@@ -19,7 +19,7 @@ use std::path::Path;
 ///
 /// Where it cannot be loaded.
 pub fn open(path: &Path) -> anyhow::Result<Option<Box<dyn Sequential>>> {
-    let model = sequential::open(path)?;
+    let model = model::open(path)?;
     Ok((!model.classifies_texts()).then_some(model))
 }
 
@@ -34,14 +34,14 @@ pub fn evaluate(model: &dyn Sequential, args: &eval::Args) -> anyhow::Result<()>
     let delimiter = args.table.delimiter.and_then(|c| u8::try_from(c).ok());
     let (json, lines) = match config.task {
         Task::LanguageModel => {
-            let text = language::read(path)?;
-            let figures = language::evaluate(model, &text);
+            let text = language_model::read(path)?;
+            let figures = language_model::evaluate(model, &text);
             let figures =
                 figures.with_context(|| format!("{}: fewer than two tokens, expected a text", path.display()))?;
             (figures.to_json(), figures.lines())
         }
         Task::Forecast => {
-            let table = table::read(path, &Wanted { texts: &[], numbers: &columns, delimiter })?;
+            let table = number_table::read(path, &Wanted { texts: &[], numbers: &columns, delimiter })?;
             match compare(model, &table, 0).filter(|figures| figures.windows > 0) {
                 Some(figures) => (figures.to_json(), figures.lines()),
                 None => {
@@ -52,7 +52,7 @@ pub fn evaluate(model: &dyn Sequential, args: &eval::Args) -> anyhow::Result<()>
         Task::Classify => {
             let label = args.table.columns().label;
             let sequences = Sequences::read(path, SEQUENCE, Some(&label), &columns, delimiter)?;
-            let evaluation = sequences::evaluate(model, &sequences, path)?;
+            let evaluation = sequence_classification::evaluate(model, &sequences, path)?;
             (
                 eval::to_json(&model.config().labels, &evaluation),
                 eval::to_text(&model.config().labels, &evaluation, eval::Paint::for_stdout()),
@@ -88,7 +88,7 @@ fn next(model: &dyn Sequential, text: &str, args: &predict::Args) -> anyhow::Res
     let ids = model.vocabulary().encode(text);
     let unknown = ids.iter().filter(|id| **id == UNK).count();
     let known = ids.len() > unknown;
-    let best = if known { language::next_tokens(model, &ids, args.top) } else { Vec::new() };
+    let best = if known { language_model::next_tokens(model, &ids, args.top) } else { Vec::new() };
     let name = |id: u32| model.vocabulary().tokens()[id as usize].as_str();
     if args.json {
         let token = |&(id, probability): &(u32, f64)| json!({ "token": name(id), "probability": probability });
@@ -107,7 +107,7 @@ fn series(model: &dyn Sequential, path: &Path, json: bool) -> anyhow::Result<()>
     let config = model.config();
     let Some(forecast) = &config.forecast else { bail!("{}: no forecast in config.json", config.name) };
     let columns: Vec<String> = config.channels.iter().map(|channel| channel.name.clone()).collect();
-    let table = table::read(path, &Wanted { numbers: &columns, ..Wanted::default() })?;
+    let table = number_table::read(path, &Wanted { numbers: &columns, ..Wanted::default() })?;
     let (found, expected) = (table.rows.len(), forecast.window);
     if found < expected {
         bail!("{}: {found} rows, expected {expected} or more: the model reads that many", path.display());
@@ -133,7 +133,7 @@ fn series(model: &dyn Sequential, path: &Path, json: bool) -> anyhow::Result<()>
 fn classify(model: &dyn Sequential, path: &Path, json: bool) -> anyhow::Result<()> {
     let columns: Vec<String> = model.config().channels.iter().map(|channel| channel.name.clone()).collect();
     let sequences = Sequences::read(path, SEQUENCE, None, &columns, None)?;
-    for (sequence, logits) in sequences::logits(model, &sequences).into_iter().enumerate() {
+    for (sequence, logits) in sequence_classification::logits(model, &sequences).into_iter().enumerate() {
         let label = &model.config().labels[logits.label()];
         let probability = logits.log_probabilities()[logits.label()].exp();
         let name = sequences.name(sequence);

@@ -6,13 +6,13 @@ mod keys;
 mod options;
 mod progress;
 mod run_directory;
-mod subject;
 mod task_options;
 
 use super::{Failure, note, print};
 use crate::float_model::{Staged, files};
 use crate::recipe::{Recipe, Task};
 use crate::report;
+use crate::tasks::{self, TaskData};
 use crate::train::{self, BatchProgress, Ending, EpochFigures, Moment, Observer, Outcome, State, TrainError};
 use anyhow::{Context, anyhow};
 use board::Board;
@@ -27,7 +27,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use subject::Subject;
 pub use task_options::TaskOptions;
 
 /// Options of `tern train`.
@@ -122,23 +121,23 @@ fn default_output(input: &Path) -> PathBuf {
 
 fn work(mut recipe: Recipe, target: &Path, args: &Args, options: Options) -> anyhow::Result<()> {
     Staged::check(target)?;
-    let mut subject = subject::of_recipe(&mut recipe)?;
+    let mut data = tasks::read_data(&mut recipe)?;
     let recipe = &recipe;
-    subject.introduce(recipe, options)?;
-    let subject = subject.as_ref();
+    data.introduce(recipe, !options.no_baselines)?;
+    let data = data.as_ref();
     let stop = stop_on_interrupt();
     let directory = run_directory(recipe, target, args.resume, options)?;
-    let Trained { outcome, log, diverged } = learn(recipe, subject, &directory, target, args, &stop)?;
+    let Trained { outcome, log, diverged } = learn(recipe, data, &directory, target, args, &stop)?;
 
     let name = recipe.name.clone().unwrap_or_else(|| {
         target.file_name().map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned())
     });
-    let model = subject.model(&name, outcome.weights.clone())?;
-    let figures = report::Figures::new(&model, subject.measure(&model)?, subject.problem().train.len(), &outcome);
+    let model = data.model(&name, outcome.weights.clone())?;
+    let figures = report::Figures::new(&model, data.measure(&model)?, data.problem().train.len(), &outcome);
     let save = || -> anyhow::Result<()> {
         let staged = directory.staged()?;
         model.save(staged.path())?;
-        subject.save(staged.path())?;
+        data.save(staged.path())?;
         report::write(staged.path(), target, &model, recipe, &figures)?;
         fs::copy(&log, staged.path().join(files::LOG)).with_context(|| log.display().to_string())?;
         Ok(staged.commit()?)
@@ -195,13 +194,13 @@ struct Trained {
 /// Goes through the epochs, from where `directory` stands.
 fn learn(
     recipe: &Recipe,
-    subject: &dyn Subject,
+    data: &dyn TaskData,
     directory: &RunDirectory,
     target: &Path,
     args: &Args,
     stop: &AtomicBool,
 ) -> anyhow::Result<Trained> {
-    let problem = subject.problem();
+    let problem = data.problem();
     let (state, log_bytes) = directory.state(recipe, problem)?;
     if state.steps() > 0 {
         let (epoch, batches) = (state.epochs_done() + 1, state.batches_done());
@@ -218,7 +217,7 @@ fn learn(
     company.progress.finish();
     let (outcome, diverged) = match outcome {
         Err(error @ TrainError::Diverged { .. }) => {
-            let message = subject::rows(&error, subject);
+            let message = tasks::describe_divergence(&error, data);
             match error {
                 TrainError::Diverged { kept: Some(kept), .. } => (*kept, Some(message)),
                 // Before the first epoch is done there is nothing worth going on from.

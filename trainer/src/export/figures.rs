@@ -3,14 +3,14 @@
 use super::material::Data;
 use crate::classifier::{Classifier, Logits};
 use crate::data::Example;
+use crate::data::number_table::Table;
 use crate::device_file::DeviceFile;
 use crate::float_model::FloatModel;
 use crate::metrics::argmax;
+use crate::model::Sequential;
 use crate::nn::network::Input;
-use crate::sequential::Sequential;
-use crate::series::forecast::{self, Comparison};
-use crate::series::sequences::Sequences;
-use crate::series::table::Table;
+use crate::tasks::forecast::{self, Comparison};
+use crate::tasks::sequence_classification::Sequences;
 use crate::train::{Guess, Steps, Validation, language_parts};
 use rayon::prelude::*;
 use serde::Serialize;

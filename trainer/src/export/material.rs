@@ -1,13 +1,13 @@
 //! What an export measures a model with: data that it learnt from, and data that it did not.
 
+use crate::data::number_table::{self, Table, Wanted};
 use crate::data::{self, Columns, Example};
 use crate::float_model::{FloatModel, files};
-use crate::language;
 use crate::nn::network::Input;
-use crate::series::forecast::Windows;
-use crate::series::sequences::{SEQUENCE, Sequences};
-use crate::series::table::{self, Table, Wanted};
 use crate::task::{self, Task};
+use crate::tasks::forecast::Windows;
+use crate::tasks::language_model;
+use crate::tasks::sequence_classification::{SEQUENCE, Sequences};
 use crate::train::{Sample, Steps, Target};
 use std::path::Path;
 
@@ -82,13 +82,13 @@ impl Data {
             Data::Texts(_) => {
                 Data::Texts(data::number(data::read(path, columns)?, model.labels(), &path.display().to_string())?)
             }
-            Data::Text(_) => Data::Text(language::read(path)?),
+            Data::Text(_) => Data::Text(language_model::read(path)?),
             Data::Sequences(_) => {
                 let label = columns.label.as_str();
                 Data::Sequences(Sequences::read(path, SEQUENCE, Some(label), &names, delimiter)?)
             }
             Data::Series(_) => {
-                Data::Series(table::read(path, &Wanted { numbers: &names, delimiter, ..Wanted::default() })?)
+                Data::Series(number_table::read(path, &Wanted { numbers: &names, delimiter, ..Wanted::default() })?)
             }
         })
     }

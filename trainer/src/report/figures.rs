@@ -1,10 +1,10 @@
 //! The figures of a training.
 
 use super::analysis::{Analysis, wilson};
-use super::findings::Findings;
 use crate::baselines::{self, Baseline};
 use crate::float_model::FloatModel;
 use crate::task::Task;
+use crate::tasks::Findings;
 use crate::train::{Ending, EpochFigures, Outcome};
 use serde_json::{Map, Value, json};
 

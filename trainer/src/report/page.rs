@@ -6,15 +6,13 @@
 mod answers;
 mod classes;
 mod device;
-mod language;
-mod series;
 mod training;
 
-use super::findings::Findings;
 use super::html::{STYLE, count, escape, exact, percent};
 use crate::float_model::Config;
 use crate::recipe::Recipe;
 use crate::task::{Input, Task};
+use crate::tasks::Findings;
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -219,7 +217,7 @@ impl Page<'_> {
     }
 
     /// A figure by its JSON pointer; those under `/export` are of `export.json`.
-    fn number(&self, pointer: &str) -> Option<f64> {
+    pub(crate) fn number(&self, pointer: &str) -> Option<f64> {
         self.at(pointer)?.as_f64()
     }
 
@@ -231,7 +229,7 @@ impl Page<'_> {
     }
 
     /// A figure with its exact value and its place.
-    fn value(&self, pointer: &str, format: Format) -> String {
+    pub(crate) fn value(&self, pointer: &str, format: Format) -> String {
         match self.number(pointer) {
             Some(value) => {
                 format!("<data value=\"{value}\" data-at=\"{}\">{}</data>", escape(pointer), format(value))

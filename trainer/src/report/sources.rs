@@ -3,15 +3,16 @@
 use super::analysis::Analysis;
 use super::card;
 use super::figures::{Figures, validation};
-use super::findings::{Findings, Language, Sequences, Series, Texts};
 use super::page::Page;
+use crate::data::number_table::{self, NumberTableError, Wanted};
 use crate::float_model::{Config, FloatModel, LoadError, files};
-use crate::language::{self, LanguageError};
 use crate::recipe::Recipe;
-use crate::series::forecast;
-use crate::series::sequences::{self, LABEL, SEQUENCE};
-use crate::series::table::{self, SeriesError, Wanted};
 use crate::task::{Input, Task};
+use crate::tasks::Findings;
+use crate::tasks::forecast::{self, Series};
+use crate::tasks::language_model::{self, Language, LanguageError};
+use crate::tasks::sequence_classification::{self, LABEL, SEQUENCE, SequenceMistakes};
+use crate::tasks::text_classification::TextMistakes;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -41,7 +42,7 @@ pub enum ReadError {
     },
     /// The held-out numbers cannot be read.
     #[error(transparent)]
-    Series(#[from] SeriesError),
+    Series(#[from] NumberTableError),
     /// The held-out text cannot be read.
     #[error(transparent)]
     Language(#[from] LanguageError),
@@ -130,26 +131,26 @@ fn held_out(dir: &Path, model: &FloatModel) -> Result<(Value, Findings), ReadErr
     match (config.task, config.input) {
         (Task::Classify, Input::Tokens) if !model.validation().is_empty() => {
             let analysis = Analysis::new(model, model.validation());
-            let findings = Texts::new(model, model.validation(), &analysis);
+            let findings = TextMistakes::new(model, model.validation(), &analysis);
             Ok((validation(&analysis, model.labels()), Findings::Texts(findings)))
         }
         (Task::Classify, Input::Values) if path.is_file() => {
-            let sequences = sequences::Sequences::read(&path, SEQUENCE, Some(LABEL), &channels, None)?;
-            let analysis = sequences::analyse(model, &sequences, &path)?;
+            let sequences = sequence_classification::Sequences::read(&path, SEQUENCE, Some(LABEL), &channels, None)?;
+            let analysis = sequence_classification::analyse(model, &sequences, &path)?;
             let names = (0..sequences.spans.len()).map(|sequence| sequences.name(sequence));
-            let findings = Sequences::new(&analysis, names);
+            let findings = SequenceMistakes::new(&analysis, names);
             Ok((validation(&analysis, model.labels()), Findings::Sequences(findings)))
         }
         (Task::LanguageModel, _) => {
             let path = dir.join(files::VALIDATION_TEXT);
-            let text = if path.is_file() { language::read(&path)? } else { String::new() };
+            let text = if path.is_file() { language_model::read(&path)? } else { String::new() };
             Ok(match Language::new(model, &text) {
                 Some((figures, findings)) => (figures.to_json(), Findings::Language(findings)),
                 None => (Value::Null, Findings::None),
             })
         }
         (Task::Forecast, _) if path.is_file() => {
-            let table = table::read(&path, &Wanted { numbers: &channels, ..Wanted::default() })?;
+            let table = number_table::read(&path, &Wanted { numbers: &channels, ..Wanted::default() })?;
             Ok(match (forecast::say(model, &table, 0), &config.forecast) {
                 (Some(said), Some(of)) if !said.is_empty() => {
                     let figures = forecast::Comparison::new(&said, of);

@@ -1,5 +1,7 @@
 use super::*;
 use crate::data::Example;
+use crate::tasks::Findings;
+use crate::tasks::text_classification::TextMistakes;
 use crate::train::{Ending, EpochFigures, Outcome, Validation};
 
 fn figures(model: &FloatModel) -> Figures {
@@ -26,7 +28,7 @@ fn figures(model: &FloatModel) -> Figures {
     let analysis = analysis::Analysis::new(model, rows);
     let labels: Vec<usize> = model.calibration().iter().map(|row| row.label).collect();
     let learnt = Learnt { labels: &labels, lengths: &[9; 4], leaked: 0, cut: 0 };
-    let findings = Findings::Texts(Texts::new(model, rows, &analysis));
+    let findings = Findings::Texts(TextMistakes::new(model, rows, &analysis));
     let measured = Measured::classifier(&analysis, model.labels(), learnt, findings);
     Figures::new(model, measured, 4, &outcome)
 }
@@ -103,7 +105,7 @@ fn many_classes_are_listed_and_not_drawn_as_a_grid() {
     let metrics = serde_json::json!({ "validation": { "examples": 1, "confusion": confusion } });
     let mut config = plain.config().clone();
     config.labels = labels;
-    let findings = findings::Findings::default();
+    let findings = Findings::default();
     let page =
         page::Page { config: &config, recipe: None, metrics: &metrics, export: None, findings: &findings }.html();
     assert!(!page.contains("class=\"matrix\""));

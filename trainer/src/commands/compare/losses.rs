@@ -2,9 +2,9 @@
 
 use super::diebold_mariano::{DieboldMariano, LEAST};
 use super::{ALPHA, Args, probability};
-use crate::sequential::Sequential;
-use crate::series::forecast::{self, Said};
-use crate::series::table::Table;
+use crate::data::number_table::Table;
+use crate::model::Sequential;
+use crate::tasks::forecast::{self, Said};
 use crate::train::Validation;
 use anyhow::{Context, bail};
 use serde::Serialize;

@@ -5,7 +5,8 @@ use crate::commands::print;
 use crate::data::Lengths;
 use crate::recipe::Recipe;
 use crate::task::Task;
-use crate::{export, language, vocabulary};
+use crate::tasks::language_model;
+use crate::{export, vocabulary};
 use anyhow::{Context, bail};
 use serde::Serialize;
 use serde_json::json;
@@ -40,7 +41,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if args.stratify || args.to.is_some() {
         bail!("--stratify and --to are for rows with labels, and {} is plain text", args.sources[0].display());
     }
-    let texts = args.sources.iter().map(|path| language::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let texts = args.sources.iter().map(|path| language_model::read(path)).collect::<Result<Vec<_>, _>>()?;
     let written = args.output.as_deref().map_or(Ok(Vec::new()), |output| write(output, &texts.concat(), args))?;
     let figures = args.sources.iter().zip(&texts).map(|(path, text)| (path, Figures::of(path, text)));
     if args.json {

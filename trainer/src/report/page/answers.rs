@@ -2,9 +2,11 @@
 
 use super::Page;
 use crate::report::chart::{self, Share};
-use crate::report::findings::{Findings, Mistake, Sequences, WrongSequence};
 use crate::report::html::{Cell, count, escape, exact, figure, percent, table};
-use crate::report::words::{Part, Word};
+use crate::tasks::Findings;
+use crate::tasks::sequence_classification::{SequenceMistakes, WrongSequence};
+use crate::tasks::text_classification::Mistake;
+use crate::tasks::text_classification::word_weights::{Part, Word};
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -180,7 +182,7 @@ impl Page<'_> {
         html + "</ol>\n"
     }
 
-    fn wrong_sequences(&self, findings: &Sequences) -> String {
+    fn wrong_sequences(&self, findings: &SequenceMistakes) -> String {
         if findings.mistakes.is_empty() {
             return "<p>None: every held-out sequence got its label.</p>\n".to_owned();
         }
@@ -221,7 +223,7 @@ impl Page<'_> {
         html + "</li>\n"
     }
 
-    pub(super) fn list(&self, pointer: &str) -> &[Value] {
+    pub(crate) fn list(&self, pointer: &str) -> &[Value] {
         self.at(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
 }

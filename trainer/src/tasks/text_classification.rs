@@ -1,15 +1,19 @@
 //! Texts with labels.
 
-use super::{Subject, excerpt, say_embeddings};
+mod text_mistakes;
+pub mod word_weights;
+
+pub use text_mistakes::{Mistake, TextMistakes};
+
+use super::{Findings, TaskData, excerpt, say_embeddings};
 use crate::baselines::{self, Baseline};
 use crate::commands::note;
-use crate::commands::train::run_directory::Options;
 use crate::data::{self, Statistics};
 use crate::embeddings::{self, Embeddings};
 use crate::float_model::{Config, FloatModel};
 use crate::recipe::Recipe;
 use crate::report::analysis::Analysis;
-use crate::report::{self, Findings, Learnt, Measured};
+use crate::report::{Learnt, Measured};
 use crate::train::{self, Prepared, Problem};
 use crate::weights::Weights;
 use std::path::PathBuf;
@@ -51,15 +55,15 @@ impl Texts {
     }
 }
 
-impl Subject for Texts {
+impl TaskData for Texts {
     fn problem(&self) -> &Problem {
         &self.problem
     }
 
-    fn introduce(&mut self, recipe: &Recipe, options: Options) -> anyhow::Result<()> {
+    fn introduce(&mut self, recipe: &Recipe, baselines: bool) -> anyhow::Result<()> {
         say(recipe, &self.data);
         say_embeddings(recipe, &self.problem, &self.data.vocabulary);
-        if options.no_baselines { Ok(()) } else { self.measure_baselines(recipe) }
+        if baselines { self.measure_baselines(recipe) } else { Ok(()) }
     }
 
     fn model(&self, name: &str, weights: Weights) -> anyhow::Result<FloatModel> {
@@ -75,7 +79,7 @@ impl Subject for Texts {
         let learnt: Vec<usize> = train.iter().map(|example| example.label).collect();
         let lengths: Vec<usize> = train.iter().map(|example| vocabulary.encode(&example.text).len()).collect();
         let learnt = Learnt { labels: &learnt, lengths: &lengths, leaked: *leaked, cut: self.problem.cut };
-        let findings = Findings::Texts(report::Texts::new(model, valid, &analysis));
+        let findings = Findings::Texts(TextMistakes::new(model, valid, &analysis));
         let measured = Measured::classifier(&analysis, labels, learnt, findings);
         Ok(measured.beside(&self.baselines, &analysis, model.weights().count()))
     }

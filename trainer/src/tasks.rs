@@ -1,19 +1,19 @@
-//! What a training is about: the data of each task, and what there is to say of them.
+//! The tasks: what a model can be trained to do. Each task has a folder of its own, with its data, its figures and its part of the report.
 
-mod language;
-mod sequences;
-mod series;
-mod texts;
+mod findings;
+pub mod forecast;
+pub mod language_model;
+pub mod sequence_classification;
+pub mod text_classification;
 
-use super::run_directory::Options;
+pub use findings::Findings;
+
 use crate::commands::note;
+use crate::data::number_table::Table;
 use crate::embeddings::Embeddings;
 use crate::float_model::{Channel, FloatModel, files};
-use crate::language as of_language;
 use crate::recipe::{InputKind, Recipe, Task};
 use crate::report::Measured;
-use crate::series::table::Table;
-use crate::series::{forecast, sequences as of_sequences};
 use crate::train::{self, Problem, Steps};
 use crate::vocabulary::Vocabulary;
 use crate::weights::Weights;
@@ -25,12 +25,12 @@ use std::path::Path;
 const CALIBRATION_ROWS: usize = 4096;
 
 /// The data of a training, whatever its task.
-pub trait Subject {
+pub trait TaskData {
     /// What is to be learnt.
     fn problem(&self) -> &Problem;
 
     /// Says what there is to learn from, and trains simpler models where there are any that should be beaten.
-    fn introduce(&mut self, recipe: &Recipe, options: Options) -> anyhow::Result<()>;
+    fn introduce(&mut self, recipe: &Recipe, baselines: bool) -> anyhow::Result<()>;
 
     /// What the weights are a model of.
     fn model(&self, name: &str, weights: Weights) -> anyhow::Result<FloatModel>;
@@ -53,24 +53,25 @@ pub trait Subject {
 /// # Errors
 ///
 /// Where the data cannot be read, or are not what the task needs.
-pub fn of_recipe(recipe: &mut Recipe) -> anyhow::Result<Box<dyn Subject>> {
-    let subject: Box<dyn Subject> = match (recipe.task, recipe.data.input) {
-        (Task::Classify, InputKind::Text) => Box::new(texts::Texts::read(recipe)?),
-        (Task::Classify, InputKind::Values) => {
-            Box::new(sequences::Labelled { data: of_sequences::prepare(recipe)?, path: recipe.data.train.clone() })
-        }
+pub fn read_data(recipe: &mut Recipe) -> anyhow::Result<Box<dyn TaskData>> {
+    let data: Box<dyn TaskData> = match (recipe.task, recipe.data.input) {
+        (Task::Classify, InputKind::Text) => Box::new(text_classification::Texts::read(recipe)?),
+        (Task::Classify, InputKind::Values) => Box::new(sequence_classification::Labelled {
+            data: sequence_classification::prepare(recipe)?,
+            path: recipe.data.train.clone(),
+        }),
         (Task::LanguageModel, _) => {
-            Box::new(language::Novel { data: of_language::prepare(recipe)?, path: recipe.data.train.clone() })
+            Box::new(language_model::Novel { data: language_model::prepare(recipe)?, path: recipe.data.train.clone() })
         }
         (Task::Forecast, _) => {
-            Box::new(series::Series { data: forecast::prepare(recipe)?, path: recipe.data.train.clone() })
+            Box::new(forecast::SeriesData { data: forecast::prepare(recipe)?, path: recipe.data.train.clone() })
         }
     };
-    let embeddings = subject.problem().embeddings.as_ref();
+    let embeddings = data.problem().embeddings.as_ref();
     recipe.model.embedding = embeddings.map_or(recipe.model.embedding, Embeddings::width);
-    recipe.training.batch_size = recipe.batch_size(subject.problem().train.len());
+    recipe.training.batch_size = recipe.batch_size(data.problem().train.len());
     recipe.resolve();
-    Ok(subject)
+    Ok(data)
 }
 
 /// How many tokens begin with a vector of the recipe's file.
@@ -112,9 +113,9 @@ fn save_tables(
 }
 
 /// A training that diverged, with the rows of the batch.
-pub fn rows(error: &train::TrainError, subject: &dyn Subject) -> String {
+pub fn describe_divergence(error: &train::TrainError, data: &dyn TaskData) -> String {
     let train::TrainError::Diverged { samples, .. } = error else { return error.to_string() };
-    let shown: Vec<String> = samples.iter().take(3).map(|&sample| subject.place(sample)).collect();
+    let shown: Vec<String> = samples.iter().take(3).map(|&sample| data.place(sample)).collect();
     match samples.len() {
         0 => error.to_string(),
         count => format!("{error}; {count} of the batch's examples give no number, such as {}", shown.join("; ")),

@@ -1,16 +1,22 @@
 //! Sequences of numbers with a label each.
 
-use super::scaling;
-use super::table::{self, SeriesError, Table, Wanted};
+mod sequence_mistakes;
+mod sequence_training;
+
+pub use sequence_mistakes::{SequenceMistakes, WrongSequence};
+pub use sequence_training::Labelled;
+
 use crate::architecture::InputLayer;
 use crate::classifier::Logits;
 use crate::data;
+use crate::data::normalise;
+use crate::data::number_table::{self, NumberTableError, Table, Wanted};
 use crate::float_model::{Channel, Config};
 use crate::metrics::Evaluation;
+use crate::model::Sequential;
 use crate::nn::network::Input;
 use crate::recipe::{Output, Recipe};
 use crate::report::analysis::Analysis;
-use crate::sequential::Sequential;
 use crate::train::{Problem, Sample, Steps, Target};
 use rayon::prelude::*;
 use std::collections::HashSet;
@@ -36,17 +42,17 @@ impl Sequences {
     ///
     /// # Errors
     ///
-    /// See [`SeriesError`].
+    /// See [`NumberTableError`].
     pub fn read(
         path: &Path,
         sequence_column: &str,
         label_column: Option<&str>,
         numbers: &[String],
         delimiter: Option<u8>,
-    ) -> Result<Self, SeriesError> {
+    ) -> Result<Self, NumberTableError> {
         let mut texts = vec![(sequence_column, "sequence_column in [data]")];
         texts.extend(label_column.map(|name| (name, "label_column in [data]")));
-        Sequences::of_table(table::read(path, &Wanted { texts: &texts, numbers, delimiter })?, path)
+        Sequences::of_table(number_table::read(path, &Wanted { texts: &texts, numbers, delimiter })?, path)
     }
 
     /// The sequences of a table whose first column of texts names them, and whose second one, if any, holds their labels.
@@ -54,7 +60,7 @@ impl Sequences {
     /// # Errors
     ///
     /// Where the rows of a sequence are not together, or have more than one label.
-    pub fn of_table(table: Table, path: &Path) -> Result<Self, SeriesError> {
+    pub fn of_table(table: Table, path: &Path) -> Result<Self, NumberTableError> {
         let names = &table.texts[0];
         let mut spans: Vec<Range<usize>> = Vec::new();
         let mut seen = HashSet::new();
@@ -63,7 +69,7 @@ impl Sequences {
             match spans.last_mut() {
                 Some(span) if names[span.start] == *name => span.end = row + 1,
                 _ if !seen.insert(name) => {
-                    return Err(SeriesError::TornApart { path: path.to_owned(), line, sequence: name.clone() });
+                    return Err(NumberTableError::TornApart { path: path.to_owned(), line, sequence: name.clone() });
                 }
                 _ => spans.push(row..row + 1),
             }
@@ -72,7 +78,7 @@ impl Sequences {
                 if labels[row] != labels[first] {
                     let (label, expected) = (labels[row].clone(), labels[first].clone());
                     let (path, sequence) = (path.to_owned(), name.clone());
-                    return Err(SeriesError::Labels { path, line, sequence, label, expected });
+                    return Err(NumberTableError::Labels { path, line, sequence, label, expected });
                 }
             }
         }
@@ -92,7 +98,7 @@ impl Sequences {
     /// What a network reads of a sequence.
     pub fn steps(&self, sequence: usize, channels: &[Channel]) -> Steps {
         let rows = self.table.rows[self.spans[sequence].clone()].iter();
-        Steps::Values { values: scaling::normalise(channels, rows).concat(), channels: channels.len() }
+        Steps::Values { values: normalise::normalise(channels, rows).concat(), channels: channels.len() }
     }
 
     /// The rows of some sequences as a table.
@@ -127,8 +133,8 @@ pub struct PreparedSequences {
 ///
 /// # Errors
 ///
-/// See [`SeriesError`].
-pub fn prepare(recipe: &Recipe) -> Result<PreparedSequences, SeriesError> {
+/// See [`NumberTableError`].
+pub fn prepare(recipe: &Recipe) -> Result<PreparedSequences, NumberTableError> {
     let data = &recipe.data;
     let delimiter = data.delimiter.and_then(|c| u8::try_from(c).ok());
     let read = |path: &Path, columns: &[String]| {
@@ -136,7 +142,7 @@ pub fn prepare(recipe: &Recipe) -> Result<PreparedSequences, SeriesError> {
     };
     let path = data.train.as_path();
     let all = read(path, &data.columns)?;
-    let classes = |problem| SeriesError::Classes { path: path.to_owned(), problem };
+    let classes = |problem| NumberTableError::Classes { path: path.to_owned(), problem };
     let mut labels: Vec<String> = (0..all.spans.len()).map(|sequence| all.label(sequence).to_owned()).collect();
     labels.sort();
     labels.dedup();
@@ -149,7 +155,7 @@ pub fn prepare(recipe: &Recipe) -> Result<PreparedSequences, SeriesError> {
     let number = |sequences: &Sequences, path: &Path| {
         let index = |sequence: usize| {
             let label = sequences.label(sequence);
-            labels.iter().position(|known| known == label).ok_or_else(|| SeriesError::Classes {
+            labels.iter().position(|known| known == label).ok_or_else(|| NumberTableError::Classes {
                 path: path.to_owned(),
                 problem: format!("unknown label {label:?}; the model knows {}", data::quoted(&labels)),
             })
@@ -178,7 +184,7 @@ pub fn prepare(recipe: &Recipe) -> Result<PreparedSequences, SeriesError> {
     };
     let (train, valid): (Vec<usize>, Vec<usize>) = (train, valid);
     let (train_table, valid_table) = (all.of(&train), held_out.of(&valid));
-    let channels = scaling::learn(&all.table.names, train_table.rows.iter());
+    let channels = normalise::learn(&all.table.names, train_table.rows.iter());
     let sample = |sequences: &Sequences, sequence: usize, label: usize| Sample {
         steps: sequences.steps(sequence, &channels),
         target: Target::Class(label),
@@ -218,7 +224,7 @@ pub fn logits(model: &dyn Sequential, sequences: &Sequences) -> Vec<Logits> {
 /// # Errors
 ///
 /// Where a label is not one of the model's.
-fn known_labels(model: &dyn Sequential, sequences: &Sequences, path: &Path) -> Result<Vec<usize>, SeriesError> {
+fn known_labels(model: &dyn Sequential, sequences: &Sequences, path: &Path) -> Result<Vec<usize>, NumberTableError> {
     let labels = &model.config().labels;
     let index = |sequence: usize| {
         let found = sequences.label(sequence);
@@ -228,7 +234,7 @@ fn known_labels(model: &dyn Sequential, sequences: &Sequences, path: &Path) -> R
                 sequences.table.lines[sequences.spans[sequence].start],
                 data::quoted(labels)
             );
-            SeriesError::Classes { path: path.to_owned(), problem }
+            NumberTableError::Classes { path: path.to_owned(), problem }
         })
     };
     (0..sequences.spans.len()).map(index).collect()
@@ -239,7 +245,7 @@ fn known_labels(model: &dyn Sequential, sequences: &Sequences, path: &Path) -> R
 /// # Errors
 ///
 /// Where a label is not one of the model's.
-pub fn analyse(model: &dyn Sequential, sequences: &Sequences, path: &Path) -> Result<Analysis, SeriesError> {
+pub fn analyse(model: &dyn Sequential, sequences: &Sequences, path: &Path) -> Result<Analysis, NumberTableError> {
     let labels = known_labels(model, sequences, path)?;
     let answers = labels.into_iter().zip(logits(model, sequences)).zip(&sequences.spans);
     let answers = answers.map(|((label, logits), span)| (label, logits, span.len()));
@@ -251,6 +257,6 @@ pub fn analyse(model: &dyn Sequential, sequences: &Sequences, path: &Path) -> Re
 /// # Errors
 ///
 /// Where a label is not one of the model's.
-pub fn evaluate(model: &dyn Sequential, sequences: &Sequences, path: &Path) -> Result<Evaluation, SeriesError> {
+pub fn evaluate(model: &dyn Sequential, sequences: &Sequences, path: &Path) -> Result<Evaluation, NumberTableError> {
     Ok(analyse(model, sequences, path)?.evaluation)
 }

@@ -7,7 +7,7 @@ const MISTAKES: usize = 25;
 
 /// What the held-out sequences show.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Sequences {
+pub struct SequenceMistakes {
     /// How many of them got a wrong label.
     pub wrong: usize,
     /// The surest of those.
@@ -29,7 +29,7 @@ pub struct WrongSequence {
     pub steps: usize,
 }
 
-impl Sequences {
+impl SequenceMistakes {
     /// Of an analysis and the names of its sequences.
     pub fn new<'n>(analysis: &Analysis, names: impl Iterator<Item = &'n str>) -> Self {
         let answers = names.zip(&analysis.answers).filter(|(_, answer)| answer.label != answer.predicted);
@@ -45,6 +45,6 @@ impl Sequences {
         mistakes.sort_by(|a, b| b.probability.total_cmp(&a.probability));
         let wrong = mistakes.len();
         mistakes.truncate(MISTAKES);
-        Sequences { wrong, mistakes }
+        SequenceMistakes { wrong, mistakes }
     }
 }

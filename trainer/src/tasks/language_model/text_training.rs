@@ -1,12 +1,11 @@
 //! A text whose next token is learnt.
 
-use super::{Subject, say_embeddings};
+use super::{Language, PreparedText};
 use crate::commands::note;
-use crate::commands::train::run_directory::Options;
 use crate::float_model::{FloatModel, files};
-use crate::language::PreparedText;
 use crate::recipe::Recipe;
-use crate::report::{self, Findings, Measured};
+use crate::report::Measured;
+use crate::tasks::{Findings, TaskData, say_embeddings};
 use crate::train::Problem;
 use crate::weights::Weights;
 use anyhow::Context;
@@ -24,12 +23,12 @@ pub struct Novel {
     pub path: PathBuf,
 }
 
-impl Subject for Novel {
+impl TaskData for Novel {
     fn problem(&self) -> &Problem {
         &self.data.problem
     }
 
-    fn introduce(&mut self, recipe: &Recipe, _: Options) -> anyhow::Result<()> {
+    fn introduce(&mut self, recipe: &Recipe, _: bool) -> anyhow::Result<()> {
         let PreparedText { tokens, unknown, vocabulary, problem, valid, .. } = &self.data;
         let held_out: usize = problem.valid.iter().map(|sample| sample.steps.len()).sum();
         note(format_args!(
@@ -60,7 +59,7 @@ impl Subject for Novel {
     }
 
     fn measure(&self, model: &FloatModel) -> anyhow::Result<Measured> {
-        let (figures, findings) = report::Language::new(model, &self.data.valid).context("nothing is held out")?;
+        let (figures, findings) = Language::new(model, &self.data.valid).context("nothing is held out")?;
         Ok(Measured {
             validation: figures.to_json(),
             train: json!({ "text_tokens": self.data.tokens, "unknown_tokens": self.data.unknown }),

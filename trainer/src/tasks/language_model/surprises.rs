@@ -1,7 +1,7 @@
 //! What a language model writes, and where the held-out text surprises it.
 
 use crate::float_model::FloatModel;
-use crate::language::{Joiner, Sampling, TextFigures, Writer, next_tokens};
+use crate::tasks::language_model::{Joiner, Sampling, TextFigures, Writer, next_tokens};
 use crate::train::{self, Guess};
 use crate::vocabulary::UNK;
 use rayon::prelude::*;

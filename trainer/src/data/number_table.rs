@@ -1,4 +1,12 @@
 //! Tables of numbers.
+//!
+//! A table of sequences has a column by which rows belong together, consecutive rows with the same
+//! value being one sequence, and a column of labels; a table of a series is in the order of time. All other columns that
+//! hold numbers are channels.
+//!
+//! A number may be missing: an empty field, `NA`, `NaN`, `null` or `?`. What a network reads in its place is the last
+//! number of the channel before it, in the same sequence or window's series, or the channel's mean where there is none.
+//! A missing number is never learnt and never counted in a figure.
 
 use crate::data::quoted;
 use std::path::{Path, PathBuf};
@@ -21,7 +29,7 @@ pub struct Table {
 
 /// Why a table of numbers cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub enum SeriesError {
+pub enum NumberTableError {
     /// The file cannot be opened or read.
     #[error("{}: {source}", path.display())]
     Io {
@@ -133,9 +141,9 @@ pub struct Wanted<'a> {
 ///
 /// # Errors
 ///
-/// See [`SeriesError`]; every one names the file, and the line where there is one.
-pub fn read(path: &Path, wanted: &Wanted<'_>) -> Result<Table, SeriesError> {
-    let io = |source| SeriesError::Io { path: path.to_owned(), source };
+/// See [`NumberTableError`]; every one names the file, and the line where there is one.
+pub fn read(path: &Path, wanted: &Wanted<'_>) -> Result<Table, NumberTableError> {
+    let io = |source| NumberTableError::Io { path: path.to_owned(), source };
     let bytes = std::fs::read(path).map_err(io)?;
     let body = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let tabs = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tsv") || e.eq_ignore_ascii_case("tab"));
@@ -150,11 +158,11 @@ pub fn read(path: &Path, wanted: &Wanted<'_>) -> Result<Table, SeriesError> {
             csv::ErrorKind::Utf8 { .. } => "not UTF-8, expected a UTF-8 file".to_owned(),
             kind => format!("{kind:?}"),
         };
-        SeriesError::Row { path: path.to_owned(), line, problem }
+        NumberTableError::Row { path: path.to_owned(), line, problem }
     };
     let header: Vec<String> = reader.headers().map_err(bad)?.iter().map(str::to_owned).collect();
     let find = |name: &str, key| {
-        let missing = || SeriesError::MissingColumn {
+        let missing = || NumberTableError::MissingColumn {
             path: path.to_owned(),
             wanted: name.to_owned(),
             found: header.clone(),
@@ -172,12 +180,12 @@ pub fn read(path: &Path, wanted: &Wanted<'_>) -> Result<Table, SeriesError> {
         named
     };
     if numbers.is_empty() {
-        return Err(SeriesError::NoNumbers { path: path.to_owned(), found: header });
+        return Err(NumberTableError::NoNumbers { path: path.to_owned(), found: header });
     }
     let line = |record: &csv::StringRecord| record.position().map_or(0, csv::Position::line);
     let row = |record: &csv::StringRecord| {
         let field = |&column: &usize| {
-            number(&record[column]).ok_or_else(|| SeriesError::NotANumber {
+            number(&record[column]).ok_or_else(|| NumberTableError::NotANumber {
                 path: path.to_owned(),
                 line: line(record),
                 column: header[column].clone(),
@@ -188,7 +196,7 @@ pub fn read(path: &Path, wanted: &Wanted<'_>) -> Result<Table, SeriesError> {
     };
     if records.is_empty() {
         let why = "there is nothing after the header".to_owned();
-        return Err(SeriesError::TooShort { path: path.to_owned(), found: 0, expected: 1, why });
+        return Err(NumberTableError::TooShort { path: path.to_owned(), found: 0, expected: 1, why });
     }
     Ok(Table {
         rows: records.iter().map(row).collect::<Result<_, _>>()?,
@@ -228,7 +236,7 @@ impl Table {
 mod tests {
     use super::*;
 
-    fn table(text: &str, wanted: &Wanted<'_>) -> Result<Table, SeriesError> {
+    fn table(text: &str, wanted: &Wanted<'_>) -> Result<Table, NumberTableError> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t.csv");
         std::fs::write(&path, text).unwrap();

@@ -1,12 +1,11 @@
 //! A series whose next numbers are learnt.
 
-use super::{Subject, save_tables, say_channels};
+use super::{Comparison, PreparedSeries, say};
 use crate::commands::note;
-use crate::commands::train::run_directory::Options;
 use crate::float_model::FloatModel;
 use crate::recipe::Recipe;
-use crate::report::{self, Findings, Measured};
-use crate::series::forecast::{self, PreparedSeries};
+use crate::report::Measured;
+use crate::tasks::{Findings, TaskData, save_tables, say_channels};
 use crate::train::Problem;
 use crate::vocabulary::Vocabulary;
 use crate::weights::Weights;
@@ -15,19 +14,19 @@ use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// A series, and its table.
-pub struct Series {
+pub struct SeriesData {
     /// The series.
     pub data: PreparedSeries,
     /// The table.
     pub path: PathBuf,
 }
 
-impl Subject for Series {
+impl TaskData for SeriesData {
     fn problem(&self) -> &Problem {
         &self.data.problem
     }
 
-    fn introduce(&mut self, recipe: &Recipe, _: Options) -> anyhow::Result<()> {
+    fn introduce(&mut self, recipe: &Recipe, _: bool) -> anyhow::Result<()> {
         let PreparedSeries { channels, forecast, problem, table, train_rows } = &self.data;
         note(format_args!(
             "{train_rows} rows to learn from, {} held out from the end; {} rows are read, {} said of {}",
@@ -51,14 +50,14 @@ impl Subject for Series {
 
     fn measure(&self, model: &FloatModel) -> anyhow::Result<Measured> {
         let PreparedSeries { table, train_rows, .. } = &self.data;
-        let said = forecast::say(model, table, *train_rows).context("not a forecast")?;
-        let figures = forecast::Comparison::new(&said, &self.data.forecast);
+        let said = say(model, table, *train_rows).context("not a forecast")?;
+        let figures = Comparison::new(&said, &self.data.forecast);
         Ok(Measured {
             validation: figures.to_json(),
             train: json!({ "rows": train_rows }),
             baselines: None,
             lines: figures.lines(),
-            findings: Findings::Series(report::Series::new(&said, &self.data.forecast)),
+            findings: Findings::Series(super::Series::new(&said, &self.data.forecast)),
         })
     }
 

@@ -1,12 +1,11 @@
 //! Sequences of numbers with labels.
 
-use super::{Subject, save_tables, say_channels};
+use super::{LABEL, PreparedSequences, SEQUENCE, SequenceMistakes, Sequences, analyse};
 use crate::commands::note;
-use crate::commands::train::run_directory::Options;
 use crate::float_model::{FloatModel, files};
 use crate::recipe::Recipe;
-use crate::report::{self, Findings, Learnt, Measured};
-use crate::series::sequences::{self, LABEL, PreparedSequences, SEQUENCE, Sequences};
+use crate::report::{Learnt, Measured};
+use crate::tasks::{Findings, TaskData, save_tables, say_channels};
 use crate::train::{Problem, Target};
 use crate::vocabulary::Vocabulary;
 use crate::weights::Weights;
@@ -20,12 +19,12 @@ pub struct Labelled {
     pub path: PathBuf,
 }
 
-impl Subject for Labelled {
+impl TaskData for Labelled {
     fn problem(&self) -> &Problem {
         &self.data.problem
     }
 
-    fn introduce(&mut self, recipe: &Recipe, _: Options) -> anyhow::Result<()> {
+    fn introduce(&mut self, recipe: &Recipe, _: bool) -> anyhow::Result<()> {
         let PreparedSequences { labels, channels, problem, train, .. } = &self.data;
         let (learnt, held_out) = (problem.train.len(), problem.valid.len());
         let classes = labels.len();
@@ -46,9 +45,9 @@ impl Subject for Labelled {
     fn measure(&self, model: &FloatModel) -> anyhow::Result<Measured> {
         let PreparedSequences { labels, problem, valid, .. } = &self.data;
         let sequences = Sequences::of_table(valid.clone(), Path::new(files::VALIDATION))?;
-        let analysis = sequences::analyse(model, &sequences, Path::new(files::VALIDATION))?;
+        let analysis = analyse(model, &sequences, Path::new(files::VALIDATION))?;
         let names = (0..sequences.spans.len()).map(|sequence| sequences.name(sequence));
-        let findings = Findings::Sequences(report::Sequences::new(&analysis, names));
+        let findings = Findings::Sequences(SequenceMistakes::new(&analysis, names));
         let label = |target: &Target| if let Target::Class(label) = target { *label } else { 0 };
         let learnt: Vec<usize> = problem.train.iter().map(|sample| label(&sample.target)).collect();
         let lengths: Vec<usize> = problem.train.iter().map(|sample| sample.steps.len()).collect();

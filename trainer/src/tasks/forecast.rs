@@ -1,12 +1,19 @@
 //! Forecasts of a series: windows of it, what comes after them, and what simple forecasts say.
 
-use super::scaling;
-use super::table::{self, SeriesError, Table, Wanted};
+mod drawn_series;
+mod forecast_page;
+mod series_training;
+
+pub use drawn_series::{Series, TargetLines};
+pub use series_training::SeriesData;
+
 use crate::architecture::InputLayer;
+use crate::data::normalise;
+use crate::data::number_table::{self, NumberTableError, Table, Wanted};
 use crate::float_model::{Channel, Config, Forecast};
+use crate::model::Sequential;
 use crate::nn::network::Input;
 use crate::recipe::{Anchor, Recipe};
-use crate::sequential::Sequential;
 use crate::task::Task;
 use crate::train::{Objective, Problem, Sample, Steps, Target, Units};
 use rayon::prelude::*;
@@ -35,16 +42,16 @@ pub struct PreparedSeries {
 ///
 /// # Errors
 ///
-/// See [`SeriesError`].
-pub fn prepare(recipe: &Recipe) -> Result<PreparedSeries, SeriesError> {
+/// See [`NumberTableError`].
+pub fn prepare(recipe: &Recipe) -> Result<PreparedSeries, NumberTableError> {
     let data = &recipe.data;
     let delimiter = data.delimiter.and_then(|c| u8::try_from(c).ok());
     let path = data.train.as_path();
-    let mut table = table::read(path, &Wanted { texts: &[], numbers: &data.columns, delimiter })?;
+    let mut table = number_table::read(path, &Wanted { texts: &[], numbers: &data.columns, delimiter })?;
     let train_rows = match &data.valid {
         Some(valid) => {
             let rows = table.rows.len();
-            let held_out = table::read(valid, &Wanted { texts: &[], numbers: &table.names, delimiter })?;
+            let held_out = number_table::read(valid, &Wanted { texts: &[], numbers: &table.names, delimiter })?;
             table.rows.extend(held_out.rows);
             table.lines.extend(held_out.lines);
             rows
@@ -63,11 +70,11 @@ pub fn prepare(recipe: &Recipe) -> Result<PreparedSeries, SeriesError> {
     };
     if let Some(target) = forecast.targets.iter().find(|target| !table.names.contains(target)) {
         let (path, wanted, found) = (path.to_owned(), target.clone(), table.names.clone());
-        return Err(SeriesError::MissingColumn { path, wanted, found, key: "targets in [forecast]" });
+        return Err(NumberTableError::MissingColumn { path, wanted, found, key: "targets in [forecast]" });
     }
     let (rows, Forecast { window, horizon, .. }) = (table.rows.len(), &forecast);
     let too_short =
-        |found, expected, why: String| SeriesError::TooShort { path: path.to_owned(), found, expected, why };
+        |found, expected, why: String| NumberTableError::TooShort { path: path.to_owned(), found, expected, why };
     if train_rows < window + horizon {
         let why =
             format!("[forecast] reads {window} rows and says {horizon}, and {} rows are held out", rows - train_rows);
@@ -77,7 +84,7 @@ pub fn prepare(recipe: &Recipe) -> Result<PreparedSeries, SeriesError> {
         let why = "of those that are held out; raise valid_fraction in [data] or lower horizon in [forecast]";
         return Err(too_short(rows - train_rows, *horizon, why.to_owned()));
     }
-    let channels = scaling::learn(&table.names, table.rows[..train_rows].iter());
+    let channels = normalise::learn(&table.names, table.rows[..train_rows].iter());
     let windows = Windows::new(&table, &channels, &forecast);
     let outputs = horizon * forecast.targets.len();
     let scale = windows.targets.iter().map(|&target| channels[target].std).collect::<Vec<_>>().repeat(*horizon);
@@ -141,7 +148,7 @@ impl<'a> Windows<'a> {
             forecast,
             channels,
             table,
-            normal: scaling::normalise(channels, table.rows.iter()),
+            normal: normalise::normalise(channels, table.rows.iter()),
             targets: forecast.targets.iter().filter_map(index).collect(),
         }
     }

@@ -1,14 +1,9 @@
 //! What single held-out examples show, by task.
 
-mod language;
-mod sequences;
-mod series;
-mod texts;
-
-pub use language::{Language, Surprise};
-pub use sequences::{Sequences, WrongSequence};
-pub use series::{Series, Target};
-pub use texts::{Mistake, Texts};
+use super::forecast::Series;
+use super::language_model::Language;
+use super::sequence_classification::SequenceMistakes;
+use super::text_classification::TextMistakes;
 
 /// What single held-out examples show; which of them depends on the task.
 #[derive(Clone, Debug, Default)]
@@ -17,9 +12,9 @@ pub enum Findings {
     #[default]
     None,
     /// Of a classifier of texts.
-    Texts(Texts),
+    Texts(TextMistakes),
     /// Of a classifier of sequences of numbers.
-    Sequences(Sequences),
+    Sequences(SequenceMistakes),
     /// Of a language model.
     Language(Language),
     /// Of a forecast.

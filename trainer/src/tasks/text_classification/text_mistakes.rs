@@ -3,7 +3,7 @@
 use crate::classifier::Classifier;
 use crate::data::Example;
 use crate::report::analysis::Analysis;
-use crate::report::words::{self, Part, Words};
+use crate::tasks::text_classification::word_weights::{self, Part, Words};
 use rayon::prelude::*;
 
 /// The most mistakes that are kept.
@@ -11,7 +11,7 @@ const MISTAKES: usize = 25;
 
 /// What the held-out texts show.
 #[derive(Clone, Debug, Default)]
-pub struct Texts {
+pub struct TextMistakes {
     /// Number of texts.
     pub examples: usize,
     /// How many of them got a wrong label.
@@ -37,7 +37,7 @@ pub struct Mistake {
     pub parts: Vec<Part>,
 }
 
-impl Texts {
+impl TextMistakes {
     /// Looks at what `model` said of `examples`. `analysis` is of the same.
     pub fn new(model: &dyn Classifier, examples: &[Example], analysis: &Analysis) -> Self {
         let mut wrong: Vec<_> =
@@ -51,9 +51,14 @@ impl Texts {
                 label: answer.label,
                 predicted: answer.predicted,
                 probability: answer.probability,
-                parts: words::parts(model, &example.text),
+                parts: word_weights::parts(model, &example.text),
             })
             .collect();
-        Texts { examples: examples.len(), wrong: wrong.len(), mistakes, words: words::decisive(model, examples) }
+        TextMistakes {
+            examples: examples.len(),
+            wrong: wrong.len(),
+            mistakes,
+            words: word_weights::decisive(model, examples),
+        }
     }
 }

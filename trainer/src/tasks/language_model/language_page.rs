@@ -1,14 +1,15 @@
 //! What a language model writes, how often it is right, and where the held-out text surprises it.
 
-use super::Page;
+use super::Surprise;
 use crate::report::chart::{self, FIRST, Line};
-use crate::report::findings::{Findings, Surprise};
 use crate::report::html::{Cell, escape, figure, percent, table};
+use crate::report::page::Page;
+use crate::tasks::Findings;
 use std::fmt::Write;
 
 impl Page<'_> {
     /// Texts that the model wrote.
-    pub(super) fn samples(&self) -> String {
+    pub(crate) fn samples(&self) -> String {
         let Findings::Language(findings) = self.findings else { return String::new() };
         let mut html = String::from(
             "<p>It goes on from the beginning of the held-out text. The temperature divides the logits before a token is drawn: \
@@ -27,7 +28,7 @@ impl Page<'_> {
     }
 
     /// How often the right token is among the k likeliest.
-    pub(super) fn k_best(&self) -> String {
+    pub(crate) fn k_best(&self) -> String {
         let Some(shares) = self.metrics.pointer("/validation/k_best").and_then(|shares| shares.as_object()) else {
             return String::new();
         };
@@ -50,7 +51,7 @@ impl Page<'_> {
     }
 
     /// Tokens that the model did not expect.
-    pub(super) fn surprises(&self) -> String {
+    pub(crate) fn surprises(&self) -> String {
         let Findings::Language(findings) = self.findings else { return String::new() };
         if findings.surprises.is_empty() {
             return String::new();

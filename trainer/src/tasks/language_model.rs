@@ -5,14 +5,19 @@
 //! place; the state is not carried from batch to batch. Held-out text, and text that is being written, is read without
 //! an end, the state going on from token to token.
 
-mod writing;
+mod generation;
+mod language_page;
+mod surprises;
+mod text_training;
 
-pub use writing::{Joiner, Sampling, Writer, next_tokens};
+pub use generation::{Joiner, Sampling, Writer, next_tokens};
+pub use surprises::{Language, Surprise};
+pub use text_training::Novel;
 
 use crate::embeddings::{self, Embeddings, EmbeddingsError};
 use crate::float_model::Config;
+use crate::model::Sequential;
 use crate::recipe::Recipe;
-use crate::sequential::Sequential;
 use crate::task::Task;
 use crate::train::{Guess, NO_TOKEN, Objective, Problem, Sample, Steps, Target, Units, Validation};
 use crate::vocabulary::{UNK, Vocabulary};

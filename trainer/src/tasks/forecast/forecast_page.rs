@@ -1,9 +1,10 @@
 //! Forecasts beside what came.
 
-use super::Page;
+use super::TargetLines;
 use crate::report::chart::{self, FIRST, INK, Line, SECOND, THIRD};
-use crate::report::findings::{Findings, Target};
 use crate::report::html::{Cell, exact, figure, table};
+use crate::report::page::Page;
+use crate::tasks::Findings;
 
 /// The ways to forecast: the beginning of their keys in `metrics.json`, their names and colours.
 const WAYS: [(&str, &str, &str, chart::Colour); 3] = [
@@ -14,7 +15,7 @@ const WAYS: [(&str, &str, &str, chart::Colour); 3] = [
 
 impl Page<'_> {
     /// The held-out rows, and what was said of them.
-    pub(super) fn forecast(&self) -> String {
+    pub(crate) fn forecast(&self) -> String {
         let Findings::Series(findings) = self.findings else { return String::new() };
         if findings.targets.is_empty() {
             return String::new();
@@ -36,7 +37,7 @@ impl Page<'_> {
     }
 
     /// The errors of each way to forecast, and by how many rows ahead.
-    pub(super) fn errors(&self) -> String {
+    pub(crate) fn errors(&self) -> String {
         let ways: Vec<_> =
             WAYS.into_iter().filter(|way| self.number(&key(way.0, "/validation", "mae")).is_some()).collect();
         if ways.is_empty() {
@@ -92,7 +93,7 @@ fn key(way: &str, place: &str, figure: &str) -> String {
     format!("{place}/{way}{figure}")
 }
 
-fn drawn(target: &Target) -> String {
+fn drawn(target: &TargetLines) -> String {
     let line = |points: &Vec<(f64, f64)>, colour| Line { points: points.clone(), colour, dots: false };
     let title = format!("{}: forecast and truth", target.name);
     let truth = || line(&target.truth, INK);

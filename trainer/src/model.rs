@@ -3,10 +3,10 @@
 use crate::classifier::Logits;
 use crate::device_file::DeviceFile;
 use crate::float_model::{Config, FloatModel};
-use crate::language::{Sampling, Writer};
 use crate::nn::network::Input;
 use crate::nn::stream::State;
 use crate::task::{self, Task};
+use crate::tasks::language_model::{Sampling, Writer};
 use crate::train::{Guess, class_logits, guesses, guesses_with};
 use crate::vocabulary::Vocabulary;
 use std::path::Path;

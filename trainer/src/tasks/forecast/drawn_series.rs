@@ -1,7 +1,7 @@
 //! What was forecast, beside what came.
 
 use crate::float_model::Forecast;
-use crate::series::forecast::Said;
+use crate::tasks::forecast::Said;
 
 /// The most rows that are drawn.
 const ROWS: usize = 240;
@@ -12,14 +12,14 @@ const TARGETS: usize = 4;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
     /// By target.
-    pub targets: Vec<Target>,
+    pub targets: Vec<TargetLines>,
     /// Held-out rows that are not drawn.
     pub left_out: usize,
 }
 
 /// Lines over the held-out rows; x counts them from 1.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Target {
+pub struct TargetLines {
     /// The column.
     pub name: String,
     /// What came, where it is known.
@@ -41,8 +41,11 @@ impl Series {
         };
         let end = last.start + horizon;
         let from = end.saturating_sub(ROWS).max(first.start);
-        let mut targets: Vec<Target> =
-            names.iter().take(TARGETS).map(|name| Target { name: name.clone(), ..Target::default() }).collect();
+        let mut targets: Vec<TargetLines> = names
+            .iter()
+            .take(TARGETS)
+            .map(|name| TargetLines { name: name.clone(), ..TargetLines::default() })
+            .collect();
         let mut next = from;
         for said in said.iter().filter(|said| said.start >= from) {
             if said.start < next {

@@ -2,9 +2,9 @@
 
 use crate::float_model::FloatModel;
 use crate::metrics::log_softmax;
+use crate::model::Sequential;
 use crate::nn::network::Input;
 use crate::nn::stream::State;
-use crate::sequential::Sequential;
 use crate::vocabulary::{PAD, UNK};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
