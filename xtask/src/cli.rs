@@ -46,6 +46,19 @@ pub enum Task {
     /// All checks run, also after one has failed. Sets up what is missing first.
     #[command(after_help = "Example:\n  cargo xtask lint")]
     Lint,
+    /// Print lines, files and import circles of each package.
+    ///
+    /// Fails if files of one crate import each other in a circle, or import against the order of folders in
+    /// docs/architecture.md. Code under `#[cfg(test)]` is left out. Part of `cargo xtask lint`.
+    #[command(after_help = "Examples:\n  cargo xtask imports\n  cargo xtask imports --json")]
+    Imports {
+        /// Read the repository in this folder instead.
+        #[arg(long, value_name = "DIR")]
+        root: Option<PathBuf>,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// Build the release firmware and print where its ELF file lies.
     ///
     /// Sets up its compiler target first.

@@ -6,6 +6,7 @@
 //! | [`setup`] | compiler targets, emulator and log reader: looks first, installs what is missing |
 //! | [`lint`], [`mod@test`] | what a change must pass, in order; `.ci/run` calls both |
 //! | [`firmware`], [`elf`], [`boards`] | builds the firmware for a board; the table of boards |
+//! | [`imports`] | lines, files and the direction of imports of each package |
 //! | [`size`] | flash that a small classifier's code takes |
 //! | [`proof`] | what is shown by linking: no panic, no allocator |
 //! | [`mod@miri`] | tests of the runtime without undefined behaviour |
@@ -28,6 +29,7 @@ pub mod demo;
 pub mod deny;
 pub mod elf;
 pub mod firmware;
+pub mod imports;
 pub mod lint;
 pub mod messages;
 pub mod miri;
@@ -64,6 +66,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Task::Size { json, features } => size::run(json, features),
         Task::Miri => miri::run_miri(),
         Task::Cuda => cuda::run_cuda(),
+        Task::Imports { root, json } => imports::run(root.as_deref(), json),
         Task::Lint => lint::run_lint(),
         Task::Setup { needs } => setup::run(needs),
         Task::Firmware { board } => {

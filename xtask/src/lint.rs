@@ -9,12 +9,13 @@ use crate::bench::CORES;
 use crate::process::{cargo, run};
 use crate::setup::{self, Needs, RUNTIME_TARGETS};
 use crate::stage::Stages;
-use crate::{deny, firmware, proof, repo, reproducible, size};
+use crate::{deny, firmware, imports, proof, repo, reproducible, size};
 
 /// Runs all checks; fails where one failed, naming it.
 fn checks(stages: &mut Stages) -> Result<()> {
     let (root, folder) = (repo::root(), repo::firmware());
     let host = setup::host()?;
+    stages.check("imports", || imports::run(None, false));
     stages.check("format", || run(cargo(&root).args(["fmt", "--all", "--check"])));
     stages.check("format, firmware", || run(cargo(&folder).args(["fmt", "--all", "--check"])));
     stages.check("format, fuzz", || run(cargo(&repo::fuzz()).args(["fmt", "--all", "--check"])));

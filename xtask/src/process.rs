@@ -61,7 +61,14 @@ pub fn tee(command: &mut Command, mut on_line: impl FnMut(&str)) -> Result<()> {
     succeeded(command, status)
 }
 
-/// What `command` writes to stdout, without a word to the reader; `None` where it is missing or fails.
+/// As [`capture`], without printing the command.
+pub fn capture_quietly(command: &mut Command) -> Result<String> {
+    let output = command.stderr(Stdio::inherit()).output().with_context(|| cannot_start(command))?;
+    succeeded(command, output.status)?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The trimmed stdout of `command`, which prints nothing; `None` if it is missing or fails.
 pub fn probe(command: &mut Command) -> Option<String> {
     let output = command.stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();

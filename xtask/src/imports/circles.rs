@@ -1,0 +1,40 @@
+//! Groups of files that import each other.
+
+use std::collections::BTreeSet;
+
+use super::module_tree::ModuleTree;
+
+/// The strongly connected components with more than one file, the largest first; files are sorted by name.
+///
+/// Files that only declare modules and re-export names are left out.
+pub fn find(tree: &ModuleTree) -> Vec<Vec<String>> {
+    let count = tree.files.len();
+    let reached: Vec<BTreeSet<usize>> = (0..count).map(|start| reachable(tree, start)).collect();
+    let mut circles: Vec<Vec<String>> = Vec::new();
+    let mut done = BTreeSet::new();
+    for start in 0..count {
+        let circle: Vec<usize> =
+            (0..count).filter(|&other| reached[start].contains(&other) && reached[other].contains(&start)).collect();
+        if circle.len() > 1 && done.insert(circle.clone()) {
+            let mut names: Vec<String> = circle.iter().map(|&file| tree.files[file].name.clone()).collect();
+            names.sort();
+            circles.push(names);
+        }
+    }
+    circles.sort_by_key(|circle| std::cmp::Reverse(circle.len()));
+    circles
+}
+
+/// The files that `start` imports, directly or through others.
+fn reachable(tree: &ModuleTree, start: usize) -> BTreeSet<usize> {
+    let mut reached = BTreeSet::new();
+    let mut open = vec![start];
+    while let Some(file) = open.pop() {
+        for import in tree.files[file].imports.keys().filter(|import| tree.files[**import].has_code) {
+            if reached.insert(*import) {
+                open.push(*import);
+            }
+        }
+    }
+    reached
+}

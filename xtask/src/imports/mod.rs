@@ -1,0 +1,170 @@
+//! `cargo xtask imports`: the size of each package and the direction of imports between its files.
+//!
+//! [`module_tree`] reads the modules of a crate, [`circles`] finds files that import each other, and [`order`] compares the imports
+//! with the order of folders in `docs/architecture.md`.
+
+mod circles;
+mod module_tree;
+mod order;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::process::{capture_quietly, program};
+use crate::repo;
+use module_tree::ModuleTree;
+use order::Order;
+
+/// Packages that may still contain circles. The check fails for a circle in any other package.
+const CIRCLES_ALLOWED: [&str; 6] = ["runtime", "nn", "trainer", "firmware", "tests", "xtask"];
+
+/// Packages whose imports may still run against the order of `docs/architecture.md`.
+const ANY_ORDER_ALLOWED: [&str; 4] = ["runtime", "nn", "trainer", "firmware"];
+
+/// The size and the imports of one package.
+struct Package {
+    /// The folder, relative to the root of the repository.
+    folder: String,
+    files: usize,
+    lines: usize,
+    /// Groups of files that import each other, directly or through others.
+    circles: Vec<Vec<String>>,
+    /// Imports against the order of folders; `None` if `docs/architecture.md` gives no order for this package.
+    violations: Option<Vec<String>>,
+}
+
+/// Prints one line for each package and fails for a circle or an import in the wrong direction.
+pub fn run(root: Option<&Path>, json: bool) -> Result<()> {
+    let root = root.map_or_else(repo::root, Path::to_owned);
+    let packages = measure(&root)?;
+    let total = |count: fn(&Package) -> usize| packages.iter().map(count).sum::<usize>();
+    let (lines, files) = (total(|package| package.lines), total(|package| package.files));
+    let (what, of) = (doc_lines(&root, "What")?, doc_lines(&root, "Of")?);
+    if json {
+        let packages: Vec<Value> = packages.iter().map(Package::json).collect();
+        let object = json!({
+            "lines": lines, "files": files, "docs_begin_with_what": what, "docs_begin_with_of": of, "packages": packages,
+        });
+        println!("{object:#}");
+    } else {
+        println!("{:<18}{:>8}{:>7}  circles (files in each)", "package", "lines", "files");
+        packages.iter().for_each(|package| print!("{}", package.text()));
+        println!("{:<18}{lines:>8}{files:>7}", "all");
+        println!("docs that begin with \"What\": {what}, with \"Of\": {of}");
+    }
+    let errors = errors(&packages);
+    if !errors.is_empty() {
+        bail!(
+            "{}\nthe allowed direction is in docs/architecture.md, section \"Direction of imports\"",
+            errors.join("\n")
+        );
+    }
+    Ok(())
+}
+
+impl Package {
+    fn text(&self) -> String {
+        let Package { folder, files, lines, circles, violations } = self;
+        let sizes: Vec<_> = circles.iter().map(|circle| circle.len().to_string()).collect();
+        let sizes = if sizes.is_empty() { "none".to_owned() } else { sizes.join(", ") };
+        let mut text = format!("{folder:<18}{lines:>8}{files:>7}  {sizes}\n");
+        for circle in circles {
+            text += &format!("    circle: {}\n", circle.join(", "));
+        }
+        for violation in violations.iter().flatten() {
+            text += &format!("    against the order: {violation}\n");
+        }
+        text
+    }
+
+    fn json(&self) -> Value {
+        let Package { folder, files, lines, circles, violations } = self;
+        json!({ "package": folder, "lines": lines, "files": files, "circles": circles, "against_order": violations })
+    }
+}
+
+/// The faults that make the check fail.
+fn errors(packages: &[Package]) -> Vec<String> {
+    let mut errors = Vec::new();
+    for Package { folder, circles, violations, .. } in packages {
+        if !CIRCLES_ALLOWED.contains(&folder.as_str()) {
+            errors.extend(
+                circles.iter().map(|circle| format!("{folder}: files import each other: {}", circle.join(", "))),
+            );
+        }
+        if !ANY_ORDER_ALLOWED.contains(&folder.as_str()) {
+            errors.extend(violations.iter().flatten().map(|violation| format!("{folder}: {violation}")));
+        }
+    }
+    errors
+}
+
+/// Reads all packages of the repository at `root`.
+fn measure(root: &Path) -> Result<Vec<Package>> {
+    let tracked = tracked_files(root)?;
+    let folders: BTreeSet<String> =
+        tracked.iter().filter_map(|path| path.strip_suffix("/Cargo.toml")).map(str::to_owned).collect();
+    let orders = Order::read_all(root)?;
+    let package_of = |file: &str| {
+        let parents = folders
+            .iter()
+            .filter(|folder| file.strip_prefix(folder.as_str()).is_some_and(|rest| rest.starts_with('/')));
+        parents.max_by_key(|folder| folder.len())
+    };
+    let mut packages = Vec::new();
+    for folder in &folders {
+        let sources = tracked.iter().filter(|path| path.ends_with(".rs") && package_of(path) == Some(folder));
+        let (mut files, mut lines) = (0, 0);
+        for source in sources {
+            files += 1;
+            lines += read(&root.join(source))?.lines().count();
+        }
+        let tree = ModuleTree::read(&root.join(folder).join("src"))?;
+        let violations = orders.iter().find(|order| order.package == *folder).map(|order| order.violations(&tree));
+        packages.push(Package { folder: folder.clone(), files, lines, circles: circles::find(&tree), violations });
+    }
+    Ok(packages)
+}
+
+/// The number of `///` lines that begin with `word`.
+fn doc_lines(root: &Path, word: &str) -> Result<usize> {
+    let mut count = 0;
+    for path in tracked_files(root)?.iter().filter(|path| path.ends_with(".rs")) {
+        let text = read(&root.join(path))?;
+        let docs = text.lines().filter_map(|line| line.trim_start().strip_prefix("/// "));
+        count += docs.filter(|doc| doc.split_whitespace().next() == Some(word)).count();
+    }
+    Ok(count)
+}
+
+/// The files that git tracks and that exist, relative to `root`.
+pub fn tracked_files(root: &Path) -> Result<Vec<String>> {
+    let list = capture_quietly(program("git").current_dir(root).args(["ls-files", "--", "*.rs", "*Cargo.toml"]))?;
+    Ok(list.lines().filter(|path| root.join(path).is_file()).map(str::to_owned).collect())
+}
+
+fn read(path: &PathBuf) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_circle_is_an_error_unless_the_package_is_listed() {
+        let circles = vec![vec!["a.rs".to_owned(), "b.rs".to_owned()]];
+        let package = |folder: &str| Package {
+            folder: folder.to_owned(),
+            files: 2,
+            lines: 9,
+            circles: circles.clone(),
+            violations: None,
+        };
+        assert_eq!(errors(&[package("boards")]), ["boards: files import each other: a.rs, b.rs"]);
+        assert_eq!(errors(&CIRCLES_ALLOWED.map(package)), [""; 0]);
+    }
+}

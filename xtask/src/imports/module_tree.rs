@@ -1,0 +1,319 @@
+//! The modules of one crate, from its root file along `mod` declarations, and the imports between their files.
+//!
+//! Code under `#[cfg(test)]` is left out. A name that a module only re-exports is followed to the file that defines it, so
+//! `use crate::Model` is an import of `model.rs`, not of `lib.rs`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use syn::visit::{self, Visit};
+use syn::{Attribute, Expr, Item, ItemMod, ItemUse, Macro, Token, UseTree, punctuated::Punctuated};
+
+/// Re-exports of re-exports are followed this far.
+const MAX_DEPTH: usize = 8;
+
+/// One source file and the files that it imports.
+#[derive(Default)]
+pub struct SourceFile {
+    /// The path below `src/`, such as `model/load.rs`.
+    pub name: String,
+    /// True if the file contains more than `mod` declarations and `use` lines.
+    pub has_code: bool,
+    /// The index of each imported file, with the first path that imports it.
+    pub imports: BTreeMap<usize, String>,
+}
+
+/// One module: a file, or a block `mod name { … }` in a file.
+#[derive(Default)]
+struct Module {
+    file: usize,
+    parent: usize,
+    children: BTreeMap<String, usize>,
+    /// Names of the items that the module defines.
+    items: BTreeSet<String>,
+    /// Names that `use` brings into the module, with their paths.
+    uses: BTreeMap<String, Vec<String>>,
+    /// Paths of `use path::*`.
+    globs: Vec<Vec<String>>,
+    /// All paths that the module mentions.
+    mentioned: Vec<Vec<String>>,
+}
+
+/// All files and modules of one crate.
+#[derive(Default)]
+pub struct ModuleTree {
+    /// The files, the root file first.
+    pub files: Vec<SourceFile>,
+    modules: Vec<Module>,
+}
+
+impl ModuleTree {
+    /// Reads the crate whose `lib.rs` or `main.rs` is in `src`. A folder without either gives an empty tree.
+    pub fn read(src: &Path) -> Result<Self> {
+        let mut tree = ModuleTree::default();
+        let Some(root) = ["lib.rs", "main.rs"].map(|name| src.join(name)).into_iter().find(|path| path.is_file())
+        else {
+            return Ok(tree);
+        };
+        tree.read_file(src, &root, 0, true)?;
+        tree.link();
+        Ok(tree)
+    }
+
+    #[cfg(test)]
+    pub fn of_files(files: Vec<SourceFile>) -> Self {
+        ModuleTree { files, modules: Vec::new() }
+    }
+
+    /// Reads one file and the files of its child modules; returns the index of its module.
+    fn read_file(&mut self, src: &Path, path: &Path, parent: usize, owns_folder: bool) -> Result<usize> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let syntax = syn::parse_file(&text).with_context(|| format!("cannot parse {}", path.display()))?;
+        let name = path.strip_prefix(src).unwrap_or(path).to_string_lossy().replace('\\', "/");
+        let has_code = syntax.items.iter().any(|item| !matches!(item, Item::Mod(_) | Item::Use(_)));
+        self.files.push(SourceFile { name, has_code, ..SourceFile::default() });
+        let folder = path.parent().context("a source file is in a folder")?;
+        let folder = if owns_folder { folder.to_owned() } else { path.with_extension("") };
+        self.read_module(src, &folder, self.files.len() - 1, parent, &syntax.items)
+    }
+
+    /// Reads the items of one module. `folder` holds the files of its child modules.
+    fn read_module(&mut self, src: &Path, folder: &Path, file: usize, parent: usize, items: &[Item]) -> Result<usize> {
+        let index = self.modules.len();
+        self.modules.push(Module { file, parent, ..Module::default() });
+        let mut reader = ModuleReader::default();
+        items.iter().for_each(|item| reader.visit_item(item));
+        self.modules[index] = Module { file, parent, ..reader.0 };
+        for item in items {
+            let Item::Mod(child) = item else { continue };
+            if is_test(&child.attrs) {
+                continue;
+            }
+            let name = child.ident.to_string();
+            let child = match &child.content {
+                Some((_, items)) => self.read_module(src, &folder.join(&name), file, index, items)?,
+                None => {
+                    let Some(path) = child_file(folder, &name, &child.attrs) else { continue };
+                    self.read_file(src, &path, index, path.ends_with("mod.rs"))?
+                }
+            };
+            self.modules[index].children.insert(name, child);
+        }
+        Ok(index)
+    }
+
+    /// Resolves all mentioned paths.
+    fn link(&mut self) {
+        for index in 0..self.modules.len() {
+            let from = self.modules[index].file;
+            for path in std::mem::take(&mut self.modules[index].mentioned) {
+                let Some(to) = self.resolve(index, &path, 0).map(|module| self.modules[module].file) else { continue };
+                if to != from {
+                    self.files[from].imports.entry(to).or_insert_with(|| path.join("::"));
+                }
+            }
+        }
+    }
+
+    /// The module that defines the last name of `path`, seen from `module`; `None` for a path to another crate.
+    fn resolve(&self, module: usize, path: &[String], depth: usize) -> Option<usize> {
+        let (first, rest) = path.split_first()?;
+        match first.as_str() {
+            "crate" => self.descend(0, rest, depth),
+            "self" => self.descend(module, rest, depth),
+            "super" => {
+                let mut at = self.modules[module].parent;
+                let supers = rest.iter().take_while(|name| *name == "super").count();
+                for _ in 0..supers {
+                    at = self.modules[at].parent;
+                }
+                self.descend(at, &rest[supers..], depth)
+            }
+            name => self.modules[module].children.get(name).and_then(|child| self.descend(*child, rest, depth)),
+        }
+    }
+
+    fn descend(&self, module: usize, path: &[String], depth: usize) -> Option<usize> {
+        let Some((name, rest)) = path.split_first() else { return Some(module) };
+        let here = &self.modules[module];
+        if let Some(child) = here.children.get(name) {
+            return self.descend(*child, rest, depth);
+        }
+        if here.items.contains(name) || depth == MAX_DEPTH {
+            return Some(module);
+        }
+        if let Some(target) = here.uses.get(name) {
+            let target: Vec<String> = target.iter().chain(rest).cloned().collect();
+            return self.resolve(module, &target, depth + 1);
+        }
+        let through_globs = here.globs.iter().filter_map(|glob| self.resolve(module, glob, depth + 1));
+        let defines = |module: &usize| {
+            let module = &self.modules[*module];
+            module.items.contains(name) || module.children.contains_key(name) || module.uses.contains_key(name)
+        };
+        match through_globs.into_iter().find(|target| *target != module && defines(target)) {
+            Some(target) => self.descend(target, path, depth + 1),
+            None => Some(module),
+        }
+    }
+}
+
+/// The file of `mod name;`.
+fn child_file(folder: &Path, name: &str, attributes: &[Attribute]) -> Option<PathBuf> {
+    let named = attributes.iter().find(|attribute| attribute.path().is_ident("path")).and_then(|attribute| {
+        let syn::Meta::NameValue(pair) = &attribute.meta else { return None };
+        let Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(path), .. }) = &pair.value else { return None };
+        Some(folder.join(path.value()))
+    });
+    let usual = [folder.join(format!("{name}.rs")), folder.join(name).join("mod.rs")];
+    named.into_iter().chain(usual).find(|path| path.is_file())
+}
+
+/// Collects the names and paths of one module, without those of its child modules.
+#[derive(Default)]
+struct ModuleReader(Module);
+
+fn is_test(attributes: &[Attribute]) -> bool {
+    attributes.iter().any(|attribute| {
+        attribute.path().is_ident("cfg")
+            && attribute.parse_args::<syn::Ident>().is_ok_and(|condition| condition == "test")
+    })
+}
+
+fn attributes(item: &Item) -> &[Attribute] {
+    match item {
+        Item::Const(item) => &item.attrs,
+        Item::Fn(item) => &item.attrs,
+        Item::Impl(item) => &item.attrs,
+        Item::Mod(item) => &item.attrs,
+        Item::Struct(item) => &item.attrs,
+        Item::Use(item) => &item.attrs,
+        _ => &[],
+    }
+}
+
+impl Visit<'_> for ModuleReader {
+    fn visit_item(&mut self, item: &Item) {
+        if is_test(attributes(item)) {
+            return;
+        }
+        let name = match item {
+            Item::Const(item) => Some(&item.ident),
+            Item::Enum(item) => Some(&item.ident),
+            Item::Fn(item) => Some(&item.sig.ident),
+            Item::Macro(item) => item.ident.as_ref(),
+            Item::Static(item) => Some(&item.ident),
+            Item::Struct(item) => Some(&item.ident),
+            Item::Trait(item) => Some(&item.ident),
+            Item::Type(item) => Some(&item.ident),
+            _ => None,
+        };
+        self.0.items.extend(name.map(ToString::to_string));
+        visit::visit_item(self, item);
+    }
+
+    fn visit_item_mod(&mut self, _: &ItemMod) {}
+
+    fn visit_item_use(&mut self, item: &ItemUse) {
+        if item.leading_colon.is_none() {
+            self.visit_use(&mut Vec::new(), &item.tree);
+        }
+    }
+
+    fn visit_path(&mut self, path: &syn::Path) {
+        if path.segments.len() > 1 && path.leading_colon.is_none() {
+            self.0.mentioned.push(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
+        }
+        visit::visit_path(self, path);
+    }
+
+    /// Reads the arguments of macros such as `assert!`; other macro bodies are skipped.
+    fn visit_macro(&mut self, call: &Macro) {
+        if let Ok(arguments) = call.parse_body_with(Punctuated::<Expr, Token![,]>::parse_terminated) {
+            arguments.iter().for_each(|argument| self.visit_expr(argument));
+        }
+    }
+}
+
+impl ModuleReader {
+    fn visit_use(&mut self, prefix: &mut Vec<String>, tree: &UseTree) {
+        match tree {
+            UseTree::Path(path) => {
+                prefix.push(path.ident.to_string());
+                self.visit_use(prefix, &path.tree);
+                prefix.pop();
+            }
+            UseTree::Group(group) => group.items.iter().for_each(|tree| self.visit_use(prefix, tree)),
+            UseTree::Glob(_) => {
+                self.0.mentioned.push(prefix.clone());
+                self.0.globs.push(prefix.clone());
+            }
+            UseTree::Name(name) => self.add_use(prefix, &name.ident, &name.ident),
+            UseTree::Rename(name) => self.add_use(prefix, &name.ident, &name.rename),
+        }
+    }
+
+    fn add_use(&mut self, prefix: &[String], name: &syn::Ident, local: &syn::Ident) {
+        let mut path = prefix.to_vec();
+        if name == "self" {
+            let local = if local == "self" { prefix.last().cloned().unwrap_or_default() } else { local.to_string() };
+            self.0.uses.insert(local, path.clone());
+        } else {
+            path.push(name.to_string());
+            self.0.uses.insert(local.to_string(), path.clone());
+        }
+        self.0.mentioned.push(path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::circles;
+    use super::*;
+
+    /// A crate of these files, in a folder of its own.
+    fn tree(name: &str, files: &[(&str, &str)]) -> ModuleTree {
+        let src = std::env::temp_dir().join(format!("tern-imports-{name}-{}", std::process::id()));
+        for (path, text) in files {
+            let path = src.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let tree = ModuleTree::read(&src).unwrap();
+        std::fs::remove_dir_all(src).unwrap();
+        tree
+    }
+
+    #[test]
+    fn a_name_is_followed_through_re_exports_to_its_file() {
+        let tree = tree(
+            "re-exports",
+            &[
+                ("lib.rs", "pub mod model;\nmod user;\npub use model::Model;"),
+                ("model/mod.rs", "mod inner;\npub use inner::*;"),
+                ("model/inner.rs", "pub struct Model;\n#[cfg(test)]\nmod tests { use crate::user; }"),
+                ("user.rs", "use crate::Model;\nfn f() { assert!(crate::model::Model == Model, \"differs\"); }"),
+            ],
+        );
+        let user = tree.files.iter().find(|file| file.name == "user.rs").unwrap();
+        let imported: Vec<_> = user.imports.keys().map(|file| tree.files[*file].name.as_str()).collect();
+        assert_eq!(imported, ["model/inner.rs"]);
+        assert_eq!(circles::find(&tree), Vec::<Vec<String>>::new());
+    }
+
+    #[test]
+    fn files_that_import_each_other_are_a_circle() {
+        let tree = tree(
+            "circle",
+            &[
+                ("lib.rs", "mod a;\nmod b;\nmod c;\nmod d;"),
+                ("a.rs", "use crate::b::B;\npub struct A;"),
+                ("b.rs", "pub struct B;\nfn f() { super::c::c() }"),
+                ("c.rs", "pub fn c() -> super::a::A { todo!() }"),
+                ("d.rs", "use super::{a::A, b::B};\nfn d() {}"),
+            ],
+        );
+        assert_eq!(circles::find(&tree), [["a.rs", "b.rs", "c.rs"]]);
+    }
+}
