@@ -83,7 +83,7 @@ fn human(board: &Board, loaded: Loaded<'_, '_>, out: &mut dyn Write) -> fmt::Res
             let golden = model.golden().count();
             write!(out, "model       {}\r\n", Plain(model.name()))?;
             write!(out, "file        {} bytes, crc32 {:08x}, ", classifier.file_bytes(), classifier.crc32())?;
-            write!(out, "format {}, {golden} golden texts\r\n", Model::FORMAT)?;
+            write!(out, "format {}, {golden} golden texts\r\n", tern_runtime::FORMAT)?;
             write!(out, "kind        {}\r\n", Kind(config))?;
             if config.input == Input::Tokens {
                 write!(out, "embedding   {}\r\n", config.embedding_dim)?;
@@ -108,7 +108,7 @@ fn machine(board: &Board, loaded: Loaded<'_, '_>, out: &mut dyn Write) -> fmt::R
         Ok(classifier) => {
             let (model, config) = (classifier.model(), classifier.model().config());
             write!(out, r#"{{"name":{},"crc32":"{:08x}","#, Json(model.name()), classifier.crc32())?;
-            write!(out, r#""bytes":{},"format":{},"#, classifier.file_bytes(), Model::FORMAT)?;
+            write!(out, r#""bytes":{},"format":{},"#, classifier.file_bytes(), tern_runtime::FORMAT)?;
             write!(out, r#""vocabulary":{},"embedding":{},"#, config.vocab_size, config.embedding_dim)?;
             write!(out, r#""hidden":{},"classes":{},"#, config.hidden_size, config.classes)?;
             let (golden, used) = (model.golden().count(), classifier.scratch_used());

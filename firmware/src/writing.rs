@@ -3,12 +3,12 @@
 use core::fmt::{self, Write};
 
 use tern_runtime::Vocabulary;
-use tern_runtime::text::Kind;
+use tern_runtime::text::TokenizerKind;
 
 /// Joins tokens to a text: where a blank stands between them, and which bytes are a character.
 #[derive(Clone, Debug)]
 pub struct Joiner<'m> {
-    kind: Kind,
+    kind: TokenizerKind,
     vocabulary: Vocabulary<'m>,
     /// A blank may stand before the next word.
     is_blank: bool,
@@ -18,7 +18,7 @@ pub struct Joiner<'m> {
 
 impl<'m> Joiner<'m> {
     /// Tokens of this kind and vocabulary, after the text `before`.
-    pub fn new(kind: Kind, vocabulary: Vocabulary<'m>, before: &[u8]) -> Self {
+    pub fn new(kind: TokenizerKind, vocabulary: Vocabulary<'m>, before: &[u8]) -> Self {
         let is_blank = before.last().is_some_and(|byte| !byte.is_ascii_whitespace());
         Joiner { kind, vocabulary, is_blank, bytes: heapless::Vec::new() }
     }
@@ -30,8 +30,8 @@ impl<'m> Joiner<'m> {
     pub fn write(&mut self, id: u32, out: &mut dyn Write) -> fmt::Result {
         let token = self.vocabulary.token(id).unwrap_or("");
         match self.kind {
-            Kind::Chars => out.write_str(token),
-            Kind::Bytes => self.write_byte(id.saturating_sub(2) as u8, out),
+            TokenizerKind::Chars => out.write_str(token),
+            TokenizerKind::Bytes => self.write_byte(id.saturating_sub(2) as u8, out),
             _ => match token.strip_prefix("##") {
                 Some(rest) => out.write_str(rest),
                 None => {
@@ -85,7 +85,7 @@ mod tests {
     fn words_stand_apart() {
         let file = Spec { task: Task::LanguageModel, ..SIZES.into() }.file(1);
         let model = Model::from_bytes(&file).unwrap();
-        let after = |before: &[u8]| joined(Joiner::new(Kind::Words, model.vocabulary(), before), 2..10);
+        let after = |before: &[u8]| joined(Joiner::new(TokenizerKind::Words, model.vocabulary(), before), 2..10);
         let all = after(b"it was");
         assert_eq!(all.trim_start_matches(' '), after(b"").trim_start_matches(' '));
         assert!(!all.contains(" !") && !all.contains(" ,") && all.contains(' '), "{all}");
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn bytes_are_characters_when_they_are_whole() {
-        let bytes = || Joiner::new(Kind::Bytes, Vocabulary::BYTES, b"");
+        let bytes = || Joiner::new(TokenizerKind::Bytes, Vocabulary::BYTES, b"");
         let ids = |text: &[u8]| text.iter().map(|&byte| u32::from(byte) + 2).collect::<std::vec::Vec<_>>();
         assert_eq!(joined(bytes(), ids("aé漢🦆".as_bytes())), "aé漢🦆");
         assert_eq!(joined(bytes(), ids(b"\xffa\xc3b")), "\u{fffd}a\u{fffd}");

@@ -2,9 +2,9 @@
 
 use arbitrary::{Result, Unstructured};
 use tern_runtime::testing::{Aligned, Spec};
-use tern_runtime::text::{Kind, Tokenizer};
+use tern_runtime::text::{Tokenizer, TokenizerKind};
 use tern_runtime::write::{Dtype, Tensor, packed, to_bytes};
-use tern_runtime::{CellKind, Input, Packing};
+use tern_runtime::{Cell, Input, Packing};
 
 type Metadata = Vec<(String, String)>;
 
@@ -16,16 +16,17 @@ fn parts(bytes: &mut Unstructured<'_>) -> Result<(Metadata, Vec<Tensor>)> {
     let seed: u16 = bytes.arbitrary()?;
     let mut spec = Spec::random(seed.into());
     let mut packing = Packing::plain(spec.cell);
-    if spec.cell == CellKind::Lstm && bytes.arbitrary()? {
+    if spec.cell == Cell::Lstm && bytes.arbitrary()? {
         packing = Packing::Paired16;
         spec.sizes.embedding_dim *= packing.columns();
         spec.sizes.hidden_size *= packing.columns();
     }
     let (mut metadata, tensors) = packed(packing, &spec.metadata(), spec.tensors(seed.into()));
     if spec.input == Input::Tokens {
-        let (name, tokenizer) = *bytes.choose(Tokenizer::ALL)?;
+        let tokenizer = *bytes.choose(Tokenizer::ALL)?;
+        let name = tokenizer.name();
         // Bytes have no table of tokens, and so another number of them.
-        if tokenizer.kind != Kind::Bytes {
+        if tokenizer.kind != TokenizerKind::Bytes {
             metadata.iter_mut().filter(|(key, _)| key == "tern.tokenizer").for_each(|(_, word)| *word = name.into());
         }
     }

@@ -2,7 +2,7 @@
 
 use arbitrary::Unstructured;
 use tern_runtime::Vocabulary;
-use tern_runtime::text::{Encoder, Kind, Piece, Splitter, Tokenizer, Utf8};
+use tern_runtime::text::{Encoder, Piece, Splitter, Tokenizer, TokenizerKind, Utf8};
 
 /// Tokens that the encoder knows, in the order of their bytes; pieces among them.
 const TOKENS: [&str; 11] = ["!", "##e", "##er", ":)", "a", "call", "caller", "grüße", "the", "w", "мир"];
@@ -11,7 +11,7 @@ const TOKENS: [&str; 11] = ["!", "##e", "##er", ":)", "a", "call", "caller", "gr
 /// those of the vocabulary.
 pub fn tokenizers(data: &[u8]) {
     let mut bytes = Unstructured::new(data);
-    let (Ok(cut), Ok(&(_, tokenizer))) = (bytes.int_in_range(1..=17), bytes.choose(Tokenizer::ALL)) else { return };
+    let (Ok(cut), Ok(&tokenizer)) = (bytes.int_in_range(1..=17), bytes.choose(Tokenizer::ALL)) else { return };
     let text = bytes.take_rest();
     let whole = split(tokenizer, [text]);
     assert_eq!(split(tokenizer, text.chunks(cut)), whole, "{tokenizer:?} shows how the text was cut");
@@ -27,16 +27,17 @@ pub fn tokenizers(data: &[u8]) {
     let ids = encode(tokenizer, [text]);
     assert_eq!(encode(tokenizer, text.chunks(cut)), ids);
     // A word in pieces has more ids than one.
-    if tokenizer.kind != Kind::WordPiece {
+    if tokenizer.kind != TokenizerKind::WordPiece {
         let id = |token: &String| TOKENS.iter().position(|known| known == token).map_or(1, |at| at as u32 + 2);
         let of_byte = |token: &String| token.chars().next().map_or(0, |c| u32::from(c) + 2);
-        let expected = whole.iter().map(|token| if tokenizer.kind == Kind::Bytes { of_byte(token) } else { id(token) });
+        let expected =
+            whole.iter().map(|token| if tokenizer.kind == TokenizerKind::Bytes { of_byte(token) } else { id(token) });
         assert_eq!(ids, expected.collect::<Vec<_>>());
     }
 }
 
 fn split<'t>(tokenizer: Tokenizer, chunks: impl IntoIterator<Item = &'t [u8]>) -> Vec<String> {
-    let mut buffer = vec![-1; tokenizer.buffer_len()];
+    let mut buffer = vec![-1; tern_runtime::text::buffer_len(tokenizer)];
     let mut splitter = Splitter::new(tokenizer, &mut buffer);
     let (mut tokens, mut token) = (Vec::new(), String::new());
     let mut sink = |piece| match piece {
@@ -57,8 +58,8 @@ fn encode<'t>(tokenizer: Tokenizer, chunks: impl IntoIterator<Item = &'t [u8]>) 
     });
     let offsets: Vec<u32> = [0].into_iter().chain(ends).collect();
     let sorted = Vocabulary::sorted(&offsets, bytes.as_bytes()).expect("the tokens are in order");
-    let vocabulary = if tokenizer.kind == Kind::Bytes { Vocabulary::BYTES } else { sorted };
-    let mut buffer = vec![-1; tokenizer.buffer_len()];
+    let vocabulary = if tokenizer.kind == TokenizerKind::Bytes { Vocabulary::BYTES } else { sorted };
+    let mut buffer = vec![-1; tern_runtime::text::buffer_len(tokenizer)];
     let mut encoder = Encoder::new(tokenizer, &mut buffer);
     let mut ids = Vec::new();
     chunks.into_iter().for_each(|chunk| encoder.feed(&vocabulary, chunk, &mut |id| ids.push(id)));

@@ -4,7 +4,6 @@ use crate::archive::Archive;
 use crate::gru::Gru;
 #[cfg(any(test, feature = "write"))]
 use crate::kernel::{dot, dot_pairs, dot_rows};
-use crate::kind::CellKind;
 #[cfg(any(test, feature = "write"))]
 use crate::lstm::biases;
 use crate::lstm::{Lstm, Paired};
@@ -16,6 +15,7 @@ use crate::row_layer::RowLayer;
 use crate::rows::rows;
 #[cfg(any(test, feature = "unpacked"))]
 use crate::unpacked::UnpackedLayer;
+use tern_format::Cell as CellKind;
 
 /// A layer's parameters, borrowed from the file. With a tag of its own every step's `match` is two instructions; the compiler would hide the
 /// tag in a layer's parameters and take six.

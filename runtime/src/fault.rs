@@ -110,8 +110,11 @@ pub(crate) enum Fault {
     Word {
         at: usize,
     },
-    /// A word that does not go with those of other keys.
-    Misfit(Key),
+    /// A value that cannot be combined with the values of other keys.
+    Misfit {
+        key: Key,
+        expected: &'static str,
+    },
     /// A word of the format whose part is not built in.
     NotBuilt {
         key: Key,

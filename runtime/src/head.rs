@@ -1,9 +1,9 @@
 //! The answer that a network gives.
 
-use crate::kind::Output;
 use crate::linear::Linear;
 use crate::softmax;
 use crate::vocabulary::UNK;
+use tern_format::Output;
 
 /// The last layer.
 #[derive(Clone, Copy, Debug)]

@@ -16,6 +16,7 @@ extern crate std;
 mod activation;
 mod archive;
 mod cell;
+mod config;
 mod embedding;
 mod error;
 mod fault;
@@ -28,7 +29,6 @@ mod gru;
 mod head;
 mod header;
 mod kernel;
-mod kind;
 mod linear;
 mod lstm;
 mod matrix;
@@ -56,13 +56,14 @@ mod vocabulary;
 #[cfg(any(test, feature = "write"))]
 pub mod write;
 
+pub use config::Config;
 pub use error::{LoadError, Name, ScratchError, StateError, TooLong};
 pub use head::{Logits, Ranked};
-pub use kind::{CellKind, Input, Merge, Output, Pooling, Task};
-pub use model::{Calibration, Channel, Config, Cost, Flash, Golden, Model, Packing, SelfTest, file_len};
+pub use model::{Calibration, Channel, Cost, Flash, Golden, Model, SelfTest, file_len};
 pub use sampling::Sampler;
 pub use session::{Session, Step};
 pub use softmax::softmax;
+pub use tern_format::{Cell, Input, Merge, Output, Packing, Pooling, Task, VERSION as FORMAT};
 pub use texts::Texts;
 #[cfg(any(test, feature = "unpacked"))]
 pub use unpacked::Unpacked;

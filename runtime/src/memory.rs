@@ -2,10 +2,11 @@
 
 use crate::archive::Archive;
 use crate::cell::State;
-use crate::kind::{Merge, Task};
-use crate::model::{Config, Model, Place};
+use crate::config::Config;
+use crate::model::{Model, Place};
 use crate::parts::{self, STACKED, VALUES};
 use crate::pool::{EXACT_STEPS, Pool};
+use tern_format::{Merge, Task};
 
 /// What a session needs: words of 32 bits and halves of words, for itself and, of a bidirectional model, for every step kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +24,7 @@ impl Layout {
     pub(crate) fn of(model: &Model<'_>) -> Self {
         let config = model.config();
         let (hidden_size, layers) = (config.hidden_size, config.layers);
-        let sums = if config.pooling.has_mean() { config.merged_width() } else { 0 };
+        let sums = if config.pools_mean() { config.merged_width() } else { 0 };
         let features = if model.reads_state() { 0 } else { config.head_width() };
         // What a forecast may count from.
         let last = if VALUES && config.task == Task::Forecast { config.embedding_dim } else { 0 };
@@ -43,8 +44,8 @@ impl Layout {
             }
             layout.step_halves = layout.input_halves + below_width(model) + forward_width(model);
         } else {
-            let largest = if config.pooling.has_max() { hidden_size } else { 0 };
-            let count = if config.pooling.is_last() { 0 } else { 4 };
+            let largest = if config.pools_max() { hidden_size } else { 0 };
+            let count = if config.pools_last() { 0 } else { 4 };
             layout.state_bytes = 4 * layout.words + 2 * (layers * hidden_size + largest) + count;
         }
         layout
@@ -85,7 +86,7 @@ fn below_width(model: &Model<'_>) -> usize {
 /// Halves a step for the forward states, where they meet the reverse ones step by step.
 fn forward_width(model: &Model<'_>) -> usize {
     let config = model.config();
-    let meet = config.merge != Merge::Concat && !config.pooling.is_last();
+    let meet = config.merge != Merge::Concat && !config.pools_last();
     if config.layers > 1 || meet { config.hidden_size } else { 0 }
 }
 
@@ -159,7 +160,7 @@ impl<'s> Memory<'s> {
         for state in above.iter_mut().take(in_use) {
             state.c = words.take(state_words)?;
         }
-        let sum = words.take(if config.pooling.has_mean() { config.merged_width() } else { 0 })?;
+        let sum = words.take(if config.pools_mean() { config.merged_width() } else { 0 })?;
         let last = words.take(if VALUES && config.task == Task::Forecast { config.embedding_dim } else { 0 })?;
         let ids = words.take(if config.reads_values() { 0 } else { cap })?;
         let mut halves = Cut(bytemuck::try_cast_slice_mut(words.0).ok()?);
@@ -180,7 +181,7 @@ impl<'s> Memory<'s> {
         };
         // After all that a layer reads: its length may be odd, and kernels that read words rely on what theirs are multiples of.
         let hidden = halves.take(config.head_hidden)?;
-        let pool = Pool { pooling: config.pooling, sum, features, count: 0 };
+        let pool = Pool { has_max: config.pools_max(), sum, features, count: 0 };
         let pool = if model.reads_state() { None } else { parts::Features::new(pool) };
         let kept = match (both_ways, cap) {
             (false, _) => None,

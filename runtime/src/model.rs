@@ -14,101 +14,32 @@ mod layers;
 mod load;
 mod names;
 mod outputs;
-mod packing;
 mod paired;
 pub(crate) mod words;
 
 use core::num::NonZeroUsize;
 
 use crate::cell::Cell;
+use crate::config::Config;
 use crate::embedding::Embedding;
 use crate::error::{LoadError, ScratchError};
 use crate::folded::Folded;
 use crate::head::Head;
-use crate::kind::{CellKind, Input, Merge, Output, Pooling, Task};
 use crate::linear::Linear;
 use crate::memory::Layout;
-use crate::parts::{self, BIDIRECTIONAL, VALUES};
+use crate::parts;
 use crate::rows::rows;
 use crate::session::Session;
-use crate::text::Tokenizer;
+use crate::text;
 use crate::texts::Texts;
 use crate::values::Numbers;
 use crate::vocabulary::Vocabulary;
+use tern_format::Packing;
 
 pub use cost::{Cost, Flash};
 pub(crate) use keys::Key;
 pub use load::file_len;
 pub(crate) use names::{Place, Tensor};
-pub use packing::Packing;
-
-/// The sizes of a model, and its kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Config {
-    /// What the model is for.
-    pub task: Task,
-    /// What a step reads.
-    pub input: Input,
-    /// How text becomes tokens.
-    pub tokenizer: Tokenizer,
-    /// V: ids, PAD and UNK among them. 2 where values are read.
-    pub vocab_size: usize,
-    /// E: size of an embedded token; where values are read, the number of channels.
-    pub embedding_dim: usize,
-    /// The recurrent cells.
-    pub cell: CellKind,
-    /// Recurrent layers on top of each other: 1 … 4.
-    pub layers: usize,
-    /// Whether each layer also reads from the end.
-    pub bidirectional: bool,
-    /// What becomes of the last layer's two directions.
-    pub merge: Merge,
-    /// What of the last layer's states the head reads.
-    pub pooling: Pooling,
-    /// H: units of a recurrent layer, in each direction.
-    pub hidden_size: usize,
-    /// Units of the head's hidden layer; 0: there is none.
-    pub head_hidden: usize,
-    /// What the last layer's numbers are.
-    pub output: Output,
-    /// C: how many logits there are: labels, ids of the vocabulary or values.
-    pub classes: usize,
-    /// Steps that a forecast was trained to read before it says, from [`Session::reset`] on; 0 of other models.
-    pub window: usize,
-}
-
-impl Config {
-    /// Width of the last layer's states, both directions merged: H or 2·H.
-    pub fn merged_width(&self) -> usize {
-        let side_by_side = self.reads_both_ways() && self.merge == Merge::Concat;
-        if side_by_side { 2 * self.hidden_size } else { self.hidden_size }
-    }
-
-    /// How many directions each layer reads in.
-    pub(crate) fn directions(&self) -> usize {
-        if self.reads_both_ways() { 2 } else { 1 }
-    }
-
-    /// Whether the model has such a layer in such a direction.
-    pub(crate) fn has(&self, place: Place) -> bool {
-        usize::from(place.layer) < self.layers && (self.reads_both_ways() || !place.reverse)
-    }
-
-    /// [`bidirectional`](Config::bidirectional), which is never so where that is not built in.
-    pub(crate) fn reads_both_ways(&self) -> bool {
-        BIDIRECTIONAL && self.bidirectional
-    }
-
-    /// Whether a step reads numbers, which is never so where that is not built in.
-    pub(crate) fn reads_values(&self) -> bool {
-        VALUES && self.input == Input::Values
-    }
-
-    /// F: width of what the head reads.
-    pub fn head_width(&self) -> usize {
-        if self.pooling.has_mean() && self.pooling.has_max() { 2 * self.merged_width() } else { self.merged_width() }
-    }
-}
 
 /// What was seen when the model was exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,9 +112,6 @@ pub struct Model<'a> {
 }
 
 impl<'a> Model<'a> {
-    /// The format version that this crate reads: `tern.version`.
-    pub const FORMAT: &'static str = "1";
-
     /// Checks a whole device file, which must begin at a multiple of 8, and borrows it.
     ///
     /// Reads every byte of the weights and of the vocabulary once.
@@ -273,7 +201,7 @@ impl<'a> Model<'a> {
     pub const KEPT_TOKENS: usize = 128;
 
     /// How many words of scratch a [`Session`] needs. For one layer of LSTM that reads to the last state: 8·H + 2·E bytes, rounded up to
-    /// words, and what its tokenizer keeps of the text ([`Tokenizer::buffer_len`]). For a bidirectional model, which keeps the tokens: as [`scratch_len_for`](Model::scratch_len_for)
+    /// words, and what its tokenizer keeps of the text ([`text::buffer_len`]). For a bidirectional model, which keeps the tokens: as [`scratch_len_for`](Model::scratch_len_for)
     /// [`KEPT_TOKENS`](Model::KEPT_TOKENS).
     pub fn scratch_len(&self) -> usize {
         self.scratch_len_for(Self::KEPT_TOKENS)
@@ -282,7 +210,7 @@ impl<'a> Model<'a> {
     /// How many words of scratch a [`Session`] needs for texts of up to so many tokens; only to bidirectional models their number
     /// matters. They take what they are given, from one token up to 65,534.
     pub fn scratch_len_for(&self, tokens: usize) -> usize {
-        Layout::of(self).len(tokens) + self.config.tokenizer.buffer_len()
+        Layout::of(self).len(tokens) + text::buffer_len(self.config.tokenizer)
     }
 
     /// Multiply-accumulates of the recurrent layers for one token.
@@ -318,7 +246,7 @@ impl<'a> Model<'a> {
 
     /// Whether the head, or its hidden layer, reads a state where it lies.
     pub(crate) fn reads_state(&self) -> bool {
-        self.config.pooling.is_last() && !self.config.reads_both_ways()
+        self.config.pools_last() && !self.config.reads_both_ways()
     }
 
     /// Begins to run texts in `scratch`.

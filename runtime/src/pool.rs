@@ -4,8 +4,8 @@ use core::num::NonZeroU32;
 
 use crate::archive::Archive;
 use crate::fixed::{round_shift, saturate_16};
-use crate::kind::{Merge, Pooling};
 use crate::parts::POOLING;
+use tern_format::Merge;
 
 /// Steps whose sum is exact; an even number, so that half of the sum is no larger than that of half the steps.
 pub(crate) const EXACT_STEPS: u32 = 65_534;
@@ -25,7 +25,8 @@ pub(crate) fn merge(how: Merge, forward: i16, reverse: i16) -> i16 {
 /// What is kept of the states so far, in the caller's scratch.
 #[derive(Debug)]
 pub(crate) struct Pool<'s> {
-    pub pooling: Pooling,
+    /// True if the head reads the maximum.
+    pub has_max: bool,
     /// `[width]`; empty where no mean is asked for
     pub sum: &'s mut [i32],
     /// `[width]`, `[2 · width]` of mean and largest; empty where the head reads a state as it is
@@ -46,7 +47,7 @@ impl Pool<'_> {
         for (sum, v) in self.sum.iter_mut().skip(at).zip(values.clone()) {
             *sum += i32::from(v);
         }
-        if self.pooling.has_max() {
+        if POOLING && self.has_max {
             // The means lie before the largest values.
             for (largest, v) in self.features.iter_mut().skip(self.sum.len() + at).zip(values) {
                 if first || v > *largest {
@@ -130,7 +131,7 @@ mod tests {
     #[test]
     fn past_the_exact_steps_all_that_was_counts_half() {
         let (mut sum, mut features) = ([0; 2], [0; 4]);
-        let mut pool = Pool { pooling: Pooling::MeanMax, sum: &mut sum, features: &mut features, count: 0 };
+        let mut pool = Pool { has_max: true, sum: &mut sum, features: &mut features, count: 0 };
         for step in 0..200_000u32 {
             pool.make_room();
             pool.add(0, step == 0, [i16::MIN, if step < 100 { -7 } else { -8 }].into_iter());

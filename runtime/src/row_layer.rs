@@ -5,10 +5,10 @@ use core::num::NonZeroUsize;
 use crate::activation::{relu, tanh};
 use crate::cell::State;
 use crate::fixed::requantize;
-use crate::kind::CellKind;
 use crate::matrix::Matrix;
 use crate::rows::row;
 use crate::{gru, lstm};
+use tern_format::Cell as CellKind;
 
 /// A layer's parameters, borrowed from the file. Rows go by unit.
 #[derive(Clone, Copy, Debug)]

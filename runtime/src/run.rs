@@ -4,13 +4,13 @@ use core::num::NonZeroUsize;
 
 use crate::archive::Archive;
 use crate::head::Logits;
-use crate::kind::{Input, Merge};
 use crate::memory::{Kept, Memory, states_of};
 use crate::model::Model;
 use crate::parts::VALUES;
 use crate::pool::merge;
 use crate::rows::row;
 use crate::vocabulary::UNK;
+use tern_format::{Input, Merge};
 
 /// A network at work in the caller's scratch.
 #[derive(Debug)]
@@ -165,7 +165,7 @@ impl<'s> Run<'s> {
                         Some(sums) => cell.step_folded(sums, state),
                         None => cell.step_apart(input_of(self.model, layer, at, kept, x), state),
                     }
-                    let pooled = is_last && !config.pooling.is_last();
+                    let pooled = is_last && !config.pools_last();
                     let begin = at.saturating_mul(hidden_size.get());
                     let forward = kept.forward.get(begin..).unwrap_or(&[]);
                     if pooled && config.merge == Merge::Concat {
@@ -186,7 +186,7 @@ impl<'s> Run<'s> {
                         }
                     }
                 }
-                if is_last && config.pooling.is_last() && steps > 0 {
+                if is_last && config.pools_last() && steps > 0 {
                     if reverse && config.merge != Merge::Concat {
                         for (forward, &reverse) in pool.features.iter_mut().zip(state.h.iter()) {
                             *forward = merge(config.merge, *forward, reverse);

@@ -6,7 +6,7 @@ use crate::head::Logits;
 use crate::memory::Memory;
 use crate::model::{Golden, Model};
 use crate::run::Run;
-use crate::text::Encoder;
+use crate::text::{self, Encoder};
 use crate::vocabulary::UNK;
 
 /// One text, or one sequence, on its way through a model. Its memory does not grow with the text; a bidirectional model keeps
@@ -41,7 +41,7 @@ impl<'s> Session<'s> {
         let (found, least) = (scratch.len(), usize::from(model.config().reads_both_ways()));
         let error = || ScratchError { found, expected: model.scratch_len_for(least) };
         let tokenizer = model.config().tokenizer;
-        let (text, scratch) = scratch.split_at_mut_checked(tokenizer.buffer_len()).ok_or_else(error)?;
+        let (text, scratch) = scratch.split_at_mut_checked(text::buffer_len(tokenizer)).ok_or_else(error)?;
         let memory = Memory::new(model, scratch).ok_or_else(error)?;
         Ok(Session { encoder: Encoder::new(tokenizer, text), run: Run::new(model, memory) })
     }

@@ -2,10 +2,10 @@
 
 use crate::archive::Archive;
 use crate::error::{StateError, TooLong};
-use crate::kind::Input;
 use crate::memory::Layout;
 use crate::model::Model;
 use crate::session::{FNV_START, Session, fnv1a};
+use tern_format::Input;
 
 /// What a state begins with, and the version of what follows.
 const MAGIC: [u8; 2] = *b"TS";
@@ -42,7 +42,7 @@ impl Model<'_> {
     /// number matters.
     pub fn state_len_for(&self, tokens: usize) -> usize {
         let config = self.config();
-        let text = if config.input == Input::Tokens { config.tokenizer.state_len() } else { 0 };
+        let text = if config.input == Input::Tokens { crate::text::state_len(config.tokenizer) } else { 0 };
         HEADER + text + Layout::of(self).state_len(tokens) + SUM
     }
 }

@@ -5,11 +5,11 @@ mod random;
 use alloc::{format, string::String, vec, vec::Vec};
 
 use crate::Packing;
-use crate::kind::{CellKind, Input, Merge, Output, Pooling, Task};
 use crate::text::Tokenizer;
 use crate::write::{Dtype, Tensor, Words, folded, packed, to_bytes};
 #[cfg(feature = "widths")]
 use crate::write::{in_4_bits, in_16_bits};
+use tern_format::{Cell as CellKind, Input, Merge, Output, Pooling, Task};
 
 pub use crate::write::Aligned;
 pub use random::Random;

@@ -11,8 +11,8 @@ use core::num::NonZeroUsize;
 
 use crate::cell::{Cell, State};
 use crate::kernel::Lanes;
-use crate::kind::CellKind;
 use crate::model::Model;
+use tern_format::Cell as CellKind;
 use unit::{Half, unit};
 
 /// Units that a step computes side by side.

@@ -13,8 +13,8 @@ use alloc::{format, string::String, vec, vec::Vec};
 use bytemuck::Pod;
 
 use crate::Packing;
-use crate::kind::{CellKind, Input, Merge, Output, Pooling, Task};
-use crate::text::{self, Tokenizer};
+use crate::text::Tokenizer;
+use tern_format::{Cell as CellKind, Input, Merge, Output, Pooling, Task};
 
 pub use crate::header::Dtype;
 pub use folding::{folded, folded_bytes};
@@ -98,24 +98,24 @@ impl Words {
     pub fn metadata(&self) -> Vec<(String, String)> {
         let mut all: Vec<(String, String)> = Vec::new();
         let mut add = |key: &str, word: &str| all.push((format!("tern.{key}"), word.into()));
-        add("version", crate::Model::FORMAT);
-        add("task", self.task.word());
+        add("version", tern_format::VERSION);
+        add("task", self.task.name());
         match self.input {
             Input::Tokens => {
                 add("tokenizer", self.tokenizer.name());
-                add("vocabulary", if self.tokenizer.kind == text::Kind::Bytes { "bytes" } else { "sorted" });
+                add("vocabulary", if self.tokenizer.is_bytes() { "bytes" } else { "sorted" });
             }
-            Input::Values => add("input", self.input.word()),
+            Input::Values => add("input", self.input.name()),
         }
-        add("cell", self.cell.word());
-        add("packing", self.packing.word());
+        add("cell", self.cell.name());
+        add("packing", self.packing.name());
         add("layers", &format!("{}", self.layers));
         add("directions", if self.bidirectional { "2" } else { "1" });
         if self.bidirectional {
-            add("merge", self.merge.word());
+            add("merge", self.merge.name());
         }
-        add("pooling", self.pooling.word());
-        add("output", self.output.word());
+        add("pooling", self.pooling.name());
+        add("output", self.output.name());
         for (place, shift) in Words::places(self.layers, self.bidirectional).iter().zip(&self.shifts) {
             add(&format!("shift.{}_{place}", self.cell.module()), &format!("{shift}"));
         }

@@ -147,9 +147,9 @@ fn report(
     quantised_alone: Vec<PartCost>,
 ) -> Report {
     Report {
-        task: device.model().config().task.word(),
+        task: device.model().config().task.name(),
         figures,
-        packing: device.model().packing().word(),
+        packing: device.model().packing().name(),
         file_bytes: device.bytes().len(),
         parts: device.parts(),
         scratch_bytes: device.scratch_bytes(),

@@ -34,7 +34,7 @@ pub enum NoPlace {
     #[error(
         "packing `{}` is for one LSTM layer of one direction, what it reads and its hidden size multiples of {}; export it with --packing \
          interleaved4",
-        packing.word(),
+        packing.name(),
         packing.columns()
     )]
     Sizes {
@@ -42,7 +42,7 @@ pub enum NoPlace {
         packing: Packing,
     },
     /// It is for weights of 8 bits.
-    #[error("packing `{}` is for weights of 8 bits; with --recurrent-bits {bits} leave --packing out", packing.word())]
+    #[error("packing `{}` is for weights of 8 bits; with --recurrent-bits {bits} leave --packing out", packing.name())]
     Bits {
         /// The packing.
         packing: Packing,

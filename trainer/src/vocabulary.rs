@@ -12,7 +12,7 @@ pub use pieces::MAX_CHARS;
 
 use pieces::Pieces;
 use std::collections::HashMap;
-use tern_runtime::text::{Kind, Piece, Splitter, Tokenizer};
+use tern_runtime::text::{Piece, Splitter, Tokenizer, TokenizerKind};
 
 pub use tern_runtime::{PAD, UNK};
 
@@ -28,14 +28,14 @@ pub const UNK_TOKEN: &str = "[UNK]";
 pub fn for_each_token(tokenizer: Tokenizer, text: &str, mut sink: impl FnMut(&str)) {
     let mut token = String::new();
     let mut pieces = |piece| match piece {
-        Piece::Char(c) if tokenizer.kind == Kind::Bytes => token.push(bytes::name(c as u8)),
+        Piece::Char(c) if tokenizer.kind == TokenizerKind::Bytes => token.push(bytes::name(c as u8)),
         Piece::Char(c) => token.push(c),
         Piece::End => {
             sink(&token);
             token.clear();
         }
     };
-    let mut buffer = vec![0; tokenizer.buffer_len()];
+    let mut buffer = vec![0; tern_runtime::text::buffer_len(tokenizer)];
     let mut splitter = Splitter::new(tokenizer, &mut buffer);
     splitter.feed(text.as_bytes(), &mut pieces);
     splitter.finish(&mut pieces);
@@ -82,7 +82,7 @@ impl Vocabulary {
         min_count: usize,
         max_size: Option<usize>,
     ) -> Self {
-        if tokenizer.kind == Kind::Bytes {
+        if tokenizer.kind == TokenizerKind::Bytes {
             return Vocabulary::with_special(tokenizer, (0..=255).map(|byte| bytes::name(byte).to_string()));
         }
         let mut counts: HashMap<String, usize> = HashMap::new();
@@ -95,14 +95,14 @@ impl Vocabulary {
             });
         }
         let room = max_size.map_or(usize::MAX, |size| size.saturating_sub(2));
-        if tokenizer.kind == Kind::WordPiece {
+        if tokenizer.kind == TokenizerKind::WordPiece {
             counts = pieces::learn(&counts, min_count, room);
         }
         for special in [PAD_TOKEN, UNK_TOKEN] {
             counts.remove(special);
         }
         // Of the pieces that were learnt none is too rare: those that are not part of another one are letters.
-        let rare = |count: usize| tokenizer.kind != Kind::WordPiece && count < min_count;
+        let rare = |count: usize| tokenizer.kind != TokenizerKind::WordPiece && count < min_count;
         let mut kept: Vec<(String, usize)> = counts.into_iter().filter(|(_, count)| !rare(*count)).collect();
         kept.sort_by(|(a, a_count), (b, b_count)| b_count.cmp(a_count).then_with(|| a.cmp(b)));
         kept.truncate(room);
@@ -131,7 +131,9 @@ impl Vocabulary {
                 found => return Err(format!("token {id} is {found:?}, expected {expected:?}")),
             }
         }
-        if tokenizer.kind == Kind::Bytes && !(0..=255).map(bytes::name).eq(tokens[2..].iter().flat_map(|t| t.chars())) {
+        if tokenizer.kind == TokenizerKind::Bytes
+            && !(0..=255).map(bytes::name).eq(tokens[2..].iter().flat_map(|t| t.chars()))
+        {
             return Err("the tokens are not the 256 bytes in their order".to_owned());
         }
         Vocabulary::index(tokenizer, tokens)
@@ -151,7 +153,7 @@ impl Vocabulary {
         for special in [PAD_TOKEN, UNK_TOKEN] {
             ids.remove(special);
         }
-        let pieces = (tokenizer.kind == Kind::WordPiece).then(|| Pieces::new(&tokens));
+        let pieces = (tokenizer.kind == TokenizerKind::WordPiece).then(|| Pieces::new(&tokens));
         Ok(Vocabulary { tokenizer, tokens, ids, pieces })
     }
 
@@ -182,7 +184,7 @@ impl Vocabulary {
 
     /// The ids of a text's tokens.
     pub fn encode(&self, text: &str) -> Vec<u32> {
-        if self.tokenizer.kind == Kind::Bytes {
+        if self.tokenizer.kind == TokenizerKind::Bytes {
             return text.bytes().map(|byte| u32::from(byte) + 2).collect();
         }
         if let Some(pieces) = &self.pieces {
@@ -196,7 +198,7 @@ impl Vocabulary {
     /// The ids in the order in which a device file has them: PAD, UNK, then by the tokens' bytes; bytes as they are.
     pub fn device_order(&self) -> Vec<u32> {
         let mut ids: Vec<u32> = (0..self.len() as u32).collect();
-        if self.tokenizer.kind != Kind::Bytes {
+        if self.tokenizer.kind != TokenizerKind::Bytes {
             ids[2..].sort_by_key(|&id| self.tokens[id as usize].as_bytes());
         }
         ids
@@ -207,16 +209,16 @@ impl Vocabulary {
     pub fn decode(&self, ids: &[u32]) -> String {
         let tokens = ids.iter().filter(|&&id| id != PAD).filter_map(|&id| self.tokens.get(id as usize));
         match self.tokenizer.kind {
-            Kind::Bytes => {
+            TokenizerKind::Bytes => {
                 let bytes: Vec<u8> = ids.iter().filter_map(|id| id.checked_sub(2)?.try_into().ok()).collect();
                 String::from_utf8_lossy(&bytes).into_owned()
             }
-            Kind::Chars => tokens.map(String::as_str).collect(),
+            TokenizerKind::Chars => tokens.map(String::as_str).collect(),
             kind => {
                 let mut text = String::new();
                 for token in tokens {
                     match token.strip_prefix("##") {
-                        Some(rest) if kind == Kind::WordPiece && !text.is_empty() => text.push_str(rest),
+                        Some(rest) if kind == TokenizerKind::WordPiece && !text.is_empty() => text.push_str(rest),
                         _ => {
                             text.push_str(if text.is_empty() { "" } else { " " });
                             text.push_str(token);

@@ -13,7 +13,7 @@ use core::num::NonZeroU32;
 
 use bare::Given;
 use tern_runtime::text::{self, Encoder, Splitter, Tokenizer, Utf8};
-use tern_runtime::{CellKind, Input, LoadError, Logits, Merge, Model, Name, Output, Packing, Pooling, Ranked, Session};
+use tern_runtime::{Cell, Input, LoadError, Logits, Merge, Model, Name, Output, Packing, Pooling, Ranked, Session};
 use tern_runtime::{Sampler, Task, Texts, Vocabulary};
 
 /// Takes what is formatted.
@@ -147,14 +147,14 @@ fn words(number: usize) {
     fn one<T: Copy>(all: &[T], number: usize, show: impl Fn(T)) {
         all.get(number).copied().into_iter().for_each(show);
     }
-    one(Task::ALL, number, |task| look(task.word()));
-    one(Input::ALL, number, |input| look(input.word()));
-    one(Merge::ALL, number, |merge| look(merge.word()));
-    one(Pooling::ALL, number, |pooling| look(pooling.word()));
-    one(Output::ALL, number, |output| look(output.word()));
-    one(&Packing::ALL, number, |packing| look((packing.word(), packing.columns())));
-    one(CellKind::ALL, number, |cell| {
-        black_box((cell.word(), cell.module(), cell.gates(), cell.state_words(), Packing::plain(cell)));
+    one(Task::ALL, number, |task| look(task.name()));
+    one(Input::ALL, number, |input| look(input.name()));
+    one(Merge::ALL, number, |merge| look(merge.name()));
+    one(Pooling::ALL, number, |pooling| look(pooling.name()));
+    one(Output::ALL, number, |output| look(output.name()));
+    one(Packing::ALL, number, |packing| look((packing.name(), packing.columns())));
+    one(Cell::ALL, number, |cell| {
+        black_box((cell.name(), cell.module(), cell.gates(), cell.state_words(), Packing::plain(cell)));
     });
 }
 
@@ -165,7 +165,7 @@ fn tokenizers(inputs: &mut Inputs) {
     let _ = write!(Sink, "{name} {}", name.as_str());
     black_box(tern_runtime::softmax(values.slice(), number));
     let Some(tokenizer) = Tokenizer::from_name(name.as_str()) else { return };
-    black_box((tokenizer.name(), tokenizer.buffer_len()));
+    black_box((tokenizer.name(), text::buffer_len(tokenizer), text::is_built(tokenizer)));
 
     let mut utf8 = Utf8::new();
     let mut characters = |c| {

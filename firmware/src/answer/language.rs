@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Write};
 
-use tern_runtime::text::Kind;
+use tern_runtime::text::TokenizerKind;
 use tern_runtime::{Model, Ranked};
 
 use super::{Screen, costs, json_costs, row, width};
@@ -20,7 +20,7 @@ const MOST: usize = 20;
 /// What a token is called.
 fn name<'m>(model: &Model<'m>, id: usize, byte: &'m mut [u8; 4]) -> &'m str {
     match model.config().tokenizer.kind {
-        Kind::Bytes => match u8::try_from(id.saturating_sub(2)) {
+        TokenizerKind::Bytes => match u8::try_from(id.saturating_sub(2)) {
             Ok(letter @ b'!'..=b'~') => char::from(letter).encode_utf8(byte),
             _ => {
                 const DIGITS: &[u8; 16] = b"0123456789abcdef";

@@ -17,7 +17,7 @@ use std::{format, vec};
 use embedded_io::{ErrorType, Read, ReadReady, Write};
 use tern_runtime::testing::{Aligned, Sizes, Spec, metadata, random_file, tensors};
 use tern_runtime::write::{Tensor, to_bytes};
-use tern_runtime::{CellKind, Input, Output, Pooling, Task};
+use tern_runtime::{Cell, Input, Output, Pooling, Task};
 
 use super::*;
 use crate::classifier::Found;

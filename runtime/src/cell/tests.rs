@@ -1,12 +1,12 @@
 //! Every cell against the same network in f64, on the weights that the integers stand for: docs/arithmetic.md, "What the exporter does".
 
-use crate::kind::{CellKind, Input, Output, Pooling, Task};
 use crate::memory::Memory;
 use crate::model::Model;
 use crate::run::Run;
 use crate::testing::{Aligned, Random, Sizes, Spec};
 use crate::write::{Tensor, to_bytes};
 use std::{println, string::String, vec, vec::Vec};
+use tern_format::{Cell as CellKind, Input, Output, Pooling, Task};
 
 const SIZES: Sizes = Sizes { embedding_dim: 20, hidden_size: 64, classes: 2 };
 const STEPS: usize = 256;
@@ -155,7 +155,7 @@ fn errors_of_the_hidden_state() {
             let of_seeds: Vec<[f64; 4]> = (0..4).map(|seed| errors(cell, spread, seed)).collect();
             let [mean, rms, size] = [0, 1, 3].map(|at| of_seeds.iter().map(|seen| seen[at]).sum::<f64>() / 4.0);
             let largest = of_seeds.iter().map(|seen| seen[2]).fold(0.0, f64::max);
-            let name = String::from(cell.word());
+            let name = String::from(cell.name());
             println!("{name:10} ±{:.4}   {mean:.1e}   {rms:.1e}   {largest:.1e}   {size:.2}", spread / 8.0);
             assert!(mean <= 1e-4, "{name}, {spread}: {mean:e}");
             assert!(size > 0.03, "{name}, {spread}: the states are too small to say anything, {size}");

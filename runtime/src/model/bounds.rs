@@ -5,8 +5,6 @@ use core::num::NonZeroUsize;
 use crate::cell::Cell;
 use crate::gru::Gru;
 use crate::kernel::columns;
-#[cfg(feature = "widths")]
-use crate::kind::CellKind;
 use crate::linear::Linear;
 use crate::lstm::{Lstm, biases};
 use crate::matrix::Matrix;
@@ -14,6 +12,8 @@ use crate::rnn::Rnn;
 #[cfg(feature = "widths")]
 use crate::row_layer::RowLayer;
 use crate::rows::{row, rows};
+#[cfg(feature = "widths")]
+use tern_format::Cell as CellKind;
 
 /// A bound on the size of something that must stay below 2^31; saturating, so that what is beyond stays so.
 pub(super) type Bound = u32;

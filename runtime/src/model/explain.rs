@@ -25,9 +25,8 @@ fn in_full(file: &File<'_>) -> LoadError {
             let [key, word] = explained::key_and_word(file, at);
             unsupported(Name::of_bytes(key), word, explained::words_for(key))
         }
-        Fault::Misfit(key) => {
-            let (found, expected) = explained::misfit(&again, key);
-            unsupported(explained::key(key), found.as_bytes(), expected)
+        Fault::Misfit { key, expected } => {
+            unsupported(explained::key(key), explained::value(&again, key).as_bytes(), expected)
         }
         Fault::NotBuilt { key, word } => {
             LoadError::MissingFeature { name: explained::key(key), feature: explained::feature(key, word) }

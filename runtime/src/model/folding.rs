@@ -3,14 +3,15 @@
 use core::num::NonZeroUsize;
 use core::ops::RangeInclusive;
 
+use super::bounds;
 use super::names::{Place, Tensor};
-use super::{Config, bounds};
 use crate::cell::Cell;
+use crate::config::Config;
 use crate::fault::{Fault, File};
 use crate::folded::Folded;
-#[cfg(feature = "widths")]
-use crate::kind::CellKind;
 use crate::parts::{self, FOLDING};
+#[cfg(feature = "widths")]
+use tern_format::Cell as CellKind;
 
 /// What is folded, if anything is: condition 5 of docs/arithmetic.md is checked. `cells`: by their places.
 pub(super) fn read<'a>(

@@ -2,18 +2,18 @@
 
 use core::num::NonZeroUsize;
 
-use super::Config;
 use super::directory::ANY;
 use super::names::Tensor;
+use crate::config::Config;
 use crate::embedding::Embedding;
 use crate::fault::{Fault, File};
-use crate::kind::Task;
 use crate::matrix::Matrix;
 use crate::parts;
-use crate::text::{self, Tokenizer};
+use crate::text::Tokenizer;
 use crate::texts::{Texts, check_offsets};
 use crate::values::{MULTIPLIERS, Numbers, POINTS, SHIFTS, Scaling, WINDOWS};
 use crate::vocabulary::Vocabulary;
+use tern_format::Task;
 
 /// What a step reads, and examples of it.
 pub(super) struct Inputs<'a> {
@@ -82,7 +82,7 @@ fn scaling<'a>(file: &File<'a>, channels: u32) -> Scaling<'a> {
 }
 
 fn vocabulary<'a>(file: &File<'a>, tokenizer: Tokenizer) -> Vocabulary<'a> {
-    if tokenizer.kind == text::Kind::Bytes {
+    if tokenizer.is_bytes() {
         return Vocabulary::BYTES;
     }
     Vocabulary::new(file.texts(Tensor::VOCAB_OFFSETS, Tensor::VOCAB_BYTES)).unwrap_or_else(|index| {

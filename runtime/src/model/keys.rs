@@ -6,16 +6,30 @@ use crate::error::Name;
 use crate::fault::{Fault, File};
 use crate::fingerprint::Fingerprint;
 use crate::header::{Scanner, string_at};
-use crate::kind::{CellKind, Input, Merge, Output, Pooling, Task};
-use crate::model::{Config, Model, Packing};
+
+use crate::config::Config;
 use crate::parts::{self, BIDIRECTIONAL, ERRORS, HIDDEN, HTML_WORDS, POOLING, STACKED, VALUES, WIDTHS, WORDPIECE};
-use crate::text::{self, Tokenizer};
+use crate::text;
+use tern_format::names::key;
+use tern_format::{Cell, Field, Input, Merge, Output, Packing, Pooling, Task, Tokenizer};
 
 /// A key of the metadata, by its place in the list of them.
 pub(crate) type Key = u8;
 
-const KEYS: &str = "tern.version, tern.task, tern.input, tern.tokenizer, tern.vocabulary, tern.cell, tern.layers, tern.directions, tern.merge, \
-    tern.pooling, tern.output, tern.packing";
+const KEYS: [&str; COUNT] = [
+    key::VERSION,
+    key::TASK,
+    key::INPUT,
+    key::TOKENIZER,
+    key::VOCABULARY,
+    key::CELL,
+    key::LAYERS,
+    key::DIRECTIONS,
+    key::MERGE,
+    key::POOLING,
+    key::OUTPUT,
+    key::PACKING,
+];
 const VERSION: Key = 0;
 const TASK: Key = 1;
 const INPUT: Key = 2;
@@ -30,20 +44,20 @@ const OUTPUT: Key = 10;
 const PACKING: Key = 11;
 const COUNT: usize = 12;
 
-/// The words of each key; enums of [`kind`](crate::kind) list them in the same order.
+/// The values of each key, in the order of the enums' `ALL`.
 const WORDS: [&str; COUNT] = [
-    Model::FORMAT,
-    known(VALUES, "classify, language-model, forecast", "classify, language-model"),
-    known(VALUES, "tokens, values", "tokens"),
-    known(WORDPIECE || HTML_WORDS, Tokenizer::NAMES, Tokenizer::PLAIN_NAMES),
+    tern_format::VERSION,
+    known(VALUES, Task::NAMES, 2),
+    known(VALUES, Input::NAMES, 1),
+    known(WORDPIECE || HTML_WORDS, Tokenizer::NAMES, text::PLAIN_NAMES),
     "sorted, bytes",
-    known(GRU || RNN || WIDTHS, "lstm, gru, rnn, rnn_relu", "lstm"),
-    known(STACKED, "1, 2, 3, 4", "1"),
-    known(BIDIRECTIONAL, "1, 2", "1"),
-    known(BIDIRECTIONAL, "concat, sum, mean, product", ""),
-    known(POOLING, "last, mean, max, mean_max", "last"),
-    known(VALUES, "softmax, sigmoid, linear", "softmax, sigmoid"),
-    known(GRU || RNN || WIDTHS, "interleaved4, paired16, interleaved3, interleaved1, rows", "interleaved4, paired16"),
+    known(GRU || RNN || WIDTHS, Cell::NAMES, 1),
+    known(STACKED, "1, 2, 3, 4", 1),
+    known(BIDIRECTIONAL, "1, 2", 1),
+    known(BIDIRECTIONAL, Merge::NAMES, 1),
+    known(POOLING, Pooling::NAMES, 1),
+    known(VALUES, Output::NAMES, 2),
+    known(GRU || RNN || WIDTHS, Packing::NAMES, 2),
 ];
 /// Where each key's words begin among [`FINGERPRINTS`], and where the last one's end.
 const STARTS: [u8; COUNT + 1] = {
@@ -55,14 +69,14 @@ const STARTS: [u8; COUNT + 1] = {
     starts
 };
 const FINGERPRINTS: &[Fingerprint] = &Fingerprint::of_lists::<{ STARTS[COUNT] as usize }>(&WORDS);
-const KEY_FINGERPRINTS: &[Fingerprint] = &Fingerprint::of_lists::<COUNT>(&[KEYS]);
+const KEY_FINGERPRINTS: &[Fingerprint] = &Fingerprint::of_lists::<COUNT>(&KEYS);
 const SHIFT_FINGERPRINTS: &[Fingerprint] = &Fingerprint::of_lists::<{ words::count(SHIFTS) }>(&[SHIFTS]);
 /// Which of them this build runs, a bit each.
 const BUILT: [u16; COUNT] = [
     ALL,
     ALL,
     first(1, VALUES),
-    Tokenizer::BUILT,
+    text::BUILT,
     ALL,
     CELLS,
     first(1, STACKED),
@@ -73,9 +87,10 @@ const BUILT: [u16; COUNT] = [
     PACKINGS,
 ];
 
-/// The words that a build knows: all where one of the others is built in, or where an error names the part that is not.
-const fn known(part: bool, all: &'static str, first: &'static str) -> &'static str {
-    if part || ERRORS { all } else { first }
+/// The names that a build compares with: all of them if one of those after the first `count` is built in, or if errors name the feature
+/// that is missing; otherwise the first `count`.
+const fn known(is_built: bool, names: &'static str, count: usize) -> &'static str {
+    if is_built || ERRORS { names } else { words::first(names, count) }
 }
 
 const ALL: u16 = u16::MAX;
@@ -145,7 +160,7 @@ impl Kind {
             tokenizer: Tokenizer::WORDS,
             vocab_size: 0,
             embedding_dim: 0,
-            cell: of(CellKind::ALL, word(file, CELL), GRU || RNN || WIDTHS),
+            cell: of(Cell::ALL, word(file, CELL), GRU || RNN || WIDTHS),
             layers: usize::from(word(file, LAYERS)) + 1,
             bidirectional: word(file, DIRECTIONS) == 1 && BIDIRECTIONAL,
             merge: Merge::Concat,
@@ -156,51 +171,54 @@ impl Kind {
             classes: 0,
             window: 0,
         };
-        let packing = of(&Packing::EACH, word(file, PACKING), true);
+        let packing = of(Packing::ALL, word(file, PACKING), true);
         if config.bidirectional {
             config.merge = of(Merge::ALL, word(file, MERGE), true);
         }
         if !config.reads_values() {
-            config.tokenizer = Tokenizer::numbered(word(file, TOKENIZER));
-            let is_bytes = config.tokenizer.kind == text::Kind::Bytes;
+            config.tokenizer = text::numbered(word(file, TOKENIZER));
+            let is_bytes = config.tokenizer.is_bytes();
             if word(file, VOCABULARY) != u8::from(is_bytes) {
-                file.refuse(Fault::Misfit(VOCABULARY));
+                let expected = if is_bytes { "bytes" } else { "sorted" };
+                file.refuse(Fault::Misfit { key: VOCABULARY, expected });
             }
         }
-        if packing != Packing::Rows && packing.cell() != config.cell.plain() {
-            file.refuse(Fault::Misfit(PACKING));
-        }
-        if let Some(key) = misfit(&config) {
-            file.refuse(Fault::Misfit(key));
+        if let Err(conflict) = choices(&config, packing).check() {
+            file.refuse(Fault::Misfit { key: key_of(conflict.field()), expected: conflict.expected() });
         }
         Kind { config, packing, hidden_shift: if HIDDEN { choose(file, shift::HIDDEN) } else { None } }
     }
 }
 
-/// The key whose word does not go with the task.
-fn misfit(config: &Config) -> Option<Key> {
-    let (input, outputs) = match config.task {
-        Task::Classify => (config.input, [Output::Softmax, Output::Sigmoid]),
-        Task::LanguageModel => (Input::Tokens, [Output::Softmax; 2]),
-        Task::Forecast => (Input::Values, [Output::Linear; 2]),
-    };
-    let is_language_model = config.task == Task::LanguageModel;
-    if config.input != input {
-        Some(INPUT)
-    } else if !outputs.contains(&config.output) {
-        Some(OUTPUT)
-    } else if is_language_model && config.bidirectional {
-        Some(DIRECTIONS)
-    } else if is_language_model && !config.pooling.is_last() {
-        Some(POOL)
-    } else {
-        None
+/// The choices that must go together.
+fn choices(config: &Config, packing: Packing) -> tern_format::Config {
+    tern_format::Config {
+        task: config.task,
+        input: config.input,
+        output: config.output,
+        cell: config.cell,
+        bidirectional: config.bidirectional,
+        merge: config.merge,
+        pooling: config.pooling,
+        packing: Some(packing),
+    }
+}
+
+/// The key that holds a field.
+fn key_of(field: Field) -> Key {
+    match field {
+        Field::Input => INPUT,
+        Field::Output => OUTPUT,
+        Field::Bidirectional => DIRECTIONS,
+        Field::Merge => MERGE,
+        Field::Pooling => POOL,
+        Field::Packing => PACKING,
     }
 }
 
 /// What the names of a model's recurrent tensors begin with.
 pub(super) fn module(config: &Config) -> &'static str {
-    if GRU || RNN || WIDTHS { config.cell.module() } else { CellKind::Lstm.module() }
+    if GRU || RNN || WIDTHS { config.cell.module() } else { Cell::Lstm.module() }
 }
 
 /// The shift of one direction of one layer.
@@ -234,17 +252,17 @@ pub(super) mod explained {
 
     /// What a key is called.
     pub(crate) fn name(key: Fingerprint) -> Name {
-        let keys = words::each(KEYS).find(|name| Fingerprint::of(name) == key);
+        let keys = KEYS.into_iter().find(|name| Fingerprint::of(name) == key);
         keys.map_or_else(|| shift::name(key), Name::new)
     }
 
     pub(crate) fn key(key: Key) -> Name {
-        Name::new(words::nth(KEYS, key.into()))
+        Name::new(KEYS.get(usize::from(key)).copied().unwrap_or(""))
     }
 
     /// All words of a key.
     pub(crate) fn words_for(key: &[u8]) -> &'static str {
-        let number = words::each(KEYS).position(|name| name.as_bytes() == key);
+        let number = KEYS.iter().position(|name| name.as_bytes() == key);
         number.map_or(SHIFTS, list_of)
     }
 
@@ -252,30 +270,8 @@ pub(super) mod explained {
         WORDS.get(key).copied().unwrap_or("")
     }
 
-    /// What a file says of a key, and what would go with the rest that it says.
-    pub(crate) fn misfit(file: &File<'_>, key: Key) -> (&'static str, &'static str) {
-        let word = |key: Key| word(file, key);
-        let fitting = match (key, word(TASK)) {
-            (VOCABULARY, _) if word(TOKENIZER) == "bytes" => "bytes",
-            (VOCABULARY, _) => "sorted",
-            (PACKING, _) => match word(CELL) {
-                "lstm" => "interleaved4, paired16, rows",
-                "gru" => "interleaved3, rows",
-                _ => "interleaved1, rows",
-            },
-            (INPUT, "forecast") => "values for the task forecast",
-            (INPUT, _) => "tokens for the task language-model",
-            (OUTPUT, "classify") => "softmax, sigmoid for the task classify",
-            (OUTPUT, "forecast") => "linear for the task forecast",
-            (OUTPUT, _) => "softmax for the task language-model",
-            (DIRECTIONS, _) => "1 for the task language-model",
-            _ => "last for the task language-model",
-        };
-        (word(key), fitting)
-    }
-
-    /// What a file says of a key; nothing of one that is not there.
-    fn word(file: &File<'_>, key: Key) -> &'static str {
+    /// The value of a key in a file; empty if the key is missing.
+    pub(crate) fn value(file: &File<'_>, key: Key) -> &'static str {
         let Scanner { entry, .. } = file.find(key_fingerprint(key));
         let word = if entry.name == key_fingerprint(key) { entry.value.position(words_of(key)) } else { None };
         word.map_or("", |word| words::nth(list_of(key.into()), word.into()))
@@ -326,12 +322,12 @@ mod tests {
     #[test]
     fn words_stand_in_the_order_of_their_values() {
         let lists: [(Key, &[&str]); 6] = [
-            (TASK, &Task::ALL.iter().map(|task| task.word()).collect::<std::vec::Vec<_>>()),
-            (INPUT, &Input::ALL.iter().map(|input| input.word()).collect::<std::vec::Vec<_>>()),
-            (CELL, &CellKind::ALL.iter().map(|cell| cell.word()).collect::<std::vec::Vec<_>>()),
-            (POOL, &Pooling::ALL.iter().map(|pooling| pooling.word()).collect::<std::vec::Vec<_>>()),
-            (OUTPUT, &Output::ALL.iter().map(|output| output.word()).collect::<std::vec::Vec<_>>()),
-            (PACKING, &Packing::EACH.iter().map(|packing| packing.word()).collect::<std::vec::Vec<_>>()),
+            (TASK, &Task::ALL.iter().map(|task| task.name()).collect::<std::vec::Vec<_>>()),
+            (INPUT, &Input::ALL.iter().map(|input| input.name()).collect::<std::vec::Vec<_>>()),
+            (CELL, &Cell::ALL.iter().map(|cell| cell.name()).collect::<std::vec::Vec<_>>()),
+            (POOL, &Pooling::ALL.iter().map(|pooling| pooling.name()).collect::<std::vec::Vec<_>>()),
+            (OUTPUT, &Output::ALL.iter().map(|output| output.name()).collect::<std::vec::Vec<_>>()),
+            (PACKING, &Packing::ALL.iter().map(|packing| packing.name()).collect::<std::vec::Vec<_>>()),
         ];
         for (key, values) in lists {
             assert!(words::each(WORDS[usize::from(key)]).eq(values.iter().copied()), "{values:?}");

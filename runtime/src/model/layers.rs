@@ -4,16 +4,18 @@ use core::num::NonZeroUsize;
 
 use super::bounds::{self, Overflow};
 use super::names::{Place, Tensor, parameter};
-use super::{Config, Packing, keys, paired};
+use super::{keys, paired};
 use crate::cell::Cell;
+use crate::config::Config;
 use crate::fault::{Fault, File};
 use crate::gru::Gru;
-use crate::kind::CellKind;
 use crate::lstm::{Lstm, Paired};
 use crate::parts::{self, BIDIRECTIONAL, STACKED};
 use crate::rnn::Rnn;
 #[cfg(feature = "widths")]
 use crate::row_layer::RowLayer;
+use tern_format::Cell as CellKind;
+use tern_format::Packing;
 
 /// All layers, forward before reverse; none of cells that are not built in, or without a record for each unit.
 pub(super) fn read<'a>(file: &File<'a>, config: &Config, packing: Packing) -> Option<[Cell<'a>; Place::COUNT]> {

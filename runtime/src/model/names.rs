@@ -5,8 +5,8 @@
 
 use crate::error::Name;
 use crate::fingerprint::Fingerprint;
-use crate::kind::CellKind;
 use crate::parts::{BIDIRECTIONAL, STACKED};
+use tern_format::Cell as CellKind;
 
 /// One direction of one recurrent layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,7 +174,7 @@ impl Tensor {
 /// The keys of the shifts: those of the head, then each layer's.
 pub(super) mod shift {
     use super::{Fingerprint, Name, Place};
-    use crate::kind::CellKind;
+    use tern_format::Cell as CellKind;
 
     pub(crate) const FC: Fingerprint = Fingerprint::of("tern.shift.fc");
     pub(crate) const HIDDEN: Fingerprint = Fingerprint::of("tern.shift.hidden");

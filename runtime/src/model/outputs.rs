@@ -2,16 +2,17 @@
 
 use core::num::NonZeroUsize;
 
+use super::bounds;
 use super::inputs::{Inputs, dimension};
 use super::keys;
 use super::names::{Tensor, shift};
-use super::{Config, bounds};
+use crate::config::Config;
 use crate::fault::{Fault, File};
 use crate::head::Head;
-use crate::kind::{Output, Task};
 use crate::linear::Linear;
 use crate::parts;
 use crate::texts::Texts;
+use tern_format::{Output, Task};
 
 /// The head and the labels.
 pub(super) struct Outputs<'a> {

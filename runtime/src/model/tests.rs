@@ -11,7 +11,7 @@ use crate::error::Name;
 use crate::golden::assert_golden;
 use crate::head::Ranked;
 use crate::testing::{Aligned, Random, Sizes, TOKENS, extreme_tensors, metadata, random_file, tensors};
-use crate::text::Kind;
+use crate::text::{Tokenizer, TokenizerKind};
 use crate::write::{Dtype, Tensor, to_bytes};
 use std::{string::String, vec, vec::Vec};
 
@@ -219,16 +219,17 @@ fn words(changes: &[(&str, &str)]) -> Vec<(String, String)> {
 
 #[test]
 fn every_tokenizer_loads_and_runs() {
-    for &(name, tokenizer) in Tokenizer::ALL.iter().filter(|(_, tokenizer)| tokenizer.kind != Kind::Bytes) {
+    for &tokenizer in Tokenizer::ALL.iter().filter(|tokenizer| !tokenizer.is_bytes()) {
+        let name = tokenizer.name();
         let file = Aligned::new(&to_bytes(&words(&[("tern.tokenizer", name)]), tensors(1, SMALL)));
         let model = Model::from_bytes(&file).unwrap();
         assert_eq!(model.config().tokenizer, tokenizer);
-        assert_eq!(model.scratch_len(), (8 * 5 + 8) / 4 + tokenizer.buffer_len());
+        assert_eq!(model.scratch_len(), (8 * 5 + 8) / 4 + crate::text::buffer_len(tokenizer));
         let mut scratch = vec![-1; model.scratch_len()];
         let mut session = model.session(&mut scratch).unwrap();
         session.classify(b"call FREE call");
         let (tokens, known) = match tokenizer.kind {
-            Kind::Chars => (14, 0),
+            TokenizerKind::Chars => (14, 0),
             _ => (3, 2 + u32::from(tokenizer.lowercase)),
         };
         assert_eq!((session.tokens(), session.tokens() - session.unknown()), (tokens, known), "{name}");

@@ -10,6 +10,20 @@ pub(crate) const fn count(list: &str) -> usize {
     count
 }
 
+/// The first `count` words of a list.
+pub(crate) const fn first(list: &'static str, mut count: usize) -> &'static str {
+    let bytes = list.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        count -= (bytes[at] == b',') as usize;
+        if count == 0 {
+            return list.split_at(at).0;
+        }
+        at += 1;
+    }
+    list
+}
+
 /// The words of a list.
 pub(crate) fn each(list: &'static str) -> impl Iterator<Item = &'static str> {
     // Bytes, because splitting a `str` by a pattern links a panic.

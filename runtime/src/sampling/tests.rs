@@ -1,11 +1,11 @@
 //! What is drawn, and how often.
 
 use super::*;
-use crate::kind::Task;
 use crate::model::Model;
 use crate::testing::{Random, Sizes, Spec};
 use crate::vocabulary::{PAD, UNK};
 use std::{vec, vec::Vec};
+use tern_format::Task;
 
 const SIZES: Sizes = Sizes { embedding_dim: 3, hidden_size: 5, classes: 2 };
 

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "wordpiece")]
 use super::wordpiece::Word;
-use super::{Kind, Piece, Splitter, Tokenizer};
+use super::{Piece, Splitter, Tokenizer, TokenizerKind};
 use crate::archive::Archive;
 use crate::vocabulary::{Lookup, Vocabulary};
 
@@ -17,7 +17,7 @@ pub struct Encoder<'b> {
 #[derive(Debug)]
 struct Ids<'b> {
     lookup: Lookup,
-    /// The word under way of [`Kind::WordPiece`].
+    /// The word under way of [`TokenizerKind::WordPiece`].
     #[cfg(feature = "wordpiece")]
     word: Option<Word<'b>>,
     #[cfg(not(feature = "wordpiece"))]
@@ -25,10 +25,10 @@ struct Ids<'b> {
 }
 
 impl<'b> Encoder<'b> {
-    /// An encoder at the beginning of a text. `buffer`: [`Tokenizer::buffer_len`] words at least.
+    /// An encoder at the beginning of a text. `buffer`: [`buffer_len`](super::buffer_len) words at least.
     pub fn new(tokenizer: Tokenizer, buffer: &'b mut [i32]) -> Self {
         #[cfg(feature = "wordpiece")]
-        if tokenizer.kind == Kind::WordPiece {
+        if tokenizer.kind == TokenizerKind::WordPiece {
             let ids = Ids { lookup: Lookup::START, word: Some(Word::new(buffer)) };
             return Encoder { splitter: Splitter::new(tokenizer, &mut []), ids };
         }
@@ -67,7 +67,7 @@ impl<'b> Encoder<'b> {
     #[inline(never)]
     pub fn feed(&mut self, vocabulary: &Vocabulary<'_>, bytes: &[u8], sink: &mut dyn FnMut(u32)) {
         let Encoder { splitter, ids } = self;
-        if splitter.kind() == Kind::Bytes {
+        if splitter.kind() == TokenizerKind::Bytes {
             // All of them are in the vocabulary, in order.
             return bytes.iter().for_each(|&byte| sink(u32::from(byte) + 2));
         }

@@ -3,9 +3,8 @@
 use core::marker::PhantomData;
 
 use super::lowercase::{SECOND, TWO, single};
-use super::tokenizer::{Kind, Tokenizer};
 use super::word::is_space;
-use super::{Utf8, is_word};
+use super::{Tokenizer, TokenizerKind, Utf8, is_word};
 #[cfg(feature = "html_words")]
 use super::{
     emoticon::{Emoticons, Found},
@@ -16,7 +15,7 @@ use crate::archive::Archive;
 /// One step of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// The token under way goes on with this character. A byte of [`Kind::Bytes`] is the character of that number.
+    /// The token under way goes on with this character. A byte of [`TokenizerKind::Bytes`] is the character of that number.
     Char(char),
     /// The token under way is complete. Always follows at least one [`Piece::Char`].
     End,
@@ -30,17 +29,17 @@ enum Class {
     Other = 2,
 }
 
-/// Cuts a stream of bytes into tokens; for [`Kind::WordPiece`] into words, which an [`Encoder`](super::Encoder) cuts into pieces.
+/// Cuts a stream of bytes into tokens; for [`TokenizerKind::WordPiece`] into words, which an [`Encoder`](super::Encoder) cuts into pieces.
 ///
 /// ```
-/// use tern_runtime::text::{Piece, Splitter, Tokenizer};
+/// use tern_runtime::text::{Piece, Splitter, Tokenizer, buffer_len};
 ///
 /// let mut tokens = vec![String::new()];
 /// let mut sink = |piece| match piece {
 ///     Piece::Char(c) => tokens.last_mut().unwrap().push(c),
 ///     Piece::End => tokens.push(String::new()),
 /// };
-/// let mut buffer = [0; Tokenizer::WORDS.buffer_len()];
+/// let mut buffer = [0; buffer_len(Tokenizer::WORDS)];
 /// let mut splitter = Splitter::new(Tokenizer::WORDS, &mut buffer);
 /// splitter.feed(b"Fre", &mut sink); // any chunking gives the same tokens
 /// splitter.feed(b"e prize!!", &mut sink);
@@ -60,11 +59,11 @@ pub struct Splitter<'b> {
 /// The token under way.
 #[derive(Clone, Copy, Debug)]
 struct Tokens {
-    kind: Kind,
+    kind: TokenizerKind,
     class: Class,
 }
 
-/// What stands before the tokens of [`Kind::HtmlWords`].
+/// What stands before the tokens of [`TokenizerKind::HtmlWords`].
 #[cfg(feature = "html_words")]
 #[derive(Debug)]
 struct Html<'b> {
@@ -74,7 +73,7 @@ struct Html<'b> {
 }
 
 impl<'b> Splitter<'b> {
-    /// A splitter at the beginning of a text. `buffer`: [`Tokenizer::buffer_len`] words at least.
+    /// A splitter at the beginning of a text. `buffer`: [`buffer_len`](super::buffer_len) words at least.
     pub fn new(tokenizer: Tokenizer, buffer: &'b mut [i32]) -> Self {
         #[cfg(not(feature = "html_words"))]
         let _ = buffer;
@@ -101,12 +100,12 @@ impl<'b> Splitter<'b> {
 
     /// The character, what HTML holds back, and the token under way.
     pub(crate) fn walk(&mut self, archive: &mut Archive<'_>) {
-        if self.tokens.kind == Kind::Bytes {
+        if self.tokens.kind == TokenizerKind::Bytes {
             return;
         }
         self.utf8.walk(archive);
         #[cfg(feature = "html_words")]
-        if self.tokens.kind == Kind::HtmlWords {
+        if self.tokens.kind == TokenizerKind::HtmlWords {
             self.html.tags.walk(archive);
             self.html.entities.walk(archive);
             self.html.emoticons.walk(archive);
@@ -118,7 +117,7 @@ impl<'b> Splitter<'b> {
     }
 
     /// What a token is.
-    pub(super) fn kind(&self) -> Kind {
+    pub(super) fn kind(&self) -> TokenizerKind {
         self.tokens.kind
     }
 
@@ -132,19 +131,19 @@ impl<'b> Splitter<'b> {
     /// Takes the next byte of the text.
     #[inline]
     pub fn feed_byte(&mut self, byte: u8, sink: &mut (impl FnMut(Piece) + ?Sized)) {
-        if self.kind() == Kind::Bytes {
+        if self.kind() == TokenizerKind::Bytes {
             sink(Piece::Char(char::from(byte)));
             return sink(Piece::End);
         }
         self.feed_text(&[byte], sink);
     }
 
-    /// [`feed`](Splitter::feed), of other kinds than [`Kind::Bytes`].
+    /// [`feed`](Splitter::feed), of other kinds than [`TokenizerKind::Bytes`].
     #[inline]
     pub(super) fn feed_text(&mut self, bytes: &[u8], sink: &mut (impl FnMut(Piece) + ?Sized)) {
         let Splitter { lowercase, utf8, tokens, .. } = self;
         #[cfg(feature = "html_words")]
-        if tokens.kind == Kind::HtmlWords {
+        if tokens.kind == TokenizerKind::HtmlWords {
             let html = &mut self.html;
             for &byte in bytes {
                 utf8.feed(byte, |c| html.feed(c, *lowercase, tokens, &mut |piece| sink(piece)));
@@ -160,7 +159,7 @@ impl<'b> Splitter<'b> {
     pub fn finish(&mut self, sink: &mut (impl FnMut(Piece) + ?Sized)) {
         let Splitter { utf8, tokens, .. } = self;
         #[cfg(feature = "html_words")]
-        if tokens.kind == Kind::HtmlWords {
+        if tokens.kind == TokenizerKind::HtmlWords {
             let (html, lowercase) = (&mut self.html, self.lowercase);
             let sink: &mut dyn FnMut(Piece) = &mut |piece| sink(piece);
             utf8.finish(|c| html.feed(c, lowercase, tokens, sink));
@@ -190,12 +189,12 @@ impl Tokens {
     /// Takes a character.
     fn feed(&mut self, c: char, sink: &mut (impl FnMut(Piece) + ?Sized)) {
         let next = match self.kind {
-            Kind::Chars => {
+            TokenizerKind::Chars => {
                 sink(Piece::Char(c));
                 return sink(Piece::End);
             }
-            Kind::Whitespace if is_space(c) => Class::Space,
-            Kind::Whitespace => Class::Other,
+            TokenizerKind::Whitespace if is_space(c) => Class::Space,
+            TokenizerKind::Whitespace => Class::Other,
             _ if is_word(c) => Class::Word,
             _ if is_space(c) => Class::Space,
             _ => Class::Other,

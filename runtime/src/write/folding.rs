@@ -4,7 +4,7 @@ use alloc::{vec, vec::Vec};
 
 use super::{Dtype, Tensor};
 use crate::Model;
-use crate::kind::Input;
+use tern_format::Input;
 
 /// Bytes of a device file that each folded token takes.
 pub fn folded_bytes(model: &Model<'_>) -> usize {

@@ -25,7 +25,7 @@ pub fn packed(
         Packing::Rows => tensors,
     };
     let renamed = metadata.iter().map(|(key, word)| match key.as_str() {
-        "tern.packing" => (key.clone(), packing.word().into()),
+        "tern.packing" => (key.clone(), packing.name().into()),
         _ => (key.clone(), word.clone()),
     });
     (renamed.collect(), tensors)

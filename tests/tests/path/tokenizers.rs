@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::json;
 use tern_runtime::testing::{Random, Sizes, metadata, tensors};
-use tern_runtime::text::{Encoder, Kind, Tokenizer};
+use tern_runtime::text::{Encoder, Tokenizer, TokenizerKind};
 use tern_runtime::write::{Aligned, Tensor, to_bytes};
 use tern_runtime::{Model, Vocabulary};
 use tern_tests::{argument, folder, root};
@@ -114,7 +114,7 @@ fn random_texts() -> Vec<Vec<u8>> {
 
 /// The ids that the runtime gives, cut into chunks of `chunk` bytes.
 fn ids(tokenizer: Tokenizer, vocabulary: &Vocabulary<'_>, text: &[u8], chunk: usize) -> Vec<u32> {
-    let mut buffer = vec![0; tokenizer.buffer_len()];
+    let mut buffer = vec![0; tern_runtime::text::buffer_len(tokenizer)];
     let (mut encoder, mut ids) = (Encoder::new(tokenizer, &mut buffer), Vec::new());
     text.chunks(chunk).for_each(|bytes| encoder.feed(vocabulary, bytes, &mut |id| ids.push(id)));
     encoder.finish(vocabulary, &mut |id| ids.push(id));
@@ -134,8 +134,9 @@ fn the_reference_gives_the_same_ids() {
     let bytes = tokens.concat();
     let sorted = Vocabulary::sorted(&offsets, bytes.as_bytes()).unwrap();
     let input: String = texts.iter().map(hexadecimal).collect();
-    for &(name, tokenizer) in Tokenizer::ALL {
-        let vocabulary = if tokenizer.kind == Kind::Bytes { Vocabulary::BYTES } else { sorted };
+    for &tokenizer in Tokenizer::ALL {
+        let name = tokenizer.name();
+        let vocabulary = if tokenizer.kind == TokenizerKind::Bytes { Vocabulary::BYTES } else { sorted };
         let script = root().join("tests/reference/tern_text.py");
         let Some(found) = python(&folder, &script, &[name, argument(&list)], &input) else { return };
         assert_eq!(found.len(), texts.len());
@@ -167,8 +168,9 @@ fn with(changes: &[(&str, &str)]) -> Vec<(String, String)> {
 fn the_reference_runs_a_file_of_every_tokenizer() {
     let folder = folder("tokenizers-files");
     let texts: Vec<Vec<u8>> = random_texts().into_iter().take(40).collect();
-    for &(name, tokenizer) in Tokenizer::ALL {
-        let bytes = tokenizer.kind == Kind::Bytes;
+    for &tokenizer in Tokenizer::ALL {
+        let name = tokenizer.name();
+        let bytes = tokenizer.kind == TokenizerKind::Bytes;
         let tokens = vocabulary();
         let mut all = tensors(3, Sizes { embedding_dim: 3, hidden_size: 4, classes: 2 });
         all.retain(|tensor| !tensor.name.starts_with("vocab."));

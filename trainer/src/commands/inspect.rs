@@ -86,7 +86,7 @@ fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
     let (calibration, cost) = (model.calibration(), model.cost());
     Ok(json!({
         "name": model.name(),
-        "format": Model::FORMAT,
+        "format": tern_runtime::FORMAT,
         "crc32": format!("{:08x}", crc32fast::hash(file.bytes())),
         "metadata": metadata,
         "labels": file.labels(),

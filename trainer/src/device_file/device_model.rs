@@ -45,20 +45,20 @@ pub(super) fn config(model: &Model<'_>, bytes: &[u8], labels: &[String]) -> Conf
     Config {
         model_type: "tern".to_owned(),
         name: model.name().to_owned(),
-        task: word::<Task>(of.task.word()),
-        input: word::<task::Input>(of.input.word()),
+        task: word::<Task>(of.task.name()),
+        input: word::<task::Input>(of.input.name()),
         tokenizer: if tokens { of.tokenizer.name().to_owned() } else { String::new() },
         vocab_size: if tokens { of.vocab_size } else { 0 },
         embedding_dim: if tokens { of.embedding_dim } else { 0 },
         channels,
-        cell: word::<Cell>(of.cell.word()),
+        cell: word::<Cell>(of.cell.name()),
         hidden_size: of.hidden_size,
         num_layers: of.layers,
         bidirectional: of.bidirectional,
-        merge: word::<Merge>(of.merge.word()),
-        pooling: word::<Pooling>(of.pooling.word()),
+        merge: word::<Merge>(of.merge.name()),
+        pooling: word::<Pooling>(of.pooling.name()),
         head_hidden: of.head_hidden,
-        output: word::<Output>(of.output.word()),
+        output: word::<Output>(of.output.name()),
         labels: labels.to_vec(),
         forecast,
     }
@@ -89,7 +89,7 @@ pub(super) fn vocabulary(model: &Model<'_>) -> Vocabulary {
         return Vocabulary::none();
     }
     let tokenizer = model.config().tokenizer;
-    if tokenizer.kind == tern_runtime::text::Kind::Bytes {
+    if tokenizer.kind == tern_runtime::text::TokenizerKind::Bytes {
         return Vocabulary::build_for(tokenizer, [].into_iter(), 1, None);
     }
     let known = model.vocabulary();

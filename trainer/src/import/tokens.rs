@@ -7,7 +7,7 @@ use crate::vocabulary::{self, PAD_TOKEN, UNK_TOKEN, Vocabulary};
 use crate::weights::Array;
 use serde_json::Value;
 use std::path::Path;
-use tern_runtime::text::{Kind, Tokenizer};
+use tern_runtime::text::{Tokenizer, TokenizerKind};
 
 /// What people call padding and unknown tokens.
 const PADS: [&str; 5] = ["[PAD]", "<pad>", "<PAD>", "[pad]", "pad_token"];
@@ -123,7 +123,7 @@ fn json(text: &str, named: Option<Tokenizer>) -> Result<List, String> {
     let cuts_alike = |tokenizer: &Tokenizer| parts_of(*tokenizer).is_some_and(|parts| parts == parts_in(&root));
     let found = match named {
         Some(tokenizer) => Some(tokenizer).filter(cuts_alike),
-        None => Tokenizer::ALL.iter().map(|&(_, tokenizer)| tokenizer).find(cuts_alike),
+        None => Tokenizer::ALL.iter().copied().find(cuts_alike),
     };
     let Some(tokenizer) = found else {
         let [normalizer, pre_tokenizer, model] = parts_in(&root);
@@ -186,5 +186,6 @@ fn position(tokens: &[String], given: Option<&Token>, usual: &[&str], key: &str)
 
 /// Whether a text can have this token. Of pieces of words and of bytes every one.
 fn is_one_token(tokenizer: Tokenizer, token: &str) -> bool {
-    matches!(tokenizer.kind, Kind::WordPiece | Kind::Bytes) || vocabulary::tokens(tokenizer, token) == [token]
+    matches!(tokenizer.kind, TokenizerKind::WordPiece | TokenizerKind::Bytes)
+        || vocabulary::tokens(tokenizer, token) == [token]
 }

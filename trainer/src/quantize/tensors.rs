@@ -5,9 +5,9 @@ use crate::architecture::Cell;
 use crate::float_model::FloatModel;
 use crate::recipe::Anchor;
 use crate::task;
-use tern_runtime::text::Kind;
+use tern_runtime::text::TokenizerKind;
 use tern_runtime::write::{Dtype, Tensor, Words};
-use tern_runtime::{CellKind, Input, Merge, Output, Packing, Pooling, Task};
+use tern_runtime::{Cell as CellKind, Input, Merge, Output, Packing, Pooling, Task};
 
 /// The words of the device's page; `config.json` has the same.
 fn word<T: Copy>(all: &[T], name: &str, word: impl Fn(T) -> &'static str) -> T {
@@ -17,18 +17,18 @@ fn word<T: Copy>(all: &[T], name: &str, word: impl Fn(T) -> &'static str) -> T {
 /// What the file says of a model.
 pub(super) fn words(model: &FloatModel, quantized: &Quantized) -> Words {
     let config = model.config();
-    let cell = word(CellKind::ALL, config.cell.name(), CellKind::word);
+    let cell = word(CellKind::ALL, config.cell.name(), CellKind::name);
     Words {
-        task: word(Task::ALL, config.task.name(), Task::word),
-        input: word(Input::ALL, config.input.name(), Input::word),
+        task: word(Task::ALL, config.task.name(), Task::name),
+        input: word(Input::ALL, config.input.name(), Input::name),
         tokenizer: model.vocabulary().tokenizer(),
         cell,
         packing: Packing::plain(cell),
         layers: config.num_layers,
         bidirectional: config.bidirectional,
-        merge: word(Merge::ALL, config.merge.name(), Merge::word),
-        pooling: word(Pooling::ALL, config.pooling.name(), Pooling::word),
-        output: word(Output::ALL, config.output.name(), Output::word),
+        merge: word(Merge::ALL, config.merge.name(), Merge::name),
+        pooling: word(Pooling::ALL, config.pooling.name(), Pooling::name),
+        output: word(Output::ALL, config.output.name(), Output::name),
         shifts: quantized.layers.iter().flatten().map(|layer| layer.shift).collect(),
         hidden_shift: quantized.hidden.as_ref().map(|(layer, _)| layer.shift),
         fc_shift: quantized.fc.shift,
@@ -110,7 +110,7 @@ fn input_tensors(model: &FloatModel, inputs: &Inputs) -> Vec<Tensor> {
                 Tensor::new("embedding.multiplier", Dtype::I16, &[v], &multipliers_of(&embedding.rows)),
                 real("embedding.scale", embedding.scale),
             ];
-            if model.vocabulary().tokenizer().kind != Kind::Bytes {
+            if model.vocabulary().tokenizer().kind != TokenizerKind::Bytes {
                 tensors.extend(Tensor::texts("vocab", embedding.tokens.iter().map(String::as_str)));
             }
             tensors

@@ -39,14 +39,14 @@ pub enum TokenizerKind {
 }
 
 impl TokenizerKind {
-    fn kind(self) -> text::Kind {
+    fn kind(self) -> text::TokenizerKind {
         match self {
-            TokenizerKind::Whitespace => text::Kind::Whitespace,
-            TokenizerKind::Words => text::Kind::Words,
-            TokenizerKind::HtmlWords => text::Kind::HtmlWords,
-            TokenizerKind::Chars => text::Kind::Chars,
-            TokenizerKind::Bytes => text::Kind::Bytes,
-            TokenizerKind::WordPiece => text::Kind::WordPiece,
+            TokenizerKind::Whitespace => text::TokenizerKind::Whitespace,
+            TokenizerKind::Words => text::TokenizerKind::Words,
+            TokenizerKind::HtmlWords => text::TokenizerKind::HtmlWords,
+            TokenizerKind::Chars => text::TokenizerKind::Chars,
+            TokenizerKind::Bytes => text::TokenizerKind::Bytes,
+            TokenizerKind::WordPiece => text::TokenizerKind::WordPiece,
         }
     }
 }
@@ -90,7 +90,7 @@ mod tests {
                 }
             }
         }
-        let mut all: Vec<&str> = text::Tokenizer::ALL.iter().map(|&(name, _)| name).collect();
+        let mut all: Vec<&str> = text::Tokenizer::ALL.iter().map(|tokenizer| tokenizer.name()).collect();
         names.sort_unstable();
         all.sort_unstable();
         assert_eq!(names, all);

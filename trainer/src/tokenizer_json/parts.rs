@@ -2,7 +2,7 @@
 
 use crate::vocabulary::{MAX_CHARS, UNK_TOKEN, Vocabulary};
 use serde_json::{Map, Value, json};
-use tern_runtime::text::{Kind, Tokenizer};
+use tern_runtime::text::{Tokenizer, TokenizerKind};
 use tokenizers::decoders::DecoderWrapper;
 use tokenizers::decoders::fuse::Fuse;
 use tokenizers::decoders::wordpiece::WordPiece as WordPieceDecoder;
@@ -41,13 +41,13 @@ fn replace(pattern: ReplacePattern, content: &str) -> tokenizers::Result<Normali
 pub fn normalizer(tokenizer: Tokenizer) -> tokenizers::Result<Option<NormalizerWrapper>> {
     let mut steps = Vec::new();
     match tokenizer.kind {
-        Kind::HtmlWords => {
+        TokenizerKind::HtmlWords => {
             steps.push(replace(ReplacePattern::Regex(TAG.to_owned()), " ")?);
             for (entity, to) in ENTITIES {
                 steps.push(replace(entity.into(), to)?);
             }
         }
-        Kind::Whitespace if !tokenizer.lowercase => {
+        TokenizerKind::Whitespace if !tokenizer.lowercase => {
             steps.push(replace(ReplacePattern::Regex(SPECIAL.to_owned()), UNK_TOKEN)?);
         }
         _ => {}
@@ -68,11 +68,11 @@ fn matches(regex: &str) -> tokenizers::Result<PreTokenizerWrapper> {
 
 pub fn pre_tokenizer(tokenizer: Tokenizer) -> tokenizers::Result<PreTokenizerWrapper> {
     Ok(match tokenizer.kind {
-        Kind::Whitespace => WhitespaceSplit.into(),
-        Kind::Words | Kind::WordPiece => Whitespace.into(),
-        Kind::HtmlWords => matches(&format!(r"(?:{EMOTICON})|\w+|(?:(?!{EMOTICON})[^\w\s])+"))?,
-        Kind::Chars => matches("(?s:.)")?,
-        Kind::Bytes => {
+        TokenizerKind::Whitespace => WhitespaceSplit.into(),
+        TokenizerKind::Words | TokenizerKind::WordPiece => Whitespace.into(),
+        TokenizerKind::HtmlWords => matches(&format!(r"(?:{EMOTICON})|\w+|(?:(?!{EMOTICON})[^\w\s])+"))?,
+        TokenizerKind::Chars => matches("(?s:.)")?,
+        TokenizerKind::Bytes => {
             let names = ByteLevel::new(false, true, false);
             PreSequence::new(vec![names.into(), matches("(?s:.)")?]).into()
         }
@@ -81,7 +81,7 @@ pub fn pre_tokenizer(tokenizer: Tokenizer) -> tokenizers::Result<PreTokenizerWra
 
 pub fn model(vocabulary: &Vocabulary) -> tokenizers::Result<ModelWrapper> {
     let tokens = vocabulary.tokens().iter().cloned();
-    if vocabulary.tokenizer().kind != Kind::WordPiece {
+    if vocabulary.tokenizer().kind != TokenizerKind::WordPiece {
         let ids = tokens.zip(0..).collect();
         return Ok(WordLevel::builder().vocab(ids).unk_token(UNK_TOKEN.to_owned()).build()?.into());
     }
@@ -101,9 +101,9 @@ pub fn model(vocabulary: &Vocabulary) -> tokenizers::Result<ModelWrapper> {
 /// What puts tokens together again; words stand apart by a space without one.
 pub fn decoder(tokenizer: Tokenizer) -> Option<DecoderWrapper> {
     match tokenizer.kind {
-        Kind::Chars => Some(Fuse::new().into()),
-        Kind::Bytes => Some(ByteLevel::new(false, true, false).into()),
-        Kind::WordPiece => Some(WordPieceDecoder::new("##".to_owned(), false).into()),
+        TokenizerKind::Chars => Some(Fuse::new().into()),
+        TokenizerKind::Bytes => Some(ByteLevel::new(false, true, false).into()),
+        TokenizerKind::WordPiece => Some(WordPieceDecoder::new("##".to_owned(), false).into()),
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 use super::parts;
 use crate::vocabulary::{MAX_CHARS, UNK_TOKEN, Vocabulary};
 use serde_json::Value;
-use tern_runtime::text::{Kind, Tokenizer};
+use tern_runtime::text::{Tokenizer, TokenizerKind};
 
 /// The vocabulary in the text of a `tokenizer.json` of ours, which must be that of `tokenizer`.
 ///
@@ -20,7 +20,7 @@ pub fn read(json: &str, tokenizer: Tokenizer) -> Result<Vocabulary, String> {
         ("/pre_tokenizer", part(serde_json::to_value(pre_tokenizer))?),
         ("/model/unk_token", UNK_TOKEN.into()),
     ];
-    if tokenizer.kind == Kind::WordPiece {
+    if tokenizer.kind == TokenizerKind::WordPiece {
         expected.push(("/model/type", "WordPiece".into()));
         expected.push(("/model/continuing_subword_prefix", "##".into()));
         expected.push(("/model/max_input_chars_per_word", MAX_CHARS.into()));

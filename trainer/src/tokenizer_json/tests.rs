@@ -24,7 +24,7 @@ fn vocabulary(kind: Kind, also: &str) -> Vocabulary {
 }
 
 fn all() -> impl Iterator<Item = Kind> {
-    Kind::ALL.iter().map(|&(_, tokenizer)| tokenizer)
+    Kind::ALL.iter().copied()
 }
 
 fn library(vocabulary: &Vocabulary) -> Tokenizer {

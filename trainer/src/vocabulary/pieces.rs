@@ -4,7 +4,7 @@ use super::{PAD_TOKEN, UNK_TOKEN};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tern_runtime::UNK;
-use tern_runtime::text::{Encoder, Kind, Tokenizer};
+use tern_runtime::text::{Encoder, Tokenizer, TokenizerKind};
 use tokenizers::models::wordpiece::{WordPiece, WordPieceTrainerBuilder};
 use tokenizers::{AddedToken, Model, Trainer};
 
@@ -13,7 +13,8 @@ pub const CONTINUES: &str = "##";
 /// The most pieces that are learnt: the library reserves room for as many as it is asked for.
 const MOST: usize = 1 << 20;
 /// Longer words are unknown, in characters.
-pub const MAX_CHARS: usize = Tokenizer { kind: Kind::WordPiece, lowercase: true }.buffer_len();
+pub const MAX_CHARS: usize =
+    tern_runtime::text::buffer_len(Tokenizer { kind: TokenizerKind::WordPiece, lowercase: true });
 
 self_cell::self_cell!(
     struct Table {
@@ -55,7 +56,7 @@ impl Pieces {
     pub fn encode(&self, tokenizer: Tokenizer, text: &str) -> Vec<u32> {
         let mut ids = Vec::new();
         let mut sink = |id: u32| ids.push(self.desktop_ids[id as usize]);
-        let mut buffer = vec![0; tokenizer.buffer_len()];
+        let mut buffer = vec![0; tern_runtime::text::buffer_len(tokenizer)];
         let mut encoder = Encoder::new(tokenizer, &mut buffer);
         let vocabulary = self.table.borrow_dependent();
         encoder.feed(vocabulary, text.as_bytes(), &mut sink);
@@ -103,7 +104,7 @@ pub fn learn(words: &HashMap<String, usize>, min_count: usize, room: usize) -> H
     let tokens: Vec<String> = special.iter().cloned().chain(learnt).collect();
     let pieces = Pieces::new(&tokens);
     // Words are lower-cased already where they should be.
-    let as_they_are = Tokenizer { kind: Kind::WordPiece, lowercase: false };
+    let as_they_are = Tokenizer { kind: TokenizerKind::WordPiece, lowercase: false };
     let mut counts = HashMap::new();
     for (word, count) in known {
         for id in pieces.encode(as_they_are, word).into_iter().filter(|&id| id != UNK) {

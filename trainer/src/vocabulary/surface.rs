@@ -1,12 +1,12 @@
 //! What of a text a token is, for people.
 
 use super::tokens;
-use tern_runtime::text::{Kind, Tokenizer};
+use tern_runtime::text::{Tokenizer, TokenizerKind};
 
 /// Follows a text along the ids of its tokens and says what each stands for.
 #[derive(Clone, Debug)]
 pub struct Surface {
-    kind: Kind,
+    kind: TokenizerKind,
     words: std::vec::IntoIter<String>,
     /// Characters of the word under way that no piece has covered yet.
     left: usize,
@@ -28,7 +28,7 @@ impl Surface {
         }
         let word = self.words.next().unwrap_or_default();
         match known {
-            Some(piece) if self.kind == Kind::WordPiece => {
+            Some(piece) if self.kind == TokenizerKind::WordPiece => {
                 self.left = word.chars().count().saturating_sub(piece.chars().count());
                 piece.to_owned()
             }

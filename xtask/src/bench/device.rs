@@ -7,7 +7,7 @@ use std::fs;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use tern_runtime::{CellKind, Cost, Packing};
+use tern_runtime::{Cell, Cost, Packing};
 
 use super::golden;
 use super::machine::{CORES, Core, Firmware, Measured};
@@ -37,7 +37,7 @@ const EXTREME: (usize, usize) = (116, 384);
 
 struct Row {
     core: &'static str,
-    cell: CellKind,
+    cell: Cell,
     packing: Packing,
     embedding: usize,
     hidden: usize,
@@ -71,10 +71,10 @@ pub fn run(json: bool, then: Then) -> Result<()> {
     }
     for (packing, e, h, _) in ODD {
         for shift in [0, 2] {
-            odd.push(Workload::folded((CellKind::Lstm, packing), (e, h), shift, &folder)?);
+            odd.push(Workload::folded((Cell::Lstm, packing), (e, h), shift, &folder)?);
         }
     }
-    for &cell in CellKind::ALL {
+    for &cell in Cell::ALL {
         for sizes in ODD_CELLS {
             odd.push(Workload::folded((cell, Packing::plain(cell)), sizes, 1, &folder)?);
         }
@@ -83,7 +83,7 @@ pub fn run(json: bool, then: Then) -> Result<()> {
             odd.push(Workload::of_widths(cell, bits, &folder)?);
         }
     }
-    for packing in Packing::ALL {
+    for packing in Packing::LSTM {
         for sign in [-1, 1] {
             odd.push(Workload::extreme(packing, sign, EXTREME.0, EXTREME.1, &folder)?);
         }
@@ -91,7 +91,7 @@ pub fn run(json: bool, then: Then) -> Result<()> {
             workloads.push(random(packing, sizes, "0")?);
         }
     }
-    for cell in [CellKind::Gru, CellKind::Rnn] {
+    for cell in [Cell::Gru, Cell::Rnn] {
         for (e, h) in SIZES {
             workloads.push(Workload::of_cell(cell, e, h, &folder)?);
         }
@@ -180,16 +180,16 @@ impl Row {
         format!(
             "{core:<14}{:<6}{:<13}{embedding:>5}{hidden:>5}{instructions:>13}{insn_per_mac:>9.3}{code_bytes:>7}{scratch_bytes:>9}\
              {stack_bytes:>7}",
-            cell.word(),
-            packing.word()
+            cell.name(),
+            packing.name()
         )
     }
 
     fn json(&self) -> Value {
         json!({
             "core": self.core,
-            "cell": self.cell.word(),
-            "packing": self.packing.word(),
+            "cell": self.cell.name(),
+            "packing": self.packing.name(),
             "embedding": self.embedding,
             "hidden": self.hidden,
             "steps": STEPS,
@@ -211,7 +211,7 @@ mod tests {
         let none = PathBuf::new;
         let (embedding, hidden) = (16, 16);
         Workload {
-            cell: CellKind::Lstm,
+            cell: Cell::Lstm,
             packing: Packing::Paired16,
             tokens: STEPS,
             embedding,

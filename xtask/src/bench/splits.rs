@@ -63,7 +63,7 @@ pub fn run(options: &Options) -> Result<()> {
         }
         let count = if counts { Some(measure(core, &firmware, &workload(&counted)?)?) } else { None };
         let a_token = count.map(|count| count as f64 / counted.len() as f64);
-        let (cell, packing) = (model.config().cell.word(), model.packing().word());
+        let (cell, packing) = (model.config().cell.name(), model.packing().name());
         let (name, texts) = (core.name, texts.len());
         if options.json {
             let row = json!({

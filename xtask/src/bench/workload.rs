@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use tern_runtime::testing::{Random, Sizes, Spec, extreme_file_in, random_file_in};
-use tern_runtime::{CellKind, Model, Packing};
+use tern_runtime::{Cell, Model, Packing};
 
 /// Steps of one run.
 pub const STEPS: usize = 256;
@@ -16,7 +16,7 @@ pub const TEXT_ENDS: u32 = 1 << 31;
 /// A model and its ids, on disk for the emulator.
 pub struct Workload {
     /// Its cells.
-    pub cell: CellKind,
+    pub cell: Cell,
     /// How its weights lie.
     pub packing: Packing,
     /// E.
@@ -53,35 +53,35 @@ impl Workload {
 
     /// A random model with some of its tokens folded, written into `folder` with its ids.
     pub fn folded(
-        (cell, packing): (CellKind, Packing),
+        (cell, packing): (Cell, Packing),
         (embedding, hidden): (usize, usize),
         shift: u32,
         folder: &Path,
     ) -> Result<Self> {
         let spec = Spec { cell, shift, ..sizes(embedding, hidden).into() };
         let file = spec.folded_file(packing, hidden as u64, &[1, 3, 4, 9]);
-        Workload::new(packing, &file, &format!("{}-{embedding}-{hidden}-shift{shift}-folded", cell.word()), folder)
+        Workload::new(packing, &file, &format!("{}-{embedding}-{hidden}-shift{shift}-folded", cell.name()), folder)
     }
 
     /// A random model with weights of 4, 8 and 16 bits, written into `folder` with its ids.
-    pub fn of_widths(cell: CellKind, bits: [u32; 4], folder: &Path) -> Result<Self> {
+    pub fn of_widths(cell: Cell, bits: [u32; 4], folder: &Path) -> Result<Self> {
         let spec = Spec { cell, bits, ..sizes(20, 12).into() };
-        let name = format!("{}-{}", cell.word(), bits.map(|bits| bits.to_string()).join("-"));
+        let name = format!("{}-{}", cell.name(), bits.map(|bits| bits.to_string()).join("-"));
         Workload::new(Packing::Rows, &spec.file(7), &name, folder)
     }
 
     /// A random model of other cells, as [`random`](Workload::random).
-    pub fn of_cell(cell: CellKind, embedding: usize, hidden: usize, folder: &Path) -> Result<Self> {
+    pub fn of_cell(cell: Cell, embedding: usize, hidden: usize, folder: &Path) -> Result<Self> {
         let file = Spec { cell, ..sizes(embedding, hidden).into() }.file((embedding * 1_000 + hidden) as u64);
-        let name = format!("{}-{embedding}-{hidden}", cell.word());
+        let name = format!("{}-{embedding}-{hidden}", cell.name());
         Workload::new(Packing::plain(cell), &file, &name, folder)
     }
 
     /// Random models of every cell, and in every packing, over short texts.
     pub fn of_texts(folder: &Path) -> Result<Vec<Self>> {
         let sizes = sizes(12, 20);
-        let lstms = Packing::ALL.map(|packing| (CellKind::Lstm, packing, random_file_in(packing, 7, sizes, "1")));
-        let others = [CellKind::Gru, CellKind::Rnn, CellKind::RnnRelu].map(|cell| {
+        let lstms = Packing::LSTM.map(|packing| (Cell::Lstm, packing, random_file_in(packing, 7, sizes, "1")));
+        let others = [Cell::Gru, Cell::Rnn, Cell::RnnRelu].map(|cell| {
             let spec = Spec { cell, layers: 2, ..sizes.into() };
             (cell, Packing::plain(cell), spec.file(7))
         });
@@ -89,7 +89,7 @@ impl Workload {
         all.map(|(cell, packing, file)| {
             let mut ids = ids(Model::from_bytes(&file)?.config().vocab_size);
             ids.iter_mut().step_by(9).for_each(|id| *id |= TEXT_ENDS);
-            Workload::over(packing, &file, &ids, &format!("{}-texts", cell.word()), folder)
+            Workload::over(packing, &file, &ids, &format!("{}-texts", cell.name()), folder)
         })
         .collect()
     }
@@ -102,7 +102,7 @@ impl Workload {
     /// A model and ids, written into `folder`.
     pub fn over(packing: Packing, file: &[u8], ids: &[u32], name: &str, folder: &Path) -> Result<Self> {
         let model = Model::from_bytes(file)?;
-        let path = |what: &str| folder.join(format!("{name}-{}.{what}", packing.word()));
+        let path = |what: &str| folder.join(format!("{name}-{}.{what}", packing.name()));
         let workload = Workload {
             cell: model.config().cell,
             packing,

@@ -4,8 +4,8 @@ use super::*;
 
 #[test]
 fn every_kind_of_classifier_is_served() {
-    let gru = Spec { cell: CellKind::Gru, layers: 2, pooling: Pooling::MeanMax, head_hidden: 3, ..SIZES.into() };
-    let sigmoid = Spec { cell: CellKind::RnnRelu, output: Output::Sigmoid, ..SIZES.into() };
+    let gru = Spec { cell: Cell::Gru, layers: 2, pooling: Pooling::MeanMax, head_hidden: 3, ..SIZES.into() };
+    let sigmoid = Spec { cell: Cell::RnnRelu, output: Output::Sigmoid, ..SIZES.into() };
     for spec in [gru, sigmoid] {
         with_file(&spec.file(1), 1024, |console| {
             assert!(machine(console, "@selftest").starts_with(r#"{"exact":3,"golden":3,"#));

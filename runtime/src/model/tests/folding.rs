@@ -2,11 +2,12 @@
 
 use super::{SMALL, run};
 use crate::error::LoadError;
-use crate::kind::{CellKind, Input, Output, Task};
-use crate::model::{Model, Packing};
+use crate::model::Model;
 use crate::testing::{Aligned, Sizes, Spec};
 use crate::write::{Dtype, Tensor, folded, folded_bytes, to_bytes};
 use std::{vec, vec::Vec};
+use tern_format::Packing;
+use tern_format::{Cell as CellKind, Input, Output, Task};
 
 const TEXTS: [&str; 4] = ["", "free", "Free prize, call now!! call caller", "мир strange grüße мир strange"];
 

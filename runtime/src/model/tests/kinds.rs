@@ -2,12 +2,13 @@
 
 use super::run;
 use crate::error::{LoadError, ScratchError};
-use crate::kind::{CellKind, Input, Merge, Output, Pooling, Task};
-use crate::model::{Channel, Model, Packing, SelfTest};
+use crate::model::{Channel, Model, SelfTest};
 use crate::testing::{Aligned, Random, Sizes, Spec};
 use crate::write::{Dtype, Tensor, to_bytes};
 use core::num::NonZeroU32;
 use std::{collections::BTreeSet, format, string::String, vec, vec::Vec};
+use tern_format::Packing;
+use tern_format::{Cell as CellKind, Input, Merge, Output, Pooling, Task};
 
 const SIZES: Sizes = Sizes { embedding_dim: 2, hidden_size: 3, classes: 2 };
 
@@ -54,9 +55,9 @@ fn random_models_of_every_kind_load_and_pass_their_own_test() {
         exercise(&model);
         let config = *model.config();
         assert_eq!((config.cell, config.layers, config.bidirectional), (spec.cell, spec.layers, spec.bidirectional));
-        let (merge, pooling) = (config.merge.word(), config.pooling.word());
-        seen.insert(format!("{} {merge} {pooling} {}", config.cell.word(), config.bidirectional));
-        seen.insert(format!("{} {}", config.task.word(), config.output.word()));
+        let (merge, pooling) = (config.merge.name(), config.pooling.name());
+        seen.insert(format!("{} {merge} {pooling} {}", config.cell.name(), config.bidirectional));
+        seen.insert(format!("{} {}", config.task.name(), config.output.name()));
         let cost = model.cost();
         let flash = cost.flash;
         let parts = [flash.header, flash.recurrent, flash.head, flash.embedding, flash.vocabulary, flash.labels];

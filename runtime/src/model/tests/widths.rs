@@ -2,11 +2,12 @@
 
 use super::kinds::{every_changed_byte_is_an_error_or_a_model_that_runs, exercise};
 use crate::error::LoadError;
-use crate::kind::{CellKind, Input, Output, Task};
-use crate::model::{Model, Packing, SelfTest};
+use crate::model::{Model, SelfTest};
 use crate::testing::{Aligned, Random, Sizes, Spec};
 use crate::write::{Dtype, Tensor, packed, round_to_4_bits, to_bytes};
 use std::{collections::BTreeSet, format, vec, vec::Vec};
+use tern_format::Packing;
+use tern_format::{Cell as CellKind, Input, Output, Task};
 
 const SIZES: Sizes = Sizes { embedding_dim: 36, hidden_size: 18, classes: 3 };
 
@@ -46,7 +47,7 @@ fn random_models_of_every_width_load_and_pass_their_own_test() {
         let parts = [flash.header, flash.recurrent, flash.head, flash.embedding, flash.vocabulary, flash.labels];
         assert_eq!(parts.iter().sum::<usize>() + flash.golden + flash.other, file.len());
         for (place, bits) in spec.bits.into_iter().enumerate() {
-            seen.insert(format!("{} {place} {bits}", spec.cell.word()));
+            seen.insert(format!("{} {place} {bits}", spec.cell.name()));
         }
     }
     assert_eq!(seen.len(), 4 * 4 * 3);

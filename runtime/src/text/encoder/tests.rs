@@ -19,7 +19,7 @@ fn table(tokens: &[&str]) -> (Vec<u32>, Vec<u8>) {
 
 fn ids<'t>(name: &str, vocabulary: &Vocabulary<'_>, chunks: impl IntoIterator<Item = &'t [u8]>) -> Vec<u32> {
     let tokenizer = Tokenizer::from_name(name).unwrap();
-    let mut buffer = vec![-1; tokenizer.buffer_len()];
+    let mut buffer = vec![-1; crate::text::buffer_len(tokenizer)];
     let mut encoder = Encoder::new(tokenizer, &mut buffer);
     let mut ids = vec![];
     // What was left unfinished is forgotten.

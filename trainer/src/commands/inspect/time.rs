@@ -26,7 +26,7 @@ pub fn by_core(model: &Model<'_>, hertz: f64) -> Value {
     cores.dedup();
     let of_core = |core: &Value| {
         let alike =
-            |row: &&Value| row["core"] == *core && row["cell"] == module && row["packing"] == model.packing().word();
+            |row: &&Value| row["core"] == *core && row["cell"] == module && row["packing"] == model.packing().name();
         let nearest = rows.iter().filter(alike).min_by_key(|row| distance(row))?;
         let instructions = nearest["insn_per_mac"].as_f64()? * model.macs_per_token() as f64;
         let milliseconds = (instructions / hertz * 1e6).round() / 1e3;
@@ -54,7 +54,7 @@ mod tests {
         for core in cores {
             let alike = |row: &&Value| {
                 let size = (row["embedding"].as_u64(), row["hidden"].as_u64());
-                row["core"] == core["core"] && size == (Some(20), Some(64)) && row["packing"] == model.packing().word()
+                row["core"] == core["core"] && size == (Some(20), Some(64)) && row["packing"] == model.packing().name()
             };
             let row = counted["rows"].as_array().unwrap().iter().find(alike).unwrap();
             let expected = row["instructions"].as_f64().unwrap() / row["steps"].as_f64().unwrap();

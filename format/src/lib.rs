@@ -1,0 +1,28 @@
+//! The vocabulary that the runtime, the training library and the trainer share.
+//!
+//! - [`choices`]: the enums that describe a model, with the names that recipes, `config.json` and device files use;
+//! - [`Tokenizer`]: a kind of tokenizer and its letter case;
+//! - [`Config`]: the choices of one model, and [`Config::check`], which reports choices that cannot be combined;
+//! - [`names`]: the names of tensors and of metadata keys;
+//! - [`limits`]: the sizes that a model may have.
+//!
+//! `docs/format.md` specifies the device file in full.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(any(test, feature = "clap"))]
+extern crate std;
+
+pub mod choices;
+mod config;
+pub mod limits;
+pub mod names;
+mod tokenizer;
+
+pub use choices::{Cell, Input, Merge, Output, Packing, Pooling, Task, TokenizerKind};
+pub use config::{Config, Conflict, Field};
+pub use tokenizer::Tokenizer;
+
+/// The version of the device file's format: the value of the metadata key `tern.version`.
+pub const VERSION: &str = "1";

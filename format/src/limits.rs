@@ -1,0 +1,32 @@
+//! The sizes that a model may have. Recipes allow less where a range says so.
+
+use core::ops::RangeInclusive;
+
+/// The number of recurrent layers.
+pub const NUM_LAYERS: RangeInclusive<usize> = 1..=4;
+/// The most recurrent layers.
+pub const MAX_LAYERS: usize = *NUM_LAYERS.end();
+/// The hidden size of a recurrent layer, in each direction.
+pub const HIDDEN_SIZE: RangeInclusive<usize> = 1..=1 << 14;
+/// The size of an embedded token.
+pub const EMBEDDING_DIM: RangeInclusive<usize> = 1..=1 << 14;
+/// The number of units of the head's hidden layer; 0 if the head has none.
+pub const HEAD_HIDDEN: RangeInclusive<usize> = 0..=1 << 14;
+/// The number of token ids, PAD and UNK included.
+pub const VOCAB_SIZE: RangeInclusive<usize> = 2..=1 << 24;
+/// The number of labels of a classifier.
+pub const LABELS: RangeInclusive<usize> = 2..=1 << 16;
+/// The number of channels of a model that reads values.
+pub const CHANNELS: RangeInclusive<usize> = 1..=1 << 12;
+/// The number of time steps that a forecast reads.
+pub const WINDOW: RangeInclusive<usize> = 1..=1 << 16;
+/// The number of time steps that a forecast predicts.
+pub const HORIZON: RangeInclusive<usize> = 1..=1 << 12;
+/// The number of time steps of a season; 0 for none.
+pub const SEASON: RangeInclusive<usize> = 0..=1 << 24;
+/// The length of a model's name in a device file, in bytes of UTF-8.
+pub const NAME_BYTES: RangeInclusive<usize> = 0..=64;
+/// The length of a device file's JSON header, in bytes: a multiple of 8.
+pub const HEADER_BYTES: RangeInclusive<usize> = 0..=32_760;
+/// The bits by which sums are shifted: the values of the metadata keys `tern.shift.*`.
+pub const SHIFT: RangeInclusive<u32> = 0..=8;

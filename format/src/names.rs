@@ -1,0 +1,219 @@
+//! The names of tensors and of metadata keys.
+//!
+//! Weights have the names of PyTorch's `state_dict`, in a checkpoint as in a device file. [`LayerTensor`] puts the names of a recurrent
+//! layer's tensors together: `lstm.weight_ih_l1_reverse`.
+
+use core::fmt;
+
+/// Declares the tensors that are not part of a recurrent layer.
+macro_rules! tensors {
+    ($($(#[$meta:meta])* $constant:ident = $name:literal)*) => {
+        /// The tensors that are not part of a recurrent layer. V: vocabulary size; E: embedding size; F: width of the head's input;
+        /// D: channels.
+        pub mod tensor {
+            $($(#[$meta])* pub const $constant: &str = $name;)*
+
+            /// All of them.
+            pub const ALL: &[&str] = &[$($constant),*];
+        }
+    };
+}
+
+tensors! {
+    /// The embedding of each token: `[V, E]`, also in a checkpoint.
+    EMBEDDING_WEIGHT = "embedding.weight"
+    /// The weights of the head's hidden layer: `[head_hidden, F]`, also in a checkpoint.
+    HIDDEN_WEIGHT = "hidden.weight"
+    /// The biases of the head's hidden layer: `[head_hidden]`, also in a checkpoint.
+    HIDDEN_BIAS = "hidden.bias"
+    /// The weights of the last layer: `[outputs, F]`, or `[outputs, head_hidden]`, also in a checkpoint.
+    FC_WEIGHT = "fc.weight"
+    /// The biases of the last layer: `[outputs]`, also in a checkpoint.
+    FC_BIAS = "fc.bias"
+
+    /// The model's name, UTF-8.
+    NAME = "name"
+    /// Statistics of the calibration: texts, tokens, largest pre-activation, largest cell state: `[4]`.
+    CALIBRATION = "calibration"
+    /// Group multipliers of 4-bit weights of the last layer.
+    FC_GROUPS = "fc.group_multiplier"
+    /// Row multipliers of the last layer: `[outputs]`.
+    FC_MULTIPLIER = "fc.multiplier"
+    /// Group multipliers of 4-bit weights of the head's hidden layer.
+    HIDDEN_GROUPS = "hidden.group_multiplier"
+    /// Row multipliers of the head's hidden layer: `[head_hidden]`.
+    HIDDEN_MULTIPLIER = "hidden.multiplier"
+    /// The real value of 2^15 in the head's hidden layer, for hosts: `[1]`.
+    HIDDEN_SCALE = "hidden.scale"
+    /// Group multipliers of 4-bit embeddings.
+    EMBEDDING_GROUPS = "embedding.group_multiplier"
+    /// Row multipliers of the embedding: `[V]`.
+    EMBEDDING_MULTIPLIER = "embedding.multiplier"
+    /// The real value of 2^15 in an embedded token, for hosts: `[1]`.
+    EMBEDDING_SCALE = "embedding.scale"
+    /// The start of each token in `vocab.bytes`, and the end of the last.
+    VOCAB_OFFSETS = "vocab.offsets"
+    /// The tokens, UTF-8.
+    VOCAB_BYTES = "vocab.bytes"
+    /// The start of each label in `labels.bytes`, and the end of the last.
+    LABELS_OFFSETS = "labels.offsets"
+    /// The labels, UTF-8.
+    LABELS_BYTES = "labels.bytes"
+    /// The start of each golden example, and the end of the last.
+    GOLDEN_OFFSETS = "golden.offsets"
+    /// The texts of the golden examples, UTF-8.
+    GOLDEN_BYTES = "golden.bytes"
+    /// The values of the golden examples: `[steps, D]`.
+    GOLDEN_VALUES = "golden.values"
+    /// The exact logits of the golden examples: `[examples, outputs]`.
+    GOLDEN_LOGITS = "golden.logits"
+    /// The start of each channel's name in `channels.bytes`, and the end of the last.
+    CHANNELS_OFFSETS = "channels.offsets"
+    /// The names of the channels, UTF-8.
+    CHANNELS_BYTES = "channels.bytes"
+    /// The integer that stands for each channel's mean: `[D]`.
+    INPUT_OFFSET = "input.offset"
+    /// The multiplier that normalises each channel: `[D]`.
+    INPUT_MULTIPLIER = "input.multiplier"
+    /// The shift that normalises each channel: `[D]`.
+    INPUT_SHIFT = "input.shift"
+    /// The fractional bits of each channel's integers: `[D]`.
+    INPUT_POINT = "input.point"
+    /// The real value of 2^15 in a normalised input, for hosts: `[1]`.
+    INPUT_SCALE = "input.scale"
+    /// The offset of each predicted value: `[outputs]`.
+    OUTPUT_OFFSET = "output.offset"
+    /// The multiplier that scales each predicted value back: `[outputs]`.
+    OUTPUT_MULTIPLIER = "output.multiplier"
+    /// The shift that scales each predicted value back: `[outputs]`.
+    OUTPUT_SHIFT = "output.shift"
+    /// The fractional bits of each predicted value: `[outputs]`.
+    OUTPUT_POINT = "output.point"
+    /// The channel that each output predicts: `[outputs]`.
+    OUTPUT_CHANNEL = "output.channel"
+    /// 1 where an output predicts the difference from the channel's last value, else 0: `[outputs]`.
+    OUTPUT_LAST = "output.last"
+    /// The number of time steps that a forecast reads: `[1]`.
+    FORECAST_WINDOW = "forecast.window"
+    /// The ids of the folded tokens, ascending.
+    FOLDED_IDS = "folded.ids"
+    /// The precomputed input projections of the folded tokens, forward direction.
+    FOLDED_SUMS = "folded.sums"
+    /// The precomputed input projections of the folded tokens, reverse direction.
+    FOLDED_SUMS_REVERSE = "folded.sums_reverse"
+}
+
+/// The parameters of a recurrent layer: the middle part of a [`LayerTensor`]'s name, with its leading dot.
+pub mod parameter {
+    /// The input weights W_ih: `[gates * hidden_size, input_size]` in a checkpoint.
+    pub const WEIGHT_IH: &str = ".weight_ih";
+    /// The recurrent weights W_hh: `[gates * hidden_size, hidden_size]` in a checkpoint.
+    pub const WEIGHT_HH: &str = ".weight_hh";
+    /// The input bias of a checkpoint: `[gates * hidden_size]`.
+    pub const BIAS_IH: &str = ".bias_ih";
+    /// The recurrent bias of a checkpoint: `[gates * hidden_size]`.
+    pub const BIAS_HH: &str = ".bias_hh";
+    /// The biases of a device file.
+    pub const BIAS: &str = ".bias";
+    /// The row multipliers of W_ih in a device file.
+    pub const MULTIPLIER_IH: &str = ".multiplier_ih";
+    /// The row multipliers of W_hh in a device file.
+    pub const MULTIPLIER_HH: &str = ".multiplier_hh";
+    /// Weights, biases and multipliers of each unit in one tensor: the packing `paired16` of a device file.
+    pub const UNITS: &str = ".units";
+    /// The real value of 2^15 in the states of cells with ReLU, for hosts.
+    pub const SCALE: &str = ".scale";
+    /// The group multipliers of 4-bit weights W_ih.
+    pub const GROUPS_IH: &str = ".group_multiplier_ih";
+    /// The group multipliers of 4-bit weights W_hh.
+    pub const GROUPS_HH: &str = ".group_multiplier_hh";
+
+    /// The parameters of a device file.
+    pub const DEVICE: [&str; 9] =
+        [WEIGHT_IH, WEIGHT_HH, BIAS, MULTIPLIER_IH, MULTIPLIER_HH, UNITS, SCALE, GROUPS_IH, GROUPS_HH];
+}
+
+/// Ends the names of the tensors of the reverse direction.
+pub const REVERSE: &str = "_reverse";
+
+/// Ends the names of a layer's tensors, before [`REVERSE`]: `_l0` to `_l3`.
+pub const fn layer_suffix(layer: u8) -> &'static str {
+    match layer {
+        0 => "_l0",
+        1 => "_l1",
+        2 => "_l2",
+        _ => "_l3",
+    }
+}
+
+/// The name of a tensor of one direction of one recurrent layer. `Display` writes it: `lstm.weight_ih_l1_reverse`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LayerTensor<'a> {
+    /// The name of the cell's module: [`Cell::module`](crate::Cell::module).
+    pub module: &'a str,
+    /// One of the names in [`parameter`].
+    pub parameter: &'a str,
+    /// The layer, counted from 0.
+    pub layer: u8,
+    /// True for the reverse direction.
+    pub reverse: bool,
+}
+
+impl LayerTensor<'_> {
+    /// The parts of the name, in order.
+    pub const fn parts(&self) -> [&str; 4] {
+        [self.module, self.parameter, layer_suffix(self.layer), if self.reverse { REVERSE } else { "" }]
+    }
+}
+
+impl fmt::Display for LayerTensor<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.parts().into_iter().try_for_each(|part| f.write_str(part))
+    }
+}
+
+/// The keys of a device file's metadata.
+pub mod key {
+    /// The version of the format: [`VERSION`](crate::VERSION).
+    pub const VERSION: &str = "tern.version";
+    /// A [`Task`](crate::Task).
+    pub const TASK: &str = "tern.task";
+    /// An [`Input`](crate::Input).
+    pub const INPUT: &str = "tern.input";
+    /// A [`Tokenizer`](crate::Tokenizer).
+    pub const TOKENIZER: &str = "tern.tokenizer";
+    /// The order of the vocabulary: "sorted", or "bytes" if ids are bytes.
+    pub const VOCABULARY: &str = "tern.vocabulary";
+    /// A [`Cell`](crate::Cell).
+    pub const CELL: &str = "tern.cell";
+    /// The number of layers.
+    pub const LAYERS: &str = "tern.layers";
+    /// The number of directions of each layer: 1 or 2.
+    pub const DIRECTIONS: &str = "tern.directions";
+    /// A [`Merge`](crate::Merge).
+    pub const MERGE: &str = "tern.merge";
+    /// A [`Pooling`](crate::Pooling).
+    pub const POOLING: &str = "tern.pooling";
+    /// An [`Output`](crate::Output).
+    pub const OUTPUT: &str = "tern.output";
+    /// A [`Packing`](crate::Packing).
+    pub const PACKING: &str = "tern.packing";
+    /// The shift of the last layer.
+    pub const SHIFT_FC: &str = "tern.shift.fc";
+    /// The shift of the head's hidden layer.
+    pub const SHIFT_HIDDEN: &str = "tern.shift.hidden";
+    /// Begins the keys of the shifts of recurrent layers; the module's name and the suffixes of a
+    /// [`LayerTensor`](super::LayerTensor) follow.
+    pub const SHIFT: &str = "tern.shift.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_layer_tensors_are_those_of_pytorch() {
+        let tensor = LayerTensor { module: "lstm", parameter: parameter::WEIGHT_IH, layer: 1, reverse: true };
+        assert_eq!(std::format!("{tensor}"), "lstm.weight_ih_l1_reverse");
+    }
+}
