@@ -120,7 +120,7 @@ impl Display for Error {
             ),
             Error::Numbers(error) => write!(f, "numbers: {error}"),
             Error::OtherTask { entry, found } => {
-                let expected = entry.task.map_or("any", Task::word);
+                let expected = entry.task.map_or("any", Task::name);
                 write!(f, "`{}` asks a model for the task `{expected}`, this one is for `{}`", entry.word, found.name())
             }
             Error::NoText => write!(f, "no text was classified yet; give one: `top N TEXT`"),

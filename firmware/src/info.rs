@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Write};
 
-use tern_runtime::{Config, Input, Model, Task};
+use tern_runtime::{Config, Input, Task};
 
 use crate::classifier::{Classifier, Refusal};
 use crate::command::Form;

@@ -1,9 +1,9 @@
 //! The configuration of a model: its choices and its sizes.
 
+use tern_format::limits::MAX_LAYERS;
 use tern_format::{Cell, Input, Merge, Output, Pooling, Task, Tokenizer};
 
-use crate::model::Place;
-use crate::parts::{BIDIRECTIONAL, POOLING, VALUES};
+use crate::features::{BIDIRECTIONAL, POOLING, STACKED, VALUES};
 
 /// The sizes of a model, and its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,5 +85,25 @@ impl Config {
     /// Returns true if the head reads the maximum of the hidden states.
     pub(crate) fn pools_max(&self) -> bool {
         POOLING && matches!(self.pooling, Pooling::Max | Pooling::MeanMax)
+    }
+}
+
+/// One direction of one recurrent layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// 0 … 3
+    pub layer: u8,
+    pub reverse: bool,
+}
+
+impl Place {
+    pub(crate) const FIRST: Place = Place { layer: 0, reverse: false };
+    /// The number of places that this build has room for.
+    pub(crate) const COUNT: usize = if STACKED || BIDIRECTIONAL { 2 * Place::LAYERS } else { 1 };
+    /// The number of layers that this build has room for.
+    pub(crate) const LAYERS: usize = if STACKED { MAX_LAYERS } else { 1 };
+
+    pub(crate) fn all() -> impl Iterator<Item = Place> {
+        (0..Place::COUNT as u8).map(|index| Place { layer: index / 2, reverse: index % 2 == 1 })
     }
 }

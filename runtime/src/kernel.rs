@@ -8,6 +8,7 @@
 
 #[cfg(armv7m)]
 pub(crate) mod armv7m;
+mod compiler_barrier;
 #[cfg(dsp)]
 pub(crate) mod dsp;
 #[cfg(any(armv7m, thumb1, rv32))]
@@ -17,7 +18,6 @@ mod no_lanes;
 mod pairs;
 #[cfg(rv32)]
 pub(crate) mod rv32;
-mod settle;
 #[cfg(thumb1)]
 pub(crate) mod thumb1;
 #[cfg(any(test, all(not(any(armv7m, thumb1)), target_arch = "arm")))]
@@ -26,20 +26,20 @@ mod walk;
 mod x86;
 
 #[cfg(feature = "widths")]
-mod widths;
+mod dot_widths;
 
 use core::num::NonZeroUsize;
 
 use crate::rows::rows;
+#[cfg(any(test, not(thumb1)))]
+pub(crate) use compiler_barrier::compiler_barrier;
+#[cfg(feature = "widths")]
+pub(crate) use dot_widths::{dot_groups, dot_wide};
 #[cfg(all(any(test, feature = "unpacked"), not(target_arch = "x86_64")))]
 pub(crate) use no_lanes::Lanes;
 pub(crate) use pairs::columns;
 #[cfg(all(any(test, feature = "write", not(dsp)), not(target_arch = "x86_64")))]
 pub(crate) use pairs::dot_pairs;
-#[cfg(any(test, not(thumb1)))]
-pub(crate) use settle::settle;
-#[cfg(feature = "widths")]
-pub(crate) use widths::{dot_groups, dot_wide};
 #[cfg(all(target_arch = "x86_64", any(test, feature = "unpacked")))]
 pub(crate) use x86::Lanes;
 #[cfg(target_arch = "x86_64")]
@@ -89,7 +89,7 @@ pub(crate) fn dot_rows<const ROWS: usize>(weights: &[[i8; ROWS]], v: &[i16], acc
 #[inline]
 pub(crate) fn dot3(weights: &[[i8; 3]], v: &[i16], acc: [i32; 3]) -> [i32; 3] {
     #[cfg(dsp)]
-    if let Some(sums) = dsp::rows::dot3(weights, v, acc) {
+    if let Some(sums) = dsp::dot::dot3(weights, v, acc) {
         return sums;
     }
     dot_rows(weights, v, acc)
@@ -100,7 +100,7 @@ pub(crate) fn dot3(weights: &[[i8; 3]], v: &[i16], acc: [i32; 3]) -> [i32; 3] {
 #[cfg_attr(not(any(armv7m, rv32)), inline)]
 pub(crate) fn dot(weights: &[i8], v: &[i16], acc: i32) -> i32 {
     #[cfg(dsp)]
-    if let Some(sum) = dsp::rows::dot(weights, v, acc) {
+    if let Some(sum) = dsp::dot::dot(weights, v, acc) {
         return sum;
     }
     // By fours: a loop's own instructions are as many as one column's.
@@ -135,7 +135,7 @@ pub(crate) fn dot_each(weights: &[i8], v: &[i16], acc: &mut [i32]) {
 }
 
 #[cfg(dsp)]
-use dsp::rows::dot_four;
+use dsp::dot::dot_four;
 
 /// [`dot_each`] of four rows, each activation loaded once, for cores that have the registers; says whether there were as many.
 #[cfg(any(armv7m, rv32))]
@@ -149,7 +149,7 @@ fn dot_four(weights: &[i8], v: &[i16], acc: &mut [i32; 4]) -> bool {
     let (turns, rest) = v.as_chunks::<TURN>();
     *acc = a.0.iter().zip(b.0).zip(c.0).zip(d.0).zip(turns).fold(*acc, |mut acc, ((((a, b), c), d), v)| {
         for ((((&a, &b), &c), &d), &v) in a.iter().zip(b).zip(c).zip(d).zip(v) {
-            acc = settle(column(&[a, b, c, d], v, acc));
+            acc = compiler_barrier(column(&[a, b, c, d], v, acc));
         }
         acc
     });

@@ -14,57 +14,38 @@ extern crate alloc;
 extern crate std;
 
 mod activation;
-mod archive;
-mod cell;
 mod config;
-mod embedding;
+mod cost;
 mod error;
-mod fault;
-mod fingerprint;
+mod features;
 mod fixed;
-mod folded;
 #[cfg(test)]
 mod golden;
-mod gru;
-mod head;
-mod header;
 mod kernel;
-mod linear;
-mod lstm;
-mod matrix;
-mod memory;
+mod layers;
+mod load;
 mod model;
-mod parts;
-mod pool;
-mod rnn;
-#[cfg(feature = "widths")]
-mod row_layer;
 mod rows;
-mod run;
-mod sampling;
 mod session;
 mod softmax;
-mod state;
+mod state_codec;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod text;
-mod texts;
-#[cfg(any(test, feature = "unpacked"))]
-mod unpacked;
-mod values;
-mod vocabulary;
 #[cfg(any(test, feature = "write"))]
 pub mod write;
 
 pub use config::Config;
+pub use cost::{Cost, Flash};
 pub use error::{LoadError, Name, ScratchError, StateError, TooLong};
-pub use head::{Logits, Ranked};
-pub use model::{Calibration, Channel, Cost, Flash, Golden, Model, SelfTest, file_len};
-pub use sampling::Sampler;
+pub use layers::head::{Logits, Ranked};
+#[cfg(any(test, feature = "unpacked"))]
+pub use layers::unpacked::Unpacked;
+pub use load::file_len;
+pub use model::{Calibration, Channel, Golden, Model, SelfTest};
+pub use session::sampling::Sampler;
 pub use session::{Session, Step};
 pub use softmax::softmax;
 pub use tern_format::{Cell, Input, Merge, Output, Packing, Pooling, Task, VERSION as FORMAT};
-pub use texts::Texts;
-#[cfg(any(test, feature = "unpacked"))]
-pub use unpacked::Unpacked;
-pub use vocabulary::{PAD, UNK, Vocabulary};
+pub use text::texts::Texts;
+pub use text::vocabulary::{PAD, UNK, Vocabulary};

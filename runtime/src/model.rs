@@ -3,43 +3,20 @@
 //! [`Model::from_bytes`] is the one place where a model can be refused: it checks all that `docs/format.md` and `docs/arithmetic.md`
 //! ask for. What it gives borrows the file and cannot fail.
 
-mod bounds;
-mod cost;
-mod directory;
-mod explain;
-mod folding;
-mod inputs;
-mod keys;
-mod layers;
-mod load;
-mod names;
-mod outputs;
-mod paired;
-pub(crate) mod words;
-
 use core::num::NonZeroUsize;
 
-use crate::cell::Cell;
-use crate::config::Config;
-use crate::embedding::Embedding;
-use crate::error::{LoadError, ScratchError};
-use crate::folded::Folded;
-use crate::head::Head;
-use crate::linear::Linear;
-use crate::memory::Layout;
-use crate::parts;
+use crate::config::{Config, Place};
+use crate::features;
+use crate::layers::Cell;
+use crate::layers::embedding::Embedding;
+use crate::layers::folded::Folded;
+use crate::layers::head::Head;
+use crate::layers::linear::Linear;
+use crate::layers::scaling::Numbers;
 use crate::rows::rows;
-use crate::session::Session;
-use crate::text;
-use crate::texts::Texts;
-use crate::values::Numbers;
-use crate::vocabulary::Vocabulary;
+use crate::text::texts::Texts;
+use crate::text::vocabulary::Vocabulary;
 use tern_format::Packing;
-
-pub use cost::{Cost, Flash};
-pub(crate) use keys::Key;
-pub use load::file_len;
-pub(crate) use names::{Place, Tensor};
 
 /// What was seen when the model was exported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,38 +67,28 @@ pub struct Model<'a> {
     pub(crate) vocabulary: Vocabulary<'a>,
     pub(crate) embedding: Embedding<'a>,
     /// Where tokens are folded
-    folded: Option<parts::Folds<Folded<'a>>>,
+    pub(crate) folded: Option<features::Folds<Folded<'a>>>,
     /// Where numbers are read
-    numbers: Option<parts::Values<Numbers<'a>>>,
+    pub(crate) numbers: Option<features::Values<Numbers<'a>>>,
     /// Layer by layer, forward before reverse; what is beyond [`cells`](Model::cells) is not looked at.
-    cells: [Cell<'a>; Place::COUNT],
-    packing: Packing,
-    pub(crate) hidden: Option<parts::Hidden<Linear<'a>>>,
+    pub(crate) cells: [Cell<'a>; Place::COUNT],
+    pub(crate) packing: Packing,
+    pub(crate) hidden: Option<features::Hidden<Linear<'a>>>,
     pub(crate) head: Head<'a>,
     /// UTF-8
-    name: &'a [u8],
-    labels: Texts<'a>,
+    pub(crate) name: &'a [u8],
+    pub(crate) labels: Texts<'a>,
     /// Empty where numbers are read
-    golden: Texts<'a>,
+    pub(crate) golden: Texts<'a>,
     /// `[golden · classes]`, Q16
-    golden_logits: &'a [i32],
-    calibration: Calibration,
-    embedding_scale_bits: u32,
-    header_len: usize,
-    file_len: usize,
+    pub(crate) golden_logits: &'a [i32],
+    pub(crate) calibration: Calibration,
+    pub(crate) embedding_scale_bits: u32,
+    pub(crate) header_len: usize,
+    pub(crate) file_len: usize,
 }
 
 impl<'a> Model<'a> {
-    /// Checks a whole device file, which must begin at a multiple of 8, and borrows it.
-    ///
-    /// Reads every byte of the weights and of the vocabulary once.
-    ///
-    /// # Errors
-    /// Whatever is wrong with the file, by name: [`LoadError`].
-    pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, LoadError> {
-        load::load(bytes)
-    }
-
     /// The sizes of the model, and its kind.
     pub fn config(&self) -> &Config {
         &self.config
@@ -197,22 +164,6 @@ impl<'a> Model<'a> {
         self.folded.as_ref()?.find(id, reverse)
     }
 
-    /// The tokens that [`scratch_len`](Model::scratch_len) has room for in a bidirectional model.
-    pub const KEPT_TOKENS: usize = 128;
-
-    /// How many words of scratch a [`Session`] needs. For one layer of LSTM that reads to the last state: 8·H + 2·E bytes, rounded up to
-    /// words, and what its tokenizer keeps of the text ([`text::buffer_len`]). For a bidirectional model, which keeps the tokens: as [`scratch_len_for`](Model::scratch_len_for)
-    /// [`KEPT_TOKENS`](Model::KEPT_TOKENS).
-    pub fn scratch_len(&self) -> usize {
-        self.scratch_len_for(Self::KEPT_TOKENS)
-    }
-
-    /// How many words of scratch a [`Session`] needs for texts of up to so many tokens; only to bidirectional models their number
-    /// matters. They take what they are given, from one token up to 65,534.
-    pub fn scratch_len_for(&self, tokens: usize) -> usize {
-        Layout::of(self).len(tokens) + text::buffer_len(self.config.tokenizer)
-    }
-
     /// Multiply-accumulates of the recurrent layers for one token.
     pub fn macs_per_token(&self) -> usize {
         self.cells().iter().map(Cell::macs).sum()
@@ -247,29 +198,6 @@ impl<'a> Model<'a> {
     /// Whether the head, or its hidden layer, reads a state where it lies.
     pub(crate) fn reads_state(&self) -> bool {
         self.config.pools_last() && !self.config.reads_both_ways()
-    }
-
-    /// Begins to run texts in `scratch`.
-    ///
-    /// # Errors
-    /// [`ScratchError`] if `scratch` is shorter than [`scratch_len_for`](Model::scratch_len_for) one token.
-    pub fn session<'s>(&'s self, scratch: &'s mut [i32]) -> Result<Session<'s>, ScratchError> {
-        Session::new(self, scratch)
-    }
-
-    /// Runs the golden texts.
-    ///
-    /// # Errors
-    /// [`ScratchError`] if `scratch` is shorter than [`scratch_len`](Model::scratch_len).
-    pub fn self_test(&self, scratch: &mut [i32]) -> Result<SelfTest, ScratchError> {
-        let mut session = self.session(scratch)?;
-        let mut result = SelfTest { passed: 0, total: 0 };
-        for golden in self.golden() {
-            let exact = session.run_golden(&golden).iter().eq(golden.logits.iter().copied());
-            result.passed += usize::from(exact);
-            result.total += 1;
-        }
-        Ok(result)
     }
 }
 

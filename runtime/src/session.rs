@@ -1,13 +1,19 @@
 //! Running a model over a text or a sequence of values.
 
-use crate::archive::Archive;
+pub(crate) mod forward;
+pub(crate) mod sampling;
+mod saved_state;
+pub(crate) mod scratch;
+
 use crate::error::{ScratchError, TooLong};
-use crate::head::Logits;
-use crate::memory::Memory;
+use crate::layers::head::Logits;
+use crate::model::SelfTest;
 use crate::model::{Golden, Model};
-use crate::run::Run;
+use crate::state_codec::Archive;
+use crate::text::vocabulary::UNK;
 use crate::text::{self, Encoder};
-use crate::vocabulary::UNK;
+use forward::Run;
+use scratch::{Layout, Memory};
 
 /// One text, or one sequence, on its way through a model. Its memory does not grow with the text; a bidirectional model keeps
 /// the tokens, up to a number that the scratch allows.
@@ -24,6 +30,47 @@ pub struct Step<'s> {
     pub id: u32,
     /// The answer so far.
     pub logits: Logits<'s>,
+}
+
+impl Model<'_> {
+    /// The tokens that [`scratch_len`](Model::scratch_len) has room for in a bidirectional model.
+    pub const KEPT_TOKENS: usize = 128;
+
+    /// How many words of scratch a [`Session`] needs. For one layer of LSTM that reads to the last state: 8·H + 2·E bytes, rounded up to
+    /// words, and what its tokenizer keeps of the text ([`text::buffer_len`]). For a bidirectional model, which keeps the tokens: as [`scratch_len_for`](Model::scratch_len_for)
+    /// [`KEPT_TOKENS`](Model::KEPT_TOKENS).
+    pub fn scratch_len(&self) -> usize {
+        self.scratch_len_for(Self::KEPT_TOKENS)
+    }
+
+    /// How many words of scratch a [`Session`] needs for texts of up to so many tokens; only to bidirectional models their number
+    /// matters. They take what they are given, from one token up to 65,534.
+    pub fn scratch_len_for(&self, tokens: usize) -> usize {
+        Layout::of(self).len(tokens) + text::buffer_len(self.config.tokenizer)
+    }
+
+    /// Begins to run texts in `scratch`.
+    ///
+    /// # Errors
+    /// [`ScratchError`] if `scratch` is shorter than [`scratch_len_for`](Model::scratch_len_for) one token.
+    pub fn session<'s>(&'s self, scratch: &'s mut [i32]) -> Result<Session<'s>, ScratchError> {
+        Session::new(self, scratch)
+    }
+
+    /// Runs the golden texts.
+    ///
+    /// # Errors
+    /// [`ScratchError`] if `scratch` is shorter than [`scratch_len`](Model::scratch_len).
+    pub fn self_test(&self, scratch: &mut [i32]) -> Result<SelfTest, ScratchError> {
+        let mut session = self.session(scratch)?;
+        let mut result = SelfTest { passed: 0, total: 0 };
+        for golden in self.golden() {
+            let exact = session.run_golden(&golden).iter().eq(golden.logits.iter().copied());
+            result.passed += usize::from(exact);
+            result.total += 1;
+        }
+        Ok(result)
+    }
 }
 
 impl<'s> Session<'s> {

@@ -14,8 +14,10 @@ mod html;
 mod lowercase;
 mod runs;
 mod splitter;
+pub(crate) mod texts;
 mod tokenizer;
 mod utf8;
+pub(crate) mod vocabulary;
 mod word;
 #[cfg(feature = "wordpiece")]
 mod wordpiece;

@@ -3,10 +3,10 @@
 //! It lays out what it is given, always the same bytes for the same input; whether that is a model, [`Model::from_bytes`](crate::Model::from_bytes)
 //! says. The safetensors library's own writer orders metadata by chance, hence this one.
 
-mod folding;
+mod fold;
 mod packing;
 #[cfg(feature = "widths")]
-mod widths;
+mod round;
 
 use alloc::{format, string::String, vec, vec::Vec};
 
@@ -16,11 +16,11 @@ use crate::Packing;
 use crate::text::Tokenizer;
 use tern_format::{Cell as CellKind, Input, Merge, Output, Pooling, Task};
 
-pub use crate::header::Dtype;
-pub use folding::{folded, folded_bytes};
+pub use crate::load::scanner::Dtype;
+pub use fold::{folded, folded_bytes};
 pub use packing::packed;
 #[cfg(feature = "widths")]
-pub use widths::{in_4_bits, in_16_bits, round_to_4_bits};
+pub use round::{in_4_bits, in_16_bits, round_to_4_bits};
 
 /// A tensor to be written.
 #[derive(Clone, Debug)]

@@ -17,7 +17,7 @@ const IMAGE_LIMIT: u64 = 12 * 1024;
 const LSTM_LIMIT: u64 = 3 * 1024;
 
 /// Modules whose symbols are the LSTM path.
-const LSTM_PATH: [&str; 5] = ["lstm", "cell", "kernel", "activation", "fixed"];
+const LSTM_PATH: [&str; 4] = ["layers::lstm", "kernel", "activation", "fixed"];
 
 /// How many of the largest symbols are shown.
 const SHOWN: usize = 20;
@@ -133,7 +133,8 @@ fn build(target: &str, features: &[String]) -> Result<PathBuf> {
 /// Whether a symbol is of the recurrent layer: `tern_runtime::lstm::…`, also as the type of an `impl`.
 fn is_of_lstm(name: &str) -> bool {
     let path = name.trim_start_matches('<').strip_prefix("tern_runtime::");
-    path.and_then(|path| path.split("::").next()).is_some_and(|module| LSTM_PATH.contains(&module))
+    let is_in = |path: &str, module: &str| path.strip_prefix(module).is_some_and(|rest| rest.starts_with("::"));
+    path.is_some_and(|path| LSTM_PATH.iter().any(|module| is_in(path, module)))
 }
 
 fn listing(size: &Size) -> String {
@@ -160,10 +161,10 @@ mod tests {
 
     #[test]
     fn symbols_of_the_lstm_path_are_known() {
-        for name in ["tern_runtime::kernel::dsp::run", "<tern_runtime::lstm::paired::Paired>::step"] {
+        for name in ["tern_runtime::kernel::dsp::run", "<tern_runtime::layers::lstm::paired::Paired>::step"] {
             assert!(is_of_lstm(name), "{name}");
         }
-        for name in ["memcpy", "tern_runtime::model::load::load", "<tern_runtime::celluloid::X>::a", "other::lstm"] {
+        for name in ["memcpy", "tern_runtime::load::read", "<tern_runtime::kernels::X>::a", "other::lstm"] {
             assert!(!is_of_lstm(name), "{name}");
         }
     }

@@ -2,14 +2,14 @@
 //!
 //! A column is nine instructions: its activation, and for each of four rows a weight and a multiply-accumulate. The compiler's are as
 //! many; what it makes of a unit's begin and end, with all that a step needs in memory at some time, is half as long again as this.
-//! [`Lstm::plain_step`](crate::lstm::Lstm::plain_step) defines the result.
+//! [`Lstm::plain_step`](crate::layers::lstm::Lstm::plain_step) defines the result.
 #![allow(unsafe_code)]
 
 use core::arch::naked_asm;
 
 use super::frame::Frame;
-use crate::cell::State;
-use crate::lstm::Lstm;
+use crate::layers::State;
+use crate::layers::lstm::Lstm;
 
 /// Columns of one turn of the loop.
 const TURN: usize = 16;

@@ -6,16 +6,16 @@
 //! its sums lies in a [`Frame`] on the stack and comes by one LDM, with the address to go on from. The turns of the recurrent half
 //! are counted in the upper half of a sum's upper word, which the sum, below 2^40, leaves free.
 //!
-//! Every result is that of [`Paired::plain_step`](crate::lstm::Paired::plain_step), which defines it.
+//! Every result is that of [`Paired::plain_step`](crate::layers::lstm::Paired::plain_step), which defines it.
 #![allow(unsafe_code)]
 
-pub(super) mod rows;
+pub(super) mod dot;
 
 use core::arch::{asm, naked_asm};
 
 use crate::activation::{SIGMOID, TANH};
-use crate::cell::State;
-use crate::lstm::Paired;
+use crate::layers::State;
+use crate::layers::lstm::Paired;
 
 /// Columns of one block, and blocks of one turn.
 const BLOCK: usize = 4;
@@ -103,7 +103,7 @@ fn step_by(plan: &Plan, layer: &Paired<'_>, x: *const i16, state: &mut State<'_>
     unsafe { run(plan, x, h, layer.units().as_ptr(), c, next_h) };
 }
 
-/// See [`Embedding::embed`](crate::embedding::Embedding::embed); does nothing and says so unless there are whole words to write. With m · 2^9, `(w · m) >> 7` is the upper part of a product of
+/// See [`Embedding::embed`](crate::layers::embedding::Embedding::embed); does nothing and says so unless there are whole words to write. With m · 2^9, `(w · m) >> 7` is the upper part of a product of
 /// 32 and 16 bits, one instruction.
 #[inline(always)]
 pub(crate) fn embed(weights: &[i8], multiplier: i16, x: &mut [i16]) -> bool {

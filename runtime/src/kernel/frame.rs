@@ -1,8 +1,8 @@
 //! What the assembly steps over `interleaved4` keep in memory.
 
 use crate::activation::{SIGMOID, TANH};
-use crate::cell::State;
-use crate::lstm::Lstm;
+use crate::layers::State;
+use crate::layers::lstm::Lstm;
 
 /// What a step works with. The assembly knows the order.
 #[repr(C)]

@@ -1,7 +1,7 @@
 //! Hosts without whole steps of their own.
 
-use crate::cell::State;
-use crate::unpacked::UnpackedLayer;
+use crate::layers::State;
+use crate::layers::unpacked::UnpackedLayer;
 
 /// There is none of these.
 #[derive(Clone, Copy, Debug)]

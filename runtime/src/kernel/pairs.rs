@@ -1,7 +1,7 @@
 //! The packing `paired16` for cores without its instructions: each weight is taken out of its word.
 
 #[cfg(any(test, feature = "write", not(dsp)))]
-use super::settle::settle;
+use super::compiler_barrier::compiler_barrier;
 
 /// The two columns of four rows in a word of rows `i f` and one of rows `g o`. Each half of a word is 256·a + b, the lower one the first
 /// column. Only a file that is still to be checked has an `a` beyond an i8.
@@ -17,7 +17,7 @@ pub(crate) fn columns([first, second]: [i32; 2]) -> [[i32; 4]; 2] {
 pub(crate) fn dot_pairs(weights: &[[i32; 2]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
     let add = |acc: [i32; 4], w: [i32; 4], v: i16| {
         let v = i32::from(v);
-        settle([acc[0] + w[0] * v, acc[1] + w[1] * v, acc[2] + w[2] * v, acc[3] + w[3] * v])
+        compiler_barrier([acc[0] + w[0] * v, acc[1] + w[1] * v, acc[2] + w[2] * v, acc[3] + w[3] * v])
     };
     weights.iter().zip(v.as_chunks::<2>().0).fold(acc, |acc, (&words, v)| {
         let [first, second] = columns(words);

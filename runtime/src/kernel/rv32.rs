@@ -2,14 +2,14 @@
 //!
 //! A column is 13 instructions: its activation, and for each of four rows a weight, a product, a sum. The compiler's are as many; between the
 //! columns it spills, and checks what is known. Here the registers suffice: both halves' columns are one subroutine. A product of two signed
-//! halves of words is MULH of both in upper halves. [`Lstm::plain_step`](crate::lstm::Lstm::plain_step) defines the result.
+//! halves of words is MULH of both in upper halves. [`Lstm::plain_step`](crate::layers::lstm::Lstm::plain_step) defines the result.
 #![allow(unsafe_code)]
 
 use core::arch::naked_asm;
 
 use super::frame::Frame;
-use crate::cell::State;
-use crate::lstm::Lstm;
+use crate::layers::State;
+use crate::layers::lstm::Lstm;
 
 /// Columns of one turn of the loop.
 const TURN: usize = 8;

@@ -3,14 +3,14 @@
 //! These cores multiply in eight registers and can add into eight others, load signed bytes only at the sum of two registers, and
 //! have no multiply-accumulate and no long product. The compiler spills; here everything has its place: while a half is summed, four
 //! sums in `r8`-`r11`, the four offsets of a column's weights in `r4`-`r7`; all else on the stack. A column is 15 instructions, less
-//! a quarter. [`Lstm::plain_step`](crate::lstm::Lstm::plain_step) defines the result.
+//! a quarter. [`Lstm::plain_step`](crate::layers::lstm::Lstm::plain_step) defines the result.
 #![allow(unsafe_code)]
 
 use core::arch::naked_asm;
 
 use super::frame::Frame;
-use crate::cell::State;
-use crate::lstm::Lstm;
+use crate::layers::State;
+use crate::layers::lstm::Lstm;
 
 /// Columns of one turn of the loop.
 const TURN: usize = 8;

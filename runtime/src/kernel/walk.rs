@@ -1,12 +1,12 @@
 //! The dot products of four rows with two pointers that walk.
 //!
 //! LLVM likes to sum one row after the other over several columns, and to address weights and activations from several
-//! bases. On cores with 16 registers or fewer it then keeps half of them on the stack. Here [`settle`] has each column summed in
+//! bases. On cores with 16 registers or fewer it then keeps half of them on the stack. Here [`compiler_barrier`] has each column summed in
 //! its turn, and two pointers are all that there is.
 #![allow(unsafe_code)]
 
 use super::column;
-use super::settle::settle;
+use super::compiler_barrier::compiler_barrier;
 
 /// Columns of one turn of the loop.
 const TURN: usize = 16;
@@ -24,7 +24,7 @@ pub(super) fn dot4(weights: &[[i8; 4]], v: &[i16], mut acc: [i32; 4]) -> [i32; 4
         // many columns.
         let (w_turn, x_turn) = unsafe { (&*w.cast::<[[i8; 4]; TURN]>(), &*x.cast::<[i16; TURN]>()) };
         macro_rules! columns {
-            ($($at:literal)*) => { $( acc = settle(column(&w_turn[$at], x_turn[$at], acc)); )* };
+            ($($at:literal)*) => { $( acc = compiler_barrier(column(&w_turn[$at], x_turn[$at], acc)); )* };
         }
         columns!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
         // SAFETY: as above, so both stay within their slices or at their ends.
@@ -32,7 +32,7 @@ pub(super) fn dot4(weights: &[[i8; 4]], v: &[i16], mut acc: [i32; 4]) -> [i32; 4
     }
     while x != end {
         // SAFETY: a column or more is left, as above.
-        acc = unsafe { settle(column(&*w, *x, acc)) };
+        acc = unsafe { compiler_barrier(column(&*w, *x, acc)) };
         // SAFETY: as above.
         (w, x) = unsafe { walk(w.add(1), x.add(1)) };
     }
@@ -44,7 +44,7 @@ pub(super) fn dot4(weights: &[[i8; 4]], v: &[i16], mut acc: [i32; 4]) -> [i32; 4
 #[allow(clippy::pointers_in_nomem_asm_block)] // The block follows neither.
 #[inline(always)]
 fn walk(mut w: *const [i8; 4], mut x: *const i16) -> (*const [i8; 4], *const i16) {
-    // SAFETY: the block holds a comment only, as in `settle`.
+    // SAFETY: the block holds a comment only, as in `compiler_barrier`.
     unsafe {
         core::arch::asm!("/* {0} {1} */", inlateout(reg) w, inlateout(reg) x, options(nomem, nostack, preserves_flags));
     }

@@ -1,15 +1,16 @@
 //! The loader against hostile bytes, and the runtime against its own definition.
 
-mod folding;
+mod folded_files;
 mod kinds;
-mod parts;
+mod missing_features;
 #[cfg(feature = "widths")]
-mod widths;
+mod weight_widths;
 
 use super::*;
-use crate::error::Name;
+use crate::error::{LoadError, Name, ScratchError};
+use crate::file_len;
 use crate::golden::assert_golden;
-use crate::head::Ranked;
+use crate::layers::head::Ranked;
 use crate::testing::{Aligned, Random, Sizes, TOKENS, extreme_tensors, metadata, random_file, tensors};
 use crate::text::{Tokenizer, TokenizerKind};
 use crate::write::{Dtype, Tensor, to_bytes};

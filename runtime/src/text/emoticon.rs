@@ -1,7 +1,7 @@
 //! Emoticons: tokens that mix kinds of characters.
 
 use super::is_word;
-use crate::archive::Archive;
+use crate::state_codec::Archive;
 
 /// What characters turn out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 #[cfg(feature = "wordpiece")]
 use super::wordpiece::Word;
 use super::{Piece, Splitter, Tokenizer, TokenizerKind};
-use crate::archive::Archive;
-use crate::vocabulary::{Lookup, Vocabulary};
+use crate::state_codec::Archive;
+use crate::text::vocabulary::{Lookup, Vocabulary};
 
 /// Turns a stream of bytes into the ids of its tokens. Each call must be given the same vocabulary.
 #[derive(Debug)]

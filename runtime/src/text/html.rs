@@ -1,6 +1,6 @@
 //! HTML to text: tags become spaces, entities become the characters that they stand for.
 
-use crate::archive::Archive;
+use crate::state_codec::Archive;
 
 /// Characters of a tag after its `<`, at most: a slash, its first letter and [`CONTENT`] more.
 pub(super) const BUFFER: usize = CONTENT + 2;

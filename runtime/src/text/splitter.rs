@@ -10,7 +10,7 @@ use super::{
     emoticon::{Emoticons, Found},
     html::{Entities, Tags},
 };
-use crate::archive::Archive;
+use crate::state_codec::Archive;
 
 /// One step of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use tern_format::{Tokenizer, TokenizerKind};
 
-use crate::parts::{HTML_WORDS, WORDPIECE};
+use crate::features::{HTML_WORDS, WORDPIECE};
 
 /// The names of the tokenizers that every build has. They are the first of [`Tokenizer::ALL`].
 pub(crate) const PLAIN_NAMES: usize = 7;

@@ -1,6 +1,6 @@
 //! UTF-8, a byte at a time.
 
-use crate::archive::Archive;
+use crate::state_codec::Archive;
 
 /// Decodes UTF-8 from single bytes. Never fails: each maximal ill-formed part becomes one U+FFFD, exactly as
 /// `String::from_utf8_lossy` does (Unicode 16.0, chapter 3, "U+FFFD Substitution of Maximal Subparts").

@@ -1,7 +1,7 @@
 //! Words to pieces: greedy longest match.
 
-use crate::archive::Archive;
-use crate::vocabulary::{Lookup, UNK, Vocabulary};
+use crate::state_codec::Archive;
+use crate::text::vocabulary::{Lookup, UNK, Vocabulary};
 
 /// Longer words are unknown, in characters. The limit of BERT.
 pub(super) const MAX_CHARS: usize = 100;

@@ -20,7 +20,7 @@ pub fn packed(
         Packing::Interleaved4 | Packing::Interleaved3 | Packing::Interleaved1 => return (metadata.to_vec(), tensors),
         Packing::Paired16 => paired(tensors),
         #[cfg(feature = "widths")]
-        Packing::Rows => tensors.into_iter().map(super::widths::by_rows).collect(),
+        Packing::Rows => tensors.into_iter().map(super::round::by_rows).collect(),
         #[cfg(not(feature = "widths"))]
         Packing::Rows => tensors,
     };

@@ -9,7 +9,6 @@ use safetensors::SafeTensors;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use tern_runtime::Model;
 
 /// Options of `tern inspect`.
 #[derive(Debug, clap::Args)]

@@ -6,9 +6,9 @@
 use core::arch::x86_64::*;
 
 use crate::activation::{SIGMOID, TANH};
-use crate::cell::State;
+use crate::layers::State;
+use crate::layers::unpacked::{Columns, LANES, UnpackedLayer, Words};
 use crate::rows::rows;
-use crate::unpacked::{Columns, LANES, UnpackedLayer, Words};
 use tern_format::Cell as CellKind;
 
 /// A processor that has AVX2: there is none of these elsewhere.

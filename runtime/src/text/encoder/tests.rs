@@ -1,7 +1,7 @@
 //! The encoder against the plain definition of each kind of id.
 
 use super::*;
-use crate::vocabulary::UNK;
+use crate::text::vocabulary::UNK;
 use proptest::prelude::*;
 use std::{format, string::String, vec, vec::Vec};
 

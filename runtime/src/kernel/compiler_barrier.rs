@@ -1,0 +1,28 @@
+//! A point in the order of things that the compiler keeps.
+//!
+//! A value that has gone through an `asm!` block, be it an empty one, is computed before the block and nowhere else. Where
+//! registers are few this keeps the compiler from delaying a result and spilling all that it is made of.
+#![allow(unsafe_code)]
+
+/// Gives back its argument; all four values are computed here.
+#[cfg(any(target_arch = "arm", target_arch = "riscv32"))]
+#[inline(always)]
+pub(crate) fn compiler_barrier([mut a, mut b, mut c, mut d]: [i32; 4]) -> [i32; 4] {
+    // SAFETY: the block holds a comment only: it leaves every register as it was and touches no memory. It does not say `nomem`:
+    // loads stay in their turn, too.
+    unsafe {
+        core::arch::asm!(
+            "/* {0} {1} {2} {3} */",
+            inlateout(reg) a, inlateout(reg) b, inlateout(reg) c, inlateout(reg) d,
+            options(nostack, preserves_flags)
+        );
+    }
+    [a, b, c, d]
+}
+
+/// Gives back its argument: other cores have registers enough.
+#[cfg(not(any(target_arch = "arm", target_arch = "riscv32")))]
+#[inline(always)]
+pub(crate) fn compiler_barrier(values: [i32; 4]) -> [i32; 4] {
+    values
+}

@@ -1,0 +1,242 @@
+//! One direction of one recurrent layer, whatever its cells.
+
+pub(crate) mod embedding;
+pub(crate) mod folded;
+#[cfg(feature = "widths")]
+pub(crate) mod generic;
+pub(crate) mod gru;
+pub(crate) mod head;
+pub(crate) mod linear;
+pub(crate) mod lstm;
+pub(crate) mod matrix;
+pub(crate) mod pooling;
+pub(crate) mod rnn;
+pub(crate) mod scaling;
+#[cfg(any(test, feature = "unpacked"))]
+pub(crate) mod unpacked;
+
+use crate::features;
+#[cfg(any(test, feature = "write"))]
+use crate::kernel::{dot, dot_pairs, dot_rows};
+#[cfg(feature = "widths")]
+use crate::layers::generic::RowLayer;
+use crate::layers::gru::Gru;
+#[cfg(any(test, feature = "write"))]
+use crate::layers::lstm::biases;
+use crate::layers::lstm::{Lstm, Paired};
+use crate::layers::rnn::Rnn;
+#[cfg(any(test, feature = "unpacked"))]
+use crate::layers::unpacked::UnpackedLayer;
+#[cfg(any(test, feature = "write"))]
+use crate::rows::rows;
+use crate::state_codec::Archive;
+use tern_format::Cell as CellKind;
+
+/// A layer's parameters, borrowed from the file. With a tag of its own every step's `match` is two instructions; the compiler would hide the
+/// tag in a layer's parameters and take six.
+#[derive(Clone, Copy, Debug)]
+#[repr(u8)]
+pub(crate) enum Cell<'a> {
+    /// LSTM in the packing `interleaved4`.
+    Lstm(features::Interleaved4<Lstm<'a>>),
+    /// LSTM in the packing `paired16`.
+    Paired(features::Paired16<Paired<'a>>),
+    Gru(features::Gru<Gru<'a>>),
+    Rnn(features::Rnn<Rnn<'a>>),
+    /// Of any of these cells.
+    #[cfg(feature = "widths")]
+    Rows(RowLayer<'a>),
+    /// Of any of these, copied for a host.
+    #[cfg(any(test, feature = "unpacked"))]
+    Unpacked(&'a UnpackedLayer<'a>),
+}
+
+/// One layer's state, in the caller's scratch.
+#[derive(Debug, Default)]
+pub(crate) struct State<'s> {
+    /// The hidden state. `[hidden_size]`, Q15.
+    pub h: &'s mut [i16],
+    /// Where a step builds the next hidden state. `[hidden_size]`.
+    pub next_h: &'s mut [i16],
+    /// `[hidden_size]`: of LSTM the cell state, Q20; of GRU the hidden state in Q30; empty for plain cells.
+    pub c: &'s mut [i32],
+}
+
+impl State<'_> {
+    /// Before the first step.
+    pub(crate) fn reset(&mut self) {
+        self.h.fill(0);
+        self.c.fill(0);
+    }
+
+    /// The hidden state, then the finer one.
+    pub(crate) fn walk(&mut self, kind: CellKind, archive: &mut Archive<'_>) {
+        archive.halves(self.h.iter_mut());
+        archive.words(self.c.iter_mut());
+        // LSTM takes any cell state; that of GRU is a number of ±1 in Q30.
+        let sound = kind != CellKind::Gru || self.c.iter().all(|c| c.unsigned_abs() <= 1 << 30);
+        archive.check(sound);
+    }
+}
+
+impl Cell<'_> {
+    /// One step on `x`, `[input_size]`, Q15.
+    #[inline(always)]
+    pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
+        match self {
+            Cell::Lstm(lstm) => lstm.step(x, state),
+            Cell::Paired(paired) => paired.step(x, state),
+            Cell::Gru(gru) => gru.step(x, state),
+            Cell::Rnn(rnn) => rnn.step(x, state),
+            #[cfg(feature = "widths")]
+            Cell::Rows(layer) => layer.step(x, None, state),
+            #[cfg(any(test, feature = "unpacked"))]
+            Cell::Unpacked(layer) => layer.step(x, None, state),
+        }
+    }
+
+    /// [`step`](Cell::step) as a function of its own: it is inlined where most steps are taken, and nowhere else.
+    #[inline(never)]
+    pub(crate) fn step_apart(&self, x: &[i16], state: &mut State<'_>) {
+        self.step(x, state);
+    }
+
+    /// One step whose input half is ready-made. sums: as many as there are biases.
+    #[inline(never)]
+    pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
+        match self {
+            Cell::Lstm(lstm) => lstm.step_folded(sums, state),
+            Cell::Paired(paired) => paired.step_folded(sums, state),
+            Cell::Gru(gru) => gru.step_folded(sums, state),
+            Cell::Rnn(rnn) => rnn.step_folded(sums, state),
+            #[cfg(feature = "widths")]
+            Cell::Rows(layer) => layer.step(&[], Some(sums), state),
+            #[cfg(any(test, feature = "unpacked"))]
+            Cell::Unpacked(layer) => layer.step(&[], Some(sums), state),
+        }
+    }
+
+    /// H.
+    pub(crate) fn hidden_size(&self) -> usize {
+        match self {
+            Cell::Lstm(lstm) => lstm.bias.len(),
+            Cell::Paired(paired) => paired.hidden_size(),
+            Cell::Gru(gru) => gru.bias.len(),
+            Cell::Rnn(rnn) => rnn.bias.len(),
+            #[cfg(feature = "widths")]
+            Cell::Rows(layer) => layer.hidden_size(),
+            #[cfg(any(test, feature = "unpacked"))]
+            Cell::Unpacked(layer) => layer.cell.hidden_size(),
+        }
+    }
+
+    /// The size of `x`.
+    #[cfg(any(test, feature = "unpacked"))]
+    pub(crate) fn input_size(&self) -> usize {
+        match self {
+            Cell::Lstm(lstm) => lstm.input_size.get(),
+            Cell::Paired(paired) => paired.input_size(),
+            Cell::Gru(gru) => gru.input_size.get(),
+            Cell::Rnn(rnn) => rnn.input_size.get(),
+            #[cfg(feature = "widths")]
+            Cell::Rows(layer) => layer.weight_ih.columns.get(),
+            Cell::Unpacked(layer) => layer.cell.input_size(),
+        }
+    }
+
+    /// By how much pre-activations are shifted: 0 … 8.
+    #[cfg(any(test, feature = "unpacked"))]
+    pub(crate) fn shift(&self) -> u32 {
+        match self {
+            Cell::Lstm(lstm) => lstm.shift,
+            Cell::Paired(paired) => paired.shift(),
+            Cell::Gru(gru) => gru.shift,
+            Cell::Rnn(rnn) => rnn.shift,
+            #[cfg(feature = "widths")]
+            Cell::Rows(layer) => layer.shift,
+            Cell::Unpacked(layer) => layer.shift,
+        }
+    }
+
+    /// How many ready-made sums a unit has: as many as biases.
+    pub(crate) fn sums_of_unit(&self) -> usize {
+        match self {
+            Cell::Lstm(_) | Cell::Paired(_) | Cell::Gru(_) => 4,
+            Cell::Rnn(_) => 1,
+            #[cfg(feature = "widths")]
+            Cell::Rows(layer) => layer.biases(),
+            #[cfg(any(test, feature = "unpacked"))]
+            Cell::Unpacked(layer) => layer.cell.sums_of_unit(),
+        }
+    }
+
+    /// Multiply-accumulates of a step: gates · H · (input size + H).
+    pub(crate) fn macs(&self) -> usize {
+        match self {
+            Cell::Lstm(lstm) => 4 * (lstm.weight_ih.len() + lstm.weight_hh.len()),
+            Cell::Paired(paired) => paired.macs(),
+            Cell::Gru(gru) => 3 * (gru.weight_ih.len() + gru.weight_hh.len()),
+            Cell::Rnn(rnn) => rnn.weight_ih.len() + rnn.weight_hh.len(),
+            #[cfg(feature = "widths")]
+            Cell::Rows(layer) => layer.macs(),
+            #[cfg(any(test, feature = "unpacked"))]
+            Cell::Unpacked(layer) => layer.cell.macs(),
+        }
+    }
+
+    /// The sums of the input half on `x`, as they are folded. `[hidden_size · sums of a unit]`
+    #[cfg(any(test, feature = "write"))]
+    pub(crate) fn sums(&self, x: &[i16]) -> alloc::vec::Vec<i32> {
+        match self {
+            Cell::Lstm(lstm) => {
+                let units = rows(lstm.weight_ih, lstm.input_size).zip(lstm.bias);
+                units.flat_map(|(weights, &bias)| dot_rows(weights, x, bias)).collect()
+            }
+            Cell::Paired(paired) => {
+                let units = paired.records().map(|record| (record.weight_ih, biases(record.start).unwrap_or_default()));
+                units.flat_map(|(weights, bias)| dot_pairs(weights, x, bias)).collect()
+            }
+            Cell::Gru(gru) => {
+                let units = rows(gru.weight_ih, gru.input_size).zip(gru.bias);
+                let sums = |(weights, &[r, z, n, hidden_n]): (&[[i8; 3]], &[i32; 4])| {
+                    let [r, z, n] = dot_rows(weights, x, [r, z, n]);
+                    [r, z, n, hidden_n]
+                };
+                units.flat_map(sums).collect()
+            }
+            Cell::Rnn(rnn) => {
+                let units = rows(rnn.weight_ih, rnn.input_size).zip(rnn.bias);
+                units.map(|(weights, &bias)| dot(weights, x, bias)).collect()
+            }
+            #[cfg(feature = "widths")]
+            Cell::Rows(layer) => {
+                let units = (0..layer.hidden_size()).flat_map(|unit| {
+                    let sums = layer.input_sums(unit, x);
+                    sums.into_iter().take(layer.biases())
+                });
+                units.collect()
+            }
+            #[cfg(any(test, feature = "unpacked"))]
+            Cell::Unpacked(layer) => layer.cell.sums(x),
+        }
+    }
+
+    /// Bytes of flash: weights, biases, multipliers.
+    pub(crate) fn bytes(&self) -> usize {
+        // Biases have 32 bits, multipliers 16, two a row; GRU has a bias more than rows.
+        let rows = match self {
+            Cell::Lstm(lstm) => lstm.bias.len() * (4 * 4 + 2 * 4 * 2),
+            Cell::Paired(paired) => return paired.bytes(),
+            Cell::Gru(gru) => gru.bias.len() * (4 * 4 + 2 * 3 * 2),
+            Cell::Rnn(rnn) => rnn.bias.len() * (4 + 2 * 2),
+            #[cfg(feature = "widths")]
+            Cell::Rows(layer) => return layer.bytes(),
+            #[cfg(any(test, feature = "unpacked"))]
+            Cell::Unpacked(layer) => return layer.cell.bytes(),
+        };
+        self.macs() + rows
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! Ids to vectors.
+
+#[cfg(dsp)]
+use crate::features::ONLY_PAIRED;
+use crate::fixed::embedded;
+#[cfg(feature = "widths")]
+use crate::fixed::embedded_wide;
+#[cfg(dsp)]
+use crate::kernel::dsp;
+#[cfg(feature = "widths")]
+use crate::layers::matrix::{GROUP, pair};
+use crate::layers::matrix::{Matrix, Weights};
+#[cfg(feature = "widths")]
+use crate::rows::pieces;
+use crate::rows::row;
+
+/// The embedding table, borrowed from the file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Embedding<'a> {
+    /// `[vocab_size, embedding_dim]`
+    pub weight: Matrix<'a>,
+    /// `[vocab_size]`
+    pub multiplier: &'a [i16],
+}
+
+/// Writes the values of a row to `x`. weights, x: `[embedding_dim]`
+#[cfg_attr(dsp, cold)]
+#[cfg_attr(dsp, inline(never))]
+#[cfg_attr(not(dsp), inline(always))]
+fn plain(weights: &[i8], multiplier: i16, x: &mut [i16]) {
+    // By fours where nothing is faster: a loop's own instructions are half of one value's.
+    #[cfg(not(dsp))]
+    let (x, weights) = {
+        let ((fours, x), (weights_of_fours, weights)) = (x.as_chunks_mut::<4>(), weights.as_chunks::<4>());
+        for (x, w) in fours.iter_mut().zip(weights_of_fours) {
+            *x = w.map(|w| embedded(w, multiplier));
+        }
+        (x, weights)
+    };
+    for (x, &w) in x.iter_mut().zip(weights) {
+        *x = embedded(w, multiplier);
+    }
+}
+
+impl Embedding<'_> {
+    /// Writes the vector of a token to `x`, `[embedding_dim]`, Q15. |x| ≤ 32,766.
+    #[inline]
+    pub(crate) fn embed(&self, id: u32, x: &mut [i16]) {
+        let index = id as usize;
+        match self.weight.weights {
+            Weights::Bits8(weights) => {
+                let Some(&multiplier) = self.multiplier.get(index) else { return };
+                let Some(row) = row(weights, self.weight.columns, index) else { return };
+                // Layers of `paired16` alone have sizes that are always embedded so.
+                #[cfg(dsp)]
+                if dsp::embed(row, multiplier, x) || ONLY_PAIRED {
+                    return;
+                }
+                plain(row, multiplier, x);
+            }
+            #[cfg(feature = "widths")]
+            _ => self.embed_other_widths(index, x),
+        }
+    }
+
+    /// [`embed`](Embedding::embed) of weights of 4 and 16 bits.
+    #[cfg(feature = "widths")]
+    #[inline(never)]
+    fn embed_other_widths(&self, index: usize, x: &mut [i16]) {
+        let Some(&multiplier) = self.multiplier.get(index) else { return };
+        match self.weight.weights {
+            Weights::Bits8(_) => {}
+            Weights::Bits4 { .. } => {
+                let (pairs, groups) = self.weight.row_of_groups(index).unwrap_or_default();
+                for ((x, pairs), &group) in x.chunks_mut(GROUP).zip(pieces::<{ GROUP / 2 }, _>(pairs)).zip(groups) {
+                    for (x, w) in x.iter_mut().zip(pairs.iter().flat_map(|&byte| pair(byte))) {
+                        // Within ±126: 7 · 18.
+                        *x = embedded(w.wrapping_mul(group as i8), multiplier);
+                    }
+                }
+            }
+            Weights::Bits16(weights) => {
+                let row = row(weights, self.weight.columns, index).unwrap_or_default();
+                x.iter_mut().zip(row).for_each(|(x, &w)| *x = embedded_wide(w, multiplier));
+            }
+        }
+    }
+}

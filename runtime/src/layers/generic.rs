@@ -1,0 +1,128 @@
+//! A recurrent layer in the packing `rows`: any cell, weights of 4, 8 or 16 bits in either half.
+
+use core::num::NonZeroUsize;
+
+use super::{gru, lstm};
+use crate::activation::{relu, tanh};
+use crate::fixed::requantize;
+use crate::layers::State;
+use crate::layers::matrix::Matrix;
+use crate::rows::row;
+use tern_format::Cell as CellKind;
+
+/// A layer's parameters, borrowed from the file. Rows go by unit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RowLayer<'a> {
+    pub kind: CellKind,
+    pub weight_ih: Matrix<'a>,
+    pub weight_hh: Matrix<'a>,
+    /// `[hidden_size · 4]`, as the plain packing of the cell has them; of plain cells `[hidden_size]`
+    pub bias: &'a [i32],
+    /// `[hidden_size · gates]`
+    pub multiplier_ih: &'a [i16],
+    /// `[hidden_size · gates]`
+    pub multiplier_hh: &'a [i16],
+    /// 0 … 8
+    pub shift: u32,
+}
+
+/// The numbers of a unit; what is beyond its rows is 0.
+fn four<T: Copy + Default>(all: &[T], width: usize, unit: usize) -> [T; 4] {
+    let mut four = [T::default(); 4];
+    let of_unit = NonZeroUsize::new(width).and_then(|width| row(all, width, unit)).unwrap_or_default();
+    four.iter_mut().zip(of_unit).for_each(|(to, &from)| *to = from);
+    four
+}
+
+impl RowLayer<'_> {
+    /// How many numbers a unit has in `bias`.
+    pub(crate) fn biases(&self) -> usize {
+        if self.kind.gates() > 1 { 4 } else { 1 }
+    }
+
+    /// H.
+    pub(crate) fn hidden_size(&self) -> usize {
+        self.bias.len().checked_div(self.biases()).unwrap_or(0)
+    }
+
+    pub(crate) fn bias(&self, unit: usize) -> [i32; 4] {
+        four(self.bias, self.biases(), unit)
+    }
+
+    /// Of the input half and of the recurrent half.
+    pub(crate) fn multipliers(&self, unit: usize) -> [[i16; 4]; 2] {
+        [self.multiplier_ih, self.multiplier_hh].map(|all| four(all, self.kind.gates(), unit))
+    }
+
+    /// What the sums of the recurrent half begin with.
+    pub(crate) fn recurrent_bias(&self, unit: usize) -> [i32; 4] {
+        match self.kind {
+            CellKind::Gru => [0, 0, self.bias(unit)[3], 0],
+            _ => [0; 4],
+        }
+    }
+
+    /// The sums of a unit's rows with `v`.
+    fn sums(&self, matrix: &Matrix<'_>, unit: usize, v: &[i16], mut sums: [i32; 4]) -> [i32; 4] {
+        let gates = self.kind.gates();
+        for (gate, sum) in sums.iter_mut().enumerate().take(gates) {
+            *sum = matrix.dot(unit * gates + gate, v, *sum).unwrap_or(0);
+        }
+        sums
+    }
+
+    /// The sums of a unit's input half, as they are folded.
+    pub(crate) fn input_sums(&self, unit: usize, x: &[i16]) -> [i32; 4] {
+        self.sums(&self.weight_ih, unit, x, self.bias(unit))
+    }
+
+    /// Adds the second row of a pair to its first, where rows come in pairs, and scales.
+    fn requantize_rows(&self, matrix: &Matrix<'_>, [a, b, c, d]: [i32; 4], m: [i16; 4]) -> [i32; 4] {
+        let [a, b, c, d] = match self.kind {
+            _ if matrix.is_wide() => [a, b, c, d],
+            CellKind::Lstm => [a + (b >> 8), b, c + (d >> 8), d],
+            CellKind::Gru => [a + (b >> 8), b, c, d],
+            CellKind::Rnn | CellKind::RnnRelu => [a, b, c, d],
+        };
+        [requantize(a, m[0]), requantize(b, m[1]), requantize(c, m[2]), requantize(d, m[3])]
+    }
+
+    /// One step on `x`, `[input_size]`, Q15; or, where there are `sums`, as many as biases, on an input half that is ready-made.
+    #[inline(never)]
+    pub(crate) fn step(&self, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
+        for unit in 0..self.hidden_size() {
+            let [mx, mh] = self.multipliers(unit);
+            let from_x = match sums {
+                Some(sums) => four(sums, self.biases(), unit),
+                None => self.input_sums(unit, x),
+            };
+            let x = self.requantize_rows(&self.weight_ih, from_x, mx);
+            let from_h = self.sums(&self.weight_hh, unit, state.h, self.recurrent_bias(unit));
+            let h = self.requantize_rows(&self.weight_hh, from_h, mh);
+            // An array: a closure over indices links a panic where it is not inlined.
+            let mut z = [0; 4];
+            z.iter_mut().zip(x.iter().zip(&h)).for_each(|(z, (x, h))| *z = (x + h) << self.shift);
+            let c = state.c.get(unit).copied().unwrap_or(0);
+            let (c, h) = match self.kind {
+                CellKind::Lstm => lstm::unit(z, c),
+                CellKind::Gru => gru::unit([x[0], x[1], x[2]], [h[0], h[1], h[2]], self.shift, c),
+                CellKind::Rnn => (0, tanh(z[0]) as i16),
+                CellKind::RnnRelu => (0, relu(z[0]) as i16),
+            };
+            state.next_h.get_mut(unit).into_iter().for_each(|next| *next = h);
+            state.c.get_mut(unit).into_iter().for_each(|next| *next = c);
+        }
+        core::mem::swap(&mut state.h, &mut state.next_h);
+    }
+
+    /// Multiply-accumulates of a step.
+    pub(crate) fn macs(&self) -> usize {
+        self.weight_ih.macs() + self.weight_hh.macs()
+    }
+
+    /// Bytes of flash: weights, biases, multipliers.
+    pub(crate) fn bytes(&self) -> usize {
+        let multipliers = size_of_val(self.multiplier_ih) + size_of_val(self.multiplier_hh);
+        self.weight_ih.bytes() + self.weight_hh.bytes() + size_of_val(self.bias) + multipliers
+    }
+}

@@ -1,0 +1,68 @@
+//! The GRU layer, in PyTorch's form: the reset gate acts after the product with W_hn and on its bias.
+
+use core::num::NonZeroUsize;
+
+use crate::activation::{sigmoid, tanh};
+use crate::fixed::{requantize, round_shift};
+use crate::kernel::dot3;
+use crate::layers::State;
+use crate::rows::{rows, rows_or_empty};
+
+/// One layer's parameters, borrowed from the file. The last dimension is the gate: `r z n`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gru<'a> {
+    /// The size of `x`.
+    pub input_size: NonZeroUsize,
+    /// `[hidden_size · input_size][3]`
+    pub weight_ih: &'a [[i8; 3]],
+    /// `[hidden_size · hidden_size][3]`
+    pub weight_hh: &'a [[i8; 3]],
+    /// `[hidden_size][4]`: of `r z n`, in units of the input half's accumulators; of the recurrent half's `n`, in units of its.
+    pub bias: &'a [[i32; 4]],
+    /// `[hidden_size][3]`
+    pub multiplier_ih: &'a [[i16; 3]],
+    /// `[hidden_size][3]`
+    pub multiplier_hh: &'a [[i16; 3]],
+    /// 0 … 8
+    pub shift: u32,
+}
+
+impl Gru<'_> {
+    /// One step whose input half is ready-made. sums: `[hidden_size · 4]`. It is the step on no columns, with these in the place of the biases.
+    pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
+        Gru { weight_ih: &[], bias: sums.as_chunks().0, ..*self }.step(&[], state);
+    }
+
+    /// One step on `x`, `[input_size]`, Q15.
+    #[inline(never)]
+    pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
+        let hidden_size = NonZeroUsize::new(state.h.len()).unwrap_or(NonZeroUsize::MIN);
+        let weights = rows_or_empty(self.weight_ih, self.input_size).zip(rows(self.weight_hh, hidden_size));
+        let units = weights.zip(self.bias).zip(self.multiplier_ih.iter().zip(self.multiplier_hh));
+        let states = state.c.iter_mut().zip(state.next_h.iter_mut());
+        for ((((weight_ih, weight_hh), &[r, z, n, hidden_n]), (multiplier_ih, multiplier_hh)), (c, h)) in
+            units.zip(states)
+        {
+            let from_x = requantize_rows(dot3(weight_ih, x, [r, z, n]), multiplier_ih);
+            let from_h = requantize_rows(dot3(weight_hh, state.h, [0, 0, hidden_n]), multiplier_hh);
+            (*c, *h) = unit(from_x, from_h, self.shift, *c);
+        }
+        core::mem::swap(&mut state.h, &mut state.next_h);
+    }
+}
+
+/// Adds the second row of the pair to its first and scales: accumulators to parts of pre-activations.
+#[inline(always)]
+fn requantize_rows([r, z, n]: [i32; 3], m: &[i16; 3]) -> [i32; 3] {
+    [requantize(r + (z >> 8), m[0]), requantize(z, m[1]), requantize(n, m[2])]
+}
+
+/// Both halves of a unit's pre-activations and its state (Q30) to its new state and hidden state (Q15).
+#[inline(always)]
+pub(crate) fn unit(x: [i32; 3], h: [i32; 3], shift: u32, state: i32) -> (i32, i16) {
+    let r = sigmoid((x[0] + h[0]) << shift);
+    let z = sigmoid((x[1] + h[1]) << shift);
+    let n = tanh((x[2] + requantize(h[2], r as i16)) << shift) << 15;
+    let state = n + 2 * requantize(state - n, z as i16);
+    (state, round_shift(state, 15) as i16)
+}

@@ -1,0 +1,50 @@
+//! A linear layer: the last one of a network, or the hidden one before it.
+
+use crate::activation::relu;
+use crate::fixed::requantize;
+use crate::layers::matrix::Matrix;
+
+/// A layer's parameters, borrowed from the file. Rows are ordinary, not paired.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Linear<'a> {
+    /// `[outputs, width]`
+    pub weight: Matrix<'a>,
+    /// `[outputs]`, in units of the accumulators
+    pub bias: &'a [i32],
+    /// `[outputs]`
+    pub multiplier: &'a [i16],
+    /// 0 … 8
+    pub shift: u32,
+}
+
+impl<'a> Linear<'a> {
+    /// How many outputs there are.
+    pub(crate) fn len(&self) -> usize {
+        self.bias.len()
+    }
+
+    /// One output for features `[width]`, Q15; none beyond the last.
+    pub(crate) fn get(&self, features: &[i16], index: usize) -> Option<i32> {
+        let (&bias, &multiplier) = (self.bias.get(index)?, self.multiplier.get(index)?);
+        Some(requantize(self.weight.dot(index, features, bias)?, multiplier) << self.shift)
+    }
+
+    /// All outputs.
+    pub(crate) fn outputs<'s>(&self, features: &'s [i16]) -> impl Iterator<Item = i32> + use<'a, 's> {
+        let linear = *self;
+        (0..self.len()).map_while(move |index| linear.get(features, index))
+    }
+
+    /// Writes max(0, output), from Q20 to Q15, saturating, of every output to `activations`, `[outputs]`.
+    pub(crate) fn relu(&self, features: &[i16], activations: &mut [i16]) {
+        for (index, activation) in activations.iter_mut().enumerate() {
+            let Some(z) = self.get(features, index) else { return };
+            *activation = relu(z) as i16;
+        }
+    }
+
+    /// Bytes of flash: weights, biases, multipliers.
+    pub(crate) fn bytes(&self) -> usize {
+        self.weight.bytes() + self.len() * (4 + 2)
+    }
+}

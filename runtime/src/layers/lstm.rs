@@ -1,0 +1,109 @@
+//! The LSTM layer, in either packing.
+
+mod paired;
+
+use core::num::NonZeroUsize;
+
+use crate::activation::{sigmoid, tanh};
+use crate::fixed::{requantize, round_shift, saturating_double};
+#[cfg(armv7m)]
+use crate::kernel::armv7m;
+#[cfg(rv32)]
+use crate::kernel::rv32;
+#[cfg(thumb1)]
+use crate::kernel::thumb1;
+#[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
+use crate::kernel::{compiler_barrier, dot4};
+use crate::layers::State;
+#[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
+use crate::rows::{rows, rows_or_empty};
+
+pub(crate) use paired::{Paired, Record, biases, pair_biases};
+
+/// One layer's parameters in the packing `interleaved4`, borrowed from the file. The last dimension is the gate: `i f g o`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lstm<'a> {
+    /// E: the size of `x`.
+    pub input_size: NonZeroUsize,
+    /// `[hidden_size · input_size][4]`
+    pub weight_ih: &'a [[i8; 4]],
+    /// `[hidden_size · hidden_size][4]`
+    pub weight_hh: &'a [[i8; 4]],
+    /// `[hidden_size][4]`, in units of the input half's accumulators
+    pub bias: &'a [[i32; 4]],
+    /// `[hidden_size][4]`
+    pub multiplier_ih: &'a [[i16; 4]],
+    /// `[hidden_size][4]`
+    pub multiplier_hh: &'a [[i16; 4]],
+    /// 0 … 8
+    pub shift: u32,
+}
+
+impl Lstm<'_> {
+    /// One step on `x`, `[input_size]`, Q15. A function by itself, lest its registers and its stack become those of all who call it.
+    #[inline(never)]
+    pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
+        #[cfg(armv7m)]
+        armv7m::step(self, x, state);
+        #[cfg(thumb1)]
+        thumb1::step(self, x, state);
+        #[cfg(rv32)]
+        rv32::step(self, x, state);
+        #[cfg(not(any(armv7m, thumb1, rv32)))]
+        self.plain_step(x, state);
+        core::mem::swap(&mut state.h, &mut state.next_h);
+    }
+
+    /// One step whose input half is ready-made. sums: `[hidden_size · 4]`. It is the step on no columns, with these in the place of the
+    /// biases.
+    pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
+        Lstm { weight_ih: &[], bias: sums.as_chunks().0, ..*self }.step(&[], state);
+    }
+
+    /// Whether all sizes fit each other and none is zero: always so after load, and in the scratch as a session divides it. Kernels in
+    /// assembly rely on it.
+    #[cfg(any(armv7m, thumb1, rv32))]
+    #[inline(always)]
+    pub(crate) fn fits(&self, x: &[i16], state: &State<'_>) -> bool {
+        let (columns, units) = (x.len(), state.h.len());
+        let weights = (self.weight_ih.len(), self.weight_hh.len()) == (units * columns, units * units);
+        let rows = [self.bias.len(), self.multiplier_ih.len(), self.multiplier_hh.len()];
+        let states = [state.c.len(), state.next_h.len()];
+        weights && units != 0 && rows.iter().chain(&states).all(|&len| len == units)
+    }
+
+    /// The definition of a step, up to the exchange of `h` and `next_h`.
+    #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
+    #[inline(always)]
+    fn plain_step(&self, x: &[i16], state: &mut State<'_>) {
+        // The size is not zero, or there would be no unit to step.
+        let hidden_size = NonZeroUsize::new(state.h.len()).unwrap_or(NonZeroUsize::MIN);
+        let weights = rows_or_empty(self.weight_ih, self.input_size).zip(rows(self.weight_hh, hidden_size));
+        let rows = weights.zip(self.bias).zip(self.multiplier_ih.iter().zip(self.multiplier_hh));
+        let units = rows.zip(state.c.iter_mut().zip(state.next_h.iter_mut()));
+        for ((((weight_ih, weight_hh), bias), (multiplier_ih, multiplier_hh)), (c, h)) in units {
+            let from_x = compiler_barrier(requantize_rows(dot4(weight_ih, x, *bias), multiplier_ih));
+            let from_h = requantize_rows(dot4(weight_hh, state.h, [0; 4]), multiplier_hh);
+            let z = |row: usize| (from_x[row] + from_h[row]) << self.shift;
+            (*c, *h) = unit([z(0), z(1), z(2), z(3)], *c);
+        }
+    }
+}
+
+/// Adds the second row of each pair to its first and scales: accumulators to pre-activations.
+#[inline(always)]
+fn requantize_rows([i, f, g, o]: [i32; 4], m: &[i16; 4]) -> [i32; 4] {
+    [requantize(i + (f >> 8), m[0]), requantize(f, m[1]), requantize(g + (o >> 8), m[2]), requantize(o, m[3])]
+}
+
+/// A unit's pre-activations (Q19, for `g` Q20) and cell state to its new cell state (Q20) and hidden state (Q15).
+#[inline(always)]
+pub(crate) fn unit([i, f, g, o]: [i32; 4], c: i32) -> (i32, i16) {
+    let (i, f, g, o) = (sigmoid(i), sigmoid(f), tanh(g), sigmoid(o));
+    let kept = requantize(c, f as i16);
+    let c = saturating_double(kept + round_shift(i * g, 11));
+    (c, round_shift(o * tanh(c), 15) as i16)
+}
+
+#[cfg(test)]
+mod tests;

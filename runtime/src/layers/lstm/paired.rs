@@ -1,0 +1,177 @@
+//! The LSTM layer in the packing `paired16`: one record a unit, in the order in which a step reads it.
+
+use core::num::NonZeroUsize;
+
+#[cfg(any(test, not(dsp)))]
+use super::{requantize_rows, unit};
+#[cfg(any(test, not(dsp)))]
+use crate::kernel::dot_pairs;
+#[cfg(dsp)]
+use crate::kernel::dsp;
+use crate::layers::State;
+use crate::rows::rows;
+
+/// One layer's parameters, borrowed from the file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Paired<'a> {
+    /// E: the size of `x`. A multiple of 4.
+    input_size: NonZeroUsize,
+    /// H. A multiple of 4.
+    hidden_size: NonZeroUsize,
+    /// `[hidden_size][H + 10 + E]`, see [`Record`]
+    units: &'a [i32],
+    /// 0 … 8
+    shift: u32,
+    #[cfg(dsp)]
+    plan: dsp::Plan,
+}
+
+/// One unit's part of [`Paired::units`].
+pub(crate) struct Record<'a> {
+    /// Weights of the recurrent half. `[H / 2][2]`: two columns of rows `i f`, two of rows `g o`; see [`columns`](crate::kernel::columns).
+    pub weight_hh: &'a [[i32; 2]],
+    pub multiplier_hh: [i16; 4],
+    pub multiplier_ih: [i16; 4],
+    /// What the sums of the input half start from, as a kernel loads it: the two words of 256·bias_i + bias_f, bias_f, and so for `g o`.
+    pub start: [i32; 6],
+    /// Weights of the input half. `[E / 2][2]`
+    pub weight_ih: &'a [[i32; 2]],
+}
+
+/// The biases of rows `i f g o` in [`Record::start`]; nothing if its parts contradict each other.
+pub(crate) fn biases(start: [i32; 6]) -> Option<[i32; 4]> {
+    let [low_if, high_if, f, low_go, high_go, o] = start;
+    let ([i, f], [g, o]) = (pair_biases([low_if, high_if, f])?, pair_biases([low_go, high_go, o])?);
+    Some([i, f, g, o])
+}
+
+/// The biases of one pair of rows: the first one's is in the two words of 256 times it and the second's.
+#[inline(always)]
+pub(crate) fn pair_biases([low, high, second]: [i32; 3]) -> Option<[i32; 2]> {
+    let sum = (i64::from(high) << 32 | i64::from(low as u32)) - i64::from(second);
+    let first = (sum >> 8) as i32;
+    if i64::from(first) << 8 == sum { Some([first, second]) } else { None }
+}
+
+impl<'a> Paired<'a> {
+    /// Words of a record beside its weights.
+    pub(crate) const EXTRA_WORDS: usize = 10;
+
+    /// Columns of either half come in multiples of this.
+    pub(crate) const COLUMNS: usize = 4;
+
+    /// None if the sizes are no multiples of 4 or the units are not as many or as long as the sizes say. The step relies on it.
+    pub(crate) fn new(
+        input_size: NonZeroUsize,
+        hidden_size: NonZeroUsize,
+        units: &'a [i32],
+        shift: u32,
+    ) -> Option<Self> {
+        let (e, h) = (input_size.get(), hidden_size.get());
+        // Exact: a size has 32 bits, by its file or by its core.
+        let words = (h as u64).wrapping_add(e as u64).wrapping_add(Self::EXTRA_WORDS as u64).wrapping_mul(h as u64);
+        let fits = (e | h).is_multiple_of(Self::COLUMNS) && units.len() as u64 == words;
+        fits.then_some(Paired {
+            input_size,
+            hidden_size,
+            units,
+            shift,
+            #[cfg(dsp)]
+            plan: dsp::Plan::new(e, h, shift),
+        })
+    }
+
+    /// E.
+    #[inline(always)]
+    pub(crate) fn input_size(&self) -> usize {
+        self.input_size.get()
+    }
+
+    /// H.
+    #[inline(always)]
+    pub(crate) fn hidden_size(&self) -> usize {
+        self.hidden_size.get()
+    }
+
+    /// All records.
+    #[cfg(dsp)]
+    #[inline(always)]
+    pub(crate) fn units(&self) -> &'a [i32] {
+        self.units
+    }
+
+    /// What the kernel needs to know of the layer.
+    #[cfg(dsp)]
+    #[inline(always)]
+    pub(crate) fn plan(&self) -> &dsp::Plan {
+        &self.plan
+    }
+
+    /// 0 … 8
+    #[inline(always)]
+    pub(crate) fn shift(&self) -> u32 {
+        self.shift
+    }
+
+    /// Multiply-accumulates of a step: 4·H·(E + H).
+    pub(crate) fn macs(&self) -> usize {
+        4 * self.hidden_size() * (self.input_size() + self.hidden_size())
+    }
+
+    /// One step on `x`, `[input_size]`, Q15.
+    #[inline(never)]
+    pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
+        #[cfg(dsp)]
+        dsp::step(self, x, state);
+        #[cfg(not(dsp))]
+        self.plain_step(x, None, state);
+    }
+
+    /// The definition of a step. sums: `[hidden_size · 4]` where the input half is ready-made.
+    #[cfg(any(test, not(dsp)))]
+    pub(crate) fn plain_step(&self, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
+        let states = state.c.iter_mut().zip(state.next_h.iter_mut());
+        for (index, (record, (c, h))) in self.records().zip(states).enumerate() {
+            let ready = sums.and_then(|sums| sums.as_chunks().0.get(index).copied());
+            let sums =
+                ready.unwrap_or_else(|| dot_pairs(record.weight_ih, x, biases(record.start).unwrap_or_default()));
+            let from_h = requantize_rows(dot_pairs(record.weight_hh, state.h, [0; 4]), &record.multiplier_hh);
+            let from_x = requantize_rows(sums, &record.multiplier_ih);
+            let z = |row: usize| (from_x[row] + from_h[row]) << self.shift;
+            (*c, *h) = unit([z(0), z(1), z(2), z(3)], *c);
+        }
+        core::mem::swap(&mut state.h, &mut state.next_h);
+    }
+
+    /// One step whose input half is ready-made. sums: `[hidden_size · 4]`.
+    #[inline(never)]
+    pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
+        #[cfg(dsp)]
+        dsp::step_folded(self, sums, state);
+        #[cfg(not(dsp))]
+        self.plain_step(&[], Some(sums), state);
+    }
+
+    /// Bytes of flash: weights, biases, multipliers.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(self.units)
+    }
+
+    /// Each unit's record; none if the units' words are no such records.
+    pub(crate) fn records(&self) -> impl Iterator<Item = Record<'a>> + use<'a> {
+        let hidden_size = self.hidden_size();
+        let words = NonZeroUsize::MIN.saturating_add(hidden_size + self.input_size() + Self::EXTRA_WORDS - 1);
+        rows(self.units, words).filter_map(move |words| {
+            let (weight_hh, rest) = words.split_at_checked(hidden_size)?;
+            let (&[hh_if, hh_go, ih_if, ih_go, s0, s1, s2, s3, s4, s5], weight_ih) = rest.split_first_chunk()?;
+            let halves = |a: i32, b: i32| [a as i16, (a >> 16) as i16, b as i16, (b >> 16) as i16];
+            Some(Record {
+                weight_hh: weight_hh.as_chunks().0,
+                multiplier_hh: halves(hh_if, hh_go),
+                multiplier_ih: halves(ih_if, ih_go),
+                start: [s0, s1, s2, s3, s4, s5],
+                weight_ih: weight_ih.as_chunks().0,
+            })
+        })
+    }
+}

@@ -1,0 +1,144 @@
+//! From the hidden states of all steps to what the head reads.
+
+use core::num::NonZeroU32;
+
+use crate::features::POOLING;
+use crate::fixed::{round_shift, saturate_16};
+use crate::state_codec::Archive;
+use tern_format::Merge;
+
+/// Steps whose sum is exact; an even number, so that half of the sum is no larger than that of half the steps.
+pub(crate) const EXACT_STEPS: u32 = 65_534;
+
+/// One value of both directions, Q15.
+#[inline]
+pub(crate) fn merge(how: Merge, forward: i16, reverse: i16) -> i16 {
+    let (forward, reverse) = (i32::from(forward), i32::from(reverse));
+    match how {
+        Merge::Sum | Merge::Mean => round_shift(forward + reverse, 1) as i16,
+        Merge::Product => saturate_16(round_shift(forward * reverse, 15)),
+        // They stand side by side: there is nothing to merge.
+        Merge::Concat => forward as i16,
+    }
+}
+
+/// What is kept of the states so far, in the caller's scratch.
+#[derive(Debug)]
+pub(crate) struct Pool<'s> {
+    /// True if the head reads the maximum.
+    pub has_max: bool,
+    /// `[width]`; empty where no mean is asked for
+    pub sum: &'s mut [i32],
+    /// `[width]`, `[2 · width]` of mean and largest; empty where the head reads a state as it is
+    pub features: &'s mut [i16],
+    /// Steps in `sum`: 0 … [`EXACT_STEPS`].
+    pub count: u32,
+}
+
+impl Pool<'_> {
+    pub(crate) fn reset(&mut self) {
+        self.sum.fill(0);
+        self.features.fill(0);
+        self.count = 0;
+    }
+
+    /// Adds one step's values from `at` on: one direction's where they stand side by side. Before any step `first`, afterwards not.
+    pub(crate) fn add(&mut self, at: usize, first: bool, values: impl Iterator<Item = i16> + Clone) {
+        for (sum, v) in self.sum.iter_mut().skip(at).zip(values.clone()) {
+            *sum += i32::from(v);
+        }
+        if POOLING && self.has_max {
+            // The means lie before the largest values.
+            for (largest, v) in self.features.iter_mut().skip(self.sum.len() + at).zip(values) {
+                if first || v > *largest {
+                    *largest = v;
+                }
+            }
+        }
+    }
+
+    /// Makes room for one step more: past [`EXACT_STEPS`] all that was counts half.
+    pub(crate) fn make_room(&mut self) {
+        if self.count == EXACT_STEPS {
+            self.sum.iter_mut().for_each(|sum| *sum >>= 1);
+            self.count >>= 1;
+        }
+    }
+
+    /// How many steps there are, their sums, the largest values.
+    pub(crate) fn walk(&mut self, archive: &mut Archive<'_>) {
+        self.count = archive.count(self.count);
+        archive.check(self.count <= EXACT_STEPS);
+        archive.words(self.sum.iter_mut());
+        let count = self.count.min(EXACT_STEPS) as i32;
+        archive.check(self.sum.iter().all(|sum| (-32_768 * count..=32_767 * count).contains(sum)));
+        archive.halves(self.features.iter_mut().skip(self.sum.len()));
+    }
+
+    /// Writes the means of what was added.
+    pub(crate) fn finish(&mut self) {
+        if !POOLING {
+            return;
+        }
+        let Some(count) = NonZeroU32::new(self.count) else { return };
+        for (mean, &sum) in self.features.iter_mut().zip(self.sum.iter()) {
+            *mean = rounded_mean(sum, count);
+        }
+    }
+}
+
+/// `sum / count`, to the nearest, half up. |sum| ≤ 2^15 · count, count ≤ [`EXACT_STEPS`].
+fn rounded_mean(sum: i32, count: NonZeroU32) -> i16 {
+    // From 0 on, so that division rounds one way; below 2^32.
+    let from_zero = sum.wrapping_add_unsigned(count.get() << 15) as u32;
+    (((from_zero + count.get() / 2) / count) as i32 - 32_768) as i16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Random;
+
+    #[test]
+    fn means_are_rounded_to_the_nearest_half_up() {
+        let mut random = Random(11);
+        for case in 0..200_000 {
+            let count = if case % 3 == 0 { random.between(1, 9) } else { random.between(1, 65_534) };
+            let edge = 32_768 * count;
+            let sum = match case % 5 {
+                0 => -edge,
+                1 => edge - count,
+                _ => random.between(-edge, edge - count),
+            };
+            let exact = (2 * sum + count).div_euclid(2 * count);
+            let mean = rounded_mean(sum as i32, NonZeroU32::new(count as u32).unwrap());
+            assert_eq!(i64::from(mean), exact, "{sum} / {count}");
+        }
+    }
+
+    #[test]
+    fn merged_values_do_not_overflow() {
+        let ends = [i16::MIN, -1, 0, 1, i16::MAX];
+        for (a, b) in ends.into_iter().flat_map(|a| ends.map(|b| (a, b))) {
+            let real = |v: i16| f64::from(v) / 32_768.0;
+            let close = |merged: i16, exact: f64| (real(merged) - exact).abs() <= 1.0 / 32_768.0;
+            assert!(close(merge(Merge::Mean, a, b), (real(a) + real(b)) / 2.0), "{a}, {b}");
+            assert_eq!(merge(Merge::Sum, a, b), merge(Merge::Mean, a, b));
+            assert!(close(merge(Merge::Product, a, b), real(a) * real(b)), "{a}, {b}");
+        }
+    }
+
+    #[test]
+    fn past_the_exact_steps_all_that_was_counts_half() {
+        let (mut sum, mut features) = ([0; 2], [0; 4]);
+        let mut pool = Pool { has_max: true, sum: &mut sum, features: &mut features, count: 0 };
+        for step in 0..200_000u32 {
+            pool.make_room();
+            pool.add(0, step == 0, [i16::MIN, if step < 100 { -7 } else { -8 }].into_iter());
+            pool.count += 1;
+        }
+        pool.finish();
+        assert!(pool.count > EXACT_STEPS / 2 && pool.count <= EXACT_STEPS);
+        assert_eq!(features, [i16::MIN, -8, i16::MIN, -7]);
+    }
+}

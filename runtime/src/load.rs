@@ -1,0 +1,125 @@
+//! From bytes to a checked [`Model`].
+
+mod bounds;
+mod explain;
+pub(crate) mod file;
+mod folded_tokens;
+mod inputs;
+mod metadata;
+pub(crate) mod name_hash;
+mod outputs;
+mod paired_bounds;
+mod recurrent;
+pub(crate) mod scanner;
+mod tensor_names;
+mod tensor_reader;
+mod words;
+
+use crate::error::LoadError;
+use crate::model::{Calibration, Model};
+use crate::text;
+use explain::explain;
+use file::{Fault, File};
+use metadata::Kind;
+use scanner::{Scanner, read_header};
+use tensor_names::Tensor;
+
+/// The length that a device file says it has, from its header alone. Bytes may follow it: a flash slot is larger than its model.
+///
+/// # Errors
+/// [`LoadError::Truncated`] if `bytes` is shorter than that; [`LoadError::Header`] if there is no header.
+pub fn file_len(bytes: &[u8]) -> Result<usize, LoadError> {
+    let mut file = File::new(bytes);
+    let length = length(&mut file).file;
+    if file.is_refused() { Err(explain(&file)) } else { Ok(length) }
+}
+
+/// Of a file, in bytes, and of its header, in entries.
+struct Length {
+    file: usize,
+    entries: usize,
+}
+
+fn length(file: &mut File<'_>) -> Length {
+    read_header(file);
+    let mut scanner = Scanner::new(file);
+    while scanner.next() {}
+    // A sum that wraps is no length of what lies in memory.
+    let length = file.header.len().saturating_add(scanner.entry.end);
+    if length > file.bytes.len() {
+        file.refuse(Fault::Truncated { expected: length });
+    }
+    Length { file: length, entries: scanner.entry.number.wrapping_add(1) }
+}
+
+impl<'a> Model<'a> {
+    /// Checks a whole device file, which must begin at a multiple of 8, and borrows it.
+    ///
+    /// Reads every byte of the weights and of the vocabulary once.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the file, by name: [`LoadError`].
+    pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, LoadError> {
+        let mut file = File::new(bytes);
+        // Never moved: a model is half a kilobyte.
+        let mut model = read(&mut file);
+        if let Err(error) = &mut model {
+            *error = explain(&file);
+        }
+        model
+    }
+}
+
+/// The error is not yet what it will be.
+fn read<'a>(file: &mut File<'a>) -> Result<Model<'a>, LoadError> {
+    let bytes = file.bytes;
+    if !bytes.as_ptr().addr().is_multiple_of(8) {
+        file.refuse(Fault::Misaligned);
+    }
+    let length = length(file);
+    if bytes.len() > length.file {
+        file.refuse(Fault::TrailingBytes { expected: length.file });
+    }
+    let file = &*file;
+    let Kind { mut config, packing, hidden_shift } = Kind::read(file);
+
+    let name = file.text(Tensor::NAME);
+    if name.len() > 64 || !text::is_utf8(name) {
+        file.refuse(Fault::Texts { table: Tensor::NAME, index: 0 });
+    }
+    let inputs = inputs::read(file, &mut config);
+    let Some(cells) = recurrent::read(file, &config, packing) else { return Err(LoadError::Refused) };
+    let [cell, ..] = &cells;
+    config.hidden_size = cell.hidden_size();
+    let folded = folded_tokens::read(file, &config, &cells);
+    let outputs = outputs::read(file, &mut config, &inputs, hidden_shift);
+
+    let golden_logits = file.words(Tensor::GOLDEN_LOGITS, [inputs.goldens as u32, config.classes as u32, 0]);
+    let calibration = file.words(Tensor::CALIBRATION, [4, 0, 0]);
+    let &[texts, tokens, largest_z, largest_c] = calibration.first_chunk().unwrap_or(&[0; 4]);
+    if file.asked() != length.entries {
+        file.refuse(Fault::Left);
+    }
+    if file.is_refused() {
+        return Err(LoadError::Refused);
+    }
+    Ok(Model {
+        config,
+        vocabulary: inputs.vocabulary,
+        embedding: inputs.embedding,
+        folded,
+        numbers: inputs.numbers,
+        cells,
+        packing,
+        hidden: outputs.hidden,
+        head: outputs.head,
+        name,
+        labels: outputs.labels,
+        golden: inputs.golden,
+        golden_logits,
+        calibration: Calibration { texts: texts as u32, tokens: tokens as u32, largest_z, largest_c },
+        embedding_scale_bits: inputs.scale_bits,
+        header_len: file.header.len(),
+        file_len: bytes.len(),
+    })
+}

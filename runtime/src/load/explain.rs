@@ -1,0 +1,92 @@
+//! From what the loader keeps of a [`Fault`] to what a caller reads.
+
+use super::metadata::explained;
+use crate::error::{LoadError, Name};
+use crate::features::{ERRORS, FOLDING, HIDDEN, WIDTHS};
+use crate::load::file::{Expected, Fault, File};
+use crate::load::scanner::{Dtype, Scanner, read_header, string_at};
+
+/// Why the file is refused, in full where that is built in.
+pub(super) fn explain(file: &File<'_>) -> LoadError {
+    if ERRORS { in_full(file) } else { LoadError::Refused }
+}
+
+fn in_full(file: &File<'_>) -> LoadError {
+    let found = file.bytes.len();
+    // It is read again, from the beginning: who is refused reads nothing more.
+    let mut again = File::new(file.bytes);
+    read_header(&mut again);
+    match file.fault() {
+        Fault::Misaligned => LoadError::Misaligned,
+        Fault::Truncated { expected } => LoadError::Truncated { found, expected },
+        Fault::TrailingBytes { expected } => LoadError::TrailingBytes { found, expected },
+        Fault::Header { at, expected } => LoadError::Header { at, expected: in_header(expected) },
+        Fault::Word { at } => {
+            let [key, word] = explained::key_and_word(file, at);
+            unsupported(Name::of_bytes(key), word, explained::words_for(key))
+        }
+        Fault::Misfit { key, expected } => {
+            unsupported(explained::key(key), explained::value(&again, key).as_bytes(), expected)
+        }
+        Fault::NotBuilt { key, word } => {
+            LoadError::MissingFeature { name: explained::key(key), feature: explained::feature(key, word) }
+        }
+        Fault::MissingKey(key) => LoadError::MissingKey(explained::name(key)),
+        Fault::MissingTensor(tensor) => LoadError::MissingTensor(tensor.name()),
+        Fault::Left => left(file, &again),
+        Fault::Type { tensor, expected: Dtype::I8 } if !WIDTHS && tensor.can_be_wide() => {
+            LoadError::MissingFeature { name: tensor.name(), feature: "widths" }
+        }
+        Fault::Type { tensor, expected } => LoadError::Type { tensor: tensor.name(), expected: expected.name() },
+        Fault::Shape { tensor, found, expected } => LoadError::Shape { tensor: tensor.name(), found, expected },
+        Fault::Place { at } => LoadError::Place(Name::of_bytes(string_at(file, at))),
+        Fault::Texts { table, index } => LoadError::Texts { table: table.table(), index },
+        Fault::VocabularyOrder { index } => LoadError::VocabularyOrder { index },
+        Fault::Range { tensor, index } => LoadError::Range { tensor: tensor.name(), index },
+        Fault::Overflow { tensor, row } => LoadError::Overflow { tensor: tensor.name(), row },
+    }
+}
+
+/// Of the first entry that nobody asked for. again: the same file, not refused.
+fn left(file: &File<'_>, again: &File<'_>) -> LoadError {
+    let mut scanner = Scanner::new(again);
+    while scanner.next() && file.is_marked(scanner.entry.number) {}
+    let entry = scanner.entry;
+    let (bytes, name) = (string_at(file, entry.at), Name::of_bytes(string_at(file, entry.at)));
+    if again.find(entry.name).entry.number < entry.number {
+        return LoadError::Duplicate(name);
+    }
+    match feature_of(bytes) {
+        Some(feature) => LoadError::MissingFeature { name, feature },
+        None if entry.is_key => LoadError::UnknownKey(name),
+        None => LoadError::UnknownTensor(name),
+    }
+}
+
+fn unsupported(key: Name, found: &[u8], expected: &'static str) -> LoadError {
+    LoadError::Unsupported { key, found: Name::of_bytes(found), expected }
+}
+
+/// The feature without which a build does not know a key or a tensor that others do.
+fn feature_of(name: &[u8]) -> Option<&'static str> {
+    if !FOLDING && name.starts_with(b"folded.") {
+        Some("folding")
+    } else if !HIDDEN && (name == b"tern.shift.hidden" || name.starts_with(b"hidden.")) {
+        Some("hidden")
+    } else if !WIDTHS && name.ends_with(b".group_multiplier") {
+        Some("widths")
+    } else {
+        None
+    }
+}
+
+fn in_header(expected: Expected) -> &'static str {
+    match expected {
+        Expected::Literal(literal) => literal,
+        Expected::Length => "a header length that is a multiple of 8 and below 2^15",
+        Expected::Dimension => "a dimension of at least 1",
+        Expected::Number => "a number",
+        Expected::SmallNumber => "a number below 2^31 without leading zeros",
+        Expected::Spaces => "spaces to the header's end",
+    }
+}

@@ -1,0 +1,73 @@
+//! The ready-made input halves of a file.
+
+use core::num::NonZeroUsize;
+use core::ops::RangeInclusive;
+
+use super::bounds;
+use super::tensor_names::Tensor;
+use crate::config::Config;
+use crate::config::Place;
+use crate::features::{self, FOLDING};
+use crate::layers::Cell;
+use crate::layers::folded::Folded;
+use crate::load::file::{Fault, File};
+#[cfg(feature = "widths")]
+use tern_format::Cell as CellKind;
+
+/// What is folded, if anything is: condition 5 of docs/arithmetic.md is checked. `cells`: by their places.
+pub(super) fn read<'a>(
+    file: &File<'a>,
+    config: &Config,
+    cells: &[Cell<'a>; Place::COUNT],
+) -> Option<features::Folds<Folded<'a>>> {
+    let tensors = [Tensor::FOLDED_SUMS, Tensor::FOLDED_SUMS_REVERSE];
+    let has = |tensor: &Tensor| file.has(tensor.fingerprint());
+    if !FOLDING || config.reads_values() || !has(&Tensor::FOLDED_IDS) && !tensors.iter().any(has) {
+        return None;
+    }
+    let ids = file.list(Tensor::FOLDED_IDS);
+    let mut least = 0;
+    for (index, &id) in ids.iter().enumerate() {
+        if id < least || id as usize >= config.vocab_size {
+            file.refuse(Fault::Range { tensor: Tensor::FOLDED_IDS, index });
+        }
+        least = id.saturating_add(1);
+    }
+    let mut folded = Folded { ids, ..Folded::NONE };
+    for ((sums, cell), tensor) in folded.sums.iter_mut().zip(cells).zip(tensors).take(config.directions()) {
+        // As the layer's biases lie; plain cells have no dimension for the gate.
+        let (units, rows) = (cell.hidden_size(), cell.sums_of_unit());
+        let shape = [ids.len() as u32, units as u32, if rows > 1 { rows as u32 } else { 0 }];
+        *sums = file.words(tensor, shape);
+        folded.width = NonZeroUsize::new(units * rows).unwrap_or(NonZeroUsize::MIN);
+        for at in 0..units * rows {
+            let limits = limits(cell, at, rows);
+            let mut of_row = sums.iter().enumerate().skip(at).step_by(folded.width.get());
+            if let Some((index, _)) = of_row.find(|&(_, &sum)| !limits.contains(&sum.into())) {
+                file.refuse(Fault::Range { tensor, index });
+            }
+        }
+    }
+    features::Folds::new(folded)
+}
+
+/// What the sums of one row can be. `at`: the row among all, `rows` to a unit.
+fn limits(cell: &Cell<'_>, at: usize, rows: usize) -> RangeInclusive<i64> {
+    let (unit, row) = (at.checked_div(rows).unwrap_or(0), at.checked_rem(rows).unwrap_or(0));
+    match cell {
+        // A bias of the recurrent half: the layer's.
+        Cell::Gru(gru) if row == 3 => {
+            let bias = gru.bias.get(unit).map_or(0, |bias| bias[3].into());
+            bias..=bias
+        }
+        #[cfg(feature = "widths")]
+        Cell::Rows(layer) if layer.kind == CellKind::Gru && row == 3 => {
+            let [.., bias] = layer.bias(unit).map(i64::from);
+            bias..=bias
+        }
+        _ => {
+            let bound = i64::from(bounds::input_bound(cell, unit, row));
+            -bound..=bound
+        }
+    }
+}

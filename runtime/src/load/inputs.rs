@@ -1,0 +1,132 @@
+//! What a step reads: the tokens of a file, or its numbers.
+
+use core::num::NonZeroUsize;
+
+use super::tensor_names::Tensor;
+use super::tensor_reader::ANY;
+use crate::config::Config;
+use crate::features;
+use crate::layers::embedding::Embedding;
+use crate::layers::matrix::Matrix;
+use crate::layers::scaling::{MULTIPLIERS, Numbers, POINTS, SHIFTS, Scaling, WINDOWS};
+use crate::load::file::{Fault, File};
+use crate::text::Tokenizer;
+use crate::text::texts::{Texts, check_offsets};
+use crate::text::vocabulary::Vocabulary;
+use tern_format::Task;
+
+/// What a step reads, and examples of it.
+pub(super) struct Inputs<'a> {
+    pub vocabulary: Vocabulary<'a>,
+    pub embedding: Embedding<'a>,
+    pub numbers: Option<features::Values<Numbers<'a>>>,
+    pub scale_bits: u32,
+    /// Empty where numbers are read
+    pub golden: Texts<'a>,
+    /// How many golden texts or sequences there are.
+    pub goldens: usize,
+}
+
+/// Reads them, and how large they are into `config`.
+pub(super) fn read<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
+    let inputs = if config.reads_values() { of_numbers(file, config) } else { of_tokens(file, config) };
+    config.vocab_size = inputs.vocabulary.size();
+    inputs
+}
+
+fn of_tokens<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
+    let vocabulary = vocabulary(file, config.tokenizer);
+    let v = vocabulary.size() as u32;
+    let width = dimension(file.columns(Tensor::EMBEDDING_WEIGHT) as usize);
+    config.embedding_dim = width.get();
+    let weight = file.matrix([Tensor::EMBEDDING_WEIGHT, Tensor::EMBEDDING_GROUPS], [v, 0], width);
+    let multiplier = file.multipliers(Tensor::EMBEDDING_MULTIPLIER, [v, 0, 0]);
+    let golden = file.texts(Tensor::GOLDEN_OFFSETS, Tensor::GOLDEN_BYTES);
+    Inputs {
+        vocabulary,
+        embedding: Embedding { weight, multiplier },
+        numbers: None,
+        scale_bits: file.real(Tensor::EMBEDDING_SCALE),
+        golden,
+        goldens: golden.len(),
+    }
+}
+
+fn of_numbers<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
+    let numbers = numbers(file, config);
+    config.embedding_dim = dimension(numbers.channels.len()).get();
+    Inputs {
+        vocabulary: Vocabulary::EMPTY,
+        embedding: Embedding { weight: Matrix::EMPTY, multiplier: &[] },
+        numbers: features::Values::new(numbers),
+        scale_bits: file.real(Tensor::INPUT_SCALE),
+        golden: Texts::EMPTY,
+        goldens: numbers.golden_offsets.len().saturating_sub(1),
+    }
+}
+
+/// A dimension, which is at least 1 in a file that is not refused.
+pub(super) fn dimension(size: usize) -> NonZeroUsize {
+    NonZeroUsize::new(size).unwrap_or(NonZeroUsize::MIN)
+}
+
+/// How the numbers of the input are read.
+fn scaling<'a>(file: &File<'a>, channels: u32) -> Scaling<'a> {
+    Scaling {
+        offset: file.numbers(Tensor::INPUT_OFFSET, channels, [i32::MIN, i32::MAX]),
+        multiplier: file.numbers(Tensor::INPUT_MULTIPLIER, channels, MULTIPLIERS),
+        shift: file.numbers(Tensor::INPUT_SHIFT, channels, SHIFTS),
+        point: file.numbers(Tensor::INPUT_POINT, channels, POINTS),
+        ..Scaling::NONE
+    }
+}
+
+fn vocabulary<'a>(file: &File<'a>, tokenizer: Tokenizer) -> Vocabulary<'a> {
+    if tokenizer.is_bytes() {
+        return Vocabulary::BYTES;
+    }
+    Vocabulary::new(file.texts(Tensor::VOCAB_OFFSETS, Tensor::VOCAB_BYTES)).unwrap_or_else(|index| {
+        file.refuse(Fault::VocabularyOrder { index });
+        Vocabulary::EMPTY
+    })
+}
+
+/// How a forecast's values are written, and how many steps it reads.
+fn forecast<'a>(file: &File<'a>, input: &Scaling<'_>) -> (Scaling<'a>, usize) {
+    let [count, ..] = file.shape(Tensor::OUTPUT_OFFSET);
+    let output = Scaling {
+        offset: file.numbers(Tensor::OUTPUT_OFFSET, count, [i32::MIN, i32::MAX]),
+        multiplier: file.numbers(Tensor::OUTPUT_MULTIPLIER, count, MULTIPLIERS),
+        shift: file.numbers(Tensor::OUTPUT_SHIFT, count, SHIFTS),
+        point: file.numbers(Tensor::OUTPUT_POINT, count, POINTS),
+        channel: file.numbers(Tensor::OUTPUT_CHANNEL, count, [0, input.len().saturating_sub(1) as i32]),
+        last: file.numbers(Tensor::OUTPUT_LAST, count, [0, 1]),
+    };
+    // What counts from a number that was read stands for as much as that.
+    let differs = |(index, &point): (usize, &i32)| {
+        let read = output.channel_of(index).and_then(|channel| input.point.get(channel));
+        output.last.get(index) == Some(&1) && read != Some(&point)
+    };
+    if let Some(index) = output.point.iter().enumerate().position(differs) {
+        file.refuse(Fault::Range { tensor: Tensor::OUTPUT_POINT, index });
+    }
+    let window = file.numbers(Tensor::FORECAST_WINDOW, 1, WINDOWS).first().copied().unwrap_or_default();
+    (output, window as usize)
+}
+
+/// What a model has that reads numbers.
+fn numbers<'a>(file: &File<'a>, config: &mut Config) -> Numbers<'a> {
+    let channels = file.texts(Tensor::CHANNELS_OFFSETS, Tensor::CHANNELS_BYTES);
+    let input = scaling(file, channels.len() as u32);
+    let mut output = Scaling::NONE;
+    if config.task == Task::Forecast {
+        (output, config.window) = forecast(file, &input);
+    }
+    let golden_offsets = file.list(Tensor::GOLDEN_OFFSETS);
+    let golden_values = file.words(Tensor::GOLDEN_VALUES, [ANY, channels.len() as u32, 0]);
+    let steps = golden_values.len().checked_div(channels.len()).unwrap_or(0);
+    if let Err(index) = check_offsets(golden_offsets, steps) {
+        file.refuse(Fault::Texts { table: Tensor::GOLDEN_OFFSETS, index });
+    }
+    Numbers { input, output, channels, golden_offsets, golden_values }
+}

@@ -1,0 +1,89 @@
+//! What becomes of the last state: the head of a file, and what its answers are called.
+
+use core::num::NonZeroUsize;
+
+use super::bounds;
+use super::inputs::{Inputs, dimension};
+use super::metadata;
+use super::tensor_names::{Tensor, shift};
+use crate::config::Config;
+use crate::features;
+use crate::layers::head::Head;
+use crate::layers::linear::Linear;
+use crate::load::file::{Fault, File};
+use crate::text::texts::Texts;
+use tern_format::{Output, Task};
+
+/// The head and the labels.
+pub(super) struct Outputs<'a> {
+    pub hidden: Option<features::Hidden<Linear<'a>>>,
+    pub head: Head<'a>,
+    /// Empty where nothing is classified
+    pub labels: Texts<'a>,
+}
+
+/// Reads them, and how large they are into `config`, which has the layers' sizes. hidden_shift: where there is a hidden layer.
+pub(super) fn read<'a>(
+    file: &File<'a>,
+    config: &mut Config,
+    inputs: &Inputs<'_>,
+    hidden_shift: Option<u32>,
+) -> Outputs<'a> {
+    let mut width = dimension(config.head_width());
+    let mut hidden = None;
+    if let Some(shift) = hidden_shift {
+        let [units, ..] = file.shape(Tensor::HIDDEN_BIAS);
+        let tensors = [Tensor::HIDDEN_WEIGHT, Tensor::HIDDEN_GROUPS, Tensor::HIDDEN_BIAS, Tensor::HIDDEN_MULTIPLIER];
+        let layer = linear(file, tensors, units, width, shift);
+        file.real(Tensor::HIDDEN_SCALE);
+        width = dimension(layer.len());
+        config.head_hidden = layer.len();
+        hidden = features::Hidden::new(layer);
+    }
+    let mut labels = Texts::EMPTY;
+    let outputs = match config.task {
+        Task::Classify => {
+            labels = file.texts(Tensor::LABELS_OFFSETS, Tensor::LABELS_BYTES);
+            rows_for(file, config.output, labels.len())
+        }
+        Task::LanguageModel => inputs.vocabulary.size(),
+        Task::Forecast => inputs.numbers.as_ref().map_or(0, |numbers| numbers.output.len()),
+    };
+    let tensors = [Tensor::FC_WEIGHT, Tensor::FC_GROUPS, Tensor::FC_BIAS, Tensor::FC_MULTIPLIER];
+    let linear = linear(file, tensors, outputs as u32, width, metadata::required(file, shift::FC));
+    let head = Head { linear, output: config.output };
+    config.classes = head.len();
+    Outputs { hidden, head, labels }
+}
+
+/// How many rows the last layer of a classifier has.
+fn rows_for(file: &File<'_>, output: Output, labels: usize) -> usize {
+    if output != Output::Sigmoid {
+        return labels;
+    }
+    if labels != 2 {
+        let (tensor, found) = (Tensor::LABELS_OFFSETS, [labels as u32 + 1, 0, 0]);
+        file.refuse(Fault::Shape { tensor, found, expected: [3, 0, 0] });
+    }
+    1
+}
+
+/// `[outputs, width]`, with its bias and multipliers.
+fn linear<'a>(
+    file: &File<'a>,
+    [weight, groups, bias, multiplier]: [Tensor; 4],
+    outputs: u32,
+    width: NonZeroUsize,
+    shift: u32,
+) -> Linear<'a> {
+    let linear = Linear {
+        weight: file.matrix([weight, groups], [outputs, 0], width),
+        bias: file.words(bias, [outputs, 0, 0]),
+        multiplier: file.multipliers(multiplier, [outputs, 0, 0]),
+        shift,
+    };
+    if let Err(row) = bounds::check_linear(&linear) {
+        file.refuse(Fault::Overflow { tensor: weight, row });
+    }
+    linear
+}

@@ -1,0 +1,164 @@
+//! The recurrent layers of a file.
+
+use core::num::NonZeroUsize;
+
+use super::bounds::{self, Overflow};
+use super::tensor_names::Tensor;
+use super::{metadata, paired_bounds};
+use crate::config::Config;
+use crate::config::Place;
+use crate::features::{self, BIDIRECTIONAL, STACKED};
+use crate::layers::Cell;
+#[cfg(feature = "widths")]
+use crate::layers::generic::RowLayer;
+use crate::layers::gru::Gru;
+use crate::layers::lstm::{Lstm, Paired};
+use crate::layers::rnn::Rnn;
+use crate::load::file::{Fault, File};
+use tern_format::Cell as CellKind;
+use tern_format::Packing;
+use tern_format::names::parameter;
+
+/// All layers, forward before reverse; none of cells that are not built in, or without a record for each unit.
+pub(super) fn read<'a>(file: &File<'a>, config: &Config, packing: Packing) -> Option<[Cell<'a>; Place::COUNT]> {
+    let input_size = NonZeroUsize::new(config.embedding_dim)?;
+    let units = if packing == Packing::Paired16 { parameter::UNITS } else { parameter::BIAS };
+    let [h, ..] = file.shape(Tensor::of_layer(metadata::module(config), units, Place::FIRST));
+    let hidden_size = NonZeroUsize::new(h as usize)?;
+    let both = hidden_size.checked_mul(NonZeroUsize::new(config.directions())?)?;
+    let mut cells = [layer(file, config, packing, Place::FIRST, input_size, hidden_size)?; Place::COUNT];
+    if STACKED || BIDIRECTIONAL {
+        for (place, cell) in Place::all().filter(|&place| config.has(place)).zip(&mut cells).skip(1) {
+            let input_size = if place.layer == 0 { input_size } else { both };
+            *cell = layer(file, config, packing, place, input_size, hidden_size)?;
+        }
+    }
+    Some(cells)
+}
+
+/// One direction of one layer, its sums checked. What is not built in no file comes to: `Kind::read` refuses its words.
+fn layer<'a>(
+    file: &File<'a>,
+    config: &Config,
+    packing: Packing,
+    place: Place,
+    input_size: NonZeroUsize,
+    hidden_size: NonZeroUsize,
+) -> Option<Cell<'a>> {
+    if features::Paired16::<()>::IS_BUILT && packing == Packing::Paired16 {
+        return paired(file, config, place, input_size, hidden_size);
+    }
+    #[cfg(feature = "widths")]
+    if packing == Packing::Rows {
+        return Some(by_rows(file, config, place, input_size, hidden_size));
+    }
+    if features::PLAIN { plain(file, config, place, input_size, hidden_size.get() as u32) } else { None }
+}
+
+/// One direction of one LSTM layer in the packing `paired16`, its sums checked.
+fn paired<'a>(
+    file: &File<'a>,
+    config: &Config,
+    place: Place,
+    input_size: NonZeroUsize,
+    hidden_size: NonZeroUsize,
+) -> Option<Cell<'a>> {
+    let (e, h) = (input_size.get() as u32, hidden_size.get() as u32);
+    let units = Tensor::of_layer(metadata::module(config), parameter::UNITS, place);
+    let words = file.words(units, [h, e.saturating_add(h).saturating_add(Paired::EXTRA_WORDS as u32), 0]);
+    let layer = Paired::new(input_size, hidden_size, words, metadata::shift(file, config, place));
+    match &layer {
+        Some(layer) => paired_bounds::check(layer, units, file),
+        None => file.refuse(paired_bounds::no_place(units, e, h)),
+    }
+    features::Paired16::new(layer?).map(Cell::Paired)
+}
+
+/// One direction of one layer in the plain packing of its cells, its sums checked.
+fn plain<'a>(file: &File<'a>, config: &Config, place: Place, input_size: NonZeroUsize, h: u32) -> Option<Cell<'a>> {
+    let of = |parameter| Tensor::of_layer(metadata::module(config), parameter, place);
+    let (e, shift) = (input_size.get() as u32, metadata::shift(file, config, place));
+    // Shapes of plain cells have no dimension for the gate.
+    let gates = if config.cell.gates() > 1 { config.cell.gates() as u32 } else { 0 };
+    let weight_ih = file.weights(of(parameter::WEIGHT_IH), [h, e, gates]);
+    let weight_hh = file.weights(of(parameter::WEIGHT_HH), [h, h, gates]);
+    let multiplier_ih = file.multipliers(of(parameter::MULTIPLIER_IH), [h, gates, 0]);
+    let multiplier_hh = file.multipliers(of(parameter::MULTIPLIER_HH), [h, gates, 0]);
+    let bias = file.words(of(parameter::BIAS), [h, if gates == 0 { 0 } else { 4 }, 0]);
+    let cell = match config.cell {
+        CellKind::Lstm => {
+            let lstm = Lstm {
+                input_size,
+                weight_ih: weight_ih.as_chunks().0,
+                weight_hh: weight_hh.as_chunks().0,
+                bias: bias.as_chunks().0,
+                multiplier_ih: multiplier_ih.as_chunks().0,
+                multiplier_hh: multiplier_hh.as_chunks().0,
+                shift,
+            };
+            features::Interleaved4::new(lstm).map(Cell::Lstm)
+        }
+        CellKind::Gru => {
+            let gru = Gru {
+                input_size,
+                weight_ih: weight_ih.as_chunks().0,
+                weight_hh: weight_hh.as_chunks().0,
+                bias: bias.as_chunks().0,
+                multiplier_ih: multiplier_ih.as_chunks().0,
+                multiplier_hh: multiplier_hh.as_chunks().0,
+                shift,
+            };
+            features::Gru::new(gru).map(Cell::Gru)
+        }
+        CellKind::Rnn | CellKind::RnnRelu => {
+            let relu = config.cell == CellKind::RnnRelu;
+            if relu {
+                file.real(of(parameter::SCALE));
+            }
+            let rnn = Rnn { input_size, weight_ih, weight_hh, bias, multiplier_ih, multiplier_hh, shift, relu };
+            features::Rnn::new(rnn).map(Cell::Rnn)
+        }
+    }?;
+    check(file, config, place, &cell);
+    Some(cell)
+}
+
+/// One direction of one layer in the packing `rows`, its sums checked.
+#[cfg(feature = "widths")]
+fn by_rows<'a>(
+    file: &File<'a>,
+    config: &Config,
+    place: Place,
+    input_size: NonZeroUsize,
+    hidden_size: NonZeroUsize,
+) -> Cell<'a> {
+    let of = |parameter| Tensor::of_layer(metadata::module(config), parameter, place);
+    let h = hidden_size.get() as u32;
+    let gates = if config.cell.gates() > 1 { config.cell.gates() as u32 } else { 0 };
+    if config.cell == CellKind::RnnRelu {
+        file.real(of(parameter::SCALE));
+    }
+    let cell = Cell::Rows(RowLayer {
+        kind: config.cell,
+        weight_ih: file.matrix([parameter::WEIGHT_IH, parameter::GROUPS_IH].map(of), [h, gates], input_size),
+        weight_hh: file.matrix([parameter::WEIGHT_HH, parameter::GROUPS_HH].map(of), [h, gates], hidden_size),
+        bias: file.words(of(parameter::BIAS), [h, if gates == 0 { 0 } else { 4 }, 0]),
+        multiplier_ih: file.multipliers(of(parameter::MULTIPLIER_IH), [h, gates, 0]),
+        multiplier_hh: file.multipliers(of(parameter::MULTIPLIER_HH), [h, gates, 0]),
+        shift: metadata::shift(file, config, place),
+    });
+    check(file, config, place, &cell);
+    cell
+}
+
+/// Refuses a layer whose sums can overflow.
+fn check(file: &File<'_>, config: &Config, place: Place, cell: &Cell<'_>) {
+    if let Err(overflow) = bounds::check(cell) {
+        let (parameter, row) = match overflow {
+            Overflow::Input { row } => (parameter::WEIGHT_IH, row),
+            Overflow::Recurrent { row } => (parameter::WEIGHT_HH, row),
+            Overflow::Requantised { row } => (parameter::MULTIPLIER_IH, row),
+        };
+        file.refuse(Fault::Overflow { tensor: Tensor::of_layer(metadata::module(config), parameter, place), row });
+    }
+}

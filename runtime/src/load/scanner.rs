@@ -1,0 +1,261 @@
+//! The strict scanner of a device file's safetensors header.
+//!
+//! It keeps nothing but the entry where it stands: it walks the JSON once, entry by entry. What it accepts is in `docs/format.md`; the
+//! safetensors library is its oracle in tests.
+
+use crate::load::file::{Expected, Fault, File};
+use crate::load::name_hash::Fingerprint;
+
+/// An element type of safetensors that device files use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dtype {
+    /// Bytes, of texts.
+    U8,
+    /// Weights.
+    I8,
+    /// Multipliers.
+    I16,
+    /// Offsets of texts.
+    U32,
+    /// Biases and logits.
+    I32,
+    /// Scales, for hosts.
+    F32,
+}
+
+impl Dtype {
+    /// Bytes of one element.
+    pub const fn size(self) -> usize {
+        match self {
+            Dtype::U8 | Dtype::I8 => 1,
+            Dtype::I16 => 2,
+            Dtype::U32 | Dtype::I32 | Dtype::F32 => 4,
+        }
+    }
+
+    /// As safetensors writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Dtype::U8 => "U8",
+            Dtype::I8 => "I8",
+            Dtype::I16 => "I16",
+            Dtype::U32 => "U32",
+            Dtype::I32 => "I32",
+            Dtype::F32 => "F32",
+        }
+    }
+
+    /// The type of this name; none if device files do not use it.
+    #[cfg(any(test, feature = "write"))]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Dtype::ALL.into_iter().find(|dtype| dtype.name() == name)
+    }
+
+    #[cfg(any(test, feature = "write"))]
+    const ALL: [Dtype; 6] = [Dtype::U8, Dtype::I8, Dtype::I16, Dtype::U32, Dtype::I32, Dtype::F32];
+
+    /// What its name is known by.
+    pub(crate) const fn fingerprint(self) -> Fingerprint {
+        match self {
+            Dtype::U8 => const { Fingerprint::of("U8") },
+            Dtype::I8 => const { Fingerprint::of("I8") },
+            Dtype::I16 => const { Fingerprint::of("I16") },
+            Dtype::U32 => const { Fingerprint::of("U32") },
+            Dtype::I32 => const { Fingerprint::of("I32") },
+            Dtype::F32 => const { Fingerprint::of("F32") },
+        }
+    }
+}
+
+/// The largest header, its length field included: four times that of a model with all that the format has. The loader goes through the header
+/// once for each entry that it asks for: this is what bounds the time that a file can take.
+const MAX_HEADER: usize = 1 << 15;
+
+/// One thing that the header says: a key of the metadata or a tensor.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    /// Where it stands in the file.
+    pub at: usize,
+    /// How many stand before it.
+    pub number: usize,
+    /// A key of the metadata, not a tensor.
+    pub is_key: bool,
+    pub name: Fingerprint,
+    /// Of a key, its value; of a tensor, its type.
+    pub value: Fingerprint,
+    /// Of a tensor. Dimensions beyond its rank are 0, a rank above 3 is refused.
+    pub shape: [u32; 3],
+    /// Of a tensor: byte range from the end of the header. It begins where the one before ends.
+    pub begin: usize,
+    pub end: usize,
+}
+
+/// Finds the file's header, and what follows it.
+pub(crate) fn read_header(file: &mut File<'_>) {
+    let Some(field) = file.bytes.first_chunk::<8>() else {
+        return file.refuse(Fault::Truncated { expected: 8 });
+    };
+    let n = u64::from_le_bytes(*field);
+    if n % 8 != 0 || n > (MAX_HEADER - 8) as u64 {
+        return file.refuse(Fault::Header { at: 0, expected: Expected::Length });
+    }
+    let expected = n as usize + 8;
+    match file.bytes.split_at_checked(expected) {
+        Some((header, data)) => (file.header, file.data) = (header, data),
+        None => file.refuse(Fault::Truncated { expected }),
+    }
+}
+
+/// Walks the header.
+pub(crate) struct Scanner<'f, 'a> {
+    file: &'f File<'a>,
+    at: usize,
+    /// Nothing stands before the next entry in its object.
+    is_first: bool,
+    /// Where it stands.
+    pub entry: Entry,
+}
+
+impl<'f, 'a> Scanner<'f, 'a> {
+    #[inline(never)]
+    pub(crate) fn new(file: &'f File<'a>) -> Self {
+        let none = Fingerprint::EMPTY;
+        let number = usize::MAX;
+        let entry = Entry { at: 0, number, is_key: false, name: none, value: none, shape: [0; 3], begin: 0, end: 0 };
+        Scanner { file, at: 8, is_first: true, entry }
+    }
+
+    /// Goes to the next entry; false when the header has ended, as it should or not.
+    pub(crate) fn next(&mut self) -> bool {
+        if self.at == 8 {
+            self.expect("{");
+        }
+        while !self.file.is_refused() {
+            // A header has an entry; metadata may have none.
+            if (self.entry.is_key || !self.is_first) && self.take(b'}') {
+                self.is_first = false;
+                if !self.entry.is_key {
+                    self.spaces();
+                    return false;
+                }
+                self.entry.is_key = false;
+                continue;
+            }
+            if !self.is_first {
+                self.expect(",");
+            }
+            self.is_first = false;
+            self.entry.at = self.at;
+            self.entry.name = self.string();
+            if self.entry.is_key {
+                self.expect(":");
+                self.entry.value = self.string();
+            } else {
+                self.expect(":{");
+                const METADATA: Fingerprint = Fingerprint::of("__metadata__");
+                if self.entry.name == METADATA {
+                    (self.entry.is_key, self.is_first) = (true, true);
+                    continue;
+                }
+                self.tensor();
+            }
+            self.entry.number = self.entry.number.wrapping_add(1);
+            return !self.file.is_refused();
+        }
+        false
+    }
+
+    fn tensor(&mut self) {
+        self.expect("\"dtype\":");
+        self.entry.value = self.string();
+        self.expect(",\"shape\":[");
+        self.entry.shape = [0; 3];
+        for index in 0..3 {
+            if index > 0 && !self.take(b',') {
+                break;
+            }
+            let at = self.at;
+            let dimension = self.number();
+            if dimension == 0 {
+                self.refuse(at, Expected::Dimension);
+            }
+            self.entry.shape[index] = dimension;
+        }
+        self.expect("],\"data_offsets\":[");
+        self.entry.begin = self.number() as usize;
+        self.expect(",");
+        let end = self.number() as usize;
+        self.expect("]}");
+        if self.entry.begin != self.entry.end || end < self.entry.begin {
+            self.file.refuse(Fault::Place { at: self.entry.at });
+        }
+        self.entry.end = end;
+    }
+
+    fn refuse(&self, at: usize, expected: Expected) {
+        self.file.refuse(Fault::Header { at, expected });
+    }
+
+    /// Steps over a byte if it stands here.
+    #[inline(never)]
+    fn take(&mut self, byte: u8) -> bool {
+        let here = self.file.header.get(self.at) == Some(&byte);
+        self.at += usize::from(here);
+        here
+    }
+
+    #[inline(never)]
+    fn expect(&mut self, literal: &'static str) {
+        let at = self.at;
+        for &byte in literal.as_bytes() {
+            if !self.take(byte) {
+                self.refuse(at, Expected::Literal(literal));
+            }
+        }
+    }
+
+    /// A string of printable ASCII without escapes.
+    fn string(&mut self) -> Fingerprint {
+        self.expect("\"");
+        let mut fingerprint = Fingerprint::EMPTY;
+        while let Some(&byte @ b' '..=b'~') = self.file.header.get(self.at)
+            && !matches!(byte, b'"' | b'\\')
+        {
+            fingerprint = fingerprint.with(byte);
+            self.at += 1;
+        }
+        self.expect("\"");
+        fingerprint
+    }
+
+    /// A decimal number below 2^31 without leading zeros.
+    fn number(&mut self) -> u32 {
+        let at = self.at;
+        let mut number = 0u32;
+        while let Some(digit @ b'0'..=b'9') = self.file.header.get(self.at) {
+            if number > (0x7fff_ffff - 9) / 10 || (number == 0 && self.at > at) {
+                self.refuse(at, Expected::SmallNumber);
+                return 0;
+            }
+            number = number * 10 + u32::from(digit - b'0');
+            self.at += 1;
+        }
+        if self.at == at {
+            self.refuse(at, Expected::Number);
+        }
+        number
+    }
+
+    fn spaces(&mut self) {
+        while self.take(b' ') {}
+        if self.at != self.file.header.len() {
+            self.refuse(self.at, Expected::Spaces);
+        }
+    }
+}
+
+/// The string that stands in a header, of which it is known that it is one.
+pub(crate) fn string_at<'a>(file: &File<'a>, at: usize) -> &'a [u8] {
+    let rest = file.header.get(at + 1..).unwrap_or(&[]);
+    rest.get(..rest.iter().position(|&byte| byte == b'"').unwrap_or(rest.len())).unwrap_or(&[])
+}

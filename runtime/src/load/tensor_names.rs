@@ -1,0 +1,169 @@
+//! The tensors of the format and how they are called.
+//!
+//! A layer's tensors are named as PyTorch does, `gru.weight_ih_l1_reverse`; their names are put together here. The loader knows them all by
+//! their fingerprints; letters are for errors.
+
+use crate::config::Place;
+use crate::error::Name;
+use crate::load::name_hash::Fingerprint;
+use tern_format::Cell as CellKind;
+use tern_format::names::{REVERSE, key, layer_suffix, parameter, tensor};
+
+impl Place {
+    /// What ends the names of its tensors: `_l1_reverse`, in two parts.
+    fn suffix(self) -> [&'static str; 2] {
+        [layer_suffix(self.layer), if self.reverse { REVERSE } else { "" }]
+    }
+
+    /// Of `name` and what it ends with here.
+    pub(super) fn fingerprint(self, name: Fingerprint) -> Fingerprint {
+        if Place::COUNT == 1 {
+            return name.and("_l0");
+        }
+        let [layer, reverse] = self.suffix();
+        name.and(layer).and(reverse)
+    }
+}
+
+/// A tensor of the format, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tensor(Fingerprint);
+
+impl Tensor {
+    pub(super) const NAME: Tensor = Tensor(Fingerprint::of(tensor::NAME));
+    pub(super) const CALIBRATION: Tensor = Tensor(Fingerprint::of(tensor::CALIBRATION));
+    pub(super) const FC_WEIGHT: Tensor = Tensor(Fingerprint::of(tensor::FC_WEIGHT));
+    pub(super) const FC_GROUPS: Tensor = Tensor(Fingerprint::of(tensor::FC_GROUPS));
+    pub(super) const FC_BIAS: Tensor = Tensor(Fingerprint::of(tensor::FC_BIAS));
+    pub(super) const FC_MULTIPLIER: Tensor = Tensor(Fingerprint::of(tensor::FC_MULTIPLIER));
+    pub(super) const HIDDEN_WEIGHT: Tensor = Tensor(Fingerprint::of(tensor::HIDDEN_WEIGHT));
+    pub(super) const HIDDEN_GROUPS: Tensor = Tensor(Fingerprint::of(tensor::HIDDEN_GROUPS));
+    pub(super) const HIDDEN_BIAS: Tensor = Tensor(Fingerprint::of(tensor::HIDDEN_BIAS));
+    pub(super) const HIDDEN_MULTIPLIER: Tensor = Tensor(Fingerprint::of(tensor::HIDDEN_MULTIPLIER));
+    pub(super) const HIDDEN_SCALE: Tensor = Tensor(Fingerprint::of(tensor::HIDDEN_SCALE));
+    pub(super) const EMBEDDING_WEIGHT: Tensor = Tensor(Fingerprint::of(tensor::EMBEDDING_WEIGHT));
+    pub(super) const EMBEDDING_GROUPS: Tensor = Tensor(Fingerprint::of(tensor::EMBEDDING_GROUPS));
+    pub(super) const EMBEDDING_MULTIPLIER: Tensor = Tensor(Fingerprint::of(tensor::EMBEDDING_MULTIPLIER));
+    pub(super) const EMBEDDING_SCALE: Tensor = Tensor(Fingerprint::of(tensor::EMBEDDING_SCALE));
+    pub(super) const VOCAB_OFFSETS: Tensor = Tensor(Fingerprint::of(tensor::VOCAB_OFFSETS));
+    pub(super) const VOCAB_BYTES: Tensor = Tensor(Fingerprint::of(tensor::VOCAB_BYTES));
+    pub(super) const LABELS_OFFSETS: Tensor = Tensor(Fingerprint::of(tensor::LABELS_OFFSETS));
+    pub(super) const LABELS_BYTES: Tensor = Tensor(Fingerprint::of(tensor::LABELS_BYTES));
+    pub(super) const GOLDEN_OFFSETS: Tensor = Tensor(Fingerprint::of(tensor::GOLDEN_OFFSETS));
+    pub(super) const GOLDEN_BYTES: Tensor = Tensor(Fingerprint::of(tensor::GOLDEN_BYTES));
+    pub(super) const GOLDEN_VALUES: Tensor = Tensor(Fingerprint::of(tensor::GOLDEN_VALUES));
+    pub(super) const GOLDEN_LOGITS: Tensor = Tensor(Fingerprint::of(tensor::GOLDEN_LOGITS));
+    pub(super) const CHANNELS_OFFSETS: Tensor = Tensor(Fingerprint::of(tensor::CHANNELS_OFFSETS));
+    pub(super) const CHANNELS_BYTES: Tensor = Tensor(Fingerprint::of(tensor::CHANNELS_BYTES));
+    pub(super) const INPUT_OFFSET: Tensor = Tensor(Fingerprint::of(tensor::INPUT_OFFSET));
+    pub(super) const INPUT_MULTIPLIER: Tensor = Tensor(Fingerprint::of(tensor::INPUT_MULTIPLIER));
+    pub(super) const INPUT_SHIFT: Tensor = Tensor(Fingerprint::of(tensor::INPUT_SHIFT));
+    pub(super) const INPUT_POINT: Tensor = Tensor(Fingerprint::of(tensor::INPUT_POINT));
+    pub(super) const INPUT_SCALE: Tensor = Tensor(Fingerprint::of(tensor::INPUT_SCALE));
+    pub(super) const OUTPUT_OFFSET: Tensor = Tensor(Fingerprint::of(tensor::OUTPUT_OFFSET));
+    pub(super) const OUTPUT_MULTIPLIER: Tensor = Tensor(Fingerprint::of(tensor::OUTPUT_MULTIPLIER));
+    pub(super) const OUTPUT_SHIFT: Tensor = Tensor(Fingerprint::of(tensor::OUTPUT_SHIFT));
+    pub(super) const OUTPUT_POINT: Tensor = Tensor(Fingerprint::of(tensor::OUTPUT_POINT));
+    pub(super) const OUTPUT_CHANNEL: Tensor = Tensor(Fingerprint::of(tensor::OUTPUT_CHANNEL));
+    pub(super) const OUTPUT_LAST: Tensor = Tensor(Fingerprint::of(tensor::OUTPUT_LAST));
+    pub(super) const FORECAST_WINDOW: Tensor = Tensor(Fingerprint::of(tensor::FORECAST_WINDOW));
+    pub(super) const FOLDED_IDS: Tensor = Tensor(Fingerprint::of(tensor::FOLDED_IDS));
+    pub(super) const FOLDED_SUMS: Tensor = Tensor(Fingerprint::of(tensor::FOLDED_SUMS));
+    pub(super) const FOLDED_SUMS_REVERSE: Tensor = Tensor(Fingerprint::of(tensor::FOLDED_SUMS_REVERSE));
+}
+
+impl Tensor {
+    /// module: what such cells' tensors begin with.
+    #[inline(always)]
+    pub(super) fn of_layer(module: &str, parameter: &str, place: Place) -> Self {
+        Tensor(place.fingerprint(Fingerprint::of(module).and(parameter)))
+    }
+
+    pub(super) fn fingerprint(self) -> Fingerprint {
+        self.0
+    }
+
+    /// What it is called.
+    pub(super) fn name(self) -> Name {
+        if let Some(name) = self.fixed_name() {
+            return Name::new(name);
+        }
+        for module in CellKind::ALL.iter().map(|cell| cell.module()) {
+            for (parameter, place) in
+                parameter::DEVICE.into_iter().flat_map(|name| Place::all().map(move |at| (name, at)))
+            {
+                if self == Tensor::of_layer(module, parameter, place) {
+                    let [layer, reverse] = place.suffix();
+                    return Name::joined(&[module, parameter, layer, reverse]);
+                }
+            }
+        }
+        Name::new("")
+    }
+
+    /// What a table of texts is called, of which this is the offsets' tensor.
+    pub(super) fn table(self) -> &'static str {
+        let name = self.fixed_name().unwrap_or("");
+        name.strip_suffix(".offsets").unwrap_or(name)
+    }
+
+    /// Whether its weights may have 4 or 16 bits, outside of the packing `rows`.
+    pub(super) fn can_be_wide(self) -> bool {
+        [Tensor::EMBEDDING_WEIGHT, Tensor::HIDDEN_WEIGHT, Tensor::FC_WEIGHT].contains(&self)
+    }
+
+    /// What it is called, where no layer has it.
+    fn fixed_name(self) -> Option<&'static str> {
+        tensor::ALL.iter().copied().find(|name| Tensor(Fingerprint::of(name)) == self)
+    }
+}
+
+/// The keys of the shifts: those of the head, then each layer's.
+pub(super) mod shift {
+    use super::{Fingerprint, Name, Place, key};
+    use tern_format::Cell as CellKind;
+
+    pub(crate) const FC: Fingerprint = Fingerprint::of(key::SHIFT_FC);
+    pub(crate) const HIDDEN: Fingerprint = Fingerprint::of(key::SHIFT_HIDDEN);
+
+    pub(crate) fn of_layer(module: &str, place: Place) -> Fingerprint {
+        place.fingerprint(Fingerprint::of(key::SHIFT).and(module))
+    }
+
+    /// What a key is called.
+    pub(crate) fn name(key: Fingerprint) -> Name {
+        for module in CellKind::ALL.iter().map(|cell| cell.module()) {
+            if let Some(place) = Place::all().find(|&place| of_layer(module, place) == key) {
+                let [layer, reverse] = place.suffix();
+                return Name::joined(&[key::SHIFT, module, layer, reverse]);
+            }
+        }
+        Name::joined(&[key::SHIFT, if key == HIDDEN { "hidden" } else { "fc" }])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::{format, string::String};
+
+    #[test]
+    fn no_two_names_have_one_fingerprint() {
+        let mut names: BTreeSet<String> = tensor::ALL.iter().map(|&name| name.into()).collect();
+        for module in CellKind::ALL.iter().map(|cell| cell.module()) {
+            for place in Place::all() {
+                let [layer, reverse] = place.suffix();
+                names.insert(format!("tern.shift.{module}{layer}{reverse}"));
+                names.extend(parameter::DEVICE.map(|parameter| format!("{module}{parameter}{layer}{reverse}")));
+            }
+        }
+        names.extend(["tern.shift.fc".into(), "tern.shift.hidden".into()]);
+        let known: BTreeSet<String> = names.iter().map(|name| format!("{:?}", Fingerprint::of(name))).collect();
+        assert_eq!(known.len(), names.len());
+        // Names are put together as they are taken apart.
+        let name = Tensor::of_layer("gru", parameter::WEIGHT_IH, Place { layer: 0, reverse: false }).name();
+        assert_eq!(name.as_str(), "gru.weight_ih_l0");
+        assert_eq!(shift::name(shift::of_layer("rnn", Place::FIRST)).as_str(), "tern.shift.rnn_l0");
+    }
+}

@@ -1,0 +1,216 @@
+//! What the loader asks a file for, each entry of the header by its name.
+
+use core::num::NonZeroUsize;
+
+use super::tensor_names::Tensor;
+use crate::features::WIDTHS;
+#[cfg(feature = "widths")]
+use crate::layers::matrix::{GROUP, pair};
+use crate::layers::matrix::{Matrix, Weights};
+use crate::load::file::{Fault, File};
+use crate::load::name_hash::Fingerprint;
+use crate::load::scanner::{Dtype, Scanner};
+use crate::text::texts::Texts;
+
+/// In the place of a shape's first dimension: any.
+pub(super) const ANY: u32 = u32::MAX;
+
+/// What there is not, or has a fault, is empty or 0; the file knows.
+impl<'a> File<'a> {
+    /// Goes to the entry of this name; where there is none, to another. Not an entry, which would be moved.
+    #[inline(never)]
+    pub(super) fn find(&self, name: Fingerprint) -> Scanner<'_, 'a> {
+        let mut scanner = Scanner::new(self);
+        while scanner.next() && scanner.entry.name != name {}
+        scanner
+    }
+
+    pub(super) fn has(&self, name: Fingerprint) -> bool {
+        self.find(name).entry.name == name
+    }
+
+    /// Which of the words a key has; none of a key that is not there.
+    pub(super) fn word(&self, key: Fingerprint, words: &[Fingerprint]) -> Option<u8> {
+        let Scanner { entry, .. } = &self.find(key);
+        if entry.name != key {
+            return None;
+        }
+        self.mark(entry.number);
+        let word = entry.value.position(words);
+        if word.is_none() {
+            self.refuse(Fault::Word { at: entry.at });
+        }
+        word
+    }
+
+    /// As [`find`](File::find), of a tensor that must be there.
+    fn tensor(&self, tensor: Tensor) -> Scanner<'_, 'a> {
+        let scanner = self.find(tensor.fingerprint());
+        if scanner.entry.name != tensor.fingerprint() {
+            self.refuse(Fault::MissingTensor(tensor));
+        }
+        scanner
+    }
+
+    #[inline(always)]
+    pub(super) fn shape(&self, tensor: Tensor) -> [u32; 3] {
+        self.tensor(tensor).entry.shape
+    }
+
+    /// The bytes of a tensor that must have this type and shape; as many as they say, at a multiple of the type's size.
+    #[inline(never)]
+    fn bytes(&self, tensor: Tensor, dtype: Dtype, shape: [u32; 3]) -> &'a [u8] {
+        let Scanner { entry, .. } = &self.tensor(tensor);
+        self.mark(entry.number);
+        if entry.value != dtype.fingerprint() {
+            self.refuse(Fault::Type { tensor, expected: dtype });
+        }
+        let mut expected = shape;
+        if expected[0] == ANY {
+            expected[0] = entry.shape[0];
+        }
+        if entry.shape != expected {
+            self.refuse(Fault::Shape { tensor, found: entry.shape, expected });
+        }
+        // What saturates is no tensor's size.
+        let size =
+            entry.shape.iter().fold(dtype.size() as u32, |size, &dimension| size.saturating_mul(dimension.max(1)));
+        let bytes = self.data.get(entry.begin..entry.end).unwrap_or(&[]);
+        if size as usize != bytes.len() || !entry.begin.is_multiple_of(dtype.size()) {
+            self.refuse(Fault::Place { at: entry.at });
+        }
+        bytes
+    }
+
+    /// A tensor of bytes, one dimension of any length.
+    pub(super) fn text(&self, tensor: Tensor) -> &'a [u8] {
+        self.bytes(tensor, Dtype::U8, [ANY, 0, 0])
+    }
+
+    /// A tensor of numbers.
+    pub(super) fn words(&self, tensor: Tensor, shape: [u32; 3]) -> &'a [i32] {
+        words(self.bytes(tensor, Dtype::I32, shape))
+    }
+
+    /// A tensor of offsets or ids, one dimension of any length.
+    pub(super) fn list(&self, tensor: Tensor) -> &'a [u32] {
+        bytemuck::try_cast_slice(words(self.bytes(tensor, Dtype::U32, [ANY, 0, 0]))).unwrap_or(&[])
+    }
+
+    #[inline(never)]
+    pub(super) fn texts(&self, offsets: Tensor, bytes: Tensor) -> Texts<'a> {
+        match Texts::new(self.list(offsets), self.text(bytes)) {
+            Ok(texts) => texts,
+            Err(index) => {
+                self.refuse(Fault::Texts { table: offsets, index });
+                Texts::EMPTY
+            }
+        }
+    }
+
+    /// A tensor of numbers that must lie in a range.
+    #[inline(never)]
+    fn within(&self, tensor: Tensor, dtype: Dtype, shape: [u32; 3], [low, high]: [i32; 2]) -> &'a [u8] {
+        let bytes = self.bytes(tensor, dtype, shape);
+        for (index, number) in bytes.chunks(dtype.size()).enumerate() {
+            let number = match *number {
+                [a] => i8::from_le_bytes([a]).into(),
+                [a, b] => i16::from_le_bytes([a, b]).into(),
+                [a, b, c, d] => i32::from_le_bytes([a, b, c, d]),
+                _ => 0,
+            };
+            if number < low || number > high {
+                self.refuse(Fault::Range { tensor, index });
+            }
+        }
+        bytes
+    }
+
+    /// Weights; −128 is not one.
+    pub(super) fn weights(&self, tensor: Tensor, shape: [u32; 3]) -> &'a [i8] {
+        bytemuck::try_cast_slice(self.within(tensor, Dtype::I8, shape, [-127, 127])).unwrap_or(&[])
+    }
+
+    /// Multipliers; none is negative.
+    #[inline(never)]
+    pub(super) fn multipliers(&self, tensor: Tensor, shape: [u32; 3]) -> &'a [i16] {
+        halves(self.within(tensor, Dtype::I16, shape, [0, i32::MAX]))
+    }
+
+    /// Numbers that must lie in a range.
+    pub(super) fn numbers(&self, tensor: Tensor, length: u32, range: [i32; 2]) -> &'a [i32] {
+        words(self.within(tensor, Dtype::I32, [length, 0, 0], range))
+    }
+
+    /// A real number for hosts, as its bits.
+    pub(super) fn real(&self, tensor: Tensor) -> u32 {
+        words(self.bytes(tensor, Dtype::F32, [1, 0, 0])).first().map_or(0, |&bits| bits as u32)
+    }
+
+    /// How wide a matrix is whose weights have any of the widths: its second dimension but for what is packed.
+    pub(super) fn columns(&self, tensor: Tensor) -> u32 {
+        let Scanner { entry, .. } = &self.tensor(tensor);
+        let [_, columns, _] = entry.shape;
+        if WIDTHS && entry.value == Dtype::U8.fingerprint() { columns.saturating_mul(2) } else { columns }
+    }
+
+    /// A matrix of weights of 8 bits, and, where they are built in, of 4 and 16. `shape` without its last dimension, which is `columns`;
+    /// all before it count as rows. Weights of 4 bits have their multipliers in `groups`.
+    #[inline(always)]
+    pub(super) fn matrix(
+        &self,
+        [weight, groups]: [Tensor; 2],
+        [rows, gates]: [u32; 2],
+        columns: NonZeroUsize,
+    ) -> Matrix<'a> {
+        let wide = |last: usize| if gates == 0 { [rows, last as u32, 0] } else { [rows, gates, last as u32] };
+        #[cfg(feature = "widths")]
+        if let Some(weights) = self.weights_of_other_widths([weight, groups], columns.get(), wide) {
+            return Matrix { columns, weights };
+        }
+        _ = groups;
+        Matrix { columns, weights: Weights::Bits8(self.weights(weight, wide(columns.get()))) }
+    }
+
+    /// Weights of 4 or 16 bits, where a tensor has such. wide: the tensor's shape with this last dimension.
+    #[cfg(feature = "widths")]
+    fn weights_of_other_widths(
+        &self,
+        [weight, groups]: [Tensor; 2],
+        columns: usize,
+        wide: impl Fn(usize) -> [u32; 3],
+    ) -> Option<Weights<'a>> {
+        let Scanner { entry, .. } = &self.tensor(weight);
+        if entry.value == Dtype::I16.fingerprint() {
+            return Some(Weights::Bits16(halves(self.within(weight, Dtype::I16, wide(columns), [-32_767, 32_767]))));
+        }
+        if entry.value != Dtype::U8.fingerprint() {
+            return None;
+        }
+        let pairs = self.bytes(weight, Dtype::U8, wide(columns.div_ceil(2)));
+        // −8 is not one. The shape is that of even numbers of columns only.
+        if let Some(index) = pairs.iter().position(|&byte| pair(byte).contains(&-8)) {
+            self.refuse(Fault::Range { tensor: weight, index });
+        }
+        if !columns.is_multiple_of(2) {
+            self.refuse(Fault::Shape { tensor: weight, found: wide(columns), expected: wide(columns + 1) });
+        }
+        let multipliers = self.bytes(groups, Dtype::U8, wide(columns.div_ceil(GROUP)));
+        if let Some(index) = multipliers.iter().position(|m| !(1..=18).contains(m)) {
+            self.refuse(Fault::Range { tensor: groups, index });
+        }
+        Some(Weights::Bits4 { pairs, groups: multipliers })
+    }
+}
+
+/// Bytes at a multiple of 4, whole words of them.
+#[inline(never)]
+fn words(bytes: &[u8]) -> &[i32] {
+    bytemuck::try_cast_slice(bytes).unwrap_or(&[])
+}
+
+/// Bytes at a multiple of 2, whole halves of them.
+#[inline(always)]
+fn halves(bytes: &[u8]) -> &[i16] {
+    bytemuck::try_cast_slice(bytes).unwrap_or(&[])
+}

@@ -1,0 +1,266 @@
+//! The steps of a network, and what they leave for the head.
+
+use core::num::NonZeroUsize;
+
+use crate::features::VALUES;
+use crate::layers::head::Logits;
+use crate::layers::pooling::merge;
+use crate::model::Model;
+use crate::rows::row;
+use crate::session::scratch::{Kept, Memory, states_of};
+use crate::state_codec::Archive;
+use crate::text::vocabulary::UNK;
+use tern_format::{Input, Merge};
+
+/// A network at work in the caller's scratch.
+#[derive(Debug)]
+pub(crate) struct Run<'s> {
+    pub model: &'s Model<'s>,
+    pub memory: Memory<'s>,
+    /// Steps so far: tokens, or values of all channels.
+    pub steps: u32,
+    /// Tokens without a place in the vocabulary.
+    pub unknown: u32,
+    /// What the head reads is up to date.
+    settled: bool,
+    /// A step goes on above the first layer: in others, or in pooling.
+    goes_on: bool,
+}
+
+impl<'s> Run<'s> {
+    /// Before the first step it is to be [`reset`](Run::reset).
+    pub(crate) fn new(model: &'s Model<'s>, memory: Memory<'s>) -> Self {
+        let goes_on = states_of(&model.config) > 1 || memory.pool.is_some();
+        Run { model, memory, steps: 0, unknown: 0, settled: false, goes_on }
+    }
+
+    pub(crate) fn reset(&mut self) {
+        self.memory.first.reset();
+        self.memory.above.iter_mut().for_each(|state| state.reset());
+        if let Some(pool) = &mut self.memory.pool {
+            pool.reset();
+        }
+        if VALUES {
+            self.model.numbers().input.keep(&[], self.memory.last);
+        }
+        (self.steps, self.unknown, self.settled) = (0, 0, false);
+    }
+
+    /// Takes a token.
+    #[inline]
+    pub(crate) fn take_id(&mut self, id: u32) {
+        if id == UNK {
+            self.unknown = self.unknown.saturating_add(1);
+        }
+        if let Some(kept) = &mut self.memory.kept {
+            let Kept { ids, cap, .. } = &mut **kept;
+            if let Some(place) = ids.get_mut(self.steps.min(*cap) as usize) {
+                *place = id as i32;
+            }
+        } else {
+            let folded = self.model.folded_sums(id, false);
+            if folded.is_none() {
+                self.model.embedding.embed(id, self.memory.x);
+            }
+            self.step(folded);
+        }
+        self.steps = self.steps.saturating_add(1);
+        self.settled = false;
+    }
+
+    /// Takes a value for each channel, integers of the outside.
+    pub(crate) fn take_values(&mut self, values: &[i32]) {
+        self.model.numbers().input.read(values, self.memory.x);
+        self.model.numbers().input.keep(values, self.memory.last);
+        let Memory { x, kept, .. } = &mut self.memory;
+        if let Some(kept) = kept {
+            let begin = (self.steps.min(kept.cap) as usize).saturating_mul(x.len());
+            for (to, x) in kept.inputs.iter_mut().skip(begin).zip(x.iter()) {
+                *to = *x;
+            }
+        } else {
+            self.step(None);
+        }
+        self.steps = self.steps.saturating_add(1);
+        self.settled = false;
+    }
+
+    /// One step of every layer, in one direction. `folded`: the first layer's input half, where it is ready-made.
+    #[inline]
+    fn step(&mut self, folded: Option<&[i32]>) {
+        let Memory { x, first: state, .. } = &mut self.memory;
+        let model = self.model;
+        match folded {
+            None => model.first_cell().step(x, state),
+            Some(sums) => model.first_cell().step_folded(sums, state),
+        }
+        if self.goes_on {
+            self.step_above();
+        }
+    }
+
+    /// What a step of the first layer is followed by: those of the others, and pooling. Most models have neither.
+    #[inline(never)]
+    fn step_above(&mut self) {
+        let Memory { first, above, pool, .. } = &mut self.memory;
+        let mut below = &*first.h;
+        for (cell, state) in self.model.cells().iter().skip(1).zip(above) {
+            cell.step_apart(below, state);
+            below = state.h;
+        }
+        if let Some(pool) = pool {
+            pool.make_room();
+            let first = pool.count == 0;
+            pool.add(0, first, below.iter().copied());
+            pool.count += 1;
+        }
+    }
+
+    /// The answer after the steps so far.
+    pub(crate) fn logits(&mut self) -> Logits<'_> {
+        if !self.settled {
+            self.settle();
+            self.settled = true;
+        }
+        let hidden = self.model.hidden.is_some();
+        let features = if hidden { &*self.memory.hidden } else { self.memory.features(&self.model.config) };
+        Logits { head: &self.model.head, features }
+    }
+
+    fn settle(&mut self) {
+        if self.model.config.reads_both_ways() {
+            self.run_both_directions();
+        }
+        if let Some(pool) = &mut self.memory.pool {
+            pool.finish();
+        }
+        if let Some(hidden) = &self.model.hidden {
+            // Lent out for a moment: it is written while the rest is read.
+            let activations = core::mem::take(&mut self.memory.hidden);
+            hidden.relu(self.memory.features(&self.model.config), activations);
+            self.memory.hidden = activations;
+        }
+    }
+
+    /// All layers over all steps that are kept, from both ends.
+    fn run_both_directions(&mut self) {
+        let config = &self.model.config;
+        let Memory { x, first: state, pool: Some(pool), kept: Some(kept), .. } = &mut self.memory else {
+            return;
+        };
+        let (pool, kept) = (&mut **pool, &mut **kept);
+        pool.reset();
+        let steps = self.steps.min(kept.cap) as usize;
+        let Some(hidden_size) = NonZeroUsize::new(config.hidden_size) else { return };
+        // Where they stand side by side, the reverse direction's values lie behind the forward one's.
+        let reverse_at = if config.merge == Merge::Concat { hidden_size.get() } else { 0 };
+        for (layer, cells) in self.model.cells().chunks(2).enumerate() {
+            let is_last = layer + 1 == config.layers;
+            for (cell, reverse) in cells.iter().zip([false, true]) {
+                state.reset();
+                for step in 0..steps {
+                    let at = if reverse { steps - 1 - step } else { step };
+                    let id = if layer == 0 { kept.ids.get(at) } else { None };
+                    match id.and_then(|&id| self.model.folded_sums(id as u32, reverse)) {
+                        Some(sums) => cell.step_folded(sums, state),
+                        None => cell.step_apart(input_of(self.model, layer, at, kept, x), state),
+                    }
+                    let pooled = is_last && !config.pools_last();
+                    let begin = at.saturating_mul(hidden_size.get());
+                    let forward = kept.forward.get(begin..).unwrap_or(&[]);
+                    if pooled && config.merge == Merge::Concat {
+                        let at = if reverse { reverse_at } else { 0 };
+                        pool.add(at, step == 0, state.h.iter().copied());
+                    } else if pooled && reverse {
+                        let merged = forward.iter().zip(state.h.iter()).map(|(&f, &r)| merge(config.merge, f, r));
+                        pool.add(0, step == 0, merged);
+                    }
+                    if !reverse {
+                        copy(state.h, kept.forward, begin);
+                    } else if !is_last {
+                        // Nothing reads the layer below at this step any more.
+                        let begin = 2 * begin;
+                        let both = forward.iter().take(hidden_size.get()).chain(state.h.iter());
+                        for (to, from) in kept.below.iter_mut().skip(begin).zip(both) {
+                            *to = *from;
+                        }
+                    }
+                }
+                if is_last && config.pools_last() && steps > 0 {
+                    if reverse && config.merge != Merge::Concat {
+                        for (forward, &reverse) in pool.features.iter_mut().zip(state.h.iter()) {
+                            *forward = merge(config.merge, *forward, reverse);
+                        }
+                    } else {
+                        copy(state.h, pool.features, if reverse { reverse_at } else { 0 });
+                    }
+                }
+            }
+        }
+        pool.count = steps as u32;
+    }
+}
+
+/// What a layer of a bidirectional model reads at a step.
+fn input_of<'x>(model: &Model<'_>, layer: usize, at: usize, kept: &'x Kept<'_>, x: &'x mut [i16]) -> &'x [i16] {
+    let (elements, width): (&[i16], usize) = match (layer, model.config.input) {
+        (0, Input::Tokens) => {
+            model.embedding.embed(kept.ids.get(at).copied().unwrap_or(0) as u32, x);
+            return x;
+        }
+        (0, Input::Values) => (kept.inputs, model.config.embedding_dim),
+        _ => (kept.below, 2 * model.config.hidden_size),
+    };
+    NonZeroUsize::new(width).and_then(|width| row(elements, width, at)).unwrap_or(&[])
+}
+
+fn copy(from: &[i16], to: &mut [i16], begin: usize) {
+    for (to, from) in to.iter_mut().skip(begin).zip(from) {
+        *to = *from;
+    }
+}
+
+impl Run<'_> {
+    /// All that is kept between two steps.
+    pub(crate) fn walk(&mut self, archive: &mut Archive<'_>) {
+        self.settled = false;
+        self.steps = archive.count(self.steps);
+        self.unknown = archive.count(self.unknown);
+        archive.check(self.unknown <= self.steps);
+        archive.words(self.memory.last.iter_mut());
+        if let Some(kept) = &mut self.memory.kept {
+            kept.walk(self.steps, self.memory.x.len(), self.model.config.vocab_size, archive);
+            return;
+        }
+        let in_use = states_of(&self.model.config);
+        let Memory { first, above, .. } = &mut self.memory;
+        let states = core::iter::once(first).chain(above).take(in_use);
+        states.for_each(|state| state.walk(self.model.config.cell, archive));
+        if let Some(pool) = &mut self.memory.pool {
+            pool.walk(archive);
+        }
+    }
+
+    /// What is kept between two steps, little-endian: see [`Session::state_hash`](crate::Session::state_hash).
+    pub(crate) fn state_bytes(&self) -> impl Iterator<Item = u8> {
+        let Memory { pool, kept, .. } = &self.memory;
+        let streaming = kept.is_none();
+        let states = self.memory.states().filter(move |_| streaming).flat_map(|state| {
+            let hidden = state.h.iter().flat_map(|h| h.to_le_bytes());
+            hidden.chain(state.c.iter().flat_map(|c| c.to_le_bytes()))
+        });
+        let (sum, features): (&[i32], &[i16]) = match pool {
+            Some(pool) if streaming => (pool.sum, pool.features),
+            _ => (&[], &[]),
+        };
+        let sums = sum.iter().flat_map(|sum| sum.to_le_bytes());
+        let largest = features.iter().skip(sum.len());
+        let (ids, inputs, cap): (&[i32], &[i16], u32) =
+            kept.as_ref().map_or((&[], &[], 0), |kept| (kept.ids, kept.inputs, kept.cap));
+        let steps = self.steps.min(cap) as usize;
+        let ids = ids.iter().take(steps).flat_map(|id| id.to_le_bytes());
+        let inputs = inputs.iter().take(steps.saturating_mul(self.memory.x.len()));
+        let halves = largest.chain(inputs).flat_map(|v| v.to_le_bytes());
+        states.chain(sums).chain(ids).chain(halves)
+    }
+}

@@ -1,0 +1,96 @@
+//! Drawing the next token of a language model: docs/arithmetic.md, "Sampling".
+
+use crate::layers::head::{Logits, Ranked};
+use crate::softmax::exp_neg;
+use crate::text::vocabulary::UNK;
+
+/// Draws tokens by their probability. The same seed draws the same tokens from the same logits, on every machine.
+///
+/// ```no_run
+/// # fn write(session: &mut tern_runtime::Session<'_>) {
+/// use tern_runtime::{Ranked, Sampler};
+///
+/// let mut sampler = Sampler::new(3, Sampler::ONE * 7 / 10); // seed 3, temperature 0.7
+/// let mut candidates = [Ranked::default(); 20]; // of the 20 likeliest tokens
+/// for _ in 0..100 {
+///     let Some(id) = sampler.sample(&session.logits(), &mut candidates) else { break };
+///     session.feed_id(id);
+/// }
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sampler {
+    state: u64,
+    /// 2^32 by the temperature, rounded down: 1 … 2^32. None: the temperature is 0.
+    inverse: Option<u64>,
+}
+
+impl Sampler {
+    /// A temperature of 1: tokens are drawn as likely as the model says.
+    pub const ONE: u32 = 1 << 16;
+
+    /// `temperature`: Q16. Below [`ONE`](Sampler::ONE) likely tokens become likelier, above it less so; 0: always the likeliest.
+    pub const fn new(seed: u64, temperature: u32) -> Self {
+        Sampler { state: seed, inverse: (1u64 << 32).checked_div(temperature as u64) }
+    }
+
+    /// A seed with which another sampler draws what this one would draw next: for who saves a session.
+    pub const fn seed(&self) -> u64 {
+        self.state
+    }
+
+    /// The id of a token, drawn from the `candidates.len()` likeliest ones, which it leaves there as [`Logits::next_tokens`] does. None where
+    /// there are no candidates. PAD and UNK are never drawn.
+    ///
+    /// Cost: one pass over all logits, in which each may be compared with every candidate, and two over the candidates. Of many, or all,
+    /// tokens [`sample_all`](Sampler::sample_all) draws sooner.
+    pub fn sample(&mut self, logits: &Logits<'_>, candidates: &mut [Ranked]) -> Option<u32> {
+        let filled = logits.next_tokens(candidates);
+        let candidates = candidates.get(..filled)?;
+        self.draw(*candidates.first()?, || candidates.iter().copied())
+    }
+
+    /// The id of a token, drawn from all but PAD and UNK. None where there are no others. Not the one that [`sample`](Sampler::sample) draws
+    /// with room for all: here they stand in the order of their ids.
+    ///
+    /// Cost: three passes over all logits.
+    pub fn sample_all(&mut self, logits: &Logits<'_>) -> Option<u32> {
+        let mut likeliest = [Ranked::default()];
+        if logits.next_tokens(&mut likeliest) == 0 {
+            return None;
+        }
+        let [likeliest] = likeliest;
+        let real = || logits.iter().enumerate().skip(UNK as usize + 1);
+        self.draw(likeliest, || real().map(|(class, logit)| Ranked { class, logit }))
+    }
+
+    fn draw<I: Iterator<Item = Ranked>>(&mut self, likeliest: Ranked, candidates: impl Fn() -> I) -> Option<u32> {
+        let Some(inverse) = self.inverse else { return Some(likeliest.class as u32) };
+        let weight = |rank: &Ranked| {
+            // Below 2^64: a difference is below 2^32, the inverse at most 2^32.
+            let distance = (u64::from(likeliest.logit.abs_diff(rank.logit)) * inverse) >> 16;
+            u64::from(exp_neg(u32::try_from(distance).unwrap_or(u32::MAX)))
+        };
+        // At least 2^30, the likeliest one's.
+        let whole: u64 = candidates().map(|rank| weight(&rank)).sum();
+        let mut left = self.number().checked_rem(whole)?;
+        let drawn = candidates().find(|rank| {
+            let weight = weight(rank);
+            let here = left < weight;
+            left = left.wrapping_sub(weight);
+            here
+        });
+        drawn.map(|rank| rank.class as u32)
+    }
+
+    /// SplitMix64: <https://prng.di.unimi.it/splitmix64.c>, in the public domain.
+    fn number(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
+#[cfg(test)]
+mod tests;

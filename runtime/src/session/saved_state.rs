@@ -1,0 +1,120 @@
+//! The state of a session as bytes: docs/format.md, "The state of a session".
+
+use crate::error::{StateError, TooLong};
+use crate::model::Model;
+use crate::session::scratch::Layout;
+use crate::session::{FNV_START, Session, fnv1a};
+use crate::state_codec::Archive;
+use tern_format::Input;
+
+/// What a state begins with, and the version of what follows.
+const MAGIC: [u8; 2] = *b"TS";
+const VERSION: u16 = 1;
+/// Bytes of magic, version, model and length; bytes of the check sum at the end.
+const HEADER: usize = 12;
+const SUM: usize = 4;
+
+fn hash(bytes: &[u8]) -> u32 {
+    bytes.iter().copied().fold(FNV_START, fnv1a)
+}
+
+impl Model<'_> {
+    /// A number that tells models apart: FNV-1a of the sizes V, E, H, layers, directions and C, of the first golden text's logits and of
+    /// the last layer's biases, all as 32 bits, little-endian. The same in every packing.
+    pub fn fingerprint(&self) -> u32 {
+        let config = self.config();
+        let directions = 1 + usize::from(config.bidirectional);
+        let sizes =
+            [config.vocab_size, config.embedding_dim, config.hidden_size, config.layers, directions, config.classes];
+        let sizes = sizes.into_iter().flat_map(|size| (size as u32).to_le_bytes());
+        let logits = self.golden().next().map_or(&[][..], |golden| golden.logits);
+        let numbers = logits.iter().chain(self.head.linear.bias).flat_map(|number| number.to_le_bytes());
+        sizes.chain(numbers).fold(FNV_START, fnv1a)
+    }
+
+    /// How many bytes [`Session::save`] writes at most; for a bidirectional model, which keeps the tokens: as
+    /// [`state_len_for`](Model::state_len_for) [`KEPT_TOKENS`](Model::KEPT_TOKENS).
+    pub fn state_len(&self) -> usize {
+        self.state_len_for(Self::KEPT_TOKENS)
+    }
+
+    /// How many bytes [`Session::save`] writes at most for texts of up to so many tokens; only to bidirectional models their
+    /// number matters.
+    pub fn state_len_for(&self, tokens: usize) -> usize {
+        let config = self.config();
+        let text = if config.input == Input::Tokens { crate::text::state_len(config.tokenizer) } else { 0 };
+        HEADER + text + Layout::of(self).state_len(tokens) + SUM
+    }
+}
+
+impl Session<'_> {
+    /// How many bytes [`save`](Session::save) writes now.
+    pub fn state_len(&mut self) -> usize {
+        let mut archive = Archive::counting();
+        self.walk(&mut archive);
+        HEADER + archive.len() + SUM
+    }
+
+    /// Writes the state into the beginning of `to`, the text under way to the byte, and says how many bytes it took:
+    /// [`Model::state_len`] at most. It goes on after [`restore`](Session::restore), on any machine, as if there had been no break.
+    ///
+    /// # Errors
+    /// [`StateError::Buffer`] if `to` is too short.
+    pub fn save(&mut self, to: &mut [u8]) -> Result<usize, StateError> {
+        let (found, expected) = (to.len(), self.state_len());
+        let to = to.get_mut(..expected).ok_or(StateError::Buffer { found, expected })?;
+        let model = self.model().fingerprint();
+        let mut archive = Archive::writing(to);
+        MAGIC.into_iter().for_each(|byte| _ = archive.byte(byte));
+        archive.half(VERSION as i16);
+        archive.count(model);
+        archive.count(expected as u32);
+        self.walk(&mut archive);
+        // Not `split_last_chunk_mut`, which links a panic.
+        if let Some((state, sum)) = to.split_at_mut_checked(expected.saturating_sub(SUM)) {
+            sum.iter_mut().zip(hash(state).to_le_bytes()).for_each(|(to, from)| *to = from);
+        }
+        Ok(expected)
+    }
+
+    /// Goes on from a state that [`save`](Session::save) wrote: exactly its bytes. Where it is refused, the session begins a new text.
+    ///
+    /// # Errors
+    /// What is wrong with the state: [`StateError`].
+    pub fn restore(&mut self, from: &[u8]) -> Result<(), StateError> {
+        self.reset();
+        let Some((state, sum)) = from.split_last_chunk::<SUM>() else { return Err(StateError::NoState) };
+        let mut archive = Archive::reading(state);
+        if [archive.byte(0), archive.byte(0)] != MAGIC {
+            return Err(StateError::NoState);
+        }
+        let found = archive.half(0) as u16;
+        if found != VERSION {
+            return Err(StateError::Version { found, expected: VERSION });
+        }
+        let (found, expected) = (archive.count(0), self.model().fingerprint());
+        if found != expected {
+            return Err(StateError::Model { found, expected });
+        }
+        let (found, expected) = (from.len(), archive.count(0) as usize);
+        if found != expected {
+            return Err(StateError::Length { found, expected });
+        }
+        if hash(state).to_le_bytes() != *sum {
+            return Err(StateError::Corrupt);
+        }
+        self.walk(&mut archive);
+        if archive.is_sound() && archive.len() == state.len() {
+            return Ok(());
+        }
+        let (found, cap) = (self.tokens(), self.cap());
+        self.reset();
+        match cap {
+            Some(kept) if found > kept => Err(StateError::TooLong(TooLong { found, kept })),
+            _ => Err(StateError::Corrupt),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,206 @@
+//! How a session divides the caller's scratch.
+
+use crate::config::{Config, Place};
+use crate::features::{self, STACKED, VALUES};
+use crate::layers::State;
+use crate::layers::pooling::{EXACT_STEPS, Pool};
+use crate::model::Model;
+use crate::state_codec::Archive;
+use tern_format::{Merge, Task};
+
+/// What a session needs: words of 32 bits and halves of words, for itself and, of a bidirectional model, for every step kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    words: usize,
+    halves: usize,
+    step_words: usize,
+    step_halves: usize,
+    /// Of `step_halves`, those that were read; of all, bytes that are kept between steps where there is one direction.
+    input_halves: usize,
+    state_bytes: usize,
+}
+
+impl Layout {
+    pub(crate) fn of(model: &Model<'_>) -> Self {
+        let config = model.config();
+        let (hidden_size, layers) = (config.hidden_size, config.layers);
+        let sums = if config.pools_mean() { config.merged_width() } else { 0 };
+        let features = if model.reads_state() { 0 } else { config.head_width() };
+        // What a forecast may count from.
+        let last = if VALUES && config.task == Task::Forecast { config.embedding_dim } else { 0 };
+        let states = states_of(config);
+        let mut layout = Layout {
+            words: states * hidden_size * config.cell.state_words() + sums + last,
+            halves: 2 * states * hidden_size + config.embedding_dim + features + config.head_hidden,
+            step_words: 0,
+            step_halves: 0,
+            input_halves: 0,
+            state_bytes: 4 * last,
+        };
+        if config.reads_both_ways() {
+            match config.reads_values() {
+                false => layout.step_words = 1,
+                true => layout.input_halves = config.embedding_dim,
+            }
+            layout.step_halves = layout.input_halves + below_width(model) + forward_width(model);
+        } else {
+            let largest = if config.pools_max() { hidden_size } else { 0 };
+            let count = if config.pools_last() { 0 } else { 4 };
+            layout.state_bytes = 4 * layout.words + 2 * (layers * hidden_size + largest) + count;
+        }
+        layout
+    }
+
+    /// Words of scratch for `steps` steps kept.
+    pub(crate) fn len(&self, steps: usize) -> usize {
+        let halves = steps.saturating_mul(self.step_halves).saturating_add(self.halves);
+        steps.saturating_mul(self.step_words).saturating_add(self.words).saturating_add(halves.div_ceil(2))
+    }
+
+    /// Bytes of a state at most, in scratch for `steps` steps: of what a bidirectional model keeps of them, what it read. Rounded up to words
+    /// the scratch may have room for one step more.
+    pub(crate) fn state_len(&self, steps: usize) -> usize {
+        let kept = self.steps(self.len(steps)).saturating_mul(4 * self.step_words + 2 * self.input_halves);
+        // Steps and unknown ones.
+        kept.saturating_add(8 + self.state_bytes)
+    }
+
+    /// How many steps can be kept in `len` words; 0 where none is.
+    fn steps(&self, len: usize) -> usize {
+        let free = len.saturating_sub(self.words).saturating_mul(2).saturating_sub(self.halves);
+        free.checked_div(2 * self.step_words + self.step_halves).unwrap_or(0).min(EXACT_STEPS as usize)
+    }
+}
+
+/// How many states there are: one of each layer. Two directions run one after the other, in one state.
+pub(crate) fn states_of(config: &Config) -> usize {
+    if STACKED && !config.reads_both_ways() { config.layers } else { 1 }
+}
+
+/// Halves a step for what a layer gives the next one: both directions' states.
+fn below_width(model: &Model<'_>) -> usize {
+    let config = model.config();
+    if config.layers > 1 { 2 * config.hidden_size } else { 0 }
+}
+
+/// Halves a step for the forward states, where they meet the reverse ones step by step.
+fn forward_width(model: &Model<'_>) -> usize {
+    let config = model.config();
+    let meet = config.merge != Merge::Concat && !config.pools_last();
+    if config.layers > 1 || meet { config.hidden_size } else { 0 }
+}
+
+/// What a bidirectional model keeps of every step, and room for it.
+#[derive(Debug)]
+pub(crate) struct Kept<'s> {
+    /// `[cap]`; of a model that reads tokens
+    pub ids: &'s mut [i32],
+    /// `[cap · channels]`, Q15; of a model that reads values
+    pub inputs: &'s mut [i16],
+    /// `[cap · 2 · hidden_size]`: both directions of the layer below; where there is more than one
+    pub below: &'s mut [i16],
+    /// `[cap · hidden_size]`: the forward direction of the layer that runs; where it meets the reverse one
+    pub forward: &'s mut [i16],
+    /// Steps that can be kept.
+    pub cap: u32,
+}
+
+impl Kept<'_> {
+    /// What was read so far: ids, below `vocab_size`, or inputs of `width`.
+    pub(crate) fn walk(&mut self, steps: u32, width: usize, vocab_size: usize, archive: &mut Archive<'_>) {
+        let steps = steps.min(self.cap) as usize;
+        let ids = self.ids.get_mut(..steps).unwrap_or_default();
+        archive.words(ids.iter_mut());
+        archive.check(ids.iter().all(|&id| (id as u32 as usize) < vocab_size));
+        archive.halves(self.inputs.iter_mut().take(steps.saturating_mul(width)));
+    }
+}
+
+/// The scratch, divided.
+#[derive(Debug)]
+pub(crate) struct Memory<'s> {
+    /// What a step reads: the embedded token or the values. `[input width]`, Q15.
+    pub x: &'s mut [i16],
+    /// The last numbers read, integers of the outside. `[channels]`; of a forecast
+    pub last: &'s mut [i32],
+    /// Of the first layer; of a bidirectional model it serves all.
+    pub first: State<'s>,
+    /// Of the layers above it.
+    pub above: [State<'s>; Place::LAYERS - 1],
+    /// Where the head reads something else than the last state.
+    pub pool: Option<features::Features<Pool<'s>>>,
+    /// Activations of the head's hidden layer. `[head_hidden]`, Q15.
+    pub hidden: &'s mut [i16],
+    /// Of a bidirectional model.
+    pub kept: Option<features::Steps<Kept<'s>>>,
+}
+
+/// Cuts a slice piece by piece.
+struct Cut<'s, T>(&'s mut [T]);
+
+impl<'s, T> Cut<'s, T> {
+    fn take(&mut self, length: usize) -> Option<&'s mut [T]> {
+        let (piece, rest) = core::mem::take(&mut self.0).split_at_mut_checked(length)?;
+        self.0 = rest;
+        Some(piece)
+    }
+}
+
+impl<'s> Memory<'s> {
+    /// None where `scratch` is too short for a step.
+    pub(crate) fn new(model: &Model<'_>, scratch: &'s mut [i32]) -> Option<Self> {
+        let config = model.config();
+        let both_ways = config.reads_both_ways();
+        let cap = if both_ways { Layout::of(model).steps(scratch.len()) } else { 0 };
+        let mut words = Cut(scratch);
+        let state_words = config.hidden_size * config.cell.state_words();
+        let (mut first, mut above): (State<'s>, [State<'s>; Place::LAYERS - 1]) = Default::default();
+        let in_use = states_of(config) - 1;
+        first.c = words.take(state_words)?;
+        for state in above.iter_mut().take(in_use) {
+            state.c = words.take(state_words)?;
+        }
+        let sum = words.take(if config.pools_mean() { config.merged_width() } else { 0 })?;
+        let last = words.take(if VALUES && config.task == Task::Forecast { config.embedding_dim } else { 0 })?;
+        let ids = words.take(if config.reads_values() { 0 } else { cap })?;
+        let mut halves = Cut(bytemuck::try_cast_slice_mut(words.0).ok()?);
+        first.h = halves.take(config.hidden_size)?;
+        first.next_h = halves.take(config.hidden_size)?;
+        for state in above.iter_mut().take(in_use) {
+            state.h = halves.take(config.hidden_size)?;
+            state.next_h = halves.take(config.hidden_size)?;
+        }
+        let x = halves.take(config.embedding_dim)?;
+        let features = halves.take(if model.reads_state() { 0 } else { config.head_width() })?;
+        let kept = Kept {
+            ids,
+            inputs: halves.take(if config.reads_values() { cap * config.embedding_dim } else { 0 })?,
+            below: halves.take(cap * below_width(model))?,
+            forward: halves.take(cap * forward_width(model))?,
+            cap: cap as u32,
+        };
+        // After all that a layer reads: its length may be odd, and kernels that read words rely on what theirs are multiples of.
+        let hidden = halves.take(config.head_hidden)?;
+        let pool = Pool { has_max: config.pools_max(), sum, features, count: 0 };
+        let pool = if model.reads_state() { None } else { features::Features::new(pool) };
+        let kept = match (both_ways, cap) {
+            (false, _) => None,
+            (true, 0) => return None,
+            (true, _) => features::Steps::new(kept),
+        };
+        Some(Memory { x, last, first, above, pool, hidden, kept })
+    }
+
+    /// The states of all layers, the first one first.
+    pub(crate) fn states(&self) -> impl Iterator<Item = &State<'s>> {
+        core::iter::once(&self.first).chain(&self.above)
+    }
+
+    /// What the head, or its hidden layer, reads. `[head width]`, Q15.
+    pub(crate) fn features(&self, config: &Config) -> &[i16] {
+        match &self.pool {
+            Some(pool) => pool.features,
+            None => self.above.get(states_of(config).wrapping_sub(2)).unwrap_or(&self.first).h,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Weights of 4 and 16 bits, from those of 8.
+
+use alloc::{string::String, vec::Vec};
+
+use super::{Dtype, Tensor};
+use crate::layers::matrix::GROUP;
+
+/// The largest weight of 4 bits before it is multiplied, and the largest multiplier.
+const LARGEST: i32 = 7;
+const MULTIPLIERS: core::ops::RangeInclusive<i32> = 1..=18;
+
+fn nearest(weight: i8, multiplier: i32) -> i32 {
+    // Half away from zero.
+    let (weight, half) = (i32::from(weight), multiplier / 2);
+    let rounded = (weight.abs() + half) / multiplier;
+    (rounded * weight.signum()).clamp(-LARGEST, LARGEST)
+}
+
+/// The multiplier of a group that errs least, in squares; the smallest among equals.
+fn multiplier(group: &[i8]) -> i32 {
+    let error = |multiplier: &i32| -> i32 {
+        let errors = group.iter().map(|&w| i32::from(w) - nearest(w, *multiplier) * multiplier);
+        errors.map(|error| error * error).sum()
+    };
+    MULTIPLIERS.min_by_key(error).unwrap_or(1)
+}
+
+/// Rounds one row's weights of 8 bits to what weights of 4 bits can say: in each group of 16 columns, multiples of −7 … 7 of one of 1 … 18.
+pub fn round_to_4_bits(row: &mut [i8]) {
+    for group in row.chunks_mut(GROUP) {
+        let multiplier = multiplier(group);
+        group.iter_mut().for_each(|w| *w = (nearest(*w, multiplier) * multiplier) as i8);
+    }
+}
+
+/// The name of the multipliers of a tensor's groups.
+fn groups_name(weight: &str) -> String {
+    weight.replacen(".weight", ".group_multiplier", 1)
+}
+
+/// A tensor of weights of 8 bits, row by row (columns last, an even number), as two of 4 bits: weights, and multipliers of groups. Rounds as
+/// [`round_to_4_bits`] does, so what is rounded already is kept as it is. Recurrent weights must be in the packing
+/// [`Rows`](crate::Packing::Rows).
+///
+/// # Panics
+/// If the tensor is none of 8-bit weights, or has an odd number of columns.
+pub fn in_4_bits(tensor: &Tensor) -> [Tensor; 2] {
+    let columns = tensor.shape.last().copied().unwrap_or(0);
+    assert!(tensor.dtype == Dtype::I8 && columns.is_multiple_of(2) && columns > 0, "`{}`: no pairs", tensor.name);
+    let weights: Vec<i8> = tensor.data.iter().map(|&byte| byte as i8).collect();
+    let (mut pairs, mut multipliers) = (Vec::new(), Vec::new());
+    for group in weights.chunks(columns).flat_map(|row| row.chunks(GROUP)) {
+        let multiplier = multiplier(group);
+        multipliers.push(multiplier as u8);
+        let nibble = |w: i8| (nearest(w, multiplier) & 0xf) as u8;
+        pairs.extend(group.chunks(2).map(|pair| nibble(pair[0]) | nibble(pair[1]) << 4));
+    }
+    let shape = |last: usize| {
+        let mut shape = tensor.shape.clone();
+        shape.pop();
+        [&shape[..], &[last]].concat()
+    };
+    [
+        Tensor::new(&tensor.name, Dtype::U8, &shape(columns / 2), &pairs),
+        Tensor::new(&groups_name(&tensor.name), Dtype::U8, &shape(columns.div_ceil(GROUP)), &multipliers),
+    ]
+}
+
+/// A tensor of weights of 16 bits, row by row: 256ths of weights of 8 bits, from −32,767 to 32,767. Recurrent weights must be in the packing
+/// [`Rows`](crate::Packing::Rows); their rows are in no pairs.
+pub fn in_16_bits(name: &str, shape: &[usize], weights: &[i16]) -> Tensor {
+    Tensor::new(name, Dtype::I16, shape, weights)
+}
+
+/// Recurrent weights column by column, `[units, columns, gates]`, as rows, `[units, gates, columns]`.
+pub(super) fn by_rows(tensor: Tensor) -> Tensor {
+    let is_weight = tensor.name.contains(".weight_ih_") || tensor.name.contains(".weight_hh_");
+    let &[units, columns, gates] = &tensor.shape[..] else { return tensor };
+    if !is_weight {
+        return tensor;
+    }
+    let bytes = tensor.data.len() / (units * columns * gates).max(1);
+    let at = |unit: usize, gate: usize, column: usize| {
+        tensor.data[((unit * columns + column) * gates + gate) * bytes..][..bytes].iter().copied()
+    };
+    let units_gates = (0..units).flat_map(|unit| (0..gates).map(move |gate| (unit, gate)));
+    let data = units_gates.flat_map(|(unit, gate)| (0..columns).map(move |column| (unit, gate, column)));
+    let data = data.flat_map(|(unit, gate, column)| at(unit, gate, column)).collect();
+    Tensor { name: tensor.name.clone(), dtype: tensor.dtype, shape: [units, gates, columns].into(), data }
+}
