@@ -11,8 +11,8 @@ pub mod generate;
 pub mod import;
 pub mod inspect;
 pub mod key;
-mod meter;
 pub mod predict;
+mod progress_bar;
 pub mod push;
 pub mod report;
 pub mod sign;
@@ -21,6 +21,7 @@ pub mod tasks;
 pub mod train;
 
 use crate::cli::{Cli, Command};
+pub use crate::display::visible;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -88,13 +89,6 @@ pub fn print(line: impl std::fmt::Display) -> anyhow::Result<()> {
 /// Writes a line to stderr. Where nobody listens any more the work goes on: it is what counts.
 pub fn note(line: impl std::fmt::Display) {
     let _ = writeln!(io::stderr(), "{line}");
-}
-
-/// A text of a stranger's file with its control characters escaped, so that it cannot drive the terminal.
-pub fn visible(text: &str) -> String {
-    // U+202A … U+202E and U+2066 … U+2069 turn the direction of what follows.
-    let steers = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().map(|c| if steers(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
 /// The reader of our output has seen enough: that is no failure.

@@ -5,11 +5,13 @@
 //! Whatever classifies texts, in floats or integers, is a [`classifier`]. A device is reached over a [`link`].
 
 pub mod baselines;
+pub mod checksum;
 pub mod classifier;
 pub mod cli;
 pub mod commands;
 pub mod data;
 pub mod device_file;
+pub mod display;
 pub mod embeddings;
 pub mod export;
 pub mod float_model;

@@ -1,58 +1,68 @@
-//! Talking to a device: over a serial port, over TCP, or to one that QEMU emulates.
+//! Connections to a device: over a serial port, over TCP, or to a board that QEMU emulates.
 //!
-//! * [`Link`] is a line of bytes that another thread reads, so that nobody waits for ever. [`Wire`] is every real one.
-//! * [`Target`] says which device, [`Target::open`] makes a [`Wire`] to it; [`LinkArgs`] are the options that name it.
-//! * [`Client`] speaks the machine mode of `docs/console.md` over any [`Link`], [`Streaming`] its streaming mode with credits.
+//! [`LinkArgs`] are the command line options that name a device; they give a [`Target`], and [`Target::open`] a [`Connection`]
+//! to it. [`Client`] speaks the console's machine mode (`docs/console.md`) over any [`Link`], and [`Streaming`] its streaming mode.
 
-mod args;
 mod client;
-mod error;
+mod connection;
 #[cfg(test)]
-pub(crate) mod fake;
+pub(crate) mod fake_device;
 mod firmware;
-mod flash;
 mod frame;
-pub mod interrupt;
+mod link_error;
 mod qemu;
 mod stream;
 mod target;
 #[cfg(test)]
 mod tests;
-mod wire;
 mod ymodem;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-pub use args::LinkArgs;
 pub use client::{Client, ClientError, DeviceError, Info, ModelInfo, PROTOCOL};
-pub use error::{LinkError, OpenError};
+pub use connection::{Connection, SendHalf};
+pub use link_error::{LinkError, OpenError};
 pub use qemu::{Emulation, INSTRUCTION_NS};
 pub use stream::{Answer, Left, Reply, Streaming};
-pub use target::Target;
-pub use wire::{Sending, Wire};
+pub use target::{LinkArgs, Target};
 
-/// A line of bytes to a device and back.
+/// A byte stream to a device and back.
 pub trait Link {
     /// Sends all bytes.
     ///
     /// # Errors
-    /// [`LinkError`] if the device is gone, or takes no byte for a long time.
+    /// [`LinkError`] if the device is gone or accepts no byte for a long time.
     fn send(&mut self, bytes: &[u8]) -> Result<(), LinkError>;
 
-    /// Waits until bytes have come, at most so long. None: nothing came.
+    /// Waits for bytes, at most `timeout`. Returns no bytes if none came.
     ///
     /// # Errors
-    /// [`LinkError`] if the device is gone or the user wants to stop.
-    fn receive(&mut self, patience: Duration) -> Result<Vec<u8>, LinkError>;
+    /// [`LinkError`] if the device is gone or the user interrupts.
+    fn receive(&mut self, timeout: Duration) -> Result<Vec<u8>, LinkError>;
 }
 
-/// The last bytes of `seen` as a person can read them.
-pub(crate) fn shown(seen: &[u8]) -> String {
-    const MOST: usize = 80;
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Makes Ctrl-C and termination signals end the next [`Link::receive`] with [`LinkError::Interrupted`], and not the process, so that
+/// destructors restore the terminal and stop the emulator.
+pub fn catch_interrupts() {
+    // This fails if the command has installed a handler already; then that one decides.
+    let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
+}
+
+/// Returns true if the user has interrupted since [`catch_interrupts`].
+fn is_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}
+
+/// The last bytes of `seen` in quotes, for error messages.
+pub(crate) fn quoted(seen: &[u8]) -> String {
+    const MAX_BYTES: usize = 80;
     if seen.is_empty() {
         return "nothing".to_owned();
     }
-    let cut = seen.len().saturating_sub(MOST);
+    let cut = seen.len().saturating_sub(MAX_BYTES);
     let dots = if cut > 0 { "…" } else { "" };
     format!("{dots}{:?}", String::from_utf8_lossy(&seen[cut..]))
 }

@@ -1,51 +1,209 @@
-//! A device file with its trailer: what `tern sign` makes and a device with a key takes. `docs/update.md` has the bytes.
+//! Signed device files: a device file with a trailer that holds its version, its signer and an Ed25519 signature.
+//!
+//! `tern sign` writes them with [`sign`]; every command that reads a device file takes the trailer off with [`Package::read`].
+//! `docs/update.md` lists the bytes of a trailer.
 
-use ed25519_dalek::{Signer, SigningKey};
+use crate::checksum::crc32;
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
-/// How a trailer begins.
+/// The first bytes of a trailer.
 const MAGIC: &[u8; 8] = b"TERNSIG1";
-
-/// Bytes of a trailer.
+/// Length of a trailer in bytes.
 pub const TRAILER_BYTES: usize = 96;
+/// Length of the signature at the end of a trailer. Everything before it is signed.
+const SIGNATURE_BYTES: usize = 64;
+/// Length of the key id: the first bytes of the public key.
+const KEY_ID_BYTES: usize = 8;
 
-/// A device file, its version and its signature.
+/// Signs a device file. Returns the file followed by its trailer.
 pub fn sign(file: &[u8], version: u32, key: &SigningKey) -> Vec<u8> {
     let mut package = Vec::with_capacity(file.len() + TRAILER_BYTES);
     package.extend_from_slice(file);
     package.extend_from_slice(MAGIC);
     package.extend_from_slice(&(file.len() as u32).to_le_bytes());
     package.extend_from_slice(&version.to_le_bytes());
-    package.extend_from_slice(&crc32fast::hash(&package).to_le_bytes());
-    package.extend_from_slice(&key.verifying_key().as_bytes()[..8]);
+    package.extend_from_slice(&crc32(&package).to_le_bytes());
+    package.extend_from_slice(&key.verifying_key().as_bytes()[..KEY_ID_BYTES]);
     package.extend_from_slice(&[0; 4]);
     let signature = key.sign(&package);
     package.extend_from_slice(&signature.to_bytes());
     package
 }
 
-/// The device file in a package; all of it where it has no trailer.
-pub fn device_file(package: &[u8]) -> &[u8] {
-    match package.len().checked_sub(TRAILER_BYTES) {
-        Some(end) if package[end..].starts_with(MAGIC) => &package[..end],
-        _ => package,
+/// The bytes of a file split into the device file and its trailer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Package<'a> {
+    /// The device file: what the runtime reads.
+    pub device_file: &'a [u8],
+    /// The fields of the trailer; `None` for a file without a signature.
+    pub signed: Option<Signed>,
+    all: &'a [u8],
+}
+
+/// The fields of a trailer. Reading them does not check the signature: see [`Package::check_signature`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// Version counter of the model, at least 1.
+    pub version: u32,
+    /// The first eight bytes of the signer's public key.
+    pub key_id: [u8; KEY_ID_BYTES],
+}
+
+/// Errors of a trailer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PackageError {
+    /// The trailer gives another length for the device file.
+    #[error(
+        "its signature is for a device file of {expected} bytes, but {found} bytes precede it; sign the device file again"
+    )]
+    Length {
+        /// Bytes before the trailer.
+        found: usize,
+        /// The length that the trailer gives.
+        expected: usize,
+    },
+    /// The checksum of the trailer does not match the bytes.
+    #[error(
+        "its checksum is {found:08x}, but the signed file had {expected:08x}: the file is damaged; copy or sign it again"
+    )]
+    Checksum {
+        /// CRC-32 of the bytes.
+        found: u32,
+        /// CRC-32 that the trailer gives.
+        expected: u32,
+    },
+    /// The file has no trailer.
+    #[error("it is not signed, so there is no signature to check; `tern sign` signs a device file")]
+    Unsigned,
+    /// Another key signed the file.
+    #[error("it was signed with key {}, expected key {}", hex(found), hex(expected))]
+    OtherKey {
+        /// Key id in the trailer.
+        found: [u8; KEY_ID_BYTES],
+        /// Key id of the given key.
+        expected: [u8; KEY_ID_BYTES],
+    },
+    /// The signature does not match.
+    #[error("its signature is wrong: the file was changed after signing, or another key signed it; do not use it")]
+    Signature,
+}
+
+impl<'a> Package<'a> {
+    /// Finds the trailer in the bytes of a file. A file without one is a package that is not signed.
+    ///
+    /// # Errors
+    ///
+    /// [`PackageError::Length`] or [`PackageError::Checksum`] if the trailer does not fit the bytes before it.
+    pub fn read(bytes: &'a [u8]) -> Result<Self, PackageError> {
+        let split = bytes.len().checked_sub(TRAILER_BYTES).map(|length| bytes.split_at(length));
+        let Some((device_file, trailer)) = split.filter(|(_, trailer)| trailer.starts_with(MAGIC)) else {
+            return Ok(Package { device_file: bytes, signed: None, all: bytes });
+        };
+        let field = |at: usize| u32::from_le_bytes([trailer[at], trailer[at + 1], trailer[at + 2], trailer[at + 3]]);
+        let (found, expected) = (device_file.len(), field(8) as usize);
+        if found != expected {
+            return Err(PackageError::Length { found, expected });
+        }
+        let (found, expected) = (crc32(&bytes[..device_file.len() + 16]), field(16));
+        if found != expected {
+            return Err(PackageError::Checksum { found, expected });
+        }
+        let mut key_id = [0; KEY_ID_BYTES];
+        key_id.copy_from_slice(&trailer[20..20 + KEY_ID_BYTES]);
+        Ok(Package { device_file, signed: Some(Signed { version: field(12), key_id }), all: bytes })
     }
+
+    /// Checks that the owner of `key` signed the file.
+    ///
+    /// # Errors
+    ///
+    /// [`PackageError`] if the file is not signed, signed with another key, or changed after signing.
+    pub fn check_signature(&self, key: &VerifyingKey) -> Result<(), PackageError> {
+        let found = self.signed.ok_or(PackageError::Unsigned)?.key_id;
+        let mut expected = [0; KEY_ID_BYTES];
+        expected.copy_from_slice(&key.as_bytes()[..KEY_ID_BYTES]);
+        if found != expected {
+            return Err(PackageError::OtherKey { found, expected });
+        }
+        let (message, signature) = self.all.split_at(self.all.len() - SIGNATURE_BYTES);
+        let signature = Signature::from_slice(signature).map_err(|_| PackageError::Signature)?;
+        key.verify_strict(message, &signature).map_err(|_| PackageError::Signature)
+    }
+}
+
+impl Signed {
+    /// The key id as 16 hexadecimal digits.
+    pub fn key_id(&self) -> String {
+        hex(&self.key_id)
+    }
+}
+
+impl std::fmt::Display for Signed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "version {}, signed with key {}", self.version, self.key_id())
+    }
+}
+
+/// Lower-case hexadecimal digits of some bytes.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_trailer_has_its_place() {
+    fn signed() -> (Vec<u8>, Vec<u8>, SigningKey) {
         let (file, key) = (b"a device file".repeat(9), SigningKey::from_bytes(&[7; 32]));
-        let package = sign(&file, 258, &key);
+        (sign(&file, 258, &key), file, key)
+    }
+
+    #[test]
+    fn the_trailer_has_the_documented_bytes() {
+        let (package, file, key) = signed();
         let (content, trailer) = package.split_at(file.len());
         assert_eq!((content, trailer.len(), &trailer[..8]), (&file[..], TRAILER_BYTES, &b"TERNSIG1"[..]));
         assert_eq!(trailer[8..16], [117, 0, 0, 0, 2, 1, 0, 0]);
-        assert_eq!(trailer[16..20], crc32fast::hash(&package[..file.len() + 16]).to_le_bytes());
+        assert_eq!(trailer[16..20], crc32(&package[..file.len() + 16]).to_le_bytes());
         assert_eq!(trailer[20..28], key.verifying_key().as_bytes()[..8]);
-        let signature = ed25519_dalek::Signature::from_slice(&trailer[32..]).unwrap();
+        let signature = Signature::from_slice(&trailer[32..]).unwrap();
         key.verifying_key().verify_strict(&package[..file.len() + 32], &signature).unwrap();
-        assert_eq!((device_file(&package), device_file(&file)), (&file[..], &file[..]));
+    }
+
+    #[test]
+    fn a_signed_file_is_read_with_its_version_and_signer() {
+        let (package, file, key) = signed();
+        let read = Package::read(&package).unwrap();
+        let signed = read.signed.unwrap();
+        assert_eq!((read.device_file, signed.version), (&file[..], 258));
+        assert_eq!(signed.to_string(), format!("version 258, signed with key {}", hex(&signed.key_id)));
+        assert_eq!(signed.key_id(), hex(&key.verifying_key().as_bytes()[..8]));
+        assert_eq!(read.check_signature(&key.verifying_key()), Ok(()));
+
+        let plain = Package::read(&file).unwrap();
+        assert_eq!((plain.device_file, plain.signed), (&file[..], None));
+        assert_eq!(plain.check_signature(&key.verifying_key()), Err(PackageError::Unsigned));
+    }
+
+    #[test]
+    fn a_changed_file_and_another_key_are_refused() {
+        let (package, file, key) = signed();
+        let other = SigningKey::from_bytes(&[8; 32]).verifying_key();
+        let error = Package::read(&package).unwrap().check_signature(&other).unwrap_err().to_string();
+        assert!(error.contains(&hex(&other.as_bytes()[..8])), "{error}");
+        // A signature that is changed, and a file whose checksum is made to fit again.
+        let mut changed = package.clone();
+        *changed.last_mut().unwrap() ^= 1;
+        let read = Package::read(&changed).unwrap();
+        assert_eq!(read.check_signature(&key.verifying_key()), Err(PackageError::Signature));
+        let mut changed = package.clone();
+        changed[3] ^= 1;
+        assert!(matches!(Package::read(&changed), Err(PackageError::Checksum { .. })));
+        let sum = crc32(&changed[..file.len() + 16]).to_le_bytes();
+        changed[file.len() + 16..file.len() + 20].copy_from_slice(&sum);
+        let read = Package::read(&changed).unwrap();
+        assert_eq!(read.check_signature(&key.verifying_key()), Err(PackageError::Signature));
+        let error = Package::read(&package[1..]).unwrap_err();
+        assert_eq!(error, PackageError::Length { found: file.len() - 1, expected: file.len() });
     }
 }

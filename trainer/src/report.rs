@@ -1,43 +1,47 @@
-//! What a model directory says about its training: `metrics.json`, `README.md`, `report.html`, `recipe.toml`; and after an export
-//! `export.json`.
+//! Describes a training and an export in the model directory: `metrics.json`, `README.md` (the model card), `report.html`,
+//! `recipe.toml`, and `export.json`.
 //!
-//! Page and card are made from the two JSON files, the configuration, the recipe and the held-out rows, so that they can be made again at any
-//! time: [`Sources::read`].
+//! Page and card are made from the two JSON files, the configuration, the recipe and the validation split, so that they can be made
+//! again at any time: [`ReportInputs::read`].
 
 pub mod analysis;
 mod card;
 pub(crate) mod chart;
-mod figures;
-pub(crate) mod html;
-pub(crate) mod page;
-mod sources;
+pub(crate) mod elements;
+pub(crate) mod html_page;
+mod inputs;
+mod summary_figures;
+#[cfg(test)]
+mod tests;
+mod training_metrics;
 
-pub use figures::{Figures, Learnt, Measured};
-pub use sources::{ReadError, Sources};
+pub use inputs::{ReadError, ReportInputs};
+pub use training_metrics::{Measurements, TrainingMetrics, TrainingStats};
 
+use crate::export::write_file;
 use crate::float_model::{FloatModel, files};
 use crate::recipe::Recipe;
 use anyhow::Context;
 use std::path::Path;
 
-/// Writes the files into `folder`, which will stand at `target`.
+/// Writes the files of a training into `folder`, which will be renamed to `target`.
 ///
 /// # Errors
 ///
-/// Where a file cannot be written.
+/// If a file cannot be written.
 pub fn write(
     folder: &Path,
     target: &Path,
     model: &FloatModel,
     recipe: &Recipe,
-    figures: &Figures,
+    metrics: &TrainingMetrics,
 ) -> anyhow::Result<()> {
-    let sources = Sources::new(model, recipe, figures);
+    let inputs = ReportInputs::new(model, recipe, metrics);
     for (name, text) in [
         (files::RECIPE, recipe.to_toml(target)),
-        (files::METRICS, format!("{:#}\n", figures.to_json())),
-        (files::CARD, sources.card()),
-        (files::REPORT, sources.page()),
+        (files::METRICS, format!("{:#}\n", metrics.to_json())),
+        (files::CARD, inputs.card()),
+        (files::REPORT, inputs.page()),
     ] {
         let path = folder.join(name);
         std::fs::write(&path, text).with_context(|| path.display().to_string())?;
@@ -45,29 +49,26 @@ pub fn write(
     Ok(())
 }
 
-/// Writes `export.json` into a model directory, and page and card again with it. A card that a person has changed is left as it is.
+/// Writes `export.json` into a model directory, and the page and the card again. A card that was changed by hand is kept.
 ///
-/// Returns whether the card was written.
+/// Returns true if the card was written.
 ///
 /// # Errors
 ///
-/// Where a file cannot be read or written.
+/// If a file cannot be read or written.
 pub fn add_export(dir: &Path, model: &FloatModel, export: &serde_json::Value) -> anyhow::Result<bool> {
-    let mut sources = Sources::of(dir, model)?;
+    let mut inputs = ReportInputs::read_for(dir, model)?;
     let card = dir.join(files::CARD);
-    let is_ours = std::fs::read_to_string(&card).map_or(true, |text| text == sources.card());
-    sources.set_export(export);
+    let is_generated = std::fs::read_to_string(&card).map_or(true, |text| text == inputs.card());
+    inputs.set_export(export);
     let write = |name: &str, text: String| {
         let path = dir.join(name);
-        crate::export::write_file(&path, text.as_bytes()).with_context(|| path.display().to_string())
+        write_file(&path, text.as_bytes()).with_context(|| path.display().to_string())
     };
     write(files::EXPORT, format!("{export:#}\n"))?;
-    write(files::REPORT, sources.page())?;
-    if is_ours {
-        write(files::CARD, sources.card())?;
+    write(files::REPORT, inputs.page())?;
+    if is_generated {
+        write(files::CARD, inputs.card())?;
     }
-    Ok(is_ours)
+    Ok(is_generated)
 }
-
-#[cfg(test)]
-mod tests;

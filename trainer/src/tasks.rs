@@ -13,7 +13,7 @@ use crate::data::number_table::Table;
 use crate::embeddings::Embeddings;
 use crate::float_model::{Channel, FloatModel, files};
 use crate::recipe::{InputKind, Recipe, Task};
-use crate::report::Measured;
+use crate::report::Measurements;
 use crate::train::{self, Problem, Steps};
 use crate::vocabulary::Vocabulary;
 use crate::weights::Weights;
@@ -42,7 +42,7 @@ pub trait TaskData {
     }
 
     /// How the model does on what was held out.
-    fn measure(&self, model: &FloatModel) -> anyhow::Result<Measured>;
+    fn measure(&self, model: &FloatModel) -> anyhow::Result<Measurements>;
 
     /// Where a sample to learn from stands: file and line.
     fn place(&self, sample: usize) -> String;

@@ -1,7 +1,8 @@
-//! TensorBoard's event files: TFRecord frames, each with an `Event` of `tensorflow/core/util/event.proto`.
+//! Writes TensorBoard's event files: TFRecord frames, each with an `Event` of `tensorflow/core/util/event.proto`.
 //!
-//! Only what scalars need is declared here; numbers and types of the fields are those of the `.proto` files.
+//! Only the messages and fields for scalars are declared, with the numbers and types of the `.proto` files.
 
+use crate::checksum::CRC32C;
 use prost::Message;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -15,12 +16,12 @@ struct Event {
     wall_time: f64,
     #[prost(int64, tag = "2")]
     step: i64,
-    #[prost(oneof = "What", tags = "3, 5, 7")]
-    what: Option<What>,
+    #[prost(oneof = "Content", tags = "3, 5, 7")]
+    content: Option<Content>,
 }
 
 #[derive(Clone, PartialEq, prost::Oneof)]
-enum What {
+enum Content {
     #[prost(string, tag = "3")]
     FileVersion(String),
     #[prost(message, tag = "5")]
@@ -49,7 +50,7 @@ struct SessionLog {
     status: i32,
 }
 
-/// `SessionLog.SessionStatus.START`: TensorBoard forgets what it read of this step and later ones.
+/// `SessionLog.SessionStatus.START`: TensorBoard drops the values of this step and of later ones that it has read before.
 const START: i32 = 1;
 
 /// Writes scalars to an event file.
@@ -59,12 +60,12 @@ pub struct EventWriter {
 }
 
 impl EventWriter {
-    /// Makes a new event file in `folder`, which is made where it is not there. Its steps continue from `step`: what earlier files
-    /// of the folder say of later ones was lost on the way.
+    /// Creates an event file in `folder`, and the folder if it is missing. A resumed training continues after `step`: values of later
+    /// steps in earlier files of the folder do not count.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn create(folder: &Path, step: u64) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         let now = since_1970();
@@ -76,35 +77,35 @@ impl EventWriter {
             std::process::id()
         );
         let mut writer = EventWriter { file: BufWriter::new(File::create_new(folder.join(name))?) };
-        writer.event(0, What::FileVersion("brain.Event:2".to_owned()))?;
+        writer.event(0, Content::FileVersion("brain.Event:2".to_owned()))?;
         if step > 0 {
-            writer.event(step, What::SessionLog(SessionLog { status: START }))?;
+            writer.event(step, Content::SessionLog(SessionLog { status: START }))?;
         }
         writer.flush()?;
         Ok(writer)
     }
 
-    /// Adds values of a step by their names.
+    /// Adds the named values of a step.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn scalars(&mut self, step: u64, scalars: &[(&str, f64)]) -> io::Result<()> {
         let value = |(tag, value): &(&str, f64)| Value { tag: (*tag).to_owned(), simple_value: Some(*value as f32) };
-        self.event(step, What::Summary(Summary { value: scalars.iter().map(value).collect() }))
+        self.event(step, Content::Summary(Summary { value: scalars.iter().map(value).collect() }))
     }
 
-    /// Hands what was written to the system.
+    /// Writes the buffered values to the file.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
 
-    fn event(&mut self, step: u64, what: What) -> io::Result<()> {
-        let event = Event { wall_time: since_1970(), step: step as i64, what: Some(what) };
+    fn event(&mut self, step: u64, content: Content) -> io::Result<()> {
+        let event = Event { wall_time: since_1970(), step: step as i64, content: Some(content) };
         self.file.write_all(&frame(&event.encode_to_vec()))
     }
 }
@@ -113,7 +114,7 @@ fn since_1970() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
-/// A TFRecord: the length, its masked CRC-32C, the data, their masked CRC-32C.
+/// A TFRecord: the length, its masked CRC-32C, the data, and their masked CRC-32C.
 fn frame(data: &[u8]) -> Vec<u8> {
     let length = (data.len() as u64).to_le_bytes();
     [&length[..], &masked_crc(&length).to_le_bytes(), data, &masked_crc(data).to_le_bytes()].concat()
@@ -121,7 +122,7 @@ fn frame(data: &[u8]) -> Vec<u8> {
 
 /// The mask of `tensorflow/core/lib/hash/crc32c.h`.
 fn masked_crc(data: &[u8]) -> u32 {
-    crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8)
+    CRC32C.checksum(data).rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
 #[cfg(test)]
@@ -129,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_frames_of_events() {
+    fn a_file_consists_of_frames_with_events() {
         let folder = tempfile::tempdir().unwrap();
         let mut writer = EventWriter::create(folder.path(), 7).unwrap();
         writer.scalars(8, &[("valid/loss", 0.5), ("zero", 0.0)]).unwrap();
@@ -145,9 +146,9 @@ mod tests {
             events.push(Event::decode(data).unwrap());
             rest = &rest[16 + length..];
         }
-        assert_eq!(events[0].what, Some(What::FileVersion("brain.Event:2".to_owned())));
-        assert_eq!((events[1].step, &events[1].what), (7, &Some(What::SessionLog(SessionLog { status: START }))));
-        let Some(What::Summary(summary)) = &events[2].what else { panic!("{events:?}") };
+        assert_eq!(events[0].content, Some(Content::FileVersion("brain.Event:2".to_owned())));
+        assert_eq!((events[1].step, &events[1].content), (7, &Some(Content::SessionLog(SessionLog { status: START }))));
+        let Some(Content::Summary(summary)) = &events[2].content else { panic!("{events:?}") };
         let values: Vec<_> = summary.value.iter().map(|value| (value.tag.as_str(), value.simple_value)).collect();
         assert_eq!((events[2].step, values), (8, vec![("valid/loss", Some(0.5)), ("zero", Some(0.0))]));
     }
@@ -155,6 +156,6 @@ mod tests {
     #[test]
     fn the_checksum_is_crc_32c() {
         // The check value of CRC-32/ISCSI: https://reveng.sourceforge.io/crc-catalogue/17plus.htm#crc.cat.crc-32-iscsi
-        assert_eq!(crc32c::crc32c(b"123456789"), 0xe306_9283);
+        assert_eq!(CRC32C.checksum(b"123456789"), 0xe306_9283);
     }
 }

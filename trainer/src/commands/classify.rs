@@ -1,7 +1,7 @@
-//! `tern classify`
+//! `tern classify`: classifies the texts of a table on a device and compares every logit with this computer's.
 
-mod compare;
-mod report;
+mod summary;
+mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -11,17 +11,20 @@ use std::time::Instant;
 use anyhow::{Context, anyhow, bail};
 use tern_runtime::{Config, Input, Model, Task};
 
-use self::compare::{Sample, Tally};
-use super::meter::Meter;
+use self::tally::{Sample, Tally};
+use super::progress_bar::DelayedBar;
 use super::table::TableArgs;
 use super::{Failure, note, print};
+use crate::checksum::crc32_hex;
 use crate::classifier::Classifier;
 use crate::data;
 use crate::device_file::DeviceFile;
-use crate::link::{Client, Emulation, Info, Link, LinkArgs, Reply, interrupt};
+use crate::link::{Client, Emulation, Info, Link, LinkArgs, Reply, catch_interrupts};
+use crate::package::Package;
 
-/// Texts under way at once where sending takes time, so that the next is there when an answer leaves.
-const AHEAD: usize = 4;
+/// Number of texts that are sent before the first answer is due on a real device, so that the next text has arrived when an
+/// answer leaves.
+const QUEUED_TEXTS: usize = 4;
 
 /// Options of `tern classify`.
 #[derive(Debug, clap::Args)]
@@ -29,14 +32,13 @@ const AHEAD: usize = 4;
 Examples:
   tern classify spam.safetensors --data test.csv --qemu
   tern classify spam.safetensors --data test.csv --port /dev/ttyACM0 --json
-  tern classify spam.safetensors --data test.csv --tcp 192.168.0.7:5555
+  tern classify spam.tern --data test.csv --tcp 192.168.0.7:5555
 
-Each text goes through the serial line. Label and logits that come back must be the integers that
-this computer gets from the same file; the status is 1 where one differs or a text is refused.
-Under QEMU, instructions are counted: those of the model, and of the interrupts that take in the
-rest of the text meanwhile.")]
+Each text is sent to the device. The label and the logits of its answer must be the integers that this computer
+computes from the same file; the exit status is 1 if one differs or a text is refused. Under QEMU instructions
+are counted: those of the model, and those of the interrupts that receive the rest of the text meanwhile.")]
 pub struct Args {
-    /// Device file, the very one that the device runs
+    /// Device file that the device runs, signed or not
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Labelled texts: CSV, TSV or JSONL, a folder LABEL/*.txt, or hf:owner/name
@@ -45,7 +47,7 @@ pub struct Args {
     /// Layout of the table.
     #[command(flatten)]
     pub table: TableArgs,
-    /// Print the figures as one JSON object on stdout
+    /// Print the results as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
     /// The device.
@@ -53,63 +55,69 @@ pub struct Args {
     pub link: LinkArgs,
 }
 
-/// Classifies a table's texts on a device and compares every logit with the host's.
+/// Classifies the texts of a table on a device and compares every logit with this computer's.
 ///
 /// # Errors
 ///
-/// Where a file cannot be read, the device cannot be reached, runs another file or stops answering, and where an answer
-/// differs or a text is refused.
+/// If a file cannot be read, the device cannot be reached, runs another file or stops answering, an answer differs, or a text is
+/// refused.
 pub fn run(args: &Args) -> Result<(), Failure> {
     Ok(work(args)?)
 }
 
 fn work(args: &Args) -> anyhow::Result<()> {
-    let file = DeviceFile::open(&args.file)?;
-    check_kind(&args.file, file.model().config())?;
+    let path = args.file.display();
+    let bytes = std::fs::read(&args.file).with_context(|| path.to_string())?;
+    let package = Package::read(&bytes).with_context(|| path.to_string())?;
+    let file = DeviceFile::from_bytes(package.device_file).with_context(|| path.to_string())?;
+    check_task(&args.file, file.model().config())?;
+    if let Some(signed) = package.signed {
+        note(format_args!("{path}: {signed}; signature not checked"));
+    }
     let samples = samples(args, file.labels())?;
     let target = args.link.target(Some(&args.file))?;
-    interrupt::catch();
-    let mut client = Client::new(target.open()?, args.link.patience());
+    catch_interrupts();
+    let mut client = Client::new(target.open()?, args.link.timeout());
     let is_emulated = target.emulation().is_some();
     let outcome = (|| {
         client.synchronize()?;
         let info = client.info()?;
         check_model(&info, &args.file, file.bytes())?;
-        // In an emulator bytes take no time. There, one text at a time counts least of what is not the model.
-        let ahead = if is_emulated { 1 } else { AHEAD };
-        let mut meter = Meter::new(samples.len(), "{bar:40} {pos} of {len} texts, {per_sec}, {eta} left");
-        let tally = classify(&mut client, file.model(), &samples, ahead, |done| meter.show(done))?;
+        // In an emulator sending takes no time. One text at a time counts the fewest instructions beside the model's.
+        let queued = if is_emulated { 1 } else { QUEUED_TEXTS };
+        let mut bar = DelayedBar::new(samples.len(), "{bar:30} {pos} of {len} texts, {per_sec}, {eta} left");
+        let tally = classify(&mut client, file.model(), &samples, queued, |done| bar.show(done))?;
         anyhow::Ok((info, tally))
     })();
     client.release();
     let (info, tally) = outcome?;
     if args.json {
-        print(report::to_json(&tally, &info, is_emulated))?;
+        print(summary::to_json(&tally, &info, is_emulated))?;
     } else {
-        report::to_text(&tally, &info, is_emulated, &args.data).iter().try_for_each(print)?;
+        summary::to_text(&tally, &info, is_emulated, &args.data).iter().try_for_each(print)?;
     }
     if let Some(hint) = target.emulation().and_then(Emulation::log_hint) {
         note(hint);
     }
     let (differing, refused) = (tally.differences.len(), tally.refusals.len());
     if differing + refused > 0 {
-        bail!("{differing} of {} answers differ from the host's, {refused} texts were refused", tally.examples);
+        bail!("{differing} of {} answers differ from this computer's, {refused} texts were refused", tally.examples);
     }
     Ok(())
 }
 
-/// Whether the file is for what this command does.
-fn check_kind(path: &Path, config: &Config) -> anyhow::Result<()> {
+/// Refuses a file that is not a classifier of texts.
+fn check_task(path: &Path, config: &Config) -> anyhow::Result<()> {
     let path = path.display();
-    let (kind, command) = match (config.task, config.input) {
+    let (found, command) = match (config.task, config.input) {
         (Task::Classify, Input::Tokens) => return Ok(()),
         (Task::Classify, Input::Values) => ("a classifier of sequences of numbers", "classify NUMBERS"),
-        (Task::LanguageModel, _) => ("a language model", "next TEXT` and `say TEXT"),
+        (Task::LanguageModel, _) => ("a language model", "next TEXT` or `say TEXT"),
         (Task::Forecast, _) => ("a forecast", "forecast NUMBERS"),
     };
     bail!(
-        "{path} is {kind}, expected a classifier of texts; on this computer `tern eval {path} DATA` runs it in the same integers, and \
-         at the device's console (`tern console`) `{command}` asks it, and `selftest` compares its golden logits to the bit"
+        "{path} is {found}, expected a classifier of texts. Measure it with `tern eval {path} --data DATA`, which computes \
+         the same integers as a device; on the device, type `{command}` or `selftest` at its console (`tern console`)"
     )
 }
 
@@ -120,20 +128,18 @@ fn samples(args: &Args, labels: &[String]) -> anyhow::Result<Vec<Sample>> {
     Ok(examples.into_iter().zip(lines).map(|(example, line)| Sample { example, line }).collect())
 }
 
-/// Whether the device runs this very file.
+/// Refuses a device that runs another file than the one at `path`, whose device file is `bytes`.
 fn check_model(info: &Info, path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let path = path.display();
-    let (length, crc32) = (bytes.len() as u64, format!("{:08x}", crc32fast::hash(bytes)));
+    let (path, board) = (path.display(), &info.board);
+    let (length, crc32) = (bytes.len() as u64, crc32_hex(bytes));
     match &info.model {
         None => bail!(
-            "the device on {} runs no model: {}",
-            info.board,
-            info.model_error.as_deref().unwrap_or("it says not why")
+            "the device on {board} runs no model: {}",
+            info.model_error.as_deref().unwrap_or("it gives no reason")
         ),
         Some(found) if (found.bytes, &found.crc32) != (length, &crc32) => bail!(
-            "the device on {} runs `{}`, {} bytes, crc32 {}; {path} has {length} bytes, crc32 {crc32}. Write {path} to the device, \
-             or name the file that it runs",
-            info.board,
+            "the device on {board} runs `{}`, {} bytes, crc32 {}; {path} has {length} bytes, crc32 {crc32}. Send {path} to \
+             the device with `tern push`, or name the file that it runs",
             found.name,
             found.bytes,
             found.crc32,
@@ -142,15 +148,15 @@ fn check_model(info: &Info, path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     }
 }
 
-/// Sends all texts, at most `ahead` at once.
+/// Sends all texts, and at most `queued` of them before an answer to the first.
 fn classify<L: Link>(
     client: &mut Client<L>,
     model: &Model<'_>,
     samples: &[Sample],
-    ahead: usize,
+    queued: usize,
     mut on_answer: impl FnMut(usize),
 ) -> anyhow::Result<Tally> {
-    // A model that keeps its tokens gets room for all of the longest text: it has no more of them than bytes.
+    // A bidirectional model keeps the tokens of a text, of which there are no more than bytes.
     let longest = samples.iter().map(|sample| sample.example.text.len()).max().unwrap_or(0);
     let mut scratch = vec![0; model.scratch_len_for(longest.max(1))];
     let mut session = model.session(&mut scratch).map_err(|error| anyhow!("{error}"))?;
@@ -159,16 +165,16 @@ fn classify<L: Link>(
     let mut streaming = client.stream()?;
     let mut next = 0;
     while tally.examples < samples.len() {
-        while next < samples.len() && streaming.outstanding() < ahead {
+        while next < samples.len() && streaming.outstanding() < queued {
             streaming.send(samples[next].example.text.as_bytes())?;
             next += 1;
         }
         let sample = &samples[tally.examples];
         let reply = streaming.reply()?.context("a text was sent and has no reply")?;
-        let is_lost = matches!(&reply, Reply::Refused(error) if error.code == "overflow");
+        let lost_bytes = matches!(&reply, Reply::Refused(error) if error.code == "overflow");
         tally.add(sample, reply, model, &mut session);
-        // The lost bytes may be those of the texts behind this one as well: their replies would be taken for others'.
-        if is_lost && streaming.outstanding() > 0 {
+        // The lost bytes may also belong to the queued texts, which are sent again after a restart.
+        if lost_bytes && streaming.outstanding() > 0 {
             streaming.restart()?;
             next = tally.examples;
         }

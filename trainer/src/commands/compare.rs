@@ -125,7 +125,7 @@ fn of_sequences(models: [&dyn Sequential; 2], args: &Args) -> anyhow::Result<()>
     for model in models {
         let channels: Vec<String> = model.config().channels.iter().map(|channel| channel.name.clone()).collect();
         let all = Sequences::read(&args.data, SEQUENCE, Some(&columns.label), &channels, columns.delimiter)?;
-        let said = sequence_classification::analyse(model, &all, &args.data)?.answers;
+        let said = sequence_classification::analyse(model, &all, &args.data)?.predictions;
         answers.push(said.iter().map(|answer| model.config().labels[answer.predicted].clone()).collect());
         let row = |sequence: usize| Row {
             text: all.name(sequence).to_owned(),

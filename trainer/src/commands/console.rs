@@ -1,4 +1,4 @@
-//! `tern console`
+//! `tern console`: connects the terminal, or the lines of stdin, with a device's console.
 
 mod script;
 mod terminal;
@@ -7,7 +7,7 @@ use std::io::{IsTerminal, stdin, stdout};
 use std::path::PathBuf;
 
 use super::{Failure, note};
-use crate::link::{Client, Emulation, LinkArgs, Target, interrupt};
+use crate::link::{Client, Emulation, LinkArgs, Target, catch_interrupts};
 
 /// Options of `tern console`.
 #[derive(Debug, clap::Args)]
@@ -18,11 +18,11 @@ Examples:
   tern console --port /dev/ttyACM0
   echo 'free prize, call now' | tern console spam.safetensors --qemu
 
-In a terminal, what you type goes to the device and what it sends to you; Ctrl-] leaves. From a
-file or a pipe, lines are sent one after the other, each when the device has answered the one
-before, and the session is printed.")]
+In a terminal, your keys go to the device and its output comes back. Ctrl-] leaves at any time, and so does a
+line that is only `quit` or `exit`; `classify quit` sends the word itself as a text. From a file or a pipe, each
+line is sent when the device has answered the one before, and the session is printed.")]
 pub struct Args {
-    /// Device file to emulate a device with; only with --qemu
+    /// Device file for the emulated device; only with --qemu
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// The device.
@@ -34,48 +34,53 @@ pub struct Args {
 ///
 /// # Errors
 ///
-/// Where the device cannot be reached, goes away, or does not answer a line.
+/// If the device cannot be reached, goes away, or does not answer a line.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    match (&args.file, args.link.qemu) {
-        (None, true) if args.link.flash.is_some() => Ok(work(args)?),
-        (Some(_), true) if args.link.flash.is_some() => Err(Failure::Usage(
-            "what lies in --flash runs: leave the file out, or bring it there with `tern push FILE --qemu --flash …`"
-                .to_owned(),
+    let usage = |text: String| Err(Failure::Usage(text));
+    match (&args.file, args.link.qemu, &args.link.flash) {
+        (Some(file), true, Some(flash)) => usage(format!(
+            "the emulated device runs the model that is stored in --flash; leave {} out, or send it there with\n  tern push {} {}",
+            file.display(),
+            file.display(),
+            LinkArgs { flash: Some(flash.clone()), ..args.link.clone() }.command_line()
         )),
-        (None, true) => Err(Failure::Usage(
-            "--qemu needs a model: `tern console FILE --qemu` with a device file from `tern export`".to_owned(),
-        )),
-        (Some(file), false) => Err(Failure::Usage(format!(
-            "{} is given, but a device at --port or --tcp has its model in flash; leave the file out, or add --qemu",
+        (None, true, None) => usage("--qemu needs a model: `tern console FILE --qemu` with a device file".to_owned()),
+        (Some(file), false, _) => usage(format!(
+            "a device at --port or --tcp runs the model in its flash; leave {} out, or add --qemu",
             file.display()
-        ))),
+        )),
         _ => Ok(work(args)?),
     }
 }
 
 fn work(args: &Args) -> anyhow::Result<()> {
     let target = args.link.target(args.file.as_ref())?;
-    interrupt::catch();
-    let wire = target.open()?;
+    catch_interrupts();
+    let connection = target.open()?;
+    let is_starting = matches!(target, Target::Qemu(_));
     let result = if stdin().is_terminal() {
-        note(format_args!("connected to {}; Ctrl-] leaves", wire.name()));
-        if !matches!(target, Target::Qemu(_)) {
-            note("Enter brings the prompt");
-        }
-        terminal::run(wire)
-    } else {
-        let mut client = Client::new(wire, args.link.patience());
-        let is_starting = matches!(target, Target::Qemu(_));
+        note(format_args!("connected to {}; Ctrl-] or `quit` leaves", connection.name()));
         if !is_starting {
-            // What a device was doing before is not part of the session.
+            note("press Enter for the prompt");
+        }
+        terminal::run(connection)
+    } else {
+        let mut client = Client::new(connection, args.link.timeout());
+        if !is_starting {
+            // Ends what the device was doing before, and reads its output.
             client.synchronize()?;
             client.release();
         }
         let mut out = stdout().lock();
-        script::run(client.into_link(), args.link.patience(), is_starting, stdin().lock(), &mut out)
+        script::run(client.into_link(), args.link.timeout(), is_starting, stdin().lock(), &mut out)
     };
     if let Some(hint) = target.emulation().and_then(Emulation::log_hint) {
         note(hint);
     }
     result
+}
+
+/// Returns true for a line that leaves the console. It is not sent to the device.
+fn is_leave_command(line: &[u8]) -> bool {
+    matches!(line, b"quit" | b"exit")
 }

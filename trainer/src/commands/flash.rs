@@ -1,4 +1,4 @@
-//! `tern flash`
+//! `tern flash`: writes a firmware or a model to a board, or tries it in the emulator.
 
 mod image;
 mod probe;
@@ -13,10 +13,10 @@ use tern_boards::{BOARDS, Board};
 
 use self::image::Image;
 use super::{Failure, note, print};
-use crate::link::{Client, Emulation, Wire, interrupt};
+use crate::link::{Client, Connection, Emulation, catch_interrupts};
 
-/// How long an emulated device may take to start, and to run its golden texts.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Timeout for an emulated device to start and to run its golden examples.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Options of `tern flash`.
 #[derive(Debug, clap::Args)]
@@ -26,10 +26,10 @@ Examples:
   tern flash --board nrf52840-dk spam.safetensors
   tern flash --board riscv32-virt --qemu spam.safetensors
 
-A firmware (an ELF file of `cargo xtask firmware --board NAME`) goes where it is linked to, a model (a
-device file of `tern export`) to the board's first slot; the board is reset then. probe-rs does the
-work and must be installed: https://probe.rs. An emulator forgets what it holds when it ends: with
---qemu the file is put into the emulated flash, and the device says what it makes of it.")]
+A firmware (the ELF file that `cargo xtask firmware --board NAME` builds) is written to the addresses in it, a
+model (a device file of `tern export`) to the board's first model slot. Then the board is reset. probe-rs does
+the work and must be installed: https://probe.rs. With --qemu the file is put into an emulated flash, which is
+lost when the command ends, and the device tests itself.")]
 pub struct Args {
     /// Firmware or device file
     #[arg(value_name = "FILE")]
@@ -40,10 +40,10 @@ pub struct Args {
     /// Try the file in the emulator
     #[arg(long)]
     pub qemu: bool,
-    /// The firmware that runs an emulated model [default: TERN_FIRMWARE, else what `cargo xtask firmware` built]
+    /// Firmware for an emulated model [default: TERN_FIRMWARE, else the one that `cargo xtask firmware` built]
     #[arg(long, value_name = "ELF", requires = "qemu")]
     pub firmware: Option<PathBuf>,
-    /// Which debug probe, where there are several: VID:PID or VID:PID:SERIAL, as `probe-rs list` shows it
+    /// Debug probe, if there are several: VID:PID or VID:PID:SERIAL, as `probe-rs list` shows it
     #[arg(long, value_name = "PROBE", conflicts_with = "qemu")]
     pub probe: Option<String>,
 }
@@ -56,14 +56,14 @@ fn names() -> clap::builder::PossibleValuesParser {
 ///
 /// # Errors
 ///
-/// Where the file is neither or does not fit the board, and where the board, its probe or a program is missing or fails.
+/// If the file is neither or does not fit the board, or if the board, its probe or a program is missing or fails.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let board = Board::named(&args.board).ok_or_else(|| anyhow!("no board is called {}", args.board))?;
+    let board = Board::named(&args.board).ok_or_else(|| anyhow!("no board has the name {}", args.board))?;
     if args.qemu {
         return Ok(emulate(args, board)?);
     }
     let Some(chip) = board.chip else {
-        return Err(Failure::Usage(format!("{} is a board of the emulator's; add --qemu", board.name)));
+        return Err(Failure::Usage(format!("{} exists only in the emulator; add --qemu", board.name)));
     };
     Ok(flash(args, board, chip)?)
 }
@@ -72,10 +72,16 @@ fn flash(args: &Args, board: &Board, chip: &str) -> anyhow::Result<()> {
     let image = Image::open(&args.file, board)?;
     note(format_args!("{}: {image}", args.file.display()));
     probe::write(&args.file, &image, chip, args.probe.as_deref())?;
-    print(format_args!("{} has the {} and was reset", board.name, image.kind()))
+    let (board, kind) = (board.name, image.kind());
+    print(format_args!("{board} has the {kind} and was reset"))?;
+    note(match image {
+        Image::Firmware => format!("next: write a model\n  tern flash --board {board} device.safetensors"),
+        Image::Model { .. } => "next: try it\n  tern console --port /dev/ttyACM0".to_owned(),
+    });
+    Ok(())
 }
 
-/// Boots the file once, and lets the device test itself.
+/// Starts the emulated board with the file, and lets the device test itself.
 fn emulate(args: &Args, board: &'static Board) -> anyhow::Result<()> {
     let image = Image::open(&args.file, board)?;
     note(format_args!("{}: {image}", args.file.display()));
@@ -83,30 +89,32 @@ fn emulate(args: &Args, board: &'static Board) -> anyhow::Result<()> {
         Image::Firmware => Emulation { board, firmware: args.file.clone(), model: None, flash: None, log: None },
         Image::Model { .. } => Emulation::new(board, args.firmware.clone(), Some(args.file.clone()))?,
     };
-    interrupt::catch();
-    let mut client = Client::new(emulation.start()?, PATIENCE);
+    catch_interrupts();
+    let mut client = Client::new(emulation.start()?, TIMEOUT);
     client.synchronize()?;
-    say(&mut client, &args.file, board, &image)
+    test(&mut client, &args.file, board, &image)
 }
 
-/// What the device says of itself.
-fn say(client: &mut Client<Wire>, file: &Path, board: &Board, image: &Image) -> anyhow::Result<()> {
-    let info = client.info()?;
+/// Checks that the device runs the file, and runs its self-test.
+fn test(client: &mut Client<Connection>, file: &Path, board: &Board, image: &Image) -> anyhow::Result<()> {
+    let (path, info) = (file.display(), client.info()?);
     if info.board != board.name {
-        bail!("the firmware is one for {}, expected one for {}", info.board, board.name);
+        bail!("the firmware is for the board {}, expected one for {}", info.board, board.name);
     }
     print(format_args!("{} (QEMU) runs firmware {}", board.name, info.firmware))?;
     let Image::Model { crc32, .. } = image else { return Ok(()) };
     let model = match info.model {
-        Some(model) if model.crc32 == format!("{crc32:08x}") => model,
-        Some(model) => bail!("the device runs `{}`, crc32 {}, not {}", model.name, model.crc32, file.display()),
-        None => bail!("the device refuses {}: {}", file.display(), info.model_error.unwrap_or_default()),
+        Some(model) if model.crc32 == *crc32 => model,
+        Some(model) => bail!("the device runs `{}`, crc32 {}, expected {path}, crc32 {crc32}", model.name, model.crc32),
+        None => bail!("the device refuses {path}: {}", info.model_error.unwrap_or_default()),
     };
     let test = client.request("@selftest")?;
     let (exact, golden) = (&test["exact"], &test["golden"]);
-    print(format_args!("model `{}`: {exact} of {golden} golden texts exact", super::visible(&model.name)))?;
+    let name = super::visible(&model.name);
+    print(format_args!("model `{name}`: {exact} of {golden} golden examples give their exact logits"))?;
     if exact != golden {
-        bail!("{}: the device computes something else than the host; please report this", file.display());
+        bail!("{path}: the device computes other logits than this computer; please report this");
     }
+    note(format_args!("next: try it\n  tern console {path} --qemu --board {}", board.name));
     Ok(())
 }

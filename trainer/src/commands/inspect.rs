@@ -1,10 +1,14 @@
-//! `tern inspect`
+//! `tern inspect`: prints the contents of a device file and the cost of running it.
 
-mod time;
+mod core_time;
+mod runtime_features;
 
-use super::{Failure, print, visible};
+use super::{Failure, key, print, visible};
+use crate::checksum::crc32_hex;
 use crate::classifier::Classifier;
 use crate::device_file::DeviceFile;
+use crate::package::Package;
+use anyhow::Context;
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -15,56 +19,68 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Examples:
   tern inspect spam.safetensors
-  tern inspect spam.safetensors --clock 64000000     how long a token takes at 64 MHz
+  tern inspect spam.safetensors --clock 64000000     time of a token at 64 MHz
+  tern inspect spam.tern --key tern.pub              check who signed the file
   tern inspect spam.safetensors --json | jq .parts")]
 pub struct Args {
-    /// Device file
+    /// Device file, signed or not
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Clock of the core in Hz, to say how long a token takes
+    /// Clock frequency of the core in Hz, for the time of a token
     #[arg(long, value_name = "HZ", default_value = "48000000", value_parser = clock)]
     pub clock: f64,
+    /// Check the signature with this public key (the .pub file of `tern key new`)
+    #[arg(long, value_name = "FILE.pub")]
+    pub key: Option<PathBuf>,
     /// Print everything as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
 }
 
 fn clock(text: &str) -> Result<f64, String> {
-    let hertz = text.parse().map_err(|_| format!("`{text}` is no number"))?;
-    if hertz > 0.0 && f64::is_finite(hertz) {
-        Ok(hertz)
-    } else {
-        Err(format!("{hertz} Hz is no clock; give more than 0"))
+    match text.parse() {
+        Ok(hertz) if hertz > 0.0 && f64::is_finite(hertz) => Ok(hertz),
+        _ => Err("expected a frequency in Hz above 0, such as 48000000".to_owned()),
     }
 }
 
-/// Prints what a device file holds and what it costs to run, after its own test.
+/// Prints the contents and the cost of a device file, and runs its self-test.
 ///
 /// # Errors
 ///
-/// Where the file cannot be read, is refused, or fails its own test.
+/// If the file cannot be read, is refused by the runtime, fails its self-test, or has a wrong signature.
 pub fn run(args: &Args) -> Result<(), Failure> {
     Ok(work(args)?)
 }
 
 fn work(args: &Args) -> anyhow::Result<()> {
-    let file = DeviceFile::open(&args.file)?;
-    let facts = facts(&file, args.clock)?;
+    let path = args.file.display();
+    let bytes = std::fs::read(&args.file).with_context(|| path.to_string())?;
+    let package = Package::read(&bytes).with_context(|| path.to_string())?;
+    if let Some(key) = &args.key {
+        package.check_signature(&key::read_public(key)?).with_context(|| path.to_string())?;
+    }
+    let file = DeviceFile::from_bytes(package.device_file).with_context(|| path.to_string())?;
+    let mut facts = facts(&file, args.clock)?;
+    if let Some(signed) = package.signed {
+        facts["signed"] =
+            json!({ "version": signed.version, "key_id": signed.key_id(), "checked": args.key.is_some() });
+    }
     if args.json {
         print(&facts)?;
     } else {
         to_text(&facts).iter().try_for_each(print)?;
     }
     let (passed, total) = (&facts["golden"]["passed"], &facts["golden"]["total"]);
-    if passed != total {
-        anyhow::bail!(
-            "{}: {passed} of {total} golden texts give their logits; this version computes something else: export the model again",
-            args.file.display()
-        );
-    }
+    anyhow::ensure!(
+        passed == total,
+        "{path}: {passed} of {total} golden examples give their stored logits; another version of tern exported the \
+         file: export the model again"
+    );
     Ok(())
 }
 
+/// Everything that is printed, as one JSON object.
 fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
     let model = file.model();
     let config = model.config();
@@ -83,10 +99,12 @@ fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
     let mut scratch = vec![0; model.scratch_len()];
     let test = model.self_test(&mut scratch)?;
     let (calibration, cost) = (model.calibration(), model.cost());
+    let features = runtime_features::needed(&metadata, &tensors);
     Ok(json!({
         "name": model.name(),
         "format": tern_runtime::FORMAT,
-        "crc32": format!("{:08x}", crc32fast::hash(file.bytes())),
+        "crc32": crc32_hex(file.bytes()),
+        "signed": null,
         "metadata": metadata,
         "labels": file.labels(),
         "vocab_size": config.vocab_size,
@@ -103,7 +121,7 @@ fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
         "scratch_bytes_per_token": cost.scratch_bytes_per_token,
         "stack_bytes": cost.stack_bytes,
         "clock": clock,
-        "time": time::by_core(model, clock),
+        "time": core_time::by_core(model, clock),
         "calibration": {
             "texts": calibration.texts,
             "tokens": calibration.tokens,
@@ -111,58 +129,69 @@ fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
             "largest_cell_state": f64::from(calibration.largest_c) / f64::from(1 << 20),
         },
         "golden": { "passed": test.passed, "total": test.total },
+        "cargo": runtime_features::cargo_line(&features),
+        "runtime_features": features,
         "tensors": rows,
     }))
 }
 
+/// The lines for a person. Those of a table fit 80 columns.
 fn to_text(facts: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), visible);
     let of = |key: &str| text(&facts[key]);
     let list = |value: &Value| value.as_array().into_iter().flatten().map(text).collect::<Vec<_>>().join(", ");
-    let (calibration, golden) = (&facts["calibration"], &facts["golden"]);
     let number = |value: &Value| value.as_f64().unwrap_or_default();
-    let mut lines = vec![
-        format!("model        {} (format {}, crc32 {})", of("name"), of("format"), of("crc32")),
-        format!(
-            "layers       embedding {} × {}, {} {}, linear {}",
-            of("vocab_size"),
-            of("embedding_dim"),
-            text(&facts["metadata"]["tern.cell"]),
-            of("hidden_size"),
-            facts["labels"].as_array().map_or(0, Vec::len),
-        ),
-        format!("labels       {}", list(&facts["labels"])),
-        format!("file         {} bytes", of("file_bytes")),
-    ];
+    let metadata = |key: &str| text(&facts["metadata"][key]);
+    let (calibration, golden, signed) = (&facts["calibration"], &facts["golden"], &facts["signed"]);
+    let mut lines = vec![format!("model        {} (format {}, crc32 {})", of("name"), of("format"), of("crc32"))];
+    if signed.is_object() {
+        let checked = if signed["checked"] == true { "signature correct" } else { "signature not checked (--key)" };
+        let key = text(&signed["key_id"]);
+        lines.push(format!("signature    version {}, signed with key {key}; {checked}", signed["version"]));
+    }
+    lines.push(format!(
+        "layers       embedding {} × {}, {} {}, linear {}",
+        of("vocab_size"),
+        of("embedding_dim"),
+        metadata("tern.cell"),
+        of("hidden_size"),
+        facts["labels"].as_array().map_or(0, Vec::len),
+    ));
+    lines.push(match metadata("tern.packing").as_str() {
+        "paired16" => "packing      paired16: weights in the order for Cortex-M4 and M7".to_owned(),
+        "rows" => "packing      rows: weights of 4 or 16 bits".to_owned(),
+        packing => format!("packing      {packing}: weights in the order for any core"),
+    });
+    lines.push(format!("labels       {}", list(&facts["labels"])));
+    lines.push(format!("file         {} bytes", of("file_bytes")));
     for (part, bytes) in facts["parts"].as_object().into_iter().flatten() {
         lines.push(format!("  {part:10} {:>9}", bytes.to_string()));
     }
-    lines.extend([
-        format!("RAM          {} bytes of scratch, at most {} of stack a step", of("scratch_bytes"), of("stack_bytes")),
-        format!(
-            "cost         {} multiply-accumulates a token, {} an answer",
-            of("macs_per_token"),
-            of("macs_per_answer")
-        ),
-    ]);
+    lines.push(format!("RAM          {} bytes of scratch, the buffer that the caller provides;", of("scratch_bytes")));
+    lines.push(format!("             at most {} bytes of stack in a step", of("stack_bytes")));
+    lines.push(format!("cost         {} multiply-accumulates a token,", of("macs_per_token")));
+    if facts["folded_tokens"] != 0 {
+        let (macs, tokens) = (of("macs_per_folded_token"), of("folded_tokens"));
+        lines.push(format!("             {macs} for each of {tokens} folded tokens (input products stored),"));
+    }
+    lines.push(format!("             {} an answer", of("macs_per_answer")));
     for core in facts["time"].as_array().into_iter().flatten() {
-        lines.push(format!(
-            "  {:13} {:>9} instructions a token, {:.3} ms at {:.1} MHz and one a cycle",
-            text(&core["core"]),
-            core["instructions_per_token"].to_string(),
-            number(&core["ms_per_token"]),
-            number(&facts["clock"]) / 1e6,
-        ));
+        let (instructions, milliseconds) = (core["instructions_per_token"].to_string(), number(&core["ms_per_token"]));
+        let name = text(&core["core"]);
+        lines.push(format!("  {name:13} {instructions:>9} instructions a token, {milliseconds:.3} ms"));
     }
     lines.extend([
+        format!("             at {:.1} MHz and one instruction a cycle", number(&facts["clock"]) / 1e6),
+        format!("calibration  {} training texts, {} tokens: inputs of", calibration["texts"], calibration["tokens"]),
         format!(
-            "calibration  {} texts, {} tokens; largest pre-activation {:.2}, cell state {:.2}",
-            calibration["texts"],
-            calibration["tokens"],
+            "             sigmoid and tanh up to {:.2}, cell states up to {:.2}",
             number(&calibration["largest_pre_activation"]),
-            number(&calibration["largest_cell_state"]),
+            number(&calibration["largest_cell_state"])
         ),
-        format!("self-test    {} of {} golden texts exact", golden["passed"], golden["total"]),
+        format!("self-test    {} of {} golden examples exact: training texts in", golden["passed"], golden["total"]),
+        "             the file with the logits that every device must give".to_owned(),
+        "Cargo.toml   the dependency with only the features that this file needs:".to_owned(),
+        of("cargo"),
         "tensors".to_owned(),
     ]);
     for tensor in facts["tensors"].as_array().into_iter().flatten() {
@@ -175,4 +204,23 @@ fn to_text(facts: &Value) -> Vec<String> {
         ));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tern_runtime::testing::{Sizes, random_file};
+
+    #[test]
+    fn the_lines_fit_80_columns() {
+        let bytes = random_file(1, Sizes { embedding_dim: 20, hidden_size: 64, classes: 2 }, "0");
+        let mut facts = facts(&DeviceFile::from_bytes(&bytes).unwrap(), 48e6).unwrap();
+        facts["signed"] = json!({ "version": 4_000_000_000_u32, "key_id": "0011223344556677", "checked": false });
+        let lines = to_text(&facts);
+        for line in lines.iter().filter(|line| !line.starts_with("tern-runtime = ")) {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+        assert!(lines.iter().any(|line| line.contains("signed with key 0011223344556677; signature not checked")));
+        assert!(lines.contains(&facts["cargo"].as_str().unwrap().to_owned()));
+    }
 }

@@ -1,28 +1,29 @@
-//! `tern key`
+//! `tern key`: makes the keys that sign models, and reads them for `tern sign` and `tern inspect`.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
+use ed25519_dalek::{SigningKey, VerifyingKey};
 
-use super::{Failure, print};
+use super::{Failure, note, print};
+use crate::package::hex;
 
 /// Options of `tern key`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What to do.
+    /// The subcommand.
     #[command(subcommand)]
     pub action: Action,
 }
 
-/// What to do about keys.
+/// The subcommands of `tern key`.
 #[derive(Debug, clap::Subcommand)]
 pub enum Action {
-    /// Make a key to sign models with
+    /// Make a key pair for signing models
     New(NewArgs),
 }
 
@@ -34,11 +35,12 @@ Examples:
   tern key new -o keys/product.key
   TERN_PUBLIC_KEY=$PWD/tern.pub cargo xtask firmware
 
-The key is an Ed25519 private key in PKCS #8, which OpenSSL reads too. Only you may read its file; keep it off
-the devices and off the repository. The public key beside it, 64 hexadecimal digits in a file that ends with
-.pub, is built into firmware, which then takes models only that `tern sign` has signed with this key.")]
+The private key is an Ed25519 key in PKCS #8, which OpenSSL also reads. Its file is readable by you alone; keep
+it off the devices and out of the repository. The public key beside it, 64 hexadecimal digits in a file that
+ends with .pub, is built into the firmware, which then accepts only models that `tern sign` has signed with
+this key.")]
 pub struct NewArgs {
-    /// File of the private key; its public key goes beside it
+    /// File for the private key; the public key is written beside it
     #[arg(short, long, value_name = "FILE", default_value = "tern.key")]
     pub output: PathBuf,
     /// Print the files and the public key as one JSON object on stdout
@@ -46,11 +48,11 @@ pub struct NewArgs {
     pub json: bool,
 }
 
-/// Makes a key.
+/// Makes a key pair.
 ///
 /// # Errors
 ///
-/// Where a file is there already or cannot be written.
+/// If one of the files exists already or cannot be written.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let Action::New(args) = &args.action;
     Ok(new(args)?)
@@ -60,28 +62,36 @@ fn new(args: &NewArgs) -> anyhow::Result<()> {
     let (private, public) = (&args.output, args.output.with_extension("pub"));
     if private == &public {
         bail!(
-            "{}: the public key goes to this name; call the private key otherwise, such as tern.key",
+            "{}: this is the name of the public key's file; choose another one for the private key, such as tern.key",
             public.display()
         );
     }
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).context("the system gives no random numbers")?;
     let key = SigningKey::from_bytes(&seed);
-    // Without the public key in it: OpenSSL knows this form only.
+    // OpenSSL reads PKCS #8 only without the public key inside.
     let pem = KeypairBytes { secret_key: seed, public_key: None }
         .to_pkcs8_pem(LineEnding::LF)
         .map_err(|error| anyhow::anyhow!("the key cannot be written as PKCS #8: {error}"))?;
-    let hex: String = key.verifying_key().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = hex(key.verifying_key().as_bytes());
     create(private, pem.as_bytes(), true)?;
-    create(&public, format!("{hex}\n").as_bytes(), false)?;
+    create(&public, format!("{digits}\n").as_bytes(), false)?;
     if args.json {
-        return print(serde_json::json!({ "private": private, "public": public, "key": hex }));
+        return print(serde_json::json!({ "private": private, "public": public, "key": digits }));
     }
-    print(format_args!("private key  {}, for `tern sign --key`; keep it secret", private.display()))?;
-    print(format_args!("public key   {}, for TERN_PUBLIC_KEY when firmware is built: {hex}", public.display()))
+    print(format_args!("private key  {}: keep it secret", private.display()))?;
+    print(format_args!("public key   {}: {digits}", public.display()))?;
+    note(format_args!(
+        "next: build the public key into the firmware, then sign models with the private key\n  \
+         TERN_PUBLIC_KEY=$PWD/{} cargo xtask firmware\n  \
+         tern sign device.safetensors --key {} --model-version 1 -o device.tern",
+        public.display(),
+        private.display()
+    ));
+    Ok(())
 }
 
-/// Writes a new file. One that is there is never replaced: devices may trust it.
+/// Writes a new file. An existing file is never replaced, since devices may trust its key.
 fn create(path: &Path, content: &[u8], is_secret: bool) -> anyhow::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -94,40 +104,55 @@ fn create(path: &Path, content: &[u8], is_secret: bool) -> anyhow::Result<()> {
     let write = |mut file: File| file.write_all(content).and_then(|()| file.sync_all());
     options.open(path).and_then(write).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => anyhow::anyhow!(
-            "{} is there already, and devices may trust it; move it away or choose another name with -o",
+            "{} exists already, and devices may trust its key; move it away, or choose another name with -o",
             path.display()
         ),
         _ => anyhow::anyhow!("{}: {error}", path.display()),
     })
 }
 
-/// Reads a private key that nobody else can read.
+/// Reads a private key from a file that only its owner can read.
 ///
 /// # Errors
 ///
-/// Where it cannot be read, others can read it too, or it is no key.
+/// If the file cannot be read, is readable by others, or is not an Ed25519 key.
 pub fn read(path: &Path) -> anyhow::Result<SigningKey> {
-    let mut file = File::open(path).with_context(|| format!("{}: `tern key new` makes a key", path.display()))?;
+    let shown = path.display();
+    let mut file = File::open(path).with_context(|| format!("{shown}: `tern key new` makes a key"))?;
     #[cfg(unix)]
     {
         let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata()?.permissions()) & 0o777;
         if mode & 0o077 != 0 {
             bail!(
-                "{}: its mode is {mode:04o}, so others can read your key, expected 0600; type `chmod 600 {}`, or make a new one if somebody \
-                 may have read it",
-                path.display(),
-                path.display()
+                "{shown}: its mode is {mode:04o}, so other users can read your key, expected 0600; type \
+                 `chmod 600 {shown}`, or make a new key if somebody may have read this one"
             );
         }
     }
     let mut text = String::new();
-    file.read_to_string(&mut text).with_context(|| format!("{}: no text", path.display()))?;
+    file.read_to_string(&mut text).with_context(|| format!("{shown}: it is not a text file"))?;
     SigningKey::from_pkcs8_pem(&text).map_err(|error| {
         anyhow::anyhow!(
-            "{}: no Ed25519 private key in PKCS #8 ({error}); expected the file that `tern key new` or `openssl genpkey -algorithm ed25519` \
-             writes",
-            path.display()
+            "{shown}: not an Ed25519 private key in PKCS #8 ({error}); expected the file that `tern key new` or \
+             `openssl genpkey -algorithm ed25519` writes"
         )
+    })
+}
+
+/// Reads a public key: 64 hexadecimal digits.
+///
+/// # Errors
+///
+/// If the file cannot be read or holds something else.
+pub fn read_public(path: &Path) -> anyhow::Result<VerifyingKey> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("{shown}: `tern key new` makes a key pair"))?;
+    let digits = text.trim();
+    let byte = |at: usize| digits.get(2 * at..2 * at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+    let bytes: Option<Vec<u8>> = (0..digits.len().div_ceil(2)).map(byte).collect();
+    let key = bytes.and_then(|bytes| VerifyingKey::try_from(&bytes[..]).ok());
+    key.with_context(|| {
+        format!("{shown}: not a public key, expected 64 hexadecimal digits: the .pub file of `tern key new`")
     })
 }
 
@@ -144,15 +169,17 @@ mod tests {
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&output), 0o600);
         let key = read(&output).unwrap();
-        let public = std::fs::read_to_string(folder.path().join("tern.pub")).unwrap();
-        assert_eq!(public.len(), 65);
-        assert!(public.starts_with(&format!("{:02x}", key.verifying_key().as_bytes()[0])));
+        let public = folder.path().join("tern.pub");
+        assert_eq!(std::fs::read_to_string(&public).unwrap().len(), 65);
+        assert_eq!(read_public(&public).unwrap(), key.verifying_key());
+        let error = read_public(&output).unwrap_err().to_string();
+        assert!(error.contains("expected 64 hexadecimal digits"), "{error}");
 
         std::fs::set_permissions(&output, PermissionsExt::from_mode(0o644)).unwrap();
         let error = read(&output).unwrap_err().to_string();
         assert!(error.contains("0644") && error.contains("chmod 600"), "{error}");
         let error = new(&NewArgs { output: output.clone(), json: false }).unwrap_err().to_string();
-        assert!(error.contains("is there already"), "{error}");
+        assert!(error.contains("exists already"), "{error}");
         std::fs::set_permissions(&output, PermissionsExt::from_mode(0o600)).unwrap();
         std::fs::write(&output, "no key").unwrap();
         assert!(read(&output).unwrap_err().to_string().contains("expected the file that `tern key new`"));

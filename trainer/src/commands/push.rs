@@ -1,4 +1,4 @@
-//! `tern push`
+//! `tern push`: sends a model to a device over its console, and checks that the device runs it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,10 +7,11 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
-use super::meter::Meter;
+use super::progress_bar::DelayedBar;
 use super::{Failure, note, print};
-use crate::link::{Client, Link, LinkArgs, interrupt};
-use crate::package;
+use crate::checksum::crc32_hex;
+use crate::link::{Client, Link, LinkArgs, catch_interrupts};
+use crate::package::Package;
 
 /// Options of `tern push`.
 #[derive(Debug, clap::Args)]
@@ -21,17 +22,17 @@ Examples:
   tern push device.tern --port /dev/ttyACM0 --only-load
   tern push device.safetensors --qemu --board riscv32-virt --flash board.flash
 
-The file goes by YMODEM into the slot of the device that does not serve. The device checks it, starts anew with
-it on trial, and keeps it when its prompt stands; otherwise the model before serves. Whatever is refused, the
-running model serves on. A FILE is a device file, or one that `tern sign` signed.")]
+The file is sent by YMODEM into the model slot that is not in use. The device checks it, restarts with it on
+trial, and keeps it once it has reached the prompt; otherwise it returns to the model before. A file that the
+device refuses changes nothing: the running model stays in use.")]
 pub struct Args {
-    /// Device file, or a signed one
+    /// Device file, signed by `tern sign` or not
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Load only: neither activate nor reset
+    /// Only load the file: do not activate it and do not restart the device
     #[arg(long)]
     pub only_load: bool,
-    /// Print the outcome as one JSON object on stdout
+    /// Print the result as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
     /// The device.
@@ -39,71 +40,83 @@ pub struct Args {
     pub link: LinkArgs,
 }
 
-/// Brings a model to a device, and sees it serve.
+/// Sends a model to a device, and checks that the device runs it.
 ///
 /// # Errors
 ///
-/// Where the file cannot be read, the device cannot be reached, refuses the model, or falls back to the one before.
+/// If the file cannot be read, or the device cannot be reached, refuses the model, or returns to the model before.
 pub fn run(args: &Args) -> Result<(), Failure> {
     Ok(work(args)?)
 }
 
 fn work(args: &Args) -> anyhow::Result<()> {
-    let bytes = fs::read(&args.file).with_context(|| format!("{}", args.file.display()))?;
+    let path = args.file.display();
+    let bytes = fs::read(&args.file).with_context(|| path.to_string())?;
+    let package = Package::read(&bytes).with_context(|| path.to_string())?;
     let target = args.link.target(None)?;
-    interrupt::catch();
-    let mut client = Client::new(target.open()?, args.link.patience());
-    let outcome = push(&mut client, args, &bytes);
+    catch_interrupts();
+    let mut client = Client::new(target.open()?, args.link.timeout());
+    let pushed = push(&mut client, args, &bytes, package.device_file);
     client.release();
-    let (summary, slot) = outcome?;
-    if args.json { print(summary) } else { print(slot) }
+    let pushed = pushed?;
+    if args.json {
+        return print(pushed);
+    }
+    let (slot, state) = (pushed["slot"].as_str().unwrap_or_default(), pushed["state"].as_str().unwrap_or("?"));
+    print(format_args!("slot {slot}: {state}{}", if pushed["serving"] == true { ", in use" } else { "" }))?;
+    let device = args.link.command_line();
+    note(if args.only_load {
+        format!("next: activate it at the console with `activate` and `reset`\n  tern console {device}")
+    } else {
+        format!("next: try it\n  tern console {device}")
+    });
+    Ok(())
 }
 
-/// What was done, for a program and for a person.
-fn push<L: Link>(client: &mut Client<L>, args: &Args, bytes: &[u8]) -> anyhow::Result<(Value, String)> {
+/// Loads the file, activates it unless the options say otherwise, and returns the result as a JSON object.
+fn push<L: Link>(client: &mut Client<L>, args: &Args, bytes: &[u8], device_file: &[u8]) -> anyhow::Result<Value> {
     client.synchronize()?;
     let name = args.file.file_name().unwrap_or_default().to_string_lossy();
     let start = Instant::now();
-    let mut meter = Meter::new(bytes.len(), "{bar:40} {bytes} of {total_bytes}, {eta} left");
-    let loaded = client.load(&name, bytes, |sent| meter.show(sent))?;
-    drop(meter);
+    let mut bar = DelayedBar::new(bytes.len(), "{bar:40} {bytes} of {total_bytes}, {eta} left");
+    let loaded = client.load(&name, bytes, |sent| bar.show(sent))?;
+    drop(bar);
     let seconds = start.elapsed().as_secs_f64();
     let (slot, version) = (loaded["loaded"].clone(), loaded["version"].clone());
-    let (slot_name, crc32) = (slot.as_str().unwrap_or_default(), format!("{:08x}", crc32fast::hash(bytes)));
+    let (slot_name, crc32) = (slot.as_str().unwrap_or_default(), crc32_hex(bytes));
     if loaded["crc32"] != crc32.as_str() {
         bail!("the device received bytes with crc32 {}, expected {crc32}; send the file again", loaded["crc32"]);
     }
     note(format_args!("slot {slot_name}: {} bytes in {seconds:.1} s, version {version}", bytes.len()));
     if !args.only_load {
         client.request("activate")?;
-        note(format_args!("slot {slot_name}: all checks passed; the device starts anew"));
-        restart(client, bytes)?;
+        note(format_args!("slot {slot_name}: all checks passed; the device restarts"));
+        restart(client, device_file)?;
     }
     let models = client.request("models")?;
     let found = models["slots"].as_array().and_then(|slots| slots.iter().find(|found| found["slot"] == slot));
     let state = found.map_or(Value::Null, |found| found["state"].clone());
     let serving = found.is_some_and(|found| found["serving"] == true);
-    let summary = json!({
-        "slot": slot, "version": version, "bytes": bytes.len(), "crc32": crc32, "state": state, "serving": serving, "seconds": seconds,
-    });
-    let said = format!("slot {slot_name}: {}{}", state.as_str().unwrap_or("?"), if serving { ", serving" } else { "" });
-    Ok((summary, said))
+    let bytes = bytes.len();
+    Ok(json!({
+        "slot": slot, "version": version, "bytes": bytes, "crc32": crc32, "state": state, "serving": serving, "seconds": seconds,
+    }))
 }
 
-/// Starts the device anew and sees that it serves what was pushed.
-fn restart<L: Link>(client: &mut Client<L>, bytes: &[u8]) -> anyhow::Result<()> {
+/// Restarts the device and checks that it runs the model that was sent.
+fn restart<L: Link>(client: &mut Client<L>, device_file: &[u8]) -> anyhow::Result<()> {
     client.reset()?;
     client.synchronize()?;
     let info = client.info()?;
-    let expected = format!("{:08x}", crc32fast::hash(package::device_file(bytes)));
+    let expected = crc32_hex(device_file);
     match info.model {
         Some(model) if model.crc32 == expected => Ok(()),
         Some(model) => bail!(
-            "the device fell back: it serves `{}`, crc32 {}, expected {expected}; its first lines after a reset, and `models` at its \
-             console, say why",
+            "the device returned to another model: it runs `{}`, crc32 {}, expected {expected}; its first lines after a \
+             reset, and `models` at its console, give the reason",
             model.name,
             model.crc32
         ),
-        None => bail!("the device serves no model: {}", info.model_error.as_deref().unwrap_or("it says not why")),
+        None => bail!("the device runs no model: {}", info.model_error.as_deref().unwrap_or("it gives no reason")),
     }
 }

@@ -1,4 +1,4 @@
-//! `tern sign`
+//! `tern sign`: signs a device file with a private key.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 
 use super::{Failure, key, note, print};
+use crate::checksum::crc32_hex;
 use crate::device_file::DeviceFile;
 use crate::export::write_file;
-use crate::package;
+use crate::package::{self, Package};
 
 /// Options of `tern sign`.
 #[derive(Debug, clap::Args)]
@@ -17,22 +18,23 @@ Examples:
   tern sign device.safetensors --model-version 7 -o device.tern
   tern sign device.safetensors --key keys/product.key --model-version 7 -o device.tern --json
 
-The signature holds every byte of the file and the version. Firmware with the public key built in takes only
-what is signed, and nothing older than what it has run: count the version up with each model that you ship.")]
+The signature covers every byte of the file and the version. Firmware with the public key built in accepts only
+models that this key has signed, and none with a lower version than a model that it has run: use a higher
+version for each model that you ship.")]
 pub struct Args {
-    /// Device file, of `tern export`
+    /// Device file that `tern export` wrote
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// Private key, of `tern key new`
+    /// Private key that `tern key new` made
     #[arg(long, value_name = "FILE", default_value = "tern.key")]
     pub key: PathBuf,
-    /// Version counter of this model
+    /// Version of this model, at least 1
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub model_version: u32,
-    /// Where the signed file goes
+    /// Signed file to write
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
-    /// Print what was signed as one JSON object on stdout
+    /// Print the result as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
 }
@@ -41,11 +43,11 @@ pub struct Args {
 ///
 /// # Errors
 ///
-/// Where the file is none, the key cannot be used, or the result cannot be written.
+/// If the file is not a device file or is signed already, the key cannot be used, or the output cannot be written.
 pub fn run(args: &Args) -> Result<(), Failure> {
     if args.output == args.file {
         return Err(Failure::Usage(format!(
-            "{}: -o names the device file itself, which would be lost; choose another name, such as device.tern",
+            "-o {} would overwrite the device file; choose another name, such as device.tern",
             args.output.display()
         )));
     }
@@ -54,24 +56,19 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
 fn work(args: &Args) -> anyhow::Result<()> {
     let path = args.file.display();
-    let bytes = fs::read(&args.file).with_context(|| format!("{path}"))?;
-    if package::device_file(&bytes).len() != bytes.len() {
-        bail!("{path} is signed already; sign the device file that `tern export` wrote");
+    let bytes = fs::read(&args.file).with_context(|| path.to_string())?;
+    if let Some(signed) = Package::read(&bytes).with_context(|| path.to_string())?.signed {
+        bail!("{path} is signed already ({signed}); sign the device file that `tern export` wrote");
     }
-    DeviceFile::open(&args.file)?;
-    let signed = package::sign(&bytes, args.model_version, &key::read(&args.key)?);
-    write_file(&args.output, &signed).with_context(|| args.output.display().to_string())?;
-    let crc32 = format!("{:08x}", crc32fast::hash(&signed));
+    DeviceFile::from_bytes(&bytes).with_context(|| path.to_string())?;
+    let package = package::sign(&bytes, args.model_version, &key::read(&args.key)?);
+    let output = args.output.display();
+    write_file(&args.output, &package).with_context(|| output.to_string())?;
+    let (version, length, crc32) = (args.model_version, package.len(), crc32_hex(&package));
     if args.json {
-        let (version, bytes) = (args.model_version, signed.len());
-        return print(serde_json::json!({ "file": args.output, "version": version, "bytes": bytes, "crc32": crc32 }));
+        return print(serde_json::json!({ "file": args.output, "version": version, "bytes": length, "crc32": crc32 }));
     }
-    print(format_args!(
-        "{}: version {}, {} bytes, crc32 {crc32}",
-        args.output.display(),
-        args.model_version,
-        signed.len()
-    ))?;
-    note(format_args!("tern push {} --port PORT    brings it to a device", args.output.display()));
+    print(format_args!("{output}: version {version}, {length} bytes, crc32 {crc32}"))?;
+    note(format_args!("next: send it to a device\n  tern push {output} --port /dev/ttyACM0"));
     Ok(())
 }

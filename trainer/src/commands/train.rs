@@ -133,7 +133,7 @@ fn work(mut recipe: Recipe, target: &Path, args: &Args, options: Options) -> any
         target.file_name().map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned())
     });
     let model = data.model(&name, outcome.weights.clone())?;
-    let figures = report::Figures::new(&model, data.measure(&model)?, data.problem().train.len(), &outcome);
+    let figures = report::TrainingMetrics::new(&model, data.measure(&model)?, data.problem().train.len(), &outcome);
     let save = || -> anyhow::Result<()> {
         let staged = directory.staged()?;
         model.save(staged.path())?;

@@ -1,4 +1,4 @@
-//! The machine mode of the console's protocol, `docs/console.md`: requests, each answered by one line, numbered and checksummed.
+//! The machine mode of the console (`docs/console.md`): each request is answered by one line of JSON with a number and checksums.
 
 use std::time::{Duration, Instant};
 
@@ -8,25 +8,25 @@ use serde_json::Value;
 
 use super::frame::{self, Frames};
 use super::stream::Streaming;
-use super::{Link, LinkError, shown};
+use super::{Link, LinkError, quoted};
 
-/// The version of the protocol that is spoken here.
+/// Version of the console's protocol.
 pub const PROTOCOL: u64 = 2;
 
 pub(super) const ETX: u8 = 0x03;
 pub(super) const ACK: u8 = 0x06;
 
-/// How long a device has to answer the first request, before it is sent again: its board may just be starting.
-const SYNC_SLICE: Duration = Duration::from_secs(1);
-/// No answer is longer.
-const LONGEST_LINE: usize = 1 << 20;
-/// What is kept of a line that is no answer, to be shown.
-const LONGEST_NOISE: usize = 160;
+/// Time after which the first request is sent again, since the board may be starting.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// Maximum length of an answer in bytes.
+const MAX_LINE: usize = 1 << 20;
+/// Maximum number of other bytes that are kept for an error message.
+const MAX_NOISE: usize = 160;
 
-/// Why a device and a client do not understand each other.
+/// Errors of talking with a device.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The line broke.
+    /// The connection failed.
     #[error(transparent)]
     Link(#[from] LinkError),
     /// The device stopped answering.
@@ -34,46 +34,46 @@ pub enum ClientError {
         "the device sent nothing for {seconds} s while {waiting_for} was expected; the last bytes seen were {last_seen}"
     )]
     Silent {
-        /// What should have come.
+        /// The answer that was due.
         waiting_for: String,
-        /// How long it was waited for.
+        /// The timeout.
         seconds: f64,
-        /// The end of what came before.
+        /// The last bytes that came before.
         last_seen: String,
     },
-    /// No common start is found.
+    /// The device does not answer as a Tern console.
     #[error(
-        "no tern console answers: `@mode machine` was sent {attempts} times, expected a line 0 {{\"mode\":\"machine\",…}}; seen: \
-        {last_seen}. Check the port, its speed (--baud) and that the device runs the tern-firmware of this release"
+        "no tern console answers: `@mode machine` was sent {attempts} times, expected a line 0 {{\"mode\":\"machine\",…}}; \
+         received: {last_seen}. Check the port, its speed (--baud), and that the device runs the tern-firmware of this release"
     )]
     NoConsole {
-        /// How often it was tried.
+        /// Number of attempts.
         attempts: u32,
-        /// The end of what came instead.
+        /// The last bytes that came instead.
         last_seen: String,
     },
-    /// What came is not what the protocol allows here.
+    /// The device sent something that the protocol does not allow here.
     #[error(
-        "the device sent {found}, expected {expected}; bytes were lost or changed on the line, or its firmware speaks another protocol"
+        "the device sent {found}, expected {expected}; bytes were lost or changed on the line, or its firmware uses another protocol"
     )]
     Unexpected {
-        /// What came.
+        /// The bytes that came.
         found: String,
-        /// What should have come.
+        /// The answer that the protocol asks for.
         expected: String,
     },
-    /// The device speaks another version.
-    #[error("the device speaks protocol {found}, expected {PROTOCOL}; use the `tern` and the firmware of one release")]
+    /// The device uses another version of the protocol.
+    #[error("the device uses protocol {found}, expected {PROTOCOL}; use the `tern` and the firmware of one release")]
     Protocol {
-        /// Its version.
+        /// The device's version.
         found: u64,
     },
     /// The device refuses the request.
     #[error("the device refuses `{request}`: {error}")]
     Refused {
-        /// What was asked.
+        /// The request.
         request: String,
-        /// What it says.
+        /// The device's error.
         error: DeviceError,
     },
 }
@@ -82,14 +82,14 @@ pub enum ClientError {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, thiserror::Error)]
 #[error("{message} ({code})")]
 pub struct DeviceError {
-    /// One of the words in `docs/console.md`.
+    /// One of the codes in `docs/console.md`.
     #[serde(rename = "error")]
     pub code: String,
     /// A sentence for a person.
     pub message: String,
 }
 
-/// What a device says of itself: the answer to `info`.
+/// The answer to `info`: what a device runs.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Info {
     /// Version of the protocol.
@@ -98,66 +98,66 @@ pub struct Info {
     pub firmware: String,
     /// The board's name.
     pub board: String,
-    /// Frequency of the ticks.
+    /// Frequency of the ticks in Hz.
     pub clock_hz: u64,
-    /// The model, if there is one that runs.
+    /// The model that runs.
     pub model: Option<ModelInfo>,
-    /// Why there is none.
+    /// The reason why no model runs.
     pub model_error: Option<String>,
 }
 
-/// What a device says of its model.
+/// The model in the answer to `info`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ModelInfo {
-    /// What it is called.
+    /// Name of the model.
     pub name: String,
-    /// CRC-32 of its file, eight hexadecimal digits.
+    /// CRC-32 of the device file in eight hexadecimal digits.
     pub crc32: String,
-    /// Length of its file.
+    /// Length of the device file in bytes.
     pub bytes: u64,
 }
 
-/// One byte of meaning from a device in streaming mode.
+/// One event from a device in machine mode.
 pub(super) enum Item {
-    /// A credit.
+    /// An ACK byte of the streaming mode.
     Ack,
-    /// A line without its end.
+    /// The JSON of an answer.
     Line(Vec<u8>),
 }
 
-/// A program's end of a console.
+/// The host's end of a console in machine mode.
 #[derive(Debug)]
 pub struct Client<L> {
     link: L,
-    patience: Duration,
+    timeout: Duration,
     received: Vec<u8>,
-    /// How many of `received` are used up.
+    /// Number of bytes of `received` that have been read.
     taken: usize,
-    /// The end of all that was received, to be shown.
+    /// The last bytes received, for error messages.
     seen: Vec<u8>,
     pub(super) frames: Frames,
 }
 
 impl<L: Link> Client<L> {
-    /// A client that waits at most `patience` for a sign of life.
-    pub fn new(link: L, patience: Duration) -> Self {
-        Client { link, patience, received: Vec::new(), taken: 0, seen: Vec::new(), frames: Frames::default() }
+    /// A client that gives up if the device sends nothing for `timeout` while an answer is due.
+    pub fn new(link: L, timeout: Duration) -> Self {
+        Client { link, timeout, received: Vec::new(), taken: 0, seen: Vec::new(), frames: Frames::default() }
     }
 
-    /// Finds a common start with a device in any state, and brings it into machine mode.
+    /// Brings a device in any state into machine mode.
     ///
     /// # Errors
-    /// [`ClientError::NoConsole`] if nothing like a console answers in time.
+    /// [`ClientError::NoConsole`] if no console answers in time.
     pub fn synchronize(&mut self) -> Result<(), ClientError> {
-        let deadline = Instant::now() + self.patience;
+        let deadline = Instant::now() + self.timeout;
         let mut attempts = 0;
         while attempts == 0 || Instant::now() < deadline {
             attempts += 1;
-            // The second ETX in case that the first stands after a DLE.
+            // Two ETX, since the device may take the first one for an escaped byte.
             self.send(&[ETX, ETX])?;
             self.send(b"@mode machine\n")?;
-            let slice = deadline.min(Instant::now() + SYNC_SLICE);
-            while let Some(line) = self.try_line(slice)? {
+            let retry_at = deadline.min(Instant::now() + RETRY_INTERVAL);
+            while let Some(line) = self.try_line(retry_at)? {
                 if let Some((0, value)) = framed_json(&line)
                     && value.get("mode") == Some(&"machine".into())
                 {
@@ -166,18 +166,18 @@ impl<L: Link> Client<L> {
                 }
             }
         }
-        Err(ClientError::NoConsole { attempts, last_seen: shown(&self.seen) })
+        Err(ClientError::NoConsole { attempts, last_seen: quoted(&self.seen) })
     }
 
-    /// What the device is.
+    /// Asks what the device runs.
     ///
     /// # Errors
-    /// [`ClientError::Protocol`] if it speaks another version, and all that can befall a request.
+    /// [`ClientError::Protocol`] if it uses another version of the protocol, and the errors of [`request`](Client::request).
     pub fn info(&mut self) -> Result<Info, ClientError> {
         const WAITING_FOR: &str = "the answer to `info`, with the key `firmware`";
         self.send(b"info\n")?;
-        let deadline = Instant::now() + self.patience;
-        // A device that was slow to start still answers the attempts before, and counts anew with each.
+        let deadline = Instant::now() + self.timeout;
+        // A device that was slow to start still answers the earlier attempts, and each resets its numbering.
         while let Some(line) = self.try_line(deadline)? {
             let Some((number, value)) = framed_json(&line) else { continue };
             if value.get("firmware").is_none() {
@@ -195,17 +195,17 @@ impl<L: Link> Client<L> {
     /// Sends one line, without its end, and waits for its answer.
     ///
     /// # Errors
-    /// [`ClientError::Refused`] if the device says so, and all that can befall a line.
+    /// [`ClientError::Refused`] if the device refuses the request; other variants if the connection or the protocol fails.
     pub fn request(&mut self, line: &str) -> Result<Value, ClientError> {
         self.frames.sent(line.as_bytes());
         self.send(format!("{line}\n").as_bytes())?;
         self.answer(line)
     }
 
-    /// Has the device begin anew. It does not answer; [`synchronize`](Client::synchronize) finds it again.
+    /// Resets the device, which does not answer; call [`synchronize`](Client::synchronize) next.
     ///
     /// # Errors
-    /// [`ClientError::Link`] if the line breaks.
+    /// [`ClientError::Link`] if the connection fails.
     pub fn reset(&mut self) -> Result<(), ClientError> {
         self.send(b"reset\n")
     }
@@ -218,13 +218,13 @@ impl<L: Link> Client<L> {
         Streaming::enter(self)
     }
 
-    /// Leaves the device as a person likes to find it, if it still listens.
+    /// Returns the device to the mode for people, if it still answers.
     pub fn release(&mut self) {
         if self.link.send(&[ETX, ETX]).and_then(|()| self.link.send(b"mode human\n")).is_ok() {
-            let deadline = Instant::now() + SYNC_SLICE.min(self.patience);
+            let deadline = Instant::now() + RETRY_INTERVAL.min(self.timeout);
             while let Ok(Some(line)) = self.try_line(deadline) {
                 if framed_json(&line).is_some_and(|(_, value)| value.get("mode") == Some(&"human".into())) {
-                    // The prompt follows.
+                    // Up to the space of the prompt.
                     while let Ok(Some(byte)) = self.byte(deadline)
                         && byte != b' '
                     {}
@@ -234,7 +234,7 @@ impl<L: Link> Client<L> {
         }
     }
 
-    /// The line alone. What came and was not read is lost.
+    /// The connection. Bytes that were received and not read are lost.
     pub fn into_link(self) -> L {
         self.link
     }
@@ -257,88 +257,89 @@ impl<L: Link> Client<L> {
         Ok(value)
     }
 
-    /// The next answer, out of its frame, or credit.
+    /// The next answer or ACK.
     pub(super) fn item(&mut self, waiting_for: &str) -> Result<Item, ClientError> {
         let mut line = Vec::new();
         loop {
-            match self.byte(Instant::now() + self.patience)? {
+            match self.byte(Instant::now() + self.timeout)? {
                 None => return Err(self.silent(waiting_for)),
                 Some(ACK) if line.is_empty() => return Ok(Item::Ack),
                 Some(b'\n') => {
                     line.pop_if(|last| *last == b'\r');
                     return match self.frames.take(&line) {
                         Ok(json) => Ok(Item::Line(json.to_vec())),
-                        Err(why) => Err(unreadable(&line, &format!("{waiting_for}; {why}"))),
+                        Err(fault) => Err(unreadable(&line, &format!("{waiting_for}; {fault}"))),
                     };
                 }
                 Some(byte) => line.push(byte),
             }
-            let longest = if line[0].is_ascii_digit() { LONGEST_LINE } else { LONGEST_NOISE };
+            let longest = if line[0].is_ascii_digit() { MAX_LINE } else { MAX_NOISE };
             if line.len() > longest {
                 return Err(unreadable(&line, waiting_for));
             }
         }
     }
 
-    /// The next line in any state of the device, until `deadline`.
+    /// The next line of a device in any mode. `None` at the deadline.
     fn try_line(&mut self, deadline: Instant) -> Result<Option<Vec<u8>>, ClientError> {
         let mut line = Vec::new();
         while let Some(byte) = self.byte(deadline)? {
             match byte {
                 b'\n' => return Ok(Some(line)),
                 b'\r' | ACK => (),
-                byte if line.len() < LONGEST_LINE => line.push(byte),
+                byte if line.len() < MAX_LINE => line.push(byte),
                 _ => line.clear(),
             }
         }
         Ok(None)
     }
 
+    /// The next byte. `None` at the deadline.
     pub(super) fn byte(&mut self, deadline: Instant) -> Result<Option<u8>, ClientError> {
         if self.taken == self.received.len() {
-            // A device that never stops talking must not outlast the deadline either.
+            // The deadline also holds for a device that never stops sending.
             let left = deadline.saturating_duration_since(Instant::now());
             let bytes = if left.is_zero() { Vec::new() } else { self.link.receive(left)? };
             if bytes.is_empty() {
                 return Ok(None);
             }
             self.seen.extend_from_slice(&bytes);
-            self.seen.drain(..self.seen.len().saturating_sub(LONGEST_NOISE));
+            self.seen.drain(..self.seen.len().saturating_sub(MAX_NOISE));
             (self.received, self.taken) = (bytes, 0);
         }
         self.taken += 1;
         Ok(Some(self.received[self.taken - 1]))
     }
 
-    /// Takes the last byte back: the next [`byte`](Client::byte) is it again.
-    pub(super) fn give_back(&mut self) {
+    /// Puts the last byte back, so that [`byte`](Client::byte) returns it again.
+    pub(super) fn unread(&mut self) {
         self.taken = self.taken.saturating_sub(1);
     }
 
     pub(super) fn silent(&self, waiting_for: &str) -> ClientError {
         let waiting_for = waiting_for.to_owned();
-        ClientError::Silent { waiting_for, seconds: self.patience.as_secs_f64(), last_seen: shown(&self.seen) }
+        ClientError::Silent { waiting_for, seconds: self.timeout.as_secs_f64(), last_seen: quoted(&self.seen) }
     }
 }
 
-/// The number of an answer in its frame, and the object that it holds.
+/// The number and the JSON object of a framed answer.
 fn framed_json(line: &[u8]) -> Option<(u32, Value)> {
     let framed = frame::open(line).ok()?;
     Some((framed.number, json(framed.json)?))
 }
 
-/// The object in an answer.
+/// The JSON object in an answer.
 pub(super) fn json(line: &[u8]) -> Option<Value> {
     serde_json::from_slice(line).ok().filter(Value::is_object)
 }
 
-/// What a line of machine form must hold.
+/// Converts the JSON object of an answer. `expected` names it in the error.
 pub(super) fn parse<T: DeserializeOwned>(value: &Value, expected: &str) -> Result<T, ClientError> {
     T::deserialize(value).map_err(|error| unexpected(value, &format!("{expected} ({error})")))
 }
 
 pub(super) fn unreadable(line: &[u8], expected: &str) -> ClientError {
-    ClientError::Unexpected { found: shown(line), expected: expected.to_owned() }
+    ClientError::Unexpected { found: quoted(line), expected: expected.to_owned() }
 }
 
 pub(super) fn unexpected(value: &Value, expected: &str) -> ClientError {

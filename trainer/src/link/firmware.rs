@@ -1,4 +1,4 @@
-//! Where the emulator's firmware lies.
+//! Finds the firmware for an emulated board.
 
 use std::path::{Path, PathBuf};
 
@@ -6,22 +6,38 @@ use tern_boards::Board;
 
 use super::OpenError;
 
-/// The firmware that TERN_FIRMWARE names.
-pub(super) fn in_environment() -> Option<PathBuf> {
-    std::env::var_os("TERN_FIRMWARE").filter(|path| !path.is_empty()).map(PathBuf::from)
+/// The folder of Tern's source code that this program was built from; it may be gone by now.
+const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// Returns the ELF file of a board's firmware: the `named` one, else the one in the environment variable TERN_FIRMWARE, else the
+/// one that `cargo xtask firmware` built in the current folder, a folder above, or the folder that this program was built from.
+///
+/// # Errors
+/// [`OpenError`] if there is none.
+pub(super) fn find(named: Option<PathBuf>, board: &Board) -> Result<PathBuf, OpenError> {
+    let variable = std::env::var_os("TERN_FIRMWARE").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let here = std::env::current_dir().unwrap_or_default();
+    find_in(named.or(variable), board, &here, Path::new(CHECKOUT))
 }
 
-/// The firmware named, or else the board's that was built in `from` or a folder above.
-pub(super) fn find(named: Option<PathBuf>, board: &Board, from: &Path) -> Result<PathBuf, OpenError> {
+fn find_in(named: Option<PathBuf>, board: &Board, here: &Path, checkout: &Path) -> Result<PathBuf, OpenError> {
     if let Some(path) = named {
         return match std::fs::metadata(&path) {
             Ok(_) => Ok(path),
-            Err(error) => Err(OpenError::File { path, what: "firmware", error }),
+            Err(error) => Err(OpenError::File { path, kind: "firmware", error }),
         };
     }
-    let wanted = board.firmware();
-    let built = from.ancestors().map(|folder| folder.join(&wanted)).find(|path| path.is_file());
-    built.ok_or_else(|| OpenError::NoFirmware { wanted: wanted.into(), board: board.name })
+    let name = board.firmware();
+    let built = here.ancestors().chain([checkout]).map(|folder| folder.join(&name)).find(|path| path.is_file());
+    built.ok_or_else(|| {
+        let build = format!("cargo xtask firmware --board {}", board.name);
+        let command = match checkout.canonicalize() {
+            Ok(checkout) if !here.starts_with(&checkout) => format!("(cd {} && {build})", checkout.display()),
+            Ok(_) => build,
+            Err(_) => format!("{build}    # in a checkout of Tern"),
+        };
+        OpenError::NoFirmware { board: board.name, command }
+    })
 }
 
 #[cfg(test)]
@@ -29,17 +45,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn in_a_folder_above() {
+    fn the_firmware_is_found_in_a_folder_above_and_in_the_checkout() {
         let root = tempfile::tempdir().unwrap();
+        let root = root.path().canonicalize().unwrap();
         let board = tern_boards::DEFAULT;
-        let (elf, deep) = (root.path().join(board.firmware()), root.path().join("a/b"));
-        std::fs::create_dir_all(&deep).unwrap();
-        let error = find(None, board, &deep).unwrap_err().to_string();
-        assert!(error.contains("`cargo xtask firmware --board mps2-an386` builds it"), "{error}");
+        let (checkout, elsewhere) = (root.join("checkout"), root.join("elsewhere"));
+        let inside = checkout.join("a/b");
+        for folder in [&inside, &elsewhere] {
+            std::fs::create_dir_all(folder).unwrap();
+        }
+        let error = find_in(None, board, &elsewhere, &checkout).unwrap_err().to_string();
+        let command = format!("(cd {} && cargo xtask firmware --board mps2-an386)", checkout.display());
+        assert!(error.contains(&command), "{error}");
+        let error = find_in(None, board, &inside, &checkout).unwrap_err().to_string();
+        assert!(error.contains("builds it:\n    cargo xtask firmware --board mps2-an386\n"), "{error}");
+
+        let elf = checkout.join(board.firmware());
         std::fs::create_dir_all(elf.parent().unwrap()).unwrap();
         std::fs::write(&elf, "").unwrap();
-        assert_eq!(find(None, board, &deep).unwrap(), elf);
-        let error = find(Some("nowhere.elf".into()), board, &deep).unwrap_err().to_string();
+        for here in [&inside, &elsewhere] {
+            assert_eq!(find_in(None, board, here, &checkout).unwrap(), elf);
+        }
+        let error = find_in(Some("nowhere.elf".into()), board, &inside, &checkout).unwrap_err().to_string();
         assert!(error.starts_with("nowhere.elf: "), "{error}");
     }
 }

@@ -1,26 +1,29 @@
-//! The frame of an answer in machine mode, `docs/console.md`: `NUMBER JSON REQUEST SUM`.
+//! The frame of an answer in machine mode (`docs/console.md`): `NUMBER JSON REQUEST SUM`, where REQUEST is the checksum of the
+//! request that is answered, and SUM that of the line before it.
 
 use std::collections::VecDeque;
 
-/// An answer out of its frame.
+use crate::checksum::crc32;
+
+/// The parts of a framed answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Framed<'l> {
-    /// Its number.
+    /// Number of the answer.
     pub number: u32,
-    /// What it says.
+    /// The JSON object.
     pub json: &'l [u8],
-    /// CRC-32 of the request as the device has read it.
+    /// CRC-32 of the request as the device received it.
     pub request: u32,
 }
 
-/// Takes a line, without its end, out of its frame.
+/// Splits a line, without its line end, into the parts of its frame.
 ///
 /// # Errors
-/// What is wrong with it.
+/// A text about the fault if the line has another shape or a wrong checksum.
 pub(super) fn open(line: &[u8]) -> Result<Framed<'_>, String> {
-    let shape = "it has not the shape `NUMBER JSON REQUEST SUM`";
+    let shape = "its shape is not `NUMBER JSON REQUEST SUM`";
     let (before, sum) = cut_sum(line).ok_or(shape)?;
-    let found = crc32fast::hash(before);
+    let found = crc32(before);
     if found != sum {
         return Err(format!("its checksum is {sum:08x}, that of its bytes {found:08x}"));
     }
@@ -30,48 +33,48 @@ pub(super) fn open(line: &[u8]) -> Result<Framed<'_>, String> {
     Ok(Framed { number, json: &before[space + 1..], request })
 }
 
-/// Cuts off a space and eight hexadecimal digits.
+/// Cuts off a space and eight hexadecimal digits, and returns both parts.
 fn cut_sum(line: &[u8]) -> Option<(&[u8], u32)> {
     let (before, digits) = line.split_at_checked(line.len().checked_sub(8)?)?;
     let digits = std::str::from_utf8(digits).ok()?;
     Some((before.strip_suffix(b" ")?, u32::from_str_radix(digits, 16).ok()?))
 }
 
-/// What the next answers' frames must say.
+/// Checks the numbers of answers, and that each belongs to the next request.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Frames {
     next: u32,
-    /// Checksums of the requests without an answer.
+    /// Checksums of the requests that are not answered yet.
     requests: VecDeque<u32>,
-    /// The device lost bytes: which request an answer belongs to is not known.
+    /// True after the device lost bytes, when it is unknown which request an answer belongs to.
     is_lost: bool,
 }
 
 impl Frames {
-    /// After the answer of this number, with no request under way.
+    /// The state after the answer with this number, without a request to answer.
     pub fn after(number: u32) -> Self {
         Frames { next: number.wrapping_add(1), ..Frames::default() }
     }
 
-    /// A request was sent: a line without its end, or a streamed text.
+    /// Registers a request that was sent: a line without its line end, or a streamed text.
     pub fn sent(&mut self, request: &[u8]) {
-        self.requests.push_back(crc32fast::hash(request));
+        self.requests.push_back(crc32(request));
     }
 
-    /// From now on only numbers count.
-    pub fn lose(&mut self) {
+    /// Stops checking which request an answer belongs to, until [`reset`](Frames::reset).
+    pub fn lose_requests(&mut self) {
         self.is_lost = true;
     }
 
-    /// No request is under way any more.
-    pub fn found(&mut self) {
+    /// Forgets all requests.
+    pub fn reset(&mut self) {
         *self = Frames { next: self.next, ..Frames::default() };
     }
 
-    /// The next answer.
+    /// The JSON of the next answer.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// A text about the fault if the frame, the number or the request is wrong.
     pub fn take<'l>(&mut self, line: &'l [u8]) -> Result<&'l [u8], String> {
         let Framed { number, json, request } = open(line)?;
         if number != self.next {
@@ -79,7 +82,7 @@ impl Frames {
         }
         self.next = number.wrapping_add(1);
         let expected = self.requests.pop_front();
-        // A request that was cut has no checksum.
+        // A request that lost bytes has no checksum.
         let is_cut = request == 0 && json.starts_with(br#"{"error":"overflow""#);
         match expected {
             Some(expected) if expected != request && !is_cut && !self.is_lost => {
@@ -95,12 +98,12 @@ mod tests {
     use super::*;
 
     fn framed(number: u32, json: &str, request: &[u8]) -> String {
-        let line = format!("{number} {json} {:08x}", crc32fast::hash(request));
-        format!("{line} {:08x}", crc32fast::hash(line.as_bytes()))
+        let line = format!("{number} {json} {:08x}", crc32(request));
+        format!("{line} {:08x}", crc32(line.as_bytes()))
     }
 
     #[test]
-    fn frames_are_checked() {
+    fn damaged_and_misplaced_answers_are_refused() {
         let mut frames = Frames::after(6);
         frames.sent(b"info");
         frames.sent(b"help");
@@ -117,7 +120,7 @@ mod tests {
         assert!(error(&frames, framed(8, "{}", b"helb")).contains("answers a request with the checksum"));
         let cut = framed(8, r#"{"error":"overflow"}"#, b"");
         assert!(frames.clone().take(cut.as_bytes()).is_ok());
-        frames.lose();
+        frames.lose_requests();
         assert!(frames.take(framed(8, "{}", b"helb").as_bytes()).is_ok());
         for line in ["", "7", "12345678", "7 {} 00000000", "\u{e9}23456789 00000000"] {
             assert!(frames.take(line.as_bytes()).is_err(), "{line}");

@@ -1,6 +1,7 @@
-//! A device that QEMU emulates.
+//! Devices that QEMU emulates.
 
 use std::ffi::OsString;
+use std::fs;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -10,30 +11,31 @@ use std::time::{Duration, Instant};
 
 use tern_boards::{BOARDS, Board, Emulator};
 
-use super::{OpenError, Wire, firmware, flash};
+use super::{Connection, OpenError, firmware};
+use crate::export::write_file;
 
-/// `-icount shift=6`: an instruction takes 2^6 ns.
+/// QEMU runs with `-icount shift=6`: one instruction takes 2^6 ns.
 const SHIFT: u32 = 6;
-/// Nanoseconds that an instruction takes in the emulator.
+/// Nanoseconds of emulated time that one instruction takes.
 pub const INSTRUCTION_NS: u32 = 1 << SHIFT;
 
-/// What the emulator runs.
+/// An emulated board, its firmware and its model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Emulation {
-    /// The machine.
+    /// The board.
     pub board: &'static Board,
     /// ELF file of the firmware.
     pub firmware: PathBuf,
-    /// The device file, put where a flasher would put it. None: the slot is empty.
+    /// Device file to load into the model slot; `None` leaves the slot empty.
     pub model: Option<PathBuf>,
-    /// The file that the board's flash is kept in; it is made where it is missing. None: the flash ends with the emulator.
+    /// File that keeps the board's flash, made if it is missing; without it the flash is lost when the emulator ends.
     pub flash: Option<PathBuf>,
-    /// Where the firmware's defmt channel goes.
+    /// File for the firmware's defmt log.
     pub log: Option<PathBuf>,
 }
 
 impl Emulation {
-    /// The board with this firmware or, where none is named, the one that was built in the current folder or one above.
+    /// A board with the given firmware, or with the one that [`firmware::find`] returns.
     ///
     /// # Errors
     /// [`OpenError`] if there is no firmware.
@@ -42,20 +44,21 @@ impl Emulation {
         firmware: Option<PathBuf>,
         model: Option<PathBuf>,
     ) -> Result<Emulation, OpenError> {
-        let here = std::env::current_dir().unwrap_or_default();
-        let named = firmware.or_else(firmware::in_environment);
-        Ok(Emulation { board, firmware: firmware::find(named, board, &here)?, model, flash: None, log: None })
+        Ok(Emulation { board, firmware: firmware::find(firmware, board)?, model, flash: None, log: None })
     }
 
-    /// The machine.
     fn emulator(&self) -> Result<&'static Emulator, OpenError> {
         self.board.emulator.as_ref().ok_or_else(|| {
             let emulated = BOARDS.iter().filter(|board| board.emulator.is_some()).map(|board| board.name);
-            OpenError::NotEmulated { board: self.board.name, emulated: emulated.collect::<Vec<_>>().join(", ") }
+            OpenError::Unsupported(format!(
+                "QEMU does not emulate the board {}; flash it and use --port. QEMU emulates {}",
+                self.board.name,
+                emulated.collect::<Vec<_>>().join(", ")
+            ))
         })
     }
 
-    /// The emulator's options.
+    /// QEMU's command line options.
     fn arguments(&self, emulator: &Emulator) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = vec!["-M".into(), emulator.machine.into()];
         arguments.extend(emulator.arguments.iter().map(OsString::from));
@@ -71,7 +74,7 @@ impl Emulation {
             arguments.extend(["-serial".into(), log]);
         }
         if let Some(flash) = &self.flash {
-            // Beside this bank of flash, QEMU takes a kernel for somebody else's and does not load it.
+            // With this bank of flash QEMU does not load a kernel, so the firmware is loaded as a device.
             let mut program = OsString::from("loader,file=");
             program.push(with_doubled_commas(&self.firmware));
             arguments.extend(["-device".into(), program]);
@@ -82,7 +85,7 @@ impl Emulation {
             arguments.extend(["-kernel".into(), self.firmware.clone().into_os_string()]);
         }
         if let Some(model) = &self.model {
-            // In this option, unlike in the others, a comma ends the path; a doubled one does not.
+            // In this option a comma ends the path, and a doubled comma is part of it.
             let mut loader = OsString::from("loader,file=");
             loader.push(with_doubled_commas(model));
             loader.push(format!(",addr={:#010x},force-raw=on", self.board.slot.address));
@@ -91,7 +94,7 @@ impl Emulation {
         arguments
     }
 
-    /// How a person reads the log, if there is one.
+    /// The command that shows the log, if one is written.
     pub fn log_hint(&self) -> Option<String> {
         let log = self.log.as_ref()?.display();
         let firmware = self.firmware.display();
@@ -101,14 +104,14 @@ impl Emulation {
     /// Starts the emulator.
     ///
     /// # Errors
-    /// [`OpenError`] if a file is missing or does not fit, or QEMU is not there.
-    pub fn start(&self) -> Result<Wire, OpenError> {
+    /// [`OpenError`] if a file is missing or does not fit, or QEMU is not installed.
+    pub fn start(&self) -> Result<Connection, OpenError> {
         let emulator = self.emulator()?;
         let program = emulator.program;
         self.check(emulator)?;
         let mut command = Command::new(program);
         command.args(self.arguments(emulator)).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // Ctrl-C in a terminal goes to the whole process group; the emulator must outlive it until we have left.
+        // Ctrl-C in a terminal goes to the whole process group; the emulator must run until the connection is closed.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command.spawn().map_err(|error| match error.kind() {
@@ -116,64 +119,85 @@ impl Emulation {
             _ => OpenError::Qemu { program, error },
         })?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let process = Process { program, child, complaints: Arc::default() };
+        let process = Process { program, child, errors: Arc::default() };
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(OpenError::Qemu { program, error: ErrorKind::BrokenPipe.into() });
         };
-        process.listen(stderr);
-        Ok(Wire::new(format!("QEMU {}", self.board.name), stdout, stdin).with_process(process))
+        process.collect_errors(stderr);
+        Ok(Connection::new(format!("QEMU {}", self.board.name), stdout, stdin).with_process(process))
     }
 
+    /// Checks the files and the options before QEMU is started, since its own messages do not help.
     fn check(&self, emulator: &Emulator) -> Result<(), OpenError> {
         let Board { name: board, slot, .. } = self.board;
+        let unsupported = |text| Err(OpenError::Unsupported(text));
         if self.log.is_some() && !emulator.has_log {
-            return Err(OpenError::NoLog { board });
+            return unsupported(format!("the emulated {board} has one serial port only and no log; leave --log out"));
         }
-        let file = |path: &PathBuf, what| {
-            std::fs::File::open(path).and_then(|file| file.metadata()).map_err(|error| OpenError::File {
-                path: path.clone(),
-                what,
-                error,
-            })
+        let length = |path: &PathBuf, kind| match fs::File::open(path).and_then(|file| file.metadata()) {
+            Ok(metadata) => Ok(metadata.len()),
+            Err(error) => Err(OpenError::File { path: path.clone(), kind, error }),
         };
-        file(&self.firmware, "firmware")?;
+        length(&self.firmware, "firmware")?;
         if let Some(path) = &self.flash {
-            let bytes = emulator.flash.ok_or(OpenError::NoFlash { board })?;
-            flash::ensure(path, bytes)?;
+            let Some(bytes) = emulator.flash else {
+                return unsupported(format!(
+                    "the emulated {board} has no flash that can be kept in a file; leave --flash out, or use --board riscv32-virt"
+                ));
+            };
+            ensure_flash(path, bytes)?;
         }
         let Some(model) = &self.model else { return Ok(()) };
-        let (found, expected) = (file(model, "model")?.len(), u64::from(slot.bytes));
-        if found > expected {
-            return Err(OpenError::ModelTooLarge { path: model.clone(), found, expected, board });
+        let (found, expected) = (length(model, "model")?, slot.bytes);
+        if found > expected.into() {
+            let model = model.display();
+            return unsupported(format!(
+                "{model}: {found} bytes, the model slot of {board} has {expected}; export a smaller model"
+            ));
         }
         Ok(())
     }
 }
 
-/// As QEMU wants commas within a value.
-fn with_doubled_commas(path: &Path) -> OsString {
-    let text = path.as_os_str();
-    match text.to_str() {
-        Some(text) => text.replace(',', ",,").into(),
-        None => text.to_owned(),
+/// Makes a file of erased flash if it is missing, and checks its length otherwise.
+fn ensure_flash(path: &Path, bytes: u32) -> Result<(), OpenError> {
+    let failed = |error| OpenError::File { path: path.to_owned(), kind: "flash", error };
+    match fs::metadata(path) {
+        Ok(file) if file.len() == u64::from(bytes) => Ok(()),
+        Ok(file) => Err(OpenError::Unsupported(format!(
+            "{}: {} bytes, expected the {bytes} bytes of an emulated flash; name a file that does not exist yet",
+            path.display(),
+            file.len()
+        ))),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            write_file(path, &vec![0xff; bytes as usize]).map_err(failed)
+        }
+        Err(error) => Err(failed(error)),
     }
 }
 
-/// The emulator's process. It is killed when dropped.
+/// A path with its commas doubled, as QEMU wants it inside an option's value.
+fn with_doubled_commas(path: &Path) -> OsString {
+    let text = path.as_os_str();
+    text.to_str().map_or_else(|| text.to_owned(), |text| text.replace(',', ",,").into())
+}
+
+/// QEMU's process. Dropping it kills the process.
 pub(super) struct Process {
     program: &'static str,
     child: Child,
-    complaints: Arc<Mutex<Vec<u8>>>,
+    errors: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Process {
-    fn listen(&self, mut stderr: impl Read + Send + 'static) {
-        let complaints = Arc::clone(&self.complaints);
+    /// Collects what QEMU writes to stderr, for [`Process::end_reason`].
+    fn collect_errors(&self, mut stderr: impl Read + Send + 'static) {
+        let errors = Arc::clone(&self.errors);
         thread::spawn(move || {
             let mut buffer = [0; 1024];
             while let Ok(count @ 1..) = stderr.read(&mut buffer) {
-                let Ok(mut kept) = complaints.lock() else { return };
-                // The first complaint is the one that explains.
+                let Ok(mut kept) = errors.lock() else { return };
+                // The first error is the one that explains.
                 if kept.len() < 4096 {
                     kept.extend_from_slice(&buffer[..count]);
                 }
@@ -181,16 +205,16 @@ impl Process {
         });
     }
 
-    /// Why the emulator ended; waits a little for that.
-    pub(super) fn last_words(&mut self) -> String {
+    /// The reason why QEMU ended; waits up to a second for its end.
+    pub(super) fn end_reason(&mut self) -> String {
         let program = self.program;
         let status = match self.wait_briefly() {
             Some(status) => format!("{program} ended ({status})"),
             None => format!("{program} closed its console"),
         };
-        let complaints = self.complaints.lock().map(|kept| String::from_utf8_lossy(&kept).into_owned());
-        // After the reason it may list every register.
-        match complaints.unwrap_or_default().trim().lines().next() {
+        let errors = self.errors.lock().map(|kept| String::from_utf8_lossy(&kept).into_owned());
+        // Further lines may list every register.
+        match errors.unwrap_or_default().trim().lines().next() {
             Some(reason) => format!("{status}: {reason}"),
             None => status,
         }
@@ -210,7 +234,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Both fail only where it has ended already.
+        // Both fail only if it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -237,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn command_lines() {
+    fn qemu_gets_the_options_of_the_board() {
         assert_eq!(
             line(&emulation("mps2-an386")),
             "-M mps2-an386 -display none -monitor none -icount shift=6 -serial stdio -serial file:x,y.bin -kernel fw.elf \
@@ -257,9 +281,12 @@ mod tests {
     }
 
     #[test]
-    fn what_an_emulator_has_not() {
+    fn options_that_a_board_does_not_have_are_refused() {
         let error = emulation("pico2").start().err().unwrap().to_string();
-        assert!(error.starts_with("no emulator has the board pico2;") && error.contains("netduinoplus2"), "{error}");
+        assert!(
+            error.starts_with("QEMU does not emulate the board pico2;") && error.contains("netduinoplus2"),
+            "{error}"
+        );
         let error = emulation("riscv32-virt").start().err().unwrap().to_string();
         assert!(error.contains("leave --log out"), "{error}");
         let folder = tempfile::tempdir().unwrap();
@@ -268,22 +295,35 @@ mod tests {
         let kept = Emulation { firmware, flash: Some("flash".into()), log: None, ..emulation("mps2-an386") };
         let error = kept.start().err().unwrap().to_string();
         assert!(
-            error.contains("mps2-an386 has no flash that outlasts it") && error.contains("riscv32-virt"),
+            error.contains("mps2-an386 has no flash that can be kept") && error.contains("riscv32-virt"),
             "{error}"
         );
     }
 
     #[test]
-    fn files_are_checked_first() {
+    fn files_are_checked_before_qemu_starts() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         let board = tern_boards::DEFAULT;
         let emulation = Emulation { board, firmware: path("f"), model: Some(path("m")), flash: None, log: None };
-        assert!(matches!(emulation.start(), Err(OpenError::File { what: "firmware", .. })));
+        assert!(matches!(emulation.start(), Err(OpenError::File { kind: "firmware", .. })));
         std::fs::write(path("f"), "").unwrap();
-        assert!(matches!(emulation.start(), Err(OpenError::File { what: "model", .. })));
+        assert!(matches!(emulation.start(), Err(OpenError::File { kind: "model", .. })));
         std::fs::write(path("m"), vec![0; 0x0018_0001]).unwrap();
         let error = emulation.start().err().unwrap().to_string();
-        assert!(error.contains("1572865 bytes, the model slot of mps2-an386 holds 1572864"), "{error}");
+        assert!(error.contains("1572865 bytes, the model slot of mps2-an386 has 1572864"), "{error}");
+    }
+
+    #[test]
+    fn erased_flash_is_made_and_kept_and_another_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flash");
+        ensure_flash(&path, 70_000).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), vec![0xff; 70_000]);
+        fs::write(&path, vec![7; 70_000]).unwrap();
+        ensure_flash(&path, 70_000).unwrap();
+        assert_eq!(fs::read(&path).unwrap()[0], 7);
+        let error = ensure_flash(&path, 70_001).unwrap_err().to_string();
+        assert!(error.contains("70000 bytes, expected the 70001 bytes of an emulated flash"), "{error}");
     }
 }

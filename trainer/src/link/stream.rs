@@ -1,4 +1,4 @@
-//! The streaming mode: texts of any length, and never more bytes under way than the device has room for.
+//! The streaming mode of the console: sends texts of any length, and never more bytes at once than the device has room for.
 
 use std::collections::VecDeque;
 
@@ -15,51 +15,49 @@ const CAN: u8 = 0x18;
 /// The answer to a text.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Answer {
-    /// None where the device knows no token of the text.
+    /// `None` if no token of the text is in the vocabulary.
     pub label: Option<String>,
-    /// The label's number.
+    /// Number of the label.
     pub class: Option<usize>,
     /// `[classes]`, Q16.
     pub logits: Vec<i32>,
-    /// Tokens of the text.
+    /// Number of tokens.
     pub tokens: u64,
-    /// Those not in the vocabulary.
+    /// Number of tokens that are not in the vocabulary.
     pub unknown: u64,
-    /// Clock ticks that the runtime worked.
+    /// Clock ticks that the model ran.
     pub ticks: u64,
 }
 
-/// What a device sends for a text.
+/// The reply to a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// Its answer.
+    /// The answer.
     Answer(Answer),
-    /// The text was refused.
+    /// The device refused the text.
     Refused(DeviceError),
 }
 
-/// What a device says at the end of the mode.
+/// The device's counts at the end of the streaming mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct Left {
-    /// Bytes that it took in.
+    /// Bytes received.
     pub bytes: u64,
-    /// Texts that it answered.
+    /// Texts answered.
     pub texts: u64,
 }
 
-/// A device in streaming mode.
-///
-/// What is sent and not yet acknowledged never exceeds the window.
+/// A device in streaming mode. The number of bytes sent and not acknowledged never exceeds the window.
 #[derive(Debug)]
 pub struct Streaming<'c, L> {
     client: &'c mut Client<L>,
     window: u64,
     credit: u64,
-    /// Bytes sent since the mode was entered.
+    /// Bytes sent since the start of the mode.
     sent: u64,
-    /// Bytes of these that the device is known to have taken.
+    /// Bytes of these that the device has acknowledged.
     acknowledged: u64,
-    /// Texts sent whose reply has not been taken.
+    /// Number of texts sent whose reply was not returned yet.
     outstanding: usize,
     replies: VecDeque<Reply>,
     answered: u64,
@@ -79,10 +77,10 @@ impl<'c, L: Link> Streaming<'c, L> {
         Ok(Streaming { client, window, credit, sent: 0, acknowledged: 0, outstanding, replies, answered: 0 })
     }
 
-    /// Sends a whole text, waiting for the window where it must. Its reply comes later, in the order of the texts.
+    /// Sends a whole text, waiting for room in the window. The replies come later, in the order of the texts.
     ///
     /// # Errors
-    /// [`ClientError`] if the device falls silent or says what it must not.
+    /// [`ClientError`] if the device stops answering or breaks the protocol.
     pub fn send(&mut self, text: &[u8]) -> Result<(), ClientError> {
         let mut bytes = escaped(text);
         bytes.push(EOT);
@@ -103,15 +101,15 @@ impl<'c, L: Link> Streaming<'c, L> {
         Ok(())
     }
 
-    /// Texts sent whose reply has not been taken.
+    /// Number of texts sent whose reply was not returned yet.
     pub fn outstanding(&self) -> usize {
         self.outstanding
     }
 
-    /// The reply to the first text without one; waits for it. None if no text is outstanding.
+    /// Waits for the next reply. `None` if every text has been replied to.
     ///
     /// # Errors
-    /// [`ClientError`] if the device falls silent or says what it must not.
+    /// [`ClientError`] if the device stops answering or breaks the protocol.
     pub fn reply(&mut self) -> Result<Option<Reply>, ClientError> {
         if self.outstanding == 0 {
             return Ok(None);
@@ -125,25 +123,25 @@ impl<'c, L: Link> Streaming<'c, L> {
         }
     }
 
-    /// Leaves the mode and enters it again; replies that have not been taken are forgotten. After a device dropped bytes,
-    /// nobody knows which texts they belonged to, if more than one was under way.
+    /// Leaves the mode and enters it again, and forgets all replies that were not returned yet. This is needed after the device
+    /// dropped bytes while several texts were sent, since it is unknown which texts they belonged to.
     ///
     /// # Errors
-    /// [`ClientError`] if the device falls silent or says what it must not.
+    /// [`ClientError`] if the device stops answering or breaks the protocol.
     pub fn restart(&mut self) -> Result<(), ClientError> {
-        self.client.frames.lose();
+        self.client.frames.lose_requests();
         self.end()?;
-        self.client.frames.found();
+        self.client.frames.reset();
         Entered { window: self.window, credit: self.credit } = enter(self.client)?;
         (self.sent, self.acknowledged, self.outstanding, self.answered) = (0, 0, 0, 0);
         self.replies.clear();
         Ok(())
     }
 
-    /// Leaves the mode, and checks that the device took in every byte and answered every text.
+    /// Leaves the mode, and checks that the device received every byte and answered every text.
     ///
     /// # Errors
-    /// [`ClientError::Unexpected`] if it did not.
+    /// [`ClientError::Unexpected`] if the counts differ.
     pub fn leave(mut self) -> Result<Left, ClientError> {
         let left = self.end()?;
         let expected = Left { bytes: self.sent, texts: self.answered };
@@ -151,14 +149,14 @@ impl<'c, L: Link> Streaming<'c, L> {
             return Ok(left);
         }
         Err(ClientError::Unexpected {
-            found: format!("that it took in {} bytes and answered {} texts", left.bytes, left.texts),
+            found: format!("that it received {} bytes and answered {} texts", left.bytes, left.texts),
             expected: format!("{} bytes and {} texts, as were sent and received", expected.bytes, expected.texts),
         })
     }
 
     fn end(&mut self) -> Result<Left, ClientError> {
         const WAITING_FOR: &str = "the end of the streaming mode, with `bytes` and `texts`";
-        // A control byte fits whether the window is open or not.
+        // A control byte may exceed the window.
         self.sent += 1;
         self.client.frames.sent(&[]);
         self.client.send(&[ETX])?;
@@ -169,16 +167,16 @@ impl<'c, L: Link> Streaming<'c, L> {
         }
     }
 
-    /// Takes the next thing that comes while the mode lasts.
+    /// Handles the next ACK or reply.
     fn progress(&mut self, waiting_for: &str) -> Result<(), ClientError> {
         match self.receive(waiting_for)? {
-            // Only ETX brings this about: the device has misread something.
+            // The device left the mode without being asked: it misread a byte.
             Some(value) => Err(unexpected(&value, waiting_for)),
             None => Ok(()),
         }
     }
 
-    /// Takes the next thing that comes. Gives it if it says that the mode was left.
+    /// Handles the next ACK or reply, or returns the answer that ends the mode.
     fn receive(&mut self, waiting_for: &str) -> Result<Option<Value>, ClientError> {
         let waiting_for = format!("{waiting_for} ({} of {} bytes acknowledged)", self.acknowledged, self.sent);
         let line = match self.client.item(&waiting_for)? {
@@ -193,7 +191,7 @@ impl<'c, L: Link> Streaming<'c, L> {
             return Ok(Some(value));
         }
         if self.replies.len() == self.outstanding {
-            return Err(unexpected(&value, "no answer, since no text waits for one"));
+            return Err(unexpected(&value, "no answer, since every text has one"));
         }
         let reply = if value.get("error").is_some() {
             Reply::Refused(parse(&value, "an error with its message")?)
@@ -221,14 +219,14 @@ fn enter<L: Link>(client: &mut Client<L>) -> Result<Entered, ClientError> {
     let value = client.request("stream")?;
     let shape = "the answer to `stream`, with `window` and `credit`";
     let entered: Entered = parse(&value, shape)?;
-    // With a window below the credit the first ACK would never come.
+    // With a window smaller than the credit the first ACK would never come.
     if entered.credit == 0 || entered.window < entered.credit {
         return Err(unexpected(&value, "a credit of at least 1 and a window of at least the credit"));
     }
     Ok(entered)
 }
 
-/// `text` with its control bytes made harmless.
+/// Escapes the control bytes in a text.
 fn escaped(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len() + 1);
     for &byte in text {

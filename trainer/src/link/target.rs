@@ -1,28 +1,136 @@
-//! Which device.
+//! The options that name a device, and opening a connection to it.
 
 use std::net::{TcpStream, ToSocketAddrs};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Emulation, OpenError, Wire};
+use tern_boards::{BOARDS, Board};
 
-/// How long one read waits before it looks whether it is still wanted.
-const READ_SLICE: Duration = Duration::from_millis(100);
-const WRITE_SLICE: Duration = Duration::from_secs(1);
-const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+use super::{Connection, Emulation, OpenError};
 
-/// A device, and the way to it.
+/// Timeout of one read, after which the reading thread checks whether it is still needed.
+const READ_TIMEOUT: Duration = Duration::from_millis(100);
+/// Timeout of one write.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Timeout of a TCP connection attempt.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Default speed of a serial port in bits per second.
+const BAUD: u32 = 115_200;
+
+/// The device to connect to: exactly one of `--qemu`, `--port` and `--tcp`.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[group(skip)]
+#[command(next_help_heading = "Device",
+    group = clap::ArgGroup::new("device").required(true).multiple(false))]
+pub struct LinkArgs {
+    /// Emulate a board with QEMU; FILE is put into its flash
+    #[arg(long, group = "device")]
+    pub qemu: bool,
+
+    /// Serial port of a board, for example /dev/ttyACM0
+    #[arg(long, value_name = "PATH", group = "device")]
+    pub port: Option<String>,
+
+    /// TCP port of a device's console
+    #[arg(long, value_name = "HOST:PORT", group = "device")]
+    pub tcp: Option<String>,
+
+    /// Board to emulate [default: mps2-an386]
+    #[arg(long, value_name = "NAME", requires = "qemu", value_parser = emulated_boards())]
+    pub board: Option<String>,
+
+    /// Firmware to emulate [default: TERN_FIRMWARE, else the one that `cargo xtask firmware` built]
+    #[arg(long, value_name = "ELF", requires = "qemu")]
+    pub firmware: Option<PathBuf>,
+
+    /// Keep the emulated flash in this file; the model in it runs, and FILE is not put there
+    #[arg(long, value_name = "FLASH", requires = "qemu")]
+    pub flash: Option<PathBuf>,
+
+    /// Write the emulated firmware's defmt log to this file
+    #[arg(long, value_name = "FILE", requires = "qemu")]
+    pub log: Option<PathBuf>,
+
+    /// Bits per second of the serial port [default: 115200]
+    #[arg(long, requires = "port", value_parser = clap::value_parser!(u32).range(1..))]
+    pub baud: Option<u32>,
+
+    /// Give up on a device that sends nothing for this long while an answer is due
+    #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = seconds)]
+    pub timeout: f64,
+}
+
+/// The names of the boards that QEMU emulates.
+fn emulated_boards() -> clap::builder::PossibleValuesParser {
+    BOARDS.iter().filter(|board| board.emulator.is_some()).map(|board| board.name).collect::<Vec<_>>().into()
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds) if (0.1..=86_400.0).contains(&seconds) => Ok(seconds),
+        _ => Err("expected a number of seconds, 0.1 to 86400".to_owned()),
+    }
+}
+
+impl LinkArgs {
+    /// How long a device may be silent while an answer is due.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_secs_f64(self.timeout)
+    }
+
+    /// The device that the options name. An emulated board gets `model` in its flash.
+    ///
+    /// # Errors
+    /// [`OpenError`] if there is no firmware to emulate.
+    pub fn target(&self, model: Option<&PathBuf>) -> Result<Target, OpenError> {
+        if let Some(path) = &self.port {
+            return Ok(Target::Port { path: path.clone(), baud: self.baud.unwrap_or(BAUD) });
+        }
+        if let Some(address) = &self.tcp {
+            return Ok(Target::Tcp { address: address.clone() });
+        }
+        let board = self.board.as_deref().and_then(Board::named).unwrap_or(tern_boards::DEFAULT);
+        // A flash that is kept in a file has its own model.
+        let model = model.filter(|_| self.flash.is_none()).cloned();
+        let emulation = Emulation::new(board, self.firmware.clone(), model)?;
+        Ok(Target::Qemu(Emulation { flash: self.flash.clone(), log: self.log.clone(), ..emulation }))
+    }
+
+    /// The options that name the same device on another command line.
+    pub fn command_line(&self) -> String {
+        let mut words = Vec::new();
+        if self.qemu {
+            words.push("--qemu".to_owned());
+        }
+        let number = self.baud.map(|baud| baud.to_string());
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        for (option, value) in [
+            ("--port", self.port.clone()),
+            ("--tcp", self.tcp.clone()),
+            ("--board", self.board.clone()),
+            ("--firmware", path(&self.firmware)),
+            ("--flash", path(&self.flash)),
+            ("--baud", number),
+        ] {
+            words.extend(value.map(|value| format!("{option} {value}")));
+        }
+        words.join(" ")
+    }
+}
+
+/// A device, and how it is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// One that QEMU emulates.
+    /// A board that QEMU emulates.
     Qemu(Emulation),
-    /// One at a serial port.
+    /// A board at a serial port.
     Port {
-        /// The port's name in the system.
+        /// Name of the port.
         path: String,
         /// Bits per second.
         baud: u32,
     },
-    /// One behind a TCP port.
+    /// A console at a TCP port.
     Tcp {
         /// HOST:PORT.
         address: String,
@@ -30,11 +138,11 @@ pub enum Target {
 }
 
 impl Target {
-    /// Opens the line.
+    /// Opens the connection.
     ///
     /// # Errors
-    /// [`OpenError`], which says what to do.
-    pub fn open(&self) -> Result<Wire, OpenError> {
+    /// [`OpenError`] with what to do about it.
+    pub fn open(&self) -> Result<Connection, OpenError> {
         match self {
             Target::Qemu(emulation) => emulation.start(),
             Target::Port { path, baud } => serial(path, *baud),
@@ -42,7 +150,7 @@ impl Target {
         }
     }
 
-    /// The emulation, if it is one.
+    /// The emulation, if the device is emulated.
     pub fn emulation(&self) -> Option<&Emulation> {
         match self {
             Target::Qemu(emulation) => Some(emulation),
@@ -51,30 +159,30 @@ impl Target {
     }
 }
 
-fn serial(path: &str, baud: u32) -> Result<Wire, OpenError> {
+fn serial(path: &str, baud: u32) -> Result<Connection, OpenError> {
     let open = || {
-        let mut writer = serialport::new(path, baud).timeout(READ_SLICE).open()?;
+        let mut writer = serialport::new(path, baud).timeout(READ_TIMEOUT).open()?;
         let reader = writer.try_clone()?;
-        writer.set_timeout(WRITE_SLICE)?;
+        writer.set_timeout(WRITE_TIMEOUT)?;
         Ok((reader, writer))
     };
     let (reader, writer) = open().map_err(|error| {
         let ports = serialport::available_ports().unwrap_or_default();
         OpenError::Port { port: path.to_owned(), error, ports: ports.into_iter().map(|port| port.port_name).collect() }
     })?;
-    Ok(Wire::new(path.to_owned(), reader, writer))
+    Ok(Connection::new(path.to_owned(), reader, writer))
 }
 
-fn tcp(address: &str) -> std::io::Result<Wire> {
+fn tcp(address: &str) -> std::io::Result<Connection> {
     let mut last = std::io::ErrorKind::AddrNotAvailable.into();
     for candidate in address.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&candidate, CONNECT_PATIENCE) {
+        match TcpStream::connect_timeout(&candidate, CONNECT_TIMEOUT) {
             Ok(stream) => {
                 stream.set_nodelay(true)?;
-                stream.set_read_timeout(Some(READ_SLICE))?;
-                stream.set_write_timeout(Some(WRITE_SLICE))?;
+                stream.set_read_timeout(Some(READ_TIMEOUT))?;
+                stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
                 let reader = stream.try_clone()?;
-                return Ok(Wire::new(address.to_owned(), reader, stream));
+                return Ok(Connection::new(address.to_owned(), reader, stream));
             }
             Err(error) => last = error,
         }

@@ -7,21 +7,21 @@ use proptest::prelude::*;
 use tern_runtime::Model;
 use tern_runtime::testing::{Aligned, Sizes, random_file};
 
-use super::fake::{CREDIT, Fake, Fault, WINDOW};
+use super::fake_device::{CREDIT, FakeDevice, Fault, WINDOW};
 use super::*;
 
-const PATIENCE: Duration = Duration::from_millis(300);
+const TIMEOUT: Duration = Duration::from_millis(300);
 
 fn file() -> Aligned {
     random_file(1, Sizes { embedding_dim: 4, hidden_size: 6, classes: 3 }, "2")
 }
 
-fn with_fake<T>(seed: u64, fault: Fault, test: impl FnOnce(Client<&mut Fake<'_>>) -> T) -> (T, u64) {
+fn with_fake<T>(seed: u64, fault: Fault, test: impl FnOnce(Client<&mut FakeDevice<'_>>) -> T) -> (T, u64) {
     let file = file();
     let model = Model::from_bytes(&file).unwrap();
-    let mut fake = Fake::new(&model, &file, seed);
+    let mut fake = FakeDevice::new(&model, &file, seed);
     fake.fault = fault;
-    let result = test(Client::new(&mut fake, PATIENCE));
+    let result = test(Client::new(&mut fake, TIMEOUT));
     (result, fake.most_outstanding)
 }
 
@@ -30,8 +30,8 @@ impl<L: Link> Link for &mut L {
         (**self).send(bytes)
     }
 
-    fn receive(&mut self, patience: Duration) -> Result<Vec<u8>, LinkError> {
-        (**self).receive(patience)
+    fn receive(&mut self, timeout: Duration) -> Result<Vec<u8>, LinkError> {
+        (**self).receive(timeout)
     }
 }
 
@@ -62,8 +62,8 @@ proptest! {
     ) {
         let file = file();
         let model = Model::from_bytes(&file).unwrap();
-        let mut fake = Fake::new(&model, &file, seed);
-        let replies = stream_all(&mut Client::new(&mut fake, PATIENCE), &texts, depth).unwrap();
+        let mut fake = FakeDevice::new(&model, &file, seed);
+        let replies = stream_all(&mut Client::new(&mut fake, TIMEOUT), &texts, depth).unwrap();
         prop_assert_eq!(&fake.texts, &texts);
         prop_assert_eq!(replies.len(), texts.len());
         let mut scratch = vec![0; model.scratch_len()];
@@ -76,23 +76,23 @@ proptest! {
 }
 
 #[test]
-fn the_window_is_used_up_and_never_exceeded() {
+fn the_window_is_filled_and_never_exceeded() {
     let long = vec![vec![0x10; 20_000]];
     let (replies, most) = with_fake(3, Fault::None, |mut client| stream_all(&mut client, &long, 1));
     assert_eq!((replies.unwrap().len(), most), (1, WINDOW));
 }
 
 #[test]
-fn all_bytes_survive() {
+fn every_byte_value_arrives() {
     let file = file();
     let model = Model::from_bytes(&file).unwrap();
-    let mut fake = Fake::new(&model, &file, 4);
+    let mut fake = FakeDevice::new(&model, &file, 4);
     let texts = [(0..=255).collect::<Vec<u8>>(), Vec::new(), vec![0x04, 0x03, 0x10, 0x18, 0x44]];
-    stream_all(&mut Client::new(&mut fake, PATIENCE), &texts, 2).unwrap();
+    stream_all(&mut Client::new(&mut fake, TIMEOUT), &texts, 2).unwrap();
     assert_eq!(fake.texts, texts);
 }
 
-/// What `stream_all` says of a few texts.
+/// The error of streaming a few texts to a device with a fault.
 fn error_of(fault: Fault) -> String {
     let texts = vec![vec![b'a'; 500]; 6];
     with_fake(5, fault, |mut client| stream_all(&mut client, &texts, 2)).0.unwrap_err().to_string()
@@ -126,7 +126,7 @@ fn garbage_is_an_error() {
 }
 
 #[test]
-fn credit_that_was_not_earned_is_an_error() {
+fn too_many_acks_are_an_error() {
     let error = error_of(Fault::ExtraAck(1));
     assert!(error.contains("ACKs for") && error.contains("as were sent"), "{error}");
 }
@@ -134,12 +134,12 @@ fn credit_that_was_not_earned_is_an_error() {
 #[test]
 fn a_lost_byte_is_an_error() {
     let error = error_of(Fault::LostByte);
-    assert!(error.contains("took in 3006 bytes and answered 6 texts, expected 3007 bytes"), "{error}");
+    assert!(error.contains("received 3006 bytes and answered 6 texts, expected 3007 bytes"), "{error}");
 }
 
-/// The transcript that the firmware's tests make: what this side sends must be its requests, and its answers must be understood.
+/// The firmware's tests write the transcript: this side must send the requests in it and understand the answers.
 #[test]
-fn the_golden_transcript() {
+fn the_golden_transcript_is_sent_and_understood() {
     struct Transcript {
         sent: Vec<u8>,
         /// Requests, and the answers to each.
@@ -181,7 +181,7 @@ fn the_golden_transcript() {
         }
     }
     let mut device = Transcript { sent: Vec::new(), expected, out: String::new() };
-    let mut client = Client::new(&mut device, PATIENCE);
+    let mut client = Client::new(&mut device, TIMEOUT);
     client.synchronize().unwrap();
     assert_eq!(client.info().unwrap().model.unwrap().name, "random");
     let labels = client.request("labels").unwrap();
@@ -205,7 +205,7 @@ fn the_golden_transcript() {
 }
 
 #[test]
-fn what_changes_on_the_line_is_an_error() {
+fn a_byte_that_changes_on_the_line_is_an_error() {
     let error = error_of(Fault::Flipped(3));
     assert!(error.contains("that of its bytes"), "{error}");
     let error = error_of(Fault::Misread(3));
@@ -213,7 +213,7 @@ fn what_changes_on_the_line_is_an_error() {
 }
 
 #[test]
-fn an_overflow_is_a_reply() {
+fn an_overflow_is_returned_as_a_reply() {
     let texts = vec![b"free prize".to_vec(), b"call now".to_vec(), b"now".to_vec()];
     let (replies, _) = with_fake(6, Fault::Overflow(1), |mut client| stream_all(&mut client, &texts, 1));
     let replies = replies.unwrap();
@@ -222,7 +222,7 @@ fn an_overflow_is_a_reply() {
 }
 
 #[test]
-fn a_restart_forgets_what_was_under_way() {
+fn a_restart_forgets_texts_without_a_reply() {
     let ((), most) = with_fake(7, Fault::None, |mut client| {
         client.synchronize().unwrap();
         let mut streaming = client.stream().unwrap();
@@ -238,39 +238,39 @@ fn a_restart_forgets_what_was_under_way() {
 }
 
 #[test]
-fn no_console_no_protocol_no_model() {
-    struct Deaf;
-    impl Link for Deaf {
+fn a_missing_console_protocol_or_model_is_an_error() {
+    struct Noise;
+    impl Link for Noise {
         fn send(&mut self, _: &[u8]) -> Result<(), LinkError> {
             Ok(())
         }
-        fn receive(&mut self, patience: Duration) -> Result<Vec<u8>, LinkError> {
-            std::thread::sleep(patience.min(Duration::from_millis(20)));
+        fn receive(&mut self, timeout: Duration) -> Result<Vec<u8>, LinkError> {
+            std::thread::sleep(timeout.min(Duration::from_millis(20)));
             Ok(b"~bab{ble\n".to_vec())
         }
     }
     let start = Instant::now();
-    let error = Client::new(Deaf, PATIENCE).synchronize().unwrap_err().to_string();
+    let error = Client::new(Noise, TIMEOUT).synchronize().unwrap_err().to_string();
     assert!(error.contains("no tern console answers") && error.contains("bab{ble"), "{error}");
-    assert!(Client::new(Deaf, PATIENCE).info().unwrap_err().to_string().contains("`info`"));
+    assert!(Client::new(Noise, TIMEOUT).info().unwrap_err().to_string().contains("`info`"));
     assert!(start.elapsed() < Duration::from_secs(5));
 
     let file = file();
     let model = Model::from_bytes(&file).unwrap();
-    let mut fake = Fake::new(&model, &file, 8);
+    let mut fake = FakeDevice::new(&model, &file, 8);
     fake.info["protocol"] = 3.into();
-    let mut client = Client::new(&mut fake, PATIENCE);
+    let mut client = Client::new(&mut fake, TIMEOUT);
     client.synchronize().unwrap();
-    assert!(client.info().unwrap_err().to_string().contains("speaks protocol 3, expected 2"));
+    assert!(client.info().unwrap_err().to_string().contains("uses protocol 3, expected 2"));
     fake.info["model"] = serde_json::Value::Null;
-    let mut client = Client::new(&mut fake, PATIENCE);
+    let mut client = Client::new(&mut fake, TIMEOUT);
     client.synchronize().unwrap();
     let error = client.stream().err().unwrap().to_string();
     assert_eq!(error, "the device refuses `stream`: no model: empty (no_model)");
 }
 
 #[test]
-fn over_tcp() {
+fn a_tcp_connection_sends_receives_and_reports_its_end() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let device = std::thread::spawn(move || {
@@ -278,19 +278,19 @@ fn over_tcp() {
         stream.write_all(b"hello").unwrap();
         std::thread::sleep(Duration::from_millis(50));
     });
-    let mut wire = Target::Tcp { address: address.clone() }.open().unwrap();
-    wire.send(b"some bytes").unwrap();
-    assert_eq!(wire.receive(PATIENCE).unwrap(), b"hello");
+    let mut connection = Target::Tcp { address: address.clone() }.open().unwrap();
+    connection.send(b"some bytes").unwrap();
+    assert_eq!(connection.receive(TIMEOUT).unwrap(), b"hello");
     device.join().unwrap();
-    let error = wire.receive(Duration::from_secs(2)).unwrap_err().to_string();
+    let error = connection.receive(Duration::from_secs(2)).unwrap_err().to_string();
     assert!(error.starts_with(&format!("{address}: the device is gone")), "{error}");
-    drop(wire);
+    drop(connection);
     let error = Target::Tcp { address }.open().err().unwrap().to_string();
     assert!(error.contains("expected HOST:PORT"), "{error}");
 }
 
 #[test]
-fn a_serial_port_that_is_not_there() {
+fn a_missing_serial_port_is_an_error() {
     let target = Target::Port { path: "/dev/tern-none".to_owned(), baud: 115_200 };
     let error = target.open().err().unwrap().to_string();
     assert!(error.starts_with("/dev/tern-none: "), "{error}");

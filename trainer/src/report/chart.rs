@@ -1,30 +1,30 @@
-//! Charts as inline SVG, drawn by `plotters`.
+//! Charts of a report as inline SVG, drawn by `plotters` in the colours of the light theme.
 //!
-//! They are drawn in the colours of the light theme. The page's style sheet names each of these colours once for the dark theme, by the
-//! attribute that holds it, so that one drawing serves both (test `the_style_sheet_knows_every_colour`).
+//! The style sheet replaces each of these colours in the dark theme, so that one drawing serves both (test
+//! `the_style_sheet_has_a_dark_variant_of_every_colour`).
 
-use super::html::escape;
+use maud::{Markup, PreEscaped, html};
 use plotters::coord::Shift;
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use std::ops::Range;
 
-/// The page shows 360 × 210 units; plotters draws on whole ones, so it is given four times as many.
+/// Plotters' units in one unit of the page. Plotters rounds to whole units.
 const SCALE: i32 = 4;
-/// The size of a chart, in plotters' units.
+/// Width and height of a chart in plotters' units: 360 × 210 units of the page.
 const SIZE: (u32, u32) = (360 * SCALE as u32, 210 * SCALE as u32);
 
-/// The first colour: validation, the model.
+/// The first colour: the validation split, or this model.
 pub const FIRST: RGBColor = RGBColor(0x00, 0x64, 0xAD);
-/// The second: training, what is compared with.
+/// The second colour: the training set, or a simpler method.
 pub const SECOND: RGBColor = RGBColor(0xC2, 0x52, 0x0A);
-/// The third colour: what is compared with as well.
+/// The third colour: another simpler method.
 pub const THIRD: RGBColor = RGBColor(0x1B, 0x7F, 0x4B);
-/// What came.
+/// The colour of actual values.
 pub const INK: RGBColor = RGBColor(0x18, 0x21, 0x2B);
-/// Words.
+/// The colour of text.
 pub const SOFT: RGBColor = RGBColor(0x59, 0x65, 0x72);
-/// Lines to read values by.
+/// The colour of grid lines.
 pub const GRID: RGBColor = RGBColor(0xE1, 0xE5, 0xE9);
 
 /// One of the colours above.
@@ -32,16 +32,16 @@ pub type Colour = RGBColor;
 
 /// A line of a chart.
 pub struct Line {
-    /// Its points, from left to right. Those that are not finite are left out.
+    /// The points from left to right. Points that are not finite are left out.
     pub points: Vec<(f64, f64)>,
     /// One of the colours above.
     pub colour: Colour,
-    /// Whether each point has a dot.
+    /// True if each point gets a dot.
     pub dots: bool,
 }
 
-/// Lines over `axis`. `marked`: where a vertical line stands.
-pub fn lines(title: &str, axis: &str, lines: &[Line], marked: Option<f64>) -> String {
+/// A chart of lines over `axis`, with a vertical line at `marked`.
+pub fn lines(title: &str, axis: &str, lines: &[Line], marked: Option<f64>) -> Markup {
     let finite = |point: &&(f64, f64)| point.0.is_finite() && point.1.is_finite();
     let points = || lines.iter().flat_map(|line| line.points.iter()).filter(finite);
     let (x, y) = (span(points().map(|p| p.0), 0.02), span(points().map(|p| p.1), 0.06));
@@ -61,8 +61,8 @@ pub fn lines(title: &str, axis: &str, lines: &[Line], marked: Option<f64>) -> St
     })
 }
 
-/// Bars side by side: where each begins and ends, and how high it is.
-pub fn bars(title: &str, axis: &str, bars: &[(f64, f64, f64)]) -> String {
+/// A histogram. Each bar is its left and its right end on `axis`, and its height.
+pub fn bars(title: &str, axis: &str, bars: &[(f64, f64, f64)]) -> Markup {
     let x = span(bars.iter().flat_map(|bar| [bar.0, bar.1]), 0.0);
     let top = bars.iter().map(|bar| bar.2).fold(0.0, f64::max).max(1.0);
     draw(title, |root| {
@@ -75,18 +75,18 @@ pub fn bars(title: &str, axis: &str, bars: &[(f64, f64, f64)]) -> String {
     })
 }
 
-/// A share with its interval for each of some groups.
+/// The share of a group, with its confidence interval.
 pub struct Share {
-    /// The group.
+    /// Name of the group.
     pub name: String,
     /// 0 to 1.
     pub share: f64,
-    /// Where the true share lies.
+    /// The interval that contains the true share.
     pub interval: [f64; 2],
 }
 
-/// Shares side by side, each with its interval.
-pub fn shares(title: &str, axis: &str, shares: &[Share]) -> String {
+/// A chart of shares side by side, each with its interval.
+pub fn shares(title: &str, axis: &str, shares: &[Share]) -> Markup {
     let low = shares.iter().map(|share| share.interval[0]).fold(1.0, f64::min);
     let low = ((low - 0.02) * 20.0).floor().max(0.0) / 20.0;
     let last = shares.len().max(1) as f64 - 0.5;
@@ -114,10 +114,10 @@ pub fn shares(title: &str, axis: &str, shares: &[Share]) -> String {
     })
 }
 
-/// A reliability diagram: for each range of confidence (from, to) the mean confidence and the accuracy.
-pub fn reliability(title: &str, bins: &[(f64, f64, f64, f64)]) -> String {
+/// A reliability diagram. Each bin is its range of probabilities (from, to), the mean probability, and the accuracy.
+pub fn reliability(title: &str, bins: &[(f64, f64, f64, f64)]) -> Markup {
     draw(title, |root| {
-        let mut chart = axes(root, [0.0..1.0, 0.0..1.0], "how sure the model is", 6, &percent, &percent)?;
+        let mut chart = axes(root, [0.0..1.0, 0.0..1.0], "predicted probability", 6, &percent, &percent)?;
         chart.draw_series(bins.iter().map(|&(from, to, _, accuracy)| {
             Rectangle::new([(from + 0.006, 0.0), (to - 0.006, accuracy)], FIRST.mix(0.25).filled())
         }))?;
@@ -132,22 +132,24 @@ pub fn reliability(title: &str, bins: &[(f64, f64, f64, f64)]) -> String {
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn = Result<(), Box<dyn std::error::Error>>;
 
-fn draw(title: &str, fill: impl FnOnce(&Area<'_>) -> Drawn) -> String {
+fn draw(title: &str, fill: impl FnOnce(&Area<'_>) -> Drawn) -> Markup {
     let mut svg = String::new();
     {
         let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-        // Into a string nothing can fail but the drawing of points that are not finite, which nobody hands us.
+        // Drawing into a string fails only for points that are not finite, which the callers leave out.
         fill(&root).and_then(|()| Ok(root.present()?)).expect("a chart of finite numbers can be drawn");
     }
-    // plotters writes a file's head; inside a page it is an image with a name.
-    let body = svg.split_once('>').map_or("", |(_, body)| body);
-    let (width, height, title) = (SIZE.0, SIZE.1, escape(title));
-    format!("<svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{title}\"><title>{title}</title>{body}")
+    // The `svg` element of plotters is replaced by one that scales with the page and has a name.
+    let body = svg.split_once('>').map_or("", |(_, body)| body).trim_end().trim_end_matches("</svg>");
+    let (width, height) = SIZE;
+    html! {
+        svg viewBox={ "0 0 " (width) " " (height) } role="img" aria-label=(title) { title { (title) } (PreEscaped(body)) }
+    }
 }
 
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
-/// The look of all axes: lines to read values by, no box, quiet words.
+/// The axes of a chart, with horizontal grid lines and without a box.
 fn axes<'a, 'b>(
     root: &'a Area<'b>,
     [x, y]: [Range<f64>; 2],
@@ -182,7 +184,7 @@ fn axes<'a, 'b>(
 }
 
 fn text(size: f64) -> TextStyle<'static> {
-    // plotters divides by 1.24 what it writes as the font's size.
+    // Plotters writes the size of a font divided by 1.24.
     ("sans-serif", size * 1.24 * f64::from(SCALE)).into_font().color(&SOFT)
 }
 
@@ -201,7 +203,7 @@ fn span(values: impl Iterator<Item = f64> + Clone, margin: f64) -> Range<f64> {
     low - margin..high + margin
 }
 
-/// Whole numbers only: there is no epoch 2.5.
+/// A label for whole numbers, and none for others, since epochs and tokens are whole.
 fn whole(value: f64) -> String {
     if (value - value.round()).abs() < 1e-6 { number(value) } else { String::new() }
 }
@@ -210,7 +212,7 @@ fn percent(share: f64) -> String {
     format!("{} %", number(100.0 * share))
 }
 
-/// Without the trailing zeros.
+/// A number with up to four digits after the point.
 fn number(value: f64) -> String {
     let text = format!("{value:.4}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
@@ -221,8 +223,9 @@ fn number(value: f64) -> String {
 mod tests {
     use super::*;
 
-    /// What stands inside the drawing.
-    fn parts(svg: &str, tag: &str) -> usize {
+    /// Checks a chart, and returns its number of elements with a tag.
+    fn elements(svg: &Markup, tag: &str) -> usize {
+        let svg = &svg.0;
         assert!(!svg.contains("NaN") && !svg.contains("inf") && !svg.contains("http"), "{svg}");
         assert!(svg.starts_with("<svg viewBox=") && svg.trim_end().ends_with("</svg>"), "{svg}");
         svg.matches(&format!("<{tag} ")).count()
@@ -236,7 +239,7 @@ mod tests {
             let finite = points.iter().filter(|point| point.1.is_finite()).count();
             let line = |colour| Line { points: points.clone(), colour, dots: true };
             let svg = lines("loss", "epoch", &[line(FIRST), line(SECOND)], Some(1.0));
-            assert_eq!(parts(&svg, "circle"), 2 * finite, "{points:?}");
+            assert_eq!(elements(&svg, "circle"), 2 * finite, "{points:?}");
         }
         for count in [0, 1, 3, 30] {
             let svg = bars(
@@ -244,36 +247,36 @@ mod tests {
                 "tokens",
                 &(0..count).map(|i| (f64::from(i), f64::from(i + 1), 2.0)).collect::<Vec<_>>(),
             );
-            assert_eq!(parts(&svg, "rect"), count as usize);
+            assert_eq!(elements(&svg, "rect"), count as usize);
             let share = |i: i32| Share { name: i.to_string(), share: 0.5, interval: [0.0, 1.0] };
             assert_eq!(
-                parts(&shares("s", "tokens", &(0..count).map(share).collect::<Vec<_>>()), "circle"),
+                elements(&shares("s", "tokens", &(0..count).map(share).collect::<Vec<_>>()), "circle"),
                 count as usize
             );
             let bins: Vec<_> =
                 (0..count.min(10)).map(|i| (f64::from(i) / 10.0, f64::from(i + 1) / 10.0, 0.5, 1.0)).collect();
-            assert_eq!(parts(&reliability("r", &bins), "circle"), bins.len());
+            assert_eq!(elements(&reliability("r", &bins), "circle"), bins.len());
         }
     }
 
     #[test]
-    fn a_name_cannot_break_out() {
-        let svg = bars("<script>\"'&", "<b>", &[(0.0, 1.0, 1.0)]);
+    fn the_title_and_the_axis_are_escaped() {
+        let svg = bars("<script>\"'&", "<b>", &[(0.0, 1.0, 1.0)]).0;
         assert!(!svg.contains("<script") && !svg.contains("<b>"), "{svg}");
     }
 
     #[test]
-    fn epochs_are_whole_and_numbers_short() {
+    fn labels_are_whole_or_short_numbers() {
         let written: Vec<String> = [0.0, -0.0, 0.25, 3.0, 0.123_456].into_iter().map(number).collect();
         assert_eq!(written, ["0", "0", "0.25", "3", "0.1235"]);
         assert_eq!([whole(2.0), whole(2.5)], ["2", ""]);
     }
 
     #[test]
-    fn the_style_sheet_knows_every_colour() {
+    fn the_style_sheet_has_a_dark_variant_of_every_colour() {
         for RGBColor(r, g, b) in [FIRST, SECOND, THIRD, INK, SOFT, GRID] {
             let name = format!("\"#{r:02X}{g:02X}{b:02X}\"");
-            assert!(super::super::html::STYLE.contains(&name), "{name} has no colour for the dark theme");
+            assert!(crate::report::elements::STYLE.contains(&name), "{name} has no variant for the dark theme");
         }
     }
 }

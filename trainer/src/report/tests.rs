@@ -4,7 +4,7 @@ use crate::tasks::Findings;
 use crate::tasks::text_classification::TextMistakes;
 use crate::train::{Ending, EpochFigures, Outcome, Validation};
 
-fn figures(model: &FloatModel) -> Figures {
+fn figures(model: &FloatModel) -> TrainingMetrics {
     let epoch = |epoch| EpochFigures {
         epoch,
         train_loss: 1.0 / epoch as f64,
@@ -27,10 +27,10 @@ fn figures(model: &FloatModel) -> Figures {
     let rows = model.validation();
     let analysis = analysis::Analysis::new(model, rows);
     let labels: Vec<usize> = model.calibration().iter().map(|row| row.label).collect();
-    let learnt = Learnt { labels: &labels, lengths: &[9; 4], leaked: 0, cut: 0 };
+    let training = TrainingStats { labels: &labels, lengths: &[9; 4], leaked: 0, cut: 0 };
     let findings = Findings::Texts(TextMistakes::new(model, rows, &analysis));
-    let measured = Measured::classifier(&analysis, model.labels(), learnt, findings);
-    Figures::new(model, measured, 4, &outcome)
+    let measured = Measurements::classifier(&analysis, model.labels(), training, findings);
+    TrainingMetrics::new(model, measured, 4, &outcome)
 }
 
 fn recipe() -> Recipe {
@@ -40,7 +40,7 @@ fn recipe() -> Recipe {
     recipe
 }
 
-/// A model with hostile names and texts.
+/// A model with markup in its names and texts.
 fn model() -> FloatModel {
     let plain = crate::float_model::tests::model();
     let mut config = plain.config().clone();
@@ -52,24 +52,24 @@ fn model() -> FloatModel {
     FloatModel::new(config, vocabulary, weights, rows.clone(), rows).unwrap()
 }
 
-fn sources() -> Sources {
+fn inputs() -> ReportInputs {
     let model = model();
-    Sources::new(&model, &recipe(), &figures(&model))
+    ReportInputs::new(&model, &recipe(), &figures(&model))
 }
 
 #[test]
-fn the_page_stands_alone_and_escapes_what_it_shows() {
-    let mut sources = sources();
-    sources.set_export(
+fn the_page_needs_no_other_file_and_escapes_texts() {
+    let mut inputs = inputs();
+    inputs.set_export(
         &serde_json::json!({ "float_accuracy": 0.5, "integer_accuracy": 0.5, "examples": 4, "disagreements": 0,
         "largest_logit_difference": 0.001, "file_bytes": 1000, "parts": { "<u>": 400, "weights": 600 },
         "layers": [{ "tensor": "<script>", "error": 0.01 }] }),
     );
-    let page = sources.page();
+    let page = inputs.page();
     for outside in ["http://", "https://", "<script", "<i>\"", "<b>n", "<u>", "src=", "@import", "NaN", "javascript:"] {
         assert!(!page.contains(outside), "{outside}");
     }
-    // Loss, accuracy, macro F1; reliability; accuracy by length, lengths.
+    // Loss, accuracy, macro F1; calibration; accuracy by length, training lengths.
     assert_eq!(page.matches("<svg").count(), 6);
     assert_eq!(page.matches("<svg").count(), page.matches("role=\"img\" aria-label=").count());
     assert!(page.contains("&lt;script&gt;alert"), "the mistakes are missing");
@@ -77,19 +77,19 @@ fn the_page_stands_alone_and_escapes_what_it_shows() {
     let ids: Vec<&str> = page.split("<h2 id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     assert_eq!(ids, ["training", "classes", "confusion", "calibration", "length", "mistakes", "device", "recipe"]);
     for id in ids {
-        assert!(page.contains(&format!("<a href=\"#{id}\">")), "no way to {id}");
+        assert!(page.contains(&format!("<a href=\"#{id}\">")), "no link to {id}");
     }
 }
 
 #[test]
-fn every_figure_of_the_page_is_that_of_the_files() {
-    let sources = sources();
-    let (page, mut seen) = (sources.page(), 0);
+fn every_figure_of_the_page_is_in_the_files() {
+    let inputs = inputs();
+    let (page, mut seen) = (inputs.page(), 0);
     for datum in page.split("<data value=\"").skip(1) {
         let (value, rest) = datum.split_once("\" data-at=\"").unwrap();
         let (pointer, _) = rest.split_once('"').unwrap();
         let pointer = pointer.replace("&lt;", "<").replace("&gt;", ">");
-        let expected = sources.metrics().pointer(&pointer).unwrap_or_else(|| panic!("no {pointer} in metrics.json"));
+        let expected = inputs.metrics().pointer(&pointer).unwrap_or_else(|| panic!("no {pointer} in metrics.json"));
         assert_eq!(value.parse::<f64>().unwrap(), expected.as_f64().unwrap(), "{pointer}");
         seen += 1;
     }
@@ -107,18 +107,19 @@ fn many_classes_are_listed_and_not_drawn_as_a_grid() {
     config.labels = labels;
     let findings = Findings::default();
     let page =
-        page::Page { config: &config, recipe: None, metrics: &metrics, export: None, findings: &findings }.html();
+        html_page::HtmlPage { config: &config, recipe: None, metrics: &metrics, export: None, findings: &findings }
+            .html();
     assert!(!page.contains("class=\"matrix\""));
     assert!(page.contains("pairs of different labels occur"), "{page}");
     assert!(page.matches("<tr>").count() < 60 && page.len() < 60_000);
 }
 
 #[test]
-fn the_card_says_how_good_the_model_is_and_how_good_that_is() {
-    let card = sources().card();
+fn the_card_has_the_metrics_and_the_limits_of_the_model() {
+    let card = inputs().card();
     for expected in [
-        "| accuracy | 0.5000 |",
-        "always the most frequent label | 0.5000",
+        "| validation accuracy | 0.5000 |",
+        "accuracy of the most frequent label | 0.5000",
         "`messages.csv`",
         "a\\|b",
         "validation",
@@ -129,26 +130,26 @@ fn the_card_says_how_good_the_model_is_and_how_good_that_is() {
     assert!(!card.contains("<b>") || card.starts_with("---"), "{card}");
     let (_, body) = card[4..].split_once("---\n").unwrap();
     assert!(!body.contains("<b>"), "{body}");
-    assert!(!card.contains("license"), "nobody said one");
+    assert!(!card.contains("license"), "the recipe has no licence");
 }
 
 #[test]
-fn an_export_goes_into_page_and_card_but_not_over_ones_own_words() {
+fn an_export_renews_the_page_and_an_unchanged_card() {
     let folder = tempfile::tempdir().unwrap();
     let (model, dir) = (model(), folder.path());
     model.save(dir).unwrap();
     write(dir, dir, &model, &recipe(), &figures(&model)).unwrap();
     let read = |name: &str| std::fs::read_to_string(dir.join(name)).unwrap();
     let before = read(files::REPORT);
-    // What was written at once is what is made later from the files.
-    assert_eq!(Sources::read(dir).unwrap().page(), before);
-    assert_eq!(Sources::read(dir).unwrap().card(), read(files::CARD));
+    // The page that is made again from the files is the same.
+    assert_eq!(ReportInputs::read(dir).unwrap().page(), before);
+    assert_eq!(ReportInputs::read(dir).unwrap().card(), read(files::CARD));
 
     let export = serde_json::json!({ "integer_accuracy": 0.250_040_486_040_486_04, "float_accuracy": 0.997_975_708_502_024_3, "disagreements": 1, "examples": 4 });
     assert!(add_export(dir, &model, &export).unwrap());
     assert!(read(files::REPORT).contains("On the device") && !before.contains("On the device"));
     assert!(read(files::CARD).contains("| accuracy in integers | 0.2500 |"));
-    assert_eq!(Sources::read(dir).unwrap().page(), read(files::REPORT));
+    assert_eq!(ReportInputs::read(dir).unwrap().page(), read(files::REPORT));
     assert!(add_export(dir, &model, &export).unwrap(), "the second time as well");
 
     std::fs::write(dir.join(files::CARD), "# Mine\n").unwrap();
@@ -160,11 +161,11 @@ fn an_export_goes_into_page_and_card_but_not_over_ones_own_words() {
 fn a_directory_without_figures_still_has_a_page() {
     let folder = tempfile::tempdir().unwrap();
     model().save(folder.path()).unwrap();
-    let sources = Sources::read(folder.path()).unwrap();
-    assert!(sources.page().contains("validation accuracy"));
-    assert!(sources.card().contains("not trained by Tern"));
+    let inputs = ReportInputs::read(folder.path()).unwrap();
+    assert!(inputs.page().contains("validation accuracy"));
+    assert!(inputs.card().contains("not trained by Tern"));
     std::fs::write(folder.path().join(files::METRICS), "{").unwrap();
-    let message = Sources::read(folder.path()).unwrap_err().to_string();
+    let message = ReportInputs::read(folder.path()).unwrap_err().to_string();
     assert!(message.contains("metrics.json: ") && message.contains("train or export again"), "{message}");
 }
 

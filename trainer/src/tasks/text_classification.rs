@@ -13,7 +13,7 @@ use crate::embeddings::{self, Embeddings};
 use crate::float_model::{Config, FloatModel};
 use crate::recipe::Recipe;
 use crate::report::analysis::Analysis;
-use crate::report::{Learnt, Measured};
+use crate::report::{Measurements, TrainingStats};
 use crate::train::{self, Prepared, Problem};
 use crate::weights::Weights;
 use std::path::PathBuf;
@@ -73,15 +73,15 @@ impl TaskData for Texts {
         Ok(FloatModel::new(config, vocabulary.clone(), weights, calibration, valid.clone())?)
     }
 
-    fn measure(&self, model: &FloatModel) -> anyhow::Result<Measured> {
+    fn measure(&self, model: &FloatModel) -> anyhow::Result<Measurements> {
         let Prepared { labels, vocabulary, train, valid, leaked, .. } = &self.data;
         let analysis = Analysis::new(model, valid);
         let learnt: Vec<usize> = train.iter().map(|example| example.label).collect();
         let lengths: Vec<usize> = train.iter().map(|example| vocabulary.encode(&example.text).len()).collect();
-        let learnt = Learnt { labels: &learnt, lengths: &lengths, leaked: *leaked, cut: self.problem.cut };
+        let learnt = TrainingStats { labels: &learnt, lengths: &lengths, leaked: *leaked, cut: self.problem.cut };
         let findings = Findings::Texts(TextMistakes::new(model, valid, &analysis));
-        let measured = Measured::classifier(&analysis, labels, learnt, findings);
-        Ok(measured.beside(&self.baselines, &analysis, model.weights().count()))
+        let measured = Measurements::classifier(&analysis, labels, learnt, findings);
+        Ok(measured.with_baselines(&self.baselines, &analysis, model.weights().count()))
     }
 
     fn place(&self, sample: usize) -> String {

@@ -11,6 +11,7 @@ use super::problem::Problem;
 use super::run::EpochFigures;
 use super::sample::{Sample, Steps, Target};
 use super::state::{State, Underway};
+use crate::checksum::CRC32;
 use crate::embeddings::Embeddings;
 use crate::recipe::Recipe;
 use crate::weights::{Array, Weights, WeightsError};
@@ -154,18 +155,18 @@ impl State {
 
 /// A CRC-32 of what there is to learn from and to validate with, and of the vectors that tokens begin with. It tells by accident changed data, not malice.
 pub fn fingerprint(problem: &Problem) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    let number = |hasher: &mut crc32fast::Hasher, number: usize| hasher.update(&(number as u64).to_le_bytes());
+    let mut hasher = CRC32.digest();
+    let bytes_of = |number: usize| (number as u64).to_le_bytes();
     for samples in [&problem.train, &problem.valid] {
-        number(&mut hasher, samples.len());
+        hasher.update(&bytes_of(samples.len()));
         for Sample { steps, target } in samples {
-            number(&mut hasher, steps.len());
+            hasher.update(&bytes_of(steps.len()));
             match steps {
                 Steps::Tokens(ids) => ids.iter().for_each(|id| hasher.update(&id.to_le_bytes())),
                 Steps::Values { values, .. } => values.iter().for_each(|value| hasher.update(&value.to_le_bytes())),
             }
             match target {
-                Target::Class(label) => number(&mut hasher, *label),
+                Target::Class(label) => hasher.update(&bytes_of(*label)),
                 Target::Tokens(ids) => ids.iter().for_each(|id| hasher.update(&id.to_le_bytes())),
                 Target::Values(values) => values.iter().for_each(|value| hasher.update(&value.to_le_bytes())),
             }

@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use tern_runtime::testing::{Aligned, Sizes, random_file};
 
-use super::compare::Difference;
+use super::tally::Difference;
 use super::*;
 use crate::data::Example;
-use crate::link::fake::{Fake, Fault};
+use crate::link::fake_device::{FakeDevice, Fault};
 
 const TEXTS: [&str; 5] = ["Free prize, call now!!", "grüße\n\u{4} caller", "", "nothing known here", "now now now"];
 
@@ -28,31 +28,31 @@ fn samples(model: &Model<'_>, count: usize) -> Vec<Sample> {
         .collect()
 }
 
-fn tally(fault: Fault, ahead: usize) -> (Tally, Info, usize) {
+fn tally(fault: Fault, queued: usize) -> (Tally, Info, usize) {
     let file = file();
     let model = Model::from_bytes(&file).unwrap();
-    let mut fake = Fake::new(&model, &file, ahead as u64);
+    let mut fake = FakeDevice::new(&model, &file, queued as u64);
     fake.fault = fault;
     let samples = samples(&model, 40);
     let mut client = Client::new(&mut fake, Duration::from_millis(300));
     client.synchronize().unwrap();
     let info = client.info().unwrap();
     check_model(&info, "m.safetensors".as_ref(), &file).unwrap();
-    let tally = classify(&mut client, &model, &samples, ahead, |_| ()).unwrap();
+    let tally = classify(&mut client, &model, &samples, queued, |_| ()).unwrap();
     assert_eq!(tally.examples, 40);
     (tally, info, fake.restarts)
 }
 
 #[test]
-fn an_exact_device() {
-    for ahead in [1, 4] {
-        let (tally, info, _) = tally(Fault::None, ahead);
+fn a_device_that_computes_the_same_has_no_differences() {
+    for queued in [1, 4] {
+        let (tally, info, _) = tally(Fault::None, queued);
         assert_eq!((tally.differences.len(), tally.refusals.len(), tally.correct), (0, 0, 40));
         assert_eq!((tally.without_label, tally.ticks), (16, 100 * tally.tokens));
-        let json = report::to_json(&tally, &info, true);
+        let json = summary::to_json(&tally, &info, true);
         assert_eq!(json["instructions_per_token"], 62.5);
         assert_eq!(json["accuracy"], 1.0);
-        let json = report::to_json(&tally, &info, false);
+        let json = summary::to_json(&tally, &info, false);
         assert!(json["instructions_per_token"].is_null());
         assert_eq!(json["ticks_per_token"], 100.0);
     }
@@ -64,34 +64,31 @@ fn one_wrong_logit_is_shown() {
     assert_eq!(tally.differences.len(), 1);
     let Difference { line, device, host, .. } = &tally.differences[0];
     assert_eq!((*line, device.logits[0]), (12, host.logits[0] + 1));
-    let text = report::to_text(&tally, &info, false, "d.csv".as_ref()).join("\n");
-    assert!(text.starts_with("d.csv:12: \"Free prize, call now!!\"\n    device  label"), "{text}");
-    assert!(text.contains("ticks of 25000000 Hz a token"), "{text}");
+    let text = summary::to_text(&tally, &info, false, "d.csv".as_ref()).join("\n");
+    assert!(text.starts_with("d.csv:12: \"Free prize, call now!!\"\n    device         label"), "{text}");
+    assert!(text.contains("ticks of the device's 25000000 Hz clock a token"), "{text}");
 }
 
 #[test]
-fn an_overflow_costs_one_text() {
-    for ahead in [1, 4] {
-        let (tally, info, restarts) = tally(Fault::Overflow(7), ahead);
-        assert_eq!((tally.differences.len(), tally.refusals.len(), tally.correct), (0, 1, 39), "ahead {ahead}");
-        assert_eq!((tally.refusals[0].line, restarts), (9, if ahead > 1 { 2 } else { 1 }));
-        let json = report::to_json(&tally, &info, false);
+fn an_overflow_refuses_one_text_only() {
+    for queued in [1, 4] {
+        let (tally, info, restarts) = tally(Fault::Overflow(7), queued);
+        assert_eq!((tally.differences.len(), tally.refusals.len(), tally.correct), (0, 1, 39), "queued {queued}");
+        assert_eq!((tally.refusals[0].line, restarts), (9, if queued > 1 { 2 } else { 1 }));
+        let json = summary::to_json(&tally, &info, false);
         assert_eq!((&json["refused"], &json["refusals"][0]["error"]), (&1.into(), &"overflow".into()));
     }
 }
 
 #[test]
-fn another_file_is_refused() {
+fn a_device_with_another_file_is_refused() {
     let file = file();
     let model = Model::from_bytes(&file).unwrap();
-    let fake = Fake::new(&model, &file[..100], 0);
+    let fake = FakeDevice::new(&model, &file[..100], 0);
     let info: Info = serde_json::from_value(fake.info).unwrap();
     let error = check_model(&info, "m.safetensors".as_ref(), &file).unwrap_err().to_string();
     assert!(error.contains("runs `random`, 100 bytes, crc32 "), "{error}");
-    assert!(
-        error.contains(&format!("m.safetensors has {} bytes, crc32 {:08x}", file.len(), crc32fast::hash(&file))),
-        "{error}"
-    );
+    assert!(error.contains(&format!("m.safetensors has {} bytes, crc32 {}", file.len(), crc32_hex(&file))), "{error}");
     let info = Info { model: None, model_error: Some("the model slot is empty".to_owned()), ..info };
     let error = check_model(&info, "m.safetensors".as_ref(), &file).unwrap_err().to_string();
     assert!(error.ends_with("runs no model: the model slot is empty"), "{error}");

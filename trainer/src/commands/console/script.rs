@@ -1,70 +1,74 @@
-//! Lines from a file or a pipe.
+//! Sends lines from a file or a pipe to a device's console, and prints the session.
 
 use std::io::{BufRead, Write};
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
-use crate::link::{Link, shown};
+use super::is_leave_command;
+use crate::commands::note;
+use crate::link::{Link, quoted};
 
 const PROMPT: &[u8] = b"> ";
 
-/// A device's console as a program sees it: whether it is ready for the next line.
+/// The session with a device's console, and whether the device is ready for the next line.
 struct Session<'o, L, W> {
     link: L,
-    patience: Duration,
+    timeout: Duration,
     out: &'o mut W,
-    /// What stands on the current line of the device's terminal.
+    /// The current line of the device's output.
     current: Vec<u8>,
-    /// The current line began after the last line was sent.
+    /// True if the current line began after the last input line was sent.
     is_new: bool,
-    /// The device waits at its prompt. If not, it is quiet after a machine answer.
+    /// True if the device shows its prompt; after an answer in JSON it shows none.
     is_prompted: bool,
+    /// The last bytes of the output, for error messages.
     seen: Vec<u8>,
-    sequences: Sequences,
+    escapes: EscapeFilter,
 }
 
-/// Takes escape sequences out: they drive a terminal, and here is none.
+/// Removes the escape sequences that control a terminal.
 #[derive(Default)]
-struct Sequences {
-    /// After ESC; with `[` after that.
-    is_begun: bool,
+struct EscapeFilter {
+    /// True inside a sequence.
+    is_inside: bool,
+    /// True inside a sequence that began with ESC and `[`.
     is_long: bool,
 }
 
-impl Sequences {
-    /// Whether the byte is part of a sequence.
-    fn take(&mut self, byte: u8) -> bool {
+impl EscapeFilter {
+    /// Returns true if the next byte of the output is part of a sequence.
+    fn removes(&mut self, byte: u8) -> bool {
         const ESC: u8 = 0x1b;
-        match (self.is_begun, byte) {
-            (_, ESC) => (self.is_begun, self.is_long) = (true, false),
+        match (self.is_inside, byte) {
+            (_, ESC) => (self.is_inside, self.is_long) = (true, false),
             (false, _) => return false,
             (true, b'[') if !self.is_long => self.is_long = true,
-            (true, 0x40..=0x7e) => self.is_begun = false,
-            (true, _) => self.is_begun = self.is_long,
+            (true, 0x40..=0x7e) => self.is_inside = false,
+            (true, _) => self.is_inside = self.is_long,
         }
         true
     }
 }
 
-/// Sends each line of `lines` when the one before is answered, and writes to `out` what the device sends. One that `is_starting`
-/// says what it is first; one that is not, has given its prompt.
+/// Sends each line of `lines` when the one before is answered, up to `quit` or `exit`, and writes the device's output to `out`. A
+/// device that `is_starting` prints its first lines and the prompt first; another one has printed its prompt already.
 pub(super) fn run<L: Link, W: Write>(
     link: L,
-    patience: Duration,
+    timeout: Duration,
     is_starting: bool,
     mut lines: impl BufRead,
     out: &mut W,
 ) -> anyhow::Result<()> {
     let mut session = Session {
         link,
-        patience,
+        timeout,
         out,
         current: Vec::new(),
         is_new: false,
         is_prompted: false,
         seen: Vec::new(),
-        sequences: Sequences::default(),
+        escapes: EscapeFilter::default(),
     };
     if is_starting {
         session.wait("its first prompt", false)?;
@@ -78,7 +82,11 @@ pub(super) fn run<L: Link, W: Write>(
         number += 1;
         line.pop_if(|last| *last == b'\n');
         line.pop_if(|last| *last == b'\r');
-        session.line(&line, number)?;
+        if is_leave_command(&line) {
+            note(format_args!("left the console at line {number}"));
+            break;
+        }
+        session.send_line(&line, number)?;
         line.clear();
     }
     if !session.current.is_empty() {
@@ -88,27 +96,28 @@ pub(super) fn run<L: Link, W: Write>(
 }
 
 impl<L: Link, W: Write> Session<'_, L, W> {
-    fn line(&mut self, line: &[u8], number: usize) -> anyhow::Result<()> {
+    /// Sends a line, the `number`th of the input, and waits for the answer.
+    fn send_line(&mut self, line: &[u8], number: usize) -> anyhow::Result<()> {
         if matches!(line.trim_ascii_end(), b"stream" | b"@stream") {
             bail!(
-                "line {number} of the input enters the streaming mode, where there are no lines; `tern classify` streams texts, \
-                 and so does a person at a terminal"
+                "line {number} of the input enters the streaming mode, which has no lines; use `tern classify`, which streams \
+                 texts, or a terminal"
             );
         }
         if matches!(line.trim_ascii_end(), b"mode machine" | b"@mode machine") {
             bail!(
-                "line {number} of the input enters machine mode, which has no prompt to wait for; a line that begins with `@` is \
-                 answered in JSON, too"
+                "line {number} of the input enters machine mode, which has no prompt to wait for; begin lines with `@` for \
+                 answers in JSON"
             );
         }
         let is_machine = line.starts_with(b"@");
         if !self.is_prompted && !is_machine {
-            // Quiet, it would give its prompt at the line's first byte, which would look like that after the answer.
+            // The device would print its prompt at the line's first byte, where it looks like the prompt after the answer.
             self.send(b"\n", true)?;
             self.wait("a prompt", false)?;
         }
         self.send(&[line, b"\n"].concat(), !self.is_prompted)?;
-        self.wait(&format!("the answer to line {number} of the input, {}", shown(line)), is_machine)
+        self.wait(&format!("the answer to line {number} of the input, {}", quoted(line)), is_machine)
     }
 
     fn send(&mut self, bytes: &[u8], is_new: bool) -> anyhow::Result<()> {
@@ -116,21 +125,21 @@ impl<L: Link, W: Write> Session<'_, L, W> {
         Ok(self.link.send(bytes)?)
     }
 
-    /// Copies what comes until the prompt stands there, or, for a machine request, until a line of JSON has come.
+    /// Copies the output up to the prompt or, for a request in machine form, up to a line of JSON.
     fn wait(&mut self, waiting_for: &str, is_machine: bool) -> anyhow::Result<()> {
-        let mut deadline = Instant::now() + self.patience;
+        let mut deadline = Instant::now() + self.timeout;
         loop {
             let mut bytes = self.link.receive(deadline.saturating_duration_since(Instant::now()))?;
             if bytes.is_empty() {
-                let (seconds, last_seen) = (self.patience.as_secs_f64(), shown(&self.seen));
+                let (seconds, last_seen) = (self.timeout.as_secs_f64(), quoted(&self.seen));
                 bail!(
                     "the device sent nothing for {seconds} s while {waiting_for} was expected; the last bytes seen were {last_seen}"
                 );
             }
-            deadline = Instant::now() + self.patience;
-            bytes.retain(|&byte| !self.sequences.take(byte));
-            let is_answered = self.take(&bytes);
-            // Lines of a transcript end like all others here.
+            deadline = Instant::now() + self.timeout;
+            bytes.retain(|&byte| !self.escapes.removes(byte));
+            let is_answered = self.follow(&bytes);
+            // The lines of a transcript end with LF alone.
             let text: Vec<u8> = bytes.into_iter().filter(|&byte| byte != b'\r').collect();
             self.out.write_all(&text)?;
             self.out.flush()?;
@@ -141,8 +150,8 @@ impl<L: Link, W: Write> Session<'_, L, W> {
         }
     }
 
-    /// Follows the device's terminal. Says whether a line of JSON was completed.
-    fn take(&mut self, bytes: &[u8]) -> bool {
+    /// Follows the lines of the output. Returns true if a line of JSON was completed.
+    fn follow(&mut self, bytes: &[u8]) -> bool {
         let mut is_answered = false;
         for &byte in bytes {
             match byte {
@@ -167,7 +176,7 @@ mod tests {
     use crate::link::LinkError;
     use std::collections::VecDeque;
 
-    /// Answers each line by the next of a list, a few bytes at a time.
+    /// A device that answers each line with the next of a list, a few bytes at a time.
     struct Canned {
         answers: VecDeque<&'static str>,
         out: VecDeque<u8>,
@@ -215,19 +224,19 @@ mod tests {
     }
 
     #[test]
-    fn a_device_that_has_started() {
+    fn a_device_that_has_started_shows_its_prompt() {
         let mut device = Canned::new("", &["x\r\nham\r\n> "]);
-        assert_eq!(transcript(&mut device, false, "x\n").unwrap(), "> x\nham\n> \n");
+        assert_eq!(transcript(&mut device, false, "x\nquit\ny\n").unwrap(), "> x\nham\n> \n");
     }
 
     #[test]
-    fn nothing_of_what_drives_a_terminal_is_kept() {
+    fn escape_sequences_are_removed() {
         let mut device = Canned::new("\r\ntern\r\n\x1b[c> ", &["x\x1b7\r\n\x1b[1mham\x1b[0m\r\n\x1b[c> "]);
         assert_eq!(transcript(&mut device, true, "x\n").unwrap(), "\ntern\n> x\nham\n> \n");
     }
 
     #[test]
-    fn what_cannot_be() {
+    fn a_missing_prompt_and_other_modes_are_errors() {
         let mut device = Canned::new("\r\n> ", &["x\r\nham\r\n"]);
         let error = transcript(&mut device, true, "x\n").unwrap_err().to_string();
         assert!(error.contains("the answer to line 1 of the input, \"x\"") && error.contains("ham"), "{error}");

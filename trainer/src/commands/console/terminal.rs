@@ -1,4 +1,4 @@
-//! A person at a terminal.
+//! The console of a device in the user's terminal: keys go to the device, its output to the screen.
 
 use std::io::{self, Read, Write, stdin, stdout};
 use std::thread;
@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::link::{Link, LinkError, Sending, Wire};
+use super::is_leave_command;
+use crate::link::{Connection, Link, LinkError, SendHalf};
 
-/// Ctrl-].
+/// Ctrl-], which leaves the console.
 const LEAVE: u8 = 0x1d;
-/// How often it is looked whether the person has left.
-const SLICE: Duration = Duration::from_millis(50);
+/// Ctrl-C, which discards the line at the device and ends its streaming mode.
+const ETX: u8 = 0x03;
+/// Interval at which the output thread checks whether the user has left.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The terminal without line editing, echo and signals of its own. Dropping it restores the terminal, also in a panic.
+/// The terminal without line editing, echo and signals of its own. Dropping it restores the terminal, even after a panic.
 struct RawMode;
 
 impl RawMode {
@@ -25,18 +28,18 @@ impl RawMode {
 
 impl Drop for RawMode {
     fn drop(&mut self) {
-        // There is nothing left to do about a terminal that is gone.
+        // This fails only if the terminal is gone.
         let _ = crossterm::terminal::disable_raw_mode();
     }
 }
 
-/// Passes bytes both ways until the person leaves.
-pub(super) fn run(mut wire: Wire) -> anyhow::Result<()> {
-    let sending = wire.take_sending();
+/// Passes bytes both ways until the user leaves.
+pub(super) fn run(mut connection: Connection) -> anyhow::Result<()> {
+    let sending = connection.take_send_half();
     let raw = RawMode::enter().context("the terminal cannot be switched to raw mode")?;
-    // This thread ends with the process: a read from a terminal cannot be called off.
-    let keys = thread::spawn(move || pass_keys(stdin(), sending));
-    let shown = show(&mut wire, || keys.is_finished());
+    // Reading from a terminal cannot be cancelled: if the device goes first, this thread ends with the process.
+    let keys = thread::spawn(move || send_keys(stdin(), sending));
+    let shown = show_output(&mut connection, || keys.is_finished());
     drop(raw);
     println!();
     if keys.is_finished() {
@@ -45,28 +48,63 @@ pub(super) fn run(mut wire: Wire) -> anyhow::Result<()> {
     shown
 }
 
-/// Sends what is typed, up to Ctrl-] or the end.
-fn pass_keys(mut keyboard: impl Read, mut sending: Sending) -> anyhow::Result<()> {
+/// Sends the typed keys, until the user leaves or the keyboard's input ends.
+fn send_keys(mut keyboard: impl Read, mut sending: SendHalf) -> anyhow::Result<()> {
     let mut buffer = [0; 256];
+    let mut line = TypedLine::default();
     loop {
         let count = match keyboard.read(&mut buffer) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             count => count.context("the terminal cannot be read")?,
         };
         let typed = &buffer[..count];
-        let end = typed.iter().position(|&byte| byte == LEAVE);
-        sending.send(&typed[..end.unwrap_or(count)])?;
-        if end.is_some() || count == 0 {
-            return Ok(());
+        match typed.iter().position(|&key| line.leaves(key)) {
+            None if count > 0 => sending.send(typed)?,
+            None => return Ok(()),
+            Some(end) => {
+                sending.send(&typed[..end])?;
+                // The word stands in the device's line, but is not a text.
+                return Ok(if typed[end] == LEAVE { () } else { sending.send(&[ETX])? });
+            }
         }
     }
 }
 
-/// Shows what the device sends.
-fn show(wire: &mut Wire, has_left: impl Fn() -> bool) -> anyhow::Result<()> {
+/// The line that the user is typing, as far as it matters for leaving.
+#[derive(Default)]
+struct TypedLine {
+    bytes: Vec<u8>,
+    /// True after a key that edits the line, such as an arrow: the line is unknown then.
+    is_edited: bool,
+    /// True in the streaming mode, where texts have several lines.
+    is_streaming: bool,
+}
+
+impl TypedLine {
+    /// Adds a key. Returns true if it leaves the console: Ctrl-], or the end of a line that is `quit` or `exit`.
+    fn leaves(&mut self, key: u8) -> bool {
+        match key {
+            LEAVE => return true,
+            b'\r' | b'\n' => {
+                let line = std::mem::take(&mut self.bytes);
+                let is_plain = !std::mem::take(&mut self.is_edited) && !self.is_streaming;
+                self.is_streaming |= is_plain && line == b"stream";
+                return is_plain && is_leave_command(&line);
+            }
+            ETX => *self = TypedLine::default(),
+            0x08 | 0x7f => _ = self.bytes.pop(),
+            b' '.. => self.bytes.push(key),
+            _ => self.is_edited = true,
+        }
+        false
+    }
+}
+
+/// Writes the device's output to the screen.
+fn show_output(connection: &mut Connection, has_left: impl Fn() -> bool) -> anyhow::Result<()> {
     let mut out = stdout().lock();
     while !has_left() {
-        match wire.receive(SLICE) {
+        match connection.receive(POLL_INTERVAL) {
             Ok(bytes) => {
                 out.write_all(&bytes)?;
                 out.flush()?;
@@ -76,4 +114,25 @@ fn show(wire: &mut Wire, has_left: impl Fn() -> bool) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_quit_or_exit_leaves_and_other_lines_do_not() {
+        let left_at = |keys: &[u8]| {
+            let mut line = TypedLine::default();
+            keys.iter().position(|&key| line.leaves(key))
+        };
+        assert_eq!(left_at(b"free prize\rquit\rx"), Some(15));
+        assert_eq!(left_at(b"exat\x7f\x7fit\n"), Some(8));
+        assert_eq!(left_at(b"half a line\x03quit\r"), Some(16));
+        assert_eq!(left_at(b"abc\x1dq"), Some(3));
+        for other in ["quit it\r", "classify quit\r", " quit\r", "Quit\r", "x\u{1b}[Dquit\r", "stream\rquit\r"] {
+            assert_eq!(left_at(other.as_bytes()), None, "{other:?}");
+        }
+        assert_eq!(left_at(b"stream\rquit\r\x03quit\r"), Some(17));
+    }
 }

@@ -1,54 +1,58 @@
-//! What is flashed: a firmware or a model.
+//! The file to flash: a firmware or a model.
 
 use std::fmt;
 use std::path::Path;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use tern_boards::{Board, Slot};
 use tern_runtime::file_len;
 
+use crate::checksum::crc32_hex;
 use crate::device_file::DeviceFile;
+use crate::package::Package;
 
+/// The first bytes of an ELF file.
 const ELF: &[u8] = b"\x7fELF";
 
-/// What a file is, after a look at it.
+/// The kind of a file, found by its content.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Image {
-    /// A program with its own addresses.
+    /// An ELF file with its own addresses.
     Firmware,
-    /// A device file.
+    /// A device file, signed or not.
     Model {
-        /// Where it goes.
+        /// The slot in flash that it is written to.
         slot: Slot,
-        /// Its length; a signature may follow.
+        /// Length of the device file without its trailer.
         bytes: usize,
-        /// Its checksum, as the device tells it.
-        crc32: u32,
+        /// Checksum of the device file, as the device prints it.
+        crc32: String,
     },
 }
 
 impl Image {
-    /// Reads a file and sees that it fits the board.
+    /// Reads a file and checks that it fits the board.
     pub fn open(path: &Path, board: &Board) -> anyhow::Result<Image> {
         let shown = path.display();
-        let bytes = std::fs::read(path).with_context(|| format!("{shown}"))?;
+        let bytes = std::fs::read(path).with_context(|| shown.to_string())?;
         if bytes.starts_with(ELF) {
             return Ok(Image::Firmware);
         }
-        let Some(file) = file_len(&bytes).ok().and_then(|length| bytes.get(..length)) else {
-            bail!("{shown}: expected a firmware (ELF) or a device file of `tern export`; it is neither");
-        };
-        // Refuses what a device would refuse.
-        DeviceFile::from_bytes(file).map_err(|error| anyhow!("{shown}: {error}"))?;
+        if file_len(&bytes).map_or(true, |length| length > bytes.len()) {
+            bail!("{shown}: expected a firmware (an ELF file) or a device file of `tern export`; it is neither");
+        }
+        let package = Package::read(&bytes).with_context(|| shown.to_string())?;
+        // Refuses a file that the device would refuse.
+        DeviceFile::from_bytes(package.device_file).with_context(|| shown.to_string())?;
         let slot = board.slot;
         if bytes.len() > slot.bytes as usize {
             let (found, expected) = (bytes.len(), slot.bytes);
-            bail!("{shown}: {found} bytes, the model slot of {} holds {expected}; export a smaller model", board.name);
+            bail!("{shown}: {found} bytes, the model slot of {} has {expected}; export a smaller model", board.name);
         }
-        Ok(Image::Model { slot, bytes: file.len(), crc32: crc32fast::hash(file) })
+        Ok(Image::Model { slot, bytes: package.device_file.len(), crc32: crc32_hex(package.device_file) })
     }
 
-    /// In a word.
+    /// The kind in one word.
     pub fn kind(&self) -> &'static str {
         match self {
             Image::Firmware => "firmware",
@@ -62,7 +66,7 @@ impl fmt::Display for Image {
         match self {
             Image::Firmware => f.write_str("a firmware"),
             Image::Model { slot, bytes, crc32 } => {
-                write!(f, "a model of {bytes} bytes, crc32 {crc32:08x}, for the slot at {:#010x}", slot.address)
+                write!(f, "a model of {bytes} bytes, crc32 {crc32}, for the slot at {:#010x}", slot.address)
             }
         }
     }

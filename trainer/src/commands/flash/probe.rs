@@ -1,4 +1,4 @@
-//! probe-rs, as a program.
+//! Writes a file to a chip with the program probe-rs.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -13,11 +13,11 @@ const PROGRAM: &str = "probe-rs";
 
 /// Writes the file to the chip and resets it.
 pub fn write(file: &Path, image: &Image, chip: &str, probe: Option<&str>) -> anyhow::Result<()> {
-    let found = found()?;
-    if probe.is_none() && found.is_empty() {
+    let connected = connected_probes()?;
+    if probe.is_none() && connected.is_empty() {
         bail!(
             "probe-rs finds no debug probe: connect the board's debugger by USB (on Linux, its udev rules give you access: \
-             https://probe.rs/docs/getting-started/probe-setup), and see that no other program uses it"
+             https://probe.rs/docs/getting-started/probe-setup), and check that no other program uses it"
         );
     }
     let options = |subcommand: &str| {
@@ -39,19 +39,19 @@ pub fn write(file: &Path, image: &Image, chip: &str, probe: Option<&str>) -> any
     run(&mut options("reset"))
 }
 
-/// The probes that are connected, a line each.
-fn found() -> anyhow::Result<Vec<String>> {
+/// The connected debug probes, one line of `probe-rs list` each.
+fn connected_probes() -> anyhow::Result<Vec<String>> {
     let output = Command::new(PROGRAM).arg("list").stdin(Stdio::null()).stderr(Stdio::inherit()).output();
     let output = match output {
         Ok(output) => output,
         Err(error) if error.kind() == ErrorKind::NotFound => bail!(
-            "probe-rs is not there, expected it in PATH: it writes to a board's flash. Install it by \
-             `cargo install --locked probe-rs-tools` or as https://probe.rs says; --qemu needs none"
+            "probe-rs, which writes to a board's flash, was not found in PATH; install it with \
+             `cargo install --locked probe-rs-tools` or as described at https://probe.rs. --qemu does not need it"
         ),
         Err(error) => return Err(error).context("probe-rs does not start"),
     };
     if !output.status.success() {
-        bail!("`probe-rs list` failed ({}); its own lines above say why", output.status);
+        bail!("`probe-rs list` failed ({}); see its messages above", output.status);
     }
     // `[0]: J-Link -- 1366:1015:000683339517 (J-Link)`
     let lines = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -62,11 +62,11 @@ fn run(command: &mut Command) -> anyhow::Result<()> {
     let words: Vec<_> = std::iter::once(command.get_program()).chain(command.get_args()).collect();
     let line = words.join(" ".as_ref()).to_string_lossy().into_owned();
     note(format_args!("$ {line}"));
-    // What it tells of its progress must not be taken for our result.
+    // Its progress goes to stderr, since stdout is for the result of `tern flash`.
     let stdout = std::io::stderr();
     let status = command.stdin(Stdio::null()).stdout(stdout).status().context("probe-rs does not start")?;
     if !status.success() {
-        bail!("`{line}` failed ({status}); its own lines above say why");
+        bail!("`{line}` failed ({status}); see its messages above");
     }
     Ok(())
 }

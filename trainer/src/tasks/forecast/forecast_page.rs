@@ -1,116 +1,107 @@
-//! Forecasts beside what came.
+//! The sections of a forecast: the predicted beside the actual values, and the errors.
 
 use super::TargetLines;
-use crate::report::chart::{self, FIRST, INK, Line, SECOND, THIRD};
-use crate::report::html::{Cell, exact, figure, table};
-use crate::report::page::Page;
+use crate::report::chart::{self, Colour, FIRST, INK, Line, SECOND, THIRD};
+use crate::report::elements::{Cell, exact, figure, nothing, table};
+use crate::report::html_page::HtmlPage;
 use crate::tasks::Findings;
+use maud::{Markup, html};
 
-/// The ways to forecast: the beginning of their keys in `metrics.json`, their names and colours.
-const WAYS: [(&str, &str, &str, chart::Colour); 3] = [
-    ("", "this model", "first", FIRST),
-    ("naive_", "the last number again", "second", SECOND),
-    ("seasonal_naive_", "a season before", "third", THIRD),
+/// A method of forecasting.
+struct Method {
+    /// The prefix of its metrics in `metrics.json`.
+    prefix: &'static str,
+    name: &'static str,
+    /// Its class in the style sheet.
+    class: &'static str,
+    colour: Colour,
+}
+
+/// This model and the two simple methods that it is compared with.
+const METHODS: [Method; 3] = [
+    Method { prefix: "", name: "this model", class: "first", colour: FIRST },
+    Method { prefix: "naive_", name: "last value repeated", class: "second", colour: SECOND },
+    Method { prefix: "seasonal_naive_", name: "value a season before", class: "third", colour: THIRD },
 ];
 
-impl Page<'_> {
-    /// The held-out rows, and what was said of them.
-    pub(crate) fn forecast(&self) -> String {
-        let Findings::Series(findings) = self.findings else { return String::new() };
+impl HtmlPage<'_> {
+    pub(crate) fn forecast(&self) -> Markup {
+        let Findings::Series(findings) = self.findings else { return nothing() };
         if findings.targets.is_empty() {
-            return String::new();
+            return nothing();
         }
         let horizon = self.config.forecast.as_ref().map_or(1, |forecast| forecast.horizon);
-        let mut html = format!(
-            "<p>The held-out rows, from the first to the last, {}; each is forecast once, {horizon} at a time, from the numbers before it.{}</p>\n\
-             <div class=\"charts\">\n",
-            "counted from the first one that is forecast",
-            match findings.left_out {
-                0 => String::new(),
-                rows => format!(" The first {rows} are not drawn."),
+        html! {
+            p {
+                "The validation rows, counted from the first one that is forecast. Each is forecast once, " (horizon) " at a time, from "
+                "the rows before it."
+                @if findings.left_out > 0 { " The first " (findings.left_out) " rows are not drawn." }
             }
-        );
-        for target in &findings.targets {
-            html.push_str(&drawn(target));
+            div.charts { @for target in &findings.targets { (target_charts(target)) } }
         }
-        html + "</div>\n"
     }
 
-    /// The errors of each way to forecast, and by how many rows ahead.
-    pub(crate) fn errors(&self) -> String {
-        let ways: Vec<_> =
-            WAYS.into_iter().filter(|way| self.number(&key(way.0, "/validation", "mae")).is_some()).collect();
-        if ways.is_empty() {
-            return String::new();
+    /// The errors of each method, in total and by the number of rows ahead.
+    pub(crate) fn errors(&self) -> Markup {
+        let total = |method: &Method, metric| format!("/validation/{}{metric}", method.prefix);
+        let methods: Vec<&Method> =
+            METHODS.iter().filter(|method| self.number(&total(method, "mae")).is_some()).collect();
+        if methods.is_empty() {
+            return nothing();
         }
-        let rows: Vec<Vec<Cell>> = ways
-            .iter()
-            .map(|(way, name, ..)| {
-                let at = |figure| Cell::Number(self.value(&key(way, "/validation", figure), exact));
-                vec![Cell::Text((*name).to_owned()), at("mae"), at("rmse")]
-            })
-            .collect();
-        let mut html = table("Errors", &["forecast", "mean absolute error", "root mean squared error"], &rows);
-        let steps = self.list("/validation/by_step");
-        if steps.len() < 2 {
-            return html;
-        }
-        let figure_of = |measure: &str, name: &str| {
-            let line = |&(way, _, _, colour): &(&str, &str, &str, chart::Colour)| Line {
-                points: (0..steps.len())
-                    .filter_map(|step| {
-                        let place = format!("/validation/by_step/{step}");
-                        Some(((step + 1) as f64, self.number(&key(way, &place, measure))?))
-                    })
-                    .collect(),
-                colour,
-                dots: true,
-            };
-            let lines: Vec<Line> = ways.iter().map(line).collect();
-            let legend: Vec<(&str, &str)> = ways.iter().map(|(_, name, class, _)| (*class, *name)).collect();
-            let rows: Vec<Vec<Cell>> = (0..steps.len())
-                .map(|step| {
-                    let place = format!("/validation/by_step/{step}");
-                    let mut row = vec![Cell::Text((step + 1).to_string())];
-                    row.extend(ways.iter().map(|way| Cell::Number(self.value(&key(way.0, &place, measure), exact))));
-                    row
-                })
-                .collect();
-            let head: Vec<&str> = std::iter::once("rows ahead").chain(ways.iter().map(|way| way.1)).collect();
-            let title = format!("{name} by rows ahead");
-            let svg = chart::lines(&title, "rows ahead", &lines, None);
-            figure(&title, &svg, &legend, &table(&title, &head, &rows))
+        let row = |method: &&Method| {
+            let cell = |metric| self.cell(&total(method, metric), exact);
+            vec![Cell::Text(method.name.to_owned()), cell("mae"), cell("rmse")]
         };
-        html.push_str("<div class=\"charts\">\n");
-        html.push_str(&figure_of("mae", "Mean absolute error"));
-        html.push_str(&figure_of("rmse", "Root mean squared error"));
-        html + "</div>\n"
+        let rows: Vec<Vec<Cell>> = methods.iter().map(row).collect();
+        let head = ["forecast", "mean absolute error", "root mean squared error"];
+        html! {
+            (table("Errors", &head, &rows))
+            @if self.list("/validation/by_step").len() > 1 {
+                div.charts {
+                    (self.errors_by_step(&methods, "mae", "Mean absolute error by rows ahead"))
+                    (self.errors_by_step(&methods, "rmse", "Root mean squared error by rows ahead"))
+                }
+            }
+        }
+    }
+
+    fn errors_by_step(&self, methods: &[&Method], metric: &str, title: &str) -> Markup {
+        let steps = 0..self.list("/validation/by_step").len();
+        let pointer = |method: &Method, step: usize| format!("/validation/by_step/{step}/{}{metric}", method.prefix);
+        let line = |method: &&Method| {
+            let point = |step| Some(((step + 1) as f64, self.number(&pointer(method, step))?));
+            Line { points: steps.clone().filter_map(point).collect(), colour: method.colour, dots: true }
+        };
+        let lines: Vec<Line> = methods.iter().map(line).collect();
+        let legend: Vec<_> = methods.iter().map(|method| (method.class, method.name)).collect();
+        let row = |step| -> Vec<Cell> {
+            let errors = methods.iter().map(|method| self.cell(&pointer(method, step), exact));
+            std::iter::once(Cell::Text((step + 1).to_string())).chain(errors).collect()
+        };
+        let rows: Vec<Vec<Cell>> = steps.clone().map(row).collect();
+        let head: Vec<&str> = std::iter::once("rows ahead").chain(methods.iter().map(|method| method.name)).collect();
+        figure(title, &chart::lines(title, "rows ahead", &lines, None), &legend, &table(title, &head, &rows))
     }
 }
 
-/// The JSON pointer of a way's figure.
-fn key(way: &str, place: &str, figure: &str) -> String {
-    format!("{place}/{way}{figure}")
-}
-
-fn drawn(target: &TargetLines) -> String {
-    let line = |points: &Vec<(f64, f64)>, colour| Line { points: points.clone(), colour, dots: false };
-    let title = format!("{}: forecast and truth", target.name);
-    let truth = || line(&target.truth, INK);
-    let model = [truth(), line(&target.model, FIRST)];
-    let mut html = figure(
-        &title,
-        &chart::lines(&title, "held-out row", &model, None),
-        &[("ink", "what came"), ("first", "this model")],
-        "",
-    );
-    let mut simple = vec![truth(), line(&target.naive, SECOND)];
-    let mut legend = vec![("ink", "what came"), ("second", "the last number again")];
-    if !target.seasonal.is_empty() {
-        simple.push(line(&target.seasonal, THIRD));
-        legend.push(("third", "a season before"));
+/// The charts of one column: the model's forecast and those of the simple methods, each beside the actual values.
+fn target_charts(target: &TargetLines) -> Markup {
+    let chart = |title: String, forecasts: &[(&Vec<(f64, f64)>, &Method)]| {
+        let mut lines = vec![Line { points: target.truth.clone(), colour: INK, dots: false }];
+        let mut legend = vec![("ink", "actual values")];
+        for (points, method) in forecasts.iter().filter(|(points, _)| !points.is_empty()) {
+            lines.push(Line { points: (*points).clone(), colour: method.colour, dots: false });
+            legend.push((method.class, method.name));
+        }
+        figure(&title, &chart::lines(&title, "validation row", &lines, None), &legend, &nothing())
+    };
+    let [model, naive, seasonal] = &METHODS;
+    html! {
+        (chart(format!("{}: forecast and actual values", target.name), &[(&target.model, model)]))
+        (chart(
+            format!("{}: simple forecasts and actual values", target.name),
+            &[(&target.naive, naive), (&target.seasonal, seasonal)],
+        ))
     }
-    let title = format!("{}: simple forecasts and truth", target.name);
-    html.push_str(&figure(&title, &chart::lines(&title, "held-out row", &simple, None), &legend, ""));
-    html
 }

@@ -4,7 +4,7 @@ use super::{Comparison, PreparedSeries, say};
 use crate::commands::note;
 use crate::float_model::FloatModel;
 use crate::recipe::Recipe;
-use crate::report::Measured;
+use crate::report::Measurements;
 use crate::tasks::{Findings, TaskData, save_tables, say_channels};
 use crate::train::Problem;
 use crate::vocabulary::Vocabulary;
@@ -48,11 +48,11 @@ impl TaskData for SeriesData {
         save_tables(dir, &[], (table, train_rows - self.data.before()..table.rows.len()), (table, *train_rows))
     }
 
-    fn measure(&self, model: &FloatModel) -> anyhow::Result<Measured> {
+    fn measure(&self, model: &FloatModel) -> anyhow::Result<Measurements> {
         let PreparedSeries { table, train_rows, .. } = &self.data;
         let said = say(model, table, *train_rows).context("not a forecast")?;
         let figures = Comparison::new(&said, &self.data.forecast);
-        Ok(Measured {
+        Ok(Measurements {
             validation: figures.to_json(),
             train: json!({ "rows": train_rows }),
             baselines: None,

@@ -4,7 +4,7 @@ use super::{Language, PreparedText};
 use crate::commands::note;
 use crate::float_model::{FloatModel, files};
 use crate::recipe::Recipe;
-use crate::report::Measured;
+use crate::report::Measurements;
 use crate::tasks::{Findings, TaskData, say_embeddings};
 use crate::train::Problem;
 use crate::weights::Weights;
@@ -58,9 +58,9 @@ impl TaskData for Novel {
         Ok(())
     }
 
-    fn measure(&self, model: &FloatModel) -> anyhow::Result<Measured> {
+    fn measure(&self, model: &FloatModel) -> anyhow::Result<Measurements> {
         let (figures, findings) = Language::new(model, &self.data.valid).context("nothing is held out")?;
-        Ok(Measured {
+        Ok(Measurements {
             validation: figures.to_json(),
             train: json!({ "text_tokens": self.data.tokens, "unknown_tokens": self.data.unknown }),
             baselines: None,

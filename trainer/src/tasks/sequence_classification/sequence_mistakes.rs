@@ -32,7 +32,7 @@ pub struct WrongSequence {
 impl SequenceMistakes {
     /// Of an analysis and the names of its sequences.
     pub fn new<'n>(analysis: &Analysis, names: impl Iterator<Item = &'n str>) -> Self {
-        let answers = names.zip(&analysis.answers).filter(|(_, answer)| answer.label != answer.predicted);
+        let answers = names.zip(&analysis.predictions).filter(|(_, answer)| answer.label != answer.predicted);
         let mut mistakes: Vec<WrongSequence> = answers
             .map(|(name, answer)| WrongSequence {
                 name: name.to_owned(),

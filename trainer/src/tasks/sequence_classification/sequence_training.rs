@@ -4,7 +4,7 @@ use super::{LABEL, PreparedSequences, SEQUENCE, SequenceMistakes, Sequences, ana
 use crate::commands::note;
 use crate::float_model::{FloatModel, files};
 use crate::recipe::Recipe;
-use crate::report::{Learnt, Measured};
+use crate::report::{Measurements, TrainingStats};
 use crate::tasks::{Findings, TaskData, save_tables, say_channels};
 use crate::train::{Problem, Target};
 use crate::vocabulary::Vocabulary;
@@ -42,7 +42,7 @@ impl TaskData for Labelled {
         save_tables(dir, &[SEQUENCE, LABEL], (valid, 0..valid.rows.len()), (train, train.rows.len()))
     }
 
-    fn measure(&self, model: &FloatModel) -> anyhow::Result<Measured> {
+    fn measure(&self, model: &FloatModel) -> anyhow::Result<Measurements> {
         let PreparedSequences { labels, problem, valid, .. } = &self.data;
         let sequences = Sequences::of_table(valid.clone(), Path::new(files::VALIDATION))?;
         let analysis = analyse(model, &sequences, Path::new(files::VALIDATION))?;
@@ -51,8 +51,8 @@ impl TaskData for Labelled {
         let label = |target: &Target| if let Target::Class(label) = target { *label } else { 0 };
         let learnt: Vec<usize> = problem.train.iter().map(|sample| label(&sample.target)).collect();
         let lengths: Vec<usize> = problem.train.iter().map(|sample| sample.steps.len()).collect();
-        let learnt = Learnt { labels: &learnt, lengths: &lengths, leaked: 0, cut: problem.cut };
-        Ok(Measured::classifier(&analysis, labels, learnt, findings))
+        let learnt = TrainingStats { labels: &learnt, lengths: &lengths, leaked: 0, cut: problem.cut };
+        Ok(Measurements::classifier(&analysis, labels, learnt, findings))
     }
 
     fn place(&self, sample: usize) -> String {

@@ -3,7 +3,7 @@
 use crate::classifier::Classifier;
 use crate::data::Example;
 use crate::report::analysis::Analysis;
-use crate::tasks::text_classification::word_weights::{self, Part, Words};
+use crate::tasks::text_classification::word_weights::{self, WeightedPart, WordWeights};
 use rayon::prelude::*;
 
 /// The most mistakes that are kept.
@@ -19,7 +19,7 @@ pub struct TextMistakes {
     /// The surest of those.
     pub mistakes: Vec<Mistake>,
     /// Which words decided.
-    pub words: Words,
+    pub words: WordWeights,
 }
 
 /// A held-out text that the model got wrong.
@@ -34,14 +34,14 @@ pub struct Mistake {
     /// The probability of that.
     pub probability: f64,
     /// Which of its words spoke for the predicted label, which against.
-    pub parts: Vec<Part>,
+    pub parts: Vec<WeightedPart>,
 }
 
 impl TextMistakes {
     /// Looks at what `model` said of `examples`. `analysis` is of the same.
     pub fn new(model: &dyn Classifier, examples: &[Example], analysis: &Analysis) -> Self {
         let mut wrong: Vec<_> =
-            examples.iter().zip(&analysis.answers).filter(|(_, answer)| answer.label != answer.predicted).collect();
+            examples.iter().zip(&analysis.predictions).filter(|(_, answer)| answer.label != answer.predicted).collect();
         wrong.sort_by(|a, b| b.1.probability.total_cmp(&a.1.probability));
         let mistakes = wrong
             .par_iter()
@@ -58,7 +58,7 @@ impl TextMistakes {
             examples: examples.len(),
             wrong: wrong.len(),
             mistakes,
-            words: word_weights::decisive(model, examples),
+            words: word_weights::most_influential(model, examples),
         }
     }
 }

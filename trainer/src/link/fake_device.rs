@@ -1,4 +1,4 @@
-//! A device made of a model and the protocol's rules, for tests. It checks its host as strictly as a real one would suffer.
+//! A device for tests, made of a model and the rules of the console's protocol. It fails a test whose host breaks the rules.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,77 +8,78 @@ use tern_runtime::Model;
 use tern_runtime::testing::Random;
 
 use super::{Link, LinkError};
+use crate::checksum::{crc32, crc32_hex};
 
 pub(crate) const WINDOW: u64 = 768;
 pub(crate) const CREDIT: u64 = 256;
 
-/// What goes wrong.
+/// A fault that the device simulates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     None,
-    /// Nothing is answered from this streamed byte on.
+    /// Answers nothing after this many streamed bytes.
     SilentAfter(u64),
-    /// This text's first logit is one too large.
+    /// The first logit of this text is one too large.
     WrongLogit(usize),
-    /// This text is answered by `overflow`, as are those that follow in the queue.
+    /// Answers this text with `overflow` and drops the rest of the queue.
     Overflow(usize),
-    /// In place of this text's answer comes something else.
+    /// Sends these bytes in place of the answer to this text.
     Garbage(usize, &'static [u8]),
-    /// An ACK too many after this text.
+    /// Sends more ACKs than it should after this text.
     ExtraAck(usize),
-    /// One streamed byte less is reported in the end.
+    /// Reports one streamed byte less at the end.
     LostByte,
-    /// A bit of this text's answer is another on the line.
+    /// One bit of the answer to this text changes on the line.
     Flipped(usize),
-    /// This text reaches the device with another byte.
+    /// One byte of this text changes on the line.
     Misread(usize),
 }
 
-/// A device under test conditions.
-pub(crate) struct Fake<'m> {
+/// The device.
+pub(crate) struct FakeDevice<'m> {
     model: &'m Model<'m>,
     scratch: Vec<i32>,
     pub(crate) info: Value,
     pub(crate) fault: Fault,
     random: Random,
-    /// What the host sent and the device has not taken.
+    /// Bytes that the host sent and the device has not read.
     queue: VecDeque<u8>,
-    /// What the device sent and the host has not received.
+    /// Bytes that the device sent and the host has not received.
     out: VecDeque<u8>,
     line: Vec<u8>,
     prompted: bool,
-    /// The number of the next answer, in machine mode.
+    /// Number of the next answer; `None` outside of machine mode.
     number: Option<u32>,
-    /// Checksum of what is being answered.
+    /// Checksum of the request that is being answered.
     request: u32,
     streaming: bool,
     escaped: bool,
     text: Vec<u8>,
-    /// Every text that was completed.
+    /// All texts received.
     pub(crate) texts: Vec<Vec<u8>>,
     sent: u64,
     consumed: u64,
-    /// Credits that the host has received.
+    /// ACKs that the host has received.
     credited: u64,
     answered: u64,
     pub(crate) most_outstanding: u64,
     pub(crate) restarts: usize,
 }
 
-impl<'m> Fake<'m> {
+impl<'m> FakeDevice<'m> {
     pub(crate) fn new(model: &'m Model<'m>, file: &[u8], seed: u64) -> Self {
         let info = json!({
             "protocol": 2, "firmware": "0.1.0", "board": "fake", "clock_hz": 25_000_000, "later": "ignored", "model_error": null,
-            "model": {"name": model.name(), "crc32": format!("{:08x}", crc32fast::hash(file)), "bytes": file.len()},
+            "model": {"name": model.name(), "crc32": crc32_hex(file), "bytes": file.len()},
         });
-        Fake {
+        FakeDevice {
             model,
             scratch: vec![0; model.scratch_len()],
             info,
             fault: Fault::None,
             random: Random(seed),
             queue: VecDeque::new(),
-            // A device whose last user left in the middle of something.
+            // The last user left in the middle of a line.
             out: b"\x06\x06noise {\"echo\"\r\n> ".iter().copied().collect(),
             line: b"half a line".to_vec(),
             prompted: true,
@@ -97,11 +98,11 @@ impl<'m> Fake<'m> {
         }
     }
 
-    fn say(&mut self, text: &str) {
+    fn send_line(&mut self, text: &str) {
         match &mut self.number {
             Some(number) => {
                 let framed = format!("{number} {text} {:08x}", self.request);
-                self.out.extend(format!("{framed} {:08x}", crc32fast::hash(framed.as_bytes())).bytes());
+                self.out.extend(format!("{framed} {}", crc32_hex(framed.as_bytes())).bytes());
                 (*number, self.request) = (*number + 1, 0);
             }
             None => self.out.extend(text.bytes()),
@@ -117,40 +118,42 @@ impl<'m> Fake<'m> {
             0x03 => {
                 self.line.clear();
                 if self.number.is_none() {
-                    self.say("^C");
+                    self.send_line("^C");
                     self.out.extend(b"> ");
                     self.prompted = true;
                 }
             }
-            b'\n' => self.obey(),
+            b'\n' => self.run_line(),
             byte => self.line.push(byte),
         }
     }
 
-    fn obey(&mut self) {
+    fn run_line(&mut self) {
         let line = String::from_utf8(std::mem::take(&mut self.line)).unwrap();
         if std::mem::take(&mut self.prompted) {
-            self.say(&line);
+            self.send_line(&line);
         }
-        self.request = crc32fast::hash(line.as_bytes());
+        self.request = crc32(line.as_bytes());
         match line.as_str() {
             "@mode machine" => {
                 self.number = Some(0);
-                self.say(r#"{"mode":"machine","protocol":2}"#);
+                self.send_line(r#"{"mode":"machine","protocol":2}"#);
             }
             "mode human" => {
-                self.say(r#"{"mode":"human"}"#);
+                self.send_line(r#"{"mode":"human"}"#);
                 self.number = None;
                 self.out.extend(b"> ");
                 self.prompted = true;
             }
-            "info" => self.say(&self.info.to_string()),
-            "stream" if self.info["model"].is_null() => self.say(r#"{"error":"no_model","message":"no model: empty"}"#),
+            "info" => self.send_line(&self.info.to_string()),
+            "stream" if self.info["model"].is_null() => {
+                self.send_line(r#"{"error":"no_model","message":"no model: empty"}"#)
+            }
             "stream" => {
                 self.streaming = true;
                 (self.sent, self.consumed, self.credited, self.answered) = (self.queue.len() as u64, 0, 0, 0);
                 self.restarts += 1;
-                self.say(&json!({"stream": true, "window": WINDOW, "credit": CREDIT}).to_string());
+                self.send_line(&json!({"stream": true, "window": WINDOW, "credit": CREDIT}).to_string());
             }
             line => panic!("a host sent {line:?}"),
         }
@@ -175,7 +178,9 @@ impl<'m> Fake<'m> {
             0x03 => {
                 self.streaming = false;
                 let lost = u64::from(self.fault == Fault::LostByte);
-                self.say(&json!({"stream": false, "bytes": self.consumed - lost, "texts": self.answered}).to_string());
+                self.send_line(
+                    &json!({"stream": false, "bytes": self.consumed - lost, "texts": self.answered}).to_string(),
+                );
             }
             0x18 => panic!("a host abandoned a text"),
             byte => self.text.push(byte),
@@ -187,7 +192,7 @@ impl<'m> Fake<'m> {
         if self.fault == Fault::Misread(number) {
             text[0] ^= 1;
         }
-        self.request = crc32fast::hash(&text);
+        self.request = crc32(&text);
         let mut session = self.model.session(&mut self.scratch).unwrap();
         let logits = session.classify(&text);
         let class = logits.best().class;
@@ -196,7 +201,7 @@ impl<'m> Fake<'m> {
         self.texts.push(text);
         match self.fault {
             Fault::Overflow(at) if at == number => {
-                // What stands in the queue is lost with it, up to its last byte.
+                // The rest of the queue is lost.
                 self.fault = Fault::None;
                 let rest: Vec<u8> = self.queue.drain(..).collect();
                 rest.iter().for_each(|_| {
@@ -206,7 +211,8 @@ impl<'m> Fake<'m> {
                     }
                 });
                 self.request = 0;
-                return self.say(r#"{"error":"overflow","message":"overflow: 9 bytes","lost":9,"queue_bytes":1024}"#);
+                return self
+                    .send_line(r#"{"error":"overflow","message":"overflow: 9 bytes","lost":9,"queue_bytes":1024}"#);
             }
             Fault::Garbage(at, bytes) if at == number => return self.out.extend(bytes),
             Fault::WrongLogit(at) if at == number => all[0] += 1,
@@ -220,7 +226,7 @@ impl<'m> Fake<'m> {
             "label": label, "class": known.then_some(class), "probability": known.then_some(0.5), "logits": all,
             "tokens": tokens, "unknown": unknown, "ticks": 100 * u64::from(tokens),
         });
-        self.say(&answer.to_string());
+        self.send_line(&answer.to_string());
         if self.fault == Fault::Flipped(number) {
             let at = self.out.len() - 30;
             self.out[at] ^= 1;
@@ -228,7 +234,7 @@ impl<'m> Fake<'m> {
     }
 }
 
-impl Link for Fake<'_> {
+impl Link for FakeDevice<'_> {
     fn send(&mut self, bytes: &[u8]) -> Result<(), LinkError> {
         self.queue.extend(bytes);
         if self.streaming {
@@ -241,7 +247,7 @@ impl Link for Fake<'_> {
         Ok(())
     }
 
-    /// Works off some bytes, and gives some: a host must not care where anything is cut.
+    /// Reads and sends random numbers of bytes, since a host must not depend on where the bytes are cut.
     fn receive(&mut self, _: Duration) -> Result<Vec<u8>, LinkError> {
         loop {
             for _ in 0..self.random.between(0, 400) {

@@ -1,24 +1,26 @@
-//! A device's answers against the host's.
+//! Counts a device's answers and compares them with this computer's.
 
 use std::time::Duration;
 
+use serde::Serialize;
 use tern_runtime::{Model, Session};
 
 use crate::data::Example;
 use crate::link::{Answer, DeviceError, Reply};
+use crate::metrics::argmax;
 
 /// A row of the table.
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
     pub(super) example: Example,
-    /// Where it stands in the file.
+    /// Line in the file.
     pub(super) line: u64,
 }
 
-/// What a device or a host makes of a text.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub(super) struct Verdict {
-    /// None where no token is known.
+/// The answer of the device or of this computer to a text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Computed {
+    /// `None` if no token is in the vocabulary.
     pub(super) label: Option<String>,
     /// `[classes]`, Q16.
     pub(super) logits: Vec<i32>,
@@ -26,16 +28,16 @@ pub(super) struct Verdict {
     pub(super) unknown: u64,
 }
 
-/// An answer of the device that is not the host's.
-#[derive(Clone, Debug)]
+/// A text to which the device answers otherwise than this computer.
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct Difference {
     pub(super) line: u64,
     pub(super) text: String,
-    pub(super) device: Verdict,
-    pub(super) host: Verdict,
+    pub(super) device: Computed,
+    pub(super) host: Computed,
 }
 
-/// A text without an answer.
+/// A text that the device refused.
 #[derive(Clone, Debug)]
 pub(super) struct Refusal {
     pub(super) line: u64,
@@ -43,12 +45,12 @@ pub(super) struct Refusal {
     pub(super) error: DeviceError,
 }
 
-/// All that is counted.
+/// The counts of all replies.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
-    /// Texts that have a reply.
+    /// Texts with a reply.
     pub(super) examples: usize,
-    /// Texts that the device gives the label of the table.
+    /// Texts for which the device predicts the label of the table.
     pub(super) correct: usize,
     /// Texts without a known token.
     pub(super) without_label: usize,
@@ -59,7 +61,7 @@ pub(super) struct Tally {
     pub(super) ticks: u64,
     pub(super) differences: Vec<Difference>,
     pub(super) refusals: Vec<Refusal>,
-    /// From the first text sent to the last reply.
+    /// Time from the first text sent to the last reply.
     pub(super) elapsed: Duration,
 }
 
@@ -69,53 +71,35 @@ impl Tally {
         let Sample { example: Example { text, label }, line } = sample;
         self.examples += 1;
         self.bytes += text.len() as u64;
-        let answer = match reply {
+        let Answer { label: predicted, logits, tokens, unknown, ticks, .. } = match reply {
             Reply::Answer(answer) => answer,
             Reply::Refused(error) => {
                 return self.refusals.push(Refusal { line: *line, text: text.clone(), error });
             }
         };
-        self.ticks += answer.ticks;
-        self.tokens += answer.tokens;
-        self.unknown += answer.unknown;
-        self.without_label += usize::from(answer.label.is_none());
-        // A text without a known token has a largest logit all the same; `tern eval` decides by it, too.
-        self.correct += usize::from(first_largest(&answer.logits) == Some(*label));
+        self.ticks += ticks;
+        self.tokens += tokens;
+        self.unknown += unknown;
+        self.without_label += usize::from(predicted.is_none());
+        // A text without a known token also has a largest logit, which `tern eval` takes as its prediction, too.
+        self.correct += usize::from(argmax(&logits) == *label);
         let host = on_host(text, model, session);
-        let device = of_device(answer);
+        let device = Computed { label: predicted, logits, tokens, unknown };
         if device != host {
             self.differences.push(Difference { line: *line, text: text.clone(), device, host });
         }
     }
 
-    /// Share of the texts that the device gives the label of the table; a refused one has none.
+    /// Share of the texts for which the device predicts the label of the table; a refused text counts as wrong.
     pub(super) fn accuracy(&self) -> f64 {
         self.correct as f64 / self.examples as f64
     }
 }
 
-fn of_device(answer: Answer) -> Verdict {
-    Verdict { label: answer.label, logits: answer.logits, tokens: answer.tokens, unknown: answer.unknown }
-}
-
-fn on_host(text: &str, model: &Model<'_>, session: &mut Session<'_>) -> Verdict {
+fn on_host(text: &str, model: &Model<'_>, session: &mut Session<'_>) -> Computed {
     let logits = session.classify(text.as_bytes());
     let (best, logits) = (logits.best().class, logits.iter().collect());
     let (tokens, unknown) = (u64::from(session.tokens()), u64::from(session.unknown()));
     let label = if unknown < tokens { model.labels().get(best).map(str::to_owned) } else { None };
-    Verdict { label, logits, tokens, unknown }
-}
-
-fn first_largest(logits: &[i32]) -> Option<usize> {
-    (0..logits.len()).rev().max_by_key(|&class| logits[class])
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn first_largest() {
-        assert_eq!(super::first_largest(&[1, 3, 3, 2]), Some(1));
-        assert_eq!(super::first_largest(&[-5]), Some(0));
-        assert_eq!(super::first_largest(&[]), None);
-    }
+    Computed { label, logits, tokens, unknown }
 }

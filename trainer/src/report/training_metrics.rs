@@ -1,4 +1,4 @@
-//! The figures of a training.
+//! The metrics of a training, which `metrics.json` stores.
 
 use super::analysis::{Analysis, wilson};
 use crate::baselines::{self, Baseline};
@@ -8,46 +8,46 @@ use crate::tasks::Findings;
 use crate::train::{Ending, EpochFigures, Outcome};
 use serde_json::{Map, Value, json};
 
-/// How a model does on what was held out, and what it learnt from.
+/// The metrics of a model on the validation split, and the statistics of its training set.
 #[derive(Clone, Debug)]
-pub struct Measured {
-    /// `validation` in `metrics.json`.
+pub struct Measurements {
+    /// The object `validation` of `metrics.json`.
     pub validation: Value,
-    /// `train` in `metrics.json`.
+    /// The object `train` of `metrics.json`.
     pub train: Value,
-    /// `baselines` in `metrics.json`, where simpler models were trained on the same rows.
+    /// The object `baselines` of `metrics.json`, if simpler models were trained on the same rows.
     pub baselines: Option<Value>,
-    /// The figures for people.
+    /// The metrics as lines for a person.
     pub lines: Vec<String>,
-    /// What single held-out examples show.
+    /// Examples of the validation split, for the report.
     pub findings: Findings,
 }
 
-/// What a classifier learnt from.
+/// Statistics of a classifier's training set.
 #[derive(Clone, Copy, Debug)]
-pub struct Learnt<'a> {
+pub struct TrainingStats<'a> {
     /// The label of each example.
     pub labels: &'a [usize],
-    /// Number of tokens or steps of each.
+    /// The number of tokens or time steps of each example.
     pub lengths: &'a [usize],
-    /// Held-out examples that are among them.
+    /// The number of validation examples that are also in the training set.
     pub leaked: usize,
-    /// Examples that were cut.
+    /// The number of examples that were cut to the maximum length.
     pub cut: usize,
 }
 
-impl Measured {
-    /// Of a classifier.
-    pub fn classifier(analysis: &Analysis, labels: &[String], learnt: Learnt<'_>, findings: Findings) -> Self {
+impl Measurements {
+    /// The measurements of a classifier.
+    pub fn classifier(analysis: &Analysis, labels: &[String], training: TrainingStats<'_>, findings: Findings) -> Self {
         let mut validation = validation(analysis, labels);
-        validation["also_in_training"] = json!(learnt.leaked);
-        let count = |label| learnt.labels.iter().filter(|of| **of == label).count();
+        validation["also_in_training"] = json!(training.leaked);
+        let count = |label| training.labels.iter().filter(|of| **of == label).count();
         let support: Map<String, Value> =
             labels.iter().enumerate().map(|(label, name)| (name.clone(), json!(count(label)))).collect();
         let evaluation = &analysis.evaluation;
         let lines = vec![
             format!(
-                "validation accuracy {:.4} ({} of {}), always the most frequent label: {:.4}",
+                "validation accuracy {:.4} ({} of {}); the most frequent label alone: {:.4}",
                 evaluation.accuracy(),
                 evaluation.correct(),
                 evaluation.examples(),
@@ -55,12 +55,12 @@ impl Measured {
             ),
             format!("validation loss {:.4}, macro F1 {:.4}", evaluation.loss(), evaluation.macro_f1()),
         ];
-        let train = json!({ "support": support, "cut": learnt.cut, "tokens": lengths(learnt.lengths) });
-        Measured { validation, train, baselines: None, lines, findings }
+        let train = json!({ "support": support, "cut": training.cut, "tokens": lengths(training.lengths) });
+        Measurements { validation, train, baselines: None, lines, findings }
     }
 
-    /// Puts simpler models beside it; `analysis` is that of the model, which has so many `parameters`.
-    pub fn beside(mut self, baselines: &[Baseline], analysis: &Analysis, parameters: usize) -> Self {
+    /// Adds simpler models to compare with. `analysis` and `parameters` are those of this model.
+    pub fn with_baselines(mut self, baselines: &[Baseline], analysis: &Analysis, parameters: usize) -> Self {
         if !baselines.is_empty() {
             self.baselines = Some(baselines::to_json(baselines));
             self.lines.extend(baselines::to_text(baselines, Some(("this model", &analysis.evaluation, parameters))));
@@ -69,29 +69,29 @@ impl Measured {
     }
 }
 
-/// The figures of a training: what `metrics.json` holds.
+/// The content of `metrics.json`.
 #[derive(Clone, Debug)]
-pub struct Figures {
-    /// What the model does.
+pub struct TrainingMetrics {
+    /// The model's task.
     pub task: Task,
-    /// How the kept weights do.
-    pub measured: Measured,
-    /// All epochs in turn.
+    /// The measurements with the weights that were kept.
+    pub measured: Measurements,
+    /// The metrics of all epochs.
     pub history: Vec<EpochFigures>,
     /// The epoch that was kept, from 1.
     pub best_epoch: usize,
-    /// Why the training ended.
+    /// The reason for the end of the training.
     pub ending: Ending,
-    /// What was learnt from: texts, sequences or windows.
+    /// The number of training examples: texts, sequences or windows.
     pub train_examples: usize,
-    /// Values in the model.
+    /// The number of parameters.
     pub parameters: usize,
 }
 
-impl Figures {
-    /// Those of `model`, which is what came out, learnt from so many examples.
-    pub fn new(model: &FloatModel, measured: Measured, train_examples: usize, outcome: &Outcome) -> Self {
-        Figures {
+impl TrainingMetrics {
+    /// The metrics of the training that gave `model`.
+    pub fn new(model: &FloatModel, measured: Measurements, train_examples: usize, outcome: &Outcome) -> Self {
+        TrainingMetrics {
             task: model.config().task,
             measured,
             history: outcome.history.clone(),
@@ -121,16 +121,17 @@ impl Figures {
         figures
     }
 
-    /// The figures for people.
+    /// The metrics as lines for a person.
     pub fn lines(&self) -> Vec<String> {
         let (best, epochs, parameters) = (self.best_epoch, self.history.len(), self.parameters);
-        let mut lines = vec![format!("best epoch {best} of {epochs}, {parameters} parameters; on what was held out:")];
+        let mut lines =
+            vec![format!("best epoch {best} of {epochs}, {parameters} parameters; on the validation split:")];
         lines.extend_from_slice(&self.measured.lines);
         lines
     }
 }
 
-/// What a report shows of a classifier on held-out rows. The keys of `validation` in `metrics.json`.
+/// The object `validation` of `metrics.json` for a classifier.
 pub fn validation(analysis: &Analysis, labels: &[String]) -> Value {
     let evaluation = &analysis.evaluation;
     let per_class: Map<String, Value> =
@@ -149,7 +150,7 @@ pub fn validation(analysis: &Analysis, labels: &[String]) -> Value {
     })
 }
 
-/// Median, longest, and how many there are in each of up to 30 ranges of equal width.
+/// The median and the maximum of some lengths, and a histogram of up to 30 equally wide ranges.
 fn lengths(lengths: &[usize]) -> Value {
     let mut sorted = lengths.to_vec();
     sorted.sort_unstable();

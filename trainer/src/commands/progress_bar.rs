@@ -1,32 +1,31 @@
-//! How far the work is, for a person who waits.
+//! A progress bar for work that may take a while.
 
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A bar is worth its place from here on.
-const AFTER: Duration = Duration::from_secs(2);
+/// Time after which the bar appears.
+const DELAY: Duration = Duration::from_secs(2);
 
-/// A progress bar on stderr, if that is a terminal and the work is not done at once. It goes when dropped.
-pub(super) struct Meter {
+/// A progress bar on stderr that appears after two seconds, if stderr is a terminal. Dropping it removes it.
+pub(super) struct DelayedBar {
     length: usize,
-    /// indicatif's template.
     template: &'static str,
     start: Instant,
     bar: Option<ProgressBar>,
-    is_wanted: bool,
+    is_terminal: bool,
 }
 
-impl Meter {
-    /// Of `length` things. `template` is indicatif's.
+impl DelayedBar {
+    /// A bar of `length` steps. `template` is one of indicatif's.
     pub(super) fn new(length: usize, template: &'static str) -> Self {
-        Meter { length, template, start: Instant::now(), bar: None, is_wanted: stderr().is_terminal() }
+        DelayedBar { length, template, start: Instant::now(), bar: None, is_terminal: stderr().is_terminal() }
     }
 
-    /// So many are done.
+    /// Shows that `done` steps are done.
     pub(super) fn show(&mut self, done: usize) {
-        if self.bar.is_none() && self.is_wanted && self.start.elapsed() >= AFTER {
+        if self.bar.is_none() && self.is_terminal && self.start.elapsed() >= DELAY {
             let style = ProgressStyle::with_template(self.template);
             let bar = ProgressBar::new(self.length as u64).with_elapsed(self.start.elapsed());
             self.bar = Some(bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())));
@@ -37,7 +36,7 @@ impl Meter {
     }
 }
 
-impl Drop for Meter {
+impl Drop for DelayedBar {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

@@ -1,11 +1,12 @@
-//! The front matter: YAML that the Hub indexes a model by.
+//! The front matter of a model card: YAML by which the Hub indexes the model.
 
-use super::{Card, file};
+use super::{Card, file_name};
 use crate::task::{Input, Task};
 use std::fmt::Write;
 
 impl Card<'_> {
-    /// From `---` to `---`. What nobody said, such as a licence, is left out: the Hub shows then that it is missing.
+    /// The front matter with its `---` lines. A licence and other keys that the recipe does not have are left out, and the Hub shows
+    /// that they are missing.
     pub(super) fn front_matter(&self) -> String {
         let mut yaml = String::from("---\nlibrary_name: tern\n");
         let (task, name) = self.hub_task();
@@ -26,7 +27,7 @@ impl Card<'_> {
         yaml + "---\n"
     }
 
-    /// The Hub's word for the task, and its name for people.
+    /// The Hub's identifier of the task, and its name.
     fn hub_task(&self) -> (&'static str, &'static str) {
         match (self.config.task, self.config.input) {
             (Task::LanguageModel, _) => ("text-generation", "Text generation"),
@@ -36,13 +37,13 @@ impl Card<'_> {
         }
     }
 
-    /// Figures in the form of the Hub's `model-index`.
+    /// Adds the metrics in the form of the Hub's `model-index`.
     fn results(&self, yaml: &mut String, task: &str, name: &str) {
         let metrics: Vec<(&str, &str, f64)> = [
-            ("accuracy", "Accuracy on held-out rows", "/validation/accuracy"),
-            ("f1", "Macro F1 on held-out rows", "/validation/macro_f1"),
-            ("perplexity", "Perplexity on the held-out part", "/validation/perplexity"),
-            ("mae", "Mean absolute error on the held-out part", "/validation/mae"),
+            ("accuracy", "Accuracy on the validation split", "/validation/accuracy"),
+            ("f1", "Macro F1 on the validation split", "/validation/macro_f1"),
+            ("perplexity", "Perplexity on the validation split", "/validation/perplexity"),
+            ("mae", "Mean absolute error on the validation split", "/validation/mae"),
         ]
         .into_iter()
         .filter_map(|(kind, name, pointer)| Some((kind, name, self.number(pointer)?)))
@@ -52,16 +53,16 @@ impl Card<'_> {
         }
         list(yaml, "metrics", metrics.iter().map(|(kind, ..)| (*kind).to_owned()));
         let data = self.recipe.map(|recipe| {
-            let held_out = recipe.data.valid.as_ref().unwrap_or(&recipe.data.train);
-            (file(held_out), recipe.card.datasets.first().cloned())
+            let validation = recipe.data.valid.as_ref().unwrap_or(&recipe.data.train);
+            (file_name(validation), recipe.card.datasets.first().cloned())
         });
-        let (held_out, dataset) = data.unwrap_or_else(|| ("validation.csv".to_owned(), None));
+        let (file, dataset) = data.unwrap_or_else(|| ("validation.csv".to_owned(), None));
         let _ = writeln!(
             yaml,
             "model-index:\n- name: {}\n  results:\n  - task:\n      type: {task}\n      name: {name}\n    dataset:\n      name: {}\n      type: {}\n    metrics:",
             quoted(&self.config.name),
-            quoted(&format!("{held_out}, held-out rows")),
-            quoted(&dataset.unwrap_or_else(|| slug(&held_out))),
+            quoted(&format!("{file}, validation split")),
+            quoted(&dataset.unwrap_or_else(|| slug(&file))),
         );
         for (kind, name, value) in metrics {
             let _ = writeln!(yaml, "    - type: {kind}\n      name: {name}\n      value: {value}");
@@ -75,7 +76,7 @@ impl Card<'_> {
     }
 }
 
-/// A list, where there is something in it.
+/// Adds a list, unless it is empty.
 fn list(yaml: &mut String, key: &str, items: impl IntoIterator<Item = String>) {
     let items: Vec<String> = items.into_iter().map(|item| format!("- {}\n", quoted(&item))).collect();
     if !items.is_empty() {
@@ -83,16 +84,16 @@ fn list(yaml: &mut String, key: &str, items: impl IntoIterator<Item = String>) {
     }
 }
 
-/// A string in YAML: JSON's strings are among YAML's. Words that need no quotes have none.
+/// A string in YAML, in quotes as in JSON unless it is a plain word.
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_lowercase() || c == '-';
     let is_word = text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(plain);
-    // Words that YAML reads as something else; `no` is a language.
+    // YAML reads these words as other types; `no` is also the code of a language.
     let is_taken = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"].contains(&text);
     if is_word && !is_taken { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }
 
-/// A word that may stand for a data set.
+/// An identifier for a data set, made from a file name.
 fn slug(name: &str) -> String {
     let name = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     let slug: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect();

@@ -1,9 +1,9 @@
-//! What page and card are made from.
+//! The inputs of the page and the card: read from a model directory, or taken from a training.
 
 use super::analysis::Analysis;
 use super::card;
-use super::figures::{Figures, validation};
-use super::page::Page;
+use super::html_page::HtmlPage;
+use super::training_metrics::{TrainingMetrics, validation};
 use crate::data::number_table::{self, NumberTableError, Wanted};
 use crate::float_model::{Config, FloatModel, LoadError, files};
 use crate::recipe::Recipe;
@@ -16,9 +16,9 @@ use crate::tasks::text_classification::TextMistakes;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-/// Everything that a page or a card says.
+/// The inputs of a page and a card.
 #[derive(Clone, Debug)]
-pub struct Sources {
+pub struct ReportInputs {
     config: Config,
     recipe: Option<Recipe>,
     metrics: Value,
@@ -26,10 +26,10 @@ pub struct Sources {
     findings: Findings,
 }
 
-/// Why a model directory cannot be reported on.
+/// Errors of reading the inputs from a model directory.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// It is no model directory.
+    /// The folder is not a model directory.
     #[error(transparent)]
     Model(#[from] LoadError),
     /// A file cannot be read.
@@ -37,13 +37,13 @@ pub enum ReadError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The held-out numbers cannot be read.
+    /// The validation rows cannot be read.
     #[error(transparent)]
     Series(#[from] NumberTableError),
-    /// The held-out text cannot be read.
+    /// The validation text cannot be read.
     #[error(transparent)]
     Language(#[from] LanguageError),
     /// A file is not JSON.
@@ -51,49 +51,48 @@ pub enum ReadError {
     Json {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The parser's error.
         source: serde_json::Error,
     },
 }
 
-impl Sources {
-    /// After a training. `figures` are of `model` and its held-out rows.
-    pub fn new(model: &FloatModel, recipe: &Recipe, figures: &Figures) -> Self {
-        Sources {
+impl ReportInputs {
+    /// The inputs after a training of `model`.
+    pub fn new(model: &FloatModel, recipe: &Recipe, metrics: &TrainingMetrics) -> Self {
+        ReportInputs {
             config: model.config().clone(),
             recipe: Some(recipe.clone()),
-            metrics: as_read(&figures.to_json()),
+            metrics: as_read(&metrics.to_json()),
             export: None,
-            findings: figures.measured.findings.clone(),
+            findings: metrics.measured.findings.clone(),
         }
     }
 
-    /// From a model directory.
+    /// Reads the inputs from a model directory.
     ///
     /// # Errors
     ///
     /// See [`ReadError`].
     pub fn read(dir: &Path) -> Result<Self, ReadError> {
-        Sources::of(dir, &FloatModel::load(dir)?)
+        ReportInputs::read_for(dir, &FloatModel::load(dir)?)
     }
 
-    /// From the directory of a loaded model. `recipe.toml`, `metrics.json` and `export.json` may be missing, as in an imported model: what
-    /// they would say is then not said, but for figures that the held-out rows give.
+    /// Reads the inputs from the directory of a loaded model. An imported model has no `recipe.toml` and no `metrics.json`; its
+    /// validation metrics are computed from the validation split.
     ///
     /// # Errors
     ///
     /// See [`ReadError`].
-    pub fn of(dir: &Path, model: &FloatModel) -> Result<Self, ReadError> {
+    pub fn read_for(dir: &Path, model: &FloatModel) -> Result<Self, ReadError> {
         let mut metrics = json(&dir.join(files::METRICS))?.unwrap_or_else(|| json!({}));
-        let (figures, findings) = held_out(dir, model)?;
-        // An imported model has no figures, or fewer.
+        let (computed, findings) = validate(dir, model)?;
         let known = metrics.get("validation").filter(|known| !known.is_null());
-        let lacks = |key: &str| known.is_none_or(|known| known.get(key).is_none()) && figures.get(key).is_some();
-        if figures.is_object() && (known.is_none() || lacks("calibration")) {
-            metrics["validation"] = as_read(&figures);
+        let lacks = |key: &str| known.is_none_or(|known| known.get(key).is_none()) && computed.get(key).is_some();
+        if computed.is_object() && (known.is_none() || lacks("calibration")) {
+            metrics["validation"] = as_read(&computed);
         }
         metrics["parameters"] = json!(model.weights().count());
-        Ok(Sources {
+        Ok(ReportInputs {
             config: model.config().clone(),
             recipe: Recipe::read(&dir.join(files::RECIPE)).ok(),
             metrics,
@@ -102,20 +101,20 @@ impl Sources {
         })
     }
 
-    /// The figures of `metrics.json`.
+    /// The content of `metrics.json`.
     pub fn metrics(&self) -> &Value {
         &self.metrics
     }
 
-    /// Puts in what an export said.
+    /// Sets the content of `export.json`.
     pub fn set_export(&mut self, export: &Value) {
         self.export = Some(as_read(export));
     }
 
     /// The content of `report.html`.
     pub fn page(&self) -> String {
-        let Sources { config, recipe, metrics, export, findings } = self;
-        Page { config, recipe: recipe.as_ref(), metrics, export: export.as_ref(), findings }.html()
+        let ReportInputs { config, recipe, metrics, export, findings } = self;
+        HtmlPage { config, recipe: recipe.as_ref(), metrics, export: export.as_ref(), findings }.html()
     }
 
     /// The content of `README.md`.
@@ -124,8 +123,8 @@ impl Sources {
     }
 }
 
-/// How a model does on what its directory holds out, and what that shows. Null and nothing where there is none.
-fn held_out(dir: &Path, model: &FloatModel) -> Result<(Value, Findings), ReadError> {
+/// The metrics and examples of a model on the validation split in its directory; null and none without a validation split.
+fn validate(dir: &Path, model: &FloatModel) -> Result<(Value, Findings), ReadError> {
     let (config, path) = (model.config(), dir.join(files::VALIDATION));
     let channels: Vec<String> = config.channels.iter().map(|channel| channel.name.clone()).collect();
     match (config.task, config.input) {
@@ -163,13 +162,13 @@ fn held_out(dir: &Path, model: &FloatModel) -> Result<(Value, Findings), ReadErr
     }
 }
 
-/// A value as it will be read from a file: serde_json's reader may be off by the last bit, and page and card must come out the same when they
-/// are made again.
+/// A value as it will be read from a file, so that the page and the card are the same when they are made again: serde_json's reader may
+/// change the last bit of a number.
 fn as_read(value: &Value) -> Value {
-    serde_json::from_str(&value.to_string()).expect("what serde_json writes it reads")
+    serde_json::from_str(&value.to_string()).expect("serde_json reads what it wrote")
 }
 
-/// A JSON file, if it is there.
+/// Reads a JSON file; `None` if it does not exist.
 fn json(path: &Path) -> Result<Option<Value>, ReadError> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,

@@ -1,0 +1,12 @@
+//! Safe display of text from files of unknown origin, on terminals and on pages.
+
+/// Returns true for characters that control a terminal or change the direction of the text after them.
+pub fn is_control(c: char) -> bool {
+    // U+202A … U+202E and U+2066 … U+2069 change the direction.
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A text with its control characters escaped.
+pub fn visible(text: &str) -> String {
+    text.chars().map(|c| if is_control(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
+}

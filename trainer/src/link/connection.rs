@@ -1,0 +1,156 @@
+//! A [`Link`] over anything that can be read and written: a serial port, a TCP stream, the pipes of QEMU.
+
+use std::io::{ErrorKind, Read, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::qemu::Process;
+use super::{Link, LinkError, is_interrupted};
+
+/// Interval at which a waiting receiver checks for an interrupt.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// How long the other end may accept no byte.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// An open connection. A thread reads from it, so that waiting for bytes can time out.
+///
+/// Dropping it closes the connection and stops QEMU.
+pub struct Connection {
+    incoming: Receiver<Result<Vec<u8>, String>>,
+    /// The reason for the end of the incoming bytes.
+    ended: Option<String>,
+    sending: SendHalf,
+    stop: Arc<AtomicBool>,
+    process: Option<Process>,
+}
+
+/// The sending half of a [`Connection`], for another thread.
+pub struct SendHalf {
+    name: String,
+    writer: Option<Box<dyn Write + Send>>,
+}
+
+impl Connection {
+    /// A connection with a `name` for error messages. The reads must time out if the other end can stay open after a drop.
+    pub fn new(name: String, reader: impl Read + Send + 'static, writer: impl Write + Send + 'static) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (sender, incoming) = channel();
+        let stopped = Arc::clone(&stop);
+        thread::spawn(move || read_all(reader, &sender, &stopped));
+        let sending = SendHalf { name, writer: Some(Box::new(writer)) };
+        Connection { incoming, ended: None, sending, stop, process: None }
+    }
+
+    /// Adds the QEMU process that ends with the connection.
+    pub(super) fn with_process(mut self, process: Process) -> Self {
+        self.process = Some(process);
+        self
+    }
+
+    /// The name of the connection: the port, the address, or the emulated board.
+    pub fn name(&self) -> &str {
+        &self.sending.name
+    }
+
+    /// Takes the sending half out; afterwards [`Link::send`] fails.
+    pub fn take_send_half(&mut self) -> SendHalf {
+        SendHalf { name: self.sending.name.clone(), writer: self.sending.writer.take() }
+    }
+
+    fn closed(&mut self, reason: String) -> LinkError {
+        let reason = self.process.as_mut().map_or(reason, Process::end_reason);
+        LinkError::Closed { link: self.sending.name.clone(), reason }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Link for Connection {
+    fn send(&mut self, bytes: &[u8]) -> Result<(), LinkError> {
+        match self.sending.send(bytes) {
+            Err(LinkError::Closed { reason, .. }) => Err(self.closed(reason)),
+            other => other,
+        }
+    }
+
+    fn receive(&mut self, timeout: Duration) -> Result<Vec<u8>, LinkError> {
+        if let Some(reason) = self.ended.clone() {
+            return Err(self.closed(reason));
+        }
+        let deadline = Instant::now() + timeout;
+        loop {
+            if is_interrupted() {
+                return Err(LinkError::Interrupted);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.incoming.recv_timeout(left.min(POLL_INTERVAL)) {
+                Ok(Ok(bytes)) => return Ok(bytes),
+                Ok(Err(reason)) => {
+                    self.ended = Some(reason.clone());
+                    return Err(self.closed(reason));
+                }
+                Err(RecvTimeoutError::Timeout) if left > POLL_INTERVAL => (),
+                Err(RecvTimeoutError::Timeout) => return Ok(Vec::new()),
+                Err(RecvTimeoutError::Disconnected) => return Err(self.closed("its reader ended".to_owned())),
+            }
+        }
+    }
+}
+
+impl SendHalf {
+    /// Sends all bytes, as [`Link::send`].
+    ///
+    /// # Errors
+    /// [`LinkError`] if the other end is gone or accepts no byte for ten seconds.
+    pub fn send(&mut self, mut bytes: &[u8]) -> Result<(), LinkError> {
+        let closed = |reason: &str| LinkError::Closed { link: self.name.clone(), reason: reason.to_owned() };
+        let failed = |error: std::io::Error| match error.kind() {
+            ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => {
+                closed(&error.to_string())
+            }
+            _ => LinkError::Io { link: self.name.clone(), error },
+        };
+        let Some(writer) = &mut self.writer else { return Err(closed("its sending half was taken")) };
+        let start = Instant::now();
+        while !bytes.is_empty() {
+            match writer.write(bytes) {
+                Ok(0) => return Err(closed("it accepts no more bytes")),
+                Ok(count) => bytes = &bytes[count..],
+                Err(error) if is_temporary(&error) && start.elapsed() < WRITE_TIMEOUT => (),
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        match writer.flush() {
+            Err(error) if !is_temporary(&error) => Err(failed(error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Reads until the end, an error, or the drop of the connection.
+fn read_all(mut reader: impl Read, sender: &Sender<Result<Vec<u8>, String>>, stop: &AtomicBool) {
+    let mut buffer = [0; 4096];
+    while !stop.load(Ordering::Relaxed) {
+        let event = match reader.read(&mut buffer) {
+            Ok(0) => Err("it closed the connection".to_owned()),
+            Ok(count) => Ok(buffer[..count].to_vec()),
+            Err(error) if is_temporary(&error) => continue,
+            Err(error) => Err(error.to_string()),
+        };
+        let is_end = event.is_err();
+        if sender.send(event).is_err() || is_end {
+            return;
+        }
+    }
+}
+
+fn is_temporary(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}

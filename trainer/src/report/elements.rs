@@ -1,0 +1,111 @@
+//! HTML elements that the sections of a report share, and the formats of its numbers.
+
+use maud::{Markup, html};
+
+/// The style sheet of the page.
+pub const STYLE: &str = include_str!("style.css");
+
+/// Number of rows above which a table scrolls in a box of its own.
+const MAX_ROWS: usize = 30;
+/// Number of columns above which a row becomes a list on a phone.
+const MAX_PHONE_COLUMNS: usize = 3;
+
+/// A cell of a table.
+pub enum Cell {
+    /// Left-aligned text; in the first column the name of the row.
+    Text(String),
+    /// A right-aligned number.
+    Number(Markup),
+}
+
+/// A table. `name` describes it for screen readers.
+pub fn table<S: AsRef<str>>(name: &str, head: &[S], rows: &[Vec<Cell>]) -> Markup {
+    let title = |column: usize| head.get(column).map_or("", S::as_ref);
+    let is_text = |column| rows.first().is_none_or(|row| matches!(row.get(column), Some(Cell::Text(_)) | None));
+    html! {
+        div.wide.tall[rows.len() > MAX_ROWS] role="region" aria-label=(name) tabindex="0" {
+            table.list[head.len() > MAX_PHONE_COLUMNS] {
+                thead { tr {
+                    @for column in 0..head.len() { th.text[is_text(column)] scope="col" { (title(column)) } }
+                } }
+                tbody {
+                    @for row in rows { tr {
+                        @for (column, cell) in row.iter().enumerate() {
+                            @match cell {
+                                Cell::Text(text) if column == 0 => th scope="row" { (text) },
+                                Cell::Text(text) => td.text data-label=(title(column)) { (text) },
+                                Cell::Number(number) => td data-label=(title(column)) { (number) },
+                            }
+                        }
+                    } }
+                }
+            }
+        }
+    }
+}
+
+/// A chart with its title, the meaning of its colours (style class and name), and its `numbers` behind a fold, if there are any.
+pub fn figure(title: &str, svg: &Markup, legend: &[(&str, &str)], numbers: &Markup) -> Markup {
+    html! {
+        figure {
+            figcaption {
+                strong { (title) }
+                @for (class, name) in legend { " " span.key.(class) { (name) } }
+            }
+            (svg)
+            @if !numbers.0.is_empty() { details { summary { "The numbers" } (numbers) } }
+        }
+    }
+}
+
+/// An empty piece of a page.
+pub fn nothing() -> Markup {
+    html! {}
+}
+
+/// How a number is written.
+pub type Format = fn(f64) -> String;
+
+/// A share as a percentage.
+pub fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+/// A number with four digits after the point.
+pub fn exact(value: f64) -> String {
+    format!("{value:.4}")
+}
+
+/// A whole number in groups of three digits; another number as [`exact`].
+pub fn count(value: f64) -> String {
+    if value.fract() != 0.0 || value.abs() >= 1e15 {
+        return exact(value);
+    }
+    let digits = format!("{:.0}", value.abs());
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if value < 0.0 { format!("-{text}") } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_a_table_is_escaped() {
+        let html = table("<n>\"", &["<h>"], &[vec![Cell::Text("<c>&".to_owned())]]).0;
+        assert!(!html.contains("<n>") && !html.contains("<h>") && !html.contains("<c>"), "{html}");
+        assert!(html.contains("&lt;c&gt;&amp;"), "{html}");
+    }
+
+    #[test]
+    fn whole_numbers_are_grouped() {
+        let texts = [0.0, 999.0, 1000.0, 1_893_185.0, -1234.0, 0.5].map(count);
+        assert_eq!(texts, ["0", "999", "1,000", "1,893,185", "-1,234", "0.5000"]);
+    }
+}

@@ -1,0 +1,234 @@
+//! Writes `report.html`: one page without scripts and without other files.
+//!
+//! Every figure of `metrics.json` and `export.json` on it is a `<data>` element with the exact value and its JSON pointer, so that
+//! programs can read the page as well (test `tests/tests/path/report.rs`).
+
+mod calibration;
+mod classes;
+mod exported;
+mod learning_curves;
+mod mistakes;
+
+use super::elements::{Cell, Format, STYLE, count, nothing, percent};
+use super::summary_figures::summary_figures;
+use crate::display::is_control;
+use crate::float_model::Config;
+use crate::recipe::Recipe;
+use crate::task::{Input, Task};
+use crate::tasks::Findings;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+/// The inputs of a page.
+pub struct HtmlPage<'a> {
+    /// Configuration of the model.
+    pub config: &'a Config,
+    /// Recipe of the training; `None` for an imported model.
+    pub recipe: Option<&'a Recipe>,
+    /// Content of `metrics.json`.
+    pub metrics: &'a Value,
+    /// Content of `export.json`; `None` before the first export.
+    pub export: Option<&'a Value>,
+    /// Examples of the validation split.
+    pub findings: &'a Findings,
+}
+
+/// Forbids the browser to load or run anything, in case that a text on the page is not escaped.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+
+impl HtmlPage<'_> {
+    /// The HTML of the page.
+    pub fn html(&self) -> String {
+        let name = &self.config.name;
+        let sections = self.sections();
+        let files = if self.export.is_some() { "metrics.json and export.json" } else { "metrics.json" };
+        let page = html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta http-equiv="Content-Security-Policy" content=(POLICY);
+                    title { (name) ": report" }
+                    style { (PreEscaped(STYLE)) }
+                }
+                body {
+                    header {
+                        h1 { (name) }
+                        (self.summary())
+                        nav aria-label="Sections" {
+                            @for (id, title, _) in &sections { a href={ "#" (id) } { (title) } " " }
+                        }
+                    }
+                    main {
+                        @for (id, title, content) in &sections {
+                            section aria-labelledby=(id) { h2 id=(id) { (title) } (content) }
+                        }
+                    }
+                    footer.note { "Made by " code { "tern report" } ". The figures are those of " (files) " beside this page." }
+                }
+            }
+        };
+        // Control characters and those that change the direction of text may be in names and texts from anywhere.
+        page.0.chars().map(|c| if c != '\n' && is_control(c) { ' ' } else { c }).collect()
+    }
+
+    /// The id, the title and the content of the sections that this model has.
+    fn sections(&self) -> Vec<(&'static str, &'static str, Markup)> {
+        let mut sections = vec![
+            ("training", "Learning curves", self.learning_curves()),
+            ("forecast", "Forecast and actual values", self.forecast()),
+            ("errors", "Errors", self.errors()),
+            ("samples", "Generated text", self.samples()),
+            ("top-k", "Top-k accuracy", self.top_k()),
+            ("surprises", "Least expected tokens", self.surprises()),
+            ("classes", "Classes", self.classes()),
+            ("confusion", "Confusion matrix", self.confusion()),
+            ("calibration", "Calibration", self.calibration()),
+            ("length", "Accuracy by length", self.lengths()),
+            ("words", "Influential words", self.words()),
+            ("mistakes", "Most confident mistakes", self.mistakes()),
+            ("device", "On the device", self.exported()),
+            ("recipe", "Reproduce this model", self.reproduce()),
+        ];
+        sections.retain(|(.., content)| !content.0.is_empty());
+        sections
+    }
+
+    fn reads_values(&self) -> bool {
+        self.config.input == Input::Values
+    }
+
+    /// The plural nouns for the examples of a classifier and for their time steps.
+    fn nouns(&self) -> (&'static str, &'static str) {
+        if self.reads_values() { ("sequences", "time steps") } else { ("texts", "tokens") }
+    }
+
+    /// A description of the model and the most important figures.
+    fn summary(&self) -> Markup {
+        let config = self.config;
+        let network = config.recurrent().describe(config.hidden_size);
+        html! {
+            p.lede { (purpose(config)) "." }
+            p.note {
+                @match config.input {
+                    Input::Tokens => { (count(config.vocab_size as f64)) " tokens → embedding " (config.embedding_dim) }
+                    Input::Values => {
+                        @for (index, channel) in config.channels.iter().enumerate() {
+                            @if index > 0 { ", " }
+                            (channel.name)
+                        }
+                    }
+                }
+                " → " (network)
+                @if self.number("/parameters").is_some() { "; " (self.value("/parameters", count)) " parameters" }
+                @if let Some(recipe) = self.recipe { "; seed " (recipe.training.seed) }
+            }
+            dl.tiles {
+                @let figures = summary_figures(config.task).iter().filter(|(pointer, ..)| self.number(pointer).is_some());
+                @for (index, &(pointer, name, format)) in figures.enumerate() {
+                    div.main[index == 0] { dt { (name) } dd { (self.value(pointer, format)) } }
+                }
+            }
+            (self.caveats())
+            (self.baselines())
+        }
+    }
+
+    /// How the epoch was chosen, and how uncertain the figures are.
+    fn caveats(&self) -> Markup {
+        let is_leaked = self.number("/validation/also_in_training").is_some_and(|leaked| leaked > 0.0);
+        html! {
+            @if self.number("/best_epoch").is_some() && self.number("/epochs").is_some() {
+                p {
+                    "Epoch " (self.value("/best_epoch", count)) " of " (self.value("/epochs", count)) " was kept: the best on the "
+                    "validation split. Since that choice used the validation split, expect slightly worse figures on new data."
+                    @if self.number("/validation/interval/0").is_some() {
+                        " With this many validation rows, the true accuracy is between "
+                        (self.value("/validation/interval/0", percent)) " and " (self.value("/validation/interval/1", percent))
+                        " (95 % confidence, Wilson’s interval)."
+                    }
+                }
+            }
+            @if is_leaked {
+                p.warning {
+                    strong { (self.value("/validation/also_in_training", count)) " of the validation texts are also training texts" }
+                    ": the figures are better than they would be on new texts."
+                }
+            }
+        }
+    }
+
+    fn reproduce(&self) -> Markup {
+        let Some(recipe) = self.recipe else { return nothing() };
+        html! {
+            p {
+                code { "tern train recipe.toml -o NAME" }
+                " in the folder of the model trains the same model again, bit for bit, from the same data."
+            }
+            details { summary { "Every setting" } pre { (settings(recipe)) } }
+        }
+    }
+
+    /// The value at a JSON pointer; below `/export` that of `export.json`.
+    pub(crate) fn at(&self, pointer: &str) -> Option<&Value> {
+        match pointer.strip_prefix("/export") {
+            Some(rest) => self.export?.pointer(rest),
+            None => self.metrics.pointer(pointer),
+        }
+    }
+
+    /// The number at a JSON pointer.
+    pub(crate) fn number(&self, pointer: &str) -> Option<f64> {
+        self.at(pointer)?.as_f64()
+    }
+
+    /// The list at a JSON pointer; an empty one if there is none.
+    pub(crate) fn list(&self, pointer: &str) -> &[Value] {
+        self.at(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
+
+    /// The number at a JSON pointer as a `<data>` element with the exact value; a dash if there is none.
+    pub(crate) fn value(&self, pointer: &str, format: Format) -> Markup {
+        html! {
+            @match self.number(pointer) {
+                Some(value) => { data value=(value.to_string()) data-at=(pointer) { (format(value)) } }
+                None => "–",
+            }
+        }
+    }
+
+    /// A [`value`](HtmlPage::value) in a table.
+    pub(crate) fn cell(&self, pointer: &str, format: Format) -> Cell {
+        Cell::Number(self.value(pointer, format))
+    }
+}
+
+/// What a model does, as a sentence without its full stop.
+pub fn purpose(config: &Config) -> String {
+    match (config.task, config.input) {
+        (Task::Classify, Input::Tokens) => format!("Predicts one of {} labels for a text", config.labels.len()),
+        (Task::Classify, Input::Values) => {
+            format!("Predicts one of {} labels for a sequence of numbers", config.labels.len())
+        }
+        (Task::LanguageModel, _) => "Predicts the next token of a text".to_owned(),
+        (Task::Forecast, _) => "Predicts the next values of a series".to_owned(),
+    }
+}
+
+/// Escapes a key for a JSON pointer (RFC 6901).
+fn escape_pointer(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+/// The recipe as TOML, without the folders of its files: the page may be shown where they should not be known.
+fn settings(recipe: &Recipe) -> String {
+    let mut recipe = recipe.clone();
+    let file_name = |path: &Path| PathBuf::from(path.file_name().unwrap_or_default());
+    recipe.data.train = file_name(&recipe.data.train);
+    recipe.data.valid = recipe.data.valid.map(|valid| file_name(&valid));
+    // The number of threads does not change the model, so it does not change the page.
+    recipe.training.threads = 0;
+    toml::to_string(&recipe).expect("tables of strings and numbers are always TOML")
+}

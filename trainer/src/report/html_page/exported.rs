@@ -1,0 +1,126 @@
+//! The section about the last export: accuracy in integers, the parts of the device file, cost and calibration.
+
+use super::{HtmlPage, escape_pointer};
+use crate::report::elements::{Cell, Format, count, exact, nothing, percent, table};
+use crate::task::Task;
+use maud::{Markup, html};
+use serde_json::Value;
+
+/// Keys of `export.json` that are not repeated in the general tables.
+const SHOWN_ABOVE: [&str; 7] = [
+    "examples",
+    "float_accuracy",
+    "integer_accuracy",
+    "disagreements",
+    "largest_logit_difference",
+    "file_bytes",
+    "parts",
+];
+
+impl HtmlPage<'_> {
+    pub(super) fn exported(&self) -> Markup {
+        let Some(Value::Object(export)) = self.export else { return nothing() };
+        let others: Vec<_> = export.iter().filter(|(key, _)| !SHOWN_ABOVE.contains(&key.as_str())).collect();
+        let numbers: Vec<Vec<Cell>> = others
+            .iter()
+            .filter(|(_, value)| value.is_number())
+            .map(|(key, value)| vec![Cell::Text(key.replace('_', " ")), self.entry(&pointer("/export", key), value)])
+            .collect();
+        html! {
+            (self.integer_accuracy())
+            @if let Some(Value::Object(parts)) = export.get("parts") { (self.file_parts(parts)) }
+            @if !numbers.is_empty() {
+                h3 { "Cost and calibration" }
+                (table("Cost and calibration", &["figure", "value"], &numbers))
+            }
+            @for (key, value) in others { (self.records(key, value)) }
+        }
+    }
+
+    fn integer_accuracy(&self) -> Markup {
+        if self.number("/export/integer_accuracy").is_none() {
+            return nothing();
+        }
+        let of_what = if self.config.task == Task::LanguageModel { "tokens" } else { self.nouns().0 };
+        let row =
+            |name: &str, key: &str| vec![Cell::Text(name.to_owned()), self.cell(&pointer("/export", key), percent)];
+        let rows = [row("float32", "float_accuracy"), row("integers", "integer_accuracy")];
+        html! {
+            p {
+                "The quantised model predicts otherwise for " (self.value("/export/disagreements", count)) " of "
+                (self.value("/export/examples", count)) " validation " (of_what) ". The largest difference of a logit is "
+                (self.value("/export/largest_logit_difference", exact)) ". Every device computes the same bits as this computer."
+            }
+            (table("Accuracy in floats and in integers", &["arithmetic", "accuracy"], &rows))
+        }
+    }
+
+    fn file_parts(&self, parts: &serde_json::Map<String, Value>) -> Markup {
+        let total = self.number("/export/file_bytes").unwrap_or(1.0).max(1.0);
+        let row = |(name, bytes): (&String, &Value)| {
+            let share = bytes.as_f64().unwrap_or(0.0) / total;
+            let bar = html! { (percent(share)) span.bar style={ "width:" (format!("{:.2}rem", 6.0 * share)) } {} };
+            let bytes = self.cell(&pointer("/export/parts", name), count);
+            vec![Cell::Text(name.replace('_', " ")), bytes, Cell::Number(bar)]
+        };
+        let rows: Vec<_> = parts.iter().map(row).collect();
+        html! {
+            h3 { "The file: " (self.value("/export/file_bytes", count)) " bytes" }
+            (table("Bytes by part", &["part", "bytes", "share"], &rows))
+        }
+    }
+
+    /// A list of objects, or an object of objects, as a table with a row for each and a column for every key.
+    fn records(&self, key: &str, value: &Value) -> Markup {
+        let place = pointer("/export", key);
+        let items: Vec<(Option<&String>, String, &Value)> = match value {
+            Value::Array(items) => {
+                items.iter().enumerate().map(|(index, item)| (None, format!("{place}/{index}"), item)).collect()
+            }
+            Value::Object(items) => {
+                items.iter().map(|(name, item)| (Some(name), pointer(&place, name), item)).collect()
+            }
+            _ => return nothing(),
+        };
+        let mut columns: Vec<&String> = Vec::new();
+        for column in items.iter().flat_map(|(.., item)| item.as_object()).flat_map(|item| item.keys()) {
+            if !columns.contains(&column) {
+                columns.push(column);
+            }
+        }
+        let mut head: Vec<String> = columns.iter().map(|column| column.replace('_', " ")).collect();
+        if head.is_empty() {
+            head.push("value".to_owned());
+        }
+        if value.is_object() {
+            head.insert(0, String::new());
+        }
+        let row = |(name, place, item): &(Option<&String>, String, &Value)| -> Vec<Cell> {
+            let mut row: Vec<Cell> = name.iter().map(|name| Cell::Text((*name).clone())).collect();
+            if columns.is_empty() {
+                row.push(self.entry(place, item));
+            }
+            row.extend(columns.iter().map(|column| self.entry(&pointer(place, column), &item[column.as_str()])));
+            row
+        };
+        let rows: Vec<Vec<Cell>> = items.iter().map(row).collect();
+        let title = key.replace('_', " ");
+        let title = format!("{}{}", title[..1].to_uppercase(), &title[1..]);
+        html! { @if !rows.is_empty() { h3 { (title) } (table(&title, &head, &rows)) } }
+    }
+
+    /// A value of `export.json` in a table.
+    fn entry(&self, place: &str, value: &Value) -> Cell {
+        let format: Format = if value.is_u64() { count } else { exact };
+        match value {
+            Value::String(text) => Cell::Text(text.clone()),
+            Value::Number(_) | Value::Null => self.cell(place, format),
+            other => Cell::Text(other.to_string()),
+        }
+    }
+}
+
+/// The JSON pointer of a key of the object at `place`.
+fn pointer(place: &str, key: &str) -> String {
+    format!("{place}/{}", escape_pointer(key))
+}
