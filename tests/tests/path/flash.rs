@@ -70,7 +70,7 @@ fn what_is_missing_is_said() {
     let (status, _, stderr) = with_path(flash("pico2", model), &folder("flash-nothing"));
     assert_eq!(status, Some(1));
     assert!(
-        stderr.contains("probe-rs is not there") && stderr.contains("cargo install --locked probe-rs-tools"),
+        stderr.contains("was not found in PATH") && stderr.contains("cargo install --locked probe-rs-tools"),
         "{stderr}"
     );
     let (status, _, stderr) = with_path(flash("pico2", model), &fake("flash-none", "No debug probes were found.", 0));
@@ -87,16 +87,16 @@ fn wrong_command_lines_and_files() {
     let model = &trained().file;
     let (status, _, stderr) = text_of(&mut flash("mps2-an386", model));
     assert_eq!(status, Some(2));
-    assert!(stderr.contains("mps2-an386 is a board of the emulator's; add --qemu"), "{stderr}");
+    assert!(stderr.contains("mps2-an386 exists only in the emulator; add --qemu"), "{stderr}");
     let (status, _, stderr) = text_of(&mut flash("no-such-board", model));
     assert_eq!(status, Some(2));
     assert!(stderr.contains("possible values: mps2-an386"), "{stderr}");
     let (status, _, stderr) = text_of(&mut flash("pico2", &trained().validation));
     assert_eq!(status, Some(1));
-    assert!(stderr.contains("expected a firmware (ELF) or a device file"), "{stderr}");
+    assert!(stderr.contains("expected a firmware (an ELF file) or a device file"), "{stderr}");
     let (status, _, stderr) = text_of(flash("pico2", model).arg("--qemu").arg("--firmware").arg(firmware()));
     assert_eq!(status, Some(1));
-    assert!(stderr.contains("no emulator has the board pico2"), "{stderr}");
+    assert!(stderr.contains("QEMU does not emulate the board pico2"), "{stderr}");
 }
 
 #[test]
@@ -106,7 +106,8 @@ fn the_emulator_says_what_it_makes_of_a_file() {
     let (status, stdout, stderr) = text_of(flash(board.name, model).arg("--qemu").arg("--firmware").arg(&elf));
     assert_eq!(status, Some(0), "{stderr}");
     assert!(
-        stdout.starts_with("riscv32-virt (QEMU) runs firmware ") && stdout.ends_with(" golden texts exact\n"),
+        stdout.starts_with("riscv32-virt (QEMU) runs firmware ")
+            && stdout.ends_with(" golden examples give their exact logits\n"),
         "{stdout}"
     );
     let (status, stdout, stderr) = text_of(flash("mps2-an386", firmware()).arg("--qemu"));
@@ -116,5 +117,5 @@ fn the_emulator_says_what_it_makes_of_a_file() {
     let stranger = firmware_of(Board::named("mps2-an385").unwrap());
     let (status, _, stderr) = text_of(flash("mps2-an386", model).arg("--qemu").arg("--firmware").arg(&stranger));
     assert_eq!(status, Some(1));
-    assert!(stderr.contains("the firmware is one for mps2-an385, expected one for mps2-an386"), "{stderr}");
+    assert!(stderr.contains("the firmware is for the board mps2-an385, expected one for mps2-an386"), "{stderr}");
 }

@@ -137,13 +137,13 @@ fn a_browser_shows_the_figures_on_any_screen() {
     // The other tasks' pages: what stands on each, the charts, and a section's name.
     let folder = folder("report-tasks");
     for (data, options, charts, expected, section) in [
-        (tasks::novel(&folder), &["--window", "16"][..], 6, "/validation/k_best/5", "Most surprising places"),
+        (tasks::novel(&folder), &["--window", "16"][..], 6, "/validation/k_best/5", "Least expected tokens"),
         (
             tasks::months(&folder),
             &["--task", "forecast", "--horizon", "3", "--season", "6"],
             7,
             "/validation/by_step/2/seasonal_naive_rmse",
-            "Forecast and truth",
+            "Forecast and actual values",
         ),
         (tasks::ramps(&folder), &["--input", "values"], 5, "/validation/calibration/ece", "Most confident mistakes"),
     ] {
@@ -245,8 +245,8 @@ fn the_hubs_library_reads_the_card() {
         found[3].as_f64().unwrap()
     };
     for (found, expected) in [
-        (of("accuracy", "held-out"), &trained["validation"]["accuracy"]),
-        (of("f1", "held-out"), &trained["validation"]["macro_f1"]),
+        (of("accuracy", "validation"), &trained["validation"]["accuracy"]),
+        (of("f1", "validation"), &trained["validation"]["macro_f1"]),
         (of("accuracy", "integers"), &export["integer_accuracy"]),
     ] {
         // serde_json may read the last bit otherwise than it stands there.
@@ -281,7 +281,7 @@ fn the_hubs_library_reads_the_cards_of_every_task() {
             &["--window", "16"][..],
             "text-generation",
             &["accuracy", "perplexity"][..],
-            ["| bits per character |", "characters in the last 10 % of `novel.txt`", "tern generate", "validation.txt"],
+            ["| bits per character |", "characters, the last 10 % of `novel.txt`", "tern generate", "validation.txt"],
         ),
         (
             tasks::months(&folder),
@@ -289,9 +289,9 @@ fn the_hubs_library_reads_the_cards_of_every_task() {
             "time-series-forecasting",
             &["mae"],
             [
-                "| the same of a season before |",
+                "| RMSE of the value a season before |",
                 "| sales |",
-                "It reads 24 rows and says the next 1 of sales.",
+                "It reads 24 rows and predicts the next 1 of sales.",
                 "180 rows of",
             ],
         ),
@@ -300,7 +300,12 @@ fn the_hubs_library_reads_the_cards_of_every_task() {
             &["--input", "values"],
             "tabular-classification",
             &["accuracy", "f1"],
-            ["6 sequences that were held out", "| level |", "It gives every sequence one of its labels", "| flat |"],
+            [
+                "a validation split of 6 sequences",
+                "| level |",
+                "It predicts one of its labels for every sequence",
+                "| flat |",
+            ],
         ),
     ] {
         let model = data.with_extension("model");

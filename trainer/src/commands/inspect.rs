@@ -145,9 +145,10 @@ fn to_text(facts: &Value) -> Vec<String> {
     let (calibration, golden, signed) = (&facts["calibration"], &facts["golden"], &facts["signed"]);
     let mut lines = vec![format!("model        {} (format {}, crc32 {})", of("name"), of("format"), of("crc32"))];
     if signed.is_object() {
-        let checked = if signed["checked"] == true { "signature correct" } else { "signature not checked (--key)" };
         let key = text(&signed["key_id"]);
-        lines.push(format!("signature    version {}, signed with key {key}; {checked}", signed["version"]));
+        lines.push(format!("signature    version {}, signed with key {key}", signed["version"]));
+        let checked = if signed["checked"] == true { "correct" } else { "not checked; --key FILE.pub checks it" };
+        lines.push(format!("             signature {checked}"));
     }
     lines.push(format!(
         "layers       embedding {} × {}, {} {}, linear {}",
@@ -220,7 +221,7 @@ mod tests {
         for line in lines.iter().filter(|line| !line.starts_with("tern-runtime = ")) {
             assert!(line.chars().count() <= 80, "{line}");
         }
-        assert!(lines.iter().any(|line| line.contains("signed with key 0011223344556677; signature not checked")));
+        assert!(lines.iter().any(|line| line.contains("signed with key 0011223344556677")));
         assert!(lines.contains(&facts["cargo"].as_str().unwrap().to_owned()));
     }
 }

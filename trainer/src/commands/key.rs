@@ -83,9 +83,9 @@ fn new(args: &NewArgs) -> anyhow::Result<()> {
     print(format_args!("public key   {}: {digits}", public.display()))?;
     note(format_args!(
         "next: build the public key into the firmware, then sign models with the private key\n  \
-         TERN_PUBLIC_KEY=$PWD/{} cargo xtask firmware\n  \
+         TERN_PUBLIC_KEY={} cargo xtask firmware\n  \
          tern sign device.safetensors --key {} --model-version 1 -o device.tern",
-        public.display(),
+        public.canonicalize()?.display(),
         private.display()
     ));
     Ok(())

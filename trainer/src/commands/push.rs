@@ -52,11 +52,12 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 fn work(args: &Args) -> anyhow::Result<()> {
     let path = args.file.display();
     let bytes = fs::read(&args.file).with_context(|| path.to_string())?;
-    let package = Package::read(&bytes).with_context(|| path.to_string())?;
+    // The device checks the trailer; here only the checksum of the device file is needed.
+    let device_file = Package::read(&bytes).map_or(&bytes[..], |package| package.device_file);
     let target = args.link.target(None)?;
     catch_interrupts();
     let mut client = Client::new(target.open()?, args.link.timeout());
-    let pushed = push(&mut client, args, &bytes, package.device_file);
+    let pushed = push(&mut client, args, &bytes, device_file);
     client.release();
     let pushed = pushed?;
     if args.json {
