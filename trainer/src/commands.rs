@@ -17,11 +17,11 @@ pub mod push;
 pub mod report;
 pub mod sign;
 pub mod table;
-pub mod tasks;
 pub mod train;
 
 use crate::cli::{Cli, Command};
 pub use crate::display::visible;
+use crate::tasks::CommandOutput;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -84,6 +84,11 @@ fn chain(error: &anyhow::Error) -> String {
 /// What the system says.
 pub fn print(line: impl std::fmt::Display) -> anyhow::Result<()> {
     Ok(writeln!(io::stdout(), "{line}")?)
+}
+
+/// Writes the output of a task to stdout: its JSON object, or else its lines.
+fn print_output(output: &CommandOutput, json: bool) -> anyhow::Result<()> {
+    if json { print(&output.json) } else { output.lines.iter().try_for_each(print) }
 }
 
 /// Writes a line to stderr. Where nobody listens any more the work goes on: it is what counts.

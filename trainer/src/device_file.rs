@@ -1,18 +1,18 @@
-//! A device file on the host: read, checked, and run by `tern_runtime`.
+//! A device file in the host's memory, read and checked by `tern_runtime`.
 
-mod device_model;
+mod device_config;
 
-use crate::classifier::{Classifier, Logits, Prediction, TraceStep};
 use crate::float_model::Config;
-use crate::vocabulary::{Surface, Vocabulary};
+use crate::package::{Package, PackageError};
+use crate::vocabulary::Vocabulary;
 use safetensors::SafeTensors;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use tern_runtime::write::Aligned;
-use tern_runtime::{LoadError, Model, Session, UNK, Unpacked};
+use tern_runtime::{LoadError, Model, Session, Unpacked};
 
-/// What one unit of an integer logit is worth in nats.
-const LOGIT: f64 = 1.0 / 65_536.0;
+/// The value in nats of 1 in an integer logit (Q15.16).
+pub const NATS_PER_UNIT: f64 = 1.0 / 65_536.0;
 
 self_cell::self_cell!(
     struct Loaded {
@@ -22,7 +22,7 @@ self_cell::self_cell!(
     }
 );
 
-/// A device file in memory.
+/// A device file in memory, with the configuration and vocabulary that it holds.
 pub struct DeviceFile {
     loaded: Loaded,
     config: Config,
@@ -32,54 +32,64 @@ pub struct DeviceFile {
 /// Why a device file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceFileError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: std::io::Error,
     },
-    /// The runtime refuses it.
+    /// The trailer of a signed file is wrong.
+    #[error("{}: {source}", path.display())]
+    Package {
+        /// The file.
+        path: PathBuf,
+        /// The fault of the trailer.
+        source: Box<PackageError>,
+    },
+    /// The runtime refuses the file.
     #[error("{}: {source}", path.display())]
     Refused {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault that the runtime found.
         source: Box<LoadError>,
     },
 }
 
-/// Bytes of a device file by what they hold. They add up to the file's length.
+/// Bytes of a device file by purpose. They add up to the file's length.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Parts {
-    /// The safetensors header with its length.
+    /// The safetensors header and its length field.
     pub header: usize,
-    /// Of the recurrent and the linear layer, with biases and multipliers.
+    /// The recurrent and linear layers: weights, biases and multipliers.
     pub weights: usize,
-    /// Of the embedding, with its multipliers; of a model that reads values, how they are read.
+    /// The embedding and its multipliers; for a model that reads numbers, their normalisation.
     pub embedding: usize,
-    /// Ready-made input halves of tokens.
+    /// Precomputed input projections of folded tokens.
     pub folded: usize,
     /// Tokens and their offsets.
     pub vocabulary: usize,
-    /// Labels, or names of channels, and their offsets.
+    /// Labels or channel names, and their offsets.
     pub labels: usize,
-    /// Golden texts and their logits.
+    /// Golden examples and their logits.
     pub golden: usize,
-    /// The name and the calibration's figures.
+    /// The model's name and the figures of the calibration.
     pub other: usize,
 }
 
 impl DeviceFile {
-    /// Reads and checks a file.
+    /// Reads and checks a file. A signed file is read without its trailer; its signature is not checked.
     ///
     /// # Errors
     ///
     /// See [`DeviceFileError`].
     pub fn open(path: &Path) -> Result<Self, DeviceFileError> {
         let bytes = std::fs::read(path).map_err(|source| DeviceFileError::Io { path: path.to_owned(), source })?;
-        DeviceFile::from_bytes(&bytes)
+        let package = Package::read(&bytes)
+            .map_err(|source| DeviceFileError::Package { path: path.to_owned(), source: Box::new(source) })?;
+        DeviceFile::from_bytes(package.device_file)
             .map_err(|error| DeviceFileError::Refused { path: path.to_owned(), source: Box::new(error) })
     }
 
@@ -87,28 +97,43 @@ impl DeviceFile {
     ///
     /// # Errors
     ///
-    /// What the runtime says.
+    /// If the runtime refuses the bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LoadError> {
         let loaded =
             Loaded::try_new(Aligned::new(bytes), |bytes| Model::from_bytes(bytes).map(|model| Unpacked::new(&model)))?;
         let model = loaded.borrow_dependent().packed();
         let labels: Vec<String> = model.labels().iter().map(str::to_owned).collect();
-        let config = device_model::config(model, loaded.borrow_owner(), &labels);
-        let vocabulary = device_model::vocabulary(model);
+        let config = device_config::config(model, loaded.borrow_owner(), &labels);
+        let vocabulary = device_config::vocabulary(model);
         Ok(DeviceFile { loaded, config, vocabulary })
     }
 
-    /// The bytes of the file.
+    /// The configuration, as the float model's `config.json` has it.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The labels, in the order of the logits.
+    pub fn labels(&self) -> &[String] {
+        &self.config.labels
+    }
+
+    /// The tokens and their ids on the device. Holds only PAD and UNK for a model that reads numbers.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    /// The bytes of the device file.
     pub fn bytes(&self) -> &[u8] {
         self.loaded.borrow_owner()
     }
 
-    /// The model that it holds.
+    /// The runtime's model.
     pub fn model(&self) -> &Model<'_> {
         self.loaded.borrow_dependent().packed()
     }
 
-    /// What its bytes are spent on.
+    /// The number of bytes for each purpose.
     pub fn parts(&self) -> Parts {
         let tensors = SafeTensors::deserialize(self.bytes()).expect("the runtime's reader is the stricter one");
         let mut parts = Parts::default();
@@ -129,52 +154,15 @@ impl DeviceFile {
         parts
     }
 
-    /// Bytes of scratch that a session needs.
+    /// Bytes of scratch memory that a session needs.
     pub fn scratch_bytes(&self) -> usize {
         4 * self.model().scratch_len()
     }
 
-    /// A session with room for all of `text`, also where the model keeps its tokens: there are no more of them than bytes.
-    fn session<T>(&self, text: &str, run: impl FnOnce(Session<'_>) -> T) -> T {
-        self.with_session(text.len(), run)
-    }
-
-    /// A session with room for so many tokens.
-    fn with_session<T>(&self, tokens: usize, run: impl FnOnce(Session<'_>) -> T) -> T {
+    /// Calls `run` with a new session that has room for so many tokens, should the model keep them (bidirectional models do).
+    pub(crate) fn with_session<T>(&self, tokens: usize, run: impl FnOnce(Session<'_>) -> T) -> T {
         let model = self.loaded.borrow_dependent().model();
         let mut scratch = vec![0; model.scratch_len_for(tokens.max(1))];
         run(model.session(&mut scratch).expect("the scratch has the length that the model asks for"))
-    }
-}
-
-fn logits(values: tern_runtime::Logits<'_>) -> Logits {
-    Logits::Integer { values: values.iter().collect(), scale: LOGIT }
-}
-
-impl Classifier for DeviceFile {
-    fn labels(&self) -> &[String] {
-        &self.config.labels
-    }
-
-    fn classify(&self, text: &str) -> Prediction {
-        self.session(text, |mut session| {
-            let logits = logits(session.classify(text.as_bytes()));
-            Prediction { logits, tokens: session.tokens() as usize, unknown: session.unknown() as usize }
-        })
-    }
-
-    fn trace(&self, text: &str) -> Vec<TraceStep> {
-        let mut steps = Vec::new();
-        let mut surface = Surface::new(self.model().config().tokenizer, text);
-        let vocabulary = self.model().vocabulary();
-        let mut on_step = |step: tern_runtime::Step<'_>| {
-            let token = surface.next(vocabulary.token(step.id));
-            steps.push(TraceStep { token, known: step.id != UNK, logits: logits(step.logits) });
-        };
-        self.session(text, |mut session| {
-            session.feed_with(text.as_bytes(), &mut on_step);
-            session.finish_with(&mut on_step);
-        });
-        steps
     }
 }

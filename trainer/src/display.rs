@@ -10,3 +10,11 @@ pub fn is_control(c: char) -> bool {
 pub fn visible(text: &str) -> String {
     text.chars().map(|c| if is_control(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
+
+/// At most `characters` characters of a text; `…` marks that the rest was cut.
+pub fn shorten(text: &str, characters: usize) -> String {
+    if text.chars().count() <= characters {
+        return text.to_owned();
+    }
+    text.chars().take(characters.saturating_sub(1)).chain(['…']).collect()
+}

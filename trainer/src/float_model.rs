@@ -12,21 +12,21 @@
 //! | `recipe.toml`, `metrics.json`, `README.md`, `report.html` | how it was made, and how well it came out |
 //! | `export.json` | what the last export said of itself |
 
-mod classify;
 mod config;
 mod directory;
 mod load;
 mod save;
 
-pub use config::{Channel, Config, ConfigError, Forecast};
+pub use crate::data::normalise::Channel;
+pub use config::{Config, ConfigError, Forecast};
 pub use directory::{DirectoryError, Staged};
 pub use load::LoadError;
 pub use save::{SaveError, safetensors_bytes};
 
 use crate::data::Example;
+use crate::logits::class_logits;
 use crate::nn::network::Network;
 use crate::task::Input;
-use crate::train::class_logits;
 use crate::vocabulary::Vocabulary;
 use crate::weights::{Weights, WeightsError};
 

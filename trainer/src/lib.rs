@@ -6,7 +6,6 @@
 
 pub mod baselines;
 pub mod checksum;
-pub mod classifier;
 pub mod cli;
 pub mod commands;
 pub mod data;
@@ -17,10 +16,12 @@ pub mod export;
 pub mod float_model;
 pub mod import;
 pub mod link;
+pub mod logits;
 pub mod metrics;
 pub mod model;
 pub mod package;
 pub mod packing;
+pub mod paint;
 pub mod quantize;
 pub mod recipe;
 pub mod report;

@@ -1,48 +1,69 @@
-//! What float and integer models of every task have in common: they read steps, and answer.
+//! The [`Model`] trait, which the float model and the device file implement, and [`open`], which loads either from a path.
 
-use crate::classifier::Logits;
+mod device;
+mod float;
+
+pub use float::ranked_tokens;
+
+use crate::data::Columns;
 use crate::device_file::DeviceFile;
 use crate::float_model::{Config, FloatModel};
+use crate::logits::Logits;
 use crate::nn::network::Input;
-use crate::nn::stream::State;
-use crate::task::{self, Task};
-use crate::tasks::language_model::{Sampling, Writer};
-use crate::train::{Guess, class_logits, guesses, guesses_with};
-use crate::vocabulary::Vocabulary;
+use crate::train::{Guess, guesses_with};
+use crate::vocabulary::{UNK, Vocabulary};
 use std::path::Path;
 
-/// A model that reads tokens or values and answers. Nothing that it reads can make it fail.
-pub trait Sequential: Sync {
-    /// What the model is.
+/// A trained model of any task, in floats ([`FloatModel`]) or in the device's integers ([`DeviceFile`]). No input can make it fail.
+pub trait Model: Sync {
+    /// The configuration: task, sizes, labels, channels.
     fn config(&self) -> &Config;
 
-    /// The tokens and their ids; PAD and UNK alone where it reads values.
+    /// The tokens and their ids. Holds only PAD and UNK for a model that reads numbers.
     fn vocabulary(&self) -> &Vocabulary;
 
-    /// The answer after a whole sequence: a logit for each label or token, or normalised numbers as
-    /// [`Forecast`](crate::float_model::Forecast) describes them. Values are normalised by the channels of [`config`](Self::config).
+    /// Runs the model over a whole sequence. Returns a logit for each label or token, or the normalised numbers of a
+    /// [`Forecast`](crate::float_model::Forecast). Values must be normalised by the channels of [`config`](Self::config).
     fn outputs(&self, input: Input<'_>) -> Logits;
 
-    /// Reads a text that need not have an end, from an empty state.
+    /// The tokens of a text, each with the logits after it.
+    fn trace(&self, text: &str) -> Vec<TraceStep>;
+
+    /// Calls `run` with a [`Reader`] in the initial state.
     ///
     /// # Panics
     ///
-    /// Where the model also reads from the end.
-    fn reading(&self, run: &mut dyn FnMut(&mut dyn Reader));
+    /// If the model is bidirectional: it cannot read token by token.
+    fn with_reader(&self, run: &mut dyn FnMut(&mut dyn Reader));
 
-    /// Writes on from a prompt, of which an empty one is one unknown token: gives `sink` token after token until it answers false. PAD and UNK are
-    /// never drawn.
+    /// Generates tokens after `prompt` (ids; an empty prompt is read as one UNK) and passes each to `sink`, until that returns false.
+    /// PAD and UNK are never drawn.
     ///
     /// # Panics
     ///
-    /// As [`reading`](Self::reading).
-    fn write(&self, prompt: &[u32], sampling: Sampling, sink: &mut dyn FnMut(u32) -> bool);
+    /// If the model is bidirectional.
+    fn generate(&self, prompt: &[u32], sampling: Sampling, sink: &mut dyn FnMut(u32) -> bool);
 
-    /// What a language model makes of each token of a text: see [`guesses`].
+    /// The labels, in the order of the logits.
+    fn labels(&self) -> &[String] {
+        &self.config().labels
+    }
+
+    /// Classifies a text.
+    fn classify(&self, text: &str) -> Prediction {
+        let ids = self.vocabulary().encode(text);
+        Prediction {
+            logits: self.outputs(Input::Tokens(&ids)),
+            tokens: ids.len(),
+            unknown: ids.iter().filter(|id| **id == UNK).count(),
+        }
+    }
+
+    /// The loss and rank of each token of a text under a language model: see [`guesses`](crate::train::guesses).
     fn guesses(&self, ids: &[u32]) -> Vec<Guess> {
         guesses_with(ids, |start, ids| {
             let mut guesses = Vec::with_capacity(ids.len());
-            self.reading(&mut |reader| {
+            self.with_reader(&mut |reader| {
                 for pair in ids.windows(2) {
                     reader.read(pair[0]);
                     guesses.push(Guess::new(start + guesses.len() + 1, &reader.logits(), pair[1]));
@@ -51,72 +72,64 @@ pub trait Sequential: Sync {
             guesses
         })
     }
-
-    /// Whether it is a classifier of texts.
-    fn classifies_texts(&self) -> bool {
-        (self.config().task, self.config().input) == (Task::Classify, task::Input::Tokens)
-    }
 }
 
-/// A model on its way through a text.
+/// A language model that reads a text token by token.
 pub trait Reader {
     /// Reads a token.
     fn read(&mut self, id: u32);
 
-    /// The logits of what comes next, in nats: `[vocab_size]`.
+    /// The logits of the next token, in nats: `[vocab_size]`.
     fn logits(&mut self) -> Vec<f32>;
 }
 
-/// Loads the model at `path`: a model directory, which runs in floats, or a device file, which runs in integers.
+/// The result of classifying a text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prediction {
+    /// One logit for each label.
+    pub logits: Logits,
+    /// Number of tokens in the text.
+    pub tokens: usize,
+    /// Number of tokens that are not in the vocabulary.
+    pub unknown: usize,
+}
+
+/// A token of a text and the logits after it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TraceStep {
+    /// The token, in lower case if the tokenizer lower-cases.
+    pub token: String,
+    /// True if the token is in the vocabulary.
+    pub known: bool,
+    /// The logits for the text up to and including this token.
+    pub logits: Logits,
+}
+
+/// How [`Model::generate`] draws tokens.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sampling {
+    /// The logits are divided by this. 0 takes the most probable token each time.
+    pub temperature: f64,
+    /// Number of most probable tokens to draw from. 0 draws from all.
+    pub top_k: usize,
+    /// Random seed.
+    pub seed: u64,
+}
+
+/// A data file for [`tasks`](crate::tasks) to read, and the layout of its table.
+#[derive(Clone, Debug)]
+pub struct DataFile<'a> {
+    /// The file or folder.
+    pub path: &'a Path,
+    /// The names of the columns and the separator.
+    pub columns: Columns,
+}
+
+/// Loads the model at `path`: a model directory, which runs in floats, or a device file, signed or not, which runs in integers.
 ///
 /// # Errors
 ///
 /// See [`LoadError`](crate::float_model::LoadError) and [`DeviceFileError`](crate::device_file::DeviceFileError).
-pub fn open(path: &Path) -> anyhow::Result<Box<dyn Sequential>> {
+pub fn open(path: &Path) -> anyhow::Result<Box<dyn Model>> {
     if path.is_file() { Ok(Box::new(DeviceFile::open(path)?)) } else { Ok(Box::new(FloatModel::load(path)?)) }
-}
-
-struct FloatReader<'m> {
-    model: &'m FloatModel,
-    state: State,
-    last: Vec<f32>,
-}
-
-impl Reader for FloatReader<'_> {
-    fn read(&mut self, id: u32) {
-        self.last = self.model.network().advance(&mut self.state, &[id]).to_vec();
-    }
-
-    fn logits(&mut self) -> Vec<f32> {
-        self.model.network().head_of(&self.last)
-    }
-}
-
-impl Sequential for FloatModel {
-    fn config(&self) -> &Config {
-        self.config()
-    }
-
-    fn vocabulary(&self) -> &Vocabulary {
-        self.vocabulary()
-    }
-
-    fn outputs(&self, input: Input<'_>) -> Logits {
-        let outputs = self.network().outputs(input);
-        Logits::Float(if self.config().task == Task::Classify { class_logits(&outputs) } else { outputs })
-    }
-
-    fn reading(&self, run: &mut dyn FnMut(&mut dyn Reader)) {
-        let last = vec![0.0; self.config().hidden_size];
-        run(&mut FloatReader { model: self, state: self.network().start(1), last });
-    }
-
-    fn write(&self, prompt: &[u32], sampling: Sampling, sink: &mut dyn FnMut(u32) -> bool) {
-        let mut writer = Writer::new(self, prompt, sampling);
-        while sink(writer.write()) {}
-    }
-
-    fn guesses(&self, ids: &[u32]) -> Vec<Guess> {
-        guesses(self.network(), ids)
-    }
 }

@@ -4,7 +4,6 @@
 //! Page and card are made from the two JSON files, the configuration, the recipe and the validation split, so that they can be made
 //! again at any time: [`ReportInputs::read`].
 
-pub mod analysis;
 mod card;
 pub(crate) mod chart;
 pub(crate) mod elements;
@@ -16,7 +15,7 @@ mod tests;
 mod training_metrics;
 
 pub use inputs::{ReadError, ReportInputs};
-pub use training_metrics::{Measurements, TrainingMetrics, TrainingStats};
+pub use training_metrics::{Measurements, TrainingMetrics, TrainingStats, validation};
 
 use crate::export::write_file;
 use crate::float_model::{FloatModel, files};

@@ -1,72 +1,164 @@
-//! The tasks: what a model can be trained to do. Each task has a folder of its own, with its data, its figures and its part of the report.
+//! The tasks that a model can be trained for. Each task has a folder with everything that depends on it: preparing the training data,
+//! evaluating, predicting, comparing, and its part of the report.
+//!
+//! A new task is a variant of [`Task`], a folder here that implements [`TaskHandler`] and [`TaskData`], and a line in [`handler`].
 
+pub mod classification;
 mod findings;
 pub mod forecast;
 pub mod language_model;
+pub mod loss_comparison;
 pub mod sequence_classification;
 pub mod text_classification;
 
 pub use findings::Findings;
 
-use crate::commands::note;
 use crate::data::number_table::Table;
 use crate::embeddings::Embeddings;
 use crate::float_model::{Channel, FloatModel, files};
-use crate::recipe::{InputKind, Recipe, Task};
+use crate::model::{DataFile, Model};
+use crate::paint::Paint;
+use crate::recipe::{InputKind, Recipe};
 use crate::report::Measurements;
+use crate::task::{Input, Task};
 use crate::train::{self, Problem, Steps};
 use crate::vocabulary::Vocabulary;
 use crate::weights::Weights;
 use anyhow::Context;
+use serde_json::Value;
 use std::ops::Range;
 use std::path::Path;
 
-/// Rows of a table of numbers that are kept for calibration.
+/// Largest number of rows of a table of numbers that are stored for calibration.
 const CALIBRATION_ROWS: usize = 4096;
 
-/// The data of a training, whatever its task.
+/// The output of a command.
+#[derive(Clone, Debug, Default)]
+pub struct CommandOutput {
+    /// The object that `--json` prints.
+    pub json: Value,
+    /// The lines that are printed without `--json`.
+    pub lines: Vec<String>,
+}
+
+/// A loaded model and the path it was loaded from.
+pub struct NamedModel<'a> {
+    /// The model directory or device file.
+    pub path: &'a Path,
+    /// The model.
+    pub model: &'a dyn Model,
+}
+
+/// Options of `tern predict`.
+#[derive(Clone, Copy, Debug)]
+pub struct PredictOptions {
+    /// Show the prediction after each token.
+    pub trace: bool,
+    /// Number of next tokens that a language model shows.
+    pub top: usize,
+}
+
+/// The commands of one task.
+pub trait TaskHandler: Sync {
+    /// Reads the data of a recipe.
+    ///
+    /// # Errors
+    ///
+    /// If the data cannot be read, or do not fit the task.
+    fn prepare(&self, recipe: &mut Recipe) -> anyhow::Result<Box<dyn TaskData>>;
+
+    /// Evaluates a model on a data file.
+    ///
+    /// # Errors
+    ///
+    /// If the data cannot be read, or do not fit the model.
+    fn evaluate(&self, model: &dyn Model, data: &DataFile<'_>, paint: Paint) -> anyhow::Result<CommandOutput>;
+
+    /// Predicts for one argument of `tern predict`: a text if the model reads tokens, else the path of a table.
+    ///
+    /// # Errors
+    ///
+    /// If the table cannot be read, or does not fit the model.
+    fn predict(&self, model: &dyn Model, input: &str, options: PredictOptions) -> anyhow::Result<Vec<CommandOutput>>;
+
+    /// Compares two models of this task on a data file. The lines show at most `rows` examples that the models predict differently.
+    ///
+    /// # Errors
+    ///
+    /// If the data cannot be read or do not fit a model, or the models cannot be compared.
+    fn compare(&self, models: [NamedModel<'_>; 2], data: &DataFile<'_>, rows: usize) -> anyhow::Result<CommandOutput>;
+
+    /// Evaluates a model on the validation data in its directory: the object `validation` of `metrics.json`, and what the report shows.
+    /// Null and [`Findings::None`] if the directory has no validation data.
+    ///
+    /// # Errors
+    ///
+    /// If the validation data cannot be read.
+    fn validate(&self, model: &FloatModel, dir: &Path) -> anyhow::Result<(Value, Findings)>;
+}
+
+/// The handler of a task. The only place where the tasks are told apart.
+pub fn handler(task: Task, input: Input) -> &'static dyn TaskHandler {
+    match (task, input) {
+        (Task::Classify, Input::Tokens) => &text_classification::TextClassification,
+        (Task::Classify, Input::Values) => &sequence_classification::SequenceClassification,
+        (Task::LanguageModel, _) => &language_model::LanguageModel,
+        (Task::Forecast, _) => &forecast::ForecastTask,
+    }
+}
+
+/// The handler of a model's task.
+pub fn handler_of(model: &dyn Model) -> &'static dyn TaskHandler {
+    handler(model.config().task, model.config().input)
+}
+
+/// The training and validation data of a recipe.
 pub trait TaskData {
-    /// What is to be learnt.
+    /// The training set, the validation split and the architecture of the network.
     fn problem(&self) -> &Problem;
 
-    /// Says what there is to learn from, and trains simpler models where there are any that should be beaten.
-    fn introduce(&mut self, recipe: &Recipe, baselines: bool) -> anyhow::Result<()>;
+    /// Describes the data in lines for the user and, if `baselines`, trains the simpler models that the network is compared with.
+    ///
+    /// # Errors
+    ///
+    /// If the threads for the baselines cannot be started.
+    fn describe(&mut self, recipe: &Recipe, baselines: bool, note: &dyn Fn(String)) -> anyhow::Result<()>;
 
-    /// What the weights are a model of.
+    /// Builds the model from its trained weights.
+    ///
+    /// # Errors
+    ///
+    /// If the shapes of the weights are wrong.
     fn model(&self, name: &str, weights: Weights) -> anyhow::Result<FloatModel>;
 
-    /// Writes into the directory of the model what was held out and something of what was learnt from, where the model
-    /// does not carry it.
+    /// Writes the validation split and some of the training set into the model directory, if [`FloatModel::save`] does not do so.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be written.
     fn save(&self, _dir: &Path) -> anyhow::Result<()> {
         Ok(())
     }
 
-    /// How the model does on what was held out.
+    /// Evaluates the model on the validation split.
+    ///
+    /// # Errors
+    ///
+    /// If the validation split does not fit the model.
     fn measure(&self, model: &FloatModel) -> anyhow::Result<Measurements>;
 
-    /// Where a sample to learn from stands: file and line.
+    /// The file and lines that a training sample comes from.
     fn place(&self, sample: usize) -> String;
 }
 
-/// Reads the data of a recipe, and puts in the width of the vectors that it names.
+/// Reads the data of a recipe. Sets those settings of the recipe that depend on the data: the width of the embedding and the batch size.
 ///
 /// # Errors
 ///
-/// Where the data cannot be read, or are not what the task needs.
+/// If the data cannot be read, or do not fit the task.
 pub fn read_data(recipe: &mut Recipe) -> anyhow::Result<Box<dyn TaskData>> {
-    let data: Box<dyn TaskData> = match (recipe.task, recipe.data.input) {
-        (Task::Classify, InputKind::Text) => Box::new(text_classification::Texts::read(recipe)?),
-        (Task::Classify, InputKind::Values) => Box::new(sequence_classification::Labelled {
-            data: sequence_classification::prepare(recipe)?,
-            path: recipe.data.train.clone(),
-        }),
-        (Task::LanguageModel, _) => {
-            Box::new(language_model::Novel { data: language_model::prepare(recipe)?, path: recipe.data.train.clone() })
-        }
-        (Task::Forecast, _) => {
-            Box::new(forecast::SeriesData { data: forecast::prepare(recipe)?, path: recipe.data.train.clone() })
-        }
-    };
+    let input = if recipe.data.input == InputKind::Values { Input::Values } else { Input::Tokens };
+    let data = handler(recipe.task, input).prepare(recipe)?;
     let embeddings = data.problem().embeddings.as_ref();
     recipe.model.embedding = embeddings.map_or(recipe.model.embedding, Embeddings::width);
     recipe.training.batch_size = recipe.batch_size(data.problem().train.len());
@@ -74,30 +166,30 @@ pub fn read_data(recipe: &mut Recipe) -> anyhow::Result<Box<dyn TaskData>> {
     Ok(data)
 }
 
-/// How many tokens begin with a vector of the recipe's file.
-fn say_embeddings(recipe: &Recipe, problem: &Problem, vocabulary: &Vocabulary) {
+/// Notes how many tokens start from a vector of the recipe's file of embeddings.
+fn describe_embeddings(recipe: &Recipe, problem: &Problem, vocabulary: &Vocabulary, note: &dyn Fn(String)) {
     if let (Some(embeddings), Some(path)) = (&problem.embeddings, &recipe.model.embeddings) {
         let ids = problem.train.iter().flat_map(|sample| match &sample.steps {
             Steps::Tokens(ids) => ids.as_slice(),
             Steps::Values { .. } => &[],
         });
-        let kind = if embeddings.frozen() { "frozen" } else { "to begin with" };
-        note(format_args!("vectors {kind} from {}: {}", path.display(), embeddings.coverage(vocabulary, ids)));
+        let kind = if embeddings.frozen() { "frozen" } else { "initial" };
+        note(format!("{kind} embeddings from {}: {}", path.display(), embeddings.coverage(vocabulary, ids)));
     }
 }
 
-/// What a network reads of numbers, and what it is.
-fn say_channels(recipe: &Recipe, problem: &Problem, channels: &[Channel], table: &Table) {
+/// Notes the channels, the network and the missing numbers.
+fn describe_channels(recipe: &Recipe, problem: &Problem, channels: &[Channel], table: &Table, note: &dyn Fn(String)) {
     let names: Vec<&str> = channels.iter().map(|channel| channel.name.as_str()).collect();
     let cells = problem.architecture.recurrent.describe(recipe.model.hidden);
-    note(format_args!("channels {}; {cells}, threads {}", names.join(", "), recipe.threads()));
+    note(format!("channels {}; {cells}, threads {}", names.join(", "), recipe.threads()));
     let missing = table.rows.iter().flatten().filter(|number| number.is_nan()).count();
     if missing > 0 {
-        note(format_args!("{missing} numbers are missing: the last one before each is read, none is learnt"));
+        note(format!("{missing} numbers are missing: each is read as the number before it, none is a training target"));
     }
 }
 
-/// Writes what was held out and the first rows of what was learnt from.
+/// Writes `validation.csv`, and the first rows of the training set as `calibration.csv`.
 fn save_tables(
     dir: &Path,
     texts: &[&str],
@@ -112,7 +204,7 @@ fn save_tables(
     Ok(())
 }
 
-/// A training that diverged, with the rows of the batch.
+/// The message for a failed training. If it diverged, the message names rows of the batch that caused it.
 pub fn describe_divergence(error: &train::TrainError, data: &dyn TaskData) -> String {
     let train::TrainError::Diverged { samples, .. } = error else { return error.to_string() };
     let shown: Vec<String> = samples.iter().take(3).map(|&sample| data.place(sample)).collect();
@@ -120,10 +212,4 @@ pub fn describe_divergence(error: &train::TrainError, data: &dyn TaskData) -> St
         0 => error.to_string(),
         count => format!("{error}; {count} of the batch's examples give no number, such as {}", shown.join("; ")),
     }
-}
-
-/// The beginning of a text, in quotation marks.
-fn excerpt(text: &str) -> String {
-    let short = text.chars().count() <= 60;
-    format!("{:?}", if short { text.to_owned() } else { text.chars().take(59).chain(['…']).collect() })
 }

@@ -30,7 +30,7 @@ use tern_nn::{objective, optimizer, sample};
 
 pub use tern_nn::objective::{Classes, Objective};
 pub use tern_nn::sample::{NO_TOKEN, Sample, Steps, Target};
-pub use validation::{Guess, Validation, class_logits, guesses, guesses_with, language_parts, part_of};
+pub use validation::{Guess, Validation, guesses, guesses_with, language_parts, part_of};
 
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,6 @@ use super::progress_bar::DelayedBar;
 use super::table::TableArgs;
 use super::{Failure, note, print};
 use crate::checksum::crc32_hex;
-use crate::classifier::Classifier;
 use crate::data;
 use crate::device_file::DeviceFile;
 use crate::link::{Client, Emulation, Info, Link, LinkArgs, Reply, catch_interrupts};

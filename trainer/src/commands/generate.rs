@@ -1,9 +1,9 @@
 //! `tern generate`
 
 use super::{Failure, print};
-use crate::model;
+use crate::model::{self, Sampling};
 use crate::task::Task;
-use crate::tasks::language_model::{Joiner, Sampling};
+use crate::tasks::language_model::Joiner;
 use crate::vocabulary::UNK;
 use anyhow::bail;
 use serde_json::json;
@@ -73,7 +73,7 @@ fn work(args: &Args) -> anyhow::Result<()> {
     }
     let (mut written, mut result) = (0, Ok(()));
     if args.length > 0 {
-        model.write(&prompt, sampling, &mut |id| {
+        model.generate(&prompt, sampling, &mut |id| {
             let piece = joiner.join(&model.vocabulary().tokens()[id as usize], id);
             if !args.json {
                 result = write!(out, "{piece}").and_then(|()| out.flush());

@@ -5,7 +5,6 @@ mod runtime_features;
 
 use super::{Failure, key, print, visible};
 use crate::checksum::crc32_hex;
-use crate::classifier::Classifier;
 use crate::device_file::DeviceFile;
 use crate::package::Package;
 use anyhow::Context;

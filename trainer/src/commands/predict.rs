@@ -1,8 +1,10 @@
 //! `tern predict`
 
-use super::{Failure, note, print, tasks, visible};
-use crate::classifier::{self, Classifier, Logits};
-use serde_json::{Value, json};
+use super::{Failure, note, print_output};
+use crate::model;
+use crate::task::Input;
+use crate::tasks::{self, PredictOptions};
+use anyhow::bail;
 use std::io::{BufRead, IsTerminal, stdin};
 use std::path::PathBuf;
 
@@ -13,51 +15,56 @@ Examples:
   tern predict models/spam \"free prize, call now\"
   tern predict models/spam --trace \"free prize, call now\"
   cut -f2 messages.tsv | tern predict models/spam --json
-  tern predict models/novel --top 3 \"it was a\"      # what comes next
+  tern predict models/novel --top 3 \"it was a\"      # the next token
   tern predict models/passengers passengers.csv      # the next rows of the series
-  tern predict spam.safetensors \"free prize\"         # in integers, as the device")]
+  tern predict spam.safetensors \"free prize\"         # in integers, as on the device")]
 pub struct Args {
     /// Model directory (floats) or device file (integers)
     #[arg(value_name = "DIR|FILE")]
     pub model: PathBuf,
-    /// Texts; without any, each line of stdin is one. Of a model that reads numbers: tables
+    /// Texts; without any, the lines of stdin. For a model that reads numbers: tables
     #[arg(value_name = "TEXT")]
-    pub texts: Vec<String>,
-    /// Show each token, and what the model would say if the text ended there
+    pub inputs: Vec<String>,
+    /// Show the prediction after each token
     #[arg(long)]
     pub trace: bool,
-    /// How many next tokens a language model shows
+    /// Number of next tokens that a language model shows
     #[arg(long, value_name = "K", default_value_t = 5)]
     pub top: usize,
-    /// Print one JSON object a line on stdout
+    /// Print one JSON object per line on stdout
     #[arg(long)]
     pub json: bool,
 }
 
-/// Prints the label of each text.
+/// Prints the model's prediction for each input.
 ///
 /// # Errors
 ///
-/// Where the model or stdin cannot be read.
+/// If the model, stdin or a table cannot be read, or a table does not fit the model.
 pub fn run(args: &Args) -> Result<(), Failure> {
     Ok(work(args)?)
 }
 
 fn work(args: &Args) -> anyhow::Result<()> {
-    if let Some(model) = tasks::open(&args.model)? {
-        return tasks::predict(model.as_ref(), args);
+    let model = model::open(&args.model)?;
+    let options = PredictOptions { trace: args.trace, top: args.top };
+    let predict = |input: &str| {
+        let outputs = tasks::handler_of(&*model).predict(&*model, input, options)?;
+        outputs.iter().try_for_each(|output| print_output(output, args.json))
+    };
+    if !args.inputs.is_empty() {
+        return args.inputs.iter().try_for_each(|input| predict(input));
     }
-    let model = classifier::open(&args.model)?;
-    if !args.texts.is_empty() {
-        return args.texts.iter().try_for_each(|text| predict(model.as_ref(), text, args));
+    if model.config().input == Input::Values {
+        bail!("{0} reads numbers: name a table, such as `tern predict {0} data.csv`", args.model.display());
     }
-    each_line(|text| predict(model.as_ref(), text, args))
+    each_line(predict)
 }
 
 /// Calls `sink` with each line of stdin.
-pub(super) fn each_line(mut sink: impl FnMut(&str) -> anyhow::Result<()>) -> anyhow::Result<()> {
+fn each_line(sink: impl Fn(&str) -> anyhow::Result<()>) -> anyhow::Result<()> {
     if stdin().is_terminal() {
-        note("a text on each line, end with Ctrl-D");
+        note("one text per line, end with Ctrl-D");
     }
     let mut line = Vec::new();
     let mut input = stdin().lock();
@@ -66,63 +73,6 @@ pub(super) fn each_line(mut sink: impl FnMut(&str) -> anyhow::Result<()>) -> any
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         sink(&String::from_utf8_lossy(text))?;
         line.clear();
-    }
-    Ok(())
-}
-
-fn predict(model: &dyn Classifier, text: &str, args: &Args) -> anyhow::Result<()> {
-    let prediction = model.classify(text);
-    let (label, probability) = best(model, &prediction.logits);
-    // As the device: a text with no known token has no label.
-    let known = prediction.tokens > prediction.unknown;
-    if args.json {
-        let mut object = json!({
-            "label": known.then_some(label),
-            "probability": known.then_some(probability),
-            "logits": prediction.logits.to_json(),
-            "tokens": prediction.tokens,
-            "unknown": prediction.unknown,
-        });
-        if args.trace {
-            object["trace"] = trace_json(model, text);
-        }
-        return print(object);
-    }
-    if known {
-        print(format_args!("{} {:.1}%\t{text}", visible(label), 100.0 * probability))?;
-    } else {
-        print(format_args!("unknown input\t{text}"))?;
-    }
-    if args.trace {
-        trace_text(model, text)?;
-    }
-    Ok(())
-}
-
-/// The most probable label, and its probability.
-fn best<'a>(model: &'a dyn Classifier, logits: &Logits) -> (&'a str, f64) {
-    let label = logits.label();
-    (&model.labels()[label], logits.log_probabilities()[label].exp())
-}
-
-fn trace_json(model: &dyn Classifier, text: &str) -> Value {
-    model
-        .trace(text)
-        .iter()
-        .map(|step| {
-            let (label, probability) = best(model, &step.logits);
-            json!({ "token": step.token, "known": step.known, "label": label, "probability": probability })
-        })
-        .collect()
-}
-
-fn trace_text(model: &dyn Classifier, text: &str) -> anyhow::Result<()> {
-    let steps = model.trace(text);
-    let width = steps.iter().map(|step| step.token.chars().count()).max().unwrap_or(0);
-    for step in &steps {
-        let (label, probability) = best(model, &step.logits);
-        let unknown = if step.known { "" } else { "  (unknown)" };
-        print(format_args!("  {:width$}  {} {:.1}%{unknown}", step.token, visible(label), 100.0 * probability))?;
     }
     Ok(())
 }

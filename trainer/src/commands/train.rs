@@ -123,7 +123,7 @@ fn work(mut recipe: Recipe, target: &Path, args: &Args, options: Options) -> any
     Staged::check(target)?;
     let mut data = tasks::read_data(&mut recipe)?;
     let recipe = &recipe;
-    data.introduce(recipe, !options.no_baselines)?;
+    data.describe(recipe, !options.no_baselines, &|line| note(line))?;
     let data = data.as_ref();
     let stop = stop_on_interrupt();
     let directory = run_directory(recipe, target, args.resume, options)?;

@@ -1,30 +1,61 @@
-//! Normalising numbers, and what is read in place of missing ones.
+//! Normalising the numbers of a table, and filling in missing ones.
 
-use crate::float_model::Channel;
+use serde::{Deserialize, Serialize};
 
-/// The mean and the standard deviation of each channel over the numbers of `rows` that are known.
+/// A column of numbers that a network reads, and how it is normalised.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Channel {
+    /// The name of the column.
+    pub name: String,
+    /// The mean over the training rows.
+    pub mean: f64,
+    /// The standard deviation over the training rows, or 1 if all of them are equal.
+    pub std: f64,
+}
+
+impl Channel {
+    /// The number that the network reads: (number - mean) / std. Computed in f64, since a large mean would leave few digits in f32.
+    pub fn normalise(&self, number: impl Into<f64>) -> f32 {
+        ((number.into() - self.mean) / self.std) as f32
+    }
+
+    /// The inverse of [`normalise`](Self::normalise): mean + std · number.
+    pub fn denormalise(&self, number: f64) -> f64 {
+        self.mean + self.std * number
+    }
+}
+
+/// Computes the mean and the standard deviation of each channel over the known numbers of `rows`: `[rows][names]`.
 ///
-/// rows: `[rows][names]`. A channel without a known number has mean 0, one of equal numbers the standard deviation 1.
-pub fn learn<'a>(names: &[String], rows: impl Iterator<Item = &'a Vec<f32>> + Clone) -> Vec<Channel> {
+/// A channel without a known number gets mean 0; one without variation gets standard deviation 1.
+pub fn fit<'a, N: Copy + Into<f64> + 'a>(
+    names: &[String],
+    rows: impl Iterator<Item = &'a Vec<N>> + Clone,
+) -> Vec<Channel> {
     let channel = |(index, name): (usize, &String)| {
-        let known = rows.clone().map(|row| f64::from(row[index])).filter(|number| !number.is_nan());
+        let known = rows.clone().map(|row| row[index].into()).filter(|number: &f64| !number.is_nan());
         let (count, sum) = known.clone().fold((0usize, 0.0), |(count, sum), number| (count + 1, sum + number));
         let mean = sum / count.max(1) as f64;
         let square: f64 = known.map(|number| (number - mean).powi(2)).sum();
-        let std = (square / count.max(1) as f64).sqrt() as f32;
-        Channel { name: name.clone(), mean: mean as f32, std: if std > 0.0 && std.is_finite() { std } else { 1.0 } }
+        let std = (square / count.max(1) as f64).sqrt();
+        Channel { name: name.clone(), mean, std: if std > 0.0 && std.is_finite() { std } else { 1.0 } }
     };
     names.iter().enumerate().map(channel).collect()
 }
 
-/// Normalised rows, a missing number replaced by the last one of its channel before it, or by the mean where there is
-/// none: `[rows][channels]`.
-pub fn normalise<'a>(channels: &[Channel], rows: impl Iterator<Item = &'a Vec<f32>>) -> Vec<Vec<f32>> {
+/// Normalises rows: `[rows][channels]`. A missing number is replaced by the last known one of its channel, or by the mean if none is
+/// before it.
+pub fn normalise<'a, N: Copy + Into<f64> + 'a>(
+    channels: &[Channel],
+    rows: impl Iterator<Item = &'a Vec<N>>,
+) -> Vec<Vec<f32>> {
     let mut last = vec![0.0; channels.len()];
-    let row = |row: &Vec<f32>| {
+    let row = |row: &Vec<N>| {
         for ((last, channel), &number) in last.iter_mut().zip(channels).zip(row) {
+            let number: f64 = number.into();
             if !number.is_nan() {
-                *last = (number - channel.mean) / channel.std;
+                *last = channel.normalise(number);
             }
         }
         last.clone()
@@ -37,14 +68,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn missing_numbers_weigh_nothing_and_the_last_one_stands_for_them() {
-        let nan = f32::NAN;
+    fn missing_numbers_are_ignored_and_replaced_by_the_last_one() {
+        let nan = f64::NAN;
         let rows = [vec![nan, 5.0], vec![1.0, 5.0], vec![nan, 5.0], vec![3.0, nan]];
         let names = ["a".to_owned(), "b".to_owned()];
-        let channels = learn(&names, rows.iter());
+        let channels = fit(&names, rows.iter());
         assert_eq!((channels[0].mean, channels[0].std), (2.0, 1.0));
         assert_eq!((channels[1].mean, channels[1].std), (5.0, 1.0));
         let normal = normalise(&channels, rows.iter());
         assert_eq!(normal, [[0.0, 0.0], [-1.0, 0.0], [-1.0, 0.0], [1.0, 0.0]]);
+    }
+
+    #[test]
+    fn a_large_offset_costs_no_digits() {
+        let rows: Vec<Vec<f64>> = (0..700).map(|i| vec![1e9 + f64::from(i % 7)]).collect();
+        let channels = fit(&["when".to_owned()], rows.iter());
+        assert_eq!((channels[0].mean, channels[0].std), (1e9 + 3.0, 2.0));
+        assert_eq!(normalise(&channels, rows.iter()).concat()[..7], [-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5]);
+        assert_eq!(channels[0].denormalise(1.5), 1e9 + 6.0);
     }
 }

@@ -1,15 +1,15 @@
 //! A float model and its device file on the same data.
 
 use super::material::Data;
-use crate::classifier::{Classifier, Logits};
 use crate::data::Example;
 use crate::data::number_table::Table;
 use crate::device_file::DeviceFile;
 use crate::float_model::FloatModel;
+use crate::logits::Logits;
 use crate::metrics::argmax;
-use crate::model::Sequential;
+use crate::model::Model;
 use crate::nn::network::Input;
-use crate::tasks::forecast::{self, Comparison};
+use crate::tasks::forecast::{self, ForecastFigures};
 use crate::tasks::sequence_classification::Sequences;
 use crate::train::{Guess, Steps, Validation, language_parts};
 use rayon::prelude::*;
@@ -105,7 +105,7 @@ fn of_texts(model: &FloatModel, device: &DeviceFile, examples: &[Example]) -> Fi
 fn of_sequences(model: &FloatModel, device: &DeviceFile, sequences: &Sequences) -> Figures {
     let pair = |sequence: usize| {
         let label = model.labels().iter().position(|label| label == sequences.label(sequence))?;
-        let of = |model: &dyn Sequential| match sequences.steps(sequence, &model.config().channels) {
+        let of = |model: &dyn Model| match sequences.steps(sequence, &model.config().channels) {
             Steps::Values { values, .. } => model.outputs(Input::Values(&values)),
             Steps::Tokens(ids) => model.outputs(Input::Tokens(&ids)),
         };
@@ -134,8 +134,8 @@ fn of_text(model: &FloatModel, device: &DeviceFile, text: &str) -> Figures {
     let to_device = device_ids(model);
     let read = |(start, ids): (usize, &[u32])| {
         let mut part = Part::default();
-        model.reading(&mut |float| {
-            device.reading(&mut |integer| {
+        model.with_reader(&mut |float| {
+            device.with_reader(&mut |integer| {
                 for pair in ids.windows(2) {
                     float.read(pair[0]);
                     integer.read(to_device[pair[0] as usize]);
@@ -188,9 +188,8 @@ pub(super) fn device_ids(model: &FloatModel) -> Vec<u32> {
 fn of_series(model: &FloatModel, device: &DeviceFile, table: &Table) -> Option<Figures> {
     // A device file knows no season: both begin where the float model has one before its first window.
     let first = model.config().forecast.as_ref()?.season;
-    let of =
-        |model: &dyn Sequential| forecast::compare(model, table, first).filter(|comparison| comparison.windows > 0);
-    let (float, integer): (Comparison, Comparison) = (of(model)?, of(device)?);
+    let of = |model: &dyn Model| forecast::evaluate(model, table, first).filter(|figures| figures.windows > 0);
+    let (float, integer): (ForecastFigures, ForecastFigures) = (of(model)?, of(device)?);
     Some(Figures {
         examples: float.windows,
         float_rmse: Some(float.all.model.rmse()),

@@ -119,7 +119,7 @@ fn integers(model: &FloatModel, quantized: &Quantized, steps: &Steps, channels: 
     };
     let integer = |(index, &value): (usize, &f32)| {
         let (channel, scaling) = (&model.config().channels[index % channels], &scalings[index % channels]);
-        let real = f64::from(channel.mean) + f64::from(channel.std) * f64::from(value);
+        let real = channel.denormalise(f64::from(value));
         (real * 2f64.powi(scaling.point)).round() as i32
     };
     values.iter().take(STEPS * channels).enumerate().map(integer).collect()

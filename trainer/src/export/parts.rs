@@ -8,15 +8,15 @@ use super::figures::device_ids;
 use super::material::input_of;
 use super::score::{Answers, Costs, Score};
 use crate::architecture::{Cell, LayerNames};
-use crate::classifier::Logits;
 use crate::device_file::DeviceFile;
 use crate::float_model::FloatModel;
-use crate::model::Sequential;
+use crate::logits::{Logits, class_logits};
+use crate::model::Model;
 use crate::nn::network::Network;
 use crate::quantize::layer::{GateRow, Layer, Scales};
 use crate::quantize::{Inputs, Quantized, calibrate::Statistics, linear::Linear};
 use crate::task::Task;
-use crate::train::{Sample, Steps, class_logits};
+use crate::train::{Sample, Steps};
 use crate::weights::{Weights, names};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -158,7 +158,7 @@ impl<'a> Parts<'a> {
                 return vec![real(device.outputs(input_of(&steps)))];
             }
             let mut rows = Vec::new();
-            device.reading(&mut |reader| {
+            device.with_reader(&mut |reader| {
                 for &id in steps.tokens() {
                     reader.read(id);
                     let by_device = reader.logits();

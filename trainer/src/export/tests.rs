@@ -1,9 +1,9 @@
 use super::*;
 use crate::architecture::{Cell, Recurrent};
-use crate::classifier::Classifier;
 use crate::data::Example;
 use crate::float_model::tests::{model, model_of};
 use crate::metrics::argmax;
+use crate::model::Model;
 use crate::quantize::Bits;
 use crate::weights::{Weights, names};
 

@@ -1,6 +1,7 @@
 //! `config.json`.
 
 use crate::architecture::{Architecture, Cell, Head, InputLayer, MAX_LAYERS, Merge, Pooling, Recurrent};
+use crate::data::normalise::Channel;
 use crate::data::quoted;
 use crate::recipe::Anchor;
 use crate::task::{Input, Output, Task};
@@ -61,18 +62,6 @@ pub struct Config {
     /// What a forecast reads and says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forecast: Option<Forecast>,
-}
-
-/// A number of each step, and how it is normalised: the network reads (x - mean) / std.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Channel {
-    /// The column that it comes from.
-    pub name: String,
-    /// The mean over the rows that were learnt from.
-    pub mean: f32,
-    /// The standard deviation over these rows; 1 where all of them are equal.
-    pub std: f32,
 }
 
 /// What a forecast reads and says.
@@ -145,9 +134,9 @@ pub enum ConfigError {
         /// Its name.
         name: String,
         /// Its mean.
-        mean: f32,
+        mean: f64,
         /// Its standard deviation.
-        std: f32,
+        std: f64,
     },
     /// A target that is no channel.
     #[error("target {target:?} is no channel; the channels are {}", quoted(.channels))]
@@ -198,6 +187,11 @@ impl Config {
             labels: Vec::new(),
             forecast: None,
         }
+    }
+
+    /// The names of the channels, in their order.
+    pub fn channel_names(&self) -> Vec<String> {
+        self.channels.iter().map(|channel| channel.name.clone()).collect()
     }
 
     /// How text is cut; words where no text is.

@@ -37,9 +37,9 @@ pub struct BadChannel {
     /// Its name.
     pub name: String,
     /// Its mean.
-    pub mean: f32,
+    pub mean: f64,
     /// Its standard deviation.
-    pub std: f32,
+    pub std: f64,
 }
 
 impl Ratio {
@@ -59,7 +59,7 @@ impl Ratio {
 ///
 /// See [`BadChannel`].
 pub fn channel(channel: &Channel, scale: f64) -> Result<Scaling, BadChannel> {
-    let (mean, std) = (f64::from(channel.mean), f64::from(channel.std));
+    let (mean, std) = (channel.mean, channel.std);
     // What lies far out must fit 32 bits, too.
     let fits = |point: &i32| (mean.abs() + 64.0 * std) * 2f64.powi(*point) < 2f64.powi(31);
     let wanted = (BITS - std.log2().floor() as i32).clamp(0, 30);
@@ -81,7 +81,7 @@ pub fn channel(channel: &Channel, scale: f64) -> Result<Scaling, BadChannel> {
 mod tests {
     use super::*;
 
-    fn of(mean: f32, std: f32) -> Result<Scaling, BadChannel> {
+    fn of(mean: f64, std: f64) -> Result<Scaling, BadChannel> {
         channel(&Channel { name: "a".to_owned(), mean, std }, 4.0)
     }
 
@@ -92,7 +92,6 @@ mod tests {
         {
             let scaling = of(mean, std).unwrap();
             assert_eq!(scaling.point, point, "{mean}, {std}");
-            let (mean, std) = (f64::from(mean), f64::from(std));
             for sigmas in [-3.0, 0.0, 0.7, 2.5] {
                 let integer = ((mean + sigmas * std) * 2f64.powi(point)).round();
                 let scale = |v: f64, ratio: Ratio| v * f64::from(ratio.multiplier) / 2f64.powi(ratio.shift);

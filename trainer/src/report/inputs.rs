@@ -1,18 +1,11 @@
 //! The inputs of the page and the card: read from a model directory, or taken from a training.
 
-use super::analysis::Analysis;
 use super::card;
 use super::html_page::HtmlPage;
-use super::training_metrics::{TrainingMetrics, validation};
-use crate::data::number_table::{self, NumberTableError, Wanted};
+use super::training_metrics::TrainingMetrics;
 use crate::float_model::{Config, FloatModel, LoadError, files};
 use crate::recipe::Recipe;
-use crate::task::{Input, Task};
-use crate::tasks::Findings;
-use crate::tasks::forecast::{self, Series};
-use crate::tasks::language_model::{self, Language, LanguageError};
-use crate::tasks::sequence_classification::{self, LABEL, SEQUENCE, SequenceMistakes};
-use crate::tasks::text_classification::TextMistakes;
+use crate::tasks::{self, Findings};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -40,12 +33,9 @@ pub enum ReadError {
         /// The system's error.
         source: std::io::Error,
     },
-    /// The validation rows cannot be read.
+    /// The validation data cannot be read.
     #[error(transparent)]
-    Series(#[from] NumberTableError),
-    /// The validation text cannot be read.
-    #[error(transparent)]
-    Language(#[from] LanguageError),
+    Validation(anyhow::Error),
     /// A file is not JSON.
     #[error("{}: {source}; expected the JSON that `tern train` and `tern export` write: train or export again", path.display())]
     Json {
@@ -85,7 +75,7 @@ impl ReportInputs {
     /// See [`ReadError`].
     pub fn read_for(dir: &Path, model: &FloatModel) -> Result<Self, ReadError> {
         let mut metrics = json(&dir.join(files::METRICS))?.unwrap_or_else(|| json!({}));
-        let (computed, findings) = validate(dir, model)?;
+        let (computed, findings) = tasks::handler_of(model).validate(model, dir).map_err(ReadError::Validation)?;
         let known = metrics.get("validation").filter(|known| !known.is_null());
         let lacks = |key: &str| known.is_none_or(|known| known.get(key).is_none()) && computed.get(key).is_some();
         if computed.is_object() && (known.is_none() || lacks("calibration")) {
@@ -120,45 +110,6 @@ impl ReportInputs {
     /// The content of `README.md`.
     pub fn card(&self) -> String {
         card::card(&self.config, self.recipe.as_ref(), &self.metrics, self.export.as_ref())
-    }
-}
-
-/// The metrics and examples of a model on the validation split in its directory; null and none without a validation split.
-fn validate(dir: &Path, model: &FloatModel) -> Result<(Value, Findings), ReadError> {
-    let (config, path) = (model.config(), dir.join(files::VALIDATION));
-    let channels: Vec<String> = config.channels.iter().map(|channel| channel.name.clone()).collect();
-    match (config.task, config.input) {
-        (Task::Classify, Input::Tokens) if !model.validation().is_empty() => {
-            let analysis = Analysis::new(model, model.validation());
-            let findings = TextMistakes::new(model, model.validation(), &analysis);
-            Ok((validation(&analysis, model.labels()), Findings::Texts(findings)))
-        }
-        (Task::Classify, Input::Values) if path.is_file() => {
-            let sequences = sequence_classification::Sequences::read(&path, SEQUENCE, Some(LABEL), &channels, None)?;
-            let analysis = sequence_classification::analyse(model, &sequences, &path)?;
-            let names = (0..sequences.spans.len()).map(|sequence| sequences.name(sequence));
-            let findings = SequenceMistakes::new(&analysis, names);
-            Ok((validation(&analysis, model.labels()), Findings::Sequences(findings)))
-        }
-        (Task::LanguageModel, _) => {
-            let path = dir.join(files::VALIDATION_TEXT);
-            let text = if path.is_file() { language_model::read(&path)? } else { String::new() };
-            Ok(match Language::new(model, &text) {
-                Some((figures, findings)) => (figures.to_json(), Findings::Language(findings)),
-                None => (Value::Null, Findings::None),
-            })
-        }
-        (Task::Forecast, _) if path.is_file() => {
-            let table = number_table::read(&path, &Wanted { numbers: &channels, ..Wanted::default() })?;
-            Ok(match (forecast::say(model, &table, 0), &config.forecast) {
-                (Some(said), Some(of)) if !said.is_empty() => {
-                    let figures = forecast::Comparison::new(&said, of);
-                    (figures.to_json(), Findings::Series(Series::new(&said, of)))
-                }
-                _ => (Value::Null, Findings::None),
-            })
-        }
-        _ => Ok((Value::Null, Findings::None)),
     }
 }
 

@@ -25,7 +25,7 @@ fn figures(model: &FloatModel) -> TrainingMetrics {
         cut: 0,
     };
     let rows = model.validation();
-    let analysis = analysis::Analysis::new(model, rows);
+    let analysis = crate::tasks::classification::Analysis::new(model, rows);
     let labels: Vec<usize> = model.calibration().iter().map(|row| row.label).collect();
     let training = TrainingStats { labels: &labels, lengths: &[9; 4], leaked: 0, cut: 0 };
     let findings = Findings::Texts(TextMistakes::new(model, rows, &analysis));

@@ -1,10 +1,11 @@
 //! The metrics of a training, which `metrics.json` stores.
 
-use super::analysis::{Analysis, wilson};
 use crate::baselines::{self, Baseline};
 use crate::float_model::FloatModel;
 use crate::task::Task;
 use crate::tasks::Findings;
+use crate::tasks::classification::Analysis;
+use crate::tasks::classification::analysis::wilson;
 use crate::train::{Ending, EpochFigures, Outcome};
 use serde_json::{Map, Value, json};
 

@@ -1,24 +1,29 @@
-//! Sequences of numbers with a label each.
+//! Sequence classification: a model predicts one of its labels for a sequence of numbers.
 
 mod sequence_mistakes;
 mod sequence_training;
 
 pub use sequence_mistakes::{SequenceMistakes, WrongSequence};
-pub use sequence_training::Labelled;
+pub use sequence_training::LabelledSequences;
 
+use super::classification::{Analysis, class_figures, label_comparison};
+use super::{CommandOutput, Findings, NamedModel, PredictOptions, TaskData, TaskHandler};
 use crate::architecture::InputLayer;
-use crate::classifier::Logits;
 use crate::data;
+use crate::data::Row;
 use crate::data::normalise;
 use crate::data::number_table::{self, NumberTableError, Table, Wanted};
-use crate::float_model::{Channel, Config};
-use crate::metrics::Evaluation;
-use crate::model::Sequential;
+use crate::display::visible;
+use crate::float_model::{Channel, Config, FloatModel, files};
+use crate::logits::Logits;
+use crate::model::{DataFile, Model};
 use crate::nn::network::Input;
+use crate::paint::Paint;
 use crate::recipe::{Output, Recipe};
-use crate::report::analysis::Analysis;
+use crate::report;
 use crate::train::{Problem, Sample, Steps, Target};
 use rayon::prelude::*;
+use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::ops::Range;
 use std::path::Path;
@@ -27,6 +32,74 @@ use std::path::Path;
 pub const SEQUENCE: &str = "sequence";
 /// The name of the column of labels, in tables of a model directory.
 pub const LABEL: &str = "label";
+
+/// The commands of sequence classification.
+pub struct SequenceClassification;
+
+impl TaskHandler for SequenceClassification {
+    fn prepare(&self, recipe: &mut Recipe) -> anyhow::Result<Box<dyn TaskData>> {
+        Ok(Box::new(LabelledSequences { data: prepare(recipe)?, path: recipe.data.train.clone() }))
+    }
+
+    fn evaluate(&self, model: &dyn Model, data: &DataFile<'_>, paint: Paint) -> anyhow::Result<CommandOutput> {
+        let evaluation = analyse(model, &read(model, data)?, data.path)?.evaluation;
+        let mut output = class_figures::figures(model.labels(), &evaluation, paint);
+        output.lines.extend(class_figures::confusion(model.labels(), evaluation.confusion(), paint));
+        Ok(output)
+    }
+
+    fn predict(&self, model: &dyn Model, path: &str, _: PredictOptions) -> anyhow::Result<Vec<CommandOutput>> {
+        let sequences = Sequences::read(Path::new(path), SEQUENCE, None, &model.config().channel_names(), None)?;
+        let output = |(sequence, logits): (usize, Logits)| {
+            let label = &model.labels()[logits.label()];
+            let probability = logits.log_probabilities()[logits.label()].exp();
+            let name = sequences.name(sequence);
+            let json = json!({
+                "sequence": name,
+                "label": label,
+                "probability": probability,
+                "logits": logits.to_json(),
+                "steps": sequences.spans[sequence].len(),
+            });
+            let line = format!("{} {:.1}%\t{}", visible(label), 100.0 * probability, visible(name));
+            CommandOutput { json, lines: vec![line] }
+        };
+        Ok(logits(model, &sequences).into_iter().enumerate().map(output).collect())
+    }
+
+    fn compare(&self, models: [NamedModel<'_>; 2], data: &DataFile<'_>, rows: usize) -> anyhow::Result<CommandOutput> {
+        let (mut examples, mut predicted): (Vec<Row>, Vec<Vec<String>>) = (Vec::new(), Vec::new());
+        for NamedModel { model, .. } in &models {
+            let all = read(*model, data)?;
+            let answers = analyse(*model, &all, data.path)?.predictions;
+            predicted.push(answers.iter().map(|answer| model.labels()[answer.predicted].clone()).collect());
+            let example = |sequence: usize| Row {
+                text: all.name(sequence).to_owned(),
+                label: all.label(sequence).to_owned(),
+                line: all.table.lines[all.spans[sequence].start],
+            };
+            examples = (0..all.spans.len()).map(example).collect();
+        }
+        label_comparison::compare(&examples, &models, [&predicted[0], &predicted[1]], "sequences", rows)
+    }
+
+    fn validate(&self, model: &FloatModel, dir: &Path) -> anyhow::Result<(Value, Findings)> {
+        let path = dir.join(files::VALIDATION);
+        if !path.is_file() {
+            return Ok((Value::Null, Findings::None));
+        }
+        let sequences = Sequences::read(&path, SEQUENCE, Some(LABEL), &model.config().channel_names(), None)?;
+        let analysis = analyse(model, &sequences, &path)?;
+        let mistakes = SequenceMistakes::new(&analysis, &sequences);
+        Ok((report::validation(&analysis, model.labels()), Findings::Sequences(mistakes)))
+    }
+}
+
+/// Reads labelled sequences with the channels of a model.
+fn read(model: &dyn Model, data: &DataFile<'_>) -> Result<Sequences, NumberTableError> {
+    let (label, channels) = (Some(data.columns.label.as_str()), model.config().channel_names());
+    Sequences::read(data.path, SEQUENCE, label, &channels, data.columns.delimiter)
+}
 
 /// Sequences as they stand in a table.
 #[derive(Clone, Debug)]
@@ -184,7 +257,7 @@ pub fn prepare(recipe: &Recipe) -> Result<PreparedSequences, NumberTableError> {
     };
     let (train, valid): (Vec<usize>, Vec<usize>) = (train, valid);
     let (train_table, valid_table) = (all.of(&train), held_out.of(&valid));
-    let channels = normalise::learn(&all.table.names, train_table.rows.iter());
+    let channels = normalise::fit(&all.table.names, train_table.rows.iter());
     let sample = |sequences: &Sequences, sequence: usize, label: usize| Sample {
         steps: sequences.steps(sequence, &channels),
         target: Target::Class(label),
@@ -210,7 +283,7 @@ impl PreparedSequences {
 }
 
 /// The logits of each sequence of a table, one for each label.
-pub fn logits(model: &dyn Sequential, sequences: &Sequences) -> Vec<Logits> {
+pub fn logits(model: &dyn Model, sequences: &Sequences) -> Vec<Logits> {
     let channels = &model.config().channels;
     let logits = |sequence| match sequences.steps(sequence, channels) {
         Steps::Values { values, .. } => model.outputs(Input::Values(&values)),
@@ -224,7 +297,7 @@ pub fn logits(model: &dyn Sequential, sequences: &Sequences) -> Vec<Logits> {
 /// # Errors
 ///
 /// Where a label is not one of the model's.
-fn known_labels(model: &dyn Sequential, sequences: &Sequences, path: &Path) -> Result<Vec<usize>, NumberTableError> {
+fn known_labels(model: &dyn Model, sequences: &Sequences, path: &Path) -> Result<Vec<usize>, NumberTableError> {
     let labels = &model.config().labels;
     let index = |sequence: usize| {
         let found = sequences.label(sequence);
@@ -245,18 +318,9 @@ fn known_labels(model: &dyn Sequential, sequences: &Sequences, path: &Path) -> R
 /// # Errors
 ///
 /// Where a label is not one of the model's.
-pub fn analyse(model: &dyn Sequential, sequences: &Sequences, path: &Path) -> Result<Analysis, NumberTableError> {
+pub fn analyse(model: &dyn Model, sequences: &Sequences, path: &Path) -> Result<Analysis, NumberTableError> {
     let labels = known_labels(model, sequences, path)?;
     let answers = labels.into_iter().zip(logits(model, sequences)).zip(&sequences.spans);
     let answers = answers.map(|((label, logits), span)| (label, logits, span.len()));
     Ok(Analysis::of(model.config().labels.len(), answers))
-}
-
-/// How a model does on labelled sequences.
-///
-/// # Errors
-///
-/// Where a label is not one of the model's.
-pub fn evaluate(model: &dyn Sequential, sequences: &Sequences, path: &Path) -> Result<Evaluation, NumberTableError> {
-    Ok(analyse(model, sequences, path)?.evaluation)
 }

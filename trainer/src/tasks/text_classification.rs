@@ -1,29 +1,130 @@
-//! Texts with labels.
+//! Text classification: a model predicts one of its labels for a text.
 
 mod text_mistakes;
 pub mod word_weights;
 
 pub use text_mistakes::{Mistake, TextMistakes};
 
-use super::{Findings, TaskData, excerpt, say_embeddings};
+use super::classification::{Analysis, class_figures, label_comparison};
+use super::{CommandOutput, Findings, NamedModel, PredictOptions, TaskData, TaskHandler, describe_embeddings};
 use crate::baselines::{self, Baseline};
-use crate::commands::note;
-use crate::data::{self, Statistics};
+use crate::data::{self, Example, Statistics};
+use crate::display::{shorten, visible};
 use crate::embeddings::{self, Embeddings};
 use crate::float_model::{Config, FloatModel};
+use crate::logits::Logits;
+use crate::model::{DataFile, Model};
+use crate::paint::Paint;
 use crate::recipe::Recipe;
-use crate::report::analysis::Analysis;
-use crate::report::{Measurements, TrainingStats};
+use crate::report::{self, Measurements, TrainingStats};
 use crate::train::{self, Prepared, Problem};
 use crate::weights::Weights;
-use std::path::PathBuf;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// The most training rows that are kept for calibration.
+/// Largest number of training rows that are stored for calibration.
 const CALIBRATION_ROWS: usize = 512;
 
-/// Labelled texts.
-pub struct Texts {
+/// The commands of text classification.
+pub struct TextClassification;
+
+impl TaskHandler for TextClassification {
+    fn prepare(&self, recipe: &mut Recipe) -> anyhow::Result<Box<dyn TaskData>> {
+        Ok(Box::new(LabelledTexts::read(recipe)?))
+    }
+
+    fn evaluate(&self, model: &dyn Model, data: &DataFile<'_>, paint: Paint) -> anyhow::Result<CommandOutput> {
+        let examples = read_examples(model, data)?;
+        let start = Instant::now();
+        let analysis = Analysis::new(model, &examples);
+        let seconds = start.elapsed().as_secs_f64().max(1e-9);
+        let tokens: usize = analysis.predictions.iter().map(|answer| answer.tokens).sum();
+        let (labels, evaluation) = (model.labels(), &analysis.evaluation);
+        let rate = tokens as f64 / seconds;
+        let mut output = class_figures::figures(labels, evaluation, paint);
+        output.json["tokens"] = json!(tokens);
+        output.json["tokens_per_s"] = json!(rate);
+        let (rate, threads) = (rate / 1e3, rayon::current_num_threads());
+        output.lines.push(paint.faint(&format!("\n{tokens} tokens, {rate:.0}k tokens/s on {threads} threads")));
+        output.lines.extend(class_figures::confusion(labels, evaluation.confusion(), paint));
+        Ok(output)
+    }
+
+    fn predict(&self, model: &dyn Model, text: &str, options: PredictOptions) -> anyhow::Result<Vec<CommandOutput>> {
+        let prediction = model.classify(text);
+        let (label, probability) = most_probable(model, &prediction.logits);
+        // As on the device: a text without a known token has no label.
+        let known = prediction.tokens > prediction.unknown;
+        let mut json = json!({
+            "label": known.then_some(label),
+            "probability": known.then_some(probability),
+            "logits": prediction.logits.to_json(),
+            "tokens": prediction.tokens,
+            "unknown": prediction.unknown,
+        });
+        let mut lines = vec![if known {
+            format!("{} {:.1}%\t{text}", visible(label), 100.0 * probability)
+        } else {
+            format!("unknown input\t{text}")
+        }];
+        if options.trace {
+            let (steps, trace) = trace(model, text);
+            json["trace"] = steps;
+            lines.extend(trace);
+        }
+        Ok(vec![CommandOutput { json, lines }])
+    }
+
+    fn compare(&self, models: [NamedModel<'_>; 2], data: &DataFile<'_>, rows: usize) -> anyhow::Result<CommandOutput> {
+        let examples = data::read(data.path, &data.columns)?;
+        let mut predicted: Vec<Vec<String>> = Vec::new();
+        for NamedModel { model, .. } in &models {
+            // Refuses labels that this model lacks.
+            let numbered = data::number(examples.clone(), model.labels(), &data.path.display().to_string())?;
+            let answers = Analysis::new(*model, &numbered).predictions;
+            predicted.push(answers.iter().map(|answer| model.labels()[answer.predicted].clone()).collect());
+        }
+        label_comparison::compare(&examples, &models, [&predicted[0], &predicted[1]], "texts", rows)
+    }
+
+    fn validate(&self, model: &FloatModel, _dir: &Path) -> anyhow::Result<(Value, Findings)> {
+        if model.validation().is_empty() {
+            return Ok((Value::Null, Findings::None));
+        }
+        let analysis = Analysis::new(model, model.validation());
+        let mistakes = TextMistakes::new(model, model.validation(), &analysis);
+        Ok((report::validation(&analysis, model.labels()), Findings::Texts(mistakes)))
+    }
+}
+
+fn read_examples(model: &dyn Model, data: &DataFile<'_>) -> anyhow::Result<Vec<Example>> {
+    let rows = data::read(data.path, &data.columns)?;
+    Ok(data::number(rows, model.labels(), &data.path.display().to_string())?)
+}
+
+/// The most probable label and its probability.
+fn most_probable<'a>(model: &'a dyn Model, logits: &Logits) -> (&'a str, f64) {
+    let label = logits.label();
+    (&model.labels()[label], logits.log_probabilities()[label].exp())
+}
+
+/// The prediction after each token of a text, as JSON and as lines.
+fn trace(model: &dyn Model, text: &str) -> (Value, Vec<String>) {
+    let steps = model.trace(text);
+    let width = steps.iter().map(|step| step.token.chars().count()).max().unwrap_or(0);
+    let (mut json, mut lines) = (Vec::new(), Vec::new());
+    for step in &steps {
+        let (label, probability) = most_probable(model, &step.logits);
+        let unknown = if step.known { "" } else { "  (unknown)" };
+        json.push(json!({ "token": step.token, "known": step.known, "label": label, "probability": probability }));
+        lines.push(format!("  {:width$}  {} {:.1}%{unknown}", step.token, visible(label), 100.0 * probability));
+    }
+    (json.into(), lines)
+}
+
+/// The training and validation texts of a recipe.
+pub struct LabelledTexts {
     data: Prepared,
     problem: Problem,
     baselines: Vec<Baseline>,
@@ -31,39 +132,39 @@ pub struct Texts {
     seed: u64,
 }
 
-impl Texts {
-    /// Those of a recipe.
+impl LabelledTexts {
+    /// Reads the tables of a recipe and splits them.
     pub fn read(recipe: &mut Recipe) -> anyhow::Result<Self> {
         let data = train::prepare(recipe)?;
         let embeddings = embeddings::of_recipe(recipe, &data.vocabulary)?;
         recipe.model.embedding = embeddings.as_ref().map_or(recipe.model.embedding, Embeddings::width);
         let problem = Problem { embeddings, ..Problem::of_texts(recipe, &data) };
         let (path, seed) = (recipe.data.train.clone(), recipe.training.seed);
-        Ok(Texts { data, problem, baselines: Vec::new(), path, seed })
+        Ok(LabelledTexts { data, problem, baselines: Vec::new(), path, seed })
     }
 
-    /// Trains the models that the recurrent one should beat, and says how they do.
-    fn measure_baselines(&mut self, recipe: &Recipe) -> anyhow::Result<()> {
+    /// Trains the baselines and notes their accuracies.
+    fn measure_baselines(&mut self, recipe: &Recipe, note: &dyn Fn(String)) -> anyhow::Result<()> {
         let start = Instant::now();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(recipe.threads()).build()?;
         self.baselines = pool.install(|| baselines::measure(&self.data, self.seed));
         let figures = self.baselines.iter().map(|of| format!("{} {:.4}", of.title, of.evaluation.accuracy()));
         let figures: Vec<String> = figures.collect();
         let seconds = start.elapsed().as_secs_f64();
-        note(format_args!("to beat, in {seconds:.1} s: {}", figures.join("; ")));
+        note(format!("baselines, in {seconds:.1} s: {}", figures.join("; ")));
         Ok(())
     }
 }
 
-impl TaskData for Texts {
+impl TaskData for LabelledTexts {
     fn problem(&self) -> &Problem {
         &self.problem
     }
 
-    fn introduce(&mut self, recipe: &Recipe, baselines: bool) -> anyhow::Result<()> {
-        say(recipe, &self.data);
-        say_embeddings(recipe, &self.problem, &self.data.vocabulary);
-        if baselines { self.measure_baselines(recipe) } else { Ok(()) }
+    fn describe(&mut self, recipe: &Recipe, baselines: bool, note: &dyn Fn(String)) -> anyhow::Result<()> {
+        describe_texts(recipe, &self.data, note);
+        describe_embeddings(recipe, &self.problem, &self.data.vocabulary, note);
+        if baselines { self.measure_baselines(recipe, note) } else { Ok(()) }
     }
 
     fn model(&self, name: &str, weights: Weights) -> anyhow::Result<FloatModel> {
@@ -89,14 +190,14 @@ impl TaskData for Texts {
     }
 }
 
-/// What there is to learn from, and what is odd about it.
-fn say(recipe: &Recipe, data: &Prepared) {
+/// Notes the sizes of the training and validation sets, and their irregularities.
+fn describe_texts(recipe: &Recipe, data: &Prepared, note: &dyn Fn(String)) {
     let classes = data.labels.len();
     let (train, valid) = (data.train.len(), data.valid.len());
-    note(format_args!("{train} examples of {classes} classes to learn from, {valid} to validate with"));
+    note(format!("{train} training examples of {classes} classes, {valid} validation examples"));
     if data.duplicates > 0 {
-        note(format_args!(
-            "{} rows repeat the text of an earlier one: equal texts were kept together, none that is held out is learnt from",
+        note(format!(
+            "{} rows repeat an earlier text: equal texts are kept on one side of the validation split",
             data.duplicates
         ));
     }
@@ -104,20 +205,18 @@ fn say(recipe: &Recipe, data: &Prepared) {
     let Statistics { empty, conflicting, .. } = Statistics::new(rows, "");
     if empty > 0 {
         let plural = if empty == 1 { " is" } else { "s are" };
-        note(format_args!("warning: {empty} text{plural} empty: of these only the label can be learnt"));
+        note(format!("warning: {empty} text{plural} empty"));
     }
     if conflicting > 0 {
-        note(format_args!(
-            "warning: {conflicting} texts stand there with more than one label: no model can learn these"
-        ));
+        note(format!("warning: {conflicting} texts occur with more than one label: no model can predict all of them"));
     }
     if data.leaked > 0 {
-        note(format_args!(
-            "warning: {} validation texts are among those to learn from as well: the figures will flatter the model",
+        note(format!(
+            "warning: {} validation texts are also training texts: the validation figures will be too good",
             data.leaked
         ));
     }
-    note(format_args!(
+    note(format!(
         "{} tokens in the vocabulary (each seen {} times or more), embedding {}, {}, threads {}",
         data.vocabulary.len(),
         recipe.vocabulary.min_count,
@@ -125,4 +224,9 @@ fn say(recipe: &Recipe, data: &Prepared) {
         recipe.model.architecture(data.vocabulary.len(), classes).recurrent.describe(recipe.model.hidden),
         recipe.threads()
     ));
+}
+
+/// The beginning of a text, in quotation marks.
+fn excerpt(text: &str) -> String {
+    format!("{:?}", shorten(text, 60))
 }

@@ -2,6 +2,7 @@
 
 use super::objective::Classes;
 use super::sample::{Sample, Target};
+use crate::logits::class_logits;
 use crate::metrics::{Evaluation, argmax, log_softmax};
 use crate::nn::network::Network;
 use rayon::prelude::*;
@@ -49,15 +50,6 @@ impl Validation {
             (Some(a), Some(b)) if a != b => a > b,
             _ => self.loss < other.loss,
         }
-    }
-}
-
-/// A logit for each label from a classifier's outputs: one output z is the logit of the second of two labels, that of
-/// the first is 0.
-pub fn class_logits(outputs: &[f32]) -> Vec<f32> {
-    match outputs {
-        [z] => vec![0.0, *z],
-        logits => logits.to_vec(),
     }
 }
 

@@ -1,7 +1,7 @@
-//! What was forecast, beside what came.
+//! The lines that the report draws: forecasts of the validation rows and the true numbers.
 
+use super::WindowForecast;
 use crate::float_model::Forecast;
-use crate::tasks::forecast::Said;
 
 /// The most rows that are drawn.
 const ROWS: usize = 240;
@@ -24,7 +24,7 @@ pub struct TargetLines {
     pub name: String,
     /// What came, where it is known.
     pub truth: Vec<(f64, f64)>,
-    /// What the model said.
+    /// The model's forecast.
     pub model: Vec<(f64, f64)>,
     /// The last number again.
     pub naive: Vec<(f64, f64)>,
@@ -33,10 +33,10 @@ pub struct TargetLines {
 }
 
 impl Series {
-    /// Of everything that was said, in the order of the rows: forecasts that follow on each other, without overlap.
-    pub fn new(said: &[Said], forecast: &Forecast) -> Self {
+    /// Picks forecasts that follow on each other without overlap. `windows`: in the order of the rows.
+    pub fn new(windows: &[WindowForecast], forecast: &Forecast) -> Self {
         let (horizon, names) = (forecast.horizon, &forecast.targets);
-        let (Some(first), Some(last)) = (said.first(), said.last()) else {
+        let (Some(first), Some(last)) = (windows.first(), windows.last()) else {
             return Series { targets: Vec::new(), left_out: 0 };
         };
         let end = last.start + horizon;
@@ -47,18 +47,18 @@ impl Series {
             .map(|name| TargetLines { name: name.clone(), ..TargetLines::default() })
             .collect();
         let mut next = from;
-        for said in said.iter().filter(|said| said.start >= from) {
-            if said.start < next {
+        for window in windows.iter().filter(|window| window.start >= from) {
+            if window.start < next {
                 continue;
             }
-            next = said.start + horizon;
-            for (at, truth) in said.truth.iter().enumerate() {
+            next = window.start + horizon;
+            for (at, truth) in window.truth.iter().enumerate() {
                 let Some(target) = targets.get_mut(at % names.len()) else { continue };
-                let x = (said.start + at / names.len() - first.start + 1) as f64;
+                let x = (window.start + at / names.len() - first.start + 1) as f64;
                 target.truth.extend((!truth.is_nan()).then_some((x, *truth)));
-                target.model.push((x, said.model[at]));
-                target.naive.push((x, said.naive[at]));
-                target.seasonal.extend(said.seasonal.get(at).map(|&value| (x, value)));
+                target.model.push((x, window.model[at]));
+                target.naive.push((x, window.naive[at]));
+                target.seasonal.extend(window.seasonal.get(at).map(|&value| (x, value)));
             }
         }
         Series { targets, left_out: from - first.start }
@@ -79,21 +79,21 @@ mod tests {
             anchor: Anchor::Last,
             season: 2,
         };
-        let said = |start: usize, horizon: usize| Said {
+        let window = |start: usize, horizon: usize| WindowForecast {
             start,
             model: vec![1.0; 2 * horizon],
             naive: vec![2.0; 2 * horizon],
             seasonal: vec![3.0; 2 * horizon],
             truth: (0..2 * horizon).map(|at| if at == 1 { f64::NAN } else { start as f64 }).collect(),
         };
-        let all: Vec<Said> = (10..20).map(|start| said(start, 3)).collect();
+        let all: Vec<WindowForecast> = (10..20).map(|start| window(start, 3)).collect();
         let found = Series::new(&all, &forecast(3));
         let [a, b] = &found.targets[..] else { panic!("{found:?}") };
         let rows: Vec<f64> = a.model.iter().map(|point| point.0).collect();
         assert_eq!(rows, (1..=12).map(f64::from).collect::<Vec<_>>());
         assert_eq!((a.truth.len(), b.truth.len(), b.seasonal.len(), found.left_out), (12, 8, 12, 0));
 
-        let all: Vec<Said> = (0..1000).map(|start| said(start, 1)).collect();
+        let all: Vec<WindowForecast> = (0..1000).map(|start| window(start, 1)).collect();
         let found = Series::new(&all, &forecast(1));
         assert_eq!((found.targets[0].model.len(), found.left_out), (240, 760));
         assert_eq!(found.targets[0].model[239].0, 1000.0);

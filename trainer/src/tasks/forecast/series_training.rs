@@ -1,69 +1,178 @@
-//! A series whose next numbers are learnt.
+//! The training data of forecasting.
 
-use super::{Comparison, PreparedSeries, say};
-use crate::commands::note;
-use crate::float_model::FloatModel;
+use super::{ForecastFigures, Series, Windows, forecast_windows};
+use crate::architecture::InputLayer;
+use crate::data::normalise;
+use crate::data::number_table::{self, NumberTableError, Table, Wanted};
+use crate::float_model::{Channel, Config, FloatModel, Forecast};
 use crate::recipe::Recipe;
 use crate::report::Measurements;
-use crate::tasks::{Findings, TaskData, save_tables, say_channels};
-use crate::train::Problem;
+use crate::task::Task;
+use crate::tasks::{Findings, TaskData, describe_channels, save_tables};
+use crate::train::{Objective, Problem, Units};
 use crate::vocabulary::Vocabulary;
 use crate::weights::Weights;
 use anyhow::Context;
 use serde_json::json;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// A series, and its table.
+/// The time series of a recipe, split into a training set and a validation split.
+#[derive(Clone, Debug)]
 pub struct SeriesData {
-    /// The series.
-    pub data: PreparedSeries,
-    /// The table.
-    pub path: PathBuf,
+    /// The file of the table.
+    path: PathBuf,
+    /// How each channel is normalised, computed from the training rows.
+    channels: Vec<Channel>,
+    /// Window, horizon and targets.
+    forecast: Forecast,
+    /// The training and validation windows.
+    pub(super) problem: Problem,
+    /// All rows, in the order of time.
+    table: Table,
+    /// Number of training rows. The rows after them are the validation split.
+    train_rows: usize,
+}
+
+impl SeriesData {
+    /// Reads the recipe's table. The validation split is the end of the table, or the recipe's second table.
+    ///
+    /// No validation row is predicted by a training sample. The validation windows may begin in the training rows.
+    ///
+    /// # Errors
+    ///
+    /// See [`NumberTableError`].
+    pub fn read(recipe: &Recipe) -> Result<Self, NumberTableError> {
+        let data = &recipe.data;
+        let delimiter = data.delimiter.and_then(|c| u8::try_from(c).ok());
+        let path = data.train.as_path();
+        let mut table = number_table::read(path, &Wanted { texts: &[], numbers: &data.columns, delimiter })?;
+        let train_rows = match &data.valid {
+            Some(valid) => {
+                let rows = table.rows.len();
+                let validation = number_table::read(valid, &Wanted { texts: &[], numbers: &table.names, delimiter })?;
+                table.rows.extend(validation.rows);
+                table.lines.extend(validation.lines);
+                rows
+            }
+            None => table.rows.len() - (table.rows.len() as f64 * data.valid_fraction).round() as usize,
+        };
+        let forecast = Forecast {
+            window: recipe.forecast.window,
+            horizon: recipe.forecast.horizon,
+            targets: match recipe.forecast.targets.as_slice() {
+                [] => vec![table.names[0].clone()],
+                targets => targets.to_vec(),
+            },
+            anchor: recipe.forecast.anchor,
+            season: recipe.forecast.season,
+        };
+        if let Some(target) = forecast.targets.iter().find(|target| !table.names.contains(target)) {
+            let (path, wanted, found) = (path.to_owned(), target.clone(), table.names.clone());
+            return Err(NumberTableError::MissingColumn { path, wanted, found, key: "targets in [forecast]" });
+        }
+        let (rows, Forecast { window, horizon, .. }) = (table.rows.len(), &forecast);
+        let too_short =
+            |found, expected, why: String| NumberTableError::TooShort { path: path.to_owned(), found, expected, why };
+        if train_rows < window + horizon {
+            let why = format!(
+                "window is {window} and horizon {horizon} in [forecast], {} rows are for validation",
+                rows - train_rows
+            );
+            return Err(too_short(train_rows, window + horizon, format!("in the training set; {why}")));
+        }
+        if rows - train_rows < *horizon {
+            let why = "in the validation split; raise valid_fraction in [data] or lower horizon in [forecast]";
+            return Err(too_short(rows - train_rows, *horizon, why.to_owned()));
+        }
+        let channels = normalise::fit(&table.names, table.rows[..train_rows].iter());
+        let windows = Windows::new(&table, &channels, &forecast);
+        let outputs = horizon * forecast.targets.len();
+        let scale =
+            windows.targets.iter().map(|&target| channels[target].std as f32).collect::<Vec<_>>().repeat(*horizon);
+        let problem = Problem {
+            architecture: recipe.model.reading(InputLayer::Values { channels: channels.len() }, outputs),
+            objective: Objective::Values,
+            train: windows.samples(*window..train_rows + 1 - horizon),
+            valid: windows.samples(train_rows.max(*window)..rows + 1 - horizon),
+            units: Units { characters: 0, scale },
+            embeddings: None,
+            cut: 0,
+        };
+        for (samples, what) in [(&problem.train, "training"), (&problem.valid, "validation")] {
+            if samples.is_empty() {
+                return Err(too_short(0, 1, format!("{what} windows that are followed by a known number")));
+            }
+        }
+        Ok(SeriesData { path: path.to_owned(), forecast, problem, train_rows, channels, table })
+    }
+
+    /// Number of training rows that the first validation window and its seasonal forecast read.
+    fn before(&self) -> usize {
+        self.forecast.window.max(self.forecast.season).min(self.train_rows)
+    }
+
+    /// The rows that a training sample reads and predicts.
+    fn rows(&self, sample: usize) -> Range<usize> {
+        let Forecast { window, horizon, .. } = self.forecast;
+        let windows = Windows::new(&self.table, &self.channels, &self.forecast);
+        let mut starts = windows.starts(window..self.train_rows + 1 - horizon);
+        let start = starts.nth(sample).unwrap_or(self.train_rows - horizon);
+        start - window..start + horizon
+    }
+
+    /// The configuration of the model.
+    fn config(&self, name: &str) -> Config {
+        let mut config = Config::of(name, Task::Forecast, &self.problem.architecture);
+        config.channels = self.channels.clone();
+        config.forecast = Some(self.forecast.clone());
+        config
+    }
 }
 
 impl TaskData for SeriesData {
     fn problem(&self) -> &Problem {
-        &self.data.problem
+        &self.problem
     }
 
-    fn introduce(&mut self, recipe: &Recipe, _: bool) -> anyhow::Result<()> {
-        let PreparedSeries { channels, forecast, problem, table, train_rows } = &self.data;
-        note(format_args!(
-            "{train_rows} rows to learn from, {} held out from the end; {} rows are read, {} said of {}",
-            table.rows.len() - train_rows,
+    fn describe(&mut self, recipe: &Recipe, _baselines: bool, note: &dyn Fn(String)) -> anyhow::Result<()> {
+        let SeriesData { channels, forecast, problem, table, train_rows, .. } = self;
+        note(format!(
+            "{train_rows} training rows, {} validation rows at the end; reads {} rows, predicts {} of {}",
+            table.rows.len() - *train_rows,
             forecast.window,
             forecast.horizon,
             forecast.targets.join(", ")
         ));
-        say_channels(recipe, problem, channels, table);
+        describe_channels(recipe, problem, channels, table, note);
         Ok(())
     }
 
     fn model(&self, name: &str, weights: Weights) -> anyhow::Result<FloatModel> {
-        Ok(FloatModel::new(self.data.config(name), Vocabulary::none(), weights, Vec::new(), Vec::new())?)
+        Ok(FloatModel::new(self.config(name), Vocabulary::none(), weights, Vec::new(), Vec::new())?)
     }
 
     fn save(&self, dir: &Path) -> anyhow::Result<()> {
-        let PreparedSeries { table, train_rows, .. } = &self.data;
-        save_tables(dir, &[], (table, train_rows - self.data.before()..table.rows.len()), (table, *train_rows))
+        let SeriesData { table, train_rows, .. } = self;
+        save_tables(dir, &[], (table, train_rows - self.before()..table.rows.len()), (table, *train_rows))
     }
 
     fn measure(&self, model: &FloatModel) -> anyhow::Result<Measurements> {
-        let PreparedSeries { table, train_rows, .. } = &self.data;
-        let said = say(model, table, *train_rows).context("not a forecast")?;
-        let figures = Comparison::new(&said, &self.data.forecast);
+        let SeriesData { table, train_rows, .. } = self;
+        let windows = forecast_windows(model, table, *train_rows).context("the model has no forecast settings")?;
+        let figures = ForecastFigures::new(&windows, &self.forecast);
         Ok(Measurements {
             validation: figures.to_json(),
             train: json!({ "rows": train_rows }),
             baselines: None,
             lines: figures.lines(),
-            findings: Findings::Series(super::Series::new(&said, &self.data.forecast)),
+            findings: Findings::Series(Series::new(&windows, &self.forecast)),
         })
     }
 
     fn place(&self, sample: usize) -> String {
-        let rows = self.data.rows(sample);
-        let lines = &self.data.table.lines;
+        let rows = self.rows(sample);
+        let lines = &self.table.lines;
         format!("{}: lines {} to {}", self.path.display(), lines[rows.start], lines[rows.end - 1])
     }
 }

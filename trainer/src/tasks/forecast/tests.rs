@@ -1,6 +1,9 @@
 use super::*;
-use crate::architecture::{Architecture, Head, Recurrent};
-use crate::float_model::FloatModel;
+use crate::architecture::{Architecture, Head, InputLayer, Recurrent};
+use crate::float_model::{Channel, Config};
+use crate::recipe::Anchor;
+use crate::task::Task;
+use crate::train::{Steps, Target};
 use crate::vocabulary::Vocabulary;
 use crate::weights::{Array, Weights};
 
@@ -41,7 +44,7 @@ fn channels() -> Vec<Channel> {
 }
 
 #[test]
-fn windows_come_before_what_they_say() {
+fn a_window_ends_before_the_predicted_rows() {
     let table = table(&[[1.0, 10.0], [2.0, 12.0], [3.0, f32::NAN], [4.0, 16.0], [5.0, 18.0]]);
     let (channels, forecast) = (channels(), forecast(Anchor::Last, 0));
     let windows = Windows::new(&table, &channels, &forecast);
@@ -56,7 +59,7 @@ fn windows_come_before_what_they_say() {
 }
 
 #[test]
-fn what_is_said_is_in_the_numbers_units() {
+fn predictions_are_in_the_units_of_the_table() {
     let table = table(&[[1.0, 10.0], [2.0, 12.0]]);
     for (anchor, expected) in [(Anchor::Last, [13.0, 15.0]), (Anchor::Mean, [11.0, 13.0])] {
         let model = constant(&[0.5, 1.5], forecast(anchor, 0), channels());
@@ -66,10 +69,10 @@ fn what_is_said_is_in_the_numbers_units() {
 }
 
 #[test]
-fn simple_forecasts_stand_beside_the_model() {
+fn simple_forecasts_are_measured_beside_the_model() {
     let rows: Vec<[f32; 2]> = (0..8).map(|row| [0.0, [10.0, 20.0][row % 2]]).collect();
     let model = constant(&[0.0, 0.0], forecast(Anchor::Last, 2), channels());
-    let compared = compare(&model, &table(&rows), 4).unwrap();
+    let compared = evaluate(&model, &table(&rows), 4).unwrap();
     // Rows 4 and 5, 5 and 6, 6 and 7 from the row before: one of each two is 10 away.
     assert_eq!((compared.windows, compared.all.model.count), (3, 6));
     assert_eq!((compared.all.naive.mae(), compared.all.model.mae()), (5.0, 5.0));

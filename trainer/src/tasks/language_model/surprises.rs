@@ -1,7 +1,8 @@
 //! What a language model writes, and where the held-out text surprises it.
 
+use super::{Joiner, TextFigures, next_tokens};
 use crate::float_model::FloatModel;
-use crate::tasks::language_model::{Joiner, Sampling, TextFigures, Writer, next_tokens};
+use crate::model::{Model, Sampling};
 use crate::train::{self, Guess};
 use crate::vocabulary::UNK;
 use rayon::prelude::*;
@@ -112,16 +113,14 @@ fn surprise(model: &FloatModel, ids: &[u32], guess: &Guess) -> Surprise {
 
 fn sample(model: &FloatModel, prompt: &[u32], temperature: f64) -> Sample {
     let before = joined(model, "", prompt);
-    let mut writer = Writer::new(model, prompt, Sampling { temperature, top_k: 0, seed: 1 });
     let mut joiner = Joiner::new(&model.config().tokenizer, &before);
     let mut text = String::new();
-    for _ in 0..SAMPLE.0 {
-        let id = writer.write();
+    let mut tokens = 0;
+    model.generate(prompt, Sampling { temperature, top_k: 0, seed: 1 }, &mut |id| {
         text += &joiner.join(&model.vocabulary().tokens()[id as usize], id);
-        if text.chars().count() >= SAMPLE.1 {
-            break;
-        }
-    }
+        tokens += 1;
+        tokens < SAMPLE.0 && text.chars().count() < SAMPLE.1
+    });
     Sample { temperature, prompt: before, text }
 }
 

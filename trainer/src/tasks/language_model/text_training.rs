@@ -1,54 +1,227 @@
-//! A text whose next token is learnt.
+//! The training data of language modelling.
+//!
+//! The training set is windows of one text, each after some tokens of context that fill the state of the network. At every token of a
+//! window the next one is the target. Windows are shuffled, and the state is not carried from batch to batch.
 
-use super::{Language, PreparedText};
-use crate::commands::note;
-use crate::float_model::{FloatModel, files};
+use super::Language;
+use crate::embeddings::{self, Embeddings, EmbeddingsError};
+use crate::float_model::{Config, FloatModel, files};
 use crate::recipe::Recipe;
 use crate::report::Measurements;
-use crate::tasks::{Findings, TaskData, say_embeddings};
-use crate::train::Problem;
+use crate::task::Task;
+use crate::tasks::{Findings, TaskData, describe_embeddings};
+use crate::train::{NO_TOKEN, Objective, Problem, Sample, Steps, Target, Units};
+use crate::vocabulary::{UNK, Vocabulary};
 use crate::weights::Weights;
 use anyhow::Context;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// Bytes of the text that are kept for calibration.
+/// Number of bytes of the training text that are stored for calibration.
 const CALIBRATION_BYTES: usize = 1 << 16;
 
-/// A text, and the file that it begins.
-pub struct Novel {
-    /// The text.
-    pub data: PreparedText,
-    /// The file.
-    pub path: PathBuf,
+/// An error in reading or preparing a text.
+#[derive(Debug, thiserror::Error)]
+pub enum CorpusError {
+    /// The file cannot be read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The error of the system.
+        source: std::io::Error,
+    },
+    /// The file is not text.
+    #[error("{}: byte {byte} is not UTF-8, expected a UTF-8 text; convert it, for example with `iconv -f latin1 -t utf-8`", path.display())]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// Index of the first bad byte.
+        byte: usize,
+    },
+    /// The text is too short.
+    #[error("{}: {found} {what} tokens, expected {expected} or more", path.display())]
+    TooShort {
+        /// The file.
+        path: PathBuf,
+        /// The part of the text: "training" or "validation".
+        what: &'static str,
+        /// Number of tokens.
+        found: usize,
+        /// Smallest number of tokens.
+        expected: usize,
+    },
+    /// The vocabulary would be empty.
+    #[error("{}: no token occurs {min_count} times or more, so the vocabulary would be empty; lower min_count", path.display())]
+    NoTokens {
+        /// The file.
+        path: PathBuf,
+        /// Number of times that a token must occur.
+        min_count: usize,
+    },
+    /// The recipe's file of embeddings cannot be used.
+    #[error(transparent)]
+    Embeddings(#[from] EmbeddingsError),
 }
 
-impl TaskData for Novel {
-    fn problem(&self) -> &Problem {
-        &self.data.problem
+/// The text of a recipe, split into a training text and a validation text.
+#[derive(Clone, Debug)]
+pub struct TextCorpus {
+    /// The file of the training text.
+    path: PathBuf,
+    /// The tokens and their ids.
+    vocabulary: Vocabulary,
+    /// The training windows, and the validation text as one sample.
+    problem: Problem,
+    /// Number of training tokens.
+    tokens: usize,
+    /// Number of training tokens that are not in the vocabulary.
+    unknown: usize,
+    /// The training text.
+    train: String,
+    /// The validation text.
+    valid: String,
+    /// Number of tokens in a window.
+    window: usize,
+}
+
+/// Reads a UTF-8 text, without its byte order mark.
+///
+/// # Errors
+///
+/// If the file cannot be read or is not UTF-8.
+pub fn read(path: &Path) -> Result<String, CorpusError> {
+    let bytes = std::fs::read(path).map_err(|source| CorpusError::Io { path: path.to_owned(), source })?;
+    let text = String::from_utf8(bytes)
+        .map_err(|error| CorpusError::NotUtf8 { path: path.to_owned(), byte: error.utf8_error().valid_up_to() })?;
+    Ok(text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned))
+}
+
+impl TextCorpus {
+    /// Reads the recipe's text and builds the vocabulary from the training text. The validation split is the end of the text, or the
+    /// recipe's second text.
+    ///
+    /// # Errors
+    ///
+    /// See [`CorpusError`].
+    pub fn read(recipe: &Recipe) -> Result<Self, CorpusError> {
+        let path = &recipe.data.train;
+        let mut train = read(path)?;
+        let (valid, valid_path) = match &recipe.data.valid {
+            Some(valid) => (read(valid)?, valid),
+            None => (train.split_off(cut(&train, recipe.data.valid_fraction)), path),
+        };
+        let min_count = recipe.vocabulary.min_count;
+        let (tokenizer, most) = (recipe.tokenizer.tokenizer(), Some(recipe.vocabulary.max_size));
+        let vocabulary = Vocabulary::build_for(tokenizer, [train.as_str()].into_iter(), min_count, most);
+        if vocabulary.len() == 2 {
+            return Err(CorpusError::NoTokens { path: path.clone(), min_count });
+        }
+        let ids = vocabulary.encode(&train);
+        let validation = vocabulary.encode(&valid);
+        let window = recipe.language_model.window;
+        for (path, what, found, expected) in
+            [(path, "training", ids.len(), window + 1), (valid_path, "validation", validation.len(), 2)]
+        {
+            if found < expected {
+                return Err(CorpusError::TooShort { path: path.clone(), what, found, expected });
+            }
+        }
+        let embeddings = embeddings::of_recipe(recipe, &vocabulary)?;
+        let mut model = recipe.model.clone();
+        model.embedding = embeddings.as_ref().map_or(model.embedding, Embeddings::width);
+        let problem = Problem {
+            architecture: model.architecture(vocabulary.len(), vocabulary.len()),
+            objective: Objective::NextToken,
+            train: windows(&ids, window, recipe.language_model.context),
+            valid: vec![Sample { target: Target::Tokens(validation[1..].to_vec()), steps: Steps::Tokens(validation) }],
+            units: Units { characters: valid.chars().count(), scale: Vec::new() },
+            embeddings,
+            cut: 0,
+        };
+        let unknown = ids.iter().filter(|id| **id == UNK).count();
+        let (path, tokens) = (path.clone(), ids.len());
+        Ok(TextCorpus { path, vocabulary, problem, tokens, unknown, train, valid, window })
     }
 
-    fn introduce(&mut self, recipe: &Recipe, _: bool) -> anyhow::Result<()> {
-        let PreparedText { tokens, unknown, vocabulary, problem, valid, .. } = &self.data;
-        let held_out: usize = problem.valid.iter().map(|sample| sample.steps.len()).sum();
-        note(format_args!(
-            "{tokens} tokens to learn from ({unknown} unknown), {held_out} held out ({} characters); {} in the vocabulary",
+    /// The first and last line of a training window, from 1.
+    fn lines(&self, window: usize) -> (usize, usize) {
+        let ends: Vec<usize> = self
+            .train
+            .split_inclusive('\n')
+            .scan(0, |end, line| {
+                *end += line.len();
+                Some(*end)
+            })
+            .collect();
+        // No token spans a line break, so that the tokens of the first lines do not depend on the lines after them.
+        let line =
+            |token: usize| 1 + ends.partition_point(|&end| self.vocabulary.encode(&self.train[..end]).len() <= token);
+        let first = window * self.window;
+        (line(first), line((first + self.window).min(self.tokens - 1)))
+    }
+
+    /// The configuration of the model.
+    fn config(&self, name: &str) -> Config {
+        Config::of(name, Task::LanguageModel, &self.problem.architecture)
+    }
+}
+
+/// The byte at which the validation split of a text begins: after the nearest line break or, if that is far, after white space.
+fn cut(text: &str, fraction: f64) -> usize {
+    let at = (text.len() as f64 * (1.0 - fraction)) as usize;
+    let at = (0..=at).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+    // Start at the character before: a line may begin at `at` itself.
+    let from = text[..at].char_indices().next_back().map_or(0, |(from, _)| from);
+    let after = |is_end: fn(char) -> bool| {
+        let found = text[from..].char_indices().find(|&(_, c)| is_end(c));
+        found.map(|(near, c)| from + near + c.len_utf8()).filter(|&cut| cut < text.len())
+    };
+    let line = after(|c| c == '\n').filter(|&cut| cut - at < 1000);
+    line.or_else(|| after(char::is_whitespace)).unwrap_or(at)
+}
+
+/// Cuts a text into windows of `window` tokens, each after `context` tokens that are read but are no targets. Every token but the
+/// first is a target once.
+fn windows(ids: &[u32], window: usize, context: usize) -> Vec<Sample> {
+    let starts = (0..ids.len() - 1).step_by(window);
+    starts
+        .map(|start| {
+            let end = (start + window).min(ids.len() - 1);
+            let begin = start.saturating_sub(context);
+            let mut next = ids[begin + 1..=end].to_vec();
+            next[..start - begin].fill(NO_TOKEN);
+            Sample { steps: Steps::Tokens(ids[begin..end].to_vec()), target: Target::Tokens(next) }
+        })
+        .collect()
+}
+
+impl TaskData for TextCorpus {
+    fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    fn describe(&mut self, recipe: &Recipe, _baselines: bool, note: &dyn Fn(String)) -> anyhow::Result<()> {
+        let TextCorpus { tokens, unknown, vocabulary, problem, valid, .. } = self;
+        let validation: usize = problem.valid.iter().map(|sample| sample.steps.len()).sum();
+        note(format!(
+            "{tokens} training tokens ({unknown} unknown), {validation} validation tokens ({} characters), vocabulary of {}",
             valid.chars().count(),
             vocabulary.len()
         ));
         let cells = problem.architecture.recurrent.describe(recipe.model.hidden);
-        note(format_args!("embedding {}, {cells}, threads {}", recipe.model.embedding, recipe.threads()));
-        say_embeddings(recipe, problem, vocabulary);
+        note(format!("embedding {}, {cells}, threads {}", recipe.model.embedding, recipe.threads()));
+        describe_embeddings(recipe, problem, vocabulary, note);
         Ok(())
     }
 
     fn model(&self, name: &str, weights: Weights) -> anyhow::Result<FloatModel> {
-        let (config, vocabulary) = (self.data.config(name), self.data.vocabulary.clone());
+        let (config, vocabulary) = (self.config(name), self.vocabulary.clone());
         Ok(FloatModel::new(config, vocabulary, weights, Vec::new(), Vec::new())?)
     }
 
     fn save(&self, dir: &Path) -> anyhow::Result<()> {
-        let PreparedText { train, valid, .. } = &self.data;
+        let TextCorpus { train, valid, .. } = self;
         let end = (0..=train.len().min(CALIBRATION_BYTES)).rev().find(|&end| train.is_char_boundary(end));
         let calibration = &train[..end.unwrap_or(0)];
         for (name, text) in [(files::VALIDATION_TEXT, valid.as_str()), (files::CALIBRATION_TEXT, calibration)] {
@@ -59,10 +232,11 @@ impl TaskData for Novel {
     }
 
     fn measure(&self, model: &FloatModel) -> anyhow::Result<Measurements> {
-        let (figures, findings) = Language::new(model, &self.data.valid).context("nothing is held out")?;
+        let (figures, findings) =
+            Language::new(model, &self.valid).context("the validation split has fewer than two tokens")?;
         Ok(Measurements {
             validation: figures.to_json(),
-            train: json!({ "text_tokens": self.data.tokens, "unknown_tokens": self.data.unknown }),
+            train: json!({ "text_tokens": self.tokens, "unknown_tokens": self.unknown }),
             baselines: None,
             lines: figures.lines(),
             findings: Findings::Language(findings),
@@ -70,7 +244,97 @@ impl TaskData for Novel {
     }
 
     fn place(&self, sample: usize) -> String {
-        let (first, last) = self.data.lines(sample);
+        let (first, last) = self.lines(sample);
         format!("{}: lines {first} to {last}", self.path.display())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_token_is_a_target_once() {
+        let ids: Vec<u32> = (2..25).collect();
+        let samples = windows(&ids, 5, 3);
+        let mut targets = Vec::new();
+        for sample in &samples {
+            let Target::Tokens(next) = &sample.target else { panic!("tokens") };
+            let read = sample.steps.tokens();
+            assert_eq!(read.len(), next.len());
+            for (&read, &next) in read.iter().zip(next) {
+                assert!(next == NO_TOKEN || next == read + 1);
+                targets.extend((next != NO_TOKEN).then_some(next));
+            }
+        }
+        assert_eq!(targets, ids[1..]);
+        assert_eq!((samples[0].steps.len(), samples[1].steps.len()), (5, 8));
+        assert_eq!(samples[1].target.count(), 5);
+    }
+
+    /// A text of sixty lines, prepared by a recipe that `set` changes.
+    fn prepared(set: impl FnOnce(&mut Recipe, &Path)) -> Result<TextCorpus, CorpusError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("text.txt");
+        let line = |index: usize| format!("The <b>{}</b> drinks :-) rain\n", ["cat", "dog", "bird"][index % 3]);
+        std::fs::write(&path, (0..60).map(line).collect::<String>()).unwrap();
+        let mut recipe = Recipe::for_task(&path, Task::LanguageModel);
+        recipe.language_model.window = 8;
+        set(&mut recipe, dir.path());
+        TextCorpus::read(&recipe)
+    }
+
+    #[test]
+    fn the_recipes_tokenizer_splits_the_text() {
+        use crate::recipe::TokenizerKind::{Bytes, Chars, HtmlWords, Whitespace, WordPiece, Words};
+        for (kind, name, token) in [
+            (Words, "words", "drinks"),
+            (Whitespace, "whitespace", "<b>dog</b>"),
+            (HtmlWords, "html_words", ":-)"),
+            (Chars, "chars", "d"),
+            (Bytes, "bytes", "Ġ"),
+            (WordPiece, "wordpiece", "drinks"),
+        ] {
+            let data = prepared(|recipe, _| recipe.tokenizer.kind = kind).unwrap();
+            let tokens = data.vocabulary.tokens();
+            assert!(data.vocabulary.tokenizer().name().starts_with(name), "{name}");
+            assert!(tokens.iter().any(|known| known == token), "{name}: {tokens:?}");
+            let ids = data.vocabulary.encode(&data.train);
+            assert_eq!(data.tokens, ids.len());
+            assert_eq!(data.problem.train[0].steps.tokens(), &ids[..8]);
+            assert_eq!(data.problem.valid[0].steps.tokens(), data.vocabulary.encode(&data.valid));
+            assert_eq!(data.problem.architecture.head.outputs, tokens.len());
+        }
+    }
+
+    #[test]
+    fn a_file_of_embeddings_sets_the_width() {
+        let with = |width: usize| {
+            prepared(|recipe, dir| {
+                let path = dir.join("vectors.txt");
+                std::fs::write(&path, "dog 1 0 .5\nrain 0 1 0\n").unwrap();
+                (recipe.model.embeddings, recipe.model.embedding) = (Some(path), width);
+            })
+        };
+        let data = with(0).unwrap();
+        assert_eq!(data.problem.architecture.input.width(), 3);
+        assert_eq!(data.problem.embeddings.unwrap().vectors().count(), 2);
+        let error = with(64).unwrap_err().to_string();
+        assert!(error.contains("vectors of 3 numbers, but [model] embedding is 64"), "{error}");
+    }
+
+    #[test]
+    fn the_lines_of_a_window_are_found() {
+        let data = prepared(|recipe, _| recipe.tokenizer.kind = crate::recipe::TokenizerKind::Whitespace).unwrap();
+        // Five tokens a line. The targets of window 2 begin at token 16, those of window 3 at token 24.
+        assert_eq!((data.lines(0), data.lines(2), data.lines(3)), ((1, 2), (4, 5), (5, 7)));
+    }
+
+    #[test]
+    fn the_validation_split_begins_at_a_line() {
+        let text = "one two\nthree four\nfive six\nseven eight\n";
+        assert_eq!(&text[cut(text, 0.3)..], "seven eight\n");
+        assert_eq!(&"one two three four"[cut("one two three four", 0.4)..], "four");
+        assert_eq!(cut("ééé", 0.5), 2, "no white space: between characters");
     }
 }

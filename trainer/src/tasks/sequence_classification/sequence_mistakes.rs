@@ -1,6 +1,7 @@
 //! Which held-out sequences of numbers got a wrong label.
 
-use crate::report::analysis::Analysis;
+use super::Sequences;
+use crate::tasks::classification::Analysis;
 
 /// The most mistakes that are kept.
 const MISTAKES: usize = 25;
@@ -30,8 +31,9 @@ pub struct WrongSequence {
 }
 
 impl SequenceMistakes {
-    /// Of an analysis and the names of its sequences.
-    pub fn new<'n>(analysis: &Analysis, names: impl Iterator<Item = &'n str>) -> Self {
+    /// Collects the mistakes of an analysis of `sequences`.
+    pub fn new(analysis: &Analysis, sequences: &Sequences) -> Self {
+        let names = (0..sequences.spans.len()).map(|sequence| sequences.name(sequence));
         let answers = names.zip(&analysis.predictions).filter(|(_, answer)| answer.label != answer.predicted);
         let mut mistakes: Vec<WrongSequence> = answers
             .map(|(name, answer)| WrongSequence {

@@ -1,35 +1,33 @@
-//! Sequences of numbers with labels.
+//! The training data of sequence classification.
 
 use super::{LABEL, PreparedSequences, SEQUENCE, SequenceMistakes, Sequences, analyse};
-use crate::commands::note;
 use crate::float_model::{FloatModel, files};
 use crate::recipe::Recipe;
 use crate::report::{Measurements, TrainingStats};
-use crate::tasks::{Findings, TaskData, save_tables, say_channels};
+use crate::tasks::{Findings, TaskData, describe_channels, save_tables};
 use crate::train::{Problem, Target};
 use crate::vocabulary::Vocabulary;
 use crate::weights::Weights;
 use std::path::{Path, PathBuf};
 
-/// Labelled sequences, and their table.
-pub struct Labelled {
-    /// The sequences.
+/// The training and validation sequences of a recipe.
+pub struct LabelledSequences {
+    /// The prepared data.
     pub data: PreparedSequences,
-    /// The table.
+    /// The file of the training table.
     pub path: PathBuf,
 }
 
-impl TaskData for Labelled {
+impl TaskData for LabelledSequences {
     fn problem(&self) -> &Problem {
         &self.data.problem
     }
 
-    fn introduce(&mut self, recipe: &Recipe, _: bool) -> anyhow::Result<()> {
+    fn describe(&mut self, recipe: &Recipe, _baselines: bool, note: &dyn Fn(String)) -> anyhow::Result<()> {
         let PreparedSequences { labels, channels, problem, train, .. } = &self.data;
-        let (learnt, held_out) = (problem.train.len(), problem.valid.len());
-        let classes = labels.len();
-        note(format_args!("{learnt} sequences of {classes} classes to learn from, {held_out} to validate with"));
-        say_channels(recipe, problem, channels, train);
+        let (training, validation, classes) = (problem.train.len(), problem.valid.len(), labels.len());
+        note(format!("{training} training sequences of {classes} classes, {validation} validation sequences"));
+        describe_channels(recipe, problem, channels, train, note);
         Ok(())
     }
 
@@ -46,8 +44,7 @@ impl TaskData for Labelled {
         let PreparedSequences { labels, problem, valid, .. } = &self.data;
         let sequences = Sequences::of_table(valid.clone(), Path::new(files::VALIDATION))?;
         let analysis = analyse(model, &sequences, Path::new(files::VALIDATION))?;
-        let names = (0..sequences.spans.len()).map(|sequence| sequences.name(sequence));
-        let findings = Findings::Sequences(SequenceMistakes::new(&analysis, names));
+        let findings = Findings::Sequences(SequenceMistakes::new(&analysis, &sequences));
         let label = |target: &Target| if let Target::Class(label) = target { *label } else { 0 };
         let learnt: Vec<usize> = problem.train.iter().map(|sample| label(&sample.target)).collect();
         let lengths: Vec<usize> = problem.train.iter().map(|sample| sample.steps.len()).collect();

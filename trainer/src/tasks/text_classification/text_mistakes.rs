@@ -1,9 +1,9 @@
 //! What single held-out texts show: where a classifier is wrong, and which words decided.
 
-use crate::classifier::Classifier;
+use super::word_weights::{self, WeightedPart, WordWeights};
 use crate::data::Example;
-use crate::report::analysis::Analysis;
-use crate::tasks::text_classification::word_weights::{self, WeightedPart, WordWeights};
+use crate::model::Model;
+use crate::tasks::classification::Analysis;
 use rayon::prelude::*;
 
 /// The most mistakes that are kept.
@@ -39,7 +39,8 @@ pub struct Mistake {
 
 impl TextMistakes {
     /// Looks at what `model` said of `examples`. `analysis` is of the same.
-    pub fn new(model: &dyn Classifier, examples: &[Example], analysis: &Analysis) -> Self {
+    pub fn new(model: &dyn Model, examples: &[Example], analysis: &Analysis) -> Self {
+        let classify = |text: &str| model.classify(text).logits;
         let mut wrong: Vec<_> =
             examples.iter().zip(&analysis.predictions).filter(|(_, answer)| answer.label != answer.predicted).collect();
         wrong.sort_by(|a, b| b.1.probability.total_cmp(&a.1.probability));
@@ -51,14 +52,14 @@ impl TextMistakes {
                 label: answer.label,
                 predicted: answer.predicted,
                 probability: answer.probability,
-                parts: word_weights::parts(model, &example.text),
+                parts: word_weights::parts(&classify, &example.text),
             })
             .collect();
         TextMistakes {
             examples: examples.len(),
             wrong: wrong.len(),
             mistakes,
-            words: word_weights::most_influential(model, examples),
+            words: word_weights::most_influential(&classify, model.labels().len(), examples),
         }
     }
 }

@@ -5,11 +5,14 @@
 //! positive weight is evidence for the label, a negative one against it. The measure works for every model, but misses words that are
 //! influential only together.
 
-use crate::classifier::Classifier;
 use crate::data::Example;
+use crate::logits::Logits;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Range;
+
+/// A function that classifies a text.
+pub type Classify<'a> = &'a (dyn Fn(&str) -> Logits + Sync);
 
 /// The maximum number of parts of a text that are left out, one by one; a longer text is cut into parts of several words.
 const MAX_PARTS: usize = 48;
@@ -51,17 +54,16 @@ pub struct WordWeights {
     pub texts: usize,
 }
 
-/// The weights of the parts of a text for the label that `model` predicts.
-pub fn parts(model: &dyn Classifier, text: &str) -> Vec<WeightedPart> {
+/// The weights of the parts of a text for the label that `classify` predicts.
+pub fn parts(classify: Classify<'_>, text: &str) -> Vec<WeightedPart> {
     let words = words(text);
     let size = words.len().div_ceil(MAX_PARTS).max(1);
     let places = words.chunks(size).map(|words| words[0].start..words[words.len() - 1].end);
-    weigh(model, text, places.collect())
+    weigh(classify, text, places.collect())
 }
 
 /// The most influential words in `examples`, or in as many of them, evenly spaced, as some seconds allow.
-pub fn most_influential(model: &dyn Classifier, examples: &[Example]) -> WordWeights {
-    let labels = model.labels().len();
+pub fn most_influential(classify: Classify<'_>, labels: usize, examples: &[Example]) -> WordWeights {
     // A text of n words is classified once for each of up to MAX_PARTS words.
     let cost = |text: &str| text.len() * (1 + words(text).len().min(MAX_PARTS));
     let total: usize = examples.iter().map(|example| cost(&example.text)).sum();
@@ -73,9 +75,9 @@ pub fn most_influential(model: &dyn Classifier, examples: &[Example]) -> WordWei
             let text = &example.text;
             let all = words(text);
             let single: Vec<_> = all.iter().step_by(all.len().div_ceil(MAX_PARTS).max(1)).cloned().collect();
-            let parts = weigh(model, text, single);
+            let parts = weigh(classify, text, single);
             let words = parts.into_iter().map(|part| (text[part.place].to_lowercase(), part.weight)).collect();
-            (model.classify(text).logits.label(), words)
+            (classify(text).label(), words)
         })
         .collect();
     let mut sums: Vec<BTreeMap<String, (f64, usize)>> = vec![BTreeMap::new(); labels];
@@ -102,15 +104,15 @@ pub fn most_influential(model: &dyn Classifier, examples: &[Example]) -> WordWei
 }
 
 /// The weights of the parts of a text at `places`.
-fn weigh(model: &dyn Classifier, text: &str, places: Vec<Range<usize>>) -> Vec<WeightedPart> {
-    let whole = model.classify(text).logits.log_probabilities();
+fn weigh(classify: Classify<'_>, text: &str, places: Vec<Range<usize>>) -> Vec<WeightedPart> {
+    let whole = classify(text).log_probabilities();
     let label = crate::metrics::argmax(&whole);
     let before = log_odds(&whole, label);
     places
         .into_iter()
         .map(|place| {
             let without = format!("{}{}", &text[..place.start], &text[place.end..]);
-            let after = log_odds(&model.classify(&without).logits.log_probabilities(), label);
+            let after = log_odds(&classify(&without).log_probabilities(), label);
             WeightedPart { place, weight: before - after }
         })
         .collect()
@@ -149,37 +151,22 @@ fn words(text: &str) -> Vec<Range<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::classifier::{Logits, Prediction, TraceStep};
 
     /// A classifier whose log-odds of "more" are the sum of the numbers in a text.
-    struct Sum([String; 2]);
-
-    impl Classifier for Sum {
-        fn labels(&self) -> &[String] {
-            &self.0
-        }
-        fn classify(&self, text: &str) -> Prediction {
-            let sum: f32 = text.split_whitespace().filter_map(|word| word.parse::<f32>().ok()).sum();
-            Prediction { logits: Logits::Float(vec![0.0, sum]), tokens: 1, unknown: 0 }
-        }
-        fn trace(&self, _: &str) -> Vec<TraceStep> {
-            vec![]
-        }
-    }
-
-    fn sum() -> Sum {
-        Sum(["less".to_owned(), "more".to_owned()])
+    fn sum(text: &str) -> Logits {
+        let sum: f32 = text.split_whitespace().filter_map(|word| word.parse::<f32>().ok()).sum();
+        Logits::Float(vec![0.0, sum])
     }
 
     #[test]
     fn the_weight_of_a_number_is_its_value() {
-        let weights: Vec<f64> = parts(&sum(), "7 and  2 ça").into_iter().map(|part| part.weight).collect();
+        let weights: Vec<f64> = parts(&sum, "7 and  2 ça").into_iter().map(|part| part.weight).collect();
         for (weight, expected) in weights.iter().zip([7.0, 0.0, 2.0, 0.0]) {
             assert!((weight - expected).abs() < 1e-5, "{weights:?}");
         }
-        assert_eq!(parts(&sum(), "").len(), 0);
+        assert_eq!(parts(&sum, "").len(), 0);
         let long = "1 ".repeat(1000);
-        let parts = parts(&sum(), &long);
+        let parts = parts(&sum, &long);
         assert!(parts.len() <= MAX_PARTS, "{}", parts.len());
         assert!(parts.windows(2).all(|pair| pair[0].place.end < pair[1].place.start));
     }
@@ -188,7 +175,7 @@ mod tests {
     fn the_table_lists_words_in_at_least_two_texts() {
         let texts = ["9 x 1", "9 y", "1 9 9", "5"];
         let examples: Vec<_> = texts.iter().map(|text| Example { text: (*text).to_owned(), label: 1 }).collect();
-        let words = most_influential(&sum(), &examples);
+        let words = most_influential(&sum, 2, &examples);
         assert_eq!((words.texts, words.by_label[0].len()), (4, 0));
         let found: Vec<_> = words.by_label[1].iter().map(|w| (w.word.as_str(), w.weight.round(), w.texts)).collect();
         assert_eq!(found, [("9", 9.0, 3), ("1", 1.0, 2)]);

@@ -1,6 +1,7 @@
 //! Gradients against finite differences and the plain network in f64.
 
 use super::*;
+use crate::logits::class_logits;
 
 pub fn small(recurrent: Recurrent) -> (Architecture, Weights, Vec<Sample>) {
     small_with(recurrent, Head { hidden: 0, outputs: 3 })

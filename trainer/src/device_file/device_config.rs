@@ -1,19 +1,15 @@
-//! A device file as a model of any task.
+//! The configuration and the vocabulary of a device file, in the types of a float model.
 
-use super::{DeviceFile, LOGIT};
+use super::DeviceFile;
 use crate::architecture::{Cell, Merge, Pooling};
-use crate::classifier::Logits;
 use crate::float_model::{Channel, Config, Forecast};
-use crate::model::{Reader, Sequential};
-use crate::nn::network::Input;
 use crate::recipe::Anchor;
 use crate::task::{self, Output, Task};
-use crate::tasks::language_model::Sampling;
 use crate::vocabulary::{PAD_TOKEN, UNK_TOKEN, Vocabulary};
 use safetensors::SafeTensors;
-use tern_runtime::{Model, Ranked, Sampler, Session, UNK};
+use tern_runtime::{Model, Session};
 
-/// The integers of a tensor, little-endian. Empty where there is none.
+/// The integers of an I32 tensor. Empty if the file has no such tensor.
 fn integers(file: &SafeTensors<'_>, name: &str) -> Vec<i32> {
     let bytes = file.tensor(name).map_or(&[][..], |tensor| tensor.data());
     bytes.as_chunks::<4>().0.iter().map(|bytes| i32::from_le_bytes(*bytes)).collect()
@@ -23,21 +19,24 @@ fn word<T: serde::de::DeserializeOwned>(word: &str) -> T {
     serde_json::from_value(word.into()).expect("the format's page and config.json have the same words")
 }
 
-/// What `config.json` would say of the model.
+/// The configuration of the float model that the file was exported from, as far as the file holds it.
 pub(super) fn config(model: &Model<'_>, bytes: &[u8], labels: &[String]) -> Config {
     let of = model.config();
     let file = SafeTensors::deserialize(bytes).expect("the runtime's reader is the stricter one");
     let tokens = of.input == tern_runtime::Input::Tokens;
     let channels = channels(model, &file);
     let forecast = (of.window > 0).then(|| {
-        let said = integers(&file, "output.channel");
-        // The channels that it says at a step: until the first comes again.
-        let targets =
-            said.iter().skip(1).position(|channel| Some(channel) == said.first()).map_or(said.len(), |at| at + 1);
+        let outputs = integers(&file, "output.channel");
+        // The channels repeat for each row of the horizon: the targets end where the first one comes again.
+        let targets = outputs
+            .iter()
+            .skip(1)
+            .position(|channel| Some(channel) == outputs.first())
+            .map_or(outputs.len(), |at| at + 1);
         Forecast {
             window: of.window,
-            horizon: said.len() / targets.max(1),
-            targets: said.iter().take(targets).map(|&channel| channels[channel as usize].name.clone()).collect(),
+            horizon: outputs.len() / targets.max(1),
+            targets: outputs.iter().take(targets).map(|&channel| channels[channel as usize].name.clone()).collect(),
             anchor: if integers(&file, "output.last").contains(&1) { Anchor::Last } else { Anchor::Mean },
             season: 0,
         }
@@ -64,7 +63,7 @@ pub(super) fn config(model: &Model<'_>, bytes: &[u8], labels: &[String]) -> Conf
     }
 }
 
-/// What the channels' integers stand for, as `config.json` says it.
+/// The channels with mean and standard deviation, recovered from the integer multipliers.
 fn channels(model: &Model<'_>, file: &SafeTensors<'_>) -> Vec<Channel> {
     let [offset, multiplier, shift, point] =
         ["offset", "multiplier", "shift", "point"].map(|name| integers(file, &format!("input.{name}")));
@@ -76,14 +75,14 @@ fn channels(model: &Model<'_>, file: &SafeTensors<'_>) -> Vec<Channel> {
             let ratio = f64::from(multiplier[index]) / 2f64.powi(shift[index]);
             Channel {
                 name: model.channel(index).map_or("", |channel| channel.name).to_owned(),
-                mean: (f64::from(offset[index]) / one) as f32,
-                std: (32_768.0 / (ratio * scale * one)) as f32,
+                mean: f64::from(offset[index]) / one,
+                std: 32_768.0 / (ratio * scale * one),
             }
         })
         .collect()
 }
 
-/// The tokens by the device's ids.
+/// The tokens, in the order of the device's ids.
 pub(super) fn vocabulary(model: &Model<'_>) -> Vocabulary {
     if model.config().input != tern_runtime::Input::Tokens {
         return Vocabulary::none();
@@ -98,37 +97,25 @@ pub(super) fn vocabulary(model: &Model<'_>) -> Vocabulary {
     Vocabulary::from_tokens(tokenizer, all).expect("tokens of a device file differ")
 }
 
-struct DeviceReader<'s>(Session<'s>);
-
-impl Reader for DeviceReader<'_> {
-    fn read(&mut self, id: u32) {
-        self.0.feed_id(id);
-    }
-
-    fn logits(&mut self) -> Vec<f32> {
-        self.0.logits().iter().map(|logit| (f64::from(logit) * LOGIT) as f32).collect()
-    }
-}
-
 impl DeviceFile {
-    /// Normalised values as the integers that the device reads: `[steps · channels]`.
+    /// Normalised values as the integers that the device reads: `[steps * channels]`.
     pub fn integers(&self, values: &[f32]) -> Vec<i32> {
         let channels = &self.config.channels;
         let integer = |(index, &value): (usize, &f32)| {
             let channel = &channels[index % channels.len()];
-            let real = f64::from(channel.mean) + f64::from(channel.std) * f64::from(value);
+            let real = channel.denormalise(f64::from(value));
             (real * self.one(index % channels.len())).round() as i32
         };
         values.iter().enumerate().map(integer).collect()
     }
 
-    /// How many integers of a channel are 1.
+    /// The integer that stands for 1.0 in a channel: 2^`point`.
     fn one(&self, channel: usize) -> f64 {
         2f64.powi(self.model().channel(channel).map_or(0, |channel| channel.point))
     }
 
-    /// What a session has read says of the numbers to come, normalised as a float model's outputs. `last`: the last integers read.
-    fn said(&self, session: &mut Session<'_>, last: &[i32]) -> Vec<f32> {
+    /// The forecast of a session, normalised as the outputs of a float model. `last`: the last row that the session has read.
+    pub(crate) fn forecast(&self, session: &mut Session<'_>, last: &[i32]) -> Vec<f32> {
         let Some(forecast) = &self.config.forecast else { return Vec::new() };
         let channels = &self.config.channels;
         let normal = |(index, integer): (usize, i32)| {
@@ -137,70 +124,10 @@ impl DeviceFile {
             let one = self.one(channel);
             let from = match forecast.anchor {
                 Anchor::Last => last.get(channel).map_or(0.0, |&last| f64::from(last) / one),
-                Anchor::Mean => f64::from(channels[channel].mean),
+                Anchor::Mean => channels[channel].mean,
             };
-            ((f64::from(integer) / one - from) / f64::from(channels[channel].std)) as f32
+            ((f64::from(integer) / one - from) / channels[channel].std) as f32
         };
         (0..).map_while(|index| session.forecast(index)).enumerate().map(normal).collect()
-    }
-}
-
-impl Sequential for DeviceFile {
-    fn config(&self) -> &Config {
-        &self.config
-    }
-
-    fn vocabulary(&self) -> &Vocabulary {
-        &self.vocabulary
-    }
-
-    fn outputs(&self, input: Input<'_>) -> Logits {
-        let steps = match input {
-            Input::Tokens(ids) => ids.len(),
-            Input::Values(values) => values.len() / self.config.channels.len().max(1),
-        };
-        self.with_session(steps, |mut session| {
-            let mut last = Vec::new();
-            match input {
-                Input::Tokens(ids) => ids.iter().for_each(|&id| session.feed_id(id)),
-                Input::Values(values) => {
-                    let integers = self.integers(values);
-                    let rows = integers.chunks_exact(self.config.channels.len());
-                    last = rows.clone().next_back().unwrap_or_default().to_vec();
-                    rows.for_each(|row| session.feed_values(row));
-                }
-            }
-            match self.config.task {
-                Task::Forecast => Logits::Float(self.said(&mut session, &last)),
-                _ => super::logits(session.logits()),
-            }
-        })
-    }
-
-    fn reading(&self, run: &mut dyn FnMut(&mut dyn Reader)) {
-        assert!(!self.config.bidirectional, "a bidirectional network cannot read a text that has no end");
-        self.with_session(1, |session| run(&mut DeviceReader(session)));
-    }
-
-    /// The device's own random numbers: another text than the float model's of the same seed.
-    fn write(&self, prompt: &[u32], sampling: Sampling, sink: &mut dyn FnMut(u32) -> bool) {
-        let temperature = (sampling.temperature * f64::from(Sampler::ONE)).round();
-        let least = f64::from(u8::from(sampling.temperature > 0.0));
-        let mut sampler = Sampler::new(sampling.seed, temperature.max(least).min(f64::from(u32::MAX)) as u32);
-        let mut candidates = vec![Ranked::default(); sampling.top_k.min(self.config.vocab_size)];
-        self.with_session(1, |mut session| {
-            let prompt = if prompt.is_empty() { &[UNK] } else { prompt };
-            prompt.iter().for_each(|&id| session.feed_id(id));
-            let mut draw = |logits: &tern_runtime::Logits<'_>| match sampling.top_k {
-                0 => sampler.sample_all(logits),
-                _ => sampler.sample(logits, &mut candidates),
-            };
-            while let Some(id) = draw(&session.logits()) {
-                session.feed_id(id);
-                if !sink(id) {
-                    break;
-                }
-            }
-        });
     }
 }

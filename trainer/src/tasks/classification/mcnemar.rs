@@ -56,7 +56,7 @@ fn binomial(k: usize, n: usize) -> f64 {
 mod tests {
     use super::*;
 
-    /// Made by `trainer/src/commands/compare/make.py`, which its first line names.
+    /// Made by `trainer/src/tasks/classification/make_mcnemar.py`, which its first line names.
     const GOLDEN: &str = include_str!("mcnemar.csv");
 
     #[test]

@@ -1,8 +1,9 @@
 //! Analyses a classifier's predictions on labelled examples: metrics, calibration, and accuracy by length.
 
-use crate::classifier::{Classifier, Logits, Prediction};
 use crate::data::Example;
+use crate::logits::Logits;
 use crate::metrics::Evaluation;
+use crate::model::{Model, Prediction};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -76,7 +77,7 @@ pub struct LengthBin {
 
 impl Analysis {
     /// Runs `model` on `examples`, in all threads of the current pool. The result does not depend on the number of threads.
-    pub fn new(model: &dyn Classifier, examples: &[Example]) -> Self {
+    pub fn new(model: &dyn Model, examples: &[Example]) -> Self {
         let predictions: Vec<Prediction> = examples.par_iter().map(|example| model.classify(&example.text)).collect();
         let predictions = examples
             .iter()

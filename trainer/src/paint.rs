@@ -1,15 +1,15 @@
-//! Colours, where a person looks at them.
+//! Colours in the output for a terminal.
 
 use std::io::IsTerminal;
 
-/// Paints words on a terminal that has colours, and leaves them as they are elsewhere.
+/// Colours words if the terminal supports it.
 #[derive(Clone, Copy, Debug)]
 pub struct Paint {
     colours: bool,
 }
 
 impl Paint {
-    /// For stdout: with colours where it is a terminal and neither `NO_COLOR` (<https://no-color.org>) nor `TERM=dumb` says otherwise.
+    /// For stdout: colours only if it is a terminal and neither `NO_COLOR` (<https://no-color.org>) nor `TERM=dumb` is set.
     pub fn for_stdout() -> Self {
         let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
@@ -17,7 +17,6 @@ impl Paint {
     }
 
     /// Without colours.
-    #[cfg(test)]
     pub fn plain() -> Self {
         Paint { colours: false }
     }
@@ -28,22 +27,22 @@ impl Paint {
         Paint { colours: true }
     }
 
-    /// What matters most.
+    /// The most important figure.
     pub fn bold(self, text: &str) -> String {
         self.with("1", text)
     }
 
-    /// Heads of tables, zeros.
+    /// Headings of tables, and zeros.
     pub fn faint(self, text: &str) -> String {
         self.with("2", text)
     }
 
-    /// Right answers: blue, which also those who cannot tell red from green see.
-    pub fn right(self, text: &str) -> String {
+    /// Correct predictions: blue, since red and green look alike to many people.
+    pub fn correct(self, text: &str) -> String {
         self.with("34;1", text)
     }
 
-    /// Wrong ones: yellow.
+    /// Wrong predictions: yellow.
     pub fn wrong(self, text: &str) -> String {
         self.with("33", text)
     }

@@ -1,0 +1,57 @@
+//! The outputs of a model, in the numbers it computes with.
+
+use crate::metrics::{argmax, log_softmax};
+
+/// Logits, or the normalised numbers of a forecast.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Logits {
+    /// The outputs of a float model, in nats.
+    Float(Vec<f32>),
+    /// The outputs of a device file.
+    Integer {
+        /// The integers, as the device computes them.
+        values: Vec<i32>,
+        /// The value of 1 in nats.
+        scale: f64,
+    },
+}
+
+impl Logits {
+    /// The index of the largest logit, the first one if several are equal.
+    pub fn label(&self) -> usize {
+        match self {
+            Logits::Float(values) => argmax(values),
+            Logits::Integer { values, .. } => argmax(values),
+        }
+    }
+
+    /// The logits in nats.
+    pub fn nats(&self) -> Vec<f64> {
+        match self {
+            Logits::Float(values) => values.iter().map(|&value| f64::from(value)).collect(),
+            Logits::Integer { values, scale } => values.iter().map(|&value| f64::from(value) * scale).collect(),
+        }
+    }
+
+    /// The logarithm of each label's probability.
+    pub fn log_probabilities(&self) -> Vec<f64> {
+        log_softmax(self.nats().into_iter())
+    }
+
+    /// The numbers for JSON: floats or integers as the model computed them.
+    pub fn to_json(&self) -> serde_json::Value {
+        match self {
+            Logits::Float(values) => values.as_slice().into(),
+            Logits::Integer { values, .. } => values.as_slice().into(),
+        }
+    }
+}
+
+/// A logit for each label from the outputs of a classifier. A single output z is the logit of the second of two labels; the first then
+/// has logit 0.
+pub fn class_logits(outputs: &[f32]) -> Vec<f32> {
+    match outputs {
+        [z] => vec![0.0, *z],
+        logits => logits.to_vec(),
+    }
+}

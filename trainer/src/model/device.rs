@@ -1,0 +1,108 @@
+//! [`DeviceFile`] as a [`Model`]: every number comes from `tern_runtime`.
+
+use super::{Model, Prediction, Reader, Sampling, TraceStep};
+use crate::device_file::{DeviceFile, NATS_PER_UNIT};
+use crate::float_model::Config;
+use crate::logits::Logits;
+use crate::nn::network::Input;
+use crate::task::Task;
+use crate::vocabulary::{Surface, Vocabulary};
+use tern_runtime::{Ranked, Sampler, Session, UNK};
+
+fn integer_logits(values: tern_runtime::Logits<'_>) -> Logits {
+    Logits::Integer { values: values.iter().collect(), scale: NATS_PER_UNIT }
+}
+
+struct DeviceReader<'s>(Session<'s>);
+
+impl Reader for DeviceReader<'_> {
+    fn read(&mut self, id: u32) {
+        self.0.feed_id(id);
+    }
+
+    fn logits(&mut self) -> Vec<f32> {
+        self.0.logits().iter().map(|logit| (f64::from(logit) * NATS_PER_UNIT) as f32).collect()
+    }
+}
+
+impl Model for DeviceFile {
+    fn config(&self) -> &Config {
+        self.config()
+    }
+
+    fn vocabulary(&self) -> &Vocabulary {
+        self.vocabulary()
+    }
+
+    fn classify(&self, text: &str) -> Prediction {
+        self.with_session(text.len(), |mut session| {
+            let logits = integer_logits(session.classify(text.as_bytes()));
+            Prediction { logits, tokens: session.tokens() as usize, unknown: session.unknown() as usize }
+        })
+    }
+
+    fn trace(&self, text: &str) -> Vec<TraceStep> {
+        let mut steps = Vec::new();
+        let mut surface = Surface::new(self.model().config().tokenizer, text);
+        let vocabulary = self.model().vocabulary();
+        let mut on_step = |step: tern_runtime::Step<'_>| {
+            let token = surface.next(vocabulary.token(step.id));
+            steps.push(TraceStep { token, known: step.id != UNK, logits: integer_logits(step.logits) });
+        };
+        self.with_session(text.len(), |mut session| {
+            session.feed_with(text.as_bytes(), &mut on_step);
+            session.finish_with(&mut on_step);
+        });
+        steps
+    }
+
+    fn outputs(&self, input: Input<'_>) -> Logits {
+        let steps = match input {
+            Input::Tokens(ids) => ids.len(),
+            Input::Values(values) => values.len() / self.config().channels.len().max(1),
+        };
+        self.with_session(steps, |mut session| {
+            let mut last = Vec::new();
+            match input {
+                Input::Tokens(ids) => ids.iter().for_each(|&id| session.feed_id(id)),
+                Input::Values(values) => {
+                    let integers = self.integers(values);
+                    let rows = integers.chunks_exact(self.config().channels.len());
+                    last = rows.clone().next_back().unwrap_or_default().to_vec();
+                    rows.for_each(|row| session.feed_values(row));
+                }
+            }
+            match self.config().task {
+                Task::Forecast => Logits::Float(self.forecast(&mut session, &last)),
+                _ => integer_logits(session.logits()),
+            }
+        })
+    }
+
+    fn with_reader(&self, run: &mut dyn FnMut(&mut dyn Reader)) {
+        assert!(!self.config().bidirectional, "a bidirectional network cannot read a text that has no end");
+        self.with_session(1, |session| run(&mut DeviceReader(session)));
+    }
+
+    /// Draws with the device's own random numbers, so that the text differs from the float model's with the same seed.
+    fn generate(&self, prompt: &[u32], sampling: Sampling, sink: &mut dyn FnMut(u32) -> bool) {
+        let temperature = (sampling.temperature * f64::from(Sampler::ONE)).round();
+        let least = f64::from(u8::from(sampling.temperature > 0.0));
+        let mut sampler = Sampler::new(sampling.seed, temperature.max(least).min(f64::from(u32::MAX)) as u32);
+        let mut candidates = vec![Ranked::default(); sampling.top_k.min(self.config().vocab_size)];
+        self.with_session(1, |mut session| {
+            let prompt = if prompt.is_empty() { &[UNK] } else { prompt };
+            prompt.iter().for_each(|&id| session.feed_id(id));
+            let mut draw = |logits: &tern_runtime::Logits<'_>| match sampling.top_k {
+                0 => sampler.sample_all(logits),
+                _ => sampler.sample(logits, &mut candidates),
+            };
+            while let Some(id) = draw(&session.logits()) {
+                session.feed_id(id);
+                if !sink(id) {
+                    break;
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,140 @@
+//! [`FloatModel`] as a [`Model`], and how it generates text.
+
+use super::{Model, Reader, Sampling, TraceStep};
+use crate::float_model::{Config, FloatModel};
+use crate::logits::{Logits, class_logits};
+use crate::nn::network::Input;
+use crate::nn::stream::State;
+use crate::task::Task;
+use crate::train::{Guess, guesses};
+use crate::vocabulary::{PAD, Surface, UNK, Vocabulary};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+impl Model for FloatModel {
+    fn config(&self) -> &Config {
+        self.config()
+    }
+
+    fn vocabulary(&self) -> &Vocabulary {
+        self.vocabulary()
+    }
+
+    fn outputs(&self, input: Input<'_>) -> Logits {
+        let outputs = self.network().outputs(input);
+        Logits::Float(if self.config().task == Task::Classify { class_logits(&outputs) } else { outputs })
+    }
+
+    fn trace(&self, text: &str) -> Vec<TraceStep> {
+        let ids = self.vocabulary().encode(text);
+        let logits = self.network().logits_after_each(&ids);
+        let mut surface = Surface::new(self.vocabulary().tokenizer(), text);
+        let mut step = |(id, logits): (u32, Vec<f32>)| {
+            let known = id != UNK;
+            let token = surface.next(known.then(|| self.vocabulary().tokens()[id as usize].as_str()));
+            TraceStep { token, known, logits: Logits::Float(class_logits(&logits)) }
+        };
+        ids.into_iter().zip(logits).map(&mut step).collect()
+    }
+
+    fn with_reader(&self, run: &mut dyn FnMut(&mut dyn Reader)) {
+        run(&mut FloatReader::new(self));
+    }
+
+    fn generate(&self, prompt: &[u32], sampling: Sampling, sink: &mut dyn FnMut(u32) -> bool) {
+        let mut reader = FloatReader::new(self);
+        let mut rng = ChaCha8Rng::seed_from_u64(sampling.seed);
+        let prompt = if prompt.is_empty() { &[UNK] } else { prompt };
+        prompt.iter().for_each(|&id| reader.read(id));
+        loop {
+            let id = draw(&reader.logits(), sampling, &mut rng);
+            reader.read(id);
+            if !sink(id) {
+                break;
+            }
+        }
+    }
+
+    fn guesses(&self, ids: &[u32]) -> Vec<Guess> {
+        guesses(self.network(), ids)
+    }
+}
+
+struct FloatReader<'m> {
+    model: &'m FloatModel,
+    state: State,
+    /// The hidden state of the last layer: `[hidden_size]`.
+    hidden: Vec<f32>,
+}
+
+impl<'m> FloatReader<'m> {
+    fn new(model: &'m FloatModel) -> Self {
+        let hidden = vec![0.0; model.config().hidden_size];
+        FloatReader { model, state: model.network().start(1), hidden }
+    }
+}
+
+impl Reader for FloatReader<'_> {
+    fn read(&mut self, id: u32) {
+        self.hidden = self.model.network().advance(&mut self.state, &[id]).to_vec();
+    }
+
+    fn logits(&mut self) -> Vec<f32> {
+        self.model.network().head_of(&self.hidden)
+    }
+}
+
+/// Draws a token from its logits.
+fn draw(logits: &[f32], sampling: Sampling, rng: &mut ChaCha8Rng) -> u32 {
+    let ranked = ranked_tokens(logits);
+    if sampling.temperature == 0.0 {
+        return ranked[0].0;
+    }
+    let kept = if sampling.top_k == 0 { ranked.len() } else { sampling.top_k.min(ranked.len()) };
+    let highest = f64::from(ranked[0].1);
+    let weight = |&(_, logit): &(u32, f32)| ((f64::from(logit) - highest) / sampling.temperature).exp();
+    let weights: Vec<f64> = ranked[..kept].iter().map(weight).collect();
+    let mut left = rng.random::<f64>() * weights.iter().sum::<f64>();
+    let drawn = weights.iter().position(|weight| {
+        left -= weight;
+        left < 0.0
+    });
+    ranked[drawn.unwrap_or(0)].0
+}
+
+/// The tokens but PAD and UNK with their logits, the most probable first, the lower id first of equal ones.
+pub fn ranked_tokens(logits: &[f32]) -> Vec<(u32, f32)> {
+    let real = |id: &u32| *id != PAD && *id != UNK;
+    let mut ranked: Vec<(u32, f32)> =
+        (0..logits.len() as u32).filter(real).map(|id| (id, logits[id as usize])).collect();
+    ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    ranked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::architecture::{Head, Recurrent};
+    use crate::float_model::tests::model_with;
+
+    #[test]
+    fn the_same_seed_generates_the_same_text() {
+        let model = model_with(Recurrent::default(), Head { hidden: 0, outputs: 11 });
+        let generate = |seed, temperature, top_k| -> Vec<u32> {
+            let mut ids = Vec::new();
+            model.generate(&[3, 4], Sampling { temperature, top_k, seed }, &mut |id| {
+                ids.push(id);
+                ids.len() < 60
+            });
+            ids
+        };
+        assert_eq!(generate(1, 1.0, 0), generate(1, 1.0, 0));
+        assert_ne!(generate(1, 1.0, 0), generate(2, 1.0, 0));
+        assert_eq!(generate(1, 0.0, 0), generate(2, 1.0, 1), "temperature 0 and top-k 1 take the most probable token");
+        assert!(generate(3, 5.0, 0).iter().all(|id| (2..11).contains(id)));
+        let mut distinct = generate(4, 5.0, 3);
+        distinct.sort_unstable();
+        distinct.dedup();
+        assert!(distinct.len() > 1);
+    }
+}

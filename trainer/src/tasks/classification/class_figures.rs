@@ -1,0 +1,145 @@
+//! The figures of a classifier as `tern eval` prints them: accuracy, figures of each class and the confusion matrix.
+
+use crate::display::{shorten, visible};
+use crate::metrics::Evaluation;
+use crate::paint::Paint;
+use crate::tasks::CommandOutput;
+use serde_json::{Map, Value, json};
+
+/// Largest number of labels whose confusion is shown as a matrix. More do not fit into 80 columns.
+const MATRIX: usize = 8;
+/// Width of a column of the matrix.
+const COLUMN: usize = 7;
+/// Width of the names of the rows: with 8 columns the matrix is 80 characters wide.
+const ROW_NAME: usize = 16;
+/// Width of a label in the table of classes.
+const LABEL: usize = 40;
+/// Largest number of pairs of labels in the list that replaces a larger matrix.
+const PAIRS: usize = 10;
+
+/// The figures of a classifier, without the confusion matrix.
+pub fn figures(labels: &[String], evaluation: &Evaluation, paint: Paint) -> CommandOutput {
+    CommandOutput { json: to_json(labels, evaluation), lines: to_lines(labels, evaluation, paint) }
+}
+
+fn to_json(labels: &[String], evaluation: &Evaluation) -> Value {
+    let per_class: Map<String, Value> =
+        labels.iter().cloned().zip(evaluation.per_class().iter().map(|figures| json!(figures))).collect();
+    json!({
+        "examples": evaluation.examples(),
+        "accuracy": evaluation.accuracy(),
+        "loss": evaluation.loss(),
+        "macro_f1": evaluation.macro_f1(),
+        "majority_accuracy": evaluation.majority_accuracy(),
+        "per_class": per_class,
+    })
+}
+
+fn to_lines(labels: &[String], evaluation: &Evaluation, paint: Paint) -> Vec<String> {
+    let labels: Vec<String> = labels.iter().map(|label| shorten(&visible(label), LABEL)).collect();
+    let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).max(5);
+    let mut lines = vec![
+        format!("examples {}", evaluation.examples()),
+        format!(
+            "accuracy {} (always the most frequent label: {:.4})",
+            paint.bold(&format!("{:.4}", evaluation.accuracy())),
+            evaluation.majority_accuracy()
+        ),
+        format!("loss     {:.4}", evaluation.loss()),
+        format!("macro F1 {:.4}", evaluation.macro_f1()),
+        String::new(),
+        paint.faint(&format!("{:width$}  precision  recall      F1  support", "label")),
+    ];
+    for (label, class) in labels.iter().zip(evaluation.per_class()) {
+        lines.push(format!(
+            "{label:width$}  {:>9.4}  {:>6.4}  {:>6.4}  {:>7}",
+            class.precision, class.recall, class.f1, class.support
+        ));
+    }
+    lines
+}
+
+/// The confusion matrix: a row for each label, a column for each predicted label. For many labels, a list of the most frequent wrong pairs.
+pub fn confusion(labels: &[String], matrix: &[Vec<usize>], paint: Paint) -> Vec<String> {
+    let labels: Vec<String> = labels.iter().map(|label| visible(label)).collect();
+    if labels.len() > MATRIX {
+        return wrong_pairs(&labels, matrix, paint);
+    }
+    let head: Vec<String> = labels.iter().map(|label| format!("{:>COLUMN$}", shorten(label, COLUMN))).collect();
+    let corner = "predicted \u{2192}";
+    let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).clamp(11, ROW_NAME);
+    let mut lines = vec![String::new(), paint.faint(&format!("{corner:width$} {}", head.join(" ")))];
+    for (index, (label, row)) in labels.iter().zip(matrix).enumerate() {
+        let cell = |(predicted, &examples): (usize, &usize)| {
+            let text = format!("{examples:>COLUMN$}");
+            match (examples, predicted == index) {
+                (0, _) => paint.faint(&text),
+                (_, true) => paint.correct(&text),
+                (_, false) => paint.wrong(&text),
+            }
+        };
+        let cells: Vec<String> = row.iter().enumerate().map(cell).collect();
+        lines.push(format!("{:width$} {}", shorten(label, ROW_NAME), cells.join(" ")));
+    }
+    lines
+}
+
+fn wrong_pairs(labels: &[String], matrix: &[Vec<usize>], paint: Paint) -> Vec<String> {
+    let mut pairs: Vec<(usize, usize, usize)> = Vec::new();
+    for (label, row) in matrix.iter().enumerate() {
+        let wrong = row.iter().enumerate().filter(|(predicted, count)| *predicted != label && **count > 0);
+        pairs.extend(wrong.map(|(predicted, count)| (*count, label, predicted)));
+    }
+    if pairs.is_empty() {
+        return Vec::new();
+    }
+    pairs.sort_by(|a, b| b.0.cmp(&a.0).then(a.cmp(b)));
+    let mut lines = vec![String::new(), paint.faint("most frequent wrong predictions")];
+    let line = |&(count, label, predicted): &(usize, usize, usize)| {
+        let (painted, total) = (paint.wrong(&format!("{count:>6}")), matrix[label].iter().sum::<usize>());
+        format!("{painted} of {total} {}: predicted {}", labels[label], labels[predicted])
+    };
+    lines.extend(pairs.iter().take(PAIRS).map(line));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(count: usize) -> Vec<String> {
+        (0..count).map(|index| format!("label {index}")).collect()
+    }
+
+    #[test]
+    fn a_small_matrix_is_shown_whole() {
+        let lines = confusion(&names(2), &[vec![3, 1], vec![0, 5]], Paint::plain());
+        assert_eq!(lines[2].split_whitespace().collect::<Vec<_>>(), ["label", "0", "3", "1"]);
+        assert_eq!(lines[3].split_whitespace().collect::<Vec<_>>(), ["label", "1", "0", "5"]);
+        assert!(!lines.concat().contains('\u{1b}'));
+        assert!(confusion(&names(2), &[vec![3, 1], vec![0, 5]], Paint::coloured()).concat().contains('\u{1b}'));
+    }
+
+    #[test]
+    fn tables_fit_80_columns() {
+        let labels: Vec<String> = (0..8).map(|index| format!("{index} {}", "a long label ".repeat(9))).collect();
+        let mut evaluation = Evaluation::new(8);
+        (0..64).for_each(|index| evaluation.add(index / 8, index % 8, 0.5));
+        let lines = confusion(&labels, evaluation.confusion(), Paint::plain());
+        assert_eq!(lines.len(), 10);
+        for line in lines.iter().chain(&figures(&labels, &evaluation, Paint::plain()).lines) {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+
+    #[test]
+    fn with_many_labels_the_most_frequent_wrong_pairs_are_listed() {
+        let mut matrix = vec![vec![0; 151]; 151];
+        (0..151).for_each(|index| matrix[index][index] = 10);
+        assert!(confusion(&names(151), &matrix, Paint::plain()).is_empty());
+        (1..30).for_each(|index| matrix[index][0] = index);
+        let lines = confusion(&names(151), &matrix, Paint::plain());
+        assert_eq!(lines.len(), 2 + PAIRS);
+        assert_eq!(lines[2], "    29 of 39 label 29: predicted label 0");
+    }
+}

@@ -1,0 +1,84 @@
+//! Windows of a time series: what a network reads and predicts, and the numbers that simple forecasts use.
+
+use crate::data::normalise;
+use crate::data::number_table::Table;
+use crate::float_model::{Channel, Forecast};
+use crate::model::Model;
+use crate::nn::network::Input;
+use crate::recipe::Anchor;
+use crate::train::{Sample, Steps, Target};
+use std::ops::Range;
+
+/// A time series, normalised, from which windows are taken.
+pub struct Windows<'a> {
+    forecast: &'a Forecast,
+    channels: &'a [Channel],
+    table: &'a Table,
+    /// `[rows][channels]`, missing numbers filled in.
+    normal: Vec<Vec<f32>>,
+    /// The index of each target among the channels.
+    pub(super) targets: Vec<usize>,
+}
+
+impl<'a> Windows<'a> {
+    /// Normalises a table. Its columns must be those of `channels`, in the same order, and include the targets.
+    pub fn new(table: &'a Table, channels: &'a [Channel], forecast: &'a Forecast) -> Self {
+        let index = |target: &String| channels.iter().position(|channel| channel.name == *target);
+        Windows {
+            forecast,
+            channels,
+            table,
+            normal: normalise::normalise(channels, table.rows.iter()),
+            targets: forecast.targets.iter().filter_map(index).collect(),
+        }
+    }
+
+    /// The window before row `start`: `[window * channels]`.
+    fn steps(&self, start: usize) -> Vec<f32> {
+        self.normal[start - self.forecast.window..start].concat()
+    }
+
+    /// The normalised number that is added to the outputs for row `start` and later.
+    fn anchor(&self, start: usize, target: usize) -> f32 {
+        match self.forecast.anchor {
+            Anchor::Last => self.normal[start - 1][target],
+            Anchor::Mean => 0.0,
+        }
+    }
+
+    /// Those of `starts` for which at least one number to predict is known.
+    pub(super) fn starts(&self, starts: Range<usize>) -> impl Iterator<Item = usize> {
+        starts.filter(|&start| {
+            let predicted = &self.table.rows[start..start + self.forecast.horizon];
+            predicted.iter().any(|row| self.targets.iter().any(|&target| !row[target].is_nan()))
+        })
+    }
+
+    /// The samples whose first predicted row is in `starts`, without those that have no known number to predict.
+    pub fn samples(&self, starts: Range<usize>) -> Vec<Sample> {
+        let sample = |start: usize| {
+            let values = (start..start + self.forecast.horizon).flat_map(|row| {
+                self.targets.iter().map(move |&target| {
+                    self.channels[target].normalise(self.table.rows[row][target]) - self.anchor(start, target)
+                })
+            });
+            let values: Vec<f32> = values.collect();
+            let steps = Steps::Values { values: self.steps(start), channels: self.channels.len() };
+            Sample { steps, target: Target::Values(values) }
+        };
+        self.starts(starts).map(sample).collect()
+    }
+
+    /// Predicts the rows from `start` on, in the units of the table: `[horizon * targets]`.
+    pub fn predict(&self, model: &dyn Model, start: usize) -> Vec<f64> {
+        let outputs = model.outputs(Input::Values(&self.steps(start))).nats();
+        let each = outputs.iter().zip(self.targets.iter().cycle());
+        each.map(|(&output, &target)| self.channels[target].denormalise(output + f64::from(self.anchor(start, target))))
+            .collect()
+    }
+
+    /// The number of a target in a row, in the units of the table. A missing number is read as the one before it.
+    pub(super) fn known(&self, row: usize, target: usize) -> f64 {
+        self.channels[target].denormalise(f64::from(self.normal[row][target]))
+    }
+}
