@@ -1,8 +1,8 @@
-//! A headless Chromium that shows a page and answers questions about it, by the DevTools protocol over two pipes.
+//! A headless Chromium, controlled by the DevTools protocol over two pipes.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -10,10 +10,10 @@ use std::time::Duration;
 use base64::Engine;
 use serde_json::{Value, json};
 
-/// The longest that an answer may take: the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// The timeout for an answer; the machine may be busy.
+const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A browser with one page. It ends when this is dropped.
+/// A browser with one page. Dropping it ends the process.
 #[derive(Debug)]
 pub struct Browser {
     process: Child,
@@ -21,19 +21,8 @@ pub struct Browser {
     messages: Receiver<Value>,
     session: Option<String>,
     last: u64,
-    /// What the page reported since the last [`open`](Browser::open).
+    /// The events of the page since the last [`open`](Browser::open).
     events: Vec<Value>,
-}
-
-/// The browser's program: `TERN_CHROMIUM`, or the first of the usual names.
-pub fn chromium() -> Option<PathBuf> {
-    let named = std::env::var_os("TERN_CHROMIUM").map(PathBuf::from);
-    let usual = ["chromium", "chromium-browser", "google-chrome"];
-    let candidates = named.into_iter().chain(usual.into_iter().map(PathBuf::from));
-    candidates.into_iter().find(|program| {
-        let version = Command::new(program).arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output();
-        version.is_ok_and(|output| output.status.success())
-    })
 }
 
 impl Browser {
@@ -41,9 +30,9 @@ impl Browser {
     ///
     /// # Panics
     ///
-    /// Where it does not start or does not answer.
+    /// Panics if the browser does not start or does not answer.
     pub fn start(program: &Path, folder: &Path) -> Self {
-        // The protocol stands on file descriptors 3 and 4; the shell lays them onto stdin and stdout.
+        // The protocol uses the file descriptors 3 and 4; the shell connects them to stdin and stdout.
         let mut process = Command::new("sh")
             .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null 1>/dev/null 2>&1"])
             .arg(program)
@@ -77,14 +66,15 @@ impl Browser {
         browser
     }
 
-    /// Opens a file in a window of so many CSS pixels, in the `light` or `dark` scheme, and waits until it is loaded.
+    /// Opens a file in a window of `width` by `height` CSS pixels, in the colour scheme `light` or `dark`, and waits until it is loaded.
     ///
     /// # Panics
     ///
-    /// Where the browser does not answer.
+    /// Panics if the browser does not answer.
     pub fn open(&mut self, file: &Path, width: u32, height: u32, scheme: &str) {
         let is_phone = width < 600;
-        let size = json!({ "width": width, "height": height, "deviceScaleFactor": if is_phone { 2 } else { 1 }, "mobile": is_phone });
+        let scale = if is_phone { 2 } else { 1 };
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": is_phone });
         self.ask("Emulation.setDeviceMetricsOverride", size);
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         self.ask("Emulation.setEmulatedMedia", features);
@@ -96,27 +86,27 @@ impl Browser {
         }
     }
 
-    /// The value of a JavaScript expression in the page.
+    /// Returns the value of a JavaScript expression in the page.
     ///
     /// # Panics
     ///
-    /// Where it throws.
+    /// Panics if the expression throws.
     pub fn eval(&mut self, expression: &str) -> Value {
         let answer = self.ask("Runtime.evaluate", json!({ "expression": expression, "returnByValue": true }));
         assert!(answer["exceptionDetails"].is_null(), "{expression}: {answer}");
         answer["result"]["value"].clone()
     }
 
-    /// Events of the page since it was opened: their names and what they say.
+    /// Returns the events of the page since it was opened.
     pub fn events(&self) -> &[Value] {
         &self.events
     }
 
-    /// Writes a picture of the page, the first `height` CSS pixels of it; 0: all of it.
+    /// Writes a PNG of the first `height` CSS pixels of the page; 0: the whole page.
     ///
     /// # Panics
     ///
-    /// Where it cannot be made or written.
+    /// Panics if the picture cannot be taken or written.
     pub fn picture(&mut self, path: &Path, height: u32) {
         let metrics = self.ask("Page.getLayoutMetrics", json!({}));
         let size = |key: &str| metrics["cssContentSize"][key].as_f64().expect("a page has a size");
@@ -129,7 +119,7 @@ impl Browser {
         fs::write(path, bytes).expect("the picture can be written");
     }
 
-    /// Sends a command and waits for its answer. Events that come before it are kept.
+    /// Sends a command and waits for its answer; events before the answer are stored.
     fn ask(&mut self, method: &str, parameters: Value) -> Value {
         self.last += 1;
         let mut command = json!({ "id": self.last, "method": method, "params": parameters });
@@ -138,7 +128,7 @@ impl Browser {
         }
         let sent = self.commands.write_all(format!("{command}\0").as_bytes());
         sent.and_then(|()| self.commands.flush())
-            .unwrap_or_else(|error| panic!("{method}: the browser is gone: {error}"));
+            .unwrap_or_else(|error| panic!("{method}: the browser has ended: {error}"));
         loop {
             let mut message = self.next(method);
             if message["id"] == self.last {
@@ -151,14 +141,14 @@ impl Browser {
 
     fn next(&self, what: &str) -> Value {
         self.messages
-            .recv_timeout(PATIENCE)
+            .recv_timeout(TIMEOUT)
             .unwrap_or_else(|error| panic!("{what}: the browser does not answer: {error}"))
     }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // It ends by itself when its pipe closes; this is for the case that it does not.
+        // The browser ends when its pipe closes; otherwise it is killed after five seconds.
         let _ = self.commands.write_all(b"{\"id\":0,\"method\":\"Browser.close\"}\0");
         for _ in 0..50 {
             if !matches!(self.process.try_wait(), Ok(None)) {

@@ -1,4 +1,4 @@
-//! An emulated device whose console is at a TCP port, as a person or a program at its other end sees it.
+//! An emulated device with its console at a TCP port.
 
 mod debugger;
 
@@ -15,10 +15,10 @@ pub use debugger::Debugger;
 
 use crate::model::argument;
 
-/// How long a device may take to say what is expected of it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// The timeout for an expected output of the device.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// An emulated device. It ends when dropped, as one whose power is cut.
+/// An emulated device. Dropping it cuts its power.
 #[derive(Debug)]
 pub struct Device {
     emulator: Child,
@@ -27,135 +27,135 @@ pub struct Device {
 
 impl Drop for Device {
     fn drop(&mut self) {
-        // It may have ended by itself: that is what is wanted.
+        // An error means that the emulator has already ended.
         drop(self.emulator.kill());
         drop(self.emulator.wait());
     }
 }
 
 impl Device {
-    /// Emulates `board` with this firmware; it begins when somebody is at its console. `options` are QEMU's.
+    /// Emulates `board` with this firmware, which starts once the console is connected. `options` are passed to QEMU.
     ///
     /// # Panics
     ///
-    /// Where QEMU does not start.
+    /// Panics if QEMU does not start.
     pub fn start(board: &Board, firmware: &Path, options: &[&str]) -> Self {
         Device::run(board, &[&["-kernel", argument(firmware)], options].concat())
     }
 
-    /// As [`start`](Device::start), with the board's flash in a file that is there; an instruction takes 64 ns of its time.
-    pub fn keeping(board: &Board, firmware: &Path, flash: &Path) -> Self {
+    /// As [`start`](Device::start), with the flash of the board in an existing file. An instruction takes 64 ns of the emulated time.
+    pub fn with_flash_file(board: &Board, firmware: &Path, flash: &Path) -> Self {
         let drive = format!("if=pflash,unit=1,format=raw,file={}", argument(flash));
         let program = format!("loader,file={}", argument(firmware));
         Device::run(board, &["-icount", "shift=6", "-device", &program, "-drive", &drive])
     }
 
     fn run(board: &Board, options: &[&str]) -> Self {
-        let machine = board.emulator.as_ref().expect("the board is one that an emulator has");
+        let machine = board.emulator.as_ref().expect("the board has an emulator");
         let port = free_port();
         let serial = format!("tcp:127.0.0.1:{port},server=on,wait=on");
         let mut command = Command::new(machine.program);
         command.args(["-M", machine.machine, "-display", "none", "-monitor", "none"]).args(machine.arguments);
         command.args(["-serial", &serial]).args(options);
         let emulator = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        Device { emulator: emulator.expect("QEMU starts: is `cargo xtask setup` done?"), port }
+        Device { emulator: emulator.expect("QEMU starts; `cargo xtask setup` installs it"), port }
     }
 
-    /// As [`start`](Device::start), with a terminal at its console and a debugger.
-    pub fn debugged(board: &Board, firmware: &Path, options: &[&str]) -> (Self, Console, Debugger) {
+    /// As [`start`](Device::start), with a connected console and a debugger.
+    pub fn with_debugger(board: &Board, firmware: &Path, options: &[&str]) -> (Self, Console, Debugger) {
         let gdb = free_port();
         let port = format!("tcp:127.0.0.1:{gdb}");
         let options = [&["-gdb", &port], options].concat();
         let mut device = Device::start(board, firmware, &options);
-        // QEMU looks for a debugger once somebody is at the console.
+        // QEMU accepts the debugger only after the console is connected.
         let console = device.connect();
-        (device, console, Debugger::connect(gdb))
+        (device, console, Debugger::connect(gdb, TIMEOUT))
     }
 
-    /// Where the console is, as `tern … --tcp` takes it. Waits until it can be reached.
+    /// Waits until the console accepts a connection and returns its address for `tern … --tcp`.
     pub fn address(&mut self) -> String {
         let start = Instant::now();
-        // Looking at the port by connecting would take the one connection that QEMU waits for; one that is listened on cannot be bound.
+        // A test connection would use up the one that QEMU waits for. A port that cannot be bound is listened on.
         while TcpListener::bind(("127.0.0.1", self.port)).is_ok() {
             assert!(self.emulator.try_wait().expect("QEMU can be asked").is_none(), "QEMU ended");
-            assert!(start.elapsed() < PATIENCE, "QEMU does not listen");
+            assert!(start.elapsed() < TIMEOUT, "QEMU does not listen");
             thread::sleep(Duration::from_millis(20));
         }
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// A person's terminal at the console.
+    /// Connects to the console.
     pub fn connect(&mut self) -> Console {
-        let stream = TcpStream::connect(self.address()).expect("QEMU takes a connection");
-        stream.set_nodelay(true).and_then(|()| stream.set_read_timeout(Some(PATIENCE))).expect("a socket has options");
+        let stream = TcpStream::connect(self.address()).expect("QEMU accepts a connection");
+        stream.set_nodelay(true).and_then(|()| stream.set_read_timeout(Some(TIMEOUT))).expect("a socket has options");
         Console { stream, seen: String::new() }
     }
 }
 
-/// A person's terminal, and all that was seen on it.
+/// A connection to the console, with all output so far.
 #[derive(Debug)]
 pub struct Console {
     pub(crate) stream: TcpStream,
-    /// What the device said so far.
+    /// All output of the device so far.
     pub seen: String,
 }
 
 impl Drop for Console {
     fn drop(&mut self) {
-        // Where the device has gone, so has the line.
+        // An error means that the device has already ended.
         drop(self.stream.shutdown(Shutdown::Both));
     }
 }
 
 impl Console {
-    /// Types bytes.
+    /// Sends bytes.
     pub fn send(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).expect("the device is there");
+        self.stream.write_all(bytes).expect("the device runs");
     }
 
-    /// Reads until `end` has come, and not one byte more.
+    /// Reads up to and including `end`, and returns what was read.
     ///
     /// # Panics
     ///
-    /// Where it does not come.
+    /// Panics if `end` does not arrive in time.
     pub fn until(&mut self, end: &str) -> String {
-        let mut came = Vec::new();
-        while !came.ends_with(end.as_bytes()) {
+        let mut received = Vec::new();
+        while !received.ends_with(end.as_bytes()) {
             let mut byte = [0];
             match self.stream.read(&mut byte) {
-                Ok(1) => came.push(byte[0]),
-                other => panic!("{end:?} does not come ({other:?}) after\n{}{}", self.seen, shown(&came)),
+                Ok(1) => received.push(byte[0]),
+                other => panic!("{end:?} does not arrive ({other:?}) after\n{}{}", self.seen, shown(&received)),
             }
         }
-        let came = shown(&came);
-        self.seen += &came;
-        came
+        let received = shown(&received);
+        self.seen += &received;
+        received
     }
 
-    /// Waits for the prompt of a start.
+    /// Waits for the first prompt after a start and returns the output up to it.
     pub fn boot(&mut self) -> String {
         self.until("`help` lists the commands\r\n") + &self.until("> ")
     }
 
-    /// The answer to a line, up to the prompt after it.
+    /// Sends a line and returns the answer up to the next prompt.
     pub fn ask(&mut self, line: &str) -> String {
         self.send(format!("{line}\r").as_bytes());
         self.until("\n> ")
     }
 
-    /// Has the device begin anew, and gives what it says up to its prompt.
+    /// Resets the device and returns its output up to the first prompt.
     pub fn reset(&mut self) -> String {
         self.send(b"reset\r");
         self.boot()
     }
 }
 
-/// A port that was free a moment ago; should somebody take it in between, QEMU does not start and the test says so.
+/// Returns a free port. If another process takes it first, QEMU does not start and the test fails.
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port is free").port()
 }
 
-/// What a person reads.
+/// Returns bytes as text.
 pub(crate) fn shown(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

@@ -1,88 +1,93 @@
-//! A model for the tests: trained and exported once a test process, by the commands that a user types.
+//! A model for the tests, trained and exported once in each test process, and helpers to run `tern`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use serde_json::Value;
-use xtask::messages;
+use tern_messages::{SEED, generate, to_csv};
 
 use crate::programs::{root, tern, text_of};
 
-/// What the tests train on: this many messages of the demo's generator.
+/// The number of messages that the model is trained on.
 const MESSAGES: usize = 1500;
 
-/// A trained model, its device file, and what the commands said of them.
+/// A trained model, its device file, and the output of the export.
 #[derive(Debug)]
 pub struct Trained {
     /// The model directory.
     pub directory: PathBuf,
     /// The device file.
     pub file: PathBuf,
-    /// The rows that were held out.
+    /// The validation rows.
     pub validation: PathBuf,
-    /// What `tern export --json` printed.
+    /// The output of `tern export --json`.
     pub export: Value,
 }
 
-/// A fresh folder for a test under the target folder. What an earlier run left there is removed.
+/// Returns an empty folder for a test, below the target folder.
 ///
 /// # Panics
 ///
-/// Where the system refuses.
+/// Panics if the folder cannot be emptied or created.
 pub fn folder(name: &str) -> PathBuf {
     let folder = root().join("target/path-tests").join(name);
     if folder.exists() {
-        fs::remove_dir_all(&folder).expect("an earlier run's folder can be removed");
+        fs::remove_dir_all(&folder).expect("the folder of an earlier run can be removed");
     }
-    fs::create_dir_all(&folder).expect("a folder can be made below target/");
+    fs::create_dir_all(&folder).expect("a folder can be created below target/");
     folder
 }
 
-/// A committed device file of 2,306 bytes, whose CRC-32 is 7cc8eafe: what it says changes with firmware, format and arithmetic alone.
+/// Returns the path of a committed device file, 2,306 bytes with the CRC-32 7cc8eafe.
 pub fn committed() -> PathBuf {
     root().join("runtime/tests/golden/lstm.safetensors")
 }
 
-/// Messages of the demo's generator as a table.
+/// Returns the first `lines` training messages of the demo as CSV.
 ///
 /// # Panics
 ///
-/// Where the generator fails.
+/// Panics if the generator fails.
 pub fn table(lines: usize) -> String {
-    let all = messages::generate(messages::SEED).expect("the generator's own grammar is good");
-    let mut table = String::from("text,label\n");
-    for message in all.train.iter().take(lines) {
-        table += &format!("\"{}\",{}\n", message.text.replace('"', "\"\""), message.label.name());
-    }
-    table
+    to_csv(&generate(SEED).expect("the grammar of the generator is well-formed").train[..lines])
 }
 
-/// What a command printed with `--json`, after it ended well.
+/// Runs `tern` and returns the JSON object that it prints.
 ///
 /// # Panics
 ///
-/// Where its status is not 0, or its stdout is anything but one JSON object.
+/// Panics if the exit status is not 0 or stdout is not one JSON object.
 pub fn json(arguments: &[&str]) -> Value {
     let (status, stdout, stderr) = text_of(tern().args(arguments));
     assert_eq!(status, Some(0), "tern {arguments:?}\n{stderr}");
     serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("tern {arguments:?}: {error}\n{stdout}"))
 }
 
-/// A path as an argument.
+/// Returns a path as an argument.
 ///
 /// # Panics
 ///
-/// Where it is not UTF-8.
+/// Panics if the path is not UTF-8.
 pub fn argument(path: &Path) -> &str {
-    path.to_str().expect("the repository lies at a path in UTF-8")
+    path.to_str().expect("the path of the repository is UTF-8")
 }
 
-/// The model that most tests share.
+/// Runs `tern train DATA -o DIRECTORY OPTIONS`.
 ///
 /// # Panics
 ///
-/// Where training or export fails.
+/// Panics if the training fails.
+pub fn train(data: &Path, directory: &Path, options: &[&str]) {
+    let (status, _, log) = text_of(tern().arg("train").arg(data).arg("-o").arg(directory).args(options));
+    assert_eq!(status, Some(0), "{log}");
+}
+
+/// Returns the model that most tests share.
+///
+/// # Panics
+///
+/// Panics if training or export fails.
 pub fn trained() -> &'static Trained {
     static TRAINED: OnceLock<Trained> = OnceLock::new();
     TRAINED.get_or_init(|| {
@@ -90,8 +95,7 @@ pub fn trained() -> &'static Trained {
         let (data, directory) = (folder.join("messages.csv"), folder.join("model"));
         fs::write(&data, table(MESSAGES)).expect("the table can be written");
         let options = ["--embedding", "16", "--hidden", "32", "--epochs", "8", "--seed", "1"];
-        let (status, _, log) = text_of(tern().arg("train").arg(&data).arg("-o").arg(&directory).args(options));
-        assert_eq!(status, Some(0), "{log}");
+        train(&data, &directory, &options);
         let file = folder.join("device.safetensors");
         let export = json(&["export", argument(&directory), "-o", argument(&file), "--json"]);
         Trained { validation: directory.join("validation.csv"), directory, file, export }

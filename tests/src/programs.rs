@@ -1,4 +1,4 @@
-//! The programs under test, each built once a test process, and the emulator.
+//! The programs under test, each built once in each test process, and the emulator.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -7,20 +7,20 @@ use std::sync::OnceLock;
 
 use tern_boards::Board;
 
-/// The root of the repository.
+/// Returns the root of the repository.
 pub fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package).to_owned()
 }
 
-/// The `tern` command of this build, to be run at the root of the repository with no stdin.
+/// Returns the `tern` command of this build, at the root of the repository and without stdin.
 pub fn tern() -> Command {
     static TERN: OnceLock<PathBuf> = OnceLock::new();
     let path = TERN.get_or_init(|| {
         build(&root(), &["--package", "tern-trainer", "--bin", "tern"]);
         // A test runs as TARGET/PROFILE/deps/NAME.
-        let exe = std::env::current_exe().expect("a test knows its own path");
-        let folder = exe.ancestors().nth(2).expect("a test lies in a target folder");
+        let exe = std::env::current_exe().expect("the path of a test process is known");
+        let folder = exe.ancestors().nth(2).expect("a test is in a target folder");
         built(folder.join(format!("tern{}", std::env::consts::EXE_SUFFIX)))
     });
     let mut command = Command::new(path);
@@ -28,57 +28,59 @@ pub fn tern() -> Command {
     command
 }
 
-/// The release firmware's ELF file, of the board that commands mean where none is named.
+/// Returns the ELF file of the release firmware for the default board.
 pub fn firmware() -> &'static Path {
     static FIRMWARE: OnceLock<PathBuf> = OnceLock::new();
     FIRMWARE.get_or_init(|| firmware_of(tern_boards::DEFAULT))
 }
 
-/// The release firmware's ELF file, of this board.
+/// Returns the ELF file of the release firmware for this board.
 ///
 /// # Panics
 ///
-/// Where it cannot be built.
+/// Panics if the firmware cannot be built.
 pub fn firmware_of(board: &Board) -> PathBuf {
-    xtask::firmware::build(board).unwrap_or_else(|error| panic!("is `cargo xtask setup` done? {error:#}"))
+    xtask::firmware::build(board)
+        .unwrap_or_else(|error| panic!("`cargo xtask setup` installs what the build needs: {error:#}"))
 }
 
-/// The release firmware that takes signed models only, and the private key of what it takes. The key is made once and kept: another one would be
-/// another firmware.
+/// Returns the release firmware that accepts only signed models, and the private key.
+///
+/// The key is created once and kept, because another key would make another firmware.
 ///
 /// # Panics
 ///
-/// Where they cannot be made.
+/// Panics if key or firmware cannot be created.
 pub fn signed_firmware() -> &'static (PathBuf, PathBuf) {
     static SIGNED: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
     SIGNED.get_or_init(|| {
         let folder = root().join("target/path-tests-key");
         let (private, public) = (folder.join("tern.key"), folder.join("tern.pub"));
         if !public.is_file() {
-            std::fs::create_dir_all(&folder).expect("a folder can be made below target/");
+            std::fs::create_dir_all(&folder).expect("a folder can be created below target/");
             let (status, _, log) = text_of(tern().args(["key", "new", "-o"]).arg(&private));
             assert_eq!(status, Some(0), "{log}");
         }
         let elf = xtask::firmware::build_signed(tern_boards::DEFAULT, &public);
-        (elf.unwrap_or_else(|error| panic!("is `cargo xtask setup` done? {error:#}")), private)
+        (elf.unwrap_or_else(|error| panic!("`cargo xtask setup` installs what the build needs: {error:#}")), private)
     })
 }
 
-/// QEMU for the board `mps2-an386`, with no display, no monitor and no stdin; serial ports are the caller's.
+/// Returns QEMU for the board `mps2-an386`, without display, monitor and stdin; the caller adds serial ports.
 pub fn emulator() -> Command {
     let mut command = Command::new("qemu-system-arm");
     command.args(["-M", "mps2-an386", "-display", "none", "-monitor", "none"]).stdin(Stdio::null());
     command
 }
 
-/// Runs `command`: its exit status (`None` where a signal ended it), what it wrote to stdout, and to stderr.
+/// Runs `command` and returns its exit status (`None` after a signal), stdout and stderr.
 ///
 /// # Panics
 ///
-/// Where it does not start.
+/// Panics if the command does not start.
 pub fn text_of(command: &mut Command) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } =
-        command.output().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
+        command.output().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     (status.code(), text(stdout), text(stderr))
 }
@@ -88,11 +90,11 @@ fn build(folder: &Path, arguments: &[&str]) {
     let mut command = Command::new(cargo);
     command.current_dir(folder).arg("build").args(arguments).stdin(Stdio::null());
     let (status, _, log) = text_of(&mut command);
-    assert_eq!(status, Some(0), "{command:?} failed; is `cargo xtask setup` done?\n{log}");
+    assert_eq!(status, Some(0), "{command:?} failed; `cargo xtask setup` installs what it needs\n{log}");
 }
 
 fn built(path: PathBuf) -> PathBuf {
-    assert!(path.is_file(), "the build went well, but {} is not there", path.display());
+    assert!(path.is_file(), "the build succeeded, but {} does not exist", path.display());
     path
 }
 
@@ -101,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_root_holds_the_workspace() {
+    fn the_root_contains_both_workspaces() {
         assert!(root().join("Cargo.toml").is_file() && root().join("firmware/Cargo.toml").is_file());
     }
 }

@@ -1,4 +1,4 @@
-//! The `sb` of lrzsz at the other end of a device's console.
+//! Transfers by `sb` of lrzsz to a device's console.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -10,86 +10,86 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use crate::device::{Console, PATIENCE, shown};
+use crate::device::{Console, TIMEOUT, shown};
 
-/// How a transfer by `sb` ended.
+/// The end of a transfer by `sb`.
 #[derive(Debug)]
 pub struct Sent {
-    /// Exit status; none: it was killed.
+    /// The exit status; `None` if `sb` was killed.
     pub status: Option<i32>,
-    /// Its own words, with `N` for its speed, and of a line that it draws again and again the last one.
-    pub words: String,
-    /// The device's answer, up to its prompt.
-    pub said: String,
+    /// The output of `sb`, with `N` for its speed, and only the last state of each line that it redraws.
+    pub output: String,
+    /// The device's answer up to the prompt.
+    pub answer: String,
 }
 
-/// What becomes of a piece on the line.
+/// The fate of a piece of data on the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It comes to the device.
+    /// It arrives at the device.
     Passes,
-    /// It does not: `sb` is killed.
+    /// It is lost: `sb` is killed.
     SenderDies,
-    /// It does not: `sb` is killed, and nobody listens to the device any more.
+    /// It is lost: `sb` is killed, and the device is about to lose its power.
     DeviceDies,
 }
 
-/// Types `load`, and has `sb` send `file`. `relay` sees every piece that `sb` sends before the device does, and may change it.
+/// Sends `load` and then `file` by `sb`. `relay` gets every piece that `sb` sends before the device does, and may change it.
 ///
 /// # Panics
 ///
-/// Where there is no `sb`, or the device does not come back to its prompt.
+/// Panics if `sb` is not installed or the device does not return to its prompt.
 pub fn send(console: &mut Console, file: &Path, mut relay: impl FnMut(&mut [u8]) -> Fate) -> Sent {
     console.send(b"load\r");
     console.until("gives up\r\n");
-    let (ours, theirs) = UnixStream::pair().expect("the system has lines");
-    let end = || Stdio::from(OwnedFd::from(theirs.try_clone().expect("a line has two ends of a program")));
+    let (ours, theirs) = UnixStream::pair().expect("the system has sockets");
+    let end = || Stdio::from(OwnedFd::from(theirs.try_clone().expect("a socket can be duplicated")));
     let mut command = Command::new("sb");
     command.arg("-vv").arg(file).stdin(end()).stdout(end()).stderr(Stdio::piped());
-    let mut sb = command.spawn().expect("the `sb` of lrzsz starts: is `cargo xtask setup` done?");
-    // Both ends that `sb` does not hold are closed: its end is the line's.
+    let mut sb = command.spawn().expect("`sb` of lrzsz starts; `cargo xtask setup` installs it");
+    // Closes our copies of its end, so that the line ends when `sb` does.
     drop((command, theirs));
     let mut stderr = sb.stderr.take().expect("stderr is piped");
-    let words = thread::spawn(move || {
-        let mut words = Vec::new();
-        // What was read until an error counts.
-        drop(stderr.read_to_end(&mut words));
-        words
+    let output = thread::spawn(move || {
+        let mut output = Vec::new();
+        // After an error, what was read so far counts.
+        drop(stderr.read_to_end(&mut output));
+        output
     });
     let mut last = Fate::Passes;
-    let heard = pass_on(&console.stream, &ours, &mut sb, |piece| {
+    let received = pass_on(&console.stream, &ours, &mut sb, |piece| {
         last = relay(piece);
         last
     });
     let status = sb.wait().expect("`sb` can be waited for").code();
-    let words = words.join().expect("reading does not panic");
-    let mut said = shown(&heard);
-    if !said.ends_with("\n> ") && last != Fate::DeviceDies {
-        said += &console.until("\n> ");
+    let output = output.join().expect("reading does not panic");
+    let mut answer = shown(&received);
+    if !answer.ends_with("\n> ") && last != Fate::DeviceDies {
+        answer += &console.until("\n> ");
     }
-    // Before it stand the receiver's bytes of the protocol.
-    let said = said.trim_start_matches(|byte| "C\x06\x15\x18\x08".contains(byte)).to_owned();
-    Sent { status, words: settled(&shown(&words)), said }
+    // The protocol's bytes of the receiver come before the answer.
+    let answer = answer.trim_start_matches(|byte| "C\x06\x15\x18\x08".contains(byte)).to_owned();
+    Sent { status, output: without_speed(&shown(&output)), answer }
 }
 
-/// Passes bytes on both ways until `sb` has ended. Gives what the device sent.
+/// Passes bytes on in both directions until `sb` has ended, and returns what the device sent.
 fn pass_on(device: &TcpStream, line: &UnixStream, sb: &mut Child, mut relay: impl FnMut(&mut [u8]) -> Fate) -> Vec<u8> {
     const SLICE: Duration = Duration::from_millis(20);
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
-        let hearing = scope.spawn(|| {
-            let (mut device, mut line, mut heard) = (device, line, Vec::new());
+        let listener = scope.spawn(|| {
+            let (mut device, mut line, mut received) = (device, line, Vec::new());
             device.set_read_timeout(Some(SLICE)).expect("a socket has options");
             while !is_over.load(Ordering::Relaxed) {
                 let mut piece = [0; 256];
                 if let Ok(count @ 1..) = device.read(&mut piece) {
-                    heard.extend_from_slice(&piece[..count]);
-                    // It may have ended meanwhile.
+                    received.extend_from_slice(&piece[..count]);
+                    // An error means that `sb` has already ended.
                     drop(line.write_all(&piece[..count]));
                 }
             }
-            device.set_read_timeout(Some(PATIENCE)).expect("a socket has options");
-            heard
+            device.set_read_timeout(Some(TIMEOUT)).expect("a socket has options");
+            received
         });
         let (mut device, mut line, mut piece) = (device, line, [0; 256]);
         while let Ok(count @ 1..) = line.read(&mut piece) {
@@ -97,17 +97,17 @@ fn pass_on(device: &TcpStream, line: &UnixStream, sb: &mut Child, mut relay: imp
                 sb.kill().expect("`sb` can be killed");
                 break;
             }
-            device.write_all(&piece[..count]).expect("the device is there");
+            device.write_all(&piece[..count]).expect("the device runs");
         }
         is_over.store(true, Ordering::Relaxed);
-        hearing.join().expect("hearing does not panic")
+        listener.join().expect("reading does not panic")
     })
 }
 
-/// Words of `sb` that are the same on every run.
-fn settled(words: &str) -> String {
+/// Returns the output of `sb` without its speed, which varies from run to run.
+fn without_speed(output: &str) -> String {
     let mut settled = String::new();
-    for line in words.lines() {
+    for line in output.lines() {
         let last = line.trim_end().rsplit('\r').next().unwrap_or_default();
         let last = match last.split_once("BPS:") {
             Some((before, _)) => format!("{before}BPS:N"),

@@ -1,4 +1,4 @@
-//! Small data for the tasks beside the classification of texts.
+//! Small data sets for language models, forecasts and sequences.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
     path
 }
 
-/// `novel.txt`: sentences of a small grammar.
+/// Writes `novel.txt`, sentences of a small grammar.
 pub fn novel(folder: &Path) -> PathBuf {
     let mut text = String::new();
     for index in 0..200 {
@@ -18,7 +18,7 @@ pub fn novel(folder: &Path) -> PathBuf {
     write(folder, "novel.txt", &text)
 }
 
-/// `months.csv`: a rising series with a season of six rows.
+/// Writes `months.csv`, a rising series with a season of six rows.
 pub fn months(folder: &Path) -> PathBuf {
     let mut table = "sales\n".to_owned();
     for index in 0..200 {
@@ -27,7 +27,7 @@ pub fn months(folder: &Path) -> PathBuf {
     write(folder, "months.csv", &table)
 }
 
-/// `ramps.csv`: sequences of four numbers that rise or stay, with labels.
+/// Writes `ramps.csv`, labelled sequences of four numbers that rise or stay the same.
 pub fn ramps(folder: &Path) -> PathBuf {
     let mut table = "sequence,label,level\n".to_owned();
     for index in 0..200 {

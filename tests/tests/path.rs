@@ -1,25 +1,24 @@
-//! The path from a table of texts to a label at a device's serial console, through real files, a real emulator and a real serial
-//! link.
+//! End-to-end tests: from a table of texts to a label at a device's serial console, through files, an emulator and a serial link.
 //!
-//! | module | what it walks |
+//! | module | what it tests |
 //! |---|---|
 //! | `host` | train, export, eval, predict, inspect: files, figures, exit statuses |
-//! | `python` | the device file in Python's safetensors |
-//! | `torch` | models of Tern in PyTorch's modules, models of PyTorch in Tern |
-//! | `reference` | the runtime's logits against a second implementation, in Python, from the pages under `docs/` alone |
+//! | `python` | the device file in the Python library safetensors |
+//! | `torch` | models of Tern in PyTorch, models of PyTorch in Tern; ignored by default |
+//! | `reference` | the runtime's logits against a second implementation in Python, written from the pages under `docs/` |
 //! | `tensorboard` | `tern train --tensorboard`, read back by the `tensorboard` package |
-//! | `report` | the page in a headless browser, the model card in the Hub's library, two models compared |
-//! | `tokenizers` | every tokenizer's ids against the same second implementation |
+//! | `report` | the report in a headless browser, the model card in the library of the Hub, a comparison of two models |
+//! | `tokenizers` | the ids of every tokenizer against the same second implementation |
 //! | `device` | `tern classify`: every logit of the emulated device against the host's; long texts; other models |
-//! | `boards` | every board that an emulator has; the watchdog, and a fault |
-//! | `flash` | `tern flash`: a probe-rs that notes how it is called; the emulator |
-//! | `console` | `tern console`: what a person sees |
+//! | `boards` | every emulated board; the watchdog, and a fault |
+//! | `flash` | `tern flash` with a fake probe-rs and in the emulator |
+//! | `console` | `tern console`: transcripts of sessions |
 //! | `port` | the same firmware behind a pseudo-terminal and behind TCP |
 //! | `soak` | random and mutated lines against the emulated device |
-//! | `promises` | the tests that `docs/threat-model.md` names |
-//! | `update` | models over the serial port by `sb` of lrzsz and `tern push`: activated, tried, confirmed, refused |
-//! | `signed` | the same to a firmware with a key |
-//! | `trial` | models on trial that hang or lose their power, and what flash keeps |
+//! | `promises` | the tests that `docs/threat-model.md` and `docs/claims.md` name |
+//! | `update` | models sent over the serial port by `sb` of lrzsz and `tern push` |
+//! | `signed` | models sent to a firmware with a key |
+//! | `trial` | models on trial that hang or lose power, and the contents of flash afterwards |
 //! | `log` | the defmt channel |
 
 #[path = "path/boards.rs"]

@@ -1,4 +1,4 @@
-//! `cargo xtask cuda`: the training path for NVIDIA GPUs compiles, and where there is a GPU its gradients are the CPU's.
+//! `cargo xtask cuda`: compiles the training path for NVIDIA GPUs and, if there is a GPU, compares its gradients with the CPU's.
 
 use std::path::{Path, PathBuf};
 
@@ -6,9 +6,10 @@ use anyhow::{Result, bail};
 
 use crate::process::{Command, cargo, probe, program, run};
 use crate::repo;
-use crate::setup::say;
+use crate::setup::programs::pip_install;
+use crate::stage::note;
 
-/// The toolkit's parts on PyPI that compiling takes: the newest that the crate `cudarc` knows in all its parts.
+/// The parts of the CUDA toolkit on PyPI that compiling needs, in the newest version that the crate `cudarc` supports.
 const WHEELS: [&str; 6] = [
     "nvidia-cuda-nvcc==13.0.*",
     "nvidia-cuda-runtime==13.0.*",
@@ -17,14 +18,14 @@ const WHEELS: [&str; 6] = [
     "nvidia-nvvm==13.0.*",
     "nvidia-cuda-nvrtc==13.0.*",
 ];
-/// Only headers of these are read.
+/// Packages of which only the headers are needed.
 const HEADERS: [&str; 2] = ["nvidia-curand", "nvidia-cublas"];
-/// Of a GPU to compile for where none is there to be asked: Ampere, which newer ones run, too.
+/// The compute capability to compile for without a GPU: Ampere, which newer GPUs support too.
 const COMPUTE_CAPABILITY: &str = "80";
-/// Of nvcc, to compile candle's kernels some thirty times faster and to run them slower: for where none of them will be run.
+/// The flag of nvcc that compiles candle's kernels some thirty times faster, for kernels that will not run.
 const FAST_COMPILE: &str = "-Ofc=max";
 
-/// Finds or installs the toolkit, checks every target with the feature `cuda`, and runs the GPU's tests where there is one.
+/// Finds or installs the toolkit, checks every target with the feature `cuda`, and runs the GPU tests if there is a GPU.
 pub fn run_cuda() -> Result<()> {
     let toolkit = toolkit()?;
     let features = ["--features", "cuda"];
@@ -33,7 +34,7 @@ pub fn run_cuda() -> Result<()> {
         &toolkit,
     ))?;
     let Some(gpu) = probe(program("nvidia-smi").args(["--query-gpu=name", "--format=csv,noheader"])) else {
-        println!("the feature `cuda` compiles; no GPU (`nvidia-smi` fails), so its tests were not run");
+        println!("the feature `cuda` compiles; `nvidia-smi` finds no GPU, so the GPU tests were not run");
         return Ok(());
     };
     println!("GPU: {gpu}");
@@ -60,23 +61,21 @@ fn with_toolkit<'c>(command: &'c mut Command, toolkit: &Path) -> &'c mut Command
     command.env("CUDA_PATH", toolkit).env("CUDA_HOME", toolkit)
 }
 
-/// Where the toolkit is: what `CUDA_PATH` or `nvcc` on the PATH says, or what PyPI has, once, in target/cuda.
+/// Returns the toolkit of `CUDA_PATH`, of `nvcc` on the PATH, or one installed from PyPI into target/cuda.
 fn toolkit() -> Result<PathBuf> {
     let named = std::env::var_os("CUDA_PATH").map(PathBuf::from).filter(|path| path.join("bin/nvcc").is_file());
     if let Some(toolkit) = named.or_else(on_path) {
-        say("CUDA toolkit", &format!("{} is there", toolkit.display()));
+        note("CUDA toolkit", &format!("found {}", toolkit.display()));
         return Ok(toolkit);
     }
     let environment = repo::root().join("target").join("cuda");
     if find(&environment).is_none() {
-        say("CUDA toolkit", "installing it from PyPI into target/cuda, 1.2 GB, once");
-        run(program("python3").args(["-m", "venv"]).arg(&environment))?;
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-        run(Command::new(environment.join("bin/python")).args(pip).args(WHEELS).args(HEADERS))?;
+        note("CUDA toolkit", "installing 1.2 GB from PyPI into target/cuda");
+        pip_install(&environment, &[&WHEELS[..], &HEADERS].concat())?;
     }
     match find(&environment) {
         Some(toolkit) => Ok(toolkit),
-        None => bail!("PyPI's packages hold no bin/nvcc below {}", repo::shown(&environment)),
+        None => bail!("the packages of PyPI contain no bin/nvcc below {}", repo::shown(&environment)),
     }
 }
 
@@ -86,7 +85,7 @@ fn on_path() -> Option<PathBuf> {
     Some(nvcc.canonicalize().ok()?.parent()?.parent()?.to_owned())
 }
 
-/// The toolkit in a Python environment: `lib/python3.*/site-packages/nvidia/cu13`.
+/// Returns the toolkit in a Python environment, `lib/python3.*/site-packages/nvidia/cu13`.
 fn find(environment: &Path) -> Option<PathBuf> {
     let pythons = std::fs::read_dir(environment.join("lib")).ok()?;
     let toolkits = pythons.flatten().map(|python| python.path().join("site-packages/nvidia/cu13"));

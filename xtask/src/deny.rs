@@ -1,4 +1,4 @@
-//! `cargo xtask deny`: what dependencies must be, by `deny.toml`, in both workspaces.
+//! `cargo xtask deny`: checks the dependencies of both workspaces against `deny.toml`.
 
 use std::path::Path;
 
@@ -6,36 +6,34 @@ use anyhow::{Context, Result};
 
 use crate::process::{Command, probe, program, run as run_command};
 use crate::repo;
-use crate::setup::cargo_deny;
+use crate::setup::programs;
 
-/// Warnings that an entry of deny.toml has no use in one of the workspaces: it may have one in the other.
+/// Warnings about unused entries of deny.toml; an entry that one workspace does not use may be used by the other.
 const UNUSED: [&str; 4] =
     ["license-exception-not-encountered", "unmatched-skip", "unmatched-skip-root", "unnecessary-skip"];
-/// Where advisories come from.
+/// The database of advisories.
 const DATABASE: &str = "https://github.com/RustSec/advisory-db";
 
-/// Checks both workspaces. Where the database of advisories cannot be had, it says so and checks all else.
+/// Checks both workspaces. If the database of advisories cannot be reached, everything else is checked and the last line says so.
 pub fn run() -> Result<()> {
-    let deny = cargo_deny::ensure()?;
+    let deny = programs::ensure_cargo_deny()?;
     let deny = deny.to_string_lossy();
     let has_advisories = probe(program("git").args(["ls-remote", "--exit-code", DATABASE, "HEAD"])).is_some();
     [repo::root(), repo::firmware()].iter().try_for_each(|folder| {
         run_command(&mut command(&deny, folder, has_advisories)).with_context(|| {
             let manifest = repo::shown(&folder.join("Cargo.toml"));
-            format!(
-                "{manifest}: a dependency is not what deny.toml asks for; use another, or say there why it may stay"
-            )
+            format!("{manifest}: a dependency does not fulfil deny.toml; replace it, or allow it there with a reason")
         })
     })?;
     println!("{}", outcome(has_advisories));
     Ok(())
 }
 
-/// What was looked at, in the last line: what was left out must not be overlooked.
+/// Returns the last line, which must show clearly if advisories were not checked.
 fn outcome(has_advisories: bool) -> String {
-    let done = "licences, versions and sources of all dependencies are what deny.toml asks for";
+    let done = "licences, versions and sources of all dependencies fulfil deny.toml";
     if has_advisories {
-        format!("deny: {done}, and no advisory is about one of them")
+        format!("deny: {done}; no advisory concerns them")
     } else {
         format!("deny: {done}; ADVISORIES WERE LEFT OUT: {DATABASE} cannot be reached from here. Run this where it can")
     }
@@ -57,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_out_is_said_and_not_asked_for() {
+    fn advisories_that_cannot_be_checked_are_named_in_the_last_line() {
         let arguments = |has_advisories| {
             let command = command("cargo-deny", &repo::firmware(), has_advisories);
             command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect::<Vec<_>>()

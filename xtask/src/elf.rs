@@ -1,4 +1,4 @@
-//! What a firmware's ELF file tells of its size.
+//! Sections and symbols of a firmware's ELF file.
 
 use std::path::Path;
 
@@ -8,24 +8,24 @@ use object::{Object, ObjectSection, ObjectSymbol, SectionFlags, SectionKind};
 
 use crate::repo;
 
-/// An ELF file, read.
+/// The sizes in an ELF file.
 pub struct Image {
     name: String,
     symbols: Vec<Symbol>,
     sections: Vec<(String, u64)>,
-    /// Bytes of flash that the program takes.
+    /// Bytes of the program in flash.
     pub flash_bytes: u64,
-    /// Bytes of RAM that are taken before the stack.
+    /// Bytes of static RAM, without the stack.
     pub ram_bytes: u64,
 }
 
 /// A function or a variable.
 #[derive(Clone, Debug)]
 pub struct Symbol {
-    /// What it is called.
+    /// The name.
     pub name: String,
     address: u64,
-    /// Its length.
+    /// The length in bytes.
     pub bytes: u64,
 }
 
@@ -39,7 +39,7 @@ impl Image {
         for section in file.sections() {
             let SectionFlags::Elf { sh_flags, .. } = section.flags() else { continue };
             let is_allocated = sh_flags & u64::from(object::elf::SHF_ALLOC) != 0;
-            // What a linker script sets aside for heap and stack is no more than what is left.
+            // Sections for heap and stack only reserve the rest of the RAM.
             let is_rest = matches!(section.name(), Ok(".heap" | ".stack"));
             if !is_allocated || is_rest {
                 continue;
@@ -56,15 +56,15 @@ impl Image {
         Ok(Image { symbols: symbols.collect(), sections: sections.collect(), name, flash_bytes, ram_bytes })
     }
 
-    /// Bytes of the section of this name; 0 where there is none.
+    /// Returns the bytes of a section, 0 if it does not exist.
     pub fn section(&self, name: &str) -> u64 {
         self.sections.iter().find(|(known, _)| known == name).map_or(0, |&(_, bytes)| bytes)
     }
 
-    /// All symbols that have a length, the largest first, by the names that the source has.
+    /// Returns all symbols with a length, the largest first, with demangled names.
     pub fn demangled(&self) -> Vec<Symbol> {
         let mut symbols: Vec<_> = self.symbols.iter().filter(|symbol| symbol.bytes > 0).cloned().collect();
-        // One place can have several names.
+        // An address can have several names.
         symbols.sort_by(|a, b| (a.address, &a.name).cmp(&(b.address, &b.name)));
         symbols.dedup_by_key(|symbol| symbol.address);
         symbols.iter_mut().for_each(|symbol| symbol.name = format!("{:#}", rustc_demangle::demangle(&symbol.name)));
@@ -72,21 +72,21 @@ impl Image {
         symbols
     }
 
-    /// Address of a symbol.
+    /// Returns the address of a symbol.
     pub fn symbol(&self, name: &str) -> Result<u64> {
         let symbol = self.symbols.iter().find(|symbol| symbol.name == name);
         Ok(symbol.with_context(|| format!("{}: expected the symbol {name}", self.name))?.address)
     }
 
-    /// What lies between two symbols.
+    /// Returns the distance between two symbols.
     pub fn length(&self, start: &str, end: &str) -> Result<u64> {
         let (from, to) = (self.symbol(start)?, self.symbol(end)?);
         to.checked_sub(from).with_context(|| format!("{}: {end} comes before {start}", self.name))
     }
 
-    /// Length of the static variable of this name, wherever in the program it stands.
+    /// Returns the length of the static variable of this name in any module.
     pub fn variable(&self, name: &str) -> Result<u64> {
-        // As `_RNvNv…4main7SCRATCH` or `_ZN…7SCRATCH17h…E`, by the compiler's scheme.
+        // Mangled names are `_RNvNv…4main7SCRATCH` or `_ZN…7SCRATCH17h…E`.
         let mangled = format!("{}{name}", name.len());
         let symbol = self.symbols.iter().find(|symbol| symbol.bytes > 0 && symbol.name.contains(&mangled));
         Ok(symbol.with_context(|| format!("{}: expected a variable {name}", self.name))?.bytes)

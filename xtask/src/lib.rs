@@ -1,28 +1,31 @@
-//! What neither a test nor `tern` can be: set-up of targets and emulator, the demo, the order of checks.
+//! The commands `cargo xtask …`: set-up, demo, tests, checks and benchmarks of the repository.
 //!
-//! | module | what it does |
+//! | module | purpose |
 //! |---|---|
-//! | [`cli`] | the command line and its help |
-//! | [`setup`] | compiler targets, emulator and log reader: looks first, installs what is missing |
-//! | [`lint`], [`mod@test`] | what a change must pass, in order; `.ci/run` calls both |
-//! | [`firmware`], [`elf`], [`boards`] | builds the firmware for a board; the table of boards |
-//! | [`imports`] | lines, files and the direction of imports of each package |
-//! | [`size`] | flash that a small classifier's code takes |
-//! | [`proof`] | what is shown by linking: no panic, no allocator |
-//! | [`mod@miri`] | tests of the runtime without undefined behaviour |
-//! | [`cuda`] | the training path for NVIDIA GPUs compiles |
-//! | [`deny`], [`reproducible`] | what dependencies must be; two builds of the firmware are the same |
-//! | [`data`], [`messages`] | the demo's data, made from a grammar |
-//! | [`demo`] | from data to answers of an emulated microcontroller |
-//! | [`mod@bench`] | what things cost |
-//! | [`tern`] | the command, built for release |
+//! | [`cli`] | command line and help |
+//! | [`setup`] | installs compiler targets, emulators and other programs that are missing |
+//! | [`lint`], [`mod@test`] | the checks of a change, in order; `.ci/run` runs both |
+//! | [`comments`], [`imports`] | the form of comments; the size of packages and the direction of their imports |
+//! | [`minimum_rust`] | checks the minimum Rust version |
+//! | [`firmware`], [`elf`], [`boards`] | builds the firmware of a board; the table of boards |
+//! | [`size`] | flash that the code of a small classifier takes |
+//! | [`proof`] | shows by linking that the runtime neither panics nor allocates |
+//! | [`mod@miri`] | runs tests of the runtime in Miri |
+//! | [`cuda`] | compiles the training path for NVIDIA GPUs |
+//! | [`deny`], [`reproducible`] | checks dependencies; builds the firmware twice |
+//! | [`data`] | writes the demo's data |
+//! | [`demo`] | trains a model and runs it on an emulated microcontroller |
+//! | [`mod@bench`], [`cores`] | benchmarks, and the cores that they run on |
+//! | [`tern`] | builds and runs the command `tern` |
 //! | [`repo`], [`process`], [`stage`] | paths, child processes, stages with their times |
 //!
-//! Nothing here reads from the terminal, so no command ever waits for an answer.
+//! No command reads from the terminal, so none waits for an answer.
 
 pub mod bench;
 pub mod boards;
 pub mod cli;
+pub mod comments;
+pub mod cores;
 pub mod cuda;
 pub mod data;
 pub mod demo;
@@ -31,7 +34,7 @@ pub mod elf;
 pub mod firmware;
 pub mod imports;
 pub mod lint;
-pub mod messages;
+pub mod minimum_rust;
 pub mod miri;
 pub mod process;
 pub mod proof;
@@ -46,49 +49,46 @@ pub mod test;
 use anyhow::{Context, Result};
 use tern_boards::Board;
 
-use bench::device::Then;
-use cli::{Arguments, Bench, Task};
-use setup::Needs;
+use cli::{Arguments, Bench, Command};
+use setup::{Needs, programs};
 
-/// Does what the command line says.
+/// Runs the command of the command line.
 pub fn run(arguments: Arguments) -> Result<()> {
-    match arguments.task {
-        Task::Demo(options) => demo::run(&options),
-        Task::Test => test::run(),
-        Task::Bench(Bench::Device { json, check, bless }) => {
-            let then = if check { Then::Check } else { Then::Print };
-            bench::device::run(json, if bless { Then::Bless } else { then })
-        }
-        Task::Bench(Bench::Splits(options)) => bench::splits::run(&options),
-        Task::Bench(Bench::Host(options)) => bench::host::run(&options),
-        Task::Bench(Bench::Train(options)) => bench::train::run(&options),
-        Task::Proof => proof::run(),
-        Task::Size { json, features } => size::run(json, features),
-        Task::Miri => miri::run_miri(),
-        Task::Cuda => cuda::run_cuda(),
-        Task::Imports { root, json } => imports::run(root.as_deref(), json),
-        Task::Lint => lint::run_lint(),
-        Task::Setup { needs } => setup::run(needs),
-        Task::Firmware { board } => {
-            let board = Board::named(&board).context("the command line knows the boards")?;
-            setup::board(board)?;
-            let elf = firmware::build(board)?;
-            println!("{}", elf.display());
+    match arguments.command {
+        Command::Demo(options) => demo::run(&options),
+        Command::Test => test::run(),
+        Command::Bench(Bench::Device(options)) => bench::device::run(options),
+        Command::Bench(Bench::Splits(options)) => bench::splits::run(&options),
+        Command::Bench(Bench::Host(options)) => bench::host::run(&options),
+        Command::Bench(Bench::Train(options)) => bench::train::run(&options),
+        Command::Proof => proof::run(),
+        Command::Size { json, features } => size::run(json, features),
+        Command::Miri => miri::run_miri(),
+        Command::Cuda => cuda::run_cuda(),
+        Command::Comments { all } => comments::run(all),
+        Command::Imports { root, json } => imports::run(root.as_deref(), json),
+        Command::Lint => lint::run_lint(),
+        Command::Setup { needs } => setup::run(needs),
+        Command::Firmware { board } => {
+            let board = set_up_board(&board)?;
+            println!("{}", firmware::build(board)?.display());
             Ok(())
         }
-        Task::Deny => {
-            setup::deny()?;
+        Command::Deny => {
+            programs::ensure_cargo_deny()?;
             deny::run()
         }
-        Task::Reproducible { board } => {
-            let board = Board::named(&board).context("the command line knows the boards")?;
-            setup::board(board)?;
-            reproducible::run(board)
-        }
-        Task::Boards { write } => {
+        Command::Reproducible { board } => reproducible::run(set_up_board(&board)?),
+        Command::Boards { write } => {
             setup::run(Needs::Lint)?;
             boards::run(write)
         }
-        Task::Data(options) => data::run(&options),
+        Command::Data(options) => data::run(&options),
     }
+}
+
+fn set_up_board(name: &str) -> Result<&'static Board> {
+    let board = Board::named(name).with_context(|| format!("no board is called `{name}`"))?;
+    setup::board(board)?;
+    Ok(board)
 }

@@ -1,29 +1,38 @@
-//! `cargo xtask lint`: formatting, clippy for every target, docs. All checks run, also after one has failed.
+//! `cargo xtask lint`: formatting, clippy for every target, comments, imports, docs, dependencies and code size.
 
 use std::path::Path;
 
 use anyhow::{Result, bail};
 use tern_boards::BOARDS;
 
-use crate::bench::CORES;
+use crate::cores::CORES;
 use crate::process::{cargo, run};
-use crate::setup::{self, Needs, RUNTIME_TARGETS};
+use crate::setup::{self, Needs, RUNTIME_TARGETS, toolchain};
 use crate::stage::Stages;
-use crate::{deny, firmware, imports, proof, repo, reproducible, size};
+use crate::{comments, deny, firmware, imports, minimum_rust, proof, repo, reproducible, size};
 
-/// Runs all checks; fails where one failed, naming it.
+/// Runs `cargo xtask lint`. All checks run, also after one has failed.
+pub fn run_lint() -> Result<()> {
+    let mut stages = Stages::default();
+    stages.run("set-up", || setup::run(Needs::Lint))?;
+    let result = checks(&mut stages);
+    print!("\n{}", stages.table());
+    result
+}
+
 fn checks(stages: &mut Stages) -> Result<()> {
-    let (root, folder) = (repo::root(), repo::firmware());
-    let host = setup::host()?;
+    let (root, folder, fuzz) = (repo::root(), repo::firmware(), repo::fuzz());
+    let host = toolchain::host()?;
+    stages.check("comments", || comments::run(false));
     stages.check("imports", || imports::run(None, false));
-    stages.check("format", || run(cargo(&root).args(["fmt", "--all", "--check"])));
-    stages.check("format, firmware", || run(cargo(&folder).args(["fmt", "--all", "--check"])));
-    stages.check("format, fuzz", || run(cargo(&repo::fuzz()).args(["fmt", "--all", "--check"])));
-    clippy(stages, "clippy, fuzz", &repo::fuzz(), &["--no-default-features", "--all-targets"]);
+    for (name, folder) in [("format", &root), ("format, firmware", &folder), ("format, fuzz", &fuzz)] {
+        stages.check(name, || run(cargo(folder).args(["fmt", "--all", "--check"])));
+    }
+    clippy(stages, "clippy, fuzz", &fuzz, &["--no-default-features", "--all-targets"]);
     clippy(stages, "clippy", &root, &["--workspace", "--all-targets"]);
     for board in &BOARDS {
         let name = board.name;
-        // The HALs of real chips take minutes to check a second time.
+        // Checking the libraries of real chips a second time would take minutes; building them shows the compiler's warnings.
         if board.emulator.is_some() {
             stages.check(&format!("clippy, firmware, {name}"), || {
                 run(firmware::command(board, &folder, "clippy").args(["--", "-D", "warnings"]))
@@ -33,21 +42,25 @@ fn checks(stages: &mut Stages) -> Result<()> {
     }
     clippy(stages, "clippy, firmware on the host", &folder, &["--lib", "--tests", "--target", &host]);
     clippy(stages, "clippy, board `host`", &folder, &["-p", "tern-host", "--all-targets", "--target", &host]);
-    for target in CORES.map(|core| core.target) {
+    // One core of each architecture: the code for single cores is in the runtime, which is checked for every target below.
+    for target in [CORES[0].target, CORES[3].target] {
         let arguments = ["-p", "tern-bench", "--features", "steps", "--release", "--target", target];
         clippy(stages, &format!("clippy, bench, {target}"), &folder, &arguments);
-        let with_defmt = ["-p", "tern-runtime", "--features", "defmt", "--target", target];
-        clippy(stages, &format!("clippy, runtime, {target}, defmt"), &root, &with_defmt);
     }
     for target in RUNTIME_TARGETS {
-        clippy(stages, &format!("clippy, runtime, {target}"), &root, &["-p", "tern-runtime", "--target", target]);
+        // The feature `defmt` only adds code, so one pass checks the runtime with and without it.
+        let features: &[&str] =
+            if CORES.iter().any(|core| core.target == target) { &["--features", "defmt"] } else { &[] };
+        let arguments = [&["-p", "tern-runtime", "--target", target], features].concat();
+        clippy(stages, &format!("clippy, runtime, {target}"), &root, &arguments);
         stages.check(&format!("no panic, no allocator, {target}"), || proof::check(target));
     }
     stages.check("code size", size::check);
-    // No other step builds it: 8 s where its dependencies are compiled, two minutes of one core where they are not.
+    // No other stage builds this feature.
     clippy(stages, "clippy, trainer with hub", &root, &["-p", "tern-trainer", "--lib", "--features", "hub"]);
+    stages.check("minimum Rust version", minimum_rust::run);
     stages.check("dependencies", deny::run);
-    stages.check("the same firmware twice", || reproducible::run(tern_boards::DEFAULT));
+    stages.check("reproducible firmware", || reproducible::run(tern_boards::DEFAULT));
     stages.check("docs", || {
         run(cargo(&root).env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--no-deps", "--workspace"]))
     });
@@ -56,15 +69,6 @@ fn checks(stages: &mut Stages) -> Result<()> {
         bail!("{} of the checks failed: {}", failed.len(), failed.join("; "));
     }
     Ok(())
-}
-
-/// Sets up, runs all checks, prints their times.
-pub fn run_lint() -> Result<()> {
-    let mut stages = Stages::default();
-    stages.run("set-up", || setup::run(Needs::Lint))?;
-    let result = checks(&mut stages);
-    print!("\n{}", stages.table());
-    result
 }
 
 fn clippy(stages: &mut Stages, name: &str, folder: &Path, arguments: &[&str]) {

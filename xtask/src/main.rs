@@ -1,4 +1,4 @@
-//! `cargo xtask`: see `cargo xtask --help`.
+//! The program `cargo xtask`; `cargo xtask --help` lists its commands.
 
 use std::process::ExitCode;
 

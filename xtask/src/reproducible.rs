@@ -1,10 +1,9 @@
-//! `cargo xtask reproducible`: two builds of the firmware, each from nothing, give the same ELF file.
+//! `cargo xtask reproducible`: builds the firmware in two target folders and compares the ELF files.
 //!
-//! Both are builds of this checkout. One elsewhere gives other bytes: cargo names a crate by the path of its folder where that is
-//! outside of the workspace, as the runtime's is, and the compiler puts functions in the order of their names.
+//! Both builds are of this checkout. A checkout in another folder gives other bytes: cargo derives the name of a crate outside of the
+//! workspace, such as the runtime, from its path, and the compiler orders functions by name.
 
 use std::fs;
-use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use tern_boards::Board;
@@ -12,23 +11,25 @@ use tern_boards::Board;
 use crate::process::run as run_command;
 use crate::{firmware, repo};
 
-/// Builds twice and compares.
+/// Compares the firmware of the usual target folder with one that is built from scratch in another folder.
 pub fn run(board: &Board) -> Result<()> {
-    // Paths of unlike length: what depends on them does not come out the same by chance.
-    let (first, second) = (build(board, "a")?, build(board, "another-place")?);
+    let first = fs::read(firmware::build(board)?)?;
+    let second = build_from_scratch(board)?;
     let name = board.name;
     if first != second {
         let at = first.iter().zip(&second).position(|(a, b)| a != b).unwrap_or(first.len().min(second.len()));
         let (one, other) = (first.len(), second.len());
-        bail!("two builds of {name} differ, at byte {at} of {one} and {other}; both are below target/reproducible");
+        bail!(
+            "two builds of {name} differ at byte {at} of {one} and {other}; compare firmware/target with target/reproducible"
+        );
     }
-    println!("two builds of {name} from nothing: the same {} bytes", first.len());
+    println!("two builds of {name} give the same {} bytes", first.len());
     Ok(())
 }
 
-/// Builds into a folder of its own, which is emptied first, and reads the ELF file.
-fn build(board: &Board, name: &str) -> Result<Vec<u8>> {
-    let folder: PathBuf = repo::root().join("target").join("reproducible").join(name);
+/// Builds into an empty target folder, whose path has another length than the usual one, and reads the ELF file.
+fn build_from_scratch(board: &Board) -> Result<Vec<u8>> {
+    let folder = repo::root().join("target").join("reproducible").join("another-place");
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask size`: flash that a small classifier's code takes, from the ELF file of `firmware/proof`'s image `classifier`.
+//! `cargo xtask size`: the flash that the code of a small classifier takes, from the ELF file of `firmware/proof`'s image `classifier`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,18 +11,18 @@ use crate::process::{self, cargo};
 use crate::repo::{self, FIRMWARE_TARGET};
 use crate::setup::{self, Needs, RUNTIME_TARGETS};
 
-/// Bytes that the image may take on [`FIRMWARE_TARGET`].
+/// The limit in bytes for the image on [`FIRMWARE_TARGET`].
 const IMAGE_LIMIT: u64 = 12 * 1024;
-/// Bytes of them that are the recurrent layer's: its step and its tables.
+/// The limit in bytes for the recurrent layer, its step and its tables.
 const LSTM_LIMIT: u64 = 3 * 1024;
 
-/// Modules whose symbols are the LSTM path.
+/// The modules of the recurrent layer.
 const LSTM_PATH: [&str; 4] = ["layers::lstm", "kernel", "activation", "fixed"];
 
-/// How many of the largest symbols are shown.
+/// The number of symbols that are shown.
 const SHOWN: usize = 20;
 
-/// What one image takes.
+/// The size of one image.
 struct Size {
     text: u64,
     rodata: u64,
@@ -36,7 +36,7 @@ impl Size {
     }
 }
 
-/// Sets up, measures every target whose image is an ELF file, prints, checks the limits. `features`: what each of the runtime's costs, too.
+/// Runs `cargo xtask size`. `features` adds a table with the size of each feature of the runtime.
 pub fn run(json: bool, features: bool) -> Result<()> {
     setup::run(Needs::Lint)?;
     let here = measure(FIRMWARE_TARGET, &features_of(FIRMWARE_TARGET))?;
@@ -54,33 +54,33 @@ pub fn run(json: bool, features: bool) -> Result<()> {
     if features {
         by_feature(json, &here)?;
     }
-    hold(&here)
+    check_limits(&here)
 }
 
-/// Measures the image that has limits, and checks them.
+/// Measures the image that has limits, and checks the limits.
 pub fn check() -> Result<()> {
     let size = measure(FIRMWARE_TARGET, &features_of(FIRMWARE_TARGET))?;
-    println!("code of a classifier: {} bytes, its LSTM path {}", size.total(), size.lstm);
-    hold(&size)
+    println!("code of a classifier: {} bytes, of which LSTM path {}", size.total(), size.lstm);
+    check_limits(&size)
 }
 
-fn hold(size: &Size) -> Result<()> {
+fn check_limits(size: &Size) -> Result<()> {
     for (what, found, limit) in [("the image", size.total(), IMAGE_LIMIT), ("the LSTM path", size.lstm, LSTM_LIMIT)] {
         if found > limit {
             bail!(
-                "{what} takes {found} bytes of {limit} on {FIRMWARE_TARGET}; `cargo xtask size` shows the largest symbols"
+                "{what} takes {found} bytes on {FIRMWARE_TARGET}, at most {limit}; `cargo xtask size` shows the largest symbols"
             );
         }
     }
     Ok(())
 }
 
-/// What of the runtime such a core's product builds in: the packing that it is fast with.
+/// Returns the features of the smallest image: the packing that suits the core.
 fn features_of(target: &str) -> Vec<String> {
     vec![if target.starts_with("thumbv7em") { "paired16" } else { "interleaved4" }.to_owned()]
 }
 
-/// What each feature of the runtime adds to the image.
+/// Prints the bytes that each feature of the runtime adds to the image.
 fn by_feature(json: bool, without: &Size) -> Result<()> {
     if !json {
         println!("\n{:<16}{:>14}", "feature", "bytes more");
@@ -98,7 +98,7 @@ fn by_feature(json: bool, without: &Size) -> Result<()> {
     Ok(())
 }
 
-/// The features that the runtime has where nothing else is said.
+/// Returns the default features of the runtime.
 fn default_features() -> Result<Vec<String>> {
     let manifest = fs::read_to_string(repo::root().join("runtime").join("Cargo.toml"))?;
     let list = manifest.split_once("\ndefault = [").and_then(|(_, rest)| rest.split_once(']'));
@@ -112,7 +112,7 @@ fn measure(target: &str, features: &[String]) -> Result<Size> {
     let symbols = image.demangled();
     let lstm = symbols.iter().filter(|symbol| is_of_lstm(&symbol.name)).map(|symbol| symbol.bytes).sum();
     if text == 0 || rodata == 0 || lstm == 0 {
-        bail!("{target}: text {text}, rodata {rodata}, LSTM path {lstm} bytes; none of them can be 0");
+        bail!("{target}: text {text}, rodata {rodata}, LSTM path {lstm} bytes; none of them may be 0");
     }
     Ok(Size { text, rodata, lstm, symbols })
 }
@@ -130,7 +130,7 @@ fn build(target: &str, features: &[String]) -> Result<PathBuf> {
     Ok(folder.join(target).join("small").join("classifier"))
 }
 
-/// Whether a symbol is of the recurrent layer: `tern_runtime::lstm::…`, also as the type of an `impl`.
+/// Returns true for a symbol of the recurrent layer, `tern_runtime::lstm::…` or a method of a type in it.
 fn is_of_lstm(name: &str) -> bool {
     let path = name.trim_start_matches('<').strip_prefix("tern_runtime::");
     let is_in = |path: &str, module: &str| path.strip_prefix(module).is_some_and(|rest| rest.starts_with("::"));
@@ -138,8 +138,7 @@ fn is_of_lstm(name: &str) -> bool {
 }
 
 fn listing(size: &Size) -> String {
-    let mut text =
-        format!("{FIRMWARE_TARGET}: the largest of {} symbols, * those of the LSTM path\n", size.symbols.len());
+    let mut text = format!("{FIRMWARE_TARGET}: the largest of {} symbols; * LSTM path\n", size.symbols.len());
     for symbol in size.symbols.iter().take(SHOWN) {
         let mark = if is_of_lstm(&symbol.name) { '*' } else { ' ' };
         text += &format!("{:>8} {mark} {}\n", symbol.bytes, symbol.name);
@@ -160,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn symbols_of_the_lstm_path_are_known() {
+    fn symbols_of_the_lstm_path_are_recognised() {
         for name in ["tern_runtime::kernel::dsp::run", "<tern_runtime::layers::lstm::paired::Paired>::step"] {
             assert!(is_of_lstm(name), "{name}");
         }
@@ -170,17 +169,17 @@ mod tests {
     }
 
     #[test]
-    fn an_image_over_its_limit_fails() {
+    fn an_image_over_its_limit_is_an_error() {
         let size = |text, lstm| Size { text, rodata: 0, lstm, symbols: Vec::new() };
-        assert!(hold(&size(IMAGE_LIMIT, LSTM_LIMIT)).is_ok());
-        let error = hold(&size(IMAGE_LIMIT + 1, 0)).unwrap_err().to_string();
+        assert!(check_limits(&size(IMAGE_LIMIT, LSTM_LIMIT)).is_ok());
+        let error = check_limits(&size(IMAGE_LIMIT + 1, 0)).unwrap_err().to_string();
         assert!(error.starts_with("the image takes"), "{error}");
-        let error = hold(&size(0, LSTM_LIMIT + 1)).unwrap_err().to_string();
+        let error = check_limits(&size(0, LSTM_LIMIT + 1)).unwrap_err().to_string();
         assert!(error.starts_with("the LSTM path takes"), "{error}");
     }
 
     #[test]
-    fn the_runtimes_features_are_read() {
+    fn the_default_features_of_the_runtime_are_read() {
         assert!(default_features().unwrap().iter().any(|feature| feature == "folding"));
     }
 }

@@ -1,15 +1,15 @@
-//! Stages of a command: each has a name and a time, and a table at the end shows them all.
+//! Stages of a command: each has a name and a time; a table at the end lists all.
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Error, Result};
+use anyhow::Result;
 
-/// Width of the names in a table, at least.
+/// The minimum width of the names in the table.
 const TABLE_WIDTH: usize = 44;
 
-/// What has run so far.
+/// The stages that have run.
 pub struct Stages {
-    begun: Instant,
+    start: Instant,
     done: Vec<Stage>,
 }
 
@@ -21,38 +21,38 @@ struct Stage {
 
 impl Default for Stages {
     fn default() -> Self {
-        Stages { begun: Instant::now(), done: Vec::new() }
+        Stages { start: Instant::now(), done: Vec::new() }
     }
 }
 
 impl Stages {
-    /// Runs a stage that the rest depends on.
+    /// Runs a stage that the later stages depend on.
     pub fn run<T>(&mut self, name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
         eprintln!("\n== {name}");
-        let begun = Instant::now();
+        let start = Instant::now();
         let result = work();
-        self.done.push(Stage { name: name.to_owned(), time: begun.elapsed(), failed: result.is_err() });
+        self.done.push(Stage { name: name.to_owned(), time: start.elapsed(), failed: result.is_err() });
         result
     }
 
-    /// Runs a stage that the rest does not depend on: its failure is told now and counted.
+    /// Runs a stage that the later stages do not depend on; its error is printed and counted.
     pub fn check(&mut self, name: &str, work: impl FnOnce() -> Result<()>) {
         if let Err(error) = self.run(name, work) {
-            tell(&error);
+            eprintln!("error: {error:#}");
         }
     }
 
-    /// The names of the stages that failed.
+    /// Returns the names of the failed stages.
     pub fn failed(&self) -> Vec<&str> {
         self.done.iter().filter(|stage| stage.failed).map(|stage| stage.name.as_str()).collect()
     }
 
-    /// Time since the first stage, in seconds.
+    /// Returns the seconds since the first stage.
     pub fn seconds(&self) -> f64 {
-        self.begun.elapsed().as_secs_f64()
+        self.start.elapsed().as_secs_f64()
     }
 
-    /// A line a stage, and the sum.
+    /// Returns one line for each stage, and the sum.
     pub fn table(&self) -> String {
         let width = self.done.iter().map(|stage| stage.name.len()).fold(TABLE_WIDTH, usize::max);
         let line = |name: &str, failed: bool, seconds: f64| {
@@ -67,8 +67,9 @@ impl Stages {
     }
 }
 
-fn tell(error: &Error) {
-    eprintln!("error: {error:#}");
+/// Prints one line about the set-up of `part`.
+pub fn note(part: &str, what: &str) {
+    eprintln!("set-up: {part}: {what}");
 }
 
 #[cfg(test)]
@@ -77,7 +78,7 @@ mod tests {
     use anyhow::bail;
 
     #[test]
-    fn a_failed_check_is_counted_and_the_next_one_runs() {
+    fn after_a_failed_check_the_next_one_runs() {
         let mut stages = Stages::default();
         stages.check("first", || bail!("broken"));
         stages.check("second", || Ok(()));
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_stage_hands_its_error_on() {
+    fn the_error_of_a_stage_is_returned() {
         let mut stages = Stages::default();
         assert!(stages.run("first", || -> Result<()> { bail!("broken") }).is_err());
         assert_eq!(stages.run("second", || Ok(3)).unwrap(), 3);

@@ -1,4 +1,4 @@
-//! The `tern` command, built for release.
+//! Builds the `tern` command for release and runs it.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -9,11 +9,11 @@ use serde_json::Value;
 use crate::process::{Command, capture, cargo, program, run};
 use crate::repo;
 
-/// Where it lies.
+/// The path of the built command.
 pub struct Tern(PathBuf);
 
 impl Tern {
-    /// Builds it.
+    /// Builds the command.
     pub fn build() -> Result<Self> {
         let root = repo::root();
         run(cargo(&root).args(["build", "--release", "--package", "tern-trainer", "--bin", "tern"]))?;
@@ -21,19 +21,19 @@ impl Tern {
         Ok(Tern(root.join(target).join("release").join(format!("tern{}", std::env::consts::EXE_SUFFIX))))
     }
 
-    /// The command without arguments.
+    /// Returns the command without arguments.
     pub fn command(&self) -> Command {
         program(&self.0.to_string_lossy())
     }
 
-    /// Runs `tern ARGUMENTS --json`; the object that it prints.
+    /// Runs `tern ARGUMENTS --json` and returns the object that it prints.
     pub fn json<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Result<Value> {
         let text = capture(self.command().args(arguments).arg("--json"))?;
-        last_object(&text).with_context(|| format!("`tern --json` printed no JSON object, but: {text}"))
+        last_object(&text).with_context(|| format!("`tern --json` printed no JSON object: {text}"))
     }
 }
 
-/// The last JSON object of a text that may hold other lines.
+/// Returns the last JSON object of a text that may contain other lines.
 fn last_object(text: &str) -> Option<Value> {
     let object = |text: &str| serde_json::from_str::<Value>(text).ok().filter(Value::is_object);
     object(text).or_else(|| text.lines().rev().find_map(object))
@@ -45,7 +45,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn objects_are_found_among_other_lines() {
+    fn the_last_object_is_found_among_other_lines() {
         assert_eq!(last_object("{\"a\":\n1}"), Some(json!({"a": 1})));
         assert_eq!(last_object("note\n{\"a\":1}\n{\"a\":2}\n\n"), Some(json!({"a": 2})));
         assert_eq!(last_object("3\n"), None);

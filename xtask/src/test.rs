@@ -1,21 +1,21 @@
-//! `cargo xtask test`: everything that a test can tell, on the host and on the emulator.
+//! `cargo xtask test`: runs all tests, on the host and on the emulator.
 
 use anyhow::{Result, bail};
 
-use crate::bench::device::{self, Then};
+use crate::bench::device::{self, DeviceOptions};
 use crate::process::{cargo, tee};
 use crate::repo;
-use crate::setup::{self, Needs};
+use crate::setup::{self, Needs, toolchain};
 use crate::stage::Stages;
 use crate::{firmware, process, proof};
 
-/// Sets up, builds the firmware, runs all tests, counts a step's instructions, sums up. The last line has the form of the test harness's own.
+/// Runs `cargo xtask test`. The last line sums up all suites in the form of Rust's test harness.
 pub fn run() -> Result<()> {
     let mut stages = Stages::default();
     let mut tally = Tally::default();
     stages.run("set-up", || setup::run(Needs::Test))?;
     stages.run("firmware", || firmware::build(tern_boards::DEFAULT))?;
-    let host = setup::host()?;
+    let host = toolchain::host()?;
     stages.check("tests of the firmware's library", || {
         tally.add(cargo(&repo::firmware()).args(["test", "--no-fail-fast", "--lib", "--target", &host]))
     });
@@ -25,16 +25,17 @@ pub fn run() -> Result<()> {
     stages.check("tests of the workspace", || {
         tally.add(cargo(&repo::root()).args(["test", "--no-fail-fast", "--workspace"]))
     });
-    stages.check("what a small runtime refuses", || {
+    stages.check("tests of a runtime with few features", || {
         let features = "errors,interleaved4,html_words,wordpiece";
         let small = ["--no-default-features", "--features", features];
         tally.add(cargo(&repo::root()).args(["test", "-p", "tern-runtime", "--lib"]).args(small).arg("parts"))
     });
-    stages.check("the fuzzers' corpus", || {
+    stages.check("corpus of the fuzz targets", || {
         tally.add(cargo(&repo::fuzz()).args(["test", "--no-fail-fast", "--no-default-features"]))
     });
-    stages.check("the proof of no panic can fail", proof::can_fail);
-    stages.check("instructions of a step", || device::run(false, Then::Check));
+    stages.check("a panic or an allocation fails the proof", proof::can_fail);
+    let options = DeviceOptions { check: true, ..DeviceOptions::default() };
+    stages.check("instructions of a step", || device::run(options));
     print!("\n{}", stages.table());
     for name in &tally.failures {
         println!("failed: {name}");
@@ -47,7 +48,7 @@ pub fn run() -> Result<()> {
     Ok(())
 }
 
-/// What the test harnesses said, added up.
+/// The counts of all test suites.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Tally {
     suites: u32,
@@ -62,7 +63,7 @@ impl Tally {
         tee(command, |line| self.read(line))
     }
 
-    /// Reads `test NAME ... FAILED` and `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
+    /// Reads a line `test NAME ... FAILED` and `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
     fn read(&mut self, line: &str) {
         let Some(rest) = line.strip_prefix("test ") else { return };
         if let Some(name) = rest.strip_suffix(" ... FAILED") {
@@ -97,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn results_of_suites_are_added_up() {
+    fn the_counts_of_all_suites_are_added() {
         let mut tally = Tally::default();
         for line in [
             "running 2 tests",
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_suite_that_does_not_compile_is_no_success() {
+    fn a_suite_that_does_not_compile_is_a_failure() {
         assert!(Tally::default().closing_line(false, 0.0).starts_with("test result: FAILED. 0 passed;"));
     }
 }

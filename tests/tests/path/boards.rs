@@ -1,4 +1,4 @@
-//! Every board that an emulator has; and what a board does when its firmware hangs or breaks.
+//! Every emulated board gives the logits of the host; a board recovers when its firmware hangs or faults.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use tern_boards::{BOARDS, Board};
 use tern_tests::device::{Console, Debugger, Device};
 use tern_tests::{argument, firmware, firmware_of, folder, json, text_of, trained};
 
-/// Rows that each board classifies.
+/// The number of rows that each board classifies.
 const ROWS: usize = 40;
 
 fn classify(board: &Board, data: &Path) -> Value {
@@ -31,19 +31,19 @@ fn every_emulated_board_gives_the_hosts_bits() {
         instructions.push((board.name, seen["instructions_per_token"].as_f64().unwrap()));
     }
     let of = |name| instructions.iter().find(|(board, _)| *board == name).unwrap().1;
-    // Two boards with the same core, by clocks of 25 MHz and of 1 GHz; their receive interrupts, which count too, differ.
+    // Two boards with the same core and clocks of 25 MHz and of 1 GHz; their receive interrupts, which count too, differ.
     let ratio = of("netduinoplus2") / of("mps2-an386");
     assert!((0.95..1.05).contains(&ratio), "{instructions:?}");
     // A step has 6,144 multiply-accumulates, and none takes less than half an instruction.
     assert!(instructions.iter().all(|(_, each)| *each > 3_072.0), "{instructions:?}");
 }
 
-/// A device whose log goes to a file.
+/// Starts a device whose log goes to a file.
 fn logging(name: &str) -> (Device, Console, Debugger, PathBuf) {
     let log = folder(name).join("log.bin");
     let serial = format!("file:{}", argument(&log));
     let options = ["-icount", "shift=6", "-serial", &serial];
-    let (device, console, debugger) = Device::debugged(tern_boards::DEFAULT, firmware(), &options);
+    let (device, console, debugger) = Device::with_debugger(tern_boards::DEFAULT, firmware(), &options);
     (device, console, debugger, log)
 }
 
@@ -54,7 +54,7 @@ fn logged(log: &Path) -> String {
 }
 
 #[test]
-fn a_firmware_that_hangs_is_reset_by_the_watchdog_and_says_so() {
+fn the_watchdog_resets_a_firmware_that_hangs_and_the_log_names_it() {
     let (_device, mut console, mut debugger, log) = logging("watchdog");
     console.boot();
     debugger.hang();
@@ -65,12 +65,12 @@ fn a_firmware_that_hangs_is_reset_by_the_watchdog_and_says_so() {
 }
 
 #[test]
-fn a_firmware_that_breaks_says_why_and_begins_anew() {
+fn a_firmware_that_faults_prints_the_reason_and_restarts() {
     let (_device, mut console, mut debugger, log) = logging("fault");
     console.boot();
-    // The start after this says nothing in the log.
+    // The next start writes nothing to the log.
     console.ask("log off");
-    debugger.break_down();
+    debugger.fault();
     let seen = console.boot();
     assert!(seen.contains("firmware stopped: hard fault at 0x") && seen.contains("tern 0"), "{seen}");
     console.reset();

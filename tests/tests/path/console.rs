@@ -1,4 +1,4 @@
-//! `tern console`: what a person sees.
+//! `tern console`: transcripts of sessions.
 
 use std::io::Write;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use tern_tests::{argument, assert_golden, committed, firmware, folder, tern, trained};
 
-/// The session that these lines give, as `tern console` prints it.
+/// Runs `tern console` with these input lines and returns its output.
 fn session(file: &Path, lines: &str) -> String {
     let mut command = tern();
     command.args(["console", argument(file), "--qemu", "--firmware", argument(firmware())]);
@@ -18,8 +18,8 @@ fn session(file: &Path, lines: &str) -> String {
     stdout.replace('\r', "")
 }
 
-/// Numbers of ticks vary by two from run to run, and the file's checksum and length with every change of the trainer: `N`.
-fn settled(session: &str) -> String {
+/// Replaces ticks, which vary from run to run, and the checksum of the file, which varies with the trainer, by `N`.
+fn without_varying_numbers(session: &str) -> String {
     let mut settled = String::new();
     for line in session.lines() {
         let words = line.split_inclusive(' ').collect::<Vec<_>>();
@@ -39,10 +39,10 @@ fn settled(session: &str) -> String {
 }
 
 #[test]
-fn a_session_looks_as_it_did() {
+fn a_session_prints_the_golden_transcript() {
     let lines = "free prize, call now\nxyzzy\ntop 2 free prize\nlabels\n@labels\n@classify free prize\nselftest\n@selftest\n\
         help me\nhelp\necho off\nfree\n";
-    assert_golden("console.txt", settled(&session(&committed(), lines)).as_bytes());
+    assert_golden("console.txt", without_varying_numbers(&session(&committed(), lines)).as_bytes());
 }
 
 #[test]
@@ -68,10 +68,10 @@ fn a_trained_model_answers_and_tests_itself() {
 }
 
 #[test]
-fn a_bad_model_leaves_a_console_that_says_so() {
+fn a_malformed_model_is_named_at_boot_and_for_every_text() {
     let path = folder("bad").join("bad.safetensors");
     let file = std::fs::read(committed()).unwrap();
-    // The header's words: another cell than this runtime knows.
+    // A cell that this runtime does not support.
     let at = file.windows(6).position(|w| w == b"\"lstm\"").unwrap();
     let mut bytes = file;
     bytes[at + 1..at + 5].copy_from_slice(b"mlps");

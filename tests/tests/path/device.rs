@@ -1,11 +1,11 @@
-//! `tern classify`: the emulated device against the host, logit by logit.
+//! `tern classify`: every logit of the emulated device against the host's.
 
 use std::fs;
 
 use serde_json::Value;
 use tern_runtime::testing::{Sizes, Spec};
 use tern_runtime::{Input, Output, Task};
-use tern_tests::{argument, firmware, folder, json, tern, text_of, trained};
+use tern_tests::{argument, firmware, folder, json, tern, text_of, train, trained};
 
 fn classify(file: &str, data: &str) -> Value {
     let elf = argument(firmware());
@@ -42,7 +42,7 @@ fn a_text_of_any_length_passes_through_the_serial_line() {
 }
 
 #[test]
-fn another_model_runs_without_a_rebuild_and_a_stranger_is_noticed() {
+fn another_model_runs_without_a_rebuild_and_unknown_labels_are_an_error() {
     let folder = folder("other");
     let (data, directory) = (folder.join("pets.csv"), folder.join("pets"));
     let rows: String = (0..40)
@@ -50,8 +50,7 @@ fn another_model_runs_without_a_rebuild_and_a_stranger_is_noticed() {
         .collect();
     fs::write(&data, format!("text,label\n{rows}")).unwrap();
     let options = ["--hidden", "6", "--embedding", "5", "--epochs", "3", "--min-count", "1"];
-    let (status, _, log) = text_of(tern().arg("train").arg(&data).arg("-o").arg(&directory).args(options));
-    assert_eq!(status, Some(0), "{log}");
+    train(&data, &directory, &options);
     let file = folder.join("pets.safetensors");
     json(&["export", argument(&directory), "-o", argument(&file), "--json"]);
     let seen = classify(argument(&file), argument(&data));
@@ -65,7 +64,7 @@ fn another_model_runs_without_a_rebuild_and_a_stranger_is_noticed() {
 }
 
 #[test]
-fn a_model_of_another_kind_is_sent_to_the_command_for_it() {
+fn for_a_model_of_another_task_the_error_names_the_right_command() {
     let folder = folder("kinds");
     let data = folder.join("rows.csv");
     fs::write(&data, "text,label\nfree prize,label0\n").unwrap();

@@ -1,4 +1,4 @@
-//! `tern flash`: with a probe-rs that writes down how it is called, and in the emulator.
+//! `tern flash`, with a fake probe-rs that records its arguments, and in the emulator.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,14 +7,15 @@ use std::process::Command;
 use tern_boards::Board;
 use tern_tests::{argument, firmware, firmware_of, folder, tern, text_of, trained};
 
-/// `tern flash --board BOARD FILE`.
+/// Returns the command `tern flash --board BOARD FILE`.
 fn flash(board: &str, file: &Path) -> Command {
     let mut command = tern();
     command.args(["flash", "--board", board]).arg(file);
     command
 }
 
-/// A folder with a program `probe-rs` that notes its arguments in `calls`, lists `probes`, and ends with `status` for all else.
+/// Creates a folder with a program `probe-rs` that appends its arguments to `calls`. `list` prints `probes`; everything else ends
+/// with `status`.
 #[cfg(unix)]
 fn fake(name: &str, probes: &str, status: u8) -> PathBuf {
     use std::os::unix::fs::PermissionsExt;
@@ -29,7 +30,7 @@ fn fake(name: &str, probes: &str, status: u8) -> PathBuf {
     folder
 }
 
-/// As if only these programs were installed.
+/// Runs the command with `path` as the only folder of the PATH.
 fn with_path(mut command: Command, path: &Path) -> (Option<i32>, String, String) {
     text_of(command.env("PATH", path))
 }
@@ -38,7 +39,7 @@ const PROBES: &str = "The following debug probes were found:\n[0]: J-Link -- 136
 
 #[cfg(unix)]
 #[test]
-fn probe_rs_is_told_where_a_file_goes() {
+fn probe_rs_gets_the_address_of_the_file() {
     let path = fake("flash-fake", PROBES, 0);
     let model = &trained().file;
     let (status, stdout, stderr) = with_path(flash("nrf52840-dk", model), &path);
@@ -65,7 +66,7 @@ fn probe_rs_is_told_where_a_file_goes() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_missing_is_said() {
+fn a_missing_probe_rs_or_probe_is_named_in_the_error() {
     let model = &trained().file;
     let (status, _, stderr) = with_path(flash("pico2", model), &folder("flash-nothing"));
     assert_eq!(status, Some(1));
@@ -83,7 +84,7 @@ fn what_is_missing_is_said() {
 }
 
 #[test]
-fn wrong_command_lines_and_files() {
+fn wrong_boards_and_files_are_errors() {
     let model = &trained().file;
     let (status, _, stderr) = text_of(&mut flash("mps2-an386", model));
     assert_eq!(status, Some(2));
@@ -100,7 +101,7 @@ fn wrong_command_lines_and_files() {
 }
 
 #[test]
-fn the_emulator_says_what_it_makes_of_a_file() {
+fn in_the_emulator_flash_prints_the_result_of_the_boot() {
     let (model, board) = (&trained().file, Board::named("riscv32-virt").unwrap());
     let elf = firmware_of(board);
     let (status, stdout, stderr) = text_of(flash(board.name, model).arg("--qemu").arg("--firmware").arg(&elf));
@@ -113,7 +114,7 @@ fn the_emulator_says_what_it_makes_of_a_file() {
     let (status, stdout, stderr) = text_of(flash("mps2-an386", firmware()).arg("--qemu"));
     assert_eq!(status, Some(0), "{stderr}");
     assert!(stdout.starts_with("mps2-an386 (QEMU) runs firmware "), "{stdout}");
-    // The Cortex-M4 runs what is built for the other board's Cortex-M3.
+    // The Cortex-M4 can run code for the other board's Cortex-M3.
     let stranger = firmware_of(Board::named("mps2-an385").unwrap());
     let (status, _, stderr) = text_of(flash("mps2-an386", model).arg("--qemu").arg("--firmware").arg(&stranger));
     assert_eq!(status, Some(1));

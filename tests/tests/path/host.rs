@@ -1,20 +1,20 @@
-//! Train, export, eval, predict, inspect.
+//! `tern` on the host: train, export, eval, predict, inspect.
 
 use std::fs;
 use std::path::Path;
 
-use tern_tests::{argument, folder, json, table, tern, text_of, trained};
+use tern_tests::{argument, folder, json, table, tern, text_of, train, trained};
 
 fn keys(value: &serde_json::Value) -> Vec<&str> {
     value.as_object().expect("an object").keys().map(String::as_str).collect()
 }
 
 fn number(value: &serde_json::Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+    value.as_f64().unwrap_or_else(|| panic!("{value} is not a number"))
 }
 
 #[test]
-fn a_model_directory_holds_what_the_guide_says() {
+fn a_model_directory_contains_the_documented_files() {
     let directory = &trained().directory;
     let mut names: Vec<String> =
         fs::read_dir(directory).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
@@ -51,7 +51,7 @@ fn the_exported_model_is_as_good_as_the_float_one() {
         assert!(keys(export).contains(&key), "{key} is missing from {export}");
     }
     let (float, integer) = (number(&export["float_accuracy"]), number(&export["integer_accuracy"]));
-    // Five classes of equal size: it has learnt something of this hard data, and lost nothing of it.
+    // Five classes of equal size, so chance is 0.2; quantising may cost at most 0.02.
     assert!(float > 0.4, "{export}");
     assert!((float - integer).abs() < 0.02, "{export}");
     assert_eq!(export["file_bytes"], fs::metadata(&trained.file).unwrap().len());
@@ -78,8 +78,7 @@ fn the_same_seed_gives_the_same_bytes_with_any_number_of_threads() {
         let (directory, file) = (folder.join(name).join("model"), folder.join(name).join("device.safetensors"));
         fs::create_dir_all(folder.join(name)).unwrap();
         let options = ["--hidden", "12", "--embedding", "8", "--epochs", "2", "--seed", seed, "--threads", threads];
-        let (status, _, log) = text_of(tern().arg("train").arg(&data).arg("-o").arg(&directory).args(options));
-        assert_eq!(status, Some(0), "{log}");
+        train(&data, &directory, &options);
         json(&["export", argument(&directory), "-o", argument(&file), "--json"]);
         (fs::read(directory.join("model.safetensors")).unwrap(), fs::read(file).unwrap())
     };
@@ -89,7 +88,7 @@ fn the_same_seed_gives_the_same_bytes_with_any_number_of_threads() {
 }
 
 #[test]
-fn predictions_of_float_and_integers() {
+fn float_and_integer_models_print_the_same_keys_of_a_prediction() {
     let trained = trained();
     for model in [&trained.directory, &trained.file] {
         let text = "smoke in the server room, call 555-7905";
@@ -105,7 +104,7 @@ fn predictions_of_float_and_integers() {
 }
 
 #[test]
-fn inspect_tells_what_a_file_holds() {
+fn inspect_prints_the_parts_of_a_file() {
     let trained = trained();
     let facts = json(&["inspect", argument(&trained.file), "--json"]);
     assert_eq!(facts["file_bytes"], trained.export["file_bytes"]);
@@ -114,7 +113,7 @@ fn inspect_tells_what_a_file_holds() {
     assert_eq!(facts["metadata"]["tern.cell"], "lstm");
 }
 
-/// A command that must fail: its status and what it wrote to stderr. Nothing may stand on stdout.
+/// Runs a command that must fail without output to stdout, and returns its status and stderr.
 fn failure(arguments: &[&str]) -> (Option<i32>, String) {
     let (status, stdout, stderr) = text_of(tern().args(arguments));
     assert_eq!(stdout, "", "tern {arguments:?}");
@@ -122,7 +121,7 @@ fn failure(arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn failures_have_their_status_and_say_what_to_do() {
+fn errors_have_the_documented_status_and_name_the_culprit() {
     let file = argument(&trained().file);
     let missing = argument(Path::new("target/path-tests/no-such-thing"));
     for arguments in [&["fly"][..], &["train"], &["eval", file], &["classify", file, "--data", "x.csv"]] {
@@ -155,7 +154,7 @@ fn a_damaged_file_is_refused_and_nothing_is_overwritten() {
     assert_eq!(status, Some(1));
     assert!(message.contains("short.safetensors: the file ends after"), "{message}");
 
-    // An export that fails leaves the file of before alone.
+    // An export that fails does not change the existing file.
     let model = folder.join("model");
     fs::create_dir(&model).unwrap();
     let (status, _) = failure(&["export", argument(&model), "-o", argument(&path)]);

@@ -1,4 +1,4 @@
-//! The defmt channel: apart from the console, decoded by `defmt-print`.
+//! The log: a channel separate from the console, decoded by `defmt-print`.
 
 use std::fs::File;
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use tern_tests::{argument, firmware, folder, tern, text_of, trained};
 
 #[test]
-fn logs_leave_by_a_channel_of_their_own_and_hold_no_text() {
+fn the_log_is_separate_from_the_console_and_contains_no_text() {
     let log = folder("log").join("log.bin");
     let mut command = tern();
     command.args(["console", argument(&trained().file), "--qemu", "--firmware", argument(firmware())]);

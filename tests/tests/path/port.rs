@@ -1,4 +1,4 @@
-//! The same firmware behind a pseudo-terminal, through the serial port code that a board uses, and behind TCP.
+//! `tern classify` over a pseudo-terminal, which uses the code for serial ports, and over TCP.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,22 +8,23 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tern_tests::{argument, emulator, firmware, json, trained};
 
-/// 64 ns an instruction.
+/// Each instruction takes 64 ns of the emulated time.
 const COUNTED: &[&str] = &["-icount", "shift=6"];
 
-/// An emulator that ends with the test.
+/// An emulator that is killed when dropped.
 struct Emulator(Child);
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        // It may have ended by itself: that is what is wanted.
+        // An error means that the emulator has already ended.
         drop(self.0.kill());
         drop(self.0.wait());
     }
 }
 
-/// The firmware with the shared model in its slot and its console at `serial`. `clock`: options of time; without any, bytes arrive while
-/// the device computes as they do on hardware.
+/// Starts the firmware with the shared model in its slot and its console at `serial`.
+///
+/// Without options in `clock`, bytes arrive while the device computes, as on hardware.
 fn start(serial: &str, clock: &[&str]) -> Emulator {
     let mut command = emulator();
     let loader = format!("loader,file={},addr=0x00200000,force-raw=on", argument(&trained().file));
@@ -42,9 +43,9 @@ fn assert_classifies(option: &str, address: &str) {
 
 #[cfg(unix)]
 #[test]
-fn a_serial_port() {
+fn classify_over_a_serial_port_gives_the_logits_of_the_host() {
     let mut emulator = start("pty", COUNTED);
-    // QEMU says `char device redirected to /dev/pts/5 (label serial0)`, on stdout or stderr by its version.
+    // QEMU prints `char device redirected to /dev/pts/5 (label serial0)`, on stdout or stderr depending on its version.
     let (sender, receiver) = std::sync::mpsc::channel();
     let pipes: [Box<dyn std::io::Read + Send>; 2] =
         [Box::new(emulator.0.stdout.take().unwrap()), Box::new(emulator.0.stderr.take().unwrap())];
@@ -63,32 +64,31 @@ fn a_serial_port() {
     assert_classifies("--port", &path);
 }
 
-/// The firmware with its console at a TCP port, and the port's address.
+/// Starts the firmware with its console at a TCP port and returns the address of the port.
 fn start_tcp(clock: &[&str]) -> (Emulator, String) {
-    // A port that was free a moment ago; should somebody take it in between, QEMU does not start and the test says so.
+    // If another process takes the port first, QEMU does not start and the test fails.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let address = format!("127.0.0.1:{port}");
     let mut emulator = start(&format!("tcp:{address},server=on,wait=on"), clock);
-    let patience = Instant::now() + Duration::from_secs(20);
-    // Looking at the port by connecting would take the one connection that QEMU waits for.
+    let end = Instant::now() + Duration::from_secs(20);
+    // A test connection would use up the one that QEMU waits for.
     while !listens(port) {
         assert!(emulator.0.try_wait().unwrap().is_none(), "QEMU ended");
-        assert!(Instant::now() < patience, "QEMU does not listen on {address}");
+        assert!(Instant::now() < end, "QEMU does not listen on {address}");
         std::thread::sleep(Duration::from_millis(50));
     }
     (emulator, address)
 }
 
 #[test]
-fn a_tcp_port() {
+fn classify_over_tcp_gives_the_logits_of_the_host() {
     let (_emulator, address) = start_tcp(COUNTED);
     assert_classifies("--tcp", &address);
 }
 
-/// A host that sends far more than the receive queue holds, with no regard for the device, is told what was lost; every answer that it gets is
-/// right, and the console works on.
+/// A host that sends far more than the receive queue holds is told how much was lost; every answer that it gets is right.
 #[test]
-fn a_flood_is_refused_loudly_and_the_next_line_works() {
+fn lost_bytes_are_reported_and_the_next_line_works() {
     let (_emulator, address) = start_tcp(&[]);
     let mut host = TcpStream::connect(&address).unwrap();
     let (sender, answers) = std::sync::mpsc::channel();
@@ -107,7 +107,7 @@ fn a_flood_is_refused_loudly_and_the_next_line_works() {
     assert_eq!(right.as_array().map(Vec::len), Some(5));
 
     const FLOOD: usize = 1_000;
-    // Few bytes that ask for far more work than they take time to arrive.
+    // A short request that takes longer to answer than to arrive.
     let test = b"@selftest\n";
     host.write_all(&test.repeat(FLOOD)).unwrap();
     let mut answered = 0;
@@ -123,7 +123,7 @@ fn a_flood_is_refused_loudly_and_the_next_line_works() {
     };
     assert!(answered > 0 && lost > 0 && lost < (FLOOD * test.len()) as u64, "{answered} answered, {lost} bytes lost");
 
-    // What is still under way is answered or refused; then all is as before.
+    // The rest of the requests is answered or refused; then the console works as before.
     while answers.recv_timeout(Duration::from_secs(3)).is_ok() {}
     host.write_all(b"\n@labels\n").unwrap();
     while answer()["labels"].is_null() {}
@@ -131,7 +131,7 @@ fn a_flood_is_refused_loudly_and_the_next_line_works() {
     assert_eq!(answer()["logits"], right);
 }
 
-/// Whether somebody listens on a port of 127.0.0.1: then it cannot be bound.
+/// Returns true if a process listens on a port of 127.0.0.1, which then cannot be bound.
 fn listens(port: u16) -> bool {
     TcpListener::bind(("127.0.0.1", port)).is_err()
 }

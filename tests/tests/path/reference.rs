@@ -1,35 +1,31 @@
-//! The runtime against `tests/reference/tern_reference.py`, written from `docs/arithmetic.md` and `docs/format.md` alone.
+//! The runtime against `tests/reference/tern_reference.py`, which was written from `docs/arithmetic.md` and `docs/format.md` alone.
 
 #[path = "reference/refusals.rs"]
 mod refusals;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::ErrorKind;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
+use tern_messages::{SEED, generate};
 use tern_runtime::testing::{Random, Sizes, Spec, TOKENS, metadata, random_file, random_file_in, tensors};
 use tern_runtime::write::{Aligned, Dtype, Tensor, folded, packed, to_bytes};
 use tern_runtime::{Cell, Input, Model, Output, Packing, Ranked, Sampler, Step, Task};
-use tern_tests::{argument, folder, root, text_of, trained};
-use xtask::messages;
+use tern_tests::{argument, folder, root, skip, text_of, trained};
 
-/// What the reference prints, a line each, for the lines of `input`; nothing where there is no Python.
+/// Runs the reference on the lines of `input` and returns the printed objects; `None` if Python is missing and the test is to be
+/// skipped.
 fn reference(folder: &Path, arguments: &[&str], input: &str) -> Option<Vec<Value>> {
     python(folder, &root().join("tests/reference/tern_reference.py"), arguments, input)
 }
 
-/// What a script prints, as [`reference`].
+/// Runs a script, as [`reference`].
 pub fn python(folder: &Path, script: &Path, arguments: &[&str], input: &str) -> Option<Vec<Value>> {
-    match Command::new("python3").arg("--version").output() {
-        Ok(output) if output.status.success() => {}
-        Err(error) if error.kind() != ErrorKind::NotFound => panic!("python3: {error}"),
-        other => {
-            eprintln!("skipped: this test needs Python 3 as `python3`; {other:?}");
-            return None;
-        }
+    if !Command::new("python3").arg("--version").output().is_ok_and(|output| output.status.success()) {
+        skip("cannot start `python3`");
+        return None;
     }
     let file = folder.join("input.txt");
     fs::write(&file, input).unwrap();
@@ -44,7 +40,7 @@ fn fnv1a(bytes: &[u8], hash: u64) -> u64 {
     bytes.iter().fold(hash, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// What the runtime says of each text, in the reference's form.
+/// Returns the results of the runtime for each text, in the form of the reference.
 fn runtime<T: AsRef<[u8]>>(file: &[u8], texts: &[T]) -> Vec<Value> {
     let file = Aligned::new(file);
     let model = Model::from_bytes(&file).unwrap();
@@ -65,12 +61,12 @@ fn runtime<T: AsRef<[u8]>>(file: &[u8], texts: &[T]) -> Vec<Value> {
     texts.iter().map(|text| answer(text.as_ref())).collect()
 }
 
-/// A line of hexadecimal digits.
+/// Returns a text as a line of hexadecimal digits.
 pub fn hexadecimal(text: &impl AsRef<[u8]>) -> String {
     text.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n"
 }
 
-/// Compares all logits after every token of every text. Gives what both say, or nothing where there is no Python.
+/// Compares all logits after every token of every text, and returns the results; `None` if the test is to be skipped.
 pub fn compare<T: AsRef<[u8]>>(folder: &Path, file: &[u8], texts: &[T]) -> Option<Vec<Value>> {
     let path = folder.join("model.safetensors");
     fs::write(&path, file).unwrap();
@@ -84,7 +80,7 @@ pub fn compare<T: AsRef<[u8]>>(folder: &Path, file: &[u8], texts: &[T]) -> Optio
     Some(expected)
 }
 
-/// Texts of many kinds: known and unknown tokens, other scripts, white space, marks, ill-formed UTF-8, up to 240 tokens and more.
+/// Returns texts of many kinds: known and unknown tokens, other scripts, white space, marks, ill-formed UTF-8, over 240 tokens.
 fn texts(seed: u64) -> Vec<Vec<u8>> {
     let odd = [
         "",
@@ -145,7 +141,7 @@ fn the_reference_gives_the_golden_logits() {
 
 #[test]
 fn the_reference_runs_a_trained_model() {
-    let all = messages::generate(messages::SEED).unwrap();
+    let all = generate(SEED).unwrap();
     let texts: Vec<String> =
         all.held_out.into_iter().take(200).chain(all.train.into_iter().take(50)).map(|message| message.text).collect();
     let texts: Vec<Vec<u8>> = texts.into_iter().map(String::into_bytes).chain(texts_of_any_model()).collect();
@@ -181,7 +177,7 @@ fn the_reference_runs_every_kind_of_model() {
         let file = spec.file(seed);
         let path = folder.join("model.safetensors");
         fs::write(&path, &*file).unwrap();
-        // Golden texts and sequences first: every task and input has them.
+        // Golden examples first, which models of every task and input have.
         let Some(seen) = reference(&folder, &[argument(&path), "--golden"], "") else { return };
         let model = Model::from_bytes(&file).unwrap();
         let mut scratch = vec![0; model.scratch_len()];
@@ -193,7 +189,7 @@ fn the_reference_runs_every_kind_of_model() {
             assert_eq!(seen, &json!({ "logits": logits, "forecast": forecast }), "{spec:?}");
         }
         assert_eq!(seen.len(), 3);
-        // Then longer texts, where there is an answer after every token.
+        // Then longer texts, if there are logits after every token.
         if spec.input == Input::Tokens && seed % 4 == 0 {
             compare(&folder, &file, &texts(seed).into_iter().filter(|text| text.len() < 300).collect::<Vec<_>>());
         }
@@ -229,7 +225,7 @@ fn the_reference_runs_weights_of_every_width() {
         }
         widths.extend(spec.bits.into_iter().enumerate().map(|(place, bits)| (spec.cell.name(), place, bits)));
     }
-    // Four cells, four places, three widths.
+    // Four cells, four tensors, three widths.
     assert!(widths.len() > 40, "{widths:?}");
 }
 
@@ -251,7 +247,7 @@ fn the_reference_runs_folded_tokens() {
         let mut folded = folded(&Model::from_bytes(&plain).unwrap(), &ids);
         let file = |folded: &[Tensor]| to_bytes(&metadata, [&tensors[..], folded].concat());
         let exact = file(&folded);
-        // Sums that the weights would not give; the fourth of GRU is not one.
+        // Sums that do not match the weights; the fourth value of a GRU is not a sum.
         for sums in folded.iter_mut().filter(|tensor| tensor.name != "folded.ids") {
             for (at, sum) in
                 sums.data.chunks_exact_mut(4).enumerate().filter(|(at, _)| spec.cell != Cell::Gru || at % 4 != 3)

@@ -1,4 +1,4 @@
-//! The page as a browser shows it, and the model card as the Hub's own library reads it.
+//! The report in a browser, and the model card in the library of the Hugging Face Hub.
 //!
 //! `TERN_PICTURE=1 cargo test -p tern-tests --test path report` also makes docs/pictures/report.png.
 
@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use tern_tests::{Browser, argument, chromium, folder, json, python, root, tasks, tern, text_of, trained};
+use tern_tests::{Browser, argument, chromium, folder, json, python, root, tasks, tern, text_of, train, trained};
 
-/// Every figure on the page, its place in the files, and how it is written.
+/// JavaScript: the value, the place in the files and the text of every figure on the page.
 const FIGURES: &str = "[...document.querySelectorAll('data')].map(d => [d.value, d.dataset.at, d.textContent])";
 
-/// How far the page is wider than the window; words of charts smaller than 9 pixels; words of too little contrast.
+/// JavaScript: how much the page is wider than the window, chart labels under 9 pixels, texts of low contrast.
 const LOOK: &str = r#"(() => {
     const light = c => { const [r, g, b] = c.match(/[\d.]+/g).slice(0, 3).map(v => v / 255)
         .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
@@ -32,7 +32,7 @@ const LOOK: &str = r#"(() => {
     };
 })()"#;
 
-/// A page whose model was exported.
+/// Writes the report of the shared model, which was exported, and returns its path.
 fn page() -> PathBuf {
     let trained = trained();
     let page = folder("report").join("report.html");
@@ -41,7 +41,7 @@ fn page() -> PathBuf {
     page
 }
 
-/// Opens a page in windows of so many pixels, light and dark, and sees that it can be read there and loads nothing.
+/// Opens a page in windows of these sizes, light and dark; checks that it is readable and loads nothing.
 fn looks_right(browser: &mut Browser, page: &Path, sizes: &[(u32, u32)], charts: u64) {
     let mut papers = Vec::new();
     for &(width, height) in sizes {
@@ -59,10 +59,10 @@ fn looks_right(browser: &mut Browser, page: &Path, sizes: &[(u32, u32)], charts:
             let name = page.file_stem().unwrap().to_string_lossy().into_owned();
             browser.picture(&page.with_file_name(format!("{name}-{width}-{scheme}.png")), 0);
             for event in browser.events() {
-                let says = event.to_string();
+                let text = event.to_string();
                 match event["method"].as_str().unwrap_or_default() {
                     "Runtime.exceptionThrown" | "Runtime.consoleAPICalled" | "Log.entryAdded" => {
-                        panic!("{case}: {says}")
+                        panic!("{case}: {text}")
                     }
                     "Network.requestWillBeSent" => {
                         let url = event["params"]["request"]["url"].as_str().unwrap();
@@ -76,7 +76,7 @@ fn looks_right(browser: &mut Browser, page: &Path, sizes: &[(u32, u32)], charts:
     assert!(papers[0] != papers[1], "light and dark are the same: {papers:?}");
 }
 
-/// Sees that every figure on the open page is that of a file of the model's directory. Returns their places.
+/// Checks every figure on the open page against the files of the model directory, and returns their places.
 fn figures_of(browser: &mut Browser, directory: &Path) -> Vec<String> {
     let read = |name: &str| -> Value {
         let text = fs::read_to_string(directory.join(name)).unwrap_or_else(|_| "null".to_owned());
@@ -101,12 +101,7 @@ fn figures_of(browser: &mut Browser, directory: &Path) -> Vec<String> {
 
 #[test]
 fn a_browser_shows_the_figures_on_any_screen() {
-    let Some(program) = chromium() else {
-        eprintln!(
-            "skipped: this test needs Chromium (Debian: apt-get install chromium); `cargo xtask setup` installs it"
-        );
-        return;
-    };
+    let Some(program) = chromium() else { return };
     let page = page();
     let export: Value =
         serde_json::from_str(&fs::read_to_string(trained().directory.join("export.json")).unwrap()).unwrap();
@@ -134,7 +129,7 @@ fn a_browser_shows_the_figures_on_any_screen() {
         assert!(fs::metadata(&picture).unwrap().len() < 200_000, "the README's picture is too large");
     }
 
-    // The other tasks' pages: what stands on each, the charts, and a section's name.
+    // The reports of the other tasks: the number of charts, a figure, and the name of a section.
     let folder = folder("report-tasks");
     for (data, options, charts, expected, section) in [
         (tasks::novel(&folder), &["--window", "16"][..], 6, "/validation/k_best/5", "Least expected tokens"),
@@ -148,10 +143,7 @@ fn a_browser_shows_the_figures_on_any_screen() {
         (tasks::ramps(&folder), &["--input", "values"], 5, "/validation/calibration/ece", "Most confident mistakes"),
     ] {
         let model = data.with_extension("model");
-        let mut train = tern();
-        train.args(["train", argument(&data), "-o", argument(&model), "--epochs", "3", "--hidden", "8"]).args(options);
-        let (status, _, log) = text_of(&mut train);
-        assert_eq!(status, Some(0), "{log}");
+        train(&data, &model, &[&["--epochs", "3", "--hidden", "8"], options].concat());
         let page = data.with_extension("html");
         let (status, _, log) = text_of(tern().args(["report", argument(&model), "-o", argument(&page)]));
         assert_eq!(status, Some(0), "{log}");
@@ -168,7 +160,7 @@ fn a_browser_shows_the_figures_on_any_screen() {
     }
 }
 
-/// Whether a person reads `text` as `value`: within half of its last digit.
+/// Returns true if `text` is `value` within half of its last digit.
 fn is_rounded(text: &str, value: f64) -> bool {
     let (number, unit) = match text.strip_suffix(" %") {
         Some(number) => (number, 100.0),
@@ -182,12 +174,12 @@ fn is_rounded(text: &str, value: f64) -> bool {
 }
 
 #[test]
-fn rounding_is_judged_right() {
+fn rounded_figures_are_recognised() {
     assert!(is_rounded("99.2 %", 0.9919) && is_rounded("1,234", 1234.0) && is_rounded("3.00e-3", 0.003));
     assert!(!is_rounded("99.2 %", 0.9931) && !is_rounded("1,234", 1235.0) && !is_rounded("0.1234", 0.1236));
 }
 
-/// What the Hub's library makes of a card: its metadata, and its evaluation results.
+/// The Python program: prints the metadata and the evaluation results of a model card.
 const CARD: &str = r#"
 import json, sys
 from huggingface_hub import ModelCard, ModelCardData
@@ -200,14 +192,8 @@ print(json.dumps({"data": data.to_dict(), "name": data.model_name, "results": re
 
 #[test]
 fn the_hubs_library_reads_the_card() {
-    let python = match python("hub", &["huggingface_hub"]) {
-        Ok(python) => python,
-        Err(reason) => {
-            eprintln!("skipped: this test needs Python 3 with venv and huggingface_hub from PyPI; {reason}");
-            return;
-        }
-    };
-    // A recipe that says what only its author knows.
+    let Some(python) = python() else { return };
+    // A recipe with a section `[card]`.
     let folder = folder("card");
     let (data, recipe, model) = (folder.join("messages.csv"), folder.join("recipe.toml"), folder.join("model"));
     fs::write(&data, tern_tests::table(300)).unwrap();
@@ -249,7 +235,7 @@ fn the_hubs_library_reads_the_card() {
         (of("f1", "validation"), &trained["validation"]["macro_f1"]),
         (of("accuracy", "integers"), &export["integer_accuracy"]),
     ] {
-        // serde_json may read the last bit otherwise than it stands there.
+        // serde_json may differ in the last bit.
         assert!((found - expected.as_f64().unwrap()).abs() < 1e-12, "{found}, expected {expected}");
     }
     let text = seen["text"].as_str().unwrap();
@@ -267,13 +253,7 @@ fn the_hubs_library_reads_the_card() {
 
 #[test]
 fn the_hubs_library_reads_the_cards_of_every_task() {
-    let python = match python("hub", &["huggingface_hub"]) {
-        Ok(python) => python,
-        Err(reason) => {
-            eprintln!("skipped: this test needs Python 3 with venv and huggingface_hub from PyPI; {reason}");
-            return;
-        }
-    };
+    let Some(python) = python() else { return };
     let folder = folder("cards");
     for (data, options, pipeline, metrics, parts) in [
         (
@@ -309,10 +289,7 @@ fn the_hubs_library_reads_the_cards_of_every_task() {
         ),
     ] {
         let model = data.with_extension("model");
-        let mut train = tern();
-        train.args(["train", argument(&data), "-o", argument(&model), "--epochs", "1", "--hidden", "8"]).args(options);
-        let (status, _, log) = text_of(&mut train);
-        assert_eq!(status, Some(0), "{log}");
+        train(&data, &model, &[&["--epochs", "1", "--hidden", "8"], options].concat());
         let card = model.join("README.md");
         let arguments = ["-c", CARD, argument(&card)];
         let (status, stdout, stderr) = text_of(Command::new(&python).args(arguments).env("HF_HUB_OFFLINE", "1"));
@@ -340,13 +317,12 @@ fn two_models_are_compared_on_the_same_rows() {
     assert_eq!(found["examples"].as_u64().unwrap() - found["agreements"].as_u64().unwrap(), disagreements);
     assert_eq!(found["rows"].as_array().unwrap().len() as u64, disagreements);
 
-    // A model that says the same for everything, made by learning nothing.
+    // A model that was not trained long enough to learn anything.
     let folder = folder("compare");
     let options =
         ["--epochs", "1", "--learning-rate", "0.000001", "--hidden", "4", "--embedding", "4", "--no-baselines"];
     let poor = folder.join("poor");
-    let (status, _, log) = text_of(tern().args(["train", data, "-o", argument(&poor)]).args(options));
-    assert_eq!(status, Some(0), "{log}");
+    train(&trained.validation, &poor, &options);
     let found = json(&["compare", float, argument(&poor), "--data", data, "--json"]);
     assert!(found["mcnemar"]["exact_p"].as_f64().unwrap() < 0.01, "{found}");
     assert!(found["verdict"].as_str().unwrap().starts_with("A is better than B"), "{}", found["verdict"]);

@@ -1,4 +1,4 @@
-//! A firmware with a key: signed models only, by `tern push`, and none that is older than the newest.
+//! A firmware with a key accepts only signed models that are not older than the newest one.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 use tern_tests::device::Device;
 use tern_tests::{argument, committed, folder, signed_firmware, tern, text_of};
 
-/// The model as a signed package in `folder`.
+/// Signs the committed model and returns the path of the package in `folder`.
 fn sign(folder: &Path, key: &Path, version: u32) -> PathBuf {
     let output = folder.join(format!("{version}.tern"));
     let mut command = tern();
@@ -17,7 +17,7 @@ fn sign(folder: &Path, key: &Path, version: u32) -> PathBuf {
 }
 
 #[test]
-fn tern_push_brings_signed_models_and_another_or_an_older_one_is_refused() {
+fn push_delivers_signed_models_and_unsigned_or_older_ones_are_refused() {
     let folder = folder("signed");
     let (elf, key) = signed_firmware();
     let mut device = Device::start(tern_boards::DEFAULT, elf, &[]);
@@ -55,7 +55,7 @@ fn tern_push_brings_signed_models_and_another_or_an_older_one_is_refused() {
         assert_eq!((status, seen), (Some(1), Value::Null), "{log}");
         assert!(log.contains("the device refuses `load`") && log.contains(reason), "{reason}: {log}");
     }
-    // The model that serves has not noticed.
+    // The model in use has not changed.
     let mut console = device.connect();
     console.send(b"\r");
     console.until("> ");

@@ -1,4 +1,4 @@
-//! Lines that nobody would send against the emulated device: none may bring it down, and no good line between them may be lost.
+//! Random and mutated lines for the emulated device: none may stop it, and no valid line between them may be lost.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -10,17 +10,17 @@ use serde_json::Value;
 use tern_tests::{argument, emulator, firmware, root};
 
 #[path = "../../../firmware/src/soak.rs"]
-#[allow(dead_code, reason = "the firmware's tests take what this one does not")]
+#[allow(dead_code, reason = "only the tests of the firmware use all of it")]
 mod lines;
 
 #[path = "../../../firmware/src/crc32.rs"]
-#[allow(dead_code, reason = "the firmware takes what this does not")]
+#[allow(dead_code, reason = "only the firmware uses all of it")]
 mod crc32;
 
-/// Lines where `TERN_SOAK_LINES` does not say how many.
-const FEW: usize = 200;
-/// A line and the good one behind it fit the receive queue of 1,024 bytes: so much may be sent ahead.
-const MOST: usize = 600;
+/// The number of lines unless `TERN_SOAK_LINES` is set.
+const DEFAULT_LINES: usize = 200;
+/// The longest random line: with the valid line after it, it fits the receive queue of 1,024 bytes.
+const MAX_LENGTH: usize = 600;
 
 struct Device(Child, Receiver<String>);
 
@@ -53,7 +53,7 @@ impl Device {
         stdin.write_all(bytes).and_then(|()| stdin.flush()).expect("the emulator runs");
     }
 
-    /// The object in the frame of the next answer to `request`.
+    /// Returns the object in the frame of the next answer to `request`.
     fn answer(&self, request: &str, after: &dyn std::fmt::Debug) -> Value {
         let sum = format!("{:08x}", crc32::crc32(request.as_bytes()));
         loop {
@@ -70,17 +70,18 @@ impl Device {
 }
 
 #[test]
-fn nothing_brings_the_device_down_and_no_good_line_is_lost() {
-    let count = std::env::var("TERN_SOAK_LINES").map_or(FEW, |count| count.parse().expect("a number of lines"));
+fn no_line_stops_the_device_and_no_valid_line_is_lost() {
+    let count =
+        std::env::var("TERN_SOAK_LINES").map_or(DEFAULT_LINES, |count| count.parse().expect("a number of lines"));
     let mut device = Device::start();
     let mut logits = HashMap::new();
-    for (number, line) in lines::Lines::new(11, MOST).take(count).enumerate() {
-        // Its length tells this good line from the ones around it.
+    for (number, line) in lines::Lines::new(11, MAX_LENGTH).take(count).enumerate() {
+        // The number of words identifies this valid line.
         let words = 1 + number % 20;
         device.send(&line);
-        let good = format!("classify {}", "free prize ".repeat(words));
-        device.send(format!("\x03\x03@mode machine\n{good}\n").as_bytes());
-        let answer = device.answer(&good, &line);
+        let valid = format!("classify {}", "free prize ".repeat(words));
+        device.send(format!("\x03\x03@mode machine\n{valid}\n").as_bytes());
+        let answer = device.answer(&valid, &line);
         assert!(answer["tokens"] == 2 * words && answer["label"].is_string(), "{answer} after line {number}, {line:?}");
         let seen = logits.entry(words).or_insert_with(|| answer["logits"].clone());
         assert_eq!(answer["logits"], *seen, "after line {number}, {line:?}");
@@ -90,9 +91,9 @@ fn nothing_brings_the_device_down_and_no_good_line_is_lost() {
     }
     device.send(b"\x03\x03@mode machine\nstats\n");
     let stats = device.answer("stats", &"the last line");
-    // One that began anew would have counted from nothing.
+    // A device that had restarted would have counted from 0.
     assert!(stats["lines"].as_u64() >= Some(2 * count as u64) && stats["last_reset"] == "power-on", "{stats}");
     assert!(stats["stack_used"].as_u64() < stats["stack_size"].as_u64(), "{stats}");
     assert_eq!(stats["dropped"], 0, "{stats}");
-    println!("soak: {count} lines, each with a good line behind it that was answered; {stats}");
+    println!("soak: {count} lines, each followed by a valid line that was answered; {stats}");
 }

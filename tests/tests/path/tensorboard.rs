@@ -1,11 +1,11 @@
-//! The event files of `tern train --tensorboard`, read back by TensorBoard's own package.
+//! The event files of `tern train --tensorboard`, read by the Python package tensorboard.
 
 use std::fs;
 use std::process::Command;
 
 use tern_tests::{argument, folder, python, table, tasks, tern, text_of};
 
-/// What Python does: prints every scalar of a folder of event files, as [step, value] by tag.
+/// The Python program: prints every scalar of a folder of event files as [step, value] by tag.
 const SCRIPT: &str = r#"
 import json, sys
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -16,13 +16,7 @@ print(json.dumps({tag: [[e.step, e.value] for e in events.Scalars(tag)] for tag 
 
 #[test]
 fn tensorboard_reads_every_batch_and_epoch() {
-    let python = match python("tensorboard", &["tensorboard"]) {
-        Ok(python) => python,
-        Err(reason) => {
-            eprintln!("skipped: this test needs Python 3 with venv and tensorboard from PyPI; {reason}");
-            return;
-        }
-    };
+    let Some(python) = python() else { return };
     let folder = folder("tensorboard");
     let path = |name: &str| folder.join(name);
     fs::write(path("messages.csv"), table(200)).unwrap();

@@ -1,5 +1,4 @@
-//! Every tokenizer of the runtime against `tests/reference/tern_text.py`, written from `docs/format.md` alone, and through a
-//! whole device file in both.
+//! Every tokenizer of the runtime against `tests/reference/tern_text.py`, which was written from `docs/format.md` alone.
 
 use std::fs;
 
@@ -12,7 +11,7 @@ use tern_tests::{argument, folder, root};
 
 use crate::reference::{compare, hexadecimal, python};
 
-/// Tokens of every kind of vocabulary, in the order of their bytes.
+/// Returns tokens of every kind of vocabulary, in the order of their bytes.
 fn vocabulary() -> Vec<&'static str> {
     let mut tokens = vec![
         " ",
@@ -79,7 +78,7 @@ const TEXTS: [&str; 16] = [
     "\u{fffd}\u{10ffff}\u{0}\u{feff}",
 ];
 
-/// Texts of all kinds of fragments in any order, broken UTF-8 among them.
+/// Returns texts of random fragments, some with malformed UTF-8.
 fn random_texts() -> Vec<Vec<u8>> {
     let mut random = Random(11);
     let mut below = |n: usize| usize::try_from(random.between(0, i64::try_from(n).unwrap() - 1)).unwrap();
@@ -112,7 +111,7 @@ fn random_texts() -> Vec<Vec<u8>> {
     texts
 }
 
-/// The ids that the runtime gives, cut into chunks of `chunk` bytes.
+/// Returns the ids of the runtime for a text in chunks of `chunk` bytes.
 fn ids(tokenizer: Tokenizer, vocabulary: &Vocabulary<'_>, text: &[u8], chunk: usize) -> Vec<u32> {
     let mut buffer = vec![0; tern_runtime::text::buffer_len(tokenizer)];
     let (mut encoder, mut ids) = (Encoder::new(tokenizer, &mut buffer), Vec::new());
@@ -148,11 +147,11 @@ fn the_reference_gives_the_same_ids() {
                 known += expected.iter().filter(|&&id| id > 1).count();
             }
         }
-        assert!(known > 30, "{name}: {known} known tokens show too little");
+        assert!(known > 30, "{name}: only {known} known tokens");
     }
 }
 
-/// The metadata of a random model with other words for some keys.
+/// Returns the metadata of a random model with other values for some keys.
 fn with(changes: &[(&str, &str)]) -> Vec<(String, String)> {
     let changed = |key: &str| changes.iter().find(|(changed, _)| *changed == key).map(|&(_, word)| word.to_owned());
     metadata("1")
@@ -195,7 +194,7 @@ fn the_reference_runs_a_file_of_every_tokenizer() {
 }
 
 #[test]
-fn a_file_of_another_tokenizer_is_refused_by_name() {
+fn the_error_names_an_unknown_tokenizer() {
     let all = tensors(3, Sizes { embedding_dim: 3, hidden_size: 4, classes: 2 });
     let file = Aligned::new(&to_bytes(&with(&[("tern.tokenizer", "syllables")]), all));
     let error = Model::from_bytes(&file).unwrap_err().to_string();

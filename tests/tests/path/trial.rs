@@ -1,4 +1,4 @@
-//! Models on trial, and what a device does when one of them, or the power, fails at its worst moment.
+//! Models on trial: a device recovers if the model hangs or the power fails at any moment.
 
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -12,11 +12,11 @@ use tern_tests::device::{Console, Debugger, Device};
 use tern_tests::sb::{Fate, send};
 use tern_tests::{argument, committed, firmware, firmware_of, folder, json};
 
-/// An instruction takes 64 ns of the emulated board's time, and none where all sleep.
+/// Each instruction takes 64 ns of the emulated time; time passes faster while the device sleeps.
 const COUNTED: [&str; 2] = ["-icount", "shift=6"];
 
-/// A model whose golden text takes an emulated board about 25 s of its time: longer than its watchdog waits, and no longer than a start
-/// may take. An emulator may be through with it in a third of a second.
+/// Writes a model whose golden example takes the board about 25 s: longer than the timeout of the watchdog, shorter than the limit of a
+/// start. The emulator may run it within a third of a second.
 fn slow_model(folder: &Path) -> PathBuf {
     const TOKENS: usize = 4_000;
     let spec = Spec::from(Sizes { embedding_dim: 32, hidden_size: 64, classes: 2 });
@@ -43,39 +43,39 @@ fn passes(_: &mut [u8]) -> Fate {
     Fate::Passes
 }
 
-/// Loads and activates a model by `sb`, and has the device begin anew.
+/// Sends and activates a model by `sb`, and resets the device.
 fn begin_trial(console: &mut Console, model: &Path) {
     let sent = send(console, model, passes);
-    assert!(sent.said.contains("received "), "{sent:?}");
+    assert!(sent.answer.contains("received "), "{sent:?}");
     assert!(console.ask("activate").contains("all checks passed"), "{}", console.seen);
     console.send(b"reset\r");
     console.until("reset\r\n");
 }
 
-/// A device with a model in its first slot, a debugger, and a log that tells of each start before a model is looked at.
-struct Broken {
+/// A device with a model in its first slot, a debugger, and a log of each start.
+struct DebuggedDevice {
     console: Console,
     debugger: Debugger,
     log: PathBuf,
     _device: Device,
 }
 
-impl Broken {
+impl DebuggedDevice {
     fn start(folder: &Path, model: &Path) -> Self {
         let log = folder.join("log.bin");
         let loader = format!("loader,file={},addr=0x00200000,force-raw=on", argument(model));
         let serial = format!("file:{}", argument(&log));
         let options = [&COUNTED[..], &["-serial", &serial, "-device", &loader]].concat();
-        let (_device, console, debugger) = Device::debugged(tern_boards::DEFAULT, firmware(), &options);
-        Broken { console, debugger, log, _device }
+        let (_device, console, debugger) = Device::with_debugger(tern_boards::DEFAULT, firmware(), &options);
+        DebuggedDevice { console, debugger, log, _device }
     }
 
-    /// How much was logged.
+    /// Returns the length of the log.
     fn logged(&self) -> u64 {
         std::fs::metadata(&self.log).map_or(0, |log| log.len())
     }
 
-    /// Waits for the next start, and hangs it while it runs golden texts.
+    /// Waits for the next start, and makes it hang while it runs the golden examples.
     fn hang_next(&mut self, logged: u64) {
         let start = Instant::now();
         while self.logged() <= logged {
@@ -88,21 +88,21 @@ impl Broken {
 }
 
 #[test]
-fn a_model_whose_trial_hangs_is_given_up_after_the_watchdog_and_the_one_before_serves() {
+fn after_a_trial_that_hangs_the_device_returns_to_the_old_model() {
     let folder = folder("trial");
-    let mut device = Broken::start(&folder, &committed());
+    let mut device = DebuggedDevice::start(&folder, &committed());
     device.console.boot();
     let logged = device.logged();
     begin_trial(&mut device.console, &slow_model(&folder));
     device.hang_next(logged);
-    let Broken { console, .. } = &mut device;
+    let DebuggedDevice { console, .. } = &mut device;
     let start = console.boot();
     assert!(start.contains("slot B: back to the model before: ") && start.contains("crc32 7cc8eafe"), "{start}");
     let models = console.ask("models");
     assert!(models.contains("A  confirmed  serving") && models.contains("B  failed"), "{models}");
     assert!(console.ask("stats").contains("resets      2: 1 watchdog, 1 command"), "{}", console.seen);
     assert!(console.ask("free prize").contains("2 tokens, 0 unknown"), "{}", console.seen);
-    // The model was good: tried again, it serves, though its golden text takes longer than the watchdog waits.
+    // The second trial succeeds, although the golden example takes longer than the timeout of the watchdog.
     assert!(console.ask("activate").contains("all checks passed"), "{}", console.seen);
     let start = console.reset();
     assert!(start.contains("slot B: its model is on trial"), "{start}");
@@ -110,27 +110,27 @@ fn a_model_whose_trial_hangs_is_given_up_after_the_watchdog_and_the_one_before_s
 }
 
 #[test]
-fn a_device_that_comes_to_no_prompt_again_and_again_starts_without_a_model() {
+fn after_three_starts_without_a_prompt_the_device_starts_without_a_model() {
     let folder = folder("no-prompt");
-    let mut device = Broken::start(&folder, &slow_model(&folder));
+    let mut device = DebuggedDevice::start(&folder, &slow_model(&folder));
     let mut logged = 0;
     for _ in 0..3 {
         device.hang_next(logged);
         logged = device.logged();
     }
-    let Broken { console, .. } = &mut device;
+    let DebuggedDevice { console, .. } = &mut device;
     let start = console.boot();
     let why = "error: no model: the device began anew 3 times in a row before its prompt stood";
     assert!(start.contains(why), "{start}");
     assert!(console.ask("stats").contains("resets      3: 3 watchdog"), "{}", console.seen);
     assert!(console.ask("free prize").contains("error: no model"), "{}", console.seen);
-    // Nothing hangs any more.
+    // The next start does not hang.
     let start = console.reset();
     assert!(start.contains("model `random`"), "{start}");
 }
 
 #[test]
-fn what_a_board_keeps_in_flash_outlasts_its_power_whenever_that_goes() {
+fn the_models_in_flash_survive_a_power_failure_at_any_moment() {
     let folder = folder("power");
     let board = Board::named("riscv32-virt").unwrap();
     let (elf, flash) = (firmware_of(board), folder.join("flash"));
@@ -139,12 +139,12 @@ fn what_a_board_keeps_in_flash_outlasts_its_power_whenever_that_goes() {
     let seen = push(&committed());
     assert_eq!((&seen["slot"], &seen["state"], &seen["serving"]), (&"A".into(), &"confirmed".into(), &true.into()));
     let on = || {
-        let mut device = Device::keeping(board, &elf, &flash);
+        let mut device = Device::with_flash_file(board, &elf, &flash);
         let console = device.connect();
         (device, console)
     };
     let slow = slow_model(&folder);
-    // In the middle of a transfer.
+    // A power failure during a transfer.
     let (powered, mut console) = on();
     assert!(console.boot().contains("crc32 7cc8eafe"), "{}", console.seen);
     let mut pieces = 0;
@@ -162,7 +162,7 @@ fn what_a_board_keeps_in_flash_outlasts_its_power_whenever_that_goes() {
         "{}",
         console.seen
     );
-    // In the middle of a trial.
+    // A power failure during a trial.
     begin_trial(&mut console, &slow);
     thread::sleep(Duration::from_millis(100));
     drop((console, powered));
@@ -170,12 +170,12 @@ fn what_a_board_keeps_in_flash_outlasts_its_power_whenever_that_goes() {
     let start = console.boot();
     assert!(start.contains("slot B: back to the model before: ") && start.contains("crc32 7cc8eafe"), "{start}");
     assert!(console.ask("free prize").contains("2 tokens, 0 unknown"), "{}", console.seen);
-    // Between the activation and the next start.
+    // A power failure between activation and the next start.
     assert!(console.ask("activate").contains("all checks passed"), "{}", console.seen);
     drop((console, powered));
     let (powered, mut console) = on();
     assert!(console.boot().contains("slot B: its model is on trial"), "{}", console.seen);
-    // It is confirmed behind the prompt, before the first line is answered.
+    // The model is confirmed after the prompt and before the first line is answered.
     console.ask("models");
     drop((console, powered));
     let (_powered, mut console) = on();

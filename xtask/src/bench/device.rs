@@ -1,24 +1,29 @@
-//! `cargo xtask bench device`: executed instructions of the runtime's steps on emulated cores.
+//! `cargo xtask bench device`: counts the instructions of the runtime's steps on emulated cores.
 //!
-//! Each row is a random model of one size on one core. The firmware in `firmware/bench` runs the real runtime over it; the states after
-//! every step must be the host's.
+//! Each row of the table is one random model on one core. `firmware/bench` runs the runtime over it in QEMU; the states after
+//! every step must be equal to those on the host.
 
 use std::fs;
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use clap::Args;
 use serde_json::{Value, json};
 use tern_runtime::{Cell, Cost, Packing};
 
-use super::golden;
-use super::machine::{CORES, Core, Firmware, Measured};
+use super::committed;
+use super::measure::{Measured, MeasuringFirmware};
 use super::workload::{STEPS, Workload};
+use crate::cores::{CORES, Core};
 use crate::repo;
 use crate::setup::{self, Needs};
 
-/// (E, H)
+/// Embedding dimension and hidden size of the measured models.
 const SIZES: [(usize, usize); 4] = [(16, 16), (20, 64), (32, 64), (64, 128)];
 
-/// Sizes that fill no turn of any loop, and shifts: only their bits are compared, also with folded tokens.
+/// Packing, embedding dimension, hidden size and shift of LSTMs whose rows leave a remainder in every unrolled loop.
+///
+/// Their results are compared with the host's but not counted, with and without folded tokens.
 const ODD: [(Packing, usize, usize, &str); 6] = [
     (Packing::Interleaved4, 3, 5, "0"),
     (Packing::Interleaved4, 21, 7, "3"),
@@ -28,13 +33,14 @@ const ODD: [(Packing, usize, usize, &str); 6] = [
     (Packing::Paired16, 12, 24, "5"),
 ];
 
-/// E and H of models of every cell, with folded tokens, of which too only the bits are compared: whole blocks of four columns and not, four
-/// units and not.
+/// Embedding dimension and hidden size of models of every cell that are only compared: with and without a remainder of columns and
+/// of units in blocks of four.
 const ODD_CELLS: [(usize, usize); 3] = [(20, 6), (12, 20), (21, 7)];
 
-/// E and H of models with all operands at the ends of their ranges, nearly as large as may be.
+/// Embedding dimension and hidden size of models with all operands at the ends of their ranges, close to the largest size that loads.
 const EXTREME: (usize, usize) = (116, 384);
 
+/// One row of the table.
 struct Row {
     core: &'static str,
     cell: Cell,
@@ -48,22 +54,29 @@ struct Row {
     stack_bytes: u64,
 }
 
-/// What becomes of the figures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Then {
-    /// They are printed.
-    Print,
-    /// They are printed and must not be worse than the committed ones.
-    Check,
-    /// They are printed and become the committed ones.
-    Bless,
+/// Options of `bench device`.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct DeviceOptions {
+    /// Print one JSON object for each row.
+    #[arg(long)]
+    pub json: bool,
+    /// Fail if a figure is more than 2 % worse than in xtask/golden/bench_device.json.
+    #[arg(long, conflicts_with = "bless")]
+    pub check: bool,
+    /// Write the figures to xtask/golden/bench_device.json.
+    #[arg(long)]
+    pub bless: bool,
+    /// Print every command that builds or runs the firmware.
+    #[arg(short, long)]
+    pub verbose: bool,
 }
 
-/// Sets up, builds the firmware for every core, measures, prints. With `json` an object a row.
-pub fn run(json: bool, then: Then) -> Result<()> {
+/// Runs `cargo xtask bench device`.
+pub fn run(options: DeviceOptions) -> Result<()> {
+    let DeviceOptions { json, check, bless, verbose } = options;
     setup::run(Needs::Bench)?;
     let folder = repo::root().join("target").join("bench");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let random = |packing, (e, h), shift| Workload::random(packing, e, h, shift, &folder);
     let (mut odd, mut workloads) = (Vec::new(), Vec::new());
     for (packing, e, h, shift) in ODD {
@@ -102,12 +115,15 @@ pub fn run(json: bool, then: Then) -> Result<()> {
     }
     let mut rows = Vec::new();
     for core in CORES {
-        let bare = Firmware::build(core, false)?;
-        let full = Firmware::build(core, true)?;
+        let start = Instant::now();
+        let bare = MeasuringFirmware::build(core, false, verbose)?;
+        let full = MeasuringFirmware::build(core, true, verbose)?;
         for workload in &odd {
-            check_bits(core, workload, &full.measure(workload)?)?;
+            check_states(core, workload, &full.measure(workload)?)?;
         }
-        // The image is the same whatever it runs.
+        let (compared, seconds) = (odd.len(), start.elapsed().as_secs_f64());
+        eprintln!("{}: built, {compared} models give the host's states ({seconds:.0} s)", core.name);
+        // The size of the image does not depend on the model.
         let bare_bytes = bare.measure(&workloads[0])?.image_bytes;
         for workload in &workloads {
             let row = row(core, workload, &full.measure(workload)?, bare_bytes)?;
@@ -115,19 +131,25 @@ pub fn run(json: bool, then: Then) -> Result<()> {
             rows.push(row.json());
         }
     }
-    match then {
-        Then::Print => Ok(()),
-        Then::Check => golden::check(&rows),
-        Then::Bless => golden::bless(&rows),
+    if check {
+        committed::check(&rows)
+    } else if bless {
+        committed::write(&rows)
+    } else {
+        Ok(())
     }
 }
 
 fn row(core: Core, workload: &Workload, full: &Measured, bare_bytes: u64) -> Result<Row> {
-    check_bits(core, workload, full)?;
+    check_states(core, workload, full)?;
     let Workload { cell, packing, embedding, hidden, macs_per_step, scratch_bytes, .. } = *workload;
     let Measured { instructions, stack_bytes, image_bytes, .. } = *full;
     if stack_bytes > Cost::STACK_BYTES as u64 {
-        bail!("{}: a step takes {stack_bytes} bytes of stack, `Cost` says {} at most", core.name, Cost::STACK_BYTES);
+        bail!(
+            "{}: a step takes {stack_bytes} bytes of stack, more than the {} of `Cost`",
+            core.name,
+            Cost::STACK_BYTES
+        );
     }
     Ok(Row {
         core: core.name,
@@ -143,12 +165,13 @@ fn row(core: Core, workload: &Workload, full: &Measured, bare_bytes: u64) -> Res
     })
 }
 
-fn check_bits(core: Core, workload: &Workload, full: &Measured) -> Result<()> {
+/// Fails unless the states on the core are those on the host.
+fn check_states(core: Core, workload: &Workload, full: &Measured) -> Result<()> {
     let (Workload { embedding, hidden, hash, .. }, found) = (workload, full.hash);
     if found != *hash {
         bail!(
-            "{}, embedding {embedding}, hidden {hidden}: the states hash to {found:08x}, the host's to {hash:08x}; every core \
-             must give the same bits",
+            "{}, embedding {embedding}, hidden {hidden}: the hash of the states is {found:08x}, on the host {hash:08x}; every core \
+             must compute the same bits",
             core.name
         );
     }
@@ -157,7 +180,7 @@ fn check_bits(core: Core, workload: &Workload, full: &Measured) -> Result<()> {
 
 fn heading() -> String {
     format!(
-        "{STEPS} steps; code: what stepping and answering add to an image that loads the model, tables included, all cells\n\
+        "{STEPS} steps; code: bytes that steps and logits add to an image that loads the model\n\
          {:<14}{:<6}{:<13}{:>5}{:>5}{:>13}{:>9}{:>7}{:>9}{:>7}",
         "core", "cell", "packing", "E", "H", "instructions", "per MAC", "code", "scratch", "stack"
     )
@@ -208,7 +231,6 @@ mod tests {
     use std::path::PathBuf;
 
     fn workload() -> Workload {
-        let none = PathBuf::new;
         let (embedding, hidden) = (16, 16);
         Workload {
             cell: Cell::Lstm,
@@ -219,15 +241,15 @@ mod tests {
             macs_per_step: 2_048,
             scratch_bytes: 160,
             hash: 7,
-            model: none(),
-            ids: none(),
+            model: PathBuf::new(),
+            ids: PathBuf::new(),
         }
     }
 
     const FULL: Measured = Measured { instructions: 1_572_864, stack_bytes: 96, image_bytes: 9_000, hash: 7 };
 
     #[test]
-    fn a_row_has_the_keys_that_scripts_read() {
+    fn a_row_has_all_keys_in_json_and_all_columns_as_text() {
         let row = row(CORES[0], &workload(), &FULL, 6_000).unwrap();
         let expected = json!({
             "core": "cortex-m4", "cell": "lstm", "packing": "paired16", "embedding": 16, "hidden": 16, "steps": 256, "instructions": 1572864,
@@ -241,8 +263,8 @@ mod tests {
     }
 
     #[test]
-    fn other_bits_than_the_hosts_are_a_failure() {
+    fn states_that_differ_from_the_hosts_are_an_error() {
         let error = row(CORES[3], &workload(), &Measured { hash: 8, ..FULL }, 6_000).err().unwrap().to_string();
-        assert!(error.starts_with("rv32imac, embedding 16, hidden 16: the states hash to 00000008"), "{error}");
+        assert!(error.starts_with("rv32imac, embedding 16, hidden 16: the hash of the states is 00000008"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask bench host`: tokens a second of `tern eval`, an integer model beside the float model that it comes from.
+//! `cargo xtask bench host`: compares the speed of integer models on this machine with the float models they were exported from.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,29 +10,28 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::median;
-use crate::messages::SEED;
 use crate::process::run as run_process;
 use crate::tern::Tern;
 use crate::{data, repo};
 
-/// How often each model runs over the texts.
+/// The number of runs of each model over the texts.
 const TURNS: usize = 9;
 
 /// Options of `bench host`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// A trained model directory in the place of the small ones
+    /// Model directory to measure instead of the small models.
     #[arg(long, value_name = "DIR", requires = "data")]
     pub model: Option<PathBuf>,
-    /// The texts that it runs over
+    /// Texts to run it over.
     #[arg(long, value_name = "CSV", requires = "model")]
     pub data: Option<PathBuf>,
-    /// Print one JSON object a row
+    /// Print one JSON object for each row.
     #[arg(long)]
     pub json: bool,
 }
 
-/// What is compared: how a model is trained and how it is exported.
+/// The name of a small model, its options of `tern train` and of `tern export`.
 const CASES: [(&str, &[&str], &[&str]); 5] = [
     ("lstm paired16", &["--cell", "lstm"], &["--packing", "paired16"]),
     ("lstm interleaved4", &["--cell", "lstm"], &["--packing", "interleaved4"]),
@@ -41,11 +40,11 @@ const CASES: [(&str, &[&str], &[&str]); 5] = [
     ("lstm, both directions", &["--bidirectional"], &[]),
 ];
 
-/// Trains, exports, measures, prints.
+/// Runs `cargo xtask bench host`.
 pub fn run(options: &Options) -> Result<()> {
     let tern = Tern::build()?;
     let folder = repo::root().join("target").join("bench-host");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     if !options.json {
         println!("{:<24}{:>16}{:>18}{:>8}", "model", "float tokens/s", "integer tokens/s", "ratio");
     }
@@ -53,7 +52,7 @@ pub fn run(options: &Options) -> Result<()> {
         let name = model.file_name().unwrap_or(OsStr::new("model")).to_string_lossy().into_owned();
         return compare(&tern, &name, model, &[], data, &folder, options.json);
     }
-    data::write(&folder, SEED)?;
+    data::write(&folder, tern_messages::SEED)?;
     let texts = folder.join("train.csv");
     for (name, training, export) in CASES {
         let model = folder.join(training.concat().trim_start_matches('-'));
@@ -67,7 +66,7 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Both in turn: a row.
+/// Runs the float and the integer model in turn and prints a row.
 fn compare(
     tern: &Tern,
     name: &str,
@@ -87,7 +86,7 @@ fn compare(
             let threads: [&OsStr; 2] = ["--threads".as_ref(), "1".as_ref()];
             let arguments = [["eval".as_ref(), model.as_os_str()], ["--data".as_ref(), data.as_os_str()], threads];
             let object = tern.json(arguments.as_flattened())?;
-            rates.push(object["tokens_per_s"].as_f64().context("`tern eval --json` told no `tokens_per_s`")?);
+            rates.push(object["tokens_per_s"].as_f64().context("`tern eval --json` printed no `tokens_per_s`")?);
         }
     }
     let [float, integer] = rates;

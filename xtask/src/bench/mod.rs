@@ -1,20 +1,18 @@
-//! `cargo xtask bench`: what things cost, by commands that a reader can run.
+//! `cargo xtask bench`: measurements on emulated cores (`device`, `splits`) and on this machine (`host`, `train`).
 
+mod committed;
 pub mod device;
-mod golden;
 pub mod host;
-mod machine;
+mod measure;
 pub mod splits;
 pub mod train;
 mod workload;
 
-pub use machine::CORES;
-
-/// The middle one, or the mean of the two in the middle.
+/// Returns the middle value, or the mean of the two in the middle.
 ///
 /// # Panics
 ///
-/// Where there is no value.
+/// Panics if `values` is empty.
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     (values[values.len() / 2] + values[(values.len() - 1) / 2]) / 2.0
@@ -25,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn medians() {
+    fn the_median_is_the_middle_value_or_the_mean_of_two() {
         assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
         assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
     }

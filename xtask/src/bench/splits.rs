@@ -1,7 +1,7 @@
-//! `cargo xtask bench splits`: the texts of a table through a model on every emulated core.
+//! `cargo xtask bench splits`: runs the texts of a table through a model on every emulated core.
 //!
-//! The state after every token and the logits after every text, all in one number a batch, must be the host's. Of the first tokens it says
-//! what a step costs: run on a file with folded tokens and on the same without, what folding saves.
+//! A hash over the state after every token and the logits after every text must be equal to the host's. The instructions of the first
+//! tokens are counted: the same model with and without folded tokens shows the instructions that folding saves.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,52 +12,56 @@ use serde_json::json;
 use tern_runtime::Model;
 use tern_runtime::testing::Aligned;
 
-use super::machine::{CORES, Core, Firmware};
+use super::measure::MeasuringFirmware;
 use super::workload::{TEXT_ENDS, Workload};
+use crate::cores::{CORES, Core};
 use crate::repo;
 use crate::setup::{self, Needs};
 
-/// Ids that the emulated memory has room for.
+/// The number of ids that fit the emulated memory.
 const BATCH: usize = 100_000;
 
-/// Multiply-accumulates of the tokens that are counted: at 16 instructions each, more than any core takes, no counter wraps.
+/// Limits the counted tokens by their multiply-accumulates. No core takes 16 instructions for one, so no 32-bit counter overflows.
 const COUNTED: usize = (1 << 31) / 16;
 
 /// Options of `bench splits`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Device file
+    /// Device file.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
-    /// CSV with a column `text`
+    /// CSV file with a column `text`.
     #[arg(value_name = "DATA")]
     pub data: PathBuf,
-    /// Read only so many texts
+    /// Read at most this many texts.
     #[arg(long, value_name = "N")]
     pub rows: Option<usize>,
-    /// Print one JSON object a core
+    /// Print one JSON object for each core.
     #[arg(long)]
     pub json: bool,
+    /// Print every command that builds or runs the firmware.
+    #[arg(short, long)]
+    pub verbose: bool,
 }
 
-/// Runs all texts on all cores; fails where one gives other bits.
+/// Runs `cargo xtask bench splits`.
 pub fn run(options: &Options) -> Result<()> {
     setup::run(Needs::Bench)?;
     let bytes = fs::read(&options.file).with_context(|| format!("cannot read {}", options.file.display()))?;
     let file = Aligned::new(&bytes);
-    let model = Model::from_bytes(&file).with_context(|| format!("{} is no device file", options.file.display()))?;
+    let model = Model::from_bytes(&file).with_context(|| format!("{} is not a device file", options.file.display()))?;
     let texts = texts(&options.data, options.rows.unwrap_or(usize::MAX))?;
     let batches = batches(&model, &texts, BATCH)?;
     let folder = repo::root().join("target").join("bench");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let workload = |ids: &Vec<u32>| Workload::over(model.packing(), &file, ids, "split", &folder);
     let tokens: usize = batches.iter().map(Vec::len).sum();
-    // One text without an end: the steps alone. In two directions they are only taken for an answer.
+    // One long text, so that only steps are counted. A bidirectional model steps only when its logits are read.
     let counted: Vec<u32> =
         batches.iter().flatten().take(COUNTED / model.macs_per_token().max(1)).map(|id| id & !TEXT_ENDS).collect();
     let counts = !model.config().bidirectional && !counted.is_empty();
     for core in CORES {
-        let firmware = Firmware::build(core, true)?;
+        let firmware = MeasuringFirmware::build(core, true, options.verbose)?;
         for ids in &batches {
             measure(core, &firmware, &workload(ids)?)?;
         }
@@ -73,17 +77,19 @@ pub fn run(options: &Options) -> Result<()> {
             println!("{row}");
         } else {
             let a_token = a_token.map_or(String::new(), |count| format!("; {count:.0} instructions a token"));
-            println!("{name:<14}{cell:<9}{packing:<13}{texts:>6} texts, {tokens:>7} tokens: the host's bits{a_token}");
+            println!(
+                "{name:<14}{cell:<9}{packing:<13}{texts:>6} texts, {tokens:>7} tokens: same bits as the host{a_token}"
+            );
         }
     }
     Ok(())
 }
 
-/// The instructions of all steps, which must leave what the host's leave.
-fn measure(core: Core, firmware: &Firmware, workload: &Workload) -> Result<u64> {
+/// Returns the instructions of all steps; fails if the states or logits differ from the host's.
+fn measure(core: Core, firmware: &MeasuringFirmware, workload: &Workload) -> Result<u64> {
     let found = firmware.measure(workload)?;
     if found.hash != workload.hash {
-        bail!("{}: the states and logits hash to {:08x}, the host's to {:08x}", core.name, found.hash, workload.hash);
+        bail!("{}: the hash of states and logits is {:08x}, on the host {:08x}", core.name, found.hash, workload.hash);
     }
     Ok(found.instructions)
 }
@@ -98,7 +104,9 @@ fn texts(data: &Path, rows: usize) -> Result<Vec<String>> {
     table.records().take(rows).map(text).collect()
 }
 
-/// The ids of all texts, each text's last one marked; texts without a token have none. A batch ends with a text.
+/// Returns the token ids of all texts in batches of at most `length`; the last id of each text is marked with [`TEXT_ENDS`].
+///
+/// A text without tokens is skipped, and no text is divided between batches.
 fn batches(model: &Model<'_>, texts: &[String], length: usize) -> Result<Vec<Vec<u32>>> {
     let mut scratch = vec![0; model.scratch_len()];
     let mut session = model.session(&mut scratch)?;
@@ -125,7 +133,7 @@ mod tests {
     use tern_runtime::testing::{Sizes, random_file_in};
 
     #[test]
-    fn a_batch_ends_with_a_text() {
+    fn no_text_is_divided_between_batches() {
         let sizes = Sizes { embedding_dim: 4, hidden_size: 4, classes: 2 };
         let file = random_file_in(Packing::Interleaved4, 1, sizes, "0");
         let model = Model::from_bytes(&file).unwrap();

@@ -1,4 +1,4 @@
-//! What is measured: random models, the ids that they step on, and the host's states after every step.
+//! Workloads of the measuring firmware: random models, token ids, and a hash of the states that the host computes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,51 +7,51 @@ use anyhow::{Context, Result};
 use tern_runtime::testing::{Random, Sizes, Spec, extreme_file_in, random_file_in};
 use tern_runtime::{Cell, Model, Packing};
 
-/// Steps of one run.
+/// The number of steps in one run.
 pub const STEPS: usize = 256;
 
-/// In an id: a text ends after this token, as in `firmware/bench`.
+/// The bit of an id that marks the last token of a text, as in `firmware/bench`.
 pub const TEXT_ENDS: u32 = 1 << 31;
 
-/// A model and its ids, on disk for the emulator.
+/// A model and token ids, written to disk for the emulator.
 pub struct Workload {
-    /// Its cells.
+    /// The cell of the recurrent layers.
     pub cell: Cell,
-    /// How its weights lie.
+    /// The packing of the recurrent weights.
     pub packing: Packing,
-    /// E.
+    /// The embedding dimension E.
     pub embedding: usize,
-    /// H.
+    /// The hidden size H.
     pub hidden: usize,
-    /// Of LSTM: 4·H·(E + H).
+    /// Multiply-accumulates of one step; 4·H·(E + H) for one LSTM layer.
     pub macs_per_step: usize,
-    /// What the model's session needs.
+    /// Bytes of scratch that a session needs.
     pub scratch_bytes: usize,
-    /// How many tokens, and so steps.
+    /// The number of tokens, which is the number of steps.
     pub tokens: usize,
-    /// Over the states after every step, by the host.
+    /// Hash of the states after every step on the host.
     pub hash: u32,
-    /// The device file.
+    /// The path of the device file.
     pub model: PathBuf,
-    /// The ids: their number, then they; `u32`, little-endian.
+    /// The path of the ids: their number and then the ids, as little-endian `u32`.
     pub ids: PathBuf,
 }
 
 impl Workload {
-    /// A random model with a fixed seed, written into `folder` with its ids.
+    /// Writes a random LSTM into `folder`; the seed depends on the sizes.
     pub fn random(packing: Packing, embedding: usize, hidden: usize, shift: &str, folder: &Path) -> Result<Self> {
         let seed = (embedding * 1_000 + hidden) as u64;
         let file = random_file_in(packing, seed, sizes(embedding, hidden), shift);
         Workload::new(packing, &file, &format!("lstm-{embedding}-{hidden}-shift{shift}"), folder)
     }
 
-    /// A model all of whose operands are at the ends of their ranges, written into `folder` with its ids.
+    /// Writes an LSTM whose operands are all at the ends of their ranges.
     pub fn extreme(packing: Packing, sign: i8, embedding: usize, hidden: usize, folder: &Path) -> Result<Self> {
         let file = extreme_file_in(packing, sign, sizes(embedding, hidden));
         Workload::new(packing, &file, &format!("lstm-{embedding}-{hidden}-extreme{sign}"), folder)
     }
 
-    /// A random model with some of its tokens folded, written into `folder` with its ids.
+    /// Writes a random model with some folded tokens.
     pub fn folded(
         (cell, packing): (Cell, Packing),
         (embedding, hidden): (usize, usize),
@@ -63,21 +63,21 @@ impl Workload {
         Workload::new(packing, &file, &format!("{}-{embedding}-{hidden}-shift{shift}-folded", cell.name()), folder)
     }
 
-    /// A random model with weights of 4, 8 and 16 bits, written into `folder` with its ids.
+    /// Writes a random model with weights of 4, 8 and 16 bits.
     pub fn of_widths(cell: Cell, bits: [u32; 4], folder: &Path) -> Result<Self> {
         let spec = Spec { cell, bits, ..sizes(20, 12).into() };
         let name = format!("{}-{}", cell.name(), bits.map(|bits| bits.to_string()).join("-"));
         Workload::new(Packing::Rows, &spec.file(7), &name, folder)
     }
 
-    /// A random model of other cells, as [`random`](Workload::random).
+    /// Writes a random model of any cell.
     pub fn of_cell(cell: Cell, embedding: usize, hidden: usize, folder: &Path) -> Result<Self> {
         let file = Spec { cell, ..sizes(embedding, hidden).into() }.file((embedding * 1_000 + hidden) as u64);
         let name = format!("{}-{embedding}-{hidden}", cell.name());
         Workload::new(Packing::plain(cell), &file, &name, folder)
     }
 
-    /// Random models of every cell, and in every packing, over short texts.
+    /// Writes random models of every cell and packing, with ids of short texts.
     pub fn of_texts(folder: &Path) -> Result<Vec<Self>> {
         let sizes = sizes(12, 20);
         let lstms = Packing::LSTM.map(|packing| (Cell::Lstm, packing, random_file_in(packing, 7, sizes, "1")));
@@ -99,7 +99,7 @@ impl Workload {
         Workload::over(packing, file, &ids, name, folder)
     }
 
-    /// A model and ids, written into `folder`.
+    /// Writes a model and ids into `folder`.
     pub fn over(packing: Packing, file: &[u8], ids: &[u32], name: &str, folder: &Path) -> Result<Self> {
         let model = Model::from_bytes(file)?;
         let path = |what: &str| folder.join(format!("{name}-{}.{what}", packing.name()));
@@ -134,7 +134,7 @@ fn words(ids: &[u32]) -> Vec<u8> {
     std::iter::once(ids.len() as u32).chain(ids.iter().copied()).flat_map(u32::to_le_bytes).collect()
 }
 
-/// As the measuring firmware does it.
+/// Computes the hash as `firmware/bench` does.
 fn hash(model: &Model<'_>, ids: &[u32]) -> Result<u32> {
     let mut scratch = vec![0; model.scratch_len()];
     let mut session = model.session(&mut scratch)?;
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_workload_is_the_same_every_time() {
+    fn ids_and_hash_are_the_same_every_time() {
         let file =
             random_file_in(Packing::Interleaved4, 1, Sizes { embedding_dim: 4, hidden_size: 4, classes: 2 }, "0");
         let model = Model::from_bytes(&file).unwrap();

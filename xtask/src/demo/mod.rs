@@ -1,16 +1,16 @@
-//! `cargo xtask demo`: from nothing to the answers of an emulated Cortex-M4, and what they cost.
+//! `cargo xtask demo`: trains a model, exports it, and runs it on an emulated Cortex-M4.
 //!
-//! Everything lies in `target/demo/`: the data, the model directory, the device file, `figures.json`.
+//! All files are in `target/demo/`: the data, the model directory, the device file, `figures.json`.
 
-mod console;
 mod figures;
+mod session;
 
 use std::path::Path;
 
 use anyhow::Result;
+use clap::Args;
+use tern_messages::SEED;
 
-use crate::cli::DemoOptions;
-use crate::messages::SEED;
 use crate::process::run as run_command;
 use crate::setup::{self, Needs};
 use crate::stage::Stages;
@@ -18,15 +18,44 @@ use crate::tern::Tern;
 use crate::{data, firmware, repo};
 use figures::Figures;
 
+/// Options of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoOptions {
+    /// Train for at most this many epochs instead of the recipe's number.
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<u32>,
+}
+
 /// Runs the demo; stops at the first stage that fails.
 pub fn run(options: &DemoOptions) -> Result<()> {
+    eprintln!(
+        "The demo takes about 15 minutes on a new checkout: 2 to 6 minutes to compile `tern` (some 280 crates),\n\
+         1 minute for the firmware, 2 to 4 minutes to train; the rest takes seconds. A second run compiles nothing."
+    );
     let mut stages = Stages::default();
     let result = run_stages(options, &mut stages);
     if let Ok(figures) = &result {
         print!("\n{}", figures.table());
     }
     print!("\n{}", stages.table());
-    result?.check()
+    result?.check()?;
+    println!("\n{}", next_steps());
+    Ok(())
+}
+
+/// Returns the commands to go on with.
+fn next_steps() -> String {
+    let shown = |file: &str| repo::shown(&repo::demo().join(file));
+    let (device_file, report) = (shown("building.safetensors"), shown("model/report.html"));
+    format!(
+        "The report of the training is {report}. To go on:\n\n\
+         \x20 cargo install --locked --path trainer      puts `tern` on the PATH; everything is compiled already\n\
+         \x20 tern console {device_file} --qemu          talk to the emulated device\n\
+         \n\
+         Now your own CSV file with the columns `text` and `label`:\n\n\
+         \x20 tern train mine.csv -o mine && tern export mine -o mine.safetensors\n\
+         \x20 tern console mine.safetensors --qemu"
+    )
 }
 
 fn run_stages(options: &DemoOptions, stages: &mut Stages) -> Result<Figures> {
@@ -35,31 +64,23 @@ fn run_stages(options: &DemoOptions, stages: &mut Stages) -> Result<Figures> {
     let held_out = folder.join("heldout.csv");
 
     stages.run("set-up", || setup::run(Needs::Demo))?;
-    let tern = stages.run("build tern", Tern::build)?;
-    let made = stages.run("data", || data::write(&folder, SEED))?;
-    stages.run("train", || train(&tern, &model, options.epochs))?;
+    let tern = stages.run("build tern (2 to 6 minutes the first time)", Tern::build)?;
+    let messages = stages.run("data", || data::write(&folder, SEED))?;
+    stages.run("train (2 to 4 minutes)", || train(&tern, &model, options.epochs))?;
     let export =
         stages.run("export", || tern.json(["export".as_ref(), model.as_path(), "-o".as_ref(), &device_file]))?;
-    let held_out = stages.run("held-out templates", || {
+    let held_out = stages.run("accuracy on held-out templates", || {
         tern.json(["eval".as_ref(), device_file.as_path(), "--data".as_ref(), &held_out])
     })?;
-    let elf = stages.run("build firmware", || firmware::build(tern_boards::DEFAULT))?;
+    let elf = stages.run("build firmware (1 minute the first time)", || firmware::build(tern_boards::DEFAULT))?;
     let device = stages.run("classify on the Cortex-M4", || {
-        let (data, elf) = (model.join("validation.csv"), elf.as_path());
-        let arguments: [&Path; 7] = [
-            "classify".as_ref(),
-            &device_file,
-            "--data".as_ref(),
-            &data,
-            "--qemu".as_ref(),
-            "--firmware".as_ref(),
-            elf,
-        ];
-        tern.json(arguments)
+        let data = model.join("validation.csv");
+        let options: [&Path; 4] = ["--data".as_ref(), &data, "--firmware".as_ref(), &elf];
+        tern.json(["classify".as_ref(), device_file.as_path(), "--qemu".as_ref()].into_iter().chain(options))
     })?;
-    stages.run("console of the Cortex-M4", || console::talk(&tern, &device_file, &elf, &made))?;
+    stages.run("console of the Cortex-M4", || session::run(&tern, &device_file, &elf, &messages))?;
     stages.run("figures", || {
-        let figures = Figures::new(made.train.len(), &export, &held_out, &device);
+        let figures = Figures::new(messages.train.len(), &export, &held_out, &device);
         figures.write(&folder.join("figures.json"))?;
         Ok(figures)
     })

@@ -1,28 +1,25 @@
-//! Set-up: what the repository needs beyond cargo. Each part looks first, installs what is missing, and says in one
-//! line what it found or did.
+//! Set-up of programs that the repository needs beside cargo.
+//!
+//! Each part looks for its program first, installs it if it is missing, and prints one line.
 
-mod browser;
-pub mod cargo_deny;
-mod defmt_print;
-mod emulator;
-mod lrzsz;
-mod toolchain;
-
-pub use toolchain::host;
+pub mod packages;
+pub mod programs;
+pub mod toolchain;
 
 use anyhow::Result;
 use clap::ValueEnum;
 use tern_boards::Board;
 
-use crate::bench::CORES;
+use crate::cores::CORES;
 use crate::repo::FIRMWARE_TARGET;
+use packages::{CHROMIUM, LRZSZ, PYTHON, QEMU_ARM, QEMU_RISCV};
 
-/// The command that the set-up is for.
+/// The command that is set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Needs {
     /// The compiler target of the firmware.
     Firmware,
-    /// Formatter, clippy, and the targets that the runtime is checked for.
+    /// Formatter, clippy, and the compiler targets of the runtime.
     Lint,
     /// The firmware's target and the emulator.
     Demo,
@@ -32,8 +29,8 @@ pub enum Needs {
     Test,
 }
 
-/// The targets that the runtime is for: ARM with DSP instructions, without, with the smallest set, with the latest; RISC-V with atomic
-/// instructions and without; no bare metal at all.
+/// The compiler targets that the runtime is checked for: Arm and RISC-V cores with and without DSP or atomic instructions, and
+/// WebAssembly.
 pub const RUNTIME_TARGETS: [&str; 7] = [
     FIRMWARE_TARGET,
     "thumbv7m-none-eabi",
@@ -44,43 +41,33 @@ pub const RUNTIME_TARGETS: [&str; 7] = [
     "wasm32-unknown-unknown",
 ];
 
-/// Sees that all is there that `needs` takes.
+/// Installs everything that `needs` takes.
 pub fn run(needs: Needs) -> Result<()> {
-    if needs == Needs::Bench {
-        let targets: Vec<_> = CORES.iter().map(|core| core.target).collect();
-        toolchain::ensure_targets(&targets)?;
-        emulator::ensure(&emulator::ARM)?;
-        return emulator::ensure(&emulator::RISCV);
+    match needs {
+        Needs::Firmware | Needs::Demo => toolchain::ensure_targets(&[FIRMWARE_TARGET])?,
+        Needs::Bench => toolchain::ensure_targets(&CORES.map(|core| core.target))?,
+        Needs::Lint | Needs::Test => {
+            toolchain::ensure_components()?;
+            toolchain::ensure_targets(&RUNTIME_TARGETS)?;
+        }
     }
-    if matches!(needs, Needs::Lint | Needs::Test) {
-        toolchain::ensure_components()?;
-        toolchain::ensure_targets(&RUNTIME_TARGETS)?;
-    } else {
-        toolchain::ensure_targets(&[FIRMWARE_TARGET])?;
+    if matches!(needs, Needs::Demo | Needs::Bench | Needs::Test) {
+        packages::ensure(&QEMU_ARM)?;
     }
-    if matches!(needs, Needs::Demo | Needs::Test) {
-        emulator::ensure(&emulator::ARM)?;
+    if matches!(needs, Needs::Bench | Needs::Test) {
+        packages::ensure(&QEMU_RISCV)?;
     }
     if needs == Needs::Test {
-        emulator::ensure(&emulator::RISCV)?;
-        defmt_print::ensure()?;
-        lrzsz::ensure()?;
-        browser::ensure();
+        programs::ensure_defmt_print()?;
+        for package in [LRZSZ, CHROMIUM, PYTHON] {
+            packages::ensure(&package)?;
+        }
+        programs::ensure_python_packages()?;
     }
     Ok(())
 }
 
-/// Sees that the firmware of `board` can be built.
+/// Installs everything that a build of the firmware for `board` takes.
 pub fn board(board: &Board) -> Result<()> {
     toolchain::ensure_targets(&[board.target])
-}
-
-/// Sees that dependencies can be checked.
-pub fn deny() -> Result<()> {
-    cargo_deny::ensure().map(drop)
-}
-
-/// One line of what was found or is done.
-pub(crate) fn say(part: &str, what: &str) {
-    eprintln!("set-up: {part}: {what}");
 }

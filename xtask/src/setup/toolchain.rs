@@ -1,27 +1,27 @@
-//! Compiler targets and components, by rustup.
+//! Compiler targets, components and toolchains, by rustup.
 //!
-//! `rust-toolchain.toml` could name them, but rustup does not install them by itself where `RUSTUP_AUTO_INSTALL=0`.
+//! A `rust-toolchain.toml` would not be enough: rustup does not install its targets if `RUSTUP_AUTO_INSTALL=0`.
 
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::say;
 use crate::process::{cargo, probe, program, run};
 use crate::repo;
+use crate::stage::note;
 
-/// Sees that the compiler has a core library for each of `targets`.
+/// Adds the targets that the compiler has no core library for.
 pub fn ensure_targets(targets: &[&str]) -> Result<()> {
     let missing: Vec<_> = targets.iter().copied().filter(|target| !has_target(target)).collect();
     if missing.is_empty() {
-        say("compiler targets", &format!("{} are there", targets.join(", ")));
+        note("compiler targets", &format!("found {}", targets.join(", ")));
         return Ok(());
     }
-    say("compiler targets", &format!("adding {}", missing.join(", ")));
+    note("compiler targets", &format!("adding {}", missing.join(", ")));
     rustup("target", &missing)
 }
 
-/// Sees that `cargo fmt` and `cargo clippy` are there.
+/// Adds `cargo fmt` and `cargo clippy` if they are missing.
 pub fn ensure_components() -> Result<()> {
     let present = |component: &&str| {
         let subcommand = if *component == "rustfmt" { "fmt" } else { component };
@@ -29,14 +29,14 @@ pub fn ensure_components() -> Result<()> {
     };
     let missing: Vec<_> = ["rustfmt", "clippy"].into_iter().filter(|component| !present(component)).collect();
     if missing.is_empty() {
-        say("compiler components", "rustfmt, clippy are there");
+        note("compiler components", "found rustfmt, clippy");
         return Ok(());
     }
-    say("compiler components", &format!("adding {}", missing.join(", ")));
+    note("compiler components", &format!("adding {}", missing.join(", ")));
     rustup("component", &missing)
 }
 
-/// A target is there when its library folder is, whoever installed it.
+/// True if the library folder of the target exists, whether rustup or a package manager installed it.
 fn has_target(target: &str) -> bool {
     probe(program("rustc").args(["--print", "target-libdir", "--target", target]))
         .is_some_and(|folder| Path::new(&folder).is_dir())
@@ -46,13 +46,23 @@ fn rustup(kind: &str, names: &[&str]) -> Result<()> {
     run(program("rustup").args([kind, "add"]).args(names)).with_context(|| {
         let names = names.join(" ");
         format!(
-            "{names} could not be added; with rustup (https://rustup.rs) and a network, type `rustup {kind} add \
-             {names}`; with another compiler, install its {kind}s by its own means"
+            "cannot add {names}; with rustup (https://rustup.rs) and a network, type `rustup {kind} add {names}`; \
+             without rustup, install them as your compiler's documentation describes"
         )
     })
 }
 
-/// The target that the compiler itself runs on.
+/// Installs this version of Rust beside the others; fails without rustup or without a network.
+pub fn ensure_version(version: &str) -> Result<()> {
+    let installed = || probe(program("rustup").args(["run", version, "rustc", "--version"])).is_some();
+    if !installed() {
+        note("compiler", &format!("installing Rust {version}"));
+        run(program("rustup").args(["toolchain", "install", version, "--profile", "minimal", "--no-self-update"]))?;
+    }
+    Ok(())
+}
+
+/// Returns the target that the compiler itself runs on.
 pub fn host() -> Result<String> {
     let version = probe(program("rustc").arg("-vV")).context("`rustc -vV` fails; is Rust installed?")?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
@@ -64,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_host_is_a_target_that_is_there() {
+    fn the_library_of_the_host_exists() {
         assert!(has_target(&host().unwrap()));
         assert!(!has_target("no-such-target"));
     }

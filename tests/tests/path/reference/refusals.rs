@@ -1,8 +1,8 @@
-//! What both refuse, and what they make of files at the ends of every range.
+//! Files that both the runtime and the reference refuse, and models at the ends of every range.
 
 use super::*;
 
-/// The elements of `tensor` become what `value` gives for each index.
+/// Sets each element of a tensor to `value(index)`.
 fn set(tensors: &mut [Tensor], name: &str, mut value: impl FnMut(usize) -> i64) {
     let tensor = tensors.iter_mut().find(|tensor| tensor.name == name).unwrap();
     let size = tensor.dtype.size();
@@ -11,8 +11,8 @@ fn set(tensors: &mut [Tensor], name: &str, mut value: impl FnMut(usize) -> i64) 
     }
 }
 
-/// A model with values from the whole range of their types, as far as the layer's and the head's shift let it load.
-fn wild(seed: u64, sizes: Sizes) -> (Vec<Tensor>, [String; 2]) {
+/// Returns the tensors of a model with values from the whole range that still loads, and the shifts of layer and head.
+fn full_range(seed: u64, sizes: Sizes) -> (Vec<Tensor>, [String; 2]) {
     let mut random = Random(seed);
     let shifts = [random.between(0, 4), random.between(0, 4)];
     let mut tensors = tensors(seed, sizes);
@@ -50,7 +50,7 @@ fn the_reference_runs_models_at_the_ends_of_every_range() {
     for seed in 0..12 {
         let size = |n| usize::try_from(1 + (seed * 7) % n).unwrap();
         let sizes = Sizes { embedding_dim: size(5), hidden_size: size(9), classes: size(4) };
-        let (tensors, shifts) = wild(seed, sizes);
+        let (tensors, shifts) = full_range(seed, sizes);
         let file = file(&tensors, &shifts);
         if Model::from_bytes(&Aligned::new(&file)).is_err() {
             continue;
@@ -60,12 +60,12 @@ fn the_reference_runs_models_at_the_ends_of_every_range() {
         }
         run += 1;
     }
-    assert_eq!(run, 12, "so many of the models load");
+    assert_eq!(run, 12, "all models load");
 }
 
 #[test]
-fn a_cell_state_saturates_as_the_page_says() {
-    // One token drives unit 0's cell up and unit 1's down without end; any other token shows what is left of it.
+fn a_cell_state_saturates_as_documented() {
+    // One token increases the cell state of unit 0 and decreases that of unit 1 until both saturate.
     let mut tensors = tensors(0, Sizes { embedding_dim: 1, hidden_size: 2, classes: 2 });
     set(&mut tensors, "embedding.weight", |id| if id == 2 { 127 } else { -127 });
     set(&mut tensors, "lstm.weight_ih_l0", |at| [127, 127, 127, 1, 127, 127, -127, 1][at]);
@@ -87,7 +87,7 @@ fn loads(file: &[u8]) -> bool {
     Model::from_bytes(&Aligned::new(file)).is_ok()
 }
 
-/// What the reference says of files, which must be what the runtime says; nothing where there is no Python.
+/// Checks that reference and runtime refuse the same files; returns the output of the reference, `None` if the test is to be skipped.
 fn both(folder: &Path, files: &[Vec<u8>]) -> Option<Vec<Value>> {
     let mut input = String::new();
     for (index, file) in files.iter().enumerate() {
@@ -104,7 +104,7 @@ fn both(folder: &Path, files: &[Vec<u8>]) -> Option<Vec<Value>> {
 }
 
 #[test]
-fn a_file_out_of_form_is_refused_by_both() {
+fn both_refuse_a_malformed_file() {
     let sizes = Sizes { embedding_dim: 2, hidden_size: 3, classes: 2 };
     let good = ["0", "0"].map(str::to_string);
     let mut files = Vec::new();
@@ -152,7 +152,7 @@ fn a_file_out_of_form_is_refused_by_both() {
     assert!(seen.iter().filter(|seen| seen["refused"] == json!([])).count() == 2, "{seen:?}");
 }
 
-/// The tensors with other tokens, as many.
+/// Replaces the vocabulary by as many other tokens.
 fn vocabulary(tensors: &mut Vec<Tensor>, tokens: &[&str]) {
     tensors.retain(|tensor| !tensor.name.starts_with("vocab."));
     tensors.extend(Tensor::texts("vocab", tokens.iter().copied()));
@@ -173,12 +173,12 @@ fn the_reference_finds_tokens_in_lower_case() {
 }
 
 #[test]
-fn a_file_is_refused_where_the_page_says() {
+fn a_file_is_refused_exactly_at_the_documented_bounds() {
     let folder = folder("reference-bounds");
     let mut files = Vec::new();
     for seed in 0..60 {
         let mut random = Random(seed);
-        let (mut tensors, shifts) = wild(seed, Sizes { embedding_dim: 2, hidden_size: 3, classes: 2 });
+        let (mut tensors, shifts) = full_range(seed, Sizes { embedding_dim: 2, hidden_size: 3, classes: 2 });
         let name = ["lstm.bias_l0", "lstm.multiplier_ih_l0", "lstm.multiplier_hh_l0", "fc.bias", "fc.multiplier"]
             [usize::try_from(seed % 5).unwrap()];
         let tensor = tensors.iter().find(|tensor| tensor.name == name).unwrap();
@@ -205,7 +205,7 @@ fn a_file_is_refused_where_the_page_says() {
     for condition in ["1", "2", "3", "4"] {
         assert!(
             seen.iter().any(|seen| seen["refused"] == json!([condition])),
-            "{condition} alone is never what refuses"
+            "no file is refused for condition {condition} alone"
         );
     }
     assert!(seen.iter().filter(|seen| seen["refused"] == json!([])).count() > 20);
@@ -217,15 +217,15 @@ fn the_text_tables_are_those_of_unicode() {
     let Some(seen) = reference(&folder, &["--check-tables"], "") else { return };
     let unicode = seen[0]["unicode"].as_str().unwrap();
     if unicode.split('.').next().unwrap().parse::<u32>().unwrap() > 16 {
-        eprintln!("skipped: the tables are of Unicode 16.0, this Python's database is of {unicode}");
+        skip(&format!("the tables are of Unicode 16.0, and the database of this Python is newer: {unicode}"));
         return;
     }
     assert_eq!([&seen[0]["word"], &seen[0]["lower"], &seen[0]["space"]], [&json!([]); 3], "{seen:?}");
 }
 
 #[test]
-fn a_record_out_of_form_is_refused_by_both() {
-    // A record: 4 words of weights, 2 and 2 of multipliers, 3 and 3 of the sums' start, 4 of weights.
+fn both_refuse_a_malformed_record() {
+    // A record has 4 words of weights, 2 and 2 of multipliers, 3 and 3 of initial sums, and 4 of weights.
     let sizes = Sizes { embedding_dim: 4, hidden_size: 4, classes: 2 };
     let (metadata, good) = packed(Packing::Paired16, &metadata("0"), tensors(1, sizes));
     let units = good.iter().position(|tensor| tensor.name == "lstm.units_l0").unwrap();
@@ -244,6 +244,6 @@ fn a_record_out_of_form_is_refused_by_both() {
     }
     let Some(seen) = both(&folder("reference-record"), &files) else { return };
     let refused = seen.iter().filter(|seen| seen["refused"] != json!([])).count();
-    // The signs of 8 multipliers, what the sums begin with but for changes that keep to 256 · a + b, and some weights.
+    // Refused are the signs of 8 multipliers, initial sums other than 256 · a + b, and some weights.
     assert!((60..200).contains(&refused) && seen[0]["refused"] == json!([]), "{refused} of {} are refused", seen.len());
 }

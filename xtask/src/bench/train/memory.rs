@@ -1,4 +1,4 @@
-//! The most memory that a training takes.
+//! The peak memory of a training.
 
 use std::fs;
 use std::path::Path;
@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 
 use crate::process::{line as shown, program};
 
-/// The limit that a training on imdb must keep.
+/// The limit in bytes for a training on the IMDb reviews.
 const LIMIT: u64 = 1_000_000_000;
 
-/// Trains for an epoch in the textbook's sizes; the peak of its resident memory in bytes. Linux only: it is read from /proc.
-pub fn of_a_training(release: &Path, folder: &Path, data: &Path) -> Result<u64> {
+/// Trains one epoch and returns the peak of resident memory in bytes, read from /proc, so on Linux only.
+pub fn peak_of_a_training(release: &Path, folder: &Path, data: &Path) -> Result<u64> {
     let data = data.canonicalize().with_context(|| format!("cannot read {}", data.display()))?;
     let recipe = folder.join("memory.toml");
     let text = format!(
@@ -54,17 +54,17 @@ fn high_water(status: &str) -> Option<u64> {
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
 }
 
-/// For a terminal.
+/// Returns the peak as a line of text.
 pub fn line(data: &Path, peak: u64) -> String {
     let verdict = if peak < LIMIT { "✓" } else { "✗" };
     format!(
-        "\nmost memory of an epoch on {}: {:.0} MB, target below 1,000 {verdict}",
+        "\npeak memory of an epoch on {}: {:.0} MB, target below 1,000 {verdict}",
         data.display(),
         peak as f64 * 1e-6
     )
 }
 
-/// For scripts.
+/// Returns the peak as a JSON object.
 pub fn json(data: &Path, peak: u64) -> Value {
     json!({ "program": "tern", "data": data.display().to_string(), "peak_bytes": peak, "target": LIMIT })
 }
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_high_water_mark_is_found() {
+    fn the_line_vmhwm_is_read_in_bytes() {
         assert_eq!(high_water("VmPeak:\t 10 kB\nVmHWM:\t   123 kB\nVmRSS:\t 5 kB\n"), Some(125_952));
         assert_eq!(high_water("VmPeak:\t 10 kB\n"), None);
     }

@@ -1,7 +1,7 @@
-//! `cargo xtask bench train`: how many tokens a second a training goes through, beside PyTorch and candle-nn.
+//! `cargo xtask bench train`: compares the speed of a training with PyTorch and candle-nn.
 //!
-//! Each program is a process that trains for one pass over the same texts when it is told to (`worker`). Those of a row stand by
-//! together and are told in turn, so that what else the machine does meets all of them; the ratios are medians over the turns.
+//! Each program is a process that trains for one pass over the same texts on request (`worker`). The programs of a row run in turn, so
+//! that other load on the machine affects all of them; the ratios are medians over the turns.
 
 mod memory;
 mod plan;
@@ -23,27 +23,27 @@ use worker::Worker;
 /// Options of `bench train`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Print one JSON object a row.
+    /// Print one JSON object for each row.
     #[arg(long)]
     pub json: bool,
-    /// A few rows and turns only.
+    /// Measure one network in three turns only.
     #[arg(long)]
     pub quick: bool,
-    /// A Python with PyTorch; where it has none, PyTorch's rows are left out.
+    /// Python with PyTorch; without PyTorch its rows are left out.
     #[arg(long, value_name = "PATH", default_value = "python3")]
     pub python: String,
-    /// Also train an epoch on this table of labelled texts, in the textbook's sizes, and print the most memory that took.
+    /// Also train one epoch on this table of labelled texts and print the peak memory.
     #[arg(long, value_name = "CSV")]
     pub data: Option<PathBuf>,
 }
 
-/// Builds the workers, measures, prints. With `json` an object a row.
+/// Runs `cargo xtask bench train`.
 pub fn run(options: &Options) -> Result<()> {
     let build = ["build", "--release", "--package", "tern-trainer", "--bins", "--examples"];
     run_process(cargo(&repo::root()).args(build))?;
     let release = repo::root().join("target").join("release");
     let folder = repo::root().join("target").join("bench-train");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let script = folder.join("pytorch.py");
     fs::write(&script, include_str!("pytorch.py")).with_context(|| format!("cannot write {}", script.display()))?;
     let torch = probe(program(&options.python).args(["-c", "import torch; print(torch.__version__)"]));
@@ -58,17 +58,18 @@ pub fn run(options: &Options) -> Result<()> {
     for network in plan::networks(options.quick) {
         bench.compare(&network, turns)?;
     }
-    bench.say("\nlength of the texts: time a token must not grow with it");
+    bench.say("\nlength of the texts; the time for each token must not grow with it");
     for length in plan::LENGTHS {
         bench.length(length, turns)?;
     }
     if let Some(data) = &options.data {
-        let peak = memory::of_a_training(&bench.release, &bench.folder, data)?;
+        let peak = memory::peak_of_a_training(&bench.release, &bench.folder, data)?;
         bench.emit(&memory::line(data, peak), &memory::json(data, peak));
     }
     Ok(())
 }
 
+/// Paths and options that all rows share.
 struct Bench {
     folder: PathBuf,
     release: PathBuf,
@@ -78,7 +79,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// All programs on one network, in turn.
+    /// Measures all programs on one network in turn and prints their rows.
     fn compare(&self, network: &Network, turns: usize) -> Result<()> {
         let lengths = texts::like_reviews(network.texts, plan::CUT);
         let mut workers = Vec::new();
@@ -102,7 +103,7 @@ impl Bench {
         Ok(())
     }
 
-    /// Our own time a token on texts of one length.
+    /// Measures Tern on texts of one length and prints the time for each token.
     fn length(&self, length: usize, turns: usize) -> Result<()> {
         let network = Network { texts: plan::texts_of_length(length), ..plan::TEXTBOOK };
         let lengths = vec![length; network.texts];
@@ -116,7 +117,7 @@ impl Bench {
         Ok(())
     }
 
-    /// A process that stands by; none for PyTorch where there is none.
+    /// Starts a worker process; `None` for PyTorch if it is not installed.
     fn worker(&self, program: Program, network: &Network, lengths: &[usize]) -> Result<Option<Worker>> {
         let recipe = texts::write(&self.folder, network, lengths)?;
         let threads = network.threads.to_string();

@@ -1,27 +1,27 @@
-//! What is measured.
+//! The networks and programs that `bench train` measures.
 
-/// Longer texts are cut to this many tokens, as the textbook does.
+/// Texts are cut to this many tokens.
 pub const CUT: usize = 400;
-/// Ids of the vocabulary.
+/// The size of the vocabulary.
 pub const VOCABULARY: usize = 20_000;
-/// Lengths of texts for which our own time a token is shown.
+/// Lengths of texts at which the time for each token is measured.
 pub const LENGTHS: [usize; 4] = [50, 200, 800, 2_400];
 
-/// Who trains.
+/// A program that trains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
-    /// `tern train`, the whole step.
+    /// Tern.
     Tern,
-    /// PyTorch on shuffled batches, padded, denormals flushed.
+    /// PyTorch with padded batches of shuffled texts and denormals flushed to zero.
     PyTorch,
-    /// The same on texts that were sorted by length before they were put in batches.
+    /// PyTorch with batches of texts of similar length.
     PyTorchBucketed,
-    /// candle-nn's loop over the steps.
+    /// candle-nn, which loops over the time steps.
     CandleNn,
 }
 
 impl Program {
-    /// Its name in rows.
+    /// Returns the name in the table.
     pub fn name(self) -> &'static str {
         match self {
             Program::Tern => "tern",
@@ -32,30 +32,30 @@ impl Program {
     }
 }
 
-/// A network and how it is trained.
+/// A network and the settings of its training.
 #[derive(Clone, Copy, Debug)]
 pub struct Network {
     /// `lstm`, `gru` or `rnn`.
     pub cell: &'static str,
-    /// Whether it also reads from the end.
+    /// True if the network is bidirectional.
     pub bidirectional: bool,
-    /// Width of the embedding.
+    /// The embedding dimension.
     pub embedding: usize,
-    /// Cells in each direction.
+    /// The hidden size of each direction.
     pub hidden: usize,
-    /// Texts in a batch.
+    /// Texts in each batch.
     pub batch: usize,
-    /// Threads.
+    /// The number of threads.
     pub threads: usize,
-    /// Texts of a turn.
+    /// Texts in each turn.
     pub texts: usize,
-    /// How many times as fast as PyTorch we want to be: padded, bucketed.
+    /// The targeted speed relative to PyTorch with padded and with bucketed batches; 0: no target.
     pub targets: [f64; 2],
-    /// Whether candle-nn, which takes long, is measured too.
+    /// True if candle-nn, which is slow, is measured too.
     pub candle: bool,
 }
 
-/// The textbook's network.
+/// The small LSTM of Raschka and others, *Machine Learning with PyTorch and Scikit-Learn*, chapter 15.
 pub const TEXTBOOK: Network = Network {
     cell: "lstm",
     bidirectional: false,
@@ -69,7 +69,7 @@ pub const TEXTBOOK: Network = Network {
 };
 
 impl Network {
-    /// Those that are measured, ours first.
+    /// Returns the programs to measure, Tern first.
     pub fn programs(&self) -> Vec<Program> {
         let mut programs = vec![Program::Tern, Program::PyTorch, Program::PyTorchBucketed];
         if self.candle {
@@ -78,7 +78,7 @@ impl Network {
         programs
     }
 
-    /// The target beside a program.
+    /// Returns the targeted ratio to a program.
     pub fn target(&self, program: Program) -> Option<f64> {
         match program {
             Program::PyTorch => Some(self.targets[0]),
@@ -87,7 +87,7 @@ impl Network {
         }
     }
 
-    /// Arguments of `pytorch.py`.
+    /// Returns the arguments of `pytorch.py`.
     pub fn arguments(&self) -> Vec<String> {
         let mut arguments = vec![format!("--cell={}", self.cell), format!("--vocabulary={VOCABULARY}")];
         for (name, value) in
@@ -105,17 +105,17 @@ impl Network {
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'a> {
-    /// Who was measured.
+    /// The measured program.
     pub program: Program,
-    /// On what.
+    /// The trained network.
     pub network: &'a Network,
-    /// Median over the turns.
+    /// Tokens per second, the median over the turns.
     pub tokens_per_s: f64,
-    /// How many times as long as ours it took, median over the turns.
+    /// The time relative to Tern, the median over the turns.
     pub ratio: Option<f64>,
 }
 
-/// All networks, or with `quick` the first.
+/// Returns all networks; the first one only if `quick` is true.
 pub fn networks(quick: bool) -> Vec<Network> {
     let first = Network { candle: true, ..TEXTBOOK };
     if quick {
@@ -135,7 +135,7 @@ pub fn networks(quick: bool) -> Vec<Network> {
     ]
 }
 
-/// So many texts of this length that a turn takes about as long at every length; whole batches.
+/// Returns a number of texts for which one turn takes about the same time at every length, in whole batches.
 pub fn texts_of_length(length: usize) -> usize {
     (100_000 / length).next_multiple_of(TEXTBOOK.batch)
 }

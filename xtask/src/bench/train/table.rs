@@ -1,10 +1,10 @@
-//! How rows look.
+//! The rows of `bench train` as text and as JSON.
 
 use serde_json::{Value, json};
 
 use super::plan::Row;
 
-/// The heading on a terminal.
+/// Returns the heading of the table.
 pub fn heading() -> String {
     format!(
         "whole training steps on random texts with the lengths of reviews, cut at {}; ratio: times tern's speed\n\
@@ -22,7 +22,7 @@ pub fn heading() -> String {
     )
 }
 
-/// A row on a terminal.
+/// Returns a row as text.
 pub fn line(row: &Row<'_>) -> String {
     let Row { program, network, tokens_per_s, ratio } = row;
     let cell = format!("{}{}", if network.bidirectional { "bi" } else { "" }, network.cell);
@@ -43,7 +43,7 @@ pub fn line(row: &Row<'_>) -> String {
     line
 }
 
-/// A row for scripts.
+/// Returns a row as a JSON object.
 pub fn json(row: &Row<'_>) -> Value {
     let Row { program, network, tokens_per_s, ratio } = row;
     let mut json = json!({
@@ -65,7 +65,7 @@ pub fn json(row: &Row<'_>) -> Value {
     json
 }
 
-/// Our time a token on texts of one length.
+/// Returns the row for texts of one length.
 pub fn length_line(length: usize, tokens_per_s: f64) -> String {
     format!("{length:>6} tokens a text{tokens_per_s:>12.0} tokens/s{:>8.2} µs a token", 1e6 / tokens_per_s)
 }
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_has_the_keys_that_scripts_read() {
+    fn a_row_has_the_documented_keys() {
         let row = Row { program: Program::PyTorch, network: &TEXTBOOK, tokens_per_s: 99_000.4, ratio: Some(4.126) };
         let expected = json!({
             "program": "pytorch", "cell": "lstm", "embedding": 20, "hidden": 64, "batch": 32, "threads": 1,

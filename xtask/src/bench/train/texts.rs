@@ -1,4 +1,4 @@
-//! The texts that all programs train on, and our recipe for them.
+//! Random texts that all programs train on, and the recipe for Tern.
 
 use std::fmt::Write;
 use std::fs;
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::plan::{Network, VOCABULARY};
-use crate::messages::rng::Rng;
+use tern_messages::rng::Rng;
 
-/// Lengths as those of IMDb's reviews: lognormal with mean 235 and σ 0.65, from 8 tokens on, cut.
+/// Returns lengths distributed like those of IMDb reviews: lognormal with mean 235 and σ 0.65, at least 8 and at most `cut`.
 pub fn like_reviews(texts: usize, cut: usize) -> Vec<usize> {
     let mut rng = Rng::new(1);
     let mu = 235f64.ln() - 0.65 * 0.65 / 2.0;
@@ -17,23 +17,22 @@ pub fn like_reviews(texts: usize, cut: usize) -> Vec<usize> {
     lengths.map(|length| length.clamp(8, cut)).collect()
 }
 
-/// In [0, 1).
+/// Returns a uniform number in [0, 1).
 fn uniform(rng: &mut Rng) -> f64 {
     (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
 }
 
-/// Mean 0, variance 1: a sum of twelve uniform numbers.
+/// Returns an approximately normal number with mean 0 and variance 1, the sum of twelve uniform numbers.
 fn normal(rng: &mut Rng) -> f64 {
     (0..12).map(|_| uniform(rng)).sum::<f64>() - 6.0
 }
 
-/// The table of texts in `folder`.
+/// Returns the path of the table of texts in `folder`.
 pub fn csv(folder: &Path) -> PathBuf {
     folder.join("texts.csv")
 }
 
-/// Writes the table of texts, whose words are as rare as those of a language (Zipf), and our recipe; returns the recipe's
-/// path.
+/// Writes the table of texts, with word frequencies by Zipf's law, and the recipe; returns the path of the recipe.
 pub fn write(folder: &Path, network: &Network, lengths: &[usize]) -> Result<PathBuf> {
     let mut rng = Rng::new(2);
     let mut table = "text,label\n".to_owned();
@@ -53,7 +52,7 @@ pub fn write(folder: &Path, network: &Network, lengths: &[usize]) -> Result<Path
     Ok(path)
 }
 
-/// Plain Adam, as PyTorch is given: no noise, no decay, no average.
+/// The recipe: plain Adam as in `pytorch.py`, without dropout, weight decay or weight averaging.
 fn recipe(network: &Network) -> String {
     let Network { cell, bidirectional, embedding, hidden, batch, threads, .. } = network;
     format!(

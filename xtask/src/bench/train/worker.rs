@@ -1,4 +1,4 @@
-//! A program that trains when it is told to.
+//! A child process that trains one pass over the texts on request.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::process::{line, program};
 
-/// A process that says `ready`, and from then on answers each line with `{"seconds": …, "tokens": …}`.
+/// A process that prints `ready` and then answers each line with `{"seconds": …, "tokens": …}`.
 pub struct Worker {
     child: Child,
     stdin: ChildStdin,
@@ -18,7 +18,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts it and waits until it is ready.
+    /// Starts the process and waits until it is ready.
     pub fn start(path: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Self> {
         let mut command = program(&path.to_string_lossy());
         command.args(arguments).envs(environment.iter().copied());
@@ -33,21 +33,21 @@ impl Worker {
         let mut worker = Worker { child, stdin, stdout, name };
         match worker.read()?.as_str() {
             "ready" => Ok(worker),
-            other => bail!("`{}` said `{other}`, expected `ready`", worker.name),
+            other => bail!("`{}` printed `{other}`, expected `ready`", worker.name),
         }
     }
 
-    /// Seconds a token of one pass over the texts.
+    /// Trains one pass over the texts and returns the seconds for each token.
     pub fn turn(&mut self) -> Result<f64> {
         writeln!(self.stdin, "go").with_context(|| format!("`{}` has ended", self.name))?;
         let answer = self.read()?;
-        seconds_per_token(&answer).with_context(|| format!("`{}` said `{answer}`", self.name))
+        seconds_per_token(&answer).with_context(|| format!("`{}` printed `{answer}`", self.name))
     }
 
     fn read(&mut self) -> Result<String> {
         let mut text = String::new();
         if self.stdout.read_line(&mut text)? == 0 {
-            bail!("`{}` ended before it was done; what went wrong stands above", self.name);
+            bail!("`{}` ended early; its output above gives the reason", self.name);
         }
         Ok(text.trim().to_owned())
     }
@@ -61,7 +61,7 @@ fn seconds_per_token(answer: &str) -> Result<f64> {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // It has no more to say; a failure to stop it changes no figure.
+        // A process that cannot be stopped changes no figure.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_read() {
+    fn an_answer_gives_seconds_per_token() {
         assert_eq!(seconds_per_token("{\"seconds\": 2.0, \"tokens\": 100}").unwrap(), 0.02);
         for bad in ["{\"seconds\": 2.0}", "{\"seconds\": 0, \"tokens\": 1}", "ready"] {
             assert!(seconds_per_token(bad).is_err(), "{bad}");
@@ -81,8 +81,8 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn a_worker_that_ends_is_an_error_with_its_name() {
+    fn a_worker_that_ends_is_named_in_the_error() {
         let error = Worker::start(Path::new("true"), &[], &[]).err().unwrap().to_string();
-        assert!(error.starts_with("`true` ended before"), "{error}");
+        assert!(error.starts_with("`true` ended early"), "{error}");
     }
 }

@@ -1,24 +1,28 @@
-//! Turns one template into one text: picks choices, fills slots, draws numbers.
+//! Expands a template to a text.
 //!
 //! A template is plain text with two kinds of brackets, which nest:
 //!
-//! - `[a|b|c]` is one of its choices, each as likely as the others; a choice may be empty.
-//! - `{name}` is one of the choices of the slot `name`; `{3..20}` is a whole number in that range, ends included, and
-//!   `{18.5..23.9}` a number with one decimal.
+//! - `[a|b|c]` becomes one of its choices with equal probability; a choice may be empty.
+//! - `{name}` becomes one of the choices of the slot `name`; `{3..20}` becomes an integer from 3 to 20, and
+//!   `{18.5..23.9}` a number with one decimal in that range.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 
-use super::rng::Rng;
+use crate::rng::Rng;
 
-/// Slot name to its choices.
+/// The choices of each slot, by the name of the slot.
 pub type Slots = BTreeMap<String, Vec<String>>;
 
-/// Slots may hold slots; deeper than this, one holds itself.
+/// The deepest nesting of slots; deeper nesting means that a slot contains itself.
 const MAX_DEPTH: usize = 8;
 
-/// One text of `template`. Fails where the template is not well formed, naming the culprit.
+/// Returns a random text of `template`.
+///
+/// # Errors
+///
+/// Fails if the template is malformed or names a slot that does not exist.
 pub fn expand(template: &str, slots: &Slots, rng: &mut Rng) -> Result<String> {
     let mut text = String::new();
     expand_into(template, slots, rng, 0, &mut text).with_context(|| format!("in the template `{template}`"))?;
@@ -27,7 +31,7 @@ pub fn expand(template: &str, slots: &Slots, rng: &mut Rng) -> Result<String> {
 
 fn expand_into(template: &str, slots: &Slots, rng: &mut Rng, depth: usize, text: &mut String) -> Result<()> {
     if depth > MAX_DEPTH {
-        bail!("slots nest deeper than {MAX_DEPTH}: does one hold itself?");
+        bail!("slots nest deeper than {MAX_DEPTH}: does one contain itself?");
     }
     let mut rest = template;
     while let Some(at) = rest.find(['[', '{', ']', '}']) {
@@ -56,7 +60,7 @@ fn bracketed(text: &str) -> Result<(&str, &str)> {
     for (at, c) in text.char_indices() {
         match c {
             '[' | '{' => depth += 1,
-            ']' | '}' if depth == 0 => bail!("`{c}` closes nothing"),
+            ']' | '}' if depth == 0 => bail!("`{c}` has no opening bracket"),
             ']' | '}' => depth -= 1,
             _ => {}
         }
@@ -67,7 +71,7 @@ fn bracketed(text: &str) -> Result<(&str, &str)> {
     bail!("`{text}` opens a bracket that is not closed")
 }
 
-/// Splits at the `|` that stand outside of all brackets.
+/// Splits at each `|` that is outside of all brackets.
 pub fn split_choices(text: &str) -> Vec<&str> {
     let (mut choices, mut start, mut depth) = (Vec::new(), 0, 0_i32);
     for (at, c) in text.char_indices() {
@@ -85,12 +89,12 @@ pub fn split_choices(text: &str) -> Vec<&str> {
     choices
 }
 
-/// Writes a number of the range `low..=high`, in tenths where `low` has a decimal point.
+/// Appends a random number from `low..=high`, with one decimal if `low` has a decimal point.
 fn push_number(low: &str, high: &str, rng: &mut Rng, text: &mut String) -> Result<()> {
     let tenths = low.contains('.');
     let parse = |end: &str| -> Result<i64> {
         let digits = if tenths { end.replacen('.', "", 1) } else { end.to_owned() };
-        digits.parse().with_context(|| format!("`{low}..{high}` is no range of numbers"))
+        digits.parse().with_context(|| format!("`{low}..{high}` is not a range of numbers"))
     };
     let (first, last) = (parse(low)?, parse(high)?);
     if last < first {
@@ -144,14 +148,14 @@ mod tests {
     }
 
     #[test]
-    fn errors_name_the_culprit() {
+    fn an_error_names_the_malformed_part() {
         for (template, part) in [
             ("{owl}", "no slot `owl`"),
             ("[a|b", "not closed"),
-            ("a]", "closes nothing"),
+            ("a]", "has no opening bracket"),
             ("{5..1}", "is empty"),
-            ("{1..x}", "no range of numbers"),
-            ("{loop}", "hold itself"),
+            ("{1..x}", "not a range of numbers"),
+            ("{loop}", "contain itself"),
         ] {
             let error = expand(template, &slots(), &mut Rng::new(1)).unwrap_err();
             assert!(format!("{error:#}").contains(part), "{template}: {error:#}");

@@ -1,53 +1,53 @@
-//! Reads the grammar: the text files in `xtask/grammar/`.
+//! Reads the grammar, the text files in `messages/grammar/`.
 //!
-//! `slots.txt` has one slot a line, `name = choice | choice`. Each other file tells scenes of a building:
+//! `slots.txt` defines one slot in each line, `name = choice | choice`. The other files list templates by scene:
 //!
 //! ```text
 //! scene smoke
-//! alarm   smoke {spot}, please come        a person's message
-//! status# {det} smoke {low} {place} ok     a machine's: no greeting, no typing slips
-//! alarm*  burning smell {spot}             held out: never in train.csv, only in heldout.csv
+//! alarm   smoke {spot}, please come        a message from a person
+//! status# {det} smoke {low} {place} ok     a message from a machine: no greeting, no typing errors
+//! alarm*  burning smell {spot}             held out: used for heldout.csv only
 //! ```
 //!
-//! `replies.txt` has lines `reply pattern`, where `{new}` and `{old}` stand for two such texts; see there.
+//! `replies.txt` has lines `reply pattern`; the pattern combines a new text, `{new}`, with a quoted one, `{old}`.
 //!
-//! Every scene has every class in about equal parts, so that what a message is about does not tell its class.
-//! Empty lines and lines that start with `#` say nothing.
+//! Every scene has about as many templates of each class, so the topic of a message does not reveal its class.
+//! Empty lines and lines that begin with `#` are skipped.
 
 use anyhow::{Context, Result, bail};
 
-use super::Label;
-use super::expand::{Slots, split_choices};
+use crate::Label;
+use crate::expand::{Slots, split_choices};
 
-const SLOTS: &str = include_str!("../../grammar/slots.txt");
-const REPLIES: &str = include_str!("../../grammar/replies.txt");
+const SLOTS: &str = include_str!("../grammar/slots.txt");
+const REPLIES: &str = include_str!("../grammar/replies.txt");
 const SCENES: [(&str, &str); 5] = [
-    ("fire.txt", include_str!("../../grammar/fire.txt")),
-    ("water.txt", include_str!("../../grammar/water.txt")),
-    ("plant.txt", include_str!("../../grammar/plant.txt")),
-    ("general.txt", include_str!("../../grammar/general.txt")),
-    ("people.txt", include_str!("../../grammar/people.txt")),
+    ("fire.txt", include_str!("../grammar/fire.txt")),
+    ("water.txt", include_str!("../grammar/water.txt")),
+    ("plant.txt", include_str!("../grammar/plant.txt")),
+    ("general.txt", include_str!("../grammar/general.txt")),
+    ("people.txt", include_str!("../grammar/people.txt")),
 ];
 
-/// One pattern of messages.
+/// A template of messages.
 #[derive(Clone, Debug)]
 pub struct Template {
-    /// The class of every text it makes.
+    /// The class of every text of this template.
     pub label: Label,
-    /// What the message is about; scenes are balanced over classes.
+    /// The topic of the message; every scene has all classes.
     pub scene: &'static str,
-    /// Kept out of the training texts.
+    /// True if the template is used for test messages only.
     pub held_out: bool,
-    /// Written by a machine.
+    /// True if the message comes from a machine.
     pub machine: bool,
-    /// What [`super::expand::expand`] takes.
+    /// The argument of [`expand`](crate::expand::expand).
     pub pattern: &'static str,
 }
 
-/// A pattern of messages that quote another; it takes its class from `{new}`.
+/// A template of messages that quote another message; its class is that of `{new}`.
 #[derive(Clone, Debug)]
 pub struct Reply {
-    /// Kept out of the training texts.
+    /// True if the template is used for test messages only.
     pub held_out: bool,
     /// A template with the slots `old` and `new`.
     pub pattern: &'static str,
@@ -56,23 +56,23 @@ pub struct Reply {
 /// All templates and slots.
 #[derive(Clone, Debug)]
 pub struct Grammar {
-    /// In the order of the files.
+    /// The templates in the order of the files.
     pub templates: Vec<Template>,
-    /// In the order of the file.
+    /// The templates of quoting messages in the order of the file.
     pub replies: Vec<Reply>,
-    /// By name.
+    /// The slots by name.
     pub slots: Slots,
 }
 
 impl Grammar {
-    /// The grammar that is part of this program.
+    /// Reads the grammar that is compiled into the program.
     pub fn builtin() -> Result<Self> {
         let mut templates = Vec::new();
         for (file, text) in SCENES {
-            read_scenes(text, &mut templates).with_context(|| format!("xtask/grammar/{file}"))?;
+            read_scenes(text, &mut templates).with_context(|| format!("messages/grammar/{file}"))?;
         }
-        let replies = read_replies(REPLIES).context("xtask/grammar/replies.txt")?;
-        let slots = read_slots(SLOTS).context("xtask/grammar/slots.txt")?;
+        let replies = read_replies(REPLIES).context("messages/grammar/replies.txt")?;
+        let slots = read_slots(SLOTS).context("messages/grammar/slots.txt")?;
         Ok(Grammar { templates, replies, slots })
     }
 }
@@ -88,7 +88,7 @@ fn read_slots(text: &'static str) -> Result<Slots> {
             line.split_once('=').with_context(|| format!("line {number}: expected `name = choice | choice`"))?;
         let choices = split_choices(choices).iter().map(|c| c.trim().to_owned()).collect();
         if slots.insert(name.trim().to_owned(), choices).is_some() {
-            bail!("line {number}: slot `{}` is told twice", name.trim());
+            bail!("line {number}: slot `{}` is defined twice", name.trim());
         }
     }
     Ok(slots)
@@ -99,7 +99,7 @@ fn read_scenes(text: &'static str, templates: &mut Vec<Template>) -> Result<()> 
     for (number, line) in lines(text) {
         let (head, pattern) = line
             .split_once(char::is_whitespace)
-            .with_context(|| format!("line {number}: `{line}` is no `class template`"))?;
+            .with_context(|| format!("line {number}: `{line}` is not `class template`"))?;
         let pattern = pattern.trim();
         if head == "scene" {
             scene = Some(pattern);
@@ -139,8 +139,8 @@ fn read_replies(text: &'static str) -> Result<Vec<Reply>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::messages::expand::expand;
-    use crate::messages::rng::Rng;
+    use crate::expand::expand;
+    use crate::rng::Rng;
 
     #[test]
     fn every_template_expands() {
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn no_pattern_stands_twice() {
+    fn no_pattern_occurs_twice() {
         let mut patterns: Vec<_> = Grammar::builtin().unwrap().templates.iter().map(|t| t.pattern).collect();
         patterns.sort_unstable();
         for pair in patterns.windows(2) {
@@ -183,11 +183,11 @@ mod tests {
     }
 
     #[test]
-    fn errors_name_the_line() {
+    fn an_error_names_the_line() {
         for (text, part) in [
             ("alarm smoke", "line 1: no `scene` line"),
             ("scene a\nnews hello", "line 2: `news` is none of the classes"),
-            ("scene a\n\nalarm", "line 3: `alarm` is no `class template`"),
+            ("scene a\n\nalarm", "line 3: `alarm` is not `class template`"),
         ] {
             let error = read_scenes(text, &mut Vec::new()).unwrap_err();
             assert!(format!("{error:#}").contains(part), "{error:#}");

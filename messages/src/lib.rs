@@ -1,17 +1,22 @@
-//! Messages from machines and people around a building, made from a grammar: data for the demo and its model.
+//! Synthetic messages from people and machines in a building, generated from a grammar: the training data of the demo.
 //!
-//! A template ([`grammar`]) becomes a text ([`expand`]), a text gets a writer's habits ([`style`]) and now and then a
-//! slip ([`typos`]). One seed gives the same bytes everywhere ([`rng`]). The classes share their words on purpose:
-//! [`baselines`] measures how far the words alone would take a reader.
+//! A template ([`grammar`]) is expanded to a text ([`expand`]); the text is then styled like the message of a person or a
+//! machine ([`style`]) and sometimes gets a typing error ([`typos`]). The same seed gives the same bytes on every machine
+//! ([`rng`]). The classes share most of their words; [`baselines`] measures the accuracy of rules that ignore word order.
 
 pub mod baselines;
+mod csv;
 pub mod expand;
 pub mod grammar;
+mod label;
 pub mod rng;
 pub mod style;
 #[cfg(test)]
 mod tests;
 pub mod typos;
+
+pub use csv::{checksum, to_csv};
+pub use label::Label;
 
 use std::collections::HashSet;
 
@@ -20,70 +25,43 @@ use anyhow::{Result, bail};
 use grammar::{Grammar, Reply, Template};
 use rng::Rng;
 
-/// Lines of `train.csv`, an equal number of each class.
+/// The number of messages in `train.csv`, the same for each class.
 pub const TRAIN_LINES: usize = 8000;
-/// Lines of `heldout.csv`, an equal number of each class.
+/// The number of messages in `heldout.csv`, the same for each class.
 pub const HELD_OUT_LINES: usize = 600;
-/// The seed of the files that the demo trains on.
+/// The random seed of the demo's data.
 pub const SEED: u64 = 7;
 
-/// Of 100 messages that people write, so many have a slip of the finger; a third of those have two.
+/// The percentage of people's messages with a typing error; a third of those have two.
 const TYPO_PERCENT: usize = 40;
-/// Of 100 messages that people write, so many quote another message, one of another class.
+/// The percentage of people's messages that quote a message of another class.
 const REPLY_PERCENT: usize = 50;
-/// So often a template may come up with a text that is there already before the generator gives up on it.
-const PATIENCE: usize = 40;
-
-/// What a message is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Label {
-    /// Danger or damage, now: someone must act at once.
-    Alarm,
-    /// Someone wants work done, a thing, or an answer; nobody is in danger.
-    Request,
-    /// How things are or were, good or bad; nothing is asked for.
-    Status,
-    /// Wants to sell or to cheat.
-    Spam,
-    /// People talk; the building has nothing to do.
-    Chatter,
-}
-
-impl Label {
-    /// All classes.
-    pub const ALL: [Label; 5] = [Label::Alarm, Label::Request, Label::Status, Label::Spam, Label::Chatter];
-
-    /// As it stands in the files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Label::Alarm => "alarm",
-            Label::Request => "request",
-            Label::Status => "status",
-            Label::Spam => "spam",
-            Label::Chatter => "chatter",
-        }
-    }
-}
+/// The generator skips a template after this many texts in a row that it already has.
+const MAX_REPEATS: usize = 40;
 
 /// A text and its class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// One line.
+    /// The text, a single line.
     pub text: String,
-    /// Its class, always the one that its writer meant.
+    /// The class that the writer of the text meant.
     pub label: Label,
 }
 
-/// The two sets of messages.
+/// The training messages and the test messages.
 #[derive(Clone, Debug)]
 pub struct Messages {
-    /// To train and validate on.
+    /// Messages for training and validation.
     pub train: Vec<Message>,
-    /// From templates that `train` never saw.
+    /// Test messages from templates that `train` does not use.
     pub held_out: Vec<Message>,
 }
 
-/// Makes both sets: [`TRAIN_LINES`] and [`HELD_OUT_LINES`] messages, no text twice, in random order.
+/// Generates [`TRAIN_LINES`] and [`HELD_OUT_LINES`] different messages in random order.
+///
+/// # Errors
+///
+/// Fails if the grammar is malformed or has too few templates.
 pub fn generate(seed: u64) -> Result<Messages> {
     let grammar = Grammar::builtin()?;
     let mut writer = Writer { grammar: &grammar, rng: Rng::new(seed), seen: HashSet::new() };
@@ -92,15 +70,16 @@ pub fn generate(seed: u64) -> Result<Messages> {
     Ok(Messages { train, held_out })
 }
 
+/// Expands templates and remembers the texts that it has written.
 struct Writer<'a> {
     grammar: &'a Grammar,
     rng: Rng,
-    /// What [`fold`] leaves of every text so far.
+    /// All texts so far, as [`normalise`] returns them.
     seen: HashSet<String>,
 }
 
 impl Writer<'_> {
-    /// `lines` messages, the templates of each class in turn.
+    /// Returns `lines` messages; the templates of each class are used in turn.
     fn write(&mut self, held_out: bool, lines: usize) -> Result<Vec<Message>> {
         let mut messages = Vec::with_capacity(lines);
         for label in Label::ALL {
@@ -124,27 +103,27 @@ impl Writer<'_> {
         Ok(messages)
     }
 
-    /// A new text of `template`, or none where it seems to have no more.
+    /// Returns a new message from `template`; `None` if the template seems to be exhausted.
     fn message(&mut self, template: &Template) -> Result<Option<Message>> {
-        for _ in 0..PATIENCE {
-            let mut bare = self.bare(template)?;
+        for _ in 0..MAX_REPEATS {
+            let mut bare = self.expand(template)?;
             let reply = !template.machine && self.rng.chance(REPLY_PERCENT);
             if reply {
                 bare = self.reply(template, &bare)?;
             }
-            let text = self.written(&bare, template.machine)?;
-            if self.seen.insert(fold(&text)) {
+            let text = self.styled(&bare, template.machine)?;
+            if self.seen.insert(normalise(&text)) {
                 return Ok(Some(Message { text, label: template.label }));
             }
         }
         Ok(None)
     }
 
-    fn bare(&mut self, template: &Template) -> Result<String> {
+    fn expand(&mut self, template: &Template) -> Result<String> {
         expand::expand(template.pattern, &self.grammar.slots, &mut self.rng)
     }
 
-    /// `new`, which is a text of `template`, beside a quoted text of another class.
+    /// Combines `new`, a text of `template`, with a quoted text of another class.
     fn reply(&mut self, template: &Template, new: &str) -> Result<String> {
         let grammar = self.grammar;
         let of_others = |t: &&Template| t.label != template.label && t.held_out == template.held_out;
@@ -152,30 +131,30 @@ impl Writer<'_> {
         let of_set = |r: &&Reply| r.held_out == template.held_out;
         let replies: Vec<_> = grammar.replies.iter().filter(of_set).collect();
         let old: &&Template = self.rng.pick(&others);
-        let old = self.bare(old)?;
+        let old = self.expand(old)?;
         let reply: &&Reply = self.rng.pick(&replies);
         let pattern = reply.pattern.replace("{old}", &old).replace("{new}", new);
         expand::expand(&pattern, &grammar.slots, &mut self.rng)
     }
 
-    /// `bare` as a person or a machine would write it.
-    fn written(&mut self, bare: &str, machine: bool) -> Result<String> {
+    /// Rewrites `bare` in the style of a person or a machine.
+    fn styled(&mut self, bare: &str, machine: bool) -> Result<String> {
         let rng = &mut self.rng;
         if machine {
             return Ok(style::machine(bare, rng));
         }
         let mut text = style::person(bare, &self.grammar.slots, rng)?;
         if rng.chance(TYPO_PERCENT) {
-            text = typos::slip(&text, rng);
+            text = typos::add_typo(&text, rng);
             if rng.chance(33) {
-                text = typos::slip(&text, rng);
+                text = typos::add_typo(&text, rng);
             }
         }
         Ok(text)
     }
 }
 
-/// The letters and digits of a text in lower case: two texts that differ in less are the same to us.
-fn fold(text: &str) -> String {
+/// Returns the letters and digits of a text in lower case; texts with the same result count as equal.
+fn normalise(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }

@@ -1,22 +1,22 @@
-//! Slips of the finger: swapped, dropped, doubled and neighbouring keys.
+//! Typing errors: swapped, dropped and doubled letters, and letters of neighbouring keys.
 
-use super::rng::Rng;
+use crate::rng::Rng;
 
-/// The letter rows of a keyboard; neighbours in a row are neighbours under a finger.
+/// The letter rows of a keyboard.
 const ROWS: [&str; 3] = ["qwertyuiop", "asdfghjkl", "zxcvbnm"];
 
-/// Words shorter than this are spared: a slip in `no` or `off` would turn the meaning, and the label with it.
-const SHORTEST: usize = 4;
+/// The shortest word that may get an error. An error in `no` or `off` could change the meaning and so the label.
+const MIN_LETTERS: usize = 4;
 
-/// Puts one slip into one word of four letters or more; a text without such a word stays as it is.
-pub fn slip(text: &str, rng: &mut Rng) -> String {
+/// Puts one error into a random word of at least [`MIN_LETTERS`] letters; a text without such a word is returned unchanged.
+pub fn add_typo(text: &str, rng: &mut Rng) -> String {
     let words = words(text);
     if words.is_empty() {
         return text.to_owned();
     }
     let &(start, end) = rng.pick(&words);
     let mut letters: Vec<char> = text[start..end].chars().collect();
-    // The first letter stays: people seldom get it wrong, and see it when they do.
+    // The first letter stays: people rarely mistype it, and notice when they do.
     let at = 1 + rng.below(letters.len() - 2);
     match rng.below(4) {
         0 => letters.swap(at, at + 1),
@@ -30,14 +30,14 @@ pub fn slip(text: &str, rng: &mut Rng) -> String {
     format!("{}{word}{}", &text[..start], &text[end..])
 }
 
-/// Start and end of each run of at least [`SHORTEST`] ASCII letters.
+/// The start and end of each run of at least [`MIN_LETTERS`] ASCII letters.
 fn words(text: &str) -> Vec<(usize, usize)> {
     let (mut words, mut start) = (Vec::new(), None);
     for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
         match (c.is_ascii_alphabetic(), start) {
             (true, None) => start = Some(at),
             (false, Some(begun)) => {
-                if at - begun >= SHORTEST {
+                if at - begun >= MIN_LETTERS {
                     words.push((begun, at));
                 }
                 start = None;
@@ -48,7 +48,7 @@ fn words(text: &str) -> Vec<(usize, usize)> {
     words
 }
 
-/// A key beside `letter`, in its case.
+/// Returns a random neighbour of `letter` on the keyboard, in the same case.
 fn neighbour(letter: char, rng: &mut Rng) -> char {
     let lower = letter.to_ascii_lowercase();
     for row in ROWS {
@@ -69,22 +69,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn short_words_and_figures_are_spared() {
+    fn short_words_and_numbers_stay_unchanged() {
         let mut rng = Rng::new(1);
         for _ in 0..1000 {
-            let text = slip("no gas in 3B, 4000 ok, smoke off", &mut rng);
+            let text = add_typo("no gas in 3B, 4000 ok, smoke off", &mut rng);
             assert!(text.starts_with("no gas in 3B, 4000 ok, s"), "{text}");
             assert!(text.ends_with(" off"), "{text}");
         }
-        assert_eq!(slip("no, off", &mut rng), "no, off");
+        assert_eq!(add_typo("no, off", &mut rng), "no, off");
     }
 
     #[test]
-    fn a_slip_is_one_letter_away() {
+    fn an_error_changes_the_length_by_at_most_one_letter() {
         let mut rng = Rng::new(2);
         let mut kinds = [0; 3];
         for _ in 0..1000 {
-            let text = slip("smoke", &mut rng);
+            let text = add_typo("smoke", &mut rng);
             assert!(text.starts_with('s') && (4..=6).contains(&text.len()), "{text}");
             kinds[text.len() - 4] += 1;
         }
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_keep_the_case() {
+    fn a_neighbouring_key_keeps_the_case() {
         let mut rng = Rng::new(3);
         for _ in 0..100 {
             assert!(['Q', 'E'].contains(&neighbour('W', &mut rng)));

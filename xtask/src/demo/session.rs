@@ -1,4 +1,4 @@
-//! Types a few lines at the device's console and shows what comes back.
+//! A session at the device's console: some fixed lines and some unseen messages, with the device's answers.
 
 use std::io::Write;
 use std::path::Path;
@@ -6,11 +6,12 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 
-use crate::messages::{Message, Messages};
+use tern_messages::{Message, Messages};
+
 use crate::process;
 use crate::tern::Tern;
 
-/// What is typed first: what the device is, then messages of every class. Some say the opposite in nearly the same words.
+/// The first lines: two commands, then messages of every class. Some mean the opposite in nearly the same words.
 const LINES: [&str; 14] = [
     "info",
     "labels",
@@ -28,11 +29,11 @@ const LINES: [&str; 14] = [
     "zzyzx",
 ];
 
-/// So many messages of unseen templates are typed.
+/// The number of messages from unseen templates.
 const UNSEEN: usize = 4;
 
 /// Runs `tern console` on the emulator with [`LINES`], some messages of unseen templates, and `selftest`.
-pub fn talk(tern: &Tern, device_file: &Path, elf: &Path, made: &Messages) -> Result<()> {
+pub fn run(tern: &Tern, device_file: &Path, elf: &Path, messages: &Messages) -> Result<()> {
     let mut command = tern.command();
     command.arg("console").arg(device_file).arg("--qemu").arg("--firmware").arg(elf);
     let line = process::line(&command);
@@ -41,23 +42,23 @@ pub fn talk(tern: &Tern, device_file: &Path, elf: &Path, made: &Messages) -> Res
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .with_context(|| format!("`{line}` does not start"))?;
+        .with_context(|| format!("cannot start `{line}`"))?;
     let mut script = LINES.join("\n") + "\n";
-    let unseen = unseen(made);
+    let unseen = unseen(messages);
     script.extend(unseen.iter().map(|message| format!("{}\n", message.text)));
     script.push_str("selftest\n");
-    // The script fits into a pipe's buffer, so this does not wait for the reader; end of file ends the session.
-    let mut stdin = child.stdin.take().context("a piped child has no stdin")?;
+    // The script fits the pipe's buffer, so this does not block; the end of input ends the session.
+    let mut stdin = child.stdin.take().context("a child with a piped stdin has one")?;
     stdin.write_all(script.as_bytes()).with_context(|| format!("`{line}` does not read its input"))?;
     drop(stdin);
     let output = child.wait_with_output()?;
     let transcript = String::from_utf8_lossy(&output.stdout).replace('\r', "");
     println!("\n{}\n", transcript.trim_end());
-    let meant: Vec<_> = unseen.iter().map(|message| message.label.name()).collect();
+    let labels: Vec<_> = unseen.iter().map(|message| message.label.name()).collect();
     println!(
-        "The last {} messages are of templates that the model never saw; meant were {}.",
-        meant.len(),
-        meant.join(", ")
+        "The last {} messages are from templates that the model was not trained on; their labels are {}.",
+        labels.len(),
+        labels.join(", ")
     );
     if !output.status.success() {
         bail!("`{line}` failed ({})", output.status);
@@ -65,17 +66,17 @@ pub fn talk(tern: &Tern, device_file: &Path, elf: &Path, made: &Messages) -> Res
     check(&transcript)
 }
 
-/// The first messages of templates that the model never saw which are short enough to read.
-fn unseen(made: &Messages) -> Vec<&Message> {
+/// Returns the first held-out messages that are short enough to read.
+fn unseen(messages: &Messages) -> Vec<&Message> {
     let readable = |message: &&Message| (30..60).contains(&message.text.len()) && !message.text.contains('"');
-    made.held_out.iter().filter(readable).take(UNSEEN).collect()
+    messages.held_out.iter().filter(readable).take(UNSEEN).collect()
 }
 
-/// Every line must have had its answer.
+/// Fails unless every message has an answer.
 fn check(transcript: &str) -> Result<()> {
     let answers = transcript.matches('%').count();
     if answers < LINES.len() - 4 {
-        bail!("the console gave {answers} probabilities for {} messages", LINES.len() - 3);
+        bail!("the console printed {answers} probabilities for {} messages", LINES.len() - 3);
     }
     Ok(())
 }

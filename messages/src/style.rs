@@ -1,21 +1,25 @@
-//! How a message is written, whatever it says: greetings, case, closing marks, slips of the finger.
+//! The style of a message: greeting, sign-off, case, punctuation, separators.
 //!
-//! Nothing here looks at the class, so none of it tells the class.
+//! The style does not depend on the class, so it does not reveal the class.
 
 use anyhow::Result;
 
-use super::expand::{Slots, expand};
-use super::rng::Rng;
+use crate::expand::{Slots, expand};
+use crate::rng::Rng;
 
-/// Of 100 messages, so many begin with a greeting.
+/// The percentage of messages with a greeting.
 const OPENING_PERCENT: usize = 20;
-/// Of 100 messages, so many end with a sign-off, a number to call or an address.
+/// The percentage of messages that end with a sign-off, a phone number or an address.
 const CLOSING_PERCENT: usize = 25;
 
 const MARKS: [&str; 10] = ["", "", "", "", ".", ".", "!", "!", "!!", " ..."];
-const STAMPS: [&str; 5] = ["BMS: ", "[gw1] ", "msg 07: ", "auto: ", "> "];
+const PREFIXES: [&str; 5] = ["BMS: ", "[gw1] ", "msg 07: ", "auto: ", "> "];
 
-/// A person's message: perhaps a greeting (slot `opening`), a sign-off (slot `closing`), other case, a closing mark.
+/// Rewrites `text` as a person's message, with a random greeting (slot `opening`), sign-off (slot `closing`), case and mark.
+///
+/// # Errors
+///
+/// Fails if one of the two slots is missing or malformed.
 pub fn person(text: &str, slots: &Slots, rng: &mut Rng) -> Result<String> {
     let mut message = text.to_owned();
     if rng.chance(OPENING_PERCENT) {
@@ -41,9 +45,9 @@ pub fn person(text: &str, slots: &Slots, rng: &mut Rng) -> Result<String> {
     })
 }
 
-/// A machine's message: perhaps a stamp, other separators, other case.
+/// Rewrites `text` as a machine's message, with a random prefix, separator and case.
 pub fn machine(text: &str, rng: &mut Rng) -> String {
-    let stamp = if rng.chance(20) { *rng.pick(&STAMPS) } else { "" };
+    let prefix = if rng.chance(20) { *rng.pick(&PREFIXES) } else { "" };
     let message = match rng.below(6) {
         0 => text.replace(' ', ";"),
         1 => text.replace(' ', ", "),
@@ -51,7 +55,7 @@ pub fn machine(text: &str, rng: &mut Rng) -> String {
         3 => text.to_lowercase(),
         _ => text.to_owned(),
     };
-    format!("{stamp}{message}")
+    format!("{prefix}{message}")
 }
 
 fn capitalised(text: &str) -> String {
@@ -65,7 +69,7 @@ fn capitalised(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::messages::grammar::Grammar;
+    use crate::grammar::Grammar;
 
     #[test]
     fn a_person_keeps_the_words() {

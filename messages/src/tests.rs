@@ -1,45 +1,44 @@
-//! What the data promises: the same bytes, no text twice, balance, and no short cut.
+//! Properties of the generated data: pinned bytes, no text twice, balanced classes, and no accurate simple rule.
 
 use std::collections::HashSet;
 
-use super::baselines::Baselines;
-use super::{HELD_OUT_LINES, Label, Message, Messages, SEED, TRAIN_LINES, fold, generate};
-use crate::data::{checksum, csv};
+use crate::baselines::Baselines;
+use crate::{HELD_OUT_LINES, Label, Message, Messages, SEED, TRAIN_LINES, checksum, generate, normalise, to_csv};
 
 fn messages() -> Messages {
     generate(SEED).unwrap()
 }
 
-/// The checksums that data and model card speak of; `TERN_BLESS=1 cargo test -p xtask` makes the file again.
+/// `TERN_BLESS=1 cargo test -p tern-messages` writes the file of checksums.
 #[test]
 fn the_bytes_are_pinned() {
     let made = messages();
     let mut sums = String::from(
-        "# made by messages::tests::the_bytes_are_pinned; TERN_BLESS=1 cargo test -p xtask makes it again\n",
+        "# made by tests::the_bytes_are_pinned; TERN_BLESS=1 cargo test -p tern-messages makes it again\n",
     );
     for (name, set) in [("train.csv", &made.train), ("heldout.csv", &made.held_out)] {
-        sums.push_str(&format!("{name} {:016x}\n", checksum(csv(set).as_bytes())));
+        sums.push_str(&format!("{name} {:016x}\n", checksum(to_csv(set).as_bytes())));
     }
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/data.txt");
     if std::env::var_os("TERN_BLESS").is_some() {
         std::fs::write(path, &sums).unwrap();
     }
     let golden = std::fs::read_to_string(path).unwrap();
-    assert_eq!(sums, golden, "the data has changed: train the model again and say so in its card");
+    assert_eq!(sums, golden, "the data has changed: train the model again and update models/building/README.md");
 }
 
 #[test]
-fn a_seed_is_all_that_matters() {
-    let [first, second, other] = [SEED, SEED, SEED + 1].map(|seed| csv(&generate(seed).unwrap().train));
+fn the_bytes_depend_on_the_seed_alone() {
+    let [first, second, other] = [SEED, SEED, SEED + 1].map(|seed| to_csv(&generate(seed).unwrap().train));
     assert!(first == second && first != other);
 }
 
 #[test]
-fn no_text_stands_twice() {
+fn no_text_occurs_twice() {
     let made = messages();
     let mut seen = HashSet::new();
     for message in made.train.iter().chain(&made.held_out) {
-        assert!(seen.insert(fold(&message.text)), "twice: {}", message.text);
+        assert!(seen.insert(normalise(&message.text)), "twice: {}", message.text);
     }
 }
 
@@ -56,7 +55,7 @@ fn classes_are_balanced() {
 }
 
 #[test]
-fn lines_are_short_and_plain() {
+fn texts_are_short_and_ascii() {
     let made = messages();
     for Message { text, .. } in made.train.iter().chain(&made.held_out) {
         assert!(text.is_ascii() && !text.contains(char::is_control), "{text}");
@@ -64,9 +63,9 @@ fn lines_are_short_and_plain() {
     }
 }
 
-/// `cargo test -p xtask -- --nocapture short_cut` prints the figures.
+/// `cargo test -p tern-messages -- --nocapture simple_rule` prints the figures.
 #[test]
-fn no_short_cut_reaches_eighty_percent() {
+fn no_simple_rule_reaches_75_percent() {
     let made = messages();
     let train = Baselines::measure(&made.train, &made.train);
     let held_out = Baselines::measure(&made.train, &made.held_out);

@@ -1,16 +1,16 @@
-//! SplitMix64: a seed in, the same numbers out, on every machine and with every version of every crate.
+//! The random number generator SplitMix64, whose numbers depend on the seed alone, not on the version of a crate.
 
-/// A small generator of random numbers (Steele, Lea and Flood 2014, the mixing constants of `SplittableRandom`).
+/// SplitMix64 (Steele, Lea and Flood 2014, the mixing constants of `SplittableRandom`).
 #[derive(Clone, Debug)]
 pub struct Rng(u64);
 
 impl Rng {
-    /// Starts at `seed`.
+    /// Returns a generator with this seed.
     pub fn new(seed: u64) -> Self {
         Rng(seed)
     }
 
-    /// The next 64 bits.
+    /// Returns 64 random bits.
     pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -18,22 +18,22 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    /// A number in `0..n`, by the high half of a product; `n` must not be 0.
+    /// Returns a number in `0..n`, the high half of a product; `n` must not be 0.
     pub fn below(&mut self, n: usize) -> usize {
         ((u128::from(self.next_u64()) * n as u128) >> 64) as usize
     }
 
-    /// True in `percent` of 100 calls.
+    /// Returns true with a probability of `percent` / 100.
     pub fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
-    /// One of `items`, which must not be empty.
+    /// Returns a random item of `items`, which must not be empty.
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len())]
     }
 
-    /// Puts `items` in random order (Fisher and Yates).
+    /// Shuffles `items` (Fisher and Yates).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last + 1));

@@ -1,29 +1,29 @@
-//! How far a reader gets who does not read: rules of single words, and all words without their order.
+//! The accuracy of simple rules on the messages: the largest class, single keywords, and naive Bayes without word order.
 //!
-//! A model earns its place only above these. All are learned from the very messages that they are measured on, which
-//! flatters them.
+//! A model is useful only if it is more accurate than these rules. A rule that is measured on its own training messages
+//! looks better than it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Label, Message};
+use crate::{Label, Message};
 
 const CLASSES: usize = Label::ALL.len();
 
-/// Accuracies, 0 to 1.
+/// The accuracy of each rule, 0 to 1.
 #[derive(Clone, Copy, Debug)]
 pub struct Baselines {
-    /// The largest class for every message.
+    /// Every message gets the largest class.
     pub majority: f64,
-    /// One keyword for each class, the best found by hill climbing; without any, the best class.
+    /// One keyword for each class, found by hill climbing; a message without a keyword gets the best class.
     pub keyword_per_class: f64,
-    /// Each message gets the class of its single most indicative token.
+    /// Every message gets the class that its most indicative token suggests.
     pub best_token: f64,
-    /// Naive Bayes over the set of tokens: every word, no order. For comparison.
+    /// Naive Bayes over the set of tokens.
     pub naive_bayes: f64,
 }
 
 impl Baselines {
-    /// Learns each rule from `train` and measures it on `test`.
+    /// Fits each rule to `train` and measures it on `test`.
     pub fn measure(train: &[Message], test: &[Message]) -> Self {
         let (train, test) = (Corpus::new(train), Corpus::new(test));
         let counts = train.token_counts();
@@ -39,7 +39,7 @@ impl Baselines {
     }
 }
 
-/// Runs of letters and digits in lower case, and every other mark by itself; white space parts them.
+/// Returns the tokens of a text: runs of letters and digits in lower case, and every other mark by itself.
 pub fn tokens(text: &str) -> BTreeSet<String> {
     let mut tokens = BTreeSet::new();
     let mut word = String::new();
@@ -58,10 +58,10 @@ pub fn tokens(text: &str) -> BTreeSet<String> {
     tokens
 }
 
-/// In how many messages of each class a token stands.
+/// The number of messages of each class that contain a token.
 type Counts = BTreeMap<String, [u32; CLASSES]>;
 
-/// The tokens of each message and the number of its class.
+/// The tokens and the class index of each message.
 struct Corpus(Vec<(BTreeSet<String>, usize)>);
 
 impl Corpus {
@@ -93,7 +93,7 @@ impl Corpus {
     }
 }
 
-/// A keyword for each class, tried in the order of the classes, and the class of messages without any.
+/// A keyword for each class, tried in the order of the classes, and the class of messages without a keyword.
 #[derive(Clone, Default)]
 struct Keywords {
     words: [Option<String>; CLASSES],
@@ -105,13 +105,13 @@ impl Keywords {
         self.keyword(tokens).unwrap_or(self.otherwise)
     }
 
-    /// The first class whose keyword is there.
+    /// The first class whose keyword is among the tokens.
     fn keyword(&self, tokens: &BTreeSet<String>) -> Option<usize> {
         let found = |word: &Option<String>| word.as_ref().is_some_and(|word| tokens.contains(word));
         self.words.iter().position(found)
     }
 
-    /// Sets `otherwise` to the best class for `train`; how many messages the rule then gets right.
+    /// Sets `otherwise` to the best class for `train`; returns the number of correctly classified messages.
     fn fit(&mut self, train: &Corpus) -> u32 {
         let (mut right, mut without) = (0, [0_u32; CLASSES]);
         for (tokens, class) in &train.0 {
@@ -125,10 +125,10 @@ impl Keywords {
     }
 }
 
-/// How many keywords are tried for each class, those first that win the most by themselves.
+/// The number of keywords that are tried for each class, the best single keywords first.
 const CANDIDATES: usize = 40;
 
-/// Changes one keyword at a time for the best other one, until none is better.
+/// Replaces one keyword at a time by the best other one until no replacement is better.
 fn keyword_per_class(train: &Corpus, counts: &Counts) -> Keywords {
     let mut best = Keywords::default();
     let mut best_score = 0;
@@ -152,7 +152,7 @@ fn keyword_per_class(train: &Corpus, counts: &Counts) -> Keywords {
     }
 }
 
-/// The class of the token that is surest of one, by its smoothed share; `None` where no token is known.
+/// The class with the largest smoothed share of any token; `None` if all tokens are unknown.
 fn best_token(tokens: &BTreeSet<String>, counts: &Counts) -> Option<usize> {
     let known = tokens.iter().filter_map(|token| counts.get(token));
     let sure = known.map(|by_class| {
@@ -175,7 +175,7 @@ fn naive_bayes(tokens: &BTreeSet<String>, counts: &Counts, classes: &[u32; CLASS
     largest(&scores)
 }
 
-/// The place of the largest value.
+/// The index of the largest value.
 fn largest(values: &[f64; CLASSES]) -> usize {
     (0..CLASSES).max_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap_or(0)
 }
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn clear_words_are_found() {
+    fn all_rules_find_a_word_that_names_the_class() {
         let mut messages = Vec::new();
         for label in Label::ALL {
             for place in ["here", "there", "now"] {
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn order_is_not_seen() {
+    fn no_rule_depends_on_the_order_of_words() {
         let messages = [message("no it works", Label::Status), message("it works no", Label::Alarm)];
         let all = Baselines::measure(&messages, &messages);
         assert_eq!((all.keyword_per_class, all.best_token, all.naive_bayes), (0.5, 0.5, 0.5));

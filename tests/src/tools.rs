@@ -1,0 +1,48 @@
+//! Programs that single tests need: Python with packages of PyPI, and Chromium.
+//!
+//! `cargo xtask setup` installs them. A test whose program is missing fails under `CI=true` and is skipped elsewhere.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use xtask::setup::programs;
+
+/// Reports that a test cannot run because of `reason`.
+///
+/// # Panics
+///
+/// Panics under `CI=true`, where every test must run.
+pub fn skip(reason: &str) {
+    let hint = "`cargo xtask setup` installs what tests need";
+    assert!(std::env::var_os("CI").is_none(), "{reason}; under CI no test may be skipped; {hint}");
+    eprintln!("skipped: {reason}; {hint}");
+}
+
+/// Returns a Python with the packages of [`programs::ensure_python_packages`]; `None` if the calling test is to be skipped.
+pub fn python() -> Option<PathBuf> {
+    static INSTALLED: OnceLock<Result<(), String>> = OnceLock::new();
+    let installed = INSTALLED.get_or_init(|| programs::ensure_python_packages().map_err(|error| format!("{error:#}")));
+    match installed {
+        Ok(()) => Some(programs::python()),
+        Err(error) => {
+            skip(error);
+            None
+        }
+    }
+}
+
+/// Returns the program of Chromium, `TERN_CHROMIUM` or one of the usual names; `None` if the calling test is to be skipped.
+pub fn chromium() -> Option<PathBuf> {
+    let named = std::env::var_os("TERN_CHROMIUM").map(PathBuf::from);
+    let usual = ["chromium", "chromium-browser", "google-chrome"].map(PathBuf::from);
+    let starts = |program: &PathBuf| {
+        let version = Command::new(program).arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output();
+        version.is_ok_and(|output| output.status.success())
+    };
+    let found = named.into_iter().chain(usual).find(starts);
+    if found.is_none() {
+        skip("no Chromium starts");
+    }
+    found
+}

@@ -1,0 +1,101 @@
+//! The measuring firmware, `firmware/bench`: built for one core, run in QEMU over one workload.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+
+use super::workload::Workload;
+use crate::cores::Core;
+use crate::process::{capture_quietly, cargo, line, program, run_quietly};
+use crate::repo;
+
+/// The output of the measuring firmware.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measured {
+    /// Instructions executed by all steps together.
+    pub instructions: u64,
+    /// Bytes of stack below the loop over the steps.
+    pub stack_bytes: u64,
+    /// Bytes of code and constants in the program.
+    pub image_bytes: u64,
+    /// Hash of the states after every step.
+    pub hash: u32,
+}
+
+/// The measuring firmware, built for one core.
+pub struct MeasuringFirmware {
+    core: Core,
+    elf: PathBuf,
+    verbose: bool,
+}
+
+impl MeasuringFirmware {
+    /// Builds the firmware with the release profile of the product; without `steps` it loads the model and does nothing else.
+    ///
+    /// `verbose` prints the commands that build and run it.
+    pub fn build(core: Core, steps: bool, verbose: bool) -> Result<Self> {
+        let kind = if steps { "steps" } else { "bare" };
+        let folder = repo::firmware().join("target").join("bench").join(kind);
+        let mut command = cargo(&repo::firmware());
+        command.args(["build", "--quiet", "--release", "-p", "tern-bench", "--target", core.target, "--target-dir"]);
+        command.arg(&folder);
+        if steps {
+            command.args(["--features", "steps"]);
+        }
+        run_quietly(&mut command, verbose)?;
+        let elf = folder.join(core.target).join("release").join("tern-bench");
+        Ok(MeasuringFirmware { core, elf, verbose })
+    }
+
+    /// Runs the firmware over the workload.
+    pub fn measure(&self, workload: &Workload) -> Result<Measured> {
+        let Core { emulator, arguments, model_address, ids_address, .. } = self.core;
+        let mut command = program(emulator);
+        command.args(arguments).args(["-display", "none", "-monitor", "none", "-serial", "none"]);
+        command.args(["-chardev", "stdio,id=out", "-semihosting-config", "enable=on,target=native,chardev=out"]);
+        for (file, address) in [(&workload.model, model_address), (&workload.ids, ids_address)] {
+            let file = file.display();
+            command.args(["-device", &format!("loader,file={file},addr={address:#x},force-raw=on")]);
+        }
+        command.arg("-kernel").arg(&self.elf);
+        let text = capture_quietly(&mut command, self.verbose).context("the measuring firmware stopped early")?;
+        Measured::read(&text, workload.tokens)
+            .with_context(|| format!("`{}` printed `{}`", line(&command), text.trim()))
+    }
+}
+
+impl Measured {
+    /// Reads `steps 256 instructions 1 stack_bytes 2 image_bytes 3 hash 0000abcd`.
+    fn read(text: &str, steps: usize) -> Result<Self> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let word = |name: &str| {
+            let pair = words.chunks_exact(2).find(|pair| pair[0] == name);
+            pair.map(|pair| pair[1]).with_context(|| format!("`{name}` is missing"))
+        };
+        let number = |name: &str| Ok::<u64, anyhow::Error>(word(name)?.parse()?);
+        let found = number("steps")?;
+        if found != steps as u64 {
+            bail!("{found} steps, expected {steps}; are the ids at the address that the firmware reads?");
+        }
+        Ok(Measured {
+            instructions: number("instructions")?,
+            stack_bytes: number("stack_bytes")?,
+            image_bytes: number("image_bytes")?,
+            hash: u32::from_str_radix(word("hash")?, 16)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_output_of_the_firmware_is_read() {
+        let line = "steps 256 instructions 12 stack_bytes 34 image_bytes 56 hash 0000abcd\n";
+        let measured = Measured { instructions: 12, stack_bytes: 34, image_bytes: 56, hash: 0xabcd };
+        assert_eq!(Measured::read(line, 256).unwrap(), measured);
+        assert!(Measured::read("stopped: no model", 256).is_err());
+        assert!(Measured::read(&line.replace("256", "0"), 256).is_err());
+    }
+}

@@ -1,0 +1,50 @@
+//! The processor cores that the benchmarks run on, and the QEMU machine for each.
+
+use tern_runtime::Packing;
+
+use crate::repo;
+
+/// A core and the QEMU machine that runs its code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Core {
+    /// The name in tables.
+    pub name: &'static str,
+    /// The compiler target.
+    pub target: &'static str,
+    /// The packing of LSTM weights that suits the core.
+    pub packing: Packing,
+    /// The program of QEMU.
+    pub emulator: &'static str,
+    /// The machine and the time that one instruction takes, by which `firmware/bench` counts instructions.
+    pub arguments: &'static [&'static str],
+    /// The address of the model, as in the linker scripts of `firmware/bench`.
+    pub model_address: u32,
+    /// The address of the token ids, as in the linker scripts of `firmware/bench`.
+    pub ids_address: u32,
+}
+
+const fn arm(name: &'static str, target: &'static str, packing: Packing, arguments: &'static [&'static str]) -> Core {
+    let emulator = "qemu-system-arm";
+    Core { name, target, packing, emulator, arguments, model_address: 0x20_0000, ids_address: 0x38_0000 }
+}
+
+const M3: &[&str] = &["-M", "mps2-an385", "-icount", "shift=6"];
+const M4: &[&str] = &["-M", "mps2-an386", "-icount", "shift=6"];
+
+/// All cores, in the order of the table.
+///
+/// QEMU has no Cortex-M0+ machine with enough memory, so that code runs on a Cortex-M3, which has all of its instructions.
+pub const CORES: [Core; 4] = [
+    arm("cortex-m4", repo::FIRMWARE_TARGET, Packing::Paired16, M4),
+    arm("cortex-m3", "thumbv7m-none-eabi", Packing::Interleaved4, M3),
+    arm("cortex-m0plus", "thumbv6m-none-eabi", Packing::Interleaved4, M3),
+    Core {
+        name: "rv32imac",
+        target: "riscv32imac-unknown-none-elf",
+        packing: Packing::Interleaved4,
+        emulator: "qemu-system-riscv32",
+        arguments: &["-M", "virt", "-bios", "none", "-icount", "shift=0"],
+        model_address: 0x8020_0000,
+        ids_address: 0x8038_0000,
+    },
+];

