@@ -1,4 +1,5 @@
-//! The accuracy of simple rules on the messages: the largest class, single keywords, and naive Bayes without word order.
+//! The accuracy of simple rules on the messages: the largest class, single keywords, and naive Bayes without word
+//! order.
 //!
 //! A model is useful only if it is more accurate than these rules. A rule that is measured on its own training messages
 //! looks better than it is.

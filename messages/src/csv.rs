@@ -1,6 +1,6 @@
 //! Messages as CSV text, and a checksum to compare such files.
 
-use crate::Message;
+use crate::message::Message;
 
 /// Returns the messages as CSV with the columns `text` and `label`, quoted as in RFC 4180; lines end in LF.
 pub fn to_csv(messages: &[Message]) -> String {
@@ -24,7 +24,7 @@ pub fn checksum(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Label;
+    use crate::message::Label;
 
     #[test]
     fn texts_with_commas_or_quotes_are_quoted() {

@@ -1,14 +1,15 @@
 //! Synthetic messages from people and machines in a building, generated from a grammar: the training data of the demo.
 //!
-//! A template ([`grammar`]) is expanded to a text ([`expand`]); the text is then styled like the message of a person or a
-//! machine ([`style`]) and sometimes gets a typing error ([`typos`]). The same seed gives the same bytes on every machine
-//! ([`rng`]). The classes share most of their words; [`baselines`] measures the accuracy of rules that ignore word order.
+//! A template ([`grammar`]) is expanded to a text ([`expand`]); the text is then styled like the message of a person or
+//! a machine ([`style`]) and sometimes gets a typing error ([`typos`]). The same seed gives the same bytes on every
+//! machine ([`rng`]). The classes share most of their words; [`baselines`] measures the accuracy of rules that ignore
+//! word order.
 
 pub mod baselines;
 mod csv;
 pub mod expand;
 pub mod grammar;
-mod label;
+mod message;
 pub mod rng;
 pub mod style;
 #[cfg(test)]
@@ -16,7 +17,7 @@ mod tests;
 pub mod typos;
 
 pub use csv::{checksum, to_csv};
-pub use label::Label;
+pub use message::{Label, Message};
 
 use std::collections::HashSet;
 
@@ -38,15 +39,6 @@ const TYPO_PERCENT: usize = 40;
 const REPLY_PERCENT: usize = 50;
 /// The generator skips a template after this many texts in a row that it already has.
 const MAX_REPEATS: usize = 40;
-
-/// A text and its class.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// The text, a single line.
-    pub text: String,
-    /// The class that the writer of the text meant.
-    pub label: Label,
-}
 
 /// The training messages and the test messages.
 #[derive(Clone, Debug)]

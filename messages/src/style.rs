@@ -15,7 +15,8 @@ const CLOSING_PERCENT: usize = 25;
 const MARKS: [&str; 10] = ["", "", "", "", ".", ".", "!", "!", "!!", " ..."];
 const PREFIXES: [&str; 5] = ["BMS: ", "[gw1] ", "msg 07: ", "auto: ", "> "];
 
-/// Rewrites `text` as a person's message, with a random greeting (slot `opening`), sign-off (slot `closing`), case and mark.
+/// Rewrites `text` as a person's message, with a random greeting (slot `opening`), sign-off (slot `closing`), case and
+/// mark.
 ///
 /// # Errors
 ///

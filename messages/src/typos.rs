@@ -8,7 +8,8 @@ const ROWS: [&str; 3] = ["qwertyuiop", "asdfghjkl", "zxcvbnm"];
 /// The shortest word that may get an error. An error in `no` or `off` could change the meaning and so the label.
 const MIN_LETTERS: usize = 4;
 
-/// Puts one error into a random word of at least [`MIN_LETTERS`] letters; a text without such a word is returned unchanged.
+/// Puts one error into a random word of at least `MIN_LETTERS` letters; a text without such a word is returned
+/// unchanged.
 pub fn add_typo(text: &str, rng: &mut Rng) -> String {
     let words = words(text);
     if words.is_empty() {
@@ -30,7 +31,7 @@ pub fn add_typo(text: &str, rng: &mut Rng) -> String {
     format!("{}{word}{}", &text[..start], &text[end..])
 }
 
-/// The start and end of each run of at least [`MIN_LETTERS`] ASCII letters.
+/// The start and end of each run of at least `MIN_LETTERS` ASCII letters.
 fn words(text: &str) -> Vec<(usize, usize)> {
     let (mut words, mut start) = (Vec::new(), None);
     for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {

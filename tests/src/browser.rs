@@ -66,7 +66,8 @@ impl Browser {
         browser
     }
 
-    /// Opens a file in a window of `width` by `height` CSS pixels, in the colour scheme `light` or `dark`, and waits until it is loaded.
+    /// Opens a file in a window of `width` by `height` CSS pixels, in the colour scheme `light` or `dark`, and waits
+    /// until it is loaded.
     ///
     /// # Panics
     ///

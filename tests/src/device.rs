@@ -43,7 +43,8 @@ impl Device {
         Device::run(board, &[&["-kernel", argument(firmware)], options].concat())
     }
 
-    /// As [`start`](Device::start), with the flash of the board in an existing file. An instruction takes 64 ns of the emulated time.
+    /// As [`start`](Device::start), with the flash of the board in an existing file. An instruction takes 64 ns of the
+    /// emulated time.
     pub fn with_flash_file(board: &Board, firmware: &Path, flash: &Path) -> Self {
         let drive = format!("if=pflash,unit=1,format=raw,file={}", argument(flash));
         let program = format!("loader,file={}", argument(firmware));

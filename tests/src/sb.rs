@@ -34,7 +34,8 @@ pub enum Fate {
     DeviceDies,
 }
 
-/// Sends `load` and then `file` by `sb`. `relay` gets every piece that `sb` sends before the device does, and may change it.
+/// Sends `load` and then `file` by `sb`. `relay` gets every piece that `sb` sends before the device does, and may
+/// change it.
 ///
 /// # Panics
 ///

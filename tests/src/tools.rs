@@ -19,7 +19,8 @@ pub fn skip(reason: &str) {
     eprintln!("skipped: {reason}; {hint}");
 }
 
-/// Returns a Python with the packages of [`programs::ensure_python_packages`]; `None` if the calling test is to be skipped.
+/// Returns a Python with the packages of [`programs::ensure_python_packages`]; `None` if the calling test is to be
+/// skipped.
 pub fn python() -> Option<PathBuf> {
     static INSTALLED: OnceLock<Result<(), String>> = OnceLock::new();
     let installed = INSTALLED.get_or_init(|| programs::ensure_python_packages().map_err(|error| format!("{error:#}")));
@@ -32,7 +33,8 @@ pub fn python() -> Option<PathBuf> {
     }
 }
 
-/// Returns the program of Chromium, `TERN_CHROMIUM` or one of the usual names; `None` if the calling test is to be skipped.
+/// Returns the program of Chromium, `TERN_CHROMIUM` or one of the usual names; `None` if the calling test is to be
+/// skipped.
 pub fn chromium() -> Option<PathBuf> {
     let named = std::env::var_os("TERN_CHROMIUM").map(PathBuf::from);
     let usual = ["chromium", "chromium-browser", "google-chrome"].map(PathBuf::from);

@@ -1,13 +1,14 @@
-//! End-to-end tests: from a table of texts to a label at a device's serial console, through files, an emulator and a serial link.
+//! End-to-end tests: from a table of texts to a label at a device's serial console, through files, an emulator and a
+//! serial link.
 //!
 //! | module | what it tests |
 //! |---|---|
 //! | `host` | train, export, eval, predict, inspect: files, figures, exit statuses |
 //! | `python` | the device file in the Python library safetensors |
 //! | `torch` | models of Tern in PyTorch, models of PyTorch in Tern; ignored by default |
-//! | `reference` | the runtime's logits against a second implementation in Python, written from the pages under `docs/` |
+//! | `reference` | the runtime's logits against a second implementation in Python, written from `docs/` alone |
 //! | `tensorboard` | `tern train --tensorboard`, read back by the `tensorboard` package |
-//! | `report` | the report in a headless browser, the model card in the library of the Hub, a comparison of two models |
+//! | `report` | the report in a browser, the model card in the library of the Hub, a comparison of two models |
 //! | `tokenizers` | the ids of every tokenizer against the same second implementation |
 //! | `device` | `tern classify`: every logit of the emulated device against the host's; long texts; other models |
 //! | `boards` | every emulated board; the watchdog, and a fault |

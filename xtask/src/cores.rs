@@ -33,7 +33,8 @@ const M4: &[&str] = &["-M", "mps2-an386", "-icount", "shift=6"];
 
 /// All cores, in the order of the table.
 ///
-/// QEMU has no Cortex-M0+ machine with enough memory, so that code runs on a Cortex-M3, which has all of its instructions.
+/// QEMU has no Cortex-M0+ machine with enough memory, so that code runs on a Cortex-M3, which has all of its
+/// instructions.
 pub const CORES: [Core; 4] = [
     arm("cortex-m4", repo::FIRMWARE_TARGET, Packing::Paired16, M4),
     arm("cortex-m3", "thumbv7m-none-eabi", Packing::Interleaved4, M3),

@@ -1,4 +1,5 @@
-//! `cargo xtask cuda`: compiles the training path for NVIDIA GPUs and, if there is a GPU, compares its gradients with the CPU's.
+//! `cargo xtask cuda`: compiles the training path for NVIDIA GPUs and, if there is a GPU, compares its gradients with
+//! the CPU's.
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +26,8 @@ const COMPUTE_CAPABILITY: &str = "80";
 /// The flag of nvcc that compiles candle's kernels some thirty times faster, for kernels that will not run.
 const FAST_COMPILE: &str = "-Ofc=max";
 
-/// Finds or installs the toolkit, checks every target with the feature `cuda`, and runs the GPU tests if there is a GPU.
+/// Finds or installs the toolkit, checks every target with the feature `cuda`, and runs the GPU tests if there is a
+/// GPU.
 pub fn run_cuda() -> Result<()> {
     let toolkit = toolkit()?;
     let features = ["--features", "cuda"];

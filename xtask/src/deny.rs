@@ -14,7 +14,8 @@ const UNUSED: [&str; 4] =
 /// The database of advisories.
 const DATABASE: &str = "https://github.com/RustSec/advisory-db";
 
-/// Checks both workspaces. If the database of advisories cannot be reached, everything else is checked and the last line says so.
+/// Checks both workspaces. If the database of advisories cannot be reached, everything else is checked and the last
+/// line says so.
 pub fn run() -> Result<()> {
     let deny = programs::ensure_cargo_deny()?;
     let deny = deny.to_string_lossy();

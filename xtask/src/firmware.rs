@@ -12,12 +12,14 @@ use crate::repo;
 
 /// Builds the release firmware; the path of its ELF file, [`Board::firmware`].
 ///
-/// Boards share compiler targets, and with them the place where cargo leaves the program: a lock keeps it until it is copied.
+/// Boards share compiler targets, and with them the place where cargo leaves the program: a lock keeps it until it is
+/// copied.
 pub fn build(board: &Board) -> Result<PathBuf> {
     make(board, &mut command(board, &repo::firmware(), "build"), &repo::root().join(board.firmware()))
 }
 
-/// As [`build`], for models that are signed with the key whose public half this file holds; the path of its ELF file, beside the other.
+/// As [`build`], for models that are signed with the key whose public half this file holds; the path of its ELF file,
+/// beside the other.
 pub fn build_signed(board: &Board, public_key: &Path) -> Result<PathBuf> {
     let mut command = command(board, &repo::firmware(), "build");
     command.args(["--features", "signed"]).env("TERN_PUBLIC_KEY", public_key);

@@ -32,7 +32,8 @@ fn checks(stages: &mut Stages) -> Result<()> {
     clippy(stages, "clippy", &root, &["--workspace", "--all-targets"]);
     for board in &BOARDS {
         let name = board.name;
-        // Checking the libraries of real chips a second time would take minutes; building them shows the compiler's warnings.
+        // Checking the libraries of real chips a second time would take minutes; building them shows the compiler's
+        // warnings.
         if board.emulator.is_some() {
             stages.check(&format!("clippy, firmware, {name}"), || {
                 run(firmware::command(board, &folder, "clippy").args(["--", "-D", "warnings"]))
@@ -42,7 +43,8 @@ fn checks(stages: &mut Stages) -> Result<()> {
     }
     clippy(stages, "clippy, firmware on the host", &folder, &["--lib", "--tests", "--target", &host]);
     clippy(stages, "clippy, board `host`", &folder, &["-p", "tern-host", "--all-targets", "--target", &host]);
-    // One core of each architecture: the code for single cores is in the runtime, which is checked for every target below.
+    // One core of each architecture: the code for single cores is in the runtime, which is checked for every target
+    // below.
     for target in [CORES[0].target, CORES[3].target] {
         let arguments = ["-p", "tern-bench", "--features", "steps", "--release", "--target", target];
         clippy(stages, &format!("clippy, bench, {target}"), &folder, &arguments);

@@ -1,7 +1,7 @@
 //! The minimum Rust version that `Cargo.toml` states: the runtime is checked with exactly this version.
 //!
-//! The programs are built by the compiler that runs the checks. The runtime is what other projects depend on, and checking it with an
-//! older compiler takes seconds.
+//! The programs are built by the compiler that runs the checks. The runtime is what other projects depend on, and
+//! checking it with an older compiler takes seconds.
 
 use std::fs;
 

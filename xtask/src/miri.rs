@@ -8,7 +8,8 @@ use anyhow::{Result, bail};
 use crate::process::{Command, probe, program, run};
 use crate::repo;
 
-/// Filters for tests that reach every `unsafe` block of a host: kernels and steps of every cell. Loading files would take hours.
+/// Filters for tests that reach every `unsafe` block of a host: kernels and steps of every cell. Loading files would
+/// take hours.
 const TESTS: [&str; 2] = ["kernel::", "unpacked::"];
 
 /// The command that installs Miri.

@@ -1,7 +1,8 @@
-//! What is shown by linking: nothing in the runtime can panic, and nothing allocates.
+//! `cargo xtask proof`: shows by linking that the runtime neither panics nor allocates.
 //!
-//! `firmware/proof` calls every public function. Its panic handler calls a function that is defined nowhere, so an image in which a panic
-//! can be reached is not linked, and without an allocator the compiler refuses one that allocates.
+//! `firmware/proof` calls every public function. Its panic handler calls a function that is defined nowhere, so an
+//! image in which a panic can be reached is not linked, and without an allocator the compiler refuses one that
+//! allocates.
 
 use std::path::{Path, PathBuf};
 
@@ -11,9 +12,9 @@ use crate::process::{self, Command, cargo, line};
 use crate::repo;
 use crate::setup::{self, Needs, RUNTIME_TARGETS};
 
-/// What only a panic needs: `firmware/proof/src/bare.rs`.
+/// The symbol that only the panic handler needs, in `firmware/proof/src/bare.rs`.
 const PANIC: &str = "a_panic_path_remains";
-/// What the compiler says where the allocator is missing.
+/// The error of the compiler if there is no allocator.
 const NO_ALLOCATOR: &str = "no global memory allocator found";
 
 fn folder() -> PathBuf {
@@ -27,7 +28,7 @@ fn build(target: &str, feature: &str) -> Command {
     command
 }
 
-/// Sets up, links the runtime for every target, and sees that the check can fail.
+/// Links the runtime for every target, and checks that an image with a panic or an allocation fails.
 pub fn run() -> Result<()> {
     setup::run(Needs::Lint)?;
     RUNTIME_TARGETS.iter().try_for_each(|target| check(target))?;
@@ -36,7 +37,7 @@ pub fn run() -> Result<()> {
     Ok(())
 }
 
-/// Links the whole runtime for one target.
+/// Links every public function of the runtime for one target.
 pub fn check(target: &str) -> Result<()> {
     process::run(&mut build(target, "everything"))
         .with_context(|| format!("the runtime panics or allocates on {target}; an undefined `{PANIC}` is a panic"))?;
@@ -46,18 +47,18 @@ pub fn check(target: &str) -> Result<()> {
     Ok(())
 }
 
-/// WebAssembly's linker takes what is defined nowhere for an import.
+/// Returns true if a WebAssembly module imports [`PANIC`]; its linker makes undefined symbols imports.
 fn is_imported(module: &Path) -> Result<bool> {
     if !module.is_file() {
         return Ok(false);
     }
     let bytes = std::fs::read(module).with_context(|| format!("cannot read {}", module.display()))?;
-    // As the import section has it: each name after its length.
+    // In the import section, each name comes after its length.
     let import = [&[3], &b"env"[..], &[PANIC.len() as u8], PANIC.as_bytes()].concat();
     Ok(bytes.windows(import.len()).any(|window| window == import))
 }
 
-/// Puts a panic in, then an allocation: [`check`] must find both.
+/// Checks that an image with a panic, and one with an allocation, fail to link.
 pub fn can_fail() -> Result<()> {
     for target in [repo::FIRMWARE_TARGET, "riscv32imc-unknown-none-elf"] {
         must_fail(target, "panics", PANIC)?;
@@ -67,7 +68,7 @@ pub fn can_fail() -> Result<()> {
     must_fail(wasm, "allocates", NO_ALLOCATOR)?;
     process::run(&mut build(wasm, "panics"))?;
     if !is_imported(&folder().join(wasm).join("release").join("everything.wasm"))? {
-        bail!("a panic was put in for {wasm} and is not found");
+        bail!("an image with a panic for {wasm} passes the check");
     }
     Ok(())
 }
@@ -76,10 +77,10 @@ fn must_fail(target: &str, feature: &str, because: &str) -> Result<()> {
     let mut command = build(target, feature);
     let line = line(&command);
     eprintln!("$ {line}     (must fail)");
-    let output = command.output().with_context(|| format!("`{line}` does not start"))?;
+    let output = command.output().with_context(|| format!("`{line}` cannot be started"))?;
     let text = String::from_utf8_lossy(&output.stderr);
     if output.status.success() || !text.contains(because) {
-        bail!("`{line}` should fail with `{because}`; it ends with {}:\n{text}", output.status);
+        bail!("`{line}` must fail with `{because}`; it ended with {}:\n{text}", output.status);
     }
     Ok(())
 }
@@ -88,55 +89,88 @@ fn must_fail(target: &str, feature: &str, because: &str) -> Result<()> {
 mod tests {
     use super::*;
     use std::fs;
+    use syn::{ImplItem, Item, Type, Visibility};
 
-    /// Files of the runtime that no device has.
-    const OF_HOSTS: [&str; 4] = ["testing", "unpacked", "write", "tests"];
+    /// Files of the runtime with code for hosts or tests, or whose public functions are of private types.
+    const NOT_ON_DEVICES: [&str; 5] = ["testing", "unpacked", "write", "tests", "scanner"];
 
+    /// Appends all source files below `folder` to `found`, except [`NOT_ON_DEVICES`].
     fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            let of_hosts = OF_HOSTS.iter().any(|name| path.file_stem().unwrap() == *name);
-            match path.is_dir() {
-                _ if of_hosts => {}
-                true => sources(&path, found),
-                false => found.extend(path.extension().is_some_and(|kind| kind == "rs").then_some(path)),
+            if NOT_ON_DEVICES.iter().any(|name| path.file_stem().unwrap() == *name) {
+                continue;
+            }
+            if path.is_dir() {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|kind| kind == "rs") {
+                found.push(path);
             }
         }
     }
 
-    /// The names of `pub fn`s in a source.
-    fn functions(source: &str) -> Vec<&str> {
-        let public = source.lines().filter_map(|line| {
-            let line = line.trim_start();
-            ["pub fn ", "pub const fn "].iter().find_map(|start| line.strip_prefix(start))
-        });
-        public.filter_map(|rest| rest.split(['(', '<']).next()).collect()
+    /// Returns the public functions of a source file, as `Type::name` or `name`.
+    fn public_functions(source: &str) -> Vec<String> {
+        let is_public = |visibility: &Visibility| matches!(visibility, Visibility::Public(_));
+        let mut found = Vec::new();
+        for item in syn::parse_file(source).unwrap().items {
+            match item {
+                Item::Fn(item) if is_public(&item.vis) => found.push(item.sig.ident.to_string()),
+                Item::Impl(item) if item.trait_.is_none() => {
+                    let Type::Path(of) = &*item.self_ty else { continue };
+                    let of = &of.path.segments.last().unwrap().ident;
+                    for item in &item.items {
+                        if let ImplItem::Fn(item) = item
+                            && is_public(&item.vis)
+                        {
+                            found.push(format!("{of}::{}", item.sig.ident));
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// Returns true if `code` calls `path`: as `Type::name(…)`, or as `type.name(…)` on a variable named after the
+    /// type.
+    fn is_called(code: &str, path: &str) -> bool {
+        let Some((of, name)) = path.split_once("::") else { return code.contains(&format!("::{path}(")) };
+        let mut variable = String::new();
+        for (at, c) in of.char_indices() {
+            variable += if at > 0 && c.is_uppercase() { "_" } else { "" };
+            variable.extend(c.to_lowercase());
+        }
+        [format!("{path}("), format!("{variable}.{name}(")].iter().any(|call| {
+            code.match_indices(call.as_str())
+                .any(|(at, _)| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'))
+        })
     }
 
     #[test]
-    fn public_functions_are_found() {
-        let source = "fn a() {}\npub fn b(x: u8) {}\n    pub const fn c<T>() {}\npub(crate) fn d() {}\n";
-        assert_eq!(functions(source), ["b", "c"]);
+    fn a_call_counts_only_for_the_type_that_it_names() {
+        let source = "fn a() {}\npub fn b(x: u8) {}\nimpl<'a> TextReader<'a> { pub const fn c() {} fn d() {} }\n";
+        assert_eq!(public_functions(source), ["b", "TextReader::c"]);
+        let code = "x::b(1); text_reader.c(); other.e(); context_reader.f()";
+        let called = ["b", "TextReader::c", "Session::e", "TextReader::f"].map(|path| is_called(code, path));
+        assert_eq!(called, [true, true, false, false]);
     }
 
     #[test]
     fn no_public_function_is_left_out() {
         let proof = fs::read_to_string(repo::firmware().join("proof/src/everything.rs")).unwrap();
-        let called = |name: &str| [".", "::"].iter().any(|before| proof.contains(&format!("{before}{name}(")));
         let (mut files, mut left_out, mut count) = (Vec::new(), Vec::new(), 0);
         sources(&repo::root().join("runtime/src"), &mut files);
         for file in &files {
-            let source = fs::read_to_string(file).unwrap();
-            // Dtypes are of the header's scanner, which is private.
-            let of_device = functions(&source).into_iter().filter(|_| !file.ends_with("scanner.rs"));
-            for name in of_device {
+            for path in public_functions(&fs::read_to_string(file).unwrap()) {
                 count += 1;
-                if !called(name) {
-                    left_out.push(format!("{}: {name}", repo::shown(file)));
+                if !is_called(&proof, &path) {
+                    left_out.push(format!("{}: {path}", repo::shown(file)));
                 }
             }
         }
         assert!(count > 60, "only {count} public functions were found");
-        assert_eq!(left_out, [""; 0], "firmware/proof/src/everything.rs should call these");
+        assert_eq!(left_out, [""; 0], "firmware/proof/src/everything.rs must call these");
     }
 }

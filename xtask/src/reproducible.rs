@@ -1,7 +1,7 @@
 //! `cargo xtask reproducible`: builds the firmware in two target folders and compares the ELF files.
 //!
-//! Both builds are of this checkout. A checkout in another folder gives other bytes: cargo derives the name of a crate outside of the
-//! workspace, such as the runtime, from its path, and the compiler orders functions by name.
+//! Both builds are of this checkout. A checkout in another folder gives other bytes: cargo derives the name of a crate
+//! outside of the workspace, such as the runtime, from its path, and the compiler orders functions by name.
 
 use std::fs;
 

@@ -1,4 +1,5 @@
-//! `cargo xtask size`: the flash that the code of a small classifier takes, from the ELF file of `firmware/proof`'s image `classifier`.
+//! `cargo xtask size`: the flash that the code of a small classifier takes, from the ELF file of `firmware/proof`'s
+//! image `classifier`.
 
 use std::fs;
 use std::path::PathBuf;

@@ -36,7 +36,8 @@ impl Debugger {
         self.patch([0x00, 0xde]);
     }
 
-    /// Writes a Thumb instruction at the program counter. A reset undoes it, because the emulator then loads the program again.
+    /// Writes a Thumb instruction at the program counter. A reset undoes it, because the emulator then loads the
+    /// program again.
     fn patch(&mut self, [a, b]: [u8; 2]) {
         self.0.write_all(&[3]).expect("the debugger is connected");
         // The program counter is the sixteenth register; each is eight hexadecimal digits, little-endian.

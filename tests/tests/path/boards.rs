@@ -31,7 +31,8 @@ fn every_emulated_board_gives_the_hosts_bits() {
         instructions.push((board.name, seen["instructions_per_token"].as_f64().unwrap()));
     }
     let of = |name| instructions.iter().find(|(board, _)| *board == name).unwrap().1;
-    // Two boards with the same core and clocks of 25 MHz and of 1 GHz; their receive interrupts, which count too, differ.
+    // Two boards with the same core and clocks of 25 MHz and of 1 GHz; their receive interrupts, which count too,
+    // differ.
     let ratio = of("netduinoplus2") / of("mps2-an386");
     assert!((0.95..1.05).contains(&ratio), "{instructions:?}");
     // A step has 6,144 multiply-accumulates, and none takes less than half an instruction.

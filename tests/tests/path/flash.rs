@@ -14,8 +14,8 @@ fn flash(board: &str, file: &Path) -> Command {
     command
 }
 
-/// Creates a folder with a program `probe-rs` that appends its arguments to `calls`. `list` prints `probes`; everything else ends
-/// with `status`.
+/// Creates a folder with a program `probe-rs` that appends its arguments to `calls`. `list` prints `probes`; everything
+/// else ends with `status`.
 #[cfg(unix)]
 fn fake(name: &str, probes: &str, status: u8) -> PathBuf {
     use std::os::unix::fs::PermissionsExt;

@@ -86,7 +86,8 @@ fn classify_over_tcp_gives_the_logits_of_the_host() {
     assert_classifies("--tcp", &address);
 }
 
-/// A host that sends far more than the receive queue holds is told how much was lost; every answer that it gets is right.
+/// A host that sends far more than the receive queue holds is told how much was lost; every answer that it gets is
+/// right.
 #[test]
 fn lost_bytes_are_reported_and_the_next_line_works() {
     let (_emulator, address) = start_tcp(&[]);

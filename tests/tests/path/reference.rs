@@ -1,4 +1,5 @@
-//! The runtime against `tests/reference/tern_reference.py`, which was written from `docs/arithmetic.md` and `docs/format.md` alone.
+//! The runtime against `tests/reference/tern_reference.py`, which was written from `docs/arithmetic.md` and
+//! `docs/format.md` alone.
 
 #[path = "reference/refusals.rs"]
 mod refusals;
@@ -15,8 +16,8 @@ use tern_runtime::write::{Aligned, Dtype, Tensor, folded, packed, to_bytes};
 use tern_runtime::{Cell, Input, Model, Output, Packing, Ranked, Sampler, Step, Task};
 use tern_tests::{argument, folder, root, skip, text_of, trained};
 
-/// Runs the reference on the lines of `input` and returns the printed objects; `None` if Python is missing and the test is to be
-/// skipped.
+/// Runs the reference on the lines of `input` and returns the printed objects; `None` if Python is missing and the test
+/// is to be skipped.
 fn reference(folder: &Path, arguments: &[&str], input: &str) -> Option<Vec<Value>> {
     python(folder, &root().join("tests/reference/tern_reference.py"), arguments, input)
 }
@@ -80,7 +81,8 @@ pub fn compare<T: AsRef<[u8]>>(folder: &Path, file: &[u8], texts: &[T]) -> Optio
     Some(expected)
 }
 
-/// Returns texts of many kinds: known and unknown tokens, other scripts, white space, marks, ill-formed UTF-8, over 240 tokens.
+/// Returns texts of many kinds: known and unknown tokens, other scripts, white space, marks, ill-formed UTF-8, over 240
+/// tokens.
 fn texts(seed: u64) -> Vec<Vec<u8>> {
     let odd = [
         "",

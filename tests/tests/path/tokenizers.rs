@@ -1,4 +1,5 @@
-//! Every tokenizer of the runtime against `tests/reference/tern_text.py`, which was written from `docs/format.md` alone.
+//! Every tokenizer of the runtime against `tests/reference/tern_text.py`, which was written from `docs/format.md`
+//! alone.
 
 use std::fs;
 

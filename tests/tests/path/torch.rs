@@ -1,7 +1,8 @@
-//! Tern's float models load into torch.nn.RNN, GRU and LSTM and give the same logits; models that PyTorch saves run in Tern.
+//! Tern's float models load into torch.nn.RNN, GRU and LSTM and give the same logits; models that PyTorch saves run in
+//! Tern.
 //!
-//! PyTorch is too large for the set-up of every change, so these tests are ignored by default. `TERN_PYTHON` names a Python with
-//! PyTorch and safetensors; without it, `python3` is used:
+//! PyTorch is too large for the set-up of every change, so these tests are ignored by default. `TERN_PYTHON` names a
+//! Python with PyTorch and safetensors; without it, `python3` is used:
 //!
 //!     TERN_PYTHON=venv/bin/python cargo test -p tern-tests --test path torch -- --ignored
 

@@ -15,8 +15,8 @@ use tern_tests::{argument, committed, firmware, firmware_of, folder, json};
 /// Each instruction takes 64 ns of the emulated time; time passes faster while the device sleeps.
 const COUNTED: [&str; 2] = ["-icount", "shift=6"];
 
-/// Writes a model whose golden example takes the board about 25 s: longer than the timeout of the watchdog, shorter than the limit of a
-/// start. The emulator may run it within a third of a second.
+/// Writes a model whose golden example takes the board about 25 s: longer than the timeout of the watchdog, shorter
+/// than the limit of a start. The emulator may run it within a third of a second.
 fn slow_model(folder: &Path) -> PathBuf {
     const TOKENS: usize = 4_000;
     let spec = Spec::from(Sizes { embedding_dim: 32, hidden_size: 64, classes: 2 });

@@ -1,4 +1,5 @@
-//! The committed figures of `bench device`, `xtask/golden/bench_device.json`, and the comparison of new figures with them.
+//! The committed figures of `bench device`, `xtask/golden/bench_device.json`, and the comparison of new figures with
+//! them.
 //!
 //! The figures are exact: the same code gives the same figures on every run.
 

@@ -1,7 +1,7 @@
 //! `cargo xtask bench device`: counts the instructions of the runtime's steps on emulated cores.
 //!
-//! Each row of the table is one random model on one core. `firmware/bench` runs the runtime over it in QEMU; the states after
-//! every step must be equal to those on the host.
+//! Each row of the table is one random model on one core. `firmware/bench` runs the runtime over it in QEMU; the states
+//! after every step must be equal to those on the host.
 
 use std::fs;
 use std::time::Instant;
@@ -33,11 +33,12 @@ const ODD: [(Packing, usize, usize, &str); 6] = [
     (Packing::Paired16, 12, 24, "5"),
 ];
 
-/// Embedding dimension and hidden size of models of every cell that are only compared: with and without a remainder of columns and
-/// of units in blocks of four.
+/// Embedding dimension and hidden size of models of every cell that are only compared: with and without a remainder of
+/// columns and of units in blocks of four.
 const ODD_CELLS: [(usize, usize); 3] = [(20, 6), (12, 20), (21, 7)];
 
-/// Embedding dimension and hidden size of models with all operands at the ends of their ranges, close to the largest size that loads.
+/// Embedding dimension and hidden size of models with all operands at the ends of their ranges, close to the largest
+/// size that loads.
 const EXTREME: (usize, usize) = (116, 384);
 
 /// One row of the table.

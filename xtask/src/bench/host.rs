@@ -1,4 +1,5 @@
-//! `cargo xtask bench host`: compares the speed of integer models on this machine with the float models they were exported from.
+//! `cargo xtask bench host`: compares the speed of integer models on this machine with the float models they were
+//! exported from.
 
 use std::ffi::OsStr;
 use std::fs;

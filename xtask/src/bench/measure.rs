@@ -30,7 +30,8 @@ pub struct MeasuringFirmware {
 }
 
 impl MeasuringFirmware {
-    /// Builds the firmware with the release profile of the product; without `steps` it loads the model and does nothing else.
+    /// Builds the firmware with the release profile of the product; without `steps` it loads the model and does nothing
+    /// else.
     ///
     /// `verbose` prints the commands that build and run it.
     pub fn build(core: Core, steps: bool, verbose: bool) -> Result<Self> {

@@ -1,7 +1,8 @@
 //! `cargo xtask bench splits`: runs the texts of a table through a model on every emulated core.
 //!
-//! A hash over the state after every token and the logits after every text must be equal to the host's. The instructions of the first
-//! tokens are counted: the same model with and without folded tokens shows the instructions that folding saves.
+//! A hash over the state after every token and the logits after every text must be equal to the host's. The
+//! instructions of the first tokens are counted: the same model with and without folded tokens shows the instructions
+//! that folding saves.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,8 @@ use crate::setup::{self, Needs};
 /// The number of ids that fit the emulated memory.
 const BATCH: usize = 100_000;
 
-/// Limits the counted tokens by their multiply-accumulates. No core takes 16 instructions for one, so no 32-bit counter overflows.
+/// Limits the counted tokens by their multiply-accumulates. No core takes 16 instructions for one, so no 32-bit counter
+/// overflows.
 const COUNTED: usize = (1 << 31) / 16;
 
 /// Options of `bench splits`.
@@ -104,7 +106,8 @@ fn texts(data: &Path, rows: usize) -> Result<Vec<String>> {
     table.records().take(rows).map(text).collect()
 }
 
-/// Returns the token ids of all texts in batches of at most `length`; the last id of each text is marked with [`TEXT_ENDS`].
+/// Returns the token ids of all texts in batches of at most `length`; the last id of each text is marked with
+/// [`TEXT_ENDS`].
 ///
 /// A text without tokens is skipped, and no text is divided between batches.
 fn batches(model: &Model<'_>, texts: &[String], length: usize) -> Result<Vec<Vec<u32>>> {

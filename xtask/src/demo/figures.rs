@@ -26,7 +26,8 @@ enum Unit {
 pub struct Figures(Vec<Row>);
 
 impl Figures {
-    /// Reads the figures from the output of `tern export`, of `tern eval` on held-out templates, and of `tern classify`.
+    /// Reads the figures from the output of `tern export`, of `tern eval` on held-out templates, and of `tern
+    /// classify`.
     ///
     /// `messages` is the number of messages in `train.csv`.
     pub fn new(messages: usize, export: &Value, held_out: &Value, device: &Value) -> Self {

@@ -1,7 +1,7 @@
 //! The modules of one crate, from its root file along `mod` declarations, and the imports between their files.
 //!
-//! Code under `#[cfg(test)]` is left out. A name that a module only re-exports is followed to the file that defines it, so
-//! `use crate::Model` is an import of `model.rs`, not of `lib.rs`.
+//! Code under `#[cfg(test)]` is left out. A name that a module only re-exports is followed to the file that defines it,
+//! so `use crate::Model` is an import of `model.rs`, not of `lib.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

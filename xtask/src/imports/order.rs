@@ -1,7 +1,8 @@
 //! The order of the folders of each crate, as `docs/architecture.md` lists it.
 //!
-//! The page has one line for each crate, such as `runtime: lib > session > model > layers, text`. A file may import from its own folder and
-//! from every folder to the right of it; folders with a comma between them do not import each other.
+//! The page has one line for each crate, such as `runtime: lib > session > model > layers, text`. A file may import
+//! from its own folder and from every folder to the right of it; folders with a comma between them do not import each
+//! other.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -29,8 +29,8 @@ pub enum Needs {
     Test,
 }
 
-/// The compiler targets that the runtime is checked for: Arm and RISC-V cores with and without DSP or atomic instructions, and
-/// WebAssembly.
+/// The compiler targets that the runtime is checked for: Arm and RISC-V cores with and without DSP or atomic
+/// instructions, and WebAssembly.
 pub const RUNTIME_TARGETS: [&str; 7] = [
     FIRMWARE_TARGET,
     "thumbv7m-none-eabi",

@@ -87,7 +87,8 @@ fn loads(file: &[u8]) -> bool {
     Model::from_bytes(&Aligned::new(file)).is_ok()
 }
 
-/// Checks that reference and runtime refuse the same files; returns the output of the reference, `None` if the test is to be skipped.
+/// Checks that reference and runtime refuse the same files; returns the output of the reference, `None` if the test is
+/// to be skipped.
 fn both(folder: &Path, files: &[Vec<u8>]) -> Option<Vec<Value>> {
     let mut input = String::new();
     for (index, file) in files.iter().enumerate() {

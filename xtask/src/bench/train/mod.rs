@@ -1,7 +1,7 @@
 //! `cargo xtask bench train`: compares the speed of a training with PyTorch and candle-nn.
 //!
-//! Each program is a process that trains for one pass over the same texts on request (`worker`). The programs of a row run in turn, so
-//! that other load on the machine affects all of them; the ratios are medians over the turns.
+//! Each program is a process that trains for one pass over the same texts on request (`worker`). The programs of a row
+//! run in turn, so that other load on the machine affects all of them; the ratios are medians over the turns.
 
 mod memory;
 mod plan;

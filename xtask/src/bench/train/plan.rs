@@ -16,7 +16,7 @@ pub enum Program {
     PyTorch,
     /// PyTorch with batches of texts of similar length.
     PyTorchBucketed,
-    /// candle-nn, which loops over the time steps.
+    /// The crate candle-nn, which loops over the time steps.
     CandleNn,
 }
 

@@ -9,7 +9,8 @@ use anyhow::{Context, Result};
 use super::plan::{Network, VOCABULARY};
 use tern_messages::rng::Rng;
 
-/// Returns lengths distributed like those of IMDb reviews: lognormal with mean 235 and σ 0.65, at least 8 and at most `cut`.
+/// Returns lengths distributed like those of IMDb reviews: lognormal with mean 235 and σ 0.65, at least 8 and at most
+/// `cut`.
 pub fn like_reviews(texts: usize, cut: usize) -> Vec<usize> {
     let mut rng = Rng::new(1);
     let mu = 235f64.ln() - 0.65 * 0.65 / 2.0;

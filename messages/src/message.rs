@@ -1,4 +1,4 @@
-//! The five classes of messages.
+//! A message and its class.
 
 /// The class of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,4 +29,13 @@ impl Label {
             Label::Chatter => "chatter",
         }
     }
+}
+
+/// A text and its class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The text, a single line.
+    pub text: String,
+    /// The class that the writer of the text meant.
+    pub label: Label,
 }
