@@ -29,7 +29,6 @@ pub mod stats;
 pub mod stream;
 pub mod terminal;
 pub mod text;
-pub mod writing;
 pub mod ymodem;
 
 pub use classifier::{Classifier, Found, Refusal};

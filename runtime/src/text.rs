@@ -4,8 +4,11 @@
 //! can tell how its input was cut into chunks. Most tokenizers keep nothing of the text and so have no limit on a token;
 //! two keep a bounded part of it, in memory that they are given: a tag of HTML until it closes, and a word until it is cut into pieces.
 //!
+//! [`Detokenizer`] is the way back, for language models: it joins tokens into text.
+//!
 //! The trainer builds its vocabulary with this same [`Splitter`]: there is one definition of a token.
 
+mod detokenizer;
 #[cfg(feature = "html_words")]
 mod emoticon;
 mod encoder;
@@ -22,6 +25,7 @@ mod word;
 #[cfg(feature = "wordpiece")]
 mod wordpiece;
 
+pub use detokenizer::Detokenizer;
 pub use encoder::Encoder;
 pub use lowercase::lowercase;
 pub use splitter::{Piece, Splitter};

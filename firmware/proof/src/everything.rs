@@ -12,7 +12,7 @@ use core::hint::black_box;
 use core::num::NonZeroU32;
 
 use bare::Given;
-use tern_runtime::text::{self, Encoder, Splitter, Tokenizer, Utf8};
+use tern_runtime::text::{self, Detokenizer, Encoder, Splitter, Tokenizer, Utf8};
 use tern_runtime::{Cell, Input, LoadError, Logits, Merge, Model, Name, Output, Packing, Pooling, Ranked, Session};
 use tern_runtime::{Sampler, Task, Texts, Vocabulary};
 
@@ -179,6 +179,10 @@ fn tokenizers(inputs: &mut Inputs) {
     splitter.feed_byte(number as u8, &mut |piece| look(piece));
     splitter.finish(&mut |piece| look(piece));
     splitter.reset();
+
+    let mut detokenizer = Detokenizer::new(tokenizer.kind, text);
+    look(detokenizer.write(number as u32, name.as_str(), &mut Sink));
+    look(detokenizer.finish(&mut Sink));
 
     let Ok(known) = Vocabulary::sorted(offsets.slice(), text) else { return };
     vocabulary(&known, number);

@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Write};
 
-use tern_runtime::text::TokenizerKind;
+use tern_runtime::text::{Detokenizer, TokenizerKind};
 use tern_runtime::{Model, Ranked};
 
 use super::{Screen, costs, json_costs, row, width};
@@ -10,7 +10,6 @@ use crate::classifier::{Answer, Classifier, Said, Sampling};
 use crate::command::Form;
 use crate::numbers::Value;
 use crate::text::{Counted, Decimal, Escaped, Json, Paint, Plain, list};
-use crate::writing::Joiner;
 
 /// Tokens shown to a person who asks for no number of them.
 const SHOWN: usize = 5;
@@ -71,8 +70,10 @@ pub fn next(
 /// A text that went on by `ids`, for a program.
 pub fn said(model: &Model<'_>, text: &[u8], ids: &[u32], said: Said, out: &mut dyn Write) -> fmt::Result {
     write!(out, r#"{{"text":""#)?;
-    let mut joiner = Joiner::new(model.config().tokenizer.kind, model.vocabulary(), text);
-    ids.iter().try_for_each(|&id| joiner.write(id, &mut Escaped(out)))?;
+    let mut detokenizer = Detokenizer::new(model.config().tokenizer.kind, text);
+    let vocabulary = model.vocabulary();
+    ids.iter().try_for_each(|&id| detokenizer.write(id, vocabulary.token(id).unwrap_or(""), &mut Escaped(out)))?;
+    detokenizer.finish(&mut Escaped(out))?;
     write!(out, r#"","tokens":{},"ticks":{}}}"#, said.tokens, said.ticks)
 }
 

@@ -2,6 +2,7 @@
 
 use heapless::Vec;
 use tern_runtime::Task;
+use tern_runtime::text::Detokenizer;
 
 use super::{Console, Mode};
 use crate::answer;
@@ -16,7 +17,6 @@ use crate::stats;
 use crate::stream::Stream;
 use crate::terminal::{print, show};
 use crate::text::PlainLines;
-use crate::writing::Joiner;
 
 /// Tokens that `say` writes where no number is given, and at most.
 const SAID: usize = 20;
@@ -180,13 +180,12 @@ impl<P: Port> Console<'_, P> {
         let model = classifier.model();
         if form == Form::Human {
             show(port, text)?;
-            let mut joiner = Joiner::new(model.config().tokenizer.kind, model.vocabulary(), text);
+            let vocabulary = model.vocabulary();
+            let mut detokenizer = Detokenizer::new(model.config().tokenizer.kind, text);
             let said = classifier.say(count.min(MOST_SAID), *sampling, port, |port, id| {
-                print(port, |out| {
-                    let mut plain = PlainLines(out);
-                    joiner.write(id, &mut plain)
-                })
+                print(port, |out| detokenizer.write(id, vocabulary.token(id).unwrap_or(""), &mut PlainLines(out)))
             })?;
+            print(port, |out| detokenizer.finish(&mut PlainLines(out)))?;
             print(port, |out| answer::said_costs(said, out))?;
         } else {
             let mut ids = Vec::<u32, MOST_SAID>::new();

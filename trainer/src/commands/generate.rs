@@ -3,12 +3,12 @@
 use super::{Failure, print};
 use crate::model::{self, Sampling};
 use crate::task::Task;
-use crate::tasks::language_model::Joiner;
 use crate::vocabulary::UNK;
 use anyhow::bail;
 use serde_json::json;
 use std::io::{Write, stdout};
 use std::path::PathBuf;
+use tern_runtime::text::Detokenizer;
 
 /// Options of `tern generate`.
 #[derive(Debug, clap::Args)]
@@ -65,7 +65,7 @@ fn work(args: &Args) -> anyhow::Result<()> {
         bail!("unknown input: the model knows no token of the prompt {:?}", args.prompt);
     }
     let sampling = Sampling { temperature: args.temperature, top_k: args.top_k, seed: args.seed };
-    let mut joiner = Joiner::new(&model.config().tokenizer, &args.prompt);
+    let mut detokenizer = Detokenizer::new(model.config().tokenizer().kind, args.prompt.as_bytes());
     let mut text = String::new();
     let mut out = stdout();
     if !args.json {
@@ -74,18 +74,21 @@ fn work(args: &Args) -> anyhow::Result<()> {
     let (mut written, mut result) = (0, Ok(()));
     if args.length > 0 {
         model.generate(&prompt, sampling, &mut |id| {
-            let piece = joiner.join(&model.vocabulary().tokens()[id as usize], id);
+            let start = text.len();
+            // Writing to a string does not fail.
+            let _ = detokenizer.write(id, &model.vocabulary().tokens()[id as usize], &mut text);
             if !args.json {
-                result = write!(out, "{piece}").and_then(|()| out.flush());
+                result = write!(out, "{}", &text[start..]).and_then(|()| out.flush());
             }
-            text.push_str(&piece);
             written += 1;
             written < args.length && result.is_ok()
         });
     }
     result?;
+    let start = text.len();
+    let _ = detokenizer.finish(&mut text);
     if args.json {
         return print(json!({ "prompt": args.prompt, "text": text, "tokens": args.length, "seed": args.seed }));
     }
-    print("")
+    print(&text[start..])
 }

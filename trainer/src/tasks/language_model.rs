@@ -1,12 +1,10 @@
 //! Language modelling: a model predicts the next token of a text, and generates text.
 
-mod joiner;
 mod language_page;
 mod surprises;
 mod text_figures;
 mod text_training;
 
-pub use joiner::Joiner;
 pub use surprises::{Language, Surprise};
 pub use text_figures::{TextFigures, evaluate};
 pub use text_training::{CorpusError, TextCorpus, read};

@@ -1,11 +1,12 @@
 //! What a language model writes, and where the held-out text surprises it.
 
-use super::{Joiner, TextFigures, next_tokens};
+use super::{TextFigures, next_tokens};
 use crate::float_model::FloatModel;
 use crate::model::{Model, Sampling};
 use crate::train::{self, Guess};
 use crate::vocabulary::UNK;
 use rayon::prelude::*;
+use tern_runtime::text::Detokenizer;
 
 /// How boldly the samples are written.
 const TEMPERATURES: [f64; 3] = [0.5, 0.8, 1.0];
@@ -95,7 +96,7 @@ fn surprise(model: &FloatModel, ids: &[u32], guess: &Guess) -> Surprise {
     let expected = next_tokens(model, &ids[train::part_of(place, ids.len())..place], EXPECTED);
     let mut before = joined(model, "", &ids[place.saturating_sub(EXCERPT)..place]);
     let token = &model.vocabulary().tokens()[ids[place] as usize];
-    let piece = Joiner::new(&model.config().tokenizer, &before).join(token, ids[place]);
+    let piece = joined(model, &before, &ids[place..=place]);
     if token != " " && piece.starts_with(' ') {
         before.push(' ');
     }
@@ -113,11 +114,12 @@ fn surprise(model: &FloatModel, ids: &[u32], guess: &Guess) -> Surprise {
 
 fn sample(model: &FloatModel, prompt: &[u32], temperature: f64) -> Sample {
     let before = joined(model, "", prompt);
-    let mut joiner = Joiner::new(&model.config().tokenizer, &before);
+    let mut detokenizer = Detokenizer::new(model.config().tokenizer().kind, before.as_bytes());
     let mut text = String::new();
     let mut tokens = 0;
     model.generate(prompt, Sampling { temperature, top_k: 0, seed: 1 }, &mut |id| {
-        text += &joiner.join(&model.vocabulary().tokens()[id as usize], id);
+        // Writing to a string does not fail.
+        let _ = detokenizer.write(id, &model.vocabulary().tokens()[id as usize], &mut text);
         tokens += 1;
         tokens < SAMPLE.0 && text.chars().count() < SAMPLE.1
     });
@@ -125,8 +127,14 @@ fn sample(model: &FloatModel, prompt: &[u32], temperature: f64) -> Sample {
 }
 
 fn joined(model: &FloatModel, before: &str, ids: &[u32]) -> String {
-    let mut joiner = Joiner::new(&model.config().tokenizer, before);
-    ids.iter().map(|&id| joiner.join(&model.vocabulary().tokens()[id as usize], id)).collect()
+    let mut detokenizer = Detokenizer::new(model.config().tokenizer().kind, before.as_bytes());
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    for &id in ids {
+        let _ = detokenizer.write(id, &model.vocabulary().tokens()[id as usize], &mut text);
+    }
+    let _ = detokenizer.finish(&mut text);
+    text
 }
 
 #[cfg(test)]
