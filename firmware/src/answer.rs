@@ -1,57 +1,53 @@
-//! Answers, for a person and for a program. None ends its line: the console does.
+//! Writes the answers to commands, each as text for a person or as JSON for a program. The console ends the last line.
 
-mod language;
+mod models;
+mod predictions;
 
 use core::fmt::{self, Write};
 
 use tern_runtime::Task;
 
-pub use language::{forecast, next, said, said_costs, sampling};
+pub use models::{activated, boot_events, erased, invitation, loaded, models, request_failed, rolled_back};
+pub use predictions::{forecast, generated, generation_cost, next, sampling};
 
-use crate::classifier::{Answer, Classifier, SelfTest, Shown};
-use crate::command::{COMMANDS, Form};
+use crate::command::COMMANDS;
+use crate::display::{Bar, Counted, Decimal, Json, Paint, Painted, Percent, Plain, Screen, list};
+use crate::engine::{Answer, Engine, SelfTest, StepAnswer};
+use crate::form::Form;
 use crate::info::PROTOCOL;
-use crate::port::Level;
+use crate::log_level::Level;
 use crate::stream::{CREDIT, Stream, WINDOW};
-use crate::text::{Bar, Counted, Decimal, Json, Paint, Painted, Percent, Plain, list};
 
-/// Classes shown to a person who asks for no number of them.
-const SHOWN: usize = 5;
+/// Labels that a person sees if no number is given.
+const DEFAULT_SHOWN: usize = 5;
 
-/// How a person's terminal is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Screen {
-    /// It shows colours.
-    pub has_colors: bool,
-}
-
-/// The label of a text.
+/// The prediction for a text: the most probable labels for a person, label and logits for a program.
 pub fn classification(
-    classifier: &Classifier<'_>,
+    engine: &Engine<'_>,
     answer: Answer,
     form: Form,
     screen: Screen,
     out: &mut dyn Write,
 ) -> fmt::Result {
     if form == Form::Human {
-        return ranking(classifier, answer, SHOWN, screen, out);
+        return ranking(engine, answer, DEFAULT_SHOWN, screen, out);
     }
-    match classifier.ranking().next().filter(|_| answer.is_known()) {
+    match engine.ranking().next().filter(|_| answer.is_known()) {
         Some(class) => {
-            let (label, probability) = (Json(classifier.label(class)), Decimal(classifier.probability(class)));
+            let (label, probability) = (Json(engine.label(class)), Decimal(engine.probability(class)));
             write!(out, r#"{{"label":{label},"class":{class},"probability":{probability}"#)?;
         }
         None => write!(out, r#"{{"label":null,"class":null,"probability":null"#)?,
     }
     write!(out, r#","logits":["#)?;
-    list(out, classifier.logits().iter())?;
+    list(out, engine.logits().iter())?;
     write!(out, "],")?;
     json_costs(answer, out)
 }
 
-/// The likeliest classes of a text.
+/// The `n` most probable labels of a text.
 pub fn top(
-    classifier: &Classifier<'_>,
+    engine: &Engine<'_>,
     answer: Answer,
     n: usize,
     form: Form,
@@ -59,68 +55,69 @@ pub fn top(
     out: &mut dyn Write,
 ) -> fmt::Result {
     if form == Form::Human {
-        return ranking(classifier, answer, n, screen, out);
+        return ranking(engine, answer, n, screen, out);
     }
     write!(out, r#"{{"top":["#)?;
-    let classes = classifier.ranking().take(if answer.is_known() { n } else { 0 });
-    list(out, classes.map(|class| Ranked { classifier, class }))?;
+    let classes = engine.ranking().take(if answer.is_known() { n } else { 0 });
+    list(out, classes.map(|class| Ranked { engine, class }))?;
     write!(out, "],")?;
     json_costs(answer, out)
 }
 
-/// A line for each of the `n` likeliest classes, with a bar, and one for what they cost.
-fn ranking(classifier: &Classifier<'_>, answer: Answer, n: usize, screen: Screen, out: &mut dyn Write) -> fmt::Result {
+/// One line with a bar for each of the `n` most probable labels, and a line with the cost.
+fn ranking(engine: &Engine<'_>, answer: Answer, n: usize, screen: Screen, out: &mut dyn Write) -> fmt::Result {
     if !answer.is_known() {
         write!(out, "unknown input   ")?;
         return costs(answer, out);
     }
-    let columns = classifier.ranking().take(n).map(|class| width(classifier.label(class))).max().unwrap_or(0);
-    for (rank, class) in classifier.ranking().take(n).enumerate() {
+    let columns = engine.ranking().take(n).map(|class| width(engine.label(class))).max().unwrap_or(0);
+    for (rank, class) in engine.ranking().take(n).enumerate() {
         let paint = if rank == 0 { Paint::Bold } else { Paint::Plain };
-        row(classifier.label(class), columns, classifier.probability(class), paint, screen, out)?;
+        row(engine.label(class), columns, engine.probability(class), paint, screen, out)?;
         out.write_str("\r\n")?;
     }
-    match classifier.logits().len().saturating_sub(n) {
+    match engine.logits().len().saturating_sub(n) {
         0 => (),
-        _ if n != SHOWN => (),
-        others => write!(out, "{others} more, `top {}` lists all   ", classifier.logits().len())?,
+        _ if n != DEFAULT_SHOWN => (),
+        others => write!(out, "{others} more, `top {}` lists all   ", engine.logits().len())?,
     }
     costs(answer, out)
 }
 
-/// A name, a probability (Q16) and its bar.
+/// A name, its probability (Q16) and a bar.
 fn row(name: &str, columns: usize, probability: u32, paint: Paint, screen: Screen, out: &mut dyn Write) -> fmt::Result {
     let name_painted = Painted(paint.on(screen.has_colors), Plain(name));
     write!(out, "{name_painted}{:1$} {2}", "", columns.saturating_sub(width(name)), Percent(probability))?;
     match Bar(probability) {
-        // No blanks at a line's end.
+        // A bar of no width would leave spaces at the end of the line.
         Bar(0..=204) => Ok(()),
         bar => write!(out, "  {}", Painted(Paint::Green.on(screen.has_colors), bar)),
     }
 }
 
-/// The answer so far of a text that is streamed, after a token.
-pub fn step(step: &Shown<'_>, label: &str, screen: Screen, out: &mut dyn Write) -> fmt::Result {
+/// The prediction after one token of a streamed text.
+pub fn step(step: &StepAnswer<'_>, label: &str, screen: Screen, out: &mut dyn Write) -> fmt::Result {
     write!(out, "{}{:2$} ", Plain(step.token), "", 16usize.saturating_sub(width(step.token)))?;
     row(label, 0, step.probability, Paint::Bold, screen, out)?;
     out.write_str("\r\n")
 }
 
+/// Displays one class of `top` as JSON.
 struct Ranked<'a, 'm> {
-    classifier: &'a Classifier<'m>,
+    engine: &'a Engine<'m>,
     class: usize,
 }
 
 impl fmt::Display for Ranked<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ranked { classifier, class } = *self;
-        let (label, probability) = (Json(classifier.label(class)), Decimal(classifier.probability(class)));
-        let logit = classifier.logits().get(class).copied().unwrap_or(0);
+        let Ranked { engine, class } = *self;
+        let (label, probability) = (Json(engine.label(class)), Decimal(engine.probability(class)));
+        let logit = engine.logits().get(class).copied().unwrap_or(0);
         write!(f, r#"{{"label":{label},"class":{class},"probability":{probability},"logit":{logit}}}"#)
     }
 }
 
-/// Characters of a label as it is shown.
+/// The width of a label on the terminal, in characters.
 fn width(label: &str) -> usize {
     label.chars().map(|c| if c.is_control() { c.escape_default().count() } else { 1 }).sum()
 }
@@ -135,9 +132,9 @@ fn json_costs(answer: Answer, out: &mut dyn Write) -> fmt::Result {
     write!(out, r#""tokens":{tokens},"unknown":{unknown},"ticks":{ticks}}}"#)
 }
 
-/// The classes.
-pub fn labels(classifier: &Classifier<'_>, form: Form, out: &mut dyn Write) -> fmt::Result {
-    let mut labels = classifier.model().labels().iter();
+/// The labels, in the order of their classes.
+pub fn labels(engine: &Engine<'_>, form: Form, out: &mut dyn Write) -> fmt::Result {
+    let mut labels = engine.model().labels().iter();
     match form {
         Form::Human => labels.enumerate().try_for_each(|(class, label)| {
             let line_end = if class > 0 { "\r\n" } else { "" };
@@ -151,32 +148,29 @@ pub fn labels(classifier: &Classifier<'_>, form: Form, out: &mut dyn Write) -> f
     }
 }
 
-/// What the golden texts gave.
+/// The result of the self-test.
 pub fn self_test(result: &SelfTest, form: Form, out: &mut dyn Write) -> fmt::Result {
     let SelfTest { exact, golden, ticks, first_failure } = *result;
     match form {
         Form::Human => {
             let verdict = if exact == golden { "ok" } else { "FAILED" };
-            write!(out, "selftest {verdict}: {exact} of {golden} golden texts exact, {ticks} ticks")?;
+            write!(out, "selftest {verdict}: {exact} of {golden} golden examples exact, {ticks} ticks")?;
             if let Some(failure) = first_failure {
-                let (text, class) = (failure.golden, failure.class);
+                let (example, class) = (failure.golden, failure.class);
                 let (logit, expected) = (failure.logit, failure.expected);
-                write!(out, "\r\ngolden text {text}, class {class}: logit {logit}, expected {expected}; ")?;
-                write!(
-                    out,
-                    "this device does not compute what the exporter did: load the file and the firmware again"
-                )?;
+                write!(out, "\r\ngolden example {example}, class {class}: logit {logit}, expected {expected}\r\n")?;
+                write!(out, "this device computes other results than `tern export`; write model and firmware again")?;
             }
             Ok(())
         }
         Form::Machine => {
             write!(out, r#"{{"exact":{exact},"golden":{golden},"ticks":{ticks}"#)?;
             if let Some(failure) = first_failure {
-                let (text, class) = (failure.golden, failure.class);
+                let (example, class) = (failure.golden, failure.class);
                 let (logit, expected) = (failure.logit, failure.expected);
                 write!(
                     out,
-                    r#","first_failure":{{"golden":{text},"class":{class},"logit":{logit},"expected":{expected}}}"#
+                    r#","first_failure":{{"golden":{example},"class":{class},"logit":{logit},"expected":{expected}}}"#
                 )?;
             }
             write!(out, "}}")
@@ -184,25 +178,26 @@ pub fn self_test(result: &SelfTest, form: Form, out: &mut dyn Write) -> fmt::Res
     }
 }
 
-/// The commands that a model for this task has; none: there is no model.
+/// The commands that a model for this task has; all commands without a model.
 pub fn help(model: Option<Task>, form: Form, out: &mut dyn Write) -> fmt::Result {
-    let entries = || COMMANDS.iter().filter(|entry| entry.serves(model));
+    let commands = || COMMANDS.iter().filter(|info| info.is_for(model));
     match form {
         Form::Human => {
-            for entry in entries() {
-                write!(out, "{:18}  {}\r\n", entry.usage, entry.help)?;
+            for info in commands() {
+                write!(out, "{:18}  {}\r\n", info.usage, info.help)?;
             }
-            write!(out, "any other line is input for the model; `@` before a command answers in JSON")
+            write!(out, "any other line is input for the model; `@` before a command asks for JSON\r\n")?;
+            write!(out, "Ctrl-] or `quit` leaves `tern console`")
         }
         Form::Machine => {
             write!(out, r#"{{"commands":["#)?;
-            list(out, entries().map(|entry| Json(entry.word)))?;
+            list(out, commands().map(|info| Json(info.word)))?;
             write!(out, "]}}")
         }
     }
 }
 
-/// Whether typed characters are sent back from now on.
+/// Confirms the echo setting.
 pub fn echo(on: bool, form: Form, out: &mut dyn Write) -> fmt::Result {
     match form {
         Form::Human => write!(out, "echo {}", if on { "on" } else { "off" }),
@@ -210,7 +205,7 @@ pub fn echo(on: bool, form: Form, out: &mut dyn Write) -> fmt::Result {
     }
 }
 
-/// Whom the console speaks to from now on.
+/// Confirms the mode.
 pub fn mode(mode: Form, form: Form, out: &mut dyn Write) -> fmt::Result {
     match (form, mode) {
         (Form::Human, _) => write!(out, "mode {}", mode.word()),
@@ -219,9 +214,9 @@ pub fn mode(mode: Form, form: Form, out: &mut dyn Write) -> fmt::Result {
     }
 }
 
-/// Whether the terminal is taken to show colours; none: it is asked.
-pub fn color(wanted: Option<bool>, form: Form, out: &mut dyn Write) -> fmt::Result {
-    let word = match wanted {
+/// Confirms the colour setting; `None` is `auto`.
+pub fn color(setting: Option<bool>, form: Form, out: &mut dyn Write) -> fmt::Result {
+    let word = match setting {
         Some(true) => "on",
         Some(false) => "off",
         None => "auto",
@@ -232,7 +227,7 @@ pub fn color(wanted: Option<bool>, form: Form, out: &mut dyn Write) -> fmt::Resu
     }
 }
 
-/// What goes to the log from now on.
+/// Confirms the log level.
 pub fn log(level: Level, form: Form, out: &mut dyn Write) -> fmt::Result {
     match form {
         Form::Human => write!(out, "log {}", level.word()),
@@ -240,7 +235,12 @@ pub fn log(level: Level, form: Form, out: &mut dyn Write) -> fmt::Result {
     }
 }
 
-/// The streaming mode begins.
+/// Answers a line `quit` if the console does not run on a computer.
+pub fn quit(out: &mut dyn Write) -> fmt::Result {
+    write!(out, "a board cannot close your terminal: Ctrl-] leaves `tern console`, Ctrl-A Ctrl-X picocom")
+}
+
+/// Confirms that the streaming mode has begun.
 pub fn stream_entered(form: Form, out: &mut dyn Write) -> fmt::Result {
     match form {
         Form::Human => write!(out, "streaming: Ctrl-D ends a text, Ctrl-X drops it, Ctrl-C leaves"),
@@ -248,7 +248,7 @@ pub fn stream_entered(form: Form, out: &mut dyn Write) -> fmt::Result {
     }
 }
 
-/// A streamed text of so many bytes was abandoned.
+/// Confirms that a streamed text of so many bytes was dropped.
 pub fn text_abandoned(bytes: u64, form: Form, out: &mut dyn Write) -> fmt::Result {
     match form {
         Form::Human => write!(out, "dropped {}", Counted(bytes, "byte")),
@@ -256,7 +256,7 @@ pub fn text_abandoned(bytes: u64, form: Form, out: &mut dyn Write) -> fmt::Resul
     }
 }
 
-/// The streaming mode ends.
+/// Confirms that the streaming mode has ended.
 pub fn stream_left(stream: &Stream, out: &mut dyn Write) -> fmt::Result {
     let (bytes, texts) = (stream.consumed(), stream.texts);
     match stream.form {

@@ -1,4 +1,4 @@
-//! What a line means: a command, in one of two forms, or a text.
+//! The commands of the console, and how a line is interpreted as a command or a text.
 
 mod complete;
 
@@ -6,203 +6,192 @@ pub use complete::{Completion, completion};
 
 use tern_runtime::{Sampler, Task};
 
-use crate::classifier::Sampling;
-use crate::models::Request;
-use crate::numbers::Numbers;
-use crate::port::Level;
+use crate::engine::Sampling;
+use crate::form::Form;
+use crate::log_level::Level;
+use crate::numbers::NumberParser;
+use crate::request::Request;
 
-/// Whom an answer is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// A person.
-    Human,
-    /// A program: one line, one JSON object.
-    Machine,
-}
-
-impl Form {
-    /// As `mode` spells it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Form::Human => "human",
-            Form::Machine => "machine",
-        }
-    }
-}
-
-/// What to do.
+/// A command with its arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command<'l> {
     /// List the commands.
     Help,
-    /// Tell of model, firmware and board.
+    /// Describe model, firmware and board.
     Info,
-    /// List the classes.
+    /// List the labels.
     Labels,
-    /// The `n` likeliest classes of `text`, or of the last text.
+    /// List the `n` most probable classes of `text`.
     Top {
-        /// 1 … 9999
+        /// 1 to 9999.
         n: usize,
-        /// None: the last text classified.
+        /// `None` for the last text that was classified.
         text: Option<&'l [u8]>,
     },
     /// Classify a text.
     Classify(&'l [u8]),
-    /// The likeliest next tokens.
+    /// List the most probable tokens after `text`.
     Next {
-        /// 1 … 9999; none: as many as are usual.
+        /// 1 to 9999; `None` for the default.
         n: Option<usize>,
-        /// What goes before.
+        /// The text.
         text: &'l [u8],
     },
-    /// Go on with a text.
+    /// Continue `text`.
     Say {
-        /// 1 … 9999; none: as many as are usual.
+        /// 1 to 9999; `None` for the default.
         n: Option<usize>,
-        /// What goes before.
+        /// The text.
         text: &'l [u8],
     },
-    /// How tokens are drawn.
+    /// Change how `say` draws tokens.
     Set(Setting),
-    /// What follows the numbers.
+    /// Forecast the values after these numbers.
     Forecast(&'l [u8]),
-    /// Run the golden texts.
+    /// Run the golden examples and compare their logits.
     Selftest,
-    /// Whether typed characters are sent back.
+    /// Switch the echo of typed characters on or off.
     Echo(bool),
     /// Enter the streaming mode.
     Stream,
-    /// Time the golden texts.
+    /// Measure the golden examples.
     Bench,
-    /// Tell what came since the start.
+    /// Print the counters.
     Stats,
-    /// Speak to a person, or to a program.
+    /// Enter machine mode, or return to the prompt.
     Mode(Form),
-    /// Whether the terminal shows colours; none: ask it.
+    /// Switch colours on or off; `None` asks the terminal.
     Color(Option<bool>),
-    /// What goes to the log.
+    /// Set the level of the log.
     Log(Level),
-    /// Something about the models in the slots.
+    /// Something about the model slots.
     Slots(Request),
-    /// Begin anew.
+    /// Restart the device.
     Reset,
+    /// Leave the console, if it runs on a computer.
+    Quit,
 }
 
-/// How tokens are drawn.
+/// A parameter of `say`, with its new value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
-    /// Where the random numbers begin.
+    /// The random seed.
     Seed(u32),
-    /// Q16
+    /// The temperature in Q16.
     Temperature(u32),
-    /// From how many of the likeliest.
+    /// The number of most probable tokens to draw from.
     TopK(usize),
 }
 
-/// A line, understood.
+/// The meaning of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line<'l> {
-    /// Nothing.
+    /// The line is empty.
     Empty,
-    /// A text to classify for a person.
+    /// A text for the model, from a person.
     Text(&'l [u8]),
     /// A command.
     Command(Form, Command<'l>),
-    /// `@` and a command of a wrong shape.
-    Misfit(&'static Entry),
-    /// In machine form: a command that a model of this task has not.
-    Foreign(&'static Entry, Task),
-    /// In machine mode: no command.
+    /// `@` and a command with wrong arguments.
+    WrongArguments(&'static CommandInfo),
+    /// In machine form: a command for models of another task; the loaded model has this one.
+    WrongTask(&'static CommandInfo, Task),
+    /// In machine mode: not a command.
     Unknown,
 }
 
-/// A command for `help`.
+/// The description of a command, for `help`, completion and parsing.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// The word that it begins with.
+pub struct CommandInfo {
+    /// The word that the command begins with.
     pub word: &'static str,
-    /// Its shape.
+    /// The word with its arguments.
     pub usage: &'static str,
-    /// What it does.
+    /// The line that `help` prints.
     pub help: &'static str,
-    /// Words that may follow, where only these may.
+    /// The possible arguments, if only these words are allowed.
     pub choices: &'static [&'static str],
-    /// The task of the models that it asks; none: of any.
+    /// The task of the models that have this command; `None` for every model.
     pub task: Option<Task>,
 }
 
-/// All commands.
-pub static COMMANDS: [Entry; 23] = [
-    Entry::new("help", "help", "this list"),
-    Entry::new("info", "info", "model, firmware, board and sizes"),
-    Entry::new("labels", "labels", "the classes").of(Task::Classify),
-    Entry::new("top", "top N [TEXT]", "the N likeliest classes of TEXT, or of the last text").of(Task::Classify),
-    Entry::new("classify", "classify TEXT", "for a text that looks like a command").of(Task::Classify),
-    Entry::new("next", "next [N] TEXT", "the N likeliest tokens after TEXT").of(Task::LanguageModel),
-    Entry::new("say", "say [N] TEXT", "TEXT, and N tokens more").of(Task::LanguageModel),
-    Entry::new("set", "set NAME VALUE", "how tokens are drawn: seed, temperature, top-k")
-        .with(&["seed", "temperature", "top-k"])
-        .of(Task::LanguageModel),
-    Entry::new("forecast", "forecast NUMBERS", "what follows NUMBERS, each step one for each channel")
-        .of(Task::Forecast),
-    Entry::new("selftest", "selftest", "the model's golden texts: every logit must be exact"),
-    Entry::new("bench", "bench", "what a token costs: the model's golden texts, timed"),
-    Entry::new("stats", "stats", "what came since the start: lines, tokens, lost bytes; stack and reset"),
-    Entry::new("stream", "stream", "texts of any length: Ctrl-D ends one, Ctrl-X drops it, Ctrl-C leaves"),
-    Entry::new("mode", "mode human|machine", "machine: each request gets one line, numbered, checksummed")
-        .with(&["human", "machine"]),
-    Entry::new("echo", "echo on|off", "whether what is typed is sent back").with(&["on", "off"]),
-    Entry::new("color", "color on|off|auto", "colours; `auto` asks the terminal").with(&["on", "off", "auto"]),
-    Entry::new("log", "log LEVEL", "what goes to the log port: off, error, warn or info").with(Level::WORDS),
-    Entry::new("models", "models", "the two slots for models, and which serves"),
-    Entry::new("load", "load", "receive a model by YMODEM into the slot that does not serve"),
-    Entry::new("activate", "activate", "check it, and have the next start try it"),
-    Entry::new("rollback", "rollback", "go back to the model before"),
-    Entry::new("erase", "erase", "empty the slot that does not serve"),
-    Entry::new("reset", "reset", "begin anew, as after power-on"),
+/// All commands that `help` lists.
+pub static COMMANDS: [CommandInfo; 23] = [
+    CommandInfo::new("help", "help", "list the commands"),
+    CommandInfo::new("info", "info", "show model, firmware, board and sizes"),
+    CommandInfo::new("labels", "labels", "list the labels").only_for(Task::Classify),
+    CommandInfo::new("top", "top N [TEXT]", "the N most probable labels of TEXT, or of the last text")
+        .only_for(Task::Classify),
+    CommandInfo::new("classify", "classify TEXT", "classify a TEXT that looks like a command").only_for(Task::Classify),
+    CommandInfo::new("next", "next [N] TEXT", "the N most probable tokens after TEXT").only_for(Task::LanguageModel),
+    CommandInfo::new("say", "say [N] TEXT", "continue TEXT by N tokens").only_for(Task::LanguageModel),
+    CommandInfo::new("set", "set NAME VALUE", "set seed, temperature or top-k of `say`")
+        .with_choices(&["seed", "temperature", "top-k"])
+        .only_for(Task::LanguageModel),
+    CommandInfo::new("forecast", "forecast NUMBERS", "forecast what follows; each step has one number a channel")
+        .only_for(Task::Forecast),
+    CommandInfo::new("selftest", "selftest", "run the model's stored examples; all logits must match"),
+    CommandInfo::new("bench", "bench", "measure the clock ticks that a token takes"),
+    CommandInfo::new("stats", "stats", "count lines, tokens and lost bytes; stack and resets"),
+    CommandInfo::new("stream", "stream", "send long texts: Ctrl-D ends one, Ctrl-X drops it, Ctrl-C leaves"),
+    CommandInfo::new("mode", "mode human|machine", "machine: numbered JSON answers with checksums")
+        .with_choices(&["human", "machine"]),
+    CommandInfo::new("echo", "echo on|off", "send typed characters back, or not").with_choices(&["on", "off"]),
+    CommandInfo::new("color", "color on|off|auto", "use colours; `auto` asks the terminal")
+        .with_choices(&["on", "off", "auto"]),
+    CommandInfo::new("log", "log LEVEL", "log to the second port: off, error, warn or info").with_choices(Level::WORDS),
+    CommandInfo::new("models", "models", "list the two model slots and the model in use"),
+    CommandInfo::new("load", "load", "receive a model by YMODEM into the slot not in use"),
+    CommandInfo::new("activate", "activate", "check that model, and try it at the next start"),
+    CommandInfo::new("rollback", "rollback", "return to the previous model at the next start"),
+    CommandInfo::new("erase", "erase", "empty the slot not in use"),
+    CommandInfo::new("reset", "reset", "restart the device"),
 ];
 
-impl Entry {
+impl CommandInfo {
     const fn new(word: &'static str, usage: &'static str, help: &'static str) -> Self {
-        Entry { word, usage, help, choices: &[], task: None }
+        CommandInfo { word, usage, help, choices: &[], task: None }
     }
 
-    const fn with(self, choices: &'static [&'static str]) -> Self {
-        Entry { choices, ..self }
+    const fn with_choices(self, choices: &'static [&'static str]) -> Self {
+        CommandInfo { choices, ..self }
     }
 
-    const fn of(self, task: Task) -> Self {
-        Entry { task: Some(task), ..self }
+    const fn only_for(self, task: Task) -> Self {
+        CommandInfo { task: Some(task), ..self }
     }
 
-    /// Whether a model for this task has the command; none: there is no model to ask.
-    pub fn serves(&self, model: Option<Task>) -> bool {
+    /// Returns true if a model for this task has the command. Without a model every command is listed.
+    pub fn is_for(&self, model: Option<Task>) -> bool {
         match (self.task, model) {
             (Some(task), Some(model)) => task == model,
             _ => true,
         }
     }
 
-    /// Whether nothing may follow its word.
+    /// Returns true if the command takes no arguments.
     pub fn is_bare(&self) -> bool {
         self.word == self.usage
     }
 }
 
-/// The form in which a line of which perhaps only the beginning is known is answered.
+/// The form of the answer to a line that begins with these bytes.
 pub fn form(line: &[u8]) -> Form {
     if line.starts_with(b"@") { Form::Machine } else { Form::Human }
 }
 
-/// Understands a line, for a model of this task.
+/// Interprets a line at the prompt. `model` is the task of the loaded model.
 pub fn parse(line: &[u8], model: Option<Task>) -> Line<'_> {
     if line.is_empty() {
         return Line::Empty;
     }
+    if matches!(line.trim_ascii_end(), b"quit" | b"exit") {
+        return Line::Command(Form::Human, Command::Quit);
+    }
     match (form(line), request(line, model)) {
-        (_, Line::Unknown) | (Form::Human, Line::Misfit(_) | Line::Foreign(..)) => Line::Text(line),
+        (_, Line::Unknown) | (Form::Human, Line::WrongArguments(_) | Line::WrongTask(..)) => Line::Text(line),
         (form, Line::Command(_, command)) => match command {
-            // A program's data may hold an empty text; a person who types the bare word means the word.
+            // A program may send an empty text; a person who types only the word means the word itself.
             Command::Classify(text) | Command::Next { text, .. } | Command::Forecast(text)
                 if form == Form::Human && is_blank(text) =>
             {
@@ -210,19 +199,19 @@ pub fn parse(line: &[u8], model: Option<Task>) -> Line<'_> {
             }
             command => Line::Command(form, command),
         },
-        (_, understood) => understood,
+        (_, line) => line,
     }
 }
 
-/// Understands a line in machine mode: a command, with `@` or without.
+/// Interprets a line in machine mode: a command, with `@` or without.
 pub fn request(line: &[u8], model: Option<Task>) -> Line<'_> {
     let body = line.strip_prefix(b"@").unwrap_or(line);
-    let (word, rest) = cut(body);
-    let Some(entry) = COMMANDS.iter().find(|entry| entry.word.as_bytes() == word) else { return Line::Unknown };
-    match (arguments(entry.word, rest), model) {
-        (_, Some(task)) if !entry.serves(model) => Line::Foreign(entry, task),
+    let (word, rest) = split_at_space(body);
+    let Some(info) = COMMANDS.iter().find(|info| info.word.as_bytes() == word) else { return Line::Unknown };
+    match (parse_arguments(info.word, rest), model) {
+        (_, Some(task)) if !info.is_for(model) => Line::WrongTask(info, task),
         (Some(command), _) => Line::Command(Form::Machine, command),
-        (None, _) => Line::Misfit(entry),
+        (None, _) => Line::WrongArguments(info),
     }
 }
 
@@ -230,16 +219,16 @@ fn is_blank(bytes: &[u8]) -> bool {
     bytes.iter().all(|&byte| byte == b' ')
 }
 
-/// Splits at the first space; it belongs to neither side.
-fn cut(line: &[u8]) -> (&[u8], &[u8]) {
+/// Splits at the first space, which belongs to neither side.
+fn split_at_space(line: &[u8]) -> (&[u8], &[u8]) {
     match line.iter().position(|&byte| byte == b' ') {
         Some(at) => (&line[..at], &line[at + 1..]),
         None => (line, &[]),
     }
 }
 
-/// `None`: the shape does not fit.
-fn arguments<'l>(word: &str, rest: &'l [u8]) -> Option<Command<'l>> {
+/// The command with this word and these arguments; `None` if the arguments are wrong.
+fn parse_arguments<'l>(word: &str, rest: &'l [u8]) -> Option<Command<'l>> {
     match word {
         "help" if is_blank(rest) => Some(Command::Help),
         "info" if is_blank(rest) => Some(Command::Info),
@@ -255,19 +244,19 @@ fn arguments<'l>(word: &str, rest: &'l [u8]) -> Option<Command<'l>> {
         "erase" if is_blank(rest) => Some(Command::Slots(Request::Erase)),
         "reset" if is_blank(rest) => Some(Command::Reset),
         "top" => {
-            let (number, text) = cut(rest);
+            let (number, text) = split_at_space(rest);
             Some(Command::Top { n: count(number)?, text: Some(text).filter(|text| !is_blank(text)) })
         }
         "classify" => Some(Command::Classify(rest)),
         "forecast" => Some(Command::Forecast(rest)),
-        "next" => Some(counted(rest, |n, text| Command::Next { n, text })),
-        "say" => Some(counted(rest, |n, text| Command::Say { n, text })),
+        "next" => Some(with_optional_count(rest, |n, text| Command::Next { n, text })),
+        "say" => Some(with_optional_count(rest, |n, text| Command::Say { n, text })),
         "set" => {
-            let (name, value) = cut(rest.trim_ascii_end());
+            let (name, value) = split_at_space(rest.trim_ascii_end());
             let setting = match name {
-                b"seed" => Setting::Seed(number(value)?),
+                b"seed" => Setting::Seed(seed(value)?),
                 b"temperature" => Setting::Temperature(temperature(value)?),
-                b"top-k" => Setting::TopK(count(value).filter(|&k| k <= Sampling::MOST_CANDIDATES)?),
+                b"top-k" => Setting::TopK(count(value).filter(|&k| k <= Sampling::MAX_CANDIDATES)?),
                 _ => return None,
             };
             Some(Command::Set(setting))
@@ -288,28 +277,31 @@ fn arguments<'l>(word: &str, rest: &'l [u8]) -> Option<Command<'l>> {
             b"machine" => Some(Command::Mode(Form::Machine)),
             _ => None,
         },
-        "log" => Some(Command::Log(Level::of(rest.trim_ascii_end())?)),
+        "log" => Some(Command::Log(Level::from_word(rest.trim_ascii_end())?)),
         _ => None,
     }
 }
 
-/// A number that may stand before a text.
-fn counted<'l>(rest: &'l [u8], command: impl FnOnce(Option<usize>, &'l [u8]) -> Command<'l>) -> Command<'l> {
-    let (first, text) = cut(rest);
+/// The command with the count that may precede its text.
+fn with_optional_count<'l>(
+    rest: &'l [u8],
+    command: impl FnOnce(Option<usize>, &'l [u8]) -> Command<'l>,
+) -> Command<'l> {
+    let (first, text) = split_at_space(rest);
     match count(first) {
         Some(n) => command(Some(n), text),
         None => command(None, rest),
     }
 }
 
-/// 0 … 4,294,967,295
-fn number(digits: &[u8]) -> Option<u32> {
+/// Parses 0 to 4,294,967,295.
+fn seed(digits: &[u8]) -> Option<u32> {
     core::str::from_utf8(digits).ok().filter(|text| !text.starts_with('+'))?.parse().ok()
 }
 
-/// A decimal from 0 to 100, in Q16.
+/// Parses a decimal from 0 to 100; the result is in Q16.
 fn temperature(decimal: &[u8]) -> Option<u32> {
-    let mut numbers = Numbers::default();
+    let mut numbers = NumberParser::default();
     for &byte in decimal {
         numbers.push(byte).ok().filter(Option::is_none)?;
     }
@@ -318,7 +310,7 @@ fn temperature(decimal: &[u8]) -> Option<u32> {
     u32::try_from(q16).ok().filter(|&q16| q16 <= 100 * Sampler::ONE)
 }
 
-/// 1 … 9999
+/// Parses 1 to 9999.
 fn count(digits: &[u8]) -> Option<usize> {
     if digits.is_empty() || digits.len() > 4 || !digits.iter().all(u8::is_ascii_digit) {
         return None;

@@ -1,33 +1,35 @@
-//! The console: lines and streamed texts in, answers out. `docs/console.md` is its contract.
+//! The console: reads lines and streamed texts from a port and answers them. `docs/console.md` specifies the protocol.
 //!
-//! [`Console::poll`] works off what the port has received. Bytes go one of two ways:
+//! [`Console::poll`] handles everything that the port has received. Bytes take one of two paths:
 //!
-//! * **Lines**: the [`Editor`] makes a line of them, [`crate::command::parse`] says what the line means, and the answer follows at once.
-//! * **Stream**: [`Stream`] tells text from controls, and text goes straight to the runtime.
+//! * **Lines**: the [`Editor`] collects a line, [`crate::command::parse`] interprets it, and the answer follows at once.
+//! * **Stream**: [`Stream`] separates text from control bytes, and the text goes straight to the runtime.
 //!
-//! Where the port lost bytes, the line or text that they belonged to is *damaged*: its rest is discarded, and an error takes the
-//! place of its answer.
+//! If the port has lost bytes, the line or text that they belonged to is *damaged*: the rest of it is discarded, and an error replaces
+//! its answer.
 
+mod dispatch;
 mod lines;
-mod loss;
-mod models;
-mod obey;
+mod lost_bytes;
 mod streaming;
+
+use core::fmt::{self, Write};
 
 use heapless::Vec;
 
-use crate::classifier::{Classifier, Refusal, Sampling};
-use crate::command::Form;
-use crate::frame::Frame;
+use crate::engine::{Engine, Refusal, Sampling};
+use crate::form::Form;
+use crate::frame::{self, Frame};
 use crate::info::{self, Board};
 use crate::line::Editor;
-use crate::models::Wanted;
-use crate::port::{Event, Level, Port};
+use crate::log_level::Level;
+use crate::port::{Event, Port};
+use crate::request::PendingRequest;
 use crate::stats::Stats;
 use crate::stream::Stream;
 use crate::terminal::print;
 
-/// Streamed bytes taken from the port and handed to the runtime at once.
+/// How many streamed bytes are read from the port and passed to the runtime at once.
 const CHUNK: usize = 64;
 
 /// A console on a port.
@@ -35,31 +37,31 @@ const CHUNK: usize = 64;
 pub struct Console<'m, P> {
     port: P,
     board: Board,
-    model: Result<Classifier<'m>, Refusal>,
+    model: Result<Engine<'m>, Refusal>,
     mode: Mode,
     editor: Editor,
-    /// Streamed bytes that are text, not yet fed.
+    /// Streamed text that the runtime has not read yet.
     pending: Vec<u8, CHUNK>,
     /// In machine mode: the frame of the next answer.
     frame: Option<Frame>,
-    /// Whether typed characters are sent back.
+    /// True if typed characters are sent back.
     echo: bool,
-    /// Whether a person's terminal shows colours; none: if it says so.
+    /// True or false if `color` has fixed it; `None` if the terminal's answer decides.
     colors: Option<bool>,
-    /// The terminal answered.
+    /// True if a terminal has answered the console's question.
     is_terminal: bool,
-    /// What goes to the log.
+    /// How much goes to the log.
     level: Level,
-    /// How a language model's tokens are drawn.
+    /// How a language model's next token is drawn.
     sampling: Sampling,
     stats: Stats,
-    /// The prompt stands on the current line of the terminal. If not, the cursor is at a line's beginning: the console is quiet.
+    /// True if the cursor is behind a prompt; false if it is at the beginning of a line, as after an answer for a program.
     prompted: bool,
     /// The form of the last answer.
     form: Form,
-    damage: Option<Damage>,
-    /// Something is asked that the console cannot do alone.
-    wanted: Option<Wanted>,
+    damage: Option<DamagedInput>,
+    /// A request that the console cannot fulfil by itself.
+    request: Option<PendingRequest>,
 }
 
 #[derive(Debug)]
@@ -68,17 +70,17 @@ enum Mode {
     Stream(Stream),
 }
 
-/// The line or text under way lacks bytes.
+/// The line or text being received has lost bytes.
 #[derive(Clone, Copy, Debug)]
-struct Damage {
+struct DamagedInput {
     lost: u32,
     form: Form,
 }
 
 impl<'m, P: Port> Console<'m, P> {
-    /// A console; it says nothing yet.
-    pub fn new(port: P, board: Board, model: Result<Classifier<'m>, Refusal>) -> Self {
-        let level = port.starts().map_or(Level::Info, |starts| starts.level);
+    /// A console that has not printed anything yet.
+    pub fn new(port: P, board: Board, model: Result<Engine<'m>, Refusal>) -> Self {
+        let level = port.boot_count().map_or(Level::Info, |boots| boots.level);
         Console {
             port,
             board,
@@ -96,25 +98,75 @@ impl<'m, P: Port> Console<'m, P> {
             prompted: false,
             form: Form::Human,
             damage: None,
-            wanted: None,
+            request: None,
         }
     }
 
-    /// Serves the port until something is asked about the models in the slots.
+    /// The same console with another model. The port, the settings and the counters stay.
+    pub fn with_model<'n>(self, model: Result<Engine<'n>, Refusal>) -> Console<'n, P> {
+        // The type changes with the model's lifetime, so each field is moved by itself.
+        let Console { port, board, mode, editor, pending, frame, echo, colors, is_terminal, level, .. } = self;
+        let Console { sampling, stats, prompted, form, damage, request, .. } = self;
+        Console {
+            port,
+            board,
+            model,
+            mode,
+            editor,
+            pending,
+            frame,
+            echo,
+            colors,
+            is_terminal,
+            level,
+            sampling,
+            stats,
+            prompted,
+            form,
+            damage,
+            request,
+        }
+    }
+
+    /// The same console without a model, which frees the scratch that the model borrowed.
+    pub fn without_model(self) -> Console<'static, P> {
+        self.with_model(Err(Refusal::Empty))
+    }
+
+    /// The port.
+    pub fn port(&mut self) -> &mut P {
+        &mut self.port
+    }
+
+    /// The board's name and sizes.
+    pub fn board(&self) -> &Board {
+        &self.board
+    }
+
+    /// Serves the port until a request needs the device; the caller fulfils it and calls [`answer`](Console::answer).
     ///
     /// # Errors
     /// Those of the port.
-    pub fn run(&mut self) -> Result<Wanted, P::Error> {
+    pub fn run(&mut self) -> Result<PendingRequest, P::Error> {
         loop {
             self.poll()?;
-            if let Some(wanted) = self.wanted.take() {
-                return Ok(wanted);
+            if let Some(request) = self.request.take() {
+                return Ok(request);
             }
             self.port.wait();
         }
     }
 
-    /// Says what the device is.
+    /// Answers the request that [`run`](Console::run) returned.
+    ///
+    /// # Errors
+    /// Those of the port.
+    pub fn answer(&mut self, form: Form, write: impl FnOnce(&mut dyn Write) -> fmt::Result) -> Result<(), P::Error> {
+        frame::answer(&mut self.port, &mut self.frame, write)?;
+        self.end_answer(form)
+    }
+
+    /// Prints the banner and the first prompt.
     ///
     /// # Errors
     /// Those of the port.
@@ -124,23 +176,23 @@ impl<'m, P: Port> Console<'m, P> {
         self.ask_terminal()
     }
 
-    /// Works off all that the port has received, or as much as comes before a question that [`run`](Console::run) ends with.
+    /// Handles everything that the port has received, up to the next request that [`run`](Console::run) returns.
     ///
     /// # Errors
     /// Those of the port.
     pub fn poll(&mut self) -> Result<(), P::Error> {
         loop {
             let mut chunk = [0; CHUNK];
-            // A line's bytes are taken one by one: what waits must stand in the queue, whose size is a promise.
+            // Bytes of lines are read one by one, so that all others stay in the queue, whose size the protocol promises.
             let room = if matches!(self.mode, Mode::Stream(_)) { CHUNK } else { 1 };
             if self.port.read_ready()? {
                 let length = self.port.read(&mut chunk[..room])?;
                 self.take(&chunk[..length])?;
-                if self.wanted.is_some() {
+                if self.request.is_some() {
                     return Ok(());
                 }
-            } else if let Some(loss) = self.port.take_loss() {
-                self.lose(loss)?;
+            } else if let Some(lost) = self.port.take_lost_bytes() {
+                self.report_lost_bytes(lost)?;
             } else {
                 return Ok(());
             }
@@ -157,9 +209,9 @@ impl<'m, P: Port> Console<'m, P> {
         self.feed_pending()
     }
 
-    fn note(&mut self, event: Event) {
+    fn log_event(&mut self, event: Event) {
         if event.level() <= self.level {
-            self.port.note(event);
+            self.port.log_event(event);
         }
     }
 }

@@ -1,19 +1,23 @@
-//! A device's life: it finds its model, serves it on its port, and changes it when that is asked.
+//! The device as a whole: finds its model in flash, serves it on the console, and changes models on request.
 
 use core::convert::Infallible;
 
-use crate::classifier::{Classifier, Found, Refusal};
+use crate::answer;
+use crate::boot_count::MAX_FAILED_BOOTS;
 use crate::console::Console;
+use crate::engine::{Engine, LoadedModel, Refusal};
 use crate::flash::{Partition, Partitions};
 use crate::info::Board;
-use crate::models;
 use crate::port::Port;
-use crate::slots::{Slots, Trusted};
-use crate::starts::MOST_UNSERVED;
+use crate::request::{PendingRequest, Request, RequestError};
+use crate::slots::{MAX_SELF_TEST_SECONDS, Slot, SlotIndex, Slots, State, Store, TrustedKey};
 use crate::terminal::print;
+use crate::transfer;
 
-/// Serves for ever. `trusted`: who must have signed a model; none: anybody. `scratch`: memory for a model's state. `log` is told once of the model
-/// that serves.
+/// Runs the device forever.
+///
+/// With a `trusted` key, only models signed by it run. `scratch` is the memory for a model's state. `log` is called once with the model
+/// that the boot found, or with the reason why none runs.
 ///
 /// # Errors
 /// Those of the port.
@@ -21,26 +25,26 @@ pub fn serve<C: Port, P: Partition>(
     mut port: C,
     board: Board,
     partitions: Partitions<P>,
-    trusted: Option<Trusted>,
+    trusted: Option<TrustedKey>,
     scratch: &mut [i32],
-    log: impl FnOnce(&Result<Classifier<'_>, Refusal>),
+    log: impl FnOnce(&Result<Engine<'_>, Refusal>),
 ) -> Result<Infallible, C::Error> {
-    let is_held = port.starts().is_some_and(|starts| starts.unserved >= MOST_UNSERVED);
-    let (mut slots, boot) = if is_held {
-        Slots::hold(partitions, trusted)
+    let has_failed_often = port.boot_count().is_some_and(|boots| boots.failed_boots >= MAX_FAILED_BOOTS);
+    let (mut slots, boot) = if has_failed_often {
+        Slots::boot_without_model(partitions, trusted)
     } else {
-        Slots::boot(partitions, trusted, scratch, &mut models::patience(&mut port, board.clock_hz))
+        Slots::boot(partitions, trusted, scratch, &mut time_limit(&mut port, board.clock_hz))
     };
-    print(&mut port, |out| models::at_start(&boot.news, slots.wants_signature(), out))?;
+    print(&mut port, |out| answer::boot_events(&boot.events, slots.wants_signature(), out))?;
     let found = match &boot.serving {
-        Ok((_, bytes)) => Found::in_slot(bytes),
+        Ok((_, bytes)) => LoadedModel::from_slot(bytes),
         Err(refusal) => Err(*refusal),
     };
     let mut idle = Console::new(port, board, Err(Refusal::Empty));
     let mut log = Some(log);
     loop {
         let model = match &found {
-            Ok(found) => Classifier::new(found, scratch),
+            Ok(found) => Engine::new(found, scratch),
             Err(refusal) => Err(*refusal),
         };
         let first = log.take();
@@ -49,12 +53,67 @@ pub fn serve<C: Port, P: Partition>(
         let mut console = idle.with_model(model);
         if is_first {
             console.start()?;
-            // The prompt stands: a model on trial has shown what it must. Where this fails the next boot falls back.
+            // The first prompt has been printed, so a model on trial has passed. If this cannot be recorded, the next boot falls back.
             let _ = slots.confirm();
-            console.port().serving();
+            console.port().mark_ready();
         }
-        let wanted = console.run()?;
+        let pending = console.run()?;
         idle = console.without_model();
-        wanted.fulfil(&mut idle, &mut slots, scratch)?;
+        fulfil(pending, &mut idle, &mut slots, scratch)?;
+    }
+}
+
+/// Does what `pending` requests and answers it. No model uses `scratch` meanwhile.
+fn fulfil<C: Port, P: Partition, S: Store>(
+    pending: PendingRequest,
+    console: &mut Console<'_, C>,
+    slots: &mut Slots<P, S>,
+    scratch: &mut [i32],
+) -> Result<(), C::Error> {
+    let PendingRequest { request, form } = pending;
+    let clock_hz = console.board().clock_hz;
+    let standby = slots.standby();
+    let outcome = match request {
+        Request::Models => return console.answer(form, |out| answer::models(slots, form, out)),
+        Request::Load => transfer::load(console.port(), clock_hz, slots, form)?.map(Outcome::Loaded),
+        Request::Activate => {
+            let slot = slots.activate(scratch, &mut time_limit(console.port(), clock_hz));
+            slot.map(Outcome::Activated).map_err(RequestError::Slot)
+        }
+        Request::Rollback => {
+            let result = slots.rollback(scratch, &mut time_limit(console.port(), clock_hz));
+            result.map(|(slot, state)| Outcome::RolledBack(slot, state)).map_err(RequestError::Slot)
+        }
+        Request::Erase => {
+            let slot = slots.erase(&mut time_limit(console.port(), clock_hz));
+            slot.map(Outcome::Erased).map_err(RequestError::Slot)
+        }
+    };
+    console.answer(form, |out| match outcome {
+        Ok(Outcome::Loaded(slot)) => answer::loaded(standby, &slot, form, out),
+        Ok(Outcome::Activated(slot)) => answer::activated(slot, form, out),
+        Ok(Outcome::RolledBack(slot, state)) => answer::rolled_back(slot, state, form, out),
+        Ok(Outcome::Erased(slot)) => answer::erased(slot, form, out),
+        Err(error) => answer::request_failed(&error, form, out),
+    })
+}
+
+/// The result of a request that succeeded.
+enum Outcome {
+    Loaded(Slot),
+    Activated(SlotIndex),
+    RolledBack(SlotIndex, State),
+    Erased(SlotIndex),
+}
+
+/// Returns a function for long work: it reads the clock, which feeds a board's watchdog, and returns false after
+/// [`MAX_SELF_TEST_SECONDS`].
+fn time_limit<C: Port>(port: &mut C, clock_hz: u32) -> impl FnMut() -> bool {
+    let (mut last, mut spent) = (port.ticks(), 0);
+    move || {
+        let now = port.ticks();
+        spent += u64::from(now.wrapping_sub(last));
+        last = now;
+        spent <= u64::from(clock_hz) * u64::from(MAX_SELF_TEST_SECONDS)
     }
 }

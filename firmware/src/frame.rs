@@ -1,4 +1,4 @@
-//! The frame of an answer in machine mode: a number before it, two checksums after it.
+//! Machine mode: each answer is framed by its number before it and two checksums after it.
 
 use core::fmt::{self, Write};
 
@@ -6,30 +6,30 @@ use crate::crc32;
 use crate::port::Port;
 use crate::terminal::print;
 
-/// What the next answer's frame says.
+/// The frame of the next answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Frame {
-    /// Answers since machine mode began.
+    /// The number of answers since machine mode began.
     number: u32,
-    /// Of the request's bytes so far.
+    /// CRC-32 of the request's bytes so far.
     request: u32,
 }
 
 impl Frame {
-    /// The frame of the answer to the request that begins machine mode.
+    /// The frame of the first answer, to the request that begins machine mode.
     pub fn of(request: &[u8]) -> Self {
         let mut frame = Frame::default();
         frame.take(request);
         frame
     }
 
-    /// More bytes of the request.
+    /// Adds bytes of the request.
     pub fn take(&mut self, bytes: &[u8]) {
-        self.request = crc32::go_on(self.request, bytes);
+        self.request = crc32::extend(self.request, bytes);
     }
 
-    /// The request has no bytes, or nobody knows them.
-    pub fn forget(&mut self) {
+    /// Forgets the request's bytes, if they were abandoned or lost.
+    pub fn clear_request(&mut self) {
         self.request = 0;
     }
 
@@ -44,7 +44,7 @@ impl Frame {
     }
 }
 
-/// Writes an answer without its line end, in a frame if there is one.
+/// Writes an answer without its line end, in machine mode with its frame.
 ///
 /// # Errors
 /// Those of the port.
@@ -59,7 +59,7 @@ pub fn answer<P: Port>(
     }
 }
 
-/// Passes text on and takes its checksum.
+/// Passes text on and computes its checksum.
 struct Summed<'w> {
     out: &'w mut dyn Write,
     sum: u32,
@@ -67,7 +67,7 @@ struct Summed<'w> {
 
 impl Write for Summed<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.sum = crc32::go_on(self.sum, text.as_bytes());
+        self.sum = crc32::extend(self.sum, text.as_bytes());
         self.out.write_str(text)
     }
 }
@@ -80,7 +80,7 @@ mod tests {
     use std::string::String;
 
     #[test]
-    fn an_answer_is_numbered_and_summed() {
+    fn answers_are_numbered_and_have_checksums() {
         let mut frame = Frame::of(b"mode machine");
         let mut framed = |request: &[u8]| {
             let mut out = String::new();

@@ -1,83 +1,84 @@
-//! What the firmware asks of a board. `docs/porting.md` shows how a board is written.
+//! The trait that each board implements, and the reasons of a reset. `docs/porting.md` shows how to write a board.
 
 use core::fmt;
 
 use crate::flash::{Partition, Partitions};
 
-/// A board: one file in `src/board/`, whose type `Board` implements this.
+/// A board: one file in `src/board/`, whose type `Board` implements this trait.
 ///
-/// Received bytes are no method: the board's receive interrupt hands them to [`queue::Inlet`](crate::queue::Inlet).
+/// There is no method to receive bytes: the board's receive interrupt passes them to a
+/// [`queue::SharedWriter`](crate::queue::SharedWriter).
 pub trait Hardware: Sized {
-    /// Name of the board, as `info` and `tern flash --board` spell it.
+    /// Name of the board, as in `info` and `tern flash --board`.
     const NAME: &'static str;
-    /// Scratch for a model's state, in bytes; a multiple of 4.
+    /// RAM reserved for a model's state, in bytes; a multiple of 4.
     const SCRATCH_BYTES: usize;
 
-    /// The flash that models lie in.
+    /// The flash that stores models.
     type Flash: Partition;
 
-    /// Frequency of [`ticks`](Hardware::ticks).
+    /// Frequency of [`ticks`](Hardware::ticks) in Hz.
     fn clock_hz(&self) -> u32;
 
-    /// The flash beside the program. Called once.
+    /// The flash partitions for models. Called once.
     fn partitions(&mut self) -> Partitions<Self::Flash>;
 
-    /// A free-running counter that wraps, at the earliest after 2^31 ticks or 1 s of work, whichever is longer.
+    /// A free-running counter that wraps. It must not wrap before 2^31 ticks, nor within 1 s.
     fn ticks(&mut self) -> u32;
 
-    /// How many instructions take so many ticks. `None`: that depends on the instructions, as on every real processor.
+    /// The number of instructions that take so many ticks; `None` if that varies, as on every real processor.
     fn instructions(&self, ticks: u64) -> Option<u64> {
         let _ = ticks;
         None
     }
 
-    /// Sets up clocks, pins, serial port and watchdog, and lets the receive interrupt begin. Called once.
+    /// Sets up clocks, pins, serial port and watchdog, and enables the receive interrupt. Called once.
     fn start() -> Self;
 
-    /// Sends bytes to the console; waits while the hardware has no room. A panic calls it too, with interrupts masked.
+    /// Sends bytes to the console, and waits while the hardware's buffer is full. The panic handler calls it with interrupts masked.
     fn send(bytes: &[u8]);
 
-    /// Waits until the last byte has left.
+    /// Waits until the last byte has been sent.
     fn flush();
 
-    /// Sends bytes of the log, if there is a port for them. A board whose log leaves by a debugger needs none.
+    /// Sends bytes of the log. A board without a log port, or with a log over the debugger, keeps this default.
     fn log(bytes: &[u8]) {
         let _ = bytes;
     }
 
-    /// Sleeps until an interrupt is pending. Called with interrupts masked, which must not keep it from waking. Wakes in time
-    /// to feed the watchdog, if that runs on meanwhile.
+    /// Sleeps until an interrupt is pending. It is called with interrupts masked, and a pending interrupt must wake it all the same.
+    /// It must return in time to feed a watchdog that keeps running during sleep.
     fn sleep(&mut self);
 
-    /// Called many times a second, asleep or not. A board without a watchdog does nothing.
+    /// Feeds the watchdog. Called many times a second. A board without a watchdog keeps this default.
     fn feed_watchdog(&mut self) {}
 
-    /// What the board's registers tell of the last reset. `None`: there is no such register, or it tells nothing.
+    /// The reason of the last reset from the board's registers; `None` if there is no such register or no flag is set.
     fn reset_cause(&mut self) -> Option<ResetReason>;
 
-    /// Resets the processor and what stands around it.
+    /// Resets the processor and its peripherals.
     fn reset() -> !;
 }
 
-/// Why the processor began anew.
+/// Why the processor was reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResetReason {
-    /// Power came.
+    /// The power was switched on.
     PowerOn,
     /// The reset button or line, or a debugger.
     Pin,
-    /// Power was too low for a while.
+    /// The supply voltage was too low for a while.
     Brownout,
-    /// Nobody fed the watchdog.
+    /// The watchdog was not fed in time.
     Watchdog,
-    /// Somebody asked for it.
+    /// The command `reset`.
     Command,
-    /// The firmware met a bug of its own, told on the port, and began anew.
+    /// The firmware panicked or faulted.
     Panic,
 }
 
 impl ResetReason {
-    /// In a word.
+    /// The name, as `stats` prints it.
     pub fn name(self) -> &'static str {
         match self {
             ResetReason::PowerOn => "power-on",
@@ -89,11 +90,11 @@ impl ResetReason {
         }
     }
 
-    /// The reason, from the board's registers and from the [`Note`] that was found in memory.
+    /// Determines the reason from the board's registers and the [`Note`] in memory.
     ///
-    /// A note is worth nothing after power was away, and says more than a register after all else: to a register, a command and a
-    /// panic are the same.
-    pub fn of(cause: Option<ResetReason>, note: Option<Note>) -> ResetReason {
+    /// After a loss of power the note is not valid. Otherwise it is more precise than a register, which cannot distinguish a command
+    /// from a panic.
+    pub fn determine(cause: Option<ResetReason>, note: Option<Note>) -> ResetReason {
         match (cause, note) {
             (Some(power @ (ResetReason::PowerOn | ResetReason::Brownout)), _) => power,
             (_, Some(Note::Command)) => ResetReason::Command,
@@ -112,22 +113,22 @@ impl fmt::Display for ResetReason {
     }
 }
 
-/// What the firmware leaves in a word of memory that a reset does not clear.
+/// A note that the firmware leaves in a word of memory that a reset does not clear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Note {
-    /// It runs: a reset that finds this was not ours.
+    /// The firmware is running. After a reset it means that something else caused the reset.
     Running = 0x7465_726e,
-    /// It resets because it was asked to.
+    /// The firmware resets because of a command.
     Command = 0x6173_6b64,
-    /// It resets because of a bug.
+    /// The firmware resets because of a panic or fault.
     Panic = 0x6f6f_7073,
-    /// The watchdog gave its warning.
+    /// The watchdog has raised its warning interrupt.
     Watchdog = 0x646f_6721,
 }
 
 impl Note {
-    /// The note that `word` is. None: memory as it is when power comes.
+    /// The note with the value `word`; `None` for any other value, as memory has after power-on.
     pub fn read(word: u32) -> Option<Note> {
         [Note::Running, Note::Command, Note::Panic, Note::Watchdog].into_iter().find(|&note| note as u32 == word)
     }
@@ -138,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reasons() {
+    fn registers_and_notes_determine_the_reason() {
         use ResetReason::{Brownout, Command, Panic, Pin, PowerOn, Watchdog};
         for (cause, note, reason) in [
             (None, None, PowerOn),
@@ -153,12 +154,12 @@ mod tests {
             (Some(PowerOn), Some(Note::Panic), PowerOn),
             (Some(Brownout), Some(Note::Command), Brownout),
         ] {
-            assert_eq!(ResetReason::of(cause, note), reason, "{cause:?} {note:?}");
+            assert_eq!(ResetReason::determine(cause, note), reason, "{cause:?} {note:?}");
         }
     }
 
     #[test]
-    fn notes() {
+    fn only_known_words_are_notes() {
         for note in [Note::Running, Note::Command, Note::Panic, Note::Watchdog] {
             assert_eq!(Note::read(note as u32), Some(note));
         }

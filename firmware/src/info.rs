@@ -1,56 +1,56 @@
-//! What the device is: `info`, and the lines at its start.
+//! The banner at the start and the answer to `info`: model, firmware and board.
 
 use core::fmt::{self, Write};
 
 use tern_runtime::{Config, Input, Task};
 
-use crate::classifier::{Classifier, Refusal};
-use crate::command::Form;
-use crate::text::{Counted, Escaped, Json, Plain};
+use crate::display::{Counted, Escaped, Json, Plain};
+use crate::engine::{Engine, Refusal};
+use crate::form::Form;
 use crate::{line, queue};
 
-/// Version of the protocol in `docs/console.md`.
+/// Version of the protocol that `docs/console.md` specifies.
 pub const PROTOCOL: u32 = 2;
 
 /// Version of this firmware.
 pub const FIRMWARE: &str = env!("CARGO_PKG_VERSION");
 
-/// What a board says of itself.
+/// The board's name and sizes.
 #[derive(Clone, Copy, Debug)]
 pub struct Board {
-    /// Its name.
+    /// The name.
     pub name: &'static str,
-    /// Frequency of the ticks.
+    /// Ticks a second.
     pub clock_hz: u32,
-    /// Scratch for a model's state, in bytes.
+    /// RAM reserved for a model's state, in bytes.
     pub scratch_bytes: usize,
 }
 
-/// The model that a device has, or why it has none.
-pub type Loaded<'a, 'm> = Result<&'a Classifier<'m>, Refusal>;
+/// The loaded model, or why none runs.
+pub type Loaded<'a, 'm> = Result<&'a Engine<'m>, Refusal>;
 
-/// Three lines at the start.
+/// The three lines at the start.
 pub fn banner(board: &Board, loaded: Loaded<'_, '_>, out: &mut dyn Write) -> fmt::Result {
     write!(out, "\r\ntern {FIRMWARE} on {}\r\n", board.name)?;
     match loaded {
-        Ok(classifier) => {
-            let (model, config) = (classifier.model(), classifier.model().config());
+        Ok(engine) => {
+            let (model, config) = (engine.model(), engine.model().config());
             let (name, kind) = (Plain(model.name()), Kind(config));
-            let (bytes, crc32) = (classifier.file_bytes(), classifier.crc32());
+            let (bytes, crc32) = (engine.file_bytes(), engine.crc32());
             write!(out, "model `{name}`: {kind}, {bytes} bytes, crc32 {crc32:08x}\r\n")?;
         }
         Err(refusal) => write!(out, "error: no model: {refusal}\r\n")?,
     }
-    let what = match loaded.map(|classifier| (classifier.model().config().task, classifier.model().config().input)) {
-        Ok((Task::LanguageModel, _)) => "a text and Enter to see what may come next",
-        Ok((Task::Forecast, _)) => "numbers and Enter to see what follows",
+    let hint = match loaded.map(|engine| (engine.model().config().task, engine.model().config().input)) {
+        Ok((Task::LanguageModel, _)) => "a text and Enter for the next tokens",
+        Ok((Task::Forecast, _)) => "numbers and Enter for a forecast",
         Ok((Task::Classify, Input::Values)) => "numbers and Enter to classify them",
         Ok((Task::Classify, Input::Tokens)) | Err(_) => "a text and Enter to classify it",
     };
-    write!(out, "type {what}; `help` lists the commands\r\n")
+    write!(out, "type {hint}; `help` lists the commands\r\n")
 }
 
-/// What a model gives, and what it reads.
+/// Displays what a model predicts and what it reads.
 struct Kind<'c>(&'c Config);
 
 impl fmt::Display for Kind<'_> {
@@ -78,12 +78,12 @@ pub fn info(board: &Board, loaded: Loaded<'_, '_>, form: Form, out: &mut dyn Wri
 
 fn human(board: &Board, loaded: Loaded<'_, '_>, out: &mut dyn Write) -> fmt::Result {
     match loaded {
-        Ok(classifier) => {
-            let (model, config) = (classifier.model(), classifier.model().config());
+        Ok(engine) => {
+            let (model, config) = (engine.model(), engine.model().config());
             let golden = model.golden().count();
             write!(out, "model       {}\r\n", Plain(model.name()))?;
-            write!(out, "file        {} bytes, crc32 {:08x}, ", classifier.file_bytes(), classifier.crc32())?;
-            write!(out, "format {}, {golden} golden texts\r\n", tern_runtime::FORMAT)?;
+            write!(out, "file        {} bytes, crc32 {:08x}, ", engine.file_bytes(), engine.crc32())?;
+            write!(out, "format {}, {golden} golden examples\r\n", tern_runtime::FORMAT)?;
             write!(out, "kind        {}\r\n", Kind(config))?;
             if config.input == Input::Tokens {
                 write!(out, "embedding   {}\r\n", config.embedding_dim)?;
@@ -93,9 +93,9 @@ fn human(board: &Board, loaded: Loaded<'_, '_>, out: &mut dyn Write) -> fmt::Res
         Err(refusal) => write!(out, "model       none: {refusal}\r\n")?,
     }
     write!(out, "firmware    {FIRMWARE}, protocol {PROTOCOL}\r\n")?;
-    write!(out, "board       {}, {} Hz\r\n", board.name, board.clock_hz)?;
-    let used = loaded.map_or(0, Classifier::scratch_used);
-    write!(out, "scratch     {used} of {} bytes\r\n", board.scratch_bytes)?;
+    write!(out, "board       {}, {} ticks a second\r\n", board.name, board.clock_hz)?;
+    let used = loaded.map_or(0, Engine::scratch_bytes);
+    write!(out, "RAM         {used} of {} bytes for the model's state\r\n", board.scratch_bytes)?;
     write!(out, "queue       {} bytes, line {} bytes", queue::CAPACITY, line::LIMIT)
 }
 
@@ -105,13 +105,13 @@ fn machine(board: &Board, loaded: Loaded<'_, '_>, out: &mut dyn Write) -> fmt::R
     write!(out, r#""queue_bytes":{},"line_bytes":{},"#, queue::CAPACITY, line::LIMIT)?;
     write!(out, r#""scratch_available":{scratch_bytes},"model":"#)?;
     match loaded {
-        Ok(classifier) => {
-            let (model, config) = (classifier.model(), classifier.model().config());
-            write!(out, r#"{{"name":{},"crc32":"{:08x}","#, Json(model.name()), classifier.crc32())?;
-            write!(out, r#""bytes":{},"format":{},"#, classifier.file_bytes(), tern_runtime::FORMAT)?;
+        Ok(engine) => {
+            let (model, config) = (engine.model(), engine.model().config());
+            write!(out, r#"{{"name":{},"crc32":"{:08x}","#, Json(model.name()), engine.crc32())?;
+            write!(out, r#""bytes":{},"format":{},"#, engine.file_bytes(), tern_runtime::FORMAT)?;
             write!(out, r#""vocabulary":{},"embedding":{},"#, config.vocab_size, config.embedding_dim)?;
             write!(out, r#""hidden":{},"classes":{},"#, config.hidden_size, config.classes)?;
-            let (golden, used) = (model.golden().count(), classifier.scratch_used());
+            let (golden, used) = (model.golden().count(), engine.scratch_bytes());
             write!(out, r#""golden":{golden},"scratch_used":{used}}},"model_error":null}}"#)
         }
         Err(refusal) => {

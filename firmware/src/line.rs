@@ -1,4 +1,4 @@
-//! The line editor: bytes typed become a line, wherever in it the cursor stands.
+//! The line editor: collects typed bytes into a line, and edits it at the cursor.
 
 mod history;
 mod keys;
@@ -9,45 +9,45 @@ use history::History;
 pub use keys::ASK_TERMINAL;
 use keys::{Key, Keys};
 
-/// How many bytes a line has at most.
+/// The longest line, in bytes.
 pub const LIMIT: usize = 256;
 
-/// What a byte did to the line; tells the console what to show.
+/// The effect of a byte on the line, which tells the console what to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edit {
-    /// Nothing to show.
+    /// Nothing is to be shown.
     None,
-    /// The byte stands at the end of the line.
+    /// The byte was added at the end of the line.
     Typed(u8),
-    /// The last character, one column wide, is gone.
+    /// The last character, one column wide, was removed.
     Erased,
-    /// The cursor went back over a character one column wide.
+    /// The cursor moved left over a character one column wide.
     Back,
-    /// The cursor went on over this character, one column wide.
+    /// The cursor moved right over this character, one column wide.
     Over(u8),
     /// The line must be drawn again.
     Redraw,
-    /// TAB at the end of the line: its last word may be completed, or TAB [inserted](Editor::insert).
+    /// TAB was typed at the end of the line: the console completes the last word or [inserts](Editor::insert) the TAB.
     Tab,
-    /// The line is abandoned, and the editor empty.
+    /// The line was abandoned, and the editor is empty.
     Abandoned,
-    /// The line is complete: [`Editor::take`] it.
+    /// The line is complete and can be [taken](Editor::take).
     Complete,
-    /// A terminal answered [`ASK_TERMINAL`].
+    /// A terminal has answered [`ASK_TERMINAL`].
     Terminal,
 }
 
-/// A line had this many bytes, more than [`LIMIT`].
+/// The error for a line of this many bytes, more than [`LIMIT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLong(pub usize);
 
-/// Collects a line and edits it.
+/// A line being edited, with the keys and the history of earlier lines.
 #[derive(Debug)]
 pub struct Editor {
     line: Vec<u8, LIMIT>,
-    /// Where the next byte goes: 0 … length of the line, never within a character of UTF-8.
+    /// The position of the next byte, from 0 to the length of the line. It is never inside a UTF-8 character.
     cursor: usize,
-    /// Bytes typed after the line was full.
+    /// The number of bytes typed after the line was full.
     beyond: usize,
     keys: Keys,
     history: History,
@@ -60,15 +60,15 @@ impl Default for Editor {
 }
 
 impl Editor {
-    /// An empty line, and none before it.
+    /// An empty line without a history.
     pub const fn new() -> Self {
         Editor { line: Vec::new(), cursor: 0, beyond: 0, keys: Keys::new(), history: History::new() }
     }
 
-    /// The line, leaving an empty one.
+    /// Takes the line, and leaves an empty one.
     ///
     /// # Errors
-    /// [`TooLong`] if bytes had to be left out.
+    /// [`TooLong`] if the line was too long.
     pub fn take(&mut self) -> Result<Vec<u8, LIMIT>, TooLong> {
         let bytes = self.line.len().saturating_add(self.beyond);
         let line = self.line.clone();
@@ -76,12 +76,12 @@ impl Editor {
         if bytes <= LIMIT { Ok(line) } else { Err(TooLong(bytes)) }
     }
 
-    /// Keeps a line for the arrow keys.
+    /// Adds a line to the history.
     pub fn remember(&mut self, line: &[u8]) {
         self.history.keep(line);
     }
 
-    /// The line so far, at most its first [`LIMIT`] bytes.
+    /// The line so far, up to [`LIMIT`] bytes.
     pub fn kept(&self) -> &[u8] {
         &self.line
     }
@@ -100,18 +100,18 @@ impl Editor {
         self.history.rewind();
     }
 
-    /// As after a start, but for the lines before.
+    /// Starts over, but keeps the history.
     pub fn restart(&mut self) {
         self.clear();
         self.keys = Keys::new();
     }
 
-    /// Whether the last byte was CR, so that an LF now would belong to it.
+    /// Returns true if the last byte was CR, to which a following LF belongs.
     pub fn ended_with_cr(&self) -> bool {
         self.keys.ended_with_cr()
     }
 
-    /// Whether `byte` ends a line or abandons it, whatever the line is. [`push`](Editor::push) agrees.
+    /// Returns true if `byte` ends or abandons any line, in agreement with [`push`](Editor::push).
     pub fn ends(byte: u8) -> bool {
         matches!(byte, b'\r' | b'\n' | 0x03)
     }
@@ -119,7 +119,7 @@ impl Editor {
     /// Takes a byte.
     pub fn push(&mut self, byte: u8) -> Edit {
         let key = self.keys.push(byte);
-        // What was typed beyond the limit is not kept, so the line cannot be edited; only its end counts.
+        // Bytes beyond the limit are not stored, so the line cannot be edited any more; only its end matters.
         if self.beyond > 0 && !matches!(key, Key::Byte(_) | Key::Tab | Key::Enter | Key::Abandon | Key::Kill) {
             return Edit::None;
         }
@@ -152,7 +152,7 @@ impl Editor {
         }
     }
 
-    /// Takes a byte of a line that nobody edits: all are text but CR, LF and Ctrl-C.
+    /// Takes a byte of a line without editing: all bytes but CR, LF and Ctrl-C are text.
     pub fn push_raw(&mut self, byte: u8) -> Edit {
         match self.keys.push_raw(byte) {
             Key::Enter => Edit::Complete,
@@ -161,7 +161,7 @@ impl Editor {
                 Edit::Abandoned
             }
             Key::Byte(byte) => {
-                // One that finds no room is counted.
+                // A byte beyond the limit is counted.
                 self.insert(byte);
                 Edit::Typed(byte)
             }
@@ -169,7 +169,7 @@ impl Editor {
         }
     }
 
-    /// Puts a byte of text at the cursor.
+    /// Inserts a byte of text at the cursor.
     pub fn insert(&mut self, byte: u8) -> Edit {
         let at_end = self.cursor == self.line.len();
         if self.beyond > 0 || self.line.insert(self.cursor, byte).is_err() {
@@ -179,7 +179,7 @@ impl Editor {
         self.cursor += 1;
         match byte {
             byte if at_end => Edit::Typed(byte),
-            // The character is not complete.
+            // The first byte of a character; its last byte redraws the line.
             0xc0.. => Edit::None,
             _ => Edit::Redraw,
         }
@@ -196,7 +196,7 @@ impl Editor {
         }
     }
 
-    /// Takes out a piece of the line that begins or ends at the cursor.
+    /// Removes a piece of the line that begins or ends at the cursor.
     fn remove(&mut self, from: usize, to: usize) -> Edit {
         let piece = self.line.get(from..to).unwrap_or(&[]);
         let edit = match *piece {
@@ -210,17 +210,18 @@ impl Editor {
         edit
     }
 
+    /// Replaces the line with an older or newer one of the history.
     fn recall(&mut self, older: bool) -> Edit {
         let Editor { line, history, cursor, .. } = self;
         let Some(recalled) = (if older { history.older(line) } else { history.newer() }) else { return Edit::None };
         line.clear();
-        // No line is longer than the limit.
-        let _ = line.extend_from_slice(recalled);
+        let copied = line.extend_from_slice(recalled);
+        debug_assert!(copied.is_ok(), "no line in the history is longer than the limit");
         *cursor = line.len();
         Edit::Redraw
     }
 
-    /// Where the character before the cursor begins. Bytes that are no UTF-8 count one by one.
+    /// The position at which the character before the cursor begins. Bytes that are not UTF-8 count as one character each.
     fn previous(&self) -> usize {
         let before = self.halves().0;
         let continuations = before.iter().rev().take(3).take_while(|byte| is_continuation(**byte)).count();
@@ -231,7 +232,7 @@ impl Editor {
         }
     }
 
-    /// Where the character at the cursor ends.
+    /// The position at which the character at the cursor ends.
     fn next(&self) -> usize {
         match self.halves().1 {
             [] => self.cursor,
@@ -241,7 +242,7 @@ impl Editor {
         }
     }
 
-    /// Where the word before the cursor begins, blanks after it included.
+    /// The position at which the word before the cursor begins; spaces after the word belong to it.
     fn word_start(&self) -> usize {
         let before = self.halves().0.trim_ascii_end();
         before.iter().rposition(|byte| byte.is_ascii_whitespace()).map_or(0, |space| space + 1)

@@ -1,4 +1,4 @@
-//! `defmt`'s way out: frames leave by the board's log port as they are made, and `defmt-print -e ELF` reads them.
+//! The `defmt` logger of boards with a log port: sends each frame byte by byte. `defmt-print -e ELF` decodes them.
 
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -11,31 +11,33 @@ use crate::board::Board;
 #[defmt::global_logger]
 struct Logger;
 
-/// What belongs to whom holds the log.
-struct Held {
+/// The state of the log while a frame is written.
+struct LogState {
     taken: AtomicBool,
     inner: UnsafeCell<(RestoreState, defmt::Encoder)>,
 }
 
-// SAFETY: `inner` is touched between `acquire` and `release` only. In between interrupts are off and `taken` is set, so there is
-// one that touches it.
-unsafe impl Sync for Held {}
+// SAFETY: `inner` is used only between `acquire` and `release`. Interrupts are off in between and `taken` is set, so only one frame
+// uses it at a time.
+unsafe impl Sync for LogState {}
 
-static HELD: Held =
-    Held { taken: AtomicBool::new(false), inner: UnsafeCell::new((RestoreState::invalid(), defmt::Encoder::new())) };
+static STATE: LogState = LogState {
+    taken: AtomicBool::new(false),
+    inner: UnsafeCell::new((RestoreState::invalid(), defmt::Encoder::new())),
+};
 
-// SAFETY: `acquire` excludes interrupts, and with them every other user on this single core; one that comes from within a log
-// statement stops the firmware. `release` gives back what the last `acquire` took.
+// SAFETY: `acquire` disables interrupts, and with them every other user on this single core; a log statement inside another one
+// panics. `release` restores the state that the last `acquire` saved.
 unsafe impl defmt::Logger for Logger {
     fn acquire() {
-        // SAFETY: `release` gives this state back.
+        // SAFETY: `release` restores this state.
         let restore = unsafe { critical_section::acquire() };
-        if HELD.taken.load(Ordering::Relaxed) {
+        if STATE.taken.load(Ordering::Relaxed) {
             panic!("a log statement within a log statement");
         }
-        HELD.taken.store(true, Ordering::Relaxed);
-        // SAFETY: it has just been taken.
-        let (state, encoder) = unsafe { &mut *HELD.inner.get() };
+        STATE.taken.store(true, Ordering::Relaxed);
+        // SAFETY: `taken` has just been set.
+        let (state, encoder) = unsafe { &mut *STATE.inner.get() };
         *state = restore;
         encoder.start_frame(Board::log);
     }
@@ -43,18 +45,18 @@ unsafe impl defmt::Logger for Logger {
     unsafe fn flush() {}
 
     unsafe fn write(bytes: &[u8]) {
-        // SAFETY: defmt calls this between `acquire` and `release` only.
-        let (_, encoder) = unsafe { &mut *HELD.inner.get() };
+        // SAFETY: defmt calls this only between `acquire` and `release`.
+        let (_, encoder) = unsafe { &mut *STATE.inner.get() };
         encoder.write(bytes, Board::log);
     }
 
     unsafe fn release() {
-        // SAFETY: defmt calls this after `acquire`, once.
-        let (state, encoder) = unsafe { &mut *HELD.inner.get() };
+        // SAFETY: defmt calls this once after `acquire`.
+        let (state, encoder) = unsafe { &mut *STATE.inner.get() };
         encoder.end_frame(Board::log);
         let restore = *state;
-        HELD.taken.store(false, Ordering::Relaxed);
-        // SAFETY: the state is that of the `acquire` before, and `inner` is not touched after this.
+        STATE.taken.store(false, Ordering::Relaxed);
+        // SAFETY: the state is that of the last `acquire`, and `inner` is not used after this.
         unsafe { critical_section::release(restore) };
     }
 }

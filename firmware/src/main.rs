@@ -1,4 +1,4 @@
-//! The firmware: a board, a model from its slot, and the console.
+//! The firmware's entry point: starts the board, finds a model in its slots, and runs the console.
 
 #![no_std]
 #![no_main]
@@ -18,7 +18,7 @@ compile_error!(
 mod board;
 #[cfg(not(feature = "log-by-debugger"))]
 mod logger;
-mod partition;
+mod memory_map;
 #[cfg_attr(target_arch = "arm", path = "processor/cortex_m.rs")]
 #[cfg_attr(target_arch = "riscv32", path = "processor/riscv.rs")]
 mod processor;
@@ -35,16 +35,16 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use board::Board;
 use static_cell::ConstStaticCell;
 use tern_firmware::hardware::{Hardware, Note};
-use tern_firmware::port::Level;
-use tern_firmware::queue::{self, Dropped, Inlet, Ring};
-use tern_firmware::slots::Trusted;
-use tern_firmware::{Classifier, Refusal, device};
+use tern_firmware::log_level::Level;
+use tern_firmware::queue::{self, Dropped, Ring, SharedWriter};
+use tern_firmware::slots::TrustedKey;
+use tern_firmware::{Engine, Refusal, device};
 
-/// Who must have signed a model: `TERN_PUBLIC_KEY` when this was built. None: anybody.
-const TRUSTED: Option<Trusted> = Trusted::of_hex(option_env!("TERN_PUBLIC_KEY_HEX"));
+/// The key that models must be signed with: `TERN_PUBLIC_KEY` at build time. `None` accepts unsigned models.
+const TRUSTED: Option<TrustedKey> = TrustedKey::from_hex(option_env!("TERN_PUBLIC_KEY_HEX"));
 
-/// Where the board's receive interrupt puts bytes.
-static INLET: Inlet = Inlet::new();
+/// The queue for the bytes that the board's receive interrupt reads.
+static RECEIVE_QUEUE: SharedWriter = SharedWriter::new();
 
 #[processor::entry]
 fn main() -> ! {
@@ -53,63 +53,66 @@ fn main() -> ! {
     static RING: ConstStaticCell<Ring> = ConstStaticCell::new(Ring::new());
     static DROPPED: Dropped = Dropped::new();
 
-    stack::paint();
-    let (feeder, received) = queue::split(RING.take(), &DROPPED);
-    INLET.open(feeder);
+    stack::fill();
+    let (writer, received) = queue::split(RING.take(), &DROPPED);
+    RECEIVE_QUEUE.open(writer);
     let mut board = Board::start();
-    let starts = reset::starts(&mut board);
+    let boots = reset::count_boot(&mut board);
     let clock_hz = board.clock_hz();
-    if starts.level >= Level::Info {
-        let (version, reason) = (tern_firmware::info::FIRMWARE, starts.reason.name());
+    if boots.level >= Level::Info {
+        let (version, reason) = (tern_firmware::info::FIRMWARE, boots.reason.name());
         defmt::info!("tern {=str} on {=str}, reset: {=str}", version, Board::NAME, reason);
     }
 
     let partitions = board.partitions();
     let identity = tern_firmware::Board { name: Board::NAME, clock_hz, scratch_bytes: Board::SCRATCH_BYTES };
-    let port = serial::Serial::new(board, received, starts);
-    match device::serve(port, identity, partitions, TRUSTED, SCRATCH.take(), |model| log_model(model, starts.level)) {
-        // Neither happens: the device serves for ever, and this port's error cannot exist.
+    let port = serial::Serial::new(board, received, boots);
+    match device::serve(port, identity, partitions, TRUSTED, SCRATCH.take(), |model| log_model(model, boots.level)) {
+        // Neither happens: the device runs forever, and this port has no errors.
         Ok(never) => match never {},
         Err(never) => match never {},
     }
 }
 
-fn log_model(model: &Result<Classifier<'_>, Refusal>, level: Level) {
+/// Logs the model that the boot found, or why none runs.
+fn log_model(model: &Result<Engine<'_>, Refusal>, level: Level) {
     match model {
-        Ok(classifier) if level >= Level::Info => {
-            let config = classifier.model().config();
+        Ok(engine) if level >= Level::Info => {
+            let config = engine.model().config();
             defmt::info!(
                 "model accepted: {=usize} bytes, crc32 {=u32:08x}, vocabulary {=usize}, embedding {=usize}, hidden {=usize}, \
-                 classes {=usize}, scratch {=usize} bytes",
-                classifier.file_bytes(),
-                classifier.crc32(),
+                 outputs {=usize}, RAM {=usize} bytes",
+                engine.file_bytes(),
+                engine.crc32(),
                 config.vocab_size,
                 config.embedding_dim,
                 config.hidden_size,
                 config.classes,
-                classifier.scratch_used()
+                engine.scratch_bytes()
             );
         }
         Ok(_) => (),
         Err(Refusal::Empty) if level >= Level::Warn => defmt::warn!("no model: the slot is empty"),
         Err(_) if level < Level::Error => (),
         Err(Refusal::Empty) => (),
-        Err(Refusal::NotRun) => defmt::error!("model refused: the console says why"),
-        Err(Refusal::Held) => defmt::error!("no model is run: start after start came to no prompt"),
+        Err(Refusal::NotRun) => defmt::error!("model refused; the console prints the reason"),
+        Err(Refusal::RepeatedFailures) => {
+            defmt::error!("no model runs, since the last starts failed before the prompt")
+        }
         Err(Refusal::File(error)) => defmt::error!("model refused: {}", error),
         Err(Refusal::Scratch { needed, available }) => {
-            defmt::error!("model refused: it needs {=usize} bytes of scratch, {=usize} are there", needed, available);
+            defmt::error!("model refused: it needs {=usize} bytes of RAM, {=usize} are reserved", needed, available);
         }
     }
 }
 
-/// A panic is a bug: it is told on both ports, and the device begins anew.
+/// Reports a panic, which is a bug, on the console and in the log, and resets the device.
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
     stop(format_args!("{info}"))
 }
 
-/// Says why on the console and in the log, and begins anew.
+/// Prints the reason on the console and in the log, and resets the device.
 fn stop(why: fmt::Arguments<'_>) -> ! {
     static STOPPING: AtomicBool = AtomicBool::new(false);
 
@@ -121,10 +124,10 @@ fn stop(why: fmt::Arguments<'_>) -> ! {
         }
     }
     processor::mask_interrupts();
-    // What fails while it says so must not begin again. Loads and stores suffice: interrupts are off.
+    // A failure while printing must not print again. Loads and stores suffice, since interrupts are off.
     if !STOPPING.load(Ordering::Relaxed) {
         STOPPING.store(true, Ordering::Relaxed);
-        let _ = write!(Plain, "\r\nfirmware stopped: {why}\r\nplease report this; the device starts anew\r\n");
+        let _ = write!(Plain, "\r\nfirmware stopped: {why}\r\nplease report this bug; the device restarts\r\n");
         defmt::error!("stopped: {}", defmt::Display2Format(&why));
     }
     reset::reset(Note::Panic)

@@ -1,25 +1,25 @@
-//! Numbers typed or streamed become the integers that a model's channels read, and back.
+//! Parses decimal numbers, typed or streamed, and formats the integers of a channel as decimals.
 
 use core::fmt;
 use core::num::NonZeroU32;
 
 use tern_runtime::Channel;
 
-/// Digits that are kept of a number.
+/// Digits that are kept of each number.
 const DIGITS: u32 = 9;
 
-/// Why numbers cannot be read.
+/// Why the input is not a sequence of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NumberError {
-    /// A byte that stands in no number.
+    /// A byte that cannot be part of a number.
     Byte(u8),
     /// A number with more than nine digits before the point.
     TooLarge,
-    /// The numbers are no whole steps.
+    /// The last time step is not complete.
     Incomplete {
-        /// Numbers of the last step.
+        /// Numbers in the last time step.
         found: usize,
-        /// Channels of a step.
+        /// Channels of a time step.
         expected: usize,
     },
 }
@@ -29,44 +29,41 @@ impl fmt::Display for NumberError {
         match self {
             NumberError::Byte(byte) => write!(
                 f,
-                "found `{}`, expected decimal numbers such as 21.5 or -3, with blanks between them",
+                "found `{}`, expected decimal numbers such as 21.5 or -3, with spaces between them",
                 [*byte].escape_ascii()
             ),
             NumberError::TooLarge => write!(f, "a number has more than {DIGITS} digits before its point"),
             NumberError::Incomplete { found, expected } => {
-                write!(
-                    f,
-                    "the last step has {found} numbers, expected {expected}, one for each channel; `info` tells them"
-                )
+                write!(f, "the last step has {found} numbers, expected {expected}, one for each channel")
             }
         }
     }
 }
 
-/// A number under way.
+/// Parses numbers byte by byte.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Numbers {
+pub struct NumberParser {
     is_negative: bool,
     digits: u32,
-    /// All digits so far, the point left out.
+    /// All digits so far, without the point.
     value: i32,
-    /// Digits after the point; none: no point so far.
+    /// The number of digits after the point; `None` before the point.
     decimals: Option<u32>,
 }
 
-impl Numbers {
-    /// Takes a byte. Gives a number that is complete: a numerator and its denominator, a power of ten.
+impl NumberParser {
+    /// Takes a byte. If it ends a number, the result is a numerator and a denominator, which is a power of ten.
     ///
     /// # Errors
-    /// [`NumberError`] if the byte fits nowhere.
+    /// [`NumberError`] if the byte cannot follow.
     pub fn push(&mut self, byte: u8) -> Result<Option<(i32, NonZeroU32)>, NumberError> {
         match byte {
             b'0'..=b'9' => {
-                let is_room = self.value < 10i32.pow(DIGITS - 1);
+                let has_room = self.value < 10i32.pow(DIGITS - 1);
                 self.digits += 1;
-                match (&mut self.decimals, is_room) {
+                match (&mut self.decimals, has_room) {
                     (None, false) => return Err(NumberError::TooLarge),
-                    // What is finer than nine digits is left out.
+                    // Digits after the ninth are dropped.
                     (Some(_), false) => return Ok(None),
                     (Some(decimals), true) if *decimals < DIGITS => *decimals += 1,
                     (Some(_), true) => return Ok(None),
@@ -88,12 +85,12 @@ impl Numbers {
         }
     }
 
-    /// The number that ends here, if there is one; `byte` is what ends it.
+    /// Ends the number, if one has begun. `byte` is the byte that ends it, for the error.
     ///
     /// # Errors
-    /// [`NumberError`] if a sign or a point stands alone.
+    /// [`NumberError`] for a sign or a point without digits.
     pub fn end(&mut self, byte: u8) -> Result<Option<(i32, NonZeroU32)>, NumberError> {
-        let Numbers { is_negative, digits, value, decimals } = core::mem::take(self);
+        let NumberParser { is_negative, digits, value, decimals } = core::mem::take(self);
         if digits == 0 {
             return if is_negative || decimals.is_some() { Err(NumberError::Byte(byte)) } else { Ok(None) };
         }
@@ -102,7 +99,7 @@ impl Numbers {
     }
 }
 
-/// An integer of a channel as a decimal, with as many places as tell its integers apart.
+/// Displays an integer of a channel as a decimal, with just enough places to distinguish neighbouring integers.
 #[derive(Clone, Copy, Debug)]
 pub struct Value<'a>(pub Channel<'a>, pub i32);
 
@@ -114,7 +111,7 @@ impl fmt::Display for Value<'_> {
         let one = 10u64.pow(places);
         let magnitude = u64::from(value.unsigned_abs());
         let shift = point.unsigned_abs();
-        // Below 2^62: 2^32 · 10^9; a point below 0 is at least −16.
+        // Cannot overflow: 2^32 · 10^9 is below 2^62, and a negative point is at least −16.
         let scaled = match point {
             1.. => (magnitude * one + (1 << (shift - 1))) >> shift,
             _ => magnitude << shift,
@@ -132,7 +129,7 @@ mod tests {
     use std::vec::Vec;
 
     fn numbers(text: &str) -> Result<Vec<(i32, u32)>, NumberError> {
-        let mut numbers = Numbers::default();
+        let mut numbers = NumberParser::default();
         let mut found = Vec::new();
         for byte in text.bytes() {
             found.extend(numbers.push(byte)?);
@@ -142,17 +139,17 @@ mod tests {
     }
 
     #[test]
-    fn decimals() {
+    fn decimals_are_parsed() {
         let found = numbers("112  -3.50,0.001;\t.5 7.\r\n999999999").unwrap();
         assert_eq!(found, [(112, 1), (-350, 100), (1, 1000), (5, 10), (7, 1), (999_999_999, 1)]);
-        // More digits than are kept.
+        // Digits after the ninth are dropped.
         assert_eq!(numbers("3.14159265358979").unwrap(), [(314_159_265, 100_000_000)]);
         assert_eq!(numbers("0.00000000012").unwrap(), [(0, 1_000_000_000)]);
         assert_eq!(numbers(" ").unwrap(), []);
     }
 
     #[test]
-    fn what_is_no_number() {
+    fn malformed_numbers_are_refused() {
         for (text, byte) in [("12a", b'a'), ("1.2.3", b'.'), ("--1", b'-'), ("1-2", b'-'), ("- 1", b' '), (".", b'\n')]
         {
             assert_eq!(numbers(text), Err(NumberError::Byte(byte)), "{text}");
@@ -161,14 +158,14 @@ mod tests {
     }
 
     #[test]
-    fn values_of_a_channel() {
+    fn channel_values_are_displayed_and_parsed_back() {
         let shown = |point, value| Value(Channel { name: "", point }, value).to_string();
         assert_eq!([shown(0, -7), shown(8, 5_471), shown(8, -1), shown(-2, 3)], ["-7", "21.371", "-0.004", "12"]);
         assert_eq!(
             [shown(30, 1 << 30), shown(30, i32::MIN), shown(-16, i32::MAX)],
             ["1.000000000", "-2.000000000", "140737488289792"]
         );
-        // What is read comes back.
+        // Parsing what was displayed gives the same integer.
         for value in -3000..3000 {
             let channel = Channel { name: "", point: 10 };
             let text = Value(channel, value).to_string();

@@ -1,40 +1,41 @@
-//! What the console asks of a board's serial port.
+//! The trait of the serial port that the console runs on, and the events that it can log.
 
-use crate::starts::Starts;
+use crate::boot_count::BootCount;
+use crate::log_level::Level;
 
-/// Bytes that arrived and found no place.
+/// Bytes that were lost because the receive queue was full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Loss {
-    /// How many; at least 1, `u32::MAX` for more.
-    pub bytes: u32,
-    /// The last one. It tells whether the line that was cut has ended.
+pub struct LostBytes {
+    /// The number of bytes, from 1 to `u32::MAX`.
+    pub count: u32,
+    /// The last byte. A line end means that the damaged line has ended.
     pub last: u8,
 }
 
-/// What a board may want to log. No event carries a user's text.
+/// An event for the log. No event contains a user's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// So many bytes were dropped and a line or text was refused.
+    /// Bytes were lost, and a line or text was refused.
     Overflow {
-        /// As [`Loss::bytes`].
+        /// Number of bytes.
         lost: u32,
     },
-    /// A line of so many bytes was refused.
+    /// A line was refused because of its length.
     LineTooLong {
         /// Length of the line.
         bytes: usize,
     },
-    /// The golden texts were run.
+    /// The golden examples were run.
     SelfTest {
-        /// How many gave their exact logits.
+        /// Examples whose logits were exact.
         exact: u32,
-        /// How many there are.
+        /// All golden examples.
         golden: u32,
     },
 }
 
 impl Event {
-    /// How much it matters.
+    /// The log level of the event.
     pub fn level(self) -> Level {
         match self {
             Event::SelfTest { exact, golden } if exact == golden => Level::Info,
@@ -44,98 +45,69 @@ impl Event {
     }
 }
 
-/// How much is logged: events of this level and of those before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// Nothing.
-    Off,
-    /// What should not happen.
-    Error,
-    /// What was refused.
-    Warn,
-    /// What went well.
-    Info,
-}
-
-impl Level {
-    /// Their words, in their order.
-    pub const WORDS: &'static [&'static str] = &["off", "error", "warn", "info"];
-
-    /// All levels, in their order.
-    pub const ALL: [Level; 4] = [Level::Off, Level::Error, Level::Warn, Level::Info];
-
-    /// The level of a word.
-    pub fn of(word: &[u8]) -> Option<Level> {
-        Level::ALL.into_iter().zip(Level::WORDS).find(|(_, name)| name.as_bytes() == word).map(|(level, _)| level)
-    }
-
-    /// Its word.
-    pub fn word(self) -> &'static str {
-        Level::WORDS.get(self as usize).copied().unwrap_or("")
-    }
-}
-
-/// The stack, in bytes.
+/// The use of the stack, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stack {
-    /// The most that was in use since the start.
+    /// The largest use since the start.
     pub used: u32,
-    /// What there is.
+    /// The size of the stack.
     pub size: u32,
 }
 
-/// A serial port with a receive queue that an interrupt fills, and a clock.
+/// A serial port with a receive queue, which an interrupt fills, and a clock.
 ///
-/// The queue obeys the order of `docs/console.md`: from the first byte that does not fit, all bytes are dropped until
-/// [`take_loss`](Port::take_loss) acknowledges that. [`crate::queue`] is such a queue.
+/// When the queue is full, all further bytes are dropped until [`take_lost_bytes`](Port::take_lost_bytes) has reported them, as
+/// `docs/console.md` specifies. [`crate::queue`] is such a queue.
 pub trait Port: embedded_io::Read + embedded_io::ReadReady + embedded_io::Write {
-    /// The bytes dropped since the last call, once the queue is empty; after it bytes are queued again. `None` as long as
-    /// queued bytes are waiting.
-    fn take_loss(&mut self) -> Option<Loss>;
+    /// The bytes dropped since the last call; after it, bytes are queued again. `None` as long as the queue is not empty.
+    fn take_lost_bytes(&mut self) -> Option<LostBytes>;
 
-    /// A free-running counter that wraps. The console takes differences over spans in which it wraps at most once.
+    /// A free-running counter that wraps. The console measures times in which it wraps at most once.
     fn ticks(&mut self) -> u32;
 
-    /// Sleeps until a byte or a loss is there. May return early.
+    /// Sleeps until a byte arrives or is lost. May return early.
     fn wait(&mut self);
 
-    /// Why the device began anew, and how often before. `None`: the port cannot tell.
-    fn starts(&self) -> Option<Starts> {
+    /// The reason of the last reset and the number of resets; `None` if they are not known.
+    fn boot_count(&self) -> Option<BootCount> {
         None
     }
 
-    /// Told once, when the first prompt stands.
-    fn serving(&mut self) {}
+    /// Called once, after the first prompt.
+    fn mark_ready(&mut self) {}
 
-    /// Told what goes to the log from now on.
-    fn log_level(&mut self, level: Level) {
+    /// Called when the log level changes.
+    fn set_log_level(&mut self, level: Level) {
         let _ = level;
     }
 
-    /// How much of the stack was used. `None`: the port cannot tell.
+    /// The use of the stack; `None` if it is not known.
     fn stack(&mut self) -> Option<Stack> {
         None
     }
 
-    /// How many instructions take so many ticks. `None`: that is not known of this processor.
+    /// The number of instructions that take so many ticks; `None` if it is not known for this processor.
     fn instructions(&self, ticks: u64) -> Option<u64> {
         let _ = ticks;
         None
     }
 
-    /// Begins anew, as after power-on. Returns only where the port cannot do that.
+    /// Restarts the device, as after power-on. Returns only if that is not possible.
     fn reset(&mut self) {}
 
-    /// Told of what happens, for a log.
-    fn note(&mut self, event: Event) {
+    /// Ends the console, if it runs on a computer. Does nothing on a board.
+    fn quit(&mut self) {}
+
+    /// Called with each event that the log level includes.
+    fn log_event(&mut self, event: Event) {
         let _ = event;
     }
 }
 
-/// A port that is lent: who has it can serve another console after this one.
+/// A borrowed port, so that its owner can run another console afterwards.
 impl<P: Port> Port for &mut P {
-    fn take_loss(&mut self) -> Option<Loss> {
-        (**self).take_loss()
+    fn take_lost_bytes(&mut self) -> Option<LostBytes> {
+        (**self).take_lost_bytes()
     }
 
     fn ticks(&mut self) -> u32 {
@@ -154,23 +126,27 @@ impl<P: Port> Port for &mut P {
         (**self).instructions(ticks)
     }
 
-    fn starts(&self) -> Option<Starts> {
-        (**self).starts()
+    fn boot_count(&self) -> Option<BootCount> {
+        (**self).boot_count()
     }
 
-    fn serving(&mut self) {
-        (**self).serving();
+    fn mark_ready(&mut self) {
+        (**self).mark_ready();
     }
 
-    fn log_level(&mut self, level: Level) {
-        (**self).log_level(level);
+    fn set_log_level(&mut self, level: Level) {
+        (**self).set_log_level(level);
     }
 
     fn reset(&mut self) {
         (**self).reset();
     }
 
-    fn note(&mut self, event: Event) {
-        (**self).note(event);
+    fn quit(&mut self) {
+        (**self).quit();
+    }
+
+    fn log_event(&mut self, event: Event) {
+        (**self).log_event(event);
     }
 }

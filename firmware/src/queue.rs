@@ -1,9 +1,9 @@
 //! The receive queue between a port's interrupt and the console.
 //!
-//! From the first byte that does not fit, the interrupt drops every byte until the console has emptied the queue and
-//! acknowledged the loss. So the bytes that are kept are always a prefix, and what is lost is one piece whose place is known.
+//! When the queue is full, the interrupt drops every byte until the console has emptied the queue and taken note of the loss. So the
+//! lost bytes are one contiguous piece, directly after the bytes in the queue.
 //!
-//! Neither side blocks, and each atomic is written by one side only: cores without compare-and-swap will do.
+//! Neither side blocks, and each atomic is written by one side only, so that cores without compare-and-swap can run this.
 
 use core::cell::RefCell;
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
@@ -11,58 +11,58 @@ use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use critical_section::Mutex;
 use heapless::spsc;
 
-use crate::port::Loss;
+use crate::port::LostBytes;
 
-/// How many bytes wait at most.
+/// The number of bytes that fit the queue.
 pub const CAPACITY: usize = 1024;
 
-/// The storage: one more than [`CAPACITY`], since a full ring must differ from an empty one.
+/// The storage of the queue. One byte more than [`CAPACITY`] distinguishes a full ring from an empty one.
 pub type Ring = spsc::Queue<u8, { CAPACITY + 1 }>;
 
-/// What the two sides know of dropped bytes.
+/// The state of dropped bytes, shared by both sides.
 #[derive(Debug, Default)]
 pub struct Dropped {
-    /// Bytes dropped ever, wrapping. Written by the interrupt.
+    /// Bytes dropped since the start, wrapping. Written by the interrupt.
     count: AtomicU32,
-    /// The last of them. Written by the interrupt before `count`.
+    /// The last byte dropped. Written by the interrupt, before `count`.
     last: AtomicU8,
-    /// The `count` that the console has taken. Written by the console; the interrupt drops while they differ.
+    /// The `count` that the console has seen. Written by the console. While the two differ, the interrupt drops bytes.
     taken: AtomicU32,
 }
 
 impl Dropped {
-    /// Nothing dropped.
+    /// No byte dropped.
     pub const fn new() -> Self {
         Dropped { count: AtomicU32::new(0), last: AtomicU8::new(0), taken: AtomicU32::new(0) }
     }
 }
 
-/// The interrupt's side.
-pub struct Feeder<'q> {
+/// The interrupt's side of the queue.
+pub struct QueueWriter<'q> {
     ring: spsc::Producer<'q, u8>,
     dropped: &'q Dropped,
 }
 
-/// The console's side.
-pub struct Taker<'q> {
+/// The console's side of the queue.
+pub struct QueueReader<'q> {
     ring: spsc::Consumer<'q, u8>,
     dropped: &'q Dropped,
 }
 
-/// Divides a queue among its two sides.
-pub fn split<'q>(ring: &'q mut Ring, dropped: &'q Dropped) -> (Feeder<'q>, Taker<'q>) {
+/// Divides a queue into its two sides.
+pub fn split<'q>(ring: &'q mut Ring, dropped: &'q Dropped) -> (QueueWriter<'q>, QueueReader<'q>) {
     let (producer, consumer) = ring.split();
-    (Feeder { ring: producer, dropped }, Taker { ring: consumer, dropped })
+    (QueueWriter { ring: producer, dropped }, QueueReader { ring: consumer, dropped })
 }
 
-impl Feeder<'_> {
-    /// Whether the next byte would be queued. For a port that can make its other side wait.
+impl QueueWriter<'_> {
+    /// Returns true if the next byte would be queued, for ports that can make the sender wait.
     pub fn has_room(&self) -> bool {
         let is_taken = self.dropped.count.load(Ordering::Relaxed) == self.dropped.taken.load(Ordering::Acquire);
         is_taken && self.ring.ready()
     }
 
-    /// Queues or drops a byte that arrived.
+    /// Queues a byte, or drops it if the queue is full or a loss has not been taken note of.
     pub fn push(&mut self, byte: u8) {
         let dropping = self.dropped.count.load(Ordering::Relaxed) != self.dropped.taken.load(Ordering::Acquire);
         if dropping || self.ring.enqueue(byte).is_err() {
@@ -70,7 +70,7 @@ impl Feeder<'_> {
         }
     }
 
-    /// Counts a byte that the hardware lost before `next`, and with it drops `next`: what stands in the queue stays a prefix.
+    /// Counts a byte that the hardware lost before `next`, and drops `next` too, so that the lost bytes stay contiguous.
     pub fn overrun(&mut self, next: u8) {
         self.drop_byte(next);
         self.drop_byte(next);
@@ -83,53 +83,54 @@ impl Feeder<'_> {
     }
 }
 
-/// Where an interrupt finds its side of the queue.
-pub struct Inlet(Mutex<RefCell<Option<Feeder<'static>>>>);
+/// The interrupt's side of the queue in a static, where an interrupt handler can reach it.
+pub struct SharedWriter(Mutex<RefCell<Option<QueueWriter<'static>>>>);
 
-impl Default for Inlet {
+impl Default for SharedWriter {
     fn default() -> Self {
-        Inlet::new()
+        SharedWriter::new()
     }
 }
 
-impl Inlet {
-    /// No queue yet.
+impl SharedWriter {
+    /// Empty, until [`open`](SharedWriter::open).
     pub const fn new() -> Self {
-        Inlet(Mutex::new(RefCell::new(None)))
+        SharedWriter(Mutex::new(RefCell::new(None)))
     }
 
-    /// From now on bytes go to `feeder`.
-    pub fn open(&self, feeder: Feeder<'static>) {
-        critical_section::with(|cs| self.0.borrow_ref_mut(cs).replace(feeder));
+    /// Sets the queue that received bytes go to.
+    pub fn open(&self, writer: QueueWriter<'static>) {
+        critical_section::with(|cs| self.0.borrow_ref_mut(cs).replace(writer));
     }
 
-    /// Lets a receive interrupt queue what has arrived. Nothing is asked of the interrupt before the inlet is open.
-    pub fn with(&self, receive: impl FnOnce(&mut Feeder<'static>)) {
+    /// Calls `receive` with the queue, for the receive interrupt. Does nothing before [`open`](SharedWriter::open).
+    pub fn with(&self, receive: impl FnOnce(&mut QueueWriter<'static>)) {
         critical_section::with(|cs| self.0.borrow_ref_mut(cs).as_mut().map(receive));
     }
 }
 
-impl Taker<'_> {
-    /// The oldest byte.
+impl QueueReader<'_> {
+    /// Takes the oldest byte.
     pub fn pop(&mut self) -> Option<u8> {
         self.ring.dequeue()
     }
 
-    /// Whether a byte waits.
+    /// Returns true if a byte is in the queue.
     pub fn is_ready(&self) -> bool {
         self.ring.ready()
     }
 
-    /// Whether bytes wait, or were dropped.
+    /// Returns true if bytes are in the queue or were dropped.
     pub fn is_pending(&self) -> bool {
         self.is_ready() || self.dropped.count.load(Ordering::Acquire) != self.dropped.taken.load(Ordering::Relaxed)
     }
 
-    /// See [`Port::take_loss`](crate::Port::take_loss).
-    pub fn take_loss(&mut self) -> Option<Loss> {
+    /// See [`Port::take_lost_bytes`](crate::Port::take_lost_bytes).
+    pub fn take_lost_bytes(&mut self) -> Option<LostBytes> {
         let taken = self.dropped.taken.load(Ordering::Relaxed);
         let mut count = self.dropped.count.load(Ordering::Acquire);
-        // In this order: while they differ nothing is queued, so a queue found empty now was worked off before the loss.
+        // The order matters: nothing is queued while the counts differ, so an empty queue now means that all bytes before the loss
+        // have been read.
         if count == taken || self.is_ready() {
             return None;
         }
@@ -141,9 +142,9 @@ impl Taker<'_> {
             }
             count = again;
         };
-        // A byte dropped from here on makes the two differ again, and is the next loss.
+        // A byte that is dropped from here on belongs to the next loss.
         self.dropped.taken.store(count, Ordering::Release);
-        Some(Loss { bytes: count.wrapping_sub(taken), last })
+        Some(LostBytes { count: count.wrapping_sub(taken), last })
     }
 }
 
@@ -152,71 +153,71 @@ mod tests {
     use super::*;
 
     #[test]
-    fn capacity_is_exact_and_a_loss_is_one_piece() {
+    fn the_capacity_is_exact_and_a_loss_is_contiguous() {
         let (mut ring, dropped) = (Ring::new(), Dropped::new());
-        let (mut feeder, mut taker) = split(&mut ring, &dropped);
+        let (mut writer, mut reader) = split(&mut ring, &dropped);
         for i in 0..CAPACITY {
-            feeder.push(i as u8);
+            writer.push(i as u8);
         }
-        assert_eq!(taker.take_loss(), None);
-        assert!(!feeder.has_room());
-        feeder.push(b'x');
-        assert_eq!(taker.pop(), Some(0));
-        assert!(!feeder.has_room(), "a loss is not taken");
-        // There is room again, but what follows a dropped byte is dropped too.
-        feeder.push(b'y');
-        assert_eq!(taker.take_loss(), None, "bytes are waiting");
+        assert_eq!(reader.take_lost_bytes(), None);
+        assert!(!writer.has_room());
+        writer.push(b'x');
+        assert_eq!(reader.pop(), Some(0));
+        assert!(!writer.has_room(), "the loss has not been taken");
+        // There is room again, but bytes after a dropped one are dropped too.
+        writer.push(b'y');
+        assert_eq!(reader.take_lost_bytes(), None, "bytes are waiting");
         for i in 1..CAPACITY {
-            assert_eq!(taker.pop(), Some(i as u8));
+            assert_eq!(reader.pop(), Some(i as u8));
         }
-        assert!(!taker.is_ready() && taker.is_pending());
-        feeder.push(b'\n');
-        assert_eq!(taker.take_loss(), Some(Loss { bytes: 3, last: b'\n' }));
-        assert_eq!(taker.take_loss(), None);
-        feeder.push(b'z');
-        assert_eq!((taker.pop(), taker.pop()), (Some(b'z'), None));
+        assert!(!reader.is_ready() && reader.is_pending());
+        writer.push(b'\n');
+        assert_eq!(reader.take_lost_bytes(), Some(LostBytes { count: 3, last: b'\n' }));
+        assert_eq!(reader.take_lost_bytes(), None);
+        writer.push(b'z');
+        assert_eq!((reader.pop(), reader.pop()), (Some(b'z'), None));
     }
 
     #[test]
-    fn an_inlet_leads_to_its_queue() {
-        static INLET: Inlet = Inlet::new();
+    fn a_shared_writer_writes_to_its_queue() {
+        static QUEUE: SharedWriter = SharedWriter::new();
         static DROPPED: Dropped = Dropped::new();
-        INLET.with(|_| panic!("there is no queue yet"));
-        let (feeder, mut taker) = split(std::boxed::Box::leak(std::boxed::Box::new(Ring::new())), &DROPPED);
-        INLET.open(feeder);
-        INLET.with(|feeder| feeder.push(b'a'));
-        assert_eq!(taker.pop(), Some(b'a'));
+        QUEUE.with(|_| panic!("there is no queue yet"));
+        let (writer, mut reader) = split(std::boxed::Box::leak(std::boxed::Box::new(Ring::new())), &DROPPED);
+        QUEUE.open(writer);
+        QUEUE.with(|writer| writer.push(b'a'));
+        assert_eq!(reader.pop(), Some(b'a'));
     }
 
     #[test]
     fn an_overrun_is_a_loss() {
         let (mut ring, dropped) = (Ring::new(), Dropped::new());
-        let (mut feeder, mut taker) = split(&mut ring, &dropped);
-        feeder.push(b'a');
-        feeder.overrun(b'c');
-        assert_eq!((taker.pop(), taker.pop()), (Some(b'a'), None));
-        assert_eq!(taker.take_loss(), Some(Loss { bytes: 2, last: b'c' }));
+        let (mut writer, mut reader) = split(&mut ring, &dropped);
+        writer.push(b'a');
+        writer.overrun(b'c');
+        assert_eq!((reader.pop(), reader.pop()), (Some(b'a'), None));
+        assert_eq!(reader.take_lost_bytes(), Some(LostBytes { count: 2, last: b'c' }));
     }
 
     #[test]
-    fn two_threads_lose_no_count() {
+    fn every_byte_is_read_or_counted_across_threads() {
         let (mut ring, dropped) = (Ring::new(), Dropped::new());
-        let (mut feeder, mut taker) = split(&mut ring, &dropped);
+        let (mut writer, mut reader) = split(&mut ring, &dropped);
         const BYTES: u32 = 200_000;
         let seen = std::thread::scope(|scope| {
-            let pushed = scope.spawn(move || (0..BYTES).for_each(|i| feeder.push(i as u8)));
+            let pushed = scope.spawn(move || (0..BYTES).for_each(|i| writer.push(i as u8)));
             let mut seen = 0;
             let mut expected = 0u8;
             loop {
                 let done = pushed.is_finished();
-                while let Some(byte) = taker.pop() {
+                while let Some(byte) = reader.pop() {
                     assert_eq!(byte, expected);
                     (seen, expected) = (seen + 1, expected.wrapping_add(1));
                 }
-                if let Some(loss) = taker.take_loss() {
-                    (seen, expected) = (seen + loss.bytes, expected.wrapping_add(loss.bytes as u8));
+                if let Some(loss) = reader.take_lost_bytes() {
+                    (seen, expected) = (seen + loss.count, expected.wrapping_add(loss.count as u8));
                 }
-                if done && !taker.is_pending() {
+                if done && !reader.is_pending() {
                     break seen;
                 }
             }

@@ -1,4 +1,4 @@
-//! Registers of boards whose peripherals are driven without a library.
+//! Peripheral registers, for boards that are written without a hardware abstraction library.
 
 use core::marker::PhantomData;
 use core::ptr;
@@ -7,6 +7,8 @@ use core::ptr;
 pub struct Register<T>(usize, PhantomData<T>);
 
 impl<T: Copy> Register<T> {
+    /// The register at `address`.
+    ///
     /// # Safety
     /// `address` is that of a peripheral register of this size that is always mapped, and no access to it makes the peripheral
     /// write memory that Rust knows of.
@@ -14,13 +16,13 @@ impl<T: Copy> Register<T> {
         Register(address, PhantomData)
     }
 
-    /// What it holds.
+    /// Reads the register.
     pub fn read(&self) -> T {
         // SAFETY: see `at`.
         unsafe { ptr::with_exposed_provenance::<T>(self.0).read_volatile() }
     }
 
-    /// Puts `value` there.
+    /// Writes the register.
     pub fn write(&self, value: T) {
         // SAFETY: see `at`.
         unsafe { ptr::with_exposed_provenance_mut::<T>(self.0).write_volatile(value) }
@@ -28,7 +30,7 @@ impl<T: Copy> Register<T> {
 }
 
 impl<T: Copy + core::ops::BitOr<Output = T>> Register<T> {
-    /// Sets the bits of `mask`.
+    /// Sets the bits of `mask`, and leaves the others.
     #[allow(dead_code, reason = "not every board has such a register")]
     pub fn set(&self, mask: T) {
         self.write(self.read() | mask);

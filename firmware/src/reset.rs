@@ -1,56 +1,56 @@
-//! Why the device began anew, how often, and beginning anew.
+//! Resets the device, and keeps the reason and the boot count in memory across the reset.
 
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicU32, Ordering};
 
+use tern_firmware::boot_count::{BootCount, WORDS};
 use tern_firmware::hardware::{Hardware, Note, ResetReason};
-use tern_firmware::starts::{Starts, WORDS};
 
 use crate::board::Board;
 
-/// A word that start code leaves as it is.
+/// The note of the last run. The start-up code does not clear it.
 #[unsafe(link_section = ".uninit.NOTE")]
 static NOTE: MaybeUninit<AtomicU32> = MaybeUninit::uninit();
 
-/// More of them.
-#[unsafe(link_section = ".uninit.STARTS")]
-static STARTS: MaybeUninit<[AtomicU32; WORDS]> = MaybeUninit::uninit();
+/// The boot count. The start-up code does not clear it.
+#[unsafe(link_section = ".uninit.BOOT_COUNT")]
+static BOOT_COUNT: MaybeUninit<[AtomicU32; WORDS]> = MaybeUninit::uninit();
 
-fn word() -> &'static AtomicU32 {
-    // SAFETY: any bits are a u32; the memory is there from the beginning, whatever it holds.
+fn note() -> &'static AtomicU32 {
+    // SAFETY: any bits are a valid u32, and the memory exists from the start, whatever it contains.
     unsafe { NOTE.assume_init_ref() }
 }
 
-fn words() -> &'static [AtomicU32; WORDS] {
-    // SAFETY: as for `word`.
-    unsafe { STARTS.assume_init_ref() }
+fn boot_count_words() -> &'static [AtomicU32; WORDS] {
+    // SAFETY: as for `note`.
+    unsafe { BOOT_COUNT.assume_init_ref() }
 }
 
-/// This start. Called once.
-pub fn starts(board: &mut Board) -> Starts {
-    let note = Note::read(word().load(Ordering::Relaxed));
+/// Counts this boot. Called once.
+pub fn count_boot(board: &mut Board) -> BootCount {
+    let last_note = Note::read(note().load(Ordering::Relaxed));
     leave(Note::Running);
-    let reason = ResetReason::of(board.reset_cause(), note);
-    let starts = Starts::next(&words().each_ref().map(|word| word.load(Ordering::Relaxed)), reason);
-    keep(&starts);
-    starts
+    let reason = ResetReason::determine(board.reset_cause(), last_note);
+    let boots = BootCount::next(&boot_count_words().each_ref().map(|word| word.load(Ordering::Relaxed)), reason);
+    store(&boots);
+    boots
 }
 
-/// Keeps what is known of this start for the next.
-pub fn keep(starts: &Starts) {
-    for (to, word) in words().iter().zip(starts.words()) {
+/// Stores the boot count for the next boot.
+pub fn store(boots: &BootCount) {
+    for (to, word) in boot_count_words().iter().zip(boots.to_words()) {
         to.store(word, Ordering::Relaxed);
     }
 }
 
-/// Leaves a note for the next start.
-pub fn leave(note: Note) {
-    word().store(note as u32, Ordering::Relaxed);
+/// Leaves a note for the next boot.
+pub fn leave(new: Note) {
+    note().store(new as u32, Ordering::Relaxed);
 }
 
-/// Begins anew, and leaves a note why.
-pub fn reset(note: Note) -> ! {
-    leave(note);
+/// Resets the device, and leaves the reason for the next boot.
+pub fn reset(reason: Note) -> ! {
+    leave(reason);
     Board::flush();
     Board::reset()
 }

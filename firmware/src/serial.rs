@@ -1,28 +1,28 @@
-//! The console's port on a board: the receive queue, the board's hardware, the log.
+//! The console's port on a board: the receive queue, the board's serial port and clock, and the log.
 
 use core::convert::Infallible;
 
 use embedded_io::{ErrorType, Read, ReadReady, Write};
+use tern_firmware::boot_count::BootCount;
 use tern_firmware::hardware::Note;
-use tern_firmware::port::Level;
-use tern_firmware::queue::Taker;
-use tern_firmware::starts::Starts;
-use tern_firmware::{Event, Hardware, Loss, Port, Stack};
+use tern_firmware::log_level::Level;
+use tern_firmware::queue::QueueReader;
+use tern_firmware::{Event, Hardware, LostBytes, Port, Stack};
 
 use crate::board::Board;
 use crate::{reset, stack};
 
-/// A port that cannot fail. Whatever the console does with it feeds the watchdog.
+/// The port. It cannot fail, and every use of it feeds the watchdog.
 pub struct Serial {
     board: Board,
-    received: Taker<'static>,
-    starts: Starts,
+    received: QueueReader<'static>,
+    boots: BootCount,
 }
 
 impl Serial {
-    /// The port of `board`, whose receive interrupt feeds the other side of `received`.
-    pub fn new(board: Board, received: Taker<'static>, starts: Starts) -> Self {
-        Serial { board, received, starts }
+    /// The port of `board`, whose receive interrupt writes to the queue that `received` reads.
+    pub fn new(board: Board, received: QueueReader<'static>, boots: BootCount) -> Self {
+        Serial { board, received, boots }
     }
 }
 
@@ -70,8 +70,8 @@ impl Write for Serial {
 }
 
 impl Port for Serial {
-    fn take_loss(&mut self) -> Option<Loss> {
-        self.received.take_loss()
+    fn take_lost_bytes(&mut self) -> Option<LostBytes> {
+        self.received.take_lost_bytes()
     }
 
     fn ticks(&mut self) -> u32 {
@@ -81,7 +81,7 @@ impl Port for Serial {
 
     fn wait(&mut self) {
         self.board.feed_watchdog();
-        // Between the look and the sleep no interrupt may slip in; one that arrives ends the sleep all the same.
+        // No interrupt may be handled between the check and the sleep. One that arrives meanwhile ends the sleep at once.
         critical_section::with(|_| {
             if !self.received.is_pending() {
                 self.board.sleep();
@@ -90,37 +90,41 @@ impl Port for Serial {
     }
 
     fn stack(&mut self) -> Option<Stack> {
-        Some(stack::depth())
+        Some(stack::usage())
     }
 
     fn instructions(&self, ticks: u64) -> Option<u64> {
         self.board.instructions(ticks)
     }
 
-    fn starts(&self) -> Option<Starts> {
-        Some(self.starts)
+    fn boot_count(&self) -> Option<BootCount> {
+        Some(self.boots)
     }
 
-    fn serving(&mut self) {
-        self.starts.is_serving = true;
-        reset::keep(&self.starts);
+    fn mark_ready(&mut self) {
+        self.boots.is_ready = true;
+        reset::store(&self.boots);
     }
 
-    fn log_level(&mut self, level: Level) {
-        self.starts.level = level;
-        reset::keep(&self.starts);
+    fn set_log_level(&mut self, level: Level) {
+        self.boots.level = level;
+        reset::store(&self.boots);
     }
 
     fn reset(&mut self) {
         reset::reset(Note::Command)
     }
 
-    fn note(&mut self, event: Event) {
+    fn log_event(&mut self, event: Event) {
         match event {
             Event::Overflow { lost } => defmt::warn!("overflow: {=u32} bytes lost, a line or text refused", lost),
             Event::LineTooLong { bytes } => defmt::warn!("a line of {=usize} bytes refused", bytes),
-            Event::SelfTest { exact, golden } if exact == golden => defmt::info!("selftest: {=u32} texts exact", exact),
-            Event::SelfTest { exact, golden } => defmt::error!("selftest: {=u32} of {=u32} texts exact", exact, golden),
+            Event::SelfTest { exact, golden } if exact == golden => {
+                defmt::info!("selftest: {=u32} golden examples exact", exact)
+            }
+            Event::SelfTest { exact, golden } => {
+                defmt::error!("selftest: {=u32} of {=u32} golden examples exact", exact, golden)
+            }
         }
     }
 }

@@ -1,50 +1,50 @@
-//! Two models, and which of them serves: `docs/update.md` is the contract.
+//! The two model slots, and which of the two models runs. `docs/update.md` specifies their behaviour.
 //!
-//! [`Slots::boot`] finds the model to serve, and [`Slots::confirm`] keeps it. Between, a model is [received](Slots::begin) piece by piece into
-//! the slot that does not serve, and [activated](Slots::activate). Every step is a commit of the [`Record`] to the [`Journal`]; whatever the
-//! power does between two of them, the device has a model to serve that it had before.
+//! [`Slots::boot`] finds the model to run, and [`Slots::confirm`] keeps it. A new model is [received](Slots::begin) piece by piece into the
+//! *standby* slot, which does not run, and [activated](Slots::activate). Each step commits the [`Record`] to the [`Journal`], so that after
+//! a loss of power at any moment the device still has a model to run.
 
-mod check;
 mod journal;
+mod model_checks;
 mod package;
-mod reason;
 mod receive;
 mod record;
+mod slot_error;
 #[cfg(test)]
 mod tests;
 
 use embedded_storage::nor_flash::NorFlashError;
 
-use self::check::{fits, golden, is_new_enough};
+use self::model_checks::{check_fit, check_golden, check_version};
 use self::receive::Receiving;
-use crate::classifier::{Found, Refusal};
 use crate::crc32::crc32;
+use crate::engine::{LoadedModel, Refusal};
 use crate::flash::{Partition, Partitions};
 
-pub use check::{Alive, MOST_SECONDS};
 pub use journal::{Journal, Store};
-pub use package::{KEY_BYTES, Package, SIGNATURE_BYTES, TRAILER_BYTES, Trailer, Trusted};
-pub use reason::Reason;
-pub use record::{Index, Record, Slot, State};
+pub use model_checks::{KeepAlive, MAX_SELF_TEST_SECONDS};
+pub use package::{KEY_BYTES, Package, SIGNATURE_BYTES, TRAILER_BYTES, Trailer, TrustedKey};
+pub use record::{Record, Slot, SlotIndex, State};
+pub use slot_error::SlotError;
 
-/// What a boot found out about the models.
+/// Something that a boot did with the models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum News {
-    /// A new model is on trial in this slot.
-    Trial(Index),
-    /// This slot's model failed its trial; the model before it serves.
-    FellBack(Index, Reason),
-    /// This slot's model, which was to serve, is not whole any more.
-    Damaged(Index, Reason),
+pub enum BootEvent {
+    /// The new model in this slot is on trial.
+    Trial(SlotIndex),
+    /// The model in this slot failed its trial, and the previous model runs.
+    FellBack(SlotIndex, SlotError),
+    /// The model in this slot should run, but it is damaged or refused.
+    Damaged(SlotIndex, SlotError),
 }
 
-/// What a boot serves.
+/// The result of a boot.
 #[derive(Debug)]
 pub struct Boot<F> {
-    /// The slot whose model serves, and its bytes; or why there is no model that runs.
-    pub serving: Result<(Index, F), Refusal>,
-    /// What is to be told, in the order in which it happened.
-    pub news: heapless::Vec<News, 3>,
+    /// The slot whose model runs, with its contents; or why no model runs.
+    pub serving: Result<(SlotIndex, F), Refusal>,
+    /// The events to print, in their order.
+    pub events: heapless::Vec<BootEvent, 3>,
 }
 
 /// The slots and the record of them.
@@ -52,47 +52,47 @@ pub struct Boot<F> {
 pub struct Slots<P: Partition, S = Journal<P>> {
     store: S,
     record: Record,
-    /// None: frozen, for its model serves.
+    /// `None` for the slot whose model runs: it is frozen.
     slots: [Option<P>; 2],
-    trusted: Option<Trusted>,
+    trusted: Option<TrustedKey>,
     capacity: u32,
     receiving: Option<Receiving>,
 }
 
 impl<P: Partition> Slots<P> {
-    /// Finds the model to serve. `trusted`: who must have signed a model; none: anybody. `scratch` is the memory that the model will have.
+    /// Finds the model to run. With a `trusted` key, only models signed by it run. `scratch` is the memory that the model will have.
     pub fn boot(
         partitions: Partitions<P>,
-        trusted: Option<Trusted>,
+        trusted: Option<TrustedKey>,
         scratch: &mut [i32],
-        alive: Alive<'_>,
+        keep_alive: KeepAlive<'_>,
     ) -> (Self, Boot<P::Frozen>) {
-        Slots::boot_from(Journal::new(partitions.record), partitions.slots, trusted, scratch, alive)
+        Slots::boot_from(Journal::new(partitions.record), partitions.slots, trusted, scratch, keep_alive)
     }
 
-    /// Serves no model, whatever there is. A trial that did not come to its end has failed.
-    pub fn hold(partitions: Partitions<P>, trusted: Option<Trusted>) -> (Self, Boot<P::Frozen>) {
+    /// Runs no model. A trial that was interrupted has failed.
+    pub fn boot_without_model(partitions: Partitions<P>, trusted: Option<TrustedKey>) -> (Self, Boot<P::Frozen>) {
         let mut slots = Slots::open(Journal::new(partitions.record), partitions.slots, trusted);
-        let mut news = heapless::Vec::new();
-        for index in Index::ALL {
+        let mut events = heapless::Vec::new();
+        for index in SlotIndex::ALL {
             if slots.record.slot(index).state == State::Trial {
-                slots.give_up(index);
-                // There is room: one for each slot.
-                let _ = news.push(News::FellBack(index, Reason::Unfinished));
+                slots.mark_failed(index);
+                let pushed = events.push(BootEvent::FellBack(index, SlotError::Unfinished));
+                debug_assert!(pushed.is_ok(), "one event for each slot");
             }
         }
-        (slots, Boot { serving: Err(Refusal::Held), news })
+        (slots, Boot { serving: Err(Refusal::RepeatedFailures), events })
     }
 }
 
 impl<P: Partition, S: Store> Slots<P, S> {
-    /// What the store knows of the slots.
-    fn open(mut store: S, slots: [P; 2], trusted: Option<Trusted>) -> Self {
-        // A store that cannot be read is as good as an empty one: there may be a model in slot A.
+    /// Reads the record from the store.
+    fn open(mut store: S, slots: [P; 2], trusted: Option<TrustedKey>) -> Self {
+        // If the store cannot be read, there may still be a model in slot A, as with an empty store.
         let record = store.read().ok().flatten().unwrap_or(Record::FACTORY);
         let capacity = slots.each_ref().map(|slot| slot.capacity() as u32).into_iter().min().unwrap_or(0);
         let mut slots = Slots { store, record, slots: slots.map(Some), trusted, capacity, receiving: None };
-        if slots.record == Record::FACTORY && slots.is_blank(Index::A) {
+        if slots.record == Record::FACTORY && slots.is_blank(SlotIndex::A) {
             (slots.record.slots, slots.record.active) = ([Slot::EMPTY; 2], None);
         }
         slots
@@ -102,36 +102,36 @@ impl<P: Partition, S: Store> Slots<P, S> {
     pub fn boot_from(
         store: S,
         slots: [P; 2],
-        trusted: Option<Trusted>,
+        trusted: Option<TrustedKey>,
         scratch: &mut [i32],
-        alive: Alive<'_>,
+        keep_alive: KeepAlive<'_>,
     ) -> (Self, Boot<P::Frozen>) {
         let mut slots = Slots::open(store, slots, trusted);
-        let mut news = heapless::Vec::new();
+        let mut events = heapless::Vec::new();
         let mut refusal = Refusal::Empty;
-        // There is room: one for the trial, one for each slot that was to serve.
-        let mut tell = |what| {
-            if let News::FellBack(_, reason) | News::Damaged(_, reason) = what {
-                refusal = reason.refusal();
+        let mut add = |event| {
+            if let BootEvent::FellBack(_, error) | BootEvent::Damaged(_, error) = event {
+                refusal = error.refusal();
             }
-            let _ = news.push(what);
+            let pushed = events.push(event);
+            debug_assert!(pushed.is_ok(), "one event for the trial, and one for each slot that should run");
         };
         let mut chosen = None;
-        for index in Index::ALL {
+        for index in SlotIndex::ALL {
             match slots.record.slot(index).state {
-                State::Activated => match slots.try_out(index, scratch, alive) {
+                State::Activated => match slots.start_trial(index, scratch, keep_alive) {
                     Ok(()) => {
                         chosen = Some(index);
-                        tell(News::Trial(index));
+                        add(BootEvent::Trial(index));
                     }
-                    Err(reason) => {
-                        slots.give_up(index);
-                        tell(News::FellBack(index, reason));
+                    Err(error) => {
+                        slots.mark_failed(index);
+                        add(BootEvent::FellBack(index, error));
                     }
                 },
                 State::Trial => {
-                    slots.give_up(index);
-                    tell(News::FellBack(index, Reason::Unfinished));
+                    slots.mark_failed(index);
+                    add(BootEvent::FellBack(index, SlotError::Unfinished));
                 }
                 _ => (),
             }
@@ -143,78 +143,83 @@ impl<P: Partition, S: Store> Slots<P, S> {
                 if chosen.is_some() || slots.record.slot(index).state != State::Confirmed {
                     continue;
                 }
-                match slots.serve(index, index == active, scratch, alive) {
+                match slots.serve(index, index == active, scratch, keep_alive) {
                     Ok(()) => chosen = Some(index),
-                    Err(reason) => tell(News::Damaged(index, reason)),
+                    Err(error) => add(BootEvent::Damaged(index, error)),
                 }
             }
         }
         let serving = chosen.and_then(|index| Some((index, slots.slots[index as usize].take()?.freeze())));
-        (slots, Boot { serving: serving.ok_or(refusal), news })
+        (slots, Boot { serving: serving.ok_or(refusal), events })
     }
 
-    /// What is known of the slots.
+    /// The record about the slots.
     pub fn record(&self) -> &Record {
         &self.record
     }
 
-    /// The slot that serves. None: no model does.
-    pub fn serving(&self) -> Option<Index> {
-        Index::ALL.into_iter().find(|&index| self.slots[index as usize].is_none())
+    /// The slot whose model runs, if one does.
+    pub fn serving(&self) -> Option<SlotIndex> {
+        SlotIndex::ALL.into_iter().find(|&index| self.slots[index as usize].is_none())
     }
 
-    /// The slot that a model is received into.
-    pub fn standby(&self) -> Index {
-        self.serving().map_or(Index::A, Index::other)
+    /// The slot that a new model is received into.
+    pub fn standby(&self) -> SlotIndex {
+        self.serving().map_or(SlotIndex::A, SlotIndex::other)
     }
 
-    /// Whether models must be signed.
+    /// Returns true if models must be signed.
     pub fn wants_signature(&self) -> bool {
         self.trusted.is_some()
     }
 
-    /// Bytes of a slot.
+    /// Length of a slot in bytes.
     pub fn capacity(&self) -> u32 {
         self.capacity
     }
 
-    /// Keeps the model on trial: it serves from now on, and nothing older than it is loaded. Where none is on trial, nothing happens.
+    /// Confirms the model on trial: it stays, and older ones are refused. Does nothing if no model is on trial.
     ///
     /// # Errors
-    /// [`Reason::Flash`]: the next boot will fall back.
-    pub fn confirm(&mut self) -> Result<Option<Index>, Reason> {
-        let on_trial = |index: &Index| self.record.slot(*index).state == State::Trial;
+    /// [`SlotError::Flash`]. The next boot will then return to the previous model.
+    pub fn confirm(&mut self) -> Result<Option<SlotIndex>, SlotError> {
+        let on_trial = |index: &SlotIndex| self.record.slot(*index).state == State::Trial;
         let Some(index) = self.serving().filter(on_trial) else { return Ok(None) };
         let version = self.record.slot(index).version;
         self.change(|record| {
             let slot = record.slot_mut(index);
             (slot.state, slot.proven) = (State::Confirmed, true);
             record.active = Some(index);
-            record.floor = record.floor.max(version);
+            record.min_version = record.min_version.max(version);
         })?;
         Ok(Some(index))
     }
 
-    /// Checks all of the standby slot's model, and has the next boot try it. `scratch` is the memory that it will have; what is in it is lost.
+    /// Runs all checks on the model in the standby slot, and makes the next boot try it. `scratch` is the memory that it will have;
+    /// its contents are lost.
     ///
     /// # Errors
-    /// [`Reason`]; nothing has changed then.
-    pub fn activate(&mut self, scratch: &mut [i32], alive: Alive<'_>) -> Result<Index, Reason> {
+    /// [`SlotError`]. Nothing has changed then.
+    pub fn activate(&mut self, scratch: &mut [i32], keep_alive: KeepAlive<'_>) -> Result<SlotIndex, SlotError> {
         let standby = self.standby();
         if self.record.slot(standby).state == State::Empty {
-            return Err(Reason::Empty);
+            return Err(SlotError::Empty);
         }
-        self.check(standby, scratch, alive)?;
+        self.check(standby, scratch, keep_alive)?;
         self.change(|record| record.slot_mut(standby).state = State::Activated)?;
         Ok(standby)
     }
 
-    /// Goes back: an activation that no boot has tried is taken back, and else the model that served before is
-    /// [activated](Slots::activate). Gives what the standby slot is now.
+    /// Cancels an activation that no boot has tried, or else [activates](Slots::activate) the previous model. Returns the standby slot and
+    /// its new state.
     ///
     /// # Errors
-    /// [`Reason`]; nothing has changed then.
-    pub fn rollback(&mut self, scratch: &mut [i32], alive: Alive<'_>) -> Result<(Index, State), Reason> {
+    /// [`SlotError`]. Nothing has changed then.
+    pub fn rollback(
+        &mut self,
+        scratch: &mut [i32],
+        keep_alive: KeepAlive<'_>,
+    ) -> Result<(SlotIndex, State), SlotError> {
         let standby = self.standby();
         let Slot { state, proven, .. } = *self.record.slot(standby);
         match (state, proven) {
@@ -223,24 +228,24 @@ impl<P: Partition, S: Store> Slots<P, S> {
                 self.change(|record| record.slot_mut(standby).state = back)?;
                 Ok((standby, back))
             }
-            (_, true) => Ok((self.activate(scratch, alive)?, State::Activated)),
-            (_, false) => Err(Reason::NothingBefore),
+            (_, true) => Ok((self.activate(scratch, keep_alive)?, State::Activated)),
+            (_, false) => Err(SlotError::NothingBefore),
         }
     }
 
     /// Empties the standby slot.
     ///
     /// # Errors
-    /// [`Reason::Flash`].
-    pub fn erase(&mut self, alive: Alive<'_>) -> Result<Index, Reason> {
+    /// [`SlotError::Flash`].
+    pub fn erase(&mut self, keep_alive: KeepAlive<'_>) -> Result<SlotIndex, SlotError> {
         self.clear()?;
         let standby = self.standby();
         if let Some(flash) = &mut self.slots[standby as usize] {
             let block = P::ERASE_SIZE as u32;
             for from in (0..flash.capacity() as u32).step_by(P::ERASE_SIZE) {
-                flash.erase(from, from + block).map_err(|error| Reason::Flash(error.kind()))?;
-                // However long it takes, it must come to its end.
-                alive();
+                flash.erase(from, from + block).map_err(|error| SlotError::Flash(error.kind()))?;
+                // The time limit does not apply: an erase must be completed.
+                keep_alive();
             }
         }
         Ok(standby)
@@ -248,18 +253,18 @@ impl<P: Partition, S: Store> Slots<P, S> {
 
     // ---- steps ----
 
-    /// Commits the record with a change; in memory it changes only when it has changed in flash.
-    fn change(&mut self, change: impl FnOnce(&mut Record)) -> Result<(), Reason> {
+    /// Changes the record in flash, and then in memory.
+    fn change(&mut self, change: impl FnOnce(&mut Record)) -> Result<(), SlotError> {
         let mut record = self.record;
         change(&mut record);
-        self.store.commit(&record).map_err(|error| Reason::Flash(error.kind()))?;
+        self.store.commit(&record).map_err(|error| SlotError::Flash(error.kind()))?;
         self.record = record;
         Ok(())
     }
 
-    /// The standby slot is empty by the record, before a bit of it changes. This is committed even where it was so: the record that
-    /// said so may have been cut when it was written, and read well by luck.
-    fn clear(&mut self) -> Result<(), Reason> {
+    /// Records the standby slot as empty, before its contents change. It is committed even if it was recorded as empty before: that
+    /// record may not be stable, because its write may have been interrupted.
+    fn clear(&mut self) -> Result<(), SlotError> {
         self.receiving = None;
         self.confirm()?;
         let (standby, serving) = (self.standby(), self.serving());
@@ -269,54 +274,65 @@ impl<P: Partition, S: Store> Slots<P, S> {
         })
     }
 
-    /// Runs the checks of a trial. That it has begun is committed first.
-    fn try_out(&mut self, index: Index, scratch: &mut [i32], alive: Alive<'_>) -> Result<(), Reason> {
+    /// Commits that a trial has begun, and runs its checks.
+    fn start_trial(
+        &mut self,
+        index: SlotIndex,
+        scratch: &mut [i32],
+        keep_alive: KeepAlive<'_>,
+    ) -> Result<(), SlotError> {
         self.change(|record| record.slot_mut(index).state = State::Trial)?;
-        self.check(index, scratch, alive)
+        self.check(index, scratch, keep_alive)
     }
 
-    /// A trial has failed. Where that cannot be committed, the next boot comes to the same end.
-    fn give_up(&mut self, index: Index) {
+    /// Records that a trial has failed. If that cannot be committed, the next boot finds the same.
+    fn mark_failed(&mut self, index: SlotIndex) {
         let _ = self.change(|record| record.slot_mut(index).state = State::Failed);
     }
 
-    /// Whether a slot that was confirmed can serve. The active one was checked in full when it was tried, so its checksum suffices; a flasher's
-    /// work has none.
-    fn serve(&mut self, index: Index, is_active: bool, scratch: &mut [i32], alive: Alive<'_>) -> Result<(), Reason> {
+    /// Checks a confirmed model before it runs. The active one passed all checks in its trial, so its checksum suffices. A model that a
+    /// flasher wrote has no recorded checksum and gets all checks.
+    fn serve(
+        &mut self,
+        index: SlotIndex,
+        is_active: bool,
+        scratch: &mut [i32],
+        keep_alive: KeepAlive<'_>,
+    ) -> Result<(), SlotError> {
         let slot = *self.record.slot(index);
         if is_active && slot.bytes != 0 {
             let package = self.package(index, &slot)?;
-            fits(&package, scratch)?;
+            check_fit(&package, scratch)?;
         } else {
-            self.check(index, scratch, alive)?;
+            self.check(index, scratch, keep_alive)?;
         }
         if is_active { Ok(()) } else { self.change(|record| record.active = Some(index)) }
     }
 
-    /// All checks of a slot's model.
-    fn check(&mut self, index: Index, scratch: &mut [i32], alive: Alive<'_>) -> Result<(), Reason> {
-        let (slot, floor, trusted) = (*self.record.slot(index), self.record.floor, self.trusted);
+    /// Runs all checks on a slot's model.
+    fn check(&mut self, index: SlotIndex, scratch: &mut [i32], keep_alive: KeepAlive<'_>) -> Result<(), SlotError> {
+        let (slot, min_version, trusted) = (*self.record.slot(index), self.record.min_version, self.trusted);
         let package = self.package(index, &slot)?;
         package.verify(trusted.as_ref())?;
         if !slot.proven {
-            is_new_enough(&package, floor, trusted.is_some())?;
+            check_version(&package, min_version, trusted.is_some())?;
         }
-        fits(&package, scratch)?;
-        golden(&package.model()?, scratch, alive)
+        check_fit(&package, scratch)?;
+        check_golden(&package.model()?, scratch, keep_alive)
     }
 
-    /// The checks of a package that was received, but for those that take scratch. Gives its version.
-    fn accept(&mut self, index: Index, slot: &Slot) -> Result<u32, Reason> {
-        let (floor, trusted) = (self.record.floor, self.trusted);
+    /// Runs the checks on a received package that do not need scratch. Returns its version.
+    fn accept(&mut self, index: SlotIndex, slot: &Slot) -> Result<u32, SlotError> {
+        let (min_version, trusted) = (self.record.min_version, self.trusted);
         let package = self.package(index, slot)?;
         package.model()?;
         package.verify(trusted.as_ref())?;
-        is_new_enough(&package, floor, trusted.is_some())?;
+        check_version(&package, min_version, trusted.is_some())?;
         Ok(package.version())
     }
 
-    /// The package in a slot, which must be what the slot's record says.
-    fn package(&mut self, index: Index, slot: &Slot) -> Result<Package<'_>, Reason> {
+    /// The package in a slot, if it matches the slot's record.
+    fn package(&mut self, index: SlotIndex, slot: &Slot) -> Result<Package<'_>, SlotError> {
         let bytes = self.slots[index as usize].as_mut().map_or(&[][..], Partition::bytes);
         if slot.bytes == 0 {
             return Package::find(bytes);
@@ -324,13 +340,14 @@ impl<P: Partition, S: Store> Slots<P, S> {
         let bytes = bytes.get(..slot.bytes as usize).unwrap_or(bytes);
         let found = crc32(bytes);
         if found != slot.crc32 {
-            return Err(Reason::Changed { found, expected: slot.crc32 });
+            return Err(SlotError::Changed { found, expected: slot.crc32 });
         }
         Package::parse(bytes)
     }
 
-    fn is_blank(&mut self, index: Index) -> bool {
+    /// Returns true if nothing was ever written to a slot.
+    fn is_blank(&mut self, index: SlotIndex) -> bool {
         let bytes = self.slots[index as usize].as_mut().map_or(&[][..], Partition::bytes);
-        Found::is_blank(bytes)
+        LoadedModel::is_blank(bytes)
     }
 }

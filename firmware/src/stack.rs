@@ -1,18 +1,18 @@
-//! The stack: painted at the start, so that it can be seen how deep it went.
+//! Measures the stack: fills it with a pattern at the start, and later finds how much of the pattern was overwritten.
 
 use core::ptr;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use tern_firmware::Stack;
 
-/// What free stack holds.
-const PAINT: u32 = 0x7e7e_7e7e;
-/// Bytes below the painter's own frame that are left alone.
+/// The pattern in unused stack.
+const PATTERN: u32 = 0x7e7e_7e7e;
+/// Bytes below the stack frame of [`fill`] that are not filled.
 const MARGIN: usize = 256;
-/// Bytes painted at most: a board may have megabytes.
-const MOST: usize = 64 * 1024;
+/// The most bytes to fill; a board may have megabytes.
+const MAX_FILLED: usize = 64 * 1024;
 
-/// The lowest word that was painted.
+/// The address of the lowest word that was filled.
 static BOTTOM: AtomicUsize = AtomicUsize::new(0);
 
 unsafe extern "C" {
@@ -20,30 +20,29 @@ unsafe extern "C" {
     static mut __sheap: u32;
 }
 
-/// Paints the stack that is free. Called once, first of all.
+/// Fills the unused stack with the pattern. Called once, before anything else.
 #[inline(never)]
-pub fn paint() {
+pub fn fill() {
     let here = 0u32;
     let end = (&raw const here).addr().saturating_sub(MARGIN) & !3;
     // The stack grows down towards the end of the statics.
-    let bottom = (&raw const __sheap).addr().next_multiple_of(4).max(end.saturating_sub(MOST));
+    let bottom = (&raw const __sheap).addr().next_multiple_of(4).max(end.saturating_sub(MAX_FILLED));
     for address in (bottom..end).step_by(4) {
-        // SAFETY: RAM between the statics and the stack pointer belongs to the stack alone, and below `here` none of it is in use:
-        // there is no heap, and an interrupt that comes meanwhile takes less than the margin and uses what it takes before it is
-        // painted over only while it runs, when nothing is painted.
-        unsafe { ptr::with_exposed_provenance_mut::<u32>(address).write_volatile(PAINT) };
+        // SAFETY: RAM between the statics and the stack pointer belongs to the stack, and none of it below `here` is in use: there is
+        // no heap. An interrupt uses it only while its handler runs, during which nothing is filled.
+        unsafe { ptr::with_exposed_provenance_mut::<u32>(address).write_volatile(PATTERN) };
     }
     BOTTOM.store(bottom, Ordering::Relaxed);
 }
 
-/// How deep the stack went.
-pub fn depth() -> Stack {
+/// The largest use of the stack since [`fill`].
+pub fn usage() -> Stack {
     let (top, statics) = ((&raw const _stack_start).addr(), (&raw const __sheap).addr());
     let bottom = BOTTOM.load(Ordering::Relaxed);
-    let is_paint = |address: &usize| {
-        // SAFETY: these words are in RAM, and were painted; reading them changes nothing.
-        unsafe { ptr::with_exposed_provenance::<u32>(*address).read_volatile() == PAINT }
+    let is_pattern = |address: &usize| {
+        // SAFETY: these words are in RAM and were written by `fill`; reading them has no effect.
+        unsafe { ptr::with_exposed_provenance::<u32>(*address).read_volatile() == PATTERN }
     };
-    let lowest = (bottom..top).step_by(4).find(|address| !is_paint(address)).unwrap_or(top);
+    let lowest = (bottom..top).step_by(4).find(|address| !is_pattern(address)).unwrap_or(top);
     Stack { used: (top - lowest) as u32, size: (top - statics) as u32 }
 }

@@ -1,32 +1,32 @@
-//! What came since the start, and what became of it.
+//! The answers to `stats`, which counts since the start, and to `bench`, which measures the golden examples.
 
 use core::fmt::{self, Write};
 
-use crate::classifier::{Answer, Bench};
-use crate::command::Form;
+use crate::boot_count::BootCount;
+use crate::display::Counted;
+use crate::engine::{Answer, Bench};
+use crate::form::Form;
 use crate::port::Stack;
-use crate::starts::Starts;
-use crate::text::Counted;
 
 /// Counters since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Lines that were complete and not empty.
+    /// Complete lines that were not empty.
     pub lines: u32,
-    /// Lines and texts refused: too long, or cut.
+    /// Lines and texts that were refused: too long, or with bytes lost.
     pub refused: u32,
-    /// Texts answered.
+    /// Texts that were answered.
     pub texts: u32,
-    /// Their tokens.
+    /// Tokens of these texts.
     pub tokens: u64,
-    /// Those not in the vocabulary.
+    /// Tokens that are not in the vocabulary.
     pub unknown: u64,
-    /// Bytes dropped.
+    /// Bytes that were lost because the queue was full.
     pub dropped: u64,
 }
 
 impl Stats {
-    /// Counts a text.
+    /// Counts an answered text.
     pub fn add(&mut self, answer: &Answer) {
         self.texts = self.texts.wrapping_add(1);
         self.tokens = self.tokens.saturating_add(answer.tokens.into());
@@ -38,7 +38,7 @@ impl Stats {
 pub fn stats(
     stats: &Stats,
     stack: Option<Stack>,
-    starts: Option<Starts>,
+    boots: Option<BootCount>,
     form: Form,
     out: &mut dyn Write,
 ) -> fmt::Result {
@@ -51,7 +51,7 @@ pub fn stats(
             Some(Stack { used, size }) => write!(out, r#"{used},"stack_size":{size}"#)?,
             None => write!(out, r#"null,"stack_size":null"#)?,
         }
-        let Some(Starts { reason, resets, .. }) = starts else {
+        let Some(BootCount { reason, resets, .. }) = boots else {
             return write!(out, r#","last_reset":null,"resets":null}}"#);
         };
         write!(out, r#","last_reset":"{reason}","resets":{{"#)?;
@@ -67,18 +67,18 @@ pub fn stats(
     write!(out, "tokens      {tokens}, {}.{} % unknown\r\n", permille / 10, permille % 10)?;
     write!(out, "dropped     {}\r\n", Counted(dropped, "byte"))?;
     match stack {
-        Some(Stack { used, size }) => write!(out, "stack       {used} of {size} bytes at most\r\n")?,
-        None => write!(out, "stack       this board does not tell\r\n")?,
+        Some(Stack { used, size }) => write!(out, "stack       at most {used} of {size} bytes\r\n")?,
+        None => write!(out, "stack       not known on this board\r\n")?,
     }
-    match starts {
-        Some(Starts { reason, resets, .. }) => {
-            write!(out, "resets      {resets}, since power came\r\nlast reset  {reason}")
+    match boots {
+        Some(BootCount { reason, resets, .. }) => {
+            write!(out, "resets      {resets} since power-on\r\nlast reset  {reason}")
         }
-        None => write!(out, "last reset  this board does not tell"),
+        None => write!(out, "last reset  not known on this board"),
     }
 }
 
-/// The answer to `bench`, with the instructions that all ticks and the worst took, where they are known.
+/// The answer to `bench`. `instructions` and `worst_instructions` are those of all ticks and of the slowest token, if known.
 pub fn bench(
     bench: &Bench,
     instructions: Option<u64>,
@@ -90,7 +90,7 @@ pub fn bench(
     let mean = |sum: u64| sum.checked_div(tokens).unwrap_or(0);
     let worst = Some(worst).filter(|&worst| worst > 0).map(u64::from);
     let worst_instructions = worst.and(worst_instructions);
-    // Of a bidirectional model all is in the tokens.
+    // A bidirectional model computes everything at the end: its answers are counted with the tokens.
     let answer = answers.checked_div(texts.into()).filter(|_| worst.is_some());
     if form == Form::Machine {
         write!(out, r#"{{"texts":{texts},"tokens":{tokens},"ticks":{ticks},"ticks_per_token":{},"#, mean(ticks))?;
@@ -98,7 +98,7 @@ pub fn bench(
         write!(out, r#""instructions_per_token":{},"#, OrNull(instructions.map(mean)))?;
         return write!(out, r#""worst_instructions":{}}}"#, OrNull(worst_instructions));
     }
-    write!(out, "{}, {}\r\n", Counted(texts.into(), "golden text"), Counted(tokens, "token"))?;
+    write!(out, "{}, {}\r\n", Counted(texts.into(), "golden example"), Counted(tokens, "token"))?;
     write!(out, "ticks         {} a token", mean(ticks))?;
     if let Some(worst) = worst {
         write!(out, ", {worst} at worst")?;
@@ -115,6 +115,7 @@ pub fn bench(
     Ok(())
 }
 
+/// Displays a number, or `null`.
 struct OrNull(Option<u64>);
 
 impl fmt::Display for OrNull {
@@ -133,18 +134,18 @@ mod tests {
     use std::string::String;
 
     #[test]
-    fn both_forms() {
+    fn counters_are_printed_in_both_forms() {
         let seen = Stats { lines: 3, refused: 1, texts: 2, tokens: 8, unknown: 1, dropped: 1 };
         let shown = |stack, reset: Option<_>, form| {
-            let starts = reset.map(|reason| Starts::next(&Starts::FIRST.words(), reason));
+            let boots = reset.map(|reason| BootCount::next(&BootCount::FIRST.to_words(), reason));
             let mut out = String::new();
-            stats(&seen, stack, starts, form, &mut out).unwrap();
+            stats(&seen, stack, boots, form, &mut out).unwrap();
             out
         };
         let stack = Some(Stack { used: 5000, size: 65536 });
         let human = shown(stack, Some(ResetReason::Watchdog), Form::Human);
         assert!(human.contains("tokens      8, 12.5 % unknown\r\ndropped     1 byte\r\n"), "{human}");
-        assert!(human.ends_with("stack       5000 of 65536 bytes at most\r\nresets      1: 1 watchdog, since power came\r\nlast reset  watchdog"), "{human}");
+        assert!(human.ends_with("stack       at most 5000 of 65536 bytes\r\nresets      1: 1 watchdog since power-on\r\nlast reset  watchdog"), "{human}");
         let counters = r#"{"lines":3,"refused":1,"texts":2,"tokens":8,"unknown":1,"dropped":1,"#;
         let known = shown(stack, Some(ResetReason::Pin), Form::Machine);
         assert_eq!(
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn costs() {
+    fn costs_are_printed_in_both_forms() {
         let seen = Bench { texts: 1, tokens: 4, ticks: 10, worst: 5, answers: 3 };
         let shown = |bench: &Bench, known: bool, form| {
             let mut out = String::new();
@@ -169,7 +170,7 @@ mod tests {
             out
         };
         let human = shown(&seen, true, Form::Human);
-        let lines = "1 golden text, 4 tokens\r\nticks         2 a token, 5 at worst, 3 an answer";
+        let lines = "1 golden example, 4 tokens\r\nticks         2 a token, 5 at worst, 3 an answer";
         assert_eq!(human, std::format!("{lines}\r\ninstructions  1 a token, 3 at worst"));
         assert_eq!(shown(&seen, false, Form::Human), lines);
         let both_ways = Bench { worst: 0, ..seen };

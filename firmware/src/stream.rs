@@ -1,15 +1,15 @@
-//! The streaming mode's bytes: text, controls and credit.
+//! The streaming mode's bytes: separates text from control bytes, and counts the bytes for flow control.
 
-use crate::command::Form;
+use crate::form::Form;
 
-/// Bytes that a host may have under way without an ACK.
+/// Bytes that a host may send ahead of the ACKs.
 pub const WINDOW: u32 = 768;
-/// Bytes consumed for each ACK.
+/// The device sends one ACK each time it has consumed this many bytes.
 pub const CREDIT: u32 = 256;
-/// What tells the host that [`CREDIT`] bytes more are consumed.
+/// The byte by which the device acknowledges [`CREDIT`] bytes.
 pub const ACK: u8 = 0x06;
 
-// A window that is full leaves room for a control byte that the host sends all the same.
+// A full window leaves room in the queue for a control byte, which a host may always send.
 const _: () = assert!(WINDOW as usize + CREDIT as usize <= crate::queue::CAPACITY);
 
 const ETX: u8 = 0x03;
@@ -17,44 +17,44 @@ const EOT: u8 = 0x04;
 const DLE: u8 = 0x10;
 const CAN: u8 = 0x18;
 
-/// What a byte means.
+/// The meaning of a byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Symbol {
-    /// Half of an escaped byte, or the LF of the line before.
+    /// The first half of an escaped byte, or another byte without effect.
     Nothing,
     /// A byte of the text.
     Byte(u8),
     /// The text is complete.
     End,
-    /// The text is abandoned.
+    /// The text is dropped.
     Abandon,
-    /// Back to lines.
+    /// The streaming mode ends.
     Leave,
 }
 
 /// The state of the streaming mode.
 #[derive(Clone, Copy, Debug)]
 pub struct Stream {
-    /// Of the answers. Only [`Form::Machine`] has ACKs.
+    /// The form of the answers. ACKs are sent only in [`Form::Machine`].
     pub form: Form,
-    /// The bytes of the text under way; none: no text has begun.
-    pub text: Option<u64>,
-    /// The class last shown of the text under way.
-    pub shown: Option<usize>,
-    /// Texts answered.
+    /// Bytes of the text so far; `None` if no text has begun.
+    pub text_bytes: Option<u64>,
+    /// The class shown last for this text.
+    pub shown_class: Option<usize>,
+    /// Number of texts answered.
     pub texts: u64,
     /// Bytes consumed since the mode was entered.
     consumed: u64,
-    /// The last byte was DLE.
+    /// True if the last byte was DLE.
     escaped: bool,
-    /// An LF now belongs to the line that entered the mode.
+    /// True if an LF would belong to the line that entered the mode, which ended with CR.
     after_cr: bool,
 }
 
 impl Stream {
-    /// The mode, just entered by a line that ended with CR or not.
+    /// The state after the line that enters the mode. `after_cr`: true if that line ended with CR.
     pub fn new(form: Form, after_cr: bool) -> Self {
-        Stream { form, text: None, shown: None, texts: 0, consumed: 0, escaped: false, after_cr }
+        Stream { form, text_bytes: None, shown_class: None, texts: 0, consumed: 0, escaped: false, after_cr }
     }
 
     /// Bytes consumed since the mode was entered.
@@ -62,19 +62,19 @@ impl Stream {
         self.consumed
     }
 
-    /// Counts `bytes` as consumed. Gives how many ACKs are due.
+    /// Counts `bytes` as consumed, and returns the number of ACKs to send.
     pub fn consume(&mut self, bytes: u32) -> u64 {
         let before = self.consumed / u64::from(CREDIT);
         self.consumed = self.consumed.saturating_add(u64::from(bytes));
         if self.form == Form::Machine { self.consumed / u64::from(CREDIT) - before } else { 0 }
     }
 
-    /// Whether `byte` is the LF of the line that entered the mode. It is not counted.
+    /// Returns true if `byte` is the LF of the line that entered the mode. It does not count as consumed.
     pub fn is_line_end(&mut self, byte: u8) -> bool {
         core::mem::take(&mut self.after_cr) && byte == b'\n'
     }
 
-    /// Understands a byte.
+    /// Interprets a byte.
     pub fn decode(&mut self, byte: u8) -> Symbol {
         if core::mem::take(&mut self.escaped) {
             return Symbol::Byte(byte ^ 0x40);
@@ -91,7 +91,7 @@ impl Stream {
         }
     }
 
-    /// Understands a byte of a text that was cut. Where a host escapes its controls, a raw one is a control, whatever was lost
+    /// Interprets a byte of a damaged text. Hosts escape control bytes inside a text, so a plain one always acts, whatever was lost
     /// before it.
     pub fn decode_damaged(&mut self, byte: u8) -> Symbol {
         self.escaped = false;
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_byte_can_be_sent() {
+    fn every_byte_can_be_sent_escaped() {
         let mut stream = Stream::new(Form::Machine, false);
         for byte in 0..=255 {
             assert_eq!(stream.decode(DLE), Symbol::Nothing);
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn lf_after_the_entering_cr() {
+    fn an_lf_after_the_cr_of_the_command_is_ignored() {
         let mut stream = Stream::new(Form::Machine, true);
         assert!(stream.is_line_end(b'\n'));
         assert!(!stream.is_line_end(b'\n'));

@@ -1,14 +1,14 @@
-//! Bytes and formatted text to a port.
+//! Writes bytes and formatted text to a port.
 
 use core::fmt::{self, Write};
 
 use crate::port::Port;
 
-/// Writes bytes of a line: a TAB takes one column, so that it can be erased like a letter.
+/// Writes bytes of a line. A TAB is shown as a space, so that it can be erased like a letter.
 ///
 /// # Errors
 /// Those of the port.
-pub fn show<P: Port>(port: &mut P, bytes: &[u8]) -> Result<(), P::Error> {
+pub fn write_visible<P: Port>(port: &mut P, bytes: &[u8]) -> Result<(), P::Error> {
     bytes.split_inclusive(|&byte| byte == b'\t').try_for_each(|part| match part.split_last() {
         Some((b'\t', before)) => {
             port.write_all(before)?;
@@ -18,7 +18,7 @@ pub fn show<P: Port>(port: &mut P, bytes: &[u8]) -> Result<(), P::Error> {
     })
 }
 
-/// Writes formatted text to a port, keeping the port's error, which [`fmt::Write`] cannot carry.
+/// Writes formatted text to a port, and returns the port's error, which [`fmt::Write`] cannot carry.
 ///
 /// # Errors
 /// Those of the port.
@@ -36,7 +36,7 @@ pub fn print<P: Port>(port: &mut P, write: impl FnOnce(&mut dyn Write) -> fmt::R
         }
     }
     let mut out = Out { port, error: None };
-    // The formatting itself does not fail: an error here is the port's.
+    // Formatting itself does not fail, so an error is the port's and is stored in `out`.
     let _ = write(&mut out);
     out.error.map_or(Ok(()), Err)
 }

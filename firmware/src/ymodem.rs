@@ -1,7 +1,8 @@
-//! YMODEM, the receiving end: one file, in blocks of 128 or 1,024 bytes with CRC-16, as `sb` of lrzsz and every terminal program send it.
+//! The receiver of a YMODEM transfer: one file in blocks of 128 or 1,024 bytes with CRC-16, as `sb` of lrzsz and terminal programs send
+//! it.
 //!
-//! [`Receiver`] does no input or output: it is told of bytes and of silences, and says what to send and what to write. It holds one block. The
-//! protocol is that of Chuck Forsberg's "XMODEM/YMODEM Protocol Reference" of 1988.
+//! [`Receiver`] does no input or output. It is called with each byte and at each silence of the line, and returns what to send and what to
+//! write. It stores one block. The protocol follows Chuck Forsberg's "XMODEM/YMODEM Protocol Reference" of 1988.
 
 mod block;
 #[cfg(test)]
@@ -14,75 +15,75 @@ use block::{CAN, EOT, SOH, STX};
 
 const ACK: u8 = 0x06;
 const NAK: u8 = 0x15;
-/// Asks for the next file with CRC-16.
+/// Requests a file with CRC-16.
 const WANT_CRC: u8 = b'C';
 const CTRL_C: u8 = 0x03;
 
-/// Failures in a row after which a transfer is given up.
+/// The number of failures in a row after which a transfer is given up.
 pub const RETRIES: u8 = 10;
-/// Times that a sender is asked to begin.
+/// The number of times that a sender is invited to begin.
 pub const INVITATIONS: u8 = 30;
-/// Silences in a row after which a sender has gone.
+/// The number of silences in a row after which the sender is considered gone.
 pub const SILENCES: u8 = 5;
 
-/// What is sent to the other end: at most eight bytes.
+/// Bytes to send to the sender, at most eight.
 pub type Reply = &'static [u8];
 
-/// Stops the other end, and takes back what a shell would see of it.
+/// Cancels the transfer. The backspaces erase the CAN bytes from a shell's line.
 const CANCEL: Reply = &[CAN, CAN, CAN, CAN, CAN, 0x08, 0x08, 0x08];
 
-/// What a receiver wants done.
+/// What the caller must do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action<'b> {
     /// Nothing.
     Wait,
-    /// Send this.
+    /// Send these bytes.
     Reply(Reply),
-    /// A file of so many bytes comes: make room, then tell [`Receiver::ready`].
+    /// A file of this many bytes follows: prepare for it, then call [`Receiver::ready`].
     Begin(u32),
-    /// The next bytes of the file: keep them, then tell [`Receiver::ready`].
+    /// The next bytes of the file: store them, then call [`Receiver::ready`].
     Data(&'b [u8]),
-    /// Send this; the file is whole.
+    /// Send these bytes; the file is complete.
     Done(Reply),
-    /// Send this; there will be no file.
+    /// Send these bytes; the transfer has failed.
     Failed(Reply, Failure),
 }
 
 /// Why a transfer failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// Nobody began to send.
+    /// No sender began.
     NoSender,
-    /// The sender gave up, or somebody typed Ctrl-C before it began.
+    /// The sender cancelled the transfer, or Ctrl-C was typed before it began.
     Cancelled,
-    /// The sender fell silent.
+    /// The sender stopped sending.
     Silent,
     /// Too many blocks in a row were damaged.
     Noise,
-    /// A block came that is neither the next one nor the one before.
+    /// A block is neither the expected one nor the one before.
     Order {
-        /// Its number.
+        /// Number of the block.
         found: u8,
-        /// The next one.
+        /// Number of the expected block.
         expected: u8,
     },
-    /// The first block tells no length.
+    /// The first block has no length.
     NoLength,
     /// The sender sent no file.
     NoFile,
-    /// The sender ended before the length that it told; lengths in bytes.
+    /// The file is shorter than announced, in bytes.
     Short {
-        /// What came.
+        /// Length received.
         found: u32,
-        /// What was told.
+        /// Length announced.
         expected: u32,
     },
-    /// More came than the length that was told, in bytes.
+    /// The file is longer than announced, in bytes.
     Long {
-        /// What was told.
+        /// Length announced.
         expected: u32,
     },
-    /// A second file came.
+    /// The sender sent a second file.
     SecondFile,
 }
 
@@ -90,55 +91,55 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::NoSender => {
-                write!(f, "nobody began to send; start your terminal's YMODEM send, or `sb FILE`, within a minute")
+                write!(f, "no sender began; start your terminal's YMODEM transfer, or `sb FILE`, within a minute")
             }
             Failure::Cancelled => write!(f, "the transfer was cancelled"),
-            Failure::Silent => write!(f, "the sender fell silent; send the file again"),
+            Failure::Silent => write!(f, "the sender stopped sending; send the file again"),
             Failure::Noise => {
-                write!(f, "{RETRIES} blocks in a row came damaged; check the line and send the file again")
+                write!(f, "{RETRIES} blocks in a row were damaged; check the line and send the file again")
             }
             Failure::Order { found, expected } => {
-                write!(f, "block {found} came where block {expected} was expected; send the file again")
+                write!(f, "found block {found}, expected block {expected}; send the file again")
             }
-            Failure::NoLength => write!(f, "the first block tells no length; send with YMODEM (`sb FILE`), not XMODEM"),
+            Failure::NoLength => write!(f, "the first block has no length; send with YMODEM (`sb FILE`), not XMODEM"),
             Failure::NoFile => write!(f, "the sender sent no file; does the file exist?"),
             Failure::Short { found, expected } => {
-                write!(f, "the sender ended after {found} bytes of {expected}; send the file again")
+                write!(f, "the file ended after {found} bytes of {expected}; send it again")
             }
             Failure::Long { expected } => {
-                write!(f, "more came than the {expected} bytes that were told; send the file again")
+                write!(f, "the file is longer than the {expected} bytes announced; send it again")
             }
-            Failure::SecondFile => write!(f, "a second file came; send one"),
+            Failure::SecondFile => write!(f, "the sender sent a second file; send only one"),
         }
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Asks for a sender.
+    /// Invites a sender.
     Inviting,
     /// Receives a file.
     Receiving,
-    /// The file has ended once: ends are said twice.
+    /// The first of two EOT bytes has come.
     Ending,
-    /// The file is whole; the sender says that there is no other.
+    /// The file is complete; an empty block 0 follows.
     Closing,
 }
 
-/// The receiving end of a transfer.
+/// The receiver of a transfer.
 #[derive(Debug)]
 pub struct Receiver {
     phase: Phase,
     block: Block,
     /// Number of the next block.
     next: u8,
-    /// Length that the sender told, and how much of it came.
+    /// The announced length, and the number of bytes received, both in bytes.
     length: u32,
     received: u32,
     failures: u8,
-    /// CAN came: a second one ends the transfer.
+    /// True after a CAN: a second one cancels the transfer.
     cancelling: bool,
-    /// The line is noise until it falls silent.
+    /// True after a damaged block: bytes are ignored until the line is silent.
     purging: bool,
 }
 
@@ -149,7 +150,7 @@ impl Default for Receiver {
 }
 
 impl Receiver {
-    /// Begins by a [`silence`](Receiver::silence).
+    /// A receiver before the first invitation, which [`silence`](Receiver::silence) returns.
     pub const fn new() -> Self {
         Receiver {
             phase: Phase::Inviting,
@@ -163,17 +164,17 @@ impl Receiver {
         }
     }
 
-    /// Whether the sender is waiting for an answer, rather than silent in the middle of a block.
+    /// Returns true between two blocks, and false inside a block.
     pub fn is_between_blocks(&self) -> bool {
         self.block.is_empty() && !self.purging
     }
 
-    /// Whether no sender has begun yet.
+    /// Returns true if no sender has begun yet.
     pub fn is_inviting(&self) -> bool {
         self.phase == Phase::Inviting
     }
 
-    /// A byte came.
+    /// Takes a byte.
     pub fn take(&mut self, byte: u8) -> Action<'_> {
         if self.purging {
             return Action::Wait;
@@ -183,7 +184,7 @@ impl Receiver {
                 return Action::Wait;
             }
             return match self.block.header() {
-                Some(header) => self.whole(header),
+                Some(header) => self.handle_block(header),
                 None => {
                     self.purging = true;
                     Action::Wait
@@ -203,7 +204,7 @@ impl Receiver {
         }
     }
 
-    /// Nothing came for a while. The caller keeps the time: 2 s between blocks, 1 s inside one.
+    /// Handles a silence of the line. The caller measures it: 2 s between blocks, 1 s inside a block.
     pub fn silence(&mut self) -> Action<'_> {
         let was_inside = !self.is_between_blocks();
         self.block.clear();
@@ -216,7 +217,7 @@ impl Receiver {
         if self.failures >= most {
             return match self.phase {
                 Phase::Inviting => self.fail(Failure::NoSender),
-                // The file is whole; that the sender says no more does not change it.
+                // The file is complete, whether or not the sender ends the transfer properly.
                 Phase::Closing => Action::Done(&[]),
                 _ => self.fail(if was_inside { Failure::Noise } else { Failure::Silent }),
             };
@@ -229,14 +230,14 @@ impl Receiver {
         })
     }
 
-    /// What [`Action::Begin`] or [`Action::Data`] asked for is done: the sender may go on.
+    /// The bytes that let the sender continue after [`Action::Begin`] or [`Action::Data`].
     pub fn ready(&mut self) -> Reply {
         let is_begin =
             core::mem::take(&mut self.block).header().is_some_and(|header| header.number == 0) && self.next == 1;
         if is_begin && self.received == 0 { &[ACK, WANT_CRC] } else { &[ACK] }
     }
 
-    /// The transfer is given up by this end. Gives what to send.
+    /// Cancels the transfer. Returns the bytes to send.
     pub fn cancel(&mut self) -> Reply {
         self.block.clear();
         CANCEL
@@ -249,7 +250,7 @@ impl Receiver {
 
     fn end(&mut self) -> Action<'_> {
         match self.phase {
-            // A lone EOT may be noise: a sender says it again.
+            // A single EOT may be noise, so the sender must repeat it.
             Phase::Receiving => {
                 self.phase = Phase::Ending;
                 Action::Reply(&[NAK])
@@ -267,10 +268,10 @@ impl Receiver {
         }
     }
 
-    /// A block came that is undamaged.
-    fn whole(&mut self, header: Header) -> Action<'_> {
+    /// Handles an undamaged block.
+    fn handle_block(&mut self, header: Header) -> Action<'_> {
         match self.phase {
-            Phase::Inviting => self.first(header),
+            Phase::Inviting => self.handle_block_0(header),
             Phase::Closing if header.number == 0 => {
                 if self.block.data().first() == Some(&0) {
                     self.block.clear();
@@ -278,12 +279,12 @@ impl Receiver {
                 }
                 self.fail(Failure::SecondFile)
             }
-            _ => self.data(header),
+            _ => self.handle_data(header),
         }
     }
 
-    /// Block 0: the name, a zero, the length in decimal digits, and what some senders add.
-    fn first(&mut self, header: Header) -> Action<'_> {
+    /// Handles block 0: the name, a zero byte, the length in decimal digits, and further fields that are ignored.
+    fn handle_block_0(&mut self, header: Header) -> Action<'_> {
         if header.number != 0 {
             return self.fail(Failure::NoLength);
         }
@@ -292,16 +293,17 @@ impl Receiver {
             self.block.clear();
             return Action::Failed(&[ACK], Failure::NoFile);
         }
-        let length = data.iter().position(|&byte| byte == 0).and_then(|end| number(data.get(end + 1..)?));
+        let length = data.iter().position(|&byte| byte == 0).and_then(|end| leading_number(data.get(end + 1..)?));
         let Some(length) = length else { return self.fail(Failure::NoLength) };
         (self.phase, self.length, self.next, self.failures) = (Phase::Receiving, length, 1, 0);
         Action::Begin(length)
     }
 
-    fn data(&mut self, header: Header) -> Action<'_> {
+    /// Handles a block of data.
+    fn handle_data(&mut self, header: Header) -> Action<'_> {
         let expected = self.next;
         if header.number == expected.wrapping_sub(1) {
-            // Our answer was lost: the block is kept already.
+            // The sender repeats a block because the answer was lost; it is stored already.
             let is_first = header.number == 0 && self.received == 0;
             self.block.clear();
             return Action::Reply(if is_first { &[ACK, WANT_CRC] } else { &[ACK] });
@@ -322,8 +324,8 @@ impl Receiver {
     }
 }
 
-/// Leading decimal digits. None: there is none, or it is too large.
-fn number(text: &[u8]) -> Option<u32> {
+/// Parses leading decimal digits; `None` if there are none or the number is too large.
+fn leading_number(text: &[u8]) -> Option<u32> {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit());
     let mut found = None;
     for digit in digits {

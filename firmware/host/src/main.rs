@@ -1,25 +1,25 @@
-//! The board `host`: the console of `tern-firmware` on a desktop, behind a pseudo-terminal or on stdin and stdout. For trying it without
-//! an emulator, with any terminal program.
+//! The board `host`: the console of `tern-firmware` on a computer, behind a pseudo-terminal or on stdin and stdout. It lets you try the
+//! console without an emulator, with any terminal program.
 
-mod line;
-mod port;
+mod host_port;
+mod pseudo_terminal;
 
 use std::io::{Read, Write};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::{env, fs, io, thread};
 
-use port::{Ended, HostPort};
-use tern_firmware::queue::{Dropped, Feeder, Ring, split};
+use host_port::{Ended, HostPort};
+use tern_firmware::queue::{Dropped, QueueWriter, Ring, split};
 use tern_firmware::{Partitions, RamFlash, ResetReason, device};
 
-/// Scratch for a model's state, in bytes, as on the emulated boards.
+/// RAM reserved for a model's state, in bytes, as on the emulated boards.
 const SCRATCH_BYTES: usize = 64 * 1024;
-/// What is erased at once.
+/// Length of an erase block in bytes.
 const ERASE_BYTES: usize = 4096;
-/// Room for the record of the slots.
+/// Length of the record's partition in bytes.
 const RECORD_BYTES: usize = 2 * ERASE_BYTES;
-/// Room for a model.
+/// Length of a slot in bytes.
 const SLOT_BYTES: usize = 2 * 1024 * 1024;
 
 const USAGE: &str = "\
@@ -28,12 +28,13 @@ Tern's console on this computer, behind a pseudo-terminal.
 Usage: tern-host FILE [--stdio]
 
   FILE      device file, from `tern export`
-  --stdio   talk on stdin and stdout instead; ends with the input, and in a terminal with Ctrl-]
+  --stdio   use stdin and stdout instead; ends with the input, with `quit`, and in a
+            terminal with Ctrl-]
 
 Examples:
   cargo run --release -p tern-host --target host-tuple -- spam.safetensors --stdio
   cargo run --release -p tern-host --target host-tuple -- spam.safetensors
-  picocom /dev/pts/3          # the name that it prints";
+  picocom /dev/pts/3          # the path that it prints";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -60,56 +61,56 @@ fn main() -> ExitCode {
 
 fn serve(file: &str, on_stdio: bool) -> io::Result<()> {
     let memory = memory(&fs::read(file).map_err(|error| io::Error::new(error.kind(), format!("{file}: {error}")))?)?;
-    // As long as this lives, keys come as they are typed.
-    let raw = if on_stdio { line::Raw::of_stdin()? } else { None };
+    // Keys are read as they are typed until this is dropped.
+    let raw = if on_stdio { pseudo_terminal::RawTerminal::of_stdin()? } else { None };
     let (reader, writer): (Box<dyn Read + Send>, Box<dyn Write + Send>) = if let Some(raw) = &raw {
-        eprintln!("Ctrl-] leaves");
+        eprintln!("Ctrl-] or `quit` leaves");
         (Box::new(raw.keys()), Box::new(io::stdout()))
     } else if on_stdio {
         (Box::new(io::stdin()), Box::new(io::stdout()))
     } else {
-        let line = line::open()?;
-        println!("the console is at {}", line.path);
-        (Box::new(line.reader), Box::new(line.writer))
+        let terminal = pseudo_terminal::open()?;
+        println!("the console is at {}", terminal.path);
+        (Box::new(terminal.reader), Box::new(terminal.writer))
     };
-    // Both live as long as the process: the reading thread has no other end.
+    // Leaked, because the reading thread runs as long as the process.
     let (ring, dropped) = (Box::leak(Box::new(Ring::new())), Box::leak(Box::new(Dropped::new())));
-    let (feeder, received) = split(ring, dropped);
+    let (queue, received) = split(ring, dropped);
     let mut port = HostPort::new(received, writer);
     let (ended, console) = (port.ended(), thread::current());
-    thread::spawn(move || receive(reader, feeder, &ended, &console));
+    thread::spawn(move || receive(reader, queue, &ended, &console));
 
     let mut scratch = vec![0; SCRATCH_BYTES / 4];
-    let board = tern_firmware::Board { name: "host", clock_hz: port::CLOCK_HZ, scratch_bytes: SCRATCH_BYTES };
+    let board = tern_firmware::Board { name: "host", clock_hz: host_port::CLOCK_HZ, scratch_bytes: SCRATCH_BYTES };
     loop {
         match device::serve(&mut port, board, partitions(memory), None, &mut scratch, |_| ()) {
             Ok(never) => match never {},
-            Err(Ended::Reset) => port.begin_anew(ResetReason::Command),
+            Err(Ended::Reset) => port.restart(ResetReason::Command),
             Err(Ended::Closed) => return Ok(()),
             Err(Ended::Failed(kind)) => return Err(kind.into()),
         }
     }
 }
 
-/// Memory as flash: the record, and two slots.
+/// Divides memory into flash partitions: the record and two slots.
 fn partitions(memory: &mut [u8]) -> Partitions<RamFlash<'_, 4, ERASE_BYTES>> {
     let (record, slots) = memory.split_at_mut(RECORD_BYTES);
     let (first, second) = slots.split_at_mut(SLOT_BYTES);
     Partitions { record: RamFlash::new(record), slots: [RamFlash::new(first), RamFlash::new(second)] }
 }
 
-/// What a receive interrupt does elsewhere. Where the queue is full it waits: the terminal's sending end then does so, too.
-fn receive(mut reader: impl Read, mut feeder: Feeder<'_>, ended: &Mutex<bool>, console: &thread::Thread) {
+/// Reads bytes into the queue, as the receive interrupt of a board does. If the queue is full it waits, and so does the sender.
+fn receive(mut reader: impl Read, mut queue: QueueWriter<'_>, ended: &Mutex<bool>, console: &thread::Thread) {
     let mut buffer = [0; 256];
     loop {
         match reader.read(&mut buffer) {
             Ok(0) | Err(_) => break,
             Ok(count) => {
                 for &byte in &buffer[..count] {
-                    while !feeder.has_room() {
-                        thread::park_timeout(port::SLICE);
+                    while !queue.has_room() {
+                        thread::park_timeout(host_port::SLICE);
                     }
-                    feeder.push(byte);
+                    queue.push(byte);
                     console.unpark();
                 }
             }
@@ -121,7 +122,7 @@ fn receive(mut reader: impl Read, mut feeder: Feeder<'_>, ended: &Mutex<bool>, c
     console.unpark();
 }
 
-/// Erased flash from an address that is a multiple of 8, with the file in its first slot, as a flasher leaves it.
+/// Erased flash at an address that is a multiple of 8, with the file in the first slot, as a flasher would write it.
 fn memory(file: &[u8]) -> io::Result<&'static mut [u8]> {
     let memory: &'static mut [u8] = Box::leak(vec![0xff; RECORD_BYTES + 2 * SLOT_BYTES + 8].into_boxed_slice());
     let start = memory.as_ptr().align_offset(8);
@@ -131,7 +132,7 @@ fn memory(file: &[u8]) -> io::Result<&'static mut [u8]> {
         None => {
             let (found, expected) = (file.len(), SLOT_BYTES);
             return Err(io::Error::other(format!(
-                "the file has {found} bytes, a slot {expected}; export a smaller model"
+                "the file has {found} bytes, a slot has {expected}; export a smaller model"
             )));
         }
     }

@@ -1,4 +1,4 @@
-//! The host board as a terminal program sees it: a device with a name that is opened, written to and read from.
+//! Tests of the host board through its pseudo-terminal, as a terminal program uses it.
 
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../runtime/tests/golden/lstm.safetensors");
 
-/// Ends the process with the test.
+/// Kills the process when the test ends.
 struct Running(Child);
 
 impl Drop for Running {
@@ -25,7 +25,7 @@ fn start(options: &[&str]) -> Running {
     Running(command.spawn().expect("the program starts"))
 }
 
-/// Waits until what came so far ends with `end`.
+/// Reads until the output ends with `end`.
 fn until(received: &Receiver<u8>, end: &str) -> String {
     let mut seen = Vec::new();
     while !seen.ends_with(end.as_bytes()) {
@@ -34,18 +34,18 @@ fn until(received: &Receiver<u8>, end: &str) -> String {
             Err(_) => panic!("expected {end:?}, found {:?}", String::from_utf8_lossy(&seen)),
         }
     }
-    String::from_utf8(seen).expect("what the console says is UTF-8")
+    String::from_utf8(seen).expect("the output is UTF-8")
 }
 
 #[test]
-fn a_terminal_program_talks_comes_back_and_loses_nothing() {
+fn a_terminal_program_can_reconnect_and_loses_no_byte() {
     let mut host = start(&[]);
-    let mut said = String::new();
-    BufReader::new(host.0.stdout.take().unwrap()).read_line(&mut said).unwrap();
-    let path = said.trim().strip_prefix("the console is at ").unwrap_or_else(|| panic!("{said:?}")).to_owned();
+    let mut output = String::new();
+    BufReader::new(host.0.stdout.take().unwrap()).read_line(&mut output).unwrap();
+    let path = output.trim().strip_prefix("the console is at ").unwrap_or_else(|| panic!("{output:?}")).to_owned();
     let open = || OpenOptions::new().read(true).write(true).open(&path).unwrap();
 
-    // One program opens and leaves; the next one finds the console there.
+    // One program opens and closes the terminal, and the next one can open it again.
     drop(open());
     let mut terminal = open();
     let (sender, received) = channel();
@@ -56,12 +56,12 @@ fn a_terminal_program_talks_comes_back_and_loses_nothing() {
     });
     let banner = until(&received, "\x1b[c> ");
     assert!(banner.contains("tern ") && banner.contains(" on host\r\n"), "{banner}");
-    // A terminal's answer, and a line.
+    // The terminal's answer to the console's question, and a line.
     terminal.write_all(b"\x1b[?62;22cfree prize, call now\r").unwrap();
     let answer = until(&received, " ticks\r\n> ");
     assert!(answer.contains("\x1b[1mlabel1\x1b[0m  69.3 %") && answer.contains('█'), "{answer}");
 
-    // Far more than the queue holds: the line waits, nothing is lost.
+    // Far more bytes than the queue holds: the sender waits, and nothing is lost.
     let requests = 5_000;
     terminal.write_all(b"\x03@echo off\n").unwrap();
     until(&received, "{\"echo\":false}\r\n");
@@ -84,14 +84,23 @@ fn a_terminal_program_talks_comes_back_and_loses_nothing() {
 }
 
 #[test]
-fn stdin_and_stdout_end_with_the_input() {
+fn with_stdio_the_program_ends_with_its_input() {
     let mut host = start(&["--stdio"]);
     host.0.stdin.take().unwrap().write_all(b"free prize, call now\r@labels\r").unwrap();
-    let mut said = String::new();
-    host.0.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+    let mut output = String::new();
+    host.0.stdout.take().unwrap().read_to_string(&mut output).unwrap();
     assert!(
-        said.contains("\r\nlabel1  69.3 %") && said.ends_with("{\"labels\":[\"label0\",\"label1\"]}\r\n"),
-        "{said}"
+        output.contains("\r\nlabel1  69.3 %") && output.ends_with("{\"labels\":[\"label0\",\"label1\"]}\r\n"),
+        "{output}"
     );
+    assert!(host.0.wait().unwrap().success());
+}
+
+#[test]
+fn quit_ends_the_program() {
+    let mut host = start(&["--stdio"]);
+    // The input stays open.
+    let mut input = host.0.stdin.take().unwrap();
+    input.write_all(b"quit\r").unwrap();
     assert!(host.0.wait().unwrap().success());
 }

@@ -1,7 +1,7 @@
 //! ARM's MPS2 board: a Cortex-M4F with the AN386 image, a Cortex-M3 with AN385. QEMU's `mps2-an386` and `mps2-an385`.
 //!
-//! 25 MHz, 4 MB of code memory and 4 MB of RAM. The code memory stands for flash: models are no part of the program and are
-//! written there by themselves.
+//! 25 MHz, 4 MB of code memory and 4 MB of RAM. The code memory takes the place of flash: models are written there separately from the
+//! program.
 //!
 //! ```memory.x
 //! MEMORY
@@ -14,19 +14,19 @@
 //! }
 //! ```
 //!
-//! * UART0 is the console, UART1 carries the logs.
-//! * TIMER0 counts the clock: a 32-bit counter that wraps after 172 s. Without an interrupt of its own it does not disturb
-//!   what it measures.
-//! * The watchdog gives a warning, the NMI, in which the device begins anew.
+//! * UART0 is the console, and UART1 carries the log.
+//! * TIMER0 counts the clock: 32 bits, which wrap after 172 s. It has no interrupt, which would disturb the measurements.
+//! * The watchdog first raises the NMI, whose handler resets the device.
 
 use cortex_m::interrupt::InterruptNumber;
 use cortex_m::peripheral::{NVIC, SYST};
 use cortex_m_rt::exception;
 use tern_firmware::hardware::{Note, ResetReason};
-use tern_firmware::{Hardware, Partitions, RamFlash, queue};
+use tern_firmware::queue::QueueWriter;
+use tern_firmware::{Hardware, Partitions, RamFlash};
 
 use crate::register::Register;
-use crate::{INLET, partition, processor, reset};
+use crate::{RECEIVE_QUEUE, memory_map, processor, reset};
 
 const CLOCK_HZ: u32 = 25_000_000;
 const BAUD: u32 = 115_200;
@@ -39,7 +39,7 @@ const fn register(address: usize) -> Register<u32> {
     unsafe { Register::at(address) }
 }
 
-/// A UART of ARM's Cortex-M System Design Kit: one byte of buffer each way.
+/// A UART of ARM's Cortex-M System Design Kit, with a buffer of one byte in each direction.
 struct Uart {
     data: Register<u32>,
     state: Register<u32>,
@@ -73,7 +73,7 @@ impl Uart {
         }
     }
 
-    fn receive(&self, feeder: &mut queue::Feeder<'_>) {
+    fn receive(&self, queue: &mut QueueWriter<'_>) {
         self.interrupt.write(Self::RX_FULL);
         loop {
             let state = self.state.read();
@@ -83,9 +83,9 @@ impl Uart {
             let byte = self.data.read() as u8;
             if state & Self::RX_OVERRUN != 0 {
                 self.state.write(Self::RX_OVERRUN);
-                feeder.overrun(byte);
+                queue.overrun(byte);
             } else {
-                feeder.push(byte);
+                queue.push(byte);
             }
         }
     }
@@ -94,12 +94,12 @@ impl Uart {
 const CONSOLE: Uart = Uart::at(0x4000_4000);
 const LOG: Uart = Uart::at(0x4000_5000);
 
-/// TIMER0 counts down from `RELOAD` to 0 and begins again.
+/// TIMER0 counts down from `RELOAD` to 0, and repeats.
 const TIMER_CONTROL: Register<u32> = register(0x4000_0000);
 const TIMER_VALUE: Register<u32> = register(0x4000_0004);
 const TIMER_RELOAD: Register<u32> = register(0x4000_0008);
 
-/// The watchdog counts down from `LOAD`: once to its interrupt, once more to the reset.
+/// The watchdog counts down from `LOAD` twice: first to its interrupt, then to the reset.
 const WATCHDOG_LOAD: Register<u32> = register(0x4000_8000);
 const WATCHDOG_CONTROL: Register<u32> = register(0x4000_8008);
 const WATCHDOG_CLEAR: Register<u32> = register(0x4000_800c);
@@ -107,7 +107,7 @@ const WATCHDOG_INTERRUPT_AND_RESET: u32 = 0b11;
 
 // ---- interrupts ----
 
-/// Interrupts of this board that have a handler.
+/// The interrupts that have a handler.
 #[derive(Clone, Copy)]
 enum Interrupt {
     Uart0Receive = 0,
@@ -120,17 +120,17 @@ unsafe impl InterruptNumber for Interrupt {
     }
 }
 
-/// The vectors behind the processor's own. No interrupt above the last of them is ever unmasked.
+/// The vectors of the peripherals' interrupts. No interrupt beyond the last of them is ever unmasked.
 // SAFETY: this is the section in which cortex-m-rt's linker script expects these vectors, under the name that it expects.
 #[unsafe(link_section = ".vector_table.interrupts")]
 #[unsafe(no_mangle)]
 pub static __INTERRUPTS: [extern "C" fn(); 1] = [uart0_receive];
 
 extern "C" fn uart0_receive() {
-    INLET.with(|feeder| CONSOLE.receive(feeder));
+    RECEIVE_QUEUE.with(|queue| CONSOLE.receive(queue));
 }
 
-// SAFETY: it touches nothing that the interrupted code may have left half done, and never returns.
+// SAFETY: it uses nothing that the interrupted code may have left inconsistent, and never returns.
 #[exception]
 unsafe fn NonMaskableInt() -> ! {
     reset::reset(Note::Watchdog)
@@ -138,7 +138,7 @@ unsafe fn NonMaskableInt() -> ! {
 
 // ---- the board ----
 
-/// The board, started.
+/// The board after [`Hardware::start`].
 pub struct Board {
     systick: SYST,
 }
@@ -147,7 +147,7 @@ impl Hardware for Board {
     const NAME: &'static str = if cfg!(feature = "mps2-an385") { "mps2-an385" } else { "mps2-an386" };
     const SCRATCH_BYTES: usize = 64 * 1024;
 
-    /// Blocks of 4 KB, words of 4 bytes, as on many a chip.
+    /// Erase blocks of 4 KB and write units of 4 bytes, as on many chips.
     type Flash = RamFlash<'static, 4, 4096>;
 
     fn start() -> Self {
@@ -155,18 +155,18 @@ impl Hardware for Board {
         TIMER_VALUE.write(u32::MAX);
         TIMER_CONTROL.write(1);
 
-        // As fast as it goes: logging stops interrupts, and a byte on the console must not wait longer than the next one takes.
+        // The highest rate: interrupts are off while a log frame is sent, and the console must not lose a byte meanwhile.
         LOG.divider.write(16);
         LOG.control.write(Uart::TX_ENABLE);
 
         CONSOLE.divider.write(CLOCK_HZ / BAUD);
         CONSOLE.control.write(Uart::TX_ENABLE | Uart::RX_ENABLE | Uart::RX_INTERRUPT);
-        // SAFETY: the handler and all that it needs are in place, and no critical section depends on this interrupt being masked.
+        // SAFETY: the handler is ready, and no critical section relies on this interrupt being masked.
         unsafe { NVIC::unmask(Interrupt::Uart0Receive) };
 
         WATCHDOG_LOAD.write(WATCHDOG_SECONDS * CLOCK_HZ);
         WATCHDOG_CONTROL.write(WATCHDOG_INTERRUPT_AND_RESET);
-        // SAFETY: `start` is called once, and nobody else uses the processor's timer.
+        // SAFETY: `start` is called once, and nothing else uses the processor's timer.
         Board { systick: unsafe { cortex_m::Peripherals::steal() }.SYST }
     }
 
@@ -175,7 +175,7 @@ impl Hardware for Board {
     }
 
     fn ticks(&mut self) -> u32 {
-        // It counts down.
+        // The timer counts down.
         !TIMER_VALUE.read()
     }
 
@@ -198,7 +198,7 @@ impl Hardware for Board {
 
     fn partitions(&mut self) -> Partitions<Self::Flash> {
         // SAFETY: on this board it is RAM, and this is called once.
-        partition::divide(|span| RamFlash::new(unsafe { span.memory() }))
+        memory_map::partitions(|span| RamFlash::new(unsafe { span.memory() }))
     }
 
     fn sleep(&mut self) {
@@ -209,7 +209,7 @@ impl Hardware for Board {
         WATCHDOG_CLEAR.write(1);
     }
 
-    /// The board has no such register: the note in memory must do.
+    /// The board has no such register; the note in memory is used instead.
     fn reset_cause(&mut self) -> Option<ResetReason> {
         None
     }

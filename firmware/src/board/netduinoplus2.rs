@@ -1,5 +1,4 @@
-//! Netduino Plus 2: an STM32F405, a Cortex-M4F at 168 MHz with 1 MB of flash and 128 KB of RAM, by its registers. QEMU's
-//! `netduinoplus2`.
+//! Netduino Plus 2: an STM32F405, a Cortex-M4F at 168 MHz with 1 MB of flash and 128 KB of RAM. QEMU's `netduinoplus2`.
 //!
 //! ```memory.x
 //! MEMORY
@@ -12,28 +11,28 @@
 //! }
 //! ```
 //!
-//! * USART1 is the console, TX on PB6 and RX on PB7; USART2 carries the logs, TX on PA2.
+//! * USART1 is the console, with TX on PB6 and RX on PB7. USART2 carries the log, with TX on PA2.
 //! * TIM2 counts the clock: 32 bits, without an interrupt.
 //! * The independent watchdog resets after 8 s.
 //!
-//! The emulator's flash cannot be written; it has neither clock control, nor the watchdog, nor pins; its timers count nanoseconds.
-//! There, the clock control reads as zero, which it never does on the chip: by that the two are told apart.
+//! In the emulator the flash cannot be written, the timers count nanoseconds, and the clock control, the watchdog and the pins are missing.
+//! The clock control then reads as zero, which never happens on the chip; the firmware detects the emulator by that.
 
 use cortex_m::interrupt::InterruptNumber;
 use cortex_m::peripheral::{NVIC, SYST};
 use embedded_storage::nor_flash::NorFlashErrorKind;
 use tern_firmware::hardware::ResetReason;
-use tern_firmware::queue::Feeder;
+use tern_firmware::queue::QueueWriter;
 use tern_firmware::{Hardware, Partitions};
 
-use crate::partition::{self, Chip, ChipFlash};
+use crate::memory_map::{self, ChipFlash, FlashDriver};
 use crate::register::Register;
-use crate::{INLET, processor};
+use crate::{RECEIVE_QUEUE, processor};
 
 const BAUD: u32 = 115_200;
-/// Of APB2, where USART1 is.
+/// The clock of APB2, which USART1 is on.
 const APB2_HZ: u32 = 84_000_000;
-/// Of APB1, where USART2 is; its timers count twice as fast.
+/// The clock of APB1, which USART2 is on; the timers of APB1 count twice as fast.
 const APB1_HZ: u32 = 42_000_000;
 const EMULATED_TIMER_HZ: u32 = 1_000_000_000;
 
@@ -41,7 +40,7 @@ const EMULATED_TIMER_HZ: u32 = 1_000_000_000;
 
 const fn register(address: usize) -> Register<u32> {
     // SAFETY: every address below is that of a 32-bit peripheral register of this chip, or a word of flash that is being written; none
-    // of these peripherals writes memory. The watchdog's, which the emulator lacks, are touched on the chip only.
+    // of these peripherals writes memory. The watchdog's registers, which the emulator lacks, are used only on the chip.
     unsafe { Register::at(address) }
 }
 
@@ -95,7 +94,7 @@ impl Usart {
         }
     }
 
-    fn receive(&self, feeder: &mut Feeder<'_>) {
+    fn receive(&self, queue: &mut QueueWriter<'_>) {
         loop {
             let state = self.sr.read();
             if state & (Self::RXNE | Self::ORE) == 0 {
@@ -103,7 +102,7 @@ impl Usart {
             }
             // Reading the state and then the byte clears an overrun.
             let byte = self.dr.read() as u8;
-            if state & Self::ORE != 0 { feeder.overrun(byte) } else { feeder.push(byte) }
+            if state & Self::ORE != 0 { queue.overrun(byte) } else { queue.push(byte) }
         }
     }
 }
@@ -111,12 +110,12 @@ impl Usart {
 const CONSOLE: Usart = Usart::at(0x4001_1000);
 const LOG: Usart = Usart::at(0x4000_4400);
 
-/// Five, and prefetch.
+/// Five wait states, with prefetch.
 const WAIT_STATES: u32 = 0x105;
 const CACHES: u32 = 0b11 << 9;
 const CLEAR_CACHES: u32 = 0b11 << 11;
 
-/// The PLL's 168 MHz from the internal 16 MHz, with the wait states that the flash needs then.
+/// Runs the processor at 168 MHz from the internal 16 MHz through the PLL, with the wait states that the flash needs.
 fn start_clocks() {
     const PLLON: u32 = 1 << 24;
     const PLLRDY: u32 = 1 << 25;
@@ -125,13 +124,13 @@ fn start_clocks() {
     RCC_PLLCFGR.write(16 | 336 << 6 | 7 << 24);
     RCC_CR.set(PLLON);
     while RCC_CR.read() & PLLRDY == 0 {}
-    // APB1 a quarter, APB2 half, the PLL.
+    // APB1 runs at a quarter, APB2 at half of the PLL's clock.
     RCC_CFGR.write(0b101 << 10 | 0b100 << 13 | 0b10);
     while RCC_CFGR.read() & 0b1100 != 0b1000 {}
 }
 
 fn start_pins() {
-    // PA2: alternate function 7, USART2. PB6 and PB7: the same, USART1.
+    // Alternate function 7 of PA2 is USART2, of PB6 and PB7 USART1.
     GPIOA_AFRL.set(7 << 8);
     GPIOA_MODER.set(0b10 << 4);
     GPIOB_AFRL.set(7 << 24 | 7 << 28);
@@ -140,7 +139,7 @@ fn start_pins() {
 
 // ---- flash ----
 
-/// The sectors of 128 KB, from the sixth on, that the memory map's partitions are made of.
+/// The flash sectors of 128 KB, from the sixth on, in which the partitions are placed.
 pub struct Sectors;
 
 impl Sectors {
@@ -154,7 +153,7 @@ impl Sectors {
     const BSY: u32 = 1 << 16;
     const ERRORS: u32 = 0b1111_0010;
 
-    /// Unlocks, does `work`, waits for its end, locks again.
+    /// Unlocks the flash, does `work`, waits for its end and locks the flash.
     fn with(work: impl FnOnce()) -> Result<(), NorFlashErrorKind> {
         FLASH_KEYR.write(0x4567_0123);
         FLASH_KEYR.write(0xcdef_89ab);
@@ -167,7 +166,7 @@ impl Sectors {
     }
 }
 
-impl Chip for Sectors {
+impl FlashDriver for Sectors {
     const ERASE_BYTES: usize = 128 * 1024;
     const WRITE_BYTES: usize = 4;
 
@@ -177,7 +176,7 @@ impl Chip for Sectors {
             FLASH_CR.write(Self::SER | Self::WORDS | (sector as u32) << 3);
             FLASH_CR.set(Self::STRT);
         })?;
-        // The caches, switched off and cleared, have forgotten what was there.
+        // The caches must be switched off to be cleared.
         for caches in [WAIT_STATES, WAIT_STATES | CLEAR_CACHES, WAIT_STATES | CACHES] {
             FLASH_ACR.write(caches);
         }
@@ -199,7 +198,7 @@ impl Chip for Sectors {
 
 const USART1: usize = 37;
 
-/// Interrupts of this board that have a handler.
+/// The interrupts that have a handler.
 #[derive(Clone, Copy)]
 struct Usart1;
 
@@ -210,19 +209,19 @@ unsafe impl InterruptNumber for Usart1 {
     }
 }
 
-/// The vectors behind the processor's own, up to the last that is ever unmasked.
+/// The vectors of the peripherals' interrupts, up to the last that is ever unmasked.
 // SAFETY: this is the section in which cortex-m-rt's linker script expects these vectors, under the name that it expects.
 #[unsafe(link_section = ".vector_table.interrupts")]
 #[unsafe(no_mangle)]
 pub static __INTERRUPTS: [extern "C" fn(); USART1 + 1] = [usart1; USART1 + 1];
 
 extern "C" fn usart1() {
-    INLET.with(|feeder| CONSOLE.receive(feeder));
+    RECEIVE_QUEUE.with(|queue| CONSOLE.receive(queue));
 }
 
 // ---- the board ----
 
-/// The board, started.
+/// The board after [`Hardware::start`].
 pub struct Board {
     systick: SYST,
     is_emulated: bool,
@@ -239,7 +238,7 @@ impl Hardware for Board {
         if !is_emulated {
             start_clocks();
         }
-        // GPIOA and GPIOB; TIM2 and USART2; USART1.
+        // The clocks of GPIOA and GPIOB, of TIM2 and USART2, and of USART1.
         RCC_AHB1ENR.set(0b11);
         RCC_APB1ENR.set(1 << 17 | 1);
         RCC_APB2ENR.set(1 << 4);
@@ -252,10 +251,10 @@ impl Hardware for Board {
         LOG.cr1.write(Usart::UE | Usart::TE);
         CONSOLE.brr.write(APB2_HZ / BAUD);
         CONSOLE.cr1.write(Usart::UE | Usart::TE | Usart::RE | Usart::RXNEIE);
-        // SAFETY: the handler and all that it needs are in place, and no critical section depends on this interrupt being masked.
+        // SAFETY: the handler is ready, and no critical section relies on this interrupt being masked.
         unsafe { NVIC::unmask(Usart1) };
 
-        // SAFETY: `start` is called once, and nobody else uses the processor's timer.
+        // SAFETY: `start` is called once, and nothing else uses the processor's timer.
         let systick = unsafe { cortex_m::Peripherals::steal() }.SYST;
         let mut board = Board { systick, is_emulated };
         board.start_watchdog();
@@ -283,7 +282,7 @@ impl Hardware for Board {
     }
 
     fn partitions(&mut self) -> Partitions<Self::Flash> {
-        partition::divide(ChipFlash::new)
+        memory_map::partitions(ChipFlash::new)
     }
 
     fn sleep(&mut self) {
@@ -298,10 +297,10 @@ impl Hardware for Board {
 
     fn reset_cause(&mut self) -> Option<ResetReason> {
         let flags = RCC_CSR.read();
-        // Clears the flags for the next time.
+        // Clear the flags for the next reset.
         RCC_CSR.set(1 << 24);
         let is_set = |bit: u32| flags & 1 << bit != 0;
-        // Every reset sets the pin's flag too, and power-on the brownout's.
+        // Every reset also sets the flag of the reset pin, and power-on also that of the brownout.
         match () {
             () if is_set(27) => Some(ResetReason::PowerOn),
             () if is_set(25) => Some(ResetReason::Brownout),
@@ -318,7 +317,7 @@ impl Hardware for Board {
 }
 
 impl Board {
-    /// 8 s at the 32 kHz of the watchdog's own clock.
+    /// Starts the watchdog with 8 s, at 32 kHz from its own clock.
     fn start_watchdog(&mut self) {
         if self.is_emulated {
             return;

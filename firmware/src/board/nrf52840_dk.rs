@@ -11,11 +11,11 @@
 //! }
 //! ```
 //!
-//! * UART0, TX on P0.06 and RX on P0.08, is the console: the debugger's serial port over USB. It is the UART with six bytes of buffer
-//!   and an interrupt a byte, not the one with DMA, which tells of bytes only when a buffer is full.
+//! * UART0 is the console, with TX on P0.06 and RX on P0.08: the debugger's serial port over USB. It is the UART with a buffer of six
+//!   bytes and an interrupt for each byte. The one with DMA has an interrupt only when a buffer is full.
 //! * The processor's cycle counter is the clock.
-//! * The watchdog resets after 8 s awake; asleep it stands still.
-//! * Logs leave by the debugger (RTT).
+//! * The watchdog resets after 8 s. It does not count during sleep.
+//! * The log goes to the debugger (RTT).
 
 use cortex_m::peripheral::NVIC;
 use defmt_rtt as _;
@@ -29,8 +29,8 @@ use embedded_storage::nor_flash::{NorFlash, NorFlashErrorKind};
 use tern_firmware::hardware::ResetReason;
 use tern_firmware::{Hardware, Partitions};
 
-use crate::partition::{self, Chip, ChipFlash};
-use crate::{INLET, processor};
+use crate::memory_map::{self, ChipFlash, FlashDriver};
+use crate::{RECEIVE_QUEUE, processor};
 
 const CLOCK_HZ: u32 = 64_000_000;
 const WATCHDOG_TICKS: u32 = 8 * 32_768;
@@ -40,18 +40,18 @@ const RX_PIN: u8 = 8;
 
 #[interrupt]
 fn UARTE0() {
-    INLET.with(|feeder| {
+    RECEIVE_QUEUE.with(|queue| {
         let mut is_overrun = CONSOLE.errorsrc().read().overrun();
         if CONSOLE.events_error().read() != 0 {
             CONSOLE.events_error().write_value(0);
-            // Writing ones clears them.
+            // Writing ones clears the flags.
             CONSOLE.errorsrc().write_value(CONSOLE.errorsrc().read());
         }
         while CONSOLE.events_rxdrdy().read() != 0 {
             CONSOLE.events_rxdrdy().write_value(0);
             let byte = CONSOLE.rxd().read().rxd();
-            // Where it came between two of these bytes cannot be told: all from here on are behind it.
-            if core::mem::take(&mut is_overrun) { feeder.overrun(byte) } else { feeder.push(byte) }
+            // The position of the overrun among these bytes is not known, so it counts as before the first of them.
+            if core::mem::take(&mut is_overrun) { queue.overrun(byte) } else { queue.push(byte) }
         }
     });
 }
@@ -67,16 +67,16 @@ fn start_uart() {
     });
     CONSOLE.tasks_startrx().write_value(1);
     CONSOLE.tasks_starttx().write_value(1);
-    // SAFETY: the handler and all that it needs are in place, and no critical section depends on this interrupt being masked.
+    // SAFETY: the handler is ready, and no critical section relies on this interrupt being masked.
     unsafe { NVIC::unmask(pac::Interrupt::UARTE0) };
 }
 
-/// The pages of the flash.
+/// The flash, which is erased in pages.
 pub struct Pages;
 
 impl Pages {
     fn with(work: impl FnOnce(&mut Nvmc<'_>) -> Result<(), Error>) -> Result<(), NorFlashErrorKind> {
-        // SAFETY: nobody else has the flash: there is one thread, and it drives flash here only.
+        // SAFETY: nothing else uses the flash: there is one thread, and it accesses the flash only here.
         let mut flash = Nvmc::new(unsafe { NVMC::steal() });
         work(&mut flash).map_err(|error| match error {
             Error::OutOfBounds => NorFlashErrorKind::OutOfBounds,
@@ -85,7 +85,7 @@ impl Pages {
     }
 }
 
-impl Chip for Pages {
+impl FlashDriver for Pages {
     const ERASE_BYTES: usize = PAGE_SIZE;
     const WRITE_BYTES: usize = Nvmc::WRITE_SIZE;
 
@@ -98,7 +98,7 @@ impl Chip for Pages {
     }
 }
 
-/// The board, started.
+/// The board after [`Hardware::start`].
 pub struct Board {
     watchdog: Option<WatchdogHandle>,
 }
@@ -111,14 +111,14 @@ impl Hardware for Board {
 
     fn start() -> Self {
         let mut config = Config::default();
-        // A serial port wants the crystal.
+        // A serial port needs the accuracy of the crystal.
         config.hfclk_source = HfclkSource::ExternalXtal;
         let chip = embassy_nrf::init(config);
-        // SAFETY: `start` is called once, and nobody else uses the processor's counter.
+        // SAFETY: `start` is called once, and nothing else uses the processor's counter.
         let mut core = unsafe { cortex_m::Peripherals::steal() };
         processor::start_cycle_counter(&mut core.DCB, &mut core.DWT);
 
-        // Pins that are dropped are disconnected.
+        // Dropping a pin would disconnect it.
         core::mem::forget(Output::new(chip.P0_06, Level::High, OutputDrive::Standard));
         core::mem::forget(Input::new(chip.P0_08, Pull::Up));
         start_uart();
@@ -127,7 +127,7 @@ impl Hardware for Board {
         config.timeout_ticks = WATCHDOG_TICKS;
         config.action_during_sleep = wdt::SleepConfig::Pause;
         config.action_during_debug_halt = wdt::HaltConfig::Pause;
-        // It is refused where a bootloader has started it otherwise; then it is that one's to feed.
+        // This fails if a bootloader has started the watchdog with other settings.
         let watchdog = Watchdog::try_new::<_, 1>(chip.WDT, config).ok().map(|(_, [handle])| handle);
         Board { watchdog }
     }
@@ -141,7 +141,7 @@ impl Hardware for Board {
     }
 
     fn partitions(&mut self) -> Partitions<Self::Flash> {
-        partition::divide(ChipFlash::new)
+        memory_map::partitions(ChipFlash::new)
     }
 
     fn send(bytes: &[u8]) {
@@ -152,7 +152,7 @@ impl Hardware for Board {
         }
     }
 
-    /// A byte counts as sent only when it has left.
+    /// `send` has already waited until each byte was sent.
     fn flush() {}
 
     fn sleep(&mut self) {
@@ -167,13 +167,13 @@ impl Hardware for Board {
 
     fn reset_cause(&mut self) -> Option<ResetReason> {
         let reasons = pac::POWER.resetreas().read();
-        // Writing ones clears them.
+        // Writing ones clears the flags.
         pac::POWER.resetreas().write_value(reasons);
         match () {
             () if reasons.dog() => Some(ResetReason::Watchdog),
             () if reasons.sreq() => Some(ResetReason::Command),
             () if reasons.resetpin() => Some(ResetReason::Pin),
-            // Power-on and brownout set nothing.
+            // Power-on and brownout set no flag.
             () if reasons.0 == 0 => Some(ResetReason::PowerOn),
             () => None,
         }

@@ -1,4 +1,4 @@
-//! ST's NUCLEO-F429ZI: an STM32F429, a Cortex-M4F at 168 MHz with 2 MB of flash and 192 KB of RAM in a piece.
+//! ST's NUCLEO-F429ZI: an STM32F429, a Cortex-M4F at 168 MHz with 2 MB of flash and 192 KB of contiguous RAM.
 //!
 //! ```memory.x
 //! MEMORY
@@ -11,12 +11,12 @@
 //! }
 //! ```
 //!
-//! Record and slots are made of sectors of 128 KB; those before and between are smaller.
+//! Record and slots use the sectors of 128 KB. The sectors before and between them are smaller.
 //!
-//! * USART3, TX on PD8 and RX on PD9, is the console: the ST-LINK's serial port over USB.
+//! * USART3 is the console, with TX on PD8 and RX on PD9: the ST-LINK's serial port over USB.
 //! * The processor's cycle counter is the clock.
 //! * The independent watchdog resets after 8 s.
-//! * Logs leave by the debugger (RTT).
+//! * The log goes to the debugger (RTT).
 
 use cortex_m::peripheral::{NVIC, SYST};
 use defmt_rtt as _;
@@ -33,14 +33,14 @@ use embedded_storage::nor_flash::NorFlashErrorKind;
 use tern_firmware::hardware::ResetReason;
 use tern_firmware::{Hardware, Partitions};
 
-use crate::partition::{self, Chip, ChipFlash};
-use crate::{INLET, processor};
+use crate::memory_map::{self, ChipFlash, FlashDriver};
+use crate::{RECEIVE_QUEUE, processor};
 
 const CLOCK_HZ: u32 = 168_000_000;
 const WATCHDOG_MICROSECONDS: u32 = 8_000_000;
 const CONSOLE: pac::usart::Usart = pac::USART3;
 
-/// The 8 MHz that the ST-LINK gives, / 4 · 168 / 2.
+/// 168 MHz: the 8 MHz from the ST-LINK, / 4 · 168 / 2.
 fn clocks() -> embassy_stm32::Config {
     let mut config = embassy_stm32::Config::default();
     config.rcc.hse = Some(Hse { freq: Hertz(8_000_000), mode: HseMode::Bypass });
@@ -61,7 +61,7 @@ fn clocks() -> embassy_stm32::Config {
 
 #[interrupt]
 fn USART3() {
-    INLET.with(|feeder| {
+    RECEIVE_QUEUE.with(|queue| {
         loop {
             let state = CONSOLE.sr().read();
             if !state.rxne() && !state.ore() {
@@ -69,12 +69,12 @@ fn USART3() {
             }
             // Reading the state and then the byte clears an overrun.
             let byte = CONSOLE.dr().read().dr() as u8;
-            if state.ore() { feeder.overrun(byte) } else { feeder.push(byte) }
+            if state.ore() { queue.overrun(byte) } else { queue.push(byte) }
         }
     });
 }
 
-/// The sectors of 128 KB.
+/// The flash, of which the sectors of 128 KB are used.
 pub struct Sectors;
 
 impl Sectors {
@@ -82,7 +82,7 @@ impl Sectors {
         work: impl FnOnce(&mut Flash<'_, Blocking>, u32) -> Result<(), Error>,
         address: usize,
     ) -> Result<(), NorFlashErrorKind> {
-        // SAFETY: nobody else has the flash: there is one thread, and it drives flash here only.
+        // SAFETY: nothing else uses the flash: there is one thread, and it accesses the flash only here.
         let mut flash = Flash::new_blocking(unsafe { FLASH::steal() });
         work(&mut flash, (address - embassy_stm32::flash::FLASH_BASE) as u32).map_err(|error| match error {
             Error::Size => NorFlashErrorKind::OutOfBounds,
@@ -92,7 +92,7 @@ impl Sectors {
     }
 }
 
-impl Chip for Sectors {
+impl FlashDriver for Sectors {
     const ERASE_BYTES: usize = 128 * 1024;
     const WRITE_BYTES: usize = embassy_stm32::flash::WRITE_SIZE;
 
@@ -105,7 +105,7 @@ impl Chip for Sectors {
     }
 }
 
-/// The board, started.
+/// The board after [`Hardware::start`].
 pub struct Board {
     systick: SYST,
     watchdog: IndependentWatchdog<'static, IWDG>,
@@ -119,7 +119,7 @@ impl Hardware for Board {
 
     fn start() -> Self {
         let chip = embassy_stm32::init(clocks());
-        // SAFETY: `start` is called once, and nobody else uses the processor's timers.
+        // SAFETY: `start` is called once, and nothing else uses the processor's timers.
         let mut core = unsafe { cortex_m::Peripherals::steal() };
         processor::start_cycle_counter(&mut core.DCB, &mut core.DWT);
 
@@ -131,7 +131,7 @@ impl Hardware for Board {
         // Dropping it would switch the port off.
         core::mem::forget(uart);
         CONSOLE.cr1().modify(|control| control.set_rxneie(true));
-        // SAFETY: the handler and all that it needs are in place, and no critical section depends on this interrupt being masked.
+        // SAFETY: the handler is ready, and no critical section relies on this interrupt being masked.
         unsafe { NVIC::unmask(pac::Interrupt::USART3) };
 
         let mut watchdog = IndependentWatchdog::new(chip.IWDG, WATCHDOG_MICROSECONDS);
@@ -148,7 +148,7 @@ impl Hardware for Board {
     }
 
     fn partitions(&mut self) -> Partitions<Self::Flash> {
-        partition::divide(ChipFlash::new)
+        memory_map::partitions(ChipFlash::new)
     }
 
     fn send(bytes: &[u8]) {
@@ -173,7 +173,7 @@ impl Hardware for Board {
     fn reset_cause(&mut self) -> Option<ResetReason> {
         let flags = pac::RCC.csr().read();
         pac::RCC.csr().modify(|csr| csr.set_rmvf(true));
-        // Every reset sets the pin's flag too, and power-on the brownout's.
+        // Every reset also sets the flag of the reset pin, and power-on also that of the brownout.
         match () {
             () if flags.porrstf() => Some(ResetReason::PowerOn),
             () if flags.borrstf() => Some(ResetReason::Brownout),

@@ -9,7 +9,7 @@
 //!   RECORD : ORIGIN = 0x10300000, LENGTH = 64K
 //!   RAM    : ORIGIN = 0x20000000, LENGTH = 512K
 //! }
-//! /* The chip's boot code looks for the block that names the image within the first 4 KB. */
+//! /* The chip's boot code expects the block that describes the image within the first 4 KB. */
 //! SECTIONS
 //! {
 //!   .start_block : ALIGN(4) { KEEP(*(.start_block)); } > FLASH
@@ -17,10 +17,10 @@
 //! _stext = ADDR(.start_block) + SIZEOF(.start_block);
 //! ```
 //!
-//! * UART0, TX on GP0 and RX on GP1, is the console.
+//! * UART0 is the console, with TX on GP0 and RX on GP1.
 //! * The processor's cycle counter is the clock.
 //! * The watchdog resets after 8 s.
-//! * Logs leave by the debugger (RTT).
+//! * The log goes to the debugger (RTT).
 
 use cortex_m::peripheral::{NVIC, SYST};
 use defmt_rtt as _;
@@ -34,8 +34,8 @@ use embedded_storage::nor_flash::NorFlashErrorKind;
 use tern_firmware::hardware::ResetReason;
 use tern_firmware::{Hardware, Partitions};
 
-use crate::partition::{self, Chip, ChipFlash};
-use crate::{INLET, processor};
+use crate::memory_map::{self, ChipFlash, FlashDriver};
+use crate::{RECEIVE_QUEUE, processor};
 
 const CLOCK_HZ: u32 = 150_000_000;
 const WATCHDOG: Duration = Duration::from_secs(8);
@@ -44,15 +44,15 @@ const FLASH_BYTES: usize = 4 * 1024 * 1024;
 
 #[interrupt]
 fn UART0_IRQ() {
-    INLET.with(|feeder| {
+    RECEIVE_QUEUE.with(|queue| {
         while !CONSOLE.uartfr().read().rxfe() {
             let received = CONSOLE.uartdr().read();
-            if received.oe() { feeder.overrun(received.data()) } else { feeder.push(received.data()) }
+            if received.oe() { queue.overrun(received.data()) } else { queue.push(received.data()) }
         }
     });
 }
 
-/// The flash chip, which is not read while it is erased or written: code that does so runs from RAM, with interrupts masked.
+/// The flash chip. It cannot be read while it is erased or written, so the code that does this runs from RAM with interrupts masked.
 pub struct Sectors;
 
 impl Sectors {
@@ -60,7 +60,7 @@ impl Sectors {
         work: impl FnOnce(&mut Flash<'_, FLASH, flash::Blocking, FLASH_BYTES>, u32) -> Result<(), Error>,
         address: usize,
     ) -> Result<(), NorFlashErrorKind> {
-        // SAFETY: nobody else has the flash: there is one thread, and it drives flash here only.
+        // SAFETY: nothing else uses the flash: there is one thread, and it accesses the flash only here.
         let mut flash = Flash::new_blocking(unsafe { FLASH::steal() });
         work(&mut flash, (address - FLASH_BASE.addr()) as u32).map_err(|error| match error {
             Error::OutOfBounds => NorFlashErrorKind::OutOfBounds,
@@ -70,9 +70,9 @@ impl Sectors {
     }
 }
 
-impl Chip for Sectors {
+impl FlashDriver for Sectors {
     const ERASE_BYTES: usize = ERASE_SIZE;
-    /// The chip writes pages of 256 bytes; less is filled up with ones, which change nothing.
+    /// The chip writes pages of 256 bytes. A shorter write is padded with ones, which change nothing.
     const WRITE_BYTES: usize = 4;
 
     fn erase(address: usize) -> Result<(), NorFlashErrorKind> {
@@ -85,7 +85,7 @@ impl Chip for Sectors {
     }
 }
 
-/// The board, started.
+/// The board after [`Hardware::start`].
 pub struct Board {
     systick: SYST,
     watchdog: Watchdog,
@@ -98,19 +98,19 @@ impl Hardware for Board {
     type Flash = ChipFlash<Sectors>;
 
     fn start() -> Self {
-        // 150 MHz from the crystal, by default.
+        // The default configuration is 150 MHz from the crystal.
         let chip = embassy_rp::init(embassy_rp::config::Config::default());
-        // SAFETY: `start` is called once, and nobody else uses the processor's timers.
+        // SAFETY: `start` is called once, and nothing else uses the processor's timers.
         let mut core = unsafe { cortex_m::Peripherals::steal() };
         processor::start_cycle_counter(&mut core.DCB, &mut core.DWT);
 
-        // 115,200 baud, 8 data bits, no parity, one stop bit. Dropping it would switch the port off.
+        // The default is 115,200 baud, 8 data bits, no parity and one stop bit. Dropping the UART would switch it off.
         core::mem::forget(Uart::new_blocking(chip.UART0, chip.PIN_0, chip.PIN_1, embassy_rp::uart::Config::default()));
         CONSOLE.uartimsc().modify(|interrupts| {
             interrupts.set_rxim(true);
             interrupts.set_rtim(true);
         });
-        // SAFETY: the handler and all that it needs are in place, and no critical section depends on this interrupt being masked.
+        // SAFETY: the handler is ready, and no critical section relies on this interrupt being masked.
         unsafe { NVIC::unmask(pac::Interrupt::UART0_IRQ) };
 
         let mut watchdog = Watchdog::new(chip.WATCHDOG);
@@ -127,7 +127,7 @@ impl Hardware for Board {
     }
 
     fn partitions(&mut self) -> Partitions<Self::Flash> {
-        partition::divide(ChipFlash::new)
+        memory_map::partitions(ChipFlash::new)
     }
 
     fn send(bytes: &[u8]) {
@@ -156,7 +156,8 @@ impl Hardware for Board {
                 embassy_rp::watchdog::ResetReason::TimedOut => ResetReason::Watchdog,
             });
         }
-        // The other causes last until the next of their kind. What began with power finds no note in memory, and needs none.
+        // The other causes stay set until the next reset of their kind, so they are not used. Power-on is known from the missing note
+        // in memory.
         pac::POWMAN.chip_reset().read().had_run_low().then_some(ResetReason::Pin)
     }
 

@@ -17,26 +17,26 @@
 //! REGION_ALIAS("REGION_STACK", RAM);
 //! ```
 //!
-//! * The 16550 UART is the console, its receiver's interrupt 10 of the PLIC. There is no second port: logs are dropped.
+//! * The 16550 UART is the console; its receive interrupt has number 10 at the PLIC. There is no second port, so the log is dropped.
 //! * The machine timer counts the clock, 10 MHz.
-//! * The program lies in RAM. Models lie in the second bank of flash, which the emulator keeps in a file where it is given one (`-drive
-//!   if=pflash,unit=1,…`); from the first it would start.
-//! * There is no watchdog, and no register that tells of a reset.
+//! * The program is in RAM. Models are in the second bank of flash, which the emulator can keep in a file (`-drive if=pflash,unit=1,…`).
+//!   The machine would boot from the first bank.
+//! * There is no watchdog, and no register with the reason of a reset.
 
 use embedded_storage::nor_flash::NorFlashErrorKind;
 use riscv_rt::core_interrupt;
 use tern_firmware::hardware::ResetReason;
-use tern_firmware::queue::Feeder;
+use tern_firmware::queue::QueueWriter;
 use tern_firmware::{Hardware, Partitions};
 
-use crate::partition::{self, Chip, ChipFlash};
+use crate::memory_map::{self, ChipFlash, FlashDriver};
 use crate::register::Register;
-use crate::{INLET, processor};
+use crate::{RECEIVE_QUEUE, processor};
 
 // ---- registers ----
 
 const fn byte(address: usize) -> Register<u8> {
-    // SAFETY: every address below is that of a register of the UART, always mapped, which writes no memory.
+    // SAFETY: every address below is that of a register of the UART, which is always mapped and writes no memory.
     unsafe { Register::at(address) }
 }
 
@@ -46,7 +46,7 @@ const fn word(address: usize) -> Register<u32> {
     unsafe { Register::at(address) }
 }
 
-/// The UART: bytes, and whose interrupt is on.
+/// The UART's registers.
 const DATA: Register<u8> = byte(0x1000_0000);
 const INTERRUPT_ENABLE: Register<u8> = byte(0x1000_0001);
 const FIFO_CONTROL: Register<u8> = byte(0x1000_0002);
@@ -70,14 +70,14 @@ const TIME: Register<u32> = word(0x0200_bff8);
 const TEST_DEVICE: Register<u32> = word(0x0010_0000);
 const TEST_DEVICE_RESET: u32 = 0x7777;
 
-fn receive(feeder: &mut Feeder<'_>) {
+fn receive(queue: &mut QueueWriter<'_>) {
     loop {
         let status = LINE_STATUS.read();
         if status & RX_READY == 0 {
             break;
         }
         let byte = DATA.read();
-        if status & RX_OVERRUN != 0 { feeder.overrun(byte) } else { feeder.push(byte) }
+        if status & RX_OVERRUN != 0 { queue.overrun(byte) } else { queue.push(byte) }
     }
 }
 
@@ -85,14 +85,14 @@ fn receive(feeder: &mut Feeder<'_>) {
 fn external() {
     let source = CLAIM.read();
     if source == UART_SOURCE {
-        INLET.with(receive);
+        RECEIVE_QUEUE.with(receive);
     }
     CLAIM.write(source);
 }
 
 // ---- flash ----
 
-/// The second bank: two chips of 16 bits side by side, that understand Intel's commands.
+/// The second bank of flash: two 16-bit chips side by side, with Intel's command set.
 pub struct Bank;
 
 impl Bank {
@@ -103,15 +103,15 @@ impl Bank {
     const READ: u32 = 0xff;
     const READY: u32 = 0x80;
     const ERRORS: u32 = 0x7f;
-    /// What is programmed at once: a half of each chip's buffer.
+    /// Bytes programmed at once: half of each chip's buffer.
     const BUFFER: usize = 64;
 
-    /// A command or a count, to both chips.
-    fn tell(address: usize, what: u32) {
-        word(address).write(what << 16 | what);
+    /// Sends a command or a count to both chips.
+    fn command(address: usize, value: u32) {
+        word(address).write(value << 16 | value);
     }
 
-    /// What both chips say, once they are done.
+    /// Waits until both chips are ready, and returns their errors.
     fn wait(address: usize) -> Result<(), NorFlashErrorKind> {
         let both = |bits: u32| bits << 16 | bits;
         loop {
@@ -122,23 +122,23 @@ impl Bank {
         }
     }
 
-    /// Does `work`, and goes back to what lies there.
+    /// Does `work`, and then returns the chips to reading.
     fn with(address: usize, work: impl FnOnce() -> Result<(), NorFlashErrorKind>) -> Result<(), NorFlashErrorKind> {
-        Self::tell(address, Self::CLEAR);
+        Self::command(address, Self::CLEAR);
         let result = work();
-        Self::tell(address, Self::READ);
+        Self::command(address, Self::READ);
         result
     }
 }
 
-impl Chip for Bank {
+impl FlashDriver for Bank {
     const ERASE_BYTES: usize = 256 * 1024;
     const WRITE_BYTES: usize = 4;
 
     fn erase(address: usize) -> Result<(), NorFlashErrorKind> {
         Self::with(address, || {
-            Self::tell(address, Self::ERASE);
-            Self::tell(address, Self::CONFIRM);
+            Self::command(address, Self::ERASE);
+            Self::command(address, Self::CONFIRM);
             Self::wait(address)
         })
     }
@@ -146,15 +146,15 @@ impl Chip for Bank {
     fn write(mut address: usize, mut bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
         Self::with(address, || {
             while !bytes.is_empty() {
-                // Up to the end of a buffer's place.
+                // One write may not cross the boundary of a buffer.
                 let (now, later) = bytes.split_at(bytes.len().min(Self::BUFFER - address % Self::BUFFER));
-                Self::tell(address, Self::PROGRAM);
+                Self::command(address, Self::PROGRAM);
                 Self::wait(address)?;
-                Self::tell(address, now.len() as u32 / 4 - 1);
+                Self::command(address, now.len() as u32 / 4 - 1);
                 for (at, bytes) in (address..).step_by(4).zip(now.as_chunks().0) {
                     word(at).write(u32::from_le_bytes(*bytes));
                 }
-                Self::tell(address, Self::CONFIRM);
+                Self::command(address, Self::CONFIRM);
                 Self::wait(address)?;
                 (address, bytes) = (address + now.len(), later);
             }
@@ -165,7 +165,7 @@ impl Chip for Bank {
 
 // ---- the board ----
 
-/// The board, started.
+/// The board after [`Hardware::start`].
 pub struct Board;
 
 impl Hardware for Board {
@@ -182,7 +182,7 @@ impl Hardware for Board {
         PRIORITY.write(1);
         ENABLE.write(1 << UART_SOURCE);
         THRESHOLD.write(0);
-        // SAFETY: the handler and all that it needs are in place, and no critical section has begun.
+        // SAFETY: the handler is ready, and no critical section has begun.
         unsafe {
             riscv::register::mie::set_mext();
             riscv::interrupt::enable();
@@ -210,7 +210,7 @@ impl Hardware for Board {
     }
 
     fn partitions(&mut self) -> Partitions<Self::Flash> {
-        partition::divide(ChipFlash::new)
+        memory_map::partitions(ChipFlash::new)
     }
 
     fn sleep(&mut self) {

@@ -1,45 +1,44 @@
-//! Completion: how a command that has begun may go on.
+//! Completion of the command or argument at the end of a line.
 
 use tern_runtime::Task;
 
-use super::{COMMANDS, cut};
+use super::{COMMANDS, split_at_space};
 
-/// The words that a line which is no whole command yet may go on with.
+/// The possible continuations of a line.
 #[derive(Clone, Copy, Debug)]
 pub struct Completion<'l> {
-    /// What of the word stands there.
+    /// The beginning of the word, as typed.
     prefix: &'l [u8],
-    /// The command before it; none: the word is the command.
+    /// The command before the word; `None` if the word is the command itself.
     command: Option<&'l [u8]>,
+    /// The task of the loaded model.
     model: Option<Task>,
 }
 
-/// How the last word of `line` may go on, for a model of this task.
+/// The possible continuations of the last word of `line`. `model` is the task of the loaded model.
 pub fn completion(line: &[u8], model: Option<Task>) -> Completion<'_> {
     let body = line.strip_prefix(b"@").unwrap_or(line);
-    match (body.contains(&b' '), cut(body)) {
+    match (body.contains(&b' '), split_at_space(body)) {
         (true, (command, prefix)) => Completion { prefix, command: Some(command), model },
         (false, (prefix, _)) => Completion { prefix, command: None, model },
     }
 }
 
 impl<'l> Completion<'l> {
-    /// The words that fit.
+    /// The words that begin with what was typed.
     pub fn words(self) -> impl Iterator<Item = &'static str> + use<'l> {
         let entries =
-            COMMANDS.iter().filter(move |entry| entry.serves(self.model)).filter(move |entry| match self.command {
-                Some(command) => entry.word.as_bytes() == command,
+            COMMANDS.iter().filter(move |info| info.is_for(self.model)).filter(move |info| match self.command {
+                Some(command) => info.word.as_bytes() == command,
                 None => true,
             });
         entries
-            .flat_map(
-                move |entry| if self.command.is_some() { entry.choices } else { core::slice::from_ref(&entry.word) },
-            )
+            .flat_map(move |info| if self.command.is_some() { info.choices } else { core::slice::from_ref(&info.word) })
             .copied()
             .filter(move |word| word.as_bytes().starts_with(self.prefix))
     }
 
-    /// What all words that fit go on with; empty where they differ at once, or where none fits.
+    /// The bytes that all these words continue with. Empty if there is no such word, or if the words differ at once.
     pub fn common(self) -> &'static str {
         let mut words = self.words();
         let Some(first) = words.next() else { return "" };
@@ -48,11 +47,11 @@ impl<'l> Completion<'l> {
         first.get(self.prefix.len()..length).unwrap_or("")
     }
 
-    /// The only word that fits is a command that something may follow.
-    pub fn goes_on(self) -> bool {
+    /// Returns true if the only such word is a command that takes arguments.
+    pub fn takes_argument(self) -> bool {
         let mut words = self.words();
         match (words.next(), words.next()) {
-            (Some(only), None) => COMMANDS.iter().any(|entry| entry.word == only && !entry.is_bare()),
+            (Some(only), None) => COMMANDS.iter().any(|info| info.word == only && !info.is_bare()),
             _ => false,
         }
     }
@@ -68,13 +67,14 @@ mod tests {
     }
 
     #[test]
-    fn words_and_their_common_beginning() {
-        assert_eq!(words("").len(), COMMANDS.len() - 4, "without those of other models");
+    fn words_are_completed_up_to_where_they_differ() {
+        assert_eq!(words("").len(), COMMANDS.len() - 4, "commands of other tasks are left out");
         assert_eq!(words("la"), ["labels"]);
         assert_eq!(words("@la"), ["labels"]);
         assert_eq!(completion(b"la", Some(Task::Classify)).common(), "bels");
         assert!(
-            !completion(b"la", Some(Task::Classify)).goes_on() && completion(b"top", Some(Task::Classify)).goes_on()
+            !completion(b"la", Some(Task::Classify)).takes_argument()
+                && completion(b"top", Some(Task::Classify)).takes_argument()
         );
         assert_eq!(words("s"), ["selftest", "stats", "stream"]);
         assert_eq!(completion(b"st", Some(Task::Classify)).common(), "");
@@ -83,7 +83,7 @@ mod tests {
         assert_eq!(words("echo "), ["on", "off"]);
         assert_eq!(completion(b"echo ", Some(Task::Classify)).common(), "o");
         assert_eq!(words("echo of"), ["off"]);
-        assert!(!completion(b"echo of", Some(Task::Classify)).goes_on());
+        assert!(!completion(b"echo of", Some(Task::Classify)).takes_argument());
         for text in ["free", "free p", "help m", "top 3", "echo on ", "La"] {
             assert!(words(text).is_empty(), "{text}");
         }

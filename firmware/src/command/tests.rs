@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn commands_that_fit() {
+fn commands_are_recognised() {
     let human = |line: &'static str| match parse(line.as_bytes(), Some(Task::Classify)) {
         Line::Command(Form::Human, command) => command,
         other => panic!("{line}: {other:?}"),
@@ -16,6 +16,7 @@ fn commands_that_fit() {
     assert_eq!(human("color auto"), Command::Color(None));
     assert_eq!(human("log warn "), Command::Log(Level::Warn));
     assert_eq!(human("reset"), Command::Reset);
+    assert_eq!([human("quit"), human("exit ")], [Command::Quit; 2]);
     assert_eq!(human("top 3"), Command::Top { n: 3, text: None });
     assert_eq!(human("top 9999 "), Command::Top { n: 9999, text: None });
     assert_eq!(human("top 10 songs"), Command::Top { n: 10, text: Some(b"songs") });
@@ -25,7 +26,7 @@ fn commands_that_fit() {
 }
 
 #[test]
-fn texts() {
+fn lines_that_are_not_commands_are_texts() {
     for text in [
         "free prize",
         "help me",
@@ -43,6 +44,8 @@ fn texts() {
         "log it",
         "color me surprised",
         "reset the alarm",
+        "quit smoking",
+        "@quit",
         "next week is fine",
         "say hello",
         "forecast 1 2",
@@ -62,17 +65,17 @@ fn texts() {
 }
 
 #[test]
-fn requests_in_machine_mode() {
+fn machine_mode_takes_commands_only() {
     assert_eq!(request(b"info", None), Line::Command(Form::Machine, Command::Info));
     assert_eq!(request(b"@mode human", None), Line::Command(Form::Machine, Command::Mode(Form::Human)));
     assert_eq!(request(b"classify", None), Line::Command(Form::Machine, Command::Classify(b"")));
-    assert!(matches!(request(b"top x", None), Line::Misfit(entry) if entry.word == "top"));
+    assert!(matches!(request(b"top x", None), Line::WrongArguments(info) if info.word == "top"));
     assert_eq!(request(b"free prize", None), Line::Unknown);
     assert_eq!(request(b"", None), Line::Unknown);
 }
 
 #[test]
-fn a_model_has_its_own_commands() {
+fn each_task_has_its_own_commands() {
     let language = |line: &'static str| parse(line.as_bytes(), Some(Task::LanguageModel));
     let human = |command| Line::Command(Form::Human, command);
     assert_eq!(language("next free"), human(Command::Next { n: None, text: b"free" }));
@@ -86,18 +89,18 @@ fn a_model_has_its_own_commands() {
     {
         assert_eq!(language(text), Line::Text(text.as_bytes()), "{text}");
     }
-    assert!(matches!(language("@top 3 a"), Line::Foreign(entry, Task::LanguageModel) if entry.word == "top"));
+    assert!(matches!(language("@top 3 a"), Line::WrongTask(info, Task::LanguageModel) if info.word == "top"));
     let forecast = parse(b"forecast 1 2.5", Some(Task::Forecast));
     assert_eq!(forecast, human(Command::Forecast(b"1 2.5")));
     assert_eq!(parse(b"@forecast", Some(Task::Forecast)), Line::Command(Form::Machine, Command::Forecast(b"")));
 }
 
 #[test]
-fn machine_form() {
+fn an_at_sign_asks_for_the_machine_form() {
     assert_eq!(parse(b"@info", None), Line::Command(Form::Machine, Command::Info));
     assert_eq!(parse(b"@classify", None), Line::Command(Form::Machine, Command::Classify(b"")));
     assert_eq!(parse(b"@classify a", None), Line::Command(Form::Machine, Command::Classify(b"a")));
-    for (misfit, word) in [("@top", "top"), ("@top x", "top"), ("@info please", "info"), ("@echo", "echo")] {
-        assert!(matches!(parse(misfit.as_bytes(), None), Line::Misfit(entry) if entry.word == word), "{misfit}");
+    for (line, word) in [("@top", "top"), ("@top x", "top"), ("@info please", "info"), ("@echo", "echo")] {
+        assert!(matches!(parse(line.as_bytes(), None), Line::WrongArguments(info) if info.word == word), "{line}");
     }
 }

@@ -1,17 +1,18 @@
-//! Lines: what is typed, how it is shown, and where an answer begins.
+//! Lines: passes typed bytes to the editor, shows what it changed, and places the answer behind the line.
 
 use core::mem;
 
 use tern_runtime::Task;
 
 use super::{Console, Mode};
-use crate::answer::Screen;
-use crate::command::{self, Form};
-use crate::error::Error;
+use crate::command;
+use crate::console_error::ConsoleError;
+use crate::display::Screen;
+use crate::form::Form;
 use crate::frame;
 use crate::line::{ASK_TERMINAL, Edit};
 use crate::port::{Event, Port};
-use crate::terminal::{print, show};
+use crate::terminal::{print, write_visible};
 
 const PROMPT: &[u8] = b"> ";
 
@@ -26,7 +27,7 @@ impl<P: Port> Console<'_, P> {
                 let edit = self.editor.push_raw(byte);
                 match edit {
                     Edit::Typed(_) => frame.take(&[byte]),
-                    Edit::Abandoned => frame.forget(),
+                    Edit::Abandoned => frame.clear_request(),
                     _ => (),
                 }
                 edit
@@ -65,18 +66,18 @@ impl<P: Port> Console<'_, P> {
             }
             Err(too_long) => {
                 self.stats.refused = self.stats.refused.wrapping_add(1);
-                self.note(Event::LineTooLong { bytes: too_long.0 });
-                self.fail(Error::LineTooLong { bytes: too_long.0 }, form)
+                self.log_event(Event::LineTooLong { bytes: too_long.0 });
+                self.fail(ConsoleError::LineTooLong { bytes: too_long.0 }, form)
             }
         }
     }
 
-    /// The form in which the line under way is answered.
+    /// The form of the answer to the line being typed.
     pub(super) fn line_form(&self) -> Form {
         if self.frame.is_some() { Form::Machine } else { command::form(self.editor.kept()) }
     }
 
-    /// A byte was added to the end of the line.
+    /// Shows a byte that was added to the end of the line; the first byte of a person's line brings the prompt back.
     fn typed(&mut self, byte: u8) -> Result<(), P::Error> {
         if self.frame.is_none() && !self.prompted && self.editor.kept().len() == 1 && byte != b'@' {
             self.prompt()?;
@@ -84,12 +85,12 @@ impl<P: Port> Console<'_, P> {
         self.show(&[byte])
     }
 
-    /// TAB at the end of the line: a command goes on, or the ways are shown in which it may; in a text it is TAB.
+    /// TAB at the end of the line completes a command or lists its possible continuations; in a text it is inserted.
     fn complete(&mut self) -> Result<(), P::Error> {
         let task = self.task();
         let completion = command::completion(self.editor.kept(), task);
-        let (common, ways) = (completion.common(), completion.words().count());
-        match (ways, common) {
+        let (common, count) = (completion.common(), completion.words().count());
+        match (count, common) {
             (0, _) => match self.editor.insert(b'\t') {
                 Edit::Typed(byte) => self.typed(byte),
                 _ => Ok(()),
@@ -107,7 +108,7 @@ impl<P: Port> Console<'_, P> {
                 self.redraw()
             }
             _ => {
-                let space = if completion.goes_on() { " " } else { "" };
+                let space = if completion.takes_argument() { " " } else { "" };
                 common.bytes().chain(space.bytes()).try_for_each(|byte| match self.editor.insert(byte) {
                     Edit::Typed(byte) => self.typed(byte),
                     _ => Ok(()),
@@ -116,40 +117,41 @@ impl<P: Port> Console<'_, P> {
         }
     }
 
-    /// Draws the line again. The terminal keeps the cursor's place: how wide a character is, it knows best.
+    /// Draws the line again. The terminal saves and restores the cursor, since only it can tell how wide a character is.
     fn redraw(&mut self) -> Result<(), P::Error> {
         if !self.prompted || !self.echo {
             return Ok(());
         }
         let Console { port, editor, .. } = self;
         let (before, after) = editor.halves();
-        // Carriage return, "erase to the end of the line".
+        // CR, then "erase to the end of the line".
         port.write_all(b"\r\x1b[K")?;
         port.write_all(PROMPT)?;
-        show(port, before)?;
+        write_visible(port, before)?;
         if after.is_empty() {
             return Ok(());
         }
         // "Save the cursor", "restore the cursor".
         port.write_all(b"\x1b7")?;
-        show(port, after)?;
+        write_visible(port, after)?;
         port.write_all(b"\x1b8")
     }
 
-    pub(super) fn fail(&mut self, error: Error, form: Form) -> Result<(), P::Error> {
+    /// Answers with an error.
+    pub(super) fn fail(&mut self, error: ConsoleError, form: Form) -> Result<(), P::Error> {
         let screen = self.screen();
         frame::answer(&mut self.port, &mut self.frame, |out| error.write(form, screen, out))?;
         self.end_answer(form)
     }
 
-    /// Ends an answer's line; a person is asked for the next.
+    /// Ends the line of an answer, and prints a prompt for a person.
     pub(super) fn end_answer(&mut self, form: Form) -> Result<(), P::Error> {
         self.form = form;
         self.port.write_all(b"\r\n")?;
         if form == Form::Human && matches!(self.mode, Mode::Lines) { self.prompt() } else { Ok(()) }
     }
 
-    /// A prompt for a person of whose terminal nothing is known yet. A terminal answers; all others ignore the question.
+    /// Prints a prompt, and asks the terminal what it is unless that is known. Programs and simple terminals ignore the question.
     pub(super) fn ask_terminal(&mut self) -> Result<(), P::Error> {
         if self.colors.is_none() && !self.is_terminal {
             self.port.write_all(ASK_TERMINAL)?;
@@ -157,11 +159,12 @@ impl<P: Port> Console<'_, P> {
         self.prompt()
     }
 
-    /// What the model is for.
+    /// The task of the model; `None` without a model.
     pub(super) fn task(&self) -> Option<Task> {
-        self.model.as_ref().ok().map(|classifier| classifier.model().config().task)
+        self.model.as_ref().ok().map(|engine| engine.model().config().task)
     }
 
+    /// What the person's terminal can show.
     pub(super) fn screen(&self) -> Screen {
         Screen { has_colors: self.colors.unwrap_or(self.is_terminal) }
     }
@@ -171,13 +174,13 @@ impl<P: Port> Console<'_, P> {
         self.port.write_all(PROMPT)
     }
 
-    /// Puts the cursor at the beginning of a line.
+    /// Ends the prompt's line, if there is one, so that an answer begins at the beginning of a line.
     pub(super) fn end_prompt(&mut self) -> Result<(), P::Error> {
         if mem::take(&mut self.prompted) { self.port.write_all(b"\r\n") } else { Ok(()) }
     }
 
-    /// Echoes, where there is a person who wants it.
+    /// Echoes typed bytes if echo is on and a person is typing.
     fn show(&mut self, bytes: &[u8]) -> Result<(), P::Error> {
-        if self.prompted && self.echo { show(&mut self.port, bytes) } else { Ok(()) }
+        if self.prompted && self.echo { write_visible(&mut self.port, bytes) } else { Ok(()) }
     }
 }

@@ -1,16 +1,16 @@
-//! Streamed texts: bytes go to the runtime as they come.
+//! The streaming mode: bytes of a text go to the runtime as they arrive.
 
 use core::mem;
 
 use super::{Console, Mode};
 use crate::answer;
-use crate::command::Form;
+use crate::form::Form;
 use crate::frame;
 use crate::port::Port;
 use crate::stream::{ACK, Symbol};
 use crate::terminal::print;
 
-/// Bytes at once that somebody may have typed: a key, or a character.
+/// At most this many bytes at once are taken for typing rather than pasting: one key or one character.
 const TYPED: usize = 8;
 
 impl<P: Port> Console<'_, P> {
@@ -31,8 +31,8 @@ impl<P: Port> Console<'_, P> {
                 if self.pending.is_full() {
                     self.feed_pending()?;
                 }
-                // There is room: it was full or it was not.
-                let _ = self.pending.push(byte);
+                let pushed = self.pending.push(byte);
+                debug_assert!(pushed.is_ok(), "a full buffer was fed before");
                 Ok(())
             }
             Symbol::End => self.end_text(),
@@ -41,64 +41,65 @@ impl<P: Port> Console<'_, P> {
         }
     }
 
-    /// Hands streamed bytes to the runtime; the first begin a text. A person sees how the answer changes.
+    /// Passes the streamed bytes to the runtime; the first of them begin a text. A person sees the answer after each token.
     pub(super) fn feed_pending(&mut self) -> Result<(), P::Error> {
         let screen = self.screen();
-        let Console { port, model: Ok(classifier), mode: Mode::Stream(stream), pending, frame, .. } = self else {
+        let Console { port, model: Ok(engine), mode: Mode::Stream(stream), pending, frame, .. } = self else {
+            debug_assert!(self.pending.is_empty(), "only the streaming mode collects bytes");
             return Ok(());
         };
         if pending.is_empty() {
             return Ok(());
         }
-        if stream.text.is_none() {
-            classifier.begin();
-            stream.shown = None;
+        if stream.text_bytes.is_none() {
+            engine.begin();
+            stream.shown_class = None;
         }
         let mut result = Ok(());
         if stream.form == Form::Human {
-            // Who types sees every token; of what is pasted, only where the label changes.
+            // While typing, every token is shown; of a pasted text, only the tokens at which the predicted label changes.
             let is_typed = pending.len() <= TYPED && !port.read_ready()?;
-            let labels = classifier.model().labels();
-            classifier.feed_with(pending, port, |port, step| {
-                if result.is_ok() && (is_typed || stream.shown != Some(step.class)) {
-                    stream.shown = Some(step.class);
+            let labels = engine.model().labels();
+            engine.feed_with(pending, port, |port, step| {
+                if result.is_ok() && (is_typed || stream.shown_class != Some(step.class)) {
+                    stream.shown_class = Some(step.class);
                     let label = labels.get(step.class).unwrap_or("");
                     result = print(port, |out| answer::step(&step, label, screen, out));
                 }
             });
         } else {
-            classifier.feed(pending, port);
+            engine.feed(pending, port);
         }
         if let Some(frame) = frame {
             frame.take(pending);
         }
-        stream.text = Some(stream.text.unwrap_or(0) + pending.len() as u64);
+        stream.text_bytes = Some(stream.text_bytes.unwrap_or(0) + pending.len() as u64);
         pending.clear();
         result
     }
 
-    pub(super) fn end_text(&mut self) -> Result<(), P::Error> {
+    fn end_text(&mut self) -> Result<(), P::Error> {
         self.feed_pending()?;
-        let Console { port, model: Ok(classifier), mode: Mode::Stream(stream), .. } = self else { return Ok(()) };
-        if stream.text.take().is_none() {
-            classifier.begin();
+        let Console { port, model: Ok(engine), mode: Mode::Stream(stream), .. } = self else { return Ok(()) };
+        if stream.text_bytes.take().is_none() {
+            engine.begin();
         }
-        let answer = classifier.finish(port);
+        let answer = engine.finish(port);
         stream.texts += 1;
         let form = stream.form;
-        self.tell(answer, None, form)
+        self.show_prediction(answer, None, form)
     }
 
-    pub(super) fn abandon_text(&mut self) -> Result<(), P::Error> {
+    fn abandon_text(&mut self) -> Result<(), P::Error> {
         self.feed_pending()?;
         let Console { port, mode: Mode::Stream(stream), frame, .. } = self else { return Ok(()) };
-        let (bytes, form) = (stream.text.take().unwrap_or(0), stream.form);
+        let (bytes, form) = (stream.text_bytes.take().unwrap_or(0), stream.form);
         frame::answer(port, frame, |out| answer::text_abandoned(bytes, form, out))?;
         self.end_answer(form)
     }
 
     pub(super) fn leave_stream(&mut self) -> Result<(), P::Error> {
-        // The text under way becomes the classifier's abandoned one.
+        // The engine must have read an unfinished text, so that `top` does not list the classes of the text before it.
         self.feed_pending()?;
         let Mode::Stream(stream) = mem::replace(&mut self.mode, Mode::Lines) else { return Ok(()) };
         self.editor.restart();

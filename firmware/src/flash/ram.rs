@@ -1,4 +1,4 @@
-//! Memory that keeps the rules of flash: for boards that an emulator has no flash for, and for tests.
+//! RAM that follows the rules of flash, for emulated boards without flash and for tests.
 
 use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash, check_erase, check_read, check_write,
@@ -6,27 +6,26 @@ use embedded_storage::nor_flash::{
 
 use super::Partition;
 
-/// Flash of `ERASE` bytes a block that is written `WRITE` bytes at a time, in memory. It lasts as long as the memory does: where that
-/// outlives a reset, models do.
+/// Flash in RAM, with erase blocks of `ERASE` bytes and write units of `WRITE` bytes. Models outlast a reset if the RAM does.
 #[derive(Debug)]
 pub struct RamFlash<'m, const WRITE: usize, const ERASE: usize> {
     memory: &'m mut [u8],
 }
 
 impl<'m, const WRITE: usize, const ERASE: usize> RamFlash<'m, WRITE, ERASE> {
-    /// Flash in `memory`, with what is in it. What does not make a whole block is not used.
+    /// Flash in `memory`, with its contents. An incomplete erase block at the end is not used.
     pub fn new(memory: &'m mut [u8]) -> Self {
         let whole = memory.len() / ERASE * ERASE;
         RamFlash { memory: &mut memory[..whole] }
     }
 }
 
-/// What memory that is flash refuses.
+/// Why an operation is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RamError {
-    /// A place that is not there, or is no multiple of what is written or erased at once.
+    /// An address outside the flash, or one that is not a multiple of the write unit or erase block.
     Place(NorFlashErrorKind),
-    /// A bit that is 0 was to become 1, which takes an erase.
+    /// A write that would set a bit from 0 to 1, which only an erase can do.
     NotErased,
 }
 
@@ -95,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_keeps_the_rules_of_flash() {
+    fn it_follows_the_rules_of_flash() {
         let mut memory = [0x5a; 70];
         let mut flash = RamFlash::<4, 32>::new(&mut memory);
         assert_eq!(flash.capacity(), 64);

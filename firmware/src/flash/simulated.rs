@@ -1,6 +1,7 @@
-//! NOR flash as it behaves when its power goes: bits only fall to 0, blocks rise to 1 together, and what is cut is left half done.
+//! Simulates NOR flash that loses its power: writes clear single bits, erases set the bits of a block, and an operation that is
+//! interrupted is left half done.
 //!
-//! A bit that was cut while it changed is *unstable*: each read gives it anew. Writing a 0 or erasing makes it stable again.
+//! A bit that was interrupted while it changed is *unstable*: each read may give another value. Writing a 0 or erasing makes it stable.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,18 +15,18 @@ use tern_runtime::testing::{Aligned, Random};
 
 use super::Partition;
 
-/// Ways in which an operation is cut: [`Power::cut`]'s `way` is taken modulo this many.
-pub(crate) const WAYS: u32 = 21;
+/// The number of ways in which an operation can be interrupted; the `way` of [`Power::cut`] is taken modulo this.
+pub(crate) const CUT_WAYS: u32 = 21;
 
-/// The power of a device: it counts what the flash does, and goes when it is told to.
+/// The power supply of a device: counts the operations of the flash, and fails in the one that `cut` names.
 #[derive(Debug)]
 pub(crate) struct Power {
-    /// Writes and erases since it came.
+    /// Writes and erases since power-on.
     pub(crate) operations: u32,
-    /// The operation in which it goes, and how that is cut.
+    /// The operation in which the power fails, counted from 1, and the way in which that operation is interrupted.
     pub(crate) cut: Option<(u32, u32)>,
     pub(crate) is_gone: bool,
-    /// Units that were written twice without an erase: what flash with error correction does not stand.
+    /// Write units that were written twice without an erase, which flash with error correction does not allow.
     pub(crate) overwritten: u32,
     random: Random,
 }
@@ -38,12 +39,12 @@ impl Power {
         Rc::new(RefCell::new(power))
     }
 
-    /// Power comes, to go again as `cut` says.
-    pub(crate) fn come(&mut self, cut: Option<(u32, u32)>) {
+    /// Switches the power on. It fails again as `cut` says.
+    pub(crate) fn switch_on(&mut self, cut: Option<(u32, u32)>) {
         (self.operations, self.cut, self.is_gone) = (0, cut, false);
     }
 
-    /// Counts an operation. Gives how it is cut, if it is.
+    /// Counts an operation, and returns the way in which it is interrupted, if it is.
     fn operate(&mut self) -> Result<Option<u32>, Failed> {
         if self.is_gone {
             return Err(Failed::NoPower);
@@ -52,14 +53,14 @@ impl Power {
         match self.cut {
             Some((at, way)) if at == self.operations => {
                 self.is_gone = true;
-                Ok(Some(way % WAYS))
+                Ok(Some(way % CUT_WAYS))
             }
             _ => Ok(None),
         }
     }
 }
 
-/// Why flash does nothing.
+/// Why an operation failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failed {
     NoPower,
@@ -75,17 +76,17 @@ impl NorFlashError for Failed {
     }
 }
 
-/// What outlasts the power.
+/// The state of the flash, which outlasts the power.
 #[derive(Clone, Debug)]
 pub(crate) struct Cells {
     bits: Vec<u8>,
-    /// Bits of these read as they like.
+    /// Bits that are set here are unstable.
     unstable: Vec<u8>,
-    /// By write unit.
+    /// For each write unit: true if it was written since its erase.
     written: Vec<bool>,
 }
 
-/// A partition of flash with write units of `WRITE` bytes and blocks of `ERASE`.
+/// A partition of simulated flash, with write units of `WRITE` bytes and erase blocks of `ERASE` bytes.
 #[derive(Debug)]
 pub(crate) struct Simulated<const WRITE: usize, const ERASE: usize> {
     cells: Shared<Cells>,
@@ -94,7 +95,7 @@ pub(crate) struct Simulated<const WRITE: usize, const ERASE: usize> {
 }
 
 impl<const WRITE: usize, const ERASE: usize> Simulated<WRITE, ERASE> {
-    /// Cells of so many blocks, erased, with `content` at their beginning.
+    /// The state of an erased flash of so many blocks, with `content` at its beginning.
     pub(crate) fn cells(blocks: usize, content: &[u8]) -> Shared<Cells> {
         let mut bits = vec![0xff; blocks * ERASE];
         bits[..content.len()].copy_from_slice(content);
@@ -103,26 +104,27 @@ impl<const WRITE: usize, const ERASE: usize> Simulated<WRITE, ERASE> {
         Rc::new(RefCell::new(Cells { bits, unstable, written }))
     }
 
-    /// Flash over cells, on a power.
+    /// The flash with this state and this power supply.
     pub(crate) fn new(cells: &Shared<Cells>, power: &Shared<Power>) -> Self {
         Simulated { cells: Rc::clone(cells), power: Rc::clone(power), view: Aligned::new(&[]) }
     }
 
+    /// Reads bytes; unstable bits read at random.
     fn look(&mut self, from: usize, length: usize) -> Vec<u8> {
         let (cells, mut power) = (self.cells.borrow(), self.power.borrow_mut());
         let range = from..from + length;
         if cells.unstable[range.clone()].iter().all(|&unstable| unstable == 0) {
             return cells.bits[range].to_vec();
         }
-        // Some days all of them read alike.
-        let mood = power.random.number() % 4;
+        // Sometimes all unstable bits of a read have the same value.
+        let pattern = power.random.number() % 4;
         let pairs = cells.bits[range.clone()].iter().zip(&cells.unstable[range]);
         pairs
             .map(|(&bits, &unstable)| {
                 if unstable == 0 {
                     return bits;
                 }
-                let noise = match mood {
+                let noise = match pattern {
                     0 => 0,
                     1 => 0xff,
                     _ => power.random.number() as u8,
@@ -166,16 +168,16 @@ impl<const WRITE: usize, const ERASE: usize> NorFlash for Simulated<WRITE, ERASE
             let (mut cells, mut power) = (self.cells.borrow_mut(), self.power.borrow_mut());
             for at in block..block + ERASE {
                 let noise = power.random.number();
-                // Bits that are to rise: all, none, or some; and those that are left hanging.
-                let (up, hanging) = match way {
+                // The bits that are set, and the bits that become unstable.
+                let (up, unstable) = match way {
                     None => (0xff, 0),
                     Some(way) => torn_erase(way, at - block, ERASE, noise),
                 };
-                // A stable 1 has nowhere to rise to; a hanging bit is one that was not there already.
+                // A stable 1 stays a stable 1.
                 let low = !cells.bits[at] | cells.unstable[at];
                 cells.bits[at] |= up;
-                cells.unstable[at] = (cells.unstable[at] & !up) | (hanging & low);
-                if hanging & low != 0 || cells.bits[at] != 0xff {
+                cells.unstable[at] = (cells.unstable[at] & !up) | (unstable & low);
+                if unstable & low != 0 || cells.bits[at] != 0xff {
                     cells.written[at / WRITE] = true;
                 } else if at % WRITE == 0 {
                     cells.written[at / WRITE] = false;
@@ -193,7 +195,7 @@ impl<const WRITE: usize, const ERASE: usize> NorFlash for Simulated<WRITE, ERASE
         let way = self.power.borrow_mut().operate()?;
         let (mut cells, mut power) = (self.cells.borrow_mut(), self.power.borrow_mut());
         let units = bytes.len() / WRITE;
-        // The unit in which the power goes: the first, the last, or one between; and what of it is done.
+        // The unit in which the power fails (the first, the last or one in between), and how that unit is interrupted.
         let torn = way.map(|way| (units * (way as usize / 5) / 4, way % 5));
         for unit in 0..units {
             let first = offset as usize + unit * WRITE;
@@ -209,17 +211,17 @@ impl<const WRITE: usize, const ERASE: usize> NorFlash for Simulated<WRITE, ERASE
             power.overwritten += u32::from(core::mem::replace(&mut cells.written[first / WRITE], true));
             for at in first..first + WRITE {
                 let (fall, noise) = (!bytes[at - offset as usize], power.random.number());
-                let (done, hanging) = if is_torn { torn_write(manner, at - first, WRITE, noise) } else { (0xff, 0) };
+                let (done, unstable) = if is_torn { torn_write(manner, at - first, WRITE, noise) } else { (0xff, 0) };
                 let high = cells.bits[at] | cells.unstable[at];
                 cells.bits[at] &= !(fall & done);
-                cells.unstable[at] = (cells.unstable[at] & !(fall & done)) | (fall & hanging & high);
+                cells.unstable[at] = (cells.unstable[at] & !(fall & done)) | (fall & unstable & high);
             }
         }
         if way.is_some() { Err(Failed::NoPower) } else { Ok(()) }
     }
 }
 
-/// Of a byte whose erase is cut: the bits that have risen, and those left hanging.
+/// For a byte whose erase is interrupted: the bits that are set, and the bits that become unstable.
 fn torn_erase(way: u32, at: usize, length: usize, noise: u64) -> (u8, u8) {
     let some = noise as u8;
     let is_first_half = at < length / 2;
@@ -234,7 +236,7 @@ fn torn_erase(way: u32, at: usize, length: usize, noise: u64) -> (u8, u8) {
     }
 }
 
-/// Of a byte whose write is cut: the bits that have fallen if they were to, and those left hanging.
+/// For a byte whose write is interrupted: the bits that are cleared if they should be, and the bits that become unstable.
 fn torn_write(manner: u32, at: usize, length: usize, noise: u64) -> (u8, u8) {
     let some = noise as u8;
     match manner {
@@ -267,7 +269,7 @@ mod tests {
     type Flash = Simulated<4, 64>;
 
     #[test]
-    fn whole_operations_do_what_flash_does() {
+    fn complete_operations_follow_the_rules_of_flash() {
         let (cells, power) = (Flash::cells(2, &[]), Power::new(1));
         let mut flash = Flash::new(&cells, &power);
         flash.write(8, &[0xf0; 8]).unwrap();
@@ -280,23 +282,23 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_leaves_things_half_done_and_some_bits_hanging() {
-        let (mut outcomes, mut hanging) = (std::collections::BTreeSet::new(), 0);
-        for way in 0..WAYS {
+    fn an_interrupted_operation_is_half_done_and_leaves_unstable_bits() {
+        let (mut outcomes, mut unstable) = (std::collections::BTreeSet::new(), 0);
+        for way in 0..CUT_WAYS {
             let (cells, power) = (Flash::cells(1, &[]), Power::new(7));
-            power.borrow_mut().come(Some((1, way)));
+            power.borrow_mut().switch_on(Some((1, way)));
             let mut flash = Flash::new(&cells, &power);
             assert_eq!(flash.write(0, &[0x11; 32]), Err(Failed::NoPower));
             assert_eq!(flash.write(32, &[0x11; 4]), Err(Failed::NoPower));
-            power.borrow_mut().come(None);
+            power.borrow_mut().switch_on(None);
             let looks: Vec<Vec<u8>> = (0..8).map(|_| flash.bytes()[..32].to_vec()).collect();
-            hanging += u32::from(looks.iter().any(|look| *look != looks[0]));
+            unstable += u32::from(looks.iter().any(|look| *look != looks[0]));
             outcomes.insert(looks[0].clone());
-            // What was cut can be erased, and is as new.
+            // An erase makes it usable again.
             flash.erase(0, 64).unwrap();
             flash.write(0, &[0x11; 32]).unwrap();
             assert_eq!((flash.bytes()[..32].to_vec(), power.borrow().overwritten), (vec![0x11; 32], 0), "{way}");
         }
-        assert!(outcomes.len() > 12 && hanging >= 8, "{} outcomes, {hanging} hanging", outcomes.len());
+        assert!(outcomes.len() > 12 && unstable >= 8, "{} outcomes, {unstable} with unstable bits", outcomes.len());
     }
 }

@@ -1,32 +1,32 @@
-//! The lines typed before.
+//! The history of typed lines, for the arrow keys.
 
 use heapless::Vec;
 
 use super::LIMIT;
 
-/// Bytes kept of lines and of the byte that ends each.
+/// Bytes of storage, including one end byte for each line.
 const CAPACITY: usize = 512;
 
 const _: () = assert!(CAPACITY > LIMIT, "the longest line fits");
 
-/// Lines, the oldest first; where a new one does not fit, the oldest go.
+/// The lines, oldest first. The oldest are dropped to make room for a new one.
 #[derive(Debug)]
 pub struct History {
-    /// Each line ends with LF, which none contains.
+    /// The lines, each ending with LF.
     lines: Vec<u8, CAPACITY>,
-    /// Which line is shown, 0 the newest; none: the one being typed.
+    /// The index of the line being shown, 0 for the newest; `None` for the line being typed.
     shown: Option<usize>,
-    /// The line being typed, while another is shown.
+    /// The line being typed, while another one is shown.
     draft: Vec<u8, LIMIT>,
 }
 
 impl History {
-    /// No lines.
+    /// An empty history.
     pub const fn new() -> Self {
         History { lines: Vec::new(), shown: None, draft: Vec::new() }
     }
 
-    /// Keeps a line, unless it is empty or the newest already.
+    /// Adds a line, unless it is empty or equal to the newest.
     pub fn keep(&mut self, line: &[u8]) {
         self.shown = None;
         if line.is_empty() || line.contains(&b'\n') || self.line(0) == Some(line) {
@@ -41,12 +41,12 @@ impl History {
             self.lines.copy_within(oldest.., 0);
             self.lines.truncate(left);
         }
-        // There is room for both.
+        // The loop above has made room for both.
         let _ = self.lines.extend_from_slice(line);
         let _ = self.lines.push(b'\n');
     }
 
-    /// The line before the one shown; `current` is what is being typed. None: there is none.
+    /// The line before the one being shown, if there is one. `current` is the line being typed.
     pub fn older(&mut self, current: &[u8]) -> Option<&[u8]> {
         let next = self.shown.map_or(0, |shown| shown + 1);
         self.line(next)?;
@@ -58,7 +58,7 @@ impl History {
         self.line(next)
     }
 
-    /// The line after the one shown, at last the one that was being typed. None: that one is shown.
+    /// The line after the one being shown, and finally the line being typed; `None` if that is shown already.
     pub fn newer(&mut self) -> Option<&[u8]> {
         let shown = self.shown?;
         self.shown = shown.checked_sub(1);
@@ -68,7 +68,7 @@ impl History {
         }
     }
 
-    /// The line is done with: the next begins at the newest.
+    /// Returns to the line being typed.
     pub fn rewind(&mut self) {
         self.shown = None;
     }
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn back_and_forth() {
+    fn lines_are_recalled_in_both_directions() {
         let mut history = History::new();
         assert_eq!(history.older(b"x"), None);
         for line in [&b"one"[..], b"two", b"two", b"", b"three"] {
@@ -101,12 +101,12 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_make_room() {
+    fn the_oldest_lines_are_dropped() {
         let mut history = History::new();
         for i in 0..100u8 {
             history.keep(&[b'a' + i % 26; 100]);
         }
-        // 5 lines of 101 bytes fit.
+        // Five lines of 101 bytes fit.
         for i in (95..100u8).rev() {
             assert_eq!(history.older(b""), Some(&[b'a' + i % 26; 100][..]));
         }

@@ -1,11 +1,11 @@
-//! Bytes of a terminal become keys.
+//! Decodes the bytes that a terminal sends into keys.
 
-/// A key, or another thing that a terminal sends.
+/// A key, or the terminal's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
-    /// Nothing yet, or nothing that means anything here.
+    /// An incomplete sequence, or a key without a meaning.
     None,
-    /// A byte of text, TAB excepted.
+    /// A byte of text other than TAB.
     Byte(u8),
     /// TAB.
     Tab,
@@ -13,15 +13,15 @@ pub enum Key {
     Enter,
     /// Ctrl-C.
     Abandon,
-    /// BS or DEL: the character before the cursor.
+    /// BS or DEL: removes the character before the cursor.
     Backspace,
-    /// Delete, Ctrl-D: the character at the cursor.
+    /// Delete or Ctrl-D: removes the character at the cursor.
     Delete,
-    /// Ctrl-U: the line.
+    /// Ctrl-U: removes the line.
     Kill,
-    /// Ctrl-K: from the cursor on.
+    /// Ctrl-K: removes everything from the cursor on.
     KillEnd,
-    /// Ctrl-W: the word before the cursor.
+    /// Ctrl-W: removes the word before the cursor.
     KillWord,
     /// Left, Ctrl-B.
     Left,
@@ -37,11 +37,11 @@ pub enum Key {
     Down,
     /// Ctrl-L.
     Redraw,
-    /// The terminal says what it is: the answer to [`ASK_TERMINAL`].
+    /// The terminal's answer to [`ASK_TERMINAL`].
     Terminal,
 }
 
-/// "Primary device attributes": a terminal that knows escape sequences answers `ESC [ ? … c`.
+/// "Primary device attributes": a terminal that understands escape sequences answers `ESC [ ? … c`.
 pub const ASK_TERMINAL: &[u8] = b"\x1b[c";
 
 const ESC: u8 = 0x1b;
@@ -53,37 +53,37 @@ enum State {
     Begun,
     /// After ESC O: one byte follows.
     Single,
-    /// After ESC [: until a byte 0x40 … 0x7e.
+    /// After ESC [: ends with a byte from 0x40 to 0x7e.
     Sequence {
         /// The first number.
         number: u8,
-        /// No `;` so far.
+        /// True before the first `;`.
         is_first: bool,
-        /// It begins with `?`.
+        /// True if the sequence has a `?`.
         is_private: bool,
     },
 }
 
-/// Tells text from control bytes and escape sequences.
+/// Separates text from control bytes and escape sequences.
 #[derive(Debug)]
 pub struct Keys {
     state: State,
-    /// The last byte was CR: an LF now belongs to it.
+    /// True if the last byte was CR, to which a following LF belongs.
     after_cr: bool,
 }
 
 impl Keys {
-    /// Outside any sequence.
+    /// A decoder outside any sequence.
     pub const fn new() -> Self {
         Keys { state: State::Outside, after_cr: false }
     }
 
-    /// Forgets a sequence that has begun. An LF still belongs to a CR before it.
+    /// Drops an incomplete sequence. A following LF still belongs to a CR before it.
     pub fn leave_sequence(&mut self) {
         self.state = State::Outside;
     }
 
-    /// Whether the last byte was CR, so that an LF now would belong to it.
+    /// Returns true if the last byte was CR, to which a following LF belongs.
     pub fn ended_with_cr(&self) -> bool {
         self.after_cr
     }
@@ -91,7 +91,7 @@ impl Keys {
     /// Takes a byte.
     pub fn push(&mut self, byte: u8) -> Key {
         let after_cr = core::mem::replace(&mut self.after_cr, byte == b'\r');
-        // A control byte ends a sequence and acts.
+        // A control byte ends a sequence and keeps its own meaning.
         if byte < b' ' && byte != b'\t' {
             self.state = if byte == ESC { State::Begun } else { State::Outside };
         }
@@ -114,7 +114,7 @@ impl Keys {
         }
     }
 
-    /// Takes a byte where there are no keys but Enter and Ctrl-C.
+    /// Takes a byte of input in which only Enter and Ctrl-C are keys.
     pub fn push_raw(&mut self, byte: u8) -> Key {
         let after_cr = core::mem::replace(&mut self.after_cr, byte == b'\r');
         self.state = State::Outside;
@@ -150,7 +150,7 @@ impl Keys {
     }
 }
 
-/// What a byte below 0x20 or DEL is outside of a sequence.
+/// The key of a byte outside a sequence.
 fn control(byte: u8, after_cr: bool) -> Key {
     match byte {
         b'\n' if after_cr => Key::None,
@@ -174,7 +174,7 @@ fn control(byte: u8, after_cr: bool) -> Key {
     }
 }
 
-/// The last byte of `ESC [ … X` and `ESC O X`.
+/// The key of `ESC [ … X` and `ESC O X`, by its last byte.
 fn arrow(byte: u8) -> Key {
     match byte {
         b'A' => Key::Up,
@@ -198,12 +198,12 @@ mod tests {
     }
 
     #[test]
-    fn sequences() {
+    fn escape_sequences_become_keys() {
         use Key::{Byte, Delete, Down, End, Home, Left, Right, Terminal, Up};
         assert_eq!(keys(b"\x1b[A\x1b[B\x1bOC\x1b[D\x1b[1;5C"), [Up, Down, Right, Left, Right]);
         assert_eq!(keys(b"\x1b[H\x1b[1~\x1b[7~\x1bOF\x1b[4~\x1b[8~\x1b[3~"), [Home, Home, Home, End, End, End, Delete]);
         assert_eq!(keys(b"\x1b[?62;22cx"), [Terminal, Byte(b'x')]);
-        // What is not known has no effect: function keys, Alt, a number without end.
+        // Unknown sequences have no effect: function keys, Alt, very long numbers.
         assert_eq!(keys(b"\x1b[15~\x1bx\x1b[99999999999~\x1b[>0;1cy"), [Byte(b'y')]);
     }
 

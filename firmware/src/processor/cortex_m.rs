@@ -1,4 +1,4 @@
-//! Cortex-M: entry, sleep, reset, faults.
+//! Cortex-M: entry point, sleep, cycle counter, reset and faults.
 
 pub use cortex_m::asm::wfi as sleep;
 pub use cortex_m::interrupt::disable as mask_interrupts;
@@ -7,16 +7,16 @@ use cortex_m::peripheral::{DCB, DWT, SCB, SYST};
 pub use cortex_m_rt::entry;
 use cortex_m_rt::{ExceptionFrame, exception};
 
-/// SysTick counts 24 bits.
-const LONGEST: u32 = (1 << 24) - 1;
+/// The longest time of SysTick, which has 24 bits, in cycles.
+const MAX_SYSTICK: u32 = (1 << 24) - 1;
 
-/// Sleeps as [`sleep`] does, and no longer than 2^24 cycles. For a watchdog that runs on while the processor sleeps.
+/// Sleeps as [`sleep`] does, but for at most 2^24 cycles, in time for a watchdog that runs during sleep.
 ///
-/// The timer runs here only: an interrupt of it elsewhere would be counted as work.
-#[allow(dead_code, reason = "not every board has such a watchdog")]
+/// The timer runs only here, since its interrupt elsewhere would be measured as part of a model's time.
+#[allow(dead_code, reason = "only boards with such a watchdog use it")]
 pub fn sleep_for_a_while(timer: &mut SYST) {
     timer.set_clock_source(SystClkSource::Core);
-    timer.set_reload(LONGEST);
+    timer.set_reload(MAX_SYSTICK);
     timer.clear_current();
     timer.enable_interrupt();
     timer.enable_counter();
@@ -25,14 +25,14 @@ pub fn sleep_for_a_while(timer: &mut SYST) {
     timer.disable_interrupt();
 }
 
-/// Lets the cycle counter run, for [`cycles`].
+/// Starts the cycle counter for [`cycles`].
 #[allow(dead_code, reason = "QEMU has no such counter")]
 pub fn start_cycle_counter(debug: &mut DCB, counter: &mut DWT) {
     debug.enable_trace();
     counter.enable_cycle_counter();
 }
 
-/// The processor's cycles, without those that it slept.
+/// The processor's cycles, without those during sleep.
 #[allow(dead_code, reason = "QEMU has no such counter")]
 pub fn cycles() -> u32 {
     DWT::cycle_count()
@@ -46,7 +46,7 @@ pub fn reset() -> ! {
 #[exception]
 fn SysTick() {}
 
-// SAFETY: it touches nothing that the faulting code may have left half done but the serial ports, and never returns.
+// SAFETY: it uses only the serial ports of what the faulting code may have left inconsistent, and never returns.
 #[exception]
 unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
     crate::stop(format_args!("hard fault at {:#010x}", frame.pc()))

@@ -1,11 +1,11 @@
-//! RISC-V: entry, sleep, faults.
+//! RISC-V: entry point, sleep and faults.
 
 pub use riscv::asm::wfi as sleep;
 pub use riscv::interrupt::disable as mask_interrupts;
 use riscv_rt::TrapFrame;
 pub use riscv_rt::entry;
 
-/// An exception that has no handler of its own: none has one.
+/// Handles all exceptions.
 #[unsafe(export_name = "ExceptionHandler")]
 fn exception(_: &TrapFrame) -> ! {
     let cause = riscv::register::mcause::read().code();

@@ -1,87 +1,89 @@
-//! Where the [`Record`] is kept: the last one written whole is the one that counts.
+//! Stores the [`Record`] in flash. The last record that was written completely is the valid one.
 //!
-//! Two erase blocks, the *pages*, hold frames: a record, then its *seal*, which is written when the record is. A record whose seal can be read
-//! was written to its end, so its bits will read the same tomorrow; one without may have been cut, and read well today by luck. Rules:
+//! Two erase blocks, the *pages*, hold frames. A frame is a record and then its *seal*, which is written after the record. If the seal can
+//! be read, the record was written completely and its bits are stable. Without a seal the write may have been interrupted, and the record
+//! may read correctly now but not at the next boot. The rules:
 //!
-//! * The whole record with the highest number counts, sealed or not. One that is not sealed is written anew when it is read, lest the next boot
-//!   reads it otherwise.
-//! * The first commit after a boot goes to a page that is erased for it: behind the frames of an old page may stand one that was cut and reads
-//!   as nothing. It is never the page of the highest sealed record.
-//! * Numbers rise by two at a boot, so that what was cut before never ties with what is written now.
-//! * Nobody acts on a record but by a commit in the same boot, or by serving the slot that it names.
+//! * The record with a correct checksum and the highest number is valid, sealed or not. If it is not sealed, it is written again when it
+//!   is read, so that the next boot reads the same.
+//! * The first commit after a boot erases a page for itself, because an interrupted frame that looks like erased flash may follow the
+//!   last frame of an old page. It never erases the page of the highest sealed record.
+//! * Numbers rise by two at a boot, so that an interrupted record never has the number of a new one.
+//! * A record is only acted upon by a commit in the same boot, or by running the model in the slot that it names.
 //!
-//! `docs/update.md` says why neither `sequential-storage` nor `ekv` stands in the place of this.
+//! `docs/update.md` explains why `sequential-storage` and `ekv` are not used instead.
 
 use embedded_storage::nor_flash::{NorFlash, NorFlashError};
 
 use super::record::{RECORD_BYTES, Record};
-use crate::flash::LARGEST_WRITE;
+use crate::flash::MAX_WRITE_UNIT;
 
-const SEAL_BYTES: usize = LARGEST_WRITE;
+const SEAL_BYTES: usize = MAX_WRITE_UNIT;
 const FRAME_BYTES: usize = RECORD_BYTES + SEAL_BYTES;
 const PAGES: u32 = 2;
 
-/// A frame that was read.
+/// A record that was read, with its number and page.
 #[derive(Clone, Copy, Debug)]
-struct Seen {
+struct StoredRecord {
     sequence: u32,
     page: u32,
     record: Record,
 }
 
-/// Where the next frame goes.
+/// The place of the next frame.
 #[derive(Clone, Copy, Debug)]
-struct Next {
+struct NextFrame {
     page: u32,
     offset: u32,
     sequence: u32,
 }
 
-/// A place for the record. There is one, [`Journal`]; tests try others.
+/// A store for the record. The firmware uses [`Journal`]; tests try others too.
 pub trait Store {
-    /// What the flash says that it lies in.
+    /// The error type of the flash.
     type Error: NorFlashError;
 
-    /// The record that counts, from now on. None: none was ever written.
+    /// Reads the valid record, which stays valid until the next commit. `None` if none was ever written.
     ///
     /// # Errors
     /// Those of the flash.
     fn read(&mut self) -> Result<Option<Record>, Self::Error>;
 
-    /// Writes a record. After it, it is the one that counts; where power goes before, it is this one or the one before.
+    /// Writes a record, which is valid afterwards. If the power fails meanwhile, either this record or the one before is valid.
     ///
     /// # Errors
-    /// Those of the flash. It is then not known which record counts.
+    /// Those of the flash. Either of the two records may then be valid.
     fn commit(&mut self, record: &Record) -> Result<(), Self::Error>;
 }
 
-/// Records in two erase blocks, by the rules above.
+/// Records in two erase blocks, by the rules of this file's documentation.
 #[derive(Debug)]
 pub struct Journal<F> {
     flash: F,
-    /// None: this boot has committed nothing yet, or does not know how far it came.
-    next: Option<Next>,
+    /// `None` if this boot has not committed anything yet, or if its last commit failed.
+    next: Option<NextFrame>,
 }
 
 impl<F: NorFlash> Journal<F> {
-    /// A store in `flash`, of which it uses the first two erase blocks.
+    /// A store in the first two erase blocks of `flash`.
     pub fn new(flash: F) -> Self {
         const {
             assert!(F::ERASE_SIZE >= FRAME_BYTES, "an erase block has room for a record");
-            assert!(LARGEST_WRITE.is_multiple_of(F::WRITE_SIZE), "a write unit is at most 32 bytes, a power of two");
+            assert!(MAX_WRITE_UNIT.is_multiple_of(F::WRITE_SIZE), "a write unit is at most 32 bytes, a power of two");
             assert!(F::READ_SIZE <= 8 && 8usize.is_multiple_of(F::READ_SIZE), "a read unit is at most 8 bytes");
         }
         Journal { flash, next: None }
     }
 
-    fn open(&mut self, page: u32, sequence: u32) -> Result<Next, F::Error> {
+    /// Erases a page for the record with this number.
+    fn open(&mut self, page: u32, sequence: u32) -> Result<NextFrame, F::Error> {
         let size = F::ERASE_SIZE as u32;
         self.flash.erase(page * size, (page + 1) * size)?;
-        Ok(Next { page, offset: 0, sequence })
+        Ok(NextFrame { page, offset: 0, sequence })
     }
 
-    /// The highest whole record, and the highest that is sealed.
-    fn scan(&mut self) -> Result<(Option<Seen>, Option<Seen>), F::Error> {
+    /// The record with the highest number, and the sealed record with the highest number.
+    fn scan(&mut self) -> Result<(Option<StoredRecord>, Option<StoredRecord>), F::Error> {
         let (mut highest, mut sealed) = (None, None);
         for page in 0..PAGES {
             let start = page * F::ERASE_SIZE as u32;
@@ -90,7 +92,7 @@ impl<F: NorFlash> Journal<F> {
                 self.flash.read(start + offset as u32, &mut body)?;
                 let Some((sequence, record)) = Record::decode(&body) else { continue };
                 self.flash.read(start + (offset + RECORD_BYTES) as u32, &mut tail)?;
-                let seen = Seen { sequence, page, record };
+                let seen = StoredRecord { sequence, page, record };
                 keep_higher(&mut highest, seen);
                 if tail == seal(&body) {
                     keep_higher(&mut sealed, seen);
@@ -109,7 +111,7 @@ impl<F: NorFlash> Store for Journal<F> {
         if let Some(seen) = highest
             && sealed.is_none_or(|sealed| sealed.sequence != seen.sequence)
         {
-            // Where this fails, it may be the record from before that counts at the next boot.
+            // If this fails, the next boot may read the record before instead.
             let _ = self.commit(&seen.record);
         }
         Ok(highest.map(|seen| seen.record))
@@ -119,7 +121,7 @@ impl<F: NorFlash> Store for Journal<F> {
         let after = |page| (page + 1) % PAGES;
         let next = match self.next.take() {
             Some(next) if next.offset as usize + FRAME_BYTES <= F::ERASE_SIZE => next,
-            Some(Next { page, sequence, .. }) => self.open(after(page), sequence)?,
+            Some(NextFrame { page, sequence, .. }) => self.open(after(page), sequence)?,
             None => {
                 let (highest, sealed) = self.scan()?;
                 let page = sealed.or(highest).map_or(0, |seen| after(seen.page));
@@ -131,18 +133,18 @@ impl<F: NorFlash> Store for Journal<F> {
         self.flash.write(at, &body)?;
         self.flash.write(at + RECORD_BYTES as u32, &seal(&body))?;
         let (offset, sequence) = (next.offset + FRAME_BYTES as u32, next.sequence.saturating_add(1));
-        self.next = Some(Next { offset, sequence, ..next });
+        self.next = Some(NextFrame { offset, sequence, ..next });
         Ok(())
     }
 }
 
-fn keep_higher(kept: &mut Option<Seen>, seen: Seen) {
+fn keep_higher(kept: &mut Option<StoredRecord>, seen: StoredRecord) {
     if kept.is_none_or(|kept| seen.sequence > kept.sequence) {
         *kept = Some(seen);
     }
 }
 
-/// What follows a record that was written to its end.
+/// The seal, which follows a record that was written completely.
 fn seal(body: &[u8; RECORD_BYTES]) -> [u8; SEAL_BYTES] {
     let mut seal = [0; SEAL_BYTES];
     seal[..4].copy_from_slice(b"SEAL");

@@ -1,24 +1,24 @@
-//! A model as it travels: the device file, and behind it a trailer with its version and signature. `docs/update.md` has the bytes.
+//! A package: a device file, and optionally a trailer with its version and signature. `docs/update.md` specifies the bytes.
 
 use ed25519_dalek::{Signature, VerifyingKey};
 use tern_runtime::{Model, file_len};
 
-use super::reason::Reason;
+use super::slot_error::SlotError;
 use crate::crc32::crc32;
 
-/// Bytes of a trailer.
+/// Length of a trailer in bytes.
 pub const TRAILER_BYTES: usize = 96;
-/// Bytes of a signature, the last of a package. All that stands before is signed.
+/// Length of a signature in bytes. It ends a package, and everything before it is signed.
 pub const SIGNATURE_BYTES: usize = 64;
-/// Bytes of a public key.
+/// Length of a public key in bytes.
 pub const KEY_BYTES: usize = 32;
 
 const MAGIC: &[u8; 8] = b"TERNSIG1";
-/// Bytes of the trailer before its checksum, which covers them and the file.
+/// Bytes of the trailer before its checksum. The checksum covers them and the device file.
 const CHECKED_BYTES: usize = 16;
 
-/// The public key that 64 hexadecimal digits are.
-const fn key_of_hex(hex: Option<&str>) -> Option<[u8; KEY_BYTES]> {
+/// Parses a public key of 64 hexadecimal digits.
+const fn parse_hex_key(hex: Option<&str>) -> Option<[u8; KEY_BYTES]> {
     const fn digit(byte: u8) -> u8 {
         match byte {
             b'0'..=b'9' => byte - b'0',
@@ -39,118 +39,118 @@ const fn key_of_hex(hex: Option<&str>) -> Option<[u8; KEY_BYTES]> {
     Some(key)
 }
 
-/// Who must have signed a model.
+/// The public key that models must be signed with.
 ///
-/// A program that has no such value holds no code to check signatures with either, which is most of what checking costs.
+/// The key carries the function that verifies signatures, so that firmware without a key does not contain that code.
 #[derive(Clone, Copy, Debug)]
-pub struct Trusted {
+pub struct TrustedKey {
     key: [u8; KEY_BYTES],
-    verify: fn(&[u8; KEY_BYTES], &Trailer<'_>) -> Result<(), Reason>,
+    verify: fn(&[u8; KEY_BYTES], &Trailer<'_>) -> Result<(), SlotError>,
 }
 
-impl Trusted {
-    /// The owner of an Ed25519 key.
+impl TrustedKey {
+    /// An Ed25519 key.
     pub const fn new(key: [u8; KEY_BYTES]) -> Self {
-        Trusted { key, verify }
+        TrustedKey { key, verify }
     }
 
-    /// The owner of the key that 64 hexadecimal digits are. None: there are none, so anybody is trusted.
+    /// The key of 64 hexadecimal digits; `None` for `None`, which accepts unsigned models.
     ///
     /// # Panics
-    /// Where it is something else: at compile time, for a constant.
-    pub const fn of_hex(hex: Option<&str>) -> Option<Self> {
-        match key_of_hex(hex) {
-            Some(key) => Some(Trusted::new(key)),
+    /// If the text is anything else. For a constant, this is a compile error.
+    pub const fn from_hex(hex: Option<&str>) -> Option<Self> {
+        match parse_hex_key(hex) {
+            Some(key) => Some(TrustedKey::new(key)),
             None => None,
         }
     }
 }
 
-fn verify(key: &[u8; KEY_BYTES], trailer: &Trailer<'_>) -> Result<(), Reason> {
-    let verifier = VerifyingKey::from_bytes(key).map_err(|_| Reason::BadKey)?;
+fn verify(key: &[u8; KEY_BYTES], trailer: &Trailer<'_>) -> Result<(), SlotError> {
+    let verifier = VerifyingKey::from_bytes(key).map_err(|_| SlotError::BadKey)?;
     let signature = Signature::from_bytes(trailer.signature);
-    verifier.verify_strict(trailer.signed, &signature).map_err(|_| Reason::Signature)
+    verifier.verify_strict(trailer.signed, &signature).map_err(|_| SlotError::Signature)
 }
 
-/// A model as it travels, its parts found.
+/// The parts of a package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Package<'p> {
     /// The device file.
     pub file: &'p [u8],
-    /// What follows it. None: the file travels alone.
+    /// The trailer; `None` for a device file without a signature.
     pub trailer: Option<Trailer<'p>>,
 }
 
-/// What follows a device file.
+/// The trailer of a signed device file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trailer<'p> {
     /// The model's version counter.
     pub version: u32,
-    /// The first bytes of the public key that verifies it.
+    /// The first bytes of the public key that it is signed with.
     pub key: [u8; 8],
-    /// All that is signed.
+    /// All signed bytes.
     pub signed: &'p [u8],
     /// The signature.
     pub signature: &'p [u8; SIGNATURE_BYTES],
 }
 
 impl<'p> Package<'p> {
-    /// Finds the parts of a package in exactly its bytes.
+    /// Splits the bytes of a package into its parts.
     ///
     /// # Errors
-    /// [`Reason`] if the lengths do not fit each other, the trailer is none, or a checksum is wrong.
-    pub fn parse(bytes: &'p [u8]) -> Result<Self, Reason> {
+    /// [`SlotError`] if a length or a checksum is wrong, or if the trailer is not one.
+    pub fn parse(bytes: &'p [u8]) -> Result<Self, SlotError> {
         let length = file_len(bytes)?;
         let (file, rest) = bytes
             .split_at_checked(length)
-            .ok_or(Reason::Length { found: bytes.len(), expected: [length, length + TRAILER_BYTES] })?;
+            .ok_or(SlotError::Length { found: bytes.len(), expected: [length, length + TRAILER_BYTES] })?;
         if rest.is_empty() {
             return Ok(Package { file, trailer: None });
         }
         let rest: &[u8; TRAILER_BYTES] = rest
             .try_into()
-            .map_err(|_| Reason::Length { found: bytes.len(), expected: [length, length + TRAILER_BYTES] })?;
+            .map_err(|_| SlotError::Length { found: bytes.len(), expected: [length, length + TRAILER_BYTES] })?;
         let (head, signature) = rest.split_at(TRAILER_BYTES - SIGNATURE_BYTES);
         let word = |at: usize| head.get(at..at + 4)?.try_into().ok().map(u32::from_le_bytes);
-        let field = |at: usize| word(at).ok_or(Reason::Trailer);
+        let field = |at: usize| word(at).ok_or(SlotError::Trailer);
         if !head.starts_with(MAGIC) || field(8)? as usize != length {
-            return Err(Reason::Trailer);
+            return Err(SlotError::Trailer);
         }
         let checked = bytes.get(..length + CHECKED_BYTES).unwrap_or(bytes);
         let (expected, found) = (field(16)?, crc32(checked));
         if found != expected {
-            return Err(Reason::Checksum { found, expected });
+            return Err(SlotError::Checksum { found, expected });
         }
-        let key = head.get(20..28).and_then(|key| key.try_into().ok()).ok_or(Reason::Trailer)?;
-        let signature = signature.try_into().map_err(|_| Reason::Trailer)?;
+        let key = head.get(20..28).and_then(|key| key.try_into().ok()).ok_or(SlotError::Trailer)?;
+        let signature = signature.try_into().map_err(|_| SlotError::Trailer)?;
         let signed = &bytes[..bytes.len() - SIGNATURE_BYTES];
         Ok(Package { file, trailer: Some(Trailer { version: field(12)?, key, signed, signature }) })
     }
 
-    /// The version counter; 0 of a file that travels alone.
+    /// The version counter; 0 without a trailer.
     pub fn version(&self) -> u32 {
         self.trailer.map_or(0, |trailer| trailer.version)
     }
 
-    /// Finds a package at the beginning of a slot that a flasher wrote, where nothing tells its length.
+    /// Finds a package of unknown length at the beginning of a slot, as a flasher wrote it.
     ///
     /// # Errors
     /// As [`parse`](Package::parse).
-    pub fn find(slot: &'p [u8]) -> Result<Self, Reason> {
+    pub fn find(slot: &'p [u8]) -> Result<Self, SlotError> {
         let length = file_len(slot)?;
         let is_signed = slot.get(length..).is_some_and(|rest| rest.starts_with(MAGIC));
         Package::parse(slot.get(..if is_signed { length + TRAILER_BYTES } else { length }).unwrap_or(slot))
     }
 
-    /// Checks who made the package, where not everybody is trusted.
+    /// Verifies the signature. Without a trusted key every package is accepted.
     ///
     /// # Errors
-    /// [`Reason`] if it is not signed, by another key, or wrongly.
-    pub fn verify(&self, trusted: Option<&Trusted>) -> Result<(), Reason> {
-        let Some(Trusted { key, verify }) = trusted else { return Ok(()) };
-        let trailer = self.trailer.ok_or(Reason::Unsigned)?;
+    /// [`SlotError`] if the package is not signed, is signed with another key, or has a wrong signature.
+    pub fn verify(&self, trusted: Option<&TrustedKey>) -> Result<(), SlotError> {
+        let Some(TrustedKey { key, verify }) = trusted else { return Ok(()) };
+        let trailer = self.trailer.ok_or(SlotError::Unsigned)?;
         if !key.starts_with(&trailer.key) {
-            return Err(Reason::OtherKey { found: trailer.key, expected: *key });
+            return Err(SlotError::OtherKey { found: trailer.key, expected: *key });
         }
         verify(key, &trailer)
     }
@@ -158,8 +158,8 @@ impl<'p> Package<'p> {
     /// The model.
     ///
     /// # Errors
-    /// What the runtime says of the file.
-    pub fn model(&self) -> Result<Model<'p>, Reason> {
+    /// Those of [`Model::from_bytes`].
+    pub fn model(&self) -> Result<Model<'p>, SlotError> {
         Ok(Model::from_bytes(self.file)?)
     }
 }
@@ -172,7 +172,7 @@ pub(crate) mod testing {
 
     use super::*;
 
-    /// A package as `tern sign` makes it.
+    /// A package as `tern sign` writes it.
     pub(crate) fn signed(file: &[u8], version: u32, key: &SigningKey) -> Vec<u8> {
         let mut bytes = file.to_vec();
         bytes.extend_from_slice(MAGIC);
@@ -203,7 +203,7 @@ mod tests {
     fn every_byte_of_a_package_is_held_by_its_signature() {
         let file = random_file(1, SIZES, "3");
         let signer = SigningKey::from_bytes(&[7; 32]);
-        let trusted = Trusted::new(signer.verifying_key().to_bytes());
+        let trusted = TrustedKey::new(signer.verifying_key().to_bytes());
         let package = signed(&file, 3, &signer);
         assert_eq!(package.len(), file.len() + TRAILER_BYTES);
         let whole = Aligned::new(&package);
@@ -227,25 +227,25 @@ mod tests {
         let file = random_file(1, SIZES, "3");
         let (ours, theirs) = (SigningKey::from_bytes(&[7; 32]), SigningKey::from_bytes(&[8; 32]));
         let key = ours.verifying_key().to_bytes();
-        let trusted = Trusted::new(key);
+        let trusted = TrustedKey::new(key);
         let check =
             |bytes: &[u8]| Package::parse(&Aligned::new(bytes)).and_then(|package| package.verify(Some(&trusted)));
-        assert_eq!(check(&file), Err(Reason::Unsigned));
-        assert!(matches!(check(&signed(&file, 3, &theirs)), Err(Reason::OtherKey { .. })));
+        assert_eq!(check(&file), Err(SlotError::Unsigned));
+        assert!(matches!(check(&signed(&file, 3, &theirs)), Err(SlotError::OtherKey { .. })));
         // One that names our key, and does not have it.
         let mut forged = signed(&file, 3, &theirs);
         let at = file.len() + 20;
         forged[at..at + 8].copy_from_slice(&key[..8]);
-        assert_eq!(check(&forged), Err(Reason::Signature));
+        assert_eq!(check(&forged), Err(SlotError::Signature));
         assert_eq!(Package::parse(&file).unwrap().verify(None), Ok(()));
     }
 
     #[test]
     fn a_key_is_64_digits() {
         let hex = "00ff10a5".repeat(8);
-        assert_eq!(key_of_hex(Some(&hex)).map(|key| key[..5].to_vec()), Some(std::vec![0, 0xff, 0x10, 0xa5, 0]));
-        assert_eq!(key_of_hex(None), None);
-        assert!(std::panic::catch_unwind(|| key_of_hex(Some("00ff"))).is_err());
+        assert_eq!(parse_hex_key(Some(&hex)).map(|key| key[..5].to_vec()), Some(std::vec![0, 0xff, 0x10, 0xa5, 0]));
+        assert_eq!(parse_hex_key(None), None);
+        assert!(std::panic::catch_unwind(|| parse_hex_key(Some("00ff"))).is_err());
     }
 
     #[test]
@@ -254,11 +254,11 @@ mod tests {
         let package = signed(&file, 3, &SigningKey::from_bytes(&[7; 32]));
         for length in [file.len() + 1, package.len() - 1] {
             let cut = Aligned::new(&package[..length]);
-            assert!(matches!(Package::parse(&cut), Err(Reason::Length { .. })), "{length}");
+            assert!(matches!(Package::parse(&cut), Err(SlotError::Length { .. })), "{length}");
         }
         let mut longer: Vec<u8> = package.clone();
         longer.push(0);
-        assert!(matches!(Package::parse(&Aligned::new(&longer)), Err(Reason::Length { .. })));
-        assert!(matches!(Package::parse(&Aligned::new(&file[..file.len() - 1])), Err(Reason::File(_))));
+        assert!(matches!(Package::parse(&Aligned::new(&longer)), Err(SlotError::Length { .. })));
+        assert!(matches!(Package::parse(&Aligned::new(&file[..file.len() - 1])), Err(SlotError::File(_))));
     }
 }

@@ -1,8 +1,8 @@
-//! What the slots hold, as one small record. `docs/update.md` has its bytes.
+//! The record about the contents of the two slots. `docs/update.md` specifies its bytes.
 
 use crate::crc32::crc32;
 
-/// Bytes of a record.
+/// Length of a record in bytes.
 pub const RECORD_BYTES: usize = 64;
 
 const MAGIC: [u8; 4] = *b"TREC";
@@ -11,49 +11,49 @@ const NONE: u8 = 0xff;
 
 /// One of the two slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Index {
-    /// The first, to which a flasher writes.
+pub enum SlotIndex {
+    /// The first slot, which a flasher writes to.
     A,
-    /// The second.
+    /// The second slot.
     B,
 }
 
-impl Index {
-    /// Both.
-    pub const ALL: [Index; 2] = [Index::A, Index::B];
+impl SlotIndex {
+    /// Both slots.
+    pub const ALL: [SlotIndex; 2] = [SlotIndex::A, SlotIndex::B];
 
-    /// The other one.
-    pub fn other(self) -> Index {
+    /// The other slot.
+    pub fn other(self) -> SlotIndex {
         match self {
-            Index::A => Index::B,
-            Index::B => Index::A,
+            SlotIndex::A => SlotIndex::B,
+            SlotIndex::B => SlotIndex::A,
         }
     }
 
     /// `A` or `B`.
     pub fn name(self) -> &'static str {
         match self {
-            Index::A => "A",
-            Index::B => "B",
+            SlotIndex::A => "A",
+            SlotIndex::B => "B",
         }
     }
 }
 
-/// How far a slot's model has come.
+/// The state of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum State {
-    /// Nothing that may be used.
+    /// The slot holds nothing usable.
     Empty = 1,
-    /// A whole file whose package was accepted.
+    /// A package was received completely and accepted.
     Received = 2,
-    /// All checks passed: the next boot tries it.
+    /// All checks passed, and the next boot tries the model.
     Activated = 3,
-    /// A boot tries it, or did and never came to an end.
+    /// A boot is trying the model, or was interrupted while trying it.
     Trial = 4,
-    /// It has served.
+    /// The model has passed its trial.
     Confirmed = 5,
-    /// Its trial failed.
+    /// The trial failed.
     Failed = 6,
 }
 
@@ -61,7 +61,7 @@ impl State {
     const ALL: [State; 6] =
         [State::Empty, State::Received, State::Activated, State::Trial, State::Confirmed, State::Failed];
 
-    /// In a word.
+    /// The name, as `models` prints it.
     pub fn name(self) -> &'static str {
         match self {
             State::Empty => "empty",
@@ -74,56 +74,56 @@ impl State {
     }
 }
 
-/// What is known of a slot.
+/// The contents of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// How far its model has come.
+    /// The state.
     pub state: State,
-    /// It was confirmed once: it may serve again though a newer one was confirmed since.
+    /// True if the model was confirmed once. It may run again even if a newer one was confirmed since.
     pub proven: bool,
-    /// The model's version counter; 0 of a file without a trailer.
+    /// The model's version counter; 0 without a trailer.
     pub version: u32,
-    /// Length of the file as received, its trailer included. 0: as a flasher wrote it, length and checksum unknown.
+    /// Length of the package as received, with its trailer. 0 if a flasher wrote it: length and checksum are then unknown.
     pub bytes: u32,
     /// CRC-32 of these bytes.
     pub crc32: u32,
 }
 
 impl Slot {
-    /// A slot that holds nothing.
+    /// An empty slot.
     pub const EMPTY: Slot = Slot { state: State::Empty, proven: false, version: 0, bytes: 0, crc32: 0 };
 }
 
-/// What a device knows of its models.
+/// The record about both slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record {
     /// The slots, A first.
     pub slots: [Slot; 2],
-    /// The slot that serves.
-    pub active: Option<Index>,
-    /// The highest version that was ever confirmed: nothing below it is loaded.
-    pub floor: u32,
+    /// The slot whose model runs.
+    pub active: Option<SlotIndex>,
+    /// The highest version that was ever confirmed. Older models are refused.
+    pub min_version: u32,
 }
 
 impl Record {
-    /// Before the first record: slot A holds what a flasher wrote, if anything.
+    /// The state before the first record: slot A holds what a flasher wrote, if anything.
     pub const FACTORY: Record = Record {
         slots: [Slot { state: State::Confirmed, proven: true, version: 0, bytes: 0, crc32: 0 }, Slot::EMPTY],
-        active: Some(Index::A),
-        floor: 0,
+        active: Some(SlotIndex::A),
+        min_version: 0,
     };
 
     /// A slot.
-    pub fn slot(&self, index: Index) -> &Slot {
+    pub fn slot(&self, index: SlotIndex) -> &Slot {
         &self.slots[index as usize]
     }
 
-    /// A slot, to change.
-    pub fn slot_mut(&mut self, index: Index) -> &mut Slot {
+    /// A slot, for changing it.
+    pub fn slot_mut(&mut self, index: SlotIndex) -> &mut Slot {
         &mut self.slots[index as usize]
     }
 
-    /// The bytes of this record with its place in the sequence of all.
+    /// The bytes of this record. `sequence` is its number among all records.
     pub fn encode(&self, sequence: u32) -> [u8; RECORD_BYTES] {
         let mut bytes = [0; RECORD_BYTES];
         bytes[..4].copy_from_slice(&MAGIC);
@@ -131,7 +131,7 @@ impl Record {
         bytes[5] = self.active.map_or(NONE, |index| index as u8);
         let mut put = |at: usize, word: u32| bytes[at..at + 4].copy_from_slice(&word.to_le_bytes());
         put(8, sequence);
-        put(12, self.floor);
+        put(12, self.min_version);
         for (slot, at) in self.slots.iter().zip([16, 32]) {
             put(at, u32::from(slot.state as u8) | u32::from(slot.proven) << 8);
             put(at + 4, slot.version);
@@ -144,7 +144,7 @@ impl Record {
         bytes
     }
 
-    /// The record that `bytes` are, and its place in the sequence. None: they are none, or not whole.
+    /// Parses a record and its number; `None` if the bytes are not a record or its checksum is wrong.
     pub fn decode(bytes: &[u8; RECORD_BYTES]) -> Option<(u32, Record)> {
         let word = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
         if bytes[..4] != MAGIC || bytes[4] != VERSION || word(60)? != crc32(&bytes[..60]) {
@@ -157,9 +157,9 @@ impl Record {
         };
         let active = match bytes[5] {
             NONE => None,
-            code => Some(Index::ALL.into_iter().find(|&index| index as u8 == code)?),
+            code => Some(SlotIndex::ALL.into_iter().find(|&index| index as u8 == code)?),
         };
-        Some((word(8)?, Record { slots: [slot(16)?, slot(32)?], active, floor: word(12)? }))
+        Some((word(8)?, Record { slots: [slot(16)?, slot(32)?], active, min_version: word(12)? }))
     }
 }
 
@@ -168,13 +168,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_and_nothing_else() {
+    fn a_record_is_read_back_and_every_changed_bit_is_found() {
         let mut record = Record::FACTORY;
         for (i, state) in State::ALL.into_iter().enumerate() {
-            *record.slot_mut(Index::B) =
+            *record.slot_mut(SlotIndex::B) =
                 Slot { state, proven: i % 2 == 0, version: 7, bytes: 322_856, crc32: 0x9d1f_04c2 };
-            record.active = [None, Some(Index::A), Some(Index::B)][i % 3];
-            record.floor = i as u32;
+            record.active = [None, Some(SlotIndex::A), Some(SlotIndex::B)][i % 3];
+            record.min_version = i as u32;
             let bytes = record.encode(41);
             assert_eq!(Record::decode(&bytes), Some((41, record)));
             for at in 0..bytes.len() * 8 {

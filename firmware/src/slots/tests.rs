@@ -1,6 +1,6 @@
 //! Whole updates on a simulated flash, as they should go.
 
-mod sweep;
+mod power_cuts;
 
 use std::vec::Vec;
 
@@ -31,7 +31,7 @@ fn signer() -> SigningKey {
 struct Device<const WRITE: usize> {
     power: Shared<Power>,
     cells: [Shared<Cells>; 3],
-    key: Option<Trusted>,
+    key: Option<TrustedKey>,
 }
 
 type Flash<const WRITE: usize> = Simulated<WRITE, ERASE>;
@@ -44,7 +44,7 @@ struct On<const WRITE: usize, S = Journal<Flash<WRITE>>> {
 
 impl<const WRITE: usize> Device<WRITE> {
     /// With `flashed` in its first slot.
-    fn new(flashed: &[u8], key: Option<Trusted>) -> Self {
+    fn new(flashed: &[u8], key: Option<TrustedKey>) -> Self {
         let cells = Flash::<WRITE>::cells;
         Device { power: Power::new(1), cells: [cells(2, &[]), cells(8, flashed), cells(8, &[])], key }
     }
@@ -65,20 +65,20 @@ impl<const WRITE: usize, S: Store> On<WRITE, S> {
     /// The file that serves.
     fn serves(&self) -> Option<Vec<u8>> {
         let (_, bytes) = self.boot.serving.as_ref().ok()?;
-        Some(Found::in_slot(bytes).ok()?.file.to_vec())
+        Some(LoadedModel::from_slot(bytes).ok()?.file.to_vec())
     }
 
-    fn load(&mut self, package: &[u8]) -> Result<Slot, Reason> {
+    fn load(&mut self, package: &[u8]) -> Result<Slot, SlotError> {
         self.slots.begin(package.len() as u32)?;
         package.chunks(256).try_for_each(|piece| self.slots.write(piece))?;
         self.slots.finish()
     }
 
-    fn activate(&mut self) -> Result<Index, Reason> {
+    fn activate(&mut self) -> Result<SlotIndex, SlotError> {
         self.slots.activate(&mut [0; SCRATCH_WORDS], &mut || true)
     }
 
-    fn rollback(&mut self) -> Result<(Index, State), Reason> {
+    fn rollback(&mut self) -> Result<(SlotIndex, State), SlotError> {
         self.slots.rollback(&mut [0; SCRATCH_WORDS], &mut || true)
     }
 
@@ -88,40 +88,40 @@ impl<const WRITE: usize, S: Store> On<WRITE, S> {
 }
 
 #[test]
-fn a_model_is_received_activated_tried_and_confirmed_and_the_old_one_can_come_back() {
+fn a_model_is_received_activated_confirmed_and_rolled_back() {
     use State::{Activated, Confirmed, Empty, Received, Trial};
     let (old, new) = (model(1), model(2));
     let device = Device::<4>::new(&old, None);
     let mut on = device.on();
     assert_eq!(on.serves().as_deref(), Some(&*old));
-    assert_eq!((on.boot.news.len(), on.states()), (0, [Confirmed, Empty]));
+    assert_eq!((on.boot.events.len(), on.states()), (0, [Confirmed, Empty]));
     let slot = on.load(&new).unwrap();
     assert_eq!((slot.bytes as usize, slot.crc32), (new.len(), crc32(&new)));
-    assert_eq!((on.states(), on.slots.serving()), ([Confirmed, Received], Some(Index::A)));
-    assert_eq!(on.activate(), Ok(Index::B));
+    assert_eq!((on.states(), on.slots.serving()), ([Confirmed, Received], Some(SlotIndex::A)));
+    assert_eq!(on.activate(), Ok(SlotIndex::B));
     assert_eq!(on.states(), [Confirmed, Activated]);
 
     let mut on = device.on();
-    assert_eq!((on.serves().as_deref(), &*on.boot.news), (Some(&*new), &[News::Trial(Index::B)][..]));
+    assert_eq!((on.serves().as_deref(), &*on.boot.events), (Some(&*new), &[BootEvent::Trial(SlotIndex::B)][..]));
     assert_eq!(on.states(), [Confirmed, Trial]);
-    assert_eq!(on.slots.confirm(), Ok(Some(Index::B)));
+    assert_eq!(on.slots.confirm(), Ok(Some(SlotIndex::B)));
     assert_eq!(on.slots.confirm(), Ok(None));
 
     let mut on = device.on();
     assert_eq!((on.serves().as_deref(), on.states()), (Some(&*new), [Confirmed, Confirmed]));
-    assert_eq!(on.rollback(), Ok((Index::A, Activated)));
+    assert_eq!(on.rollback(), Ok((SlotIndex::A, Activated)));
     // Taken back, and meant.
-    assert_eq!(on.rollback(), Ok((Index::A, Confirmed)));
-    assert_eq!(on.rollback(), Ok((Index::A, Activated)));
+    assert_eq!(on.rollback(), Ok((SlotIndex::A, Confirmed)));
+    assert_eq!(on.rollback(), Ok((SlotIndex::A, Activated)));
     let mut on = device.on();
-    assert_eq!((on.serves().as_deref(), on.slots.confirm()), (Some(&*old), Ok(Some(Index::A))));
-    assert_eq!(on.slots.erase(&mut || true), Ok(Index::B));
-    assert_eq!((on.states(), on.activate()), ([Confirmed, Empty], Err(Reason::Empty)));
-    assert_eq!((on.rollback(), device.on().serves().as_deref()), (Err(Reason::NothingBefore), Some(&*old)));
+    assert_eq!((on.serves().as_deref(), on.slots.confirm()), (Some(&*old), Ok(Some(SlotIndex::A))));
+    assert_eq!(on.slots.erase(&mut || true), Ok(SlotIndex::B));
+    assert_eq!((on.states(), on.activate()), ([Confirmed, Empty], Err(SlotError::Empty)));
+    assert_eq!((on.rollback(), device.on().serves().as_deref()), (Err(SlotError::NothingBefore), Some(&*old)));
 }
 
 #[test]
-fn a_trial_that_does_not_confirm_falls_back() {
+fn a_trial_that_is_not_confirmed_returns_to_the_previous_model() {
     let (old, new) = (model(1), model(2));
     let device = Device::<4>::new(&old, None);
     let mut on = device.on();
@@ -131,16 +131,16 @@ fn a_trial_that_does_not_confirm_falls_back() {
     assert_eq!(device.on().serves().as_deref(), Some(&*new));
     let mut on = device.on();
     assert_eq!(on.serves().as_deref(), Some(&*old));
-    assert_eq!(&*on.boot.news, &[News::FellBack(Index::B, Reason::Unfinished)]);
+    assert_eq!(&*on.boot.events, &[BootEvent::FellBack(SlotIndex::B, SlotError::Unfinished)]);
     assert_eq!(on.states(), [State::Confirmed, State::Failed]);
     // It can be tried again.
     on.activate().unwrap();
-    assert_eq!(device.on().slots.confirm(), Ok(Some(Index::B)));
+    assert_eq!(device.on().slots.confirm(), Ok(Some(SlotIndex::B)));
     assert_eq!(device.on().serves().as_deref(), Some(&*new));
 }
 
 #[test]
-fn a_bit_that_falls_in_flash_is_seen_and_the_other_model_serves() {
+fn a_changed_bit_in_flash_is_detected_and_the_other_model_runs() {
     let (old, new) = (model(1), model(2));
     let device = Device::<1>::new(&old, None);
     let mut on = device.on();
@@ -151,7 +151,11 @@ fn a_bit_that_falls_in_flash_is_seen_and_the_other_model_serves() {
     fall(weight);
     let on = device.on();
     assert_eq!(on.serves().as_deref(), Some(&*old));
-    assert!(matches!(on.boot.news[0], News::FellBack(Index::B, Reason::Changed { .. })), "{:?}", on.boot.news);
+    assert!(
+        matches!(on.boot.events[0], BootEvent::FellBack(SlotIndex::B, SlotError::Changed { .. })),
+        "{:?}",
+        on.boot.events
+    );
 
     let device = Device::<1>::new(&old, None);
     let mut on = device.on();
@@ -160,28 +164,32 @@ fn a_bit_that_falls_in_flash_is_seen_and_the_other_model_serves() {
     device.on().slots.confirm().unwrap();
     Flash::<1>::new(&device.cells[2], &device.power).write(weight, &[0]).unwrap();
     let on = device.on();
-    assert_eq!((on.serves().as_deref(), on.slots.record().active), (Some(&*old), Some(Index::A)));
-    assert!(matches!(on.boot.news[0], News::Damaged(Index::B, Reason::Changed { .. })), "{:?}", on.boot.news);
+    assert_eq!((on.serves().as_deref(), on.slots.record().active), (Some(&*old), Some(SlotIndex::A)));
+    assert!(
+        matches!(on.boot.events[0], BootEvent::Damaged(SlotIndex::B, SlotError::Changed { .. })),
+        "{:?}",
+        on.boot.events
+    );
 }
 
 /// Loads `package` into a device that serves a model, and gives why it is refused; the device serves on, also after a reset.
-fn refused(device: &Device<4>, package: &[u8]) -> Reason {
+fn refused(device: &Device<4>, package: &[u8]) -> SlotError {
     let serving = device.on().serves();
     let mut on = device.on();
     let reason = on.load(package).and_then(|_| on.activate()).expect_err("it is refused");
-    assert_eq!(on.slots.serving(), Some(Index::A));
-    assert_eq!((device.on().serves(), device.on().boot.news.len()), (serving, 0));
+    assert_eq!(on.slots.serving(), Some(SlotIndex::A));
+    assert_eq!((device.on().serves(), device.on().boot.events.len()), (serving, 0));
     reason
 }
 
 #[test]
-fn what_may_not_run_is_refused_with_its_reason() {
+fn models_that_may_not_run_are_refused_with_a_reason() {
     let old = model(1);
     let device = Device::<4>::new(&old, None);
     let refused = |bytes: &[u8]| refused(&device, bytes);
-    assert!(matches!(refused(&[b'x'; 5000]), Reason::Length { found: 5000, expected: [4096, 4096] }));
-    assert!(matches!(refused(&model(2)[..700]), Reason::File(LoadError::Truncated { found: 700, .. })));
-    assert!(matches!(refused(b"not a model, but as long as one may be"), Reason::File(_)));
+    assert!(matches!(refused(&[b'x'; 5000]), SlotError::Length { found: 5000, expected: [4096, 4096] }));
+    assert!(matches!(refused(&model(2)[..700]), SlotError::File(LoadError::Truncated { found: 700, .. })));
+    assert!(matches!(refused(b"not a model, but as long as one may be"), SlotError::File(_)));
     let mut other = model(2).to_vec();
     let at = other.windows(18).position(|w| w == b"\"tern.version\":\"1\"").unwrap() + 16;
     other[at] = b'2';
@@ -189,52 +197,52 @@ fn what_may_not_run_is_refused_with_its_reason() {
     assert_eq!(reason.code(), "wrong_version");
     let mut broken = signed(&model(2), 1, &signer());
     broken[700] ^= 4;
-    assert!(matches!(refused(&broken), Reason::Checksum { .. }));
+    assert!(matches!(refused(&broken), SlotError::Checksum { .. }));
     let large = random_file(1, Sizes { hidden_size: 16, ..SIZES }, "3");
-    assert!(matches!(refused(&large), Reason::Unfit(Refusal::Scratch { .. })));
+    assert!(matches!(refused(&large), SlotError::Unfit(Refusal::Scratch { .. })));
     // Golden logits that are nobody's.
     let wrong = to_bytes(&metadata("3"), tensors(2, SIZES));
-    assert_eq!(refused(&wrong), Reason::Golden { exact: 0, total: 3 });
+    assert_eq!(refused(&wrong), SlotError::Golden { exact: 0, total: 3 });
 }
 
 #[test]
-fn a_device_with_a_key_takes_signed_models_only_and_never_an_older_one() {
+fn firmware_with_a_key_accepts_signed_models_and_no_older_ones() {
     let (signer, stranger) = (signer(), SigningKey::from_bytes(&[9; 32]));
     let key = signer.verifying_key().to_bytes();
-    let device = Device::<4>::new(&signed(&model(1), 3, &signer), Some(Trusted::new(key)));
+    let device = Device::<4>::new(&signed(&model(1), 3, &signer), Some(TrustedKey::new(key)));
     assert_eq!(device.on().serves().as_deref(), Some(&*model(1)));
-    assert_eq!(refused(&device, &model(2)), Reason::Unsigned);
-    assert!(matches!(refused(&device, &signed(&model(2), 4, &stranger)), Reason::OtherKey { .. }));
+    assert_eq!(refused(&device, &model(2)), SlotError::Unsigned);
+    assert!(matches!(refused(&device, &signed(&model(2), 4, &stranger)), SlotError::OtherKey { .. }));
     let mut forged = signed(&model(2), 4, &signer);
     let last = forged.len() - 1;
     forged[last - 40] ^= 1;
-    assert_eq!(refused(&device, &forged), Reason::Signature);
+    assert_eq!(refused(&device, &forged), SlotError::Signature);
 
     let mut on = device.on();
     on.load(&signed(&model(2), 5, &signer)).unwrap();
     on.activate().unwrap();
     device.on().slots.confirm().unwrap();
     let mut on = device.on();
-    assert_eq!(on.slots.record().floor, 5);
+    assert_eq!(on.slots.record().min_version, 5);
     // The model before may come back, for it has served here. Then it may not be replaced by one as old.
     on.rollback().unwrap();
     device.on().slots.confirm().unwrap();
     let mut on = device.on();
     assert_eq!(on.serves().as_deref(), Some(&*model(1)));
-    assert_eq!(on.load(&signed(&model(3), 4, &signer)), Err(Reason::Downgrade { found: 4, floor: 5 }));
+    assert_eq!(on.load(&signed(&model(3), 4, &signer)), Err(SlotError::Downgrade { found: 4, min_version: 5 }));
     assert_eq!(on.states(), [State::Confirmed, State::Empty]);
     on.load(&signed(&model(3), 5, &signer)).unwrap();
 
     // Nor does a flasher's work run that nobody signed.
-    let device = Device::<4>::new(&model(1), Some(Trusted::new(key)));
+    let device = Device::<4>::new(&model(1), Some(TrustedKey::new(key)));
     let on = device.on();
-    assert_eq!((on.serves(), &*on.boot.news), (None, &[News::Damaged(Index::A, Reason::Unsigned)][..]));
+    assert_eq!((on.serves(), &*on.boot.events), (None, &[BootEvent::Damaged(SlotIndex::A, SlotError::Unsigned)][..]));
 }
 
 #[test]
-fn golden_texts_that_take_too_long_do_not_keep_a_device_from_starting() {
+fn slow_golden_examples_do_not_prevent_the_start() {
     let device = Device::<4>::new(&model(1), None);
-    let boot = |alive: Alive<'_>| {
+    let boot = |alive: KeepAlive<'_>| {
         let [record, a, b] = device.cells.each_ref().map(|cells| Simulated::<4, ERASE>::new(cells, &device.power));
         Slots::boot_from(Journal::new(record), [a, b], None, &mut [0; SCRATCH_WORDS], alive)
     };
@@ -244,19 +252,22 @@ fn golden_texts_that_take_too_long_do_not_keep_a_device_from_starting() {
         calls < 3
     });
     assert_eq!((calls, started.serving.unwrap_err()), (3, Refusal::NotRun));
-    assert_eq!(&*started.news, &[News::Damaged(Index::A, Reason::Slow { seconds: MOST_SECONDS })][..]);
+    assert_eq!(
+        &*started.events,
+        &[BootEvent::Damaged(SlotIndex::A, SlotError::Slow { seconds: MAX_SELF_TEST_SECONDS })][..]
+    );
     // Another model can be loaded, and the same refusal keeps it from being activated.
     slots.begin(model(2).len() as u32).unwrap();
     slots.write(&model(2)).unwrap();
     slots.finish().unwrap();
     let activate = |slots: &mut Slots<_>, is_alive| slots.activate(&mut [0; SCRATCH_WORDS], &mut || is_alive);
-    assert_eq!(activate(&mut slots, false), Err(Reason::Slow { seconds: MOST_SECONDS }));
-    assert_eq!(activate(&mut slots, true), Ok(Index::A));
-    assert_eq!(boot(&mut || true).0.serving(), Some(Index::A));
+    assert_eq!(activate(&mut slots, false), Err(SlotError::Slow { seconds: MAX_SELF_TEST_SECONDS }));
+    assert_eq!(activate(&mut slots, true), Ok(SlotIndex::A));
+    assert_eq!(boot(&mut || true).0.serving(), Some(SlotIndex::A));
 }
 
 #[test]
-fn a_device_that_holds_its_models_serves_none_and_the_next_start_serves_the_one_before() {
+fn a_boot_without_a_model_gives_up_the_trial() {
     let (old, new) = (model(1), model(2));
     let device = Device::<4>::new(&old, None);
     let mut on = device.on();
@@ -265,19 +276,19 @@ fn a_device_that_holds_its_models_serves_none_and_the_next_start_serves_the_one_
     // The trial begins, and hangs.
     device.on();
     let [record, a, b] = device.cells.each_ref().map(|cells| Simulated::<4, ERASE>::new(cells, &device.power));
-    let (slots, boot) = Slots::hold(Partitions { record, slots: [a, b] }, None);
-    assert_eq!((slots.serving(), boot.serving.unwrap_err()), (None, Refusal::Held));
-    assert_eq!(&*boot.news, &[News::FellBack(Index::B, Reason::Unfinished)][..]);
+    let (slots, boot) = Slots::boot_without_model(Partitions { record, slots: [a, b] }, None);
+    assert_eq!((slots.serving(), boot.serving.unwrap_err()), (None, Refusal::RepeatedFailures));
+    assert_eq!(&*boot.events, &[BootEvent::FellBack(SlotIndex::B, SlotError::Unfinished)][..]);
     assert_eq!(device.on().serves().as_deref(), Some(&*old));
 }
 
 #[test]
-fn a_device_without_a_model_receives_its_first() {
+fn an_empty_device_receives_its_first_model() {
     let device = Device::<16>::new(&[], None);
     let mut on = device.on();
-    assert_eq!((on.serves(), on.boot.news.len(), on.slots.standby()), (None, 0, Index::A));
+    assert_eq!((on.serves(), on.boot.events.len(), on.slots.standby()), (None, 0, SlotIndex::A));
     on.load(&model(1)).unwrap();
     on.activate().unwrap();
-    assert_eq!(device.on().slots.confirm(), Ok(Some(Index::A)));
+    assert_eq!(device.on().slots.confirm(), Ok(Some(SlotIndex::A)));
     assert_eq!(device.on().serves().as_deref(), Some(&*model(1)));
 }

@@ -1,4 +1,4 @@
-//! A block: its kind, its number twice, 128 or 1,024 bytes, a checksum.
+//! A YMODEM block: its kind, its number and the complement, 128 or 1,024 bytes of data, and a checksum.
 
 use crc::{CRC_16_XMODEM, Crc, NoTable};
 
@@ -9,23 +9,23 @@ pub(super) const CAN: u8 = 0x18;
 
 const SHORT: usize = 128;
 const LONG: usize = 1024;
-/// Number, its complement; the checksum.
-const AROUND: usize = 4;
+/// Bytes besides the data: the number, its complement and the checksum.
+const OVERHEAD: usize = 4;
 
-/// What a block says of itself.
+/// The header of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) number: u8,
 }
 
-/// A block as it comes.
+/// A block being received.
 #[derive(Debug)]
 pub(super) struct Block {
     /// Number, complement, data, checksum.
-    bytes: [u8; LONG + AROUND],
-    /// Bytes that came.
+    bytes: [u8; LONG + OVERHEAD],
+    /// The number of bytes received.
     filled: usize,
-    /// Length of the data; 0: no block has begun.
+    /// Length of the data in bytes; 0 if no block has begun.
     length: usize,
 }
 
@@ -37,39 +37,39 @@ impl Default for Block {
 
 impl Block {
     pub(super) const fn new() -> Self {
-        Block { bytes: [0; LONG + AROUND], filled: 0, length: 0 }
+        Block { bytes: [0; LONG + OVERHEAD], filled: 0, length: 0 }
     }
 
     pub(super) fn clear(&mut self) {
         (self.filled, self.length) = (0, 0);
     }
 
-    /// Whether no block has begun.
+    /// Returns true if no block has begun.
     pub(super) fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    /// A block begins with this kind.
+    /// Begins a block of this kind, SOH or STX.
     pub(super) fn begin(&mut self, kind: u8) {
         (self.filled, self.length) = (0, if kind == STX { LONG } else { SHORT });
     }
 
-    /// Takes a byte of it. Gives whether it was the last.
+    /// Takes a byte of the block. Returns true if it was the last one.
     pub(super) fn push(&mut self, byte: u8) -> bool {
         if let Some(to) = self.bytes.get_mut(self.filled) {
             *to = byte;
             self.filled += 1;
         }
-        self.filled >= self.length + AROUND
+        self.filled >= self.length + OVERHEAD
     }
 
-    /// The header of a whole block. None: it is damaged.
+    /// The header of a complete block; `None` if the block is damaged.
     pub(super) fn header(&self) -> Option<Header> {
         let [number, complement, ..] = self.bytes;
         let end = 2 + self.length;
         let sum = self.bytes.get(end..end + 2)?;
-        let is_whole = number == !complement && sum == CRC16.checksum(self.data()).to_be_bytes();
-        (is_whole && !self.is_empty()).then_some(Header { number })
+        let is_intact = number == !complement && sum == CRC16.checksum(self.data()).to_be_bytes();
+        (is_intact && !self.is_empty()).then_some(Header { number })
     }
 
     pub(super) fn data(&self) -> &[u8] {
@@ -77,5 +77,5 @@ impl Block {
     }
 }
 
-/// Without a table: a block is small, and so is flash.
+/// Computed without a table, which would cost flash; blocks are small.
 pub(super) const CRC16: Crc<u16, NoTable> = Crc::<u16, NoTable>::new(&CRC_16_XMODEM);

@@ -1,4 +1,4 @@
-//! A sender of the tests' own, over a line that damages, loses and repeats.
+//! Tests of the receiver with a simple sender, over a line that damages, loses and repeats bytes.
 
 use std::vec;
 use std::vec::Vec;
@@ -16,13 +16,13 @@ fn block(number: u8, data: &[u8], fill: u8) -> Vec<u8> {
     bytes
 }
 
-fn first(name: &str, length: usize) -> Vec<u8> {
+fn block_0(name: &str, length: usize) -> Vec<u8> {
     block(0, std::format!("{name}\0{length} 14210 100644").as_bytes(), 0)
 }
 
-/// What came of bytes: all replies, and what was kept.
+/// A receiver with everything that it replied and stored.
 #[derive(Default)]
-struct End {
+struct TestReceiver {
     receiver: Receiver,
     replies: Vec<u8>,
     begun: Option<u32>,
@@ -31,9 +31,9 @@ struct End {
     failure: Option<Failure>,
 }
 
-impl End {
+impl TestReceiver {
     fn new() -> Self {
-        let mut end = End::default();
+        let mut end = TestReceiver::default();
         end.silence();
         assert_eq!(end.replied(), b"C");
         end
@@ -84,10 +84,10 @@ fn content(length: usize) -> Vec<u8> {
 }
 
 #[test]
-fn a_file_comes_in_blocks_of_either_length() {
+fn files_arrive_in_short_and_long_blocks() {
     let file = content(2 * 1024 + 300);
-    let mut end = End::new();
-    assert_eq!(end.send(&first("m.tern", file.len())), [ACK, b'C']);
+    let mut end = TestReceiver::new();
+    assert_eq!(end.send(&block_0("m.tern", file.len())), [ACK, b'C']);
     assert_eq!(end.begun, Some(file.len() as u32));
     for (i, piece) in file.chunks(1024).enumerate() {
         assert_eq!(end.send(&block(1 + i as u8, piece, 0x1a)), [ACK]);
@@ -102,8 +102,8 @@ fn a_file_comes_in_blocks_of_either_length() {
 #[test]
 fn block_numbers_wrap() {
     let file = content(300 * 128);
-    let mut end = End::new();
-    end.send(&first("m", file.len()));
+    let mut end = TestReceiver::new();
+    end.send(&block_0("m", file.len()));
     for (i, piece) in file.chunks(128).enumerate() {
         assert_eq!(end.send(&block((1 + i) as u8, piece, 0)), [ACK], "{i}");
     }
@@ -111,23 +111,23 @@ fn block_numbers_wrap() {
 }
 
 #[test]
-fn what_is_damaged_is_asked_for_again_and_what_comes_twice_is_kept_once() {
+fn damaged_blocks_are_requested_again_and_repeated_blocks_are_kept_once() {
     let file = content(1024 + 128);
-    let mut end = End::new();
-    assert_eq!(end.send(&first("m", file.len())), [ACK, b'C']);
-    // The answer was lost.
-    assert_eq!(end.send(&first("m", file.len())), [ACK, b'C']);
+    let mut end = TestReceiver::new();
+    assert_eq!(end.send(&block_0("m", file.len())), [ACK, b'C']);
+    // The sender repeats block 0 because the answer was lost.
+    assert_eq!(end.send(&block_0("m", file.len())), [ACK, b'C']);
     let whole = block(1, &file[..1024], 0);
     for at in [1, 2, 3, 500, 1027, 1028] {
         let mut damaged = whole.clone();
         damaged[at] ^= 0x10;
         assert_eq!(end.send(&damaged), [], "byte {at}");
-        // What follows on a line out of step is noise until it falls silent.
+        // After a damaged block, bytes are ignored until the line is silent.
         assert_eq!(end.send(&[SOH, 7, EOT, CAN]), []);
         end.silence();
         assert_eq!(end.replied(), [NAK], "byte {at}");
     }
-    // Bytes were lost in it.
+    // Some bytes of the block are lost.
     assert_eq!(end.send(&whole[..700]), []);
     end.silence();
     assert_eq!(end.replied(), [NAK]);
@@ -143,49 +143,49 @@ fn what_is_damaged_is_asked_for_again_and_what_comes_twice_is_kept_once() {
 }
 
 #[test]
-fn transfers_that_fail_say_why() {
+fn failed_transfers_report_their_reason() {
     let fails = |name: &str, bytes: &[&[u8]], failure| {
-        let mut end = End::new();
+        let mut end = TestReceiver::new();
         bytes.iter().for_each(|bytes| drop(end.send(bytes)));
         assert_eq!(end.failure, Some(failure), "{name}");
         assert!(!end.done);
     };
     let data = content(1024);
-    fails("cancelled", &[&first("m", 9), &[CAN, CAN]], Failure::Cancelled);
+    fails("cancelled", &[&block_0("m", 9), &[CAN, CAN]], Failure::Cancelled);
     fails("typed", &[b"help\r", &[CTRL_C]], Failure::Cancelled);
     fails("no file", &[&block(0, &[], 0)], Failure::NoFile);
     fails("no length", &[&block(0, b"name", 0)], Failure::NoLength);
     fails("xmodem", &[&block(1, &data, 0)], Failure::NoLength);
     fails("huge", &[&block(0, b"name\x0099999999999", 0)], Failure::NoLength);
-    fails("skipped", &[&first("m", 5000), &block(2, &data, 0)], Failure::Order { found: 2, expected: 1 });
+    fails("skipped", &[&block_0("m", 5000), &block(2, &data, 0)], Failure::Order { found: 2, expected: 1 });
     fails(
         "short",
-        &[&first("m", 5000), &block(1, &data, 0), &[EOT], &[EOT]],
+        &[&block_0("m", 5000), &block(1, &data, 0), &[EOT], &[EOT]],
         Failure::Short { found: 1024, expected: 5000 },
     );
-    fails("long", &[&first("m", 1000), &block(1, &data, 0), &block(2, &data, 0)], Failure::Long { expected: 1000 });
-    fails("second", &[&first("m", 1000), &block(1, &data, 0), &[EOT, EOT], &first("n", 9)], Failure::SecondFile);
+    fails("long", &[&block_0("m", 1000), &block(1, &data, 0), &block(2, &data, 0)], Failure::Long { expected: 1000 });
+    fails("second", &[&block_0("m", 1000), &block(1, &data, 0), &[EOT, EOT], &block_0("n", 9)], Failure::SecondFile);
     assert!(std::format!("{}", Failure::Short { found: 1024, expected: 5000 }).contains("1024 bytes of 5000"));
 }
 
 #[test]
-fn patience_ends() {
-    let mut end = End::new();
+fn the_receiver_gives_up_after_too_many_silences() {
+    let mut end = TestReceiver::new();
     (1..INVITATIONS).for_each(|_| end.silence());
     assert_eq!((end.replied().len(), end.failure), (29, None));
     end.silence();
     assert_eq!((end.failure, end.replied().first()), (Some(Failure::NoSender), Some(&CAN)));
 
-    let mut end = End::new();
-    end.send(&first("m", 5000));
+    let mut end = TestReceiver::new();
+    end.send(&block_0("m", 5000));
     (0..SILENCES).for_each(|_| end.silence());
     assert_eq!(end.failure, None);
     end.silence();
     assert_eq!(end.failure, Some(Failure::Silent));
 
-    // All is there, and the sender goes away without its last word.
-    let mut end = End::new();
-    end.send(&first("m", 128));
+    // The file is complete, and the sender goes away without its last block.
+    let mut end = TestReceiver::new();
+    end.send(&block_0("m", 128));
     end.send(&block(1, &content(128), 0));
     end.send(&[EOT, EOT]);
     (0..=SILENCES).for_each(|_| end.silence());

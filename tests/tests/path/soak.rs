@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tern_tests::{argument, emulator, firmware, root};
 
-#[path = "../../../firmware/src/soak.rs"]
+#[path = "../../../firmware/src/random_lines.rs"]
 #[allow(dead_code, reason = "only the tests of the firmware use all of it")]
 mod lines;
 

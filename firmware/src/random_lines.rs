@@ -1,10 +1,10 @@
-//! Lines that no person and no program would send: for tests that a console outlives them, here and in the package `tern-tests`.
+//! Random lines for the robustness tests of the console, here and in the package `tern-tests`.
 
 use std::vec::Vec;
 
 use tern_runtime::testing::Random;
 
-/// What may be mutated. None of them begins the device anew.
+/// Lines to mutate. None of them resets the device.
 const SEEDS: [&[u8]; 16] = [
     b"help",
     b"info",
@@ -24,16 +24,16 @@ const SEEDS: [&[u8]; 16] = [
     b"@stream",
 ];
 
-/// Random and mutated lines, the same for the same seed. Each is at most as long as asked.
-pub struct Lines {
+/// An iterator of random and mutated lines, determined by a seed.
+pub struct RandomLines {
     random: Random,
-    most: usize,
+    max_length: usize,
 }
 
-impl Lines {
-    /// Lines of at most `most` bytes.
-    pub fn new(seed: u64, most: usize) -> Self {
-        Lines { random: Random(seed), most }
+impl RandomLines {
+    /// Lines of at most `max_length` bytes.
+    pub fn new(seed: u64, max_length: usize) -> Self {
+        RandomLines { random: Random(seed), max_length }
     }
 
     fn between(&mut self, from: usize, to: usize) -> usize {
@@ -44,7 +44,7 @@ impl Lines {
         self.random.between(0, 255) as u8
     }
 
-    /// A command with bytes changed, added and taken away.
+    /// A command with some bytes changed, added and removed.
     fn mutated(&mut self) -> Vec<u8> {
         let at = self.between(0, SEEDS.len() - 1);
         let mut line = SEEDS[at].to_vec();
@@ -61,19 +61,19 @@ impl Lines {
     }
 }
 
-impl Iterator for Lines {
+impl Iterator for RandomLines {
     type Item = Vec<u8>;
 
     fn next(&mut self) -> Option<Vec<u8>> {
-        let length = self.between(0, self.most - 1);
+        let length = self.between(0, self.max_length - 1);
         let mut line: Vec<u8> = match self.between(0, 5) {
-            // Binary.
+            // Random bytes.
             0 => (0..length).map(|_| self.byte()).collect(),
-            // A line without end.
+            // A long text.
             1 => b"free prize ".iter().copied().cycle().take(length).collect(),
-            // Characters of several bytes, broken where the length has it.
+            // Characters of several bytes, cut anywhere.
             2 => "é漢🦆\u{300}".bytes().cycle().skip(self.between(0, 10)).take(length).collect(),
-            // What a terminal sends, and what leaves the streaming mode, escaped or not.
+            // Escape sequences, control keys, and the control bytes of the streaming mode.
             3 => {
                 let controls = b"\x1b[\x1bOAB~1;?c\x01\x05\x08\x09\x0b\x10\x17\x03\x04\x18\x7f";
                 (0..length).map(|_| controls[self.between(0, controls.len() - 1)]).collect()
@@ -85,7 +85,7 @@ impl Iterator for Lines {
             1 => (),
             _ => line.push(b'\n'),
         }
-        line.truncate(self.most);
+        line.truncate(self.max_length);
         Some(line)
     }
 }

@@ -1,22 +1,22 @@
-//! Answers of language models and forecasts.
+//! Writes the answers of language models and forecasts.
 
 use core::fmt::{self, Write};
 
 use tern_runtime::text::{Detokenizer, TokenizerKind};
 use tern_runtime::{Model, Ranked};
 
-use super::{Screen, costs, json_costs, row, width};
-use crate::classifier::{Answer, Classifier, Said, Sampling};
-use crate::command::Form;
+use super::{costs, json_costs, row, width};
+use crate::display::{Counted, Decimal, Escaped, Json, Paint, Plain, Screen, list};
+use crate::engine::{Answer, Engine, Generated, Sampling};
+use crate::form::Form;
 use crate::numbers::Value;
-use crate::text::{Counted, Decimal, Escaped, Json, Paint, Plain, list};
 
-/// Tokens shown to a person who asks for no number of them.
-const SHOWN: usize = 5;
-/// Tokens shown at most.
-const MOST: usize = 20;
+/// Tokens that `next` lists if no number is given.
+const DEFAULT_SHOWN: usize = 5;
+/// Tokens that `next` lists at most.
+const MAX_SHOWN: usize = 20;
 
-/// What a token is called.
+/// The name of a token. A byte that is not printable is shown as `\x0a`.
 fn name<'m>(model: &Model<'m>, id: usize, byte: &'m mut [u8; 4]) -> &'m str {
     match model.config().tokenizer.kind {
         TokenizerKind::Bytes => match u8::try_from(id.saturating_sub(2)) {
@@ -32,20 +32,20 @@ fn name<'m>(model: &Model<'m>, id: usize, byte: &'m mut [u8; 4]) -> &'m str {
     }
 }
 
-/// The likeliest next tokens.
+/// The most probable next tokens.
 pub fn next(
-    classifier: &mut Classifier<'_>,
+    engine: &mut Engine<'_>,
     answer: Answer,
     n: Option<usize>,
     form: Form,
     screen: Screen,
     out: &mut dyn Write,
 ) -> fmt::Result {
-    let model = classifier.model();
-    let logits = classifier.next_logits();
-    let mut ranks = [Ranked::default(); MOST];
-    let wanted = n.unwrap_or(SHOWN).min(MOST);
-    let found = ranks.get_mut(..wanted).map_or(0, |ranks| logits.next_tokens(ranks));
+    let model = engine.model();
+    let logits = engine.next_logits();
+    let mut ranks = [Ranked::default(); MAX_SHOWN];
+    let count = n.unwrap_or(DEFAULT_SHOWN).min(MAX_SHOWN);
+    let found = ranks.get_mut(..count).map_or(0, |ranks| logits.next_tokens(ranks));
     let ranks = ranks.get(..found).unwrap_or(&[]);
     if form == Form::Machine {
         write!(out, r#"{{"next":["#)?;
@@ -67,25 +67,25 @@ pub fn next(
     costs(answer, out)
 }
 
-/// A text that went on by `ids`, for a program.
-pub fn said(model: &Model<'_>, text: &[u8], ids: &[u32], said: Said, out: &mut dyn Write) -> fmt::Result {
+/// The text of the generated tokens `ids` after `text`, for a program.
+pub fn generated(model: &Model<'_>, text: &[u8], ids: &[u32], cost: Generated, out: &mut dyn Write) -> fmt::Result {
     write!(out, r#"{{"text":""#)?;
     let mut detokenizer = Detokenizer::new(model.config().tokenizer.kind, text);
     let vocabulary = model.vocabulary();
     ids.iter().try_for_each(|&id| detokenizer.write(id, vocabulary.token(id).unwrap_or(""), &mut Escaped(out)))?;
     detokenizer.finish(&mut Escaped(out))?;
-    write!(out, r#"","tokens":{},"ticks":{}}}"#, said.tokens, said.ticks)
+    write!(out, r#"","tokens":{},"ticks":{}}}"#, cost.tokens, cost.ticks)
 }
 
-/// What writing cost, for a person.
-pub fn said_costs(said: Said, out: &mut dyn Write) -> fmt::Result {
-    write!(out, "\r\n{}, {}", Counted(said.tokens.into(), "token"), Counted(said.ticks, "tick"))
+/// The cost of generated text, for a person.
+pub fn generation_cost(cost: Generated, out: &mut dyn Write) -> fmt::Result {
+    write!(out, "\r\n{}, {}", Counted(cost.tokens.into(), "token"), Counted(cost.ticks, "tick"))
 }
 
-/// How tokens are drawn.
+/// Confirms the parameters of `say`.
 pub fn sampling(sampling: Sampling, form: Form, out: &mut dyn Write) -> fmt::Result {
     let Sampling { seed, temperature, top_k } = sampling;
-    // Q16 with two places, rounded.
+    // Q16 as a decimal with two places, rounded.
     let hundredths = (u64::from(temperature) * 100 + (1 << 15)) >> 16;
     let (whole, part) = (hundredths / 100, hundredths % 100);
     match form {
@@ -94,10 +94,10 @@ pub fn sampling(sampling: Sampling, form: Form, out: &mut dyn Write) -> fmt::Res
     }
 }
 
-/// What follows the numbers, in the scale of the file.
-pub fn forecast(classifier: &mut Classifier<'_>, answer: Answer, form: Form, out: &mut dyn Write) -> fmt::Result {
-    let model = classifier.model();
-    let mut values = (0..).map_while(|index| Some(Value(model.forecast(index)?, classifier.forecast(index)?)));
+/// The forecast, in the scale of the training data.
+pub fn forecast(engine: &mut Engine<'_>, answer: Answer, form: Form, out: &mut dyn Write) -> fmt::Result {
+    let model = engine.model();
+    let mut values = (0..).map_while(|index| Some(Value(model.forecast(index)?, engine.forecast(index)?)));
     if form == Form::Machine {
         write!(out, r#"{{"forecast":["#)?;
         list(out, values.by_ref())?;

@@ -1,4 +1,4 @@
-//! Strings and fractions as they are shown: for a terminal, and in JSON.
+//! Displays strings, numbers and fractions on a terminal or in JSON.
 
 use core::fmt::{self, Display, Write};
 
@@ -14,7 +14,7 @@ impl Display for Json<'_> {
     }
 }
 
-/// Writes the inside of a JSON string: what is written to it, escaped.
+/// Escapes what is written to it, for the inside of a JSON string.
 pub struct Escaped<'w>(pub &'w mut dyn Write);
 
 impl Write for Escaped<'_> {
@@ -36,7 +36,7 @@ fn escape(text: &str, out: &mut dyn Write) -> fmt::Result {
     Ok(())
 }
 
-/// A string without its control characters: one from a stranger's file must not drive a terminal.
+/// Displays a string with its control characters escaped, so that a string from an untrusted file cannot control the terminal.
 #[derive(Clone, Copy, Debug)]
 pub struct Plain<'t>(pub &'t str);
 
@@ -49,7 +49,7 @@ impl Display for Plain<'_> {
     }
 }
 
-/// Writes text of many lines without what would drive a terminal; line ends become the terminal's.
+/// As [`Plain`], for text of several lines: LF becomes CR LF.
 pub struct PlainLines<'w>(pub &'w mut dyn Write);
 
 impl Write for PlainLines<'_> {
@@ -61,7 +61,7 @@ impl Write for PlainLines<'_> {
     }
 }
 
-/// A list of JSON values: the elements with commas between.
+/// Writes the elements of a JSON array, separated by commas.
 pub fn list<T: Display>(out: &mut dyn Write, elements: impl Iterator<Item = T>) -> fmt::Result {
     for (i, element) in elements.enumerate() {
         let comma = if i > 0 { "," } else { "" };
@@ -70,7 +70,7 @@ pub fn list<T: Display>(out: &mut dyn Write, elements: impl Iterator<Item = T>) 
     Ok(())
 }
 
-/// A fraction in Q16, 0 … 1, as a decimal of four places.
+/// A fraction in Q16, 0 to 1, as a decimal with four places.
 #[derive(Clone, Copy, Debug)]
 pub struct Decimal(pub u32);
 
@@ -81,7 +81,7 @@ impl Display for Decimal {
     }
 }
 
-/// A fraction in Q16, 0 … 1, as a percentage of one place.
+/// A fraction in Q16, 0 to 1, as a percentage with one decimal place.
 #[derive(Clone, Copy, Debug)]
 pub struct Percent(pub u32);
 
@@ -92,12 +92,12 @@ impl Display for Percent {
     }
 }
 
-/// A fraction in Q16, 0 … 1, as a bar of [`WIDTH`](Bar::WIDTH) columns at most.
+/// A fraction in Q16, 0 to 1, as a bar of up to [`WIDTH`](Bar::WIDTH) columns.
 #[derive(Clone, Copy, Debug)]
 pub struct Bar(pub u32);
 
 impl Bar {
-    /// Columns of the whole.
+    /// Columns of the fraction 1.
     pub const WIDTH: u32 = 20;
 }
 
@@ -110,12 +110,19 @@ impl Display for Bar {
     }
 }
 
-/// How a terminal shows a piece of text.
+/// The abilities of a person's terminal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Screen {
+    /// True if it shows colours.
+    pub has_colors: bool,
+}
+
+/// The colour or weight of a piece of text on a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Paint {
-    /// As the rest.
+    /// The terminal's default.
     Plain,
-    /// The answer.
+    /// The predicted label.
     Bold,
     /// A bar.
     Green,
@@ -124,12 +131,12 @@ pub enum Paint {
 }
 
 impl Paint {
-    /// This, on a terminal with colours.
+    /// This on a terminal with colours, and [`Plain`](Paint::Plain) on others.
     pub fn on(self, has_colors: bool) -> Paint {
         if has_colors { self } else { Paint::Plain }
     }
 
-    /// What begins it: "select graphic rendition".
+    /// The escape sequence that begins it, "select graphic rendition".
     fn start(self) -> &'static str {
         match self {
             Paint::Plain => "",
@@ -140,7 +147,7 @@ impl Paint {
     }
 }
 
-/// Text in a paint.
+/// Displays a value in a colour or weight.
 #[derive(Clone, Copy, Debug)]
 pub struct Painted<T>(pub Paint, pub T);
 
@@ -156,7 +163,7 @@ fn scaled(fraction: u32, whole: u32) -> u64 {
     (u64::from(fraction) * u64::from(whole) + (1 << 15)) >> 16
 }
 
-/// A number and its noun, with an `s` where it is not one.
+/// Displays a number and its noun, with an `s` unless the number is 1.
 #[derive(Clone, Copy, Debug)]
 pub struct Counted<'n>(pub u64, pub &'n str);
 
@@ -172,13 +179,13 @@ mod tests {
     use std::string::ToString;
 
     #[test]
-    fn strings() {
+    fn strings_are_escaped() {
         assert_eq!(Json("a\"b\\c\n\u{1}\u{7f}é").to_string(), r#""a\"b\\c\n\u0001\u007fé""#);
         assert_eq!(Plain("a\x1b[2J\u{9b}é\"").to_string(), "a\\u{1b}[2J\\u{9b}é\"");
     }
 
     #[test]
-    fn bars() {
+    fn bars_have_eighths_of_a_column() {
         assert_eq!([0, 200, 410, 32768, 65536].map(|p| Bar(p).to_string().chars().count()), [0, 0, 1, 10, 20]);
         assert_eq!(Bar(32768 + 3 * 410).to_string(), "██████████▍");
         assert_eq!(Painted(Paint::Red.on(true), "x").to_string(), "\x1b[31mx\x1b[0m");
@@ -186,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn fractions() {
+    fn fractions_are_rounded() {
         let shown = [0, 3, 4, 32768, 64955, 65532, 65533, 65536].map(|p| Decimal(p).to_string());
         assert_eq!(shown, ["0.0000", "0.0000", "0.0001", "0.5000", "0.9911", "0.9999", "1.0000", "1.0000"]);
         let shown = [0, 1769, 64955, 65536].map(|p| Percent(p).to_string());

@@ -1,55 +1,55 @@
-//! The golden texts, and sequences: whether their logits are exact, and what they cost.
+//! Runs the golden examples that the device file stores, to compare their logits and to measure their time.
 
 use core::mem;
 
 use tern_runtime::{Golden, Input};
 
-use super::Classifier;
+use super::Engine;
 use crate::port::Port;
 
-/// A golden text's first logit that is not what the file says.
+/// A logit that differs from the one in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mismatch {
-    /// Index of the golden text.
+    /// SlotIndex of the golden text.
     pub golden: u32,
-    /// Which class.
+    /// The class.
     pub class: usize,
-    /// The logit computed, Q16.
+    /// The computed logit, Q16.
     pub logit: i32,
     /// The logit in the file, Q16.
     pub expected: i32,
 }
 
-/// What the golden texts gave.
+/// The result of the self-test.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SelfTest {
-    /// Texts whose logits are all exact.
+    /// Examples whose logits are all exact.
     pub exact: u32,
-    /// All golden texts.
+    /// All golden examples.
     pub golden: u32,
     /// Ticks spent in the runtime.
     pub ticks: u64,
-    /// The first that failed.
+    /// The first logit that is wrong.
     pub first_failure: Option<Mismatch>,
 }
 
-/// What the golden texts cost.
+/// The time that the golden examples take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bench {
-    /// Golden texts.
+    /// Golden examples.
     pub texts: u32,
     /// Their tokens.
     pub tokens: u64,
-    /// Ticks of their tokens; of a bidirectional model, whose tokens all run at the end, with the answers.
+    /// Ticks of their tokens. Those of a bidirectional model run at the end and include the answers.
     pub ticks: u64,
-    /// The most ticks of a token; 0 of a bidirectional model.
+    /// The most ticks of one token; 0 for a bidirectional model.
     pub worst: u32,
-    /// Ticks of the answers, beyond the tokens: the logits of each text.
+    /// Ticks of the answers beyond the tokens: computing the logits of each example.
     pub answers: u64,
 }
 
-impl Classifier<'_> {
-    /// Runs the golden texts. [`last`](Classifier::last) is none after it.
+impl Engine<'_> {
+    /// Runs the golden examples and compares their logits. Afterwards [`last`](Engine::last) is `None`.
     pub fn self_test(&mut self, port: &mut impl Port) -> SelfTest {
         let mut result = SelfTest::default();
         let model = self.model;
@@ -71,12 +71,12 @@ impl Classifier<'_> {
         result
     }
 
-    /// Runs the golden texts to see what a token costs. [`last`](Classifier::last) is none after it.
+    /// Runs the golden examples to measure the time of a token. Afterwards [`last`](Engine::last) is `None`.
     pub fn bench(&mut self, port: &mut impl Port) -> Bench {
         let mut result = Bench::default();
         let model = self.model;
         for golden in model.golden() {
-            // Of a bidirectional model a step shown costs a run over all before it: there is no cost of one token.
+            // A bidirectional model runs all its tokens at the end, so single tokens cannot be measured.
             if !model.config().bidirectional {
                 result.worst = result.worst.max(self.worst_step(&golden, port));
             }

@@ -1,13 +1,13 @@
-//! Texts of any length.
+//! The streaming mode, with texts of any length.
 
 use super::*;
 
 #[test]
-fn streams() {
+fn streamed_texts_of_any_length_are_answered() {
     with_model(|console| {
         let entered = r#"{"stream":true,"window":768,"credit":256}"#;
         assert_eq!(machine(console, "@stream"), entered);
-        // 600 bytes and the EOT are two credits; no chunking of a text changes its answer.
+        // 600 bytes and the EOT make two ACKs. The chunks in which a text arrives do not change its answer.
         let text = "free prize ".repeat(60)[..600].to_string();
         let answer = ask(console, format!("{text}\x04").as_bytes());
         assert!(answer.starts_with("\x06\x06{") && answer.contains(r#""tokens":110,"unknown":"#), "{answer}");
@@ -15,7 +15,7 @@ fn streams() {
         assert_eq!(logits(&answer), logits(&tail(&text)));
         // A whole text in one chunk, two texts in one chunk, bytes that look like controls, and an empty text.
         for byte in b"call now\x04caf\x10\x03\x10\x50\x04\x04" {
-            console.port.feeder.push(*byte);
+            console.port.writer.push(*byte);
         }
         console.poll().unwrap();
         let answers = sent(console);
@@ -28,7 +28,7 @@ fn streams() {
         assert_eq!(ask(console, b"\x18"), "{\"abandoned\":0}\r\n");
         assert_eq!(ask(console, b"free\x03"), "{\"stream\":false,\"bytes\":629,\"texts\":4}\r\n");
         assert!(machine(console, "@top 1").starts_with(r#"{"error":"no_text","#));
-        // An LF behind CR belongs to the line; the last text of a stream can be asked for again.
+        // An LF after CR belongs to the line. `top` without a text lists the classes of the last streamed text.
         assert_eq!(
             ask(console, b"@stream\r\nfree\x04\x03").lines().last(),
             Some(r#"{"stream":false,"bytes":6,"texts":1}"#)
@@ -50,9 +50,9 @@ fn a_stream_that_ignores_its_window() {
         assert_eq!(answers.len(), whole + 1);
         assert!(answers[whole].starts_with(r#"{"error":"overflow""#), "{}", answers[whole]);
         assert!(answers[whole].ends_with(&format!(r#""lost":{},"queue_bytes":1024}}"#, 200 * text.len() - CAPACITY)));
-        assert_eq!(acks.len(), 201 * text.len() / CREDIT as usize, "lost bytes are consumed bytes");
+        assert_eq!(acks.len(), 201 * text.len() / CREDIT as usize, "lost bytes count as consumed");
         assert!(flood(console, b"free\x04", b"").ends_with(&format!("{}\r\n", tail("free"))));
-        // A cut text ends with its EOT; one that is left ends the mode too.
+        // A damaged text ends with its EOT, or with ETX, which also leaves the mode.
         flood(console, text, &[b'a'; 2 * CAPACITY]);
         assert!(ask(console, b"free\x04").starts_with(r#"{"error":"overflow""#));
         flood(console, text, &[b'a'; 2 * CAPACITY]);
@@ -63,7 +63,7 @@ fn a_stream_that_ignores_its_window() {
 }
 
 #[test]
-fn a_host_that_keeps_its_window_loses_nothing() {
+fn a_host_that_respects_the_window_loses_nothing() {
     with_model(|console| {
         machine(console, "@stream");
         let texts: Vec<String> = (0..50).map(|i| format!("{}\x04", "free prize ".repeat(i))).collect();
@@ -76,7 +76,7 @@ fn a_host_that_keeps_its_window_loses_nothing() {
             if more.is_empty() {
                 break;
             }
-            more.into_iter().for_each(|byte| console.port.feeder.push(byte));
+            more.into_iter().for_each(|byte| console.port.writer.push(byte));
             console.poll().unwrap();
             let said = sent(console);
             under_way -= CREDIT * said.bytes().filter(|&byte| byte == ACK).count() as u32;

@@ -1,9 +1,9 @@
-//! Bytes that come faster than they are worked off.
+//! Bytes that arrive faster than the console handles them.
 
 use super::*;
 
 #[test]
-fn what_fits_the_queue_is_answered() {
+fn lines_that_fit_the_queue_are_answered() {
     with_model(|console| {
         let line = b"@classify free prize\n";
         let ahead = CAPACITY / line.len();
@@ -14,10 +14,10 @@ fn what_fits_the_queue_is_answered() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused_loudly() {
+fn lines_that_do_not_fit_the_queue_are_refused_with_an_error() {
     with_model(|console| {
         let line = b"@classify free prize\n";
-        // 48 lines of 21 bytes and 16 bytes of the next one fit.
+        // 48 lines of 21 bytes fit, and 16 bytes of the next one.
         let answers = flood(console, line, &line.repeat(60));
         let answers: Vec<&str> = answers.lines().collect();
         assert_eq!(answers.len(), 1 + 48 + 1);
@@ -26,10 +26,10 @@ fn what_does_not_fit_is_refused_loudly() {
         assert!(answers[49].starts_with(r#"{"error":"overflow","message":""#));
         assert!(answers[49].ends_with(&format!(r#""lost":{lost},"queue_bytes":1024}}"#)), "{}", answers[49]);
         assert_eq!(console.port.events, [Event::Overflow { lost }]);
-        // The last byte lost ended its line: the next one works.
+        // The last lost byte ended its line, so the next line works.
         assert!(machine(console, "@classify free").ends_with(&tail("free")));
 
-        // Cut in the middle: the rest of the line is discarded up to its end, CR LF counting once.
+        // A line damaged in the middle is discarded up to its end; CR LF counts as one end.
         let mut cut = line.repeat(60);
         cut.truncate(59 * 21 + 5);
         flood(console, line, &cut);
@@ -46,16 +46,13 @@ fn what_does_not_fit_is_refused_loudly() {
 }
 
 #[test]
-fn the_form_of_an_overflow() {
+fn an_overflow_is_reported_in_the_form_of_the_damaged_line() {
     with_model(|console| {
-        // The queue is cut between two lines: nothing tells the form but the line before.
+        // Bytes are lost between two lines: the form of the error is that of the line before.
         let mut ahead = vec![b'\n'; CAPACITY];
         ahead.extend_from_slice(b"free\n");
         let said = flood(console, b"free\n", &ahead);
-        assert!(
-            said.ends_with("answers or use `@stream`\r\n> ") && said.contains("error: overflow: 5 bytes"),
-            "{said}"
-        );
+        assert!(said.ends_with("answer or use `@stream`\r\n> ") && said.contains("error: overflow: 5 bytes"), "{said}");
         let said = flood(console, b"@classify\n", &[b"@labels\n".repeat(CAPACITY / 8), b"free\n".to_vec()].concat());
         assert!(said.lines().last().unwrap().starts_with(r#"{"error":"overflow""#), "{said}");
     });

@@ -1,9 +1,9 @@
-//! What a person at a terminal sees.
+//! The console as a person at a terminal sees it.
 
 use super::*;
 
 #[test]
-fn start() {
+fn the_banner_shows_board_and_model() {
     with_model(|console| {
         console.start().unwrap();
         let said = sent(console);
@@ -18,7 +18,7 @@ fn start() {
 }
 
 #[test]
-fn a_person_classifies() {
+fn typed_texts_are_classified() {
     with_model(|console| {
         console.start().unwrap();
         sent(console);
@@ -36,7 +36,7 @@ fn a_person_classifies() {
 }
 
 #[test]
-fn editing_is_shown() {
+fn edits_are_shown_on_the_terminal() {
     with_model(|console| {
         console.start().unwrap();
         sent(console);
@@ -56,14 +56,14 @@ fn commands_are_completed() {
         assert_eq!(ask(console, b"la\t\r"), "labels\r\n  0  label0\r\n  1  label1\r\n  2  label2\r\n> ");
         assert_eq!(ask(console, b"ec\to\t"), "echo o\r\non  off\r\n\r\x1b[K> echo o");
         assert_eq!(ask(console, b"f\t\x15"), "ff\r\x1b[K> ");
-        // A text keeps its TABs, and a program is not helped.
+        // TABs are part of a text.
         assert_eq!(ask(console, b"free\t!\x15"), "free !\r\x1b[K> ");
         assert!(ask(console, b"\t\x03").contains("help  info  labels"));
     });
 }
 
 #[test]
-fn lines_come_back() {
+fn earlier_lines_can_be_recalled() {
     with_model(|console| {
         console.start().unwrap();
         ask(console, b"free\r@labels\rxyzzy\r");
@@ -79,23 +79,23 @@ fn a_terminal_that_answers_gets_colours() {
         assert!(!ask(console, b"free\r").contains("\x1b["));
         assert_eq!(ask(console, b"\x1b[?62;22c"), "");
         assert!(ask(console, b"free\r").contains("\x1b[1mlabel"));
-        assert!(!ask(console, b"\r").contains("\x1b[c"), "it is asked no more");
+        assert!(!ask(console, b"\r").contains("\x1b[c"), "the terminal is not asked again");
         assert!(ask(console, b"top 1\rcolor off\rfree\r").ends_with(" ticks\r\n> "));
         assert!(!ask(console, b"free\r").contains("\x1b["));
         assert!(ask(console, format!("color on\r{}\r", "x".repeat(300)).as_bytes()).contains("\x1b[31merror:\x1b[0m"));
-        // A program gets none.
+        // Answers for programs have no colours.
         assert!(!ask(console, b"@classify free\n").contains('\x1b'));
     });
 }
 
 #[test]
-fn a_person_streams() {
+fn streamed_texts_show_the_prediction_after_each_token() {
     with_model(|console| {
         let said = ask(console, b"stream\rfree prize\x04xyzzy x\x04a\x18\x03");
         let lines: Vec<&str> = said.lines().collect();
         assert_eq!(lines[0], "> stream");
         assert!(lines[1].starts_with("streaming: Ctrl-D ends a text"));
-        // What is typed shows the answer after each token; the last is complete with the text.
+        // A token is complete, and its prediction shown, when the next one begins or the text ends.
         assert!(lines[2].starts_with("free             label"), "{said}");
         assert!(lines[3..6].iter().all(|line| line.starts_with("label")), "{said}");
         assert!(lines[6].starts_with("2 tokens, 0 unknown, "), "{said}");
@@ -105,11 +105,11 @@ fn a_person_streams() {
 }
 
 #[test]
-fn what_is_pasted_shows_where_the_label_changes() {
+fn pasted_texts_show_only_the_tokens_that_change_the_label() {
     with_model(|console| {
         ask(console, b"stream\r");
         let words = b"free prize call now please caller free prize call now now free";
-        words.iter().for_each(|&byte| console.port.feeder.push(byte));
+        words.iter().for_each(|&byte| console.port.writer.push(byte));
         console.poll().unwrap();
         let said = sent(console);
         let labels: Vec<&str> = said.lines().map(|line| line.split_whitespace().nth(1).unwrap()).collect();

@@ -4,13 +4,13 @@
 //! has. After the cut the device is switched on again and again while its unstable bits change their minds, and must serve the model from before
 //! or the one that was on its way; then a further update must go through. `cargo test --lib slots -- --nocapture` prints the counts.
 
-mod sequential;
+mod sequential_storage;
 
 use std::format;
 use std::string::String;
 
 use super::*;
-use crate::flash::simulated::{Failed, WAYS};
+use crate::flash::simulated::{CUT_WAYS, Failed};
 
 /// What happens in a life.
 #[derive(Clone, Copy)]
@@ -67,10 +67,10 @@ fn live<const WRITE: usize, S: Store>(
                     return Ok(());
                 }
                 let Some(served) = on.serves() else {
-                    return fails(&format!("nothing serves, {:?} {:?}", on.boot.news, on.slots.record()));
+                    return fails(&format!("nothing serves, {:?} {:?}", on.boot.events, on.slots.record()));
                 };
                 if !expected.allows(&served) {
-                    return fails(&format!("a model serves that is neither the old nor the new: {:?}", on.boot.news));
+                    return fails(&format!("a model serves that is neither the old nor the new: {:?}", on.boot.events));
                 }
                 if expected.next.is_some() && served != expected.current {
                     // What the cut leaves is known only when this is done.
@@ -127,7 +127,7 @@ fn survives<const WRITE: usize, S: Store>(
     expected: &mut Expected,
     fresh: (&[u8], &[u8]),
 ) -> Result<(), String> {
-    device.power.borrow_mut().come(None);
+    device.power.borrow_mut().switch_on(None);
     live(device, store, expected, &[Step::Boot; 4])?;
     live(device, store, expected, &[Step::Boot, Step::Load(fresh.0, fresh.1), Step::Activate, Step::Boot, Step::Boot])?;
     if expected.current == fresh.1 { Ok(()) } else { Err("it takes no other model any more".into()) }
@@ -138,7 +138,7 @@ struct Models {
     files: [Aligned; 5],
     packages: [Vec<u8>; 5],
     older: Vec<u8>,
-    trusted: Option<Trusted>,
+    trusted: Option<TrustedKey>,
 }
 
 impl Models {
@@ -147,7 +147,12 @@ impl Models {
         let package = |file: &Aligned, version| if is_signed { signed(file, version, &signer) } else { file.to_vec() };
         let packages = [0, 1, 2, 3, 4].map(|i| package(&files[i], 2 + i as u32));
         let older = if is_signed { signed(&files[2], 1, &signer) } else { b"no device file at all".to_vec() };
-        Models { files, packages, older, trusted: is_signed.then(|| Trusted::new(signer.verifying_key().to_bytes())) }
+        Models {
+            files,
+            packages,
+            older,
+            trusted: is_signed.then(|| TrustedKey::new(signer.verifying_key().to_bytes())),
+        }
     }
 
     /// An update, one that is refused, a return to the model before, another update, and an erase.
@@ -206,7 +211,7 @@ impl Figures {
 /// Cuts at every operation, in every way.
 fn sweep<const WRITE: usize, S: Store>(models: &Models, store: impl Fn(Flash<WRITE>) -> S) -> Figures {
     // Checking a signature takes longer than all else together.
-    let ways = (0..WAYS).step_by(if models.trusted.is_some() { 4 } else { 1 });
+    let ways = (0..CUT_WAYS).step_by(if models.trusted.is_some() { 4 } else { 1 });
     let life = models.life();
     let (device, mut expected) = models.device::<WRITE>();
     let mut figures = Figures::default();
@@ -214,7 +219,7 @@ fn sweep<const WRITE: usize, S: Store>(models: &Models, store: impl Fn(Flash<WRI
     figures.operations = device.power.borrow().operations;
     for (at, way) in (1..=figures.operations).flat_map(|at| ways.clone().map(move |way| (at, way))) {
         let (device, mut expected) = models.device::<WRITE>();
-        device.power.borrow_mut().come(Some((at, way)));
+        device.power.borrow_mut().switch_on(Some((at, way)));
         let lived = live(&device, &store, &mut expected, &life);
         let result = lived.and_then(|()| survives(&device, &store, &mut expected, models.fresh()));
         figures.count(&device.power.borrow(), result, || format!("unit of {WRITE}, cut {at} in way {way}"));
@@ -229,13 +234,13 @@ fn sweep_many<const WRITE: usize>(models: &Models, lives: u32, most: i64) -> Fig
     for number in 0..lives {
         let (device, mut expected) = models.device::<WRITE>();
         let mut random = tern_runtime::testing::Random(u64::from(number) << 8 | WRITE as u64);
-        let mut cut = |last| Some((random.between(1, last) as u32, random.between(0, i64::from(WAYS) - 1) as u32));
-        device.power.borrow_mut().come(cut(100));
+        let mut cut = |last| Some((random.between(1, last) as u32, random.between(0, i64::from(CUT_WAYS) - 1) as u32));
+        device.power.borrow_mut().switch_on(cut(100));
         let mut lived = live(&device, &store, &mut expected, &life);
         let again =
             [Step::Boot, Step::Boot, Step::Load(&models.packages[1], &models.files[1]), Step::Activate, Step::Boot];
         for _ in 1..most {
-            device.power.borrow_mut().come(cut(12));
+            device.power.borrow_mut().switch_on(cut(12));
             lived = lived.and_then(|()| live(&device, &store, &mut expected, &again));
         }
         let result = lived.and_then(|()| survives(&device, &store, &mut expected, models.fresh()));
@@ -255,7 +260,7 @@ fn report(what: &str, figures: &Figures) {
 }
 
 #[test]
-fn after_a_cut_anywhere_the_old_model_serves_or_the_new_one() {
+fn after_a_power_cut_anywhere_the_old_or_the_new_model_runs() {
     let mut cuts = 0;
     let (unsigned, signed) = (Models::new(false), Models::new(true));
     let all = [
@@ -275,7 +280,7 @@ fn after_a_cut_anywhere_the_old_model_serves_or_the_new_one() {
 }
 
 #[test]
-fn after_many_cuts_in_a_row_too() {
+fn after_several_power_cuts_in_a_row_the_old_or_the_new_model_runs() {
     let models = Models::new(false);
     for most in [2, 3, 8] {
         for figures in [sweep_many::<1>(&models, 400, most), sweep_many::<16>(&models, 400, most)] {
@@ -304,7 +309,7 @@ impl<F: NorFlash<Error = Failed>> Store for InPlace<F> {
 }
 
 #[test]
-fn the_sweep_finds_a_record_that_is_erased_before_the_next_is_written() {
+fn the_power_cut_test_finds_a_record_that_is_erased_before_the_next_is_written() {
     let figures = sweep::<4, _>(&Models::new(false), InPlace);
     report("erased in place", &figures);
     assert!(figures.failures > 20, "{figures:?}");

@@ -1,11 +1,11 @@
-//! Lines that nobody would send.
+//! Random lines, which the console must survive.
 
 use super::*;
-use crate::soak::Lines;
+use crate::random_lines::RandomLines;
 
-/// Any bytes: the console goes on, each good line between them is answered, and its answers stay text. `TERN_SOAK_LINES` says how many.
+/// After any bytes the console goes on and answers a valid line correctly. `TERN_SOAK_LINES` sets the number of random lines.
 #[test]
-fn nothing_brings_the_console_down_and_no_good_line_is_lost() {
+fn random_input_never_stops_the_console_or_damages_a_valid_line() {
     let count = std::env::var("TERN_SOAK_LINES").map_or(2_000, |count| count.parse().expect("a number of lines"));
     let answer = |sent: &[u8]| -> String {
         let answers: Vec<u8> = sent.iter().copied().filter(|&byte| byte != ACK).collect();
@@ -13,20 +13,20 @@ fn nothing_brings_the_console_down_and_no_good_line_is_lost() {
     };
     let (mut bytes, mut overflows) = (0u64, 0u64);
     with_model(|console| {
-        let lines = Lines::new(7, 3 * CAPACITY);
+        let lines = RandomLines::new(7, 3 * CAPACITY);
         for (number, line) in lines.take(count).enumerate() {
             bytes += line.len() as u64;
-            // Some come faster than they are worked off.
+            // Some arrive faster than they are handled.
             for piece in line.chunks(if number % 2 == 0 { 2 * CAPACITY } else { CAPACITY }) {
-                piece.iter().for_each(|&byte| console.port.feeder.push(byte));
+                piece.iter().for_each(|&byte| console.port.writer.push(byte));
                 console.poll().unwrap();
-                // A letter and a TAB may make a command of the slots.
-                while console.wanted.take().is_some() {
+                // A random letter and a TAB may complete to a command about the slots.
+                while console.request.take().is_some() {
                     console.poll().unwrap();
                 }
             }
-            for good in [&b"\x03\x03@mode machine\n"[..], b"classify free prize\n"] {
-                good.iter().for_each(|&byte| console.port.feeder.push(byte));
+            for valid in [&b"\x03\x03@mode machine\n"[..], b"classify free prize\n"] {
+                valid.iter().for_each(|&byte| console.port.writer.push(byte));
                 console.poll().unwrap();
             }
             let sent = mem::take(&mut console.port.sent);
@@ -40,6 +40,6 @@ fn nothing_brings_the_console_down_and_no_good_line_is_lost() {
         }
     });
     std::println!(
-        "soak: {count} lines, {bytes} bytes, {overflows} overflows; every good line between them was answered"
+        "soak: {count} lines, {bytes} bytes, {overflows} overflows; every valid line between them was answered"
     );
 }

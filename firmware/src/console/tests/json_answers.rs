@@ -1,9 +1,9 @@
-//! What a program gets that asks with `@`.
+//! Requests with `@` and their JSON answers.
 
 use super::*;
 
 #[test]
-fn a_program_gets_one_line_for_each() {
+fn every_request_gets_one_json_line() {
     with_model(|console| {
         console.start().unwrap();
         sent(console);
@@ -27,7 +27,7 @@ fn a_program_gets_one_line_for_each() {
         assert!(
             misfit.starts_with(r#"{"error":"usage","message":""#) && misfit.ends_with(r#","usage":"@echo on|off"}"#)
         );
-        // A line that is no `@` line brings the person back.
+        // A line without `@` brings the prompt back.
         assert!(ask(console, b"@bob?\n").ends_with(" ticks\r\n> "));
         assert_eq!(ask(console, b"\r@help\n"), format!("\r\n\x1b[c> @help\r\n{commands}\r\n"));
         assert!(ask(console, b"free\n").starts_with("> free\r\nlabel"));
@@ -35,7 +35,7 @@ fn a_program_gets_one_line_for_each() {
 }
 
 #[test]
-fn top() {
+fn top_lists_classes_by_probability() {
     with_model(|console| {
         let none = machine(console, "@top 2");
         assert!(none.starts_with(r#"{"error":"no_text","message":""#), "{none}");
@@ -74,20 +74,20 @@ fn ties_go_to_the_lowest_class() {
 }
 
 #[test]
-fn a_failed_self_test_says_where() {
-    // `tensors` leaves the golden logits zero.
+fn a_failed_self_test_reports_the_first_wrong_logit() {
+    // The golden logits of `tensors` are zero.
     with_file(&Aligned::new(&to_bytes(&metadata("3"), tensors(1, SIZES))), 1024, |console| {
         let (logits, ..) = expected("Free prize, call now!!");
         let failure = format!(r#""first_failure":{{"golden":0,"class":0,"logit":{},"expected":0}}}}"#, logits[0]);
         let answer = machine(console, "@selftest");
         assert_eq!(answer, format!(r#"{{"exact":0,"golden":3,"ticks":30,{failure}"#));
-        assert!(ask(console, b"selftest\n").contains("selftest FAILED: 0 of 3 golden texts exact"));
+        assert!(ask(console, b"selftest\n").contains("selftest FAILED: 0 of 3 golden examples exact"));
         assert_eq!(console.port.events, [Event::SelfTest { exact: 0, golden: 3 }; 2]);
     });
 }
 
 #[test]
-fn labels_of_a_stranger() {
+fn labels_are_escaped() {
     let labels = ["a\"\\\u{1b}[2J", "ß\n", "漢字"];
     let mut all = tensors(1, SIZES);
     all.retain(|tensor| !tensor.name.starts_with("labels."));
@@ -100,7 +100,7 @@ fn labels_of_a_stranger() {
 }
 
 #[test]
-fn long_lines() {
+fn long_lines_are_refused() {
     with_model(|console| {
         let long = format!("@classify {}", "free ".repeat(60));
         let answer = machine(console, &long);
@@ -120,12 +120,12 @@ fn long_lines() {
 }
 
 #[test]
-fn counters_and_costs() {
+fn counters_and_costs_are_reported() {
     with_model(|console| {
         let line = b"@classify free prize xyzzy\n";
         flood(console, line, &line.repeat(100));
         let stats: String = machine(console, "@stats");
-        // 37 lines of 27 bytes fit the queue, the 38th is cut: 39 lines are answered, and `@stats`.
+        // 37 lines of 27 bytes fit the queue, and the 38th is damaged: 39 lines are answered, and `@stats`.
         let texts = CAPACITY / line.len() + 1;
         let (lost, tokens) = (100 * line.len() - CAPACITY, 3 * texts);
         let counters = format!(r#"{{"lines":{},"refused":1,"texts":{texts},"tokens":{tokens},"#, texts + 1);
@@ -143,7 +143,7 @@ fn counters_and_costs() {
 }
 
 #[test]
-fn the_log_is_as_asked() {
+fn events_below_the_log_level_are_dropped() {
     with_model(|console| {
         let long = [b'x'; 300];
         ask(console, &[&long[..], b"\nlog error\n", &long, b"\nselftest\nlog warn\n", &long, b"\n"].concat());
@@ -152,15 +152,23 @@ fn the_log_is_as_asked() {
 }
 
 #[test]
-fn no_model() {
+fn without_a_model_the_console_gives_the_reason() {
     let model = random_file(1, SIZES, "3");
     let cut = model[..model.len() - 1].to_vec();
     let cases: [(&[u8], usize, &str); 5] = [
-        (&[0; 64], 1024, "the model slot is empty; write a device file (`tern export`) there and reset"),
-        (&[0xff; 64], 1024, "the model slot is empty; write a device file (`tern export`) there and reset"),
+        (
+            &[0; 64],
+            1024,
+            "the model slot is empty; `load` a device file (`tern export`), or write it with `tern flash`",
+        ),
+        (
+            &[0xff; 64],
+            1024,
+            "the model slot is empty; `load` a device file (`tern export`), or write it with `tern flash`",
+        ),
         (&[7; 64], 1024, "the file in the model slot is refused: "),
         (&Aligned::new(&cut), 1024, "the file in the model slot is refused: the file ends after "),
-        (&model, 10, "the model needs 68 bytes of scratch, this board has 40; "),
+        (&model, 10, "the model and its answer need 68 bytes of RAM, this board reserves 40; "),
     ];
     for (file, scratch_words, why) in cases {
         with_file(file, scratch_words, |console| {
@@ -180,13 +188,13 @@ fn no_model() {
 }
 
 #[test]
-fn information() {
+fn info_describes_model_and_board() {
     let file = random_file(1, SIZES, "3");
     let mut slot = file.to_vec();
     slot.resize(file.len() + 100, 0xff);
     with_file(&Aligned::new(&slot), 1024, |console| {
         let expected = format!(
-            r#"{{"protocol":2,"firmware":"{}","board":"bench","clock_hz":1000000,"queue_bytes":1024,"line_bytes":256,"scratch_available":4096,"model":{{"name":"random","crc32":"{:08x}","bytes":{},"format":1,"vocabulary":10,"embedding":4,"hidden":6,"classes":3,"golden":3,"scratch_used":68}},"model_error":null}}"#,
+            r#"{{"protocol":2,"firmware":"{}","board":"bench","clock_hz":1000000,"queue_bytes":1024,"line_bytes":256,"scratch_available":4096,"model":{{"name":"random","crc32":"{:08x}","bytes":{},"format":1,"vocabulary":10,"embedding":4,"hidden":6,"classes":3,"golden":3,"scratch_used":56}},"model_error":null}}"#,
             info::FIRMWARE,
             crate::crc32::crc32(&file),
             file.len()
@@ -195,7 +203,9 @@ fn information() {
         let human = ask(console, b"info\n");
         assert!(human.contains("kind        3 classes, 10 tokens\r\nembedding   4\r\nhidden      6\r\n"), "{human}");
         assert!(
-            human.contains("scratch     68 of 4096 bytes\r\nqueue       1024 bytes, line 256 bytes\r\n> "),
+            human.contains(
+                "RAM         56 of 4096 bytes for the model's state\r\nqueue       1024 bytes, line 256 bytes\r\n> "
+            ),
             "{human}"
         );
     });

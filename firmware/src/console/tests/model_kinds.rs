@@ -1,9 +1,9 @@
-//! Models of every kind.
+//! The console with models of every task and kind.
 
 use super::*;
 
 #[test]
-fn every_kind_of_classifier_is_served() {
+fn every_kind_of_classifier_runs() {
     let gru = Spec { cell: Cell::Gru, layers: 2, pooling: Pooling::MeanMax, head_hidden: 3, ..SIZES.into() };
     let sigmoid = Spec { cell: Cell::RnnRelu, output: Output::Sigmoid, ..SIZES.into() };
     for spec in [gru, sigmoid] {
@@ -18,7 +18,7 @@ fn every_kind_of_classifier_is_served() {
 fn a_text_too_long_for_a_bidirectional_model_is_an_error() {
     let spec = Spec { bidirectional: true, ..SIZES.into() };
     let file = spec.file(1);
-    let words = Found::in_slot(&file).unwrap().model.scratch_len_for(6) + SIZES.classes;
+    let words = LoadedModel::from_slot(&file).unwrap().model.scratch_len_for(6) + SIZES.classes;
     with_file(&file, words, |console| {
         assert!(machine(console, "@selftest").starts_with(r#"{"exact":3,"golden":3,"#));
         assert!(machine(console, "@classify now now now now now now").contains(r#""tokens":6"#));
@@ -30,12 +30,12 @@ fn a_text_too_long_for_a_bidirectional_model_is_an_error() {
         assert!(ask(console, b"now\x04\x03").contains("1 token"));
     });
     with_file(&file, 20, |console| {
-        assert!(machine(console, "@classify now").contains("bytes of scratch, this board has 80"));
+        assert!(machine(console, "@classify now").contains("bytes of RAM, this board reserves 80"));
     });
 }
 
 #[test]
-fn a_language_model_says_what_comes_next() {
+fn language_models_predict_the_next_token_and_generate_text() {
     let file = Spec { task: Task::LanguageModel, ..SIZES.into() }.file(1);
     with_file(&file, 1024, |console| {
         let help = machine(console, "@help");
@@ -45,11 +45,11 @@ fn a_language_model_says_what_comes_next() {
         let next = machine(console, "@next 3 free prize");
         assert!(next.starts_with(r#"{"next":[{"token":""#) && next.matches("token\"").count() == 3, "{next}");
         assert!(next.ends_with(r#"}],"tokens":2,"unknown":0,"ticks":20}"#), "{next}");
-        // A plain line asks the same, and the stream as well.
+        // A plain line and a streamed text are answered in the same way.
         let human = ask(console, b"free prize\n");
         assert_eq!(ask(console, b"next 5 free prize\n"), human.replacen("> free prize", "next 5 free prize", 1));
         assert!(ask(console, b"stream\nfree prize\x04\x03").contains("2 tokens, 0 unknown"));
-        // The same seed says the same, and the likeliest token is what `next` says.
+        // The same seed gives the same text, and the most probable token is the first one of `next`.
         let said = |console: Tested<'_, '_, '_>| ask(console, b"@say 6 free prize\n");
         let first = said(console);
         assert!(first.contains(r#""tokens":6,"ticks":60}"#), "{first}");
@@ -64,12 +64,12 @@ fn a_language_model_says_what_comes_next() {
 }
 
 #[test]
-fn a_forecast_goes_on_with_numbers() {
+fn forecasts_read_and_print_numbers() {
     let spec = Spec { task: Task::Forecast, input: Input::Values, output: Output::Linear, ..SIZES.into() };
     let file = spec.file(1);
     with_file(&file, 1024, |console| {
         assert!(machine(console, "@selftest").starts_with(r#"{"exact":3,"golden":3,"#));
-        let found = Found::in_slot(&file).unwrap();
+        let found = LoadedModel::from_slot(&file).unwrap();
         let model = &found.model;
         let mut scratch = vec![0; model.scratch_len()];
         let mut session = model.session(&mut scratch).unwrap();
@@ -87,7 +87,7 @@ fn a_forecast_goes_on_with_numbers() {
         assert_eq!(machine(console, "@forecast 1.00 -2.5 0, 7.25; .01 .02 0.03 0.04"), expected);
         let human = ask(console, b"1 -2.5 0 7.25 0.01 0.02 0.03 0.04\n");
         assert!(human.ends_with("2 steps, 20 ticks\r\n> ") && human.contains(&values[0]), "{human}");
-        // As many steps as are wanted, in the stream.
+        // A stream may have any number of steps.
         let streamed = ask(console, b"@stream\n1.00 -2.5 0 7.25\n0.01 0.02 0.03 0.04\x04\x03");
         assert!(streamed.contains(&values.join(",")), "{streamed}");
         for (numbers, why) in

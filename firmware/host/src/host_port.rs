@@ -1,4 +1,4 @@
-//! The console's port on a desktop.
+//! The console's port on a computer.
 
 use std::fmt;
 use std::io::{ErrorKind, Write};
@@ -7,30 +7,30 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use embedded_io::{ErrorType, Read, ReadReady};
-use tern_firmware::queue::Taker;
-use tern_firmware::starts::Starts;
-use tern_firmware::{Loss, Port, ResetReason};
+use tern_firmware::boot_count::BootCount;
+use tern_firmware::queue::QueueReader;
+use tern_firmware::{LostBytes, Port, ResetReason};
 
-/// Frequency of the ticks.
+/// Ticks a second.
 pub const CLOCK_HZ: u32 = 10_000_000;
-/// How long is waited at most before one looks again.
+/// The time between two checks of a full queue.
 pub const SLICE: Duration = Duration::from_millis(1);
 
-/// Why the console stopped serving.
+/// Why the console stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// It was asked to begin anew.
+    /// The command `reset`.
     Reset,
-    /// The input ended.
+    /// The input ended, or the command `quit`.
     Closed,
-    /// The system refused a byte.
+    /// The system reported an error.
     Failed(ErrorKind),
 }
 
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Ended::Reset => write!(f, "asked to begin anew"),
+            Ended::Reset => write!(f, "reset by command"),
             Ended::Closed => write!(f, "the input ended"),
             Ended::Failed(kind) => write!(f, "{kind}"),
         }
@@ -45,33 +45,33 @@ impl embedded_io::Error for Ended {
     }
 }
 
-/// A queue that a thread fills, and a writer.
+/// A port of a queue, which another thread fills, and a writer.
 pub struct HostPort<W> {
-    received: Taker<'static>,
+    received: QueueReader<'static>,
     writer: W,
     start: Instant,
-    /// The input has ended.
+    /// True when the input has ended.
     ended: Arc<Mutex<bool>>,
-    /// It was asked to begin anew.
-    is_reset: bool,
-    starts: Starts,
+    /// Set by `reset` and `quit`: why the next access ends the console.
+    stop: Option<Ended>,
+    boots: BootCount,
 }
 
 impl<W: Write> HostPort<W> {
-    /// A port just switched on.
-    pub fn new(received: Taker<'static>, writer: W) -> Self {
+    /// The port after power-on.
+    pub fn new(received: QueueReader<'static>, writer: W) -> Self {
         let ended = Arc::new(Mutex::new(false));
-        HostPort { received, writer, start: Instant::now(), ended, is_reset: false, starts: Starts::FIRST }
+        HostPort { received, writer, start: Instant::now(), ended, stop: None, boots: BootCount::FIRST }
     }
 
-    /// Where the reading thread says that the input has ended.
+    /// The flag that the reading thread sets when the input has ended.
     pub fn ended(&self) -> Arc<Mutex<bool>> {
         Arc::clone(&self.ended)
     }
 
-    /// Serves another console.
-    pub fn begin_anew(&mut self, reason: ResetReason) {
-        (self.is_reset, self.starts) = (false, Starts::next(&self.starts.words(), reason));
+    /// Starts again after a reset.
+    pub fn restart(&mut self, reason: ResetReason) {
+        (self.stop, self.boots) = (None, BootCount::next(&self.boots.to_words(), reason));
     }
 }
 
@@ -88,7 +88,7 @@ impl<W: Write> Read for HostPort<W> {
 
 impl<W: Write> ReadReady for HostPort<W> {
     fn read_ready(&mut self) -> Result<bool, Ended> {
-        // In this order: what came before the end is served.
+        // The order matters: bytes that came before the end are still read.
         let ended = self.ended.lock().is_ok_and(|ended| *ended);
         let is_ready = self.received.is_ready();
         if ended && !is_ready { Err(Ended::Closed) } else { Ok(is_ready) }
@@ -97,8 +97,8 @@ impl<W: Write> ReadReady for HostPort<W> {
 
 impl<W: Write> embedded_io::Write for HostPort<W> {
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Ended> {
-        if self.is_reset {
-            return Err(Ended::Reset);
+        if let Some(stop) = self.stop {
+            return Err(stop);
         }
         self.writer.write_all(bytes).map_err(|error| Ended::Failed(error.kind()))?;
         Ok(bytes.len())
@@ -110,30 +110,34 @@ impl<W: Write> embedded_io::Write for HostPort<W> {
 }
 
 impl<W: Write> Port for HostPort<W> {
-    fn take_loss(&mut self) -> Option<Loss> {
-        self.received.take_loss()
+    fn take_lost_bytes(&mut self) -> Option<LostBytes> {
+        self.received.take_lost_bytes()
     }
 
     fn ticks(&mut self) -> u32 {
-        // A counter that wraps.
+        // Truncated to a counter that wraps.
         (self.start.elapsed().as_nanos() / 100) as u32
     }
 
     fn wait(&mut self) {
-        // An answer must not stay behind while nothing else comes.
+        // An answer must not stay in a buffer while the console waits.
         let _ = self.writer.flush();
         thread::park_timeout(100 * SLICE);
     }
 
-    fn starts(&self) -> Option<Starts> {
-        Some(self.starts)
+    fn boot_count(&self) -> Option<BootCount> {
+        Some(self.boots)
     }
 
-    fn serving(&mut self) {
-        self.starts.is_serving = true;
+    fn mark_ready(&mut self) {
+        self.boots.is_ready = true;
     }
 
     fn reset(&mut self) {
-        self.is_reset = true;
+        self.stop = Some(Ended::Reset);
+    }
+
+    fn quit(&mut self) {
+        self.stop = Some(Ended::Closed);
     }
 }

@@ -1,67 +1,67 @@
-//! A model at work: texts and numbers in, answers out, and what they cost.
+//! Runs the loaded model: takes texts or numbers, gives predictions, and counts the clock ticks that they take.
 
+mod generation;
 mod golden;
-mod language;
 
 use core::fmt;
 
 use tern_runtime::{Config, Input, LoadError, Model, Session, Task, TooLong, UNK, file_len, softmax};
 
+pub use generation::{Generated, Sampling};
 pub use golden::{Bench, Mismatch, SelfTest};
-pub use language::{Said, Sampling};
 
+use crate::boot_count::MAX_FAILED_BOOTS;
 use crate::crc32::crc32;
-use crate::numbers::{NumberError, Numbers};
+use crate::numbers::{NumberError, NumberParser};
 use crate::port::Port;
-use crate::starts::MOST_UNSERVED;
 
-/// A model and the file that it borrows.
+/// A model that was found in a slot, and its file.
 #[derive(Clone, Copy, Debug)]
-pub struct Found<'f> {
+pub struct LoadedModel<'f> {
     /// The model.
     pub model: Model<'f>,
-    /// Its file, without what follows in the slot.
+    /// The file, without the bytes after it in the slot.
     pub file: &'f [u8],
 }
 
-impl<'f> Found<'f> {
-    /// Looks for a device file at the beginning of a slot of flash.
+impl<'f> LoadedModel<'f> {
+    /// Loads the device file at the beginning of a slot.
     ///
     /// # Errors
-    /// [`Refusal`] if there is none, or one that cannot run.
-    pub fn in_slot(slot: &'f [u8]) -> Result<Self, Refusal> {
-        if Found::is_blank(slot) {
+    /// [`Refusal`] if the slot is empty or the file is refused.
+    pub fn from_slot(slot: &'f [u8]) -> Result<Self, Refusal> {
+        if LoadedModel::is_blank(slot) {
             return Err(Refusal::Empty);
         }
         let file = slot.get(..file_len(slot)?).unwrap_or(slot);
-        Ok(Found { model: Model::from_bytes(file)?, file })
+        Ok(LoadedModel { model: Model::from_bytes(file)?, file })
     }
 }
 
-impl Found<'_> {
-    /// Whether a slot was never written: flash that was erased reads as ones, memory that was never written as zeros.
+impl LoadedModel<'_> {
+    /// Returns true if a slot was never written: erased flash reads as ones, and unwritten memory as zeros.
     pub fn is_blank(slot: &[u8]) -> bool {
         let first = slot.get(..8).unwrap_or(&[]);
         first.iter().all(|&byte| byte == 0) || first.iter().all(|&byte| byte == 0xff)
     }
 }
 
-/// Why there is no model to run.
+/// Why no model runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Nothing was written to the slot.
+    /// The slot is empty.
     Empty,
-    /// There is a model that may not run; what is told at the start says why.
+    /// The model may not run. The lines before the banner give the reason.
     NotRun,
-    /// Starts in a row did not come as far as the prompt: whatever model there is, it is not run.
-    Held,
+    /// BootCount in a row did not come as far as the prompt: whatever model there is, it is not run.
+    RepeatedFailures,
     /// The file in the slot is refused.
     File(LoadError),
-    /// The model's state and logits do not fit the board's scratch; lengths in bytes.
+    /// The model's state and logits do not fit the board's RAM for models.
     Scratch {
-        /// What the model needs.
+        /// Bytes that the model needs.
         needed: usize,
-        /// What is there.
+        /// Bytes that the board has.
         available: usize,
     },
 }
@@ -76,115 +76,118 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Refusal::Empty => {
-                write!(f, "the model slot is empty; write a device file (`tern export`) there and reset")
+                write!(
+                    f,
+                    "the model slot is empty; `load` a device file (`tern export`), or write it with `tern flash`"
+                )
             }
             Refusal::NotRun => {
-                write!(f, "the model in the slot is not run: the device's first lines say why; load another one")
+                write!(
+                    f,
+                    "the model in the slot failed its checks; the lines after a reset say why. `load` another model"
+                )
             }
-            Refusal::Held => write!(
+            Refusal::RepeatedFailures => write!(
                 f,
-                "the device began anew {MOST_UNSERVED} times in a row before its prompt stood, so no model is run; load another one or \
-                 `rollback`, or try once more with `reset`"
+                "the last {MAX_FAILED_BOOTS} starts failed before the prompt, so this one runs no model; `load` another model, \
+                 `rollback`, or try again with `reset`"
             ),
             Refusal::File(error) => write!(f, "the file in the model slot is refused: {error}"),
             Refusal::Scratch { needed, available } => write!(
                 f,
-                "the model needs {needed} bytes of scratch, this board has {available}; use a smaller model or give its board \
-                 file more"
+                "the model and its answer need {needed} bytes of RAM, this board reserves {available}; use a smaller model, or raise \
+                 SCRATCH_BYTES in the board's file"
             ),
         }
     }
 }
 
-/// What is known of a text that is complete. Its logits stay with the [`Classifier`].
+/// The result of a complete text. The logits stay in the [`Engine`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// Tokens of the text.
     pub tokens: u32,
-    /// Those that are not in the vocabulary.
+    /// Tokens that are not in the vocabulary.
     pub unknown: u32,
     /// Ticks spent in the runtime.
     pub ticks: u64,
-    /// Why this is no answer to all of the text.
-    pub refused: Option<Refused>,
+    /// Why there is no prediction for this text.
+    pub error: Option<InputError>,
 }
 
-/// Why a text has no answer.
+/// Why there is no prediction for a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// It is longer than what the model's scratch can keep.
+pub enum InputError {
+    /// The text has more tokens than a bidirectional model has room for.
     TooLong(TooLong),
-    /// The model reads numbers, and these are none.
+    /// The model reads numbers, and the input is not numbers.
     Numbers(NumberError),
 }
 
 impl Answer {
-    /// Whether any token is in the vocabulary. If none is, a label would be a guess.
+    /// Returns true if any token is in the vocabulary. If none is, a label would be a guess.
     pub fn is_known(&self) -> bool {
         self.unknown < self.tokens
     }
 }
 
-/// The answer so far, after a token.
+/// The prediction after one token of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shown<'t> {
-    /// The token; `?` where the vocabulary has no text for it.
+pub struct StepAnswer<'t> {
+    /// The token, or `?` if the vocabulary has no text for it.
     pub token: &'t str,
-    /// The likeliest class.
+    /// The most probable class.
     pub class: usize,
     /// Its probability, Q16.
     pub probability: u32,
 }
 
-/// A model at work in a board's scratch.
+/// A model with its state in the board's scratch.
 #[derive(Debug)]
-pub struct Classifier<'m> {
+pub struct Engine<'m> {
     model: &'m Model<'m>,
     session: Session<'m>,
-    /// `[classes]`, Q16: of the last text that is complete. Empty of a language model, which has a logit for each of its tokens.
+    /// The logits of the last complete text: `[classes]`, Q16. Empty for a language model, which has one for each token.
     logits: &'m mut [i32],
-    /// `[channels]`: the step under way of a model that reads numbers.
+    /// The time step being filled, for models that read numbers: `[channels]`.
     row: &'m mut [i32],
-    /// How many of them are there.
+    /// How many channels of it have come.
     filled: usize,
-    numbers: Numbers,
-    unreadable: Option<NumberError>,
+    numbers: NumberParser,
+    /// The first error in the numbers; nothing is read after it.
+    number_error: Option<NumberError>,
     file_bytes: usize,
     crc32: u32,
-    scratch_used: usize,
     ticks: u64,
     last: Option<Answer>,
 }
 
-impl<'m> Classifier<'m> {
-    /// Puts a model to work in `scratch`.
+impl<'m> Engine<'m> {
+    /// Prepares a model to run in `scratch`. A bidirectional model takes all of it, to keep as many tokens as possible.
     ///
     /// # Errors
-    /// [`Refusal::Scratch`] if `scratch` is too short for its state, its logits and a step's numbers. A bidirectional model takes all
-    /// of it, to keep as many tokens as it can.
-    pub fn new(found: &'m Found<'m>, scratch: &'m mut [i32]) -> Result<Self, Refusal> {
+    /// [`Refusal::Scratch`] if `scratch` is too short for the state, the logits and one time step of numbers.
+    pub fn new(found: &'m LoadedModel<'m>, scratch: &'m mut [i32]) -> Result<Self, Refusal> {
         let model = &found.model;
-        let Config { task, input, classes, bidirectional, embedding_dim, .. } = *model.config();
+        let Config { task, input, classes, embedding_dim, .. } = *model.config();
         let logits = if task == Task::LanguageModel { 0 } else { classes };
         let channels = if input == Input::Values { embedding_dim } else { 0 };
         let words = model.scratch_len_for(1).saturating_add(logits).saturating_add(channels);
         let needed = words.saturating_mul(size_of::<i32>());
-        let scratch_used = if bidirectional { size_of_val(scratch) } else { needed };
         let refusal = Refusal::Scratch { needed, available: size_of_val(scratch) };
         let (logits, scratch) = scratch.split_at_mut_checked(logits).ok_or(refusal)?;
         let (row, state) = scratch.split_at_mut_checked(channels).ok_or(refusal)?;
         let session = model.session(state).map_err(|_| refusal)?;
-        Ok(Classifier {
+        Ok(Engine {
             model,
             session,
             logits,
             row,
             filled: 0,
-            numbers: Numbers::default(),
-            unreadable: None,
+            numbers: NumberParser::default(),
+            number_error: None,
             file_bytes: found.file.len(),
             crc32: crc32(found.file),
-            scratch_used,
             ticks: 0,
             last: None,
         })
@@ -195,30 +198,30 @@ impl<'m> Classifier<'m> {
         self.model
     }
 
-    /// Length of the model's file.
+    /// Length of the device file in bytes.
     pub fn file_bytes(&self) -> usize {
         self.file_bytes
     }
 
-    /// CRC-32 of the model's file.
+    /// CRC-32 of the device file.
     pub fn crc32(&self) -> u32 {
         self.crc32
     }
 
-    /// Bytes of scratch in use.
-    pub fn scratch_used(&self) -> usize {
-        self.scratch_used
+    /// RAM that the model needs for its state, in bytes: the same number that `tern export` prints.
+    pub fn scratch_bytes(&self) -> usize {
+        self.model.scratch_len() * size_of::<i32>()
     }
 
     /// Begins a text.
     pub fn begin(&mut self) {
         self.session.reset();
-        (self.filled, self.numbers, self.unreadable) = (0, Numbers::default(), None);
+        (self.filled, self.numbers, self.number_error) = (0, NumberParser::default(), None);
         self.ticks = 0;
         self.last = None;
     }
 
-    /// Takes the next bytes of the text.
+    /// Reads the next bytes of the text.
     pub fn feed(&mut self, bytes: &[u8], port: &mut impl Port) {
         let start = port.ticks();
         if self.model.config().input == Input::Values {
@@ -229,10 +232,10 @@ impl<'m> Classifier<'m> {
         self.count(start, port);
     }
 
-    /// Reads numbers: as many as there are channels are a step. From the first that is none, nothing is read.
+    /// Reads numbers: one for each channel make a time step. Stops at the first error.
     fn feed_numbers(&mut self, bytes: &[u8], is_end: bool) {
         for &byte in bytes {
-            if self.unreadable.is_some() {
+            if self.number_error.is_some() {
                 return;
             }
             let number = if is_end { self.numbers.end(byte) } else { self.numbers.push(byte) };
@@ -246,28 +249,29 @@ impl<'m> Classifier<'m> {
                     self.filled += 1;
                 }
                 Ok(None) => (),
-                Err(error) => self.unreadable = Some(error),
+                Err(error) => self.number_error = Some(error),
             }
             if self.filled >= self.row.len() {
                 self.session.feed_values(self.row);
                 self.filled = 0;
             }
-            // A step may be ended, where it is whole.
-            if self.filled > 0 && self.unreadable.is_none() && (is_end || byte == b';') {
-                self.unreadable = Some(NumberError::Incomplete { found: self.filled, expected: self.row.len() });
+            // `;` and the end of the input may only follow a complete time step.
+            if self.filled > 0 && self.number_error.is_none() && (is_end || byte == b';') {
+                self.number_error = Some(NumberError::Incomplete { found: self.filled, expected: self.row.len() });
             }
         }
     }
 
-    /// [`feed`](Classifier::feed) that shows the answer after every token. Showing takes no ticks. Only a model that classifies texts
-    /// from left to right has answers before the end: others show nothing.
-    pub fn feed_with<P: Port>(&mut self, bytes: &[u8], port: &mut P, mut show: impl FnMut(&mut P, Shown<'_>)) {
+    /// As [`feed`](Engine::feed), and calls `show` with the prediction after each token; the time in `show` is not counted.
+    ///
+    /// Only a model that classifies texts from left to right has predictions before the end. For others `show` is never called.
+    pub fn feed_with<P: Port>(&mut self, bytes: &[u8], port: &mut P, mut show: impl FnMut(&mut P, StepAnswer<'_>)) {
         let Config { task, input, bidirectional, .. } = *self.model.config();
         if bidirectional || task != Task::Classify || input != Input::Tokens {
             return self.feed(bytes, port);
         }
-        let Classifier { model, session, ticks, .. } = self;
-        // As long as no token is known, a label would be a guess.
+        let Engine { model, session, ticks, .. } = self;
+        // A label would be a guess until a token is known.
         let mut is_known = session.unknown() < session.tokens();
         let mut start = port.ticks();
         session.feed_with(bytes, |step| {
@@ -276,7 +280,7 @@ impl<'m> Classifier<'m> {
             if is_known {
                 let class = step.logits.best().class;
                 let token = model.vocabulary().token(step.id).unwrap_or("?");
-                show(port, Shown { token, class, probability: step.logits.probability(class) });
+                show(port, StepAnswer { token, class, probability: step.logits.probability(class) });
             }
             start = port.ticks();
         });
@@ -298,9 +302,9 @@ impl<'m> Classifier<'m> {
             tokens: self.session.tokens(),
             unknown: self.session.unknown(),
             ticks: self.ticks,
-            refused: match (self.unreadable, self.session.check_length()) {
-                (Some(error), _) => Some(Refused::Numbers(error)),
-                (None, Err(too_long)) => Some(Refused::TooLong(too_long)),
+            error: match (self.number_error, self.session.check_length()) {
+                (Some(error), _) => Some(InputError::Numbers(error)),
+                (None, Err(too_long)) => Some(InputError::TooLong(too_long)),
                 (None, Ok(())) => None,
             },
         };
@@ -308,43 +312,38 @@ impl<'m> Classifier<'m> {
         answer
     }
 
-    /// How many numbers a step has; 0 of a model that reads tokens.
+    /// How many numbers a time step has; 0 for a model that reads tokens.
     pub fn channels(&self) -> usize {
         self.row.len()
     }
 
-    /// One value of a forecast after the last text, as [`Model::forecast`] describes it; none beyond the last.
+    /// One value of the forecast after the last input, encoded as [`Model::forecast`] describes; `None` beyond the last one.
     pub fn forecast(&mut self, index: usize) -> Option<i32> {
         self.session.forecast(index)
     }
 
-    /// How many tokens of a text the model can keep; none: there is no limit.
-    pub fn cap(&self) -> Option<u32> {
-        self.session.cap()
-    }
-
-    /// Classifies a whole text.
+    /// Runs the model over a whole text.
     pub fn classify(&mut self, text: &[u8], port: &mut impl Port) -> Answer {
         self.begin();
         self.feed(text, port);
         self.finish(port)
     }
 
-    /// The answer to the last text, while its logits stand.
+    /// The answer to the last text, as long as its logits are kept.
     pub fn last(&self) -> Option<Answer> {
         self.last
     }
 
-    /// The logits of the last text that is complete. `[classes]`, Q16.
+    /// The logits of the last complete text: `[classes]`, Q16.
     pub fn logits(&self) -> &[i32] {
         self.logits
     }
 
-    /// The classes by falling logit, the lowest among equals first.
+    /// The classes by falling logit; among equals, the lowest class comes first.
     pub fn ranking(&self) -> impl Iterator<Item = usize> {
         let best = |after: Option<usize>| {
             let follows = |&class: &usize| match after {
-                // Falling logit, then rising class: compared the other way round.
+                // A class follows if its logit is lower, or equal with a higher class number.
                 Some(after) => (self.logits[class], after) < (self.logits[after], class),
                 None => true,
             };
@@ -354,16 +353,17 @@ impl<'m> Classifier<'m> {
         core::iter::successors(best(None), move |&class| best(Some(class)))
     }
 
-    /// The softmax of one class, Q16, of the last text that is complete.
+    /// The softmax of one class for the last complete text, Q16.
     pub fn probability(&self, class: usize) -> u32 {
         softmax(self.logits, class)
     }
 
-    /// The name of a class.
+    /// The label of a class.
     pub fn label(&self, class: usize) -> &'m str {
         self.model.labels().get(class).unwrap_or("")
     }
 
+    /// Adds the ticks since `start`.
     fn count(&mut self, start: u32, port: &mut impl Port) {
         self.ticks += u64::from(port.ticks().wrapping_sub(start));
     }

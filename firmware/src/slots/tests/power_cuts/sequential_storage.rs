@@ -5,9 +5,9 @@ use core::future::Future;
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
 
+use ::sequential_storage::cache::{Cache, Uncached};
+use ::sequential_storage::map::{MapConfig, MapStorage};
 use embedded_storage_async::nor_flash::{ErrorType, NorFlash, ReadNorFlash};
-use sequential_storage::cache::{Cache, Uncached};
-use sequential_storage::map::{MapConfig, MapStorage};
 
 use super::*;
 
@@ -68,7 +68,7 @@ impl<const WRITE: usize> Store for Sequential<WRITE> {
 }
 
 #[test]
-fn sequential_storage_fails_the_sweep() {
+fn sequential_storage_fails_the_power_cut_test() {
     fn store<const WRITE: usize>(flash: Flash<WRITE>) -> Sequential<WRITE> {
         let size = embedded_storage::nor_flash::ReadNorFlash::capacity(&flash) as u32;
         Sequential(MapStorage::new(Async(flash), MapConfig::new(0..size), Cache::new_uncached()))

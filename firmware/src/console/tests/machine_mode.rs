@@ -1,4 +1,4 @@
-//! Machine mode.
+//! Machine mode: numbered answers with checksums.
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn machine_mode() {
         let hello = r#"{"mode":"machine","protocol":2}"#;
         assert_eq!(framed(answer.trim_end()), (0, hello, crc32(b"mode machine")));
         let mut ask_framed = |request: &[u8]| ask(console, &[request, b"\n"].concat());
-        // One line for each, with nothing around it; texts are not edited.
+        // One line for each request and nothing else; control characters of a text are kept.
         for (i, request) in [&b"classify free prize"[..], b"@classify free prize", b"classify free\t\x1b[A\x15 prize"]
             .into_iter()
             .enumerate()
@@ -29,7 +29,7 @@ fn machine_mode() {
         let said = ask_framed(&long);
         assert_eq!((framed(said.trim_end()).0, framed(said.trim_end()).2), (5, crc32(&long)));
         assert!(said.contains("line_too_long"));
-        // Ctrl-C forgets a line; the mode can be entered again, and left.
+        // Ctrl-C drops a line. The mode can be entered again, and left.
         let said = ask_framed(b"rubbish\x03\x03@mode machine");
         assert_eq!(framed(said.trim_end()), (0, hello, crc32(b"@mode machine")));
         let said = ask_framed(b"mode human");
@@ -38,10 +38,10 @@ fn machine_mode() {
     });
 }
 
-/// The transcript that pins both sides of machine mode: each `>` line is sent with LF, or as `␄` and `␃` say, and answered by the `<`
-/// lines behind it.
+/// The transcript that the tests of both sides of machine mode use. Each `>` line is sent with LF, or with `␄` and `␃` as control bytes,
+/// and is answered by the `<` lines after it.
 #[test]
-fn the_golden_transcript() {
+fn the_golden_transcript_of_machine_mode() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/tests/golden/machine.txt");
     with_model(|console| {
         let requests = [
@@ -59,7 +59,8 @@ fn the_golden_transcript() {
             "␃",
             "mode human",
         ];
-        let mut made = String::from("made by the test `the_golden_transcript` of the firmware's console\n");
+        let mut made =
+            String::from("made by the test `the_golden_transcript_of_machine_mode` of the firmware's console\n");
         for request in requests {
             let is_streamed = request.contains(['␄', '␃']);
             let bytes = request.replace('␄', "\x04").replace('␃', "\x03") + if is_streamed { "" } else { "\n" };
@@ -76,7 +77,7 @@ fn the_golden_transcript() {
 }
 
 #[test]
-fn machine_mode_streams() {
+fn streams_in_machine_mode_have_frames() {
     with_model(|console| {
         ask(console, b"@mode machine\n");
         let said = ask(console, b"stream\nfree \x10\x43prize\x04cut\x18\x03");
@@ -87,7 +88,7 @@ fn machine_mode_streams() {
         let tail = tail("free \x03prize");
         let (logits, _) = tail.split_once(r#","ticks""#).unwrap();
         assert!(answers[1].1.contains(logits), "{said}");
-        // A cut text has no sum, and takes a number.
+        // A damaged text has a number, but no checksum.
         ask(console, b"stream\n");
         let text = b"free prize\x04";
         let said = flood(console, text, &text.repeat(200));

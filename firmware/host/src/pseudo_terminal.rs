@@ -1,4 +1,4 @@
-//! Where the console's other end is: a pseudo-terminal that terminal programs open, or the terminal that we run in.
+//! The console's connection: a pseudo-terminal that terminal programs open, or the terminal that the program was started in.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
@@ -8,20 +8,20 @@ use rustix::fs::{Mode, OFlags, open as open_file};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
-/// Our end of a pseudo-terminal.
-pub struct Line {
-    /// What terminal programs open.
+/// A pseudo-terminal, seen from the device's side.
+pub struct PseudoTerminal {
+    /// The path that terminal programs open.
     pub path: String,
-    /// From the terminal program.
+    /// Bytes from the terminal program.
     pub reader: File,
-    /// To the terminal program.
+    /// Bytes to the terminal program.
     pub writer: Writer,
 }
 
 /// The sending half.
 pub struct Writer {
     file: File,
-    /// The other end, held open: without it a terminal program that leaves would end the line.
+    /// The terminal program's side, kept open: otherwise the connection would end when a terminal program closes it.
     _held: OwnedFd,
 }
 
@@ -35,11 +35,11 @@ impl io::Write for Writer {
     }
 }
 
-/// Opens a pseudo-terminal that changes no byte, as a serial line.
+/// Opens a pseudo-terminal that passes every byte unchanged, as a serial line does.
 ///
 /// # Errors
-/// Where the system has none.
-pub fn open() -> io::Result<Line> {
+/// If the system provides none.
+pub fn open() -> io::Result<PseudoTerminal> {
     let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
     grantpt(&ours)?;
     unlockpt(&ours)?;
@@ -50,19 +50,19 @@ pub fn open() -> io::Result<Line> {
     tcsetattr(&held, OptionalActions::Now, &settings)?;
     let reader = File::from(ours);
     let writer = Writer { file: reader.try_clone()?, _held: held };
-    Ok(Line { path: path.to_string_lossy().into_owned(), reader, writer })
+    Ok(PseudoTerminal { path: path.to_string_lossy().into_owned(), reader, writer })
 }
 
-/// Our own terminal, which gives each key as it is typed until this is dropped.
-pub struct Raw {
+/// The program's own terminal, in raw mode until this is dropped: each key is read as it is typed.
+pub struct RawTerminal {
     before: Termios,
 }
 
-impl Raw {
-    /// The terminal at stdin. None: it is none.
+impl RawTerminal {
+    /// The terminal at stdin; `None` if stdin is not a terminal.
     ///
     /// # Errors
-    /// Where the terminal refuses.
+    /// If the terminal's mode cannot be changed.
     pub fn of_stdin() -> io::Result<Option<Self>> {
         if !io::stdin().is_terminal() {
             return Ok(None);
@@ -71,18 +71,18 @@ impl Raw {
         let mut settings = before.clone();
         settings.make_raw();
         tcsetattr(io::stdin(), OptionalActions::Now, &settings)?;
-        Ok(Some(Raw { before }))
+        Ok(Some(RawTerminal { before }))
     }
 
-    /// What is typed, up to Ctrl-].
+    /// The keys typed, up to Ctrl-].
     pub fn keys(&self) -> impl Read + Send + use<> {
         Keys { stdin: io::stdin(), has_left: false }
     }
 }
 
-impl Drop for Raw {
+impl Drop for RawTerminal {
     fn drop(&mut self) {
-        // Where this fails there is no terminal any more.
+        // This fails only if the terminal has gone.
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.before);
     }
 }

@@ -1,44 +1,44 @@
-//! Receiving a model: the port's bytes to a [`Receiver`], its data to the slots.
+//! Receives a model over the serial port: passes the port's bytes to a YMODEM [`Receiver`] and the data to the slots.
 
-use super::{Refused, answer};
-use crate::command::Form;
-use crate::console::Console;
+use crate::answer;
 use crate::flash::Partition;
+use crate::form::Form;
 use crate::port::Port;
+use crate::request::RequestError;
 use crate::slots::{Slot, Slots, Store};
 use crate::terminal::print;
 use crate::ymodem::{Action, Receiver};
 
-/// How long a sender may take to begin, in seconds, before it is asked again.
-const INVITATION: u32 = 2;
-/// How long it may take between blocks.
-const PAUSE: u32 = 2;
-/// How long it may be silent within a block.
-const GAP: u32 = 1;
+/// Seconds between two invitations to a sender that has not begun.
+const INVITATION_SECONDS: u32 = 2;
+/// Seconds of silence between two blocks before the receiver reacts.
+const BLOCK_SECONDS: u32 = 2;
+/// Seconds of silence inside a block before the receiver reacts.
+const BYTE_SECONDS: u32 = 1;
 
-/// What the sender still says after the end is no line of a person.
-const REST_MILLISECONDS: u32 = 300;
-const LONGEST_REST: u32 = 5;
+/// The line must be silent this long after a transfer, so that the sender's last bytes are not taken for a command.
+const QUIET_MILLISECONDS: u32 = 300;
+/// The longest wait for that silence.
+const MAX_QUIET_SECONDS: u32 = 5;
 
-/// Receives a model into the standby slot.
+/// Receives a model into the standby slot. The inner result is an error if the transfer failed or the model was refused.
 ///
 /// # Errors
-/// Those of the port; within, why there is no model.
+/// Those of the port.
 pub fn load<C: Port, P: Partition, S: Store>(
-    console: &mut Console<'_, C>,
+    port: &mut C,
+    clock_hz: u32,
     slots: &mut Slots<P, S>,
     form: Form,
-) -> Result<Result<Slot, Refused>, C::Error> {
-    let clock_hz = console.board().clock_hz;
-    let port = console.port();
+) -> Result<Result<Slot, RequestError>, C::Error> {
     if form == Form::Human {
         print(port, |out| answer::invitation(slots.standby(), out))?;
     }
     let received = receive(port, slots, clock_hz)?;
-    let rest = clock_hz / 1000 * REST_MILLISECONDS;
+    let quiet = clock_hz / 1000 * QUIET_MILLISECONDS;
     let begin = port.ticks();
-    while let Some(_) = byte(port, rest)?
-        && port.ticks().wrapping_sub(begin) < clock_hz.saturating_mul(LONGEST_REST)
+    while let Some(_) = next_byte(port, quiet)?
+        && port.ticks().wrapping_sub(begin) < clock_hz.saturating_mul(MAX_QUIET_SECONDS)
     {}
     if received.is_err() {
         slots.abandon();
@@ -50,7 +50,7 @@ fn receive<C: Port, P: Partition, S: Store>(
     port: &mut C,
     slots: &mut Slots<P, S>,
     clock_hz: u32,
-) -> Result<Result<(), Refused>, C::Error> {
+) -> Result<Result<(), RequestError>, C::Error> {
     let mut receiver = Receiver::new();
     let mut next = None;
     loop {
@@ -58,7 +58,7 @@ fn receive<C: Port, P: Partition, S: Store>(
             Some(byte) => receiver.take(byte),
             None => receiver.silence(),
         };
-        let kept = match action {
+        let stored = match action {
             Action::Wait => None,
             Action::Reply(reply) => {
                 port.write_all(reply)?;
@@ -72,36 +72,36 @@ fn receive<C: Port, P: Partition, S: Store>(
             }
             Action::Failed(reply, failure) => {
                 port.write_all(reply)?;
-                return Ok(Err(Refused::Transfer(failure)));
+                return Ok(Err(RequestError::Transfer(failure)));
             }
         };
-        match kept {
+        match stored {
             Some(Ok(())) => port.write_all(receiver.ready())?,
-            Some(Err(reason)) => {
+            Some(Err(error)) => {
                 port.write_all(receiver.cancel())?;
-                return Ok(Err(reason.into()));
+                return Ok(Err(error.into()));
             }
             None => (),
         }
         let seconds = match (receiver.is_between_blocks(), receiver.is_inviting()) {
-            (true, true) => INVITATION,
-            (true, false) => PAUSE,
-            (false, _) => GAP,
+            (true, true) => INVITATION_SECONDS,
+            (true, false) => BLOCK_SECONDS,
+            (false, _) => BYTE_SECONDS,
         };
-        next = byte(port, clock_hz.saturating_mul(seconds))?;
+        next = next_byte(port, clock_hz.saturating_mul(seconds))?;
     }
 }
 
-/// The next byte; none where it does not come for so many ticks. What the queue lost is damage that a checksum finds.
-fn byte<C: Port>(port: &mut C, ticks: u32) -> Result<Option<u8>, C::Error> {
+/// The next byte, or `None` if none arrives within this many ticks. Bytes that the queue lost show as a wrong checksum.
+fn next_byte<C: Port>(port: &mut C, ticks: u32) -> Result<Option<u8>, C::Error> {
     let begin = port.ticks();
     loop {
         if port.read_ready()? {
             let mut byte = [0];
             return Ok((port.read(&mut byte)? == 1).then_some(byte[0]));
         }
-        let _ = port.take_loss();
-        // Not asleep: nothing but a byte wakes some boards.
+        let _ = port.take_lost_bytes();
+        // Polls instead of sleeping: on some boards only a received byte ends a sleep.
         if port.ticks().wrapping_sub(begin) >= ticks {
             return Ok(None);
         }

@@ -1,0 +1,32 @@
+//! How much goes to the log.
+
+/// The log takes events of this level and of the levels before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Nothing is logged.
+    Off,
+    /// Failed self-tests, panics and refused models.
+    Error,
+    /// Refused lines and texts.
+    Warn,
+    /// Starts, accepted models and successful self-tests.
+    Info,
+}
+
+impl Level {
+    /// All levels, from the least to the most.
+    pub const ALL: [Level; 4] = [Level::Off, Level::Error, Level::Warn, Level::Info];
+
+    /// The words of [`ALL`](Level::ALL), in the same order.
+    pub const WORDS: &'static [&'static str] = &["off", "error", "warn", "info"];
+
+    /// The level with this word.
+    pub fn from_word(word: &[u8]) -> Option<Level> {
+        Level::ALL.into_iter().find(|level| level.word().as_bytes() == word)
+    }
+
+    /// The word of this level.
+    pub fn word(self) -> &'static str {
+        Level::WORDS.get(self as usize).copied().unwrap_or("")
+    }
+}

@@ -1,0 +1,143 @@
+//! The flash partitions for models, from the linker symbols of the board's memory map.
+
+use core::marker::PhantomData;
+use core::ptr;
+
+use embedded_storage::nor_flash::{
+    ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash, check_erase, check_read, check_write,
+};
+use tern_firmware::flash::{Partition, Partitions};
+
+unsafe extern "C" {
+    static __record_start: u8;
+    static __record_end: u8;
+    static __slot_a_start: u8;
+    static __slot_a_end: u8;
+    static __slot_b_start: u8;
+    static __slot_b_end: u8;
+}
+
+/// A region of the memory map: the addresses of its first byte and of the byte after its last.
+#[derive(Clone, Copy)]
+pub struct FlashRegion {
+    start: *const u8,
+    end: *const u8,
+}
+
+impl FlashRegion {
+    fn bytes(self) -> usize {
+        self.end.addr() - self.start.addr()
+    }
+
+    /// The contents.
+    fn read(self) -> &'static [u8] {
+        let start = ptr::with_exposed_provenance(self.start.expose_provenance());
+        // SAFETY: build.rs sets the symbols to the ends of a region of the memory map: it is mapped, and nothing is linked into it. It
+        // is written only through the partition, which stays borrowed as long as the result.
+        unsafe { core::slice::from_raw_parts(start, self.bytes()) }
+    }
+
+    /// The contents of a region in RAM, to write.
+    ///
+    /// # Safety
+    /// The region is RAM, and this is called once for it.
+    #[allow(dead_code, reason = "only boards that keep models in RAM use it")]
+    pub unsafe fn memory(self) -> &'static mut [u8] {
+        let start = ptr::with_exposed_provenance_mut(self.start.expose_provenance());
+        // SAFETY: as for `read`; the caller promises that it is RAM and that there is no other reference to it.
+        unsafe { core::slice::from_raw_parts_mut(start, self.bytes()) }
+    }
+}
+
+/// The partitions of the memory map, each made by `make` from its region.
+pub fn partitions<P>(make: impl Fn(FlashRegion) -> P) -> Partitions<P> {
+    let partition = |start, end| make(FlashRegion { start, end });
+    Partitions {
+        record: partition(&raw const __record_start, &raw const __record_end),
+        slots: [
+            partition(&raw const __slot_a_start, &raw const __slot_a_end),
+            partition(&raw const __slot_b_start, &raw const __slot_b_end),
+        ],
+    }
+}
+
+/// Erases and writes a chip's flash, at the addresses at which it is read.
+#[allow(dead_code, reason = "boards that keep models in RAM do not use it")]
+pub trait FlashDriver {
+    /// Length of an erase block in bytes.
+    const ERASE_BYTES: usize;
+    /// Length of a write unit in bytes.
+    const WRITE_BYTES: usize;
+
+    /// Erases the block that begins at `address`.
+    ///
+    /// # Errors
+    /// Those that the chip reports.
+    fn erase(address: usize) -> Result<(), NorFlashErrorKind>;
+
+    /// Writes `bytes` to `address`. Both the length and the address are multiples of `WRITE_BYTES`.
+    ///
+    /// # Errors
+    /// Those that the chip reports.
+    fn write(address: usize, bytes: &[u8]) -> Result<(), NorFlashErrorKind>;
+}
+
+/// A partition of a chip's flash.
+pub struct ChipFlash<C> {
+    region: FlashRegion,
+    chip: PhantomData<C>,
+}
+
+#[allow(dead_code, reason = "boards that keep models in RAM do not use it")]
+impl<C: FlashDriver> ChipFlash<C> {
+    /// The partition in this region.
+    pub fn new(region: FlashRegion) -> Self {
+        ChipFlash { region, chip: PhantomData }
+    }
+}
+
+impl<C: FlashDriver> ErrorType for ChipFlash<C> {
+    type Error = NorFlashErrorKind;
+}
+
+impl<C: FlashDriver> ReadNorFlash for ChipFlash<C> {
+    const READ_SIZE: usize = 1;
+
+    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), NorFlashErrorKind> {
+        check_read(self, offset, bytes.len())?;
+        bytes.copy_from_slice(&self.region.read()[offset as usize..][..bytes.len()]);
+        Ok(())
+    }
+
+    fn capacity(&self) -> usize {
+        self.region.bytes()
+    }
+}
+
+impl<C: FlashDriver> NorFlash for ChipFlash<C> {
+    const WRITE_SIZE: usize = C::WRITE_BYTES;
+    const ERASE_SIZE: usize = C::ERASE_BYTES;
+
+    fn erase(&mut self, from: u32, to: u32) -> Result<(), NorFlashErrorKind> {
+        check_erase(self, from, to)?;
+        let start = self.region.start.addr();
+        (from as usize..to as usize).step_by(C::ERASE_BYTES).try_for_each(|offset| C::erase(start + offset))
+    }
+
+    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
+        check_write(self, offset, bytes.len())?;
+        C::write(self.region.start.addr() + offset as usize, bytes)
+    }
+}
+
+impl<C: FlashDriver> Partition for ChipFlash<C> {
+    type Frozen = &'static [u8];
+
+    fn bytes(&mut self) -> &[u8] {
+        self.region.read()
+    }
+
+    fn freeze(self) -> &'static [u8] {
+        self.region.read()
+    }
+}
