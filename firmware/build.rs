@@ -1,9 +1,11 @@
-//! The board's memory map and linker arguments for the bare-metal binary, the level of its logs, and the key that models are signed with.
+//! Build script: passes the board's memory map to the linker, sets the log level, and embeds the key that models must
+//! be signed with.
 
 use std::path::PathBuf;
 use std::{env, fs, io};
 
-/// Symbols by which the program finds the regions of the memory map that it is not linked into, and a table the lengths of the others.
+/// Linker symbols with the bounds of the model partitions, for the program, and the sizes of flash and RAM, for the
+/// table of boards.
 const SYMBOLS: &str = "
 __slot_a_start = ORIGIN(SLOT_A);
 __slot_a_end = ORIGIN(SLOT_A) + LENGTH(SLOT_A);
@@ -31,7 +33,7 @@ fn main() -> io::Result<()> {
         );
         return Ok(());
     };
-    // defmt logs nothing at all when this is not set.
+    // Without this variable, defmt logs nothing.
     if env::var_os("DEFMT_LOG").is_none() {
         println!("cargo::rustc-env=DEFMT_LOG=info");
     }
@@ -39,7 +41,7 @@ fn main() -> io::Result<()> {
     let text = fs::read_to_string(board)?;
     let Some(map) = memory_map(&text) else {
         println!(
-            "cargo::error={} has no block ```memory.x among its first lines; see docs/porting.md",
+            "cargo::error={} has no block ```memory.x in the comment at its top; see docs/porting.md",
             board.display()
         );
         return Ok(());
@@ -47,7 +49,7 @@ fn main() -> io::Result<()> {
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
     fs::write(out.join("memory.x"), map + SYMBOLS)?;
     if has_feature("registers") {
-        // cortex-m-rt asks for this file. The vectors are in the board's, each by its handler's name.
+        // cortex-m-rt requires this file; the interrupt vectors are defined in the board's file.
         fs::write(out.join("device.x"), "")?;
     }
     println!("cargo::rustc-link-search={}", out.display());
@@ -57,14 +59,14 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Passes on `TERN_PUBLIC_KEY`: 64 hexadecimal digits, or the path of a file that holds them and nothing else.
+/// Embeds `TERN_PUBLIC_KEY`: 64 hexadecimal digits, or the path of a file that contains only them.
 fn public_key() -> io::Result<()> {
     println!("cargo::rerun-if-env-changed=TERN_PUBLIC_KEY");
     let given = env::var("TERN_PUBLIC_KEY").unwrap_or_default();
     if given.is_empty() {
         if has_feature("signed") {
             println!(
-                "cargo::error=the feature `signed` wants TERN_PUBLIC_KEY: 64 hexadecimal digits, or a file with them (`tern key new`)"
+                "cargo::error=the feature `signed` needs TERN_PUBLIC_KEY: 64 hexadecimal digits, or a file with them from `tern key new`"
             );
         }
         return Ok(());
@@ -78,7 +80,7 @@ fn public_key() -> io::Result<()> {
             Ok(text) if is_key(text.trim()) => text.trim().to_owned(),
             Ok(_) => {
                 println!(
-                    "cargo::error=TERN_PUBLIC_KEY: {given} does not hold 64 hexadecimal digits, as `tern key new` writes them"
+                    "cargo::error=TERN_PUBLIC_KEY: {given} does not contain 64 hexadecimal digits, as `tern key new` writes them"
                 );
                 return Ok(());
             }
@@ -94,7 +96,7 @@ fn public_key() -> io::Result<()> {
     Ok(())
 }
 
-/// The files of the boards that features ask for: a board's feature begins with its file's name.
+/// The files of the boards whose features are enabled: the name of a feature begins with the name of the board's file.
 fn boards() -> io::Result<Vec<PathBuf>> {
     let mut boards = Vec::new();
     for entry in fs::read_dir("src/board")? {
@@ -110,7 +112,7 @@ fn has_feature(name: &str) -> bool {
     env::var_os(format!("CARGO_FEATURE_{}", name.to_uppercase())).is_some()
 }
 
-/// The block ```` ```memory.x ```` in the comment at a board file's beginning.
+/// Extracts the block ```` ```memory.x ```` from the comment at the top of a board's file.
 fn memory_map(file: &str) -> Option<String> {
     let comment: Vec<_> = file.lines().map_while(|line| line.strip_prefix("//!")).collect();
     let start = comment.iter().position(|line| *line == " ```memory.x")? + 1;

@@ -1,29 +1,29 @@
-//! The boards that `tern-firmware` runs on, in one table: for `tern`, for the build and for tests.
+//! The table of boards that `tern-firmware` runs on, for `tern`, the build and the tests.
 //!
-//! A board's own file, `firmware/src/board/…`, is where its memory map stands; what is repeated here is compared with the firmware's
-//! ELF file after each build of it.
+//! A board's memory map is in its file `firmware/src/board/…`. `cargo xtask firmware` checks that the slot given here
+//! agrees with it.
 
 /// A board.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Board {
-    /// Its name, everywhere: the firmware's feature, `info`, `--board`.
+    /// The name: the firmware's cargo feature, the argument of `--board`, and the name in `info`.
     pub name: &'static str,
-    /// The chip or core, for people.
+    /// The chip, core and clock rate, for people to read.
     pub processor: &'static str,
     /// The compiler target of its firmware.
     pub target: &'static str,
-    /// Where a flasher writes a model.
+    /// The first model slot, which a flasher writes to.
     pub slot: Slot,
-    /// What emulates it, if something does.
+    /// The emulated machine, if there is one.
     pub emulator: Option<Emulator>,
-    /// The chip's name in probe-rs, if it is one that can be bought.
+    /// The chip's name in probe-rs, for real boards.
     pub chip: Option<&'static str>,
 }
 
-/// A model's place in flash.
+/// A place for a model in flash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// Where it begins.
+    /// The address of its first byte.
     pub address: u32,
     /// Its length in bytes.
     pub bytes: u32,
@@ -32,17 +32,17 @@ pub struct Slot {
 /// A machine of QEMU.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Emulator {
-    /// QEMU's program.
+    /// The QEMU program.
     pub program: &'static str,
-    /// Debian's package of it.
+    /// The Debian package with this program.
     pub package: &'static str,
-    /// QEMU's name of the machine.
+    /// QEMU's name for the machine.
     pub machine: &'static str,
     /// Options that the machine needs.
     pub arguments: &'static [&'static str],
-    /// Whether it has a second serial port, for the log.
+    /// True if the machine has a second serial port, for the log.
     pub has_log: bool,
-    /// Bytes of the bank of flash that models lie in, where the emulator can keep it in a file: its parallel flash of unit 1.
+    /// Length in bytes of the flash that stores models, if QEMU can keep it in a file: its parallel flash of unit 1.
     pub flash: Option<u32>,
 }
 
@@ -59,7 +59,7 @@ const fn arm(machine: &'static str) -> Option<Emulator> {
 
 const KB: u32 = 1024;
 
-/// All boards; the first is the one that commands mean where none is named.
+/// All boards. The first is the default.
 pub const BOARDS: [Board; 7] = [
     Board {
         name: "mps2-an386",
@@ -126,18 +126,24 @@ pub const BOARDS: [Board; 7] = [
     },
 ];
 
-/// The board that commands mean where none is named.
+/// The board that commands use if none is named.
 pub const DEFAULT: &Board = &BOARDS[0];
 
 impl Board {
-    /// The board of this name.
+    /// Returns the board with this name.
     pub fn named(name: &str) -> Option<&'static Board> {
         BOARDS.iter().find(|board| board.name == name)
     }
 
-    /// Where its firmware lies when `cargo xtask firmware` has built it, from the root of the repository.
+    /// The path of the firmware that `cargo xtask firmware` builds, relative to the root of the repository.
     pub fn firmware(&self) -> String {
         format!("firmware/target/boards/{}.elf", self.name)
+    }
+
+    /// The path of the firmware that `cargo xtask firmware` builds if `TERN_PUBLIC_KEY` is set: it runs only models
+    /// signed with that key.
+    pub fn signed_firmware(&self) -> String {
+        format!("firmware/target/boards/{}-signed.elf", self.name)
     }
 }
 
@@ -146,16 +152,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_unique_and_found() {
+    fn every_board_is_found_by_its_name() {
         for board in &BOARDS {
             assert_eq!(Board::named(board.name), Some(board));
-            assert!(board.emulator.is_some() || board.chip.is_some(), "{} can be had", board.name);
+            assert!(board.emulator.is_some() || board.chip.is_some(), "{} is emulated or a real board", board.name);
         }
         assert_eq!(Board::named("no-such-board"), None);
     }
 
     #[test]
-    fn a_model_may_begin_where_a_slot_does() {
+    fn slots_are_aligned_for_models() {
         for board in &BOARDS {
             assert_eq!(board.slot.address % 8, 0, "{}", board.name);
         }

@@ -56,8 +56,8 @@ pub struct BootCount {
     pub is_ready: bool,
 }
 
-/// After this many boots in a row that did not reach the prompt, no model runs: the model may be the cause, and without one another
-/// model can be loaded.
+/// After this many boots in a row that did not reach the prompt, no model runs: the model may be the cause, and without
+/// one another model can be loaded.
 pub const MAX_FAILED_BOOTS: u32 = 3;
 
 /// Length of the stored state in words.

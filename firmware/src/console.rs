@@ -2,11 +2,12 @@
 //!
 //! [`Console::poll`] handles everything that the port has received. Bytes take one of two paths:
 //!
-//! * **Lines**: the [`Editor`] collects a line, [`crate::command::parse`] interprets it, and the answer follows at once.
+//! * **Lines**: the [`Editor`] collects a line, [`crate::command::parse`] interprets it, and the answer follows at
+//!   once.
 //! * **Stream**: [`Stream`] separates text from control bytes, and the text goes straight to the runtime.
 //!
-//! If the port has lost bytes, the line or text that they belonged to is *damaged*: the rest of it is discarded, and an error replaces
-//! its answer.
+//! If the port has lost bytes, the line or text that they belonged to is *damaged*: the rest of it is discarded, and an
+//! error replaces its answer.
 
 mod dispatch;
 mod lines;
@@ -55,7 +56,8 @@ pub struct Console<'m, P> {
     /// How a language model's next token is drawn.
     sampling: Sampling,
     stats: Stats,
-    /// True if the cursor is behind a prompt; false if it is at the beginning of a line, as after an answer for a program.
+    /// True if the cursor is behind a prompt; false if it is at the beginning of a line, as after an answer for a
+    /// program.
     prompted: bool,
     /// The form of the last answer.
     form: Form,
@@ -183,7 +185,8 @@ impl<'m, P: Port> Console<'m, P> {
     pub fn poll(&mut self) -> Result<(), P::Error> {
         loop {
             let mut chunk = [0; CHUNK];
-            // Bytes of lines are read one by one, so that all others stay in the queue, whose size the protocol promises.
+            // Bytes of lines are read one by one, so that all others stay in the queue, whose size the protocol
+            // promises.
             let room = if matches!(self.mode, Mode::Stream(_)) { CHUNK } else { 1 };
             if self.port.read_ready()? {
                 let length = self.port.read(&mut chunk[..room])?;

@@ -16,8 +16,8 @@ use crate::transfer;
 
 /// Runs the device forever.
 ///
-/// With a `trusted` key, only models signed by it run. `scratch` is the memory for a model's state. `log` is called once with the model
-/// that the boot found, or with the reason why none runs.
+/// With a `trusted` key, only models signed by it run. `scratch` is the memory for a model's state. `log` is called
+/// once with the model that the boot found, or with the reason why none runs.
 ///
 /// # Errors
 /// Those of the port.
@@ -53,7 +53,8 @@ pub fn serve<C: Port, P: Partition>(
         let mut console = idle.with_model(model);
         if is_first {
             console.start()?;
-            // The first prompt has been printed, so a model on trial has passed. If this cannot be recorded, the next boot falls back.
+            // The first prompt has been printed, so a model on trial has passed. If this cannot be recorded, the next
+            // boot falls back.
             let _ = slots.confirm();
             console.port().mark_ready();
         }

@@ -36,7 +36,8 @@ fn escape(text: &str, out: &mut dyn Write) -> fmt::Result {
     Ok(())
 }
 
-/// Displays a string with its control characters escaped, so that a string from an untrusted file cannot control the terminal.
+/// Displays a string with its control characters escaped, so that a string from an untrusted file cannot control the
+/// terminal.
 #[derive(Clone, Copy, Debug)]
 pub struct Plain<'t>(pub &'t str);
 

@@ -53,7 +53,7 @@ pub enum Refusal {
     Empty,
     /// The model may not run. The lines before the banner give the reason.
     NotRun,
-    /// BootCount in a row did not come as far as the prompt: whatever model there is, it is not run.
+    /// Several starts in a row failed before the prompt, so this one runs no model.
     RepeatedFailures,
     /// The file in the slot is refused.
     File(LoadError),
@@ -147,7 +147,8 @@ pub struct StepAnswer<'t> {
 pub struct Engine<'m> {
     model: &'m Model<'m>,
     session: Session<'m>,
-    /// The logits of the last complete text: `[classes]`, Q16. Empty for a language model, which has one for each token.
+    /// The logits of the last complete text: `[classes]`, Q16. Empty for a language model, which has one for each
+    /// token.
     logits: &'m mut [i32],
     /// The time step being filled, for models that read numbers: `[channels]`.
     row: &'m mut [i32],
@@ -241,6 +242,7 @@ impl<'m> Engine<'m> {
             let number = if is_end { self.numbers.end(byte) } else { self.numbers.push(byte) };
             match number {
                 Ok(Some((numerator, denominator))) => {
+                    debug_assert!(self.filled < self.row.len(), "a complete step was fed before");
                     let value =
                         self.model.channel(self.filled).map_or(0, |channel| channel.encode(numerator, denominator));
                     if let Some(place) = self.row.get_mut(self.filled) {
@@ -262,9 +264,11 @@ impl<'m> Engine<'m> {
         }
     }
 
-    /// As [`feed`](Engine::feed), and calls `show` with the prediction after each token; the time in `show` is not counted.
+    /// As [`feed`](Engine::feed), and calls `show` with the prediction after each token; the time in `show` is not
+    /// counted.
     ///
-    /// Only a model that classifies texts from left to right has predictions before the end. For others `show` is never called.
+    /// Only a model that classifies texts from left to right has predictions before the end. For others `show` is never
+    /// called.
     pub fn feed_with<P: Port>(&mut self, bytes: &[u8], port: &mut P, mut show: impl FnMut(&mut P, StepAnswer<'_>)) {
         let Config { task, input, bidirectional, .. } = *self.model.config();
         if bidirectional || task != Task::Classify || input != Input::Tokens {
@@ -317,7 +321,8 @@ impl<'m> Engine<'m> {
         self.row.len()
     }
 
-    /// One value of the forecast after the last input, encoded as [`Model::forecast`] describes; `None` beyond the last one.
+    /// One value of the forecast after the last input, encoded as [`Model::forecast`] describes; `None` beyond the last
+    /// one.
     pub fn forecast(&mut self, index: usize) -> Option<i32> {
         self.session.forecast(index)
     }

@@ -1,8 +1,8 @@
 //! The flash that stores models and the record about them.
 //!
-//! A board has three [`Partition`]s: the record, and two slots for models. A partition is [`NorFlash`] that the processor can also
-//! read as memory, because a model is executed in place. The slot of the running model is [frozen](Partition::freeze): it cannot be
-//! written until the next reset.
+//! A board has three [`Partition`]s: the record, and two slots for models. A partition is [`NorFlash`] that the
+//! processor can also read as memory, because a model is executed in place. The slot of the running model is
+//! [frozen](Partition::freeze): it cannot be written until the next reset.
 
 mod ram;
 #[cfg(test)]

@@ -35,7 +35,8 @@ pub trait Hardware: Sized {
     /// Sets up clocks, pins, serial port and watchdog, and enables the receive interrupt. Called once.
     fn start() -> Self;
 
-    /// Sends bytes to the console, and waits while the hardware's buffer is full. The panic handler calls it with interrupts masked.
+    /// Sends bytes to the console, and waits while the hardware's buffer is full. The panic handler calls it with
+    /// interrupts masked.
     fn send(bytes: &[u8]);
 
     /// Waits until the last byte has been sent.
@@ -46,8 +47,8 @@ pub trait Hardware: Sized {
         let _ = bytes;
     }
 
-    /// Sleeps until an interrupt is pending. It is called with interrupts masked, and a pending interrupt must wake it all the same.
-    /// It must return in time to feed a watchdog that keeps running during sleep.
+    /// Sleeps until an interrupt is pending. It is called with interrupts masked, and a pending interrupt must wake it
+    /// all the same. It must return in time to feed a watchdog that keeps running during sleep.
     fn sleep(&mut self);
 
     /// Feeds the watchdog. Called many times a second. A board without a watchdog keeps this default.
@@ -92,8 +93,8 @@ impl ResetReason {
 
     /// Determines the reason from the board's registers and the [`Note`] in memory.
     ///
-    /// After a loss of power the note is not valid. Otherwise it is more precise than a register, which cannot distinguish a command
-    /// from a panic.
+    /// After a loss of power the note is not valid. Otherwise it is more precise than a register, which cannot
+    /// distinguish a command from a panic.
     pub fn determine(cause: Option<ResetReason>, note: Option<Note>) -> ResetReason {
         match (cause, note) {
             (Some(power @ (ResetReason::PowerOn | ResetReason::Brownout)), _) => power,

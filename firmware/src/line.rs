@@ -221,7 +221,8 @@ impl Editor {
         Edit::Redraw
     }
 
-    /// The position at which the character before the cursor begins. Bytes that are not UTF-8 count as one character each.
+    /// The position at which the character before the cursor begins. Bytes that are not UTF-8 count as one character
+    /// each.
     fn previous(&self) -> usize {
         let before = self.halves().0;
         let continuations = before.iter().rev().take(3).take_while(|byte| is_continuation(**byte)).count();

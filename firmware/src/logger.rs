@@ -1,62 +1,32 @@
-//! The `defmt` logger of boards with a log port: sends each frame byte by byte. `defmt-print -e ELF` decodes them.
+//! Sends the `defmt` log to the board's log port. `defmt-print -e ELF` decodes it.
 
-use core::cell::UnsafeCell;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::convert::Infallible;
 
-use critical_section::RestoreState;
+use embedded_io::{ErrorType, Write};
+use static_cell::ConstStaticCell;
 use tern_firmware::Hardware;
 
 use crate::board::Board;
 
-#[defmt::global_logger]
-struct Logger;
+struct LogPort;
 
-/// The state of the log while a frame is written.
-struct LogState {
-    taken: AtomicBool,
-    inner: UnsafeCell<(RestoreState, defmt::Encoder)>,
+impl ErrorType for LogPort {
+    type Error = Infallible;
 }
 
-// SAFETY: `inner` is used only between `acquire` and `release`. Interrupts are off in between and `taken` is set, so only one frame
-// uses it at a time.
-unsafe impl Sync for LogState {}
-
-static STATE: LogState = LogState {
-    taken: AtomicBool::new(false),
-    inner: UnsafeCell::new((RestoreState::invalid(), defmt::Encoder::new())),
-};
-
-// SAFETY: `acquire` disables interrupts, and with them every other user on this single core; a log statement inside another one
-// panics. `release` restores the state that the last `acquire` saved.
-unsafe impl defmt::Logger for Logger {
-    fn acquire() {
-        // SAFETY: `release` restores this state.
-        let restore = unsafe { critical_section::acquire() };
-        if STATE.taken.load(Ordering::Relaxed) {
-            panic!("a log statement within a log statement");
-        }
-        STATE.taken.store(true, Ordering::Relaxed);
-        // SAFETY: `taken` has just been set.
-        let (state, encoder) = unsafe { &mut *STATE.inner.get() };
-        *state = restore;
-        encoder.start_frame(Board::log);
+impl Write for LogPort {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+        Board::log(bytes);
+        Ok(bytes.len())
     }
 
-    unsafe fn flush() {}
-
-    unsafe fn write(bytes: &[u8]) {
-        // SAFETY: defmt calls this only between `acquire` and `release`.
-        let (_, encoder) = unsafe { &mut *STATE.inner.get() };
-        encoder.write(bytes, Board::log);
+    fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
     }
+}
 
-    unsafe fn release() {
-        // SAFETY: defmt calls this once after `acquire`.
-        let (state, encoder) = unsafe { &mut *STATE.inner.get() };
-        encoder.end_frame(Board::log);
-        let restore = *state;
-        STATE.taken.store(false, Ordering::Relaxed);
-        // SAFETY: the state is that of the last `acquire`, and `inner` is not used after this.
-        unsafe { critical_section::release(restore) };
-    }
+/// Starts the log. Called once, after the board has started; what is logged before is dropped.
+pub fn start() {
+    static PORT: ConstStaticCell<LogPort> = ConstStaticCell::new(LogPort);
+    defmt_serial::defmt_serial(PORT.take());
 }

@@ -16,7 +16,7 @@ compile_error!(
 #[cfg_attr(feature = "pico2", path = "board/pico2.rs")]
 #[cfg_attr(feature = "riscv32-virt", path = "board/riscv32_virt.rs")]
 mod board;
-#[cfg(not(feature = "log-by-debugger"))]
+#[cfg(feature = "log-by-port")]
 mod logger;
 mod memory_map;
 #[cfg_attr(target_arch = "arm", path = "processor/cortex_m.rs")]
@@ -57,6 +57,8 @@ fn main() -> ! {
     let (writer, received) = queue::split(RING.take(), &DROPPED);
     RECEIVE_QUEUE.open(writer);
     let mut board = Board::start();
+    #[cfg(feature = "log-by-port")]
+    logger::start();
     let boots = reset::count_boot(&mut board);
     let clock_hz = board.clock_hz();
     if boots.level >= Level::Info {

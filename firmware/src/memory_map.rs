@@ -32,8 +32,8 @@ impl FlashRegion {
     /// The contents.
     fn read(self) -> &'static [u8] {
         let start = ptr::with_exposed_provenance(self.start.expose_provenance());
-        // SAFETY: build.rs sets the symbols to the ends of a region of the memory map: it is mapped, and nothing is linked into it. It
-        // is written only through the partition, which stays borrowed as long as the result.
+        // SAFETY: build.rs sets the symbols to the ends of a region of the memory map: it is mapped, and nothing is
+        // linked into it. It is written only through the partition, which stays borrowed as long as the result.
         unsafe { core::slice::from_raw_parts(start, self.bytes()) }
     }
 

@@ -56,10 +56,11 @@ pub struct Stack {
 
 /// A serial port with a receive queue, which an interrupt fills, and a clock.
 ///
-/// When the queue is full, all further bytes are dropped until [`take_lost_bytes`](Port::take_lost_bytes) has reported them, as
-/// `docs/console.md` specifies. [`crate::queue`] is such a queue.
+/// When the queue is full, all further bytes are dropped until [`take_lost_bytes`](Port::take_lost_bytes) has reported
+/// them, as `docs/console.md` specifies. [`crate::queue`] is such a queue.
 pub trait Port: embedded_io::Read + embedded_io::ReadReady + embedded_io::Write {
-    /// The bytes dropped since the last call; after it, bytes are queued again. `None` as long as the queue is not empty.
+    /// The bytes dropped since the last call; after it, bytes are queued again. `None` as long as the queue is not
+    /// empty.
     fn take_lost_bytes(&mut self) -> Option<LostBytes>;
 
     /// A free-running counter that wraps. The console measures times in which it wraps at most once.

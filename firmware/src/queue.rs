@@ -1,9 +1,10 @@
 //! The receive queue between a port's interrupt and the console.
 //!
-//! When the queue is full, the interrupt drops every byte until the console has emptied the queue and taken note of the loss. So the
-//! lost bytes are one contiguous piece, directly after the bytes in the queue.
+//! When the queue is full, the interrupt drops every byte until the console has emptied the queue and taken note of the
+//! loss. So the lost bytes are one contiguous piece, directly after the bytes in the queue.
 //!
-//! Neither side blocks, and each atomic is written by one side only, so that cores without compare-and-swap can run this.
+//! Neither side blocks, and each atomic is written by one side only, so that cores without compare-and-swap can run
+//! this.
 
 use core::cell::RefCell;
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering};
@@ -70,7 +71,8 @@ impl QueueWriter<'_> {
         }
     }
 
-    /// Counts a byte that the hardware lost before `next`, and drops `next` too, so that the lost bytes stay contiguous.
+    /// Counts a byte that the hardware lost before `next`, and drops `next` too, so that the lost bytes stay
+    /// contiguous.
     pub fn overrun(&mut self, next: u8) {
         self.drop_byte(next);
         self.drop_byte(next);
@@ -129,8 +131,8 @@ impl QueueReader<'_> {
     pub fn take_lost_bytes(&mut self) -> Option<LostBytes> {
         let taken = self.dropped.taken.load(Ordering::Relaxed);
         let mut count = self.dropped.count.load(Ordering::Acquire);
-        // The order matters: nothing is queued while the counts differ, so an empty queue now means that all bytes before the loss
-        // have been read.
+        // The order matters: nothing is queued while the counts differ, so an empty queue now means that all bytes
+        // before the loss have been read.
         if count == taken || self.is_ready() {
             return None;
         }

@@ -10,8 +10,8 @@ impl<T: Copy> Register<T> {
     /// The register at `address`.
     ///
     /// # Safety
-    /// `address` is that of a peripheral register of this size that is always mapped, and no access to it makes the peripheral
-    /// write memory that Rust knows of.
+    /// `address` is that of a peripheral register of this size that is always mapped, and no access to it makes the
+    /// peripheral write memory that Rust code uses.
     pub const unsafe fn at(address: usize) -> Self {
         Register(address, PhantomData)
     }

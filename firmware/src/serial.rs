@@ -81,7 +81,8 @@ impl Port for Serial {
 
     fn wait(&mut self) {
         self.board.feed_watchdog();
-        // No interrupt may be handled between the check and the sleep. One that arrives meanwhile ends the sleep at once.
+        // No interrupt may be handled between the check and the sleep. One that arrives meanwhile ends the sleep at
+        // once.
         critical_section::with(|_| {
             if !self.received.is_pending() {
                 self.board.sleep();

@@ -1,8 +1,8 @@
 //! The two model slots, and which of the two models runs. `docs/update.md` specifies their behaviour.
 //!
-//! [`Slots::boot`] finds the model to run, and [`Slots::confirm`] keeps it. A new model is [received](Slots::begin) piece by piece into the
-//! *standby* slot, which does not run, and [activated](Slots::activate). Each step commits the [`Record`] to the [`Journal`], so that after
-//! a loss of power at any moment the device still has a model to run.
+//! [`Slots::boot`] finds the model to run, and [`Slots::confirm`] keeps it. A new model is [received](Slots::begin)
+//! piece by piece into the *standby* slot, which does not run, and [activated](Slots::activate). Each step commits the
+//! [`Record`] to the [`Journal`], so that after a loss of power at any moment the device still has a model to run.
 
 mod journal;
 mod model_checks;
@@ -60,7 +60,8 @@ pub struct Slots<P: Partition, S = Journal<P>> {
 }
 
 impl<P: Partition> Slots<P> {
-    /// Finds the model to run. With a `trusted` key, only models signed by it run. `scratch` is the memory that the model will have.
+    /// Finds the model to run. With a `trusted` key, only models signed by it run. `scratch` is the memory that the
+    /// model will have.
     pub fn boot(
         partitions: Partitions<P>,
         trusted: Option<TrustedKey>,
@@ -195,8 +196,8 @@ impl<P: Partition, S: Store> Slots<P, S> {
         Ok(Some(index))
     }
 
-    /// Runs all checks on the model in the standby slot, and makes the next boot try it. `scratch` is the memory that it will have;
-    /// its contents are lost.
+    /// Runs all checks on the model in the standby slot, and makes the next boot try it. `scratch` is the memory that
+    /// it will have; its contents are lost.
     ///
     /// # Errors
     /// [`SlotError`]. Nothing has changed then.
@@ -210,8 +211,8 @@ impl<P: Partition, S: Store> Slots<P, S> {
         Ok(standby)
     }
 
-    /// Cancels an activation that no boot has tried, or else [activates](Slots::activate) the previous model. Returns the standby slot and
-    /// its new state.
+    /// Cancels an activation that no boot has tried, or else [activates](Slots::activate) the previous model. Returns
+    /// the standby slot and its new state.
     ///
     /// # Errors
     /// [`SlotError`]. Nothing has changed then.
@@ -262,8 +263,8 @@ impl<P: Partition, S: Store> Slots<P, S> {
         Ok(())
     }
 
-    /// Records the standby slot as empty, before its contents change. It is committed even if it was recorded as empty before: that
-    /// record may not be stable, because its write may have been interrupted.
+    /// Records the standby slot as empty, before its contents change. It is committed even if it was recorded as empty
+    /// before: that record may not be stable, because its write may have been interrupted.
     fn clear(&mut self) -> Result<(), SlotError> {
         self.receiving = None;
         self.confirm()?;
@@ -290,8 +291,8 @@ impl<P: Partition, S: Store> Slots<P, S> {
         let _ = self.change(|record| record.slot_mut(index).state = State::Failed);
     }
 
-    /// Checks a confirmed model before it runs. The active one passed all checks in its trial, so its checksum suffices. A model that a
-    /// flasher wrote has no recorded checksum and gets all checks.
+    /// Checks a confirmed model before it runs. The active one passed all checks in its trial, so its checksum
+    /// suffices. A model that a flasher wrote has no recorded checksum and gets all checks.
     fn serve(
         &mut self,
         index: SlotIndex,

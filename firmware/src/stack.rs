@@ -28,8 +28,8 @@ pub fn fill() {
     // The stack grows down towards the end of the statics.
     let bottom = (&raw const __sheap).addr().next_multiple_of(4).max(end.saturating_sub(MAX_FILLED));
     for address in (bottom..end).step_by(4) {
-        // SAFETY: RAM between the statics and the stack pointer belongs to the stack, and none of it below `here` is in use: there is
-        // no heap. An interrupt uses it only while its handler runs, during which nothing is filled.
+        // SAFETY: RAM between the statics and the stack pointer belongs to the stack, and none of it below `here` is in
+        // use: there is no heap. An interrupt uses it only while its handler runs, during which nothing is filled.
         unsafe { ptr::with_exposed_provenance_mut::<u32>(address).write_volatile(PATTERN) };
     }
     BOTTOM.store(bottom, Ordering::Relaxed);

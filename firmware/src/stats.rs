@@ -78,7 +78,8 @@ pub fn stats(
     }
 }
 
-/// The answer to `bench`. `instructions` and `worst_instructions` are those of all ticks and of the slowest token, if known.
+/// The answer to `bench`. `instructions` and `worst_instructions` are those of all ticks and of the slowest token, if
+/// known.
 pub fn bench(
     bench: &Bench,
     instructions: Option<u64>,

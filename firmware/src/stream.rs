@@ -91,8 +91,8 @@ impl Stream {
         }
     }
 
-    /// Interprets a byte of a damaged text. Hosts escape control bytes inside a text, so a plain one always acts, whatever was lost
-    /// before it.
+    /// Interprets a byte of a damaged text. Hosts escape control bytes inside a text, so a plain one always acts,
+    /// whatever was lost before it.
     pub fn decode_damaged(&mut self, byte: u8) -> Symbol {
         self.escaped = false;
         match byte {

@@ -21,7 +21,8 @@ const QUIET_MILLISECONDS: u32 = 300;
 /// The longest wait for that silence.
 const MAX_QUIET_SECONDS: u32 = 5;
 
-/// Receives a model into the standby slot. The inner result is an error if the transfer failed or the model was refused.
+/// Receives a model into the standby slot. The inner result is an error if the transfer failed or the model was
+/// refused.
 ///
 /// # Errors
 /// Those of the port.

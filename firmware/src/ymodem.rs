@@ -1,8 +1,9 @@
-//! The receiver of a YMODEM transfer: one file in blocks of 128 or 1,024 bytes with CRC-16, as `sb` of lrzsz and terminal programs send
-//! it.
+//! The receiver of a YMODEM transfer: one file in blocks of 128 or 1,024 bytes with CRC-16, as `sb` of lrzsz and
+//! terminal programs send it.
 //!
-//! [`Receiver`] does no input or output. It is called with each byte and at each silence of the line, and returns what to send and what to
-//! write. It stores one block. The protocol follows Chuck Forsberg's "XMODEM/YMODEM Protocol Reference" of 1988.
+//! [`Receiver`] does no input or output. It is called with each byte and at each silence of the line, and returns what
+//! to send and what to write. It stores one block. The protocol follows Chuck Forsberg's "XMODEM/YMODEM Protocol
+//! Reference" of 1988.
 
 mod block;
 #[cfg(test)]
@@ -32,7 +33,7 @@ pub type Reply = &'static [u8];
 /// Cancels the transfer. The backspaces erase the CAN bytes from a shell's line.
 const CANCEL: Reply = &[CAN, CAN, CAN, CAN, CAN, 0x08, 0x08, 0x08];
 
-/// What the caller must do.
+/// An instruction to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action<'b> {
     /// Nothing.

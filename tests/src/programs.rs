@@ -61,7 +61,7 @@ pub fn signed_firmware() -> &'static (PathBuf, PathBuf) {
             let (status, _, log) = text_of(tern().args(["key", "new", "-o"]).arg(&private));
             assert_eq!(status, Some(0), "{log}");
         }
-        let elf = xtask::firmware::build_signed(tern_boards::DEFAULT, &public);
+        let elf = xtask::firmware::build_signed(tern_boards::DEFAULT, public.as_os_str());
         (elf.unwrap_or_else(|error| panic!("`cargo xtask setup` installs what the build needs: {error:#}")), private)
     })
 }

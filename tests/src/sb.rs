@@ -42,7 +42,7 @@ pub enum Fate {
 /// Panics if `sb` is not installed or the device does not return to its prompt.
 pub fn send(console: &mut Console, file: &Path, mut relay: impl FnMut(&mut [u8]) -> Fate) -> Sent {
     console.send(b"load\r");
-    console.until("gives up\r\n");
+    console.until("Ctrl-C cancels\r\n");
     let (ours, theirs) = UnixStream::pair().expect("the system has sockets");
     let end = || Stdio::from(OwnedFd::from(theirs.try_clone().expect("a socket can be duplicated")));
     let mut command = Command::new("sb");

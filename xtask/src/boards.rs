@@ -1,4 +1,4 @@
-//! `cargo xtask boards`: flash and RAM of each board, from the ELF files.
+//! `cargo xtask boards`: a table of the flash and RAM that the firmware of each board takes, from the ELF files.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,11 +9,11 @@ use tern_boards::{BOARDS, Board};
 use crate::elf::Image;
 use crate::{firmware, repo};
 
-/// Around the table in `docs/boards.md`.
+/// The lines around the table in `docs/boards.md`.
 const BEGIN: &str = "<!-- cargo xtask boards --write -->\n";
 const END: &str = "<!-- end -->\n";
 
-/// Builds the firmware of all boards and prints the table; with `write`, puts it into `docs/boards.md`.
+/// Builds the firmware of all boards and prints the table. With `write` it is also written into `docs/boards.md`.
 pub fn run(write: bool) -> Result<()> {
     let table = table()?;
     print!("{table}");
@@ -33,7 +33,7 @@ fn page() -> PathBuf {
     repo::root().join("docs/boards.md")
 }
 
-/// The page before, in and behind its table.
+/// The page before its table, the table, and the page after it.
 fn parts(text: &str) -> Result<(&str, &str, &str)> {
     let (before, rest) = text.split_once(BEGIN).with_context(|| format!("docs/boards.md: expected a line {BEGIN}"))?;
     let (table, after) = rest.split_once(END).with_context(|| format!("docs/boards.md: expected a line {END}"))?;
@@ -64,7 +64,7 @@ fn kb(bytes: u64) -> String {
     format!("{} KB", bytes / 1024)
 }
 
-/// `12,345`
+/// Formats a number as `12,345`.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
@@ -76,12 +76,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_grouped() {
+    fn numbers_are_grouped_by_thousands() {
         assert_eq!(["7", "123", "1,234", "1,234,567"].map(str::to_owned), [7, 123, 1234, 1_234_567].map(grouped));
     }
 
     #[test]
-    fn the_page_has_every_board_and_no_other() {
+    fn the_page_lists_every_board() {
         let text = fs::read_to_string(page()).unwrap();
         let (_, table, _) = parts(&text).unwrap();
         let listed: Vec<_> = table.lines().skip(2).filter_map(|line| line.split('`').nth(1)).collect();
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn every_board_is_a_feature_with_a_file() {
+    fn every_board_has_a_feature_and_a_file() {
         let manifest = fs::read_to_string(repo::firmware().join("Cargo.toml")).unwrap();
         let main = fs::read_to_string(repo::firmware().join("src/main.rs")).unwrap();
         for Board { name, .. } in &BOARDS {

@@ -1,5 +1,7 @@
 //! Builds the firmware, which is a workspace of its own, for a board.
 
+use std::env;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -10,36 +12,53 @@ use crate::elf::Image;
 use crate::process::{Command, cargo, run};
 use crate::repo;
 
-/// Builds the release firmware; the path of its ELF file, [`Board::firmware`].
-///
-/// Boards share compiler targets, and with them the place where cargo leaves the program: a lock keeps it until it is
-/// copied.
+/// The environment variable with the public key that models must be signed with: 64 hexadecimal digits, or a file with
+/// them.
+pub const PUBLIC_KEY: &str = "TERN_PUBLIC_KEY";
+
+/// Builds the release firmware without a key, and returns the path of its ELF file, [`Board::firmware`].
 pub fn build(board: &Board) -> Result<PathBuf> {
-    make(board, &mut command(board, &repo::firmware(), "build"), &repo::root().join(board.firmware()))
-}
-
-/// As [`build`], for models that are signed with the key whose public half this file holds; the path of its ELF file,
-/// beside the other.
-pub fn build_signed(board: &Board, public_key: &Path) -> Result<PathBuf> {
     let mut command = command(board, &repo::firmware(), "build");
-    command.args(["--features", "signed"]).env("TERN_PUBLIC_KEY", public_key);
-    let elf = repo::root().join(board.firmware());
-    make(board, &mut command, &elf.with_file_name(format!("{}-signed.elf", board.name)))
+    command.env_remove(PUBLIC_KEY);
+    build_with(board, command, &repo::root().join(board.firmware()))
 }
 
-/// Builds, and puts the program to `elf`.
-fn make(board: &Board, build: &mut Command, elf: &Path) -> Result<PathBuf> {
-    let folder = elf.parent().context("it lies in a folder")?;
+/// Builds the release firmware that runs only models signed with this key, and returns the path of its ELF file,
+/// [`Board::signed_firmware`]. `public_key` is as in [`PUBLIC_KEY`]; a path is relative to the current folder.
+pub fn build_signed(board: &Board, public_key: &OsStr) -> Result<PathBuf> {
+    // The build script runs in another folder, so a path must be absolute.
+    let key = fs::canonicalize(public_key).map_or_else(|_| public_key.to_owned(), PathBuf::into_os_string);
+    let mut command = command(board, &repo::firmware(), "build");
+    command.args(["--features", "signed"]).env(PUBLIC_KEY, key);
+    build_with(board, command, &repo::root().join(board.signed_firmware()))
+}
+
+/// Builds the firmware with a key if [`PUBLIC_KEY`] is set, and without one otherwise.
+pub fn build_from_environment(board: &Board) -> Result<PathBuf> {
+    match env::var_os(PUBLIC_KEY).filter(|key| !key.is_empty()) {
+        Some(key) => build_signed(board, &key),
+        None => build(board),
+    }
+}
+
+/// Runs the build and copies the program to `elf`.
+///
+/// Boards with the same compiler target, and firmware with and without a key, share the place where cargo puts the
+/// program. A lock keeps it until it is copied.
+fn build_with(board: &Board, mut build: Command, elf: &Path) -> Result<PathBuf> {
+    let folder = elf.parent().context("the ELF file is in a folder")?;
     fs::create_dir_all(folder)?;
     let lock = File::create(folder.join("lock"))?;
     lock.lock()?;
-    run(build)?;
-    let built = built(board, &repo::firmware().join("target"));
+    // Given here, the folder is the same whatever CARGO_TARGET_DIR or the user's cargo configuration says.
+    let target_folder = repo::firmware().join("target");
+    run(build.arg("--target-dir").arg(&target_folder))?;
+    let built = built(board, &target_folder);
     if !built.is_file() {
-        bail!("the build went well, but {} is not there; is the binary still called `tern-firmware`?", built.display());
+        bail!("the build succeeded, but {} is missing; is the binary still called `tern-firmware`?", built.display());
     }
-    check(board, &built)?;
-    // A build that changed nothing leaves the file alone: an emulator may be running it.
+    check_slot(board, &built)?;
+    // An unchanged file is not replaced, since an emulator may be running it.
     if fs::read(elf).ok() != Some(fs::read(&built)?) {
         let new = elf.with_extension("tmp");
         fs::copy(&built, &new)?;
@@ -48,7 +67,7 @@ fn make(board: &Board, build: &mut Command, elf: &Path) -> Result<PathBuf> {
     Ok(elf.to_owned())
 }
 
-/// `cargo SUBCOMMAND` for the release firmware of `board`, in the workspace at `folder`.
+/// The command `cargo SUBCOMMAND` for the release firmware of `board`, in the workspace at `folder`.
 pub fn command(board: &Board, folder: &Path, subcommand: &str) -> Command {
     let mut command = cargo(folder);
     command.args([
@@ -63,20 +82,21 @@ pub fn command(board: &Board, folder: &Path, subcommand: &str) -> Command {
     command
 }
 
-/// Where cargo leaves the program below a target folder.
+/// The path at which cargo puts the program below a target folder.
 pub fn built(board: &Board, target_folder: &Path) -> PathBuf {
     target_folder.join(board.target).join("release").join("tern-firmware")
 }
 
-/// Whether the table of boards says of the model's slot what the board's memory map does.
-fn check(board: &Board, elf: &Path) -> Result<()> {
+/// Checks that the table of boards and the board's memory map agree about the first model slot.
+fn check_slot(board: &Board, elf: &Path) -> Result<()> {
     let image = Image::read(elf)?;
     let found = (image.symbol("__slot_a_start")?, image.length("__slot_a_start", "__slot_a_end")?);
     let expected = (u64::from(board.slot.address), u64::from(board.slot.bytes));
     if found != expected {
-        let ((address, bytes), (said, length)) = (found, expected);
+        let ((address, bytes), (expected_address, expected_bytes)) = (found, expected);
         bail!(
-            "the memory map of {} has its first slot at {address:#x}, {bytes} bytes; boards/src/lib.rs says {said:#x}, {length}",
+            "the memory map of {} has its first slot at {address:#x}, {bytes} bytes; expected {expected_address:#x}, {expected_bytes} bytes, \
+             as in boards/src/lib.rs",
             board.name
         );
     }

@@ -71,7 +71,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Setup { needs } => setup::run(needs),
         Command::Firmware { board } => {
             let board = set_up_board(&board)?;
-            println!("{}", firmware::build(board)?.display());
+            println!("{}", firmware::build_from_environment(board)?.display());
             Ok(())
         }
         Command::Deny => {

@@ -1,5 +1,5 @@
-//! The board `host`: the console of `tern-firmware` on a computer, behind a pseudo-terminal or on stdin and stdout. It lets you try the
-//! console without an emulator, with any terminal program.
+//! The board `host`: the console of `tern-firmware` on a computer, behind a pseudo-terminal or on stdin and stdout. It
+//! lets you try the console without an emulator, with any terminal program.
 
 mod host_port;
 mod pseudo_terminal;
@@ -99,7 +99,8 @@ fn partitions(memory: &mut [u8]) -> Partitions<RamFlash<'_, 4, ERASE_BYTES>> {
     Partitions { record: RamFlash::new(record), slots: [RamFlash::new(first), RamFlash::new(second)] }
 }
 
-/// Reads bytes into the queue, as the receive interrupt of a board does. If the queue is full it waits, and so does the sender.
+/// Reads bytes into the queue, as the receive interrupt of a board does. If the queue is full it waits, and so does the
+/// sender.
 fn receive(mut reader: impl Read, mut queue: QueueWriter<'_>, ended: &Mutex<bool>, console: &thread::Thread) {
     let mut buffer = [0; 256];
     loop {

@@ -1,4 +1,5 @@
-//! The console's connection: a pseudo-terminal that terminal programs open, or the terminal that the program was started in.
+//! The console's connection: a pseudo-terminal that terminal programs open, or the terminal that the program was
+//! started in.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};

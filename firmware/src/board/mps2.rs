@@ -1,7 +1,7 @@
 //! ARM's MPS2 board: a Cortex-M4F with the AN386 image, a Cortex-M3 with AN385. QEMU's `mps2-an386` and `mps2-an385`.
 //!
-//! 25 MHz, 4 MB of code memory and 4 MB of RAM. The code memory takes the place of flash: models are written there separately from the
-//! program.
+//! 25 MHz, 4 MB of code memory and 4 MB of RAM. The code memory takes the place of flash: models are written there
+//! separately from the program.
 //!
 //! ```memory.x
 //! MEMORY
@@ -15,7 +15,8 @@
 //! ```
 //!
 //! * UART0 is the console, and UART1 carries the log.
-//! * TIMER0 counts the clock: 32 bits, which wrap after 172 s. It has no interrupt, which would disturb the measurements.
+//! * TIMER0 counts the clock: 32 bits, which wrap after 172 s. It has no interrupt, which would disturb the
+//!   measurements.
 //! * The watchdog first raises the NMI, whose handler resets the device.
 
 use cortex_m::interrupt::InterruptNumber;
@@ -35,7 +36,8 @@ const WATCHDOG_SECONDS: u32 = 8;
 // ---- registers ----
 
 const fn register(address: usize) -> Register<u32> {
-    // SAFETY: every address below is that of a 32-bit peripheral register of this board; none of these peripherals writes memory.
+    // SAFETY: every address below is that of a 32-bit peripheral register of this board; none of these peripherals
+    // writes memory.
     unsafe { Register::at(address) }
 }
 
@@ -121,7 +123,8 @@ unsafe impl InterruptNumber for Interrupt {
 }
 
 /// The vectors of the peripherals' interrupts. No interrupt beyond the last of them is ever unmasked.
-// SAFETY: this is the section in which cortex-m-rt's linker script expects these vectors, under the name that it expects.
+// SAFETY: this is the section in which cortex-m-rt's linker script expects these vectors, under the name that it
+// expects.
 #[unsafe(link_section = ".vector_table.interrupts")]
 #[unsafe(no_mangle)]
 pub static __INTERRUPTS: [extern "C" fn(); 1] = [uart0_receive];
@@ -155,7 +158,8 @@ impl Hardware for Board {
         TIMER_VALUE.write(u32::MAX);
         TIMER_CONTROL.write(1);
 
-        // The highest rate: interrupts are off while a log frame is sent, and the console must not lose a byte meanwhile.
+        // The highest rate: interrupts are off while a log frame is sent, and the console must not lose a byte
+        // meanwhile.
         LOG.divider.write(16);
         LOG.control.write(Uart::TX_ENABLE);
 

@@ -15,8 +15,9 @@
 //! * TIM2 counts the clock: 32 bits, without an interrupt.
 //! * The independent watchdog resets after 8 s.
 //!
-//! In the emulator the flash cannot be written, the timers count nanoseconds, and the clock control, the watchdog and the pins are missing.
-//! The clock control then reads as zero, which never happens on the chip; the firmware detects the emulator by that.
+//! In the emulator the flash cannot be written, the timers count nanoseconds, and the clock control, the watchdog and
+//! the pins are missing. The clock control then reads as zero, which never happens on the chip; the firmware detects
+//! the emulator by that.
 
 use cortex_m::interrupt::InterruptNumber;
 use cortex_m::peripheral::{NVIC, SYST};
@@ -39,8 +40,9 @@ const EMULATED_TIMER_HZ: u32 = 1_000_000_000;
 // ---- registers; names and bits are those of ST's reference manual RM0090 ----
 
 const fn register(address: usize) -> Register<u32> {
-    // SAFETY: every address below is that of a 32-bit peripheral register of this chip, or a word of flash that is being written; none
-    // of these peripherals writes memory. The watchdog's registers, which the emulator lacks, are used only on the chip.
+    // SAFETY: every address below is that of a 32-bit peripheral register of this chip, or a word of flash that is
+    // being written; none of these peripherals writes memory. The watchdog's registers, which the emulator lacks, are
+    // used only on the chip.
     unsafe { Register::at(address) }
 }
 
@@ -210,7 +212,8 @@ unsafe impl InterruptNumber for Usart1 {
 }
 
 /// The vectors of the peripherals' interrupts, up to the last that is ever unmasked.
-// SAFETY: this is the section in which cortex-m-rt's linker script expects these vectors, under the name that it expects.
+// SAFETY: this is the section in which cortex-m-rt's linker script expects these vectors, under the name that it
+// expects.
 #[unsafe(link_section = ".vector_table.interrupts")]
 #[unsafe(no_mangle)]
 pub static __INTERRUPTS: [extern "C" fn(); USART1 + 1] = [usart1; USART1 + 1];

@@ -11,8 +11,8 @@
 //! }
 //! ```
 //!
-//! * UART0 is the console, with TX on P0.06 and RX on P0.08: the debugger's serial port over USB. It is the UART with a buffer of six
-//!   bytes and an interrupt for each byte. The one with DMA has an interrupt only when a buffer is full.
+//! * UART0 is the console, with TX on P0.06 and RX on P0.08: the debugger's serial port over USB. It is the UART with a
+//!   buffer of six bytes and an interrupt for each byte. The one with DMA has an interrupt only when a buffer is full.
 //! * The processor's cycle counter is the clock.
 //! * The watchdog resets after 8 s. It does not count during sleep.
 //! * The log goes to the debugger (RTT).

@@ -52,7 +52,8 @@ fn UART0_IRQ() {
     });
 }
 
-/// The flash chip. It cannot be read while it is erased or written, so the code that does this runs from RAM with interrupts masked.
+/// The flash chip. It cannot be read while it is erased or written, so the code that does this runs from RAM with
+/// interrupts masked.
 pub struct Sectors;
 
 impl Sectors {
@@ -156,8 +157,8 @@ impl Hardware for Board {
                 embassy_rp::watchdog::ResetReason::TimedOut => ResetReason::Watchdog,
             });
         }
-        // The other causes stay set until the next reset of their kind, so they are not used. Power-on is known from the missing note
-        // in memory.
+        // The other causes stay set until the next reset of their kind, so they are not used. Power-on is known from
+        // the missing note in memory.
         pac::POWMAN.chip_reset().read().had_run_low().then_some(ResetReason::Pin)
     }
 

@@ -17,10 +17,11 @@
 //! REGION_ALIAS("REGION_STACK", RAM);
 //! ```
 //!
-//! * The 16550 UART is the console; its receive interrupt has number 10 at the PLIC. There is no second port, so the log is dropped.
+//! * The 16550 UART is the console; its receive interrupt has number 10 at the PLIC. There is no second port, so the
+//!   log is dropped.
 //! * The machine timer counts the clock, 10 MHz.
-//! * The program is in RAM. Models are in the second bank of flash, which the emulator can keep in a file (`-drive if=pflash,unit=1,…`).
-//!   The machine would boot from the first bank.
+//! * The program is in RAM. Models are in the second bank of flash, which the emulator can keep in a file (`-drive
+//!   if=pflash,unit=1,…`). The machine would boot from the first bank.
 //! * There is no watchdog, and no register with the reason of a reset.
 
 use embedded_storage::nor_flash::NorFlashErrorKind;
@@ -41,8 +42,8 @@ const fn byte(address: usize) -> Register<u8> {
 }
 
 const fn word(address: usize) -> Register<u32> {
-    // SAFETY: every address below is that of a 32-bit register of this machine, always mapped, or a word of flash that is being written;
-    // none of them writes memory.
+    // SAFETY: every address below is that of a 32-bit register of this machine, always mapped, or a word of flash that
+    // is being written; none of them writes memory.
     unsafe { Register::at(address) }
 }
 

@@ -117,7 +117,8 @@ impl<P: Port> Console<'_, P> {
         }
     }
 
-    /// Draws the line again. The terminal saves and restores the cursor, since only it can tell how wide a character is.
+    /// Draws the line again. The terminal saves and restores the cursor, since only it can tell how wide a character
+    /// is.
     fn redraw(&mut self) -> Result<(), P::Error> {
         if !self.prompted || !self.echo {
             return Ok(());
@@ -151,7 +152,8 @@ impl<P: Port> Console<'_, P> {
         if form == Form::Human && matches!(self.mode, Mode::Lines) { self.prompt() } else { Ok(()) }
     }
 
-    /// Prints a prompt, and asks the terminal what it is unless that is known. Programs and simple terminals ignore the question.
+    /// Prints a prompt, and asks the terminal what it is unless that is known. Programs and simple terminals ignore the
+    /// question.
     pub(super) fn ask_terminal(&mut self) -> Result<(), P::Error> {
         if self.colors.is_none() && !self.is_terminal {
             self.port.write_all(ASK_TERMINAL)?;
@@ -164,7 +166,7 @@ impl<P: Port> Console<'_, P> {
         self.model.as_ref().ok().map(|engine| engine.model().config().task)
     }
 
-    /// What the person's terminal can show.
+    /// The abilities of the person's terminal.
     pub(super) fn screen(&self) -> Screen {
         Screen { has_colors: self.colors.unwrap_or(self.is_terminal) }
     }

@@ -41,7 +41,8 @@ impl<P: Port> Console<'_, P> {
         }
     }
 
-    /// Passes the streamed bytes to the runtime; the first of them begin a text. A person sees the answer after each token.
+    /// Passes the streamed bytes to the runtime; the first of them begin a text. A person sees the answer after each
+    /// token.
     pub(super) fn feed_pending(&mut self) -> Result<(), P::Error> {
         let screen = self.screen();
         let Console { port, model: Ok(engine), mode: Mode::Stream(stream), pending, frame, .. } = self else {
@@ -57,7 +58,8 @@ impl<P: Port> Console<'_, P> {
         }
         let mut result = Ok(());
         if stream.form == Form::Human {
-            // While typing, every token is shown; of a pasted text, only the tokens at which the predicted label changes.
+            // While typing, every token is shown; of a pasted text, only the tokens at which the predicted label
+            // changes.
             let is_typed = pending.len() <= TYPED && !port.read_ready()?;
             let labels = engine.model().labels();
             engine.feed_with(pending, port, |port, step| {

@@ -146,7 +146,8 @@ fn tail(text: &str) -> String {
     format!(r#""logits":[{}],"tokens":{tokens},"unknown":{unknown},"ticks":20}}"#, logits.join(","))
 }
 
-/// The parts of a framed answer: its number, its JSON and the checksum of the request. Checks the answer's own checksum.
+/// The parts of a framed answer: its number, its JSON and the checksum of the request. Checks the answer's own
+/// checksum.
 fn framed(line: &str) -> (u32, &str, u32) {
     let (before, sum) = line.rsplit_once(' ').unwrap();
     assert_eq!(sum, format!("{:08x}", crc32(before.as_bytes())), "{line}");

@@ -10,7 +10,7 @@ use crate::port::Port;
 /// A logit that differs from the one in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mismatch {
-    /// SlotIndex of the golden text.
+    /// Index of the golden example.
     pub golden: u32,
     /// The class.
     pub class: usize,

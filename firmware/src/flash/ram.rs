@@ -6,7 +6,8 @@ use embedded_storage::nor_flash::{
 
 use super::Partition;
 
-/// Flash in RAM, with erase blocks of `ERASE` bytes and write units of `WRITE` bytes. Models outlast a reset if the RAM does.
+/// Flash in RAM, with erase blocks of `ERASE` bytes and write units of `WRITE` bytes. Models outlast a reset if the RAM
+/// does.
 #[derive(Debug)]
 pub struct RamFlash<'m, const WRITE: usize, const ERASE: usize> {
     memory: &'m mut [u8],

@@ -1,7 +1,8 @@
-//! Simulates NOR flash that loses its power: writes clear single bits, erases set the bits of a block, and an operation that is
-//! interrupted is left half done.
+//! Simulates NOR flash that loses its power: writes clear single bits, erases set the bits of a block, and an operation
+//! that is interrupted is left half done.
 //!
-//! A bit that was interrupted while it changed is *unstable*: each read may give another value. Writing a 0 or erasing makes it stable.
+//! A bit that was interrupted while it changed is *unstable*: each read may give another value. Writing a 0 or erasing
+//! makes it stable.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -236,7 +237,8 @@ fn torn_erase(way: u32, at: usize, length: usize, noise: u64) -> (u8, u8) {
     }
 }
 
-/// For a byte whose write is interrupted: the bits that are cleared if they should be, and the bits that become unstable.
+/// For a byte whose write is interrupted: the bits that are cleared if they should be, and the bits that become
+/// unstable.
 fn torn_write(manner: u32, at: usize, length: usize, noise: u64) -> (u8, u8) {
     let some = noise as u8;
     match manner {

@@ -42,7 +42,8 @@ impl History {
             self.lines.truncate(left);
         }
         // The loop above has made room for both.
-        let _ = self.lines.extend_from_slice(line);
+        let stored = self.lines.extend_from_slice(line);
+        debug_assert!(stored.is_ok());
         let _ = self.lines.push(b'\n');
     }
 

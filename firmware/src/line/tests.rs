@@ -2,7 +2,8 @@ use super::*;
 use std::string::String;
 use std::vec::Vec;
 
-/// The lines that `bytes` make. An abandoned line is given as `^C`. Every line is added to the history, and TAB is text.
+/// The lines that `bytes` make. An abandoned line is given as `^C`. Every line is added to the history, and TAB is
+/// text.
 fn lines(bytes: &[u8]) -> Vec<String> {
     let mut editor = Editor::new();
     let mut lines = Vec::new();

@@ -1,13 +1,13 @@
 //! Stores the [`Record`] in flash. The last record that was written completely is the valid one.
 //!
-//! Two erase blocks, the *pages*, hold frames. A frame is a record and then its *seal*, which is written after the record. If the seal can
-//! be read, the record was written completely and its bits are stable. Without a seal the write may have been interrupted, and the record
-//! may read correctly now but not at the next boot. The rules:
+//! Two erase blocks, the *pages*, hold frames. A frame is a record and then its *seal*, which is written after the
+//! record. If the seal can be read, the record was written completely and its bits are stable. Without a seal the write
+//! may have been interrupted, and the record may read correctly now but not at the next boot. The rules:
 //!
-//! * The record with a correct checksum and the highest number is valid, sealed or not. If it is not sealed, it is written again when it
-//!   is read, so that the next boot reads the same.
-//! * The first commit after a boot erases a page for itself, because an interrupted frame that looks like erased flash may follow the
-//!   last frame of an old page. It never erases the page of the highest sealed record.
+//! * The record with a correct checksum and the highest number is valid, sealed or not. If it is not sealed, it is
+//!   written again when it is read, so that the next boot reads the same.
+//! * The first commit after a boot erases a page for itself, because an interrupted frame that looks like erased flash
+//!   may follow the last frame of an old page. It never erases the page of the highest sealed record.
 //! * Numbers rise by two at a boot, so that an interrupted record never has the number of a new one.
 //! * A record is only acted upon by a commit in the same boot, or by running the model in the slot that it names.
 //!
@@ -49,7 +49,8 @@ pub trait Store {
     /// Those of the flash.
     fn read(&mut self) -> Result<Option<Record>, Self::Error>;
 
-    /// Writes a record, which is valid afterwards. If the power fails meanwhile, either this record or the one before is valid.
+    /// Writes a record, which is valid afterwards. If the power fails meanwhile, either this record or the one before
+    /// is valid.
     ///
     /// # Errors
     /// Those of the flash. Either of the two records may then be valid.

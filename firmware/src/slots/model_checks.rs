@@ -5,7 +5,8 @@ use tern_runtime::Model;
 use super::{Package, SlotError};
 use crate::engine::{Engine, LoadedModel};
 
-/// A function that long work calls again and again: it feeds the watchdog, and returns false when the time limit has passed.
+/// A function that long work calls again and again: it feeds the watchdog, and returns false when the time limit has
+/// passed.
 pub type KeepAlive<'a> = &'a mut dyn FnMut() -> bool;
 
 /// The time limit of the golden examples before a model runs, in seconds.

@@ -1,4 +1,5 @@
-//! A package: a device file, and optionally a trailer with its version and signature. `docs/update.md` specifies the bytes.
+//! A package: a device file, and optionally a trailer with its version and signature. `docs/update.md` specifies the
+//! bytes.
 
 use ed25519_dalek::{Signature, VerifyingKey};
 use tern_runtime::{Model, file_len};

@@ -29,8 +29,8 @@ impl<P: Partition, S: Store> Slots<P, S> {
         Ok(())
     }
 
-    /// Writes the next piece. All pieces but the last have a multiple of [`MAX_WRITE_UNIT`] bytes. Bytes beyond the announced length
-    /// are ignored.
+    /// Writes the next piece. All pieces but the last have a multiple of [`MAX_WRITE_UNIT`] bytes. Bytes beyond the
+    /// announced length are ignored.
     ///
     /// # Errors
     /// [`SlotError::Flash`].

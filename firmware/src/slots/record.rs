@@ -83,7 +83,8 @@ pub struct Slot {
     pub proven: bool,
     /// The model's version counter; 0 without a trailer.
     pub version: u32,
-    /// Length of the package as received, with its trailer. 0 if a flasher wrote it: length and checksum are then unknown.
+    /// Length of the package as received, with its trailer. 0 if a flasher wrote it: length and checksum are then
+    /// unknown.
     pub bytes: u32,
     /// CRC-32 of these bytes.
     pub crc32: u32,

@@ -1,4 +1,4 @@
-//! Whole updates on a simulated flash, as they should go.
+//! Tests of complete updates on a simulated flash that keeps its power.
 
 mod power_cuts;
 
@@ -18,7 +18,7 @@ const SIZES: Sizes = Sizes { embedding_dim: 2, hidden_size: 2, classes: 2 };
 const ERASE: usize = 512;
 const SCRATCH_WORDS: usize = 32;
 
-/// Models that differ by their seed.
+/// A random model; each seed gives another one.
 fn model(seed: u64) -> Aligned {
     random_file(seed, SIZES, "3")
 }
@@ -27,7 +27,7 @@ fn signer() -> SigningKey {
     SigningKey::from_bytes(&[7; 32])
 }
 
-/// A device: what outlasts its power.
+/// The parts of a device that outlast its power.
 struct Device<const WRITE: usize> {
     power: Shared<Power>,
     cells: [Shared<Cells>; 3],
@@ -36,14 +36,14 @@ struct Device<const WRITE: usize> {
 
 type Flash<const WRITE: usize> = Simulated<WRITE, ERASE>;
 
-/// A device that is on.
+/// A device after power-on.
 struct On<const WRITE: usize, S = Journal<Flash<WRITE>>> {
     slots: Slots<Flash<WRITE>, S>,
     boot: Boot<Aligned>,
 }
 
 impl<const WRITE: usize> Device<WRITE> {
-    /// With `flashed` in its first slot.
+    /// A device with `flashed` in its first slot.
     fn new(flashed: &[u8], key: Option<TrustedKey>) -> Self {
         let cells = Flash::<WRITE>::cells;
         Device { power: Power::new(1), cells: [cells(2, &[]), cells(8, flashed), cells(8, &[])], key }
@@ -53,7 +53,7 @@ impl<const WRITE: usize> Device<WRITE> {
         self.on_with(Journal::new)
     }
 
-    /// On, with another store than the product's.
+    /// Switches the device on with another store than the firmware's.
     fn on_with<S: Store>(&self, store: impl Fn(Flash<WRITE>) -> S) -> On<WRITE, S> {
         let [record, a, b] = self.cells.each_ref().map(|cells| Simulated::new(cells, &self.power));
         let (slots, boot) = Slots::boot_from(store(record), [a, b], self.key, &mut [0; SCRATCH_WORDS], &mut || true);
@@ -62,7 +62,7 @@ impl<const WRITE: usize> Device<WRITE> {
 }
 
 impl<const WRITE: usize, S: Store> On<WRITE, S> {
-    /// The file that serves.
+    /// The device file that runs.
     fn serves(&self) -> Option<Vec<u8>> {
         let (_, bytes) = self.boot.serving.as_ref().ok()?;
         Some(LoadedModel::from_slot(bytes).ok()?.file.to_vec())
@@ -110,7 +110,7 @@ fn a_model_is_received_activated_confirmed_and_rolled_back() {
     let mut on = device.on();
     assert_eq!((on.serves().as_deref(), on.states()), (Some(&*new), [Confirmed, Confirmed]));
     assert_eq!(on.rollback(), Ok((SlotIndex::A, Activated)));
-    // Taken back, and meant.
+    // The second rollback cancels the first, and the third repeats it.
     assert_eq!(on.rollback(), Ok((SlotIndex::A, Confirmed)));
     assert_eq!(on.rollback(), Ok((SlotIndex::A, Activated)));
     let mut on = device.on();
@@ -127,13 +127,13 @@ fn a_trial_that_is_not_confirmed_returns_to_the_previous_model() {
     let mut on = device.on();
     on.load(&new).unwrap();
     on.activate().unwrap();
-    // It hangs or stops before it is confirmed.
+    // The device stops before the trial is confirmed.
     assert_eq!(device.on().serves().as_deref(), Some(&*new));
     let mut on = device.on();
     assert_eq!(on.serves().as_deref(), Some(&*old));
     assert_eq!(&*on.boot.events, &[BootEvent::FellBack(SlotIndex::B, SlotError::Unfinished)]);
     assert_eq!(on.states(), [State::Confirmed, State::Failed]);
-    // It can be tried again.
+    // The model can be tried again.
     on.activate().unwrap();
     assert_eq!(device.on().slots.confirm(), Ok(Some(SlotIndex::B)));
     assert_eq!(device.on().serves().as_deref(), Some(&*new));
@@ -172,7 +172,8 @@ fn a_changed_bit_in_flash_is_detected_and_the_other_model_runs() {
     );
 }
 
-/// Loads `package` into a device that serves a model, and gives why it is refused; the device serves on, also after a reset.
+/// Loads `package` into a device that runs a model, and returns the reason for its refusal. Checks that the device
+/// still runs its model, also after a reset.
 fn refused(device: &Device<4>, package: &[u8]) -> SlotError {
     let serving = device.on().serves();
     let mut on = device.on();
@@ -200,7 +201,7 @@ fn models_that_may_not_run_are_refused_with_a_reason() {
     assert!(matches!(refused(&broken), SlotError::Checksum { .. }));
     let large = random_file(1, Sizes { hidden_size: 16, ..SIZES }, "3");
     assert!(matches!(refused(&large), SlotError::Unfit(Refusal::Scratch { .. })));
-    // Golden logits that are nobody's.
+    // Golden logits that the model does not compute.
     let wrong = to_bytes(&metadata("3"), tensors(2, SIZES));
     assert_eq!(refused(&wrong), SlotError::Golden { exact: 0, total: 3 });
 }
@@ -224,7 +225,7 @@ fn firmware_with_a_key_accepts_signed_models_and_no_older_ones() {
     device.on().slots.confirm().unwrap();
     let mut on = device.on();
     assert_eq!(on.slots.record().min_version, 5);
-    // The model before may come back, for it has served here. Then it may not be replaced by one as old.
+    // The previous model may return, since it has run here. A new model of the same age may not replace it.
     on.rollback().unwrap();
     device.on().slots.confirm().unwrap();
     let mut on = device.on();
@@ -233,7 +234,7 @@ fn firmware_with_a_key_accepts_signed_models_and_no_older_ones() {
     assert_eq!(on.states(), [State::Confirmed, State::Empty]);
     on.load(&signed(&model(3), 5, &signer)).unwrap();
 
-    // Nor does a flasher's work run that nobody signed.
+    // An unsigned model that a flasher wrote does not run either.
     let device = Device::<4>::new(&model(1), Some(TrustedKey::new(key)));
     let on = device.on();
     assert_eq!((on.serves(), &*on.boot.events), (None, &[BootEvent::Damaged(SlotIndex::A, SlotError::Unsigned)][..]));
@@ -256,7 +257,7 @@ fn slow_golden_examples_do_not_prevent_the_start() {
         &*started.events,
         &[BootEvent::Damaged(SlotIndex::A, SlotError::Slow { seconds: MAX_SELF_TEST_SECONDS })][..]
     );
-    // Another model can be loaded, and the same refusal keeps it from being activated.
+    // Another model can be loaded. It cannot be activated either as long as its examples are too slow.
     slots.begin(model(2).len() as u32).unwrap();
     slots.write(&model(2)).unwrap();
     slots.finish().unwrap();
@@ -273,7 +274,7 @@ fn a_boot_without_a_model_gives_up_the_trial() {
     let mut on = device.on();
     on.load(&new).unwrap();
     on.activate().unwrap();
-    // The trial begins, and hangs.
+    // The trial begins and hangs.
     device.on();
     let [record, a, b] = device.cells.each_ref().map(|cells| Simulated::<4, ERASE>::new(cells, &device.power));
     let (slots, boot) = Slots::boot_without_model(Partitions { record, slots: [a, b] }, None);

@@ -56,6 +56,7 @@ impl Block {
 
     /// Takes a byte of the block. Returns true if it was the last one.
     pub(super) fn push(&mut self, byte: u8) -> bool {
+        debug_assert!(!self.is_empty(), "a block has begun");
         if let Some(to) = self.bytes.get_mut(self.filled) {
             *to = byte;
             self.filled += 1;

@@ -9,9 +9,10 @@ const FIRST_BYTE_ID: u32 = 2;
 
 /// Joins tokens into text, one token at a time.
 ///
-/// Characters and bytes are already the text. Words have lost the white space between them, so a space is written between two words,
-/// except before closing punctuation such as `,` or `)`, and after an opening bracket, an apostrophe or a hyphen. Tokens cut at white
-/// space keep their punctuation and always get a space. A WordPiece that begins with `##` continues the word before it.
+/// Characters and bytes are already the text. Words have lost the white space between them, so a space is written
+/// between two words, except before closing punctuation such as `,` or `)`, and after an opening bracket, an apostrophe
+/// or a hyphen. Tokens cut at white space keep their punctuation and always get a space. A WordPiece that begins with
+/// `##` continues the word before it.
 ///
 /// ```
 /// use tern_runtime::text::{Detokenizer, TokenizerKind};
@@ -37,7 +38,8 @@ pub struct Detokenizer {
 impl Detokenizer {
     /// A detokenizer for tokens of this kind. `before` is the text that the tokens continue; it may be empty.
     pub fn new(kind: TokenizerKind, before: &[u8]) -> Self {
-        // The last character is at most four bytes long; one that begins earlier decodes to something that is replaced at once.
+        // The last character is at most four bytes long; one that begins earlier decodes to something that is replaced
+        // at once.
         let mut last = None;
         let mut utf8 = Utf8::new();
         let start = before.len().saturating_sub(4);
@@ -47,8 +49,9 @@ impl Detokenizer {
         Detokenizer { kind, needs_space: last.is_some_and(|c| !c.is_whitespace() && !opens(c)), utf8: Utf8::new() }
     }
 
-    /// Writes the text that one token adds, perhaps none. `id` counts only for bytes and `token`, its name, only for the other kinds.
-    /// Broken UTF-8 becomes U+FFFD, exactly as in `String::from_utf8_lossy`. The ids of PAD and UNK write nothing for bytes.
+    /// Writes the text that one token adds, perhaps none. `id` counts only for bytes and `token`, its name, only for
+    /// the other kinds. Broken UTF-8 becomes U+FFFD, exactly as in `String::from_utf8_lossy`. The ids of PAD and UNK
+    /// write nothing for bytes.
     ///
     /// # Errors
     /// Those of `out`.

@@ -62,7 +62,7 @@ fn the_watchdog_resets_a_firmware_that_hangs_and_the_log_names_it() {
     console.boot();
     let log = logged(&log);
     assert!(log.contains("reset: power-on") && log.contains("reset: watchdog"), "{log}");
-    assert!(console.ask("stats").contains("resets      1: 1 watchdog, since power came\r\nlast reset  watchdog"));
+    assert!(console.ask("stats").contains("resets      1: 1 watchdog since power-on\r\nlast reset  watchdog"));
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn a_trained_model_answers_and_tests_itself() {
     let trained = trained();
     let seen = session(&trained.file, "info\n@info\nselftest\n");
     let golden = trained.export["golden_texts"].as_u64().unwrap();
-    assert!(seen.contains(&format!("{golden} of {golden} golden texts exact")), "{seen}");
+    assert!(seen.contains(&format!("{golden} of {golden} golden examples exact")), "{seen}");
     let info =
         seen.lines().find(|line| line.starts_with('{')).unwrap_or_else(|| panic!("no answer to @info in\n{seen}"));
     let info: serde_json::Value = serde_json::from_str(info).unwrap();

@@ -13,10 +13,6 @@ use tern_tests::{argument, emulator, firmware, root};
 #[allow(dead_code, reason = "only the tests of the firmware use all of it")]
 mod lines;
 
-#[path = "../../../firmware/src/crc32.rs"]
-#[allow(dead_code, reason = "only the firmware uses all of it")]
-mod crc32;
-
 /// The number of lines unless `TERN_SOAK_LINES` is set.
 const DEFAULT_LINES: usize = 200;
 /// The longest random line: with the valid line after it, it fits the receive queue of 1,024 bytes.
@@ -55,7 +51,7 @@ impl Device {
 
     /// Returns the object in the frame of the next answer to `request`.
     fn answer(&self, request: &str, after: &dyn std::fmt::Debug) -> Value {
-        let sum = format!("{:08x}", crc32::crc32(request.as_bytes()));
+        let sum = format!("{:08x}", crc32fast::hash(request.as_bytes()));
         loop {
             let line =
                 self.1.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| panic!("no answer after {after:?}"));
@@ -75,7 +71,7 @@ fn no_line_stops_the_device_and_no_valid_line_is_lost() {
         std::env::var("TERN_SOAK_LINES").map_or(DEFAULT_LINES, |count| count.parse().expect("a number of lines"));
     let mut device = Device::start();
     let mut logits = HashMap::new();
-    for (number, line) in lines::Lines::new(11, MAX_LENGTH).take(count).enumerate() {
+    for (number, line) in lines::RandomLines::new(11, MAX_LENGTH).take(count).enumerate() {
         // The number of words identifies this valid line.
         let words = 1 + number % 20;
         device.send(&line);

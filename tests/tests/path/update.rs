@@ -60,7 +60,7 @@ fn a_model_sent_by_sb_is_tried_and_confirmed() {
     console.reset();
     console.ask("models");
     // The console's transcript, with the output of `sb` at its place.
-    let invitation = "gives up\r\n";
+    let invitation = "Ctrl-C cancels\r\n";
     let (before, after) = console.seen.split_once(invitation).unwrap();
     let after = after.split_once("> activate").map_or(after, |(_, rest)| rest);
     let transcript =
@@ -97,7 +97,7 @@ fn a_malformed_model_is_refused_with_its_reason_and_the_old_one_stays_in_use() {
     let sent = send(&mut console, &other, passes);
     assert!(sent.answer.contains("received 2306 bytes"), "{sent:?}");
     let said = console.ask("activate");
-    assert!(said.contains("error: 2 of 3 golden texts"), "{said}");
+    assert!(said.contains("error: 2 of 3 golden examples"), "{said}");
     let start = console.reset();
     assert!(!start.contains("slot "), "{start}");
     assert!(console.ask("models").contains("B  received"), "{}", console.seen);
@@ -124,7 +124,7 @@ fn damaged_blocks_are_sent_again_and_a_transfer_without_a_sender_ends() {
         piece[piece.len() / 2] ^= u8::from(pieces > 2);
         Fate::Passes
     });
-    assert!(sent.answer.contains("error: 10 blocks in a row came damaged"), "{sent:?}");
+    assert!(sent.answer.contains("error: 10 blocks in a row were damaged"), "{sent:?}");
     assert_unchanged(&mut console);
     let mut pieces = 0;
     let sent = send(&mut console, &committed(), |_| {
@@ -132,7 +132,7 @@ fn damaged_blocks_are_sent_again_and_a_transfer_without_a_sender_ends() {
         if pieces < 8 { Fate::Passes } else { Fate::SenderDies }
     });
     assert_eq!(sent.status, None);
-    assert!(sent.answer.contains("error: the sender fell silent"), "{sent:?}");
+    assert!(sent.answer.contains("error: the sender stopped sending"), "{sent:?}");
     assert_unchanged(&mut console);
 }
 

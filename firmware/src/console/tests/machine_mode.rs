@@ -38,8 +38,8 @@ fn machine_mode() {
     });
 }
 
-/// The transcript that the tests of both sides of machine mode use. Each `>` line is sent with LF, or with `␄` and `␃` as control bytes,
-/// and is answered by the `<` lines after it.
+/// The transcript that the tests of both sides of machine mode use. Each `>` line is sent with LF, or with `␄` and `␃`
+/// as control bytes, and is answered by the `<` lines after it.
 #[test]
 fn the_golden_transcript_of_machine_mode() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/tests/golden/machine.txt");

@@ -3,7 +3,8 @@
 use super::*;
 use crate::random_lines::RandomLines;
 
-/// After any bytes the console goes on and answers a valid line correctly. `TERN_SOAK_LINES` sets the number of random lines.
+/// After any bytes the console goes on and answers a valid line correctly. `TERN_SOAK_LINES` sets the number of random
+/// lines.
 #[test]
 fn random_input_never_stops_the_console_or_damages_a_valid_line() {
     let count = std::env::var("TERN_SOAK_LINES").map_or(2_000, |count| count.parse().expect("a number of lines"));

@@ -13,7 +13,7 @@ fn streamed_texts_of_any_length_are_answered() {
         assert!(answer.starts_with("\x06\x06{") && answer.contains(r#""tokens":110,"unknown":"#), "{answer}");
         let logits = |answer: &str| answer.split(r#""logits":"#).nth(1).unwrap().split(']').next().unwrap().to_string();
         assert_eq!(logits(&answer), logits(&tail(&text)));
-        // A whole text in one chunk, two texts in one chunk, bytes that look like controls, and an empty text.
+        // A complete text in one chunk, two texts in one chunk, bytes that look like controls, and an empty text.
         for byte in b"call now\x04caf\x10\x03\x10\x50\x04\x04" {
             console.port.writer.push(*byte);
         }

@@ -1,8 +1,9 @@
-//! Whole updates, with the power going at every operation of the flash and inside it.
+//! Tests of complete updates in which the power fails before, during or after each flash operation.
 //!
-//! A life is a script of updates. It is lived once for each operation and each way in which that can be cut, at each write unit that flash
-//! has. After the cut the device is switched on again and again while its unstable bits change their minds, and must serve the model from before
-//! or the one that was on its way; then a further update must go through. `cargo test --lib slots -- --nocapture` prints the counts.
+//! A *script* is a sequence of updates. It is run once for each flash operation and each way in which that operation
+//! can be interrupted, with each write unit that flash may have. After the power failure the device is switched on
+//! several times, while its unstable bits change, and must run the old or the new model each time. Then it must accept
+//! another update. `cargo test --lib slots -- --nocapture` prints the counts.
 
 mod sequential_storage;
 
@@ -12,26 +13,26 @@ use std::string::String;
 use super::*;
 use crate::flash::simulated::{CUT_WAYS, Failed};
 
-/// What happens in a life.
+/// A step of a script.
 #[derive(Clone, Copy)]
 enum Step<'m> {
-    /// The device is switched on, and confirms.
+    /// Switch the device on, and confirm its model.
     Boot,
-    /// A package is received: that of the file.
+    /// Receive a package; the second value is its device file.
     Load(&'m [u8], &'m [u8]),
-    /// A package is received that must be refused.
+    /// Receive a package that must be refused.
     Refused(&'m [u8]),
     Activate,
     Rollback,
     Erase,
 }
 
-/// What a device may serve.
+/// The models that the device may run.
 #[derive(Clone)]
 struct Expected {
     current: Vec<u8>,
     next: Option<Vec<u8>>,
-    /// What the slot holds that does not serve.
+    /// The model in the standby slot.
     standby: Option<Vec<u8>>,
 }
 
@@ -40,7 +41,7 @@ impl Expected {
         served == self.current || self.next.as_deref() == Some(served)
     }
 
-    /// `served` was confirmed.
+    /// Updates the expectation after `served` was confirmed.
     fn confirmed(&mut self, served: &[u8]) {
         if self.current != served {
             self.standby = Some(core::mem::replace(&mut self.current, served.to_vec()));
@@ -49,8 +50,8 @@ impl Expected {
     }
 }
 
-/// Lives until the power goes or the script ends.
-fn live<const WRITE: usize, S: Store>(
+/// Runs a script until the power fails or the script ends.
+fn run_script<const WRITE: usize, S: Store>(
     device: &Device<WRITE>,
     store: &impl Fn(Flash<WRITE>) -> S,
     expected: &mut Expected,
@@ -67,13 +68,16 @@ fn live<const WRITE: usize, S: Store>(
                     return Ok(());
                 }
                 let Some(served) = on.serves() else {
-                    return fails(&format!("nothing serves, {:?} {:?}", on.boot.events, on.slots.record()));
+                    return fails(&format!("no model runs, {:?} {:?}", on.boot.events, on.slots.record()));
                 };
                 if !expected.allows(&served) {
-                    return fails(&format!("a model serves that is neither the old nor the new: {:?}", on.boot.events));
+                    return fails(&format!(
+                        "the running model is neither the old nor the new one: {:?}",
+                        on.boot.events
+                    ));
                 }
                 if expected.next.is_some() && served != expected.current {
-                    // What the cut leaves is known only when this is done.
+                    // If the power fails here, either model may run at the next boot.
                     if on.slots.confirm().is_ok() {
                         expected.confirmed(&served);
                     }
@@ -93,7 +97,7 @@ fn live<const WRITE: usize, S: Store>(
             Step::Refused(package) => {
                 expected.standby = None;
                 if on.load(package).is_ok() {
-                    return fails("it is taken");
+                    return fails("it is accepted");
                 }
             }
             Step::Activate | Step::Rollback => {
@@ -120,20 +124,25 @@ fn live<const WRITE: usize, S: Store>(
     Ok(())
 }
 
-/// What a device must still do after its power went: serve, however often it is switched on, and take another model.
-fn survives<const WRITE: usize, S: Store>(
+/// Checks a device after a power failure: at every start it must run a model, and it must accept another one.
+fn check_recovery<const WRITE: usize, S: Store>(
     device: &Device<WRITE>,
     store: &impl Fn(Flash<WRITE>) -> S,
     expected: &mut Expected,
     fresh: (&[u8], &[u8]),
 ) -> Result<(), String> {
     device.power.borrow_mut().switch_on(None);
-    live(device, store, expected, &[Step::Boot; 4])?;
-    live(device, store, expected, &[Step::Boot, Step::Load(fresh.0, fresh.1), Step::Activate, Step::Boot, Step::Boot])?;
-    if expected.current == fresh.1 { Ok(()) } else { Err("it takes no other model any more".into()) }
+    run_script(device, store, expected, &[Step::Boot; 4])?;
+    run_script(
+        device,
+        store,
+        expected,
+        &[Step::Boot, Step::Load(fresh.0, fresh.1), Step::Activate, Step::Boot, Step::Boot],
+    )?;
+    if expected.current == fresh.1 { Ok(()) } else { Err("it does not accept another model".into()) }
 }
 
-/// Files and packages of a life.
+/// The device files and packages of a script.
 struct Models {
     files: [Aligned; 5],
     packages: [Vec<u8>; 5],
@@ -155,8 +164,8 @@ impl Models {
         }
     }
 
-    /// An update, one that is refused, a return to the model before, another update, and an erase.
-    fn life(&self) -> [Step<'_>; 14] {
+    /// An update, a rollback, a refused package, another update, and an erase.
+    fn script(&self) -> [Step<'_>; 14] {
         let load = |i: usize| Step::Load(&self.packages[i], &self.files[i]);
         use Step::{Activate, Boot, Erase, Refused, Rollback};
         [
@@ -187,7 +196,7 @@ impl Models {
     }
 }
 
-/// What a sweep found.
+/// The counts of a test.
 #[derive(Debug, Default)]
 struct Figures {
     operations: u32,
@@ -208,43 +217,43 @@ impl Figures {
     }
 }
 
-/// Cuts at every operation, in every way.
-fn sweep<const WRITE: usize, S: Store>(models: &Models, store: impl Fn(Flash<WRITE>) -> S) -> Figures {
-    // Checking a signature takes longer than all else together.
+/// Lets the power fail once, at every operation and in every way.
+fn one_cut<const WRITE: usize, S: Store>(models: &Models, store: impl Fn(Flash<WRITE>) -> S) -> Figures {
+    // Verifying signatures takes longer than everything else together, so fewer ways are tried.
     let ways = (0..CUT_WAYS).step_by(if models.trusted.is_some() { 4 } else { 1 });
-    let life = models.life();
+    let script = models.script();
     let (device, mut expected) = models.device::<WRITE>();
     let mut figures = Figures::default();
-    live(&device, &store, &mut expected, &life).expect("a life without a cut");
+    run_script(&device, &store, &mut expected, &script).expect("the script succeeds without a power failure");
     figures.operations = device.power.borrow().operations;
     for (at, way) in (1..=figures.operations).flat_map(|at| ways.clone().map(move |way| (at, way))) {
         let (device, mut expected) = models.device::<WRITE>();
         device.power.borrow_mut().switch_on(Some((at, way)));
-        let lived = live(&device, &store, &mut expected, &life);
-        let result = lived.and_then(|()| survives(&device, &store, &mut expected, models.fresh()));
+        let outcome = run_script(&device, &store, &mut expected, &script);
+        let result = outcome.and_then(|()| check_recovery(&device, &store, &mut expected, models.fresh()));
         figures.count(&device.power.borrow(), result, || format!("unit of {WRITE}, cut {at} in way {way}"));
     }
     figures
 }
 
-/// Cuts several times: in a life, and in the boots and the update after each.
-fn sweep_many<const WRITE: usize>(models: &Models, lives: u32, most: i64) -> Figures {
-    let (life, store) = (models.life(), Journal::new);
+/// Lets the power fail several times: in the script, and in the boots and updates after it.
+fn several_cuts<const WRITE: usize>(models: &Models, runs: u32, most: i64) -> Figures {
+    let (script, store) = (models.script(), Journal::new);
     let mut figures = Figures::default();
-    for number in 0..lives {
+    for number in 0..runs {
         let (device, mut expected) = models.device::<WRITE>();
         let mut random = tern_runtime::testing::Random(u64::from(number) << 8 | WRITE as u64);
         let mut cut = |last| Some((random.between(1, last) as u32, random.between(0, i64::from(CUT_WAYS) - 1) as u32));
         device.power.borrow_mut().switch_on(cut(100));
-        let mut lived = live(&device, &store, &mut expected, &life);
+        let mut outcome = run_script(&device, &store, &mut expected, &script);
         let again =
             [Step::Boot, Step::Boot, Step::Load(&models.packages[1], &models.files[1]), Step::Activate, Step::Boot];
         for _ in 1..most {
             device.power.borrow_mut().switch_on(cut(12));
-            lived = lived.and_then(|()| live(&device, &store, &mut expected, &again));
+            outcome = outcome.and_then(|()| run_script(&device, &store, &mut expected, &again));
         }
-        let result = lived.and_then(|()| survives(&device, &store, &mut expected, models.fresh()));
-        figures.count(&device.power.borrow(), result, || format!("unit of {WRITE}, life {number} with {most} cuts"));
+        let result = outcome.and_then(|()| check_recovery(&device, &store, &mut expected, models.fresh()));
+        figures.count(&device.power.borrow(), result, || format!("unit of {WRITE}, run {number} with {most} cuts"));
     }
     figures
 }
@@ -264,11 +273,11 @@ fn after_a_power_cut_anywhere_the_old_or_the_new_model_runs() {
     let mut cuts = 0;
     let (unsigned, signed) = (Models::new(false), Models::new(true));
     let all = [
-        ("write unit of 1 byte", sweep::<1, _>(&unsigned, Journal::new)),
-        ("write unit of 4 bytes", sweep::<4, _>(&unsigned, Journal::new)),
-        ("write unit of 8 bytes", sweep::<8, _>(&unsigned, Journal::new)),
-        ("write unit of 16 bytes", sweep::<16, _>(&unsigned, Journal::new)),
-        ("write unit of 8 bytes, signed models", sweep::<8, _>(&signed, Journal::new)),
+        ("write unit of 1 byte", one_cut::<1, _>(&unsigned, Journal::new)),
+        ("write unit of 4 bytes", one_cut::<4, _>(&unsigned, Journal::new)),
+        ("write unit of 8 bytes", one_cut::<8, _>(&unsigned, Journal::new)),
+        ("write unit of 16 bytes", one_cut::<16, _>(&unsigned, Journal::new)),
+        ("write unit of 8 bytes, signed models", one_cut::<8, _>(&signed, Journal::new)),
     ];
     for (what, figures) in &all {
         report(what, figures);
@@ -283,14 +292,14 @@ fn after_a_power_cut_anywhere_the_old_or_the_new_model_runs() {
 fn after_several_power_cuts_in_a_row_the_old_or_the_new_model_runs() {
     let models = Models::new(false);
     for most in [2, 3, 8] {
-        for figures in [sweep_many::<1>(&models, 400, most), sweep_many::<16>(&models, 400, most)] {
+        for figures in [several_cuts::<1>(&models, 400, most), several_cuts::<16>(&models, 400, most)] {
             report(&format!("{most} cuts in a row"), &figures);
             assert_eq!((figures.failures, figures.overwritten), (0, 0), "{figures:?}");
         }
     }
 }
 
-/// The order that everybody writes first: erase the old record, write the new one.
+/// The simple and wrong order: erase the old record, then write the new one.
 struct InPlace<F>(F);
 
 impl<F: NorFlash<Error = Failed>> Store for InPlace<F> {
@@ -310,7 +319,7 @@ impl<F: NorFlash<Error = Failed>> Store for InPlace<F> {
 
 #[test]
 fn the_power_cut_test_finds_a_record_that_is_erased_before_the_next_is_written() {
-    let figures = sweep::<4, _>(&Models::new(false), InPlace);
+    let figures = one_cut::<4, _>(&Models::new(false), InPlace);
     report("erased in place", &figures);
     assert!(figures.failures > 20, "{figures:?}");
 }
