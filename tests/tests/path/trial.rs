@@ -97,7 +97,10 @@ fn after_a_trial_that_hangs_the_device_returns_to_the_old_model() {
     device.hang_next(logged);
     let DebuggedDevice { console, .. } = &mut device;
     let start = console.boot();
-    assert!(start.contains("slot B: new model given up, the previous one runs: ") && start.contains("crc32 7cc8eafe"), "{start}");
+    assert!(
+        start.contains("slot B: new model given up, the previous one runs: ") && start.contains("crc32 7cc8eafe"),
+        "{start}"
+    );
     let models = console.ask("models");
     assert!(models.contains("A  confirmed  serving") && models.contains("B  failed"), "{models}");
     assert!(console.ask("stats").contains("resets      2: 1 watchdog, 1 command"), "{}", console.seen);
@@ -157,18 +160,17 @@ fn the_models_in_flash_survive_a_power_failure_at_any_moment() {
     assert!(console.boot().contains("crc32 7cc8eafe"), "{}", console.seen);
     assert!(console.ask("models").contains("A  confirmed  serving"), "{}", console.seen);
     assert!(console.ask("models").contains("B  empty"), "{}", console.seen);
-    assert!(
-        console.ask("stats").contains("resets      0 since power-on\r\nlast reset  power-on"),
-        "{}",
-        console.seen
-    );
+    assert!(console.ask("stats").contains("resets      0 since power-on\r\nlast reset  power-on"), "{}", console.seen);
     // A power failure during a trial.
     begin_trial(&mut console, &slow);
     thread::sleep(Duration::from_millis(100));
     drop((console, powered));
     let (powered, mut console) = on();
     let start = console.boot();
-    assert!(start.contains("slot B: new model given up, the previous one runs: ") && start.contains("crc32 7cc8eafe"), "{start}");
+    assert!(
+        start.contains("slot B: new model given up, the previous one runs: ") && start.contains("crc32 7cc8eafe"),
+        "{start}"
+    );
     assert!(console.ask("free prize").contains("2 tokens, 0 unknown"), "{}", console.seen);
     // A power failure between activation and the next start.
     assert!(console.ask("activate").contains("all checks passed"), "{}", console.seen);
