@@ -26,9 +26,9 @@ pub use save::{SaveError, safetensors_bytes};
 use crate::data::Example;
 use crate::logits::class_logits;
 use crate::nn::network::Network;
-use crate::task::Input;
 use crate::vocabulary::Vocabulary;
 use crate::weights::{Weights, WeightsError};
+use tern_format::Input;
 
 /// Names of the files of a model directory.
 pub mod files {

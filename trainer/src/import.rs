@@ -16,9 +16,9 @@ pub use settings::{Settings, Token};
 use crate::architecture::{Architecture, Head, InputLayer, Recurrent};
 use crate::data::Example;
 use crate::float_model::{Config, FloatModel};
-use crate::task::Output;
 use crate::weights::{Array, names as ours};
 use std::path::Path;
+use tern_format::Output;
 
 #[cfg(test)]
 mod tests;

@@ -25,7 +25,6 @@ pub mod paint;
 pub mod quantize;
 pub mod recipe;
 pub mod report;
-pub mod task;
 pub mod tasks;
 pub mod tensorboard;
 pub mod tokenizer_json;

@@ -116,7 +116,7 @@ pub struct Sampling {
     pub seed: u64,
 }
 
-/// A data file for [`tasks`](crate::tasks) to read, and the layout of its table.
+/// A data file, and the layout of its table.
 #[derive(Clone, Debug)]
 pub struct DataFile<'a> {
     /// The file or folder.

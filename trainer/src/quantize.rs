@@ -19,8 +19,8 @@ use tern_runtime::{LoadError, Model, Packing};
 
 use crate::architecture::{self, Cell};
 use crate::float_model::{Config, FloatModel};
-use crate::task::{Input, Task};
 use crate::weights::{Array, names};
+use tern_format::{Input, Task};
 
 /// Sums stay below 2^31, with a margin for the bounds' own rounding.
 const LIMIT: f64 = 2_147_000_000.0;

@@ -21,12 +21,12 @@ mod tokenizer;
 mod training;
 
 pub use crate::architecture::{Cell, Merge, Pooling};
-pub use crate::task::{Output, Task};
 pub use card::Card;
 pub use check::RecipeError;
 pub use export::Export;
 pub use spelling::Fault;
 pub use task::{Anchor, Forecast, InputKind, LanguageModel};
+pub use tern_format::{Output, Task};
 pub use tokenizer::{Tokenizer, TokenizerKind};
 pub use training::{ClassWeights, OptimizerKind, Schedule, Training};
 

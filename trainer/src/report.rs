@@ -9,13 +9,14 @@ pub(crate) mod chart;
 pub(crate) mod elements;
 pub(crate) mod html_page;
 mod inputs;
-mod summary_figures;
+mod task_report;
 #[cfg(test)]
 mod tests;
 mod training_metrics;
 
-pub use inputs::{ReadError, ReportInputs};
-pub use training_metrics::{Measurements, TrainingMetrics, TrainingStats, validation};
+pub use inputs::{ReadError, ReportInputs, ValidationResult};
+pub use task_report::{Section, SummaryFigure, TaskReport, TaskWording};
+pub use training_metrics::{Measurements, TrainingMetrics};
 
 use crate::export::write_file;
 use crate::float_model::{FloatModel, files};
@@ -55,8 +56,13 @@ pub fn write(
 /// # Errors
 ///
 /// If a file cannot be read or written.
-pub fn add_export(dir: &Path, model: &FloatModel, export: &serde_json::Value) -> anyhow::Result<bool> {
-    let mut inputs = ReportInputs::read_for(dir, model)?;
+pub fn add_export(
+    dir: &Path,
+    model: &FloatModel,
+    validation: ValidationResult,
+    export: &serde_json::Value,
+) -> anyhow::Result<bool> {
+    let mut inputs = ReportInputs::read(dir, model, validation)?;
     let card = dir.join(files::CARD);
     let is_generated = std::fs::read_to_string(&card).map_or(true, |text| text == inputs.card());
     inputs.set_export(export);

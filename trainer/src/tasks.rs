@@ -4,14 +4,11 @@
 //! A new task is a variant of [`Task`], a folder here that implements [`TaskHandler`] and [`TaskData`], and a line in [`handler`].
 
 pub mod classification;
-mod findings;
 pub mod forecast;
 pub mod language_model;
 pub mod loss_comparison;
 pub mod sequence_classification;
 pub mod text_classification;
-
-pub use findings::Findings;
 
 use crate::data::number_table::Table;
 use crate::embeddings::Embeddings;
@@ -19,8 +16,7 @@ use crate::float_model::{Channel, FloatModel, files};
 use crate::model::{DataFile, Model};
 use crate::paint::Paint;
 use crate::recipe::{InputKind, Recipe};
-use crate::report::Measurements;
-use crate::task::{Input, Task};
+use crate::report::{Measurements, ValidationResult};
 use crate::train::{self, Problem, Steps};
 use crate::vocabulary::Vocabulary;
 use crate::weights::Weights;
@@ -28,6 +24,7 @@ use anyhow::Context;
 use serde_json::Value;
 use std::ops::Range;
 use std::path::Path;
+use tern_format::{Input, Task};
 
 /// Largest number of rows of a table of numbers that are stored for calibration.
 const CALIBRATION_ROWS: usize = 4096;
@@ -88,13 +85,12 @@ pub trait TaskHandler: Sync {
     /// If the data cannot be read or do not fit a model, or the models cannot be compared.
     fn compare(&self, models: [NamedModel<'_>; 2], data: &DataFile<'_>, rows: usize) -> anyhow::Result<CommandOutput>;
 
-    /// Evaluates a model on the validation data in its directory: the object `validation` of `metrics.json`, and what the report shows.
-    /// Null and [`Findings::None`] if the directory has no validation data.
+    /// Evaluates a model on the validation split in its directory, if there is one.
     ///
     /// # Errors
     ///
-    /// If the validation data cannot be read.
-    fn validate(&self, model: &FloatModel, dir: &Path) -> anyhow::Result<(Value, Findings)>;
+    /// If the validation split cannot be read.
+    fn validate(&self, model: &FloatModel, dir: &Path) -> anyhow::Result<ValidationResult>;
 }
 
 /// The handler of a task. The only place where the tasks are told apart.

@@ -8,11 +8,12 @@ use crate::packing;
 use crate::quantize::{Bits, Widths};
 use crate::recipe::Recipe;
 use crate::report;
-use crate::task::Input;
+use crate::tasks;
 use anyhow::{Context, bail};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use tern_format::Input;
 
 /// Golden texts that one may name: more would keep a device busy for too long.
 const GOLDEN_LINES: usize = 64;
@@ -105,7 +106,9 @@ fn work(args: &Args) -> anyhow::Result<()> {
         export(&model, &material, &golden, options, &|stage| stages.tell(stage)).with_context(|| name.to_string())?;
     write_file(&args.output, device.bytes()).with_context(|| args.output.display().to_string())?;
     // What the file is for is done: that the report cannot be written is no reason to fail.
-    match report::add_export(&args.model, &model, &serde_json::to_value(&report)?) {
+    let validated = tasks::handler_of(&model).validate(&model, &args.model);
+    match validated.and_then(|result| report::add_export(&args.model, &model, result, &serde_json::to_value(&report)?))
+    {
         Ok(true) => {}
         Ok(false) => note(format_args!("note: {name}/README.md was changed by hand: left as it is")),
         Err(error) => note(format_args!("warning: the report was not renewed: {error:#}")),

@@ -2,12 +2,12 @@
 
 use super::{Failure, print};
 use crate::model::{self, Sampling};
-use crate::task::Task;
 use crate::vocabulary::UNK;
 use anyhow::bail;
 use serde_json::json;
 use std::io::{Write, stdout};
 use std::path::PathBuf;
+use tern_format::Task;
 use tern_runtime::text::Detokenizer;
 
 /// Options of `tern generate`.

@@ -2,11 +2,11 @@
 
 use super::{Failure, note, print_output};
 use crate::model;
-use crate::task::Input;
 use crate::tasks::{self, PredictOptions};
 use anyhow::bail;
 use std::io::{BufRead, IsTerminal, stdin};
 use std::path::PathBuf;
+use tern_format::Input;
 
 /// Options of `tern predict`.
 #[derive(Debug, clap::Args)]

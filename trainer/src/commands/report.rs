@@ -2,8 +2,9 @@
 
 use super::{Failure, note, print};
 use crate::export::write_file;
-use crate::float_model::files;
+use crate::float_model::{FloatModel, files};
 use crate::report::ReportInputs;
+use crate::tasks;
 use anyhow::{Context, bail};
 use std::path::{Path, PathBuf};
 
@@ -42,7 +43,9 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 fn work(args: &Args) -> anyhow::Result<()> {
     let output = args.output.clone().unwrap_or_else(|| args.model.join(files::REPORT));
     check_output(&output)?;
-    let page = ReportInputs::read(&args.model)?.page();
+    let model = FloatModel::load(&args.model)?;
+    let validation = tasks::handler_of(&model).validate(&model, &args.model)?;
+    let page = ReportInputs::read(&args.model, &model, validation)?.page();
     write_file(&output, page.as_bytes()).with_context(|| output.display().to_string())?;
     if args.open {
         open::that_detached(&output).with_context(|| {

@@ -4,9 +4,9 @@ use super::DeviceFile;
 use crate::architecture::{Cell, Merge, Pooling};
 use crate::float_model::{Channel, Config, Forecast};
 use crate::recipe::Anchor;
-use crate::task::{self, Output, Task};
 use crate::vocabulary::{PAD_TOKEN, UNK_TOKEN, Vocabulary};
 use safetensors::SafeTensors;
+use tern_format::Input;
 use tern_runtime::{Model, Session};
 
 /// The integers of an I32 tensor. Empty if the file has no such tensor.
@@ -23,7 +23,7 @@ fn word<T: serde::de::DeserializeOwned>(word: &str) -> T {
 pub(super) fn config(model: &Model<'_>, bytes: &[u8], labels: &[String]) -> Config {
     let of = model.config();
     let file = SafeTensors::deserialize(bytes).expect("the runtime's reader is the stricter one");
-    let tokens = of.input == tern_runtime::Input::Tokens;
+    let tokens = of.input == Input::Tokens;
     let channels = channels(model, &file);
     let forecast = (of.window > 0).then(|| {
         let outputs = integers(&file, "output.channel");
@@ -44,8 +44,8 @@ pub(super) fn config(model: &Model<'_>, bytes: &[u8], labels: &[String]) -> Conf
     Config {
         model_type: "tern".to_owned(),
         name: model.name().to_owned(),
-        task: word::<Task>(of.task.name()),
-        input: word::<task::Input>(of.input.name()),
+        task: of.task,
+        input: of.input,
         tokenizer: if tokens { of.tokenizer.name().to_owned() } else { String::new() },
         vocab_size: if tokens { of.vocab_size } else { 0 },
         embedding_dim: if tokens { of.embedding_dim } else { 0 },
@@ -57,7 +57,7 @@ pub(super) fn config(model: &Model<'_>, bytes: &[u8], labels: &[String]) -> Conf
         merge: word::<Merge>(of.merge.name()),
         pooling: word::<Pooling>(of.pooling.name()),
         head_hidden: of.head_hidden,
-        output: word::<Output>(of.output.name()),
+        output: of.output,
         labels: labels.to_vec(),
         forecast,
     }
@@ -84,7 +84,7 @@ fn channels(model: &Model<'_>, file: &SafeTensors<'_>) -> Vec<Channel> {
 
 /// The tokens, in the order of the device's ids.
 pub(super) fn vocabulary(model: &Model<'_>) -> Vocabulary {
-    if model.config().input != tern_runtime::Input::Tokens {
+    if model.config().input != Input::Tokens {
         return Vocabulary::none();
     }
     let tokenizer = model.config().tokenizer;

@@ -4,12 +4,12 @@ use crate::data::number_table::{self, Table, Wanted};
 use crate::data::{self, Columns, Example};
 use crate::float_model::{FloatModel, files};
 use crate::nn::network::Input;
-use crate::task::{self, Task};
 use crate::tasks::forecast::Windows;
 use crate::tasks::language_model;
 use crate::tasks::sequence_classification::{SEQUENCE, Sequences};
 use crate::train::{Sample, Steps, Target};
 use std::path::Path;
+use tern_format::Task;
 
 /// Tokens of a language model's text that are read from one empty state.
 const PART: usize = 512;
@@ -66,8 +66,10 @@ impl Data {
     pub fn none(model: &FloatModel) -> Self {
         let table = || Table { names: vec![], rows: vec![], texts: vec![vec![], vec![]], lines: vec![] };
         match (model.config().task, model.config().input) {
-            (Task::Classify, task::Input::Tokens) => Data::Texts(Vec::new()),
-            (Task::Classify, task::Input::Values) => Data::Sequences(Sequences { table: table(), spans: vec![] }),
+            (Task::Classify, tern_format::Input::Tokens) => Data::Texts(Vec::new()),
+            (Task::Classify, tern_format::Input::Values) => {
+                Data::Sequences(Sequences { table: table(), spans: vec![] })
+            }
             (Task::LanguageModel, _) => Data::Text(String::new()),
             (Task::Forecast, _) => Data::Series(table()),
         }

@@ -15,11 +15,11 @@ use crate::model::Model;
 use crate::nn::network::Network;
 use crate::quantize::layer::{GateRow, Layer, Scales};
 use crate::quantize::{Inputs, Quantized, calibrate::Statistics, linear::Linear};
-use crate::task::Task;
 use crate::train::{Sample, Steps};
 use crate::weights::{Weights, names};
 use rayon::prelude::*;
 use serde::Serialize;
+use tern_format::Task;
 use tern_runtime::write::Words;
 
 /// What quantising a part costs.

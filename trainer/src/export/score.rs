@@ -2,10 +2,10 @@
 
 use crate::float_model::FloatModel;
 use crate::metrics::{argmax, log_softmax};
-use crate::task::Task;
 use crate::train::{Sample, Target};
 use serde::Serialize;
 use std::cmp::Ordering;
+use tern_format::Task;
 
 /// Rows of outputs: one a sample, or one a step.
 pub(super) type Answers = Vec<Vec<f32>>;

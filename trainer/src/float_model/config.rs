@@ -1,85 +1,85 @@
-//! `config.json`.
+//! `config.json`: the configuration of a float model.
 
-use crate::architecture::{Architecture, Cell, Head, InputLayer, MAX_LAYERS, Merge, Pooling, Recurrent};
+use crate::architecture::{Architecture, Cell, Head, InputLayer, Merge, Pooling, Recurrent};
 use crate::data::normalise::Channel;
 use crate::data::quoted;
 use crate::recipe::Anchor;
-use crate::task::{Input, Output, Task};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, json};
+use std::ops::RangeInclusive;
+use tern_format::{Conflict, Input, Output, Task, limits};
 use tern_runtime::text::Tokenizer;
 
-/// What a model is. The keys of `config.json`.
+/// The configuration of a model: the keys of `config.json`. Other keys are ignored when reading.
 ///
-/// Which of them there are depends on `task` and `input`: a model that reads tokens has `tokenizer`, `vocab_size` and
-/// `embedding_dim`, one that reads values has `channels`; a classifier has `labels`, a forecast has `forecast`.
+/// Some keys belong to a task or an input: a model that reads tokens has `tokenizer`, `vocab_size` and `embedding_dim`, one that reads
+/// values has `channels`; a classifier has `labels`, a forecast has `forecast`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Config {
     /// Always "tern".
     pub model_type: String,
-    /// A name for people.
+    /// The name of the model.
     pub name: String,
-    /// What it does: "classify", "language-model" or "forecast".
+    /// The task.
     pub task: Task,
-    /// What it reads at each step: "tokens" or "values".
+    /// The input of each time step.
     #[serde(default)]
     pub input: Input,
-    /// How text is cut, by the names of `tern_runtime::text::Tokenizer`: "words", "chars_cased", … Empty where it reads values.
+    /// The name of the tokenizer: "words", "chars_cased", … Empty for a model that reads values.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub tokenizer: String,
-    /// Number of tokens, PAD and UNK among them. 0 where it reads values.
+    /// Number of tokens, PAD and UNK included. 0 for a model that reads values.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub vocab_size: usize,
-    /// Width of the embedding. 0 where it reads values.
+    /// Size of an embedded token. 0 for a model that reads values.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub embedding_dim: usize,
-    /// The numbers of a step, in their order. Empty where it reads tokens.
+    /// The numbers of each time step, in their order. Empty for a model that reads tokens.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub channels: Vec<Channel>,
-    /// The recurrent cell: "lstm", "gru", "rnn" or "rnn_relu".
+    /// The kind of recurrent cell.
     pub cell: Cell,
-    /// Cells of a layer, in each direction.
+    /// Hidden size of each recurrent layer, in each direction.
     pub hidden_size: usize,
-    /// Recurrent layers: 1 to 4.
+    /// Number of recurrent layers.
     pub num_layers: usize,
-    /// Whether each layer also reads from the end.
+    /// True if each layer also reads the sequence in reverse.
     pub bidirectional: bool,
-    /// How the directions of the last layer are put together: "concat", "sum", "mean" or "product".
+    /// The combination of the two directions of the last layer.
     #[serde(default)]
     pub merge: Merge,
-    /// What of the hidden states goes to the head: "last", "mean", "max" or "mean_max".
+    /// The reduction of the hidden states over time before the head.
     pub pooling: Pooling,
-    /// Units of the layer `hidden`, max(0, W·x + b), before the layer `fc`. 0: there is no such layer.
+    /// Units of the layer `hidden`, max(0, W·x + b), before the layer `fc`. 0 if there is none.
     #[serde(default)]
     pub head_hidden: usize,
-    /// What the outputs of `fc` are: "softmax" (a logit for each label or token), "sigmoid" (one logit, of the second of
-    /// two labels) or "linear" (normalised numbers).
+    /// The meaning of the outputs of `fc`.
     #[serde(default)]
     pub output: Output,
-    /// The labels, in the order of the logits. Empty of other tasks.
+    /// The labels, in the order of the logits. Empty for other tasks than classification.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
-    /// What a forecast reads and says.
+    /// The window, the horizon and the targets of a forecast.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forecast: Option<Forecast>,
 }
 
-/// What a forecast reads and says.
+/// The settings of a forecast.
 ///
-/// The outputs are in the targets' standard deviations, counted from `anchor`: y = last + std · output with the last
-/// number of the window, or y = mean + std · output. They stand in the order `[horizon][targets]`.
+/// The outputs are in the standard deviations of the targets, relative to `anchor`: y = last + std · output with the last number of the
+/// window, or y = mean + std · output. Their order is `[horizon][targets]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Forecast {
-    /// Steps that it reads.
+    /// Number of rows that the model reads.
     pub window: usize,
-    /// Steps that it says, from the one after the window.
+    /// Number of rows that the model predicts, from the one after the window.
     pub horizon: usize,
-    /// The channels that it says, by name.
+    /// The names of the channels that the model predicts.
     pub targets: Vec<String>,
-    /// What the outputs are counted from: "last" or "mean".
+    /// The number that the outputs are relative to.
     pub anchor: Anchor,
-    /// Steps of a season, by which the seasonal baseline is made. 0: none.
+    /// Number of rows in a season, for the seasonal baseline. 0 for none.
     #[serde(default)]
     pub season: usize,
 }
@@ -88,10 +88,10 @@ fn is_zero(value: &usize) -> bool {
     *value == 0
 }
 
-/// Why a `config.json` is refused.
+/// An error in a `config.json`.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// Not the JSON object that it should be.
+    /// The file is not JSON, or a key is missing or has a value of another type.
     #[error("{0}; expected a config.json as `tern train` writes it")]
     Json(#[from] serde_json::Error),
     /// A value that this version does not support.
@@ -101,67 +101,68 @@ pub enum ConfigError {
         key: &'static str,
         /// Its value.
         found: String,
-        /// What it may be.
+        /// The supported values.
         expected: &'static str,
     },
-    /// A size that no model has.
-    #[error("`{key}` is {found}, expected {least} to {most}")]
+    /// Choices that cannot be combined.
+    #[error("{0}")]
+    Conflict(#[from] Conflict),
+    /// A size out of range.
+    #[error("`{key}` is {found}, expected {} to {}", range.start(), range.end())]
     Size {
         /// The key.
         key: &'static str,
         /// Its value.
         found: usize,
-        /// The least it may be.
-        least: usize,
-        /// The most it may be.
-        most: usize,
+        /// The supported sizes.
+        range: RangeInclusive<usize>,
     },
-    /// A key that such a model has no use for, or lacks.
-    #[error("`{key}` {} where `{of}` is {value:?}", if *there { "is there, expected it to be left out" } else { "is missing, expected it" })]
+    /// A key that belongs to another task or input, or that is missing.
+    #[error("`{key}` is {} where `{of}` is {value:?}", if *present { "not allowed" } else { "required" })]
     Key {
         /// The key.
         key: &'static str,
-        /// Whether it is there.
-        there: bool,
+        /// True if the file has the key.
+        present: bool,
         /// The key that decides.
         of: &'static str,
-        /// Its value.
+        /// The value of that key.
         value: &'static str,
     },
     /// A channel that cannot be normalised.
     #[error("channel {name:?} has mean {mean} and std {std}, expected finite numbers and a std above 0")]
     Channel {
-        /// Its name.
+        /// The name of the channel.
         name: String,
         /// Its mean.
         mean: f64,
         /// Its standard deviation.
         std: f64,
     },
-    /// A target that is no channel.
-    #[error("target {target:?} is no channel; the channels are {}", quoted(.channels))]
+    /// A target that is not a channel.
+    #[error("target {target:?} is not a channel; the channels are {}", quoted(.channels))]
     Target {
         /// The target.
         target: String,
-        /// The channels.
+        /// The names of the channels.
         channels: Vec<String>,
     },
-    /// Two labels of the same name, or one without a name.
-    #[error("`labels` are {}, expected names that differ", quoted(.0))]
+    /// Two equal labels, or an empty one.
+    #[error("`labels` are {}, expected distinct names", quoted(.0))]
     Labels(Vec<String>),
 }
 
 impl Config {
-    /// The configuration of a classifier of words. One output for two labels or more is a sigmoid.
+    /// The configuration of a classifier. A network with a single output gets the output sigmoid.
     pub fn classifier(name: &str, architecture: &Architecture, labels: Vec<String>) -> Self {
-        let mut config = Config::of(name, Task::Classify, architecture);
+        let mut config = Config::new(name, Task::Classify, architecture);
         config.output = if architecture.head.outputs == 1 { Output::Sigmoid } else { Output::Softmax };
         config.labels = labels;
         config
     }
 
-    /// The configuration of a network, without what belongs to its task: labels, channels, forecast.
-    pub fn of(name: &str, task: Task, architecture: &Architecture) -> Self {
+    /// The configuration of a network, without labels, channels and forecast settings. The tokenizer is "words".
+    pub fn new(name: &str, task: Task, architecture: &Architecture) -> Self {
         let Architecture { input, hidden_size, recurrent, head } = *architecture;
         let (input, tokenizer, vocab_size, embedding_dim) = match input {
             InputLayer::Embedding { vocab_size, embedding_dim } => (Input::Tokens, "words", vocab_size, embedding_dim),
@@ -194,12 +195,12 @@ impl Config {
         self.channels.iter().map(|channel| channel.name.clone()).collect()
     }
 
-    /// How text is cut; words where no text is.
+    /// The tokenizer; words for a model that reads values.
     pub fn tokenizer(&self) -> Tokenizer {
         Tokenizer::from_name(&self.tokenizer).unwrap_or(Tokenizer::WORDS)
     }
 
-    /// Reads and checks a configuration.
+    /// Reads and checks the text of a `config.json`.
     ///
     /// # Errors
     ///
@@ -221,26 +222,30 @@ impl Config {
     }
 
     fn check_network(&self) -> Result<(), ConfigError> {
-        if self.merge != Merge::Concat && !self.bidirectional {
-            let found = format!("{:?}", self.merge.name());
-            return Err(ConfigError::Unsupported { key: "merge", found, expected: "concat for one direction" });
+        let Config { task, input, output, bidirectional, .. } = *self;
+        let choices = tern_format::Config {
+            task,
+            input,
+            output,
+            cell: tern_format::Cell::from_name(self.cell.name()).unwrap_or_default(),
+            bidirectional,
+            merge: tern_format::Merge::from_name(self.merge.name()).unwrap_or_default(),
+            pooling: tern_format::Pooling::from_name(self.pooling.name()).unwrap_or_default(),
+            packing: None,
+        };
+        choices.check()?;
+        if task == Task::Classify {
+            choices.outputs(self.labels.len())?;
         }
-        if self.task == Task::LanguageModel && (self.bidirectional || self.pooling != Pooling::Last) {
-            let (key, found) = match self.bidirectional {
-                true => ("bidirectional", "true".to_owned()),
-                false => ("pooling", format!("{:?}", self.pooling.name())),
-            };
-            return Err(ConfigError::Unsupported { key, found, expected: "one direction and the last state" });
-        }
-        size("hidden_size", self.hidden_size, 1, 1 << 14)?;
-        size("num_layers", self.num_layers, 1, MAX_LAYERS)?;
-        size("head_hidden", self.head_hidden, 0, 1 << 14)
+        size("hidden_size", self.hidden_size, limits::HIDDEN_SIZE)?;
+        size("num_layers", self.num_layers, limits::NUM_LAYERS)?;
+        size("head_hidden", self.head_hidden, limits::HEAD_HIDDEN)
     }
 
     fn check_input(&self) -> Result<(), ConfigError> {
-        let key = |key, there: bool, expected: bool| match there == expected {
+        let key = |key, present: bool, expected: bool| match present == expected {
             true => Ok(()),
-            false => Err(ConfigError::Key { key, there, of: "input", value: self.input.name() }),
+            false => Err(ConfigError::Key { key, present, of: "input", value: self.input.name() }),
         };
         let tokens = self.input == Input::Tokens;
         key("tokenizer", !self.tokenizer.is_empty(), tokens)?;
@@ -250,12 +255,12 @@ impl Config {
                 let found = format!("{:?}", self.tokenizer);
                 return Err(ConfigError::Unsupported { key: "tokenizer", found, expected: Tokenizer::NAMES });
             }
-            size("vocab_size", self.vocab_size, 2, 1 << 24)?;
-            return size("embedding_dim", self.embedding_dim, 1, 1 << 14);
+            size("vocab_size", self.vocab_size, limits::VOCAB_SIZE)?;
+            return size("embedding_dim", self.embedding_dim, limits::EMBEDDING_DIM);
         }
         key("vocab_size", self.vocab_size > 0, false)?;
         key("embedding_dim", self.embedding_dim > 0, false)?;
-        size("channels", self.channels.len(), 1, 1 << 12)?;
+        size("channels", self.channels.len(), limits::CHANNELS)?;
         for Channel { name, mean, std } in &self.channels {
             if !mean.is_finite() || !std.is_finite() || *std <= 0.0 {
                 return Err(ConfigError::Channel { name: name.clone(), mean: *mean, std: *std });
@@ -265,65 +270,44 @@ impl Config {
     }
 
     fn check_output(&self) -> Result<(), ConfigError> {
-        let key = |key, there: bool, expected: bool| match there == expected {
+        let key = |key, present: bool, expected: bool| match present == expected {
             true => Ok(()),
-            false => Err(ConfigError::Key { key, there, of: "task", value: self.task.name() }),
+            false => Err(ConfigError::Key { key, present, of: "task", value: self.task.name() }),
         };
         key("forecast", self.forecast.is_some(), self.task == Task::Forecast)?;
-        let unsupported =
-            |key, found: &str, expected| Err(ConfigError::Unsupported { key, found: format!("{found:?}"), expected });
-        match self.task {
-            Task::Classify => {
-                size("labels", self.labels.len(), 2, 1 << 16)?;
-                if self.output == Output::Sigmoid && self.labels.len() != 2 {
-                    return unsupported("output", "sigmoid", "softmax where there are more than two labels");
-                }
-                if self.output == Output::Linear {
-                    return unsupported("output", "linear", "softmax or sigmoid where it gives labels");
-                }
-                let mut distinct = self.labels.clone();
-                distinct.sort();
-                distinct.dedup();
-                if distinct.len() != self.labels.len() || distinct[0].is_empty() {
-                    return Err(ConfigError::Labels(self.labels.clone()));
-                }
+        if self.task == Task::Classify {
+            size("labels", self.labels.len(), limits::LABELS)?;
+            let mut distinct = self.labels.clone();
+            distinct.sort();
+            distinct.dedup();
+            if distinct.len() != self.labels.len() || distinct[0].is_empty() {
+                return Err(ConfigError::Labels(self.labels.clone()));
             }
-            Task::LanguageModel => {
-                key("labels", !self.labels.is_empty(), false)?;
-                if self.output != Output::Softmax {
-                    return unsupported("output", self.output.name(), "softmax where it gives the next token");
-                }
-                if self.input != Input::Tokens {
-                    return unsupported("input", self.input.name(), "tokens where it gives the next token");
-                }
-            }
-            Task::Forecast => {
-                key("labels", !self.labels.is_empty(), false)?;
-                if self.output != Output::Linear {
-                    return unsupported("output", self.output.name(), "linear where it gives numbers");
-                }
-                if self.input != Input::Values {
-                    return unsupported("input", self.input.name(), "values where it gives numbers");
-                }
-            }
+        } else {
+            key("labels", !self.labels.is_empty(), false)?;
         }
         let Some(forecast) = &self.forecast else { return Ok(()) };
-        size("forecast.window", forecast.window, 1, 1 << 16)?;
-        size("forecast.horizon", forecast.horizon, 1, 1 << 12)?;
-        size("forecast.season", forecast.season, 0, 1 << 24)?;
-        size("forecast.targets", forecast.targets.len(), 1, self.channels.len())?;
-        let channels: Vec<String> = self.channels.iter().map(|channel| channel.name.clone()).collect();
+        size("forecast.window", forecast.window, limits::WINDOW)?;
+        size("forecast.horizon", forecast.horizon, limits::HORIZON)?;
+        size("forecast.season", forecast.season, limits::SEASON)?;
+        size("forecast.targets", forecast.targets.len(), 1..=self.channels.len())?;
+        let channels = self.channel_names();
         match forecast.targets.iter().find(|target| !channels.contains(target)) {
             Some(target) => Err(ConfigError::Target { target: target.clone(), channels }),
             None => Ok(()),
         }
     }
 
-    /// The text of `config.json`.
+    /// The text of `config.json`. For other libraries it also has the keys `id2label` and `label2id` of the transformers library.
     pub fn to_json(&self) -> String {
-        let mut json = serde_json::to_string_pretty(self).expect("strings and numbers are always JSON");
-        json.push('\n');
-        json
+        let mut json = json!(self);
+        if !self.labels.is_empty() {
+            let names = self.labels.iter().enumerate();
+            json["id2label"] =
+                names.clone().map(|(id, label)| (id.to_string(), json!(label))).collect::<Map<_, _>>().into();
+            json["label2id"] = names.map(|(id, label)| (label.clone(), json!(id))).collect::<Map<_, _>>().into();
+        }
+        format!("{json:#}\n")
     }
 
     /// The network by which the weights are checked.
@@ -349,6 +333,6 @@ impl Config {
     }
 }
 
-fn size(key: &'static str, found: usize, least: usize, most: usize) -> Result<(), ConfigError> {
-    if (least..=most).contains(&found) { Ok(()) } else { Err(ConfigError::Size { key, found, least, most }) }
+fn size(key: &'static str, found: usize, range: RangeInclusive<usize>) -> Result<(), ConfigError> {
+    if range.contains(&found) { Ok(()) } else { Err(ConfigError::Size { key, found, range }) }
 }

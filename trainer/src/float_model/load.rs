@@ -2,12 +2,12 @@
 
 use super::{Config, ConfigError, FloatModel, files};
 use crate::data::{self, Columns, Example, TableError, UnknownLabels};
-use crate::task::{Input, Task};
 use crate::tokenizer_json;
 use crate::vocabulary::Vocabulary;
 use crate::weights::{Array, Weights, WeightsError};
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use std::path::{Path, PathBuf};
+use tern_format::{Input, Task};
 
 /// Why a model directory cannot be loaded.
 #[derive(Debug, thiserror::Error)]

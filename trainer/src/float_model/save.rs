@@ -2,11 +2,11 @@
 
 use super::{FloatModel, files};
 use crate::data;
-use crate::task::Input;
 use crate::tokenizer_json;
 use crate::weights::Weights;
 use safetensors::tensor::{Dtype, SafeTensorError, TensorView};
 use std::path::{Path, PathBuf};
+use tern_format::Input;
 
 /// Why a model cannot be written.
 #[derive(Debug, thiserror::Error)]

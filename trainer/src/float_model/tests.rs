@@ -1,10 +1,10 @@
 use super::*;
 use crate::architecture::{Architecture, Cell, Head, Merge, Pooling, Recurrent};
 use crate::nn::reference;
-use crate::task::Task;
 use crate::weights::Sizes;
 use std::fs;
 use std::path::Path;
+use tern_format::Task;
 
 /// A small model with arbitrary weights.
 pub(crate) fn model() -> FloatModel {
@@ -27,7 +27,7 @@ pub(crate) fn model_with(recurrent: Recurrent, head: Head) -> FloatModel {
         texts.iter().enumerate().map(|(label, text)| Example { text: text.to_string(), label }).collect();
     let config = match head.outputs {
         1 | 2 => Config::classifier("test", &architecture, vec!["spam".to_owned(), "ham".to_owned()]),
-        _ => Config::of("test", Task::LanguageModel, &architecture),
+        _ => Config::new("test", Task::LanguageModel, &architecture),
     };
     FloatModel::new(config, vocabulary, weights, rows.clone(), rows).unwrap()
 }
@@ -93,6 +93,18 @@ fn logits_after_each_token_end_with_those_of_the_text() {
 }
 
 #[test]
+fn config_json_has_the_labels_for_other_libraries_and_may_have_other_keys() {
+    let dir = saved();
+    let path = dir.path().join(files::CONFIG);
+    let mut config: serde_json::Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    assert_eq!(config["id2label"], serde_json::json!({ "0": "ham", "1": "spam" }));
+    assert_eq!(config["label2id"], serde_json::json!({ "ham": 0, "spam": 1 }));
+    config["transformers_version"] = "5.0".into();
+    fs::write(&path, config.to_string()).unwrap();
+    assert_eq!(FloatModel::load(dir.path()).unwrap().config(), model().config());
+}
+
+#[test]
 fn a_config_without_merge_is_that_of_one_direction() {
     let dir = saved();
     let path = dir.path().join(files::CONFIG);
@@ -104,7 +116,7 @@ fn a_config_without_merge_is_that_of_one_direction() {
 }
 
 #[test]
-fn broken_files_are_refused_by_name() {
+fn broken_files_are_refused_with_their_names() {
     let edit = |name: &str, from: &str, to: &str| {
         let dir = saved();
         let path = dir.path().join(name);
@@ -124,7 +136,7 @@ fn broken_files_are_refused_by_name() {
             "tensor `lstm.weight_ih_l1` is missing, expected [28, 7]",
         ),
         ("config.json", "false", "true", "tensor `lstm.weight_ih_l0_reverse` is missing"),
-        ("config.json", "\"concat\"", "\"sum\"", "`merge` is \"sum\", this version supports concat for one direction"),
+        ("config.json", "\"concat\"", "\"sum\"", "`merge` must be concat where bidirectional is false"),
         ("config.json", "\"last\"", "\"mean_max\"", "tensor `fc.weight` is [2, 7], expected [2, 14]"),
         ("config.json", "\"tern\"", "\"bert\"", "`model_type` is \"bert\""),
         (
@@ -134,7 +146,7 @@ fn broken_files_are_refused_by_name() {
             "tensor `lstm.weight_ih_l0` is [28, 5], expected [32, 5]",
         ),
         ("config.json", "\"hidden_size\": 7", "\"hidden_size\": 0", "`hidden_size` is 0, expected 1 to"),
-        ("config.json", "\"spam\"", "\"ham\"", "expected names that differ"),
+        ("config.json", "\"spam\"", "\"ham\"", "expected distinct names"),
         ("config.json", "{", "[", "config.json"),
         ("config.json", "\"vocab_size\": 11", "\"vocab_size\": 12", "tokenizer.json: 11 tokens, expected 12"),
         ("tokenizer.json", "\"WordLevel\"", "\"BPE\"", "tokenizer.json: model.type is \"BPE\""),

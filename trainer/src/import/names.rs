@@ -4,10 +4,10 @@ use super::settings::Settings;
 use super::tensors::Values;
 use super::{ImportError, zeros};
 use crate::architecture::{Cell, LayerNames, MAX_LAYERS, Merge, Pooling, Recurrent};
-use crate::task::Output;
 use crate::weights::{Array, Weights, names as ours};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use tern_format::Output;
 
 /// What people put in front of all names: data parallelism and `torch.compile`.
 const WRAPPERS: [&str; 3] = ["module.", "_orig_mod.", "model."];

@@ -2,10 +2,10 @@
 
 use super::ImportError;
 use crate::architecture::{Architecture, Cell, InputLayer, Merge, Pooling};
-use crate::task::Output;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
+use tern_format::Output;
 use tern_runtime::text::Tokenizer;
 
 /// What cannot be told from names and shapes, and what can be said to have it checked.

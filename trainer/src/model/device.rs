@@ -5,8 +5,8 @@ use crate::device_file::{DeviceFile, NATS_PER_UNIT};
 use crate::float_model::Config;
 use crate::logits::Logits;
 use crate::nn::network::Input;
-use crate::task::Task;
 use crate::vocabulary::{Surface, Vocabulary};
+use tern_format::Task;
 use tern_runtime::{Ranked, Sampler, Session, UNK};
 
 fn integer_logits(values: tern_runtime::Logits<'_>) -> Logits {

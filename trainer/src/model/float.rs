@@ -5,11 +5,11 @@ use crate::float_model::{Config, FloatModel};
 use crate::logits::{Logits, class_logits};
 use crate::nn::network::Input;
 use crate::nn::stream::State;
-use crate::task::Task;
 use crate::train::{Guess, guesses};
 use crate::vocabulary::{PAD, Surface, UNK, Vocabulary};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use tern_format::Task;
 
 impl Model for FloatModel {
     fn config(&self) -> &Config {

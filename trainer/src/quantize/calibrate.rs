@@ -5,9 +5,9 @@ use crate::float_model::FloatModel;
 use crate::nn::network::{Input, Trace};
 use crate::nn::packed::Direction;
 use crate::nn::recurrent::Biases;
-use crate::task::Task;
 use crate::train::Steps;
 use crate::weights::{Weights, names};
+use tern_format::Task;
 
 /// Texts or sequences are read until they have this many steps.
 pub const TOKENS: usize = 20_000;

@@ -4,7 +4,6 @@ use super::{Bits, Inputs, Quantized, calibrate::Statistics, layer, linear, row};
 use crate::architecture::Cell;
 use crate::float_model::FloatModel;
 use crate::recipe::Anchor;
-use crate::task;
 use tern_runtime::text::TokenizerKind;
 use tern_runtime::write::{Dtype, Tensor, Words};
 use tern_runtime::{Cell as CellKind, Input, Merge, Output, Packing, Pooling, Task};
@@ -93,7 +92,7 @@ pub(super) fn tensors(model: &FloatModel, statistics: &Statistics, quantized: &Q
         tensors.push(real("hidden.scale", *scale));
     }
     tensors.extend(linear_tensors("fc", &quantized.fc));
-    if config.task == task::Task::Classify {
+    if config.task == tern_format::Task::Classify {
         tensors.extend(Tensor::texts("labels", config.labels.iter().map(String::as_str)));
     }
     tensors.extend(forecast_tensors(model, &quantized.inputs));

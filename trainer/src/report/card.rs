@@ -3,25 +3,31 @@
 
 mod front_matter;
 
-use super::html_page::purpose;
-use super::summary_figures::summary_figures;
-use crate::float_model::{Config, files};
+use super::task_report::TaskWording;
+use crate::float_model::Config;
 use crate::recipe::Recipe;
-use crate::task::{Input, Task};
 use serde_json::Value;
 use std::fmt::Write;
+use tern_format::{Input, Task};
 
 /// The inputs of a card.
 struct Card<'a> {
     config: &'a Config,
+    wording: &'a TaskWording,
     recipe: Option<&'a Recipe>,
     metrics: &'a Value,
     export: Option<&'a Value>,
 }
 
 /// The text of a card. An imported model has no `recipe`, and a model that was never exported no `export`.
-pub fn card(config: &Config, recipe: Option<&Recipe>, metrics: &Value, export: Option<&Value>) -> String {
-    let card = Card { config, recipe, metrics, export };
+pub fn card(
+    config: &Config,
+    wording: &TaskWording,
+    recipe: Option<&Recipe>,
+    metrics: &Value,
+    export: Option<&Value>,
+) -> String {
+    let card = Card { config, wording, recipe, metrics, export };
     let sections = [
         card.front_matter(),
         format!("\n# {}\n\n", inline(&config.name)),
@@ -56,27 +62,22 @@ impl Card<'_> {
             text,
             "{}. A recurrent network small enough for a microcontroller: {reads}, {network}{parameters}. Made with Tern, which \
              trains such models and runs them in integers only.\n",
-            purpose(config)
+            (self.wording.purpose)(config)
         );
         text
     }
 
     /// The validation split in words: how many rows, and where they come from.
     fn validation_split(&self) -> String {
-        let number = |pointer: &str| self.number(pointer).unwrap_or(0.0);
-        let (rows, count) = match (self.config.task, self.config.input) {
-            (Task::Classify, Input::Tokens) => ("rows", number("/validation/examples")),
-            (Task::Classify, Input::Values) => ("sequences", number("/validation/examples")),
-            (Task::LanguageModel, _) => ("characters", number("/validation/characters")),
-            (Task::Forecast, _) => ("windows", number("/validation/examples")),
-        };
+        let (rows, pointer) = self.wording.validation;
+        let count = self.number(pointer).unwrap_or(0.0);
         let Some(data) = self.recipe.map(|recipe| &recipe.data) else {
             return format!("the {count} {rows} of `{}`", self.validation_file());
         };
         let share = 100.0 * data.valid_fraction;
         match &data.valid {
             Some(valid) => format!("the {count} {rows} of `{}`", file_name(valid)),
-            None if self.config.task == Task::Classify => {
+            None if self.wording.splits_classes => {
                 format!("a validation split of {count} {rows}, {share:.0} % of each class")
             }
             None => {
@@ -88,7 +89,7 @@ impl Card<'_> {
 
     /// The file in the model directory that holds the validation split.
     fn validation_file(&self) -> &'static str {
-        if self.config.task == Task::LanguageModel { files::VALIDATION_TEXT } else { files::VALIDATION }
+        self.wording.files[0]
     }
 
     fn figures(&self) -> String {
@@ -102,7 +103,7 @@ impl Card<'_> {
             _ => writeln!(text, ".\n"),
         };
         text.push_str("| figure | value |\n|---|--:|\n");
-        for &(pointer, name, format) in summary_figures(self.config.task) {
+        for &(pointer, name, format) in self.wording.figures {
             if let Some(value) = self.number(pointer).filter(|_| pointer.starts_with("/validation")) {
                 // Shares have four digits here, which other programs can read.
                 let value = if value.fract() == 0.0 && value > 1.0 { format(value) } else { format!("{value:.4}") };
@@ -191,29 +192,7 @@ impl Card<'_> {
     }
 
     fn intended_use(&self) -> String {
-        let (inputs, limits) = match (self.config.task, self.config.input) {
-            (Task::Classify, Input::Tokens) => (
-                "texts",
-                "It predicts one of its labels for every text, even if none fits: look at the probability, and at the number of \
-                 unknown tokens. It was not tested on other kinds of text, on other languages, or against people who want to \
-                 mislead it.",
-            ),
-            (Task::Classify, Input::Values) => (
-                "sequences",
-                "It predicts one of its labels for every sequence, even if none fits: look at the probability. It was not tested \
-                 on other data.",
-            ),
-            (Task::LanguageModel, _) => (
-                "texts",
-                "Its text is likely, and not necessarily true; it may repeat parts of its training text word for word. It was not \
-                 tested on other texts.",
-            ),
-            (Task::Forecast, _) => (
-                "data",
-                "It predicts values without an interval: compare its error with those of the naive forecasts above. It does not \
-                 follow a series whose behaviour changes. It was not tested on other data.",
-            ),
-        };
+        let (inputs, limits) = self.wording.intended_use;
         format!(
             "## Intended use and limits\n\nFor {inputs} like its training set, where a wrong prediction does no lasting harm. {limits}\n\n"
         )
@@ -221,13 +200,8 @@ impl Card<'_> {
 
     fn training_data(&self) -> String {
         let mut text = String::from("## Training data\n\n");
-        let (count, rows) = match (self.config.task, self.config.input) {
-            (Task::LanguageModel, _) => (self.number("/train/text_tokens"), "tokens"),
-            (Task::Forecast, _) => (self.number("/train/rows"), "rows"),
-            (_, Input::Values) => (self.number("/train_examples"), "sequences"),
-            _ => (self.number("/train_examples"), "rows"),
-        };
-        match (self.recipe, count) {
+        let (rows, pointer) = self.wording.training;
+        match (self.recipe, self.number(pointer)) {
             (Some(recipe), Some(count)) => {
                 let _ = writeln!(
                     text,
@@ -241,10 +215,7 @@ impl Card<'_> {
             }
             _ => text.push_str("Unknown: the model was not trained by Tern.\n\n"),
         }
-        let calibration = match self.config.task {
-            Task::LanguageModel => files::CALIBRATION_TEXT,
-            _ => files::CALIBRATION,
-        };
+        let calibration = self.wording.files[1];
         let _ = writeln!(
             text,
             "This folder contains some of the data: `{}` and `{calibration}` are parts of it, and a device file contains a few short \
@@ -257,13 +228,7 @@ impl Card<'_> {
     fn commands(&self) -> String {
         let (folder, validation) = (shell(&self.config.name), self.validation_file());
         let mut text = String::from("## Use\n\nFrom the folder that contains this one:\n\n```console\n");
-        let _ = match (self.config.task, self.config.input) {
-            (Task::Classify, Input::Tokens) => writeln!(text, "tern predict {folder} \"a text\""),
-            (Task::LanguageModel, _) => {
-                writeln!(text, "tern predict {folder} \"a text that\"\ntern generate {folder} --length 100")
-            }
-            _ => writeln!(text, "tern predict {folder} {folder}/{validation}"),
-        };
+        let _ = writeln!(text, "{}", (self.wording.commands)(&folder, validation));
         let _ = writeln!(text, "tern eval {folder} --data {folder}/{validation}");
         let _ = writeln!(text, "tern export {folder} -o {folder}.safetensors    # for a device");
         if self.recipe.is_some() {

@@ -7,18 +7,16 @@ mod calibration;
 mod classes;
 mod exported;
 mod learning_curves;
-mod mistakes;
 
 use super::elements::{Cell, Format, STYLE, count, nothing, percent};
-use super::summary_figures::summary_figures;
+use super::task_report::{Section, TaskReport};
 use crate::display::is_control;
 use crate::float_model::Config;
 use crate::recipe::Recipe;
-use crate::task::{Input, Task};
-use crate::tasks::Findings;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use tern_format::Input;
 
 /// The inputs of a page.
 pub struct HtmlPage<'a> {
@@ -30,8 +28,8 @@ pub struct HtmlPage<'a> {
     pub metrics: &'a Value,
     /// Content of `export.json`; `None` before the first export.
     pub export: Option<&'a Value>,
-    /// Examples of the validation split.
-    pub findings: &'a Findings,
+    /// The words and sections of the model's task.
+    pub task: &'a dyn TaskReport,
 }
 
 /// Forbids the browser to load or run anything, in case that a text on the page is not escaped.
@@ -74,24 +72,12 @@ impl HtmlPage<'_> {
         page.0.chars().map(|c| if c != '\n' && is_control(c) { ' ' } else { c }).collect()
     }
 
-    /// The id, the title and the content of the sections that this model has.
-    fn sections(&self) -> Vec<(&'static str, &'static str, Markup)> {
-        let mut sections = vec![
-            ("training", "Learning curves", self.learning_curves()),
-            ("forecast", "Forecast and actual values", self.forecast()),
-            ("errors", "Errors", self.errors()),
-            ("samples", "Generated text", self.samples()),
-            ("top-k", "Top-k accuracy", self.top_k()),
-            ("surprises", "Least expected tokens", self.surprises()),
-            ("classes", "Classes", self.classes()),
-            ("confusion", "Confusion matrix", self.confusion()),
-            ("calibration", "Calibration", self.calibration()),
-            ("length", "Accuracy by length", self.lengths()),
-            ("words", "Influential words", self.words()),
-            ("mistakes", "Most confident mistakes", self.mistakes()),
-            ("device", "On the device", self.exported()),
-            ("recipe", "Reproduce this model", self.reproduce()),
-        ];
+    /// The sections that this model has.
+    fn sections(&self) -> Vec<Section> {
+        let mut sections = vec![("training", "Learning curves", self.learning_curves())];
+        sections.extend(self.task.sections(self));
+        sections.push(("device", "On the device", self.exported()));
+        sections.push(("recipe", "Reproduce this model", self.reproduce()));
         sections.retain(|(.., content)| !content.0.is_empty());
         sections
     }
@@ -110,7 +96,7 @@ impl HtmlPage<'_> {
         let config = self.config;
         let network = config.recurrent().describe(config.hidden_size);
         html! {
-            p.lede { (purpose(config)) "." }
+            p.lede { ((self.task.wording().purpose)(config)) "." }
             p.note {
                 @match config.input {
                     Input::Tokens => { (count(config.vocab_size as f64)) " tokens → embedding " (config.embedding_dim) }
@@ -126,7 +112,7 @@ impl HtmlPage<'_> {
                 @if let Some(recipe) = self.recipe { "; seed " (recipe.training.seed) }
             }
             dl.tiles {
-                @let figures = summary_figures(config.task).iter().filter(|(pointer, ..)| self.number(pointer).is_some());
+                @let figures = self.task.wording().figures.iter().filter(|(pointer, ..)| self.number(pointer).is_some());
                 @for (index, &(pointer, name, format)) in figures.enumerate() {
                     div.main[index == 0] { dt { (name) } dd { (self.value(pointer, format)) } }
                 }
@@ -202,18 +188,6 @@ impl HtmlPage<'_> {
     /// A [`value`](HtmlPage::value) in a table.
     pub(crate) fn cell(&self, pointer: &str, format: Format) -> Cell {
         Cell::Number(self.value(pointer, format))
-    }
-}
-
-/// What a model does, as a sentence without its full stop.
-pub fn purpose(config: &Config) -> String {
-    match (config.task, config.input) {
-        (Task::Classify, Input::Tokens) => format!("Predicts one of {} labels for a text", config.labels.len()),
-        (Task::Classify, Input::Values) => {
-            format!("Predicts one of {} labels for a sequence of numbers", config.labels.len())
-        }
-        (Task::LanguageModel, _) => "Predicts the next token of a text".to_owned(),
-        (Task::Forecast, _) => "Predicts the next values of a series".to_owned(),
     }
 }
 

@@ -2,12 +2,13 @@
 
 use super::card;
 use super::html_page::HtmlPage;
+use super::task_report::TaskReport;
 use super::training_metrics::TrainingMetrics;
-use crate::float_model::{Config, FloatModel, LoadError, files};
+use crate::float_model::{Config, FloatModel, files};
 use crate::recipe::Recipe;
-use crate::tasks::{self, Findings};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The inputs of a page and a card.
 #[derive(Clone, Debug)]
@@ -16,15 +17,20 @@ pub struct ReportInputs {
     recipe: Option<Recipe>,
     metrics: Value,
     export: Option<Value>,
-    findings: Findings,
+    task: Arc<dyn TaskReport>,
+}
+
+/// The result of evaluating a model on the validation split in its directory.
+pub struct ValidationResult {
+    /// The object `validation` of `metrics.json`; null without a validation split.
+    pub metrics: Value,
+    /// What the report shows.
+    pub report: Arc<dyn TaskReport>,
 }
 
 /// Errors of reading the inputs from a model directory.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The folder is not a model directory.
-    #[error(transparent)]
-    Model(#[from] LoadError),
     /// A file cannot be read.
     #[error("{}: {source}", path.display())]
     Io {
@@ -33,9 +39,6 @@ pub enum ReadError {
         /// The system's error.
         source: std::io::Error,
     },
-    /// The validation data cannot be read.
-    #[error(transparent)]
-    Validation(anyhow::Error),
     /// A file is not JSON.
     #[error("{}: {source}; expected the JSON that `tern train` and `tern export` write: train or export again", path.display())]
     Json {
@@ -54,28 +57,19 @@ impl ReportInputs {
             recipe: Some(recipe.clone()),
             metrics: as_read(&metrics.to_json()),
             export: None,
-            findings: metrics.measured.findings.clone(),
+            task: metrics.measured.report.clone(),
         }
     }
 
-    /// Reads the inputs from a model directory.
+    /// Reads the inputs from the directory of a loaded model. An imported model has no `recipe.toml` and no `metrics.json`; it gets the
+    /// metrics of `validation`, which are those of its validation split.
     ///
     /// # Errors
     ///
     /// See [`ReadError`].
-    pub fn read(dir: &Path) -> Result<Self, ReadError> {
-        ReportInputs::read_for(dir, &FloatModel::load(dir)?)
-    }
-
-    /// Reads the inputs from the directory of a loaded model. An imported model has no `recipe.toml` and no `metrics.json`; its
-    /// validation metrics are computed from the validation split.
-    ///
-    /// # Errors
-    ///
-    /// See [`ReadError`].
-    pub fn read_for(dir: &Path, model: &FloatModel) -> Result<Self, ReadError> {
+    pub fn read(dir: &Path, model: &FloatModel, validation: ValidationResult) -> Result<Self, ReadError> {
+        let ValidationResult { metrics: computed, report } = validation;
         let mut metrics = json(&dir.join(files::METRICS))?.unwrap_or_else(|| json!({}));
-        let (computed, findings) = tasks::handler_of(model).validate(model, dir).map_err(ReadError::Validation)?;
         let known = metrics.get("validation").filter(|known| !known.is_null());
         let lacks = |key: &str| known.is_none_or(|known| known.get(key).is_none()) && computed.get(key).is_some();
         if computed.is_object() && (known.is_none() || lacks("calibration")) {
@@ -87,7 +81,7 @@ impl ReportInputs {
             recipe: Recipe::read(&dir.join(files::RECIPE)).ok(),
             metrics,
             export: json(&dir.join(files::EXPORT))?,
-            findings,
+            task: report,
         })
     }
 
@@ -103,13 +97,13 @@ impl ReportInputs {
 
     /// The content of `report.html`.
     pub fn page(&self) -> String {
-        let ReportInputs { config, recipe, metrics, export, findings } = self;
-        HtmlPage { config, recipe: recipe.as_ref(), metrics, export: export.as_ref(), findings }.html()
+        let ReportInputs { config, recipe, metrics, export, task } = self;
+        HtmlPage { config, recipe: recipe.as_ref(), metrics, export: export.as_ref(), task: task.as_ref() }.html()
     }
 
     /// The content of `README.md`.
     pub fn card(&self) -> String {
-        card::card(&self.config, self.recipe.as_ref(), &self.metrics, self.export.as_ref())
+        card::card(&self.config, self.task.wording(), self.recipe.as_ref(), &self.metrics, self.export.as_ref())
     }
 }
 

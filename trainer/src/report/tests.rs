@@ -1,6 +1,7 @@
 use super::*;
 use crate::data::Example;
-use crate::tasks::Findings;
+use crate::tasks;
+use crate::tasks::classification::{self, TrainingStats};
 use crate::tasks::text_classification::TextMistakes;
 use crate::train::{Ending, EpochFigures, Outcome, Validation};
 
@@ -28,8 +29,8 @@ fn figures(model: &FloatModel) -> TrainingMetrics {
     let analysis = crate::tasks::classification::Analysis::new(model, rows);
     let labels: Vec<usize> = model.calibration().iter().map(|row| row.label).collect();
     let training = TrainingStats { labels: &labels, lengths: &[9; 4], leaked: 0, cut: 0 };
-    let findings = Findings::Texts(TextMistakes::new(model, rows, &analysis));
-    let measured = Measurements::classifier(&analysis, model.labels(), training, findings);
+    let report = std::sync::Arc::new(TextMistakes::new(model, rows, &analysis));
+    let measured = classification::measurements(&analysis, model.labels(), training, report);
     TrainingMetrics::new(model, measured, 4, &outcome)
 }
 
@@ -50,6 +51,15 @@ fn model() -> FloatModel {
         (0..4).map(|index| Example { text: "<script>alert(1)</script>".to_owned(), label: index % 2 }).collect();
     let (vocabulary, weights) = (plain.vocabulary().clone(), plain.weights().clone());
     FloatModel::new(config, vocabulary, weights, rows.clone(), rows).unwrap()
+}
+
+fn validate(dir: &Path, model: &FloatModel) -> ValidationResult {
+    tasks::handler_of(model).validate(model, dir).unwrap()
+}
+
+fn read_inputs(dir: &Path) -> Result<ReportInputs, ReadError> {
+    let model = FloatModel::load(dir).unwrap();
+    ReportInputs::read(dir, &model, validate(dir, &model))
 }
 
 fn inputs() -> ReportInputs {
@@ -105,10 +115,9 @@ fn many_classes_are_listed_and_not_drawn_as_a_grid() {
     let metrics = serde_json::json!({ "validation": { "examples": 1, "confusion": confusion } });
     let mut config = plain.config().clone();
     config.labels = labels;
-    let findings = Findings::default();
+    let task = TextMistakes::default();
     let page =
-        html_page::HtmlPage { config: &config, recipe: None, metrics: &metrics, export: None, findings: &findings }
-            .html();
+        html_page::HtmlPage { config: &config, recipe: None, metrics: &metrics, export: None, task: &task }.html();
     assert!(!page.contains("class=\"matrix\""));
     assert!(page.contains("pairs of different labels occur"), "{page}");
     assert!(page.matches("<tr>").count() < 60 && page.len() < 60_000);
@@ -142,18 +151,18 @@ fn an_export_renews_the_page_and_an_unchanged_card() {
     let read = |name: &str| std::fs::read_to_string(dir.join(name)).unwrap();
     let before = read(files::REPORT);
     // The page that is made again from the files is the same.
-    assert_eq!(ReportInputs::read(dir).unwrap().page(), before);
-    assert_eq!(ReportInputs::read(dir).unwrap().card(), read(files::CARD));
+    assert_eq!(read_inputs(dir).unwrap().page(), before);
+    assert_eq!(read_inputs(dir).unwrap().card(), read(files::CARD));
 
     let export = serde_json::json!({ "integer_accuracy": 0.250_040_486_040_486_04, "float_accuracy": 0.997_975_708_502_024_3, "disagreements": 1, "examples": 4 });
-    assert!(add_export(dir, &model, &export).unwrap());
+    assert!(add_export(dir, &model, validate(dir, &model), &export).unwrap());
     assert!(read(files::REPORT).contains("On the device") && !before.contains("On the device"));
     assert!(read(files::CARD).contains("| accuracy in integers | 0.2500 |"));
-    assert_eq!(ReportInputs::read(dir).unwrap().page(), read(files::REPORT));
-    assert!(add_export(dir, &model, &export).unwrap(), "the second time as well");
+    assert_eq!(read_inputs(dir).unwrap().page(), read(files::REPORT));
+    assert!(add_export(dir, &model, validate(dir, &model), &export).unwrap(), "the second time as well");
 
     std::fs::write(dir.join(files::CARD), "# Mine\n").unwrap();
-    assert!(!add_export(dir, &model, &export).unwrap());
+    assert!(!add_export(dir, &model, validate(dir, &model), &export).unwrap());
     assert_eq!(read(files::CARD), "# Mine\n");
 }
 
@@ -161,11 +170,11 @@ fn an_export_renews_the_page_and_an_unchanged_card() {
 fn a_directory_without_figures_still_has_a_page() {
     let folder = tempfile::tempdir().unwrap();
     model().save(folder.path()).unwrap();
-    let inputs = ReportInputs::read(folder.path()).unwrap();
+    let inputs = read_inputs(folder.path()).unwrap();
     assert!(inputs.page().contains("validation accuracy"));
     assert!(inputs.card().contains("not trained by Tern"));
     std::fs::write(folder.path().join(files::METRICS), "{").unwrap();
-    let message = ReportInputs::read(folder.path()).unwrap_err().to_string();
+    let message = read_inputs(folder.path()).unwrap_err().to_string();
     assert!(message.contains("metrics.json: ") && message.contains("train or export again"), "{message}");
 }
 

@@ -11,15 +11,17 @@ pub use forecast_figures::{ForecastFigures, WindowForecast, evaluate, forecast_w
 pub use windows::Windows;
 
 use super::loss_comparison::{self, ModelLosses};
-use super::{CommandOutput, Findings, NamedModel, PredictOptions, TaskData, TaskHandler};
+use super::{CommandOutput, NamedModel, PredictOptions, TaskData, TaskHandler};
 use crate::data::number_table::{self, Table, Wanted};
 use crate::float_model::{FloatModel, Forecast, files};
 use crate::model::{DataFile, Model};
 use crate::paint::Paint;
 use crate::recipe::Recipe;
+use crate::report::ValidationResult;
 use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
 use std::path::Path;
+use std::sync::Arc;
 
 /// The commands of forecasting.
 pub struct ForecastTask;
@@ -83,10 +85,11 @@ impl TaskHandler for ForecastTask {
         Ok(loss_comparison::compare(sides, "windows", "squared error over the variance"))
     }
 
-    fn validate(&self, model: &FloatModel, dir: &Path) -> anyhow::Result<(Value, Findings)> {
+    fn validate(&self, model: &FloatModel, dir: &Path) -> anyhow::Result<ValidationResult> {
         let path = dir.join(files::VALIDATION);
+        let none = ValidationResult { metrics: Value::Null, report: Arc::new(Series::default()) };
         if !path.is_file() {
-            return Ok((Value::Null, Findings::None));
+            return Ok(none);
         }
         let columns = model.config().channel_names();
         let table = number_table::read(&path, &Wanted { numbers: &columns, ..Wanted::default() })?;
@@ -94,9 +97,9 @@ impl TaskHandler for ForecastTask {
         Ok(match forecast_windows(model, &table, 0) {
             Some(windows) if !windows.is_empty() => {
                 let figures = ForecastFigures::new(&windows, forecast);
-                (figures.to_json(), Findings::Series(Series::new(&windows, forecast)))
+                ValidationResult { metrics: figures.to_json(), report: Arc::new(Series::new(&windows, forecast)) }
             }
-            _ => (Value::Null, Findings::None),
+            _ => none,
         })
     }
 }

@@ -10,7 +10,7 @@ pub use text_figures::{TextFigures, evaluate};
 pub use text_training::{CorpusError, TextCorpus, read};
 
 use super::loss_comparison::{self, ModelLosses};
-use super::{CommandOutput, Findings, NamedModel, PredictOptions, TaskData, TaskHandler};
+use super::{CommandOutput, NamedModel, PredictOptions, TaskData, TaskHandler};
 use crate::display::visible;
 use crate::float_model::{FloatModel, files};
 use crate::metrics::log_softmax;
@@ -18,11 +18,13 @@ use crate::model::{DataFile, Model, ranked_tokens};
 use crate::nn::network::Input;
 use crate::paint::Paint;
 use crate::recipe::Recipe;
+use crate::report::ValidationResult;
 use crate::train::Validation;
 use crate::vocabulary::UNK;
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use std::path::Path;
+use std::sync::Arc;
 
 /// The commands of language modelling.
 pub struct LanguageModel;
@@ -78,12 +80,12 @@ impl TaskHandler for LanguageModel {
         Ok(loss_comparison::compare(sides, "tokens", "cross entropy in nats"))
     }
 
-    fn validate(&self, model: &FloatModel, dir: &Path) -> anyhow::Result<(Value, Findings)> {
+    fn validate(&self, model: &FloatModel, dir: &Path) -> anyhow::Result<ValidationResult> {
         let path = dir.join(files::VALIDATION_TEXT);
         let text = if path.is_file() { read(&path)? } else { String::new() };
         Ok(match Language::new(model, &text) {
-            Some((figures, findings)) => (figures.to_json(), Findings::Language(findings)),
-            None => (Value::Null, Findings::None),
+            Some((figures, report)) => ValidationResult { metrics: figures.to_json(), report: Arc::new(report) },
+            None => ValidationResult { metrics: Value::Null, report: Arc::new(Language::default()) },
         })
     }
 }

@@ -6,8 +6,8 @@ mod sequence_training;
 pub use sequence_mistakes::{SequenceMistakes, WrongSequence};
 pub use sequence_training::LabelledSequences;
 
-use super::classification::{Analysis, class_figures, label_comparison};
-use super::{CommandOutput, Findings, NamedModel, PredictOptions, TaskData, TaskHandler};
+use super::classification::{self, Analysis, SUMMARY_FIGURES, class_figures, label_comparison};
+use super::{CommandOutput, NamedModel, PredictOptions, TaskData, TaskHandler};
 use crate::architecture::InputLayer;
 use crate::data;
 use crate::data::Row;
@@ -20,13 +20,14 @@ use crate::model::{DataFile, Model};
 use crate::nn::network::Input;
 use crate::paint::Paint;
 use crate::recipe::{Output, Recipe};
-use crate::report;
+use crate::report::{TaskWording, ValidationResult};
 use crate::train::{Problem, Sample, Steps, Target};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 /// The name of the column by which rows belong together, in tables of a model directory.
 pub const SEQUENCE: &str = "sequence";
@@ -83,17 +84,36 @@ impl TaskHandler for SequenceClassification {
         label_comparison::compare(&examples, &models, [&predicted[0], &predicted[1]], "sequences", rows)
     }
 
-    fn validate(&self, model: &FloatModel, dir: &Path) -> anyhow::Result<(Value, Findings)> {
+    fn validate(&self, model: &FloatModel, dir: &Path) -> anyhow::Result<ValidationResult> {
         let path = dir.join(files::VALIDATION);
         if !path.is_file() {
-            return Ok((Value::Null, Findings::None));
+            return Ok(ValidationResult { metrics: Value::Null, report: Arc::new(SequenceMistakes::default()) });
         }
         let sequences = Sequences::read(&path, SEQUENCE, Some(LABEL), &model.config().channel_names(), None)?;
         let analysis = analyse(model, &sequences, &path)?;
         let mistakes = SequenceMistakes::new(&analysis, &sequences);
-        Ok((report::validation(&analysis, model.labels()), Findings::Sequences(mistakes)))
+        let metrics = classification::validation(&analysis, model.labels());
+        Ok(ValidationResult { metrics, report: Arc::new(mistakes) })
     }
 }
+
+/// The words for sequence classifiers in the report.
+static WORDING: TaskWording = TaskWording {
+    purpose: |config| format!("Predicts one of {} labels for a sequence of numbers", config.labels.len()),
+    figures: SUMMARY_FIGURES,
+    loss: "Loss (cross-entropy)",
+    compared: "sequences",
+    validation: ("sequences", "/validation/examples"),
+    training: ("sequences", "/train_examples"),
+    splits_classes: true,
+    files: [files::VALIDATION, files::CALIBRATION],
+    hub_task: ("tabular-classification", "Classification of numeric sequences"),
+    intended_use: (
+        "sequences",
+        "It predicts one of its labels for every sequence, even if none fits: look at the probability. It was not tested on other data.",
+    ),
+    commands: |folder, validation| format!("tern predict {folder} {folder}/{validation}"),
+};
 
 /// Reads labelled sequences with the channels of a model.
 fn read(model: &dyn Model, data: &DataFile<'_>) -> Result<Sequences, NumberTableError> {

@@ -1,26 +1,31 @@
 //! Text classification: a model predicts one of its labels for a text.
 
+mod mistakes_page;
 mod text_mistakes;
 pub mod word_weights;
 
 pub use text_mistakes::{Mistake, TextMistakes};
 
-use super::classification::{Analysis, class_figures, label_comparison};
-use super::{CommandOutput, Findings, NamedModel, PredictOptions, TaskData, TaskHandler, describe_embeddings};
+use super::classification::{
+    self, Analysis, SUMMARY_FIGURES, TrainingStats, add_baselines, class_figures, label_comparison,
+};
+use super::{CommandOutput, NamedModel, PredictOptions, TaskData, TaskHandler, describe_embeddings};
 use crate::baselines::{self, Baseline};
 use crate::data::{self, Example, Statistics};
 use crate::display::{shorten, visible};
 use crate::embeddings::{self, Embeddings};
-use crate::float_model::{Config, FloatModel};
+use crate::float_model::{Config, FloatModel, files};
 use crate::logits::Logits;
 use crate::model::{DataFile, Model};
 use crate::paint::Paint;
 use crate::recipe::Recipe;
-use crate::report::{self, Measurements, TrainingStats};
+use crate::report::html_page::HtmlPage;
+use crate::report::{Measurements, Section, TaskReport, TaskWording, ValidationResult};
 use crate::train::{self, Prepared, Problem};
 use crate::weights::Weights;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Largest number of training rows that are stored for calibration.
@@ -88,13 +93,50 @@ impl TaskHandler for TextClassification {
         label_comparison::compare(&examples, &models, [&predicted[0], &predicted[1]], "texts", rows)
     }
 
-    fn validate(&self, model: &FloatModel, _dir: &Path) -> anyhow::Result<(Value, Findings)> {
+    fn validate(&self, model: &FloatModel, _dir: &Path) -> anyhow::Result<ValidationResult> {
         if model.validation().is_empty() {
-            return Ok((Value::Null, Findings::None));
+            return Ok(ValidationResult { metrics: Value::Null, report: Arc::new(TextMistakes::default()) });
         }
         let analysis = Analysis::new(model, model.validation());
         let mistakes = TextMistakes::new(model, model.validation(), &analysis);
-        Ok((report::validation(&analysis, model.labels()), Findings::Texts(mistakes)))
+        let metrics = classification::validation(&analysis, model.labels());
+        Ok(ValidationResult { metrics, report: Arc::new(mistakes) })
+    }
+}
+
+/// The words for text classifiers in the report.
+static WORDING: TaskWording = TaskWording {
+    purpose: |config| format!("Predicts one of {} labels for a text", config.labels.len()),
+    figures: SUMMARY_FIGURES,
+    loss: "Loss (cross-entropy)",
+    compared: "texts",
+    validation: ("rows", "/validation/examples"),
+    training: ("rows", "/train_examples"),
+    splits_classes: true,
+    files: [files::VALIDATION, files::CALIBRATION],
+    hub_task: ("text-classification", "Text classification"),
+    intended_use: (
+        "texts",
+        "It predicts one of its labels for every text, even if none fits: look at the probability, and at the number of unknown \
+         tokens. It was not tested on other kinds of text, on other languages, or against people who want to mislead it.",
+    ),
+    commands: |folder, _| format!("tern predict {folder} \"a text\""),
+};
+
+impl TaskReport for TextMistakes {
+    fn wording(&self) -> &'static TaskWording {
+        &WORDING
+    }
+
+    fn sections(&self, page: &HtmlPage<'_>) -> Vec<Section> {
+        vec![
+            ("classes", "Classes", page.classes()),
+            ("confusion", "Confusion matrix", page.confusion()),
+            ("calibration", "Calibration", page.calibration()),
+            ("length", "Accuracy by length", page.lengths()),
+            ("words", "Influential words", mistakes_page::words(page, &self.words)),
+            ("mistakes", "Most confident mistakes", mistakes_page::mistakes(page, self)),
+        ]
     }
 }
 
@@ -177,12 +219,13 @@ impl TaskData for LabelledTexts {
     fn measure(&self, model: &FloatModel) -> anyhow::Result<Measurements> {
         let Prepared { labels, vocabulary, train, valid, leaked, .. } = &self.data;
         let analysis = Analysis::new(model, valid);
-        let learnt: Vec<usize> = train.iter().map(|example| example.label).collect();
+        let train_labels: Vec<usize> = train.iter().map(|example| example.label).collect();
         let lengths: Vec<usize> = train.iter().map(|example| vocabulary.encode(&example.text).len()).collect();
-        let learnt = TrainingStats { labels: &learnt, lengths: &lengths, leaked: *leaked, cut: self.problem.cut };
-        let findings = Findings::Texts(TextMistakes::new(model, valid, &analysis));
-        let measured = Measurements::classifier(&analysis, labels, learnt, findings);
-        Ok(measured.with_baselines(&self.baselines, &analysis, model.weights().count()))
+        let stats = TrainingStats { labels: &train_labels, lengths: &lengths, leaked: *leaked, cut: self.problem.cut };
+        let report = Arc::new(TextMistakes::new(model, valid, &analysis));
+        let mut measurements = classification::measurements(&analysis, labels, stats, report);
+        add_baselines(&mut measurements, &self.baselines, &analysis, model.weights().count());
+        Ok(measurements)
     }
 
     fn place(&self, sample: usize) -> String {

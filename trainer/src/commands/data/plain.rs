@@ -4,7 +4,6 @@ use super::{Args, PARTS, encoding, part_name, show};
 use crate::commands::print;
 use crate::data::Lengths;
 use crate::recipe::Recipe;
-use crate::task::Task;
 use crate::tasks::language_model;
 use crate::{export, vocabulary};
 use anyhow::{Context, bail};
@@ -12,6 +11,7 @@ use serde::Serialize;
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use tern_format::Task;
 
 /// Counts about a text.
 #[derive(Debug, PartialEq, Serialize)]

@@ -1,7 +1,6 @@
 //! The front matter of a model card: YAML by which the Hub indexes the model.
 
 use super::{Card, file_name};
-use crate::task::{Input, Task};
 use std::fmt::Write;
 
 impl Card<'_> {
@@ -9,7 +8,7 @@ impl Card<'_> {
     /// that they are missing.
     pub(super) fn front_matter(&self) -> String {
         let mut yaml = String::from("---\nlibrary_name: tern\n");
-        let (task, name) = self.hub_task();
+        let (task, name) = self.wording.hub_task;
         let _ = writeln!(yaml, "pipeline_tag: {task}");
         if let Some(card) = self.recipe.map(|recipe| &recipe.card) {
             if let Some(license) = &card.license {
@@ -25,16 +24,6 @@ impl Card<'_> {
         list(&mut yaml, "tags", tags);
         self.results(&mut yaml, task, name);
         yaml + "---\n"
-    }
-
-    /// The Hub's identifier of the task, and its name.
-    fn hub_task(&self) -> (&'static str, &'static str) {
-        match (self.config.task, self.config.input) {
-            (Task::LanguageModel, _) => ("text-generation", "Text generation"),
-            (Task::Forecast, _) => ("time-series-forecasting", "Time series forecasting"),
-            (Task::Classify, Input::Values) => ("tabular-classification", "Classification of numeric sequences"),
-            (Task::Classify, Input::Tokens) => ("text-classification", "Text classification"),
-        }
     }
 
     /// Adds the metrics in the form of the Hub's `model-index`.

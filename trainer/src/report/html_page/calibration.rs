@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 impl HtmlPage<'_> {
-    pub(super) fn calibration(&self) -> Markup {
+    pub(crate) fn calibration(&self) -> Markup {
         let bins = self.list("/validation/calibration/bins");
         if bins.is_empty() {
             return nothing();
@@ -36,7 +36,7 @@ impl HtmlPage<'_> {
         }
     }
 
-    pub(super) fn lengths(&self) -> Markup {
+    pub(crate) fn lengths(&self) -> Markup {
         let (accuracy, training) = (self.accuracy_by_length(), self.training_lengths());
         if accuracy.0.is_empty() && training.0.is_empty() {
             return nothing();

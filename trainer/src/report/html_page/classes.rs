@@ -11,7 +11,7 @@ const MAX_MATRIX: usize = 20;
 const MAX_PAIRS: usize = 40;
 
 impl HtmlPage<'_> {
-    pub(super) fn classes(&self) -> Markup {
+    pub(crate) fn classes(&self) -> Markup {
         if self.at("/validation/per_class").is_none() {
             return nothing();
         }
@@ -37,7 +37,7 @@ impl HtmlPage<'_> {
     }
 
     /// The confusion matrix or, for many classes, the most frequent confusions.
-    pub(super) fn confusion(&self) -> Markup {
+    pub(crate) fn confusion(&self) -> Markup {
         let labels = &self.config.labels;
         let Some(matrix) = self.confusion_counts() else { return nothing() };
         if labels.len() <= MAX_MATRIX {

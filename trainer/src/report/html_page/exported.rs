@@ -2,7 +2,6 @@
 
 use super::{HtmlPage, escape_pointer};
 use crate::report::elements::{Cell, Format, count, exact, nothing, percent, table};
-use crate::task::Task;
 use maud::{Markup, html};
 use serde_json::Value;
 
@@ -41,7 +40,7 @@ impl HtmlPage<'_> {
         if self.number("/export/integer_accuracy").is_none() {
             return nothing();
         }
-        let of_what = if self.config.task == Task::LanguageModel { "tokens" } else { self.nouns().0 };
+        let of_what = self.task.wording().compared;
         let row =
             |name: &str, key: &str| vec![Cell::Text(name.to_owned()), self.cell(&pointer("/export", key), percent)];
         let rows = [row("float32", "float_accuracy"), row("integers", "integer_accuracy")];

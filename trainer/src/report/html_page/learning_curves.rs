@@ -3,7 +3,6 @@
 use super::{HtmlPage, escape_pointer};
 use crate::report::chart::{self, FIRST, Line, SECOND};
 use crate::report::elements::{Cell, count, exact, figure, nothing, percent, table};
-use crate::task::Task;
 use maud::{Markup, html};
 use serde_json::Value;
 
@@ -43,8 +42,7 @@ impl HtmlPage<'_> {
         let best = self.number("/best_epoch");
         legend.extend(best.map(|_| ("rule", "epoch kept")));
         let name = match metric {
-            "loss" if self.config.task == Task::Forecast => "Loss (mean squared error of normalised values)".to_owned(),
-            "loss" => "Loss (cross-entropy)".to_owned(),
+            "loss" => self.task.wording().loss.to_owned(),
             "mae" => "Mean absolute error".to_owned(),
             "rmse" => "Root mean squared error".to_owned(),
             "top_5" => "Top-5 accuracy".to_owned(),

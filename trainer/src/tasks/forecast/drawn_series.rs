@@ -9,7 +9,7 @@ const ROWS: usize = 240;
 const TARGETS: usize = 4;
 
 /// The last held-out rows, each forecast once.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Series {
     /// By target.
     pub targets: Vec<TargetLines>,

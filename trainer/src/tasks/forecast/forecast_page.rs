@@ -1,10 +1,11 @@
 //! The sections of a forecast: the predicted beside the actual values, and the errors.
 
-use super::TargetLines;
+use super::{Series, TargetLines};
+use crate::float_model::files;
 use crate::report::chart::{self, Colour, FIRST, INK, Line, SECOND, THIRD};
-use crate::report::elements::{Cell, exact, figure, nothing, table};
+use crate::report::elements::{Cell, count, exact, figure, nothing, percent, table};
 use crate::report::html_page::HtmlPage;
-use crate::tasks::Findings;
+use crate::report::{Section, TaskReport, TaskWording};
 use maud::{Markup, html};
 
 /// A method of forecasting.
@@ -24,25 +25,67 @@ const METHODS: [Method; 3] = [
     Method { prefix: "seasonal_naive_", name: "value a season before", class: "third", colour: THIRD },
 ];
 
-impl HtmlPage<'_> {
-    pub(crate) fn forecast(&self) -> Markup {
-        let Findings::Series(findings) = self.findings else { return nothing() };
-        if findings.targets.is_empty() {
-            return nothing();
-        }
-        let horizon = self.config.forecast.as_ref().map_or(1, |forecast| forecast.horizon);
-        html! {
-            p {
-                "The validation rows, counted from the first one that is forecast. Each is forecast once, " (horizon) " at a time, from "
-                "the rows before it."
-                @if findings.left_out > 0 { " The first " (findings.left_out) " rows are not drawn." }
-            }
-            div.charts { @for target in &findings.targets { (target_charts(target)) } }
-        }
+/// The words for forecasts in the report.
+static WORDING: TaskWording = TaskWording {
+    purpose: |_| "Predicts the next values of a series".to_owned(),
+    figures: &[
+        ("/validation/rmse", "RMSE (root mean squared error)", exact),
+        ("/validation/naive_rmse", "RMSE of the last value repeated", exact),
+        ("/validation/seasonal_naive_rmse", "RMSE of the value a season before", exact),
+        ("/validation/rmse_to_naive", "RMSE relative to the last value repeated", percent),
+        ("/validation/mae", "MAE (mean absolute error)", exact),
+        ("/validation/naive_mae", "MAE of the last value repeated", exact),
+        ("/validation/seasonal_naive_mae", "MAE of the value a season before", exact),
+        ("/train/rows", "training rows", count),
+        ("/validation/examples", "validation windows", count),
+    ],
+    loss: "Loss (mean squared error of normalised values)",
+    compared: "windows",
+    validation: ("windows", "/validation/examples"),
+    training: ("rows", "/train/rows"),
+    splits_classes: false,
+    files: [files::VALIDATION, files::CALIBRATION],
+    hub_task: ("time-series-forecasting", "Time series forecasting"),
+    intended_use: (
+        "data",
+        "It predicts values without an interval: compare its error with those of the naive forecasts above. It does not follow a \
+         series whose behaviour changes. It was not tested on other data.",
+    ),
+    commands: |folder, validation| format!("tern predict {folder} {folder}/{validation}"),
+};
+
+impl TaskReport for Series {
+    fn wording(&self) -> &'static TaskWording {
+        &WORDING
     }
 
+    fn sections(&self, page: &HtmlPage<'_>) -> Vec<Section> {
+        vec![
+            ("forecast", "Forecast and actual values", forecast(page, self)),
+            ("errors", "Errors", page.forecast_errors()),
+        ]
+    }
+}
+
+/// The validation rows and their forecasts.
+fn forecast(page: &HtmlPage<'_>, findings: &Series) -> Markup {
+    if findings.targets.is_empty() {
+        return nothing();
+    }
+    let horizon = page.config.forecast.as_ref().map_or(1, |forecast| forecast.horizon);
+    html! {
+        p {
+            "The validation rows, counted from the first one that is forecast. Each is forecast once, " (horizon) " at a time, from "
+            "the rows before it."
+            @if findings.left_out > 0 { " The first " (findings.left_out) " rows are not drawn." }
+        }
+        div.charts { @for target in &findings.targets { (target_charts(target)) } }
+    }
+}
+
+impl HtmlPage<'_> {
     /// The errors of each method, in total and by the number of rows ahead.
-    pub(crate) fn errors(&self) -> Markup {
+    fn forecast_errors(&self) -> Markup {
         let total = |method: &Method, metric| format!("/validation/{}{metric}", method.prefix);
         let methods: Vec<&Method> =
             METHODS.iter().filter(|method| self.number(&total(method, "mae")).is_some()).collect();

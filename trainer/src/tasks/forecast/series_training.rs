@@ -7,8 +7,7 @@ use crate::data::number_table::{self, NumberTableError, Table, Wanted};
 use crate::float_model::{Channel, Config, FloatModel, Forecast};
 use crate::recipe::Recipe;
 use crate::report::Measurements;
-use crate::task::Task;
-use crate::tasks::{Findings, TaskData, describe_channels, save_tables};
+use crate::tasks::{TaskData, describe_channels, save_tables};
 use crate::train::{Objective, Problem, Units};
 use crate::vocabulary::Vocabulary;
 use crate::weights::Weights;
@@ -16,6 +15,8 @@ use anyhow::Context;
 use serde_json::json;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tern_format::Task;
 
 /// The time series of a recipe, split into a training set and a validation split.
 #[derive(Clone, Debug)]
@@ -123,7 +124,7 @@ impl SeriesData {
 
     /// The configuration of the model.
     fn config(&self, name: &str) -> Config {
-        let mut config = Config::of(name, Task::Forecast, &self.problem.architecture);
+        let mut config = Config::new(name, Task::Forecast, &self.problem.architecture);
         config.channels = self.channels.clone();
         config.forecast = Some(self.forecast.clone());
         config
@@ -166,7 +167,7 @@ impl TaskData for SeriesData {
             train: json!({ "rows": train_rows }),
             baselines: None,
             lines: figures.lines(),
-            findings: Findings::Series(Series::new(&windows, &self.forecast)),
+            report: Arc::new(Series::new(&windows, &self.forecast)),
         })
     }
 

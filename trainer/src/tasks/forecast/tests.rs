@@ -2,10 +2,10 @@ use super::*;
 use crate::architecture::{Architecture, Head, InputLayer, Recurrent};
 use crate::float_model::{Channel, Config};
 use crate::recipe::Anchor;
-use crate::task::Task;
 use crate::train::{Steps, Target};
 use crate::vocabulary::Vocabulary;
 use crate::weights::{Array, Weights};
+use tern_format::Task;
 
 /// A model whose outputs are its biases.
 fn constant(outputs: &[f32], forecast: Forecast, channels: Vec<Channel>) -> FloatModel {
@@ -20,7 +20,7 @@ fn constant(outputs: &[f32], forecast: Forecast, channels: Vec<Channel>) -> Floa
         let data = if name == "fc.bias" { outputs.to_vec() } else { vec![0.0; shape.iter().product()] };
         weights.insert(name, Array { shape, data });
     }
-    let mut config = Config::of("test", Task::Forecast, &architecture);
+    let mut config = Config::new("test", Task::Forecast, &architecture);
     (config.channels, config.forecast) = (channels, Some(forecast));
     FloatModel::new(config, Vocabulary::none(), weights, Vec::new(), Vec::new()).unwrap()
 }

@@ -1,43 +1,77 @@
 //! The sections of a language model: generated text, top-k accuracy, and the least expected tokens.
 
-use super::Surprise;
+use super::{Language, Surprise};
+use crate::float_model::files;
 use crate::report::chart::{self, FIRST, Line};
-use crate::report::elements::{Cell, figure, nothing, percent, table};
+use crate::report::elements::{Cell, count, exact, figure, nothing, percent, table};
 use crate::report::html_page::HtmlPage;
-use crate::tasks::Findings;
+use crate::report::{Section, TaskReport, TaskWording};
 use maud::{Markup, html};
 use serde_json::Value;
 
-impl HtmlPage<'_> {
-    pub(crate) fn samples(&self) -> Markup {
-        let Findings::Language(findings) = self.findings else { return nothing() };
+/// The words for language models in the report.
+static WORDING: TaskWording = TaskWording {
+    purpose: |_| "Predicts the next token of a text".to_owned(),
+    figures: &[
+        ("/validation/perplexity", "perplexity", exact),
+        ("/validation/bits_per_character", "bits per character", exact),
+        ("/validation/bits_per_byte", "bits per byte", exact),
+        ("/validation/accuracy", "next token right", percent),
+        ("/validation/top_5_accuracy", "next token among the 5 likeliest", percent),
+        ("/validation/loss", "validation loss (cross-entropy of a token)", exact),
+        ("/train/text_tokens", "training tokens", count),
+        ("/validation/tokens", "validation tokens", count),
+        ("/validation/unknown", "unknown validation tokens", count),
+        ("/validation/characters", "validation characters", count),
+    ],
+    loss: "Loss (cross-entropy)",
+    compared: "tokens",
+    validation: ("characters", "/validation/characters"),
+    training: ("tokens", "/train/text_tokens"),
+    splits_classes: false,
+    files: [files::VALIDATION_TEXT, files::CALIBRATION_TEXT],
+    hub_task: ("text-generation", "Text generation"),
+    intended_use: (
+        "texts",
+        "Its text is likely, and not necessarily true; it may repeat parts of its training text word for word. It was not tested on \
+         other texts.",
+    ),
+    commands: |folder, _| format!("tern predict {folder} \"a text that\"\ntern generate {folder} --length 100"),
+};
+
+impl TaskReport for Language {
+    fn wording(&self) -> &'static TaskWording {
+        &WORDING
+    }
+
+    fn sections(&self, page: &HtmlPage<'_>) -> Vec<Section> {
+        vec![
+            ("samples", "Generated text", self.generated()),
+            ("top-k", "Top-k accuracy", top_k(page)),
+            ("surprises", "Least expected tokens", self.least_expected()),
+        ]
+    }
+}
+
+impl Language {
+    fn generated(&self) -> Markup {
+        if self.samples.is_empty() {
+            return nothing();
+        }
         html! {
             p {
                 "Continuations of the beginning of the validation text. The temperature divides the logits before a token is sampled: "
                 "lower values give likelier tokens. " code { "tern generate --seed 1" } " samples the same tokens."
             }
-            @for sample in &findings.samples {
+            @for sample in &self.samples {
                 h3 { "Temperature " (sample.temperature.to_string()) }
                 blockquote.sample { span.note { (sample.prompt) } (sample.text) }
             }
         }
     }
 
-    pub(crate) fn top_k(&self) -> Markup {
-        let Some(Value::Object(shares)) = self.at("/validation/k_best") else { return nothing() };
-        let points = shares.iter().filter_map(|(k, share)| Some((k.parse().ok()?, share.as_f64()?))).collect();
-        let row = |k: &String| vec![Cell::Text(k.clone()), self.cell(&format!("/validation/k_best/{k}"), percent)];
-        let rows: Vec<Vec<Cell>> = shares.keys().map(row).collect();
-        let title = "How often the next token is among the k likeliest";
-        let line = Line { points, colour: FIRST, dots: true };
-        let numbers = table(title, &["k", "share of the tokens"], &rows);
-        let chart = chart::lines(title, "k", &[line], None);
-        html! { div.charts { (figure(title, &chart, &[("first", "validation text")], &numbers)) } }
-    }
-
-    pub(crate) fn surprises(&self) -> Markup {
-        let Findings::Language(findings) = self.findings else { return nothing() };
-        if findings.surprises.is_empty() {
+    fn least_expected(&self) -> Markup {
+        if self.surprises.is_empty() {
             return nothing();
         }
         html! {
@@ -45,9 +79,22 @@ impl HtmlPage<'_> {
                 "The tokens of the validation text with the lowest predicted probability, and the tokens that the model predicted in "
                 "their place. Unknown tokens are left out."
             }
-            ol.mistakes { @for surprise in &findings.surprises { (item(surprise)) } }
+            ol.mistakes { @for surprise in &self.surprises { (item(surprise)) } }
         }
     }
+}
+
+/// The share of tokens that are among the k most probable.
+fn top_k(page: &HtmlPage<'_>) -> Markup {
+    let Some(Value::Object(shares)) = page.at("/validation/k_best") else { return nothing() };
+    let points = shares.iter().filter_map(|(k, share)| Some((k.parse().ok()?, share.as_f64()?))).collect();
+    let row = |k: &String| vec![Cell::Text(k.clone()), page.cell(&format!("/validation/k_best/{k}"), percent)];
+    let rows: Vec<Vec<Cell>> = shares.keys().map(row).collect();
+    let title = "How often the next token is among the k likeliest";
+    let line = Line { points, colour: FIRST, dots: true };
+    let numbers = table(title, &["k", "share of the tokens"], &rows);
+    let chart = chart::lines(title, "k", &[line], None);
+    html! { div.charts { (figure(title, &chart, &[("first", "validation text")], &numbers)) } }
 }
 
 fn item(surprise: &Surprise) -> Markup {

@@ -24,7 +24,7 @@ const EXCERPT: usize = 90;
 const EXPECTED: usize = 3;
 
 /// What is there to see of a language model.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Language {
     /// Texts that it wrote.
     pub samples: Vec<Sample>,

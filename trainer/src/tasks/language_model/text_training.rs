@@ -8,14 +8,15 @@ use crate::embeddings::{self, Embeddings, EmbeddingsError};
 use crate::float_model::{Config, FloatModel, files};
 use crate::recipe::Recipe;
 use crate::report::Measurements;
-use crate::task::Task;
-use crate::tasks::{Findings, TaskData, describe_embeddings};
+use crate::tasks::{TaskData, describe_embeddings};
 use crate::train::{NO_TOKEN, Objective, Problem, Sample, Steps, Target, Units};
 use crate::vocabulary::{UNK, Vocabulary};
 use crate::weights::Weights;
 use anyhow::Context;
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tern_format::Task;
 
 /// Number of bytes of the training text that are stored for calibration.
 const CALIBRATION_BYTES: usize = 1 << 16;
@@ -163,7 +164,7 @@ impl TextCorpus {
 
     /// The configuration of the model.
     fn config(&self, name: &str) -> Config {
-        Config::of(name, Task::LanguageModel, &self.problem.architecture)
+        Config::new(name, Task::LanguageModel, &self.problem.architecture)
     }
 }
 
@@ -232,14 +233,14 @@ impl TaskData for TextCorpus {
     }
 
     fn measure(&self, model: &FloatModel) -> anyhow::Result<Measurements> {
-        let (figures, findings) =
+        let (figures, report) =
             Language::new(model, &self.valid).context("the validation split has fewer than two tokens")?;
         Ok(Measurements {
             validation: figures.to_json(),
             train: json!({ "text_tokens": self.tokens, "unknown_tokens": self.unknown }),
             baselines: None,
             lines: figures.lines(),
-            findings: Findings::Language(findings),
+            report: Arc::new(report),
         })
     }
 

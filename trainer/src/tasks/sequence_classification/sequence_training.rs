@@ -3,12 +3,14 @@
 use super::{LABEL, PreparedSequences, SEQUENCE, SequenceMistakes, Sequences, analyse};
 use crate::float_model::{FloatModel, files};
 use crate::recipe::Recipe;
-use crate::report::{Measurements, TrainingStats};
-use crate::tasks::{Findings, TaskData, describe_channels, save_tables};
+use crate::report::Measurements;
+use crate::tasks::classification::{self, TrainingStats};
+use crate::tasks::{TaskData, describe_channels, save_tables};
 use crate::train::{Problem, Target};
 use crate::vocabulary::Vocabulary;
 use crate::weights::Weights;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The training and validation sequences of a recipe.
 pub struct LabelledSequences {
@@ -44,12 +46,12 @@ impl TaskData for LabelledSequences {
         let PreparedSequences { labels, problem, valid, .. } = &self.data;
         let sequences = Sequences::of_table(valid.clone(), Path::new(files::VALIDATION))?;
         let analysis = analyse(model, &sequences, Path::new(files::VALIDATION))?;
-        let findings = Findings::Sequences(SequenceMistakes::new(&analysis, &sequences));
+        let report = Arc::new(SequenceMistakes::new(&analysis, &sequences));
         let label = |target: &Target| if let Target::Class(label) = target { *label } else { 0 };
-        let learnt: Vec<usize> = problem.train.iter().map(|sample| label(&sample.target)).collect();
+        let train_labels: Vec<usize> = problem.train.iter().map(|sample| label(&sample.target)).collect();
         let lengths: Vec<usize> = problem.train.iter().map(|sample| sample.steps.len()).collect();
-        let learnt = TrainingStats { labels: &learnt, lengths: &lengths, leaked: 0, cut: problem.cut };
-        Ok(Measurements::classifier(&analysis, labels, learnt, findings))
+        let stats = TrainingStats { labels: &train_labels, lengths: &lengths, leaked: 0, cut: problem.cut };
+        Ok(classification::measurements(&analysis, labels, stats, report))
     }
 
     fn place(&self, sample: usize) -> String {
