@@ -36,7 +36,7 @@ pub struct Config {
     pub output: Output,
     /// C: how many logits there are: labels, ids of the vocabulary or values.
     pub classes: usize,
-    /// Steps that a forecast was trained to read before it says, from [`Session::reset`] on; 0 of other models.
+    /// Steps that a forecast was trained to read before it says, from [`reset`](crate::SessionBase::reset) on; 0 of other models.
     pub window: usize,
 }
 

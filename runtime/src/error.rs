@@ -353,3 +353,28 @@ impl fmt::Display for ScratchError {
 }
 
 impl core::error::Error for ScratchError {}
+
+/// The reason why [`Model::text_session`](crate::Model::text_session) or [`value_session`](crate::Model::value_session) begins no session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum SessionError {
+    /// The scratch is too short.
+    Scratch(ScratchError),
+    /// The model reads values, and the session would read text.
+    ReadsValues,
+    /// The model reads text, and the session would read values.
+    ReadsText,
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SessionError::Scratch(error) => write!(f, "{error}"),
+            SessionError::ReadsValues => write!(f, "the model reads values, not text; use `Model::value_session`"),
+            SessionError::ReadsText => write!(f, "the model reads text, not values; use `Model::text_session`"),
+        }
+    }
+}
+
+impl core::error::Error for SessionError {}

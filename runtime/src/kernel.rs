@@ -6,6 +6,7 @@
 //! `dsp` for `paired16`. Hosts have `x86`, and there `x86::lanes` for copies of the weights. The step of the layer defines it, and `cargo
 //! xtask bench device` compares the states after every step with the host's, also where all operands are at the ends of their ranges.
 
+pub(crate) mod arguments;
 #[cfg(armv7m)]
 pub(crate) mod armv7m;
 mod compiler_barrier;
@@ -16,10 +17,13 @@ mod frame;
 #[cfg(all(any(test, feature = "unpacked"), not(target_arch = "x86_64")))]
 mod no_lanes;
 mod pairs;
+mod plain;
 #[cfg(rv32)]
 pub(crate) mod rv32;
 #[cfg(thumb1)]
 pub(crate) mod thumb1;
+#[cfg(any(test, feature = "unpacked"))]
+pub(crate) mod unpacked_weights;
 #[cfg(any(test, all(not(any(armv7m, thumb1)), target_arch = "arm")))]
 mod walk;
 #[cfg(target_arch = "x86_64")]
@@ -34,12 +38,15 @@ use crate::rows::rows;
 #[cfg(any(test, not(thumb1)))]
 pub(crate) use compiler_barrier::compiler_barrier;
 #[cfg(feature = "widths")]
-pub(crate) use dot_widths::{dot_groups, dot_wide};
+pub(crate) use dot_widths::{GROUP, dot_groups, dot_wide, pair};
 #[cfg(all(any(test, feature = "unpacked"), not(target_arch = "x86_64")))]
 pub(crate) use no_lanes::Lanes;
 pub(crate) use pairs::columns;
 #[cfg(all(any(test, feature = "write", not(dsp)), not(target_arch = "x86_64")))]
 pub(crate) use pairs::dot_pairs;
+pub(crate) use plain::dot_rows;
+#[allow(unused_imports)] // Not every target needs them.
+use plain::{column, plain_dot4};
 #[cfg(all(target_arch = "x86_64", any(test, feature = "unpacked")))]
 pub(crate) use x86::Lanes;
 #[cfg(target_arch = "x86_64")]
@@ -57,32 +64,6 @@ pub(crate) fn dot4(weights: &[[i8; 4]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
     return x86::dot4(weights, v, acc);
     #[cfg(not(any(target_arch = "arm", target_arch = "x86_64")))]
     return plain_dot4(weights, v, acc);
-}
-
-/// The definition of [`dot4`], on every target.
-#[allow(dead_code)]
-#[inline]
-fn plain_dot4(weights: &[[i8; 4]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
-    weights.iter().zip(v).fold(acc, |acc, (w, &v)| column(w, v, acc))
-}
-
-/// One column's part of four rows.
-#[allow(dead_code)]
-#[inline(always)]
-fn column(w: &[i8; 4], v: i16, [a, b, c, d]: [i32; 4]) -> [i32; 4] {
-    let v = i32::from(v);
-    [a + i32::from(w[0]) * v, b + i32::from(w[1]) * v, c + i32::from(w[2]) * v, d + i32::from(w[3]) * v]
-}
-
-/// Adds to each of a few accumulators the dot product of one interleaved row with `v`. weights: `[columns][rows]`; v: `[columns]`, Q15.
-#[inline]
-pub(crate) fn dot_rows<const ROWS: usize>(weights: &[[i8; ROWS]], v: &[i16], acc: [i32; ROWS]) -> [i32; ROWS] {
-    weights.iter().zip(v).fold(acc, |mut acc, (w, &v)| {
-        for (acc, &w) in acc.iter_mut().zip(w) {
-            *acc += i32::from(w) * i32::from(v);
-        }
-        acc
-    })
 }
 
 /// [`dot_rows`] of three.

@@ -13,9 +13,10 @@ pub(crate) mod pooling;
 pub(crate) mod rnn;
 pub(crate) mod scaling;
 #[cfg(any(test, feature = "unpacked"))]
-pub(crate) mod unpacked;
+pub(crate) mod unpacked_layer;
 
 use crate::features;
+pub(crate) use crate::kernel::arguments::State;
 #[cfg(any(test, feature = "write"))]
 use crate::kernel::{dot, dot_pairs, dot_rows};
 #[cfg(feature = "widths")]
@@ -25,12 +26,12 @@ use crate::layers::gru::Gru;
 use crate::layers::lstm::biases;
 use crate::layers::lstm::{Lstm, Paired};
 use crate::layers::rnn::Rnn;
-#[cfg(any(test, feature = "unpacked"))]
-use crate::layers::unpacked::UnpackedLayer;
 #[cfg(any(test, feature = "write"))]
 use crate::rows::rows;
-use crate::state_codec::Archive;
+use crate::state_codec::StateCodec;
 use tern_format::Cell as CellKind;
+#[cfg(any(test, feature = "unpacked"))]
+use unpacked_layer::UnpackedLayer;
 
 /// A layer's parameters, borrowed from the file. With a tag of its own every step's `match` is two instructions; the compiler would hide the
 /// tag in a layer's parameters and take six.
@@ -48,35 +49,16 @@ pub(crate) enum Cell<'a> {
     Rows(RowLayer<'a>),
     /// Of any of these, copied for a host.
     #[cfg(any(test, feature = "unpacked"))]
-    Unpacked(&'a UnpackedLayer<'a>),
+    Unpacked(&'a UnpackedLayer),
 }
 
-/// One layer's state, in the caller's scratch.
-#[derive(Debug, Default)]
-pub(crate) struct State<'s> {
-    /// The hidden state. `[hidden_size]`, Q15.
-    pub h: &'s mut [i16],
-    /// Where a step builds the next hidden state. `[hidden_size]`.
-    pub next_h: &'s mut [i16],
-    /// `[hidden_size]`: of LSTM the cell state, Q20; of GRU the hidden state in Q30; empty for plain cells.
-    pub c: &'s mut [i32],
-}
-
-impl State<'_> {
-    /// Before the first step.
-    pub(crate) fn reset(&mut self) {
-        self.h.fill(0);
-        self.c.fill(0);
-    }
-
-    /// The hidden state, then the finer one.
-    pub(crate) fn walk(&mut self, kind: CellKind, archive: &mut Archive<'_>) {
-        archive.halves(self.h.iter_mut());
-        archive.words(self.c.iter_mut());
-        // LSTM takes any cell state; that of GRU is a number of ±1 in Q30.
-        let sound = kind != CellKind::Gru || self.c.iter().all(|c| c.unsigned_abs() <= 1 << 30);
-        archive.check(sound);
-    }
+/// Passes the state of one layer through the codec: the hidden state, then the finer state.
+pub(crate) fn visit_state(state: &mut State<'_>, kind: CellKind, codec: &mut StateCodec<'_>) {
+    codec.halves(state.h.iter_mut());
+    codec.words(state.c.iter_mut());
+    // LSTM accepts any cell state; that of a GRU is a number of ±1 in Q30.
+    let is_valid = kind != CellKind::Gru || state.c.iter().all(|c| c.unsigned_abs() <= 1 << 30);
+    codec.check(is_valid);
 }
 
 impl Cell<'_> {
@@ -126,7 +108,7 @@ impl Cell<'_> {
             #[cfg(feature = "widths")]
             Cell::Rows(layer) => layer.hidden_size(),
             #[cfg(any(test, feature = "unpacked"))]
-            Cell::Unpacked(layer) => layer.cell.hidden_size(),
+            Cell::Unpacked(layer) => layer.hidden_size,
         }
     }
 
@@ -140,7 +122,7 @@ impl Cell<'_> {
             Cell::Rnn(rnn) => rnn.input_size.get(),
             #[cfg(feature = "widths")]
             Cell::Rows(layer) => layer.weight_ih.columns.get(),
-            Cell::Unpacked(layer) => layer.cell.input_size(),
+            Cell::Unpacked(_) => panic!("a copy is made from the layers of a file"),
         }
     }
 
@@ -154,7 +136,7 @@ impl Cell<'_> {
             Cell::Rnn(rnn) => rnn.shift,
             #[cfg(feature = "widths")]
             Cell::Rows(layer) => layer.shift,
-            Cell::Unpacked(layer) => layer.shift,
+            Cell::Unpacked(layer) => layer.weights.shift,
         }
     }
 
@@ -166,7 +148,7 @@ impl Cell<'_> {
             #[cfg(feature = "widths")]
             Cell::Rows(layer) => layer.biases(),
             #[cfg(any(test, feature = "unpacked"))]
-            Cell::Unpacked(layer) => layer.cell.sums_of_unit(),
+            Cell::Unpacked(layer) => layer.sums_of_unit,
         }
     }
 
@@ -180,7 +162,7 @@ impl Cell<'_> {
             #[cfg(feature = "widths")]
             Cell::Rows(layer) => layer.macs(),
             #[cfg(any(test, feature = "unpacked"))]
-            Cell::Unpacked(layer) => layer.cell.macs(),
+            Cell::Unpacked(layer) => layer.macs,
         }
     }
 
@@ -217,7 +199,7 @@ impl Cell<'_> {
                 units.collect()
             }
             #[cfg(any(test, feature = "unpacked"))]
-            Cell::Unpacked(layer) => layer.cell.sums(x),
+            Cell::Unpacked(_) => panic!("tokens are folded from the layers of a file"),
         }
     }
 
@@ -232,7 +214,7 @@ impl Cell<'_> {
             #[cfg(feature = "widths")]
             Cell::Rows(layer) => return layer.bytes(),
             #[cfg(any(test, feature = "unpacked"))]
-            Cell::Unpacked(layer) => return layer.cell.bytes(),
+            Cell::Unpacked(layer) => return layer.bytes,
         };
         self.macs() + rows
     }

@@ -32,20 +32,23 @@ mod state_codec;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod text;
+#[cfg(any(test, feature = "unpacked"))]
+mod unpacked;
 #[cfg(any(test, feature = "write"))]
 pub mod write;
 
 pub use config::Config;
 pub use cost::{Cost, Flash};
-pub use error::{LoadError, Name, ScratchError, StateError, TooLong};
+pub use error::{LoadError, Name, ScratchError, SessionError, StateError, TooLong};
 pub use layers::head::{Logits, Ranked};
-#[cfg(any(test, feature = "unpacked"))]
-pub use layers::unpacked::Unpacked;
+pub use layers::scaling::Channel;
 pub use load::file_len;
-pub use model::{Calibration, Channel, Golden, Model, SelfTest};
+pub use model::{Calibration, Golden, Model, SelfTest};
 pub use session::sampling::Sampler;
-pub use session::{Session, Step};
+pub use session::{Session, SessionBase, Step, TextSession, ValueSession};
 pub use softmax::softmax;
 pub use tern_format::{Cell, Input, Merge, Output, Packing, Pooling, Task, VERSION as FORMAT};
 pub use text::texts::Texts;
 pub use text::vocabulary::{PAD, UNK, Vocabulary};
+#[cfg(any(test, feature = "unpacked"))]
+pub use unpacked::Unpacked;

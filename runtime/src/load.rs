@@ -1,6 +1,7 @@
 //! From bytes to a checked [`Model`].
 
 mod bounds;
+pub(crate) mod dtype;
 mod explain;
 pub(crate) mod file;
 mod folded_tokens;

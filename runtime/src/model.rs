@@ -12,7 +12,7 @@ use crate::layers::embedding::Embedding;
 use crate::layers::folded::Folded;
 use crate::layers::head::Head;
 use crate::layers::linear::Linear;
-use crate::layers::scaling::Numbers;
+use crate::layers::scaling::{Channel, Numbers};
 use crate::rows::rows;
 use crate::text::texts::Texts;
 use crate::text::vocabulary::Vocabulary;
@@ -49,15 +49,6 @@ pub struct SelfTest {
     pub passed: usize,
     /// All texts; at least 1.
     pub total: usize,
-}
-
-/// A channel of the input, or a value of a forecast: what its integers stand for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Channel<'a> {
-    /// What it is called.
-    pub name: &'a str,
-    /// An integer `v` stands for the real number `v / 2^point`. −16 … 30.
-    pub point: i32,
 }
 
 /// A model, borrowed from the bytes of its file.
@@ -116,8 +107,8 @@ impl<'a> Model<'a> {
     }
 
     /// A value of a [`Forecast`](Task::Forecast): the steps ahead go by, and in each the channels that it says; none beyond the last. Its
-    /// integers come from [`Session::forecast`].
-    pub fn forecast(&self, index: usize) -> Option<Channel<'a>> {
+    /// integers come from [`ValueSession::predicted`](crate::ValueSession::predicted).
+    pub fn forecast_channel(&self, index: usize) -> Option<Channel<'a>> {
         let Numbers { channels, output, .. } = self.numbers();
         let name = output.channel_of(index).and_then(|channel| channels.get(channel));
         Some(Channel { name: name.unwrap_or(""), point: *output.point.get(index)? })

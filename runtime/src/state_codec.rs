@@ -11,26 +11,26 @@ enum Place<'a> {
 /// Walks over the numbers of a state in the order of docs/format.md, "The state of a session". Each is given as it is and comes back as it
 /// is to be: as it was, or as it is read.
 #[derive(Debug)]
-pub(crate) struct Archive<'a> {
+pub(crate) struct StateCodec<'a> {
     place: Place<'a>,
     at: usize,
     sound: bool,
 }
 
-impl<'a> Archive<'a> {
+impl<'a> StateCodec<'a> {
     /// Only counts.
     pub(crate) fn counting() -> Self {
-        Archive { place: Place::Nowhere, at: 0, sound: true }
+        StateCodec { place: Place::Nowhere, at: 0, sound: true }
     }
 
     /// Writes; what is beyond the end of `bytes` is left out.
     pub(crate) fn writing(bytes: &'a mut [u8]) -> Self {
-        Archive { place: Place::To(bytes), at: 0, sound: true }
+        StateCodec { place: Place::To(bytes), at: 0, sound: true }
     }
 
     /// Reads; beyond the end of `bytes` there are zeros.
     pub(crate) fn reading(bytes: &'a [u8]) -> Self {
-        Archive { place: Place::From(bytes), at: 0, sound: true }
+        StateCodec { place: Place::From(bytes), at: 0, sound: true }
     }
 
     /// Bytes so far.

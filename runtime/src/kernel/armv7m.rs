@@ -7,9 +7,8 @@
 
 use core::arch::naked_asm;
 
+use super::arguments::{Lstm, State};
 use super::frame::Frame;
-use crate::layers::State;
-use crate::layers::lstm::Lstm;
 
 /// Columns of one turn of the loop.
 const TURN: usize = 16;

@@ -1,7 +1,15 @@
 //! The dot products of weights of 4 and of 16 bits: plain, on every target.
 
-use crate::layers::matrix::{GROUP, pair};
 use crate::rows::pieces;
+
+/// Columns of a group of 4-bit weights, which share a multiplier.
+pub(crate) const GROUP: usize = 16;
+
+/// The two weights of a byte, before they are multiplied.
+#[inline(always)]
+pub(crate) fn pair(byte: u8) -> [i8; 2] {
+    [(byte as i8) << 4 >> 4, (byte as i8) >> 4]
+}
 
 /// Adds to `acc` the dot product of one row of 4-bit weights with `v`. pairs: `[columns / 2]`; multipliers: `[⌈columns / 16⌉]`; v: `[columns]`,
 /// Q15.

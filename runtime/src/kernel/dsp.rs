@@ -13,9 +13,8 @@ pub(super) mod dot;
 
 use core::arch::{asm, naked_asm};
 
+use super::arguments::{Paired, Plan, State};
 use crate::activation::{SIGMOID, TANH};
-use crate::layers::State;
-use crate::layers::lstm::Paired;
 
 /// Columns of one block, and blocks of one turn.
 const BLOCK: usize = 4;
@@ -27,66 +26,43 @@ const BLOCK_BYTES: usize = 56;
 const FOLDED: usize = 1usize.wrapping_sub(24);
 const SHIFTED: usize = 1usize.wrapping_sub(20);
 
-/// What a step needs to know of a layer, made once. Distances are of code, and 1 for Thumb.
-#[derive(Clone, Copy, Debug)]
-#[repr(C)]
-pub(crate) struct Plan {
-    /// What the upper half of a sum's upper word begins with in the recurrent half: below zero until the last turn, whatever the sum carries,
-    /// for half a turn's worth is added.
-    turns_hh: usize,
-    /// −H
-    units: isize,
-    /// From `x` to its end.
-    x_bytes: usize,
-    /// How far into the loop of the input half to enter.
-    enter_ih: usize,
-    /// 0 … 8
-    shift: u32,
-    /// How far into the loop of the recurrent half to enter.
-    enter_hh: usize,
-    /// How far from the gates to go on.
-    gates: usize,
-}
-
-impl Plan {
-    /// input_size, hidden_size: multiples of [`BLOCK`].
-    pub(crate) fn new(input_size: usize, hidden_size: usize, shift: u32) -> Self {
-        // Past the blocks that the first turn lacks.
-        let enter = |columns: usize| ((columns / BLOCK).wrapping_neg() % TURN) * BLOCK_BYTES + 1;
-        let turns_hh = (hidden_size / BLOCK).div_ceil(TURN);
-        Plan {
-            turns_hh: 0x8000usize.wrapping_sub(turns_hh << 16),
-            units: (hidden_size as isize).wrapping_neg(),
-            x_bytes: 2 * input_size,
-            enter_ih: enter(input_size),
-            shift,
-            enter_hh: enter(hidden_size),
-            gates: if shift == 0 { 1 } else { SHIFTED },
-        }
+/// The plan of a layer. input_size, hidden_size: multiples of [`BLOCK`].
+pub(crate) fn plan(input_size: usize, hidden_size: usize, shift: u32) -> Plan {
+    // Past the blocks that the first turn lacks.
+    let enter = |columns: usize| ((columns / BLOCK).wrapping_neg() % TURN) * BLOCK_BYTES + 1;
+    let turns_hh = (hidden_size / BLOCK).div_ceil(TURN);
+    Plan {
+        turns_hh: 0x8000usize.wrapping_sub(turns_hh << 16),
+        units: (hidden_size as isize).wrapping_neg(),
+        x_bytes: 2 * input_size,
+        enter_ih: enter(input_size),
+        shift,
+        enter_hh: enter(hidden_size),
+        gates: if shift == 0 { 1 } else { SHIFTED },
     }
 }
 
 /// See [`Paired::step`].
 #[inline]
 pub(crate) fn step(layer: &Paired<'_>, x: &[i16], state: &mut State<'_>) {
-    if x.len() == layer.input_size() {
-        step_by(layer.plan(), layer, x.as_ptr(), state);
+    if x.len() == layer.input_size.get() {
+        step_by(&layer.plan, layer, x.as_ptr(), state);
     }
 }
 
 /// See [`Paired::step_folded`].
 pub(crate) fn step_folded(layer: &Paired<'_>, sums: &[i32], state: &mut State<'_>) {
-    if cfg!(feature = "folding") && sums.len() == 4 * layer.hidden_size() {
+    if cfg!(feature = "folding") && sums.len() == 4 * layer.hidden_size.get() {
         // Where `x` ends there stand the bytes of a unit's weights, which are stepped over.
-        let x_bytes = (4 * layer.input_size()).wrapping_sub(sums.as_ptr().addr());
-        step_by(&Plan { x_bytes, enter_ih: FOLDED, ..*layer.plan() }, layer, sums.as_ptr().cast(), state);
+        let x_bytes = (4 * layer.input_size.get()).wrapping_sub(sums.as_ptr().addr());
+        step_by(&Plan { x_bytes, enter_ih: FOLDED, ..layer.plan }, layer, sums.as_ptr().cast(), state);
     }
 }
 
 /// A step whose input half reads from `x` as the plan says.
 #[inline(always)]
 fn step_by(plan: &Plan, layer: &Paired<'_>, x: *const i16, state: &mut State<'_>) {
-    let units = layer.hidden_size();
+    let units = layer.hidden_size.get();
     // Not zero unless all are as long.
     let lens = (state.h.len() ^ units) | (state.next_h.len() ^ units) | (state.c.len() ^ units);
     // Always so in the scratch as a session divides it; here it is what the block below relies on.
@@ -100,7 +76,7 @@ fn step_by(plan: &Plan, layer: &Paired<'_>, x: *const i16, state: &mut State<'_>
     // SAFETY: the records are as many and as long as `units` and the input size ask for, both whole blocks and not zero, by `Paired::new`;
     // `h` and `x` have so many values and are read by words, whose alignment is checked, or in the place of `x` there are four sums a unit;
     // `c` and `next_h` have a place for each unit and nothing else refers to them.
-    unsafe { run(plan, x, h, layer.units().as_ptr(), c, next_h) };
+    unsafe { run(plan, x, h, layer.units.as_ptr(), c, next_h) };
 }
 
 /// See [`Embedding::embed`](crate::layers::embedding::Embedding::embed); does nothing and says so unless there are whole words to write. With m · 2^9, `(w · m) >> 7` is the upper part of a product of

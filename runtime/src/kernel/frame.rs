@@ -1,8 +1,7 @@
 //! What the assembly steps over `interleaved4` keep in memory.
 
+use super::arguments::{Lstm, State};
 use crate::activation::{SIGMOID, TANH};
-use crate::layers::State;
-use crate::layers::lstm::Lstm;
 
 /// What a step works with. The assembly knows the order.
 #[repr(C)]

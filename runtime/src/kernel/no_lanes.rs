@@ -1,7 +1,7 @@
 //! Hosts without whole steps of their own.
 
-use crate::layers::State;
-use crate::layers::unpacked::UnpackedLayer;
+use super::arguments::State;
+use super::unpacked_weights::UnpackedWeights;
 
 /// There is none of these.
 #[derive(Clone, Copy, Debug)]
@@ -12,7 +12,7 @@ impl Lanes {
         None
     }
 
-    pub(crate) fn step(self, _: &UnpackedLayer<'_>, _: &[i16], _: Option<&[i32]>, _: &mut State<'_>) {
+    pub(crate) fn step(self, _: &UnpackedWeights, _: &[i16], _: Option<&[i32]>, _: &mut State<'_>) {
         match self {}
     }
 }

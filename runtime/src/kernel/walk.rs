@@ -5,8 +5,8 @@
 //! its turn, and two pointers are all that there is.
 #![allow(unsafe_code)]
 
-use super::column;
 use super::compiler_barrier::compiler_barrier;
+use super::plain::column;
 
 /// Columns of one turn of the loop.
 const TURN: usize = 16;

@@ -14,7 +14,8 @@ use core::arch::x86_64::{
     _mm_setzero_si128, _mm_slli_epi16, _mm_srai_epi16, _mm_srli_si128, _mm_unpacklo_epi8, _mm_unpacklo_epi32,
 };
 
-use super::{pairs, plain_dot4};
+use super::pairs;
+use super::plain::plain_dot4;
 
 #[cfg(any(test, feature = "unpacked"))]
 pub(crate) use lanes::Lanes;

@@ -8,7 +8,7 @@ use crate::fixed::embedded_wide;
 #[cfg(dsp)]
 use crate::kernel::dsp;
 #[cfg(feature = "widths")]
-use crate::layers::matrix::{GROUP, pair};
+use crate::kernel::{GROUP, pair};
 use crate::layers::matrix::{Matrix, Weights};
 #[cfg(feature = "widths")]
 use crate::rows::pieces;

@@ -4,8 +4,10 @@ mod paired;
 
 use core::num::NonZeroUsize;
 
+use super::State;
 use crate::activation::{sigmoid, tanh};
 use crate::fixed::{requantize, round_shift, saturating_double};
+pub(crate) use crate::kernel::arguments::Lstm;
 #[cfg(armv7m)]
 use crate::kernel::armv7m;
 #[cfg(rv32)]
@@ -14,30 +16,10 @@ use crate::kernel::rv32;
 use crate::kernel::thumb1;
 #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
 use crate::kernel::{compiler_barrier, dot4};
-use crate::layers::State;
 #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
 use crate::rows::{rows, rows_or_empty};
 
 pub(crate) use paired::{Paired, Record, biases, pair_biases};
-
-/// One layer's parameters in the packing `interleaved4`, borrowed from the file. The last dimension is the gate: `i f g o`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Lstm<'a> {
-    /// E: the size of `x`.
-    pub input_size: NonZeroUsize,
-    /// `[hidden_size · input_size][4]`
-    pub weight_ih: &'a [[i8; 4]],
-    /// `[hidden_size · hidden_size][4]`
-    pub weight_hh: &'a [[i8; 4]],
-    /// `[hidden_size][4]`, in units of the input half's accumulators
-    pub bias: &'a [[i32; 4]],
-    /// `[hidden_size][4]`
-    pub multiplier_ih: &'a [[i16; 4]],
-    /// `[hidden_size][4]`
-    pub multiplier_hh: &'a [[i16; 4]],
-    /// 0 … 8
-    pub shift: u32,
-}
 
 impl Lstm<'_> {
     /// One step on `x`, `[input_size]`, Q15. A function by itself, lest its registers and its stack become those of all who call it.
@@ -58,18 +40,6 @@ impl Lstm<'_> {
     /// biases.
     pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
         Lstm { weight_ih: &[], bias: sums.as_chunks().0, ..*self }.step(&[], state);
-    }
-
-    /// Whether all sizes fit each other and none is zero: always so after load, and in the scratch as a session divides it. Kernels in
-    /// assembly rely on it.
-    #[cfg(any(armv7m, thumb1, rv32))]
-    #[inline(always)]
-    pub(crate) fn fits(&self, x: &[i16], state: &State<'_>) -> bool {
-        let (columns, units) = (x.len(), state.h.len());
-        let weights = (self.weight_ih.len(), self.weight_hh.len()) == (units * columns, units * units);
-        let rows = [self.bias.len(), self.multiplier_ih.len(), self.multiplier_hh.len()];
-        let states = [state.c.len(), state.next_h.len()];
-        weights && units != 0 && rows.iter().chain(&states).all(|&len| len == units)
     }
 
     /// The definition of a step, up to the exchange of `h` and `next_h`.

@@ -4,14 +4,10 @@ use core::num::NonZeroUsize;
 
 use crate::kernel::dot;
 #[cfg(feature = "widths")]
-use crate::kernel::{dot_groups, dot_wide};
+use crate::kernel::{GROUP, dot_groups, dot_wide, pair};
 #[cfg(feature = "widths")]
 use crate::rows::pieces;
 use crate::rows::row;
-
-/// Columns of a group of 4-bit weights, which share a multiplier.
-#[cfg(any(feature = "widths", feature = "write"))]
-pub(crate) const GROUP: usize = 16;
 
 /// The weights of a [`Matrix`], borrowed from the file.
 #[derive(Clone, Copy, Debug)]
@@ -36,13 +32,6 @@ pub(crate) enum Weights<'a> {
 pub(crate) struct Matrix<'a> {
     pub columns: NonZeroUsize,
     pub weights: Weights<'a>,
-}
-
-/// The two weights of a byte, before they are multiplied.
-#[cfg(feature = "widths")]
-#[inline(always)]
-pub(crate) fn pair(byte: u8) -> [i8; 2] {
-    [(byte as i8) << 4 >> 4, (byte as i8) >> 4]
 }
 
 impl<'a> Matrix<'a> {

@@ -4,7 +4,7 @@ use core::num::NonZeroU32;
 
 use crate::features::POOLING;
 use crate::fixed::{round_shift, saturate_16};
-use crate::state_codec::Archive;
+use crate::state_codec::StateCodec;
 use tern_format::Merge;
 
 /// Steps whose sum is exact; an even number, so that half of the sum is no larger than that of half the steps.
@@ -66,13 +66,13 @@ impl Pool<'_> {
     }
 
     /// How many steps there are, their sums, the largest values.
-    pub(crate) fn walk(&mut self, archive: &mut Archive<'_>) {
-        self.count = archive.count(self.count);
-        archive.check(self.count <= EXACT_STEPS);
-        archive.words(self.sum.iter_mut());
+    pub(crate) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
+        self.count = codec.count(self.count);
+        codec.check(self.count <= EXACT_STEPS);
+        codec.words(self.sum.iter_mut());
         let count = self.count.min(EXACT_STEPS) as i32;
-        archive.check(self.sum.iter().all(|sum| (-32_768 * count..=32_767 * count).contains(sum)));
-        archive.halves(self.features.iter_mut().skip(self.sum.len()));
+        codec.check(self.sum.iter().all(|sum| (-32_768 * count..=32_767 * count).contains(sum)));
+        codec.halves(self.features.iter_mut().skip(self.sum.len()));
     }
 
     /// Writes the means of what was added.

@@ -3,7 +3,6 @@
 use core::num::NonZeroU32;
 
 use crate::fixed::saturate_16;
-use crate::model::Channel;
 use crate::text::texts::Texts;
 
 /// How integers of the outside and the network's numbers are converted, borrowed from the file. An integer `v` of channel `k` stands for
@@ -54,6 +53,15 @@ impl<'a> Numbers<'a> {
         let at = |index: usize| Some((*self.golden_offsets.get(index)? as usize).saturating_mul(self.input.len()));
         self.golden_values.get(at(index)?..at(index + 1)?)
     }
+}
+
+/// A channel of the input, or a value of a forecast: what its integers stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Channel<'a> {
+    /// What it is called.
+    pub name: &'a str,
+    /// An integer `v` stands for the real number `v / 2^point`. −16 … 30.
+    pub point: i32,
 }
 
 /// Bounds of [`Scaling`]'s numbers, checked at load.

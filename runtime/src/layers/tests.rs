@@ -1,8 +1,8 @@
 //! Every cell against the same network in f64, on the weights that the integers stand for: docs/arithmetic.md, "What the exporter does".
 
 use crate::model::Model;
-use crate::session::forward::Run;
-use crate::session::scratch::Memory;
+use crate::session::forward::Forward;
+use crate::session::scratch::Scratch;
 use crate::testing::{Aligned, Random, Sizes, Spec};
 use crate::write::{Tensor, to_bytes};
 use std::{println, string::String, vec, vec::Vec};
@@ -120,7 +120,7 @@ fn errors(cell: CellKind, spread: f64, seed: u64) -> [f64; 4] {
     let file = Aligned::new(&to_bytes(&spec.metadata(), tensors.clone()));
     let model = Model::from_bytes(&file).unwrap();
     let mut scratch = vec![0; model.scratch_len()];
-    let mut run = Run::new(&model, Memory::new(&model, &mut scratch).unwrap());
+    let mut run = Forward::new(&model, Scratch::new(&model, &mut scratch).unwrap());
     run.reset();
     let [ih, hh] = ["ih", "hh"].map(|which| half(&tensors, cell, which));
     let (mut h, mut c) = (vec![0.0; SIZES.hidden_size], vec![0.0; SIZES.hidden_size]);
@@ -132,7 +132,7 @@ fn errors(cell: CellKind, spread: f64, seed: u64) -> [f64; 4] {
         let x: Vec<f64> = x.iter().map(|&x| f64::from(x) / 32_768.0).collect();
         let next: Vec<(f64, f64)> = (0..h.len()).map(|u| unit(cell, &ih.sums(u, &x), &hh.sums(u, &h), c[u])).collect();
         (h, c) = next.into_iter().unzip();
-        for (&found, &exact) in run.memory.first.h.iter().zip(&h) {
+        for (&found, &exact) in run.scratch.first.h.iter().zip(&h) {
             let error = (f64::from(found) / 32_768.0 - exact).abs();
             (sum, squares, largest, size) =
                 (sum + error, squares + error * error, largest.max(error), size + exact * exact);

@@ -3,8 +3,9 @@
 use super::metadata::explained;
 use crate::error::{LoadError, Name};
 use crate::features::{ERRORS, FOLDING, HIDDEN, WIDTHS};
+use crate::load::dtype::Dtype;
 use crate::load::file::{Expected, Fault, File};
-use crate::load::scanner::{Dtype, Scanner, read_header, string_at};
+use crate::load::scanner::{Scanner, read_header, string_at};
 
 /// Why the file is refused, in full where that is built in.
 pub(super) fn explain(file: &File<'_>) -> LoadError {

@@ -6,11 +6,13 @@
 
 use core::cell::Cell;
 
-use super::metadata::Key;
 use super::tensor_names::Tensor;
 use crate::features::ERRORS;
+use crate::load::dtype::Dtype;
 use crate::load::name_hash::Fingerprint;
-use crate::load::scanner::Dtype;
+
+/// A key of the metadata, by its index in the list of keys.
+pub(crate) type Key = u8;
 
 /// Words of 32 bits for [`File::marks`].
 const MARKS: usize = if ERRORS { 8 } else { 0 };

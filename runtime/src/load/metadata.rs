@@ -4,7 +4,7 @@ use super::tensor_names::shift;
 use super::words;
 use crate::config::Place;
 use crate::error::Name;
-use crate::load::file::{Fault, File};
+use crate::load::file::{Fault, File, Key};
 use crate::load::name_hash::Fingerprint;
 use crate::load::scanner::{Scanner, string_at};
 
@@ -13,9 +13,6 @@ use crate::features::{self, BIDIRECTIONAL, ERRORS, HIDDEN, HTML_WORDS, POOLING, 
 use crate::text;
 use tern_format::names::key;
 use tern_format::{Cell, Field, Input, Merge, Output, Packing, Pooling, Task, Tokenizer};
-
-/// A key of the metadata, by its place in the list of them.
-pub(crate) type Key = u8;
 
 const KEYS: [&str; COUNT] = [
     key::VERSION,

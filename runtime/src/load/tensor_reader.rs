@@ -5,11 +5,12 @@ use core::num::NonZeroUsize;
 use super::tensor_names::Tensor;
 use crate::features::WIDTHS;
 #[cfg(feature = "widths")]
-use crate::layers::matrix::{GROUP, pair};
+use crate::kernel::{GROUP, pair};
 use crate::layers::matrix::{Matrix, Weights};
+use crate::load::dtype::Dtype;
 use crate::load::file::{Fault, File};
 use crate::load::name_hash::Fingerprint;
-use crate::load::scanner::{Dtype, Scanner};
+use crate::load::scanner::Scanner;
 use crate::text::texts::Texts;
 
 /// In the place of a shape's first dimension: any.

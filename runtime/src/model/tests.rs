@@ -20,7 +20,7 @@ const SMALL: Sizes = Sizes { embedding_dim: 3, hidden_size: 5, classes: 2 };
 
 fn run(model: &Model<'_>, text: &[u8]) -> Vec<i32> {
     let mut scratch = vec![-1; model.scratch_len()];
-    let mut session = model.session(&mut scratch).unwrap();
+    let mut session = model.text_session(&mut scratch).unwrap();
     session.classify(text).iter().collect()
 }
 
@@ -227,7 +227,7 @@ fn every_tokenizer_loads_and_runs() {
         assert_eq!(model.config().tokenizer, tokenizer);
         assert_eq!(model.scratch_len(), (8 * 5 + 8) / 4 + crate::text::buffer_len(tokenizer));
         let mut scratch = vec![-1; model.scratch_len()];
-        let mut session = model.session(&mut scratch).unwrap();
+        let mut session = model.text_session(&mut scratch).unwrap();
         session.classify(b"call FREE call");
         let (tokens, known) = match tokenizer.kind {
             TokenizerKind::Chars => (14, 0),
@@ -260,7 +260,7 @@ fn bytes_need_no_vocabulary() {
     let model = Model::from_bytes(&file).unwrap();
     assert_eq!(model.config().vocab_size, 258);
     let mut scratch = vec![-1; model.scratch_len()];
-    let mut session = model.session(&mut scratch).unwrap();
+    let mut session = model.text_session(&mut scratch).unwrap();
     let mut ids = vec![];
     session.feed_with(b"a\xff\0", |step| ids.push(step.id));
     assert_eq!((ids, session.unknown()), (vec![99, 257, 2], 0));
@@ -299,7 +299,7 @@ fn any_chunks_give_the_same_logits_and_reset_forgets() {
     let text = "Free Grüße, CALL now!! caller МИР, prize \u{fffd}".as_bytes();
     let whole = run(&model, text);
     let mut scratch = vec![-1; model.scratch_len()];
-    let mut session = model.session(&mut scratch).unwrap();
+    let mut session = model.text_session(&mut scratch).unwrap();
     for chunk in 1..text.len() {
         session.reset();
         text.chunks(chunk).for_each(|c| session.feed(c));
@@ -314,7 +314,7 @@ fn ids_step_as_their_tokens_do() {
     let file = random_file(4, SMALL, "1");
     let model = Model::from_bytes(&file).unwrap();
     let mut scratch = vec![-1; model.scratch_len()];
-    let mut session = model.session(&mut scratch).unwrap();
+    let mut session = model.text_session(&mut scratch).unwrap();
     session.classify("call мир zebra".as_bytes());
     let (logits, hash): (Vec<i32>, u32) = (session.logits().iter().collect(), session.state_hash());
     session.reset();
@@ -333,7 +333,7 @@ fn a_token_is_found_only_whole() {
     let ids = |text: &str| {
         let mut ids = vec![];
         let mut scratch = vec![0; model.scratch_len()];
-        let mut session = model.session(&mut scratch).unwrap();
+        let mut session = model.text_session(&mut scratch).unwrap();
         session.feed_with(text.as_bytes(), |step| ids.push(step.id));
         session.finish_with(|step| ids.push(step.id));
         ids
@@ -352,7 +352,7 @@ fn ranks_fall_and_probabilities_follow() {
     let file = random_file(6, Sizes { classes: 9, ..SMALL }, "0");
     let model = Model::from_bytes(&file).unwrap();
     let mut scratch = vec![0; model.scratch_len()];
-    let mut session = model.session(&mut scratch).unwrap();
+    let mut session = model.text_session(&mut scratch).unwrap();
     let logits = session.classify(b"free call");
     let mut sorted: Vec<(i32, usize)> = logits.iter().enumerate().map(|(class, logit)| (-logit, class)).collect();
     sorted.sort();

@@ -5,45 +5,46 @@ use core::num::NonZeroUsize;
 use crate::features::VALUES;
 use crate::layers::head::Logits;
 use crate::layers::pooling::merge;
+use crate::layers::visit_state;
 use crate::model::Model;
 use crate::rows::row;
-use crate::session::scratch::{Kept, Memory, states_of};
-use crate::state_codec::Archive;
+use crate::session::scratch::{Kept, Scratch, states_of};
+use crate::state_codec::StateCodec;
 use crate::text::vocabulary::UNK;
 use tern_format::{Input, Merge};
 
 /// A network at work in the caller's scratch.
 #[derive(Debug)]
-pub(crate) struct Run<'s> {
+pub(crate) struct Forward<'s> {
     pub model: &'s Model<'s>,
-    pub memory: Memory<'s>,
+    pub scratch: Scratch<'s>,
     /// Steps so far: tokens, or values of all channels.
     pub steps: u32,
     /// Tokens without a place in the vocabulary.
     pub unknown: u32,
     /// What the head reads is up to date.
-    settled: bool,
+    is_up_to_date: bool,
     /// A step goes on above the first layer: in others, or in pooling.
-    goes_on: bool,
+    has_more_above: bool,
 }
 
-impl<'s> Run<'s> {
-    /// Before the first step it is to be [`reset`](Run::reset).
-    pub(crate) fn new(model: &'s Model<'s>, memory: Memory<'s>) -> Self {
-        let goes_on = states_of(&model.config) > 1 || memory.pool.is_some();
-        Run { model, memory, steps: 0, unknown: 0, settled: false, goes_on }
+impl<'s> Forward<'s> {
+    /// Before the first step it is to be [`reset`](Forward::reset).
+    pub(crate) fn new(model: &'s Model<'s>, scratch: Scratch<'s>) -> Self {
+        let has_more_above = states_of(&model.config) > 1 || scratch.pool.is_some();
+        Forward { model, scratch, steps: 0, unknown: 0, is_up_to_date: false, has_more_above }
     }
 
     pub(crate) fn reset(&mut self) {
-        self.memory.first.reset();
-        self.memory.above.iter_mut().for_each(|state| state.reset());
-        if let Some(pool) = &mut self.memory.pool {
+        self.scratch.first.reset();
+        self.scratch.above.iter_mut().for_each(|state| state.reset());
+        if let Some(pool) = &mut self.scratch.pool {
             pool.reset();
         }
         if VALUES {
-            self.model.numbers().input.keep(&[], self.memory.last);
+            self.model.numbers().input.keep(&[], self.scratch.last);
         }
-        (self.steps, self.unknown, self.settled) = (0, 0, false);
+        (self.steps, self.unknown, self.is_up_to_date) = (0, 0, false);
     }
 
     /// Takes a token.
@@ -52,7 +53,7 @@ impl<'s> Run<'s> {
         if id == UNK {
             self.unknown = self.unknown.saturating_add(1);
         }
-        if let Some(kept) = &mut self.memory.kept {
+        if let Some(kept) = &mut self.scratch.kept {
             let Kept { ids, cap, .. } = &mut **kept;
             if let Some(place) = ids.get_mut(self.steps.min(*cap) as usize) {
                 *place = id as i32;
@@ -60,19 +61,19 @@ impl<'s> Run<'s> {
         } else {
             let folded = self.model.folded_sums(id, false);
             if folded.is_none() {
-                self.model.embedding.embed(id, self.memory.x);
+                self.model.embedding.embed(id, self.scratch.x);
             }
             self.step(folded);
         }
         self.steps = self.steps.saturating_add(1);
-        self.settled = false;
+        self.is_up_to_date = false;
     }
 
     /// Takes a value for each channel, integers of the outside.
     pub(crate) fn take_values(&mut self, values: &[i32]) {
-        self.model.numbers().input.read(values, self.memory.x);
-        self.model.numbers().input.keep(values, self.memory.last);
-        let Memory { x, kept, .. } = &mut self.memory;
+        self.model.numbers().input.read(values, self.scratch.x);
+        self.model.numbers().input.keep(values, self.scratch.last);
+        let Scratch { x, kept, .. } = &mut self.scratch;
         if let Some(kept) = kept {
             let begin = (self.steps.min(kept.cap) as usize).saturating_mul(x.len());
             for (to, x) in kept.inputs.iter_mut().skip(begin).zip(x.iter()) {
@@ -82,19 +83,19 @@ impl<'s> Run<'s> {
             self.step(None);
         }
         self.steps = self.steps.saturating_add(1);
-        self.settled = false;
+        self.is_up_to_date = false;
     }
 
     /// One step of every layer, in one direction. `folded`: the first layer's input half, where it is ready-made.
     #[inline]
     fn step(&mut self, folded: Option<&[i32]>) {
-        let Memory { x, first: state, .. } = &mut self.memory;
+        let Scratch { x, first: state, .. } = &mut self.scratch;
         let model = self.model;
         match folded {
             None => model.first_cell().step(x, state),
             Some(sums) => model.first_cell().step_folded(sums, state),
         }
-        if self.goes_on {
+        if self.has_more_above {
             self.step_above();
         }
     }
@@ -102,7 +103,7 @@ impl<'s> Run<'s> {
     /// What a step of the first layer is followed by: those of the others, and pooling. Most models have neither.
     #[inline(never)]
     fn step_above(&mut self) {
-        let Memory { first, above, pool, .. } = &mut self.memory;
+        let Scratch { first, above, pool, .. } = &mut self.scratch;
         let mut below = &*first.h;
         for (cell, state) in self.model.cells().iter().skip(1).zip(above) {
             cell.step_apart(below, state);
@@ -118,34 +119,34 @@ impl<'s> Run<'s> {
 
     /// The answer after the steps so far.
     pub(crate) fn logits(&mut self) -> Logits<'_> {
-        if !self.settled {
-            self.settle();
-            self.settled = true;
+        if !self.is_up_to_date {
+            self.update();
+            self.is_up_to_date = true;
         }
         let hidden = self.model.hidden.is_some();
-        let features = if hidden { &*self.memory.hidden } else { self.memory.features(&self.model.config) };
+        let features = if hidden { &*self.scratch.hidden } else { self.scratch.features(&self.model.config) };
         Logits { head: &self.model.head, features }
     }
 
-    fn settle(&mut self) {
+    fn update(&mut self) {
         if self.model.config.reads_both_ways() {
             self.run_both_directions();
         }
-        if let Some(pool) = &mut self.memory.pool {
+        if let Some(pool) = &mut self.scratch.pool {
             pool.finish();
         }
         if let Some(hidden) = &self.model.hidden {
             // Lent out for a moment: it is written while the rest is read.
-            let activations = core::mem::take(&mut self.memory.hidden);
-            hidden.relu(self.memory.features(&self.model.config), activations);
-            self.memory.hidden = activations;
+            let activations = core::mem::take(&mut self.scratch.hidden);
+            hidden.relu(self.scratch.features(&self.model.config), activations);
+            self.scratch.hidden = activations;
         }
     }
 
     /// All layers over all steps that are kept, from both ends.
     fn run_both_directions(&mut self) {
         let config = &self.model.config;
-        let Memory { x, first: state, pool: Some(pool), kept: Some(kept), .. } = &mut self.memory else {
+        let Scratch { x, first: state, pool: Some(pool), kept: Some(kept), .. } = &mut self.scratch else {
             return;
         };
         let (pool, kept) = (&mut **pool, &mut **kept);
@@ -220,32 +221,32 @@ fn copy(from: &[i16], to: &mut [i16], begin: usize) {
     }
 }
 
-impl Run<'_> {
+impl Forward<'_> {
     /// All that is kept between two steps.
-    pub(crate) fn walk(&mut self, archive: &mut Archive<'_>) {
-        self.settled = false;
-        self.steps = archive.count(self.steps);
-        self.unknown = archive.count(self.unknown);
-        archive.check(self.unknown <= self.steps);
-        archive.words(self.memory.last.iter_mut());
-        if let Some(kept) = &mut self.memory.kept {
-            kept.walk(self.steps, self.memory.x.len(), self.model.config.vocab_size, archive);
+    pub(crate) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
+        self.is_up_to_date = false;
+        self.steps = codec.count(self.steps);
+        self.unknown = codec.count(self.unknown);
+        codec.check(self.unknown <= self.steps);
+        codec.words(self.scratch.last.iter_mut());
+        if let Some(kept) = &mut self.scratch.kept {
+            kept.visit_state(self.steps, self.scratch.x.len(), self.model.config.vocab_size, codec);
             return;
         }
         let in_use = states_of(&self.model.config);
-        let Memory { first, above, .. } = &mut self.memory;
+        let Scratch { first, above, .. } = &mut self.scratch;
         let states = core::iter::once(first).chain(above).take(in_use);
-        states.for_each(|state| state.walk(self.model.config.cell, archive));
-        if let Some(pool) = &mut self.memory.pool {
-            pool.walk(archive);
+        states.for_each(|state| visit_state(state, self.model.config.cell, codec));
+        if let Some(pool) = &mut self.scratch.pool {
+            pool.visit_state(codec);
         }
     }
 
-    /// What is kept between two steps, little-endian: see [`Session::state_hash`](crate::Session::state_hash).
+    /// What is kept between two steps, little-endian: see [`Session::state_hash`](crate::SessionBase::state_hash).
     pub(crate) fn state_bytes(&self) -> impl Iterator<Item = u8> {
-        let Memory { pool, kept, .. } = &self.memory;
+        let Scratch { pool, kept, .. } = &self.scratch;
         let streaming = kept.is_none();
-        let states = self.memory.states().filter(move |_| streaming).flat_map(|state| {
+        let states = self.scratch.states().filter(move |_| streaming).flat_map(|state| {
             let hidden = state.h.iter().flat_map(|h| h.to_le_bytes());
             hidden.chain(state.c.iter().flat_map(|c| c.to_le_bytes()))
         });
@@ -259,7 +260,7 @@ impl Run<'_> {
             kept.as_ref().map_or((&[], &[], 0), |kept| (kept.ids, kept.inputs, kept.cap));
         let steps = self.steps.min(cap) as usize;
         let ids = ids.iter().take(steps).flat_map(|id| id.to_le_bytes());
-        let inputs = inputs.iter().take(steps.saturating_mul(self.memory.x.len()));
+        let inputs = inputs.iter().take(steps.saturating_mul(self.scratch.x.len()));
         let halves = largest.chain(inputs).flat_map(|v| v.to_le_bytes());
         states.chain(sums).chain(ids).chain(halves)
     }

@@ -7,7 +7,7 @@ use crate::text::vocabulary::UNK;
 /// Draws tokens by their probability. The same seed draws the same tokens from the same logits, on every machine.
 ///
 /// ```no_run
-/// # fn write(session: &mut tern_runtime::Session<'_>) {
+/// # fn write(session: &mut tern_runtime::TextSession<'_>) {
 /// use tern_runtime::{Ranked, Sampler};
 ///
 /// let mut sampler = Sampler::new(3, Sampler::ONE * 7 / 10); // seed 3, temperature 0.7

@@ -1,10 +1,10 @@
 //! The state of a session as bytes: docs/format.md, "The state of a session".
 
+use super::scratch::Layout;
 use crate::error::{StateError, TooLong};
 use crate::model::Model;
-use crate::session::scratch::Layout;
-use crate::session::{FNV_START, Session, fnv1a};
-use crate::state_codec::Archive;
+use crate::session::{FNV_START, SessionBase, fnv1a};
+use crate::state_codec::StateCodec;
 use tern_format::Input;
 
 /// What a state begins with, and the version of what follows.
@@ -32,13 +32,13 @@ impl Model<'_> {
         sizes.chain(numbers).fold(FNV_START, fnv1a)
     }
 
-    /// How many bytes [`Session::save`] writes at most; for a bidirectional model, which keeps the tokens: as
+    /// How many bytes [`SessionBase::save`] writes at most; for a bidirectional model, which keeps the tokens: as
     /// [`state_len_for`](Model::state_len_for) [`KEPT_TOKENS`](Model::KEPT_TOKENS).
     pub fn state_len(&self) -> usize {
         self.state_len_for(Self::KEPT_TOKENS)
     }
 
-    /// How many bytes [`Session::save`] writes at most for texts of up to so many tokens; only to bidirectional models their
+    /// How many bytes [`SessionBase::save`] writes at most for texts of up to so many tokens; only to bidirectional models their
     /// number matters.
     pub fn state_len_for(&self, tokens: usize) -> usize {
         let config = self.config();
@@ -47,16 +47,16 @@ impl Model<'_> {
     }
 }
 
-impl Session<'_> {
-    /// How many bytes [`save`](Session::save) writes now.
+impl SessionBase<'_> {
+    /// How many bytes [`save`](SessionBase::save) writes now.
     pub fn state_len(&mut self) -> usize {
-        let mut archive = Archive::counting();
-        self.walk(&mut archive);
-        HEADER + archive.len() + SUM
+        let mut codec = StateCodec::counting();
+        self.visit_state(&mut codec);
+        HEADER + codec.len() + SUM
     }
 
     /// Writes the state into the beginning of `to`, the text under way to the byte, and says how many bytes it took:
-    /// [`Model::state_len`] at most. It goes on after [`restore`](Session::restore), on any machine, as if there had been no break.
+    /// [`Model::state_len`] at most. It goes on after [`restore`](SessionBase::restore), on any machine, as if there had been no break.
     ///
     /// # Errors
     /// [`StateError::Buffer`] if `to` is too short.
@@ -64,12 +64,12 @@ impl Session<'_> {
         let (found, expected) = (to.len(), self.state_len());
         let to = to.get_mut(..expected).ok_or(StateError::Buffer { found, expected })?;
         let model = self.model().fingerprint();
-        let mut archive = Archive::writing(to);
-        MAGIC.into_iter().for_each(|byte| _ = archive.byte(byte));
-        archive.half(VERSION as i16);
-        archive.count(model);
-        archive.count(expected as u32);
-        self.walk(&mut archive);
+        let mut codec = StateCodec::writing(to);
+        MAGIC.into_iter().for_each(|byte| _ = codec.byte(byte));
+        codec.half(VERSION as i16);
+        codec.count(model);
+        codec.count(expected as u32);
+        self.visit_state(&mut codec);
         // Not `split_last_chunk_mut`, which links a panic.
         if let Some((state, sum)) = to.split_at_mut_checked(expected.saturating_sub(SUM)) {
             sum.iter_mut().zip(hash(state).to_le_bytes()).for_each(|(to, from)| *to = from);
@@ -77,34 +77,34 @@ impl Session<'_> {
         Ok(expected)
     }
 
-    /// Goes on from a state that [`save`](Session::save) wrote: exactly its bytes. Where it is refused, the session begins a new text.
+    /// Goes on from a state that [`save`](SessionBase::save) wrote: exactly its bytes. Where it is refused, the session begins a new text.
     ///
     /// # Errors
     /// What is wrong with the state: [`StateError`].
     pub fn restore(&mut self, from: &[u8]) -> Result<(), StateError> {
         self.reset();
         let Some((state, sum)) = from.split_last_chunk::<SUM>() else { return Err(StateError::NoState) };
-        let mut archive = Archive::reading(state);
-        if [archive.byte(0), archive.byte(0)] != MAGIC {
+        let mut codec = StateCodec::reading(state);
+        if [codec.byte(0), codec.byte(0)] != MAGIC {
             return Err(StateError::NoState);
         }
-        let found = archive.half(0) as u16;
+        let found = codec.half(0) as u16;
         if found != VERSION {
             return Err(StateError::Version { found, expected: VERSION });
         }
-        let (found, expected) = (archive.count(0), self.model().fingerprint());
+        let (found, expected) = (codec.count(0), self.model().fingerprint());
         if found != expected {
             return Err(StateError::Model { found, expected });
         }
-        let (found, expected) = (from.len(), archive.count(0) as usize);
+        let (found, expected) = (from.len(), codec.count(0) as usize);
         if found != expected {
             return Err(StateError::Length { found, expected });
         }
         if hash(state).to_le_bytes() != *sum {
             return Err(StateError::Corrupt);
         }
-        self.walk(&mut archive);
-        if archive.is_sound() && archive.len() == state.len() {
+        self.visit_state(&mut codec);
+        if codec.is_sound() && codec.len() == state.len() {
             return Ok(());
         }
         let (found, cap) = (self.tokens(), self.cap());

@@ -5,7 +5,7 @@ use crate::features::{self, STACKED, VALUES};
 use crate::layers::State;
 use crate::layers::pooling::{EXACT_STEPS, Pool};
 use crate::model::Model;
-use crate::state_codec::Archive;
+use crate::state_codec::StateCodec;
 use tern_format::{Merge, Task};
 
 /// What a session needs: words of 32 bits and halves of words, for itself and, of a bidirectional model, for every step kept.
@@ -107,18 +107,18 @@ pub(crate) struct Kept<'s> {
 
 impl Kept<'_> {
     /// What was read so far: ids, below `vocab_size`, or inputs of `width`.
-    pub(crate) fn walk(&mut self, steps: u32, width: usize, vocab_size: usize, archive: &mut Archive<'_>) {
+    pub(crate) fn visit_state(&mut self, steps: u32, width: usize, vocab_size: usize, codec: &mut StateCodec<'_>) {
         let steps = steps.min(self.cap) as usize;
         let ids = self.ids.get_mut(..steps).unwrap_or_default();
-        archive.words(ids.iter_mut());
-        archive.check(ids.iter().all(|&id| (id as u32 as usize) < vocab_size));
-        archive.halves(self.inputs.iter_mut().take(steps.saturating_mul(width)));
+        codec.words(ids.iter_mut());
+        codec.check(ids.iter().all(|&id| (id as u32 as usize) < vocab_size));
+        codec.halves(self.inputs.iter_mut().take(steps.saturating_mul(width)));
     }
 }
 
 /// The scratch, divided.
 #[derive(Debug)]
-pub(crate) struct Memory<'s> {
+pub(crate) struct Scratch<'s> {
     /// What a step reads: the embedded token or the values. `[input width]`, Q15.
     pub x: &'s mut [i16],
     /// The last numbers read, integers of the outside. `[channels]`; of a forecast
@@ -146,7 +146,7 @@ impl<'s, T> Cut<'s, T> {
     }
 }
 
-impl<'s> Memory<'s> {
+impl<'s> Scratch<'s> {
     /// None where `scratch` is too short for a step.
     pub(crate) fn new(model: &Model<'_>, scratch: &'s mut [i32]) -> Option<Self> {
         let config = model.config();
@@ -188,7 +188,7 @@ impl<'s> Memory<'s> {
             (true, 0) => return None,
             (true, _) => features::Steps::new(kept),
         };
-        Some(Memory { x, last, first, above, pool, hidden, kept })
+        Some(Scratch { x, last, first, above, pool, hidden, kept })
     }
 
     /// The states of all layers, the first one first.

@@ -1,7 +1,7 @@
 //! Emoticons: tokens that mix kinds of characters.
 
 use super::is_word;
-use crate::state_codec::Archive;
+use crate::state_codec::StateCodec;
 
 /// What characters turn out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,10 +29,10 @@ const NONE: char = '\0';
 
 impl Emoticons {
     /// What is held back.
-    pub(super) fn walk(&mut self, archive: &mut Archive<'_>) {
+    pub(super) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         for c in &mut self.held {
             // Eyes, noses and mouths are all ASCII.
-            *c = char::from(archive.byte(*c as u8));
+            *c = char::from(codec.byte(*c as u8));
         }
     }
 

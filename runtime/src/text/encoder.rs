@@ -3,7 +3,7 @@
 #[cfg(feature = "wordpiece")]
 use super::wordpiece::Word;
 use super::{Piece, Splitter, Tokenizer, TokenizerKind};
-use crate::state_codec::Archive;
+use crate::state_codec::StateCodec;
 use crate::text::vocabulary::{Lookup, Vocabulary};
 
 /// Turns a stream of bytes into the ids of its tokens. Each call must be given the same vocabulary.
@@ -47,19 +47,19 @@ impl<'b> Encoder<'b> {
     }
 
     /// All that is kept between two bytes of the text.
-    pub(crate) fn walk(&mut self, vocabulary: &Vocabulary<'_>, archive: &mut Archive<'_>) {
-        self.splitter.walk(archive);
+    pub(crate) fn visit_state(&mut self, vocabulary: &Vocabulary<'_>, codec: &mut StateCodec<'_>) {
+        self.splitter.visit_state(codec);
         #[cfg(feature = "wordpiece")]
         if let Some(word) = &mut self.ids.word {
-            return word.walk(archive);
+            return word.visit_state(codec);
         }
         let lookup = &mut self.ids.lookup;
-        let under_way = archive.byte((*lookup != Lookup::START).into());
-        archive.check(under_way <= 1);
+        let under_way = codec.byte((*lookup != Lookup::START).into());
+        codec.check(under_way <= 1);
         if under_way == 0 {
             *lookup = Lookup::START;
         } else {
-            lookup.walk(vocabulary, archive);
+            lookup.visit_state(vocabulary, codec);
         }
     }
 

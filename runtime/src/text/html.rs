@@ -1,6 +1,6 @@
 //! HTML to text: tags become spaces, entities become the characters that they stand for.
 
-use crate::state_codec::Archive;
+use crate::state_codec::StateCodec;
 
 /// Characters of a tag after its `<`, at most: a slash, its first letter and [`CONTENT`] more.
 pub(super) const BUFFER: usize = CONTENT + 2;
@@ -37,8 +37,8 @@ impl<'b> Tags<'b> {
     }
 
     /// How far the tag is: 0 none, 1 after `<`, 2 after `</`, 3 and more: so many less 3 may still come. Then what is held back.
-    pub(super) fn walk(&mut self, archive: &mut Archive<'_>) {
-        let state = archive.byte(match self.state {
+    pub(super) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
+        let state = codec.byte(match self.state {
             State::Text => 0,
             State::Open => 1,
             State::Slash => 2,
@@ -50,9 +50,9 @@ impl<'b> Tags<'b> {
             2 => State::Slash,
             _ => State::Content(usize::from(state) - 3),
         };
-        self.length = archive.byte(self.length as u8).into();
-        archive.check(usize::from(state) <= 3 + CONTENT && self.length <= self.held.len());
-        archive.words(self.held.iter_mut().take(self.length));
+        self.length = codec.byte(self.length as u8).into();
+        codec.check(usize::from(state) <= 3 + CONTENT && self.length <= self.held.len());
+        codec.words(self.held.iter_mut().take(self.length));
     }
 
     pub(super) fn feed(&mut self, c: char, sink: &mut dyn FnMut(char)) {
@@ -123,10 +123,10 @@ impl Entities {
     }
 
     /// Which entity, and how much of it is held back.
-    pub(super) fn walk(&mut self, archive: &mut Archive<'_>) {
-        self.candidate = archive.byte(self.candidate as u8).into();
-        self.held = archive.byte(self.held as u8).into();
-        archive.check(ENTITIES.get(self.candidate).is_some_and(|(name, _)| self.held < name.len()));
+    pub(super) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
+        self.candidate = codec.byte(self.candidate as u8).into();
+        self.held = codec.byte(self.held as u8).into();
+        codec.check(ENTITIES.get(self.candidate).is_some_and(|(name, _)| self.held < name.len()));
     }
 
     pub(super) fn feed(&mut self, c: char, sink: &mut dyn FnMut(char)) {

@@ -5,8 +5,6 @@
 //! what was last so said in its block, by `zigzag`. A number is written in digits, each in half a byte: 0 … 9 is the last one, 10 … 15 says that
 //! another follows. An index says where every so many runs begin, so that a look-up reads no more than these.
 
-use super::{lowercase, word};
-
 /// Runs between two entries of an index.
 const BLOCK: usize = 32;
 /// Beyond all characters: where the last run, which is none, begins.
@@ -26,8 +24,37 @@ pub(super) struct Run {
     pub added: i32,
 }
 
-const WORDS: Packed = Packed::EMPTY.with(&word::RUNS, false);
-const BOTH: Packed = WORDS.with(&lowercase::RUNS, true);
+/// Ranges of word characters beyond ASCII, ascending: `first << 11 | length - 1`.
+const RANGES: &[u32] = &include!("tables/word.in");
+
+const WORD_RUNS: [Run; RANGES.len()] = {
+    let mut runs = [Run { first: 0, span: 0, added: 0 }; RANGES.len()];
+    let mut at = 0;
+    while at < RANGES.len() {
+        runs[at] = Run { first: RANGES[at] >> 11, span: (RANGES[at] & 0x7ff) + 1, added: 0 };
+        at += 1;
+    }
+    runs
+};
+
+/// Runs of characters beyond ASCII that have a lower case, ascending. First: `first << 11 | count - 1`; second: what is added to each, to
+/// every second character where that is 1.
+const LOWER: &[(u32, i32)] = &include!("tables/lower.in");
+
+const LOWER_RUNS: [Run; LOWER.len()] = {
+    let mut runs = [Run { first: 0, span: 0, added: 0 }; LOWER.len()];
+    let mut at = 0;
+    while at < LOWER.len() {
+        let (run, added) = LOWER[at];
+        let steps = run & 0x7ff;
+        runs[at] = Run { first: run >> 11, span: if added == 1 { 2 * steps } else { steps } + 1, added };
+        at += 1;
+    }
+    runs
+};
+
+const WORDS: Packed = Packed::EMPTY.with(&WORD_RUNS, false);
+const BOTH: Packed = WORDS.with(&LOWER_RUNS, true);
 
 /// The end of the run before a block, then at which digit the block begins: 20 and 12 bits. Blocks of words, then of lower case.
 static INDEX: [u32; BOTH.blocks] = first_of(&BOTH.index);

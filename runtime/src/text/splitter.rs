@@ -10,7 +10,7 @@ use super::{
     emoticon::{Emoticons, Found},
     html::{Entities, Tags},
 };
-use crate::state_codec::Archive;
+use crate::state_codec::StateCodec;
 
 /// One step of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,20 +99,20 @@ impl<'b> Splitter<'b> {
     }
 
     /// The character, what HTML holds back, and the token under way.
-    pub(crate) fn walk(&mut self, archive: &mut Archive<'_>) {
+    pub(crate) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         if self.tokens.kind == TokenizerKind::Bytes {
             return;
         }
-        self.utf8.walk(archive);
+        self.utf8.visit_state(codec);
         #[cfg(feature = "html_words")]
         if self.tokens.kind == TokenizerKind::HtmlWords {
-            self.html.tags.walk(archive);
-            self.html.entities.walk(archive);
-            self.html.emoticons.walk(archive);
+            self.html.tags.visit_state(codec);
+            self.html.entities.visit_state(codec);
+            self.html.emoticons.visit_state(codec);
         }
-        let class = archive.byte(self.tokens.class as u8);
+        let class = codec.byte(self.tokens.class as u8);
         let known = [Class::Space, Class::Word, Class::Other].into_iter().find(|&known| known as u8 == class);
-        archive.check(known.is_some());
+        codec.check(known.is_some());
         self.tokens.class = known.unwrap_or(Class::Space);
     }
 

@@ -1,6 +1,6 @@
 //! UTF-8, a byte at a time.
 
-use crate::state_codec::Archive;
+use crate::state_codec::StateCodec;
 
 /// Decodes UTF-8 from single bytes. Never fails: each maximal ill-formed part becomes one U+FFFD, exactly as
 /// `String::from_utf8_lossy` does (Unicode 16.0, chapter 3, "U+FFFD Substitution of Maximal Subparts").
@@ -80,11 +80,10 @@ impl Utf8 {
     }
 
     /// The character under way.
-    pub(crate) fn walk(&mut self, archive: &mut Archive<'_>) {
-        self.code = archive.count(self.code);
-        (self.missing, self.low, self.high) =
-            (archive.byte(self.missing), archive.byte(self.low), archive.byte(self.high));
-        archive.check(self.missing <= 3 && self.low <= self.high && self.high <= 0x3f && self.code <= 0x10_ffff);
+    pub(crate) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
+        self.code = codec.count(self.code);
+        (self.missing, self.low, self.high) = (codec.byte(self.missing), codec.byte(self.low), codec.byte(self.high));
+        codec.check(self.missing <= 3 && self.low <= self.high && self.high <= 0x3f && self.code <= 0x10_ffff);
     }
 
     /// Ends the text: a character that was broken off becomes U+FFFD.

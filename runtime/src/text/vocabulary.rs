@@ -1,7 +1,7 @@
 //! Tokens to ids.
 
 use crate::error::LoadError;
-use crate::state_codec::Archive;
+use crate::state_codec::StateCodec;
 use crate::text::texts::Texts;
 
 /// Id of the token that stands for padding. No text has it.
@@ -122,12 +122,12 @@ impl Lookup {
     }
 
     /// The range, and how many bytes its tokens agree in.
-    pub(crate) fn walk(&mut self, vocabulary: &Vocabulary<'_>, archive: &mut Archive<'_>) {
-        self.low = archive.count(self.low);
-        self.high = archive.count(self.high);
-        self.depth = archive.count(self.depth);
-        archive.check(self.high as usize <= vocabulary.tokens.len() && self.low <= self.high);
-        archive.check(self.is_hopeless() || self.depth as usize <= vocabulary.tokens.bytes(self.low as usize).len());
+    pub(crate) fn visit_state(&mut self, vocabulary: &Vocabulary<'_>, codec: &mut StateCodec<'_>) {
+        self.low = codec.count(self.low);
+        self.high = codec.count(self.high);
+        self.depth = codec.count(self.depth);
+        codec.check(self.high as usize <= vocabulary.tokens.len() && self.low <= self.high);
+        codec.check(self.is_hopeless() || self.depth as usize <= vocabulary.tokens.bytes(self.low as usize).len());
     }
 
     /// Whether no token begins with the bytes so far.

@@ -1,6 +1,6 @@
 //! Words to pieces: greedy longest match.
 
-use crate::state_codec::Archive;
+use crate::state_codec::StateCodec;
 use crate::text::vocabulary::{Lookup, UNK, Vocabulary};
 
 /// Longer words are unknown, in characters. The limit of BERT.
@@ -25,11 +25,11 @@ impl<'b> Word<'b> {
     }
 
     /// Its characters; of one that is too long, how many there are at least and no more.
-    pub(super) fn walk(&mut self, archive: &mut Archive<'_>) {
-        self.length = archive.byte(self.length.min(MAX_CHARS + 1) as u8).into();
-        archive.check(self.length <= MAX_CHARS + 1);
+    pub(super) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
+        self.length = codec.byte(self.length.min(MAX_CHARS + 1) as u8).into();
+        codec.check(self.length <= MAX_CHARS + 1);
         let kept = if self.length <= MAX_CHARS { self.length } else { 0 };
-        archive.words(self.chars.iter_mut().take(kept));
+        codec.words(self.chars.iter_mut().take(kept));
     }
 
     pub(super) fn push(&mut self, c: char) {

@@ -2,8 +2,9 @@
 
 use alloc::{vec, vec::Vec};
 
-use super::{Dtype, Tensor};
+use super::tensor::Tensor;
 use crate::Model;
+use crate::load::dtype::Dtype;
 use tern_format::Input;
 
 /// Bytes of a device file that each folded token takes.

@@ -2,8 +2,9 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use super::{Dtype, Tensor};
+use super::tensor::Tensor;
 use crate::Packing;
+use crate::load::dtype::Dtype;
 
 /// Metadata and tensors in a packing, from those in the plain one of the cell, which any of the interleaved ones leaves as it is.
 /// [`Packing::Paired16`] is LSTM's, and E and H must be multiples of 4, or the loader refuses what comes out; [`Packing::Rows`] is

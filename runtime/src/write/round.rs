@@ -2,8 +2,9 @@
 
 use alloc::{string::String, vec::Vec};
 
-use super::{Dtype, Tensor};
-use crate::layers::matrix::GROUP;
+use super::tensor::Tensor;
+use crate::kernel::GROUP;
+use crate::load::dtype::Dtype;
 
 /// The largest weight of 4 bits before it is multiplied, and the largest multiplier.
 const LARGEST: i32 = 7;

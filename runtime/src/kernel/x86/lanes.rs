@@ -5,9 +5,9 @@
 
 use core::arch::x86_64::*;
 
+use super::super::arguments::State;
+use super::super::unpacked_weights::{Columns, LANES, UnpackedWeights, Words};
 use crate::activation::{SIGMOID, TANH};
-use crate::layers::State;
-use crate::layers::unpacked::{Columns, LANES, UnpackedLayer, Words};
 use crate::rows::rows;
 use tern_format::Cell as CellKind;
 
@@ -24,7 +24,7 @@ impl Lanes {
     /// One step on `x`, `[input_size]`, Q15; or, where there are `sums`, as many as biases, on an input half that is ready-made. Up to the
     /// exchange of `h` and `next_h`.
     #[inline]
-    pub(crate) fn step(self, layer: &UnpackedLayer<'_>, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
+    pub(crate) fn step(self, layer: &UnpackedWeights, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
         // SAFETY: the processor has AVX2, or there would be no `self`.
         unsafe {
             match layer.kind {
@@ -54,7 +54,7 @@ impl<const ROWS: usize> Halves<ROWS> {
 }
 
 #[target_feature(enable = "avx2")]
-fn lstm(layer: &UnpackedLayer<'_>, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
+fn lstm(layer: &UnpackedWeights, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
     blocks::<4, 1>(layer, x, sums, state, |halves, c| {
         let (i, f, o) = (sigmoid(halves.z(0)), sigmoid(halves.z(1)), sigmoid(halves.z(3)));
         let t = round_shift::<11>(product(i, tanh(halves.z(2))));
@@ -64,7 +64,7 @@ fn lstm(layer: &UnpackedLayer<'_>, x: &[i16], sums: Option<&[i32]>, state: &mut 
 }
 
 #[target_feature(enable = "avx2")]
-fn gru(layer: &UnpackedLayer<'_>, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
+fn gru(layer: &UnpackedWeights, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
     blocks::<3, 1>(layer, x, sums, state, |halves, c| {
         let (r, z) = (sigmoid(halves.z(0)), sigmoid(halves.z(1)));
         let n = _mm256_add_epi32(halves.x[2], requantize(halves.h[2], r));
@@ -75,14 +75,14 @@ fn gru(layer: &UnpackedLayer<'_>, x: &[i16], sums: Option<&[i32]>, state: &mut S
 }
 
 #[target_feature(enable = "avx2")]
-fn rnn(layer: &UnpackedLayer<'_>, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
+fn rnn(layer: &UnpackedWeights, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
     blocks::<4, 4>(layer, x, sums, state, |halves, c| {
         (c, [tanh(halves.z(0)), tanh(halves.z(1)), tanh(halves.z(2)), tanh(halves.z(3))])
     });
 }
 
 #[target_feature(enable = "avx2")]
-fn rnn_relu(layer: &UnpackedLayer<'_>, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
+fn rnn_relu(layer: &UnpackedWeights, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
     blocks::<4, 4>(layer, x, sums, state, |halves, c| {
         (c, [relu(halves.z(0)), relu(halves.z(1)), relu(halves.z(2)), relu(halves.z(3))])
     });
@@ -93,7 +93,7 @@ fn rnn_relu(layer: &UnpackedLayer<'_>, x: &[i16], sums: Option<&[i32]>, state: &
 #[target_feature(enable = "avx2")]
 #[inline]
 fn blocks<const ROWS: usize, const SIDES: usize>(
-    layer: &UnpackedLayer<'_>,
+    layer: &UnpackedWeights,
     x: &[i16],
     ready: Option<&[i32]>,
     state: &mut State<'_>,

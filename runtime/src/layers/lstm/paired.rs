@@ -2,29 +2,15 @@
 
 use core::num::NonZeroUsize;
 
+use super::State;
 #[cfg(any(test, not(dsp)))]
 use super::{requantize_rows, unit};
+pub(crate) use crate::kernel::arguments::Paired;
 #[cfg(any(test, not(dsp)))]
 use crate::kernel::dot_pairs;
 #[cfg(dsp)]
 use crate::kernel::dsp;
-use crate::layers::State;
 use crate::rows::rows;
-
-/// One layer's parameters, borrowed from the file.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Paired<'a> {
-    /// E: the size of `x`. A multiple of 4.
-    input_size: NonZeroUsize,
-    /// H. A multiple of 4.
-    hidden_size: NonZeroUsize,
-    /// `[hidden_size][H + 10 + E]`, see [`Record`]
-    units: &'a [i32],
-    /// 0 … 8
-    shift: u32,
-    #[cfg(dsp)]
-    plan: dsp::Plan,
-}
 
 /// One unit's part of [`Paired::units`].
 pub(crate) struct Record<'a> {
@@ -77,7 +63,7 @@ impl<'a> Paired<'a> {
             units,
             shift,
             #[cfg(dsp)]
-            plan: dsp::Plan::new(e, h, shift),
+            plan: dsp::plan(e, h, shift),
         })
     }
 
@@ -91,20 +77,6 @@ impl<'a> Paired<'a> {
     #[inline(always)]
     pub(crate) fn hidden_size(&self) -> usize {
         self.hidden_size.get()
-    }
-
-    /// All records.
-    #[cfg(dsp)]
-    #[inline(always)]
-    pub(crate) fn units(&self) -> &'a [i32] {
-        self.units
-    }
-
-    /// What the kernel needs to know of the layer.
-    #[cfg(dsp)]
-    #[inline(always)]
-    pub(crate) fn plan(&self) -> &dsp::Plan {
-        &self.plan
     }
 
     /// 0 … 8

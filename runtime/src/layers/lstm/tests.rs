@@ -14,7 +14,7 @@ const WORDS: usize = 8 + 10 + 4;
 fn states(file: &Aligned) -> Vec<u32> {
     let model = Model::from_bytes(file).unwrap();
     let mut scratch = vec![0; model.scratch_len()];
-    let mut session = model.session(&mut scratch).unwrap();
+    let mut session = model.text_session(&mut scratch).unwrap();
     let (mut random, ids) = (Random(8), model.config().vocab_size as i64 - 1);
     let step = |_| {
         session.feed_id(random.between(1, ids) as u32);

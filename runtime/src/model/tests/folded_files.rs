@@ -14,7 +14,7 @@ const TEXTS: [&str; 4] = ["", "free", "Free prize, call now!! call caller", "Ð¼Ð
 /// State and logits after every token.
 fn trace(model: &Model<'_>) -> Vec<(u32, Vec<i32>)> {
     let mut scratch = vec![-1; model.scratch_len()];
-    let mut session = model.session(&mut scratch).unwrap();
+    let mut session = model.text_session(&mut scratch).unwrap();
     let mut seen = vec![];
     for text in TEXTS {
         session.reset();

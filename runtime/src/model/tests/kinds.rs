@@ -1,8 +1,9 @@
 //! Every kind of model: what holds for the LSTM classifier holds for all.
 
 use super::run;
-use crate::error::{LoadError, ScratchError};
+use crate::error::{LoadError, ScratchError, SessionError};
 use crate::model::{Channel, Model, SelfTest};
+use crate::session::Session;
 use crate::testing::{Aligned, Random, Sizes, Spec};
 use crate::write::{Dtype, Tensor, to_bytes};
 use core::num::NonZeroU32;
@@ -31,14 +32,20 @@ fn each_kind() -> Vec<Spec> {
 pub(super) fn exercise(model: &Model<'_>) {
     let mut scratch = vec![-1; model.scratch_len()];
     let mut session = model.session(&mut scratch).unwrap();
-    session.feed(b"Free prize, call caller now!! \xff");
-    session.finish();
-    for values in [[i32::MIN; 3], [i32::MAX; 3], [0, -1, 1]] {
-        session.feed_values(&values);
+    match &mut session {
+        Session::Text(session) => {
+            session.feed(b"Free prize, call caller now!! \xff");
+            session.finish();
+        }
+        Session::Values(session) => {
+            [[i32::MIN; 3], [i32::MAX; 3], [0, -1, 1]].iter().for_each(|values| session.feed(values));
+        }
     }
     let logits: Vec<i32> = session.logits().iter().collect();
     assert_eq!(logits.len(), model.config().classes);
-    (0..=logits.len()).for_each(|index| assert_eq!(session.forecast(index).is_some(), model.forecast(index).is_some()));
+    let mut predicted = |index| session.values().and_then(|session| session.predicted(index));
+    (0..=logits.len())
+        .for_each(|index| assert_eq!(predicted(index).is_some(), model.forecast_channel(index).is_some()));
     session.state_hash();
     model.self_test(&mut scratch).unwrap();
 }
@@ -180,7 +187,7 @@ fn a_bidirectional_model_keeps_as_many_tokens_as_its_scratch_allows() {
         );
         for cap in 1..=4 {
             let mut scratch = vec![-1; model.scratch_len_for(cap)];
-            let mut session = model.session(&mut scratch).unwrap();
+            let mut session = model.text_session(&mut scratch).unwrap();
             assert_eq!(session.cap(), Some(cap as u32));
             for (text, tokens) in texts.iter().zip(1..) {
                 let logits: Vec<i32> = session.classify(text.as_bytes()).iter().collect();
@@ -199,7 +206,7 @@ fn there_is_an_answer_after_every_token_of_every_kind() {
         let file = spec.file(seed);
         let model = Model::from_bytes(&file).unwrap();
         let mut scratch = vec![-1; model.scratch_len()];
-        let mut session = model.session(&mut scratch).unwrap();
+        let mut session = model.text_session(&mut scratch).unwrap();
         let mut shown = vec![];
         session.feed_with(b"free prize call", |step| shown.push(step.logits.iter().collect::<Vec<_>>()));
         session.finish_with(|step| shown.push(step.logits.iter().collect()));
@@ -221,7 +228,7 @@ fn a_sigmoid_is_the_softmax_of_zero_and_its_logit() {
     let file = Spec { output: Output::Sigmoid, ..SIZES.into() }.file(8);
     let model = Model::from_bytes(&file).unwrap();
     let mut scratch = vec![0; model.scratch_len()];
-    let mut session = model.session(&mut scratch).unwrap();
+    let mut session = model.text_session(&mut scratch).unwrap();
     for text in ["", "call", "free now", "prize"] {
         let logits = session.classify(text.as_bytes());
         let [zero, z] = [logits.get(0).unwrap(), logits.get(1).unwrap()];
@@ -231,6 +238,8 @@ fn a_sigmoid_is_the_softmax_of_zero_and_its_logit() {
         let exact = 65_536.0 / (1.0 + (-f64::from(z) / 65_536.0).exp());
         assert!((f64::from(logits.probability(1)) - exact).abs() < 3.0);
         assert_eq!(crate::softmax(&[0, z], 1), logits.probability(1));
+        let mut copied = [7; 3];
+        assert_eq!((session.logits_into(&mut copied), copied), (2, [0, z, 7]));
     }
 }
 
@@ -300,7 +309,10 @@ fn values_are_read_and_written_in_the_units_of_the_file() {
     assert_eq!(second, [Some(i32::MAX), Some(i32::MAX - 3 - (1 << 29))]);
     assert_eq!(model.numbers().output.write(2, 1, &[]), None);
     assert_eq!((model.channel(0).unwrap().name, model.channel(0).unwrap().point), ("channel0", 4));
-    assert_eq!((model.channel(2), model.forecast(1).unwrap().name, model.forecast(2)), (None, "channel1", None));
+    assert_eq!(
+        (model.channel(2), model.forecast_channel(1).unwrap().name, model.forecast_channel(2)),
+        (None, "channel1", None)
+    );
 
     // Both values of channel 0, counted from the last number read of it, or from its offset where none was.
     for (name, values) in [("output.channel", [0, 0]), ("output.last", [1, 1])] {
@@ -309,25 +321,39 @@ fn values_are_read_and_written_in_the_units_of_the_file() {
     }
     let file = Aligned::new(&to_bytes(&spec.metadata(), tensors.clone()));
     let model = Model::from_bytes(&file).unwrap();
-    assert_eq!((model.forecast(1).unwrap().name, model.config().window), ("channel0", 3));
+    assert_eq!((model.forecast_channel(1).unwrap().name, model.config().window), ("channel0", 3));
     let mut scratch = vec![0; model.scratch_len()];
-    let mut session = model.session(&mut scratch).unwrap();
+    let mut session = model.value_session(&mut scratch).unwrap();
     for (values, last) in [(&[][..], 1_000), (&[5, 6], 5), (&[i32::MIN], i32::MIN), (&[], 1_000)] {
-        session.feed_values(values);
+        session.feed(values);
         let logit = session.logits().get(0).unwrap();
         let expected = (i64::from(last) + ((i64::from(logit) * 1024 + (1 << 15)) >> 16)).max(i32::MIN.into());
-        assert_eq!(session.forecast(0).map(i64::from), Some(expected), "{values:?}");
+        assert_eq!(session.predicted(0).map(i64::from), Some(expected), "{values:?}");
     }
-    session.feed_values(&[77, 0]);
+    session.feed(&[77, 0]);
     session.reset();
     assert!(
-        session.forecast(0).is_some_and(|value| (-400..=1_400).contains(&(value - 1_000))),
+        session.predicted(0).is_some_and(|value| (-400..=1_400).contains(&(value - 1_000))),
         "{:?}",
-        session.forecast(0)
+        session.predicted(0)
     );
     // Then it must stand for as much.
     let point = tensors.iter_mut().find(|tensor| tensor.name == "output.point").unwrap();
     point.data = bytemuck::cast_slice(&[4, 5]).to_vec();
     let file = Aligned::new(&to_bytes(&spec.metadata(), tensors));
     assert_eq!(Model::from_bytes(&file).err(), Some(LoadError::Range { tensor: "output.point".into(), index: 1 }));
+}
+
+#[test]
+fn a_session_of_the_wrong_kind_is_an_error() {
+    let text = Spec::from(SIZES).file(1);
+    let values = Spec { input: Input::Values, ..SIZES.into() }.file(1);
+    let [text, values] = [&text, &values].map(|file| Model::from_bytes(file).unwrap());
+    let mut scratch = vec![0; 1_000];
+    assert_eq!(text.value_session(&mut scratch).err(), Some(SessionError::ReadsText));
+    assert_eq!(values.text_session(&mut scratch).err(), Some(SessionError::ReadsValues));
+    assert!(matches!(text.session(&mut scratch), Ok(Session::Text(_))));
+    assert!(matches!(values.session(&mut scratch), Ok(Session::Values(_))));
+    let short = ScratchError { found: 0, expected: values.scratch_len_for(0) };
+    assert_eq!(values.value_session(&mut []).err(), Some(SessionError::Scratch(short)));
 }

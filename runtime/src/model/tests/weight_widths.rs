@@ -13,7 +13,7 @@ const SIZES: Sizes = Sizes { embedding_dim: 36, hidden_size: 18, classes: 3 };
 
 fn trace(model: &Model<'_>) -> Vec<(u32, Vec<i32>)> {
     let mut scratch = vec![-1; model.scratch_len()];
-    let mut session = model.session(&mut scratch).unwrap();
+    let mut session = model.text_session(&mut scratch).unwrap();
     let mut seen = vec![];
     for text in ["", "Free prize, call now!! call caller", "мир strange grüße мир strange free"] {
         session.reset();

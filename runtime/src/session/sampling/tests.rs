@@ -14,7 +14,7 @@ fn with_logits(seed: u64, check: impl FnOnce(&Logits<'_>)) {
     let file = Spec { task: Task::LanguageModel, ..SIZES.into() }.file(seed);
     let model = Model::from_bytes(&file).unwrap();
     let mut scratch = vec![0; model.scratch_len()];
-    let mut session = model.session(&mut scratch).unwrap();
+    let mut session = model.text_session(&mut scratch).unwrap();
     session.feed(b"free prize call ");
     check(&session.logits());
 }

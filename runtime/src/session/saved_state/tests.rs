@@ -27,15 +27,14 @@ fn file(spec: Spec, tokenizer: Tokenizer, seed: u64) -> Aligned {
     Aligned::new(&to_bytes(&words.metadata(), tensors))
 }
 
-/// Logits, values of a forecast, hash of the state, tokens, unknown ones.
+/// The logits, the hash of the state, the number of tokens, the number of unknown tokens.
 #[derive(Debug, PartialEq, Eq)]
-struct Answer(Vec<i32>, Vec<i32>, u32, u32, u32);
+struct Answer(Vec<i32>, u32, u32, u32);
 
-/// What a session says.
-fn answer(session: &mut Session<'_>) -> Answer {
+/// The answer of a session.
+fn answer(session: &mut SessionBase<'_>) -> Answer {
     let logits = session.logits().iter().collect();
-    let forecast = (0..).map_while(|index| session.forecast(index)).collect();
-    Answer(logits, forecast, session.state_hash(), session.tokens(), session.unknown())
+    Answer(logits, session.state_hash(), session.tokens(), session.unknown())
 }
 
 /// Classifiers of many kinds that read text.
@@ -49,7 +48,7 @@ fn kinds() -> Vec<Spec> {
 fn check_breaks(model: &Model<'_>, text: &[u8], breaks: impl Iterator<Item = usize>) {
     let mut scratch = [vec![-1; model.scratch_len()], vec![0x5a5a_5a5a; model.scratch_len()]];
     let [first, second] = &mut scratch;
-    let (mut whole, mut other) = (model.session(first).unwrap(), model.session(second).unwrap());
+    let (mut whole, mut other) = (model.text_session(first).unwrap(), model.text_session(second).unwrap());
     whole.feed(text);
     whole.finish();
     let expected = answer(&mut whole);
@@ -104,15 +103,16 @@ fn sequences_of_values_go_on() {
             (0..9).map(|_| (0..channels).map(|_| random.between(-300_000, 300_000) as i32).collect()).collect();
         let mut scratch = [vec![0; model.scratch_len()], vec![-1; model.scratch_len()]];
         let [first, second] = &mut scratch;
-        let (mut whole, mut other) = (model.session(first).unwrap(), model.session(second).unwrap());
+        let (mut whole, mut other) = (model.value_session(first).unwrap(), model.value_session(second).unwrap());
         let mut state = vec![0; model.state_len()];
         for (at, values) in rows.iter().enumerate() {
             let length = whole.save(&mut state).unwrap();
             assert_eq!(length, whole.state_len());
             other.restore(&state[..length]).unwrap();
-            whole.feed_values(values);
-            other.feed_values(values);
+            whole.feed(values);
+            other.feed(values);
             assert_eq!(answer(&mut other), answer(&mut whole), "{spec:?}, step {at}");
+            assert!((0..9).all(|index| other.predicted(index) == whole.predicted(index)), "{spec:?}, step {at}");
         }
     }
 }
@@ -137,10 +137,10 @@ fn several_sessions_share_a_model() {
     let model = Model::from_bytes(&file).unwrap();
     let texts = ["free prize call now", "caller, now now", ""];
     let mut alone = vec![0; model.scratch_len()];
-    let mut alone = model.session(&mut alone).unwrap();
+    let mut alone = model.text_session(&mut alone).unwrap();
     let expected = texts.map(|text| (alone.classify(text.as_bytes()).iter().collect::<Vec<_>>(), alone.state_hash()));
     let mut scratch = texts.map(|_| vec![0; model.scratch_len()]);
-    let mut sessions: Vec<Session<'_>> = scratch.iter_mut().map(|scratch| model.session(scratch).unwrap()).collect();
+    let mut sessions: Vec<_> = scratch.iter_mut().map(|scratch| model.text_session(scratch).unwrap()).collect();
     // A byte each in turn.
     for at in 0..20 {
         for (session, text) in sessions.iter_mut().zip(texts) {
@@ -166,7 +166,7 @@ fn no_state_is_longer_than_the_model_says() {
             let file = file(spec, Tokenizer { kind, lowercase: kind != TokenizerKind::Bytes }, 2);
             let model = Model::from_bytes(&file).unwrap();
             let mut scratch = vec![0; model.scratch_len()];
-            let mut session = model.session(&mut scratch).unwrap();
+            let mut session = model.text_session(&mut scratch).unwrap();
             assert!(session.state_len() <= model.state_len());
             session.feed(text.as_bytes());
             assert_eq!(session.state_len(), model.state_len(), "{kind:?}");
@@ -183,7 +183,7 @@ fn no_state_is_longer_than_the_model_says() {
 /// A state after half of the text, and its session's model.
 fn saved(model: &Model<'_>, text: &[u8]) -> Vec<u8> {
     let mut scratch = vec![0; model.scratch_len()];
-    let mut session = model.session(&mut scratch).unwrap();
+    let mut session = model.text_session(&mut scratch).unwrap();
     session.feed(text);
     let mut state = vec![0; session.state_len()];
     assert_eq!(session.save(&mut state), Ok(state.len()));
@@ -202,7 +202,7 @@ fn what_is_no_state_of_this_session_is_named() {
     let [model, other] = [0, 1].map(|index| Model::from_bytes(&files[index]).unwrap());
     let state = saved(&model, b"free pri");
     let mut scratch = vec![0; model.scratch_len()];
-    let mut session = model.session(&mut scratch).unwrap();
+    let mut session = model.text_session(&mut scratch).unwrap();
     let start = answer(&mut session);
     let mut refused = |state: &[u8]| {
         session.feed(b"call ");
@@ -240,7 +240,7 @@ fn every_changed_byte_is_noticed() {
         let model = Model::from_bytes(&file).unwrap();
         let state = saved(&model, b"free prize ca");
         let mut scratch = vec![0; model.scratch_len()];
-        let mut session = model.session(&mut scratch).unwrap();
+        let mut session = model.text_session(&mut scratch).unwrap();
         let mut random = Random(seed);
         for at in 0..state.len() {
             for change in [0x01, 0x80, random.between(1, 255) as u8] {
@@ -264,7 +264,7 @@ fn a_forged_state_is_refused_or_does_no_harm() {
             let model = Model::from_bytes(&file).unwrap();
             let state = saved(&model, b"free <b pri");
             let mut scratch = vec![0; model.scratch_len()];
-            let mut session = model.session(&mut scratch).unwrap();
+            let mut session = model.text_session(&mut scratch).unwrap();
             let mut random = Random(seed);
             for at in HEADER..state.len() - SUM {
                 for fill in [1, 4] {
@@ -292,7 +292,7 @@ fn a_gru_takes_no_state_beyond_one() {
     let model = Model::from_bytes(&file).unwrap();
     let state = saved(&model, b"free ");
     let mut scratch = vec![0; model.scratch_len()];
-    let mut session = model.session(&mut scratch).unwrap();
+    let mut session = model.text_session(&mut scratch).unwrap();
     // Steps and unknown ones, then the hidden state.
     let at = HEADER + 8 + 2 * SIZES.hidden_size;
     for (c, sound) in
@@ -313,7 +313,7 @@ fn a_session_with_less_room_says_how_much_it_has() {
     let model = Model::from_bytes(&file).unwrap();
     let state = saved(&model, b"free prize call now ");
     let mut scratch = vec![0; model.scratch_len_for(3)];
-    let mut session = model.session(&mut scratch).unwrap();
+    let mut session = model.text_session(&mut scratch).unwrap();
     assert_eq!(session.restore(&state), Err(StateError::TooLong(TooLong { found: 4, kept: 3 })));
     // A text beyond what it keeps goes on where as much is kept.
     session.feed(b"free prize call now ");
@@ -321,7 +321,7 @@ fn a_session_with_less_room_says_how_much_it_has() {
     let length = session.save(&mut state).unwrap();
     let expected = answer(&mut session);
     let mut scratch = vec![0; model.scratch_len_for(3)];
-    let mut same = model.session(&mut scratch).unwrap();
+    let mut same = model.text_session(&mut scratch).unwrap();
     same.restore(&state[..length]).unwrap();
     assert_eq!(answer(&mut same), expected);
 }
@@ -348,8 +348,8 @@ fn a_state_is_as_long_as_the_scratch_allows() {
             let model = Model::from_bytes(&file).unwrap();
             for steps in 1..12 {
                 let mut scratch = vec![-1; model.scratch_len_for(steps)];
-                let mut session = model.session(&mut scratch).unwrap();
-                (0..20).for_each(|value| session.feed_values(&vec![value; channels]));
+                let mut session = model.value_session(&mut scratch).unwrap();
+                (0..20).for_each(|value| session.feed(&vec![value; channels]));
                 let (most, saved) = (model.state_len_for(steps), session.save(&mut vec![0; 1_000]).unwrap());
                 assert!(saved <= most, "{saved} bytes of {most}, room for {steps}: {spec:?}");
             }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::features;
+use crate::layers::State;
 use crate::layers::gru::Gru;
 use crate::layers::lstm::Lstm;
 use crate::layers::rnn::Rnn;
@@ -20,9 +21,11 @@ fn outcome(model: &Model<'_>) -> (Vec<u32>, Vec<i32>) {
     let mut session = model.session(&mut scratch).unwrap();
     let (mut random, ids) = (Random(9), model.config().vocab_size as i64 - 1);
     let mut step = |session: &mut Session<'_>| {
-        match ids {
-            -1 => session.feed_values(&[0; 7].map(|_: i32| random.between(-300_000, 300_000) as i32)),
-            _ => session.feed_id(random.between(1, ids) as u32),
+        match session {
+            Session::Text(session) => session.feed_id(random.between(1, ids) as u32),
+            Session::Values(session) => {
+                session.feed(&[0; 7].map(|_: i32| random.between(-300_000, 300_000) as i32));
+            }
         }
         session.state_hash()
     };
@@ -53,7 +56,7 @@ fn numbers<T: TryFrom<i64, Error: Debug> + Copy + Default, const N: usize>(
 fn check_steps(cell: Option<Cell<'_>>, kind: CellKind, columns: usize, random: &mut Random) {
     // None where the host has no kernel, or the runtime is built without such cells.
     let (Some(cell), Some(lanes)) = (cell, Lanes::detect()) else { return };
-    let copy = UnpackedLayer::new(cell, kind, lanes).unwrap();
+    let copy = unpacked_layer(&cell, kind, lanes).unwrap();
     let units = cell.hidden_size();
     let words = if kind.state_words() > 0 { units } else { 0 };
     let mut h: [Vec<i16>; 4] = core::array::from_fn(|_| vec![0; units]);

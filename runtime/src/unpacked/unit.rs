@@ -4,12 +4,14 @@ use alloc::vec::Vec;
 use core::num::NonZeroUsize;
 
 use crate::kernel::columns;
+#[cfg(feature = "widths")]
+use crate::kernel::{GROUP, pair};
 use crate::layers::Cell;
 #[cfg(feature = "widths")]
 use crate::layers::generic::RowLayer;
 use crate::layers::lstm::{Paired, biases};
 #[cfg(feature = "widths")]
-use crate::layers::matrix::{GROUP, Matrix, Weights, pair};
+use crate::layers::matrix::{Matrix, Weights};
 use crate::rows::row;
 
 /// What a layer's sums are over.
@@ -66,7 +68,8 @@ pub(super) fn unit(cell: &Cell<'_>, half: Half, index: usize) -> Option<Unit> {
         }),
         #[cfg(feature = "widths")]
         Cell::Rows(layer) => of_rows(layer, half, index),
-        Cell::Unpacked(layer) => unit(&layer.cell, half, index),
+        // The copy is made from a file's layer.
+        Cell::Unpacked(_) => None,
     }
 }
 

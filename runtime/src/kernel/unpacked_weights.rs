@@ -1,0 +1,48 @@
+//! Recurrent weights in the order of the wide instructions of hosts.
+#![cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+
+use alloc::vec::Vec;
+use core::num::NonZeroUsize;
+use tern_format::Cell;
+
+/// Units that a step computes side by side.
+pub(crate) const LANES: usize = 8;
+
+/// Two columns' weights of one row of [`LANES`] units, as wide as `v`.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
+pub(crate) struct Columns(pub [[i16; 2]; LANES]);
+
+/// A number of [`LANES`] units.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
+pub(crate) struct Words(pub [i32; LANES]);
+
+/// One half of a layer, in blocks of units, the last filled up with zeros. A block has `sides` times [`LANES`] units, see [`sides`]; its rows are
+/// the gates of the first [`LANES`] of them, then of the next.
+#[derive(Debug)]
+pub(crate) struct UnpackedHalf {
+    /// ⌈columns / 2⌉
+    pub pairs: NonZeroUsize,
+    /// `[blocks][pairs][sides · gates]`
+    pub weights: Vec<Columns>,
+    /// What the sums begin with. `[blocks][sides · gates]`
+    pub bias: Vec<Words>,
+    /// 0 … 32,767. `[blocks][sides · gates]`
+    pub multipliers: Vec<Words>,
+}
+
+/// How many times [`LANES`] units a block has: so many that its rows are about four, which share what is read of `v`.
+pub(crate) const fn sides(kind: Cell) -> usize {
+    if kind.gates() == 1 { 4 } else { 1 }
+}
+
+/// The weights of one direction of one layer.
+#[derive(Debug)]
+pub(crate) struct UnpackedWeights {
+    pub kind: Cell,
+    pub input: UnpackedHalf,
+    pub recurrent: UnpackedHalf,
+    /// 0 … 8
+    pub shift: u32,
+}

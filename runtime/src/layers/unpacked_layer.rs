@@ -1,0 +1,28 @@
+//! One direction of a recurrent layer on a copy of its weights, made for the wide instructions of a host.
+
+use crate::kernel::Lanes;
+use crate::kernel::arguments::State;
+use crate::kernel::unpacked_weights::UnpackedWeights;
+
+/// A layer's copied weights, and the sizes of the layer in the file.
+#[derive(Debug)]
+pub(crate) struct UnpackedLayer {
+    pub weights: UnpackedWeights,
+    pub lanes: Lanes,
+    pub hidden_size: usize,
+    /// Sums that each unit of a folded token has.
+    pub sums_of_unit: usize,
+    /// Multiply-accumulates of a step.
+    pub macs: usize,
+    /// Bytes of flash.
+    pub bytes: usize,
+}
+
+impl UnpackedLayer {
+    /// One step: see [`Lanes::step`].
+    #[inline]
+    pub(crate) fn step(&self, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
+        self.lanes.step(&self.weights, x, sums, state);
+        core::mem::swap(&mut state.h, &mut state.next_h);
+    }
+}

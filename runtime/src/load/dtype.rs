@@ -1,0 +1,64 @@
+//! The element types of tensors.
+
+use super::name_hash::Fingerprint;
+
+/// An element type of safetensors that device files use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dtype {
+    /// Bytes, of texts.
+    U8,
+    /// Weights.
+    I8,
+    /// Multipliers.
+    I16,
+    /// Offsets of texts.
+    U32,
+    /// Biases and logits.
+    I32,
+    /// Scales, for hosts.
+    F32,
+}
+
+impl Dtype {
+    /// Bytes of one element.
+    pub const fn size(self) -> usize {
+        match self {
+            Dtype::U8 | Dtype::I8 => 1,
+            Dtype::I16 => 2,
+            Dtype::U32 | Dtype::I32 | Dtype::F32 => 4,
+        }
+    }
+
+    /// As safetensors writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Dtype::U8 => "U8",
+            Dtype::I8 => "I8",
+            Dtype::I16 => "I16",
+            Dtype::U32 => "U32",
+            Dtype::I32 => "I32",
+            Dtype::F32 => "F32",
+        }
+    }
+
+    /// The type of this name; none if device files do not use it.
+    #[cfg(any(test, feature = "write"))]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Dtype::ALL.into_iter().find(|dtype| dtype.name() == name)
+    }
+
+    #[cfg(any(test, feature = "write"))]
+    const ALL: [Dtype; 6] = [Dtype::U8, Dtype::I8, Dtype::I16, Dtype::U32, Dtype::I32, Dtype::F32];
+
+    /// What its name is known by.
+    pub(crate) const fn fingerprint(self) -> Fingerprint {
+        match self {
+            Dtype::U8 => const { Fingerprint::of("U8") },
+            Dtype::I8 => const { Fingerprint::of("I8") },
+            Dtype::I16 => const { Fingerprint::of("I16") },
+            Dtype::U32 => const { Fingerprint::of("U32") },
+            Dtype::I32 => const { Fingerprint::of("I32") },
+            Dtype::F32 => const { Fingerprint::of("F32") },
+        }
+    }
+}

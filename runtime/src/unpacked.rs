@@ -1,0 +1,96 @@
+//! A model whose recurrent weights are copied for the wide instructions of a host (feature `unpacked`).
+//!
+//! A device executes its file in place; a host has memory to spare and wants its eight lanes filled. The copy has the numbers of the file in
+//! another order, so it gives the same bits: the tests below.
+
+mod unit;
+
+use alloc::vec::Vec;
+use core::num::NonZeroUsize;
+
+use crate::kernel::Lanes;
+use crate::kernel::unpacked_weights::{Columns, LANES, UnpackedHalf, UnpackedWeights, Words, sides};
+use crate::layers::Cell;
+use crate::layers::unpacked_layer::UnpackedLayer;
+use crate::model::Model;
+use tern_format::Cell as CellKind;
+use unit::{Half, unit};
+
+/// A model and a copy of its recurrent weights, which a host with AVX2 steps several times as fast as those in the file, to the same bits.
+/// On other hosts, and for weights of 16 bits, it holds no copy and the model runs as it lies in the file.
+#[derive(Debug)]
+pub struct Unpacked<'a> {
+    model: Model<'a>,
+    /// As many as there are cells, or none.
+    layers: Vec<UnpackedLayer>,
+}
+
+impl<'a> Unpacked<'a> {
+    /// Copies the weights: two bytes for each.
+    pub fn new(model: &Model<'a>) -> Self {
+        let layers = Lanes::detect().and_then(|lanes| {
+            let layer = |cell: &Cell<'a>| unpacked_layer(cell, model.config().cell, lanes);
+            model.cells().iter().map(layer).collect::<Option<_>>()
+        });
+        Unpacked { model: *model, layers: layers.unwrap_or_default() }
+    }
+
+    /// The model as its file has it.
+    pub fn packed(&self) -> &Model<'a> {
+        &self.model
+    }
+
+    /// The model, whose sessions step on the copy.
+    pub fn model(&self) -> Model<'_> {
+        self.model.with_cells(self.layers.iter().map(Cell::Unpacked))
+    }
+}
+
+/// Copies the weights of a layer; none if they are wider than 8 bits.
+fn unpacked_layer(cell: &Cell<'_>, kind: CellKind, lanes: Lanes) -> Option<UnpackedLayer> {
+    let [input, recurrent] = [Half::Input, Half::Recurrent].map(|half| unpacked_half(cell, kind, half));
+    let weights = UnpackedWeights { kind, input: input?, recurrent: recurrent?, shift: cell.shift() };
+    Some(UnpackedLayer {
+        weights,
+        lanes,
+        hidden_size: cell.hidden_size(),
+        sums_of_unit: cell.sums_of_unit(),
+        macs: cell.macs(),
+        bytes: cell.bytes(),
+    })
+}
+
+fn unpacked_half(cell: &Cell<'_>, kind: CellKind, half: Half) -> Option<UnpackedHalf> {
+    let (hidden_size, gates) = (cell.hidden_size(), kind.gates());
+    let units: Option<Vec<_>> = (0..hidden_size).map(|index| unit(cell, half, index)).collect();
+    let units = units?;
+    let pairs = NonZeroUsize::new(units.first()?.weights.len().div_ceil(2))?;
+    let mut all = UnpackedHalf { pairs, weights: Vec::new(), bias: Vec::new(), multipliers: Vec::new() };
+    let rows: Vec<(usize, usize)> = (0..sides(kind)).flat_map(|s| (0..gates).map(move |gate| (s, gate))).collect();
+    for block in units.chunks(sides(kind) * LANES) {
+        let side = |side: usize| block.iter().skip(side * LANES).take(LANES);
+        for pair in 0..pairs.get() {
+            for &(at, gate) in &rows {
+                let mut both = [[0; 2]; LANES];
+                for (both, unit) in both.iter_mut().zip(side(at)) {
+                    for (weight, column) in both.iter_mut().zip(unit.weights.iter().skip(2 * pair)) {
+                        *weight = column[gate];
+                    }
+                }
+                all.weights.push(Columns(both));
+            }
+        }
+        for &(at, gate) in &rows {
+            let (mut bias, mut multiplier) = ([0; LANES], [0; LANES]);
+            for ((bias, multiplier), unit) in bias.iter_mut().zip(&mut multiplier).zip(side(at)) {
+                (*bias, *multiplier) = (unit.bias[gate], i32::from(unit.multipliers[gate]));
+            }
+            all.bias.push(Words(bias));
+            all.multipliers.push(Words(multiplier));
+        }
+    }
+    Some(all)
+}
+
+#[cfg(test)]
+mod tests;
