@@ -225,10 +225,9 @@ impl<'m> Engine<'m> {
     /// Reads the next bytes of the text.
     pub fn feed(&mut self, bytes: &[u8], port: &mut impl Port) {
         let start = port.ticks();
-        if self.model.config().input == Input::Values {
-            self.feed_numbers(bytes, false);
-        } else {
-            self.session.feed(bytes);
+        match &mut self.session {
+            Session::Text(session) => session.feed(bytes),
+            Session::Values(_) => self.feed_numbers(bytes, false),
         }
         self.count(start, port);
     }
@@ -254,7 +253,9 @@ impl<'m> Engine<'m> {
                 Err(error) => self.number_error = Some(error),
             }
             if self.filled >= self.row.len() {
-                self.session.feed_values(self.row);
+                if let Some(session) = self.session.values() {
+                    session.feed(self.row);
+                }
                 self.filled = 0;
             }
             // `;` and the end of the input may only follow a complete time step.
@@ -276,6 +277,7 @@ impl<'m> Engine<'m> {
         }
         let Engine { model, session, ticks, .. } = self;
         // A label would be a guess until a token is known.
+        let Some(session) = session.text() else { return };
         let mut is_known = session.unknown() < session.tokens();
         let mut start = port.ticks();
         session.feed_with(bytes, |step| {
@@ -294,10 +296,10 @@ impl<'m> Engine<'m> {
     /// Completes the text.
     pub fn finish(&mut self, port: &mut impl Port) -> Answer {
         let start = port.ticks();
-        if self.model.config().input == Input::Values {
-            self.feed_numbers(b"\n", true);
+        match &mut self.session {
+            Session::Text(session) => session.finish(),
+            Session::Values(_) => self.feed_numbers(b"\n", true),
         }
-        self.session.finish();
         for (to, logit) in self.logits.iter_mut().zip(self.session.logits().iter()) {
             *to = logit;
         }
@@ -321,10 +323,10 @@ impl<'m> Engine<'m> {
         self.row.len()
     }
 
-    /// One value of the forecast after the last input, encoded as [`Model::forecast`] describes; `None` beyond the last
+    /// One value of the forecast after the last input, encoded as [`Model::forecast_channel`] describes; `None` beyond the last
     /// one.
     pub fn forecast(&mut self, index: usize) -> Option<i32> {
-        self.session.forecast(index)
+        self.session.values()?.predicted(index)
     }
 
     /// Runs the model over a whole text.

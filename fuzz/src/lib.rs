@@ -8,7 +8,7 @@ mod texts;
 
 use arbitrary::Unstructured;
 use tern_runtime::testing::Aligned;
-use tern_runtime::{Flash, Input, Model, Sampler, Session, Unpacked, file_len};
+use tern_runtime::{Flash, Model, Sampler, Session, Unpacked, file_len};
 
 pub use texts::tokenizers;
 
@@ -62,13 +62,19 @@ pub fn state(data: &[u8]) {
     assert!(again.is_ok(), "a session that goes on can be saved: {again:?}");
 }
 
-/// Text, or numbers, whichever the model reads.
+/// Feeds the bytes as text or as values, whichever the model reads.
 fn feed(session: &mut Session<'_>, data: &[u8]) {
-    session.feed(data);
-    for values in data.chunks(8) {
-        session.feed_values(&values.iter().map(|&byte| i32::from(byte as i8) << 24).collect::<Vec<_>>());
+    match session {
+        Session::Text(session) => {
+            session.feed(data);
+            session.finish();
+        }
+        Session::Values(session) => {
+            for values in data.chunks(8) {
+                session.feed(&values.iter().map(|&byte| i32::from(byte as i8) << 24).collect::<Vec<_>>());
+            }
+        }
     }
-    session.finish();
 }
 
 /// Runs all that a model can be asked, twice in different chunks, and checks that it keeps to what it costs.
@@ -95,17 +101,18 @@ fn run(model: &Model<'_>, length: usize, text: &[u8]) {
         assert!(logits.iter().all(|&logit| logit <= best.logit));
         let probabilities: u64 = (0..logits.len().min(300)).map(|k| u64::from(session.logits().probability(k))).sum();
         assert!(probabilities <= 65_536 + logits.len() as u64);
-        (0..=logits.len()).for_each(|k| assert_eq!(session.forecast(k).is_some(), model.forecast(k).is_some()));
+        let mut predicted = |k| session.values().and_then(|session| session.predicted(k));
+        (0..=logits.len()).for_each(|k| assert_eq!(predicted(k).is_some(), model.forecast_channel(k).is_some()));
         (logits, session.state_hash(), session.tokens(), session.unknown())
     };
     feed(&mut session, text);
     let whole = answer(&mut session);
     assert!(whole.2 as usize <= tokens, "{} tokens of {} bytes", whole.2, text.len());
     session.reset();
-    if model.config().input == Input::Tokens {
-        text.chunks(3).for_each(|chunk| session.feed(chunk));
-        session.finish();
-        assert_eq!(answer(&mut session), whole, "a text does not show how it was cut");
+    if let Some(reader) = session.text() {
+        text.chunks(3).for_each(|chunk| reader.feed(chunk));
+        reader.finish();
+        assert_eq!(answer(&mut session), whole, "a text cut into other chunks gives the same answer");
     }
     // On a host with AVX2 these steps are not those of the file's packing.
     let copy = Unpacked::new(model);

@@ -5,69 +5,72 @@ use tern_format::{Cell, Input, Merge, Output, Pooling, Task, Tokenizer};
 
 use crate::features::{BIDIRECTIONAL, POOLING, STACKED, VALUES};
 
-/// The sizes of a model, and its kind.
+/// The choices and sizes of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Config {
-    /// What the model is for.
+    /// The task.
     pub task: Task,
-    /// What a step reads.
+    /// The input of each time step.
     pub input: Input,
-    /// How text becomes tokens.
+    /// The tokenizer. Unused if the model reads values.
     pub tokenizer: Tokenizer,
-    /// V: ids, PAD and UNK among them. 2 where values are read.
+    /// V: the number of token ids, PAD and UNK included; 2 if the model reads values.
     pub vocab_size: usize,
-    /// E: size of an embedded token; where values are read, the number of channels.
+    /// E: the size of an embedded token; the number of channels if the model reads values.
     pub embedding_dim: usize,
-    /// The recurrent cells.
+    /// The kind of recurrent cell.
     pub cell: Cell,
-    /// Recurrent layers on top of each other: 1 … 4.
+    /// The number of recurrent layers: 1 to 4.
     pub layers: usize,
-    /// Whether each layer also reads from the end.
+    /// True if each layer also reads the sequence in reverse.
     pub bidirectional: bool,
-    /// What becomes of the last layer's two directions.
+    /// The combination of the last layer's two directions.
     pub merge: Merge,
-    /// What of the last layer's states the head reads.
+    /// The reduction of the last layer's hidden states over time.
     pub pooling: Pooling,
-    /// H: units of a recurrent layer, in each direction.
+    /// H: the hidden size of a recurrent layer, in each direction.
     pub hidden_size: usize,
-    /// Units of the head's hidden layer; 0: there is none.
+    /// The number of units of the head's hidden layer; 0 if it has none.
     pub head_hidden: usize,
-    /// What the last layer's numbers are.
+    /// The meaning of the last layer's outputs.
     pub output: Output,
-    /// C: how many logits there are: labels, ids of the vocabulary or values.
+    /// C: the number of logits: labels, token ids or predicted values.
     pub classes: usize,
-    /// Steps that a forecast was trained to read before it says, from [`reset`](crate::SessionBase::reset) on; 0 of other models.
+    /// The number of time steps that a forecast was trained to read after a [`reset`](crate::SessionBase::reset); 0 for
+    /// other tasks.
     pub window: usize,
 }
 
 impl Config {
-    /// Width of the last layer's states, both directions merged: H or 2·H.
+    /// The width of the last layer's hidden states after the directions are merged: H or 2·H.
     pub fn merged_width(&self) -> usize {
         let side_by_side = self.reads_both_ways() && self.merge == Merge::Concat;
         if side_by_side { 2 * self.hidden_size } else { self.hidden_size }
     }
 
-    /// How many directions each layer reads in.
+    /// The number of directions of each layer.
     pub(crate) fn directions(&self) -> usize {
         if self.reads_both_ways() { 2 } else { 1 }
     }
 
-    /// Whether the model has such a layer in such a direction.
+    /// Returns true if the model has this layer in this direction.
     pub(crate) fn has(&self, place: Place) -> bool {
         usize::from(place.layer) < self.layers && (self.reads_both_ways() || !place.reverse)
     }
 
-    /// [`bidirectional`](Config::bidirectional), which is never so where that is not built in.
+    /// Returns true if the model is bidirectional. Always false if that is not built in, so that no code is linked for
+    /// it.
     pub(crate) fn reads_both_ways(&self) -> bool {
         BIDIRECTIONAL && self.bidirectional
     }
 
-    /// Whether a step reads numbers, which is never so where that is not built in.
+    /// Returns true if the model reads values. Always false if that is not built in.
     pub(crate) fn reads_values(&self) -> bool {
         VALUES && self.input == Input::Values
     }
 
-    /// F: width of what the head reads.
+    /// F: the width of the head's input.
     pub fn head_width(&self) -> usize {
         if self.pools_mean() && self.pools_max() { 2 * self.merged_width() } else { self.merged_width() }
     }

@@ -1,8 +1,8 @@
-//! What can be wrong with a device file or with the scratch given to it.
+//! The errors of the runtime.
 
 use core::fmt;
 
-/// A name found in a file, cut to 40 bytes.
+/// A name from a file, cut to 40 bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Name {
     bytes: [u8; 40],
@@ -10,7 +10,7 @@ pub struct Name {
 }
 
 impl Name {
-    /// A name; what is beyond 40 bytes is left out.
+    /// A name; bytes beyond the 40th are dropped.
     pub fn new(name: &str) -> Self {
         Name::of_bytes(name.as_bytes())
     }
@@ -19,7 +19,7 @@ impl Name {
         Name::joined(&[name])
     }
 
-    /// The name that `parts` make one after the other.
+    /// The concatenation of `parts`.
     pub(crate) fn joined<T: AsRef<[u8]>>(parts: &[T]) -> Self {
         let mut bytes = [0; 40];
         let mut length = 0;
@@ -67,20 +67,21 @@ impl defmt::Format for Name {
     }
 }
 
-/// Why [`Model::from_bytes`](crate::Model::from_bytes) refuses a file. `docs/format.md` is what it checks against.
+/// The reason why [`Model::from_bytes`](crate::Model::from_bytes) refuses a file. `docs/format.md` specifies what a
+/// file must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub enum LoadError {
-    /// All that a build without the feature `errors` says of a file that it does not run.
+    /// The file is refused; the reason is not known because the feature `errors` is not built in.
     Refused,
-    /// The file does not begin at a multiple of 8 in memory.
+    /// The address of the file is not a multiple of 8. [`include_model!`](crate::include_model) aligns a file.
     Misaligned,
-    /// The file is shorter than it says; lengths in bytes.
+    /// The file is shorter than its header requires; lengths in bytes.
     Truncated {
         /// Length of the bytes given.
         found: usize,
-        /// Length that the file needs, as far as it can be read.
+        /// Length that the header requires.
         expected: usize,
     },
     /// Bytes follow the last tensor; lengths in bytes.
@@ -94,43 +95,43 @@ pub enum LoadError {
     Header {
         /// Byte offset in the file.
         at: usize,
-        /// What should stand there.
+        /// The text that was expected there.
         expected: &'static str,
     },
-    /// A metadata key has a value that this version does not run.
+    /// A metadata key has a value that this version does not support.
     Unsupported {
         /// The key.
         key: Name,
         /// Its value in the file.
         found: Name,
-        /// The values that are known.
+        /// The supported values.
         expected: &'static str,
     },
-    /// What a key says, or a tensor holds, needs a part of this crate that is not built in.
+    /// The file needs a feature of this crate that is not built in.
     MissingFeature {
-        /// The key or the tensor.
+        /// The key or the tensor that needs it.
         name: Name,
-        /// The feature of `tern-runtime` that is missing.
+        /// The missing feature of `tern-runtime`.
         feature: &'static str,
     },
     /// A metadata key is missing.
     MissingKey(Name),
     /// A tensor is missing.
     MissingTensor(Name),
-    /// A metadata key that this version does not know.
+    /// A metadata key is not part of the format.
     UnknownKey(Name),
-    /// A tensor that this version does not know.
+    /// A tensor is not part of the format.
     UnknownTensor(Name),
-    /// A key or tensor stands twice.
+    /// A key or a tensor occurs twice.
     Duplicate(Name),
-    /// A tensor has another element type than the format says.
+    /// A tensor has the wrong element type.
     Type {
         /// The tensor.
         tensor: Name,
-        /// The type expected, as safetensors writes it.
+        /// The expected type, as safetensors spells it.
         expected: &'static str,
     },
-    /// A tensor has another shape than the rest of the model asks for. Unused dimensions are 0.
+    /// A tensor has a shape that does not fit the rest of the model. Unused dimensions are 0.
     Shape {
         /// The tensor.
         tensor: Name,
@@ -139,13 +140,14 @@ pub enum LoadError {
         /// The shape that fits.
         expected: [u32; 3],
     },
-    /// A tensor's place in the file is not its shape's size, does not follow the tensor before it, or is not aligned.
+    /// A tensor's byte range does not match its shape, does not follow the previous tensor, or is not aligned.
     Place(Name),
-    /// A text table's offsets fall, or do not begin at 0 and end at the length of its bytes; or a text is not UTF-8.
+    /// The offsets of a text table decrease, do not begin at 0 or do not end at the length of its bytes; or a text is
+    /// not UTF-8.
     Texts {
         /// The table: `labels`, `vocab`, …
         table: &'static str,
-        /// Which text.
+        /// The index of the text.
         index: usize,
     },
     /// A token of the vocabulary is empty or not greater than the one before.
@@ -157,14 +159,14 @@ pub enum LoadError {
     Range {
         /// The tensor.
         tensor: Name,
-        /// Which element.
+        /// The index of the element.
         index: usize,
     },
-    /// The sums of a row can overflow 32 bits.
+    /// The sum of a row could overflow 32 bits.
     Overflow {
         /// The tensor.
         tensor: Name,
-        /// Which row.
+        /// The index of the row.
         row: usize,
     },
 }
@@ -185,9 +187,11 @@ impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             LoadError::Refused => {
-                write!(f, "this is no file that this build runs; with the feature `errors` tern-runtime says why")
+                write!(f, "the file is refused; build tern-runtime with the feature `errors` to learn why")
             }
-            LoadError::Misaligned => write!(f, "the file lies at an address that is not a multiple of 8; move it"),
+            LoadError::Misaligned => {
+                write!(f, "the file's address is not a multiple of 8; align it, for example with `include_model!`")
+            }
             LoadError::Truncated { found, expected } => {
                 write!(f, "the file ends after {found} bytes of {expected}; copy it again")
             }
@@ -198,19 +202,23 @@ impl fmt::Display for LoadError {
                 write!(f, "header, byte {at}: expected {expected}; is this a device file written by `tern export`?")
             }
             LoadError::Unsupported { key, found, expected } => {
-                write!(f, "`{key}` is `{found}`, this version runs {expected}; export again with this version")
+                write!(f, "`{key}` is `{found}`, expected {expected}; export the model again with this version")
             }
             LoadError::MissingFeature { name, feature } => {
                 write!(
                     f,
-                    "`{name}` of this file needs the feature `{feature}` of tern-runtime, which this build is without; build it in"
+                    "`{name}` needs the feature `{feature}` of tern-runtime, which is not built in; turn it on in Cargo.toml"
                 )
             }
             LoadError::MissingKey(key) => write!(f, "`{key}` is missing from the header; export the model again"),
             LoadError::MissingTensor(name) => write!(f, "tensor `{name}` is missing; export the model again"),
-            LoadError::UnknownKey(key) => write!(f, "unknown key `{key}` in the header; a newer version may know it"),
-            LoadError::UnknownTensor(name) => write!(f, "unknown tensor `{name}`; a newer version may know it"),
-            LoadError::Duplicate(name) => write!(f, "`{name}` stands twice in the header; export the model again"),
+            LoadError::UnknownKey(key) => {
+                write!(f, "key `{key}` is not part of the format; was the file exported by a newer version?")
+            }
+            LoadError::UnknownTensor(name) => {
+                write!(f, "tensor `{name}` is not part of the format; was the file exported by a newer version?")
+            }
+            LoadError::Duplicate(name) => write!(f, "`{name}` occurs twice in the header; export the model again"),
             LoadError::Type { tensor, expected } => {
                 write!(f, "tensor `{tensor}` is not {expected}; export the model again")
             }
@@ -221,14 +229,14 @@ impl fmt::Display for LoadError {
             LoadError::Place(name) => {
                 write!(
                     f,
-                    "tensor `{name}` does not lie where its shape and its neighbours put it; export the model again"
+                    "tensor `{name}` has a byte range that does not fit its shape or its neighbours; export the model again"
                 )
             }
             LoadError::Texts { table, index } => {
-                write!(f, "text {index} of `{table}` is cut wrongly or is not UTF-8; export the model again")
+                write!(f, "text {index} of `{table}` has wrong offsets or is not UTF-8; export the model again")
             }
             LoadError::VocabularyOrder { index } => {
-                write!(f, "token {index} of the vocabulary does not follow the one before; export the model again")
+                write!(f, "token {index} of the vocabulary is empty or out of order; export the model again")
             }
             LoadError::Range { tensor, index } => {
                 write!(f, "element {index} of `{tensor}` is out of range (weights −127…127, multipliers from 0)")
@@ -242,14 +250,14 @@ impl fmt::Display for LoadError {
 
 impl core::error::Error for LoadError {}
 
-/// A text has more tokens, or a sequence more steps, than a bidirectional model's session can keep. The answer is that of
-/// the first `kept`.
+/// A text has more tokens, or a sequence more steps, than a bidirectional model can keep in its scratch. The logits are
+/// those of the first `kept` tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct TooLong {
-    /// Tokens, or steps, so far.
+    /// The number of tokens or steps so far.
     pub found: u32,
-    /// How many of them the scratch has room for.
+    /// The number of tokens or steps that fit the scratch.
     pub kept: u32,
 }
 
@@ -258,16 +266,16 @@ impl fmt::Display for TooLong {
         let TooLong { found, kept } = self;
         write!(
             f,
-            "{found} tokens, the scratch keeps {kept} and the rest is not read; a bidirectional model keeps them all: give it \
-             `Model::scratch_len_for` words"
+            "{found} tokens, but the scratch keeps only the first {kept}; give a bidirectional model the scratch that \
+             `Model::scratch_len_for` asks for"
         )
     }
 }
 
 impl core::error::Error for TooLong {}
 
-/// Why [`Session::save`](crate::Session::save) or [`restore`](crate::Session::restore) refuses. docs/format.md, "The state of a session", says
-/// what a state holds.
+/// The reason why [`save`](crate::SessionBase::save) or [`restore`](crate::SessionBase::restore) fails.
+/// `docs/format.md`, "The state of a session", specifies the bytes of a state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
@@ -279,30 +287,30 @@ pub enum StateError {
         /// Length needed.
         expected: usize,
     },
-    /// The bytes do not begin as a state does.
+    /// The bytes are not a saved state.
     NoState,
     /// The state is of another version.
     Version {
-        /// The state's.
+        /// The version of the state.
         found: u16,
-        /// What this version of the crate reads.
+        /// The version that this crate reads.
         expected: u16,
     },
     /// The state is of another model: [`Model::fingerprint`](crate::Model::fingerprint).
     Model {
-        /// That of the state's model.
+        /// The hash of the state's model.
         found: u32,
-        /// That of this session's model.
+        /// The hash of this session's model.
         expected: u32,
     },
-    /// There are more or fewer bytes than the state says; lengths in bytes.
+    /// The number of bytes differs from the length in the state; lengths in bytes.
     Length {
         /// Length of the bytes given.
         found: usize,
-        /// Length that the state says.
+        /// Length in the state.
         expected: usize,
     },
-    /// The check sum is another, or a number is none that such a session can have.
+    /// The checksum does not match, or a number is impossible for this session.
     Corrupt,
     /// The state of a bidirectional model has more tokens than this session can keep.
     TooLong(TooLong),
@@ -314,7 +322,7 @@ impl fmt::Display for StateError {
             StateError::Buffer { found, expected } => {
                 write!(f, "a buffer of {found} bytes, the state has {expected}; give it `Model::state_len` bytes")
             }
-            StateError::NoState => write!(f, "these bytes are no saved state; give those that `Session::save` wrote"),
+            StateError::NoState => write!(f, "these bytes are not a saved state; give the bytes that `save` wrote"),
             StateError::Version { found, expected } => {
                 write!(f, "a state of version {found}, this version reads {expected}; begin a new text")
             }
@@ -322,7 +330,7 @@ impl fmt::Display for StateError {
                 write!(f, "a state of the model {found:08x}, this session runs {expected:08x}; begin a new text")
             }
             StateError::Length { found, expected } => {
-                write!(f, "{found} bytes of a state that has {expected}; give as many as `Session::save` wrote")
+                write!(f, "{found} bytes, but the state has {expected}; give the bytes that `save` wrote")
             }
             StateError::Corrupt => write!(f, "the state is damaged; begin a new text"),
             StateError::TooLong(error) => write!(f, "the state does not fit: {error}"),

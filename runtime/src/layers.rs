@@ -1,4 +1,4 @@
-//! One direction of one recurrent layer, whatever its cells.
+//! The recurrent layers: one step of one direction, for every kind of cell.
 
 pub(crate) mod embedding;
 pub(crate) mod folded;
@@ -33,8 +33,8 @@ use tern_format::Cell as CellKind;
 #[cfg(any(test, feature = "unpacked"))]
 use unpacked_layer::UnpackedLayer;
 
-/// A layer's parameters, borrowed from the file. With a tag of its own every step's `match` is two instructions; the compiler would hide the
-/// tag in a layer's parameters and take six.
+/// The parameters of one direction of a layer, borrowed from the file. `repr(u8)` gives the enum a tag of its own,
+/// which makes the `match` of every step two instructions instead of six.
 #[derive(Clone, Copy, Debug)]
 #[repr(u8)]
 pub(crate) enum Cell<'a> {
@@ -44,10 +44,10 @@ pub(crate) enum Cell<'a> {
     Paired(features::Paired16<Paired<'a>>),
     Gru(features::Gru<Gru<'a>>),
     Rnn(features::Rnn<Rnn<'a>>),
-    /// Of any of these cells.
+    /// Any cell, in the packing `rows`.
     #[cfg(feature = "widths")]
     Rows(RowLayer<'a>),
-    /// Of any of these, copied for a host.
+    /// Any cell, on a copy of the weights made for a host.
     #[cfg(any(test, feature = "unpacked"))]
     Unpacked(&'a UnpackedLayer),
 }
@@ -62,7 +62,7 @@ pub(crate) fn visit_state(state: &mut State<'_>, kind: CellKind, codec: &mut Sta
 }
 
 impl Cell<'_> {
-    /// One step on `x`, `[input_size]`, Q15.
+    /// Computes one step. `x`: `[input_size]`, Q15.
     #[inline(always)]
     pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
         match self {
@@ -77,13 +77,13 @@ impl Cell<'_> {
         }
     }
 
-    /// [`step`](Cell::step) as a function of its own: it is inlined where most steps are taken, and nowhere else.
+    /// [`step`](Cell::step) as a function that is not inlined, for callers outside of the innermost loop.
     #[inline(never)]
     pub(crate) fn step_apart(&self, x: &[i16], state: &mut State<'_>) {
         self.step(x, state);
     }
 
-    /// One step whose input half is ready-made. sums: as many as there are biases.
+    /// Computes one step with a precomputed input projection W_ih·x + b. `sums`: `[hidden_size * sums_of_unit]`.
     #[inline(never)]
     pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
         match self {
@@ -98,7 +98,7 @@ impl Cell<'_> {
         }
     }
 
-    /// H.
+    /// The hidden size H.
     pub(crate) fn hidden_size(&self) -> usize {
         match self {
             Cell::Lstm(lstm) => lstm.bias.len(),
@@ -112,7 +112,7 @@ impl Cell<'_> {
         }
     }
 
-    /// The size of `x`.
+    /// The input size: the length of `x`.
     #[cfg(any(test, feature = "unpacked"))]
     pub(crate) fn input_size(&self) -> usize {
         match self {
@@ -126,7 +126,7 @@ impl Cell<'_> {
         }
     }
 
-    /// By how much pre-activations are shifted: 0 … 8.
+    /// The shift of the pre-activations: 0 to 8.
     #[cfg(any(test, feature = "unpacked"))]
     pub(crate) fn shift(&self) -> u32 {
         match self {
@@ -140,7 +140,7 @@ impl Cell<'_> {
         }
     }
 
-    /// How many ready-made sums a unit has: as many as biases.
+    /// The number of precomputed sums of each unit; it equals the number of biases.
     pub(crate) fn sums_of_unit(&self) -> usize {
         match self {
             Cell::Lstm(_) | Cell::Paired(_) | Cell::Gru(_) => 4,
@@ -152,7 +152,7 @@ impl Cell<'_> {
         }
     }
 
-    /// Multiply-accumulates of a step: gates · H · (input size + H).
+    /// The multiply-accumulates of a step: gates · H · (input size + H).
     pub(crate) fn macs(&self) -> usize {
         match self {
             Cell::Lstm(lstm) => 4 * (lstm.weight_ih.len() + lstm.weight_hh.len()),
@@ -166,7 +166,7 @@ impl Cell<'_> {
         }
     }
 
-    /// The sums of the input half on `x`, as they are folded. `[hidden_size · sums of a unit]`
+    /// The input projection W_ih·x + b as a folded token stores it: `[hidden_size * sums_of_unit]`.
     #[cfg(any(test, feature = "write"))]
     pub(crate) fn sums(&self, x: &[i16]) -> alloc::vec::Vec<i32> {
         match self {
@@ -203,9 +203,9 @@ impl Cell<'_> {
         }
     }
 
-    /// Bytes of flash: weights, biases, multipliers.
+    /// The bytes of flash: weights, biases, multipliers.
     pub(crate) fn bytes(&self) -> usize {
-        // Biases have 32 bits, multipliers 16, two a row; GRU has a bias more than rows.
+        // Each row has a 32-bit bias and two 16-bit multipliers; a GRU unit has one more bias than rows.
         let rows = match self {
             Cell::Lstm(lstm) => lstm.bias.len() * (4 * 4 + 2 * 4 * 2),
             Cell::Paired(paired) => return paired.bytes(),

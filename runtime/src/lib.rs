@@ -25,6 +25,7 @@ mod kernel;
 mod layers;
 mod load;
 mod model;
+mod needed_features;
 mod rows;
 mod session;
 mod softmax;
@@ -52,3 +53,21 @@ pub use text::texts::Texts;
 pub use text::vocabulary::{PAD, UNK, Vocabulary};
 #[cfg(any(test, feature = "unpacked"))]
 pub use unpacked::Unpacked;
+
+/// Includes a device file as `&'static [u8]` at an address that is a multiple of 8, as [`Model::from_bytes`] requires. The path is that of
+/// [`include_bytes!`].
+///
+/// ```
+/// static FILE: &[u8] = tern_runtime::include_model!("../tests/golden/lstm.safetensors");
+/// assert!(tern_runtime::Model::from_bytes(FILE).is_ok());
+/// ```
+#[macro_export]
+macro_rules! include_model {
+    ($path:expr $(,)?) => {{
+        #[repr(C, align(8))]
+        struct Aligned<T: ?Sized>(T);
+        const FILE: &Aligned<[u8]> = &Aligned(*include_bytes!($path));
+        let bytes: &'static [u8] = &FILE.0;
+        bytes
+    }};
+}

@@ -1,7 +1,7 @@
-//! The checked view of a device file.
+//! A model: the checked view of a device file.
 //!
-//! [`Model::from_bytes`] is the one place where a model can be refused: it checks all that `docs/format.md` and `docs/arithmetic.md`
-//! ask for. What it gives borrows the file and cannot fail.
+//! [`Model::from_bytes`] checks everything that `docs/format.md` and `docs/arithmetic.md` require, so no method of a
+//! model can fail later.
 
 use core::num::NonZeroUsize;
 
@@ -18,50 +18,53 @@ use crate::text::texts::Texts;
 use crate::text::vocabulary::Vocabulary;
 use tern_format::Packing;
 
-/// What was seen when the model was exported.
+/// Statistics of the calibration, which ran the float model over training texts during the export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Calibration {
-    /// Training texts that the float model ran.
+    /// The number of texts.
     pub texts: u32,
-    /// Tokens of these texts.
+    /// The number of tokens in these texts.
     pub tokens: u32,
-    /// Its largest |pre-activation|, Q16.
+    /// The largest absolute pre-activation, Q16.
     pub largest_z: i32,
-    /// Its largest |cell state|, Q20.
+    /// The largest absolute cell state, Q20.
     pub largest_c: i32,
 }
 
-/// A text, or a sequence of values, with the exact logits that every device must give.
+/// A golden example: a short training text, or a sequence of values, with the exact logits that every device must
+/// compute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Golden<'a> {
-    /// The text; empty where values are read.
+    /// The text; empty if the model reads values.
     pub text: &'a str,
-    /// `[steps · channels]`; empty where tokens are read.
+    /// The values, `[steps * channels]`; empty if the model reads text.
     pub values: &'a [i32],
-    /// `[classes]`, Q16.
+    /// The logits, `[classes]`, Q16.
     pub logits: &'a [i32],
 }
 
-/// How many golden texts gave their exact logits.
+/// The result of [`Model::self_test`]: the golden examples whose logits were exact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SelfTest {
-    /// Texts that did.
+    /// The number of examples with exact logits.
     pub passed: usize,
-    /// All texts; at least 1.
+    /// The number of examples, at least 1.
     pub total: usize,
 }
 
-/// A model, borrowed from the bytes of its file.
+/// A model, borrowed from the bytes of its file. It is `Copy` and takes about half a kilobyte, so pass it by reference.
 #[derive(Clone, Copy, Debug)]
 pub struct Model<'a> {
     pub(crate) config: Config,
     pub(crate) vocabulary: Vocabulary<'a>,
     pub(crate) embedding: Embedding<'a>,
-    /// Where tokens are folded
+    /// The precomputed input projections, if tokens are folded.
     pub(crate) folded: Option<features::Folds<Folded<'a>>>,
-    /// Where numbers are read
+    /// The channels, if the model reads values.
     pub(crate) numbers: Option<features::Values<Numbers<'a>>>,
-    /// Layer by layer, forward before reverse; what is beyond [`cells`](Model::cells) is not looked at.
+    /// Layer by layer, forward before reverse. Entries beyond [`cells`](Model::cells) are unused.
     pub(crate) cells: [Cell<'a>; Place::COUNT],
     pub(crate) packing: Packing,
     pub(crate) hidden: Option<features::Hidden<Linear<'a>>>,
@@ -69,7 +72,7 @@ pub struct Model<'a> {
     /// UTF-8
     pub(crate) name: &'a [u8],
     pub(crate) labels: Texts<'a>,
-    /// Empty where numbers are read
+    /// Empty if the model reads values.
     pub(crate) golden: Texts<'a>,
     /// `[golden · classes]`, Q16
     pub(crate) golden_logits: &'a [i32],
@@ -80,60 +83,62 @@ pub struct Model<'a> {
 }
 
 impl<'a> Model<'a> {
-    /// The sizes of the model, and its kind.
+    /// The configuration of the model.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// How its recurrent weights lie.
+    /// The memory layout of the recurrent weights.
     pub fn packing(&self) -> Packing {
         self.packing
     }
 
-    /// What the model is called.
+    /// The name of the model.
     pub fn name(&self) -> &'a str {
         core::str::from_utf8(self.name).unwrap_or("")
     }
 
-    /// The classes of a classifier, [`Config::classes`] of them; none of other models.
+    /// The labels of a classifier, [`Config::classes`] of them; empty for other tasks.
     pub fn labels(&self) -> Texts<'a> {
         self.labels
     }
 
-    /// A channel of the input; none beyond the last, nor where tokens are read.
+    /// A channel of the input; none beyond the last channel, and none if the model reads text.
     pub fn channel(&self, index: usize) -> Option<Channel<'a>> {
         let Numbers { channels, input, .. } = self.numbers();
         Some(Channel { name: channels.get(index)?, point: *input.point.get(index)? })
     }
 
-    /// A value of a [`Forecast`](Task::Forecast): the steps ahead go by, and in each the channels that it says; none beyond the last. Its
-    /// integers come from [`ValueSession::predicted`](crate::ValueSession::predicted).
+    /// One predicted value of a [`Forecast`](tern_format::Task::Forecast): its channel's name and the scale of its
+    /// integers. Values are ordered by time step, then by channel; none beyond the last.
+    /// [`ValueSession::predicted`](crate::ValueSession::predicted) gives the integers.
     pub fn forecast_channel(&self, index: usize) -> Option<Channel<'a>> {
         let Numbers { channels, output, .. } = self.numbers();
         let name = output.channel_of(index).and_then(|channel| channels.get(channel));
         Some(Channel { name: name.unwrap_or(""), point: *output.point.get(index)? })
     }
 
-    /// The tokens that the model knows.
+    /// The vocabulary.
     pub fn vocabulary(&self) -> Vocabulary<'a> {
         self.vocabulary
     }
 
-    /// What was seen when the model was exported.
+    /// The statistics of the calibration.
     pub fn calibration(&self) -> Calibration {
         self.calibration
     }
 
-    /// The real value of `x` = 2^15 as the bits of an IEEE 754 single: this crate computes with no float.
+    /// The real number that 2^15 stands for in an embedded token, as the bits of an IEEE 754 single, because this crate
+    /// computes with no float.
     pub fn embedding_scale_bits(&self) -> u32 {
         self.embedding_scale_bits
     }
 
-    /// Texts with the exact logits that every device must give; at least one.
+    /// The golden examples, at least one.
     pub fn golden(&self) -> impl Iterator<Item = Golden<'a>> + use<'a> {
         let model = *self;
         let classes = NonZeroUsize::new(self.config.classes).unwrap_or(NonZeroUsize::MIN);
-        // A range, because `enumerate` links a panic in a caller that checks overflows.
+        // A range, because `enumerate` can panic in a caller that checks for overflow.
         let all = (0..self.golden_logits.len() / classes).zip(rows(self.golden_logits, classes));
         all.map(move |(index, logits)| {
             let text = model.golden.get(index).unwrap_or("");
@@ -141,7 +146,7 @@ impl<'a> Model<'a> {
         })
     }
 
-    /// What it has as a reader of numbers.
+    /// The channels and golden sequences; empty if the model reads text.
     pub(crate) fn numbers(&self) -> &Numbers<'a> {
         match &self.numbers {
             Some(numbers) => numbers,
@@ -149,13 +154,13 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// The sums of a token whose input half is ready-made, in one direction. `[hidden_size · rows]`
+    /// The precomputed input projection of a folded token in one direction, `[hidden_size * rows]`.
     #[inline]
     pub(crate) fn folded_sums(&self, id: u32, reverse: bool) -> Option<&'a [i32]> {
         self.folded.as_ref()?.find(id, reverse)
     }
 
-    /// Multiply-accumulates of the recurrent layers for one token.
+    /// The multiply-accumulates of the recurrent layers for one token.
     pub fn macs_per_token(&self) -> usize {
         self.cells().iter().map(Cell::macs).sum()
     }
@@ -174,19 +179,19 @@ impl<'a> Model<'a> {
         first
     }
 
-    /// The same model with other cells in the first places.
+    /// The same model with other cells, for a copy of the weights.
     #[cfg(any(test, feature = "unpacked"))]
     pub(crate) fn with_cells(mut self, cells: impl Iterator<Item = Cell<'a>>) -> Self {
         self.cells.iter_mut().zip(cells).for_each(|(place, cell)| *place = cell);
         self
     }
 
-    /// How many directions each layer reads in: the first so many of [`cells`](Model::cells) are the first layer.
+    /// The number of directions, and so the number of [`cells`](Model::cells) of the first layer.
     pub(crate) fn directions(&self) -> usize {
         if self.config.reads_both_ways() { 2 } else { 1 }
     }
 
-    /// Whether the head, or its hidden layer, reads a state where it lies.
+    /// Returns true if the head reads the last hidden state in place, without pooling or merging.
     pub(crate) fn reads_state(&self) -> bool {
         self.config.pools_last() && !self.config.reads_both_ways()
     }

@@ -1,12 +1,13 @@
-//! Text to tokens to ids, a byte at a time, in constant memory.
+//! Tokenizers: from bytes of text to token ids, one byte at a time, in constant memory.
 //!
-//! Bytes become characters ([`Utf8`]), characters become pieces of tokens ([`Splitter`]), and pieces become ids ([`Encoder`]). No step
-//! can tell how its input was cut into chunks. Most tokenizers keep nothing of the text and so have no limit on a token;
-//! two keep a bounded part of it, in memory that they are given: a tag of HTML until it closes, and a word until it is cut into pieces.
+//! [`Utf8`] turns bytes into characters, [`Splitter`] turns characters into pieces of tokens, and [`Encoder`] turns
+//! these into ids. The result does not depend on how the text is cut into chunks. Most tokenizers store nothing of the
+//! text, so a token may have any length. Two store a bounded part of it in a buffer of the caller: an HTML tag until it
+//! closes, and a word until it is cut into pieces.
 //!
 //! [`Detokenizer`] is the way back, for language models: it joins tokens into text.
 //!
-//! The trainer builds its vocabulary with this same [`Splitter`]: there is one definition of a token.
+//! The trainer builds its vocabulary with the same [`Splitter`], so there is one definition of a token.
 
 mod detokenizer;
 #[cfg(feature = "html_words")]

@@ -9,7 +9,7 @@ use safetensors::SafeTensors;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use tern_runtime::write::Aligned;
-use tern_runtime::{LoadError, Model, Session, Unpacked};
+use tern_runtime::{LoadError, Model, Session, TextSession, Unpacked};
 
 /// The value in nats of 1 in an integer logit (Q15.16).
 pub const NATS_PER_UNIT: f64 = 1.0 / 65_536.0;
@@ -164,5 +164,16 @@ impl DeviceFile {
         let model = self.loaded.borrow_dependent().model();
         let mut scratch = vec![0; model.scratch_len_for(tokens.max(1))];
         run(model.session(&mut scratch).expect("the scratch has the length that the model asks for"))
+    }
+
+    /// Calls `run` with a new session of a model that reads text: see [`with_session`](DeviceFile::with_session).
+    ///
+    /// # Panics
+    /// If the model reads values.
+    pub(crate) fn with_text_session<T>(&self, tokens: usize, run: impl FnOnce(TextSession<'_>) -> T) -> T {
+        self.with_session(tokens, |session| match session {
+            Session::Text(session) => run(session),
+            Session::Values(_) => panic!("the model reads values, not text"),
+        })
     }
 }

@@ -22,7 +22,7 @@ use core::fmt::Write as _;
 use core::panic::PanicInfo;
 
 use semihosting::{Output, exit};
-use tern_runtime::{Model, Session, file_len};
+use tern_runtime::{Model, TextSession, file_len};
 
 /// In an id: a text ends after this token.
 const TEXT_ENDS: u32 = 1 << 31;
@@ -41,7 +41,7 @@ fn main() -> ! {
     let Some(file) = slot.get(..length) else { panic!("the model is longer than its slot") };
     let model = Model::from_bytes(file).unwrap_or_else(|error| panic!("{error}"));
     let scratch = memory::scratch();
-    let mut session = model.session(scratch).unwrap_or_else(|error| panic!("{error}"));
+    let mut session = model.text_session(scratch).unwrap_or_else(|error| panic!("{error}"));
     let ids = memory::ids();
 
     // Of many texts only the bits are asked for: the counter has no room for all their instructions.
@@ -59,7 +59,7 @@ fn main() -> ! {
 
 /// Steps through all ids between two looks at the counter.
 #[inline(never)]
-fn measure(session: &mut Session<'_>, ids: &[u32]) -> Cost {
+fn measure(session: &mut TextSession<'_>, ids: &[u32]) -> Cost {
     session.reset();
     let paint = stack::paint();
     let before = machine::instructions();
@@ -69,13 +69,13 @@ fn measure(session: &mut Session<'_>, ids: &[u32]) -> Cost {
 }
 
 #[inline(never)]
-fn step_all(session: &mut Session<'_>, ids: &[u32]) {
+fn step_all(session: &mut TextSession<'_>, ids: &[u32]) {
     for &id in ids {
         step(session, id);
     }
 }
 
-fn step(session: &mut Session<'_>, id: u32) {
+fn step(session: &mut TextSession<'_>, id: u32) {
     if cfg!(feature = "steps") {
         session.feed_id(id);
     }
@@ -83,7 +83,7 @@ fn step(session: &mut Session<'_>, id: u32) {
 
 /// All states, and the logits of texts that end, in one number.
 #[inline(never)]
-fn hash(session: &mut Session<'_>, ids: &[u32]) -> u32 {
+fn hash(session: &mut TextSession<'_>, ids: &[u32]) -> u32 {
     session.reset();
     ids.iter().fold(0, |hash: u32, &id| {
         step(session, id & !TEXT_ENDS);

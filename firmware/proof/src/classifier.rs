@@ -25,7 +25,7 @@ pub extern "C" fn _start(inputs: &mut Inputs) -> i32 {
     // Borrowed where they lie: a model is half a kilobyte to move.
     let model = Model::from_bytes(file.slice());
     let Ok(model) = &model else { return -1 };
-    let mut session = model.session(scratch.slice()).ok();
+    let mut session = model.text_session(scratch.slice()).ok();
     let Some(session) = &mut session else { return -1 };
     session.feed(text.slice());
     session.finish();

@@ -14,7 +14,7 @@ use core::num::NonZeroU32;
 use bare::Given;
 use tern_runtime::text::{self, Detokenizer, Encoder, Splitter, Tokenizer, Utf8};
 use tern_runtime::{Cell, Input, LoadError, Logits, Merge, Model, Name, Output, Packing, Pooling, Ranked, Session};
-use tern_runtime::{Sampler, Task, Texts, Vocabulary};
+use tern_runtime::{Sampler, SessionBase, Task, TextSession, Texts, Vocabulary};
 
 /// Takes what is formatted.
 struct Sink;
@@ -71,10 +71,21 @@ fn run(inputs: &mut Inputs) -> Result<(), LoadError> {
     }
     match model.session(scratch) {
         Ok(mut session) => {
-            steps(&model, &mut session, text.slice(), values.slice(), number);
+            look((session.text().is_some(), session.values().is_some()));
+            match &mut session {
+                Session::Text(session) => read_text(session, text.slice(), number),
+                Session::Values(session) => {
+                    session.feed(values.slice());
+                    look(session.predicted(number));
+                }
+            }
+            common(&model, &mut session, values.slice(), number);
             state(&mut session, memory.slice());
         }
         Err(error) => drop(write!(Sink, "{error}")),
+    }
+    for error in [model.text_session(scratch).err(), model.value_session(scratch).err()].into_iter().flatten() {
+        let _ = write!(Sink, "{error}");
     }
     Ok(())
 }
@@ -82,13 +93,19 @@ fn run(inputs: &mut Inputs) -> Result<(), LoadError> {
 fn describe(model: &Model<'_>, number: usize) {
     let config = model.config();
     black_box((config, config.merged_width(), config.head_width(), model.packing(), model.name()));
-    black_box((model.channel(number), model.forecast(number), model.calibration(), model.embedding_scale_bits()));
+    black_box((
+        model.channel(number),
+        model.forecast_channel(number),
+        model.calibration(),
+        model.embedding_scale_bits(),
+    ));
     black_box((model.scratch_len(), model.scratch_len_for(number), model.macs_per_token(), model.cost()));
     if let (Some(channel), Some(one)) = (model.channel(number), NonZeroU32::new(number as u32)) {
         black_box((channel.encode(number as i32, one), channel.decode(number as i32, one)));
     }
     look((model.fingerprint(), model.state_len(), model.state_len_for(number)));
     texts(model.labels(), number);
+    model.needed_features().for_each(|feature| look(feature));
     vocabulary(&model.vocabulary(), number);
     model.golden().for_each(|golden| look(golden));
 }
@@ -102,26 +119,29 @@ fn vocabulary(vocabulary: &Vocabulary<'_>, number: usize) {
     black_box((vocabulary.size(), vocabulary.token(number as u32)));
 }
 
-fn steps(model: &Model<'_>, session: &mut Session<'_>, text: &[u8], values: &[i32], number: usize) {
-    session.reset();
+fn read_text(session: &mut TextSession<'_>, text: &[u8], number: usize) {
     session.feed(text);
     session.feed_with(text, |step| look((step.id, step.logits.best())));
     session.feed_id(number as u32);
-    session.feed_values(values);
     session.finish();
     session.finish_with(|step| look(step));
     answer(session.classify(text), number);
+}
+
+fn common(model: &Model<'_>, session: &mut SessionBase<'_>, logits: &mut [i32], number: usize) {
+    session.reset();
     answer(session.logits(), number);
+    look(session.logits_into(logits));
     for golden in model.golden() {
         answer(session.run_golden(&golden), number);
     }
-    black_box((session.forecast(number), session.tokens(), session.unknown(), session.cap(), session.state_hash()));
+    black_box((session.tokens(), session.unknown(), session.cap(), session.state_hash()));
     if let Err(error) = session.check_length() {
         let _ = write!(Sink, "{error}");
     }
 }
 
-fn state(session: &mut Session<'_>, memory: &mut [u8]) {
+fn state(session: &mut SessionBase<'_>, memory: &mut [u8]) {
     look(session.state_len());
     let saved = session.save(memory);
     if let Err(error) = saved.and_then(|length| session.restore(memory.get(..length).unwrap_or(&[]))) {

@@ -97,7 +97,7 @@ pub fn sampling(sampling: Sampling, form: Form, out: &mut dyn Write) -> fmt::Res
 /// The forecast, in the scale of the training data.
 pub fn forecast(engine: &mut Engine<'_>, answer: Answer, form: Form, out: &mut dyn Write) -> fmt::Result {
     let model = engine.model();
-    let mut values = (0..).map_while(|index| Some(Value(model.forecast(index)?, engine.forecast(index)?)));
+    let mut values = (0..).map_while(|index| Some(Value(model.forecast_channel(index)?, engine.forecast(index)?)));
     if form == Form::Machine {
         write!(out, r#"{{"forecast":["#)?;
         list(out, values.by_ref())?;

@@ -134,7 +134,7 @@ fn expected(text: &str) -> (Vec<i32>, u32, u32) {
     let file = random_file(1, SIZES, "3");
     let found = LoadedModel::from_slot(&file).unwrap();
     let mut scratch = vec![0; found.model.scratch_len()];
-    let mut session = found.model.session(&mut scratch).unwrap();
+    let mut session = found.model.text_session(&mut scratch).unwrap();
     let logits = session.classify(text.as_bytes()).iter().collect();
     (logits, session.tokens(), session.unknown())
 }

@@ -60,8 +60,9 @@ impl Engine<'_> {
         let mut generated = Generated::default();
         for _ in 0..count {
             let start = port.ticks();
-            let Some(id) = sampler.sample(&self.session.logits(), candidates) else { break };
-            self.session.feed_id(id);
+            let Some(session) = self.session.text() else { break };
+            let Some(id) = sampler.sample(&session.logits(), candidates) else { break };
+            session.feed_id(id);
             generated.ticks += u64::from(port.ticks().wrapping_sub(start));
             generated.tokens += 1;
             write(port, id)?;

@@ -2,7 +2,7 @@
 
 use core::mem;
 
-use tern_runtime::{Golden, Input};
+use tern_runtime::{Golden, Session};
 
 use super::Engine;
 use crate::port::Port;
@@ -82,10 +82,13 @@ impl Engine<'_> {
             }
             self.begin();
             let start = port.ticks();
-            self.session.feed(golden.text.as_bytes());
-            self.session.finish();
-            for values in golden.values.chunks(self.channels().max(1)) {
-                self.session.feed_values(values);
+            let channels = self.channels().max(1);
+            match &mut self.session {
+                Session::Text(session) => {
+                    session.feed(golden.text.as_bytes());
+                    session.finish();
+                }
+                Session::Values(session) => golden.values.chunks(channels).for_each(|values| session.feed(values)),
             }
             self.count(start, port);
             result.texts += 1;
@@ -108,14 +111,18 @@ impl Engine<'_> {
             worst = worst.max(now.wrapping_sub(start));
             start = now;
         };
-        if self.model.config().input == Input::Values {
-            for values in golden.values.chunks(self.channels().max(1)) {
-                self.session.feed_values(values);
-                take(port.ticks());
+        let channels = self.channels().max(1);
+        match &mut self.session {
+            Session::Text(session) => {
+                session.feed_with(golden.text.as_bytes(), |_| take(port.ticks()));
+                session.finish_with(|_| take(port.ticks()));
             }
-        } else {
-            self.session.feed_with(golden.text.as_bytes(), |_| take(port.ticks()));
-            self.session.finish_with(|_| take(port.ticks()));
+            Session::Values(session) => {
+                for values in golden.values.chunks(channels) {
+                    session.feed(values);
+                    take(port.ticks());
+                }
+            }
         }
         worst
     }

@@ -1,6 +1,6 @@
 //! The checks of a model beyond its checksum and format: version, size and golden examples.
 
-use tern_runtime::Model;
+use tern_runtime::{Model, Session};
 
 use super::{Package, SlotError};
 use crate::engine::{Engine, LoadedModel};
@@ -39,14 +39,20 @@ pub fn check_golden(model: &Model<'_>, scratch: &mut [i32], keep_alive: KeepAliv
     let (mut exact, mut total) = (0, 0);
     for golden in model.golden() {
         session.reset();
-        for piece in golden.text.as_bytes().chunks(PIECE) {
-            session.feed(piece);
-            in_time(keep_alive())?;
-        }
-        session.finish();
-        for values in golden.values.chunks(channels) {
-            session.feed_values(values);
-            in_time(keep_alive())?;
+        match &mut session {
+            Session::Text(session) => {
+                for piece in golden.text.as_bytes().chunks(PIECE) {
+                    session.feed(piece);
+                    in_time(keep_alive())?;
+                }
+                session.finish();
+            }
+            Session::Values(session) => {
+                for values in golden.values.chunks(channels) {
+                    session.feed(values);
+                    in_time(keep_alive())?;
+                }
+            }
         }
         exact += usize::from(session.logits().iter().eq(golden.logits.iter().copied()));
         total += 1;

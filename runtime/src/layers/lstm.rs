@@ -2,6 +2,7 @@
 
 mod paired;
 
+#[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
 use core::num::NonZeroUsize;
 
 use super::State;

@@ -102,6 +102,11 @@ impl<'a> Matrix<'a> {
         }
     }
 
+    /// Returns true if its weights have 4 or 16 bits.
+    pub(crate) fn is_other_width(&self) -> bool {
+        !matches!(self.weights, Weights::Bits8(_))
+    }
+
     /// Multiply-accumulates of all rows.
     pub(crate) fn macs(&self) -> usize {
         match self.weights {

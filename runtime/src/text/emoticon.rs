@@ -1,14 +1,14 @@
-//! Emoticons: tokens that mix kinds of characters.
+//! Emoticons: tokens that mix classes of characters.
 
 use super::is_word;
 use crate::state_codec::StateCodec;
 
-/// What characters turn out to be.
+/// The output of the emoticon stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// A character of no emoticon.
+    /// A character that is not part of an emoticon.
     Plain(char),
-    /// A whole emoticon, of [`eyes`, `nose`, `mouth`]; NUL where there is none.
+    /// An emoticon: eyes, nose and mouth; NUL for a missing part.
     Emoticon([char; 3]),
 }
 
@@ -21,14 +21,14 @@ pub(super) enum Found {
 /// No word character follows a mouth that is a letter, so `:pizza` is no face. A slanted mouth needs a nose, so `http://` is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Emoticons {
-    /// What may become an emoticon: eyes, nose and mouth as they come, NUL where there is none.
+    /// The beginning of a possible emoticon: eyes, nose and mouth; NUL for a missing part.
     held: [char; 3],
 }
 
 const NONE: char = '\0';
 
 impl Emoticons {
-    /// What is held back.
+    /// Passes the possible emoticon through the codec.
     pub(super) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         for c in &mut self.held {
             // Eyes, noses and mouths are all ASCII.
@@ -75,7 +75,7 @@ impl Emoticons {
         }
     }
 
-    /// Takes a character while nothing is held.
+    /// Reads a character while no emoticon has begun.
     fn begin(&mut self, c: char, sink: &mut dyn FnMut(Found)) {
         match c {
             ':' | ';' | '=' | '<' => self.held = [c, NONE, NONE],

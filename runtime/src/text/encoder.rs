@@ -1,4 +1,4 @@
-//! Bytes to ids.
+//! The encoder: turns a stream of bytes into token ids.
 
 #[cfg(feature = "wordpiece")]
 use super::wordpiece::Word;
@@ -6,18 +6,18 @@ use super::{Piece, Splitter, Tokenizer, TokenizerKind};
 use crate::state_codec::StateCodec;
 use crate::text::vocabulary::{Lookup, Vocabulary};
 
-/// Turns a stream of bytes into the ids of its tokens. Each call must be given the same vocabulary.
+/// Turns a stream of bytes into the ids of its tokens. Every call must be given the same vocabulary.
 #[derive(Debug)]
 pub struct Encoder<'b> {
     splitter: Splitter<'b>,
     ids: Ids<'b>,
 }
 
-/// The token under way.
+/// The current token.
 #[derive(Debug)]
 struct Ids<'b> {
     lookup: Lookup,
-    /// The word under way of [`TokenizerKind::WordPiece`].
+    /// The current word of [`TokenizerKind::WordPiece`].
     #[cfg(feature = "wordpiece")]
     word: Option<Word<'b>>,
     #[cfg(not(feature = "wordpiece"))]
@@ -25,7 +25,7 @@ struct Ids<'b> {
 }
 
 impl<'b> Encoder<'b> {
-    /// An encoder at the beginning of a text. `buffer`: [`buffer_len`](super::buffer_len) words at least.
+    /// An encoder at the beginning of a text. `buffer`: at least [`buffer_len`](super::buffer_len) words.
     pub fn new(tokenizer: Tokenizer, buffer: &'b mut [i32]) -> Self {
         #[cfg(feature = "wordpiece")]
         if tokenizer.kind == TokenizerKind::WordPiece {
@@ -46,7 +46,7 @@ impl<'b> Encoder<'b> {
         }
     }
 
-    /// All that is kept between two bytes of the text.
+    /// Passes the state between two bytes of the text through the codec.
     pub(crate) fn visit_state(&mut self, vocabulary: &Vocabulary<'_>, codec: &mut StateCodec<'_>) {
         self.splitter.visit_state(codec);
         #[cfg(feature = "wordpiece")]
@@ -63,18 +63,18 @@ impl<'b> Encoder<'b> {
         }
     }
 
-    /// Takes the next bytes of the text and gives the ids of the tokens that they complete.
+    /// Reads the next bytes of the text and passes the ids of the tokens that they complete to `sink`.
     #[inline(never)]
     pub fn feed(&mut self, vocabulary: &Vocabulary<'_>, bytes: &[u8], sink: &mut dyn FnMut(u32)) {
         let Encoder { splitter, ids } = self;
         if splitter.kind() == TokenizerKind::Bytes {
-            // All of them are in the vocabulary, in order.
+            // The vocabulary holds all bytes in order.
             return bytes.iter().for_each(|&byte| sink(u32::from(byte) + 2));
         }
         splitter.feed_text(bytes, &mut ids.taker(vocabulary, sink));
     }
 
-    /// Ends the text: its last token may be waiting for that. The encoder is then at the beginning of a new text.
+    /// Ends the text, which completes its last token. The encoder is then at the beginning of a new text.
     pub fn finish(&mut self, vocabulary: &Vocabulary<'_>, sink: &mut dyn FnMut(u32)) {
         let Encoder { splitter, ids } = self;
         splitter.finish(&mut ids.taker(vocabulary, sink));
@@ -82,7 +82,7 @@ impl<'b> Encoder<'b> {
 }
 
 impl Ids<'_> {
-    /// One type for all who feed it: their code is linked once.
+    /// The closure for the splitter. All callers share its type, so that the splitter's code is linked once.
     fn taker(&mut self, vocabulary: &Vocabulary<'_>, sink: &mut dyn FnMut(u32)) -> impl FnMut(Piece) {
         |piece| self.take(piece, vocabulary, sink)
     }

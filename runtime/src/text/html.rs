@@ -1,16 +1,16 @@
-//! HTML to text: tags become spaces, entities become the characters that they stand for.
+//! Removes HTML: tags become spaces, entities become characters.
 
 use crate::state_codec::StateCodec;
 
-/// Characters of a tag after its `<`, at most: a slash, its first letter and [`CONTENT`] more.
+/// The most characters of a tag after its `<`: a slash, the first letter and [`CONTENT`] more.
 pub(super) const BUFFER: usize = CONTENT + 2;
-/// Characters of a tag after its first letter, at most. Bounds what is held back for a `<` that no `>` follows.
+/// The most characters of a tag after its first letter. It bounds the memory for a `<` without a `>`.
 const CONTENT: usize = 125;
 
-/// Replaces tags, `</?[A-Za-z!][^<>]{0,125}>`, by spaces. What only begins like one is text.
+/// Replaces tags, `</?[A-Za-z!][^<>]{0,125}>`, by spaces. Text that only begins like a tag is kept.
 #[derive(Debug)]
 pub(super) struct Tags<'b> {
-    /// The characters after a `<`, held back until it is known what they are. `[BUFFER]`
+    /// The characters after a `<`, buffered until it is clear whether they are a tag. `[BUFFER]`
     held: &'b mut [i32],
     length: usize,
     state: State,
@@ -23,7 +23,7 @@ enum State {
     Open,
     /// After `</`.
     Slash,
-    /// After the first letter, with so many characters that may still come.
+    /// After the first letter; the number of characters that may still follow.
     Content(usize),
 }
 
@@ -36,7 +36,8 @@ impl<'b> Tags<'b> {
         (self.length, self.state) = (0, State::Text);
     }
 
-    /// How far the tag is: 0 none, 1 after `<`, 2 after `</`, 3 and more: so many less 3 may still come. Then what is held back.
+    /// Passes the tag through the codec: a number for its state (0 text, 1 after `<`, 2 after `</`, 3 + n in the
+    /// content with room for n characters), then the buffered characters.
     pub(super) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         let state = codec.byte(match self.state {
             State::Text => 0,
@@ -83,7 +84,7 @@ impl<'b> Tags<'b> {
         }
     }
 
-    /// Gives what is held back as text.
+    /// Passes the buffered characters on as text.
     pub(super) fn finish(&mut self, sink: &mut dyn FnMut(char)) {
         if self.state != State::Text {
             sink('<');
@@ -95,8 +96,8 @@ impl<'b> Tags<'b> {
     }
 }
 
-/// The entities known, and what each stands for. Their only `&` is the first character, so what breaks one off can begin another and
-/// nothing before it can.
+/// The supported entities and their characters. Each has one `&`, its first character, so an entity can only begin at
+/// the character that breaks off another one.
 const ENTITIES: [(&[u8], char); 7] = [
     (b"&amp;", '&'),
     (b"&lt;", '<'),
@@ -107,22 +108,22 @@ const ENTITIES: [(&[u8], char); 7] = [
     (b"&nbsp;", '\u{a0}'),
 ];
 
-/// Replaces entities by the characters that they stand for, once: `&amp;lt;` becomes `&lt;`.
+/// Replaces entities by their characters, once: `&amp;lt;` becomes `&lt;`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Entities {
-    /// An entity that begins with what is held back.
+    /// The index of an entity that begins with the buffered characters.
     candidate: usize,
-    /// How many of its characters are held back.
+    /// The number of buffered characters.
     held: usize,
 }
 
 impl Entities {
-    /// What is held back.
+    /// The buffered characters.
     fn prefix(&self) -> &'static [u8] {
         ENTITIES.get(self.candidate).and_then(|(name, _)| name.get(..self.held)).unwrap_or(&[])
     }
 
-    /// Which entity, and how much of it is held back.
+    /// Passes the entity and the number of buffered characters through the codec.
     pub(super) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         self.candidate = codec.byte(self.candidate as u8).into();
         self.held = codec.byte(self.held as u8).into();
@@ -157,7 +158,7 @@ impl Entities {
         }
     }
 
-    /// Gives what is held back as text.
+    /// Passes the buffered characters on as text.
     pub(super) fn finish(&mut self, sink: &mut dyn FnMut(char)) {
         self.prefix().iter().for_each(|&byte| sink(char::from(byte)));
         self.held = 0;

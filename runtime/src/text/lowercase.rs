@@ -1,4 +1,4 @@
-//! Lower case.
+//! Lower case of characters.
 
 use super::runs::Table;
 

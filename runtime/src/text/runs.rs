@@ -1,26 +1,27 @@
-//! Tables of characters that fit a small flash: runs of them, packed when the crate is compiled.
+//! Compact tables of characters: runs of them, packed at compile time.
 //!
-//! A table is a row of numbers, for each run: how far it begins from the end of the one before, how many characters it spans less one, and,
-//! where the table says what is added to a run's characters, that: 0 for 1, then to every second one only, or from 1 on how it differs from
-//! what was last so said in its block, by `zigzag`. A number is written in digits, each in half a byte: 0 … 9 is the last one, 10 … 15 says that
-//! another follows. An index says where every so many runs begin, so that a look-up reads no more than these.
-
-/// Runs between two entries of an index.
+//! A table is a sequence of numbers. Each run has two or three: the distance from the end of the previous run; the
+//! number of characters that it spans, less one; and in a table with offsets the offset that is added to its
+//! characters. The third number is 0 for an offset of 1 that applies to every second character; otherwise it is 1 plus
+//! the zigzag code of the difference from the previous offset in the same block. A number is written in digits of half
+//! a byte: 0 to 9 is the last digit of a number, 10 to 15 is a digit before the last. An index stores where each block
+//! of runs begins, so that a look-up reads one block.
+/// The number of runs in a block.
 const BLOCK: usize = 32;
-/// Beyond all characters: where the last run, which is none, begins.
+/// The first number that is not a character: the end of every table.
 const BEYOND: u32 = 0x11_0000;
-/// Digits that end a number, and those that do not.
+/// The number of digits that end a number, and of those that do not.
 const LAST: u32 = 10;
 const OTHERS: u32 = 16 - LAST;
 
-/// A run to be packed.
+/// A run of characters, to be packed.
 #[derive(Clone, Copy)]
 pub(super) struct Run {
-    /// Its first character.
+    /// The first character.
     pub first: u32,
-    /// How many characters it spans, at least 1.
+    /// The number of characters that it spans, at least 1.
     pub span: u32,
-    /// What is added to each; 0 in tables that say nothing.
+    /// The offset that is added to each character; 0 in a table without offsets.
     pub added: i32,
 }
 
@@ -61,17 +62,17 @@ static INDEX: [u32; BOTH.blocks] = first_of(&BOTH.index);
 /// Two digits a byte, the lower half first.
 static DIGITS: [u8; BOTH.at.div_ceil(2)] = first_of(&BOTH.digits);
 
-/// Of characters from U+0080 on.
+/// A table of the characters from U+0080 on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Table {
-    /// Which are of words; nothing is added.
+    /// The word characters; without offsets.
     Words,
-    /// Which have a lower case, and what is added to become it.
+    /// The characters with a lower case; the offset leads to it.
     Lower,
 }
 
 impl Table {
-    /// What is added to a character; none of one without a run.
+    /// The offset of a character; none if the table does not contain it.
     pub(super) fn find(self, c: char) -> Option<i32> {
         let code = u32::from(c);
         let (words, lower) = INDEX.split_at(WORDS.blocks);
@@ -118,7 +119,7 @@ fn unzigzag(n: u32) -> i32 {
     (n >> 1) as i32 ^ -((n & 1) as i32)
 }
 
-/// Tables while they are packed, larger than any.
+/// Tables while they are packed, in arrays that are larger than any table.
 struct Packed {
     index: [u32; 64],
     digits: [u8; 2_048],
@@ -129,7 +130,7 @@ struct Packed {
 impl Packed {
     const EMPTY: Packed = Packed { index: [0; 64], digits: [0; 2_048], blocks: 0, at: 0 };
 
-    /// Packs the runs of one more table, in rising order; those that touch become one where nothing is added.
+    /// Packs the runs of one more table, in ascending order. Runs that touch are joined in a table without offsets.
     const fn with(mut self, runs: &[Run], adds: bool) -> Self {
         let (mut end, mut from, mut count, mut differs_from) = (0x80, 0, 0, 0);
         while from < runs.len() {
@@ -179,7 +180,7 @@ impl Packed {
     }
 }
 
-/// The first `N` of `all`.
+/// The first `N` elements of `all`.
 const fn first_of<T: Copy, const N: usize>(all: &[T]) -> [T; N] {
     *all.first_chunk().unwrap()
 }

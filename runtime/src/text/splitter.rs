@@ -1,4 +1,4 @@
-//! Characters to tokens.
+//! The splitter: cuts a stream of bytes into tokens.
 
 use core::marker::PhantomData;
 
@@ -12,16 +12,17 @@ use super::{
 };
 use crate::state_codec::StateCodec;
 
-/// One step of a token.
+/// A piece of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// The token under way goes on with this character. A byte of [`TokenizerKind::Bytes`] is the character of that number.
+    /// The current token continues with this character. For [`TokenizerKind::Bytes`] it is the character with the
+    /// number of the byte.
     Char(char),
-    /// The token under way is complete. Always follows at least one [`Piece::Char`].
+    /// The current token is complete. It has at least one [`Piece::Char`].
     End,
 }
 
-/// What kind of characters the token under way has. A state keeps its number.
+/// The class of the current token's characters. A saved state stores its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Class {
     Space = 0,
@@ -56,14 +57,14 @@ pub struct Splitter<'b> {
     buffer: PhantomData<&'b mut [i32]>,
 }
 
-/// The token under way.
+/// The current token.
 #[derive(Clone, Copy, Debug)]
 struct Tokens {
     kind: TokenizerKind,
     class: Class,
 }
 
-/// What stands before the tokens of [`TokenizerKind::HtmlWords`].
+/// The stages before the tokens of [`TokenizerKind::HtmlWords`].
 #[cfg(feature = "html_words")]
 #[derive(Debug)]
 struct Html<'b> {
@@ -73,8 +74,11 @@ struct Html<'b> {
 }
 
 impl<'b> Splitter<'b> {
-    /// A splitter at the beginning of a text. `buffer`: [`buffer_len`](super::buffer_len) words at least.
+    /// A splitter at the beginning of a text. `buffer`: at least [`buffer_len`](super::buffer_len) words. The tokenizer
+    /// must be built in: [`is_built`](super::is_built).
     pub fn new(tokenizer: Tokenizer, buffer: &'b mut [i32]) -> Self {
+        debug_assert!(super::is_built(tokenizer), "{} is not built in", tokenizer.name());
+        debug_assert!(buffer.len() >= super::buffer_len(tokenizer) || tokenizer.kind == TokenizerKind::WordPiece);
         #[cfg(not(feature = "html_words"))]
         let _ = buffer;
         Splitter {
@@ -87,7 +91,7 @@ impl<'b> Splitter<'b> {
         }
     }
 
-    /// Begins a new text; what the text under way leaves unfinished is forgotten.
+    /// Begins a new text and discards an unfinished token.
     pub fn reset(&mut self) {
         self.utf8 = Utf8::new();
         self.tokens.class = Class::Space;
@@ -98,7 +102,7 @@ impl<'b> Splitter<'b> {
         }
     }
 
-    /// The character, what HTML holds back, and the token under way.
+    /// Passes the current character, the HTML stages and the current token through the codec.
     pub(crate) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         if self.tokens.kind == TokenizerKind::Bytes {
             return;
@@ -116,19 +120,19 @@ impl<'b> Splitter<'b> {
         self.tokens.class = known.unwrap_or(Class::Space);
     }
 
-    /// What a token is.
+    /// The kind of tokenizer.
     pub(super) fn kind(&self) -> TokenizerKind {
         self.tokens.kind
     }
 
-    /// Takes the next bytes of the text.
+    /// Reads the next bytes of the text.
     pub fn feed(&mut self, bytes: &[u8], sink: &mut (impl FnMut(Piece) + ?Sized)) {
         for &byte in bytes {
             self.feed_byte(byte, sink);
         }
     }
 
-    /// Takes the next byte of the text.
+    /// Reads the next byte of the text.
     #[inline]
     pub fn feed_byte(&mut self, byte: u8, sink: &mut (impl FnMut(Piece) + ?Sized)) {
         if self.kind() == TokenizerKind::Bytes {
@@ -138,7 +142,7 @@ impl<'b> Splitter<'b> {
         self.feed_text(&[byte], sink);
     }
 
-    /// [`feed`](Splitter::feed), of other kinds than [`TokenizerKind::Bytes`].
+    /// [`feed`](Splitter::feed) for all kinds but [`TokenizerKind::Bytes`].
     #[inline]
     pub(super) fn feed_text(&mut self, bytes: &[u8], sink: &mut (impl FnMut(Piece) + ?Sized)) {
         let Splitter { lowercase, utf8, tokens, .. } = self;
@@ -155,7 +159,8 @@ impl<'b> Splitter<'b> {
         }
     }
 
-    /// Ends the text: the token under way, if any, is complete. The splitter is then at the beginning of a new text.
+    /// Ends the text, which completes the current token, if there is one. The splitter is then at the beginning of a
+    /// new text.
     pub fn finish(&mut self, sink: &mut (impl FnMut(Piece) + ?Sized)) {
         let Splitter { utf8, tokens, .. } = self;
         #[cfg(feature = "html_words")]
@@ -172,7 +177,7 @@ impl<'b> Splitter<'b> {
     }
 }
 
-/// The character, or what its lower case is.
+/// Passes the character on, lowercased if `lower` is true.
 #[inline]
 fn in_case(mut c: char, lower: bool, mut sink: impl FnMut(char)) {
     if lower {
@@ -186,7 +191,7 @@ fn in_case(mut c: char, lower: bool, mut sink: impl FnMut(char)) {
 }
 
 impl Tokens {
-    /// Takes a character.
+    /// Reads a character.
     fn feed(&mut self, c: char, sink: &mut (impl FnMut(Piece) + ?Sized)) {
         let next = match self.kind {
             TokenizerKind::Chars => {
@@ -208,7 +213,7 @@ impl Tokens {
         self.class = next;
     }
 
-    /// Ends the token under way, if any.
+    /// Ends the current token, if there is one.
     fn end(&mut self, sink: &mut (impl FnMut(Piece) + ?Sized)) {
         if self.class != Class::Space {
             sink(Piece::End);
@@ -219,7 +224,7 @@ impl Tokens {
 
 #[cfg(feature = "html_words")]
 impl Tokens {
-    /// Takes what the emoticons leave of the text.
+    /// Reads the output of the emoticon stage.
     fn take(&mut self, found: Found, sink: &mut dyn FnMut(Piece)) {
         match found {
             Found::Plain(c) => self.feed(c, sink),
@@ -239,7 +244,7 @@ impl Html<'_> {
         tags.feed(c, &mut |c| entities.feed(c, &mut |c| emoticons.feed_cased(c, lower, tokens, sink)));
     }
 
-    /// Gives what any stage holds back to the next.
+    /// Flushes every stage into the next one.
     fn finish(&mut self, lower: bool, tokens: &mut Tokens, sink: &mut dyn FnMut(Piece)) {
         let Html { tags, entities, emoticons } = self;
         tags.finish(&mut |c| entities.feed(c, &mut |c| emoticons.feed_cased(c, lower, tokens, sink)));

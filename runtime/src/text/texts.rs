@@ -1,16 +1,16 @@
-//! A table of texts in a file.
+//! A table of texts in a device file.
 
 use crate::text::is_utf8;
 
-/// Texts of a device file: labels, golden texts or the vocabulary, borrowed from it.
+/// A table of texts in a device file, for example the labels or the vocabulary, borrowed from it.
 #[derive(Clone, Copy, Debug)]
 pub struct Texts<'a> {
-    /// `[len + 1]`, from 0 to `bytes.len()`, never falling: checked when it is made.
+    /// `[len + 1]`, from 0 to `bytes.len()`, never decreasing; checked when the table is made.
     offsets: &'a [u32],
     bytes: &'a [u8],
 }
 
-/// Offsets begin at 0, never fall and end at `length`. The text's index is the error.
+/// Checks that offsets begin at 0, never decrease and end at `length`. The error is the index of the first wrong text.
 pub(crate) fn check_offsets(offsets: &[u32], length: usize) -> Result<(), usize> {
     let mut begin = 0;
     for (index, &end) in offsets.iter().enumerate() {
@@ -26,10 +26,10 @@ pub(crate) fn check_offsets(offsets: &[u32], length: usize) -> Result<(), usize>
 }
 
 impl<'a> Texts<'a> {
-    /// No texts.
+    /// An empty table.
     pub(crate) const EMPTY: Texts<'static> = Texts { offsets: &[0], bytes: &[] };
 
-    /// The index of a text that is cut wrongly or is not UTF-8 is the error.
+    /// A checked table. The error is the index of the first text that has wrong offsets or is not UTF-8.
     pub(crate) fn new(offsets: &'a [u32], bytes: &'a [u8]) -> Result<Self, usize> {
         check_offsets(offsets, bytes.len())?;
         let texts = Texts { offsets, bytes };
@@ -39,23 +39,23 @@ impl<'a> Texts<'a> {
         }
     }
 
-    /// How many there are.
+    /// The number of texts.
     pub fn len(&self) -> usize {
-        // There is one more of them, always.
+        // A table has one more offset than texts.
         self.offsets.len().wrapping_sub(1)
     }
 
-    /// Whether there is none.
+    /// Returns true if there are no texts.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Bytes in the file, with the offsets.
+    /// The bytes in the file, offsets included.
     pub(crate) fn byte_len(&self) -> usize {
         4 * self.offsets.len() + self.bytes.len()
     }
 
-    /// The bytes of one, empty beyond the last.
+    /// The bytes of one text; empty beyond the last one.
     #[inline]
     pub(crate) fn bytes(&self, index: usize) -> &'a [u8] {
         match (self.offsets.get(index), self.offsets.get(index + 1)) {
@@ -64,12 +64,12 @@ impl<'a> Texts<'a> {
         }
     }
 
-    /// One text.
+    /// One text; none beyond the last one.
     pub fn get(&self, index: usize) -> Option<&'a str> {
         if index < self.len() { core::str::from_utf8(self.bytes(index)).ok() } else { None }
     }
 
-    /// All of them in order.
+    /// All texts in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a str> + use<'a> {
         let texts = *self;
         (0..self.len()).map(move |i| texts.get(i).unwrap_or(""))

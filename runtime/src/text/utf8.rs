@@ -1,4 +1,4 @@
-//! UTF-8, a byte at a time.
+//! A decoder of UTF-8 that reads one byte at a time.
 
 use crate::state_codec::StateCodec;
 
@@ -6,25 +6,25 @@ use crate::state_codec::StateCodec;
 /// `String::from_utf8_lossy` does (Unicode 16.0, chapter 3, "U+FFFD Substitution of Maximal Subparts").
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Utf8 {
-    /// The bits read so far of the character under way.
+    /// The bits of the current character so far.
     code: u32,
-    /// How many continuation bytes are still to come; 0 between characters.
+    /// The number of continuation bytes that are missing; 0 between characters.
     missing: u8,
     /// The range allowed for the next continuation byte, less 0x80.
     low: u8,
     high: u8,
 }
 
-/// What a byte brings.
+/// The effect of a byte.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Taken {
-    /// A part of a character that goes on.
+    /// The byte is part of a character that is not complete.
     Part,
-    /// The last byte of a character.
+    /// The byte completes a character.
     Whole,
-    /// The byte is no part of any: it becomes U+FFFD.
+    /// The byte is part of no character and becomes U+FFFD.
     Broken,
-    /// What came before it becomes U+FFFD; the byte is still to be taken.
+    /// The bytes before it become U+FFFD; the byte itself must be read again.
     BrokenOff,
 }
 
@@ -34,8 +34,8 @@ impl Utf8 {
         Utf8 { code: 0, missing: 0, low: 0, high: 0x3f }
     }
 
-    /// Takes one byte and gives the characters that it completes, in order: none, one, or U+FFFD for what it breaks off
-    /// followed by what it starts.
+    /// Reads one byte and passes the characters that it completes to `sink`: none, one, or U+FFFD for an incomplete
+    /// character followed by the character that the byte is.
     #[inline]
     pub fn feed(&mut self, byte: u8, mut sink: impl FnMut(char)) {
         loop {
@@ -50,7 +50,7 @@ impl Utf8 {
         }
     }
 
-    /// Takes one byte and gives the character that it brings; none of a [`Taken::Part`].
+    /// Reads one byte. The character is meaningless for [`Taken::Part`].
     fn take(&mut self, byte: u8) -> (Taken, char) {
         let none = char::REPLACEMENT_CHARACTER;
         if self.missing > 0 {
@@ -79,14 +79,14 @@ impl Utf8 {
         (Taken::Part, none)
     }
 
-    /// The character under way.
+    /// Passes the current character through the codec.
     pub(crate) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         self.code = codec.count(self.code);
         (self.missing, self.low, self.high) = (codec.byte(self.missing), codec.byte(self.low), codec.byte(self.high));
         codec.check(self.missing <= 3 && self.low <= self.high && self.high <= 0x3f && self.code <= 0x10_ffff);
     }
 
-    /// Ends the text: a character that was broken off becomes U+FFFD.
+    /// Ends the text; an incomplete character becomes U+FFFD.
     pub fn finish(&mut self, mut sink: impl FnMut(char)) {
         if self.missing > 0 {
             sink(char::REPLACEMENT_CHARACTER);
@@ -95,7 +95,7 @@ impl Utf8 {
     }
 }
 
-/// Whether bytes are UTF-8: as `core::str::from_utf8`, in the code that texts need anyway.
+/// Returns true if the bytes are UTF-8, as `core::str::from_utf8` does, with code that the tokenizer links anyway.
 pub(crate) fn is_utf8(bytes: &[u8]) -> bool {
     let mut utf8 = Utf8::new();
     let is_sound = |&byte: &u8| matches!(utf8.take(byte).0, Taken::Part | Taken::Whole);

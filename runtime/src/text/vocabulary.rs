@@ -1,20 +1,20 @@
-//! Tokens to ids.
+//! The vocabulary: tokens and their ids.
 
 use crate::error::LoadError;
 use crate::state_codec::StateCodec;
 use crate::text::texts::Texts;
 
-/// Id of the token that stands for padding. No text has it.
+/// The id of padding. No text contains it.
 pub const PAD: u32 = 0;
-/// Id of every token that is not in the vocabulary.
+/// The id of every token that is not in the vocabulary.
 pub const UNK: u32 = 1;
 
-/// The tokens of a model and their ids, from 2.
+/// The tokens of a model. Their ids begin at 2, after [`PAD`] and [`UNK`].
 #[derive(Clone, Copy, Debug)]
 pub struct Vocabulary<'a> {
-    /// In the order of their bytes, strictly ascending and none empty: checked at load.
+    /// In the order of their bytes, strictly ascending, none empty; checked at load.
     tokens: Texts<'a>,
-    /// Every byte is a token, and there is no other.
+    /// True if the tokens are the 256 bytes.
     bytes: bool,
 }
 
@@ -22,24 +22,26 @@ impl<'a> Vocabulary<'a> {
     /// All 256 bytes; the id of a byte is the byte + 2.
     pub const BYTES: Vocabulary<'static> = Vocabulary { tokens: Texts::EMPTY, bytes: true };
 
-    /// Of a model that reads no tokens.
+    /// The vocabulary of a model that reads values.
     pub(crate) const EMPTY: Vocabulary<'static> = Vocabulary { tokens: Texts::EMPTY, bytes: false };
 
-    /// Bytes in the file, with the offsets.
+    /// The bytes in the file, offsets included.
     pub(crate) fn byte_len(&self) -> usize {
         if self.bytes { 0 } else { self.tokens.byte_len() }
     }
 
-    /// Tokens in the order of their bytes: where each begins in `bytes`, and where the last ends.
+    /// A vocabulary of tokens in the order of their bytes. `offsets`: the start of each token in `bytes`, and the end
+    /// of the last.
     ///
     /// # Errors
-    /// [`LoadError::Texts`] if they are cut wrongly or are not UTF-8, [`LoadError::VocabularyOrder`] if they are not in order.
+    /// [`LoadError::Texts`] if the offsets are wrong or a token is not UTF-8, [`LoadError::VocabularyOrder`] if the
+    /// tokens are not in order.
     pub fn sorted(offsets: &'a [u32], bytes: &'a [u8]) -> Result<Self, LoadError> {
         let tokens = Texts::new(offsets, bytes).map_err(|index| LoadError::Texts { table: "vocab", index })?;
         Vocabulary::new(tokens).map_err(|index| LoadError::VocabularyOrder { index })
     }
 
-    /// The index of a token that is empty or out of order is the error.
+    /// A checked vocabulary. The error is the index of a token that is empty or out of order.
     pub(crate) fn new(tokens: Texts<'a>) -> Result<Self, usize> {
         let mut previous: &[u8] = &[];
         for index in 0..tokens.len() {
@@ -52,35 +54,35 @@ impl<'a> Vocabulary<'a> {
         Ok(Vocabulary { tokens, bytes: false })
     }
 
-    /// How many ids there are, PAD and UNK among them.
+    /// The number of ids, PAD and UNK included.
     pub fn size(&self) -> usize {
         if self.bytes { 258 } else { self.tokens.len() + 2 }
     }
 
-    /// The token of an id; none for PAD, UNK, numbers beyond, and bytes.
+    /// The token with this id; none for PAD, UNK, ids beyond the last, and bytes.
     pub fn token(&self, id: u32) -> Option<&'a str> {
         self.tokens.get((id as usize).checked_sub(2)?)
     }
 }
 
-/// Looks one token up while its bytes arrive, by narrowing the range of tokens that begin with them. It keeps no byte of the
-/// token, so a token may be of any length.
+/// The look-up of one token while its bytes arrive: it narrows the range of tokens that begin with them. It stores no
+/// byte of the token, so a token may have any length.
 ///
-/// Cost: two binary searches a byte, over what is left of the range.
+/// Cost: two binary searches over the remaining range for each byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Lookup {
-    /// Tokens that agree with the bytes so far; empty when none does.
+    /// The range of tokens that begin with the bytes so far; empty if there is none.
     low: u32,
     high: u32,
-    /// Bytes so far, counted while the range is not empty.
+    /// The number of bytes so far, counted while the range is not empty.
     depth: u32,
 }
 
 impl Lookup {
-    /// A look-up before a token's first byte: of all tokens, however many there are.
+    /// A look-up before the first byte of a token: the range holds all tokens.
     pub(crate) const START: Lookup = Lookup { low: 0, high: u32::MAX, depth: 0 };
 
-    /// Takes the token's next character.
+    /// Reads the next character of the token.
     pub(crate) fn push(&mut self, vocabulary: &Vocabulary<'_>, c: char) {
         self.high = self.high.min(vocabulary.tokens.len() as u32);
         let code = u32::from(c);
@@ -105,7 +107,7 @@ impl Lookup {
         }
     }
 
-    /// Where the tokens of the range begin whose next byte is `bound` or above.
+    /// The index of the first token in the range whose next byte is `bound` or above.
     #[inline(never)]
     fn partition(&self, tokens: &Texts<'_>, bound: u32) -> u32 {
         let Lookup { mut low, mut high, depth } = *self;
@@ -121,7 +123,7 @@ impl Lookup {
         low
     }
 
-    /// The range, and how many bytes its tokens agree in.
+    /// Passes the look-up through the codec.
     pub(crate) fn visit_state(&mut self, vocabulary: &Vocabulary<'_>, codec: &mut StateCodec<'_>) {
         self.low = codec.count(self.low);
         self.high = codec.count(self.high);
@@ -130,19 +132,19 @@ impl Lookup {
         codec.check(self.is_hopeless() || self.depth as usize <= vocabulary.tokens.bytes(self.low as usize).len());
     }
 
-    /// Whether no token begins with the bytes so far.
+    /// Returns true if no token begins with the bytes so far.
     pub(crate) fn is_hopeless(&self) -> bool {
         self.low >= self.high
     }
 
-    /// The id of the token that is the bytes so far, if there is one.
+    /// The id of the token that equals the bytes so far, if there is one.
     pub(crate) fn known(&self, vocabulary: &Vocabulary<'_>) -> Option<u32> {
         // Of the tokens that begin with these bytes, the one that is these bytes comes first.
         let whole = vocabulary.tokens.bytes(self.low as usize).len() == self.depth as usize;
         if whole && !self.is_hopeless() { Some(self.low + 2) } else { None }
     }
 
-    /// The id of the token that is the bytes so far, or [`UNK`].
+    /// The id of the token that equals the bytes so far, or [`UNK`].
     pub(crate) fn id(&self, vocabulary: &Vocabulary<'_>) -> u32 {
         self.known(vocabulary).unwrap_or(UNK)
     }

@@ -1,9 +1,9 @@
-//! Which characters make words, and which are white space.
+//! The classes of characters: word characters and white space.
 
 use super::runs::Table;
 
-/// Whether a character belongs to `\w` of Unicode's regular expressions (UTS #18, annex C): Alphabetic, Mark, Decimal_Number,
-/// Connector_Punctuation and Join_Control, of Unicode 16.0.
+/// Returns true if a character belongs to `\w` of Unicode's regular expressions (UTS #18, annex C): Alphabetic, Mark,
+/// Decimal_Number, Connector_Punctuation and Join_Control, of Unicode 16.0.
 pub fn is_word(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_alphanumeric() || c == '_';
@@ -11,7 +11,7 @@ pub fn is_word(c: char) -> bool {
     Table::Words.find(c).is_some()
 }
 
-/// Whether a character is White_Space: `char::is_whitespace` without its table.
+/// Returns true if a character is White_Space: `char::is_whitespace` without its table.
 pub(super) fn is_space(c: char) -> bool {
     matches!(
         c,

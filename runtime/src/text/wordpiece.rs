@@ -1,17 +1,17 @@
-//! Words to pieces: greedy longest match.
+//! Cuts words into pieces by greedy longest match.
 
 use crate::state_codec::StateCodec;
 use crate::text::vocabulary::{Lookup, UNK, Vocabulary};
 
-/// Longer words are unknown, in characters. The limit of BERT.
+/// The longest word in characters; longer words are unknown. The limit of BERT.
 pub(super) const MAX_CHARS: usize = 100;
 
-/// A word under way. All or nothing of it is known, so it is kept until its end.
+/// The current word. It is kept until its end, because it is cut into known pieces as a whole or not at all.
 #[derive(Debug)]
 pub(super) struct Word<'b> {
-    /// Its characters. `[MAX_CHARS]`
+    /// The characters, `[MAX_CHARS]`.
     chars: &'b mut [i32],
-    /// How many it has, those beyond `chars` too.
+    /// The number of characters, including those beyond `chars`.
     length: usize,
 }
 
@@ -24,7 +24,7 @@ impl<'b> Word<'b> {
         self.length = 0;
     }
 
-    /// Its characters; of one that is too long, how many there are at least and no more.
+    /// Passes the word through the codec: its characters, or only its length if it is too long.
     pub(super) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         self.length = codec.byte(self.length.min(MAX_CHARS + 1) as u8).into();
         codec.check(self.length <= MAX_CHARS + 1);
@@ -39,9 +39,9 @@ impl<'b> Word<'b> {
         self.length = self.length.saturating_add(1);
     }
 
-    /// Ends the word: the ids of its pieces, or UNK alone where some part of it is no piece.
+    /// Ends the word and passes the ids of its pieces to `sink`, or UNK alone if a part of it is not a known piece.
     ///
-    /// Cost: a look-up of at most all that follows for each piece.
+    /// Cost: for each piece, a look-up of at most the rest of the word.
     pub(super) fn finish(&mut self, vocabulary: &Vocabulary<'_>, sink: &mut dyn FnMut(u32)) {
         match self.cut(vocabulary) {
             Some(pieces) => self.chars.iter().take(pieces).for_each(|&id| sink(id as u32)),
@@ -50,8 +50,8 @@ impl<'b> Word<'b> {
         self.length = 0;
     }
 
-    /// Leaves the ids of the pieces where the characters were, and says how many there are. A piece has at least a character, so
-    /// ids only overwrite what is read.
+    /// Replaces the characters by the ids of the pieces and returns the number of pieces. A piece has at least one
+    /// character, so an id never overwrites a character that is still to be read.
     fn cut(&mut self, vocabulary: &Vocabulary<'_>) -> Option<usize> {
         let (mut start, mut pieces) = (0, 0);
         while start < self.length {

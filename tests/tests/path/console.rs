@@ -77,6 +77,6 @@ fn a_malformed_model_is_named_at_boot_and_for_every_text() {
     bytes[at + 1..at + 5].copy_from_slice(b"mlps");
     std::fs::write(&path, bytes).unwrap();
     let seen = session(&path, "hello\ninfo\n");
-    assert!(seen.contains("`tern.cell` is `mlps`, this version runs lstm"), "{seen}");
+    assert!(seen.contains("`tern.cell` is `mlps`, expected lstm"), "{seen}");
     assert!(seen.matches("error: ").count() >= 2, "at boot and for the text:\n{seen}");
 }

@@ -46,7 +46,7 @@ fn runtime<T: AsRef<[u8]>>(file: &[u8], texts: &[T]) -> Vec<Value> {
     let file = Aligned::new(file);
     let model = Model::from_bytes(&file).unwrap();
     let mut scratch = vec![0; model.scratch_len_for(2_000)];
-    let mut session = model.session(&mut scratch).unwrap();
+    let mut session = model.text_session(&mut scratch).unwrap();
     let mut answer = |text: &[u8]| {
         session.reset();
         let mut trace = 0xcbf2_9ce4_8422_2325;
@@ -186,7 +186,8 @@ fn the_reference_runs_every_kind_of_model() {
         let mut session = model.session(&mut scratch).unwrap();
         for (golden, seen) in model.golden().zip(&seen) {
             let logits: Vec<i32> = session.run_golden(&golden).iter().collect();
-            let forecast: Vec<i32> = (0..).map_while(|index| session.forecast(index)).collect();
+            let mut predicted = |index| session.values().and_then(|session| session.predicted(index));
+            let forecast: Vec<i32> = (0..).map_while(&mut predicted).collect();
             assert_eq!(logits, golden.logits);
             assert_eq!(seen, &json!({ "logits": logits, "forecast": forecast }), "{spec:?}");
         }
@@ -291,7 +292,7 @@ fn the_reference_draws_the_same_tokens() {
         };
         let model = Model::from_bytes(&file).unwrap();
         let mut scratch = vec![0; model.scratch_len()];
-        let mut session = model.session(&mut scratch).unwrap();
+        let mut session = model.text_session(&mut scratch).unwrap();
         for (text, seen) in texts.iter().zip(seen) {
             session.classify(text.as_bytes());
             let mut sampler = Sampler::new(seed * 1_000_003, temperature);

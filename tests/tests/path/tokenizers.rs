@@ -199,5 +199,5 @@ fn the_error_names_an_unknown_tokenizer() {
     let all = tensors(3, Sizes { embedding_dim: 3, hidden_size: 4, classes: 2 });
     let file = Aligned::new(&to_bytes(&with(&[("tern.tokenizer", "syllables")]), all));
     let error = Model::from_bytes(&file).unwrap_err().to_string();
-    assert!(error.starts_with("`tern.tokenizer` is `syllables`, this version runs whitespace, "), "{error}");
+    assert!(error.starts_with("`tern.tokenizer` is `syllables`, expected whitespace, "), "{error}");
 }

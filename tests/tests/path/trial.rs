@@ -32,7 +32,7 @@ fn slow_model(folder: &Path) -> PathBuf {
     let draft = file(&[0, 0]);
     let model = Model::from_bytes(&draft).unwrap();
     let mut scratch = vec![0; model.scratch_len()];
-    let mut session = model.session(&mut scratch).unwrap();
+    let mut session = model.text_session(&mut scratch).unwrap();
     let found: Vec<i32> = session.classify(text.as_bytes()).iter().collect();
     let path = folder.join("slow.safetensors");
     std::fs::write(&path, &*file(&found)).unwrap();

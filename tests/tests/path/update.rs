@@ -82,7 +82,7 @@ fn a_malformed_model_is_refused_with_its_reason_and_the_old_one_stays_in_use() {
                 let at = bytes.windows(18).position(|word| word == b"\"tern.version\":\"1\"").unwrap();
                 bytes[at + 16] = b'2';
             }),
-            "`tern.version` is `2`, this version runs 1",
+            "`tern.version` is `2`, expected 1",
         ),
     ] {
         let sent = send(&mut console, &file, passes);

@@ -158,7 +158,7 @@ fn classify<L: Link>(
     // A bidirectional model keeps the tokens of a text, of which there are no more than bytes.
     let longest = samples.iter().map(|sample| sample.example.text.len()).max().unwrap_or(0);
     let mut scratch = vec![0; model.scratch_len_for(longest.max(1))];
-    let mut session = model.session(&mut scratch).map_err(|error| anyhow!("{error}"))?;
+    let mut session = model.text_session(&mut scratch).map_err(|error| anyhow!("{error}"))?;
     let mut tally = Tally::default();
     let start = Instant::now();
     let mut streaming = client.stream()?;

@@ -7,7 +7,7 @@ use crate::recipe::Anchor;
 use crate::vocabulary::{PAD_TOKEN, UNK_TOKEN, Vocabulary};
 use safetensors::SafeTensors;
 use tern_format::Input;
-use tern_runtime::{Model, Session};
+use tern_runtime::{Model, ValueSession};
 
 /// The integers of an I32 tensor. Empty if the file has no such tensor.
 fn integers(file: &SafeTensors<'_>, name: &str) -> Vec<i32> {
@@ -115,7 +115,7 @@ impl DeviceFile {
     }
 
     /// The forecast of a session, normalised as the outputs of a float model. `last`: the last row that the session has read.
-    pub(crate) fn forecast(&self, session: &mut Session<'_>, last: &[i32]) -> Vec<f32> {
+    pub(crate) fn forecast(&self, session: &mut ValueSession<'_>, last: &[i32]) -> Vec<f32> {
         let Some(forecast) = &self.config.forecast else { return Vec::new() };
         let channels = &self.config.channels;
         let normal = |(index, integer): (usize, i32)| {
@@ -128,6 +128,6 @@ impl DeviceFile {
             };
             ((f64::from(integer) / one - from) / channels[channel].std) as f32
         };
-        (0..).map_while(|index| session.forecast(index)).enumerate().map(normal).collect()
+        (0..).map_while(|index| session.predicted(index)).enumerate().map(normal).collect()
     }
 }

@@ -193,7 +193,7 @@ impl<'m> FakeDevice<'m> {
             text[0] ^= 1;
         }
         self.request = crc32(&text);
-        let mut session = self.model.session(&mut self.scratch).unwrap();
+        let mut session = self.model.text_session(&mut self.scratch).unwrap();
         let logits = session.classify(&text);
         let class = logits.best().class;
         let mut all: Vec<i32> = logits.iter().collect();

@@ -67,7 +67,7 @@ proptest! {
         prop_assert_eq!(&fake.texts, &texts);
         prop_assert_eq!(replies.len(), texts.len());
         let mut scratch = vec![0; model.scratch_len()];
-        let mut session = model.session(&mut scratch).unwrap();
+        let mut session = model.text_session(&mut scratch).unwrap();
         for (reply, text) in replies.iter().zip(&texts) {
             let Reply::Answer(answer) = reply else { panic!("{reply:?}") };
             prop_assert_eq!(&answer.logits, &session.classify(text).iter().collect::<Vec<_>>());

@@ -7,13 +7,13 @@ use crate::logits::Logits;
 use crate::nn::network::Input;
 use crate::vocabulary::{Surface, Vocabulary};
 use tern_format::Task;
-use tern_runtime::{Ranked, Sampler, Session, UNK};
+use tern_runtime::{Ranked, Sampler, Session, TextSession, UNK};
 
 fn integer_logits(values: tern_runtime::Logits<'_>) -> Logits {
     Logits::Integer { values: values.iter().collect(), scale: NATS_PER_UNIT }
 }
 
-struct DeviceReader<'s>(Session<'s>);
+struct DeviceReader<'s>(TextSession<'s>);
 
 impl Reader for DeviceReader<'_> {
     fn read(&mut self, id: u32) {
@@ -35,7 +35,7 @@ impl Model for DeviceFile {
     }
 
     fn classify(&self, text: &str) -> Prediction {
-        self.with_session(text.len(), |mut session| {
+        self.with_text_session(text.len(), |mut session| {
             let logits = integer_logits(session.classify(text.as_bytes()));
             Prediction { logits, tokens: session.tokens() as usize, unknown: session.unknown() as usize }
         })
@@ -49,7 +49,7 @@ impl Model for DeviceFile {
             let token = surface.next(vocabulary.token(step.id));
             steps.push(TraceStep { token, known: step.id != UNK, logits: integer_logits(step.logits) });
         };
-        self.with_session(text.len(), |mut session| {
+        self.with_text_session(text.len(), |mut session| {
             session.feed_with(text.as_bytes(), &mut on_step);
             session.finish_with(&mut on_step);
         });
@@ -61,27 +61,28 @@ impl Model for DeviceFile {
             Input::Tokens(ids) => ids.len(),
             Input::Values(values) => values.len() / self.config().channels.len().max(1),
         };
-        self.with_session(steps, |mut session| {
-            let mut last = Vec::new();
-            match input {
-                Input::Tokens(ids) => ids.iter().for_each(|&id| session.feed_id(id)),
-                Input::Values(values) => {
-                    let integers = self.integers(values);
-                    let rows = integers.chunks_exact(self.config().channels.len());
-                    last = rows.clone().next_back().unwrap_or_default().to_vec();
-                    rows.for_each(|row| session.feed_values(row));
+        self.with_session(steps, |mut session| match (input, &mut session) {
+            (Input::Tokens(ids), Session::Text(session)) => {
+                ids.iter().for_each(|&id| session.feed_id(id));
+                integer_logits(session.logits())
+            }
+            (Input::Values(values), Session::Values(session)) => {
+                let integers = self.integers(values);
+                let rows = integers.chunks_exact(self.config().channels.len());
+                let last = rows.clone().next_back().unwrap_or_default();
+                rows.clone().for_each(|row| session.feed(row));
+                match self.config().task {
+                    Task::Forecast => Logits::Float(self.forecast(session, last)),
+                    _ => integer_logits(session.logits()),
                 }
             }
-            match self.config().task {
-                Task::Forecast => Logits::Float(self.forecast(&mut session, &last)),
-                _ => integer_logits(session.logits()),
-            }
+            _ => panic!("the input is not of the kind that the model reads"),
         })
     }
 
     fn with_reader(&self, run: &mut dyn FnMut(&mut dyn Reader)) {
         assert!(!self.config().bidirectional, "a bidirectional network cannot read a text that has no end");
-        self.with_session(1, |session| run(&mut DeviceReader(session)));
+        self.with_text_session(1, |session| run(&mut DeviceReader(session)));
     }
 
     /// Draws with the device's own random numbers, so that the text differs from the float model's with the same seed.
@@ -90,7 +91,7 @@ impl Model for DeviceFile {
         let least = f64::from(u8::from(sampling.temperature > 0.0));
         let mut sampler = Sampler::new(sampling.seed, temperature.max(least).min(f64::from(u32::MAX)) as u32);
         let mut candidates = vec![Ranked::default(); sampling.top_k.min(self.config().vocab_size)];
-        self.with_session(1, |mut session| {
+        self.with_text_session(1, |mut session| {
             let prompt = if prompt.is_empty() { &[UNK] } else { prompt };
             prompt.iter().for_each(|&id| session.feed_id(id));
             let mut draw = |logits: &tern_runtime::Logits<'_>| match sampling.top_k {

@@ -56,7 +56,7 @@ fn bytes(model: &FloatModel) -> Result<Aligned, QuantizeError> {
 /// Largest difference of a logit, on texts known and unknown.
 fn largest_difference(model: &FloatModel, device: &Model<'_>) -> f64 {
     let mut scratch = vec![0; device.scratch_len()];
-    let mut session = device.session(&mut scratch).unwrap();
+    let mut session = device.text_session(&mut scratch).unwrap();
     let texts = TEXTS.into_iter().chain(["", "call", "an unknown text, now", "never never never never never"]);
     let differences = texts.flat_map(|text| {
         let integer = session.classify(text.as_bytes()).iter().collect::<Vec<_>>();

@@ -112,7 +112,7 @@ fn texts(data: &Path, rows: usize) -> Result<Vec<String>> {
 /// A text without tokens is skipped, and no text is divided between batches.
 fn batches(model: &Model<'_>, texts: &[String], length: usize) -> Result<Vec<Vec<u32>>> {
     let mut scratch = vec![0; model.scratch_len()];
-    let mut session = model.session(&mut scratch)?;
+    let mut session = model.text_session(&mut scratch)?;
     let mut batches: Vec<Vec<u32>> = vec![Vec::new()];
     for text in texts {
         let mut ids = Vec::new();

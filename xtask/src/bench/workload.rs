@@ -137,7 +137,7 @@ fn words(ids: &[u32]) -> Vec<u8> {
 /// Computes the hash as `firmware/bench` does.
 fn hash(model: &Model<'_>, ids: &[u32]) -> Result<u32> {
     let mut scratch = vec![0; model.scratch_len()];
-    let mut session = model.session(&mut scratch)?;
+    let mut session = model.text_session(&mut scratch)?;
     Ok(ids.iter().fold(0, |hash: u32, &id| {
         session.feed_id(id & !TEXT_ENDS);
         let hash = hash.rotate_left(1) ^ session.state_hash();

@@ -72,15 +72,15 @@ fn forecasts_read_and_print_numbers() {
         let found = LoadedModel::from_slot(&file).unwrap();
         let model = &found.model;
         let mut scratch = vec![0; model.scratch_len()];
-        let mut session = model.session(&mut scratch).unwrap();
+        let mut session = model.value_session(&mut scratch).unwrap();
         let hundred = core::num::NonZeroU32::new(100).unwrap();
         for step in [[100, -250, 0, 725], [1, 2, 3, 4]] {
             let row: Vec<i32> =
                 step.iter().enumerate().map(|(i, &v)| model.channel(i).unwrap().encode(v, hundred)).collect();
-            session.feed_values(&row);
+            session.feed(&row);
         }
         let values: Vec<String> = (0..)
-            .map_while(|i| Some(crate::numbers::Value(model.forecast(i)?, session.forecast(i)?).to_string()))
+            .map_while(|i| Some(crate::numbers::Value(model.forecast_channel(i)?, session.predicted(i)?).to_string()))
             .collect();
         assert!(!values.is_empty());
         let expected = format!(r#"{{"forecast":[{}],"tokens":2,"unknown":0,"ticks":20}}"#, values.join(","));

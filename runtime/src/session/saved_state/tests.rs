@@ -224,7 +224,7 @@ fn what_is_no_state_of_this_session_is_named() {
     assert_eq!(refused(&[&state[..], &[0]].concat()), StateError::Length { found: length + 1, expected: length });
     assert_eq!(
         format!("{}", refused(&state[..length - 1])),
-        format!("{} bytes of a state that has {length}; give as many as `Session::save` wrote", length - 1)
+        format!("{} bytes, but the state has {length}; give the bytes that `save` wrote", length - 1)
     );
     // Signed, but with more to read than there is.
     let mut short = state[..length - 4].to_vec();

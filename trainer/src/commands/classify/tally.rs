@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use tern_runtime::{Model, Session};
+use tern_runtime::{Model, TextSession};
 
 use crate::data::Example;
 use crate::link::{Answer, DeviceError, Reply};
@@ -67,7 +67,7 @@ pub(super) struct Tally {
 
 impl Tally {
     /// Counts the device's reply to the next text.
-    pub(super) fn add(&mut self, sample: &Sample, reply: Reply, model: &Model<'_>, session: &mut Session<'_>) {
+    pub(super) fn add(&mut self, sample: &Sample, reply: Reply, model: &Model<'_>, session: &mut TextSession<'_>) {
         let Sample { example: Example { text, label }, line } = sample;
         self.examples += 1;
         self.bytes += text.len() as u64;
@@ -96,7 +96,7 @@ impl Tally {
     }
 }
 
-fn on_host(text: &str, model: &Model<'_>, session: &mut Session<'_>) -> Computed {
+fn on_host(text: &str, model: &Model<'_>, session: &mut TextSession<'_>) -> Computed {
     let logits = session.classify(text.as_bytes());
     let (best, logits) = (logits.best().class, logits.iter().collect());
     let (tokens, unknown) = (u64::from(session.tokens()), u64::from(session.unknown()));

@@ -15,7 +15,7 @@ fn file() -> Aligned {
 
 fn samples(model: &Model<'_>, count: usize) -> Vec<Sample> {
     let mut scratch = vec![0; model.scratch_len()];
-    let mut session = model.session(&mut scratch).unwrap();
+    let mut session = model.text_session(&mut scratch).unwrap();
     TEXTS
         .iter()
         .cycle()

@@ -1,0 +1,28 @@
+//! The model in a `StaticCell`, as tasks of an async executor such as embassy need it: they take `'static` references.
+//!
+//! In a firmware, `classify` is marked `#[embassy_executor::task]`, reads its text from a UART, and `main` spawns it.
+
+use static_cell::StaticCell;
+use tern_runtime::{Model, TextSession, include_model};
+
+static FILE: &[u8] = include_model!("../tests/golden/lstm.safetensors");
+static MODEL: StaticCell<Model<'static>> = StaticCell::new();
+static SCRATCH: StaticCell<[i32; 64]> = StaticCell::new();
+
+async fn classify(mut session: TextSession<'static>, text: &'static [u8]) -> usize {
+    session.reset();
+    session.feed(text);
+    session.finish();
+    session.logits().best().class
+}
+
+fn main() {
+    let model = MODEL.init(Model::from_bytes(FILE).expect("the file is a model that this build runs"));
+    let scratch = SCRATCH.init([0; 64]);
+    let session = model.text_session(scratch).expect("the scratch is long enough, and the model reads text");
+    let mut task = std::pin::pin!(classify(session, b"Free prize, call now!!"));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    if let std::task::Poll::Ready(class) = task.as_mut().poll(&mut context) {
+        println!("{}", model.labels().get(class).unwrap_or_default());
+    }
+}
