@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
-// Only the small cores' kernels in `kernel/` allow it.
+// Allowed in `kernel/` alone: assembly for single cores, and wide instructions on hosts.
 #![deny(unsafe_code)]
 
 #[cfg(target_endian = "big")]
