@@ -1,7 +1,7 @@
-//! What is done with bytes that nobody meant. Each function takes any bytes and must come to its end: what it finds is a panic.
+//! The bodies of the fuzz targets. Each function takes any bytes and must return; a panic is a fault that was found.
 //!
-//! `fuzz_targets/` hands them to libFuzzer, `tests/replay.rs` the committed corpus to all of them on stable Rust. docs/safety.md says how
-//! to run them and what they have run.
+//! `fuzz_targets/` passes them to libFuzzer; `tests/replay.rs` runs the committed corpus through all of them on stable
+//! Rust. docs/safety.md says how to run them and for how long they have run.
 
 mod mutant;
 mod texts;
@@ -12,14 +12,14 @@ use tern_runtime::{Flash, Model, Sampler, Session, Unpacked, file_len};
 
 pub use texts::tokenizers;
 
-/// What is done with an input.
+/// The body of a fuzz target.
 pub type Target = fn(&[u8]);
 
 /// The names of the targets, each with its body.
 pub const TARGETS: [(&str, Target); 4] =
     [("loader", loader), ("tokenizers", tokenizers), ("session", session), ("state", state)];
 
-/// Any bytes as a device file: an error, or a model that runs.
+/// Loads any bytes as a device file: the result is an error, or a model that runs.
 pub fn loader(data: &[u8]) {
     let file = Aligned::new(data);
     let length = file_len(&file);
@@ -28,7 +28,8 @@ pub fn loader(data: &[u8]) {
     run(&model, file.len(), b"Free prize, call caller now!! \xff <b>:-)</b>");
 }
 
-/// A file of any kind of model with some of its numbers and words changed, and any text: an error, or a model that runs as it should.
+/// Loads the file of a random model with some changed numbers and words, and reads any text: the result is an error, or
+/// a model that runs within its cost.
 pub fn session(data: &[u8]) {
     let mut bytes = Unstructured::new(data);
     let Ok(file) = mutant::file(&mut bytes) else { return };
@@ -36,7 +37,7 @@ pub fn session(data: &[u8]) {
     run(&model, file.len(), bytes.take_rest());
 }
 
-/// A state, changed or made of any bytes, given back to a session: an error and a new text, or a session that goes on.
+/// Restores a changed state: the result is an error and a new text, or a session that continues.
 pub fn state(data: &[u8]) {
     let mut bytes = Unstructured::new(data);
     let Ok(file) = mutant::unchanged(&mut bytes) else { return };
@@ -77,7 +78,7 @@ fn feed(session: &mut Session<'_>, data: &[u8]) {
     }
 }
 
-/// Runs all that a model can be asked, twice in different chunks, and checks that it keeps to what it costs.
+/// Runs a model twice with different chunks, and checks that it stays within its cost.
 fn run(model: &Model<'_>, length: usize, text: &[u8]) {
     let cost = model.cost();
     let tokens = text.len() + text.len().div_ceil(8) + 1;

@@ -1,4 +1,4 @@
-//! Small models and states, made by the runtime's own writer, with changes that the fuzzer chooses.
+//! Small models and states, written by the runtime's own writer, with changes that the fuzzer chooses.
 
 use arbitrary::{Result, Unstructured};
 use tern_runtime::testing::{Aligned, Spec};
@@ -8,10 +8,10 @@ use tern_runtime::{Cell, Input, Packing};
 
 type Metadata = Vec<(String, String)>;
 
-/// Numbers at which something may go wrong.
+/// Numbers at the ends of ranges.
 const EDGES: [i32; 8] = [i32::MIN, -32_768, -128, -1, 0, 127, 32_767, i32::MAX];
 
-/// One of thousands of random models of all kinds, in either packing, with any tokenizer.
+/// The metadata and tensors of a random model, in a random packing, with a random tokenizer.
 fn parts(bytes: &mut Unstructured<'_>) -> Result<(Metadata, Vec<Tensor>)> {
     let seed: u16 = bytes.arbitrary()?;
     let mut spec = Spec::random(seed.into());
@@ -39,7 +39,7 @@ pub fn unchanged(bytes: &mut Unstructured<'_>) -> Result<Aligned> {
     Ok(Aligned::new(&to_bytes(&metadata, tensors)))
 }
 
-/// The file of a random model with up to seven changes to what it says, and up to three to its bytes.
+/// The file of a random model with up to seven changes to its header or tensors, and up to three to its bytes.
 pub fn file(bytes: &mut Unstructured<'_>) -> Result<Aligned> {
     let (mut metadata, mut tensors) = parts(bytes)?;
     for _ in 0..bytes.int_in_range(0..=7)? {
@@ -97,7 +97,7 @@ fn change(bytes: &mut Unstructured<'_>, metadata: &mut Metadata, tensors: &mut V
     Ok(())
 }
 
-/// A saved state with changes, its check sum put right.
+/// A saved state with changes and a correct checksum.
 pub fn state(bytes: &mut Unstructured<'_>, mut saved: Vec<u8>) -> Result<Vec<u8>> {
     if bytes.ratio(1, 8)? {
         saved.resize(bytes.int_in_range(0..=saved.len() + 9)?, 0);

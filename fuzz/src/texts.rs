@@ -1,14 +1,14 @@
-//! Any bytes as text.
+//! The body of the fuzz target for tokenizers.
 
 use arbitrary::Unstructured;
 use tern_runtime::Vocabulary;
 use tern_runtime::text::{Encoder, Piece, Splitter, Tokenizer, TokenizerKind, Utf8};
 
-/// Tokens that the encoder knows, in the order of their bytes; pieces among them.
+/// The vocabulary, in the order of its bytes, with pieces of words.
 const TOKENS: [&str; 11] = ["!", "##e", "##er", ":)", "a", "call", "caller", "grüße", "the", "w", "мир"];
 
-/// Any bytes, cut anywhere, through every tokenizer: the tokens do not show the cuts, hold no more than the text has, and their ids are
-/// those of the vocabulary.
+/// Reads any bytes with any tokenizer: the tokens do not depend on the chunks and are not longer than the text, and
+/// their ids are those of the vocabulary.
 pub fn tokenizers(data: &[u8]) {
     let mut bytes = Unstructured::new(data);
     let (Ok(cut), Ok(&tokenizer)) = (bytes.int_in_range(1..=17), bytes.choose(Tokenizer::ALL)) else { return };

@@ -1,4 +1,4 @@
-//! Sigmoid and tanh from tables of values and slopes; max(0, z).
+//! Activation functions: sigmoid and tanh from lookup tables of values and slopes, and ReLU.
 
 use crate::fixed::round_shift;
 
@@ -19,18 +19,19 @@ pub(crate) fn tanh(z: i32) -> i32 {
     interpolate(&TANH, z)
 }
 
-/// max(0, z), saturating: z in Q20, any; result Q15, 0 … 32,767.
+/// ReLU, saturating: z in Q20, any; result Q15, 0 to 32,767.
 #[inline(always)]
 pub(crate) fn relu(z: i32) -> i32 {
-    // In two steps, lest the rounding overflow: the same number.
+    // In two steps, so that the rounding cannot overflow; the result is the same.
     round_shift(z >> 4, 1).clamp(0, 32_767)
 }
 
-/// A cell's value (upper half) plus its slope (lower half) times the signed lower half of `z`: SSAT, LDR, SMLABB.
+/// Interpolates: the value of a table cell (upper half) plus its slope (lower half) times the signed lower half of `z`.
+/// On Cortex-M4 these are SSAT, LDR and SMLABB.
 #[inline(always)]
 fn interpolate(table: &[i32; 256], z: i32) -> i32 {
     let cell = (z >> 15).clamp(-128, 127) + 128;
-    // The index is below 256 by the clamp; the mask says so to the compiler.
+    // The clamp keeps the index below 256; the mask lets the compiler see it.
     let entry = table[(cell & 0xff) as usize];
     let (slope, offset) = (i32::from(entry as i16), i32::from(z as i16));
     entry.wrapping_add(slope * offset) >> 16

@@ -1,70 +1,73 @@
-//! What a model costs, known before it runs.
+//! The cost of a model, known before it runs.
 
 use crate::layers::Cell;
 use crate::layers::linear::Linear;
 use crate::model::Model;
 
-/// What a model costs to run, at worst.
+/// The largest cost of running a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Cost {
-    /// Multiply-accumulates of the recurrent layers for one token, both directions. Of a bidirectional model they are spent when
-    /// the answer is asked for, and again for another answer after more tokens.
+    /// The multiply-accumulates of the recurrent layers for one token, in both directions. A bidirectional model
+    /// computes them when its logits are asked for, and again after more tokens.
     pub macs_per_token: usize,
-    /// As [`macs_per_token`](Cost::macs_per_token) for a token whose input half is ready-made.
+    /// The same for a folded token, whose input projection is precomputed.
     pub macs_per_folded_token: usize,
-    /// How many tokens have a ready-made input half.
+    /// The number of folded tokens.
     pub folded_tokens: usize,
-    /// Multiply-accumulates of the head for one answer.
+    /// The multiply-accumulates of the head for all logits.
     pub macs_per_answer: usize,
-    /// Bytes of scratch that a session needs, of a bidirectional model without the tokens.
+    /// The bytes of scratch that a session needs, without the tokens that a bidirectional model keeps.
     pub scratch_bytes: usize,
-    /// Bytes of scratch for each token that a bidirectional model keeps; 0 of other models.
+    /// The bytes of scratch for each token that a bidirectional model keeps; 0 for other models.
     pub scratch_bytes_per_token: usize,
-    /// Bytes of stack that a step takes at most, with all that it calls: [`Cost::STACK_BYTES`].
+    /// The largest stack of a step, with all functions that it calls, in bytes: [`Cost::STACK_BYTES`].
     pub stack_bytes: usize,
-    /// Bytes of flash by what they hold.
+    /// The bytes of flash, by content.
     pub flash: Flash,
 }
 
 impl Cost {
-    /// No step takes more stack, of any model on any core: `cargo xtask bench device` measures it on the target and fails where one does.
+    /// The largest stack of a step, for any model on any core. `cargo xtask bench device` measures it on the targets
+    /// and fails if a step takes more.
     pub const STACK_BYTES: usize = 512;
 }
 
-/// Bytes of a device file by what they hold. They add up to the file's length.
+/// The bytes of a device file, by content. Their sum is the length of the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Flash {
-    /// The safetensors header with its length.
+    /// The safetensors header, including its length field.
     pub header: usize,
     /// Weights, biases and multipliers of the recurrent layers.
     pub recurrent: usize,
-    /// Those of the head.
+    /// Weights, biases and multipliers of the head.
     pub head: usize,
     /// The embedding, with its multipliers.
     pub embedding: usize,
-    /// Ready-made input halves of frequent tokens.
+    /// Precomputed input projections of folded tokens.
     pub folded: usize,
     /// Tokens and their offsets.
     pub vocabulary: usize,
     /// Labels and their offsets.
     pub labels: usize,
-    /// Golden texts, or values, and their logits.
+    /// The golden examples and their logits.
     pub golden: usize,
-    /// The name, channels, scales and the calibration's figures.
+    /// The name, the channels, the scales and the statistics of the calibration.
     pub other: usize,
 }
 
 impl Model<'_> {
-    /// Multiply-accumulates of the first layer's input halves.
+    /// The multiply-accumulates of the first layer's input projections.
     fn input_macs(&self) -> usize {
         self.directions() * self.config.cell.gates() * self.config.hidden_size * self.config.embedding_dim
     }
 
-    /// What the model costs to run, at worst.
+    /// The largest cost of running the model.
     pub fn cost(&self) -> Cost {
         let head_macs = |layer: &Linear<'_>| layer.weight.macs();
         let scratch = |tokens: usize| 4 * self.scratch_len_for(tokens);
-        // Over many tokens, that what is rounded up to words does not count.
+        // The difference over many tokens, so that rounding up to words does not matter.
         let per_token = (scratch(1_000) - scratch(0)) / 1_000;
         let numbers = self.numbers();
         let mut flash = Flash {

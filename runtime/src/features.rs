@@ -1,7 +1,10 @@
-//! What this build has, by the crate's features. A file that needs another part is refused at load, so no code for it is linked: a part
-//! that is left out is either a type without values, or a constant that is false.
+//! The features of this build.
+//!
+//! A file that needs a feature that is off is refused at load, so no code for it needs to be linked. Such a feature is
+//! represented by a type without values, or by a constant that is false.
 
-/// A type for each part: what it holds only is where the part is built in, and takes no place otherwise.
+/// Declares a wrapper type for each feature. If the feature is on, the type holds a `T`; if it is off, the type has no
+/// values and takes no space.
 macro_rules! parts {
     ($($(#[$doc:meta])* $part:ident = $($feature:literal)|+)*) => { $(
         #[cfg(any($(feature = $feature),+))]
@@ -23,7 +26,7 @@ macro_rules! parts {
 
         #[cfg(not(any($(feature = $feature),+)))]
         impl<T> $part<T> {
-            /// None: it is not built in.
+            /// Returns none, because the feature is off.
             pub(crate) fn new(_: T) -> Option<Self> {
                 None
             }
@@ -59,49 +62,49 @@ macro_rules! parts {
 }
 
 parts! {
-    /// LSTM cells in the plain packing.
+    /// LSTM cells in the packing `interleaved4`.
     Interleaved4 = "interleaved4"
-    /// LSTM cells in the packing of cores with DSP instructions.
+    /// LSTM cells in the packing `paired16`.
     Paired16 = "paired16"
     /// GRU cells.
     Gru = "gru"
     /// Plain cells.
     Rnn = "rnn"
-    /// What models have that read numbers.
+    /// Parts of models that read values.
     Values = "values"
-    /// Input halves that are ready-made.
+    /// Folded tokens.
     Folds = "folding"
-    /// A hidden layer in the head.
+    /// The hidden layer of the head.
     Hidden = "hidden"
-    /// What is kept of steps that are read from both ends.
+    /// The kept steps of a bidirectional model.
     Steps = "bidirectional"
-    /// What the head reads where that is not the last state.
+    /// Features that are computed for the head, if it does not read the last hidden state in place.
     Features = "pooling" | "bidirectional"
 }
 
-/// Any of the plain packings.
+/// True if a plain packing is built in.
 pub(crate) const PLAIN: bool = Interleaved4::<()>::IS_BUILT || Gru::<()>::IS_BUILT || Rnn::<()>::IS_BUILT;
-/// Layers in the packing `paired16` and no other: all sizes are multiples of 4.
+/// True if `paired16` is the only packing, so that all sizes are multiples of 4.
 #[cfg(dsp)]
 pub(crate) const ONLY_PAIRED: bool = !PLAIN && !WIDTHS;
-/// More than one layer.
+/// True if models may have more than one layer.
 pub(crate) const STACKED: bool = cfg!(feature = "stacked");
-/// Layers that also read from the end.
+/// True if layers may also read the sequence in reverse.
 pub(crate) const BIDIRECTIONAL: bool = Steps::<()>::IS_BUILT;
-/// Heads that read another thing than the last state.
+/// True if the head may read the mean or the maximum of the hidden states.
 pub(crate) const POOLING: bool = cfg!(feature = "pooling");
-/// Models that read numbers, forecasts among them.
+/// True if models may read values.
 pub(crate) const VALUES: bool = Values::<()>::IS_BUILT;
-/// Ready-made input halves.
+/// True if tokens may be folded.
 pub(crate) const FOLDING: bool = Folds::<()>::IS_BUILT;
-/// Heads with a hidden layer.
+/// True if the head may have a hidden layer.
 pub(crate) const HIDDEN: bool = Hidden::<()>::IS_BUILT;
-/// Tokenizers.
+/// True if this tokenizer is built in.
 pub(crate) const HTML_WORDS: bool = cfg!(feature = "html_words");
 pub(crate) const WORDPIECE: bool = cfg!(feature = "wordpiece");
-/// Errors that say what is wrong with a file.
+/// True if errors name the fault of a file.
 pub(crate) const ERRORS: bool = cfg!(feature = "errors");
-/// Weights of 4 and 16 bits.
+/// True if weights of 4 and 16 bits are built in.
 pub(crate) const WIDTHS: bool = cfg!(feature = "widths");
 
 #[cfg(not(any(feature = "interleaved4", feature = "paired16", feature = "gru", feature = "rnn", feature = "widths")))]

@@ -1,4 +1,5 @@
-//! Every rounding of `docs/arithmetic.md`, and no other.
+//! The fixed-point operations of `docs/arithmetic.md`. Kernels in assembly and for wide instructions implement the same
+//! operations.
 
 /// `(acc · m) >> 16`, floor. `m`: 0 … 32,767.
 #[inline(always)]
@@ -12,7 +13,7 @@ pub(crate) const fn embedded(weight: i8, multiplier: i16) -> i16 {
     ((weight as i32 * multiplier as i32) >> 7) as i16
 }
 
-/// [`embedded`] of a weight in 256ths. `m`: 0 … 32,767.
+/// [`embedded`] for a 16-bit weight in units of 1/256. `m`: 0 … 32,767.
 #[cfg(feature = "widths")]
 #[inline(always)]
 pub(crate) const fn embedded_wide(weight: i16, multiplier: i16) -> i16 {
@@ -25,8 +26,8 @@ const fn requantize_by_long_product(acc: i32, multiplier: i16) -> i32 {
     ((acc as i64 * ((multiplier as i32) << 16) as i64) >> 32) as i32
 }
 
-/// For cores whose products have 32 bits. With `acc = 2^16·high + low`, the `high · m` of the product are whole; the lower part is
-/// below 2^31.
+/// The same for cores whose products have 32 bits. With `acc = 2^16·high + low`, the product `high · m` is exact; the
+/// lower part is below 2^31.
 #[inline(always)]
 const fn requantize_by_halves(acc: i32, multiplier: i16) -> i32 {
     let (high, low, m) = (acc >> 16, acc & 0xffff, multiplier as i32);

@@ -1,4 +1,4 @@
-//! From bytes to a checked [`Model`].
+//! The loader: from the bytes of a device file to a checked [`Model`].
 
 mod bounds;
 pub(crate) mod dtype;
@@ -25,7 +25,8 @@ use metadata::Kind;
 use scanner::{Scanner, read_header};
 use tensor_names::Tensor;
 
-/// The length that a device file says it has, from its header alone. Bytes may follow it: a flash slot is larger than its model.
+/// The length of a device file, from its header alone. More bytes may follow it, for example in a flash slot that is
+/// larger than the model.
 ///
 /// # Errors
 /// [`LoadError::Truncated`] if `bytes` is shorter than that; [`LoadError::Header`] if there is no header.
@@ -35,7 +36,7 @@ pub fn file_len(bytes: &[u8]) -> Result<usize, LoadError> {
     if file.is_refused() { Err(explain(&file)) } else { Ok(length) }
 }
 
-/// Of a file, in bytes, and of its header, in entries.
+/// The length of a file in bytes, and the number of entries in its header.
 struct Length {
     file: usize,
     entries: usize,
@@ -45,7 +46,7 @@ fn length(file: &mut File<'_>) -> Length {
     read_header(file);
     let mut scanner = Scanner::new(file);
     while scanner.next() {}
-    // A sum that wraps is no length of what lies in memory.
+    // A sum that overflows is longer than any memory.
     let length = file.header.len().saturating_add(scanner.entry.end);
     if length > file.bytes.len() {
         file.refuse(Fault::Truncated { expected: length });
@@ -54,15 +55,16 @@ fn length(file: &mut File<'_>) -> Length {
 }
 
 impl<'a> Model<'a> {
-    /// Checks a whole device file, which must begin at a multiple of 8, and borrows it.
+    /// Checks a whole device file and borrows it. Its address must be a multiple of 8: see
+    /// [`include_model!`](crate::include_model).
     ///
     /// Reads every byte of the weights and of the vocabulary once.
     ///
     /// # Errors
-    /// Whatever is wrong with the file, by name: [`LoadError`].
+    /// The first fault of the file: [`LoadError`].
     pub fn from_bytes(bytes: &'a [u8]) -> Result<Self, LoadError> {
         let mut file = File::new(bytes);
-        // Never moved: a model is half a kilobyte.
+        // The model is built in place and never moved, because it takes up to a kilobyte.
         let mut model = read(&mut file);
         if let Err(error) = &mut model {
             *error = explain(&file);
@@ -71,7 +73,7 @@ impl<'a> Model<'a> {
     }
 }
 
-/// The error is not yet what it will be.
+/// Reads a model. Returns a placeholder error if the file is refused; the caller replaces it by the recorded fault.
 fn read<'a>(file: &mut File<'a>) -> Result<Model<'a>, LoadError> {
     let bytes = file.bytes;
     if !bytes.as_ptr().addr().is_multiple_of(8) {

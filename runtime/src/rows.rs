@@ -1,9 +1,9 @@
-//! The rows of a matrix.
+//! Iterators over the rows of a matrix. They replace methods of slices that can panic if the compiler loses track of a
+//! length not being zero.
 
 use core::num::NonZeroUsize;
 
-/// The rows of `elements`, `columns` each. As `chunks_exact`, which links a panic where the compiler loses sight of `columns` not
-/// being zero.
+/// The rows of `elements`, of `columns` elements each, like `chunks_exact`.
 pub(crate) fn rows<T>(elements: &[T], columns: NonZeroUsize) -> Rows<'_, T> {
     Rows { rest: elements, columns }
 }
@@ -11,7 +11,7 @@ pub(crate) fn rows<T>(elements: &[T], columns: NonZeroUsize) -> Rows<'_, T> {
 /// One row of `elements`; none beyond the last.
 #[inline]
 pub(crate) fn row<T>(elements: &[T], columns: NonZeroUsize, index: usize) -> Option<&[T]> {
-    // Where the product wraps, there is no such row that fits the address space.
+    // If the product overflows, no such row fits the address space.
     let begin = index.wrapping_mul(columns.get());
     elements.get(begin..)?.get(..columns.get())
 }
@@ -34,7 +34,7 @@ impl<'a, T> Iterator for Rows<'a, T> {
     }
 }
 
-/// As [`rows`], and after them rows of no columns without end: those of a half that is ready-made.
+/// [`rows`], followed by empty rows without end, for a precomputed input projection.
 #[inline]
 pub(crate) fn rows_or_empty<T>(elements: &[T], columns: NonZeroUsize) -> impl Iterator<Item = &[T]> {
     let mut rest = elements;
@@ -45,8 +45,7 @@ pub(crate) fn rows_or_empty<T>(elements: &[T], columns: NonZeroUsize) -> impl It
     })
 }
 
-/// Pieces of `SIZE` elements, of which the last may have fewer. As `chunks`, which links a panic where the compiler loses sight of `SIZE` not
-/// being zero.
+/// Pieces of `SIZE` elements, the last of which may be shorter, like `chunks`.
 #[cfg(feature = "widths")]
 #[inline]
 pub(crate) fn pieces<const SIZE: usize, T>(elements: &[T]) -> impl Iterator<Item = &[T]> {

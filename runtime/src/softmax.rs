@@ -1,4 +1,4 @@
-//! Softmax in integers, for display.
+//! Softmax in integers, for probabilities that are shown.
 
 /// 2^(−j/64) in Q30, j = 0 … 64.
 static POW2: [u32; 65] = include!("tables/pow2.in");
@@ -6,8 +6,8 @@ static POW2: [u32; 65] = include!("tables/pow2.in");
 /// log2(e) in Q30.
 const LOG2_E: u64 = 1_549_082_005;
 
-/// The softmax of one of `logits` (Q16), Q16: what [`Logits::probability`](crate::Logits::probability) gives, for logits that are
-/// in memory. 0 beyond the last.
+/// The probability of one class by softmax, Q16, for logits (Q16) in memory: the same as
+/// [`Logits::probability`](crate::Logits::probability). 0 beyond the last class.
 pub fn softmax(logits: &[i32], class: usize) -> u32 {
     match (logits.get(class), logits.iter().max()) {
         (Some(&logit), Some(&largest)) => probability(logit, largest, logits.iter().copied()),
@@ -28,7 +28,7 @@ pub(crate) fn exp_neg(d: u32) -> u32 {
     from.saturating_sub(step as u32) >> whole
 }
 
-/// The softmax, Q16, of one of `logits` (Q16), whose largest is `largest`.
+/// The softmax of `logit`, Q16. `logits`: all logits, Q16; `largest`: the largest of them.
 pub(crate) fn probability(logit: i32, largest: i32, logits: impl Iterator<Item = i32>) -> u32 {
     let below = |logit: i32| exp_neg(largest.abs_diff(logit));
     let sum: u64 = logits.map(|l| u64::from(below(l))).sum();

@@ -1,49 +1,49 @@
-//! The parts of a state, one after the other: counted, written and read by the same walk over them.
+//! The codec of saved states: one traversal of the numbers of a state counts, writes or reads them.
 
-/// Where the numbers of a state go to or come from.
+/// The source or the destination of the numbers.
 #[derive(Debug)]
-enum Place<'a> {
-    Nowhere,
-    To(&'a mut [u8]),
-    From(&'a [u8]),
+enum Direction<'a> {
+    Count,
+    Write(&'a mut [u8]),
+    Read(&'a [u8]),
 }
 
-/// Walks over the numbers of a state in the order of docs/format.md, "The state of a session". Each is given as it is and comes back as it
-/// is to be: as it was, or as it is read.
+/// Visits the numbers of a state in the order of docs/format.md, "The state of a session". Each method takes a number
+/// and returns it, unchanged while counting and writing, replaced while reading.
 #[derive(Debug)]
 pub(crate) struct StateCodec<'a> {
-    place: Place<'a>,
+    direction: Direction<'a>,
     at: usize,
     sound: bool,
 }
 
 impl<'a> StateCodec<'a> {
-    /// Only counts.
+    /// A codec that counts the bytes.
     pub(crate) fn counting() -> Self {
-        StateCodec { place: Place::Nowhere, at: 0, sound: true }
+        StateCodec { direction: Direction::Count, at: 0, sound: true }
     }
 
-    /// Writes; what is beyond the end of `bytes` is left out.
+    /// A codec that writes to `bytes`. Numbers beyond the end are dropped.
     pub(crate) fn writing(bytes: &'a mut [u8]) -> Self {
-        StateCodec { place: Place::To(bytes), at: 0, sound: true }
+        StateCodec { direction: Direction::Write(bytes), at: 0, sound: true }
     }
 
-    /// Reads; beyond the end of `bytes` there are zeros.
+    /// A codec that reads from `bytes`. Numbers beyond the end are 0.
     pub(crate) fn reading(bytes: &'a [u8]) -> Self {
-        StateCodec { place: Place::From(bytes), at: 0, sound: true }
+        StateCodec { direction: Direction::Read(bytes), at: 0, sound: true }
     }
 
-    /// Bytes so far.
+    /// The number of bytes so far.
     pub(crate) fn len(&self) -> usize {
         self.at
     }
 
-    /// Whether all that was checked is as it should be.
+    /// Returns true if all checks have passed.
     pub(crate) fn is_sound(&self) -> bool {
         self.sound
     }
 
-    /// What was read is refused where this is false. What is written never is.
+    /// Records a check of the numbers that were read. A state that is written passes all checks.
     pub(crate) fn check(&mut self, sound: bool) {
         self.sound &= sound;
     }
@@ -51,15 +51,17 @@ impl<'a> StateCodec<'a> {
     fn number<const BYTES: usize>(&mut self, number: [u8; BYTES]) -> [u8; BYTES] {
         let begin = self.at;
         self.at = begin.saturating_add(BYTES);
-        match &mut self.place {
-            Place::Nowhere => number,
-            Place::To(bytes) => {
+        match &mut self.direction {
+            Direction::Count => number,
+            Direction::Write(bytes) => {
                 if let Some(to) = bytes.get_mut(begin..).and_then(|rest| rest.first_chunk_mut()) {
                     *to = number;
                 }
                 number
             }
-            Place::From(bytes) => bytes.get(begin..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; BYTES]),
+            Direction::Read(bytes) => {
+                bytes.get(begin..).and_then(|rest| rest.first_chunk()).copied().unwrap_or([0; BYTES])
+            }
         }
     }
 

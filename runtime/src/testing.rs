@@ -14,46 +14,47 @@ use tern_format::{Cell as CellKind, Input, Merge, Output, Pooling, Task};
 pub use crate::write::Aligned;
 pub use random::Random;
 
-/// Sizes of a random model.
+/// The sizes of a random model.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {
-    /// Embedding size E.
+    /// The embedding size E.
     pub embedding_dim: usize,
-    /// Hidden size H.
+    /// The hidden size H.
     pub hidden_size: usize,
-    /// How many labels.
+    /// The number of labels.
     pub classes: usize,
 }
 
-/// The tokens that every random model knows: ids 2, 3, ….
+/// The vocabulary of every random model: ids 2, 3, …
 pub const TOKENS: [&str; 8] = ["!!", "call", "caller", "free", "grüße", "now", "prize", "мир"];
 
-/// What kind of random model: by default a classifier of one LSTM layer, by its last state.
+/// The kind of a random model. The default is a classifier with one LSTM layer and its last hidden state.
 #[derive(Clone, Copy, Debug)]
 pub struct Spec {
-    /// How large it is. Where values are read, the embedding's size is the number of channels.
+    /// The sizes. If the model reads values, the embedding size is the number of channels.
     pub sizes: Sizes,
-    /// What it is for. A language model has a class for each of its ids, whatever `sizes` says.
+    /// The task. A language model has a logit for each of its ids, not `sizes.classes`.
     pub task: Task,
-    /// What a step reads.
+    /// The input of each time step.
     pub input: Input,
-    /// Its cells.
+    /// The kind of recurrent cell.
     pub cell: CellKind,
-    /// 1 … 4
+    /// The number of layers: 1 to 4.
     pub layers: usize,
-    /// Whether each layer also reads from the end.
+    /// True if each layer also reads the sequence in reverse.
     pub bidirectional: bool,
-    /// What becomes of the two directions.
+    /// The combination of the two directions.
     pub merge: Merge,
-    /// What of the states the head reads.
+    /// The reduction of the hidden states over time.
     pub pooling: Pooling,
-    /// Units of the head's hidden layer; 0: there is none.
+    /// The number of units of the head's hidden layer; 0 for none.
     pub head_hidden: usize,
-    /// A sigmoid has two classes, whatever `sizes` says.
+    /// The meaning of the outputs. A sigmoid has two classes, not `sizes.classes`.
     pub output: Output,
-    /// Of the recurrent layers: 0 … 8.
+    /// The shift of the recurrent layers: 0 to 8.
     pub shift: u32,
-    /// Bits of a weight, 4, 8 or 16: of the embedding, the input halves, the recurrent halves, the head. With 4 the sizes must be even.
+    /// The bits of the weights of the embedding, the input projections, the recurrent projections and the head: 4, 8 or
+    /// 16 each. With 4 the sizes must be even.
     pub bits: [u32; 4],
 }
 
@@ -77,7 +78,7 @@ impl From<Sizes> for Spec {
 }
 
 impl Spec {
-    /// One of many kinds: cells, layers, directions, merges, poolings, heads and tasks by chance.
+    /// A random kind of model: cells, layers, directions, merges, poolings, heads and tasks.
     pub fn random(seed: u64) -> Self {
         let mut random = Random(seed ^ 0x5eed);
         let mut below = |n: i64| random.between(0, n - 1) as usize;
@@ -105,7 +106,7 @@ impl Spec {
         spec
     }
 
-    /// As [`random`](Spec::random), with weights of all widths.
+    /// [`random`](Spec::random) with weights of random widths.
     #[cfg(feature = "widths")]
     pub fn random_widths(seed: u64) -> Self {
         let mut random = Random(seed ^ 0xb175);
@@ -118,14 +119,14 @@ impl Spec {
         Spec { sizes, head_hidden, bits: [0; 4].map(|_| [4, 8, 16][below(3)]), ..spec }
     }
 
-    /// The sizes of such a model, its merged width and the head's width among them.
+    /// The width of the head's input.
     pub fn head_width(&self) -> usize {
         let side_by_side = self.bidirectional && self.merge == Merge::Concat;
         let merged = if side_by_side { 2 * self.sizes.hidden_size } else { self.sizes.hidden_size };
         if self.pooling == Pooling::MeanMax { 2 * merged } else { merged }
     }
 
-    /// Rows of the last layer, and how many logits they make.
+    /// The number of outputs of the last layer, and of logits.
     fn outputs(&self) -> [usize; 2] {
         match (self.task, self.output) {
             (Task::LanguageModel, _) => [TOKENS.len() + 2; 2],
@@ -134,7 +135,7 @@ impl Spec {
         }
     }
 
-    /// Its metadata.
+    /// The metadata.
     pub fn words(&self) -> Words {
         Words {
             task: self.task,
@@ -153,12 +154,12 @@ impl Spec {
         }
     }
 
-    /// Its metadata, by key.
+    /// The metadata as keys and values.
     pub fn metadata(&self) -> Vec<(String, String)> {
         self.words().metadata()
     }
 
-    /// The tensors of a random model. Its golden logits are zeros: [`Spec::file`] puts in those that it gives.
+    /// The tensors of a random model. The golden logits are zeros; [`Spec::file`] computes them.
     pub fn tensors(&self, seed: u64) -> Vec<Tensor> {
         let Sizes { embedding_dim: e, hidden_size: h, .. } = self.sizes;
         let ([outputs, logits], f) = (self.outputs(), self.head_width());
@@ -197,7 +198,7 @@ impl Spec {
         tensors
     }
 
-    /// The weights in their widths: of 16 bits anything that those of 8 are rounded from.
+    /// Converts the weights to their widths; 16-bit weights get random lower bits.
     #[cfg(feature = "widths")]
     fn with_widths(&self, random: &mut Random, tensors: Vec<Tensor>) -> Vec<Tensor> {
         let (_, tensors) = packed(self.words().packing, &[], tensors);
@@ -220,7 +221,7 @@ impl Spec {
         tensors.into_iter().flat_map(&mut widened).collect()
     }
 
-    /// One direction of one layer.
+    /// The tensors of one direction of a layer.
     fn layer(&self, random: &mut Random, place: &str, inputs: usize) -> Vec<Tensor> {
         let (h, module, gates) = (self.sizes.hidden_size, self.cell.module(), self.cell.gates());
         let name = |parameter: &str| format!("{module}.{parameter}_{place}");
@@ -240,18 +241,18 @@ impl Spec {
         tensors
     }
 
-    /// A random model's file, with the golden logits that this crate computes.
+    /// The file of a random model, with the golden logits that this crate computes.
     ///
     /// # Panics
-    /// If the crate refuses what it should run: a test then fails.
+    /// If the crate refuses the file, which makes a test fail.
     pub fn file(&self, seed: u64) -> Aligned {
         with_golden(&self.metadata(), self.tensors(seed))
     }
 
-    /// [`file`](Spec::file) with some tokens folded, in a packing of its cells.
+    /// [`file`](Spec::file) with some folded tokens, in a packing of its cells.
     ///
     /// # Panics
-    /// As [`file`](Spec::file), and if the packing has no place for such sizes.
+    /// As [`file`](Spec::file), and if the packing does not allow the sizes.
     pub fn folded_file(&self, packing: Packing, seed: u64, ids: &[u32]) -> Aligned {
         let (metadata, mut tensors) = packed(packing, &self.metadata(), self.tensors(seed));
         let file = Aligned::new(&to_bytes(&metadata, tensors.clone()));
@@ -296,7 +297,7 @@ fn value_tensors(random: &mut Random, channels: usize) -> Vec<Tensor> {
     tensors
 }
 
-/// Values of any channels, some of which count from the last number read.
+/// Predicted values of random channels, some relative to the last value.
 fn forecast_tensors(random: &mut Random, channels: usize, outputs: usize) -> Vec<Tensor> {
     let mut numbers = |name: &str, high: i64| {
         let numbers: Vec<i32> = (0..outputs).map(|_| random.between(0, high) as i32).collect();
@@ -308,7 +309,8 @@ fn forecast_tensors(random: &mut Random, channels: usize, outputs: usize) -> Vec
     tensors
 }
 
-/// Integers of up to about ±2^18 to the whole of Q15. All points are alike, as values that count from a number read must have them.
+/// A scaling of integers up to about ±2^18 to the range of Q15. All channels have the same scale, which values relative
+/// to the last value need.
 fn scaling(random: &mut Random, of: &str, channels: usize) -> Vec<Tensor> {
     let mut numbers = |name: &str, low: i64, high: i64| {
         let numbers: Vec<i32> = (0..channels).map(|_| random.between(low, high) as i32).collect();
@@ -351,8 +353,8 @@ fn of_shift(sizes: Sizes, shift: &str) -> Spec {
     Spec { shift: shift.parse().expect("a shift is a number"), ..sizes.into() }
 }
 
-/// The tensors of a model in which all that meets in a sum is at an end of its range: `sign` · 127 for every weight, the largest multipliers
-/// everywhere, no biases. It loads with shift 0 for E + H up to about 500.
+/// The tensors of a model with all operands at an end of their range: `sign` · 127 for every weight, the largest
+/// multipliers, no biases. It loads with shift 0 for E + H up to about 500.
 pub fn extreme_tensors(sign: i8, sizes: Sizes) -> Vec<Tensor> {
     let mut all = tensors(1, sizes);
     for t in &mut all {
@@ -366,10 +368,10 @@ pub fn extreme_tensors(sign: i8, sizes: Sizes) -> Vec<Tensor> {
     all
 }
 
-/// [`random_file`] in either packing.
+/// [`random_file`] in a packing.
 ///
 /// # Panics
-/// As [`Spec::file`], and if the packing has no place for such sizes.
+/// As [`Spec::file`], and if the packing does not allow the sizes.
 pub fn random_file_in(packing: Packing, seed: u64, sizes: Sizes, shift: &str) -> Aligned {
     let (metadata, all) = packed(packing, &metadata(shift), tensors(seed, sizes));
     with_golden(&metadata, all)

@@ -1,7 +1,7 @@
 //! A model whose recurrent weights are copied for the wide instructions of a host (feature `unpacked`).
 //!
-//! A device executes its file in place; a host has memory to spare and wants its eight lanes filled. The copy has the numbers of the file in
-//! another order, so it gives the same bits: the tests below.
+//! A device executes its file in place. A host has memory to spare, and its eight lanes need the weights in another
+//! order. The results are the same bits: the tests below.
 
 mod unit;
 
@@ -16,17 +16,17 @@ use crate::model::Model;
 use tern_format::Cell as CellKind;
 use unit::{Half, unit};
 
-/// A model and a copy of its recurrent weights, which a host with AVX2 steps several times as fast as those in the file, to the same bits.
-/// On other hosts, and for weights of 16 bits, it holds no copy and the model runs as it lies in the file.
+/// A model and a copy of its recurrent weights. A host with AVX2 computes its steps several times as fast as with the
+/// weights in the file. On other hosts, and for 16-bit weights, there is no copy, and the model runs from the file.
 #[derive(Debug)]
 pub struct Unpacked<'a> {
     model: Model<'a>,
-    /// As many as there are cells, or none.
+    /// The copied layers: all of them, or none.
     layers: Vec<UnpackedLayer>,
 }
 
 impl<'a> Unpacked<'a> {
-    /// Copies the weights: two bytes for each.
+    /// Copies the weights, two bytes for each.
     pub fn new(model: &Model<'a>) -> Self {
         let layers = Lanes::detect().and_then(|lanes| {
             let layer = |cell: &Cell<'a>| unpacked_layer(cell, model.config().cell, lanes);
@@ -35,12 +35,12 @@ impl<'a> Unpacked<'a> {
         Unpacked { model: *model, layers: layers.unwrap_or_default() }
     }
 
-    /// The model as its file has it.
+    /// The model that runs from the file.
     pub fn packed(&self) -> &Model<'a> {
         &self.model
     }
 
-    /// The model, whose sessions step on the copy.
+    /// The model that runs from the copy.
     pub fn model(&self) -> Model<'_> {
         self.model.with_cells(self.layers.iter().map(Cell::Unpacked))
     }

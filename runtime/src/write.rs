@@ -1,7 +1,7 @@
-//! Writing device files and holding them in memory, on the host (feature `write`, which needs an allocator).
+//! Writes device files, on a host (feature `write`, which needs an allocator).
 //!
-//! It lays out what it is given, always the same bytes for the same input; whether that is a model, [`Model::from_bytes`](crate::Model::from_bytes)
-//! says. The safetensors library's own writer orders metadata by chance, hence this one.
+//! The same input always gives the same bytes; the writer of the safetensors library orders metadata by chance. The
+//! writer does not check that the result is a model: [`Model::from_bytes`](crate::Model::from_bytes) does.
 
 mod fold;
 mod packing;
@@ -22,45 +22,45 @@ pub use packing::packed;
 pub use round::{in_4_bits, in_16_bits, round_to_4_bits};
 pub use tensor::Tensor;
 
-/// What kind of network a file holds: its metadata.
+/// The metadata of a device file.
 #[derive(Clone, Debug)]
 pub struct Words {
-    /// What the model is for.
+    /// The task.
     pub task: Task,
-    /// What a step reads.
+    /// The input of each time step.
     pub input: Input,
-    /// How text becomes tokens.
+    /// The tokenizer.
     pub tokenizer: Tokenizer,
-    /// The recurrent cells.
+    /// The kind of recurrent cell.
     pub cell: CellKind,
-    /// How their weights lie.
+    /// The memory layout of the recurrent weights.
     pub packing: Packing,
-    /// 1 … 4
+    /// The number of layers: 1 to 4.
     pub layers: usize,
-    /// Whether each layer also reads from the end.
+    /// True if each layer also reads the sequence in reverse.
     pub bidirectional: bool,
-    /// What becomes of the two directions.
+    /// The combination of the two directions.
     pub merge: Merge,
-    /// What of the states the head reads.
+    /// The reduction of the hidden states over time.
     pub pooling: Pooling,
-    /// What the last layer's numbers are.
+    /// The meaning of the outputs.
     pub output: Output,
-    /// Of each layer, forward before reverse: 0 … 8.
+    /// The shift of each layer, forward before reverse: 0 to 8.
     pub shifts: Vec<u32>,
-    /// Of the head's hidden layer, if it has one.
+    /// The shift of the head's hidden layer, if it has one.
     pub hidden_shift: Option<u32>,
-    /// Of the last layer.
+    /// The shift of the last layer.
     pub fc_shift: u32,
 }
 
 impl Words {
-    /// The names of the layers, forward before reverse: `l0`, `l0_reverse`, `l1`, …
+    /// The suffixes of the layers, forward before reverse: `l0`, `l0_reverse`, `l1`, …
     pub fn places(layers: usize, bidirectional: bool) -> Vec<String> {
         let ways: &[&str] = if bidirectional { &["", "_reverse"] } else { &[""] };
         (0..layers).flat_map(|layer| ways.iter().map(move |way| format!("l{layer}{way}"))).collect()
     }
 
-    /// Keys and words, in the order of the keys.
+    /// The keys and their values, in the order of the keys.
     pub fn metadata(&self) -> Vec<(String, String)> {
         let mut all: Vec<(String, String)> = Vec::new();
         let mut add = |key: &str, word: &str| all.push((format!("tern.{key}"), word.into()));
@@ -94,7 +94,7 @@ impl Words {
     }
 }
 
-/// The bytes of a file: metadata as given, tensors by falling element size, then by name.
+/// The bytes of a device file: the metadata as given, the tensors by descending element size, then by name.
 pub fn to_bytes(metadata: &[(impl AsRef<str>, impl AsRef<str>)], mut tensors: Vec<Tensor>) -> Vec<u8> {
     tensors.sort_by(|a, b| (b.dtype.size(), &a.name).cmp(&(a.dtype.size(), &b.name)));
     let mut header = String::from("{\"__metadata__\":{");
@@ -120,7 +120,7 @@ pub fn to_bytes(metadata: &[(impl AsRef<str>, impl AsRef<str>)], mut tensors: Ve
     bytes
 }
 
-/// Bytes at a multiple of 8, as a device file must lie.
+/// Bytes at an address that is a multiple of 8, as a device file must be.
 #[derive(Clone, Debug)]
 pub struct Aligned {
     words: Vec<u64>,
@@ -128,7 +128,7 @@ pub struct Aligned {
 }
 
 impl Aligned {
-    /// A copy of `bytes` at a multiple of 8.
+    /// An aligned copy of `bytes`.
     pub fn new(bytes: &[u8]) -> Self {
         let mut words = vec![0u64; bytes.len().div_ceil(8)];
         bytemuck::cast_slice_mut::<u64, u8>(&mut words)[..bytes.len()].copy_from_slice(bytes);

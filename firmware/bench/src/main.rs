@@ -1,9 +1,10 @@
-//! Measures the steps of a model that the emulator has put into memory, and says on standard output
+//! Measures the steps of a model that the emulator has loaded into memory, and prints on standard output
 //!
 //!     steps 256 instructions 1234567 stack_bytes 96 image_bytes 12345 hash 0123abcd
 //!
-//! `instructions` counts what the processor executed from before the first step to after the last; `hash` is over the
-//! state after every step of a second run, and over the logits at the end of each text. `cargo xtask bench` builds, runs and reads it.
+//! `instructions` is the number of instructions from before the first step to after the last; `hash` is over the state
+//! after every step of a second run, and over the logits at the end of each text. `cargo xtask bench` builds this
+//! program, runs it and reads its output.
 
 #![no_std]
 #![no_main]
@@ -24,10 +25,10 @@ use core::panic::PanicInfo;
 use semihosting::{Output, exit};
 use tern_runtime::{Model, TextSession, file_len};
 
-/// In an id: a text ends after this token.
+/// A bit of an id: the text ends after this token.
 const TEXT_ENDS: u32 = 1 << 31;
 
-/// What one run of all ids cost.
+/// The cost of one run over all ids.
 #[derive(Default)]
 struct Cost {
     instructions: u32,
@@ -57,7 +58,7 @@ fn main() -> ! {
     exit(true)
 }
 
-/// Steps through all ids between two looks at the counter.
+/// Steps through all ids between two readings of the counter.
 #[inline(never)]
 fn measure(session: &mut TextSession<'_>, ids: &[u32]) -> Cost {
     session.reset();
@@ -81,7 +82,7 @@ fn step(session: &mut TextSession<'_>, id: u32) {
     }
 }
 
-/// All states, and the logits of texts that end, in one number.
+/// A hash of all states, and of the logits at the end of each text.
 #[inline(never)]
 fn hash(session: &mut TextSession<'_>, ids: &[u32]) -> u32 {
     session.reset();

@@ -1,6 +1,6 @@
-//! What the emulator has put into memory, and the places of the linker script.
+//! The memory that the emulator has filled, and the sections of the linker script.
 
-/// Words of scratch: enough for a hidden size of 1,024.
+/// The number of words of scratch, enough for a hidden size of 1,024.
 const SCRATCH_LEN: usize = 4_096;
 
 unsafe extern "C" {
@@ -11,21 +11,21 @@ unsafe extern "C" {
     static __image_end: u8;
 }
 
-/// Memory in which a device file lies, with whatever follows it.
+/// The memory that begins with the device file; other bytes follow it.
 pub fn model_slot() -> &'static [u8] {
     let length = (&raw const __slot_bytes).addr();
     // SAFETY: the linker script sets the symbols to a mapped region that the program never writes.
     unsafe { core::slice::from_raw_parts((&raw const __model).cast(), length) }
 }
 
-/// The ids to step on: their number, then they.
+/// The token ids: their number, then the ids.
 pub fn ids() -> &'static [u32] {
     let start = &raw const __ids;
     // SAFETY: the emulator has put a number and so many words there; the program never writes to them.
     unsafe { core::slice::from_raw_parts(start.add(1), start.read_volatile() as usize) }
 }
 
-/// The model's scratch. Called once: a second call would give the same memory.
+/// The scratch of the model. It must be called once only, because a second call would return the same memory.
 pub fn scratch() -> &'static mut [i32] {
     static mut SCRATCH: [i32; SCRATCH_LEN] = [0; SCRATCH_LEN];
     let scratch = &raw mut SCRATCH;
@@ -33,7 +33,7 @@ pub fn scratch() -> &'static mut [i32] {
     unsafe { &mut *scratch }
 }
 
-/// Bytes of the program's code and constants.
+/// The bytes of the program's code and constants.
 pub fn image_bytes() -> usize {
     (&raw const __image_end).addr() - (&raw const __image_start).addr()
 }

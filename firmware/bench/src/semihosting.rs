@@ -8,7 +8,7 @@ const EXIT: usize = 0x18;
 const SUCCESS: usize = 0x2_0026;
 const FAILURE: usize = 0x2_0023;
 
-/// Asks the emulator. `argument` is an address or a reason, as the operation wants it.
+/// Calls the emulator. `argument`: an address or a reason, depending on the operation.
 fn call(operation: usize, argument: usize) {
     // SAFETY: the two operations used read at most one byte at the address given, and change nothing but the register.
     unsafe {

@@ -1,15 +1,15 @@
-//! How deep the stack goes, by paint.
+//! Measures the stack: it is filled with a pattern, and later searched for the first changed word.
 
 use core::arch::asm;
 use core::ptr::with_exposed_provenance_mut;
 
-/// Depth that is painted; the RAM below the stack is far larger.
+/// The depth that is filled; the RAM below the stack is far larger.
 const DEPTH: usize = 16 * 1024;
-/// Left unpainted above it: this module's own frames, which are gone when what is measured runs.
+/// The bytes above it that are not filled: this module's own frames, which are gone when the measured code runs.
 const MARGIN: usize = 64;
 const PAINT: u32 = 0xa5c3_96e1;
 
-/// Painted stack.
+/// A filled stack.
 pub struct Paint {
     top: usize,
 }
@@ -27,7 +27,7 @@ fn stack_pointer() -> usize {
     pointer
 }
 
-/// Paints the free stack below the caller.
+/// Fills the free stack below the caller.
 #[inline(always)]
 pub fn paint() -> Paint {
     let top = stack_pointer();
@@ -44,7 +44,7 @@ fn paint_below(top: usize) {
 }
 
 impl Paint {
-    /// Bytes of stack that were used since, below the caller's frame; at least what painting left out.
+    /// The bytes of stack that were used since, below the caller's frame; at least the bytes that were not filled.
     #[inline(never)]
     pub fn used(&self) -> usize {
         let painted = |address: &usize| {

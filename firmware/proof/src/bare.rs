@@ -1,9 +1,10 @@
-//! What an image needs to be linked.
+//! The panic handler and the other items that an image needs to be linked.
 
 use core::panic::PanicInfo;
 
 unsafe extern "C" {
-    /// Defined nowhere: an image that can panic cannot be linked, and the linker names this and who wants it.
+    /// A function that is defined nowhere: an image that can panic is not linked, and the linker names this function
+    /// and its caller.
     fn a_panic_path_remains() -> !;
 }
 
@@ -13,7 +14,7 @@ fn panic(_: &PanicInfo<'_>) -> ! {
     unsafe { a_panic_path_remains() }
 }
 
-/// Memory of the caller's, given to the entry point, so that the compiler knows nothing of it.
+/// Memory that the caller passes to the entry point, so that the compiler cannot assume anything about it.
 #[repr(C)]
 pub struct Given<T> {
     start: *mut T,

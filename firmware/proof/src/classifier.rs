@@ -1,4 +1,5 @@
-//! What a small product links: it loads a classifier, reads text by words, and says which label. `cargo xtask size` measures it.
+//! A small product: it loads a classifier, reads text by words and returns the label. `cargo xtask size` measures this
+//! image.
 
 #![no_std]
 #![no_main]
@@ -10,7 +11,7 @@ mod memory;
 use bare::Given;
 use tern_runtime::Model;
 
-/// All that is not known when the image is built.
+/// The inputs that are not known when the image is built.
 #[repr(C)]
 pub struct Inputs {
     file: Given<u8>,
@@ -18,7 +19,7 @@ pub struct Inputs {
     text: Given<u8>,
 }
 
-/// The entry point: the index of the label, or −1.
+/// The entry point. Returns the index of the label, or −1.
 #[unsafe(no_mangle)]
 pub extern "C" fn _start(inputs: &mut Inputs) -> i32 {
     let Inputs { file, scratch, text } = inputs;

@@ -1,6 +1,6 @@
-//! Calls every public function of the runtime. `cargo xtask lint` links it for every target that the runtime is for: no panic can be
-//! reached, for the handler cannot be linked, and nothing allocates, for there is no allocator. A test of `xtask` sees that no function
-//! is left out.
+//! Calls every public function of the runtime. `cargo xtask lint` links this image for every target of the runtime,
+//! without a panic handler and without an allocator, which proves that no function can panic or allocate. A test of
+//! `xtask` checks that no function is missing here.
 
 #![no_std]
 #![no_main]
@@ -16,7 +16,7 @@ use tern_runtime::text::{self, Detokenizer, Encoder, Splitter, Tokenizer, Utf8};
 use tern_runtime::{Cell, Input, LoadError, Logits, Merge, Model, Name, Output, Packing, Pooling, Ranked, Session};
 use tern_runtime::{Sampler, SessionBase, Task, TextSession, Texts, Vocabulary};
 
-/// Takes what is formatted.
+/// A destination of formatted text that discards it.
 struct Sink;
 
 impl Write for Sink {
@@ -26,7 +26,7 @@ impl Write for Sink {
     }
 }
 
-/// All that is not known when the image is built.
+/// The inputs that are not known when the image is built.
 #[repr(C)]
 pub struct Inputs {
     file: Given<u8>,
@@ -158,7 +158,7 @@ fn answer(logits: Logits<'_>, number: usize) {
     logits.iter().for_each(|logit| look(logit));
 }
 
-/// Has its argument computed.
+/// Uses its argument, so that it is computed.
 fn look<T>(value: T) {
     black_box(value);
 }

@@ -1,4 +1,4 @@
-//! Ids to vectors.
+//! The embedding: from token ids to vectors.
 
 #[cfg(dsp)]
 use crate::features::ONLY_PAIRED;
@@ -23,12 +23,12 @@ pub(crate) struct Embedding<'a> {
     pub multiplier: &'a [i16],
 }
 
-/// Writes the values of a row to `x`. weights, x: `[embedding_dim]`
+/// Writes a row to `x`. `weights`, `x`: `[embedding_dim]`.
 #[cfg_attr(dsp, cold)]
 #[cfg_attr(dsp, inline(never))]
 #[cfg_attr(not(dsp), inline(always))]
 fn plain(weights: &[i8], multiplier: i16, x: &mut [i16]) {
-    // By fours where nothing is faster: a loop's own instructions are half of one value's.
+    // Four values at a time: the instructions of the loop itself are half of those of one value.
     #[cfg(not(dsp))]
     let (x, weights) = {
         let ((fours, x), (weights_of_fours, weights)) = (x.as_chunks_mut::<4>(), weights.as_chunks::<4>());
@@ -43,7 +43,7 @@ fn plain(weights: &[i8], multiplier: i16, x: &mut [i16]) {
 }
 
 impl Embedding<'_> {
-    /// Writes the vector of a token to `x`, `[embedding_dim]`, Q15. |x| ≤ 32,766.
+    /// Writes the vector of a token to `x`, `[embedding_dim]`, Q15; |x| ≤ 32,766.
     #[inline]
     pub(crate) fn embed(&self, id: u32, x: &mut [i16]) {
         let index = id as usize;
@@ -51,7 +51,7 @@ impl Embedding<'_> {
             Weights::Bits8(weights) => {
                 let Some(&multiplier) = self.multiplier.get(index) else { return };
                 let Some(row) = row(weights, self.weight.columns, index) else { return };
-                // Layers of `paired16` alone have sizes that are always embedded so.
+                // If `paired16` is the only packing, all sizes suit this kernel.
                 #[cfg(dsp)]
                 if dsp::embed(row, multiplier, x) || ONLY_PAIRED {
                     return;
@@ -63,7 +63,7 @@ impl Embedding<'_> {
         }
     }
 
-    /// [`embed`](Embedding::embed) of weights of 4 and 16 bits.
+    /// [`embed`](Embedding::embed) for 4-bit and 16-bit weights.
     #[cfg(feature = "widths")]
     #[inline(never)]
     fn embed_other_widths(&self, index: usize, x: &mut [i16]) {

@@ -1,4 +1,4 @@
-//! A recurrent layer in the packing `rows`: any cell, weights of 4, 8 or 16 bits in either half.
+//! A recurrent layer in the packing `rows`: any cell, with weights of 4, 8 or 16 bits.
 
 use core::num::NonZeroUsize;
 
@@ -10,13 +10,13 @@ use crate::layers::matrix::Matrix;
 use crate::rows::row;
 use tern_format::Cell as CellKind;
 
-/// A layer's parameters, borrowed from the file. Rows go by unit.
+/// The parameters of one direction of a layer, borrowed from the file. The rows of a unit are adjacent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RowLayer<'a> {
     pub kind: CellKind,
     pub weight_ih: Matrix<'a>,
     pub weight_hh: Matrix<'a>,
-    /// `[hidden_size · 4]`, as the plain packing of the cell has them; of plain cells `[hidden_size]`
+    /// `[hidden_size * 4]` as in the plain packing of the cell; `[hidden_size]` for plain cells
     pub bias: &'a [i32],
     /// `[hidden_size · gates]`
     pub multiplier_ih: &'a [i16],
@@ -26,7 +26,7 @@ pub(crate) struct RowLayer<'a> {
     pub shift: u32,
 }
 
-/// The numbers of a unit; what is beyond its rows is 0.
+/// The numbers of a unit, padded with 0 to four.
 fn four<T: Copy + Default>(all: &[T], width: usize, unit: usize) -> [T; 4] {
     let mut four = [T::default(); 4];
     let of_unit = NonZeroUsize::new(width).and_then(|width| row(all, width, unit)).unwrap_or_default();
@@ -35,12 +35,12 @@ fn four<T: Copy + Default>(all: &[T], width: usize, unit: usize) -> [T; 4] {
 }
 
 impl RowLayer<'_> {
-    /// How many numbers a unit has in `bias`.
+    /// The number of biases of a unit.
     pub(crate) fn biases(&self) -> usize {
         if self.kind.gates() > 1 { 4 } else { 1 }
     }
 
-    /// H.
+    /// The hidden size H.
     pub(crate) fn hidden_size(&self) -> usize {
         self.bias.len().checked_div(self.biases()).unwrap_or(0)
     }
@@ -49,12 +49,12 @@ impl RowLayer<'_> {
         four(self.bias, self.biases(), unit)
     }
 
-    /// Of the input half and of the recurrent half.
+    /// The multipliers of a unit: of the input projection and of the recurrent projection.
     pub(crate) fn multipliers(&self, unit: usize) -> [[i16; 4]; 2] {
         [self.multiplier_ih, self.multiplier_hh].map(|all| four(all, self.kind.gates(), unit))
     }
 
-    /// What the sums of the recurrent half begin with.
+    /// The initial sums of the recurrent projection.
     pub(crate) fn recurrent_bias(&self, unit: usize) -> [i32; 4] {
         match self.kind {
             CellKind::Gru => [0, 0, self.bias(unit)[3], 0],
@@ -62,7 +62,7 @@ impl RowLayer<'_> {
         }
     }
 
-    /// The sums of a unit's rows with `v`.
+    /// The dot products of a unit's rows with `v`, added to `sums`.
     fn sums(&self, matrix: &Matrix<'_>, unit: usize, v: &[i16], mut sums: [i32; 4]) -> [i32; 4] {
         let gates = self.kind.gates();
         for (gate, sum) in sums.iter_mut().enumerate().take(gates) {
@@ -71,12 +71,12 @@ impl RowLayer<'_> {
         sums
     }
 
-    /// The sums of a unit's input half, as they are folded.
+    /// The input projection of a unit, as a folded token stores it.
     pub(crate) fn input_sums(&self, unit: usize, x: &[i16]) -> [i32; 4] {
         self.sums(&self.weight_ih, unit, x, self.bias(unit))
     }
 
-    /// Adds the second row of a pair to its first, where rows come in pairs, and scales.
+    /// Adds the second row of each pair to its first, if the rows are in pairs, and requantises.
     fn requantize_rows(&self, matrix: &Matrix<'_>, [a, b, c, d]: [i32; 4], m: [i16; 4]) -> [i32; 4] {
         let [a, b, c, d] = match self.kind {
             _ if matrix.is_wide() => [a, b, c, d],
@@ -87,7 +87,7 @@ impl RowLayer<'_> {
         [requantize(a, m[0]), requantize(b, m[1]), requantize(c, m[2]), requantize(d, m[3])]
     }
 
-    /// One step on `x`, `[input_size]`, Q15; or, where there are `sums`, as many as biases, on an input half that is ready-made.
+    /// Computes one step. `x`: `[input_size]`, Q15. `sums`: a precomputed input projection, which replaces `x`.
     #[inline(never)]
     pub(crate) fn step(&self, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
         for unit in 0..self.hidden_size() {
@@ -99,7 +99,7 @@ impl RowLayer<'_> {
             let x = self.requantize_rows(&self.weight_ih, from_x, mx);
             let from_h = self.sums(&self.weight_hh, unit, state.h, self.recurrent_bias(unit));
             let h = self.requantize_rows(&self.weight_hh, from_h, mh);
-            // An array: a closure over indices links a panic where it is not inlined.
+            // An array, because a closure over indices can panic if it is not inlined.
             let mut z = [0; 4];
             z.iter_mut().zip(x.iter().zip(&h)).for_each(|(z, (x, h))| *z = (x + h) << self.shift);
             let c = state.c.get(unit).copied().unwrap_or(0);
@@ -115,12 +115,12 @@ impl RowLayer<'_> {
         core::mem::swap(&mut state.h, &mut state.next_h);
     }
 
-    /// Multiply-accumulates of a step.
+    /// The multiply-accumulates of a step.
     pub(crate) fn macs(&self) -> usize {
         self.weight_ih.macs() + self.weight_hh.macs()
     }
 
-    /// Bytes of flash: weights, biases, multipliers.
+    /// The bytes of flash: weights, biases, multipliers.
     pub(crate) fn bytes(&self) -> usize {
         let multipliers = size_of_val(self.multiplier_ih) + size_of_val(self.multiplier_hh);
         self.weight_ih.bytes() + self.weight_hh.bytes() + size_of_val(self.bias) + multipliers

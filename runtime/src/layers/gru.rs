@@ -1,4 +1,4 @@
-//! The GRU layer, in PyTorch's form: the reset gate acts after the product with W_hn and on its bias.
+//! The GRU layer, in PyTorch's form: the reset gate acts on W_hn·h + b_hn.
 
 use core::num::NonZeroUsize;
 
@@ -8,16 +8,17 @@ use crate::kernel::dot3;
 use crate::layers::State;
 use crate::rows::{rows, rows_or_empty};
 
-/// One layer's parameters, borrowed from the file. The last dimension is the gate: `r z n`.
+/// The parameters of one direction of a layer, borrowed from the file. The last dimension is the gate: `r z n`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gru<'a> {
-    /// The size of `x`.
+    /// The input size.
     pub input_size: NonZeroUsize,
     /// `[hidden_size · input_size][3]`
     pub weight_ih: &'a [[i8; 3]],
     /// `[hidden_size · hidden_size][3]`
     pub weight_hh: &'a [[i8; 3]],
-    /// `[hidden_size][4]`: of `r z n`, in units of the input half's accumulators; of the recurrent half's `n`, in units of its.
+    /// `[hidden_size][4]`: b_r, b_z, b_n in units of the input projection's accumulators, then b_hn in units of the
+    /// recurrent projection's.
     pub bias: &'a [[i32; 4]],
     /// `[hidden_size][3]`
     pub multiplier_ih: &'a [[i16; 3]],
@@ -28,12 +29,13 @@ pub(crate) struct Gru<'a> {
 }
 
 impl Gru<'_> {
-    /// One step whose input half is ready-made. sums: `[hidden_size · 4]`. It is the step on no columns, with these in the place of the biases.
+    /// Computes one step with a precomputed input projection, `[hidden_size * 4]`: the step without columns, with these
+    /// sums in place of the biases.
     pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
         Gru { weight_ih: &[], bias: sums.as_chunks().0, ..*self }.step(&[], state);
     }
 
-    /// One step on `x`, `[input_size]`, Q15.
+    /// Computes one step. `x`: `[input_size]`, Q15.
     #[inline(never)]
     pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
         let hidden_size = NonZeroUsize::new(state.h.len()).unwrap_or(NonZeroUsize::MIN);
@@ -51,13 +53,14 @@ impl Gru<'_> {
     }
 }
 
-/// Adds the second row of the pair to its first and scales: accumulators to parts of pre-activations.
+/// Adds the second row of the pair to its first and requantises: from accumulators to parts of pre-activations.
 #[inline(always)]
 fn requantize_rows([r, z, n]: [i32; 3], m: &[i16; 3]) -> [i32; 3] {
     [requantize(r + (z >> 8), m[0]), requantize(z, m[1]), requantize(n, m[2])]
 }
 
-/// Both halves of a unit's pre-activations and its state (Q30) to its new state and hidden state (Q15).
+/// Computes the new state (Q30) and hidden state (Q15) of a unit from both parts of its pre-activations and its state
+/// (Q30).
 #[inline(always)]
 pub(crate) fn unit(x: [i32; 3], h: [i32; 3], shift: u32, state: i32) -> (i32, i16) {
     let r = sigmoid((x[0] + h[0]) << shift);

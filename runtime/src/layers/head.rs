@@ -1,11 +1,11 @@
-//! The answer that a network gives.
+//! The head of a network, and its logits.
 
 use crate::layers::linear::Linear;
 use crate::softmax;
 use crate::text::vocabulary::UNK;
 use tern_format::Output;
 
-/// The last layer.
+/// The last layer of a network.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Head<'a> {
     pub linear: Linear<'a>,
@@ -13,7 +13,7 @@ pub(crate) struct Head<'a> {
 }
 
 impl Head<'_> {
-    /// How many logits it gives: a sigmoid's single one has a zero before it.
+    /// The number of logits. A sigmoid has an implied logit of 0 for the first class.
     pub(crate) fn len(&self) -> usize {
         self.linear.len() + self.implied()
     }
@@ -26,19 +26,21 @@ impl Head<'_> {
 /// A class and its logit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ranked {
-    /// Index of the class among the labels.
+    /// The index of the class among the labels.
     pub class: usize,
-    /// Q16.
+    /// The logit, Q16.
     pub logit: i32,
 }
 
-/// The answer so far: a logit for each class, computed when asked for, so that it needs no memory.
+/// The logits after the steps so far. Each is computed when it is asked for, so that they take no memory.
 ///
-/// Of a model with the output [`Sigmoid`](Output::Sigmoid) the logit of class 0 is 0 and that of class 1 is the network's: the softmax of
-/// the two is the sigmoid. Of a language model the classes are the tokens' ids; of a forecast they are its values, normalised.
+/// A model with the output [`Sigmoid`](Output::Sigmoid) has a logit of 0 for class 0 and the logit of the network for
+/// class 1, so that the softmax of the two is the sigmoid. The classes of a language model are token ids, those of a
+/// forecast are its predicted values, normalised.
 ///
-/// One logit costs F multiply-accumulates, for F features; [`best`](Logits::best) and [`top`](Logits::top) go once over all classes,
-/// [`probability`](Logits::probability) twice.
+/// A logit costs F multiply-accumulates, for F features. [`best`](Logits::best) and [`top`](Logits::top) compute all
+/// logits once, [`probability`](Logits::probability) twice. To show several probabilities, copy the logits with
+/// [`logits_into`](crate::SessionBase::logits_into) and use [`softmax`](crate::softmax).
 #[derive(Clone, Copy, Debug)]
 pub struct Logits<'s> {
     pub(crate) head: &'s Head<'s>,
@@ -47,17 +49,17 @@ pub struct Logits<'s> {
 }
 
 impl<'s> Logits<'s> {
-    /// How many classes there are; at least 1.
+    /// The number of classes, at least 1.
     pub fn len(&self) -> usize {
         self.head.len()
     }
 
-    /// Never true.
+    /// Always false.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The logit of one class, Q16; none beyond the last.
+    /// The logit of one class, Q16; none beyond the last class.
     pub fn get(&self, class: usize) -> Option<i32> {
         match class.checked_sub(self.head.implied()) {
             Some(index) => self.head.linear.get(self.features, index),
@@ -65,12 +67,12 @@ impl<'s> Logits<'s> {
         }
     }
 
-    /// All logits by class, Q16.
+    /// All logits in the order of the classes, Q16.
     pub fn iter(&self) -> impl Iterator<Item = i32> + use<'s> {
         core::iter::repeat_n(0, self.head.implied()).chain(self.head.linear.outputs(self.features))
     }
 
-    /// The class of the largest logit, the first among equals.
+    /// The class with the largest logit; the first of equal ones.
     pub fn best(&self) -> Ranked {
         let mut best = Ranked { class: 0, logit: i32::MIN };
         for class in 0..self.len() {
@@ -83,18 +85,19 @@ impl<'s> Logits<'s> {
         best
     }
 
-    /// Fills `ranks` with the classes of the largest logits, falling, the first among equals first. Gives how many there are.
+    /// Fills `ranks` with the classes of the largest logits, in descending order, the first of equal ones first.
+    /// Returns how many it filled.
     pub fn top(&self, ranks: &mut [Ranked]) -> usize {
         top_of(self.iter().enumerate(), ranks)
     }
 
-    /// Fills `ranks` with the likeliest next tokens of a language model, as [`top`](Logits::top) does; PAD and UNK, which are no text, are not
-    /// among them.
+    /// Fills `ranks` with the most probable next tokens of a language model, as [`top`](Logits::top) does, without PAD
+    /// and UNK.
     pub fn next_tokens(&self, ranks: &mut [Ranked]) -> usize {
         top_of(self.iter().enumerate().skip(UNK as usize + 1), ranks)
     }
 
-    /// The softmax of one class for display, Q16: 0 … 65,536; 0 beyond the last class. Error at most 1e-4.
+    /// The probability of one class by softmax, Q16: 0 to 65,536; 0 beyond the last class. Error at most 1e-4.
     pub fn probability(&self, class: usize) -> u32 {
         match self.get(class) {
             Some(logit) => softmax::probability(logit, self.best().logit, self.iter()),
@@ -103,7 +106,7 @@ impl<'s> Logits<'s> {
     }
 }
 
-/// The largest of `all`, falling, into `ranks`.
+/// Writes the largest of `all` to `ranks`, in descending order. Returns how many it wrote.
 fn top_of(all: impl Iterator<Item = (usize, i32)>, ranks: &mut [Ranked]) -> usize {
     let mut filled = 0;
     for (class, logit) in all {

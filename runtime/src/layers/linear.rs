@@ -1,10 +1,10 @@
-//! A linear layer: the last one of a network, or the hidden one before it.
+//! A linear layer: the last layer of a network, or the hidden layer of the head.
 
 use crate::activation::relu;
 use crate::fixed::requantize;
 use crate::layers::matrix::Matrix;
 
-/// A layer's parameters, borrowed from the file. Rows are ordinary, not paired.
+/// The parameters of a layer, borrowed from the file. Its rows are not in pairs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Linear<'a> {
     /// `[outputs, width]`
@@ -18,12 +18,12 @@ pub(crate) struct Linear<'a> {
 }
 
 impl<'a> Linear<'a> {
-    /// How many outputs there are.
+    /// The number of outputs.
     pub(crate) fn len(&self) -> usize {
         self.bias.len()
     }
 
-    /// One output for features `[width]`, Q15; none beyond the last.
+    /// One output for `features`, `[width]`, Q15; none beyond the last.
     pub(crate) fn get(&self, features: &[i16], index: usize) -> Option<i32> {
         let (&bias, &multiplier) = (self.bias.get(index)?, self.multiplier.get(index)?);
         Some(requantize(self.weight.dot(index, features, bias)?, multiplier) << self.shift)
@@ -35,7 +35,7 @@ impl<'a> Linear<'a> {
         (0..self.len()).map_while(move |index| linear.get(features, index))
     }
 
-    /// Writes max(0, output), from Q20 to Q15, saturating, of every output to `activations`, `[outputs]`.
+    /// Writes max(0, output) of every output to `activations`, `[outputs]`, converted from Q20 to Q15, saturating.
     pub(crate) fn relu(&self, features: &[i16], activations: &mut [i16]) {
         for (index, activation) in activations.iter_mut().enumerate() {
             let Some(z) = self.get(features, index) else { return };
@@ -43,7 +43,7 @@ impl<'a> Linear<'a> {
         }
     }
 
-    /// Bytes of flash: weights, biases, multipliers.
+    /// The bytes of flash: weights, biases, multipliers.
     pub(crate) fn bytes(&self) -> usize {
         self.weight.bytes() + self.len() * (4 + 2)
     }

@@ -1,4 +1,4 @@
-//! The LSTM layer, in either packing.
+//! The LSTM layer, in the packings `interleaved4` and `paired16`.
 
 mod paired;
 
@@ -23,7 +23,8 @@ use crate::rows::{rows, rows_or_empty};
 pub(crate) use paired::{Paired, Record, biases, pair_biases};
 
 impl Lstm<'_> {
-    /// One step on `x`, `[input_size]`, Q15. A function by itself, lest its registers and its stack become those of all who call it.
+    /// Computes one step. `x`: `[input_size]`, Q15. It is not inlined, so that its callers do not need its registers
+    /// and its stack.
     #[inline(never)]
     pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
         #[cfg(armv7m)]
@@ -37,17 +38,17 @@ impl Lstm<'_> {
         core::mem::swap(&mut state.h, &mut state.next_h);
     }
 
-    /// One step whose input half is ready-made. sums: `[hidden_size · 4]`. It is the step on no columns, with these in the place of the
-    /// biases.
+    /// Computes one step with a precomputed input projection, `[hidden_size * 4]`: the step without columns, with these
+    /// sums in place of the biases.
     pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
         Lstm { weight_ih: &[], bias: sums.as_chunks().0, ..*self }.step(&[], state);
     }
 
-    /// The definition of a step, up to the exchange of `h` and `next_h`.
+    /// The definition of a step. It does not exchange `h` and `next_h`.
     #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
     #[inline(always)]
     fn plain_step(&self, x: &[i16], state: &mut State<'_>) {
-        // The size is not zero, or there would be no unit to step.
+        // If the size were zero, there would be no unit to compute.
         let hidden_size = NonZeroUsize::new(state.h.len()).unwrap_or(NonZeroUsize::MIN);
         let weights = rows_or_empty(self.weight_ih, self.input_size).zip(rows(self.weight_hh, hidden_size));
         let rows = weights.zip(self.bias).zip(self.multiplier_ih.iter().zip(self.multiplier_hh));
@@ -61,13 +62,14 @@ impl Lstm<'_> {
     }
 }
 
-/// Adds the second row of each pair to its first and scales: accumulators to pre-activations.
+/// Adds the second row of each pair to its first and requantises: from accumulators to pre-activations.
 #[inline(always)]
 fn requantize_rows([i, f, g, o]: [i32; 4], m: &[i16; 4]) -> [i32; 4] {
     [requantize(i + (f >> 8), m[0]), requantize(f, m[1]), requantize(g + (o >> 8), m[2]), requantize(o, m[3])]
 }
 
-/// A unit's pre-activations (Q19, for `g` Q20) and cell state to its new cell state (Q20) and hidden state (Q15).
+/// Computes the new cell state (Q20) and hidden state (Q15) of a unit from its pre-activations (Q19; `g` in Q20) and
+/// its cell state.
 #[inline(always)]
 pub(crate) fn unit([i, f, g, o]: [i32; 4], c: i32) -> (i32, i16) {
     let (i, f, g, o) = (sigmoid(i), sigmoid(f), tanh(g), sigmoid(o));

@@ -1,4 +1,4 @@
-//! A matrix of weights of 4, 8 or 16 bits, row by row.
+//! A matrix of 4-bit, 8-bit or 16-bit weights, row by row.
 
 use core::num::NonZeroUsize;
 
@@ -14,7 +14,8 @@ use crate::rows::row;
 pub(crate) enum Weights<'a> {
     /// `[rows · columns]`
     Bits8(&'a [i8]),
-    /// Two columns in a byte, the even one in its lower half, −7 … 7 each. A weight is that times its group's multiplier, 1 … 18.
+    /// Two columns in each byte, the even column in the lower half: −7 to 7. The weight is this times the multiplier of
+    /// its group, 1 to 18.
     #[cfg(feature = "widths")]
     Bits4 {
         /// `[rows · columns / 2]`
@@ -22,12 +23,12 @@ pub(crate) enum Weights<'a> {
         /// `[rows · ⌈columns / 16⌉]`
         groups: &'a [u8],
     },
-    /// In 256ths of the other widths' weights. `[rows · columns]`
+    /// 16-bit weights in units of 1/256 of an 8-bit weight, `[rows * columns]`.
     #[cfg(feature = "widths")]
     Bits16(&'a [i16]),
 }
 
-/// Weights by rows.
+/// A matrix, row by row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Matrix<'a> {
     pub columns: NonZeroUsize,
@@ -35,10 +36,10 @@ pub(crate) struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// Of no rows.
+    /// A matrix without rows.
     pub(crate) const EMPTY: Matrix<'static> = Matrix { columns: NonZeroUsize::MIN, weights: Weights::Bits8(&[]) };
 
-    /// The sum of one row with `v`, `[columns]`, Q15, and its bias; none beyond the last.
+    /// The dot product of one row with `v`, `[columns]`, Q15, plus its bias; none beyond the last row.
     #[cfg_attr(feature = "widths", inline(never))]
     pub(crate) fn dot(&self, index: usize, v: &[i16], bias: i32) -> Option<i32> {
         match self.weights {
@@ -53,7 +54,7 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// One row of 4-bit weights and its groups' multipliers; none of other widths, or beyond the last.
+    /// One row of 4-bit weights and the multipliers of its groups; none for other widths or beyond the last row.
     #[cfg(feature = "widths")]
     pub(crate) fn row_of_groups(&self, index: usize) -> Option<(&'a [u8], &'a [u8])> {
         let Weights::Bits4 { pairs, groups } = self.weights else { return None };
@@ -62,7 +63,7 @@ impl<'a> Matrix<'a> {
         Some((row(pairs, bytes, index)?, row(groups, multipliers, index)?))
     }
 
-    /// Whether its weights are 256ths: their rows are in no pairs.
+    /// Returns true for 16-bit weights, whose rows are not in pairs.
     pub(crate) fn is_wide(&self) -> bool {
         match self.weights {
             Weights::Bits8(_) => false,
@@ -73,8 +74,7 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// The sum of |w| over one row, in 256ths of a weight where [`is_wide`](Matrix::is_wide).
-    /// Saturating.
+    /// The sum of |w| over one row, saturating. For 16-bit weights ([`is_wide`](Matrix::is_wide)) in units of 1/256.
     pub(crate) fn size_of_row(&self, index: usize) -> u32 {
         fn sum(sizes: impl Iterator<Item = u32>) -> u32 {
             sizes.fold(0, u32::saturating_add)
@@ -107,7 +107,7 @@ impl<'a> Matrix<'a> {
         !matches!(self.weights, Weights::Bits8(_))
     }
 
-    /// Multiply-accumulates of all rows.
+    /// The multiply-accumulates of all rows.
     pub(crate) fn macs(&self) -> usize {
         match self.weights {
             Weights::Bits8(weights) => weights.len(),
@@ -118,7 +118,7 @@ impl<'a> Matrix<'a> {
         }
     }
 
-    /// Bytes of flash.
+    /// The bytes of flash.
     pub(crate) fn bytes(&self) -> usize {
         match self.weights {
             Weights::Bits8(weights) => weights.len(),

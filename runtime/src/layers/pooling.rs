@@ -1,4 +1,4 @@
-//! From the hidden states of all steps to what the head reads.
+//! Pooling and merging: from the hidden states of all steps to the input of the head.
 
 use core::num::NonZeroU32;
 
@@ -7,31 +7,31 @@ use crate::fixed::{round_shift, saturate_16};
 use crate::state_codec::StateCodec;
 use tern_format::Merge;
 
-/// Steps whose sum is exact; an even number, so that half of the sum is no larger than that of half the steps.
+/// The most steps whose sum is exact. It is even, so that half of the sum is at most the sum of half of the steps.
 pub(crate) const EXACT_STEPS: u32 = 65_534;
 
-/// One value of both directions, Q15.
+/// Merges one value of both directions, Q15.
 #[inline]
 pub(crate) fn merge(how: Merge, forward: i16, reverse: i16) -> i16 {
     let (forward, reverse) = (i32::from(forward), i32::from(reverse));
     match how {
         Merge::Sum | Merge::Mean => round_shift(forward + reverse, 1) as i16,
         Merge::Product => saturate_16(round_shift(forward * reverse, 15)),
-        // They stand side by side: there is nothing to merge.
+        // Concatenated values are not merged.
         Merge::Concat => forward as i16,
     }
 }
 
-/// What is kept of the states so far, in the caller's scratch.
+/// The pooled hidden states so far, in the caller's scratch.
 #[derive(Debug)]
 pub(crate) struct Pool<'s> {
     /// True if the head reads the maximum.
     pub has_max: bool,
-    /// `[width]`; empty where no mean is asked for
+    /// Sums for the mean, `[width]`; empty if the mean is not needed.
     pub sum: &'s mut [i32],
-    /// `[width]`, `[2 · width]` of mean and largest; empty where the head reads a state as it is
+    /// The input of the head: `[width]`, or `[2 * width]` for mean and maximum.
     pub features: &'s mut [i16],
-    /// Steps in `sum`: 0 … [`EXACT_STEPS`].
+    /// The number of steps in `sum`: 0 to [`EXACT_STEPS`].
     pub count: u32,
 }
 
@@ -42,13 +42,14 @@ impl Pool<'_> {
         self.count = 0;
     }
 
-    /// Adds one step's values from `at` on: one direction's where they stand side by side. Before any step `first`, afterwards not.
+    /// Adds the values of one step, beginning at `at`: 0, or the offset of the reverse direction if directions are
+    /// concatenated. `first`: true before the first step.
     pub(crate) fn add(&mut self, at: usize, first: bool, values: impl Iterator<Item = i16> + Clone) {
         for (sum, v) in self.sum.iter_mut().skip(at).zip(values.clone()) {
             *sum += i32::from(v);
         }
         if POOLING && self.has_max {
-            // The means lie before the largest values.
+            // The means come before the maxima.
             for (largest, v) in self.features.iter_mut().skip(self.sum.len() + at).zip(values) {
                 if first || v > *largest {
                     *largest = v;
@@ -57,7 +58,7 @@ impl Pool<'_> {
         }
     }
 
-    /// Makes room for one step more: past [`EXACT_STEPS`] all that was counts half.
+    /// Makes room for one more step: after [`EXACT_STEPS`] all sums and the count are halved.
     pub(crate) fn make_room(&mut self) {
         if self.count == EXACT_STEPS {
             self.sum.iter_mut().for_each(|sum| *sum >>= 1);
@@ -65,7 +66,7 @@ impl Pool<'_> {
         }
     }
 
-    /// How many steps there are, their sums, the largest values.
+    /// Passes the number of steps, the sums and the maxima through the codec.
     pub(crate) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         self.count = codec.count(self.count);
         codec.check(self.count <= EXACT_STEPS);
@@ -75,7 +76,7 @@ impl Pool<'_> {
         codec.halves(self.features.iter_mut().skip(self.sum.len()));
     }
 
-    /// Writes the means of what was added.
+    /// Writes the means.
     pub(crate) fn finish(&mut self) {
         if !POOLING {
             return;
@@ -87,9 +88,9 @@ impl Pool<'_> {
     }
 }
 
-/// `sum / count`, to the nearest, half up. |sum| ≤ 2^15 · count, count ≤ [`EXACT_STEPS`].
+/// `sum / count`, rounded to the nearest, half up. |sum| ≤ 2^15 · count; count ≤ [`EXACT_STEPS`].
 fn rounded_mean(sum: i32, count: NonZeroU32) -> i16 {
-    // From 0 on, so that division rounds one way; below 2^32.
+    // Shifted to be not negative, so that the division rounds down; below 2^32.
     let from_zero = sum.wrapping_add_unsigned(count.get() << 15) as u32;
     (((from_zero + count.get() / 2) / count) as i32 - 32_768) as i16
 }

@@ -8,21 +8,21 @@ use crate::kernel::{dot, dot_each};
 use crate::layers::State;
 use crate::rows::{rows, rows_or_empty};
 
-/// What four units have, each, and what is left. None are taken together on cores without registers for four rows.
+/// Splits a parameter into groups of four units and the rest. Cores without registers for four rows make no groups.
 fn fours<T>(all: &[T]) -> (&[[T; 4]], &[T]) {
     if cfg!(thumb1) { (&[], all) } else { all.as_chunks() }
 }
 
-/// One layer's parameters, borrowed from the file.
+/// The parameters of one direction of a layer, borrowed from the file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rnn<'a> {
-    /// The size of `x`.
+    /// The input size.
     pub input_size: NonZeroUsize,
     /// `[hidden_size · input_size]`
     pub weight_ih: &'a [i8],
     /// `[hidden_size · hidden_size]`
     pub weight_hh: &'a [i8],
-    /// `[hidden_size]`, in units of the input half's accumulators
+    /// `[hidden_size]`, in units of the input projection's accumulators
     pub bias: &'a [i32],
     /// `[hidden_size]`
     pub multiplier_ih: &'a [i16],
@@ -30,20 +30,21 @@ pub(crate) struct Rnn<'a> {
     pub multiplier_hh: &'a [i16],
     /// 0 … 8
     pub shift: u32,
-    /// max(0, z) in place of tanh.
+    /// True for max(0, z), false for tanh(z).
     pub relu: bool,
 }
 
 impl Rnn<'_> {
-    /// One step whose input half is ready-made. sums: `[hidden_size]`. It is the step on no columns, with these in the place of the biases.
+    /// Computes one step with a precomputed input projection, `[hidden_size]`: the step without columns, with these
+    /// sums in place of the biases.
     pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
         Rnn { weight_ih: &[], bias: sums, ..*self }.step(&[], state);
     }
 
-    /// One step on `x`, `[input_size]`, Q15.
+    /// Computes one step. `x`: `[input_size]`, Q15.
     #[inline(never)]
     pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
-        // Four units at a time, for an activation that is loaded serves four rows; then what is left, one by one.
+        // Four units at a time, so that each activation is loaded once for four rows; then the remaining units.
         let (bias, last_bias) = fours(self.bias);
         let (multiplier_ih, last_multiplier_ih) = fours(self.multiplier_ih);
         let (multiplier_hh, last_multiplier_hh) = fours(self.multiplier_hh);
@@ -73,7 +74,7 @@ impl Rnn<'_> {
         core::mem::swap(&mut state.h, &mut state.next_h);
     }
 
-    /// A unit's sums of both halves, and their multipliers, to its hidden state.
+    /// Computes the hidden state of a unit from the sums and the multipliers of both projections.
     #[inline(always)]
     fn unit(&self, sums: (i32, i32), multipliers: (&i16, &i16)) -> i16 {
         let z = (requantize(sums.0, *multipliers.0) + requantize(sums.1, *multipliers.1)) << self.shift;

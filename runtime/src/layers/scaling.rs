@@ -1,15 +1,15 @@
-//! Numbers from outside to what the network reads, and back.
+//! Scaling: from the integers of a caller to the inputs of the network, and from its outputs back.
 
 use core::num::NonZeroU32;
 
 use crate::fixed::saturate_16;
 use crate::text::texts::Texts;
 
-/// How integers of the outside and the network's numbers are converted, borrowed from the file. An integer `v` of channel `k` stands for
-/// the real number `v / 2^point[k]`.
+/// The scaling of channels, borrowed from the file. An integer `v` of channel `k` stands for the real number `v /
+/// 2^point[k]`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scaling<'a> {
-    /// `[channels]`, an integer of the outside
+    /// The integer that stands for the mean, `[channels]`.
     pub offset: &'a [i32],
     /// `[channels]`, 1 … 2^30
     pub multiplier: &'a [i32],
@@ -17,20 +17,21 @@ pub(crate) struct Scaling<'a> {
     pub shift: &'a [i32],
     /// `[channels]`, −16 … 30
     pub point: &'a [i32],
-    /// Of a forecast's values: of which channel of the input each is
+    /// The channel of each predicted value.
     pub channel: &'a [i32],
-    /// Of a forecast's values: whether each counts from the last number read of its channel, in the place of `offset`; 0 or 1
+    /// 1 for each predicted value that is a difference from the last value of its channel, 0 for one that is a
+    /// difference from `offset`.
     pub last: &'a [i32],
 }
 
-/// What a model has that reads numbers, borrowed from the file.
+/// The channels and golden sequences of a model that reads values, borrowed from the file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Numbers<'a> {
-    /// Of the channels
+    /// The scaling of the channels.
     pub input: Scaling<'a>,
-    /// Of a forecast's values; empty for other tasks
+    /// The scaling of the predicted values; empty for other tasks.
     pub output: Scaling<'a>,
-    /// What the channels are called
+    /// The names of the channels.
     pub channels: Texts<'a>,
     /// `[golden + 1]`, in steps
     pub golden_offsets: &'a [u32],
@@ -39,7 +40,7 @@ pub(crate) struct Numbers<'a> {
 }
 
 impl<'a> Numbers<'a> {
-    /// Of a model that reads none.
+    /// The value for a model that reads text.
     pub(crate) const NONE: Numbers<'static> = Numbers {
         input: Scaling::NONE,
         output: Scaling::NONE,
@@ -55,20 +56,20 @@ impl<'a> Numbers<'a> {
     }
 }
 
-/// A channel of the input, or a value of a forecast: what its integers stand for.
+/// A channel of the input, or a predicted value: its name and the scale of its integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Channel<'a> {
-    /// What it is called.
+    /// The name.
     pub name: &'a str,
     /// An integer `v` stands for the real number `v / 2^point`. −16 … 30.
     pub point: i32,
 }
 
-/// Bounds of [`Scaling`]'s numbers, checked at load.
+/// The ranges of the numbers in [`Scaling`], checked at load.
 pub(crate) const MULTIPLIERS: [i32; 2] = [1, 1 << 30];
 pub(crate) const SHIFTS: [i32; 2] = [1, 46];
 pub(crate) const POINTS: [i32; 2] = [-16, 30];
-/// Bounds of a forecast's window.
+/// The range of a forecast's window.
 pub(crate) const WINDOWS: [i32; 2] = [1, 1 << 16];
 
 /// `(v · m + 2^(n−1)) >> n`. |v| ≤ 2^32, m ≤ 2^30, 0 < n ≤ 46: the sum stays below 2^63.
@@ -78,8 +79,8 @@ fn scale(v: i64, multiplier: i32, shift: i32) -> i64 {
 }
 
 impl Channel<'_> {
-    /// The integer that stands for `numerator / denominator`, to the nearest, half up, saturating: a sensor's 21.37 °C as `encode(2_137, 100)`,
-    /// a number in Q16 as `encode(number, 1 << 16)`.
+    /// The integer that stands for `numerator / denominator`, rounded to the nearest, half up, saturating. 21.37 °C is
+    /// `encode(2_137, 100)`, a number in Q16 is `encode(number, 1 << 16)`.
     pub fn encode(&self, numerator: i32, denominator: NonZeroU32) -> i32 {
         // |numerator| · 2^30 < 2^62, 2^16 · denominator < 2^49.
         let up = 1i64 << self.point.clamp(0, POINTS[1]);
@@ -88,8 +89,8 @@ impl Channel<'_> {
         nearest.clamp(i32::MIN.into(), i32::MAX.into()) as i32
     }
 
-    /// How many `1 / denominator` an integer of the channel stands for, to the nearest, half up, saturating: a forecast of 21.37 °C in hundredths
-    /// as 2,137 with `decode(value, 100)`.
+    /// The number of units of `1 / denominator` that an integer of the channel stands for, rounded to the nearest, half
+    /// up, saturating. With `decode(value, 100)`, a forecast of 21.37 °C is 2,137.
     pub fn decode(&self, value: i32, denominator: NonZeroU32) -> i32 {
         // |value| · denominator < 2^63.
         let product = i64::from(value) * i64::from(denominator.get());
@@ -102,11 +103,11 @@ impl Channel<'_> {
 }
 
 impl Scaling<'_> {
-    /// Of no channels.
+    /// The scaling of no channels.
     pub(crate) const NONE: Scaling<'static> =
         Scaling { offset: &[], multiplier: &[], shift: &[], point: &[], channel: &[], last: &[] };
 
-    /// How many channels there are.
+    /// The number of channels.
     pub(crate) fn len(&self) -> usize {
         self.offset.len()
     }
@@ -116,7 +117,8 @@ impl Scaling<'_> {
         numbers.map(|((&offset, &multiplier), &shift)| (offset, multiplier, shift))
     }
 
-    /// Integers of the outside to Q15, saturating. What is missing counts as its channel's offset, so as 0.
+    /// Converts the integers of a caller to Q15, saturating. A missing value counts as the offset of its channel, which
+    /// gives 0.
     pub(crate) fn read(&self, values: &[i32], x: &mut [i16]) {
         let values = values.iter().map(Some).chain(core::iter::repeat(None));
         for ((x, (offset, multiplier, shift)), value) in x.iter_mut().zip(self.channels()).zip(values) {
@@ -125,7 +127,7 @@ impl Scaling<'_> {
         }
     }
 
-    /// Keeps integers of the outside as they are. What is missing counts as its channel's offset.
+    /// Copies the integers of a caller. A missing value counts as the offset of its channel.
     pub(crate) fn keep(&self, values: &[i32], last: &mut [i32]) {
         let values = values.iter().map(Some).chain(core::iter::repeat(None));
         for ((last, offset), value) in last.iter_mut().zip(self.offset).zip(values) {
@@ -133,13 +135,13 @@ impl Scaling<'_> {
         }
     }
 
-    /// Of which channel of the input a value of a forecast is.
+    /// The channel of a predicted value.
     pub(crate) fn channel_of(&self, index: usize) -> Option<usize> {
         self.channel.get(index).map(|&channel| channel as usize)
     }
 
-    /// A number of the network, Q16, to an integer of the outside, saturating; none beyond the last. `read`: the last number read of
-    /// each channel of the input.
+    /// Converts an output of the network, Q16, to an integer for the caller, saturating; none beyond the last. `read`:
+    /// the last value of each channel.
     pub(crate) fn write(&self, index: usize, value: i32, read: &[i32]) -> Option<i32> {
         let (offset, multiplier, shift) = self.channels().nth(index)?;
         let counts_from = match self.last.get(index) {

@@ -1,4 +1,4 @@
-//! The proof that no accumulator overflows, computed from the weights: `docs/arithmetic.md`, "No accumulator overflows".
+//! Checks, from the weights, that no accumulator can overflow: `docs/arithmetic.md`, "No accumulator overflows".
 
 use core::num::NonZeroUsize;
 
@@ -15,10 +15,10 @@ use crate::rows::{row, rows};
 #[cfg(feature = "widths")]
 use tern_format::Cell as CellKind;
 
-/// A bound on the size of something that must stay below 2^31; saturating, so that what is beyond stays so.
+/// A bound on an absolute value that must stay below 2^31; saturating.
 pub(super) type Bound = u32;
 
-/// A row whose sums can overflow, by its half.
+/// A row whose sums can overflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Overflow {
     Input {
@@ -27,7 +27,7 @@ pub(super) enum Overflow {
     Recurrent {
         row: usize,
     },
-    /// Of both halves together.
+    /// The sum of both projections.
     Requantised {
         row: usize,
     },
@@ -35,37 +35,39 @@ pub(super) enum Overflow {
 
 pub(super) const LIMIT: Bound = 1 << 31;
 
-/// The largest size of `weights · v + bias` with any |v| ≤ 2^15, in any order of summing. `sum`: of |weights|, saturating
+/// The largest absolute value of `weights · v + bias` for any |v| ≤ 2^15, in any order of summation. `sum`: the sum of
+/// |weights|, saturating.
 #[inline(never)]
 pub(super) fn row_bound(sum: u32, bias: i32) -> Bound {
     let sums = if sum < 1 << 16 { sum << 15 } else { LIMIT };
     sums.saturating_add(bias.unsigned_abs())
 }
 
-/// The sum of the sizes of weights.
+/// The sum of absolute weights.
 fn size_of(weights: impl Iterator<Item = i8>) -> u32 {
     weights.fold(0, |sum, w| sum.saturating_add(w.unsigned_abs().into()))
 }
 
-/// The bound of a pair's first row, to which a 256th of the second's sum is added.
+/// The bound of the first row of a pair, to which the sum of the second row, divided by 256, is added.
 pub(super) fn with_second(first: Bound, second: Bound) -> Bound {
     first.saturating_add((second >> 8) + 1)
 }
 
-/// What `requantize` makes of a bound below the limit: one more for its floor.
+/// The bound after `requantize`, for a bound below the limit; 1 is added for rounding down.
 #[inline(never)]
 fn requantized(bound: Bound, multiplier: i16) -> Bound {
     ((u64::from(bound) * u64::from(multiplier.unsigned_abs())) >> 16) as u32 + 1
 }
 
-/// Condition 3: both halves of a row, requantised, added and shifted, are below the limit. Both bounds are.
+/// Condition 3: returns true if both projections of a row, requantised, added and shifted, stay below the limit. Their
+/// bounds are below the limit.
 pub(super) fn fits(x: (Bound, i16), h: (Bound, i16), shift: u32) -> bool {
     requantized(x.0, x.1) + requantized(h.0, h.1) < LIMIT >> shift
 }
 
-/// One half of a unit: the bounds of its rows, pairs added up. The row's index is the error.
+/// The bounds of the rows of one projection of a unit. The error is the index of a row.
 ///
-/// `pairs`: the first rows of pairs; the second follows each.
+/// `pairs`: the first row of each pair; the second row follows it.
 fn half<const ROWS: usize>(
     weights: &[[i8; ROWS]],
     bias: [i32; ROWS],
@@ -78,7 +80,7 @@ fn half<const ROWS: usize>(
     pair_up(bounds, pairs)
 }
 
-/// Adds to the bounds of first rows those of the second, and checks all.
+/// Adds the bounds of second rows to those of first rows, and checks all.
 fn pair_up<const ROWS: usize>(
     mut bounds: [Bound; ROWS],
     pairs: impl IntoIterator<Item = usize>,
@@ -95,7 +97,7 @@ fn pair_up<const ROWS: usize>(
     }
 }
 
-/// Conditions 1 to 3 of any layer but LSTM's in other packings, which has its own check.
+/// Conditions 1 to 3 for all layers but those in the packing `paired16`, which have their own check.
 pub(super) fn check(cell: &Cell<'_>) -> Result<(), Overflow> {
     match cell {
         Cell::Lstm(lstm) => check_lstm(lstm),
@@ -109,7 +111,7 @@ pub(super) fn check(cell: &Cell<'_>) -> Result<(), Overflow> {
     }
 }
 
-/// One unit: its halves' bounds, by their rows.
+/// Checks a unit by the bounds of the rows of its input projection `x` and its recurrent projection `h`.
 fn check_unit<const ROWS: usize>(
     unit: usize,
     x: (Result<[Bound; ROWS], usize>, &[i16; ROWS]),
@@ -159,7 +161,7 @@ fn check_rnn(rnn: &Rnn<'_>) -> Result<(), Overflow> {
     Ok(())
 }
 
-/// The largest size of the sums of one row's input half, as in condition 1.
+/// The largest absolute sum of one row of the input projection, as in condition 1.
 pub(super) fn input_bound(cell: &Cell<'_>, unit: usize, index: usize) -> Bound {
     fn of<const ROWS: usize>(weights: Option<&[[i8; ROWS]]>, index: usize, bias: Option<&i32>) -> Bound {
         let weights = weights.unwrap_or_default().iter().filter_map(|column| column.get(index).copied());
@@ -192,13 +194,13 @@ pub(super) fn input_bound(cell: &Cell<'_>, unit: usize, index: usize) -> Bound {
     }
 }
 
-/// The largest size of the sums of one row of a matrix.
+/// The largest absolute sum of one row of a matrix.
 fn matrix_bound(matrix: &Matrix<'_>, index: usize, bias: i32) -> Bound {
     let sum = matrix.size_of_row(index);
     if !matrix.is_wide() {
         return row_bound(sum, bias);
     }
-    // One more for the floor.
+    // 1 is added for rounding down.
     let sums = if sum < 1 << 24 { (sum << 7) + 1 } else { LIMIT };
     sums.saturating_add(bias.unsigned_abs())
 }
@@ -228,7 +230,7 @@ fn check_rows(layer: &RowLayer<'_>) -> Result<(), Overflow> {
     Ok(())
 }
 
-/// Conditions 1 and 4. The row's index is the error.
+/// Conditions 1 and 4. The error is the index of a row.
 pub(super) fn check_linear(linear: &Linear<'_>) -> Result<(), usize> {
     for (row, (&bias, &multiplier)) in linear.bias.iter().zip(linear.multiplier).enumerate() {
         let bound = matrix_bound(&linear.weight, row, bias);

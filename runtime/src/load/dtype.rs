@@ -2,16 +2,16 @@
 
 use super::name_hash::Fingerprint;
 
-/// An element type of safetensors that device files use.
+/// An element type of safetensors; device files use these six.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dtype {
-    /// Bytes, of texts.
+    /// Bytes of texts.
     U8,
     /// Weights.
     I8,
     /// Multipliers.
     I16,
-    /// Offsets of texts.
+    /// Offsets and ids.
     U32,
     /// Biases and logits.
     I32,
@@ -20,7 +20,7 @@ pub enum Dtype {
 }
 
 impl Dtype {
-    /// Bytes of one element.
+    /// The size of an element in bytes.
     pub const fn size(self) -> usize {
         match self {
             Dtype::U8 | Dtype::I8 => 1,
@@ -29,7 +29,7 @@ impl Dtype {
         }
     }
 
-    /// As safetensors writes it.
+    /// The name that safetensors uses.
     pub const fn name(self) -> &'static str {
         match self {
             Dtype::U8 => "U8",
@@ -41,7 +41,7 @@ impl Dtype {
         }
     }
 
-    /// The type of this name; none if device files do not use it.
+    /// The type with this name; none if device files do not use it.
     #[cfg(any(test, feature = "write"))]
     pub fn from_name(name: &str) -> Option<Self> {
         Dtype::ALL.into_iter().find(|dtype| dtype.name() == name)
@@ -50,7 +50,7 @@ impl Dtype {
     #[cfg(any(test, feature = "write"))]
     const ALL: [Dtype; 6] = [Dtype::U8, Dtype::I8, Dtype::I16, Dtype::U32, Dtype::I32, Dtype::F32];
 
-    /// What its name is known by.
+    /// The hash of its name.
     pub(crate) const fn fingerprint(self) -> Fingerprint {
         match self {
             Dtype::U8 => const { Fingerprint::of("U8") },

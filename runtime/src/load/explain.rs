@@ -1,4 +1,4 @@
-//! From what the loader keeps of a [`Fault`] to what a caller reads.
+//! Turns the recorded fault of a file into a [`LoadError`].
 
 use super::metadata::explained;
 use crate::error::{LoadError, Name};
@@ -7,14 +7,14 @@ use crate::load::dtype::Dtype;
 use crate::load::file::{Expected, Fault, File};
 use crate::load::scanner::{Scanner, read_header, string_at};
 
-/// Why the file is refused, in full where that is built in.
+/// The error for a file that is refused; [`LoadError::Refused`] without the feature `errors`.
 pub(super) fn explain(file: &File<'_>) -> LoadError {
     if ERRORS { in_full(file) } else { LoadError::Refused }
 }
 
 fn in_full(file: &File<'_>) -> LoadError {
     let found = file.bytes.len();
-    // It is read again, from the beginning: who is refused reads nothing more.
+    // The header is read again from the beginning, because a refused file reads nothing more.
     let mut again = File::new(file.bytes);
     read_header(&mut again);
     match file.fault() {
@@ -48,7 +48,7 @@ fn in_full(file: &File<'_>) -> LoadError {
     }
 }
 
-/// Of the first entry that nobody asked for. again: the same file, not refused.
+/// The error for the first entry that the model does not use. `again`: the same file without a fault.
 fn left(file: &File<'_>, again: &File<'_>) -> LoadError {
     let mut scanner = Scanner::new(again);
     while scanner.next() && file.is_marked(scanner.entry.number) {}
@@ -68,7 +68,7 @@ fn unsupported(key: Name, found: &[u8], expected: &'static str) -> LoadError {
     LoadError::Unsupported { key, found: Name::of_bytes(found), expected }
 }
 
-/// The feature without which a build does not know a key or a tensor that others do.
+/// The missing feature that a key or a tensor belongs to, if there is one.
 fn feature_of(name: &[u8]) -> Option<&'static str> {
     if !FOLDING && name.starts_with(b"folded.") {
         Some("folding")

@@ -1,8 +1,8 @@
-//! A file that is read, and why it is refused.
+//! A file that is being read, and the first fault found in it.
 //!
-//! The first fault stays with the [`File`]; whoever reads goes on and finds nothing more, and the loader looks once, at its end. A
-//! [`LoadError`](crate::LoadError), all that a caller may read, is put together then. A build without the feature `errors` keeps no more
-//! than that there is a fault.
+//! The functions that read a file do not return errors: they record the fault in the [`File`] and return an empty
+//! value, and the loader checks for a fault once, at the end. It then builds the [`LoadError`](crate::LoadError). A
+//! build without the feature `errors` records only that there is a fault.
 
 use core::cell::Cell;
 
@@ -14,23 +14,23 @@ use crate::load::name_hash::Fingerprint;
 /// A key of the metadata, by its index in the list of keys.
 pub(crate) type Key = u8;
 
-/// Words of 32 bits for [`File::marks`].
+/// The number of words of [`File::marks`].
 const MARKS: usize = if ERRORS { 8 } else { 0 };
 
-/// A file that is read.
-// In this order, because what is set most often is set in the fewest bytes of code at the beginning.
+/// A file that is being read.
+// In this order, because the field that is set most often takes the fewest bytes of code at the beginning.
 #[repr(C)]
 pub(crate) struct File<'a> {
     is_refused: Cell<bool>,
     pub bytes: &'a [u8],
-    /// Its header with the length before it, and what follows. Empty until [`read_header`](crate::load::scanner::read_header).
+    /// The header, including its length field. Empty until [`read_header`](crate::load::scanner::read_header).
     pub header: &'a [u8],
     pub data: &'a [u8],
-    /// The first one, where errors are told.
+    /// The first fault, if the feature `errors` is on.
     fault: Cell<Fault>,
-    /// How many entries of the header were asked for.
+    /// The number of entries of the header that were read.
     asked: Cell<usize>,
-    /// Which, a bit each; those beyond are not told apart.
+    /// The entries that were read, one bit each. Entries beyond the last bit are not recorded.
     marks: [Cell<u32>; MARKS],
 }
 
@@ -51,12 +51,12 @@ impl<'a> File<'a> {
         self.is_refused.get()
     }
 
-    /// Why it is refused.
+    /// The first fault.
     pub(crate) fn fault(&self) -> Fault {
         self.fault.get()
     }
 
-    /// Nothing more is read. The first fault stays.
+    /// Records a fault. The first one is kept.
     #[inline(always)]
     pub(crate) fn refuse(&self, fault: Fault) {
         if ERRORS && !self.is_refused() {
@@ -65,7 +65,7 @@ impl<'a> File<'a> {
         self.is_refused.set(true);
     }
 
-    /// Notes that an entry was asked for, by its number.
+    /// Marks an entry as read, by its index.
     pub(crate) fn mark(&self, entry: usize) {
         self.asked.set(self.asked.get().wrapping_add(1));
         if let Some(marks) = self.marks.get(entry / 32) {
@@ -73,18 +73,18 @@ impl<'a> File<'a> {
         }
     }
 
-    /// How many entries were asked for.
+    /// The number of entries that were read.
     pub(crate) fn asked(&self) -> usize {
         self.asked.get()
     }
 
-    /// Whether an entry was asked for, by its number.
+    /// Returns true if an entry was read, by its index.
     pub(crate) fn is_marked(&self, entry: usize) -> bool {
         self.marks.get(entry / 32).is_some_and(|marks| marks.get() >> (entry % 32) & 1 != 0)
     }
 }
 
-/// What should stand in a header.
+/// The text that is expected in a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
     Literal(&'static str),
@@ -95,7 +95,8 @@ pub(crate) enum Expected {
     Spaces,
 }
 
-/// What is wrong, by the variant of [`LoadError`](crate::LoadError) that tells of it. `at`: where an entry of the header stands.
+/// A fault, in the form that the loader records. Each becomes a variant of [`LoadError`](crate::LoadError). `at`: the
+/// offset of an entry in the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     Misaligned,
@@ -109,7 +110,7 @@ pub(crate) enum Fault {
         at: usize,
         expected: Expected,
     },
-    /// No word of the format.
+    /// A value that is not part of the format.
     Word {
         at: usize,
     },
@@ -118,14 +119,14 @@ pub(crate) enum Fault {
         key: Key,
         expected: &'static str,
     },
-    /// A word of the format whose part is not built in.
+    /// A value that needs a feature that is not built in.
     NotBuilt {
         key: Key,
         word: u8,
     },
     MissingKey(Fingerprint),
     MissingTensor(Tensor),
-    /// An entry that nobody asked for.
+    /// An entry that the model does not use.
     Left,
     Type {
         tensor: Tensor,
@@ -139,7 +140,7 @@ pub(crate) enum Fault {
     Place {
         at: usize,
     },
-    /// `table`: the tensor of its offsets, or itself
+    /// `table`: the tensor of the offsets, or the tensor of the text itself.
     Texts {
         table: Tensor,
         index: usize,

@@ -1,4 +1,4 @@
-//! The ready-made input halves of a file.
+//! Reads the folded tokens of a file: their precomputed input projections.
 
 use core::num::NonZeroUsize;
 use core::ops::RangeInclusive;
@@ -14,7 +14,7 @@ use crate::load::file::{Fault, File};
 #[cfg(feature = "widths")]
 use tern_format::Cell as CellKind;
 
-/// What is folded, if anything is: condition 5 of docs/arithmetic.md is checked. `cells`: by their places.
+/// The folded tokens, if there are any, checked by condition 5 of docs/arithmetic.md.
 pub(super) fn read<'a>(
     file: &File<'a>,
     config: &Config,
@@ -35,7 +35,7 @@ pub(super) fn read<'a>(
     }
     let mut folded = Folded { ids, ..Folded::NONE };
     for ((sums, cell), tensor) in folded.sums.iter_mut().zip(cells).zip(tensors).take(config.directions()) {
-        // As the layer's biases lie; plain cells have no dimension for the gate.
+        // The shape of the biases; plain cells have no dimension for the gate.
         let (units, rows) = (cell.hidden_size(), cell.sums_of_unit());
         let shape = [ids.len() as u32, units as u32, if rows > 1 { rows as u32 } else { 0 }];
         *sums = file.words(tensor, shape);
@@ -51,11 +51,11 @@ pub(super) fn read<'a>(
     features::Folds::new(folded)
 }
 
-/// What the sums of one row can be. `at`: the row among all, `rows` to a unit.
+/// The range of the sums of one row. `at`: the index of the row, with `rows` rows in a unit.
 fn limits(cell: &Cell<'_>, at: usize, rows: usize) -> RangeInclusive<i64> {
     let (unit, row) = (at.checked_div(rows).unwrap_or(0), at.checked_rem(rows).unwrap_or(0));
     match cell {
-        // A bias of the recurrent half: the layer's.
+        // This sum is a bias of the recurrent projection, which must be the one of the layer.
         Cell::Gru(gru) if row == 3 => {
             let bias = gru.bias.get(unit).map_or(0, |bias| bias[3].into());
             bias..=bias

@@ -1,4 +1,4 @@
-//! What a step reads: the tokens of a file, or its numbers.
+//! Reads the input of a model: vocabulary and embedding, or channels.
 
 use core::num::NonZeroUsize;
 
@@ -15,19 +15,19 @@ use crate::text::texts::{Texts, check_offsets};
 use crate::text::vocabulary::Vocabulary;
 use tern_format::Task;
 
-/// What a step reads, and examples of it.
+/// The input of a model, and the inputs of its golden examples.
 pub(super) struct Inputs<'a> {
     pub vocabulary: Vocabulary<'a>,
     pub embedding: Embedding<'a>,
     pub numbers: Option<features::Values<Numbers<'a>>>,
     pub scale_bits: u32,
-    /// Empty where numbers are read
+    /// Empty if the model reads values.
     pub golden: Texts<'a>,
-    /// How many golden texts or sequences there are.
+    /// The number of golden examples.
     pub goldens: usize,
 }
 
-/// Reads them, and how large they are into `config`.
+/// Reads the input and writes its sizes to `config`.
 pub(super) fn read<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
     let inputs = if config.reads_values() { of_numbers(file, config) } else { of_tokens(file, config) };
     config.vocab_size = inputs.vocabulary.size();
@@ -65,12 +65,12 @@ fn of_numbers<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
     }
 }
 
-/// A dimension, which is at least 1 in a file that is not refused.
+/// A dimension. It is at least 1 in a file without faults.
 pub(super) fn dimension(size: usize) -> NonZeroUsize {
     NonZeroUsize::new(size).unwrap_or(NonZeroUsize::MIN)
 }
 
-/// How the numbers of the input are read.
+/// Reads the scaling of the input channels.
 fn scaling<'a>(file: &File<'a>, channels: u32) -> Scaling<'a> {
     Scaling {
         offset: file.numbers(Tensor::INPUT_OFFSET, channels, [i32::MIN, i32::MAX]),
@@ -91,7 +91,7 @@ fn vocabulary<'a>(file: &File<'a>, tokenizer: Tokenizer) -> Vocabulary<'a> {
     })
 }
 
-/// How a forecast's values are written, and how many steps it reads.
+/// Reads the scaling of the predicted values, and the window of the forecast.
 fn forecast<'a>(file: &File<'a>, input: &Scaling<'_>) -> (Scaling<'a>, usize) {
     let [count, ..] = file.shape(Tensor::OUTPUT_OFFSET);
     let output = Scaling {
@@ -102,7 +102,7 @@ fn forecast<'a>(file: &File<'a>, input: &Scaling<'_>) -> (Scaling<'a>, usize) {
         channel: file.numbers(Tensor::OUTPUT_CHANNEL, count, [0, input.len().saturating_sub(1) as i32]),
         last: file.numbers(Tensor::OUTPUT_LAST, count, [0, 1]),
     };
-    // What counts from a number that was read stands for as much as that.
+    // A prediction relative to the last value must have the scale of that value.
     let differs = |(index, &point): (usize, &i32)| {
         let read = output.channel_of(index).and_then(|channel| input.point.get(channel));
         output.last.get(index) == Some(&1) && read != Some(&point)
@@ -114,7 +114,7 @@ fn forecast<'a>(file: &File<'a>, input: &Scaling<'_>) -> (Scaling<'a>, usize) {
     (output, window as usize)
 }
 
-/// What a model has that reads numbers.
+/// Reads the channels of a model that reads values.
 fn numbers<'a>(file: &File<'a>, config: &mut Config) -> Numbers<'a> {
     let channels = file.texts(Tensor::CHANNELS_OFFSETS, Tensor::CHANNELS_BYTES);
     let input = scaling(file, channels.len() as u32);

@@ -1,4 +1,4 @@
-//! The metadata of a device file: closed words.
+//! Reads the metadata of a device file: keys whose values come from fixed lists.
 
 use super::tensor_names::shift;
 use super::words;
@@ -57,7 +57,7 @@ const WORDS: [&str; COUNT] = [
     known(VALUES, Output::NAMES, 2),
     known(GRU || RNN || WIDTHS, Packing::NAMES, 2),
 ];
-/// Where each key's words begin among [`FINGERPRINTS`], and where the last one's end.
+/// The index in [`FINGERPRINTS`] at which the values of each key begin, and the end of the last.
 const STARTS: [u8; COUNT + 1] = {
     let (mut starts, mut key) = ([0; COUNT + 1], 0);
     while key < COUNT {
@@ -69,7 +69,7 @@ const STARTS: [u8; COUNT + 1] = {
 const FINGERPRINTS: &[Fingerprint] = &Fingerprint::of_lists::<{ STARTS[COUNT] as usize }>(&WORDS);
 const KEY_FINGERPRINTS: &[Fingerprint] = &Fingerprint::of_lists::<COUNT>(&KEYS);
 const SHIFT_FINGERPRINTS: &[Fingerprint] = &Fingerprint::of_lists::<{ words::count(SHIFTS) }>(&[SHIFTS]);
-/// Which of them this build runs, a bit each.
+/// The values that this build supports, one bit each.
 const BUILT: [u16; COUNT] = [
     ALL,
     ALL,
@@ -101,23 +101,23 @@ const CELLS: u16 =
 const PACKINGS: u16 =
     INTERLEAVED4 as u16 | (PAIRED16 as u16) << 1 | (GRU as u16) << 2 | (RNN as u16) << 3 | (WIDTHS as u16) << 4;
 
-/// All words where a part is built in, else the first so many.
+/// All values if the feature is on, otherwise the first `count`.
 const fn first(count: u32, part: bool) -> u16 {
     if part { ALL } else { (1 << count) - 1 }
 }
 
 const SHIFTS: &str = "0, 1, 2, 3, 4, 5, 6, 7, 8";
 
-/// What the metadata says of a model, checked as a whole.
+/// The configuration in the metadata, checked.
 pub(super) struct Kind {
-    /// Its sizes are not known yet.
+    /// The choices; the sizes are still 0.
     pub config: Config,
     pub packing: Packing,
-    /// None: there is no hidden layer in the head.
+    /// The shift of the head's hidden layer; none if there is no such layer.
     pub hidden_shift: Option<u32>,
 }
 
-/// The place of a key's word in its list; none of a key that is not there.
+/// The index of the value of a key; none if the key is missing.
 #[inline(never)]
 fn find(file: &File<'_>, key: Key) -> Option<u8> {
     let at = usize::from(key);
@@ -128,7 +128,7 @@ fn find(file: &File<'_>, key: Key) -> Option<u8> {
     Some(word)
 }
 
-/// As [`find`], of a key that must be there; the first word in its place.
+/// The index of the value of a required key; 0 if the key is missing.
 fn word(file: &File<'_>, key: Key) -> u8 {
     find(file, key).unwrap_or_else(|| {
         file.refuse(Fault::MissingKey(key_fingerprint(key)));
@@ -136,7 +136,7 @@ fn word(file: &File<'_>, key: Key) -> u8 {
     })
 }
 
-/// The fingerprints of a key's words.
+/// The hashes of the values of a key.
 fn words_of(key: Key) -> &'static [Fingerprint] {
     match STARTS.get(usize::from(key)..) {
         Some([start, end, ..]) => FINGERPRINTS.get(usize::from(*start)..usize::from(*end)).unwrap_or(&[]),
@@ -153,7 +153,7 @@ impl Kind {
         word(file, VERSION);
         let mut config = Config {
             task: of(Task::ALL, word(file, TASK), true),
-            // A file without this key reads tokens: the first of the words.
+            // A file without this key reads tokens, the first value.
             input: of(Input::ALL, find(file, INPUT).unwrap_or(0), VALUES),
             tokenizer: Tokenizer::WORDS,
             vocab_size: 0,
@@ -214,22 +214,22 @@ fn key_of(field: Field) -> Key {
     }
 }
 
-/// What the names of a model's recurrent tensors begin with.
+/// The module name with which the names of the recurrent tensors begin.
 pub(super) fn module(config: &Config) -> &'static str {
     if GRU || RNN || WIDTHS { config.cell.module() } else { Cell::Lstm.module() }
 }
 
-/// The shift of one direction of one layer.
+/// The shift of one direction of a layer.
 pub(super) fn shift(file: &File<'_>, config: &Config, place: Place) -> u32 {
     required(file, shift::of_layer(module(config), place))
 }
 
-/// A shift; none of a key that is not there.
+/// A shift; none if the key is missing.
 fn choose(file: &File<'_>, key: Fingerprint) -> Option<u32> {
     file.word(key, SHIFT_FINGERPRINTS).map(u32::from)
 }
 
-/// A shift that must be there.
+/// A required shift.
 #[inline(never)]
 pub(super) fn required(file: &File<'_>, key: Fingerprint) -> u32 {
     choose(file, key).unwrap_or_else(|| {
@@ -238,17 +238,17 @@ pub(super) fn required(file: &File<'_>, key: Fingerprint) -> u32 {
     })
 }
 
-/// The value of a word by its position in the list; both lists have the same order and length. The first where the others are not built in.
+/// The value at an index; the first if the others are not built in.
 fn of<T: Copy>(all: &'static [T], position: u8, is_built: bool) -> T {
     let position = if is_built { position.into() } else { 0 };
     all.get(position).copied().unwrap_or(all[0])
 }
 
-/// What a [`LoadError`](crate::LoadError) says of keys and words.
+/// The names of keys and values for a [`LoadError`](crate::LoadError).
 pub(super) mod explained {
     use super::*;
 
-    /// What a key is called.
+    /// The name of a key.
     pub(crate) fn name(key: Fingerprint) -> Name {
         let keys = KEYS.into_iter().find(|name| Fingerprint::of(name) == key);
         keys.map_or_else(|| shift::name(key), Name::new)
@@ -258,7 +258,7 @@ pub(super) mod explained {
         Name::new(KEYS.get(usize::from(key)).copied().unwrap_or(""))
     }
 
-    /// All words of a key.
+    /// All values of a key.
     pub(crate) fn words_for(key: &[u8]) -> &'static str {
         let number = KEYS.iter().position(|name| name.as_bytes() == key);
         number.map_or(SHIFTS, list_of)
@@ -275,13 +275,13 @@ pub(super) mod explained {
         word.map_or("", |word| words::nth(list_of(key.into()), word.into()))
     }
 
-    /// The key and the word of an entry of the metadata.
+    /// The key and the value of an entry of the metadata.
     pub(crate) fn key_and_word<'a>(file: &File<'a>, at: usize) -> [&'a [u8]; 2] {
         let key = string_at(file, at);
         [key, string_at(file, at + key.len() + "\"\":".len())]
     }
 
-    /// The feature that runs a word.
+    /// The feature that a value needs.
     pub(crate) fn feature(key: Key, found: u8) -> &'static str {
         match (key, words::nth(list_of(key.into()), found.into())) {
             (INPUT, _) => "values",

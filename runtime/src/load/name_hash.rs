@@ -1,12 +1,12 @@
-//! What the format's words and names are known by.
+//! Hashes of names.
 
-/// The 32-bit FNV-1a hash of a word or a name. The loader compares these and no letters, so a device holds four bytes of each name:
-/// docs/format.md, "Header".
+/// The 32-bit FNV-1a hash of a name. The loader compares hashes instead of letters, so an image stores four bytes for
+/// each name: docs/format.md, "Header".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint(u32);
 
 impl Fingerprint {
-    /// Of no letters.
+    /// The hash of the empty name.
     pub(crate) const EMPTY: Self = Fingerprint(0x811c_9dc5);
 
     #[inline(always)]
@@ -14,13 +14,13 @@ impl Fingerprint {
         Fingerprint::EMPTY.and(name)
     }
 
-    /// Of what this is of, and another letter.
+    /// The hash of this name followed by another letter.
     #[inline(always)]
     pub(crate) const fn with(self, byte: u8) -> Self {
         Fingerprint((self.0 ^ byte as u32).wrapping_mul(0x0100_0193))
     }
 
-    /// Of what this is of, and more letters.
+    /// The hash of this name followed by more letters.
     #[inline(never)]
     pub(crate) const fn and(mut self, more: &str) -> Self {
         let mut rest = more.as_bytes();
@@ -31,7 +31,7 @@ impl Fingerprint {
         self
     }
 
-    /// Of each word of some lists.
+    /// The hash of each name in some lists.
     pub(crate) const fn of_lists<const COUNT: usize>(lists: &[&str]) -> [Self; COUNT] {
         let mut each = [Fingerprint::EMPTY; COUNT];
         let (mut lists, mut at) = (lists, 0);
@@ -51,7 +51,7 @@ impl Fingerprint {
         each
     }
 
-    /// Its place among others.
+    /// The index of this hash in a list.
     pub(crate) fn position(self, among: &[Self]) -> Option<u8> {
         among.iter().position(|&other| other == self).map(|position| position as u8)
     }

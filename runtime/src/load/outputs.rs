@@ -1,4 +1,4 @@
-//! What becomes of the last state: the head of a file, and what its answers are called.
+//! Reads the head of a model and its labels.
 
 use core::num::NonZeroUsize;
 
@@ -18,11 +18,12 @@ use tern_format::{Output, Task};
 pub(super) struct Outputs<'a> {
     pub hidden: Option<features::Hidden<Linear<'a>>>,
     pub head: Head<'a>,
-    /// Empty where nothing is classified
+    /// Empty if the model is not a classifier.
     pub labels: Texts<'a>,
 }
 
-/// Reads them, and how large they are into `config`, which has the layers' sizes. hidden_shift: where there is a hidden layer.
+/// Reads the head and the labels and writes their sizes to `config`, which already has the sizes of the layers.
+/// `hidden_shift`: the shift of the hidden layer, if there is one.
 pub(super) fn read<'a>(
     file: &File<'a>,
     config: &mut Config,
@@ -56,7 +57,7 @@ pub(super) fn read<'a>(
     Outputs { hidden, head, labels }
 }
 
-/// How many rows the last layer of a classifier has.
+/// The number of outputs of the last layer of a classifier.
 fn rows_for(file: &File<'_>, output: Output, labels: usize) -> usize {
     if output != Output::Sigmoid {
         return labels;
@@ -68,7 +69,7 @@ fn rows_for(file: &File<'_>, output: Output, labels: usize) -> usize {
     1
 }
 
-/// `[outputs, width]`, with its bias and multipliers.
+/// Reads a linear layer, `[outputs, width]`.
 fn linear<'a>(
     file: &File<'a>,
     [weight, groups, bias, multiplier]: [Tensor; 4],

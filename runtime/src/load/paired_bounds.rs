@@ -1,18 +1,19 @@
-//! What a layer in the packing `paired16` must keep to: `docs/format.md`, "paired16", and `docs/arithmetic.md`, "No accumulator overflows".
+//! The checks of layers in the packing `paired16`: `docs/format.md`, "paired16", and `docs/arithmetic.md`, "No
+//! accumulator overflows".
 
 use super::bounds::{Bound, LIMIT, fits, row_bound, with_second};
 use super::tensor_names::Tensor;
 use crate::layers::lstm::{Paired, Record, pair_biases};
 use crate::load::file::{Fault, File};
 
-/// The error for sizes that are no multiples of 4: the next that are would do.
+/// The fault for sizes that are not multiples of 4. The expected shape has the next multiples.
 pub(super) fn no_place(tensor: Tensor, e: u32, h: u32) -> Fault {
     let up = |n: u32| n.saturating_add(Paired::COLUMNS as u32 - 1) & !(Paired::COLUMNS as u32 - 1);
     let shape = |e: u32, h: u32| [h, h.saturating_add(e).saturating_add(Paired::EXTRA_WORDS as u32), 0];
     Fault::Shape { tensor, found: shape(e, h), expected: shape(up(e), up(h)) }
 }
 
-/// Refuses a layer with a number that is not allowed or with a unit whose sums can overflow. `tensor`: where it lies.
+/// Refuses a layer with a number out of range or with sums that can overflow. `tensor`: the tensor of the layer.
 pub(super) fn check(layer: &Paired<'_>, tensor: Tensor, file: &File<'_>) {
     for (unit, record) in layer.records().enumerate() {
         for pair in 0..2 {
@@ -28,7 +29,7 @@ pub(super) fn check(layer: &Paired<'_>, tensor: Tensor, file: &File<'_>) {
     }
 }
 
-/// Whether the sums of two rows, `i f` or `g o`, cannot overflow; none where a number is not allowed.
+/// For each of two rows, `i f` or `g o`, true if its sums cannot overflow; none if a number is out of range.
 fn check_pair(record: &Record<'_>, pair: usize, shift: u32) -> Option<[bool; 2]> {
     let [first, second] = pair_biases(*record.start.as_chunks().0.get(pair)?)?;
     let from_x = bounds(record.weight_ih, pair, [first, second])?;
@@ -52,7 +53,7 @@ fn bounds(weights: &[[i32; 2]], pair: usize, [first, second]: [i32; 2]) -> Optio
     for words in weights {
         let mut word = words[pair];
         for _ in 0..2 {
-            // As `kernel::columns` takes them out of a word: the upper half first.
+            // The same split of a word as in `kernel::columns`, the upper half first.
             let v = word >> 16;
             let (a, b) = (((v + 128) >> 8).unsigned_abs(), i32::from(v as i8).unsigned_abs());
             if a > 127 || b > 127 {

@@ -1,4 +1,4 @@
-//! The recurrent layers of a file.
+//! Reads the recurrent layers.
 
 use core::num::NonZeroUsize;
 
@@ -19,7 +19,7 @@ use tern_format::Cell as CellKind;
 use tern_format::Packing;
 use tern_format::names::parameter;
 
-/// All layers, forward before reverse; none of cells that are not built in, or without a record for each unit.
+/// All layers, forward before reverse; none if their cells are not built in, or if the sizes are wrong.
 pub(super) fn read<'a>(file: &File<'a>, config: &Config, packing: Packing) -> Option<[Cell<'a>; Place::COUNT]> {
     let input_size = NonZeroUsize::new(config.embedding_dim)?;
     let units = if packing == Packing::Paired16 { parameter::UNITS } else { parameter::BIAS };
@@ -36,7 +36,8 @@ pub(super) fn read<'a>(file: &File<'a>, config: &Config, packing: Packing) -> Op
     Some(cells)
 }
 
-/// One direction of one layer, its sums checked. What is not built in no file comes to: `Kind::read` refuses its words.
+/// Reads one direction of a layer and checks its sums. Cells that are not built in never get here, because the metadata
+/// refuses their names.
 fn layer<'a>(
     file: &File<'a>,
     config: &Config,
@@ -55,7 +56,7 @@ fn layer<'a>(
     if features::PLAIN { plain(file, config, place, input_size, hidden_size.get() as u32) } else { None }
 }
 
-/// One direction of one LSTM layer in the packing `paired16`, its sums checked.
+/// Reads one direction of an LSTM layer in the packing `paired16` and checks its sums.
 fn paired<'a>(
     file: &File<'a>,
     config: &Config,
@@ -74,11 +75,11 @@ fn paired<'a>(
     features::Paired16::new(layer?).map(Cell::Paired)
 }
 
-/// One direction of one layer in the plain packing of its cells, its sums checked.
+/// Reads one direction of a layer in the plain packing of its cells and checks its sums.
 fn plain<'a>(file: &File<'a>, config: &Config, place: Place, input_size: NonZeroUsize, h: u32) -> Option<Cell<'a>> {
     let of = |parameter| Tensor::of_layer(metadata::module(config), parameter, place);
     let (e, shift) = (input_size.get() as u32, metadata::shift(file, config, place));
-    // Shapes of plain cells have no dimension for the gate.
+    // The tensors of plain cells have no dimension for the gate.
     let gates = if config.cell.gates() > 1 { config.cell.gates() as u32 } else { 0 };
     let weight_ih = file.weights(of(parameter::WEIGHT_IH), [h, e, gates]);
     let weight_hh = file.weights(of(parameter::WEIGHT_HH), [h, h, gates]);
@@ -123,7 +124,7 @@ fn plain<'a>(file: &File<'a>, config: &Config, place: Place, input_size: NonZero
     Some(cell)
 }
 
-/// One direction of one layer in the packing `rows`, its sums checked.
+/// Reads one direction of a layer in the packing `rows` and checks its sums.
 #[cfg(feature = "widths")]
 fn by_rows<'a>(
     file: &File<'a>,

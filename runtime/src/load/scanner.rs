@@ -1,35 +1,35 @@
 //! The strict scanner of a device file's safetensors header.
 //!
-//! It keeps nothing but the entry where it stands: it walks the JSON once, entry by entry. What it accepts is in `docs/format.md`; the
-//! safetensors library is its oracle in tests.
+//! It reads the JSON once, entry by entry, and stores only the current entry. `docs/format.md` specifies the JSON that
+//! it accepts; tests compare it with the safetensors library.
 
 use crate::load::file::{Expected, Fault, File};
 use crate::load::name_hash::Fingerprint;
 
-/// The largest header, its length field included: four times that of a model with all that the format has. The loader goes through the header
-/// once for each entry that it asks for: this is what bounds the time that a file can take.
+/// The largest header, including its length field: four times that of the largest model. The loader scans the header
+/// once for each entry that it looks up, so this bounds the time of a load.
 const MAX_HEADER: usize = 1 << 15;
 
-/// One thing that the header says: a key of the metadata or a tensor.
+/// An entry of the header: a key of the metadata, or a tensor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
-    /// Where it stands in the file.
+    /// The offset in the file.
     pub at: usize,
-    /// How many stand before it.
+    /// The index of the entry.
     pub number: usize,
-    /// A key of the metadata, not a tensor.
+    /// True for a key of the metadata, false for a tensor.
     pub is_key: bool,
     pub name: Fingerprint,
-    /// Of a key, its value; of a tensor, its type.
+    /// The value of a key, or the type of a tensor.
     pub value: Fingerprint,
-    /// Of a tensor. Dimensions beyond its rank are 0, a rank above 3 is refused.
+    /// The shape of a tensor. Dimensions beyond its rank are 0; a rank above 3 is refused.
     pub shape: [u32; 3],
-    /// Of a tensor: byte range from the end of the header. It begins where the one before ends.
+    /// The byte range of a tensor, from the end of the header. It must begin where the previous one ends.
     pub begin: usize,
     pub end: usize,
 }
 
-/// Finds the file's header, and what follows it.
+/// Splits the file into its header and its data.
 pub(crate) fn read_header(file: &mut File<'_>) {
     let Some(field) = file.bytes.first_chunk::<8>() else {
         return file.refuse(Fault::Truncated { expected: 8 });
@@ -45,13 +45,13 @@ pub(crate) fn read_header(file: &mut File<'_>) {
     }
 }
 
-/// Walks the header.
+/// A position in the header.
 pub(crate) struct Scanner<'f, 'a> {
     file: &'f File<'a>,
     at: usize,
-    /// Nothing stands before the next entry in its object.
+    /// True before the first entry of a JSON object.
     is_first: bool,
-    /// Where it stands.
+    /// The current entry.
     pub entry: Entry,
 }
 
@@ -64,13 +64,13 @@ impl<'f, 'a> Scanner<'f, 'a> {
         Scanner { file, at: 8, is_first: true, entry }
     }
 
-    /// Goes to the next entry; false when the header has ended, as it should or not.
+    /// Moves to the next entry. Returns false at the end of the header, or after a fault.
     pub(crate) fn next(&mut self) -> bool {
         if self.at == 8 {
             self.expect("{");
         }
         while !self.file.is_refused() {
-            // A header has an entry; metadata may have none.
+            // A header has at least one entry; the metadata may have none.
             if (self.entry.is_key || !self.is_first) && self.take(b'}') {
                 self.is_first = false;
                 if !self.entry.is_key {
@@ -135,7 +135,7 @@ impl<'f, 'a> Scanner<'f, 'a> {
         self.file.refuse(Fault::Header { at, expected });
     }
 
-    /// Steps over a byte if it stands here.
+    /// Skips a byte if it is the next one. Returns true if it was.
     #[inline(never)]
     fn take(&mut self, byte: u8) -> bool {
         let here = self.file.header.get(self.at) == Some(&byte);
@@ -193,7 +193,7 @@ impl<'f, 'a> Scanner<'f, 'a> {
     }
 }
 
-/// The string that stands in a header, of which it is known that it is one.
+/// The string at an offset of the header, which must be one.
 pub(crate) fn string_at<'a>(file: &File<'a>, at: usize) -> &'a [u8] {
     let rest = file.header.get(at + 1..).unwrap_or(&[]);
     rest.get(..rest.iter().position(|&byte| byte == b'"').unwrap_or(rest.len())).unwrap_or(&[])

@@ -1,7 +1,7 @@
-//! The tensors of the format and how they are called.
+//! The tensors of the format, by the hashes of their names.
 //!
-//! A layer's tensors are named as PyTorch does, `gru.weight_ih_l1_reverse`; their names are put together here. The loader knows them all by
-//! their fingerprints; letters are for errors.
+//! The loader compares hashes of names; the letters are only needed for errors. The hashes of fixed names are computed
+//! at compile time, those of a layer's tensors (`gru.weight_ih_l1_reverse`) from their parts.
 
 use crate::config::Place;
 use crate::error::Name;
@@ -10,12 +10,12 @@ use tern_format::Cell as CellKind;
 use tern_format::names::{REVERSE, key, layer_suffix, parameter, tensor};
 
 impl Place {
-    /// What ends the names of its tensors: `_l1_reverse`, in two parts.
+    /// The end of the names of its tensors, in two parts: `_l1`, `_reverse`.
     fn suffix(self) -> [&'static str; 2] {
         [layer_suffix(self.layer), if self.reverse { REVERSE } else { "" }]
     }
 
-    /// Of `name` and what it ends with here.
+    /// The hash of `name` followed by this suffix.
     pub(super) fn fingerprint(self, name: Fingerprint) -> Fingerprint {
         if Place::COUNT == 1 {
             return name.and("_l0");
@@ -25,7 +25,7 @@ impl Place {
     }
 }
 
-/// A tensor of the format, by its name.
+/// A tensor of the format, by the hash of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tensor(Fingerprint);
 
@@ -73,7 +73,7 @@ impl Tensor {
 }
 
 impl Tensor {
-    /// module: what such cells' tensors begin with.
+    /// A tensor of one direction of a layer. `module`: the module name of its cells.
     #[inline(always)]
     pub(super) fn of_layer(module: &str, parameter: &str, place: Place) -> Self {
         Tensor(place.fingerprint(Fingerprint::of(module).and(parameter)))
@@ -83,7 +83,7 @@ impl Tensor {
         self.0
     }
 
-    /// What it is called.
+    /// The name of the tensor.
     pub(super) fn name(self) -> Name {
         if let Some(name) = self.fixed_name() {
             return Name::new(name);
@@ -101,24 +101,24 @@ impl Tensor {
         Name::new("")
     }
 
-    /// What a table of texts is called, of which this is the offsets' tensor.
+    /// The name of the text table whose offsets this tensor holds.
     pub(super) fn table(self) -> &'static str {
         let name = self.fixed_name().unwrap_or("");
         name.strip_suffix(".offsets").unwrap_or(name)
     }
 
-    /// Whether its weights may have 4 or 16 bits, outside of the packing `rows`.
+    /// Returns true if its weights may have 4 or 16 bits in any packing.
     pub(super) fn can_be_wide(self) -> bool {
         [Tensor::EMBEDDING_WEIGHT, Tensor::HIDDEN_WEIGHT, Tensor::FC_WEIGHT].contains(&self)
     }
 
-    /// What it is called, where no layer has it.
+    /// The name of a tensor that is not part of a recurrent layer.
     fn fixed_name(self) -> Option<&'static str> {
         tensor::ALL.iter().copied().find(|name| Tensor(Fingerprint::of(name)) == self)
     }
 }
 
-/// The keys of the shifts: those of the head, then each layer's.
+/// The metadata keys of the shifts.
 pub(super) mod shift {
     use super::{Fingerprint, Name, Place, key};
     use tern_format::Cell as CellKind;
@@ -130,7 +130,7 @@ pub(super) mod shift {
         place.fingerprint(Fingerprint::of(key::SHIFT).and(module))
     }
 
-    /// What a key is called.
+    /// The name of a key.
     pub(crate) fn name(key: Fingerprint) -> Name {
         for module in CellKind::ALL.iter().map(|cell| cell.module()) {
             if let Some(place) = Place::all().find(|&place| of_layer(module, place) == key) {

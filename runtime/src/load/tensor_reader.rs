@@ -1,4 +1,4 @@
-//! What the loader asks a file for, each entry of the header by its name.
+//! Reads entries of the header, tensors and metadata, by their names.
 
 use core::num::NonZeroUsize;
 
@@ -13,12 +13,14 @@ use crate::load::name_hash::Fingerprint;
 use crate::load::scanner::Scanner;
 use crate::text::texts::Texts;
 
-/// In the place of a shape's first dimension: any.
+/// Stands for any size in the first dimension of an expected shape.
 pub(super) const ANY: u32 = u32::MAX;
 
-/// What there is not, or has a fault, is empty or 0; the file knows.
+/// Reads entries by name. A missing or malformed entry reads as empty or 0 and is recorded in the [`File`]; the loader
+/// reports the first one.
 impl<'a> File<'a> {
-    /// Goes to the entry of this name; where there is none, to another. Not an entry, which would be moved.
+    /// A scanner at the entry with this name, or at another one if there is none. It returns the scanner and not the
+    /// entry, which would be moved.
     #[inline(never)]
     pub(super) fn find(&self, name: Fingerprint) -> Scanner<'_, 'a> {
         let mut scanner = Scanner::new(self);
@@ -30,7 +32,7 @@ impl<'a> File<'a> {
         self.find(name).entry.name == name
     }
 
-    /// Which of the words a key has; none of a key that is not there.
+    /// The index of the value of a key in a list; none if the key is missing.
     pub(super) fn word(&self, key: Fingerprint, words: &[Fingerprint]) -> Option<u8> {
         let Scanner { entry, .. } = &self.find(key);
         if entry.name != key {
@@ -44,7 +46,7 @@ impl<'a> File<'a> {
         word
     }
 
-    /// As [`find`](File::find), of a tensor that must be there.
+    /// [`find`](File::find) for a required tensor.
     fn tensor(&self, tensor: Tensor) -> Scanner<'_, 'a> {
         let scanner = self.find(tensor.fingerprint());
         if scanner.entry.name != tensor.fingerprint() {
@@ -58,7 +60,7 @@ impl<'a> File<'a> {
         self.tensor(tensor).entry.shape
     }
 
-    /// The bytes of a tensor that must have this type and shape; as many as they say, at a multiple of the type's size.
+    /// The bytes of a tensor, which must have this type and shape. Their number and their alignment are checked.
     #[inline(never)]
     fn bytes(&self, tensor: Tensor, dtype: Dtype, shape: [u32; 3]) -> &'a [u8] {
         let Scanner { entry, .. } = &self.tensor(tensor);
@@ -73,7 +75,7 @@ impl<'a> File<'a> {
         if entry.shape != expected {
             self.refuse(Fault::Shape { tensor, found: entry.shape, expected });
         }
-        // What saturates is no tensor's size.
+        // A size that saturates is larger than any tensor.
         let size =
             entry.shape.iter().fold(dtype.size() as u32, |size, &dimension| size.saturating_mul(dimension.max(1)));
         let bytes = self.data.get(entry.begin..entry.end).unwrap_or(&[]);
@@ -83,17 +85,17 @@ impl<'a> File<'a> {
         bytes
     }
 
-    /// A tensor of bytes, one dimension of any length.
+    /// A tensor of bytes with one dimension of any length.
     pub(super) fn text(&self, tensor: Tensor) -> &'a [u8] {
         self.bytes(tensor, Dtype::U8, [ANY, 0, 0])
     }
 
-    /// A tensor of numbers.
+    /// A tensor of 32-bit integers.
     pub(super) fn words(&self, tensor: Tensor, shape: [u32; 3]) -> &'a [i32] {
         words(self.bytes(tensor, Dtype::I32, shape))
     }
 
-    /// A tensor of offsets or ids, one dimension of any length.
+    /// A tensor of offsets or ids with one dimension of any length.
     pub(super) fn list(&self, tensor: Tensor) -> &'a [u32] {
         bytemuck::try_cast_slice(words(self.bytes(tensor, Dtype::U32, [ANY, 0, 0]))).unwrap_or(&[])
     }
@@ -109,7 +111,7 @@ impl<'a> File<'a> {
         }
     }
 
-    /// A tensor of numbers that must lie in a range.
+    /// A tensor whose elements must be in a range.
     #[inline(never)]
     fn within(&self, tensor: Tensor, dtype: Dtype, shape: [u32; 3], [low, high]: [i32; 2]) -> &'a [u8] {
         let bytes = self.bytes(tensor, dtype, shape);
@@ -127,36 +129,37 @@ impl<'a> File<'a> {
         bytes
     }
 
-    /// Weights; −128 is not one.
+    /// A tensor of 8-bit weights, −127 to 127.
     pub(super) fn weights(&self, tensor: Tensor, shape: [u32; 3]) -> &'a [i8] {
         bytemuck::try_cast_slice(self.within(tensor, Dtype::I8, shape, [-127, 127])).unwrap_or(&[])
     }
 
-    /// Multipliers; none is negative.
+    /// A tensor of multipliers, which must not be negative.
     #[inline(never)]
     pub(super) fn multipliers(&self, tensor: Tensor, shape: [u32; 3]) -> &'a [i16] {
         halves(self.within(tensor, Dtype::I16, shape, [0, i32::MAX]))
     }
 
-    /// Numbers that must lie in a range.
+    /// A tensor of integers that must be in a range.
     pub(super) fn numbers(&self, tensor: Tensor, length: u32, range: [i32; 2]) -> &'a [i32] {
         words(self.within(tensor, Dtype::I32, [length, 0, 0], range))
     }
 
-    /// A real number for hosts, as its bits.
+    /// A real number for hosts, as the bits of an IEEE 754 single.
     pub(super) fn real(&self, tensor: Tensor) -> u32 {
         words(self.bytes(tensor, Dtype::F32, [1, 0, 0])).first().map_or(0, |&bits| bits as u32)
     }
 
-    /// How wide a matrix is whose weights have any of the widths: its second dimension but for what is packed.
+    /// The number of columns of a matrix whose weights have any width: its second dimension, or twice that for 4-bit
+    /// weights, of which a byte holds two.
     pub(super) fn columns(&self, tensor: Tensor) -> u32 {
         let Scanner { entry, .. } = &self.tensor(tensor);
         let [_, columns, _] = entry.shape;
         if WIDTHS && entry.value == Dtype::U8.fingerprint() { columns.saturating_mul(2) } else { columns }
     }
 
-    /// A matrix of weights of 8 bits, and, where they are built in, of 4 and 16. `shape` without its last dimension, which is `columns`;
-    /// all before it count as rows. Weights of 4 bits have their multipliers in `groups`.
+    /// A matrix of 8-bit weights, or of 4-bit or 16-bit weights if they are built in. Its shape is `[rows, gates,
+    /// columns]`; a plain matrix has 0 gates. `groups`: the tensor of the multipliers of 4-bit weights.
     #[inline(always)]
     pub(super) fn matrix(
         &self,
@@ -173,7 +176,8 @@ impl<'a> File<'a> {
         Matrix { columns, weights: Weights::Bits8(self.weights(weight, wide(columns.get()))) }
     }
 
-    /// Weights of 4 or 16 bits, where a tensor has such. wide: the tensor's shape with this last dimension.
+    /// The weights of a tensor of 4-bit or 16-bit weights; none for 8-bit weights. `wide`: the shape with a given last
+    /// dimension.
     #[cfg(feature = "widths")]
     fn weights_of_other_widths(
         &self,
@@ -189,7 +193,7 @@ impl<'a> File<'a> {
             return None;
         }
         let pairs = self.bytes(weight, Dtype::U8, wide(columns.div_ceil(2)));
-        // −8 is not one. The shape is that of even numbers of columns only.
+        // −8 is not allowed. The number of columns must be even.
         if let Some(index) = pairs.iter().position(|&byte| pair(byte).contains(&-8)) {
             self.refuse(Fault::Range { tensor: weight, index });
         }
@@ -204,13 +208,13 @@ impl<'a> File<'a> {
     }
 }
 
-/// Bytes at a multiple of 4, whole words of them.
+/// Casts aligned bytes to 32-bit words.
 #[inline(never)]
 fn words(bytes: &[u8]) -> &[i32] {
     bytemuck::try_cast_slice(bytes).unwrap_or(&[])
 }
 
-/// Bytes at a multiple of 2, whole halves of them.
+/// Casts aligned bytes to 16-bit integers.
 #[inline(always)]
 fn halves(bytes: &[u8]) -> &[i16] {
     bytemuck::try_cast_slice(bytes).unwrap_or(&[])

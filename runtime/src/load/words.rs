@@ -1,6 +1,6 @@
-//! Lists of words, separated by `, `.
+//! Lists of names that are separated by `, `.
 
-/// How many words a list has.
+/// The number of names in a list.
 pub(crate) const fn count(list: &str) -> usize {
     let (mut rest, mut count) = (list.as_bytes(), 1);
     while let Some((&byte, after)) = rest.split_first() {
@@ -10,7 +10,7 @@ pub(crate) const fn count(list: &str) -> usize {
     count
 }
 
-/// The first `count` words of a list.
+/// The first `count` names of a list.
 pub(crate) const fn first(list: &'static str, mut count: usize) -> &'static str {
     let bytes = list.as_bytes();
     let mut at = 0;
@@ -24,14 +24,14 @@ pub(crate) const fn first(list: &'static str, mut count: usize) -> &'static str 
     list
 }
 
-/// The words of a list.
+/// The names of a list.
 pub(crate) fn each(list: &'static str) -> impl Iterator<Item = &'static str> {
-    // Bytes, because splitting a `str` by a pattern links a panic.
+    // Bytes, because splitting a `str` by a pattern can panic.
     let words = list.as_bytes().split(|&byte| byte == b',');
     words.map(|word| core::str::from_utf8(word.strip_prefix(b" ").unwrap_or(word)).unwrap_or(""))
 }
 
-/// The word at a place of a list.
+/// The name at an index of a list; empty beyond the last.
 pub(crate) fn nth(list: &'static str, position: usize) -> &'static str {
     each(list).nth(position).unwrap_or("")
 }

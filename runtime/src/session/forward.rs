@@ -1,4 +1,4 @@
-//! The steps of a network, and what they leave for the head.
+//! The forward pass: the steps of a network, and the input of its head.
 
 use core::num::NonZeroUsize;
 
@@ -13,23 +13,23 @@ use crate::state_codec::StateCodec;
 use crate::text::vocabulary::UNK;
 use tern_format::{Input, Merge};
 
-/// A network at work in the caller's scratch.
+/// A model that runs in the caller's scratch.
 #[derive(Debug)]
 pub(crate) struct Forward<'s> {
     pub model: &'s Model<'s>,
     pub scratch: Scratch<'s>,
-    /// Steps so far: tokens, or values of all channels.
+    /// The number of steps so far: tokens, or rows of values.
     pub steps: u32,
-    /// Tokens without a place in the vocabulary.
+    /// The number of tokens that are not in the vocabulary.
     pub unknown: u32,
-    /// What the head reads is up to date.
+    /// True if the input of the head is up to date.
     is_up_to_date: bool,
-    /// A step goes on above the first layer: in others, or in pooling.
+    /// True if a step continues after the first layer: in other layers, or in pooling.
     has_more_above: bool,
 }
 
 impl<'s> Forward<'s> {
-    /// Before the first step it is to be [`reset`](Forward::reset).
+    /// A forward pass, which must be [`reset`](Forward::reset) before the first step.
     pub(crate) fn new(model: &'s Model<'s>, scratch: Scratch<'s>) -> Self {
         let has_more_above = states_of(&model.config) > 1 || scratch.pool.is_some();
         Forward { model, scratch, steps: 0, unknown: 0, is_up_to_date: false, has_more_above }
@@ -47,7 +47,7 @@ impl<'s> Forward<'s> {
         (self.steps, self.unknown, self.is_up_to_date) = (0, 0, false);
     }
 
-    /// Takes a token.
+    /// Reads a token.
     #[inline]
     pub(crate) fn take_id(&mut self, id: u32) {
         if id == UNK {
@@ -69,7 +69,7 @@ impl<'s> Forward<'s> {
         self.is_up_to_date = false;
     }
 
-    /// Takes a value for each channel, integers of the outside.
+    /// Reads one time step: the integers of a caller, one for each channel.
     pub(crate) fn take_values(&mut self, values: &[i32]) {
         self.model.numbers().input.read(values, self.scratch.x);
         self.model.numbers().input.keep(values, self.scratch.last);
@@ -86,7 +86,8 @@ impl<'s> Forward<'s> {
         self.is_up_to_date = false;
     }
 
-    /// One step of every layer, in one direction. `folded`: the first layer's input half, where it is ready-made.
+    /// Computes one step of every layer, in one direction. `folded`: the precomputed input projection of the first
+    /// layer, if the token is folded.
     #[inline]
     fn step(&mut self, folded: Option<&[i32]>) {
         let Scratch { x, first: state, .. } = &mut self.scratch;
@@ -100,7 +101,7 @@ impl<'s> Forward<'s> {
         }
     }
 
-    /// What a step of the first layer is followed by: those of the others, and pooling. Most models have neither.
+    /// Computes the rest of a step after the first layer: the other layers, and pooling. Most models have neither.
     #[inline(never)]
     fn step_above(&mut self) {
         let Scratch { first, above, pool, .. } = &mut self.scratch;
@@ -117,7 +118,7 @@ impl<'s> Forward<'s> {
         }
     }
 
-    /// The answer after the steps so far.
+    /// The logits after the steps so far.
     pub(crate) fn logits(&mut self) -> Logits<'_> {
         if !self.is_up_to_date {
             self.update();
@@ -136,14 +137,14 @@ impl<'s> Forward<'s> {
             pool.finish();
         }
         if let Some(hidden) = &self.model.hidden {
-            // Lent out for a moment: it is written while the rest is read.
+            // Taken out for a moment, because it is written while the rest is read.
             let activations = core::mem::take(&mut self.scratch.hidden);
             hidden.relu(self.scratch.features(&self.model.config), activations);
             self.scratch.hidden = activations;
         }
     }
 
-    /// All layers over all steps that are kept, from both ends.
+    /// Runs all layers over all kept steps, in both directions.
     fn run_both_directions(&mut self) {
         let config = &self.model.config;
         let Scratch { x, first: state, pool: Some(pool), kept: Some(kept), .. } = &mut self.scratch else {
@@ -153,7 +154,7 @@ impl<'s> Forward<'s> {
         pool.reset();
         let steps = self.steps.min(kept.cap) as usize;
         let Some(hidden_size) = NonZeroUsize::new(config.hidden_size) else { return };
-        // Where they stand side by side, the reverse direction's values lie behind the forward one's.
+        // If directions are concatenated, the values of the reverse direction come after those of the forward one.
         let reverse_at = if config.merge == Merge::Concat { hidden_size.get() } else { 0 };
         for (layer, cells) in self.model.cells().chunks(2).enumerate() {
             let is_last = layer + 1 == config.layers;
@@ -179,7 +180,7 @@ impl<'s> Forward<'s> {
                     if !reverse {
                         copy(state.h, kept.forward, begin);
                     } else if !is_last {
-                        // Nothing reads the layer below at this step any more.
+                        // The output of the layer below is no longer needed at this step.
                         let begin = 2 * begin;
                         let both = forward.iter().take(hidden_size.get()).chain(state.h.iter());
                         for (to, from) in kept.below.iter_mut().skip(begin).zip(both) {
@@ -202,7 +203,7 @@ impl<'s> Forward<'s> {
     }
 }
 
-/// What a layer of a bidirectional model reads at a step.
+/// The input of a layer of a bidirectional model at a step.
 fn input_of<'x>(model: &Model<'_>, layer: usize, at: usize, kept: &'x Kept<'_>, x: &'x mut [i16]) -> &'x [i16] {
     let (elements, width): (&[i16], usize) = match (layer, model.config.input) {
         (0, Input::Tokens) => {
@@ -222,7 +223,7 @@ fn copy(from: &[i16], to: &mut [i16], begin: usize) {
 }
 
 impl Forward<'_> {
-    /// All that is kept between two steps.
+    /// Passes everything that is kept between two steps through the codec.
     pub(crate) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         self.is_up_to_date = false;
         self.steps = codec.count(self.steps);
@@ -242,7 +243,8 @@ impl Forward<'_> {
         }
     }
 
-    /// What is kept between two steps, little-endian: see [`Session::state_hash`](crate::SessionBase::state_hash).
+    /// The bytes of everything that is kept between two steps, little-endian: see
+    /// [`state_hash`](crate::SessionBase::state_hash).
     pub(crate) fn state_bytes(&self) -> impl Iterator<Item = u8> {
         let Scratch { pool, kept, .. } = &self.scratch;
         let streaming = kept.is_none();

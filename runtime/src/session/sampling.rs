@@ -1,10 +1,10 @@
-//! Drawing the next token of a language model: docs/arithmetic.md, "Sampling".
+//! Sampling: draws the next token of a language model. docs/arithmetic.md, "Sampling".
 
 use crate::layers::head::{Logits, Ranked};
 use crate::softmax::exp_neg;
 use crate::text::vocabulary::UNK;
 
-/// Draws tokens by their probability. The same seed draws the same tokens from the same logits, on every machine.
+/// Draws tokens by their probability. The same seed draws the same tokens from the same logits on every machine.
 ///
 /// ```no_run
 /// # fn write(session: &mut tern_runtime::TextSession<'_>) {
@@ -21,37 +21,38 @@ use crate::text::vocabulary::UNK;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sampler {
     state: u64,
-    /// 2^32 by the temperature, rounded down: 1 … 2^32. None: the temperature is 0.
+    /// 2^32 divided by the temperature, rounded down: 1 to 2^32. None if the temperature is 0.
     inverse: Option<u64>,
 }
 
 impl Sampler {
-    /// A temperature of 1: tokens are drawn as likely as the model says.
+    /// A temperature of 1: tokens are drawn with the model's probabilities.
     pub const ONE: u32 = 1 << 16;
 
-    /// `temperature`: Q16. Below [`ONE`](Sampler::ONE) likely tokens become likelier, above it less so; 0: always the likeliest.
+    /// A sampler. `temperature`: Q16. Below [`ONE`](Sampler::ONE), probable tokens become more probable, above it less;
+    /// with 0 the most probable token is always drawn.
     pub const fn new(seed: u64, temperature: u32) -> Self {
         Sampler { state: seed, inverse: (1u64 << 32).checked_div(temperature as u64) }
     }
 
-    /// A seed with which another sampler draws what this one would draw next: for who saves a session.
+    /// The seed of a sampler that continues this one, to be saved with a session.
     pub const fn seed(&self) -> u64 {
         self.state
     }
 
-    /// The id of a token, drawn from the `candidates.len()` likeliest ones, which it leaves there as [`Logits::next_tokens`] does. None where
-    /// there are no candidates. PAD and UNK are never drawn.
+    /// Draws from the `candidates.len()` most probable tokens and returns the id. It leaves the candidates there, as
+    /// [`Logits::next_tokens`] does. Returns none if there are no candidates. PAD and UNK are never drawn.
     ///
-    /// Cost: one pass over all logits, in which each may be compared with every candidate, and two over the candidates. Of many, or all,
-    /// tokens [`sample_all`](Sampler::sample_all) draws sooner.
+    /// Cost: one pass over all logits, in which each may be compared with every candidate, and two passes over the
+    /// candidates. For many tokens, [`sample_all`](Sampler::sample_all) is faster.
     pub fn sample(&mut self, logits: &Logits<'_>, candidates: &mut [Ranked]) -> Option<u32> {
         let filled = logits.next_tokens(candidates);
         let candidates = candidates.get(..filled)?;
         self.draw(*candidates.first()?, || candidates.iter().copied())
     }
 
-    /// The id of a token, drawn from all but PAD and UNK. None where there are no others. Not the one that [`sample`](Sampler::sample) draws
-    /// with room for all: here they stand in the order of their ids.
+    /// Draws from all tokens but PAD and UNK and returns the id; none if there are no others. The token may differ from
+    /// that of [`sample`](Sampler::sample) with room for all tokens, because here they are in the order of their ids.
     ///
     /// Cost: three passes over all logits.
     pub fn sample_all(&mut self, logits: &Logits<'_>) -> Option<u32> {

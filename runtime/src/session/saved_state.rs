@@ -1,4 +1,4 @@
-//! The state of a session as bytes: docs/format.md, "The state of a session".
+//! Saving and restoring the state of a session: docs/format.md, "The state of a session".
 
 use super::scratch::Layout;
 use crate::error::{StateError, TooLong};
@@ -7,10 +7,10 @@ use crate::session::{FNV_START, SessionBase, fnv1a};
 use crate::state_codec::StateCodec;
 use tern_format::Input;
 
-/// What a state begins with, and the version of what follows.
+/// The first bytes of a saved state, and the version of its format.
 const MAGIC: [u8; 2] = *b"TS";
 const VERSION: u16 = 1;
-/// Bytes of magic, version, model and length; bytes of the check sum at the end.
+/// The bytes of magic, version, model and length, and of the checksum at the end.
 const HEADER: usize = 12;
 const SUM: usize = 4;
 
@@ -19,8 +19,9 @@ fn hash(bytes: &[u8]) -> u32 {
 }
 
 impl Model<'_> {
-    /// A number that tells models apart: FNV-1a of the sizes V, E, H, layers, directions and C, of the first golden text's logits and of
-    /// the last layer's biases, all as 32 bits, little-endian. The same in every packing.
+    /// A number that identifies the model: the FNV-1a hash of the sizes V, E, H, layers, directions and C, of the
+    /// logits of the first golden example and of the last layer's biases, all as 32 bits, little-endian. It is the same
+    /// in every packing.
     pub fn fingerprint(&self) -> u32 {
         let config = self.config();
         let directions = 1 + usize::from(config.bidirectional);
@@ -32,14 +33,14 @@ impl Model<'_> {
         sizes.chain(numbers).fold(FNV_START, fnv1a)
     }
 
-    /// How many bytes [`SessionBase::save`] writes at most; for a bidirectional model, which keeps the tokens: as
-    /// [`state_len_for`](Model::state_len_for) [`KEPT_TOKENS`](Model::KEPT_TOKENS).
+    /// The largest number of bytes that [`SessionBase::save`] writes. For a bidirectional model, which keeps the
+    /// tokens, it is [`state_len_for`](Model::state_len_for) [`KEPT_TOKENS`](Model::KEPT_TOKENS).
     pub fn state_len(&self) -> usize {
         self.state_len_for(Self::KEPT_TOKENS)
     }
 
-    /// How many bytes [`SessionBase::save`] writes at most for texts of up to so many tokens; only to bidirectional models their
-    /// number matters.
+    /// The largest number of bytes that [`SessionBase::save`] writes for texts of up to `tokens` tokens. The number of
+    /// tokens matters to bidirectional models only.
     pub fn state_len_for(&self, tokens: usize) -> usize {
         let config = self.config();
         let text = if config.input == Input::Tokens { crate::text::state_len(config.tokenizer) } else { 0 };
@@ -48,15 +49,15 @@ impl Model<'_> {
 }
 
 impl SessionBase<'_> {
-    /// How many bytes [`save`](SessionBase::save) writes now.
+    /// The number of bytes that [`save`](SessionBase::save) writes now.
     pub fn state_len(&mut self) -> usize {
         let mut codec = StateCodec::counting();
         self.visit_state(&mut codec);
         HEADER + codec.len() + SUM
     }
 
-    /// Writes the state into the beginning of `to`, the text under way to the byte, and says how many bytes it took:
-    /// [`Model::state_len`] at most. It goes on after [`restore`](SessionBase::restore), on any machine, as if there had been no break.
+    /// Writes the state to the beginning of `to` and returns its length, at most [`Model::state_len`]. After
+    /// [`restore`](SessionBase::restore), on any machine, the session continues as if there had been no break.
     ///
     /// # Errors
     /// [`StateError::Buffer`] if `to` is too short.
@@ -77,10 +78,11 @@ impl SessionBase<'_> {
         Ok(expected)
     }
 
-    /// Goes on from a state that [`save`](SessionBase::save) wrote: exactly its bytes. Where it is refused, the session begins a new text.
+    /// Continues from a state that [`save`](SessionBase::save) wrote; `from` must be exactly its bytes. If the state is
+    /// refused, the session begins a new text.
     ///
     /// # Errors
-    /// What is wrong with the state: [`StateError`].
+    /// The fault of the state: [`StateError`].
     pub fn restore(&mut self, from: &[u8]) -> Result<(), StateError> {
         self.reset();
         let Some((state, sum)) = from.split_last_chunk::<SUM>() else { return Err(StateError::NoState) };

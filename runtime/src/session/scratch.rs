@@ -1,4 +1,4 @@
-//! How a session divides the caller's scratch.
+//! The division of the caller's scratch.
 
 use crate::config::{Config, Place};
 use crate::features::{self, STACKED, VALUES};
@@ -8,14 +8,16 @@ use crate::model::Model;
 use crate::state_codec::StateCodec;
 use tern_format::{Merge, Task};
 
-/// What a session needs: words of 32 bits and halves of words, for itself and, of a bidirectional model, for every step kept.
+/// The memory that a session needs: 32-bit words and 16-bit halves, for itself and for each step that a bidirectional
+/// model keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     words: usize,
     halves: usize,
     step_words: usize,
     step_halves: usize,
-    /// Of `step_halves`, those that were read; of all, bytes that are kept between steps where there is one direction.
+    /// `input_halves`: the part of `step_halves` that holds the input. `state_bytes`: the bytes that are kept between
+    /// steps, without those of kept steps.
     input_halves: usize,
     state_bytes: usize,
 }
@@ -26,7 +28,7 @@ impl Layout {
         let (hidden_size, layers) = (config.hidden_size, config.layers);
         let sums = if config.pools_mean() { config.merged_width() } else { 0 };
         let features = if model.reads_state() { 0 } else { config.head_width() };
-        // What a forecast may count from.
+        // The last values, from which a forecast may predict differences.
         let last = if VALUES && config.task == Task::Forecast { config.embedding_dim } else { 0 };
         let states = states_of(config);
         let mut layout = Layout {
@@ -51,62 +53,63 @@ impl Layout {
         layout
     }
 
-    /// Words of scratch for `steps` steps kept.
+    /// The words of scratch that keep `steps` steps.
     pub(crate) fn len(&self, steps: usize) -> usize {
         let halves = steps.saturating_mul(self.step_halves).saturating_add(self.halves);
         steps.saturating_mul(self.step_words).saturating_add(self.words).saturating_add(halves.div_ceil(2))
     }
 
-    /// Bytes of a state at most, in scratch for `steps` steps: of what a bidirectional model keeps of them, what it read. Rounded up to words
-    /// the scratch may have room for one step more.
+    /// The largest size of a saved state in bytes, for scratch that keeps `steps` steps. A bidirectional model saves
+    /// the inputs of its kept steps. Because the scratch is rounded up to words, it may keep one step more.
     pub(crate) fn state_len(&self, steps: usize) -> usize {
         let kept = self.steps(self.len(steps)).saturating_mul(4 * self.step_words + 2 * self.input_halves);
-        // Steps and unknown ones.
+        // The number of steps and of unknown tokens.
         kept.saturating_add(8 + self.state_bytes)
     }
 
-    /// How many steps can be kept in `len` words; 0 where none is.
+    /// The number of steps that can be kept in `len` words; 0 if there is room for none.
     fn steps(&self, len: usize) -> usize {
         let free = len.saturating_sub(self.words).saturating_mul(2).saturating_sub(self.halves);
         free.checked_div(2 * self.step_words + self.step_halves).unwrap_or(0).min(EXACT_STEPS as usize)
     }
 }
 
-/// How many states there are: one of each layer. Two directions run one after the other, in one state.
+/// The number of states: one for each layer. The two directions of a bidirectional model run one after the other in one
+/// state.
 pub(crate) fn states_of(config: &Config) -> usize {
     if STACKED && !config.reads_both_ways() { config.layers } else { 1 }
 }
 
-/// Halves a step for what a layer gives the next one: both directions' states.
+/// The 16-bit halves for each step of a layer's output: the states of both directions.
 fn below_width(model: &Model<'_>) -> usize {
     let config = model.config();
     if config.layers > 1 { 2 * config.hidden_size } else { 0 }
 }
 
-/// Halves a step for the forward states, where they meet the reverse ones step by step.
+/// The 16-bit halves for each step of the forward states, if they are combined with the reverse ones step by step.
 fn forward_width(model: &Model<'_>) -> usize {
     let config = model.config();
     let meet = config.merge != Merge::Concat && !config.pools_last();
     if config.layers > 1 || meet { config.hidden_size } else { 0 }
 }
 
-/// What a bidirectional model keeps of every step, and room for it.
+/// The steps that a bidirectional model keeps, and memory for its layers.
 #[derive(Debug)]
 pub(crate) struct Kept<'s> {
-    /// `[cap]`; of a model that reads tokens
+    /// The token ids, `[cap]`; empty if the model reads values.
     pub ids: &'s mut [i32],
-    /// `[cap · channels]`, Q15; of a model that reads values
+    /// The inputs, `[cap * channels]`, Q15; empty if the model reads text.
     pub inputs: &'s mut [i16],
-    /// `[cap · 2 · hidden_size]`: both directions of the layer below; where there is more than one
+    /// The outputs of the layer below in both directions, `[cap * 2 * hidden_size]`; empty for one layer.
     pub below: &'s mut [i16],
-    /// `[cap · hidden_size]`: the forward direction of the layer that runs; where it meets the reverse one
+    /// The outputs of the current layer in the forward direction, `[cap * hidden_size]`; empty if they are not needed.
     pub forward: &'s mut [i16],
-    /// Steps that can be kept.
+    /// The number of steps that can be kept.
     pub cap: u32,
 }
 
 impl Kept<'_> {
-    /// What was read so far: ids, below `vocab_size`, or inputs of `width`.
+    /// Passes the inputs so far through the codec: ids below `vocab_size`, or inputs of `width`.
     pub(crate) fn visit_state(&mut self, steps: u32, width: usize, vocab_size: usize, codec: &mut StateCodec<'_>) {
         let steps = steps.min(self.cap) as usize;
         let ids = self.ids.get_mut(..steps).unwrap_or_default();
@@ -119,23 +122,23 @@ impl Kept<'_> {
 /// The scratch, divided.
 #[derive(Debug)]
 pub(crate) struct Scratch<'s> {
-    /// What a step reads: the embedded token or the values. `[input width]`, Q15.
+    /// The input of a step: the embedded token or the scaled values, `[input size]`, Q15.
     pub x: &'s mut [i16],
-    /// The last numbers read, integers of the outside. `[channels]`; of a forecast
+    /// The last values that the caller gave, `[channels]`; empty unless the model is a forecast.
     pub last: &'s mut [i32],
-    /// Of the first layer; of a bidirectional model it serves all.
+    /// The state of the first layer. In a bidirectional model all layers use it in turn.
     pub first: State<'s>,
-    /// Of the layers above it.
+    /// The states of the other layers.
     pub above: [State<'s>; Place::LAYERS - 1],
-    /// Where the head reads something else than the last state.
+    /// The pooled states; none if the head reads the last state in place.
     pub pool: Option<features::Features<Pool<'s>>>,
-    /// Activations of the head's hidden layer. `[head_hidden]`, Q15.
+    /// The activations of the head's hidden layer, `[head_hidden]`, Q15.
     pub hidden: &'s mut [i16],
-    /// Of a bidirectional model.
+    /// The kept steps of a bidirectional model.
     pub kept: Option<features::Steps<Kept<'s>>>,
 }
 
-/// Cuts a slice piece by piece.
+/// A slice from which pieces are taken.
 struct Cut<'s, T>(&'s mut [T]);
 
 impl<'s, T> Cut<'s, T> {
@@ -147,7 +150,7 @@ impl<'s, T> Cut<'s, T> {
 }
 
 impl<'s> Scratch<'s> {
-    /// None where `scratch` is too short for a step.
+    /// Divides `scratch`; none if it is too short for a step.
     pub(crate) fn new(model: &Model<'_>, scratch: &'s mut [i32]) -> Option<Self> {
         let config = model.config();
         let both_ways = config.reads_both_ways();
@@ -179,7 +182,7 @@ impl<'s> Scratch<'s> {
             forward: halves.take(cap * forward_width(model))?,
             cap: cap as u32,
         };
-        // After all that a layer reads: its length may be odd, and kernels that read words rely on what theirs are multiples of.
+        // It comes after the inputs of all layers: its length may be odd, and some kernels need their inputs at whole words.
         let hidden = halves.take(config.head_hidden)?;
         let pool = Pool { has_max: config.pools_max(), sum, features, count: 0 };
         let pool = if model.reads_state() { None } else { features::Features::new(pool) };
@@ -191,12 +194,12 @@ impl<'s> Scratch<'s> {
         Some(Scratch { x, last, first, above, pool, hidden, kept })
     }
 
-    /// The states of all layers, the first one first.
+    /// The states of all layers, beginning with the first.
     pub(crate) fn states(&self) -> impl Iterator<Item = &State<'s>> {
         core::iter::once(&self.first).chain(&self.above)
     }
 
-    /// What the head, or its hidden layer, reads. `[head width]`, Q15.
+    /// The input of the head, `[head width]`, Q15.
     pub(crate) fn features(&self, config: &Config) -> &[i16] {
         match &self.pool {
             Some(pool) => pool.features,

@@ -6,6 +6,7 @@
 //! the zigzag code of the difference from the previous offset in the same block. A number is written in digits of half
 //! a byte: 0 to 9 is the last digit of a number, 10 to 15 is a digit before the last. An index stores where each block
 //! of runs begins, so that a look-up reads one block.
+
 /// The number of runs in a block.
 const BLOCK: usize = 32;
 /// The first number that is not a character: the end of every table.

@@ -1,4 +1,4 @@
-//! The numbers of one unit, whatever the cell and the packing.
+//! The parameters of one unit, for every cell and packing.
 
 use alloc::vec::Vec;
 use core::num::NonZeroUsize;
@@ -14,7 +14,7 @@ use crate::layers::lstm::{Paired, biases};
 use crate::layers::matrix::{Matrix, Weights};
 use crate::rows::row;
 
-/// What a layer's sums are over.
+/// One of the two projections of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Half {
     /// `x`
@@ -29,17 +29,17 @@ impl Half {
     }
 }
 
-/// One unit's part of a half; what is beyond its gates is 0.
+/// The parameters of one unit in one projection, padded with 0 to four gates.
 #[derive(Debug)]
 pub(super) struct Unit {
     /// `[columns][4]`
     pub weights: Vec<[i16; 4]>,
-    /// What the sums begin with.
+    /// The initial sums.
     pub bias: [i32; 4],
     pub multipliers: [i16; 4],
 }
 
-/// None beyond the last unit, and where weights are wider than 8 bits.
+/// The parameters of a unit; none beyond the last unit and for 16-bit weights.
 pub(super) fn unit(cell: &Cell<'_>, half: Half, index: usize) -> Option<Unit> {
     let width = half.of(cell.input_size(), cell.hidden_size());
     let columns = NonZeroUsize::new(width)?;

@@ -1,4 +1,4 @@
-//! Making input halves of frequent tokens ready.
+//! Folds tokens: computes the input projections of frequent tokens in advance.
 
 use alloc::{vec, vec::Vec};
 
@@ -7,17 +7,17 @@ use crate::Model;
 use crate::load::dtype::Dtype;
 use tern_format::Input;
 
-/// Bytes of a device file that each folded token takes.
+/// The bytes of a device file that each folded token takes.
 pub fn folded_bytes(model: &Model<'_>) -> usize {
     let cells = model.cells().iter().take(model.directions());
     4 + cells.map(|cell| 4 * cell.hidden_size() * cell.sums_of_unit()).sum::<usize>()
 }
 
-/// The tensors `folded.*` for tokens of a model, to be added to those that its file was made of. Results are the same bits with them and
-/// without. None where there are no ids or the model reads values.
+/// The tensors `folded.*` for some tokens of a model, to be added to the tensors of its file. They do not change any
+/// result. Empty if there are no ids or the model reads values.
 ///
 /// # Panics
-/// If an id is not one of the model's.
+/// If an id is beyond the vocabulary, or if the model runs from a copy of its weights.
 pub fn folded(model: &Model<'_>, ids: &[u32]) -> Vec<Tensor> {
     let config = model.config();
     let mut ids = ids.to_vec();

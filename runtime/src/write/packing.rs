@@ -1,4 +1,4 @@
-//! From the packing `interleaved4` to `paired16`.
+//! Converts layers from the packing `interleaved4` to `paired16`.
 
 use alloc::{format, string::String, vec::Vec};
 
@@ -6,12 +6,12 @@ use super::tensor::Tensor;
 use crate::Packing;
 use crate::load::dtype::Dtype;
 
-/// Metadata and tensors in a packing, from those in the plain one of the cell, which any of the interleaved ones leaves as it is.
-/// [`Packing::Paired16`] is LSTM's, and E and H must be multiples of 4, or the loader refuses what comes out; [`Packing::Rows`] is
-/// any cell's.
+/// Converts metadata and tensors from the plain packing of their cell to another packing. [`Packing::Paired16`] is for
+/// LSTM, and E and H must be multiples of 4, or the loader refuses the result; [`Packing::Rows`] is for any cell. The
+/// interleaved packings leave everything unchanged.
 ///
 /// # Panics
-/// If a layer lacks one of its tensors.
+/// If a tensor of a layer is missing.
 pub fn packed(
     packing: Packing,
     metadata: &[(String, String)],
@@ -39,7 +39,7 @@ fn paired(tensors: Vec<Tensor>) -> Vec<Tensor> {
         let Some(place) = weight_ih.name.strip_prefix("lstm.weight_ih_") else { continue };
         let find = |name: &str| {
             let name = format!("lstm.{name}_{place}");
-            layers.iter().find(|t| t.name == name).unwrap_or_else(|| panic!("there is no `{name}`"))
+            layers.iter().find(|t| t.name == name).unwrap_or_else(|| panic!("tensor `{name}` is missing"))
         };
         let [h, e] = [weight_ih.shape[0], weight_ih.shape[1]];
         let (weight_hh, bias) = (find("weight_hh"), find("bias"));
@@ -66,7 +66,7 @@ fn words(bytes: &[u8]) -> impl Iterator<Item = i32> {
     bytes.chunks_exact(4).map(|word| i32::from_le_bytes([word[0], word[1], word[2], word[3]]))
 }
 
-/// A unit's half: of two columns, a word of rows `i f`, then one of rows `g o`.
+/// The weights of a unit in one projection: for each two columns a word of rows `i f`, then one of rows `g o`.
 fn weights(columns: &[u8]) -> impl Iterator<Item = i32> {
     columns.chunks_exact(8).flat_map(|two| {
         let pair = |at: usize| 256 * i32::from(two[at] as i8) + i32::from(two[at + 1] as i8);

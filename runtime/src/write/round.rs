@@ -1,4 +1,4 @@
-//! Weights of 4 and 16 bits, from those of 8.
+//! Weights of 4 and 16 bits.
 
 use alloc::{string::String, vec::Vec};
 
@@ -6,7 +6,7 @@ use super::tensor::Tensor;
 use crate::kernel::GROUP;
 use crate::load::dtype::Dtype;
 
-/// The largest weight of 4 bits before it is multiplied, and the largest multiplier.
+/// The largest 4-bit weight before it is multiplied, and the range of multipliers.
 const LARGEST: i32 = 7;
 const MULTIPLIERS: core::ops::RangeInclusive<i32> = 1..=18;
 
@@ -17,7 +17,7 @@ fn nearest(weight: i8, multiplier: i32) -> i32 {
     (rounded * weight.signum()).clamp(-LARGEST, LARGEST)
 }
 
-/// The multiplier of a group that errs least, in squares; the smallest among equals.
+/// The multiplier of a group with the smallest squared error; the smallest of equal ones.
 fn multiplier(group: &[i8]) -> i32 {
     let error = |multiplier: &i32| -> i32 {
         let errors = group.iter().map(|&w| i32::from(w) - nearest(w, *multiplier) * multiplier);
@@ -26,7 +26,8 @@ fn multiplier(group: &[i8]) -> i32 {
     MULTIPLIERS.min_by_key(error).unwrap_or(1)
 }
 
-/// Rounds one row's weights of 8 bits to what weights of 4 bits can say: in each group of 16 columns, multiples of −7 … 7 of one of 1 … 18.
+/// Rounds one row of 8-bit weights to values that 4-bit weights can have: in each group of 16 columns, a multiple from
+/// −7 to 7 of one multiplier from 1 to 18.
 pub fn round_to_4_bits(row: &mut [i8]) {
     for group in row.chunks_mut(GROUP) {
         let multiplier = multiplier(group);
@@ -34,17 +35,17 @@ pub fn round_to_4_bits(row: &mut [i8]) {
     }
 }
 
-/// The name of the multipliers of a tensor's groups.
+/// The name of the tensor of a tensor's group multipliers.
 fn groups_name(weight: &str) -> String {
     weight.replacen(".weight", ".group_multiplier", 1)
 }
 
-/// A tensor of weights of 8 bits, row by row (columns last, an even number), as two of 4 bits: weights, and multipliers of groups. Rounds as
-/// [`round_to_4_bits`] does, so what is rounded already is kept as it is. Recurrent weights must be in the packing
-/// [`Rows`](crate::Packing::Rows).
+/// Converts a tensor of 8-bit weights, row by row with an even number of columns, to 4-bit weights and the multipliers
+/// of their groups. It rounds as [`round_to_4_bits`] does, so rounded weights are not changed. Recurrent weights must
+/// be in the packing [`Rows`](crate::Packing::Rows).
 ///
 /// # Panics
-/// If the tensor is none of 8-bit weights, or has an odd number of columns.
+/// If the tensor does not have 8-bit weights, or has an odd number of columns.
 pub fn in_4_bits(tensor: &Tensor) -> [Tensor; 2] {
     let columns = tensor.shape.last().copied().unwrap_or(0);
     assert!(tensor.dtype == Dtype::I8 && columns.is_multiple_of(2) && columns > 0, "`{}`: no pairs", tensor.name);
@@ -67,13 +68,13 @@ pub fn in_4_bits(tensor: &Tensor) -> [Tensor; 2] {
     ]
 }
 
-/// A tensor of weights of 16 bits, row by row: 256ths of weights of 8 bits, from −32,767 to 32,767. Recurrent weights must be in the packing
-/// [`Rows`](crate::Packing::Rows); their rows are in no pairs.
+/// A tensor of 16-bit weights, row by row, in units of 1/256 of an 8-bit weight: −32,767 to 32,767. Recurrent weights
+/// must be in the packing [`Rows`](crate::Packing::Rows), and their rows are not in pairs.
 pub fn in_16_bits(name: &str, shape: &[usize], weights: &[i16]) -> Tensor {
     Tensor::new(name, Dtype::I16, shape, weights)
 }
 
-/// Recurrent weights column by column, `[units, columns, gates]`, as rows, `[units, gates, columns]`.
+/// Reorders recurrent weights from columns, `[units, columns, gates]`, to rows, `[units, gates, columns]`.
 pub(super) fn by_rows(tensor: Tensor) -> Tensor {
     let is_weight = tensor.name.contains(".weight_ih_") || tensor.name.contains(".weight_hh_");
     let &[units, columns, gates] = &tensor.shape[..] else { return tensor };

@@ -9,23 +9,23 @@ use crate::load::dtype::Dtype;
 /// A tensor to be written.
 #[derive(Clone, Debug)]
 pub struct Tensor {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Type of its elements.
+    /// The type of the elements.
     pub dtype: Dtype,
-    /// Its dimensions.
+    /// The dimensions.
     pub shape: Vec<usize>,
-    /// Its elements, little-endian.
+    /// The elements, little-endian.
     pub data: Vec<u8>,
 }
 
 impl Tensor {
-    /// A tensor of elements in memory. `T` is what `dtype` says.
+    /// A tensor from elements in memory. `T` must be the type that `dtype` names.
     pub fn new<T: Pod>(name: &str, dtype: Dtype, shape: &[usize], elements: &[T]) -> Self {
         Tensor { name: name.into(), dtype, shape: shape.into(), data: bytemuck::cast_slice(elements).to_vec() }
     }
 
-    /// A table of texts as its two tensors, `TABLE.offsets` and `TABLE.bytes`.
+    /// The two tensors of a table of texts: `TABLE.offsets` and `TABLE.bytes`.
     pub fn texts<'t>(table: &str, texts: impl IntoIterator<Item = &'t str>) -> [Tensor; 2] {
         let mut offsets = Vec::from([0u32]);
         let mut bytes = Vec::new();

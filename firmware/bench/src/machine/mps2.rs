@@ -40,16 +40,16 @@ fn write(register: usize, value: u32) {
     unsafe { with_exposed_provenance_mut::<u32>(register).write_volatile(value) }
 }
 
-/// A moment, for [`instructions_since`].
+/// A reading of the counter, for [`instructions_since`].
 pub struct Moment(u32);
 
-/// Now.
+/// Reads the counter.
 pub fn instructions() -> Moment {
     // SAFETY: reading the timer changes nothing.
     Moment(unsafe { with_exposed_provenance_mut::<u32>(TIMER_VALUE).read_volatile() })
 }
 
-/// How many instructions were executed since then; at most 2^31 or so.
+/// The number of instructions since then, at most about 2^31.
 pub fn instructions_since(Moment(before): Moment) -> u32 {
     let Moment(now) = instructions();
     (u64::from(before.wrapping_sub(now)) * 40 / 64) as u32

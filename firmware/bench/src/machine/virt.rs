@@ -29,10 +29,10 @@ extern "C" fn fault() -> ! {
     panic!("the processor trapped")
 }
 
-/// A moment, for [`instructions_since`].
+/// A reading of the counter, for [`instructions_since`].
 pub struct Moment(u32);
 
-/// Now.
+/// Reads the counter.
 pub fn instructions() -> Moment {
     let counter;
     // SAFETY: reads a counter. It is an ordering point: no memory access moves over it.
@@ -40,7 +40,7 @@ pub fn instructions() -> Moment {
     Moment(counter)
 }
 
-/// How many instructions were executed since then; below 2^32.
+/// The number of instructions since then, below 2^32.
 pub fn instructions_since(Moment(before): Moment) -> u32 {
     let Moment(now) = instructions();
     now.wrapping_sub(before)

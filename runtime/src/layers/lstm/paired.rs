@@ -1,4 +1,4 @@
-//! The LSTM layer in the packing `paired16`: one record a unit, in the order in which a step reads it.
+//! The LSTM layer in the packing `paired16`: one record for each unit, in the order in which a step reads it.
 
 use core::num::NonZeroUsize;
 
@@ -12,26 +12,28 @@ use crate::kernel::dot_pairs;
 use crate::kernel::dsp;
 use crate::rows::rows;
 
-/// One unit's part of [`Paired::units`].
+/// The record of one unit in [`Paired::units`].
 pub(crate) struct Record<'a> {
-    /// Weights of the recurrent half. `[H / 2][2]`: two columns of rows `i f`, two of rows `g o`; see [`columns`](crate::kernel::columns).
+    /// Recurrent weights, `[H / 2][2]`: two columns of rows `i f`, two of rows `g o`; see
+    /// [`columns`](crate::kernel::columns).
     pub weight_hh: &'a [[i32; 2]],
     pub multiplier_hh: [i16; 4],
     pub multiplier_ih: [i16; 4],
-    /// What the sums of the input half start from, as a kernel loads it: the two words of 256·bias_i + bias_f, bias_f, and so for `g o`.
+    /// The initial sums of the input projection, as a kernel loads them: the two words of 256·bias_i + bias_f, then
+    /// bias_f; the same for `g o`.
     pub start: [i32; 6],
-    /// Weights of the input half. `[E / 2][2]`
+    /// Input weights, `[E / 2][2]`.
     pub weight_ih: &'a [[i32; 2]],
 }
 
-/// The biases of rows `i f g o` in [`Record::start`]; nothing if its parts contradict each other.
+/// The biases of rows `i f g o` in [`Record::start`]; none if its parts contradict each other.
 pub(crate) fn biases(start: [i32; 6]) -> Option<[i32; 4]> {
     let [low_if, high_if, f, low_go, high_go, o] = start;
     let ([i, f], [g, o]) = (pair_biases([low_if, high_if, f])?, pair_biases([low_go, high_go, o])?);
     Some([i, f, g, o])
 }
 
-/// The biases of one pair of rows: the first one's is in the two words of 256 times it and the second's.
+/// The biases of one pair of rows. The two first words hold 256 times the first bias plus the second.
 #[inline(always)]
 pub(crate) fn pair_biases([low, high, second]: [i32; 3]) -> Option<[i32; 2]> {
     let sum = (i64::from(high) << 32 | i64::from(low as u32)) - i64::from(second);
@@ -40,13 +42,14 @@ pub(crate) fn pair_biases([low, high, second]: [i32; 3]) -> Option<[i32; 2]> {
 }
 
 impl<'a> Paired<'a> {
-    /// Words of a record beside its weights.
+    /// The words of a record other than weights.
     pub(crate) const EXTRA_WORDS: usize = 10;
 
-    /// Columns of either half come in multiples of this.
+    /// The input size and the hidden size must be multiples of this.
     pub(crate) const COLUMNS: usize = 4;
 
-    /// None if the sizes are no multiples of 4 or the units are not as many or as long as the sizes say. The step relies on it.
+    /// A layer; none if the sizes are not multiples of 4 or do not match the number of words. A step relies on these
+    /// checks.
     pub(crate) fn new(
         input_size: NonZeroUsize,
         hidden_size: NonZeroUsize,
@@ -67,13 +70,13 @@ impl<'a> Paired<'a> {
         })
     }
 
-    /// E.
+    /// The input size E.
     #[inline(always)]
     pub(crate) fn input_size(&self) -> usize {
         self.input_size.get()
     }
 
-    /// H.
+    /// The hidden size H.
     #[inline(always)]
     pub(crate) fn hidden_size(&self) -> usize {
         self.hidden_size.get()
@@ -85,12 +88,12 @@ impl<'a> Paired<'a> {
         self.shift
     }
 
-    /// Multiply-accumulates of a step: 4·H·(E + H).
+    /// The multiply-accumulates of a step: 4·H·(E + H).
     pub(crate) fn macs(&self) -> usize {
         4 * self.hidden_size() * (self.input_size() + self.hidden_size())
     }
 
-    /// One step on `x`, `[input_size]`, Q15.
+    /// Computes one step. `x`: `[input_size]`, Q15.
     #[inline(never)]
     pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
         #[cfg(dsp)]
@@ -99,7 +102,7 @@ impl<'a> Paired<'a> {
         self.plain_step(x, None, state);
     }
 
-    /// The definition of a step. sums: `[hidden_size · 4]` where the input half is ready-made.
+    /// The definition of a step. `sums`: a precomputed input projection, `[hidden_size * 4]`, if there is one.
     #[cfg(any(test, not(dsp)))]
     pub(crate) fn plain_step(&self, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
         let states = state.c.iter_mut().zip(state.next_h.iter_mut());
@@ -115,7 +118,7 @@ impl<'a> Paired<'a> {
         core::mem::swap(&mut state.h, &mut state.next_h);
     }
 
-    /// One step whose input half is ready-made. sums: `[hidden_size · 4]`.
+    /// Computes one step with a precomputed input projection, `[hidden_size * 4]`.
     #[inline(never)]
     pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
         #[cfg(dsp)]
@@ -124,12 +127,12 @@ impl<'a> Paired<'a> {
         self.plain_step(&[], Some(sums), state);
     }
 
-    /// Bytes of flash: weights, biases, multipliers.
+    /// The bytes of flash: weights, biases, multipliers.
     pub(crate) fn bytes(&self) -> usize {
         size_of_val(self.units)
     }
 
-    /// Each unit's record; none if the units' words are no such records.
+    /// The records of all units.
     pub(crate) fn records(&self) -> impl Iterator<Item = Record<'a>> + use<'a> {
         let hidden_size = self.hidden_size();
         let words = NonZeroUsize::MIN.saturating_add(hidden_size + self.input_size() + Self::EXTRA_WORDS - 1);
