@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `host` | train, export, eval, predict, inspect: files, figures, exit statuses |
 //! | `python` | the device file in the Python library safetensors |
+//! | `python_tokenizers` | `tokenizer.json` in the Python library tokenizers |
 //! | `torch` | models of Tern in PyTorch, models of PyTorch in Tern; ignored by default |
 //! | `reference` | the runtime's logits against a second implementation in Python, written from `docs/` alone |
 //! | `tensorboard` | `tern train --tensorboard`, read back by the `tensorboard` package |
@@ -40,6 +41,8 @@ mod port;
 mod promises;
 #[path = "path/python.rs"]
 mod python;
+#[path = "path/python_tokenizers.rs"]
+mod python_tokenizers;
 #[path = "path/reference.rs"]
 mod reference;
 #[path = "path/report.rs"]

@@ -1,42 +1,68 @@
-//! What recurrence buys: models that do not see the order of words beyond two of them, trained on the same rows.
+//! Baselines: simpler models, trained on the same rows, that show what a recurrent network gains.
 //!
-//! A recurrent network earns its cost only above these. They are meant to be strong: `ngrams` is a linear support
-//! vector machine on tf-idf of n-grams, `bag` the mean of embeddings before a linear layer, with the model's own
-//! vocabulary. Both take seconds, and the same rows give the same figures with any number of threads.
+//! `ngrams` is a linear support vector machine on tf-idf of n-grams, `bag` the mean of embeddings before a linear layer, with the
+//! model's vocabulary. Both take seconds and give the same figures with any number of threads.
 
 mod bag;
 mod features;
 mod ngrams;
 mod svm;
 
+use crate::data::progress::Stage;
+use crate::data::{Example, sample_indices};
 use crate::metrics::Evaluation;
 use crate::train::Prepared;
+use crate::vocabulary::Vocabulary;
 use serde_json::{Map, Value, json};
 
 #[cfg(test)]
 mod tests;
 
-/// A simpler model and how it did on the held-out rows.
+/// Maximum number of training rows of a baseline. Of larger data they read a sample, which bounds their time and memory.
+const MAX_ROWS: usize = 200_000;
+
+/// A simpler model and its evaluation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Baseline {
     /// Its key in `metrics.json`.
     pub name: &'static str,
-    /// For people: what it is.
+    /// Its description in messages and reports.
     pub title: String,
-    /// How it did.
+    /// Its evaluation on the validation rows.
     pub evaluation: Evaluation,
-    /// Its numbers.
+    /// Its number of parameters.
     pub parameters: usize,
 }
 
-/// Trains the baselines on the rows to learn from and measures them on the held-out ones, on the threads of the current
-/// pool.
+/// The rows that baselines are trained and measured on.
+struct Rows<'a> {
+    train: Vec<&'a Example>,
+    valid: Vec<&'a Example>,
+    vocabulary: &'a Vocabulary,
+    /// Number of labels.
+    labels: usize,
+}
+
+/// Trains the baselines on the training rows and evaluates them on the validation rows, on the threads of the current pool.
 pub fn measure(data: &Prepared, seed: u64) -> Vec<Baseline> {
-    let (linear, bag) = rayon::join(|| ngrams::measure(data, seed), || bag::measure(data, seed));
+    let _stage = Stage::new("training the baselines", 0);
+    let train = sample_indices(&data.train, data.labels.len(), MAX_ROWS, seed);
+    let rows = Rows {
+        train: train.into_iter().map(|row| &data.train[row]).collect(),
+        valid: data.valid.iter().collect(),
+        vocabulary: &data.vocabulary,
+        labels: data.labels.len(),
+    };
+    let (mut linear, mut bag) = rayon::join(|| ngrams::measure(&rows, seed), || bag::measure(&rows, seed));
+    if rows.train.len() < data.train.len() {
+        for baseline in [&mut linear, &mut bag] {
+            baseline.title += &format!(", on {} of the rows", rows.train.len());
+        }
+    }
     vec![linear, bag]
 }
 
-/// The value of `baselines` in `metrics.json`.
+/// Returns the value of `baselines` in `metrics.json`.
 pub fn to_json(baselines: &[Baseline]) -> Value {
     let figures = |baseline: &Baseline| {
         json!({
@@ -49,7 +75,7 @@ pub fn to_json(baselines: &[Baseline]) -> Value {
     baselines.iter().map(|baseline| (baseline.name.to_owned(), figures(baseline))).collect::<Map<_, _>>().into()
 }
 
-/// A table for people: the baselines, and the `model` where there is one already.
+/// Formats a table of the baselines and, if given, of the `model`: its title, its evaluation and its number of parameters.
 pub fn to_text(baselines: &[Baseline], model: Option<(&str, &Evaluation, usize)>) -> Vec<String> {
     let Some(first) = baselines.first() else { return Vec::new() };
     let evaluation = model.map_or(&first.evaluation, |(_, evaluation, _)| evaluation);
@@ -63,7 +89,7 @@ pub fn to_text(baselines: &[Baseline], model: Option<(&str, &Evaluation, usize)>
         (title.to_owned(), evaluation.accuracy(), figures(evaluation, parameters))
     }));
     let width = rows.iter().map(|(title, ..)| title.chars().count()).max().unwrap_or(0);
-    let mut lines = vec![format!("{:width$}  accuracy  macro F1  parameters", "on the held-out rows")];
+    let mut lines = vec![format!("{:width$}  accuracy  macro F1  parameters", "on the validation rows")];
     lines.extend(rows.into_iter().map(|(title, accuracy, more)| match more {
         Some((macro_f1, parameters)) => format!("{title:width$}  {accuracy:>8.4}  {macro_f1:>8.4}  {parameters:>10}"),
         None => format!("{title:width$}  {accuracy:>8.4}"),

@@ -31,7 +31,7 @@ pub use tokenizer::{Tokenizer, TokenizerKind};
 pub use training::{ClassWeights, OptimizerKind, Schedule, Training};
 
 use crate::architecture::{Architecture, Head, InputLayer, Recurrent};
-use crate::data::is_hub;
+use crate::data::{Layout, is_hub};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use toml::de::DeTable;
@@ -101,6 +101,12 @@ pub struct Data {
     /// The separator, one ASCII character. Without one: a tab in `.tsv` and `.tab` files, a comma elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delimiter: Option<char>,
+    /// True if the first line of a table names its columns. Without a header, columns have their numbers as names.
+    #[serde(default = "yes")]
+    pub header: bool,
+    /// True if quotation marks enclose fields, false if they are ordinary characters.
+    #[serde(default = "yes")]
+    pub quoting: bool,
     /// Share of each class to hold out where there is no `valid`.
     #[serde(default = "valid_fraction")]
     pub valid_fraction: f64,
@@ -118,8 +124,20 @@ fn label_column() -> String {
     "label".to_owned()
 }
 
+fn yes() -> bool {
+    true
+}
+
 fn valid_fraction() -> f64 {
     0.1
+}
+
+impl Data {
+    /// Returns the layout of the tables.
+    pub fn layout(&self) -> Layout {
+        let delimiter = self.delimiter.and_then(|c| u8::try_from(c).ok());
+        Layout { delimiter, header: self.header, quoting: self.quoting }
+    }
 }
 
 /// Which tokens get an id.
@@ -239,6 +257,8 @@ impl Recipe {
                 text_column: text_column(),
                 label_column: label_column(),
                 delimiter: None,
+                header: true,
+                quoting: true,
                 valid_fraction: valid_fraction(),
             },
             language_model: LanguageModel::default(),

@@ -17,8 +17,8 @@ use crate::model::{DataFile, Model};
 use crate::paint::Paint;
 use crate::recipe::{InputKind, Recipe};
 use crate::report::{Measurements, ValidationResult};
-use crate::train::{self, Problem, Steps};
-use crate::vocabulary::Vocabulary;
+use crate::train::{self, Problem, Sample, Steps};
+use crate::vocabulary::{UNK, Vocabulary};
 use crate::weights::Weights;
 use anyhow::Context;
 use serde_json::Value;
@@ -171,6 +171,19 @@ fn describe_embeddings(recipe: &Recipe, problem: &Problem, vocabulary: &Vocabula
         });
         let kind = if embeddings.frozen() { "frozen" } else { "initial" };
         note(format!("{kind} embeddings from {}: {}", path.display(), embeddings.coverage(vocabulary, ids)));
+    }
+}
+
+/// Notes the share of unknown tokens in the training set and in the validation split, and advice if it is large.
+fn describe_unknown_tokens(problem: &Problem, note: &dyn Fn(String)) {
+    let share = |samples: &[Sample]| {
+        let ids = || samples.iter().flat_map(|sample| sample.steps.tokens());
+        ids().filter(|&&id| id == UNK).count() as f64 / ids().count().max(1) as f64
+    };
+    let (train, valid) = (share(&problem.train), share(&problem.valid));
+    note(format!("unknown tokens: {:.1} % in training, {:.1} % in validation", 100.0 * train, 100.0 * valid));
+    if valid > 0.3 {
+        note("warning: many validation tokens are unknown; try --tokenizer chars, bytes or wordpiece".to_owned());
     }
 }
 

@@ -1,6 +1,7 @@
-//! `tokenizer.json`: the vocabulary as the `tokenizers` library reads it.
+//! Writes and reads `tokenizer.json`, the vocabulary in the format of the `tokenizers` library.
 //!
-//! Each tokenizer of the device is expressed by the library's own parts, and gives the same ids for every text.
+//! Each tokenizer of the device is built from components of the library and gives the same ids for every text, in Rust and in
+//! Python.
 
 mod parts;
 mod read;
@@ -10,14 +11,14 @@ pub use read::read;
 use crate::vocabulary::{PAD, PAD_TOKEN, Vocabulary};
 use tokenizers::{PaddingParams, Tokenizer};
 
-/// The tokenizer as the `tokenizers` library knows it: it gives the same ids as [`Vocabulary::encode`].
+/// Builds the library's tokenizer for a vocabulary. It gives the same ids as [`Vocabulary::encode`].
 ///
-/// PAD and UNK are not registered as special tokens: these are looked for before the text is normalised, so that a text
-/// with a literal `[UNK]` in it would get other ids than on the device.
+/// PAD and UNK are not registered as special tokens. The library matches special tokens before it normalises the text, so a
+/// literal `[UNK]` in a text would get other ids than on the device.
 ///
 /// # Errors
 ///
-/// What the library says.
+/// Returns the library's error.
 pub fn tokenizer(vocabulary: &Vocabulary) -> tokenizers::Result<Tokenizer> {
     let kind = vocabulary.tokenizer();
     let mut tokenizer = Tokenizer::new(parts::model(vocabulary)?);
@@ -32,11 +33,11 @@ pub fn tokenizer(vocabulary: &Vocabulary) -> tokenizers::Result<Tokenizer> {
     Ok(tokenizer)
 }
 
-/// The text of `tokenizer.json`.
+/// Returns the text of `tokenizer.json`.
 ///
 /// # Errors
 ///
-/// What the library says.
+/// Returns the library's error.
 pub fn write(vocabulary: &Vocabulary) -> tokenizers::Result<String> {
     tokenizer(vocabulary)?.to_string(true)
 }

@@ -10,8 +10,11 @@ pub use surface::Surface;
 
 pub use pieces::MAX_CHARS;
 
+use crate::data::progress::Stage;
 use pieces::Pieces;
+use rayon::prelude::*;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tern_runtime::text::{Piece, Splitter, Tokenizer, TokenizerKind};
 
 pub use tern_runtime::{PAD, UNK};
@@ -39,6 +42,54 @@ pub fn for_each_token(tokenizer: Tokenizer, text: &str, mut sink: impl FnMut(&st
     let mut splitter = Splitter::new(tokenizer, &mut buffer);
     splitter.feed(text.as_bytes(), &mut pieces);
     splitter.finish(&mut pieces);
+}
+
+/// Counts the tokens of all texts, on all threads of the current pool.
+pub fn count_tokens(tokenizer: Tokenizer, texts: &[&str]) -> HashMap<String, usize> {
+    let stage = Stage::new("counting tokens", texts.len());
+    let done = AtomicUsize::new(0);
+    let count = |texts: &[&str]| {
+        let mut counts: HashMap<String, usize> = HashMap::new();
+        for text in texts {
+            for_each_token(tokenizer, text, |token| match counts.get_mut(token) {
+                Some(count) => *count += 1,
+                None => drop(counts.insert(token.to_owned(), 1)),
+            });
+        }
+        stage.at(done.fetch_add(texts.len(), Ordering::Relaxed) + texts.len());
+        counts
+    };
+    let merge = |a: HashMap<String, usize>, b: HashMap<String, usize>| {
+        let (mut large, small) = if a.len() < b.len() { (b, a) } else { (a, b) };
+        small.into_iter().for_each(|(token, count)| *large.entry(token).or_default() += count);
+        large
+    };
+    texts.par_chunks(4096).map(count).reduce(HashMap::new, merge)
+}
+
+/// Returns the tokenizer that suits the script and the length of texts: characters for scripts without spaces between words and
+/// for single words such as names, else words.
+pub fn suggested_tokenizer<'a>(texts: impl Iterator<Item = &'a str>) -> TokenizerKind {
+    let (mut letters, mut without_spaces, mut words, mut count) = (0, 0, 0, 0);
+    for text in texts {
+        let of_text = text.split_whitespace().count();
+        count += usize::from(of_text > 0);
+        words += of_text;
+        for c in text.chars().filter(|c| c.is_alphabetic()) {
+            letters += 1;
+            without_spaces += usize::from(is_of_script_without_spaces(c));
+        }
+    }
+    // Three letters in ten: texts of these scripts also have Latin words.
+    if without_spaces * 10 > letters * 3 || words * 2 < count * 3 { TokenizerKind::Chars } else { TokenizerKind::Words }
+}
+
+/// Returns true for letters of Thai, Lao, Tibetan, Myanmar, Khmer, Tai, Chinese and Japanese.
+fn is_of_script_without_spaces(c: char) -> bool {
+    matches!(c,
+        '\u{e00}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{1950}'..='\u{19df}' | '\u{1a20}'..='\u{1aaf}'
+        | '\u{3005}'..='\u{30ff}' | '\u{31f0}'..='\u{31ff}' | '\u{3400}'..='\u{9fff}' | '\u{a9e0}'..='\u{a9ff}'
+        | '\u{aa60}'..='\u{aadf}' | '\u{f900}'..='\u{faff}' | '\u{ff66}'..='\u{ff9d}' | '\u{20000}'..='\u{3ffff}')
 }
 
 /// The tokens of `text`; see [`for_each_token`].
@@ -85,15 +136,7 @@ impl Vocabulary {
         if tokenizer.kind == TokenizerKind::Bytes {
             return Vocabulary::with_special(tokenizer, (0..=255).map(|byte| bytes::name(byte).to_string()));
         }
-        let mut counts: HashMap<String, usize> = HashMap::new();
-        for text in texts {
-            for_each_token(tokenizer, text, |token| match counts.get_mut(token) {
-                Some(count) => *count += 1,
-                None => {
-                    counts.insert(token.to_owned(), 1);
-                }
-            });
-        }
+        let mut counts = count_tokens(tokenizer, &texts.collect::<Vec<_>>());
         let room = max_size.map_or(usize::MAX, |size| size.saturating_sub(2));
         if tokenizer.kind == TokenizerKind::WordPiece {
             counts = pieces::learn(&counts, min_count, room);

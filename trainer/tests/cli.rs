@@ -4,6 +4,8 @@
 mod compare;
 #[path = "cli/lessons.rs"]
 mod lessons;
+#[path = "cli/tables.rs"]
+mod tables;
 #[path = "cli/tasks.rs"]
 mod tasks;
 
@@ -189,30 +191,20 @@ fn plain_text_is_shown_and_split_in_its_order() {
 }
 
 #[test]
-fn sequences_of_numbers_become_one_table() {
+fn sequences_of_numbers_are_shown_and_split() {
     let folder = folder();
-    fs::create_dir_all(folder.path().join("movement/dataset")).unwrap();
-    let write = |name: &str, text: &str| fs::write(folder.path().join("movement/dataset").join(name), text).unwrap();
-    write("MovementAAL_target.csv", "#sequence_ID, class_label\n1,1\n2,-1\n");
-    write("MovementAAL_RSS_1.csv", "#RSS_anchor1, RSS_anchor2\n-0.9,0.5\n0,1\n");
-    write("MovementAAL_RSS_2.csv", "#RSS_anchor1, RSS_anchor2\n0.25,1e-3\n");
-    let output = tern(folder.path(), &["data", "movement", "-o", "m.csv"]);
-    assert!(output.status.success(), "{}", stderr(&output));
-    let expected = "sequence,label,RSS_anchor1,RSS_anchor2\n1,1,-0.9,0.5\n1,1,0,1\n2,-1,0.25,1e-3\n";
-    assert_eq!(fs::read_to_string(folder.path().join("m.csv")).unwrap(), expected);
+    let table = "sequence,label,x,y\n1,a,-0.9,0.5\n1,a,0,N/A\n2,b,0.25,1e-3\n";
+    fs::write(folder.path().join("m.csv"), table).unwrap();
     let output = tern(folder.path(), &["data", "m.csv", "-o", "h.csv", "--split", "0.5,0.5", "--json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
     let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(shown["sources"][0]["rows"], 2);
     assert_eq!(shown["sources"][0]["length"]["unit"], "steps");
     assert_eq!(shown["written"][1]["rows"], 1);
-
-    write("MovementAAL_RSS_2.csv", "#RSS_anchor1, RSS_anchor2\n0.25,NA\n");
-    let output = tern(folder.path(), &["data", "movement"]);
-    assert!(
-        stderr(&output).contains("MovementAAL_RSS_2.csv: line 2: \"NA\", expected a number"),
-        "{}",
-        stderr(&output)
-    );
+    let output = tern(folder.path(), &["data", "m.csv", "-o", "again.csv"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let expected = "sequence,label,x,y\n1,a,-0.9,0.5\n1,a,0,NA\n2,b,0.25,0.001\n";
+    assert_eq!(fs::read_to_string(folder.path().join("again.csv")).unwrap(), expected);
 }
 
 #[test]

@@ -80,7 +80,7 @@ const TEXTS: [&str; 16] = [
 ];
 
 /// Returns texts of random fragments, some with malformed UTF-8.
-fn random_texts() -> Vec<Vec<u8>> {
+pub fn random_texts() -> Vec<Vec<u8>> {
     let mut random = Random(11);
     let mut below = |n: usize| usize::try_from(random.between(0, i64::try_from(n).unwrap() - 1)).unwrap();
     let mut texts: Vec<Vec<u8>> = TEXTS.iter().map(|text| text.as_bytes().to_vec()).collect();

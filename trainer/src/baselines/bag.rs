@@ -1,12 +1,11 @@
-//! A bag of embeddings: the mean of a text's embedded tokens, and a linear layer.
+//! The bag of embeddings: the mean of a text's embedded tokens and a linear layer.
 //!
 //! Joulin, Grave, Bojanowski, Mikolov, "Bag of tricks for efficient text classification", 2016, without n-grams. Trained
-//! by Adam on mini-batches; rows of the embedding that a batch does not touch stand still.
+//! with Adam on mini-batches; a step updates only the embedding rows of the tokens in its batch.
 
-use super::Baseline;
+use super::{Baseline, Rows};
 use crate::data::Example;
 use crate::metrics::{Evaluation, argmax, log_softmax};
-use crate::train::Prepared;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -15,29 +14,31 @@ use rayon::prelude::*;
 /// Width of the embedding.
 const WIDTH: usize = 32;
 
-/// The highest learning rate; it falls to zero in a straight line.
+/// Initial learning rate. It falls linearly to zero.
 const RATE: f32 = 0.01;
 
-/// Examples that all epochs together see, and between which numbers of epochs.
+/// Number of examples that all epochs together read.
 const SEEN: usize = 250_000;
+
+/// Limits of the number of epochs.
 const EPOCHS: std::ops::RangeInclusive<usize> = 5..=40;
 
-/// Decay of Adam's mean of the gradients.
+/// Adam's β₁, the decay of the mean gradient.
 const MEAN: f32 = 0.9;
 
-/// Decay of Adam's mean of their squares.
+/// Adam's β₂, the decay of the mean squared gradient.
 const SQUARE: f32 = 0.999;
 
 type Vector = [f32; WIDTH];
 
-/// Trains on the examples to learn from, and keeps the epoch that does best on the held-out ones, as the model does.
-pub fn measure(data: &Prepared, seed: u64) -> Baseline {
-    let encode = |examples: &[Example]| -> Vec<(Vec<u32>, usize)> {
+/// Trains on the training rows and keeps the evaluation of the epoch with the best validation accuracy.
+pub fn measure(data: &Rows<'_>, seed: u64) -> Baseline {
+    let encode = |examples: &[&Example]| -> Vec<(Vec<u32>, usize)> {
         examples.par_iter().map(|example| (data.vocabulary.encode(&example.text), example.label)).collect()
     };
     let (train, valid) = (encode(&data.train), encode(&data.valid));
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut bag = Bag::new(data.vocabulary.len(), data.labels.len(), &mut rng);
+    let mut bag = Bag::new(data.vocabulary.len(), data.labels, &mut rng);
     let epochs = (SEEN / train.len().max(1)).clamp(*EPOCHS.start(), *EPOCHS.end());
     let batch = (train.len() / 50).clamp(4, 32);
     let mut order: Vec<usize> = (0..train.len()).collect();
@@ -58,11 +59,11 @@ pub fn measure(data: &Prepared, seed: u64) -> Baseline {
         name: "bag_of_embeddings",
         title: format!("bag of embeddings, {WIDTH} wide"),
         evaluation: best,
-        parameters: WIDTH * (data.vocabulary.len() + data.labels.len()) + data.labels.len(),
+        parameters: WIDTH * (data.vocabulary.len() + data.labels) + data.labels,
     }
 }
 
-/// Rows with Adam's two means.
+/// A matrix of parameters with Adam's two means.
 struct Parameter {
     values: Vec<Vector>,
     means: Vec<(Vector, Vector)>,
@@ -74,7 +75,7 @@ impl Parameter {
         Parameter { values, means }
     }
 
-    /// A step of Adam on one row. `rate` corrects for the means' beginning at zero.
+    /// Does a step of Adam on one row. `rate` includes the correction of the means' bias towards zero.
     fn step(&mut self, row: usize, gradient: &Vector, rate: f32) {
         let (mean, square) = &mut self.means[row];
         for (((value, mean), square), gradient) in self.values[row].iter_mut().zip(mean).zip(square).zip(gradient) {
@@ -87,26 +88,26 @@ impl Parameter {
 
 struct Bag {
     embedding: Parameter,
-    /// A row of weights for each label.
+    /// Weights of the linear layer: a row for each label.
     linear: Parameter,
-    /// A row for each label, of which the first value is its bias.
+    /// Biases of the linear layer: a row for each label, with the bias as its first value.
     bias: Parameter,
-    /// Steps done, for the correction of Adam's means.
+    /// Number of steps done.
     steps: i32,
-    /// Sums of gradients by token, zero between steps.
+    /// Gradient of each embedding row; zero between steps.
     gradients: Vec<Vector>,
 }
 
 impl Bag {
     fn new(tokens: usize, labels: usize, rng: &mut ChaCha8Rng) -> Self {
-        // Uniform with deviation 0.1.
+        // Uniform with a standard deviation of 0.1.
         let embedding = (0..tokens).map(|_| std::array::from_fn(|_| (rng.random::<f32>() - 0.5) * 0.3464)).collect();
         let zeros = || Parameter::new(vec![[0.0; WIDTH]; labels]);
         let gradients = vec![[0.0; WIDTH]; tokens];
         Bag { embedding: Parameter::new(embedding), linear: zeros(), bias: zeros(), steps: 0, gradients }
     }
 
-    /// The mean of a text's embedded tokens; zero where it has none.
+    /// Returns the mean of a text's embedded tokens, or zero for a text without tokens.
     fn mean(&self, ids: &[u32]) -> Vector {
         let mut mean = [0.0; WIDTH];
         for &id in ids {
@@ -120,7 +121,7 @@ impl Bag {
         rows.map(|(row, bias)| bias[0] + row.iter().zip(mean).map(|(a, b)| a * b).sum::<f32>()).collect()
     }
 
-    /// One step of Adam on the mean cross entropy of a batch.
+    /// Does one step of Adam on the mean cross entropy of a batch.
     fn step(&mut self, batch: &[&(Vec<u32>, usize)], rate: f32) {
         let labels = self.linear.values.len();
         let mut d_linear = vec![[0.0; WIDTH]; labels];

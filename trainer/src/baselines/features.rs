@@ -1,37 +1,45 @@
-//! Texts to sparse rows of tf-idf.
+//! Turns texts into sparse tf-idf rows of n-grams.
 
 use crate::data::Example;
+use crate::vocabulary;
 use rayon::prelude::*;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};
+use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
+use tern_runtime::text::{Tokenizer, TokenizerKind};
 
-/// Texts of fewer words than this, on average, are names or codes: their characters say more than their words.
+/// Texts with fewer words than this on average are names or codes: their characters predict more than their words.
 const FEW_WORDS: f64 = 2.5;
 
-/// Training texts from which on an n-gram of only one of them is left out.
+/// Number of training texts from which n-grams that occur in one text only are left out.
 const MANY_TEXTS: usize = 20_000;
 
-/// What the n-grams are of.
+/// The units of the n-grams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Units {
-    /// One or two words.
-    Words,
-    /// One to four characters, the ends of the text among them.
+    /// One or two tokens of this tokenizer.
+    Tokens(Tokenizer),
+    /// One to four characters; the beginning and the end of the text count as characters.
     Characters,
 }
 
 impl Units {
-    /// Words, where the texts have some.
-    pub fn of(examples: &[Example]) -> Self {
+    /// Chooses the tokens of the model's `tokenizer`, or characters if these are its tokens or the texts have few words.
+    pub fn of(tokenizer: Tokenizer, examples: &[&Example]) -> Self {
         let words: usize = examples.par_iter().map(|example| example.text.split_whitespace().count()).sum();
-        if (words as f64) < FEW_WORDS * examples.len() as f64 { Units::Characters } else { Units::Words }
+        let few_words = (words as f64) < FEW_WORDS * examples.len() as f64;
+        match tokenizer.kind {
+            TokenizerKind::Chars | TokenizerKind::Bytes => Units::Characters,
+            _ if few_words => Units::Characters,
+            // The words that WordPiece cuts into pieces.
+            _ => Units::Tokens(tokenizer),
+        }
     }
 
     /// Calls `sink` with the hash of each n-gram of `text`.
     ///
-    /// Hashes have 64 bits: with a million n-grams, the chance that any two are taken for one is 3e-8.
+    /// Hashes have 64 bits: the chance that two of a million n-grams have the same one is 3e-8.
     fn for_each(self, text: &str, mut sink: impl FnMut(u64)) {
-        let longest = if self == Units::Words { 2 } else { 4 };
+        let longest = if self == Units::Characters { 4 } else { 2 };
         let mut last: [u64; 4] = [0; 4];
         let mut seen = 0;
         self.for_each_unit(text, |unit| {
@@ -55,35 +63,23 @@ impl Units {
                     sink(mix(u64::from(c) + 1));
                 }
             }
-            Units::Words => {
-                // Runs of letters and digits, and runs of other marks; white space parts both.
-                let mut hasher: Option<(bool, DefaultHasher)> = None;
-                for c in text.chars() {
-                    let word = c.is_alphanumeric() || c == '_' || c == '\'';
-                    if hasher.as_ref().is_some_and(|(kind, _)| *kind != word || c.is_whitespace()) {
-                        sink(hasher.take().map_or(0, |(_, hasher)| hasher.finish()));
-                    }
-                    if !c.is_whitespace() {
-                        let (_, hasher) = hasher.get_or_insert_with(|| (word, DefaultHasher::new()));
-                        c.to_lowercase().for_each(|c| hasher.write_u32(u32::from(c)));
-                    }
-                }
-                if let Some((_, hasher)) = hasher {
-                    sink(hasher.finish());
-                }
-            }
+            Units::Tokens(tokenizer) => vocabulary::for_each_token(tokenizer, text, |token| {
+                let mut hasher = DefaultHasher::new();
+                token.hash(&mut hasher);
+                sink(hasher.finish());
+            }),
         }
     }
 }
 
-/// The finaliser of MurmurHash3: every bit of the result depends on every bit of `x`.
+/// The finaliser of MurmurHash3, after which every bit of the result depends on every bit of `x`.
 fn mix(mut x: u64) -> u64 {
     x = (x ^ (x >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     x = (x ^ (x >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
     x ^ (x >> 33)
 }
 
-/// Keys that are hashes already.
+/// A hasher for keys that are hashes already.
 #[derive(Default)]
 struct Identity(u64);
 
@@ -103,7 +99,7 @@ impl Hasher for Identity {
 
 type Map<V> = HashMap<u64, V, BuildHasherDefault<Identity>>;
 
-/// The n-grams of the training texts with their weights.
+/// The n-grams of the training texts, with their weights.
 #[derive(Debug)]
 pub struct Features {
     units: Units,
@@ -112,9 +108,9 @@ pub struct Features {
 }
 
 impl Features {
-    /// Counts in how many of `examples` each n-gram stands.
-    pub fn new(examples: &[Example], units: Units) -> Self {
-        // Each thread counts some of the texts: the sums do not depend on which.
+    /// Counts the number of `examples` that have each n-gram.
+    pub fn new(examples: &[&Example], units: Units) -> Self {
+        // The sums are the same however the texts are distributed over the threads.
         let counts = examples
             .par_chunks(2048)
             .map(|part| {
@@ -137,7 +133,7 @@ impl Features {
         let mut kept: Vec<(u64, u32)> = counts.into_iter().filter(|(_, count)| *count >= least).collect();
         kept.sort_unstable();
         let texts = examples.len() as f64;
-        // Smoothed as if one more text held every n-gram.
+        // Smoothed as if one more text had every n-gram.
         let idf = |count: u32| (((1.0 + texts) / (1.0 + f64::from(count))).ln() + 1.0) as f32;
         let known = (0..).zip(kept).map(|(index, (hash, count))| (hash, (index, idf(count)))).collect();
         Features { units, known }
@@ -148,8 +144,8 @@ impl Features {
         self.known.len()
     }
 
-    /// The rows of `examples`: (1 + ln tf) · idf, scaled to length 1. N-grams that no training text has are left out.
-    pub fn rows(&self, examples: &[Example]) -> Rows {
+    /// Returns the rows of `examples`: (1 + ln tf) · idf, scaled to length 1. N-grams that are not in the training texts are left out.
+    pub fn rows(&self, examples: &[&Example]) -> Rows {
         let parts: Vec<Vec<(u32, f32)>> = examples.par_iter().map(|example| self.row(&example.text)).collect();
         let mut rows = Rows { ends: Vec::with_capacity(parts.len()), entries: Vec::new() };
         rows.entries.reserve_exact(parts.iter().map(Vec::len).sum());
@@ -206,9 +202,13 @@ mod tests {
         grams
     }
 
+    fn example(text: &str) -> Example {
+        Example { text: text.to_owned(), label: 0 }
+    }
+
     #[test]
-    fn words_and_pairs_of_them() {
-        let grams = |text| grams(Units::Words, text);
+    fn tokens_and_pairs_of_tokens() {
+        let grams = |text| grams(Units::Tokens(Tokenizer::WORDS), text);
         // free, prize, (prize after free), "!!", ("!!" after prize)
         assert_eq!(grams("Free prize!!").len(), 5);
         assert_eq!(grams("FREE  prize !!"), grams("free prize!!"));
@@ -221,17 +221,26 @@ mod tests {
     fn characters_and_ends() {
         // ^ a ^a b ab ^ab $ b$ ab$ ^ab$
         assert_eq!(grams(Units::Characters, " aB\n").len(), 10);
-        let example = |text: &str| Example { text: text.to_owned(), label: 0 };
-        assert_eq!(Units::of(&[example("Ivanov"), example("O Brien")]), Units::Characters);
-        assert_eq!(Units::of(&[example("see you there")]), Units::Words);
+    }
+
+    #[test]
+    fn units_follow_the_tokenizer_and_the_length_of_the_texts() {
+        let names = [example("Ivanov"), example("O Brien")];
+        let texts = [example("see you there")];
+        let (names, texts): (Vec<_>, Vec<_>) = (names.iter().collect(), texts.iter().collect());
+        let tokenizer = |name| Tokenizer::from_name(name).unwrap();
+        assert_eq!(Units::of(Tokenizer::WORDS, &names), Units::Characters);
+        assert_eq!(Units::of(Tokenizer::WORDS, &texts), Units::Tokens(Tokenizer::WORDS));
+        assert_eq!(Units::of(tokenizer("whitespace_cased"), &texts), Units::Tokens(tokenizer("whitespace_cased")));
+        assert_eq!(Units::of(tokenizer("chars"), &texts), Units::Characters);
     }
 
     #[test]
     fn rows_are_tf_idf_of_length_1() {
-        let example = |text: &str| Example { text: text.to_owned(), label: 0 };
-        let features = Features::new(&[example("a a b"), example("b")], Units::Words);
+        let [train, other, valid, unseen] = ["a a b", "b", "b b a", "unseen"].map(example);
+        let features = Features::new(&[&train, &other], Units::Tokens(Tokenizer::WORDS));
         assert_eq!(features.len(), 4, "a, b, a a, a b");
-        let rows = features.rows(&[example("b b a"), example("unseen")]);
+        let rows = features.rows(&[&valid, &unseen]);
         let idf = |count: f32| ((1.0 + 2.0) / (1.0 + count)).ln() + 1.0;
         let (a, b) = (idf(1.0), (1.0 + 2f32.ln()) * idf(2.0));
         let mut expected = [a, b].map(|value| value / a.hypot(b));

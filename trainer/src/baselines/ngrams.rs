@@ -1,19 +1,18 @@
-//! Linear support vector machines on tf-idf of n-grams.
+//! The linear baseline: support vector machines on tf-idf of n-grams.
 
-use super::Baseline;
 use super::features::{Features, Units};
 use super::svm::Plane;
+use super::{Baseline, Rows};
 use crate::metrics::{Evaluation, argmax};
-use crate::train::Prepared;
 use rayon::prelude::*;
 
-/// Learns one plane a class, or one for two classes, and takes the class that a text is deepest inside.
-pub fn measure(data: &Prepared, seed: u64) -> Baseline {
-    let units = Units::of(&data.train);
+/// Trains one separating plane a class, or one plane for two classes, and predicts the class with the largest distance.
+pub fn measure(data: &Rows<'_>, seed: u64) -> Baseline {
+    let units = Units::of(data.vocabulary.tokenizer(), &data.train);
     let features = Features::new(&data.train, units);
     let (train, valid) = (features.rows(&data.train), features.rows(&data.valid));
-    // Of two classes the first one's distance is the second one's with the other sign.
-    let classes = if data.labels.len() == 2 { 1..2 } else { 0..data.labels.len() };
+    // With two classes, the distance of the first is the negative of the second.
+    let classes = if data.labels == 2 { 1..2 } else { 0..data.labels };
     let planes = classes.len();
     let distances: Vec<Vec<f32>> = classes
         .into_par_iter()
@@ -22,17 +21,17 @@ pub fn measure(data: &Prepared, seed: u64) -> Baseline {
             (0..valid.len()).map(|row| plane.distance(valid.row(row))).collect()
         })
         .collect();
-    let mut evaluation = Evaluation::new(data.labels.len());
+    let mut evaluation = Evaluation::new(data.labels);
     for (row, example) in data.valid.iter().enumerate() {
         let predicted = match distances.as_slice() {
             [only] => usize::from(only[row] > 0.0),
             all => argmax(&all.iter().map(|class| class[row]).collect::<Vec<_>>()),
         };
-        // A distance is no probability: there is no loss to speak of.
+        // A distance is not a probability and has no loss.
         evaluation.add(example.label, predicted, 0.0);
     }
     let grams = match units {
-        Units::Words => "words and pairs of words",
+        Units::Tokens(_) => "words and pairs of words",
         Units::Characters => "1 to 4 characters",
     };
     Baseline {

@@ -1,21 +1,20 @@
-//! A linear support vector machine, one class against the rest.
+//! A linear support vector machine that separates one class from all others.
 //!
 //! Dual coordinate descent with squared hinge loss: Hsieh, Chang, Lin, Keerthi, Sundararajan, "A dual coordinate descent
-//! method for large-scale linear SVM", ICML 2008, algorithm 1; the same problem as scikit-learn's `LinearSVC` solves by
-//! default.
+//! method for large-scale linear SVM", ICML 2008, algorithm 1. scikit-learn's `LinearSVC` solves the same problem by default.
 
 use super::features::Rows;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-/// What a unit of hinge loss costs against the squared length of the weights.
+/// Weight of the hinge loss against the squared norm of the weights, `C` in scikit-learn.
 const COST: f32 = 1.0;
 
-/// Passes over the rows at most.
+/// Maximum number of passes over the rows.
 const PASSES: usize = 60;
 
-/// The solution is good where no gradient in the dual is larger.
+/// The passes end when no gradient of the dual problem is larger than this.
 const TOLERANCE: f32 = 0.02;
 
 /// A separating plane.
@@ -26,11 +25,11 @@ pub struct Plane {
 }
 
 impl Plane {
-    /// Parts the rows that are `inside` from the others.
+    /// Fits a plane that separates the rows for which `inside` returns true from the others.
     pub fn fit(rows: &Rows, columns: usize, inside: impl Fn(usize) -> bool, seed: u64) -> Self {
         let sign: Vec<f32> = (0..rows.len()).map(|row| if inside(row) { 1.0 } else { -1.0 }).collect();
         let damping = 0.5 / COST;
-        // The bias is the weight of a column of ones.
+        // The bias is the weight of a further column of ones.
         let curvature: Vec<f32> = (0..rows.len())
             .map(|row| 1.0 + damping + rows.row(row).iter().map(|(_, value)| value * value).sum::<f32>())
             .collect();
@@ -62,7 +61,7 @@ impl Plane {
         plane
     }
 
-    /// How far inside a row is, in units of the margin.
+    /// Returns the signed distance of a row from the plane in units of the margin, positive inside.
     pub fn distance(&self, row: &[(u32, f32)]) -> f32 {
         self.bias + row.iter().map(|&(column, value)| self.weights[column as usize] * value).sum::<f32>()
     }

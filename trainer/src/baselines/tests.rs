@@ -1,6 +1,4 @@
 use super::*;
-use crate::data::Example;
-use crate::vocabulary::Vocabulary;
 
 fn prepared(train: &[(&str, usize)], valid: &[(&str, usize)], labels: &[&str]) -> Prepared {
     let examples = |rows: &[(&str, usize)]| -> Vec<Example> {
@@ -30,7 +28,7 @@ fn accuracies(data: &Prepared) -> [f64; 2] {
 }
 
 #[test]
-fn words_that_tell_are_found() {
+fn predictive_words_are_learnt_by_both_baselines() {
     let train: Vec<(String, usize)> = (0..120)
         .map(|index| (format!("{} w{} w{}", ["red", "green", "blue"][index % 3], index % 7, index % 11), index % 3))
         .collect();
@@ -42,13 +40,13 @@ fn words_that_tell_are_found() {
 }
 
 #[test]
-fn the_linear_model_sees_pairs_and_the_bag_sees_none() {
+fn the_linear_model_reads_pairs_of_words_and_the_bag_does_not() {
     let rows: Vec<(&str, usize)> = [("x not good y", 0), ("x good not y", 1)].repeat(20);
     assert_eq!(accuracies(&prepared(&rows, &rows, &["bad", "good"])), [1.0, 0.5]);
 }
 
 #[test]
-fn single_words_are_told_by_their_characters() {
+fn single_words_are_classified_by_their_characters() {
     let train = [
         ("Ivanov", 0),
         ("Petrov", 0),
@@ -79,7 +77,7 @@ fn the_same_figures_with_any_number_of_threads() {
 }
 
 #[test]
-fn texts_without_a_token_are_no_trouble() {
+fn texts_without_a_token_are_accepted() {
     let rows = [("", 0), ("  ", 0), ("word", 1), ("", 1)];
     for baseline in measure(&prepared(&rows, &rows, &["a", "b"]), 1) {
         assert_eq!(baseline.evaluation.examples(), 4);
@@ -88,7 +86,7 @@ fn texts_without_a_token_are_no_trouble() {
 }
 
 #[test]
-fn the_table_sets_the_model_beside() {
+fn the_table_lists_baselines_and_the_model() {
     let data = prepared(&[("a a a", 0), ("b b b", 1)], &[("a a b", 0), ("b b c", 1)], &["x", "y"]);
     let baselines = measure(&data, 1);
     let lines = to_text(&baselines, Some(("this model", &baselines[1].evaluation, 123)));

@@ -1,49 +1,54 @@
-//! `tern data`
+//! `tern data`: shows what is in training data, converts and splits it.
 
 mod plain;
 mod show;
 
 use super::table::TableArgs;
 use super::{Failure, print};
-use crate::data::{self, Format, Row, Sequences, Statistics, TableError};
+use crate::data::{self, Format, Row, Sequences, Statistics};
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
-/// Names of the parts of a split, in their order.
+/// Names of the parts of a split, in order.
 const PARTS: [&str; 3] = ["train", "valid", "test"];
 
 /// Options of `tern data`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  tern data messages.csv                              counts, lengths, duplicates, conflicts
-  tern data train.csv test.csv                        and the texts that both have
-  tern data aclImdb/train -o imdb.csv                 one file of a folder of texts
+  tern data messages.csv                              classes, lengths, duplicates, conflicts
+  tern data train.csv test.csv                        the same, and the texts that both have
+  tern data labels.tsv --no-header --text-column 2 --label-column 1
+  tern data aclImdb/train -o imdb.csv                 converts a folder of texts to one file
   tern data messages.csv -o m.jsonl --split 0.8,0.1,0.1 --stratify
-                                                      m.train.jsonl, m.valid.jsonl, m.test.jsonl
-  tern data indoor_movement -o movement.csv           sequences of numbers, a row a step
-  tern data novel.txt -o n.txt --split 0.9,0.1        n.train.txt, n.valid.txt: plain text in its order
+                                                      writes m.train.jsonl, m.valid.jsonl, m.test.jsonl
+  tern data walks.csv                                 sequences of numbers, one row a time step
+  tern data novel.txt -o n.txt --split 0.9,0.1        splits plain text without shuffling it
 
-Equal texts always go to the same part of a split. A file is replaced as a whole or not at all.")]
+Equal texts always go to the same part of a split. An output file is replaced as a whole or not
+at all.")]
 pub struct Args {
-    /// Labelled texts: CSV, TSV or JSONL, a folder LABEL/*.txt, hf:owner/name; sequences of numbers; plain text (.txt)
+    /// Labelled texts (CSV, TSV, JSONL, fastText, a folder LABEL/*.txt, hf:owner/name), sequences of numbers, or plain text
+    /// (.txt)
     #[arg(value_name = "SRC", required = true)]
     pub sources: Vec<PathBuf>,
-    /// File to write all rows to; with --split the beginning of the names of its parts
+    /// Output file; with --split, `.train`, `.valid` and `.test` are inserted into its name
     #[arg(short, long, value_name = "OUT")]
     pub output: Option<PathBuf>,
-    /// Format to write [default: by the ending of OUT, else csv]
+    /// Output format [default: by the ending of OUT, else csv]
     #[arg(long, value_name = "FORMAT", requires = "output")]
     pub to: Option<Format>,
-    /// Shares of train, valid and, where there are three, test; they add up to 1
+    /// Shares of train, valid and, optionally, test; they add up to 1
     #[arg(long, value_name = "SHARES", value_delimiter = ',', requires = "output")]
     pub split: Option<Vec<f64>>,
-    /// Where the random numbers of a split begin
+    /// Random seed of the split
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// Split each class by itself, so that every part has it in its share
+    /// Keep the share of each class in every part
     #[arg(long, requires = "split")]
     pub stratify: bool,
     /// Layout of the tables.
@@ -54,24 +59,24 @@ pub struct Args {
     pub json: bool,
 }
 
-/// What a source holds.
+/// The content of a source.
 enum Content {
     Texts(Vec<Row>),
     Sequences(Sequences),
 }
 
-/// A sequence or a text, as splits and statistics see it.
+/// A text or a sequence for splits and statistics. Equal items have equal keys.
 struct Item<'a> {
-    key: String,
+    key: Cow<'a, str>,
     label: &'a str,
     length: usize,
 }
 
-/// Shows what is in data, converts and splits it.
+/// Runs the command.
 ///
 /// # Errors
 ///
-/// Where a source cannot be read, OUT cannot be written, or the shares do not add up.
+/// Returns an error if a source cannot be read, OUT cannot be written, or the shares do not add up to 1.
 pub fn run(args: &Args) -> Result<(), Failure> {
     if let Some(shares) = &args.split {
         let sum: f64 = shares.iter().sum();
@@ -98,19 +103,21 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
 fn work(args: &Args) -> anyhow::Result<()> {
     let contents = args.sources.iter().map(|path| read(path, args)).collect::<Result<Vec<_>, _>>()?;
-    let mut sources = Vec::new();
-    let mut keys: Vec<HashSet<String>> = Vec::new();
-    for (path, content) in args.sources.iter().zip(&contents) {
-        let items = content.items();
-        let unit = if matches!(content, Content::Texts(_)) { "words" } else { "steps" };
-        let statistics = Statistics::new(items.iter().map(|item| (item.key.as_str(), item.label, item.length)), unit);
-        sources.push((path.as_path(), statistics, encoding(path)));
-        keys.push(items.into_iter().map(|item| item.key).collect());
-    }
-    let mut overlaps = Vec::new();
-    for (b, later) in keys.iter().enumerate() {
-        for (a, earlier) in keys[..b].iter().enumerate() {
-            overlaps.push((args.sources[a].as_path(), args.sources[b].as_path(), earlier.intersection(later).count()));
+    let (mut sources, mut overlaps) = (Vec::new(), Vec::new());
+    {
+        let items: Vec<Vec<Item<'_>>> = contents.iter().map(Content::items).collect();
+        for ((path, content), items) in args.sources.iter().zip(&contents).zip(&items) {
+            let unit = if matches!(content, Content::Texts(_)) { "words" } else { "steps" };
+            let rows = items.iter().map(|item| (&*item.key, item.label, item.length));
+            sources.push((path.as_path(), Statistics::new(rows, unit), encoding(path)));
+        }
+        let keys = |source: usize| items[source].iter().map(|item| &*item.key).collect::<HashSet<&str>>();
+        for later in 1..items.len() {
+            let later_keys = keys(later);
+            for earlier in 0..later {
+                let count = keys(earlier).intersection(&later_keys).count();
+                overlaps.push((args.sources[earlier].as_path(), args.sources[later].as_path(), count));
+            }
         }
     }
     let written = args.output.as_deref().map_or(Ok(Vec::new()), |output| write(output, contents, args))?;
@@ -133,20 +140,17 @@ fn work(args: &Args) -> anyhow::Result<()> {
         show::lines(path, statistics, encoding.as_deref()).iter().try_for_each(print)?;
     }
     for (a, b, texts) in overlaps {
-        print(format_args!("{texts} texts stand both in {} and in {}", a.display(), b.display()))?;
+        print(format_args!("{texts} texts are both in {} and in {}", a.display(), b.display()))?;
     }
     written.iter().try_for_each(|(path, rows)| print(format_args!("wrote {}: {rows} rows", path.display())))
 }
 
-fn read(path: &Path, args: &Args) -> Result<Content, TableError> {
+fn read(path: &Path, args: &Args) -> anyhow::Result<Content> {
     let columns = args.table.columns();
-    if data::sequences::is_movement(path) {
-        return data::sequences::read_movement(path).map(Content::Sequences);
+    if data::sequences::is_table(path, &columns.text, columns.layout) {
+        return Ok(Content::Sequences(data::sequences::read_table(path, &columns.label, columns.layout)?));
     }
-    if data::Source::of(path) == data::Source::Table && data::sequences::is_table(path, &columns.text) {
-        return data::sequences::read_table(path, &columns.label).map(Content::Sequences);
-    }
-    data::read(path, &columns).map(Content::Texts)
+    Ok(Content::Texts(data::read(path, &columns)?))
 }
 
 impl Content {
@@ -155,7 +159,7 @@ impl Content {
             Content::Texts(rows) => rows
                 .iter()
                 .map(|row| Item {
-                    key: row.text.clone(),
+                    key: Cow::Borrowed(&row.text),
                     label: &row.label,
                     length: row.text.split_whitespace().count(),
                 })
@@ -164,7 +168,7 @@ impl Content {
                 .sequences
                 .iter()
                 .map(|one| Item {
-                    key: one.steps.iter().map(|step| step.join(",")).collect::<Vec<_>>().join("\n"),
+                    key: one.steps.iter().map(|step| step.join(",")).collect::<Vec<_>>().join("\n").into(),
                     label: &one.label,
                     length: one.steps.len(),
                 })
@@ -173,7 +177,7 @@ impl Content {
     }
 }
 
-/// Writes all sources into one file, or into the parts of a split.
+/// Writes all sources into one file, or into the parts of a split. Returns the files with their numbers of rows.
 fn write(output: &Path, contents: Vec<Content>, args: &Args) -> anyhow::Result<Vec<(PathBuf, usize)>> {
     if output.is_dir() {
         bail!(
@@ -186,19 +190,22 @@ fn write(output: &Path, contents: Vec<Content>, args: &Args) -> anyhow::Result<V
     let all = concatenate(contents)?;
     let items = all.items();
     let shares = args.split.as_deref().unwrap_or(&[1.0]);
-    let labels: Vec<&str> = items.iter().map(|item| item.label).collect();
-    let mut distinct = labels.clone();
-    distinct.sort_unstable();
-    distinct.dedup();
-    let classes: Vec<usize> = labels.iter().map(|label| distinct.binary_search(label).unwrap_or_default()).collect();
-    let keys: Vec<&str> = items.iter().map(|item| item.key.as_str()).collect();
-    let parts = data::deal(&keys, &classes, shares, args.seed, args.stratify);
+    let mut index: HashMap<&str, usize> = HashMap::new();
+    let classes: Vec<usize> = items
+        .iter()
+        .map(|item| {
+            let next = index.len();
+            *index.entry(item.label).or_insert(next)
+        })
+        .collect();
+    let keys: Vec<&str> = items.iter().map(|item| &*item.key).collect();
+    let parts = data::split(&keys, &classes, shares, args.seed, args.stratify);
     let mut written = Vec::new();
     for (part, name) in PARTS.iter().enumerate().take(shares.len()) {
         let path = if args.split.is_some() { part_name(output, name) } else { output.to_owned() };
         let count = parts.iter().filter(|of| **of == part).count();
         if count == 0 {
-            bail!("{}: no row for it: {} distinct rows are too few for these shares", path.display(), keys.len());
+            bail!("{}: no row is left for this part: {} rows are too few for these shares", path.display(), keys.len());
         }
         written.push((path, count));
     }
@@ -237,24 +244,34 @@ fn concatenate(contents: Vec<Content>) -> anyhow::Result<Content> {
                 all.sequences.extend(more.sequences);
             }
             _ => bail!(
-                "the sources differ in their columns, expected texts only, or sequences with the same channels; convert them apart"
+                "the sources have different columns, expected texts only, or sequences with the same channels; convert them separately"
             ),
         }
     }
     Ok(all)
 }
 
-/// `m.jsonl` to `m.train.jsonl`.
+/// Inserts the name of a part: `m.jsonl` becomes `m.train.jsonl`.
 fn part_name(output: &Path, part: &str) -> PathBuf {
     let stem = output.file_stem().unwrap_or_default().to_string_lossy();
     let ending = output.extension().map_or_else(String::new, |ending| format!(".{}", ending.to_string_lossy()));
     output.with_file_name(format!("{stem}.{part}{ending}"))
 }
 
-/// How a file's bytes are to be read; `None` of what is no file of text.
+/// Describes the encoding and the line ends of a text file; `None` for other files.
 fn encoding(path: &Path) -> Option<String> {
-    let bytes = std::fs::read(path).ok().filter(|_| data::Source::of(path) != data::Source::Parquet)?;
-    let mark = if bytes.starts_with(b"\xef\xbb\xbf") { " with a byte-order mark" } else { "" };
-    let ends = if bytes.windows(2).any(|pair| pair == b"\r\n") { ", lines end in CR LF" } else { "" };
-    Some(format!("{}{mark}{ends}", if bytes.is_ascii() { "ASCII" } else { "UTF-8" }))
+    let file = std::fs::File::open(path).ok().filter(|_| data::Source::of(path) != data::Source::Parquet)?;
+    let mut reader = std::io::BufReader::with_capacity(1 << 16, file);
+    let (mut mark, mut is_ascii, mut windows, mut last) = (false, true, false, 0);
+    while let Ok(bytes @ [_, ..]) = reader.fill_buf() {
+        mark |= last == 0 && bytes.starts_with(b"\xef\xbb\xbf");
+        is_ascii &= bytes.is_ascii();
+        windows |= bytes[0] == b'\n' && last == b'\r' || bytes.windows(2).any(|pair| pair == b"\r\n");
+        last = bytes[bytes.len() - 1];
+        let length = bytes.len();
+        reader.consume(length);
+    }
+    let mark = if mark { " with a byte-order mark" } else { "" };
+    let ends = if windows { ", lines end in CR LF" } else { "" };
+    Some(format!("{}{mark}{ends}", if is_ascii { "ASCII" } else { "UTF-8" }))
 }

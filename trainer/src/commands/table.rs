@@ -1,8 +1,8 @@
-//! Options that say how a table is laid out.
+//! Options for the layout of a table.
 
-use crate::data::Columns;
+use crate::data::{Columns, Layout};
 
-/// How a table is laid out.
+/// The layout of a table.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct TableArgs {
     /// Column of the texts [default: text]
@@ -14,17 +14,29 @@ pub struct TableArgs {
     /// Separator: one character, or `tab` [default: a tab in .tsv and .tab files, a comma elsewhere]
     #[arg(long, value_name = "CHAR", value_parser = delimiter)]
     pub delimiter: Option<char>,
+    /// The table has no header: --text-column and --label-column are numbers of columns, from 1
+    #[arg(long)]
+    pub no_header: bool,
+    /// Read quotation marks as ordinary characters
+    #[arg(long)]
+    pub no_quoting: bool,
 }
 
 impl TableArgs {
-    /// The columns, with defaults filled in.
+    /// Returns the columns and the layout, with defaults filled in.
     pub fn columns(&self) -> Columns {
         let default = Columns::default();
         Columns {
             text: self.text_column.clone().unwrap_or(default.text),
             label: self.label_column.clone().unwrap_or(default.label),
-            delimiter: self.delimiter.and_then(|c| u8::try_from(c).ok()),
+            layout: self.layout(),
         }
+    }
+
+    /// Returns the layout of the file.
+    pub fn layout(&self) -> Layout {
+        let delimiter = self.delimiter.and_then(|c| u8::try_from(c).ok());
+        Layout { delimiter, header: !self.no_header, quoting: !self.no_quoting }
     }
 }
 

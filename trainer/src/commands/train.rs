@@ -9,6 +9,7 @@ mod run_directory;
 mod task_options;
 
 use super::{Failure, note, print};
+use crate::data;
 use crate::float_model::{Staged, files};
 use crate::recipe::{Recipe, Task};
 use crate::report;
@@ -101,9 +102,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             recipe.check().with_context(|| args.input.display().to_string())?;
             recipe
         } else {
-            // A single text has no labels.
-            let is_text = args.input.is_file() && args.input.extension().is_some_and(|extension| extension == "txt");
-            let task = if is_text { Task::LanguageModel } else { Task::Classify };
+            let task = if data::is_plain_text(&args.input) { Task::LanguageModel } else { Task::Classify };
             Recipe::for_task(&args.input, args.task.task.unwrap_or(task))
         };
         (recipe, target, options)

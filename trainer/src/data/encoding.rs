@@ -1,34 +1,61 @@
-//! Bytes of a file to text: UTF-8, and good reasons where they are not.
+//! Reads a file as UTF-8 text. The errors name what the file is instead: an archive, a spreadsheet, another encoding.
 
 use super::TableError;
+use encoding_rs::WINDOWS_1252;
 use std::path::Path;
 
-/// `bytes`, the content of `path`, as text without a byte-order mark.
+/// First bytes of files that are often mistaken for tables or texts, what they are, and what to do.
+const BINARY_FORMATS: [(&[u8], &str, &str); 12] = [
+    (b"PK\x03\x04", "a ZIP archive or a spreadsheet (.xlsx, .ods)", "unpack it, or save the sheet as CSV"),
+    (b"\xd0\xcf\x11\xe0", "an old spreadsheet (.xls)", "save the sheet as CSV"),
+    (b"\x1f\x8b", "compressed by gzip", "unpack it with `gunzip`"),
+    (b"BZh", "compressed by bzip2", "unpack it with `bunzip2`"),
+    (b"\xfd7zXZ", "compressed by xz", "unpack it with `unxz`"),
+    (b"\x28\xb5\x2f\xfd", "compressed by zstd", "unpack it with `unzstd`"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it with `7z x`"),
+    (b"PAR1", "a Parquet file", "name it .parquet"),
+    (b"ARROW1", "an Arrow file", "write it as CSV or Parquet"),
+    (b"SQLite format 3", "an SQLite database", "export the table as CSV"),
+    (b"%PDF-", "a PDF", "save its text"),
+    (b"\x93NUMPY", "a NumPy array", "save it as CSV"),
+];
+
+/// Reads a UTF-8 file, without its byte-order mark.
 ///
 /// # Errors
 ///
-/// Where they are UTF-16 or UTF-32, hold a NUL or are not UTF-8: with the line, the byte, and what they may be instead.
-pub fn decode<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, TableError> {
-    if let Some((sign, encoding)) = wide(bytes) {
+/// Returns an error if the file cannot be read, is binary, holds a NUL, or is not UTF-8. The error has the line, the byte and
+/// the probable format or encoding.
+pub fn read(path: &Path) -> Result<String, TableError> {
+    decode(path, std::fs::read(path).map_err(TableError::io(path))?)
+}
+
+fn decode(path: &Path, mut bytes: Vec<u8>) -> Result<String, TableError> {
+    if let Some((_, format, advice)) = BINARY_FORMATS.iter().find(|(magic, ..)| bytes.starts_with(magic)) {
+        return Err(TableError::Binary { path: path.to_owned(), format, advice });
+    }
+    if let Some((sign, encoding)) = wide_encoding(&bytes) {
         return Err(TableError::Utf16 { path: path.to_owned(), sign, encoding });
     }
-    let body = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let text = std::str::from_utf8(body).map_err(|error| {
-        let at = error.valid_up_to();
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        bytes.drain(..3);
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let (at, body) = (error.utf8_error().valid_up_to(), error.as_bytes());
         let (line, column) = place(body, at);
         TableError::NotUtf8 { path: path.to_owned(), line, column, byte: body[at], guess: guess(body, at) }
     })?;
-    match body.iter().position(|byte| *byte == 0) {
+    match text.bytes().position(|byte| byte == 0) {
         None => Ok(text),
         Some(at) => {
-            let (line, column) = place(body, at);
+            let (line, column) = place(text.as_bytes(), at);
             Err(TableError::Nul { path: path.to_owned(), line, column })
         }
     }
 }
 
-/// The signs of an encoding with two or four bytes a character.
-fn wide(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
+/// Recognises an encoding with two or four bytes a character. Returns the sign and the name.
+fn wide_encoding(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     const MARK: &str = "it begins with a byte-order mark";
     match bytes {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => return Some((MARK, "UTF-32")),
@@ -46,7 +73,7 @@ fn wide(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// The line of a byte and its place in the line, both from 1.
+/// Returns the line of a byte and its position in the line, both from 1.
 fn place(body: &[u8], at: usize) -> (u64, usize) {
     let before = &body[..at];
     let line = 1 + before.iter().filter(|byte| **byte == b'\n').count() as u64;
@@ -54,30 +81,21 @@ fn place(body: &[u8], at: usize) -> (u64, usize) {
     (line, at - start + 1)
 }
 
-/// What the word around a wrong byte says in the encodings that most such files have.
-///
-/// Windows-1252 has letters, quotation marks and the euro where Latin-1 has control characters.
+/// Guesses the encoding from the word around the byte `at`. Returns its name for `iconv` and the word in that encoding.
 fn guess(body: &[u8], at: usize) -> Option<(&'static str, String)> {
     let part = |byte: &u8| !byte.is_ascii() || byte.is_ascii_alphanumeric();
     let start = at - body[..at].iter().rev().take_while(|byte| part(byte)).count().min(20);
     let word: Vec<u8> = body[start..].iter().copied().take_while(part).take(40).collect();
-    // Most bytes above ASCII: another alphabet or a binary file, about which this says nothing.
+    let (latin, _) = WINDOWS_1252.decode_without_bom_handling(&word);
+    // A word with few ASCII letters belongs to another alphabet: several encodings are possible.
     if word.iter().filter(|byte| !byte.is_ascii()).count() * 2 > word.len() {
         return None;
     }
-    if word.iter().any(|byte| (0x80..0xa0).contains(byte)) {
-        let text: Option<String> = word.iter().map(|byte| windows_1252(*byte)).collect();
-        return text.map(|text| ("windows-1252", text));
+    // Latin-1 has control characters where Windows-1252 has quotation marks, dashes and the euro. The decoder maps the five
+    // undefined bytes of Windows-1252 to control characters.
+    match word.iter().any(|byte| (0x80..0xa0).contains(byte)) {
+        false => Some(("latin1", latin.into_owned())),
+        true if latin.chars().any(char::is_control) => None,
+        true => Some(("windows-1252", latin.into_owned())),
     }
-    Some(("latin1", word.iter().map(|byte| char::from(*byte)).collect()))
-}
-
-/// <https://encoding.spec.whatwg.org/index-windows-1252.txt>; `None` for the five bytes that have no character.
-fn windows_1252(byte: u8) -> Option<char> {
-    const HIGH: [char; 32] = [
-        '€', '\0', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\0', 'Ž', '\0', '\0', '‘', '’', '“', '”',
-        '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\0', 'ž', 'Ÿ',
-    ];
-    let c = if (0x80..0xa0).contains(&byte) { HIGH[usize::from(byte - 0x80)] } else { char::from(byte) };
-    (c != '\0').then_some(c)
 }

@@ -1,9 +1,9 @@
-//! Why labelled texts cannot be read.
+//! The errors of reading tables, texts and sequences.
 
 use super::quoted;
 use std::path::{Path, PathBuf};
 
-/// Why a table, or what stands for one, cannot be read.
+/// Why a table, a folder of texts or a data set cannot be read. Lines and columns count from 1.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
     /// The file cannot be opened or read.
@@ -11,65 +11,78 @@ pub enum TableError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// There is nothing in the file.
+    /// The file is empty.
     #[error("{}: the file is empty, expected a header line such as `text,label` and a row for each example", path.display())]
     Empty {
         /// The file.
         path: PathBuf,
     },
-    /// There is no such column.
-    #[error("{}: no column {wanted:?}; {place} has the columns {}{} Choose one with --{option}{}", path.display(), quoted(found),
-        nearest(wanted, found).map_or_else(|| ".".to_owned(), |name| format!(": did you mean {name:?}?")),
-        if *one_column { ", or name the separator with --delimiter" } else { "" })]
+    /// The table has no column of this name.
+    #[error("{}: no column {wanted:?}; {place} has the columns {}{} Choose one with {option}{hint}", path.display(), quoted(found),
+        nearest(wanted, found).map_or_else(|| ".".to_owned(), |name| format!(": did you mean {name:?}?")))]
     MissingColumn {
         /// The file.
         path: PathBuf,
-        /// The column looked for.
+        /// The missing column.
         wanted: String,
-        /// Where the columns are named: "line 1".
+        /// Where the columns are named, such as "line 1".
         place: String,
         /// The columns found.
         found: Vec<String>,
-        /// The option that names this column.
+        /// The option or the recipe key that names this column.
         option: &'static str,
-        /// Whether the separator is probably the wrong one.
-        one_column: bool,
+        /// Further advice, or empty.
+        hint: String,
     },
-    /// Text and label are the same column.
+    /// The text column and the label column are the same.
     #[error("column {name:?} is named for both texts and labels, expected two columns")]
     SameColumn {
         /// The column.
         name: String,
     },
+    /// Two columns have the same name.
+    #[error("{}: line 1: columns {first} and {second} are both named {name:?}, expected different names; rename one of them", path.display())]
+    DuplicateColumn {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+        /// Number of the first column.
+        first: usize,
+        /// Number of the second column.
+        second: usize,
+    },
     /// A row has more or fewer fields than the header.
-    #[error("{}: line {line} has {found} fields, expected {expected} as in the header; a field with the separator, a quotation mark or a line break in it must stand in quotation marks", path.display())]
+    #[error("{}: line {line} has {found} fields, expected {expected} as in the first line; a field with the separator, a quotation mark or a \
+        line break in it needs quotation marks around it", path.display())]
     Fields {
         /// The file.
         path: PathBuf,
-        /// Where the row begins.
+        /// First line of the row.
         line: u64,
-        /// Its fields.
+        /// Number of fields in the row.
         found: u64,
-        /// The header's fields.
+        /// Number of fields in the header.
         expected: u64,
     },
     /// A quotation mark opens a field and none closes it.
     #[error("{}: line {line}: the quotation mark that opens field {field} is never closed, expected another one before the end of the file; \
-        close the field, or write a mark that belongs to the text as two in a quoted field: \"he said \"\"no\"\"\"", path.display())]
+        close the field, or read quotation marks as ordinary characters with --no-quoting", path.display())]
     Unclosed {
         /// The file.
         path: PathBuf,
         /// Line of the opening mark.
         line: u64,
-        /// Number of the field in its row, from 1.
+        /// Number of the field in its row.
         field: usize,
     },
-    /// A quoted field goes on after its closing mark.
+    /// Text follows the closing mark of a quoted field.
     #[error("{}: line {line}: {found:?} follows the closing quotation mark of field {field} (opened in line {opened}), expected the separator or \
-        the end of the line; write a mark that belongs to the text as two: \"he said \"\"no\"\"\"", path.display())]
+        the end of the line; write a mark inside a quoted field as two, \"he said \"\"no\"\"\", or read marks as ordinary characters with \
+        --no-quoting", path.display())]
     AfterQuote {
         /// The file.
         path: PathBuf,
@@ -77,29 +90,17 @@ pub enum TableError {
         line: u64,
         /// Line of the opening mark.
         opened: u64,
-        /// Number of the field in its row, from 1.
+        /// Number of the field in its row.
         field: usize,
-        /// What stands there.
+        /// The character after the closing mark.
         found: char,
-    },
-    /// A field has a value that it may not have.
-    #[error("{}: line {line}: {found}, expected {expected}", path.display())]
-    Value {
-        /// The file.
-        path: PathBuf,
-        /// Where the row begins.
-        line: u64,
-        /// What is there.
-        found: String,
-        /// What may be.
-        expected: &'static str,
     },
     /// A row has no label.
     #[error("{}: line {line}: the label is empty, expected a name in column {column:?}; fill it in or delete the row", path.display())]
     EmptyLabel {
         /// The file.
         path: PathBuf,
-        /// Where the row begins.
+        /// First line of the row.
         line: u64,
         /// The column of labels.
         column: String,
@@ -111,36 +112,56 @@ pub enum TableError {
     NotUtf8 {
         /// The file.
         path: PathBuf,
-        /// The line.
+        /// Line of the first wrong byte.
         line: u64,
-        /// Position in the line, from 1.
+        /// Position of the byte in its line.
         column: usize,
-        /// The first byte that is wrong.
+        /// The byte.
         byte: u8,
-        /// What the file may be instead, and what the word then says.
+        /// The probable encoding, and the word around the byte in it.
         guess: Option<(&'static str, String)>,
     },
-    /// The file is in two or four bytes a character.
+    /// The file has two or four bytes a character.
     #[error("{}: {sign}: the file is {encoding}, expected UTF-8; convert it: `iconv -f {encoding} -t utf-8`", path.display())]
     Utf16 {
         /// The file.
         path: PathBuf,
-        /// By what it is known.
+        /// The sign by which the encoding was recognised.
         sign: &'static str,
-        /// Its encoding.
+        /// The encoding.
         encoding: &'static str,
     },
-    /// There is a NUL byte in the file.
+    /// The file is binary and of a known format.
+    #[error("{}: the file is {format}, whatever its name ends in, expected UTF-8 text; {advice}", path.display())]
+    Binary {
+        /// The file.
+        path: PathBuf,
+        /// The format.
+        format: &'static str,
+        /// How to make a text file of it.
+        advice: &'static str,
+    },
+    /// The file has a NUL byte.
     #[error("{}: line {line}, byte {column} of the line: a NUL byte, expected text; the file is binary or damaged", path.display())]
     Nul {
         /// The file.
         path: PathBuf,
         /// The line.
         line: u64,
-        /// Position in the line, from 1.
+        /// Position in the line.
         column: usize,
     },
-    /// There is a header and nothing else.
+    /// A text or a label has a NUL character, which no table can hold.
+    #[error("{}: {place}: a NUL character (\\u0000) in the {part}, expected text; delete it", path.display())]
+    NulInRow {
+        /// The file.
+        path: PathBuf,
+        /// The line or row, such as "line 4".
+        place: String,
+        /// "text" or "label".
+        part: &'static str,
+    },
+    /// The table has a header and no rows.
     #[error("{}: there is no row after the header, expected a row for each example", path.display())]
     NoRows {
         /// The file.
@@ -153,8 +174,18 @@ pub enum TableError {
         path: PathBuf,
         /// The line.
         line: u64,
-        /// What is there.
+        /// What was found.
         found: String,
+    },
+    /// A line is not in the format of fastText.
+    #[error("{}: line {line}: {found}, expected one label before the text, such as `__label__spam free prize`", path.display())]
+    FastText {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: u64,
+        /// What was found.
+        found: &'static str,
     },
     /// A directory has no texts in it.
     #[error("{}: {found}, expected a file, or a folder for each label with one .txt file a text: {}/LABEL/*.txt{}", path.display(), path.display(),
@@ -162,23 +193,23 @@ pub enum TableError {
     Folder {
         /// The directory.
         path: PathBuf,
-        /// What is there.
+        /// What was found.
         found: String,
-        /// A folder in it that has what was looked for.
+        /// A folder below it that has such folders.
         hint: Option<PathBuf>,
     },
-    /// A Parquet file is wrong.
+    /// A Parquet file cannot be read.
     #[error("{}: {found}, expected {expected}", path.display())]
     Parquet {
         /// The file.
         path: PathBuf,
-        /// What is there.
+        /// What was found.
         found: String,
-        /// What should be.
+        /// What was expected.
         expected: &'static str,
     },
-    /// This program was built without what the source needs.
-    #[error("{}: this `tern` was built without the feature `hub`, which reads {what}; build it with `cargo install --path trainer --features hub`, \
+    /// This program was built without the feature that reads the source.
+    #[error("{}: this `tern` was built without the feature `hub`, which reads {what}; build it with `cargo install --locked --path trainer --features hub`, \
         or convert the data to CSV or JSONL", path.display())]
     Feature {
         /// The source.
@@ -186,10 +217,10 @@ pub enum TableError {
         /// What the feature reads.
         what: &'static str,
     },
-    /// A data set of the Hugging Face hub cannot be had.
+    /// A data set of the Hugging Face hub cannot be fetched.
     #[error("{name}: {problem}")]
     Hub {
-        /// The data set as it was named.
+        /// The name of the data set as given.
         name: String,
         /// What is wrong and what to do.
         problem: String,
@@ -197,13 +228,13 @@ pub enum TableError {
 }
 
 impl TableError {
-    /// An error of the system about `path`.
+    /// Returns a function that wraps a system error about `path`.
     pub(super) fn io(path: &Path) -> impl Fn(std::io::Error) -> TableError {
         move |source| TableError::Io { path: path.to_owned(), source }
     }
 }
 
-/// The name that `wanted` may be a misspelling of.
+/// Returns the name that `wanted` is probably a misspelling of.
 fn nearest<'a>(wanted: &str, names: &'a [String]) -> Option<&'a str> {
     let wanted = wanted.to_lowercase();
     let distance = |name: &str| strsim::damerau_levenshtein(&wanted, &name.to_lowercase());

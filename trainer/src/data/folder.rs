@@ -1,56 +1,75 @@
-//! A folder for each label, with one file a text: `aclImdb/train/pos/0_9.txt`.
+//! Texts in folders: a folder for each label, with one file a text, such as `aclImdb/train/pos/0_9.txt`.
 
 use super::table::Row;
-use super::{TableError, encoding, quoted};
+use super::{TableError, encoding, progress, quoted};
 use std::path::{Path, PathBuf};
 
-/// The folder of the Large Movie Review Dataset that holds texts without a label.
+/// The folder of the Large Movie Review Dataset with texts that have no label.
 const UNLABELLED: &str = "unsup";
 
-/// Reads `dir/LABEL/*.txt`, labels and files in the order of their names' bytes; line ends at the end of a text go.
+/// Reads `dir/LABEL/*.txt`, in the order of the bytes of the names. Line breaks at the end of a text are removed.
 ///
-/// Files beside the folders, hidden folders and a folder `unsup` are passed over.
+/// Files beside the folders, hidden folders and a folder `unsup` are skipped. Other files beside the texts are skipped with a
+/// warning.
 ///
 /// # Errors
 ///
-/// Where there is no text, or one cannot be read.
+/// Returns an error if a folder has files but no `.txt` file, if no text exists, or if a text cannot be read.
 pub fn read(dir: &Path) -> Result<Vec<Row>, TableError> {
     let folders = labels(dir)?;
     let wrong = |found: String, hint: Option<PathBuf>| TableError::Folder { path: dir.to_owned(), found, hint };
     if folders.is_empty() {
         return Err(wrong("a directory without a folder in it".to_owned(), None));
     }
-    let mut rows = Vec::new();
+    let stage = progress::Stage::new(format!("reading {}", dir.display()), 0);
+    let (mut rows, mut skipped, mut textless) = (Vec::new(), Vec::new(), None);
     for (label, folder) in &folders {
-        for path in texts(folder)? {
-            let bytes = std::fs::read(&path).map_err(TableError::io(&path))?;
-            let text = encoding::decode(&path, &bytes)?.trim_end_matches(['\r', '\n']).to_owned();
-            rows.push(Row { text, label: label.clone(), line: 0 });
+        let (texts, others) = files(folder)?;
+        match others.first() {
+            Some(other) if texts.is_empty() => textless = textless.or_else(|| Some((label, other.clone()))),
+            _ => skipped.extend(others),
+        }
+        for path in texts {
+            let text = encoding::read(&path)?.trim_end_matches(['\r', '\n']).to_owned();
+            rows.push(Row { text, label: label.trim().to_owned(), line: 0 });
+            stage.at(rows.len());
         }
     }
     if rows.is_empty() {
         let names: Vec<String> = folders.iter().map(|(label, _)| label.clone()).collect();
         let has_texts = |folder: &Path| -> Result<bool, TableError> {
-            Ok(labels(folder)?.iter().any(|(_, below)| texts(below).is_ok_and(|texts| !texts.is_empty())))
+            Ok(labels(folder)?.iter().any(|(_, below)| files(below).is_ok_and(|(texts, _)| !texts.is_empty())))
         };
         let mut hint = None;
-        for (_, folder) in folders {
-            if has_texts(&folder)? {
-                hint = Some(folder);
+        for (_, folder) in &folders {
+            if has_texts(folder)? {
+                hint = Some(folder.clone());
             }
         }
-        return Err(wrong(format!("a directory with {} and no .txt file there", quoted(&names)), hint));
+        let others = textless.filter(|_| hint.is_none()).map_or_else(String::new, |(_, other)| format!(" (but {})", other.display()));
+        return Err(wrong(format!("a directory with {} and no .txt file there{others}", quoted(&names)), hint));
+    }
+    if let Some((label, other)) = textless {
+        return Err(wrong(format!("folder {label:?} has files such as {} and no .txt file", other.display()), None));
+    }
+    if let Some(first) = skipped.first() {
+        progress::warn(format_args!(
+            "{}: {} files that do not end in .txt are skipped, such as {}",
+            dir.display(),
+            skipped.len(),
+            first.display()
+        ));
     }
     Ok(rows)
 }
 
-/// The file of a row that [`read`] gave, by its index.
+/// Returns the file of a row, by its index in the result of [`read`].
 pub fn file(dir: &Path, row: usize) -> Option<PathBuf> {
-    let files = labels(dir).ok()?.into_iter().flat_map(|(_, folder)| texts(&folder).unwrap_or_default());
+    let files = labels(dir).ok()?.into_iter().flat_map(|(_, folder)| files(&folder).unwrap_or_default().0);
     files.into_iter().nth(row)
 }
 
-/// The folders in `dir` that may be labels, sorted by name.
+/// The folders in `dir` that are labels, sorted by name.
 fn labels(dir: &Path) -> Result<Vec<(String, PathBuf)>, TableError> {
     let mut folders = Vec::new();
     for path in entries(dir)? {
@@ -62,11 +81,12 @@ fn labels(dir: &Path) -> Result<Vec<(String, PathBuf)>, TableError> {
     Ok(folders)
 }
 
-/// The `.txt` files in `folder`, sorted by name.
-fn texts(folder: &Path) -> Result<Vec<PathBuf>, TableError> {
-    let is_text =
-        |path: &PathBuf| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("txt")) && path.is_file();
-    Ok(entries(folder)?.into_iter().filter(is_text).collect())
+/// The `.txt` files in `folder` and the other ones that are not hidden, each sorted by name.
+fn files(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), TableError> {
+    let is_text = |path: &PathBuf| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("txt"));
+    let is_hidden = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    let files = entries(folder)?.into_iter().filter(|path| path.is_file() && !is_hidden(path));
+    Ok(files.partition(is_text))
 }
 
 fn entries(dir: &Path) -> Result<Vec<PathBuf>, TableError> {

@@ -2,7 +2,7 @@
 
 use super::source::Source;
 use super::table::{Columns, Row};
-use super::{TableError, jsonl, parquet, quoted, table};
+use super::{TableError, lines, parquet, quoted, table};
 use hf_hub::api::sync::{ApiBuilder, ApiError};
 use hf_hub::{Repo, RepoType};
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ fn read_from(builder: ApiBuilder, path: &Path, columns: &Columns) -> Result<Vec<
     for file in fetch(builder, &address).map_err(fail)? {
         rows.extend(match Source::of(&file) {
             Source::Parquet => parquet::read(&file, columns)?,
-            Source::JsonLines => jsonl::read(&file, columns)?,
+            Source::JsonLines => lines::read_json(&file, columns)?,
             _ => table::read(&file, columns)?,
         });
     }

@@ -16,8 +16,8 @@ pub struct Channel {
 
 impl Channel {
     /// The number that the network reads: (number - mean) / std. Computed in f64, since a large mean would leave few digits in f32.
-    pub fn normalise(&self, number: impl Into<f64>) -> f32 {
-        ((number.into() - self.mean) / self.std) as f32
+    pub fn normalise(&self, number: f64) -> f32 {
+        ((number - self.mean) / self.std) as f32
     }
 
     /// The inverse of [`normalise`](Self::normalise): mean + std · number.
@@ -29,12 +29,9 @@ impl Channel {
 /// Computes the mean and the standard deviation of each channel over the known numbers of `rows`: `[rows][names]`.
 ///
 /// A channel without a known number gets mean 0; one without variation gets standard deviation 1.
-pub fn fit<'a, N: Copy + Into<f64> + 'a>(
-    names: &[String],
-    rows: impl Iterator<Item = &'a Vec<N>> + Clone,
-) -> Vec<Channel> {
+pub fn fit<'a>(names: &[String], rows: impl Iterator<Item = &'a Vec<f64>> + Clone) -> Vec<Channel> {
     let channel = |(index, name): (usize, &String)| {
-        let known = rows.clone().map(|row| row[index].into()).filter(|number: &f64| !number.is_nan());
+        let known = rows.clone().map(|row| row[index]).filter(|number| !number.is_nan());
         let (count, sum) = known.clone().fold((0usize, 0.0), |(count, sum), number| (count + 1, sum + number));
         let mean = sum / count.max(1) as f64;
         let square: f64 = known.map(|number| (number - mean).powi(2)).sum();
@@ -46,14 +43,10 @@ pub fn fit<'a, N: Copy + Into<f64> + 'a>(
 
 /// Normalises rows: `[rows][channels]`. A missing number is replaced by the last known one of its channel, or by the mean if none is
 /// before it.
-pub fn normalise<'a, N: Copy + Into<f64> + 'a>(
-    channels: &[Channel],
-    rows: impl Iterator<Item = &'a Vec<N>>,
-) -> Vec<Vec<f32>> {
+pub fn normalise<'a>(channels: &[Channel], rows: impl Iterator<Item = &'a Vec<f64>>) -> Vec<Vec<f32>> {
     let mut last = vec![0.0; channels.len()];
-    let row = |row: &Vec<N>| {
+    let row = |row: &Vec<f64>| {
         for ((last, channel), &number) in last.iter_mut().zip(channels).zip(row) {
-            let number: f64 = number.into();
             if !number.is_nan() {
                 *last = channel.normalise(number);
             }

@@ -1,67 +1,43 @@
-//! Tables of numbers.
+//! Tables of numbers: sequences and series.
 //!
-//! A table of sequences has a column by which rows belong together, consecutive rows with the same
-//! value being one sequence, and a column of labels; a table of a series is in the order of time. All other columns that
-//! hold numbers are channels.
-//!
-//! A number may be missing: an empty field, `NA`, `NaN`, `null` or `?`. What a network reads in its place is the last
-//! number of the channel before it, in the same sequence or window's series, or the channel's mean where there is none.
-//! A missing number is never learnt and never counted in a figure.
+//! [`read`] reads the columns that a [`ColumnSelection`] names, or chooses all columns of numbers. It prints the columns that it leaves
+//! out, with the reason.
 
-use crate::data::quoted;
+use super::delimited::{DelimitedFile, Layout};
+use super::{TableError, progress, quoted};
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-/// What stands for a number that is not known.
-const MISSING: [&str; 6] = ["", "NA", "NaN", "nan", "null", "?"];
+/// Signs of a missing number, in lower case.
+const MISSING: [&str; 16] =
+    ["", "na", "n/a", "#n/a", "#na", "<na>", "nan", "-nan", "null", "none", "nil", "nat", "-", "--", "?", "."];
 
-/// Columns of a table, some of them read as numbers.
+/// The name of the column of sequences in the tables of a model directory.
+pub const SEQUENCE: &str = "sequence";
+/// The name of the column of labels in the tables of a model directory.
+pub const LABEL: &str = "label";
+
+/// Columns of a table, as numbers and as texts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
     /// Names of the columns of numbers.
     pub names: Vec<String>,
-    /// `[rows][names]`; NaN where a number is missing.
-    pub rows: Vec<Vec<f32>>,
-    /// The columns that were asked for as texts: `[columns][rows]`.
+    /// `[rows][names]`; NaN for a missing number.
+    pub rows: Vec<Vec<f64>>,
+    /// The columns that were selected as texts: `[columns][rows]`.
     pub texts: Vec<Vec<String>>,
-    /// Line of the file where each row begins, from 1.
+    /// First line of each row in the file, from 1.
     pub lines: Vec<u64>,
 }
 
-/// Why a table of numbers cannot be read.
+/// Why a table of numbers cannot be read, or cannot be used for its task.
 #[derive(Debug, thiserror::Error)]
 pub enum NumberTableError {
-    /// The file cannot be opened or read.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// Not a table.
-    #[error("{}: line {line}: {problem}", path.display())]
-    Row {
-        /// The file.
-        path: PathBuf,
-        /// The line.
-        line: u64,
-        /// What is wrong, what was expected.
-        problem: String,
-    },
-    /// A column is not there.
-    #[error("{}: no column {wanted:?}; line 1 has the columns {}. Name it with {key} in the recipe", path.display(), quoted(found))]
-    MissingColumn {
-        /// The file.
-        path: PathBuf,
-        /// The column.
-        wanted: String,
-        /// The columns that are there.
-        found: Vec<String>,
-        /// The key of the recipe.
-        key: &'static str,
-    },
+    /// The file is not a table.
+    #[error(transparent)]
+    Table(#[from] TableError),
     /// A field is not a number.
-    #[error("{}: line {line}: {field:?} in column {column:?} is not a number, expected one, or NA where it is not known", path.display())]
+    #[error("{}: line {line}: {field:?} in column {column:?} is not a number, expected one, or NA for a missing one{hint}", path.display())]
     NotANumber {
         /// The file.
         path: PathBuf,
@@ -69,27 +45,48 @@ pub enum NumberTableError {
         line: u64,
         /// The column.
         column: String,
-        /// What stands there.
+        /// The field.
         field: String,
+        /// Further advice, or empty.
+        hint: String,
     },
-    /// There is no column of numbers.
-    #[error("{}: no column holds nothing but numbers; the columns are {}. Name those to read with columns = [...] in [data]", path.display(), quoted(found))]
+    /// No column holds numbers.
+    #[error("{}: no column of numbers: {reasons}{hint}", path.display())]
     NoNumbers {
         /// The file.
         path: PathBuf,
-        /// The columns.
-        found: Vec<String>,
+        /// Each column with the reason why it is not read.
+        reasons: String,
+        /// Further advice, or empty.
+        hint: String,
     },
-    /// There are too few rows.
+    /// The names of the columns are numbers.
+    #[error("{}: line 1 holds the numbers {}, expected the names of the columns; if the file has no header, use --no-header; if these are \
+        the names, select them with --columns", path.display(), quoted(names))]
+    NoHeader {
+        /// The file.
+        path: PathBuf,
+        /// The numbers.
+        names: Vec<String>,
+    },
+    /// A column of numbers has a name that the tables of a model directory use.
+    #[error("{}: column {name:?} cannot be read as numbers: the model directory uses this name; rename the column", path.display())]
+    ReservedName {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
+    /// The table has too few rows.
     #[error("{}: {found} rows, expected {expected} or more: {why}", path.display())]
     TooShort {
         /// The file.
         path: PathBuf,
-        /// How many there are.
+        /// The number of rows.
         found: usize,
-        /// How many there must be.
+        /// The smallest number of rows.
         expected: usize,
-        /// What for.
+        /// What the rows are needed for.
         why: String,
     },
     /// A sequence has more than one label.
@@ -101,12 +98,12 @@ pub enum NumberTableError {
         line: u64,
         /// The sequence.
         sequence: String,
-        /// Its label here.
+        /// Its label in this line.
         label: String,
-        /// Its label before.
+        /// Its label in the rows before.
         expected: String,
     },
-    /// What a sequence is told apart by occurs in two places.
+    /// The rows of a sequence are in two places.
     #[error("{}: line {line}: sequence {sequence:?} begins again, expected its rows together", path.display())]
     TornApart {
         /// The file.
@@ -116,116 +113,215 @@ pub enum NumberTableError {
         /// The sequence.
         sequence: String,
     },
-    /// There are not the labels that there should be.
+    /// The labels do not fit the task or the model.
     #[error("{}: {problem}", path.display())]
     Classes {
         /// The file.
         path: PathBuf,
-        /// What is wrong, what was expected.
+        /// What was found and what was expected.
         problem: String,
     },
 }
 
-/// What to read of a table.
+/// The columns of a table to read.
 #[derive(Clone, Debug, Default)]
-pub struct Wanted<'a> {
-    /// Columns to read as texts, with the keys of the recipe that name them.
+pub struct ColumnSelection<'a> {
+    /// Columns to read as texts, with the options or recipe keys that name them: none, or the one that names the sequences, or that one
+    /// and the labels.
     pub texts: &'a [(&'a str, &'static str)],
-    /// Columns to read as numbers. Empty: all others that hold nothing but numbers.
+    /// Columns to read as numbers. Empty: all other columns of numbers, but for those that count the rows.
     pub numbers: &'a [String],
-    /// The separator. `None`: a tab where the file's name ends in `.tsv` or `.tab`, a comma elsewhere.
-    pub delimiter: Option<u8>,
+    /// Columns that must be among the numbers, whatever they hold.
+    pub required: &'a [String],
+    /// The layout of the file.
+    pub layout: Layout,
 }
 
-/// Reads a table with a header.
+/// Reads a table.
+///
+/// Without [`ColumnSelection::numbers`], a column is read if all its fields are numbers or missing. A column with some text among
+/// more numbers is an error; a column of texts, an empty column and a column that rises or falls by the same step from row
+/// to row (a row number, a year) are left out, and each is printed with the reason.
 ///
 /// # Errors
 ///
-/// See [`NumberTableError`]; every one names the file, and the line where there is one.
-pub fn read(path: &Path, wanted: &Wanted<'_>) -> Result<Table, NumberTableError> {
-    let io = |source| NumberTableError::Io { path: path.to_owned(), source };
-    let bytes = std::fs::read(path).map_err(io)?;
-    let body = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let tabs = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tsv") || e.eq_ignore_ascii_case("tab"));
-    let delimiter = wanted.delimiter.unwrap_or(if tabs { b'\t' } else { b',' });
-    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::All).from_reader(body);
-    let bad = |error: csv::Error| {
-        let line = error.position().map_or(1, csv::Position::line);
-        let problem = match error.into_kind() {
-            csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-                format!("{len} fields, expected {expected_len} as in the header")
-            }
-            csv::ErrorKind::Utf8 { .. } => "not UTF-8, expected a UTF-8 file".to_owned(),
-            kind => format!("{kind:?}"),
-        };
-        NumberTableError::Row { path: path.to_owned(), line, problem }
-    };
-    let header: Vec<String> = reader.headers().map_err(bad)?.iter().map(str::to_owned).collect();
-    let find = |name: &str, key| {
-        let missing = || NumberTableError::MissingColumn {
-            path: path.to_owned(),
-            wanted: name.to_owned(),
-            found: header.clone(),
-            key,
-        };
-        header.iter().position(|column| column == name).ok_or_else(missing)
-    };
-    let texts = wanted.texts.iter().map(|(name, key)| find(name, key)).collect::<Result<Vec<_>, _>>()?;
-    let records = reader.records().collect::<Result<Vec<_>, _>>().map_err(bad)?;
-    let named = wanted.numbers.iter().map(|name| find(name, "columns in [data]")).collect::<Result<Vec<_>, _>>()?;
-    let numbers = if named.is_empty() {
-        let all = (0..header.len()).filter(|column| !texts.contains(column));
-        all.filter(|&column| records.iter().all(|record| number(&record[column]).is_some())).collect()
+/// Returns a [`NumberTableError`] with the file, and the line and column if a field is at fault.
+pub fn read(path: &Path, selection: &ColumnSelection<'_>) -> Result<Table, NumberTableError> {
+    let file = DelimitedFile::read(path, selection.layout)?;
+    let text_columns =
+        selection.texts.iter().map(|(name, key)| file.column(name, key)).collect::<Result<Vec<_>, _>>()?;
+    let find = |names: &[String], key| names.iter().map(|name| file.column(name, key)).collect::<Result<Vec<_>, _>>();
+    let named = find(selection.numbers, "--columns")?;
+    let required = find(selection.required, "--targets")?;
+    let read_columns: Vec<usize> = if named.is_empty() {
+        (0..file.names().len()).filter(|column| !text_columns.contains(column)).collect()
     } else {
-        named
+        named.iter().copied().chain(required.iter().copied().filter(|column| !named.contains(column))).collect()
     };
-    if numbers.is_empty() {
-        return Err(NumberTableError::NoNumbers { path: path.to_owned(), found: header });
+    file.distinct(&read_columns)?;
+    let mut columns: Vec<Column> = read_columns.iter().map(|&at| Column::new(&file.names()[at])).collect();
+    let mut texts = vec![Vec::new(); text_columns.len()];
+    let mut lines = Vec::new();
+    file.for_each_row(|line, fields| {
+        lines.push(line);
+        for (texts, &at) in texts.iter_mut().zip(&text_columns) {
+            texts.push(fields[at].trim().to_owned());
+        }
+        if let (Some(labels), [_, (name, _)]) = (texts.get(1), selection.texts)
+            && labels.last().is_some_and(String::is_empty)
+        {
+            return Err(TableError::EmptyLabel { path: path.to_owned(), line, column: name.to_string() });
+        }
+        columns.iter_mut().zip(&read_columns).for_each(|(column, &at)| column.add(line, fields[at].trim()));
+        Ok(())
+    })?;
+    if named.is_empty() {
+        let is_required = |column: &Column| selection.required.contains(&column.name);
+        columns = choose(path, &file, columns, texts.first(), is_required)?;
     }
-    let line = |record: &csv::StringRecord| record.position().map_or(0, csv::Position::line);
-    let row = |record: &csv::StringRecord| {
-        let field = |&column: &usize| {
-            number(&record[column]).ok_or_else(|| NumberTableError::NotANumber {
-                path: path.to_owned(),
-                line: line(record),
-                column: header[column].clone(),
-                field: record[column].to_owned(),
-            })
-        };
-        numbers.iter().map(field).collect()
-    };
-    if records.is_empty() {
-        let why = "there is nothing after the header".to_owned();
-        return Err(NumberTableError::TooShort { path: path.to_owned(), found: 0, expected: 1, why });
+    for Column { name, first_text, .. } in &columns {
+        if !texts.is_empty() && [SEQUENCE, LABEL].contains(&name.as_str()) {
+            return Err(NumberTableError::ReservedName { path: path.to_owned(), name: name.clone() });
+        }
+        if let Some((line, field)) = first_text {
+            let (path, column, field) = (path.to_owned(), name.clone(), field.clone());
+            return Err(NumberTableError::NotANumber { path, line: *line, hint: advice(&field), column, field });
+        }
     }
-    Ok(Table {
-        rows: records.iter().map(row).collect::<Result<_, _>>()?,
-        texts: texts.iter().map(|&column| records.iter().map(|record| record[column].to_owned()).collect()).collect(),
-        lines: records.iter().map(line).collect(),
-        names: numbers.into_iter().map(|column| header[column].clone()).collect(),
-    })
+    let rows = (0..lines.len()).map(|row| columns.iter().map(|column| column.values[row]).collect()).collect();
+    Ok(Table { rows, texts, lines, names: columns.into_iter().map(|column| column.name).collect() })
 }
 
-/// A number, NaN where it is missing; `None` of what is neither.
-fn number(field: &str) -> Option<f32> {
-    if MISSING.contains(&field) {
-        return Some(f32::NAN);
+/// A column as numbers.
+#[derive(Debug)]
+struct Column {
+    name: String,
+    /// NaN for a missing number and for text.
+    values: Vec<f64>,
+    /// How many of the values are numbers.
+    numbers: usize,
+    /// How many fields are neither a number nor missing, or not finite.
+    texts: usize,
+    /// How many of these have a decimal comma, or separators of thousands.
+    commas: usize,
+    /// The first of these fields, and its line.
+    first_text: Option<(u64, String)>,
+}
+
+impl Column {
+    fn new(name: &str) -> Self {
+        Column { name: name.to_owned(), values: Vec::new(), numbers: 0, texts: 0, commas: 0, first_text: None }
     }
-    field.parse().ok().filter(|number: &f32| number.is_finite())
+
+    fn add(&mut self, line: u64, field: &str) {
+        let number = field.parse().ok().filter(|number: &f64| number.is_finite());
+        self.values.push(number.unwrap_or(f64::NAN));
+        if number.is_some() {
+            self.numbers += 1;
+        } else if !MISSING.contains(&field.to_ascii_lowercase().as_str()) {
+            self.texts += 1;
+            self.commas += usize::from(is_decimal_comma(field));
+            self.first_text.get_or_insert_with(|| (line, field.to_owned()));
+        }
+    }
+
+    /// Returns the reason to leave this column out when columns are chosen, or `None`. `sequences`: the name of the
+    /// sequence of each row.
+    fn reason_to_leave_out(&self, sequences: Option<&Vec<String>>) -> Option<String> {
+        match &self.first_text {
+            // Some text among numbers is an error in the table.
+            Some(_) if self.numbers + self.commas > self.texts - self.commas => None,
+            Some((line, field)) => Some(format!("text such as {field:?} in line {line}")),
+            None if self.numbers == 0 => Some("all fields are empty".to_owned()),
+            None => {
+                let step = self.constant_step(sequences)?;
+                let verb = if step > 0.0 { "rises" } else { "falls" };
+                Some(format!("it {verb} by {} from row to row, as a row number or a date does", step.abs()))
+            }
+        }
+    }
+
+    /// Returns the difference between rows if it is the same, and not zero, between all rows of each sequence.
+    fn constant_step(&self, sequences: Option<&Vec<String>>) -> Option<f64> {
+        let same_sequence = |row: usize| sequences.is_none_or(|names| names[row] == names[row - 1]);
+        let mut steps = (1..self.values.len())
+            .filter(|&row| same_sequence(row))
+            .map(|row| self.values[row] - self.values[row - 1]);
+        let (step, second) = (steps.next()?, steps.next()?);
+        let is_same = |other: f64| (other - step).abs() <= 1e-6 * step.abs();
+        (step != 0.0 && is_same(second) && steps.all(is_same)).then_some(step)
+    }
+}
+
+/// Chooses the columns of numbers and prints the ones that are left out.
+fn choose(
+    path: &Path,
+    file: &DelimitedFile,
+    columns: Vec<Column>,
+    sequences: Option<&Vec<String>>,
+    is_required: impl Fn(&Column) -> bool,
+) -> Result<Vec<Column>, NumberTableError> {
+    let path = path.to_owned();
+    let (mut chosen, mut left_out) = (Vec::new(), Vec::new());
+    for column in columns {
+        match column.reason_to_leave_out(sequences) {
+            Some(reason) if !is_required(&column) => left_out.push((column, reason)),
+            _ => chosen.push(column),
+        }
+    }
+    if chosen.is_empty() {
+        // A table with a ramp as its only column of numbers.
+        (chosen, left_out) = left_out.into_iter().fold((Vec::new(), Vec::new()), |(mut chosen, mut rest), (column, why)| {
+            let is_ramp = column.first_text.is_none() && column.numbers > 0;
+            if is_ramp && chosen.is_empty() { chosen.push(column) } else { rest.push((column, why)) }
+            (chosen, rest)
+        });
+    }
+    let reasons = || {
+        let list = left_out.iter().take(10).fold(String::new(), |mut list, (column, reason)| {
+            let _ = write!(list, "{}{:?}: {reason}", if list.is_empty() { "" } else { "; " }, column.name);
+            list
+        });
+        if left_out.len() > 10 { format!("{list}; and {} more", left_out.len() - 10) } else { list }
+    };
+    if chosen.is_empty() {
+        return Err(NumberTableError::NoNumbers { path, reasons: reasons(), hint: file.hint() });
+    }
+    if file.has_header() && chosen.iter().all(|column| column.name.parse::<f64>().is_ok()) {
+        let names = chosen.into_iter().map(|column| column.name).collect();
+        return Err(NumberTableError::NoHeader { path, names });
+    }
+    if !left_out.is_empty() {
+        progress::note(format_args!("columns left out (select them with --columns): {}", reasons()));
+    }
+    Ok(chosen)
+}
+
+/// Returns true for a number with a decimal comma, or with separators of thousands.
+fn is_decimal_comma(field: &str) -> bool {
+    field.contains(',') && field.replace(',', "").parse::<f64>().is_ok_and(f64::is_finite)
+}
+
+fn advice(field: &str) -> String {
+    if is_decimal_comma(field) {
+        "; write a decimal point, and no separators of thousands".to_owned()
+    } else {
+        "; correct the field, or select other columns with --columns".to_owned()
+    }
 }
 
 impl Table {
-    /// Writes the rows `range` as a table that [`read`] reads, with the columns `texts` before the numbers.
+    /// Writes the rows `range` as a table that [`read`] reads, with columns named `texts` before the numbers.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// Returns the system's error.
     pub fn write(&self, path: &Path, texts: &[&str], range: std::ops::Range<usize>) -> std::io::Result<()> {
         let mut writer = csv::Writer::from_path(path)?;
         writer.write_record(texts.iter().copied().chain(self.names.iter().map(String::as_str)))?;
         for row in range {
             let texts = self.texts.iter().map(|column| column[row].clone());
-            let number = |value: &f32| if value.is_nan() { "NA".to_owned() } else { value.to_string() };
+            let number = |value: &f64| if value.is_nan() { "NA".to_owned() } else { value.to_string() };
             writer.write_record(texts.chain(self.rows[row].iter().map(number)))?;
         }
         writer.flush()
@@ -236,16 +332,24 @@ impl Table {
 mod tests {
     use super::*;
 
-    fn table(text: &str, wanted: &Wanted<'_>) -> Result<Table, NumberTableError> {
+    fn table(text: &str, selection: &ColumnSelection<'_>) -> Result<Table, NumberTableError> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t.csv");
         std::fs::write(&path, text).unwrap();
-        read(&path, wanted)
+        read(&path, selection)
+    }
+
+    fn all(text: &str) -> Result<Table, NumberTableError> {
+        table(text, &ColumnSelection::default())
+    }
+
+    fn error(text: &str) -> String {
+        all(text).unwrap_err().to_string()
     }
 
     #[test]
-    fn all_columns_of_numbers_are_read_and_what_is_missing_is_nan() {
-        let read = table("\"Month\",a, b\n1949-01,1,NA\n1949-02,-2.5e1,3\n1949-03,,?\n", &Wanted::default()).unwrap();
+    fn all_columns_of_numbers_are_read_and_missing_numbers_are_nan() {
+        let read = all("\"Month\",a, b\n1949-01,1,NA\n1949-02,-2.5e1,3\n1949-03,,?\n").unwrap();
         assert_eq!(read.names, ["a", "b"]);
         assert_eq!(read.lines, [2, 3, 4]);
         assert_eq!(read.rows[1], [-25.0, 3.0]);
@@ -254,31 +358,112 @@ mod tests {
     }
 
     #[test]
-    fn comes_back_as_it_was_written() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("t.csv");
-        let wanted = Wanted { texts: &[("label", "label_column")], ..Wanted::default() };
-        let read_first = table("a,label,b\n0.1,x,2\n1e-7,y,NA\n3,z,4\n", &wanted).unwrap();
-        read_first.write(&path, &["label"], 0..2).unwrap();
-        let back = read(&path, &wanted).unwrap();
-        assert_eq!((&back.texts[0], &back.rows[0]), (&vec!["x".to_owned(), "y".to_owned()], &read_first.rows[0]));
-        assert!(back.rows[1][0] == 1e-7 && back.rows[1][1].is_nan());
+    fn the_usual_signs_of_missing_numbers_are_read_as_missing() {
+        for sign in ["N/A", "NA", "NULL", "None", "n/a", "nan", "NAN", "NaN", "#N/A", "<NA>", "-", "null", "?", ""] {
+            let read = all(&format!("day,sold\n1st,3\n2nd,{sign}\n3rd,7\n")).unwrap();
+            assert_eq!(read.names, ["sold"], "{sign}");
+            assert!(read.rows[1][0].is_nan(), "{sign}");
+        }
     }
 
     #[test]
-    fn bad_tables_are_refused_with_the_place() {
-        let columns = ["a".to_owned(), "c".to_owned()];
-        let of = |columns| Wanted { numbers: columns, ..Wanted::default() };
-        for (text, wanted, expected) in [
-            ("a,b\n1,x\n2,y\n", of(&columns), "no column \"c\"; line 1 has the columns \"a\", \"b\""),
-            ("a,c\n1,2\n1,x\n", of(&columns), "line 3: \"x\" in column \"c\" is not a number"),
-            ("a,c\n1,inf\n", of(&columns), "\"inf\" in column \"c\" is not a number"),
-            ("a,c\n1,2,3\n", of(&columns), "line 2: 3 fields, expected 2"),
-            ("a,c\n", of(&columns), "0 rows, expected 1 or more"),
-            ("a,c\nx,y\n", Wanted::default(), "no column holds nothing but numbers; the columns are \"a\", \"c\""),
+    fn text_among_numbers_is_refused_with_line_and_column() {
+        for field in ["inf", "-inf", "x", "12 kg"] {
+            let error = error(&format!("day,sold,warm\na,1,5\nb,2,6\nc,{field},7\nd,4,9\n"));
+            let expected = format!("t.csv: line 4: {field:?} in column \"sold\" is not a number");
+            assert!(error.contains(&expected), "{error}");
+        }
+        let layout = Layout { delimiter: Some(b';'), ..Layout::default() };
+        let selection = ColumnSelection { layout, ..ColumnSelection::default() };
+        let error = table("day;sold\na;1,5\nb;2,25\n", &selection).unwrap_err().to_string();
+        assert!(error.contains("line 2: \"1,5\" in column \"sold\"") && error.contains("write a decimal point"), "{error}");
+    }
+
+    #[test]
+    fn lines_are_counted_after_blank_lines_and_line_breaks_of_windows() {
+        for text in ["day,y\r\na,5\r\nb,6\r\nc,x\r\n", "day,y\na,5\n\nb,x\nc,6\nd,7\n"] {
+            assert!(error(text).contains("line 4: \"x\" in column \"y\""), "{}", error(text));
+        }
+        assert_eq!(all("day,y\r\na,5\r\n\r\n\r\nb,6\r\n").unwrap().lines, [2, 5]);
+    }
+
+    #[test]
+    fn number_tables_have_the_checks_of_text_tables() {
+        let dir = tempfile::tempdir().unwrap();
+        for (bytes, expected) in [
+            (&b"day,y\na,5\ncaf\xe9,6\n"[..], "line 3, byte 4 of the line: 0xe9 is not UTF-8, expected a UTF-8 file (as latin1"),
+            (b"\xff\xfed\0a\0", "the file is UTF-16"),
+            (b"PK\x03\x04", "a ZIP archive or a spreadsheet"),
+            (b"day,y\n\"a,5\nb,6\n", "line 2: the quotation mark that opens field 1 is never closed"),
+            (b"a,y,y\n1,3,4\n", "columns 2 and 3 are both named \"y\""),
+            (b"a;b\n1;x\n", "or name the separator with --delimiter ';'"),
+            (b"", "the file is empty"),
+            (b"a,y\n", "no row after the header"),
+            (b"a,y\n1,2,3\n", "line 2 has 3 fields, expected 2"),
         ] {
-            let error = table(text, &wanted).unwrap_err().to_string();
+            let path = dir.path().join("t.csv");
+            std::fs::write(&path, bytes).unwrap();
+            let error = read(&path, &ColumnSelection::default()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn columns_that_count_rows_are_left_out_unless_selected() {
+        let text = "year,back,spots,\n1800,9,50,0\n1801,8,72,1\n1802,7,86,2\n1803,6,90,3\n";
+        assert_eq!(all(text).unwrap().names, ["spots"]);
+        let (names, required) = (["year".to_owned(), "spots".to_owned()], ["back".to_owned()]);
+        let named = ColumnSelection { numbers: &names, ..ColumnSelection::default() };
+        assert_eq!(table(text, &named).unwrap().names, names);
+        let required = ColumnSelection { required: &required, ..ColumnSelection::default() };
+        assert_eq!(table(text, &required).unwrap().names, ["back", "spots"]);
+        let only = all("year\n1800\n1801\n1802\n").unwrap();
+        assert_eq!(only.names, ["year"], "the only column of numbers is read");
+        // A counter that begins again with each sequence, and a column without a name.
+        let text = ",sequence,step,x\n0,a,0,3\n1,a,1,5\n2,a,2,5\n3,b,0,1\n4,b,1,2\n5,b,2,9\n";
+        let sequences =
+            ColumnSelection { texts: &[("sequence", "sequence_column in [data]")], ..ColumnSelection::default() };
+        assert_eq!(table(text, &sequences).unwrap().names, ["x"]);
+    }
+
+    #[test]
+    fn a_first_line_of_numbers_is_pointed_out_and_can_be_read() {
+        let text = "5,7\n6,3\n1,2\n";
+        assert!(error(text).contains("line 1 holds the numbers \"5\", \"7\", expected the names"), "{}", error(text));
+        let layout = Layout { header: false, ..Layout::default() };
+        let read = table(text, &ColumnSelection { layout, ..ColumnSelection::default() }).unwrap();
+        assert_eq!((read.names, read.rows[0].clone()), (vec!["1".to_owned(), "2".to_owned()], vec![5.0, 7.0]));
+    }
+
+    #[test]
+    fn a_saved_table_is_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.csv");
+        let selection = ColumnSelection { texts: &[("label", "label_column in [data]")], ..ColumnSelection::default() };
+        let first = table("a,label,b\n0.1,x,2\n1e-7,y,NA\n1000000001.5,z,4\n", &selection).unwrap();
+        first.write(&path, &["label"], 0..3).unwrap();
+        let back = read(&path, &selection).unwrap();
+        assert_eq!((&back.texts[0], &back.rows[0]), (&first.texts[0], &first.rows[0]));
+        assert!(back.rows[1][0] == 1e-7 && back.rows[1][1].is_nan() && back.rows[2][0] == 1_000_000_001.5);
+        let text = "id,y,label\na,x,1\na,x,3\nb,z,1\n";
+        let texts = [("id", "sequence_column in [data]"), ("y", "label_column in [data]")];
+        let error = table(text, &ColumnSelection { texts: &texts, ..ColumnSelection::default() }).unwrap_err().to_string();
+        assert!(error.contains("column \"label\" cannot be read as numbers"), "{error}");
+    }
+
+    #[test]
+    fn selected_columns_must_exist_and_hold_numbers() {
+        let columns = ["a".to_owned(), "c".to_owned()];
+        let selection = ColumnSelection { numbers: &columns, ..ColumnSelection::default() };
+        for (text, expected) in [
+            ("a,b\n1,x\n2,y\n", "no column \"c\"; line 1 has the columns \"a\", \"b\""),
+            ("a,c\n1,2\n1,x\n", "line 3: \"x\" in column \"c\" is not a number"),
+            ("a,c\n1,inf\n", "\"inf\" in column \"c\" is not a number"),
+        ] {
+            let error = table(text, &selection).unwrap_err().to_string();
             assert!(error.contains("t.csv") && error.contains(expected), "{error}");
         }
+        let none = error("a,c\nx,\ny,NA\n");
+        assert!(none.contains("no column of numbers: \"a\": text such as \"x\" in line 2; \"c\": all fields are empty"), "{none}");
     }
 }

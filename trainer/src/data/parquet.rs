@@ -33,11 +33,11 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
                 place: "the file".to_owned(),
                 found: found.clone(),
                 option,
-                one_column: false,
+                hint: String::new(),
             }
         })
     };
-    let fields = [column(&columns.text, "text-column")?, column(&columns.label, "label-column")?];
+    let fields = [column(&columns.text, "--text-column")?, column(&columns.label, "--label-column")?];
     let projection = projection(fields).map_err(broken)?;
     let names = class_names(metadata, &columns.label);
     let mut rows = Vec::new();
@@ -51,7 +51,7 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
             other => return Err(wrong(format!("row {number}: {:?} is {other:?}", columns.text), "strings")),
         };
         let label = match label {
-            Some(Field::Str(label)) => label.trim().to_owned(),
+            Some(Field::Str(label)) => label,
             Some(field) => match integer(&field) {
                 Some(index) => name_of(&names, index).unwrap_or_else(|| index.to_string()),
                 None if matches!(field, Field::Null) => String::new(),
@@ -62,10 +62,13 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
             },
             None => String::new(),
         };
-        if label.is_empty() {
-            return Err(wrong(format!("row {number}: {:?} is empty", columns.label), "a label for each text"));
+        let place = || format!("row {number}");
+        let row = Row::new(text, &label, number)
+            .map_err(|part| TableError::NulInRow { path: path.to_owned(), place: place(), part })?;
+        if row.label.is_empty() {
+            return Err(wrong(format!("{}: {:?} is empty", place(), columns.label), "a label for each text"));
         }
-        rows.push(Row { text, label, line: number });
+        rows.push(row);
     }
     if rows.is_empty() {
         return Err(wrong("no row".to_owned(), "a row for each example"));

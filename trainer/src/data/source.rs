@@ -1,16 +1,21 @@
-//! Where labelled texts come from: one function for every kind of source.
+//! The kinds of sources of labelled texts, and one function that reads them all.
 
+use super::lines::{self, FAST_TEXT_LABEL};
 use super::table::{self, Columns, Row};
-use super::{TableError, folder, jsonl};
+use super::{TableError, folder};
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
-/// What a path of data names a source by.
+/// The kind of a source of labelled texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A CSV or TSV file.
     Table,
     /// A file of JSON objects, one a line.
     JsonLines,
+    /// A file with `__label__NAME` before each text, one a line.
+    FastText,
     /// A Parquet file.
     Parquet,
     /// A directory with a folder for each label.
@@ -20,7 +25,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// What `path` is: by its beginning, by what is there, by its ending.
+    /// Determines the kind of `path`: by its prefix, by its type, by its ending, and by the first bytes of the file.
     pub fn of(path: &Path) -> Self {
         if is_hub(path) {
             return Source::Hub;
@@ -28,49 +33,72 @@ impl Source {
         if path.is_dir() {
             return Source::Folder;
         }
+        let start = first_bytes(path);
+        if start.starts_with(b"PAR1") {
+            return Source::Parquet;
+        }
         let ending = path.extension().map(|ending| ending.to_ascii_lowercase());
         match ending.as_ref().and_then(|ending| ending.to_str()) {
             Some("jsonl" | "ndjson" | "json") => Source::JsonLines,
             Some("parquet") => Source::Parquet,
+            _ if start.trim_ascii_start().starts_with(FAST_TEXT_LABEL.as_bytes()) => Source::FastText,
+            _ if start.trim_ascii_start().starts_with(b"{\"") => Source::JsonLines,
             _ => Source::Table,
         }
     }
 }
 
-/// Whether `path` names a data set of the Hugging Face hub and no file.
+/// The first bytes of a file, without a byte-order mark; none if the file cannot be read.
+fn first_bytes(path: &Path) -> Vec<u8> {
+    let mut start = Vec::new();
+    if let Ok(file) = File::open(path) {
+        // An error shows again when the whole file is read.
+        let _ = file.take(256).read_to_end(&mut start);
+    }
+    start.strip_prefix(b"\xef\xbb\xbf").map_or_else(|| start.clone(), <[u8]>::to_vec)
+}
+
+/// Returns true if `path` names a data set of the Hugging Face hub, `hf:owner/name`.
 pub fn is_hub(path: &Path) -> bool {
     path.to_str().is_some_and(|path| path.starts_with("hf:"))
 }
 
-/// Reads labelled texts from a CSV, TSV, JSONL or Parquet file, a folder of texts, or the Hugging Face hub.
+/// Returns true if `path` is a `.txt` file without labels: text for a language model.
+pub fn is_plain_text(path: &Path) -> bool {
+    let is_text = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("txt")) && path.is_file();
+    is_text && Source::of(path) == Source::Table
+}
+
+/// Reads labelled texts from a CSV, TSV, JSONL, fastText or Parquet file, a folder of texts, or the Hugging Face hub.
 ///
 /// # Errors
 ///
-/// See [`TableError`]; every one names the file, and the line where there is one.
+/// Returns a [`TableError`] with the file, and the line if one is at fault.
 pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
     if columns.text == columns.label {
         return Err(TableError::SameColumn { name: columns.text.clone() });
     }
     match Source::of(path) {
         Source::Table => table::read(path, columns),
-        Source::JsonLines => jsonl::read(path, columns),
+        Source::JsonLines => lines::read_json(path, columns),
+        Source::FastText => lines::read_fast_text(path),
         Source::Folder => folder::read(path),
         Source::Parquet => parquet(path, columns),
         Source::Hub => hub(path, columns),
     }
 }
 
-/// Where a row stands.
+/// The place of a row in its source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Place {
-    /// How many rows [`read`] gave before it.
+    /// Index of the row among those that [`read`] returned.
     pub row: usize,
     /// [`Row::line`].
     pub line: u64,
 }
 
 impl Place {
-    /// For people: the file, and the line where there is one.
+    /// Formats the place for messages: the file, and the line if the source has lines.
     pub fn show(self, path: &Path) -> String {
         match (Source::of(path), self.line) {
             (Source::Folder, _) => folder::file(path, self.row).unwrap_or(path.to_owned()).display().to_string(),

@@ -1,35 +1,72 @@
-//! Choosing rows by seed, class by class.
+//! Splits rows into parts and samples them, class by class and by a seed.
 
-use super::Example;
+use super::{Example, progress, quoted};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// A class that is too small to be in both parts.
+/// No class has two distinct texts, so that no row can be held out.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
-    "class {label:?} has {distinct} distinct text (in {rows} rows), expected 2 or more, one to learn from and one to hold out; \
-add examples, delete the class, or give a validation file with --valid"
+    "each class has one distinct text ({}), expected two or more, one for training and one for validation; \
+add examples, or give a validation file with --valid",
+    quoted(labels)
 )]
 pub struct SplitError {
-    /// The class.
-    pub label: String,
-    /// Number of its rows.
-    pub rows: usize,
-    /// Number of its distinct texts.
-    pub distinct: usize,
+    /// The labels of the classes.
+    pub labels: Vec<String>,
 }
 
-/// Holds out `fraction` of each class, at least one text and never all of them. Returns which rows are held out.
+/// Rows with the same key, such as the same text, as one unit that is never split.
+struct Groups {
+    /// The group of each row.
+    of_row: Vec<u32>,
+    /// The groups of each class, in the order of their first rows. A group belongs to the smallest class of its rows, so that
+    /// a small class whose texts also occur in a large one keeps some.
+    of_class: Vec<Vec<u32>>,
+}
+
+impl Groups {
+    fn new<K: Hash + Eq>(keys: &[K], classes: &[usize], class_count: usize) -> Self {
+        let mut counts = vec![0usize; class_count];
+        classes.iter().for_each(|&class| counts[class] += 1);
+        let mut group_of: HashMap<&K, u32> = HashMap::with_capacity(keys.len());
+        let mut class_of_group: Vec<usize> = Vec::new();
+        let of_row = keys.iter().zip(classes).map(|(key, &class)| {
+            let group = *group_of.entry(key).or_insert_with(|| {
+                class_of_group.push(class);
+                class_of_group.len() as u32 - 1
+            });
+            let smallest = &mut class_of_group[group as usize];
+            if counts[class] < counts[*smallest] {
+                *smallest = class;
+            }
+            group
+        });
+        let of_row = of_row.collect();
+        let mut of_class = vec![Vec::new(); class_count];
+        (0..).zip(class_of_group).for_each(|(group, class)| of_class[class].push(group));
+        Groups { of_row, of_class }
+    }
+
+    /// The number of groups.
+    fn len(&self) -> usize {
+        self.of_class.iter().map(Vec::len).sum()
+    }
+}
+
+/// Holds out `fraction` of each class for validation, at least one distinct text and never all of them. Returns one flag a row:
+/// true if it is held out.
 ///
-/// keys: what each row says, such as its text; classes: its index into `labels`. Rows with the same key stay together, so
-/// that nothing that is held out has been learnt from; a key counts for the smallest class of its rows.
+/// `keys`: the text of each row, or anything else that identifies equal rows. `classes`: each row's index into `labels`. Rows
+/// with the same key stay together, so that no held-out text is trained on. A class with one distinct text stays in the
+/// training set, with a warning.
 ///
 /// # Errors
 ///
-/// Where a class has fewer than two distinct keys.
+/// Returns an error if no class has two distinct keys.
 pub fn hold_out<K: Hash + Eq>(
     keys: &[K],
     classes: &[usize],
@@ -37,48 +74,61 @@ pub fn hold_out<K: Hash + Eq>(
     fraction: f64,
     seed: u64,
 ) -> Result<Vec<bool>, SplitError> {
-    let groups = groups(keys, classes);
-    let mut held_out = vec![false; keys.len()];
-    for (class, label) in labels.iter().enumerate() {
-        let mut members: Vec<&Vec<usize>> =
-            groups.iter().filter(|(of, _)| *of == class).map(|(_, rows)| rows).collect();
+    let mut groups = Groups::new(keys, classes, labels.len());
+    let mut held_out = vec![false; groups.len()];
+    let mut unsplit = Vec::new();
+    for (class, members) in groups.of_class.iter_mut().enumerate() {
         let distinct = members.len();
         if distinct < 2 {
-            let rows = classes.iter().filter(|of| **of == class).count();
-            return Err(SplitError { label: label.clone(), rows, distinct });
+            unsplit.push(labels[class].clone());
+            continue;
         }
         members.shuffle(&mut generator(seed, class));
         let count = ((distinct as f64 * fraction).round() as usize).clamp(1, distinct - 1);
-        for &row in members[..count].iter().copied().flatten() {
-            held_out[row] = true;
-        }
+        members[..count].iter().for_each(|&group| held_out[group as usize] = true);
     }
-    Ok(held_out)
+    if unsplit.len() == labels.len() {
+        return Err(SplitError { labels: unsplit });
+    }
+    if !unsplit.is_empty() {
+        progress::warn(format_args!(
+            "{} of {} classes have one distinct text each and are not validated: {}",
+            unsplit.len(),
+            labels.len(),
+            quoted(&unsplit)
+        ));
+    }
+    Ok(groups.of_row.iter().map(|&group| held_out[group as usize]).collect())
 }
 
-/// The rows of each key, in the order of the keys' first rows, and the class that they count for: the one with the fewest rows
-/// of those that they have, so that a small class whose texts also stand under a large one is not left without any.
-pub fn groups<K: Hash + Eq>(keys: &[K], classes: &[usize]) -> Vec<(usize, Vec<usize>)> {
-    let mut counts = vec![0usize; classes.iter().max().map_or(0, |class| class + 1)];
-    classes.iter().for_each(|&class| counts[class] += 1);
-    let mut group_of: HashMap<&K, usize> = HashMap::new();
-    let mut groups: Vec<(usize, Vec<usize>)> = Vec::new();
-    for (row, (key, &class)) in keys.iter().zip(classes).enumerate() {
-        let group = *group_of.entry(key).or_insert_with(|| {
-            groups.push((class, Vec::new()));
-            groups.len() - 1
-        });
-        let (of, rows) = &mut groups[group];
-        if counts[class] < counts[*of] {
-            *of = class;
-        }
-        rows.push(row);
+/// Splits rows into as many parts as there are `shares`, which add up to 1. Returns the part of each row. Rows with the same key go to
+/// the same part.
+///
+/// Stratified, each class is split in these shares by itself; otherwise all rows together are. Counts are rounded so that they
+/// add up. The same seed gives the same parts.
+pub fn split(keys: &[&str], classes: &[usize], shares: &[f64], seed: u64, stratify: bool) -> Vec<usize> {
+    let class_count = classes.iter().max().map_or(0, |class| class + 1);
+    let mut groups = Groups::new(keys, classes, class_count);
+    if !stratify {
+        groups.of_class = vec![(0..groups.len() as u32).collect()];
     }
-    groups
+    let mut parts = vec![0; groups.len()];
+    for (class, members) in groups.of_class.iter_mut().enumerate() {
+        members.shuffle(&mut generator(seed, class));
+        let (mut share, mut start) = (0.0, 0);
+        for (part, part_share) in shares.iter().enumerate() {
+            share += part_share;
+            let end =
+                if part + 1 == shares.len() { members.len() } else { (share * members.len() as f64).round() as usize };
+            members[start..end].iter().for_each(|&group| parts[group as usize] = part);
+            start = end;
+        }
+    }
+    groups.of_row.iter().map(|&group| parts[group as usize]).collect()
 }
 
-/// Deals `rows` out: those to learn from, and those that are held out, both in their order.
-pub fn parts<T>(rows: Vec<T>, held_out: &[bool]) -> (Vec<T>, Vec<T>) {
+/// Separates rows into those for training and those that are held out, both in their order.
+pub fn partition<T>(rows: Vec<T>, held_out: &[bool]) -> (Vec<T>, Vec<T>) {
     let (mut train, mut valid) = (Vec::new(), Vec::new());
     for (row, &held_out) in rows.into_iter().zip(held_out) {
         if held_out { valid.push(row) } else { train.push(row) }
@@ -86,27 +136,77 @@ pub fn parts<T>(rows: Vec<T>, held_out: &[bool]) -> (Vec<T>, Vec<T>) {
     (train, valid)
 }
 
-/// About `count` examples, never more, each class in its share and with one example at least while there is room.
-pub fn sample(examples: &[Example], labels: usize, count: usize, seed: u64) -> Vec<Example> {
+/// Chooses at most `count` examples, each class in its share and with at least one example if there is room. Returns their
+/// indices, in order.
+pub fn sample_indices(examples: &[Example], labels: usize, count: usize, seed: u64) -> Vec<usize> {
     if examples.len() <= count {
-        return examples.to_vec();
+        return (0..examples.len()).collect();
     }
+    let mut classes: Vec<Vec<usize>> = vec![Vec::new(); labels];
+    examples.iter().enumerate().for_each(|(row, example)| classes[example.label].push(row));
     // Each class's examples are spread evenly over 0..1, the first of all classes at 0: the `count` lowest are taken.
     let mut ranked: Vec<(f64, usize)> = Vec::with_capacity(examples.len());
-    for class in 0..labels {
-        let mut members: Vec<usize> = (0..examples.len()).filter(|&row| examples[row].label == class).collect();
+    for (class, members) in classes.iter_mut().enumerate() {
         members.shuffle(&mut generator(seed, class));
         let share = members.len() as f64;
-        ranked.extend(members.into_iter().enumerate().map(|(rank, row)| (rank as f64 / share, row)));
+        ranked.extend(members.iter().enumerate().map(|(rank, &row)| (rank as f64 / share, row)));
     }
     ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     let mut rows: Vec<usize> = ranked[..count].iter().map(|(_, row)| *row).collect();
     rows.sort_unstable();
-    rows.into_iter().map(|row| examples[row].clone()).collect()
+    rows
+}
+
+/// The examples of [`sample_indices`].
+pub fn sample(examples: &[Example], labels: usize, count: usize, seed: u64) -> Vec<Example> {
+    sample_indices(examples, labels, count, seed).into_iter().map(|row| examples[row].clone()).collect()
 }
 
 fn generator(seed: u64, class: usize) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(class as u64);
     rng
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(parts: &[usize], classes: &[usize], class: usize) -> [usize; 3] {
+        [0, 1, 2].map(|part| (0..parts.len()).filter(|&row| parts[row] == part && classes[row] == class).count())
+    }
+
+    #[test]
+    fn shares_by_class_and_by_seed() {
+        let keys: Vec<String> = (0..1010).map(|row| row.to_string()).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let classes: Vec<usize> = (0..1010).map(|row| usize::from(row >= 1000)).collect();
+        let split = |seed, stratify| split(&keys, &classes, &[0.8, 0.1, 0.1], seed, stratify);
+        assert_eq!(counts(&split(1, true), &classes, 0), [800, 100, 100]);
+        assert_eq!(counts(&split(1, true), &classes, 1), [8, 1, 1]);
+        let free = split(1, false);
+        assert_eq!([0, 1, 2].map(|part| free.iter().filter(|&&of| of == part).count()), [808, 101, 101]);
+        assert_eq!(split(1, true), split(1, true));
+        assert_ne!(split(1, true), split(2, true));
+    }
+
+    #[test]
+    fn a_class_that_shares_its_texts_with_a_larger_one_is_in_every_part() {
+        let keys: Vec<String> =
+            (0..1000).map(|row| row.to_string()).chain((0..20).map(|row| row.to_string())).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let classes: Vec<usize> = (0..1020).map(|row| usize::from(row >= 1000)).collect();
+        let parts = split(&keys, &classes, &[0.8, 0.1, 0.1], 1, true);
+        assert_eq!(counts(&parts, &classes, 1), [16, 2, 2]);
+        assert!((0..20).all(|row| parts[row] == parts[1000 + row]));
+    }
+
+    #[test]
+    fn equal_texts_go_to_the_same_part() {
+        let keys: Vec<String> = (0..300).map(|row| (row % 30).to_string()).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let parts = split(&keys, &[0; 300], &[0.5, 0.5], 3, true);
+        assert!((0..300).all(|row| parts[row] == parts[row % 30]));
+        assert_eq!(parts.iter().filter(|part| **part == 1).count(), 150);
+    }
 }

@@ -1,76 +1,84 @@
-//! What there is to know about labelled texts before a training.
+//! Statistics of labelled texts: classes, lengths, duplicates.
 
 use serde::Serialize;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// The most texts that are shown as examples.
+/// Maximum number of texts with two labels that are kept as examples.
 const SHOWN: usize = 3;
 
-/// Ranges of lengths in a histogram, about.
+/// Approximate number of ranges in a histogram of lengths.
 const RANGES: usize = 12;
 
-/// Counts about the rows of a source.
+/// Statistics of the rows of a source.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Statistics {
-    /// Rows, or sequences.
+    /// Number of rows, or of sequences.
     pub rows: usize,
-    /// How many there are of each label.
+    /// Number of rows by label.
     pub classes: BTreeMap<String, usize>,
-    /// Rows whose text stands in an earlier row.
+    /// Rows that repeat the text of an earlier row.
     pub duplicates: usize,
     /// Texts with more than one label.
     pub conflicting: usize,
-    /// Some of those, with their labels.
+    /// Some of these texts, with their labels.
     pub conflicts: Vec<(String, BTreeSet<String>)>,
-    /// Rows with nothing but white space for a text.
+    /// Rows with an empty text, or with white space only.
     pub empty: usize,
     /// Lengths in words or steps.
     pub length: Lengths,
 }
 
-/// How long the texts are.
+/// The distribution of lengths.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Lengths {
-    /// "words", "steps" or "characters".
+    /// The unit: "words", "steps" or "characters".
     pub unit: &'static str,
-    /// The shortest.
+    /// The shortest length.
     pub min: usize,
-    /// Half are no longer.
+    /// The median length.
     pub median: usize,
-    /// The longest.
+    /// The longest length.
     pub max: usize,
-    /// First length, last length, number of texts.
+    /// Shortest length, longest length and number of texts of each range.
     pub histogram: Vec<(usize, usize, usize)>,
 }
 
 impl Statistics {
-    /// Counts rows of a key (the text), a label and a length.
+    /// Computes the statistics of rows. Each row is a key (its text), a label and a length in `unit`.
     pub fn new<'a>(rows: impl Iterator<Item = (&'a str, &'a str, usize)>, unit: &'static str) -> Self {
-        let mut labels: HashMap<&str, Vec<&str>> = HashMap::new();
-        let mut first: Vec<&str> = Vec::new();
-        let mut classes: BTreeMap<String, usize> = BTreeMap::new();
+        let mut first_label: HashMap<&str, &str> = HashMap::with_capacity(rows.size_hint().0);
+        // Keys with two labels or more, in the order in which their second label was found.
+        let mut conflicts: Vec<&str> = Vec::new();
+        let mut labels: HashMap<&str, BTreeSet<&str>> = HashMap::new();
+        let mut classes: HashMap<&str, usize> = HashMap::new();
         let (mut duplicates, mut empty, mut lengths) = (0, 0, Vec::new());
         for (key, label, length) in rows {
-            *classes.entry(label.to_owned()).or_default() += 1;
+            *classes.entry(label).or_default() += 1;
             empty += usize::from(key.trim().is_empty());
             lengths.push(length);
-            let known = labels.entry(key).or_insert_with(|| {
-                first.push(key);
-                Vec::new()
-            });
-            duplicates += usize::from(!known.is_empty());
-            if !known.contains(&label) {
-                known.push(label);
+            match first_label.entry(key) {
+                Entry::Vacant(entry) => drop(entry.insert(label)),
+                Entry::Occupied(entry) => {
+                    duplicates += 1;
+                    let first = *entry.get();
+                    if first != label {
+                        let all = labels.entry(key).or_insert_with(|| {
+                            conflicts.push(key);
+                            BTreeSet::from([first])
+                        });
+                        all.insert(label);
+                    }
+                }
             }
         }
-        let conflicting: Vec<&str> = first.into_iter().filter(|key| labels[key].len() > 1).collect();
         let named = |key: &&str| (key.to_string(), labels[*key].iter().map(|label| label.to_string()).collect());
         Statistics {
             rows: lengths.len(),
-            classes,
+            classes: classes.into_iter().map(|(label, count)| (label.to_owned(), count)).collect(),
             duplicates,
-            conflicting: conflicting.len(),
-            conflicts: conflicting.iter().take(SHOWN).map(named).collect(),
+            conflicting: conflicts.len(),
+            conflicts: conflicts.iter().take(SHOWN).map(named).collect(),
             empty,
             length: Lengths::new(lengths, unit),
         }
@@ -78,11 +86,11 @@ impl Statistics {
 }
 
 impl Lengths {
-    /// Counts lengths, each in so many of `unit`.
+    /// Computes the distribution of lengths in `unit`.
     pub fn new(mut lengths: Vec<usize>, unit: &'static str) -> Self {
         lengths.sort_unstable();
         let (Some(&min), Some(&max)) = (lengths.first(), lengths.last()) else { return Lengths::default() };
-        // One text in a hundred may be much longer than all others: it should not make the picture.
+        // The longest hundredth shares the last range: a few very long texts would widen all ranges.
         let usual = lengths[(lengths.len() - 1) * 99 / 100];
         let width = nice((usual - min) / RANGES + 1);
         let mut histogram = Vec::new();
@@ -99,7 +107,7 @@ impl Lengths {
     }
 }
 
-/// The least of 1, 2, 5, 10, 20, 50 … that is no less.
+/// Returns the smallest of 1, 2, 5, 10, 20, 50 … that is not below `least`.
 fn nice(least: usize) -> usize {
     let mut unit = 1;
     loop {
@@ -115,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_what_is_there() {
+    fn rows_classes_duplicates_and_lengths_are_counted() {
         let rows = [("a b", "x", 2), ("a b", "x", 2), ("a b", "y", 2), ("", "y", 0), (" ", "y", 0), ("c", "x", 1)];
         let found = Statistics::new(rows.into_iter(), "words");
         assert_eq!((found.rows, found.duplicates, found.conflicting, found.empty), (6, 2, 1, 2));
@@ -126,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_hold_every_length_once() {
+    fn every_length_is_in_one_range() {
         let mut lengths: Vec<usize> = (10..1000).collect();
         lengths.push(100_000);
         let lengths = Lengths::new(lengths, "steps");

@@ -1,6 +1,6 @@
 use super::*;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 struct File {
     _dir: tempfile::TempDir,
@@ -29,21 +29,21 @@ fn owned(text: &str, label: &str, line: u64) -> (String, String, u64) {
 }
 
 #[test]
-fn reads_rfc_4180() {
+fn quoted_fields_and_line_breaks_are_read() {
     let csv = "\u{feff}id, label ,text\r\n1,a,\"x, \"\"y\"\"\r\nz\"\r\n2, b ,\r\n";
     assert_eq!(rows("t.csv", csv), [owned("x, \"y\"\r\nz", "a", 2), owned("", "b", 4)]);
 }
 
 #[test]
-fn tabs_by_extension_or_option() {
+fn the_separator_follows_the_ending_or_the_option() {
     assert_eq!(rows("t.TSV", "text\tlabel\nx, y\ta\n"), [owned("x, y", "a", 2)]);
     let file = file("t.txt", "text;label\nx;a\n");
-    let columns = Columns { delimiter: Some(b';'), ..Columns::default() };
+    let columns = Columns { layout: Layout { delimiter: Some(b';'), ..Layout::default() }, ..Columns::default() };
     assert_eq!(read(&file.path, &columns).unwrap().len(), 1);
 }
 
 #[test]
-fn errors_say_what_and_where() {
+fn errors_have_the_line_and_what_was_expected() {
     for (csv, expected) in [
         ("", "the file is empty"),
         ("\n\n", "the file is empty"),
@@ -53,7 +53,7 @@ fn errors_say_what_and_where() {
             "no column \"text\"; line 1 has the columns \"body\", \"label\". Choose one with --text-column",
         ),
         ("text;label\nx;a\n", "or name the separator with --delimiter"),
-        ("text,label\nx,a\ny,b,c\n", "line 3 has 3 fields, expected 2"),
+        ("text,label\nx,a\ny,b,c\n", "line 3 has 3 fields, expected 2 as in the first line"),
         ("text,label\n\"x\ny\",a\nz, \n", "line 4: the label is empty"),
         (
             "Text,labels\nx,a\n",
@@ -81,7 +81,7 @@ fn errors_say_what_and_where() {
 }
 
 #[test]
-fn other_encodings_are_named() {
+fn other_encodings_are_recognised() {
     for (bytes, expected) in [
         (
             &b"text,label\nx,a\nthe caf\xe9s,b\n"[..],
@@ -110,25 +110,25 @@ fn other_encodings_are_named() {
 }
 
 #[test]
-fn json_lines() {
+fn json_lines_are_read() {
     let lines = "{\"text\": \"a, \\\"b\\\"\\nc\", \"label\": \"x\"}\r\n\n{\"label\": 3, \"text\": \"\", \"id\": 7}\n{\"text\": \"t\", \"label\": true}";
     let expected = [owned("a, \"b\"\nc", "x", 1), owned("", "3", 3), owned("t", "true", 4)];
     assert_eq!(rows("t.jsonl", lines), expected);
     assert_eq!(rows("t.NDJSON", lines), expected);
 
     let file = file("t.jsonl", "{\"body\": \"a\", \"stars\": 4.5}\n");
-    let columns = Columns { text: "body".to_owned(), label: "stars".to_owned(), delimiter: None };
+    let columns = Columns { text: "body".to_owned(), label: "stars".to_owned(), ..Columns::default() };
     assert_eq!(read(&file.path, &columns).unwrap()[0].label, "4.5");
 
     const GOOD: &str = "{\"text\": \"a\", \"label\": 1}\n";
     for (line, expected) in [
         (
             "{\"text\": \"a\", \"label\": 1",
-            "line 2: an object that does not end in its line, expected a JSON object such as",
+            "line 2: an object or array that does not end in its line; write one object a line, for example with `jq -c`, expected",
         ),
         ("{\"text\": 'a'}", "line 2: not JSON at character 10"),
         ("[1, 2]", "line 2: an array; write each of its objects on a line of its own"),
-        ("7", "line 2: a value that is no object"),
+        ("7", "line 2: a value that is not an object"),
         ("{\"text\": 5, \"label\": 1}", "line 2: \"text\" is a number"),
         ("{\"text\": \"a\", \"label\": [1]}", "line 2: \"label\" is an array"),
         ("{\"text\": \"a\", \"label\": null}", "line 2: the label is empty"),
@@ -182,16 +182,165 @@ fn a_folder_for_each_label() {
     assert!(found.contains("2_9.txt: line 1, byte 4"), "{found}");
 }
 
+#[test]
+fn binary_files_are_recognised_whatever_their_ending() {
+    for (bytes, expected) in [
+        (&b"PK\x03\x04\x14\0"[..], "the file is a ZIP archive or a spreadsheet (.xlsx, .ods), whatever its name ends in"),
+        (b"\x1f\x8b\x08\0", "compressed by gzip, whatever its name ends in, expected UTF-8 text; unpack it with `gunzip`"),
+        (b"\xd0\xcf\x11\xe0\xa1", "an old spreadsheet (.xls)"),
+        (b"SQLite format 3\0", "an SQLite database"),
+    ] {
+        for name in ["t.csv", "t.tsv", "t.jsonl"] {
+            let found = error(name, bytes);
+            assert!(found.contains(expected), "{name}: {found}");
+        }
+        let number_table = file("t.csv", bytes);
+        let found = DelimitedFile::read(&number_table.path, Layout::default()).unwrap_err().to_string();
+        assert!(found.contains(expected), "{found}");
+    }
+    assert_eq!(Source::of(&file("t.csv", b"PAR1\x15\0").path), Source::Parquet);
+    assert_eq!(rows("t.csv", "{\"text\": \"a\", \"label\": 1}\n"), [owned("a", "1", 1)]);
+}
+
+#[test]
+fn characters_that_cannot_be_read_back_are_refused_with_the_line() {
+    const GOOD: &str = "{\"text\": \"a\", \"label\": 1}\n";
+    for (line, expected) in [
+        (r#"{"text": "a\u0000b", "label": 1}"#, "line 2: a NUL character (\\u0000) in the text, expected text"),
+        (r#"{"text": "a", "label": "x\u0000"}"#, "line 2: a NUL character (\\u0000) in the label"),
+        (r#"{"text": "a\ud83d", "label": 1}"#, "line 2: half of a surrogate pair"),
+        (r#"{"text": "a\ude00", "label": 1}"#, "line 2: half of a surrogate pair"),
+    ] {
+        let found = error("t.jsonl", format!("{GOOD}{line}\n"));
+        assert!(found.contains(expected), "{line}: {found}");
+    }
+    assert_eq!(rows("t.jsonl", r#"{"text": "\ud83d\ude00", "label": 1}"#), [owned("😀", "1", 1)]);
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+
+    /// Control characters, line breaks, byte-order marks, quotation marks and separators included.
+    #[test]
+    fn whatever_is_read_can_be_saved_and_read_back(
+        texts in proptest::collection::vec("[\\x00-\\x1f\u{feff}\u{85}\u{2028}\"', a-z]{0,8}", 1..8),
+        label in "[\\x00-\\x1f\u{feff}\u{85}\u{2028}\"', a-z]{0,4}",
+    ) {
+        let lines: String = texts
+            .iter()
+            .map(|text| serde_json::json!({"text": text, "label": format!("{label}x")}).to_string() + "\n")
+            .collect();
+        let source = file("t.jsonl", &lines);
+        let Ok(rows) = read(&source.path, &Columns::default()) else { return Ok(()) };
+        let labels = labels(&rows);
+        let examples = number(rows, &labels, "t").unwrap();
+        let saved = source.path.with_file_name("saved.csv");
+        write(&saved, &examples, &labels).unwrap();
+        proptest::prop_assert_eq!(number(read_saved(&saved).unwrap(), &labels, "saved").unwrap(), examples);
+    }
+}
+
+/// A table in which two stray marks, three rows apart, enclose whole rows.
+const STRAY_MARKS: &str = "text\tlabel\nok 1\tneg\n\"nice one\tpos\nok 2\tneg\na screen of 21\"\tneg\nok 3\tpos\n";
+
+#[test]
+fn stray_quotation_marks_give_a_warning_with_the_lines() {
+    let opened = |name: &str, text: &str| {
+        let file = file(name, text);
+        DelimitedFile::open(&file.path, Layout::default()).unwrap().1
+    };
+    let warning = opened("t.tsv", STRAY_MARKS).unwrap();
+    assert!(
+        warning.contains("t.tsv: line 3: a quoted field spans 3 lines, each of which is a row without the marks; if")
+            && warning.ends_with("use --no-quoting"),
+        "{warning}"
+    );
+    let commas = STRAY_MARKS.replace('\t', ",");
+    assert!(opened("t.csv", &commas).is_some());
+    // Line breaks in ordinary texts, with and without separators.
+    for text in ["text,label\n\"one\ntwo\nthree\",a\n", "text,label\n\"Dear Sir,\nyes, thank you,\nbye\",a\n"] {
+        assert_eq!(opened("t.csv", text), None, "{text}");
+    }
+}
+
+#[test]
+fn a_table_without_quoting_keeps_its_marks_and_all_rows() {
+    let table = file("t.tsv", STRAY_MARKS.to_owned() + "\"No way\" he said\tneg\n");
+    let columns = Columns { layout: Layout { quoting: false, ..Layout::default() }, ..Columns::default() };
+    let rows = read(&table.path, &columns).unwrap();
+    assert_eq!((rows.len(), rows[1].text.as_str(), rows[5].text.as_str()), (6, "\"nice one", "\"No way\" he said"));
+    let error = read(&table.path, &Columns::default()).unwrap_err().to_string();
+    assert!(error.contains("line 7: ' ' follows the closing quotation mark") && error.contains("--no-quoting"), "{error}");
+}
+
+#[test]
+fn a_first_line_of_data_is_pointed_out_and_can_be_read() {
+    let text: String = (0..20).map(|row| format!("{}\tmessage number {row}\n", ["ham", "spam"][row % 2])).collect();
+    let found = error("t.tsv", &text);
+    assert!(
+        found.ends_with(
+            "Line 1 looks like data: if the file has no header, use --no-header --text-column 2 --label-column 1"
+        ),
+        "{found}"
+    );
+    let table = file("t.tsv", &text);
+    let layout = Layout { header: false, ..Layout::default() };
+    let columns = Columns { text: "2".to_owned(), label: "1".to_owned(), layout };
+    let rows = read(&table.path, &columns).unwrap();
+    assert_eq!((rows.len(), rows[0].text.as_str(), rows[0].line), (20, "message number 0", 1));
+    let error = read(&table.path, &Columns { layout, ..Columns::default() }).unwrap_err().to_string();
+    assert!(error.contains("without a header, the file has the columns \"1\", \"2\""), "{error}");
+}
+
+#[test]
+fn a_sequence_a_line_is_answered_with_the_layout_of_sequences() {
+    let text: String = (0..8).map(|row| format!("{}\t0.5\t0.25\t{row}.0\t1.5\n", row % 2)).collect();
+    let found = error("t.tsv", text);
+    assert!(found.contains("a table of sequences has a row for each time step and the columns sequence, label"), "{found}");
+}
+
+#[test]
+fn fast_text_labels_are_read() {
+    let text = "__label__ham see you at lunch\n\n__label__spam  free prize \n";
+    let expected = [owned("see you at lunch", "ham", 1), owned("free prize", "spam", 3)];
+    assert_eq!(rows("t.txt", text), expected);
+    assert!(!is_plain_text(&file("t.txt", text).path) && is_plain_text(&file("t.txt", "see you").path));
+    for (line, expected) in [
+        ("free prize", "line 2: no label, expected one label before the text, such as `__label__spam free prize`"),
+        ("__label__a __label__b free", "line 2: more than one label"),
+        ("__label__ free", "line 2: a label without a name"),
+    ] {
+        let found = error("t.txt", format!("__label__a x\n{line}\n"));
+        assert!(found.contains(expected), "{found}");
+    }
+}
+
+#[test]
+fn a_column_named_twice_is_refused() {
+    let found = error("t.csv", "text,label,text\na,x,b\n");
+    assert!(found.contains("line 1: columns 1 and 3 are both named \"text\""), "{found}");
+}
+
+#[test]
+fn a_folder_of_a_label_without_texts_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["ham/1.txt", "spam/1.text"] {
+        let path = dir.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "see you").unwrap();
+    }
+    let error = read(dir.path(), &Columns::default()).unwrap_err().to_string();
+    assert!(error.contains("folder \"spam\" has files such as") && error.contains("1.text and no .txt file"), "{error}");
+}
+
 #[cfg(not(feature = "hub"))]
 #[test]
-fn what_needs_another_build_says_so() {
+fn sources_that_need_the_hub_feature_are_refused() {
     for name in ["hf:someone/messages", "t.parquet"] {
         let error = read(Path::new(name), &Columns::default()).unwrap_err().to_string();
         assert!(error.contains(name) && error.contains("--features hub"), "{error}");
     }
 }
-
-use std::path::Path;
 
 fn examples(counts: &[usize]) -> (Vec<Example>, Vec<String>) {
     let examples = counts
@@ -207,44 +356,47 @@ fn count(examples: &[Example], label: usize) -> usize {
 }
 
 /// The examples to learn from and those that are held out.
-fn split(
+fn split_examples(
     examples: Vec<Example>,
     labels: &[String],
     fraction: f64,
     seed: u64,
 ) -> Result<(Vec<Example>, Vec<Example>), SplitError> {
     let (keys, classes): (Vec<String>, Vec<usize>) = examples.iter().map(|e| (e.text.clone(), e.label)).unzip();
-    Ok(parts(examples, &hold_out(&keys, &classes, labels, fraction, seed)?))
+    Ok(partition(examples, &hold_out(&keys, &classes, labels, fraction, seed)?))
 }
 
 #[test]
 fn every_class_is_held_out_in_its_share() {
     let (examples, labels) = examples(&[100, 30, 2]);
-    let parts = split(examples.clone(), &labels, 0.1, 7).unwrap();
+    let parts = split_examples(examples.clone(), &labels, 0.1, 7).unwrap();
     assert_eq!([0, 1, 2].map(|label| count(&parts.1, label)), [10, 3, 1]);
     assert_eq!(parts.0.len() + parts.1.len(), 132);
-    assert_eq!(parts, split(examples.clone(), &labels, 0.1, 7).unwrap());
-    assert_ne!(parts, split(examples, &labels, 0.1, 8).unwrap());
+    assert_eq!(parts, split_examples(examples.clone(), &labels, 0.1, 7).unwrap());
+    assert_ne!(parts, split_examples(examples, &labels, 0.1, 8).unwrap());
 }
 
 #[test]
-fn equal_texts_stay_on_one_side() {
+fn equal_texts_are_not_split() {
     let (mut examples, labels) = examples(&[40, 40]);
     examples.extend(examples.clone());
-    let (train, valid) = split(examples, &labels, 0.25, 1).unwrap();
+    let (train, valid) = split_examples(examples, &labels, 0.25, 1).unwrap();
     assert_eq!(valid.len(), 40);
     assert!(valid.iter().all(|v| train.iter().all(|t| t.text != v.text)));
 }
 
 #[test]
-fn a_class_of_one_cannot_be_split() {
-    let (examples, labels) = examples(&[5, 1]);
-    let error = split(examples, &labels, 0.1, 0).unwrap_err();
-    assert_eq!((error.label.as_str(), error.rows), ("1", 1));
+fn a_class_with_one_distinct_text_is_trained_on_and_not_held_out() {
+    let (rows, labels) = examples(&[5, 1]);
+    let (train, valid) = split_examples(rows, &labels, 0.1, 0).unwrap();
+    assert_eq!((count(&train, 1), count(&valid, 0), count(&valid, 1)), (1, 1, 0));
+    let (rows, labels) = examples(&[1, 1]);
+    let error = split_examples(rows, &labels, 0.1, 0).unwrap_err().to_string();
+    assert!(error.contains("each class has one distinct text (\"0\", \"1\""), "{error}");
 }
 
 #[test]
-fn samples_keep_shares() {
+fn samples_keep_the_shares_of_classes() {
     let (examples, _) = examples(&[900, 90, 3]);
     let chosen = sample(&examples, 3, 100, 3);
     assert_eq!(chosen.len(), 100);
@@ -263,8 +415,8 @@ fn unknown_labels_are_named() {
     let error = number(vec![row("ham", 2), row("egg", 5), row("egg", 6)], &labels, "t.csv").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "t.csv: unknown label \"egg\" (2 rows, the first in line 5); the model knows \"ham\", \"spam\""
+        "t.csv: unknown label \"egg\" (2 rows, the first in line 5); the model has the labels \"ham\", \"spam\""
     );
     let error = number(vec![row("egg", 0)], &labels, "texts").unwrap_err();
-    assert_eq!(error.to_string(), "texts: unknown label \"egg\" (1 row); the model knows \"ham\", \"spam\"");
+    assert_eq!(error.to_string(), "texts: unknown label \"egg\" (1 row); the model has the labels \"ham\", \"spam\"");
 }

@@ -1,6 +1,6 @@
 //! What an export measures a model with: data that it learnt from, and data that it did not.
 
-use crate::data::number_table::{self, Table, Wanted};
+use crate::data::number_table::{self, ColumnSelection, Table};
 use crate::data::{self, Columns, Example};
 use crate::float_model::{FloatModel, files};
 use crate::nn::network::Input;
@@ -79,7 +79,6 @@ impl Data {
     fn read(model: &FloatModel, path: &Path, columns: &Columns) -> anyhow::Result<Self> {
         let config = model.config();
         let names: Vec<String> = config.channels.iter().map(|channel| channel.name.clone()).collect();
-        let delimiter = columns.delimiter;
         Ok(match Data::none(model) {
             Data::Texts(_) => {
                 Data::Texts(data::number(data::read(path, columns)?, model.labels(), &path.display().to_string())?)
@@ -87,10 +86,12 @@ impl Data {
             Data::Text(_) => Data::Text(language_model::read(path)?),
             Data::Sequences(_) => {
                 let label = columns.label.as_str();
-                Data::Sequences(Sequences::read(path, SEQUENCE, Some(label), &names, delimiter)?)
+                Data::Sequences(Sequences::read(path, SEQUENCE, Some(label), &names, columns.layout)?)
             }
             Data::Series(_) => {
-                Data::Series(number_table::read(path, &Wanted { numbers: &names, delimiter, ..Wanted::default() })?)
+                let selection =
+                    ColumnSelection { numbers: &names, layout: columns.layout, ..ColumnSelection::default() };
+                Data::Series(number_table::read(path, &selection)?)
             }
         })
     }

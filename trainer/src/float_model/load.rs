@@ -1,7 +1,7 @@
 //! Reading a model directory. Nothing in it is trusted.
 
 use super::{Config, ConfigError, FloatModel, files};
-use crate::data::{self, Columns, Example, TableError, UnknownLabels};
+use crate::data::{self, Example, TableError, UnknownLabels};
 use crate::tokenizer_json;
 use crate::vocabulary::Vocabulary;
 use crate::weights::{Array, Weights, WeightsError};
@@ -141,6 +141,6 @@ fn rows(dir: &Path, name: &str, config: &Config) -> Result<Vec<Example>, LoadErr
     if (config.task, config.input) != (Task::Classify, Input::Tokens) || !path.exists() {
         return Ok(Vec::new());
     }
-    let rows = data::read(&path, &Columns::default())?;
+    let rows = data::read_saved(&path)?;
     Ok(data::number(rows, &config.labels, &path.display().to_string())?)
 }

@@ -30,8 +30,8 @@ pub struct Scaling {
 /// A channel whose numbers the device's integers cannot hold.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error(
-    "channel {name:?} has mean {mean} and standard deviation {std}, expected numbers that 32 bits can tell apart; scale the column in the \
-     data and train again"
+    "channel {name:?} has mean {mean} and standard deviation {std}, expected numbers that 32 bits can tell apart; subtract a \
+     constant from the column or scale it, and train again"
 )]
 pub struct BadChannel {
     /// Its name.

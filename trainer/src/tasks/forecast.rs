@@ -12,7 +12,7 @@ pub use windows::Windows;
 
 use super::loss_comparison::{self, ModelLosses};
 use super::{CommandOutput, NamedModel, PredictOptions, TaskData, TaskHandler};
-use crate::data::number_table::{self, Table, Wanted};
+use crate::data::number_table::{self, ColumnSelection, Table};
 use crate::float_model::{FloatModel, Forecast, files};
 use crate::model::{DataFile, Model};
 use crate::paint::Paint;
@@ -43,7 +43,7 @@ impl TaskHandler for ForecastTask {
         let (config, path) = (model.config(), Path::new(path));
         let forecast = settings(model)?;
         let columns = config.channel_names();
-        let table = number_table::read(path, &Wanted { numbers: &columns, ..Wanted::default() })?;
+        let table = number_table::read(path, &ColumnSelection { numbers: &columns, ..ColumnSelection::default() })?;
         let (found, expected) = (table.rows.len(), forecast.window);
         if found < expected {
             bail!("{}: {found} rows, expected {expected} or more: the model reads that many", path.display());
@@ -92,7 +92,7 @@ impl TaskHandler for ForecastTask {
             return Ok(none);
         }
         let columns = model.config().channel_names();
-        let table = number_table::read(&path, &Wanted { numbers: &columns, ..Wanted::default() })?;
+        let table = number_table::read(&path, &ColumnSelection { numbers: &columns, ..ColumnSelection::default() })?;
         let forecast = settings(model)?;
         Ok(match forecast_windows(model, &table, 0) {
             Some(windows) if !windows.is_empty() => {
@@ -111,8 +111,8 @@ fn settings(model: &dyn Model) -> anyhow::Result<&Forecast> {
 
 /// Reads a table with the channels of a model.
 fn read(model: &dyn Model, data: &DataFile<'_>) -> anyhow::Result<Table> {
-    let (columns, delimiter) = (model.config().channel_names(), data.columns.delimiter);
-    Ok(number_table::read(data.path, &Wanted { texts: &[], numbers: &columns, delimiter })?)
+    let (columns, layout) = (model.config().channel_names(), data.columns.layout);
+    Ok(number_table::read(data.path, &ColumnSelection { numbers: &columns, layout, ..ColumnSelection::default() })?)
 }
 
 fn too_short(path: &Path, table: &Table) -> anyhow::Error {

@@ -10,9 +10,8 @@ use super::classification::{self, Analysis, SUMMARY_FIGURES, class_figures, labe
 use super::{CommandOutput, NamedModel, PredictOptions, TaskData, TaskHandler};
 use crate::architecture::InputLayer;
 use crate::data;
-use crate::data::Row;
-use crate::data::normalise;
-use crate::data::number_table::{self, NumberTableError, Table, Wanted};
+use crate::data::{Layout, Row, normalise};
+use crate::data::number_table::{self, ColumnSelection, NumberTableError, Table};
 use crate::display::visible;
 use crate::float_model::{Channel, Config, FloatModel, files};
 use crate::logits::Logits;
@@ -29,10 +28,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The name of the column by which rows belong together, in tables of a model directory.
-pub const SEQUENCE: &str = "sequence";
-/// The name of the column of labels, in tables of a model directory.
-pub const LABEL: &str = "label";
+pub use crate::data::number_table::{LABEL, SEQUENCE};
 
 /// The commands of sequence classification.
 pub struct SequenceClassification;
@@ -50,7 +46,7 @@ impl TaskHandler for SequenceClassification {
     }
 
     fn predict(&self, model: &dyn Model, path: &str, _: PredictOptions) -> anyhow::Result<Vec<CommandOutput>> {
-        let sequences = Sequences::read(Path::new(path), SEQUENCE, None, &model.config().channel_names(), None)?;
+        let sequences = Sequences::read(Path::new(path), SEQUENCE, None, &model.config().channel_names(), Layout::default())?;
         let output = |(sequence, logits): (usize, Logits)| {
             let label = &model.labels()[logits.label()];
             let probability = logits.log_probabilities()[logits.label()].exp();
@@ -89,7 +85,7 @@ impl TaskHandler for SequenceClassification {
         if !path.is_file() {
             return Ok(ValidationResult { metrics: Value::Null, report: Arc::new(SequenceMistakes::default()) });
         }
-        let sequences = Sequences::read(&path, SEQUENCE, Some(LABEL), &model.config().channel_names(), None)?;
+        let sequences = Sequences::read(&path, SEQUENCE, Some(LABEL), &model.config().channel_names(), Layout::default())?;
         let analysis = analyse(model, &sequences, &path)?;
         let mistakes = SequenceMistakes::new(&analysis, &sequences);
         let metrics = classification::validation(&analysis, model.labels());
@@ -118,7 +114,7 @@ static WORDING: TaskWording = TaskWording {
 /// Reads labelled sequences with the channels of a model.
 fn read(model: &dyn Model, data: &DataFile<'_>) -> Result<Sequences, NumberTableError> {
     let (label, channels) = (Some(data.columns.label.as_str()), model.config().channel_names());
-    Sequences::read(data.path, SEQUENCE, label, &channels, data.columns.delimiter)
+    Sequences::read(data.path, SEQUENCE, label, &channels, data.columns.layout)
 }
 
 /// Sequences as they stand in a table.
@@ -141,11 +137,12 @@ impl Sequences {
         sequence_column: &str,
         label_column: Option<&str>,
         numbers: &[String],
-        delimiter: Option<u8>,
+        layout: Layout,
     ) -> Result<Self, NumberTableError> {
         let mut texts = vec![(sequence_column, "sequence_column in [data]")];
         texts.extend(label_column.map(|name| (name, "label_column in [data]")));
-        Sequences::of_table(number_table::read(path, &Wanted { texts: &texts, numbers, delimiter })?, path)
+        let selection = ColumnSelection { texts: &texts, numbers, layout, ..ColumnSelection::default() };
+        Sequences::of_table(number_table::read(path, &selection)?, path)
     }
 
     /// The sequences of a table whose first column of texts names them, and whose second one, if any, holds their labels.
@@ -229,9 +226,8 @@ pub struct PreparedSequences {
 /// See [`NumberTableError`].
 pub fn prepare(recipe: &Recipe) -> Result<PreparedSequences, NumberTableError> {
     let data = &recipe.data;
-    let delimiter = data.delimiter.and_then(|c| u8::try_from(c).ok());
     let read = |path: &Path, columns: &[String]| {
-        Sequences::read(path, &data.sequence_column, Some(&data.label_column), columns, delimiter)
+        Sequences::read(path, &data.sequence_column, Some(&data.label_column), columns, data.layout())
     };
     let path = data.train.as_path();
     let all = read(path, &data.columns)?;
@@ -265,13 +261,13 @@ pub fn prepare(recipe: &Recipe) -> Result<PreparedSequences, NumberTableError> {
         None => {
             // As with texts: sequences of the same numbers go together.
             let bits = |span: &Range<usize>| {
-                all.table.rows[span.clone()].iter().flatten().map(|number| number.to_bits()).collect::<Vec<u32>>()
+                all.table.rows[span.clone()].iter().flatten().map(|number| number.to_bits()).collect::<Vec<u64>>()
             };
-            let keys: Vec<Vec<u32>> = all.spans.iter().map(bits).collect();
+            let keys: Vec<Vec<u64>> = all.spans.iter().map(bits).collect();
             let (fraction, seed) = (data.valid_fraction, recipe.training.seed);
             let flags = data::hold_out(&keys, &classes_of_all, &labels, fraction, seed)
                 .map_err(|error| classes(error.to_string()))?;
-            let (train, valid) = data::parts((0..all.spans.len()).collect(), &flags);
+            let (train, valid) = data::partition((0..all.spans.len()).collect(), &flags);
             (train, valid, all.clone(), classes_of_all.clone())
         }
     };

@@ -9,8 +9,10 @@ pub use text_mistakes::{Mistake, TextMistakes};
 use super::classification::{
     self, Analysis, SUMMARY_FIGURES, TrainingStats, add_baselines, class_figures, label_comparison,
 };
-use super::{CommandOutput, NamedModel, PredictOptions, TaskData, TaskHandler, describe_embeddings};
+use super::{CommandOutput, NamedModel, PredictOptions, TaskData, TaskHandler};
+use super::{describe_embeddings, describe_unknown_tokens};
 use crate::baselines::{self, Baseline};
+use crate::data::progress::Stage;
 use crate::data::{self, Example, Statistics};
 use crate::display::{shorten, visible};
 use crate::embeddings::{self, Embeddings};
@@ -180,7 +182,9 @@ impl LabelledTexts {
         let data = train::prepare(recipe)?;
         let embeddings = embeddings::of_recipe(recipe, &data.vocabulary)?;
         recipe.model.embedding = embeddings.as_ref().map_or(recipe.model.embedding, Embeddings::width);
+        let stage = Stage::new("encoding the texts", 0);
         let problem = Problem { embeddings, ..Problem::of_texts(recipe, &data) };
+        drop(stage);
         let (path, seed) = (recipe.data.train.clone(), recipe.training.seed);
         Ok(LabelledTexts { data, problem, baselines: Vec::new(), path, seed })
     }
@@ -205,6 +209,7 @@ impl TaskData for LabelledTexts {
 
     fn describe(&mut self, recipe: &Recipe, baselines: bool, note: &dyn Fn(String)) -> anyhow::Result<()> {
         describe_texts(recipe, &self.data, note);
+        describe_unknown_tokens(&self.problem, note);
         describe_embeddings(recipe, &self.problem, &self.data.vocabulary, note);
         if baselines { self.measure_baselines(recipe, note) } else { Ok(()) }
     }

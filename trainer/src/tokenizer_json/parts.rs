@@ -1,8 +1,12 @@
-//! Each tokenizer in the library's parts.
+//! The components of the `tokenizers` library that make up each tokenizer of the device.
+//!
+//! The library runs regular expressions by Oniguruma in its Python package and by fancy-regex in the Rust crate. The two
+//! disagree about `\w` and about flags such as `(?s:.)`, so the expressions here use neither.
 
 use crate::vocabulary::{MAX_CHARS, UNK_TOKEN, Vocabulary};
 use serde_json::{Map, Value, json};
-use tern_runtime::text::{Tokenizer, TokenizerKind};
+use std::sync::LazyLock;
+use tern_runtime::text::{Tokenizer, TokenizerKind, is_word};
 use tokenizers::decoders::DecoderWrapper;
 use tokenizers::decoders::fuse::Fuse;
 use tokenizers::decoders::wordpiece::WordPiece as WordPieceDecoder;
@@ -17,9 +21,9 @@ use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::pre_tokenizers::whitespace::{Whitespace, WhitespaceSplit};
 use tokenizers::tokenizer::SplitDelimiterBehavior;
 
-/// A tag of HTML, by docs/format.md.
+/// An HTML tag as docs/format.md defines it.
 const TAG: &str = "</?[A-Za-z!][^<>]{0,125}>";
-/// Entities and what they stand for. `&amp;` comes last: what it leaves is not looked at again.
+/// HTML entities and their replacements, in the order of replacement. `&amp;` is last, so that `&amp;lt;` becomes `&lt;`.
 const ENTITIES: [(&str, &str); 7] = [
     ("&lt;", "<"),
     ("&gt;", ">"),
@@ -29,15 +33,35 @@ const ENTITIES: [(&str, &str); 7] = [
     ("&nbsp;", "\u{a0}"),
     ("&amp;", "&"),
 ];
-/// An emoticon, by docs/format.md.
-const EMOTICON: &str = r"[:;=]-?[()\[\]{}|*]|[:;=]-[/\\]|[:;=]-?[DPOdpo](?!\w)|<3(?!\w)";
-/// Tokens that would be taken for PAD and UNK by their names. Where text is lower-cased or cut at brackets there are none.
+/// An emoticon that is one wherever it occurs.
+const EMOTICON: &str = r"[:;=]-?[()\[\]{}|*]|[:;=]-[/\\]";
+/// An emoticon that ends in a letter or digit. It is one only where no word character follows.
+const LETTER_EMOTICON: &str = "[:;=]-?[DPOdpo]|<3";
+/// Literal `[PAD]` and `[UNK]` between white space. They become unknown tokens. Other tokenizers never produce them, because
+/// they lower-case the text or split at brackets.
 const SPECIAL: &str = r"(?<!\S)\[(?:PAD|UNK)\](?!\S)";
+/// Any character, line breaks included.
+const ANY_CHARACTER: &str = r"[\s\S]";
+
+/// A character class of all word characters. Ranges instead of `\w`: every library version gives the ids of the device,
+/// whatever its Unicode version is.
+static WORD: LazyLock<String> = LazyLock::new(|| {
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for code in (0..=u32::from(char::MAX)).filter(|&code| char::from_u32(code).is_some_and(is_word)) {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == code => *last = code,
+            _ => ranges.push((code, code)),
+        }
+    }
+    let ranges: String = ranges.iter().map(|(first, last)| format!(r"\x{{{first:x}}}-\x{{{last:x}}}")).collect();
+    format!("[{ranges}]")
+});
 
 fn replace(pattern: ReplacePattern, content: &str) -> tokenizers::Result<NormalizerWrapper> {
     Ok(Replace::new(pattern, content)?.into())
 }
 
+/// The normalizer of a tokenizer, `None` if it changes nothing.
 pub fn normalizer(tokenizer: Tokenizer) -> tokenizers::Result<Option<NormalizerWrapper>> {
     let mut steps = Vec::new();
     match tokenizer.kind {
@@ -61,24 +85,32 @@ pub fn normalizer(tokenizer: Tokenizer) -> tokenizers::Result<Option<NormalizerW
     })
 }
 
-/// One token for each match of a regular expression; nothing else.
-fn matches(regex: &str) -> tokenizers::Result<PreTokenizerWrapper> {
-    Ok(Split::new(SplitPattern::Regex(regex.to_owned()), SplitDelimiterBehavior::Removed, true)?.into())
+/// A pre-tokenizer that makes a token of each match of `regex`, and of each stretch between matches.
+fn split_around(regex: String) -> tokenizers::Result<PreTokenizerWrapper> {
+    Ok(Split::new(SplitPattern::Regex(regex), SplitDelimiterBehavior::Isolated, false)?.into())
 }
 
+/// The pre-tokenizer of a tokenizer.
 pub fn pre_tokenizer(tokenizer: Tokenizer) -> tokenizers::Result<PreTokenizerWrapper> {
     Ok(match tokenizer.kind {
         TokenizerKind::Whitespace => WhitespaceSplit.into(),
         TokenizerKind::Words | TokenizerKind::WordPiece => Whitespace.into(),
-        TokenizerKind::HtmlWords => matches(&format!(r"(?:{EMOTICON})|\w+|(?:(?!{EMOTICON})[^\w\s])+"))?,
-        TokenizerKind::Chars => matches("(?s:.)")?,
+        TokenizerKind::HtmlWords => {
+            let word = &*WORD;
+            let emoticons = split_around(format!("{EMOTICON}|(?:{LETTER_EMOTICON})(?!{word})"))?;
+            // The first alternative keeps an emoticon that the step before has set apart in one piece.
+            let words = split_around(format!(r"\A(?:{EMOTICON}|{LETTER_EMOTICON})\z|{word}+"))?;
+            PreSequence::new(vec![WhitespaceSplit.into(), emoticons, words]).into()
+        }
+        TokenizerKind::Chars => split_around(ANY_CHARACTER.to_owned())?,
         TokenizerKind::Bytes => {
             let names = ByteLevel::new(false, true, false);
-            PreSequence::new(vec![names.into(), matches("(?s:.)")?]).into()
+            PreSequence::new(vec![names.into(), split_around(ANY_CHARACTER.to_owned())?]).into()
         }
     })
 }
 
+/// The model of a vocabulary: `WordPiece` for WordPiece, `WordLevel` for all others.
 pub fn model(vocabulary: &Vocabulary) -> tokenizers::Result<ModelWrapper> {
     let tokens = vocabulary.tokens().iter().cloned();
     if vocabulary.tokenizer().kind != TokenizerKind::WordPiece {
@@ -86,7 +118,7 @@ pub fn model(vocabulary: &Vocabulary) -> tokenizers::Result<ModelWrapper> {
         return Ok(WordLevel::builder().vocab(ids).unk_token(UNK_TOKEN.to_owned()).build()?.into());
     }
     let ids: Map<String, Value> = tokens.zip((0u32..).map(Value::from)).collect();
-    // The library has no other way in but by a hash map of its own.
+    // The library's builder takes its own hash map type, which it does not export.
     let json = json!({
         "type": "WordPiece",
         "unk_token": UNK_TOKEN,
@@ -98,7 +130,7 @@ pub fn model(vocabulary: &Vocabulary) -> tokenizers::Result<ModelWrapper> {
     Ok(model.into())
 }
 
-/// What puts tokens together again; words stand apart by a space without one.
+/// The decoder of a tokenizer. Without one, the library joins tokens by spaces.
 pub fn decoder(tokenizer: Tokenizer) -> Option<DecoderWrapper> {
     match tokenizer.kind {
         TokenizerKind::Chars => Some(Fuse::new().into()),

@@ -1,15 +1,15 @@
-//! Reading a `tokenizer.json` of ours.
+//! Reads a `tokenizer.json` that [`write`](super::write) wrote.
 
 use super::parts;
 use crate::vocabulary::{MAX_CHARS, UNK_TOKEN, Vocabulary};
 use serde_json::Value;
 use tern_runtime::text::{Tokenizer, TokenizerKind};
 
-/// The vocabulary in the text of a `tokenizer.json` of ours, which must be that of `tokenizer`.
+/// Reads the vocabulary from the text of a `tokenizer.json` that was written for `tokenizer`.
 ///
 /// # Errors
 ///
-/// A sentence saying what was found and what was expected.
+/// Returns a sentence with what was found and what was expected.
 pub fn read(json: &str, tokenizer: Tokenizer) -> Result<Vocabulary, String> {
     let root: Value = serde_json::from_str(json).map_err(|error| format!("not JSON: {error}"))?;
     let part = |value: Result<Value, serde_json::Error>| value.map_err(|error| error.to_string());

@@ -60,7 +60,7 @@ pub enum PrepareError {
         labels: usize,
     },
     /// No token is frequent enough.
-    #[error("{}: no token occurs {min_count} times or more, so the vocabulary would be empty; lower min_count", path.display())]
+    #[error("{}: no token occurs {min_count} times or more, so the vocabulary would be empty; use --tokenizer chars or wordpiece for texts without spaces and for single words", path.display())]
     NoTokens {
         /// The table.
         path: PathBuf,
@@ -80,7 +80,7 @@ pub fn prepare(recipe: &Recipe) -> Result<Prepared, PrepareError> {
     let columns = Columns {
         text: data.text_column.clone(),
         label: data.label_column.clone(),
-        delimiter: data.delimiter.and_then(|c| u8::try_from(c).ok()),
+        layout: data.layout(),
     };
     let path = data.train.clone();
     let rows = data::read(&path, &columns)?;
@@ -107,8 +107,8 @@ pub fn prepare(recipe: &Recipe) -> Result<Prepared, PrepareError> {
                 examples.iter().map(|example| (example.text.as_str(), example.label)).unzip();
             let held_out = data::hold_out(&keys, &classes, &labels, data.valid_fraction, recipe.training.seed)
                 .map_err(|source| PrepareError::Split { path: path.clone(), source })?;
-            let (train, valid) = data::parts(examples, &held_out);
-            (train, valid, data::parts(places, &held_out).0, 0, duplicates)
+            let (train, valid) = data::partition(examples, &held_out);
+            (train, valid, data::partition(places, &held_out).0, 0, duplicates)
         }
     };
     let min_count = recipe.vocabulary.min_count;

@@ -97,6 +97,22 @@ fn pieces_are_learnt_within_the_room_and_all_occur() {
 }
 
 #[test]
+fn the_suggested_tokenizer_follows_the_script_and_the_length_of_texts() {
+    for (texts, expected) in [
+        (&["see you at lunch", "free prize now"][..], TokenizerKind::Words),
+        (&["Увидимся за обедом", "한국어 텍스트 입니다"], TokenizerKind::Words),
+        (&["房间干净服务很好", "早餐难吃 not good"], TokenizerKind::Chars),
+        (&["อาหารอร่อยมาก ชอบมาก", "บริการดี"], TokenizerKind::Chars),
+        (&["きょうは天気がいい"], TokenizerKind::Chars),
+        (&["Ivanov", "Rossi", "O'Brien", "van Dyke"], TokenizerKind::Chars),
+        (&["", "  ", "two words"], TokenizerKind::Words),
+        (&[], TokenizerKind::Words),
+    ] {
+        assert_eq!(suggested_tokenizer(texts.iter().copied()), expected, "{texts:?}");
+    }
+}
+
+#[test]
 fn letters_too_rare_have_no_piece() {
     let vocabulary = build_for("wordpiece", &["aa aa aa x"], 2, None);
     assert_eq!(vocabulary.encode("aa x"), [2, UNK]);

@@ -1,42 +1,46 @@
-//! Plain text, which a language model learns from: what is in it, and its split where lines end.
+//! `tern data` for plain text, the training data of language models: its statistics, and its split at ends of lines.
 
 use super::{Args, PARTS, encoding, part_name, show};
 use crate::commands::print;
-use crate::data::Lengths;
+use crate::data::{Lengths, is_plain_text};
 use crate::recipe::Recipe;
 use crate::tasks::language_model;
 use crate::{export, vocabulary};
 use anyhow::{Context, bail};
 use serde::Serialize;
 use serde_json::json;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use tern_format::Task;
 
-/// Counts about a text.
+/// Statistics of a text.
 #[derive(Debug, PartialEq, Serialize)]
 struct Figures {
     bytes: usize,
     characters: usize,
     distinct_characters: usize,
-    /// Tokens as `tern train` would cut the text without a recipe.
+    /// Tokens of the default tokenizer of `tern train`.
     words: usize,
     distinct_words: usize,
-    /// Share of the words that are in the vocabulary which `tern train` would build.
+    /// Share of the words that are in the vocabulary that `tern train` builds by default.
     covered: f64,
-    /// How large that is.
+    /// Size of that vocabulary.
     vocabulary: usize,
     lines: Lengths,
 }
 
-/// Whether `path` is plain text; a table where an option says what its columns are.
+/// Returns true if `path` is plain text and no option describes the columns of a table.
 pub fn is_plain(path: &Path, args: &Args) -> bool {
     let table = &args.table;
-    let as_table = table.text_column.is_some() || table.label_column.is_some() || table.delimiter.is_some();
-    !as_table && path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("txt")) && !path.is_dir()
+    let as_table = table.text_column.is_some()
+        || table.label_column.is_some()
+        || table.delimiter.is_some()
+        || table.no_header
+        || table.no_quoting;
+    !as_table && is_plain_text(path)
 }
 
-/// Shows the texts and writes them, one after another, into one file or into the parts of a split.
+/// Shows the texts, and writes their concatenation into one file or into the parts of a split.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     if args.stratify || args.to.is_some() {
         bail!("--stratify and --to are for rows with labels, and {} is plain text", args.sources[0].display());
@@ -65,11 +69,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 impl Figures {
     fn of(path: &Path, text: &str) -> Self {
         let recipe = Recipe::for_task(path, Task::LanguageModel);
-        let mut words: HashMap<String, usize> = HashMap::new();
-        vocabulary::for_each_token(recipe.tokenizer.tokenizer(), text, |word| match words.get_mut(word) {
-            Some(count) => *count += 1,
-            None => drop(words.insert(word.to_owned(), 1)),
-        });
+        let words = vocabulary::count_tokens(recipe.tokenizer.tokenizer(), &[text]);
         let mut counts: Vec<usize> = words.into_values().collect();
         counts.sort_unstable_by(|a, b| b.cmp(a));
         let known = counts.iter().filter(|count| **count >= recipe.vocabulary.min_count);
@@ -102,7 +102,7 @@ impl Figures {
     }
 }
 
-/// Cuts the text behind the line that a share ends in: the parts follow one another as they do in the text.
+/// Splits the text after the line in which a share ends. The parts keep the order of the text.
 fn write(output: &Path, text: &str, args: &Args) -> anyhow::Result<Vec<(PathBuf, usize)>> {
     let shares = args.split.as_deref().unwrap_or(&[1.0]);
     let (mut parts, mut begin, mut share) = (Vec::new(), 0, 0.0);
@@ -112,7 +112,7 @@ fn write(output: &Path, text: &str, args: &Args) -> anyhow::Result<Vec<(PathBuf,
             if at + 1 == shares.len() { text.len() } else { line_end(text, (text.len() as f64 * share) as usize) };
         let path = if args.split.is_some() { part_name(output, name) } else { output.to_owned() };
         if end <= begin {
-            bail!("{}: no line for it: the text has too few lines for these shares", path.display());
+            bail!("{}: no line is left for this part: the text has too few lines for these shares", path.display());
         }
         parts.push((path, &text[begin..end]));
         begin = end;
@@ -128,7 +128,7 @@ fn write(output: &Path, text: &str, args: &Args) -> anyhow::Result<Vec<(PathBuf,
     Ok(written)
 }
 
-/// The end of the line that byte `at` is in.
+/// Returns the end of the line that byte `at` is in.
 fn line_end(text: &str, at: usize) -> usize {
     let rest = text.as_bytes().get(at..).unwrap_or_default();
     rest.iter().position(|byte| *byte == b'\n').map_or(text.len(), |newline| at + newline + 1)

@@ -1,16 +1,16 @@
-//! Statistics as lines with bars.
+//! Formats statistics as lines with bars.
 
 use crate::commands::visible;
 use crate::data::{Lengths, Statistics};
 use std::path::Path;
 
-/// The longest bar.
+/// Length of the longest bar, in characters.
 const WIDTH: usize = 40;
 
-/// The most labels that get a line.
+/// Maximum number of labels with a line of their own.
 const LABELS: usize = 30;
 
-/// The picture of a source.
+/// Formats the statistics of a source.
 pub fn lines(path: &Path, statistics: &Statistics, encoding: Option<&str>) -> Vec<String> {
     let Statistics { rows, classes, duplicates, conflicting, conflicts, empty, length } = statistics;
     let mut lines = vec![format!(
@@ -40,7 +40,7 @@ pub fn lines(path: &Path, statistics: &Statistics, encoding: Option<&str>) -> Ve
     lines
 }
 
-/// How long the texts, sequences or lines are.
+/// Formats the lengths of texts, sequences or lines.
 pub fn lengths(length: &Lengths, what: &str) -> Vec<String> {
     let Lengths { unit, min, median, max, histogram } = length;
     let mut lines = vec![format!("{what} in {unit}: {min} to {max}, median {median}")];
@@ -52,7 +52,7 @@ pub fn lengths(length: &Lengths, what: &str) -> Vec<String> {
     lines
 }
 
-/// A bar in eighths of a character.
+/// Returns a bar whose length has a resolution of an eighth of a character.
 fn bar(count: usize, largest: usize) -> String {
     let eighths = (count * WIDTH * 8).div_ceil(largest.max(1));
     let rest = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
@@ -64,14 +64,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bars_are_in_proportion_and_never_lost() {
+    fn bars_are_in_proportion_and_never_empty_for_a_count() {
         assert_eq!(bar(10, 10), "█".repeat(40));
         assert_eq!(bar(5, 10), "█".repeat(20));
         assert_eq!((bar(1, 100_000).as_str(), bar(0, 5).as_str(), bar(0, 0).as_str()), ("▏", "", ""));
     }
 
     #[test]
-    fn a_strangers_labels_do_not_drive_the_terminal() {
+    fn control_characters_in_labels_are_escaped() {
         let statistics = Statistics::new([("a\u{1b}[2J", "x\n", 1), ("a\u{1b}[2J", "y", 1)].into_iter(), "words");
         let all = lines(Path::new("t.csv"), &statistics, Some("ASCII")).join("\n");
         assert!(!all.contains('\u{1b}') && all.contains("x\\n"), "{all}");

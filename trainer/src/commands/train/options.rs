@@ -157,6 +157,8 @@ impl Overrides {
         if self.table.delimiter.is_some() {
             data.delimiter = self.table.delimiter;
         }
+        data.header &= !self.table.no_header;
+        data.quoting &= !self.table.no_quoting;
         set(&mut data.text_column, &self.table.text_column);
         set(&mut data.label_column, &self.table.label_column);
         set(&mut data.valid_fraction, &self.valid_fraction);

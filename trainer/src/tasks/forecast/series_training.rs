@@ -3,7 +3,7 @@
 use super::{ForecastFigures, Series, Windows, forecast_windows};
 use crate::architecture::InputLayer;
 use crate::data::normalise;
-use crate::data::number_table::{self, NumberTableError, Table, Wanted};
+use crate::data::number_table::{self, ColumnSelection, NumberTableError, Table};
 use crate::float_model::{Channel, Config, FloatModel, Forecast};
 use crate::recipe::Recipe;
 use crate::report::Measurements;
@@ -45,13 +45,19 @@ impl SeriesData {
     /// See [`NumberTableError`].
     pub fn read(recipe: &Recipe) -> Result<Self, NumberTableError> {
         let data = &recipe.data;
-        let delimiter = data.delimiter.and_then(|c| u8::try_from(c).ok());
         let path = data.train.as_path();
-        let mut table = number_table::read(path, &Wanted { texts: &[], numbers: &data.columns, delimiter })?;
+        let selection = ColumnSelection {
+            numbers: &data.columns,
+            required: &recipe.forecast.targets,
+            layout: data.layout(),
+            ..ColumnSelection::default()
+        };
+        let mut table = number_table::read(path, &selection)?;
         let train_rows = match &data.valid {
             Some(valid) => {
                 let rows = table.rows.len();
-                let validation = number_table::read(valid, &Wanted { texts: &[], numbers: &table.names, delimiter })?;
+                let selection = ColumnSelection { numbers: &table.names, ..selection };
+                let validation = number_table::read(valid, &selection)?;
                 table.rows.extend(validation.rows);
                 table.lines.extend(validation.lines);
                 rows
@@ -68,10 +74,6 @@ impl SeriesData {
             anchor: recipe.forecast.anchor,
             season: recipe.forecast.season,
         };
-        if let Some(target) = forecast.targets.iter().find(|target| !table.names.contains(target)) {
-            let (path, wanted, found) = (path.to_owned(), target.clone(), table.names.clone());
-            return Err(NumberTableError::MissingColumn { path, wanted, found, key: "targets in [forecast]" });
-        }
         let (rows, Forecast { window, horizon, .. }) = (table.rows.len(), &forecast);
         let too_short =
             |found, expected, why: String| NumberTableError::TooShort { path: path.to_owned(), found, expected, why };

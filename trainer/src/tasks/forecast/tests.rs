@@ -25,7 +25,7 @@ fn constant(outputs: &[f32], forecast: Forecast, channels: Vec<Channel>) -> Floa
     FloatModel::new(config, Vocabulary::none(), weights, Vec::new(), Vec::new()).unwrap()
 }
 
-fn table(rows: &[[f32; 2]]) -> Table {
+fn table(rows: &[[f64; 2]]) -> Table {
     Table {
         names: vec!["a".to_owned(), "b".to_owned()],
         rows: rows.iter().map(|row| row.to_vec()).collect(),
@@ -45,7 +45,7 @@ fn channels() -> Vec<Channel> {
 
 #[test]
 fn a_window_ends_before_the_predicted_rows() {
-    let table = table(&[[1.0, 10.0], [2.0, 12.0], [3.0, f32::NAN], [4.0, 16.0], [5.0, 18.0]]);
+    let table = table(&[[1.0, 10.0], [2.0, 12.0], [3.0, f64::NAN], [4.0, 16.0], [5.0, 18.0]]);
     let (channels, forecast) = (channels(), forecast(Anchor::Last, 0));
     let windows = Windows::new(&table, &channels, &forecast);
     let samples = windows.samples(2..4);
@@ -70,7 +70,7 @@ fn predictions_are_in_the_units_of_the_table() {
 
 #[test]
 fn simple_forecasts_are_measured_beside_the_model() {
-    let rows: Vec<[f32; 2]> = (0..8).map(|row| [0.0, [10.0, 20.0][row % 2]]).collect();
+    let rows: Vec<[f64; 2]> = (0..8).map(|row| [0.0, [10.0, 20.0][row % 2]]).collect();
     let model = constant(&[0.0, 0.0], forecast(Anchor::Last, 2), channels());
     let compared = evaluate(&model, &table(&rows), 4).unwrap();
     // Rows 4 and 5, 5 and 6, 6 and 7 from the row before: one of each two is 10 away.

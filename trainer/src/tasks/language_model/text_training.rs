@@ -4,11 +4,12 @@
 //! window the next one is the target. Windows are shuffled, and the state is not carried from batch to batch.
 
 use super::Language;
+use crate::data::{self, TableError};
 use crate::embeddings::{self, Embeddings, EmbeddingsError};
 use crate::float_model::{Config, FloatModel, files};
 use crate::recipe::Recipe;
 use crate::report::Measurements;
-use crate::tasks::{TaskData, describe_embeddings};
+use crate::tasks::{TaskData, describe_embeddings, describe_unknown_tokens};
 use crate::train::{NO_TOKEN, Objective, Problem, Sample, Steps, Target, Units};
 use crate::vocabulary::{UNK, Vocabulary};
 use crate::weights::Weights;
@@ -24,22 +25,9 @@ const CALIBRATION_BYTES: usize = 1 << 16;
 /// An error in reading or preparing a text.
 #[derive(Debug, thiserror::Error)]
 pub enum CorpusError {
-    /// The file cannot be read.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The error of the system.
-        source: std::io::Error,
-    },
-    /// The file is not text.
-    #[error("{}: byte {byte} is not UTF-8, expected a UTF-8 text; convert it, for example with `iconv -f latin1 -t utf-8`", path.display())]
-    NotUtf8 {
-        /// The file.
-        path: PathBuf,
-        /// Index of the first bad byte.
-        byte: usize,
-    },
+    /// The file cannot be read as text.
+    #[error(transparent)]
+    File(#[from] TableError),
     /// The text is too short.
     #[error("{}: {found} {what} tokens, expected {expected} or more", path.display())]
     TooShort {
@@ -53,7 +41,7 @@ pub enum CorpusError {
         expected: usize,
     },
     /// The vocabulary would be empty.
-    #[error("{}: no token occurs {min_count} times or more, so the vocabulary would be empty; lower min_count", path.display())]
+    #[error("{}: no token occurs {min_count} times or more, so the vocabulary would be empty; use --tokenizer chars or bytes", path.display())]
     NoTokens {
         /// The file.
         path: PathBuf,
@@ -92,10 +80,7 @@ pub struct TextCorpus {
 ///
 /// If the file cannot be read or is not UTF-8.
 pub fn read(path: &Path) -> Result<String, CorpusError> {
-    let bytes = std::fs::read(path).map_err(|source| CorpusError::Io { path: path.to_owned(), source })?;
-    let text = String::from_utf8(bytes)
-        .map_err(|error| CorpusError::NotUtf8 { path: path.to_owned(), byte: error.utf8_error().valid_up_to() })?;
-    Ok(text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned))
+    Ok(data::read_text(path)?)
 }
 
 impl TextCorpus {
@@ -212,6 +197,7 @@ impl TaskData for TextCorpus {
         ));
         let cells = problem.architecture.recurrent.describe(recipe.model.hidden);
         note(format!("embedding {}, {cells}, threads {}", recipe.model.embedding, recipe.threads()));
+        describe_unknown_tokens(problem, note);
         describe_embeddings(recipe, problem, vocabulary, note);
         Ok(())
     }

@@ -1,0 +1,256 @@
+//! Delimited files (CSV, TSV): one reader for tables of texts and tables of numbers.
+
+mod quoting;
+
+use super::{TableError, encoding, progress};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+/// Rows that are looked at to tell a header from data.
+const SAMPLE_ROWS: usize = 1000;
+
+/// The layout of a delimited file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The separator. `None`: a tab in `.tsv` and `.tab` files, a comma elsewhere.
+    pub delimiter: Option<u8>,
+    /// True if the first line names the columns. Without a header, columns have their numbers as names: "1", "2", ….
+    pub header: bool,
+    /// True if quotation marks enclose fields (RFC 4180), false if they are ordinary characters.
+    pub quoting: bool,
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Layout { delimiter: None, header: true, quoting: true }
+    }
+}
+
+/// A delimited file in memory.
+#[derive(Debug)]
+pub struct DelimitedFile {
+    path: PathBuf,
+    text: String,
+    layout: Layout,
+    delimiter: u8,
+    names: Vec<String>,
+}
+
+impl DelimitedFile {
+    /// Reads a file, checks its encoding and its quotation marks, and reads the names of its columns. A column without a name
+    /// is called "column N". Prints a warning if quotation marks seem to enclose whole rows.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file cannot be read, is not UTF-8 or is empty, or if its quotation marks do not pair up.
+    pub fn read(path: &Path, layout: Layout) -> Result<Self, TableError> {
+        let (file, warning) = DelimitedFile::open(path, layout)?;
+        warning.iter().for_each(progress::warn);
+        Ok(file)
+    }
+
+    /// Reads a file as [`read`](Self::read) does, and returns the warning.
+    pub(super) fn open(path: &Path, layout: Layout) -> Result<(Self, Option<String>), TableError> {
+        let text = encoding::read(path)?;
+        if text.trim().is_empty() {
+            return Err(TableError::Empty { path: path.to_owned() });
+        }
+        let tabs = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tsv") || e.eq_ignore_ascii_case("tab"));
+        let delimiter = layout.delimiter.unwrap_or(if tabs { b'\t' } else { b',' });
+        let mut file = DelimitedFile { path: path.to_owned(), text, layout, delimiter, names: Vec::new() };
+        let mut first = csv::StringRecord::new();
+        let mut reader = file.reader(false);
+        reader.read_record(&mut first).map_err(|error| file.failure(error, &mut file.lines()))?;
+        file.names = if layout.header {
+            let name = |(at, name): (usize, &str)| match name.trim() {
+                "" => format!("column {}", at + 1),
+                name => name.to_owned(),
+            };
+            first.iter().enumerate().map(name).collect()
+        } else {
+            (1..=first.len()).map(|number| number.to_string()).collect()
+        };
+        let warning = if layout.quoting { quoting::check(&file)? } else { None };
+        Ok((file, warning))
+    }
+
+    /// The names of the columns, in their order.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Returns the position of the column `wanted`. `option` is the option or recipe key that chooses the column.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if no column or more than one has this name.
+    pub fn column(&self, wanted: &str, option: &'static str) -> Result<usize, TableError> {
+        let mut places = self.names.iter().enumerate().filter(|(_, name)| *name == wanted).map(|(at, _)| at);
+        match (places.next(), places.next()) {
+            (Some(at), None) => Ok(at),
+            (Some(first), Some(second)) => Err(self.duplicate(wanted, first, second)),
+            (None, _) => Err(TableError::MissingColumn {
+                path: self.path.clone(),
+                wanted: wanted.to_owned(),
+                place: if self.layout.header { "line 1" } else { "without a header, the file" }.to_owned(),
+                found: self.names.clone(),
+                option,
+                hint: self.hint(),
+            }),
+        }
+    }
+
+    /// Checks that no two of the columns at `places` have the same name.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error with both columns.
+    pub fn distinct(&self, places: &[usize]) -> Result<(), TableError> {
+        for (index, &second) in places.iter().enumerate() {
+            if let Some(&first) = places[..index].iter().find(|&&first| self.names[first] == self.names[second]) {
+                return Err(self.duplicate(&self.names[second], first, second));
+            }
+        }
+        Ok(())
+    }
+
+    fn duplicate(&self, name: &str, first: usize, second: usize) -> TableError {
+        let (path, name) = (self.path.clone(), name.to_owned());
+        TableError::DuplicateColumn { path, name, first: first + 1, second: second + 1 }
+    }
+
+    /// Calls `row` with the line and the fields of each row after the header, and returns the number of rows.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a row has more or fewer fields than the first line, if no row exists, or if `row` fails.
+    pub fn for_each_row<E: From<TableError>>(
+        &self,
+        mut row: impl FnMut(u64, &csv::StringRecord) -> Result<(), E>,
+    ) -> Result<usize, E> {
+        let stage = progress::Stage::new(format!("reading {}", self.path.display()), self.text.len());
+        let (mut reader, mut lines) = (self.reader(self.layout.header), self.lines());
+        let (mut record, mut count) = (csv::StringRecord::new(), 0);
+        while reader.read_record(&mut record).map_err(|error| self.failure(error, &mut lines))? {
+            row(lines.at(record.position()), &record)?;
+            count += 1;
+            if count % 1024 == 0 {
+                stage.at(lines.byte);
+            }
+        }
+        if count == 0 {
+            return Err(TableError::NoRows { path: self.path.clone() }.into());
+        }
+        Ok(count)
+    }
+
+    fn reader(&self, header: bool) -> csv::Reader<&[u8]> {
+        let mut builder = csv::ReaderBuilder::new();
+        builder.delimiter(self.delimiter).has_headers(header).quoting(self.layout.quoting);
+        builder.from_reader(self.text.as_bytes())
+    }
+
+    fn lines(&self) -> Lines<'_> {
+        Lines { body: self.text.as_bytes(), byte: 0, line: 1 }
+    }
+
+    fn failure(&self, error: csv::Error, lines: &mut Lines<'_>) -> TableError {
+        let path = self.path.clone();
+        let line = lines.at(error.position());
+        match error.into_kind() {
+            csv::ErrorKind::Io(source) => TableError::Io { path, source },
+            csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+                TableError::Fields { path, line, found: len, expected: expected_len }
+            }
+            kind => TableError::Io { path, source: std::io::Error::other(format!("{kind:?}")) },
+        }
+    }
+
+    /// Returns true if the first line names the columns.
+    pub fn has_header(&self) -> bool {
+        self.layout.header
+    }
+
+    /// Returns advice for a table without the wanted columns: the separator, the missing header, the layout of sequences.
+    pub(super) fn hint(&self) -> String {
+        if let [name] = self.names.as_slice() {
+            let separator = [';', '\t', '|', ','].into_iter().find(|&separator| name.contains(separator));
+            let value = match separator {
+                Some('\t') => " tab".to_owned(),
+                Some(separator) => format!(" '{separator}'"),
+                None => String::new(),
+            };
+            return format!(", or name the separator with --delimiter{value}");
+        }
+        let numbers = self.first_row().iter().filter(|field| is_number(field)).count();
+        if numbers > 2 && numbers + 2 > self.names.len() {
+            return ". Line 1 holds numbers: a table of sequences has a row for each time step and the columns \
+                    sequence, label and one for each channel (docs/data.md)"
+                .to_owned();
+        }
+        if !self.layout.header || !self.header_looks_like_data() {
+            return String::new();
+        }
+        let (text, label) = self.guess_columns().map_or_else(
+            || ("N".to_owned(), "N".to_owned()),
+            |(text, label)| ((text + 1).to_string(), (label + 1).to_string()),
+        );
+        format!(
+            ". Line 1 looks like data: if the file has no header, use --no-header --text-column {text} --label-column {label}"
+        )
+    }
+
+    fn first_row(&self) -> csv::StringRecord {
+        self.sample().into_iter().next().unwrap_or_default()
+    }
+
+    /// The first lines as rows, the header included.
+    fn sample(&self) -> Vec<csv::StringRecord> {
+        self.reader(false).into_records().take(SAMPLE_ROWS).map_while(Result::ok).collect()
+    }
+
+    /// Returns true if the first line has a number, a field of several words, or a value that occurs again in its column.
+    pub fn header_looks_like_data(&self) -> bool {
+        let sample = self.sample();
+        let Some((first, rows)) = sample.split_first() else { return false };
+        first.iter().enumerate().any(|(column, field)| {
+            let field = field.trim();
+            let again = || rows.iter().any(|row| row.get(column).is_some_and(|other| other.trim() == field));
+            !field.is_empty() && (is_number(field) || field.split_whitespace().count() > 2 || again())
+        })
+    }
+
+    /// Guesses the positions of texts and labels in a table of two columns: labels have fewer distinct values.
+    fn guess_columns(&self) -> Option<(usize, usize)> {
+        let sample = self.sample();
+        let distinct = |column: usize| sample.iter().filter_map(|row| row.get(column)).collect::<HashSet<_>>().len();
+        match self.names.len() {
+            2 if distinct(0) < distinct(1) => Some((1, 0)),
+            2 => Some((0, 1)),
+            _ => None,
+        }
+    }
+}
+
+fn is_number(field: &str) -> bool {
+    field.trim().parse::<f64>().is_ok()
+}
+
+/// Counts lines by bytes. The count of the csv library is one short after a line that ends in CR LF.
+struct Lines<'a> {
+    body: &'a [u8],
+    byte: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// Returns the line of a record that begins at or after `position`. Positions must not fall from call to call.
+    fn at(&mut self, position: Option<&csv::Position>) -> u64 {
+        let start = position.map_or(0, |position| position.byte() as usize).max(self.byte);
+        let blank = self.body[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let passed = &self.body[self.byte..start + blank];
+        self.line += passed.iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.byte = start + blank;
+        self.line
+    }
+}

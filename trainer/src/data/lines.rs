@@ -1,0 +1,139 @@
+//! Formats with an example a line: JSON Lines and fastText's `__label__`.
+
+use super::table::{Columns, Row};
+use super::{TableError, encoding, progress};
+use serde_json::{Map, Value};
+use std::path::Path;
+
+/// The beginning of a label in fastText's format.
+pub const FAST_TEXT_LABEL: &str = "__label__";
+
+/// Reads a file of JSON objects, one a line. Blank lines are skipped.
+///
+/// A label may be a string, a number or a truth value; a number or truth value is named as it is written.
+///
+/// # Errors
+///
+/// Returns a [`TableError`] with the line.
+pub fn read_json(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
+    let rows = read(path, |line, text| json_row(path, line, text, columns))?;
+    if rows.is_empty() {
+        let found = "no object in it".to_owned();
+        return Err(TableError::Json { path: path.to_owned(), line: 1, found });
+    }
+    Ok(rows)
+}
+
+/// Reads a file in fastText's format, `__label__spam free prize`. Blank lines are skipped.
+///
+/// # Errors
+///
+/// Returns a [`TableError`] with the line if a line has no label, or two.
+pub fn read_fast_text(path: &Path) -> Result<Vec<Row>, TableError> {
+    read(path, |line, text| {
+        let wrong = |found| TableError::FastText { path: path.to_owned(), line, found };
+        let labelled = text.trim_start().strip_prefix(FAST_TEXT_LABEL).ok_or_else(|| wrong("no label"))?;
+        let (label, text) = labelled.split_once(char::is_whitespace).unwrap_or((labelled, ""));
+        if text.trim_start().starts_with(FAST_TEXT_LABEL) {
+            return Err(wrong("more than one label"));
+        }
+        if label.is_empty() {
+            return Err(wrong("a label without a name"));
+        }
+        Ok(Row { text: text.trim().to_owned(), label: label.to_owned(), line })
+    })
+}
+
+/// Calls `row` with the number and the text of each line that is not blank.
+fn read(path: &Path, row: impl Fn(u64, &str) -> Result<Row, TableError>) -> Result<Vec<Row>, TableError> {
+    let text = encoding::read(path)?;
+    let stage = progress::Stage::new(format!("reading {}", path.display()), text.len());
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    for (number, line) in (1..).zip(text.lines()) {
+        if !line.trim().is_empty() {
+            rows.push(row(number, line)?);
+        }
+        bytes += line.len() + 1;
+        if number % 1024 == 0 {
+            stage.at(bytes);
+        }
+    }
+    Ok(rows)
+}
+
+fn json_row(path: &Path, line: u64, text: &str, columns: &Columns) -> Result<Row, TableError> {
+    let wrong = |found: String| TableError::Json { path: path.to_owned(), line, found };
+    let mut object: Map<String, Value> = match serde_json::from_str(text) {
+        Ok(Value::Object(object)) => object,
+        Ok(Value::Array(_)) => {
+            let found = "an array; write each of its objects on a line of its own, for example with `jq -c '.[]'`";
+            return Err(wrong(found.to_owned()));
+        }
+        Ok(_) => return Err(wrong("a value that is not an object".to_owned())),
+        // The library counts lines within this one.
+        Err(error) if error.is_eof() => {
+            let found = "an object or array that does not end in its line; write one object a line, for example with `jq -c`";
+            return Err(wrong(found.to_owned()));
+        }
+        Err(error) if has_half_surrogate(text) => {
+            let found = format!("half of a surrogate pair (\\uD800 to \\uDFFF), which is no character, at {}", error.column());
+            return Err(wrong(found));
+        }
+        Err(error) => return Err(wrong(format!("not JSON at character {}", error.column()))),
+    };
+    let mut take = |name: &str, option| match object.remove(name) {
+        Some(value) => Ok(value),
+        None => Err(TableError::MissingColumn {
+            path: path.to_owned(),
+            wanted: name.to_owned(),
+            place: format!("the object in line {line}"),
+            found: object.keys().cloned().collect(),
+            option,
+            hint: String::new(),
+        }),
+    };
+    let (text, label) = (take(&columns.text, "--text-column")?, take(&columns.label, "--label-column")?);
+    let Value::String(text) = text else {
+        return Err(wrong(format!("{:?} is {}", columns.text, kind(&text))));
+    };
+    let label = match label {
+        Value::String(label) => label,
+        Value::Number(_) | Value::Bool(_) => label.to_string(),
+        Value::Null => String::new(),
+        other => return Err(wrong(format!("{:?} is {}", columns.label, kind(&other)))),
+    };
+    let row = Row::new(text, &label, line)
+        .map_err(|part| TableError::NulInRow { path: path.to_owned(), place: format!("line {line}"), part })?;
+    if row.label.is_empty() {
+        return Err(TableError::EmptyLabel { path: path.to_owned(), line, column: columns.label.clone() });
+    }
+    Ok(row)
+}
+
+/// Returns true if a line of invalid JSON has an escape for one half of a surrogate pair without the other.
+fn has_half_surrogate(text: &str) -> bool {
+    let unit = |at: usize| text.get(at + 2..at + 6).and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or(0);
+    let mut escapes = text.match_indices("\\u").map(|(at, _)| (at, unit(at))).peekable();
+    while let Some((at, unit)) = escapes.next() {
+        match unit {
+            0xdc00..=0xdfff => return true,
+            0xd800..=0xdbff => match escapes.next_if(|&(next, low)| next == at + 6 && (0xdc00..=0xdfff).contains(&low)) {
+                Some(_) => {}
+                None => return true,
+            },
+            _ => {}
+        }
+    }
+    false
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a truth value",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
