@@ -1,6 +1,6 @@
-//! Tokens and their ids.
+//! Vocabularies: the tokens of a model and their ids.
 //!
-//! Text is cut by `tern_runtime::text`, so the tokens are those of the device.
+//! Text is split into tokens by `tern_runtime::text`, as on the device.
 
 mod bytes;
 mod pieces;
@@ -21,13 +21,13 @@ pub use tern_runtime::{PAD, UNK};
 
 const _: () = assert!(UNK == tern_nn::sample::UNK);
 
-/// The name of [`PAD`]. A text with this token in it has an unknown token there.
+/// The name of [`PAD`]. The same word in a text is an unknown token.
 pub const PAD_TOKEN: &str = "[PAD]";
 /// The name of [`UNK`].
 pub const UNK_TOKEN: &str = "[UNK]";
 
-/// Calls `sink` with each token of `text`, cut by the same splitter as on the device: words for WordPiece, and for bytes the
-/// characters that stand for them in byte-level vocabularies.
+/// Calls `sink` with each token of `text`. For WordPiece these are words, for bytes the characters that represent them in
+/// byte-level vocabularies.
 pub fn for_each_token(tokenizer: Tokenizer, text: &str, mut sink: impl FnMut(&str)) {
     let mut token = String::new();
     let mut pieces = |piece| match piece {
@@ -92,20 +92,20 @@ fn is_of_script_without_spaces(c: char) -> bool {
         | '\u{aa60}'..='\u{aadf}' | '\u{f900}'..='\u{faff}' | '\u{ff66}'..='\u{ff9d}' | '\u{20000}'..='\u{3ffff}')
 }
 
-/// The tokens of `text`; see [`for_each_token`].
+/// Returns the tokens of `text`; see [`for_each_token`].
 pub fn tokens(tokenizer: Tokenizer, text: &str) -> Vec<String> {
     let mut tokens = Vec::new();
     for_each_token(tokenizer, text, |token| tokens.push(token.to_owned()));
     tokens
 }
 
-/// The tokens that a model knows, by id: PAD = 0, UNK = 1, then by falling frequency; bytes in their order.
+/// A tokenizer and its tokens by id: PAD = 0, UNK = 1, then by falling frequency; bytes in their order.
 #[derive(Clone, Debug)]
 pub struct Vocabulary {
     tokenizer: Tokenizer,
     tokens: Vec<String>,
     ids: HashMap<String, u32>,
-    /// Where words are cut into pieces.
+    /// The pieces of a WordPiece vocabulary.
     pieces: Option<Pieces>,
 }
 
@@ -118,15 +118,15 @@ impl PartialEq for Vocabulary {
 impl Eq for Vocabulary {}
 
 impl Vocabulary {
-    /// [`build_for`](Self::build_for) lower-cased words.
+    /// Builds a vocabulary of lower-cased words; see [`build_for`](Self::build_for).
     pub fn build<'a>(texts: impl Iterator<Item = &'a str>, min_count: usize, max_size: Option<usize>) -> Self {
         Vocabulary::build_for(Tokenizer::WORDS, texts, min_count, max_size)
     }
 
-    /// Counts the tokens of `texts` and keeps those that occur at least `min_count` times, and of these the most
-    /// frequent, so that there are at most `max_size` ids with PAD and UNK. Ties go by the tokens' bytes.
+    /// Builds the vocabulary of the tokens that occur at least `min_count` times in `texts`. Of these it keeps the most frequent, at most
+    /// `max_size` ids including PAD and UNK. Tokens of the same frequency are ordered by their bytes.
     ///
-    /// The pieces of WordPiece are learnt by the `tokenizers` library; bytes are all there whatever `texts` say.
+    /// The pieces of WordPiece are learnt by the `tokenizers` library. A vocabulary of bytes always has all 256 bytes.
     pub fn build_for<'a>(
         tokenizer: Tokenizer,
         texts: impl Iterator<Item = &'a str>,
@@ -144,7 +144,7 @@ impl Vocabulary {
         for special in [PAD_TOKEN, UNK_TOKEN] {
             counts.remove(special);
         }
-        // Of the pieces that were learnt none is too rare: those that are not part of another one are letters.
+        // No learnt piece is too rare: pieces that are not part of another one are letters.
         let rare = |count: usize| tokenizer.kind != TokenizerKind::WordPiece && count < min_count;
         let mut kept: Vec<(String, usize)> = counts.into_iter().filter(|(_, count)| !rare(*count)).collect();
         kept.sort_by(|(a, a_count), (b, b_count)| b_count.cmp(a_count).then_with(|| a.cmp(b)));
@@ -157,16 +157,16 @@ impl Vocabulary {
         Vocabulary::index(tokenizer, special.into_iter().chain(tokens).collect()).expect("counted tokens are distinct")
     }
 
-    /// The vocabulary of a model that reads no tokens: PAD and UNK alone.
+    /// Returns the vocabulary of a model that reads numbers: PAD and UNK only.
     pub fn none() -> Self {
         Vocabulary::build([].into_iter(), 1, None)
     }
 
-    /// A vocabulary of these tokens, PAD and UNK first.
+    /// Makes a vocabulary of a list of tokens, of which PAD and UNK are the first two.
     ///
     /// # Errors
     ///
-    /// A sentence saying what is wrong with the list.
+    /// Returns a sentence with what is wrong in the list.
     pub fn from_tokens(tokenizer: Tokenizer, tokens: Vec<String>) -> Result<Self, String> {
         for (id, expected) in [PAD_TOKEN, UNK_TOKEN].into_iter().enumerate() {
             match tokens.get(id) {
@@ -192,7 +192,7 @@ impl Vocabulary {
                 return Err(format!("token {id} is empty"));
             }
         }
-        // They are names, not tokens.
+        // A text cannot contain the special tokens.
         for special in [PAD_TOKEN, UNK_TOKEN] {
             ids.remove(special);
         }
@@ -200,32 +200,32 @@ impl Vocabulary {
         Ok(Vocabulary { tokenizer, tokens, ids, pieces })
     }
 
-    /// How text is cut.
+    /// The tokenizer.
     pub fn tokenizer(&self) -> Tokenizer {
         self.tokenizer
     }
 
-    /// All tokens in the order of their ids. Bytes have the names of [`for_each_token`].
+    /// All tokens in the order of their ids. Bytes are represented as in [`for_each_token`].
     pub fn tokens(&self) -> &[String] {
         &self.tokens
     }
 
-    /// Number of ids, PAD and UNK among them.
+    /// Number of ids, including PAD and UNK.
     pub fn len(&self) -> usize {
         self.tokens.len()
     }
 
-    /// Never: there are PAD and UNK at least.
+    /// Always false, since every vocabulary has PAD and UNK.
     pub fn is_empty(&self) -> bool {
         self.tokens.is_empty()
     }
 
-    /// The id of a token, [`UNK`] where it is not known.
+    /// Returns the id of a token, or [`UNK`] for an unknown one.
     pub fn id(&self, token: &str) -> u32 {
         self.ids.get(token).copied().unwrap_or(UNK)
     }
 
-    /// The ids of a text's tokens.
+    /// Returns the ids of a text's tokens.
     pub fn encode(&self, text: &str) -> Vec<u32> {
         if self.tokenizer.kind == TokenizerKind::Bytes {
             return text.bytes().map(|byte| u32::from(byte) + 2).collect();
@@ -238,7 +238,7 @@ impl Vocabulary {
         ids
     }
 
-    /// The ids in the order in which a device file has them: PAD, UNK, then by the tokens' bytes; bytes as they are.
+    /// Returns the ids in the order of a device file: PAD, UNK, then by the tokens' bytes. Bytes keep their order.
     pub fn device_order(&self) -> Vec<u32> {
         let mut ids: Vec<u32> = (0..self.len() as u32).collect();
         if self.tokenizer.kind != TokenizerKind::Bytes {
@@ -247,8 +247,8 @@ impl Vocabulary {
         ids
     }
 
-    /// Text of which these are the ids, as far as ids tell: words stand apart by a space, pieces of a word, characters and bytes by
-    /// nothing. PAD is left out, UNK is `[UNK]`, and ids beyond are left out too.
+    /// Returns a text with these ids. Words are joined by spaces; pieces of a word, characters and bytes are joined without. PAD and
+    /// ids outside of the vocabulary are left out; UNK becomes `[UNK]`.
     pub fn decode(&self, ids: &[u32]) -> String {
         let tokens = ids.iter().filter(|&&id| id != PAD).filter_map(|&id| self.tokens.get(id as usize));
         match self.tokenizer.kind {

@@ -270,7 +270,7 @@ fn a_training_without_baselines_and_with_empty_texts() {
     let output =
         tern(folder.path(), &[&["train", "m.jsonl", "-o", "m", "--no-baselines", "--json"][..], &SMALL].concat());
     assert!(output.status.success(), "{}", stderr(&output));
-    assert!(stderr(&output).contains("texts are empty: of these only the label can be learnt"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("texts are empty"), "{}", stderr(&output));
     assert!(!stderr(&output).contains("bag of embeddings"), "{}", stderr(&output));
     let figures: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(figures.get("baselines").is_none(), "{figures}");

@@ -1,4 +1,4 @@
-//! Data sets of the Hugging Face hub: `hf:owner/name`, `hf:owner/name/file`, either with `@revision`.
+//! Reads data sets of the Hugging Face hub: `hf:owner/name` or `hf:owner/name/file`, optionally with `@revision`.
 
 use super::source::Source;
 use super::table::{Columns, Row};
@@ -9,15 +9,14 @@ use std::path::{Path, PathBuf};
 
 const EXPECTED: &str = "expected hf:owner/name, hf:owner/name/FILE or hf:owner/name@revision";
 
-/// Downloads what `path` names, or takes it from the cache of the hub's tools, and reads it.
+/// Downloads the data set that `path` names, or takes it from the cache of the hub's tools, and reads it.
 ///
-/// Without a file's name these are the data files of the split `train`, or the only data file; a name that is the
-/// beginning of several files' is all of them. `HF_HOME`, `HF_ENDPOINT` and the token of `hf auth login` are
-/// respected.
+/// Without a file name it reads the data files of the split `train`, or the only data file. A file name may be the common
+/// beginning of several files. `HF_HOME`, `HF_ENDPOINT` and the token of `hf auth login` are respected.
 ///
 /// # Errors
 ///
-/// Where there is no such data set or file, no network, or a file is wrong.
+/// Returns an error if the data set or the file does not exist, the network fails, or a file cannot be read.
 pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
     read_from(ApiBuilder::from_env().with_progress(false), path, columns)
 }
@@ -37,14 +36,14 @@ fn read_from(builder: ApiBuilder, path: &Path, columns: &Columns) -> Result<Vec<
     Ok(rows)
 }
 
-/// A data set, and a part of it, on the hub.
+/// The address of a data set on the hub, or of a part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Address {
     /// `owner/name`
     repository: String,
     /// A branch, tag or commit.
     revision: String,
-    /// A file, or the beginning of its name.
+    /// A file name or the beginning of file names.
     file: Option<String>,
 }
 
@@ -63,12 +62,12 @@ impl Address {
     }
 }
 
-/// The local copies of the files that `address` names.
+/// Returns the local copies of the files that `address` names.
 fn fetch(builder: ApiBuilder, address: &Address) -> Result<Vec<PathBuf>, String> {
     let api = builder.build().map_err(|error| error.to_string())?;
     let Address { repository, revision, file } = address;
     let repo = api.repo(Repo::with_revision(repository.clone(), RepoType::Dataset, revision.clone()));
-    // A file by its full name needs no list of all files, and no network once it is there.
+    // A full file name needs no list of all files, and no network if the file is in the cache.
     if let Some(name) = file.as_deref().filter(|name| is_data(name)) {
         return Ok(vec![repo.get(name).map_err(|error| explain(&error, address))?]);
     }
@@ -84,8 +83,8 @@ fn fetch(builder: ApiBuilder, address: &Address) -> Result<Vec<PathBuf>, String>
     match (wanted.is_empty(), all.is_empty()) {
         (_, true) => Err("the data set has no .parquet, .csv, .tsv or .jsonl file; convert it elsewhere".to_owned()),
         (true, _) => Err(match file {
-            Some(start) => format!("no data file there begins with {start:?}; there are {}", quoted(&all)),
-            None => format!("no file of it is plainly the split `train`; name one of {}", quoted(&all)),
+            Some(start) => format!("no data file begins with {start:?}; the files are {}", quoted(&all)),
+            None => format!("no file is named as the split `train`; name one of {}", quoted(&all)),
         }),
         _ => wanted.into_iter().map(|name| repo.get(name).map_err(|error| explain(&error, address))).collect(),
     }
@@ -96,12 +95,12 @@ fn is_data(name: &str) -> bool {
     ["parquet", "csv", "tsv", "tab", "jsonl", "ndjson"].contains(&ending)
 }
 
-/// Whether a file's name says that it is of the split `train`: `data/train-00000-of-00001.parquet`, `train/0.csv`.
+/// Returns true for file names of the split `train`: `data/train-00000-of-00001.parquet`, `train/0.csv`.
 fn is_train(name: &str) -> bool {
     name.split(|c: char| !c.is_alphanumeric()).any(|word| word == "train")
 }
 
-/// What went wrong, and what to do.
+/// Describes an error and what to do about it.
 fn explain(error: &ApiError, address: &Address) -> String {
     if let ApiError::RequestError(error) = error
         && let ureq::Error::StatusCode(status) = **error

@@ -36,9 +36,15 @@ pub fn fit<'a>(names: &[String], rows: impl Iterator<Item = &'a Vec<f64>> + Clon
         let mean = sum / count.max(1) as f64;
         let square: f64 = known.map(|number| (number - mean).powi(2)).sum();
         let std = (square / count.max(1) as f64).sqrt();
-        Channel { name: name.clone(), mean, std: if std > 0.0 && std.is_finite() { std } else { 1.0 } }
+        let std = if std > 0.0 && std.is_finite() { std } else { 1.0 };
+        Channel { name: name.clone(), mean: rounded(mean), std: rounded(std) }
     };
     names.iter().enumerate().map(channel).collect()
+}
+
+/// Rounds to 14 significant digits, which config.json gives back without an error.
+fn rounded(number: f64) -> f64 {
+    format!("{number:.13e}").parse().unwrap_or(number)
 }
 
 /// Normalises rows: `[rows][channels]`. A missing number is replaced by the last known one of its channel, or by the mean if none is

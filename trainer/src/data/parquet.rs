@@ -1,4 +1,4 @@
-//! Parquet files, as the Hugging Face hub keeps data sets.
+//! Reads Parquet files, the format of data sets on the Hugging Face hub.
 
 use super::TableError;
 use super::table::{Columns, Row};
@@ -11,12 +11,12 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Reads the columns of texts and labels. Numbers of labels become names where the file has them (`ClassLabel` of the
-/// `datasets` library).
+/// Reads the columns of texts and labels. Label numbers become names if the file has them (`ClassLabel` of the `datasets`
+/// library).
 ///
 /// # Errors
 ///
-/// Where the file is not Parquet, lacks a column, or a value is of another kind.
+/// Returns an error if the file is not Parquet, lacks a column, or has a value of another type.
 pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
     let wrong = |found: String, expected| TableError::Parquet { path: path.to_owned(), found, expected };
     let broken = |error: parquet::errors::ParquetError| wrong(error.to_string(), "a Parquet file");
@@ -76,7 +76,7 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
     Ok(rows)
 }
 
-/// A schema of these columns only, so that the others are not even decoded.
+/// Returns a schema of these columns only, so that the others are not decoded.
 fn projection(fields: [Arc<Type>; 2]) -> parquet::errors::Result<Type> {
     Type::group_type_builder("schema").with_fields(fields.to_vec()).build()
 }
@@ -100,7 +100,7 @@ fn name_of(names: &[String], index: i64) -> Option<String> {
     names.get(usize::try_from(index).ok()?).cloned()
 }
 
-/// The names of the classes of `column`, which the `datasets` library keeps as JSON in the file's metadata.
+/// Reads the names of the classes of `column`, which the `datasets` library stores as JSON in the file's metadata.
 fn class_names(metadata: &FileMetaData, column: &str) -> Vec<String> {
     let entries = metadata.key_value_metadata().into_iter().flatten();
     let json = entries.filter(|entry| entry.key == "huggingface").find_map(|entry| entry.value.as_deref());
@@ -118,7 +118,7 @@ pub(super) mod tests {
     use parquet::file::writer::SerializedFileWriter;
     use parquet::schema::parser::parse_message_type;
 
-    /// A file as the `datasets` library writes it: numbers of labels, their names in the metadata.
+    /// Writes a file as the `datasets` library does: label numbers, with the names in the metadata.
     pub(in crate::data) fn file(path: &Path, rows: &[(&str, i64)], names: &[&str]) {
         let schema = "message schema { OPTIONAL BYTE_ARRAY text (UTF8); OPTIONAL INT64 label; }";
         let schema = Arc::new(parse_message_type(schema).unwrap());
@@ -144,7 +144,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn labels_have_the_names_that_the_file_keeps() {
+    fn labels_get_their_names_from_the_metadata() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t.parquet");
         file(&path, &[("a\nb", 1), ("", 0), ("c", 7)], &["neg", "pos"]);
@@ -154,7 +154,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong() {
+    fn errors_have_what_was_found_and_expected() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t.parquet");
         file(&path, &[("a", 1)], &[]);

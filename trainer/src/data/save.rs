@@ -1,21 +1,21 @@
-//! Writing tables so that a reader finds the old file or the whole new one.
+//! Writes tables atomically: a reader finds the old file or the whole new one.
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-/// Formats of tables that are written.
+/// The format of a written table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// Comma-separated, RFC 4180.
     Csv,
-    /// The same with tabs.
+    /// Tab-separated.
     Tsv,
-    /// A JSON object a line.
+    /// A JSON object on each line.
     Jsonl,
 }
 
 impl Format {
-    /// By the ending of a name; CSV where it is another.
+    /// Returns the format of a file name's ending, CSV for unknown endings.
     pub fn of(path: &Path) -> Self {
         let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
         match ending.to_str() {
@@ -26,11 +26,11 @@ impl Format {
     }
 }
 
-/// Writes a header and rows: to a temporary file beside `path`, which is synced and then renamed.
+/// Writes a header and rows to a temporary file beside `path`, syncs it and renames it.
 ///
 /// # Errors
 ///
-/// What the system says. What was at `path` is then still there.
+/// Returns the system's error. An older file at `path` then still exists.
 pub fn save<'a>(
     path: &Path,
     format: Format,

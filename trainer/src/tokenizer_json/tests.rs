@@ -1,4 +1,4 @@
-//! The library against the runtime, for every tokenizer.
+//! Compares the ids of the `tokenizers` library with those of the runtime, for every tokenizer.
 
 use super::*;
 use proptest::prelude::*;
@@ -71,7 +71,7 @@ proptest! {
 }
 
 #[test]
-fn the_library_decodes_alike() {
+fn the_library_decodes_to_the_same_text() {
     let decoded = |name: &str, text: &str| {
         let vocabulary = vocabulary(Kind::from_name(name).unwrap(), "");
         let ids = vocabulary.encode(text);
@@ -86,7 +86,7 @@ fn the_library_decodes_alike() {
 }
 
 #[test]
-fn reads_back_what_it_wrote() {
+fn a_written_file_is_read_back() {
     for kind in all() {
         let vocabulary = vocabulary(kind, "");
         assert_eq!(read(&write(&vocabulary).unwrap(), kind), Ok(vocabulary));
@@ -94,14 +94,14 @@ fn reads_back_what_it_wrote() {
 }
 
 #[test]
-fn is_the_same_text_every_time() {
+fn writing_is_deterministic() {
     for kind in all() {
         assert_eq!(write(&vocabulary(kind, "")).unwrap(), write(&vocabulary(kind, "")).unwrap(), "{}", kind.name());
     }
 }
 
 #[test]
-fn says_what_is_wrong() {
+fn errors_have_what_was_found_and_expected() {
     let good = write(&vocabulary(Kind::WORDS, "")).unwrap();
     for (from, to, expected) in [
         ("\"Lowercase\"", "\"NFC\"", "normalizer is {\"type\":\"NFC\"}, expected {\"type\":\"Lowercase\"}"),

@@ -1,13 +1,13 @@
-//! Names of bytes: a visible character for each, as in GPT-2 and every byte-level vocabulary since.
+//! Names of bytes: the visible character that represents each byte in byte-level vocabularies such as GPT-2's.
 
-/// The character that stands for a byte: itself where Latin-1 prints it, and one from U+0100 on where it does not.
+/// Returns the character that represents a byte: the same character if Latin-1 prints it, else one from U+0100 on.
 pub fn name(byte: u8) -> char {
     let prints = |byte: u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
     if prints(byte) {
         return char::from(byte);
     }
     let before = (0..byte).filter(|&other| !prints(other)).count() as u32;
-    char::from_u32(0x100 + before).expect("there is a character at every number from 0x100 to 0x1ff")
+    char::from_u32(0x100 + before).expect("every number from 0x100 to 0x1ff is a character")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Pieces of words: learnt by the `tokenizers` library, found by the runtime.
+//! WordPiece: the `tokenizers` library learns the pieces, and the runtime splits words into them.
 
 use super::{PAD_TOKEN, UNK_TOKEN};
 use std::collections::{BTreeSet, HashMap};
@@ -8,11 +8,11 @@ use tern_runtime::text::{Encoder, Tokenizer, TokenizerKind};
 use tokenizers::models::wordpiece::{WordPiece, WordPieceTrainerBuilder};
 use tokenizers::{AddedToken, Model, Trainer};
 
-/// What a piece that continues a word begins with.
+/// Prefix of a piece that continues a word.
 pub const CONTINUES: &str = "##";
-/// The most pieces that are learnt: the library reserves room for as many as it is asked for.
+/// Maximum number of pieces. The library allocates memory for as many as are requested.
 const MOST: usize = 1 << 20;
-/// Longer words are unknown, in characters.
+/// Maximum length of a word in characters. Longer words are unknown.
 pub const MAX_CHARS: usize =
     tern_runtime::text::buffer_len(Tokenizer { kind: TokenizerKind::WordPiece, lowercase: true });
 
@@ -28,16 +28,16 @@ self_cell::self_cell!(
 
 type RuntimeVocabulary<'a> = tern_runtime::Vocabulary<'a>;
 
-/// Pieces as the device has them.
+/// The pieces of a vocabulary in the form of the device.
 #[derive(Clone, Debug)]
 pub struct Pieces {
     table: Arc<Table>,
-    /// For each id of the device, the id on the desktop.
+    /// The id in the vocabulary for each id of the device.
     desktop_ids: Vec<u32>,
 }
 
 impl Pieces {
-    /// The pieces of a vocabulary, whose tokens are distinct and not empty.
+    /// Makes the pieces of a vocabulary. Its tokens must be distinct and not empty.
     pub fn new(tokens: &[String]) -> Self {
         let mut desktop_ids: Vec<u32> = (0..tokens.len() as u32).collect();
         desktop_ids[2..].sort_by_key(|&id| tokens[id as usize].as_bytes());
@@ -52,7 +52,7 @@ impl Pieces {
         Pieces { table: Arc::new(table), desktop_ids }
     }
 
-    /// The ids of a text's pieces.
+    /// Returns the ids of a text's pieces.
     pub fn encode(&self, tokenizer: Tokenizer, text: &str) -> Vec<u32> {
         let mut ids = Vec::new();
         let mut sink = |id: u32| ids.push(self.desktop_ids[id as usize]);
@@ -65,10 +65,10 @@ impl Pieces {
     }
 }
 
-/// Learns at most `room` pieces from words and how often each occurs. Gives those that occur, and how often.
+/// Learns at most `room` pieces from words and their counts. Returns the pieces that occur in the words, with their counts.
 ///
-/// The library begins with letters and joins the most frequent pair of pieces until there are `room`, or until no pair occurs
-/// `min_count` times. Letters that are rarer than that, and those beyond half of the room, have no piece.
+/// The library starts with letters and joins the most frequent pair of pieces until it has `room` pieces, or until no pair occurs
+/// `min_count` times. Letters that are rarer than `min_count`, and the rarest ones beyond half of `room`, get no piece.
 pub fn learn(words: &HashMap<String, usize>, min_count: usize, room: usize) -> HashMap<String, usize> {
     let known: HashMap<&str, usize> = words
         .iter()
@@ -79,8 +79,8 @@ pub fn learn(words: &HashMap<String, usize>, min_count: usize, room: usize) -> H
     let known: Vec<(&str, usize)> =
         known.into_iter().filter(|(word, _)| word.chars().all(|c| alphabet.contains(&c))).collect();
 
-    // The library gives new ids to continuing letters in the order of a hash map with a seed of its own. As special tokens
-    // they have theirs from the start, and the same pieces come out of every run.
+    // The library numbers continuing letters in the order of a randomly seeded hash map. As special tokens they have fixed ids,
+    // which makes the result the same in every run.
     let mut letters = BTreeSet::new();
     for (word, _) in &known {
         for (at, c) in word.chars().enumerate() {
@@ -103,7 +103,7 @@ pub fn learn(words: &HashMap<String, usize>, min_count: usize, room: usize) -> H
     let learnt = model.get_vocab().into_keys().filter(|piece| !special.contains(piece));
     let tokens: Vec<String> = special.iter().cloned().chain(learnt).collect();
     let pieces = Pieces::new(&tokens);
-    // Words are lower-cased already where they should be.
+    // Words are lower-cased already if the tokenizer does so.
     let as_they_are = Tokenizer { kind: TokenizerKind::WordPiece, lowercase: false };
     let mut counts = HashMap::new();
     for (word, count) in known {
@@ -114,7 +114,7 @@ pub fn learn(words: &HashMap<String, usize>, min_count: usize, room: usize) -> H
     counts
 }
 
-/// The letters that get a piece: of those that occur at least `min_count` times the most frequent, at most `most`.
+/// Returns the letters that get a piece: at most `most`, the most frequent of those that occur at least `min_count` times.
 fn alphabet(words: &HashMap<&str, usize>, min_count: usize, most: usize) -> BTreeSet<char> {
     let mut counts: HashMap<char, usize> = HashMap::new();
     for (word, count) in words {

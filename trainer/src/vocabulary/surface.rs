@@ -1,24 +1,24 @@
-//! What of a text a token is, for people.
+//! The part of a text that each token stands for, for traces and reports.
 
 use super::tokens;
 use tern_runtime::text::{Tokenizer, TokenizerKind};
 
-/// Follows a text along the ids of its tokens and says what each stands for.
+/// Follows a text token by token and returns the part of the text that each token stands for.
 #[derive(Clone, Debug)]
 pub struct Surface {
     kind: TokenizerKind,
     words: std::vec::IntoIter<String>,
-    /// Characters of the word under way that no piece has covered yet.
+    /// Number of characters of the current word that no piece has covered yet.
     left: usize,
 }
 
 impl Surface {
-    /// At the beginning of a text.
+    /// Starts at the beginning of a text.
     pub fn new(tokenizer: Tokenizer, text: &str) -> Self {
         Surface { kind: tokenizer.kind, words: tokens(tokenizer, text).into_iter(), left: 0 }
     }
 
-    /// What the next token of the text is; `known`: its name in the vocabulary, none for UNK.
+    /// Returns the text of the next token. `known`: its name in the vocabulary, `None` for UNK.
     pub fn next(&mut self, known: Option<&str>) -> String {
         if self.left > 0
             && let Some(piece) = known

@@ -1,4 +1,4 @@
-//! Vocabularies of every kind.
+//! Tests of vocabularies of every tokenizer.
 
 use super::*;
 
@@ -21,14 +21,14 @@ fn encodes_known_and_unknown_tokens() {
 }
 
 #[test]
-fn the_names_of_special_tokens_cannot_be_typed() {
+fn words_named_like_special_tokens_are_unknown() {
     let vocabulary = Vocabulary::build(["[pad] [unk]"].into_iter(), 1, None);
     assert!(!vocabulary.encode("[PAD]").contains(&PAD));
     assert_eq!(vocabulary.encode("[UNK]"), vocabulary.encode("[unk]"));
 }
 
 #[test]
-fn lists_from_strangers_are_checked() {
+fn invalid_lists_of_tokens_are_refused() {
     let list =
         |tokens: &[&str]| Vocabulary::from_tokens(Tokenizer::WORDS, tokens.iter().map(|t| t.to_string()).collect());
     assert!(list(&["[PAD]", "[UNK]", "a"]).is_ok());
@@ -45,7 +45,7 @@ fn build_for(name: &str, texts: &[&str], min_count: usize, max_size: Option<usiz
 }
 
 #[test]
-fn names_of_special_tokens_are_unknown_words() {
+fn words_named_like_special_tokens_are_unknown_with_case() {
     let vocabulary = build_for("whitespace_cased", &["[PAD] [UNK] a a"], 1, None);
     assert_eq!(vocabulary.tokens(), ["[PAD]", "[UNK]", "a"]);
     assert_eq!(vocabulary.encode("[PAD] [UNK] a"), [UNK, UNK, 2]);
@@ -60,7 +60,7 @@ fn characters_have_ids_and_white_space_is_one() {
 }
 
 #[test]
-fn bytes_have_all_ids_whatever_was_seen() {
+fn a_vocabulary_of_bytes_has_all_bytes() {
     let vocabulary = build_for("bytes", &[], 9, Some(3));
     assert_eq!(vocabulary.len(), 258);
     assert_eq!(vocabulary.encode("a\u{ff}"), [99, 197, 193]);
@@ -73,7 +73,7 @@ fn bytes_have_all_ids_whatever_was_seen() {
 const WORDS: [&str; 2] = ["cold colder coldest told tolder", "hold holder holding hold fold Folding, q"];
 
 #[test]
-fn pieces_are_learnt_within_the_room_and_all_occur() {
+fn pieces_fit_the_maximum_size_and_all_occur() {
     let texts = WORDS.map(|text| text.repeat(3));
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     for size in [30, 40, 60] {
@@ -113,7 +113,7 @@ fn the_suggested_tokenizer_follows_the_script_and_the_length_of_texts() {
 }
 
 #[test]
-fn letters_too_rare_have_no_piece() {
+fn rare_letters_have_no_piece() {
     let vocabulary = build_for("wordpiece", &["aa aa aa x"], 2, None);
     assert_eq!(vocabulary.encode("aa x"), [2, UNK]);
     // Half of the room is for letters: of four the two most frequent.
@@ -122,7 +122,7 @@ fn letters_too_rare_have_no_piece() {
 }
 
 #[test]
-fn the_surface_follows_the_ids() {
+fn the_surface_is_the_text_of_each_token() {
     let surface = |name: &str, texts: &[&str], text: &str| -> Vec<String> {
         let vocabulary = build_for(name, texts, 1, Some(60));
         let mut surface = Surface::new(vocabulary.tokenizer(), text);

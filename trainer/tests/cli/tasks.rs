@@ -179,7 +179,7 @@ fn a_language_model_says_what_comes_next_and_writes() {
     );
 
     fs::write(dir.join("short.txt"), "a few words\n").unwrap();
-    fails(&tern(dir, &["train", "short.txt", "-o", "bad"]), 1, "min_count");
+    fails(&tern(dir, &["train", "short.txt", "-o", "bad"]), 1, "use --tokenizer chars or bytes");
     fs::write(dir.join("latin.txt"), b"caf\xe9").unwrap();
     fails(&tern(dir, &["train", "latin.txt", "-o", "bad"]), 1, "is not UTF-8");
     fails(&tern(dir, &["train", "text.txt", "--bidirectional", "-o", "bad"]), 2, "it would read what it is to say");

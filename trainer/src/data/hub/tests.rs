@@ -1,11 +1,11 @@
-//! The real client against a small server of the hub's few addresses.
+//! Tests of the hub client against a small local server.
 
 use super::*;
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 
-/// A hub with one data set. Answers until the test's process ends.
+/// Starts a hub with one data set, which answers until the test process ends. Returns its address.
 fn hub(files: HashMap<&'static str, Vec<u8>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -17,7 +17,7 @@ fn hub(files: HashMap<&'static str, Vec<u8>>) -> String {
     endpoint
 }
 
-/// One request: the list of files, or a part of one.
+/// Answers one request: for the list of files, or for a part of a file.
 fn answer(mut stream: TcpStream, files: &HashMap<&'static str, Vec<u8>>) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut request = String::new();
@@ -95,7 +95,7 @@ fn data_sets_come_over_http_and_stay_in_the_cache() {
     let error = get("hf:someone/messages/data/none.csv").unwrap_err();
     assert!(error.starts_with("hf:someone/messages/data/none.csv: the hub says 404"), "{error}");
     let error = get("hf:someone/messages/dev").unwrap_err();
-    assert!(error.contains("no data file there begins with \"dev\"; there are \"data/test.jsonl\""), "{error}");
+    assert!(error.contains("no data file begins with \"dev\"; the files are \"data/test.jsonl\""), "{error}");
 }
 
 #[test]
