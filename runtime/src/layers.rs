@@ -16,6 +16,8 @@ pub(crate) mod scaling;
 pub(crate) mod unpacked_layer;
 
 use crate::features;
+#[cfg(any(test, feature = "write"))]
+use crate::invariant::Guaranteed;
 pub(crate) use crate::kernel::arguments::State;
 #[cfg(any(test, feature = "write"))]
 use crate::kernel::{dot, dot_pairs, dot_rows};
@@ -175,7 +177,7 @@ impl Cell<'_> {
                 units.flat_map(|(weights, &bias)| dot_rows(weights, x, bias)).collect()
             }
             Cell::Paired(paired) => {
-                let units = paired.records().map(|record| (record.weight_ih, biases(record.start).unwrap_or_default()));
+                let units = paired.records().map(|record| (record.weight_ih, biases(record.start).guaranteed()));
                 units.flat_map(|(weights, bias)| dot_pairs(weights, x, bias)).collect()
             }
             Cell::Gru(gru) => {

@@ -21,6 +21,7 @@ mod features;
 mod fixed;
 #[cfg(test)]
 mod golden;
+mod invariant;
 mod kernel;
 mod layers;
 mod load;

@@ -7,6 +7,7 @@ use core::num::NonZeroUsize;
 
 use crate::config::{Config, Place};
 use crate::features;
+use crate::invariant::Guaranteed;
 use crate::layers::Cell;
 use crate::layers::embedding::Embedding;
 use crate::layers::folded::Folded;
@@ -95,7 +96,7 @@ impl<'a> Model<'a> {
 
     /// The name of the model.
     pub fn name(&self) -> &'a str {
-        core::str::from_utf8(self.name).unwrap_or("")
+        core::str::from_utf8(self.name).ok().guaranteed()
     }
 
     /// The labels of a classifier, [`Config::classes`] of them; empty for other tasks.
@@ -137,7 +138,7 @@ impl<'a> Model<'a> {
     /// The golden examples, at least one.
     pub fn golden(&self) -> impl Iterator<Item = Golden<'a>> + use<'a> {
         let model = *self;
-        let classes = NonZeroUsize::new(self.config.classes).unwrap_or(NonZeroUsize::MIN);
+        let classes = NonZeroUsize::new(self.config.classes).guaranteed_or(NonZeroUsize::MIN);
         // A range, because `enumerate` can panic in a caller that checks for overflow.
         let all = (0..self.golden_logits.len() / classes).zip(rows(self.golden_logits, classes));
         all.map(move |(index, logits)| {
@@ -169,7 +170,7 @@ impl<'a> Model<'a> {
     #[inline]
     pub(crate) fn cells(&self) -> &[Cell<'a>] {
         let count = if self.config.reads_both_ways() { 2 * self.config.layers } else { self.config.layers };
-        self.cells.get(..count).unwrap_or(&self.cells)
+        self.cells.get(..count).guaranteed_or(&self.cells)
     }
 
     /// The first of [`cells`](Model::cells).

@@ -1,5 +1,7 @@
 //! Softmax in integers, for probabilities that are shown.
 
+use crate::invariant::Guaranteed;
+
 /// 2^(−j/64) in Q30, j = 0 … 64.
 static POW2: [u32; 65] = include!("tables/pow2.in");
 
@@ -23,7 +25,7 @@ pub(crate) fn exp_neg(d: u32) -> u32 {
     if whole >= 31 {
         return 0;
     }
-    let (from, to) = (POW2.get(cell).copied().unwrap_or(0), POW2.get(cell + 1).copied().unwrap_or(0));
+    let (from, to) = (POW2.get(cell).copied().guaranteed(), POW2.get(cell + 1).copied().guaranteed());
     let step = (u64::from(from.saturating_sub(to)) * u64::from(fraction)) >> 16;
     from.saturating_sub(step as u32) >> whole
 }

@@ -17,6 +17,7 @@ const TURN: usize = 16;
 #[inline]
 pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
     if !layer.fits(x, state) {
+        debug_assert!(false, "the sizes of a layer and its state always match after load");
         return;
     }
     let frame = Frame::new::<TURN>(layer, x, state, 128);

@@ -45,6 +45,7 @@ pub(crate) fn plan(input_size: usize, hidden_size: usize, shift: u32) -> Plan {
 /// See [`Paired::step`].
 #[inline]
 pub(crate) fn step(layer: &Paired<'_>, x: &[i16], state: &mut State<'_>) {
+    debug_assert!(x.len() == layer.input_size.get(), "the input has the size that the layer reads");
     if x.len() == layer.input_size.get() {
         step_by(&layer.plan, layer, x.as_ptr(), state);
     }
@@ -68,6 +69,7 @@ fn step_by(plan: &Plan, layer: &Paired<'_>, x: *const i16, state: &mut State<'_>
     // Always so in the scratch as a session divides it; here it is what the block below relies on.
     let together = x.addr() | state.h.as_ptr().addr();
     if !together.is_multiple_of(4) || lens != 0 {
+        debug_assert!(false, "the sizes of a layer and its state always match after load");
         return;
     }
     // Before the step: nothing of it is wanted after.

@@ -17,6 +17,7 @@ const TURN: usize = 8;
 #[inline]
 pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
     if !layer.fits(x, state) {
+        debug_assert!(false, "the sizes of a layer and its state always match after load");
         return;
     }
     let mut frame = Frame::new::<TURN>(layer, x, state, 0);
@@ -24,7 +25,7 @@ pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
     unsafe { run(&mut frame) };
 }
 
-/// a1: weights, a2: activations; sums of i f g o in t0-t3; t4-t6, a5 and a7 are lost. `$at`: the column's byte in both.
+/// a1: weights, a2: activations; sums of i f g o in t0-t3; t4-t6, a5 and a7 are clobbered. `$v`: the offset of the activation; `$a` to `$d`: the offsets of the weights.
 macro_rules! columns {
     ($([$v:literal $a:literal $b:literal $c:literal $d:literal])*) => {
         concat!($(
@@ -53,7 +54,8 @@ macro_rules! sums {
         )
     };
 }
-/// First rows of pairs, then the products of t0-t3 with the multipliers at `$m`; a1-a5 are lost.
+/// Completes the first rows of pairs, then multiplies t0-t3 by the multipliers at `$m`. a1-a4 are clobbered; a5 is left
+/// as 0xffff0000, which the gates use.
 macro_rules! requantize {
     ($m:literal, $i:literal, $f:literal, $g:literal, $o:literal) => {
         concat!(

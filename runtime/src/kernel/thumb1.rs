@@ -26,6 +26,7 @@ struct Work {
 #[inline]
 pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
     if !layer.fits(x, state) {
+        debug_assert!(false, "the sizes of a layer and its state always match after load");
         return;
     }
     let work = Work { frame: Frame::new::<TURN>(layer, x, state, 0), half_of_t: 1 << 10, half_of_h: 1 << 14 };

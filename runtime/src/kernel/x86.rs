@@ -16,6 +16,7 @@ use core::arch::x86_64::{
 
 use super::pairs;
 use super::plain::plain_dot4;
+use crate::invariant::Guaranteed;
 
 #[cfg(any(test, feature = "unpacked"))]
 pub(crate) use lanes::Lanes;
@@ -38,8 +39,8 @@ pub(crate) fn dot_pairs(weights: &[[i32; 2]], v: &[i16], acc: [i32; 4]) -> [i32;
 #[target_feature(enable = "sse2")]
 fn dot4_sse2(weights: &[[i8; 4]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
     let columns = weights.len().min(v.len());
-    let (two, last) = weights.get(..columns).unwrap_or_default().as_chunks::<2>();
-    let (pairs, last_v) = v.get(..columns).unwrap_or_default().as_chunks::<2>();
+    let (two, last) = weights.get(..columns).guaranteed().as_chunks::<2>();
+    let (pairs, last_v) = v.get(..columns).guaranteed().as_chunks::<2>();
     let mut sums: __m128i = bytemuck::cast(acc);
     for (&w, &v) in two.iter().zip(pairs) {
         let w = _mm_cvtsi64_si128(bytemuck::cast(w));
@@ -56,8 +57,8 @@ fn dot4_sse2(weights: &[[i8; 4]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
 fn dot_pairs_sse2(weights: &[[i32; 2]], v: &[i16], [i, f, g, o]: [i32; 4]) -> [i32; 4] {
     // Two columns of all rows are two words: four columns at a time.
     let columns = (2 * weights.len()).min(v.len()) / 4 * 4;
-    let (four, _) = weights.get(..columns / 2).unwrap_or_default().as_chunks::<2>();
-    let (v_four, _) = v.get(..columns).unwrap_or_default().as_chunks::<4>();
+    let (four, _) = weights.get(..columns / 2).guaranteed().as_chunks::<2>();
+    let (v_four, _) = v.get(..columns).guaranteed().as_chunks::<4>();
     let half = _mm_set1_epi16(128);
     let (mut first, mut second) = (_mm_setzero_si128(), _mm_setzero_si128());
     for (&w, &v) in four.iter().zip(v_four) {
@@ -73,5 +74,5 @@ fn dot_pairs_sse2(weights: &[[i32; 2]], v: &[i16], [i, f, g, o]: [i32; 4]) -> [i
     }
     let ([i0, g0, i1, g1], [f0, o0, f1, o1]): ([i32; 4], [i32; 4]) = (bytemuck::cast(first), bytemuck::cast(second));
     let acc = [i + i0 + i1, f + f0 + f1, g + g0 + g1, o + o0 + o1];
-    pairs::dot_pairs(weights.get(columns / 2..).unwrap_or_default(), v.get(columns..).unwrap_or_default(), acc)
+    pairs::dot_pairs(weights.get(columns / 2..).guaranteed(), v.get(columns..).guaranteed(), acc)
 }

@@ -5,6 +5,8 @@ use crate::features::ONLY_PAIRED;
 use crate::fixed::embedded;
 #[cfg(feature = "widths")]
 use crate::fixed::embedded_wide;
+#[cfg(feature = "widths")]
+use crate::invariant::Guaranteed;
 #[cfg(dsp)]
 use crate::kernel::dsp;
 #[cfg(feature = "widths")]
@@ -49,8 +51,9 @@ impl Embedding<'_> {
         let index = id as usize;
         match self.weight.weights {
             Weights::Bits8(weights) => {
-                let Some(&multiplier) = self.multiplier.get(index) else { return };
-                let Some(row) = row(weights, self.weight.columns, index) else { return };
+                let row = row(weights, self.weight.columns, index);
+                debug_assert!(row.is_some(), "the id is below the vocabulary size");
+                let (Some(&multiplier), Some(row)) = (self.multiplier.get(index), row) else { return };
                 // If `paired16` is the only packing, all sizes suit this kernel.
                 #[cfg(dsp)]
                 if dsp::embed(row, multiplier, x) || ONLY_PAIRED {
@@ -67,11 +70,12 @@ impl Embedding<'_> {
     #[cfg(feature = "widths")]
     #[inline(never)]
     fn embed_other_widths(&self, index: usize, x: &mut [i16]) {
+        debug_assert!(index < self.multiplier.len(), "the id is below the vocabulary size");
         let Some(&multiplier) = self.multiplier.get(index) else { return };
         match self.weight.weights {
             Weights::Bits8(_) => {}
             Weights::Bits4 { .. } => {
-                let (pairs, groups) = self.weight.row_of_groups(index).unwrap_or_default();
+                let (pairs, groups) = self.weight.row_of_groups(index).guaranteed();
                 for ((x, pairs), &group) in x.chunks_mut(GROUP).zip(pieces::<{ GROUP / 2 }, _>(pairs)).zip(groups) {
                     for (x, w) in x.iter_mut().zip(pairs.iter().flat_map(|&byte| pair(byte))) {
                         // Within ±126: 7 · 18.
@@ -80,7 +84,7 @@ impl Embedding<'_> {
                 }
             }
             Weights::Bits16(weights) => {
-                let row = row(weights, self.weight.columns, index).unwrap_or_default();
+                let row = row(weights, self.weight.columns, index).guaranteed();
                 x.iter_mut().zip(row).for_each(|(x, &w)| *x = embedded_wide(w, multiplier));
             }
         }

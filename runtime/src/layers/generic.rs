@@ -5,6 +5,7 @@ use core::num::NonZeroUsize;
 use super::{gru, lstm};
 use crate::activation::{relu, tanh};
 use crate::fixed::requantize;
+use crate::invariant::Guaranteed;
 use crate::layers::State;
 use crate::layers::matrix::Matrix;
 use crate::rows::row;
@@ -66,7 +67,7 @@ impl RowLayer<'_> {
     fn sums(&self, matrix: &Matrix<'_>, unit: usize, v: &[i16], mut sums: [i32; 4]) -> [i32; 4] {
         let gates = self.kind.gates();
         for (gate, sum) in sums.iter_mut().enumerate().take(gates) {
-            *sum = matrix.dot(unit * gates + gate, v, *sum).unwrap_or(0);
+            *sum = matrix.dot(unit * gates + gate, v, *sum).guaranteed();
         }
         sums
     }

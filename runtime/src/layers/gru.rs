@@ -4,6 +4,7 @@ use core::num::NonZeroUsize;
 
 use crate::activation::{sigmoid, tanh};
 use crate::fixed::{requantize, round_shift};
+use crate::invariant::Guaranteed;
 use crate::kernel::dot3;
 use crate::layers::State;
 use crate::rows::{rows, rows_or_empty};
@@ -38,7 +39,7 @@ impl Gru<'_> {
     /// Computes one step. `x`: `[input_size]`, Q15.
     #[inline(never)]
     pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
-        let hidden_size = NonZeroUsize::new(state.h.len()).unwrap_or(NonZeroUsize::MIN);
+        let hidden_size = NonZeroUsize::new(state.h.len()).guaranteed_or(NonZeroUsize::MIN);
         let weights = rows_or_empty(self.weight_ih, self.input_size).zip(rows(self.weight_hh, hidden_size));
         let units = weights.zip(self.bias).zip(self.multiplier_ih.iter().zip(self.multiplier_hh));
         let states = state.c.iter_mut().zip(state.next_h.iter_mut());

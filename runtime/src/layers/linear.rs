@@ -2,6 +2,7 @@
 
 use crate::activation::relu;
 use crate::fixed::requantize;
+use crate::invariant::Guaranteed;
 use crate::layers::matrix::Matrix;
 
 /// The parameters of a layer, borrowed from the file. Its rows are not in pairs.
@@ -38,7 +39,7 @@ impl<'a> Linear<'a> {
     /// Writes max(0, output) of every output to `activations`, `[outputs]`, converted from Q20 to Q15, saturating.
     pub(crate) fn relu(&self, features: &[i16], activations: &mut [i16]) {
         for (index, activation) in activations.iter_mut().enumerate() {
-            let Some(z) = self.get(features, index) else { return };
+            let z = self.get(features, index).guaranteed();
             *activation = relu(z) as i16;
         }
     }

@@ -8,6 +8,8 @@ use core::num::NonZeroUsize;
 use super::State;
 use crate::activation::{sigmoid, tanh};
 use crate::fixed::{requantize, round_shift, saturating_double};
+#[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
+use crate::invariant::Guaranteed;
 pub(crate) use crate::kernel::arguments::Lstm;
 #[cfg(armv7m)]
 use crate::kernel::armv7m;
@@ -49,7 +51,7 @@ impl Lstm<'_> {
     #[inline(always)]
     fn plain_step(&self, x: &[i16], state: &mut State<'_>) {
         // If the size were zero, there would be no unit to compute.
-        let hidden_size = NonZeroUsize::new(state.h.len()).unwrap_or(NonZeroUsize::MIN);
+        let hidden_size = NonZeroUsize::new(state.h.len()).guaranteed_or(NonZeroUsize::MIN);
         let weights = rows_or_empty(self.weight_ih, self.input_size).zip(rows(self.weight_hh, hidden_size));
         let rows = weights.zip(self.bias).zip(self.multiplier_ih.iter().zip(self.multiplier_hh));
         let units = rows.zip(state.c.iter_mut().zip(state.next_h.iter_mut()));

@@ -4,6 +4,7 @@ use core::num::NonZeroUsize;
 
 use crate::activation::{relu, tanh};
 use crate::fixed::requantize;
+use crate::invariant::Guaranteed;
 use crate::kernel::{dot, dot_each};
 use crate::layers::State;
 use crate::rows::{rows, rows_or_empty};
@@ -49,8 +50,8 @@ impl Rnn<'_> {
         let (multiplier_ih, last_multiplier_ih) = fours(self.multiplier_ih);
         let (multiplier_hh, last_multiplier_hh) = fours(self.multiplier_hh);
         let units = 4 * bias.len();
-        let (next_h, last_h) = state.next_h.split_at_mut_checked(units).unwrap_or_default();
-        let hidden_size = NonZeroUsize::new(state.h.len()).unwrap_or(NonZeroUsize::MIN);
+        let (next_h, last_h) = state.next_h.split_at_mut_checked(units).guaranteed();
+        let hidden_size = NonZeroUsize::new(state.h.len()).guaranteed_or(NonZeroUsize::MIN);
         let four = NonZeroUsize::MIN.saturating_add(3);
         let [four_x, four_h] = [self.input_size, hidden_size].map(|columns| columns.saturating_mul(four));
         let weights = rows_or_empty(self.weight_ih, four_x).zip(rows(self.weight_hh, four_h));

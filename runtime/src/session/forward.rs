@@ -3,6 +3,7 @@
 use core::num::NonZeroUsize;
 
 use crate::features::VALUES;
+use crate::invariant::Guaranteed;
 use crate::layers::head::Logits;
 use crate::layers::pooling::merge;
 use crate::layers::visit_state;
@@ -148,12 +149,13 @@ impl<'s> Forward<'s> {
     fn run_both_directions(&mut self) {
         let config = &self.model.config;
         let Scratch { x, first: state, pool: Some(pool), kept: Some(kept), .. } = &mut self.scratch else {
+            debug_assert!(false, "a bidirectional model has a pool and keeps its steps");
             return;
         };
         let (pool, kept) = (&mut **pool, &mut **kept);
         pool.reset();
         let steps = self.steps.min(kept.cap) as usize;
-        let Some(hidden_size) = NonZeroUsize::new(config.hidden_size) else { return };
+        let hidden_size = NonZeroUsize::new(config.hidden_size).guaranteed_or(NonZeroUsize::MIN);
         // If directions are concatenated, the values of the reverse direction come after those of the forward one.
         let reverse_at = if config.merge == Merge::Concat { hidden_size.get() } else { 0 };
         for (layer, cells) in self.model.cells().chunks(2).enumerate() {
@@ -207,13 +209,13 @@ impl<'s> Forward<'s> {
 fn input_of<'x>(model: &Model<'_>, layer: usize, at: usize, kept: &'x Kept<'_>, x: &'x mut [i16]) -> &'x [i16] {
     let (elements, width): (&[i16], usize) = match (layer, model.config.input) {
         (0, Input::Tokens) => {
-            model.embedding.embed(kept.ids.get(at).copied().unwrap_or(0) as u32, x);
+            model.embedding.embed(kept.ids.get(at).copied().guaranteed() as u32, x);
             return x;
         }
         (0, Input::Values) => (kept.inputs, model.config.embedding_dim),
         _ => (kept.below, 2 * model.config.hidden_size),
     };
-    NonZeroUsize::new(width).and_then(|width| row(elements, width, at)).unwrap_or(&[])
+    NonZeroUsize::new(width).and_then(|width| row(elements, width, at)).guaranteed()
 }
 
 fn copy(from: &[i16], to: &mut [i16], begin: usize) {

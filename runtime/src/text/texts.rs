@@ -1,5 +1,6 @@
 //! A table of texts in a device file.
 
+use crate::invariant::Guaranteed;
 use crate::text::is_utf8;
 
 /// A table of texts in a device file, for example the labels or the vocabulary, borrowed from it.
@@ -72,6 +73,6 @@ impl<'a> Texts<'a> {
     /// All texts in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a str> + use<'a> {
         let texts = *self;
-        (0..self.len()).map(move |i| texts.get(i).unwrap_or(""))
+        (0..self.len()).map(move |i| texts.get(i).guaranteed())
     }
 }

@@ -5,6 +5,8 @@ use core::num::NonZeroUsize;
 use super::State;
 #[cfg(any(test, not(dsp)))]
 use super::{requantize_rows, unit};
+#[cfg(any(test, not(dsp)))]
+use crate::invariant::Guaranteed;
 pub(crate) use crate::kernel::arguments::Paired;
 #[cfg(any(test, not(dsp)))]
 use crate::kernel::dot_pairs;
@@ -108,8 +110,7 @@ impl<'a> Paired<'a> {
         let states = state.c.iter_mut().zip(state.next_h.iter_mut());
         for (index, (record, (c, h))) in self.records().zip(states).enumerate() {
             let ready = sums.and_then(|sums| sums.as_chunks().0.get(index).copied());
-            let sums =
-                ready.unwrap_or_else(|| dot_pairs(record.weight_ih, x, biases(record.start).unwrap_or_default()));
+            let sums = ready.unwrap_or_else(|| dot_pairs(record.weight_ih, x, biases(record.start).guaranteed()));
             let from_h = requantize_rows(dot_pairs(record.weight_hh, state.h, [0; 4]), &record.multiplier_hh);
             let from_x = requantize_rows(sums, &record.multiplier_ih);
             let z = |row: usize| (from_x[row] + from_h[row]) << self.shift;
