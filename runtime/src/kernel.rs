@@ -1,10 +1,11 @@
-//! The innermost loops. Only these have variants; all give the same bits.
+//! The kernels: dot products and whole steps, with variants for processors. All variants give the same bits.
 //!
-//! [`dot4`] is the dot products of one unit's rows in the packing `interleaved4`. [`plain_dot4`] is plain and defines what is computed;
-//! `walk` computes the same on small cores, where the compiler needs to be told in which order. `pairs` is the like for `paired16`.
-//! Where a core earns it there is a whole step in its own instructions, gates and all: `thumb1`, `armv7m` and `rv32` for `interleaved4`,
-//! `dsp` for `paired16`. Hosts have `x86`, and there `x86::lanes` for copies of the weights. The step of the layer defines it, and `cargo
-//! xtask bench device` compares the states after every step with the host's, also where all operands are at the ends of their ranges.
+//! Dot products: [`dot4`] computes four rows in the packing `interleaved4`; `plain` defines the result, and `walk` computes it on small cores,
+//! where the compiler must be told the order. `pairs` does the same for `paired16`, and `x86` is for hosts with SSE2.
+//!
+//! Whole steps, gates included: `thumb1`, `armv7m` and `rv32` for `interleaved4`, `dsp` for `paired16`, and `x86::lanes` for copies of the
+//! weights on hosts with AVX2. The plain step of the layer defines the result. `cargo xtask bench device` compares the states after every step
+//! with those of the host, also with all operands at the ends of their ranges.
 
 pub(crate) mod arguments;
 #[cfg(armv7m)]

@@ -57,6 +57,7 @@ fn checks(stages: &mut Stages) -> Result<()> {
         clippy(stages, &format!("clippy, runtime, {target}"), &root, &arguments);
         stages.check(&format!("no panic, no allocator, {target}"), || proof::check(target));
     }
+    stages.check("each feature of the runtime", each_feature);
     stages.check("code size", size::check);
     // No other stage builds this feature.
     clippy(stages, "clippy, trainer with hub", &root, &["-p", "tern-trainer", "--lib", "--features", "hub"]);
@@ -75,4 +76,15 @@ fn checks(stages: &mut Stages) -> Result<()> {
 
 fn clippy(stages: &mut Stages, name: &str, folder: &Path, arguments: &[&str]) {
     stages.check(name, || run(cargo(folder).arg("clippy").args(arguments).args(["--", "-D", "warnings"])));
+}
+
+/// Checks the runtime with each of its features alone, beside one packing that every build needs. Prints a line for each.
+fn each_feature() -> Result<()> {
+    for feature in size::default_features()?.iter().map(String::as_str).chain(["defmt", "write", "unpacked", "testing"]) {
+        let features = if feature == "paired16" { feature.to_owned() } else { format!("interleaved4,{feature}") };
+        println!("tern-runtime with {features}");
+        let arguments = ["check", "--quiet", "-p", "tern-runtime", "--no-default-features", "--features", &features];
+        run(cargo(&repo::root()).args(arguments).env("RUSTFLAGS", "-D warnings"))?;
+    }
+    Ok(())
 }

@@ -100,7 +100,7 @@ fn by_feature(json: bool, without: &Size) -> Result<()> {
 }
 
 /// Returns the default features of the runtime.
-fn default_features() -> Result<Vec<String>> {
+pub fn default_features() -> Result<Vec<String>> {
     let manifest = fs::read_to_string(repo::root().join("runtime").join("Cargo.toml"))?;
     let list = manifest.split_once("\ndefault = [").and_then(|(_, rest)| rest.split_once(']'));
     let (list, _) = list.context("runtime/Cargo.toml: expected a list `default` of features")?;

@@ -2,35 +2,37 @@
 
 use core::num::NonZeroUsize;
 
-/// One layer's state, in the caller's scratch.
+/// The state of one layer, in the caller's scratch.
 #[derive(Debug, Default)]
 pub(crate) struct State<'s> {
-    /// The hidden state. `[hidden_size]`, Q15.
+    /// The hidden state, `[hidden_size]`, Q15.
     pub h: &'s mut [i16],
-    /// Where a step builds the next hidden state. `[hidden_size]`.
+    /// Memory for the next hidden state, `[hidden_size]`.
     pub next_h: &'s mut [i16],
-    /// `[hidden_size]`: of LSTM the cell state, Q20; of GRU the hidden state in Q30; empty for plain cells.
+    /// The finer state, `[hidden_size]`: the cell state of an LSTM in Q20, the hidden state of a GRU in Q30; empty for
+    /// plain cells.
     pub c: &'s mut [i32],
 }
 
 impl State<'_> {
-    /// Before the first step.
+    /// Sets the state before the first step.
     pub(crate) fn reset(&mut self) {
         self.h.fill(0);
         self.c.fill(0);
     }
 }
 
-/// One layer's parameters in the packing `interleaved4`, borrowed from the file. The last dimension is the gate: `i f g o`.
+/// The parameters of one direction of an LSTM layer in the packing `interleaved4`, borrowed from the file. The last
+/// dimension is the gate: `i f g o`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lstm<'a> {
-    /// E: the size of `x`.
+    /// The input size E.
     pub input_size: NonZeroUsize,
     /// `[hidden_size · input_size][4]`
     pub weight_ih: &'a [[i8; 4]],
     /// `[hidden_size · hidden_size][4]`
     pub weight_hh: &'a [[i8; 4]],
-    /// `[hidden_size][4]`, in units of the input half's accumulators
+    /// `[hidden_size][4]`, in units of the input projection's accumulators
     pub bias: &'a [[i32; 4]],
     /// `[hidden_size][4]`
     pub multiplier_ih: &'a [[i16; 4]],
@@ -41,8 +43,7 @@ pub(crate) struct Lstm<'a> {
 }
 
 impl Lstm<'_> {
-    /// Whether all sizes fit each other and none is zero: always so after load, and in the scratch as a session divides it. Kernels in
-    /// assembly rely on it.
+    /// Returns true if all sizes match and none is zero. This always holds after load; kernels in assembly rely on it.
     #[cfg(any(armv7m, thumb1, rv32))]
     #[inline(always)]
     pub(crate) fn fits(&self, x: &[i16], state: &State<'_>) -> bool {
@@ -54,12 +55,12 @@ impl Lstm<'_> {
     }
 }
 
-/// One layer's parameters in the packing `paired16`, borrowed from the file.
+/// The parameters of one direction of an LSTM layer in the packing `paired16`, borrowed from the file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Paired<'a> {
-    /// E: the size of `x`. A multiple of 4.
+    /// The input size E, a multiple of 4.
     pub input_size: NonZeroUsize,
-    /// H. A multiple of 4.
+    /// The hidden size H, a multiple of 4.
     pub hidden_size: NonZeroUsize,
     /// `[hidden_size][H + 10 + E]`, see [`Record`]
     pub units: &'a [i32],
@@ -70,23 +71,23 @@ pub(crate) struct Paired<'a> {
 }
 
 #[cfg(dsp)]
-/// What a step needs to know of a layer, made once. Distances are of code, and 1 for Thumb.
+/// The parts of a step that depend on the layer only, computed once. Distances are in bytes of code, plus 1 for Thumb.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Plan {
-    /// What the upper half of a sum's upper word begins with in the recurrent half: below zero until the last turn, whatever the sum carries,
-    /// for half a turn's worth is added.
+    /// The initial value of the upper half of a sum's upper word in the recurrent projection. It is negative until the
+    /// last turn of the loop; half a turn is added so that a carry of the sum does not matter.
     pub turns_hh: usize,
-    /// −H
+    /// −H: the negative number of units.
     pub units: isize,
-    /// From `x` to its end.
+    /// The bytes of `x`.
     pub x_bytes: usize,
-    /// How far into the loop of the input half to enter.
+    /// The distance into the loop of the input projection at which to enter.
     pub enter_ih: usize,
     /// 0 … 8
     pub shift: u32,
-    /// How far into the loop of the recurrent half to enter.
+    /// The distance into the loop of the recurrent projection at which to enter.
     pub enter_hh: usize,
-    /// How far from the gates to go on.
+    /// The distance from the gates at which to continue.
     pub gates: usize,
 }

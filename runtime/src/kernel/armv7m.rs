@@ -1,7 +1,7 @@
 //! An LSTM step over `interleaved4` for Cortex-M3: ARMv7-M without DSP instructions.
 //!
-//! A column is nine instructions: its activation, and for each of four rows a weight and a multiply-accumulate. The compiler's are as
-//! many; what it makes of a unit's begin and end, with all that a step needs in memory at some time, is half as long again as this.
+//! A column takes nine instructions: its activation, and a weight and a multiply-accumulate for each of four rows.
+//! Compiled code takes as many, but for the begin and the end of a unit it takes half as many again, because it spills.
 //! [`Lstm::plain_step`](crate::layers::lstm::Lstm::plain_step) defines the result.
 #![allow(unsafe_code)]
 
@@ -10,7 +10,7 @@ use core::arch::naked_asm;
 use super::arguments::{Lstm, State};
 use super::frame::Frame;
 
-/// Columns of one turn of the loop.
+/// The columns of one turn of the loop.
 const TURN: usize = 16;
 
 /// See [`Lstm::step`]; `h` and `next_h` are not exchanged.
@@ -25,7 +25,7 @@ pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
     unsafe { run(&frame) };
 }
 
-/// r0: weights, r1: activations; sums of i f g o in r4-r7; r3 and r8 are lost.
+/// The columns of four rows. r0: weights, r1: activations; sums of i f g o in r4-r7. r3 and r8 are clobbered.
 macro_rules! columns {
     ($([$a:literal $b:literal $c:literal $d:literal])*) => {
         concat!($(
@@ -37,7 +37,7 @@ macro_rules! columns {
         )*)
     };
 }
-/// The sums of one half, from r1 to r2 by turns, then to where `$end` says.
+/// The sums of one projection: from r1 to r2 by turns, then to the end in `$end`.
 macro_rules! sums {
     ($end:literal) => {
         concat!(
@@ -52,7 +52,7 @@ macro_rules! sums {
         )
     };
 }
-/// First rows of pairs, then the products with the multipliers that `$m` points at; r1-r3 are lost.
+/// Completes the first rows of pairs, then multiplies by the multipliers at `$m`. r1-r3 are clobbered.
 macro_rules! requantize {
     ($m:literal) => {
         concat!(
@@ -68,7 +68,7 @@ macro_rules! requantize {
         )
     };
 }
-/// Replaces a pre-activation by its activation, whose value is the upper half; r2 and r3 are lost.
+/// Replaces a pre-activation by its activation, in the upper half. r2 and r3 are clobbered.
 macro_rules! activate {
     ($z:literal, $table:literal) => {
         concat!(
@@ -90,7 +90,7 @@ macro_rules! activate {
     };
 }
 
-/// All units of a step.
+/// Computes all units of a step.
 ///
 /// # Safety
 /// `frame` is as [`step`] makes it.

@@ -1,10 +1,9 @@
-//! A point in the order of things that the compiler keeps.
+//! A point in the order of computation that the compiler keeps.
 //!
-//! A value that has gone through an `asm!` block, be it an empty one, is computed before the block and nowhere else. Where
-//! registers are few this keeps the compiler from delaying a result and spilling all that it is made of.
-#![allow(unsafe_code)]
+//! A value that passes through an `asm!` block, even an empty one, is computed before the block. On cores with few
+//! registers this keeps the compiler from delaying a result and spilling its operands.
 
-/// Gives back its argument; all four values are computed here.
+/// Returns its argument; all four values are computed here.
 #[cfg(any(target_arch = "arm", target_arch = "riscv32"))]
 #[inline(always)]
 pub(crate) fn compiler_barrier([mut a, mut b, mut c, mut d]: [i32; 4]) -> [i32; 4] {
@@ -20,7 +19,7 @@ pub(crate) fn compiler_barrier([mut a, mut b, mut c, mut d]: [i32; 4]) -> [i32; 
     [a, b, c, d]
 }
 
-/// Gives back its argument: other cores have registers enough.
+/// Returns its argument: other cores have enough registers.
 #[cfg(not(any(target_arch = "arm", target_arch = "riscv32")))]
 #[inline(always)]
 pub(crate) fn compiler_barrier(values: [i32; 4]) -> [i32; 4] {

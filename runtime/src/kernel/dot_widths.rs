@@ -1,11 +1,11 @@
-//! The dot products of weights of 4 and of 16 bits: plain, on every target.
+//! The dot products of 4-bit and 16-bit weights: plain Rust on every target.
 
 use crate::rows::pieces;
 
-/// Columns of a group of 4-bit weights, which share a multiplier.
+/// The columns of a group of 4-bit weights, which share a multiplier.
 pub(crate) const GROUP: usize = 16;
 
-/// The two weights of a byte, before they are multiplied.
+/// The two weights in a byte, before they are multiplied.
 #[inline(always)]
 pub(crate) fn pair(byte: u8) -> [i8; 2] {
     [(byte as i8) << 4 >> 4, (byte as i8) >> 4]

@@ -1,12 +1,13 @@
-//! An LSTM step over `paired16` records, for cores with the DSP instructions of ARMv7E-M: Cortex-M4, M7.
+//! An LSTM step over `paired16` records, for cores with the DSP instructions of ARMv7E-M: Cortex-M4 and M7.
 //!
-//! A word of weights holds two columns of a pair of rows, 256·a + b each. Three instructions do four multiply-accumulates: SMLALD adds
-//! both columns of 256·a + b to a sum of 64 bits, SXTB16 leaves b, SMLAD adds that to one of 32. Sixteen columns make a turn; a
-//! half whose columns are no whole turns enters its first one midway. All registers are taken: what the unit needs before and after
-//! its sums lies in a [`Frame`] on the stack and comes by one LDM, with the address to go on from. The turns of the recurrent half
-//! are counted in the upper half of a sum's upper word, which the sum, below 2^40, leaves free.
+//! A word of weights holds two columns of a pair of rows, 256·a + b each. Three instructions do four
+//! multiply-accumulates: SMLALD adds both columns of 256·a + b to a 64-bit sum, SXTB16 extracts b, and SMLAD adds b to
+//! a 32-bit sum. Sixteen columns make a turn of the loop. If the columns are not a multiple of 16, the first turn is
+//! entered in the middle. All registers are in use: the values that the unit needs before and after its sums are on the
+//! stack and are loaded by one LDM, together with the address at which to continue. The turns of the recurrent
+//! projection are counted in the upper half of a sum's upper word, which the sum, below 2^40, does not use.
 //!
-//! Every result is that of [`Paired::plain_step`](crate::layers::lstm::Paired::plain_step), which defines it.
+//! [`Paired::plain_step`](crate::layers::lstm::Paired::plain_step) defines the result.
 #![allow(unsafe_code)]
 
 pub(super) mod dot;
@@ -16,19 +17,19 @@ use core::arch::{asm, naked_asm};
 use super::arguments::{Paired, Plan, State};
 use crate::activation::{SIGMOID, TANH};
 
-/// Columns of one block, and blocks of one turn.
+/// The columns of a block, and the blocks of a turn.
 const BLOCK: usize = 4;
 const TURN: usize = 4;
-/// Bytes of code that a block takes.
+/// The bytes of code of a block.
 const BLOCK_BYTES: usize = 56;
-/// How far from the loop of the input half the code for ready-made sums is, how far from the gates what shifts their pre-activations, and 1
-/// for Thumb: both stand before.
+/// The distance from the loop of the input projection to the code for precomputed sums, and from the gates to the code
+/// that shifts their pre-activations; both come before, and 1 is added for Thumb.
 const FOLDED: usize = 1usize.wrapping_sub(24);
 const SHIFTED: usize = 1usize.wrapping_sub(20);
 
 /// The plan of a layer. input_size, hidden_size: multiples of [`BLOCK`].
 pub(crate) fn plan(input_size: usize, hidden_size: usize, shift: u32) -> Plan {
-    // Past the blocks that the first turn lacks.
+    // Skips the blocks that the first turn does not need.
     let enter = |columns: usize| ((columns / BLOCK).wrapping_neg() % TURN) * BLOCK_BYTES + 1;
     let turns_hh = (hidden_size / BLOCK).div_ceil(TURN);
     Plan {
@@ -54,25 +55,25 @@ pub(crate) fn step(layer: &Paired<'_>, x: &[i16], state: &mut State<'_>) {
 /// See [`Paired::step_folded`].
 pub(crate) fn step_folded(layer: &Paired<'_>, sums: &[i32], state: &mut State<'_>) {
     if cfg!(feature = "folding") && sums.len() == 4 * layer.hidden_size.get() {
-        // Where `x` ends there stand the bytes of a unit's weights, which are stepped over.
+        // In place of the end of `x`, the plan holds the bytes of a unit's input weights, which are skipped.
         let x_bytes = (4 * layer.input_size.get()).wrapping_sub(sums.as_ptr().addr());
         step_by(&Plan { x_bytes, enter_ih: FOLDED, ..layer.plan }, layer, sums.as_ptr().cast(), state);
     }
 }
 
-/// A step whose input half reads from `x` as the plan says.
+/// A step whose input projection reads from `x` as the plan requires.
 #[inline(always)]
 fn step_by(plan: &Plan, layer: &Paired<'_>, x: *const i16, state: &mut State<'_>) {
     let units = layer.hidden_size.get();
-    // Not zero unless all are as long.
+    // Zero only if all lengths are equal.
     let lens = (state.h.len() ^ units) | (state.next_h.len() ^ units) | (state.c.len() ^ units);
-    // Always so in the scratch as a session divides it; here it is what the block below relies on.
+    // The scratch of a session is always aligned; the block below relies on it.
     let together = x.addr() | state.h.as_ptr().addr();
     if !together.is_multiple_of(4) || lens != 0 {
         debug_assert!(false, "the sizes of a layer and its state always match after load");
         return;
     }
-    // Before the step: nothing of it is wanted after.
+    // Before the step, so that nothing needs to be kept for afterwards.
     core::mem::swap(&mut state.h, &mut state.next_h);
     let (h, c, next_h) = (state.next_h.as_ptr(), state.c.as_mut_ptr(), state.h.as_mut_ptr());
     // SAFETY: the records are as many and as long as `units` and the input size ask for, both whole blocks and not zero, by `Paired::new`;
@@ -81,8 +82,9 @@ fn step_by(plan: &Plan, layer: &Paired<'_>, x: *const i16, state: &mut State<'_>
     unsafe { run(plan, x, h, layer.units.as_ptr(), c, next_h) };
 }
 
-/// See [`Embedding::embed`](crate::layers::embedding::Embedding::embed); does nothing and says so unless there are whole words to write. With m · 2^9, `(w · m) >> 7` is the upper part of a product of
-/// 32 and 16 bits, one instruction.
+/// See [`Embedding::embed`](crate::layers::embedding::Embedding::embed). Returns false and does nothing unless whole
+/// words can be written. With m · 2^9, `(w · m) >> 7` is the upper part of a product of 32 and 16 bits: one
+/// instruction.
 #[inline(always)]
 pub(crate) fn embed(weights: &[i8], multiplier: i16, x: &mut [i16]) -> bool {
     let end = x.as_ptr_range().end;
@@ -122,7 +124,8 @@ pub(crate) fn embed(weights: &[i8], multiplier: i16, x: &mut [i16]) -> bool {
     true
 }
 
-/// Columns: words r8-r11 of `paired16`, activations r12 and lr. Sums: i, f in r2, r3 and f in r4; g, o in r5, r6 and o in r7.
+/// The columns of a turn: words of `paired16` in r8-r11, activations in r12 and lr. Sums: i, f in r2, r3, and f in r4;
+/// g, o in r5, r6, and o in r7.
 macro_rules! turn {
     () => {
         concat!(block!(), block!(), block!(), block!())
@@ -139,13 +142,13 @@ macro_rules! block {
         )
     };
 }
-/// The sums of first rows: 64 bits >> 8.
+/// The sums of the first rows: 64 bits >> 8.
 macro_rules! first_rows {
     () => {
         "lsrs r2, r2, #8\n orr r2, r2, r3, lsl #24\n lsrs r5, r5, #8\n orr r5, r5, r6, lsl #24\n"
     };
 }
-/// Or its sums are ready-made: 24 bytes of code, as `FOLDED` says.
+/// Loads a precomputed input projection: 24 bytes of code, as `FOLDED` requires.
 #[cfg(feature = "folding")]
 macro_rules! ready_made {
     () => {
@@ -161,7 +164,7 @@ macro_rules! ready_made {
         ""
     };
 }
-/// Replaces a pre-activation by its activation, whose value is the upper half; lr is lost.
+/// Replaces a pre-activation by its activation, in the upper half. lr is clobbered.
 macro_rules! activate {
     ($z:literal, $table:literal) => {
         concat!(
@@ -180,7 +183,7 @@ macro_rules! activate {
     };
 }
 
-/// All units of a step. What it works with lies at the stack pointer, in the order in which it is loaded:
+/// Computes all units of a step. Its values are at the stack pointer, in the order in which they are loaded:
 ///
 /// | from | for | registers | what |
 /// |---|---|---|---|
@@ -221,7 +224,7 @@ unsafe extern "C" fn run(
         "ldm lr, {{r3, r6, r7, r10}}",
         "push {{r3-r10, r12}}",
         "mov r3, r4",
-        // A unit: its recurrent half.
+        // A unit: its recurrent projection.
         "2:",
         "ldm r3, {{r1-r7, pc}}",
         ".p2align 2",
@@ -236,7 +239,7 @@ unsafe extern "C" fn run(
         "smulwb r5, r5, r9",
         "smulwt r7, r7, r9",
         "push {{r2, r4, r5, r7, r10, r11}}",
-        // Its input half.
+        // Its input projection.
         "ldr r1, [sp, #92]",
         "ldmia r0!, {{r2-r7}}",
         "ldr pc, [sp, #100]",
@@ -255,7 +258,7 @@ unsafe extern "C" fn run(
         "smlawb r5, r5, lr, r8",
         "smlawt r7, r7, lr, r9",
         "ldm sp, {{r1, r3, r6, r8-r12, pc}}",
-        // The gates, shifted first where the layer has a shift.
+        // The gates; if the layer has a shift, the pre-activations are shifted first.
         ".p2align 2",
         "5:",
         "ldr lr, [sp, #80]",

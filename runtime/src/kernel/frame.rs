@@ -1,12 +1,12 @@
-//! What the assembly steps over `interleaved4` keep in memory.
+//! The arguments of the assembly steps over `interleaved4`, in memory.
 
 use super::arguments::{Lstm, State};
 use crate::activation::{SIGMOID, TANH};
 
-/// What a step works with. The assembly knows the order.
+/// The arguments of a step. The assembly depends on their order.
 #[repr(C)]
 pub(super) struct Frame {
-    /// Where the values begin, where the last turn of the loop ends, where they end.
+    /// The addresses of the first value, of the end of the last whole turn, and of the end.
     x: [*const i16; 3],
     h: [*const i16; 3],
     c: *mut i32,
@@ -15,7 +15,7 @@ pub(super) struct Frame {
     shift: u32,
     sigmoid: *const i32,
     tanh: *const i32,
-    /// The parameters, each by the unit.
+    /// The parameters, ordered by unit.
     weight_hh: *const [i8; 4],
     weight_ih: *const [i8; 4],
     bias: *const [i32; 4],
@@ -24,7 +24,8 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// `TURN`: columns of one turn of the loop. `origin`: the entry of the tables that an index counts from.
+    /// The frame of a step. `TURN`: the columns of one turn of the loop. `origin`: the entry of the tables from which
+    /// an index is counted.
     #[inline(always)]
     pub(super) fn new<const TURN: usize>(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>, origin: usize) -> Self {
         let parts = |v: &[i16]| [v.as_ptr(), v.as_ptr().wrapping_add(v.len() / TURN * TURN), v.as_ptr_range().end];

@@ -1,9 +1,9 @@
-//! Hosts without whole steps of their own.
+//! A stand-in for hosts without kernels for whole steps.
 
 use super::arguments::State;
 use super::unpacked_weights::UnpackedWeights;
 
-/// There is none of these.
+/// A type without values.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Lanes {}
 

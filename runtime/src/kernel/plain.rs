@@ -7,7 +7,7 @@ pub(crate) fn plain_dot4(weights: &[[i8; 4]], v: &[i16], acc: [i32; 4]) -> [i32;
     weights.iter().zip(v).fold(acc, |acc, (w, &v)| column(w, v, acc))
 }
 
-/// One column's part of four rows.
+/// Adds the part of one column to four rows.
 #[allow(dead_code)]
 #[inline(always)]
 pub(crate) fn column(w: &[i8; 4], v: i16, [a, b, c, d]: [i32; 4]) -> [i32; 4] {

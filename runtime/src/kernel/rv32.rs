@@ -1,8 +1,9 @@
-//! An LSTM step over `interleaved4` for RISC-V with 32 bits and multiplication: rv32imc, rv32imac.
+//! An LSTM step over `interleaved4` for 32-bit RISC-V with multiplication: rv32imc, rv32imac.
 //!
-//! A column is 13 instructions: its activation, and for each of four rows a weight, a product, a sum. The compiler's are as many; between the
-//! columns it spills, and checks what is known. Here the registers suffice: both halves' columns are one subroutine. A product of two signed
-//! halves of words is MULH of both in upper halves. [`Lstm::plain_step`](crate::layers::lstm::Lstm::plain_step) defines the result.
+//! A column takes 13 instructions: its activation, and a weight, a product and a sum for each of four rows. Compiled
+//! code takes as many, but it spills between the columns and checks bounds. Here the registers suffice, and one
+//! subroutine serves the columns of both projections. The product of two signed 16-bit numbers is MULH of both in upper
+//! halves. [`Lstm::plain_step`](crate::layers::lstm::Lstm::plain_step) defines the result.
 #![allow(unsafe_code)]
 
 use core::arch::naked_asm;
@@ -10,7 +11,7 @@ use core::arch::naked_asm;
 use super::arguments::{Lstm, State};
 use super::frame::Frame;
 
-/// Columns of one turn of the loop.
+/// The columns of one turn of the loop.
 const TURN: usize = 8;
 
 /// See [`Lstm::step`]; `h` and `next_h` are not exchanged.
@@ -25,8 +26,8 @@ pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
     unsafe { run(&mut frame) };
 }
 
-/// a1: weights, a2: activations; sums of i f g o in t0-t3; t4-t6, a5 and a7 are clobbered. `$v`: the offset of the activation; `$a` to `$d`: the offsets of the weights.
-macro_rules! columns {
+/// The columns of four rows. a1: weights, a2: activations; sums of i f g o in t0-t3. t4-t6, a5 and a7 are clobbered.
+/// `$v`: the offset of the activation; `$a` to `$d`: the offsets of the weights.
     ($([$v:literal $a:literal $b:literal $c:literal $d:literal])*) => {
         concat!($(
             "lh a5, ", $v, "(a2)\n",
@@ -36,7 +37,7 @@ macro_rules! columns {
         )*)
     };
 }
-/// The sums of one half whose weights, and places of activations, the frame has there.
+/// The sums of one projection. The arguments are the offsets in the frame of the weights and of the activations.
 macro_rules! sums {
     ($weights:literal, $begin:literal, $turns_end:literal, $end:literal) => {
         concat!(
@@ -82,7 +83,7 @@ macro_rules! requantize {
         )
     };
 }
-/// Replaces a pre-activation by its activation, whose value is the upper half; a1 and a2 are lost, a3 is 256.
+/// Replaces a pre-activation by its activation, in the upper half. a1 and a2 are clobbered; a3 is 256.
 macro_rules! activate {
     ($z:literal, $table:literal) => {
         concat!(
@@ -111,8 +112,8 @@ macro_rules! activate {
     };
 }
 
-/// All units of a step. s0-s3: the input half's part of the pre-activations. s4: shift, s5: sigmoid, s6: tanh, s7: `c`, s8: `next_h`, s9: end of
-/// `c`; s10: biases, s11 and a6: multipliers of the input and the recurrent half.
+/// Computes all units of a step. s0-s3: pre-activations of the input projection; s4: shift; s5: sigmoid; s6: tanh; s7:
+/// `c`; s8: `next_h`; s9: end of `c`; s10: biases; s11 and a6: multipliers of the input and the recurrent projection.
 ///
 /// # Safety
 /// `frame` is as [`step`] makes it.
@@ -145,7 +146,7 @@ unsafe extern "C" fn run(frame: *mut Frame) {
         "lw s10, 56(a0)",
         "lw s11, 60(a0)",
         "lw a6, 64(a0)",
-        // A unit: its input half.
+        // A unit: its input projection.
         "2:",
         "lw t0, 0(s10)",
         "lw t1, 4(s10)",
@@ -154,7 +155,7 @@ unsafe extern "C" fn run(frame: *mut Frame) {
         "addi s10, s10, 16",
         sums!("52", "0", "4", "8"),
         requantize!("s11", "s0", "s1", "s2", "s3"),
-        // Its recurrent half.
+        // Its recurrent projection.
         "li t0, 0",
         "li t1, 0",
         "li t2, 0",
@@ -222,7 +223,7 @@ unsafe extern "C" fn run(frame: *mut Frame) {
         "not t0, t0",
         "xor t0, t0, a1",
         "j 7b",
-        // The sums of a half: from a2 to a3 by turns, then by columns to a4.
+        // The sums of a projection: from a2 to a3 by turns, then by columns to a4.
         "6:",
         "beq a2, a3, 4f",
         "3:",

@@ -1,9 +1,10 @@
-//! An LSTM step over `interleaved4` for Cortex-M0, M0+ and M23, in their own instructions.
+//! An LSTM step over `interleaved4` for Cortex-M0, M0+ and M23.
 //!
-//! These cores multiply in eight registers and can add into eight others, load signed bytes only at the sum of two registers, and
-//! have no multiply-accumulate and no long product. The compiler spills; here everything has its place: while a half is summed, four
-//! sums in `r8`-`r11`, the four offsets of a column's weights in `r4`-`r7`; all else on the stack. A column is 15 instructions, less
-//! a quarter. [`Lstm::plain_step`](crate::layers::lstm::Lstm::plain_step) defines the result.
+//! These cores multiply in eight registers and can only add to eight others. They load signed bytes only at the sum of
+//! two registers, and have no multiply-accumulate and no long product, so compiled code spills. Here, while a
+//! projection is summed, the four sums are in `r8`-`r11` and the four offsets of a column's weights in `r4`-`r7`;
+//! everything else is on the stack. A column takes 14.75 instructions.
+//! [`Lstm::plain_step`](crate::layers::lstm::Lstm::plain_step) defines the result.
 #![allow(unsafe_code)]
 
 use core::arch::naked_asm;
@@ -11,10 +12,11 @@ use core::arch::naked_asm;
 use super::arguments::{Lstm, State};
 use super::frame::Frame;
 
-/// Columns of one turn of the loop.
+/// The columns of one turn of the loop.
 const TURN: usize = 8;
 
-/// What a step works with, at the stack pointer while it runs; above it there are four words more, for a unit's input half.
+/// The arguments of a step, at the stack pointer while it runs. Above them are four words for the input projection of a
+/// unit.
 #[repr(C)]
 struct Work {
     frame: Frame,
@@ -34,7 +36,8 @@ pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
     unsafe { run(&work) };
 }
 
-/// r0: weights, r1: activations, of which `$at` is the offset; sums of i f g o in r8-r11; r2 and r3 are lost.
+/// One column of four rows. r0: weights, r1: activations, at the offset `$at`; sums of i f g o in r8-r11. r2 and r3 are
+/// clobbered.
 macro_rules! column {
     ($at:literal) => {
         concat!(
@@ -54,7 +57,7 @@ macro_rules! two_columns {
         concat!(column!("r4"), column!("r6"), "adds r1, #4\n")
     };
 }
-/// The sums of one half: by turns to what `$turns_end` says, then by columns to `$end`. Weights from `$weights` on.
+/// The sums of one projection: by turns to `$turns_end`, then by columns to `$end`. Weights begin at `$weights`.
 macro_rules! sums {
     ($weights:literal, $begin:literal, $turns_end:literal, $end:literal) => {
         concat!(
@@ -85,7 +88,7 @@ macro_rules! sums {
         )
     };
 }
-/// One sum, by halves, with the multiplier at r1 + `$at`; r2 and r3 are lost.
+/// Multiplies one sum, by halves, by the multiplier at r1 + `$at`. r2 and r3 are clobbered.
 macro_rules! product {
     ($acc:literal, $at:literal) => {
         concat!(
@@ -110,7 +113,8 @@ macro_rules! product {
         )
     };
 }
-/// First rows of pairs, then the products with the multipliers that `$m` says: from r8-r11 to r4-r7; r1-r3 are lost.
+/// Completes the first rows of pairs, then multiplies by the multipliers at `$m`: from r8-r11 to r4-r7. r1-r3 are
+/// clobbered.
 macro_rules! requantize {
     ($m:literal) => {
         concat!(
@@ -129,7 +133,7 @@ macro_rules! requantize {
         )
     };
 }
-/// Replaces a pre-activation by its activation, whose value is the upper half, from the table at r0; r2 and r3 are lost.
+/// Replaces a pre-activation by its activation, in the upper half, from the table at r0. r2 and r3 are clobbered.
 macro_rules! activate {
     ($z:literal) => {
         concat!(
@@ -156,7 +160,7 @@ macro_rules! activate {
     };
 }
 
-/// All units of a step.
+/// Computes all units of a step.
 ///
 /// # Safety
 /// `frame` is as [`step`] makes it.
@@ -179,7 +183,7 @@ unsafe extern "C" fn run(work: *const Work) {
         "stmia r1!, {{r2-r7}}",
         "ldmia r0!, {{r2}}",
         "stmia r1!, {{r2}}",
-        // A unit: its input half.
+        // A unit: its input projection.
         "2:",
         "ldr r0, [sp, #56]",
         "ldmia r0!, {{r4-r7}}",
@@ -192,7 +196,7 @@ unsafe extern "C" fn run(work: *const Work) {
         requantize!("60"),
         "add r2, sp, #76",
         "stmia r2!, {{r4-r7}}",
-        // Its recurrent half.
+        // Its recurrent projection.
         "movs r4, #0",
         "mov r8, r4",
         "mov r9, r4",

@@ -5,34 +5,34 @@ use alloc::vec::Vec;
 use core::num::NonZeroUsize;
 use tern_format::Cell;
 
-/// Units that a step computes side by side.
+/// The number of units that a step computes at once.
 pub(crate) const LANES: usize = 8;
 
-/// Two columns' weights of one row of [`LANES`] units, as wide as `v`.
+/// The weights of two columns of one row for [`LANES`] units, as wide as `v`.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(32))]
 pub(crate) struct Columns(pub [[i16; 2]; LANES]);
 
-/// A number of [`LANES`] units.
+/// One number for each of [`LANES`] units.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(32))]
 pub(crate) struct Words(pub [i32; LANES]);
 
-/// One half of a layer, in blocks of units, the last filled up with zeros. A block has `sides` times [`LANES`] units, see [`sides`]; its rows are
-/// the gates of the first [`LANES`] of them, then of the next.
+/// One projection of a layer, in blocks of units; the last block is filled up with zeros. A block has `sides` times
+/// [`LANES`] units, see [`sides`]. Its rows are the gates of the first [`LANES`] units, then of the next.
 #[derive(Debug)]
 pub(crate) struct UnpackedHalf {
     /// ⌈columns / 2⌉
     pub pairs: NonZeroUsize,
     /// `[blocks][pairs][sides · gates]`
     pub weights: Vec<Columns>,
-    /// What the sums begin with. `[blocks][sides · gates]`
+    /// The initial sums, `[blocks][sides * gates]`.
     pub bias: Vec<Words>,
     /// 0 … 32,767. `[blocks][sides · gates]`
     pub multipliers: Vec<Words>,
 }
 
-/// How many times [`LANES`] units a block has: so many that its rows are about four, which share what is read of `v`.
+/// The number of times [`LANES`] units that a block has. It makes about four rows, which share each load of `v`.
 pub(crate) const fn sides(kind: Cell) -> usize {
     if kind.gates() == 1 { 4 } else { 1 }
 }

@@ -1,14 +1,14 @@
-//! The dot products of four rows with two pointers that walk.
+//! The dot products of four rows, with two pointers that advance.
 //!
-//! LLVM likes to sum one row after the other over several columns, and to address weights and activations from several
-//! bases. On cores with 16 registers or fewer it then keeps half of them on the stack. Here [`compiler_barrier`] has each column summed in
-//! its turn, and two pointers are all that there is.
+//! LLVM tends to sum one row after the other over several columns, and to address weights and activations from several
+//! bases. On cores with 16 registers or fewer it then spills half of them. Here [`compiler_barrier`] makes it finish
+//! each column in turn, and the two pointers are the only addresses.
 #![allow(unsafe_code)]
 
 use super::compiler_barrier::compiler_barrier;
 use super::plain::column;
 
-/// Columns of one turn of the loop.
+/// The columns of one turn of the loop.
 const TURN: usize = 16;
 
 /// See [`super::dot4`].
@@ -39,7 +39,7 @@ pub(super) fn dot4(weights: &[[i8; 4]], v: &[i16], mut acc: [i32; 4]) -> [i32; 4
     acc
 }
 
-/// Gives back its arguments, of which the compiler knows no more than that.
+/// Returns its arguments and hides their values from the compiler.
 #[cfg(target_arch = "arm")]
 #[allow(clippy::pointers_in_nomem_asm_block)] // The block follows neither.
 #[inline(always)]
@@ -51,7 +51,7 @@ fn walk(mut w: *const [i8; 4], mut x: *const i16) -> (*const [i8; 4], *const i16
     (w, x)
 }
 
-/// Gives back its arguments: on the host, for the tests.
+/// Returns its arguments: on the host, for the tests.
 #[cfg(not(target_arch = "arm"))]
 fn walk(w: *const [i8; 4], x: *const i16) -> (*const [i8; 4], *const i16) {
     (w, x)

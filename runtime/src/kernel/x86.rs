@@ -1,7 +1,7 @@
-//! The dot products for hosts with SSE2, which every x86-64 processor has: products of 16 bits, two columns at a time.
+//! The dot products for hosts with SSE2, which every x86-64 processor has: 16-bit products, two columns at a time.
 //!
-//! Sums are exact in any order, so this gives the bits of the plain loops: an i8 times an i16, twice, fits 32 bits, and partial sums stay within
-//! the bounds that are checked at load.
+//! Sums are exact in any order, so the result equals that of the plain loops: two products of an i8 and an i16 fit 32
+//! bits, and partial sums stay within the bounds that are checked at load.
 #![allow(unsafe_code)]
 
 #[cfg(any(test, feature = "unpacked"))]

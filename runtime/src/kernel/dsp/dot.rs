@@ -1,23 +1,24 @@
-//! Dot products of 8-bit rows for cores with the DSP instructions of ARMv7E-M: those of GRU and plain cells, of the packing `rows`, of the head.
+//! Dot products of 8-bit rows for cores with the DSP instructions of ARMv7E-M: for GRU and plain cells, the packing
+//! `rows` and the head.
 //!
-//! Four columns are a block. SXTB16 makes two weights of 16 bits of a word of bytes, SMLAD adds two products to a sum; where the weights come in
-//! another order than the activations, PKHBT and PKHTB put either right. Whole blocks only: the plain kernels, which define the result, take
-//! all else.
+//! Four columns are a block. SXTB16 extracts two 16-bit weights from a word of bytes, and SMLAD adds two products to a
+//! sum. PKHBT and PKHTB put weights and activations in the same order. Only whole blocks are computed here; the plain
+//! kernels, which define the result, compute everything else.
 #![allow(unsafe_code)]
 
 use core::arch::naked_asm;
 
-/// Columns of a block.
+/// The columns of a block.
 const BLOCK: usize = 4;
 
-/// Whether there are `columns` activations, whole blocks and not none, at a whole word, which LDRD asks for. Weights may lie anywhere: LDR reads
-/// them from any address, as in compiled code.
+/// Returns true if there are `columns` activations, in whole blocks, not none, and at an aligned address, which LDRD
+/// requires. Weights may be at any address, since LDR reads them from any.
 #[inline(always)]
 fn fits(columns: usize, v: &[i16]) -> bool {
     columns == v.len() && columns != 0 && (columns | v.as_ptr().addr()).is_multiple_of(BLOCK)
 }
 
-/// [`dot`](crate::kernel::dot), of blocks.
+/// [`dot`](crate::kernel::dot) for whole blocks; none otherwise.
 #[inline]
 pub(in crate::kernel) fn dot(weights: &[i8], v: &[i16], acc: i32) -> Option<i32> {
     let v = fits(weights.len(), v).then_some(v.as_ptr_range())?;
@@ -25,7 +26,7 @@ pub(in crate::kernel) fn dot(weights: &[i8], v: &[i16], acc: i32) -> Option<i32>
     Some(unsafe { one(weights.as_ptr(), v.start, v.end, acc) })
 }
 
-/// [`dot3`](crate::kernel::dot3), of blocks.
+/// [`dot3`](crate::kernel::dot3) for whole blocks; none otherwise.
 #[inline]
 pub(in crate::kernel) fn dot3(weights: &[[i8; 3]], v: &[i16], mut acc: [i32; 3]) -> Option<[i32; 3]> {
     let v = fits(weights.len(), v).then_some(v.as_ptr_range())?;
@@ -34,7 +35,7 @@ pub(in crate::kernel) fn dot3(weights: &[[i8; 3]], v: &[i16], mut acc: [i32; 3])
     Some(acc)
 }
 
-/// [`dot_each`](crate::kernel::dot_each) of four rows of blocks; does nothing and says so where there is anything else.
+/// [`dot_each`](crate::kernel::dot_each) for four rows of whole blocks. Returns false and does nothing otherwise.
 #[inline]
 pub(in crate::kernel) fn dot_four(weights: &[i8], v: &[i16], acc: &mut [i32; 4]) -> bool {
     let does = weights.len().is_multiple_of(4) && fits(weights.len() / 4, v);
@@ -46,7 +47,7 @@ pub(in crate::kernel) fn dot_four(weights: &[i8], v: &[i16], acc: &mut [i32; 4])
     does
 }
 
-/// A block's activations from r1: columns 0 2 in r4, 1 3 in r3; r12 is lost.
+/// Loads the activations of a block from r1: columns 0 and 2 to r4, 1 and 3 to r3. r12 is clobbered.
 macro_rules! activations {
     () => {
         "ldrd r3, r12, [r1], #8\n pkhbt r4, r3, r12, lsl #16\n pkhtb r3, r12, r3, asr #16\n"
@@ -76,7 +77,7 @@ unsafe extern "C" fn one(weights: *const i8, v: *const i16, end: *const i16, acc
     )
 }
 
-/// A row's part of a block, whose weights are at `$at`.
+/// Adds the part of one row in a block, whose weights are at `$at`.
 macro_rules! row {
     ($at:literal, $acc:literal) => {
         concat!(

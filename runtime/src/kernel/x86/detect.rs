@@ -1,9 +1,9 @@
-//! What the processor can do. `is_x86_feature_detected!` is in the standard library, which this crate does without.
+//! The detection of AVX2. `is_x86_feature_detected!` is in the standard library, which this crate does not use.
 
 use core::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 
-/// Whether it has AVX2, and the system keeps its registers: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1,
-/// 14.7.1, "Detection of Intel AVX2".
+/// Returns true if the processor has AVX2 and the operating system saves its registers: Intel 64 and IA-32
+/// Architectures Software Developer's Manual, volume 1, 14.7.1, "Detection of Intel AVX2".
 #[allow(unused_unsafe)] // `cpuid` is unsafe to call for older compilers.
 pub(super) fn has_avx2() -> bool {
     const XSAVE_AND_AVX: u32 = 1 << 27 | 1 << 28;

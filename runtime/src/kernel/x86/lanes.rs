@@ -1,7 +1,7 @@
-//! Whole steps of every cell for hosts with AVX2, on weights that are unpacked: eight units side by side, one in each lane of 32 bits.
+//! Whole steps of every cell for hosts with AVX2, on copied weights: eight units at once, one in each 32-bit lane.
 //!
-//! Sums are exact in any order, and all else is the arithmetic of `lstm.rs`, `gru.rs`, `rnn.rs` and `fixed.rs` in lanes, so the bits are
-//! those of the plain steps: the tests of `unpacked.rs`.
+//! Sums are exact in any order, and everything else is the arithmetic of `lstm.rs`, `gru.rs`, `rnn.rs` and `fixed.rs`
+//! in lanes, so the results equal those of the plain steps: the tests of `unpacked.rs`.
 
 use core::arch::x86_64::*;
 
@@ -11,18 +11,18 @@ use crate::activation::{SIGMOID, TANH};
 use crate::rows::rows;
 use tern_format::Cell as CellKind;
 
-/// A processor that has AVX2: there is none of these elsewhere.
+/// A processor with AVX2. A value exists only if it was detected.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lanes(());
 
 impl Lanes {
-    /// Looks at the processor.
+    /// Detects AVX2.
     pub(crate) fn detect() -> Option<Self> {
         super::detect::has_avx2().then_some(Lanes(()))
     }
 
-    /// One step on `x`, `[input_size]`, Q15; or, where there are `sums`, as many as biases, on an input half that is ready-made. Up to the
-    /// exchange of `h` and `next_h`.
+    /// Computes one step, without exchanging `h` and `next_h`. `x`: `[input_size]`, Q15. `sums`: a precomputed input
+    /// projection, which replaces `x`.
     #[inline]
     pub(crate) fn step(self, layer: &UnpackedWeights, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
         // SAFETY: the processor has AVX2, or there would be no `self`.
@@ -37,7 +37,7 @@ impl Lanes {
     }
 }
 
-/// A block's sums of both halves, [requantized](requantize), where they are in pairs with the second added to the first.
+/// The sums of a block in both projections, [requantised](requantize); the second rows of pairs are added to the first.
 struct Halves<const ROWS: usize> {
     x: [__m256i; ROWS],
     h: [__m256i; ROWS],
@@ -88,8 +88,8 @@ fn rnn_relu(layer: &UnpackedWeights, x: &[i16], sums: Option<&[i32]>, state: &mu
     });
 }
 
-/// Steps all units. `gates(halves, c)` gives a block's new finer states, of the [`LANES`] units that a block of cells with such states has, and
-/// its new hidden states.
+/// Computes all units. `gates(halves, c)` returns the new finer states of a block, of [`LANES`] units, and its new
+/// hidden states.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn blocks<const ROWS: usize, const SIDES: usize>(
@@ -143,7 +143,8 @@ fn blocks<const ROWS: usize, const SIDES: usize>(
     }
 }
 
-/// Adds to eight units' sums those of their weights and `v`. weights: `[⌈columns / 2⌉]`; v: `[columns]`, Q15.
+/// Adds the dot products of eight units' weights and `v` to their sums. weights: `[⌈columns / 2⌉]`; v: `[columns]`,
+/// Q15.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn dot<const ROWS: usize>(weights: &[[Columns; ROWS]], v: &[i16], mut sums: [__m256i; ROWS]) -> [__m256i; ROWS] {
@@ -163,7 +164,7 @@ fn dot<const ROWS: usize>(weights: &[[Columns; ROWS]], v: &[i16], mut sums: [__m
     sums
 }
 
-/// One of the ready-made sums of each of eight units, from `8 · block` on. sums: `[hidden_size][width]`.
+/// One of the precomputed sums of each of eight units, from unit `8 · block` on. sums: `[hidden_size][width]`.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn ready_sums(sums: &[i32], block: usize, width: usize, gate: usize) -> __m256i {
@@ -183,7 +184,7 @@ fn load<const ROWS: usize>(words: &[Words; ROWS]) -> [__m256i; ROWS] {
     all
 }
 
-/// The first `N` elements, zeros behind the last.
+/// The first `N` elements, padded with zeros.
 #[inline(always)]
 fn padded<T: Copy + Default, const N: usize>(from: &[T]) -> [T; N] {
     from.first_chunk().copied().unwrap_or_else(|| {
@@ -193,7 +194,7 @@ fn padded<T: Copy + Default, const N: usize>(from: &[T]) -> [T; N] {
     })
 }
 
-/// As many of `from` as `to` has room for.
+/// Copies as many elements of `from` as `to` has room for.
 #[inline(always)]
 fn store<T: Copy, const N: usize>(from: [T; N], to: &mut [T]) {
     match to.first_chunk_mut() {
@@ -202,7 +203,7 @@ fn store<T: Copy, const N: usize>(from: [T; N], to: &mut [T]) {
     }
 }
 
-/// Adds the second row of a pair to its first, where rows come in pairs, and scales.
+/// Adds the second row of each pair to its first, if rows are in pairs, and requantises.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn requantize_rows<const ROWS: usize>(
