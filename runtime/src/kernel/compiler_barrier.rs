@@ -2,6 +2,7 @@
 //!
 //! A value that passes through an `asm!` block, even an empty one, is computed before the block. On cores with few
 //! registers this keeps the compiler from delaying a result and spilling its operands.
+#![allow(unsafe_code)]
 
 /// Returns its argument; all four values are computed here.
 #[cfg(any(target_arch = "arm", target_arch = "riscv32"))]

@@ -28,6 +28,7 @@ pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
 
 /// The columns of four rows. a1: weights, a2: activations; sums of i f g o in t0-t3. t4-t6, a5 and a7 are clobbered.
 /// `$v`: the offset of the activation; `$a` to `$d`: the offsets of the weights.
+macro_rules! columns {
     ($([$v:literal $a:literal $b:literal $c:literal $d:literal])*) => {
         concat!($(
             "lh a5, ", $v, "(a2)\n",
