@@ -152,7 +152,7 @@ fn a_file_must_be_aligned() {
 }
 
 #[test]
-fn what_is_missing_unknown_or_doubled_is_named() {
+fn missing_unknown_and_duplicate_entries_are_named() {
     let good = tensors(1, SMALL);
     for left_out in 0..good.len() {
         let mut some = good.clone();
@@ -272,7 +272,7 @@ fn bytes_need_no_vocabulary() {
 }
 
 #[test]
-fn what_could_overflow_is_refused_and_the_rest_does_not() {
+fn models_that_could_overflow_are_refused_and_others_do_not_overflow() {
     let bias = with("lstm.bias_l0", |t| t.data[..4].copy_from_slice(&i32::MAX.to_le_bytes()));
     assert_eq!(bias, LoadError::Overflow { tensor: "lstm.weight_ih_l0".into(), row: 0 });
     let bias = with("fc.bias", |t| t.data[4..].copy_from_slice(&i32::MIN.to_le_bytes()));
@@ -293,7 +293,7 @@ fn what_could_overflow_is_refused_and_the_rest_does_not() {
 }
 
 #[test]
-fn any_chunks_give_the_same_logits_and_reset_forgets() {
+fn any_chunks_give_the_same_logits_and_reset_begins_a_new_text() {
     let file = random_file(4, SMALL, "1");
     let model = Model::from_bytes(&file).unwrap();
     let text = "Free Grüße, CALL now!! caller МИР, prize \u{fffd}".as_bytes();
@@ -310,7 +310,7 @@ fn any_chunks_give_the_same_logits_and_reset_forgets() {
 }
 
 #[test]
-fn ids_step_as_their_tokens_do() {
+fn feeding_ids_equals_feeding_their_tokens() {
     let file = random_file(4, SMALL, "1");
     let model = Model::from_bytes(&file).unwrap();
     let mut scratch = vec![-1; model.scratch_len()];
@@ -348,7 +348,7 @@ fn a_token_is_found_only_whole() {
 }
 
 #[test]
-fn ranks_fall_and_probabilities_follow() {
+fn ranks_and_probabilities_are_in_descending_order() {
     let file = random_file(6, Sizes { classes: 9, ..SMALL }, "0");
     let model = Model::from_bytes(&file).unwrap();
     let mut scratch = vec![0; model.scratch_len()];

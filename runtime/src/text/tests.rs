@@ -135,7 +135,7 @@ fn html_words_by_example() {
 }
 
 #[test]
-fn a_tag_is_as_long_as_the_page_says() {
+fn the_longest_tag_has_the_length_in_the_format() {
     let tokenizer = named("html_words");
     for (length, stripped) in [(125, true), (126, false)] {
         for open in ["<b", "</b", "<!"] {

@@ -178,7 +178,7 @@ fn folded_tokens_give_the_same_bits() {
 #[cfg(feature = "widths")]
 #[test]
 #[cfg_attr(miri, ignore = "loading files takes Miri hours")]
-fn weights_of_4_bits_are_copied_and_of_16_run_as_they_lie() {
+fn weights_of_4_bits_are_copied_and_of_16_bits_are_not() {
     for seed in 0..MODELS {
         let spec = Spec::random_widths(seed);
         check(&spec.file(seed), !spec.bits[1..3].contains(&16));

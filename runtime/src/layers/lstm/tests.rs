@@ -60,7 +60,7 @@ fn load_with(unit: usize, word: usize, change: impl FnOnce(i32) -> i32) -> Resul
 }
 
 #[test]
-fn a_record_keeps_to_its_ranges() {
+fn paired_records_are_checked_for_ranges() {
     assert_eq!(load_with(0, 0, |word| word), Ok(()));
     let range = |unit| Err(LoadError::Range { tensor: "lstm.units_l0".into(), index: unit });
     // 256 · a + b with b = −128, a = −128, a = 128; in either half of a word of either half of a unit.
@@ -83,7 +83,7 @@ fn a_record_keeps_to_its_ranges() {
 }
 
 #[test]
-fn a_layer_keeps_to_its_sizes_and_sums() {
+fn paired_layers_are_checked_for_sizes_and_overflow() {
     let shape = load("0", tensors(1, Sizes { embedding_dim: 6, ..SMALL })).unwrap_err();
     assert_eq!(shape, LoadError::Shape { tensor: "lstm.units_l0".into(), found: [8, 24, 0], expected: [8, 26, 0] });
     assert!(matches!(load("0", tensors(1, Sizes { hidden_size: 7, ..SMALL })), Err(LoadError::Shape { .. })));

@@ -61,7 +61,7 @@ fn folded_or_not_the_results_are_the_same_bits() {
 
 /// A file's own sums count, whatever its weights would make of the token.
 #[test]
-fn what_is_folded_is_what_runs() {
+fn folded_tokens_are_used_by_steps() {
     for (spec, packing, seed) in kinds() {
         if packing != Packing::plain(spec.cell) {
             continue;

@@ -200,7 +200,7 @@ fn a_bidirectional_model_keeps_as_many_tokens_as_its_scratch_allows() {
 }
 
 #[test]
-fn there_is_an_answer_after_every_token_of_every_kind() {
+fn every_kind_of_model_has_logits_after_every_token() {
     for seed in 0..60 {
         let spec = Spec { task: Task::Classify, input: Input::Tokens, output: Output::Softmax, ..Spec::random(seed) };
         let file = spec.file(seed);
@@ -244,7 +244,7 @@ fn a_sigmoid_is_the_softmax_of_zero_and_its_logit() {
 }
 
 #[test]
-fn what_an_integer_of_a_channel_stands_for() {
+fn channels_encode_and_decode_integers() {
     let mut random = Random(5);
     for point in -16..=30 {
         let channel = Channel { name: "", point };

@@ -13,7 +13,7 @@ macro_rules! words {
 }
 
 #[test]
-fn a_word_whose_feature_is_off_names_it() {
+fn a_value_whose_feature_is_off_names_the_feature() {
     let all = words! {
         "tern.input" = "values" needs "values",
         "tern.tokenizer" = "html_words" needs "html_words",
@@ -45,7 +45,7 @@ fn a_word_whose_feature_is_off_names_it() {
 }
 
 #[test]
-fn a_key_whose_feature_is_off_names_it() {
+fn a_key_whose_feature_is_off_names_the_feature() {
     let mut file = words(&[]);
     file.push(("tern.shift.hidden".into(), "0".into()));
     let found = error_of(&file, tensors(1, SMALL));
@@ -55,7 +55,7 @@ fn a_key_whose_feature_is_off_names_it() {
 }
 
 #[test]
-fn a_tensor_whose_feature_is_off_names_it() {
+fn a_tensor_whose_feature_is_off_names_the_feature() {
     let mut more = tensors(1, SMALL);
     more.push(Tensor::new("folded.ids", Dtype::U32, &[1], &[2u32]));
     let found = error_of(&words(&[]), more);

@@ -73,7 +73,7 @@ fn check_breaks(model: &Model<'_>, text: &[u8], breaks: impl Iterator<Item = usi
 }
 
 #[test]
-fn every_break_of_every_tokenizer_goes_on_as_if_there_had_been_none() {
+fn a_restored_state_continues_every_tokenizer() {
     let text = [TEXT.as_bytes(), b" \xe2\x82 \xff", "word".repeat(30).as_bytes()].concat();
     for &tokenizer in Tokenizer::ALL {
         std::println!("{}", tokenizer.name());
@@ -83,7 +83,7 @@ fn every_break_of_every_tokenizer_goes_on_as_if_there_had_been_none() {
 }
 
 #[test]
-fn every_break_of_every_kind_goes_on_as_if_there_had_been_none() {
+fn a_restored_state_continues_every_kind_of_model() {
     let text = &TEXT.as_bytes()[..50];
     for (seed, spec) in (0..).zip(kinds()) {
         check_breaks(&Model::from_bytes(&file(spec, Tokenizer::WORDS, seed)).unwrap(), text, 0..=text.len());
@@ -91,7 +91,7 @@ fn every_break_of_every_kind_goes_on_as_if_there_had_been_none() {
 }
 
 #[test]
-fn sequences_of_values_go_on() {
+fn a_restored_state_continues_a_sequence_of_values() {
     for seed in 0..60 {
         let (task, output) = [(Task::Classify, Output::Softmax), (Task::Forecast, Output::Linear)][seed as usize % 2];
         let spec = Spec { input: Input::Values, output, task, ..Spec::random(seed) };
@@ -119,7 +119,7 @@ fn sequences_of_values_go_on() {
 
 proptest! {
     #[test]
-    fn any_text_breaks_anywhere(
+    fn a_restored_state_continues_any_text(
         parts in prop::collection::vec(
             prop_oneof!["\\PC{1,6}", "(free|call|<b |&am|:-|=|\u{e9}){1,3}", Just(String::from(" "))], 1..12),
         cut in prop::collection::vec(any::<u8>(), 0..3),
@@ -197,7 +197,7 @@ fn sign(state: &mut [u8]) {
 }
 
 #[test]
-fn what_is_no_state_of_this_session_is_named() {
+fn invalid_states_give_specific_errors() {
     let files = [1, 2].map(|seed| file(SIZES.into(), Tokenizer::WORDS, seed));
     let [model, other] = [0, 1].map(|index| Model::from_bytes(&files[index]).unwrap());
     let state = saved(&model, b"free pri");
@@ -287,7 +287,7 @@ fn a_forged_state_is_refused_or_does_no_harm() {
 }
 
 #[test]
-fn a_gru_takes_no_state_beyond_one() {
+fn a_gru_state_beyond_one_is_refused() {
     let file = file(Spec { cell: CellKind::Gru, merge: Merge::Concat, ..SIZES.into() }, Tokenizer::WORDS, 1);
     let model = Model::from_bytes(&file).unwrap();
     let state = saved(&model, b"free ");
@@ -307,7 +307,7 @@ fn a_gru_takes_no_state_beyond_one() {
 }
 
 #[test]
-fn a_session_with_less_room_says_how_much_it_has() {
+fn a_state_with_too_many_tokens_is_refused() {
     let spec = Spec { bidirectional: true, ..SIZES.into() };
     let file = file(spec, Tokenizer::WORDS, 1);
     let model = Model::from_bytes(&file).unwrap();

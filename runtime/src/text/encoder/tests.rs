@@ -65,7 +65,7 @@ fn defined(word: &str, pieces: &[&str]) -> Vec<u32> {
 }
 
 #[test]
-fn words_are_cut_greedily_or_unknown_whole() {
+fn words_are_cut_greedily_or_are_unknown() {
     let (offsets, bytes) = table(&PIECES);
     let vocabulary = Vocabulary::sorted(&offsets, &bytes).unwrap();
     let pieces = |text: &str| -> Vec<&str> {
