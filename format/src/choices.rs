@@ -83,7 +83,8 @@ choices! {
 }
 
 choices! {
-    /// The meaning of the outputs of the last layer: `output` in recipes and in `config.json`, `tern.output` in device files.
+    /// The meaning of the outputs of the last layer: `output` in recipes and in `config.json`, `tern.output` in device
+    /// files.
     #[derive(Default)]
     Output {
         /// One logit for each label or token; their softmax gives the probabilities.
@@ -149,8 +150,8 @@ impl Cell {
 }
 
 choices! {
-    /// The way in which the two directions of the last layer are combined: `merge` in recipes and in `config.json`, `tern.merge` in device
-    /// files.
+    /// The way in which the two directions of the last layer are combined: `merge` in recipes and in `config.json`,
+    /// `tern.merge` in device files.
     #[derive(Default)]
     Merge {
         /// Concatenation: forward, then reverse.
@@ -166,8 +167,8 @@ choices! {
 }
 
 choices! {
-    /// The reduction of the hidden states over time before the head: `pooling` in recipes and in `config.json`, `tern.pooling` in device
-    /// files.
+    /// The reduction of the hidden states over time before the head: `pooling` in recipes and in `config.json`,
+    /// `tern.pooling` in device files.
     #[derive(Default)]
     Pooling {
         /// The last hidden state of each direction (`h_n` of PyTorch).
@@ -183,8 +184,8 @@ choices! {
 }
 
 choices! {
-    /// The memory layout of recurrent weights in a device file: `tern.packing`. It is chosen for a processor's instructions and does not
-    /// change any result.
+    /// The memory layout of recurrent weights in a device file: `tern.packing`. It is chosen for a processor's
+    /// instructions and does not change any result.
     Packing {
         /// LSTM: the four gates of a unit side by side, column by column. For cores without DSP instructions.
         Interleaved4 = "interleaved4",

@@ -1,4 +1,4 @@
-//! The sizes that a model may have. Recipes allow less where a range says so.
+//! The sizes that a model may have.
 
 use core::ops::RangeInclusive;
 

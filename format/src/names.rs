@@ -1,15 +1,15 @@
 //! The names of tensors and of metadata keys.
 //!
-//! Weights have the names of PyTorch's `state_dict`, in a checkpoint as in a device file. [`LayerTensor`] puts the names of a recurrent
-//! layer's tensors together: `lstm.weight_ih_l1_reverse`.
+//! Weights have the names of PyTorch's `state_dict`, in a checkpoint as in a device file. [`LayerTensor`] puts the
+//! names of a recurrent layer's tensors together: `lstm.weight_ih_l1_reverse`.
 
 use core::fmt;
 
 /// Declares the tensors that are not part of a recurrent layer.
 macro_rules! tensors {
     ($($(#[$meta:meta])* $constant:ident = $name:literal)*) => {
-        /// The tensors that are not part of a recurrent layer. V: vocabulary size; E: embedding size; F: width of the head's input;
-        /// D: channels.
+        /// The tensors that are not part of a recurrent layer. V: vocabulary size; E: embedding size; F: width of the
+        /// head's input; D: channels.
         pub mod tensor {
             $($(#[$meta])* pub const $constant: &str = $name;)*
 

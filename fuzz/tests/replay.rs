@@ -1,4 +1,5 @@
-//! The committed corpus through every target: what once was found stays found, on stable Rust and in every run of the tests.
+//! The committed corpus through every target: what once was found stays found, on stable Rust and in every run of the
+//! tests.
 
 use std::fs;
 use std::path::Path;

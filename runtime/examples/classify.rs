@@ -1,5 +1,5 @@
-//! Classifies each line of standard input on a host: `cargo run -p tern-runtime --example classify model.safetensors < texts.txt`.
-//! Without an argument it uses the small random model of this crate's tests.
+//! Classifies each line of standard input on a host: `cargo run -p tern-runtime --example classify model.safetensors <
+//! texts.txt`. Without an argument it uses the small random model of this crate's tests.
 
 use std::error::Error;
 use std::io::stdin;

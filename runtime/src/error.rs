@@ -362,7 +362,8 @@ impl fmt::Display for ScratchError {
 
 impl core::error::Error for ScratchError {}
 
-/// The reason why [`Model::text_session`](crate::Model::text_session) or [`value_session`](crate::Model::value_session) begins no session.
+/// The reason why [`Model::text_session`](crate::Model::text_session) or [`value_session`](crate::Model::value_session)
+/// begins no session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]

@@ -5,39 +5,39 @@
 
 /// Declares a wrapper type for each feature. If the feature is on, the type holds a `T`; if it is off, the type has no
 /// values and takes no space.
-macro_rules! parts {
-    ($($(#[$doc:meta])* $part:ident = $($feature:literal)|+)*) => { $(
+macro_rules! features {
+    ($($(#[$doc:meta])* $feature_type:ident = $($feature:literal)|+)*) => { $(
         #[cfg(any($(feature = $feature),+))]
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
-        pub(crate) struct $part<T>(T);
+        pub(crate) struct $feature_type<T>(T);
 
         #[cfg(not(any($(feature = $feature),+)))]
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
-        pub(crate) struct $part<T>(core::convert::Infallible, core::marker::PhantomData<T>);
+        pub(crate) struct $feature_type<T>(core::convert::Infallible, core::marker::PhantomData<T>);
 
         #[cfg(any($(feature = $feature),+))]
-        impl<T> $part<T> {
+        impl<T> $feature_type<T> {
             pub(crate) fn new(held: T) -> Option<Self> {
-                Some($part(held))
+                Some($feature_type(held))
             }
         }
 
         #[cfg(not(any($(feature = $feature),+)))]
-        impl<T> $part<T> {
+        impl<T> $feature_type<T> {
             /// Returns none, because the feature is off.
             pub(crate) fn new(_: T) -> Option<Self> {
                 None
             }
         }
 
-        impl<T> $part<T> {
-            #[allow(dead_code)] // Not asked of every part.
+        impl<T> $feature_type<T> {
+            #[allow(dead_code)] // Not every feature uses it.
             pub(crate) const IS_BUILT: bool = cfg!(any($(feature = $feature),+));
         }
 
-        impl<T> core::ops::Deref for $part<T> {
+        impl<T> core::ops::Deref for $feature_type<T> {
             type Target = T;
 
             #[inline(always)]
@@ -49,7 +49,7 @@ macro_rules! parts {
             }
         }
 
-        impl<T> core::ops::DerefMut for $part<T> {
+        impl<T> core::ops::DerefMut for $feature_type<T> {
             #[inline(always)]
             fn deref_mut(&mut self) -> &mut T {
                 #[cfg(any($(feature = $feature),+))]
@@ -61,7 +61,7 @@ macro_rules! parts {
     )* };
 }
 
-parts! {
+features! {
     /// LSTM cells in the packing `interleaved4`.
     Interleaved4 = "interleaved4"
     /// LSTM cells in the packing `paired16`.

@@ -2,7 +2,8 @@
 
 use std::{format, fs};
 
-/// Compares `made` with the committed file at `path`, below this package; `TERN_BLESS=1 cargo test -p tern-runtime` writes it again.
+/// Compares `made` with the committed file at `path`, below this package; `TERN_BLESS=1 cargo test -p tern-runtime`
+/// writes it again.
 pub(crate) fn assert_golden(path: &str, made: &[u8]) {
     let path = format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
     if std::env::var_os("TERN_BLESS").is_some() {

@@ -1,6 +1,7 @@
 //! Fall-backs for values that always exist after a file has been checked.
 //!
-//! A release build must not panic, so it uses the fall-back; a build with debug assertions reports the broken invariant.
+//! A release build must not panic, so it uses the fall-back; a build with debug assertions reports the broken
+//! invariant.
 
 /// An optional value that an invariant guarantees.
 pub(crate) trait Guaranteed<T> {

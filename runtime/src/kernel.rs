@@ -1,11 +1,13 @@
 //! The kernels: dot products and whole steps, with variants for processors. All variants give the same bits.
 //!
-//! Dot products: [`dot4`] computes four rows in the packing `interleaved4`; `plain` defines the result, and `walk` computes it on small cores,
-//! where the compiler must be told the order. `pairs` does the same for `paired16`, and `x86` is for hosts with SSE2.
+//! Dot products: [`dot4`] computes four rows in the packing `interleaved4`; `plain` defines the result, and `walk`
+//! computes it on small cores, where the compiler must be told the order. `pairs` does the same for `paired16`, and
+//! `x86` is for hosts with SSE2.
 //!
-//! Whole steps, gates included: `thumb1`, `armv7m` and `rv32` for `interleaved4`, `dsp` for `paired16`, and `x86::lanes` for copies of the
-//! weights on hosts with AVX2. The plain step of the layer defines the result. `cargo xtask bench device` compares the states after every step
-//! with those of the host, also with all operands at the ends of their ranges.
+//! Whole steps, gates included: `thumb1`, `armv7m` and `rv32` for `interleaved4`, `dsp` for `paired16`, and
+//! `x86::lanes` for copies of the weights on hosts with AVX2. The plain step of the layer defines the result. `cargo
+//! xtask bench device` compares the states after every step with those of the host, also with all operands at the ends
+//! of their ranges.
 
 pub(crate) mod arguments;
 #[cfg(armv7m)]
@@ -119,7 +121,9 @@ pub(crate) fn dot_each(weights: &[i8], v: &[i16], acc: &mut [i32]) {
 #[cfg(dsp)]
 use dsp::dot::dot_four;
 
-/// [`dot_each`] of four rows, each activation loaded once, for cores that have the registers; says whether there were as many.
+/// [`dot_each`] for four rows, loading each activation once, for cores with enough registers. Returns true if there
+/// were four rows.
+/// as many.
 #[cfg(any(armv7m, rv32))]
 #[inline(never)]
 fn dot_four(weights: &[i8], v: &[i16], acc: &mut [i32; 4]) -> bool {

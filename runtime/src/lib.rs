@@ -55,8 +55,8 @@ pub use text::vocabulary::{PAD, UNK, Vocabulary};
 #[cfg(any(test, feature = "unpacked"))]
 pub use unpacked::Unpacked;
 
-/// Includes a device file as `&'static [u8]` at an address that is a multiple of 8, as [`Model::from_bytes`] requires. The path is that of
-/// [`include_bytes!`].
+/// Includes a device file as `&'static [u8]` at an address that is a multiple of 8, as [`Model::from_bytes`] requires.
+/// The path is that of [`include_bytes!`].
 ///
 /// ```
 /// static FILE: &[u8] = tern_runtime::include_model!("../tests/golden/lstm.safetensors");

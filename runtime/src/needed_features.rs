@@ -5,8 +5,8 @@ use crate::model::Model;
 use tern_format::{Cell, Input, Packing, Pooling, TokenizerKind};
 
 impl Model<'_> {
-    /// The features of `tern-runtime` that an image needs to run this model, for its `Cargo.toml`. The image can leave out all others:
-    /// `tern-runtime = { version = "…", default-features = false, features = [ … ] }`.
+    /// The features of `tern-runtime` that an image needs to run this model, for its `Cargo.toml`. The image can leave
+    /// out all others: `tern-runtime = { version = "…", default-features = false, features = [ … ] }`.
     pub fn needed_features(&self) -> impl Iterator<Item = &'static str> {
         let config = &self.config;
         let reads_text = config.input == Input::Tokens;

@@ -1,7 +1,7 @@
 //! Sessions: one text or one sequence of values on its way through a model.
 //!
-//! [`Model::text_session`] and [`Model::value_session`] are for programs that run one kind of model; [`Model::session`] is for programs
-//! that run both.
+//! [`Model::text_session`] and [`Model::value_session`] are for programs that run one kind of model; [`Model::session`]
+//! is for programs that run both.
 
 pub(crate) mod forward;
 pub(crate) mod sampling;
@@ -30,13 +30,14 @@ impl<'a> Model<'a> {
     /// The length of the scratch that a session needs, in words of 32 bits.
     ///
     /// For one LSTM layer that reads forwards: 8·H + 2·E bytes, rounded up to words, and the buffer of the tokenizer
-    /// ([`text::buffer_len`]). A bidirectional model keeps the tokens, here up to [`KEPT_TOKENS`](Model::KEPT_TOKENS) of them.
+    /// ([`text::buffer_len`]). A bidirectional model keeps the tokens, here up to [`KEPT_TOKENS`](Model::KEPT_TOKENS)
+    /// of them.
     pub fn scratch_len(&self) -> usize {
         self.scratch_len_for(Self::KEPT_TOKENS)
     }
 
-    /// The length of the scratch for texts of up to `tokens` tokens, in words of 32 bits. The number of tokens matters to bidirectional
-    /// models only, which keep from 1 to 65,534 of them.
+    /// The length of the scratch for texts of up to `tokens` tokens, in words of 32 bits. The number of tokens matters
+    /// to bidirectional models only, which keep from 1 to 65,534 of them.
     pub fn scratch_len_for(&self, tokens: usize) -> usize {
         Layout::of(self).len(tokens) + text::buffer_len(self.config.tokenizer)
     }
@@ -92,7 +93,8 @@ impl<'a> Model<'a> {
     }
 }
 
-/// A session of a model of either kind. It dereferences to [`SessionBase`], which has the methods that both kinds share.
+/// A session of a model of either kind. It dereferences to [`SessionBase`], which has the methods that both kinds
+/// share.
 #[derive(Debug)]
 pub enum Session<'s> {
     /// A session of a model that reads text.
@@ -141,7 +143,8 @@ impl<'s> DerefMut for Session<'s> {
 
 /// The part that [`TextSession`] and [`ValueSession`] share.
 ///
-/// Its memory does not grow with the length of the text. A bidirectional model keeps the tokens, as many as the scratch has room for.
+/// Its memory does not grow with the length of the text. A bidirectional model keeps the tokens, as many as the scratch
+/// has room for.
 #[derive(Debug)]
 pub struct SessionBase<'s> {
     encoder: Encoder<'s>,
@@ -189,13 +192,15 @@ impl<'s> SessionBase<'s> {
         self.logits()
     }
 
-    /// The logits after the steps so far. A bidirectional model runs over all kept steps when the logits are first asked for.
+    /// The logits after the steps so far. A bidirectional model runs over all kept steps when the logits are first
+    /// asked for.
     pub fn logits(&mut self) -> Logits<'_> {
         self.forward.logits()
     }
 
-    /// Writes the logits after the steps so far to `to`, Q16, and returns how many it wrote: the number of classes, or the length of `to`
-    /// if that is less. With [`softmax`](crate::softmax) the probabilities of several classes then cost one pass over the head.
+    /// Writes the logits after the steps so far to `to`, Q16, and returns how many it wrote: the number of classes, or
+    /// the length of `to` if that is less. With [`softmax`](crate::softmax) the probabilities of several classes then
+    /// cost one pass over the head.
     pub fn logits_into(&mut self, to: &mut [i32]) -> usize {
         let logits = self.logits();
         to.iter_mut().zip(logits.iter()).for_each(|(to, logit)| *to = logit);
@@ -212,7 +217,8 @@ impl<'s> SessionBase<'s> {
         self.forward.unknown
     }
 
-    /// Checks that a bidirectional model could keep all tokens. If it could not, the logits are those of the first tokens.
+    /// Checks that a bidirectional model could keep all tokens. If it could not, the logits are those of the first
+    /// tokens.
     ///
     /// # Errors
     /// [`TooLong`] with both numbers.
@@ -230,8 +236,8 @@ impl<'s> SessionBase<'s> {
 
     /// A hash of the state, the same on every machine after the same tokens.
     ///
-    /// It is the FNV-1a hash of these numbers, little-endian and by unit: of each layer the hidden state, then the finer state; then the
-    /// sums and the maxima of the pooling; of a bidirectional model the kept steps.
+    /// It is the FNV-1a hash of these numbers, little-endian and by unit: of each layer the hidden state, then the
+    /// finer state; then the sums and the maxima of the pooling; of a bidirectional model the kept steps.
     pub fn state_hash(&self) -> u32 {
         self.forward.state_bytes().fold(FNV_START, fnv1a)
     }

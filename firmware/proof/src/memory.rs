@@ -1,5 +1,5 @@
-//! Copying, filling and comparing memory in the fewest bytes: the compiler's own functions, which are for speed, take 1.4 KB. An image copies a
-//! model once and clears a state once a text.
+//! Copying, filling and comparing memory in the fewest bytes: the compiler's own functions, which are for speed, take
+//! 1.4 KB. An image copies a model once and clears a state once a text.
 
 use core::arch::global_asm;
 

@@ -21,7 +21,8 @@ pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
         return;
     }
     let frame = Frame::new::<TURN>(layer, x, state, 128);
-    // SAFETY: there are as many units, not none, of every parameter and of the state, and as many columns as `x` and `h` have values.
+    // SAFETY: there are as many units, not none, of every parameter and of the state, and as many columns as `x` and
+    // `h` have values.
     unsafe { run(&frame) };
 }
 

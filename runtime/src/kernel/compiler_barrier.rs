@@ -8,8 +8,8 @@
 #[cfg(any(target_arch = "arm", target_arch = "riscv32"))]
 #[inline(always)]
 pub(crate) fn compiler_barrier([mut a, mut b, mut c, mut d]: [i32; 4]) -> [i32; 4] {
-    // SAFETY: the block holds a comment only: it leaves every register as it was and touches no memory. It does not say `nomem`:
-    // loads stay in their turn, too.
+    // SAFETY: the block holds a comment only: it leaves every register as it was and touches no memory. It does not say
+    // `nomem`: loads stay in their turn, too.
     unsafe {
         core::arch::asm!(
             "/* {0} {1} {2} {3} */",

@@ -11,8 +11,8 @@ pub(crate) fn pair(byte: u8) -> [i8; 2] {
     [(byte as i8) << 4 >> 4, (byte as i8) >> 4]
 }
 
-/// Adds to `acc` the dot product of one row of 4-bit weights with `v`. pairs: `[columns / 2]`; multipliers: `[⌈columns / 16⌉]`; v: `[columns]`,
-/// Q15.
+/// Adds to `acc` the dot product of one row of 4-bit weights with `v`. pairs: `[columns / 2]`; multipliers: `[⌈columns
+/// / 16⌉]`; v: `[columns]`, Q15.
 #[inline]
 pub(crate) fn dot_groups(pairs: &[u8], multipliers: &[u8], v: &[i16], acc: i32) -> i32 {
     let groups = pieces::<{ GROUP / 2 }, _>(pairs).zip(v.chunks(GROUP)).zip(multipliers);
@@ -25,7 +25,8 @@ pub(crate) fn dot_groups(pairs: &[u8], multipliers: &[u8], v: &[i16], acc: i32) 
     })
 }
 
-/// The dot product of one row of 16-bit weights, 256ths, with `v`, rounded down. weights: `[columns]`; v: `[columns]`, Q15.
+/// The dot product of one row of 16-bit weights, 256ths, with `v`, rounded down. weights: `[columns]`; v: `[columns]`,
+/// Q15.
 #[inline]
 pub(crate) fn dot_wide(weights: &[i16], v: &[i16]) -> i32 {
     let sum: i64 = weights.iter().zip(v).map(|(&w, &v)| i64::from(i32::from(w) * i32::from(v))).sum();

@@ -76,9 +76,10 @@ fn step_by(plan: &Plan, layer: &Paired<'_>, x: *const i16, state: &mut State<'_>
     // Before the step, so that nothing needs to be kept for afterwards.
     core::mem::swap(&mut state.h, &mut state.next_h);
     let (h, c, next_h) = (state.next_h.as_ptr(), state.c.as_mut_ptr(), state.h.as_mut_ptr());
-    // SAFETY: the records are as many and as long as `units` and the input size ask for, both whole blocks and not zero, by `Paired::new`;
-    // `h` and `x` have so many values and are read by words, whose alignment is checked, or in the place of `x` there are four sums a unit;
-    // `c` and `next_h` have a place for each unit and nothing else refers to them.
+    // SAFETY: the records are as many and as long as `units` and the input size ask for, both whole blocks and not
+    // zero, by `Paired::new`; `h` and `x` have so many values and are read by words, whose alignment is checked, or in
+    // the place of `x` there are four sums a unit; `c` and `next_h` have a place for each unit and nothing else refers
+    // to them.
     unsafe { run(plan, x, h, layer.units.as_ptr(), c, next_h) };
 }
 
@@ -93,8 +94,8 @@ pub(crate) fn embed(weights: &[i8], multiplier: i16, x: &mut [i16]) -> bool {
     if weights.len() != x.len() || x.is_empty() || !together.is_multiple_of(4) {
         return false;
     }
-    // SAFETY: reads `weights` and writes `x` from their beginnings on, four values at a time, as many as both have, not none. `x` is at a
-    // whole word.
+    // SAFETY: reads `weights` and writes `x` from their beginnings on, four values at a time, as many as both have, not
+    // none. `x` is at a whole word.
     unsafe {
         asm!(
             "2:",

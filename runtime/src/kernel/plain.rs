@@ -15,7 +15,8 @@ pub(crate) fn column(w: &[i8; 4], v: i16, [a, b, c, d]: [i32; 4]) -> [i32; 4] {
     [a + i32::from(w[0]) * v, b + i32::from(w[1]) * v, c + i32::from(w[2]) * v, d + i32::from(w[3]) * v]
 }
 
-/// Adds to each of a few accumulators the dot product of one interleaved row with `v`. weights: `[columns][rows]`; v: `[columns]`, Q15.
+/// Adds to each of a few accumulators the dot product of one interleaved row with `v`. weights: `[columns][rows]`; v:
+/// `[columns]`, Q15.
 #[inline]
 pub(crate) fn dot_rows<const ROWS: usize>(weights: &[[i8; ROWS]], v: &[i16], acc: [i32; ROWS]) -> [i32; ROWS] {
     weights.iter().zip(v).fold(acc, |mut acc, (w, &v)| {

@@ -22,7 +22,8 @@ pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
         return;
     }
     let mut frame = Frame::new::<TURN>(layer, x, state, 0);
-    // SAFETY: there are as many units, not none, of every parameter and of the state, and as many columns as `x` and `h` have values.
+    // SAFETY: there are as many units, not none, of every parameter and of the state, and as many columns as `x` and
+    // `h` have values.
     unsafe { run(&mut frame) };
 }
 
@@ -121,7 +122,7 @@ macro_rules! activate {
 #[unsafe(naked)]
 unsafe extern "C" fn run(frame: *mut Frame) {
     naked_asm!(
-        // With link-time optimisation the assembler knows no more than rv32i.
+        // With link-time optimisation the assembler accepts rv32i only.
         ".option push",
         ".option arch, +m, +c",
         "addi sp, sp, -64",

@@ -32,7 +32,8 @@ pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
         return;
     }
     let work = Work { frame: Frame::new::<TURN>(layer, x, state, 0), half_of_t: 1 << 10, half_of_h: 1 << 14 };
-    // SAFETY: there are as many units, not none, of every parameter and of the state, and as many columns as `x` and `h` have values.
+    // SAFETY: there are as many units, not none, of every parameter and of the state, and as many columns as `x` and
+    // `h` have values.
     unsafe { run(&work) };
 }
 

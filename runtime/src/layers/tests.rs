@@ -1,4 +1,5 @@
-//! Every cell against the same network in f64, on the weights that the integers stand for: docs/arithmetic.md, "What the exporter does".
+//! Every cell against the same network in f64, on the weights that the integers stand for: docs/arithmetic.md, "What
+//! the exporter does".
 
 use crate::model::Model;
 use crate::session::forward::Forward;
@@ -99,8 +100,8 @@ fn unit(cell: CellKind, x: &[f64], h: &[f64], c: f64) -> (f64, f64) {
     }
 }
 
-/// Mean, RMS and largest |error| of the hidden state over all steps, and its own RMS. `spread`: weights are uniform in ±spread / √H, as PyTorch
-/// draws them with 1.
+/// Mean, RMS and largest |error| of the hidden state over all steps, and its own RMS. `spread`: weights are uniform in
+/// ±spread / √H, as PyTorch draws them with 1.
 fn errors(cell: CellKind, spread: f64, seed: u64) -> [f64; 4] {
     let (task, input, output, pooling) = (Task::Classify, Input::Values, Output::Softmax, Pooling::Last);
     let spec = Spec { task, input, cell, output, pooling, ..SIZES.into() };

@@ -1,6 +1,6 @@
 //! The element types of tensors.
 
-use super::name_hash::Fingerprint;
+use super::name_hash::NameHash;
 
 /// An element type of safetensors; device files use these six.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,14 +51,14 @@ impl Dtype {
     const ALL: [Dtype; 6] = [Dtype::U8, Dtype::I8, Dtype::I16, Dtype::U32, Dtype::I32, Dtype::F32];
 
     /// The hash of its name.
-    pub(crate) const fn fingerprint(self) -> Fingerprint {
+    pub(crate) const fn name_hash(self) -> NameHash {
         match self {
-            Dtype::U8 => const { Fingerprint::of("U8") },
-            Dtype::I8 => const { Fingerprint::of("I8") },
-            Dtype::I16 => const { Fingerprint::of("I16") },
-            Dtype::U32 => const { Fingerprint::of("U32") },
-            Dtype::I32 => const { Fingerprint::of("I32") },
-            Dtype::F32 => const { Fingerprint::of("F32") },
+            Dtype::U8 => const { NameHash::of("U8") },
+            Dtype::I8 => const { NameHash::of("I8") },
+            Dtype::I16 => const { NameHash::of("I16") },
+            Dtype::U32 => const { NameHash::of("U32") },
+            Dtype::I32 => const { NameHash::of("I32") },
+            Dtype::F32 => const { NameHash::of("F32") },
         }
     }
 }

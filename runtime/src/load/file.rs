@@ -9,7 +9,7 @@ use core::cell::Cell;
 use super::tensor_names::Tensor;
 use crate::features::ERRORS;
 use crate::load::dtype::Dtype;
-use crate::load::name_hash::Fingerprint;
+use crate::load::name_hash::NameHash;
 
 /// A key of the metadata, by its index in the list of keys.
 pub(crate) type Key = u8;
@@ -124,7 +124,7 @@ pub(crate) enum Fault {
         key: Key,
         word: u8,
     },
-    MissingKey(Fingerprint),
+    MissingKey(NameHash),
     MissingTensor(Tensor),
     /// An entry that the model does not use.
     Left,

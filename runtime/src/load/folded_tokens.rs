@@ -21,7 +21,7 @@ pub(super) fn read<'a>(
     cells: &[Cell<'a>; Place::COUNT],
 ) -> Option<features::Folds<Folded<'a>>> {
     let tensors = [Tensor::FOLDED_SUMS, Tensor::FOLDED_SUMS_REVERSE];
-    let has = |tensor: &Tensor| file.has(tensor.fingerprint());
+    let has = |tensor: &Tensor| file.has(tensor.name_hash());
     if !FOLDING || config.reads_values() || !has(&Tensor::FOLDED_IDS) && !tensors.iter().any(has) {
         return None;
     }

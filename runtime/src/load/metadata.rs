@@ -5,7 +5,7 @@ use super::words;
 use crate::config::Place;
 use crate::error::Name;
 use crate::load::file::{Fault, File, Key};
-use crate::load::name_hash::Fingerprint;
+use crate::load::name_hash::NameHash;
 use crate::load::scanner::{Scanner, string_at};
 
 use crate::config::Config;
@@ -57,7 +57,7 @@ const WORDS: [&str; COUNT] = [
     known(VALUES, Output::NAMES, 2),
     known(GRU || RNN || WIDTHS, Packing::NAMES, 2),
 ];
-/// The index in [`FINGERPRINTS`] at which the values of each key begin, and the end of the last.
+/// The index in [`VALUE_HASHES`] at which the values of each key begin, and the end of the last.
 const STARTS: [u8; COUNT + 1] = {
     let (mut starts, mut key) = ([0; COUNT + 1], 0);
     while key < COUNT {
@@ -66,9 +66,9 @@ const STARTS: [u8; COUNT + 1] = {
     }
     starts
 };
-const FINGERPRINTS: &[Fingerprint] = &Fingerprint::of_lists::<{ STARTS[COUNT] as usize }>(&WORDS);
-const KEY_FINGERPRINTS: &[Fingerprint] = &Fingerprint::of_lists::<COUNT>(&KEYS);
-const SHIFT_FINGERPRINTS: &[Fingerprint] = &Fingerprint::of_lists::<{ words::count(SHIFTS) }>(&[SHIFTS]);
+const VALUE_HASHES: &[NameHash] = &NameHash::of_lists::<{ STARTS[COUNT] as usize }>(&WORDS);
+const KEY_HASHES: &[NameHash] = &NameHash::of_lists::<COUNT>(&KEYS);
+const SHIFT_HASHES: &[NameHash] = &NameHash::of_lists::<{ words::count(SHIFTS) }>(&[SHIFTS]);
 /// The values that this build supports, one bit each.
 const BUILT: [u16; COUNT] = [
     ALL,
@@ -85,8 +85,8 @@ const BUILT: [u16; COUNT] = [
     PACKINGS,
 ];
 
-/// The names that a build compares with: all of them if one of those after the first `count` is built in, or if errors name the feature
-/// that is missing; otherwise the first `count`.
+/// The names that a build compares with: all of them if one of those after the first `count` is built in, or if errors
+/// name the feature that is missing; otherwise the first `count`.
 const fn known(is_built: bool, names: &'static str, count: usize) -> &'static str {
     if is_built || ERRORS { names } else { words::first(names, count) }
 }
@@ -121,7 +121,7 @@ pub(super) struct Kind {
 #[inline(never)]
 fn find(file: &File<'_>, key: Key) -> Option<u8> {
     let at = usize::from(key);
-    let word = file.word(*KEY_FINGERPRINTS.get(at)?, words_of(key))?;
+    let word = file.word(*KEY_HASHES.get(at)?, words_of(key))?;
     if BUILT.get(at)? >> word & 1 == 0 {
         file.refuse(Fault::NotBuilt { key, word });
     }
@@ -131,21 +131,21 @@ fn find(file: &File<'_>, key: Key) -> Option<u8> {
 /// The index of the value of a required key; 0 if the key is missing.
 fn word(file: &File<'_>, key: Key) -> u8 {
     find(file, key).unwrap_or_else(|| {
-        file.refuse(Fault::MissingKey(key_fingerprint(key)));
+        file.refuse(Fault::MissingKey(key_hash(key)));
         0
     })
 }
 
 /// The hashes of the values of a key.
-fn words_of(key: Key) -> &'static [Fingerprint] {
+fn words_of(key: Key) -> &'static [NameHash] {
     match STARTS.get(usize::from(key)..) {
-        Some([start, end, ..]) => FINGERPRINTS.get(usize::from(*start)..usize::from(*end)).unwrap_or(&[]),
+        Some([start, end, ..]) => VALUE_HASHES.get(usize::from(*start)..usize::from(*end)).unwrap_or(&[]),
         _ => &[],
     }
 }
 
-fn key_fingerprint(key: Key) -> Fingerprint {
-    KEY_FINGERPRINTS.get(usize::from(key)).copied().unwrap_or(Fingerprint::EMPTY)
+fn key_hash(key: Key) -> NameHash {
+    KEY_HASHES.get(usize::from(key)).copied().unwrap_or(NameHash::EMPTY)
 }
 
 impl Kind {
@@ -225,13 +225,13 @@ pub(super) fn shift(file: &File<'_>, config: &Config, place: Place) -> u32 {
 }
 
 /// A shift; none if the key is missing.
-fn choose(file: &File<'_>, key: Fingerprint) -> Option<u32> {
-    file.word(key, SHIFT_FINGERPRINTS).map(u32::from)
+fn choose(file: &File<'_>, key: NameHash) -> Option<u32> {
+    file.word(key, SHIFT_HASHES).map(u32::from)
 }
 
 /// A required shift.
 #[inline(never)]
-pub(super) fn required(file: &File<'_>, key: Fingerprint) -> u32 {
+pub(super) fn required(file: &File<'_>, key: NameHash) -> u32 {
     choose(file, key).unwrap_or_else(|| {
         file.refuse(Fault::MissingKey(key));
         0
@@ -249,8 +249,8 @@ pub(super) mod explained {
     use super::*;
 
     /// The name of a key.
-    pub(crate) fn name(key: Fingerprint) -> Name {
-        let keys = KEYS.into_iter().find(|name| Fingerprint::of(name) == key);
+    pub(crate) fn name(key: NameHash) -> Name {
+        let keys = KEYS.into_iter().find(|name| NameHash::of(name) == key);
         keys.map_or_else(|| shift::name(key), Name::new)
     }
 
@@ -270,8 +270,8 @@ pub(super) mod explained {
 
     /// The value of a key in a file; empty if the key is missing.
     pub(crate) fn value(file: &File<'_>, key: Key) -> &'static str {
-        let Scanner { entry, .. } = file.find(key_fingerprint(key));
-        let word = if entry.name == key_fingerprint(key) { entry.value.position(words_of(key)) } else { None };
+        let Scanner { entry, .. } = file.find(key_hash(key));
+        let word = if entry.name == key_hash(key) { entry.value.position(words_of(key)) } else { None };
         word.map_or("", |word| words::nth(list_of(key.into()), word.into()))
     }
 
@@ -304,15 +304,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_words_of_a_key_have_one_fingerprint() {
-        let all_differ = |words: &[Fingerprint]| (1..words.len()).all(|at| words[at].position(&words[..at]).is_none());
-        assert!(all_differ(KEY_FINGERPRINTS) && all_differ(SHIFT_FINGERPRINTS));
+    fn no_two_values_of_a_key_have_the_same_hash() {
+        let all_differ = |words: &[NameHash]| (1..words.len()).all(|at| words[at].position(&words[..at]).is_none());
+        assert!(all_differ(KEY_HASHES) && all_differ(SHIFT_HASHES));
         for (key, list) in (0..).zip(WORDS) {
             let words = words_of(key);
             assert_eq!(words.len(), words::count(list), "{list}");
             assert!(all_differ(words), "{list}");
-            for (word, fingerprint) in words::each(list).zip(words) {
-                assert_eq!(Fingerprint::of(word), *fingerprint, "{word}");
+            for (word, name_hash) in words::each(list).zip(words) {
+                assert_eq!(NameHash::of(word), *name_hash, "{word}");
             }
         }
     }

@@ -3,21 +3,21 @@
 /// The 32-bit FNV-1a hash of a name. The loader compares hashes instead of letters, so an image stores four bytes for
 /// each name: docs/format.md, "Header".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Fingerprint(u32);
+pub(crate) struct NameHash(u32);
 
-impl Fingerprint {
+impl NameHash {
     /// The hash of the empty name.
-    pub(crate) const EMPTY: Self = Fingerprint(0x811c_9dc5);
+    pub(crate) const EMPTY: Self = NameHash(0x811c_9dc5);
 
     #[inline(always)]
     pub(crate) const fn of(name: &str) -> Self {
-        Fingerprint::EMPTY.and(name)
+        NameHash::EMPTY.and(name)
     }
 
     /// The hash of this name followed by another letter.
     #[inline(always)]
     pub(crate) const fn with(self, byte: u8) -> Self {
-        Fingerprint((self.0 ^ byte as u32).wrapping_mul(0x0100_0193))
+        NameHash((self.0 ^ byte as u32).wrapping_mul(0x0100_0193))
     }
 
     /// The hash of this name followed by more letters.
@@ -33,7 +33,7 @@ impl Fingerprint {
 
     /// The hash of each name in some lists.
     pub(crate) const fn of_lists<const COUNT: usize>(lists: &[&str]) -> [Self; COUNT] {
-        let mut each = [Fingerprint::EMPTY; COUNT];
+        let mut each = [NameHash::EMPTY; COUNT];
         let (mut lists, mut at) = (lists, 0);
         while let Some((list, after)) = lists.split_first() {
             let mut rest = list.as_bytes();

@@ -4,7 +4,7 @@
 //! it accepts; tests compare it with the safetensors library.
 
 use crate::load::file::{Expected, Fault, File};
-use crate::load::name_hash::Fingerprint;
+use crate::load::name_hash::NameHash;
 
 /// The largest header, including its length field: four times that of the largest model. The loader scans the header
 /// once for each entry that it looks up, so this bounds the time of a load.
@@ -19,9 +19,9 @@ pub(crate) struct Entry {
     pub number: usize,
     /// True for a key of the metadata, false for a tensor.
     pub is_key: bool,
-    pub name: Fingerprint,
+    pub name: NameHash,
     /// The value of a key, or the type of a tensor.
-    pub value: Fingerprint,
+    pub value: NameHash,
     /// The shape of a tensor. Dimensions beyond its rank are 0; a rank above 3 is refused.
     pub shape: [u32; 3],
     /// The byte range of a tensor, from the end of the header. It must begin where the previous one ends.
@@ -58,7 +58,7 @@ pub(crate) struct Scanner<'f, 'a> {
 impl<'f, 'a> Scanner<'f, 'a> {
     #[inline(never)]
     pub(crate) fn new(file: &'f File<'a>) -> Self {
-        let none = Fingerprint::EMPTY;
+        let none = NameHash::EMPTY;
         let number = usize::MAX;
         let entry = Entry { at: 0, number, is_key: false, name: none, value: none, shape: [0; 3], begin: 0, end: 0 };
         Scanner { file, at: 8, is_first: true, entry }
@@ -91,7 +91,7 @@ impl<'f, 'a> Scanner<'f, 'a> {
                 self.entry.value = self.string();
             } else {
                 self.expect(":{");
-                const METADATA: Fingerprint = Fingerprint::of("__metadata__");
+                const METADATA: NameHash = NameHash::of("__metadata__");
                 if self.entry.name == METADATA {
                     (self.entry.is_key, self.is_first) = (true, true);
                     continue;
@@ -154,17 +154,17 @@ impl<'f, 'a> Scanner<'f, 'a> {
     }
 
     /// A string of printable ASCII without escapes.
-    fn string(&mut self) -> Fingerprint {
+    fn string(&mut self) -> NameHash {
         self.expect("\"");
-        let mut fingerprint = Fingerprint::EMPTY;
+        let mut name_hash = NameHash::EMPTY;
         while let Some(&byte @ b' '..=b'~') = self.file.header.get(self.at)
             && !matches!(byte, b'"' | b'\\')
         {
-            fingerprint = fingerprint.with(byte);
+            name_hash = name_hash.with(byte);
             self.at += 1;
         }
         self.expect("\"");
-        fingerprint
+        name_hash
     }
 
     /// A decimal number below 2^31 without leading zeros.

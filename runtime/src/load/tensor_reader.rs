@@ -9,7 +9,7 @@ use crate::kernel::{GROUP, pair};
 use crate::layers::matrix::{Matrix, Weights};
 use crate::load::dtype::Dtype;
 use crate::load::file::{Fault, File};
-use crate::load::name_hash::Fingerprint;
+use crate::load::name_hash::NameHash;
 use crate::load::scanner::Scanner;
 use crate::text::texts::Texts;
 
@@ -22,18 +22,18 @@ impl<'a> File<'a> {
     /// A scanner at the entry with this name, or at another one if there is none. It returns the scanner and not the
     /// entry, which would be moved.
     #[inline(never)]
-    pub(super) fn find(&self, name: Fingerprint) -> Scanner<'_, 'a> {
+    pub(super) fn find(&self, name: NameHash) -> Scanner<'_, 'a> {
         let mut scanner = Scanner::new(self);
         while scanner.next() && scanner.entry.name != name {}
         scanner
     }
 
-    pub(super) fn has(&self, name: Fingerprint) -> bool {
+    pub(super) fn has(&self, name: NameHash) -> bool {
         self.find(name).entry.name == name
     }
 
     /// The index of the value of a key in a list; none if the key is missing.
-    pub(super) fn word(&self, key: Fingerprint, words: &[Fingerprint]) -> Option<u8> {
+    pub(super) fn word(&self, key: NameHash, words: &[NameHash]) -> Option<u8> {
         let Scanner { entry, .. } = &self.find(key);
         if entry.name != key {
             return None;
@@ -48,8 +48,8 @@ impl<'a> File<'a> {
 
     /// [`find`](File::find) for a required tensor.
     fn tensor(&self, tensor: Tensor) -> Scanner<'_, 'a> {
-        let scanner = self.find(tensor.fingerprint());
-        if scanner.entry.name != tensor.fingerprint() {
+        let scanner = self.find(tensor.name_hash());
+        if scanner.entry.name != tensor.name_hash() {
             self.refuse(Fault::MissingTensor(tensor));
         }
         scanner
@@ -65,7 +65,7 @@ impl<'a> File<'a> {
     fn bytes(&self, tensor: Tensor, dtype: Dtype, shape: [u32; 3]) -> &'a [u8] {
         let Scanner { entry, .. } = &self.tensor(tensor);
         self.mark(entry.number);
-        if entry.value != dtype.fingerprint() {
+        if entry.value != dtype.name_hash() {
             self.refuse(Fault::Type { tensor, expected: dtype });
         }
         let mut expected = shape;
@@ -155,7 +155,7 @@ impl<'a> File<'a> {
     pub(super) fn columns(&self, tensor: Tensor) -> u32 {
         let Scanner { entry, .. } = &self.tensor(tensor);
         let [_, columns, _] = entry.shape;
-        if WIDTHS && entry.value == Dtype::U8.fingerprint() { columns.saturating_mul(2) } else { columns }
+        if WIDTHS && entry.value == Dtype::U8.name_hash() { columns.saturating_mul(2) } else { columns }
     }
 
     /// A matrix of 8-bit weights, or of 4-bit or 16-bit weights if they are built in. Its shape is `[rows, gates,
@@ -186,10 +186,10 @@ impl<'a> File<'a> {
         wide: impl Fn(usize) -> [u32; 3],
     ) -> Option<Weights<'a>> {
         let Scanner { entry, .. } = &self.tensor(weight);
-        if entry.value == Dtype::I16.fingerprint() {
+        if entry.value == Dtype::I16.name_hash() {
             return Some(Weights::Bits16(halves(self.within(weight, Dtype::I16, wide(columns), [-32_767, 32_767]))));
         }
-        if entry.value != Dtype::U8.fingerprint() {
+        if entry.value != Dtype::U8.name_hash() {
             return None;
         }
         let pairs = self.bytes(weight, Dtype::U8, wide(columns.div_ceil(2)));

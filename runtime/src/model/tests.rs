@@ -278,7 +278,8 @@ fn models_that_could_overflow_are_refused_and_others_do_not_overflow() {
     let bias = with("fc.bias", |t| t.data[4..].copy_from_slice(&i32::MIN.to_le_bytes()));
     assert_eq!(bias, LoadError::Overflow { tensor: "fc.weight".into(), row: 1 });
 
-    // At the very edge of the bounds, with all operands at their extremes, no step overflows: overflow checks are on here.
+    // At the very edge of the bounds, with all operands at their extremes, no step overflows: overflow checks are on
+    // here.
     let sizes = Sizes { embedding_dim: 3, hidden_size: 500, classes: 1 };
     for sign in [-1, 1] {
         let all = extreme_tensors(sign, sizes);

@@ -182,7 +182,8 @@ impl<'s> Scratch<'s> {
             forward: halves.take(cap * forward_width(model))?,
             cap: cap as u32,
         };
-        // It comes after the inputs of all layers: its length may be odd, and some kernels need their inputs at whole words.
+        // It comes after the inputs of all layers: its length may be odd, and some kernels need their inputs at whole
+        // words.
         let hidden = halves.take(config.head_hidden)?;
         let pool = Pool { has_max: config.pools_max(), sum, features, count: 0 };
         let pool = if model.reads_state() { None } else { features::Features::new(pool) };

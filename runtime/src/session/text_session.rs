@@ -6,7 +6,8 @@ use super::{SessionBase, forward::Forward};
 use crate::layers::head::Logits;
 use crate::text::vocabulary::UNK;
 
-/// One text on its way through a model. It dereferences to [`SessionBase`], which has `reset`, `logits`, `save` and `restore`.
+/// One text on its way through a model. It dereferences to [`SessionBase`], which has `reset`, `logits`, `save` and
+/// `restore`.
 #[derive(Debug)]
 pub struct TextSession<'s>(pub(super) SessionBase<'s>);
 
@@ -26,21 +27,22 @@ impl TextSession<'_> {
         self.0.feed_text(bytes);
     }
 
-    /// Reads the next bytes of the text and calls `on_step` after every token. A bidirectional model runs over all kept tokens for each
-    /// call.
+    /// Reads the next bytes of the text and calls `on_step` after every token. A bidirectional model runs over all kept
+    /// tokens for each call.
     pub fn feed_with(&mut self, bytes: &[u8], mut on_step: impl FnMut(Step<'_>)) {
         let SessionBase { encoder, forward } = &mut self.0;
         encoder.feed(&forward.model.vocabulary, bytes, &mut shown_step_of(forward, &mut on_step));
     }
 
-    /// Reads one token by its id, past the tokenizer. An id beyond the vocabulary counts as [`UNK`]. It does not end a token whose bytes
-    /// are still arriving.
+    /// Reads one token by its id, past the tokenizer. An id beyond the vocabulary counts as [`UNK`]. It does not end a
+    /// token whose bytes are still arriving.
     pub fn feed_id(&mut self, id: u32) {
         let forward = &mut self.0.forward;
         forward.take_id(if (id as usize) < forward.model.config().vocab_size { id } else { UNK });
     }
 
-    /// Ends the text, which completes its last token. More bytes continue the text; [`reset`](SessionBase::reset) begins a new one.
+    /// Ends the text, which completes its last token. More bytes continue the text; [`reset`](SessionBase::reset)
+    /// begins a new one.
     pub fn finish(&mut self) {
         self.0.finish_text();
     }
@@ -51,7 +53,8 @@ impl TextSession<'_> {
         encoder.finish(&forward.model.vocabulary, &mut shown_step_of(forward, &mut on_step));
     }
 
-    /// Reads one whole text: [`reset`](SessionBase::reset), [`feed`](TextSession::feed), [`finish`](TextSession::finish).
+    /// Reads one whole text: [`reset`](SessionBase::reset), [`feed`](TextSession::feed),
+    /// [`finish`](TextSession::finish).
     pub fn classify(&mut self, text: &[u8]) -> Logits<'_> {
         self.reset();
         self.feed(text);

@@ -18,7 +18,8 @@ pub(super) enum Found {
 /// [:;=]-?[()\[\]{}|*]|[:;=]-[/\\]|[:;=]-?[DPOdpo](?!\w)|<3(?!\w)
 /// ```
 ///
-/// No word character follows a mouth that is a letter, so `:pizza` is no face. A slanted mouth needs a nose, so `http://` is none.
+/// No word character follows a mouth that is a letter, so `:pizza` is no face. A slanted mouth needs a nose, so
+/// `http://` is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Emoticons {
     /// The beginning of a possible emoticon: eyes, nose and mouth; NUL for a missing part.

@@ -2,8 +2,8 @@
 
 use super::runs::Table;
 
-/// The lower case of a character: one character, or two for U+0130 alone (`i` and U+0307). The same as `char::to_lowercase`
-/// of Unicode 17.0, without its 11 KB of tables.
+/// The lower case of a character: one character, or two for U+0130 alone (`i` and U+0307). The same as
+/// `char::to_lowercase` of Unicode 17.0, without its 11 KB of tables.
 pub fn lowercase(c: char) -> impl Iterator<Item = char> {
     let (first, second) = if c == TWO { ('i', Some(SECOND)) } else { (single(c), None) };
     core::iter::once(first).chain(second)

@@ -39,8 +39,8 @@ const WORD_RUNS: [Run; RANGES.len()] = {
     runs
 };
 
-/// Runs of characters beyond ASCII that have a lower case, ascending. First: `first << 11 | count - 1`; second: what is added to each, to
-/// every second character where that is 1.
+/// Runs of characters beyond ASCII that have a lower case, ascending. First: `first << 11 | count - 1`; second: what is
+/// added to each, to every second character where that is 1.
 const LOWER: &[(u32, i32)] = &include!("tables/lower.in");
 
 const LOWER_RUNS: [Run; LOWER.len()] = {
@@ -58,7 +58,8 @@ const LOWER_RUNS: [Run; LOWER.len()] = {
 const WORDS: Packed = Packed::EMPTY.with(&WORD_RUNS, false);
 const BOTH: Packed = WORDS.with(&LOWER_RUNS, true);
 
-/// The end of the run before a block, then at which digit the block begins: 20 and 12 bits. Blocks of words, then of lower case.
+/// The end of the run before a block, then at which digit the block begins: 20 and 12 bits. Blocks of words, then of
+/// lower case.
 static INDEX: [u32; BOTH.blocks] = first_of(&BOTH.index);
 /// Two digits a byte, the lower half first.
 static DIGITS: [u8; BOTH.at.div_ceil(2)] = first_of(&BOTH.digits);
@@ -95,7 +96,7 @@ impl Table {
         loop {
             let into = code.checked_sub(end + number())?;
             let span = number() + 1;
-            // Where nothing is said of a run, that nothing is added.
+            // A table without offsets has an offset of 0.
             let added = match if adds { number() } else { 1 } {
                 0 => !into as i32 & 1,
                 said => {

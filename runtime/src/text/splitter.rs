@@ -30,7 +30,8 @@ enum Class {
     Other = 2,
 }
 
-/// Cuts a stream of bytes into tokens; for [`TokenizerKind::WordPiece`] into words, which an [`Encoder`](super::Encoder) cuts into pieces.
+/// Cuts a stream of bytes into tokens; for [`TokenizerKind::WordPiece`] into words, which an
+/// [`Encoder`](super::Encoder) cuts into pieces.
 ///
 /// ```
 /// use tern_runtime::text::{Piece, Splitter, Tokenizer, buffer_len};

@@ -34,7 +34,8 @@ pub(crate) const fn numbered(number: u8) -> Tokenizer {
     Tokenizer { kind, lowercase }
 }
 
-/// The memory that a [`Splitter`](super::Splitter) or an [`Encoder`](super::Encoder) of this tokenizer borrows, in words.
+/// The memory that a [`Splitter`](super::Splitter) or an [`Encoder`](super::Encoder) of this tokenizer borrows, in
+/// words.
 pub const fn buffer_len(tokenizer: Tokenizer) -> usize {
     match tokenizer.kind {
         #[cfg(feature = "html_words")]

@@ -86,7 +86,8 @@ impl Lookup {
     pub(crate) fn push(&mut self, vocabulary: &Vocabulary<'_>, c: char) {
         self.high = self.high.min(vocabulary.tokens.len() as u32);
         let code = u32::from(c);
-        // `char::encode_utf8` is twice this code. How many bytes follow the first one, which says so in its upper bits; six bits each.
+        // `char::encode_utf8` is twice this code. How many bytes follow the first one, which says so in its upper bits;
+        // six bits each.
         let mut following = c.len_utf8() as u32 - 1;
         let (mut mark, mut mask) = (0xf0_e0_c0_00 >> (8 * following), 0x7f);
         loop {

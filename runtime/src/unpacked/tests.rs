@@ -11,7 +11,7 @@ use crate::{Packing, Session};
 use core::fmt::Debug;
 use std::{vec, vec::Vec};
 
-/// How many random models of each list.
+/// The number of random models of each list.
 const MODELS: u64 = 300;
 
 /// The state after each of some steps, then the logits.
@@ -33,7 +33,7 @@ fn outcome(model: &Model<'_>) -> (Vec<u32>, Vec<i32>) {
     (states, session.logits().iter().collect())
 }
 
-/// Whether the copy is used, where the host has kernels for it; the results must be the same in any case.
+/// Checks that the copy is used if the host has kernels for it, and that the results are the same in any case.
 fn check(file: &Aligned, copied: bool) {
     let model = Model::from_bytes(file).unwrap();
     let unpacked = Unpacked::new(&model);

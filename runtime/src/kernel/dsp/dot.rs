@@ -22,7 +22,7 @@ fn fits(columns: usize, v: &[i16]) -> bool {
 #[inline]
 pub(in crate::kernel) fn dot(weights: &[i8], v: &[i16], acc: i32) -> Option<i32> {
     let v = fits(weights.len(), v).then_some(v.as_ptr_range())?;
-    // SAFETY: so many columns are in both, and as `fits` says.
+    // SAFETY: `fits` has checked that both have so many columns, and the alignment.
     Some(unsafe { one(weights.as_ptr(), v.start, v.end, acc) })
 }
 
@@ -30,7 +30,7 @@ pub(in crate::kernel) fn dot(weights: &[i8], v: &[i16], acc: i32) -> Option<i32>
 #[inline]
 pub(in crate::kernel) fn dot3(weights: &[[i8; 3]], v: &[i16], mut acc: [i32; 3]) -> Option<[i32; 3]> {
     let v = fits(weights.len(), v).then_some(v.as_ptr_range())?;
-    // SAFETY: so many columns are in both, and as `fits` says.
+    // SAFETY: `fits` has checked that both have so many columns, and the alignment.
     unsafe { three(weights.as_ptr(), v.start, v.end, &mut acc) };
     Some(acc)
 }
@@ -41,7 +41,7 @@ pub(in crate::kernel) fn dot_four(weights: &[i8], v: &[i16], acc: &mut [i32; 4])
     let does = weights.len().is_multiple_of(4) && fits(weights.len() / 4, v);
     if does {
         let v = v.as_ptr_range();
-        // SAFETY: there are four rows of so many columns, and as `fits` says.
+        // SAFETY: there are four rows, and `fits` has checked the columns and the alignment.
         unsafe { four(weights.as_ptr(), v.start, v.end, acc) };
     }
     does

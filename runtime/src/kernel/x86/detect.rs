@@ -18,7 +18,7 @@ pub(super) fn has_avx2() -> bool {
     if leaves < 7 || features & XSAVE_AND_AVX != XSAVE_AND_AVX {
         return false;
     }
-    // SAFETY: the system has switched XSAVE on: the bit above says so.
+    // SAFETY: the bit above shows that the operating system has enabled XSAVE.
     let kept = unsafe { _xgetbv(0) };
     kept & XMM_AND_YMM == XMM_AND_YMM && more & AVX2 != 0
 }

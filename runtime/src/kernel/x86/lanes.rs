@@ -222,7 +222,8 @@ fn requantize_rows<const ROWS: usize>(
     rows
 }
 
-/// [`requantize`](crate::fixed::requantize) by halves: with `acc = 2^16·high + low`, the `high · m` of the product are whole. m: 0 … 32,767.
+/// [`requantize`](crate::fixed::requantize) by halves: with `acc = 2^16·high + low`, the `high · m` of the product are
+/// whole. m: 0 … 32,767.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn requantize(acc: __m256i, m: __m256i) -> __m256i {

@@ -1,4 +1,4 @@
-//! One step in both packings, and what the loader says of records.
+//! Tests of the LSTM step in both packings, and of the checks of records.
 
 use crate::error::LoadError;
 use crate::testing::{Aligned, Random, Sizes, extreme_file_in, extreme_tensors, metadata, random_file_in, tensors};
@@ -75,7 +75,7 @@ fn paired_records_are_checked_for_ranges() {
         assert_eq!(load_with(1, multiplier, |word| word | 0x8000), range(1));
         assert_eq!(load_with(5, multiplier, |word| word | i32::MIN), range(5));
     }
-    // What the sums begin with says one bias twice, and another that must be an i32.
+    // The initial sums contain one bias twice, and another that must be an i32.
     for word in [12, 14, 15, 17] {
         assert_eq!(load_with(4, word, |word| word ^ 1), range(4));
     }

@@ -1,4 +1,5 @@
-//! What a build is without is named, as the feature that has it. `cargo xtask test` runs these in a small build, too.
+//! A file that needs a feature that is off is refused by the name of the feature. `cargo xtask test` also runs these
+//! tests in a small build.
 
 use super::{SMALL, error_of, words};
 use crate::error::LoadError;

@@ -102,7 +102,8 @@ fn weights_of_4_bits_are_weights_of_8() {
     }
 }
 
-/// Multiples of 256 of 16 bits are weights of 8, where rows are in no pairs: those of plain cells, the head and the embedding.
+/// Multiples of 256 of 16 bits are weights of 8, where rows are in no pairs: those of plain cells, the head and the
+/// embedding.
 #[test]
 fn weights_of_16_bits_are_256ths() {
     for seed in 0..20 {
@@ -225,7 +226,8 @@ fn rounding_to_4_bits_keeps_what_it_can() {
     }
 }
 
-/// The limit of a header leaves room for the largest that the format has: all layers in both directions, all weights with groups.
+/// The limit of a header leaves room for the largest that the format has: all layers in both directions, all weights
+/// with groups.
 #[test]
 fn the_largest_header_is_a_fraction_of_the_limit() {
     let sizes = Sizes { embedding_dim: 32, hidden_size: 32, classes: 2 };

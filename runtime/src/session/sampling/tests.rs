@@ -1,4 +1,4 @@
-//! What is drawn, and how often.
+//! Tests of the tokens that are drawn, and of their frequencies.
 
 use super::*;
 use crate::model::Model;
