@@ -94,7 +94,7 @@ pub fn trained() -> &'static Trained {
         let folder = folder("shared");
         let (data, directory) = (folder.join("messages.csv"), folder.join("model"));
         fs::write(&data, table(MESSAGES)).expect("the table can be written");
-        let options = ["--embedding", "16", "--hidden", "32", "--epochs", "8", "--seed", "1"];
+        let options = ["--embedding-dim", "16", "--hidden-size", "32", "--epochs", "8", "--seed", "1"];
         train(&data, &directory, &options);
         let file = folder.join("device.safetensors");
         let export = json(&["export", argument(&directory), "-o", argument(&file), "--json"]);

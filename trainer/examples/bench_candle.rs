@@ -16,15 +16,15 @@ use tern_trainer::train::{self, Problem, Sample, Target};
 
 fn main() -> Result<()> {
     let path = std::env::args_os().nth(1).context("expected a recipe on the command line")?;
-    let recipe = Recipe::read(Path::new(&path))?;
-    let data = train::prepare(&recipe)?;
+    let mut recipe = Recipe::read(Path::new(&path))?;
+    let data = train::prepare(&mut recipe)?;
     let problem = Problem::of_texts(&recipe, &data);
     let (batch, model) = (recipe.training.batch_size, &recipe.model);
     let variables = VarMap::new();
     let builder = VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu);
-    let embedding = candle_nn::embedding(data.vocabulary.len(), model.embedding, builder.pp("embedding"))?;
-    let layer = Layer::new(model.cell, model.embedding, model.hidden, builder.pp("rnn"))?;
-    let fc = candle_nn::linear(model.hidden, data.labels.len(), builder.pp("fc"))?;
+    let embedding = candle_nn::embedding(data.vocabulary.len(), model.embedding_dim, builder.pp("embedding"))?;
+    let layer = Layer::new(model.cell, model.embedding_dim, model.hidden_size, builder.pp("rnn"))?;
+    let fc = candle_nn::linear(model.hidden_size, data.labels.len(), builder.pp("fc"))?;
     let parameters = ParamsAdamW { lr: recipe.training.learning_rate, weight_decay: 0.0, ..Default::default() };
     let mut optimizer = AdamW::new(variables.all_vars(), parameters)?;
     let mut step = |samples: &[Sample]| -> Result<usize> {

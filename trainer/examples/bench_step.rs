@@ -10,12 +10,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tern_trainer::recipe::Recipe;
-use tern_trainer::train::{self, BatchProgress, EpochFigures, Observer, Problem};
+use tern_trainer::train::{self, BatchProgress, Callback, EpochFigures, Problem};
 
 fn main() -> Result<()> {
     let path = std::env::args_os().nth(1).context("expected a recipe on the command line")?;
-    let recipe = Recipe::read(Path::new(&path))?;
-    let data = train::prepare(&recipe)?;
+    let mut recipe = Recipe::read(Path::new(&path))?;
+    let data = train::prepare(&mut recipe)?;
     let problem = Problem::of_texts(&recipe, &data);
     let stop = AtomicBool::new(false);
     let mut clock = Clock { stop: &stop, start: Instant::now(), tokens: 0, elapsed: Duration::ZERO, ready: false };
@@ -31,13 +31,13 @@ struct Clock<'a> {
     ready: bool,
 }
 
-impl Observer for Clock<'_> {
-    fn batch(&mut self, progress: &BatchProgress) {
+impl Callback for Clock<'_> {
+    fn on_batch(&mut self, progress: &BatchProgress) {
         self.tokens += progress.tokens;
         self.elapsed = self.start.elapsed();
     }
 
-    fn epoch(&mut self, _: &EpochFigures, _: bool) {
+    fn on_epoch(&mut self, _: &EpochFigures, _: bool) {
         if self.ready {
             println!("{}", serde_json::json!({ "seconds": self.elapsed.as_secs_f64(), "tokens": self.tokens }));
         } else {

@@ -62,6 +62,12 @@ pub fn measure(data: &Prepared, seed: u64) -> Vec<Baseline> {
     vec![linear, bag]
 }
 
+/// Adds up the figures of the same baselines on two folds of a cross-validation.
+pub fn pooled(mut baselines: Vec<Baseline>, more: Vec<Baseline>) -> Vec<Baseline> {
+    baselines.iter_mut().zip(&more).for_each(|(baseline, more)| baseline.evaluation.merge(&more.evaluation));
+    baselines
+}
+
 /// Returns the value of `baselines` in `metrics.json`.
 pub fn to_json(baselines: &[Baseline]) -> Value {
     let figures = |baseline: &Baseline| {

@@ -4,7 +4,7 @@ use crate::commands::{
     classify, compare, console, data, eval, export, flash, generate, import, inspect, key, predict, push, report, sign,
     train,
 };
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 /// Trains small recurrent networks on text and numbers, and runs them in integers on a microcontroller.
 #[derive(Debug, Parser)]
@@ -14,19 +14,6 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
-}
-
-impl Cli {
-    /// The command line, with every default in the help.
-    pub fn command_with_defaults() -> clap::Command {
-        Cli::command().mut_subcommand("train", train::with_defaults)
-    }
-
-    /// Reads this process's command line; ends the process where it is wrong or asks for help.
-    pub fn read() -> Self {
-        let matches = Cli::command_with_defaults().get_matches();
-        Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
-    }
 }
 
 /// The subcommands.
@@ -69,9 +56,10 @@ pub enum Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::CommandFactory;
 
     #[test]
     fn no_two_options_are_called_the_same() {
-        Cli::command_with_defaults().debug_assert();
+        Cli::command().debug_assert();
     }
 }

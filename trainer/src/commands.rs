@@ -34,6 +34,9 @@ pub enum Failure {
     /// The work failed: status 1.
     #[error("{}", chain(.0))]
     Work(#[from] anyhow::Error),
+    /// A signal ended the work early: status 128 plus the signal's number.
+    #[error("interrupted")]
+    Interrupted(u8),
 }
 
 /// Runs a command. Errors go to stderr.
@@ -61,6 +64,7 @@ pub fn run(cli: &Cli) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Work(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(Failure::Interrupted(status)) => ExitCode::from(status),
         Err(failure) => {
             note(format_args!("error: {failure}"));
             ExitCode::from(if matches!(failure, Failure::Usage(_)) { 2 } else { 1 })

@@ -27,7 +27,7 @@ pub use error::TableError;
 pub use save::{Format, save};
 pub use sequences::{Sequence, Sequences};
 pub use source::{Place, Source, is_hub, is_plain_text, read};
-pub use split::{SplitError, hold_out, partition, sample, sample_indices, split};
+pub use split::{SplitError, folds, hold_out, partition, sample, sample_indices, split};
 pub use statistics::{Lengths, Statistics};
 pub use table::{Columns, Row, read_saved, write};
 

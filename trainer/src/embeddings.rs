@@ -43,7 +43,7 @@ pub enum EmbeddingsError {
         problem: String,
     },
     /// The vectors have another width than the recipe asks for.
-    #[error("{}: vectors of {found} numbers, but [model] embedding is {expected}; leave it out or set it to {found}", path.display())]
+    #[error("{}: vectors of {found} numbers, but [model] embedding_dim is {expected}; leave it out or set it to {found}", path.display())]
     Width {
         /// The file.
         path: PathBuf,
@@ -103,7 +103,7 @@ pub fn of_recipe(recipe: &Recipe, vocabulary: &Vocabulary) -> Result<Option<Embe
     let Some(path) = &recipe.model.embeddings else { return Ok(None) };
     let mut embeddings = read(path, vocabulary)?;
     embeddings.frozen = recipe.model.freeze_embeddings;
-    match recipe.model.embedding {
+    match recipe.model.embedding_dim {
         0 => Ok(Some(embeddings)),
         width if width == embeddings.width => Ok(Some(embeddings)),
         expected => Err(EmbeddingsError::Width { path: path.clone(), found: embeddings.width, expected }),

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    tern_trainer::commands::run(&tern_trainer::cli::Cli::read())
+    tern_trainer::commands::run(&<tern_trainer::cli::Cli as clap::Parser>::parse())
 }

@@ -45,6 +45,14 @@ impl Evaluation {
         self.total_loss += loss;
     }
 
+    /// Adds the counts of other examples of the same labels.
+    pub fn merge(&mut self, other: &Evaluation) {
+        for (row, more) in self.confusion.iter_mut().zip(&other.confusion) {
+            row.iter_mut().zip(more).for_each(|(count, more)| *count += more);
+        }
+        self.total_loss += other.total_loss;
+    }
+
     /// `[label][predicted]`: number of examples.
     pub fn confusion(&self) -> &[Vec<usize>] {
         &self.confusion

@@ -17,7 +17,7 @@ use crate::model::{DataFile, Model};
 use crate::paint::Paint;
 use crate::recipe::{InputKind, Recipe};
 use crate::report::{Measurements, ValidationResult};
-use crate::train::{self, Problem, Sample, Steps};
+use crate::train::{self, CrossValidation, Problem, Sample, Steps};
 use crate::vocabulary::{UNK, Vocabulary};
 use crate::weights::Weights;
 use anyhow::Context;
@@ -136,12 +136,12 @@ pub trait TaskData {
         Ok(())
     }
 
-    /// Evaluates the model on the validation split.
+    /// Evaluates the model on the validation split, or takes the predictions of the cross-validation.
     ///
     /// # Errors
     ///
     /// If the validation split does not fit the model.
-    fn measure(&self, model: &FloatModel) -> anyhow::Result<Measurements>;
+    fn measure(&self, model: &FloatModel, cross_validation: Option<&CrossValidation>) -> anyhow::Result<Measurements>;
 
     /// The file and lines that a training sample comes from.
     fn place(&self, sample: usize) -> String;
@@ -156,10 +156,24 @@ pub fn read_data(recipe: &mut Recipe) -> anyhow::Result<Box<dyn TaskData>> {
     let input = if recipe.data.input == InputKind::Values { Input::Values } else { Input::Tokens };
     let data = handler(recipe.task, input).prepare(recipe)?;
     let embeddings = data.problem().embeddings.as_ref();
-    recipe.model.embedding = embeddings.map_or(recipe.model.embedding, Embeddings::width);
+    recipe.model.embedding_dim = embeddings.map_or(recipe.model.embedding_dim, Embeddings::width);
     recipe.training.batch_size = recipe.batch_size(data.problem().train.len());
     recipe.resolve();
     Ok(data)
+}
+
+/// The number of validation rows below which a training warns that its figures are uncertain.
+const FEW_VALIDATION_ROWS: usize = 50;
+
+/// Notes that there are few validation rows, or that a cross-validation replaces them.
+fn describe_validation(problem: &Problem, unit: &str, note: &dyn Fn(String)) {
+    let (rows, folds) = (problem.valid.len(), problem.folds.iter().max().map_or(1, |last| last + 1));
+    if folds > 1 {
+        note(format!("{rows} {unit} are too few for a validation split: {folds}-fold cross-validation"));
+        note("finds the number of epochs and the accuracy; the model is then trained on all".to_owned());
+    } else if rows < FEW_VALIDATION_ROWS {
+        note(format!("warning: only {rows} validation {unit}: the validation figures are uncertain"));
+    }
 }
 
 /// Notes how many tokens start from a vector of the recipe's file of embeddings.
@@ -190,7 +204,7 @@ fn describe_unknown_tokens(problem: &Problem, note: &dyn Fn(String)) {
 /// Notes the channels, the network and the missing numbers.
 fn describe_channels(recipe: &Recipe, problem: &Problem, channels: &[Channel], table: &Table, note: &dyn Fn(String)) {
     let names: Vec<&str> = channels.iter().map(|channel| channel.name.as_str()).collect();
-    let cells = problem.architecture.recurrent.describe(recipe.model.hidden);
+    let cells = problem.architecture.recurrent.describe(recipe.model.hidden_size);
     note(format!("channels {}; {cells}, threads {}", names.join(", "), recipe.threads()));
     let missing = table.rows.iter().flatten().filter(|number| number.is_nan()).count();
     if missing > 0 {

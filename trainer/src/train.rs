@@ -10,6 +10,7 @@
 
 mod batches;
 mod checkpoint;
+mod cross_validation;
 mod device;
 mod initial;
 mod prepare;
@@ -19,11 +20,12 @@ mod schedule;
 mod state;
 mod validation;
 
-pub use checkpoint::{CheckpointError, fingerprint};
+pub use checkpoint::{CheckpointError, data_hash};
+pub use cross_validation::{CrossValidation, cross_validate};
 pub use device::{DeviceKind, NoDevice};
 pub use prepare::{PrepareError, Prepared, prepare};
 pub use problem::{Problem, Units};
-pub use run::{BatchProgress, Ending, EpochFigures, Moment, Observer, Outcome, TrainError, resume, run};
+pub use run::{BatchProgress, Callback, EpochFigures, Outcome, StateEvent, StopReason, TrainError, resume, run};
 pub use schedule::Schedule;
 pub use state::State;
 use tern_nn::{objective, optimizer, sample};

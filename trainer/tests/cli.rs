@@ -37,8 +37,21 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-const SMALL: [&str; 10] =
-    ["--embedding", "4", "--hidden", "6", "--epochs", "6", "--learning-rate", "0.02", "--threads", "1"];
+/// Options of a quick training with a validation split.
+const SMALL: [&str; 12] = [
+    "--embedding-dim",
+    "4",
+    "--hidden-size",
+    "6",
+    "--epochs",
+    "6",
+    "--learning-rate",
+    "0.02",
+    "--threads",
+    "1",
+    "--valid-fraction",
+    "0.1",
+];
 
 fn train(folder: &Path, more: &[&str]) -> Output {
     tern(folder, &[&["train", "messages.csv", "-o", "models/spam"][..], &SMALL, more].concat())
@@ -305,9 +318,9 @@ fn a_wrong_command_line_is_status_2() {
     for (args, expected) in [
         (&["train"][..], "DATA.csv|RECIPE.toml"),
         (&["train", "messages.csv", "--cell", "elman"], "lstm, gru, rnn, rnn_relu"),
-        (&["train", "messages.csv", "--layers", "5"], "--layers is 5, expected 1 to 4"),
+        (&["train", "messages.csv", "--num-layers", "5"], "--num-layers is 5, expected 1 to 4"),
         (&["train", "messages.csv", "--merge", "sum"], "--merge is sum, expected concat"),
-        (&["train", "messages.csv", "--hidden", "0"], "--hidden is 0, expected 1 to 4096"),
+        (&["train", "messages.csv", "--hidden-size", "0"], "--hidden-size is 0, expected 1 to 4096"),
         (&["train", "messages.csv", "--dropout", "nan"], "--dropout is NaN"),
         (&["train", "messages.csv", "--delimiter", "ab"], "expected one ASCII character"),
         (&["fly"], "unrecognized subcommand"),
@@ -324,14 +337,14 @@ fn failed_work_is_status_1() {
     let folder = folder();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     write("bad.toml", "[data]\ntrain = 'messages.csv'\n[model]\ncell = 'elman'\n");
-    write("wide.toml", "[data]\ntrain = 'messages.csv'\n[model]\nhidden = 0\n");
+    write("wide.toml", "[data]\ntrain = 'messages.csv'\n[model]\nhidden_size = 0\n");
     write("one.csv", "text,label\nx,a\ny,a\n");
     fs::create_dir(folder.path().join("precious")).unwrap();
     write("precious/file", "");
     for (args, expected) in [
         (&["train", "none.csv"][..], "none.csv"),
         (&["train", "bad.toml"], "bad.toml: line 4: [model] cell is \"elman\", expected lstm, gru"),
-        (&["train", "wide.toml"], "wide.toml: [model] hidden is 0"),
+        (&["train", "wide.toml"], "wide.toml: line 4: [model] hidden_size is 0"),
         (&["train", "one.csv"], "every label is \"a\""),
         (&["train", "messages.csv", "--label-column", "class"], "line 1 has the columns \"text\", \"label\""),
         (&["train", "messages.csv", "-o", "precious"], "not a Tern model directory"),
@@ -351,7 +364,7 @@ fn failed_work_is_status_1() {
 fn a_stack_that_reads_both_ways_is_trained_and_exported() {
     let folder = folder();
     let network =
-        ["--cell", "gru", "--layers", "2", "--bidirectional", "--merge", "mean", "--pooling", "mean_max", "--json"];
+        ["--cell", "gru", "--num-layers", "2", "--bidirectional", "--merge", "mean", "--pooling", "mean_max", "--json"];
     let output = train(folder.path(), &network);
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(stderr(&output).contains("2 bidirectional GRU layers of 6 cells each way"), "{}", stderr(&output));

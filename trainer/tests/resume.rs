@@ -12,8 +12,22 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// Small, with every kind of randomness, and several batches an epoch.
-const OPTIONS: [&str; 12] =
-    ["--embedding", "8", "--hidden", "12", "--epochs", "12", "--batch-size", "4", "--threads", "1", "--patience", "12"];
+const OPTIONS: [&str; 14] = [
+    "--embedding-dim",
+    "8",
+    "--hidden-size",
+    "12",
+    "--epochs",
+    "12",
+    "--batch-size",
+    "4",
+    "--threads",
+    "1",
+    "--patience",
+    "12",
+    "--valid-fraction",
+    "0.1",
+];
 
 /// A training of each task, and how often it is killed.
 struct Training {
@@ -24,18 +38,29 @@ struct Training {
     kills: usize,
 }
 
-const SMALL: [&str; 8] = ["--hidden", "12", "--epochs", "8", "--threads", "1", "--patience", "8"];
+const SMALL: [&str; 8] = ["--hidden-size", "12", "--epochs", "8", "--threads", "1", "--patience", "8"];
 
-const TEXTS: Training =
-    Training { args: &["messages.csv", "--no-baselines"], ask: &["predict", "DIR", "a free prize"], kills: 12 };
+const TEXTS: Training = Training {
+    args: &["messages.csv", "--no-baselines", "--valid-fraction", "0.1"],
+    ask: &["predict", "DIR", "a free prize"],
+    kills: 12,
+};
 /// Vectors of a file that stay as they are: each step undoes what was done to them.
 const FROZEN: Training = Training {
-    args: &["messages.csv", "--no-baselines", "--embeddings", "vectors.txt", "--freeze-embeddings"],
+    args: &[
+        "messages.csv",
+        "--no-baselines",
+        "--valid-fraction",
+        "0.1",
+        "--embeddings",
+        "vectors.txt",
+        "--freeze-embeddings",
+    ],
     ask: TEXTS.ask,
     kills: 4,
 };
 const LANGUAGE: Training = Training {
-    args: &["novel.txt", "--embedding", "8", "--window", "12", "--batch-size", "4"],
+    args: &["novel.txt", "--embedding-dim", "8", "--window", "12", "--batch-size", "4"],
     ask: &["generate", "DIR", "--length", "5"],
     kills: 6,
 };
@@ -45,7 +70,7 @@ const FORECAST: Training = Training {
     kills: 6,
 };
 const SEQUENCES: Training = Training {
-    args: &["ramps.csv", "--input", "values", "--batch-size", "4"],
+    args: &["ramps.csv", "--input", "values", "--batch-size", "4", "--valid-fraction", "0.1"],
     ask: &["predict", "DIR", "ramps.csv"],
     kills: 6,
 };
@@ -260,13 +285,13 @@ fn signal_kill(child: &mut Child) {
 }
 
 #[test]
-fn a_signal_ends_it_with_a_model_and_it_can_be_resumed() {
+fn the_first_signal_ends_a_training_with_a_model_and_its_exit_code_and_it_can_be_resumed() {
     let folder = folder();
-    for (training, name, target) in [
-        (TEXTS, "-INT", "texts/m"),
-        (LANGUAGE, "-TERM", "language/m"),
-        (FORECAST, "-INT", "forecast/m"),
-        (SEQUENCES, "-TERM", "sequences/m"),
+    for (training, name, code, target) in [
+        (TEXTS, "-INT", 130, "texts/m"),
+        (LANGUAGE, "-TERM", 143, "language/m"),
+        (FORECAST, "-INT", 130, "forecast/m"),
+        (SEQUENCES, "-TERM", 143, "sequences/m"),
     ] {
         let whole = format!("whole-{target}");
         succeed(&mut training.command(folder.path(), &whole, &[]));
@@ -277,13 +302,14 @@ fn a_signal_ends_it_with_a_model_and_it_can_be_resumed() {
             wait_for(&mut lines, "epoch   1/8");
             signal(&child, name);
             let log: Vec<String> = lines.map(Result::unwrap).collect();
-            assert_eq!(child.wait().unwrap().code(), Some(0), "{log:?}");
-            assert!(log.last().is_some_and(|line| line.starts_with("wrote ")), "{log:?}");
-            log.iter().any(|line| {
-                line.contains("interrupted: the best epoch so far was kept; continue with `tern train --resume")
-            })
+            let status = child.wait().unwrap().code();
+            let advice = format!("continue with `tern train --resume {target}`");
+            let usable = format!("interrupted: {target} holds the best epoch so far and can be used");
+            let is_interrupted = log.ends_with(&[usable, advice]);
+            assert_eq!(status, Some(if is_interrupted { code } else { 0 }), "{log:?}");
+            is_interrupted
         });
-        assert!(interrupted, "every time it ended before the signal came");
+        assert!(interrupted, "the training ended before the signal came every time");
         training.use_it(folder.path(), target);
 
         let log = succeed(&mut tern(folder.path(), &["train", "--resume", target]));
@@ -296,17 +322,27 @@ fn a_signal_ends_it_with_a_model_and_it_can_be_resumed() {
 }
 
 #[test]
-fn a_second_interrupt_ends_it_at_once() {
+fn a_second_interrupt_ends_a_training_at_once() {
     let folder = folder();
     // One batch takes longer than anybody waits for: that the process ends is due to the signal alone.
     let long = "one two three four five six seven eight nine ten ".repeat(300);
     let table: String = (0..32).map(|row| format!("{long} {row},{}\n", ["a", "b"][row % 2])).collect();
     fs::write(folder.path().join("long.csv"), format!("text,label\n{table}")).unwrap();
-    let options = ["--hidden", "2048", "--batch-tokens", "1000000", "--threads", "1", "--no-baselines"];
+    let options = [
+        "--valid-fraction",
+        "0.1",
+        "--hidden-size",
+        "2048",
+        "--batch-tokens",
+        "1000000",
+        "--threads",
+        "1",
+        "--no-baselines",
+    ];
     let mut child = tern(folder.path(), &[&["train", "long.csv", "-o", "m"][..], &options].concat()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     wait_for(&mut lines, "tokens in the vocabulary");
-    // The handler is set right after that line.
+    // The signal handler is installed right after that line.
     std::thread::sleep(Duration::from_millis(500));
     signal(&child, "-INT");
     wait_for(&mut lines, "interrupted: ending after this batch (again: at once, without a model)");

@@ -49,7 +49,7 @@ fn another_model_runs_without_a_rebuild_and_unknown_labels_are_an_error() {
         .map(|i| format!("{} number {i},{}\n", ["the dog barks", "a cat purrs"][i % 2], ["dog", "cat"][i % 2]))
         .collect();
     fs::write(&data, format!("text,label\n{rows}")).unwrap();
-    let options = ["--hidden", "6", "--embedding", "5", "--epochs", "3", "--min-count", "1"];
+    let options = ["--hidden-size", "6", "--embedding-dim", "5", "--epochs", "3", "--min-count", "1"];
     train(&data, &directory, &options);
     let file = folder.join("pets.safetensors");
     json(&["export", argument(&directory), "-o", argument(&file), "--json"]);

@@ -77,7 +77,8 @@ fn the_same_seed_gives_the_same_bytes_with_any_number_of_threads() {
     let run = |name: &str, seed: &str, threads: &str| {
         let (directory, file) = (folder.join(name).join("model"), folder.join(name).join("device.safetensors"));
         fs::create_dir_all(folder.join(name)).unwrap();
-        let options = ["--hidden", "12", "--embedding", "8", "--epochs", "2", "--seed", seed, "--threads", threads];
+        let options =
+            ["--hidden-size", "12", "--embedding-dim", "8", "--epochs", "2", "--seed", seed, "--threads", threads];
         train(&data, &directory, &options);
         json(&["export", argument(&directory), "-o", argument(&file), "--json"]);
         (fs::read(directory.join("model.safetensors")).unwrap(), fs::read(file).unwrap())

@@ -143,7 +143,7 @@ fn a_browser_shows_the_figures_on_any_screen() {
         (tasks::ramps(&folder), &["--input", "values"], 5, "/validation/calibration/ece", "Most confident mistakes"),
     ] {
         let model = data.with_extension("model");
-        train(&data, &model, &[&["--epochs", "3", "--hidden", "8"], options].concat());
+        train(&data, &model, &[&["--epochs", "3", "--hidden-size", "8"], options].concat());
         let page = data.with_extension("html");
         let (status, _, log) = text_of(tern().args(["report", argument(&model), "-o", argument(&page)]));
         assert_eq!(status, Some(0), "{log}");
@@ -199,7 +199,7 @@ fn the_hubs_library_reads_the_card() {
     fs::write(&data, tern_tests::table(300)).unwrap();
     let card = "[card]\nlicense = \"mit\"\nlanguage = [\"no\", \"en\"]\ndatasets = [\"someone/messages\"]\ndescription = \"Sorts messages.\"\n";
     let settings = format!(
-        "name = \"a \\\"name\\\": yes\"\n[data]\ntrain = \"messages.csv\"\n[model]\nhidden = 8\nembedding = 8\n[training]\nepochs = 2\n{card}"
+        "name = \"a \\\"name\\\": yes\"\n[data]\ntrain = \"messages.csv\"\n[model]\nhidden_size = 8\nembedding_dim = 8\n[training]\nepochs = 2\n{card}"
     );
     fs::write(&recipe, settings).unwrap();
     let trained = json(&["train", argument(&recipe), "-o", argument(&model), "--json"]);
@@ -289,7 +289,7 @@ fn the_hubs_library_reads_the_cards_of_every_task() {
         ),
     ] {
         let model = data.with_extension("model");
-        train(&data, &model, &[&["--epochs", "1", "--hidden", "8"], options].concat());
+        train(&data, &model, &[&["--epochs", "1", "--hidden-size", "8"], options].concat());
         let card = model.join("README.md");
         let arguments = ["-c", CARD, argument(&card)];
         let (status, stdout, stderr) = text_of(Command::new(&python).args(arguments).env("HF_HUB_OFFLINE", "1"));
@@ -319,8 +319,17 @@ fn two_models_are_compared_on_the_same_rows() {
 
     // A model that was not trained long enough to learn anything.
     let folder = folder("compare");
-    let options =
-        ["--epochs", "1", "--learning-rate", "0.000001", "--hidden", "4", "--embedding", "4", "--no-baselines"];
+    let options = [
+        "--epochs",
+        "1",
+        "--learning-rate",
+        "0.000001",
+        "--hidden-size",
+        "4",
+        "--embedding-dim",
+        "4",
+        "--no-baselines",
+    ];
     let poor = folder.join("poor");
     train(&trained.validation, &poor, &options);
     let found = json(&["compare", float, argument(&poor), "--data", data, "--json"]);

@@ -39,7 +39,7 @@ fn tensorboard_reads_every_batch_and_epoch() {
         ("ramps.csv", &["--input", "values"], &[accuracy]),
     ] {
         let (model, board) = (path(&format!("{name}-model")), path(&format!("{name}-board")));
-        let small = ["--hidden", "8", "--epochs", "2", "--batch-size", "4"];
+        let small = ["--hidden-size", "8", "--epochs", "2", "--batch-size", "4"];
         let mut train = tern();
         train.arg("train").arg(path(name)).arg("-o").arg(&model).arg("--tensorboard").arg(&board);
         let (status, _, log) = text_of(train.args(options).args(small));

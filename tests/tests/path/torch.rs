@@ -24,7 +24,7 @@ module = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN, "rnn_relu": nn.RNN}[cel
 options = {"nonlinearity": "relu"} if cell == "rnn_relu" else {}
 directions = 2 if config["bidirectional"] else 1
 model = nn.Module()
-model.embedding = nn.Embedding(config["vocab_size"], config["embedding_dim"], padding_idx=0)
+model.embedding_dim = nn.Embedding(config["vocab_size"], config["embedding_dim"], padding_idx=0)
 recurrent = module(config["embedding_dim"], config["hidden_size"], config["num_layers"], batch_first=True,
                    bidirectional=config["bidirectional"], **options)
 setattr(model, cell.split("_")[0], recurrent)
@@ -108,8 +108,19 @@ fn a_model_of_tern_loads_into_pytorch_and_gives_the_same_logits() {
     ] {
         let directory = folder.join(format!("{cell}-{layers}-{bidirectional}"));
         let both = format!("--bidirectional={bidirectional}");
-        let network =
-            ["--cell", cell, "--layers", layers, &both, "--pooling", "last", "--hidden", "7", "--embedding", "5"];
+        let network = [
+            "--cell",
+            cell,
+            "--num-layers",
+            layers,
+            &both,
+            "--pooling",
+            "last",
+            "--hidden-size",
+            "7",
+            "--embedding-dim",
+            "5",
+        ];
         let short = ["--epochs", "1", "--no-baselines"];
         train(&data, &directory, &[&network[..], &short].concat());
         let texts_json = serde_json::to_string(&texts).unwrap();

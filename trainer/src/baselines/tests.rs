@@ -11,6 +11,7 @@ fn prepared(train: &[(&str, usize)], valid: &[(&str, usize)], labels: &[&str]) -
         vocabulary,
         train: examples(train),
         valid: examples(valid),
+        folds: Vec::new(),
         leaked: 0,
         duplicates: 0,
         places: Vec::new(),

@@ -40,7 +40,8 @@ impl TableArgs {
     }
 }
 
-fn delimiter(text: &str) -> Result<char, String> {
+/// Reads a separator of columns: one ASCII character, or `tab`.
+pub fn delimiter(text: &str) -> Result<char, String> {
     let mut chars = text.chars();
     match (text, chars.next(), chars.next()) {
         ("tab" | "\\t", _, _) => Ok('\t'),

@@ -1,12 +1,12 @@
-//! `tern train`
+//! `tern train`: reads recipe and data, trains, and writes a model directory.
 
-mod board;
-mod keeper;
-mod keys;
+mod callbacks;
+mod checkpointer;
+mod interrupt;
 mod options;
 mod progress;
 mod run_directory;
-mod task_options;
+mod tensorboard_callback;
 
 use super::{Failure, note, print};
 use crate::data;
@@ -14,103 +14,116 @@ use crate::float_model::{Staged, files};
 use crate::recipe::{Recipe, Task};
 use crate::report;
 use crate::tasks::{self, TaskData};
-use crate::train::{self, BatchProgress, Ending, EpochFigures, Moment, Observer, Outcome, State, TrainError};
+use crate::train::{self, CrossValidation, Outcome, Problem, StopReason, TrainError};
 use anyhow::{Context, anyhow};
-use board::Board;
-use keeper::Keeper;
-pub use keys::with_defaults;
-pub use options::Overrides;
+use callbacks::Callbacks;
+use checkpointer::Checkpointer;
+use options::{RecipeOptions, by_option};
 use progress::Progress;
 use run_directory::{Options, RunDirectory};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-pub use task_options::TaskOptions;
+use tensorboard_callback::TensorBoardCallback;
+use toml::Table;
 
 /// Options of `tern train`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   tern train messages.csv -o models/spam
-  tern train messages.csv -o models/spam --hidden 32 --epochs 30 --seed 7
-  tern train commands.tsv --valid commands-valid.tsv --label-column intent -o models/intents
-  tern train models/spam/recipe.toml -o models/spam    # the same again
+  tern train messages.csv -o models/spam --hidden-size 32 --epochs 30 --seed 7
+  tern train commands.tsv --valid commands-valid.tsv --label-column intent
+  tern train models/spam/recipe.toml -o models/spam    # the same training again
   tern train --resume models/spam                      # after a crash or Ctrl-C
   tern train walks.csv --input values -o models/walks
   tern train novel.txt -o models/novel
-  tern train passengers.csv --task forecast --window 24 --horizon 12 --season 12 -o models/passengers
+  tern train passengers.csv --task forecast --window 24 --horizon 12 --season 12
 
-A table has a header, a column of texts and a column of labels; a JSONL file has an object a line,
-a folder of texts a folder for each label. Part of each class is held out to
-choose the best epoch by, unless --valid names a table. A recipe is a TOML file with any of the
-settings; options win over it. Ctrl-C ends the training and keeps the best epoch so far; a second one
-ends it at once. While it trains, DIR.partial holds the recipe, a log and checkpoints: --resume goes on
-from there and ends in the same bytes.")]
+Data: a table has a header, a column of texts and a column of labels. A JSONL file
+has one object per line, a folder of texts one folder per label. Unless --valid
+names validation data, a part of each class becomes the validation split, which
+chooses the best epoch.
+
+Recipe: a TOML file with any of the settings; options win over it.
+
+Interrupting: the first Ctrl-C or SIGTERM ends the training after the running
+batch, saves the best epoch as the model and exits with 130 or 143; a second one
+exits at once. During the training, DIR.partial holds recipe, log and checkpoints;
+--resume continues from there, and the result is the same to the last bit.
+
+Exit codes: 0 done, 1 the work failed, 2 the command line was wrong,
+130 interrupted by Ctrl-C, 143 ended by SIGTERM.")]
 pub struct Args {
-    /// Labelled texts (CSV, TSV or JSONL, a folder LABEL/*.txt, or hf:owner/name), or a recipe (.toml)
+    /// Training data (CSV, TSV or JSONL, a folder LABEL/*.txt, a .txt file, hf:owner/name) or a recipe (.toml)
     #[arg(value_name = "DATA.csv|RECIPE.toml")]
     pub input: PathBuf,
-    /// Directory for the model; an older model there is replaced [default: the input's name with `-model`]
+    /// Directory for the model; replaces an older model there [default: name of the input with `-model`]
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
     /// Print the figures as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
-    /// Do not train the simpler models that show what recurrence buys
+    /// Do not train the baselines, the simpler models for comparison
     #[arg(long)]
     pub no_baselines: bool,
-    /// Continue an unfinished training of this model directory, or begin; without it, always begin anew
+    /// Continue an interrupted training of this model directory, or begin it
     #[arg(long)]
     pub resume: bool,
     /// Seconds between checkpoints within an epoch; 0: a checkpoint after every batch
     #[arg(long, value_name = "N", default_value_t = 30)]
     pub checkpoint_seconds: u64,
-    /// Write event files for TensorBoard into this folder as well
+    /// Also write event files for TensorBoard into this folder
     #[arg(long, value_name = "DIR")]
     pub tensorboard: Option<PathBuf>,
-    /// What the model does.
+    /// Settings that win over the recipe file.
     #[command(flatten)]
-    pub task: TaskOptions,
-    /// Settings that win over the recipe's.
-    #[command(flatten)]
-    pub overrides: Overrides,
+    pub recipe: RecipeOptions,
 }
 
 /// Trains and writes a model directory.
 ///
 /// # Errors
 ///
-/// Where a file cannot be read or written, the recipe or the data are wrong, or the training diverges.
+/// [`Failure::Usage`] for a wrong option, [`Failure::Work`] if a file cannot be read or written, the recipe or the data are wrong,
+/// or the training diverges, and [`Failure::Interrupted`] after a signal, when the best epoch so far is saved.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let is_recipe = args.input.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"));
-    let (target, options) = (args.output.clone(), Options { no_baselines: args.no_baselines });
-    let (mut recipe, target, options) = if args.resume && target.is_none() && RunDirectory::is_there(&args.input) {
-        let (recipe, saved) = RunDirectory::recipe(&args.input)?;
-        (recipe, args.input.clone(), Options { no_baselines: options.no_baselines || saved.no_baselines })
-    } else {
-        let target = target.unwrap_or_else(|| default_output(&args.input));
-        if args.resume && !RunDirectory::is_there(&target) && args.output.is_none() && !args.input.is_file() {
-            let folder = RunDirectory::folder(&args.input);
-            let error = anyhow!("{}: nothing to resume: {} is not there", args.input.display(), folder.display());
-            return Err(error.into());
-        }
-        let recipe = if is_recipe {
-            let recipe = Recipe::read(&args.input).map_err(anyhow::Error::from)?;
-            recipe.check().with_context(|| args.input.display().to_string())?;
-            recipe
-        } else {
-            let task = if data::is_plain_text(&args.input) { Task::LanguageModel } else { Task::Classify };
-            Recipe::for_task(&args.input, args.task.task.unwrap_or(task))
-        };
-        (recipe, target, options)
-    };
-    args.task.apply(&mut recipe);
-    args.overrides.apply(&mut recipe);
-    recipe.check().map_err(|error| Failure::Usage(keys::by_option(&error)))?;
-    Ok(work(recipe, &target, args, options)?)
+    let (recipe, target, options) = recipe_and_target(args)?;
+    work(recipe, &target, args, options)
+}
+
+/// Returns the complete recipe, the model directory, and the options that are no settings of the recipe.
+fn recipe_and_target(args: &Args) -> Result<(Recipe, PathBuf, Options), Failure> {
+    let Args { input, output, resume, no_baselines, recipe: RecipeOptions(options), .. } = args;
+    let run_options = Options { no_baselines: *no_baselines };
+    if *resume && output.is_none() && RunDirectory::exists(input) {
+        let saved = RunDirectory::options(input);
+        let recipe = read_recipe(&RunDirectory::recipe_path(input), options)?;
+        return Ok((recipe, input.clone(), Options { no_baselines: *no_baselines || saved.no_baselines }));
+    }
+    let target = output.clone().unwrap_or_else(|| default_output(input));
+    if *resume && output.is_none() && !RunDirectory::exists(&target) && !input.is_file() {
+        let folder = RunDirectory::folder(input);
+        return Err(anyhow!("{}: nothing to resume: {} does not exist", input.display(), folder.display()).into());
+    }
+    let has_extension = |known| input.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(known));
+    if has_extension("toml") {
+        return Ok((read_recipe(input, options)?, target, run_options));
+    }
+    let task = if data::is_plain_text(input) { Task::LanguageModel } else { Task::Classify };
+    let recipe = Recipe::with_options(input, task, options).map_err(anyhow::Error::from)?;
+    recipe.check().map_err(|error| Failure::Usage(by_option(&error)))?;
+    Ok((recipe, target, run_options))
+}
+
+/// Reads a recipe file and lays `options` over it. A fault of the file is a failure of the work, one of the options is wrong usage.
+fn read_recipe(path: &Path, options: &Table) -> Result<Recipe, Failure> {
+    let recipe = Recipe::read(path).map_err(anyhow::Error::from)?;
+    recipe.check().with_context(|| path.display().to_string())?;
+    let recipe = Recipe::read_with(path, options).map_err(anyhow::Error::from)?;
+    recipe.check().map_err(|error| Failure::Usage(by_option(&error)))?;
+    Ok(recipe)
 }
 
 fn default_output(input: &Path) -> PathBuf {
@@ -118,21 +131,28 @@ fn default_output(input: &Path) -> PathBuf {
     PathBuf::from(format!("{stem}-model"))
 }
 
-fn work(mut recipe: Recipe, target: &Path, args: &Args, options: Options) -> anyhow::Result<()> {
-    Staged::check(target)?;
+fn work(mut recipe: Recipe, target: &Path, args: &Args, options: Options) -> Result<(), Failure> {
+    Staged::check(target).map_err(anyhow::Error::from)?;
     let mut data = tasks::read_data(&mut recipe)?;
     let recipe = &recipe;
     data.describe(recipe, !options.no_baselines, &|line| note(line))?;
     let data = data.as_ref();
-    let stop = stop_on_interrupt();
+    interrupt::catch();
     let directory = run_directory(recipe, target, args.resume, options)?;
-    let Trained { outcome, log, diverged } = learn(recipe, data, &directory, target, args, &stop)?;
+    let cross_validation = cross_validate(recipe, data.problem())?;
+    let problem = Problem { cross_validation, ..data.problem().clone() };
+    let Trained { outcome, log, diverged } = train_epochs(recipe, data, &problem, &directory, target, args)?;
 
     let name = recipe.name.clone().unwrap_or_else(|| {
         target.file_name().map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned())
     });
     let model = data.model(&name, outcome.weights.clone())?;
-    let figures = report::TrainingMetrics::new(&model, data.measure(&model)?, data.problem().train.len(), &outcome);
+    let figures = report::TrainingMetrics::new(
+        &model,
+        data.measure(&model, problem.cross_validation.as_ref())?,
+        data.problem().train.len(),
+        &outcome,
+    );
     let save = || -> anyhow::Result<()> {
         let staged = directory.staged()?;
         model.save(staged.path())?;
@@ -141,85 +161,114 @@ fn work(mut recipe: Recipe, target: &Path, args: &Args, options: Options) -> any
         fs::copy(&log, staged.path().join(files::LOG)).with_context(|| log.display().to_string())?;
         Ok(staged.commit()?)
     };
-    save().map_err(|error| error.context(unwritten(target)))?;
-    if !matches!(outcome.ending, Ending::Interrupted | Ending::Diverged) {
+    save().map_err(|error| error.context(not_written(target)))?;
+    if !matches!(outcome.stop_reason, StopReason::Interrupted | StopReason::Diverged) {
         directory.remove()?;
     }
 
     figures.lines().iter().for_each(note);
-    match outcome.ending {
-        Ending::Epochs | Ending::Diverged => {}
-        Ending::Patience => note(format_args!("ended early: {} epochs without a better one", recipe.training.patience)),
-        Ending::Interrupted => note(format_args!("interrupted: the best epoch so far was kept; {}", continued(target))),
+    if outcome.stop_reason == StopReason::Patience {
+        let patience = recipe.training.patience;
+        note(format_args!("stopped early: {patience} epochs without a better {}", recipe.metric().title()));
     }
     note(format_args!("wrote {}", target.display()));
     if let Some(message) = diverged {
-        return Err(anyhow!(message).context(format!(
+        return Err(Failure::Work(anyhow!(message).context(format!(
             "{} holds the best epoch before the training failed, epoch {}",
             target.display(),
             outcome.best_epoch
-        )));
+        ))));
     }
     if args.json {
         let mut object = json!({ "model": target });
-        let serde_json::Value::Object(figures) = figures.to_json() else {
-            return Err(anyhow!("the figures are not a JSON object"));
-        };
-        object.as_object_mut().expect("an object was just made").extend(figures);
+        if let (Value::Object(object), Value::Object(figures)) = (&mut object, figures.to_json()) {
+            object.extend(figures);
+        }
         print(object)?;
     }
+    if outcome.stop_reason == StopReason::Interrupted {
+        note(format_args!("interrupted: {} holds the best epoch so far and can be used", target.display()));
+        note(format_args!("{}", how_to_continue(target)));
+        return Err(Failure::Interrupted(interrupt::status()));
+    }
+    note(next_steps(target));
     Ok(())
 }
 
-/// What to type to go on.
-fn continued(target: &Path) -> String {
+/// Returns the command that resumes the training.
+fn how_to_continue(target: &Path) -> String {
     format!("continue with `tern train --resume {}`", target.display())
 }
 
-/// The training is done and its model is not on the disk.
-fn unwritten(target: &Path) -> String {
-    format!("the model could not be written; {}", continued(target))
+/// Returns the message for a finished training whose model cannot be written.
+fn not_written(target: &Path) -> String {
+    format!("the model could not be written; {}", how_to_continue(target))
 }
 
-/// What came of the epochs.
+/// Returns the commands that usually follow a training.
+fn next_steps(target: &Path) -> String {
+    let model = target.display();
+    format!("next: tern report {model} --open\n      tern export {model} -o {model}.safetensors")
+}
+
+/// Cross-validates if the problem has folds, and prints the progress.
+fn cross_validate(recipe: &Recipe, problem: &Problem) -> anyhow::Result<Option<CrossValidation>> {
+    if problem.folds.is_empty() {
+        return Ok(None);
+    }
+    let after_fold = |fold, folds| note(format_args!("fold {fold} of {folds} done"));
+    let found = train::cross_validate(recipe, problem, &interrupt::STOP, after_fold)?;
+    match &found {
+        Some(found) => {
+            let (metric, epochs) = (recipe.metric().title(), found.best_epoch);
+            note(format_args!("best {metric} over all folds after {epochs} epochs; now training on all rows"));
+        }
+        None => note("warning: the cross-validation is incomplete: the figures are of training rows"),
+    }
+    Ok(found)
+}
+
+/// The result of the epochs.
 struct Trained {
     outcome: Outcome,
     /// The path of the log.
     log: PathBuf,
-    /// Why the training failed, where there is a best epoch all the same.
+    /// The error of a training that diverged after its first epoch.
     diverged: Option<String>,
 }
 
-/// Goes through the epochs, from where `directory` stands.
-fn learn(
+/// Trains epoch by epoch from the last checkpoint in `directory`, or from the beginning.
+fn train_epochs(
     recipe: &Recipe,
     data: &dyn TaskData,
+    problem: &Problem,
     directory: &RunDirectory,
     target: &Path,
     args: &Args,
-    stop: &AtomicBool,
 ) -> anyhow::Result<Trained> {
-    let problem = data.problem();
     let (state, log_bytes) = directory.state(recipe, problem)?;
     if state.steps() > 0 {
         let (epoch, batches) = (state.epochs_done() + 1, state.batches_done());
         note(format_args!("resumed in epoch {epoch} after {batches} of its batches"));
     }
-    let every = Duration::from_secs(args.checkpoint_seconds);
-    let board = |folder: &PathBuf| Board::new(folder, state.steps()).with_context(|| folder.display().to_string());
-    let mut company = Company {
-        board: args.tensorboard.as_ref().map(board).transpose()?,
-        progress: Progress::new(recipe.training.epochs, state.epochs_done()),
-        keeper: Keeper::new(directory, train::fingerprint(problem), log_bytes, every),
+    let epochs = problem.cross_validation.as_ref().map_or(recipe.training.epochs, |found| found.best_epoch);
+    let interval = Duration::from_secs(args.checkpoint_seconds);
+    let tensorboard = |folder: &PathBuf| {
+        TensorBoardCallback::new(folder, state.steps()).with_context(|| folder.display().to_string())
     };
-    let outcome = train::resume(state, recipe, problem, &mut company, stop);
-    company.progress.finish();
+    let mut callbacks = Callbacks {
+        tensorboard: args.tensorboard.as_ref().map(tensorboard).transpose()?,
+        progress: Progress::new(recipe, epochs, state.epochs_done()),
+        checkpointer: Checkpointer::new(directory, train::data_hash(problem), log_bytes, interval),
+    };
+    let outcome = train::resume(state, recipe, problem, &mut callbacks, &interrupt::STOP);
+    callbacks.progress.finish();
     let (outcome, diverged) = match outcome {
         Err(error @ TrainError::Diverged { .. }) => {
             let message = tasks::describe_divergence(&error, data);
             match error {
                 TrainError::Diverged { kept: Some(kept), .. } => (*kept, Some(message)),
-                // Before the first epoch is done there is nothing worth going on from.
+                // Before the end of the first epoch there is nothing to resume from.
                 _ => {
                     directory.remove()?;
                     return Err(anyhow!(message));
@@ -228,72 +277,30 @@ fn learn(
         }
         outcome => (outcome?, None),
     };
-    let log = company.keeper.finish().with_context(|| directory.log().display().to_string());
-    let log = log.map_err(|error| error.context(unwritten(target)))?;
+    let log = callbacks.checkpointer.finish().with_context(|| directory.log().display().to_string());
+    let log = log.map_err(|error| error.context(not_written(target)))?;
     Ok(Trained { outcome, log, diverged })
 }
 
-/// Where the training stands on the disk.
+/// Opens the run directory of an interrupted training, or makes a new one.
 fn run_directory(recipe: &Recipe, target: &Path, resume: bool, options: Options) -> anyhow::Result<RunDirectory> {
     let folder = RunDirectory::folder(target);
-    match (RunDirectory::is_there(target), resume) {
+    match (RunDirectory::exists(target), resume) {
         (true, true) => {
             let (directory, changes) = RunDirectory::open(target, recipe, options)?;
             for change in changes {
-                note(format_args!("from here on {change}: the model will not be that of an uninterrupted training"));
+                note(format_args!(
+                    "from here on {change}: the model will differ from that of an uninterrupted training"
+                ));
             }
             return Ok(directory);
         }
         (true, false) => note(format_args!(
-            "warning: {}: an unfinished training was there; this one begins anew (--resume would have continued it)",
+            "warning: {}: deleted an interrupted training and started anew (--resume would have continued it)",
             folder.display()
         )),
-        (false, true) => note(format_args!("nothing to resume: {} is not there; beginning", folder.display())),
+        (false, true) => note(format_args!("nothing to resume: {} does not exist; starting", folder.display())),
         (false, false) => {}
     }
     RunDirectory::begin(target, recipe, options)
-}
-
-/// All who are told how a training goes.
-struct Company<'a> {
-    progress: Progress,
-    keeper: Keeper<'a>,
-    board: Option<Board>,
-}
-
-impl Company<'_> {
-    fn observers(&mut self) -> impl Iterator<Item = &mut dyn Observer> {
-        let always: [&mut dyn Observer; 2] = [&mut self.progress, &mut self.keeper];
-        always.into_iter().chain(self.board.as_mut().map(|board| board as &mut dyn Observer))
-    }
-}
-
-impl Observer for Company<'_> {
-    fn batch(&mut self, progress: &BatchProgress) {
-        self.observers().for_each(|observer| observer.batch(progress));
-    }
-
-    fn epoch(&mut self, figures: &EpochFigures, best: bool) {
-        self.observers().for_each(|observer| observer.epoch(figures, best));
-    }
-
-    fn state(&mut self, state: &State, moment: Moment) {
-        self.observers().for_each(|observer| observer.state(state, moment));
-    }
-}
-
-/// A flag that Ctrl-C sets. The second Ctrl-C ends the program.
-fn stop_on_interrupt() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = stop.clone();
-    let handler = ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        note("\ninterrupted: ending after this batch (again: at once, without a model)");
-    });
-    if let Err(error) = handler {
-        note(format_args!("warning: Ctrl-C will end the program without keeping the model: {error}"));
-    }
-    stop
 }

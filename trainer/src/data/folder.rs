@@ -46,7 +46,9 @@ pub fn read(dir: &Path) -> Result<Vec<Row>, TableError> {
                 hint = Some(folder.clone());
             }
         }
-        let others = textless.filter(|_| hint.is_none()).map_or_else(String::new, |(_, other)| format!(" (but {})", other.display()));
+        let others = textless
+            .filter(|_| hint.is_none())
+            .map_or_else(String::new, |(_, other)| format!(" (but {})", other.display()));
         return Err(wrong(format!("a directory with {} and no .txt file there{others}", quoted(&names)), hint));
     }
     if let Some((label, other)) = textless {

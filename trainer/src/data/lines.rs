@@ -72,11 +72,13 @@ fn json_row(path: &Path, line: u64, text: &str, columns: &Columns) -> Result<Row
         Ok(_) => return Err(wrong("a value that is not an object".to_owned())),
         // The library counts lines within this one.
         Err(error) if error.is_eof() => {
-            let found = "an object or array that does not end in its line; write one object a line, for example with `jq -c`";
+            let found =
+                "an object or array that does not end in its line; write one object a line, for example with `jq -c`";
             return Err(wrong(found.to_owned()));
         }
         Err(error) if has_half_surrogate(text) => {
-            let found = format!("half of a surrogate pair (\\uD800 to \\uDFFF), which is no character, at {}", error.column());
+            let found =
+                format!("half of a surrogate pair (\\uD800 to \\uDFFF), which is no character, at {}", error.column());
             return Err(wrong(found));
         }
         Err(error) => return Err(wrong(format!("not JSON at character {}", error.column()))),
@@ -102,8 +104,11 @@ fn json_row(path: &Path, line: u64, text: &str, columns: &Columns) -> Result<Row
         Value::Null => String::new(),
         other => return Err(wrong(format!("{:?} is {}", columns.label, kind(&other)))),
     };
-    let row = Row::new(text, &label, line)
-        .map_err(|part| TableError::NulInRow { path: path.to_owned(), place: format!("line {line}"), part })?;
+    let row = Row::new(text, &label, line).map_err(|part| TableError::NulInRow {
+        path: path.to_owned(),
+        place: format!("line {line}"),
+        part,
+    })?;
     if row.label.is_empty() {
         return Err(TableError::EmptyLabel { path: path.to_owned(), line, column: columns.label.clone() });
     }
@@ -112,12 +117,14 @@ fn json_row(path: &Path, line: u64, text: &str, columns: &Columns) -> Result<Row
 
 /// Returns true if a line of invalid JSON has an escape for one half of a surrogate pair without the other.
 fn has_half_surrogate(text: &str) -> bool {
-    let unit = |at: usize| text.get(at + 2..at + 6).and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or(0);
+    let unit =
+        |at: usize| text.get(at + 2..at + 6).and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or(0);
     let mut escapes = text.match_indices("\\u").map(|(at, _)| (at, unit(at))).peekable();
     while let Some((at, unit)) = escapes.next() {
         match unit {
             0xdc00..=0xdfff => return true,
-            0xd800..=0xdbff => match escapes.next_if(|&(next, low)| next == at + 6 && (0xdc00..=0xdfff).contains(&low)) {
+            0xd800..=0xdbff => match escapes.next_if(|&(next, low)| next == at + 6 && (0xdc00..=0xdfff).contains(&low))
+            {
                 Some(_) => {}
                 None => return true,
             },

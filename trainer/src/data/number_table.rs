@@ -244,9 +244,8 @@ impl Column {
     /// Returns the difference between rows if it is the same, and not zero, between all rows of each sequence.
     fn constant_step(&self, sequences: Option<&Vec<String>>) -> Option<f64> {
         let same_sequence = |row: usize| sequences.is_none_or(|names| names[row] == names[row - 1]);
-        let mut steps = (1..self.values.len())
-            .filter(|&row| same_sequence(row))
-            .map(|row| self.values[row] - self.values[row - 1]);
+        let mut steps =
+            (1..self.values.len()).filter(|&row| same_sequence(row)).map(|row| self.values[row] - self.values[row - 1]);
         let (step, second) = (steps.next()?, steps.next()?);
         let is_same = |other: f64| (other - step).abs() <= 1e-6 * step.abs();
         (step != 0.0 && is_same(second) && steps.all(is_same)).then_some(step)
@@ -271,11 +270,16 @@ fn choose(
     }
     if chosen.is_empty() {
         // A table with a ramp as its only column of numbers.
-        (chosen, left_out) = left_out.into_iter().fold((Vec::new(), Vec::new()), |(mut chosen, mut rest), (column, why)| {
-            let is_ramp = column.first_text.is_none() && column.numbers > 0;
-            if is_ramp && chosen.is_empty() { chosen.push(column) } else { rest.push((column, why)) }
-            (chosen, rest)
-        });
+        (chosen, left_out) =
+            left_out.into_iter().fold((Vec::new(), Vec::new()), |(mut chosen, mut rest), (column, why)| {
+                let is_ramp = column.first_text.is_none() && column.numbers > 0;
+                if is_ramp && chosen.is_empty() {
+                    chosen.push(column)
+                } else {
+                    rest.push((column, why))
+                }
+                (chosen, rest)
+            });
     }
     let reasons = || {
         let list = left_out.iter().take(10).fold(String::new(), |mut list, (column, reason)| {
@@ -376,7 +380,10 @@ mod tests {
         let layout = Layout { delimiter: Some(b';'), ..Layout::default() };
         let selection = ColumnSelection { layout, ..ColumnSelection::default() };
         let error = table("day;sold\na;1,5\nb;2,25\n", &selection).unwrap_err().to_string();
-        assert!(error.contains("line 2: \"1,5\" in column \"sold\"") && error.contains("write a decimal point"), "{error}");
+        assert!(
+            error.contains("line 2: \"1,5\" in column \"sold\"") && error.contains("write a decimal point"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -391,7 +398,10 @@ mod tests {
     fn number_tables_have_the_checks_of_text_tables() {
         let dir = tempfile::tempdir().unwrap();
         for (bytes, expected) in [
-            (&b"day,y\na,5\ncaf\xe9,6\n"[..], "line 3, byte 4 of the line: 0xe9 is not UTF-8, expected a UTF-8 file (as latin1"),
+            (
+                &b"day,y\na,5\ncaf\xe9,6\n"[..],
+                "line 3, byte 4 of the line: 0xe9 is not UTF-8, expected a UTF-8 file (as latin1",
+            ),
             (b"\xff\xfed\0a\0", "the file is UTF-16"),
             (b"PK\x03\x04", "a ZIP archive or a spreadsheet"),
             (b"day,y\n\"a,5\nb,6\n", "line 2: the quotation mark that opens field 1 is never closed"),
@@ -447,7 +457,8 @@ mod tests {
         assert!(back.rows[1][0] == 1e-7 && back.rows[1][1].is_nan() && back.rows[2][0] == 1_000_000_001.5);
         let text = "id,y,label\na,x,1\na,x,3\nb,z,1\n";
         let texts = [("id", "sequence_column in [data]"), ("y", "label_column in [data]")];
-        let error = table(text, &ColumnSelection { texts: &texts, ..ColumnSelection::default() }).unwrap_err().to_string();
+        let error =
+            table(text, &ColumnSelection { texts: &texts, ..ColumnSelection::default() }).unwrap_err().to_string();
         assert!(error.contains("column \"label\" cannot be read as numbers"), "{error}");
     }
 
@@ -464,6 +475,9 @@ mod tests {
             assert!(error.contains("t.csv") && error.contains(expected), "{error}");
         }
         let none = error("a,c\nx,\ny,NA\n");
-        assert!(none.contains("no column of numbers: \"a\": text such as \"x\" in line 2; \"c\": all fields are empty"), "{none}");
+        assert!(
+            none.contains("no column of numbers: \"a\": text such as \"x\" in line 2; \"c\": all fields are empty"),
+            "{none}"
+        );
     }
 }

@@ -63,8 +63,11 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
             None => String::new(),
         };
         let place = || format!("row {number}");
-        let row = Row::new(text, &label, number)
-            .map_err(|part| TableError::NulInRow { path: path.to_owned(), place: place(), part })?;
+        let row = Row::new(text, &label, number).map_err(|part| TableError::NulInRow {
+            path: path.to_owned(),
+            place: place(),
+            part,
+        })?;
         if row.label.is_empty() {
             return Err(wrong(format!("{}: {:?} is empty", place(), columns.label), "a label for each text"));
         }

@@ -4,7 +4,7 @@ use super::{Example, progress, quoted};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 /// No class has two distinct texts, so that no row can be held out.
@@ -106,7 +106,7 @@ pub fn hold_out<K: Hash + Eq>(
 ///
 /// Stratified, each class is split in these shares by itself; otherwise all rows together are. Counts are rounded so that they
 /// add up. The same seed gives the same parts.
-pub fn split(keys: &[&str], classes: &[usize], shares: &[f64], seed: u64, stratify: bool) -> Vec<usize> {
+pub fn split<K: Hash + Eq>(keys: &[K], classes: &[usize], shares: &[f64], seed: u64, stratify: bool) -> Vec<usize> {
     let class_count = classes.iter().max().map_or(0, |class| class + 1);
     let mut groups = Groups::new(keys, classes, class_count);
     if !stratify {
@@ -125,6 +125,18 @@ pub fn split(keys: &[&str], classes: &[usize], shares: &[f64], seed: u64, strati
         }
     }
     groups.of_row.iter().map(|&group| parts[group as usize]).collect()
+}
+
+/// Returns the fold of each row, from 0, for a stratified cross-validation with `folds` folds, or with as many as the smallest class
+/// has distinct keys, but at least two.
+pub fn folds<K: Hash + Eq>(keys: &[K], classes: &[usize], folds: usize, seed: u64) -> Vec<usize> {
+    let mut distinct = vec![HashSet::new(); classes.iter().max().map_or(0, |class| class + 1)];
+    for (key, &class) in keys.iter().zip(classes) {
+        distinct[class].insert(key);
+    }
+    let smallest = distinct.iter().map(HashSet::len).filter(|count| *count > 0).min().unwrap_or(0);
+    let folds = folds.min(smallest).max(2);
+    split(keys, classes, &vec![1.0 / folds as f64; folds], seed, true)
 }
 
 /// Separates rows into those for training and those that are held out, both in their order.

@@ -185,8 +185,14 @@ fn a_folder_for_each_label() {
 #[test]
 fn binary_files_are_recognised_whatever_their_ending() {
     for (bytes, expected) in [
-        (&b"PK\x03\x04\x14\0"[..], "the file is a ZIP archive or a spreadsheet (.xlsx, .ods), whatever its name ends in"),
-        (b"\x1f\x8b\x08\0", "compressed by gzip, whatever its name ends in, expected UTF-8 text; unpack it with `gunzip`"),
+        (
+            &b"PK\x03\x04\x14\0"[..],
+            "the file is a ZIP archive or a spreadsheet (.xlsx, .ods), whatever its name ends in",
+        ),
+        (
+            b"\x1f\x8b\x08\0",
+            "compressed by gzip, whatever its name ends in, expected UTF-8 text; unpack it with `gunzip`",
+        ),
         (b"\xd0\xcf\x11\xe0\xa1", "an old spreadsheet (.xls)"),
         (b"SQLite format 3\0", "an SQLite database"),
     ] {
@@ -270,7 +276,10 @@ fn a_table_without_quoting_keeps_its_marks_and_all_rows() {
     let rows = read(&table.path, &columns).unwrap();
     assert_eq!((rows.len(), rows[1].text.as_str(), rows[5].text.as_str()), (6, "\"nice one", "\"No way\" he said"));
     let error = read(&table.path, &Columns::default()).unwrap_err().to_string();
-    assert!(error.contains("line 7: ' ' follows the closing quotation mark") && error.contains("--no-quoting"), "{error}");
+    assert!(
+        error.contains("line 7: ' ' follows the closing quotation mark") && error.contains("--no-quoting"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -296,7 +305,10 @@ fn a_first_line_of_data_is_pointed_out_and_can_be_read() {
 fn a_sequence_a_line_is_answered_with_the_layout_of_sequences() {
     let text: String = (0..8).map(|row| format!("{}\t0.5\t0.25\t{row}.0\t1.5\n", row % 2)).collect();
     let found = error("t.tsv", text);
-    assert!(found.contains("a table of sequences has a row for each time step and the columns sequence, label"), "{found}");
+    assert!(
+        found.contains("a table of sequences has a row for each time step and the columns sequence, label"),
+        "{found}"
+    );
 }
 
 #[test]
@@ -330,7 +342,10 @@ fn a_folder_of_a_label_without_texts_is_refused() {
         fs::write(path, "see you").unwrap();
     }
     let error = read(dir.path(), &Columns::default()).unwrap_err().to_string();
-    assert!(error.contains("folder \"spam\" has files such as") && error.contains("1.text and no .txt file"), "{error}");
+    assert!(
+        error.contains("folder \"spam\" has files such as") && error.contains("1.text and no .txt file"),
+        "{error}"
+    );
 }
 
 #[cfg(not(feature = "hub"))]

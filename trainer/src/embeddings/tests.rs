@@ -131,14 +131,14 @@ fn the_width_is_the_files_or_must_fit() {
     let mut recipe = Recipe::for_data(Path::new("data.csv"));
     assert_eq!(of_recipe(&recipe, &vocabulary).unwrap(), None);
     recipe.model.embeddings = Some(path);
-    recipe.model.embedding = 0;
+    recipe.model.embedding_dim = 0;
     assert_eq!(of_recipe(&recipe, &vocabulary).unwrap().unwrap().width(), 2);
-    recipe.model.embedding = 2;
+    recipe.model.embedding_dim = 2;
     assert!(of_recipe(&recipe, &vocabulary).is_ok());
-    recipe.model.embedding = 32;
+    recipe.model.embedding_dim = 32;
     let error = of_recipe(&recipe, &vocabulary).unwrap_err().to_string();
     assert!(
-        error.ends_with("vectors of 2 numbers, but [model] embedding is 32; leave it out or set it to 2"),
+        error.ends_with("vectors of 2 numbers, but [model] embedding_dim is 32; leave it out or set it to 2"),
         "{error}"
     );
 }

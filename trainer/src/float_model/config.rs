@@ -32,7 +32,7 @@ pub struct Config {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub vocab_size: usize,
     /// Size of an embedded token. 0 for a model that reads values.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero", alias = "embedding")]
     pub embedding_dim: usize,
     /// The numbers of each time step, in their order. Empty for a model that reads tokens.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -40,8 +40,10 @@ pub struct Config {
     /// The kind of recurrent cell.
     pub cell: Cell,
     /// Hidden size of each recurrent layer, in each direction.
+    #[serde(alias = "hidden")]
     pub hidden_size: usize,
     /// Number of recurrent layers.
+    #[serde(alias = "layers")]
     pub num_layers: usize,
     /// True if each layer also reads the sequence in reverse.
     pub bidirectional: bool,

@@ -1,8 +1,8 @@
-//! What a recipe may say.
+//! Checks a recipe: the range of every value, and which settings go together.
 
-use super::{Fault, InputKind, Output, Pooling, Recipe, Task};
-use crate::architecture::{MAX_LAYERS, Merge};
-use std::fmt::Display;
+use super::{
+    Fault, InputKind, Merge, Metric, OptimizerKind, Output, Pooling, Recipe, Schedule, Task, TokenizerKind, fields,
+};
 use std::path::{Path, PathBuf};
 
 /// Why a recipe is refused.
@@ -13,86 +13,35 @@ pub enum RecipeError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The file is not a recipe.
+    /// The file is not TOML, or names no training data.
     #[error("{}: {source}", path.display())]
     Toml {
         /// The file.
         path: PathBuf,
-        /// What is wrong, and where.
+        /// The parser's error, with the line.
         source: Box<toml::de::Error>,
     },
-    /// Sections, keys or words that no recipe has, or values of the wrong kind.
+    /// Unknown sections or keys, or values that their key does not take.
     #[error("{}", lines(path, faults))]
     Keys {
         /// The file.
         path: PathBuf,
-        /// What is wrong, and where. At least one.
+        /// The faults, at least one.
         faults: Vec<Fault>,
     },
-    /// A value is out of range.
+    /// A value is out of range, or does not go with another one.
     #[error("{key} is {found}, expected {expected}")]
     Value {
-        /// The section and the key.
-        key: &'static str,
+        /// The section and the key, such as `[model] hidden_size`.
+        key: String,
         /// The value.
         found: String,
-        /// What it may be.
+        /// The values that are allowed.
         expected: String,
     },
-}
-
-impl Recipe {
-    /// Checks every value.
-    ///
-    /// # Errors
-    ///
-    /// [`RecipeError::Value`] for the first one that is out of range.
-    pub fn check(&self) -> Result<(), RecipeError> {
-        let Recipe { data, vocabulary, model, training, card, .. } = self;
-        range("[data] valid_fraction", data.valid_fraction, 0.001, 0.9)?;
-        if let Some(delimiter) = data.delimiter
-            && (!delimiter.is_ascii() || matches!(delimiter, '"' | '\r' | '\n'))
-        {
-            return Err(RecipeError::Value {
-                key: "[data] delimiter",
-                found: format!("{delimiter:?}"),
-                expected: "an ASCII character other than a quotation mark or a line break".to_owned(),
-            });
-        }
-        self.tokenizer.check()?;
-        range("[vocabulary] max_size", vocabulary.max_size, 3, 1 << 24)?;
-        range("[vocabulary] min_count", vocabulary.min_count, 1, 1 << 30)?;
-        let (least, freezes) = (usize::from(model.embeddings.is_none()), model.freeze_embeddings);
-        range("[model] embedding", model.embedding, least, 4096)?;
-        if freezes && model.embeddings.is_none() {
-            return Err(RecipeError::Value {
-                key: "[model] freeze_embeddings",
-                found: "true".to_owned(),
-                expected: "false where there is no file of embeddings: random vectors must learn".to_owned(),
-            });
-        }
-        range("[model] hidden", model.hidden, 1, 4096)?;
-        range("[model] layers", model.layers, 1, MAX_LAYERS)?;
-        if model.merge != Merge::Concat && !model.bidirectional {
-            return Err(RecipeError::Value {
-                key: "[model] merge",
-                found: model.merge.name().to_owned(),
-                expected: "concat where bidirectional is false: there is nothing to merge".to_owned(),
-            });
-        }
-        self.check_task()?;
-        range("[model] head_hidden", model.head_hidden, 0, 4096)?;
-        range("[model] layer_dropout", model.layer_dropout, 0.0, 0.95)?;
-        range("[model] dropout", model.dropout, 0.0, 0.95)?;
-        range("[model] embedding_dropout", model.embedding_dropout, 0.0, 0.95)?;
-        range("[model] word_dropout", model.word_dropout, 0.0, 0.95)?;
-        training.check()?;
-        self.export.check()?;
-        card.check()
-    }
 }
 
 fn lines(path: &Path, faults: &[Fault]) -> String {
@@ -100,57 +49,132 @@ fn lines(path: &Path, faults: &[Fault]) -> String {
     faults.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// Returns an error for a value that does not go with other settings.
+fn refuse(key: &str, found: impl ToString, expected: &str) -> Result<(), RecipeError> {
+    Err(RecipeError::Value { key: key.to_owned(), found: found.to_string(), expected: expected.to_owned() })
+}
+
 impl Recipe {
-    /// What a task does not go together with.
+    /// Checks every value.
+    ///
+    /// # Errors
+    ///
+    /// [`RecipeError::Value`] for the first one that is out of range or does not go with another one.
+    pub fn check(&self) -> Result<(), RecipeError> {
+        let table = self.to_table();
+        for field in fields() {
+            if let Some((found, expected)) = field.value_in(&table).and_then(|value| field.kind.fault(value)) {
+                return Err(RecipeError::Value { key: field.label(), found, expected });
+            }
+        }
+        self.check_text()?;
+        self.check_network()?;
+        self.check_task()?;
+        self.check_training()?;
+        self.check_card()
+    }
+
+    fn check_text(&self) -> Result<(), RecipeError> {
+        if self.tokenizer.kind == Some(TokenizerKind::Bytes) && self.tokenizer.lowercase == Some(true) {
+            return refuse(
+                "[tokenizer] lowercase",
+                true,
+                "false or nothing where kind is \"bytes\": bytes have no case",
+            );
+        }
+        Ok(())
+    }
+
+    fn check_network(&self) -> Result<(), RecipeError> {
+        let model = &self.model;
+        if model.embeddings.is_none() && model.embedding_dim == 0 {
+            return refuse("[model] embedding_dim", 0, "1 to 4096");
+        }
+        if model.embeddings.is_none() && model.freeze_embeddings {
+            let expected = "false without a file of embeddings: random vectors must be trained";
+            return refuse("[model] freeze_embeddings", true, expected);
+        }
+        if model.merge != Merge::Concat && !model.bidirectional {
+            let expected = "concat where bidirectional is false: there is only one direction";
+            return refuse("[model] merge", model.merge.name(), expected);
+        }
+        Ok(())
+    }
+
+    /// Checks which settings go with the task.
     fn check_task(&self) -> Result<(), RecipeError> {
-        let Recipe { task, data, language_model, forecast, model, .. } = self;
-        let value = |key, found: &str, expected: &str| {
-            Err(RecipeError::Value { key, found: found.to_owned(), expected: expected.to_owned() })
-        };
-        range("[language_model] window", language_model.window, 1, 1 << 16)?;
-        range("[language_model] context", language_model.context, 0, 1 << 16)?;
-        range("[forecast] window", forecast.window, 1, 1 << 16)?;
-        range("[forecast] horizon", forecast.horizon, 1, 1 << 12)?;
-        range("[forecast] season", forecast.season, 0, 1 << 24)?;
+        let Recipe { task, data, model, .. } = self;
         match (task, model.output) {
             (Task::Classify, Output::Linear) => {
-                return value("[model] output", "linear", "softmax or sigmoid: a classifier gives probabilities");
+                return refuse("[model] output", "linear", "softmax or sigmoid: a classifier gives probabilities");
             }
-            (Task::LanguageModel, Output::Sigmoid | Output::Linear) => {
+            (Task::LanguageModel, output @ (Output::Sigmoid | Output::Linear)) => {
                 let expected = "softmax: a language model gives each token a probability";
-                return value("[model] output", model.output.name(), expected);
+                return refuse("[model] output", output.name(), expected);
             }
             (Task::Forecast, Output::Sigmoid) => {
-                return value("[model] output", "sigmoid", "linear: a forecast gives numbers");
+                return refuse("[model] output", "sigmoid", "linear: a forecast gives numbers");
             }
             _ => {}
         }
         if *task == Task::LanguageModel {
             if data.input == InputKind::Values {
-                return value("[data] input", "values", "text where task is language-model");
+                return refuse("[data] input", "values", "text where task is language-model");
             }
             if model.bidirectional {
-                let expected = "false where task is language-model: it would read what it is to say";
-                return value("[model] bidirectional", "true", expected);
+                let expected = "false where task is language-model: it would read the token that it predicts";
+                return refuse("[model] bidirectional", true, expected);
             }
             if model.pooling != Pooling::Last {
-                let expected = "last where task is language-model: each state says what follows it";
-                return value("[model] pooling", model.pooling.name(), expected);
+                let expected = "last where task is language-model: each hidden state predicts the next token";
+                return refuse("[model] pooling", model.pooling.name(), expected);
             }
+        }
+        if *task != Task::Classify && data.folds > 1 {
+            return refuse("[data] folds", data.folds, "1 where task is not classify");
         }
         Ok(())
     }
-}
 
-pub(super) fn range<T: PartialOrd + Display>(
-    key: &'static str,
-    found: T,
-    least: T,
-    most: T,
-) -> Result<(), RecipeError> {
-    // NaN is in no range.
-    if found >= least && found <= most {
-        return Ok(());
+    fn check_training(&self) -> Result<(), RecipeError> {
+        let training = &self.training;
+        if training.schedule == Schedule::OneCycle && training.warm_up != 0.0 {
+            let expected = "0 with schedule one_cycle, which rises for a tenth of the steps";
+            return refuse("[training] warm_up", training.warm_up, expected);
+        }
+        if training.nesterov && (training.optimizer != OptimizerKind::Sgd || training.momentum == 0.0) {
+            return refuse("[training] nesterov", true, "false without optimizer sgd and a momentum above 0");
+        }
+        match (self.task, training.metric) {
+            (Task::LanguageModel, Some(Metric::MacroF1)) => {
+                refuse("[training] metric", "macro_f1", "loss or accuracy where task is language-model")
+            }
+            (Task::Forecast, Some(Metric::Accuracy | Metric::MacroF1)) => {
+                refuse("[training] metric", self.metric().title(), "loss where task is forecast")
+            }
+            _ => Ok(()),
+        }
     }
-    Err(RecipeError::Value { key, found: found.to_string(), expected: format!("{least} to {most}") })
+
+    /// Checks the words of the model card that the Hub accepts only in its own form.
+    fn check_card(&self) -> Result<(), RecipeError> {
+        let card = &self.card;
+        let lower = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        if let Some(license) = &card.license
+            && (license.is_empty() || !license.chars().all(|c| lower(c) || matches!(c, '.' | '-')))
+        {
+            let expected = "the Hub's name of a licence, such as \"mit\", \"apache-2.0\", \"cc-by-4.0\" or \"other\"";
+            return refuse("[card] license", format!("{license:?}"), expected);
+        }
+        let is_code = |code: &str| (2..=3).contains(&code.len()) && code.chars().all(|c| c.is_ascii_lowercase());
+        if let Some(code) = card.language.iter().find(|code| !is_code(code) && *code != "multilingual") {
+            return refuse("[card] language", format!("{code:?}"), "ISO 639 codes such as \"en\", or \"multilingual\"");
+        }
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+        let is_name = |name: &str| !name.is_empty() && name.matches('/').count() <= 1 && name.chars().all(allowed);
+        if let Some(name) = card.datasets.iter().find(|name| !is_name(name)) {
+            return refuse("[card] datasets", format!("{name:?}"), "names on the Hub such as \"stanfordnlp/imdb\"");
+        }
+        Ok(())
+    }
 }

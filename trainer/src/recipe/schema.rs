@@ -1,163 +1,197 @@
-//! The keys of a recipe and what each may hold, asked of the types that a recipe is read into: there is no list to keep.
+//! The description of one recipe key, and the macro that turns a table of keys into a settings struct.
+//!
+//! Each key of a recipe is written once, in `sections.rs`: name, type, default, allowed values and help. From that table come
+//! the struct, its defaults, the checks of a recipe file, the option of `tern train` and its help.
 
-use serde::de::value::{MapDeserializer, StrDeserializer};
-use serde::de::{Deserialize, Deserializer, Error, Visitor};
-use serde::forward_to_deserialize_any;
-use std::cell::Cell;
+use crate::data::quoted;
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+use toml::Value;
 
-type Stop = serde::de::value::Error;
+/// One key of a recipe.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// The section, such as `model`; empty for a key above all sections.
+    pub section: &'static str,
+    /// The key, such as `hidden_size`.
+    pub key: &'static str,
+    /// The help text: the doc comment of the struct's field.
+    pub help: &'static str,
+    /// The values that the key takes.
+    pub kind: Kind,
+    /// A former name of the key, which is still read.
+    pub alias: Option<&'static str>,
+    /// The name of the command line's option where it is not the key with hyphens.
+    pub option: Option<&'static str>,
+    /// True if only a recipe file can set the key.
+    pub recipe_only: bool,
+}
 
-/// What a key may hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The values that a key takes.
+#[derive(Clone, Copy, Debug)]
 pub enum Kind {
-    /// Keys of its own.
-    Table(Vec<(&'static str, Kind)>),
-    /// One of these words.
-    OneOf(&'static [&'static str]),
+    /// An integer from `least` to `most`.
+    Whole {
+        /// The smallest value.
+        least: i64,
+        /// The largest value.
+        most: i64,
+    },
+    /// An integer or a float from `least` to `most`.
+    Number {
+        /// The smallest value.
+        least: f64,
+        /// The largest value.
+        most: f64,
+    },
+    /// The number of bits of a weight: 4, 8 or 16.
+    Bits,
     /// `true` or `false`.
     Boolean,
-    /// An integer.
-    Whole,
-    /// An integer or a float.
-    Number,
+    /// `true` or `false`, where the option, named `no-…`, sets `false`.
+    Switch,
+    /// One of these words.
+    OneOf(fn() -> Vec<PossibleValue>),
     /// A string.
     Text,
-    /// A string of one character.
-    Character,
-    /// What only the type itself can tell.
-    Other,
+    /// A file or a folder. In a recipe file, relative to the folder of the recipe.
+    Path,
+    /// A string of one ASCII character that can separate columns.
+    Separator,
+    /// A list of strings.
+    List,
 }
 
-/// What a `T` is read from.
-pub fn of<T: for<'de> Deserialize<'de>>() -> Kind {
-    kind_at::<T>(&[])
-}
-
-/// What stands at `path`, a key within a key: `T` is read from a table that holds nothing else, down to the type that is
-/// asked for, whose answer is noted.
-fn kind_at<T: for<'de> Deserialize<'de>>(path: &[&'static str]) -> Kind {
-    let found = Cell::new(Found::Kind(Kind::Other));
-    // It always ends with an error: nothing has a value.
-    let _ = T::deserialize(Probe { path, found: &found });
-    match found.into_inner() {
-        Found::Kind(kind) => kind,
-        Found::Fields(fields) => {
-            let kind_of = |field: &'static str| (field, kind_at::<T>(&[path, &[field]].concat()));
-            Kind::Table(fields.iter().copied().map(kind_of).collect())
-        }
+impl Kind {
+    /// The words of an enumeration.
+    pub const fn one_of<T: ValueEnum + 'static>() -> Self {
+        Kind::OneOf(possible_values::<T>)
     }
-}
 
-enum Found {
-    Kind(Kind),
-    Fields(&'static [&'static str]),
-}
-
-#[derive(Clone, Copy)]
-struct Probe<'a> {
-    path: &'a [&'static str],
-    found: &'a Cell<Found>,
-}
-
-impl Probe<'_> {
-    fn note<T>(self, found: Found) -> Result<T, Stop> {
-        self.found.set(found);
-        Err(Stop::custom("there is no value"))
-    }
-}
-
-/// Answers of the simple types.
-macro_rules! kinds {
-    ($($kind:ident: $($method:ident)*;)*) => {
-        $($(
-            fn $method<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Stop> {
-                self.note(Found::Kind(Kind::$kind))
+    /// Returns the value found and the values expected if the key does not take `value`.
+    pub fn fault(&self, value: &Value) -> Option<(String, String)> {
+        let in_range = |number: f64, least: f64, most: f64| number >= least && number <= most;
+        let (fits, expected) = match (self, value) {
+            (Kind::Whole { least, most }, Value::Integer(number)) => {
+                (number >= least && number <= most, format!("{least} to {most}"))
             }
-        )*)*
+            (Kind::Whole { .. }, _) => (false, "a whole number".to_owned()),
+            (Kind::Number { least, most }, Value::Float(number)) => {
+                (in_range(*number, *least, *most), format!("{least} to {most}"))
+            }
+            (Kind::Number { least, most }, Value::Integer(number)) => {
+                (in_range(*number as f64, *least, *most), format!("{least} to {most}"))
+            }
+            (Kind::Number { .. }, _) => (false, "a number".to_owned()),
+            (Kind::Bits, value) => (matches!(value, Value::Integer(4 | 8 | 16)), "4, 8 or 16".to_owned()),
+            (Kind::Boolean | Kind::Switch, value) => (value.is_bool(), "true or false".to_owned()),
+            (Kind::OneOf(words), value) => {
+                let words = words();
+                let names: Vec<&str> = words.iter().map(PossibleValue::get_name).collect();
+                let text = value.as_str().unwrap_or_default();
+                let near = super::spelling::nearest(text, &names);
+                let advice = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+                (names.contains(&text), format!("{}{advice}", names.join(", ")))
+            }
+            (Kind::Text | Kind::Path, value) => (value.is_str(), "a text in quotation marks".to_owned()),
+            (Kind::Separator, value) => {
+                let fits = |text: &str| text.len() == 1 && !matches!(text, "\"" | "\r" | "\n");
+                let expected = "one ASCII character in quotation marks, other than a quotation mark or a line break";
+                (value.as_str().is_some_and(fits), expected.to_owned())
+            }
+            (Kind::List, value) => {
+                (value.as_array().is_some_and(|list| list.iter().all(Value::is_str)), "a list of texts".to_owned())
+            }
+        };
+        (!fits).then(|| (shown(value), expected))
+    }
+}
+
+/// Returns the words of an enumeration with their help.
+fn possible_values<T: ValueEnum>() -> Vec<PossibleValue> {
+    T::value_variants().iter().filter_map(ValueEnum::to_possible_value).collect()
+}
+
+/// Returns a value as an error message shows it.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => quoted(&[text.clone()]),
+        Value::Integer(number) => number.to_string(),
+        Value::Float(number) => number.to_string(),
+        Value::Boolean(value) => value.to_string(),
+        Value::Datetime(_) => "a date".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Table(_) => "a table".to_owned(),
+    }
+}
+
+impl Field {
+    /// A key whose option is named like the key.
+    pub const fn new(section: &'static str, key: &'static str, help: &'static str, kind: Kind) -> Self {
+        Field { section, key, help, kind, alias: None, option: None, recipe_only: false }
+    }
+
+    /// Names the former spelling of the key.
+    pub const fn alias(self, alias: &'static str) -> Self {
+        Field { alias: Some(alias), ..self }
+    }
+
+    /// Names the option where it differs from the key.
+    pub const fn option(self, option: &'static str) -> Self {
+        Field { option: Some(option), ..self }
+    }
+
+    /// Marks a key that has no option.
+    pub const fn recipe_only(self) -> Self {
+        Field { recipe_only: true, ..self }
+    }
+
+    /// Returns the name of the key's option without the two hyphens, or `None` for a key that only a recipe file can set.
+    pub fn option_name(&self) -> Option<String> {
+        (!self.recipe_only).then(|| self.option.map_or_else(|| self.key.replace('_', "-"), str::to_owned))
+    }
+
+    /// Returns section and key as error messages show them: `[model] hidden_size`, or `` `name` `` above all sections.
+    pub fn label(&self) -> String {
+        if self.section.is_empty() { format!("`{}`", self.key) } else { format!("[{}] {}", self.section, self.key) }
+    }
+
+    /// Returns the key's value in a recipe's table.
+    pub fn value_in<'a>(&self, recipe: &'a toml::Table) -> Option<&'a Value> {
+        let section = if self.section.is_empty() { recipe } else { recipe.get(self.section)?.as_table()? };
+        section.get(self.key)
+    }
+
+    /// Returns the table that holds the key in a recipe's table, if the section exists.
+    pub fn section_in<'a>(&self, recipe: &'a mut toml::Table) -> Option<&'a mut toml::Table> {
+        if self.section.is_empty() { Some(recipe) } else { recipe.get_mut(self.section)?.as_table_mut() }
+    }
+}
+
+/// Defines the settings struct of one section: a line for each key with its help, type, default and allowed values.
+macro_rules! section {
+    ($(#[$meta:meta])* $name:ident, $section:literal {
+        $($(#[doc = $help:literal])+ $key:ident: $type:ty = $default:expr, $kind:expr $(, $method:ident($($argument:expr)?))*;)+
+    }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, serde::Deserialize, serde::Serialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct $name {
+            $($(#[doc = $help])+ pub $key: $type,)+
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                $name { $($key: $default),+ }
+            }
+        }
+
+        impl $name {
+            /// The keys of the section.
+            pub const FIELDS: &[Field] =
+                &[$(Field::new($section, stringify!($key), concat!($($help),+), $kind)$(.$method($($argument)?))*),+];
+        }
     };
 }
 
-impl<'de> Deserializer<'de> for Probe<'de> {
-    type Error = Stop;
-
-    kinds! {
-        Boolean: deserialize_bool;
-        Whole: deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
-            deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128;
-        Number: deserialize_f32 deserialize_f64;
-        Character: deserialize_char;
-        Text: deserialize_str deserialize_string;
-        Other: deserialize_any;
-    }
-
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Stop> {
-        match self.path {
-            [] => self.note(Found::Fields(fields)),
-            [first, rest @ ..] => {
-                let entry = (StrDeserializer::new(first), Probe { path: rest, ..self });
-                visitor.visit_map(MapDeserializer::new(std::iter::once(entry)))
-            }
-        }
-    }
-
-    fn deserialize_enum<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        variants: &'static [&'static str],
-        _: V,
-    ) -> Result<V::Value, Stop> {
-        self.note(Found::Kind(Kind::OneOf(variants)))
-    }
-
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Stop> {
-        visitor.visit_some(self)
-    }
-
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Stop> {
-        visitor.visit_newtype_struct(self)
-    }
-
-    forward_to_deserialize_any! { bytes byte_buf unit unit_struct seq tuple tuple_struct map identifier ignored_any }
-}
-
-impl<'de> serde::de::IntoDeserializer<'de, Stop> for Probe<'de> {
-    type Deserializer = Self;
-
-    fn into_deserializer(self) -> Self {
-        self
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::recipe::Recipe;
-
-    fn table(kind: Kind) -> Vec<(&'static str, Kind)> {
-        match kind {
-            Kind::Table(keys) => keys,
-            other => panic!("{other:?} is no table"),
-        }
-    }
-
-    fn at(keys: &[(&'static str, Kind)], key: &str) -> Kind {
-        keys.iter().find(|(name, _)| *name == key).unwrap_or_else(|| panic!("no {key} in {keys:?}")).1.clone()
-    }
-
-    #[test]
-    fn a_recipes_keys_and_their_kinds() {
-        let recipe = table(of::<Recipe>());
-        assert_eq!(at(&recipe, "name"), Kind::Text);
-        let (data, model, training) =
-            (table(at(&recipe, "data")), table(at(&recipe, "model")), table(at(&recipe, "training")));
-        assert_eq!((at(&data, "train"), at(&data, "delimiter")), (Kind::Text, Kind::Character));
-        assert_eq!((at(&model, "hidden"), at(&model, "bidirectional")), (Kind::Whole, Kind::Boolean));
-        assert_eq!(at(&model, "cell"), Kind::OneOf(&["lstm", "gru", "rnn", "rnn_relu"]));
-        assert_eq!((at(&training, "seed"), at(&training, "warm_up")), (Kind::Whole, Kind::Number));
-    }
-}
+pub(super) use section;

@@ -1,5 +1,9 @@
+//! Tests of reading, layering, checking and writing recipes.
+
 use super::*;
 use std::fs;
+use std::path::Path;
+use toml::toml;
 
 fn read(text: &str) -> Result<Recipe, RecipeError> {
     let dir = tempfile::tempdir().unwrap();
@@ -11,22 +15,29 @@ fn read(text: &str) -> Result<Recipe, RecipeError> {
 }
 
 #[test]
-fn all_but_the_data_has_defaults() {
-    let recipe = read("[data]\ntrain = 'a.csv'\n[model]\nhidden = 32").unwrap();
+fn every_key_but_the_training_data_has_a_default() {
+    let recipe = read("[data]\ntrain = 'a.csv'\n[model]\nhidden_size = 32").unwrap();
     let expected = Recipe::for_data(&recipe.data.train);
-    assert_eq!(recipe.model, Model { hidden: 32, ..Model::default() });
+    assert_eq!(recipe.model, Model { hidden_size: 32, ..Model::default() });
     assert_eq!((recipe.training, recipe.data), (expected.training, expected.data));
 }
 
 #[test]
-fn the_defaults_are_allowed() {
+fn the_old_spellings_of_sizes_are_read() {
+    let recipe = read("[data]\ntrain = 'a'\n[model]\nhidden = 20\nlayers = 2\nembedding = 12").unwrap();
+    let Model { hidden_size, num_layers, embedding_dim, .. } = recipe.model;
+    assert_eq!((hidden_size, num_layers, embedding_dim), (20, 2, 12));
+}
+
+#[test]
+fn the_defaults_pass_the_check() {
     Recipe::for_data(Path::new("a.csv")).check().unwrap();
 }
 
 #[test]
-fn every_network_has_its_keys() {
+fn recipe_keys_describe_the_recurrent_layers() {
     let recipe = read(
-        "[data]\ntrain = 'a'\n[model]\ncell = 'rnn_relu'\nlayers = 3\nbidirectional = true\nmerge = 'product'\npooling = 'mean_max'",
+        "[data]\ntrain = 'a'\n[model]\ncell = 'rnn_relu'\nnum_layers = 3\nbidirectional = true\nmerge = 'product'\npooling = 'mean_max'",
     )
     .unwrap();
     let recurrent = Recurrent {
@@ -40,13 +51,13 @@ fn every_network_has_its_keys() {
 }
 
 #[test]
-fn the_learning_rates_default_is_the_optimizers() {
+fn the_default_learning_rate_depends_on_the_optimizer() {
     let rate = |text: &str| read(&format!("[data]\ntrain = 'a'\n[training]\n{text}")).unwrap().learning_rate();
     assert_eq!([rate(""), rate("optimizer = 'sgd'"), rate("learning_rate = 0.5")], [3e-3, 0.1, 0.5]);
 }
 
 #[test]
-fn an_epoch_of_little_data_has_steps_enough() {
+fn batches_are_small_for_few_training_rows() {
     let [texts, language] = [Task::Classify, Task::LanguageModel].map(|task| Recipe::for_task(Path::new("a"), task));
     assert_eq!([10, 400, 100_000].map(|count| texts.batch_size(count)), [4, 8, 32]);
     assert_eq!([400, 8_000, 100_000].map(|windows| language.batch_size(windows)), [4, 8, 32]);
@@ -54,7 +65,7 @@ fn an_epoch_of_little_data_has_steps_enough() {
 }
 
 #[test]
-fn paths_start_at_the_recipes_folder() {
+fn paths_are_relative_to_the_recipes_folder() {
     let dir = tempfile::tempdir().unwrap();
     for folder in ["recipes", "models/spam"] {
         fs::create_dir_all(dir.path().join(folder)).unwrap();
@@ -78,7 +89,8 @@ fn paths_start_at_the_recipes_folder() {
 
 #[test]
 fn a_written_recipe_is_complete_and_reads_the_same() {
-    let recipe = Recipe::for_data(Path::new("a.csv"));
+    let mut recipe = Recipe::for_data(Path::new("a.csv"));
+    recipe.resolve();
     let text = recipe.to_toml(Path::new(""));
     for key in [
         "text_column",
@@ -87,7 +99,7 @@ fn a_written_recipe_is_complete_and_reads_the_same() {
         "lowercase",
         "freeze_embeddings",
         "cell",
-        "layers",
+        "num_layers",
         "bidirectional",
         "merge",
         "pooling",
@@ -99,17 +111,14 @@ fn a_written_recipe_is_complete_and_reads_the_same() {
         assert!(text.contains(&format!("{key} = ")), "{key} is missing in\n{text}");
     }
     let back: Recipe = toml::from_str(&text).unwrap();
-    // What follows from other settings is written out.
-    let mut complete = recipe;
-    complete.tokenizer.lowercase = Some(true);
-    assert_eq!(back, complete);
+    assert_eq!(back, recipe);
 }
 
 #[test]
-fn bad_recipes_are_refused_with_the_place() {
+fn bad_recipes_are_refused_with_line_and_key() {
     for (text, expected) in [
-        ("[model]", "missing field `data`"),
-        ("[data]\nvalid = 'b.csv'", "missing field `train`"),
+        ("[model]", "[data] train is missing, expected a table"),
+        ("[data]\nvalid = 'b.csv'", "[data] train is missing, expected a table"),
         (
             "[data]\ntrain = 'a'\ntrian = 'b'",
             "recipe.toml: line 3: unknown key `trian` in [data]; did you mean `train`?",
@@ -121,23 +130,26 @@ fn bad_recipes_are_refused_with_the_place() {
             "unknown key `mincount` in [vocabulary]; did you mean `min_count`?",
         ),
         ("[data]\ntrain = 'a'\n[tokenizer]\ntype = 'words'", "unknown key `type` in [tokenizer]; expected `kind`"),
-        ("[data]\ntrain = 'a'\n[model]\nhiden = 8", "unknown key `hiden` in [model]; did you mean `hidden`?"),
+        (
+            "[data]\ntrain = 'a'\n[model]\nhiden_size = 8",
+            "unknown key `hiden_size` in [model]; did you mean `hidden_size`?",
+        ),
         (
             "[data]\ntrain = 'a'\n[training]\nlearning-rate = 1",
             "unknown key `learning-rate` in [training]; did you mean `learning_rate`?",
         ),
         (
             "[data]\ntrain = 'a'\n[training]\ncolour = 1",
-            "unknown key `colour` in [training]; expected `epochs`, `batch_size`, ",
+            "unknown key `colour` in [training]; expected `epochs`, `patience`, ",
         ),
         ("[data]\ntrain = 'a'\n[model]\nepochs = 8", "unknown key `epochs` in [model]; it belongs in [training]"),
-        ("hidden = 8\n[data]\ntrain = 'a'", "line 1: unknown key `hidden`; it belongs in [model]"),
+        ("hidden_size = 8\n[data]\ntrain = 'a'", "line 1: unknown key `hidden_size`; it belongs in [model]"),
         ("nam = 'x'\n[data]\ntrain = 'a'", "line 1: unknown key `nam`; did you mean `name`?"),
-        ("model = 3\n[data]\ntrain = 'a'", "line 1: [model] is 3, expected a section with keys of its own"),
+        ("model = 3\n[data]\ntrain = 'a'", "line 1: [model] is not a table, expected a section with keys"),
         ("name = 3\n[data]\ntrain = 'a'", "line 1: `name` is 3, expected a text in quotation marks"),
         ("[data]\ntrain = 7", "[data] train is 7, expected a text in quotation marks"),
-        ("[data]\ntrain = 'a'\n[model]\nhidden = '8'", "[model] hidden is \"8\", expected a whole number, 0 or more"),
-        ("[data]\ntrain = 'a'\n[model]\nhidden = 8.5", "[model] hidden is 8.5, expected a whole number, 0 or more"),
+        ("[data]\ntrain = 'a'\n[model]\nhidden_size = '8'", "[model] hidden_size is \"8\", expected a whole number"),
+        ("[data]\ntrain = 'a'\n[model]\nhidden_size = 8.5", "[model] hidden_size is 8.5, expected a whole number"),
         ("[data]\ntrain = 'a'\n[model]\ndropout = true", "[model] dropout is true, expected a number"),
         (
             "[data]\ntrain = 'a'\n[model]\ncell = 'elman'",
@@ -145,14 +157,14 @@ fn bad_recipes_are_refused_with_the_place() {
         ),
         ("[data]\ntrain = 'a'\n[model]\ncell = 'LSMT'", "expected lstm, gru, rnn, rnn_relu; did you mean lstm?"),
         ("[data]\ntrain = 'a'\n[model]\npooling = 'min'", "expected last, mean, max, mean_max"),
-        ("[data]\ntrain = 'a'\n[model]\nlayers = 5", "[model] layers is 5, expected 1 to 4"),
+        ("[data]\ntrain = 'a'\n[model]\nnum_layers = 5", "[model] num_layers is 5, expected 1 to 4"),
         ("[data]\ntrain = 'a'\n[model]\nlayer_dropout = 1.0", "[model] layer_dropout is 1, expected 0 to 0.95"),
         ("[data]\ntrain = 'a'\n[model]\nmerge = 'sum'", "[model] merge is sum, expected concat where bidirectional"),
         ("[data]\ntrain = 'a'\n[model]\nbidirectional = 1", "[model] bidirectional is 1, expected true or false"),
-        ("[data]\ntrain = 'a'\n[model]\nhidden = -1", "[model] hidden is -1, expected a whole number, 0 or more"),
-        ("[data]\ntrain = 'a'\n[model]\nhidden = 0", "[model] hidden is 0, expected 1 to 4096"),
+        ("[data]\ntrain = 'a'\n[model]\nhidden_size = -1", "[model] hidden_size is -1, expected 1 to 4096"),
+        ("[data]\ntrain = 'a'\n[model]\nhidden_size = 0", "[model] hidden_size is 0, expected 1 to 4096"),
         ("[data]\ntrain = 'a'\n[model]\ndropout = nan", "[model] dropout is NaN, expected 0 to 0.95"),
-        ("[data]\ntrain = 'a'\ndelimiter = '→'", "[data] delimiter is '→'"),
+        ("[data]\ntrain = 'a'\ndelimiter = '→'", "[data] delimiter is \"→\""),
         ("[data]\ntrain = 'a'\n[training]\nschedule = 'step'", "expected one_cycle, constant, cosine, plateau"),
         (
             "[data]\ntrain = 'a'\n[training]\nwarm_up = 0.2",
@@ -179,7 +191,7 @@ fn bad_recipes_are_refused_with_the_place() {
 }
 
 #[test]
-fn all_misspelt_keys_are_told_at_once_in_their_order() {
+fn all_misspelt_keys_are_reported_at_once_in_the_order_of_the_lines() {
     let error =
         read("[training]\nepoch = 1\n[data]\ntrain = 'a'\ntekst_column = 'x'\n[model]\ncell = 'gro'").unwrap_err();
     let error = error.to_string();
@@ -195,7 +207,7 @@ fn all_misspelt_keys_are_told_at_once_in_their_order() {
 }
 
 #[test]
-fn a_recipe_with_vectors_may_leave_their_width_out() {
+fn the_embedding_width_may_be_omitted_with_pretrained_vectors() {
     let folder = tempfile::tempdir().unwrap();
     let read = |model: &str| {
         let path = folder.path().join("a.toml");
@@ -203,13 +215,111 @@ fn a_recipe_with_vectors_may_leave_their_width_out() {
         Recipe::read(&path).unwrap()
     };
     let recipe = read("embeddings = 'vectors.txt'");
-    assert_eq!((recipe.model.embedding, recipe.model.embeddings.clone()), (0, Some(folder.path().join("vectors.txt"))));
+    assert_eq!(
+        (recipe.model.embedding_dim, recipe.model.embeddings.clone()),
+        (0, Some(folder.path().join("vectors.txt")))
+    );
     recipe.check().unwrap();
     assert!(recipe.to_toml(folder.path()).contains("embeddings = \"vectors.txt\""));
-    assert_eq!(read("embeddings = 'vectors.txt'\nembedding = 50").model.embedding, 50);
-    assert_eq!(read("hidden = 8").model.embedding, 32);
+    assert_eq!(read("embeddings = 'vectors.txt'\nembedding_dim = 50").model.embedding_dim, 50);
+    assert_eq!(read("hidden_size = 8").model.embedding_dim, 32);
     let error = read("freeze_embeddings = true").check().unwrap_err().to_string();
-    assert!(error.starts_with("[model] freeze_embeddings is true, expected false where there is no file"), "{error}");
-    let error = read("embedding = 0").check().unwrap_err().to_string();
-    assert!(error.starts_with("[model] embedding is 0, expected 1 to 4096"), "{error}");
+    assert!(error.starts_with("[model] freeze_embeddings is true, expected false without a file"), "{error}");
+    let error = read("embedding_dim = 0").check().unwrap_err().to_string();
+    assert!(error.starts_with("[model] embedding_dim is 0, expected 1 to 4096"), "{error}");
+}
+
+#[test]
+fn later_layers_win_over_earlier_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("recipe.toml");
+    fs::write(&path, "[data]\ntrain = 'a.csv'\n[model]\nhidden_size = 20\nnum_layers = 2\n").unwrap();
+    let options = toml! {
+        task = "language-model"
+        [model]
+        hidden_size = 24
+        [language_model]
+        window = 16
+        [forecast]
+        window = 16
+    };
+    let recipe = Recipe::read_with(&path, &options).unwrap();
+    let Model { hidden_size, num_layers, embedding_dim, .. } = recipe.model;
+    // From the options, the file, and the defaults of the task.
+    assert_eq!((hidden_size, num_layers, embedding_dim), (24, 2, 64));
+    assert_eq!((recipe.language_model.window, recipe.forecast.window), (16, 24));
+}
+
+#[test]
+fn cross_validation_replaces_the_validation_split_of_small_data_only_by_default() {
+    let folds = |text: &str, rows| read(&format!("[data]\ntrain = 'a'\n{text}")).unwrap().folds(rows);
+    assert_eq!([folds("", 299), folds("", 300), folds("folds = 3", 1000)], [5, 1, 3]);
+    assert_eq!([folds("valid_fraction = 0.2", 50), folds("valid = 'b'", 50), folds("folds = 1", 50)], [1, 1, 1]);
+    assert_eq!(folds("valid_fraction = 0.2\nfolds = 4", 50), 4);
+}
+
+#[test]
+fn a_token_of_small_data_needs_one_occurrence_unless_the_recipe_sets_a_number() {
+    let min_count = |text: &str, rows: usize| {
+        let mut recipe = read(&format!("[data]\ntrain = 'a'\n[vocabulary]\n{text}")).unwrap();
+        recipe.resolve_text_settings(vec!["some words"; rows].into_iter());
+        (recipe.vocabulary.min_count, recipe.tokenizer.kind, recipe.tokenizer.lowercase)
+    };
+    let words = (Some(TokenizerKind::Words), Some(true));
+    assert_eq!(min_count("", 299), (Some(1), words.0, words.1));
+    assert_eq!(min_count("", 300), (Some(2), words.0, words.1));
+    assert_eq!(min_count("min_count = 3", 6), (Some(3), words.0, words.1));
+}
+
+#[test]
+fn the_default_metric_depends_on_task_and_class_weights() {
+    let metric = |text: &str| read(&format!("{text}[data]\ntrain = 'a'\n[training]\n")).unwrap().metric();
+    assert_eq!(metric(""), Metric::Accuracy);
+    assert_eq!(metric("task = 'language-model'\n"), Metric::Loss);
+    assert_eq!(metric("task = 'forecast'\n"), Metric::Loss);
+    let with = |text: &str| read(&format!("[data]\ntrain = 'a'\n[training]\n{text}"));
+    assert_eq!(with("class_weights = 'balanced'").unwrap().metric(), Metric::MacroF1);
+    assert_eq!(with("class_weights = 'balanced'\nmetric = 'loss'").unwrap().metric(), Metric::Loss);
+    let error = read("task = 'forecast'\n[data]\ntrain = 'a'\n[training]\nmetric = 'accuracy'").unwrap_err();
+    assert_eq!(error.to_string(), "[training] metric is accuracy, expected loss where task is forecast");
+}
+
+mod tokenizers {
+    use super::*;
+
+    fn tokenizer(keys: &str) -> Result<Recipe, RecipeError> {
+        read(&format!("[data]\ntrain = 'a'\n[tokenizer]\n{keys}"))
+    }
+
+    #[test]
+    fn a_recipe_can_name_every_tokenizer_of_the_runtime() {
+        let mut names = Vec::new();
+        for kind in ["whitespace", "words", "html_words", "chars", "bytes", "wordpiece"] {
+            for lowercase in ["lowercase = true", "lowercase = false"] {
+                if let Ok(recipe) = tokenizer(&format!("kind = \"{kind}\"\n{lowercase}")) {
+                    names.push(recipe.tokenizer.tokenizer().name());
+                }
+            }
+        }
+        let mut all: Vec<&str> = text::Tokenizer::ALL.iter().map(|tokenizer| tokenizer.name()).collect();
+        names.sort_unstable();
+        all.sort_unstable();
+        assert_eq!(names, all);
+    }
+
+    #[test]
+    fn words_are_converted_to_lower_case_by_default_and_characters_are_not() {
+        let name = |keys: &str| tokenizer(keys).unwrap().tokenizer.tokenizer().name();
+        assert_eq!(name(""), "words");
+        assert_eq!(name("kind = \"wordpiece\""), "wordpiece");
+        assert_eq!(name("kind = \"chars\""), "chars_cased");
+        assert_eq!(name("kind = \"bytes\""), "bytes");
+        assert_eq!(name("lowercase = false"), "words_cased");
+    }
+
+    #[test]
+    fn lowercase_is_refused_for_bytes() {
+        let error = tokenizer("kind = \"bytes\"\nlowercase = true").unwrap_err().to_string();
+        assert!(error.starts_with("[tokenizer] lowercase is true, expected false or nothing"), "{error}");
+    }
 }

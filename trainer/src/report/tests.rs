@@ -3,7 +3,7 @@ use crate::data::Example;
 use crate::tasks;
 use crate::tasks::classification::{self, TrainingStats};
 use crate::tasks::text_classification::TextMistakes;
-use crate::train::{Ending, EpochFigures, Outcome, Validation};
+use crate::train::{EpochFigures, Outcome, StopReason, Validation};
 
 fn figures(model: &FloatModel) -> TrainingMetrics {
     let epoch = |epoch| EpochFigures {
@@ -22,7 +22,7 @@ fn figures(model: &FloatModel) -> TrainingMetrics {
         weights: model.weights().clone(),
         history: vec![epoch(1), epoch(2)],
         best_epoch: 2,
-        ending: Ending::Epochs,
+        stop_reason: StopReason::Epochs,
         cut: 0,
     };
     let rows = model.validation();
@@ -30,7 +30,7 @@ fn figures(model: &FloatModel) -> TrainingMetrics {
     let labels: Vec<usize> = model.calibration().iter().map(|row| row.label).collect();
     let training = TrainingStats { labels: &labels, lengths: &[9; 4], leaked: 0, cut: 0 };
     let report = std::sync::Arc::new(TextMistakes::new(model, rows, &analysis));
-    let measured = classification::measurements(&analysis, model.labels(), training, report);
+    let measured = classification::measurements(&analysis, model.labels(), training, report, None);
     TrainingMetrics::new(model, measured, 4, &outcome)
 }
 

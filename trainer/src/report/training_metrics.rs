@@ -2,7 +2,7 @@
 
 use super::task_report::TaskReport;
 use crate::float_model::FloatModel;
-use crate::train::{Ending, EpochFigures, Outcome};
+use crate::train::{EpochFigures, Outcome, StopReason};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tern_format::Task;
@@ -34,7 +34,7 @@ pub struct TrainingMetrics {
     /// The epoch that was kept, from 1.
     pub best_epoch: usize,
     /// The reason for the end of the training.
-    pub ending: Ending,
+    pub stop_reason: StopReason,
     /// The number of training examples: texts, sequences or windows.
     pub train_examples: usize,
     /// The number of parameters.
@@ -49,7 +49,7 @@ impl TrainingMetrics {
             measured,
             history: outcome.history.clone(),
             best_epoch: outcome.best_epoch,
-            ending: outcome.ending,
+            stop_reason: outcome.stop_reason,
             train_examples,
             parameters: model.weights().count(),
         }
@@ -61,7 +61,7 @@ impl TrainingMetrics {
             "task": self.task.name(),
             "best_epoch": self.best_epoch,
             "epochs": self.history.len(),
-            "ending": self.ending,
+            "ending": self.stop_reason,
             "train_examples": self.train_examples,
             "parameters": self.parameters,
             "validation": self.measured.validation,

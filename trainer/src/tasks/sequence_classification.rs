@@ -10,8 +10,8 @@ use super::classification::{self, Analysis, SUMMARY_FIGURES, class_figures, labe
 use super::{CommandOutput, NamedModel, PredictOptions, TaskData, TaskHandler};
 use crate::architecture::InputLayer;
 use crate::data;
-use crate::data::{Layout, Row, normalise};
 use crate::data::number_table::{self, ColumnSelection, NumberTableError, Table};
+use crate::data::{Layout, Row, normalise};
 use crate::display::visible;
 use crate::float_model::{Channel, Config, FloatModel, files};
 use crate::logits::Logits;
@@ -46,7 +46,8 @@ impl TaskHandler for SequenceClassification {
     }
 
     fn predict(&self, model: &dyn Model, path: &str, _: PredictOptions) -> anyhow::Result<Vec<CommandOutput>> {
-        let sequences = Sequences::read(Path::new(path), SEQUENCE, None, &model.config().channel_names(), Layout::default())?;
+        let sequences =
+            Sequences::read(Path::new(path), SEQUENCE, None, &model.config().channel_names(), Layout::default())?;
         let output = |(sequence, logits): (usize, Logits)| {
             let label = &model.labels()[logits.label()];
             let probability = logits.log_probabilities()[logits.label()].exp();
@@ -85,7 +86,8 @@ impl TaskHandler for SequenceClassification {
         if !path.is_file() {
             return Ok(ValidationResult { metrics: Value::Null, report: Arc::new(SequenceMistakes::default()) });
         }
-        let sequences = Sequences::read(&path, SEQUENCE, Some(LABEL), &model.config().channel_names(), Layout::default())?;
+        let sequences =
+            Sequences::read(&path, SEQUENCE, Some(LABEL), &model.config().channel_names(), Layout::default())?;
         let analysis = analyse(model, &sequences, &path)?;
         let mistakes = SequenceMistakes::new(&analysis, &sequences);
         let metrics = classification::validation(&analysis, model.labels());
@@ -224,8 +226,8 @@ pub struct PreparedSequences {
 /// # Errors
 ///
 /// See [`NumberTableError`].
-pub fn prepare(recipe: &Recipe) -> Result<PreparedSequences, NumberTableError> {
-    let data = &recipe.data;
+pub fn prepare(recipe: &mut Recipe) -> Result<PreparedSequences, NumberTableError> {
+    let data = recipe.data.clone();
     let read = |path: &Path, columns: &[String]| {
         Sequences::read(path, &data.sequence_column, Some(&data.label_column), columns, data.layout())
     };
@@ -252,6 +254,7 @@ pub fn prepare(recipe: &Recipe) -> Result<PreparedSequences, NumberTableError> {
         (0..sequences.spans.len()).map(index).collect::<Result<Vec<usize>, _>>()
     };
     let classes_of_all = number(&all, path)?;
+    let mut folds = Vec::new();
     let (train, valid, held_out, valid_labels) = match &data.valid {
         Some(valid) => {
             let held_out = read(valid, &all.table.names)?;
@@ -267,11 +270,19 @@ pub fn prepare(recipe: &Recipe) -> Result<PreparedSequences, NumberTableError> {
             let (fraction, seed) = (data.valid_fraction, recipe.training.seed);
             let flags = data::hold_out(&keys, &classes_of_all, &labels, fraction, seed)
                 .map_err(|error| classes(error.to_string()))?;
-            let (train, valid) = data::partition((0..all.spans.len()).collect(), &flags);
+            let rows: Vec<usize> = (0..all.spans.len()).collect();
+            let (train, valid) = match recipe.folds(rows.len()) {
+                1 => data::partition(rows, &flags),
+                count => {
+                    folds = data::folds(&keys, &classes_of_all, count, seed);
+                    (rows.clone(), rows)
+                }
+            };
             (train, valid, all.clone(), classes_of_all.clone())
         }
     };
     let (train, valid): (Vec<usize>, Vec<usize>) = (train, valid);
+    recipe.data.folds = folds.iter().max().map_or(1, |last| last + 1);
     let (train_table, valid_table) = (all.of(&train), held_out.of(&valid));
     let channels = normalise::fit(&all.table.names, train_table.rows.iter());
     let sample = |sequences: &Sequences, sequence: usize, label: usize| Sample {
@@ -279,13 +290,14 @@ pub fn prepare(recipe: &Recipe) -> Result<PreparedSequences, NumberTableError> {
         target: Target::Class(label),
     };
     let architecture = recipe.model.reading(InputLayer::Values { channels: channels.len() }, labels.len());
-    let problem = Problem::of_classes(
+    let mut problem = Problem::of_classes(
         recipe,
         architecture,
         labels.len(),
         train.iter().map(|&sequence| sample(&all, sequence, classes_of_all[sequence])).collect(),
         valid.iter().map(|&sequence| sample(&held_out, sequence, valid_labels[sequence])).collect(),
     );
+    problem.folds = folds;
     Ok(PreparedSequences { labels, channels, problem, train: train_table, valid: valid_table })
 }
 

@@ -10,7 +10,7 @@ use super::classification::{
     self, Analysis, SUMMARY_FIGURES, TrainingStats, add_baselines, class_figures, label_comparison,
 };
 use super::{CommandOutput, NamedModel, PredictOptions, TaskData, TaskHandler};
-use super::{describe_embeddings, describe_unknown_tokens};
+use super::{describe_embeddings, describe_unknown_tokens, describe_validation};
 use crate::baselines::{self, Baseline};
 use crate::data::progress::Stage;
 use crate::data::{self, Example, Statistics};
@@ -23,7 +23,7 @@ use crate::paint::Paint;
 use crate::recipe::Recipe;
 use crate::report::html_page::HtmlPage;
 use crate::report::{Measurements, Section, TaskReport, TaskWording, ValidationResult};
-use crate::train::{self, Prepared, Problem};
+use crate::train::{self, CrossValidation, Prepared, Problem};
 use crate::weights::Weights;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -181,7 +181,7 @@ impl LabelledTexts {
     pub fn read(recipe: &mut Recipe) -> anyhow::Result<Self> {
         let data = train::prepare(recipe)?;
         let embeddings = embeddings::of_recipe(recipe, &data.vocabulary)?;
-        recipe.model.embedding = embeddings.as_ref().map_or(recipe.model.embedding, Embeddings::width);
+        recipe.model.embedding_dim = embeddings.as_ref().map_or(recipe.model.embedding_dim, Embeddings::width);
         let stage = Stage::new("encoding the texts", 0);
         let problem = Problem { embeddings, ..Problem::of_texts(recipe, &data) };
         drop(stage);
@@ -193,7 +193,11 @@ impl LabelledTexts {
     fn measure_baselines(&mut self, recipe: &Recipe, note: &dyn Fn(String)) -> anyhow::Result<()> {
         let start = Instant::now();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(recipe.threads()).build()?;
-        self.baselines = pool.install(|| baselines::measure(&self.data, self.seed));
+        let measure = || {
+            let parts = self.data.parts();
+            parts.iter().map(|part| baselines::measure(part, self.seed)).reduce(baselines::pooled)
+        };
+        self.baselines = pool.install(measure).unwrap_or_default();
         let figures = self.baselines.iter().map(|of| format!("{} {:.4}", of.title, of.evaluation.accuracy()));
         let figures: Vec<String> = figures.collect();
         let seconds = start.elapsed().as_secs_f64();
@@ -209,6 +213,7 @@ impl TaskData for LabelledTexts {
 
     fn describe(&mut self, recipe: &Recipe, baselines: bool, note: &dyn Fn(String)) -> anyhow::Result<()> {
         describe_texts(recipe, &self.data, note);
+        describe_validation(&self.problem, "texts", note);
         describe_unknown_tokens(&self.problem, note);
         describe_embeddings(recipe, &self.problem, &self.data.vocabulary, note);
         if baselines { self.measure_baselines(recipe, note) } else { Ok(()) }
@@ -221,14 +226,17 @@ impl TaskData for LabelledTexts {
         Ok(FloatModel::new(config, vocabulary.clone(), weights, calibration, valid.clone())?)
     }
 
-    fn measure(&self, model: &FloatModel) -> anyhow::Result<Measurements> {
+    fn measure(&self, model: &FloatModel, cross_validation: Option<&CrossValidation>) -> anyhow::Result<Measurements> {
         let Prepared { labels, vocabulary, train, valid, leaked, .. } = &self.data;
-        let analysis = Analysis::new(model, valid);
+        let analysis = match cross_validation {
+            Some(found) => Analysis::of_outputs(labels.len(), &self.problem.train, &found.outputs),
+            None => Analysis::new(model, valid),
+        };
         let train_labels: Vec<usize> = train.iter().map(|example| example.label).collect();
         let lengths: Vec<usize> = train.iter().map(|example| vocabulary.encode(&example.text).len()).collect();
         let stats = TrainingStats { labels: &train_labels, lengths: &lengths, leaked: *leaked, cut: self.problem.cut };
         let report = Arc::new(TextMistakes::new(model, valid, &analysis));
-        let mut measurements = classification::measurements(&analysis, labels, stats, report);
+        let mut measurements = classification::measurements(&analysis, labels, stats, report, cross_validation);
         add_baselines(&mut measurements, &self.baselines, &analysis, model.weights().count());
         Ok(measurements)
     }
@@ -242,7 +250,11 @@ impl TaskData for LabelledTexts {
 fn describe_texts(recipe: &Recipe, data: &Prepared, note: &dyn Fn(String)) {
     let classes = data.labels.len();
     let (train, valid) = (data.train.len(), data.valid.len());
-    note(format!("{train} training examples of {classes} classes, {valid} validation examples"));
+    if data.folds.is_empty() {
+        note(format!("{train} training texts of {classes} classes, {valid} validation texts"));
+    } else {
+        note(format!("{train} training texts of {classes} classes"));
+    }
     if data.duplicates > 0 {
         note(format!(
             "{} rows repeat an earlier text: equal texts are kept on one side of the validation split",
@@ -267,9 +279,9 @@ fn describe_texts(recipe: &Recipe, data: &Prepared, note: &dyn Fn(String)) {
     note(format!(
         "{} tokens in the vocabulary (each seen {} times or more), embedding {}, {}, threads {}",
         data.vocabulary.len(),
-        recipe.vocabulary.min_count,
-        recipe.model.embedding,
-        recipe.model.architecture(data.vocabulary.len(), classes).recurrent.describe(recipe.model.hidden),
+        recipe.vocabulary.min_count(),
+        recipe.model.embedding_dim,
+        recipe.model.architecture(data.vocabulary.len(), classes).recurrent.describe(recipe.model.hidden_size),
         recipe.threads()
     ));
 }

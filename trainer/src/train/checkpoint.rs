@@ -10,7 +10,7 @@
 use super::problem::Problem;
 use super::run::EpochFigures;
 use super::sample::{Sample, Steps, Target};
-use super::state::{State, Underway};
+use super::state::{EpochProgress, State};
 use crate::checksum::CRC32;
 use crate::embeddings::Embeddings;
 use crate::recipe::Recipe;
@@ -28,7 +28,7 @@ const KEY: &str = "tern.checkpoint";
 struct Metadata {
     /// Version of this layout.
     format: u32,
-    /// [`fingerprint`] of the data.
+    /// [`data_hash`] of the data.
     data: u32,
     /// Length of the log when this was written, in bytes.
     log_bytes: u64,
@@ -37,7 +37,8 @@ struct Metadata {
     batches_done: u64,
     history: Vec<EpochFigures>,
     best: Option<EpochFigures>,
-    underway: Underway,
+    /// The running epoch.
+    underway: EpochProgress,
 }
 
 /// Why a checkpoint cannot be continued.
@@ -77,7 +78,7 @@ impl State {
             batches_done: self.batches_done,
             history: self.history.clone(),
             best: self.best.as_ref().map(|(figures, _)| *figures),
-            underway: self.underway,
+            underway: self.epoch,
         };
         let text = toml::to_string(&metadata).expect("numbers and names are always TOML");
         let best = self.best.as_ref().map(|(_, weights)| weights);
@@ -115,7 +116,7 @@ impl State {
         if metadata.format != 1 {
             return Err(CheckpointError::Metadata(format!("`format` is {}", metadata.format)));
         }
-        if metadata.data != fingerprint(problem) {
+        if metadata.data != data_hash(problem) {
             return Err(CheckpointError::Data);
         }
         let tensors = SafeTensors::deserialize(bytes)?;
@@ -148,13 +149,13 @@ impl State {
         state.rng.set_word_pos(u128::from(metadata.underway.word_pos));
         state.batches_done = metadata.batches_done;
         state.history = metadata.history;
-        state.underway = metadata.underway;
+        state.epoch = metadata.underway;
         Ok((state, metadata.log_bytes))
     }
 }
 
 /// A CRC-32 of what there is to learn from and to validate with, and of the vectors that tokens begin with. It tells by accident changed data, not malice.
-pub fn fingerprint(problem: &Problem) -> u32 {
+pub fn data_hash(problem: &Problem) -> u32 {
     let mut hasher = CRC32.digest();
     let bytes_of = |number: usize| (number as u64).to_le_bytes();
     for samples in [&problem.train, &problem.valid] {

@@ -1,4 +1,4 @@
-//! From a recipe to numbered examples.
+//! Reads labelled texts, splits off the validation rows, and builds the vocabulary.
 
 use crate::data::{self, Columns, Example, Place, SplitError, TableError, UnknownLabels};
 use crate::recipe::{Output, Recipe};
@@ -6,24 +6,47 @@ use crate::vocabulary::Vocabulary;
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-/// The data of a training.
+/// The data of a text classifier's training.
 #[derive(Clone, Debug)]
 pub struct Prepared {
     /// The labels, sorted by their bytes.
     pub labels: Vec<String>,
-    /// The tokens that get an id.
+    /// The tokens that have an id.
     pub vocabulary: Vocabulary,
-    /// Examples to learn from.
+    /// The training rows.
     pub train: Vec<Example>,
-    /// Examples to choose the best epoch by.
+    /// The validation rows. With cross-validation, all training rows.
     pub valid: Vec<Example>,
-    /// Validation examples whose text is among those to learn from as well. 0 where the rows were held out by us.
+    /// The fold of each training row, from 0. Empty without cross-validation.
+    pub folds: Vec<usize>,
+    /// The number of validation rows whose text is also a training text. 0 if Tern made the validation split.
     pub leaked: usize,
-    /// Rows whose text stands in an earlier row; where the rows were held out by us, they were kept together with that. 0
-    /// where there is a validation table.
+    /// The number of rows that repeat the text of an earlier row; such rows are in the same part of a split. 0 if the recipe names
+    /// validation data.
     pub duplicates: usize,
-    /// Where each example to learn from stands.
+    /// The place of each training row in its file.
     pub places: Vec<Place>,
+}
+
+impl Prepared {
+    /// Returns the data of each fold, or the data itself without cross-validation.
+    pub fn parts(&self) -> Vec<Prepared> {
+        if self.folds.is_empty() {
+            return vec![self.clone()];
+        }
+        let select = |wanted: &dyn Fn(usize) -> bool| -> Vec<Example> {
+            let rows = self.train.iter().zip(&self.folds);
+            rows.filter(|(_, fold)| wanted(**fold)).map(|(example, _)| example.clone()).collect()
+        };
+        let folds = 0..=*self.folds.iter().max().unwrap_or(&0);
+        let part = |fold| Prepared {
+            train: select(&|of| of != fold),
+            valid: select(&|of| of == fold),
+            folds: Vec::new(),
+            ..self.clone()
+        };
+        folds.map(part).collect()
+    }
 }
 
 /// Why the data cannot be used.
@@ -32,18 +55,18 @@ pub enum PrepareError {
     /// A table cannot be read.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// The validation table has other labels than the training table.
+    /// The validation data has a label that the training data lacks.
     #[error(transparent)]
     Labels(#[from] UnknownLabels),
-    /// A class is too small.
+    /// A class has too few texts for a split.
     #[error("{}: {source}", path.display())]
     Split {
         /// The table.
         path: PathBuf,
-        /// Which class.
+        /// The class.
         source: SplitError,
     },
-    /// There is nothing to tell apart.
+    /// All rows have the same label.
     #[error("{}: every label is {label:?}, expected two labels or more", path.display())]
     OneClass {
         /// The table.
@@ -51,37 +74,33 @@ pub enum PrepareError {
         /// The only label.
         label: String,
     },
-    /// A sigmoid cannot tell more than two labels apart.
+    /// A sigmoid output with more or fewer than two labels.
     #[error("{}: {labels} labels, expected 2 where [model] output is \"sigmoid\"; take output = \"softmax\"", path.display())]
     Sigmoid {
         /// The table.
         path: PathBuf,
-        /// How many labels there are.
+        /// The number of labels.
         labels: usize,
     },
-    /// No token is frequent enough.
+    /// No token occurs often enough.
     #[error("{}: no token occurs {min_count} times or more, so the vocabulary would be empty; use --tokenizer chars or wordpiece for texts without spaces and for single words", path.display())]
     NoTokens {
         /// The table.
         path: PathBuf,
-        /// How often a token must occur.
+        /// The number of occurrences that a token needs.
         min_count: usize,
     },
 }
 
-/// Reads the recipe's tables, holds rows out where it names no validation table, and builds the vocabulary from the
-/// examples to learn from.
+/// Reads the recipe's data, makes a validation split or folds if the recipe names no validation data, builds the vocabulary from
+/// the training rows, and writes the settings that depend on the data into the recipe.
 ///
 /// # Errors
 ///
 /// See [`PrepareError`].
-pub fn prepare(recipe: &Recipe) -> Result<Prepared, PrepareError> {
-    let data = &recipe.data;
-    let columns = Columns {
-        text: data.text_column.clone(),
-        label: data.label_column.clone(),
-        layout: data.layout(),
-    };
+pub fn prepare(recipe: &mut Recipe) -> Result<Prepared, PrepareError> {
+    let data = recipe.data.clone();
+    let columns = Columns { text: data.text_column.clone(), label: data.label_column.clone(), layout: data.layout() };
     let path = data.train.clone();
     let rows = data::read(&path, &columns)?;
     let labels = data::labels(&rows);
@@ -94,6 +113,7 @@ pub fn prepare(recipe: &Recipe) -> Result<Prepared, PrepareError> {
     let places: Vec<Place> = rows.iter().enumerate().map(|(row, of)| Place { row, line: of.line }).collect();
     let examples = data::number(rows, &labels, &path.display().to_string())?;
     let distinct: HashSet<&str> = examples.iter().map(|example| example.text.as_str()).collect();
+    let mut folds = Vec::new();
     let (train, valid, places, leaked, duplicates) = match &data.valid {
         Some(valid) => {
             let rows = data::read(valid, &columns)?;
@@ -107,16 +127,26 @@ pub fn prepare(recipe: &Recipe) -> Result<Prepared, PrepareError> {
                 examples.iter().map(|example| (example.text.as_str(), example.label)).unzip();
             let held_out = data::hold_out(&keys, &classes, &labels, data.valid_fraction, recipe.training.seed)
                 .map_err(|source| PrepareError::Split { path: path.clone(), source })?;
-            let (train, valid) = data::partition(examples, &held_out);
-            (train, valid, data::partition(places, &held_out).0, 0, duplicates)
+            match recipe.folds(examples.len()) {
+                1 => {
+                    let (train, valid) = data::partition(examples, &held_out);
+                    (train, valid, data::partition(places, &held_out).0, 0, duplicates)
+                }
+                count => {
+                    folds = data::folds(&keys, &classes, count, recipe.training.seed);
+                    (examples.clone(), examples, places, 0, duplicates)
+                }
+            }
         }
     };
-    let min_count = recipe.vocabulary.min_count;
+    recipe.data.folds = folds.iter().max().map_or(1, |last| last + 1);
     let texts = train.iter().map(|example| example.text.as_str());
+    recipe.resolve_text_settings(texts.clone());
+    let min_count = recipe.vocabulary.min_count();
     let vocabulary =
         Vocabulary::build_for(recipe.tokenizer.tokenizer(), texts, min_count, Some(recipe.vocabulary.max_size));
     if vocabulary.len() == 2 {
         return Err(PrepareError::NoTokens { path, min_count });
     }
-    Ok(Prepared { labels, vocabulary, train, valid, leaked, duplicates, places })
+    Ok(Prepared { labels, vocabulary, train, valid, folds, leaked, duplicates, places })
 }

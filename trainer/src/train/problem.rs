@@ -1,5 +1,6 @@
-//! What is to be learnt, in numbers: the network, the samples, and what counts as good.
+//! A training problem in numbers: the network, the samples and the loss.
 
+use super::cross_validation::CrossValidation;
 use super::objective::{Classes, Objective};
 use super::prepare::Prepared;
 use super::sample::{Sample, Steps, Target};
@@ -11,31 +12,35 @@ use crate::nn::network::{Input, Network};
 use crate::recipe::{ClassWeights, Recipe};
 use rayon::prelude::*;
 
-/// Everything that the epochs need to know about a task.
+/// Everything that the training loop needs to know about the data and the task.
 #[derive(Clone, Debug)]
 pub struct Problem {
     /// The network.
     pub architecture: Architecture,
-    /// What its outputs should be.
+    /// The loss.
     pub objective: Objective,
-    /// What it learns from.
+    /// The training samples.
     pub train: Vec<Sample>,
-    /// What the best epoch is chosen by. A language model reads it as one text.
+    /// The validation samples. A language model reads them as one text. With cross-validation, all training samples.
     pub valid: Vec<Sample>,
-    /// Vectors that tokens begin with.
+    /// The fold of each training sample, from 0. Empty without cross-validation.
+    pub folds: Vec<usize>,
+    /// The result of the cross-validation, once it is done. It sets the number of epochs and the figures of each epoch.
+    pub cross_validation: Option<CrossValidation>,
+    /// Pretrained word vectors.
     pub embeddings: Option<Embeddings>,
-    /// In what figures are given.
+    /// The units of the figures.
     pub units: Units,
-    /// Training sequences that were cut to `max_length` or `batch_tokens`.
+    /// The number of training sequences that were truncated to `max_length` or `batch_tokens`.
     pub cut: usize,
 }
 
-/// In what the figures of a task are given.
+/// The units in which the figures of a task are given.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Units {
-    /// Characters of the text that a language model is validated by.
+    /// The number of characters in a language model's validation text.
     pub characters: usize,
-    /// What a forecast's outputs are worth: `[outputs]`.
+    /// The standard deviation of each output of a forecast, `[outputs]`.
     pub scale: Vec<f32>,
 }
 
@@ -51,10 +56,11 @@ impl Problem {
             };
             examples.par_iter().map(encode).collect()
         };
-        Problem::of_classes(recipe, architecture, labels, encode(&data.train), encode(&data.valid))
+        let problem = Problem::of_classes(recipe, architecture, labels, encode(&data.train), encode(&data.valid));
+        Problem { folds: data.folds.clone(), ..problem }
     }
 
-    /// The problem of giving each sequence one of so many labels.
+    /// The problem of classifying sequences into `labels` classes.
     pub fn of_classes(
         recipe: &Recipe,
         architecture: Architecture,
@@ -62,7 +68,7 @@ impl Problem {
         mut train: Vec<Sample>,
         valid: Vec<Sample>,
     ) -> Self {
-        let cut = cut(&mut train, recipe);
+        let cut = truncate(&mut train, recipe);
         let smoothing = recipe.training.label_smoothing;
         let classes = match recipe.training.class_weights {
             ClassWeights::None => Classes::plain(labels, smoothing),
@@ -71,18 +77,17 @@ impl Problem {
                 Classes::balanced(&(0..labels).map(count).collect::<Vec<_>>(), smoothing)
             }
         };
-        Problem {
-            architecture,
-            objective: Objective::Classes(classes),
-            train,
-            valid,
-            embeddings: None,
-            units: Units::default(),
-            cut,
-        }
+        Problem { cut, ..Problem::new(architecture, Objective::Classes(classes), train, valid) }
     }
 
-    /// How a network does on what was held out. The result does not depend on the number of threads.
+    /// A problem without folds, pretrained vectors or units.
+    pub fn new(architecture: Architecture, objective: Objective, train: Vec<Sample>, valid: Vec<Sample>) -> Self {
+        let (folds, cross_validation, embeddings) = (Vec::new(), None, None);
+        let units = Units::default();
+        Problem { architecture, objective, train, valid, folds, cross_validation, embeddings, units, cut: 0 }
+    }
+
+    /// Returns the figures of a network on the validation samples. They do not depend on the number of threads.
     pub fn validate(&self, network: &Network) -> Validation {
         match &self.objective {
             Objective::Classes(classes) => validation::classes(&self.outputs(network), &self.valid, classes),
@@ -94,14 +99,15 @@ impl Problem {
         }
     }
 
-    fn outputs(&self, network: &Network) -> Vec<Vec<f32>> {
+    /// Returns the outputs of a network for each validation sample: `[samples][outputs]`.
+    pub(super) fn outputs(&self, network: &Network) -> Vec<Vec<f32>> {
         self.valid.par_iter().map(|sample| network.outputs(input(sample))).collect()
     }
 }
 
-/// Cuts sequences to the recipe's `max_length`, from the beginning, and to its `batch_tokens`, from the end. Returns how
-/// many were longer.
-fn cut(samples: &mut [Sample], recipe: &Recipe) -> usize {
+/// Truncates sequences: first to the beginning of `max_length` steps, then to the end of `batch_tokens` steps. Returns the number of
+/// sequences that were longer.
+fn truncate(samples: &mut [Sample], recipe: &Recipe) -> usize {
     let first = match recipe.training.max_length {
         0 => usize::MAX,
         steps => steps,

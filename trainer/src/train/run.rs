@@ -1,11 +1,11 @@
-//! The epochs.
+//! The training loop: epochs, batches, validation after each epoch.
 
 use super::batches::{self, Limits};
 use super::device::NoDevice;
 use super::problem::Problem;
 use super::sample::Sample;
 use super::schedule::{Position, plateau};
-use super::state::{State, Underway};
+use super::state::{EpochProgress, State};
 use super::validation::Validation;
 use crate::denormals::Flush;
 use crate::nn::network::Network;
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tern_nn::graph::{BatchResult, Graph, Noise};
 
-/// How far an epoch has come.
+/// The progress within an epoch, after a batch.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchProgress {
     /// The epoch, from 1.
@@ -25,11 +25,11 @@ pub struct BatchProgress {
     pub batch: usize,
     /// Batches in this epoch.
     pub batches: usize,
-    /// Tokens of the batch that was just done.
+    /// Tokens or rows of the batch.
     pub tokens: usize,
-    /// Mean loss of the epoch so far, with noise, label smoothing and class weights.
+    /// Mean loss of the epoch so far, with dropout, label smoothing and class weights.
     pub loss: f64,
-    /// Accuracy of the epoch so far, with noise; none of a forecast.
+    /// Accuracy of the epoch so far, with dropout. `None` for a forecast.
     pub accuracy: Option<f64>,
     /// Learning rate of the batch.
     pub learning_rate: f64,
@@ -42,50 +42,50 @@ pub struct BatchProgress {
 pub struct EpochFigures {
     /// The epoch, from 1.
     pub epoch: usize,
-    /// Mean loss on the batches as they came, with noise, label smoothing and class weights.
+    /// Mean loss of the training batches, with dropout, label smoothing and class weights.
     pub train_loss: f64,
-    /// Accuracy on the batches as they came, with noise; none of a forecast.
+    /// Accuracy of the training batches, with dropout. `None` for a forecast.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_accuracy: Option<f64>,
-    /// On what was held out.
+    /// Figures of the validation rows.
     #[serde(flatten)]
     pub valid: Validation,
     /// Learning rate at the end of the epoch.
     pub learning_rate: f64,
 }
 
-/// Is told how a training goes.
-pub trait Observer {
-    /// After each batch.
-    fn batch(&mut self, progress: &BatchProgress);
-    /// After each epoch. `best`: whether it is the best so far.
-    fn epoch(&mut self, figures: &EpochFigures, best: bool);
-    /// After each batch and after each epoch: a state from which the training can be continued.
-    fn state(&mut self, _state: &State, _moment: Moment) {}
+/// Functions that the training loop calls, such as a progress bar or the writer of checkpoints.
+pub trait Callback {
+    /// Called after each batch.
+    fn on_batch(&mut self, _progress: &BatchProgress) {}
+    /// Called after each epoch. `best` is true if the epoch is the best so far.
+    fn on_epoch(&mut self, _figures: &EpochFigures, _best: bool) {}
+    /// Called with a state from which the training can be resumed.
+    fn on_state(&mut self, _state: &State, _event: StateEvent) {}
 }
 
-/// When a state is shown.
+/// The events after which [`Callback::on_state`] is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
-    /// An epoch is under way.
-    Batch,
-    /// An epoch is done.
-    Epoch,
-    /// The training was told to stop: there will be no other state.
-    Stop,
+pub enum StateEvent {
+    /// A batch within an epoch.
+    AfterBatch,
+    /// The end of an epoch.
+    AfterEpoch,
+    /// An interrupt. No other state follows.
+    Interrupted,
 }
 
-/// Why a training ended.
+/// Why a training stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Ending {
+pub enum StopReason {
     /// All epochs are done.
     Epochs,
-    /// There was no better epoch for too long.
+    /// The last `patience` epochs were not better than the best one.
     Patience,
-    /// It was told to stop.
+    /// The stop flag was set.
     Interrupted,
-    /// A loss was not a number.
+    /// A loss is infinite or NaN.
     Diverged,
 }
 
@@ -94,20 +94,20 @@ pub enum Ending {
 pub struct Outcome {
     /// The weights of the best epoch.
     pub weights: Weights,
-    /// All epochs in turn.
+    /// The figures of all epochs.
     pub history: Vec<EpochFigures>,
-    /// The epoch that the weights are of, from 1: see [`Validation::is_better_than`].
+    /// The best epoch, from 1: see [`Validation::is_better_than`].
     pub best_epoch: usize,
-    /// Why it ended.
-    pub ending: Ending,
-    /// Training sequences that were cut to `batch_tokens`.
+    /// Why the training stopped.
+    pub stop_reason: StopReason,
+    /// The number of training sequences that were truncated to `max_length` or `batch_tokens`.
     pub cut: usize,
 }
 
 /// Why a training fails.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
-    /// A loss is not a number, or gradients are not.
+    /// A loss or a gradient is infinite or NaN.
     #[error(
         "epoch {epoch}, batch {batch} of {batches}: the {what}: the training diverged; lower the learning rate (it is {rate}): [training] learning_rate, --learning-rate"
     )]
@@ -118,32 +118,32 @@ pub enum TrainError {
         batch: usize,
         /// Batches of the epoch.
         batches: usize,
-        /// What is not a number.
+        /// The quantity that is infinite or NaN, with its value.
         what: String,
         /// The highest learning rate.
         rate: f64,
-        /// The batch's samples, as indices into [`Problem::train`]; where the loss of some alone is no number, only those.
+        /// The samples whose loss is infinite or NaN, as indices into [`Problem::train`]; all samples of the batch if none is.
         samples: Vec<usize>,
-        /// The outcome with the best epoch before, if there was one.
+        /// The outcome with the best epoch before, if one was finished.
         kept: Option<Box<Outcome>>,
     },
-    /// candle refuses an operation.
+    /// An operation of candle failed.
     #[error("candle: {0}")]
     Candle(#[from] candle_core::Error),
-    /// The device cannot be used.
+    /// The device is not available.
     #[error(transparent)]
     Device(#[from] NoDevice),
-    /// The threads cannot be started.
+    /// The threads could not be started.
     #[error("{threads} threads: {source}")]
     Threads {
-        /// How many.
+        /// The number of threads.
         threads: usize,
-        /// What the system says.
+        /// The error of the thread pool.
         source: rayon::ThreadPoolBuildError,
     },
 }
 
-/// Trains from the beginning: see [`resume`].
+/// Trains from the first step: see [`resume`].
 ///
 /// # Errors
 ///
@@ -151,16 +151,16 @@ pub enum TrainError {
 pub fn run(
     recipe: &Recipe,
     problem: &Problem,
-    observer: &mut (dyn Observer + Send),
+    callback: &mut (dyn Callback + Send),
     stop: &AtomicBool,
 ) -> Result<Outcome, TrainError> {
-    resume(State::new(recipe, problem), recipe, problem, observer, stop)
+    resume(State::new(recipe, problem), recipe, problem, callback, stop)
 }
 
-/// Trains on from `state`. `stop` is looked at after each batch: once it is true, the training ends with the best so far.
+/// Trains from `state` on. Once `stop` is true, the training stops after the running batch and keeps the best epoch so far.
 ///
-/// The result depends on the recipe and the data, and neither on the number of threads nor on where it was resumed; but
-/// for another device than the CPU, whose sums are made in an order of its own.
+/// On the CPU the result depends only on the recipe and the data, not on the number of threads or on interruptions. A GPU adds
+/// in an order of its own.
 ///
 /// # Errors
 ///
@@ -169,7 +169,7 @@ pub fn resume(
     state: State,
     recipe: &Recipe,
     problem: &Problem,
-    observer: &mut (dyn Observer + Send),
+    callback: &mut (dyn Callback + Send),
     stop: &AtomicBool,
 ) -> Result<Outcome, TrainError> {
     let device = recipe.training.device.open()?;
@@ -180,7 +180,7 @@ pub fn resume(
         .map_err(|source| TrainError::Threads { threads, source })?;
     pool.install(|| {
         let _flush = Flush::denormals();
-        Training { recipe, problem, device, state }.run(observer, stop)
+        Training { recipe, problem, device, state }.run(callback, stop)
     })
 }
 
@@ -192,76 +192,80 @@ struct Training<'a> {
 }
 
 impl Training<'_> {
-    fn run(mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Outcome, TrainError> {
+    fn run(mut self, callback: &mut dyn Callback, stop: &AtomicBool) -> Result<Outcome, TrainError> {
         let stopped = || stop.load(Ordering::Relaxed);
-        let ending = loop {
-            if let Some(ending) = self.over() {
-                break ending;
+        let stop_reason = loop {
+            if let Some(reason) = self.finished() {
+                break reason;
             }
-            if (stopped() && self.state.epochs_done() > 0) || !self.batches(observer, stop)? {
-                observer.state(&self.state, Moment::Stop);
-                break Ending::Interrupted;
+            if (stopped() && self.state.epochs_done() > 0) || !self.batches(callback, stop)? {
+                callback.on_state(&self.state, StateEvent::Interrupted);
+                break StopReason::Interrupted;
             }
             let figures = self.figures();
             if !figures.valid.loss.is_finite() {
                 let (batch, what) = (self.state.batches_done(), format!("validation loss is {}", figures.valid.loss));
                 return Err(self.diverged(what, batch, batch, Vec::new()));
             }
-            let better = self.state.end_epoch(figures);
-            observer.epoch(&figures, better);
-            observer.state(&self.state, Moment::Epoch);
+            let better = self.state.end_epoch(figures, self.recipe.metric());
+            callback.on_epoch(&figures, better);
+            callback.on_state(&self.state, StateEvent::AfterEpoch);
         };
         if self.state.batches_done() > 0 {
-            // What there is of the last epoch may be the best; whoever resumes begins before these figures.
+            // The weights of the unfinished epoch may be the best. The checkpoint was written before these figures.
             let figures = self.figures();
-            let better = self.state.end_epoch(figures);
-            observer.epoch(&figures, better);
+            let better = self.state.end_epoch(figures, self.recipe.metric());
+            callback.on_epoch(&figures, better);
         }
-        Ok(self.outcome(ending))
+        Ok(self.outcome(stop_reason))
     }
 
-    /// Why there is no further epoch, if there is none.
-    fn over(&self) -> Option<Ending> {
+    /// Returns the reason if no further epoch follows.
+    fn finished(&self) -> Option<StopReason> {
         let (settings, done) = (&self.recipe.training, self.state.epochs_done());
         let best_epoch = self.state.best.as_ref().map_or(done, |(best, _)| best.epoch);
-        if done >= settings.epochs {
-            Some(Ending::Epochs)
+        // The cross-validation has found the best number of epochs.
+        let epochs = self.problem.cross_validation.as_ref().map_or(settings.epochs, |found| found.best_epoch);
+        if done >= epochs {
+            Some(StopReason::Epochs)
         } else if done - best_epoch >= settings.patience {
-            Some(Ending::Patience)
+            Some(StopReason::Patience)
         } else {
             None
         }
     }
 
-    fn outcome(&self, ending: Ending) -> Outcome {
+    fn outcome(&self, stop_reason: StopReason) -> Outcome {
         let State { average, history, best, .. } = &self.state;
         let (best_epoch, weights) = best.as_ref().map_or((0, average), |(figures, weights)| (figures.epoch, weights));
-        Outcome { weights: weights.clone(), history: history.clone(), best_epoch, ending, cut: self.problem.cut }
+        Outcome { weights: weights.clone(), history: history.clone(), best_epoch, stop_reason, cut: self.problem.cut }
     }
 
-    /// What there is to tell of the epoch under way: tries the averaged weights on what was held out.
+    /// Returns the figures of the running epoch; validates the averaged weights.
     fn figures(&self) -> EpochFigures {
-        let State { average, underway, history, .. } = &self.state;
+        let State { average, epoch, history, .. } = &self.state;
         let network = Network::new(average, &self.problem.architecture);
+        let cross_validated = self.problem.cross_validation.as_ref().and_then(|found| found.history.get(history.len()));
         EpochFigures {
             epoch: history.len() + 1,
-            train_loss: underway.loss / underway.seen as f64,
-            train_accuracy: self.share(underway.correct, underway.seen),
-            valid: self.problem.validate(&network),
-            learning_rate: underway.rate,
+            train_loss: epoch.loss / epoch.seen as f64,
+            train_accuracy: self.accuracy(epoch.correct, epoch.seen),
+            valid: cross_validated.copied().unwrap_or_else(|| self.problem.validate(&network)),
+            learning_rate: epoch.rate,
         }
     }
 
     fn diverged(&self, what: String, batch: usize, batches: usize, samples: Vec<usize>) -> TrainError {
         let (epoch, rate) = (self.state.epochs_done() + 1, self.recipe.learning_rate());
-        let kept = self.state.best.is_some().then(|| Box::new(self.outcome(Ending::Diverged)));
+        let kept = self.state.best.is_some().then(|| Box::new(self.outcome(StopReason::Diverged)));
         TrainError::Diverged { epoch, batch, batches, what, rate, samples, kept }
     }
 
-    fn share(&self, correct: usize, seen: usize) -> Option<f64> {
+    fn accuracy(&self, correct: usize, seen: usize) -> Option<f64> {
         self.problem.objective.counts_correct().then(|| correct as f64 / seen as f64)
     }
 
+    /// Returns the dropout probabilities.
     fn noise(&self) -> Noise {
         let model = &self.recipe.model;
         Noise {
@@ -272,8 +276,8 @@ impl Training<'_> {
         }
     }
 
-    /// Goes through what is left of the epoch under way. Returns whether it came to its end.
-    fn batches(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<bool, TrainError> {
+    /// Trains on the remaining batches of the running epoch. Returns false if `stop` interrupted it.
+    fn batches(&mut self, callback: &mut dyn Callback, stop: &AtomicBool) -> Result<bool, TrainError> {
         let Problem { train, .. } = self.problem;
         let settings = &self.recipe.training;
         let lengths: Vec<usize> = train.iter().map(|sample| sample.steps.len()).collect();
@@ -283,13 +287,13 @@ impl Training<'_> {
         let losses = self.state.history.iter().map(|figures| figures.valid.loss);
         let lowered = plateau(losses, settings.plateau_patience, settings.plateau_factor);
         let epoch = self.state.epochs_done() + 1;
-        for (index, batch) in batches.iter().enumerate().skip(self.state.underway.batches) {
+        for (index, batch) in batches.iter().enumerate().skip(self.state.epoch.batches) {
             let mut result = self.gradients(batch)?;
-            // Counted in batches of this epoch: the number of batches may differ a little from epoch to epoch.
+            // Counted in batches of this epoch, since the number of batches differs a little from epoch to epoch.
             let at = Position { step: (epoch - 1) * batches.len() + index, steps: settings.epochs * batches.len() };
             let rate = highest * settings.schedule.share(at, settings.warm_up, lowered);
-            let held = self.problem.embeddings.as_ref().filter(|embeddings| embeddings.frozen());
-            if let Some(embeddings) = held {
+            let frozen = self.problem.embeddings.as_ref().filter(|embeddings| embeddings.frozen());
+            if let Some(embeddings) = frozen {
                 let parameters = self.problem.architecture.shapes().into_iter().zip(&mut result.gradients);
                 let of_table = parameters.filter(|((name, _), _)| name == names::EMBEDDING);
                 of_table.for_each(|(_, gradients)| embeddings.hold_gradients(gradients));
@@ -305,31 +309,31 @@ impl Training<'_> {
                     loss if loss.is_finite() => format!("norm of the gradients is {norm}"),
                     loss => format!("loss is {loss}"),
                 };
-                let samples = self.culprits(batch)?;
+                let samples = self.diverged_samples(batch)?;
                 return Err(self.diverged(what, index + 1, batches.len(), samples));
             }
             for weights in [&mut state.weights, &mut state.average] {
-                held.into_iter().for_each(|embeddings| embeddings.hold(weights.get_mut(names::EMBEDDING)));
+                frozen.into_iter().for_each(|embeddings| embeddings.hold(weights.get_mut(names::EMBEDDING)));
             }
             state.batches_done += 1;
-            let underway = &mut state.underway;
-            underway.batches += 1;
-            underway.loss += result.loss;
-            underway.correct += result.correct;
-            underway.seen += result.targets;
-            underway.rate = rate;
-            let Underway { loss, correct, seen, .. } = *underway;
-            observer.batch(&BatchProgress {
+            let progress = &mut state.epoch;
+            progress.batches += 1;
+            progress.loss += result.loss;
+            progress.correct += result.correct;
+            progress.seen += result.targets;
+            progress.rate = rate;
+            let EpochProgress { loss, correct, seen, .. } = *progress;
+            callback.on_batch(&BatchProgress {
                 epoch,
                 batch: index + 1,
                 batches: batches.len(),
                 tokens: batch.iter().map(|&sample| lengths[sample]).sum(),
                 loss: loss / seen as f64,
-                accuracy: self.share(correct, seen),
+                accuracy: self.accuracy(correct, seen),
                 learning_rate: rate,
                 gradient_norm: norm,
             });
-            observer.state(&self.state, Moment::Batch);
+            callback.on_state(&self.state, StateEvent::AfterBatch);
             if stop.load(Ordering::Relaxed) && index + 1 < batches.len() {
                 return Ok(false);
             }
@@ -348,14 +352,14 @@ impl Training<'_> {
         )
     }
 
-    /// The samples of a batch whose loss alone is no number; all of them where each one's is.
-    fn culprits(&self, batch: &[usize]) -> candle_core::Result<Vec<usize>> {
-        let mut culprits = Vec::new();
+    /// Returns the samples of a batch whose loss is infinite or NaN; all samples if none is.
+    fn diverged_samples(&self, batch: &[usize]) -> candle_core::Result<Vec<usize>> {
+        let mut diverged = Vec::new();
         for &sample in batch {
             if !self.gradients(&[sample])?.loss.is_finite() {
-                culprits.push(sample);
+                diverged.push(sample);
             }
         }
-        Ok(if culprits.is_empty() { batch.to_vec() } else { culprits })
+        Ok(if diverged.is_empty() { batch.to_vec() } else { diverged })
     }
 }

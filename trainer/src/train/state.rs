@@ -1,16 +1,16 @@
-//! Everything that a training is in the midst of: what a checkpoint keeps, and what it is continued from.
+//! The state of a training between two batches: everything that a checkpoint holds.
 
 use super::initial;
 use super::optimizer::{Method, Optimizer, Settings};
 use super::problem::Problem;
 use super::run::EpochFigures;
-use crate::recipe::{OptimizerKind, Recipe};
+use crate::recipe::{Metric, OptimizerKind, Recipe};
 use crate::weights::{Weights, names};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-/// Everything that changes from batch to batch and from epoch to epoch.
+/// The state of a training between two batches.
 #[derive(Debug)]
 pub struct State {
     pub(super) weights: Weights,
@@ -21,29 +21,30 @@ pub struct State {
     pub(super) history: Vec<EpochFigures>,
     /// The figures of the best epoch so far, and its averaged weights.
     pub(super) best: Option<(EpochFigures, Weights)>,
-    pub(super) underway: Underway,
+    pub(super) epoch: EpochProgress,
 }
 
-/// The epoch under way.
+/// The running epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Underway {
-    /// Where the random numbers were before its batches were dealt out, so that they can be dealt out again.
+pub(super) struct EpochProgress {
+    /// The position of the random number generator before the epoch's batches were drawn, so that the same batches can be drawn
+    /// again.
     pub word_pos: u64,
-    /// Batches done.
+    /// Number of batches that are done.
     pub batches: usize,
     /// Sum of the losses.
     pub loss: f64,
-    /// Targets that were met.
+    /// Number of correct predictions.
     pub correct: usize,
-    /// Targets seen.
+    /// Number of predictions.
     pub seen: usize,
     /// The learning rate of the last batch.
     pub rate: f64,
 }
 
 impl State {
-    /// Before the first epoch.
+    /// The state before the first step.
     pub fn new(recipe: &Recipe, problem: &Problem) -> Self {
         let architecture = &problem.architecture;
         let mut rng = ChaCha8Rng::seed_from_u64(recipe.training.seed);
@@ -70,21 +71,21 @@ impl State {
             batches_done: 0,
             history: Vec::new(),
             best: None,
-            underway: Underway::default(),
+            epoch: EpochProgress::default(),
         };
         state.begin_epoch();
         state
     }
 
-    /// Before the first batch of an epoch.
+    /// Resets the figures of the epoch.
     pub(super) fn begin_epoch(&mut self) {
         let word_pos = u64::try_from(self.rng.get_word_pos()).expect("no training takes 2^64 random words");
-        self.underway = Underway { word_pos, ..Underway::default() };
+        self.epoch = EpochProgress { word_pos, ..EpochProgress::default() };
     }
 
-    /// Takes in the figures of an epoch that is done. Returns whether it is the best so far.
-    pub(super) fn end_epoch(&mut self, figures: EpochFigures) -> bool {
-        let better = self.best.as_ref().is_none_or(|(best, _)| figures.valid.is_better_than(&best.valid));
+    /// Records the figures of a finished epoch. Returns true if it is the best so far by `metric`.
+    pub(super) fn end_epoch(&mut self, figures: EpochFigures, metric: Metric) -> bool {
+        let better = self.best.as_ref().is_none_or(|(best, _)| figures.valid.is_better_than(&best.valid, metric));
         self.history.push(figures);
         if better {
             self.best = Some((figures, self.average.clone()));
@@ -93,22 +94,22 @@ impl State {
         better
     }
 
-    /// Epochs that are done.
+    /// Returns the number of finished epochs.
     pub fn epochs_done(&self) -> usize {
         self.history.len()
     }
 
-    /// Batches that are done in the epoch under way.
+    /// Returns the number of batches that are done in the running epoch.
     pub fn batches_done(&self) -> usize {
-        self.underway.batches
+        self.epoch.batches
     }
 
-    /// Steps that are taken in all.
+    /// Returns the number of steps of the whole training so far.
     pub fn steps(&self) -> u64 {
         self.batches_done
     }
 
-    /// Whether every weight is a number.
+    /// Returns true if every weight is finite.
     pub fn is_finite(&self) -> bool {
         self.weights.iter().all(|(_, array)| array.data.iter().all(|value| value.is_finite()))
     }

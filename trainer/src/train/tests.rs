@@ -5,10 +5,11 @@ use super::*;
 use crate::architecture::{Architecture, Cell, Head, InputLayer, Pooling, Recurrent};
 use crate::data::Example;
 use crate::float_model::{safetensors_bytes, tests::networks};
+use crate::logits::class_logits;
 use crate::metrics::log_softmax;
 use crate::nn::network::Network;
 use crate::nn::reference;
-use crate::recipe::{ClassWeights, OptimizerKind, Output, Recipe};
+use crate::recipe::{ClassWeights, Metric, OptimizerKind, Output, Recipe};
 use crate::vocabulary::Vocabulary;
 use crate::weights::{Array, Sizes, Weights, names};
 use rand::{RngExt, SeedableRng};
@@ -25,7 +26,7 @@ fn smoothed(labels: usize) -> Objective {
     Objective::Classes(Classes::plain(labels, SMOOTHING))
 }
 
-/// Texts of filler words, the label told by one word somewhere in them.
+/// Texts of filler words in which one word determines the label.
 fn examples(count: usize, seed: u64) -> Vec<Example> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     (0..count)
@@ -43,13 +44,13 @@ fn prepared() -> Prepared {
     let (train, valid) = (examples(240, 1), examples(60, 2));
     let vocabulary = Vocabulary::build(train.iter().map(|example| example.text.as_str()), 1, None);
     let labels = ["red", "green", "blue"].map(str::to_owned).to_vec();
-    Prepared { labels, vocabulary, train, valid, leaked: 0, duplicates: 0, places: Vec::new() }
+    Prepared { labels, vocabulary, train, valid, folds: Vec::new(), leaked: 0, duplicates: 0, places: Vec::new() }
 }
 
 fn recipe() -> Recipe {
     let mut recipe = Recipe::for_data(Path::new("none.csv"));
-    recipe.model.embedding = 8;
-    recipe.model.hidden = 12;
+    recipe.model.embedding_dim = 8;
+    recipe.model.hidden_size = 12;
     recipe.training.epochs = 10;
     recipe.training.learning_rate = 0.02;
     recipe.training.threads = 1;
@@ -62,8 +63,8 @@ struct Recorder {
     stop_after: Option<(usize, &'static AtomicBool)>,
 }
 
-impl Observer for Recorder {
-    fn batch(&mut self, progress: &BatchProgress) {
+impl Callback for Recorder {
+    fn on_batch(&mut self, progress: &BatchProgress) {
         assert!(progress.batch <= progress.batches && progress.loss.is_finite());
         self.batches += 1;
         if let Some((batches, stop)) = self.stop_after
@@ -72,8 +73,6 @@ impl Observer for Recorder {
             stop.store(true, Ordering::Relaxed);
         }
     }
-
-    fn epoch(&mut self, _: &EpochFigures, _: bool) {}
 }
 
 fn train(recipe: &Recipe) -> Outcome {
@@ -82,15 +81,18 @@ fn train(recipe: &Recipe) -> Outcome {
 }
 
 #[test]
-fn learns_what_there_is_to_learn() {
+fn a_network_learns_separable_texts() {
     let outcome = train(&recipe());
     let best = outcome.history[outcome.best_epoch - 1];
     assert!(best.valid.accuracy.unwrap() > 0.95, "{best:?}");
-    assert!(outcome.weights[names::EMBEDDING].data[..8].iter().all(|value| *value == 0.0), "PAD has learnt");
+    assert!(
+        outcome.weights[names::EMBEDDING].data[..8].iter().all(|value| *value == 0.0),
+        "the row of PAD was trained"
+    );
 }
 
 #[test]
-fn frozen_vectors_keep_their_bits_and_the_others_learn() {
+fn frozen_vectors_keep_their_bits_and_other_rows_are_trained() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("vectors.txt");
     let vectors: Vec<f32> = (0..24).map(|i| (i * 7 % 24) as f32 / 10.0 - 1.17).collect();
@@ -116,14 +118,14 @@ fn frozen_vectors_keep_their_bits_and_the_others_learn() {
         for (id, vector) in ids[..2].iter().zip(vectors.chunks(8)) {
             assert_eq!(row(*id) == vector, freeze, "{optimizer:?} {:?}", row(*id));
         }
-        assert!(row(0).iter().all(|value| *value == 0.0), "PAD has learnt");
+        assert!(row(0).iter().all(|value| *value == 0.0), "the row of PAD was trained");
         let begun = before_the_first_step(&recipe, &problem);
         let stay = (0..data.vocabulary.len()).filter(|&id| begun[id * 8..][..8] == *row(id)).count();
         assert_eq!(stay, if freeze { 3 } else { 1 }, "PAD, and the two frozen rows");
     }
 }
 
-/// The embedding before the first step.
+/// Returns the embedding before the first step.
 fn before_the_first_step(recipe: &Recipe, problem: &Problem) -> Vec<f32> {
     let mut rng = ChaCha8Rng::seed_from_u64(recipe.training.seed);
     let mut weights = initial::weights(&problem.architecture, &mut rng);
@@ -132,7 +134,7 @@ fn before_the_first_step(recipe: &Recipe, problem: &Problem) -> Vec<f32> {
 }
 
 #[test]
-fn the_same_bytes_every_time_with_any_number_of_threads() {
+fn the_result_is_the_same_in_every_run_and_with_any_number_of_threads() {
     let bytes = [1, 1, 2, 3].map(|threads| {
         let mut recipe = recipe();
         recipe.training.epochs = 2;
@@ -149,28 +151,28 @@ fn the_same_bytes_every_time_with_any_number_of_threads() {
 }
 
 #[test]
-fn an_interrupt_keeps_the_best_so_far() {
+fn an_interrupt_keeps_the_best_epoch_so_far() {
     static STOP: AtomicBool = AtomicBool::new(false);
     let mut recorder = Recorder { batches: 0, stop_after: Some((3, &STOP)) };
     let problem = Problem::of_texts(&recipe(), &prepared());
     let outcome = run(&recipe(), &problem, &mut recorder, &STOP).unwrap();
-    assert_eq!((recorder.batches, outcome.history.len(), outcome.ending), (3, 1, Ending::Interrupted));
+    assert_eq!((recorder.batches, outcome.history.len(), outcome.stop_reason), (3, 1, StopReason::Interrupted));
     assert_eq!(outcome.best_epoch, 1);
 }
 
 #[test]
-fn patience_ends_a_training_that_does_not_get_better() {
+fn patience_stops_a_training_that_does_not_improve() {
     let mut recipe = recipe();
     recipe.training.learning_rate = 1e-9;
     recipe.training.patience = 2;
     recipe.training.weight_averaging = 0.0;
     let outcome = train(&recipe);
-    assert_eq!(outcome.ending, Ending::Patience);
+    assert_eq!(outcome.stop_reason, StopReason::Patience);
     assert_eq!(outcome.history.len(), outcome.best_epoch + 2);
 }
 
 #[test]
-fn long_texts_are_cut_to_their_end() {
+fn long_texts_are_truncated_to_their_end() {
     let mut recipe = recipe();
     recipe.training.epochs = 1;
     recipe.training.batch_tokens = 4;
@@ -184,7 +186,7 @@ fn every_network_learns() {
     for cell in [Cell::Lstm, Cell::Gru, Cell::Rnn, Cell::RnnRelu] {
         for (layers, bidirectional, pooling) in [(1, false, Pooling::MeanMax), (2, true, Pooling::Last)] {
             let mut recipe = recipe();
-            (recipe.model.cell, recipe.model.layers) = (cell, layers);
+            (recipe.model.cell, recipe.model.num_layers) = (cell, layers);
             (recipe.model.bidirectional, recipe.model.pooling) = (bidirectional, pooling);
             let outcome = train(&recipe);
             let best = outcome.history[outcome.best_epoch - 1];
@@ -203,7 +205,7 @@ fn every_optimizer_and_schedule_learns() {
             let training = &mut recipe.training;
             (training.optimizer, training.schedule, training.nesterov) = (optimizer, schedule, nesterov);
             if optimizer == OptimizerKind::Sgd {
-                // Words that are rare have small gradients, and no memory of Adam's to scale them.
+                // Rare words have small gradients, and sgd does not scale them up as Adam does.
                 (training.learning_rate, training.epochs, training.patience) = (0.0, 30, 30);
             }
             let outcome = train(&recipe);
@@ -214,13 +216,82 @@ fn every_optimizer_and_schedule_learns() {
 }
 
 #[test]
-fn plateau_lowers_the_rate_of_a_training_that_stands_still() {
+fn plateau_lowers_the_rate_of_a_training_that_does_not_improve() {
     let mut recipe = recipe();
     (recipe.training.schedule, recipe.training.learning_rate) = (Schedule::Plateau, 1e-9);
     (recipe.training.plateau_patience, recipe.training.plateau_factor) = (1, 0.1);
     let rates: Vec<f64> = train(&recipe).history.iter().take(5).map(|figures| figures.learning_rate).collect();
     for (rate, expected) in rates.iter().zip([1e-9, 1e-9, 1e-9, 1e-10, 1e-10]) {
         assert!((rate / expected - 1.0).abs() < 1e-6, "{rates:?}");
+    }
+}
+
+#[test]
+fn cross_validation_predicts_each_row_with_a_network_that_was_not_trained_on_it() {
+    let mut data = prepared();
+    data.train.truncate(90);
+    data.valid = data.train.clone();
+    data.folds = (0..90).map(|row| row / 3 % 3).collect();
+    let mut recipe = recipe();
+    (recipe.training.epochs, recipe.training.patience) = (12, 4);
+    let problem = Problem::of_texts(&recipe, &data);
+    let validate = || {
+        let mut folds = Vec::new();
+        let found =
+            cross_validate(&recipe, &problem, &AtomicBool::new(false), |fold, of| folds.push((fold, of))).unwrap();
+        assert_eq!(folds, [(1, 3), (2, 3), (3, 3)]);
+        found.unwrap()
+    };
+    let found = validate();
+    assert_eq!(found, validate(), "the same seed gives the same result");
+    let best = found.history[found.best_epoch - 1];
+    assert!(best.accuracy.unwrap() > 0.9, "{found:?}");
+    assert!(found.history.iter().all(|figures| !figures.is_better_than(&best, recipe.metric())));
+    let correct = |(sample, outputs): (&Sample, &Vec<f32>)| {
+        sample.target == Target::Class(crate::metrics::argmax(&class_logits(outputs)))
+    };
+    let count = problem.train.iter().zip(&found.outputs).filter(|&row| correct(row)).count();
+    assert!((count as f64 / 90.0 - best.accuracy.unwrap()).abs() < 1e-9);
+
+    // The final training takes the number of epochs and their figures from the cross-validation.
+    let problem = Problem { cross_validation: Some(found.clone()), ..problem };
+    let outcome = run(&recipe, &problem, &mut Recorder::default(), &AtomicBool::new(false)).unwrap();
+    assert_eq!((outcome.history.len(), outcome.best_epoch), (found.best_epoch, found.best_epoch));
+    let figures: Vec<Validation> = outcome.history.iter().map(|epoch| epoch.valid).collect();
+    assert_eq!(figures, found.history[..found.best_epoch]);
+}
+
+#[test]
+fn an_interrupted_cross_validation_has_no_result() {
+    let mut data = prepared();
+    data.folds = (0..data.train.len()).map(|row| row % 2).collect();
+    let problem = Problem::of_texts(&recipe(), &data);
+    let found = cross_validate(&recipe(), &problem, &AtomicBool::new(true), |_, _| {}).unwrap();
+    assert_eq!(found, None);
+}
+
+#[test]
+fn balanced_class_weights_choose_the_epoch_with_the_best_macro_f1() {
+    let mut data = prepared();
+    // One class in ten is rare: an epoch that never predicts it has the better accuracy early on.
+    let mut rare = 0;
+    data.train.retain(|example| {
+        rare += usize::from(example.label == 2);
+        example.label != 2 || rare % 8 == 0
+    });
+    let mut recipe = recipe();
+    (recipe.training.class_weights, recipe.training.learning_rate) = (ClassWeights::Balanced, 0.004);
+    for metric in [None, Some(Metric::Accuracy), Some(Metric::Loss)] {
+        recipe.training.metric = metric;
+        let problem = Problem::of_texts(&recipe, &data);
+        let outcome = run(&recipe, &problem, &mut Recorder::default(), &AtomicBool::new(false)).unwrap();
+        let value = |epoch: &EpochFigures| match metric {
+            None => epoch.valid.macro_f1.unwrap(),
+            Some(Metric::Accuracy) => epoch.valid.accuracy.unwrap(),
+            Some(_) => -epoch.valid.loss,
+        };
+        let best = outcome.history.iter().map(value).fold(f64::NEG_INFINITY, f64::max);
+        assert_eq!(value(&outcome.history[outcome.best_epoch - 1]), best, "{metric:?}");
     }
 }
 
@@ -247,7 +318,7 @@ fn every_head_learns() {
 }
 
 #[test]
-fn noise_differs_from_batch_to_batch_and_repeats_by_seed() {
+fn dropout_differs_between_batches_and_repeats_with_the_seed() {
     let two_layers = Recurrent { layers: 2, ..Recurrent::default() };
     let (architecture, weights, list) = small(two_layers);
     for noise in [
@@ -270,27 +341,32 @@ mod preparing {
     use std::fs;
 
     fn prepare_csv(train: &str, valid: Option<&str>) -> Result<Prepared, PrepareError> {
+        prepare_folds(train, valid, 1)
+    }
+
+    fn prepare_folds(train: &str, valid: Option<&str>, folds: usize) -> Result<Prepared, PrepareError> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("train.csv");
         fs::write(&path, format!("text,label\n{train}")).unwrap();
         let mut recipe = Recipe::for_data(&path);
-        recipe.vocabulary.min_count = 1;
+        recipe.vocabulary.min_count = Some(1);
+        recipe.data.folds = folds;
         if let Some(valid) = valid {
             recipe.data.valid = Some(dir.path().join("valid.csv"));
             fs::write(dir.path().join("valid.csv"), format!("text,label\n{valid}")).unwrap();
         }
-        prepare(&recipe)
+        prepare(&mut recipe)
     }
 
     #[test]
-    fn the_vocabulary_is_of_the_training_texts_alone() {
+    fn the_vocabulary_holds_tokens_of_training_texts_only() {
         let data = prepare_csv("one,a\ntwo,b\n", Some("three,a\none,b\n")).unwrap();
         assert_eq!(data.vocabulary.tokens(), ["[PAD]", "[UNK]", "one", "two"]);
         assert_eq!((data.train.len(), data.valid.len(), data.leaked), (2, 2, 1));
     }
 
     #[test]
-    fn equal_texts_are_held_out_together_and_counted() {
+    fn equal_texts_are_in_the_same_part_of_a_split() {
         let mut table = String::new();
         for row in 0..60 {
             table += &format!("text {},{}\n", row % 20, ["a", "b"][row % 2]);
@@ -302,6 +378,23 @@ mod preparing {
             assert_eq!(example.text, format!("text {}", place.row % 20));
             assert_eq!(place.line, place.row as u64 + 2);
         }
+    }
+
+    #[test]
+    fn small_data_is_divided_into_folds_with_every_class() {
+        let table: String = (0..12).map(|row| format!("text {row},{}\n", ["a", "b"][usize::from(row > 8)])).collect();
+        let data = prepare_folds(&table, None, 0).unwrap();
+        assert_eq!((data.train.len(), data.valid.len()), (12, 12));
+        for fold in 0..3 {
+            for label in 0..2 {
+                let rows = data.train.iter().zip(&data.folds);
+                assert!(rows.clone().any(|(example, of)| *of == fold && example.label == label), "{fold} {label}");
+            }
+        }
+        assert_eq!(data.folds.iter().max(), Some(&2), "the class of three texts allows three folds");
+        let parts = data.parts();
+        assert_eq!(parts.iter().map(|part| part.valid.len()).sum::<usize>(), 12);
+        assert!(parts.iter().all(|part| part.train.iter().all(|row| part.valid.iter().all(|of| of.text != row.text))));
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! Figures on what was held out.
+//! The figures of validation rows: loss, accuracy, perplexity, errors.
 
 use super::objective::Classes;
 use super::sample::{Sample, Target};
 use crate::logits::class_logits;
 use crate::metrics::{Evaluation, argmax, log_softmax};
 use crate::nn::network::Network;
+use crate::recipe::Metric;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -13,47 +14,51 @@ const PARTS: usize = 8;
 /// Tokens of all parts between two products of the head.
 const CHUNK: usize = 256;
 
-/// Figures on what was held out. Which ones there are depends on the task.
+/// The figures of the validation rows. Figures of other tasks are `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Validation {
-    /// Mean loss: cross entropy in nats, or the mean squared error of normalised numbers.
+    /// Mean loss: cross entropy in nats, or the mean squared error of normalised values.
     #[serde(rename = "valid_loss")]
     pub loss: f64,
-    /// Share of right labels or tokens.
+    /// Share of labels or tokens that are predicted correctly.
     #[serde(rename = "valid_accuracy", default, skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<f64>,
     /// Mean F1 over the classes.
     #[serde(rename = "valid_macro_f1", default, skip_serializing_if = "Option::is_none")]
     pub macro_f1: Option<f64>,
-    /// e to the loss: among so many equally likely tokens the choice would be as hard.
+    /// exp(loss): the number of equally likely tokens that would be as hard to predict.
     #[serde(rename = "valid_perplexity", default, skip_serializing_if = "Option::is_none")]
     pub perplexity: Option<f64>,
-    /// Loss of all tokens, in bits, over the characters of the text.
+    /// Total loss of all tokens in bits, divided by the number of characters.
     #[serde(rename = "valid_bits_per_character", default, skip_serializing_if = "Option::is_none")]
     pub bits_per_character: Option<f64>,
-    /// Share of tokens that are among the five most likely.
+    /// Share of tokens that are among the five most probable predictions.
     #[serde(rename = "valid_top_5", default, skip_serializing_if = "Option::is_none")]
     pub top_5: Option<f64>,
-    /// Mean absolute error in the numbers' own units.
+    /// Mean absolute error in the units of the data.
     #[serde(rename = "valid_mae", default, skip_serializing_if = "Option::is_none")]
     pub mae: Option<f64>,
-    /// Root of the mean squared error in the numbers' own units.
+    /// Root mean squared error in the units of the data.
     #[serde(rename = "valid_rmse", default, skip_serializing_if = "Option::is_none")]
     pub rmse: Option<f64>,
 }
 
 impl Validation {
-    /// Whether these are better figures than `other`: of a classifier a higher accuracy, of equal ones the lower loss; of
-    /// other models the lower loss.
-    pub fn is_better_than(&self, other: &Validation) -> bool {
-        match (self.macro_f1.and(self.accuracy), other.macro_f1.and(other.accuracy)) {
+    /// Returns true if these figures are better than `other` by `metric`. If the metric is equal or absent, the lower loss is better.
+    pub fn is_better_than(&self, other: &Validation, metric: Metric) -> bool {
+        let value = |figures: &Validation| match metric {
+            Metric::Accuracy => figures.accuracy,
+            Metric::MacroF1 => figures.macro_f1,
+            Metric::Loss => None,
+        };
+        match (value(self), value(other)) {
             (Some(a), Some(b)) if a != b => a > b,
             _ => self.loss < other.loss,
         }
     }
 }
 
-/// The figures of a classifier from its outputs for each sample.
+/// Returns the figures of a classifier from its outputs for each sample.
 pub(super) fn classes(outputs: &[Vec<f32>], samples: &[Sample], classes: &Classes) -> Validation {
     let mut evaluation = Evaluation::new(classes.weights.len());
     for (sample, outputs) in samples.iter().zip(outputs) {
@@ -70,7 +75,7 @@ pub(super) fn classes(outputs: &[Vec<f32>], samples: &[Sample], classes: &Classe
     }
 }
 
-/// The figures of a forecast from its outputs for each sample. `scale`: what an output is worth, `[outputs]`.
+/// Returns the figures of a forecast from its outputs for each sample. `scale`: the standard deviation of each output, `[outputs]`.
 pub(super) fn values(outputs: &[Vec<f32>], samples: &[Sample], scale: &[f32]) -> Validation {
     let (mut normalised, mut absolute, mut squared, mut count) = (0.0, 0.0, 0.0, 0usize);
     for (sample, outputs) in samples.iter().zip(outputs) {
@@ -193,13 +198,14 @@ mod tests {
     use crate::float_model::tests::model_with;
 
     #[test]
-    fn the_better_figures() {
+    fn each_metric_chooses_the_better_figures() {
         let of = |loss, accuracy, macro_f1| Validation { loss, accuracy, macro_f1, ..Validation::default() };
-        assert!(of(2.0, Some(0.9), Some(0.1)).is_better_than(&of(1.0, Some(0.8), Some(0.9))));
-        assert!(of(1.0, Some(0.9), Some(0.1)).is_better_than(&of(2.0, Some(0.9), Some(0.9))));
-        // A language model is chosen by its loss, whatever its accuracy.
-        assert!(of(1.0, Some(0.1), None).is_better_than(&of(2.0, Some(0.2), None)));
-        assert!(!of(f64::NAN, None, None).is_better_than(&of(2.0, None, None)));
+        let [accuracy, macro_f1, loss] = [Metric::Accuracy, Metric::MacroF1, Metric::Loss];
+        assert!(of(2.0, Some(0.9), Some(0.1)).is_better_than(&of(1.0, Some(0.8), Some(0.9)), accuracy));
+        assert!(of(1.0, Some(0.9), Some(0.1)).is_better_than(&of(2.0, Some(0.9), Some(0.9)), accuracy));
+        assert!(of(2.0, Some(0.8), Some(0.9)).is_better_than(&of(1.0, Some(0.9), Some(0.1)), macro_f1));
+        assert!(of(1.0, Some(0.1), None).is_better_than(&of(2.0, Some(0.2), None), loss));
+        assert!(!of(f64::NAN, None, None).is_better_than(&of(2.0, None, None), loss));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 fn train(dir: &Path, args: &[&str]) {
-    let output = tern(dir, &[&["train"][..], args, &["--hidden", "8", "--threads", "1"]].concat());
+    let output = tern(dir, &[&["train"][..], args, &["--hidden-size", "8", "--threads", "1"]].concat());
     assert!(output.status.success(), "{}", stderr(&output));
 }
 
@@ -37,7 +37,7 @@ fn models_of_a_task_are_compared_and_others_refused() {
     for (name, text) in [("novel.txt", &novel), ("months.csv", &months), ("ramps.csv", &ramps)] {
         fs::write(dir.join(name), text).unwrap();
     }
-    let novel = ["novel.txt", "--window", "16", "--embedding", "8", "--learning-rate", "0.02"];
+    let novel = ["novel.txt", "--window", "16", "--embedding-dim", "8", "--learning-rate", "0.02"];
     train(dir, &[&novel[..], &["-o", "good", "--epochs", "8"]].concat());
     train(dir, &[&novel[..], &["-o", "poor", "--epochs", "1"]].concat());
     train(dir, &[&novel[..], &["-o", "letters", "--epochs", "1", "--tokenizer", "chars"]].concat());

@@ -46,9 +46,14 @@ fn a_missing_number_keeps_its_column_and_columns_left_out_are_named() {
         figures(&output);
         assert_eq!(config(dir)["forecast"]["targets"][0], "sold", "{sign}");
         let printed = stderr(&output);
-        assert!(printed.contains("columns left out") && printed.contains("\"day\": text such as \"2024-0\" in line 2"), "{printed}");
+        assert!(
+            printed.contains("columns left out") && printed.contains("\"day\": text such as \"2024-0\" in line 2"),
+            "{printed}"
+        );
     }
-    for (field, expected) in [("inf", "line 62: \"inf\" in column \"sold\""), ("few", "line 62: \"few\" in column \"sold\"")] {
+    for (field, expected) in
+        [("inf", "line 62: \"inf\" in column \"sold\""), ("few", "line 62: \"few\" in column \"sold\"")]
+    {
         write(dir, "sales.csv", sales(field));
         let output = train(dir, "sales.csv", &["--task", "forecast", "--targets", "sold"]);
         assert_eq!(output.status.code(), Some(1));
@@ -90,9 +95,8 @@ fn a_year_is_no_target_and_a_row_number_no_feature() {
     figures(&train(dir, "spots.csv", &["--task", "forecast", "--targets", "year"]));
     assert_eq!(config(dir)["forecast"]["targets"], serde_json::json!(["year"]));
 
-    let rows: String = (0..160)
-        .map(|row| format!("{row},{},{},{}\n", row / 8, ["a", "b"][row / 8 % 2], row * row % 13))
-        .collect();
+    let rows: String =
+        (0..160).map(|row| format!("{row},{},{},{}\n", row / 8, ["a", "b"][row / 8 % 2], row * row % 13)).collect();
     write(dir, "index.csv", format!(",sequence,label,x\n{rows}"));
     let output = train(dir, "index.csv", &["--input", "values"]);
     figures(&output);
@@ -102,7 +106,9 @@ fn a_year_is_no_target_and_a_row_number_no_feature() {
 
 /// 60 rows of two classes, without a header.
 fn headless() -> String {
-    (0..60).map(|row| format!("{}\t{} {row}\n", ["ham", "spam"][row % 2], ["see you at", "free prize"][row % 2])).collect()
+    (0..60)
+        .map(|row| format!("{}\t{} {row}\n", ["ham", "spam"][row % 2], ["see you at", "free prize"][row % 2]))
+        .collect()
 }
 
 #[test]

@@ -54,6 +54,8 @@ fn sequences_of_numbers_are_classified() {
         "0.02",
         "--threads",
         "1",
+        "--valid-fraction",
+        "0.1",
     ];
     let figures = json(&tern(dir, &[&["train", "ramps.csv"][..], &options].concat()));
     assert!(figures["validation"]["accuracy"].as_f64().unwrap() > 0.9, "{figures}");
@@ -124,7 +126,8 @@ fn a_language_model_says_what_comes_next_and_writes() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
     sentences(&dir.join("text.txt"));
-    let options = ["-o", "m", "--json", "--embedding", "8", "--hidden", "16", "--window", "16", "--epochs", "40"];
+    let options =
+        ["-o", "m", "--json", "--embedding-dim", "8", "--hidden-size", "16", "--window", "16", "--epochs", "40"];
     let more = ["--learning-rate", "0.02", "--threads", "1"];
     let figures = json(&tern(dir, &[&["train", "text.txt"][..], &options, &more].concat()));
     // The animals come in turn. To whom only the sentence is known, each is one of three, in six tokens.
@@ -182,7 +185,11 @@ fn a_language_model_says_what_comes_next_and_writes() {
     fails(&tern(dir, &["train", "short.txt", "-o", "bad"]), 1, "use --tokenizer chars or bytes");
     fs::write(dir.join("latin.txt"), b"caf\xe9").unwrap();
     fails(&tern(dir, &["train", "latin.txt", "-o", "bad"]), 1, "is not UTF-8");
-    fails(&tern(dir, &["train", "text.txt", "--bidirectional", "-o", "bad"]), 2, "it would read what it is to say");
+    fails(
+        &tern(dir, &["train", "text.txt", "--bidirectional", "-o", "bad"]),
+        2,
+        "it would read the token that it predicts",
+    );
 }
 
 /// A season of six months on a rising line, and a channel that tells nothing.
@@ -208,7 +215,7 @@ fn a_series_is_forecast_better_than_naively() {
         "--json",
         "--cell",
         "gru",
-        "--hidden",
+        "--hidden-size",
         "16",
         "--learning-rate",
         "0.02",

@@ -13,7 +13,7 @@ fn fill_the_disk(training: &Training) {
     let folder = folder();
     // Wide enough that the checkpoint is the largest file.
     let options = |target: &'static str| {
-        let wide = ["--hidden", "64", "--epochs", "6", "--threads", "1", "--checkpoint-seconds", "0"];
+        let wide = ["--hidden-size", "64", "--epochs", "6", "--threads", "1", "--checkpoint-seconds", "0"];
         [&["train"][..], training.args, &["-o", target], &wide].concat()
     };
     succeed(&mut tern(folder.path(), &options("whole/spam")));
@@ -37,7 +37,7 @@ fn fill_the_disk(training: &Training) {
     let output = limited(8);
     let message = stderr(&output);
     assert_eq!(output.status.code(), Some(1), "{message}");
-    assert!(message.contains("the checkpoint before is kept and the training goes on"), "{message}");
+    assert!(message.contains("the previous checkpoint is kept and the training goes on"), "{message}");
     assert!(
         message.contains("error: the model could not be written; continue with `tern train --resume full/spam`"),
         "{message}"
@@ -155,17 +155,20 @@ fn only_the_same_training_is_resumed() {
         assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
         assert!(stderr(&output).contains(expected), "{}", stderr(&output));
     };
-    refused(&["train", "--resume", "m/spam", "--hidden", "13"], "another recipe: [model] hidden is 13, was 12");
+    refused(
+        &["train", "--resume", "m/spam", "--hidden-size", "13"],
+        "another recipe: [model] hidden_size is 13, was 12",
+    );
     let table = fs::read_to_string(folder.path().join("messages.csv")).unwrap();
     fs::write(folder.path().join("messages.csv"), format!("{table}\"more text\",ham\n")).unwrap();
     refused(&["train", "--resume", "m/spam"], "the data have changed since this training began");
     fs::write(folder.path().join("messages.csv"), table).unwrap();
     fs::write(folder.path().join("m/spam.partial/precious.txt"), "").unwrap();
-    refused(&["train", "--resume", "m/spam"], "holds \"precious.txt\", which is no part of a training");
+    refused(&["train", "--resume", "m/spam"], "holds \"precious.txt\", which is not part of a training");
     fs::remove_file(folder.path().join("m/spam.partial/precious.txt")).unwrap();
 
     // Whoever forgets --resume is told so, and the work begins anew.
     let log = succeed(&mut train(folder.path(), "m/spam", &[]));
-    assert!(log.contains("warning: m/spam.partial: an unfinished training was there"), "{log}");
+    assert!(log.contains("warning: m/spam.partial: deleted an interrupted training and started anew"), "{log}");
     assert_eq!(names(&folder.path().join("m")), ["spam"]);
 }

@@ -72,7 +72,7 @@ impl Figures {
         let words = vocabulary::count_tokens(recipe.tokenizer.tokenizer(), &[text]);
         let mut counts: Vec<usize> = words.into_values().collect();
         counts.sort_unstable_by(|a, b| b.cmp(a));
-        let known = counts.iter().filter(|count| **count >= recipe.vocabulary.min_count);
+        let known = counts.iter().filter(|count| **count >= recipe.vocabulary.min_count());
         let known: Vec<usize> = known.take(recipe.vocabulary.max_size - 2).copied().collect();
         let total: usize = counts.iter().sum();
         let characters: HashSet<char> = text.chars().collect();

@@ -1,210 +1,220 @@
-//! Options that win over a recipe.
+//! The options of `tern train` that set keys of the recipe: one for each key, made from the recipe's table of keys.
 
-use crate::commands::table::TableArgs;
-use crate::recipe::{Cell, ClassWeights, Merge, OptimizerKind, Output, Pooling, Recipe, Schedule, TokenizerKind};
-use crate::train::DeviceKind;
-use std::path::PathBuf;
+use crate::recipe::schema::{Field, Kind};
+use crate::recipe::{DEFAULTS, RecipeError, SECTIONS, fields};
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use toml::{Table, Value};
 
-/// Settings that win over the recipe's. What is not given stays as it is there.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub struct Overrides {
-    /// Name of the model [default: that of its directory]
-    #[arg(long)]
-    pub name: Option<String>,
-    /// Table to choose the best epoch by; without it, part of the data is held out
-    #[arg(long, value_name = "DATA.csv")]
-    pub valid: Option<PathBuf>,
-    /// Share of each class to hold out where there is no --valid [default: 0.1]
-    #[arg(long, value_name = "SHARE")]
-    pub valid_fraction: Option<f64>,
-    /// Layout of the tables.
-    #[command(flatten, next_help_heading = "Tables")]
-    pub table: TableArgs,
-    /// How text is cut
-    #[arg(long, value_enum, value_name = "KIND", help_heading = "Model")]
-    pub tokenizer: Option<TokenizerKind>,
-    /// Make each character its lower case first [default: true for words, false for chars]
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Model")]
-    pub lowercase: Option<bool>,
-    /// The most tokens in the vocabulary, PAD and UNK among them
-    #[arg(long, value_name = "N", help_heading = "Model")]
-    pub max_vocab: Option<usize>,
-    /// How often a token must occur to be in the vocabulary
-    #[arg(long, value_name = "N", help_heading = "Model")]
-    pub min_count: Option<usize>,
-    /// Recurrent cell
-    #[arg(long, value_enum, help_heading = "Model")]
-    pub cell: Option<Cell>,
-    /// Width of the embedding
-    #[arg(long, value_name = "N", help_heading = "Model")]
-    pub embedding: Option<usize>,
-    /// Vectors to begin with: GloVe or word2vec text, or FILE.npy with its words in FILE.txt
-    #[arg(long, value_name = "FILE", help_heading = "Model")]
-    pub embeddings: Option<PathBuf>,
-    /// Keep these vectors as they are
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Model")]
-    pub freeze_embeddings: Option<bool>,
-    /// Cells of a recurrent layer, in each direction
-    #[arg(long, value_name = "N", help_heading = "Model")]
-    pub hidden: Option<usize>,
-    /// Recurrent layers on top of each other, 1 to 4
-    #[arg(long, value_name = "N", help_heading = "Model")]
-    pub layers: Option<usize>,
-    /// Read each text from its end as well
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Model")]
-    pub bidirectional: Option<bool>,
-    /// How the last layer's directions are put together
-    #[arg(long, value_enum, help_heading = "Model")]
-    pub merge: Option<Merge>,
-    /// What of the hidden states goes to the linear layer
-    #[arg(long, value_enum, help_heading = "Model")]
-    pub pooling: Option<Pooling>,
-    /// Units of a hidden layer (ReLU) before the last linear one; 0: none
-    #[arg(long, value_name = "N", help_heading = "Model")]
-    pub head_hidden: Option<usize>,
-    /// What the outputs are: a softmax over the labels, or one sigmoid for two labels
-    #[arg(id = "model_output", long = "model-output", value_enum, help_heading = "Model")]
-    pub output: Option<Output>,
-    /// Probability to drop a value that one recurrent layer hands to the next while training
-    #[arg(long, value_name = "P", help_heading = "Model")]
-    pub layer_dropout: Option<f64>,
-    /// Probability to drop a value that goes to the linear layer while training
-    #[arg(long, value_name = "P", help_heading = "Model")]
-    pub dropout: Option<f64>,
-    /// Probability to drop a value of an embedded token while training
-    #[arg(long, value_name = "P", help_heading = "Model")]
-    pub embedding_dropout: Option<f64>,
-    /// Probability to replace a token by UNK while training
-    #[arg(long, value_name = "P", help_heading = "Model")]
-    pub word_dropout: Option<f64>,
-    /// The most passes over the examples
-    #[arg(long, value_name = "N", help_heading = "Training")]
-    pub epochs: Option<usize>,
-    /// Epochs without a better validation accuracy after which to end
-    #[arg(long, value_name = "N", help_heading = "Training")]
-    pub patience: Option<usize>,
-    /// Texts in a batch. 0: a fiftieth of the examples, a thousandth of a language model's windows, but 4 to 32
-    #[arg(long, value_name = "N", help_heading = "Training")]
-    pub batch_size: Option<usize>,
-    /// The most tokens in a batch; bounds the memory
-    #[arg(long, value_name = "N", help_heading = "Training")]
-    pub batch_tokens: Option<usize>,
-    /// How gradients become steps
-    #[arg(long, value_enum, help_heading = "Training")]
-    pub optimizer: Option<OptimizerKind>,
-    /// Highest learning rate. 0: 0.003 with adamw, 0.005 for a language model, 0.1 with sgd
-    #[arg(long, value_name = "RATE", help_heading = "Training")]
-    pub learning_rate: Option<f64>,
-    /// How the learning rate changes
-    #[arg(long, value_enum, help_heading = "Training")]
-    pub schedule: Option<Schedule>,
-    /// Share of the steps in which the learning rate rises; not with one_cycle, which has a rise of its own
-    #[arg(long, value_name = "SHARE", help_heading = "Training")]
-    pub warm_up: Option<f64>,
-    /// Epochs in which the validation loss may fail to fall before schedule plateau lowers the learning rate
-    #[arg(long, value_name = "N", help_heading = "Training")]
-    pub plateau_patience: Option<usize>,
-    /// What schedule plateau multiplies the learning rate by
-    #[arg(long, value_name = "X", help_heading = "Training")]
-    pub plateau_factor: Option<f64>,
-    /// Share of a step that the next one keeps (sgd)
-    #[arg(long, value_name = "X", help_heading = "Training")]
-    pub momentum: Option<f64>,
-    /// Nesterov's form of momentum (sgd)
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Training")]
-    pub nesterov: Option<bool>,
-    /// Decay of weight matrices
-    #[arg(long, value_name = "X", help_heading = "Training")]
-    pub weight_decay: Option<f64>,
-    /// Greatest norm of the gradients. 0: any
-    #[arg(long, value_name = "X", help_heading = "Training")]
-    pub clip_norm: Option<f64>,
-    /// Share of the target probability that is spread over all labels
-    #[arg(long, value_name = "P", help_heading = "Training")]
-    pub label_smoothing: Option<f64>,
-    /// What an example of each class weighs
-    #[arg(long, value_enum, help_heading = "Training")]
-    pub class_weights: Option<ClassWeights>,
-    /// Decay per step of the running average of the weights; 0: no average
-    #[arg(long, value_name = "X", help_heading = "Training")]
-    pub weight_averaging: Option<f64>,
-    /// Where all random numbers begin
-    #[arg(long, value_name = "N", help_heading = "Training")]
-    pub seed: Option<u64>,
-    /// Threads; the result is the same with any number. 0: one a core, four at most
-    #[arg(long, value_name = "N", help_heading = "Training")]
-    pub threads: Option<usize>,
-    /// What computes the gradients
-    #[arg(long, value_enum, help_heading = "Training")]
-    pub device: Option<DeviceKind>,
-}
+/// The given options as a layer that is laid over the recipe: section, key, value.
+#[derive(Clone, Debug, Default)]
+pub struct RecipeOptions(pub Table);
 
-impl Overrides {
-    /// Puts the given settings into `recipe`.
-    pub fn apply(&self, recipe: &mut Recipe) {
-        fn set<T: Clone>(value: &mut T, given: &Option<T>) {
-            if let Some(given) = given {
-                value.clone_from(given);
+impl clap::Args for RecipeOptions {
+    fn augment_args(mut command: Command) -> Command {
+        for (fields, heading) in SECTIONS {
+            for field in fields {
+                let Some(name) = field.option_name() else { continue };
+                let known = command.get_arguments().find(|argument| argument.get_long() == Some(&name));
+                // Keys of two sections may share an option: its help then has a sentence for each.
+                let help = match known.and_then(|argument| argument.get_help()) {
+                    Some(help) => format!("{help}. {}", help_of(field)),
+                    None => help_of(field),
+                };
+                if known.is_some() {
+                    command = command.mut_arg(id(&name), |argument| argument.help(help));
+                } else {
+                    command = command.arg(argument(field, name).help(help).help_heading(heading));
+                }
             }
         }
-        let Recipe { name, data, vocabulary, tokenizer, model, training, .. } = recipe;
-        if self.name.is_some() {
-            name.clone_from(&self.name);
+        command
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl clap::FromArgMatches for RecipeOptions {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut options = RecipeOptions::default();
+        options.update_from_arg_matches(matches)?;
+        Ok(options)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        for field in fields() {
+            let value = field.option_name().and_then(|name| value_of(field, &id(&name), matches));
+            let Some(value) = value else { continue };
+            let section = match field.section {
+                "" => &mut self.0,
+                section => match self.0.entry(section).or_insert_with(|| Value::Table(Table::new())) {
+                    Value::Table(section) => section,
+                    _ => unreachable!("a section is a table"),
+                },
+            };
+            section.insert(field.key.to_owned(), value);
         }
-        if self.valid.is_some() {
-            data.valid.clone_from(&self.valid);
+        Ok(())
+    }
+}
+
+/// Returns clap's id of an option, which no other argument of `tern train` has.
+fn id(option: &str) -> String {
+    format!("recipe-{option}")
+}
+
+fn argument(field: &Field, name: String) -> Arg {
+    let mut argument = Arg::new(id(&name)).long(name);
+    if let Some(alias) = field.alias {
+        argument = argument.alias(alias);
+    }
+    match field.kind {
+        Kind::Whole { .. } | Kind::Bits => argument.value_name("N").value_parser(value_parser!(i64)),
+        Kind::Number { .. } => argument.value_name("X").value_parser(value_parser!(f64)),
+        Kind::Boolean => argument
+            .value_name("BOOL")
+            .value_parser(value_parser!(bool))
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true"),
+        Kind::Switch => argument.action(ArgAction::SetTrue),
+        Kind::OneOf(words) => argument.value_name("NAME").value_parser(PossibleValuesParser::new(words())),
+        Kind::Text => argument.value_name("NAME"),
+        Kind::Path => argument.value_name("FILE"),
+        Kind::Separator => argument.value_name("CHAR").value_parser(crate::commands::table::delimiter),
+        Kind::List => argument.value_name("NAME,NAME").value_delimiter(',').action(ArgAction::Append),
+    }
+}
+
+fn value_of(field: &Field, id: &str, matches: &ArgMatches) -> Option<Value> {
+    Some(match field.kind {
+        Kind::Whole { .. } | Kind::Bits => Value::Integer(*matches.get_one::<i64>(id)?),
+        Kind::Number { .. } => Value::Float(*matches.get_one::<f64>(id)?),
+        Kind::Boolean => Value::Boolean(*matches.get_one::<bool>(id)?),
+        Kind::Switch => matches.get_flag(id).then_some(Value::Boolean(false))?,
+        Kind::Separator => Value::String(matches.get_one::<char>(id)?.to_string()),
+        Kind::OneOf(_) | Kind::Text | Kind::Path => Value::String(matches.get_one::<String>(id)?.clone()),
+        Kind::List => Value::Array(matches.get_many::<String>(id)?.cloned().map(Value::String).collect()),
+    })
+}
+
+/// Returns the help of a key with its default, for each task where they differ.
+fn help_of(field: &Field) -> String {
+    let help = field.help.trim();
+    let shown = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Float(number) => number.to_string(),
+        value => value.to_string(),
+    };
+    let [(_, usual), others @ ..] = &*DEFAULTS;
+    let usual = match field.value_in(usual) {
+        Some(value) if !value.is_array() && !help.contains("[default") && !matches!(field.kind, Kind::Switch) => value,
+        _ => return help.to_owned(),
+    };
+    let others = others.iter().filter_map(|(task, recipe)| Some((task, field.value_in(recipe)?)));
+    let others = others.filter(|(_, value)| *value != usual);
+    let others: String = others.map(|(task, value)| format!("; {}: {}", task.name(), shown(value))).collect();
+    format!("{help} [default: {}{others}]", shown(usual))
+}
+
+/// Returns the message for an error of a recipe with options, which names the option instead of the key.
+pub fn by_option(error: &RecipeError) -> String {
+    if let RecipeError::Value { key, found, expected } = error
+        && let Some(option) = fields().find(|field| field.label() == *key).and_then(Field::option_name)
+    {
+        return format!("--{option} is {found}, expected {expected}");
+    }
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::Recipe;
+    use clap::{Args, FromArgMatches};
+    use std::path::Path;
+
+    fn command() -> Command {
+        RecipeOptions::augment_args(Command::new("train"))
+    }
+
+    #[test]
+    fn an_error_names_the_option() {
+        let mut recipe = Recipe::for_data(Path::new("a.csv"));
+        recipe.vocabulary.max_size = 1;
+        assert_eq!(by_option(&recipe.check().unwrap_err()), "--max-vocab is 1, expected 3 to 16777216");
+    }
+
+    #[test]
+    fn every_recipe_key_has_an_option_with_help_or_is_marked_recipe_only() {
+        let recipe_only: Vec<String> = fields().filter(|field| field.recipe_only).map(Field::label).collect();
+        let expected = [
+            "[data] train",
+            "[export] embedding_bits",
+            "[export] recurrent_bits",
+            "[card] license",
+            "[card] language",
+            "[card] datasets",
+            "[card] description",
+        ];
+        assert_eq!(recipe_only, expected);
+        let command = command();
+        for field in fields() {
+            assert!(field.help.trim().len() > 5, "{} has no help", field.label());
+            let Some(name) = field.option_name() else { continue };
+            let option = command.get_arguments().find(|argument| argument.get_long() == Some(&name));
+            let help = option.and_then(Arg::get_help).unwrap_or_else(|| panic!("--{name} is missing")).to_string();
+            assert!(help.contains(field.help.trim()), "--{name}: {help}");
         }
-        if self.table.delimiter.is_some() {
-            data.delimiter = self.table.delimiter;
+    }
+
+    #[test]
+    fn every_field_of_a_recipe_is_in_the_table_of_keys() {
+        let recipe = Recipe::for_data(Path::new("a.csv")).to_table();
+        for (section, keys) in &recipe {
+            for (key, _) in keys.as_table().into_iter().flatten() {
+                assert!(fields().any(|field| field.section == section && field.key == key), "[{section}] {key}");
+            }
         }
-        data.header &= !self.table.no_header;
-        data.quoting &= !self.table.no_quoting;
-        set(&mut data.text_column, &self.table.text_column);
-        set(&mut data.label_column, &self.table.label_column);
-        set(&mut data.valid_fraction, &self.valid_fraction);
-        set(&mut tokenizer.kind, &self.tokenizer);
-        if self.lowercase.is_some() {
-            tokenizer.lowercase = self.lowercase;
+    }
+
+    #[test]
+    fn every_word_of_an_option_is_a_word_of_the_recipe() {
+        for field in fields() {
+            let Kind::OneOf(words) = field.kind else { continue };
+            for word in words() {
+                let mut recipe = Recipe::for_data(Path::new("a.csv")).to_table();
+                field.section_in(&mut recipe).unwrap().insert(field.key.to_owned(), word.get_name().into());
+                let read: Result<Recipe, _> = Value::Table(recipe).try_into();
+                assert!(read.is_ok(), "{} = {}: {read:?}", field.label(), word.get_name());
+            }
         }
-        set(&mut vocabulary.max_size, &self.max_vocab);
-        set(&mut vocabulary.min_count, &self.min_count);
-        set(&mut model.cell, &self.cell);
-        if self.embeddings.is_some() {
-            model.embeddings.clone_from(&self.embeddings);
-            model.embedding = 0;
+    }
+
+    #[test]
+    fn the_help_shows_every_default() {
+        let help = command().render_long_help().to_string();
+        // How the help is wrapped does not matter here.
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        for expected in [
+            "--hidden-size <N> Width of the hidden state, in each direction [default: 64; language-model: 128; forecast: 32]",
+            "[default: lstm]",
+            "[default: 0.98]",
+            "--window <N> Tokens of a language model's training window; gradients flow through all of them and the context \
+             [default: 128]. Rows that a forecast reads [default: 24]",
+        ] {
+            assert!(help.contains(expected), "{expected:?} is missing in\n{help}");
         }
-        set(&mut model.freeze_embeddings, &self.freeze_embeddings);
-        set(&mut model.embedding, &self.embedding);
-        set(&mut model.hidden, &self.hidden);
-        set(&mut model.layers, &self.layers);
-        set(&mut model.bidirectional, &self.bidirectional);
-        set(&mut model.merge, &self.merge);
-        set(&mut model.pooling, &self.pooling);
-        set(&mut model.head_hidden, &self.head_hidden);
-        set(&mut model.output, &self.output);
-        set(&mut model.layer_dropout, &self.layer_dropout);
-        set(&mut model.dropout, &self.dropout);
-        set(&mut model.embedding_dropout, &self.embedding_dropout);
-        set(&mut model.word_dropout, &self.word_dropout);
-        set(&mut training.epochs, &self.epochs);
-        set(&mut training.patience, &self.patience);
-        set(&mut training.batch_size, &self.batch_size);
-        set(&mut training.batch_tokens, &self.batch_tokens);
-        set(&mut training.optimizer, &self.optimizer);
-        set(&mut training.learning_rate, &self.learning_rate);
-        set(&mut training.schedule, &self.schedule);
-        set(&mut training.warm_up, &self.warm_up);
-        set(&mut training.plateau_patience, &self.plateau_patience);
-        set(&mut training.plateau_factor, &self.plateau_factor);
-        set(&mut training.momentum, &self.momentum);
-        set(&mut training.nesterov, &self.nesterov);
-        set(&mut training.weight_decay, &self.weight_decay);
-        set(&mut training.clip_norm, &self.clip_norm);
-        set(&mut training.label_smoothing, &self.label_smoothing);
-        set(&mut training.class_weights, &self.class_weights);
-        set(&mut training.weight_averaging, &self.weight_averaging);
-        set(&mut training.seed, &self.seed);
-        set(&mut training.threads, &self.threads);
-        set(&mut training.device, &self.device);
+    }
+
+    #[test]
+    fn old_and_new_spellings_of_an_option_set_the_same_key() {
+        for option in ["--hidden-size", "--hidden"] {
+            let matches = command().try_get_matches_from(["train", option, "7"]).unwrap();
+            let RecipeOptions(options) = RecipeOptions::from_arg_matches(&matches).unwrap();
+            assert_eq!(options.to_string(), "[model]\nhidden_size = 7\n");
+        }
     }
 }

@@ -1,45 +1,89 @@
-//! A bar on a terminal, a line an epoch elsewhere.
+//! Prints the progress of a training on stderr: a table with a row for each epoch, and on a terminal a progress bar.
 
 use crate::commands::note;
-use crate::train::{BatchProgress, EpochFigures, Observer, Validation};
+use crate::recipe::{InputKind, Metric, Recipe, Task};
+use crate::train::{BatchProgress, Callback, EpochFigures};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
-/// Shows on stderr how a training goes.
+/// The callback that prints the progress.
 #[derive(Debug)]
 pub struct Progress {
     bar: Option<ProgressBar>,
     epochs: usize,
-    /// Epochs that were done before.
-    before: usize,
+    /// The number of epochs before this process began, which is above 0 for a resumed training.
+    resumed_after: usize,
+    /// The unit of the speed: tokens or rows.
+    unit: &'static str,
+    shows_macro_f1: bool,
+    has_header: bool,
     start: Instant,
     epoch_start: Instant,
     epoch_tokens: usize,
+    /// Tokens or rows per second in the running epoch.
     speed: f64,
 }
 
 impl Progress {
-    /// Before the epoch after `before`.
-    pub fn new(epochs: usize, before: usize) -> Self {
+    /// Progress of a training of `epochs` epochs at most, of which `resumed_after` were done before.
+    pub fn new(recipe: &Recipe, epochs: usize, resumed_after: usize) -> Self {
         let bar = stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{bar:24} {percent:>3}% {msg} eta {eta}");
+            let style = ProgressStyle::with_template("{bar:16} {percent:>3}% {msg} {eta} left");
             ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
+        let reads_numbers = recipe.task == Task::Forecast || recipe.data.input == InputKind::Values;
         let now = Instant::now();
-        Progress { bar, epochs, before, start: now, epoch_start: now, epoch_tokens: 0, speed: 0.0 }
+        Progress {
+            bar,
+            epochs,
+            resumed_after,
+            unit: if reads_numbers { "rows/s" } else { "tokens/s" },
+            shows_macro_f1: recipe.metric() == Metric::MacroF1,
+            has_header: false,
+            start: now,
+            epoch_start: now,
+            epoch_tokens: 0,
+            speed: 0.0,
+        }
     }
 
-    /// After the last epoch.
+    /// Removes the progress bar after the last epoch.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }
+
+    /// Returns the names and values of the columns.
+    fn columns(&self, figures: &EpochFigures) -> Vec<(&'static str, f64)> {
+        let valid = &figures.valid;
+        let macro_f1 = valid.macro_f1.filter(|_| self.shows_macro_f1);
+        // A language model is judged by its perplexity, not by its accuracy.
+        let accuracy = valid.accuracy.filter(|_| valid.perplexity.is_none());
+        let columns = [
+            ("train loss", Some(figures.train_loss)),
+            ("accuracy", figures.train_accuracy),
+            ("valid loss", Some(valid.loss)),
+            ("accuracy", accuracy),
+            ("macro F1", macro_f1),
+            ("perplexity", valid.perplexity),
+            ("bits/char", valid.bits_per_character),
+            ("MAE", valid.mae),
+            ("RMSE", valid.rmse),
+        ];
+        columns.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+
+    /// Returns a row of at most 80 columns.
+    fn row(&self, first: &str, cells: impl Iterator<Item = String>, last: &str) -> String {
+        let cells: String = cells.map(|cell| format!("{cell:>11}")).collect();
+        format!("{first:<12}{cells} {last}").trim_end().to_owned()
+    }
 }
 
-impl Observer for Progress {
-    fn batch(&mut self, progress: &BatchProgress) {
+impl Callback for Progress {
+    fn on_batch(&mut self, progress: &BatchProgress) {
         if progress.batch == 1 {
             self.epoch_start = Instant::now();
             self.epoch_tokens = 0;
@@ -49,56 +93,73 @@ impl Observer for Progress {
         let Some(bar) = &self.bar else { return };
         bar.set_length((self.epochs * progress.batches) as u64);
         bar.set_position(((progress.epoch - 1) * progress.batches + progress.batch) as u64);
-        bar.set_message(format!(
-            "epoch {}/{} loss {:.4}{} {:.0}k tokens/s",
-            progress.epoch,
-            self.epochs,
-            progress.loss,
-            accuracy(progress.accuracy),
-            self.speed / 1e3
-        ));
+        let speed = format!("{:.0}k {}", self.speed / 1e3, self.unit);
+        bar.set_message(format!("epoch {}/{} loss {} {speed}", progress.epoch, self.epochs, number(progress.loss)));
     }
 
-    fn epoch(&mut self, figures: &EpochFigures, best: bool) {
-        let line = format!(
-            "epoch {:>3}/{}  train loss {:.4}{}  valid loss {:.4}{}{}",
-            figures.epoch,
-            self.epochs,
-            figures.train_loss,
-            accuracy(figures.train_accuracy),
-            figures.valid.loss,
-            valid(&figures.valid),
-            if best { " *" } else { "  " }
-        );
-        match &self.bar {
-            Some(bar) => bar.println(line),
-            None => {
-                let elapsed = self.start.elapsed();
-                let left = elapsed.mul_f64((self.epochs - figures.epoch) as f64 / (figures.epoch - self.before) as f64);
-                note(format_args!("{line}  {:.0}k tokens/s  {} left", self.speed / 1e3, rounded(left)));
+    fn on_epoch(&mut self, figures: &EpochFigures, best: bool) {
+        let columns = self.columns(figures);
+        let mut lines = Vec::new();
+        if !self.has_header {
+            self.has_header = true;
+            lines.push(self.row("", columns.iter().map(|(name, _)| (*name).to_owned()), "* best"));
+        }
+        let mark = if best { "*" } else { " " };
+        let elapsed = self.start.elapsed();
+        let done = figures.epoch - self.resumed_after;
+        let left = elapsed.mul_f64((self.epochs - figures.epoch) as f64 / done as f64);
+        let first = format!("epoch {:>3}/{}", figures.epoch, self.epochs);
+        let last = format!("{mark} {} left", minutes(left));
+        lines.push(self.row(&first, columns.iter().map(|(_, value)| number(*value)), &last));
+        for line in lines {
+            match &self.bar {
+                Some(bar) => bar.println(line),
+                None => note(line),
             }
         }
     }
 }
 
-/// " accuracy 0.9876" where there is one.
-fn accuracy(value: Option<f64>) -> String {
-    value.map_or(String::new(), |value| format!(" accuracy {value:.4}"))
+/// Returns a figure with four decimals, or with one above 1000.
+fn number(value: f64) -> String {
+    if value.abs() < 1000.0 { format!("{value:.4}") } else { format!("{value:.1}") }
 }
 
-/// The held-out figures after the loss.
-fn valid(figures: &Validation) -> String {
-    if let (Some(perplexity), Some(bits)) = (figures.perplexity, figures.bits_per_character) {
-        return format!(" perplexity {perplexity:.2} bits/character {bits:.4}");
-    }
-    if let (Some(mae), Some(rmse)) = (figures.mae, figures.rmse) {
-        return format!(" MAE {mae:.4} RMSE {rmse:.4}");
-    }
-    accuracy(figures.accuracy)
-}
-
-/// A duration in seconds, or in minutes and seconds.
-fn rounded(duration: Duration) -> String {
+/// Returns a duration in minutes and seconds.
+fn minutes(duration: Duration) -> String {
     let seconds = duration.as_secs_f64().round() as u64;
-    if seconds < 60 { format!("{seconds} s") } else { format!("{} min {:02} s", seconds / 60, seconds % 60) }
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::Validation;
+    use std::path::Path;
+
+    #[test]
+    fn the_rows_of_every_task_fit_80_columns() {
+        let classifier = Validation { accuracy: Some(0.5), macro_f1: Some(0.5), ..Validation::default() };
+        let language = Validation {
+            loss: 6.5,
+            accuracy: Some(0.1),
+            perplexity: Some(12_345.6),
+            bits_per_character: Some(2.5),
+            ..Validation::default()
+        };
+        let forecast = Validation { mae: Some(12_345.6), rmse: Some(123_456.7), ..Validation::default() };
+        for valid in [classifier, language, forecast] {
+            let train_accuracy = valid.accuracy;
+            let figures = EpochFigures { epoch: 100, train_loss: 0.5, train_accuracy, valid, learning_rate: 0.1 };
+            let mut progress = Progress::new(&Recipe::for_data(Path::new("a.csv")), 100, 0);
+            progress.shows_macro_f1 = true;
+            let cells = progress.columns(&figures);
+            let names = cells.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>();
+            let numbers = cells.iter().map(|(_, value)| number(*value)).collect();
+            for cells in [names, numbers] {
+                let row = progress.row("epoch  99/99", cells.into_iter(), "* 10:00 left");
+                assert!(row.len() <= 80, "{} columns: {row}", row.len());
+            }
+        }
+    }
 }

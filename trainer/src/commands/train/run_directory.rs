@@ -1,19 +1,20 @@
-//! What stands on the disk while a training is under way, so that it can be continued after whatever happens: the folder
-//! `DIR.partial` beside the model directory `DIR` that it will become.
+//! The run directory of a training: the folder `DIR.partial` beside the model directory `DIR`. It exists while the training runs, and
+//! `--resume` continues from it.
 //!
-//! | file | what |
+//! | file | content |
 //! |---|---|
-//! | `recipe.toml` | the complete recipe, the seed in it |
-//! | `options.json` | what the command line asked for besides |
+//! | `recipe.toml` | the complete recipe |
+//! | `options.json` | the command line's options that are not part of the recipe |
 //! | `log.jsonl` | the log so far |
 //! | `checkpoint.safetensors` | the last checkpoint: see `train::checkpoint` |
-//! | `lock` | held by the process that trains |
-//! | `model`, `former` | the new model while it is written, and the old one while they change places |
+//! | `lock` | locked by the process that trains |
+//! | `model`, `former` | the new model while it is written, and the old one while it is replaced |
 //!
-//! Files are written under another name, synced and renamed: a name always stands for a whole file.
+//! Files are written under a temporary name, synced and renamed, so that every name holds a complete file.
 
 use crate::float_model::Staged;
-use crate::recipe::Recipe;
+use crate::recipe::schema::Field;
+use crate::recipe::{Recipe, fields};
 use crate::train::{Problem, State};
 use anyhow::{Context, anyhow, bail};
 use serde::{Deserialize, Serialize};
@@ -29,10 +30,10 @@ const CHECKPOINT: &str = "checkpoint.safetensors";
 const LOCK: &str = "lock";
 const MODEL: &str = "model";
 const FORMER: &str = "former";
-/// What a file is called until it is whole.
+/// The ending of a file that is being written.
 const NEW: &str = "new";
 
-/// Keys that may be changed when a training is continued: what is done stays as it is.
+/// Keys that may change when a training is resumed: they do not affect the steps that are done.
 const CHANGEABLE: [&str; 11] = [
     "epochs",
     "patience",
@@ -47,45 +48,48 @@ const CHANGEABLE: [&str; 11] = [
     "name",
 ];
 
-/// What the command line asked for besides the recipe.
+/// Options of the command line that are not part of the recipe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Options {
-    /// Whether the simpler models beside are left out.
+    /// True if the baselines are not trained.
     pub no_baselines: bool,
 }
 
-/// The folder of a training under way, locked against a second one.
+/// The run directory, locked against a second training.
 #[derive(Debug)]
 pub struct RunDirectory {
     folder: PathBuf,
     target: PathBuf,
-    /// Held until the process ends.
+    /// Locked until the process ends.
     _lock: File,
 }
 
 impl RunDirectory {
-    /// Where the training of the model at `target` stands.
+    /// Returns the path of the run directory for the model directory `target`.
     pub fn folder(target: &Path) -> PathBuf {
         let mut name = target.file_name().map_or_else(OsString::new, OsString::from);
         name.push(".partial");
         target.with_file_name(name)
     }
 
-    /// Whether there is a training of the model at `target` that can be continued.
-    pub fn is_there(target: &Path) -> bool {
-        Self::folder(target).join(RECIPE).is_file()
+    /// Returns the path of the recipe in the run directory of `target`.
+    pub fn recipe_path(target: &Path) -> PathBuf {
+        Self::folder(target).join(RECIPE)
     }
 
-    /// The recipe and the options of the training of the model at `target`.
-    pub fn recipe(target: &Path) -> anyhow::Result<(Recipe, Options)> {
-        let folder = Self::folder(target);
-        let recipe = Recipe::read(&folder.join(RECIPE))?;
-        let options = fs::read(folder.join(OPTIONS)).ok().and_then(|json| serde_json::from_slice(&json).ok());
-        Ok((recipe, options.unwrap_or_default()))
+    /// Returns true if a training of the model at `target` can be resumed.
+    pub fn exists(target: &Path) -> bool {
+        Self::recipe_path(target).is_file()
     }
 
-    /// Begins a training anew; what an earlier one left is removed.
+    /// Returns the options of the training of the model at `target`.
+    pub fn options(target: &Path) -> Options {
+        let json = fs::read(Self::folder(target).join(OPTIONS)).ok();
+        json.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
+    }
+
+    /// Makes the run directory of a new training, and deletes the files of an earlier one.
     pub fn begin(target: &Path, recipe: &Recipe, options: Options) -> anyhow::Result<Self> {
         let directory = Self::lock(target)?;
         for name in directory.entries()? {
@@ -93,28 +97,29 @@ impl RunDirectory {
             let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             removed.with_context(|| path.display().to_string())?;
         }
-        directory.describe(recipe, options)?;
+        directory.write_settings(recipe, options)?;
         Ok(directory)
     }
 
-    /// Continues a training.
+    /// Opens the run directory of a training that is resumed.
     ///
-    /// Returns what is different in `recipe`, as "[section] key: here, was there".
+    /// Also returns the changes of the recipe that affect the result, as "[section] key is NEW, was OLD".
     pub fn open(target: &Path, recipe: &Recipe, options: Options) -> anyhow::Result<(Self, Vec<String>)> {
         let directory = Self::lock(target)?;
         directory.entries()?;
-        let (former, _) = Self::recipe(target)?;
+        let former = Recipe::read(&Self::recipe_path(target))?;
         let changes = differences(&former, recipe, &directory.folder);
-        if let Some((key, change)) = changes.iter().find(|(key, _)| !CHANGEABLE.contains(&key.as_str())) {
+        if let Some((field, change)) = changes.iter().find(|(field, _)| !CHANGEABLE.contains(&field.key)) {
             bail!(
-                "{}: an unfinished training with another recipe: {change}. {key} cannot be changed on the way; take the same \
-                 settings, or leave out --resume to begin anew",
-                directory.folder.display()
+                "{}: an interrupted training with another recipe: {change}. {} cannot change when a training is resumed; \
+                 use the same settings, or omit --resume to start anew",
+                directory.folder.display(),
+                field.key
             );
         }
-        directory.describe(recipe, options)?;
-        let changes = changes.into_iter().filter(|(key, _)| key != "threads").map(|(_, change)| change).collect();
-        Ok((directory, changes))
+        directory.write_settings(recipe, options)?;
+        let changes = changes.into_iter().filter(|(field, _)| field.key != "threads").map(|(_, change)| change);
+        Ok((directory, changes.collect()))
     }
 
     fn lock(target: &Path) -> anyhow::Result<Self> {
@@ -126,15 +131,15 @@ impl RunDirectory {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                bail!("{}: another `tern train` is at work there; wait for it, or choose another -o", folder.display());
+                bail!("{}: another `tern train` is using it; wait for it, or choose another -o", folder.display());
             }
-            // A file system without locks: then it is the user's care.
+            // Some file systems have no locks.
             Err(TryLockError::Error(_)) => {}
         }
         Ok(RunDirectory { folder, target: target.to_owned(), _lock: lock })
     }
 
-    /// The names in the folder but for the lock; none that is not a training's.
+    /// Returns the names of the files except for the lock. A file that is not part of a training is an error.
     fn entries(&self) -> anyhow::Result<Vec<String>> {
         let failed = || self.folder.display().to_string();
         let mut names = Vec::new();
@@ -142,10 +147,7 @@ impl RunDirectory {
             let name = entry.with_context(failed)?.file_name().to_string_lossy().into_owned();
             let stem = name.strip_suffix(&format!(".{NEW}")).unwrap_or(&name);
             if ![RECIPE, OPTIONS, LOG, CHECKPOINT, LOCK, MODEL, FORMER].contains(&stem) {
-                bail!(
-                    "{}: holds {name:?}, which is no part of a training; move that away or choose another -o",
-                    failed()
-                );
+                bail!("{}: holds {name:?}, which is not part of a training; move it or choose another -o", failed());
             }
             names.push(name);
         }
@@ -153,26 +155,27 @@ impl RunDirectory {
         Ok(names)
     }
 
-    fn describe(&self, recipe: &Recipe, options: Options) -> anyhow::Result<()> {
+    fn write_settings(&self, recipe: &Recipe, options: Options) -> anyhow::Result<()> {
         let json = serde_json::to_vec(&options)?;
-        // The recipe comes last: with it, the training can be continued.
+        // The recipe comes last: once it exists, the training can be resumed.
         for (name, bytes) in [(OPTIONS, json), (RECIPE, recipe.to_toml(&self.folder).into_bytes())] {
             self.write(name, &bytes).with_context(|| self.folder.join(name).display().to_string())?;
         }
         Ok(())
     }
 
-    /// The log.
+    /// Returns the path of the log.
     pub fn log(&self) -> PathBuf {
         self.folder.join(LOG)
     }
 
-    /// The last checkpoint.
+    /// Returns the path of the checkpoint.
     pub fn checkpoint(&self) -> PathBuf {
         self.folder.join(CHECKPOINT)
     }
 
-    /// Where the training stands, and how long the log was then. The beginning where there is no checkpoint.
+    /// Reads the checkpoint: the state of the training, and the length of the log at that time in bytes. Without a checkpoint,
+    /// returns the state before the first step.
     pub fn state(&self, recipe: &Recipe, problem: &Problem) -> anyhow::Result<(State, u64)> {
         let path = self.checkpoint();
         match fs::read(&path) {
@@ -182,8 +185,8 @@ impl RunDirectory {
         }
     }
 
-    /// Writes the checkpoint. Where that fails, the one before stays.
-    pub fn keep(&self, bytes: &[u8]) -> io::Result<()> {
+    /// Writes the checkpoint. If that fails, the previous one is kept.
+    pub fn write_checkpoint(&self, bytes: &[u8]) -> io::Result<()> {
         self.write(CHECKPOINT, bytes)
     }
 
@@ -198,51 +201,32 @@ impl RunDirectory {
         };
         let result = write();
         if result.is_err() {
-            // Half a file helps nobody, and its room may be needed.
+            // An incomplete file is useless and takes space on a full disk.
             let _ = fs::remove_file(&new);
         }
         result
     }
 
-    /// A folder for the finished model.
+    /// Returns the folder in which the finished model is written before it replaces `target`.
     pub fn staged(&self) -> anyhow::Result<Staged> {
         Ok(Staged::between(&self.target, self.folder.join(MODEL), self.folder.join(FORMER))?)
     }
 
-    /// Removes everything: the model stands, or there is nothing worth continuing.
+    /// Deletes the run directory.
     pub fn remove(&self) -> anyhow::Result<()> {
         fs::remove_dir_all(&self.folder).with_context(|| self.folder.display().to_string())
     }
 }
 
-/// The keys whose values differ, each with both values.
-fn differences(former: &Recipe, recipe: &Recipe, folder: &Path) -> Vec<(String, String)> {
-    let table = |recipe: &Recipe| recipe.to_toml(folder).parse::<toml::Table>().unwrap_or_default();
-    let (former, recipe) = (table(former), table(recipe));
-    let flat = |table: &toml::Table| -> Vec<(String, String, toml::Value)> {
-        let mut keys = Vec::new();
-        for (name, value) in table {
-            match value {
-                toml::Value::Table(section) => {
-                    keys.extend(section.iter().map(|(key, value)| (format!("[{name}] "), key.clone(), value.clone())));
-                }
-                value => keys.push((String::new(), name.clone(), value.clone())),
-            }
-        }
-        keys
+/// Returns the keys whose values differ, each with a text that names both values.
+fn differences(former: &Recipe, recipe: &Recipe, folder: &Path) -> Vec<(&'static Field, String)> {
+    let [former, recipe] =
+        [former, recipe].map(|recipe| recipe.to_toml(folder).parse::<toml::Table>().unwrap_or_default());
+    let shown =
+        |field: &Field, recipe| field.value_in(recipe).map_or_else(|| "not set".to_owned(), ToString::to_string);
+    let difference = |field: &'static Field| {
+        let (was, is) = (shown(field, &former), shown(field, &recipe));
+        (was != is).then(|| (field, format!("{} is {is}, was {was}", field.label())))
     };
-    let (former, recipe) = (flat(&former), flat(&recipe));
-    let find = |keys: &[(String, String, toml::Value)], section: &str, key: &str| {
-        let value = keys.iter().find(|(s, k, _)| s == section && k == key).map(|(_, _, value)| value.to_string());
-        value.unwrap_or_else(|| "not set".to_owned())
-    };
-    let mut differences: Vec<(String, String)> = Vec::new();
-    for (section, key, _) in former.iter().chain(&recipe) {
-        let (there, here) = (find(&former, section, key), find(&recipe, section, key));
-        let change = format!("{section}{key} is {here}, was {there}");
-        if there != here && !differences.iter().any(|(_, other)| *other == change) {
-            differences.push((key.clone(), change));
-        }
-    }
-    differences
+    fields().filter_map(difference).collect()
 }

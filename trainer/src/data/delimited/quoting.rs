@@ -77,5 +77,8 @@ pub fn check(file: &DelimitedFile) -> Result<Option<String>, TableError> {
 fn encloses_rows(content: &str, delimiter: char, field: usize, columns: usize) -> bool {
     let mut lines = content.split('\n').map(|line| line.chars().filter(|&c| c == delimiter).count());
     let (first, last) = (lines.next(), lines.next_back());
-    field <= columns && first == Some(columns - field) && last == Some(field - 1) && lines.all(|count| count == columns - 1)
+    field <= columns
+        && first == Some(columns - field)
+        && last == Some(field - 1)
+        && lines.all(|count| count == columns - 1)
 }

@@ -1,9 +1,10 @@
 //! Analyses a classifier's predictions on labelled examples: metrics, calibration, and accuracy by length.
 
 use crate::data::Example;
-use crate::logits::Logits;
+use crate::logits::{Logits, class_logits};
 use crate::metrics::Evaluation;
 use crate::model::{Model, Prediction};
+use crate::train::{Sample, Target};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -96,6 +97,15 @@ impl Analysis {
         };
         let predictions = predictions.map(predict).collect();
         Analysis { evaluation, predictions }
+    }
+
+    /// Analyses the predictions of a cross-validation. `outputs` holds the network's outputs for each sample, `[samples][outputs]`.
+    pub fn of_outputs(labels: usize, samples: &[Sample], outputs: &[Vec<f32>]) -> Self {
+        let predict = |(sample, outputs): (&Sample, &Vec<f32>)| match sample.target {
+            Target::Class(label) => Some((label, Logits::Float(class_logits(outputs)), sample.steps.len())),
+            _ => None,
+        };
+        Analysis::of(labels, samples.iter().zip(outputs).filter_map(predict))
     }
 
     /// The accuracy by predicted probability.

@@ -4,6 +4,7 @@ use super::Analysis;
 use super::analysis::wilson;
 use crate::baselines::{self, Baseline};
 use crate::report::{Measurements, TaskReport};
+use crate::train::CrossValidation;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -26,23 +27,31 @@ pub fn measurements(
     labels: &[String],
     training: TrainingStats<'_>,
     report: Arc<dyn TaskReport>,
+    cross_validation: Option<&CrossValidation>,
 ) -> Measurements {
     let mut validation = validation(analysis, labels);
     validation["also_in_training"] = json!(training.leaked);
+    if let Some(found) = cross_validation {
+        validation["folds"] = json!(found.folds);
+    }
     let count = |label| training.labels.iter().filter(|of| **of == label).count();
     let support: Map<String, Value> =
         labels.iter().enumerate().map(|(label, name)| (name.clone(), json!(count(label)))).collect();
     let evaluation = &analysis.evaluation;
-    let lines = vec![
+    let [least, most] = wilson(evaluation.correct(), evaluation.examples());
+    let mut lines = vec![
         format!(
-            "validation accuracy {:.4} ({} of {}); the most frequent label alone: {:.4}",
+            "validation accuracy {:.4} ({} of {}), 95 % interval {least:.2} to {most:.2}",
             evaluation.accuracy(),
             evaluation.correct(),
             evaluation.examples(),
-            evaluation.majority_accuracy()
         ),
         format!("validation loss {:.4}, macro F1 {:.4}", evaluation.loss(), evaluation.macro_f1()),
+        format!("the most frequent label alone: accuracy {:.4}", evaluation.majority_accuracy()),
     ];
+    if let Some(found) = cross_validation {
+        lines.insert(0, format!("{}-fold cross-validation, by networks not trained on the rows:", found.folds));
+    }
     let train = json!({ "support": support, "cut": training.cut, "tokens": lengths(training.lengths) });
     Measurements { validation, train, baselines: None, lines, report }
 }

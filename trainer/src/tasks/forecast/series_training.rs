@@ -7,8 +7,8 @@ use crate::data::number_table::{self, ColumnSelection, NumberTableError, Table};
 use crate::float_model::{Channel, Config, FloatModel, Forecast};
 use crate::recipe::Recipe;
 use crate::report::Measurements;
-use crate::tasks::{TaskData, describe_channels, save_tables};
-use crate::train::{Objective, Problem, Units};
+use crate::tasks::{TaskData, describe_channels, describe_validation, save_tables};
+use crate::train::{CrossValidation, Objective, Problem, Units};
 use crate::vocabulary::Vocabulary;
 use crate::weights::Weights;
 use anyhow::Context;
@@ -99,6 +99,8 @@ impl SeriesData {
             train: windows.samples(*window..train_rows + 1 - horizon),
             valid: windows.samples(train_rows.max(*window)..rows + 1 - horizon),
             units: Units { characters: 0, scale },
+            folds: Vec::new(),
+            cross_validation: None,
             embeddings: None,
             cut: 0,
         };
@@ -147,6 +149,7 @@ impl TaskData for SeriesData {
             forecast.horizon,
             forecast.targets.join(", ")
         ));
+        describe_validation(problem, "windows", note);
         describe_channels(recipe, problem, channels, table, note);
         Ok(())
     }
@@ -160,7 +163,7 @@ impl TaskData for SeriesData {
         save_tables(dir, &[], (table, train_rows - self.before()..table.rows.len()), (table, *train_rows))
     }
 
-    fn measure(&self, model: &FloatModel) -> anyhow::Result<Measurements> {
+    fn measure(&self, model: &FloatModel, _: Option<&CrossValidation>) -> anyhow::Result<Measurements> {
         let SeriesData { table, train_rows, .. } = self;
         let windows = forecast_windows(model, table, *train_rows).context("the model has no forecast settings")?;
         let figures = ForecastFigures::new(&windows, &self.forecast);

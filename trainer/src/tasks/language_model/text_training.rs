@@ -10,7 +10,7 @@ use crate::float_model::{Config, FloatModel, files};
 use crate::recipe::Recipe;
 use crate::report::Measurements;
 use crate::tasks::{TaskData, describe_embeddings, describe_unknown_tokens};
-use crate::train::{NO_TOKEN, Objective, Problem, Sample, Steps, Target, Units};
+use crate::train::{CrossValidation, NO_TOKEN, Objective, Problem, Sample, Steps, Target, Units};
 use crate::vocabulary::{UNK, Vocabulary};
 use crate::weights::Weights;
 use anyhow::Context;
@@ -53,6 +53,9 @@ pub enum CorpusError {
     Embeddings(#[from] EmbeddingsError),
 }
 
+/// The number of validation tokens below which a training warns that its figures are uncertain.
+const FEW_VALIDATION_TOKENS: usize = 1000;
+
 /// The text of a recipe, split into a training text and a validation text.
 #[derive(Clone, Debug)]
 pub struct TextCorpus {
@@ -90,14 +93,16 @@ impl TextCorpus {
     /// # Errors
     ///
     /// See [`CorpusError`].
-    pub fn read(recipe: &Recipe) -> Result<Self, CorpusError> {
-        let path = &recipe.data.train;
+    pub fn read(recipe: &mut Recipe) -> Result<Self, CorpusError> {
+        let data = recipe.data.clone();
+        let path = &data.train;
         let mut train = read(path)?;
-        let (valid, valid_path) = match &recipe.data.valid {
+        let (valid, valid_path) = match &data.valid {
             Some(valid) => (read(valid)?, valid),
-            None => (train.split_off(cut(&train, recipe.data.valid_fraction)), path),
+            None => (train.split_off(cut(&train, data.valid_fraction)), path),
         };
-        let min_count = recipe.vocabulary.min_count;
+        recipe.resolve_text_settings([train.as_str()].into_iter());
+        let min_count = recipe.vocabulary.min_count();
         let (tokenizer, most) = (recipe.tokenizer.tokenizer(), Some(recipe.vocabulary.max_size));
         let vocabulary = Vocabulary::build_for(tokenizer, [train.as_str()].into_iter(), min_count, most);
         if vocabulary.len() == 2 {
@@ -115,13 +120,15 @@ impl TextCorpus {
         }
         let embeddings = embeddings::of_recipe(recipe, &vocabulary)?;
         let mut model = recipe.model.clone();
-        model.embedding = embeddings.as_ref().map_or(model.embedding, Embeddings::width);
+        model.embedding_dim = embeddings.as_ref().map_or(model.embedding_dim, Embeddings::width);
         let problem = Problem {
             architecture: model.architecture(vocabulary.len(), vocabulary.len()),
             objective: Objective::NextToken,
             train: windows(&ids, window, recipe.language_model.context),
             valid: vec![Sample { target: Target::Tokens(validation[1..].to_vec()), steps: Steps::Tokens(validation) }],
             units: Units { characters: valid.chars().count(), scale: Vec::new() },
+            folds: Vec::new(),
+            cross_validation: None,
             embeddings,
             cut: 0,
         };
@@ -195,8 +202,11 @@ impl TaskData for TextCorpus {
             valid.chars().count(),
             vocabulary.len()
         ));
-        let cells = problem.architecture.recurrent.describe(recipe.model.hidden);
-        note(format!("embedding {}, {cells}, threads {}", recipe.model.embedding, recipe.threads()));
+        if validation < FEW_VALIDATION_TOKENS {
+            note(format!("warning: only {validation} validation tokens: the validation figures are uncertain"));
+        }
+        let cells = problem.architecture.recurrent.describe(recipe.model.hidden_size);
+        note(format!("embedding {}, {cells}, threads {}", recipe.model.embedding_dim, recipe.threads()));
         describe_unknown_tokens(problem, note);
         describe_embeddings(recipe, problem, vocabulary, note);
         Ok(())
@@ -218,7 +228,7 @@ impl TaskData for TextCorpus {
         Ok(())
     }
 
-    fn measure(&self, model: &FloatModel) -> anyhow::Result<Measurements> {
+    fn measure(&self, model: &FloatModel, _: Option<&CrossValidation>) -> anyhow::Result<Measurements> {
         let (figures, report) =
             Language::new(model, &self.valid).context("the validation split has fewer than two tokens")?;
         Ok(Measurements {
@@ -268,7 +278,7 @@ mod tests {
         let mut recipe = Recipe::for_task(&path, Task::LanguageModel);
         recipe.language_model.window = 8;
         set(&mut recipe, dir.path());
-        TextCorpus::read(&recipe)
+        TextCorpus::read(&mut recipe)
     }
 
     #[test]
@@ -282,7 +292,7 @@ mod tests {
             (Bytes, "bytes", "Ġ"),
             (WordPiece, "wordpiece", "drinks"),
         ] {
-            let data = prepared(|recipe, _| recipe.tokenizer.kind = kind).unwrap();
+            let data = prepared(|recipe, _| recipe.tokenizer.kind = Some(kind)).unwrap();
             let tokens = data.vocabulary.tokens();
             assert!(data.vocabulary.tokenizer().name().starts_with(name), "{name}");
             assert!(tokens.iter().any(|known| known == token), "{name}: {tokens:?}");
@@ -300,19 +310,20 @@ mod tests {
             prepared(|recipe, dir| {
                 let path = dir.join("vectors.txt");
                 std::fs::write(&path, "dog 1 0 .5\nrain 0 1 0\n").unwrap();
-                (recipe.model.embeddings, recipe.model.embedding) = (Some(path), width);
+                (recipe.model.embeddings, recipe.model.embedding_dim) = (Some(path), width);
             })
         };
         let data = with(0).unwrap();
         assert_eq!(data.problem.architecture.input.width(), 3);
         assert_eq!(data.problem.embeddings.unwrap().vectors().count(), 2);
         let error = with(64).unwrap_err().to_string();
-        assert!(error.contains("vectors of 3 numbers, but [model] embedding is 64"), "{error}");
+        assert!(error.contains("vectors of 3 numbers, but [model] embedding_dim is 64"), "{error}");
     }
 
     #[test]
     fn the_lines_of_a_window_are_found() {
-        let data = prepared(|recipe, _| recipe.tokenizer.kind = crate::recipe::TokenizerKind::Whitespace).unwrap();
+        let data =
+            prepared(|recipe, _| recipe.tokenizer.kind = Some(crate::recipe::TokenizerKind::Whitespace)).unwrap();
         // Five tokens a line. The targets of window 2 begin at token 16, those of window 3 at token 24.
         assert_eq!((data.lines(0), data.lines(2), data.lines(3)), ((1, 2), (4, 5), (5, 7)));
     }

@@ -4,9 +4,9 @@ use super::{LABEL, PreparedSequences, SEQUENCE, SequenceMistakes, Sequences, ana
 use crate::float_model::{FloatModel, files};
 use crate::recipe::Recipe;
 use crate::report::Measurements;
-use crate::tasks::classification::{self, TrainingStats};
-use crate::tasks::{TaskData, describe_channels, save_tables};
-use crate::train::{Problem, Target};
+use crate::tasks::classification::{self, Analysis, TrainingStats};
+use crate::tasks::{TaskData, describe_channels, describe_validation, save_tables};
+use crate::train::{CrossValidation, Problem, Target};
 use crate::vocabulary::Vocabulary;
 use crate::weights::Weights;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,12 @@ impl TaskData for LabelledSequences {
     fn describe(&mut self, recipe: &Recipe, _baselines: bool, note: &dyn Fn(String)) -> anyhow::Result<()> {
         let PreparedSequences { labels, channels, problem, train, .. } = &self.data;
         let (training, validation, classes) = (problem.train.len(), problem.valid.len(), labels.len());
-        note(format!("{training} training sequences of {classes} classes, {validation} validation sequences"));
+        if problem.folds.is_empty() {
+            note(format!("{training} training sequences of {classes} classes, {validation} validation sequences"));
+        } else {
+            note(format!("{training} training sequences of {classes} classes"));
+        }
+        describe_validation(problem, "sequences", note);
         describe_channels(recipe, problem, channels, train, note);
         Ok(())
     }
@@ -42,16 +47,19 @@ impl TaskData for LabelledSequences {
         save_tables(dir, &[SEQUENCE, LABEL], (valid, 0..valid.rows.len()), (train, train.rows.len()))
     }
 
-    fn measure(&self, model: &FloatModel) -> anyhow::Result<Measurements> {
+    fn measure(&self, model: &FloatModel, cross_validation: Option<&CrossValidation>) -> anyhow::Result<Measurements> {
         let PreparedSequences { labels, problem, valid, .. } = &self.data;
         let sequences = Sequences::of_table(valid.clone(), Path::new(files::VALIDATION))?;
-        let analysis = analyse(model, &sequences, Path::new(files::VALIDATION))?;
+        let analysis = match cross_validation {
+            Some(found) => Analysis::of_outputs(labels.len(), &problem.train, &found.outputs),
+            None => analyse(model, &sequences, Path::new(files::VALIDATION))?,
+        };
         let report = Arc::new(SequenceMistakes::new(&analysis, &sequences));
         let label = |target: &Target| if let Target::Class(label) = target { *label } else { 0 };
         let train_labels: Vec<usize> = problem.train.iter().map(|sample| label(&sample.target)).collect();
         let lengths: Vec<usize> = problem.train.iter().map(|sample| sample.steps.len()).collect();
         let stats = TrainingStats { labels: &train_labels, lengths: &lengths, leaked: 0, cut: problem.cut };
-        Ok(classification::measurements(&analysis, labels, stats, report))
+        Ok(classification::measurements(&analysis, labels, stats, report, cross_validation))
     }
 
     fn place(&self, sample: usize) -> String {

@@ -18,7 +18,7 @@ pub fn peak_of_a_training(release: &Path, folder: &Path, data: &Path) -> Result<
     let data = data.canonicalize().with_context(|| format!("cannot read {}", data.display()))?;
     let recipe = folder.join("memory.toml");
     let text = format!(
-        "[data]\ntrain = {data:?}\n[model]\nembedding = 20\nhidden = 64\n[training]\nepochs = 1\nbatch_size = 32\nthreads = 2\n"
+        "[data]\ntrain = {data:?}\n[model]\nembedding_dim = 20\nhidden_size = 64\n[training]\nepochs = 1\nbatch_size = 32\nthreads = 2\n"
     );
     fs::write(&recipe, text).with_context(|| format!("cannot write {}", recipe.display()))?;
     let output = folder.join("memory-model");

@@ -1,29 +1,29 @@
-//! Tells TensorBoard how a training goes.
+//! Writes the figures of a training for TensorBoard.
 
 use crate::commands::note;
 use crate::tensorboard::EventWriter;
-use crate::train::{BatchProgress, EpochFigures, Observer};
+use crate::train::{BatchProgress, Callback, EpochFigures};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Writes an event file. What goes wrong there is told once and does not end the training.
+/// The callback that writes an event file. If writing fails, it prints a warning once and the training goes on.
 #[derive(Debug)]
-pub struct Board {
+pub struct TensorBoardCallback {
     folder: PathBuf,
     writer: Option<EventWriter>,
-    /// Of the last batch.
+    /// The number of batches so far.
     step: u64,
 }
 
-impl Board {
-    /// An event file in `folder`, after so many steps.
+impl TensorBoardCallback {
+    /// Creates an event file in `folder` for a training that continues after `step` batches.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error if the file cannot be created.
     pub fn new(folder: &Path, step: u64) -> io::Result<Self> {
         let writer = EventWriter::create(folder, step)?;
-        Ok(Board { folder: folder.to_owned(), writer: Some(writer), step })
+        Ok(TensorBoardCallback { folder: folder.to_owned(), writer: Some(writer), step })
     }
 
     fn write(&mut self, scalars: &[(&str, Option<f64>)], flush: bool) {
@@ -31,14 +31,14 @@ impl Board {
         let Some(writer) = &mut self.writer else { return };
         let written = writer.scalars(self.step, &scalars).and_then(|()| if flush { writer.flush() } else { Ok(()) });
         if let Err(error) = written {
-            note(format_args!("warning: {}: {error}; TensorBoard is told no more", self.folder.display()));
+            note(format_args!("warning: {}: {error}; nothing more is written for TensorBoard", self.folder.display()));
             self.writer = None;
         }
     }
 }
 
-impl Observer for Board {
-    fn batch(&mut self, progress: &BatchProgress) {
+impl Callback for TensorBoardCallback {
+    fn on_batch(&mut self, progress: &BatchProgress) {
         self.step += 1;
         let scalars = [
             ("train/loss", Some(progress.loss)),
@@ -49,7 +49,7 @@ impl Observer for Board {
         self.write(&scalars, false);
     }
 
-    fn epoch(&mut self, figures: &EpochFigures, _: bool) {
+    fn on_epoch(&mut self, figures: &EpochFigures, _: bool) {
         let valid = &figures.valid;
         let scalars = [
             ("valid/loss", Some(valid.loss)),

@@ -1,0 +1,46 @@
+//! Ends a training on Ctrl-C or SIGTERM after the running batch.
+
+use crate::commands::note;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+/// The flag that stops the training.
+pub static STOP: AtomicBool = AtomicBool::new(false);
+/// The exit status that belongs to the first signal: 128 plus its number.
+static STATUS: AtomicU8 = AtomicU8::new(130);
+
+/// Sets [`STOP`] at the first signal; a second one ends the process at once.
+pub fn catch() {
+    if let Err(error) = catch_signals() {
+        note(format_args!("warning: Ctrl-C will end the program without saving the model: {error}"));
+    }
+}
+
+/// Returns the exit status of an interrupted training: 130 after Ctrl-C, 143 after SIGTERM.
+pub fn status() -> u8 {
+    STATUS.load(Ordering::Relaxed)
+}
+
+fn interrupt(status: u8) {
+    if STOP.swap(true, Ordering::Relaxed) {
+        std::process::exit(i32::from(status));
+    }
+    STATUS.store(status, Ordering::Relaxed);
+    note("\ninterrupted: ending after this batch (again: at once, without a model)");
+}
+
+#[cfg(unix)]
+fn catch_signals() -> std::io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        for signal in signals.forever() {
+            interrupt(128 + u8::try_from(signal).unwrap_or(0));
+        }
+    })?;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn catch_signals() -> Result<(), ctrlc::Error> {
+    ctrlc::set_handler(|| interrupt(130))
+}

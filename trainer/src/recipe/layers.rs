@@ -1,0 +1,178 @@
+//! Reads and writes recipes, and lays the options of the command line over them.
+
+use super::schema::Kind;
+use super::{Recipe, RecipeError, Task, paths, sections::fields, spelling};
+use crate::data::is_hub;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use toml::de::DeTable;
+use toml::{Table, Value, toml};
+
+/// Returns the defaults of a task where they differ from those of text classifiers.
+fn defaults_of(task: Task) -> Table {
+    match task {
+        Task::Classify => Table::new(),
+        Task::LanguageModel => toml! {
+            [model]
+            embedding_dim = 64
+            hidden_size = 128
+            dropout = 0.0
+            embedding_dropout = 0.0
+            word_dropout = 0.0
+            [training]
+            epochs = 10
+        },
+        Task::Forecast => toml! {
+            [model]
+            hidden_size = 32
+            dropout = 0.0
+            layer_dropout = 0.0
+            output = "linear"
+        },
+    }
+}
+
+impl Recipe {
+    /// Returns the default recipe for a table of labelled texts.
+    pub fn for_data(train: &Path) -> Self {
+        Recipe::for_task(train, Task::Classify)
+    }
+
+    /// Returns the default recipe of a task.
+    pub fn for_task(train: &Path, task: Task) -> Self {
+        Recipe::with_options(train, task, &Table::new()).expect("the defaults are a recipe")
+    }
+
+    /// Returns the default recipe of a task with the settings of `options` laid over it; an option for the task wins.
+    ///
+    /// # Errors
+    ///
+    /// [`RecipeError::Toml`] if an option has a value of the wrong type.
+    pub fn with_options(train: &Path, task: Task, options: &Table) -> Result<Self, RecipeError> {
+        let data = Table::from_iter([("train".to_owned(), text_of(train))]);
+        let base = Table::from_iter([("task".to_owned(), task.name().into()), ("data".to_owned(), Value::Table(data))]);
+        let refused = |source| RecipeError::Toml { path: train.to_owned(), source: Box::new(source) };
+        Recipe::from_layers(base, options.clone()).map_err(refused)
+    }
+
+    /// Reads a recipe file.
+    ///
+    /// # Errors
+    ///
+    /// See [`RecipeError`]. What keys mean together is not yet checked: see [`check`](Self::check).
+    pub fn read(path: &Path) -> Result<Self, RecipeError> {
+        Recipe::read_with(path, &Table::new())
+    }
+
+    /// Reads a recipe file and lays the settings of `options` over it.
+    ///
+    /// # Errors
+    ///
+    /// See [`read`](Self::read).
+    pub fn read_with(path: &Path, options: &Table) -> Result<Self, RecipeError> {
+        let text = std::fs::read_to_string(path).map_err(|source| RecipeError::Io { path: path.to_owned(), source })?;
+        let not_toml = |source| RecipeError::Toml { path: path.to_owned(), source: Box::new(source) };
+        let document = DeTable::parse(&text).map_err(not_toml)?;
+        let mut file: Table = text.parse().map_err(not_toml)?;
+        let faults = spelling::faults(&text, document.get_ref(), &file);
+        if !faults.is_empty() {
+            return Err(RecipeError::Keys { path: path.to_owned(), faults });
+        }
+        let folder = path.parent().unwrap_or(Path::new(""));
+        change_paths(&mut file, |path| folder.join(path));
+        Recipe::from_layers(file, options.clone()).map_err(not_toml)
+    }
+
+    /// Merges the defaults of the task, a recipe file and the options of the command line; later layers win.
+    fn from_layers(mut file: Table, mut options: Table) -> Result<Self, toml::de::Error> {
+        let task = options.get("task").or(file.get("task")).cloned();
+        let task: Task = task.map_or(Ok(Task::default()), Value::try_into)?;
+        // One option serves both kinds of windows.
+        for (section, of) in [("language_model", Task::LanguageModel), ("forecast", Task::Forecast)] {
+            if task != of {
+                options.remove(section);
+            }
+        }
+        let mut merged = defaults_of(task);
+        for layer in [&mut file, &mut options] {
+            complete(layer);
+            lay_over(&mut merged, layer);
+        }
+        let recipe: Recipe = Value::Table(merged).try_into()?;
+        if recipe.data.train.as_os_str().is_empty() {
+            let message = "[data] train is missing, expected a table, a text, a folder or hf:owner/name";
+            return Err(serde::de::Error::custom(message));
+        }
+        Ok(recipe)
+    }
+
+    /// Returns all keys and values as a TOML table.
+    pub fn to_table(&self) -> Table {
+        Table::try_from(self).expect("strings, numbers and lists are always TOML")
+    }
+
+    /// Returns the text of a recipe file in `folder`: its paths are relative to that folder.
+    pub fn to_toml(&self, folder: &Path) -> String {
+        let mut recipe = self.clone();
+        let relative = |path: &Path| if is_hub(path) { path.to_owned() } else { paths::relative(path, folder) };
+        recipe.data.train = relative(&recipe.data.train);
+        recipe.data.valid = recipe.data.valid.as_deref().map(relative);
+        recipe.model.embeddings = recipe.model.embeddings.as_deref().map(relative);
+        toml::to_string(&recipe).expect("strings, numbers and lists are always TOML")
+    }
+}
+
+/// Renames former spellings of keys, and adds the values that follow from other keys of the same layer.
+fn complete(layer: &mut Table) {
+    for field in fields() {
+        if let (Some(alias), Some(section)) = (field.alias, field.section_in(layer))
+            && let Some(value) = section.remove(alias)
+        {
+            section.insert(field.key.to_owned(), value);
+        }
+    }
+    let mut follows = |section: &str, given: &[&str], key: &str, value: i64| {
+        let Some(section) = layer.get_mut(section).and_then(Value::as_table_mut) else { return };
+        if given.iter().any(|given| section.contains_key(*given)) && !section.contains_key(key) {
+            section.insert(key.to_owned(), Value::Integer(value));
+        }
+    };
+    // The width of vectors of a file is read from the file.
+    follows("model", &["embeddings"], "embedding_dim", 0);
+    // A validation split that is asked for is not replaced by a cross-validation.
+    follows("data", &["valid", "valid_fraction"], "folds", 1);
+}
+
+/// Copies all keys of `layer` into `base`.
+fn lay_over(base: &mut Table, layer: &Table) {
+    for (key, value) in layer {
+        match (base.get_mut(key), value) {
+            (Some(Value::Table(base)), Value::Table(layer)) => lay_over(base, layer),
+            _ => {
+                base.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// Replaces the paths in a recipe's table, except for names of data sets on the Hub.
+fn change_paths(recipe: &mut Table, change: impl Fn(&Path) -> PathBuf) {
+    for field in fields().filter(|field| matches!(field.kind, Kind::Path)) {
+        let Some(value) = field.section_in(recipe).and_then(|section| section.get_mut(field.key)) else { continue };
+        let path = value.as_str().unwrap_or_default().to_owned();
+        if !is_hub(Path::new(&path)) {
+            *value = text_of(&change(Path::new(&path)));
+        }
+    }
+}
+
+/// Returns a path as a TOML string.
+fn text_of(path: &Path) -> Value {
+    Value::from(path.to_string_lossy().into_owned())
+}
+
+/// The default recipe of each task as a table. The first one is that of text classifiers.
+pub static DEFAULTS: LazyLock<[(Task, Table); 3]> = LazyLock::new(|| {
+    [Task::Classify, Task::LanguageModel, Task::Forecast]
+        .map(|task| (task, Recipe::for_task(Path::new("data"), task).to_table()))
+});

@@ -1,0 +1,236 @@
+//! All keys of a recipe, each written once: help, name, type, default and allowed values.
+
+use super::schema::{Field, Kind, section};
+use super::{
+    Anchor, Cell, ClassWeights, InputKind, Merge, Metric, OptimizerKind, Output, Pooling, Task, TokenizerKind,
+};
+use crate::architecture::MAX_LAYERS;
+use crate::train::{DeviceKind, Schedule};
+use std::path::PathBuf;
+
+const fn whole(least: i64, most: i64) -> Kind {
+    Kind::Whole { least, most }
+}
+
+/// A probability of dropout.
+const PROBABILITY: Kind = Kind::Number { least: 0.0, most: 0.95 };
+/// The largest width of a layer.
+const WIDTH: i64 = 4096;
+
+/// The keys above all sections.
+pub const TOP: [Field; 2] = [
+    Field::new("", "name", "Name of the model [default: the name of its directory]", Kind::Text),
+    Field::new(
+        "",
+        "task",
+        "What the model does [default: language-model for a .txt file, otherwise classify]",
+        Kind::one_of::<Task>(),
+    ),
+];
+
+section! {
+    /// The training data.
+    Data, "data" {
+        /// Training data: a CSV, TSV or JSONL table, a folder of texts, or `hf:owner/name`
+        train: PathBuf = PathBuf::new(), Kind::Path, recipe_only();
+        /// Validation data in the same form [default: a part of the training data]
+        valid: Option<PathBuf> = None, Kind::Path;
+        /// Share of each class that becomes the validation split if there is no validation data
+        valid_fraction: f64 = 0.1, Kind::Number { least: 0.001, most: 0.9 };
+        /// Folds of a cross-validation, which replaces the validation split of a small classifier; 1: never
+        /// [default: 5 below 300 rows, unless --valid or --valid-fraction is given]
+        folds: usize = 0, whole(0, 50);
+        /// What a classifier reads: texts, or sequences of numbers
+        input: InputKind = InputKind::Text, Kind::one_of::<InputKind>();
+        /// Column that tells which rows of a table form one sequence
+        sequence_column: String = "sequence".to_owned(), Kind::Text;
+        /// Columns of numbers to read [default: all columns that hold only numbers]
+        columns: Vec<String> = Vec::new(), Kind::List;
+        /// Column of the texts
+        text_column: String = "text".to_owned(), Kind::Text;
+        /// Column of the labels
+        label_column: String = "label".to_owned(), Kind::Text;
+        /// Separator of columns: one character, or `tab` [default: a tab in .tsv and .tab files, a comma elsewhere]
+        delimiter: Option<char> = None, Kind::Separator;
+        /// The table has no header; columns have their numbers as names, from 1
+        header: bool = true, Kind::Switch, option("no-header");
+        /// Read quotation marks as ordinary characters
+        quoting: bool = true, Kind::Switch, option("no-quoting");
+    }
+}
+
+section! {
+    /// How a language model's text is cut into training windows.
+    LanguageModel, "language_model" {
+        /// Tokens of a language model's training window; gradients flow through all of them and the context
+        window: usize = 128, whole(1, 1 << 16);
+        /// Tokens that a language model reads before each training window, so that it does not start from an empty state
+        context: usize = 32, whole(0, 1 << 16);
+    }
+}
+
+section! {
+    /// What a forecast reads and predicts.
+    Forecast, "forecast" {
+        /// Rows that a forecast reads
+        window: usize = 24, whole(1, 1 << 16);
+        /// Rows that a forecast predicts
+        horizon: usize = 1, whole(1, 1 << 12);
+        /// Columns that a forecast predicts [default: the first one]
+        targets: Vec<String> = Vec::new(), Kind::List;
+        /// Rows after which the series repeats, for the seasonal baseline; 0: no season
+        season: usize = 0, whole(0, 1 << 24);
+        /// The value that a forecast's outputs are added to
+        anchor: Anchor = Anchor::Last, Kind::one_of::<Anchor>();
+    }
+}
+
+section! {
+    /// Which tokens get an id.
+    Vocabulary, "vocabulary" {
+        /// Maximum size of the vocabulary, PAD and UNK included
+        max_size: usize = 10_000, whole(3, 1 << 24), option("max-vocab");
+        /// Occurrences that a token needs in the training texts to get an id [default: 2; 1 below 300 rows]
+        min_count: Option<usize> = None, whole(1, 1 << 30);
+    }
+}
+
+section! {
+    /// How text is cut into tokens.
+    Tokenizer, "tokenizer" {
+        /// Tokenizer [default: the one that suits the script of the training texts, mostly words]
+        kind: Option<TokenizerKind> = None, Kind::one_of::<TokenizerKind>(), option("tokenizer");
+        /// Convert texts to lower case [default: true for words and wordpiece, false for chars]
+        lowercase: Option<bool> = None, Kind::Boolean;
+    }
+}
+
+section! {
+    /// The network.
+    Model, "model" {
+        /// Recurrent cell
+        cell: Cell = Cell::Lstm, Kind::one_of::<Cell>();
+        /// Width of the embedding; with `embeddings`, the width of the file's vectors
+        embedding_dim: usize = 32, whole(0, WIDTH), alias("embedding");
+        /// Pretrained word vectors: GloVe or word2vec text, or FILE.npy with its words in FILE.txt
+        embeddings: Option<PathBuf> = None, Kind::Path;
+        /// Keep the pretrained vectors unchanged; tokens without one are still trained
+        freeze_embeddings: bool = false, Kind::Boolean;
+        /// Width of the hidden state, in each direction
+        hidden_size: usize = 64, whole(1, WIDTH), alias("hidden");
+        /// Number of recurrent layers
+        num_layers: usize = 1, whole(1, MAX_LAYERS as i64), alias("layers");
+        /// Also read each text from its end
+        bidirectional: bool = false, Kind::Boolean;
+        /// How the two directions of the last layer are combined; below it they are concatenated
+        merge: Merge = Merge::Concat, Kind::one_of::<Merge>();
+        /// Which hidden states the linear layer reads
+        pooling: Pooling = Pooling::Last, Kind::one_of::<Pooling>();
+        /// Width of a ReLU layer before the last linear layer; 0: no such layer
+        head_hidden: usize = 0, whole(0, WIDTH);
+        /// Output layer: a softmax over the labels, or one sigmoid for two labels
+        output: Output = Output::Softmax, Kind::one_of::<Output>(), option("model-output");
+        /// Dropout before the linear layer
+        dropout: f64 = 0.3, PROBABILITY;
+        /// Dropout between recurrent layers
+        layer_dropout: f64 = 0.3, PROBABILITY;
+        /// Dropout of the embedding
+        embedding_dropout: f64 = 0.3, PROBABILITY;
+        /// Probability that a training token is replaced by UNK, which trains the vector of unknown words
+        word_dropout: f64 = 0.1, PROBABILITY;
+    }
+}
+
+section! {
+    /// How the network is trained.
+    Training, "training" {
+        /// Maximum number of epochs
+        epochs: usize = 20, whole(1, 100_000);
+        /// Stop after this many epochs without a better validation metric
+        patience: usize = 8, whole(1, 100_000);
+        /// Validation metric that chooses the best epoch [default: accuracy; macro_f1 with balanced class weights;
+        /// loss for language models and forecasts]
+        metric: Option<Metric> = None, Kind::one_of::<Metric>();
+        /// Sequences per batch; 0: a fiftieth of the training rows, a thousandth of a language model's windows, from 4 to 32
+        batch_size: usize = 0, whole(0, 1 << 16);
+        /// Maximum number of tokens per batch, which bounds the memory; longer sequences keep their end
+        batch_tokens: usize = 16_384, whole(1, 1 << 24);
+        /// Train on the first tokens or rows of each sequence only; 0: on all
+        max_length: usize = 0, whole(0, 1 << 24);
+        /// Optimizer
+        optimizer: OptimizerKind = OptimizerKind::Adamw, Kind::one_of::<OptimizerKind>();
+        /// Highest learning rate; 0: 0.003 with adamw (0.005 for language models), 0.1 with sgd
+        learning_rate: f64 = 0.0, Kind::Number { least: 0.0, most: 100.0 };
+        /// Learning rate schedule
+        schedule: Schedule = Schedule::OneCycle, Kind::one_of::<Schedule>();
+        /// Share of the steps in which the learning rate rises; not with one_cycle, which has its own warm-up
+        warm_up: f64 = 0.0, Kind::Number { least: 0.0, most: 1.0 };
+        /// Epochs without a lower validation loss before schedule plateau lowers the learning rate
+        plateau_patience: usize = 2, whole(0, 100_000);
+        /// Factor by which schedule plateau multiplies the learning rate
+        plateau_factor: f64 = 0.5, Kind::Number { least: 1e-6, most: 1.0 };
+        /// Momentum (sgd)
+        momentum: f64 = 0.9, Kind::Number { least: 0.0, most: 0.9999 };
+        /// Nesterov momentum (sgd)
+        nesterov: bool = false, Kind::Boolean;
+        /// Weight decay of weight matrices: decoupled with adamw, added to the gradients with sgd
+        weight_decay: f64 = 0.01, Kind::Number { least: 0.0, most: 10.0 };
+        /// Clip the gradient norm to this value; 0 disables clipping
+        clip_norm: f64 = 1.0, Kind::Number { least: 0.0, most: 1e9 };
+        /// Label smoothing: share of the target probability that is spread over all labels
+        label_smoothing: f64 = 0.05, Kind::Number { least: 0.0, most: 0.9 };
+        /// Weight of each class in the loss
+        class_weights: ClassWeights = ClassWeights::None, Kind::one_of::<ClassWeights>();
+        /// Decay per step of the moving average of the weights that is validated and saved; 0: no average
+        weight_averaging: f64 = 0.98, Kind::Number { least: 0.0, most: 0.99999 };
+        /// Random seed
+        seed: u64 = 1, whole(0, i64::MAX);
+        /// Threads; the result does not depend on their number. 0: one per core, at most four
+        threads: usize = 0, whole(0, 256);
+        /// Device that computes the gradients
+        device: DeviceKind = DeviceKind::Cpu, Kind::one_of::<DeviceKind>();
+    }
+}
+
+section! {
+    /// How `tern export` quantises the model. The options of `tern export` win over these keys.
+    Export, "export" {
+        /// Bits of the embedding's weights: 4, 8 or 16
+        embedding_bits: u32 = 8, Kind::Bits, recipe_only();
+        /// Bits of the recurrent layers' weights: 4, 8 or 16
+        recurrent_bits: u32 = 8, Kind::Bits, recipe_only();
+    }
+}
+
+section! {
+    /// What the model card states beside the figures. Every key may be left out.
+    Card, "card" {
+        /// Licence of the model, by its name on the Hub: "mit", "apache-2.0", "cc-by-4.0", "other", …
+        license: Option<String> = None, Kind::Text, recipe_only();
+        /// Languages of the texts: ISO 639 codes such as "en"
+        language: Vec<String> = Vec::new(), Kind::List, recipe_only();
+        /// Data sets on the Hub that the training data comes from, such as "ucirvine/sms_spam"
+        datasets: Vec<String> = Vec::new(), Kind::List, recipe_only();
+        /// One or two sentences on the purpose of the model
+        description: Option<String> = None, Kind::Text, recipe_only();
+    }
+}
+
+/// The sections of a recipe with the heading of their options in `tern train --help`.
+pub const SECTIONS: [(&[Field], &str); 10] = [
+    (&TOP, "Task"),
+    (Data::FIELDS, "Data"),
+    (LanguageModel::FIELDS, "Task"),
+    (Forecast::FIELDS, "Task"),
+    (Vocabulary::FIELDS, "Text"),
+    (Tokenizer::FIELDS, "Text"),
+    (Model::FIELDS, "Model"),
+    (Training::FIELDS, "Training"),
+    (Export::FIELDS, "Export"),
+    (Card::FIELDS, "Card"),
+];
+
+/// Returns all keys of a recipe.
+pub fn fields() -> impl Iterator<Item = &'static Field> {
+    SECTIONS.into_iter().flat_map(|(fields, _)| fields)
+}
