@@ -123,7 +123,7 @@ fn after_three_starts_without_a_prompt_the_device_starts_without_a_model() {
     }
     let DebuggedDevice { console, .. } = &mut device;
     let start = console.boot();
-    let why = "error: no model: the device began anew 3 times in a row before its prompt stood";
+    let why = "error: no model: the last 3 starts failed before the prompt, so this one runs no model";
     assert!(start.contains(why), "{start}");
     assert!(console.ask("stats").contains("resets      3: 3 watchdog"), "{}", console.seen);
     assert!(console.ask("free prize").contains("error: no model"), "{}", console.seen);
