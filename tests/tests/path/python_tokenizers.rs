@@ -1,5 +1,5 @@
-//! `tokenizer.json` in Python's `tokenizers` package, which most people install. It runs regular expressions by Oniguruma,
-//! unlike the Rust crate that the trainer uses.
+//! `tokenizer.json` in Python's `tokenizers` package, which most people install. It runs regular expressions by
+//! Oniguruma, unlike the Rust crate that the trainer uses.
 
 use std::fmt::Write;
 use std::fs;
@@ -20,7 +20,8 @@ for text in json.load(open(sys.argv[2], encoding="utf-8")):
     print(json.dumps(tokenizer.encode(text).ids))
 "#;
 
-/// Texts that regular expression engines split differently: joined emoji, superscripts, fractions, digits of other scripts.
+/// Texts that regular expression engines split differently: joined emoji, superscripts, fractions, digits of other
+/// scripts.
 const HARD: [&str; 6] = [
     "ride 👩\u{200d}👩\u{200d}👧 home",
     "love ❤\u{fe0f}\u{200d}🔥 it :D",
@@ -37,8 +38,8 @@ fn the_python_package_gives_the_same_ids_as_the_trainer() {
     let mut texts: Vec<String> = TEXTS.iter().chain(&HARD).map(ToString::to_string).collect();
     texts.extend(random_texts().into_iter().filter_map(|bytes| String::from_utf8(bytes).ok()));
     let ordinary = texts.len();
-    // Each character of the first three planes between letters. Changes of case differ between Unicode versions, so lower-casing
-    // tokenizers do not read these.
+    // Each character of the first three planes between letters. Changes of case differ between Unicode versions, so
+    // lower-casing tokenizers do not read these.
     let characters: Vec<char> = ('\u{20}'..'\u{3_2000}').collect();
     texts.extend(characters.chunks(512).map(|chunk| {
         chunk.iter().fold(String::new(), |mut text, c| {
