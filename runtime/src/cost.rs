@@ -35,7 +35,6 @@ impl Cost {
 
 /// The bytes of a device file, by content. Their sum is the length of the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Flash {
     /// The safetensors header, including its length field.
     pub header: usize,
