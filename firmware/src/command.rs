@@ -133,7 +133,7 @@ pub static COMMANDS: [CommandInfo; 23] = [
     CommandInfo::new("selftest", "selftest", "run the model's stored examples; all logits must match"),
     CommandInfo::new("bench", "bench", "measure the clock ticks that a token takes"),
     CommandInfo::new("stats", "stats", "count lines, tokens and lost bytes; stack and resets"),
-    CommandInfo::new("stream", "stream", "send long texts: Ctrl-D ends one, Ctrl-X drops it, Ctrl-C leaves"),
+    CommandInfo::new("stream", "stream", "send long texts: Ctrl-D ends, Ctrl-X drops, Ctrl-C leaves"),
     CommandInfo::new("mode", "mode human|machine", "machine: numbered JSON answers with checksums")
         .with_choices(&["human", "machine"]),
     CommandInfo::new("echo", "echo on|off", "send typed characters back, or not").with_choices(&["on", "off"]),

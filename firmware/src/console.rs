@@ -30,7 +30,7 @@ use crate::stats::Stats;
 use crate::stream::Stream;
 use crate::terminal::print;
 
-/// How many streamed bytes are read from the port and passed to the runtime at once.
+/// The number of streamed bytes that are read from the port and passed to the runtime at once.
 const CHUNK: usize = 64;
 
 /// A console on a port.
@@ -51,9 +51,9 @@ pub struct Console<'m, P> {
     colors: Option<bool>,
     /// True if a terminal has answered the console's question.
     is_terminal: bool,
-    /// How much goes to the log.
+    /// The level of the log.
     level: Level,
-    /// How a language model's next token is drawn.
+    /// The parameters for drawing a language model's next token.
     sampling: Sampling,
     stats: Stats,
     /// True if the cursor is behind a prompt; false if it is at the beginning of a line, as after an answer for a

@@ -1,9 +1,9 @@
 //! CRC-32 as in zlib and Ethernet (IEEE 802.3), by which a host compares its file with the device's.
 
-use crc::{CRC_32_ISO_HDLC, Crc};
+use crc::{CRC_32_ISO_HDLC, Crc, NoTable};
 
-/// The algorithm with a table of 1 KB.
-const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+/// The algorithm without a table, which would take 1 KB of flash.
+const CRC: Crc<u32, NoTable> = Crc::<u32, NoTable>::new(&CRC_32_ISO_HDLC);
 
 /// The CRC-32 of `bytes`.
 pub fn crc32(bytes: &[u8]) -> u32 {

@@ -152,7 +152,7 @@ pub struct Engine<'m> {
     logits: &'m mut [i32],
     /// The time step being filled, for models that read numbers: `[channels]`.
     row: &'m mut [i32],
-    /// How many channels of it have come.
+    /// The number of its channels that have been filled.
     filled: usize,
     numbers: NumberParser,
     /// The first error in the numbers; nothing is read after it.
@@ -318,7 +318,7 @@ impl<'m> Engine<'m> {
         answer
     }
 
-    /// How many numbers a time step has; 0 for a model that reads tokens.
+    /// The number of values in a time step; 0 for a model that reads tokens.
     pub fn channels(&self) -> usize {
         self.row.len()
     }

@@ -1,4 +1,4 @@
-//! How much goes to the log.
+//! The level of the log.
 
 /// The log takes events of this level and of the levels before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

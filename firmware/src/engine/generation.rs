@@ -5,7 +5,7 @@ use tern_runtime::{Logits, Ranked, Sampler};
 use super::Engine;
 use crate::port::Port;
 
-/// How the next token is drawn.
+/// The parameters for drawing the next token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sampling {
     /// The random seed: the same seed gives the same text.

@@ -38,13 +38,11 @@ pub struct Detokenizer {
 impl Detokenizer {
     /// A detokenizer for tokens of this kind. `before` is the text that the tokens continue; it may be empty.
     pub fn new(kind: TokenizerKind, before: &[u8]) -> Self {
-        // The last character is at most four bytes long; one that begins earlier decodes to something that is replaced
-        // at once.
-        let mut last = None;
-        let mut utf8 = Utf8::new();
-        let start = before.len().saturating_sub(4);
-        before.get(start..).unwrap_or(&[]).iter().for_each(|&byte| utf8.feed(byte, |c| last = Some(c)));
-        utf8.finish(|c| last = Some(c));
+        let continuations = before.iter().rev().take(3).take_while(|&byte| byte & 0xc0 == 0x80).count();
+        let start = before.len().saturating_sub(continuations + 1);
+        // Broken UTF-8 counts as a character that is not white space.
+        let last = core::str::from_utf8(before.get(start..).unwrap_or(&[]))
+            .map_or(Some(char::REPLACEMENT_CHARACTER), |text| text.chars().next_back());
         let opens = |c| kind != TokenizerKind::Whitespace && opens(c);
         Detokenizer { kind, needs_space: last.is_some_and(|c| !c.is_whitespace() && !opens(c)), utf8: Utf8::new() }
     }
