@@ -237,7 +237,7 @@ pub fn log(level: Level, form: Form, out: &mut dyn Write) -> fmt::Result {
 
 /// Answers a line `quit` if the console does not run on a computer.
 pub fn quit(out: &mut dyn Write) -> fmt::Result {
-    write!(out, "a board cannot close your terminal: Ctrl-] leaves `tern console`, Ctrl-A Ctrl-X picocom")
+    write!(out, "Ctrl-] leaves `tern console`; other terminal programs have their own key")
 }
 
 /// Confirms that the streaming mode has begun.

@@ -15,15 +15,7 @@ const COLUMNS: usize = 120;
 const FORBIDDEN: [&str; 7] = ["What ", "Of ", "Whether ", "Who ", "All that ", "Where there ", "How "];
 
 /// Folders whose comments are still to be rewritten; their faults are counted but do not fail the check.
-const NOT_YET: [&str; 7] = [
-    "firmware/bench/",
-    "firmware/proof/",
-    "format/",
-    "fuzz/",
-    "nn/",
-    "runtime/",
-    "trainer/",
-];
+const NOT_YET: [&str; 7] = ["firmware/bench/", "firmware/proof/", "format/", "fuzz/", "nn/", "runtime/", "trainer/"];
 
 /// Checks all Rust files. `all` prints the faults of [`NOT_YET`] folders too.
 pub fn run(all: bool) -> Result<()> {

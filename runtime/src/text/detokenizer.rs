@@ -54,20 +54,27 @@ impl Detokenizer {
     /// # Errors
     /// Those of `out`.
     pub fn write(&mut self, id: u32, token: &str, out: &mut dyn Write) -> fmt::Result {
-        match self.kind {
-            TokenizerKind::Chars => out.write_str(token),
-            TokenizerKind::Bytes => match id.checked_sub(FIRST_BYTE_ID).map(u8::try_from) {
-                Some(Ok(byte)) => write_all(out, |sink| self.utf8.feed(byte, sink)),
-                _ => Ok(()),
-            },
-            TokenizerKind::Whitespace => self.write_word(token, false, false, out),
-            #[cfg(feature = "wordpiece")]
-            TokenizerKind::WordPiece if token.starts_with("##") => {
-                let piece = token.get(2..).unwrap_or("");
-                self.write_word(piece, true, piece.ends_with(opens), out)
+        let (word, joins_left) = match self.kind {
+            TokenizerKind::Bytes => {
+                return match id.checked_sub(FIRST_BYTE_ID).map(u8::try_from) {
+                    Some(Ok(byte)) => write_all(out, |sink| self.utf8.feed(byte, sink)),
+                    _ => Ok(()),
+                };
             }
-            _ => self.write_word(token, token.starts_with(closes), token.ends_with(opens), out),
+            TokenizerKind::Chars => (token, true),
+            TokenizerKind::Whitespace => (token, false),
+            #[cfg(feature = "wordpiece")]
+            TokenizerKind::WordPiece if token.starts_with("##") => (token.get(2..).unwrap_or(""), true),
+            _ => (token, token.starts_with(closes)),
+        };
+        if word.is_empty() {
+            return Ok(());
         }
+        if self.needs_space && !joins_left {
+            out.write_char(' ')?;
+        }
+        self.needs_space = self.kind == TokenizerKind::Whitespace || !word.ends_with(opens);
+        out.write_str(word)
     }
 
     /// Ends the text: a character of which bytes are missing becomes U+FFFD.
@@ -76,17 +83,6 @@ impl Detokenizer {
     /// Those of `out`.
     pub fn finish(&mut self, out: &mut dyn Write) -> fmt::Result {
         write_all(out, |sink| self.utf8.finish(sink))
-    }
-
-    fn write_word(&mut self, word: &str, joins_left: bool, joins_right: bool, out: &mut dyn Write) -> fmt::Result {
-        if word.is_empty() {
-            return Ok(());
-        }
-        if self.needs_space && !joins_left {
-            out.write_char(' ')?;
-        }
-        self.needs_space = !joins_right;
-        out.write_str(word)
     }
 }
 
