@@ -237,7 +237,7 @@ pub fn log(level: Level, form: Form, out: &mut dyn Write) -> fmt::Result {
 
 /// Answers a line `quit` if the console does not run on a computer.
 pub fn quit(out: &mut dyn Write) -> fmt::Result {
-    write!(out, "Ctrl-] leaves `tern console`; other terminal programs have their own key")
+    write!(out, "Ctrl-] leaves `tern console`")
 }
 
 /// Confirms that the streaming mode has begun.

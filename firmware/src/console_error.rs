@@ -119,8 +119,7 @@ impl Display for ConsoleError {
             ConsoleError::NoModel(refusal) => write!(f, "no model: {refusal}"),
             ConsoleError::TooLong(TooLong { found, kept }) => write!(
                 f,
-                "text too long: {found} tokens, a bidirectional model must keep them all and has room for {kept}; send it in parts, \
-                 or raise SCRATCH_BYTES in the board's file"
+                "text too long: {found} tokens, a bidirectional model must keep them all and has room for {kept}; send it in parts, or raise SCRATCH_BYTES"
             ),
             ConsoleError::Numbers(error) => write!(f, "numbers: {error}"),
             ConsoleError::OtherTask { info, found } => {

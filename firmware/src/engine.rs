@@ -82,10 +82,7 @@ impl fmt::Display for Refusal {
                 )
             }
             Refusal::NotRun => {
-                write!(
-                    f,
-                    "the model in the slot failed its checks; the lines after a reset say why. `load` another model"
-                )
+                write!(f, "the model failed its checks; the lines after a reset give the reason. `load` another one")
             }
             Refusal::RepeatedFailures => write!(
                 f,
@@ -95,8 +92,7 @@ impl fmt::Display for Refusal {
             Refusal::File(error) => write!(f, "the file in the model slot is refused: {error}"),
             Refusal::Scratch { needed, available } => write!(
                 f,
-                "the model and its answer need {needed} bytes of RAM, this board reserves {available}; use a smaller model, or raise \
-                 SCRATCH_BYTES in the board's file"
+                "the model and its answer need {needed} bytes of RAM, this board reserves {available}; use a smaller model or a larger SCRATCH_BYTES"
             ),
         }
     }

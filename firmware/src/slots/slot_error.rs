@@ -156,19 +156,15 @@ impl fmt::Display for SlotError {
             }
             SlotError::OtherKey { found, expected } => write!(
                 f,
-                "the model is signed with the key {}…, this firmware trusts {}; sign it with the private key of that one",
+                "the model is signed with the key {}…, this firmware trusts {}; sign it with that one's private key",
                 Hex(found),
                 Hex(expected)
             ),
-            SlotError::Signature => write!(
-                f,
-                "the signature is wrong: the model was changed after it was signed, or not signed with the key that it names"
-            ),
+            SlotError::Signature => {
+                write!(f, "the signature is wrong: the model was changed after signing, or signed with another key")
+            }
             SlotError::BadKey => {
-                write!(
-                    f,
-                    "the key in this firmware is not an Ed25519 public key; build the firmware with one from `tern key new`"
-                )
+                write!(f, "the firmware's key is not an Ed25519 public key; use one from `tern key new`")
             }
             SlotError::Downgrade { found, min_version } => write!(
                 f,
@@ -178,19 +174,18 @@ impl fmt::Display for SlotError {
             SlotError::Unfit(refusal) => write!(f, "{refusal}"),
             SlotError::Golden { exact, total } => write!(
                 f,
-                "{exact} of {total} golden examples exact: this device computes other results than `tern export`; export the model again \
-                 with the `tern` of this firmware's release"
+                "{exact} of {total} golden examples exact: this device computes other results than `tern export`; export again with the `tern` of this firmware"
             ),
             SlotError::Slow { seconds } => {
                 write!(
                     f,
-                    "the model's golden examples take longer than {seconds} s on this board; export it with shorter ones, or a smaller model"
+                    "its golden examples take longer than {seconds} s here; export shorter ones or a smaller model"
                 )
             }
             SlotError::Changed { found, expected } => write!(
                 f,
-                "the slot's checksum is {found:08x}, that of the model received was {expected:08x}: the flash was changed or is worn; \
-                 `load` the model again"
+                "the slot's checksum is {found:08x}, received was {expected:08x}: the flash was changed or is worn; \
+                 `load` it again"
             ),
             SlotError::Unfinished => {
                 write!(f, "its trial was interrupted by a reset or a loss of power; `activate` tries it again")
