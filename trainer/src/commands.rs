@@ -20,9 +20,13 @@ pub mod table;
 pub mod train;
 
 use crate::cli::{Cli, Command};
+use crate::device_file::DeviceFile;
 pub use crate::display::visible;
+use crate::float_model::FloatModel;
+use crate::model::Model;
 use crate::tasks::CommandOutput;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Why a command did not do its work.
@@ -79,6 +83,23 @@ fn chain(error: &anyhow::Error) -> String {
         _ if message.ends_with(&cause) => message,
         _ => format!("{message}: {cause}"),
     })
+}
+
+/// Loads the model at `path`: a model directory, which runs in floats, or a device file, which runs in integers. Prints the signer of a
+/// signed file.
+///
+/// # Errors
+///
+/// See [`LoadError`](crate::float_model::LoadError) and [`DeviceFileError`](crate::device_file::DeviceFileError).
+pub fn open_model(path: &Path) -> anyhow::Result<Box<dyn Model>> {
+    if !path.is_file() {
+        return Ok(Box::new(FloatModel::load(path)?));
+    }
+    let file = DeviceFile::open(path)?;
+    if let Some(signed) = file.signed() {
+        note(format_args!("{}: {signed}; signature not checked", path.display()));
+    }
+    Ok(Box::new(file))
 }
 
 /// Writes a line to stdout.

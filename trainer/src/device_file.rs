@@ -3,7 +3,7 @@
 mod device_config;
 
 use crate::float_model::Config;
-use crate::package::{Package, PackageError};
+use crate::package::{Package, PackageError, Signed};
 use crate::vocabulary::Vocabulary;
 use safetensors::SafeTensors;
 use serde::Serialize;
@@ -27,6 +27,7 @@ pub struct DeviceFile {
     loaded: Loaded,
     config: Config,
     vocabulary: Vocabulary,
+    signed: Option<Signed>,
 }
 
 /// Why a device file cannot be used.
@@ -89,8 +90,14 @@ impl DeviceFile {
         let bytes = std::fs::read(path).map_err(|source| DeviceFileError::Io { path: path.to_owned(), source })?;
         let package = Package::read(&bytes)
             .map_err(|source| DeviceFileError::Package { path: path.to_owned(), source: Box::new(source) })?;
-        DeviceFile::from_bytes(package.device_file)
-            .map_err(|error| DeviceFileError::Refused { path: path.to_owned(), source: Box::new(error) })
+        let file = DeviceFile::from_bytes(package.device_file)
+            .map_err(|error| DeviceFileError::Refused { path: path.to_owned(), source: Box::new(error) })?;
+        Ok(DeviceFile { signed: package.signed, ..file })
+    }
+
+    /// The version and the signer of a signed file.
+    pub fn signed(&self) -> Option<Signed> {
+        self.signed
     }
 
     /// Checks the bytes of a file.
@@ -105,7 +112,7 @@ impl DeviceFile {
         let labels: Vec<String> = model.labels().iter().map(str::to_owned).collect();
         let config = device_config::config(model, loaded.borrow_owner(), &labels);
         let vocabulary = device_config::vocabulary(model);
-        Ok(DeviceFile { loaded, config, vocabulary })
+        Ok(DeviceFile { loaded, config, vocabulary, signed: None })
     }
 
     /// The configuration, as the float model's `config.json` has it.

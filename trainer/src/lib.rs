@@ -5,28 +5,28 @@
 //! Whatever classifies texts, in floats or integers, is a [`classifier`]. A device is reached over a [`link`].
 
 pub mod baselines;
-pub mod checksum;
+mod checksum;
 pub mod cli;
 pub mod commands;
 pub mod data;
 pub mod device_file;
-pub mod display;
+mod display;
 pub mod embeddings;
 pub mod export;
 pub mod float_model;
 pub mod import;
-pub mod link;
+mod link;
 pub mod logits;
 pub mod metrics;
 pub mod model;
-pub mod package;
+mod package;
 pub mod packing;
 pub mod paint;
 pub mod quantize;
 pub mod recipe;
 pub mod report;
 pub mod tasks;
-pub mod tensorboard;
+mod tensorboard;
 pub mod tokenizer_json;
 pub mod train;
 pub mod vocabulary;

@@ -20,11 +20,11 @@ mod ymodem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-pub use client::{Client, ClientError, DeviceError, Info, ModelInfo, PROTOCOL};
+pub use client::{Client, ClientError, DeviceError, Info};
 pub use connection::{Connection, SendHalf};
 pub use link_error::{LinkError, OpenError};
 pub use qemu::{Emulation, INSTRUCTION_NS};
-pub use stream::{Answer, Left, Reply, Streaming};
+pub use stream::{Answer, Reply};
 pub use target::{LinkArgs, Target};
 
 /// A byte stream to a device and back.

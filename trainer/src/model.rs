@@ -124,12 +124,3 @@ pub struct DataFile<'a> {
     /// The names of the columns and the separator.
     pub columns: Columns,
 }
-
-/// Loads the model at `path`: a model directory, which runs in floats, or a device file, signed or not, which runs in integers.
-///
-/// # Errors
-///
-/// See [`LoadError`](crate::float_model::LoadError) and [`DeviceFileError`](crate::device_file::DeviceFileError).
-pub fn open(path: &Path) -> anyhow::Result<Box<dyn Model>> {
-    if path.is_file() { Ok(Box::new(DeviceFile::open(path)?)) } else { Ok(Box::new(FloatModel::load(path)?)) }
-}

@@ -52,38 +52,18 @@ pub struct Signed {
 /// Errors of a trailer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PackageError {
-    /// The trailer gives another length for the device file.
     #[error(
         "its signature is for a device file of {expected} bytes, but {found} bytes precede it; sign the device file again"
     )]
-    Length {
-        /// Bytes before the trailer.
-        found: usize,
-        /// The length that the trailer gives.
-        expected: usize,
-    },
-    /// The checksum of the trailer does not match the bytes.
+    Length { found: usize, expected: usize },
     #[error(
         "its checksum is {found:08x}, but the signed file had {expected:08x}: the file is damaged; copy or sign it again"
     )]
-    Checksum {
-        /// CRC-32 of the bytes.
-        found: u32,
-        /// CRC-32 that the trailer gives.
-        expected: u32,
-    },
-    /// The file has no trailer.
+    Checksum { found: u32, expected: u32 },
     #[error("it is not signed, so there is no signature to check; `tern sign` signs a device file")]
     Unsigned,
-    /// Another key signed the file.
     #[error("it was signed with key {}, expected key {}", hex(found), hex(expected))]
-    OtherKey {
-        /// Key id in the trailer.
-        found: [u8; KEY_ID_BYTES],
-        /// Key id of the given key.
-        expected: [u8; KEY_ID_BYTES],
-    },
-    /// The signature does not match.
+    OtherKey { found: [u8; KEY_ID_BYTES], expected: [u8; KEY_ID_BYTES] },
     #[error("its signature is wrong: the file was changed after signing, or another key signed it; do not use it")]
     Signature,
 }

@@ -19,7 +19,6 @@ use crate::checksum::crc32_hex;
 use crate::data;
 use crate::device_file::DeviceFile;
 use crate::link::{Client, Emulation, Info, Link, LinkArgs, Reply, catch_interrupts};
-use crate::package::Package;
 
 /// Number of texts that are sent before the first answer is due on a real device, so that the next text has arrived when an
 /// answer leaves.
@@ -66,11 +65,9 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
 fn work(args: &Args) -> anyhow::Result<()> {
     let path = args.file.display();
-    let bytes = std::fs::read(&args.file).with_context(|| path.to_string())?;
-    let package = Package::read(&bytes).with_context(|| path.to_string())?;
-    let file = DeviceFile::from_bytes(package.device_file).with_context(|| path.to_string())?;
+    let file = DeviceFile::open(&args.file)?;
     check_task(&args.file, file.model().config())?;
-    if let Some(signed) = package.signed {
+    if let Some(signed) = file.signed() {
         note(format_args!("{path}: {signed}; signature not checked"));
     }
     let samples = samples(args, file.labels())?;

@@ -1,8 +1,8 @@
 //! `tern compare`
 
 use super::table::TableArgs;
-use super::{Failure, print_output};
-use crate::model::{self, DataFile, Model};
+use super::{Failure, open_model, print_output};
+use crate::model::{DataFile, Model};
 use crate::tasks::{self, NamedModel};
 use anyhow::bail;
 use std::path::PathBuf;
@@ -50,7 +50,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn work(args: &Args) -> anyhow::Result<()> {
-    let [a, b] = [model::open(&args.a)?, model::open(&args.b)?];
+    let [a, b] = [open_model(&args.a)?, open_model(&args.b)?];
     let kind = |model: &dyn Model| (model.config().task, model.config().input);
     let ((task_a, input_a), (task_b, input_b)) = (kind(&*a), kind(&*b));
     if (task_a, input_a) != (task_b, input_b) {

@@ -1,8 +1,8 @@
 //! `tern eval`
 
 use super::table::TableArgs;
-use super::{Failure, print_output};
-use crate::model::{self, DataFile};
+use super::{Failure, open_model, print_output};
+use crate::model::DataFile;
 use crate::paint::Paint;
 use crate::tasks;
 use std::path::PathBuf;
@@ -45,7 +45,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn evaluate(args: &Args) -> anyhow::Result<()> {
-    let model = model::open(&args.model)?;
+    let model = open_model(&args.model)?;
     let data = DataFile { path: &args.data, columns: args.table.columns() };
     print_output(&tasks::handler_of(&*model).evaluate(&*model, &data, Paint::for_stdout())?, args.json)
 }

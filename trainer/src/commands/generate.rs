@@ -1,7 +1,7 @@
 //! `tern generate`
 
-use super::{Failure, print};
-use crate::model::{self, Sampling};
+use super::{Failure, open_model, print};
+use crate::model::Sampling;
 use crate::vocabulary::UNK;
 use anyhow::bail;
 use serde_json::json;
@@ -55,7 +55,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn work(args: &Args) -> anyhow::Result<()> {
-    let model = model::open(&args.model)?;
+    let model = open_model(&args.model)?;
     if model.config().task != Task::LanguageModel {
         let task = model.config().task.name();
         bail!("{}: its task is {task}, expected language-model", args.model.display());

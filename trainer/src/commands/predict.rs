@@ -1,7 +1,6 @@
 //! `tern predict`
 
-use super::{Failure, note, print_output};
-use crate::model;
+use super::{Failure, note, open_model, print_output};
 use crate::tasks::{self, PredictOptions};
 use anyhow::bail;
 use std::io::{BufRead, IsTerminal, stdin};
@@ -46,7 +45,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn work(args: &Args) -> anyhow::Result<()> {
-    let model = model::open(&args.model)?;
+    let model = open_model(&args.model)?;
     let options = PredictOptions { trace: args.trace, top: args.top };
     let predict = |input: &str| {
         let outputs = tasks::handler_of(&*model).predict(&*model, input, options)?;

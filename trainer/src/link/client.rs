@@ -26,56 +26,25 @@ const MAX_NOISE: usize = 160;
 /// Errors of talking with a device.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The connection failed.
     #[error(transparent)]
     Link(#[from] LinkError),
-    /// The device stopped answering.
     #[error(
         "the device sent nothing for {seconds} s while {waiting_for} was expected; the last bytes seen were {last_seen}"
     )]
-    Silent {
-        /// The answer that was due.
-        waiting_for: String,
-        /// The timeout.
-        seconds: f64,
-        /// The last bytes that came before.
-        last_seen: String,
-    },
-    /// The device does not answer as a Tern console.
+    Silent { waiting_for: String, seconds: f64, last_seen: String },
     #[error(
         "no tern console answers: `@mode machine` was sent {attempts} times, expected a line 0 {{\"mode\":\"machine\",…}}; \
          received: {last_seen}. Check the port, its speed (--baud), and that the device runs the tern-firmware of this release"
     )]
-    NoConsole {
-        /// Number of attempts.
-        attempts: u32,
-        /// The last bytes that came instead.
-        last_seen: String,
-    },
-    /// The device sent something that the protocol does not allow here.
+    NoConsole { attempts: u32, last_seen: String },
     #[error(
         "the device sent {found}, expected {expected}; bytes were lost or changed on the line, or its firmware uses another protocol"
     )]
-    Unexpected {
-        /// The bytes that came.
-        found: String,
-        /// The answer that the protocol asks for.
-        expected: String,
-    },
-    /// The device uses another version of the protocol.
+    Unexpected { found: String, expected: String },
     #[error("the device uses protocol {found}, expected {PROTOCOL}; use the `tern` and the firmware of one release")]
-    Protocol {
-        /// The device's version.
-        found: u64,
-    },
-    /// The device refuses the request.
+    Protocol { found: u64 },
     #[error("the device refuses `{request}`: {error}")]
-    Refused {
-        /// The request.
-        request: String,
-        /// The device's error.
-        error: DeviceError,
-    },
+    Refused { request: String, error: DeviceError },
 }
 
 /// An error that the device reports.
@@ -92,24 +61,18 @@ pub struct DeviceError {
 /// The answer to `info`: what a device runs.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Info {
-    /// Version of the protocol.
     pub protocol: u64,
-    /// Version of the firmware.
     pub firmware: String,
-    /// The board's name.
     pub board: String,
     /// Frequency of the ticks in Hz.
     pub clock_hz: u64,
-    /// The model that runs.
     pub model: Option<ModelInfo>,
-    /// The reason why no model runs.
     pub model_error: Option<String>,
 }
 
 /// The model in the answer to `info`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ModelInfo {
-    /// Name of the model.
     pub name: String,
     /// CRC-32 of the device file in eight hexadecimal digits.
     pub crc32: String,

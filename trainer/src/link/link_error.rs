@@ -6,23 +6,10 @@ use std::path::PathBuf;
 /// Errors of an open connection.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
-    /// The other end is gone.
     #[error("{link}: the device is gone: {reason}")]
-    Closed {
-        /// Name of the connection.
-        link: String,
-        /// The reason, as far as it is known.
-        reason: String,
-    },
-    /// The system reports an error in reading or writing.
+    Closed { link: String, reason: String },
     #[error("{link}: {error}")]
-    Io {
-        /// Name of the connection.
-        link: String,
-        /// The system's error.
-        error: io::Error,
-    },
-    /// The user pressed Ctrl-C.
+    Io { link: String, error: io::Error },
     #[error("interrupted")]
     Interrupted,
 }
@@ -30,22 +17,17 @@ pub enum LinkError {
 /// Errors of opening a connection.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// A file for the emulator cannot be read.
     #[error("{}: {error}{}", path.display(), hint(kind))]
     File {
-        /// The file.
         path: PathBuf,
         /// What the file is: `model`, `firmware` or `flash`.
         kind: &'static str,
-        /// The system's error.
         error: io::Error,
     },
-    /// The emulator's firmware is not built.
     #[error(
         "the emulated {board} has no firmware yet; this command builds it:\n    {command}\nor name another firmware with --firmware ELF"
     )]
     NoFirmware {
-        /// The board.
         board: &'static str,
         /// The command that builds the firmware.
         command: String,
@@ -53,43 +35,26 @@ pub enum OpenError {
     /// The emulated board cannot do what the options ask for, for the reason in the text.
     #[error("{0}")]
     Unsupported(String),
-    /// QEMU is not installed.
     #[error(
         "{program} was not found in PATH, expected QEMU 7.2 or later; on Debian or Ubuntu install it with\n    \
          sudo apt-get install --no-install-recommends {package}"
     )]
     NoQemu {
-        /// The program.
         program: &'static str,
         /// Debian's package of the program.
         package: &'static str,
     },
-    /// QEMU does not start.
     #[error("{program} does not start: {error}")]
-    Qemu {
-        /// The program.
-        program: &'static str,
-        /// The system's error.
-        error: io::Error,
-    },
-    /// The serial port cannot be opened.
+    Qemu { program: &'static str, error: io::Error },
     #[error("{port}: {error}; {}", available(ports))]
     Port {
-        /// The port.
         port: String,
-        /// The system's error.
         error: serialport::Error,
         /// The ports of this computer.
         ports: Vec<String>,
     },
-    /// The TCP connection fails.
     #[error("{address}: {error}; expected HOST:PORT of a device's console, for example 127.0.0.1:5555")]
-    Tcp {
-        /// The address.
-        address: String,
-        /// The system's error.
-        error: io::Error,
-    },
+    Tcp { address: String, error: io::Error },
 }
 
 fn hint(kind: &str) -> &'static str {

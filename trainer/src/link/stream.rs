@@ -17,11 +17,9 @@ const CAN: u8 = 0x18;
 pub struct Answer {
     /// `None` if no token of the text is in the vocabulary.
     pub label: Option<String>,
-    /// Number of the label.
     pub class: Option<usize>,
     /// `[classes]`, Q16.
     pub logits: Vec<i32>,
-    /// Number of tokens.
     pub tokens: u64,
     /// Number of tokens that are not in the vocabulary.
     pub unknown: u64,
@@ -32,7 +30,6 @@ pub struct Answer {
 /// The reply to a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// The answer.
     Answer(Answer),
     /// The device refused the text.
     Refused(DeviceError),
@@ -41,9 +38,7 @@ pub enum Reply {
 /// The device's counts at the end of the streaming mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct Left {
-    /// Bytes received.
     pub bytes: u64,
-    /// Texts answered.
     pub texts: u64,
 }
 

@@ -121,20 +121,9 @@ impl LinkArgs {
 /// A device, and how it is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// A board that QEMU emulates.
     Qemu(Emulation),
-    /// A board at a serial port.
-    Port {
-        /// Name of the port.
-        path: String,
-        /// Bits per second.
-        baud: u32,
-    },
-    /// A console at a TCP port.
-    Tcp {
-        /// HOST:PORT.
-        address: String,
-    },
+    Port { path: String, baud: u32 },
+    Tcp { address: String },
 }
 
 impl Target {

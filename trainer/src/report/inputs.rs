@@ -86,6 +86,7 @@ impl ReportInputs {
     }
 
     /// The content of `metrics.json`.
+    #[cfg(test)]
     pub fn metrics(&self) -> &Value {
         &self.metrics
     }
@@ -114,11 +115,14 @@ fn as_read(value: &Value) -> Value {
 }
 
 /// Reads a JSON file; `None` if it does not exist.
-fn json(path: &Path) -> Result<Option<Value>, ReadError> {
+fn json(path: &Path) -> anyhow::Result<Option<Value>> {
     let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(ReadError::Io { path: path.to_owned(), source }),
+        text => text.with_context(|| path.display().to_string())?,
     };
-    serde_json::from_str(&text).map(Some).map_err(|source| ReadError::Json { path: path.to_owned(), source })
+    let value = serde_json::from_str(&text);
+    value.map(Some).map_err(|error| {
+        let path = path.display();
+        anyhow!("{path}: {error}; expected the JSON that `tern train` and `tern export` write: train or export again")
+    })
 }
