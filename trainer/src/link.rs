@@ -20,7 +20,7 @@ mod ymodem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-pub use client::{Client, ClientError, DeviceError, Info};
+pub use client::{Client, DeviceError, Info};
 pub use connection::{Connection, SendHalf};
 pub use link_error::{LinkError, OpenError};
 pub use qemu::{Emulation, INSTRUCTION_NS};

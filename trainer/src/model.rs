@@ -6,15 +6,15 @@ mod float;
 pub use float::ranked_tokens;
 
 use crate::data::Columns;
-use crate::device_file::DeviceFile;
-use crate::float_model::{Config, FloatModel};
+use crate::float_model::Config;
 use crate::logits::Logits;
 use crate::nn::network::Input;
 use crate::train::{Guess, guesses_with};
 use crate::vocabulary::{UNK, Vocabulary};
 use std::path::Path;
 
-/// A trained model of any task, in floats ([`FloatModel`]) or in the device's integers ([`DeviceFile`]). No input can make it fail.
+/// A trained model of any task: a [`FloatModel`](crate::float_model::FloatModel), or a [`DeviceFile`](crate::device_file::DeviceFile) in
+/// the device's integers. No input can make it fail.
 pub trait Model: Sync {
     /// The configuration: task, sizes, labels, channels.
     fn config(&self) -> &Config;

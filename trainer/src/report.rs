@@ -14,7 +14,7 @@ mod task_report;
 mod tests;
 mod training_metrics;
 
-pub use inputs::{ReadError, ReportInputs, ValidationResult};
+pub use inputs::{ReportInputs, ValidationResult};
 pub use task_report::{Section, SummaryFigure, TaskReport, TaskWording};
 pub use training_metrics::{Measurements, TrainingMetrics};
 

@@ -4,6 +4,8 @@
 mod compare;
 #[path = "cli/lessons.rs"]
 mod lessons;
+#[path = "cli/signed.rs"]
+mod signed;
 #[path = "cli/tables.rs"]
 mod tables;
 #[path = "cli/tasks.rs"]

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::frame::{self, Frames};
+use super::frame::{self, FrameChecker};
 use super::stream::Streaming;
 use super::{Link, LinkError, quoted};
 
@@ -81,7 +81,7 @@ pub struct ModelInfo {
 }
 
 /// One event from a device in machine mode.
-pub(super) enum Item {
+pub(super) enum Event {
     /// An ACK byte of the streaming mode.
     Ack,
     /// The JSON of an answer.
@@ -98,13 +98,13 @@ pub struct Client<L> {
     taken: usize,
     /// The last bytes received, for error messages.
     seen: Vec<u8>,
-    pub(super) frames: Frames,
+    pub(super) frames: FrameChecker,
 }
 
 impl<L: Link> Client<L> {
     /// A client that gives up if the device sends nothing for `timeout` while an answer is due.
     pub fn new(link: L, timeout: Duration) -> Self {
-        Client { link, timeout, received: Vec::new(), taken: 0, seen: Vec::new(), frames: Frames::default() }
+        Client { link, timeout, received: Vec::new(), taken: 0, seen: Vec::new(), frames: FrameChecker::default() }
     }
 
     /// Brings a device in any state into machine mode.
@@ -124,7 +124,7 @@ impl<L: Link> Client<L> {
                 if let Some((0, value)) = framed_json(&line)
                     && value.get("mode") == Some(&"machine".into())
                 {
-                    self.frames = Frames::after(0);
+                    self.frames = FrameChecker::after(0);
                     return Ok(());
                 }
             }
@@ -146,7 +146,7 @@ impl<L: Link> Client<L> {
             if value.get("firmware").is_none() {
                 continue;
             }
-            self.frames = Frames::after(number);
+            self.frames = FrameChecker::after(number);
             return match value.get("protocol").and_then(Value::as_u64) {
                 Some(PROTOCOL) => parse(&value, WAITING_FOR),
                 found => Err(ClientError::Protocol { found: found.unwrap_or(0) }),
@@ -209,8 +209,8 @@ impl<L: Link> Client<L> {
     pub(super) fn answer(&mut self, request: &str) -> Result<Value, ClientError> {
         let waiting_for = format!("the answer to `{request}`");
         let line = match self.item(&waiting_for)? {
-            Item::Line(line) => line,
-            Item::Ack => return Err(ClientError::Unexpected { found: "ACK".to_owned(), expected: waiting_for }),
+            Event::Line(line) => line,
+            Event::Ack => return Err(ClientError::Unexpected { found: "ACK".to_owned(), expected: waiting_for }),
         };
         let value = json(&line).ok_or_else(|| unreadable(&line, &waiting_for))?;
         if value.get("error").is_some() {
@@ -221,16 +221,16 @@ impl<L: Link> Client<L> {
     }
 
     /// The next answer or ACK.
-    pub(super) fn item(&mut self, waiting_for: &str) -> Result<Item, ClientError> {
+    pub(super) fn item(&mut self, waiting_for: &str) -> Result<Event, ClientError> {
         let mut line = Vec::new();
         loop {
             match self.byte(Instant::now() + self.timeout)? {
                 None => return Err(self.silent(waiting_for)),
-                Some(ACK) if line.is_empty() => return Ok(Item::Ack),
+                Some(ACK) if line.is_empty() => return Ok(Event::Ack),
                 Some(b'\n') => {
                     line.pop_if(|last| *last == b'\r');
                     return match self.frames.take(&line) {
-                        Ok(json) => Ok(Item::Line(json.to_vec())),
+                        Ok(json) => Ok(Event::Line(json.to_vec())),
                         Err(fault) => Err(unreadable(&line, &format!("{waiting_for}; {fault}"))),
                     };
                 }
@@ -287,7 +287,7 @@ impl<L: Link> Client<L> {
 
 /// The number and the JSON object of a framed answer.
 fn framed_json(line: &[u8]) -> Option<(u32, Value)> {
-    let framed = frame::open(line).ok()?;
+    let framed = frame::parse(line).ok()?;
     Some((framed.number, json(framed.json)?))
 }
 

@@ -12,7 +12,7 @@ use super::{Link, LinkError, is_interrupted};
 
 /// Interval at which a waiting receiver checks for an interrupt.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// How long the other end may accept no byte.
+/// Time after which sending fails if the other end accepts no byte.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An open connection. A thread reads from it, so that waiting for bytes can time out.

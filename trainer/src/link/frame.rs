@@ -20,7 +20,7 @@ pub(super) struct Framed<'l> {
 ///
 /// # Errors
 /// A text about the fault if the line has another shape or a wrong checksum.
-pub(super) fn open(line: &[u8]) -> Result<Framed<'_>, String> {
+pub(super) fn parse(line: &[u8]) -> Result<Framed<'_>, String> {
     let shape = "its shape is not `NUMBER JSON REQUEST SUM`";
     let (before, sum) = cut_sum(line).ok_or(shape)?;
     let found = crc32(before);
@@ -42,7 +42,7 @@ fn cut_sum(line: &[u8]) -> Option<(&[u8], u32)> {
 
 /// Checks the numbers of answers, and that each belongs to the next request.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Frames {
+pub(super) struct FrameChecker {
     next: u32,
     /// Checksums of the requests that are not answered yet.
     requests: VecDeque<u32>,
@@ -50,10 +50,10 @@ pub(super) struct Frames {
     is_lost: bool,
 }
 
-impl Frames {
+impl FrameChecker {
     /// The state after the answer with this number, without a request to answer.
     pub fn after(number: u32) -> Self {
-        Frames { next: number.wrapping_add(1), ..Frames::default() }
+        FrameChecker { next: number.wrapping_add(1), ..FrameChecker::default() }
     }
 
     /// Registers a request that was sent: a line without its line end, or a streamed text.
@@ -61,14 +61,14 @@ impl Frames {
         self.requests.push_back(crc32(request));
     }
 
-    /// Stops checking which request an answer belongs to, until [`reset`](Frames::reset).
+    /// Stops checking which request an answer belongs to, until [`reset`](FrameChecker::reset).
     pub fn lose_requests(&mut self) {
         self.is_lost = true;
     }
 
     /// Forgets all requests.
     pub fn reset(&mut self) {
-        *self = Frames { next: self.next, ..Frames::default() };
+        *self = FrameChecker { next: self.next, ..FrameChecker::default() };
     }
 
     /// The JSON of the next answer.
@@ -76,7 +76,7 @@ impl Frames {
     /// # Errors
     /// A text about the fault if the frame, the number or the request is wrong.
     pub fn take<'l>(&mut self, line: &'l [u8]) -> Result<&'l [u8], String> {
-        let Framed { number, json, request } = open(line)?;
+        let Framed { number, json, request } = parse(line)?;
         if number != self.next {
             return Err(format!("its number is {number}, expected {}", self.next));
         }
@@ -104,18 +104,18 @@ mod tests {
 
     #[test]
     fn damaged_and_misplaced_answers_are_refused() {
-        let mut frames = Frames::after(6);
+        let mut frames = FrameChecker::after(6);
         frames.sent(b"info");
         frames.sent(b"help");
         let line = framed(7, r#"{"a":"b c"}"#, b"info");
-        assert_eq!(open(line.as_bytes()).unwrap().number, 7);
+        assert_eq!(parse(line.as_bytes()).unwrap().number, 7);
         for at in 0..line.len() {
             let mut damaged = line.clone().into_bytes();
             damaged[at] ^= 1;
             assert!(frames.clone().take(&damaged).is_err(), "byte {at}");
         }
         assert_eq!(frames.take(line.as_bytes()).unwrap(), br#"{"a":"b c"}"#);
-        let error = |frames: &Frames, line: String| frames.clone().take(line.as_bytes()).unwrap_err();
+        let error = |frames: &FrameChecker, line: String| frames.clone().take(line.as_bytes()).unwrap_err();
         assert!(error(&frames, framed(9, "{}", b"help")).contains("its number is 9, expected 8"));
         assert!(error(&frames, framed(8, "{}", b"helb")).contains("answers a request with the checksum"));
         let cut = framed(8, r#"{"error":"overflow"}"#, b"");

@@ -20,7 +20,7 @@ pub enum OpenError {
     #[error("{}: {error}{}", path.display(), hint(kind))]
     File {
         path: PathBuf,
-        /// What the file is: `model`, `firmware` or `flash`.
+        /// The kind of the file: `model`, `firmware` or `flash`.
         kind: &'static str,
         error: io::Error,
     },

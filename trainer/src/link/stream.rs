@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Link;
-use super::client::{Client, ClientError, DeviceError, ETX, Item, json, parse, unexpected, unreadable};
+use super::client::{Client, ClientError, DeviceError, ETX, Event, json, parse, unexpected, unreadable};
 
 const EOT: u8 = 0x04;
 const DLE: u8 = 0x10;
@@ -37,7 +37,7 @@ pub enum Reply {
 
 /// The device's counts at the end of the streaming mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub struct Left {
+pub struct StreamEnd {
     pub bytes: u64,
     pub texts: u64,
 }
@@ -60,14 +60,14 @@ pub struct Streaming<'c, L> {
 
 /// The answer to `stream`.
 #[derive(Deserialize)]
-struct Entered {
+struct StreamStart {
     window: u64,
     credit: u64,
 }
 
 impl<'c, L: Link> Streaming<'c, L> {
     pub(super) fn enter(client: &'c mut Client<L>) -> Result<Self, ClientError> {
-        let Entered { window, credit } = enter(client)?;
+        let StreamStart { window, credit } = enter(client)?;
         let (replies, outstanding) = (VecDeque::new(), 0);
         Ok(Streaming { client, window, credit, sent: 0, acknowledged: 0, outstanding, replies, answered: 0 })
     }
@@ -77,7 +77,7 @@ impl<'c, L: Link> Streaming<'c, L> {
     /// # Errors
     /// [`ClientError`] if the device stops answering or breaks the protocol.
     pub fn send(&mut self, text: &[u8]) -> Result<(), ClientError> {
-        let mut bytes = escaped(text);
+        let mut bytes = escape(text);
         bytes.push(EOT);
         self.client.frames.sent(text);
         self.outstanding += 1;
@@ -127,7 +127,7 @@ impl<'c, L: Link> Streaming<'c, L> {
         self.client.frames.lose_requests();
         self.end()?;
         self.client.frames.reset();
-        Entered { window: self.window, credit: self.credit } = enter(self.client)?;
+        StreamStart { window: self.window, credit: self.credit } = enter(self.client)?;
         (self.sent, self.acknowledged, self.outstanding, self.answered) = (0, 0, 0, 0);
         self.replies.clear();
         Ok(())
@@ -137,9 +137,9 @@ impl<'c, L: Link> Streaming<'c, L> {
     ///
     /// # Errors
     /// [`ClientError::Unexpected`] if the counts differ.
-    pub fn leave(mut self) -> Result<Left, ClientError> {
+    pub fn leave(mut self) -> Result<StreamEnd, ClientError> {
         let left = self.end()?;
-        let expected = Left { bytes: self.sent, texts: self.answered };
+        let expected = StreamEnd { bytes: self.sent, texts: self.answered };
         if left == expected {
             return Ok(left);
         }
@@ -149,7 +149,7 @@ impl<'c, L: Link> Streaming<'c, L> {
         })
     }
 
-    fn end(&mut self) -> Result<Left, ClientError> {
+    fn end(&mut self) -> Result<StreamEnd, ClientError> {
         const WAITING_FOR: &str = "the end of the streaming mode, with `bytes` and `texts`";
         // A control byte may exceed the window.
         self.sent += 1;
@@ -175,11 +175,11 @@ impl<'c, L: Link> Streaming<'c, L> {
     fn receive(&mut self, waiting_for: &str) -> Result<Option<Value>, ClientError> {
         let waiting_for = format!("{waiting_for} ({} of {} bytes acknowledged)", self.acknowledged, self.sent);
         let line = match self.client.item(&waiting_for)? {
-            Item::Ack => {
+            Event::Ack => {
                 self.acknowledge()?;
                 return Ok(None);
             }
-            Item::Line(line) => line,
+            Event::Line(line) => line,
         };
         let value = json(&line).ok_or_else(|| unreadable(&line, &waiting_for))?;
         if value.get("stream") == Some(&Value::Bool(false)) {
@@ -210,10 +210,10 @@ impl<'c, L: Link> Streaming<'c, L> {
     }
 }
 
-fn enter<L: Link>(client: &mut Client<L>) -> Result<Entered, ClientError> {
+fn enter<L: Link>(client: &mut Client<L>) -> Result<StreamStart, ClientError> {
     let value = client.request("stream")?;
     let shape = "the answer to `stream`, with `window` and `credit`";
-    let entered: Entered = parse(&value, shape)?;
+    let entered: StreamStart = parse(&value, shape)?;
     // With a window smaller than the credit the first ACK would never come.
     if entered.credit == 0 || entered.window < entered.credit {
         return Err(unexpected(&value, "a credit of at least 1 and a window of at least the credit"));
@@ -222,7 +222,7 @@ fn enter<L: Link>(client: &mut Client<L>) -> Result<Entered, ClientError> {
 }
 
 /// Escapes the control bytes in a text.
-fn escaped(text: &[u8]) -> Vec<u8> {
+fn escape(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len() + 1);
     for &byte in text {
         match byte {

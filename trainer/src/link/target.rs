@@ -73,7 +73,7 @@ fn seconds(text: &str) -> Result<f64, String> {
 }
 
 impl LinkArgs {
-    /// How long a device may be silent while an answer is due.
+    /// The time after which a device that sends nothing has failed, while an answer is due.
     pub fn timeout(&self) -> Duration {
         Duration::from_secs_f64(self.timeout)
     }

@@ -7,7 +7,9 @@ use proptest::prelude::*;
 use tern_runtime::Model;
 use tern_runtime::testing::{Aligned, Sizes, random_file};
 
+use super::client::ClientError;
 use super::fake_device::{CREDIT, FakeDevice, Fault, WINDOW};
+use super::stream::StreamEnd;
 use super::*;
 
 const TIMEOUT: Duration = Duration::from_millis(300);
@@ -232,7 +234,7 @@ fn a_restart_forgets_texts_without_a_reply() {
         streaming.send(b"free").unwrap();
         assert!(matches!(streaming.reply().unwrap(), Some(Reply::Answer(Answer { tokens: 1, unknown: 0, .. }))));
         let left = streaming.leave().unwrap();
-        assert_eq!(left, Left { bytes: 6, texts: 1 });
+        assert_eq!(left, StreamEnd { bytes: 6, texts: 1 });
     });
     assert!(most <= WINDOW + 1 && most > CREDIT);
 }

@@ -63,7 +63,7 @@ pub fn nothing() -> Markup {
     html! {}
 }
 
-/// How a number is written.
+/// A function that writes a number.
 pub type Format = fn(f64) -> String;
 
 /// A share as a percentage.

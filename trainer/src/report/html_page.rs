@@ -122,7 +122,7 @@ impl HtmlPage<'_> {
         }
     }
 
-    /// How the epoch was chosen, and how uncertain the figures are.
+    /// Notes on the choice of the epoch, the uncertainty of the figures, and training texts in the validation split.
     fn caveats(&self) -> Markup {
         let is_leaked = self.number("/validation/also_in_training").is_some_and(|leaked| leaked > 0.0);
         html! {

@@ -6,8 +6,9 @@ use super::task_report::TaskReport;
 use super::training_metrics::TrainingMetrics;
 use crate::float_model::{Config, FloatModel, files};
 use crate::recipe::Recipe;
+use anyhow::{Context, anyhow};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// The inputs of a page and a card.
@@ -28,27 +29,6 @@ pub struct ValidationResult {
     pub report: Arc<dyn TaskReport>,
 }
 
-/// Errors of reading the inputs from a model directory.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// A file cannot be read.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's error.
-        source: std::io::Error,
-    },
-    /// A file is not JSON.
-    #[error("{}: {source}; expected the JSON that `tern train` and `tern export` write: train or export again", path.display())]
-    Json {
-        /// The file.
-        path: PathBuf,
-        /// The parser's error.
-        source: serde_json::Error,
-    },
-}
-
 impl ReportInputs {
     /// The inputs after a training of `model`.
     pub fn new(model: &FloatModel, recipe: &Recipe, metrics: &TrainingMetrics) -> Self {
@@ -66,8 +46,8 @@ impl ReportInputs {
     ///
     /// # Errors
     ///
-    /// See [`ReadError`].
-    pub fn read(dir: &Path, model: &FloatModel, validation: ValidationResult) -> Result<Self, ReadError> {
+    /// If a file cannot be read or is not JSON.
+    pub fn read(dir: &Path, model: &FloatModel, validation: ValidationResult) -> anyhow::Result<Self> {
         let ValidationResult { metrics: computed, report } = validation;
         let mut metrics = json(&dir.join(files::METRICS))?.unwrap_or_else(|| json!({}));
         let known = metrics.get("validation").filter(|known| !known.is_null());

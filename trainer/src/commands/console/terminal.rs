@@ -63,7 +63,7 @@ fn send_keys(mut keyboard: impl Read, mut sending: SendHalf) -> anyhow::Result<(
             None => return Ok(()),
             Some(end) => {
                 sending.send(&typed[..end])?;
-                // The word stands in the device's line, but is not a text.
+                // Ctrl-C discards the `quit` or `exit` in the device's line.
                 return Ok(if typed[end] == LEAVE { () } else { sending.send(&[ETX])? });
             }
         }

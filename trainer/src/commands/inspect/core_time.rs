@@ -1,22 +1,21 @@
-//! How long a token takes on a core, from what `cargo xtask bench device` counted.
+//! Estimates the time of a token on each core from the instructions that `cargo xtask bench device` counted.
 
 use serde_json::{Value, json};
 use tern_runtime::Model;
 
-/// Counted instructions: a row a core, cell, packing and size.
+/// The counts of `cargo xtask bench device`: one row for each core, cell, packing and size.
 const COUNTED: &str = include_str!("../../../../xtask/golden/bench_device.json");
 
-/// Instructions a token, and milliseconds at a clock of `hertz`, for each core that is counted; one instruction a cycle, which flash with wait
-/// states makes longer.
+/// The instructions and the milliseconds of a token for each core, at a clock of `hertz` and one instruction a cycle; flash with wait
+/// states takes longer.
 ///
-/// Of the rows with the model's cells and packing, the one of the nearest size says how many instructions a multiply-accumulate takes with
-/// all that a step does beside.
+/// The instructions per multiply-accumulate are those of the counted model with the same cell and packing and the nearest size.
 pub fn by_core(model: &Model<'_>, hertz: f64) -> Value {
     let counted: Value = serde_json::from_str(COUNTED).unwrap_or_default();
     let rows = counted["rows"].as_array().map_or(&[][..], Vec::as_slice);
     let config = model.config();
-    // Plain cells with max(0, x) take as long as those with tanh.
-    let module = config.cell.module();
+    // A plain cell takes as long with ReLU as with tanh, and is counted once.
+    let cell = config.cell.module();
     let size = (config.embedding_dim + config.hidden_size) as u64;
     let distance = |row: &Value| {
         let counted = row["embedding"].as_u64().unwrap_or(0) + row["hidden"].as_u64().unwrap_or(0);
@@ -24,17 +23,16 @@ pub fn by_core(model: &Model<'_>, hertz: f64) -> Value {
     };
     let mut cores: Vec<&Value> = rows.iter().map(|row| &row["core"]).collect();
     cores.dedup();
-    let of_core = |core: &Value| {
-        let alike =
-            |row: &&Value| row["core"] == *core && row["cell"] == module && row["packing"] == model.packing().name();
-        let nearest = rows.iter().filter(alike).min_by_key(|row| distance(row))?;
+    let estimate = |core: &Value| {
+        let is_alike =
+            |row: &&Value| row["core"] == *core && row["cell"] == cell && row["packing"] == model.packing().name();
+        let nearest = rows.iter().filter(is_alike).min_by_key(|row| distance(row))?;
         let instructions = nearest["insn_per_mac"].as_f64()? * model.macs_per_token() as f64;
         let milliseconds = (instructions / hertz * 1e6).round() / 1e3;
-        Some(
-            json!({ "core": core, "instructions_per_token": instructions.round() as u64, "ms_per_token": milliseconds }),
-        )
+        let instructions = instructions.round() as u64;
+        Some(json!({ "core": core, "instructions_per_token": instructions, "ms_per_token": milliseconds }))
     };
-    cores.into_iter().filter_map(of_core).collect()
+    cores.into_iter().filter_map(estimate).collect()
 }
 
 #[cfg(test)]
@@ -43,7 +41,7 @@ mod tests {
     use tern_runtime::testing::{Sizes, random_file};
 
     #[test]
-    fn a_model_as_large_as_a_counted_one_takes_as_long() {
+    fn a_model_of_a_counted_size_gets_the_counted_instructions() {
         let sizes = Sizes { embedding_dim: 20, hidden_size: 64, classes: 2 };
         let file = random_file(1, sizes, "0");
         let model = Model::from_bytes(&file).unwrap();
@@ -52,11 +50,11 @@ mod tests {
         assert!(cores.len() >= 4, "{cores:?}");
         let counted: Value = serde_json::from_str(COUNTED).unwrap();
         for core in cores {
-            let alike = |row: &&Value| {
+            let is_alike = |row: &&Value| {
                 let size = (row["embedding"].as_u64(), row["hidden"].as_u64());
                 row["core"] == core["core"] && size == (Some(20), Some(64)) && row["packing"] == model.packing().name()
             };
-            let row = counted["rows"].as_array().unwrap().iter().find(alike).unwrap();
+            let row = counted["rows"].as_array().unwrap().iter().find(is_alike).unwrap();
             let expected = row["instructions"].as_f64().unwrap() / row["steps"].as_f64().unwrap();
             let found = core["instructions_per_token"].as_f64().unwrap();
             assert!((found / expected - 1.0).abs() < 1e-3, "{found}, counted {expected}");

@@ -117,7 +117,7 @@ fn of_model(key: &str) -> String {
     if key == "parameters" { "/parameters".to_owned() } else { format!("/validation/{key}") }
 }
 
-/// How a metric of an epoch is written.
+/// The format of a metric of an epoch.
 fn epoch_format(key: &str) -> fn(f64) -> String {
     match key {
         "epoch" => count,
