@@ -57,7 +57,7 @@ fn validate(dir: &Path, model: &FloatModel) -> ValidationResult {
     tasks::handler_of(model).validate(model, dir).unwrap()
 }
 
-fn read_inputs(dir: &Path) -> Result<ReportInputs, ReadError> {
+fn read_inputs(dir: &Path) -> anyhow::Result<ReportInputs> {
     let model = FloatModel::load(dir).unwrap();
     ReportInputs::read(dir, &model, validate(dir, &model))
 }
