@@ -98,13 +98,8 @@ pub enum PrepareError {
 /// # Errors
 ///
 /// See [`PrepareError`].
-<<<<<<< HEAD
 pub fn prepare(recipe: &mut Recipe) -> Result<Prepared, PrepareError> {
     let data = recipe.data.clone();
-=======
-pub fn prepare(recipe: &Recipe) -> Result<Prepared, PrepareError> {
-    let data = &recipe.data;
->>>>>>> f6131cd (runtime: a smaller detokenizer)
     let columns = Columns { text: data.text_column.clone(), label: data.label_column.clone(), layout: data.layout() };
     let path = data.train.clone();
     let rows = data::read(&path, &columns)?;
