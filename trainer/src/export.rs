@@ -23,7 +23,7 @@ use crate::quantize::calibrate::{self, Statistics, calibrate};
 use crate::quantize::{self, Golden, QuantizeError, Widths};
 use safetensors::SafeTensors;
 use serde::Serialize;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use tern_runtime::{Packing, write::folded};
 
@@ -187,29 +187,6 @@ pub fn check_output(path: &Path) -> anyhow::Result<()> {
         ),
         Err(error) => Err(anyhow::Error::new(error).context(path.display().to_string())),
     }
-}
-
-/// Writes a file whole or not at all: to a temporary one beside it, synced, then renamed.
-///
-/// # Errors
-///
-/// What the system says.
-pub fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // As any other new file: what the umask leaves of it.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder.prefix(".tern-").suffix(".tmp").tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    #[cfg(unix)]
-    std::fs::File::open(folder)?.sync_all()?;
-    Ok(())
 }
 
 #[cfg(test)]

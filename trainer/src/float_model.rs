@@ -1,16 +1,16 @@
-//! A trained model in floats, and the folder it lives in.
+//! A trained model in floats, and the model directory that stores it.
 //!
-//! | file | what |
+//! | file | content |
 //! |---|---|
 //! | `model.safetensors` | the weights, F32, with the names and gate orders of a PyTorch `state_dict` |
-//! | `config.json` | what the model is: [`Config`] |
-//! | `tokenizer.json` | the vocabulary, for the `tokenizers` library |
-//! | `calibration.csv` | training rows by which an export measures the ranges of activations |
-//! | `validation.csv` | the held-out rows, so that later figures speak of the same ones |
-//! | `log.jsonl` | how the training went, an object a line |
-//! | `calibration.txt`, `validation.txt` | in their place, of a language model |
-//! | `recipe.toml`, `metrics.json`, `README.md`, `report.html` | how it was made, and how well it came out |
-//! | `export.json` | what the last export said of itself |
+//! | `config.json` | the configuration: [`Config`] |
+//! | `tokenizer.json`, `tokenizer_config.json` | the vocabulary, for the `tokenizers` and `transformers` libraries |
+//! | `calibration.csv` | training rows with which an export measures the ranges of activations |
+//! | `validation.csv` | the validation split, so that later commands measure on the same rows |
+//! | `log.jsonl` | the metrics of each epoch, one object a line |
+//! | `calibration.txt`, `validation.txt` | the same for a language model |
+//! | `recipe.toml`, `metrics.json`, `README.md`, `report.html` | the recipe, the metrics, the model card and the report |
+//! | `export.json` | the figures of the last export |
 
 mod config;
 mod directory;
@@ -34,37 +34,40 @@ use tern_format::Input;
 pub mod files {
     /// The weights.
     pub const WEIGHTS: &str = "model.safetensors";
-    /// What the model is.
+    /// The configuration.
     pub const CONFIG: &str = "config.json";
     /// The vocabulary.
     pub const TOKENIZER: &str = "tokenizer.json";
+    /// The special tokens, for the transformers library.
+    pub const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
     /// Training rows for calibration.
     pub const CALIBRATION: &str = "calibration.csv";
-    /// Held-out rows.
+    /// The validation rows.
     pub const VALIDATION: &str = "validation.csv";
-    /// The end of the text that a language model learnt from, held out.
+    /// The validation text of a language model.
     pub const VALIDATION_TEXT: &str = "validation.txt";
-    /// The beginning of that text.
+    /// Training text for calibration.
     pub const CALIBRATION_TEXT: &str = "calibration.txt";
     /// The complete recipe.
     pub const RECIPE: &str = "recipe.toml";
-    /// Figures of the training.
+    /// The metrics of the training.
     pub const METRICS: &str = "metrics.json";
     /// The model card.
     pub const CARD: &str = "README.md";
     /// The report.
     pub const REPORT: &str = "report.html";
-    /// How the training went.
+    /// The log of the training.
     pub const LOG: &str = "log.jsonl";
-    /// Figures of the last export.
+    /// The figures of the last export.
     pub const EXPORT: &str = "export.json";
-    /// All of them.
-    pub const ALL: [&str; 13] = [
+    /// All files of a model directory.
+    pub const ALL: [&str; 14] = [
         VALIDATION_TEXT,
         CALIBRATION_TEXT,
         WEIGHTS,
         CONFIG,
         TOKENIZER,
+        TOKENIZER_CONFIG,
         CALIBRATION,
         VALIDATION,
         RECIPE,
@@ -88,11 +91,11 @@ pub struct FloatModel {
 }
 
 impl FloatModel {
-    /// Puts a model together. The tokenizer is that of the vocabulary, whatever `config` says.
+    /// Builds a model. The tokenizer of the vocabulary replaces that of `config`.
     ///
     /// # Errors
     ///
-    /// Where the weights do not have the shapes that `config` asks for.
+    /// If the shapes of the weights do not match `config`.
     pub fn new(
         mut config: Config,
         vocabulary: Vocabulary,
@@ -108,7 +111,7 @@ impl FloatModel {
         Ok(FloatModel { config, vocabulary, weights, calibration, validation, network })
     }
 
-    /// What the model is.
+    /// The configuration.
     pub fn config(&self) -> &Config {
         &self.config
     }
@@ -128,12 +131,12 @@ impl FloatModel {
         &self.weights
     }
 
-    /// Training rows for calibration, at most 512. Empty where the directory has none, and of all but classifiers of text.
+    /// At most 512 training rows for calibration. Empty if the directory has none, and for other tasks than text classification.
     pub fn calibration(&self) -> &[Example] {
         &self.calibration
     }
 
-    /// The rows that were held out of the training. Empty where the directory has none, and of all but classifiers of text.
+    /// The validation rows. Empty if the directory has none, and for other tasks than text classification.
     pub fn validation(&self) -> &[Example] {
         &self.validation
     }

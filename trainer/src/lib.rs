@@ -1,8 +1,8 @@
-//! Trains recurrent models on text.
+//! Trains small recurrent models and exports them for microcontrollers: the library behind the `tern` command.
 //!
-//! A [`recipe`] names the data and every setting. Labelled texts ([`data`]) become ids ([`vocabulary`]), ids become
-//! logits ([`nn`]), and [`train`] makes a model directory ([`float_model`]) of it, with a [`report`].
-//! Whatever classifies texts, in floats or integers, is a [`classifier`]. A device is reached over a [`link`].
+//! A [`recipe`] names the data and every setting. [`tasks`] prepares the data of each task, [`train`] trains the network of
+//! [`nn`], and the result is a model directory ([`float_model`]) with a [`report`]. [`export`] quantises it to a [`device_file`].
+//! Both are a [`model`], which [`commands`] evaluate, compare and run. A device is reached over a [`link`].
 
 pub mod baselines;
 mod checksum;
@@ -30,6 +30,7 @@ mod tensorboard;
 pub mod tokenizer_json;
 pub mod train;
 pub mod vocabulary;
+pub mod write_file;
 
 pub use tern_nn as nn;
 pub use tern_nn::{architecture, denormals, weights};

@@ -1,45 +1,45 @@
-//! Figures of merit of a classifier on labelled texts.
+//! The metrics of a classifier: accuracy, loss, precision, recall and F1, all computed from a confusion matrix.
 
 pub use tern_nn::objective::argmax;
 
 use serde::Serialize;
 
-/// log softmax of `logits`, in f64.
+/// The logarithm of the softmax of `logits`.
 pub fn log_softmax(logits: impl Iterator<Item = f64> + Clone) -> Vec<f64> {
     let max = logits.clone().fold(f64::NEG_INFINITY, f64::max);
     let total: f64 = logits.clone().map(|logit| (logit - max).exp()).sum();
     logits.map(|logit| logit - max - total.ln()).collect()
 }
 
-/// How a classifier did: counts, from which every figure follows.
+/// The confusion matrix and the total loss of a classifier.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     /// `confusion[label][predicted]`: number of examples.
     confusion: Vec<Vec<usize>>,
-    /// Sum over the examples of -ln p(label).
+    /// The sum of -ln p(label) over the examples.
     total_loss: f64,
 }
 
-/// The figures of one class.
+/// The metrics of one class.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClassFigures {
-    /// Of the examples predicted to be in the class, the share that is. 0 where there is none.
+    /// The share of correct ones among the predictions of this class. 0 without predictions.
     pub precision: f64,
-    /// Of the examples in the class, the share that was predicted to be. 0 where there is none.
+    /// The share of correct predictions among the examples of this class. 0 without examples.
     pub recall: f64,
-    /// The harmonic mean of the two.
+    /// The harmonic mean of precision and recall.
     pub f1: f64,
     /// Number of examples in the class.
     pub support: usize,
 }
 
 impl Evaluation {
-    /// Nothing counted yet.
+    /// An empty confusion matrix for so many labels.
     pub fn new(labels: usize) -> Self {
         Evaluation { confusion: vec![vec![0; labels]; labels], total_loss: 0.0 }
     }
 
-    /// Counts one example: its label, the label predicted, and -ln of the probability that its label was given.
+    /// Adds an example. `loss`: -ln of the predicted probability of its label.
     pub fn add(&mut self, label: usize, predicted: usize, loss: f64) {
         self.confusion[label][predicted] += 1;
         self.total_loss += loss;
@@ -63,17 +63,17 @@ impl Evaluation {
         self.confusion.iter().flatten().sum()
     }
 
-    /// Number of examples that were predicted right.
+    /// Number of correct predictions.
     pub fn correct(&self) -> usize {
         (0..self.confusion.len()).map(|label| self.confusion[label][label]).sum()
     }
 
-    /// Share of examples that were predicted right.
+    /// The share of correct predictions.
     pub fn accuracy(&self) -> f64 {
         share(self.correct(), self.examples())
     }
 
-    /// Accuracy of always naming the most frequent label.
+    /// The accuracy of always predicting the most frequent label.
     pub fn majority_accuracy(&self) -> f64 {
         share(self.confusion.iter().map(|row| row.iter().sum()).max().unwrap_or(0), self.examples())
     }
@@ -83,24 +83,24 @@ impl Evaluation {
         self.total_loss / self.examples().max(1) as f64
     }
 
-    /// The figures of each class.
+    /// The metrics of each class.
     pub fn per_class(&self) -> Vec<ClassFigures> {
         (0..self.confusion.len())
             .map(|label| {
-                let right = self.confusion[label][label];
+                let correct = self.confusion[label][label];
                 let support = self.confusion[label].iter().sum();
                 let predicted: usize = self.confusion.iter().map(|row| row[label]).sum();
                 ClassFigures {
-                    precision: share(right, predicted),
-                    recall: share(right, support),
-                    f1: share(2 * right, predicted + support),
+                    precision: share(correct, predicted),
+                    recall: share(correct, support),
+                    f1: share(2 * correct, predicted + support),
                     support,
                 }
             })
             .collect()
     }
 
-    /// Mean F1 over the classes that occur.
+    /// The mean F1 over the classes that have examples.
     pub fn macro_f1(&self) -> f64 {
         let classes: Vec<ClassFigures> = self.per_class().into_iter().filter(|class| class.support > 0).collect();
         classes.iter().map(|class| class.f1).sum::<f64>() / classes.len().max(1) as f64
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_of_a_small_table() {
+    fn metrics_of_four_examples() {
         let mut evaluation = Evaluation::new(3);
         for (label, predicted) in [(0, 0), (0, 0), (0, 1), (1, 1)] {
             evaluation.add(label, predicted, 0.5);
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_no_division_by_zero() {
+    fn the_metrics_of_no_examples_are_0() {
         let evaluation = Evaluation::new(2);
         assert_eq!((evaluation.accuracy(), evaluation.loss(), evaluation.macro_f1()), (0.0, 0.0, 0.0));
     }

@@ -18,9 +18,9 @@ pub use inputs::{ReportInputs, ValidationResult};
 pub use task_report::{Section, SummaryFigure, TaskReport, TaskWording};
 pub use training_metrics::{Measurements, TrainingMetrics};
 
-use crate::export::write_file;
 use crate::float_model::{FloatModel, files};
 use crate::recipe::Recipe;
+use crate::write_file::write_file;
 use anyhow::Context;
 use std::path::Path;
 

@@ -1,21 +1,22 @@
-//! `tern export`
+//! `tern export`: quantises a model directory to a device file.
 
 use super::table::TableArgs;
 use super::{Failure, note, print};
-use crate::export::{Material, Options, PartCost, Report, check_golden, check_output, export, write_file};
+use crate::export::{Material, Options, PartCost, Report, check_golden, check_output, export};
 use crate::float_model::{FloatModel, files};
 use crate::packing;
 use crate::quantize::{Bits, Widths};
 use crate::recipe::Recipe;
 use crate::report;
 use crate::tasks;
+use crate::write_file::write_file;
 use anyhow::{Context, bail};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tern_format::Input;
 
-/// Golden texts that one may name: more would keep a device busy for too long.
+/// Largest number of golden examples. More would make the device's self-test too slow.
 const GOLDEN_LINES: usize = 64;
 
 /// Options of `tern export`.
@@ -29,8 +30,8 @@ Examples:
   tern export models/spam -o spam.safetensors --embedding-bits 4
   tern export models/spam -o spam.safetensors --recurrent-bits 16
 
-The file carries short texts with their exact logits, by which a device tests itself. Without
---golden they are training texts.")]
+The file contains golden examples: short texts with their exact logits, for the self-test of the
+device. Without --golden they are training texts.")]
 pub struct Args {
     /// Model directory
     #[arg(value_name = "DIR")]
@@ -38,25 +39,25 @@ pub struct Args {
     /// Device file to write
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
-    /// Table of labelled texts by which float and integers are compared [default: DIR/validation.csv]
+    /// Data on which floats and integers are compared [default: the validation split in DIR]
     #[arg(long, value_name = "DATA.csv")]
     pub data: Option<PathBuf>,
     /// Layout of the table.
     #[command(flatten)]
     pub table: TableArgs,
-    /// Texts for the device's own test, one a line, at most 64
+    /// Texts for the golden examples, one per line, at most 64
     #[arg(long, value_name = "FILE")]
     pub golden: Option<PathBuf>,
-    /// How the recurrent weights lie, for whose instructions; results are the same [default: paired16 where it fits]
+    /// Memory layout of the recurrent weights; results are the same [default: paired16 if possible]
     #[arg(long, value_name = "PACKING", value_enum)]
     pub packing: Option<packing::Choice>,
-    /// Bits of the embedding's weights: 4, 8 or 16 [default: the recipe's, else 8]
+    /// Bits of the embedding: 4, 8 or 16 [default: the recipe's, else 8]
     #[arg(long, value_name = "BITS", value_parser = bits)]
     pub embedding_bits: Option<Bits>,
-    /// Bits of the recurrent layers' weights: 4, 8 or 16; 4 and 16 lie in the packing `rows` [default: the recipe's, else 8]
+    /// Bits of the recurrent weights: 4, 8 or 16; 4 and 16 need the packing `rows` [default: the recipe's, else 8]
     #[arg(long, value_name = "BITS", value_parser = bits)]
     pub recurrent_bits: Option<Bits>,
-    /// Bytes for a table of frequent tokens' input halves, ready-made: 32KB, 1MB, 4096. Results are the same, in fewer instructions
+    /// Bytes for folded tokens, whose input projection is precomputed: 32KB, 1MB, 4096. Faster, with the same results
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub fold: Option<usize>,
     /// Print the figures as one JSON object on stdout
@@ -68,7 +69,7 @@ pub struct Args {
 ///
 /// # Errors
 ///
-/// Where the model or a table cannot be read, the weights do not fit the format, or the file cannot be written.
+/// If the model or the data cannot be read, the weights do not fit the format, or the file cannot be written.
 pub fn run(args: &Args) -> Result<(), Failure> {
     Ok(work(args)?)
 }
@@ -79,11 +80,7 @@ fn work(args: &Args) -> anyhow::Result<()> {
     let material = Material::of(&model, &args.model, args.data.as_deref(), &args.table.columns())?;
     let golden = match &args.golden {
         Some(path) if model.config().input == Input::Values => {
-            bail!(
-                "{}: golden texts are for models that read text; {} reads numbers",
-                path.display(),
-                args.model.display()
-            )
+            bail!("{}: --golden is for models that read text; {} reads numbers", path.display(), args.model.display())
         }
         Some(path) => golden_texts(path)?,
         None => vec![],
@@ -105,32 +102,31 @@ fn work(args: &Args) -> anyhow::Result<()> {
     let (device, report) =
         export(&model, &material, &golden, options, &|stage| stages.tell(stage)).with_context(|| name.to_string())?;
     write_file(&args.output, device.bytes()).with_context(|| args.output.display().to_string())?;
-    // What the file is for is done: that the report cannot be written is no reason to fail.
+    // The device file is written, so that a failure to write the report is only a warning.
     let validated = tasks::handler_of(&model).validate(&model, &args.model);
     match validated.and_then(|result| report::add_export(&args.model, &model, result, &serde_json::to_value(&report)?))
     {
         Ok(true) => {}
-        Ok(false) => note(format_args!("note: {name}/README.md was changed by hand: left as it is")),
-        Err(error) => note(format_args!("warning: the report was not renewed: {error:#}")),
+        Ok(false) => note(format_args!("note: {name}/README.md was changed by hand and is kept")),
+        Err(error) => note(format_args!("warning: the report was not updated: {error:#}")),
     }
     if args.json {
         return print(serde_json::to_string(&report)?);
     }
     to_text(&report, &args.output).iter().try_for_each(print)?;
     report_of_parts(&report).iter().try_for_each(print)?;
-    let of_training = if args.golden.is_none() { " of the training data; --golden FILE takes others" } else { "" };
-    print(format_args!(
-        "golden texts     {}{of_training}: the file carries them for the device's own test",
-        report.golden_texts
-    ))
+    let source = if args.golden.is_none() { " from the training data" } else { "" };
+    print(format_args!("golden examples  {}{source}, for the self-test of the device", report.golden_texts))?;
+    note(format_args!("try it with `tern console {0}`, or `tern push {0} --port PORT`", args.output.display()));
+    Ok(())
 }
 
-/// Bits of a weight.
+/// Parses a number of bits of a weight.
 fn bits(text: &str) -> Result<Bits, String> {
     text.parse().ok().and_then(Bits::of).ok_or_else(|| "expected 4, 8 or 16".to_owned())
 }
 
-/// What the recipe in a model directory says in `[export]`; 8 bits where there is none, as after `tern import`.
+/// The bits in `[export]` of the recipe in a model directory; 8 if it has no recipe, as after `tern import`.
 fn widths_of_recipe(model: &Path) -> anyhow::Result<Widths> {
     let path = model.join(files::RECIPE);
     if !path.exists() {
@@ -141,7 +137,7 @@ fn widths_of_recipe(model: &Path) -> anyhow::Result<Widths> {
     Ok(recipe.export.widths())
 }
 
-/// A number of bytes: `4096`, `32KB` (of 1024), `1MB`.
+/// Parses a number of bytes: `4096`, `32KB` (1024 bytes each), `1MB`.
 fn size(text: &str) -> Result<usize, String> {
     let upper = text.trim().to_ascii_uppercase();
     let upper = upper.strip_suffix('B').unwrap_or(&upper);
@@ -154,7 +150,7 @@ fn size(text: &str) -> Result<usize, String> {
     bytes.filter(|bytes| *bytes > 0).ok_or_else(|| "expected a number of bytes, such as 32KB".to_owned())
 }
 
-/// Says what is under way, once that takes longer than a person likes to wait.
+/// Prints the current stage of a slow export, at most every 1.5 seconds.
 struct Stages {
     last: Cell<Instant>,
 }
@@ -178,11 +174,11 @@ fn golden_texts(path: &Path) -> anyhow::Result<Vec<String>> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let lines: Vec<String> = text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
     if lines.is_empty() {
-        bail!("{}: no text in it, expected one a line", path.display());
+        bail!("{}: the file has no text, expected one per line", path.display());
     }
     if lines.len() > GOLDEN_LINES {
         bail!(
-            "{}: {} texts, expected {GOLDEN_LINES} at most: a device runs them all to test itself",
+            "{}: {} texts, expected {GOLDEN_LINES} at most: the self-test of a device runs all of them",
             path.display(),
             lines.len()
         );
@@ -195,8 +191,12 @@ fn to_text(report: &Report, output: &Path) -> Vec<String> {
     let share = |bytes: usize| 100.0 * bytes as f64 / report.file_bytes as f64;
     let mut lines = compared(report);
     lines.push(format!(
-        "calibration      {} texts or sequences, {} steps; largest pre-activation {:.2} (tables reach 8 and 4), cell state {:.2} (of 2048)",
-        report.calibration_texts, report.calibration_tokens, report.largest_pre_activation, report.largest_cell_state
+        "calibration      {} texts or sequences, {} steps",
+        report.calibration_texts, report.calibration_tokens
+    ));
+    lines.push(format!(
+        "largest values   pre-activation {:.2} (lookup tables end at 8 and 4), cell state {:.2}",
+        report.largest_pre_activation, report.largest_cell_state
     ));
     lines.push(format!("file             {} bytes: {}", report.file_bytes, output.display()));
     for (name, bytes) in [
@@ -205,25 +205,22 @@ fn to_text(report: &Report, output: &Path) -> Vec<String> {
         ("folded tokens", parts.folded),
         ("vocabulary", parts.vocabulary),
         ("labels", parts.labels),
-        ("golden texts", parts.golden),
+        ("golden examples", parts.golden),
         ("header", parts.header),
         ("other", parts.other),
     ] {
-        lines.push(format!("  {name:14} {bytes:>9} bytes {:>5.1} %", share(bytes)));
+        lines.push(format!("  {name:15} {bytes:>9} bytes {:>5.1} %", share(bytes)));
     }
     lines.push(match report.packing {
-        "rows" => "packing          rows: weights of 4 or 16 bits have it".to_owned(),
-        "paired16" => {
-            "packing          paired16: for Cortex-M4 and M7; for other cores --packing interleaved4 is faster"
-                .to_owned()
-        }
+        "rows" => "packing          rows: the only one for weights of 4 or 16 bits".to_owned(),
+        "paired16" => "packing          paired16, for Cortex-M4 and M7 (others: --packing interleaved4)".to_owned(),
         other => format!("packing          {other}: for cores without DSP instructions"),
     });
     lines.push(format!("RAM              {} bytes of scratch", report.scratch_bytes));
     if let Some(folding) = &report.folding {
         let share = folding.folded_share.map_or(String::new(), |share| {
             format!(
-                "; {:.1} % of the held-out tokens, which saves {:.0} multiply-accumulates a token",
+                "\n                 {:.1} % of the validation tokens; saves {:.0} multiply-accumulates a token",
                 100.0 * share,
                 folding.macs_saved_per_token.unwrap_or(0.0)
             )
@@ -237,11 +234,11 @@ fn to_text(report: &Report, output: &Path) -> Vec<String> {
     lines
 }
 
-/// How the two models do.
+/// The figures of the float model and the device file.
 fn compared(report: &Report) -> Vec<String> {
     let figures = &report.figures;
     if figures.examples == 0 {
-        return vec!["accuracy         not measured: nothing was held out here; name data with --data".to_owned()];
+        return vec!["accuracy         not measured: no validation split here; name data with --data".to_owned()];
     }
     let mut lines = Vec::new();
     let mut pair = |name: &str, float: Option<f64>, integer: Option<f64>, of: &str| {
@@ -254,23 +251,23 @@ fn compared(report: &Report) -> Vec<String> {
         "forecast" => "windows",
         _ => "texts or sequences",
     };
-    let of = format!(" on {} held-out {what}", figures.examples);
+    let of = format!(" on {} validation {what}", figures.examples);
     pair("accuracy", figures.float_accuracy, figures.integer_accuracy, &of);
     pair("loss", figures.float_loss, figures.integer_loss, " nats a token");
     pair("perplexity", figures.float_perplexity, figures.integer_perplexity, "");
     pair("bits / character", figures.float_bits_per_character, figures.integer_bits_per_character, "");
-    let naive = figures.naive_rmse.map_or(String::new(), |naive| format!("{of}; the last number again {naive:.4}"));
+    let naive = figures.naive_rmse.map_or(String::new(), |naive| format!("{of}; last number repeated {naive:.4}"));
     pair("RMSE", figures.float_rmse, figures.integer_rmse, &naive);
     if let (Some(disagreements), Some(largest)) = (figures.disagreements, figures.largest_logit_difference) {
         let examples = figures.examples;
         lines.push(format!(
-            "disagreements    {disagreements} of {examples}, the largest difference of a logit {largest:.4}"
+            "disagreements    {disagreements} of {examples}, largest difference of a logit {largest:.4}"
         ));
     }
     lines
 }
 
-/// The tables on gates and parts.
+/// The tables of gates and quantised parts.
 fn report_of_parts(report: &Report) -> Vec<String> {
     let mut lines = vec![
         String::new(),

@@ -1,4 +1,4 @@
-//! `tern generate`
+//! `tern generate`: generates text with a language model.
 
 use super::{Failure, open_model, print};
 use crate::model::Sampling;
@@ -16,25 +16,25 @@ use tern_runtime::text::Detokenizer;
 Examples:
   tern generate models/novel --prompt \"it was a\" --length 50
   tern generate models/novel --temperature 0.7 --top-k 20 --seed 3
-  tern generate models/novel --temperature 0          # always the likeliest token
-  tern generate novel.safetensors --seed 3            # as the device writes, to the token")]
+  tern generate models/novel --temperature 0          # always the most probable token
+  tern generate novel.safetensors --seed 3            # the same tokens as on the device")]
 pub struct Args {
     /// Model directory (floats) or device file (integers) of a language model
     #[arg(value_name = "DIR|FILE")]
     pub model: PathBuf,
-    /// Text to go on from
+    /// Text to continue
     #[arg(long, default_value = "")]
     pub prompt: String,
-    /// Below 1 the likely tokens become likelier, above 1 less so; 0: always the likeliest
+    /// Divides the logits: below 1 favours probable tokens; 0: always the most probable token
     #[arg(long, value_name = "T", default_value_t = 1.0, allow_negative_numbers = true)]
     pub temperature: f64,
-    /// Draw from the K likeliest tokens; 0: from all
+    /// Sample from the K most probable tokens; 0: from all
     #[arg(long, value_name = "K", default_value_t = 0)]
     pub top_k: usize,
-    /// Where the random numbers begin: the same seed writes the same text
+    /// Random seed; the same seed gives the same text
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// Tokens to write
+    /// Number of tokens to generate
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub length: usize,
     /// Print the text as one JSON object on stdout
@@ -42,11 +42,11 @@ pub struct Args {
     pub json: bool,
 }
 
-/// Writes text, token by token.
+/// Prints generated text, token by token.
 ///
 /// # Errors
 ///
-/// Where the model cannot be read or is no language model, or no token of the prompt is known.
+/// If the model cannot be read or is not a language model, or no token of the prompt is in the vocabulary.
 pub fn run(args: &Args) -> Result<(), Failure> {
     if !(args.temperature >= 0.0 && args.temperature.is_finite()) {
         return Err(Failure::Usage(format!("--temperature is {}, expected 0 or more", args.temperature)));
@@ -62,7 +62,7 @@ fn work(args: &Args) -> anyhow::Result<()> {
     }
     let prompt = model.vocabulary().encode(&args.prompt);
     if !prompt.is_empty() && prompt.iter().all(|id| *id == UNK) {
-        bail!("unknown input: the model knows no token of the prompt {:?}", args.prompt);
+        bail!("unknown input: no token of the prompt {:?} is in the vocabulary", args.prompt);
     }
     let sampling = Sampling { temperature: args.temperature, top_k: args.top_k, seed: args.seed };
     let mut detokenizer = Detokenizer::new(model.config().tokenizer().kind, args.prompt.as_bytes());

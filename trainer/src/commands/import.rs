@@ -1,4 +1,4 @@
-//! `tern import`
+//! `tern import`: makes a model directory from a PyTorch `state_dict`.
 
 use super::table::TableArgs;
 use super::{Failure, note, print};
@@ -8,7 +8,7 @@ use crate::import;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// The most rows that are kept for calibration.
+/// Largest number of rows that are stored for calibration.
 const CALIBRATION_ROWS: usize = 512;
 
 /// Options of `tern import`.
@@ -26,19 +26,19 @@ pub struct Args {
     /// The state_dict in safetensors: F32, F64, F16 or BF16
     #[arg(value_name = "WEIGHTS.safetensors")]
     pub weights: PathBuf,
-    /// What the weights do not say: labels, pooling, output
+    /// The settings that are not in the weights: labels, pooling, output
     #[arg(long, value_name = "C.toml|C.json")]
     pub config: PathBuf,
-    /// The tokens: one a line in the order of the embedding's rows, or a word-level tokenizer.json
+    /// The tokens: one per line in the order of the embedding's rows, or a word-level tokenizer.json
     #[arg(long, value_name = "VOCAB.txt|TOKENIZER.json")]
     pub vocab: PathBuf,
     /// Directory for the model; an older model there is replaced
     #[arg(short, long, value_name = "DIR")]
     pub output: PathBuf,
-    /// Labelled texts of the training, of which some are kept to measure activations by when exporting
+    /// Labelled training texts, of which some are stored for calibration by `tern export`
     #[arg(long, value_name = "DATA")]
     pub data: Option<PathBuf>,
-    /// Labelled texts that were held out, kept to measure accuracy by
+    /// Labelled validation texts, which are stored to measure the accuracy
     #[arg(long, value_name = "DATA")]
     pub valid: Option<PathBuf>,
     /// Layout of the tables.
@@ -49,11 +49,11 @@ pub struct Args {
     pub json: bool,
 }
 
-/// Makes a model directory of a PyTorch `state_dict`.
+/// Makes a model directory from a PyTorch `state_dict`.
 ///
 /// # Errors
 ///
-/// Where a file cannot be read or written, or its content does not make a model.
+/// If a file cannot be read or written, or its content is not a model.
 pub fn run(args: &Args) -> Result<(), Failure> {
     Ok(work(args)?)
 }

@@ -1,10 +1,10 @@
 //! `tern report`: writes the page about a model.
 
 use super::{Failure, note, print};
-use crate::export::write_file;
 use crate::float_model::{FloatModel, files};
 use crate::report::ReportInputs;
 use crate::tasks;
+use crate::write_file::write_file;
 use anyhow::{Context, bail};
 use std::path::{Path, PathBuf};
 

@@ -8,8 +8,8 @@ use anyhow::{Context, bail};
 use super::{Failure, key, note, print};
 use crate::checksum::crc32_hex;
 use crate::device_file::DeviceFile;
-use crate::export::write_file;
 use crate::package::{self, Package};
+use crate::write_file::write_file;
 
 /// Options of `tern sign`.
 #[derive(Debug, clap::Args)]

@@ -6,6 +6,7 @@ use crate::metrics::argmax;
 use crate::model::Model;
 use crate::quantize::Bits;
 use crate::weights::{Weights, names};
+use crate::write_file::write_file;
 
 fn exported(model: &FloatModel, golden: &[String]) -> (DeviceFile, Report) {
     let texts = |rows: &[Example]| Data::Texts(rows.to_vec());

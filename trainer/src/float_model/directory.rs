@@ -1,4 +1,4 @@
-//! Replacing a model directory as a whole.
+//! Writes a model directory in one step: the files go into a temporary folder, which then replaces the directory.
 
 use super::files;
 use crate::data::quoted;
@@ -7,56 +7,56 @@ use std::io;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// Why a model directory cannot be written.
+/// An error in writing a model directory.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
-    /// There is something else where the model should go.
+    /// The path exists and is not a model directory.
     #[error("{}: exists and is not a Tern model directory (no {} with model_type \"tern\"); nothing was overwritten, choose another -o", path.display(), files::CONFIG)]
     Occupied {
-        /// What is there.
+        /// The path.
         path: PathBuf,
     },
-    /// The model directory holds things that are not a model's: replacing it would delete them.
+    /// The model directory has other files, which replacing it would delete.
     #[error("{}: holds {}, which a new model there would delete; move that away or choose another -o", path.display(), quoted(names))]
     Foreign {
         /// The directory.
         path: PathBuf,
-        /// What else is in it.
+        /// The other files.
         names: Vec<String>,
     },
-    /// The path names no directory.
+    /// The path has no file name.
     #[error("{}: not a name for a directory, expected one such as models/spam", path.display())]
     NoName {
         /// The path.
         path: PathBuf,
     },
-    /// The system refuses.
+    /// The system reports an error.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
 }
 
-/// A model directory under way: a temporary folder beside the place where it will stand.
+/// A temporary folder beside a model directory, which [`commit`](Staged::commit) renames to it.
 #[derive(Debug)]
 pub struct Staged {
     target: PathBuf,
     folder: PathBuf,
-    /// Where the former model steps aside.
+    /// The path that the old model directory is renamed to for a moment.
     aside: PathBuf,
-    /// Removes the folder, where nobody else does.
+    /// Removes the folder when it is dropped. `None` if the caller owns the folder.
     temporary: Option<TempDir>,
 }
 
 impl Staged {
-    /// Checks that `target` may be written, and makes the temporary folder. What is at `target` is left as it is.
+    /// Checks that `target` may be written, and creates the temporary folder. `target` is not changed yet.
     ///
     /// # Errors
     ///
-    /// Where `target` exists and is neither an empty directory nor a model directory, or the system refuses.
+    /// If `target` exists and is neither an empty directory nor a model directory, or the system reports an error.
     pub fn new(target: &Path) -> Result<Self, DirectoryError> {
         let name = target.file_name().ok_or_else(|| DirectoryError::NoName { path: target.to_owned() })?;
         check(target)?;
@@ -74,8 +74,8 @@ impl Staged {
         Ok(Staged { target: target.to_owned(), folder: folder.path().to_owned(), aside, temporary: Some(folder) })
     }
 
-    /// The same with folders of the caller's, beside `target`, that outlive this process: `folder` for the new model, which is
-    /// emptied, and `aside` for the former one.
+    /// As [`new`](Self::new), with folders of the caller beside `target` that outlive this process: `folder` for the new model and `aside`
+    /// for the old one. Both are emptied.
     ///
     /// # Errors
     ///
@@ -105,11 +105,11 @@ impl Staged {
         &self.folder
     }
 
-    /// Writes everything through to the disk and puts the folder in its place, instead of the model that may be there.
+    /// Flushes all files to the disk and renames the folder to `target`. An old model there is removed.
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new). The former model is then still there.
+    /// As [`new`](Self::new). The old model is then unchanged.
     pub fn commit(self) -> Result<(), DirectoryError> {
         let Staged { target, folder, aside, temporary } = self;
         let failed = |source| DirectoryError::Io { path: target.clone(), source };
@@ -117,7 +117,7 @@ impl Staged {
         sync(&folder).map_err(failed)?;
         public(&folder).map_err(failed)?;
         if target.exists() {
-            // Renaming a folder over another one needs that to be empty: the former model steps aside first.
+            // A folder can only be renamed to an empty one, so the old model is moved aside first.
             fs::rename(&target, &aside).map_err(failed)?;
             if let Err(source) = fs::rename(&folder, &target) {
                 fs::rename(&aside, &target).map_err(failed)?;
@@ -128,14 +128,14 @@ impl Staged {
             fs::rename(&folder, &target).map_err(failed)?;
         }
         if let Some(temporary) = temporary {
-            // The folder has moved: there is nothing to remove.
+            // The folder was renamed, so that nothing is left to remove.
             let _ = temporary.keep();
         }
         Ok(())
     }
 }
 
-/// A temporary folder is its owner's alone; a model is a folder like any other.
+/// Gives the folder the usual permissions: a temporary folder is readable by its owner only.
 #[cfg(unix)]
 fn public(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! Reading a model directory. Nothing in it is trusted.
+//! Reads a model directory. Every file is checked, since it may come from anywhere.
 
 use super::{Config, ConfigError, FloatModel, files};
 use crate::data::{self, Example, TableError, UnknownLabels};
@@ -9,10 +9,10 @@ use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use std::path::{Path, PathBuf};
 use tern_format::{Input, Task};
 
-/// Why a model directory cannot be loaded.
+/// An error in a model directory.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// There is no model here.
+    /// The directory has no `config.json`.
     #[error("{}: no {} here, expected a model directory as `tern train` writes it", dir.display(), files::CONFIG)]
     NotAModel {
         /// The directory.
@@ -23,7 +23,7 @@ pub enum LoadError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// `config.json` is wrong.
@@ -31,7 +31,7 @@ pub enum LoadError {
     Config {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The fault.
         source: ConfigError,
     },
     /// `tokenizer.json` is wrong.
@@ -39,7 +39,7 @@ pub enum LoadError {
     Tokenizer {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The fault.
         problem: String,
     },
     /// `model.safetensors` is not a safetensors file.
@@ -47,7 +47,7 @@ pub enum LoadError {
     Safetensors {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The fault.
         source: SafeTensorError,
     },
     /// A tensor is not F32.
@@ -65,7 +65,7 @@ pub enum LoadError {
     Weights {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The fault.
         source: WeightsError,
     },
     /// A table of rows is wrong.
@@ -77,7 +77,7 @@ pub enum LoadError {
 }
 
 impl FloatModel {
-    /// Loads a model directory. `validation.csv` and `calibration.csv` may be missing: their rows are then empty.
+    /// Loads a model directory. `validation.csv` and `calibration.csv` may be missing.
     ///
     /// # Errors
     ///
@@ -99,7 +99,7 @@ impl FloatModel {
     }
 }
 
-/// The tokens of a model; none where it reads values.
+/// Reads the vocabulary; an empty one for a model that reads values.
 fn vocabulary(dir: &Path, config: &Config) -> Result<Vocabulary, LoadError> {
     if config.input == Input::Values {
         return Ok(Vocabulary::none());

@@ -1,10 +1,13 @@
-//! Writing the files that [`FloatModel::load`] reads.
+//! Writes the files that [`FloatModel::load`] reads.
 
 use super::{FloatModel, files};
 use crate::data;
 use crate::tokenizer_json;
+use crate::vocabulary::{PAD_TOKEN, UNK_TOKEN};
 use crate::weights::Weights;
 use safetensors::tensor::{Dtype, SafeTensorError, TensorView};
+use serde_json::json;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use tern_format::Input;
 
@@ -27,11 +30,12 @@ pub enum SaveError {
     Tokenizer(tokenizers::Error),
 }
 
-/// The weights as a safetensors file: F32, little-endian, the same bytes for the same weights.
+/// The weights as a safetensors file: F32, the same bytes for the same weights. The metadata `format: pt` marks it as PyTorch's, which the
+/// transformers library asks for.
 ///
 /// # Errors
 ///
-/// What the safetensors library says.
+/// The error of the safetensors library.
 pub fn safetensors_bytes(weights: &Weights) -> Result<Vec<u8>, SafeTensorError> {
     let bytes: Vec<(&str, &[usize], Vec<u8>)> = weights
         .iter()
@@ -44,11 +48,11 @@ pub fn safetensors_bytes(weights: &Weights) -> Result<Vec<u8>, SafeTensorError> 
         .iter()
         .map(|(name, shape, data)| Ok((*name, TensorView::new(Dtype::F32, shape.to_vec(), data)?)))
         .collect::<Result<Vec<_>, SafeTensorError>>()?;
-    safetensors::serialize(views, None)
+    safetensors::serialize(views, Some(HashMap::from([("format".to_owned(), "pt".to_owned())])))
 }
 
 impl FloatModel {
-    /// Writes the weights, the configuration, the vocabulary and the rows into `dir`, which exists.
+    /// Writes the weights, the configuration, the vocabulary and the stored rows into `dir`, which must exist.
     ///
     /// # Errors
     ///
@@ -63,6 +67,13 @@ impl FloatModel {
         if self.config.input == Input::Tokens {
             let tokenizer = tokenizer_json::write(&self.vocabulary).map_err(SaveError::Tokenizer)?;
             write(files::TOKENIZER, tokenizer.as_bytes())?;
+            let config = json!({
+                "tokenizer_class": "PreTrainedTokenizerFast",
+                "pad_token": PAD_TOKEN,
+                "unk_token": UNK_TOKEN,
+                "clean_up_tokenization_spaces": false,
+            });
+            write(files::TOKENIZER_CONFIG, format!("{config:#}\n").as_bytes())?;
         }
         for (name, rows) in [(files::CALIBRATION, &self.calibration), (files::VALIDATION, &self.validation)] {
             let path = dir.join(name);

@@ -97,8 +97,8 @@ fn config_json_has_the_labels_for_other_libraries_and_may_have_other_keys() {
     let dir = saved();
     let path = dir.path().join(files::CONFIG);
     let mut config: serde_json::Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
-    assert_eq!(config["id2label"], serde_json::json!({ "0": "ham", "1": "spam" }));
-    assert_eq!(config["label2id"], serde_json::json!({ "ham": 0, "spam": 1 }));
+    assert_eq!(config["id2label"], serde_json::json!({ "0": "spam", "1": "ham" }));
+    assert_eq!(config["label2id"], serde_json::json!({ "spam": 0, "ham": 1 }));
     config["transformers_version"] = "5.0".into();
     fs::write(&path, config.to_string()).unwrap();
     assert_eq!(FloatModel::load(dir.path()).unwrap().config(), model().config());

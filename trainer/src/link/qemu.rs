@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tern_boards::{BOARDS, Board, Emulator};
 
 use super::{Connection, OpenError, firmware};
-use crate::export::write_file;
+use crate::write_file::write_file;
 
 /// QEMU runs with `-icount shift=6`: one instruction takes 2^6 ns.
 const SHIFT: u32 = 6;

@@ -119,17 +119,17 @@ fn read(model: &dyn Model, data: &DataFile<'_>) -> Result<Sequences, NumberTable
     Sequences::read(data.path, SEQUENCE, label, &channels, data.columns.layout)
 }
 
-/// Sequences as they stand in a table.
+/// The sequences of a table.
 #[derive(Clone, Debug)]
 pub struct Sequences {
-    /// The table; of its texts the first column names the sequence and the second, where there is one, its label.
+    /// The table. Its first column of texts names the sequence of each row; the second, if present, is the label.
     pub table: Table,
     /// The rows of each sequence.
     pub spans: Vec<Range<usize>>,
 }
 
 impl Sequences {
-    /// Reads a table. `label_column`: `None` where no labels are asked for.
+    /// Reads a table. `label_column`: `None` reads no labels.
     ///
     /// # Errors
     ///
@@ -147,11 +147,11 @@ impl Sequences {
         Sequences::of_table(number_table::read(path, &selection)?, path)
     }
 
-    /// The sequences of a table whose first column of texts names them, and whose second one, if any, holds their labels.
+    /// Groups the rows of a table into sequences. Its first column of texts must name the sequence; the second, if present, is the label.
     ///
     /// # Errors
     ///
-    /// Where the rows of a sequence are not together, or have more than one label.
+    /// If the rows of a sequence are not consecutive, or have different labels.
     pub fn of_table(table: Table, path: &Path) -> Result<Self, NumberTableError> {
         let names = &table.texts[0];
         let mut spans: Vec<Range<usize>> = Vec::new();
@@ -177,7 +177,7 @@ impl Sequences {
         Ok(Sequences { table, spans })
     }
 
-    /// What a sequence is called.
+    /// The name of a sequence.
     pub fn name(&self, sequence: usize) -> &str {
         &self.table.texts[0][self.spans[sequence].start]
     }
@@ -187,14 +187,14 @@ impl Sequences {
         &self.table.texts[1][self.spans[sequence].start]
     }
 
-    /// What a network reads of a sequence.
+    /// The normalised values of a sequence.
     pub fn steps(&self, sequence: usize, channels: &[Channel]) -> Steps {
         let rows = self.table.rows[self.spans[sequence].clone()].iter();
         Steps::Values { values: normalise::normalise(channels, rows).concat(), channels: channels.len() }
     }
 
     /// The rows of some sequences as a table.
-    fn of(&self, sequences: &[usize]) -> Table {
+    fn select(&self, sequences: &[usize]) -> Table {
         let rows: Vec<usize> = sequences.iter().flat_map(|&sequence| self.spans[sequence].clone()).collect();
         let text = |column: &Vec<String>| rows.iter().map(|&row| column[row].clone()).collect();
         Table {
@@ -206,22 +206,22 @@ impl Sequences {
     }
 }
 
-/// The data of a training.
+/// The sequences of a recipe, split into a training set and a validation split.
 #[derive(Clone, Debug)]
 pub struct PreparedSequences {
     /// The labels, sorted by their bytes.
     pub labels: Vec<String>,
-    /// How numbers are normalised, learnt from the sequences to learn from.
+    /// How each channel is normalised, computed from the training rows.
     pub channels: Vec<Channel>,
-    /// What is to be learnt.
+    /// The training and validation samples.
     pub problem: Problem,
-    /// Rows of the sequences to learn from.
+    /// The rows of the training sequences.
     pub train: Table,
-    /// Rows of those that were held out.
+    /// The rows of the validation sequences.
     pub valid: Table,
 }
 
-/// Reads the recipe's tables, and holds sequences out where it names no table for it.
+/// Reads the recipe's tables. The validation split is the recipe's second table, or a share of the sequences of each class.
 ///
 /// # Errors
 ///
@@ -248,21 +248,21 @@ pub fn prepare(recipe: &mut Recipe) -> Result<PreparedSequences, NumberTableErro
             let label = sequences.label(sequence);
             labels.iter().position(|known| known == label).ok_or_else(|| NumberTableError::Classes {
                 path: path.to_owned(),
-                problem: format!("unknown label {label:?}; the model knows {}", data::quoted(&labels)),
+                problem: format!("unknown label {label:?}; the labels are {}", data::quoted(&labels)),
             })
         };
         (0..sequences.spans.len()).map(index).collect::<Result<Vec<usize>, _>>()
     };
     let classes_of_all = number(&all, path)?;
     let mut folds = Vec::new();
-    let (train, valid, held_out, valid_labels) = match &data.valid {
+    let (train, valid, validation, valid_labels) = match &data.valid {
         Some(valid) => {
-            let held_out = read(valid, &all.table.names)?;
-            let labels = number(&held_out, valid)?;
-            ((0..all.spans.len()).collect(), (0..held_out.spans.len()).collect(), held_out, labels)
+            let validation = read(valid, &all.table.names)?;
+            let labels = number(&validation, valid)?;
+            ((0..all.spans.len()).collect(), (0..validation.spans.len()).collect(), validation, labels)
         }
         None => {
-            // As with texts: sequences of the same numbers go together.
+            // Sequences with equal numbers stay on one side of the split, as equal texts do.
             let bits = |span: &Range<usize>| {
                 all.table.rows[span.clone()].iter().flatten().map(|number| number.to_bits()).collect::<Vec<u64>>()
             };
@@ -283,7 +283,7 @@ pub fn prepare(recipe: &mut Recipe) -> Result<PreparedSequences, NumberTableErro
     };
     let (train, valid): (Vec<usize>, Vec<usize>) = (train, valid);
     recipe.data.folds = folds.iter().max().map_or(1, |last| last + 1);
-    let (train_table, valid_table) = (all.of(&train), held_out.of(&valid));
+    let (train_table, valid_table) = (all.select(&train), validation.select(&valid));
     let channels = normalise::fit(&all.table.names, train_table.rows.iter());
     let sample = |sequences: &Sequences, sequence: usize, label: usize| Sample {
         steps: sequences.steps(sequence, &channels),
@@ -295,7 +295,7 @@ pub fn prepare(recipe: &mut Recipe) -> Result<PreparedSequences, NumberTableErro
         architecture,
         labels.len(),
         train.iter().map(|&sequence| sample(&all, sequence, classes_of_all[sequence])).collect(),
-        valid.iter().map(|&sequence| sample(&held_out, sequence, valid_labels[sequence])).collect(),
+        valid.iter().map(|&sequence| sample(&validation, sequence, valid_labels[sequence])).collect(),
     );
     problem.folds = folds;
     Ok(PreparedSequences { labels, channels, problem, train: train_table, valid: valid_table })
@@ -324,14 +324,14 @@ pub fn logits(model: &dyn Model, sequences: &Sequences) -> Vec<Logits> {
 ///
 /// # Errors
 ///
-/// Where a label is not one of the model's.
+/// If the model lacks a label.
 fn known_labels(model: &dyn Model, sequences: &Sequences, path: &Path) -> Result<Vec<usize>, NumberTableError> {
     let labels = &model.config().labels;
     let index = |sequence: usize| {
         let found = sequences.label(sequence);
         labels.iter().position(|label| label == found).ok_or_else(|| {
             let problem = format!(
-                "line {}: unknown label {found:?}; the model knows {}",
+                "line {}: unknown label {found:?}; the labels are {}",
                 sequences.table.lines[sequences.spans[sequence].start],
                 data::quoted(labels)
             );
@@ -341,11 +341,11 @@ fn known_labels(model: &dyn Model, sequences: &Sequences, path: &Path) -> Result
     (0..sequences.spans.len()).map(index).collect()
 }
 
-/// What a model says of labelled sequences.
+/// Analyses the predictions of a model for labelled sequences.
 ///
 /// # Errors
 ///
-/// Where a label is not one of the model's.
+/// If the model lacks a label.
 pub fn analyse(model: &dyn Model, sequences: &Sequences, path: &Path) -> Result<Analysis, NumberTableError> {
     let labels = known_labels(model, sequences, path)?;
     let answers = labels.into_iter().zip(logits(model, sequences)).zip(&sequences.spans);

@@ -5,7 +5,8 @@ use crate::commands::print;
 use crate::data::{Lengths, is_plain_text};
 use crate::recipe::Recipe;
 use crate::tasks::language_model;
-use crate::{export, vocabulary};
+use crate::vocabulary;
+use crate::write_file::write_file;
 use anyhow::{Context, bail};
 use serde::Serialize;
 use serde_json::json;
@@ -121,7 +122,7 @@ fn write(output: &Path, text: &str, args: &Args) -> anyhow::Result<Vec<(PathBuf,
     for (path, part) in parts {
         let folder = path.parent().unwrap_or(Path::new(""));
         std::fs::create_dir_all(folder)
-            .and_then(|()| export::write_file(&path, part.as_bytes()))
+            .and_then(|()| write_file(&path, part.as_bytes()))
             .with_context(|| path.display().to_string())?;
         written.push((path, part.lines().count()));
     }

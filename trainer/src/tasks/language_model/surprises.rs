@@ -1,4 +1,4 @@
-//! What a language model writes, and where the held-out text surprises it.
+//! What the report shows of a language model: generated text, and the tokens of the validation text that it expected least.
 
 use super::{TextFigures, next_tokens};
 use crate::float_model::FloatModel;
@@ -8,38 +8,40 @@ use crate::vocabulary::UNK;
 use rayon::prelude::*;
 use tern_runtime::text::Detokenizer;
 
-/// How boldly the samples are written.
+/// The temperatures of the samples.
 const TEMPERATURES: [f64; 3] = [0.5, 0.8, 1.0];
-/// The most tokens and the most characters of a sample.
-const SAMPLE: (usize, usize) = (240, 400);
-/// Tokens of the held-out text that a sample goes on from: those of its beginning.
+/// Largest number of tokens of a sample.
+const SAMPLE_TOKENS: usize = 240;
+/// Largest number of characters of a sample.
+const SAMPLE_CHARACTERS: usize = 400;
+/// Number of tokens at the beginning of the validation text that are the prompt of the samples.
 const PROMPT: usize = 8;
-/// Surprising places that are shown.
+/// Largest number of unexpected tokens that are shown.
 const PLACES: usize = 15;
-/// Tokens that are shown before such a place, and in which there is no other one.
+/// Smallest distance between two unexpected tokens, in tokens.
 const BEFORE: usize = 24;
-/// Characters that are shown before a place.
+/// Number of characters that are shown before an unexpected token.
 const EXCERPT: usize = 90;
-/// Tokens that the model would have said.
+/// Number of more probable tokens that are shown.
 const EXPECTED: usize = 3;
 
-/// What is there to see of a language model.
+/// The samples and the unexpected tokens of a language model.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Language {
-    /// Texts that it wrote.
+    /// Generated texts.
     pub samples: Vec<Sample>,
-    /// Where the held-out text surprised it the most.
+    /// The tokens of the validation text with the lowest probabilities.
     pub surprises: Vec<Surprise>,
 }
 
-/// A text that the model wrote.
+/// A generated text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
-    /// How boldly.
+    /// The temperature of the sampling.
     pub temperature: f64,
-    /// What it went on from.
+    /// The beginning of the validation text, which the model read first.
     pub prompt: String,
-    /// What it wrote.
+    /// The generated continuation.
     pub text: String,
 }
 
@@ -50,15 +52,14 @@ pub struct Surprise {
     pub before: String,
     /// The token.
     pub token: String,
-    /// The probability that it was given.
+    /// The probability that the model predicted for it.
     pub probability: f64,
-    /// What was thought likelier, with the probabilities.
+    /// The most probable tokens at this place, with their probabilities.
     pub expected: Vec<(String, f64)>,
 }
 
 impl Language {
-    /// Looks at what `model` makes of a text. Returns the figures of the text as well; `None` of a text of fewer than two
-    /// tokens.
+    /// Runs `model` over a text. Also returns the figures of the text; `None` if the text has fewer than two tokens.
     pub fn new(model: &FloatModel, text: &str) -> Option<(TextFigures, Self)> {
         let ids = model.vocabulary().encode(text);
         if ids.len() < 2 {
@@ -73,8 +74,8 @@ impl Language {
     }
 }
 
-/// The tokens of the highest loss, no two of them near each other, and none that is unknown: of those the model says that one
-/// comes and not which.
+/// The tokens with the highest loss, at least [`BEFORE`] tokens apart. Unknown tokens are left out, since their loss does not include
+/// which word they are.
 fn surprises<'g>(guesses: &'g [Guess], ids: &[u32]) -> Vec<&'g Guess> {
     let mut known: Vec<&Guess> = guesses.iter().filter(|guess| ids[guess.place] != UNK).collect();
     known.sort_by(|a, b| b.loss.total_cmp(&a.loss).then(a.place.cmp(&b.place)));
@@ -92,7 +93,7 @@ fn surprises<'g>(guesses: &'g [Guess], ids: &[u32]) -> Vec<&'g Guess> {
 
 fn surprise(model: &FloatModel, ids: &[u32], guess: &Guess) -> Surprise {
     let place = guess.place;
-    // As it was read: from the beginning of the part on.
+    // The model read the text in parts: it saw only the tokens of this part.
     let expected = next_tokens(model, &ids[train::part_of(place, ids.len())..place], EXPECTED);
     let mut before = joined(model, "", &ids[place.saturating_sub(EXCERPT)..place]);
     let token = &model.vocabulary().tokens()[ids[place] as usize];
@@ -121,7 +122,7 @@ fn sample(model: &FloatModel, prompt: &[u32], temperature: f64) -> Sample {
         // Writing to a string does not fail.
         let _ = detokenizer.write(id, &model.vocabulary().tokens()[id as usize], &mut text);
         tokens += 1;
-        tokens < SAMPLE.0 && text.chars().count() < SAMPLE.1
+        tokens < SAMPLE_TOKENS && text.chars().count() < SAMPLE_CHARACTERS
     });
     Sample { temperature, prompt: before, text }
 }
@@ -144,7 +145,7 @@ mod tests {
     use crate::float_model::tests::model_with;
 
     #[test]
-    fn the_most_surprising_places_are_apart_and_known() {
+    fn unexpected_tokens_are_apart_and_known() {
         let guess = |place, loss| Guess { place, loss, above: 0 };
         let mut ids = vec![5; 200];
         ids[100] = UNK;
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_expected_is_what_was_thought_when_the_token_was_read() {
+    fn the_expected_tokens_are_those_at_the_time_of_reading() {
         let model = model_with(Recurrent::default(), Head { hidden: 0, outputs: 11 });
         let text = model.vocabulary().tokens()[2..].iter().cycle().take(90).cloned().collect::<Vec<_>>().join(" ");
         let (figures, language) = Language::new(&model, &text).unwrap();

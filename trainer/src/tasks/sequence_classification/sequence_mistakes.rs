@@ -1,4 +1,4 @@
-//! Which held-out sequences of numbers got a wrong label.
+//! The most confident wrong predictions of a sequence classifier.
 
 use super::Sequences;
 use crate::report::elements::{Cell, count, percent, table};
@@ -7,30 +7,30 @@ use crate::report::{Section, TaskReport, TaskWording};
 use crate::tasks::classification::Analysis;
 use maud::{Markup, html};
 
-/// The most mistakes that are kept.
+/// Largest number of mistakes that are kept.
 const MISTAKES: usize = 25;
 
-/// What the held-out sequences show.
+/// The wrong predictions on the validation sequences.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SequenceMistakes {
-    /// How many of them got a wrong label.
+    /// Number of wrong predictions.
     pub wrong: usize,
-    /// The surest of those.
+    /// The most confident wrong predictions.
     pub mistakes: Vec<WrongSequence>,
 }
 
-/// A held-out sequence that the model got wrong.
+/// A validation sequence with a wrong prediction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WrongSequence {
-    /// What it is called in the table.
+    /// The name of the sequence in the table.
     pub name: String,
-    /// Its label.
+    /// The index of its label.
     pub label: usize,
-    /// The label predicted.
+    /// The index of the predicted label.
     pub predicted: usize,
-    /// The probability of that.
+    /// The probability of the predicted label.
     pub probability: f64,
-    /// Its rows.
+    /// Number of time steps.
     pub steps: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What single held-out texts show: where a classifier is wrong, and which words decided.
+//! The most confident wrong predictions of a text classifier, and the words that influenced its predictions.
 
 use super::word_weights::{self, WeightedPart, WordWeights};
 use crate::data::Example;
@@ -6,39 +6,39 @@ use crate::model::Model;
 use crate::tasks::classification::Analysis;
 use rayon::prelude::*;
 
-/// The most mistakes that are kept.
+/// Largest number of mistakes that are kept.
 const MISTAKES: usize = 25;
 
-/// What the held-out texts show.
+/// The wrong predictions on the validation texts.
 #[derive(Clone, Debug, Default)]
 pub struct TextMistakes {
-    /// Number of texts.
+    /// Number of validation texts.
     pub examples: usize,
-    /// How many of them got a wrong label.
+    /// Number of wrong predictions.
     pub wrong: usize,
-    /// The surest of those.
+    /// The most confident wrong predictions.
     pub mistakes: Vec<Mistake>,
-    /// Which words decided.
+    /// The most influential words of each label.
     pub words: WordWeights,
 }
 
-/// A held-out text that the model got wrong.
+/// A validation text with a wrong prediction.
 #[derive(Clone, Debug)]
 pub struct Mistake {
     /// The text.
     pub text: String,
-    /// Its label.
+    /// The index of its label.
     pub label: usize,
-    /// The label predicted.
+    /// The index of the predicted label.
     pub predicted: usize,
-    /// The probability of that.
+    /// The probability of the predicted label.
     pub probability: f64,
-    /// Which of its words spoke for the predicted label, which against.
+    /// The weights of its words for the predicted label.
     pub parts: Vec<WeightedPart>,
 }
 
 impl TextMistakes {
-    /// Looks at what `model` said of `examples`. `analysis` is of the same.
+    /// Collects the mistakes of `model` on `examples`. `analysis` must be that of the same model and examples.
     pub fn new(model: &dyn Model, examples: &[Example], analysis: &Analysis) -> Self {
         let classify = |text: &str| model.classify(text).logits;
         let mut wrong: Vec<_> =
