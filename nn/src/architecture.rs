@@ -1,167 +1,103 @@
-//! What a network is made of, and what its parameters are called.
+//! The architecture of a network: its layers and sizes, and the names and shapes of its parameters.
+//!
+//! Names, shapes and gate orders are those of a PyTorch `state_dict`.
 
 use crate::packed::Direction;
-use crate::weights::{Sizes, names};
-use serde::{Deserialize, Serialize};
+pub use tern_format::limits::MAX_LAYERS;
+pub use tern_format::{Cell, Merge, Pooling};
 
-/// Recurrent cells.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "clap", value(rename_all = "snake_case"))]
-pub enum Cell {
-    /// Long short-term memory, gates i, f, g, o.
+/// The names of the embedding's and the head's parameters. Those of the recurrent layers come from [`Recurrent::names`].
+pub mod names {
+    pub use tern_format::names::tensor::{
+        EMBEDDING_WEIGHT as EMBEDDING, FC_BIAS, FC_WEIGHT, HIDDEN_BIAS, HIDDEN_WEIGHT,
+    };
+}
+
+/// The bias vectors of a recurrent cell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CellBias {
+    /// `bias_ih` alone, as in textbooks and in Keras' SimpleRNN and LSTM. A GRU's b_hn is then 0.
+    One,
+    /// `bias_ih` and `bias_hh`, as in PyTorch.
     #[default]
-    Lstm,
-    /// Gated recurrent unit, gates r, z, n; the reset gate acts on W_hn·h + b_hn (PyTorch's form, "reset after").
-    Gru,
-    /// Plain recurrent cells with tanh.
-    Rnn,
-    /// Plain recurrent cells with max(0, x).
-    RnnRelu,
+    Two,
 }
 
-impl Cell {
-    /// What PyTorch users call the module, and so the first part of its parameters' names.
-    pub fn module(self) -> &'static str {
+impl CellBias {
+    /// Number of bias vectors, the value of `recurrent_biases` in recipes and in `config.json`.
+    pub fn count(self) -> u8 {
         match self {
-            Cell::Lstm => "lstm",
-            Cell::Gru => "gru",
-            Cell::Rnn | Cell::RnnRelu => "rnn",
+            CellBias::One => 1,
+            CellBias::Two => 2,
         }
     }
 
-    /// The value of `cell` in recipes and in `config.json`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Cell::RnnRelu => "rnn_relu",
-            other => other.module(),
-        }
-    }
-
-    /// Rows of W_ih and W_hh for each hidden value.
-    pub fn gates(self) -> usize {
-        match self {
-            Cell::Lstm => 4,
-            Cell::Gru => 3,
-            Cell::Rnn | Cell::RnnRelu => 1,
-        }
+    /// The inverse of [`count`](Self::count).
+    pub fn from_count(count: u8) -> Option<Self> {
+        [CellBias::One, CellBias::Two].into_iter().find(|bias| bias.count() == count)
     }
 }
 
-/// What becomes of the hidden states of the two directions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "clap", value(rename_all = "snake_case"))]
-pub enum Merge {
-    /// Side by side: forward, reverse.
-    #[default]
-    Concat,
-    /// Their sum.
-    Sum,
-    /// Their mean.
-    Mean,
-    /// Their product, value by value.
-    Product,
-}
-
-impl Merge {
-    /// The value of `merge` in recipes and in `config.json`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Merge::Concat => "concat",
-            Merge::Sum => "sum",
-            Merge::Mean => "mean",
-            Merge::Product => "product",
-        }
-    }
-}
-
-/// What of the hidden states goes to the linear layer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "clap", value(rename_all = "snake_case"))]
-pub enum Pooling {
-    /// The state after all tokens: of a direction that reads from the end, the state at the first token (`h_n` of
-    /// PyTorch).
-    #[default]
-    Last,
-    /// The mean over all tokens.
-    Mean,
-    /// The largest value over all tokens.
-    Max,
-    /// Mean and maximum, side by side.
-    MeanMax,
-}
-
-impl Pooling {
-    /// The value of `pooling` in recipes and in `config.json`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Pooling::Last => "last",
-            Pooling::Mean => "mean",
-            Pooling::Max => "max",
-            Pooling::MeanMax => "mean_max",
-        }
-    }
-}
-
-/// The most recurrent layers on top of each other.
-pub const MAX_LAYERS: usize = 4;
-
-/// The recurrent part of a network.
+/// The recurrent layers of a network and the pooling of their states.
 ///
-/// The two directions of a layer stand side by side in the input of the next one, as in PyTorch; `merge` is for the
-/// last layer.
+/// Each layer reads the concatenated directions of the layer below, as in PyTorch. `merge` applies to the last layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recurrent {
-    /// Its cells.
+    /// The kind of cell.
     pub cell: Cell,
-    /// Layers on top of each other.
-    pub layers: usize,
-    /// Whether each layer also reads from the end.
+    /// Number of stacked layers, 1 to [`MAX_LAYERS`].
+    pub num_layers: usize,
+    /// True if each layer also reads the sequence from its end.
     pub bidirectional: bool,
-    /// How the directions of the last layer are put together.
+    /// The bias vectors of each cell.
+    pub bias: CellBias,
+    /// How the directions of the last layer are combined.
     pub merge: Merge,
-    /// What of its states goes to the linear layer.
+    /// How the states of all steps become the input of the head.
     pub pooling: Pooling,
 }
 
 impl Default for Recurrent {
-    /// One LSTM layer, one direction, the last state.
+    /// One LSTM layer, one direction, two biases, the final state.
     fn default() -> Self {
-        let (merge, pooling) = (Merge::Concat, Pooling::Last);
-        Recurrent { cell: Cell::Lstm, layers: 1, bidirectional: false, merge, pooling }
+        Recurrent {
+            cell: Cell::Lstm,
+            num_layers: 1,
+            bidirectional: false,
+            bias: CellBias::Two,
+            merge: Merge::Concat,
+            pooling: Pooling::Last,
+        }
     }
 }
 
 impl Recurrent {
-    /// The directions of a layer.
+    /// The directions in which a layer reads.
     pub fn directions(&self) -> &'static [Direction] {
         if self.bidirectional { &[Direction::Forward, Direction::Reverse] } else { &[Direction::Forward] }
     }
 
-    /// Width of the last layer's states once its directions are merged.
+    /// Width of the last layer's merged states.
     pub fn merged_width(&self, hidden_size: usize) -> usize {
         if self.bidirectional && self.merge == Merge::Concat { 2 * hidden_size } else { hidden_size }
     }
 
-    /// Width of the linear layer's input.
+    /// Width of the head's input.
     pub fn head_width(&self, hidden_size: usize) -> usize {
         let merged = self.merged_width(hidden_size);
         if self.pooling == Pooling::MeanMax { 2 * merged } else { merged }
     }
 
-    /// PyTorch's names of a direction's parameters.
+    /// PyTorch's names for the parameters of one direction of a layer.
     pub fn names(&self, layer: usize, direction: Direction) -> LayerNames {
         let suffix = if direction == Direction::Reverse { "_reverse" } else { "" };
         let name = |parameter: &str| format!("{}.{parameter}_l{layer}{suffix}", self.cell.module());
-        LayerNames { w_ih: name("weight_ih"), w_hh: name("weight_hh"), b_ih: name("bias_ih"), b_hh: name("bias_hh") }
+        let b_hh = (self.bias == CellBias::Two).then(|| name("bias_hh"));
+        LayerNames { w_ih: name("weight_ih"), w_hh: name("weight_hh"), b_ih: name("bias_ih"), b_hh }
     }
 
-    /// For people: "one LSTM layer of 64 cells", "2 bidirectional GRU layers of 64 cells each way, mean".
+    /// A description for users: "one LSTM layer of 64 cells", "2 bidirectional GRU layers of 64 cells each way, mean over
+    /// the tokens".
     pub fn describe(&self, hidden_size: usize) -> String {
         let cell = match self.cell {
             Cell::Lstm => "LSTM",
@@ -169,27 +105,26 @@ impl Recurrent {
             Cell::Rnn => "RNN",
             Cell::RnnRelu => "RNN (ReLU)",
         };
-        let count = if self.layers == 1 { "one".to_owned() } else { self.layers.to_string() };
-        let plural = if self.layers == 1 { "" } else { "s" };
+        let count = if self.num_layers == 1 { "one".to_owned() } else { self.num_layers.to_string() };
+        let plural = if self.num_layers == 1 { "" } else { "s" };
         let (both, way) = if self.bidirectional { ("bidirectional ", " each way") } else { ("", "") };
-        let mut text = format!("{count} {both}{cell} layer{plural} of {hidden_size} cells{way}");
-        match self.merge {
-            Merge::Concat => {}
-            Merge::Sum => text.push_str(", merged by sum"),
-            Merge::Mean => text.push_str(", merged by mean"),
-            Merge::Product => text.push_str(", merged by product"),
-        }
-        match self.pooling {
-            Pooling::Last => {}
-            Pooling::Mean => text.push_str(", mean over the tokens"),
-            Pooling::Max => text.push_str(", maximum over the tokens"),
-            Pooling::MeanMax => text.push_str(", mean and maximum over the tokens"),
-        }
-        text
+        let merge = match self.merge {
+            Merge::Concat => "",
+            Merge::Sum => ", merged by sum",
+            Merge::Mean => ", merged by mean",
+            Merge::Product => ", merged by product",
+        };
+        let pooling = match self.pooling {
+            Pooling::Last => "",
+            Pooling::Mean => ", mean over the tokens",
+            Pooling::Max => ", maximum over the tokens",
+            Pooling::MeanMax => ", mean and maximum over the tokens",
+        };
+        format!("{count} {both}{cell} layer{plural} of {hidden_size} cells{way}{merge}{pooling}")
     }
 }
 
-/// PyTorch's names of the parameters of one direction of a layer.
+/// PyTorch's names for the parameters of one direction of a layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayerNames {
     /// `[gates * hidden_size, input_size]`
@@ -198,29 +133,29 @@ pub struct LayerNames {
     pub w_hh: String,
     /// `[gates * hidden_size]`
     pub b_ih: String,
-    /// `[gates * hidden_size]`
-    pub b_hh: String,
+    /// `[gates * hidden_size]`; `None` with [`CellBias::One`].
+    pub b_hh: Option<String>,
 }
 
-/// What a network reads at each step.
+/// The input of a network at each step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputLayer {
     /// A token, whose row of the embedding goes to the first recurrent layer.
     Embedding {
-        /// Rows of the embedding: the tokens, PAD and UNK among them.
+        /// Rows of the embedding: all tokens, with PAD and UNK.
         vocab_size: usize,
-        /// Width of the embedding.
+        /// Columns of the embedding.
         embedding_dim: usize,
     },
-    /// Normalised numbers, which go to the first recurrent layer as they are.
+    /// Normalised numbers, which go to the first recurrent layer unchanged.
     Values {
-        /// How many of them.
+        /// Numbers per step.
         channels: usize,
     },
 }
 
 impl InputLayer {
-    /// Width of what the first recurrent layer reads.
+    /// Width of the first recurrent layer's input.
     pub fn width(&self) -> usize {
         match *self {
             InputLayer::Embedding { embedding_dim, .. } => embedding_dim,
@@ -229,25 +164,38 @@ impl InputLayer {
     }
 }
 
-/// What comes after the recurrent layers.
+/// The linear layers between pooling and outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// Units of a layer with max(0, x) before the last one. 0: there is no such layer.
+    /// Units of a hidden layer with ReLU before the last layer; 0 for none.
     pub hidden: usize,
     /// Outputs of the last layer.
     pub outputs: usize,
 }
 
-/// A whole network: what it reads, recurrent layers, head.
+/// The sizes of a network that reads tokens and has a linear head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Rows of the embedding: all tokens, with PAD and UNK.
+    pub vocab_size: usize,
+    /// Columns of the embedding.
+    pub embedding_dim: usize,
+    /// Hidden units of a recurrent layer, in each direction.
+    pub hidden_size: usize,
+    /// Number of outputs, one for each label.
+    pub labels: usize,
+}
+
+/// A whole network: input, recurrent layers, head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Architecture {
-    /// What it reads.
+    /// The input of each step.
     pub input: InputLayer,
-    /// Cells of a recurrent layer, in each direction.
+    /// Hidden units of a recurrent layer, in each direction.
     pub hidden_size: usize,
     /// The recurrent layers.
     pub recurrent: Recurrent,
-    /// What reads their states.
+    /// The layers after pooling.
     pub head: Head,
 }
 
@@ -275,28 +223,28 @@ impl Architecture {
         if let InputLayer::Embedding { vocab_size, embedding_dim } = self.input {
             shapes.push((names::EMBEDDING.to_owned(), vec![vocab_size, embedding_dim]));
         }
-        for layer in 0..self.recurrent.layers {
-            let inputs = if layer == 0 { self.input.width() } else { directions.len() * hidden_size };
+        for layer in 0..self.recurrent.num_layers {
+            let input_size = if layer == 0 { self.input.width() } else { directions.len() * hidden_size };
             for &direction in directions {
                 let LayerNames { w_ih, w_hh, b_ih, b_hh } = self.recurrent.names(layer, direction);
-                shapes.push((w_ih, vec![rows, inputs]));
+                shapes.push((w_ih, vec![rows, input_size]));
                 shapes.push((w_hh, vec![rows, hidden_size]));
-                shapes.extend([(b_ih, vec![rows]), (b_hh, vec![rows])]);
+                shapes.extend(std::iter::once(b_ih).chain(b_hh).map(|bias| (bias, vec![rows])));
             }
         }
-        let mut read = self.recurrent.head_width(hidden_size);
+        let mut width = self.recurrent.head_width(hidden_size);
         let Head { hidden, outputs } = self.head;
         if hidden > 0 {
-            shapes.push((names::HIDDEN_WEIGHT.to_owned(), vec![hidden, read]));
+            shapes.push((names::HIDDEN_WEIGHT.to_owned(), vec![hidden, width]));
             shapes.push((names::HIDDEN_BIAS.to_owned(), vec![hidden]));
-            read = hidden;
+            width = hidden;
         }
-        shapes.push((names::FC_WEIGHT.to_owned(), vec![outputs, read]));
+        shapes.push((names::FC_WEIGHT.to_owned(), vec![outputs, width]));
         shapes.push((names::FC_BIAS.to_owned(), vec![outputs]));
         shapes
     }
 
-    /// Number of values in all parameters, with two biases a gate as PyTorch counts.
+    /// Number of values in all parameters.
     pub fn parameters(&self) -> usize {
         self.shapes().iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
     }
@@ -310,7 +258,7 @@ mod tests {
 
     #[test]
     fn names_and_shapes_are_pytorchs() {
-        let recurrent = Recurrent { cell: Cell::Gru, layers: 2, bidirectional: true, ..Recurrent::default() };
+        let recurrent = Recurrent { cell: Cell::Gru, num_layers: 2, bidirectional: true, ..Recurrent::default() };
         let shapes = Architecture::of_tokens(SIZES, recurrent).shapes();
         let shape = |name: &str| shapes.iter().find(|(known, _)| known == name).map(|(_, shape)| shape.as_slice());
         assert_eq!(shape("gru.weight_ih_l0"), Some(&[15, 3][..]));
@@ -323,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn the_head_is_as_wide_as_what_it_reads() {
+    fn head_width_depends_on_direction_merge_and_pooling() {
         let width = |bidirectional, merge, pooling| {
             Recurrent { bidirectional, merge, pooling, ..Recurrent::default() }.head_width(5)
         };
@@ -334,15 +282,19 @@ mod tests {
     }
 
     #[test]
-    fn a_hidden_layer_stands_between_states_and_outputs() {
+    fn hidden_layer_of_the_head_is_between_pooling_and_outputs() {
         let mut architecture = Architecture::from(SIZES);
         architecture.input = InputLayer::Values { channels: 4 };
         architecture.head = Head { hidden: 6, outputs: 1 };
         let shapes = architecture.shapes();
         assert_eq!(shapes[0], ("lstm.weight_ih_l0".to_owned(), vec![20, 4]));
-        let of = |name: &str, shape: &[usize]| (name.to_owned(), shape.to_vec());
-        let head =
-            [of("hidden.weight", &[6, 5]), of("hidden.bias", &[6]), of("fc.weight", &[1, 6]), of("fc.bias", &[1])];
+        let entry = |name: &str, shape: &[usize]| (name.to_owned(), shape.to_vec());
+        let head = [
+            entry("hidden.weight", &[6, 5]),
+            entry("hidden.bias", &[6]),
+            entry("fc.weight", &[1, 6]),
+            entry("fc.bias", &[1]),
+        ];
         assert_eq!(shapes[4..], head);
     }
 
@@ -350,15 +302,26 @@ mod tests {
     fn parameters_are_counted_as_pytorch_counts_them() {
         // embedding 10,000 × 100; 4·256·(100 + 256) + 2·1,024; 4·256·(256 + 256) + 2·1,024; 256 + 1.
         let sizes = Sizes { vocab_size: 10_000, embedding_dim: 100, hidden_size: 256, labels: 1 };
-        let two_layers = Recurrent { layers: 2, ..Recurrent::default() };
+        let two_layers = Recurrent { num_layers: 2, ..Recurrent::default() };
         assert_eq!(Architecture::of_tokens(sizes, two_layers).parameters(), 1_893_185);
     }
 
     #[test]
-    fn described_for_people() {
+    fn one_bias_has_no_bias_hh_and_is_counted_once() {
+        // embedding 76 × 32; 64·(32 + 64) + 64; 2·64 + 2: the textbook's network.
+        let sizes = Sizes { vocab_size: 76, embedding_dim: 32, hidden_size: 64, labels: 2 };
+        let recurrent = Recurrent { cell: Cell::Rnn, bias: CellBias::One, ..Recurrent::default() };
+        let architecture = Architecture::of_tokens(sizes, recurrent);
+        assert_eq!(architecture.parameters(), 8_770);
+        assert!(architecture.shapes().iter().all(|(name, _)| !name.contains("bias_hh")));
+    }
+
+    #[test]
+    fn description_names_cell_directions_merge_and_pooling() {
         assert_eq!(Recurrent::default().describe(64), "one LSTM layer of 64 cells");
+        let (merge, pooling) = (Merge::Sum, Pooling::Mean);
         let recurrent =
-            Recurrent { cell: Cell::Gru, layers: 2, bidirectional: true, merge: Merge::Sum, pooling: Pooling::Mean };
+            Recurrent { cell: Cell::Gru, num_layers: 2, bidirectional: true, merge, pooling, ..Recurrent::default() };
         let expected = "2 bidirectional GRU layers of 8 cells each way, merged by sum, mean over the tokens";
         assert_eq!(recurrent.describe(8), expected);
     }

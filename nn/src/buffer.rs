@@ -1,17 +1,17 @@
-//! Large buffers that are used again.
+//! A pool of large f32 buffers, reused from batch to batch.
 //!
-//! A batch needs some kilobytes for each of its tokens, and the next one needs them again. Memory that goes back to the
-//! system in between comes back as pages to be zeroed, which takes longer than much of the arithmetic.
+//! A batch needs some kilobytes for each of its tokens. If that memory were returned to the operating system after each
+//! batch, the next batch would get new zeroed pages, which takes longer than much of the arithmetic.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 
-/// Buffers that nobody holds.
+/// Buffers that are not in use.
 static IDLE: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
-/// The most of them.
-const MOST: usize = 64;
+/// The largest number of idle buffers.
+const MAX_IDLE: usize = 64;
 
-/// So many f32; it goes back to the idle ones on drop.
+/// A slice of f32 whose memory returns to the pool on drop.
 #[derive(Debug, Default)]
 pub struct Buffer {
     values: Vec<f32>,
@@ -19,10 +19,10 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// A buffer that holds any numbers: those of its former user.
+    /// A buffer with unspecified values.
     pub fn any(len: usize) -> Self {
         let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
-        // The smallest that will do. Where none does, the largest makes room for a new one.
+        // The smallest that is large enough. If none is, the largest is replaced by a new one.
         let fitting = (0..idle.len()).filter(|&at| idle[at].len() >= len).min_by_key(|&at| idle[at].len());
         let values = match fitting {
             Some(at) => idle.swap_remove(at),
@@ -63,7 +63,7 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         let values = std::mem::take(&mut self.values);
         let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < MOST && !values.is_empty() {
+        if idle.len() < MAX_IDLE && !values.is_empty() {
             idle.push(values);
         }
     }
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn has_the_length_that_was_asked_for() {
+    fn buffers_have_the_requested_length() {
         for len in [0, 5, 3, 100, 7] {
             let mut buffer = Buffer::zeros(len);
             assert_eq!(*buffer, vec![0.0; len]);

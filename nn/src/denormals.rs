@@ -1,31 +1,31 @@
-//! Denormal floats, treated as zero.
+//! Flushing of denormal floats to zero.
 //!
-//! Back-propagation through time multiplies many numbers below one, and an x86 core takes more than a hundred cycles
-//! for each denormal it meets: a training step is up to seven times slower with them. The switch belongs to a thread,
-//! so every thread that computes takes a [`Flush`] for as long as it does.
+//! Back-propagation through time multiplies many numbers below one, and an x86 core takes more than a hundred cycles for
+//! each denormal operand or result, which makes a training step up to seven times slower. The processor's mode belongs to a
+//! thread, so every thread that computes holds a [`Flush`] while it does.
 
 use std::marker::PhantomData;
 
-/// While it lives, denormal results and operands count as zero in this thread. The former mode comes back on drop.
+/// A guard: while it exists, denormal operands and results count as zero in this thread. Dropping it restores the mode.
 #[derive(Debug)]
 pub struct Flush {
-    former: u32,
+    previous: u32,
     // The mode belongs to the thread that set it.
     not_send: PhantomData<*const ()>,
 }
 
 impl Flush {
-    /// Switches flushing on in the calling thread. Does nothing on processors other than x86-64.
+    /// Turns flushing on in the calling thread. Has no effect on processors other than x86-64.
     pub fn denormals() -> Self {
-        let former = mode::get();
-        mode::set(former | mode::FLUSH_TO_ZERO | mode::DENORMALS_ARE_ZERO);
-        Flush { former, not_send: PhantomData }
+        let previous = mode::get();
+        mode::set(previous | mode::FLUSH_TO_ZERO | mode::DENORMALS_ARE_ZERO);
+        Flush { previous, not_send: PhantomData }
     }
 }
 
 impl Drop for Flush {
     fn drop(&mut self) {
-        mode::set(self.former);
+        mode::set(self.previous);
     }
 }
 

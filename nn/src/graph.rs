@@ -1,78 +1,78 @@
-//! The gradients of a batch.
+//! The computation graph of a training step: dropout, forward pass, loss and gradients of one batch.
 //!
-//! On the CPU a batch is dealt out to a fixed number of shards, each a candle graph of its own that any thread may compute.
-//! Their results are added in the order of the shards. On another device it is one graph.
+//! On the CPU a batch is split into a fixed number of shards, each with a candle graph of its own that any thread may
+//! compute. Their results are added in the order of the shards, so the result does not depend on the number of threads.
+//! On another device the batch is one graph.
 
-use super::objective::Objective;
-use super::sample::{Sample, Target};
-use crate::architecture::{Architecture, InputLayer};
+use crate::architecture::{Architecture, InputLayer, names};
 use crate::denormals::Flush;
+use crate::objective::Objective;
 use crate::ops;
-use crate::packed::Packing;
-use crate::sample::UNK;
-use crate::stack::{Input, Stack, gradient};
-use crate::weights::{Weights, names};
+use crate::packed::PackedLayout;
+use crate::sample::{Sample, Target, UNK};
+use crate::stack::{Stack, StackInput, gradient};
+use crate::weights::Weights;
 use candle_core::{Device, Result, Tensor, Var};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use std::sync::Arc;
 
-/// Shards of a batch. More threads than shards are of no use.
+/// Number of shards of a batch; more threads than this make a step no faster.
 const SHARDS: usize = 4;
 
-/// What keeps the network from learning by heart.
+/// Dropout probabilities used during training.
 #[derive(Clone, Copy, Debug)]
-pub struct Noise {
-    /// Probability to drop a value that the linear layer reads.
+pub struct Dropout {
+    /// Probability of zeroing a value of the head's input.
     pub dropout: f64,
-    /// Probability to drop a value that one recurrent layer hands to the next.
+    /// Probability of zeroing a value between two recurrent layers.
     pub layer_dropout: f64,
-    /// Probability to drop a value of an embedded token.
+    /// Probability of zeroing a value of a token's embedding.
     pub embedding_dropout: f64,
-    /// Probability to replace a token by UNK.
+    /// Probability of replacing a token by UNK.
     pub word_dropout: f64,
 }
 
-/// Gradients of the mean loss of a batch, and how it went.
+/// The gradients of a batch's mean loss, and its loss and accuracy.
 #[derive(Debug)]
 pub struct BatchResult {
-    /// One for each parameter in the order of [`Architecture::shapes`], as long as the parameter.
+    /// The flattened gradient of each parameter, in the order of [`Architecture::shapes`].
     pub gradients: Vec<Vec<f32>>,
-    /// Sum of the losses over all targets, as they are learnt from: with label smoothing and class weights.
+    /// Sum of the losses of all targets, with label smoothing and class weights.
     pub loss: f64,
-    /// Targets that were met, noise and all.
+    /// Number of correct predictions, made with dropout.
     pub correct: usize,
-    /// How many targets there are: one a sequence, or one a step.
+    /// Number of targets: one for each sequence, or one for each step of a language model.
     pub targets: usize,
 }
 
-/// What the gradients of every batch of a training have in common.
+/// The settings that all batches of a training share.
 #[derive(Clone, Copy, Debug)]
 pub struct Graph<'a> {
-    /// What the network is made of.
+    /// The network.
     pub architecture: &'a Architecture,
-    /// What its outputs should be.
+    /// The loss.
     pub objective: &'a Objective,
-    /// What keeps it from learning by heart.
-    pub noise: Noise,
-    /// Where all random numbers begin.
+    /// Dropout probabilities.
+    pub dropout: Dropout,
+    /// Random seed.
     pub seed: u64,
-    /// What computes: the CPU by the fused loops, any other device by candle's operations.
+    /// The device that computes: the CPU with the loops of this crate, any other device with candle's operations.
     pub device: &'a Device,
 }
 
 impl Graph<'_> {
-    /// Computes the gradients of a batch, on the CPU on the current thread pool. `batch` counts the batches of the whole
-    /// training: no two of them see the same noise.
+    /// Computes the gradients of a batch; on the CPU, in the current thread pool. `batch` is the number of batches before
+    /// this one in the whole training, so that each has dropout masks of its own.
     ///
     /// # Errors
     ///
-    /// What candle says.
+    /// Returns candle's errors.
     pub fn gradients(&self, weights: &Weights, samples: &[&Sample], batch: u64) -> Result<BatchResult> {
-        let Graph { architecture, objective, noise, seed, device } = *self;
+        let Graph { architecture, objective, dropout, seed, device } = *self;
         let parameters = Parameters::new(weights, architecture, device)?;
-        // Sorted by length and dealt out like cards: all shards have about as much to do.
+        // Sorted by length and distributed in turn, so that all shards take about the same time.
         let mut order: Vec<&Sample> = samples.to_vec();
         order.sort_by_key(|sample| std::cmp::Reverse(sample.steps.len()));
         let count = if device.is_cpu() { SHARDS } else { 1 };
@@ -86,9 +86,9 @@ impl Graph<'_> {
             .map(|(index, shard)| {
                 let _flush = Flush::denormals();
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
-                // Stream 0 belongs to the weights' beginning and the order of the samples.
+                // Stream 0 is used for the initial weights and the order of the samples.
                 rng.set_stream(1 + batch * SHARDS as u64 + index as u64);
-                parameters.shard(shard, objective, noise, 1.0 / targets.max(1) as f64, &mut rng)
+                parameters.shard(shard, objective, dropout, 1.0 / targets.max(1) as f64, &mut rng)
             })
             .collect::<Result<_>>()?;
         let mut sum = BatchResult {
@@ -104,9 +104,10 @@ impl Graph<'_> {
     }
 }
 
+/// The parameters of a network as candle variables.
 struct Parameters<'a> {
     input: InputLayer,
-    /// Empty where the network reads values.
+    /// Empty if the network reads values.
     embedding: &'a [f32],
     stack: Stack,
     hidden: Option<(Var, Var)>,
@@ -114,12 +115,13 @@ struct Parameters<'a> {
     device: &'a Device,
 }
 
+/// The gradients of one shard.
 struct ShardResult {
-    /// The distinct tokens, and the gradients of their embedded values: `[tokens, embedding_dim]`. Empty where the network
-    /// reads values.
+    /// The distinct tokens; empty if the network reads values.
     ids: Vec<u32>,
+    /// The gradients of their embeddings: `[ids, embedding_dim]`.
     d_x: Vec<f32>,
-    /// Of all other parameters, in the order of [`Architecture::shapes`].
+    /// The gradients of all other parameters, in the order of [`Architecture::shapes`].
     dense: Vec<Vec<f32>>,
     loss: f64,
     correct: usize,
@@ -145,38 +147,37 @@ impl<'a> Parameters<'a> {
         })
     }
 
-    /// The graph of one shard, forward and backward. `share`: what a target counts in the gradient.
+    /// Computes one shard forward and backward. `share`: the weight of each target in the gradient.
     fn shard(
         &self,
         samples: &[&Sample],
         objective: &Objective,
-        noise: Noise,
+        dropout: Dropout,
         share: f64,
         rng: &mut ChaCha8Rng,
     ) -> Result<ShardResult> {
         let lengths: Vec<usize> = samples.iter().map(|sample| sample.steps.len()).collect();
-        let packing = Arc::new(Packing::new(&lengths));
-        let Leaves { ids, tokens, x } = self.leaves(samples, &packing, noise, rng)?;
-        // Numbers are read as they are.
-        let noise_of_input = if ids.is_empty() { 0.0 } else { noise.embedding_dropout };
-        let input = Input { x: &dropout(&x, noise_of_input, rng)?, tokens: tokens.as_ref(), packing: &packing };
-        let between = |x: &Tensor| dropout(x, noise.layer_dropout, rng);
-        let read = if objective.every_step() {
-            let states = self.stack.forward(input, between)?;
-            self.stack.every_state(states.last().map_or(&[][..], Vec::as_slice))?
+        let layout = Arc::new(PackedLayout::new(&lengths));
+        let FirstInput { ids, tokens, x } = self.first_input(samples, &layout, dropout, rng)?;
+        // Values have no embedding to drop from.
+        let input_dropout = if ids.is_empty() { 0.0 } else { dropout.embedding_dropout };
+        let input = StackInput { x: &drop_values(&x, input_dropout, rng)?, tokens: tokens.as_ref(), layout: &layout };
+        let between = |x: &Tensor| drop_values(x, dropout.layer_dropout, rng);
+        let head_input = if objective.every_step() {
+            self.stack.merged_states(input, between)?
         } else {
             self.stack.pooled(input, between)?
         };
-        let mut read = dropout(&read, noise.dropout, rng)?;
+        let mut head_input = drop_values(&head_input, dropout.dropout, rng)?;
         if let Some((weight, bias)) = &self.hidden {
-            read = ops::linear(&read, weight, bias)?.relu()?;
+            head_input = ops::linear(&head_input, weight, bias)?.relu()?;
         }
-        let outputs = ops::linear(&read, &self.fc.0, &self.fc.1)?;
+        let outputs = ops::linear(&head_input, &self.fc.0, &self.fc.1)?;
 
         let targets: Vec<&Target> = samples.iter().map(|sample| &sample.target).collect();
-        let targets = objective.targets(&targets, &packing);
+        let targets = objective.targets(&targets, &layout);
         let loss = objective.loss(&outputs.flatten_all()?.to_vec1::<f32>()?, &targets, share);
-        // A sum whose gradient with respect to the outputs is that of the loss.
+        // The gradient of this sum with respect to the outputs is that of the loss.
         let d_outputs = Tensor::from_vec(loss.gradient, outputs.shape(), self.device)?;
         let store = (outputs * d_outputs)?.sum_all()?.backward()?;
         let mut dense = self.stack.gradients(&store)?;
@@ -187,23 +188,29 @@ impl<'a> Parameters<'a> {
         Ok(ShardResult { ids, d_x, dense, loss: loss.total, correct: loss.correct })
     }
 
-    /// What the first recurrent layer reads.
-    fn leaves(&self, samples: &[&Sample], packing: &Packing, noise: Noise, rng: &mut ChaCha8Rng) -> Result<Leaves> {
+    /// Prepares the input of the first recurrent layer.
+    fn first_input(
+        &self,
+        samples: &[&Sample],
+        layout: &PackedLayout,
+        dropout: Dropout,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<FirstInput> {
         let width = self.input.width();
         let (mut ids, mut tokens, mut x) = (Vec::new(), None, Vec::new());
         match self.input {
             InputLayer::Embedding { .. } => {
-                let mut packed = packing.pack(&samples.iter().map(|sample| sample.steps.tokens()).collect::<Vec<_>>());
-                if noise.word_dropout > 0.0 {
+                let mut packed = layout.pack(&samples.iter().map(|sample| sample.steps.tokens()).collect::<Vec<_>>());
+                if dropout.word_dropout > 0.0 {
                     for id in &mut packed {
-                        if rng.random::<f64>() < noise.word_dropout {
+                        if rng.random::<f64>() < dropout.word_dropout {
                             *id = UNK;
                         }
                     }
                 }
-                // Half of all words are a few hundred different ones: what a token costs before the first step is paid once
-                // for each of those, unless each occurrence is to lose other values.
-                if noise.embedding_dropout == 0.0 {
+                // Half of all words in a text are a few hundred distinct ones, so each distinct token is projected once. With
+                // embedding dropout every occurrence loses other values and is projected by itself.
+                if dropout.embedding_dropout == 0.0 {
                     (ids, packed) = distinct(packed, self.embedding.len() / width);
                     tokens = Some(packed.into());
                 } else {
@@ -216,36 +223,35 @@ impl<'a> Parameters<'a> {
             InputLayer::Values { .. } => {
                 let rows: Vec<Vec<&[f32]>> = samples.iter().map(|sample| sample.steps.rows()).collect();
                 let rows: Vec<&[&[f32]]> = rows.iter().map(Vec::as_slice).collect();
-                packing.pack(&rows).into_iter().for_each(|row| x.extend_from_slice(row));
+                layout.pack(&rows).into_iter().for_each(|row| x.extend_from_slice(row));
             }
         }
-        let x = Var::from_vec(x, (if tokens.is_some() { ids.len() } else { packing.rows() }, width), self.device)?;
-        Ok(Leaves { ids, tokens, x })
+        let x = Var::from_vec(x, (if tokens.is_some() { ids.len() } else { layout.rows() }, width), self.device)?;
+        Ok(FirstInput { ids, tokens, x })
     }
 }
 
-/// What the first recurrent layer reads.
-struct Leaves {
-    /// The distinct tokens. Empty where the network reads values.
+/// The input of the first recurrent layer.
+struct FirstInput {
+    /// The tokens that are embedded; empty if the network reads values.
     ids: Vec<u32>,
-    /// The place of each packed token among them.
+    /// The index in `ids` of each packed token; `None` if `ids` has one entry for each token.
     tokens: Option<Arc<[u32]>>,
-    /// The embedded distinct tokens, `[ids, width]`, whose gradients are added to the embedding's rows afterwards; or the
-    /// values, `[rows, width]`.
+    /// The embeddings of `ids`, `[ids, width]`, or the values, `[rows, width]`.
     x: Var,
 }
 
-/// The distinct ids in the order of their first appearance, and in place of each id its position among them.
+/// Returns the distinct ids in the order of their first appearance, and for each id its index among them.
 fn distinct(mut ids: Vec<u32>, vocab_size: usize) -> (Vec<u32>, Vec<u32>) {
     let mut distinct = Vec::new();
-    let mut places = vec![u32::MAX; vocab_size];
+    let mut index_of = vec![u32::MAX; vocab_size];
     for id in &mut ids {
-        let place = &mut places[*id as usize];
-        if *place == u32::MAX {
-            *place = distinct.len() as u32;
+        let index = &mut index_of[*id as usize];
+        if *index == u32::MAX {
+            *index = distinct.len() as u32;
             distinct.push(*id);
         }
-        *id = *place;
+        *id = *index;
     }
     (distinct, ids)
 }
@@ -271,14 +277,14 @@ fn add(total: &mut [f32], part: &[f32]) {
     }
 }
 
-/// Zeroes values with the given probability and makes up for them in the others.
-fn dropout(x: &Tensor, probability: f64, rng: &mut ChaCha8Rng) -> Result<Tensor> {
+/// Zeroes values with the given probability and scales the others by 1 / (1 - probability).
+fn drop_values(x: &Tensor, probability: f64, rng: &mut ChaCha8Rng) -> Result<Tensor> {
     if probability == 0.0 {
         return Ok(x.clone());
     }
-    let kept = (1.0 / (1.0 - probability)) as f32;
+    let scale = (1.0 / (1.0 - probability)) as f32;
     let threshold = (probability * f64::from(u32::MAX)) as u32;
     let mask: Vec<f32> =
-        (0..x.elem_count()).map(|_| if rng.random::<u32>() < threshold { 0.0 } else { kept }).collect();
+        (0..x.elem_count()).map(|_| if rng.random::<u32>() < threshold { 0.0 } else { scale }).collect();
     x * Tensor::from_vec(mask, x.shape(), x.device())?
 }

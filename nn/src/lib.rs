@@ -1,23 +1,27 @@
-//! Recurrent networks and how they learn: fused layers in plain loops over plain slices, behind candle's tensors.
+//! Recurrent networks and their training on the CPU: fused layers as plain loops over slices, and candle for the gradients
+//! of whole networks and for other devices.
 //!
-//! [`product`] multiplies matrices; [`lstm`], [`gru`] and [`rnn`] hold the arithmetic of the cells; [`recurrent`] runs
-//! them over sequences [`packed`] by length, forward and backward; [`linear`] is a fully connected layer, and
-//! [`pooling`] makes one vector of many. In every one of them a row of the result depends on its own sequence and on
-//! nothing else in the batch, to the last bit: the order of each sum is fixed by the layer's sizes alone.
+//! | module | contents |
+//! |---|---|
+//! | [`network`], [`stream`] | inference on whole sequences, and token by token |
+//! | [`graph`], [`objective`], [`sample`], [`optimizer`] | training: gradients of a batch, losses, samples, steps |
+//! | [`stack`], [`ops`], [`candle_ops`] | the recurrent layers as operations that candle differentiates |
+//! | [`recurrent`], [`pooling`], [`linear`] | the layers, forward and backward |
+//! | [`lstm`], [`gru`], [`rnn`], [`cells`] | the element-wise arithmetic of the cells |
+//! | [`weights`], [`architecture`], [`packed`] | parameters with PyTorch's names, layers and sizes, packed sequences |
+//! | [`product`], [`activation`], [`buffer`], [`denormals`] | matrix product, sigmoid and tanh, memory |
+//! | [`reference`](mod@reference) | plain implementations that tests compare with |
 //!
-//! What a network is made of is an [`architecture`]; its parameters have the names of PyTorch's `state_dict`
-//! ([`weights`]). [`network`] is the forward pass alone, and [`stream`] goes on reading a text without end.
+//! Imports run from the upper rows of this table to the lower ones. In every layer a row of the result depends on its own
+//! sequence only, to the last bit: the order of each sum depends on the sizes of the layer, not on the batch.
 //!
-//! [`ops`] wraps the layers, with their gradients, as operations that candle can differentiate, and on other devices than the
-//! CPU calls candle's own ([`tensors`]); [`stack`] is the
-//! recurrent part of a network made of them. [`graph`] computes the gradients of a batch of [`sample`]s for an
-//! [`objective`], and the [`optimizer`] follows them. [`reference`](mod@reference) has the plain layers that the fused ones are tested against.
-//!
-//! It is a package of its own for those who compile it: its loops are worth optimising also where everything around them is not.
+//! This is a package of its own so that it is compiled with optimisation even in debug builds of the trainer.
 
 pub mod activation;
 pub mod architecture;
 pub mod buffer;
+pub mod candle_ops;
+pub mod cells;
 pub mod denormals;
 pub mod graph;
 pub mod gru;
@@ -36,8 +40,4 @@ pub mod rnn;
 pub mod sample;
 pub mod stack;
 pub mod stream;
-pub mod tensors;
 pub mod weights;
-
-#[cfg(test)]
-mod golden;

@@ -1,9 +1,9 @@
 //! A fully connected layer: y = x·Wᵀ + b.
 
-use super::buffer::Buffer;
-use super::product::{Panels, Strided, add_product, add_rows};
+use crate::buffer::Buffer;
+use crate::product::{LeftMatrix, Panels, add_product, add_rows};
 
-/// The weights, ready for [`forward`](Linear::forward).
+/// A linear layer with its weight packed for the matrix product.
 #[derive(Clone, Debug)]
 pub struct Linear {
     weight: Panels,
@@ -23,20 +23,16 @@ impl Linear {
         self.in_features
     }
 
-    /// As [`forward`](Self::forward), into a buffer.
-    pub fn forward_into_buffer(&self, x: &[f32], rows: usize) -> Buffer {
-        let mut y = Buffer::any(rows * self.bias.len());
-        for row in y.chunks_exact_mut(self.bias.len().max(1)) {
-            row.copy_from_slice(&self.bias);
-        }
-        add_product(&mut y, Strided::rows(x, self.in_features), &self.weight);
-        y
+    /// Applies the layer: x `[rows, in_features]` → `[rows, out_features]`.
+    pub fn forward(&self, x: &[f32], rows: usize) -> Vec<f32> {
+        self.forward_into_buffer(x, rows).to_vec()
     }
 
-    /// x: `[rows, in_features]` → `[rows, out_features]`.
-    pub fn forward(&self, x: &[f32], rows: usize) -> Vec<f32> {
-        let mut y = self.bias.repeat(rows);
-        add_product(&mut y, Strided::rows(x, self.in_features), &self.weight);
+    /// Applies the layer like [`forward`](Self::forward), with the result in a pooled buffer.
+    pub fn forward_into_buffer(&self, x: &[f32], rows: usize) -> Buffer {
+        let mut y = Buffer::any(rows * self.bias.len());
+        y.chunks_exact_mut(self.bias.len().max(1)).for_each(|row| row.copy_from_slice(&self.bias));
+        add_product(&mut y, LeftMatrix::rows(x, self.in_features), &self.weight);
         y
     }
 }
@@ -52,27 +48,17 @@ pub struct Gradients {
     pub bias: Vec<f32>,
 }
 
-/// Gradients from that of the result: `d_y`: `[rows, out_features]`, with `x`: `[rows, in_features]` and
-/// `weight`: `[out_features, in_features]`.
-pub fn backward(d_y: &[f32], x: &[f32], weight: &[f32], rows: usize, out_features: usize) -> Gradients {
-    backward_strided(d_y, out_features, x, weight, rows, out_features)
-}
-
-/// As [`backward`], where the rows of `d_y` begin `stride` values apart.
-pub fn backward_strided(
-    d_y: &[f32],
-    stride: usize,
-    x: &[f32],
-    weight: &[f32],
-    rows: usize,
-    out_features: usize,
-) -> Gradients {
+/// Computes the gradients of a linear layer from the gradient of its output.
+///
+/// `d_y`: `[rows, out_features]`, its rows `stride` values apart; `x`: `[rows, in_features]`; `weight`:
+/// `[out_features, in_features]`.
+pub fn backward(d_y: &[f32], stride: usize, x: &[f32], weight: &[f32], rows: usize, out_features: usize) -> Gradients {
     let in_features = weight.len().checked_div(out_features).unwrap_or(0);
     let mut d_x = vec![0.0; rows * in_features];
     let panels = Panels::from_rows(weight, out_features, in_features);
-    add_product(&mut d_x, Strided::rows(d_y, stride), &panels);
+    add_product(&mut d_x, LeftMatrix::rows(d_y, stride), &panels);
     let mut d_weight = vec![0.0; weight.len()];
-    add_product(&mut d_weight, Strided::transposed(d_y, stride), &Panels::from_rows(x, rows, in_features));
+    add_product(&mut d_weight, LeftMatrix::transposed(d_y, stride), &Panels::from_rows(x, rows, in_features));
     let mut d_bias = vec![0.0; out_features];
     if out_features > 0 {
         add_rows(&mut d_bias, &d_y[..rows * stride], stride, out_features, |_| 0);

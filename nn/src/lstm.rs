@@ -1,39 +1,39 @@
-//! LSTM cells.
+//! The element-wise arithmetic of LSTM cells, forward and backward.
 //!
 //! ```text
 //! i = σ(zᵢ)  f = σ(z_f)  g = tanh(z_g)  o = σ(z_o)      gates in PyTorch's order
 //! c = f·c₋₁ + i·g        h = o·tanh(c)
 //! ```
 
-use super::activation::{fused, one_minus, sigmoid, tanh, times_slope};
-use super::buffer::Buffer;
-use super::packed::{Packing, Visit};
-use super::recurrent::{Cells, Input, Rows, rows, split};
+use crate::activation::{has_fused_multiply_add, one_minus, sigmoid, sigmoid_backward, tanh};
+use crate::buffer::Buffer;
+use crate::cells::{CellBatch, InputProjection, StridedRows, previous_and_current, rows_mut};
+use crate::packed::{PackedLayout, TimeStep};
 use pulp::{Arch, Scalar, Simd, WithSimd};
 
 /// The LSTM cells of a batch.
 #[derive(Debug)]
 pub struct Lstm {
-    /// Sums, then activations, then gradients of the sums.
-    gates: Rows,
+    /// Pre-activations, overwritten by activations, overwritten by gradients of the pre-activations.
+    gates: StridedRows,
     /// Cell states, `[rows, hidden_size]`.
     cell: Buffer,
-    /// Their hyperbolic tangents, `[rows, hidden_size]`.
-    squashed: Buffer,
-    /// Gradients of the cell states on their way through time, `[sequences, hidden_size]`.
+    /// tanh of the cell states, `[rows, hidden_size]`.
+    tanh_cell: Buffer,
+    /// Gradients of the cell states of the step that the backward pass reaches next, `[sequences, hidden_size]`.
     d_cell: Vec<f32>,
     hidden_size: usize,
 }
 
 impl Lstm {
-    /// Cells for packed sequences.
-    pub fn new(packing: &Packing, hidden_size: usize) -> Self {
-        let states = packing.rows() * hidden_size;
-        let sequences = packing.batch_sizes().first().copied().unwrap_or(0);
+    /// Cells for a batch of this layout.
+    pub fn new(layout: &PackedLayout, hidden_size: usize) -> Self {
+        let states = layout.rows() * hidden_size;
+        let sequences = layout.batch_sizes().first().copied().unwrap_or(0);
         Lstm {
-            gates: Rows::new(packing.rows(), 4 * hidden_size),
+            gates: StridedRows::new(layout.rows(), 4 * hidden_size),
             cell: Buffer::any(states),
-            squashed: Buffer::any(states),
+            tanh_cell: Buffer::any(states),
             d_cell: vec![0.0; sequences * hidden_size],
             hidden_size,
         }
@@ -45,56 +45,54 @@ impl Lstm {
     }
 }
 
-impl Cells for Lstm {
-    fn start(&mut self, visit: &Visit, input: Input<'_>) {
-        self.gates.start(visit, input);
+impl CellBatch for Lstm {
+    fn load_input(&mut self, step: &TimeStep, input: InputProjection<'_>) {
+        self.gates.load_input(step, input);
     }
 
-    fn sums(&mut self) -> &mut Rows {
+    fn recurrent_sums(&mut self) -> &mut StridedRows {
         &mut self.gates
     }
 
-    fn forward(&mut self, visit: &Visit, hidden: &mut [f32]) {
+    fn forward(&mut self, step: &TimeStep, hidden: &mut [f32]) {
         let n = self.hidden_size;
-        let (before, cell) = split(&mut self.cell, visit, n);
-        let (gates, stride) = self.gates.of_mut(visit);
-        let squashed = rows(&mut self.squashed, visit.now.clone(), n);
-        let hidden = rows(hidden, visit.now.clone(), n);
-        Arch::new().dispatch(Forward { n, stride, gates, before, cell, squashed, hidden });
+        let (previous, cell) = previous_and_current(&mut self.cell, step, n);
+        let (gates, stride) = self.gates.of_step_mut(step);
+        let tanh_cell = rows_mut(&mut self.tanh_cell, step.rows.clone(), n);
+        let hidden = rows_mut(hidden, step.rows.clone(), n);
+        Arch::new().dispatch(Forward { n, stride, gates, previous, cell, tanh_cell, hidden });
     }
 
-    fn backward(&mut self, visit: &Visit, _hidden: &[f32], d_hidden: &mut [f32]) {
+    fn backward(&mut self, step: &TimeStep, _hidden: &[f32], d_hidden: &mut [f32]) {
         let n = self.hidden_size;
-        let before = &self.cell[visit.before.start * n..visit.before.end * n];
-        let (gates, stride) = self.gates.of_mut(visit);
-        let squashed = rows(&mut self.squashed, visit.now.clone(), n);
-        let d_hidden = rows(d_hidden, visit.now.clone(), n);
+        let previous = &self.cell[step.previous.start * n..step.previous.end * n];
+        let (gates, stride) = self.gates.of_step_mut(step);
+        let tanh_cell = rows_mut(&mut self.tanh_cell, step.rows.clone(), n);
+        let d_hidden = rows_mut(d_hidden, step.rows.clone(), n);
         let d_cell = &mut self.d_cell;
-        Arch::new().dispatch(Backward { n, stride, gates, before, squashed, d_hidden, d_cell });
+        Arch::new().dispatch(Backward { n, stride, gates, previous, tanh_cell, d_hidden, d_cell });
     }
 
-    fn d_input(&self) -> &Rows {
+    fn d_input(&self) -> &StridedRows {
         &self.gates
-    }
-
-    fn d_hidden_bias(&self) -> Vec<f32> {
-        Vec::new()
     }
 }
 
-/// Forward through the rows of a step.
+/// The forward pass of one time step.
 struct Forward<'a> {
     /// `hidden_size`
     n: usize,
-    /// Of the rows of `gates`.
+    /// Distance between rows of `gates`.
     stride: usize,
-    /// Sums on entry, activations on return: `[rows, 4 * n]`.
+    /// Pre-activations on entry, activations on return: `[rows, 4 * n]`.
     gates: &'a mut [f32],
-    /// Cell states of the step before: `[continuing rows, n]`.
-    before: &'a [f32],
-    /// Written, as `squashed` (tanh of the cell state) and `hidden` are: `[rows, n]`.
+    /// Cell states of the previous step: `[continuing rows, n]`.
+    previous: &'a [f32],
+    /// Output: cell states, `[rows, n]`.
     cell: &'a mut [f32],
-    squashed: &'a mut [f32],
+    /// Output: tanh of the cell states, `[rows, n]`.
+    tanh_cell: &'a mut [f32],
+    /// Output: hidden states, `[rows, n]`.
     hidden: &'a mut [f32],
 }
 
@@ -104,10 +102,17 @@ impl WithSimd for Forward<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         let n = self.n;
-        let states = self.cell.chunks_exact_mut(n).zip(self.squashed.chunks_exact_mut(n));
+        let states = self.cell.chunks_exact_mut(n).zip(self.tanh_cell.chunks_exact_mut(n));
         let states = states.zip(self.hidden.chunks_exact_mut(n));
-        for (row, (gates, ((cell, squashed), hidden))) in self.gates.chunks_mut(self.stride).zip(states).enumerate() {
-            forward(fused::<S>(), gates, self.before.get(row * n..(row + 1) * n), cell, squashed, hidden);
+        for (row, (gates, ((cell, tanh_cell), hidden))) in self.gates.chunks_mut(self.stride).zip(states).enumerate() {
+            forward(
+                has_fused_multiply_add::<S>(),
+                gates,
+                self.previous.get(row * n..(row + 1) * n),
+                cell,
+                tanh_cell,
+                hidden,
+            );
         }
     }
 }
@@ -116,15 +121,15 @@ impl WithSimd for Forward<'_> {
 fn forward(
     fused: bool,
     gates: &mut [f32],
-    before: Option<&[f32]>,
+    previous: Option<&[f32]>,
     cell: &mut [f32],
-    squashed: &mut [f32],
+    tanh_cell: &mut [f32],
     hidden: &mut [f32],
 ) {
     let n = hidden.len();
-    let [i, f, g, o] = quarters(gates, n);
-    let (cell, squashed) = (&mut cell[..n], &mut squashed[..n]);
-    // A loop a gate: one over all four the compiler does not make vectors of.
+    let [i, f, g, o] = split_gates(gates, n);
+    let (cell, tanh_cell) = (&mut cell[..n], &mut tanh_cell[..n]);
+    // One loop per gate: the compiler does not vectorise a single loop over all four.
     for i in &mut *i {
         *i = sigmoid(fused, *i);
     }
@@ -137,11 +142,11 @@ fn forward(
     for o in &mut *o {
         *o = sigmoid(fused, *o);
     }
-    match before {
-        Some(before) => {
-            let before = &before[..n];
+    match previous {
+        Some(previous) => {
+            let previous = &previous[..n];
             for u in 0..n {
-                cell[u] = f[u] * before[u] + i[u] * g[u];
+                cell[u] = f[u] * previous[u] + i[u] * g[u];
             }
         }
         None => {
@@ -151,26 +156,26 @@ fn forward(
         }
     }
     for u in 0..n {
-        squashed[u] = tanh(fused, cell[u]);
-        hidden[u] = o[u] * squashed[u];
+        tanh_cell[u] = tanh(fused, cell[u]);
+        hidden[u] = o[u] * tanh_cell[u];
     }
 }
 
-/// Backward through the rows of a step.
+/// The backward pass of one time step.
 struct Backward<'a> {
     /// `hidden_size`
     n: usize,
-    /// Of the rows of `gates`.
+    /// Distance between rows of `gates`.
     stride: usize,
-    /// Activations on entry, gradients of the sums on return: `[rows, 4 * n]`.
+    /// Activations on entry, gradients of the pre-activations on return: `[rows, 4 * n]`.
     gates: &'a mut [f32],
-    /// Cell states of the step before: `[continuing rows, n]`.
-    before: &'a [f32],
+    /// Cell states of the previous step: `[continuing rows, n]`.
+    previous: &'a [f32],
     /// `[rows, n]`
-    squashed: &'a [f32],
+    tanh_cell: &'a [f32],
     /// `[rows, n]`
     d_hidden: &'a [f32],
-    /// Gradients of this step's cell states that come from the next step on entry, those of the step before on return.
+    /// Gradients of this step's cell states through the next step on entry; those of the previous step's on return.
     d_cell: &'a mut [f32],
 }
 
@@ -180,11 +185,12 @@ impl WithSimd for Backward<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let n = self.n;
-        let states = self.squashed.chunks_exact(n).zip(self.d_hidden.chunks_exact(n));
+        let states = self.tanh_cell.chunks_exact(n).zip(self.d_hidden.chunks_exact(n));
         let states = states.zip(self.d_cell.chunks_exact_mut(n));
-        for (row, (gates, ((squashed, d_hidden), d_cell))) in self.gates.chunks_mut(self.stride).zip(states).enumerate()
+        for (row, (gates, ((tanh_cell, d_hidden), d_cell))) in
+            self.gates.chunks_mut(self.stride).zip(states).enumerate()
         {
-            backward(simd, gates, self.before.get(row * n..(row + 1) * n), squashed, d_hidden, d_cell);
+            backward(simd, gates, self.previous.get(row * n..(row + 1) * n), tanh_cell, d_hidden, d_cell);
         }
     }
 }
@@ -193,50 +199,50 @@ impl WithSimd for Backward<'_> {
 fn backward<S: Simd>(
     simd: S,
     gates: &mut [f32],
-    before: Option<&[f32]>,
-    squashed: &[f32],
+    previous: Option<&[f32]>,
+    tanh_cell: &[f32],
     d_hidden: &[f32],
     d_cell: &mut [f32],
 ) {
-    let [i, f, g, o] = quarters(gates, d_hidden.len());
+    let [i, f, g, o] = split_gates(gates, d_hidden.len());
     let (i, f) = (S::as_mut_simd_f32s(i), S::as_mut_simd_f32s(f));
     let (g, o) = (S::as_mut_simd_f32s(g), S::as_mut_simd_f32s(o));
-    let (squashed, d_hidden) = (S::as_simd_f32s(squashed), S::as_simd_f32s(d_hidden));
-    let (before, rest) = before.map(S::as_simd_f32s).unzip();
+    let (tanh_cell, d_hidden) = (S::as_simd_f32s(tanh_cell), S::as_simd_f32s(d_hidden));
+    let (previous, rest) = previous.map(S::as_simd_f32s).unzip();
     let d_cell = S::as_mut_simd_f32s(d_cell);
-    units(simd, [i.0, f.0, g.0, o.0], before, [squashed.0, d_hidden.0], d_cell.0);
-    units(Scalar, [i.1, f.1, g.1, o.1], rest, [squashed.1, d_hidden.1], d_cell.1);
+    units(simd, [i.0, f.0, g.0, o.0], previous, [tanh_cell.0, d_hidden.0], d_cell.0);
+    units(Scalar, [i.1, f.1, g.1, o.1], rest, [tanh_cell.1, d_hidden.1], d_cell.1);
 }
 
-/// Backward through units of a row, as many at once as a `V` holds. In a loop over so many arrays that it also writes the
-/// compiler does not find the vectors by itself.
+/// The backward pass of some units of a row, one vector `V` at a time. It is written with explicit vectors because the
+/// compiler does not vectorise a loop that reads and writes this many arrays.
 #[inline(always)]
 fn units<S: Simd<f32s = V>, V: Copy>(
     simd: S,
     [i, f, g, o]: [&mut [V]; 4],
-    before: Option<&[V]>,
-    [squashed, d_hidden]: [&[V]; 2],
+    previous: Option<&[V]>,
+    [tanh_cell, d_hidden]: [&[V]; 2],
     d_cell: &mut [V],
 ) {
     for u in 0..d_cell.len() {
-        let (iu, fu, gu, ou, squashed, d_hidden) = (i[u], f[u], g[u], o[u], squashed[u], d_hidden[u]);
-        let through = simd.mul_f32s(simd.mul_f32s(d_hidden, ou), one_minus(simd, simd.mul_f32s(squashed, squashed)));
+        let (iu, fu, gu, ou, tanh_cell, d_hidden) = (i[u], f[u], g[u], o[u], tanh_cell[u], d_hidden[u]);
+        let through = simd.mul_f32s(simd.mul_f32s(d_hidden, ou), one_minus(simd, simd.mul_f32s(tanh_cell, tanh_cell)));
         let d = simd.add_f32s(through, d_cell[u]);
-        o[u] = times_slope(simd, simd.mul_f32s(d_hidden, squashed), ou);
-        i[u] = times_slope(simd, simd.mul_f32s(d, gu), iu);
+        o[u] = sigmoid_backward(simd, simd.mul_f32s(d_hidden, tanh_cell), ou);
+        i[u] = sigmoid_backward(simd, simd.mul_f32s(d, gu), iu);
         g[u] = simd.mul_f32s(simd.mul_f32s(d, iu), one_minus(simd, simd.mul_f32s(gu, gu)));
         let d_before = simd.mul_f32s(d, fu);
         d_cell[u] = d_before;
-        f[u] = match before {
-            Some(before) => simd.mul_f32s(simd.mul_f32s(d_before, before[u]), one_minus(simd, fu)),
+        f[u] = match previous {
+            Some(previous) => simd.mul_f32s(simd.mul_f32s(d_before, previous[u]), one_minus(simd, fu)),
             None => simd.splat_f32s(0.0),
         };
     }
 }
 
-/// The four gates of a row.
+/// Splits a row into its four gates, each `[n]`.
 #[inline(always)]
-fn quarters(gates: &mut [f32], n: usize) -> [&mut [f32]; 4] {
+fn split_gates(gates: &mut [f32], n: usize) -> [&mut [f32]; 4] {
     let (i, rest) = gates.split_at_mut(n);
     let (f, rest) = rest.split_at_mut(n);
     let (g, o) = rest.split_at_mut(n);

@@ -1,64 +1,64 @@
-//! The forward pass: embedding or values → recurrent layers → pooling → head.
+//! The forward pass of a trained network: embedding or values → recurrent layers → pooling → head.
 
-use super::linear::Linear;
-use super::packed::{Direction, Packing};
-use super::pooling;
-use super::recurrent::{Biases, Layer};
-use crate::architecture::{Architecture, Merge, Recurrent};
+use crate::architecture::{Architecture, Merge, Recurrent, names};
 use crate::denormals::Flush;
-use crate::weights::{Weights, names};
+use crate::linear::Linear;
+use crate::packed::{Direction, PackedLayout};
+use crate::pooling;
+use crate::recurrent::{Biases, Layer};
+use crate::weights::Weights;
 
-/// A trained network, packed for inference.
+/// A trained network with its weights packed for inference.
 ///
-/// A text's logits are the same bits whether it is run alone, in a batch, or by the training graph.
+/// The logits of a text have the same bits alone, in a batch, and in the training graph.
 #[derive(Clone, Debug)]
 pub struct Network {
-    /// `[vocab_size, input_size]`; empty where the network reads values
+    /// `[vocab_size, input_size]`; empty if the network reads values.
     embedding: Vec<f32>,
     input_size: usize,
     pub(super) hidden_size: usize,
     pub(super) recurrent: Recurrent,
     /// `[layer][direction]`
     pub(super) layers: Vec<Vec<Layer>>,
-    /// The layer with max(0, x) before the last one.
+    /// The hidden layer of the head, with ReLU.
     hidden: Option<Linear>,
     fc: Linear,
 }
 
-/// What a network reads.
+/// One sequence as the input of a network.
 #[derive(Clone, Copy, Debug)]
 pub enum Input<'a> {
-    /// Ids of tokens.
+    /// Token ids.
     Tokens(&'a [u32]),
     /// Normalised numbers, `[steps, channels]`.
     Values(&'a [f32]),
 }
 
-/// What the parts of a network gave for one sequence.
+/// The intermediate results of a network for one sequence.
 #[derive(Clone, Debug)]
 pub struct Trace {
-    /// What each layer read: `[layer][steps, inputs]`.
+    /// The input of each layer: `[layer][steps, input_size]`.
     pub inputs: Vec<Vec<f32>>,
-    /// `[layer][direction][steps, hidden_size]`
+    /// The hidden states: `[layer][direction][steps, hidden_size]`.
     pub states: Vec<Vec<Vec<f32>>>,
-    /// What the head read: `[head_width]`.
-    pub read: Vec<f32>,
-    /// The activations of the head's hidden layer; empty where there is none.
-    pub hidden: Vec<f32>,
+    /// The input of the head: `[head_width]`.
+    pub head_input: Vec<f32>,
+    /// The activations of the head's hidden layer, `[head_hidden]`; empty if it has none.
+    pub head_hidden: Vec<f32>,
 }
 
 impl Network {
-    /// Packs `weights`, whose shapes fit together (see [`Weights::check`]).
+    /// Packs `weights`, which must have passed [`Weights::check`].
     pub fn new(weights: &Weights, architecture: &Architecture) -> Self {
         let recurrent = architecture.recurrent;
         let linear = |weight: &str, bias: &str| Linear::new(&weights[weight].data, &weights[bias].data);
         let layer = |layer: usize, direction: Direction| {
             let names = recurrent.names(layer, direction);
             let [w_ih, w_hh] = [&names.w_ih, &names.w_hh].map(|name| &weights[name].data);
-            let biases = Biases::new(recurrent.cell, &weights[&names.b_ih].data, &weights[&names.b_hh].data);
+            let biases = Biases::of_layer(recurrent.cell, weights, &names);
             Layer::new(recurrent.cell, direction, w_ih, w_hh, &biases)
         };
-        let layers = (0..recurrent.layers)
+        let layers = (0..recurrent.num_layers)
             .map(|index| recurrent.directions().iter().map(|&direction| layer(index, direction)).collect())
             .collect();
         Network {
@@ -72,44 +72,42 @@ impl Network {
         }
     }
 
-    /// The logits of one text, `[outputs]`. Without a token the head reads zeros.
+    /// Computes the logits of one text, `[outputs]`. For an empty text the head reads zeros.
     pub fn logits(&self, ids: &[u32]) -> Vec<f32> {
         self.outputs(Input::Tokens(ids))
     }
 
-    /// The outputs for one sequence, `[outputs]`. Without a step the head reads zeros.
+    /// Computes the outputs for one sequence, `[outputs]`. For an empty sequence the head reads zeros.
     pub fn outputs(&self, input: Input<'_>) -> Vec<f32> {
         let _flush = Flush::denormals();
-        let states = self.last_layer(input);
-        self.head(&states.iter().map(Vec::as_slice).collect::<Vec<_>>(), self.steps(input))
+        let states = self.last_layer(input, |_, _| ());
+        self.head(&slices(&states), self.steps(input))
     }
 
-    /// The logits after each token, as if the text had ended there: `[tokens][labels]`.
+    /// Computes the logits after each token, as if the text had ended there: `[tokens][outputs]`.
     ///
-    /// A network that also reads from the end starts anew for each of them, in time quadratic in the text's length.
+    /// A bidirectional network starts anew for each of them, in time quadratic in the length of the text.
     pub fn logits_after_each(&self, ids: &[u32]) -> Vec<Vec<f32>> {
         if self.recurrent.bidirectional {
             return (1..=ids.len()).map(|end| self.logits(&ids[..end])).collect();
         }
         let _flush = Flush::denormals();
-        let states = self.last_layer(Input::Tokens(ids)).concat();
+        let states = self.last_layer(Input::Tokens(ids), |_, _| ()).concat();
         (1..=ids.len()).map(|end| self.head(&[&states[..end * self.hidden_size]], end)).collect()
     }
 
-    /// The last layer's states after each token, its directions merged: `[tokens, hidden_size]`, or twice as wide where
-    /// they stand side by side.
+    /// Computes the merged states of the last layer after each token: `[tokens, merged_width]`.
     ///
     /// # Panics
     ///
-    /// Where an id is not below the vocabulary's size.
+    /// Panics if an id is not below the vocabulary size.
     pub fn hidden_states(&self, ids: &[u32]) -> Vec<f32> {
         let _flush = Flush::denormals();
-        let states = self.last_layer(Input::Tokens(ids));
-        let states: Vec<&[f32]> = states.iter().map(Vec::as_slice).collect();
-        pooling::merge(&states, self.recurrent.merge, self.hidden_size)
+        let states = self.last_layer(Input::Tokens(ids), |_, _| ());
+        pooling::merge(&slices(&states), self.recurrent.merge, self.hidden_size)
     }
 
-    /// The tokens' rows of the embedding: `[tokens, embedding_dim]`.
+    /// Looks up the embeddings of tokens: `[tokens, embedding_dim]`.
     pub(super) fn embedded(&self, ids: &[u32]) -> Vec<f32> {
         let width = self.input_size;
         ids.iter().flat_map(|&id| &self.embedding[id as usize * width..][..width]).copied().collect()
@@ -122,65 +120,59 @@ impl Network {
         }
     }
 
-    /// What every part of the network gives for one sequence.
+    /// Computes the intermediate results of all layers for one sequence.
     pub fn trace(&self, input: Input<'_>) -> Trace {
         let _flush = Flush::denormals();
-        let packing = Packing::new(&[self.steps(input)]);
-        let (mut inputs, mut states): (Vec<Vec<f32>>, Vec<Vec<Vec<f32>>>) = (Vec::new(), Vec::new());
-        for layer in &self.layers {
-            let x = match states.last() {
-                Some(below) => {
-                    let below: Vec<&[f32]> = below.iter().map(Vec::as_slice).collect();
-                    pooling::merge(&below, Merge::Concat, self.hidden_size)
-                }
-                None => self.first_input(input),
-            };
-            states.push(layer.iter().map(|layer| layer.forward(&x, None, &packing).0.to_vec()).collect());
-            inputs.push(x);
-        }
-        let last: Vec<&[f32]> = states.last().into_iter().flatten().map(Vec::as_slice).collect();
-        let read = pooling::head_input(&last, &self.recurrent, &packing, self.hidden_size);
-        let hidden = self.activations(&read, 1).unwrap_or_default();
-        Trace { inputs, states, read, hidden }
+        let (mut inputs, mut states) = (Vec::new(), Vec::new());
+        let last = self.last_layer(input, |x, states_of_layer| {
+            inputs.push(x.to_vec());
+            states.push(states_of_layer.to_vec());
+        });
+        let layout = PackedLayout::new(&[self.steps(input)]);
+        let head_input = pooling::head_input(&slices(&last), &self.recurrent, &layout, self.hidden_size);
+        let head_hidden = self.head_hidden(&head_input, 1).unwrap_or_default();
+        Trace { inputs, states, head_input, head_hidden }
     }
 
-    /// What the first layer reads: `[steps, input_size]`.
-    fn first_input(&self, input: Input<'_>) -> Vec<f32> {
-        match input {
+    /// Runs all recurrent layers and returns the states of each direction of the last one: `[steps, hidden_size]`.
+    ///
+    /// `observe` is called with the input, `[steps, input_size]`, and the states of each layer.
+    fn last_layer(&self, input: Input<'_>, mut observe: impl FnMut(&[f32], &[Vec<f32>])) -> Vec<Vec<f32>> {
+        let mut x = match input {
             Input::Tokens(ids) => self.embedded(ids),
             Input::Values(values) => values.to_vec(),
-        }
-    }
-
-    /// The last layer's states, of each direction: `[steps, hidden_size]`.
-    fn last_layer(&self, input: Input<'_>) -> Vec<Vec<f32>> {
-        let mut x = self.first_input(input);
-        let packing = Packing::new(&[self.steps(input)]);
+        };
+        let layout = PackedLayout::new(&[self.steps(input)]);
         let mut states: Vec<Vec<f32>> = Vec::new();
         for (index, layer) in self.layers.iter().enumerate() {
             if index > 0 {
-                let below: Vec<&[f32]> = states.iter().map(Vec::as_slice).collect();
-                x = pooling::merge(&below, Merge::Concat, self.hidden_size);
+                x = pooling::merge(&slices(&states), Merge::Concat, self.hidden_size);
             }
-            states = layer.iter().map(|layer| layer.forward(&x, None, &packing).0.to_vec()).collect();
+            states = layer.iter().map(|layer| layer.forward(&x, None, &layout).0.to_vec()).collect();
+            observe(&x, &states);
         }
         states
     }
 
-    /// The activations of the head's hidden layer, if there is one.
-    fn activations(&self, read: &[f32], rows: usize) -> Option<Vec<f32>> {
-        let mut activations = self.hidden.as_ref()?.forward(read, rows);
+    /// Computes the activations of the head's hidden layer, if it has one.
+    fn head_hidden(&self, head_input: &[f32], rows: usize) -> Option<Vec<f32>> {
+        let mut activations = self.hidden.as_ref()?.forward(head_input, rows);
         activations.iter_mut().for_each(|value| *value = value.max(0.0));
         Some(activations)
     }
 
-    /// The outputs from the last layer's states of a sequence.
+    /// Computes the outputs from the states of the last layer for one sequence.
     fn head(&self, states: &[&[f32]], steps: usize) -> Vec<f32> {
-        self.head_rows(pooling::head_input(states, &self.recurrent, &Packing::new(&[steps]), self.hidden_size), 1)
+        let layout = PackedLayout::new(&[steps]);
+        self.head_rows(pooling::head_input(states, &self.recurrent, &layout, self.hidden_size), 1)
     }
 
-    /// The outputs of the head: `[rows, head_width]` → `[rows, outputs]`.
-    pub(super) fn head_rows(&self, read: Vec<f32>, rows: usize) -> Vec<f32> {
-        self.fc.forward(&self.activations(&read, rows).unwrap_or(read), rows)
+    /// Applies the head: `[rows, head_width]` → `[rows, outputs]`.
+    pub(super) fn head_rows(&self, head_input: Vec<f32>, rows: usize) -> Vec<f32> {
+        self.fc.forward(&self.head_hidden(&head_input, rows).unwrap_or(head_input), rows)
     }
+}
+
+fn slices(states: &[Vec<f32>]) -> Vec<&[f32]> {
+    states.iter().map(Vec::as_slice).collect()
 }

@@ -1,37 +1,37 @@
-//! What a training makes small: losses and their gradients with respect to a network's outputs.
+//! The training objectives: losses and their gradients with respect to the outputs of a network.
 
-use super::sample::{NO_TOKEN, Target};
-use crate::packed::Packing;
+use crate::packed::PackedLayout;
+use crate::sample::{NO_TOKEN, Target};
 
-/// What the outputs of a network should be.
+/// The loss of a task.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Objective {
-    /// The probability of the right label should be high: cross entropy of the softmax over the outputs or, where there
-    /// is one output z, of σ(z) for the second of two labels.
+    /// Cross entropy of the label: of the softmax over the outputs or, with a single output z, of σ(z) as the probability
+    /// of the second of two labels.
     Classes(Classes),
-    /// The probability of the token that follows should be high, after every step: cross entropy.
+    /// Cross entropy of the next token after every step.
     NextToken,
-    /// The outputs should be the target's numbers: mean squared error. Numbers that are NaN are left out.
+    /// Mean squared error. Targets that are NaN do not count.
     Values,
 }
 
 /// Settings of [`Objective::Classes`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Classes {
-    /// Share of the target probability that goes to all labels.
+    /// Label smoothing: the part of the target probability that is spread over all labels.
     pub smoothing: f64,
-    /// What an example of each label weighs; the mean over the examples is 1.
+    /// The weight of an example of each label; the mean over the training set is 1.
     pub weights: Vec<f64>,
 }
 
 impl Classes {
-    /// Every example weighs the same.
+    /// Equal weights for all examples.
     pub fn plain(labels: usize, smoothing: f64) -> Self {
         Classes { smoothing, weights: vec![1.0; labels] }
     }
 
-    /// Every label weighs the same: an example weighs N / (labels · examples of its label). `counts`: examples of each
-    /// label.
+    /// Equal total weight for all labels: an example weighs N / (labels · examples of its label), as scikit-learn's
+    /// `class_weight="balanced"`. `counts`: number of examples of each label.
     pub fn balanced(counts: &[usize], smoothing: f64) -> Self {
         let present = counts.iter().filter(|count| **count > 0).count();
         let total: usize = counts.iter().sum();
@@ -40,64 +40,64 @@ impl Classes {
     }
 }
 
-/// What a batch's outputs should be, as its rows stand.
+/// The targets of a batch, one for each row of the outputs.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Targets {
-    /// A label or a token for each row; [`NO_TOKEN`] as a number where nothing is asked.
+    /// The index of a label or token for each row; [`NO_TOKEN`] for a row without a target.
     Classes(Vec<usize>),
-    /// Numbers, `[rows, width]`; those that are not known are NaN.
+    /// Numbers, `[rows, width]`; a missing number is NaN.
     Values {
-        /// Row-major.
+        /// The numbers in row-major order.
         values: Vec<f32>,
-        /// Outputs of a row.
+        /// Numbers per row.
         width: usize,
     },
 }
 
-/// In [`Targets::Classes`]: the row has no loss.
+/// A row without a target in [`Targets::Classes`].
 const NO_CLASS: usize = NO_TOKEN as usize;
 
-/// How far outputs are from their targets.
+/// The loss of a batch and its gradient.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loss {
-    /// Sum over the rows.
+    /// Sum of the losses of all rows.
     pub total: f64,
-    /// Rows whose greatest output is that of their target; 0 of [`Objective::Values`].
+    /// Number of rows whose largest output is that of the target; 0 for [`Objective::Values`].
     pub correct: usize,
     /// Gradient of `total` · `share` with respect to the outputs: `[rows, outputs]`.
     pub gradient: Vec<f32>,
 }
 
 impl Objective {
-    /// Whether there is a target after every step, and not only after the last one.
+    /// Returns true if every step has a target, false if each sequence has one.
     pub fn every_step(&self) -> bool {
         matches!(self, Objective::NextToken)
     }
 
-    /// Whether `Loss::correct` says anything.
-    pub fn counts_correct(&self) -> bool {
+    /// Returns true if the task has an accuracy, so that `Loss::correct` is meaningful.
+    pub fn has_accuracy(&self) -> bool {
         !matches!(self, Objective::Values)
     }
 
-    /// The targets of a packed batch, `targets[sequence]` in the caller's order, in the order of the outputs' rows.
-    pub fn targets(&self, targets: &[&Target], packing: &Packing) -> Targets {
+    /// Arranges `targets`, one for each sequence in the caller's order, in the order of the outputs' rows.
+    pub fn targets(&self, targets: &[&Target], layout: &PackedLayout) -> Targets {
         if self.every_step() {
             let tokens: Vec<&[u32]> = targets
                 .iter()
                 .map(|target| match target {
                     Target::Tokens(tokens) => tokens.as_slice(),
-                    other => unreachable!("a language model learns tokens, not {other:?}"),
+                    other => unreachable!("a language model has tokens as targets, not {other:?}"),
                 })
                 .collect();
-            return Targets::Classes(packing.pack(&tokens).into_iter().map(|token| token as usize).collect());
+            return Targets::Classes(layout.pack(&tokens).into_iter().map(|token| token as usize).collect());
         }
-        let in_order = packing.order().iter().map(|&sequence| targets[sequence]);
+        let in_order = layout.order().iter().map(|&sequence| targets[sequence]);
         match self {
             Objective::Values => {
                 let rows: Vec<&[f32]> = in_order
                     .map(|target| match target {
                         Target::Values(values) => values.as_slice(),
-                        other => unreachable!("a forecast learns numbers, not {other:?}"),
+                        other => unreachable!("a forecast has numbers as targets, not {other:?}"),
                     })
                     .collect();
                 Targets::Values { values: rows.concat(), width: rows.first().map_or(0, |row| row.len()) }
@@ -106,14 +106,15 @@ impl Objective {
                 in_order
                     .map(|target| match target {
                         Target::Class(label) => *label,
-                        other => unreachable!("a classifier learns labels, not {other:?}"),
+                        other => unreachable!("a classifier has labels as targets, not {other:?}"),
                     })
                     .collect(),
             ),
         }
     }
 
-    /// The loss of `outputs`: `[rows, outputs]`. `share`: what each row counts in the gradient, 1 / rows of the batch.
+    /// Computes the loss of `outputs`, `[rows, outputs]`. `share`: the weight of each row in the gradient, 1 / rows of the
+    /// batch.
     pub fn loss(&self, outputs: &[f32], targets: &Targets, share: f64) -> Loss {
         match (self, targets) {
             (Objective::Classes(classes), Targets::Classes(labels)) if outputs.len() == labels.len() => {
@@ -124,7 +125,7 @@ impl Objective {
             }
             (Objective::NextToken, Targets::Classes(tokens)) => cross_entropy(outputs, tokens, 0.0, |_| 1.0, share),
             (Objective::Values, Targets::Values { values, width }) => squared(outputs, values, *width, share),
-            (objective, _) => unreachable!("{objective:?} has targets of its own kind"),
+            (objective, _) => unreachable!("{objective:?} has targets of another kind"),
         }
     }
 }
@@ -138,7 +139,7 @@ fn cross_entropy(outputs: &[f32], labels: &[usize], smoothing: f64, weight: impl
         if label == NO_CLASS {
             continue;
         }
-        // NaN is handed on: the loop stops at a loss that is not a number.
+        // `f32::max` ignores NaN here, but the sum below keeps it, and training stops at a loss of NaN.
         let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let mut sum = 0.0f64;
         for (p, &z) in gradient.iter_mut().zip(row) {
@@ -177,7 +178,7 @@ fn binary(outputs: &[f32], labels: &[usize], classes: &Classes, share: f64) -> L
     loss
 }
 
-/// Σ (y - t)² / width over a row's targets; one that is not known weighs nothing.
+/// Σ (y - t)² / width over the targets of a row; a missing target contributes 0.
 fn squared(outputs: &[f32], values: &[f32], width: usize, share: f64) -> Loss {
     let mut loss = Loss { total: 0.0, correct: 0, gradient: vec![0.0; outputs.len()] };
     for ((&y, &t), gradient) in outputs.iter().zip(values).zip(&mut loss.gradient) {
@@ -190,7 +191,7 @@ fn squared(outputs: &[f32], values: &[f32], width: usize, share: f64) -> Loss {
     loss
 }
 
-/// The index of the greatest value, the first of equal ones.
+/// Returns the index of the largest value, the first of equal ones.
 pub fn argmax<T: PartialOrd + Copy>(values: &[T]) -> usize {
     let mut best = 0;
     for (index, value) in values.iter().enumerate() {
@@ -205,7 +206,7 @@ pub fn argmax<T: PartialOrd + Copy>(values: &[T]) -> usize {
 mod tests {
     use super::*;
 
-    /// Gradients against differences of the totals; returns the loss.
+    /// Compares the gradients with finite differences of the loss, and returns the loss.
     fn check(objective: &Objective, outputs: &[f32], targets: &Targets) -> Loss {
         let share = 0.25;
         let loss = objective.loss(outputs, targets, share);
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn one_logit_is_the_softmax_of_it_and_zero() {
+    fn one_logit_equals_the_softmax_of_zero_and_that_logit() {
         for (z, label) in [(1.5f32, 0), (1.5, 1), (-40.0, 1), (90.0, 0)] {
             let targets = Targets::Classes(vec![label]);
             let objective = Objective::Classes(Classes::plain(2, 0.1));
@@ -254,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn balanced_labels_weigh_the_same_together() {
+    fn balanced_labels_have_equal_total_weight() {
         let counts = [90, 10, 0];
         let weights = Classes::balanced(&counts, 0.0).weights;
         assert_eq!(weights, [100.0 / 180.0, 5.0, 0.0]);
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_number_is_seen() {
+    fn nan_in_the_outputs_makes_the_loss_nan() {
         let targets = Targets::Classes(vec![0]);
         for outputs in [[f32::NAN, 0.0], [0.0, f32::NAN], [f32::INFINITY, f32::INFINITY]] {
             for objective in [Objective::NextToken, Objective::Classes(Classes::plain(2, 0.0))] {

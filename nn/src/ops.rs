@@ -1,79 +1,55 @@
 //! The layers as operations that candle can differentiate.
 //!
-//! candle's own products may sum in another order when a batch has another size, and its LSTM takes time quadratic in the
-//! length of a text to go backward. These operations call the loops of [`mod@linear`] and [`recurrent`](mod@crate::recurrent)
-//! instead. For tensors on another device than the CPU they are those of [`tensors`].
+//! The order of the sums in candle's own products depends on the size of the batch, and the backward pass of its LSTM takes
+//! time quadratic in the length of a text. On the CPU these operations call the loops of [`mod@linear`] and
+//! [`recurrent`](mod@crate::recurrent) instead. On other devices they call [`candle_ops`].
 
-use super::buffer::Buffer;
-use super::linear::{self, Linear};
-use super::packed::Packing;
-use super::pooling::Reduction;
-use super::recurrent::{Cells, Forward, Gradients, Layer};
-use super::tensors;
+use crate::buffer::Buffer;
+use crate::candle_ops;
+use crate::cells::CellBatch;
+use crate::linear::{self, Linear};
+use crate::packed::PackedLayout;
+use crate::pooling::Reduction;
+use crate::recurrent::{Forward, Gradients, LayerOutput, LayerRun};
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, DType, Error, Layout, Result, Shape, Storage, Tensor};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// y = x·Wᵀ + b, with x: `[rows, in_features]`, `weight`: `[out_features, in_features]`, `bias`: `[out_features]`.
+/// Applies a linear layer, y = x·Wᵀ + b. `x`: `[rows, in_features]`; `weight`: `[out_features, in_features]`; `bias`:
+/// `[out_features]`.
 ///
 /// # Errors
 ///
-/// Where the tensors are not contiguous F32.
+/// Fails if the tensors are not contiguous F32.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
-    if x.device().is_cpu() { x.apply_op3(weight, bias, LinearOp) } else { tensors::linear(x, weight, bias) }
-}
-
-/// A recurrent layer over packed sequences.
-#[derive(Clone, Debug)]
-pub struct Recurrent {
-    /// One direction of a layer, with the same weights as the tensor of its parameters.
-    pub layer: Arc<Layer>,
-    /// Where the tokens stand.
-    pub packing: Arc<Packing>,
-    /// For each token its row of x: `[rows]`. Without it x has a row for each token.
-    pub tokens: Option<Arc<[u32]>>,
-    /// What of the hidden states is wanted.
-    pub read: Read,
-}
-
-/// What of a layer's hidden states is wanted.
-#[derive(Clone, Debug)]
-pub enum Read {
-    /// All: `[rows, hidden_size]`.
-    States,
-    /// Vectors of each sequence, side by side: `[sequences, reductions * hidden_size]`, in the packing's order.
-    Reduced(Vec<Reduction>),
+    if x.device().is_cpu() { x.apply_op3(weight, bias, LinearOp) } else { candle_ops::linear(x, weight, bias) }
 }
 
 /// Runs a recurrent layer.
 ///
-/// `x`: `[rows, input_size]`, or one row for each distinct token. `parameters`: W_ih, W_hh, [`Biases::sums`] and
-/// [`Biases::hidden`] in a row, which the layer was made of. The result can be differentiated once.
+/// `x`: `[rows, input_size]`, or one row for each distinct token. `parameters`: the layer's W_ih, W_hh and
+/// [`Biases`](crate::recurrent::Biases), concatenated. The result can be differentiated once.
 ///
 /// # Errors
 ///
-/// Where the tensors are not contiguous F32, or have other shapes.
-///
-/// [`Biases::sums`]: super::recurrent::Biases::sums
-/// [`Biases::hidden`]: super::recurrent::Biases::hidden
-pub fn recurrent(x: &Tensor, parameters: &Tensor, run: Recurrent) -> Result<Tensor> {
+/// Fails if the tensors are not contiguous F32 or have the wrong shapes.
+pub fn recurrent(x: &Tensor, parameters: &Tensor, run: LayerRun) -> Result<Tensor> {
     if x.device().is_cpu() {
-        x.apply_op2(parameters, RecurrentOp { run, kept: Mutex::new(None) })
+        x.apply_op2(parameters, RecurrentOp { run, activations: Mutex::new(None) })
     } else {
-        tensors::recurrent(x, parameters, &run)
+        candle_ops::recurrent(x, parameters, &run)
     }
 }
 
-/// One vector of each sequence from those of its tokens: x: `[rows, width]` → `[sequences, width]`, in the packing's
-/// order.
+/// Reduces the tokens of each sequence to one vector: x `[rows, width]` → `[sequences, width]`, in the order of the layout.
 ///
 /// # Errors
 ///
-/// Where the tensor is not contiguous F32, or there are not as many rows as `packing` has.
-pub fn reduce(x: &Tensor, packing: Arc<Packing>, reduction: Reduction) -> Result<Tensor> {
+/// Fails if the tensor is not contiguous F32 or its number of rows differs from that of `layout`.
+pub fn reduce(x: &Tensor, layout: Arc<PackedLayout>, reduction: Reduction) -> Result<Tensor> {
     if x.device().is_cpu() {
-        x.apply_op1(ReduceOp { packing, reduction })
+        x.apply_op1(ReduceOp { layout, reduction })
     } else {
-        tensors::reduce(x, &packing, reduction)
+        candle_ops::reduce(x, &layout, reduction)
     }
 }
 
@@ -109,8 +85,9 @@ impl CustomOp3 for LinearOp {
         d_y: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let (rows, out_features) = d_y.dims2()?;
-        let gradients =
-            with_slices([x, weight, d_y], |[x, weight, d_y]| Ok(linear::backward(d_y, x, weight, rows, out_features)))?;
+        let gradients = with_slices([x, weight, d_y], |[x, weight, d_y]| {
+            Ok(linear::backward(d_y, out_features, x, weight, rows, out_features))
+        })?;
         Ok((
             Some(Tensor::from_vec(gradients.x, x.shape(), x.device())?),
             Some(Tensor::from_vec(gradients.weight, weight.shape(), weight.device())?),
@@ -120,14 +97,9 @@ impl CustomOp3 for LinearOp {
 }
 
 struct RecurrentOp {
-    run: Recurrent,
-    /// Left by the forward pass, consumed by the backward pass.
-    kept: Mutex<Option<Kept>>,
-}
-
-struct Kept {
-    cells: Box<dyn Cells>,
-    hidden: Buffer,
+    run: LayerRun,
+    /// The cells and the hidden states, stored by the forward pass and consumed by the backward pass.
+    activations: Mutex<Option<(Box<dyn CellBatch>, Buffer)>>,
 }
 
 impl CustomOp2 for RecurrentOp {
@@ -142,37 +114,37 @@ impl CustomOp2 for RecurrentOp {
         parameters: &CpuStorage,
         parameters_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        let Recurrent { layer, packing, tokens, read } = &self.run;
+        let LayerRun { layer, layout, tokens, output } = &self.run;
         let (rows, columns) = x_layout.shape().dims2()?;
-        let expected = tokens.as_ref().map_or(packing.rows(), |_| rows);
+        let expected = tokens.as_ref().map_or(layout.rows(), |_| rows);
         if (rows, columns) != (expected, layer.input_size()) {
             candle_core::bail!("recurrent: x is [{rows}, {columns}], expected [{expected}, {}]", layer.input_size());
         }
         let count = slice(parameters, parameters_layout)?.len();
         if count != layer.parameters() {
-            candle_core::bail!("recurrent: there are {count} parameters, expected {}", layer.parameters());
+            candle_core::bail!("recurrent: {count} parameters, expected {}", layer.parameters());
         }
         if let Some(tokens) = tokens
-            && (tokens.len() != packing.rows() || tokens.iter().any(|&token| token as usize >= rows))
+            && (tokens.len() != layout.rows() || tokens.iter().any(|&token| token as usize >= rows))
         {
             candle_core::bail!(
-                "recurrent: {} tokens have rows of x, expected {} tokens with rows below {rows}",
+                "recurrent: {} tokens, expected {} tokens with rows of x below {rows}",
                 tokens.len(),
-                packing.rows()
+                layout.rows()
             );
         }
-        let (hidden, cells) = layer.forward(slice(x, x_layout)?, tokens.as_deref(), packing);
+        let (hidden, cells) = layer.forward(slice(x, x_layout)?, tokens.as_deref(), layout);
         let n = layer.hidden_size();
-        let result = match read {
-            Read::States => (CpuStorage::F32(hidden.to_vec()), (packing.rows(), n).into()),
-            Read::Reduced(reductions) => {
-                let parts: Vec<Vec<f32>> = reductions.iter().map(|r| r.forward(&hidden, packing, n)).collect();
-                let sequences = packing.order().len();
+        let result = match output {
+            LayerOutput::States => (CpuStorage::F32(hidden.to_vec()), (layout.rows(), n).into()),
+            LayerOutput::Reduced(reductions) => {
+                let parts: Vec<Vec<f32>> = reductions.iter().map(|r| r.forward(&hidden, layout, n)).collect();
+                let sequences = layout.order().len();
                 let rows = (0..sequences).flat_map(|row| parts.iter().flat_map(move |part| &part[row * n..][..n]));
                 (CpuStorage::F32(rows.copied().collect()), (sequences, parts.len() * n).into())
             }
         };
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(Kept { cells, hidden });
+        *self.activations.lock().unwrap_or_else(PoisonError::into_inner) = Some((cells, hidden));
         Ok(result)
     }
 
@@ -183,26 +155,28 @@ impl CustomOp2 for RecurrentOp {
         _result: &Tensor,
         d_result: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let Recurrent { layer, packing, tokens, read } = &self.run;
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Kept { cells, hidden }) = kept else {
-            candle_core::bail!("recurrent: differentiated twice; its activations were consumed by the first time");
+        let LayerRun { layer, layout, tokens, output } = &self.run;
+        let activations = self.activations.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some((cells, hidden)) = activations else {
+            candle_core::bail!(
+                "recurrent: differentiated twice, expected once: the activations are no longer in memory"
+            );
         };
         let n = layer.hidden_size();
         let mut d_hidden = Buffer::zeros(hidden.len());
         let gradients = with_slices([x, parameters, d_result], |[x, parameters, d_result]| {
-            match read {
-                Read::States => d_hidden.copy_from_slice(d_result),
-                Read::Reduced(reductions) => {
+            match output {
+                LayerOutput::States => d_hidden.copy_from_slice(d_result),
+                LayerOutput::Reduced(reductions) => {
                     for (index, reduction) in reductions.iter().enumerate() {
                         let rows = d_result.chunks_exact(reductions.len() * n);
                         let part: Vec<f32> = rows.flat_map(|row| &row[index * n..][..n]).copied().collect();
-                        reduction.backward(&hidden, &part, packing, n, &mut d_hidden);
+                        reduction.backward(&hidden, &part, layout, n, &mut d_hidden);
                     }
                 }
             }
             let tokens = tokens.as_deref();
-            Ok(layer.backward(cells, Forward { x, tokens, packing, hidden: &hidden }, &mut d_hidden, parameters))
+            Ok(layer.backward(cells, Forward { x, tokens, layout, hidden: &hidden }, &mut d_hidden, parameters))
         })?;
         let Gradients { x: d_x, parameters: d_parameters } = gradients;
         Ok((
@@ -213,7 +187,7 @@ impl CustomOp2 for RecurrentOp {
 }
 
 struct ReduceOp {
-    packing: Arc<Packing>,
+    layout: Arc<PackedLayout>,
     reduction: Reduction,
 }
 
@@ -222,20 +196,20 @@ impl CustomOp1 for ReduceOp {
         "tern-reduce"
     }
 
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (rows, width) = layout.shape().dims2()?;
-        if rows != self.packing.rows() {
-            candle_core::bail!("reduce: x is [{rows}, {width}], expected [{}, {width}]", self.packing.rows());
+    fn cpu_fwd(&self, x: &CpuStorage, x_layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (rows, width) = x_layout.shape().dims2()?;
+        if rows != self.layout.rows() {
+            candle_core::bail!("reduce: x is [{rows}, {width}], expected [{}, {width}]", self.layout.rows());
         }
-        let reduced = self.reduction.forward(slice(x, layout)?, &self.packing, width);
-        Ok((CpuStorage::F32(reduced), (self.packing.order().len(), width).into()))
+        let reduced = self.reduction.forward(slice(x, x_layout)?, &self.layout, width);
+        Ok((CpuStorage::F32(reduced), (self.layout.order().len(), width).into()))
     }
 
     fn bwd(&self, x: &Tensor, reduced: &Tensor, d_reduced: &Tensor) -> Result<Option<Tensor>> {
         let width = reduced.dim(1)?;
         let mut d_x = vec![0.0; x.elem_count()];
         with_slices([x, d_reduced], |[x, d_reduced]| {
-            self.reduction.backward(x, d_reduced, &self.packing, width, &mut d_x);
+            self.reduction.backward(x, d_reduced, &self.layout, width, &mut d_x);
             Ok(())
         })?;
         Ok(Some(Tensor::from_vec(d_x, x.shape(), x.device())?))

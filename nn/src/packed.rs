@@ -1,12 +1,12 @@
-//! Sequences of different lengths, packed by time step.
+//! The layout of a batch of sequences of different lengths, packed by time step as PyTorch's `PackedSequence` is.
 //!
-//! As PyTorch's `PackedSequence`: the sequences stand in order of falling length, and all their first tokens come first,
-//! then all their second tokens, and so on. A step has a row for each sequence that is long enough, so padding does not
-//! exist, and row r of a step continues row r of the step before.
+//! The sequences are sorted by length, longest first. The batch holds the first token of every sequence, then the second
+//! token of every sequence that has one, and so on. Each time step has one row for each sequence that is long enough, so
+//! there is no padding, and row r of a step belongs to the same sequence as row r of the step before.
 
 use std::ops::Range;
 
-/// The way in which a layer reads its sequences.
+/// The direction in which a layer reads a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From the first token to the last.
@@ -15,34 +15,35 @@ pub enum Direction {
     Reverse,
 }
 
-/// A step as a layer meets it that reads in some direction.
+/// One time step of a packed batch, in the order in which a layer reads the steps.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Visit {
-    /// The rows of the step.
-    pub now: Range<usize>,
-    /// Rows of the step met before: row r of them is continued by row r of `now`. The other rows of `now` begin.
-    pub before: Range<usize>,
+pub struct TimeStep {
+    /// The rows of this step.
+    pub rows: Range<usize>,
+    /// The rows of the step read before that have a successor: row r of `previous` is continued by row r of `rows`. The
+    /// remaining rows of `rows` are the first tokens that are read of their sequences.
+    pub previous: Range<usize>,
 }
 
-impl Visit {
-    /// The rows of the step that continue one of `before`.
+impl TimeStep {
+    /// The rows of this step that continue one of `previous`.
     pub fn continuing(&self) -> Range<usize> {
-        self.now.start..self.now.start + self.before.len()
+        self.rows.start..self.rows.start + self.previous.len()
     }
 }
 
-/// Where each token of a batch stands when it is packed.
+/// The row of each token in a packed batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Packing {
+pub struct PackedLayout {
     order: Vec<usize>,
     batch_sizes: Vec<usize>,
-    /// Row of each step's first token, and the number of rows at the end.
+    /// The first row of each step, and the total number of rows at the end.
     offsets: Vec<usize>,
     lengths: Vec<usize>,
 }
 
-impl Packing {
-    /// Packs sequences of these lengths. Equal lengths keep their order.
+impl PackedLayout {
+    /// The layout for sequences of these lengths. Sequences of equal length keep their order.
     pub fn new(lengths: &[usize]) -> Self {
         let mut order: Vec<usize> = (0..lengths.len()).collect();
         order.sort_by_key(|&sequence| std::cmp::Reverse(lengths[sequence]));
@@ -60,7 +61,7 @@ impl Packing {
             rows += active;
         }
         offsets.push(rows);
-        Packing { order, batch_sizes, offsets, lengths }
+        PackedLayout { order, batch_sizes, offsets, lengths }
     }
 
     /// The sequences by falling length: `order()[r]` is the caller's index of the sequence in row r of every step.
@@ -68,7 +69,7 @@ impl Packing {
         &self.order
     }
 
-    /// Sequences that are still running at each step; never rises.
+    /// The number of sequences that have a token at each step; never rises.
     pub fn batch_sizes(&self) -> &[usize] {
         &self.batch_sizes
     }
@@ -83,24 +84,24 @@ impl Packing {
         self.offsets[step]..self.offsets[step + 1]
     }
 
-    /// All steps in the order in which a layer meets them.
+    /// All time steps in the order in which a layer of this direction reads them.
     ///
-    /// Read from the end, a sequence begins at its own last token: no row of a longer one passes into it.
-    pub fn visits(&self, direction: Direction) -> impl DoubleEndedIterator<Item = Visit> + '_ {
+    /// In reverse each sequence begins at its own last token.
+    pub fn time_steps(&self, direction: Direction) -> impl DoubleEndedIterator<Item = TimeStep> + '_ {
         let steps = self.batch_sizes.len();
         (0..steps).map(move |index| {
             let step = if direction == Direction::Forward { index } else { steps - 1 - index };
-            let now = self.step(step);
-            let before = match direction {
-                _ if index == 0 => now.end..now.end,
-                Direction::Forward => self.offsets[step - 1]..self.offsets[step - 1] + now.len(),
+            let rows = self.step(step);
+            let previous = match direction {
+                _ if index == 0 => rows.end..rows.end,
+                Direction::Forward => self.offsets[step - 1]..self.offsets[step - 1] + rows.len(),
                 Direction::Reverse => self.step(step + 1),
             };
-            Visit { now, before }
+            TimeStep { rows, previous }
         })
     }
 
-    /// Lays out the sequences' items: `[rows()]`.
+    /// Packs one item for each token: `[rows()]`.
     pub fn pack<T: Copy>(&self, sequences: &[&[T]]) -> Vec<T> {
         let mut packed = Vec::with_capacity(self.rows());
         for (step, &active) in self.batch_sizes.iter().enumerate() {
@@ -109,8 +110,8 @@ impl Packing {
         packed
     }
 
-    /// The row that a layer reads last of each sequence, in the order of [`order`](Self::order): of its last token, or
-    /// of its first where the layer reads from the end. Empty sequences, which stand at the end of that order, have none.
+    /// The row of each sequence's final state, in the order of [`order`](Self::order): the row of its last token, or of its
+    /// first token in reverse. Empty sequences, which come last in that order, have none.
     pub fn last_rows(&self, direction: Direction) -> impl Iterator<Item = usize> + '_ {
         self.lengths.iter().enumerate().take_while(|(_, length)| **length > 0).map(move |(sequence, length)| {
             let step = if direction == Direction::Forward { length - 1 } else { 0 };
@@ -118,7 +119,7 @@ impl Packing {
         })
     }
 
-    /// The row of each step's first token, and the number of rows at the end.
+    /// The first row of each step, and the total number of rows at the end.
     pub fn offsets(&self) -> &[usize] {
         &self.offsets
     }
@@ -134,31 +135,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn packs_by_time() {
+    fn packs_by_time_step() {
         let sequences: [&[u32]; 4] = [&[1, 2], &[], &[3, 4, 5], &[6, 7]];
-        let packing = Packing::new(&sequences.map(<[u32]>::len));
-        assert_eq!(packing.order(), [2, 0, 3, 1]);
-        assert_eq!(packing.batch_sizes(), [3, 3, 1]);
-        assert_eq!(packing.pack(&sequences), [3, 1, 6, 4, 2, 7, 5]);
-        assert_eq!(packing.last_rows(Direction::Forward).collect::<Vec<_>>(), [6, 4, 5]);
-        assert_eq!(packing.last_rows(Direction::Reverse).collect::<Vec<_>>(), [0, 1, 2]);
-        assert_eq!(packing.step(1), 3..6);
-        assert_eq!(packing.rows(), 7);
+        let layout = PackedLayout::new(&sequences.map(<[u32]>::len));
+        assert_eq!(layout.order(), [2, 0, 3, 1]);
+        assert_eq!(layout.batch_sizes(), [3, 3, 1]);
+        assert_eq!(layout.pack(&sequences), [3, 1, 6, 4, 2, 7, 5]);
+        assert_eq!(layout.last_rows(Direction::Forward).collect::<Vec<_>>(), [6, 4, 5]);
+        assert_eq!(layout.last_rows(Direction::Reverse).collect::<Vec<_>>(), [0, 1, 2]);
+        assert_eq!(layout.step(1), 3..6);
+        assert_eq!(layout.rows(), 7);
     }
 
     #[test]
-    fn each_direction_meets_every_step_once() {
-        let packing = Packing::new(&[3, 1, 2, 2]);
-        let visits = |direction| packing.visits(direction).map(|v| (v.now, v.before)).collect::<Vec<_>>();
-        assert_eq!(visits(Direction::Forward), [(0..4, 4..4), (4..7, 0..3), (7..8, 4..5)]);
-        assert_eq!(visits(Direction::Reverse), [(7..8, 8..8), (4..7, 7..8), (0..4, 4..7)]);
-        assert_eq!(packing.visits(Direction::Reverse).last().unwrap().continuing(), 0..3);
+    fn each_direction_reads_every_step_once() {
+        let layout = PackedLayout::new(&[3, 1, 2, 2]);
+        let steps = |direction| layout.time_steps(direction).map(|s| (s.rows, s.previous)).collect::<Vec<_>>();
+        assert_eq!(steps(Direction::Forward), [(0..4, 4..4), (4..7, 0..3), (7..8, 4..5)]);
+        assert_eq!(steps(Direction::Reverse), [(7..8, 8..8), (4..7, 7..8), (0..4, 4..7)]);
+        assert_eq!(layout.time_steps(Direction::Reverse).last().unwrap().continuing(), 0..3);
     }
 
     #[test]
-    fn packs_nothing() {
-        assert_eq!(Packing::new(&[]).rows(), 0);
-        let empty = Packing::new(&[0, 0]);
+    fn packs_empty_batches_and_empty_sequences() {
+        assert_eq!(PackedLayout::new(&[]).rows(), 0);
+        let empty = PackedLayout::new(&[0, 0]);
         assert_eq!((empty.rows(), empty.last_rows(Direction::Forward).count()), (0, 0));
         assert!(empty.pack::<u32>(&[&[], &[]]).is_empty());
     }

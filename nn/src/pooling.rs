@@ -1,22 +1,22 @@
-//! From the hidden states of all tokens to what the linear layer reads.
+//! Merging of directions and pooling over time: from the hidden states of all tokens to the input of the head.
 
-use super::packed::{Direction, Packing};
 use crate::architecture::{Merge, Pooling, Recurrent};
+use crate::packed::{Direction, PackedLayout};
 
-/// One vector of a sequence from the vectors of its tokens.
+/// A reduction of the vectors of a sequence's tokens to one vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reduction {
-    /// That of the token that a layer of this direction reads last.
+    /// The vector of the token that a layer of this direction reads last.
     Last(Direction),
-    /// Their mean.
+    /// The mean.
     Mean,
-    /// The largest of each value.
+    /// The maximum of each element.
     Max,
 }
 
 impl Reduction {
-    /// The reductions of the merged states that stand side by side. None for [`Pooling::Last`], which picks a state of
-    /// each direction before they are merged.
+    /// The reductions of the merged states that `pooling` concatenates. Empty for [`Pooling::Last`], which selects the final
+    /// state of each direction before they are merged.
     pub fn of_merged(pooling: Pooling) -> &'static [Reduction] {
         match pooling {
             Pooling::Last => &[],
@@ -26,29 +26,29 @@ impl Reduction {
         }
     }
 
-    /// values: `[rows, width]` → `[sequences, width]` in the packing's order. Zero for a sequence without a token.
-    pub fn forward(self, values: &[f32], packing: &Packing, width: usize) -> Vec<f32> {
-        let mut reduced = vec![0.0; packing.order().len() * width];
+    /// Reduces `values`, `[rows, width]`, to `[sequences, width]` in the order of the layout. An empty sequence gives zeros.
+    pub fn forward(self, values: &[f32], layout: &PackedLayout, width: usize) -> Vec<f32> {
+        let mut reduced = vec![0.0; layout.order().len() * width];
         match self {
             Reduction::Last(direction) => {
-                for (row, reduced) in packing.last_rows(direction).zip(reduced.chunks_exact_mut(width)) {
+                for (row, reduced) in layout.last_rows(direction).zip(reduced.chunks_exact_mut(width)) {
                     reduced.copy_from_slice(&values[row * width..][..width]);
                 }
             }
             Reduction::Mean => {
-                for visit in packing.visits(Direction::Forward) {
-                    let values = &values[visit.now.start * width..visit.now.end * width];
+                for step in layout.time_steps(Direction::Forward) {
+                    let values = &values[step.rows.start * width..step.rows.end * width];
                     for (reduced, value) in reduced.iter_mut().zip(values) {
                         *reduced += value;
                     }
                 }
-                for (reduced, &length) in reduced.chunks_exact_mut(width).zip(packing.lengths()) {
+                for (reduced, &length) in reduced.chunks_exact_mut(width).zip(layout.lengths()) {
                     let share = 1.0 / length.max(1) as f32;
                     reduced.iter_mut().for_each(|value| *value *= share);
                 }
             }
             Reduction::Max => {
-                for (reduced, &at) in reduced.iter_mut().zip(&largest(values, packing, width)) {
+                for (reduced, &at) in reduced.iter_mut().zip(&argmax_rows(values, layout, width)) {
                     *reduced = values[at];
                 }
             }
@@ -56,8 +56,16 @@ impl Reduction {
         reduced
     }
 
-    /// Adds the gradient of `values`, `[rows, width]`, to `d_values`, from that of the result: `[sequences, width]`.
-    pub fn backward(self, values: &[f32], d_reduced: &[f32], packing: &Packing, width: usize, d_values: &mut [f32]) {
+    /// Adds the gradient of `values`, `[rows, width]`, to `d_values`. `d_reduced`: the gradient of the result,
+    /// `[sequences, width]`.
+    pub fn backward(
+        self,
+        values: &[f32],
+        d_reduced: &[f32],
+        layout: &PackedLayout,
+        width: usize,
+        d_values: &mut [f32],
+    ) {
         let add = |to: &mut [f32], share: f32, from: &[f32]| {
             for (to, from) in to.iter_mut().zip(from) {
                 *to += share * from;
@@ -65,21 +73,21 @@ impl Reduction {
         };
         match self {
             Reduction::Last(direction) => {
-                for (row, d_reduced) in packing.last_rows(direction).zip(d_reduced.chunks_exact(width)) {
+                for (row, d_reduced) in layout.last_rows(direction).zip(d_reduced.chunks_exact(width)) {
                     add(&mut d_values[row * width..][..width], 1.0, d_reduced);
                 }
             }
             Reduction::Mean => {
-                for visit in packing.visits(Direction::Forward) {
-                    for (sequence, row) in visit.now.enumerate() {
-                        let share = 1.0 / packing.lengths()[sequence] as f32;
+                for step in layout.time_steps(Direction::Forward) {
+                    for (sequence, row) in step.rows.enumerate() {
+                        let share = 1.0 / layout.lengths()[sequence] as f32;
                         let d_reduced = &d_reduced[sequence * width..][..width];
                         add(&mut d_values[row * width..][..width], share, d_reduced);
                     }
                 }
             }
             Reduction::Max => {
-                for (&at, d_reduced) in largest(values, packing, width).iter().zip(d_reduced) {
+                for (&at, d_reduced) in argmax_rows(values, layout, width).iter().zip(d_reduced) {
                     d_values[at] += d_reduced;
                 }
             }
@@ -87,13 +95,14 @@ impl Reduction {
     }
 }
 
-/// Index of the largest of each value of a sequence, the first of equal ones: `[sequences that have a token, width]`.
-pub fn largest(values: &[f32], packing: &Packing, width: usize) -> Vec<usize> {
-    let sequences = packing.batch_sizes().first().copied().unwrap_or(0);
+/// The index in `values` of the maximum of each element of a sequence, the first of equal ones:
+/// `[sequences that have a token, width]`.
+pub fn argmax_rows(values: &[f32], layout: &PackedLayout, width: usize) -> Vec<usize> {
+    let sequences = layout.batch_sizes().first().copied().unwrap_or(0);
     let mut largest: Vec<usize> = (0..sequences * width).collect();
-    for visit in packing.visits(Direction::Forward) {
-        for (largest, at) in largest.iter_mut().zip(visit.now.start * width..visit.now.end * width) {
-            // NaN wins, so that a diverging training is seen.
+    for step in layout.time_steps(Direction::Forward) {
+        for (largest, at) in largest.iter_mut().zip(step.rows.start * width..step.rows.end * width) {
+            // NaN counts as the maximum, so that it reaches the loss.
             if values[at] > values[*largest] || values[at].is_nan() {
                 *largest = at;
             }
@@ -102,15 +111,15 @@ pub fn largest(values: &[f32], packing: &Packing, width: usize) -> Vec<usize> {
     largest
 }
 
-/// What the linear layer reads: `[sequences, head_width]`.
+/// Computes the input of the head, `[sequences, head_width]`, in the order of the layout.
 ///
-/// `states`: for each direction of the last layer its hidden states, `[rows, hidden_size]`.
-pub fn head_input(states: &[&[f32]], recurrent: &Recurrent, packing: &Packing, hidden_size: usize) -> Vec<f32> {
+/// `states`: the hidden states of each direction of the last layer, `[rows, hidden_size]`.
+pub fn head_input(states: &[&[f32]], recurrent: &Recurrent, layout: &PackedLayout, hidden_size: usize) -> Vec<f32> {
     if recurrent.pooling == Pooling::Last {
         let last: Vec<Vec<f32>> = states
             .iter()
             .zip(recurrent.directions())
-            .map(|(states, &direction)| Reduction::Last(direction).forward(states, packing, hidden_size))
+            .map(|(states, &direction)| Reduction::Last(direction).forward(states, layout, hidden_size))
             .collect();
         let last: Vec<&[f32]> = last.iter().map(Vec::as_slice).collect();
         return merge(&last, recurrent.merge, hidden_size);
@@ -118,14 +127,14 @@ pub fn head_input(states: &[&[f32]], recurrent: &Recurrent, packing: &Packing, h
     let merged = merge(states, recurrent.merge, hidden_size);
     let width = recurrent.merged_width(hidden_size);
     let reductions = Reduction::of_merged(recurrent.pooling).iter();
-    let parts: Vec<Vec<f32>> = reductions.map(|reduction| reduction.forward(&merged, packing, width)).collect();
+    let parts: Vec<Vec<f32>> = reductions.map(|reduction| reduction.forward(&merged, layout, width)).collect();
     match parts.as_slice() {
         [mean, max] => concat(mean, max, width),
         _ => parts.concat(),
     }
 }
 
-/// The states of a layer's directions as one: `[rows, hidden_size]`, or twice as wide where they stand side by side.
+/// Merges the states of a layer's directions: `[rows, hidden_size]`, or `[rows, 2 * hidden_size]` if concatenated.
 pub fn merge(states: &[&[f32]], merge: Merge, hidden_size: usize) -> Vec<f32> {
     let [forward, reverse] = states else { return states.concat() };
     let pairs = forward.iter().zip(*reverse);
@@ -137,7 +146,7 @@ pub fn merge(states: &[&[f32]], merge: Merge, hidden_size: usize) -> Vec<f32> {
     }
 }
 
-/// Two arrays of rows of this width, side by side.
+/// Concatenates the rows of two `[rows, width]` arrays.
 fn concat(a: &[f32], b: &[f32], width: usize) -> Vec<f32> {
     a.chunks_exact(width).zip(b.chunks_exact(width)).flat_map(|(a, b)| a.iter().chain(b)).copied().collect()
 }

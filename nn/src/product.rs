@@ -1,20 +1,21 @@
-//! The matrix product under all layers.
+//! The matrix product that all layers use.
 //!
-//! One kernel serves forward, backward and weight gradients: the left matrix is read through strides, so that its
-//! transpose costs nothing, and the right one is packed beforehand into [`Panels`]. Every element of the result is one
-//! chain of multiply-adds in the order of the inner dimension, whatever the number of rows.
+//! One kernel computes the forward pass, the backward pass and the weight gradients. The left matrix is read through
+//! strides, so its transpose needs no copy; the right matrix is packed beforehand into [`Panels`]. Every element of the
+//! result is one chain of multiply-adds in the order of the inner dimension, so its bits do not depend on the number of
+//! rows.
 
 use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
 
 /// Columns of a panel: four vectors of the widest instruction set.
 const WIDTH: usize = 64;
-/// Rows of the register tile.
+/// Rows of the tile of the result that stays in registers.
 const TILE: usize = 6;
-/// Steps of the inner dimension that are worked on while their panel, of 32 KiB, stays in the first-level cache.
+/// Steps of the inner dimension between changes of panel. A panel of this depth takes 32 KiB, the size of a first-level
+/// cache.
 const CHUNK: usize = 128;
 
-/// The right-hand matrix of a product, `[depth, columns]`, packed in panels of 64 columns, the last one padded with
-/// zeros.
+/// The right matrix of a product, `[depth, columns]`, packed in panels of 64 columns. The last panel is padded with zeros.
 #[derive(Clone, Debug, Default)]
 pub struct Panels {
     /// `[panel][depth][WIDTH]`
@@ -45,12 +46,12 @@ impl Panels {
         panels
     }
 
-    /// A matrix of zeros, to be filled with [`set_row`](Self::set_row).
+    /// A matrix of zeros whose rows [`set_row`](Self::set_row) sets.
     pub fn zeros(depth: usize, columns: usize) -> Self {
         Panels { data: vec![0.0; columns.div_ceil(WIDTH) * depth * WIDTH], depth, columns }
     }
 
-    /// Makes a matrix with so many rows of it, each of any numbers until it is set.
+    /// Changes the number of rows to `depth`. Their values are unspecified until they are set.
     pub fn resize(&mut self, depth: usize) {
         self.depth = depth;
         self.data.resize(self.columns.div_ceil(WIDTH) * depth * WIDTH, 0.0);
@@ -61,7 +62,7 @@ impl Panels {
         self.columns
     }
 
-    /// Sets row `k` (`k < depth`) to `row`: `[columns]`.
+    /// Sets row `k`, which is below `depth`. `row`: `[columns]`.
     pub fn set_row(&mut self, k: usize, row: &[f32]) {
         debug_assert_eq!(row.len(), self.columns);
         for (panel, part) in row.chunks(WIDTH).enumerate() {
@@ -71,55 +72,56 @@ impl Panels {
     }
 }
 
-/// A view of the left-hand matrix.
+/// A view of the left matrix of a product.
 #[derive(Clone, Copy, Debug)]
-pub struct Strided<'a> {
-    /// Element (row, k) is `data[row * stride + k]`; of a transposed one `data[k * stride + row]`.
+pub struct LeftMatrix<'a> {
+    /// Element (row, k) is `data[row * stride + k]`, or `data[k * stride + row]` if transposed.
     data: &'a [f32],
     stride: usize,
     transposed: bool,
 }
 
-impl<'a> Strided<'a> {
-    /// `data` is `[rows, depth]`, row-major, its rows `stride` values apart.
+impl<'a> LeftMatrix<'a> {
+    /// A view of `data`, `[rows, depth]`, row-major, its rows `stride` values apart.
     pub fn rows(data: &'a [f32], stride: usize) -> Self {
-        Strided { data, stride, transposed: false }
+        LeftMatrix { data, stride, transposed: false }
     }
 
-    /// `data` is `[depth, rows]`, row-major, its rows `stride` values apart.
+    /// The transpose of `data`, `[depth, rows]`, row-major, its rows `stride` values apart.
     pub fn transposed(data: &'a [f32], stride: usize) -> Self {
-        Strided { data, stride, transposed: true }
+        LeftMatrix { data, stride, transposed: true }
     }
 }
 
-/// `out += left * right`, with `out`: `[rows, columns]`, row-major.
+/// Computes `out += left * right`. `out`: `[rows, columns]`, row-major.
 ///
 /// # Panics
 ///
-/// Where `left` holds fewer than `out.len() / columns` rows of `right`'s depth.
-pub fn add_product(out: &mut [f32], left: Strided<'_>, right: &Panels) {
+/// Panics if `left` holds fewer than `out.len() / columns` rows of `right`'s depth.
+pub fn add_product(out: &mut [f32], left: LeftMatrix<'_>, right: &Panels) {
     if right.columns > 0 {
         debug_assert_eq!(out.len() % right.columns, 0);
         add_product_strided(out, right.columns, out.len() / right.columns, left, right);
     }
 }
 
-/// As [`add_product`] for `rows` rows of `out` that begin `stride` values apart.
+/// Computes `out += left * right` like [`add_product`], for `rows` rows of `out` that are `stride` values apart.
 ///
 /// # Panics
 ///
-/// Where `out` or `left` holds fewer rows.
-pub fn add_product_strided(out: &mut [f32], stride: usize, rows: usize, left: Strided<'_>, right: &Panels) {
+/// Panics if `out` or `left` holds fewer rows.
+pub fn add_product_strided(out: &mut [f32], stride: usize, rows: usize, left: LeftMatrix<'_>, right: &Panels) {
     if right.columns > 0 && right.depth > 0 && rows > 0 {
         Arch::new().dispatch(AddProduct { out, stride, rows, left, right });
     }
 }
 
-/// `to[row(r)] += from[r]` for the rows of `from`, of `width` values each, which begin `stride` values apart.
+/// Computes `to[row(r)] += from[r]` for every row r of `from`. Rows have `width` values; those of `from` are `stride`
+/// values apart.
 ///
 /// # Panics
 ///
-/// Where `to` has no such row.
+/// Panics if `to` has fewer rows than `row` asks for.
 pub fn add_rows(to: &mut [f32], from: &[f32], stride: usize, width: usize, row: impl Fn(usize) -> usize) {
     Arch::new().dispatch(AddRows { to, from, stride, width, row });
 }
@@ -150,7 +152,7 @@ struct AddProduct<'a> {
     out: &'a mut [f32],
     stride: usize,
     rows: usize,
-    left: Strided<'a>,
+    left: LeftMatrix<'a>,
     right: &'a Panels,
 }
 
@@ -159,7 +161,7 @@ impl WithSimd for AddProduct<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        // Two programs, so that each finds its numbers without a check or a multiplication for each of them.
+        // Compiled once for each layout, so that the inner loop needs neither a test nor a multiplication per element.
         if self.left.transposed { self.add::<S, true>(simd) } else { self.add::<S, false>(simd) }
     }
 }
@@ -178,7 +180,7 @@ impl AddProduct<'_> {
                 let matrix = &matrix[start * WIDTH..(start + steps) * WIDTH];
                 let column = panel * WIDTH;
                 let width = (columns - column).min(WIDTH);
-                // Tiles of nearly equal height: a flat one would wait for its few chains of multiply-adds.
+                // Tiles of nearly equal height: one with few rows has too few independent sums to hide their latency.
                 let mut row = 0;
                 for tile in 0..tiles {
                     let at = if T { row + start * left.stride } else { row * left.stride + start };
@@ -200,19 +202,20 @@ impl AddProduct<'_> {
     }
 }
 
+/// The sizes of a part of a product.
 #[derive(Clone, Copy)]
 struct Shape {
-    /// Of the rows of the result.
+    /// Distance between rows of the result.
     stride: usize,
-    /// Columns of the panel that are there.
+    /// Columns of the panel without padding.
     width: usize,
-    /// The left matrix's stride.
+    /// Stride of the left matrix.
     left: usize,
-    /// Of the inner dimension.
+    /// Steps of the inner dimension.
     steps: usize,
 }
 
-/// `M` rows of one panel, the left matrix transposed or not; returns `M`.
+/// Computes `M` rows of one panel and returns `M`. `T` is true if the left matrix is transposed.
 #[inline(always)]
 fn panel_rows<S: Simd, const M: usize, const T: bool>(
     simd: S,
@@ -223,7 +226,7 @@ fn panel_rows<S: Simd, const M: usize, const T: bool>(
 ) -> usize {
     let vectors = shape.width.div_ceil(S::F32_LANES);
     let mut vector = 0;
-    // With 32 registers four vectors of each row stay in them, with 16 registers two.
+    // 32 registers hold four vectors of each row, 16 registers hold two.
     if S::REGISTER_COUNT >= 32 {
         while vectors - vector > 2 {
             tile::<S, M, 4, T>(simd, out, left, matrix, shape, vector);
@@ -240,7 +243,7 @@ fn panel_rows<S: Simd, const M: usize, const T: bool>(
     M
 }
 
-/// `M` rows of `N` vectors of a panel, from vector `first` on.
+/// Computes `M` rows of `N` vectors of a panel, from vector `first` on.
 #[inline(always)]
 fn tile<S: Simd, const M: usize, const N: usize, const T: bool>(
     simd: S,
@@ -348,7 +351,7 @@ mod tests {
             let from_transposed = Panels::from_transposed(&transpose(&right, depth, columns), columns, depth);
             let left_transposed = transpose(&left, rows, depth);
             let mut first: Option<Vec<f32>> = None;
-            for left in [Strided::rows(&left, depth), Strided::transposed(&left_transposed, rows)] {
+            for left in [LeftMatrix::rows(&left, depth), LeftMatrix::transposed(&left_transposed, rows)] {
                 for right in [&from_rows, &from_transposed] {
                     let mut out = start.clone();
                     add_product(&mut out, left, right);
@@ -365,10 +368,10 @@ mod tests {
             let left = values(rows * depth, seed);
             let right = Panels::from_rows(&values(depth * columns, seed ^ 1), depth, columns);
             let mut together = vec![0.0; rows * columns];
-            add_product(&mut together, Strided::rows(&left, depth), &right);
+            add_product(&mut together, LeftMatrix::rows(&left, depth), &right);
             for (row, together) in together.chunks_exact(columns).enumerate() {
                 let mut alone = vec![0.0; columns];
-                add_product(&mut alone, Strided::rows(&left[row * depth..][..depth], depth), &right);
+                add_product(&mut alone, LeftMatrix::rows(&left[row * depth..][..depth], depth), &right);
                 prop_assert_eq!(&alone, together);
             }
         }

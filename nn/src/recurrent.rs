@@ -1,103 +1,58 @@
-//! A recurrent layer over packed sequences.
+//! A recurrent layer over packed sequences, forward and backward.
 //!
-//! The input's part of the gates, x·W_ihᵀ + b, is one product, and where x holds the vectors of the batch's distinct tokens it
-//! has a row for each of those only. The rest goes step by step, in either direction. The activations of the forward
-//! pass are kept, the backward pass visits each of them once: time and memory are linear in the number of tokens.
+//! The input projection x·W_ihᵀ + b is one matrix product. If x holds the embeddings of a batch's distinct tokens, each
+//! of them is projected once. The recurrent half of the gates is computed step by step, in either direction. The forward
+//! pass keeps the activations, and the backward pass reads each of them once, so time and memory are linear in the
+//! number of tokens.
 //!
-//! The steps, their products and the weights' gradient are written here, once; what a kind of cell makes of its sums is
-//! written in [`lstm`](super::lstm), [`gru`](super::gru) and [`rnn`](super::rnn).
+//! The loops over time and the gradients of the weights are the same for all cells and are written here. The
+//! element-wise arithmetic of each cell is in [`lstm`](crate::lstm), [`gru`](crate::gru) and [`rnn`](crate::rnn).
 
-use super::buffer::Buffer;
-use super::gru::Gru;
-use super::linear::{self, Linear};
-use super::lstm::Lstm;
-use super::packed::{Direction, Packing, Visit};
-use super::product::{Panels, Strided, add_product, add_product_strided, add_rows};
-use super::rnn::{Nonlinearity, Rnn};
-use crate::architecture::Cell;
-use std::ops::Range;
+use crate::architecture::{Cell, LayerNames};
+use crate::buffer::Buffer;
+use crate::cells::{CellBatch, InputProjection, StridedRows, rows_mut};
+use crate::gru::Gru;
+use crate::linear::{self, Linear};
+use crate::lstm::Lstm;
+use crate::packed::{Direction, PackedLayout, TimeStep};
+use crate::pooling::Reduction;
+use crate::product::{LeftMatrix, Panels, add_product, add_product_strided, add_rows};
+use crate::rnn::{Nonlinearity, Rnn};
+use crate::weights::Weights;
+use std::sync::Arc;
 
-/// Tokens whose part of W_hh's gradient is added up at once, while what they left is in the cache.
+/// Tokens after which the gradient of W_hh is updated. Their values are then still in the cache.
 const CHUNK: usize = 96;
 
-/// The cells of a layer for all tokens of a batch: sums, activations, gradients.
-pub trait Cells: Send {
-    /// Writes the input's part of the sums of the step's rows.
-    fn start(&mut self, visit: &Visit, input: Input<'_>);
-
-    /// The sums to which W_hh·h₋₁ is added before [`forward`](Self::forward), and after [`backward`](Self::backward)
-    /// their gradients: `[rows, gates * hidden_size]`.
-    fn sums(&mut self) -> &mut Rows;
-
-    /// From the sums of the step's rows to their hidden states in `hidden`: `[rows, hidden_size]`.
-    fn forward(&mut self, visit: &Visit, hidden: &mut [f32]);
-
-    /// From the gradients of the step's hidden states to those of its sums. Where the cells hand the hidden state on
-    /// other than by W_hh, its gradient is added to the rows before. `hidden`, `d_hidden`: `[rows, hidden_size]`.
-    fn backward(&mut self, visit: &Visit, hidden: &[f32], d_hidden: &mut [f32]);
-
-    /// The gradients of the input's sums, `[rows, gates * hidden_size]`, after [`backward`](Self::backward).
-    fn d_input(&self) -> &Rows;
-
-    /// The gradient of the bias that [`Biases::hidden`] holds, after the last [`backward`](Self::backward).
-    fn d_hidden_bias(&self) -> Vec<f32>;
+/// The biases of a layer in the form that the arithmetic uses.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Biases {
+    /// The bias of the input projection, `[gates * hidden_size]`: b_ih + b_hh, but only b_in for a GRU's gate n.
+    pub input: Vec<f32>,
+    /// b_hn of a GRU, `[hidden_size]`, to which the reset gate applies; empty for other cells.
+    pub b_hn: Vec<f32>,
 }
 
-/// Rows of numbers, one for each token, with a gap behind each: a processor's cache has few places for addresses that
-/// are a power of two apart.
-#[derive(Debug)]
-pub struct Rows {
-    /// `[rows][stride]`
-    pub(super) values: Buffer,
-    /// From one row to the next.
-    pub(super) stride: usize,
-    /// Numbers of a row.
-    pub(super) width: usize,
-}
-
-impl Rows {
-    /// So many rows of any numbers.
-    pub(super) fn new(rows: usize, width: usize) -> Self {
-        let stride = width.next_multiple_of(16) + 16;
-        Rows { values: Buffer::any(rows * stride), stride, width }
+impl Biases {
+    /// Combines PyTorch's `bias_ih` and `bias_hh`, each `[gates * hidden_size]`. Without `bias_hh` it counts as 0.
+    pub fn new(cell: Cell, bias_ih: &[f32], bias_hh: Option<&[f32]>) -> Self {
+        let shared = if cell == Cell::Gru { bias_ih.len() / 3 * 2 } else { bias_ih.len() };
+        let Some(bias_hh) = bias_hh else {
+            return Biases { input: bias_ih.to_vec(), b_hn: vec![0.0; bias_ih.len() - shared] };
+        };
+        let mut input = bias_ih.to_vec();
+        input.iter_mut().zip(&bias_hh[..shared]).for_each(|(sum, bias)| *sum += bias);
+        Biases { input, b_hn: bias_hh[shared..].to_vec() }
     }
 
-    /// Copies the input's part to the rows of a step.
-    pub(super) fn start(&mut self, visit: &Visit, input: Input<'_>) {
-        let Rows { values, stride, width } = self;
-        let rows = values[visit.now.start * *stride..visit.now.end * *stride].chunks_exact_mut(*stride);
-        for (row, token) in rows.zip(visit.now.clone()) {
-            row[..*width].copy_from_slice(&input.table[input.row(token) * *width..][..*width]);
-        }
-    }
-
-    /// The rows of a step, and their stride.
-    pub(super) fn of(&self, visit: &Visit) -> (&[f32], usize) {
-        (&self.values[visit.now.start * self.stride..visit.now.end * self.stride], self.stride)
-    }
-
-    /// The rows of a step, and their stride.
-    pub(super) fn of_mut(&mut self, visit: &Visit) -> (&mut [f32], usize) {
-        (&mut self.values[visit.now.start * self.stride..visit.now.end * self.stride], self.stride)
+    /// The biases of the layer whose parameters have these names.
+    pub fn of_layer(cell: Cell, weights: &Weights, names: &LayerNames) -> Self {
+        let bias_hh = names.b_hh.as_ref().map(|name| weights[name].data.as_slice());
+        Biases::new(cell, &weights[&names.b_ih].data, bias_hh)
     }
 }
 
-/// The input's part of the sums.
-#[derive(Clone, Copy, Debug)]
-pub struct Input<'a> {
-    /// `[distinct rows, gates * hidden_size]`
-    pub table: &'a [f32],
-    /// For each token its row of the table: `[rows]`. Without it the table has a row for each token.
-    pub tokens: Option<&'a [u32]>,
-}
-
-impl Input<'_> {
-    fn row(&self, token: usize) -> usize {
-        self.tokens.map_or(token, |tokens| tokens[token] as usize)
-    }
-}
-
-/// One direction of a layer, ready to run.
+/// One direction of a layer, with its weights packed for the matrix products.
 #[derive(Clone, Debug)]
 pub struct Layer {
     cell: Cell,
@@ -105,259 +60,236 @@ pub struct Layer {
     input: Linear,
     /// W_hhᵀ, `[hidden_size, gates * hidden_size]`
     w_hh: Panels,
-    /// [`Biases::hidden`]
-    hidden_bias: Vec<f32>,
+    /// [`Biases::b_hn`]
+    b_hn: Vec<f32>,
     hidden_size: usize,
 }
 
 impl Layer {
     /// `w_ih`: `[gates * hidden_size, input_size]`; `w_hh`: `[gates * hidden_size, hidden_size]`, row-major.
     pub fn new(cell: Cell, direction: Direction, w_ih: &[f32], w_hh: &[f32], biases: &Biases) -> Self {
-        let width = biases.sums.len();
+        let width = biases.input.len();
         let hidden_size = width / cell.gates();
         Layer {
             cell,
             direction,
-            input: Linear::new(w_ih, &biases.sums),
+            input: Linear::new(w_ih, &biases.input),
             w_hh: Panels::from_transposed(w_hh, width, hidden_size),
-            hidden_bias: biases.hidden.clone(),
+            b_hn: biases.b_hn.clone(),
             hidden_size,
         }
     }
 
-    /// The sums of single steps: the input's part, `[rows, gates * hidden_size]`, and the hidden state's, which has GRU's b_hn.
+    /// Computes both halves of the pre-activations of one step: the input projection and W_hh·h (+ b_hn of a GRU), each
+    /// `[rows, gates * hidden_size]`.
     ///
-    /// x: `[rows, input_size]`; hidden: `[rows, hidden_size]`.
-    pub fn sums_of_step(&self, x: &[f32], hidden: &[f32]) -> (Vec<f32>, Vec<f32>) {
+    /// `x`: `[rows, input_size]`; `hidden`: `[rows, hidden_size]`.
+    pub fn halves_of_step(&self, x: &[f32], hidden: &[f32]) -> (Vec<f32>, Vec<f32>) {
         let (n, rows) = (self.hidden_size, hidden.len() / self.hidden_size);
         let input = self.input.forward(x, rows);
-        let mut sums = vec![0.0; input.len()];
+        let mut recurrent = vec![0.0; input.len()];
         if self.cell == Cell::Gru {
-            sums.chunks_exact_mut(3 * n).for_each(|row| row[2 * n..].copy_from_slice(&self.hidden_bias));
+            recurrent.chunks_exact_mut(3 * n).for_each(|row| row[2 * n..].copy_from_slice(&self.b_hn));
         }
-        add_product(&mut sums, Strided::rows(hidden, n), &self.w_hh);
-        (input, sums)
+        add_product(&mut recurrent, LeftMatrix::rows(hidden, n), &self.w_hh);
+        (input, recurrent)
     }
 
-    /// Its kind of cells.
+    /// The kind of cell.
     pub fn cell(&self) -> Cell {
         self.cell
     }
 
-    /// The way in which it reads.
+    /// The direction in which the layer reads.
     pub fn direction(&self) -> Direction {
         self.direction
     }
 
-    /// Values that the layer reads of each token.
+    /// Width of the layer's input.
     pub fn input_size(&self) -> usize {
         self.input.in_features()
     }
 
-    /// Cells.
+    /// Number of hidden units.
     pub fn hidden_size(&self) -> usize {
         self.hidden_size
     }
 
-    /// Sums of a token: gates * hidden_size.
+    /// Pre-activations per token: gates * hidden_size.
     pub fn width(&self) -> usize {
         self.w_hh.columns()
     }
 
-    /// Number of all parameters: W_ih, W_hh, [`Biases::sums`], [`Biases::hidden`].
+    /// Number of values in W_ih, W_hh, [`Biases::input`] and [`Biases::b_hn`].
     pub fn parameters(&self) -> usize {
-        self.w_hh.columns() * (self.input_size() + self.hidden_size + 1) + self.hidden_bias.len()
+        self.w_hh.columns() * (self.input_size() + self.hidden_size + 1) + self.b_hn.len()
     }
 
-    /// Runs the layer. Initial states are zero.
+    /// Runs the layer from zero states.
     ///
-    /// `x`: `[distinct rows, input_size]`; `tokens`: see [`Input`]. Returns the hidden states, `[rows, hidden_size]`, and
-    /// the cells with the activations that the way back needs.
-    pub fn forward(&self, x: &[f32], tokens: Option<&[u32]>, packing: &Packing) -> (Buffer, Box<dyn Cells>) {
-        let (n, rows_count) = (self.hidden_size, packing.rows());
-        match self.cell {
-            Cell::Lstm => self.run(Lstm::new(packing, n), x, tokens, packing),
-            Cell::Gru => self.run(Gru::new(rows_count, &self.hidden_bias), x, tokens, packing),
-            Cell::Rnn => self.run(Rnn::new(rows_count, Nonlinearity::Tanh, n), x, tokens, packing),
-            Cell::RnnRelu => self.run(Rnn::new(rows_count, Nonlinearity::Relu, n), x, tokens, packing),
-        }
+    /// `x`: `[distinct rows, input_size]`; `tokens`: see [`InputProjection`]. Returns the hidden states,
+    /// `[rows, hidden_size]`, and the activations for [`backward`](Self::backward).
+    pub fn forward(&self, x: &[f32], tokens: Option<&[u32]>, layout: &PackedLayout) -> (Buffer, Box<dyn CellBatch>) {
+        let (n, rows) = (self.hidden_size, layout.rows());
+        let mut cells: Box<dyn CellBatch> = match self.cell {
+            Cell::Lstm => Box::new(Lstm::new(layout, n)),
+            Cell::Gru => Box::new(Gru::new(rows, &self.b_hn)),
+            Cell::Rnn => Box::new(Rnn::new(rows, Nonlinearity::Tanh, n)),
+            Cell::RnnRelu => Box::new(Rnn::new(rows, Nonlinearity::Relu, n)),
+        };
+        (self.run_cells(cells.as_mut(), x, tokens, layout), cells)
     }
 
-    fn run<C: Cells + 'static>(
+    /// Runs the layer as [`forward`](Self::forward) does, with cells made by the caller.
+    pub fn run_cells(
         &self,
-        mut cells: C,
+        cells: &mut dyn CellBatch,
         x: &[f32],
         tokens: Option<&[u32]>,
-        packing: &Packing,
-    ) -> (Buffer, Box<dyn Cells>) {
-        let hidden = self.run_cells(&mut cells, x, tokens, packing);
-        (hidden, Box::new(cells))
-    }
-
-    /// As [`forward`](Self::forward) with the caller's cells.
-    pub fn run_cells(&self, cells: &mut dyn Cells, x: &[f32], tokens: Option<&[u32]>, packing: &Packing) -> Buffer {
-        let (n, width) = (self.hidden_size, self.w_hh.columns());
-        let distinct = if tokens.is_none() { packing.rows() } else { x.len() / self.input.in_features() };
+        layout: &PackedLayout,
+    ) -> Buffer {
+        let n = self.hidden_size;
+        let distinct = if tokens.is_none() { layout.rows() } else { x.len() / self.input.in_features() };
         let table = self.input.forward_into_buffer(x, distinct);
-        let mut hidden = Buffer::any(packing.rows() * n);
-        for visit in packing.visits(self.direction) {
-            cells.start(&visit, Input { table: &table, tokens });
-            let sums = cells.sums();
-            debug_assert_eq!(sums.width, width);
-            let (rows, stride) = sums.of_mut(&visit);
-            let before = Strided::rows(&hidden[visit.before.start * n..], n);
-            add_product_strided(rows, stride, visit.before.len(), before, &self.w_hh);
-            cells.forward(&visit, &mut hidden);
+        let mut hidden = Buffer::any(layout.rows() * n);
+        for step in layout.time_steps(self.direction) {
+            cells.load_input(&step, InputProjection { table: &table, tokens });
+            let sums = cells.recurrent_sums();
+            debug_assert_eq!(sums.width, self.width());
+            let (rows, stride) = sums.of_step_mut(&step);
+            let previous = LeftMatrix::rows(&hidden[step.previous.start * n..], n);
+            add_product_strided(rows, stride, step.previous.len(), previous, &self.w_hh);
+            cells.forward(&step, &mut hidden);
         }
         hidden
     }
 }
 
-/// The biases of a layer, as the arithmetic uses them.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Biases {
-    /// Part of the input's sums: b_ih + b_hh, but for GRU's n only b_in. `[gates * hidden_size]`.
-    pub sums: Vec<f32>,
-    /// Of GRU b_hn, `[hidden_size]`, which the reset gate acts on; of the other cells nothing.
-    pub hidden: Vec<f32>,
+/// A run of a layer over a batch, for [`ops::recurrent`](crate::ops::recurrent).
+#[derive(Clone, Debug)]
+pub struct LayerRun {
+    /// The layer.
+    pub layer: Arc<Layer>,
+    /// The layout of the batch.
+    pub layout: Arc<PackedLayout>,
+    /// The row of x for each token, `[rows]`; `None` if x has one row for each token.
+    pub tokens: Option<Arc<[u32]>>,
+    /// The part of the hidden states that the run returns.
+    pub output: LayerOutput,
 }
 
-impl Biases {
-    /// From PyTorch's parameters: `bias_ih`, `bias_hh`: `[gates * hidden_size]`.
-    pub fn new(cell: Cell, bias_ih: &[f32], bias_hh: &[f32]) -> Self {
-        let shared = match cell {
-            Cell::Gru => bias_hh.len() / 3 * 2,
-            Cell::Lstm | Cell::Rnn | Cell::RnnRelu => bias_hh.len(),
-        };
-        let mut sums = bias_ih.to_vec();
-        for (sum, bias) in sums.iter_mut().zip(&bias_hh[..shared]) {
-            *sum += bias;
-        }
-        Biases { sums, hidden: bias_hh[shared..].to_vec() }
-    }
+/// The part of a layer's hidden states that a run returns.
+#[derive(Clone, Debug)]
+pub enum LayerOutput {
+    /// All states: `[rows, hidden_size]`.
+    States,
+    /// Reductions over time, concatenated: `[sequences, reductions * hidden_size]`, in the order of the layout.
+    Reduced(Vec<Reduction>),
 }
 
 /// The gradients of a layer.
 #[derive(Debug)]
 pub struct Gradients {
-    /// Of x, as it was given to [`Layer::forward`].
+    /// The gradient of the `x` that [`Layer::forward`] was given.
     pub x: Vec<f32>,
-    /// Of W_ih, W_hh, [`Biases::sums`] and [`Biases::hidden`], in a row.
+    /// The gradients of W_ih, W_hh, [`Biases::input`] and [`Biases::b_hn`], concatenated.
     pub parameters: Vec<f32>,
 }
 
-/// What a layer read and made of it.
+/// The inputs and the result of a forward pass.
 #[derive(Clone, Copy, Debug)]
 pub struct Forward<'a> {
-    /// See [`Layer::forward`].
+    /// The `x` of [`Layer::forward`].
     pub x: &'a [f32],
-    /// See [`Input`].
+    /// The `tokens` of [`Layer::forward`].
     pub tokens: Option<&'a [u32]>,
-    /// Where the tokens stand.
-    pub packing: &'a Packing,
+    /// The layout of the batch.
+    pub layout: &'a PackedLayout,
     /// The hidden states, `[rows, hidden_size]`.
     pub hidden: &'a [f32],
 }
 
 impl Layer {
-    /// Backward through time, from the gradient of the hidden states, `d_hidden`: `[rows, hidden_size]`, which it uses
-    /// up.
+    /// Back-propagation through time from the gradient of the hidden states, `d_hidden`: `[rows, hidden_size]`, which is
+    /// overwritten.
     ///
-    /// `parameters`: W_ih and W_hh that the layer was made of, and what follows them, in a row.
+    /// `parameters`: the layer's W_ih, W_hh and biases, concatenated.
     pub fn backward(
         &self,
-        mut cells: Box<dyn Cells>,
+        mut cells: Box<dyn CellBatch>,
         forward: Forward<'_>,
         d_hidden: &mut [f32],
         parameters: &[f32],
     ) -> Gradients {
-        let Forward { x, tokens, packing, hidden } = forward;
-        let (n, width) = (self.hidden_size, self.w_hh.columns());
+        let Forward { x, tokens, layout, hidden } = forward;
+        let (n, width) = (self.hidden_size, self.width());
         let (w_ih, rest) = parameters.split_at(width * self.input_size());
         let panels = Panels::from_rows(&rest[..width * n], width, n);
-        let mut sums = Sums::new(tokens, x, self.input_size(), width, n);
-        for visit in packing.visits(self.direction).rev() {
-            cells.backward(&visit, hidden, d_hidden);
-            let (d_sums, stride) = cells.sums().of(&visit);
-            let before = rows(d_hidden, visit.before.clone(), n);
-            add_product_strided(before, n, visit.before.len(), Strided::rows(d_sums, stride), &panels);
-            sums.visits.push(visit);
-            if sums.visits.iter().map(|visit| visit.now.len()).sum::<usize>() >= CHUNK {
-                sums.add(cells.as_mut(), hidden, tokens);
+        let mut sums = WeightGradients {
+            pending: Vec::new(),
+            previous: Panels::zeros(0, n),
+            zero: vec![0.0; n],
+            d_w_hh: vec![0.0; width * n],
+            d_table: tokens.map(|_| Buffer::zeros(x.len() / self.input_size() * width)),
+        };
+        for step in layout.time_steps(self.direction).rev() {
+            cells.backward(&step, hidden, d_hidden);
+            let (d_sums, stride) = cells.recurrent_sums().of_step(&step);
+            let previous = rows_mut(d_hidden, step.previous.clone(), n);
+            add_product_strided(previous, n, step.previous.len(), LeftMatrix::rows(d_sums, stride), &panels);
+            sums.pending.push(step);
+            if sums.pending.iter().map(|step| step.rows.len()).sum::<usize>() >= CHUNK {
+                sums.add_pending(cells.as_mut(), hidden, tokens);
             }
         }
-        sums.add(cells.as_mut(), hidden, tokens);
+        sums.add_pending(cells.as_mut(), hidden, tokens);
         let linear::Gradients { x, weight, bias } = match &sums.d_table {
-            Some(d_table) => linear::backward(d_table, x, w_ih, d_table.len() / width, width),
+            Some(d_table) => linear::backward(d_table, width, x, w_ih, d_table.len() / width, width),
             None => {
-                let Rows { values, stride, .. } = cells.d_input();
-                linear::backward_strided(values, *stride, x, w_ih, packing.rows(), width)
+                let StridedRows { values, stride, .. } = cells.d_input();
+                linear::backward(values, *stride, x, w_ih, layout.rows(), width)
             }
         };
-        Gradients { x, parameters: [weight, sums.d_w_hh, bias, cells.d_hidden_bias()].concat() }
+        Gradients { x, parameters: [weight, sums.d_w_hh, bias, cells.d_b_hn()].concat() }
     }
 }
 
-/// Sums over the tokens, made chunk by chunk.
-struct Sums {
-    /// Steps that are not yet in the sums: their rows stand side by side.
-    visits: Vec<Visit>,
-    /// The hidden states that the chunk's tokens continue; zero where a token has no predecessor.
-    before: Panels,
-    /// A row of zeros.
+/// Sums over all tokens that the backward pass updates chunk by chunk.
+struct WeightGradients {
+    /// The steps that are not yet in the sums. Their rows are contiguous.
+    pending: Vec<TimeStep>,
+    /// The hidden state before each token of the chunk; zero for a first token.
+    previous: Panels,
+    /// A row of zeros, `[hidden_size]`.
     zero: Vec<f32>,
-    /// Σ d_sumsᵀ · h₋₁: `[width, n]`.
+    /// Σ d_sumsᵀ · h₋₁: `[gates * hidden_size, hidden_size]`.
     d_w_hh: Vec<f32>,
-    /// The gradient of the input's part of the sums, for each distinct token.
+    /// The gradient of the input projection of each distinct token; `None` if every token has its own row.
     d_table: Option<Buffer>,
-    n: usize,
-    width: usize,
 }
 
-impl Sums {
-    fn new(tokens: Option<&[u32]>, x: &[f32], input_size: usize, width: usize, n: usize) -> Self {
-        let d_table = tokens.map(|_| Buffer::zeros(x.len() / input_size * width));
-        let (zero, d_w_hh) = (vec![0.0; n], vec![0.0; width * n]);
-        Sums { visits: Vec::new(), before: Panels::zeros(0, n), zero, d_w_hh, d_table, n, width }
-    }
-
-    fn add(&mut self, cells: &mut dyn Cells, hidden: &[f32], tokens: Option<&[u32]>) {
-        let (n, width) = (self.n, self.width);
-        let start = self.visits.iter().map(|visit| visit.now.start).min().unwrap_or(0);
-        let end = self.visits.iter().map(|visit| visit.now.end).max().unwrap_or(0);
-        self.before.resize(end - start);
-        for visit in self.visits.drain(..) {
-            for (row, token) in visit.before.clone().zip(visit.continuing()) {
-                self.before.set_row(token - start, &hidden[row * n..][..n]);
+impl WeightGradients {
+    fn add_pending(&mut self, cells: &mut dyn CellBatch, hidden: &[f32], tokens: Option<&[u32]>) {
+        let n = self.zero.len();
+        let start = self.pending.iter().map(|step| step.rows.start).min().unwrap_or(0);
+        let end = self.pending.iter().map(|step| step.rows.end).max().unwrap_or(0);
+        self.previous.resize(end - start);
+        for step in self.pending.drain(..) {
+            for (row, token) in step.previous.clone().zip(step.continuing()) {
+                self.previous.set_row(token - start, &hidden[row * n..][..n]);
             }
-            for token in visit.continuing().end..visit.now.end {
-                self.before.set_row(token - start, &self.zero);
+            for token in step.continuing().end..step.rows.end {
+                self.previous.set_row(token - start, &self.zero);
             }
         }
-        let Rows { values, stride, .. } = cells.sums();
+        let StridedRows { values, stride, width } = cells.recurrent_sums();
+        let width = *width;
         let d_sums = &values[start * *stride..end * *stride];
-        add_product(&mut self.d_w_hh, Strided::transposed(d_sums, *stride), &self.before);
+        add_product(&mut self.d_w_hh, LeftMatrix::transposed(d_sums, *stride), &self.previous);
         if let (Some(d_table), Some(tokens)) = (&mut self.d_table, tokens) {
-            let Rows { values, stride, .. } = cells.d_input();
+            let StridedRows { values, stride, .. } = cells.d_input();
             let tokens = &tokens[start..end];
             add_rows(d_table, &values[start * stride..end * stride], *stride, width, |row| tokens[row] as usize);
         }
-    }
-}
-
-/// Some of the rows of a `[rows, width]` buffer.
-pub(super) fn rows(values: &mut [f32], rows: Range<usize>, width: usize) -> &mut [f32] {
-    &mut values[rows.start * width..rows.end * width]
-}
-
-/// The rows before and those of now, of a `[rows, width]` buffer.
-pub(super) fn split<'a>(values: &'a mut [f32], visit: &Visit, width: usize) -> (&'a mut [f32], &'a mut [f32]) {
-    let Visit { now, before } = visit;
-    if before.start < now.start {
-        let (low, high) = values.split_at_mut(now.start * width);
-        (rows(low, before.clone(), width), rows(high, 0..now.len(), width))
-    } else {
-        let (low, high) = values.split_at_mut(now.end * width);
-        (rows(high, before.start - now.end..before.end - now.end, width), rows(low, now.clone(), width))
     }
 }

@@ -1,13 +1,10 @@
-//! Plain recurrent layers that the fused ones are tested against: in f64 loops, and in candle's own operations. And a
-//! whole network in f64.
+//! Reference implementations for tests: recurrent layers and a whole network as plain f64 loops.
 
-use crate::architecture::{Architecture, Cell, Merge, Pooling};
+use crate::architecture::{Architecture, Cell, Merge, Pooling, names};
 use crate::packed::Direction;
-use crate::tensors;
-use crate::weights::{Array, Weights, names};
-use candle_core::{DType, Device, Result, Tensor};
+use crate::weights::{Array, Weights};
 
-/// Weights for tests: the same pseudo-random numbers in -0.5 … 0.5 each time.
+/// Weights for tests: pseudo-random numbers in -0.5 … 0.5, the same in every call.
 pub fn weights(architecture: &Architecture) -> Weights {
     let mut weights = Weights::default();
     let mut state = 1u32;
@@ -23,9 +20,10 @@ pub fn weights(architecture: &Architecture) -> Weights {
     weights
 }
 
-/// Hidden states of one sequence, `[tokens][hidden_size]`, straight from PyTorch's definitions.
+/// Computes the hidden states of one sequence, `[tokens][hidden_size]`, by the formulas in PyTorch's documentation.
 ///
-/// `gates`: `[tokens]`[gates * hidden_size]; `w_hh`: `[gates * hidden_size, hidden_size]`; `b_hn`: `[hidden_size]` of GRU.
+/// `gates`: the input projection, `[tokens][gates * hidden_size]`; `w_hh`: `[gates * hidden_size, hidden_size]`; `b_hn`:
+/// `[hidden_size]`, used by a GRU only.
 pub fn plain(
     cell: Cell,
     gates: &[Vec<f64>],
@@ -61,30 +59,9 @@ pub fn plain(
     all
 }
 
-/// Hidden states of one sequence, `[tokens, hidden_size]`, step by step in candle's operations.
+/// Computes the logits of a text with a whole network in f64.
 ///
-/// `gates`: `[tokens, gates * hidden_size]`; `w_hh`: `[gates * hidden_size, hidden_size]`; `b_hn`: `[hidden_size]` of GRU.
-pub fn candle(cell: Cell, gates: &Tensor, w_hh: &Tensor, b_hn: &Tensor, direction: Direction) -> Result<Tensor> {
-    let (tokens, n) = (gates.dim(0)?, w_hh.dim(1)?);
-    let mut h = Tensor::zeros((1, n), DType::F32, &Device::Cpu)?;
-    let mut c = h.clone();
-    let mut all = Vec::new();
-    for index in 0..tokens {
-        let token = if direction == Direction::Forward { index } else { tokens - 1 - index };
-        let x = gates.get(token)?.unsqueeze(0)?;
-        let s = h.matmul(&w_hh.t()?)?;
-        (h, c) = tensors::cell(cell, &x, &s, b_hn, &h, &c)?;
-        all.push(h.clone());
-    }
-    if direction == Direction::Reverse {
-        all.reverse();
-    }
-    Tensor::cat(&all, 0)
-}
-
-/// The logits of a text by a whole network in f64, straight from the definitions.
-///
-/// `parameter`: PyTorch's parameters by name, row-major.
+/// `parameter`: returns a parameter by its PyTorch name, row-major.
 pub fn logits<'a>(parameter: impl Fn(&str) -> &'a [f64], architecture: &Architecture, ids: &[u32]) -> Vec<f64> {
     let embedding = parameter(names::EMBEDDING);
     let width = architecture.input.width();
@@ -92,9 +69,9 @@ pub fn logits<'a>(parameter: impl Fn(&str) -> &'a [f64], architecture: &Architec
     outputs(parameter, architecture, x)
 }
 
-/// The outputs for a sequence by a whole network in f64, straight from the definitions.
+/// Computes the outputs for a sequence with a whole network in f64.
 ///
-/// `parameter`: PyTorch's parameters by name, row-major. x: `[steps][width]`.
+/// `parameter`: returns a parameter by its PyTorch name, row-major; `x`: `[steps][width]`.
 pub fn outputs<'a>(
     parameter: impl Fn(&str) -> &'a [f64],
     architecture: &Architecture,
@@ -103,16 +80,18 @@ pub fn outputs<'a>(
     let Architecture { hidden_size: n, recurrent, head, .. } = *architecture;
     let steps = x.len();
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-    // The states that are read last, of each direction: [directions][n].
+    // The final state of each direction: [directions][n].
     let mut last = Vec::new();
     let mut states: Vec<Vec<Vec<f64>>> = Vec::new();
-    for layer in 0..recurrent.layers {
+    for layer in 0..recurrent.num_layers {
         if layer > 0 {
             x = (0..steps).map(|token| states.iter().flat_map(|states| states[token].clone()).collect()).collect();
         }
         let directions = recurrent.directions().iter().map(|&direction| {
             let names = recurrent.names(layer, direction);
-            let [w_ih, w_hh, b_ih, b_hh] = [&names.w_ih, &names.w_hh, &names.b_ih, &names.b_hh].map(|n| parameter(n));
+            let [w_ih, w_hh, b_ih] = [&names.w_ih, &names.w_hh, &names.b_ih].map(|name| parameter(name));
+            let zeros = vec![0.0; b_ih.len()];
+            let b_hh = names.b_hh.as_ref().map_or(zeros.as_slice(), |name| parameter(name));
             let shared = if recurrent.cell == Cell::Gru { 2 * n } else { b_hh.len() };
             let gate = |x: &[f64], j: usize| {
                 dot(x, &w_ih[j * x.len()..][..x.len()]) + b_ih[j] + if j < shared { b_hh[j] } else { 0.0 }
@@ -137,23 +116,24 @@ pub fn outputs<'a>(
     let merged: Vec<Vec<f64>> =
         (0..steps).map(|token| merge(&states.iter().map(|states| &states[token]).collect::<Vec<_>>())).collect();
     let width = recurrent.merged_width(n);
-    let over = |of: fn(f64, f64) -> f64, start: f64| -> Vec<f64> {
-        (0..width).map(|u| merged.iter().map(|row| row[u]).fold(start, of)).collect()
+    let over = |combine: fn(f64, f64) -> f64, start: f64| -> Vec<f64> {
+        (0..width).map(|u| merged.iter().map(|row| row[u]).fold(start, combine)).collect()
     };
     let mean = || over(|a, b| a + b, 0.0).iter().map(|sum| sum / steps.max(1) as f64).collect::<Vec<_>>();
     let max = || if steps == 0 { vec![0.0; width] } else { over(f64::max, f64::NEG_INFINITY) };
-    let mut read = match recurrent.pooling {
+    let mut head_input = match recurrent.pooling {
         Pooling::Last => merge(&last.iter().collect::<Vec<_>>()),
         Pooling::Mean => mean(),
         Pooling::Max => max(),
         Pooling::MeanMax => [mean(), max()].concat(),
     };
-    let linear = |read: &[f64], weight: &str, bias: &str| -> Vec<f64> {
-        let rows = parameter(weight).chunks_exact(read.len()).zip(parameter(bias));
-        rows.map(|(row, bias)| dot(read, row) + bias).collect()
+    let linear = |x: &[f64], weight: &str, bias: &str| -> Vec<f64> {
+        let rows = parameter(weight).chunks_exact(x.len()).zip(parameter(bias));
+        rows.map(|(row, bias)| dot(x, row) + bias).collect()
     };
     if head.hidden > 0 {
-        read = linear(&read, names::HIDDEN_WEIGHT, names::HIDDEN_BIAS).into_iter().map(|v| v.max(0.0)).collect();
+        head_input =
+            linear(&head_input, names::HIDDEN_WEIGHT, names::HIDDEN_BIAS).into_iter().map(|v| v.max(0.0)).collect();
     }
-    linear(&read, names::FC_WEIGHT, names::FC_BIAS)
+    linear(&head_input, names::FC_WEIGHT, names::FC_BIAS)
 }

@@ -1,66 +1,63 @@
-//! Plain recurrent cells: h = tanh(z) or h = max(0, z).
+//! The element-wise arithmetic of plain recurrent cells, h = tanh(z) or h = max(0, z), forward and backward.
 
-use super::activation::{fused, tanh};
-use super::packed::Visit;
-use super::recurrent::{Cells, Input, Rows, rows};
+use crate::activation::{has_fused_multiply_add, tanh};
+use crate::cells::{CellBatch, InputProjection, StridedRows, rows_mut};
+use crate::packed::TimeStep;
 use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
 
-/// What a cell makes of its sum.
+/// The activation function of a plain cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nonlinearity {
-    /// The hyperbolic tangent.
+    /// tanh(z)
     Tanh,
-    /// max(0, z).
+    /// max(0, z)
     Relu,
 }
 
 /// The plain cells of a batch.
 #[derive(Debug)]
 pub struct Rnn {
-    /// Sums, then their gradients.
-    sums: Rows,
+    /// Pre-activations, overwritten by their gradients.
+    sums: StridedRows,
     nonlinearity: Nonlinearity,
 }
 
 impl Rnn {
-    /// Cells for so many rows.
+    /// Cells for `rows` tokens.
     pub fn new(rows: usize, nonlinearity: Nonlinearity, hidden_size: usize) -> Self {
-        Rnn { sums: Rows::new(rows, hidden_size), nonlinearity }
+        Rnn { sums: StridedRows::new(rows, hidden_size), nonlinearity }
     }
 }
 
-impl Cells for Rnn {
-    fn start(&mut self, visit: &Visit, input: Input<'_>) {
-        self.sums.start(visit, input);
+impl CellBatch for Rnn {
+    fn load_input(&mut self, step: &TimeStep, input: InputProjection<'_>) {
+        self.sums.load_input(step, input);
     }
 
-    fn sums(&mut self) -> &mut Rows {
+    fn recurrent_sums(&mut self) -> &mut StridedRows {
         &mut self.sums
     }
 
-    fn forward(&mut self, visit: &Visit, hidden: &mut [f32]) {
-        let hidden = rows(hidden, visit.now.clone(), self.sums.width);
-        let (sums, stride) = self.sums.of(visit);
+    fn forward(&mut self, step: &TimeStep, hidden: &mut [f32]) {
+        let hidden = rows_mut(hidden, step.rows.clone(), self.sums.width);
+        let (sums, stride) = self.sums.of_step(step);
         Arch::new().dispatch(Forward { nonlinearity: self.nonlinearity, sums, stride, n: self.sums.width, hidden });
     }
 
-    fn backward(&mut self, visit: &Visit, hidden: &[f32], d_hidden: &mut [f32]) {
+    fn backward(&mut self, step: &TimeStep, hidden: &[f32], d_hidden: &mut [f32]) {
         let n = self.sums.width;
-        let now = visit.now.start * n..visit.now.end * n;
-        let (hidden, d_hidden) = (&hidden[now.clone()], &d_hidden[now]);
-        let (d_sums, stride) = self.sums.of_mut(visit);
+        let range = step.rows.start * n..step.rows.end * n;
+        let (hidden, d_hidden) = (&hidden[range.clone()], &d_hidden[range]);
+        let (d_sums, stride) = self.sums.of_step_mut(step);
         Arch::new().dispatch(Backward { nonlinearity: self.nonlinearity, d_sums, stride, n, hidden, d_hidden });
     }
 
-    fn d_input(&self) -> &Rows {
+    fn d_input(&self) -> &StridedRows {
         &self.sums
-    }
-
-    fn d_hidden_bias(&self) -> Vec<f32> {
-        Vec::new()
     }
 }
 
+/// The forward pass of one time step. `sums`: rows `stride` apart, `[rows, n]`; `hidden`: output, `[rows, n]`.
 struct Forward<'a> {
     nonlinearity: Nonlinearity,
     sums: &'a [f32],
@@ -79,12 +76,12 @@ impl WithSimd for Forward<'_> {
             match self.nonlinearity {
                 Nonlinearity::Tanh => {
                     for (hidden, &sum) in pairs {
-                        *hidden = tanh(fused::<S>(), sum);
+                        *hidden = tanh(has_fused_multiply_add::<S>(), sum);
                     }
                 }
                 Nonlinearity::Relu => {
                     for (hidden, &sum) in pairs {
-                        // As PyTorch: a sum that is not a number stays one.
+                        // NaN stays NaN, as in PyTorch.
                         *hidden = if sum <= 0.0 { 0.0 } else { sum };
                     }
                 }
@@ -93,6 +90,7 @@ impl WithSimd for Forward<'_> {
     }
 }
 
+/// The backward pass of one time step. `d_sums`: output, rows `stride` apart; `hidden`, `d_hidden`: `[rows, n]`.
 struct Backward<'a> {
     nonlinearity: Nonlinearity,
     d_sums: &'a mut [f32],

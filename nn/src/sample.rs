@@ -1,15 +1,15 @@
-//! What a network learns from: inputs and what it should make of them.
+//! Training samples: a sequence and its target.
 
-/// What a network reads, step by step.
+/// A sequence of tokens or of values.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Steps {
-    /// A token a step.
+    /// One token id for each step.
     Tokens(Vec<u32>),
     /// Normalised numbers, `[steps, channels]`.
     Values {
-        /// Row-major.
+        /// The numbers in row-major order.
         values: Vec<f32>,
-        /// How many numbers a step has.
+        /// Numbers per step.
         channels: usize,
     },
 }
@@ -23,16 +23,16 @@ impl Steps {
         }
     }
 
-    /// Whether there is nothing to read.
+    /// Returns true if the sequence has no steps.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The tokens.
+    /// The token ids.
     ///
     /// # Panics
     ///
-    /// Where these are values.
+    /// Panics if the sequence holds values.
     pub fn tokens(&self) -> &[u32] {
         match self {
             Steps::Tokens(ids) => ids,
@@ -40,11 +40,11 @@ impl Steps {
         }
     }
 
-    /// The numbers of each step.
+    /// The numbers of each step: `[steps][channels]`.
     ///
     /// # Panics
     ///
-    /// Where these are tokens.
+    /// Panics if the sequence holds tokens.
     pub fn rows(&self) -> Vec<&[f32]> {
         match self {
             Steps::Tokens(_) => panic!("a network that reads values was given tokens"),
@@ -52,7 +52,7 @@ impl Steps {
         }
     }
 
-    /// Leaves the first `steps` of them. Returns whether there were more.
+    /// Truncates the sequence to its first `steps` steps. Returns true if it was longer.
     pub fn keep_first(&mut self, steps: usize) -> bool {
         let surplus = self.len() > steps;
         match self {
@@ -62,7 +62,7 @@ impl Steps {
         surplus
     }
 
-    /// Leaves the last `steps` of them. Returns whether there were more.
+    /// Truncates the sequence to its last `steps` steps. Returns true if it was longer.
     pub fn keep_last(&mut self, steps: usize) -> bool {
         let surplus = self.len().saturating_sub(steps);
         match self {
@@ -73,25 +73,25 @@ impl Steps {
     }
 }
 
-/// The token that stands for a dropped word, and for one that is not in the vocabulary.
+/// The id of UNK, which replaces dropped words and words that are not in the vocabulary.
 pub const UNK: u32 = 1;
 
-/// In [`Target::Tokens`]: the step is read, and what follows it is not learnt.
+/// A step without a target in [`Target::Tokens`].
 pub const NO_TOKEN: u32 = u32::MAX;
 
-/// What the outputs for a sequence should be.
+/// The target of a sequence.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Target {
-    /// The label after the last step.
+    /// The index of the label, predicted after the last step.
     Class(usize),
-    /// The token that follows each step; [`NO_TOKEN`] where nothing is asked.
+    /// The next token after each step, or [`NO_TOKEN`].
     Tokens(Vec<u32>),
-    /// Normalised numbers after the last step; those that are not known are NaN.
+    /// Normalised numbers, predicted after the last step; a missing number is NaN.
     Values(Vec<f32>),
 }
 
 impl Target {
-    /// How many losses there are.
+    /// Number of targets that have a loss.
     pub fn count(&self) -> usize {
         match self {
             Target::Tokens(tokens) => tokens.iter().filter(|token| **token != NO_TOKEN).count(),
@@ -100,12 +100,12 @@ impl Target {
     }
 }
 
-/// A sequence to learn from, or to measure by.
+/// A sequence with its target, for training or evaluation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
-    /// What the network reads.
+    /// The input of the network.
     pub steps: Steps,
-    /// What it should say.
+    /// The expected output.
     pub target: Target,
 }
 
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_is_kept() {
+    fn sequences_are_truncated_at_either_end() {
         let mut tokens = Steps::Tokens(vec![1, 2, 3]);
         assert!(!tokens.keep_last(3) && tokens.keep_last(2));
         assert_eq!(tokens, Steps::Tokens(vec![2, 3]));

@@ -1,16 +1,16 @@
-//! The recurrent part of a network as a candle graph: layers on top of each other, in one direction or both.
+//! The recurrent layers of a network as a candle graph: stacked layers in one direction or both.
 
-use super::ops::{self, Read};
-use super::packed::{Direction, Packing};
-use super::pooling::Reduction;
-use super::recurrent::{Biases, Layer};
-use crate::architecture::{Merge, Pooling, Recurrent};
+use crate::architecture::{CellBias, Merge, Pooling, Recurrent};
+use crate::ops;
+use crate::packed::{Direction, PackedLayout};
+use crate::pooling::Reduction;
+use crate::recurrent::{Biases, Layer, LayerOutput, LayerRun};
 use crate::weights::Weights;
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Result, Tensor, Var};
 use std::sync::Arc;
 
-/// The parameters of the recurrent layers.
+/// The recurrent layers of a network and their parameters as candle variables.
 #[derive(Debug)]
 pub struct Stack {
     recurrent: Recurrent,
@@ -22,35 +22,34 @@ pub struct Stack {
 #[derive(Debug)]
 struct Parameters {
     layer: Arc<Layer>,
-    /// W_ih, W_hh, [`Biases::sums`] and [`Biases::hidden`], in a row.
+    /// W_ih, W_hh and the [`Biases`], concatenated.
     flat: Var,
 }
 
-/// What the first layer reads.
+/// The input of the first layer.
 #[derive(Clone, Copy, Debug)]
-pub struct Input<'a> {
+pub struct StackInput<'a> {
     /// `[rows, input_size]`, or one row for each distinct token.
     pub x: &'a Tensor,
-    /// For each token its row of x: `[rows]`. Without it x has a row for each token.
+    /// The row of x for each token, `[rows]`; `None` if x has one row for each token.
     pub tokens: Option<&'a Arc<[u32]>>,
-    /// Where the tokens stand.
-    pub packing: &'a Arc<Packing>,
+    /// The layout of the batch.
+    pub layout: &'a Arc<PackedLayout>,
 }
 
 impl Stack {
-    /// The layers of `weights`, whose shapes fit together (see [`Weights::check`]), on a device.
+    /// Copies the layers of `weights`, which must have passed [`Weights::check`], to a device.
     ///
     /// # Errors
     ///
-    /// What candle says.
+    /// Returns candle's errors.
     pub fn new(weights: &Weights, recurrent: Recurrent, device: &Device) -> Result<Self> {
-        let layers = (0..recurrent.layers).map(|layer| {
+        let layers = (0..recurrent.num_layers).map(|layer| {
             let directions = recurrent.directions().iter().map(|&direction| {
                 let names = recurrent.names(layer, direction);
-                let [w_ih, w_hh, b_ih, b_hh] =
-                    [&names.w_ih, &names.w_hh, &names.b_ih, &names.b_hh].map(|name| &weights[name].data);
-                let biases = Biases::new(recurrent.cell, b_ih, b_hh);
-                let flat = [w_ih, w_hh, biases.sums.as_slice(), &biases.hidden].concat();
+                let [w_ih, w_hh] = [&names.w_ih, &names.w_hh].map(|name| &weights[name].data);
+                let biases = Biases::of_layer(recurrent.cell, weights, &names);
+                let flat = [w_ih, w_hh, biases.input.as_slice(), &biases.b_hn].concat();
                 Ok(Parameters {
                     layer: Arc::new(Layer::new(recurrent.cell, direction, w_ih, w_hh, &biases)),
                     flat: Var::from_slice(&flat, flat.len(), device)?,
@@ -61,96 +60,99 @@ impl Stack {
         Ok(Stack { recurrent, layers: layers.collect::<Result<_>>()? })
     }
 
-    /// For each layer and each of its directions the hidden states, `[rows, hidden_size]`.
+    /// Computes the hidden states of every layer and direction: `[layer][direction]`, each `[rows, hidden_size]`.
     ///
-    /// `between` is applied to what one layer hands to the next.
+    /// `between` is applied to the output of every layer but the last; it is where dropout goes.
     ///
     /// # Errors
     ///
-    /// What candle says.
+    /// Returns candle's errors.
     pub fn forward(
         &self,
-        input: Input<'_>,
-        mut between: impl FnMut(&Tensor) -> Result<Tensor>,
+        input: StackInput<'_>,
+        between: impl FnMut(&Tensor) -> Result<Tensor>,
     ) -> Result<Vec<Vec<Tensor>>> {
-        self.states(input, &mut between, self.layers.len())
+        self.run(input, between, |_| LayerOutput::States)
     }
 
-    /// What the head reads of each sequence, `[sequences, head_width]` in the packing's order: what
-    /// [`head_input`](Self::head_input) makes of the last layer's states, but here those need not all be handed out.
+    /// Computes the merged states of the last layer after every step: `[rows, merged_width]`.
     ///
     /// # Errors
     ///
-    /// What candle says.
-    pub fn pooled(&self, input: Input<'_>, mut between: impl FnMut(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
+    /// Returns candle's errors.
+    pub fn merged_states(
+        &self,
+        input: StackInput<'_>,
+        between: impl FnMut(&Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let states = self.forward(input, between)?;
+        merge(states.last().map_or(&[], Vec::as_slice), self.recurrent.merge)
+    }
+
+    /// Computes the input of the head, `[sequences, head_width]` in the order of the layout. The result equals
+    /// [`head_input`](Self::head_input) of the last layer's states, but these are not materialised where pooling and
+    /// merging can be exchanged.
+    ///
+    /// # Errors
+    ///
+    /// Returns candle's errors.
+    pub fn pooled(&self, input: StackInput<'_>, between: impl FnMut(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
         let Recurrent { merge: how, pooling, bidirectional, .. } = self.recurrent;
         let reductions = Reduction::of_merged(pooling);
         if pooling != Pooling::Last && bidirectional && how != Merge::Concat {
-            // The reduction of a sum is not the sum of the reductions.
-            let states = self.states(input, &mut between, self.layers.len())?;
-            return self.head_input(states.last().map_or(&[], Vec::as_slice), input.packing);
+            // A reduction of a sum is not the sum of the reductions.
+            let states = self.forward(input, between)?;
+            return self.head_input(states.last().map_or(&[], Vec::as_slice), input.layout);
         }
-        let below = self.states(input, &mut between, self.layers.len() - 1)?;
-        let read = |direction| match pooling {
-            Pooling::Last => Read::Reduced(vec![Reduction::Last(direction)]),
-            _ => Read::Reduced(reductions.to_vec()),
+        let output = |direction| match pooling {
+            Pooling::Last => LayerOutput::Reduced(vec![Reduction::Last(direction)]),
+            _ => LayerOutput::Reduced(reductions.to_vec()),
         };
-        let parts = self.layer(input, below.last(), &mut between, self.layers.len() - 1, read)?;
+        let parts = self.run(input, between, output)?.pop().unwrap_or_default();
         if pooling == Pooling::Last || reductions.len() == 1 || !bidirectional {
             return merge(&parts, how);
         }
-        // Both directions' means, then both directions' maxima.
+        // The means of both directions, then the maxima of both directions.
         let n = parts[0].dim(1)? / reductions.len();
         let columns =
             (0..reductions.len()).flat_map(|index| parts.iter().map(move |part| part.narrow(1, index * n, n)));
         Tensor::cat(&columns.collect::<Result<Vec<_>>>()?, 1)?.contiguous()
     }
 
-    /// The states of the first `count` layers.
-    fn states(
+    /// Runs all layers. `last_output` selects the output of each direction of the last layer.
+    fn run(
         &self,
-        input: Input<'_>,
-        between: &mut impl FnMut(&Tensor) -> Result<Tensor>,
-        count: usize,
+        input: StackInput<'_>,
+        mut between: impl FnMut(&Tensor) -> Result<Tensor>,
+        last_output: impl Fn(Direction) -> LayerOutput,
     ) -> Result<Vec<Vec<Tensor>>> {
-        let mut all: Vec<Vec<Tensor>> = Vec::with_capacity(count);
-        for index in 0..count {
-            let states = self.layer(input, all.last(), between, index, |_| Read::States)?;
-            all.push(states);
+        let mut all: Vec<Vec<Tensor>> = Vec::with_capacity(self.layers.len());
+        for (index, directions) in self.layers.iter().enumerate() {
+            let (x, tokens) = match all.last() {
+                Some(below) => (between(&merge(below, Merge::Concat)?)?, None),
+                None => (input.x.clone(), input.tokens),
+            };
+            let is_last = index + 1 == self.layers.len();
+            let states = directions.iter().map(|Parameters { layer, flat }| {
+                let output = if is_last { last_output(layer.direction()) } else { LayerOutput::States };
+                let run =
+                    LayerRun { layer: layer.clone(), layout: input.layout.clone(), tokens: tokens.cloned(), output };
+                ops::recurrent(&x, flat, run)
+            });
+            all.push(states.collect::<Result<_>>()?);
         }
         Ok(all)
     }
 
-    /// What is wanted of each direction of a layer.
-    fn layer(
-        &self,
-        input: Input<'_>,
-        below: Option<&Vec<Tensor>>,
-        between: &mut impl FnMut(&Tensor) -> Result<Tensor>,
-        index: usize,
-        read: impl Fn(Direction) -> Read,
-    ) -> Result<Vec<Tensor>> {
-        let (x, tokens) = match below {
-            Some(below) => (between(&merge(below, Merge::Concat)?)?, None),
-            None => (input.x.clone(), input.tokens.cloned()),
-        };
-        let directions = self.layers[index].iter().zip(self.recurrent.directions());
-        let states = directions.map(|(Parameters { layer, flat }, &direction)| {
-            let (layer, packing, tokens) = (layer.clone(), input.packing.clone(), tokens.clone());
-            ops::recurrent(&x, flat, ops::Recurrent { layer, packing, tokens, read: read(direction) })
-        });
-        states.collect()
-    }
-
-    /// What the linear layer reads, `[sequences, head_width]` in the packing's order, from the states of the last
-    /// layer: see [`forward`](Self::forward).
+    /// Merges and pools the states of the last layer: the input of the head, `[sequences, head_width]` in the order of the
+    /// layout.
     ///
     /// # Errors
     ///
-    /// What candle says.
-    pub fn head_input(&self, states: &[Tensor], packing: &Arc<Packing>) -> Result<Tensor> {
+    /// Returns candle's errors.
+    pub fn head_input(&self, states: &[Tensor], layout: &Arc<PackedLayout>) -> Result<Tensor> {
         let Recurrent { merge: how, pooling, .. } = self.recurrent;
-        let reduce = |x: &Tensor, reduction| ops::reduce(x, packing.clone(), reduction);
+        let reduce = |x: &Tensor, reduction| ops::reduce(x, layout.clone(), reduction);
         if pooling == Pooling::Last {
             let last = states.iter().zip(self.recurrent.directions());
             let last = last.map(|(states, &direction)| reduce(states, Reduction::Last(direction)));
@@ -161,42 +163,34 @@ impl Stack {
         merge(&parts.collect::<Result<Vec<_>>>()?, Merge::Concat)
     }
 
-    /// The states of the last layer after every step, its directions merged: `[rows, merged_width]`. `states`: as of
-    /// [`head_input`](Self::head_input).
+    /// Returns the gradients of PyTorch's parameters: weight_ih, weight_hh, bias_ih and, with two biases, bias_hh of each
+    /// layer and direction. A parameter that the loss does not depend on has a gradient of zero.
     ///
     /// # Errors
     ///
-    /// What candle says.
-    pub fn every_state(&self, states: &[Tensor]) -> Result<Tensor> {
-        merge(states, self.recurrent.merge)
-    }
-
-    /// The gradients of PyTorch's parameters: of each layer and direction weight_ih, weight_hh, bias_ih, bias_hh. Zero
-    /// where the loss does not depend on one.
-    ///
-    /// # Errors
-    ///
-    /// What candle says.
+    /// Returns candle's errors.
     pub fn gradients(&self, store: &GradStore) -> Result<Vec<Vec<f32>>> {
         let mut all = Vec::new();
         for Parameters { layer, flat } in self.layers.iter().flatten() {
             let gradient = gradient(store, flat)?;
             let (w_ih, rest) = gradient.split_at(layer.width() * layer.input_size());
             let (w_hh, rest) = rest.split_at(layer.width() * layer.hidden_size());
-            let (b_ih, hidden_bias) = rest.split_at(layer.width());
-            // Both biases of a gate appear as their sum and share its gradient, but for GRU's b_hn.
-            let b_hh = [&b_ih[..b_ih.len() - hidden_bias.len()], hidden_bias].concat();
-            all.extend([w_ih.to_vec(), w_hh.to_vec(), b_ih.to_vec(), b_hh]);
+            let (b_ih, b_hn) = rest.split_at(layer.width());
+            all.extend([w_ih.to_vec(), w_hh.to_vec(), b_ih.to_vec()]);
+            if self.recurrent.bias == CellBias::Two {
+                // The layer adds the two biases of a gate, so both have the gradient of the sum. b_hn is separate.
+                all.push([&b_ih[..b_ih.len() - b_hn.len()], b_hn].concat());
+            }
         }
         Ok(all)
     }
 }
 
-/// The gradient of a variable, flat; zero where the loss does not depend on it.
+/// Returns the flattened gradient of a variable; zeros if the loss does not depend on it.
 ///
 /// # Errors
 ///
-/// What candle says.
+/// Returns candle's errors.
 pub fn gradient(store: &GradStore, var: &Var) -> Result<Vec<f32>> {
     match store.get(var) {
         Some(gradient) => gradient.flatten_all()?.to_vec1::<f32>(),
@@ -204,7 +198,7 @@ pub fn gradient(store: &GradStore, var: &Var) -> Result<Vec<f32>> {
     }
 }
 
-/// The states of two directions as one tensor; those of a single one as they are.
+/// Merges the states of two directions; those of a single direction are returned unchanged.
 fn merge(states: &[Tensor], how: Merge) -> Result<Tensor> {
     let [forward, reverse] = states else { return Ok(states[0].clone()) };
     match how {
@@ -214,3 +208,6 @@ fn merge(states: &[Tensor], how: Merge) -> Result<Tensor> {
         Merge::Product => forward * reverse,
     }
 }
+
+#[cfg(test)]
+mod tests;

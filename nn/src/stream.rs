@@ -1,65 +1,65 @@
-//! A network that goes on reading: its state is kept from token to token.
+//! Stepwise inference: a network that reads one token at a time and keeps its state in between.
 //!
-//! For texts that have no end, and for texts that are being written. Several texts can be read side by side, a row
-//! each. The states agree with those of [`Network::hidden_states`] but for rounding (test
-//! `goes_on_where_it_stopped`).
+//! It serves texts without an end and texts that are being generated. Several texts can be read in parallel, one row each.
+//! The states agree with those of [`Network::hidden_states`] except for rounding (test
+//! `steps_agree_with_the_whole_text`).
 
-use super::activation::{sigmoid, tanh};
-use super::network::Network;
+use crate::activation::{sigmoid, tanh};
 use crate::architecture::Cell;
 use crate::denormals::Flush;
+use crate::network::Network;
 
-/// Where a network stands in some texts.
+/// The recurrent state of a network for several texts.
 #[derive(Clone, Debug)]
 pub struct State {
     /// `[layer][rows, hidden_size]`
     hidden: Vec<Vec<f32>>,
-    /// Of LSTM: `[layer][rows, hidden_size]`.
+    /// The cell states of an LSTM: `[layer][rows, hidden_size]`.
     cell: Vec<Vec<f32>>,
     rows: usize,
 }
 
 impl Network {
-    /// The state before the first token of `rows` texts.
+    /// Returns the state before the first token of `rows` texts.
     ///
     /// # Panics
     ///
-    /// Where the network also reads from the end: it cannot begin before it knows the end.
-    pub fn start(&self, rows: usize) -> State {
-        assert!(!self.recurrent.bidirectional, "a bidirectional network cannot read a text that has no end");
+    /// Panics if the network is bidirectional: the reverse direction starts at the end of a text.
+    pub fn initial_state(&self, rows: usize) -> State {
+        assert!(!self.recurrent.bidirectional, "a bidirectional network cannot read token by token");
         let zeros = vec![vec![0.0; rows * self.hidden_size]; self.layers.len()];
         State { hidden: zeros.clone(), cell: zeros, rows }
     }
 
-    /// Reads a token of each text. Returns the last layer's states, `[rows, hidden_size]`, which [`head_of`] reads.
-    ///
-    /// [`head_of`]: Self::head_of
-    pub fn advance<'s>(&self, state: &'s mut State, ids: &[u32]) -> &'s [f32] {
+    /// Reads one token of each text. Returns the last layer's states, `[rows, hidden_size]`, the input of
+    /// [`outputs_of_states`](Self::outputs_of_states).
+    pub fn step<'s>(&self, state: &'s mut State, ids: &[u32]) -> &'s [f32] {
         let _flush = Flush::denormals();
         debug_assert_eq!(ids.len(), state.rows);
         let (n, cell) = (self.hidden_size, self.recurrent.cell);
         let mut x = self.embedded(ids);
         for (index, layer) in self.layers.iter().enumerate() {
-            let (hidden, memory) = (&mut state.hidden[index], &mut state.cell[index]);
-            let (input, sums) = layer[0].sums_of_step(&x, hidden);
-            let states = hidden.chunks_exact_mut(n).zip(memory.chunks_exact_mut(n));
+            let (hidden, cell_state) = (&mut state.hidden[index], &mut state.cell[index]);
+            let (input, sums) = layer[0].halves_of_step(&x, hidden);
+            let states = hidden.chunks_exact_mut(n).zip(cell_state.chunks_exact_mut(n));
             let width = cell.gates() * n;
-            for ((hidden, memory), (x, s)) in states.zip(input.chunks_exact(width).zip(sums.chunks_exact(width))) {
-                step(cell, x, s, hidden, memory);
+            for ((hidden, cell_state), (x, s)) in states.zip(input.chunks_exact(width).zip(sums.chunks_exact(width))) {
+                step_row(cell, x, s, hidden, cell_state);
             }
             x.clone_from(hidden);
         }
         state.hidden.last().map_or(&[], Vec::as_slice)
     }
 
-    /// The outputs of the head for states of the last layer: `[rows, hidden_size]` → `[rows, outputs]`.
-    pub fn head_of(&self, states: &[f32]) -> Vec<f32> {
+    /// Applies the head to states of the last layer: `[rows, hidden_size]` → `[rows, outputs]`.
+    pub fn outputs_of_states(&self, states: &[f32]) -> Vec<f32> {
         self.head_rows(states.to_vec(), states.len() / self.hidden_size)
     }
 }
 
-/// A step of a row of cells. x, s: the input's and the hidden state's part of the sums, `[gates * n]`; `h`, `c`: `[n]`.
-fn step(cell: Cell, x: &[f32], s: &[f32], h: &mut [f32], c: &mut [f32]) {
+/// Computes one step of one row. `x`, `s`: the input and the recurrent half of the pre-activations, `[gates * n]`; `h`, `c`:
+/// hidden and cell state, `[n]`, which are updated.
+fn step_row(cell: Cell, x: &[f32], s: &[f32], h: &mut [f32], c: &mut [f32]) {
     let n = h.len();
     let z = |gate: usize, u: usize| x[gate * n + u] + s[gate * n + u];
     for u in 0..n {
@@ -80,25 +80,24 @@ fn step(cell: Cell, x: &[f32], s: &[f32], h: &mut [f32], c: &mut [f32]) {
 
 #[cfg(test)]
 mod tests {
-    use crate::architecture::{Architecture, Cell, Head, Recurrent};
+    use crate::architecture::{Architecture, Cell, CellBias, Head, Recurrent, Sizes};
     use crate::network::Network;
     use crate::reference;
-    use crate::weights::Sizes;
 
     #[test]
-    fn goes_on_where_it_stopped() {
+    fn steps_agree_with_the_whole_text() {
         for cell in [Cell::Lstm, Cell::Gru, Cell::Rnn, Cell::RnnRelu] {
-            for (layers, hidden) in [(1, 0), (3, 4)] {
-                let recurrent = Recurrent { cell, layers, ..Recurrent::default() };
+            for (num_layers, hidden, bias) in [(1, 0, CellBias::Two), (3, 4, CellBias::Two), (2, 0, CellBias::One)] {
+                let recurrent = Recurrent { cell, num_layers, bias, ..Recurrent::default() };
                 let sizes = Sizes { vocab_size: 12, embedding_dim: 5, hidden_size: 7, labels: 2 };
                 let head = Head { hidden, outputs: 2 };
                 let architecture = Architecture { head, ..Architecture::of_tokens(sizes, recurrent) };
                 let network = Network::new(&reference::weights(&architecture), &architecture);
                 let texts: [&[u32]; 2] = [&[2, 5, 1, 9, 3], &[4, 4, 8, 7, 6]];
-                let mut state = network.start(2);
+                let mut state = network.initial_state(2);
                 for step in 0..5 {
-                    let states = network.advance(&mut state, &[texts[0][step], texts[1][step]]).to_vec();
-                    let outputs = network.head_of(&states);
+                    let states = network.step(&mut state, &[texts[0][step], texts[1][step]]).to_vec();
+                    let outputs = network.outputs_of_states(&states);
                     for (text, outputs) in texts.iter().zip(outputs.chunks_exact(2)) {
                         let expected = network.logits(&text[..=step]);
                         for (found, expected) in outputs.iter().zip(&expected) {

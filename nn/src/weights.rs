@@ -1,126 +1,94 @@
-//! Named weights, as in a PyTorch `state_dict`.
+//! The parameters of a network by name, as in a PyTorch `state_dict`.
 
 use crate::architecture::Architecture;
 use std::collections::BTreeMap;
 
-/// The names that PyTorch gives to the parameters of `embedding`, `fc` and a single `lstm` layer. Those of other
-/// recurrent layers come from [`Recurrent::names`](crate::architecture::Recurrent::names).
-pub mod names {
-    /// `[vocab_size, embedding_dim]`
-    pub const EMBEDDING: &str = "embedding.weight";
-    /// `[4 * hidden_size, embedding_dim]`, gates i, f, g, o
-    pub const W_IH: &str = "lstm.weight_ih_l0";
-    /// `[4 * hidden_size, hidden_size]`, gates i, f, g, o
-    pub const W_HH: &str = "lstm.weight_hh_l0";
-    /// `[4 * hidden_size]`
-    pub const B_IH: &str = "lstm.bias_ih_l0";
-    /// `[4 * hidden_size]`
-    pub const B_HH: &str = "lstm.bias_hh_l0";
-    /// `[head_hidden, hidden_size]`, where there is such a layer; wider where the head reads more than one state
-    pub const HIDDEN_WEIGHT: &str = "hidden.weight";
-    /// `[head_hidden]`
-    pub const HIDDEN_BIAS: &str = "hidden.bias";
-    /// `[outputs, hidden_size]`; wider where the head reads more than one state, `[outputs, head_hidden]` after a hidden layer
-    pub const FC_WEIGHT: &str = "fc.weight";
-    /// `[outputs]`
-    pub const FC_BIAS: &str = "fc.bias";
-}
-
-/// The sizes of a model that reads tokens and has a linear head.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sizes {
-    /// Rows of the embedding: the tokens, PAD and UNK among them.
-    pub vocab_size: usize,
-    /// Width of the embedding.
-    pub embedding_dim: usize,
-    /// Cells of a recurrent layer, in each direction.
-    pub hidden_size: usize,
-    /// Number of outputs: one for each label.
-    pub labels: usize,
-}
-
-/// A dense array of f32, row-major.
+/// A dense f32 array in row-major order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Array {
     /// The dimensions, outermost first.
     pub shape: Vec<usize>,
-    /// As many values as the product of the dimensions.
+    /// The values; their number is the product of the dimensions.
     pub data: Vec<f32>,
 }
 
-/// What is wrong with a set of weights.
+/// Why a set of weights does not fit an architecture.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum WeightsError {
     /// A parameter is missing.
     #[error("tensor `{name}` is missing, expected {expected:?} F32")]
     Missing {
-        /// The parameter.
+        /// Name of the parameter.
         name: String,
-        /// The shape that it must have.
+        /// Its shape in the architecture.
         expected: Vec<usize>,
     },
     /// A parameter has the wrong shape.
     #[error("tensor `{name}` is {found:?}, expected {expected:?} from config.json")]
     Shape {
-        /// The parameter.
+        /// Name of the parameter.
         name: String,
-        /// The shape that it has.
+        /// Its shape in the file.
         found: Vec<usize>,
-        /// The shape that it must have.
+        /// Its shape in the architecture.
         expected: Vec<usize>,
     },
-    /// There is a tensor that the model has no place for.
+    /// The architecture has no parameter of this name.
     #[error("tensor `{name}` has no place in this model; expected only {}", expected.join(", "))]
     Unknown {
-        /// The tensor.
+        /// Name of the tensor.
         name: String,
-        /// All names that the model has a place for.
+        /// The names of all parameters of the architecture.
         expected: Vec<String>,
     },
-    /// A value is not a number.
+    /// A value is infinite or NaN.
     #[error(
         "tensor `{name}` holds {value} at index {index}, expected finite numbers: the training diverged, lower the learning rate"
     )]
     NotFinite {
-        /// The tensor.
+        /// Name of the tensor.
         name: String,
-        /// Position of the value.
+        /// Index of the value.
         index: usize,
-        /// Infinity or NaN.
+        /// The value.
         value: f32,
     },
 }
 
-/// The parameters of a model by name.
+/// The parameters of a network by name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Weights(BTreeMap<String, Array>);
 
 impl Weights {
-    /// Adds a parameter, or replaces it.
+    /// Adds or replaces a parameter.
     pub fn insert(&mut self, name: impl Into<String>, array: Array) {
         self.0.insert(name.into(), array);
     }
 
-    /// A parameter, if it is there.
+    /// Returns a parameter, or `None` if it does not exist.
     pub fn get(&self, name: &str) -> Option<&Array> {
         self.0.get(name)
     }
 
-    /// A parameter to change.
+    /// Returns a parameter for modification.
     ///
     /// # Panics
     ///
-    /// Where there is no parameter of this name.
+    /// Panics if there is no parameter of this name.
     pub fn get_mut(&mut self, name: &str) -> &mut Array {
         self.0.get_mut(name).unwrap_or_else(|| panic!("no parameter {name}"))
     }
 
-    /// All parameters in the order of their names.
+    /// Iterates over all parameters, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Array)> {
         self.0.iter().map(|(name, array)| (name.as_str(), array))
     }
 
-    /// Checks that these are the parameters of such a model, with finite values.
+    /// Checks that these are exactly the parameters of `architecture` and that all values are finite.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first parameter that does not fit; see [`WeightsError`].
     pub fn check(&self, architecture: &Architecture) -> Result<(), WeightsError> {
         let shapes = architecture.shapes();
         for (name, expected) in &shapes {
@@ -155,7 +123,7 @@ impl std::ops::Index<&str> for Weights {
 
     /// # Panics
     ///
-    /// Where there is no parameter of this name.
+    /// Panics if there is no parameter of this name.
     fn index(&self, name: &str) -> &Array {
         &self.0[name]
     }

@@ -1,19 +1,18 @@
-//! The gradients of whole networks on a graphics processor against those of the CPU: with the feature `cuda` or `metal`.
+//! Compares the gradients of whole networks on a GPU with those on the CPU. Needs the feature `cuda` or `metal`.
 
 #![cfg(any(feature = "cuda", feature = "metal"))]
 
 use candle_core::Device;
-use tern_nn::architecture::{Architecture, Cell, Head, Merge, Pooling, Recurrent};
-use tern_nn::graph::{Graph, Noise};
+use tern_nn::architecture::{Architecture, Cell, Head, Pooling, Recurrent, Sizes};
+use tern_nn::graph::{Dropout, Graph};
 use tern_nn::objective::{Classes, Objective};
 use tern_nn::reference;
 use tern_nn::sample::{Sample, Steps, Target};
-use tern_nn::weights::Sizes;
 
-/// The device under test. None, with the reason said, where there is none.
+/// The device under test. Prints the reason and returns `None` if it cannot be opened.
 fn device() -> Option<Device> {
     let opened = if cfg!(feature = "cuda") { Device::new_cuda(0) } else { Device::new_metal(0) };
-    opened.inspect_err(|error| eprintln!("skipped: there is no device: {error}")).ok()
+    opened.inspect_err(|error| eprintln!("skipped: no device: {error}")).ok()
 }
 
 fn samples() -> Vec<Sample> {
@@ -26,21 +25,21 @@ fn samples() -> Vec<Sample> {
 #[test]
 fn a_devices_gradients_agree_with_the_cpus() {
     let Some(device) = device() else { return };
-    let noise = Noise { dropout: 0.0, layer_dropout: 0.0, embedding_dropout: 0.0, word_dropout: 0.0 };
+    let dropout = Dropout { dropout: 0.0, layer_dropout: 0.0, embedding_dropout: 0.0, word_dropout: 0.0 };
     let objective = Objective::Classes(Classes::plain(3, 0.1));
     let samples = samples();
     let samples: Vec<&Sample> = samples.iter().collect();
     for cell in [Cell::Lstm, Cell::Gru, Cell::Rnn, Cell::RnnRelu] {
-        for (layers, bidirectional, pooling) in
+        for (num_layers, bidirectional, pooling) in
             [(1, false, Pooling::Last), (2, true, Pooling::MeanMax), (1, true, Pooling::Max), (2, false, Pooling::Mean)]
         {
-            let recurrent = Recurrent { cell, layers, bidirectional, merge: Merge::Concat, pooling };
+            let recurrent = Recurrent { cell, num_layers, bidirectional, pooling, ..Recurrent::default() };
             let sizes = Sizes { vocab_size: 12, embedding_dim: 5, hidden_size: 7, labels: 3 };
             let head = Head { hidden: 4, outputs: 3 };
             let architecture = Architecture { head, ..Architecture::of_tokens(sizes, recurrent) };
             let weights = reference::weights(&architecture);
             let on = |device: &Device| {
-                let graph = Graph { architecture: &architecture, objective: &objective, noise, seed: 1, device };
+                let graph = Graph { architecture: &architecture, objective: &objective, dropout, seed: 1, device };
                 graph.gradients(&weights, &samples, 0).unwrap()
             };
             let (cpu, other) = (on(&Device::Cpu), on(&device));

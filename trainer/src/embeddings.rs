@@ -1,11 +1,11 @@
-//! Embeddings that others trained: GloVe and word2vec text, or a NumPy array with its words.
+//! Pretrained embeddings: text files as of GloVe and word2vec, or a NumPy array with a list of words.
 //!
-//! A token takes the vector of the very same word, of the word in lower case where that is missing, or of the first word that differs in
-//! case alone. Tokens that the file lacks begin at random, as widely spread as the vectors found. Where the recipe freezes
-//! embeddings, the rows that were found keep their bits; the others learn, UNK among them.
+//! A token takes the vector of the same word; if the file lacks it, of the word in lower case; else of the first word that
+//! differs in case only. Tokens that the file lacks are initialised at random with the standard deviation of the vectors
+//! found. If the recipe freezes embeddings, the vectors found stay unchanged; the other rows are trained, UNK included.
 
-mod array;
-mod text;
+mod glove;
+mod npy;
 
 use crate::recipe::Recipe;
 use crate::vocabulary::{PAD, Vocabulary};
@@ -13,7 +13,7 @@ use crate::weights::Array;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-/// Why embeddings cannot be used.
+/// The errors of pretrained embeddings.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbeddingsError {
     /// The file cannot be read.
@@ -21,28 +21,28 @@ pub enum EmbeddingsError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A line is no word with its vector.
+    /// A line of a text file is wrong.
     #[error("{}, line {line}: {problem}", path.display())]
     Line {
         /// The file.
         path: PathBuf,
-        /// From 1.
+        /// Its number, from 1.
         line: usize,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
-    /// The array cannot be used.
+    /// The NumPy array or its list of words is wrong.
     #[error("{}: {problem}", path.display())]
     Array {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
-    /// The vectors have another width than the recipe asks for.
+    /// The width of the vectors differs from the recipe's.
     #[error("{}: vectors of {found} numbers, but [model] embedding_dim is {expected}; leave it out or set it to {found}", path.display())]
     Width {
         /// The file.
@@ -53,7 +53,7 @@ pub enum EmbeddingsError {
         expected: usize,
     },
     /// No token has a vector.
-    #[error("{}: none of the {words} words there is a token of the vocabulary; do language and tokenizer fit?", path.display())]
+    #[error("{}: none of its {words} words is a token of the vocabulary, expected vectors for the language and tokenizer of the data", path.display())]
     NoneFound {
         /// The file.
         path: PathBuf,
@@ -62,18 +62,18 @@ pub enum EmbeddingsError {
     },
 }
 
-/// How well a word of the file fits a token; greater is better.
+/// How a word of the file matches a token, from worst to best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Fit {
-    /// Differs in case, and is not in lower case.
+    /// The word differs in case and is not in lower case.
     AnyCase,
-    /// Is the token's lower case.
+    /// The word is the token in lower case.
     LowerCase,
-    /// Is the token.
+    /// The word is the token.
     Exact,
 }
 
-/// Vectors of tokens of a vocabulary.
+/// The pretrained vectors of a vocabulary's tokens.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Embeddings {
     width: usize,
@@ -81,20 +81,20 @@ pub struct Embeddings {
     rows: BTreeMap<u32, (Fit, Vec<f32>)>,
 }
 
-/// How much of a vocabulary and of a text has a vector.
+/// The parts of a vocabulary and of a text that have vectors.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Coverage {
-    /// Tokens of the vocabulary with a vector.
+    /// Number of tokens of the vocabulary with a vector.
     pub found: usize,
-    /// Of these, those whose word in the file has another case.
+    /// Number of these whose word in the file has another case.
     pub other_case: usize,
-    /// Tokens of the vocabulary, PAD and UNK not counted.
+    /// Number of tokens of the vocabulary without PAD and UNK.
     pub vocabulary: usize,
-    /// Share of the running tokens with a vector.
+    /// Fraction of the text's tokens with a vector.
     pub running: f64,
 }
 
-/// The embeddings that a recipe asks for; none where it asks for none.
+/// Reads the embeddings of a recipe; `None` if it has none.
 ///
 /// # Errors
 ///
@@ -110,26 +110,28 @@ pub fn of_recipe(recipe: &Recipe, vocabulary: &Vocabulary) -> Result<Option<Embe
     }
 }
 
-/// Reads the vectors of a vocabulary's tokens: a NumPy array (`.npy`) whose words stand in a file of the same name with `.txt`, one
-/// a line; or text, a word and its numbers a line, with a first line of two integers or without.
+/// Reads the vectors of a vocabulary's tokens.
+///
+/// `path` is a NumPy array (`.npy`) with its words in a file of the same name with `.txt`, one a line; or a text file with a
+/// word and its numbers on each line, and an optional first line of two integers.
 ///
 /// # Errors
 ///
 /// See [`EmbeddingsError`].
 pub fn read(path: &Path, vocabulary: &Vocabulary) -> Result<Embeddings, EmbeddingsError> {
-    let mut wanted = Wanted::new(vocabulary);
+    let mut search = VectorSearch::new(vocabulary);
     let is_array = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"));
-    let (width, words) = if is_array { array::read(path, &mut wanted)? } else { text::read(path, &mut wanted)? };
-    if wanted.rows.is_empty() {
+    let (width, words) = if is_array { npy::read(path, &mut search)? } else { glove::read(path, &mut search)? };
+    if search.rows.is_empty() {
         return Err(EmbeddingsError::NoneFound { path: path.to_owned(), words });
     }
-    Ok(Embeddings { width, frozen: false, rows: wanted.rows })
+    Ok(Embeddings { width, frozen: false, rows: search.rows })
 }
 
-/// The tokens that wait for a vector.
-struct Wanted<'v> {
+/// The best vectors found so far while a file is read.
+struct VectorSearch<'v> {
     vocabulary: &'v Vocabulary,
-    /// Ids by the token's lower case.
+    /// The ids of tokens by their lower case.
     by_lower_case: HashMap<String, Vec<u32>>,
     rows: BTreeMap<u32, (Fit, Vec<f32>)>,
 }
@@ -138,16 +140,16 @@ fn lower_case(word: &str) -> String {
     word.chars().flat_map(tern_runtime::text::lowercase).collect()
 }
 
-impl<'v> Wanted<'v> {
+impl<'v> VectorSearch<'v> {
     fn new(vocabulary: &'v Vocabulary) -> Self {
         let mut by_lower_case: HashMap<String, Vec<u32>> = HashMap::new();
         for (id, token) in vocabulary.tokens().iter().enumerate().skip(2) {
             by_lower_case.entry(lower_case(token)).or_default().push(id as u32);
         }
-        Wanted { vocabulary, by_lower_case, rows: BTreeMap::new() }
+        VectorSearch { vocabulary, by_lower_case, rows: BTreeMap::new() }
     }
 
-    /// Offers a word. `vector` is asked for only where a token has nothing better.
+    /// Considers a word of the file. `vector` is called only if a token has no better match.
     fn offer<E>(&mut self, word: &str, vector: impl Fn() -> Result<Vec<f32>, E>) -> Result<(), E> {
         let lower = lower_case(word);
         for &id in self.by_lower_case.get(&lower).into_iter().flatten() {
@@ -165,22 +167,22 @@ impl<'v> Wanted<'v> {
 }
 
 impl Embeddings {
-    /// Numbers of a vector.
+    /// Width of a vector.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// Whether the rows that were found must not change.
+    /// Returns true if the vectors must not change in training.
     pub fn frozen(&self) -> bool {
         self.frozen
     }
 
-    /// The vectors and the ids of their tokens, which rise.
+    /// Iterates over the vectors, sorted by token id.
     pub fn vectors(&self) -> impl Iterator<Item = (u32, &[f32])> {
         self.rows.iter().map(|(&id, (_, vector))| (id, vector.as_slice()))
     }
 
-    /// How much has a vector: of `vocabulary`, and of running ids.
+    /// Counts the tokens with a vector in `vocabulary` and in a text, given as `ids`.
     pub fn coverage<'i>(&self, vocabulary: &Vocabulary, ids: impl Iterator<Item = &'i u32>) -> Coverage {
         let (mut covered, mut all) = (0usize, 0usize);
         for id in ids {
@@ -195,9 +197,9 @@ impl Embeddings {
         }
     }
 
-    /// Puts the vectors into a table `[vocab_size, width]` of random rows of mean 0 and standard deviation `std`. The random rows
-    /// that stay become as widely spread as the vectors are.
-    pub fn start(&self, table: &mut Array, std: f32) {
+    /// Copies the vectors to a table `[vocab_size, width]` of random rows with mean 0 and standard deviation `std`. The other
+    /// rows are scaled to the standard deviation of the vectors.
+    pub fn initialise(&self, table: &mut Array, std: f32) {
         let values = || self.rows.values().flat_map(|(_, row)| row).map(|&value| f64::from(value));
         let count = values().count().max(1) as f64;
         let mean = values().sum::<f64>() / count;
@@ -212,15 +214,15 @@ impl Embeddings {
         }
     }
 
-    /// Where rows are frozen: makes their gradients zero, so that they do not count in the norm of all.
-    pub fn hold_gradients(&self, gradients: &mut [f32]) {
+    /// Sets the gradients of frozen rows to zero, so that they do not contribute to the gradient norm.
+    pub fn zero_frozen_gradients(&self, gradients: &mut [f32]) {
         for &id in self.rows.keys().filter(|_| self.frozen) {
             gradients[id as usize * self.width..][..self.width].fill(0.0);
         }
     }
 
-    /// Where rows are frozen: undoes what a step, a decay or an average did to them.
-    pub fn hold(&self, table: &mut Array) {
+    /// Resets frozen rows to their vectors after a step, weight decay or averaging.
+    pub fn reset_frozen(&self, table: &mut Array) {
         for (&id, (_, vector)) in self.rows.iter().filter(|_| self.frozen) {
             table.data[id as usize * self.width..][..self.width].copy_from_slice(vector);
         }
@@ -232,7 +234,7 @@ impl std::fmt::Display for Coverage {
         let Coverage { found, other_case, vocabulary, running } = *self;
         let share = 100.0 * found as f64 / vocabulary.max(1) as f64;
         write!(f, "{found} of {vocabulary} tokens of the vocabulary ({share:.1}%), ")?;
-        write!(f, "{:.1}% of the running tokens; {other_case} by another case", 100.0 * running)
+        write!(f, "{:.1}% of the text's tokens; {other_case} in another case", 100.0 * running)
     }
 }
 

@@ -1,17 +1,17 @@
-//! A model directory to a device file, with the figures that say what quantising cost.
+//! Export of a model directory to a device file, with figures on what quantisation costs.
 
+mod export_data;
 mod figures;
 mod folding;
 mod golden;
-mod material;
 mod parts;
 mod score;
 mod signal;
 
+pub use export_data::{Data, ExportData};
 pub use figures::Figures;
 pub use folding::Folding;
 pub use golden::{TooLong, check as check_golden};
-pub use material::{Data, Material};
 pub use parts::{PartCost, Parts};
 pub use score::Costs;
 pub use signal::{GateFigures, gates};
@@ -27,56 +27,56 @@ use std::io;
 use std::path::Path;
 use tern_runtime::{Packing, write::folded};
 
-/// What each part costs is measured on about this many steps of what was held out.
+/// Steps of the validation rows on which the cost of each part is measured.
 const STEPS: usize = 40_000;
-/// Numbers that a language model's answers may have in all: a vocabulary's logits at every step.
+/// Largest number of outputs in that measurement; a language model has one for each token of the vocabulary at each step.
 const NUMBERS: usize = 4_000_000;
 
-/// What an export says of itself. The keys of `tern export --json`.
+/// The figures of an export, and the keys of `tern export --json`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// What the model is for.
+    /// Name of the task.
     pub task: &'static str,
-    /// How the two models do on what was held out.
+    /// Accuracy and loss of both models on the validation rows.
     #[serde(flatten)]
     pub figures: Figures,
-    /// How the recurrent weights lie: `tern.packing`.
+    /// Order of the recurrent weights: `tern.packing`.
     pub packing: &'static str,
-    /// Length of the file.
+    /// Bytes of the file.
     pub file_bytes: usize,
-    /// Bytes by what they hold.
+    /// Bytes of each part of the file.
     pub parts: device_file::Parts,
-    /// Bytes of RAM that a session needs.
+    /// Bytes of RAM that a session needs: 4 · `Model::scratch_len`, the scratch that the caller provides.
     pub scratch_bytes: usize,
     /// Multiply-accumulates of the recurrent layer for one token.
     pub macs_per_token: usize,
-    /// Training texts or sequences by which ranges and means were measured.
+    /// Texts or sequences of the calibration set that were read.
     pub calibration_texts: usize,
-    /// Tokens or steps of these.
+    /// Their tokens or steps.
     pub calibration_tokens: usize,
-    /// Largest |pre-activation| among them.
+    /// Largest |pre-activation| on them.
     pub largest_pre_activation: f64,
-    /// Largest |cell state| among them.
+    /// Largest |cell state| on them.
     pub largest_cell_state: f64,
-    /// Texts or sequences that the file carries with their exact logits.
+    /// Number of golden examples in the file.
     pub golden_texts: usize,
-    /// What is folded, where a table was asked for.
+    /// The folded tokens; `None` without `--fold`.
     #[serde(flatten)]
     pub folding: Option<Folding>,
     /// Each gate's range, saturation, and signal to noise.
     pub gates: Vec<GateFigures>,
-    /// What quantising each part alone costs; what costs most comes first. Empty without held-out data.
+    /// The cost of quantising each part alone, the most expensive first. Empty without validation rows.
     pub quantised_alone: Vec<PartCost>,
 }
 
-/// How a file is to be.
+/// The options of an export.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// How the recurrent weights lie.
+    /// Order of the recurrent weights.
     pub packing: Packing,
     /// Bits of the weights.
     pub widths: Widths,
-    /// Bytes of a table of folded tokens; 0: none are folded.
+    /// Bytes of the table of folded tokens; 0 for none.
     pub fold: usize,
 }
 
@@ -87,32 +87,34 @@ impl From<Packing> for Options {
 }
 
 impl Report {
-    /// The part that costs most.
+    /// The part whose quantisation costs the most.
     pub fn weakest(&self) -> Option<&PartCost> {
         self.quantised_alone.first()
     }
 }
 
-/// Quantises `model`, loads the result back, and compares the two on what was held out. `golden`: texts for the device's own test; where
-/// there are none, short ones of the calibration data. `progress` is told what is under way.
+/// Quantises `model`, loads the result, and compares both on the validation rows.
+///
+/// `golden`: texts for golden examples; if empty, short texts of the calibration set are used. `progress` is called with the
+/// name of each stage.
 ///
 /// # Errors
 ///
 /// See [`QuantizeError`].
 pub fn export(
     model: &FloatModel,
-    material: &Material,
+    data: &ExportData,
     golden: &[String],
     options: Options,
     progress: &dyn Fn(&str),
 ) -> Result<(DeviceFile, Report), QuantizeError> {
-    progress("ranges and means of the calibration data");
-    let read = material.calibration.samples(model, calibrate::TOKENS);
+    progress("measuring the ranges of activations on the calibration set");
+    let read = data.calibration.samples(model, calibrate::TOKENS);
     let statistics = calibrate(model, read.iter().map(|sample| &sample.steps));
     let Options { packing, widths, fold } = options;
     let quantized = quantize::layers(model, &statistics, widths)?;
     let golden = match golden {
-        [] => golden::choose(model, &quantized, &material.calibration),
+        [] => golden::choose(model, &quantized, &data.calibration),
         texts => Golden::Texts(texts.to_vec()),
     };
     let bytes = quantize::to_file(model, &statistics, &quantized, &golden, packing)?;
@@ -120,21 +122,21 @@ pub fn export(
     let ids = if fold > 0 { folding::choose(model, device.model(), &statistics, fold) } else { Vec::new() };
     if !ids.is_empty() {
         let tensors = folded(device.model(), &ids);
-        device = DeviceFile::from_bytes(&packing::with(&bytes, tensors)).map_err(QuantizeError::Refused)?;
+        device = DeviceFile::from_bytes(&packing::with_tensors(&bytes, tensors)).map_err(QuantizeError::Refused)?;
     }
 
-    progress("floats and integers on what was held out");
-    let figures = Figures::of(model, &device, &material.held_out);
+    progress("comparing the float model and the device file");
+    let figures = Figures::of(model, &device, &data.validation);
     let parts = Parts::new(model, &quantized, &statistics);
-    let held_out = material.held_out.samples(model, STEPS.min(NUMBERS / model.config().architecture().head.outputs));
-    let gates = gates(model, &statistics, &parts, if read.is_empty() { &held_out } else { &read });
-    let costs = match held_out.as_slice() {
+    let validation = data.validation.samples(model, STEPS.min(NUMBERS / model.config().architecture().head.outputs));
+    let gates = gates(model, &statistics, &parts, if read.is_empty() { &validation } else { &read });
+    let costs = match validation.as_slice() {
         [] => Vec::new(),
         samples => parts.costs(&device, samples, &|done, of| {
-            progress(&format!("what quantising each part alone costs: {done} of {of}"));
+            progress(&format!("quantising each part alone: {done} of {of}"));
         }),
     };
-    let folding = (fold > 0).then(|| folding::figures(model, device.model(), &ids, &held_out));
+    let folding = (fold > 0).then(|| folding::figures(model, device.model(), &ids, &validation));
     let report = Report { folding, ..report(&device, &statistics, figures, gates, costs) };
     Ok((device, report))
 }
@@ -165,14 +167,14 @@ fn report(
     }
 }
 
-/// Whether a device file may be written at `path`: nothing is there, or an older device file.
+/// Checks that a device file may be written at `path`: the path does not exist, or is a device file.
 ///
 /// # Errors
 ///
-/// A sentence saying what is there instead.
+/// Returns an error that names the path.
 pub fn check_output(path: &Path) -> anyhow::Result<()> {
     if path.is_dir() {
-        anyhow::bail!("{}: is a directory, expected the name of a file such as device.safetensors", path.display());
+        anyhow::bail!("{}: a directory, expected the name of a file such as device.safetensors", path.display());
     }
     let is_device_file = |bytes: &[u8]| {
         let metadata = SafeTensors::read_metadata(bytes).ok().and_then(|(_, header)| header.metadata().clone());

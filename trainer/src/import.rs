@@ -1,62 +1,75 @@
-//! Models that PyTorch has trained: a `state_dict` in safetensors, the tokens, and a few words on what is what.
+//! Import of a model that PyTorch trained: a `state_dict` in safetensors, the list of tokens, and a small settings file.
 //!
-//! `tensors` reads the file in whatever float format it is. `names` finds the parts of the network by the names and
-//! shapes that PyTorch's modules give them. `tokens` reads the vocabulary and puts padding and unknown tokens where
-//! Tern has them. What cannot be told from these stands in `settings`.
+//! `tensors` reads the file. `names` finds embedding, recurrent layers and head by the names and shapes that PyTorch's
+//! modules give them. `tokens` reads the vocabulary and moves the rows of padding and unknown token to ids 0 and 1.
+//! `settings` holds what the tensors do not determine. `forward_pass` describes the network that is assumed, and
+//! `expected_logits` compares it with logits that PyTorch computed.
 
 mod error;
+mod expected_logits;
+mod forward_pass;
 mod names;
 mod settings;
 mod tensors;
 mod tokens;
 
 pub use error::ImportError;
+pub use expected_logits::check;
+pub use names::Recognised;
 pub use settings::{Settings, Token};
 
-use crate::architecture::{Architecture, Head, InputLayer, Recurrent};
-use crate::data::Example;
+use crate::architecture::{Architecture, Head, InputLayer, names as ours};
 use crate::float_model::{Config, FloatModel};
-use crate::weights::{Array, names as ours};
+use crate::weights::Array;
 use std::path::Path;
 use tern_format::Output;
 
 #[cfg(test)]
 mod tests;
 
-/// What was imported, and what its user should know.
+/// An imported model.
 #[derive(Debug)]
 pub struct Imported {
-    /// The model, without rows.
+    /// The model, without calibration and validation rows.
     pub model: FloatModel,
-    /// Sentences about what was filled in, renamed or cannot be reached.
+    /// Sentences for the user about what was filled in, renamed or cannot be reached.
     pub notes: Vec<String>,
+    /// The parts of the network and the forward pass that was assumed.
+    pub recognised: Recognised,
+    /// Tern's id of each row of the imported embedding.
+    ids: Vec<u32>,
 }
 
-/// Puts a model together from `weights` (safetensors), `settings` (TOML or JSON) and `vocab` (one token a line, or the
-/// `tokenizer.json` of a word-level tokenizer).
+impl Imported {
+    /// Number of rows of the imported embedding.
+    pub fn rows(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Tern's id of a row of the imported embedding; `None` if there is no such row.
+    pub fn id_of_row(&self, row: usize) -> Option<u32> {
+        self.ids.get(row).copied()
+    }
+}
+
+/// Imports `weights` (safetensors) with `settings` (TOML or JSON) and `vocab` (one token a line, or a `tokenizer.json`).
 ///
 /// # Errors
 ///
-/// See [`ImportError`]; each says what was found, what was expected and what to do.
+/// See [`ImportError`]; each names what was found, what was expected and what to do.
 pub fn import(weights: &Path, settings_path: &Path, vocab: &Path) -> Result<Imported, ImportError> {
     let settings = Settings::read(settings_path)?;
     let mut notes = Vec::new();
     let tensors = tensors::read(weights, &mut notes)?;
-    let parts = names::recognise(weights, tensors, &settings, &mut notes)?;
-    let vocabulary = tokens::read(vocab, &settings, parts.embedding.shape[0], weights, &mut notes)?;
+    let (recognised, parts) = names::recognise(weights, tensors, &settings, &mut notes)?;
+    let tokens = tokens::read(vocab, &settings, parts.embedding.shape[0], weights, &mut notes)?;
 
-    let embedding = vocabulary.rows(&parts.embedding);
+    let embedding = tokens.rows(&parts.embedding);
     let input = InputLayer::Embedding { vocab_size: embedding.shape[0], embedding_dim: embedding.shape[1] };
-    let recurrent = Recurrent {
-        cell: parts.cell,
-        layers: parts.layers,
-        bidirectional: parts.bidirectional,
-        merge: settings.merge.unwrap_or_default(),
-        pooling: settings.pooling,
-    };
     let outputs = if settings.output == Output::Sigmoid { 1 } else { settings.labels.len() };
     let head = Head { hidden: parts.head_hidden, outputs };
-    let architecture = Architecture { input, hidden_size: parts.hidden_size, recurrent, head };
+    let (hidden_size, recurrent) = (recognised.hidden_size, recognised.recurrent);
+    let architecture = Architecture { input, hidden_size, recurrent, head };
     settings.check_sizes(settings_path, weights, &architecture)?;
     let mut all = parts.weights;
     all.insert(ours::EMBEDDING, embedding);
@@ -64,13 +77,13 @@ pub fn import(weights: &Path, settings_path: &Path, vocab: &Path) -> Result<Impo
     let stem = weights.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let name = settings.name.clone().unwrap_or(stem);
     let config = Config::classifier(&name, &architecture, settings.labels.clone());
-    // The same checks as of any config.json that is loaded.
+    // The same checks as for any config.json that is loaded.
     let config =
         Config::from_json(&config.to_json()).map_err(|error| wrong(format!("{}: {error}", settings_path.display())))?;
-    let rows: Vec<Example> = Vec::new();
-    let model = FloatModel::new(config, vocabulary.vocabulary, all, rows.clone(), rows)
-        .map_err(|error| wrong(format!("{error}; {} says what the network is", settings_path.display())))?;
-    Ok(Imported { model, notes })
+    let ids = tokens.ids();
+    let model = FloatModel::new(config, tokens.vocabulary, all, Vec::new(), Vec::new())
+        .map_err(|error| wrong(format!("{error}; correct {}", settings_path.display())))?;
+    Ok(Imported { model, notes, recognised, ids })
 }
 
 /// An array of zeros.

@@ -1,4 +1,4 @@
-//! How a device file's recurrent weights lie: chosen at export, for whose instructions.
+//! The choice of the packing: the order of the recurrent weights in a device file.
 
 use crate::architecture::Cell;
 use crate::float_model::Config;
@@ -7,13 +7,13 @@ use safetensors::SafeTensors;
 use tern_runtime::Packing;
 use tern_runtime::write::{Dtype, Tensor, to_bytes};
 
-/// What `tern export --packing` names.
+/// The values of `tern export --packing`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Choice {
-    /// For Cortex-M4 and M7; other cores run it more slowly
+    /// Fast on Cortex-M4 and M7; other cores run it more slowly
     #[value(name = "paired16")]
     Paired16,
-    /// For cores without DSP instructions, and for any size
+    /// For any core and any size
     #[value(name = "interleaved4")]
     Interleaved4,
 }
@@ -27,12 +27,12 @@ impl Choice {
     }
 }
 
-/// A model that a packing has no place for.
+/// Why a packing does not fit a model.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoPlace {
-    /// It is for other sizes.
+pub enum PackingError {
+    /// The packing does not support the model's layers or sizes.
     #[error(
-        "packing `{}` is for one LSTM layer of one direction, what it reads and its hidden size multiples of {}; export it with --packing \
+        "packing `{}` is for one LSTM layer of one direction whose input size and hidden size are multiples of {}; use --packing \
          interleaved4",
         packing.name(),
         packing.columns()
@@ -41,7 +41,7 @@ pub enum NoPlace {
         /// The packing.
         packing: Packing,
     },
-    /// It is for weights of 8 bits.
+    /// The packing does not support the width of the weights.
     #[error("packing `{}` is for weights of 8 bits; with --recurrent-bits {bits} leave --packing out", packing.name())]
     Bits {
         /// The packing.
@@ -51,42 +51,42 @@ pub enum NoPlace {
     },
 }
 
-/// The packing to export a model in: the one asked for. Where none is, that for Cortex-M4, which runs it in less than half of the
-/// instructions, while other cores need up to twice as many; `interleaved4` where the model does not allow it.
+/// Chooses the packing of a model: `requested`, else `paired16` if it fits, else `interleaved4`. A Cortex-M4 runs `paired16` in
+/// less than half of the instructions of `interleaved4`; other cores need up to twice as many.
 ///
 /// # Errors
 ///
-/// [`NoPlace`] if what is asked for does not fit the model.
-pub fn choose(asked: Option<Choice>, config: &Config, recurrent: Bits) -> Result<Packing, NoPlace> {
+/// [`PackingError`] if the requested packing does not fit the model.
+pub fn choose(requested: Option<Choice>, config: &Config, recurrent: Bits) -> Result<Packing, PackingError> {
     if recurrent != Bits::Eight {
-        return match asked {
+        return match requested {
             None => Ok(Packing::Rows),
-            Some(choice) => Err(NoPlace::Bits { packing: choice.packing(), bits: recurrent.count() }),
+            Some(choice) => Err(PackingError::Bits { packing: choice.packing(), bits: recurrent.count() }),
         };
     }
     let packing = Packing::Paired16;
     let sizes = [config.architecture().input.width(), config.hidden_size];
     let one_lstm = config.cell == Cell::Lstm && config.num_layers == 1 && !config.bidirectional;
     let fits = one_lstm && sizes.iter().all(|size| size.is_multiple_of(packing.columns()));
-    match asked {
+    match requested {
         Some(Choice::Interleaved4) => Ok(Packing::Interleaved4),
-        Some(Choice::Paired16) if !fits => Err(NoPlace::Sizes { packing }),
+        Some(Choice::Paired16) if !fits => Err(PackingError::Sizes { packing }),
         None if !fits => Ok(Packing::Interleaved4),
         _ => Ok(packing),
     }
 }
 
-/// A device file with further tensors.
+/// Adds tensors to a device file.
 ///
 /// # Panics
 ///
-/// If `bytes` is no such file.
-pub fn with(bytes: &[u8], more: Vec<Tensor>) -> Vec<u8> {
+/// Panics if `bytes` is not a device file.
+pub fn with_tensors(bytes: &[u8], more: Vec<Tensor>) -> Vec<u8> {
     let (metadata, tensors) = read(bytes);
     to_bytes(&metadata, [tensors, more].concat())
 }
 
-/// Metadata in the order of the keys, and tensors.
+/// Reads the metadata, sorted by key, and the tensors.
 fn read(bytes: &[u8]) -> (Vec<(String, String)>, Vec<Tensor>) {
     let (_, header) = SafeTensors::read_metadata(bytes).expect("a device file is a safetensors file");
     let mut metadata: Vec<(String, String)> =
@@ -108,7 +108,7 @@ mod tests {
     use crate::float_model::tests::model;
 
     #[test]
-    fn the_packing_fits_the_model() {
+    fn default_packing_depends_on_layers_and_sizes() {
         let with = |change: fn(&mut Config)| {
             let mut config = model().config().clone();
             (config.embedding_dim, config.hidden_size) = (20, 64);
@@ -116,8 +116,8 @@ mod tests {
             config
         };
         let good = with(|_| ());
-        for (asked, expected) in [(None, Packing::Paired16), (Some(Choice::Interleaved4), Packing::Interleaved4)] {
-            assert_eq!(choose(asked, &good, Bits::Eight), Ok(expected));
+        for (requested, expected) in [(None, Packing::Paired16), (Some(Choice::Interleaved4), Packing::Interleaved4)] {
+            assert_eq!(choose(requested, &good, Bits::Eight), Ok(expected));
         }
         let others: [fn(&mut Config); 5] = [
             |config| config.cell = Cell::Gru,

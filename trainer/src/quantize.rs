@@ -1,8 +1,8 @@
-//! Post-training quantisation: a float model to the bytes of a device file.
+//! Post-training quantisation: converts a float model to the bytes of a device file.
 //!
-//! [`calibrate`](calibrate::calibrate) runs the float model over training data. Then each row is quantised on its own
-//! ([`row`]), biases make up for what rounding the weights does to the mean, and `tern_runtime` loads the result and gives
-//! the golden logits. What the integers mean is in `docs/arithmetic.md`, where they lie in `docs/format.md`.
+//! [`calibrate`](calibrate::calibrate) runs the float model over training rows. Each row of weights is then quantised by
+//! itself ([`row`]), the biases are corrected for the change of the mean by rounding, and `tern_runtime` loads the result
+//! and computes the golden logits. `docs/arithmetic.md` defines the integers, `docs/format.md` their place in the file.
 
 pub mod calibrate;
 pub mod embedding;
@@ -17,38 +17,38 @@ pub use row::Bits;
 use tern_runtime::write::{Aligned, Dtype, Tensor, in_4_bits, packed, to_bytes};
 use tern_runtime::{LoadError, Model, Packing};
 
-use crate::architecture::{self, Cell};
+use crate::architecture::{self, Cell, names};
 use crate::float_model::{Config, FloatModel};
-use crate::weights::{Array, names};
+use crate::weights::Array;
 use tern_format::{Input, Task};
 
-/// Sums stay below 2^31, with a margin for the bounds' own rounding.
+/// Bound for accumulators: 2^31 with a margin for the rounding of the bound itself.
 const LIMIT: f64 = 2_147_000_000.0;
 
 /// The largest shift that the format allows.
 const LARGEST_SHIFT: u32 = 8;
 
-/// Weights that no shift of the format can hold.
+/// Weights that are too large for every shift of the format.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("layer `{layer}` has weights or biases too large for the device format; train with more weight decay")]
 pub struct LargeWeights {
-    /// The layer.
+    /// Name of the layer.
     pub layer: String,
 }
 
-/// Why a float model cannot become a device file.
+/// Why a float model cannot be quantised.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum QuantizeError {
-    /// Weights that the format cannot hold.
+    /// Weights are too large for the format.
     #[error(transparent)]
     LargeWeights(#[from] LargeWeights),
-    /// A channel that the format cannot hold.
+    /// A channel does not fit the format.
     #[error(transparent)]
     Channel(#[from] scaling::BadChannel),
-    /// The vocabulary has only PAD and UNK.
+    /// The vocabulary contains only PAD and UNK.
     #[error("the vocabulary has no token but [PAD] and [UNK]; train with a smaller min_count")]
     EmptyVocabulary,
-    /// The runtime refuses what was made.
+    /// The runtime refuses the result.
     #[error("the runtime refuses the exported model: {0}")]
     Refused(LoadError),
 }
@@ -57,12 +57,12 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// What a device tests itself with.
+/// The golden examples of a device file, without their logits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Golden {
-    /// Texts, of a model that reads tokens.
+    /// Texts, for a model that reads tokens.
     Texts(Vec<String>),
-    /// Sequences of the channels' integers, `[steps · channels]` each, of a model that reads values.
+    /// Sequences of the channels' integers, each `[steps * channels]`, for a model that reads values.
     Sequences(Vec<Vec<i32>>),
 }
 
@@ -92,21 +92,21 @@ impl Golden {
     }
 }
 
-/// Bits of the weights where there is a choice; all others have 8.
+/// The bits of the weights that are configurable; all others have 8.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Widths {
-    /// Of the embedding.
+    /// Bits of the embedding.
     pub embedding: Bits,
-    /// Of all recurrent layers, both halves.
+    /// Bits of W_ih and W_hh of all recurrent layers.
     pub recurrent: Bits,
 }
 
 impl Widths {
-    /// Checks that the model has such weights, and pairs of columns where they have 4 bits.
+    /// Checks that a model supports these widths: 4 bits need an even number of columns.
     ///
     /// # Errors
     ///
-    /// A sentence saying what stands in the way.
+    /// Returns the size that does not fit.
     pub fn check(self, config: &Config) -> Result<(), String> {
         let odd = |name: &str, size: usize, option: &str| {
             let message = format!(
@@ -115,7 +115,9 @@ impl Widths {
             if size.is_multiple_of(2) { Ok(()) } else { Err(message) }
         };
         if self.embedding != Bits::Eight && config.input == Input::Values {
-            return Err("embedding_bits is for models that read text; leave it out".to_owned());
+            return Err(
+                "embedding_bits is for models that read text, but this one reads numbers; leave it out".to_owned()
+            );
         }
         if self.embedding == Bits::Four {
             odd("embedding_dim", config.embedding_dim, "--embedding-bits")?;
@@ -128,7 +130,7 @@ impl Widths {
         Ok(())
     }
 
-    /// A tensor in 4 bits, where it has so many and lies in 8, row by row. Its values are those that 4 bits can say already.
+    /// Packs a tensor to 4 bits if these widths ask for it. Its values are already rounded to 4 bits.
     fn narrow(self, tensor: Tensor) -> Vec<Tensor> {
         let recurrent = tensor.name.contains(".weight_ih_") || tensor.name.contains(".weight_hh_");
         let bits = match tensor.name.as_str() {
@@ -140,16 +142,16 @@ impl Widths {
     }
 }
 
-/// What a step reads, quantised.
+/// The quantised input of a network.
 #[derive(Debug)]
 pub enum Inputs {
     /// The embedding, in the device's order.
     Tokens(embedding::Embedding),
-    /// Numbers of the outside.
+    /// Channels of numbers.
     Values {
         /// The real value of `x` = 2^15, in standard deviations.
         scale: f64,
-        /// How each channel is read and written.
+        /// The fixed-point format of each channel.
         channels: Vec<scaling::Scaling>,
     },
 }
@@ -164,28 +166,28 @@ impl Inputs {
     }
 }
 
-/// All layers of a model, quantised.
+/// A quantised model.
 #[derive(Debug)]
 pub struct Quantized {
     /// Bits of the weights.
     pub widths: Widths,
-    /// What a step reads.
+    /// The input.
     pub inputs: Inputs,
     /// `[layer][direction]`
     pub layers: Vec<Vec<layer::Layer>>,
-    /// What stands for 1 in what each of them reads and makes.
+    /// The scales of each layer's input and output: `[layer][direction]`
     pub scales: Vec<Vec<layer::Scales>>,
-    /// The mean of what each of them reads, as the device has it: `[layer][direction][inputs]`.
+    /// The mean of each layer's quantised input: `[layer][direction][input_size]`.
     pub mean_x: Vec<Vec<Vec<f64>>>,
-    /// The hidden layer of the head, and the real value of 2^15 in its activations.
+    /// The hidden layer of the head, and the real value of the integer 2^15 in its activations.
     pub hidden: Option<(linear::Linear, f64)>,
     /// The last layer.
     pub fc: linear::Linear,
-    /// The real value of 2^15 in what the head reads, and in what the last layer reads.
+    /// The real value of the integer 2^15 in the input of the head, and in the input of the last layer.
     pub read_scales: [f64; 2],
 }
 
-/// A scale for values that have no bound of their own: a quarter more than the largest seen, and past it they saturate.
+/// The scale of an unbounded activation: 1.25 times the largest calibrated value. Larger values saturate.
 fn headroom(largest: f64) -> f64 {
     if largest > 0.0 { f64::from((1.25 * largest) as f32) } else { 1.0 }
 }
@@ -214,7 +216,7 @@ pub fn layers(model: &FloatModel, statistics: &Statistics, widths: Widths) -> Re
     let (mut all, mut all_scales, mut all_mean_x, mut x) = (vec![], vec![], vec![], inputs.scale());
     for (index, ways) in statistics.layers.iter().enumerate() {
         let largest = ways.iter().fold(0f64, |max, way| max.max(way.largest_h));
-        // Both directions share a scale: the layer above reads them side by side.
+        // Both directions share a scale, because the layer above reads them concatenated.
         let h = if recurrent.cell == Cell::RnnRelu { headroom(largest) } else { 1.0 };
         let scales = layer::Scales { x, h, bits: widths.recurrent };
         let mean_x: Vec<Vec<f64>> = ways
@@ -230,7 +232,7 @@ pub fn layers(model: &FloatModel, statistics: &Statistics, widths: Widths) -> Re
         all_mean_x.push(mean_x);
         x = h;
     }
-    // What stands for 1 in the merged states.
+    // The scale of the merged states.
     let merged = match (recurrent.bidirectional, recurrent.merge) {
         (true, architecture::Merge::Sum) => 2.0 * x,
         (true, architecture::Merge::Product) => x * x,
@@ -258,7 +260,7 @@ pub fn layers(model: &FloatModel, statistics: &Statistics, widths: Widths) -> Re
     })
 }
 
-/// A parameter of the last layer, its rows in the device's order: those of a language model are tokens.
+/// A parameter of the last layer. The rows of a language model are tokens and are sorted by device id.
 fn outputs_of_device(model: &FloatModel, inputs: &Inputs, name: &str) -> Array {
     let array = &model.weights()[name];
     match inputs {
@@ -271,7 +273,7 @@ fn outputs_of_device(model: &FloatModel, inputs: &Inputs, name: &str) -> Array {
     }
 }
 
-/// The device file of a quantised model, with the golden logits as the runtime gives them. `packing`: one that has room for its widths.
+/// Writes the device file of a quantised model. The runtime computes the golden logits. `packing` must support the widths.
 ///
 /// # Errors
 ///
@@ -290,14 +292,14 @@ pub fn to_file(
     let (metadata, tensors) = packed(packing, &metadata, tensors::tensors(model, statistics, quantized));
     let mut tensors: Vec<Tensor> = tensors.into_iter().flat_map(|tensor| quantized.widths.narrow(tensor)).collect();
     tensors.extend(golden.tensors(model.config().channels.len()));
-    // Of a sigmoid the logits are two.
+    // A sigmoid output is stored as two logits.
     let classes = model.labels().len().max(quantized.fc.rows.len());
     let place = |logits: &[i32]| Tensor::new("golden.logits", Dtype::I32, &[golden.len(), classes], logits);
 
     let draft = [tensors.clone(), vec![place(&vec![0; golden.len() * classes])]].concat();
     let draft = Aligned::new(&to_bytes(&metadata, draft));
     let model = Model::from_bytes(&draft).map_err(|error| match error {
-        // Each row's sums are kept clear of 32 bits; what is left is a pre-activation in the thousands.
+        // Each half of a row fits 32 bits, so only a pre-activation in the thousands can overflow.
         LoadError::Overflow { tensor, .. } => {
             LargeWeights { layer: tensor.as_str().split('.').next().unwrap_or_default().to_owned() }.into()
         }
@@ -307,7 +309,7 @@ pub fn to_file(
     Ok(to_bytes(&metadata, tensors))
 }
 
-/// The mean of `rows`, each counted so many times.
+/// The mean of `rows`, weighted by `counts`.
 fn mean(counts: &[f64], rows: &[Vec<f64>]) -> Vec<f64> {
     let total = counts.iter().sum::<f64>().max(1.0);
     let mut mean = vec![0.0; rows[0].len()];

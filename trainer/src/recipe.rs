@@ -32,7 +32,7 @@ pub use sections::{
 pub use spelling::Fault;
 pub use tern_format::{Output, Task, TokenizerKind};
 
-use crate::architecture::{Architecture, Head, InputLayer, Recurrent};
+use crate::architecture::{Architecture, CellBias, Head, InputLayer, Recurrent};
 use crate::data::Layout;
 use crate::quantize::{Bits, Widths};
 use crate::vocabulary::suggested_tokenizer;
@@ -80,11 +80,12 @@ impl Model {
 
     /// Returns the network that reads `input` and has `outputs` outputs; with a sigmoid, one output for two labels.
     pub fn reading(&self, input: InputLayer, outputs: usize) -> Architecture {
-        let Model { cell, hidden_size, num_layers: layers, bidirectional, merge, pooling, .. } = *self;
+        let Model { cell, hidden_size, num_layers, bidirectional, merge, pooling, .. } = *self;
+        let bias = CellBias::from_count(self.recurrent_biases).unwrap_or_default();
         Architecture {
             input,
             hidden_size,
-            recurrent: Recurrent { cell, layers, bidirectional, merge, pooling },
+            recurrent: Recurrent { cell, num_layers, bidirectional, bias, merge, pooling },
             head: Head { hidden: self.head_hidden, outputs: if self.output == Output::Sigmoid { 1 } else { outputs } },
         }
     }

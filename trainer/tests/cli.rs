@@ -72,6 +72,7 @@ fn train_eval_predict() {
         "model.safetensors",
         "config.json",
         "tokenizer.json",
+        "tokenizer_config.json",
         "recipe.toml",
         "validation.csv",
         "calibration.csv",

@@ -1,7 +1,7 @@
 use super::*;
 use crate::architecture::Cell;
 use crate::packed::Direction;
-use crate::recurrent::Biases;
+use crate::recurrent::{Biases, Layer};
 use crate::reference;
 use candle_core::{Device, Var};
 use rand::{RngExt, SeedableRng};
@@ -14,7 +14,7 @@ fn random(n: usize, seed: u64) -> Vec<f32> {
     (0..n).map(|_| rng.random_range(-1.0..1.0)).collect()
 }
 
-/// A batch of sequences, and what the gradient of the hidden states is to be.
+/// A batch of sequences with the gradient of their hidden states.
 struct Case {
     cell: Cell,
     direction: Direction,
@@ -49,46 +49,53 @@ impl Case {
         }
     }
 
-    /// Columns of the gates.
+    /// Width of the input projection.
     fn width(&self) -> usize {
         self.cell.gates() * self.n
     }
 
-    fn packing(&self) -> Packing {
-        Packing::new(&self.lengths)
+    fn layout(&self) -> PackedLayout {
+        PackedLayout::new(&self.lengths)
     }
 
     fn packed(&self, rows: &[Vec<Vec<f32>>], width: usize) -> Tensor {
         let indices: Vec<Vec<(usize, usize)>> =
             self.lengths.iter().enumerate().map(|(s, &length)| (0..length).map(|t| (s, t)).collect()).collect();
         let views: Vec<&[(usize, usize)]> = indices.iter().map(Vec::as_slice).collect();
-        let data: Vec<f32> = self.packing().pack(&views).into_iter().flat_map(|(s, t)| rows[s][t].clone()).collect();
-        Tensor::from_vec(data, (self.packing().rows(), width), &CPU).unwrap()
+        let data: Vec<f32> = self.layout().pack(&views).into_iter().flat_map(|(s, t)| rows[s][t].clone()).collect();
+        Tensor::from_vec(data, (self.layout().rows(), width), &CPU).unwrap()
     }
 
-    /// The layer, reading the gates' sums through an identity matrix, and its parameters.
+    /// A layer whose W_ih is the identity, so that its input is the input projection, and its parameters.
     fn layer(&self) -> (Arc<Layer>, Vec<f32>) {
         let width = self.width();
         let mut w_ih = vec![0.0; width * width];
         w_ih.iter_mut().step_by(width + 1).for_each(|diagonal| *diagonal = 1.0);
-        let biases = Biases { sums: vec![0.0; width], hidden: self.b_hn.clone() };
+        let biases = Biases { input: vec![0.0; width], b_hn: self.b_hn.clone() };
         let layer = Layer::new(self.cell, self.direction, &w_ih, &self.w_hh, &biases);
-        (Arc::new(layer), [w_ih, self.w_hh.clone(), biases.sums, biases.hidden].concat())
+        (Arc::new(layer), [w_ih, self.w_hh.clone(), biases.input, biases.b_hn].concat())
     }
 
-    /// Hidden states, gradients of the gates, of W_hh and of b_hn.
-    fn fused(&self) -> [Vec<f32>; 4] {
+    /// Returns the hidden states and the gradients of the input projection, of W_hh and of b_hn. `run` is the CPU's or
+    /// candle's implementation of the layer.
+    fn with(&self, run: impl Fn(&Tensor, &Tensor, LayerRun) -> Result<Tensor>) -> [Vec<f32>; 4] {
         let (layer, parameters) = self.layer();
         let width = self.width();
         let gates = Var::from_tensor(&self.packed(&self.gates, width)).unwrap();
         let parameters = Var::from_vec(parameters.clone(), parameters.len(), &CPU).unwrap();
-        let run = Recurrent { layer, packing: Arc::new(self.packing()), tokens: None, read: Read::States };
-        let hidden = recurrent(&gates, &parameters, run).unwrap();
+        let layout = Arc::new(self.layout());
+        let hidden =
+            run(&gates, &parameters, LayerRun { layer, layout, tokens: None, output: LayerOutput::States }).unwrap();
         let loss = (&hidden * self.packed(&self.d_hidden, self.n)).unwrap().sum_all().unwrap();
         let gradients = loss.backward().unwrap();
         let [gates, parameters] = [gates, parameters].map(|var| flat(gradients.get(&var).unwrap()));
         let (w_hh, biases) = parameters[width * width..].split_at(width * self.n);
         [flat(&hidden), gates, w_hh.to_vec(), biases[width..].to_vec()]
+    }
+
+    /// The results of the CPU's loops.
+    fn fused(&self) -> [Vec<f32>; 4] {
+        self.with(recurrent)
     }
 }
 
@@ -122,28 +129,9 @@ fn cases() -> Vec<Case> {
 #[test]
 fn every_cell_agrees_with_candles_own_operations() {
     for case in cases() {
-        let w_hh = Var::from_vec(case.w_hh.clone(), (case.width(), case.n), &CPU).unwrap();
-        let b_hn = Var::from_vec(case.b_hn.clone(), case.b_hn.len(), &CPU).unwrap();
-        let mut loss = Tensor::zeros((), DType::F32, &CPU).unwrap();
-        let mut sequences = Vec::new();
-        for (gates, d_hidden) in case.gates.iter().zip(&case.d_hidden) {
-            let gates = Var::from_vec(gates.concat(), (gates.len(), case.width()), &CPU).unwrap();
-            let d_hidden = Tensor::from_vec(d_hidden.concat(), (d_hidden.len(), case.n), &CPU).unwrap();
-            let hidden = reference::candle(case.cell, &gates, &w_hh, &b_hn, case.direction).unwrap();
-            loss = (loss + (&hidden * d_hidden).unwrap().sum_all().unwrap()).unwrap();
-            sequences.push((gates, hidden));
-        }
-        let gradients = loss.backward().unwrap();
-        let rows = |tensor: &Tensor| tensor.to_vec2::<f32>().unwrap();
-        let hidden: Vec<_> = sequences.iter().map(|(_, hidden)| rows(hidden)).collect();
-        let d_gates: Vec<_> = sequences.iter().map(|(gates, _)| rows(gradients.get(gates).unwrap())).collect();
-
-        let [fused_hidden, fused_gates, fused_w_hh, fused_b_hn] = case.fused();
-        close(&fused_hidden, &flat(&case.packed(&hidden, case.n)), 2e-6);
-        close(&fused_gates, &flat(&case.packed(&d_gates, case.width())), 5e-6);
-        close(&fused_w_hh, &flat(gradients.get(&w_hh).unwrap()), 2e-5);
-        if case.cell == Cell::Gru {
-            close(&fused_b_hn, &flat(gradients.get(&b_hn).unwrap()), 2e-5);
+        let candle = case.with(|x, parameters, run| candle_ops::recurrent(x, parameters, &run));
+        for ((found, expected), tolerance) in case.fused().iter().zip(&candle).zip([2e-6, 5e-6, 2e-5, 2e-5]) {
+            close(found, expected, tolerance);
         }
     }
 }
@@ -174,15 +162,15 @@ impl Double {
         pairs.flat_map(|(gates, d)| hidden(gates).into_iter().zip(d.concat())).map(|(h, d)| h * d as f64).sum()
     }
 
-    /// The derivative by the value that `place` finds.
-    fn derivative(&mut self, case: &Case, place: impl Fn(&mut Self) -> &mut f64) -> f32 {
+    /// The derivative with respect to the value that `value` selects, by finite differences.
+    fn derivative(&mut self, case: &Case, value: impl Fn(&mut Self) -> &mut f64) -> f32 {
         let step = 1e-5;
-        let kept = *place(self);
-        *place(self) = kept + step;
+        let kept = *value(self);
+        *value(self) = kept + step;
         let above = self.loss(case);
-        *place(self) = kept - step;
+        *value(self) = kept - step;
         let below = self.loss(case);
-        *place(self) = kept;
+        *value(self) = kept;
         ((above - below) / (2.0 * step)) as f32
     }
 }
@@ -231,9 +219,9 @@ fn a_sequence_is_the_same_bits_alone_and_in_a_batch() {
                 d_hidden: vec![case.d_hidden[sequence].clone()],
                 ..case
             };
-            let position = case.packing().order().iter().position(|&s| s == sequence).unwrap();
+            let position = case.layout().order().iter().position(|&s| s == sequence).unwrap();
             let in_batch: Vec<f32> = (0..gates.len())
-                .flat_map(|step| together[(case.packing().step(step).start + position) * case.n..][..case.n].to_vec())
+                .flat_map(|step| together[(case.layout().step(step).start + position) * case.n..][..case.n].to_vec())
                 .collect();
             assert_eq!(alone.fused()[0], in_batch);
         }
@@ -258,27 +246,29 @@ fn linear_agrees_with_candles_own_operations() {
     }
 }
 
-/// Rows of x that several tokens share count as if each token had its own.
+/// A row of x that several tokens share gives the same result as one row for each token.
 #[test]
 fn tokens_may_share_rows() {
     for cell in CELLS {
         for direction in [Direction::Forward, Direction::Reverse] {
             let (n, inputs, rows) = (5, 3, 4);
             let width = cell.gates() * n;
-            let packing = Arc::new(Packing::new(&[70, 1, 90, 66]));
-            let tokens: Vec<u32> = (0..packing.rows() as u32).map(|token| token * 7 % rows as u32).collect();
-            let biases = Biases { sums: random(width, 1), hidden: random(if cell == Cell::Gru { n } else { 0 }, 2) };
+            let layout = Arc::new(PackedLayout::new(&[70, 1, 90, 66]));
+            let tokens: Vec<u32> = (0..layout.rows() as u32).map(|token| token * 7 % rows as u32).collect();
+            let biases = Biases { input: random(width, 1), b_hn: random(if cell == Cell::Gru { n } else { 0 }, 2) };
             let (w_ih, w_hh) = (random(width * inputs, 3), random(width * n, 4));
             let layer = Arc::new(Layer::new(cell, direction, &w_ih, &w_hh, &biases));
-            let flat_parameters = [w_ih, w_hh, biases.sums, biases.hidden].concat();
+            let flat_parameters = [w_ih, w_hh, biases.input, biases.b_hn].concat();
             let parameters = Var::from_vec(flat_parameters.clone(), flat_parameters.len(), &CPU).unwrap();
             let shared = Var::from_vec(random(rows * inputs, 5), (rows, inputs), &CPU).unwrap();
             let own = shared.index_select(&Tensor::new(tokens.clone(), &CPU).unwrap(), 0).unwrap();
-            for read in [Read::States, Read::Reduced(vec![Reduction::Mean, Reduction::Last(direction), Reduction::Max])]
-            {
+            for output in [
+                LayerOutput::States,
+                LayerOutput::Reduced(vec![Reduction::Mean, Reduction::Last(direction), Reduction::Max]),
+            ] {
                 let run = |x: &Tensor, tokens: Option<Arc<[u32]>>| {
-                    let (layer, packing, read) = (layer.clone(), packing.clone(), read.clone());
-                    let y = recurrent(x, &parameters, Recurrent { layer, packing, tokens, read }).unwrap();
+                    let (layer, layout, output) = (layer.clone(), layout.clone(), output.clone());
+                    let y = recurrent(x, &parameters, LayerRun { layer, layout, tokens, output }).unwrap();
                     let d_y = Tensor::from_vec(random(y.elem_count(), 6), y.shape(), &CPU).unwrap();
                     let store = (&y * d_y).unwrap().sum_all().unwrap().backward().unwrap();
                     [flat(&y), flat(store.get(&shared).unwrap()), flat(store.get(&parameters).unwrap())]
@@ -301,12 +291,12 @@ fn errors_name_the_shapes() {
     for (x, count, tokens, expected) in [
         (zeros(3, 6), parameters.len(), None, "x is [3, 6], expected [2, 6]"),
         (zeros(2, 5), parameters.len(), None, "x is [2, 5], expected [2, 6]"),
-        (zeros(2, 6), 9, None, "there are 9 parameters, expected 56"),
-        (zeros(1, 6), parameters.len(), Some(vec![0, 1]), "expected 2 tokens with rows below 1"),
+        (zeros(2, 6), 9, None, "9 parameters, expected 56"),
+        (zeros(1, 6), parameters.len(), Some(vec![0, 1]), "expected 2 tokens with rows of x below 1"),
     ] {
         let parameters = Tensor::zeros(count, DType::F32, &CPU).unwrap();
-        let packing = Arc::new(case.packing());
-        let run = Recurrent { layer: layer.clone(), packing, tokens: tokens.map(Arc::from), read: Read::States };
+        let layout = Arc::new(case.layout());
+        let run = LayerRun { layer: layer.clone(), layout, tokens: tokens.map(Arc::from), output: LayerOutput::States };
         let error = recurrent(&x, &parameters, run).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
@@ -315,22 +305,21 @@ fn errors_name_the_shapes() {
 #[test]
 fn reductions_agree_with_candles_own_operations() {
     let (lengths, width) = ([3, 0, 5, 1], 4);
-    let packing = Arc::new(Packing::new(&lengths));
+    let layout = Arc::new(PackedLayout::new(&lengths));
     let x = Var::from_vec(random(9 * width, 1), (9, width), &CPU).unwrap();
     let d = Tensor::from_vec(random(4 * width, 2), (4, width), &CPU).unwrap();
-    let places: Vec<usize> = (0..packing.rows()).collect();
-    // The rows of a sequence that stands at this place of the packing's order.
-    let rows = |place: usize, length: usize| -> Vec<u32> {
-        (0..length).map(|step| places[packing.step(step).start + place] as u32).collect()
+    // The rows of the sequence at this position of the layout's order.
+    let rows = |position: usize, length: usize| -> Vec<u32> {
+        (0..length).map(|step| (layout.step(step).start + position) as u32).collect()
     };
     let last = |direction| Reduction::Last(direction);
     for reduction in [last(Direction::Forward), last(Direction::Reverse), Reduction::Mean, Reduction::Max] {
-        let own = reduce(&x, packing.clone(), reduction).unwrap();
-        let parts = packing.lengths().iter().enumerate().map(|(place, &length)| {
+        let own = reduce(&x, layout.clone(), reduction).unwrap();
+        let parts = layout.lengths().iter().enumerate().map(|(position, &length)| {
             if length == 0 {
                 return Tensor::zeros((1, width), DType::F32, &CPU).unwrap();
             }
-            let tokens = x.index_select(&Tensor::new(rows(place, length), &CPU).unwrap(), 0).unwrap();
+            let tokens = x.index_select(&Tensor::new(rows(position, length), &CPU).unwrap(), 0).unwrap();
             match reduction {
                 Reduction::Last(Direction::Forward) => tokens.narrow(0, length - 1, 1).unwrap(),
                 Reduction::Last(Direction::Reverse) => tokens.narrow(0, 0, 1).unwrap(),
@@ -346,32 +335,32 @@ fn reductions_agree_with_candles_own_operations() {
     }
 }
 
-/// What another device computes, here on the CPU.
+/// Runs on the CPU what another device would compute.
 #[test]
-fn candles_operations_agree_with_the_fused_ones() {
+fn candles_operations_agree_with_the_cpu_loops() {
     for cell in CELLS {
         for direction in [Direction::Forward, Direction::Reverse] {
             let (n, inputs, rows) = (5, 3, 4);
             let width = cell.gates() * n;
-            let packing = Arc::new(Packing::new(&[7, 0, 1, 9, 6]));
-            let tokens: Arc<[u32]> = (0..packing.rows() as u32).map(|token| token * 7 % rows as u32).collect();
-            let biases = Biases { sums: random(width, 1), hidden: random(if cell == Cell::Gru { n } else { 0 }, 2) };
+            let layout = Arc::new(PackedLayout::new(&[7, 0, 1, 9, 6]));
+            let tokens: Arc<[u32]> = (0..layout.rows() as u32).map(|token| token * 7 % rows as u32).collect();
+            let biases = Biases { input: random(width, 1), b_hn: random(if cell == Cell::Gru { n } else { 0 }, 2) };
             let (w_ih, w_hh) = (random(width * inputs, 3), random(width * n, 4));
             let layer = Arc::new(Layer::new(cell, direction, &w_ih, &w_hh, &biases));
-            let parameters = [w_ih, w_hh, biases.sums, biases.hidden].concat();
+            let parameters = [w_ih, w_hh, biases.input, biases.b_hn].concat();
             let parameters = Var::from_vec(parameters.clone(), parameters.len(), &CPU).unwrap();
             let all = vec![Reduction::Mean, Reduction::Last(direction), Reduction::Max];
-            for (tokens, read) in [(Some(tokens), Read::Reduced(all)), (None, Read::States)] {
-                let rows = tokens.as_ref().map_or(packing.rows(), |_| rows);
+            for (tokens, output) in [(Some(tokens), LayerOutput::Reduced(all)), (None, LayerOutput::States)] {
+                let rows = tokens.as_ref().map_or(layout.rows(), |_| rows);
                 let x = Var::from_vec(random(rows * inputs, 5), (rows, inputs), &CPU).unwrap();
-                let (layer, packing) = (layer.clone(), packing.clone());
-                let run = Recurrent { layer, packing, tokens, read };
+                let (layer, layout) = (layer.clone(), layout.clone());
+                let run = LayerRun { layer, layout, tokens, output };
                 let of = |y: Tensor| {
                     let d_y = Tensor::from_vec(random(y.elem_count(), 6), y.shape(), &CPU).unwrap();
                     let store = (&y * d_y).unwrap().sum_all().unwrap().backward().unwrap();
                     [flat(&y), flat(store.get(&x).unwrap()), flat(store.get(&parameters).unwrap())]
                 };
-                let [y, d_x, d_parameters] = of(tensors::recurrent(&x, &parameters, &run).unwrap());
+                let [y, d_x, d_parameters] = of(candle_ops::recurrent(&x, &parameters, &run).unwrap());
                 let [fused_y, fused_d_x, fused_d_parameters] = of(recurrent(&x, &parameters, run).unwrap());
                 close(&y, &fused_y, 5e-6);
                 close(&d_x, &fused_d_x, 2e-5);
@@ -382,12 +371,12 @@ fn candles_operations_agree_with_the_fused_ones() {
 }
 
 #[test]
-fn nothing_to_read_is_read_by_candles_operations() {
+fn candles_operations_accept_empty_sequences() {
     let case = Case::new(Cell::Lstm, Direction::Forward, 2, &[1], 1);
     let (layer, parameters) = case.layer();
     let parameters = Tensor::new(parameters, &CPU).unwrap();
-    let packing = Arc::new(Packing::new(&[0, 0]));
+    let layout = Arc::new(PackedLayout::new(&[0, 0]));
     let x = Tensor::zeros((0, layer.input_size()), DType::F32, &CPU).unwrap();
-    let run = Recurrent { layer, packing, tokens: None, read: Read::Reduced(vec![Reduction::Max]) };
-    assert_eq!(flat(&tensors::recurrent(&x, &parameters, &run).unwrap()), [0.0; 4]);
+    let run = LayerRun { layer, layout, tokens: None, output: LayerOutput::Reduced(vec![Reduction::Max]) };
+    assert_eq!(flat(&candle_ops::recurrent(&x, &parameters, &run).unwrap()), [0.0; 4]);
 }

@@ -1,5 +1,9 @@
+//! Compares the optimizers with PyTorch (`golden/steps.json`, which `golden/make.py` wrote with the version of PyTorch on its
+//! first line) and tests clipping, weight decay and averaging.
+
 use super::*;
 use crate::weights::Array;
+use serde::Deserialize;
 
 fn one(name: &'static str, shape: Vec<usize>, value: f32) -> Weights {
     let mut weights = Weights::default();
@@ -19,8 +23,8 @@ const METHODS: [Method; 4] = [
 ];
 
 #[test]
-fn adams_first_step_is_as_long_as_the_rate() {
-    // m / (√v + ε) is ±1 after the bias corrections, whatever the gradient; the decay comes on top.
+fn first_step_of_adam_has_the_length_of_the_learning_rate() {
+    // m / (√v + ε) is ±1 after the bias corrections for any gradient; weight decay is added to that.
     let mut weights = one("w", vec![1, 2], 1.0);
     let mut average = weights.clone();
     let mut adam = Optimizer::new(&["w"], &weights, settings());
@@ -47,7 +51,7 @@ fn biases_do_not_decay() {
 }
 
 #[test]
-fn finds_the_bottom_of_a_bowl() {
+fn every_method_minimises_a_parabola() {
     for method in METHODS {
         let mut weights = one("b", vec![1], 5.0);
         let mut average = weights.clone();
@@ -61,7 +65,7 @@ fn finds_the_bottom_of_a_bowl() {
 }
 
 #[test]
-fn long_gradients_are_shortened_and_short_ones_left() {
+fn gradients_longer_than_clip_norm_are_clipped() {
     let length_of_step = |clip_norm: f64| {
         let mut weights = one("b", vec![2], 0.0);
         let mut average = weights.clone();
@@ -76,7 +80,7 @@ fn long_gradients_are_shortened_and_short_ones_left() {
 }
 
 #[test]
-fn the_average_follows_closely_at_first_and_by_its_decay_later() {
+fn running_average_starts_short_and_then_follows_its_decay() {
     let mut weights = one("b", vec![1], 0.0);
     let mut average = weights.clone();
     let method = Method::Sgd { momentum: 0.0, nesterov: false };
@@ -88,6 +92,63 @@ fn the_average_follows_closely_at_first_and_by_its_decay_later() {
         expected = kept * expected + (1.0 - kept) * f64::from(step);
         assert!((f64::from(average["b"].data[0]) - expected).abs() < 1e-4, "step {step}");
     }
-    // Of a straight line, an average with decay d lags d/(1-d) steps behind.
+    // The average of a straight line with decay d lags d / (1 - d) steps behind it.
     assert!((average["b"].data[0] - 39.0).abs() < 1e-3);
+}
+
+/// Largest difference from PyTorch's weights.
+const TOLERANCE: f32 = 2e-6;
+
+#[derive(Deserialize)]
+struct Golden {
+    made_by: String,
+    rates: Vec<f64>,
+    cases: Vec<Case>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Case {
+    kind: String,
+    momentum: f32,
+    nesterov: bool,
+    weight_decay: f32,
+    /// 0 disables clipping.
+    clip_norm: f64,
+    /// A matrix of [2, 3], which decays, and a bias of [3].
+    start: [Vec<f32>; 2],
+    /// The gradients of each step.
+    gradients: Vec<[Vec<f32>; 2]>,
+    /// The norm of each step's gradients before clipping.
+    norms: Vec<f64>,
+    /// The weights after each step.
+    weights: Vec<[Vec<f32>; 2]>,
+}
+
+#[test]
+fn every_step_is_pytorchs() {
+    let golden: Golden = serde_json::from_str(include_str!("golden/steps.json")).unwrap();
+    assert!(golden.made_by.contains("torch"));
+    assert_eq!(golden.cases.len(), 7);
+    for case in golden.cases {
+        let method = match case.kind.as_str() {
+            "adamw" => Method::AdamW,
+            _ => Method::Sgd { momentum: case.momentum, nesterov: case.nesterov },
+        };
+        let mut weights = Weights::default();
+        weights.insert("matrix", Array { shape: vec![2, 3], data: case.start[0].clone() });
+        weights.insert("bias", Array { shape: vec![3], data: case.start[1].clone() });
+        let mut average = weights.clone();
+        let settings = Settings { method, weight_decay: case.weight_decay, clip_norm: case.clip_norm, averaging: 0.0 };
+        let mut optimizer = Optimizer::new(&["matrix", "bias"], &weights, settings);
+        for (step, rate) in golden.rates.iter().enumerate() {
+            let norm = optimizer.step(&mut weights, &mut average, &case.gradients[step], *rate);
+            assert!((norm - case.norms[step]).abs() < 1e-5, "{settings:?} step {step}: norm {norm}");
+            for (name, expected) in ["matrix", "bias"].into_iter().zip(&case.weights[step]) {
+                let found = &weights[name].data;
+                let close = found.iter().zip(expected).all(|(a, b)| (a - b).abs() < TOLERANCE);
+                assert!(close, "{settings:?} step {step}: {name} is {found:?}, expected {expected:?}");
+                assert_eq!(average[name].data, *found, "without averaging the average equals the weights");
+            }
+        }
+    }
 }

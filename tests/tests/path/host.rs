@@ -30,6 +30,7 @@ fn a_model_directory_contains_the_documented_files() {
         "recipe.toml",
         "report.html",
         "tokenizer.json",
+        "tokenizer_config.json",
         "validation.csv",
     ];
     assert_eq!(names, expected);

@@ -2,7 +2,7 @@
 
 use super::table::TableArgs;
 use super::{Failure, note, print};
-use crate::export::{Material, Options, PartCost, Report, check_golden, check_output, export};
+use crate::export::{ExportData, Options, PartCost, Report, check_golden, check_output, export};
 use crate::float_model::{FloatModel, files};
 use crate::packing;
 use crate::quantize::{Bits, Widths};
@@ -77,7 +77,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 fn work(args: &Args) -> anyhow::Result<()> {
     check_output(&args.output)?;
     let model = FloatModel::load(&args.model)?;
-    let material = Material::of(&model, &args.model, args.data.as_deref(), &args.table.columns())?;
+    let data = ExportData::of(&model, &args.model, args.data.as_deref(), &args.table.columns())?;
     let golden = match &args.golden {
         Some(path) if model.config().input == Input::Values => {
             bail!("{}: --golden is for models that read text; {} reads numbers", path.display(), args.model.display())
@@ -100,7 +100,7 @@ fn work(args: &Args) -> anyhow::Result<()> {
     let options = Options { packing, widths, fold: args.fold.unwrap_or(0) };
     let stages = Stages::default();
     let (device, report) =
-        export(&model, &material, &golden, options, &|stage| stages.tell(stage)).with_context(|| name.to_string())?;
+        export(&model, &data, &golden, options, &|stage| stages.tell(stage)).with_context(|| name.to_string())?;
     write_file(&args.output, device.bytes()).with_context(|| args.output.display().to_string())?;
     // The device file is written, so that a failure to write the report is only a warning.
     let validated = tasks::handler_of(&model).validate(&model, &args.model);

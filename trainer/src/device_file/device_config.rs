@@ -54,6 +54,7 @@ pub(super) fn config(model: &Model<'_>, bytes: &[u8], labels: &[String]) -> Conf
         hidden_size: of.hidden_size,
         num_layers: of.layers,
         bidirectional: of.bidirectional,
+        recurrent_biases: 2,
         merge: word::<Merge>(of.merge.name()),
         pooling: word::<Pooling>(of.pooling.name()),
         head_hidden: of.head_hidden,

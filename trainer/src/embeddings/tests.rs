@@ -1,4 +1,4 @@
-//! Files of vectors, good and bad.
+//! Tests of valid and invalid files of vectors.
 
 use super::*;
 use crate::recipe::Recipe;
@@ -37,13 +37,13 @@ fn text_with_and_without_a_header() {
         assert_eq!(coverage, Coverage { found: 2, other_case: 0, vocabulary: 5, running: 0.6 });
         assert_eq!(
             coverage.to_string(),
-            "2 of 5 tokens of the vocabulary (40.0%), 60.0% of the running tokens; 0 by another case"
+            "2 of 5 tokens of the vocabulary (40.0%), 60.0% of the text's tokens; 0 in another case"
         );
     }
 }
 
 #[test]
-fn the_same_case_wins_then_lower_case_then_the_first() {
+fn same_case_is_preferred_then_lower_case_then_the_first() {
     let (_folder, path) = file("v.txt", "USA 1\nUsa 2\nusa 3\nAPPLE 4\nApple 5\nÉcole 6\n".as_bytes());
     let lower = vocabulary("words", "usa apple école");
     let embeddings = read(&path, &lower).unwrap();
@@ -57,7 +57,7 @@ fn the_same_case_wins_then_lower_case_then_the_first() {
     assert_eq!(embeddings.coverage(&cased, [].iter()).other_case, 1);
 }
 
-/// A file as numpy.save writes it.
+/// A file in the format of numpy.save.
 fn npy(header: &str, data: &[u8]) -> Vec<u8> {
     let header = format!("{{{header}, }}\n");
     [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), data].concat()
@@ -91,7 +91,7 @@ fn an_array_with_its_words() {
     }
     for (bytes, expected) in [
         (b"nonsense".to_vec(), "not NumPy's format"),
-        (b"\x93NUMPY\x01\x00\xff\x00{".to_vec(), "the header is cut off"),
+        (b"\x93NUMPY\x01\x00\xff\x00{".to_vec(), "the header is incomplete"),
         (npy("'descr': '<i8', 'fortran_order': False, 'shape': (3, 2)", &doubles), "numbers of type '<i8'"),
         (npy("'descr': '<f4', 'fortran_order': False, 'shape': (6,)", &singles), "an array of shape (6,)"),
         (
@@ -107,15 +107,15 @@ fn an_array_with_its_words() {
 }
 
 #[test]
-fn what_is_wrong_is_said_with_its_place() {
+fn errors_name_the_file_and_line() {
     let vocabulary = vocabulary("words", "free lunch");
     for (content, expected) in [
         ("free 1 2\nlunch 1\n", "v.txt, line 2: 1 numbers after \"lunch 1\", expected 2"),
-        ("free 1 2\nlunch 1 x\n", "v.txt, line 2: \"x\" after \"lunch\" is no finite number"),
-        ("free 1 nan\n", "v.txt, line 1: \"nan\" after \"free\" is no finite number"),
-        ("free\n", "v.txt, line 1: \"free\"… is no word with its numbers"),
-        ("one 1 2\ntwo 1 2\n", "v.txt: none of the 2 words there is a token of the vocabulary"),
-        ("", "v.txt: none of the 0 words"),
+        ("free 1 2\nlunch 1 x\n", "v.txt, line 2: \"x\" after \"lunch\", expected a finite number"),
+        ("free 1 nan\n", "v.txt, line 1: \"nan\" after \"free\", expected a finite number"),
+        ("free\n", "v.txt, line 1: \"free\"…, expected a word and its numbers"),
+        ("one 1 2\ntwo 1 2\n", "v.txt: none of its 2 words is a token of the vocabulary"),
+        ("", "v.txt: none of its 0 words"),
     ] {
         let (_folder, path) = file("v.txt", content.as_bytes());
         let error = read(&path, &vocabulary).unwrap_err().to_string();
@@ -125,7 +125,7 @@ fn what_is_wrong_is_said_with_its_place() {
 }
 
 #[test]
-fn the_width_is_the_files_or_must_fit() {
+fn width_must_match_the_recipe() {
     let vocabulary = vocabulary("words", "free lunch");
     let (_folder, path) = file("v.txt", b"free 1 2\n");
     let mut recipe = Recipe::for_data(Path::new("data.csv"));
@@ -144,25 +144,25 @@ fn the_width_is_the_files_or_must_fit() {
 }
 
 #[test]
-fn rows_begin_as_in_the_file_and_frozen_ones_stay() {
+fn rows_start_as_vectors_and_frozen_rows_stay() {
     let vocabulary = vocabulary("words", "free free lunch");
     let (_folder, path) = file("v.txt", b"free 3 -3\n");
     let mut embeddings = read(&path, &vocabulary).unwrap();
     let random = vec![0.0, 0.0, 0.1, -0.1, 0.2, 0.3, -0.1, 0.1];
     let mut table = Array { shape: vec![4, 2], data: random };
-    embeddings.start(&mut table, 0.1);
+    embeddings.initialise(&mut table, 0.1);
     // The vectors' standard deviation is 3, thirty times that of the random rows.
     let expected = [0.0, 0.0, 3.0, -3.0, 3.0, -3.0, -3.0, 3.0];
     assert!(table.data.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5), "{:?}", table.data);
-    for (frozen, gradients, values) in [(false, [1.0; 8], [9.0; 8]), (true, HELD_GRADIENTS, HELD)] {
+    for (frozen, gradients, values) in [(false, [1.0; 8], [9.0; 8]), (true, FROZEN_GRADIENTS, FROZEN)] {
         embeddings.frozen = frozen;
         let mut found = [1.0; 8];
-        embeddings.hold_gradients(&mut found);
+        embeddings.zero_frozen_gradients(&mut found);
         let mut table = Array { shape: vec![4, 2], data: vec![9.0; 8] };
-        embeddings.hold(&mut table);
+        embeddings.reset_frozen(&mut table);
         assert_eq!((found, table.data), (gradients, values.to_vec()));
     }
 }
 
-const HELD_GRADIENTS: [f32; 8] = [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0];
-const HELD: [f32; 8] = [9.0, 9.0, 9.0, 9.0, 3.0, -3.0, 9.0, 9.0];
+const FROZEN_GRADIENTS: [f32; 8] = [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0];
+const FROZEN: [f32; 8] = [9.0, 9.0, 9.0, 9.0, 3.0, -3.0, 9.0, 9.0];

@@ -1,6 +1,6 @@
-//! A float model and its device file on the same data.
+//! Comparison of a float model and its device file on the same validation rows.
 
-use super::material::Data;
+use super::export_data::Data;
 use crate::data::Example;
 use crate::data::number_table::Table;
 use crate::device_file::DeviceFile;
@@ -15,58 +15,58 @@ use crate::train::{Guess, Steps, Validation, language_parts};
 use rayon::prelude::*;
 use serde::Serialize;
 
-/// A language model is compared on at most this many bytes of text.
+/// Largest number of bytes of text on which a language model is compared.
 const TEXT_BYTES: usize = 1 << 17;
 
-/// How the two do. Which figures there are depends on the task.
+/// The figures of both models. Which ones exist depends on the task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Figures {
-    /// Held-out texts, sequences, tokens or windows by which the two were compared.
+    /// Validation texts, sequences, tokens or windows that were compared.
     pub examples: usize,
-    /// Share of right labels, or of right next tokens, of the float model; none without examples.
+    /// Accuracy of the float model's labels or next tokens; `None` without examples.
     pub float_accuracy: Option<f64>,
-    /// The same of the device file.
+    /// The same for the device file.
     pub integer_accuracy: Option<f64>,
-    /// Examples to which the two give different labels, or other next tokens; none of a forecast.
+    /// Number of examples with different labels or next tokens; `None` for a forecast.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disagreements: Option<usize>,
-    /// Largest difference of a logit, in nats.
+    /// Largest difference of a logit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub largest_logit_difference: Option<f64>,
-    /// Mean loss of a token in nats: of a language model.
+    /// Mean loss of a token (natural logarithm), for a language model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub float_loss: Option<f64>,
-    /// The same of the device file.
+    /// The same for the device file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub integer_loss: Option<f64>,
-    /// e to the loss.
+    /// exp(loss).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub float_perplexity: Option<f64>,
-    /// The same of the device file.
+    /// The same for the device file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub integer_perplexity: Option<f64>,
-    /// Loss in bits, over the characters of the text.
+    /// Loss in bits for each character of the text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub float_bits_per_character: Option<f64>,
-    /// The same of the device file.
+    /// The same for the device file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub integer_bits_per_character: Option<f64>,
-    /// Share of tokens at which both hold the same next token for the likeliest.
+    /// Fraction of tokens after which both predict the same next token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_token_agreement: Option<f64>,
-    /// Root of the mean squared error of a forecast, in the numbers' own units.
+    /// Root mean squared error of a forecast, in the units of the data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub float_rmse: Option<f64>,
-    /// The same of the device file.
+    /// The same for the device file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub integer_rmse: Option<f64>,
-    /// The same of the last number again.
+    /// The same for the forecast that repeats the last value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub naive_rmse: Option<f64>,
 }
 
 impl Figures {
-    /// Compares the two.
+    /// Compares both models.
     pub fn of(model: &FloatModel, device: &DeviceFile, data: &Data) -> Self {
         match data {
             Data::Texts(examples) => of_texts(model, device, examples),
@@ -76,7 +76,7 @@ impl Figures {
         }
     }
 
-    /// The figures of a classifier. pairs: the logits of both and the right label.
+    /// The figures of a classifier. `pairs`: the logits of both models and the label.
     fn of_classes(pairs: &[(Logits, Logits, usize)]) -> Self {
         let share = |right: usize| (!pairs.is_empty()).then(|| right as f64 / pairs.len() as f64);
         let differences = pairs.iter().map(|(float, integer, _)| largest_difference(&float.nats(), &integer.nats()));
@@ -114,7 +114,7 @@ fn of_sequences(model: &FloatModel, device: &DeviceFile, sequences: &Sequences) 
     Figures::of_classes(&(0..sequences.spans.len()).into_par_iter().filter_map(pair).collect::<Vec<_>>())
 }
 
-/// What the two make of a part of a text.
+/// The predictions of both models for a part of a text.
 #[derive(Default)]
 struct Part {
     float: Vec<Guess>,
@@ -123,7 +123,7 @@ struct Part {
     largest: f64,
 }
 
-/// Both read the same parts, as `tern eval` does.
+/// Both models read the same parts, as in `tern eval`.
 fn of_text(model: &FloatModel, device: &DeviceFile, text: &str) -> Figures {
     let end = (0..=text.len().min(TEXT_BYTES)).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
     let text = &text[..end];
@@ -176,7 +176,7 @@ fn of_text(model: &FloatModel, device: &DeviceFile, text: &str) -> Figures {
     }
 }
 
-/// For each id on the desktop the device's.
+/// The device's id of each desktop id.
 pub(super) fn device_ids(model: &FloatModel) -> Vec<u32> {
     let mut ids = vec![0; model.vocabulary().len()];
     for (on_device, desktop) in model.vocabulary().device_order().into_iter().enumerate() {
@@ -186,7 +186,7 @@ pub(super) fn device_ids(model: &FloatModel) -> Vec<u32> {
 }
 
 fn of_series(model: &FloatModel, device: &DeviceFile, table: &Table) -> Option<Figures> {
-    // A device file knows no season: both begin where the float model has one before its first window.
+    // A device file has no season, so both models start at the float model's first window after a season.
     let first = model.config().forecast.as_ref()?.season;
     let of = |model: &dyn Model| forecast::evaluate(model, table, first).filter(|figures| figures.windows > 0);
     let (float, integer): (ForecastFigures, ForecastFigures) = (of(model)?, of(device)?);

@@ -1,4 +1,4 @@
-//! Folding: input halves of frequent tokens ready-made in the file, as many as a table of so many bytes holds.
+//! Folding: the input halves of frequent tokens are stored in the device file, so that their steps cost less.
 
 use crate::float_model::FloatModel;
 use crate::quantize::calibrate::Statistics;
@@ -7,32 +7,32 @@ use serde::Serialize;
 use tern_runtime::Model;
 use tern_runtime::write::folded_bytes;
 
-/// What folding does on text that the model did not learn from.
+/// The effect of folding on the validation rows.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Folding {
-    /// Tokens whose input halves stand in the file.
+    /// Number of tokens whose input halves are stored.
     pub folded_tokens: usize,
-    /// Bytes that they take.
+    /// Bytes that they take in the file.
     pub folded_bytes: usize,
-    /// Share of the held-out text's tokens that are folded; none without held-out data.
+    /// Fraction of the validation tokens that are folded; `None` without validation rows.
     pub folded_share: Option<f64>,
-    /// Multiply-accumulates of a step that a folded token does without: those of the first layer's input half.
+    /// Multiply-accumulates that a folded token saves: those of the first layer's input half.
     pub macs_of_input: usize,
-    /// How many of them a token of that text does without on the average: its share of them.
+    /// Multiply-accumulates saved per validation token, on average.
     pub macs_saved_per_token: Option<f64>,
 }
 
-/// The device's ids of the tokens to fold in a table of so many bytes: the most frequent ones of the calibration data; where they are equally
-/// frequent, those that come first in the vocabulary.
+/// Chooses the tokens to fold in a table of `bytes` bytes, by device id: the most frequent ones of the calibration set, and
+/// among equally frequent ones the first in the vocabulary.
 pub fn choose(model: &FloatModel, device: &Model<'_>, statistics: &Statistics, bytes: usize) -> Vec<u32> {
     let order = model.vocabulary().device_order();
     let mut by_count: Vec<(u32, u32)> = (0..).zip(order).filter(|(_, desktop)| *desktop != 0).collect();
-    // Counts are whole numbers. A desktop's id is a rank by frequency, too.
+    // The counts are whole numbers. Desktop ids are sorted by frequency on the training set.
     by_count.sort_by_key(|&(_, desktop)| (std::cmp::Reverse(statistics.counts[desktop as usize] as u64), desktop));
     by_count.into_iter().map(|(id, _)| id).take(bytes / folded_bytes(device)).collect()
 }
 
-/// The figures of a file in which `ids` are folded.
+/// Measures a device file in which the device ids `ids` are folded.
 pub fn figures(model: &FloatModel, device: &Model<'_>, ids: &[u32], samples: &[Sample]) -> Folding {
     let order = model.vocabulary().device_order();
     let mut is_folded = vec![false; order.len()];

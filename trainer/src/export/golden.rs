@@ -1,26 +1,26 @@
-//! What a device tests itself with: short texts, or the beginnings of sequences, of what the model learnt from.
+//! The choice of golden examples: short training texts, or the first steps of training sequences, for a device's self-test.
 
-use super::material::Data;
+use super::export_data::Data;
 use crate::float_model::FloatModel;
 use crate::quantize::{Golden, Inputs, Quantized};
 use crate::train::{Steps, Target};
 use tern_runtime::Model;
 
-/// Golden texts are at most this long; so a bidirectional model keeps all of their tokens wherever it runs.
+/// Largest length of a golden text in bytes. Every device can keep that many tokens for a bidirectional model.
 const BYTES: usize = 80;
-/// Golden sequences have at most so many steps.
+/// Largest number of steps of a golden sequence.
 const STEPS: usize = 16;
 const _: () = assert!(BYTES <= Model::KEPT_TOKENS && STEPS <= Model::KEPT_TOKENS);
-/// There are at most this many.
+/// Largest number of golden examples.
 const COUNT: usize = 16;
-/// Their logits are at most this many, but those of one text.
+/// Largest number of stored logits, unless a single example has more.
 const LOGITS: usize = 1024;
 
-/// Texts that a person named, each one that a device with the usual scratch can run to its end.
+/// Checks that a device with the default scratch can run the texts that the user chose.
 ///
 /// # Errors
 ///
-/// Names the first of them that a bidirectional model could not keep.
+/// Returns the first text that is too long for a bidirectional model.
 pub fn check(model: &FloatModel, texts: &[String]) -> Result<(), TooLong> {
     if !model.config().bidirectional {
         return Ok(());
@@ -32,22 +32,22 @@ pub fn check(model: &FloatModel, texts: &[String]) -> Result<(), TooLong> {
     }
 }
 
-/// A golden text that a bidirectional model cannot keep.
+/// A golden example that is too long for a bidirectional model.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "golden text {text:?}… has {tokens} tokens, expected {} at most: a model that reads both ways keeps all of a text, and a device has room for \
-     so many; shorten it",
+    "golden example {text:?}… has {tokens} tokens, expected {} at most: a bidirectional model keeps all tokens of a text in \
+     memory; shorten it",
     Model::KEPT_TOKENS
 )]
 pub struct TooLong {
-    /// Its beginning.
+    /// The first characters of the text.
     pub text: String,
-    /// Its tokens.
+    /// Its number of tokens.
     pub tokens: usize,
 }
 
-/// Golden texts or sequences from calibration data: of a classifier some of each label in turn. Where there are none, the most
-/// frequent tokens, or the channels' means.
+/// Chooses golden examples from the calibration set, for a classifier some of each label. From an empty set it makes one of
+/// the most frequent tokens, or of the channels' means.
 pub fn choose(model: &FloatModel, quantized: &Quantized, data: &Data) -> Golden {
     let outputs = model.config().architecture().head.outputs;
     let most = (LOGITS / outputs).clamp(1, COUNT);
@@ -87,7 +87,7 @@ fn fits(model: &FloatModel, text: &str) -> bool {
     text.len() <= BYTES && !model.vocabulary().encode(text).is_empty()
 }
 
-/// Two of each label, one of each in turn. What has no label has the label 0.
+/// Chooses up to two items of each label, in turn. Items without a label count as label 0.
 fn of_each_label<'a, T: ToOwned + ?Sized + 'a>(
     model: &FloatModel,
     labelled: impl Iterator<Item = (usize, &'a T)> + Clone,
@@ -112,7 +112,7 @@ fn texts(model: &FloatModel, mut texts: Vec<String>) -> Golden {
     Golden::Texts(texts)
 }
 
-/// The beginning of a sequence in the integers that the device reads.
+/// The first steps of a sequence as the integers that the device reads.
 fn integers(model: &FloatModel, quantized: &Quantized, steps: &Steps, channels: usize) -> Vec<i32> {
     let (Steps::Values { values, .. }, Inputs::Values { channels: scalings, .. }) = (steps, &quantized.inputs) else {
         return Vec::new();
@@ -134,7 +134,7 @@ mod tests {
     use crate::quantize::Widths;
 
     #[test]
-    fn golden_texts_fit_the_smallest_cap_of_a_bidirectional_model() {
+    fn golden_examples_fit_a_bidirectional_model() {
         let both = Recurrent { bidirectional: true, merge: Merge::Concat, ..Recurrent::default() };
         let (model, one_way) = (model_with(both, Head { hidden: 0, outputs: 2 }), crate::float_model::tests::model());
         let long = ["call ".repeat(129)];
@@ -143,7 +143,7 @@ mod tests {
         let error = check(&model, &long).unwrap_err();
         assert_eq!(error.tokens, 129);
         assert!(error.to_string().contains("expected 128 at most"), "{error}");
-        // Those that are chosen are shorter whatever there is.
+        // The chosen texts are short enough even if the calibration set has only long ones.
         let examples = model.calibration().to_vec();
         let long = examples.iter().map(|e| crate::data::Example { text: e.text.repeat(50), ..e.clone() });
         let quantized =

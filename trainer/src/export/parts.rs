@@ -1,13 +1,14 @@
-//! What quantising each part of a model costs, by itself.
+//! The cost of quantising each part of a model alone.
 //!
-//! The float model runs with one part replaced by what its integers stand for, and its answers are compared with those of the float
-//! model as it is. Where weights are replaced, the biases make up for what rounding does to their mean, as the exporter has them do.
-//! What is left between the float model with all parts replaced and the device file is the rounding of activations and states.
+//! The float model runs with one part replaced by its dequantised integers, and its outputs are compared with those of the
+//! unchanged float model. When weights are replaced, the biases are corrected for the change of the mean, as the export
+//! does. The difference between the float model with all parts replaced and the device file is the rounding of activations
+//! and states.
 
+use super::export_data::input_of;
 use super::figures::device_ids;
-use super::material::input_of;
 use super::score::{Answers, Costs, Score};
-use crate::architecture::{Cell, LayerNames};
+use crate::architecture::{Architecture, Cell, CellBias, LayerNames, names};
 use crate::device_file::DeviceFile;
 use crate::float_model::FloatModel;
 use crate::logits::{Logits, class_logits};
@@ -16,20 +17,20 @@ use crate::nn::network::Network;
 use crate::quantize::layer::{GateRow, Layer, Scales};
 use crate::quantize::{Inputs, Quantized, calibrate::Statistics, linear::Linear};
 use crate::train::{Sample, Steps};
-use crate::weights::{Weights, names};
+use crate::weights::{Array, Weights};
 use rayon::prelude::*;
 use serde::Serialize;
 use tern_format::Task;
 use tern_runtime::write::Words;
 
-/// What quantising a part costs.
+/// The cost of quantising one part.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PartCost {
     /// The part: `embedding`, `lstm_l0 weight_ih g`, …, `fc`, `activations`.
     pub part: String,
-    /// Bits of its numbers.
+    /// Bits of its integers.
     pub bits: u32,
-    /// What it costs.
+    /// The cost.
     #[serde(flatten)]
     pub costs: Costs,
 }
@@ -44,7 +45,7 @@ enum Part {
     Fc,
 }
 
-/// The gates of a cell, in PyTorch's order.
+/// The names of a cell's gates, in PyTorch's order.
 pub(super) fn gate_names(cell: Cell) -> &'static [&'static str] {
     match cell {
         Cell::Lstm => &["i", "f", "g", "o"],
@@ -53,7 +54,7 @@ pub(super) fn gate_names(cell: Cell) -> &'static [&'static str] {
     }
 }
 
-/// A float model and what its quantised layers stand for.
+/// A float model and its quantised layers.
 pub struct Parts<'a> {
     model: &'a FloatModel,
     quantized: &'a Quantized,
@@ -61,7 +62,7 @@ pub struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// The parts of a model.
+    /// Collects the parts of a model.
     pub fn new(model: &'a FloatModel, quantized: &'a Quantized, statistics: &'a Statistics) -> Self {
         Parts { model, quantized, statistics }
     }
@@ -97,9 +98,9 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// What each part costs on `samples`, and the activations; the part that costs most comes first.
+    /// Measures the cost of each part and of the activations on `samples`, and sorts them, the most expensive first.
     ///
-    /// `progress`: is told how many of how many parts are done.
+    /// `progress` is called with the number of parts done and the number of all parts.
     pub fn costs(&self, device: &DeviceFile, samples: &[Sample], progress: &dyn Fn(usize, usize)) -> Vec<PartCost> {
         let parts = self.all();
         let score = Score::new(self.model, self.answers(self.model.network(), samples), samples);
@@ -125,15 +126,15 @@ impl<'a> Parts<'a> {
         costs
     }
 
-    /// What the network makes of each sample.
+    /// The outputs of a float network for each sample.
     fn answers(&self, network: &Network, samples: &[Sample]) -> Answers {
         let every_step = self.model.config().task == Task::LanguageModel;
         let classes = self.model.config().task == Task::Classify;
         let of = |sample: &Sample| match &sample.steps {
             Steps::Tokens(ids) if every_step => {
-                let mut state = network.start(1);
-                let states: Vec<f32> = ids.iter().flat_map(|&id| network.advance(&mut state, &[id]).to_vec()).collect();
-                let outputs = network.head_of(&states);
+                let mut state = network.initial_state(1);
+                let states: Vec<f32> = ids.iter().flat_map(|&id| network.step(&mut state, &[id]).to_vec()).collect();
+                let outputs = network.outputs_of_states(&states);
                 outputs.chunks_exact(outputs.len() / ids.len()).map(<[f32]>::to_vec).collect()
             }
             steps => {
@@ -144,7 +145,7 @@ impl<'a> Parts<'a> {
         samples.par_iter().flat_map_iter(of).collect()
     }
 
-    /// What the device file makes of each sample.
+    /// The outputs of the device file for each sample, as real numbers.
     fn answers_of(&self, device: &DeviceFile, samples: &[Sample]) -> Answers {
         let every_step = self.model.config().task == Task::LanguageModel;
         let to_device = device_ids(self.model);
@@ -170,9 +171,9 @@ impl<'a> Parts<'a> {
         samples.par_iter().flat_map_iter(of).collect()
     }
 
-    /// The float network with some parts replaced by what their integers stand for.
+    /// The float network with some parts replaced by their dequantised integers.
     fn network(&self, parts: &[Part]) -> Network {
-        Network::new(&self.weights(parts), &self.model.config().architecture())
+        Network::new(&self.weights(parts), &self.architecture())
     }
 
     /// The weights with all parts replaced.
@@ -182,7 +183,13 @@ impl<'a> Parts<'a> {
 
     fn weights(&self, parts: &[Part]) -> Weights {
         let mut weights = self.model.weights().clone();
-        // Rounding is made up for in the biases as they are: they are rounded last.
+        for (name, shape) in self.architecture().shapes() {
+            if weights.get(&name).is_none() {
+                let data = vec![0.0; shape.iter().product()];
+                weights.insert(name, Array { shape, data });
+            }
+        }
+        // Replacing weights corrects the biases, so the biases are rounded last.
         for &part in parts {
             match part {
                 Part::Embedding => self.replace_embedding(&mut weights),
@@ -225,7 +232,7 @@ impl<'a> Parts<'a> {
         let Inputs::Tokens(embedding) = &self.quantized.inputs else { return };
         let rows = embedding.by_desktop_id().concat();
         weights.get_mut(names::EMBEDDING).data = rows.iter().map(|&v| v as f32).collect();
-        // The first layer's biases make up for its mean, too.
+        // The first layer's biases are corrected for the embedding's change of the mean, too.
         for way in 0..self.quantized.layers[0].len() {
             let names = self.names(0, way);
             let (float, device) = (&self.statistics.layers[0][way].mean_x, &self.quantized.mean_x[0][way]);
@@ -236,12 +243,20 @@ impl<'a> Parts<'a> {
         }
     }
 
+    /// The model's architecture with two biases in each cell. A model with one is given a `bias_hh` of zeros, since the
+    /// quantised GRU has a bias in each half.
+    pub(super) fn architecture(&self) -> Architecture {
+        let mut architecture = self.model.config().architecture();
+        architecture.recurrent.bias = CellBias::Two;
+        architecture
+    }
+
     fn names(&self, layer: usize, way: usize) -> LayerNames {
-        let recurrent = self.model.config().recurrent();
+        let recurrent = self.architecture().recurrent;
         recurrent.names(layer, recurrent.directions()[way])
     }
 
-    /// One gate's rows of one half.
+    /// Replaces the rows of one gate in one half.
     fn replace_gate(&self, weights: &mut Weights, (layer, way): (usize, usize), recurrent: bool, gate: usize) {
         let names = self.names(layer, way);
         let quantized = &self.quantized.layers[layer][way];
@@ -250,7 +265,7 @@ impl<'a> Parts<'a> {
         let own_bias = recurrent && cell == Cell::Gru && gate == 2;
         let (name, mean) =
             if recurrent { (&names.w_hh, &statistics.mean_h) } else { (&names.w_ih, &statistics.mean_x) };
-        let bias = if own_bias { &names.b_hh } else { &names.b_ih };
+        let bias = if own_bias { bias_hh(&names) } else { &names.b_ih };
         for unit in 0..quantized.units.len() {
             let row = gate * quantized.units.len() + unit;
             let back = dequantized(quantized, cell, unit, gate, recurrent);
@@ -261,7 +276,7 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// Every bias to the nearest that its integers can say.
+    /// Rounds every bias to a multiple of its integer step.
     fn round_biases(&self, weights: &mut Weights) {
         let round = |bias: &mut f32, step: f64| *bias = ((f64::from(*bias) / step).round() * step) as f32;
         for (layer, ways) in self.quantized.layers.iter().enumerate() {
@@ -273,11 +288,11 @@ impl<'a> Parts<'a> {
                     for (gate, row) in rows.iter().enumerate() {
                         let at = gate * hidden_size + unit;
                         let [step_x, step_h] = bias_steps(row, scales);
-                        // PyTorch has two biases where the device has one, but for GRU's `n`.
+                        // The device has one bias for PyTorch's two, except in a GRU's gate n.
                         if cell == Cell::Gru && gate == 2 {
-                            round(&mut weights.get_mut(&names.b_hh).data[at], step_h);
+                            round(&mut weights.get_mut(bias_hh(&names)).data[at], step_h);
                         } else {
-                            let other = std::mem::take(&mut weights.get_mut(&names.b_hh).data[at]);
+                            let other = std::mem::take(&mut weights.get_mut(bias_hh(&names)).data[at]);
                             weights.get_mut(&names.b_ih).data[at] += other;
                         }
                         round(&mut weights.get_mut(&names.b_ih).data[at], step_x);
@@ -301,12 +316,17 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// What one unit of a row's two biases is worth.
+/// The name of the second bias, which [`Parts::architecture`] always has.
+fn bias_hh(names: &LayerNames) -> &str {
+    names.b_hh.as_deref().expect("the architecture has two biases")
+}
+
+/// The real value of one integer step of a row's two biases.
 fn bias_steps(row: &GateRow, scales: Scales) -> [f64; 2] {
     [row.ih.step * scales.x / 32_768.0, row.hh.step * scales.h / 32_768.0]
 }
 
-/// What a row stands for: a first row of a pair carries 1/256 of its second.
+/// The real weights of a row. The first row of a pair includes 1/256 of the second.
 fn dequantized(layer: &Layer, cell: Cell, unit: usize, gate: usize, recurrent: bool) -> Vec<f64> {
     let rows = &layer.units[unit];
     let half = |row: &GateRow| if recurrent { row.hh.clone() } else { row.ih.clone() };

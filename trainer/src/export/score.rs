@@ -1,4 +1,4 @@
-//! How far answers are from those of the float model, and what that costs.
+//! Comparison of outputs with those of the float model: disagreements, accuracy, loss.
 
 use crate::float_model::FloatModel;
 use crate::metrics::{argmax, log_softmax};
@@ -7,26 +7,26 @@ use serde::Serialize;
 use std::cmp::Ordering;
 use tern_format::Task;
 
-/// Rows of outputs: one a sample, or one a step.
+/// Rows of outputs: one for each sample, or for each step of a language model.
 pub(super) type Answers = Vec<Vec<f32>>;
 
-/// What another arithmetic costs.
+/// The cost of replacing the float model's arithmetic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Costs {
-    /// Answers that were compared.
+    /// Number of predictions compared.
     pub answers: usize,
-    /// Answers that are another label or token than the float model's; none of a forecast.
+    /// Number of predictions that differ from the float model's; `None` for a forecast.
     pub disagreements: Option<usize>,
-    /// The float model's accuracy less this one; none of a forecast.
+    /// Accuracy of the float model minus this accuracy; `None` for a forecast.
     pub accuracy_cost: Option<f64>,
-    /// This loss less the float model's: cross entropy in nats, or the mean squared error of normalised numbers.
+    /// This loss minus the float model's: cross entropy (natural logarithm), or mean squared error of normalised numbers.
     pub loss_cost: f64,
-    /// Root of the mean squared difference of an output: logits in nats, or normalised numbers.
+    /// Root mean square of the differences of the outputs: logits, or normalised numbers.
     pub rms_difference: f64,
 }
 
 impl Costs {
-    /// By accuracy, then by other answers, then by difference.
+    /// Compares by lost accuracy, then by disagreements, then by the difference of outputs.
     pub(super) fn order(&self, other: &Costs) -> Ordering {
         let lost = |costs: &Costs| costs.accuracy_cost.unwrap_or(0.0).max(0.0);
         let by_accuracy = lost(self).total_cmp(&lost(other)).then(self.disagreements.cmp(&other.disagreements));
@@ -34,7 +34,7 @@ impl Costs {
     }
 }
 
-/// The answers by which others are measured.
+/// The float model's outputs and the targets, with which other outputs are compared.
 pub(super) struct Score {
     classes: bool,
     answers: Answers,
@@ -42,7 +42,7 @@ pub(super) struct Score {
 }
 
 impl Score {
-    /// answers: in the order of the samples, of a language model one for each of its steps.
+    /// `answers`: the float model's outputs in the order of the samples; a language model has one row for each step.
     pub(super) fn new(model: &FloatModel, answers: Answers, samples: &[Sample]) -> Self {
         let targets = samples.iter().flat_map(|sample| match &sample.target {
             Target::Tokens(next) => next.iter().map(|&next| Target::Class(next as usize)).collect(),
@@ -51,7 +51,7 @@ impl Score {
         Score { classes: model.config().task != Task::Forecast, targets: targets.collect(), answers }
     }
 
-    /// What it costs to answer so.
+    /// Computes the cost of other outputs.
     pub(super) fn costs(&self, answers: &Answers) -> Costs {
         let count = answers.len();
         let each = count.max(1) as f64;

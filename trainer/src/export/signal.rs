@@ -1,6 +1,6 @@
-//! What each gate's pre-activations are like, and how much of them is noise once weights are integers.
+//! The ranges of each gate's pre-activations, and their signal-to-noise ratio after quantisation.
 
-use super::material::input_of;
+use super::export_data::input_of;
 use super::parts::{Parts, gate_names};
 use crate::float_model::FloatModel;
 use crate::nn::network::Network;
@@ -10,7 +10,7 @@ use crate::train::Sample;
 use serde::Serialize;
 use tern_runtime::write::Words;
 
-/// Steps that signal and noise are measured on.
+/// Number of steps on which signal and noise are measured.
 const STEPS: usize = 2_000;
 
 /// The pre-activations of a gate.
@@ -18,20 +18,20 @@ const STEPS: usize = 2_000;
 pub struct GateFigures {
     /// `lstm_l0`, `gru_l1_reverse`, …
     pub layer: String,
-    /// In PyTorch's letters.
+    /// The gate's letter in PyTorch's documentation.
     pub gate: &'static str,
-    /// The smallest pre-activation in the calibration data.
+    /// The smallest pre-activation on the calibration set.
     pub smallest: f64,
     /// The largest.
     pub largest: f64,
-    /// Share of them that lie where the activation's table has ended: beyond 8 of a sigmoid, beyond 4 of a tanh.
+    /// Fraction of pre-activations beyond the end of the activation's table: 8 for a sigmoid, 4 for tanh.
     pub saturation: f64,
-    /// Signal to noise in decibels: 10·log10(Σz² / Σ(z' − z)²), with z of the float model and z' of what the integers of embedding, weights and
-    /// biases stand for, on the float model's states. None where there is no noise, or no signal.
+    /// Signal-to-noise ratio in decibels: 10·log10(Σz² / Σ(z' − z)²), with z of the float model and z' with dequantised
+    /// embedding, weights and biases, both on the float model's states. `None` if either sum is 0.
     pub snr_db: Option<f64>,
 }
 
-/// The figures of all gates of all layers.
+/// Measures all gates of all layers.
 pub fn gates(model: &FloatModel, statistics: &Statistics, parts: &Parts<'_>, samples: &[Sample]) -> Vec<GateFigures> {
     let config = model.config();
     let noise = noise(model, parts, samples);
@@ -53,11 +53,11 @@ pub fn gates(model: &FloatModel, statistics: &Statistics, parts: &Parts<'_>, sam
     figures
 }
 
-/// Of each direction of each layer, for each gate the sums of squares of signal and noise.
+/// The sums of squares of signal and noise: `[layer * directions + direction][gate]`.
 fn noise(model: &FloatModel, parts: &Parts<'_>, samples: &[Sample]) -> Vec<Vec<[f64; 2]>> {
     let (config, recurrent) = (model.config(), model.config().recurrent());
     let weights = parts.all_weights();
-    let quantized = Network::new(&weights, &config.architecture());
+    let quantized = Network::new(&weights, &parts.architecture());
     let directions = recurrent.directions();
     let mut sums = vec![vec![[0.0; 2]; config.cell.gates()]; config.num_layers * directions.len()];
     let mut left = STEPS;
@@ -65,12 +65,12 @@ fn noise(model: &FloatModel, parts: &Parts<'_>, samples: &[Sample]) -> Vec<Vec<[
         let steps = sample.steps.len().min(left);
         left -= steps;
         let trace = model.network().trace(input_of(&sample.steps));
-        // What the first layer reads is rounded; further layers are given what the float model's read.
+        // The first layer reads the dequantised embedding; the other layers read the float model's states.
         let first = quantized.trace(input_of(&sample.steps)).inputs.swap_remove(0);
         for (index, sums) in sums.iter_mut().enumerate() {
             let (layer, way) = (index / directions.len(), index % directions.len());
-            let names = recurrent.names(layer, directions[way]);
-            let [float, integer] = [model.weights(), &weights].map(|w| Gates::new(config.cell, w, &names));
+            let [float, integer] = [(recurrent, model.weights()), (parts.architecture().recurrent, &weights)]
+                .map(|(recurrent, w)| Gates::new(config.cell, w, &recurrent.names(layer, directions[way])));
             let (x, states) = (&trace.inputs[layer], &trace.states[layer][way]);
             let rounded = if layer == 0 { &first } else { x };
             let (width, h) = (x.len() / sample.steps.len().max(1), config.hidden_size);

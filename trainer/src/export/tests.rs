@@ -1,17 +1,17 @@
 use super::*;
-use crate::architecture::{Cell, Recurrent};
+use crate::architecture::{Cell, Recurrent, names};
 use crate::data::Example;
 use crate::float_model::tests::{model, model_of};
 use crate::metrics::argmax;
 use crate::model::Model;
 use crate::quantize::Bits;
-use crate::weights::{Weights, names};
+use crate::weights::Weights;
 use crate::write_file::write_file;
 
 fn exported(model: &FloatModel, golden: &[String]) -> (DeviceFile, Report) {
     let texts = |rows: &[Example]| Data::Texts(rows.to_vec());
-    let material = Material { calibration: texts(model.calibration()), held_out: texts(model.validation()) };
-    export(model, &material, golden, Packing::Interleaved4.into(), &|_| ()).unwrap()
+    let data = ExportData { calibration: texts(model.calibration()), validation: texts(model.validation()) };
+    export(model, &data, golden, Packing::Interleaved4.into(), &|_| ()).unwrap()
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_model_that_loses_accuracy_names_the_part_that_lost_it() {
         // One weight in each of the gate's rows that takes the whole range for itself, on the column that is always 0.
         let (_, report) = exported(
             &sure_of_itself(|weights| {
-                let w_ih = weights.get_mut(names::W_IH);
+                let w_ih = weights.get_mut("lstm.weight_ih_l0");
                 let (rows, width) = (w_ih.shape[0] / 4, w_ih.shape[1]);
                 (gate * rows..(gate + 1) * rows).for_each(|row| w_ih.data[row * width] = 200.0);
             }),
@@ -88,7 +88,7 @@ fn a_model_that_loses_accuracy_names_the_part_that_lost_it() {
 fn weights_of_4_bits_halve_the_file_and_the_report_says_what_they_cost() {
     // Sizes of 4 bits are even.
     let recurrent = crate::architecture::Recurrent::default();
-    let sizes = crate::weights::Sizes { vocab_size: 11, embedding_dim: 6, hidden_size: 8, labels: 2 };
+    let sizes = crate::architecture::Sizes { vocab_size: 11, embedding_dim: 6, hidden_size: 8, labels: 2 };
     let architecture = crate::architecture::Architecture::of_tokens(sizes, recurrent);
     let of = model();
     let config = crate::float_model::Config::classifier("test", &architecture, of.labels().to_vec());
@@ -100,9 +100,9 @@ fn weights_of_4_bits_halve_the_file_and_the_report_says_what_they_cost() {
     assert_eq!(widths.check(model.config()), Ok(()));
     assert!(widths.check(of.config()).unwrap_err().starts_with("`embedding_dim` is 5, expected an even number"));
     let texts = Data::Texts(model.calibration().to_vec());
-    let material = Material { calibration: texts.clone(), held_out: texts };
+    let data = ExportData { calibration: texts.clone(), validation: texts };
     let options = Options { packing: Packing::Rows, widths, fold: 0 };
-    let (four, report) = export(&model, &material, &[], options, &|_| ()).unwrap();
+    let (four, report) = export(&model, &data, &[], options, &|_| ()).unwrap();
     let part =
         |report: &Report, name: &str| report.quantised_alone.iter().find(|part| part.part == name).unwrap().clone();
     for name in ["embedding", "lstm_l0 weight_ih g"] {
@@ -126,11 +126,11 @@ fn weights_of_16_bits_cost_less_than_those_of_8() {
     for cell in [Cell::Lstm, Cell::Gru, Cell::Rnn] {
         let model = model_of(Recurrent { cell, ..Recurrent::default() });
         let texts = Data::Texts(model.calibration().to_vec());
-        let material = Material { calibration: texts.clone(), held_out: texts };
+        let data = ExportData { calibration: texts.clone(), validation: texts };
         let of = |bits: Bits, packing: Packing| {
             let widths = Widths { embedding: bits, recurrent: bits };
             assert_eq!(widths.check(model.config()), Ok(()), "odd sizes are for 16 bits, too");
-            export(&model, &material, &[], Options { packing, widths, fold: 0 }, &|_| ()).unwrap()
+            export(&model, &data, &[], Options { packing, widths, fold: 0 }, &|_| ()).unwrap()
         };
         let ((eight, in_eight), (sixteen, report)) =
             (of(Bits::Eight, Packing::Interleaved4), of(Bits::Sixteen, Packing::Rows));
@@ -163,10 +163,10 @@ fn folded_tokens_change_no_answer() {
     let model = model();
     let (plain, _) = exported(&model, &[]);
     let texts = Data::Texts(model.calibration().to_vec());
-    let material = Material { calibration: texts.clone(), held_out: texts };
+    let data = ExportData { calibration: texts.clone(), validation: texts };
     let options = Options { fold: 3 * (4 * 4 * 7 + 4) + 5, ..Packing::Interleaved4.into() };
     // Four rows of 32 bits for each of 7 cells, and the id: room for three tokens.
-    let (folded, report) = export(&model, &material, &[], options, &|_| ()).unwrap();
+    let (folded, report) = export(&model, &data, &[], options, &|_| ()).unwrap();
     let folding = report.folding.unwrap();
     assert_eq!((folding.folded_tokens, folding.folded_bytes, folding.macs_of_input), (3, 348, 4 * 7 * 5));
     // Nine tokens in all, each there once.
@@ -214,7 +214,7 @@ fn only_device_files_are_replaced() {
         let message = check_output(&folder.path().join(name)).unwrap_err().to_string();
         assert!(message.contains(name) && message.contains("not a device file"), "{message}");
     }
-    assert!(check_output(folder.path()).unwrap_err().to_string().contains("is a directory"));
+    assert!(check_output(folder.path()).unwrap_err().to_string().contains("a directory, expected"));
 }
 
 #[test]
@@ -225,4 +225,15 @@ fn strangers_files_are_refused_by_name() {
     assert!(message(&path).contains("b.safetensors: No such file"), "{}", message(&path));
     std::fs::write(&path, b"text,label\nhello,ham\n").unwrap();
     assert!(message(&path).contains("b.safetensors: header, byte 0: expected a header length"), "{}", message(&path));
+}
+
+/// A GRU with one bias has no b_hn, but its quantised recurrent half has a bias.
+#[test]
+fn models_with_one_bias_are_exported() {
+    for cell in [Cell::Lstm, Cell::Gru, Cell::Rnn] {
+        let model = model_of(Recurrent { cell, bias: crate::architecture::CellBias::One, ..Recurrent::default() });
+        let (_, report) = exported(&model, &[]);
+        assert!(report.figures.largest_logit_difference.unwrap() < 0.01, "{cell:?}: {:?}", report.figures);
+        assert!(report.quantised_alone.iter().all(|part| part.costs.rms_difference < 0.01), "{cell:?}");
+    }
 }

@@ -1,6 +1,6 @@
 //! `config.json`: the configuration of a float model.
 
-use crate::architecture::{Architecture, Cell, Head, InputLayer, Merge, Pooling, Recurrent};
+use crate::architecture::{Architecture, Cell, CellBias, Head, InputLayer, Merge, Pooling, Recurrent};
 use crate::data::normalise::Channel;
 use crate::data::quoted;
 use crate::recipe::Anchor;
@@ -47,6 +47,9 @@ pub struct Config {
     pub num_layers: usize,
     /// True if each layer also reads the sequence in reverse.
     pub bidirectional: bool,
+    /// Bias vectors of each cell: 2 as in PyTorch, or 1.
+    #[serde(default = "two_biases", skip_serializing_if = "is_two")]
+    pub recurrent_biases: u8,
     /// The combination of the two directions of the last layer.
     #[serde(default)]
     pub merge: Merge,
@@ -84,6 +87,14 @@ pub struct Forecast {
     /// Number of rows in a season, for the seasonal baseline. 0 for none.
     #[serde(default)]
     pub season: usize,
+}
+
+fn two_biases() -> u8 {
+    CellBias::Two.count()
+}
+
+fn is_two(value: &u8) -> bool {
+    *value == two_biases()
 }
 
 fn is_zero(value: &usize) -> bool {
@@ -181,8 +192,9 @@ impl Config {
             channels: Vec::new(),
             cell: recurrent.cell,
             hidden_size,
-            num_layers: recurrent.layers,
+            num_layers: recurrent.num_layers,
             bidirectional: recurrent.bidirectional,
+            recurrent_biases: recurrent.bias.count(),
             merge: recurrent.merge,
             pooling: recurrent.pooling,
             head_hidden: head.hidden,
@@ -241,6 +253,7 @@ impl Config {
         }
         size("hidden_size", self.hidden_size, limits::HIDDEN_SIZE)?;
         size("num_layers", self.num_layers, limits::NUM_LAYERS)?;
+        size("recurrent_biases", self.recurrent_biases.into(), 1..=2)?;
         size("head_hidden", self.head_hidden, limits::HEAD_HIDDEN)
     }
 
@@ -330,8 +343,9 @@ impl Config {
 
     /// The recurrent layers.
     pub fn recurrent(&self) -> Recurrent {
-        let Config { cell, num_layers: layers, bidirectional, merge, pooling, .. } = *self;
-        Recurrent { cell, layers, bidirectional, merge, pooling }
+        let Config { cell, num_layers, bidirectional, merge, pooling, .. } = *self;
+        let bias = CellBias::from_count(self.recurrent_biases).unwrap_or_default();
+        Recurrent { cell, num_layers, bidirectional, bias, merge, pooling }
     }
 }
 

@@ -1,7 +1,6 @@
 use super::*;
-use crate::architecture::{Architecture, Cell, Head, Merge, Pooling, Recurrent};
+use crate::architecture::{Architecture, Cell, Head, Merge, Pooling, Recurrent, Sizes};
 use crate::nn::reference;
-use crate::weights::Sizes;
 use std::fs;
 use std::path::Path;
 use tern_format::Task;
@@ -43,12 +42,12 @@ pub(crate) fn networks() -> Vec<Recurrent> {
     let mut all = Vec::new();
     for cell in [Cell::Lstm, Cell::Gru, Cell::Rnn, Cell::RnnRelu] {
         for pooling in [Pooling::Last, Pooling::Mean, Pooling::Max, Pooling::MeanMax] {
-            all.push(Recurrent { cell, pooling, layers: 2, ..Recurrent::default() });
+            all.push(Recurrent { cell, pooling, num_layers: 2, ..Recurrent::default() });
             for merge in [Merge::Concat, Merge::Sum, Merge::Mean, Merge::Product] {
-                all.push(Recurrent { cell, layers: 1, bidirectional: true, merge, pooling });
+                all.push(Recurrent { cell, bidirectional: true, merge, pooling, ..Recurrent::default() });
             }
         }
-        all.push(Recurrent { cell, layers: 4, bidirectional: true, ..Recurrent::default() });
+        all.push(Recurrent { cell, num_layers: 4, bidirectional: true, ..Recurrent::default() });
     }
     all
 }
@@ -216,4 +215,42 @@ fn a_folder_with_other_things_in_it_is_left_alone() {
     fs::remove_file(dir.path().join("notes.txt")).unwrap();
     fs::remove_dir(dir.path().join(".git")).unwrap();
     Staged::new(dir.path()).unwrap();
+}
+
+#[test]
+fn saved_files_have_the_keys_of_hugging_face_tools() {
+    let folder = tempfile::tempdir().unwrap();
+    model().save(folder.path()).unwrap();
+    let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+    let (_, header) = safetensors::SafeTensors::read_metadata(&read(files::WEIGHTS)).unwrap();
+    assert_eq!(header.metadata().as_ref().unwrap()["format"], "pt");
+    let config: serde_json::Value = serde_json::from_slice(&read(files::CONFIG)).unwrap();
+    let labels = model().labels().to_vec();
+    assert_eq!(config["model_type"], "tern");
+    assert_eq!((&config["id2label"]["0"], &config["label2id"][&labels[1]]), (&labels[0].clone().into(), &1.into()));
+    let tokenizer: serde_json::Value = serde_json::from_slice(&read(files::TOKENIZER_CONFIG)).unwrap();
+    assert_eq!(tokenizer["unk_token"], "[UNK]");
+}
+
+#[test]
+fn config_ignores_unknown_keys_and_reads_old_spellings() {
+    let mut json: serde_json::Value = serde_json::from_str(&model().config().to_json()).unwrap();
+    json["transformers_version"] = "5.0".into();
+    for (key, old) in [("hidden_size", "hidden"), ("num_layers", "layers"), ("embedding_dim", "embedding")] {
+        let value = json.as_object_mut().unwrap().remove(key).unwrap();
+        json[old] = value;
+    }
+    assert_eq!(Config::from_json(&json.to_string()).unwrap(), *model().config());
+}
+
+#[test]
+fn model_with_one_bias_is_saved_and_loaded() {
+    let recurrent = Recurrent { bias: crate::architecture::CellBias::One, ..Recurrent::default() };
+    let one = model_of(recurrent);
+    let folder = tempfile::tempdir().unwrap();
+    one.save(folder.path()).unwrap();
+    let loaded = FloatModel::load(folder.path()).unwrap();
+    assert_eq!((loaded.config(), loaded.weights()), (one.config(), one.weights()));
+    assert!(loaded.weights().get("lstm.bias_hh_l0").is_none());
+    assert!(!model().config().to_json().contains("recurrent_biases"));
 }

@@ -1,4 +1,4 @@
-//! Why a model cannot be imported.
+//! The errors of an import.
 
 use crate::data::quoted;
 use std::path::PathBuf;
@@ -11,25 +11,25 @@ pub enum ImportError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// The weights are a pickle.
-    #[error("{}: a file of torch.save, expected safetensors (a pickle can run any program); in Python: \
+    /// The weights are a file of `torch.save`.
+    #[error("{}: a file of torch.save, expected safetensors (a pickle can run any program); convert it in Python: \
         `from safetensors.torch import save_file; save_file(torch.load({:?}, weights_only=True), \"weights.safetensors\")`", path.display(), path.display())]
     Pickle {
         /// The file.
         path: PathBuf,
     },
-    /// The weights are no safetensors file.
+    /// The file is not in safetensors format.
     #[error("{}: {problem}, expected a safetensors file, as `safetensors.torch.save_file(model.state_dict(), …)` writes it", path.display())]
     Safetensors {
         /// The file.
         path: PathBuf,
-        /// What the library says.
+        /// The safetensors library's error.
         problem: String,
     },
-    /// A tensor holds no floats.
+    /// A tensor does not hold floats.
     #[error("{}: tensor `{name}` is {found}, expected F32, F64, F16 or BF16; convert it, or name it in `ignore`", path.display())]
     Dtype {
         /// The file.
@@ -39,27 +39,27 @@ pub enum ImportError {
         /// Its type.
         found: String,
     },
-    /// Nothing of a kind is there.
-    #[error("{}: no {wanted}, expected {expected}; the tensors are {}. Name yours under [rename]", path.display(), quoted(found))]
+    /// A part of the network was not found.
+    #[error("{}: no {wanted}, expected {expected}; the tensors are {}. Rename yours under [rename]", path.display(), quoted(found))]
     Missing {
         /// The file.
         path: PathBuf,
-        /// What was looked for.
+        /// The part.
         wanted: String,
         /// Its usual name and shape.
         expected: String,
-        /// What there is.
+        /// The names of all tensors.
         found: Vec<String>,
     },
-    /// A tensor has no place in the network.
-    #[error("{}: no place for {}; the network is {network}. Say what it is under [rename], for example \"{}\" = \"fc.weight\", or list it in \
-        `ignore` where the model does without", path.display(), quoted(names), names[0])]
+    /// A tensor was not recognised.
+    #[error("{}: no place for {}; the network is {network}. Rename it under [rename], for example \"{}\" = \"fc.weight\", or list it in \
+        `ignore` if the model does not use it", path.display(), quoted(names), names[0])]
     Unexpected {
         /// The file.
         path: PathBuf,
         /// The tensors.
         names: Vec<String>,
-        /// What was recognised.
+        /// The network that was recognised.
         network: String,
     },
     /// A tensor has the wrong shape.
@@ -71,15 +71,15 @@ pub enum ImportError {
         name: String,
         /// Its shape.
         found: Vec<usize>,
-        /// What it should be, and why.
+        /// The expected shape, and why.
         expected: String,
     },
-    /// The weights do not make the network.
+    /// The tensors do not form a network that Tern runs.
     #[error("{}: {problem}", path.display())]
     Weights {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
     /// The settings are wrong.
@@ -87,7 +87,15 @@ pub enum ImportError {
     Settings {
         /// The file.
         path: PathBuf,
-        /// What is wrong, and what to do.
+        /// The problem and its remedy.
+        problem: String,
+    },
+    /// The file of `--check` is wrong, or the logits differ from it.
+    #[error("{}: {problem}", path.display())]
+    Check {
+        /// The file.
+        path: PathBuf,
+        /// The problem and its remedy.
         problem: String,
     },
     /// The vocabulary is wrong.
@@ -95,7 +103,7 @@ pub enum ImportError {
     Vocabulary {
         /// The file.
         path: PathBuf,
-        /// What is wrong, and what to do.
+        /// The problem and its remedy.
         problem: String,
     },
 }

@@ -1,28 +1,40 @@
-//! The parts of a network by the names and shapes of a `state_dict`.
+//! Recognition of a network's parts by the names and shapes of a `state_dict`.
 
 use super::settings::Settings;
 use super::tensors::Values;
 use super::{ImportError, zeros};
-use crate::architecture::{Cell, LayerNames, MAX_LAYERS, Merge, Pooling, Recurrent};
-use crate::weights::{Array, Weights, names as ours};
+use crate::architecture::{Cell, CellBias, LayerNames, MAX_LAYERS, Merge, Pooling, Recurrent, names as ours};
+use crate::weights::{Array, Weights};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use tern_format::Output;
 
-/// What people put in front of all names: data parallelism and `torch.compile`.
+/// Prefixes that wrappers put before all names: data parallelism and `torch.compile`.
 const WRAPPERS: [&str; 3] = ["module.", "_orig_mod.", "model."];
 
-/// The parts of a network, under Tern's names but for the embedding.
+/// The modules of a `state_dict` and the network that they are taken for.
+#[derive(Clone, Debug)]
+pub struct Recognised {
+    /// Name of the embedding module in the file.
+    pub embedding: String,
+    /// Name of the recurrent module in the file.
+    pub module: String,
+    /// Names of the one or two linear modules of the head in the file.
+    pub head: Vec<String>,
+    /// The recurrent layers.
+    pub recurrent: Recurrent,
+    /// Hidden units of a recurrent layer, in each direction.
+    pub hidden_size: usize,
+}
+
+/// The parameters of a network, under Tern's names.
 #[derive(Debug)]
 pub struct Parts {
-    /// `[tokens, embedding_dim]`, in the file's order.
+    /// `[tokens, embedding_dim]`, its rows in the file's order.
     pub embedding: Array,
-    pub cell: Cell,
-    pub layers: usize,
-    pub bidirectional: bool,
-    pub hidden_size: usize,
+    /// Units of the head's hidden layer; 0 for none.
     pub head_hidden: usize,
-    /// All parameters but the embedding.
+    /// All parameters except the embedding.
     pub weights: Weights,
 }
 
@@ -32,21 +44,24 @@ pub fn recognise(
     tensors: BTreeMap<String, Values>,
     settings: &Settings,
     notes: &mut Vec<String>,
-) -> Result<Parts, ImportError> {
+) -> Result<(Recognised, Parts), ImportError> {
     let mut found = Found::new(path, tensors, settings, notes)?;
     let module = found.recurrent_module()?;
     let shape = found.recurrent_shape(&module, settings)?;
     let recurrent = Recurrent {
         cell: shape.cell,
-        layers: shape.layers,
+        num_layers: shape.layers,
         bidirectional: shape.bidirectional,
+        bias: shape.bias,
         merge: settings.merge.unwrap_or(Merge::Concat),
         pooling: settings.pooling,
     };
     let mut weights = Weights::default();
     let directions = recurrent.directions();
-    if !shape.biases {
+    if !shape.has_biases {
         notes.push(format!("`{module}` has no biases (bias=False): they are zero"));
+    } else if shape.bias == CellBias::One {
+        notes.push(format!("`{module}` has one bias, bias_ih: `recurrent_biases` is 1"));
     }
     for layer in 0..shape.layers {
         for &direction in directions {
@@ -55,17 +70,23 @@ pub fn recognise(
             found.layer(&module, &shape, &names, inputs, &mut weights)?;
         }
     }
-    let embedding = found.embedding(shape.inputs)?;
+    let (embedding_name, embedding) = found.embedding(shape.inputs)?;
     let outputs = if settings.output == Output::Sigmoid { 1 } else { settings.labels.len() };
-    let read = recurrent.head_width(shape.hidden_size);
-    let head_hidden = found.head(outputs, read, settings, &mut weights, notes)?;
-    let network = format!("{} before {outputs} outputs", recurrent.describe(shape.hidden_size));
-    found.end(network)?;
-    let Shape { cell, layers, bidirectional, hidden_size, .. } = shape;
-    Ok(Parts { embedding, cell, layers, bidirectional, hidden_size, head_hidden, weights })
+    let head_width = recurrent.head_width(shape.hidden_size);
+    let (head, head_hidden) = found.head(outputs, head_width, settings, &mut weights, notes)?;
+    found.end(format!("{} before {outputs} outputs", recurrent.describe(shape.hidden_size)))?;
+    let without = |name: String, suffix: &str| name.strip_suffix(suffix).map_or(name.clone(), str::to_owned);
+    let recognised = Recognised {
+        embedding: without(embedding_name, ".weight"),
+        module: without(module, "."),
+        head: head.into_iter().map(|name| without(name, ".weight")).collect(),
+        recurrent,
+        hidden_size: shape.hidden_size,
+    };
+    Ok((recognised, Parts { embedding, head_hidden, weights }))
 }
 
-/// What a recurrent module's tensors say of it.
+/// The properties of a recurrent module that its tensors determine.
 struct Shape {
     cell: Cell,
     layers: usize,
@@ -73,14 +94,18 @@ struct Shape {
     /// Width of the first layer's input.
     inputs: usize,
     hidden_size: usize,
-    /// Whether there are any; without (`bias=False`) they are zero.
-    biases: bool,
+    /// False with `bias=False`; the biases are then zero.
+    has_biases: bool,
+    /// One if there is no `bias_hh`.
+    bias: CellBias,
 }
 
-/// The tensors that have no place yet.
+/// The tensors of the file during recognition.
 struct Found<'a> {
     path: &'a Path,
+    /// The tensors that have not been recognised yet.
     left: BTreeMap<String, Array>,
+    /// The names of all tensors.
     all: Vec<String>,
 }
 
@@ -96,7 +121,7 @@ impl<'a> Found<'a> {
         for name in &settings.ignore {
             if !tensors.contains_key(name) {
                 return Err(wrong(format!(
-                    "`ignore` names `{name}`, expected a tensor; there are {}",
+                    "`ignore` names `{name}`, expected one of the tensors {}",
                     crate::data::quoted(&all)
                 )));
             }
@@ -117,12 +142,15 @@ impl<'a> Found<'a> {
             }
         }
         if let Some(name) = settings.rename.keys().find(|name| !used.contains(*name)) {
-            return Err(wrong(format!("[rename] {name:?} fits no tensor; there are {}", crate::data::quoted(&all))));
+            return Err(wrong(format!(
+                "[rename] {name:?} matches no tensor; the tensors are {}",
+                crate::data::quoted(&all)
+            )));
         }
         for wrapper in WRAPPERS {
             if !left.is_empty() && left.keys().all(|name| name.starts_with(wrapper)) {
                 left = left.into_iter().map(|(name, array)| (name[wrapper.len()..].to_owned(), array)).collect();
-                notes.push(format!("all names began with `{wrapper}`, which was left out"));
+                notes.push(format!("the prefix `{wrapper}` of all names was removed"));
             }
         }
         Ok(Found { path, left, all })
@@ -137,14 +165,14 @@ impl<'a> Found<'a> {
         ImportError::Shape { path: self.path.to_owned(), name: name.to_owned(), found: found.shape.clone(), expected }
     }
 
-    /// The one module with `weight_hh_l0`: "lstm.", "encoder.rnn.", or "" where there is no name before.
+    /// Finds the one module with `weight_hh_l0`: "lstm.", "encoder.rnn.", or "" if the name has no prefix.
     fn recurrent_module(&self) -> Result<String, ImportError> {
         let modules: Vec<&str> = self.left.keys().filter_map(|name| name.strip_suffix("weight_hh_l0")).collect();
         match modules.as_slice() {
             [module] => Ok((*module).to_owned()),
             [] => Err(self.missing(
                 "recurrent layer",
-                "`lstm.weight_hh_l0` of torch.nn.LSTM, GRU or RNN (layers of LSTMCell or Linear are not read)"
+                "`lstm.weight_hh_l0` of torch.nn.LSTM, GRU or RNN (LSTMCell and cells made of Linear are not supported)"
                     .to_owned(),
             )),
             several => {
@@ -152,7 +180,7 @@ impl<'a> Found<'a> {
                 Err(ImportError::Weights {
                     path: self.path.to_owned(),
                     problem: format!(
-                        "{} recurrent modules, {}, expected one: Tern runs a stack of equal layers, which torch.nn.LSTM(num_layers=…) makes",
+                        "{} recurrent modules, {}, expected one: stacked layers must be one module, as torch.nn.LSTM(num_layers=…) makes",
                         several.len(),
                         crate::data::quoted(&names)
                     ),
@@ -216,11 +244,12 @@ impl<'a> Found<'a> {
             return Err(ImportError::Weights { path, problem });
         }
         let bidirectional = self.left.contains_key(&format!("{module}weight_hh_l0_reverse"));
-        let biases = self.left.keys().any(|name| name.starts_with(&format!("{module}bias_")));
-        Ok(Shape { cell, layers, bidirectional, inputs, hidden_size, biases })
+        let any = |prefix: &str| self.left.keys().any(|name| name.starts_with(&format!("{module}{prefix}")));
+        let (has_biases, bias) = (any("bias_"), if any("bias_hh_") { CellBias::Two } else { CellBias::One });
+        Ok(Shape { cell, layers, bidirectional, inputs, hidden_size, has_biases, bias })
     }
 
-    /// Takes the four tensors of a direction of a layer that reads so many `inputs`.
+    /// Moves the tensors of one direction of a layer to `weights`. `inputs`: width of the layer's input.
     fn layer(
         &mut self,
         module: &str,
@@ -231,12 +260,9 @@ impl<'a> Found<'a> {
     ) -> Result<(), ImportError> {
         let hidden_size = shape.hidden_size;
         let rows = shape.cell.gates() * hidden_size;
-        for (name, wanted) in [
-            (&names.w_ih, vec![rows, inputs]),
-            (&names.w_hh, vec![rows, hidden_size]),
-            (&names.b_ih, vec![rows]),
-            (&names.b_hh, vec![rows]),
-        ] {
+        let matrices = [(&names.w_ih, vec![rows, inputs]), (&names.w_hh, vec![rows, hidden_size])];
+        let biases = std::iter::once(&names.b_ih).chain(&names.b_hh).map(|name| (name, vec![rows]));
+        for (name, wanted) in matrices.into_iter().chain(biases) {
             let parameter = name.rsplit('.').next().unwrap_or(name);
             let theirs = format!("{module}{parameter}");
             let array = match self.left.remove(&theirs) {
@@ -244,7 +270,7 @@ impl<'a> Found<'a> {
                 Some(array) => {
                     return Err(self.shape(&theirs, &array, format!("{wanted:?} with hidden size {hidden_size}")));
                 }
-                None if parameter.starts_with("bias") && !shape.biases => zeros(&wanted),
+                None if parameter.starts_with("bias") && !shape.has_biases => zeros(&wanted),
                 None => return Err(self.missing(&format!("`{theirs}`"), format!("{wanted:?}"))),
             };
             weights.insert(name.clone(), array);
@@ -252,8 +278,8 @@ impl<'a> Found<'a> {
         Ok(())
     }
 
-    /// The embedding: by Tern's name, by a name that has "emb" in it, or by its width alone.
-    fn embedding(&mut self, width: usize) -> Result<Array, ImportError> {
+    /// Finds the embedding by Tern's name, else by a name that contains "emb", else by its width. Returns its name and values.
+    fn embedding(&mut self, width: usize) -> Result<(String, Array), ImportError> {
         let matrices = |with: &dyn Fn(&str) -> bool| -> Vec<String> {
             let fits =
                 |(name, array): &(&String, &Array)| array.shape.len() == 2 && name.ends_with("weight") && with(name);
@@ -265,7 +291,7 @@ impl<'a> Found<'a> {
             named = matrices(&|name| name.to_lowercase().contains("emb"));
         }
         if named.is_empty() {
-            // The word language model of PyTorch's examples calls it encoder, others wte.
+            // A matrix without a bias: PyTorch's word language model calls it `encoder`, GPT-like models `wte`.
             named = matrices(&|name| !self.left.contains_key(&name.replace("weight", "bias")));
         }
         let [name] = named.as_slice() else { return Err(self.missing("embedding", expected)) };
@@ -277,72 +303,78 @@ impl<'a> Found<'a> {
                 format!("[tokens, {width}]: the recurrent layer reads {width} values"),
             ));
         }
-        Ok(array)
+        Ok((name.clone(), array))
     }
 
-    /// One or two linear layers, whatever they are called: the shapes tell which is the last.
+    /// Finds the one or two linear layers of the head under any name; the shapes determine their order.
     ///
-    /// Returns the units of the first of two, or 0.
+    /// Returns their names, and the units of the first of two (0 for one layer).
     fn head(
         &mut self,
         outputs: usize,
-        read: usize,
+        head_width: usize,
         settings: &Settings,
         weights: &mut Weights,
         notes: &mut Vec<String>,
-    ) -> Result<usize, ImportError> {
+    ) -> Result<(Vec<String>, usize), ImportError> {
         let linear: Vec<(String, usize, usize)> = self
             .left
             .iter()
             .filter(|(name, array)| name.ends_with("weight") && array.shape.len() == 2)
             .map(|(name, array)| (name.clone(), array.shape[0], array.shape[1]))
             .collect();
-        let of = match settings.output {
+        let rows_meaning = match settings.output {
             Output::Sigmoid => "one logit where `output` is \"sigmoid\"".to_owned(),
             _ => format!("one row for each of the {outputs} labels"),
         };
-        let reads = format!(
-            "{read} columns where `pooling` is {:?}{}",
+        let columns_meaning = format!(
+            "{head_width} columns where `pooling` is {:?}{}",
             settings.pooling.name(),
             if settings.pooling == Pooling::Last { " (other widths: mean_max, or another merge)" } else { "" }
         );
         let chain: Vec<(String, usize)> = match linear.as_slice() {
-            [] => return Err(self.missing("linear layer", format!("`fc.weight`, [{outputs}, {read}], and `fc.bias`"))),
+            [] => {
+                return Err(
+                    self.missing("linear layer", format!("`fc.weight`, [{outputs}, {head_width}], and `fc.bias`"))
+                );
+            }
             [(name, rows, columns)] => {
-                if (*rows, *columns) != (outputs, read) {
-                    let expected = format!("[{outputs}, {read}]: {of}, {reads}");
+                if (*rows, *columns) != (outputs, head_width) {
+                    let expected = format!("[{outputs}, {head_width}]: {rows_meaning}, {columns_meaning}");
                     return Err(self.shape(name, &self.left[name], expected));
                 }
                 vec![(name.clone(), 0)]
             }
             [a, b] => {
                 let fits = |first: &(String, usize, usize), last: &(String, usize, usize)| {
-                    first.2 == read && last.2 == first.1 && last.1 == outputs
+                    first.2 == head_width && last.2 == first.1 && last.1 == outputs
                 };
-                // Where both orders fit, the names tell: hidden before fc, fc1 before fc2.
+                // If both orders fit, the names decide: hidden before fc, fc1 before fc2.
                 let by_name = b.0 == ours::HIDDEN_WEIGHT || a.0 == ours::FC_WEIGHT;
                 let (first, last) = match (fits(a, b), fits(b, a)) {
                     (true, true) if by_name => (b, a),
                     (true, _) => (a, b),
                     (_, true) => (b, a),
                     _ => {
-                        let expected = format!("with `{}`, [units, {read}] and [{outputs}, units]: {reads}, {of}", b.0);
+                        let expected = format!(
+                            "with `{}`, [units, {head_width}] and [{outputs}, units]: {columns_meaning}, {rows_meaning}",
+                            b.0
+                        );
                         return Err(self.shape(&a.0, &self.left[&a.0], expected));
                     }
                 };
-                notes.push(format!("the head is `{}`, ReLU, `{}`", first.0, last.0));
                 vec![(first.0.clone(), first.1), (last.0.clone(), 0)]
             }
             several => {
                 let problem = format!(
-                    "{} matrices besides embedding and recurrent layers, {}, expected one or two of the head; list in `ignore` what the model does without",
+                    "{} matrices besides embedding and recurrent layers, {}, expected one or two for the head; list tensors that the model does not use in `ignore`",
                     several.len(),
                     crate::data::quoted(&several.iter().map(|(name, ..)| name.clone()).collect::<Vec<_>>())
                 );
                 return Err(ImportError::Weights { path: self.path.to_owned(), problem });
             }
         };
-        let mut hidden = 0;
+        let (mut hidden, mut names) = (0, Vec::new());
         for (name, units) in chain {
             let (weight_name, bias_name) =
                 if units > 0 { (ours::HIDDEN_WEIGHT, ours::HIDDEN_BIAS) } else { (ours::FC_WEIGHT, ours::FC_BIAS) };
@@ -365,11 +397,12 @@ impl<'a> Found<'a> {
             };
             weights.insert(weight_name, weight);
             weights.insert(bias_name, bias);
+            names.push(name);
         }
-        Ok(hidden)
+        Ok((names, hidden))
     }
 
-    /// Every tensor must have had a place.
+    /// Checks that every tensor was recognised.
     fn end(self, network: String) -> Result<(), ImportError> {
         if self.left.is_empty() {
             return Ok(());
@@ -379,7 +412,7 @@ impl<'a> Found<'a> {
     }
 }
 
-/// The new name of a tensor: by its whole name, or by the longest beginning that is listed.
+/// The new name of a tensor: by a rule for its whole name, or by the longest rule for its prefix.
 fn renamed(name: &str, settings: &Settings, used: &mut BTreeSet<String>) -> String {
     let fits = |rule: &str| name == rule || (rule.ends_with('.') && name.starts_with(rule));
     let rule = settings.rename.iter().filter(|(rule, _)| fits(rule)).max_by_key(|(rule, _)| rule.len());

@@ -1,4 +1,4 @@
-//! The small file that says what a `state_dict` does not.
+//! The settings file of an import: everything that a `state_dict` does not determine.
 
 use super::ImportError;
 use crate::architecture::{Architecture, Cell, InputLayer, Merge, Pooling};
@@ -8,80 +8,80 @@ use std::path::Path;
 use tern_format::Output;
 use tern_runtime::text::Tokenizer;
 
-/// What cannot be told from names and shapes, and what can be said to have it checked.
+/// The settings of an import. Sizes are optional; if given, they are checked against the weights.
 ///
 /// ```toml
-/// labels = ["ham", "spam"]      # the only key that must be there: in the order of the outputs
-/// pooling = "last"              # what the head reads: last (h_n), mean, max, mean_max
+/// labels = ["ham", "spam"]      # required, in the order of the outputs
+/// pooling = "last"              # input of the head: last (h_n), mean, max, mean_max
 /// output = "softmax"            # or "sigmoid": one output for two labels
-/// pad = "<pad>"                 # a token, or its number
-/// unk = "<unk>"
-/// tokenizer = "whitespace"      # what `text.lower().split()` does; without it "words"
-/// ignore = ["step"]             # tensors that the model does without
+/// pad = "<pad>"                 # a token, or its row in the embedding
+/// unk = "<unk>"                 # may be the same as `pad`
+/// tokenizer = "whitespace"      # as `text.lower().split()`; default: "words"
+/// ignore = ["step"]             # tensors that the model does not use
 ///
-/// [rename]                      # whole names, or beginnings that end in a dot
+/// [rename]                      # whole names, or prefixes that end in a dot
 /// "encoder.rnn." = "lstm."
 /// "score.weight" = "fc.weight"
 /// ```
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// A name for people; without one that of the weights' file.
+    /// Name of the model; default: the name of the weights file.
     pub name: Option<String>,
     /// The labels, in the order of the outputs.
     pub labels: Vec<String>,
-    /// Which cell: shapes tell LSTM, GRU and RNN apart, but not the RNN's tanh (the default) from `rnn_relu`.
+    /// The cell. Shapes distinguish LSTM, GRU and RNN, but not an RNN with tanh (the default) from `rnn_relu`.
     pub cell: Option<Cell>,
-    /// How the directions of the last layer are put together.
+    /// How the directions of the last layer are combined.
     pub merge: Option<Merge>,
-    /// What of the hidden states the head reads.
+    /// The input of the head.
     #[serde(default)]
     pub pooling: Pooling,
-    /// What the outputs are.
+    /// The meaning of the outputs.
     #[serde(default)]
     pub output: Output,
-    /// How text is cut: a name of [`Tokenizer::NAMES`]. Without it what a `tokenizer.json` says, "words" where there is none.
+    /// The tokenizer, one of [`Tokenizer::NAMES`]; default: that of the `tokenizer.json`, else "words".
     pub tokenizer: Option<String>,
-    /// The token that fills short texts, or its number.
+    /// The padding token, or its row in the embedding.
     pub pad: Option<Token>,
-    /// The token that stands for unknown ones, or its number.
+    /// The unknown token, or its row in the embedding.
     pub unk: Option<Token>,
-    /// Names of tensors to new ones: whole names, or beginnings that end in a dot.
+    /// New names of tensors, by whole names or by prefixes that end in a dot.
     #[serde(default)]
     pub rename: BTreeMap<String, String>,
-    /// Tensors to pass over.
+    /// Tensors that are not imported.
     #[serde(default)]
     pub ignore: Vec<String>,
-    /// Checked against the weights where it is given, as are all below.
+    /// Rows of the embedding.
     pub vocab_size: Option<usize>,
-    /// Width of the embedding.
+    /// Columns of the embedding.
     pub embedding_dim: Option<usize>,
-    /// Cells of a layer, in each direction.
+    /// Hidden units of a layer, in each direction.
     pub hidden_size: Option<usize>,
-    /// Recurrent layers.
+    /// Number of stacked recurrent layers.
     pub num_layers: Option<usize>,
-    /// Whether each layer also reads from the end.
+    /// True if each layer also reads from the end.
     pub bidirectional: Option<bool>,
-    /// Units of a hidden layer in the head.
+    /// Units of the head's hidden layer.
     pub head_hidden: Option<usize>,
 }
 
-/// A token by its text or its number.
+/// A token, by its text or its row in the embedding.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Token {
-    /// Its number.
+    /// The row.
     Id(usize),
-    /// Its text.
+    /// The text.
     Text(String),
 }
 
 impl Settings {
-    /// Reads a TOML file, or a JSON file where the name ends in `.json`.
+    /// Reads a TOML file, or a JSON file if the name ends in `.json`.
     ///
     /// # Errors
     ///
-    /// Where it cannot be read or is not what it should be.
+    /// Fails if the file cannot be read, has unknown keys or values, or lacks `labels`.
     pub fn read(path: &Path) -> Result<Self, ImportError> {
         let text = std::fs::read_to_string(path).map_err(|source| ImportError::Io { path: path.to_owned(), source })?;
         let wrong = |problem: String| ImportError::Settings { path: path.to_owned(), problem };
@@ -99,13 +99,13 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Compares what is given with what the weights are.
+    /// Checks the sizes that the settings give against the weights.
     pub(super) fn check_sizes(&self, path: &Path, weights: &Path, found: &Architecture) -> Result<(), ImportError> {
         let InputLayer::Embedding { embedding_dim, .. } = found.input else { return Ok(()) };
         let sizes = [
             ("embedding_dim", self.embedding_dim, embedding_dim),
             ("hidden_size", self.hidden_size, found.hidden_size),
-            ("num_layers", self.num_layers, found.recurrent.layers),
+            ("num_layers", self.num_layers, found.recurrent.num_layers),
             ("bidirectional", self.bidirectional.map(usize::from), usize::from(found.recurrent.bidirectional)),
             ("head_hidden", self.head_hidden, found.head.hidden),
         ];
@@ -119,7 +119,7 @@ impl Settings {
                     _ => value.to_string(),
                 };
                 let problem = format!(
-                    "{key} is {}, but the tensors of {} make it {}; correct it, or leave it out",
+                    "{key} is {}, but it is {2} by the tensors of {1}; correct it, or remove it",
                     named(wanted),
                     weights.display(),
                     named(found)

@@ -8,13 +8,13 @@ use safetensors::tensor::{Dtype, TensorView};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// A tensor: its values, or the name of a type that is no float.
+/// The values of a tensor, or the name of its type if that is not a float.
 pub type Values = Result<Array, String>;
 
-/// Reads every tensor. Other floats than F32 are converted, and `notes` says so.
+/// Reads every tensor and converts other floats to F32, with a note.
 pub fn read(path: &Path, notes: &mut Vec<String>) -> Result<BTreeMap<String, Values>, ImportError> {
     let bytes = std::fs::read(path).map_err(|source| ImportError::Io { path: path.to_owned(), source })?;
-    // A zip archive, or a bare pickle of protocol 2 and above: what torch.save has written over the years.
+    // The formats of torch.save: a zip archive, or in old versions a bare pickle of protocol 2 and above.
     if bytes.starts_with(b"PK\x03\x04") || matches!(bytes.as_slice(), [0x80, 2..=5, ..]) && bytes.get(8) != Some(&b'{')
     {
         return Err(ImportError::Pickle { path: path.to_owned() });

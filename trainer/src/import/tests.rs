@@ -1,4 +1,4 @@
-//! State dicts that PyTorch wrote (`golden/make.py`), and what is said about wrong ones.
+//! Tests with `state_dict`s that PyTorch wrote (`golden/make.py`), and error messages for wrong files.
 
 use super::*;
 use crate::architecture::{Cell, Pooling};
@@ -81,7 +81,7 @@ fn pytorchs_models_give_pytorchs_logits() {
                 assert!((found - expected).abs() < 1e-5, "{name}: {text}: {found} and {expected}");
             }
         }
-        // As a directory it is a model like any other.
+        // The saved directory gives the same logits.
         let dir = files.path("model");
         fs::create_dir(&dir).unwrap();
         model.save(&dir).unwrap();
@@ -102,16 +102,12 @@ fn parts_are_found_by_name_and_shape() {
     assert_eq!((config.cell, config.num_layers, config.bidirectional), (Cell::Gru, 2, true));
     assert_eq!((config.hidden_size, config.head_hidden, config.pooling), (3, 6, Pooling::MeanMax));
     let notes = nested.notes.join("\n");
-    for note in [
-        "all names began with `module.`",
-        "tensors were converted from F16 to F32",
-        "the head is `classifier.0.weight`, ReLU, `classifier.2.weight`",
-    ] {
+    for note in ["the prefix `module.` of all names was removed", "tensors were converted from F16 to F32"] {
         assert!(notes.contains(note), "{notes}");
     }
     let notes = import(2).notes.join("\n");
     assert!(notes.contains("`rnn.` has no biases (bias=False): they are zero"), "{notes}");
-    // PAD and UNK change places with the rows that were there.
+    // PAD and UNK are moved to ids 0 and 1.
     let tokens = import(0).model.vocabulary().tokens().to_vec();
     assert_eq!(tokens[..4], ["[PAD]", "[UNK]", "the", "free"]);
     assert_eq!(tokens.len(), golden.vocab.len());
@@ -138,11 +134,15 @@ fn settings_that_do_not_fit_are_refused() {
             serde_json::json!({"labels": labels, "cell": "gru"}),
             "tensor `lstm.weight_hh_l0` is [20, 5], expected [3 h, h] where `cell` is \"gru\"; with this shape it is \"lstm\"",
         ),
-        ("plain", serde_json::json!({"labels": labels, "hidden_size": 64}), "hidden_size is 64, but the tensors of"),
+        (
+            "plain",
+            serde_json::json!({"labels": labels, "hidden_size": 64}),
+            "hidden_size is 64, but it is 5 by the tensors of",
+        ),
         (
             "plain",
             serde_json::json!({"labels": labels, "bidirectional": true}),
-            "bidirectional is true, but the tensors of",
+            "bidirectional is true, but it is false by the tensors of",
         ),
         ("plain", serde_json::json!({"labels": labels, "vocab_size": 9}), "10 tokens (vocab_size is 9), expected 10"),
         (
@@ -155,13 +155,13 @@ fn settings_that_do_not_fit_are_refused() {
             serde_json::json!({"labels": labels, "unk": "<oops>"}),
             "`unk` is \"<oops>\", which is none of the 10 tokens",
         ),
-        ("plain", serde_json::json!({"labels": labels, "pad": 10}), "`pad` is number 10, expected one below 10"),
+        ("plain", serde_json::json!({"labels": labels, "pad": 10}), "`pad` is row 10, expected one below 10"),
         (
             "plain",
             serde_json::json!({"labels": labels, "ignore": ["x"]}),
-            "`ignore` names `x`, expected a tensor; there are",
+            "`ignore` names `x`, expected one of the tensors",
         ),
-        ("plain", serde_json::json!({"labels": labels, "rename": {"x.": ""}}), "[rename] \"x.\" fits no tensor"),
+        ("plain", serde_json::json!({"labels": labels, "rename": {"x.": ""}}), "[rename] \"x.\" matches no tensor"),
         ("plain", serde_json::json!({"labels": ["a", "a", "c"]}), "expected names that differ"),
         ("plain", serde_json::json!({"labels": labels, "merge": "sum"}), "`merge` is \"sum\""),
         (
@@ -176,8 +176,8 @@ fn settings_that_do_not_fit_are_refused() {
         ),
         (
             "plain",
-            serde_json::json!({"labels": labels, "ignore": ["lstm.bias_hh_l0"]}),
-            "no `lstm.bias_hh_l0`, expected [20]",
+            serde_json::json!({"labels": labels, "ignore": ["lstm.bias_ih_l0"]}),
+            "no `lstm.bias_ih_l0`, expected [20]",
         ),
         (
             "plain",
@@ -189,13 +189,13 @@ fn settings_that_do_not_fit_are_refused() {
         let error = Files::of(model, settings.clone()).error();
         assert!(error.contains(expected), "{settings}: {error}");
     }
-    // Without a bias the layer has none: this is legal, and said.
+    // A linear layer without a bias is accepted, with a note.
     let settings = serde_json::json!({"labels": labels, "ignore": ["fc.bias"]});
     let notes = Files::of("plain", settings).import().unwrap().notes.join("\n");
     assert!(notes.contains("`fc.weight` has no bias"), "{notes}");
 }
 
-/// A state dict of such tensors, all ones.
+/// A `state_dict` with these names and shapes and all values 1.
 fn ones(tensors: &[(&str, &[usize])]) -> Vec<u8> {
     let bytes: Vec<Vec<u8>> =
         tensors.iter().map(|(_, shape)| 1f32.to_le_bytes().repeat(shape.iter().product::<usize>())).collect();
@@ -215,7 +215,7 @@ const SMALL: [(&str, &[usize]); 5] = [
 ];
 
 #[test]
-fn tensors_without_a_place_are_named() {
+fn tensors_that_are_not_recognised_are_named() {
     let small = &SMALL[..];
     let settings = serde_json::json!({"labels": ["a", "b"]});
     let error = |tensors: &[(&str, &[usize])]| Files::new(&ones(tensors), &settings, "<pad>\n<unk>\na\nb\n").error();
@@ -224,7 +224,7 @@ fn tensors_without_a_place_are_named() {
     for (tensors, expected) in [
         (
             with(&[("norm.scale", &[3])]),
-            "no place for \"norm.scale\"; the network is one LSTM layer of 3 cells before 2 outputs. Say what",
+            "no place for \"norm.scale\"; the network is one LSTM layer of 3 cells before 2 outputs. Rename it",
         ),
         (
             with(&[("gru.weight_hh_l0", &[9, 3])]),
@@ -247,7 +247,7 @@ fn tensors_without_a_place_are_named() {
 }
 
 #[test]
-fn other_files_are_named() {
+fn files_of_other_formats_are_refused_with_advice() {
     let labels = serde_json::json!({"labels": ["a", "b", "c"]});
     let vocab = golden().vocab.join("\n");
     for (bytes, expected) in [
@@ -272,7 +272,7 @@ fn other_files_are_named() {
 }
 
 #[test]
-fn vocabularies_are_checked() {
+fn vocabulary_must_match_the_embedding() {
     let labels = serde_json::json!({"labels": ["a", "b", "c"]});
     let vocab = golden().vocab;
     let error = Files::new(state_dict("plain"), &labels, &vocab[1..].join("\n")).error();
@@ -289,7 +289,7 @@ fn vocabularies_are_checked() {
     for note in [
         "no token for padding",
         "no token for unknown words",
-        "1 tokens never come out of the tokenizer \"words\": \"Free!\"",
+        "the tokenizer \"words\" never produces 1 of the tokens: \"Free!\"",
     ] {
         assert!(notes.contains(note), "{notes}");
     }
@@ -300,7 +300,7 @@ fn vocabularies_are_checked() {
 }
 
 #[test]
-fn tokenizer_json_and_plain_json() {
+fn tokenizer_json_and_json_objects_of_ids_are_read() {
     let golden = golden();
     let files = Files::of("plain", golden.models[0].settings.clone());
     let logits = files.import().unwrap().model.logits("free lunch !!");
@@ -321,13 +321,13 @@ fn tokenizer_json_and_plain_json() {
     assert_eq!(import(tokenizer("Lowercase")).unwrap().model.logits("free lunch !!"), logits);
     assert_eq!(import(ids.clone().into()).unwrap().model.logits("free lunch !!"), logits);
     let error = import(tokenizer("NFC")).unwrap_err().to_string();
-    assert!(error.contains("none of Tern's tokenizers cuts text like this, expected for"), "{error}");
+    assert!(error.contains("none of Tern's tokenizers splits text like this, expected for"), "{error}");
     let error = import(serde_json::json!({"a": 0, "b": 0})).unwrap_err().to_string();
-    assert!(error.contains("token \"b\" has number 0, expected each number below 2 once"), "{error}");
+    assert!(error.contains("token \"b\" has id 0, expected each id below 2 once"), "{error}");
 }
 
 #[test]
-fn text_is_cut_as_the_settings_say() {
+fn setting_tokenizer_determines_how_text_is_split() {
     let vocab = golden().vocab.join("\n");
     let tokens = |tokenizer: &str| {
         let settings = serde_json::json!({"labels": ["a", "b", "c"], "tokenizer": tokenizer});
@@ -338,4 +338,173 @@ fn text_is_cut_as_the_settings_say() {
     assert_eq!(tokens("words"), [4, 7, 3]);
     assert_eq!(tokens("whitespace"), [1, 3]);
     assert_eq!(tokens("words_cased"), [4, 7, 1]);
+}
+
+/// A safetensors file with `input_ids` and `logits` of equally long texts.
+fn check_file(path: &std::path::Path, ids: &[Vec<i64>], logits: &[Vec<f32>]) {
+    let bytes = |values: Vec<Vec<u8>>| values.concat();
+    let id_bytes = bytes(ids.iter().flatten().map(|id| id.to_le_bytes().to_vec()).collect());
+    let logit_bytes = bytes(logits.iter().flatten().map(|logit| logit.to_le_bytes().to_vec()).collect());
+    let views = [
+        ("input_ids", TensorView::new(Dtype::I64, vec![ids.len(), ids[0].len()], &id_bytes).unwrap()),
+        ("logits", TensorView::new(Dtype::F32, vec![logits.len(), logits[0].len()], &logit_bytes).unwrap()),
+    ];
+    fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
+}
+
+/// The rows of a linear layer applied to `x`.
+fn linear(weights: &crate::weights::Weights, name: &str, x: &[f32]) -> Vec<f32> {
+    let (weight, bias) = (&weights[&format!("{name}.weight")].data, &weights[&format!("{name}.bias")].data);
+    let rows = weight.chunks_exact(x.len()).zip(bias);
+    rows.map(|(row, bias)| row.iter().zip(x).map(|(w, x)| w * x).sum::<f32>() + bias).collect()
+}
+
+/// Imports a golden model and returns it with token ids in its numbering and their trace.
+fn imported(index: usize) -> (Files, Imported, Vec<i64>, crate::nn::network::Trace) {
+    let golden = golden();
+    let GoldenModel { name, settings, .. } = &golden.models[index];
+    let files = Files::of(name, settings.clone());
+    let imported = files.import().unwrap();
+    let ids = vec![2, 3, 0, 5, 9, 1];
+    let ours: Vec<u32> = ids.iter().map(|&id| imported.id_of_row(id as usize).unwrap()).collect();
+    let trace = imported.model.network().trace(crate::nn::network::Input::Tokens(&ours));
+    (files, imported, ids, trace)
+}
+
+#[test]
+fn logits_of_the_assumed_forward_pass_pass_the_check() {
+    for index in 0..3 {
+        let (files, imported, ids, trace) = imported(index);
+        let weights = imported.model.weights();
+        let mut x = trace.head_input.clone();
+        if imported.recognised.head.len() == 2 {
+            x = linear(weights, "hidden", &x).into_iter().map(|v| v.max(0.0)).collect();
+        }
+        let path = files.path("check.safetensors");
+        check_file(&path, &[ids], &[linear(weights, "fc", &x)]);
+        let (texts, difference) = check(&path, &imported).unwrap();
+        assert!(texts == 1 && difference < 1e-4, "{difference}");
+    }
+}
+
+#[test]
+fn logits_of_other_forward_passes_fail_the_check() {
+    let fails = |files: &Files, imported: &Imported, ids: &[i64], logits: Vec<f32>| {
+        let path = files.path("check.safetensors");
+        check_file(&path, &[ids.to_vec()], &[logits]);
+        let error = check(&path, imported).unwrap_err().to_string();
+        assert!(error.contains("1 of 1 texts have other logits; the first is output 0 of text 0"), "{error}");
+        assert!(error.contains("x = self."), "{error}");
+    };
+    // tanh in place of ReLU in the head.
+    let (files, nested, ids, trace) = imported(1);
+    let weights = nested.model.weights();
+    let hidden: Vec<f32> = linear(weights, "hidden", &trace.head_input).into_iter().map(f32::tanh).collect();
+    fails(&files, &nested, &ids, linear(weights, "fc", &hidden));
+    // out[:, -1] of a bidirectional layer: the reverse direction's state after a single step.
+    let (files, both, ids, trace) = imported(2);
+    let n = both.model.config().hidden_size;
+    let last: Vec<f32> = trace.states[0].iter().flat_map(|states| states[states.len() - n..].to_vec()).collect();
+    fails(&files, &both, &ids, linear(both.model.weights(), "fc", &last));
+    // Attention over the states in place of the final one.
+    let (files, plain, ids, trace) = imported(0);
+    let (states, n) = (&trace.states[0][0], plain.model.config().hidden_size);
+    let scores: Vec<f32> = states
+        .chunks_exact(n)
+        .map(|state| state.iter().zip(&trace.head_input).map(|(a, b)| a * b).sum::<f32>().exp())
+        .collect();
+    let total: f32 = scores.iter().sum();
+    let attended: Vec<f32> = (0..n)
+        .map(|unit| states.chunks_exact(n).zip(&scores).map(|(state, score)| state[unit] * score / total).sum())
+        .collect();
+    fails(&files, &plain, &ids, linear(plain.model.weights(), "fc", &attended));
+}
+
+#[test]
+fn linear_layer_before_the_recurrent_one_fails_the_check() {
+    // Embedding, Linear(2, 2), RNN of 2 units, Linear(2, 2): imported as a head of two layers.
+    let tensors: [(&str, &[usize]); 7] = [
+        ("emb.weight", &[4, 2]),
+        ("fc.bias", &[2]),
+        ("fc.weight", &[2, 2]),
+        ("project.bias", &[2]),
+        ("project.weight", &[2, 2]),
+        ("rnn.weight_hh_l0", &[2, 2]),
+        ("rnn.weight_ih_l0", &[2, 2]),
+    ];
+    let files = Files::new(&ones(&tensors), &serde_json::json!({"labels": ["a", "b"]}), "<pad>\n<unk>\na\nb\n");
+    let imported = files.import().unwrap();
+    assert_eq!(imported.recognised.head.len(), 2);
+    // All weights are 1: x = 1 + 1 + 1 after the projection, then h = tanh(2x), logits = 2h + 1.
+    let h = (2.0f32 * 3.0).tanh();
+    let path = files.path("check.safetensors");
+    check_file(&path, &[vec![2]], &[vec![2.0 * h + 1.0; 2]]);
+    let error = check(&path, &imported).unwrap_err().to_string();
+    assert!(error.contains("have other logits") && error.contains("pooled = torch.relu(self."), "{error}");
+}
+
+#[test]
+fn assumed_forward_pass_is_printed_as_pytorch() {
+    let lines = |index| imported(index).1.recognised.pytorch();
+    assert_eq!(
+        lines(0),
+        ["x = self.embedding(ids)", "output, (h_n, _) = self.lstm(x)", "pooled = h_n[-1]", "logits = self.fc(pooled)"]
+    );
+    assert_eq!(
+        lines(1),
+        [
+            "x = self.encoder.embed(ids)",
+            "output, h_n = self.encoder.rnn(x)",
+            "pooled = torch.cat([output.mean(dim=1), output.amax(dim=1)], dim=1)",
+            "pooled = torch.relu(self.classifier[0](pooled))",
+            "logits = self.classifier[2](pooled)",
+        ]
+    );
+    assert_eq!(lines(2)[2], "pooled = torch.cat([h_n[-2], h_n[-1]], dim=1)");
+    let words = imported(1).1.recognised.describe();
+    assert!(words.contains("`classifier.0`, ReLU, `classifier.2`"), "{words}");
+}
+
+#[test]
+fn files_of_expected_logits_are_checked() {
+    let (files, imported, ids, _) = imported(0);
+    let path = files.path("check.safetensors");
+    let error = |ids: &[Vec<i64>], logits: &[Vec<f32>]| {
+        check_file(&path, ids, logits);
+        check(&path, &imported).unwrap_err().to_string()
+    };
+    let rows = error(&[ids.clone()], &[vec![0.0; 2]]);
+    assert!(rows.contains("tensor `logits` is [1, 2] F32, expected [1, 3] F32"), "{rows}");
+    let large = error(&[vec![10]], &[vec![0.0; 3]]);
+    assert!(large.contains("text 0 of `input_ids` is [10], expected ids below 10"), "{large}");
+    let nan = error(&[ids], &[vec![f32::NAN; 3]]);
+    assert!(nan.contains("have other logits"), "{nan}");
+    fs::write(&path, ones(&[("logits", &[1, 3])])).unwrap();
+    let missing = check(&path, &imported).unwrap_err().to_string();
+    assert!(missing.contains("no tensor `input_ids`, expected `input_ids` [texts, steps]"), "{missing}");
+}
+
+#[test]
+fn unknown_words_may_share_the_row_of_the_padding() {
+    let vocab = "<pad>\nfree\nlunch\nnow\n";
+    let settings = serde_json::json!({"labels": ["a", "b"], "pad": 0, "unk": 0});
+    let imported = Files::new(&ones(&SMALL), &settings, vocab).import().unwrap();
+    let tokens = imported.model.vocabulary().tokens();
+    assert_eq!(tokens, ["[PAD]", "[UNK]", "free", "lunch", "now"]);
+    let notes = imported.notes.join("\n");
+    assert!(notes.contains("unknown words share row 0 of the embedding with the padding"), "{notes}");
+    // An unknown word has the logits of row 0.
+    let network = imported.model.network();
+    assert_eq!(imported.id_of_row(0), Some(1));
+    assert_eq!(imported.model.logits("dinner"), network.logits(&[1]));
+    assert_eq!(imported.model.weights()["embedding.weight"].data[2..4], [1.0, 1.0]);
+}
+
+#[test]
+fn cell_with_one_bias_is_imported_with_one() {
+    let small = [&SMALL[..], &[("lstm.bias_ih_l0", &[12][..])]].concat();
+    let settings = serde_json::json!({"labels": ["a", "b"]});
+    let imported = Files::new(&ones(&small), &settings, "<pad>\n<unk>\na\nb\n").import().unwrap();
+    assert_eq!(imported.model.config().recurrent_biases, 1);
+    assert!(imported.model.weights().get("lstm.bias_hh_l0").is_none());
 }

@@ -1,4 +1,4 @@
-//! The tokens of an imported model, and where its rows of the embedding go.
+//! The tokens of an imported model, and the rows of its embedding.
 
 use super::settings::{Settings, Token};
 use super::{ImportError, zeros};
@@ -9,20 +9,20 @@ use serde_json::Value;
 use std::path::Path;
 use tern_runtime::text::{Tokenizer, TokenizerKind};
 
-/// What people call padding and unknown tokens.
+/// Usual names of the padding and the unknown token.
 const PADS: [&str; 5] = ["[PAD]", "<pad>", "<PAD>", "[pad]", "pad_token"];
 const UNKS: [&str; 6] = ["[UNK]", "<unk>", "<UNK>", "[unk]", "<oov>", "<OOV>"];
 
-/// A vocabulary, and from which row of the file each of its embeddings comes.
+/// A vocabulary, and the row of the file from which each of its embeddings comes.
 #[derive(Debug)]
 pub struct Tokens {
     pub vocabulary: Vocabulary,
-    /// `None`: zeros.
+    /// `None` for a row of zeros.
     sources: Vec<Option<usize>>,
 }
 
 impl Tokens {
-    /// The embedding in the order of the vocabulary's ids.
+    /// Returns the embedding in the order of the vocabulary's ids.
     pub fn rows(&self, theirs: &Array) -> Array {
         let width = theirs.shape[1];
         let mut ours = zeros(&[self.sources.len(), width]);
@@ -33,9 +33,19 @@ impl Tokens {
         }
         ours
     }
+
+    /// Returns the vocabulary's id of each row of the file. A row that padding and unknown words share has the unknown
+    /// token's id, so that both read its values.
+    pub fn ids(&self) -> Vec<u32> {
+        let mut ids = vec![0; self.sources.iter().flatten().max().map_or(0, |last| last + 1)];
+        for (id, source) in (0..).zip(&self.sources) {
+            source.iter().for_each(|&row| ids[row] = id);
+        }
+        ids
+    }
 }
 
-/// Reads the tokens of an embedding of so many `rows`.
+/// Reads the tokens of an embedding with `rows` rows.
 pub fn read(
     path: &Path,
     settings: &Settings,
@@ -61,14 +71,17 @@ pub fn read(
     let pad = position(&tokens, settings.pad.as_ref(), &PADS, "pad").map_err(wrong)?;
     let named = settings.unk.clone().or(unk_of_file.map(Token::Text));
     let unk = position(&tokens, named.as_ref(), &UNKS, "unk").map_err(wrong)?;
-    if pad.is_some() && pad == unk {
-        return Err(wrong("`pad` and `unk` are the same token, expected two".to_owned()));
-    }
     if pad.is_none() {
         notes.push("no token for padding: a row of zeros was added, which no text uses; `pad` names one".to_owned());
     }
-    if unk.is_none() {
-        notes.push("no token for unknown words: they read a row of zeros that was added; `unk` names one".to_owned());
+    match unk {
+        Some(row) if pad == unk => notes.push(format!("unknown words share row {row} of the embedding with the padding")),
+        Some(_) => {}
+        None => notes.push(
+            "no token for unknown words: a row of zeros was added, which they read; `unk` names another, and a program that \
+             skips unknown words has other logits for such texts"
+                .to_owned(),
+        ),
     }
     let mut sources = vec![pad, unk];
     let mut list = vec![PAD_TOKEN.to_owned(), UNK_TOKEN.to_owned()];
@@ -82,7 +95,7 @@ pub fn read(
     }
     if !unreachable.is_empty() {
         notes.push(format!(
-            "{} tokens never come out of the tokenizer {:?}: {}; texts with them read as it cuts them, and `tokenizer` names another",
+            "the tokenizer {1:?} never produces {0} of the tokens: {2}; set `tokenizer` to the one that the model was trained with",
             unreachable.len(),
             tokenizer.name(),
             crate::data::quoted(&unreachable)
@@ -92,15 +105,15 @@ pub fn read(
     Ok(Tokens { vocabulary, sources })
 }
 
-/// A token a line. An empty last line is none.
+/// Splits a text file into tokens, one a line.
 fn lines(text: &str) -> Vec<String> {
     text.strip_prefix('\u{feff}').unwrap_or(text).lines().map(str::to_owned).collect()
 }
 
-/// Tokens in the order of their numbers.
+/// The tokens of a file in the order of their ids.
 struct List {
     tokens: Vec<String>,
-    /// What stands for unknown ones, where the file says it.
+    /// The unknown token, if the file names it.
     unk: Option<String>,
     tokenizer: Tokenizer,
 }
@@ -111,25 +124,25 @@ impl List {
     }
 }
 
-/// The tokens of a `tokenizer.json`, or of an object of tokens and numbers.
+/// Reads a `tokenizer.json`, or a JSON object of tokens and ids.
 fn json(text: &str, named: Option<Tokenizer>) -> Result<List, String> {
     let root: Value = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
     let Some(object) = root.as_object() else {
-        return Err("a JSON value that is no object, expected a tokenizer.json or {\"token\": 0, …}".to_owned());
+        return Err("the JSON value is not an object, expected a tokenizer.json or {\"token\": 0, …}".to_owned());
     };
     if !object.contains_key("model") || root["model"].is_u64() {
         return Ok(List::of(by_id(&root)?, named));
     }
-    let cuts_alike = |tokenizer: &Tokenizer| parts_of(*tokenizer).is_some_and(|parts| parts == parts_in(&root));
+    let splits_alike = |tokenizer: &Tokenizer| parts_of(*tokenizer).is_some_and(|parts| parts == parts_in(&root));
     let found = match named {
-        Some(tokenizer) => Some(tokenizer).filter(cuts_alike),
-        None => Tokenizer::ALL.iter().copied().find(cuts_alike),
+        Some(tokenizer) => Some(tokenizer).filter(splits_alike),
+        None => Tokenizer::ALL.iter().copied().find(splits_alike),
     };
     let Some(tokenizer) = found else {
         let [normalizer, pre_tokenizer, model] = parts_in(&root);
         return Err(format!(
-            "normalizer {normalizer}, pre_tokenizer {pre_tokenizer}, model.type {model}: none of Tern's tokenizers{} cuts text like this, expected for \
-             \"words\" Lowercase, Whitespace and WordLevel; give the tokens as a text file, one a line, to have text cut by `tokenizer` all the same",
+            "normalizer {normalizer}, pre_tokenizer {pre_tokenizer}, model.type {model}: none of Tern's tokenizers{} splits text like this, expected for \
+             \"words\" Lowercase, Whitespace and WordLevel; to use the setting `tokenizer` all the same, give the tokens as a text file",
             named.map_or_else(String::new, |tokenizer| format!(" (`tokenizer` is {:?})", tokenizer.name()))
         ));
     };
@@ -137,12 +150,12 @@ fn json(text: &str, named: Option<Tokenizer>) -> Result<List, String> {
     Ok(List { tokens: by_id(root.pointer("/model/vocab").unwrap_or(&Value::Null))?, unk, tokenizer })
 }
 
-/// What of a `tokenizer.json` says how text is cut.
+/// The parts of a `tokenizer.json` that determine how text is split.
 fn parts_in(root: &Value) -> [Value; 3] {
     ["/normalizer", "/pre_tokenizer", "/model/type"].map(|part| root.pointer(part).cloned().unwrap_or_default())
 }
 
-/// The same of the `tokenizer.json` that Tern writes for a tokenizer.
+/// The same parts of the `tokenizer.json` that Tern writes for a tokenizer.
 fn parts_of(tokenizer: Tokenizer) -> Option<[Value; 3]> {
     let vocabulary = Vocabulary::build_for(tokenizer, std::iter::once("a"), 1, None);
     let json: Value = serde_json::from_str(&tokenizer_json::write(&vocabulary).ok()?).ok()?;
@@ -151,40 +164,37 @@ fn parts_of(tokenizer: Tokenizer) -> Option<[Value; 3]> {
 
 fn by_id(vocab: &Value) -> Result<Vec<String>, String> {
     let Some(vocab) = vocab.as_object() else {
-        return Err("model.vocab is missing, expected tokens and numbers".to_owned());
+        return Err("model.vocab is missing, expected tokens and ids".to_owned());
     };
     let mut tokens = vec![None; vocab.len()];
     for (token, id) in vocab {
         match id.as_u64().and_then(|id| tokens.get_mut(usize::try_from(id).ok()?)) {
             Some(slot @ None) => *slot = Some(token.clone()),
             _ => {
-                return Err(format!(
-                    "token {token:?} has number {id}, expected each number below {} once",
-                    vocab.len()
-                ));
+                return Err(format!("token {token:?} has id {id}, expected each id below {} once", vocab.len()));
             }
         }
     }
     Ok(tokens.into_iter().flatten().collect())
 }
 
-/// Where a special token stands: as the settings say, or by its usual names.
+/// The row of a special token: as set by the user, or by its usual names.
 fn position(tokens: &[String], given: Option<&Token>, usual: &[&str], key: &str) -> Result<Option<usize>, String> {
     match given {
         None => Ok(tokens.iter().position(|token| usual.contains(&token.as_str()))),
         Some(Token::Id(id)) if *id < tokens.len() => Ok(Some(*id)),
-        Some(Token::Id(id)) => Err(format!("`{key}` is number {id}, expected one below {}", tokens.len())),
+        Some(Token::Id(id)) => Err(format!("`{key}` is row {id}, expected one below {}", tokens.len())),
         Some(Token::Text(text)) => match tokens.iter().position(|token| token == text) {
             Some(id) => Ok(Some(id)),
             None => Err(format!(
-                "`{key}` is {text:?}, which is none of the {} tokens; give the token or its number",
+                "`{key}` is {text:?}, which is none of the {} tokens; expected a token or its row",
                 tokens.len()
             )),
         },
     }
 }
 
-/// Whether a text can have this token. Of pieces of words and of bytes every one.
+/// Returns true if the tokenizer can produce this token.
 fn is_one_token(tokenizer: Tokenizer, token: &str) -> bool {
     matches!(tokenizer.kind, TokenizerKind::WordPiece | TokenizerKind::Bytes)
         || vocabulary::tokens(tokenizer, token) == [token]

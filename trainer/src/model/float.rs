@@ -70,17 +70,17 @@ struct FloatReader<'m> {
 impl<'m> FloatReader<'m> {
     fn new(model: &'m FloatModel) -> Self {
         let hidden = vec![0.0; model.config().hidden_size];
-        FloatReader { model, state: model.network().start(1), hidden }
+        FloatReader { model, state: model.network().initial_state(1), hidden }
     }
 }
 
 impl Reader for FloatReader<'_> {
     fn read(&mut self, id: u32) {
-        self.hidden = self.model.network().advance(&mut self.state, &[id]).to_vec();
+        self.hidden = self.model.network().step(&mut self.state, &[id]).to_vec();
     }
 
     fn logits(&mut self) -> Vec<f32> {
-        self.model.network().head_of(&self.hidden)
+        self.model.network().outputs_of_states(&self.hidden)
     }
 }
 

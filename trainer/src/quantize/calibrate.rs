@@ -1,65 +1,66 @@
-//! What the float model meets on training data: means, by which biases make up for rounded weights, and ranges.
+//! Calibration: the ranges and means of the float model's activations on training rows. The means are used to correct biases
+//! for rounded weights.
 
-use crate::architecture::{Cell, LayerNames};
+use crate::architecture::{Cell, LayerNames, names};
 use crate::float_model::FloatModel;
 use crate::nn::network::{Input, Trace};
 use crate::nn::packed::Direction;
 use crate::nn::recurrent::Biases;
 use crate::train::Steps;
-use crate::weights::{Weights, names};
+use crate::weights::Weights;
 use tern_format::Task;
 
-/// Texts or sequences are read until they have this many steps.
+/// Number of steps after which calibration stops.
 pub const TOKENS: usize = 20_000;
 
-/// Figures of the float model over calibration data.
+/// Statistics of the float model on the calibration set.
 #[derive(Clone, Debug)]
 pub struct Statistics {
-    /// Texts or sequences read.
+    /// Number of texts or sequences read.
     pub texts: usize,
-    /// Tokens or steps read.
+    /// Number of tokens or steps read.
     pub tokens: usize,
-    /// How often each token was read, by desktop id: `[vocab_size]`. Empty of a model that reads values.
+    /// Number of occurrences of each token, by desktop id: `[vocab_size]`. Empty for a model that reads values.
     pub counts: Vec<f64>,
-    /// The largest |normalised number| read; 0 of a model that reads tokens.
+    /// Largest |normalised number|; 0 for a model that reads tokens.
     pub largest_x: f64,
     /// `[layer][direction]`
     pub layers: Vec<Vec<LayerStatistics>>,
-    /// How often the head read: after each step of a language model, after each sequence of others.
+    /// Number of times that the head was applied: after each step of a language model, else after each sequence.
     pub reads: usize,
-    /// Mean of what the head reads: `[head_width]`.
+    /// Mean of the head's input: `[head_width]`.
     pub mean_read: Vec<f64>,
     /// Mean of the activations of the head's hidden layer: `[head_hidden]`.
     pub mean_hidden: Vec<f64>,
-    /// The largest of them.
+    /// Largest activation of the head's hidden layer.
     pub largest_hidden: f64,
     /// Largest |pre-activation|.
     pub largest_z: f64,
-    /// Largest |cell state| of LSTM.
+    /// Largest |cell state| of an LSTM.
     pub largest_c: f64,
 }
 
-/// Figures of one direction of a layer.
+/// Statistics of one direction of a layer.
 #[derive(Clone, Debug)]
 pub struct LayerStatistics {
-    /// Mean of what a step reads: `[inputs]`.
+    /// Mean of the layer's input: `[input_size]`.
     pub mean_x: Vec<f64>,
-    /// Mean of the hidden state that a step reads: `[hidden_size]`.
+    /// Mean of the hidden state before a step: `[hidden_size]`.
     pub mean_h: Vec<f64>,
     /// Largest |hidden state|.
     pub largest_h: f64,
-    /// What each gate's pre-activations were, in PyTorch's order of the gates.
+    /// The pre-activations of each gate, in PyTorch's order.
     pub gates: Vec<GateStatistics>,
 }
 
-/// The pre-activations of a gate.
+/// Statistics of a gate's pre-activations.
 #[derive(Clone, Copy, Debug)]
 pub struct GateStatistics {
-    /// The smallest and the largest.
+    /// The smallest and the largest pre-activation.
     pub range: [f64; 2],
-    /// How many there were.
+    /// Number of pre-activations.
     pub count: u64,
-    /// How many of them lay where the device's table ends.
+    /// Number of them beyond the end of the device's activation table.
     pub saturated: u64,
 }
 
@@ -73,7 +74,7 @@ impl GateStatistics {
     }
 }
 
-/// Where the table of a gate's activation ends; max(0, x) has none.
+/// The largest argument in the device's table of a gate's activation; infinity for ReLU, which has no table.
 pub fn end_of_table(cell: Cell, gate: usize) -> f64 {
     let is_tanh = match cell {
         Cell::Lstm | Cell::Gru => gate == 2,
@@ -83,12 +84,12 @@ pub fn end_of_table(cell: Cell, gate: usize) -> f64 {
     if is_tanh { 4.0 } else { 8.0 }
 }
 
-/// Runs the float model over sequences, in order, until enough steps are read.
+/// Runs the float model over sequences until [`TOKENS`] steps are read.
 pub fn calibrate<'a>(model: &FloatModel, sequences: impl IntoIterator<Item = &'a Steps>) -> Statistics {
     let (config, recurrent) = (model.config(), model.config().recurrent());
     let hidden_size = config.hidden_size;
     let directions = recurrent.directions().len();
-    let layers = (0..recurrent.layers).map(|layer| {
+    let layers = (0..recurrent.num_layers).map(|layer| {
         let inputs = if layer == 0 { config.architecture().input.width() } else { directions * hidden_size };
         let gates = vec![GateStatistics::NONE; config.cell.gates()];
         let (mean_x, mean_h) = (vec![0.0; inputs], vec![0.0; hidden_size]);
@@ -135,14 +136,14 @@ impl Statistics {
                 self.largest_x = values.iter().fold(self.largest_x, |max, &x| max.max(x.abs().into()));
             }
         }
-        let Trace { inputs, states, read, .. } = model.network().trace(input);
+        let Trace { inputs, states, head_input: read, .. } = model.network().trace(input);
         for (layer, (inputs, states)) in inputs.iter().zip(&states).enumerate() {
             for (way, (states, &direction)) in states.iter().zip(recurrent.directions()).enumerate() {
                 let names = recurrent.names(layer, direction);
                 self.add_layer(model, (layer, way), &names, direction, inputs, states);
             }
         }
-        // A language model answers after each step, from the state that it is in.
+        // The head of a language model reads the state after each step.
         let every_step = model.config().task == Task::LanguageModel;
         let reads = if every_step { &states[states.len() - 1][0] } else { &read };
         for read in reads.chunks_exact(self.mean_read.len()) {
@@ -156,7 +157,7 @@ impl Statistics {
         self.tokens += steps.len();
     }
 
-    /// One direction of a layer over a text. inputs: `[tokens, inputs]`; states: `[tokens, hidden_size]`.
+    /// Adds one direction of a layer for one sequence. `inputs`: `[steps, input_size]`; `states`: `[steps, hidden_size]`.
     fn add_layer(
         &mut self,
         model: &FloatModel,
@@ -196,7 +197,7 @@ impl Statistics {
     }
 }
 
-/// The rows of a layer, to compute what its activations are taken of.
+/// The weights of one direction of a layer, to compute its pre-activations.
 pub(crate) struct Gates<'w> {
     cell: Cell,
     w_ih: &'w [f32],
@@ -206,20 +207,19 @@ pub(crate) struct Gates<'w> {
 
 impl<'w> Gates<'w> {
     pub(crate) fn new(cell: Cell, weights: &'w Weights, names: &LayerNames) -> Self {
-        let [w_ih, w_hh, b_ih, b_hh] =
-            [&names.w_ih, &names.w_hh, &names.b_ih, &names.b_hh].map(|name| weights[name].data.as_slice());
-        Gates { cell, w_ih, w_hh, biases: Biases::new(cell, b_ih, b_hh) }
+        let [w_ih, w_hh] = [&names.w_ih, &names.w_hh].map(|name| weights[name].data.as_slice());
+        Gates { cell, w_ih, w_hh, biases: Biases::of_layer(cell, weights, names) }
     }
 
-    /// The pre-activations of a step, gate by gate: `[gates · hidden_size]`. x: `[inputs]`; h: `[hidden_size]`.
+    /// Computes the pre-activations of a step, `[gates * hidden_size]`. `x`: `[input_size]`; `h`: `[hidden_size]`.
     pub(crate) fn pre_activations(&self, x: &[f32], h: &[f32]) -> Vec<f64> {
         let rows = self.w_ih.chunks_exact(x.len()).zip(self.w_hh.chunks_exact(h.len()));
-        let mut z: Vec<f64> = Vec::with_capacity(self.biases.sums.len());
-        for (row, ((ih, hh), &bias)) in rows.zip(&self.biases.sums).enumerate() {
+        let mut z: Vec<f64> = Vec::with_capacity(self.biases.input.len());
+        for (row, ((ih, hh), &bias)) in rows.zip(&self.biases.input).enumerate() {
             let mut recurrent = dot(hh, h);
             if self.cell == Cell::Gru && row >= 2 * h.len() {
                 let unit = row - 2 * h.len();
-                recurrent = sigmoid(z[unit]) * (recurrent + f64::from(self.biases.hidden[unit]));
+                recurrent = sigmoid(z[unit]) * (recurrent + f64::from(self.biases.b_hn[unit]));
             }
             z.push(dot(ih, x) + f64::from(bias) + recurrent);
         }
@@ -231,7 +231,7 @@ fn dot(row: &[f32], v: &[f32]) -> f64 {
     row.iter().zip(v).map(|(&w, &v)| f64::from(w) * f64::from(v)).sum()
 }
 
-/// What a network reads of `steps`.
+/// Converts `steps` to the input of a network.
 pub(crate) fn input_of(steps: &Steps) -> Input<'_> {
     match steps {
         Steps::Tokens(ids) => Input::Tokens(ids),
@@ -239,7 +239,7 @@ pub(crate) fn input_of(steps: &Steps) -> Input<'_> {
     }
 }
 
-/// The activations of the head's hidden layer; nothing where there is none.
+/// The activations of the head's hidden layer; empty if it has none.
 fn hidden_layer(weights: &Weights, read: &[f32]) -> Vec<f32> {
     let (Some(weight), Some(bias)) = (weights.get(names::HIDDEN_WEIGHT), weights.get(names::HIDDEN_BIAS)) else {
         return Vec::new();

@@ -1,23 +1,23 @@
-//! The embedding table, in the order in which the device looks tokens up.
+//! Quantisation of the embedding, in the order of the device's token ids.
 
 use super::row::{Bits, Row, quantize_row_in};
 use crate::vocabulary::Vocabulary;
 use crate::weights::Array;
 
-/// The quantised embedding, and the tokens whose rows they are.
+/// The quantised embedding and its tokens.
 #[derive(Debug)]
 pub struct Embedding {
     /// The real value of `x` = 2^15.
     pub scale: f64,
-    /// Rows of PAD and UNK, then of `tokens`.
+    /// The rows of PAD, UNK and `tokens`.
     pub rows: Vec<Row>,
-    /// The tokens from id 2 on, in the device's order.
+    /// The tokens from id 2 on, in the order of the device's ids.
     pub tokens: Vec<String>,
-    /// For each id of the device, the id on the desktop.
+    /// The desktop id of each device id.
     pub desktop_ids: Vec<usize>,
 }
 
-/// Quantises a table `[vocab_size, embedding_dim]`. The row of PAD is zero: no text has it.
+/// Quantises a table `[vocab_size, embedding_dim]`. The row of PAD is zero, since no text contains PAD.
 pub fn quantize(vocabulary: &Vocabulary, table: &Array, bits: Bits) -> Embedding {
     let dim = table.shape[1];
     let desktop_ids: Vec<usize> = vocabulary.device_order().into_iter().map(|id| id as usize).collect();
@@ -28,7 +28,7 @@ pub fn quantize(vocabulary: &Vocabulary, table: &Array, bits: Bits) -> Embedding
         if id == 0 { vec![0.0; dim] } else { row.iter().map(|&v| f64::from(v)).collect() }
     };
     let largest = (0..vocabulary.len()).flat_map(row).fold(0f64, |max, v| max.max(v.abs()));
-    // The row with the largest value has weight 127 and the largest multiplier. The file holds the scale as a single.
+    // The row with the largest value gets weight 127 and the largest multiplier. The file holds the scale as an f32.
     let fitting = largest / (127.0 * 32_767.0) * f64::from(1 << 22);
     let scale = if largest > 0.0 { f64::from((fitting as f32).next_up()) } else { 1.0 };
     let unit = scale / f64::from(1 << 22);

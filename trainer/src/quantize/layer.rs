@@ -1,4 +1,4 @@
-//! The recurrent layers, unit by unit, the rows of LSTM and GRU in pairs.
+//! Quantisation of one direction of a recurrent layer, unit by unit. The rows of LSTM and GRU are paired.
 
 use super::calibrate::LayerStatistics;
 use super::row::{Bits, Row, quantize_row_in};
@@ -7,13 +7,14 @@ use crate::architecture::{Cell, LayerNames};
 use crate::nn::recurrent::Biases;
 use crate::weights::Weights;
 
-/// One row of a unit, in the order in which rows are quantised: the second row of a pair before its first.
+/// A gate and the format of its pre-activation. The gates of a cell are listed in the order in which they are quantised: the
+/// second row of a pair before the first.
 struct Gate {
-    /// Position among the gates, in PyTorch's order.
+    /// Index of the gate in PyTorch's order.
     gate: usize,
-    /// Q format of the pre-activation, of either half.
+    /// Q format of the pre-activation: input half, recurrent half.
     q: [i32; 2],
-    /// The second row of the pair whose first this is.
+    /// The second row of the pair, if this is the first.
     second: Option<usize>,
 }
 
@@ -23,7 +24,7 @@ const LSTM: &[Gate] = &[
     Gate { gate: 3, q: [19, 19], second: None },
     Gate { gate: 2, q: [20, 20], second: Some(3) },
 ];
-/// The recurrent half of `n` is twice as fine: the reset gate's product takes a bit.
+/// The recurrent half of gate n has one more fractional bit, which the product with the reset gate removes.
 const GRU: &[Gate] = &[
     Gate { gate: 1, q: [19, 19], second: None },
     Gate { gate: 0, q: [19, 19], second: Some(1) },
@@ -34,37 +35,37 @@ const RNN: &[Gate] = &[Gate { gate: 0, q: [20, 20], second: None }];
 /// One row of a unit: its two halves and their biases.
 #[derive(Clone, Debug)]
 pub struct GateRow {
-    /// From `x`.
+    /// Input half.
     pub ih: Row,
-    /// From `h`.
+    /// Recurrent half.
     pub hh: Row,
-    /// In units of the input half's accumulators.
+    /// Bias, in units of the input half's accumulator.
     pub bias: i32,
-    /// In units of the recurrent half's accumulators; of GRU's `n` only.
+    /// Bias of the recurrent half of a GRU's gate n, in units of its accumulator; otherwise 0.
     pub hidden_bias: i32,
 }
 
 /// One direction of a layer, quantised.
 #[derive(Clone, Debug)]
 pub struct Layer {
-    /// For each unit, its rows in PyTorch's order of the gates.
+    /// `[unit][gate]`, gates in PyTorch's order.
     pub units: Vec<Vec<GateRow>>,
     /// Shift of the requantisation.
     pub shift: u32,
 }
 
-/// What stands for 1 in the integers that a layer reads and makes.
+/// The scales of a layer's input and output.
 #[derive(Clone, Copy, Debug)]
 pub struct Scales {
     /// The real value of `x` = 2^15.
     pub x: f64,
-    /// The real value of `h` = 2^15; 1 for all cells but those with max(0, x).
+    /// The real value of `h` = 2^15; 1 for all cells except those with ReLU.
     pub h: f64,
     /// Bits of the layer's weights.
     pub bits: Bits,
 }
 
-/// A row's real weights and biases.
+/// The real weights and biases of a row.
 struct Real {
     ih: Vec<f64>,
     hh: Vec<f64>,
@@ -72,13 +73,13 @@ struct Real {
     hidden_bias: f64,
 }
 
-/// Quantises one direction of a layer with the smallest shift that its multipliers allow.
+/// Quantises one direction of a layer with the smallest possible shift.
 ///
-/// `mean_x_device`: the mean input as the device has it; the float model's is in `statistics`.
+/// `mean_x_device`: the mean of the quantised input; that of the float model's input is in `statistics`.
 ///
 /// # Errors
 ///
-/// [`LargeWeights`] where no shift is enough.
+/// [`LargeWeights`] if no shift is large enough.
 pub fn quantize(
     weights: &Weights,
     (cell, names): (Cell, &LayerNames),
@@ -87,7 +88,7 @@ pub fn quantize(
     scales: Scales,
 ) -> Result<Layer, LargeWeights> {
     let hidden_size = statistics.mean_h.len();
-    let biases = Biases::new(cell, &weights[&names.b_ih].data, &weights[&names.b_hh].data);
+    let biases = Biases::of_layer(cell, weights, names);
     let gates = match cell {
         Cell::Lstm => LSTM,
         Cell::Gru => GRU,
@@ -98,12 +99,12 @@ pub fn quantize(
         let of = |name: &str, columns: usize| -> Vec<f64> {
             weights[name].data[row * columns..][..columns].iter().map(|&w| f64::from(w)).collect()
         };
-        // GRU's b_hn stands beside the sums, for the reset gate acts on it.
-        let hidden = if cell == Cell::Gru && gate == 2 { biases.hidden[unit] } else { 0.0 };
+        // A GRU's b_hn belongs to the recurrent half, which the reset gate multiplies.
+        let hidden = if cell == Cell::Gru && gate == 2 { biases.b_hn[unit] } else { 0.0 };
         Real {
             ih: of(&names.w_ih, mean_x_device.len()),
             hh: of(&names.w_hh, hidden_size),
-            bias: f64::from(biases.sums[row]),
+            bias: f64::from(biases.input[row]),
             hidden_bias: f64::from(hidden),
         }
     };
@@ -112,7 +113,7 @@ pub fn quantize(
             let mut rows: Vec<Option<GateRow>> = vec![None; gates.len()];
             for &Gate { gate, q, second } in gates {
                 let second = second.filter(|_| scales.bits.in_pairs()).and_then(|second| rows[second].as_ref());
-                // What a multiplier of 1 gives where inputs have scale 1.
+                // The step of the multiplier 1 for inputs of scale 1.
                 let steps = q.map(|q| f64::from(1 << shift) * scales.h / 2f64.powi(q + 1));
                 let own_bias = cell == Cell::Gru && gate == 2;
                 rows[gate] =
@@ -125,9 +126,9 @@ pub fn quantize(
     quantized.ok_or_else(|| LargeWeights { layer: names.w_ih.split('.').next().unwrap_or_default().to_owned() })
 }
 
-/// One row. Multipliers grow until the sums keep clear of 32 bits.
+/// Quantises one row. The multipliers grow until the sums fit 32 bits.
 ///
-/// `own_bias`: the recurrent half has a bias of its own, and makes up for what rounding does to its mean by itself.
+/// `own_bias`: true if the recurrent half has a bias of its own, which then corrects the change of its mean.
 fn gate_row(
     real: &Real,
     second: Option<&GateRow>,

@@ -1,4 +1,4 @@
-//! A linear layer: the last one, or the hidden one before it.
+//! Quantisation of a linear layer of the head.
 
 use super::row::{Row, quantize_row};
 use super::{LARGEST_SHIFT, LIMIT, LargeWeights, dot};
@@ -7,9 +7,9 @@ use crate::weights::Array;
 /// A quantised layer.
 #[derive(Clone, Debug)]
 pub struct Linear {
-    /// A row for each output.
+    /// One row for each output.
     pub rows: Vec<Row>,
-    /// In units of the accumulators.
+    /// In units of the accumulator.
     pub biases: Vec<i32>,
     /// Shift of the requantisation.
     pub shift: u32,
@@ -17,12 +17,12 @@ pub struct Linear {
 
 /// Quantises weights `[outputs, width]` and biases `[outputs]`.
 ///
-/// `mean`: mean of what the layer reads. `scale`: the real value of 2^15 in what it reads. `one`: the integer that stands for 1 in
-/// what it gives.
+/// `mean`: the mean of the layer's input. `scale`: the real value of the integer 2^15 in the input. `one`: the integer that
+/// represents 1 in the output.
 ///
 /// # Errors
 ///
-/// [`LargeWeights`] where no shift is enough.
+/// [`LargeWeights`] if no shift is large enough.
 pub fn quantize(
     (name, weight, bias): (&str, &Array, &Array),
     mean: &[f64],
@@ -40,7 +40,7 @@ pub fn quantize(
     linear.ok_or_else(|| LargeWeights { layer: name.to_owned() })
 }
 
-/// A row and its bias. The multiplier grows until the sums keep clear of 32 bits.
+/// Quantises a row and its bias. The multiplier grows until the sums fit 32 bits.
 fn with_bias(weights: &[f64], bias: f64, mean: &[f64], scale: f64, unit: f64) -> Option<(Row, i32)> {
     let mut least = 1.0;
     loop {

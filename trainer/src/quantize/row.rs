@@ -1,11 +1,11 @@
-//! One row of weights: real numbers to integers with one multiplier.
+//! Quantisation of one row of weights to integers with one multiplier.
 
 use tern_runtime::write::round_to_4_bits;
 
-/// Largest multiplier: 15 bits.
+/// The largest multiplier, of 15 bits.
 const LARGEST: f64 = 32_767.0;
 
-/// How many bits weights have.
+/// The number of bits of a weight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Bits {
     /// −7 … 7, with a multiplier for each group of 16 columns.
@@ -13,12 +13,12 @@ pub enum Bits {
     /// −127 … 127
     #[default]
     Eight,
-    /// −32,767 … 32,767, in 256ths.
+    /// −32,767 … 32,767, in units of 1/256.
     Sixteen,
 }
 
 impl Bits {
-    /// Their number.
+    /// The number of bits.
     pub fn count(self) -> u32 {
         match self {
             Bits::Four => 4,
@@ -27,46 +27,48 @@ impl Bits {
         }
     }
 
-    /// So many bits; none where weights cannot have them.
+    /// The inverse of [`count`](Self::count).
     pub fn of(count: u32) -> Option<Self> {
         [Bits::Four, Bits::Eight, Bits::Sixteen].into_iter().find(|bits| bits.count() == count)
     }
 
-    /// Whether rows of such weights come in pairs, where a cell has pairs.
+    /// Returns true if the rows of LSTM and GRU cells are paired at this width.
     pub fn in_pairs(self) -> bool {
         self != Bits::Sixteen
     }
 
-    /// How many of a weight make 1.
-    fn fine(self) -> f64 {
+    /// The number of integer steps in 1.
+    fn steps_per_unit(self) -> f64 {
         if self == Bits::Sixteen { 256.0 } else { 1.0 }
     }
 }
 
-/// A quantised row. What it stands for: `w · step` (`(w + second/256) · step` for the first row of a pair, `w/256 · step` of 16 bits).
+/// A quantised row. Its real weights are `w · step`; `(w + second/256) · step` in the first row of a pair; `w/256 · step` with
+/// 16 bits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
-    /// Of the weights.
+    /// The bits of the weights.
     pub bits: Bits,
-    /// −127 … 127; of 16 bits −32,767 … 32,767
+    /// −127 … 127, or −32,767 … 32,767 with 16 bits.
     pub weights: Vec<i16>,
     /// 1 … 32,767
     pub multiplier: i16,
-    /// The real value of 1.
+    /// The real value of the integer 1 (256 with 16 bits).
     pub step: f64,
 }
 
 /// Quantises one row.
 ///
-/// `second`: for the first row of a pair, the second one's weights, which count 1/256 in it. `unit`: the step that a multiplier of
-/// 1 gives. `least`: the multiplier is at least this.
+/// `second`: for the first row of a pair, the weights of the second row, which are added with a factor of 1/256. `unit`: the
+/// step of the multiplier 1. `least`: the smallest multiplier.
 ///
-/// The multiplier is rounded up first and the weights against the step that it really gives. None if it needs more than 15 bits.
+/// The multiplier is rounded up first, and the weights are then rounded to its step. `None` if the multiplier needs more than
+/// 15 bits.
 pub fn quantize_row(weights: &[f64], second: Option<&[i16]>, unit: f64, least: f64) -> Option<Row> {
     quantize_row_in(Bits::Eight, weights, second, unit, least)
 }
 
-/// The same with weights of so many bits: those of 4 are rounded once more, to what 4 bits can say.
+/// Quantises one row to `bits`, as [`quantize_row`] does to 8. Weights of 4 bits are rounded a second time, to 4 bits.
 pub fn quantize_row_in(bits: Bits, weights: &[f64], second: Option<&[i16]>, unit: f64, least: f64) -> Option<Row> {
     let largest = weights.iter().fold(0f64, |max, w| max.max(w.abs()));
     // A first row also takes up to 127/256 of rounding against its second.
@@ -77,8 +79,8 @@ pub fn quantize_row_in(bits: Bits, weights: &[f64], second: Option<&[i16]>, unit
     }
     let step = multiplier * unit;
     let carried = |column: usize| second.map_or(0.0, |row| f64::from(row[column]) / 256.0);
-    let (fine, end) = (bits.fine(), if bits == Bits::Sixteen { 32_767.0 } else { 127.0 });
-    let weights = weights.iter().enumerate().map(|(j, w)| ((w / step - carried(j)) * fine).round().clamp(-end, end));
+    let (steps, end) = (bits.steps_per_unit(), if bits == Bits::Sixteen { 32_767.0 } else { 127.0 });
+    let weights = weights.iter().enumerate().map(|(j, w)| ((w / step - carried(j)) * steps).round().clamp(-end, end));
     let mut weights: Vec<i16> = weights.map(|w| w as i16).collect();
     if bits == Bits::Four {
         let mut coarse: Vec<i8> = weights.iter().map(|&w| w as i8).collect();
@@ -89,17 +91,17 @@ pub fn quantize_row_in(bits: Bits, weights: &[f64], second: Option<&[i16]>, unit
 }
 
 impl Row {
-    /// The real weights that the row stands for.
+    /// The real weights of the row.
     pub fn dequantize(&self, second: Option<&Row>) -> Vec<f64> {
         let carried = |j: usize| second.map_or(0.0, |row| f64::from(row.weights[j]) / 256.0);
-        let fine = self.bits.fine();
-        self.weights.iter().enumerate().map(|(j, &w)| (f64::from(w) / fine + carried(j)) * self.step).collect()
+        let steps = self.bits.steps_per_unit();
+        self.weights.iter().enumerate().map(|(j, &w)| (f64::from(w) / steps + carried(j)) * self.step).collect()
     }
 
     /// A bound on |Σ w·v| for |v| ≤ 2^15.
     pub fn bound(&self) -> i64 {
         let sum = self.weights.iter().map(|w| i64::from(w.unsigned_abs())).sum::<i64>() << 15;
-        // One more for the floor.
+        // One more, because the division rounds down.
         if self.bits == Bits::Sixteen { (sum >> 8) + 1 } else { sum }
     }
 }
@@ -137,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn edges() {
+    fn zero_large_and_minimum_multipliers() {
         assert_eq!(quantize_row(&[0.0; 3], None, 1e-3, 1.0).unwrap().weights, [0; 3]);
         assert_eq!(quantize_row(&[4.2], None, 1e-6, 1.0), None, "needs a multiplier of 33,071");
         assert_eq!(quantize_row(&[-4.1], None, 1e-6, 1.0).unwrap().weights, [-127]);

@@ -1,11 +1,12 @@
-//! How a device reads and writes the numbers of the outside.
+//! Fixed-point scaling of the channels that a device reads and of the values that it forecasts.
 
 use crate::float_model::Channel;
 
-/// A standard deviation is 2^12 to 2^13 of a channel's integers where these need a point for it: finer than what the network reads.
+/// A standard deviation is 2^12 to 2^13 integer steps of a channel, unless its numbers are large. This is finer than the
+/// network's input.
 const BITS: i32 = 12;
 
-/// Multiplication by a real number: `(v · multiplier + 2^(shift−1)) >> shift`.
+/// A real factor, applied as `(v · multiplier + 2^(shift−1)) >> shift`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ratio {
     /// 2^29 … 2^30
@@ -14,27 +15,27 @@ pub struct Ratio {
     pub shift: i32,
 }
 
-/// A channel's integers, each of which stands for itself divided by 2^point.
+/// The fixed-point format of a channel: an integer v represents v / 2^point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scaling {
     /// 0 … 30
     pub point: i32,
     /// The channel's mean.
     pub offset: i32,
-    /// From an integer less `offset` to `x`, Q15 of the input's scale.
+    /// Factor from `integer - offset` to the input `x`, Q15 of the input's scale.
     pub read: Ratio,
-    /// From an output, Q16 of standard deviations, to integers.
+    /// Factor from an output, Q16 of standard deviations, to the channel's integers.
     pub write: Ratio,
 }
 
-/// A channel whose numbers the device's integers cannot hold.
+/// A channel whose numbers do not fit the device's integers.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error(
     "channel {name:?} has mean {mean} and standard deviation {std}, expected numbers that 32 bits can tell apart; subtract a \
      constant from the column or scale it, and train again"
 )]
 pub struct BadChannel {
-    /// Its name.
+    /// Name of the channel.
     pub name: String,
     /// Its mean.
     pub mean: f64,
@@ -43,7 +44,7 @@ pub struct BadChannel {
 }
 
 impl Ratio {
-    /// The nearest to `ratio`; none where it is not within 2^−17 … 2^28.
+    /// The nearest factor to `ratio`; `None` outside of 2^−17 … 2^28.
     fn of(ratio: f64) -> Option<Self> {
         let shift = 29 - ratio.log2().floor() as i32;
         let multiplier = (ratio * 2f64.powi(shift)).round() as i32;
@@ -51,16 +52,16 @@ impl Ratio {
     }
 }
 
-/// How a channel is read and written. `scale`: the real value of `x` = 2^15, in standard deviations.
+/// Chooses the format of a channel. `scale`: the real value of `x` = 2^15, in standard deviations.
 ///
-/// Numbers that are large are read as they are, point 0; small ones get as many binary places as their standard deviation asks for.
+/// Large numbers have point 0; small ones get enough binary places for their standard deviation.
 ///
 /// # Errors
 ///
 /// See [`BadChannel`].
 pub fn channel(channel: &Channel, scale: f64) -> Result<Scaling, BadChannel> {
     let (mean, std) = (channel.mean, channel.std);
-    // What lies far out must fit 32 bits, too.
+    // Values 64 standard deviations from the mean must fit 32 bits.
     let fits = |point: &i32| (mean.abs() + 64.0 * std) * 2f64.powi(*point) < 2f64.powi(31);
     let wanted = (BITS - std.log2().floor() as i32).clamp(0, 30);
     let scaling = (0..=wanted).rev().find(fits).and_then(|point| {
@@ -73,7 +74,7 @@ pub fn channel(channel: &Channel, scale: f64) -> Result<Scaling, BadChannel> {
         })
     });
     let bad = || BadChannel { name: channel.name.clone(), mean: channel.mean, std: channel.std };
-    // Fewer than 16 steps in a standard deviation say too little.
+    // Fewer than 16 steps in a standard deviation are too coarse.
     scaling.filter(|scaling| std * 2f64.powi(scaling.point) >= 16.0).ok_or_else(bad)
 }
 
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_come_back() {
+    fn numbers_survive_reading_and_writing() {
         for (mean, std, point) in
             [(0.0, 1.0, 12), (260.6, 105.9, 6), (2e4, 9e3, 0), (-0.09, 0.43, 14), (1e6, 3.0, 11), (3e6, 1e6, 0)]
         {
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_integers_cannot_tell_apart_are_refused() {
+    fn channels_that_do_not_fit_32_bits_are_refused() {
         for (mean, std) in [(1e9, 1.0), (1e12, 1e3), (0.0, 1e-12), (0.0, 1e9)] {
             let message = of(mean, std).unwrap_err().to_string();
             assert!(message.contains("channel \"a\""), "{message}");

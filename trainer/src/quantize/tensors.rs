@@ -6,27 +6,26 @@ use crate::float_model::FloatModel;
 use crate::recipe::Anchor;
 use tern_runtime::text::TokenizerKind;
 use tern_runtime::write::{Dtype, Tensor, Words};
-use tern_runtime::{Cell as CellKind, Input, Merge, Output, Packing, Pooling, Task};
+use tern_runtime::{Input, Output, Packing, Task};
 
-/// The words of the device's page; `config.json` has the same.
+/// The runtime's value for a name in `config.json`.
 fn word<T: Copy>(all: &[T], name: &str, word: impl Fn(T) -> &'static str) -> T {
     *all.iter().find(|value| word(**value) == name).expect("both pages have the same words")
 }
 
-/// What the file says of a model.
+/// The metadata of a model's device file.
 pub(super) fn words(model: &FloatModel, quantized: &Quantized) -> Words {
     let config = model.config();
-    let cell = word(CellKind::ALL, config.cell.name(), CellKind::name);
     Words {
         task: word(Task::ALL, config.task.name(), Task::name),
         input: word(Input::ALL, config.input.name(), Input::name),
         tokenizer: model.vocabulary().tokenizer(),
-        cell,
-        packing: Packing::plain(cell),
+        cell: config.cell,
+        packing: Packing::plain(config.cell),
         layers: config.num_layers,
         bidirectional: config.bidirectional,
-        merge: word(Merge::ALL, config.merge.name(), Merge::name),
-        pooling: word(Pooling::ALL, config.pooling.name(), Pooling::name),
+        merge: config.merge,
+        pooling: config.pooling,
         output: word(Output::ALL, config.output.name(), Output::name),
         shifts: quantized.layers.iter().flatten().map(|layer| layer.shift).collect(),
         hidden_shift: quantized.hidden.as_ref().map(|(layer, _)| layer.shift),
@@ -34,7 +33,7 @@ pub(super) fn words(model: &FloatModel, quantized: &Quantized) -> Words {
     }
 }
 
-/// Weights of 16 bits as they are, others as those of 8 bits that they have room in.
+/// A tensor of weights: I16 for 16 bits, otherwise I8.
 fn weights(name: &str, shape: &[usize], bits: Bits, weights: &[i16]) -> Tensor {
     match bits {
         Bits::Sixteen => Tensor::new(name, Dtype::I16, shape, weights),
@@ -42,7 +41,7 @@ fn weights(name: &str, shape: &[usize], bits: Bits, weights: &[i16]) -> Tensor {
     }
 }
 
-/// A matrix, row by row.
+/// A matrix from its rows.
 fn weights_of(name: &str, rows: &[row::Row]) -> Tensor {
     let all: Vec<i16> = rows.iter().flat_map(|row| row.weights.iter().copied()).collect();
     weights(name, &[rows.len(), rows[0].weights.len()], rows[0].bits, &all)
@@ -52,7 +51,7 @@ fn multipliers_of(rows: &[row::Row]) -> Vec<i16> {
     rows.iter().map(|row| row.multiplier).collect()
 }
 
-/// A single real number, for hosts.
+/// A single real number, which only hosts read.
 fn real(name: &str, value: f64) -> Tensor {
     Tensor::new(name, Dtype::F32, &[1], &[(value as f32).to_bits()])
 }
@@ -62,7 +61,7 @@ fn numbers(name: &str, numbers: impl Iterator<Item = i32>) -> Tensor {
     Tensor::new(name, Dtype::I32, &[numbers.len()], &numbers)
 }
 
-/// Everything but the golden texts or sequences.
+/// All tensors except the golden examples.
 pub(super) fn tensors(model: &FloatModel, statistics: &Statistics, quantized: &Quantized) -> Vec<Tensor> {
     let config = model.config();
     let fixed = |value: f64, q: i32| (value * 2f64.powi(q)).round().min(f64::from(i32::MAX)) as i32;
@@ -129,14 +128,14 @@ fn input_tensors(model: &FloatModel, inputs: &Inputs) -> Vec<Tensor> {
     }
 }
 
-/// How a forecast's values are written; nothing of other models.
+/// The scaling of a forecast's outputs; empty for other models.
 fn forecast_tensors(model: &FloatModel, inputs: &Inputs) -> Vec<Tensor> {
     let config = model.config();
     let (Some(forecast), Inputs::Values { channels, .. }) = (&config.forecast, inputs) else { return Vec::new() };
     let index = |target: &String| config.channels.iter().position(|channel| channel.name == *target);
     let targets: Vec<usize> = forecast.targets.iter().filter_map(index).collect();
-    let said = targets.repeat(forecast.horizon);
-    let of = |name: &str, number: &dyn Fn(usize) -> i32| numbers(name, said.iter().map(|&channel| number(channel)));
+    let outputs = targets.repeat(forecast.horizon);
+    let of = |name: &str, number: &dyn Fn(usize) -> i32| numbers(name, outputs.iter().map(|&channel| number(channel)));
     let last = i32::from(forecast.anchor == Anchor::Last);
     vec![
         of("output.offset", &|channel| channels[channel].offset),
@@ -158,7 +157,7 @@ fn linear_tensors(name: &str, layer: &linear::Linear) -> [Tensor; 3] {
     ]
 }
 
-/// One direction of a layer: `[unit, column, gate]`; of cells with one row `[unit, column]`.
+/// The tensors of one direction of a layer: `[unit, column, gate]`, or `[unit, column]` for plain cells.
 fn layer_tensors(cell: Cell, place: &str, layer: &layer::Layer) -> [Tensor; 5] {
     let (h, gates) = (layer.units.len(), cell.gates());
     let name = |parameter: &str| format!("{}.{parameter}_{place}", cell.module());
@@ -191,7 +190,7 @@ fn layer_tensors(cell: Cell, place: &str, layer: &layer::Layer) -> [Tensor; 5] {
     ]
 }
 
-/// At most 64 bytes of a name, cut between characters, and never nothing.
+/// The first 64 bytes of a name, cut between characters; "model" if it is empty.
 fn name(name: &str) -> &str {
     let end = (0..=name.len().min(64)).rev().find(|&end| name.is_char_boundary(end)).unwrap_or(0);
     if end == 0 { "model" } else { &name[..end] }

@@ -1,26 +1,26 @@
-//! The device file against the float model and against the safetensors library.
+//! Compares device files with float models, and reads them with the safetensors library.
 
 use super::*;
-use crate::architecture::{Architecture, Head, Recurrent};
+use crate::architecture::{Architecture, CellBias, Head, Recurrent, Sizes};
 use crate::data::Example;
 use crate::float_model::{Config, FloatModel};
 use crate::quantize::calibrate::calibrate;
 use crate::train::Steps;
 use crate::vocabulary::Vocabulary;
-use crate::weights::{Array, Sizes, Weights};
+use crate::weights::{Array, Weights};
 use proptest::prelude::*;
 use safetensors::SafeTensors;
 
 const TEXTS: [&str; 4] =
     ["free prize, call now!!", "see you at lunch, then", "Grüße aus Köln und МИР", "call me now or call me never"];
 
-/// A classifier of one LSTM layer: see [`model_of`].
+/// A classifier of one LSTM layer with random weights; see [`model_of`].
 fn model(seed: u64, (e, h, c): (usize, usize, usize), spread: [f64; 4]) -> FloatModel {
     let vocab_size = Vocabulary::build(TEXTS.into_iter(), 1, None).len();
     model_of(seed, &Architecture::from(Sizes { vocab_size, embedding_dim: e, hidden_size: h, labels: c }), spread)
 }
 
-/// A model of arbitrary weights, uniform within `spread` for each of embedding, input, recurrent and linear weights.
+/// A model with random weights, uniform in ±`spread` for each of embedding, input, recurrent and linear weights.
 fn model_of(seed: u64, architecture: &Architecture, spread: [f64; 4]) -> FloatModel {
     let vocabulary = Vocabulary::build(TEXTS.into_iter(), 1, None);
     let (mut weights, mut state) = (Weights::default(), seed);
@@ -53,7 +53,7 @@ fn bytes(model: &FloatModel) -> Result<Aligned, QuantizeError> {
     Ok(Aligned::new(&to_file(model, &statistics, &quantized, &golden, Packing::Interleaved4)?))
 }
 
-/// Largest difference of a logit, on texts known and unknown.
+/// The largest difference of a logit between both models, on training texts and others.
 fn largest_difference(model: &FloatModel, device: &Model<'_>) -> f64 {
     let mut scratch = vec![0; device.scratch_len()];
     let mut session = device.text_session(&mut scratch).unwrap();
@@ -98,14 +98,15 @@ fn integers_follow_every_kind_of_float_model() {
         ] {
             for (head_hidden, outputs) in [(0, 3), (5, 3), (4, 1)] {
                 seed += 1;
-                let recurrent = Recurrent { cell, layers, bidirectional, merge, pooling };
+                let bias = if seed % 2 == 0 { CellBias::One } else { CellBias::Two };
+                let recurrent = Recurrent { cell, num_layers: layers, bidirectional, bias, merge, pooling };
                 let mut architecture = Architecture::of_tokens(sizes, recurrent);
                 architecture.head = Head { hidden: head_hidden, outputs };
                 let model = model_of(seed, &architecture, [0.5, 0.4, 0.2, 0.5]);
                 let file = bytes(&model).unwrap();
                 let device = Model::from_bytes(&file).unwrap();
                 let difference = largest_difference(&model, &device);
-                // Random weights of four layers without gates let a rounding grow.
+                // Four layers with random weights and without gates amplify rounding errors.
                 assert!(
                     difference < 0.1,
                     "{recurrent:?}, head {head_hidden}, {outputs}: a logit differs by {difference}"
@@ -119,7 +120,7 @@ fn integers_follow_every_kind_of_float_model() {
 }
 
 #[test]
-fn halves_of_different_size_both_keep_their_precision() {
+fn input_and_recurrent_half_of_different_size_keep_their_precision() {
     for spread in [[3.0, 2.0, 0.02, 0.5], [0.01, 0.05, 0.4, 0.5], [40.0, 0.05, 0.3, 0.5], [0.3, 0.4, 0.3, 20.0]] {
         let model = model(7, (12, 24, 3), spread);
         let file = bytes(&model).unwrap();
@@ -132,7 +133,7 @@ fn halves_of_different_size_both_keep_their_precision() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
-    /// Whatever the weights, the runtime accepts what is exported, or the layer is named.
+    /// For any weights the runtime accepts the exported file, or the export refuses the layer by name.
     #[test]
     fn any_weights_load_or_are_refused(
         seed in any::<u64>(), e in 1usize..9, h in 1usize..12, c in 2usize..5,
@@ -176,7 +177,7 @@ fn the_safetensors_library_reads_and_rewrites_the_file() {
     let (_, metadata) = SafeTensors::read_metadata(&file).unwrap();
     assert_eq!(metadata.metadata().as_ref().unwrap()["tern.cell"], "lstm");
 
-    // Its own writer orders tensors by itself and metadata by chance: the runtime runs the result all the same.
+    // The library writes tensors and metadata in another order, which the runtime accepts.
     let again = safetensors::serialize(tensors.tensors(), metadata.metadata().clone()).unwrap();
     let again = Aligned::new(&again);
     let device = Model::from_bytes(&again).unwrap();

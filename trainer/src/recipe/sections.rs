@@ -122,6 +122,10 @@ section! {
         num_layers: usize = 1, whole(1, MAX_LAYERS as i64), alias("layers");
         /// Also read each text from its end
         bidirectional: bool = false, Kind::Boolean;
+        /// Bias vectors of each recurrent cell: 2 as in PyTorch, or 1 (bias_ih alone)
+        recurrent_biases: u8 = 2, whole(1, 2);
+        /// Standard deviation of the initial embedding; 1 in PyTorch
+        embedding_init_std: f64 = 0.1, Kind::Number { least: 1e-6, most: 100.0 };
         /// How the two directions of the last layer are combined; below it they are concatenated
         merge: Merge = Merge::Concat, Kind::one_of::<Merge>();
         /// Which hidden states the linear layer reads

@@ -42,10 +42,11 @@ fn recipe_keys_describe_the_recurrent_layers() {
     .unwrap();
     let recurrent = Recurrent {
         cell: Cell::RnnRelu,
-        layers: 3,
+        num_layers: 3,
         bidirectional: true,
         merge: Merge::Product,
         pooling: Pooling::MeanMax,
+        ..Recurrent::default()
     };
     assert_eq!(recipe.model.architecture(10, 2).recurrent, recurrent);
 }

@@ -89,7 +89,7 @@ impl State {
                 tensors.push((format!("{group}.{name}"), &array.shape, &array.data));
             }
         }
-        for (name, memory, values) in self.optimizer.memories() {
+        for (name, memory, values) in self.optimizer.states() {
             tensors.push((format!("optimizer.{memory}.{name}"), &self.weights[name].shape, values));
         }
         let bytes: Vec<(String, &[usize], Vec<u8>)> = tensors
@@ -135,7 +135,7 @@ impl State {
             checked.map(|()| weights).map_err(|source| CheckpointError::Weights { group: group.to_owned(), source })
         };
         let mut state = State::new(recipe, problem);
-        for memory in state.optimizer.method().memories() {
+        for memory in state.optimizer.method().state_names() {
             let values = set(&format!("optimizer.{memory}"))?;
             state.optimizer.restore(memory, &values);
         }

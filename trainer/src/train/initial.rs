@@ -1,20 +1,17 @@
-//! The weights before training.
+//! The initial weights of a training.
 
-use crate::architecture::{Architecture, Cell};
+use crate::architecture::{Architecture, Cell, names};
 use crate::vocabulary::PAD;
-use crate::weights::{Array, Weights, names};
+use crate::weights::{Array, Weights};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-/// Standard deviation of the embedding. Far below the customary 1: a small model on little data learns better from
-/// words that are nearly alike at first.
-pub(super) const EMBEDDING_STD: f32 = 0.1;
-/// Bias of the forget gate: cells begin by remembering.
+/// The initial bias of an LSTM's forget gate, so that a new cell keeps its state.
 const FORGET_BIAS: f32 = 1.0;
 
-/// Random weights: embedding normal, everything else uniform within ±1/√hidden_size as in PyTorch, except for the
-/// forget gates' biases. The row of PAD is zero, and stays so.
-pub fn weights(architecture: &Architecture, rng: &mut ChaCha8Rng) -> Weights {
+/// Draws random weights. The embedding is normal with the standard deviation `embedding_std`, except that the row of PAD is
+/// and stays zero. All other weights are uniform in ±1/√hidden_size as in PyTorch, except the biases of forget gates.
+pub fn weights(architecture: &Architecture, embedding_std: f32, rng: &mut ChaCha8Rng) -> Weights {
     let hidden_size = architecture.hidden_size;
     let bound = 1.0 / (hidden_size as f32).sqrt();
     let forget = hidden_size..2 * hidden_size;
@@ -22,7 +19,7 @@ pub fn weights(architecture: &Architecture, rng: &mut ChaCha8Rng) -> Weights {
     for (name, shape) in architecture.shapes() {
         let count = shape.iter().product();
         let mut data: Vec<f32> = match name.as_str() {
-            names::EMBEDDING => (0..count).map(|_| EMBEDDING_STD * normal(rng)).collect(),
+            names::EMBEDDING => (0..count).map(|_| embedding_std * normal(rng)).collect(),
             _ => (0..count).map(|_| rng.random_range(-bound..bound)).collect(),
         };
         if name == names::EMBEDDING {
@@ -40,8 +37,31 @@ pub fn weights(architecture: &Architecture, rng: &mut ChaCha8Rng) -> Weights {
     weights
 }
 
-/// A normal random number (Box and Muller).
+/// Draws a standard normal number (Box–Muller).
 fn normal(rng: &mut ChaCha8Rng) -> f32 {
     let (a, b): (f64, f64) = (rng.random_range(f64::MIN_POSITIVE..1.0), rng.random());
     ((-2.0 * a.ln()).sqrt() * (2.0 * std::f64::consts::PI * b).cos()) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::architecture::{CellBias, Recurrent, Sizes};
+    use rand::SeedableRng;
+
+    #[test]
+    fn embeddings_have_the_given_standard_deviation_and_padding_is_zero() {
+        let sizes = Sizes { vocab_size: 1_000, embedding_dim: 16, hidden_size: 4, labels: 2 };
+        let recurrent = Recurrent { bias: CellBias::One, ..Recurrent::default() };
+        for std in [0.1, 1.0] {
+            let mut rng = ChaCha8Rng::seed_from_u64(1);
+            let weights = weights(&Architecture::of_tokens(sizes, recurrent), std, &mut rng);
+            let (padding, rows) = weights[names::EMBEDDING].data.split_at(16);
+            assert!(padding.iter().all(|&value| value == 0.0));
+            let found = (rows.iter().map(|value| value * value).sum::<f32>() / rows.len() as f32).sqrt();
+            assert!((found / std - 1.0).abs() < 0.02, "{found}, expected {std}");
+            assert!(weights.get("lstm.bias_hh_l0").is_none());
+            assert_eq!(weights["lstm.bias_ih_l0"].data[4..8], [FORGET_BIAS; 4]);
+        }
+    }
 }

@@ -7,14 +7,15 @@ use super::sample::Sample;
 use super::schedule::{Position, plateau};
 use super::state::{EpochProgress, State};
 use super::validation::Validation;
+use crate::architecture::names;
 use crate::denormals::Flush;
 use crate::nn::network::Network;
 use crate::recipe::Recipe;
-use crate::weights::{Weights, names};
+use crate::weights::Weights;
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicBool, Ordering};
-use tern_nn::graph::{BatchResult, Graph, Noise};
+use tern_nn::graph::{BatchResult, Dropout, Graph};
 
 /// The progress within an epoch, after a batch.
 #[derive(Clone, Copy, Debug)]
@@ -262,13 +263,13 @@ impl Training<'_> {
     }
 
     fn accuracy(&self, correct: usize, seen: usize) -> Option<f64> {
-        self.problem.objective.counts_correct().then(|| correct as f64 / seen as f64)
+        self.problem.objective.has_accuracy().then(|| correct as f64 / seen as f64)
     }
 
     /// Returns the dropout probabilities.
-    fn noise(&self) -> Noise {
+    fn dropout(&self) -> Dropout {
         let model = &self.recipe.model;
-        Noise {
+        Dropout {
             dropout: model.dropout,
             layer_dropout: model.layer_dropout,
             embedding_dropout: model.embedding_dropout,
@@ -296,7 +297,7 @@ impl Training<'_> {
             if let Some(embeddings) = frozen {
                 let parameters = self.problem.architecture.shapes().into_iter().zip(&mut result.gradients);
                 let of_table = parameters.filter(|((name, _), _)| name == names::EMBEDDING);
-                of_table.for_each(|(_, gradients)| embeddings.hold_gradients(gradients));
+                of_table.for_each(|(_, gradients)| embeddings.zero_frozen_gradients(gradients));
             }
             let state = &mut self.state;
             let norm = if result.loss.is_finite() {
@@ -313,7 +314,7 @@ impl Training<'_> {
                 return Err(self.diverged(what, index + 1, batches.len(), samples));
             }
             for weights in [&mut state.weights, &mut state.average] {
-                frozen.into_iter().for_each(|embeddings| embeddings.hold(weights.get_mut(names::EMBEDDING)));
+                frozen.into_iter().for_each(|embeddings| embeddings.reset_frozen(weights.get_mut(names::EMBEDDING)));
             }
             state.batches_done += 1;
             let progress = &mut state.epoch;
@@ -344,8 +345,8 @@ impl Training<'_> {
     fn gradients(&self, batch: &[usize]) -> candle_core::Result<BatchResult> {
         let Problem { architecture, objective, train, .. } = self.problem;
         let samples: Vec<&Sample> = batch.iter().map(|&sample| &train[sample]).collect();
-        let (noise, seed, device) = (self.noise(), self.recipe.training.seed, &self.device);
-        Graph { architecture, objective, noise, seed, device }.gradients(
+        let (dropout, seed, device) = (self.dropout(), self.recipe.training.seed, &self.device);
+        Graph { architecture, objective, dropout, seed, device }.gradients(
             &self.state.weights,
             &samples,
             self.state.batches_done,

@@ -4,8 +4,9 @@ use super::initial;
 use super::optimizer::{Method, Optimizer, Settings};
 use super::problem::Problem;
 use super::run::EpochFigures;
+use crate::architecture::names;
 use crate::recipe::{Metric, OptimizerKind, Recipe};
-use crate::weights::{Weights, names};
+use crate::weights::Weights;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -48,9 +49,10 @@ impl State {
     pub fn new(recipe: &Recipe, problem: &Problem) -> Self {
         let architecture = &problem.architecture;
         let mut rng = ChaCha8Rng::seed_from_u64(recipe.training.seed);
-        let mut weights = initial::weights(architecture, &mut rng);
+        let embedding_std = recipe.model.embedding_init_std as f32;
+        let mut weights = initial::weights(architecture, embedding_std, &mut rng);
         if let Some(embeddings) = &problem.embeddings {
-            embeddings.start(weights.get_mut(names::EMBEDDING), initial::EMBEDDING_STD);
+            embeddings.initialise(weights.get_mut(names::EMBEDDING), embedding_std);
         }
         let names: Vec<String> = architecture.shapes().into_iter().map(|(name, _)| name).collect();
         let training = &recipe.training;

@@ -2,7 +2,7 @@ mod gradients;
 
 use self::gradients::{gradients, refs, small};
 use super::*;
-use crate::architecture::{Architecture, Cell, Head, InputLayer, Pooling, Recurrent};
+use crate::architecture::{Architecture, Cell, Head, InputLayer, Pooling, Recurrent, Sizes, names};
 use crate::data::Example;
 use crate::float_model::{safetensors_bytes, tests::networks};
 use crate::logits::class_logits;
@@ -11,15 +11,15 @@ use crate::nn::network::Network;
 use crate::nn::reference;
 use crate::recipe::{ClassWeights, Metric, OptimizerKind, Output, Recipe};
 use crate::vocabulary::Vocabulary;
-use crate::weights::{Array, Sizes, Weights, names};
+use crate::weights::{Array, Weights};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tern_nn::graph::{BatchResult, Graph, Noise};
+use tern_nn::graph::{BatchResult, Dropout, Graph};
 
-const SILENT: Noise = Noise { dropout: 0.0, layer_dropout: 0.0, embedding_dropout: 0.0, word_dropout: 0.0 };
+const SILENT: Dropout = Dropout { dropout: 0.0, layer_dropout: 0.0, embedding_dropout: 0.0, word_dropout: 0.0 };
 const SMOOTHING: f64 = 0.1;
 
 fn smoothed(labels: usize) -> Objective {
@@ -128,8 +128,8 @@ fn frozen_vectors_keep_their_bits_and_other_rows_are_trained() {
 /// Returns the embedding before the first step.
 fn before_the_first_step(recipe: &Recipe, problem: &Problem) -> Vec<f32> {
     let mut rng = ChaCha8Rng::seed_from_u64(recipe.training.seed);
-    let mut weights = initial::weights(&problem.architecture, &mut rng);
-    problem.embeddings.as_ref().unwrap().start(weights.get_mut(names::EMBEDDING), initial::EMBEDDING_STD);
+    let mut weights = initial::weights(&problem.architecture, 0.1, &mut rng);
+    problem.embeddings.as_ref().unwrap().initialise(weights.get_mut(names::EMBEDDING), 0.1);
     weights[names::EMBEDDING].data.clone()
 }
 
@@ -319,13 +319,13 @@ fn every_head_learns() {
 
 #[test]
 fn dropout_differs_between_batches_and_repeats_with_the_seed() {
-    let two_layers = Recurrent { layers: 2, ..Recurrent::default() };
+    let two_layers = Recurrent { num_layers: 2, ..Recurrent::default() };
     let (architecture, weights, list) = small(two_layers);
     for noise in [
-        Noise { dropout: 0.5, ..SILENT },
-        Noise { layer_dropout: 0.5, ..SILENT },
-        Noise { embedding_dropout: 0.5, ..SILENT },
-        Noise { word_dropout: 0.5, ..SILENT },
+        Dropout { dropout: 0.5, ..SILENT },
+        Dropout { layer_dropout: 0.5, ..SILENT },
+        Dropout { embedding_dropout: 0.5, ..SILENT },
+        Dropout { word_dropout: 0.5, ..SILENT },
     ] {
         let loss = |seed, batch| {
             gradients(&weights, &architecture, &smoothed(3), &refs(&list), noise, seed, batch).unwrap().loss

@@ -176,14 +176,14 @@ impl Validation {
 /// Reads a part of a text, which begins at `start`, from an empty state to its end.
 fn read(network: &Network, start: usize, ids: &[u32]) -> Vec<Guess> {
     let mut guesses = Vec::with_capacity(ids.len());
-    let mut state = network.start(1);
+    let mut state = network.initial_state(1);
     let (read, next) = (&ids[..ids.len() - 1], &ids[1..]);
     for (read, next) in read.chunks(CHUNK).zip(next.chunks(CHUNK)) {
         let mut states = Vec::new();
         for &id in read {
-            states.extend_from_slice(network.advance(&mut state, &[id]));
+            states.extend_from_slice(network.step(&mut state, &[id]));
         }
-        let outputs = network.head_of(&states);
+        let outputs = network.outputs_of_states(&states);
         for (logits, &next) in outputs.chunks_exact(outputs.len() / next.len()).zip(next) {
             guesses.push(Guess::new(start + guesses.len() + 1, logits, next));
         }

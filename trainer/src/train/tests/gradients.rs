@@ -11,7 +11,7 @@ pub fn small_with(recurrent: Recurrent, head: Head) -> (Architecture, Weights, V
     let sizes = Sizes { vocab_size: 9, embedding_dim: 3, hidden_size: 5, labels: 3 };
     let architecture = Architecture { head, ..Architecture::of_tokens(sizes, recurrent) };
     let mut rng = ChaCha8Rng::seed_from_u64(5);
-    let mut weights = initial::weights(&architecture, &mut rng);
+    let mut weights = initial::weights(&architecture, 0.1, &mut rng);
     for value in &mut weights.get_mut(names::EMBEDDING).data {
         *value = rng.random_range(-1.0..1.0);
     }
@@ -90,11 +90,12 @@ pub fn gradients(
     architecture: &Architecture,
     objective: &Objective,
     samples: &[&Sample],
-    noise: Noise,
+    dropout: Dropout,
     seed: u64,
     batch: u64,
 ) -> candle_core::Result<BatchResult> {
-    Graph { architecture, objective, noise, seed, device: &candle_core::Device::Cpu }.gradients(weights, samples, batch)
+    Graph { architecture, objective, dropout, seed, device: &candle_core::Device::Cpu }
+        .gradients(weights, samples, batch)
 }
 
 /// The gradients of every `stride`-th value of each parameter against finite differences of [`plain_loss`].
@@ -152,11 +153,11 @@ fn gradients_of_every_head_agree_with_finite_differences() {
 #[test]
 fn gradients_of_networks_of_values_agree_with_finite_differences() {
     for cell in [Cell::Lstm, Cell::Gru, Cell::RnnRelu] {
-        let recurrent = Recurrent { cell, layers: 2, ..Recurrent::default() };
+        let recurrent = Recurrent { cell, num_layers: 2, ..Recurrent::default() };
         let (mut architecture, _, _) = small_with(recurrent, Head { hidden: 4, outputs: 2 });
         architecture.input = InputLayer::Values { channels: 3 };
         let mut rng = ChaCha8Rng::seed_from_u64(6);
-        let weights = initial::weights(&architecture, &mut rng);
+        let weights = initial::weights(&architecture, 0.1, &mut rng);
         let samples: Vec<Sample> = [3, 1, 5]
             .into_iter()
             .map(|steps| Sample {
@@ -174,7 +175,7 @@ fn gradients_of_networks_of_values_agree_with_finite_differences() {
 #[test]
 fn gradients_of_every_steps_next_token_agree_with_finite_differences() {
     for (cell, layers, hidden) in [(Cell::Lstm, 1, 0), (Cell::Gru, 2, 4), (Cell::Rnn, 1, 0)] {
-        let recurrent = Recurrent { cell, layers, ..Recurrent::default() };
+        let recurrent = Recurrent { cell, num_layers: layers, ..Recurrent::default() };
         let (architecture, weights, mut samples) = small_with(recurrent, Head { hidden, outputs: 9 });
         let mut rng = ChaCha8Rng::seed_from_u64(7);
         for sample in &mut samples {

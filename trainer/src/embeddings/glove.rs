@@ -1,19 +1,19 @@
-//! A word and its numbers a line, as GloVe and word2vec write them.
+//! Embeddings in text files with a word and its numbers on each line, as of GloVe and word2vec.
 
-use super::{EmbeddingsError, Wanted};
+use super::{EmbeddingsError, VectorSearch};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-/// Reads the vectors that are wanted. Gives their width, and how many words there are.
-pub(super) fn read(path: &Path, wanted: &mut Wanted<'_>) -> Result<(usize, usize), EmbeddingsError> {
+/// Reads the vectors. Returns their width and the number of words in the file.
+pub(super) fn read(path: &Path, search: &mut VectorSearch<'_>) -> Result<(usize, usize), EmbeddingsError> {
     let io = |source| EmbeddingsError::Io { path: path.to_owned(), source };
     let mut reader = BufReader::with_capacity(1 << 20, File::open(path).map_err(io)?);
     let (mut width, mut words, mut number) = (0, 0, 0);
     let mut line = Vec::new();
     while reader.read_until(b'\n', &mut line).map_err(io)? > 0 {
         number += 1;
-        // Some files cut long words within a character.
+        // In some files a long word ends within a UTF-8 character.
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end();
         let problem = |problem: String| EmbeddingsError::Line { path: path.to_owned(), line: number, problem };
@@ -23,15 +23,15 @@ pub(super) fn read(path: &Path, wanted: &mut Wanted<'_>) -> Result<(usize, usize
             width = text.split(' ').nth(1).and_then(|n| n.parse().ok()).unwrap_or(0);
         } else if !text.is_empty() {
             if width == 0 {
-                // All that is a number at the end of the line, but for what is left as the word.
+                // The numbers at the end of the line are the vector; at least one field is the word.
                 let fields: Vec<&str> = text.split([' ', '\t']).collect();
                 let numbers = fields.iter().rev().take_while(|field| field.parse::<f32>().is_ok()).count();
                 width = numbers.min(fields.len() - 1);
                 if width == 0 {
-                    return Err(problem(format!("{:?}… is no word with its numbers", start(text))));
+                    return Err(problem(format!("{:?}…, expected a word and its numbers", start(text))));
                 }
             }
-            // From the end: a few words of GloVe have spaces in them.
+            // Split from the end, because some words of GloVe contain spaces.
             let mut fields = text.rsplitn(width + 1, [' ', '\t']);
             let numbers: Vec<&str> = fields.by_ref().take(width).collect();
             let Some(word) = fields.next().filter(|_| numbers.len() == width) else {
@@ -39,10 +39,10 @@ pub(super) fn read(path: &Path, wanted: &mut Wanted<'_>) -> Result<(usize, usize
                 return Err(problem(format!("{found} numbers after {:?}, expected {width}", start(text))));
             };
             words += 1;
-            wanted.offer(word, || {
+            search.offer(word, || {
                 let parse = |field: &&str| match field.parse::<f32>() {
                     Ok(value) if value.is_finite() => Ok(value),
-                    _ => Err(problem(format!("{field:?} after {word:?} is no finite number"))),
+                    _ => Err(problem(format!("{field:?} after {word:?}, expected a finite number"))),
                 };
                 numbers.iter().rev().map(parse).collect()
             })?;
@@ -52,7 +52,7 @@ pub(super) fn read(path: &Path, wanted: &mut Wanted<'_>) -> Result<(usize, usize
     Ok((width, words))
 }
 
-/// The first characters of a line.
+/// The first 24 characters of a line.
 fn start(text: &str) -> String {
     text.chars().take(24).collect()
 }

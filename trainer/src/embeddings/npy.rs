@@ -1,14 +1,14 @@
-//! A NumPy array, a row a word, and the words beside it.
+//! Embeddings in a NumPy array with one row for each word, and the list of words beside it.
 
-use super::{EmbeddingsError, Wanted};
+use super::{EmbeddingsError, VectorSearch};
 use std::path::Path;
 
-/// Reads the vectors that are wanted. Gives their width, and how many words there are.
-pub(super) fn read(path: &Path, wanted: &mut Wanted<'_>) -> Result<(usize, usize), EmbeddingsError> {
+/// Reads the vectors. Returns their width and the number of words in the file.
+pub(super) fn read(path: &Path, search: &mut VectorSearch<'_>) -> Result<(usize, usize), EmbeddingsError> {
     let io = |path: &Path, source| EmbeddingsError::Io { path: path.to_owned(), source };
     let problem = |problem: String| EmbeddingsError::Array { path: path.to_owned(), problem };
     let bytes = std::fs::read(path).map_err(|source| io(path, source))?;
-    let array = Array::parse(&bytes).map_err(|found| {
+    let array = NpyArray::parse(&bytes).map_err(|found| {
         problem(format!("{found}; expected an array [words, numbers] of float32 or float64 by numpy.save"))
     })?;
     let list = path.with_extension("txt");
@@ -19,10 +19,12 @@ pub(super) fn read(path: &Path, wanted: &mut Wanted<'_>) -> Result<(usize, usize
         return Err(problem(format!("{rows} rows of {width}, but {} words in {}", words.len(), list.display())));
     }
     for (row, word) in words.iter().enumerate() {
-        wanted.offer(word, || {
+        search.offer(word, || {
             let vector: Vec<f32> = (0..width).map(|column| array.at(row, column)).collect();
             match vector.iter().find(|value| !value.is_finite()) {
-                Some(value) => Err(problem(format!("the vector of {word:?} has {value} in it"))),
+                Some(value) => {
+                    Err(problem(format!("the vector of {word:?} contains {value}, expected finite numbers")))
+                }
                 None => Ok(vector),
             }
         })?;
@@ -30,17 +32,17 @@ pub(super) fn read(path: &Path, wanted: &mut Wanted<'_>) -> Result<(usize, usize
     Ok((width, rows))
 }
 
-/// A file of NumPy's format (versions 1 to 3), of two dimensions.
-struct Array<'b> {
+/// A two-dimensional array in NumPy's file format, versions 1 to 3.
+struct NpyArray<'b> {
     shape: [usize; 2],
-    /// Whether the columns lie one after the other, and not the rows.
-    by_columns: bool,
-    /// Bytes of a number: 4 or 8.
+    /// True if the array is in column-major order.
+    column_major: bool,
+    /// Bytes per number: 4 or 8.
     size: usize,
     data: &'b [u8],
 }
 
-impl<'b> Array<'b> {
+impl<'b> NpyArray<'b> {
     fn parse(bytes: &'b [u8]) -> Result<Self, String> {
         let Some(([major, _minor], rest)) = bytes.strip_prefix(b"\x93NUMPY").and_then(|rest| rest.split_first_chunk())
         else {
@@ -51,7 +53,7 @@ impl<'b> Array<'b> {
             _ => rest.split_first_chunk().map(|(n, rest)| (u32::from_le_bytes(*n) as usize, rest)),
         };
         let parts = length.and_then(|(length, rest)| rest.split_at_checked(length));
-        let (header, data) = parts.ok_or("the header is cut off")?;
+        let (header, data) = parts.ok_or("the header is incomplete")?;
         let header = String::from_utf8_lossy(header);
         let value = |key: &str| -> Result<&str, String> {
             let (_, after) = header.split_once(&format!("'{key}':")).ok_or(format!("no {key} in the header"))?;
@@ -68,17 +70,17 @@ impl<'b> Array<'b> {
         let Ok(&[rows, width]) = sizes.as_deref() else {
             return Err(format!("an array of shape ({shape})"));
         };
-        let by_columns = value("fortran_order")?.starts_with("True");
+        let column_major = value("fortran_order")?.starts_with("True");
         let expected = rows.checked_mul(width).and_then(|count| count.checked_mul(size));
         if expected != Some(data.len()) {
             return Err(format!("{} bytes for an array of {rows} rows of {width} numbers of {size} bytes", data.len()));
         }
-        Ok(Array { shape: [rows, width], by_columns, size, data })
+        Ok(NpyArray { shape: [rows, width], column_major, size, data })
     }
 
     fn at(&self, row: usize, column: usize) -> f32 {
         let [rows, width] = self.shape;
-        let index = if self.by_columns { column * rows + row } else { row * width + column };
+        let index = if self.column_major { column * rows + row } else { row * width + column };
         let bytes = &self.data[index * self.size..][..self.size];
         match bytes.first_chunk::<8>() {
             Some(bytes) => f64::from_le_bytes(*bytes) as f32,

@@ -1,4 +1,4 @@
-//! What an export measures a model with: data that it learnt from, and data that it did not.
+//! The rows that an export reads: the calibration set and the validation rows.
 
 use crate::data::number_table::{self, ColumnSelection, Table};
 use crate::data::{self, Columns, Example};
@@ -11,37 +11,37 @@ use crate::train::{Sample, Steps, Target};
 use std::path::Path;
 use tern_format::Task;
 
-/// Tokens of a language model's text that are read from one empty state.
+/// Tokens of a text that a language model reads from one initial state.
 const PART: usize = 512;
 
-/// Data of a model's kind.
+/// Rows of a model's task.
 #[derive(Clone, Debug)]
 pub enum Data {
     /// Labelled texts.
     Texts(Vec<Example>),
-    /// A text.
+    /// One text, for a language model.
     Text(String),
     /// Labelled sequences of numbers.
     Sequences(Sequences),
-    /// A series.
+    /// A time series, for a forecast.
     Series(Table),
 }
 
-/// What an export measures with. Either may be empty.
+/// The rows that an export reads. Either part may be empty.
 #[derive(Clone, Debug)]
-pub struct Material {
-    /// Of what the model learnt from.
+pub struct ExportData {
+    /// Training rows, to measure ranges of activations and to choose golden examples from.
     pub calibration: Data,
-    /// Of what it did not.
-    pub held_out: Data,
+    /// Validation rows, to compare the float model and the device file on.
+    pub validation: Data,
 }
 
-impl Material {
-    /// The data that the model directory holds. `data`, of the layout `columns`: what is to be taken in the place of what was held out.
+impl ExportData {
+    /// Reads the rows of a model directory. `data`, with the layout `columns`, replaces its validation rows.
     ///
     /// # Errors
     ///
-    /// Where a file cannot be read, or is not what the model is about.
+    /// Fails if a file cannot be read or has labels or columns that the model lacks.
     pub fn of(model: &FloatModel, dir: &Path, data: Option<&Path>, columns: &Columns) -> anyhow::Result<Self> {
         let (calibration, validation) = match model.config().task {
             Task::LanguageModel => (files::CALIBRATION_TEXT, files::VALIDATION_TEXT),
@@ -53,16 +53,16 @@ impl Material {
             Some(path) => Data::read(model, path, columns),
             None => Ok(Data::none(model)),
         };
-        let held_out = match data {
+        let validation = match data {
             Some(path) => of(Some(path), columns)?,
             None => of(own(validation).as_deref(), &own_columns)?,
         };
-        Ok(Material { calibration: of(own(calibration).as_deref(), &own_columns)?, held_out })
+        Ok(ExportData { calibration: of(own(calibration).as_deref(), &own_columns)?, validation })
     }
 }
 
 impl Data {
-    /// Nothing, of a model's kind.
+    /// No rows, in the form of the model's task.
     pub fn none(model: &FloatModel) -> Self {
         let table = || Table { names: vec![], rows: vec![], texts: vec![vec![], vec![]], lines: vec![] };
         match (model.config().task, model.config().input) {
@@ -75,7 +75,7 @@ impl Data {
         }
     }
 
-    /// Reads a file of a model's kind.
+    /// Reads a file for the model's task.
     fn read(model: &FloatModel, path: &Path, columns: &Columns) -> anyhow::Result<Self> {
         let config = model.config();
         let names: Vec<String> = config.channels.iter().map(|channel| channel.name.clone()).collect();
@@ -96,8 +96,8 @@ impl Data {
         })
     }
 
-    /// What a network reads of the data, and what it should answer; about `most` steps or fewer, evenly from all of it. Labels that the
-    /// model does not know are left out.
+    /// Converts the rows to samples, evenly spaced ones if there are more than `most` steps. Rows with labels that the model
+    /// lacks are skipped.
     pub fn samples(&self, model: &FloatModel, most: usize) -> Vec<Sample> {
         match self {
             Data::Texts(examples) => {
@@ -110,7 +110,7 @@ impl Data {
             Data::Text(text) => {
                 let ids = model.vocabulary().encode(text);
                 let parts = ids.windows(PART + 1).step_by(PART);
-                // A short text is one part.
+                // A text shorter than a part is one part.
                 let parts: Vec<&[u32]> = if ids.len() > PART { parts.collect() } else { vec![&ids] };
                 let sample = |ids: &[u32]| Sample {
                     steps: Steps::Tokens(ids[..ids.len() - 1].to_vec()),
@@ -136,14 +136,14 @@ impl Data {
     }
 }
 
-/// Samples of at most so many steps in all, or one, evenly from all of them.
+/// Selects evenly spaced samples with at most `most` steps in total, but at least one sample.
 fn evenly(samples: Vec<Sample>, most: usize) -> Vec<Sample> {
     let steps: usize = samples.iter().map(|sample| sample.steps.len()).sum();
     let every = steps.div_ceil(most.max(1)).max(1);
     samples.into_iter().step_by(every).collect()
 }
 
-/// What a network reads of `steps`.
+/// Converts `steps` to the input of a network.
 pub(super) fn input_of(steps: &Steps) -> Input<'_> {
     match steps {
         Steps::Tokens(ids) => Input::Tokens(ids),

@@ -1,12 +1,13 @@
-//! The recurrent layers against PyTorch: outputs, final states and gradients of `golden/recurrent.json`, which
-//! `golden/make.py` wrote with the version of PyTorch that its first line names.
+//! Compares the recurrent layers with PyTorch: outputs, final states and gradients of `golden/recurrent.json`, which
+//! `golden/make.py` wrote with the version of PyTorch on its first line.
 
-use super::lstm::Lstm;
-use super::packed::{Direction, Packing};
-use super::pooling::Reduction;
-use super::recurrent::{Biases, Layer};
-use super::stack::{Input, Stack};
-use crate::architecture::{Cell, Merge, Pooling, Recurrent};
+use super::{Stack, StackInput};
+use crate::architecture::{Cell, CellBias, Recurrent};
+use crate::lstm::Lstm;
+use crate::ops;
+use crate::packed::{Direction, PackedLayout};
+use crate::pooling::Reduction;
+use crate::recurrent::{Biases, Layer};
 use crate::weights::{Array, Weights};
 use candle_core::{Device, Tensor, Var};
 use serde::Deserialize;
@@ -78,13 +79,13 @@ fn values(tensor: &Tensor) -> Vec<f32> {
 
 impl Case {
     fn name(&self) -> String {
-        let ways = if self.bidirectional { "bidirectional" } else { "one direction" };
-        format!("{}, {} layers, {ways}", self.cell.name(), self.layers)
+        let direction = if self.bidirectional { "bidirectional" } else { "one direction" };
+        format!("{}, {} layers, {direction}", self.cell.name(), self.layers)
     }
 
     fn recurrent(&self) -> Recurrent {
-        let (merge, pooling) = (Merge::Concat, Pooling::Last);
-        Recurrent { cell: self.cell, layers: self.layers, bidirectional: self.bidirectional, merge, pooling }
+        let (num_layers, bidirectional) = (self.layers, self.bidirectional);
+        Recurrent { cell: self.cell, num_layers, bidirectional, ..Recurrent::default() }
     }
 
     fn weights(&self) -> Weights {
@@ -95,30 +96,30 @@ impl Case {
         weights
     }
 
-    fn packing(&self) -> Arc<Packing> {
-        Arc::new(Packing::new(&self.x.iter().map(Vec::len).collect::<Vec<_>>()))
+    fn layout(&self) -> Arc<PackedLayout> {
+        Arc::new(PackedLayout::new(&self.x.iter().map(Vec::len).collect::<Vec<_>>()))
     }
 
     /// Rows of tokens as they are packed.
     fn packed(&self, rows: &[Vec<Vec<f32>>]) -> Vec<Vec<f32>> {
         let views: Vec<Vec<&Vec<f32>>> = rows.iter().map(|rows| rows.iter().collect()).collect();
         let views: Vec<&[&Vec<f32>]> = views.iter().map(Vec::as_slice).collect();
-        self.packing().pack(&views).into_iter().cloned().collect()
+        self.layout().pack(&views).into_iter().cloned().collect()
     }
 
-    /// Rows of sequences in the packing's order.
+    /// Rows of sequences in the order of the layout.
     fn sorted(&self, rows: &[Vec<f32>]) -> Vec<Vec<f32>> {
-        self.packing().order().iter().map(|&sequence| rows[sequence].clone()).collect()
+        self.layout().order().iter().map(|&sequence| rows[sequence].clone()).collect()
     }
 }
 
 #[test]
 fn outputs_final_states_and_gradients_are_pytorchs() {
     for case in golden().cases {
-        let (packing, recurrent) = (case.packing(), case.recurrent());
+        let (layout, recurrent) = (case.layout(), case.recurrent());
         let stack = Stack::new(&case.weights(), recurrent, &Device::Cpu).unwrap();
         let x = Var::from_tensor(&tensor(&case.packed(&case.x))).unwrap();
-        let input = Input { x: &x, tokens: None, packing: &packing };
+        let input = StackInput { x: &x, tokens: None, layout: &layout };
         let states = stack.forward(input, |x| Ok(x.clone())).unwrap();
 
         let output = Tensor::cat(states.last().unwrap(), 1).unwrap();
@@ -127,12 +128,12 @@ fn outputs_final_states_and_gradients_are_pytorchs() {
 
         let directions = recurrent.directions().iter().cycle();
         for (index, (states, direction)) in states.iter().flatten().zip(directions).enumerate() {
-            let h_n = super::ops::reduce(states, packing.clone(), Reduction::Last(*direction)).unwrap();
+            let h_n = ops::reduce(states, layout.clone(), Reduction::Last(*direction)).unwrap();
             close(&values(&h_n), &case.sorted(&case.h_n[index]).concat(), &format!("{}: h_n {index}", case.name()));
             let part = (h_n * tensor(&case.sorted(&case.d_h_n[index]))).unwrap().sum_all().unwrap();
             loss = (loss + part).unwrap();
         }
-        let head = stack.head_input(states.last().unwrap(), &packing).unwrap();
+        let head = stack.head_input(states.last().unwrap(), &layout).unwrap();
         let last = &case.h_n[case.h_n.len() - recurrent.directions().len()..];
         let last: Vec<Vec<f32>> =
             (0..case.x.len()).map(|sequence| last.iter().flat_map(|h_n| h_n[sequence].clone()).collect()).collect();
@@ -147,7 +148,7 @@ fn outputs_final_states_and_gradients_are_pytorchs() {
         for layer in 0..case.layers {
             for &direction in recurrent.directions() {
                 let names = recurrent.names(layer, direction);
-                for name in [names.w_ih, names.w_hh, names.b_ih, names.b_hh] {
+                for name in [names.w_ih, names.w_hh, names.b_ih].into_iter().chain(names.b_hh) {
                     let expected = flat(&case.d_parameters[&name]);
                     close(&gradients.next().unwrap(), &expected, &format!("{}: d {name}", case.name()));
                 }
@@ -162,15 +163,15 @@ fn final_cell_states_are_pytorchs() {
     let mut compared = 0;
     for case in golden().cases {
         let Some(c_n) = case.c_n.as_ref().filter(|_| case.layers == 1) else { continue };
-        let (packing, weights, n) = (case.packing(), case.weights(), case.hidden_size);
+        let (layout, weights, n) = (case.layout(), case.weights(), case.hidden_size);
         let x = case.packed(&case.x).concat();
         for (&direction, c_n) in case.recurrent().directions().iter().zip(c_n) {
             let names = case.recurrent().names(0, direction);
-            let biases = Biases::new(Cell::Lstm, &weights[&names.b_ih].data, &weights[&names.b_hh].data);
+            let biases = Biases::of_layer(Cell::Lstm, &weights, &names);
             let [w_ih, w_hh] = [&names.w_ih, &names.w_hh].map(|name| &weights[name].data);
-            let mut cells = Lstm::new(&packing, n);
-            Layer::new(Cell::Lstm, direction, w_ih, w_hh, &biases).run_cells(&mut cells, &x, None, &packing);
-            let last = Reduction::Last(direction).forward(cells.cell_states(), &packing, n);
+            let mut cells = Lstm::new(&layout, n);
+            Layer::new(Cell::Lstm, direction, w_ih, w_hh, &biases).run_cells(&mut cells, &x, None, &layout);
+            let last = Reduction::Last(direction).forward(cells.cell_states(), &layout, n);
             close(&last, &case.sorted(c_n).concat(), &format!("{}: c_n {direction:?}", case.name()));
             compared += 1;
         }
@@ -179,7 +180,7 @@ fn final_cell_states_are_pytorchs() {
 }
 
 #[test]
-fn every_cell_depth_and_direction_is_there() {
+fn golden_file_has_every_cell_depth_and_direction() {
     let golden = golden();
     assert!(golden.made_by.contains("torch"));
     let textbook = vec![vec![vec![1.0; 5], vec![2.0; 5], vec![3.0; 5]]];
@@ -187,8 +188,8 @@ fn every_cell_depth_and_direction_is_there() {
         let of_cell = || golden.cases.iter().filter(|case| case.cell == cell);
         assert!(of_cell().any(|case| case.x == textbook && case.hidden_size == 2));
         for (layers, bidirectional) in [(1, false), (1, true), (2, false), (2, true)] {
-            let wanted = |case: &&Case| (case.layers, case.bidirectional, case.x.len()) == (layers, bidirectional, 3);
-            assert_eq!(of_cell().filter(wanted).count(), 1);
+            let matches = |case: &&Case| (case.layers, case.bidirectional, case.x.len()) == (layers, bidirectional, 3);
+            assert_eq!(of_cell().filter(matches).count(), 1);
         }
     }
     // The reverse direction's final state is the one at the first token.
@@ -197,5 +198,35 @@ fn every_cell_depth_and_direction_is_there() {
     for (output, h_n) in case.output.iter().zip(&case.h_n[1]) {
         assert_eq!(&output[0][n..], h_n);
     }
-    assert_eq!(case.packing().last_rows(Direction::Reverse).next(), Some(0));
+    assert_eq!(case.layout().last_rows(Direction::Reverse).next(), Some(0));
+}
+
+/// With one bias the parameters lack `bias_hh`, and the results are PyTorch's for `bias_hh` = 0.
+#[test]
+fn one_bias_equals_pytorch_with_bias_hh_of_zero() {
+    for case in golden().cases {
+        let (layout, two) = (case.layout(), case.recurrent());
+        let one = Recurrent { bias: CellBias::One, ..two };
+        let mut zeroed = case.weights();
+        let mut without = Weights::default();
+        for (name, array) in case.weights().iter() {
+            if name.contains("bias_hh") {
+                zeroed.get_mut(name).data.fill(0.0);
+            } else {
+                without.insert(name, array.clone());
+            }
+        }
+        let x = Var::from_tensor(&tensor(&case.packed(&case.x))).unwrap();
+        let input = StackInput { x: &x, tokens: None, layout: &layout };
+        let [(output, gradients), (expected, expected_gradients)] =
+            [(one, without), (two, zeroed)].map(|(kind, weights)| {
+                let stack = Stack::new(&weights, kind, &Device::Cpu).unwrap();
+                let output = stack.merged_states(input, |x| Ok(x.clone())).unwrap();
+                let loss = (&output * tensor(&case.packed(&case.d_output))).unwrap().sum_all().unwrap();
+                (values(&output), stack.gradients(&loss.backward().unwrap()).unwrap())
+            });
+        assert_eq!(output, expected, "{}", case.name());
+        let expected: Vec<_> = expected_gradients.chunks_exact(4).flat_map(|four| &four[..3]).collect();
+        assert_eq!(gradients.iter().collect::<Vec<_>>(), expected, "{}", case.name());
+    }
 }

@@ -1,0 +1,69 @@
+//! The forward pass that an import assumes, in words and as PyTorch code, for the user to compare with their own.
+//!
+//! Names and shapes of tensors do not determine a forward pass: a head with tanh, an attention layer or a projection
+//! before the recurrent layer can have the same tensors as a head with ReLU.
+
+use super::Recognised;
+use crate::architecture::{Cell, Merge, Pooling};
+
+impl Recognised {
+    /// The forward pass in one sentence.
+    pub fn describe(&self) -> String {
+        let pooling = match (self.recurrent.pooling, self.recurrent.bidirectional) {
+            (Pooling::Last, false) => "the final hidden state",
+            (Pooling::Last, true) => "the final hidden state of both directions",
+            (Pooling::Mean, _) => "the mean of the outputs over time",
+            (Pooling::Max, _) => "the maximum of the outputs over time",
+            (Pooling::MeanMax, _) => "the mean and the maximum of the outputs over time",
+        };
+        let head = match self.head.as_slice() {
+            [hidden, last] => format!("`{hidden}`, ReLU, `{last}`"),
+            names => names.iter().map(|name| format!("`{name}`")).collect(),
+        };
+        format!(
+            "each text without padding, `{}`, `{}` ({}), {pooling}, {head}",
+            self.embedding,
+            self.module,
+            self.recurrent.describe(self.hidden_size)
+        )
+    }
+
+    /// The forward pass as lines of PyTorch. `ids` is one batch of texts of equal length, `[batch, steps]`.
+    pub fn pytorch(&self) -> Vec<String> {
+        let state = if self.recurrent.cell == Cell::Lstm { "(h_n, _)" } else { "h_n" };
+        let (combined_state, combined_output) = match (self.recurrent.bidirectional, self.recurrent.merge) {
+            (false, _) => ("h_n[-1]", "output"),
+            (true, Merge::Concat) => ("torch.cat([h_n[-2], h_n[-1]], dim=1)", "output"),
+            (true, Merge::Sum) => ("h_n[-2] + h_n[-1]", "sum(output.chunk(2, dim=2))"),
+            (true, Merge::Mean) => ("(h_n[-2] + h_n[-1]) / 2", "sum(output.chunk(2, dim=2)) / 2"),
+            (true, Merge::Product) => ("h_n[-2] * h_n[-1]", "torch.mul(*output.chunk(2, dim=2))"),
+        };
+        let pooled = match self.recurrent.pooling {
+            Pooling::Last => combined_state.to_owned(),
+            Pooling::Mean => format!("({combined_output}).mean(dim=1)"),
+            Pooling::Max => format!("({combined_output}).amax(dim=1)"),
+            Pooling::MeanMax => {
+                format!("torch.cat([({combined_output}).mean(dim=1), ({combined_output}).amax(dim=1)], dim=1)")
+            }
+        };
+        let mut lines = vec![
+            format!("x = {}(ids)", attribute(&self.embedding)),
+            format!("output, {state} = {}(x)", attribute(&self.module)),
+            format!("pooled = {}", pooled.replace("(output)", "output")),
+        ];
+        if let [hidden, _] = self.head.as_slice() {
+            lines.push(format!("pooled = torch.relu({}(pooled))", attribute(hidden)));
+        }
+        lines.extend(self.head.last().map(|last| format!("logits = {}(pooled)", attribute(last))));
+        lines
+    }
+}
+
+/// A module's name as an expression: `self.encoder.rnn`, `self.classifier[0]`.
+fn attribute(name: &str) -> String {
+    let parts = name.split('.').filter(|part| !part.is_empty());
+    parts.fold("self".to_owned(), |path, part| match part.parse::<usize>() {
+        Ok(index) => format!("{path}[{index}]"),
+        Err(_) => format!("{path}.{part}"),
+    })
+}
