@@ -1,7 +1,6 @@
 //! The configuration and the vocabulary of a device file, in the types of a float model.
 
 use super::DeviceFile;
-use crate::architecture::{Cell, Merge, Pooling};
 use crate::float_model::{Channel, Config, Forecast};
 use crate::recipe::Anchor;
 use crate::vocabulary::{PAD_TOKEN, UNK_TOKEN, Vocabulary};
@@ -13,10 +12,6 @@ use tern_runtime::{Model, ValueSession};
 fn integers(file: &SafeTensors<'_>, name: &str) -> Vec<i32> {
     let bytes = file.tensor(name).map_or(&[][..], |tensor| tensor.data());
     bytes.as_chunks::<4>().0.iter().map(|bytes| i32::from_le_bytes(*bytes)).collect()
-}
-
-fn word<T: serde::de::DeserializeOwned>(word: &str) -> T {
-    serde_json::from_value(word.into()).expect("the format's page and config.json have the same words")
 }
 
 /// The configuration of the float model that the file was exported from, as far as the file holds it.
@@ -50,13 +45,13 @@ pub(super) fn config(model: &Model<'_>, bytes: &[u8], labels: &[String]) -> Conf
         vocab_size: if tokens { of.vocab_size } else { 0 },
         embedding_dim: if tokens { of.embedding_dim } else { 0 },
         channels,
-        cell: word::<Cell>(of.cell.name()),
+        cell: of.cell,
         hidden_size: of.hidden_size,
         num_layers: of.layers,
         bidirectional: of.bidirectional,
         recurrent_biases: 2,
-        merge: word::<Merge>(of.merge.name()),
-        pooling: word::<Pooling>(of.pooling.name()),
+        merge: of.merge,
+        pooling: of.pooling,
         head_hidden: of.head_hidden,
         output: of.output,
         labels: labels.to_vec(),

@@ -241,10 +241,10 @@ impl Config {
             task,
             input,
             output,
-            cell: tern_format::Cell::from_name(self.cell.name()).unwrap_or_default(),
+            cell: self.cell,
             bidirectional,
-            merge: tern_format::Merge::from_name(self.merge.name()).unwrap_or_default(),
-            pooling: tern_format::Pooling::from_name(self.pooling.name()).unwrap_or_default(),
+            merge: self.merge,
+            pooling: self.pooling,
             packing: None,
         };
         choices.check()?;
