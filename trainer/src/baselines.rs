@@ -1,7 +1,7 @@
 //! Baselines: simpler models, trained on the same rows, that show what a recurrent network gains.
 //!
-//! `ngrams` is a linear support vector machine on tf-idf of n-grams, `bag` the mean of embeddings before a linear layer, with the
-//! model's vocabulary. Both take seconds and give the same figures with any number of threads.
+//! `ngrams` is a linear support vector machine on tf-idf of n-grams, `bag` the mean of embeddings before a linear
+//! layer, with the model's vocabulary. Both take seconds and give the same figures with any number of threads.
 
 mod bag;
 mod features;
@@ -18,7 +18,8 @@ use serde_json::{Map, Value, json};
 #[cfg(test)]
 mod tests;
 
-/// Maximum number of training rows of a baseline. Of larger data they read a sample, which bounds their time and memory.
+/// Maximum number of training rows of a baseline. Of larger data they read a sample, which bounds their time and
+/// memory.
 const MAX_ROWS: usize = 200_000;
 
 /// A simpler model and its evaluation.
@@ -43,7 +44,8 @@ struct Rows<'a> {
     labels: usize,
 }
 
-/// Trains the baselines on the training rows and evaluates them on the validation rows, on the threads of the current pool.
+/// Trains the baselines on the training rows and evaluates them on the validation rows, on the threads of the current
+/// pool.
 pub fn measure(data: &Prepared, seed: u64) -> Vec<Baseline> {
     let _stage = Stage::new("training the baselines", 0);
     let train = sample_indices(&data.train, data.labels.len(), MAX_ROWS, seed);
@@ -81,7 +83,8 @@ pub fn to_json(baselines: &[Baseline]) -> Value {
     baselines.iter().map(|baseline| (baseline.name.to_owned(), figures(baseline))).collect::<Map<_, _>>().into()
 }
 
-/// Formats a table of the baselines and, if given, of the `model`: its title, its evaluation and its number of parameters.
+/// Formats a table of the baselines and, if given, of the `model`: its title, its evaluation and its number of
+/// parameters.
 pub fn to_text(baselines: &[Baseline], model: Option<(&str, &Evaluation, usize)>) -> Vec<String> {
     let Some(first) = baselines.first() else { return Vec::new() };
     let evaluation = model.map_or(&first.evaluation, |(_, evaluation, _)| evaluation);

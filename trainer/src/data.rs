@@ -1,4 +1,5 @@
-//! Training data: tables of labelled texts and of numbers from files, folders and the Hugging Face hub, and their splits.
+//! Training data: tables of labelled texts and of numbers from files, folders and the Hugging Face hub, and their
+//! splits.
 //!
 //! [`read`] reads labelled texts from every kind of [`Source`]. Errors name the file, the line and what was expected.
 

@@ -1,7 +1,7 @@
 //! Writes and reads `tokenizer.json`, the vocabulary in the format of the `tokenizers` library.
 //!
-//! Each tokenizer of the device is built from components of the library and gives the same ids for every text, in Rust and in
-//! Python.
+//! Each tokenizer of the device is built from components of the library and gives the same ids for every text, in
+//! Rust and in Python.
 
 mod parts;
 mod read;
@@ -13,8 +13,8 @@ use tokenizers::{PaddingParams, Tokenizer};
 
 /// Builds the library's tokenizer for a vocabulary. It gives the same ids as [`Vocabulary::encode`].
 ///
-/// PAD and UNK are not registered as special tokens. The library matches special tokens before it normalises the text, so a
-/// literal `[UNK]` in a text would get other ids than on the device.
+/// PAD and UNK are not registered as special tokens. The library matches special tokens before it normalises the
+/// text, so a literal `[UNK]` in a text would get other ids than on the device.
 ///
 /// # Errors
 ///

@@ -26,8 +26,8 @@ pub const PAD_TOKEN: &str = "[PAD]";
 /// The name of [`UNK`].
 pub const UNK_TOKEN: &str = "[UNK]";
 
-/// Calls `sink` with each token of `text`. For WordPiece these are words, for bytes the characters that represent them in
-/// byte-level vocabularies.
+/// Calls `sink` with each token of `text`. For WordPiece these are words, for bytes the characters that represent
+/// them in byte-level vocabularies.
 pub fn for_each_token(tokenizer: Tokenizer, text: &str, mut sink: impl FnMut(&str)) {
     let mut token = String::new();
     let mut pieces = |piece| match piece {
@@ -67,8 +67,8 @@ pub fn count_tokens(tokenizer: Tokenizer, texts: &[&str]) -> HashMap<String, usi
     texts.par_chunks(4096).map(count).reduce(HashMap::new, merge)
 }
 
-/// Returns the tokenizer that suits the script and the length of texts: characters for scripts without spaces between words and
-/// for single words such as names, else words.
+/// Returns the tokenizer that suits the script and the length of texts: characters for scripts without spaces between
+/// words and for single words such as names, else words.
 pub fn suggested_tokenizer<'a>(texts: impl Iterator<Item = &'a str>) -> TokenizerKind {
     let (mut letters, mut without_spaces, mut words, mut count) = (0, 0, 0, 0);
     for text in texts {
@@ -123,8 +123,9 @@ impl Vocabulary {
         Vocabulary::build_for(Tokenizer::WORDS, texts, min_count, max_size)
     }
 
-    /// Builds the vocabulary of the tokens that occur at least `min_count` times in `texts`. Of these it keeps the most frequent, at most
-    /// `max_size` ids including PAD and UNK. Tokens of the same frequency are ordered by their bytes.
+    /// Builds the vocabulary of the tokens that occur at least `min_count` times in `texts`. Of these it keeps the
+    /// most frequent, at most `max_size` ids including PAD and UNK. Tokens of the same frequency are ordered by their
+    /// bytes.
     ///
     /// The pieces of WordPiece are learnt by the `tokenizers` library. A vocabulary of bytes always has all 256 bytes.
     pub fn build_for<'a>(
@@ -247,8 +248,8 @@ impl Vocabulary {
         ids
     }
 
-    /// Returns a text with these ids. Words are joined by spaces; pieces of a word, characters and bytes are joined without. PAD and
-    /// ids outside of the vocabulary are left out; UNK becomes `[UNK]`.
+    /// Returns a text with these ids. Words are joined by spaces; pieces of a word, characters and bytes are joined
+    /// without. PAD and ids outside of the vocabulary are left out; UNK becomes `[UNK]`.
     pub fn decode(&self, ids: &[u32]) -> String {
         let tokens = ids.iter().filter(|&&id| id != PAD).filter_map(|&id| self.tokens.get(id as usize));
         match self.tokenizer.kind {

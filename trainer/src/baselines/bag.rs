@@ -1,7 +1,7 @@
 //! The bag of embeddings: the mean of a text's embedded tokens and a linear layer.
 //!
-//! Joulin, Grave, Bojanowski, Mikolov, "Bag of tricks for efficient text classification", 2016, without n-grams. Trained
-//! with Adam on mini-batches; a step updates only the embedding rows of the tokens in its batch.
+//! Joulin, Grave, Bojanowski, Mikolov, "Bag of tricks for efficient text classification", 2016, without n-grams.
+//! Trained with Adam on mini-batches; a step updates only the embedding rows of the tokens in its batch.
 
 use super::{Baseline, Rows};
 use crate::data::Example;

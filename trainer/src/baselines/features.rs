@@ -23,7 +23,8 @@ pub enum Units {
 }
 
 impl Units {
-    /// Chooses the tokens of the model's `tokenizer`, or characters if these are its tokens or the texts have few words.
+    /// Chooses the tokens of the model's `tokenizer`, or characters if these are its tokens or the texts have few
+    /// words.
     pub fn of(tokenizer: Tokenizer, examples: &[&Example]) -> Self {
         let words: usize = examples.par_iter().map(|example| example.text.split_whitespace().count()).sum();
         let few_words = (words as f64) < FEW_WORDS * examples.len() as f64;
@@ -144,7 +145,8 @@ impl Features {
         self.known.len()
     }
 
-    /// Returns the rows of `examples`: (1 + ln tf) · idf, scaled to length 1. N-grams that are not in the training texts are left out.
+    /// Returns the rows of `examples`: (1 + ln tf) · idf, scaled to length 1. N-grams that are not in the training
+    /// texts are left out.
     pub fn rows(&self, examples: &[&Example]) -> Rows {
         let parts: Vec<Vec<(u32, f32)>> = examples.par_iter().map(|example| self.row(&example.text)).collect();
         let mut rows = Rows { ends: Vec::with_capacity(parts.len()), entries: Vec::new() };
@@ -173,7 +175,7 @@ impl Features {
 /// A sparse matrix, row by row.
 #[derive(Debug)]
 pub struct Rows {
-    /// Where each row ends in `entries`.
+    /// The end of each row in `entries`.
     ends: Vec<usize>,
     /// Column and value.
     entries: Vec<(u32, f32)>,

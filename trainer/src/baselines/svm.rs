@@ -1,7 +1,8 @@
 //! A linear support vector machine that separates one class from all others.
 //!
-//! Dual coordinate descent with squared hinge loss: Hsieh, Chang, Lin, Keerthi, Sundararajan, "A dual coordinate descent
-//! method for large-scale linear SVM", ICML 2008, algorithm 1. scikit-learn's `LinearSVC` solves the same problem by default.
+//! Dual coordinate descent with squared hinge loss: Hsieh, Chang, Lin, Keerthi, Sundararajan, "A dual coordinate
+//! descent method for large-scale linear SVM", ICML 2008, algorithm 1. scikit-learn's `LinearSVC` solves the same
+//! problem by default.
 
 use super::features::Rows;
 use rand::SeedableRng;

@@ -32,8 +32,8 @@ Examples:
 Equal texts always go to the same part of a split. An output file is replaced as a whole or not
 at all.")]
 pub struct Args {
-    /// Labelled texts (CSV, TSV, JSONL, fastText, a folder LABEL/*.txt, hf:owner/name), sequences of numbers, or plain text
-    /// (.txt)
+    /// Labelled texts (CSV, TSV, JSONL, fastText, a folder LABEL/*.txt, hf:owner/name), sequences of numbers, or
+    /// plain text (.txt)
     #[arg(value_name = "SRC", required = true)]
     pub sources: Vec<PathBuf>,
     /// Output file; with --split, `.train`, `.valid` and `.test` are inserted into its name

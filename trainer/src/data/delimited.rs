@@ -37,8 +37,8 @@ pub struct DelimitedFile {
 }
 
 impl DelimitedFile {
-    /// Reads a file, checks its encoding and its quotation marks, and reads the names of its columns. A column without a name
-    /// is called "column N". Prints a warning if quotation marks seem to enclose whole rows.
+    /// Reads a file, checks its encoding and its quotation marks, and reads the names of its columns. A column
+    /// without a name is called "column N". Prints a warning if quotation marks seem to enclose whole rows.
     ///
     /// # Errors
     ///
@@ -171,7 +171,8 @@ impl DelimitedFile {
         self.layout.header
     }
 
-    /// Returns advice for a table without the wanted columns: the separator, the missing header, the layout of sequences.
+    /// Returns advice for a table without the wanted columns: the separator, the missing header, the layout of
+    /// sequences.
     pub(super) fn hint(&self) -> String {
         if let [name] = self.names.as_slice() {
             let separator = [';', '\t', '|', ','].into_iter().find(|&separator| name.contains(separator));
@@ -209,7 +210,8 @@ impl DelimitedFile {
         self.reader(false).into_records().take(SAMPLE_ROWS).map_while(Result::ok).collect()
     }
 
-    /// Returns true if the first line has a number, a field of several words, or a value that occurs again in its column.
+    /// Returns true if the first line has a number, a field of several words, or a value that occurs again in its
+    /// column.
     pub fn header_looks_like_data(&self) -> bool {
         let sample = self.sample();
         let Some((first, rows)) = sample.split_first() else { return false };

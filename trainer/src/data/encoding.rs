@@ -24,8 +24,8 @@ const BINARY_FORMATS: [(&[u8], &str, &str); 12] = [
 ///
 /// # Errors
 ///
-/// Returns an error if the file cannot be read, is binary, holds a NUL, or is not UTF-8. The error has the line, the byte and
-/// the probable format or encoding.
+/// Returns an error if the file cannot be read, is binary, holds a NUL, or is not UTF-8. The error has the line, the
+/// byte and the probable format or encoding.
 pub fn read(path: &Path) -> Result<String, TableError> {
     decode(path, std::fs::read(path).map_err(TableError::io(path))?)
 }
@@ -91,8 +91,8 @@ fn guess(body: &[u8], at: usize) -> Option<(&'static str, String)> {
     if word.iter().filter(|byte| !byte.is_ascii()).count() * 2 > word.len() {
         return None;
     }
-    // Latin-1 has control characters where Windows-1252 has quotation marks, dashes and the euro. The decoder maps the five
-    // undefined bytes of Windows-1252 to control characters.
+    // Latin-1 has control characters where Windows-1252 has quotation marks, dashes and the euro. The decoder maps
+    // the five undefined bytes of Windows-1252 to control characters.
     match word.iter().any(|byte| (0x80..0xa0).contains(byte)) {
         false => Some(("latin1", latin.into_owned())),
         true if latin.chars().any(char::is_control) => None,

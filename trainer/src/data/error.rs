@@ -28,7 +28,7 @@ pub enum TableError {
         path: PathBuf,
         /// The missing column.
         wanted: String,
-        /// Where the columns are named, such as "line 1".
+        /// The place of the names, such as "line 1".
         place: String,
         /// The columns found.
         found: Vec<String>,
@@ -138,7 +138,7 @@ pub enum TableError {
         path: PathBuf,
         /// The format.
         format: &'static str,
-        /// How to make a text file of it.
+        /// Advice for making a text file of it.
         advice: &'static str,
     },
     /// The file has a NUL byte.
@@ -162,7 +162,7 @@ pub enum TableError {
         part: &'static str,
     },
     /// The table has a header and no rows.
-    #[error("{}: there is no row after the header, expected a row for each example", path.display())]
+    #[error("{}: no row after the header, expected a row for each example", path.display())]
     NoRows {
         /// The file.
         path: PathBuf,
@@ -174,7 +174,7 @@ pub enum TableError {
         path: PathBuf,
         /// The line.
         line: u64,
-        /// What was found.
+        /// The content that was found.
         found: String,
     },
     /// A line is not in the format of fastText.
@@ -184,7 +184,7 @@ pub enum TableError {
         path: PathBuf,
         /// The line.
         line: u64,
-        /// What was found.
+        /// The content that was found.
         found: &'static str,
     },
     /// A directory has no texts in it.
@@ -193,7 +193,7 @@ pub enum TableError {
     Folder {
         /// The directory.
         path: PathBuf,
-        /// What was found.
+        /// The content that was found.
         found: String,
         /// A folder below it that has such folders.
         hint: Option<PathBuf>,
@@ -203,9 +203,9 @@ pub enum TableError {
     Parquet {
         /// The file.
         path: PathBuf,
-        /// What was found.
+        /// The content that was found.
         found: String,
-        /// What was expected.
+        /// The content that was expected.
         expected: &'static str,
     },
     /// This program was built without the feature that reads the source.
@@ -214,7 +214,7 @@ pub enum TableError {
     Feature {
         /// The source.
         path: PathBuf,
-        /// What the feature reads.
+        /// The kind of sources that the feature reads.
         what: &'static str,
     },
     /// A data set of the Hugging Face hub cannot be fetched.
@@ -222,7 +222,7 @@ pub enum TableError {
     Hub {
         /// The name of the data set as given.
         name: String,
-        /// What is wrong and what to do.
+        /// The problem, and advice.
         problem: String,
     },
 }

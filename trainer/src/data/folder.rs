@@ -9,8 +9,8 @@ const UNLABELLED: &str = "unsup";
 
 /// Reads `dir/LABEL/*.txt`, in the order of the bytes of the names. Line breaks at the end of a text are removed.
 ///
-/// Files beside the folders, hidden folders and a folder `unsup` are skipped. Other files beside the texts are skipped with a
-/// warning.
+/// Files beside the folders, hidden folders and a folder `unsup` are skipped. Other files beside the texts are
+/// skipped with a warning.
 ///
 /// # Errors
 ///

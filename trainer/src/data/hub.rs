@@ -11,8 +11,8 @@ const EXPECTED: &str = "expected hf:owner/name, hf:owner/name/FILE or hf:owner/n
 
 /// Downloads the data set that `path` names, or takes it from the cache of the hub's tools, and reads it.
 ///
-/// Without a file name it reads the data files of the split `train`, or the only data file. A file name may be the common
-/// beginning of several files. `HF_HOME`, `HF_ENDPOINT` and the token of `hf auth login` are respected.
+/// Without a file name it reads the data files of the split `train`, or the only data file. A file name may be the
+/// common beginning of several files. `HF_HOME`, `HF_ENDPOINT` and the token of `hf auth login` are respected.
 ///
 /// # Errors
 ///
@@ -108,13 +108,13 @@ fn explain(error: &ApiError, address: &Address) -> String {
         let repository = &address.repository;
         return match status {
             401 | 403 => format!(
-                "the hub says {status}: {repository} does not exist, or needs a login; look at https://huggingface.co/datasets/{repository}, \
+                "the hub answers {status}: {repository} does not exist, or needs a login; look at https://huggingface.co/datasets/{repository}, \
                  and `hf auth login` where it asks for consent"
             ),
             404 => format!(
-                "the hub says 404: no such data set, revision or file; look at https://huggingface.co/datasets/{repository}"
+                "the hub answers 404: no such data set, revision or file; look at https://huggingface.co/datasets/{repository}"
             ),
-            _ => format!("the hub says {status}; try again later"),
+            _ => format!("the hub answers {status}; try again later"),
         };
     }
     format!(

@@ -15,7 +15,8 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// The number that the network reads: (number - mean) / std. Computed in f64, since a large mean would leave few digits in f32.
+    /// The number that the network reads: (number - mean) / std. Computed in f64, since a large mean would leave few
+    /// digits in f32.
     pub fn normalise(&self, number: f64) -> f32 {
         ((number - self.mean) / self.std) as f32
     }
@@ -47,8 +48,8 @@ fn rounded(number: f64) -> f64 {
     format!("{number:.13e}").parse().unwrap_or(number)
 }
 
-/// Normalises rows: `[rows][channels]`. A missing number is replaced by the last known one of its channel, or by the mean if none is
-/// before it.
+/// Normalises rows: `[rows][channels]`. A missing number is replaced by the last known one of its channel, or by the
+/// mean if none is before it.
 pub fn normalise<'a>(channels: &[Channel], rows: impl Iterator<Item = &'a Vec<f64>>) -> Vec<Vec<f32>> {
     let mut last = vec![0.0; channels.len()];
     let row = |row: &Vec<f64>| {

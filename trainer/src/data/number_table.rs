@@ -1,7 +1,7 @@
 //! Tables of numbers: sequences and series.
 //!
-//! [`read`] reads the columns that a [`ColumnSelection`] names, or chooses all columns of numbers. It prints the columns that it leaves
-//! out, with the reason.
+//! [`read`] reads the columns that a [`ColumnSelection`] names, or chooses all columns of numbers. It prints the
+//! columns that it leaves out, with the reason.
 
 use super::delimited::{DelimitedFile, Layout};
 use super::{TableError, progress, quoted};
@@ -86,7 +86,7 @@ pub enum NumberTableError {
         found: usize,
         /// The smallest number of rows.
         expected: usize,
-        /// What the rows are needed for.
+        /// The purpose of the rows.
         why: String,
     },
     /// A sequence has more than one label.
@@ -118,7 +118,7 @@ pub enum NumberTableError {
     Classes {
         /// The file.
         path: PathBuf,
-        /// What was found and what was expected.
+        /// The problem, with what was expected.
         problem: String,
     },
 }
@@ -126,8 +126,8 @@ pub enum NumberTableError {
 /// The columns of a table to read.
 #[derive(Clone, Debug, Default)]
 pub struct ColumnSelection<'a> {
-    /// Columns to read as texts, with the options or recipe keys that name them: none, or the one that names the sequences, or that one
-    /// and the labels.
+    /// Columns to read as texts, with the options or recipe keys that name them. The first one, if any, names the
+    /// sequences, the second one holds the labels.
     pub texts: &'a [(&'a str, &'static str)],
     /// Columns to read as numbers. Empty: all other columns of numbers, but for those that count the rows.
     pub numbers: &'a [String],
@@ -139,9 +139,9 @@ pub struct ColumnSelection<'a> {
 
 /// Reads a table.
 ///
-/// Without [`ColumnSelection::numbers`], a column is read if all its fields are numbers or missing. A column with some text among
-/// more numbers is an error; a column of texts, an empty column and a column that rises or falls by the same step from row
-/// to row (a row number, a year) are left out, and each is printed with the reason.
+/// Without [`ColumnSelection::numbers`], a column is read if all its fields are numbers or missing. A column with
+/// some text among more numbers is an error; a column of texts, an empty column and a column that rises or falls by
+/// the same step from row to row (a row number, a year) are left out, and each is printed with the reason.
 ///
 /// # Errors
 ///
@@ -198,11 +198,11 @@ struct Column {
     name: String,
     /// NaN for a missing number and for text.
     values: Vec<f64>,
-    /// How many of the values are numbers.
+    /// Number of values that are numbers.
     numbers: usize,
-    /// How many fields are neither a number nor missing, or not finite.
+    /// Number of fields that are neither a finite number nor missing.
     texts: usize,
-    /// How many of these have a decimal comma, or separators of thousands.
+    /// Number of these fields that have a decimal comma, or separators of thousands.
     commas: usize,
     /// The first of these fields, and its line.
     first_text: Option<(u64, String)>,

@@ -11,8 +11,8 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Reads the columns of texts and labels. Label numbers become names if the file has them (`ClassLabel` of the `datasets`
-/// library).
+/// Reads the columns of texts and labels. Label numbers become names if the file has them (`ClassLabel` of the
+/// `datasets` library).
 ///
 /// # Errors
 ///

@@ -10,7 +10,8 @@ use std::time::Duration;
 /// A stage that takes less time shows nothing.
 const QUIET: Duration = Duration::from_millis(700);
 
-/// A stage of the work, such as reading a file. On a terminal it shows a bar until it is dropped; elsewhere it prints one line.
+/// A stage of the work, such as reading a file. On a terminal it shows a bar until it is dropped; elsewhere it prints
+/// one line.
 #[derive(Debug)]
 pub struct Stage {
     bar: ProgressBar,

@@ -23,8 +23,8 @@ pub struct SplitError {
 struct Groups {
     /// The group of each row.
     of_row: Vec<u32>,
-    /// The groups of each class, in the order of their first rows. A group belongs to the smallest class of its rows, so that
-    /// a small class whose texts also occur in a large one keeps some.
+    /// The groups of each class, in the order of their first rows. A group belongs to the smallest class of its rows,
+    /// so that a small class whose texts also occur in a large one keeps some.
     of_class: Vec<Vec<u32>>,
 }
 
@@ -57,12 +57,12 @@ impl Groups {
     }
 }
 
-/// Holds out `fraction` of each class for validation, at least one distinct text and never all of them. Returns one flag a row:
-/// true if it is held out.
+/// Holds out `fraction` of each class for validation, at least one distinct text and never all of them. Returns one
+/// flag a row: true if it is held out.
 ///
-/// `keys`: the text of each row, or anything else that identifies equal rows. `classes`: each row's index into `labels`. Rows
-/// with the same key stay together, so that no held-out text is trained on. A class with one distinct text stays in the
-/// training set, with a warning.
+/// `keys`: the text of each row, or anything else that identifies equal rows. `classes`: each row's index into
+/// `labels`. Rows with the same key stay together, so that no held-out text is trained on. A class with one distinct
+/// text stays in the training set, with a warning.
 ///
 /// # Errors
 ///
@@ -101,8 +101,8 @@ pub fn hold_out<K: Hash + Eq>(
     Ok(groups.of_row.iter().map(|&group| held_out[group as usize]).collect())
 }
 
-/// Splits rows into as many parts as there are `shares`, which add up to 1. Returns the part of each row. Rows with the same key go to
-/// the same part.
+/// Splits rows into one part for each of `shares`, which add up to 1. Returns the part of each row. Rows with the
+/// same key go to the same part.
 ///
 /// Stratified, each class is split in these shares by itself; otherwise all rows together are. Counts are rounded so that they
 /// add up. The same seed gives the same parts.
@@ -148,8 +148,8 @@ pub fn partition<T>(rows: Vec<T>, held_out: &[bool]) -> (Vec<T>, Vec<T>) {
     (train, valid)
 }
 
-/// Chooses at most `count` examples, each class in its share and with at least one example if there is room. Returns their
-/// indices, in order.
+/// Chooses at most `count` examples, each class in its share and with at least one example if there is room. Returns
+/// their indices, in order.
 pub fn sample_indices(examples: &[Example], labels: usize, count: usize, seed: u64) -> Vec<usize> {
     if examples.len() <= count {
         return (0..examples.len()).collect();

@@ -1,7 +1,7 @@
 //! The components of the `tokenizers` library that make up each tokenizer of the device.
 //!
-//! The library runs regular expressions by Oniguruma in its Python package and by fancy-regex in the Rust crate. The two
-//! disagree about `\w` and about flags such as `(?s:.)`, so the expressions here use neither.
+//! The library runs regular expressions by Oniguruma in its Python package and by fancy-regex in the Rust crate. The
+//! two disagree about `\w` and about flags such as `(?s:.)`, so the expressions here use neither.
 
 use crate::vocabulary::{MAX_CHARS, UNK_TOKEN, Vocabulary};
 use serde_json::{Map, Value, json};
@@ -23,7 +23,8 @@ use tokenizers::tokenizer::SplitDelimiterBehavior;
 
 /// An HTML tag as docs/format.md defines it.
 const TAG: &str = "</?[A-Za-z!][^<>]{0,125}>";
-/// HTML entities and their replacements, in the order of replacement. `&amp;` is last, so that `&amp;lt;` becomes `&lt;`.
+/// HTML entities and their replacements, in the order of replacement. `&amp;` is last, so that `&amp;lt;` becomes
+/// `&lt;`.
 const ENTITIES: [(&str, &str); 7] = [
     ("&lt;", "<"),
     ("&gt;", ">"),
@@ -37,8 +38,8 @@ const ENTITIES: [(&str, &str); 7] = [
 const EMOTICON: &str = r"[:;=]-?[()\[\]{}|*]|[:;=]-[/\\]";
 /// An emoticon that ends in a letter or digit. It is one only where no word character follows.
 const LETTER_EMOTICON: &str = "[:;=]-?[DPOdpo]|<3";
-/// Literal `[PAD]` and `[UNK]` between white space. They become unknown tokens. Other tokenizers never produce them, because
-/// they lower-case the text or split at brackets.
+/// Literal `[PAD]` and `[UNK]` between white space. They become unknown tokens. Other tokenizers never produce them,
+/// because they lower-case the text or split at brackets.
 const SPECIAL: &str = r"(?<!\S)\[(?:PAD|UNK)\](?!\S)";
 /// Any character, line breaks included.
 const ANY_CHARACTER: &str = r"[\s\S]";

@@ -65,10 +65,12 @@ impl Pieces {
     }
 }
 
-/// Learns at most `room` pieces from words and their counts. Returns the pieces that occur in the words, with their counts.
+/// Learns at most `room` pieces from words and their counts. Returns the pieces that occur in the words, with their
+/// counts.
 ///
-/// The library starts with letters and joins the most frequent pair of pieces until it has `room` pieces, or until no pair occurs
-/// `min_count` times. Letters that are rarer than `min_count`, and the rarest ones beyond half of `room`, get no piece.
+/// The library starts with letters and joins the most frequent pair of pieces until it has `room` pieces, or until no
+/// pair occurs `min_count` times. Letters that are rarer than `min_count`, and the rarest ones beyond half of `room`,
+/// get no piece.
 pub fn learn(words: &HashMap<String, usize>, min_count: usize, room: usize) -> HashMap<String, usize> {
     let known: HashMap<&str, usize> = words
         .iter()
@@ -79,8 +81,8 @@ pub fn learn(words: &HashMap<String, usize>, min_count: usize, room: usize) -> H
     let known: Vec<(&str, usize)> =
         known.into_iter().filter(|(word, _)| word.chars().all(|c| alphabet.contains(&c))).collect();
 
-    // The library numbers continuing letters in the order of a randomly seeded hash map. As special tokens they have fixed ids,
-    // which makes the result the same in every run.
+    // The library numbers continuing letters in the order of a randomly seeded hash map. As special tokens they have
+    // fixed ids, which makes the result the same in every run.
     let mut letters = BTreeSet::new();
     for (word, _) in &known {
         for (at, c) in word.chars().enumerate() {
@@ -114,7 +116,8 @@ pub fn learn(words: &HashMap<String, usize>, min_count: usize, room: usize) -> H
     counts
 }
 
-/// Returns the letters that get a piece: at most `most`, the most frequent of those that occur at least `min_count` times.
+/// Returns the letters that get a piece: at most `most`, the most frequent of those that occur at least `min_count`
+/// times.
 fn alphabet(words: &HashMap<&str, usize>, min_count: usize, most: usize) -> BTreeSet<char> {
     let mut counts: HashMap<char, usize> = HashMap::new();
     for (word, count) in words {

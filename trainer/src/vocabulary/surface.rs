@@ -1,9 +1,9 @@
-//! The part of a text that each token stands for, for traces and reports.
+//! The part of a text that each token covers, for traces and reports.
 
 use super::tokens;
 use tern_runtime::text::{Tokenizer, TokenizerKind};
 
-/// Follows a text token by token and returns the part of the text that each token stands for.
+/// Follows a text token by token and returns the part of the text that each token covers.
 #[derive(Clone, Debug)]
 pub struct Surface {
     kind: TokenizerKind,

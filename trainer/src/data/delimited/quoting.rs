@@ -1,8 +1,8 @@
 //! Checks the quotation marks of a delimited file.
 //!
-//! The csv library accepts a quoted field that is never closed, up to the end of the file, and text after a closing mark.
-//! Both nearly always mean that rows are lost, so both are errors here. Two stray marks in different rows form a valid
-//! field that swallows the rows between them: that gives a warning.
+//! The csv library accepts a quoted field that is never closed, up to the end of the file, and text after a closing
+//! mark. Both nearly always mean that rows are lost, so both are errors here. Two stray marks in different rows form
+//! a valid field that swallows the rows between them: that gives a warning.
 
 use super::{DelimitedFile, TableError};
 
@@ -13,7 +13,7 @@ enum State {
     Plain,
     /// In a quoted field.
     Quoted,
-    /// After a mark in a quoted field: the end of the field, or the first of two marks that stand for one.
+    /// After a mark in a quoted field: the end of the field, or the first of two marks that mean one.
     AfterMark,
 }
 
@@ -72,8 +72,8 @@ pub fn check(file: &DelimitedFile) -> Result<Option<String>, TableError> {
     }))
 }
 
-/// Returns true if every line of a quoted field would be a row of `columns` fields without the marks. `field`: the field's
-/// number in its row, from 1.
+/// Returns true if every line of a quoted field would be a row of `columns` fields without the marks. `field`: the
+/// field's number in its row, from 1.
 fn encloses_rows(content: &str, delimiter: char, field: usize, columns: usize) -> bool {
     let mut lines = content.split('\n').map(|line| line.chars().filter(|&c| c == delimiter).count());
     let (first, last) = (lines.next(), lines.next_back());

@@ -93,7 +93,7 @@ fn data_sets_come_over_http_and_stay_in_the_cache() {
     assert_eq!(nowhere.unwrap(), ["t/3"]);
 
     let error = get("hf:someone/messages/data/none.csv").unwrap_err();
-    assert!(error.starts_with("hf:someone/messages/data/none.csv: the hub says 404"), "{error}");
+    assert!(error.starts_with("hf:someone/messages/data/none.csv: the hub answers 404"), "{error}");
     let error = get("hf:someone/messages/dev").unwrap_err();
     assert!(error.contains("no data file begins with \"dev\"; the files are \"data/test.jsonl\""), "{error}");
 }
