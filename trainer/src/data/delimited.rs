@@ -51,6 +51,7 @@ impl DelimitedFile {
 
     /// Reads a file as [`read`](Self::read) does, and returns the warning.
     pub(super) fn open(path: &Path, layout: Layout) -> Result<(Self, Option<String>), TableError> {
+        let _stage = progress::Stage::new(format!("checking {}", path.display()), 0);
         let text = encoding::read(path)?;
         if text.trim().is_empty() {
             return Err(TableError::Empty { path: path.to_owned() });
