@@ -80,7 +80,8 @@ fn clippy(stages: &mut Stages, name: &str, folder: &Path, arguments: &[&str]) {
 
 /// Checks the runtime with each of its features alone, beside one packing that every build needs. Prints a line for each.
 fn each_feature() -> Result<()> {
-    for feature in size::default_features()?.iter().map(String::as_str).chain(["defmt", "write", "unpacked", "testing"]) {
+    for feature in size::default_features()?.iter().map(String::as_str).chain(["defmt", "write", "unpacked", "testing"])
+    {
         let features = if feature == "paired16" { feature.to_owned() } else { format!("interleaved4,{feature}") };
         println!("tern-runtime with {features}");
         let arguments = ["check", "--quiet", "-p", "tern-runtime", "--no-default-features", "--features", &features];
