@@ -93,10 +93,10 @@ impl DelimitedFile {
             (None, _) => Err(TableError::MissingColumn {
                 path: self.path.clone(),
                 wanted: wanted.to_owned(),
-                place: if self.layout.header { "line 1" } else { "without a header, the file" }.to_owned(),
+                place: if self.layout.header { "line 1" } else { "without a header, the file" }.into(),
                 found: self.names.clone(),
                 option,
-                hint: self.hint(),
+                hint: self.hint().into(),
             }),
         }
     }

@@ -29,13 +29,13 @@ pub enum TableError {
         /// The missing column.
         wanted: String,
         /// The place of the names, such as "line 1".
-        place: String,
+        place: Box<str>,
         /// The columns found.
         found: Vec<String>,
         /// The option or the recipe key that names this column.
         option: &'static str,
         /// Further advice, or empty.
-        hint: String,
+        hint: Box<str>,
     },
     /// The text column and the label column are the same.
     #[error("column {name:?} is named for both texts and labels, expected two columns")]
@@ -157,7 +157,7 @@ pub enum TableError {
         /// The file.
         path: PathBuf,
         /// The line or row, such as "line 4".
-        place: String,
+        place: Box<str>,
         /// "text" or "label".
         part: &'static str,
     },

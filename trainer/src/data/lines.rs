@@ -88,10 +88,10 @@ fn json_row(path: &Path, line: u64, text: &str, columns: &Columns) -> Result<Row
         None => Err(TableError::MissingColumn {
             path: path.to_owned(),
             wanted: name.to_owned(),
-            place: format!("the object in line {line}"),
+            place: format!("the object in line {line}").into(),
             found: object.keys().cloned().collect(),
             option,
-            hint: String::new(),
+            hint: Box::default(),
         }),
     };
     let (text, label) = (take(&columns.text, "--text-column")?, take(&columns.label, "--label-column")?);
@@ -106,7 +106,7 @@ fn json_row(path: &Path, line: u64, text: &str, columns: &Columns) -> Result<Row
     };
     let row = Row::new(text, &label, line).map_err(|part| TableError::NulInRow {
         path: path.to_owned(),
-        place: format!("line {line}"),
+        place: format!("line {line}").into(),
         part,
     })?;
     if row.label.is_empty() {

@@ -30,10 +30,10 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
             TableError::MissingColumn {
                 path: path.to_owned(),
                 wanted: wanted.to_owned(),
-                place: "the file".to_owned(),
+                place: "the file".into(),
                 found: found.clone(),
                 option,
-                hint: String::new(),
+                hint: Box::default(),
             }
         })
     };

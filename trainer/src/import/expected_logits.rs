@@ -61,8 +61,7 @@ pub fn check(path: &Path, imported: &Imported) -> Result<(usize, f64), ImportErr
         for (output, (&found, &expected)) in found.iter().zip(&expected[text * outputs..]).enumerate() {
             let difference = f64::from((found - expected).abs());
             largest = largest.max(difference);
-            // A comparison with NaN is false, so NaN counts as a difference.
-            if !(difference <= TOLERANCE * f64::from(expected.abs().max(1.0))) {
+            if difference.is_nan() || difference > TOLERANCE * f64::from(expected.abs().max(1.0)) {
                 differs = true;
                 first.get_or_insert((text, output, found, expected));
             }

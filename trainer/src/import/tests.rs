@@ -473,7 +473,7 @@ fn files_of_expected_logits_are_checked() {
         check_file(&path, ids, logits);
         check(&path, &imported).unwrap_err().to_string()
     };
-    let rows = error(&[ids.clone()], &[vec![0.0; 2]]);
+    let rows = error(std::slice::from_ref(&ids), &[vec![0.0; 2]]);
     assert!(rows.contains("tensor `logits` is [1, 2] F32, expected [1, 3] F32"), "{rows}");
     let large = error(&[vec![10]], &[vec![0.0; 3]]);
     assert!(large.contains("text 0 of `input_ids` is [10], expected ids below 10"), "{large}");

@@ -115,7 +115,8 @@ impl Recipe {
     pub fn to_toml(&self, folder: &Path) -> String {
         let mut recipe = self.clone();
         let relative = |path: &Path| if is_hub(path) { path.to_owned() } else { paths::relative(path, folder) };
-        recipe.data.train = relative(&recipe.data.train);
+        let train = recipe.data.train.as_path();
+        recipe.data.train = relative(train);
         recipe.data.valid = recipe.data.valid.as_deref().map(relative);
         recipe.model.embeddings = recipe.model.embeddings.as_deref().map(relative);
         toml::to_string(&recipe).expect("strings, numbers and lists are always TOML")

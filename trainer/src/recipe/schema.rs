@@ -115,7 +115,7 @@ fn possible_values<T: ValueEnum>() -> Vec<PossibleValue> {
 /// Returns a value as an error message shows it.
 fn shown(value: &Value) -> String {
     match value {
-        Value::String(text) => quoted(&[text.clone()]),
+        Value::String(text) => quoted(std::slice::from_ref(text)),
         Value::Integer(number) => number.to_string(),
         Value::Float(number) => number.to_string(),
         Value::Boolean(value) => value.to_string(),

@@ -84,7 +84,7 @@ pub fn cross_validate(
 fn part(problem: &Problem, train_rows: &[usize], valid_rows: &[usize]) -> Problem {
     let select = |rows: &[usize]| -> Vec<Sample> { rows.iter().map(|&row| problem.train[row].clone()).collect() };
     let (train, mut valid) = (select(train_rows), select(valid_rows));
-    let mut known: HashSet<u32> = train.iter().flat_map(|sample| tokens(sample)).copied().collect();
+    let mut known: HashSet<u32> = train.iter().flat_map(tokens).copied().collect();
     known.insert(PAD);
     known.extend(problem.embeddings.iter().flat_map(Embeddings::vectors).map(|(id, _)| id));
     for sample in &mut valid {

@@ -64,7 +64,10 @@ fn send_keys(mut keyboard: impl Read, mut sending: SendHalf) -> anyhow::Result<(
             Some(end) => {
                 sending.send(&typed[..end])?;
                 // Ctrl-C discards the `quit` or `exit` in the device's line.
-                return Ok(if typed[end] == LEAVE { () } else { sending.send(&[ETX])? });
+                if typed[end] != LEAVE {
+                    sending.send(&[ETX])?;
+                }
+                return Ok(());
             }
         }
     }

@@ -70,7 +70,7 @@ pub fn forecast_windows(model: &dyn Model, table: &Table, first: usize) -> Optio
             model: windows.predict(model, start),
             naive: places().map(|(_, target)| windows.known(start - 1, target)).collect(),
             seasonal: if season > 0 { places().map(seasonal).collect() } else { Vec::new() },
-            truth: places().map(|(row, target)| f64::from(table.rows[row][target])).collect(),
+            truth: places().map(|(row, target)| table.rows[row][target]).collect(),
         }
     };
     Some(starts.par_iter().map(forecast).collect())
