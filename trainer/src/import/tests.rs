@@ -162,7 +162,7 @@ fn settings_that_do_not_fit_are_refused() {
             "`ignore` names `x`, expected one of the tensors",
         ),
         ("plain", serde_json::json!({"labels": labels, "rename": {"x.": ""}}), "[rename] \"x.\" matches no tensor"),
-        ("plain", serde_json::json!({"labels": ["a", "a", "c"]}), "expected names that differ"),
+        ("plain", serde_json::json!({"labels": ["a", "a", "c"]}), "expected distinct names"),
         ("plain", serde_json::json!({"labels": labels, "merge": "sum"}), "`merge` is \"sum\""),
         (
             "plain",
