@@ -9,9 +9,17 @@ use clap::{Parser, Subcommand};
 /// Trains small recurrent networks on text and numbers, and runs them in integers on a microcontroller.
 #[derive(Debug, Parser)]
 #[command(name = "tern", version, max_term_width = 100)]
-#[command(after_help = "Exit status: 0 done, 1 the work failed, 2 the command line was wrong.")]
+#[command(after_help = "\
+Exit codes:
+  0    done
+  1    the work failed
+  2    the command line was wrong
+  130  interrupted by Ctrl-C; after `tern train` the model is usable and can be resumed
+  143  terminated by SIGTERM; as 130
+
+Run `tern COMMAND --help` for options and examples.")]
 pub struct Cli {
-    /// What to do.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -19,37 +27,37 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show, convert and split data.
+    /// Show, convert and split data
     Data(data::Args),
-    /// Train a model: on labelled texts, a text, sequences or a series of numbers.
+    /// Train a model on labelled texts, plain text, sequences of numbers or a time series
     Train(Box<train::Args>),
-    /// Make a model of weights that PyTorch has trained.
+    /// Import a state_dict from PyTorch
     Import(import::Args),
-    /// Quantise a model to a file that devices execute in place.
+    /// Quantise a model and write the device file
     Export(export::Args),
-    /// Measure a model on data with the answers.
+    /// Evaluate a model on labelled data
     Eval(eval::Args),
-    /// Classify texts or sequences, or say what comes next.
+    /// Predict labels, next tokens or the next values of a time series
     Predict(predict::Args),
-    /// Write text with a language model.
+    /// Generate text with a language model
     Generate(generate::Args),
-    /// Write a page on a model: curves, confusion, calibration, mistakes.
+    /// Write the report of a model: curves, confusion matrix, calibration, mistakes
     Report(report::Args),
-    /// Compare two models on the same texts.
+    /// Compare two models on the same data
     Compare(compare::Args),
-    /// Show what a device file holds and costs.
+    /// Show the contents and the cost of a device file
     Inspect(inspect::Args),
-    /// Classify texts on a device, and compare with this computer.
+    /// Classify texts on a device and compare the logits with this computer
     Classify(classify::Args),
-    /// Talk with a device.
+    /// Connect to the console of a device
     Console(console::Args),
-    /// Write a firmware or a model to a board.
+    /// Write firmware or a model to a board with a debug probe
     Flash(flash::Args),
-    /// Bring a model to a device, over its serial port.
+    /// Send a model to a device over its serial port
     Push(push::Args),
-    /// Sign a device file for devices that want that.
+    /// Sign a device file for firmware with a key
     Sign(sign::Args),
-    /// Make keys to sign models with.
+    /// Create keys for signing models
     Key(key::Args),
 }
 
@@ -59,7 +67,7 @@ mod tests {
     use clap::CommandFactory;
 
     #[test]
-    fn no_two_options_are_called_the_same() {
+    fn options_are_well_formed() {
         Cli::command().debug_assert();
     }
 }

@@ -10,6 +10,7 @@ use crate::metrics::log_softmax;
 use crate::nn::network::Network;
 use crate::nn::reference;
 use crate::recipe::{ClassWeights, Metric, OptimizerKind, Output, Recipe};
+use tern_runtime::text::TokenizerKind;
 use crate::vocabulary::Vocabulary;
 use crate::weights::{Array, Weights};
 use rand::{RngExt, SeedableRng};
@@ -350,6 +351,8 @@ mod preparing {
         fs::write(&path, format!("text,label\n{train}")).unwrap();
         let mut recipe = Recipe::for_data(&path);
         recipe.vocabulary.min_count = Some(1);
+        // The texts are single words, for which the default would be `chars`.
+        recipe.tokenizer.kind = Some(TokenizerKind::Words);
         recipe.data.folds = folds;
         if let Some(valid) = valid {
             recipe.data.valid = Some(dir.path().join("valid.csv"));
