@@ -163,7 +163,11 @@ fn settings_that_do_not_fit_are_refused() {
         ),
         ("plain", serde_json::json!({"labels": labels, "rename": {"x.": ""}}), "[rename] \"x.\" matches no tensor"),
         ("plain", serde_json::json!({"labels": ["a", "a", "c"]}), "expected distinct names"),
-        ("plain", serde_json::json!({"labels": labels, "merge": "sum"}), "`merge` must be concat where bidirectional is false"),
+        (
+            "plain",
+            serde_json::json!({"labels": labels, "merge": "sum"}),
+            "`merge` must be concat where bidirectional is false",
+        ),
         (
             "plain",
             serde_json::json!({"labels": labels, "ignore": ["embedding.weight"]}),

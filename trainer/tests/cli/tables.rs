@@ -187,20 +187,21 @@ fn a_training_that_accepts_its_data_leaves_a_model_that_every_command_reads() {
 fn texts_without_spaces_and_single_words_are_read_by_their_characters() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
-    let chinese = |row: usize| format!("{}{row}", [["房间干净", "服务很好"], ["房间很脏", "早餐难吃"]][row % 2][row / 2 % 2]);
+    let chinese =
+        |row: usize| format!("{}{row}", [["房间干净", "服务很好"], ["房间很脏", "早餐难吃"]][row % 2][row / 2 % 2]);
     let thai = |row: usize| format!("{}{row}", ["อาหารอร่อยมาก", "ไม่แนะนำเลย"][row % 2]);
     let surname = |row: usize| format!("{}{}", ["Petrov", "Bianchi"][row % 2], row);
     for text in [&chinese as &dyn Fn(usize) -> String, &thai, &surname] {
         let rows: String = (0..80).map(|row| format!("{},{}\n", text(row), ["a", "b"][row % 2])).collect();
         write(dir, "t.csv", format!("text,label\n{rows}"));
-        let output = train(dir, "t.csv", &[]);
+        let output = train(dir, "t.csv", &["--folds", "1"]);
         figures(&output);
         let recipe = fs::read_to_string(dir.join("m/recipe.toml")).unwrap();
         assert!(recipe.contains("kind = \"chars\""), "{recipe}");
         let printed = stderr(&output);
         let share = printed.split("% in training, ").nth(1).and_then(|rest| rest.split(" %").next());
         assert!(share.unwrap().parse::<f64>().unwrap() < 10.0, "{printed}");
-        let words = train(dir, "t.csv", &["--tokenizer", "words"]);
+        let words = train(dir, "t.csv", &["--tokenizer", "words", "--folds", "1"]);
         assert!(stderr(&words).contains("--tokenizer chars"), "{}", stderr(&words));
     }
 }
