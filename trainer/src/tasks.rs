@@ -171,6 +171,7 @@ fn describe_validation(problem: &Problem, unit: &str, note: &dyn Fn(String)) {
     if folds > 1 {
         note(format!("{rows} {unit} are too few for a validation split: {folds}-fold cross-validation"));
         note("finds the number of epochs and the accuracy; the model is then trained on all".to_owned());
+        note("rows, which validation.csv holds: later figures on that file flatter the model".to_owned());
     } else if rows < FEW_VALIDATION_ROWS {
         note(format!("warning: only {rows} validation {unit}: the validation figures are uncertain"));
     }

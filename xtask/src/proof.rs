@@ -92,7 +92,7 @@ mod tests {
     use syn::{ImplItem, Item, Type, Visibility};
 
     /// Files of the runtime with code for hosts or tests, or whose public functions are of private types.
-    const NOT_ON_DEVICES: [&str; 5] = ["testing", "unpacked", "write", "tests", "scanner"];
+    const NOT_ON_DEVICES: [&str; 6] = ["testing", "unpacked", "write", "dtype", "tests", "scanner"];
 
     /// Appends all source files below `folder` to `found`, except [`NOT_ON_DEVICES`].
     fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -74,9 +74,9 @@ fn run(inputs: &mut Inputs) -> Result<(), LoadError> {
             look((session.text().is_some(), session.values().is_some()));
             match &mut session {
                 Session::Text(session) => read_text(session, text.slice(), number),
-                Session::Values(session) => {
-                    session.feed(values.slice());
-                    look(session.predicted(number));
+                Session::Values(value_session) => {
+                    value_session.feed(values.slice());
+                    look(value_session.predicted(number));
                 }
             }
             common(&model, &mut session, values.slice(), number);
@@ -119,32 +119,32 @@ fn vocabulary(vocabulary: &Vocabulary<'_>, number: usize) {
     black_box((vocabulary.size(), vocabulary.token(number as u32)));
 }
 
-fn read_text(session: &mut TextSession<'_>, text: &[u8], number: usize) {
-    session.feed(text);
-    session.feed_with(text, |step| look((step.id, step.logits.best())));
-    session.feed_id(number as u32);
-    session.finish();
-    session.finish_with(|step| look(step));
-    answer(session.classify(text), number);
+fn read_text(text_session: &mut TextSession<'_>, text: &[u8], number: usize) {
+    text_session.feed(text);
+    text_session.feed_with(text, |step| look((step.id, step.logits.best())));
+    text_session.feed_id(number as u32);
+    text_session.finish();
+    text_session.finish_with(|step| look(step));
+    answer(text_session.classify(text), number);
 }
 
-fn common(model: &Model<'_>, session: &mut SessionBase<'_>, logits: &mut [i32], number: usize) {
-    session.reset();
-    answer(session.logits(), number);
-    look(session.logits_into(logits));
+fn common(model: &Model<'_>, session_base: &mut SessionBase<'_>, logits: &mut [i32], number: usize) {
+    session_base.reset();
+    answer(session_base.logits(), number);
+    look(session_base.logits_into(logits));
     for golden in model.golden() {
-        answer(session.run_golden(&golden), number);
+        answer(session_base.run_golden(&golden), number);
     }
-    black_box((session.tokens(), session.unknown(), session.cap(), session.state_hash()));
-    if let Err(error) = session.check_length() {
+    black_box((session_base.tokens(), session_base.unknown(), session_base.cap(), session_base.state_hash()));
+    if let Err(error) = session_base.check_length() {
         let _ = write!(Sink, "{error}");
     }
 }
 
-fn state(session: &mut SessionBase<'_>, memory: &mut [u8]) {
-    look(session.state_len());
-    let saved = session.save(memory);
-    if let Err(error) = saved.and_then(|length| session.restore(memory.get(..length).unwrap_or(&[]))) {
+fn state(session_base: &mut SessionBase<'_>, memory: &mut [u8]) {
+    look(session_base.state_len());
+    let saved = session_base.save(memory);
+    if let Err(error) = saved.and_then(|length| session_base.restore(memory.get(..length).unwrap_or(&[]))) {
         let _ = write!(Sink, "{error}");
     }
 }

@@ -144,7 +144,13 @@ fn a_browser_shows_the_figures_on_any_screen() {
             "/validation/by_step/2/seasonal_naive_rmse",
             "Forecast and actual values",
         ),
-        (tasks::ramps(&folder), &["--input", "values"], 5, "/validation/calibration/ece", "Most confident mistakes"),
+        (
+            tasks::ramps(&folder),
+            &["--input", "values", "--folds", "1"],
+            5,
+            "/validation/calibration/ece",
+            "Most confident mistakes",
+        ),
     ] {
         let model = data.with_extension("model");
         train(&data, &model, &[&["--epochs", "3", "--hidden-size", "8"], options].concat());
@@ -281,7 +287,7 @@ fn the_hubs_library_reads_the_cards_of_every_task() {
         ),
         (
             tasks::ramps(&folder),
-            &["--input", "values"],
+            &["--input", "values", "--folds", "1"],
             "tabular-classification",
             &["accuracy", "f1"],
             [
