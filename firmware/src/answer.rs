@@ -257,7 +257,7 @@ pub fn text_abandoned(bytes: u64, form: Form, out: &mut dyn Write) -> fmt::Resul
 }
 
 /// Confirms that the streaming mode has ended.
-pub fn stream_left(stream: &Stream, out: &mut dyn Write) -> fmt::Result {
+pub fn stream_ended(stream: &Stream, out: &mut dyn Write) -> fmt::Result {
     let (bytes, texts) = (stream.consumed(), stream.texts);
     match stream.form {
         Form::Human => write!(out, "streaming ended: {}", Counted(texts, "text")),

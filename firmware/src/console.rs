@@ -38,26 +38,27 @@ const CHUNK: usize = 64;
 pub struct Console<'m, P> {
     port: P,
     board: Board,
-    model: Result<Engine<'m>, Refusal>,
+    /// The loaded model, or why none runs.
+    engine: Result<Engine<'m>, Refusal>,
     mode: Mode,
     editor: Editor,
     /// Streamed text that the runtime has not read yet.
     pending: Vec<u8, CHUNK>,
-    /// In machine mode: the frame of the next answer.
+    /// The number and checksum that will go around the next answer, in machine mode; `None` outside it.
     frame: Option<Frame>,
     /// True if typed characters are sent back.
     echo: bool,
-    /// True or false if `color` has fixed it; `None` if the terminal's answer decides.
+    /// True if answers are coloured, as the command `color` has set it; if `None`, `is_terminal` decides.
     colors: Option<bool>,
-    /// True if a terminal has answered the console's question.
+    /// True if a terminal has answered the query that [`ask_terminal`](Console::ask_terminal) sends.
     is_terminal: bool,
     /// The level of the log.
     level: Level,
     /// The parameters for drawing a language model's next token.
     sampling: Sampling,
     stats: Stats,
-    /// True if the cursor is behind a prompt; false if it is at the beginning of a line, as after an answer for a
-    /// program.
+    /// True if a prompt stands on the current line; false if the line is empty, as after an answer in
+    /// [`Form::Machine`].
     prompted: bool,
     /// The form of the last answer.
     form: Form,
@@ -76,17 +77,18 @@ enum Mode {
 #[derive(Clone, Copy, Debug)]
 struct DamagedInput {
     lost: u32,
+    /// The form of the error that replaces the answer.
     form: Form,
 }
 
 impl<'m, P: Port> Console<'m, P> {
     /// A console that has not printed anything yet.
-    pub fn new(port: P, board: Board, model: Result<Engine<'m>, Refusal>) -> Self {
+    pub fn new(port: P, board: Board, engine: Result<Engine<'m>, Refusal>) -> Self {
         let level = port.boot_count().map_or(Level::Info, |boots| boots.level);
         Console {
             port,
             board,
-            model,
+            engine,
             mode: Mode::Lines,
             editor: Editor::new(),
             pending: Vec::new(),
@@ -105,14 +107,14 @@ impl<'m, P: Port> Console<'m, P> {
     }
 
     /// The same console with another model. The port, the settings and the counters stay.
-    pub fn with_model<'n>(self, model: Result<Engine<'n>, Refusal>) -> Console<'n, P> {
+    pub fn with_model<'n>(self, engine: Result<Engine<'n>, Refusal>) -> Console<'n, P> {
         // The type changes with the model's lifetime, so each field is moved by itself.
         let Console { port, board, mode, editor, pending, frame, echo, colors, is_terminal, level, .. } = self;
         let Console { sampling, stats, prompted, form, damage, request, .. } = self;
         Console {
             port,
             board,
-            model,
+            engine,
             mode,
             editor,
             pending,
@@ -132,6 +134,7 @@ impl<'m, P: Port> Console<'m, P> {
 
     /// The same console without a model, which frees the scratch that the model borrowed.
     pub fn without_model(self) -> Console<'static, P> {
+        // The reason is not shown: the caller sets the next model before the console reads lines again.
         self.with_model(Err(Refusal::Empty))
     }
 
@@ -145,7 +148,8 @@ impl<'m, P: Port> Console<'m, P> {
         &self.board
     }
 
-    /// Serves the port until a request needs the device; the caller fulfils it and calls [`answer`](Console::answer).
+    /// Serves the port until a request concerns the model slots; the caller fulfils it and calls
+    /// [`answer`](Console::answer).
     ///
     /// # Errors
     /// Those of the port.
@@ -164,17 +168,17 @@ impl<'m, P: Port> Console<'m, P> {
     /// # Errors
     /// Those of the port.
     pub fn answer(&mut self, form: Form, write: impl FnOnce(&mut dyn Write) -> fmt::Result) -> Result<(), P::Error> {
-        frame::answer(&mut self.port, &mut self.frame, write)?;
+        frame::write_answer(&mut self.port, &mut self.frame, write)?;
         self.end_answer(form)
     }
 
-    /// Prints the banner and the first prompt.
+    /// Prints the banner, asks the terminal what it is, and prints the first prompt.
     ///
     /// # Errors
     /// Those of the port.
     pub fn start(&mut self) -> Result<(), P::Error> {
-        let Console { port, board, model, .. } = self;
-        print(port, |out| info::banner(board, model.as_ref().map_err(|&refusal| refusal), out))?;
+        let Console { port, board, engine, .. } = self;
+        print(port, |out| info::banner(board, engine.as_ref().map_err(|&refusal| refusal), out))?;
         self.ask_terminal()
     }
 
@@ -185,8 +189,8 @@ impl<'m, P: Port> Console<'m, P> {
     pub fn poll(&mut self) -> Result<(), P::Error> {
         loop {
             let mut chunk = [0; CHUNK];
-            // Bytes of lines are read one by one, so that all others stay in the queue, whose size the protocol
-            // promises.
+            // Bytes of lines are read one by one: bytes that wait in `chunk` would not count towards the queue, whose
+            // size the protocol promises to the sender.
             let room = if matches!(self.mode, Mode::Stream(_)) { CHUNK } else { 1 };
             if self.port.read_ready()? {
                 let length = self.port.read(&mut chunk[..room])?;

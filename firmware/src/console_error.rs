@@ -39,7 +39,7 @@ pub enum ConsoleError {
     },
     /// `top` without a text, and no text was classified before.
     NoText,
-    /// `@` and a command with wrong arguments.
+    /// A line `@COMMAND …`, or a request in machine mode, whose arguments are wrong.
     Usage(&'static CommandInfo),
     /// The board cannot reset itself.
     NoReset,

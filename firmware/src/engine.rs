@@ -319,8 +319,8 @@ impl<'m> Engine<'m> {
         self.row.len()
     }
 
-    /// One value of the forecast after the last input, encoded as [`Model::forecast_channel`] describes; `None` beyond the last
-    /// one.
+    /// The value with this index of the forecast after the last input, encoded as [`Model::forecast_channel`]
+    /// describes. `None` beyond the last value.
     pub fn forecast(&mut self, index: usize) -> Option<i32> {
         self.session.values()?.predicted(index)
     }

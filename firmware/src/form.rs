@@ -10,7 +10,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// The word that `mode` takes.
+    /// The argument of the console command `mode` that selects this form.
     pub fn word(self) -> &'static str {
         match self {
             Form::Human => "human",

@@ -19,12 +19,12 @@ impl Frame {
     /// The frame of the first answer, to the request that begins machine mode.
     pub fn of(request: &[u8]) -> Self {
         let mut frame = Frame::default();
-        frame.take(request);
+        frame.add_request(request);
         frame
     }
 
-    /// Adds bytes of the request.
-    pub fn take(&mut self, bytes: &[u8]) {
+    /// Adds bytes of the request to its checksum.
+    pub fn add_request(&mut self, bytes: &[u8]) {
         self.request = crc32::extend(self.request, bytes);
     }
 
@@ -48,7 +48,7 @@ impl Frame {
 ///
 /// # Errors
 /// Those of the port.
-pub fn answer<P: Port>(
+pub fn write_answer<P: Port>(
     port: &mut P,
     frame: &mut Option<Frame>,
     write: impl FnOnce(&mut dyn Write) -> fmt::Result,
@@ -84,7 +84,7 @@ mod tests {
         let mut frame = Frame::of(b"mode machine");
         let mut framed = |request: &[u8]| {
             let mut out = String::new();
-            frame.take(request);
+            frame.add_request(request);
             frame.write(&mut out, |out| out.write_str("{}")).unwrap();
             out
         };

@@ -20,7 +20,7 @@ pub const FIRMWARE: &str = env!("CARGO_PKG_VERSION");
 pub struct Board {
     /// The name.
     pub name: &'static str,
-    /// Ticks a second.
+    /// Frequency of the counter [`Port::ticks`](crate::port::Port::ticks), in Hz.
     pub clock_hz: u32,
     /// RAM reserved for a model's state, in bytes.
     pub scratch_bytes: usize,
@@ -41,6 +41,7 @@ pub fn banner(board: &Board, loaded: Loaded<'_, '_>, out: &mut dyn Write) -> fmt
         }
         Err(refusal) => write!(out, "error: no model: {refusal}\r\n")?,
     }
+    // Without a model, the hint is that of the most common kind.
     let hint = match loaded.map(|engine| (engine.model().config().task, engine.model().config().input)) {
         Ok((Task::LanguageModel, _)) => "a text and Enter for the next tokens",
         Ok((Task::Forecast, _)) => "numbers and Enter for a forecast",
@@ -55,6 +56,8 @@ struct Kind<'c>(&'c Config);
 
 impl fmt::Display for Kind<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The configuration counts the outputs of every task as classes, and the channels of a time step as the
+        // dimension of an embedding.
         let Config { task, input, classes, vocab_size, embedding_dim, .. } = *self.0;
         match task {
             Task::Classify => write!(f, "{classes} classes, ")?,
@@ -68,7 +71,7 @@ impl fmt::Display for Kind<'_> {
     }
 }
 
-/// The answer to `info`.
+/// The answer to `info`, without the last line's end, which the console adds.
 pub fn info(board: &Board, loaded: Loaded<'_, '_>, form: Form, out: &mut dyn Write) -> fmt::Result {
     match form {
         Form::Human => human(board, loaded, out),

@@ -69,7 +69,7 @@ pub trait Port: embedded_io::Read + embedded_io::ReadReady + embedded_io::Write 
     /// Sleeps until a byte arrives or is lost. May return early.
     fn wait(&mut self);
 
-    /// The reason of the last reset and the number of resets; `None` if they are not known.
+    /// This boot, the counts of those before it, and the log level that the reset has kept; `None` if not known.
     fn boot_count(&self) -> Option<BootCount> {
         None
     }

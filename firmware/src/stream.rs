@@ -63,14 +63,14 @@ impl Stream {
     }
 
     /// Counts `bytes` as consumed, and returns the number of ACKs to send.
-    pub fn consume(&mut self, bytes: u32) -> u64 {
+    pub fn count_consumed(&mut self, bytes: u32) -> u64 {
         let before = self.consumed / u64::from(CREDIT);
         self.consumed = self.consumed.saturating_add(u64::from(bytes));
         if self.form == Form::Machine { self.consumed / u64::from(CREDIT) - before } else { 0 }
     }
 
     /// Returns true if `byte` is the LF of the line that entered the mode. It does not count as consumed.
-    pub fn is_line_end(&mut self, byte: u8) -> bool {
+    pub fn is_lf_of_command(&mut self, byte: u8) -> bool {
         core::mem::take(&mut self.after_cr) && byte == b'\n'
     }
 
@@ -124,19 +124,19 @@ mod tests {
     #[test]
     fn one_ack_for_each_credit() {
         let mut stream = Stream::new(Form::Machine, false);
-        let acks: u64 = (0..1000).map(|_| stream.consume(1)).sum();
+        let acks: u64 = (0..1000).map(|_| stream.count_consumed(1)).sum();
         assert_eq!(acks, 3);
-        assert_eq!(stream.consume(5 * CREDIT), 5);
-        assert_eq!(Stream::new(Form::Human, false).consume(1000), 0);
+        assert_eq!(stream.count_consumed(5 * CREDIT), 5);
+        assert_eq!(Stream::new(Form::Human, false).count_consumed(1000), 0);
     }
 
     #[test]
     fn an_lf_after_the_cr_of_the_command_is_ignored() {
         let mut stream = Stream::new(Form::Machine, true);
-        assert!(stream.is_line_end(b'\n'));
-        assert!(!stream.is_line_end(b'\n'));
+        assert!(stream.is_lf_of_command(b'\n'));
+        assert!(!stream.is_lf_of_command(b'\n'));
         let mut stream = Stream::new(Form::Machine, true);
-        assert!(!stream.is_line_end(b'a'));
-        assert!(!stream.is_line_end(b'\n'));
+        assert!(!stream.is_lf_of_command(b'a'));
+        assert!(!stream.is_lf_of_command(b'\n'));
     }
 }

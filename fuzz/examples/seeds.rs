@@ -1,4 +1,4 @@
-//! Writes what the fuzzers begin from: `cargo run --no-default-features --example seeds`, in this folder.
+//! Writes the inputs that the fuzzers begin with: `cargo run --no-default-features --example seeds`, in this folder.
 
 use std::path::Path;
 use std::{fs, io};
@@ -25,7 +25,7 @@ fn main() -> io::Result<()> {
     }
     let mut random = Random(1);
     for index in 0..66 {
-        // `arbitrary` takes numbers of a known range from the end.
+        // `arbitrary` takes numbers of a known range from the end of its bytes.
         let mut bytes = TEXTS[index % TEXTS.len()].as_bytes().to_vec();
         bytes.extend([random.number() as u8, index as u8]);
         write("tokenizers", index, &bytes)?;

@@ -1,4 +1,4 @@
-//! Bytes as a saved state and its changes: [`tern_fuzz::state`].
+//! Reads arbitrary bytes as a model, a text and changes to a saved state; see [`tern_fuzz::state`].
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| tern_fuzz::state(data));

@@ -1,4 +1,4 @@
-//! Bytes as a text: [`tern_fuzz::tokenizers`].
+//! Reads arbitrary bytes as a choice of tokenizer and a text; see [`tern_fuzz::tokenizers`].
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| tern_fuzz::tokenizers(data));

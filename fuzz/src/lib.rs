@@ -115,7 +115,7 @@ fn run(model: &Model<'_>, length: usize, text: &[u8]) {
         reader.finish();
         assert_eq!(answer(&mut session), whole, "a text cut into other chunks gives the same answer");
     }
-    // On a host with AVX2 these steps are not those of the file's packing.
+    // On a host with AVX2, an unpacked copy runs other code than the packed file.
     let copy = Unpacked::new(model);
     let copy = copy.model();
     let mut scratch = vec![-1; words];

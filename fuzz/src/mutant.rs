@@ -8,7 +8,7 @@ use tern_runtime::{Cell, Input, Packing};
 
 type Metadata = Vec<(String, String)>;
 
-/// Numbers at the ends of ranges.
+/// The ends of the ranges of integers.
 const EDGES: [i32; 8] = [i32::MIN, -32_768, -128, -1, 0, 127, 32_767, i32::MAX];
 
 /// The metadata and tensors of a random model, in a random packing, with a random tokenizer.
@@ -25,7 +25,7 @@ fn parts(bytes: &mut Unstructured<'_>) -> Result<(Metadata, Vec<Tensor>)> {
     if spec.input == Input::Tokens {
         let tokenizer = *bytes.choose(Tokenizer::ALL)?;
         let name = tokenizer.name();
-        // Bytes have no table of tokens, and so another number of them.
+        // A tokenizer into bytes has no table of tokens and a fixed number of them, so it does not fit this model.
         if tokenizer.kind != TokenizerKind::Bytes {
             metadata.iter_mut().filter(|(key, _)| key == "tern.tokenizer").for_each(|(_, word)| *word = name.into());
         }
@@ -72,7 +72,7 @@ fn change(bytes: &mut Unstructured<'_>, metadata: &mut Metadata, tensors: &mut V
         2 => tensor.name = other.name,
         3 => tensor.shape = other.shape,
         4 => {
-            // The data follow the shape, so that the file stays one.
+            // The data change with the shape, so that the file stays well formed.
             let at = bytes.choose_index(tensor.shape.len().max(1))?;
             if let Some(size) = tensor.shape.get_mut(at) {
                 *size = bytes.int_in_range(0..=9)?;
@@ -80,7 +80,7 @@ fn change(bytes: &mut Unstructured<'_>, metadata: &mut Metadata, tensors: &mut V
             }
         }
         5 => tensor.dtype = *bytes.choose(&[Dtype::I8, Dtype::U8, Dtype::I16, Dtype::I32, Dtype::U32, Dtype::F32])?,
-        // A number at an edge, or all of them.
+        // All numbers take one value; below, a single number does.
         6 => tensor.data.fill(bytes.arbitrary()?),
         7 => {
             let (edge, size) = (bytes.choose(&EDGES)?.to_le_bytes(), tensor.dtype.size());

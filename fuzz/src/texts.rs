@@ -4,7 +4,7 @@ use arbitrary::Unstructured;
 use tern_runtime::Vocabulary;
 use tern_runtime::text::{Encoder, Piece, Splitter, Tokenizer, TokenizerKind, Utf8};
 
-/// The vocabulary, in the order of its bytes, with pieces of words.
+/// The vocabulary, sorted by bytes. `##` begins a piece that continues a word.
 const TOKENS: [&str; 11] = ["!", "##e", "##er", ":)", "a", "call", "caller", "grüße", "the", "w", "мир"];
 
 /// Reads any bytes with any tokenizer: the tokens do not depend on the chunks and are not longer than the text, and
@@ -26,7 +26,7 @@ pub fn tokenizers(data: &[u8]) {
 
     let ids = encode(tokenizer, [text]);
     assert_eq!(encode(tokenizer, text.chunks(cut)), ids);
-    // A word in pieces has more ids than one.
+    // WordPiece may give a word several ids.
     if tokenizer.kind != TokenizerKind::WordPiece {
         let id = |token: &String| TOKENS.iter().position(|known| known == token).map_or(1, |at| at as u32 + 2);
         let of_byte = |token: &String| token.chars().next().map_or(0, |c| u32::from(c) + 2);

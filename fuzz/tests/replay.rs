@@ -1,5 +1,5 @@
-//! The committed corpus through every target: what once was found stays found, on stable Rust and in every run of the
-//! tests.
+//! Runs every target on its committed corpus, on stable Rust and in every run of the tests, so that a fault that was
+//! found once is found again.
 
 use std::fs;
 use std::path::Path;

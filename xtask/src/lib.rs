@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`cli`] | command line and help |
 //! | [`setup`] | installs compiler targets, emulators and other programs that are missing |
-//! | [`lint`], [`mod@test`] | the checks of a change, in order; `.ci/run` runs both |
+//! | [`lint`], [`mod@test`] | the checks of a change: first `lint`, then `test`; `.ci/run` runs both |
 //! | [`comments`], [`imports`] | the form of comments; the size of packages and the direction of their imports |
 //! | [`minimum_rust`] | checks the minimum Rust version |
 //! | [`firmware`], [`elf`], [`boards`] | builds the firmware of a board; the table of boards |
@@ -12,10 +12,10 @@
 //! | [`proof`] | shows by linking that the runtime neither panics nor allocates |
 //! | [`mod@miri`] | runs tests of the runtime in Miri |
 //! | [`cuda`] | compiles the training path for NVIDIA GPUs |
-//! | [`deny`], [`reproducible`] | checks dependencies; builds the firmware twice |
+//! | [`deny`], [`reproducible`] | checks dependencies; builds the firmware twice and compares the results |
 //! | [`data`] | writes the demo's data |
 //! | [`demo`] | trains a model and runs it on an emulated microcontroller |
-//! | [`mod@bench`], [`cores`] | benchmarks, and the cores that they run on |
+//! | [`mod@bench`], [`cores`] | benchmarks; the emulated microcontroller cores that they run on |
 //! | [`tern`] | builds and runs the command `tern` |
 //! | [`repo`], [`process`], [`stage`] | paths, child processes, stages with their times |
 //!
@@ -80,6 +80,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         }
         Command::Reproducible { board } => reproducible::run(set_up_board(&board)?),
         Command::Boards { write } => {
+            // The table needs the firmware of all boards, as `lint` does.
             setup::run(Needs::Lint)?;
             boards::run(write)
         }

@@ -78,7 +78,8 @@ fn clippy(stages: &mut Stages, name: &str, folder: &Path, arguments: &[&str]) {
     stages.check(name, || run(cargo(folder).arg("clippy").args(arguments).args(["--", "-D", "warnings"])));
 }
 
-/// Checks the runtime with each of its features alone, beside one packing that every build needs. Prints a line for each.
+/// Checks the runtime with each of its features alone, beside one packing that every build needs. Prints a line for
+/// each.
 fn each_feature() -> Result<()> {
     for feature in size::default_features()?.iter().map(String::as_str).chain(["defmt", "write", "unpacked", "testing"])
     {

@@ -44,23 +44,23 @@ impl<P: Port> Console<'_, P> {
 
     /// Carries out a command of the device, and passes commands of the model on.
     fn dispatch(&mut self, command: Command<'_>, form: Form) -> Result<(), P::Error> {
-        let Console { port, board, model, frame, .. } = self;
+        let Console { port, board, engine, frame, .. } = self;
         match command {
             Command::Help => {
-                let task = model.as_ref().ok().map(|engine| engine.model().config().task);
-                frame::answer(port, frame, |out| answer::help(task, form, out))?;
+                let task = engine.as_ref().ok().map(|engine| engine.model().config().task);
+                frame::write_answer(port, frame, |out| answer::help(task, form, out))?;
             }
             Command::Info => {
-                let loaded = model.as_ref().map_err(|&refusal| refusal);
-                frame::answer(port, frame, |out| info::info(board, loaded, form, out))?;
+                let loaded = engine.as_ref().map_err(|&refusal| refusal);
+                frame::write_answer(port, frame, |out| info::info(board, loaded, form, out))?;
             }
             Command::Stats => {
                 let (stack, boots, stats) = (port.stack(), port.boot_count(), &self.stats);
-                frame::answer(port, frame, |out| stats::stats(stats, stack, boots, form, out))?;
+                frame::write_answer(port, frame, |out| stats::stats(stats, stack, boots, form, out))?;
             }
             Command::Mode(mode) => {
                 let answer_form = if frame.is_some() { Form::Machine } else { form };
-                frame::answer(port, frame, |out| answer::mode(mode, answer_form, out))?;
+                frame::write_answer(port, frame, |out| answer::mode(mode, answer_form, out))?;
                 // The prompt comes back only when machine mode ends.
                 let was_framed = frame.is_some();
                 *frame = frame.take().filter(|_| mode == Form::Machine);
@@ -68,16 +68,16 @@ impl<P: Port> Console<'_, P> {
             }
             Command::Echo(on) => {
                 self.echo = on;
-                frame::answer(port, frame, |out| answer::echo(on, form, out))?;
+                frame::write_answer(port, frame, |out| answer::echo(on, form, out))?;
             }
             Command::Color(setting) => {
                 self.colors = setting;
-                frame::answer(port, frame, |out| answer::color(setting, form, out))?;
+                frame::write_answer(port, frame, |out| answer::color(setting, form, out))?;
             }
             Command::Log(level) => {
                 self.level = level;
                 port.set_log_level(level);
-                frame::answer(port, frame, |out| answer::log(level, form, out))?;
+                frame::write_answer(port, frame, |out| answer::log(level, form, out))?;
             }
             Command::Slots(request) => {
                 self.request = Some(PendingRequest { request, form });
@@ -99,8 +99,8 @@ impl<P: Port> Console<'_, P> {
 
     fn dispatch_to_model(&mut self, command: Command<'_>, form: Form) -> Result<(), P::Error> {
         let screen = self.screen();
-        let Console { port, model, frame, stats, sampling, .. } = self;
-        let engine = match model {
+        let Console { port, engine, frame, stats, sampling, .. } = self;
+        let engine = match engine {
             Ok(engine) => engine,
             Err(refusal) => {
                 let error = ConsoleError::NoModel(*refusal);
@@ -108,7 +108,7 @@ impl<P: Port> Console<'_, P> {
             }
         };
         match command {
-            Command::Labels => frame::answer(port, frame, |out| answer::labels(engine, form, out))?,
+            Command::Labels => frame::write_answer(port, frame, |out| answer::labels(engine, form, out))?,
             Command::Classify(text) | Command::Forecast(text) => {
                 let answer = engine.classify(text, port);
                 return self.show_prediction(answer, None, form);
@@ -125,7 +125,7 @@ impl<P: Port> Console<'_, P> {
                     Setting::TopK(top_k) => sampling.top_k = top_k,
                 }
                 let sampling = *sampling;
-                frame::answer(port, frame, |out| answer::sampling(sampling, form, out))?;
+                frame::write_answer(port, frame, |out| answer::sampling(sampling, form, out))?;
             }
             Command::Top { n, text } => {
                 let answer = text.map(|text| engine.classify(text, port));
@@ -133,7 +133,7 @@ impl<P: Port> Console<'_, P> {
                 match answer.or(engine.last()) {
                     Some(Answer { error: Some(error), .. }) => return self.fail(error.into(), form),
                     Some(answer) => {
-                        frame::answer(port, frame, |out| answer::top(engine, answer, n, form, screen, out))?;
+                        frame::write_answer(port, frame, |out| answer::top(engine, answer, n, form, screen, out))?;
                     }
                     None => return self.fail(ConsoleError::NoText, form),
                 }
@@ -142,16 +142,16 @@ impl<P: Port> Console<'_, P> {
                 let result = engine.bench(port);
                 // Converted before the answer, which borrows the port.
                 let [ticks, worst] = [result.ticks, result.worst.into()].map(|ticks| port.instructions(ticks));
-                frame::answer(port, frame, |out| stats::bench(&result, ticks, worst, form, out))?;
+                frame::write_answer(port, frame, |out| stats::bench(&result, ticks, worst, form, out))?;
             }
             Command::Selftest => {
                 let result = engine.self_test(port);
-                frame::answer(port, frame, |out| answer::self_test(&result, form, out))?;
+                frame::write_answer(port, frame, |out| answer::self_test(&result, form, out))?;
                 self.log_event(Event::SelfTest { exact: result.exact, golden: result.golden });
             }
             Command::Stream => {
                 self.mode = Mode::Stream(Stream::new(form, self.editor.ended_with_cr()));
-                frame::answer(port, frame, |out| answer::stream_entered(form, out))?;
+                frame::write_answer(port, frame, |out| answer::stream_entered(form, out))?;
             }
             command => debug_assert!(false, "{command:?} is a command of the device"),
         }
@@ -161,12 +161,12 @@ impl<P: Port> Console<'_, P> {
     /// Shows the prediction for a complete text: labels, the next tokens, or a forecast.
     pub(super) fn show_prediction(&mut self, answer: Answer, n: Option<usize>, form: Form) -> Result<(), P::Error> {
         let screen = self.screen();
-        let Console { port, model: Ok(engine), frame, stats, .. } = self else { return Ok(()) };
+        let Console { port, engine: Ok(engine), frame, stats, .. } = self else { return Ok(()) };
         stats.add(&answer);
         if let Some(error) = answer.error {
             return self.fail(error.into(), form);
         }
-        frame::answer(port, frame, |out| match engine.model().config().task {
+        frame::write_answer(port, frame, |out| match engine.model().config().task {
             Task::Classify => answer::classification(engine, answer, form, screen, out),
             Task::LanguageModel => answer::next(engine, answer, n, form, screen, out),
             Task::Forecast => answer::forecast(engine, answer, form, out),
@@ -176,7 +176,7 @@ impl<P: Port> Console<'_, P> {
 
     /// Continues a text by `count` tokens: a person sees them one by one, a program gets them in one line.
     fn say(&mut self, count: usize, text: &[u8], form: Form) -> Result<(), P::Error> {
-        let Console { port, model: Ok(engine), frame, stats, sampling, .. } = self else { return Ok(()) };
+        let Console { port, engine: Ok(engine), frame, stats, sampling, .. } = self else { return Ok(()) };
         let answer = engine.classify(text, port);
         stats.add(&answer);
         if let Some(error) = answer.error {
@@ -201,7 +201,7 @@ impl<P: Port> Console<'_, P> {
                 debug_assert!(pushed.is_ok(), "at most {MAX_GENERATED} tokens are generated");
                 Ok(())
             })?;
-            frame::answer(port, frame, |out| answer::generated(model, text, &ids, generated, out))?;
+            frame::write_answer(port, frame, |out| answer::generated(model, text, &ids, generated, out))?;
         }
         self.end_answer(form)
     }

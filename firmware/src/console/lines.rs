@@ -26,7 +26,7 @@ impl<P: Port> Console<'_, P> {
             Some(frame) => {
                 let edit = self.editor.push_raw(byte);
                 match edit {
-                    Edit::Typed(_) => frame.take(&[byte]),
+                    Edit::Typed(_) => frame.add_request(&[byte]),
                     Edit::Abandoned => frame.clear_request(),
                     _ => (),
                 }
@@ -141,7 +141,7 @@ impl<P: Port> Console<'_, P> {
     /// Answers with an error.
     pub(super) fn fail(&mut self, error: ConsoleError, form: Form) -> Result<(), P::Error> {
         let screen = self.screen();
-        frame::answer(&mut self.port, &mut self.frame, |out| error.write(form, screen, out))?;
+        frame::write_answer(&mut self.port, &mut self.frame, |out| error.write(form, screen, out))?;
         self.end_answer(form)
     }
 
@@ -163,7 +163,7 @@ impl<P: Port> Console<'_, P> {
 
     /// The task of the model; `None` without a model.
     pub(super) fn task(&self) -> Option<Task> {
-        self.model.as_ref().ok().map(|engine| engine.model().config().task)
+        self.engine.as_ref().ok().map(|engine| engine.model().config().task)
     }
 
     /// The abilities of the person's terminal.

@@ -7,7 +7,7 @@ use crate::port::{Event, LostBytes, Port};
 use crate::stream::Symbol;
 
 impl<P: Port> Console<'_, P> {
-    /// The port dropped bytes that followed everything read so far.
+    /// Marks the line or text being received as damaged: the port dropped bytes that followed everything read so far.
     pub(super) fn report_lost_bytes(&mut self, lost: LostBytes) -> Result<(), P::Error> {
         let form = match &self.mode {
             Mode::Stream(stream) => stream.form,
@@ -24,7 +24,7 @@ impl<P: Port> Console<'_, P> {
         self.pending.clear();
         if let Mode::Stream(stream) = &mut self.mode {
             stream.text_bytes = None;
-            let acks = stream.consume(lost.count);
+            let acks = stream.count_consumed(lost.count);
             self.acknowledge(acks)?;
         }
         self.discard(lost.last)

@@ -10,17 +10,18 @@ use crate::port::Port;
 use crate::stream::{ACK, Symbol};
 use crate::terminal::print;
 
-/// At most this many bytes at once are taken for typing rather than pasting: one key or one character.
-const TYPED: usize = 8;
+/// More bytes than this at once were pasted; one key press or character sends at most this many.
+const MAX_TYPED_BYTES: usize = 8;
 
 impl<P: Port> Console<'_, P> {
     pub(super) fn take_stream_byte(&mut self, byte: u8) -> Result<(), P::Error> {
         let Mode::Stream(stream) = &mut self.mode else { return Ok(()) };
-        if stream.is_line_end(byte) {
+        if stream.is_lf_of_command(byte) {
             return Ok(());
         }
-        let acks = stream.consume(1);
+        let acks = stream.count_consumed(1);
         self.acknowledge(acks)?;
+        // After a loss of bytes, everything up to the end of the text is discarded.
         if self.damage.is_some() {
             return self.discard(byte);
         }
@@ -41,18 +42,19 @@ impl<P: Port> Console<'_, P> {
         }
     }
 
-    /// Passes the streamed bytes to the runtime; the first of them begin a text. A person sees the answer after each
-    /// token.
+    /// Passes the streamed bytes to the runtime; the first bytes after a finished text begin a new one. A person sees
+    /// the prediction while the text arrives.
     pub(super) fn feed_pending(&mut self) -> Result<(), P::Error> {
         let screen = self.screen();
-        let Console { port, model: Ok(engine), mode: Mode::Stream(stream), pending, frame, .. } = self else {
+        let Console { port, engine: Ok(engine), mode: Mode::Stream(stream), pending, frame, .. } = self else {
             debug_assert!(self.pending.is_empty(), "only the streaming mode collects bytes");
             return Ok(());
         };
         if pending.is_empty() {
             return Ok(());
         }
-        if stream.text_bytes.is_none() {
+        let begins_text = stream.text_bytes.is_none();
+        if begins_text {
             engine.begin();
             stream.shown_class = None;
         }
@@ -60,7 +62,7 @@ impl<P: Port> Console<'_, P> {
         if stream.form == Form::Human {
             // While typing, every token is shown; of a pasted text, only the tokens at which the predicted label
             // changes.
-            let is_typed = pending.len() <= TYPED && !port.read_ready()?;
+            let is_typed = pending.len() <= MAX_TYPED_BYTES && !port.read_ready()?;
             let labels = engine.model().labels();
             engine.feed_with(pending, port, |port, step| {
                 if result.is_ok() && (is_typed || stream.shown_class != Some(step.class)) {
@@ -73,7 +75,7 @@ impl<P: Port> Console<'_, P> {
             engine.feed(pending, port);
         }
         if let Some(frame) = frame {
-            frame.take(pending);
+            frame.add_request(pending);
         }
         stream.text_bytes = Some(stream.text_bytes.unwrap_or(0) + pending.len() as u64);
         pending.clear();
@@ -82,8 +84,9 @@ impl<P: Port> Console<'_, P> {
 
     fn end_text(&mut self) -> Result<(), P::Error> {
         self.feed_pending()?;
-        let Console { port, model: Ok(engine), mode: Mode::Stream(stream), .. } = self else { return Ok(()) };
-        if stream.text_bytes.take().is_none() {
+        let Console { port, engine: Ok(engine), mode: Mode::Stream(stream), .. } = self else { return Ok(()) };
+        let is_empty = stream.text_bytes.take().is_none();
+        if is_empty {
             engine.begin();
         }
         let answer = engine.finish(port);
@@ -96,16 +99,16 @@ impl<P: Port> Console<'_, P> {
         self.feed_pending()?;
         let Console { port, mode: Mode::Stream(stream), frame, .. } = self else { return Ok(()) };
         let (bytes, form) = (stream.text_bytes.take().unwrap_or(0), stream.form);
-        frame::answer(port, frame, |out| answer::text_abandoned(bytes, form, out))?;
+        frame::write_answer(port, frame, |out| answer::text_abandoned(bytes, form, out))?;
         self.end_answer(form)
     }
 
     pub(super) fn leave_stream(&mut self) -> Result<(), P::Error> {
-        // The engine must have read an unfinished text, so that `top` does not list the classes of the text before it.
+        // Feeds the unfinished text: otherwise a later `top` would list the classes of the text before it.
         self.feed_pending()?;
         let Mode::Stream(stream) = mem::replace(&mut self.mode, Mode::Lines) else { return Ok(()) };
         self.editor.restart();
-        frame::answer(&mut self.port, &mut self.frame, |out| answer::stream_left(&stream, out))?;
+        frame::write_answer(&mut self.port, &mut self.frame, |out| answer::stream_ended(&stream, out))?;
         self.end_answer(stream.form)
     }
 

@@ -1,15 +1,19 @@
 //! Stores the [`Record`] in flash. The last record that was written completely is the valid one.
 //!
-//! Two erase blocks, the *pages*, hold frames. A frame is a record and then its *seal*, which is written after the
-//! record. If the seal can be read, the record was written completely and its bits are stable. Without a seal the write
-//! may have been interrupted, and the record may read correctly now but not at the next boot. The rules:
+//! Two erase blocks, the *pages*, hold frames. A frame is a record with its sequence number, and then its *seal*, which
+//! is written after the record. If the seal can be read, the record was written completely and its bits are stable.
+//! Without a seal the write may have been interrupted, and the record may read correctly now but not at the next boot.
+//! The rules:
 //!
-//! * The record with a correct checksum and the highest number is valid, sealed or not. If it is not sealed, it is
-//!   written again when it is read, so that the next boot reads the same.
-//! * The first commit after a boot erases a page for itself, because an interrupted frame that looks like erased flash
-//!   may follow the last frame of an old page. It never erases the page of the highest sealed record.
-//! * Numbers rise by two at a boot, so that an interrupted record never has the number of a new one.
-//! * A record is only acted upon by a commit in the same boot, or by running the model in the slot that it names.
+//! * The record with a correct checksum and the highest sequence number is valid, sealed or not. If it is not sealed,
+//!   it is written again when it is read, so that the next boot reads the same.
+//! * The first commit after a boot never appends to a page but erases one: after the last frame of a page there may be
+//!   the start of an interrupted write that looks like erased flash. It never erases the page of the highest sealed
+//!   record.
+//! * The first sequence number after a boot is the highest that can be read plus two: an interrupted record with the
+//!   highest plus one may exist that cannot be read now but can be later.
+//! * Before the firmware changes a slot, it commits a record in the same boot. A record that was only read decides
+//!   nothing but the model that runs, so it does no harm if the next boot reads another one.
 //!
 //! `docs/update.md` explains why `sequential-storage` and `ekv` are not used instead.
 
@@ -22,7 +26,7 @@ const SEAL_BYTES: usize = MAX_WRITE_UNIT;
 const FRAME_BYTES: usize = RECORD_BYTES + SEAL_BYTES;
 const PAGES: u32 = 2;
 
-/// A record that was read, with its number and page.
+/// A record that was read, with its sequence number and page.
 #[derive(Clone, Copy, Debug)]
 struct StoredRecord {
     sequence: u32,
@@ -76,14 +80,14 @@ impl<F: NorFlash> Journal<F> {
         Journal { flash, next: None }
     }
 
-    /// Erases a page for the record with this number.
+    /// Erases a page for the record with this sequence number.
     fn open(&mut self, page: u32, sequence: u32) -> Result<NextFrame, F::Error> {
         let size = F::ERASE_SIZE as u32;
         self.flash.erase(page * size, (page + 1) * size)?;
         Ok(NextFrame { page, offset: 0, sequence })
     }
 
-    /// The record with the highest number, and the sealed record with the highest number.
+    /// The record with the highest sequence number, and the sealed record with the highest one.
     fn scan(&mut self) -> Result<(Option<StoredRecord>, Option<StoredRecord>), F::Error> {
         let (mut highest, mut sealed) = (None, None);
         for page in 0..PAGES {
@@ -112,7 +116,7 @@ impl<F: NorFlash> Store for Journal<F> {
         if let Some(seen) = highest
             && sealed.is_none_or(|sealed| sealed.sequence != seen.sequence)
         {
-            // If this fails, the next boot may read the record before instead.
+            // If this fails, the next boot may read the previous record.
             let _ = self.commit(&seen.record);
         }
         Ok(highest.map(|seen| seen.record))
@@ -145,7 +149,7 @@ fn keep_higher(kept: &mut Option<StoredRecord>, seen: StoredRecord) {
     }
 }
 
-/// The seal, which follows a record that was written completely.
+/// The seal of a record: a mark and the record's checksum.
 fn seal(body: &[u8; RECORD_BYTES]) -> [u8; SEAL_BYTES] {
     let mut seal = [0; SEAL_BYTES];
     seal[..4].copy_from_slice(b"SEAL");

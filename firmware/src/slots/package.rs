@@ -1,5 +1,16 @@
-//! A package: a device file, and optionally a trailer with its version and signature. `docs/update.md` specifies the
-//! bytes.
+//! A package: a device file, and optionally a trailer with its version and signature.
+//!
+//! | bytes of the trailer | contents |
+//! |---|---|
+//! | 0..8 | `TERNSIG1` |
+//! | 8..12 | length of the device file |
+//! | 12..16 | version of the model |
+//! | 16..20 | CRC-32 of the device file and of bytes 0..16 |
+//! | 20..28 | first bytes of the signer's public key |
+//! | 28..32 | zeros |
+//! | 32..96 | signature of the device file and of bytes 0..32 |
+//!
+//! `docs/update.md` explains them.
 
 use ed25519_dalek::{Signature, VerifyingKey};
 use tern_runtime::{Model, file_len};
@@ -15,8 +26,16 @@ pub const SIGNATURE_BYTES: usize = 64;
 pub const KEY_BYTES: usize = 32;
 
 const MAGIC: &[u8; 8] = b"TERNSIG1";
-/// Bytes of the trailer before its checksum. The checksum covers them and the device file.
-const CHECKED_BYTES: usize = 16;
+/// Offset in the trailer of the device file's length.
+const LENGTH_AT: usize = 8;
+/// Offset in the trailer of the version.
+const VERSION_AT: usize = 12;
+/// Offset in the trailer of the checksum, which covers the device file and all bytes of the trailer before this one.
+const CHECKSUM_AT: usize = 16;
+/// Offset in the trailer of the first bytes of the signer's public key.
+const KEY_PREFIX_AT: usize = 20;
+/// Length of the part of the public key that a trailer holds.
+const KEY_PREFIX_BYTES: usize = 8;
 
 /// Parses a public key of 64 hexadecimal digits.
 const fn parse_hex_key(hex: Option<&str>) -> Option<[u8; KEY_BYTES]> {
@@ -55,10 +74,10 @@ impl TrustedKey {
         TrustedKey { key, verify }
     }
 
-    /// The key of 64 hexadecimal digits; `None` for `None`, which accepts unsigned models.
+    /// Parses 64 hexadecimal digits. Without text there is no key, and firmware without a key accepts unsigned models.
     ///
     /// # Panics
-    /// If the text is anything else. For a constant, this is a compile error.
+    /// If the text is not 64 hexadecimal digits. For a constant, this is a compile error.
     pub const fn from_hex(hex: Option<&str>) -> Option<Self> {
         match parse_hex_key(hex) {
             Some(key) => Some(TrustedKey::new(key)),
@@ -87,8 +106,8 @@ pub struct Package<'p> {
 pub struct Trailer<'p> {
     /// The model's version counter.
     pub version: u32,
-    /// The first bytes of the public key that it is signed with.
-    pub key: [u8; 8],
+    /// The first bytes of the signer's public key.
+    pub key_prefix: [u8; KEY_PREFIX_BYTES],
     /// All signed bytes.
     pub signed: &'p [u8],
     /// The signature.
@@ -99,7 +118,8 @@ impl<'p> Package<'p> {
     /// Splits the bytes of a package into its parts.
     ///
     /// # Errors
-    /// [`SlotError`] if a length or a checksum is wrong, or if the trailer is not one.
+    /// [`SlotError`] if a length or a checksum is wrong, or if the bytes after the device file are not a
+    /// trailer.
     pub fn parse(bytes: &'p [u8]) -> Result<Self, SlotError> {
         let length = file_len(bytes)?;
         let (file, rest) = bytes
@@ -112,20 +132,25 @@ impl<'p> Package<'p> {
             .try_into()
             .map_err(|_| SlotError::Length { found: bytes.len(), expected: [length, length + TRAILER_BYTES] })?;
         let (head, signature) = rest.split_at(TRAILER_BYTES - SIGNATURE_BYTES);
-        let word = |at: usize| head.get(at..at + 4)?.try_into().ok().map(u32::from_le_bytes);
-        let field = |at: usize| word(at).ok_or(SlotError::Trailer);
-        if !head.starts_with(MAGIC) || field(8)? as usize != length {
+        let number = |at: usize| {
+            let bytes: Option<[u8; 4]> = head.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
+            bytes.map(u32::from_le_bytes).ok_or(SlotError::Trailer)
+        };
+        if !head.starts_with(MAGIC) || number(LENGTH_AT)? as usize != length {
             return Err(SlotError::Trailer);
         }
-        let checked = bytes.get(..length + CHECKED_BYTES).unwrap_or(bytes);
-        let (expected, found) = (field(16)?, crc32(checked));
+        let checked = bytes.get(..length + CHECKSUM_AT).unwrap_or(bytes);
+        let (expected, found) = (number(CHECKSUM_AT)?, crc32(checked));
         if found != expected {
             return Err(SlotError::Checksum { found, expected });
         }
-        let key = head.get(20..28).and_then(|key| key.try_into().ok()).ok_or(SlotError::Trailer)?;
+        let key_prefix = head
+            .get(KEY_PREFIX_AT..KEY_PREFIX_AT + KEY_PREFIX_BYTES)
+            .and_then(|prefix| prefix.try_into().ok())
+            .ok_or(SlotError::Trailer)?;
         let signature = signature.try_into().map_err(|_| SlotError::Trailer)?;
         let signed = &bytes[..bytes.len() - SIGNATURE_BYTES];
-        Ok(Package { file, trailer: Some(Trailer { version: field(12)?, key, signed, signature }) })
+        Ok(Package { file, trailer: Some(Trailer { version: number(VERSION_AT)?, key_prefix, signed, signature }) })
     }
 
     /// The version counter; 0 without a trailer.
@@ -133,7 +158,7 @@ impl<'p> Package<'p> {
         self.trailer.map_or(0, |trailer| trailer.version)
     }
 
-    /// Finds a package of unknown length at the beginning of a slot, as a flasher wrote it.
+    /// Parses the package at the beginning of a slot, whose length was not recorded because a flasher wrote it.
     ///
     /// # Errors
     /// As [`parse`](Package::parse).
@@ -150,8 +175,8 @@ impl<'p> Package<'p> {
     pub fn verify(&self, trusted: Option<&TrustedKey>) -> Result<(), SlotError> {
         let Some(TrustedKey { key, verify }) = trusted else { return Ok(()) };
         let trailer = self.trailer.ok_or(SlotError::Unsigned)?;
-        if !key.starts_with(&trailer.key) {
-            return Err(SlotError::OtherKey { found: trailer.key, expected: *key });
+        if !key.starts_with(&trailer.key_prefix) {
+            return Err(SlotError::OtherKey { found: trailer.key_prefix, expected: *key });
         }
         verify(key, &trailer)
     }
@@ -180,7 +205,7 @@ pub(crate) mod testing {
         bytes.extend_from_slice(&(file.len() as u32).to_le_bytes());
         bytes.extend_from_slice(&version.to_le_bytes());
         bytes.extend_from_slice(&crc32(&bytes).to_le_bytes());
-        bytes.extend_from_slice(&key.verifying_key().as_bytes()[..8]);
+        bytes.extend_from_slice(&key.verifying_key().as_bytes()[..KEY_PREFIX_BYTES]);
         bytes.extend_from_slice(&[0; 4]);
         let signature = key.sign(&bytes);
         bytes.extend_from_slice(&signature.to_bytes());
@@ -199,10 +224,12 @@ mod tests {
     use super::*;
 
     const SIZES: Sizes = Sizes { embedding_dim: 2, hidden_size: 2, classes: 2 };
+    /// The setting `shift` of the random models.
+    const SHIFT: &str = "3";
 
     #[test]
-    fn every_byte_of_a_package_is_held_by_its_signature() {
-        let file = random_file(1, SIZES, "3");
+    fn a_change_of_any_byte_of_a_signed_package_is_detected() {
+        let file = random_file(1, SIZES, SHIFT);
         let signer = SigningKey::from_bytes(&[7; 32]);
         let trusted = TrustedKey::new(signer.verifying_key().to_bytes());
         let package = signed(&file, 3, &signer);
@@ -217,15 +244,15 @@ mod tests {
             let changed = Aligned::new(&changed);
             let result = Package::parse(&changed).and_then(|package| package.verify(Some(&trusted)));
             assert!(result.is_err(), "byte {at}");
-            // The checksum alone holds all but key and signature.
-            let is_checked = at < file.len() + 20;
+            // The checksum detects changes before the key; only `verify` detects later ones.
+            let is_checked = at < file.len() + KEY_PREFIX_AT;
             assert_eq!(Package::parse(&changed).is_err(), is_checked, "byte {at}");
         }
     }
 
     #[test]
-    fn who_signed_is_told_apart() {
-        let file = random_file(1, SIZES, "3");
+    fn unsigned_foreign_and_forged_packages_get_different_errors() {
+        let file = random_file(1, SIZES, SHIFT);
         let (ours, theirs) = (SigningKey::from_bytes(&[7; 32]), SigningKey::from_bytes(&[8; 32]));
         let key = ours.verifying_key().to_bytes();
         let trusted = TrustedKey::new(key);
@@ -233,10 +260,10 @@ mod tests {
             |bytes: &[u8]| Package::parse(&Aligned::new(bytes)).and_then(|package| package.verify(Some(&trusted)));
         assert_eq!(check(&file), Err(SlotError::Unsigned));
         assert!(matches!(check(&signed(&file, 3, &theirs)), Err(SlotError::OtherKey { .. })));
-        // One that names our key, and does not have it.
+        // A package that states our key, but is signed with another one.
         let mut forged = signed(&file, 3, &theirs);
-        let at = file.len() + 20;
-        forged[at..at + 8].copy_from_slice(&key[..8]);
+        let at = file.len() + KEY_PREFIX_AT;
+        forged[at..at + KEY_PREFIX_BYTES].copy_from_slice(&key[..KEY_PREFIX_BYTES]);
         assert_eq!(check(&forged), Err(SlotError::Signature));
         assert_eq!(Package::parse(&file).unwrap().verify(None), Ok(()));
     }
@@ -251,7 +278,7 @@ mod tests {
 
     #[test]
     fn lengths_must_fit() {
-        let file = random_file(1, SIZES, "3");
+        let file = random_file(1, SIZES, SHIFT);
         let package = signed(&file, 3, &SigningKey::from_bytes(&[7; 32]));
         for length in [file.len() + 1, package.len() - 1] {
             let cut = Aligned::new(&package[..length]);

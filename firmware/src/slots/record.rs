@@ -124,7 +124,7 @@ impl Record {
         &mut self.slots[index as usize]
     }
 
-    /// The bytes of this record. `sequence` is its number among all records.
+    /// The bytes of this record. `sequence` is its sequence number: later records have higher ones.
     pub fn encode(&self, sequence: u32) -> [u8; RECORD_BYTES] {
         let mut bytes = [0; RECORD_BYTES];
         bytes[..4].copy_from_slice(&MAGIC);
@@ -145,7 +145,7 @@ impl Record {
         bytes
     }
 
-    /// Parses a record and its number; `None` if the bytes are not a record or its checksum is wrong.
+    /// Parses a record and its sequence number; `None` if the bytes are not a record or its checksum is wrong.
     pub fn decode(bytes: &[u8; RECORD_BYTES]) -> Option<(u32, Record)> {
         let word = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
         if bytes[..4] != MAGIC || bytes[4] != VERSION || word(60)? != crc32(&bytes[..60]) {

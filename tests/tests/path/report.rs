@@ -12,8 +12,8 @@ use tern_tests::{Browser, argument, chromium, folder, json, python, root, tasks,
 /// JavaScript: the value, the place in the files and the text of every figure on the page.
 const FIGURES: &str = "[...document.querySelectorAll('data')].map(d => [d.value, d.dataset.at, d.textContent])";
 
-/// JavaScript: how much the page is wider than the window, tables that scroll sideways (but for the confusion matrix), chart labels
-/// under 9 pixels, texts of low contrast.
+/// JavaScript: how much the page is wider than the window, tables that scroll sideways (but for the confusion matrix),
+/// chart labels under 9 pixels, texts of low contrast.
 const LOOK: &str = r#"(() => {
     const light = c => { const [r, g, b] = c.match(/[\d.]+/g).slice(0, 3).map(v => v / 255)
         .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };

@@ -21,7 +21,7 @@ const TURNS: usize = 9;
 /// Options of `bench host`.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Model directory to measure instead of the small models.
+    /// Model directory to measure; without it, small models are trained and measured.
     #[arg(long, value_name = "DIR", requires = "data")]
     pub model: Option<PathBuf>,
     /// Texts to run it over.
@@ -56,6 +56,7 @@ pub fn run(options: &Options) -> Result<()> {
     data::write(&folder, tern_messages::SEED)?;
     let texts = folder.join("train.csv");
     for (name, training, export) in CASES {
+        // Cases that differ only in their export share a trained model.
         let model = folder.join(training.concat().trim_start_matches('-'));
         if !model.join("model.safetensors").is_file() {
             let mut train = tern.command();
@@ -77,15 +78,15 @@ fn compare(
     folder: &Path,
     as_json: bool,
 ) -> Result<()> {
-    let file = folder.join("model.safetensors");
+    let exported = folder.join("model.safetensors");
     let mut command = tern.command();
-    command.arg("export").arg(model).arg("-o").arg(&file).args(export);
+    command.arg("export").arg(model).arg("-o").arg(&exported).args(export);
     run_process(command.stdout(Stdio::null()))?;
     let mut rates = [Vec::new(), Vec::new()];
     for _ in 0..TURNS {
-        for (rates, model) in rates.iter_mut().zip([model, &file]) {
+        for (rates, measured) in rates.iter_mut().zip([model, &exported]) {
             let threads: [&OsStr; 2] = ["--threads".as_ref(), "1".as_ref()];
-            let arguments = [["eval".as_ref(), model.as_os_str()], ["--data".as_ref(), data.as_os_str()], threads];
+            let arguments = [["eval".as_ref(), measured.as_os_str()], ["--data".as_ref(), data.as_os_str()], threads];
             let object = tern.json(arguments.as_flattened())?;
             rates.push(object["tokens_per_s"].as_f64().context("`tern eval --json` printed no `tokens_per_s`")?);
         }

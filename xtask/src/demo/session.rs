@@ -11,7 +11,8 @@ use tern_messages::{Message, Messages};
 use crate::process;
 use crate::tern::Tern;
 
-/// The first lines: two commands, then messages of every class. Some mean the opposite in nearly the same words.
+/// The first lines: two commands, then messages of every class, some of which mean the opposite in nearly the same
+/// words. `top 3` asks for three classes of its message, and the model does not know the last word.
 const LINES: [&str; 14] = [
     "info",
     "labels",
@@ -29,6 +30,10 @@ const LINES: [&str; 14] = [
     "zzyzx",
 ];
 
+/// The number of messages among [`LINES`] that are classified: all lines but `info`, `labels`, `top 3 …` and the
+/// unknown word.
+const MESSAGES: usize = LINES.len() - 4;
+
 /// The number of messages from unseen templates.
 const UNSEEN: usize = 4;
 
@@ -36,20 +41,20 @@ const UNSEEN: usize = 4;
 pub fn run(tern: &Tern, device_file: &Path, elf: &Path, messages: &Messages) -> Result<()> {
     let mut command = tern.command();
     command.arg("console").arg(device_file).arg("--qemu").arg("--firmware").arg(elf);
-    let line = process::line(&command);
-    eprintln!("$ {line} < script");
+    let command_line = process::line(&command);
+    eprintln!("$ {command_line} < script");
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .with_context(|| format!("cannot start `{line}`"))?;
+        .with_context(|| format!("cannot start `{command_line}`"))?;
     let mut script = LINES.join("\n") + "\n";
     let unseen = unseen(messages);
     script.extend(unseen.iter().map(|message| format!("{}\n", message.text)));
     script.push_str("selftest\n");
     // The script fits the pipe's buffer, so this does not block; the end of input ends the session.
     let mut stdin = child.stdin.take().context("a child with a piped stdin has one")?;
-    stdin.write_all(script.as_bytes()).with_context(|| format!("`{line}` does not read its input"))?;
+    stdin.write_all(script.as_bytes()).with_context(|| format!("`{command_line}` does not read its input"))?;
     drop(stdin);
     let output = child.wait_with_output()?;
     let transcript = String::from_utf8_lossy(&output.stdout).replace('\r', "");
@@ -61,22 +66,22 @@ pub fn run(tern: &Tern, device_file: &Path, elf: &Path, messages: &Messages) -> 
         labels.join(", ")
     );
     if !output.status.success() {
-        bail!("`{line}` failed ({})", output.status);
+        bail!("`{command_line}` failed ({})", output.status);
     }
     check(&transcript)
 }
 
-/// Returns the first held-out messages that are short enough to read.
+/// Returns the first held-out messages of one short line without quotation marks, which read well in the transcript.
 fn unseen(messages: &Messages) -> Vec<&Message> {
     let readable = |message: &&Message| (30..60).contains(&message.text.len()) && !message.text.contains('"');
     messages.held_out.iter().filter(readable).take(UNSEEN).collect()
 }
 
-/// Fails unless every message has an answer.
+/// Checks coarsely that the messages were answered: fails if the transcript has fewer percentages than [`MESSAGES`].
 fn check(transcript: &str) -> Result<()> {
     let answers = transcript.matches('%').count();
-    if answers < LINES.len() - 4 {
-        bail!("the console printed {answers} probabilities for {} messages", LINES.len() - 3);
+    if answers < MESSAGES {
+        bail!("the console printed {answers} probabilities for {MESSAGES} messages");
     }
     Ok(())
 }
