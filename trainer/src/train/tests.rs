@@ -10,7 +10,6 @@ use crate::metrics::log_softmax;
 use crate::nn::network::Network;
 use crate::nn::reference;
 use crate::recipe::{ClassWeights, Metric, OptimizerKind, Output, Recipe};
-use tern_runtime::text::TokenizerKind;
 use crate::vocabulary::Vocabulary;
 use crate::weights::{Array, Weights};
 use rand::{RngExt, SeedableRng};
@@ -19,6 +18,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tern_nn::graph::{BatchResult, Dropout, Graph};
+use tern_runtime::text::TokenizerKind;
 
 const SILENT: Dropout = Dropout { dropout: 0.0, layer_dropout: 0.0, embedding_dropout: 0.0, word_dropout: 0.0 };
 const SMOOTHING: f64 = 0.1;

@@ -26,7 +26,8 @@ fn config(dir: &Path) -> Value {
     serde_json::from_str(&fs::read_to_string(dir.join("m/config.json")).unwrap()).unwrap()
 }
 
-/// 120 rows of a day, a number with a season of seven rows, and another number. Row 60 has `field` in place of the first number.
+/// 120 rows of a day, a number with a season of seven rows, and another number. Row 60 has `field` in place of the
+/// first number.
 fn sales(field: &str) -> String {
     let mut table = "day,sold,warm\n".to_owned();
     for row in 0..120 {
@@ -187,7 +188,8 @@ fn a_training_that_accepts_its_data_leaves_a_model_that_every_command_reads() {
 fn texts_without_spaces_and_single_words_are_read_by_their_characters() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
-    let chinese = |row: usize| format!("{}{row}", [["房间干净", "服务很好"], ["房间很脏", "早餐难吃"]][row % 2][row / 2 % 2]);
+    let chinese =
+        |row: usize| format!("{}{row}", [["房间干净", "服务很好"], ["房间很脏", "早餐难吃"]][row % 2][row / 2 % 2]);
     let thai = |row: usize| format!("{}{row}", ["อาหารอร่อยมาก", "ไม่แนะนำเลย"][row % 2]);
     let surname = |row: usize| format!("{}{}", ["Petrov", "Bianchi"][row % 2], row);
     for text in [&chinese as &dyn Fn(usize) -> String, &thai, &surname] {
