@@ -7,13 +7,14 @@ const EXP2: [f32; 6] = [1.0, 0.693_146_97, 0.240_221_2, 0.055_507_133, 0.009_675
 /// 1.5 · 2^23. Adding it to |x| < 2^22 rounds x to an integer and leaves that integer in the low bits of the sum.
 const ROUND: f32 = 12_582_912.0;
 
-/// Returns true if the processor has a fused multiply-add instruction. Without one, `mul_add` calls a slow library function.
+/// Returns true if the processor has a fused multiply-add instruction. Without one, `mul_add` calls a slow library
+/// function.
 #[inline(always)]
 pub fn has_fused_multiply_add<S: Simd>() -> bool {
     cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) && S::F32_LANES > 1
 }
 
-/// a·b + c, rounded once if `fused`, otherwise twice.
+/// Computes a·b + c, rounded once if `fused`, otherwise twice.
 #[inline(always)]
 fn mul_add(fused: bool, a: f32, b: f32, c: f32) -> f32 {
     if fused { a.mul_add(b, c) } else { a * b + c }
@@ -25,7 +26,7 @@ pub fn sigmoid(fused: bool, x: f32) -> f32 {
     1.0 / (1.0 + exp_of_minus(fused, x))
 }
 
-/// e^-x, clamped to 2^-126 … 2^126.
+/// Computes e^-x, clamped to 2^-126 … 2^126.
 #[inline(always)]
 fn exp_of_minus(fused: bool, x: f32) -> f32 {
     let t = x * -std::f32::consts::LOG2_E;
@@ -42,7 +43,7 @@ fn exp_of_minus(fused: bool, x: f32) -> f32 {
     p * f32::from_bits(rounded.to_bits().wrapping_add(127) << 23)
 }
 
-/// tanh(x) as 2σ(2x) - 1. The absolute error is below 4e-7 for every x (test `tanh_is_close_everywhere`).
+/// Computes tanh(x) as 2σ(2x) - 1. The absolute error is below 4e-7 for every x (test `tanh_is_close_everywhere`).
 #[inline(always)]
 pub fn tanh(fused: bool, x: f32) -> f32 {
     2.0 * sigmoid(fused, 2.0 * x) - 1.0
@@ -54,7 +55,7 @@ pub fn one_minus<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.sub_f32s(simd.splat_f32s(1.0), x)
 }
 
-/// d · y · (1 − y): the gradient d of a sigmoid's output y becomes that of its input.
+/// Computes d · y · (1 − y), the gradient of a sigmoid's input, from the gradient d of its output y.
 #[inline(always)]
 pub fn sigmoid_backward<S: Simd>(simd: S, d: S::f32s, y: S::f32s) -> S::f32s {
     simd.mul_f32s(simd.mul_f32s(d, y), one_minus(simd, y))

@@ -6,7 +6,8 @@ use crate::packed::Direction;
 pub use tern_format::limits::MAX_LAYERS;
 pub use tern_format::{Cell, Merge, Pooling};
 
-/// The names of the embedding's and the head's parameters. Those of the recurrent layers come from [`Recurrent::names`].
+/// The names of the embedding's and the head's parameters. Those of the recurrent layers come from
+/// [`Recurrent::names`].
 pub mod names {
     pub use tern_format::names::tensor::{
         EMBEDDING_WEIGHT as EMBEDDING, FC_BIAS, FC_WEIGHT, HIDDEN_BIAS, HIDDEN_WEIGHT,
@@ -51,9 +52,9 @@ pub struct Recurrent {
     pub bidirectional: bool,
     /// The bias vectors of each cell.
     pub bias: CellBias,
-    /// How the directions of the last layer are combined.
+    /// The combination of the directions of the last layer.
     pub merge: Merge,
-    /// How the states of all steps become the input of the head.
+    /// The reduction of the states of all steps to the input of the head.
     pub pooling: Pooling,
 }
 
@@ -96,8 +97,8 @@ impl Recurrent {
         LayerNames { w_ih: name("weight_ih"), w_hh: name("weight_hh"), b_ih: name("bias_ih"), b_hh }
     }
 
-    /// A description for users: "one LSTM layer of 64 cells", "2 bidirectional GRU layers of 64 cells each way, mean over
-    /// the tokens".
+    /// A description for users: "one LSTM layer of 64 cells", "2 bidirectional GRU layers of 64 cells each way, mean
+    /// over the tokens".
     pub fn describe(&self, hidden_size: usize) -> String {
         let cell = match self.cell {
             Cell::Lstm => "LSTM",

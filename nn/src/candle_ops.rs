@@ -1,11 +1,11 @@
 //! The layers written with candle's own operations and differentiated by candle, for devices other than the CPU.
 //!
-//! [`ops`](crate::ops) calls these for tensors that are not on the CPU. Their results agree with those of the CPU's loops
-//! except for rounding: a device may add in any order.
+//! [`ops`](crate::ops) calls these for tensors that are not on the CPU. Their results agree with those of the CPU's
+//! loops except for rounding: a device may add in any order.
 
 use crate::architecture::Cell;
 use crate::packed::{Direction, PackedLayout};
-use crate::pooling::{Reduction, argmax_rows};
+use crate::pooling::{Reduction, argmax_over_time};
 use crate::recurrent::{LayerOutput, LayerRun};
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::ops::sigmoid;
@@ -20,7 +20,8 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
     x.matmul(&weight.t()?)?.broadcast_add(bias)
 }
 
-/// Runs a recurrent layer; see [`ops::recurrent`](crate::ops::recurrent). The input projection of all tokens is one product.
+/// Runs a recurrent layer; see [`ops::recurrent`](crate::ops::recurrent). The input projection of all tokens is one
+/// product.
 ///
 /// # Errors
 ///
@@ -72,8 +73,9 @@ pub fn recurrent(x: &Tensor, parameters: &Tensor, run: &LayerRun) -> Result<Tens
     }
 }
 
-/// Splits a packed tensor into the rows of each step, by repeated halving. The gradient of `narrow` has as many rows as the
-/// tensor it was taken from, so taking every step from the whole tensor would need time quadratic in the number of steps.
+/// Splits a packed tensor into the rows of each step, by repeated halving. The gradient of `narrow` has as many rows as
+/// the tensor it was taken from, so taking every step from the whole tensor would need time quadratic in the number of
+/// steps.
 fn split(rows: &Tensor, layout: &PackedLayout, steps: Range<usize>, parts: &mut Vec<Tensor>) -> Result<()> {
     if steps.len() <= 1 {
         parts.extend(steps.map(|_| rows.clone()));
@@ -88,8 +90,8 @@ fn split(rows: &Tensor, layout: &PackedLayout, steps: Range<usize>, parts: &mut 
 
 /// Computes one time step: the next hidden state, and the next cell state of an LSTM.
 ///
-/// `x`: the input projection, and `s`: W_hh·h, both `[rows, gates * hidden_size]`; `b_hn`: `[hidden_size]`, used by a GRU
-/// only; `h`, `c`: `[rows, hidden_size]`. The formulas are those of PyTorch's `LSTM`, `GRU` and `RNN`.
+/// `x`: the input projection, and `s`: W_hh·h, both `[rows, gates * hidden_size]`; `b_hn`: `[hidden_size]`, used by a
+/// GRU only; `h`, `c`: `[rows, hidden_size]`. The formulas are those of PyTorch's `LSTM`, `GRU` and `RNN`.
 ///
 /// # Errors
 ///
@@ -138,7 +140,7 @@ pub fn reduce(x: &Tensor, layout: &PackedLayout, reduction: Reduction) -> Result
         }
         Reduction::Max => {
             let values = x.detach().flatten_all()?.to_device(&Device::Cpu)?.to_vec1::<f32>()?;
-            let largest = argmax_rows(&values, layout, width).into_iter().map(|at| at as u32).collect();
+            let largest = argmax_over_time(&values, layout, width).into_iter().map(|at| at as u32).collect();
             x.flatten_all()?.index_select(&index(largest)?, 0)?.reshape((non_empty, width))?
         }
     };

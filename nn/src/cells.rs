@@ -19,14 +19,15 @@ pub trait CellBatch: Send {
     /// Computes the hidden states of a step. `hidden`: `[rows, hidden_size]`.
     fn forward(&mut self, step: &TimeStep, hidden: &mut [f32]);
 
-    /// Computes the gradients of a step's recurrent sums from those of its hidden states. A GRU also adds the gradient that
-    /// does not pass through W_hh to the rows of the step before. `hidden`, `d_hidden`: `[rows, hidden_size]`.
+    /// Computes the gradients of a step's recurrent sums from those of its hidden states. A GRU also adds the gradient
+    /// that does not pass through W_hh to the rows of the step before. `hidden`, `d_hidden`: `[rows, hidden_size]`.
     fn backward(&mut self, step: &TimeStep, hidden: &[f32], d_hidden: &mut [f32]);
 
     /// The gradients of the input projection after [`backward`](Self::backward): `[rows, gates * hidden_size]`.
     fn d_input(&self) -> &StridedRows;
 
-    /// The gradient of a GRU's b_hn after the last [`backward`](Self::backward), `[hidden_size]`; empty for other cells.
+    /// The gradient of a GRU's b_hn after the last [`backward`](Self::backward), `[hidden_size]`; empty for other
+    /// cells.
     fn d_b_hn(&self) -> Vec<f32> {
         Vec::new()
     }

@@ -1,8 +1,8 @@
 //! Flushing of denormal floats to zero.
 //!
-//! Back-propagation through time multiplies many numbers below one, and an x86 core takes more than a hundred cycles for
-//! each denormal operand or result, which makes a training step up to seven times slower. The processor's mode belongs to a
-//! thread, so every thread that computes holds a [`Flush`] while it does.
+//! Back-propagation through time multiplies many numbers below one, and an x86 core takes more than a hundred cycles
+//! for each denormal operand or result, which makes a training step up to seven times slower. The processor's mode
+//! belongs to a thread, so every thread that computes holds a [`Flush`] while it does.
 
 use std::marker::PhantomData;
 

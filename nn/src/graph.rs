@@ -63,8 +63,8 @@ pub struct Graph<'a> {
 }
 
 impl Graph<'_> {
-    /// Computes the gradients of a batch; on the CPU, in the current thread pool. `batch` is the number of batches before
-    /// this one in the whole training, so that each has dropout masks of its own.
+    /// Computes the gradients of a batch; on the CPU, in the current thread pool. `batch` is the number of batches
+    /// before this one in the whole training, so that each has dropout masks of its own.
     ///
     /// # Errors
     ///
@@ -208,8 +208,8 @@ impl<'a> Parameters<'a> {
                         }
                     }
                 }
-                // Half of all words in a text are a few hundred distinct ones, so each distinct token is projected once. With
-                // embedding dropout every occurrence loses other values and is projected by itself.
+                // Half of all words in a text are a few hundred distinct ones, so each distinct token is projected
+                // once. With embedding dropout every occurrence loses other values and is projected by itself.
                 if dropout.embedding_dropout == 0.0 {
                     (ids, packed) = distinct(packed, self.embedding.len() / width);
                     tokens = Some(packed.into());

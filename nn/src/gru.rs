@@ -15,8 +15,8 @@ use pulp::{Arch, Scalar, Simd, WithSimd};
 /// The GRU cells of a batch.
 #[derive(Debug)]
 pub struct Gru {
-    /// The input projection with b_ir + b_hr, b_iz + b_hz and b_in; overwritten by activations, overwritten by gradients of
-    /// the input projection.
+    /// The input projection with b_ir + b_hr, b_iz + b_hz and b_in; overwritten by activations, overwritten by
+    /// gradients of the input projection.
     gates: StridedRows,
     /// The recurrent sums s, overwritten by their gradients.
     sums: StridedRows,
@@ -171,7 +171,7 @@ impl WithSimd for Backward<'_> {
     }
 }
 
-/// to += a · b, element by element
+/// Adds a · b to `to`, element by element.
 #[inline(always)]
 fn add_products<S: Simd<f32s = V>, V: Copy>(simd: S, to: &mut [V], a: &[V], b: &[V]) {
     for (to, (a, b)) in to.iter_mut().zip(a.iter().zip(b)) {

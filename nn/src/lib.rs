@@ -1,5 +1,5 @@
-//! Recurrent networks and their training on the CPU: fused layers as plain loops over slices, and candle for the gradients
-//! of whole networks and for other devices.
+//! Recurrent networks and their training on the CPU: fused layers as plain loops over slices, and candle for the
+//! gradients of whole networks and for other devices.
 //!
 //! | module | contents |
 //! |---|---|
@@ -12,8 +12,8 @@
 //! | [`product`], [`activation`], [`buffer`], [`denormals`] | matrix product, sigmoid and tanh, memory |
 //! | [`reference`](mod@reference) | plain implementations that tests compare with |
 //!
-//! Imports run from the upper rows of this table to the lower ones. In every layer a row of the result depends on its own
-//! sequence only, to the last bit: the order of each sum depends on the sizes of the layer, not on the batch.
+//! Imports run from the upper rows of this table to the lower ones. In every layer a row of the result depends on its
+//! own sequence only, to the last bit: the order of each sum depends on the sizes of the layer, not on the batch.
 //!
 //! This is a package of its own so that it is compiled with optimisation even in debug builds of the trainer.
 

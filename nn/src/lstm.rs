@@ -18,7 +18,7 @@ pub struct Lstm {
     gates: StridedRows,
     /// Cell states, `[rows, hidden_size]`.
     cell: Buffer,
-    /// tanh of the cell states, `[rows, hidden_size]`.
+    /// The tanh of the cell states, `[rows, hidden_size]`.
     tanh_cell: Buffer,
     /// Gradients of the cell states of the step that the backward pass reaches next, `[sequences, hidden_size]`.
     d_cell: Vec<f32>,

@@ -6,8 +6,8 @@ use crate::sample::{NO_TOKEN, Target};
 /// The loss of a task.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Objective {
-    /// Cross entropy of the label: of the softmax over the outputs or, with a single output z, of σ(z) as the probability
-    /// of the second of two labels.
+    /// Cross entropy of the label: of the softmax over the outputs or, with a single output z, of σ(z) as the
+    /// probability of the second of two labels.
     Classes(Classes),
     /// Cross entropy of the next token after every step.
     NextToken,
@@ -113,8 +113,8 @@ impl Objective {
         }
     }
 
-    /// Computes the loss of `outputs`, `[rows, outputs]`. `share`: the weight of each row in the gradient, 1 / rows of the
-    /// batch.
+    /// Computes the loss of `outputs`, `[rows, outputs]`. `share`: the weight of each row in the gradient, 1 / rows of
+    /// the batch.
     pub fn loss(&self, outputs: &[f32], targets: &Targets, share: f64) -> Loss {
         match (self, targets) {
             (Objective::Classes(classes), Targets::Classes(labels)) if outputs.len() == labels.len() => {
@@ -130,7 +130,7 @@ impl Objective {
     }
 }
 
-/// -Σ tₖ·ln softmax(z)ₖ with t the smoothed target; its gradient is w·(softmax(z) - t).
+/// The loss -Σ tₖ·ln softmax(z)ₖ with t the smoothed target; its gradient is w·(softmax(z) - t).
 fn cross_entropy(outputs: &[f32], labels: &[usize], smoothing: f64, weight: impl Fn(usize) -> f64, share: f64) -> Loss {
     let width = outputs.len().checked_div(labels.len()).unwrap_or(0);
     let mut loss = Loss { total: 0.0, correct: 0, gradient: vec![0.0; outputs.len()] };
@@ -165,7 +165,7 @@ fn cross_entropy(outputs: &[f32], labels: &[usize], smoothing: f64, weight: impl
     loss
 }
 
-/// ln(1 + e^z) - t·z with t the smoothed probability of label 1; its gradient is w·(σ(z) - t).
+/// The loss ln(1 + e^z) - t·z with t the smoothed probability of label 1; its gradient is w·(σ(z) - t).
 fn binary(outputs: &[f32], labels: &[usize], classes: &Classes, share: f64) -> Loss {
     let mut loss = Loss { total: 0.0, correct: 0, gradient: vec![0.0; outputs.len()] };
     for ((&output, gradient), &label) in outputs.iter().zip(&mut loss.gradient).zip(labels) {

@@ -1,7 +1,7 @@
 //! The layers as operations that candle can differentiate.
 //!
-//! The order of the sums in candle's own products depends on the size of the batch, and the backward pass of its LSTM takes
-//! time quadratic in the length of a text. On the CPU these operations call the loops of [`mod@linear`] and
+//! The order of the sums in candle's own products depends on the size of the batch, and the backward pass of its LSTM
+//! takes time quadratic in the length of a text. On the CPU these operations call the loops of [`mod@linear`] and
 //! [`recurrent`](mod@crate::recurrent) instead. On other devices they call [`candle_ops`].
 
 use crate::buffer::Buffer;
@@ -40,7 +40,8 @@ pub fn recurrent(x: &Tensor, parameters: &Tensor, run: LayerRun) -> Result<Tenso
     }
 }
 
-/// Reduces the tokens of each sequence to one vector: x `[rows, width]` → `[sequences, width]`, in the order of the layout.
+/// Reduces the tokens of each sequence to one vector: x `[rows, width]` → `[sequences, width]`, in the order of the
+/// layout.
 ///
 /// # Errors
 ///

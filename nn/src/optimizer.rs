@@ -25,8 +25,8 @@ pub enum Method {
 }
 
 impl Method {
-    /// The names of the optimizer state of each parameter, as in PyTorch's `state_dict`. Each state has as many values as the
-    /// parameter and starts as zeros.
+    /// The names of the optimizer state of each parameter, as in PyTorch's `state_dict`. Each state has as many values
+    /// as the parameter and starts as zeros.
     pub fn state_names(self) -> &'static [&'static str] {
         match self {
             Method::AdamW => &["exp_avg", "exp_avg_sq"],

@@ -1,8 +1,8 @@
 //! The layout of a batch of sequences of different lengths, packed by time step as PyTorch's `PackedSequence` is.
 //!
-//! The sequences are sorted by length, longest first. The batch holds the first token of every sequence, then the second
-//! token of every sequence that has one, and so on. Each time step has one row for each sequence that is long enough, so
-//! there is no padding, and row r of a step belongs to the same sequence as row r of the step before.
+//! The sequences are sorted by length, longest first. The batch holds the first token of every sequence, then the
+//! second token of every sequence that has one, and so on. Each time step has one row for each sequence that is long
+//! enough, so there is no padding, and row r of a step belongs to the same sequence as row r of the step before.
 
 use std::ops::Range;
 
@@ -110,8 +110,8 @@ impl PackedLayout {
         packed
     }
 
-    /// The row of each sequence's final state, in the order of [`order`](Self::order): the row of its last token, or of its
-    /// first token in reverse. Empty sequences, which come last in that order, have none.
+    /// The row of each sequence's final state, in the order of [`order`](Self::order): the row of its last token, or of
+    /// its first token in reverse. Empty sequences, which come last in that order, have none.
     pub fn last_rows(&self, direction: Direction) -> impl Iterator<Item = usize> + '_ {
         self.lengths.iter().enumerate().take_while(|(_, length)| **length > 0).map(move |(sequence, length)| {
             let step = if direction == Direction::Forward { length - 1 } else { 0 };

@@ -15,8 +15,8 @@ pub enum Reduction {
 }
 
 impl Reduction {
-    /// The reductions of the merged states that `pooling` concatenates. Empty for [`Pooling::Last`], which selects the final
-    /// state of each direction before they are merged.
+    /// The reductions that `pooling` applies to the merged states; their results are concatenated. Empty for
+    /// [`Pooling::Last`], which selects the final state of each direction before they are merged.
     pub fn of_merged(pooling: Pooling) -> &'static [Reduction] {
         match pooling {
             Pooling::Last => &[],
@@ -26,7 +26,10 @@ impl Reduction {
         }
     }
 
-    /// Reduces `values`, `[rows, width]`, to `[sequences, width]` in the order of the layout. An empty sequence gives zeros.
+    /// Reduces the vectors of each sequence's tokens to one vector.
+    ///
+    /// `values`, `[rows, width]`, has one row for each token, packed by time step; the result, `[sequences, width]`,
+    /// has one row for each sequence, the longest first, in the order of the layout. An empty sequence gives zeros.
     pub fn forward(self, values: &[f32], layout: &PackedLayout, width: usize) -> Vec<f32> {
         let mut reduced = vec![0.0; layout.order().len() * width];
         match self {
@@ -48,7 +51,7 @@ impl Reduction {
                 }
             }
             Reduction::Max => {
-                for (reduced, &at) in reduced.iter_mut().zip(&argmax_rows(values, layout, width)) {
+                for (reduced, &at) in reduced.iter_mut().zip(&argmax_over_time(values, layout, width)) {
                     *reduced = values[at];
                 }
             }
@@ -87,7 +90,7 @@ impl Reduction {
                 }
             }
             Reduction::Max => {
-                for (&at, d_reduced) in argmax_rows(values, layout, width).iter().zip(d_reduced) {
+                for (&at, d_reduced) in argmax_over_time(values, layout, width).iter().zip(d_reduced) {
                     d_values[at] += d_reduced;
                 }
             }
@@ -95,9 +98,9 @@ impl Reduction {
     }
 }
 
-/// The index in `values` of the maximum of each element of a sequence, the first of equal ones:
-/// `[sequences that have a token, width]`.
-pub fn argmax_rows(values: &[f32], layout: &PackedLayout, width: usize) -> Vec<usize> {
+/// For each sequence and each element of its vectors, the index in `values` where that element is largest, the first of
+/// equal ones: `[sequences with a token, width]`. Empty sequences, which are the last, have no row.
+pub fn argmax_over_time(values: &[f32], layout: &PackedLayout, width: usize) -> Vec<usize> {
     let sequences = layout.batch_sizes().first().copied().unwrap_or(0);
     let mut largest: Vec<usize> = (0..sequences * width).collect();
     for step in layout.time_steps(Direction::Forward) {

@@ -15,7 +15,8 @@ const TILE: usize = 6;
 /// cache.
 const CHUNK: usize = 128;
 
-/// The right matrix of a product, `[depth, columns]`, packed in panels of 64 columns. The last panel is padded with zeros.
+/// The right matrix of a product, `[depth, columns]`, packed in panels of 64 columns. The last panel is padded with
+/// zeros.
 #[derive(Clone, Debug, Default)]
 pub struct Panels {
     /// `[panel][depth][WIDTH]`

@@ -1,9 +1,9 @@
 //! A recurrent layer over packed sequences, forward and backward.
 //!
 //! The input projection x·W_ihᵀ + b is one matrix product. If x holds the embeddings of a batch's distinct tokens, each
-//! of them is projected once. The recurrent half of the gates is computed step by step, in either direction. The forward
-//! pass keeps the activations, and the backward pass reads each of them once, so time and memory are linear in the
-//! number of tokens.
+//! of them is projected once. The recurrent half of the gates is computed step by step, in either direction. The
+//! forward pass keeps the activations, and the backward pass reads each of them once, so time and memory are linear in
+//! the number of tokens.
 //!
 //! The loops over time and the gradients of the weights are the same for all cells and are written here. The
 //! element-wise arithmetic of each cell is in [`lstm`](crate::lstm), [`gru`](crate::gru) and [`rnn`](crate::rnn).
@@ -29,7 +29,7 @@ const CHUNK: usize = 96;
 pub struct Biases {
     /// The bias of the input projection, `[gates * hidden_size]`: b_ih + b_hh, but only b_in for a GRU's gate n.
     pub input: Vec<f32>,
-    /// b_hn of a GRU, `[hidden_size]`, to which the reset gate applies; empty for other cells.
+    /// The bias b_hn of a GRU, `[hidden_size]`, to which the reset gate applies; empty for other cells.
     pub b_hn: Vec<f32>,
 }
 
@@ -210,8 +210,8 @@ pub struct Forward<'a> {
 }
 
 impl Layer {
-    /// Back-propagation through time from the gradient of the hidden states, `d_hidden`: `[rows, hidden_size]`, which is
-    /// overwritten.
+    /// Back-propagation through time from the gradient of the hidden states, `d_hidden`: `[rows, hidden_size]`, which
+    /// is overwritten.
     ///
     /// `parameters`: the layer's W_ih, W_hh and biases, concatenated.
     pub fn backward(

@@ -22,8 +22,8 @@ pub fn weights(architecture: &Architecture) -> Weights {
 
 /// Computes the hidden states of one sequence, `[tokens][hidden_size]`, by the formulas in PyTorch's documentation.
 ///
-/// `gates`: the input projection, `[tokens][gates * hidden_size]`; `w_hh`: `[gates * hidden_size, hidden_size]`; `b_hn`:
-/// `[hidden_size]`, used by a GRU only.
+/// `gates`: the input projection, `[tokens][gates * hidden_size]`; `w_hh`: `[gates * hidden_size, hidden_size]`;
+/// `b_hn`: `[hidden_size]`, used by a GRU only.
 pub fn plain(
     cell: Cell,
     gates: &[Vec<f64>],

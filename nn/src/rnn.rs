@@ -8,9 +8,9 @@ use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
 /// The activation function of a plain cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nonlinearity {
-    /// tanh(z)
+    /// The function tanh(z).
     Tanh,
-    /// max(0, z)
+    /// The function max(0, z).
     Relu,
 }
 

@@ -144,8 +144,8 @@ impl Stack {
         Ok(all)
     }
 
-    /// Merges and pools the states of the last layer: the input of the head, `[sequences, head_width]` in the order of the
-    /// layout.
+    /// Merges and pools the states of the last layer: the input of the head, `[sequences, head_width]` in the order of
+    /// the layout.
     ///
     /// # Errors
     ///
@@ -163,8 +163,8 @@ impl Stack {
         merge(&parts.collect::<Result<Vec<_>>>()?, Merge::Concat)
     }
 
-    /// Returns the gradients of PyTorch's parameters: weight_ih, weight_hh, bias_ih and, with two biases, bias_hh of each
-    /// layer and direction. A parameter that the loss does not depend on has a gradient of zero.
+    /// Returns the gradients of PyTorch's parameters: weight_ih, weight_hh, bias_ih and, with two biases, bias_hh of
+    /// each layer and direction. A parameter that the loss does not depend on has a gradient of zero.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
 //! Stepwise inference: a network that reads one token at a time and keeps its state in between.
 //!
-//! It serves texts without an end and texts that are being generated. Several texts can be read in parallel, one row each.
-//! The states agree with those of [`Network::hidden_states`] except for rounding (test
+//! It serves texts without an end and texts that are being generated. Several texts can be read in parallel, one row
+//! each. The states agree with those of [`Network::hidden_states`] except for rounding (test
 //! `steps_agree_with_the_whole_text`).
 
 use crate::activation::{sigmoid, tanh};
@@ -57,8 +57,8 @@ impl Network {
     }
 }
 
-/// Computes one step of one row. `x`, `s`: the input and the recurrent half of the pre-activations, `[gates * n]`; `h`, `c`:
-/// hidden and cell state, `[n]`, which are updated.
+/// Computes one step of one row. `x`, `s`: the input and the recurrent half of the pre-activations, `[gates * n]`; `h`,
+/// `c`: hidden and cell state, `[n]`, which are updated.
 fn step_row(cell: Cell, x: &[f32], s: &[f32], h: &mut [f32], c: &mut [f32]) {
     let n = h.len();
     let z = |gate: usize, u: usize| x[gate * n + u] + s[gate * n + u];

@@ -121,9 +121,11 @@ impl Weights {
 impl std::ops::Index<&str> for Weights {
     type Output = Array;
 
+    /// Returns the parameter of this name.
+    ///
     /// # Panics
     ///
-    /// Panics if there is no parameter of this name.
+    /// Panics if there is none.
     fn index(&self, name: &str) -> &Array {
         &self.0[name]
     }

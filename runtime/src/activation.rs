@@ -7,13 +7,13 @@ pub(crate) static SIGMOID: [i32; 256] = include!("tables/sigmoid.in");
 /// `[256]` cells of Q20 inputs from −4.
 pub(crate) static TANH: [i32; 256] = include!("tables/tanh.in");
 
-/// σ(z): z in Q19, any; result Q15, 0 … 32,767. Largest error below 2.1e-4, just inside ±8 (test `errors`).
+/// Computes σ(z): z in Q19, any; result Q15, 0 … 32,767. Largest error below 2.1e-4, just inside ±8 (test `errors`).
 #[inline(always)]
 pub(crate) fn sigmoid(z: i32) -> i32 {
     interpolate(&SIGMOID, z)
 }
 
-/// tanh(z): z in Q20, any; result Q15. Largest error below 4.2e-4, just inside ±4 (test `errors`).
+/// Computes tanh(z): z in Q20, any; result Q15. Largest error below 4.2e-4, just inside ±4 (test `errors`).
 #[inline(always)]
 pub(crate) fn tanh(z: i32) -> i32 {
     interpolate(&TANH, z)

@@ -177,7 +177,7 @@ impl Cell<'_> {
                 units.flat_map(|(weights, &bias)| dot_rows(weights, x, bias)).collect()
             }
             Cell::Paired(paired) => {
-                let units = paired.records().map(|record| (record.weight_ih, biases(record.start).guaranteed()));
+                let units = paired.records().map(|record| (record.weight_ih, biases(record.initial_sums).guaranteed()));
                 units.flat_map(|(weights, bias)| dot_pairs(weights, x, bias)).collect()
             }
             Cell::Gru(gru) => {

@@ -5,7 +5,7 @@ use crate::invariant::Guaranteed;
 /// 2^(−j/64) in Q30, j = 0 … 64.
 static POW2: [u32; 65] = include!("tables/pow2.in");
 
-/// log2(e) in Q30.
+/// The number log2(e) in Q30.
 const LOG2_E: u64 = 1_549_082_005;
 
 /// The probability of one class by softmax, Q16, for logits (Q16) in memory: the same as
@@ -17,7 +17,7 @@ pub fn softmax(logits: &[i32], class: usize) -> u32 {
     }
 }
 
-/// exp(−d): d in Q16, result Q30. Error at most 1.6e-5 (test `errors`).
+/// Computes exp(−d): d in Q16, result Q30. Error at most 1.6e-5 (test `errors`).
 pub(crate) fn exp_neg(d: u32) -> u32 {
     // d · log2(e) in Q22: 8 bits whole (and more), 6 bits of table, 16 bits between its entries.
     let y = (u64::from(d) * LOG2_E) >> 24;

@@ -1,7 +1,7 @@
 //! A worker of `cargo xtask bench train`: the recurrent layer as candle-nn has it, step by step on padded batches.
 //!
-//! As `bench_step`, by the same recipe: says `ready` after a first batch, then goes through the texts once for every line
-//! on stdin and answers with `{"seconds": …, "tokens": …}`.
+//! As `bench_step`, by the same recipe: says `ready` after a first batch, then goes through the texts once for every
+//! line on stdin and answers with `{"seconds": …, "tokens": …}`.
 
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor};

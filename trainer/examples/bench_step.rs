@@ -1,8 +1,8 @@
 //! A worker of `cargo xtask bench train`: trains by a recipe, an epoch each time it is told to.
 //!
 //! Says `ready` once the training has seen an epoch. Then every line on stdin makes it train for one more, and it
-//! answers with `{"seconds": …, "tokens": …}`. What is measured is [`train::run`] itself, from the shuffling of the texts to
-//! the optimizer's last step; only the validation after an epoch is left out.
+//! answers with `{"seconds": …, "tokens": …}`. What is measured is [`train::run`] itself, from the shuffling of the
+//! texts to the optimizer's last step; only the validation after an epoch is left out.
 
 use anyhow::{Context, Result};
 use std::io::Write;

@@ -85,8 +85,8 @@ fn chain(error: &anyhow::Error) -> String {
     })
 }
 
-/// Loads the model at `path`: a model directory, which runs in floats, or a device file, which runs in integers. Prints the signer of a
-/// signed file.
+/// Loads the model at `path`: a model directory, which runs in floats, or a device file, which runs in integers. Prints
+/// the signer of a signed file.
 ///
 /// # Errors
 ///

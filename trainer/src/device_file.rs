@@ -166,7 +166,8 @@ impl DeviceFile {
         4 * self.model().scratch_len()
     }
 
-    /// Calls `run` with a new session that has room for so many tokens, should the model keep them (bidirectional models do).
+    /// Calls `run` with a new session that has room for so many tokens, should the model keep them (bidirectional
+    /// models do).
     pub(crate) fn with_session<T>(&self, tokens: usize, run: impl FnOnce(Session<'_>) -> T) -> T {
         let model = self.loaded.borrow_dependent().model();
         let mut scratch = vec![0; model.scratch_len_for(tokens.max(1))];

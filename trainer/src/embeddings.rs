@@ -1,8 +1,9 @@
 //! Pretrained embeddings: text files as of GloVe and word2vec, or a NumPy array with a list of words.
 //!
-//! A token takes the vector of the same word; if the file lacks it, of the word in lower case; else of the first word that
-//! differs in case only. Tokens that the file lacks are initialised at random with the standard deviation of the vectors
-//! found. If the recipe freezes embeddings, the vectors found stay unchanged; the other rows are trained, UNK included.
+//! A token takes the vector of the first of these that the file has: the same word, the token in lower case, the first
+//! word that differs only in case. Tokens without a vector are initialised at random with the standard deviation of the
+//! vectors found. If the recipe freezes embeddings, the vectors found stay unchanged; the other rows are trained, UNK
+//! included.
 
 mod glove;
 mod npy;
@@ -29,7 +30,7 @@ pub enum EmbeddingsError {
     Line {
         /// The file.
         path: PathBuf,
-        /// Its number, from 1.
+        /// The line's number, from 1.
         line: usize,
         /// The problem.
         problem: String,
@@ -62,7 +63,7 @@ pub enum EmbeddingsError {
     },
 }
 
-/// How a word of the file matches a token, from worst to best.
+/// The ways in which a word of the file matches a token, from worst to best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Fit {
     /// The word differs in case and is not in lower case.
@@ -89,9 +90,9 @@ pub struct Coverage {
     /// Number of these whose word in the file has another case.
     pub other_case: usize,
     /// Number of tokens of the vocabulary without PAD and UNK.
-    pub vocabulary: usize,
+    pub vocabulary_size: usize,
     /// Fraction of the text's tokens with a vector.
-    pub running: f64,
+    pub text_fraction: f64,
 }
 
 /// Reads the embeddings of a recipe; `None` if it has none.
@@ -112,8 +113,8 @@ pub fn of_recipe(recipe: &Recipe, vocabulary: &Vocabulary) -> Result<Option<Embe
 
 /// Reads the vectors of a vocabulary's tokens.
 ///
-/// `path` is a NumPy array (`.npy`) with its words in a file of the same name with `.txt`, one a line; or a text file with a
-/// word and its numbers on each line, and an optional first line of two integers.
+/// `path` is a NumPy array (`.npy`) with its words in a file of the same name with `.txt`, one a line; or a text file
+/// with a word and its numbers on each line, and an optional first line of two integers.
 ///
 /// # Errors
 ///
@@ -149,7 +150,8 @@ impl<'v> VectorSearch<'v> {
         VectorSearch { vocabulary, by_lower_case, rows: BTreeMap::new() }
     }
 
-    /// Considers a word of the file. `vector` is called only if a token has no better match.
+    /// Considers a word of the file. `vector` is called for each token that the word matches better than all words
+    /// before it.
     fn offer<E>(&mut self, word: &str, vector: impl Fn() -> Result<Vec<f32>, E>) -> Result<(), E> {
         let lower = lower_case(word);
         for &id in self.by_lower_case.get(&lower).into_iter().flatten() {
@@ -192,13 +194,15 @@ impl Embeddings {
         Coverage {
             found: self.rows.len(),
             other_case: self.rows.values().filter(|(fit, _)| *fit != Fit::Exact).count(),
-            vocabulary: vocabulary.len() - 2,
-            running: if all == 0 { 0.0 } else { covered as f64 / all as f64 },
+            vocabulary_size: vocabulary.len() - 2,
+            text_fraction: if all == 0 { 0.0 } else { covered as f64 / all as f64 },
         }
     }
 
-    /// Copies the vectors to a table `[vocab_size, width]` of random rows with mean 0 and standard deviation `std`. The other
-    /// rows are scaled to the standard deviation of the vectors.
+    /// Overwrites the rows of `table` that have a vector, and scales the others, except PAD, to the standard deviation
+    /// of the vectors.
+    ///
+    /// `table`, `[vocab_size, width]`, holds random rows with mean 0 and standard deviation `std`.
     pub fn initialise(&self, table: &mut Array, std: f32) {
         let values = || self.rows.values().flat_map(|(_, row)| row).map(|&value| f64::from(value));
         let count = values().count().max(1) as f64;
@@ -231,10 +235,10 @@ impl Embeddings {
 
 impl std::fmt::Display for Coverage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Coverage { found, other_case, vocabulary, running } = *self;
-        let share = 100.0 * found as f64 / vocabulary.max(1) as f64;
-        write!(f, "{found} of {vocabulary} tokens of the vocabulary ({share:.1}%), ")?;
-        write!(f, "{:.1}% of the text's tokens; {other_case} in another case", 100.0 * running)
+        let Coverage { found, other_case, vocabulary_size, text_fraction } = *self;
+        let share = 100.0 * found as f64 / vocabulary_size.max(1) as f64;
+        write!(f, "{found} of {vocabulary_size} tokens of the vocabulary ({share:.1}%), ")?;
+        write!(f, "{:.1}% of the text's tokens; {other_case} in another case", 100.0 * text_fraction)
     }
 }
 

@@ -29,7 +29,8 @@ use tern_runtime::{Packing, write::folded};
 
 /// Steps of the validation rows on which the cost of each part is measured.
 const STEPS: usize = 40_000;
-/// Largest number of outputs in that measurement; a language model has one for each token of the vocabulary at each step.
+/// Largest number of outputs in that measurement; a language model has one for each token of the vocabulary at each
+/// step.
 const NUMBERS: usize = 4_000_000;
 
 /// The figures of an export, and the keys of `tern export --json`.
@@ -95,8 +96,8 @@ impl Report {
 
 /// Quantises `model`, loads the result, and compares both on the validation rows.
 ///
-/// `golden`: texts for golden examples; if empty, short texts of the calibration set are used. `progress` is called with the
-/// name of each stage.
+/// `golden`: texts for golden examples; if empty, short texts of the calibration set are used. `progress` is called
+/// with the name of each stage.
 ///
 /// # Errors
 ///

@@ -9,7 +9,7 @@
 //! | `validation.csv` | the validation split, so that later commands measure on the same rows |
 //! | `log.jsonl` | the metrics of each epoch, one object a line |
 //! | `calibration.txt`, `validation.txt` | the same for a language model |
-//! | `recipe.toml`, `metrics.json`, `README.md`, `report.html` | the recipe, the metrics, the model card and the report |
+//! | `recipe.toml`, `metrics.json`, `README.md`, `report.html` | recipe, metrics, model card and report |
 //! | `export.json` | the figures of the last export |
 
 mod config;
@@ -131,7 +131,8 @@ impl FloatModel {
         &self.weights
     }
 
-    /// At most 512 training rows for calibration. Empty if the directory has none, and for other tasks than text classification.
+    /// At most 512 training rows for calibration. Empty if the directory has none, and for other tasks than text
+    /// classification.
     pub fn calibration(&self) -> &[Example] {
         &self.calibration
     }

@@ -1,4 +1,5 @@
-//! Import of a model that PyTorch trained: a `state_dict` in safetensors, the list of tokens, and a small settings file.
+//! Import of a model that PyTorch trained: a `state_dict` in safetensors, the list of tokens, and a small settings
+//! file.
 //!
 //! `tensors` reads the file. `names` finds embedding, recurrent layers and head by the names and shapes that PyTorch's
 //! modules give them. `tokens` reads the vocabulary and moves the rows of padding and unknown token to ids 0 and 1.
@@ -52,7 +53,8 @@ impl Imported {
     }
 }
 
-/// Imports `weights` (safetensors) with `settings` (TOML or JSON) and `vocab` (one token a line, or a `tokenizer.json`).
+/// Imports `weights` (safetensors) with `settings` (TOML or JSON) and `vocab` (one token a line, or a
+/// `tokenizer.json`).
 ///
 /// # Errors
 ///

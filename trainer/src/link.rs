@@ -1,7 +1,8 @@
 //! Connections to a device: over a serial port, over TCP, or to a board that QEMU emulates.
 //!
-//! [`LinkArgs`] are the command line options that name a device; they give a [`Target`], and [`Target::open`] a [`Connection`]
-//! to it. [`Client`] speaks the console's machine mode (`docs/console.md`) over any [`Link`], and [`Streaming`] its streaming mode.
+//! [`LinkArgs`] are the command line options that name a device; they give a [`Target`], and [`Target::open`] a
+//! [`Connection`] to it. [`Client`] speaks the console's machine mode (`docs/console.md`) over any [`Link`], and
+//! [`Streaming`] its streaming mode.
 
 mod client;
 mod connection;
@@ -44,8 +45,8 @@ pub trait Link {
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Makes Ctrl-C and termination signals end the next [`Link::receive`] with [`LinkError::Interrupted`], and not the process, so that
-/// destructors restore the terminal and stop the emulator.
+/// Makes Ctrl-C and termination signals end the next [`Link::receive`] with [`LinkError::Interrupted`], and not the
+/// process, so that destructors restore the terminal and stop the emulator.
 pub fn catch_interrupts() {
     // This fails if the command has installed a handler already; then that one decides.
     let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));

@@ -47,8 +47,8 @@ impl Logits {
     }
 }
 
-/// A logit for each label from the outputs of a classifier. A single output z is the logit of the second of two labels; the first then
-/// has logit 0.
+/// A logit for each label from the outputs of a classifier. A single output z is the logit of the second of two labels;
+/// the first then has logit 0.
 pub fn class_logits(outputs: &[f32]) -> Vec<f32> {
     match outputs {
         [z] => vec![0.0, *z],

@@ -1,4 +1,5 @@
-//! The [`Model`] trait, which the float model and the device file implement, and [`open`], which loads either from a path.
+//! The [`Model`] trait, which the float model and the device file implement, and [`open`], which loads either from a
+//! path.
 
 mod device;
 mod float;
@@ -13,8 +14,8 @@ use crate::train::{Guess, guesses_with};
 use crate::vocabulary::{UNK, Vocabulary};
 use std::path::Path;
 
-/// A trained model of any task: a [`FloatModel`](crate::float_model::FloatModel), or a [`DeviceFile`](crate::device_file::DeviceFile) in
-/// the device's integers. No input can make it fail.
+/// A trained model of any task: a [`FloatModel`](crate::float_model::FloatModel), or a
+/// [`DeviceFile`](crate::device_file::DeviceFile) in the device's integers. No input can make it fail.
 pub trait Model: Sync {
     /// The configuration: task, sizes, labels, channels.
     fn config(&self) -> &Config;
@@ -23,7 +24,8 @@ pub trait Model: Sync {
     fn vocabulary(&self) -> &Vocabulary;
 
     /// Runs the model over a whole sequence. Returns a logit for each label or token, or the normalised numbers of a
-    /// [`Forecast`](crate::float_model::Forecast). Values must be normalised by the channels of [`config`](Self::config).
+    /// [`Forecast`](crate::float_model::Forecast). Values must be normalised by the channels of
+    /// [`config`](Self::config).
     fn outputs(&self, input: Input<'_>) -> Logits;
 
     /// The tokens of a text, each with the logits after it.
@@ -36,8 +38,8 @@ pub trait Model: Sync {
     /// If the model is bidirectional: it cannot read token by token.
     fn with_reader(&self, run: &mut dyn FnMut(&mut dyn Reader));
 
-    /// Generates tokens after `prompt` (ids; an empty prompt is read as one UNK) and passes each to `sink`, until that returns false.
-    /// PAD and UNK are never drawn.
+    /// Generates tokens after `prompt` (ids; an empty prompt is read as one UNK) and passes each to `sink`, until that
+    /// returns false. PAD and UNK are never drawn.
     ///
     /// # Panics
     ///
@@ -105,7 +107,7 @@ pub struct TraceStep {
     pub logits: Logits,
 }
 
-/// How [`Model::generate`] draws tokens.
+/// The settings with which [`Model::generate`] draws tokens.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sampling {
     /// The logits are divided by this. 0 takes the most probable token each time.

@@ -1,7 +1,7 @@
 //! Signed device files: a device file with a trailer that holds its version, its signer and an Ed25519 signature.
 //!
-//! `tern sign` writes them with [`sign`]; every command that reads a device file takes the trailer off with [`Package::read`].
-//! `docs/update.md` lists the bytes of a trailer.
+//! `tern sign` writes them with [`sign`]; every command that reads a device file takes the trailer off with
+//! [`Package::read`]. `docs/update.md` lists the bytes of a trailer.
 
 use crate::checksum::crc32;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};

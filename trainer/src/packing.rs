@@ -51,8 +51,8 @@ pub enum PackingError {
     },
 }
 
-/// Chooses the packing of a model: `requested`, else `paired16` if it fits, else `interleaved4`. A Cortex-M4 runs `paired16` in
-/// less than half of the instructions of `interleaved4`; other cores need up to twice as many.
+/// Chooses the packing of a model: `requested`, else `paired16` if it fits, else `interleaved4`. A Cortex-M4 runs
+/// `paired16` in less than half of the instructions of `interleaved4`; other cores need up to twice as many.
 ///
 /// # Errors
 ///

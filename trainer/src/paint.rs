@@ -9,7 +9,8 @@ pub struct Paint {
 }
 
 impl Paint {
-    /// For stdout: colours only if it is a terminal and neither `NO_COLOR` (<https://no-color.org>) nor `TERM=dumb` is set.
+    /// For stdout: colours only if it is a terminal and neither `NO_COLOR` (<https://no-color.org>) nor `TERM=dumb` is
+    /// set.
     pub fn for_stdout() -> Self {
         let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");

@@ -1,8 +1,9 @@
 //! Post-training quantisation: converts a float model to the bytes of a device file.
 //!
-//! [`calibrate`](calibrate::calibrate) runs the float model over training rows. Each row of weights is then quantised by
-//! itself ([`row`]), the biases are corrected for the change of the mean by rounding, and `tern_runtime` loads the result
-//! and computes the golden logits. `docs/arithmetic.md` defines the integers, `docs/format.md` their place in the file.
+//! [`calibrate`](calibrate::calibrate) runs the float model over training rows. Each row of weights is then quantised
+//! by itself ([`row`]), the biases are corrected for the change of the mean by rounding, and `tern_runtime` loads the
+//! result and computes the golden logits. `docs/arithmetic.md` defines the integers, `docs/format.md` their place in
+//! the file.
 
 pub mod calibrate;
 pub mod embedding;
@@ -273,7 +274,8 @@ fn outputs_of_device(model: &FloatModel, inputs: &Inputs, name: &str) -> Array {
     }
 }
 
-/// Writes the device file of a quantised model. The runtime computes the golden logits. `packing` must support the widths.
+/// Writes the device file of a quantised model. The runtime computes the golden logits. `packing` must support the
+/// widths.
 ///
 /// # Errors
 ///

@@ -8,8 +8,8 @@
 //! hidden_size = 32
 //! ```
 //!
-//! A recipe is made of layers: the defaults of the task, the recipe file, and the options of the command line; later layers win.
-//! All keys are described in `sections.rs`. The recipe that a model directory keeps holds every key.
+//! A recipe is made of layers: the defaults of the task, the recipe file, and the options of the command line; later
+//! layers win. All keys are described in `sections.rs`. The recipe that a model directory keeps holds every key.
 
 mod check;
 mod choices;
@@ -39,8 +39,8 @@ use crate::vocabulary::suggested_tokenizer;
 use serde::{Deserialize, Serialize};
 use tern_runtime::text;
 
-/// The number of training rows below which a data set counts as small: rare tokens get an id, and cross-validation replaces the
-/// validation split of a classifier.
+/// The number of training rows below which a data set counts as small: rare tokens get an id, and cross-validation
+/// replaces the validation split of a classifier.
 pub const SMALL_DATA: usize = 300;
 
 /// A complete recipe.
@@ -75,11 +75,11 @@ pub struct Recipe {
 impl Model {
     /// Returns the network for a text model with `vocab_size` tokens.
     pub fn architecture(&self, vocab_size: usize, outputs: usize) -> Architecture {
-        self.reading(InputLayer::Embedding { vocab_size, embedding_dim: self.embedding_dim }, outputs)
+        self.architecture_for(InputLayer::Embedding { vocab_size, embedding_dim: self.embedding_dim }, outputs)
     }
 
     /// Returns the network that reads `input` and has `outputs` outputs; with a sigmoid, one output for two labels.
-    pub fn reading(&self, input: InputLayer, outputs: usize) -> Architecture {
+    pub fn architecture_for(&self, input: InputLayer, outputs: usize) -> Architecture {
         let Model { cell, hidden_size, num_layers, bidirectional, merge, pooling, .. } = *self;
         let bias = CellBias::from_count(self.recurrent_biases).unwrap_or_default();
         Architecture {
@@ -169,8 +169,8 @@ impl Recipe {
         })
     }
 
-    /// Fills in the text settings that are left to the training data: the tokenizer by the script of `texts`, and the minimum
-    /// count by their number. A language model's data is one text and always counts as large.
+    /// Fills in the text settings that are left to the training data: the tokenizer by the script of `texts`, and the
+    /// minimum count by their number. A language model's data is one text and always counts as large.
     pub fn resolve_text_settings<'a>(&mut self, texts: impl ExactSizeIterator<Item = &'a str>) {
         let is_small = self.task == Task::Classify && texts.len() < SMALL_DATA;
         self.vocabulary.min_count.get_or_insert(if is_small { 1 } else { 2 });

@@ -1,8 +1,8 @@
-//! Describes a training and an export in the model directory: `metrics.json`, `README.md` (the model card), `report.html`,
-//! `recipe.toml`, and `export.json`.
+//! Describes a training and an export in the model directory: `metrics.json`, `README.md` (the model card),
+//! `report.html`, `recipe.toml`, and `export.json`.
 //!
-//! Page and card are made from the two JSON files, the configuration, the recipe and the validation split, so that they can be made
-//! again at any time: [`ReportInputs::read`].
+//! Page and card are made from the two JSON files, the configuration, the recipe and the validation split, so that they
+//! can be made again at any time: [`ReportInputs::read`].
 
 mod card;
 pub(crate) mod chart;
@@ -49,7 +49,8 @@ pub fn write(
     Ok(())
 }
 
-/// Writes `export.json` into a model directory, and the page and the card again. A card that was changed by hand is kept.
+/// Writes `export.json` into a model directory, and the page and the card again. A card that was changed by hand is
+/// kept.
 ///
 /// Returns true if the card was written.
 ///

@@ -1,7 +1,8 @@
-//! The tasks that a model can be trained for. Each task has a folder with everything that depends on it: preparing the training data,
-//! evaluating, predicting, comparing, and its part of the report.
+//! The tasks that a model can be trained for. Each task has a folder with everything that depends on it: preparing the
+//! training data, evaluating, predicting, comparing, and its part of the report.
 //!
-//! A new task is a variant of [`Task`], a folder here that implements [`TaskHandler`] and [`TaskData`], and a line in [`handler`].
+//! A new task is a variant of [`Task`], a folder here that implements [`TaskHandler`] and [`TaskData`], and a line in
+//! [`handler`].
 
 pub mod classification;
 pub mod forecast;
@@ -78,7 +79,8 @@ pub trait TaskHandler: Sync {
     /// If the table cannot be read, or does not fit the model.
     fn predict(&self, model: &dyn Model, input: &str, options: PredictOptions) -> anyhow::Result<Vec<CommandOutput>>;
 
-    /// Compares two models of this task on a data file. The lines show at most `rows` examples that the models predict differently.
+    /// Compares two models of this task on a data file. The lines show at most `rows` examples that the models predict
+    /// differently.
     ///
     /// # Errors
     ///
@@ -113,7 +115,8 @@ pub trait TaskData {
     /// The training set, the validation split and the architecture of the network.
     fn problem(&self) -> &Problem;
 
-    /// Describes the data in lines for the user and, if `baselines`, trains the simpler models that the network is compared with.
+    /// Describes the data in lines for the user and, if `baselines`, trains the simpler models that the network is
+    /// compared with.
     ///
     /// # Errors
     ///
@@ -127,7 +130,8 @@ pub trait TaskData {
     /// If the shapes of the weights are wrong.
     fn model(&self, name: &str, weights: Weights) -> anyhow::Result<FloatModel>;
 
-    /// Writes the validation split and some of the training set into the model directory, if [`FloatModel::save`] does not do so.
+    /// Writes the validation split and some of the training set into the model directory, if [`FloatModel::save`] does
+    /// not do so.
     ///
     /// # Errors
     ///
@@ -147,7 +151,8 @@ pub trait TaskData {
     fn place(&self, sample: usize) -> String;
 }
 
-/// Reads the data of a recipe. Sets those settings of the recipe that depend on the data: the width of the embedding and the batch size.
+/// Reads the data of a recipe. Sets those settings of the recipe that depend on the data: the width of the embedding
+/// and the batch size.
 ///
 /// # Errors
 ///
@@ -213,7 +218,8 @@ fn describe_channels(recipe: &Recipe, problem: &Problem, channels: &[Channel], t
     }
 }
 
-/// Writes `validation.csv`, and the first rows of the training set as `calibration.csv`.
+/// Writes the rows `valid` of a table as `validation.csv`, and the first of the training rows, of which there are
+/// `train.1`, as `calibration.csv`. `texts`: the names of the columns of texts.
 fn save_tables(
     dir: &Path,
     texts: &[&str],

@@ -50,7 +50,8 @@ struct SessionLog {
     status: i32,
 }
 
-/// `SessionLog.SessionStatus.START`: TensorBoard drops the values of this step and of later ones that it has read before.
+/// `SessionLog.SessionStatus.START`: TensorBoard discards what it has already read for the event's step and for later
+/// steps.
 const START: i32 = 1;
 
 /// Writes scalars to an event file.
@@ -60,8 +61,11 @@ pub struct EventWriter {
 }
 
 impl EventWriter {
-    /// Creates an event file in `folder`, and the folder if it is missing. A resumed training continues after `step`: values of later
-    /// steps in earlier files of the folder do not count.
+    /// Creates an event file in `folder`, and the folder if it is missing.
+    ///
+    /// `step`: the last step before a training was resumed; 0 for a new training. For a resumed one the file begins
+    /// with `START`, so that TensorBoard discards the values of this step and of later ones in earlier files of the
+    /// folder.
     ///
     /// # Errors
     ///

@@ -3,8 +3,9 @@
 //! [`prepare`] reads the data, holds rows out and builds the vocabulary; a [`Problem`] is what it makes of them in
 //! numbers: samples to learn from, and an [`Objective`] that says what a network should make of them. [`run`] knows
 //! nothing else of the task. It goes through the samples epoch by epoch: `batches` puts sequences of similar length
-//! together, [`graph`](tern_nn::graph) computes a batch's gradients, the [`optimizer`] follows them at the rate that the `schedule`
-//! gives. After each epoch the running average of the weights is tried on what was held out, and the best one is kept.
+//! together, [`graph`](tern_nn::graph) computes a batch's gradients, the [`optimizer`] follows them at the rate that
+//! the `schedule` gives. After each epoch the running average of the weights is tried on what was held out, and the
+//! best one is kept.
 //!
 //! Every sum is made in an order that does not depend on the number of threads: the same recipe gives the same bytes.
 

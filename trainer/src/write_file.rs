@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Writes a file completely or not at all: to a temporary file in the same folder, which is flushed to the disk and then renamed.
+/// Writes a file completely or not at all: to a temporary file in the same folder, which is flushed to the disk and
+/// then renamed.
 ///
 /// # Errors
 ///

@@ -33,7 +33,7 @@ const OPTIONS: [&str; 14] = [
 struct Training {
     /// The data, and what the task asks for.
     args: &'static [&'static str],
-    /// What is asked of the model, to see that it can be used.
+    /// The arguments of a command that uses the model, to see that it works.
     ask: &'static [&'static str],
     kills: usize,
 }
@@ -261,7 +261,7 @@ fn a_classifier_of_sequences_ends_in_the_same_bytes_after_kills() {
     kill_and_resume(&SEQUENCES, 5);
 }
 
-/// How often a training is begun again that ended before anybody could end it.
+/// Largest number of times that a training is begun again because it ended before it could be killed.
 const TRIES: usize = 20;
 
 /// Begins a training of the model at `target` and kills it once a line has `text` in it.

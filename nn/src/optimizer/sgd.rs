@@ -1,5 +1,5 @@
-//! Stochastic gradient descent, plain and with momentum (Sutskever et al., 2013). As in PyTorch, the learning rate is not
-//! part of the momentum buffer.
+//! Stochastic gradient descent, plain and with momentum (Sutskever et al., 2013). As in PyTorch, the learning rate is
+//! not part of the momentum buffer.
 
 use super::update::Update;
 use pulp::NullaryFnOnce;

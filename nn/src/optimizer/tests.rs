@@ -1,5 +1,5 @@
-//! Compares the optimizers with PyTorch (`golden/steps.json`, which `golden/make.py` wrote with the version of PyTorch on its
-//! first line) and tests clipping, weight decay and averaging.
+//! Compares the optimizers with PyTorch (`golden/steps.json`, which `golden/make.py` wrote with the version of PyTorch
+//! on its first line) and tests clipping, weight decay and averaging.
 
 use super::*;
 use crate::weights::Array;

@@ -78,7 +78,7 @@ pub(crate) struct Plan {
     /// The initial value of the upper half of a sum's upper word in the recurrent projection. It is negative until the
     /// last turn of the loop; half a turn is added so that a carry of the sum does not matter.
     pub turns_hh: usize,
-    /// −H: the negative number of units.
+    /// The negative number of units, −H.
     pub units: isize,
     /// The bytes of `x`.
     pub x_bytes: usize,

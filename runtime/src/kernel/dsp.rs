@@ -186,15 +186,15 @@ macro_rules! activate {
 
 /// Computes all units of a step. Its values are at the stack pointer, in the order in which they are loaded:
 ///
-/// | from | for | registers | what |
-/// |---|---|---|---|
-/// | 0 | the gates | r1, r3, r6, r8-r12, pc | half of `h`'s unit in the last place, `sp + 36`, units left (negative), sigmoid, tanh, ends of `c` and `next_h`, half of `t`'s unit, where to go on |
-/// | 36 | the recurrent half | r1-r7, pc | `h`, sums of zero, of which the second counts turns, where to enter |
-/// | 68 | the input half | | `x`, its end, where to enter, the shift |
+/// - from 0, for the gates, in r1, r3, r6, r8-r12 and pc: half of `h`'s unit in the last place, `sp + 36`, units left
+///   (negative), sigmoid, tanh, ends of `c` and `next_h`, half of `t`'s unit, where to go on;
+/// - from 36, for the recurrent half, in r1-r7 and pc: `h`, sums of zero, of which the second counts turns, where to
+///   enter;
+/// - from 68, for the input half: `x`, its end, where to enter, the shift.
 ///
 /// # Safety
-/// The plan is a layer's, `records` are its records, `x` is its input, `h`, `c` and `next_h` have as many values as it has units. Or the plan
-/// goes to [`FOLDED`], and `x` is four sums a unit.
+/// The plan is a layer's, `records` are its records, `x` is its input, and `h`, `c` and `next_h` have as many values as
+/// it has units. Or the plan goes to [`FOLDED`], and `x` is four sums a unit.
 #[unsafe(naked)]
 unsafe extern "C" fn run(
     plan: *const Plan,

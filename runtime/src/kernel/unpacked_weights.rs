@@ -22,7 +22,7 @@ pub(crate) struct Words(pub [i32; LANES]);
 /// [`LANES`] units, see [`sides`]. Its rows are the gates of the first [`LANES`] units, then of the next.
 #[derive(Debug)]
 pub(crate) struct UnpackedHalf {
-    /// ⌈columns / 2⌉
+    /// The number of pairs of columns, ⌈columns / 2⌉.
     pub pairs: NonZeroUsize,
     /// `[blocks][pairs][sides · gates]`
     pub weights: Vec<Columns>,

@@ -11,7 +11,7 @@ pub(crate) struct Folded<'a> {
     pub ids: &'a [u32],
     /// Forward and reverse: `[ids][hidden_size * rows]`, with the rows of a unit as its biases have them.
     pub sums: [&'a [i32]; 2],
-    /// hidden_size · rows
+    /// The number of sums of a token: hidden_size · rows.
     pub width: NonZeroUsize,
 }
 

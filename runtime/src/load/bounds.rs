@@ -49,7 +49,7 @@ fn size_of(weights: impl Iterator<Item = i8>) -> u32 {
 }
 
 /// The bound of the first row of a pair, to which the sum of the second row, divided by 256, is added.
-pub(super) fn with_second(first: Bound, second: Bound) -> Bound {
+pub(super) fn add_second_row(first: Bound, second: Bound) -> Bound {
     first.saturating_add((second >> 8) + 1)
 }
 
@@ -88,7 +88,7 @@ fn pair_up<const ROWS: usize>(
     for first in pairs {
         let second = bounds.get(first + 1).copied().unwrap_or(0);
         if let Some(bound) = bounds.get_mut(first) {
-            *bound = with_second(*bound, second);
+            *bound = add_second_row(*bound, second);
         }
     }
     match bounds.iter().position(|&b| b >= LIMIT) {
@@ -175,7 +175,10 @@ pub(super) fn input_bound(cell: &Cell<'_>, unit: usize, index: usize) -> Bound {
         Cell::Paired(layer) => layer.records().nth(unit).map_or(0, |record| {
             let weights = record.weight_ih.iter().flat_map(|&words| columns(words));
             let weights = weights.filter_map(|column| column.get(index).map(|&w| w as i8));
-            row_bound(size_of(weights), biases(record.start).and_then(|bias| bias.get(index).copied()).unwrap_or(0))
+            row_bound(
+                size_of(weights),
+                biases(record.initial_sums).and_then(|bias| bias.get(index).copied()).unwrap_or(0),
+            )
         }),
         Cell::Gru(gru) => {
             let bias = gru.bias.get(unit).and_then(|bias| bias.get(index));

@@ -1,27 +1,32 @@
 //! The checks of layers in the packing `paired16`: `docs/format.md`, "paired16", and `docs/arithmetic.md`, "No
 //! accumulator overflows".
 
-use super::bounds::{Bound, LIMIT, fits, row_bound, with_second};
+use super::bounds::{Bound, LIMIT, add_second_row, fits, row_bound};
 use super::tensor_names::Tensor;
 use crate::layers::lstm::{Paired, Record, pair_biases};
 use crate::load::file::{Fault, File};
 
-/// The fault for sizes that are not multiples of 4. The expected shape has the next multiples.
-pub(super) fn no_place(tensor: Tensor, e: u32, h: u32) -> Fault {
+/// The fault for an input size or a hidden size that is not a multiple of 4. The expected shape has the next multiples.
+pub(super) fn unaligned_sizes(tensor: Tensor, input_size: u32, hidden_size: u32) -> Fault {
     let up = |n: u32| n.saturating_add(Paired::COLUMNS as u32 - 1) & !(Paired::COLUMNS as u32 - 1);
-    let shape = |e: u32, h: u32| [h, h.saturating_add(e).saturating_add(Paired::EXTRA_WORDS as u32), 0];
-    Fault::Shape { tensor, found: shape(e, h), expected: shape(up(e), up(h)) }
+    // The records of the units, the words of a record; there is no third dimension.
+    let shape =
+        |inputs: u32, units: u32| [units, units.saturating_add(inputs).saturating_add(Paired::EXTRA_WORDS as u32), 0];
+    let (found, expected) = (shape(input_size, hidden_size), shape(up(input_size), up(hidden_size)));
+    Fault::Shape { tensor, found, expected }
 }
 
-/// Refuses a layer with a number out of range or with sums that can overflow. `tensor`: the tensor of the layer.
+/// Refuses the file if the layer has a number out of range or sums that can overflow. A fault names `tensor`; the file
+/// keeps the first one.
 pub(super) fn check(layer: &Paired<'_>, tensor: Tensor, file: &File<'_>) {
     for (unit, record) in layer.records().enumerate() {
         for pair in 0..2 {
             let rows = check_pair(&record, pair, layer.shift());
             match rows {
                 Some([true, true]) => {}
-                Some([first, _]) => {
-                    file.refuse(Fault::Overflow { tensor, row: 4 * unit + 2 * pair + usize::from(first) })
+                // If the first row fits, the second is the one that does not.
+                Some([first_fits, _]) => {
+                    file.refuse(Fault::Overflow { tensor, row: 4 * unit + 2 * pair + usize::from(first_fits) })
                 }
                 None => file.refuse(Fault::Range { tensor, index: unit }),
             }
@@ -29,9 +34,10 @@ pub(super) fn check(layer: &Paired<'_>, tensor: Tensor, file: &File<'_>) {
     }
 }
 
-/// For each of two rows, `i f` or `g o`, true if its sums cannot overflow; none if a number is out of range.
+/// Returns, for each of a pair's two rows (gates i and f for pair 0, g and o for pair 1), true if its sums cannot
+/// overflow. `None` if a number is out of range.
 fn check_pair(record: &Record<'_>, pair: usize, shift: u32) -> Option<[bool; 2]> {
-    let [first, second] = pair_biases(*record.start.as_chunks().0.get(pair)?)?;
+    let [first, second] = pair_biases(*record.initial_sums.as_chunks().0.get(pair)?)?;
     let from_x = bounds(record.weight_ih, pair, [first, second])?;
     let from_h = bounds(record.weight_hh, pair, [0; 2])?;
     let mut fitting = [false; 2];
@@ -46,14 +52,16 @@ fn check_pair(record: &Record<'_>, pair: usize, shift: u32) -> Option<[bool; 2]>
     Some(fitting)
 }
 
-/// The bounds of a pair's rows in one half.
+/// The bounds of a pair's two rows over the weights of x or of h. `[first, second]`: their biases.
+// Not inlined: one copy in the firmware serves both calls.
 #[inline(never)]
 fn bounds(weights: &[[i32; 2]], pair: usize, [first, second]: [i32; 2]) -> Option<[Bound; 2]> {
     let (mut firsts, mut seconds) = (0u32, 0u32);
     for words in weights {
         let mut word = words[pair];
         for _ in 0..2 {
-            // The same split of a word as in `kernel::columns`, the upper half first.
+            // Each half of a word is 256·a + b with signed a and b, as in `kernel::columns`; 128 is added because a
+            // negative b borrows from a. The upper half comes first.
             let v = word >> 16;
             let (a, b) = (((v + 128) >> 8).unsigned_abs(), i32::from(v as i8).unsigned_abs());
             if a > 127 || b > 127 {
@@ -65,5 +73,6 @@ fn bounds(weights: &[[i32; 2]], pair: usize, [first, second]: [i32; 2]) -> Optio
         }
     }
     let second = row_bound(seconds, second);
-    Some([with_second(row_bound(firsts, first), second), second])
+    // The kernel sums both rows in one accumulator, so the second sum carries into the first.
+    Some([add_second_row(row_bound(firsts, first), second), second])
 }

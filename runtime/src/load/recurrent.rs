@@ -70,7 +70,7 @@ fn paired<'a>(
     let layer = Paired::new(input_size, hidden_size, words, metadata::shift(file, config, place));
     match &layer {
         Some(layer) => paired_bounds::check(layer, units, file),
-        None => file.refuse(paired_bounds::no_place(units, e, h)),
+        None => file.refuse(paired_bounds::unaligned_sizes(units, e, h)),
     }
     features::Paired16::new(layer?).map(Cell::Paired)
 }

@@ -26,7 +26,7 @@ pub(crate) const fn first(list: &'static str, mut count: usize) -> &'static str 
 
 /// The names of a list.
 pub(crate) fn each(list: &'static str) -> impl Iterator<Item = &'static str> {
-    // Bytes, because splitting a `str` by a pattern can panic.
+    // Splits bytes: `str::split` would add code that can panic, which the firmware excludes.
     let words = list.as_bytes().split(|&byte| byte == b',');
     words.map(|word| core::str::from_utf8(word.strip_prefix(b" ").unwrap_or(word)).unwrap_or(""))
 }

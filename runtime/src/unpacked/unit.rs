@@ -89,7 +89,7 @@ fn of_record(layer: &Paired<'_>, half: Half, index: usize) -> Option<Unit> {
     Some(Unit {
         // Checked at load: within ±127.
         weights: words.iter().flat_map(|&words| columns(words)).map(|column| column.map(|w| w as i16)).collect(),
-        bias: half.of(biases(record.start)?, [0; 4]),
+        bias: half.of(biases(record.initial_sums)?, [0; 4]),
         multipliers: half.of(record.multiplier_ih, record.multiplier_hh),
     })
 }

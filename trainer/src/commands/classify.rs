@@ -20,8 +20,8 @@ use crate::data;
 use crate::device_file::DeviceFile;
 use crate::link::{Client, Emulation, Info, Link, LinkArgs, Reply, catch_interrupts};
 
-/// Number of texts that are sent before the first answer is due on a real device, so that the next text has arrived when an
-/// answer leaves.
+/// Number of texts that are sent before the first answer is due on a real device, so that the next text has arrived
+/// when an answer leaves.
 const QUEUED_TEXTS: usize = 4;
 
 /// Options of `tern classify`.
@@ -57,8 +57,8 @@ pub struct Args {
 ///
 /// # Errors
 ///
-/// If a file cannot be read, the device cannot be reached, runs another file or stops answering, an answer differs, or a text is
-/// refused.
+/// If a file cannot be read, the device cannot be reached, runs another file or stops answering, an answer differs, or
+/// a text is refused.
 pub fn run(args: &Args) -> Result<(), Failure> {
     Ok(work(args)?)
 }

@@ -89,11 +89,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     let plain = args.sources.iter().filter(|path| plain::is_plain(path, args)).count();
     match plain {
-        0 => work(args)?,
+        0 => run_labelled(args)?,
         all if all == args.sources.len() => plain::run(args)?,
         some => {
             return Err(Failure::Usage(format!(
-                "{some} of {} sources are plain text (.txt), expected all or none; show them apart",
+                "{some} of {} sources are plain text (.txt), expected all or none; run `tern data` on the .txt files separately",
                 args.sources.len()
             )));
         }
@@ -101,7 +101,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-fn work(args: &Args) -> anyhow::Result<()> {
+/// Runs the command on labelled texts and sequences.
+fn run_labelled(args: &Args) -> anyhow::Result<()> {
     let contents = args.sources.iter().map(|path| read(path, args)).collect::<Result<Vec<_>, _>>()?;
     let (mut sources, mut overlaps) = (Vec::new(), Vec::new());
     {
@@ -199,18 +200,18 @@ fn write(output: &Path, contents: Vec<Content>, args: &Args) -> anyhow::Result<V
         })
         .collect();
     let keys: Vec<&str> = items.iter().map(|item| &*item.key).collect();
-    let parts = data::split(&keys, &classes, shares, args.seed, args.stratify);
+    let part_of_item = data::split(&keys, &classes, shares, args.seed, args.stratify);
     let mut written = Vec::new();
     for (part, name) in PARTS.iter().enumerate().take(shares.len()) {
         let path = if args.split.is_some() { part_name(output, name) } else { output.to_owned() };
-        let count = parts.iter().filter(|of| **of == part).count();
+        let count = part_of_item.iter().filter(|&&other| other == part).count();
         if count == 0 {
             bail!("{}: no row is left for this part: {} rows are too few for these shares", path.display(), keys.len());
         }
         written.push((path, count));
     }
     for (part, (path, _)) in written.iter().enumerate() {
-        let chosen = |at: &usize| parts[*at] == part;
+        let chosen = |at: &usize| part_of_item[*at] == part;
         let done = match &all {
             Content::Texts(rows) => {
                 let header = ["text".to_owned(), "label".to_owned()];
@@ -223,8 +224,10 @@ fn write(output: &Path, contents: Vec<Content>, args: &Args) -> anyhow::Result<V
                     ["sequence", "label"].into_iter().map(str::to_owned).chain(all.channels.iter().cloned()).collect();
                 let rows = (0..all.sequences.len()).filter(chosen).flat_map(|at| {
                     let one = &all.sequences[at];
-                    let ends = [one.name.as_str(), one.label.as_str()];
-                    one.steps.iter().map(move |step| ends.into_iter().chain(step.iter().map(String::as_str)).collect())
+                    let name_and_label = [one.name.as_str(), one.label.as_str()];
+                    one.steps
+                        .iter()
+                        .map(move |step| name_and_label.into_iter().chain(step.iter().map(String::as_str)).collect())
                 });
                 data::save(path, format, &header, rows)
             }
@@ -262,16 +265,17 @@ fn part_name(output: &Path, part: &str) -> PathBuf {
 fn encoding(path: &Path) -> Option<String> {
     let file = std::fs::File::open(path).ok().filter(|_| data::Source::of(path) != data::Source::Parquet)?;
     let mut reader = std::io::BufReader::with_capacity(1 << 16, file);
-    let (mut mark, mut is_ascii, mut windows, mut last) = (false, true, false, 0);
+    let (mut mark, mut is_ascii, mut crlf) = (false, true, false);
+    let mut previous_byte = None;
     while let Ok(bytes @ [_, ..]) = reader.fill_buf() {
-        mark |= last == 0 && bytes.starts_with(b"\xef\xbb\xbf");
+        mark |= previous_byte.is_none() && bytes.starts_with(b"\xef\xbb\xbf");
         is_ascii &= bytes.is_ascii();
-        windows |= bytes[0] == b'\n' && last == b'\r' || bytes.windows(2).any(|pair| pair == b"\r\n");
-        last = bytes[bytes.len() - 1];
+        crlf |= bytes[0] == b'\n' && previous_byte == Some(b'\r') || bytes.windows(2).any(|pair| pair == b"\r\n");
+        previous_byte = bytes.last().copied();
         let length = bytes.len();
         reader.consume(length);
     }
     let mark = if mark { " with a byte-order mark" } else { "" };
-    let ends = if windows { ", lines end in CR LF" } else { "" };
+    let ends = if crlf { ", lines end in CR LF" } else { "" };
     Some(format!("{}{mark}{ends}", if is_ascii { "ASCII" } else { "UTF-8" }))
 }

@@ -62,8 +62,8 @@ pub struct Args {
 ///
 /// # Errors
 ///
-/// Fails if a file cannot be read or written, the tensors are not those of a supported network, or `--check` finds other
-/// logits.
+/// Fails if a file cannot be read or written, the tensors are not those of a supported network, or `--check` finds
+/// other logits.
 pub fn run(args: &Args) -> Result<(), Failure> {
     Ok(work(args)?)
 }

@@ -86,8 +86,9 @@ pub struct Args {
 ///
 /// # Errors
 ///
-/// [`Failure::Usage`] for a wrong option, [`Failure::Work`] if a file cannot be read or written, the recipe or the data are wrong,
-/// or the training diverges, and [`Failure::Interrupted`] after a signal, when the best epoch so far is saved.
+/// [`Failure::Usage`] for a wrong option, [`Failure::Work`] if a file cannot be read or written, the recipe or the data
+/// are wrong, or the training diverges, and [`Failure::Interrupted`] after a signal, when the best epoch so far is
+/// saved.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let (recipe, target, options) = recipe_and_target(args)?;
     work(recipe, &target, args, options)
@@ -117,7 +118,8 @@ fn recipe_and_target(args: &Args) -> Result<(Recipe, PathBuf, Options), Failure>
     Ok((recipe, target, run_options))
 }
 
-/// Reads a recipe file and lays `options` over it. A fault of the file is a failure of the work, one of the options is wrong usage.
+/// Reads a recipe file and lays `options` over it. A fault of the file is a failure of the work, one of the options is
+/// wrong usage.
 fn read_recipe(path: &Path, options: &Table) -> Result<Recipe, Failure> {
     let recipe = Recipe::read(path).map_err(anyhow::Error::from)?;
     recipe.check().with_context(|| path.display().to_string())?;

@@ -43,7 +43,8 @@ pub fn fit<'a>(names: &[String], rows: impl Iterator<Item = &'a Vec<f64>> + Clon
     names.iter().enumerate().map(channel).collect()
 }
 
-/// Rounds to 14 significant digits, which config.json gives back without an error.
+/// Rounds to 14 significant digits, so that the number read back from config.json is exactly the one written;
+/// serde_json may change the last bit of a number with more digits.
 fn rounded(number: f64) -> f64 {
     format!("{number:.13e}").parse().unwrap_or(number)
 }

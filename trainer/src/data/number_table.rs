@@ -78,7 +78,7 @@ pub enum NumberTableError {
         name: String,
     },
     /// The table has too few rows.
-    #[error("{}: {found} rows, expected {expected} or more: {why}", path.display())]
+    #[error("{}: {found} rows, expected {expected} or more: {purpose}", path.display())]
     TooShort {
         /// The file.
         path: PathBuf,
@@ -86,8 +86,8 @@ pub enum NumberTableError {
         found: usize,
         /// The smallest number of rows.
         expected: usize,
-        /// The purpose of the rows.
-        why: String,
+        /// The purpose of the rows, and the settings that require so many.
+        purpose: String,
     },
     /// A sequence has more than one label.
     #[error("{}: line {line}: sequence {sequence:?} has label {label:?}, expected {expected:?} as in its first row", path.display())]

@@ -104,8 +104,8 @@ pub fn hold_out<K: Hash + Eq>(
 /// Splits rows into one part for each of `shares`, which add up to 1. Returns the part of each row. Rows with the
 /// same key go to the same part.
 ///
-/// Stratified, each class is split in these shares by itself; otherwise all rows together are. Counts are rounded so that they
-/// add up. The same seed gives the same parts.
+/// Stratified, each class is split in these shares by itself; otherwise all rows together are. Counts are rounded so
+/// that they add up. The same seed gives the same parts.
 pub fn split<K: Hash + Eq>(keys: &[K], classes: &[usize], shares: &[f64], seed: u64, stratify: bool) -> Vec<usize> {
     let class_count = classes.iter().max().map_or(0, |class| class + 1);
     let mut groups = Groups::new(keys, classes, class_count);
@@ -127,8 +127,8 @@ pub fn split<K: Hash + Eq>(keys: &[K], classes: &[usize], shares: &[f64], seed: 
     groups.of_row.iter().map(|&group| parts[group as usize]).collect()
 }
 
-/// Returns the fold of each row, from 0, for a stratified cross-validation with `folds` folds, or with as many as the smallest class
-/// has distinct keys, but at least two.
+/// Returns the fold of each row, from 0, for a stratified cross-validation with `folds` folds, or with as many as the
+/// smallest class has distinct keys, but at least two.
 pub fn folds<K: Hash + Eq>(keys: &[K], classes: &[usize], folds: usize, seed: u64) -> Vec<usize> {
     let mut distinct = vec![HashSet::new(); classes.iter().max().map_or(0, |class| class + 1)];
     for (key, &class) in keys.iter().zip(classes) {

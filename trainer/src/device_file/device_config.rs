@@ -110,7 +110,8 @@ impl DeviceFile {
         2f64.powi(self.model().channel(channel).map_or(0, |channel| channel.point))
     }
 
-    /// The forecast of a session, normalised as the outputs of a float model. `last`: the last row that the session has read.
+    /// The forecast of a session, normalised as the outputs of a float model. `last`: the last row that the session has
+    /// read.
     pub(crate) fn forecast(&self, session: &mut ValueSession<'_>, last: &[i32]) -> Vec<f32> {
         let Some(forecast) = &self.config.forecast else { return Vec::new() };
         let channels = &self.config.channels;

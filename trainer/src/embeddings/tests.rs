@@ -34,7 +34,7 @@ fn text_with_and_without_a_header() {
         assert_eq!(row(&embeddings, &vocabulary, "."), Some(&[4.0, 5.0, 6.0][..]));
         let ids = vocabulary.encode("free free lunch . xyzzy");
         let coverage = embeddings.coverage(&vocabulary, ids.iter());
-        assert_eq!(coverage, Coverage { found: 2, other_case: 0, vocabulary: 5, running: 0.6 });
+        assert_eq!(coverage, Coverage { found: 2, other_case: 0, vocabulary_size: 5, text_fraction: 0.6 });
         assert_eq!(
             coverage.to_string(),
             "2 of 5 tokens of the vocabulary (40.0%), 60.0% of the text's tokens; 0 in another case"

@@ -96,8 +96,8 @@ impl Data {
         })
     }
 
-    /// Converts the rows to samples, evenly spaced ones if there are more than `most` steps. Rows with labels that the model
-    /// lacks are skipped.
+    /// Converts the rows to samples, evenly spaced ones if there are more than `most` steps. Rows with labels that the
+    /// model lacks are skipped.
     pub fn samples(&self, model: &FloatModel, most: usize) -> Vec<Sample> {
         match self {
             Data::Texts(examples) => {

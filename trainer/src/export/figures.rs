@@ -39,7 +39,7 @@ pub struct Figures {
     /// The same for the device file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub integer_loss: Option<f64>,
-    /// exp(loss).
+    /// The perplexity of the float model, exp(loss), for a language model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub float_perplexity: Option<f64>,
     /// The same for the device file.

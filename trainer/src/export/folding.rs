@@ -1,8 +1,12 @@
-//! Folding: the input halves of frequent tokens are stored in the device file, so that their steps cost less.
+//! Folding: precomputed products of the first layer for frequent tokens.
+//!
+//! The product of the first layer's input weights with a token's embedding does not depend on the state. Folding stores
+//! it in the device file for frequent tokens (their *input halves*), so that a step with one of them costs less.
 
 use crate::float_model::FloatModel;
 use crate::quantize::calibrate::Statistics;
 use crate::train::{Sample, Steps};
+use crate::vocabulary::PAD;
 use serde::Serialize;
 use tern_runtime::Model;
 use tern_runtime::write::folded_bytes;
@@ -22,21 +26,24 @@ pub struct Folding {
     pub macs_saved_per_token: Option<f64>,
 }
 
-/// Chooses the tokens to fold in a table of `bytes` bytes, by device id: the most frequent ones of the calibration set, and
-/// among equally frequent ones the first in the vocabulary.
+/// Returns the device ids of the tokens to fold: as many as a table of `bytes` bytes holds, those that are most
+/// frequent in the calibration set; among equally frequent ones, the first in the vocabulary.
 pub fn choose(model: &FloatModel, device: &Model<'_>, statistics: &Statistics, bytes: usize) -> Vec<u32> {
-    let order = model.vocabulary().device_order();
-    let mut by_count: Vec<(u32, u32)> = (0..).zip(order).filter(|(_, desktop)| *desktop != 0).collect();
-    // The counts are whole numbers. Desktop ids are sorted by frequency on the training set.
-    by_count.sort_by_key(|&(_, desktop)| (std::cmp::Reverse(statistics.counts[desktop as usize] as u64), desktop));
-    by_count.into_iter().map(|(id, _)| id).take(bytes / folded_bytes(device)).collect()
+    // A device id is an index of this list, which holds the token's id in the vocabulary of the desktop.
+    let desktop_ids = model.vocabulary().device_order();
+    let mut by_count: Vec<(u32, u32)> = (0..).zip(desktop_ids).filter(|(_, desktop_id)| *desktop_id != PAD).collect();
+    // Counts are whole numbers in a float, so the cast is exact. Among equal counts the lower desktop id, the token
+    // that is more frequent in training, comes first.
+    by_count.sort_by_key(|&(_, id)| (std::cmp::Reverse(statistics.counts[id as usize] as u64), id));
+    by_count.into_iter().map(|(device_id, _)| device_id).take(bytes / folded_bytes(device)).collect()
 }
 
-/// Measures a device file in which the device ids `ids` are folded.
-pub fn figures(model: &FloatModel, device: &Model<'_>, ids: &[u32], samples: &[Sample]) -> Folding {
-    let order = model.vocabulary().device_order();
-    let mut is_folded = vec![false; order.len()];
-    ids.iter().for_each(|&id| is_folded[order[id as usize] as usize] = true);
+/// Measures a device file in which the tokens `device_ids` are folded.
+pub fn figures(model: &FloatModel, device: &Model<'_>, device_ids: &[u32], samples: &[Sample]) -> Folding {
+    let desktop_ids = model.vocabulary().device_order();
+    // By desktop id.
+    let mut is_folded = vec![false; desktop_ids.len()];
+    device_ids.iter().for_each(|&id| is_folded[desktop_ids[id as usize] as usize] = true);
     let tokens = samples.iter().flat_map(|sample| match &sample.steps {
         Steps::Tokens(ids) => ids.as_slice(),
         Steps::Values { .. } => &[],
@@ -47,8 +54,8 @@ pub fn figures(model: &FloatModel, device: &Model<'_>, ids: &[u32], samples: &[S
     let cost = device.cost();
     let macs_of_input = device.macs_per_token() - cost.macs_per_folded_token;
     Folding {
-        folded_tokens: ids.len(),
-        folded_bytes: ids.len() * folded_bytes(device),
+        folded_tokens: device_ids.len(),
+        folded_bytes: device_ids.len() * folded_bytes(device),
         folded_share,
         macs_of_input,
         macs_saved_per_token: folded_share.map(|share| share * macs_of_input as f64),

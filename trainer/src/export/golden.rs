@@ -1,4 +1,5 @@
-//! The choice of golden examples: short training texts, or the first steps of training sequences, for a device's self-test.
+//! The choice of golden examples: short training texts, or the first steps of training sequences, for a device's
+//! self-test.
 
 use super::export_data::Data;
 use crate::float_model::FloatModel;
@@ -46,8 +47,8 @@ pub struct TooLong {
     pub tokens: usize,
 }
 
-/// Chooses golden examples from the calibration set, for a classifier some of each label. From an empty set it makes one of
-/// the most frequent tokens, or of the channels' means.
+/// Chooses golden examples from the calibration set, for a classifier some of each label. From an empty set it makes
+/// one of the most frequent tokens, or of the channels' means.
 pub fn choose(model: &FloatModel, quantized: &Quantized, data: &Data) -> Golden {
     let outputs = model.config().architecture().head.outputs;
     let most = (LOGITS / outputs).clamp(1, COUNT);

@@ -1,9 +1,9 @@
 //! The cost of quantising each part of a model alone.
 //!
-//! The float model runs with one part replaced by its dequantised integers, and its outputs are compared with those of the
-//! unchanged float model. When weights are replaced, the biases are corrected for the change of the mean, as the export
-//! does. The difference between the float model with all parts replaced and the device file is the rounding of activations
-//! and states.
+//! The float model runs with one part replaced by its dequantised integers, and its outputs are compared with those of
+//! the unchanged float model. When weights are replaced, the biases are corrected for the change of the mean, as the
+//! export does. The difference between the float model with all parts replaced and the device file is the rounding of
+//! activations and states.
 
 use super::export_data::input_of;
 use super::figures::device_ids;

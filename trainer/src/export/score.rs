@@ -19,7 +19,8 @@ pub struct Costs {
     pub disagreements: Option<usize>,
     /// Accuracy of the float model minus this accuracy; `None` for a forecast.
     pub accuracy_cost: Option<f64>,
-    /// This loss minus the float model's: cross entropy (natural logarithm), or mean squared error of normalised numbers.
+    /// This loss minus the float model's: cross entropy (natural logarithm), or mean squared error of normalised
+    /// numbers.
     pub loss_cost: f64,
     /// Root mean square of the differences of the outputs: logits, or normalised numbers.
     pub rms_difference: f64,

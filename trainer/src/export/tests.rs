@@ -32,8 +32,8 @@ fn a_small_model_is_exported_and_agrees() {
     assert_eq!(texts, ["free prize, call now", "see you at lunch"]);
 }
 
-/// A model whose labels are its own answers, half of the one and half of the other, on all pairs of its tokens. `spoil` changes the
-/// weights in a way that no text shows.
+/// A model whose labels are its own answers, half of the one and half of the other, on all pairs of its tokens. `spoil`
+/// changes the weights in a way that no text shows.
 fn sure_of_itself(spoil: impl Fn(&mut Weights)) -> FloatModel {
     let plain = model();
     let tokens = &plain.vocabulary().tokens()[2..];

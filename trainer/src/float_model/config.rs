@@ -12,8 +12,8 @@ use tern_runtime::text::Tokenizer;
 
 /// The configuration of a model: the keys of `config.json`. Other keys are ignored when reading.
 ///
-/// Some keys belong to a task or an input: a model that reads tokens has `tokenizer`, `vocab_size` and `embedding_dim`, one that reads
-/// values has `channels`; a classifier has `labels`, a forecast has `forecast`.
+/// Some keys belong to a task or an input: a model that reads tokens has `tokenizer`, `vocab_size` and `embedding_dim`,
+/// one that reads values has `channels`; a classifier has `labels`, a forecast has `forecast`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Config {
     /// Always "tern".
@@ -34,7 +34,8 @@ pub struct Config {
     /// Size of an embedded token. 0 for a model that reads values.
     #[serde(default, skip_serializing_if = "is_zero", alias = "embedding")]
     pub embedding_dim: usize,
-    /// The numbers of each time step, in their order. Empty for a model that reads tokens.
+    /// The columns that a time step consists of, in order, with their normalisation. Empty for a model that reads
+    /// tokens.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub channels: Vec<Channel>,
     /// The kind of recurrent cell.
@@ -71,8 +72,8 @@ pub struct Config {
 
 /// The settings of a forecast.
 ///
-/// The outputs are in the standard deviations of the targets, relative to `anchor`: y = last + std · output with the last number of the
-/// window, or y = mean + std · output. Their order is `[horizon][targets]`.
+/// An output counts standard deviations of its target from the anchor. With the anchor `last`, y = (last number of the
+/// window) + std · output; with `mean`, y = mean + std · output. The order of the outputs is `[horizon][targets]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Forecast {
@@ -161,7 +162,7 @@ pub enum ConfigError {
         channels: Vec<String>,
     },
     /// Two equal labels, or an empty one.
-    #[error("`labels` are {}, expected distinct names", quoted(.0))]
+    #[error("`labels` are {}, expected distinct names, none of them empty", quoted(.0))]
     Labels(Vec<String>),
 }
 
@@ -174,7 +175,8 @@ impl Config {
         config
     }
 
-    /// The configuration of a network, without labels, channels and forecast settings. The tokenizer is "words".
+    /// The configuration of a network, without labels, channels and forecast settings. A network that reads
+    /// tokens gets the tokenizer "words".
     pub fn new(name: &str, task: Task, architecture: &Architecture) -> Self {
         let Architecture { input, hidden_size, recurrent, head } = *architecture;
         let (input, tokenizer, vocab_size, embedding_dim) = match input {
@@ -209,7 +211,7 @@ impl Config {
         self.channels.iter().map(|channel| channel.name.clone()).collect()
     }
 
-    /// The tokenizer; words for a model that reads values.
+    /// The tokenizer. A model that reads values has none; [`Tokenizer::WORDS`] stands in for it and is not used.
     pub fn tokenizer(&self) -> Tokenizer {
         Tokenizer::from_name(&self.tokenizer).unwrap_or(Tokenizer::WORDS)
     }
@@ -249,33 +251,34 @@ impl Config {
         };
         choices.check()?;
         if task == Task::Classify {
+            // Fails if the number of labels does not suit the output.
             choices.outputs(self.labels.len())?;
         }
-        size("hidden_size", self.hidden_size, limits::HIDDEN_SIZE)?;
-        size("num_layers", self.num_layers, limits::NUM_LAYERS)?;
-        size("recurrent_biases", self.recurrent_biases.into(), 1..=2)?;
-        size("head_hidden", self.head_hidden, limits::HEAD_HIDDEN)
+        check_size("hidden_size", self.hidden_size, limits::HIDDEN_SIZE)?;
+        check_size("num_layers", self.num_layers, limits::NUM_LAYERS)?;
+        check_size("recurrent_biases", self.recurrent_biases.into(), 1..=2)?;
+        check_size("head_hidden", self.head_hidden, limits::HEAD_HIDDEN)
     }
 
     fn check_input(&self) -> Result<(), ConfigError> {
-        let key = |key, present: bool, expected: bool| match present == expected {
+        let check_presence = |key, present: bool, required: bool| match present == required {
             true => Ok(()),
             false => Err(ConfigError::Key { key, present, of: "input", value: self.input.name() }),
         };
         let tokens = self.input == Input::Tokens;
-        key("tokenizer", !self.tokenizer.is_empty(), tokens)?;
-        key("channels", !self.channels.is_empty(), !tokens)?;
+        check_presence("tokenizer", !self.tokenizer.is_empty(), tokens)?;
+        check_presence("channels", !self.channels.is_empty(), !tokens)?;
         if tokens {
             if Tokenizer::from_name(&self.tokenizer).is_none() {
                 let found = format!("{:?}", self.tokenizer);
                 return Err(ConfigError::Unsupported { key: "tokenizer", found, expected: Tokenizer::NAMES });
             }
-            size("vocab_size", self.vocab_size, limits::VOCAB_SIZE)?;
-            return size("embedding_dim", self.embedding_dim, limits::EMBEDDING_DIM);
+            check_size("vocab_size", self.vocab_size, limits::VOCAB_SIZE)?;
+            return check_size("embedding_dim", self.embedding_dim, limits::EMBEDDING_DIM);
         }
-        key("vocab_size", self.vocab_size > 0, false)?;
-        key("embedding_dim", self.embedding_dim > 0, false)?;
-        size("channels", self.channels.len(), limits::CHANNELS)?;
+        check_presence("vocab_size", self.vocab_size > 0, false)?;
+        check_presence("embedding_dim", self.embedding_dim > 0, false)?;
+        check_size("channels", self.channels.len(), limits::CHANNELS)?;
         for Channel { name, mean, std } in &self.channels {
             if !mean.is_finite() || !std.is_finite() || *std <= 0.0 {
                 return Err(ConfigError::Channel { name: name.clone(), mean: *mean, std: *std });
@@ -285,13 +288,13 @@ impl Config {
     }
 
     fn check_output(&self) -> Result<(), ConfigError> {
-        let key = |key, present: bool, expected: bool| match present == expected {
+        let check_presence = |key, present: bool, required: bool| match present == required {
             true => Ok(()),
             false => Err(ConfigError::Key { key, present, of: "task", value: self.task.name() }),
         };
-        key("forecast", self.forecast.is_some(), self.task == Task::Forecast)?;
+        check_presence("forecast", self.forecast.is_some(), self.task == Task::Forecast)?;
         if self.task == Task::Classify {
-            size("labels", self.labels.len(), limits::LABELS)?;
+            check_size("labels", self.labels.len(), limits::LABELS)?;
             let mut distinct = self.labels.clone();
             distinct.sort();
             distinct.dedup();
@@ -299,13 +302,13 @@ impl Config {
                 return Err(ConfigError::Labels(self.labels.clone()));
             }
         } else {
-            key("labels", !self.labels.is_empty(), false)?;
+            check_presence("labels", !self.labels.is_empty(), false)?;
         }
         let Some(forecast) = &self.forecast else { return Ok(()) };
-        size("forecast.window", forecast.window, limits::WINDOW)?;
-        size("forecast.horizon", forecast.horizon, limits::HORIZON)?;
-        size("forecast.season", forecast.season, limits::SEASON)?;
-        size("forecast.targets", forecast.targets.len(), 1..=self.channels.len())?;
+        check_size("forecast.window", forecast.window, limits::WINDOW)?;
+        check_size("forecast.horizon", forecast.horizon, limits::HORIZON)?;
+        check_size("forecast.season", forecast.season, limits::SEASON)?;
+        check_size("forecast.targets", forecast.targets.len(), 1..=self.channels.len())?;
         let channels = self.channel_names();
         match forecast.targets.iter().find(|target| !channels.contains(target)) {
             Some(target) => Err(ConfigError::Target { target: target.clone(), channels }),
@@ -313,7 +316,8 @@ impl Config {
         }
     }
 
-    /// The text of `config.json`. For other libraries it also has the keys `id2label` and `label2id` of the transformers library.
+    /// The text of `config.json`. For other libraries it also has the keys `id2label` and `label2id` of the
+    /// transformers library.
     pub fn to_json(&self) -> String {
         let mut json = json!(self);
         if !self.labels.is_empty() {
@@ -325,7 +329,7 @@ impl Config {
         format!("{json:#}\n")
     }
 
-    /// The network by which the weights are checked.
+    /// The architecture that this configuration describes; the shapes of the weights are checked against it.
     pub fn architecture(&self) -> Architecture {
         let input = match self.input {
             Input::Tokens => InputLayer::Embedding { vocab_size: self.vocab_size, embedding_dim: self.embedding_dim },
@@ -349,6 +353,7 @@ impl Config {
     }
 }
 
-fn size(key: &'static str, found: usize, range: RangeInclusive<usize>) -> Result<(), ConfigError> {
+/// Fails if the size `found` of `key` is out of range.
+fn check_size(key: &'static str, found: usize, range: RangeInclusive<usize>) -> Result<(), ConfigError> {
     if range.contains(&found) { Ok(()) } else { Err(ConfigError::Size { key, found, range }) }
 }

@@ -74,8 +74,8 @@ impl Staged {
         Ok(Staged { target: target.to_owned(), folder: folder.path().to_owned(), aside, temporary: Some(folder) })
     }
 
-    /// As [`new`](Self::new), with folders of the caller beside `target` that outlive this process: `folder` for the new model and `aside`
-    /// for the old one. Both are emptied.
+    /// As [`new`](Self::new), with folders of the caller beside `target` that outlive this process: `folder` for the
+    /// new model and `aside` for the old one. Both are emptied.
     ///
     /// # Errors
     ///

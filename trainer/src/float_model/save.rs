@@ -19,7 +19,7 @@ pub enum SaveError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The safetensors library refuses the weights.
@@ -30,8 +30,8 @@ pub enum SaveError {
     Tokenizer(tokenizers::Error),
 }
 
-/// The weights as a safetensors file: F32, the same bytes for the same weights. The metadata `format: pt` marks it as PyTorch's, which the
-/// transformers library asks for.
+/// The weights as a safetensors file: F32, the same bytes for the same weights. The metadata `format: pt` marks it as
+/// PyTorch's, which the transformers library asks for.
 ///
 /// # Errors
 ///

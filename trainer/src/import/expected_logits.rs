@@ -10,9 +10,9 @@ const TOLERANCE: f64 = 1e-3;
 
 /// Compares the imported model with PyTorch on the texts of a safetensors file.
 ///
-/// The file holds `input_ids`, `[texts, steps]`, I64 or I32, in the numbering of the imported embedding, and `logits`,
-/// `[texts, outputs]`, F32. With `lengths`, `[texts]`, each text has that many ids; without, all have `steps`. Returns the
-/// number of texts and the largest difference of a logit.
+/// The file holds `input_ids`, `[texts, steps]`, I64 or I32, of which each is a row of the imported embedding (Tern's
+/// own ids differ), and `logits`, `[texts, outputs]`, F32. With `lengths`, `[texts]`, each text has that many ids;
+/// without, all have `steps`. Returns the number of texts and the largest difference of a logit.
 ///
 /// # Errors
 ///
@@ -72,7 +72,7 @@ pub fn check(path: &Path, imported: &Imported) -> Result<(usize, f64), ImportErr
         None => Ok((texts, largest)),
         Some((text, output, found, expected)) => Err(wrong(format!(
             "{differing} of {texts} texts have other logits; the first is output {output} of text {text}: Tern computes {found:.4}, \
-             expected {expected:.4}. The network of these weights is not the one that was assumed:\n{}",
+             expected {expected:.4}. These weights belong to another network than the one that Tern assumed, which is:\n{}",
             imported.recognised.pytorch().iter().map(|line| format!("    {line}\n")).collect::<String>().trim_end()
         ))),
     }

@@ -278,7 +278,8 @@ impl<'a> Found<'a> {
         Ok(())
     }
 
-    /// Finds the embedding by Tern's name, else by a name that contains "emb", else by its width. Returns its name and values.
+    /// Finds the embedding by Tern's name, else by a name that contains "emb", else by its width. Returns its name and
+    /// values.
     fn embedding(&mut self, width: usize) -> Result<(String, Array), ImportError> {
         let matrices = |with: &dyn Fn(&str) -> bool| -> Vec<String> {
             let fits =

@@ -32,7 +32,7 @@ pub struct Settings {
     pub labels: Vec<String>,
     /// The cell. Shapes distinguish LSTM, GRU and RNN, but not an RNN with tanh (the default) from `rnn_relu`.
     pub cell: Option<Cell>,
-    /// How the directions of the last layer are combined.
+    /// The combination of the directions of the last layer.
     pub merge: Option<Merge>,
     /// The input of the head.
     #[serde(default)]

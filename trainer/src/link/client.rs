@@ -1,4 +1,5 @@
-//! The machine mode of the console (`docs/console.md`): each request is answered by one line of JSON with a number and checksums.
+//! The machine mode of the console (`docs/console.md`): each request is answered by one line of JSON with a number and
+//! checksums.
 
 use std::time::{Duration, Instant};
 
@@ -135,7 +136,8 @@ impl<L: Link> Client<L> {
     /// Asks what the device runs.
     ///
     /// # Errors
-    /// [`ClientError::Protocol`] if it uses another version of the protocol, and the errors of [`request`](Client::request).
+    /// [`ClientError::Protocol`] if it uses another version of the protocol, and the errors of
+    /// [`request`](Client::request).
     pub fn info(&mut self) -> Result<Info, ClientError> {
         const WAITING_FOR: &str = "the answer to `info`, with the key `firmware`";
         self.send(b"info\n")?;
@@ -158,7 +160,8 @@ impl<L: Link> Client<L> {
     /// Sends one line, without its end, and waits for its answer.
     ///
     /// # Errors
-    /// [`ClientError::Refused`] if the device refuses the request; other variants if the connection or the protocol fails.
+    /// [`ClientError::Refused`] if the device refuses the request; other variants if the connection or the protocol
+    /// fails.
     pub fn request(&mut self, line: &str) -> Result<Value, ClientError> {
         self.frames.sent(line.as_bytes());
         self.send(format!("{line}\n").as_bytes())?;

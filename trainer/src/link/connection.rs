@@ -34,7 +34,8 @@ pub struct SendHalf {
 }
 
 impl Connection {
-    /// A connection with a `name` for error messages. The reads must time out if the other end can stay open after a drop.
+    /// A connection with a `name` for error messages. The reads must time out if the other end can stay open after a
+    /// drop.
     pub fn new(name: String, reader: impl Read + Send + 'static, writer: impl Write + Send + 'static) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (sender, incoming) = channel();

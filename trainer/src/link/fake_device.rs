@@ -1,4 +1,5 @@
-//! A device for tests, made of a model and the rules of the console's protocol. It fails a test whose host breaks the rules.
+//! A device for tests, made of a model and the rules of the console's protocol. It fails a test whose host breaks the
+//! rules.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -9,8 +9,9 @@ use super::OpenError;
 /// The folder of Tern's source code that this program was built from; it may be gone by now.
 const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// Returns the ELF file of a board's firmware: the `named` one, else the one in the environment variable TERN_FIRMWARE, else the
-/// one that `cargo xtask firmware` built in the current folder, a folder above, or the folder that this program was built from.
+/// Returns the ELF file of a board's firmware: the `named` one, else the one in the environment variable TERN_FIRMWARE,
+/// else the one that `cargo xtask firmware` built in the current folder, a folder above, or the folder that this
+/// program was built from.
 ///
 /// # Errors
 /// [`OpenError`] if there is none.
@@ -27,8 +28,9 @@ fn find_in(named: Option<PathBuf>, board: &Board, here: &Path, checkout: &Path) 
             Err(error) => Err(OpenError::File { path, kind: "firmware", error }),
         };
     }
-    let name = board.firmware();
-    let built = here.ancestors().chain([checkout]).map(|folder| folder.join(&name)).find(|path| path.is_file());
+    let relative_path = board.firmware();
+    let built =
+        here.ancestors().chain([checkout]).map(|folder| folder.join(&relative_path)).find(|path| path.is_file());
     built.ok_or_else(|| {
         let build = format!("cargo xtask firmware --board {}", board.name);
         let command = match checkout.canonicalize() {

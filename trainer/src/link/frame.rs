@@ -1,5 +1,5 @@
-//! The frame of an answer in machine mode (`docs/console.md`): `NUMBER JSON REQUEST SUM`, where REQUEST is the checksum of the
-//! request that is answered, and SUM that of the line before it.
+//! The frame of an answer in machine mode (`docs/console.md`): `NUMBER JSON REQUEST SUM`, where REQUEST is the checksum
+//! of the request that is answered, and SUM that of the line before it.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,5 @@
-//! Errors of opening and using a connection. Their texts are complete: no error has a source that a caller would print again.
+//! Errors of opening and using a connection. Their texts are complete: no error has a source that a caller would print
+//! again.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
-//! The streaming mode of the console: sends texts of any length, and never more bytes at once than the device has room for.
+//! The streaming mode of the console: sends texts of any length, and never more bytes at once than the device has room
+//! for.
 
 use std::collections::VecDeque;
 
@@ -118,8 +119,8 @@ impl<'c, L: Link> Streaming<'c, L> {
         }
     }
 
-    /// Leaves the mode and enters it again, and forgets all replies that were not returned yet. This is needed after the device
-    /// dropped bytes while several texts were sent, since it is unknown which texts they belonged to.
+    /// Leaves the mode and enters it again, and forgets all replies that were not returned yet. This is needed after
+    /// the device dropped bytes while several texts were sent, since it is unknown which texts they belonged to.
     ///
     /// # Errors
     /// [`ClientError`] if the device stops answering or breaks the protocol.

@@ -34,8 +34,8 @@ enum Transfer {
 }
 
 impl<L: Link> Client<L> {
-    /// Sends a file to the model slot that is not in use. `name` is for the device's messages; `on_sent` gets the number of bytes
-    /// that have arrived.
+    /// Sends a file to the model slot that is not in use. `name` is for the device's messages; `on_sent` gets the
+    /// number of bytes that have arrived.
     ///
     /// # Errors
     /// [`ClientError::Refused`] with the device's reason; other variants if the connection or the protocol fails.

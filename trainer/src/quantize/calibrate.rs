@@ -1,5 +1,5 @@
-//! Calibration: the ranges and means of the float model's activations on training rows. The means are used to correct biases
-//! for rounded weights.
+//! Calibration: the ranges and means of the float model's activations on training rows. The means are used to correct
+//! biases for rounded weights.
 
 use crate::architecture::{Cell, LayerNames, names};
 use crate::float_model::FloatModel;
@@ -157,7 +157,8 @@ impl Statistics {
         self.tokens += steps.len();
     }
 
-    /// Adds one direction of a layer for one sequence. `inputs`: `[steps, input_size]`; `states`: `[steps, hidden_size]`.
+    /// Adds one direction of a layer for one sequence. `inputs`: `[steps, input_size]`; `states`: `[steps,
+    /// hidden_size]`.
     fn add_layer(
         &mut self,
         model: &FloatModel,

@@ -7,8 +7,8 @@ use crate::architecture::{Cell, LayerNames};
 use crate::nn::recurrent::Biases;
 use crate::weights::Weights;
 
-/// A gate and the format of its pre-activation. The gates of a cell are listed in the order in which they are quantised: the
-/// second row of a pair before the first.
+/// A gate and the format of its pre-activation. The gates of a cell are listed in the order in which they are
+/// quantised: the second row of a pair before the first.
 struct Gate {
     /// Index of the gate in PyTorch's order.
     gate: usize,

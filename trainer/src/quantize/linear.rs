@@ -17,8 +17,8 @@ pub struct Linear {
 
 /// Quantises weights `[outputs, width]` and biases `[outputs]`.
 ///
-/// `mean`: the mean of the layer's input. `scale`: the real value of the integer 2^15 in the input. `one`: the integer that
-/// represents 1 in the output.
+/// `mean`: the mean of the layer's input. `scale`: the real value of the integer 2^15 in the input. `one`: the integer
+/// that represents 1 in the output.
 ///
 /// # Errors
 ///

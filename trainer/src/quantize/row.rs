@@ -8,12 +8,12 @@ const LARGEST: f64 = 32_767.0;
 /// The number of bits of a weight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Bits {
-    /// −7 … 7, with a multiplier for each group of 16 columns.
+    /// Weights of −7 … 7, with a multiplier for each group of 16 columns.
     Four,
-    /// −127 … 127
+    /// Weights of −127 … 127.
     #[default]
     Eight,
-    /// −32,767 … 32,767, in units of 1/256.
+    /// Weights of −32,767 … 32,767, in units of 1/256.
     Sixteen,
 }
 
@@ -43,15 +43,15 @@ impl Bits {
     }
 }
 
-/// A quantised row. Its real weights are `w · step`; `(w + second/256) · step` in the first row of a pair; `w/256 · step` with
-/// 16 bits.
+/// A quantised row. Its real weights are `w · step`; `(w + second/256) · step` in the first row of a pair; `w/256 ·
+/// step` with 16 bits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// The bits of the weights.
     pub bits: Bits,
-    /// −127 … 127, or −32,767 … 32,767 with 16 bits.
+    /// The integer weights: −127 … 127, or −32,767 … 32,767 with 16 bits.
     pub weights: Vec<i16>,
-    /// 1 … 32,767
+    /// The multiplier, 1 … 32,767.
     pub multiplier: i16,
     /// The real value of the integer 1 (256 with 16 bits).
     pub step: f64,
@@ -59,11 +59,11 @@ pub struct Row {
 
 /// Quantises one row.
 ///
-/// `second`: for the first row of a pair, the weights of the second row, which are added with a factor of 1/256. `unit`: the
-/// step of the multiplier 1. `least`: the smallest multiplier.
+/// `second`: for the first row of a pair, the weights of the second row, which are added with a factor of 1/256.
+/// `unit`: the step of the multiplier 1. `least`: the smallest multiplier.
 ///
-/// The multiplier is rounded up first, and the weights are then rounded to its step. `None` if the multiplier needs more than
-/// 15 bits.
+/// The multiplier is rounded up first, and the weights are then rounded to its step. `None` if the multiplier needs
+/// more than 15 bits.
 pub fn quantize_row(weights: &[f64], second: Option<&[i16]>, unit: f64, least: f64) -> Option<Row> {
     quantize_row_in(Bits::Eight, weights, second, unit, least)
 }

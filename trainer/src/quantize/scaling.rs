@@ -2,8 +2,8 @@
 
 use crate::float_model::Channel;
 
-/// A standard deviation is 2^12 to 2^13 integer steps of a channel, unless its numbers are large. This is finer than the
-/// network's input.
+/// A standard deviation is 2^12 to 2^13 integer steps of a channel, unless its numbers are large. This is finer than
+/// the network's input.
 const BITS: i32 = 12;
 
 /// A real factor, applied as `(v · multiplier + 2^(shift−1)) >> shift`.

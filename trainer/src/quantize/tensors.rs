@@ -1,4 +1,4 @@
-//! What a device file holds: its words and its tensors, everything but the golden texts or sequences.
+//! The content of a device file: its words and its tensors, everything but the golden texts or sequences.
 
 use super::{Bits, Inputs, Quantized, calibrate::Statistics, layer, linear, row};
 use crate::architecture::Cell;

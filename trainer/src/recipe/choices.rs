@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What the training rows hold.
+/// The content of the training rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 #[value(rename_all = "lowercase")]
@@ -19,8 +19,8 @@ pub enum InputKind {
 #[serde(rename_all = "lowercase")]
 #[value(rename_all = "lowercase")]
 pub enum Anchor {
-    /// The last value of the window: y = last + std · output. Before training the forecast equals the naive forecast, and a
-    /// trend needs no special treatment.
+    /// The last value of the window: y = last + std · output. Before training the forecast equals the naive forecast,
+    /// and a trend needs no special treatment.
     #[default]
     Last,
     /// The mean of the training rows: y = mean + std · output.

@@ -1,7 +1,7 @@
 //! The description of one recipe key, and the macro that turns a table of keys into a settings struct.
 //!
-//! Each key of a recipe is written once, in `sections.rs`: name, type, default, allowed values and help. From that table come
-//! the struct, its defaults, the checks of a recipe file, the option of `tern train` and its help.
+//! Each key of a recipe is written once, in `sections.rs`: name, type, default, allowed values and help. From that
+//! table come the struct, its defaults, the checks of a recipe file, the option of `tern train` and its help.
 
 use crate::data::quoted;
 use clap::ValueEnum;
@@ -146,7 +146,8 @@ impl Field {
         Field { recipe_only: true, ..self }
     }
 
-    /// Returns the name of the key's option without the two hyphens, or `None` for a key that only a recipe file can set.
+    /// Returns the name of the key's option without the two hyphens, or `None` for a key that only a recipe file can
+    /// set.
     pub fn option_name(&self) -> Option<String> {
         (!self.recipe_only).then(|| self.option.map_or_else(|| self.key.replace('_', "-"), str::to_owned))
     }

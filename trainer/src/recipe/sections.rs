@@ -40,7 +40,7 @@ section! {
         /// Folds of a cross-validation, which replaces the validation split of a small classifier; 1: never
         /// [default: 5 below 300 rows, unless --valid or --valid-fraction is given]
         folds: usize = 0, whole(0, 50);
-        /// What a classifier reads: texts, or sequences of numbers
+        /// Input of a classifier: texts, or sequences of numbers
         input: InputKind = InputKind::Text, Kind::one_of::<InputKind>();
         /// Column that tells which rows of a table form one sequence
         sequence_column: String = "sequence".to_owned(), Kind::Text;
@@ -60,17 +60,18 @@ section! {
 }
 
 section! {
-    /// How a language model's text is cut into training windows.
+    /// The cutting of a language model's text into training windows.
     LanguageModel, "language_model" {
         /// Tokens of a language model's training window; gradients flow through all of them and the context
         window: usize = 128, whole(1, 1 << 16);
-        /// Tokens that a language model reads before each training window, so that it does not start from an empty state
+        /// Tokens that a language model reads before each training window, so that it does not start from an empty
+        /// state
         context: usize = 32, whole(0, 1 << 16);
     }
 }
 
 section! {
-    /// What a forecast reads and predicts.
+    /// The input and the output of a forecast.
     Forecast, "forecast" {
         /// Rows that a forecast reads
         window: usize = 24, whole(1, 1 << 16);
@@ -96,7 +97,7 @@ section! {
 }
 
 section! {
-    /// How text is cut into tokens.
+    /// The cutting of text into tokens.
     Tokenizer, "tokenizer" {
         /// Tokenizer [default: the one that suits the script of the training texts, mostly words]
         kind: Option<TokenizerKind> = None, Kind::one_of::<TokenizerKind>(), option("tokenizer");
@@ -126,7 +127,7 @@ section! {
         recurrent_biases: u8 = 2, whole(1, 2);
         /// Standard deviation of the initial embedding; 1 in PyTorch
         embedding_init_std: f64 = 0.1, Kind::Number { least: 1e-6, most: 100.0 };
-        /// How the two directions of the last layer are combined; below it they are concatenated
+        /// Combination of the two directions of the last layer; below it they are concatenated
         merge: Merge = Merge::Concat, Kind::one_of::<Merge>();
         /// Which hidden states the linear layer reads
         pooling: Pooling = Pooling::Last, Kind::one_of::<Pooling>();
@@ -146,7 +147,7 @@ section! {
 }
 
 section! {
-    /// How the network is trained.
+    /// The training of the network.
     Training, "training" {
         /// Maximum number of epochs
         epochs: usize = 20, whole(1, 100_000);
@@ -155,7 +156,8 @@ section! {
         /// Validation metric that chooses the best epoch [default: accuracy; macro_f1 with balanced class weights;
         /// loss for language models and forecasts]
         metric: Option<Metric> = None, Kind::one_of::<Metric>();
-        /// Sequences per batch; 0: a fiftieth of the training rows, a thousandth of a language model's windows, from 4 to 32
+        /// Sequences per batch; 0: a fiftieth of the training rows, a thousandth of a language model's windows, from 4
+        /// to 32
         batch_size: usize = 0, whole(0, 1 << 16);
         /// Maximum number of tokens per batch, which bounds the memory; longer sequences keep their end
         batch_tokens: usize = 16_384, whole(1, 1 << 24);
@@ -197,7 +199,7 @@ section! {
 }
 
 section! {
-    /// How `tern export` quantises the model. The options of `tern export` win over these keys.
+    /// The quantisation of the model by `tern export`. The options of `tern export` win over these keys.
     Export, "export" {
         /// Bits of the embedding's weights: 4, 8 or 16
         embedding_bits: u32 = 8, Kind::Bits, recipe_only();
@@ -207,7 +209,7 @@ section! {
 }
 
 section! {
-    /// What the model card states beside the figures. Every key may be left out.
+    /// The statements of the model card beside the figures. Every key may be left out.
     Card, "card" {
         /// Licence of the model, by its name on the Hub: "mit", "apache-2.0", "cc-by-4.0", "other", …
         license: Option<String> = None, Kind::Text, recipe_only();

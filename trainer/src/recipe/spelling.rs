@@ -1,5 +1,5 @@
-//! Finds the faults of a recipe file, all at once: unknown sections and keys with the most similar known name, and values that
-//! their key does not take.
+//! Finds the faults of a recipe file, all at once: unknown sections and keys with the most similar known name, and
+//! values that their key does not take.
 
 use super::schema::Field;
 use super::sections::{SECTIONS, fields};
@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// How similar two words must be, from 0 to 1, for a suggestion.
+/// The least similarity of two words, from 0 to 1, for a suggestion.
 const SIMILAR: f64 = 0.75;
 
 /// A fault of one line.
@@ -19,8 +19,8 @@ pub struct Fault {
     pub message: String,
 }
 
-/// Returns the faults of the recipe `text` in the order of the lines. `table` and `values` are the text parsed with and without
-/// positions.
+/// Returns the faults of the recipe `text` in the order of the lines. `table` and `values` are the text parsed with and
+/// without positions.
 pub fn faults(text: &str, table: &DeTable<'_>, values: &toml::Table) -> Vec<Fault> {
     let mut checker = Checker { text, values, faults: Vec::new() };
     for (key, value) in table {

@@ -44,7 +44,8 @@ pub fn table<S: AsRef<str>>(name: &str, head: &[S], rows: &[Vec<Cell>]) -> Marku
     }
 }
 
-/// A chart with its title, the meaning of its colours (style class and name), and its `numbers` behind a fold, if there are any.
+/// A chart with its title, the meaning of its colours (style class and name), and its `numbers` behind a fold, if there
+/// are any.
 pub fn figure(title: &str, svg: &Markup, legend: &[(&str, &str)], numbers: &Markup) -> Markup {
     html! {
         figure {

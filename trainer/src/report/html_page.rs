@@ -1,7 +1,7 @@
 //! Writes `report.html`: one page without scripts and without other files.
 //!
-//! Every figure of `metrics.json` and `export.json` on it is a `<data>` element with the exact value and its JSON pointer, so that
-//! programs can read the page as well (test `tests/tests/path/report.rs`).
+//! Every figure of `metrics.json` and `export.json` on it is a `<data>` element with the exact value and its JSON
+//! pointer, so that programs can read the page as well (test `tests/tests/path/report.rs`).
 
 mod calibration;
 mod classes;

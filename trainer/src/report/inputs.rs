@@ -25,7 +25,7 @@ pub struct ReportInputs {
 pub struct ValidationResult {
     /// The object `validation` of `metrics.json`; null without a validation split.
     pub metrics: Value,
-    /// What the report shows.
+    /// The content of the report for the model's task.
     pub report: Arc<dyn TaskReport>,
 }
 
@@ -41,8 +41,8 @@ impl ReportInputs {
         }
     }
 
-    /// Reads the inputs from the directory of a loaded model. An imported model has no `recipe.toml` and no `metrics.json`; it gets the
-    /// metrics of `validation`, which are those of its validation split.
+    /// Reads the inputs from the directory of a loaded model. An imported model has no `recipe.toml` and no
+    /// `metrics.json`; it gets the metrics of `validation`, which are those of its validation split.
     ///
     /// # Errors
     ///
@@ -88,8 +88,8 @@ impl ReportInputs {
     }
 }
 
-/// A value as it will be read from a file, so that the page and the card are the same when they are made again: serde_json's reader may
-/// change the last bit of a number.
+/// A value as it will be read from a file, so that the page and the card are the same when they are made again:
+/// serde_json's reader may change the last bit of a number.
 fn as_read(value: &Value) -> Value {
     serde_json::from_str(&value.to_string()).expect("serde_json reads what it wrote")
 }

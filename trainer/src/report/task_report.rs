@@ -6,8 +6,8 @@ use crate::float_model::Config;
 use maud::Markup;
 use std::fmt::Debug;
 
-/// A figure: its JSON pointer, its name, and how it is written. A pointer below `/export` is one of `export.json`, another one of
-/// `metrics.json`.
+/// A figure: its JSON pointer, its name, and how it is written. A pointer below `/export` is one of `export.json`,
+/// another one of `metrics.json`.
 pub type SummaryFigure = (&'static str, &'static str, Format);
 
 /// A section of the page: its id, its title and its content.
@@ -15,7 +15,7 @@ pub type Section = (&'static str, &'static str, Markup);
 
 /// The words in which the page and the card describe models of one task.
 pub struct TaskWording {
-    /// What a model does, as a sentence without its full stop.
+    /// The purpose of a model, as a sentence without its full stop.
     pub purpose: fn(&Config) -> String,
     /// The figures at the top of the page and in the card, the most important one first.
     pub figures: &'static [SummaryFigure],

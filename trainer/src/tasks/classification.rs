@@ -1,4 +1,5 @@
-//! What the two classification tasks share: the analysis of predictions, their figures as text and JSON, and the comparison of two classifiers.
+//! The common parts of the two classification tasks: the analysis of predictions, their figures as text and JSON, and
+//! the comparison of two classifiers.
 
 pub mod analysis;
 pub mod class_figures;

@@ -1,4 +1,5 @@
-//! Forecasting: a model reads `window` rows of a time series and predicts the next `horizon` rows of the target columns.
+//! Forecasting: a model reads `window` rows of a time series and predicts the next `horizon` rows of the target
+//! columns.
 
 mod drawn_series;
 mod forecast_figures;
@@ -119,7 +120,8 @@ fn too_short(path: &Path, table: &Table) -> anyhow::Error {
     anyhow::anyhow!("{}: {} rows are too few for a window and the rows to predict", path.display(), table.rows.len())
 }
 
-/// The losses of a model on the windows whose predicted rows begin at `first` or later. `scale`: the standard deviations of the targets.
+/// The losses of a model on the windows whose predicted rows begin at `first` or later. `scale`: the standard
+/// deviations of the targets.
 fn losses<'a>(
     model: &'a NamedModel<'a>,
     data: &DataFile<'_>,

@@ -63,8 +63,9 @@ fn mean(numbers: &[f64]) -> f64 {
     numbers.iter().sum::<f64>() / numbers.len().max(1) as f64
 }
 
-/// The 95 % interval of the mean difference. Neighbouring differences depend on each other, so the interval comes from the means of
-/// consecutive blocks, which are nearly independent (the method of batch means). `None` for fewer than two differences a block.
+/// The 95 % interval of the mean difference. Neighbouring differences depend on each other, so the interval comes from
+/// the means of consecutive blocks, which are nearly independent (the method of batch means). `None` for fewer than two
+/// differences a block.
 fn interval(differences: &[f64]) -> Option<[f64; 2]> {
     let n = differences.len();
     if n < 2 * BLOCKS {

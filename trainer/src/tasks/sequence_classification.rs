@@ -147,7 +147,8 @@ impl Sequences {
         Sequences::of_table(number_table::read(path, &selection)?, path)
     }
 
-    /// Groups the rows of a table into sequences. Its first column of texts must name the sequence; the second, if present, is the label.
+    /// Groups the rows of a table into sequences. Its first column of texts must name the sequence; the second, if
+    /// present, is the label.
     ///
     /// # Errors
     ///
@@ -211,7 +212,7 @@ impl Sequences {
 pub struct PreparedSequences {
     /// The labels, sorted by their bytes.
     pub labels: Vec<String>,
-    /// How each channel is normalised, computed from the training rows.
+    /// The normalisation of each channel, computed from the training rows.
     pub channels: Vec<Channel>,
     /// The training and validation samples.
     pub problem: Problem,
@@ -221,7 +222,8 @@ pub struct PreparedSequences {
     pub valid: Table,
 }
 
-/// Reads the recipe's tables. The validation split is the recipe's second table, or a share of the sequences of each class.
+/// Reads the recipe's tables. The validation split is the recipe's second table, or a share of the sequences of each
+/// class.
 ///
 /// # Errors
 ///
@@ -289,7 +291,7 @@ pub fn prepare(recipe: &mut Recipe) -> Result<PreparedSequences, NumberTableErro
         steps: sequences.steps(sequence, &channels),
         target: Target::Class(label),
     };
-    let architecture = recipe.model.reading(InputLayer::Values { channels: channels.len() }, labels.len());
+    let architecture = recipe.model.architecture_for(InputLayer::Values { channels: channels.len() }, labels.len());
     let mut problem = Problem::of_classes(
         recipe,
         architecture,

@@ -22,7 +22,8 @@ use std::collections::HashMap;
 
 const KEY: &str = "tern.checkpoint";
 
-/// What is in the file besides tensors. In TOML, for its numbers come back with the same bits; serde_json's may not.
+/// The content of the file besides tensors. It is TOML, whose numbers are read back with the same bits; those of
+/// serde_json may not be.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Metadata {
@@ -58,7 +59,7 @@ pub enum CheckpointError {
     Weights {
         /// Which set of tensors.
         group: String,
-        /// What is wrong.
+        /// The fault.
         source: WeightsError,
     },
 }
@@ -154,7 +155,8 @@ impl State {
     }
 }
 
-/// A CRC-32 of what there is to learn from and to validate with, and of the vectors that tokens begin with. It tells by accident changed data, not malice.
+/// A CRC-32 of the training samples, the validation samples and the pretrained vectors. It detects data that was
+/// changed by accident, not by malice.
 pub fn data_hash(problem: &Problem) -> u32 {
     let mut hasher = CRC32.digest();
     let bytes_of = |number: usize| (number as u64).to_le_bytes();

@@ -1,5 +1,6 @@
-//! k-fold cross-validation, for data sets too small for a validation split: each fold is validated by a network trained on the
-//! others. It measures the accuracy on all rows and finds the number of epochs for the final training on all rows.
+//! Cross-validation with k folds, for data sets too small for a validation split: each fold is validated by a network
+//! trained on the others. It measures the accuracy on all rows and finds the number of epochs for the final training on
+//! all rows.
 
 use super::problem::Problem;
 use super::run::{Callback, EpochFigures, StopReason, TrainError, run};
@@ -24,7 +25,8 @@ pub struct CrossValidation {
     pub history: Vec<Validation>,
     /// The best epoch, from 1.
     pub best_epoch: usize,
-    /// The outputs for each row after the best epoch, by the network that was not trained on the row: `[rows][outputs]`.
+    /// The outputs for each row after the best epoch, by the network that was not trained on the row:
+    /// `[rows][outputs]`.
     pub outputs: Vec<Vec<f32>>,
 }
 
@@ -79,8 +81,8 @@ pub fn cross_validate(
     Ok(Some(CrossValidation { folds, history, best_epoch: best + 1, outputs: outputs.swap_remove(best) }))
 }
 
-/// Returns the problem of one fold. Tokens that do not occur in its training rows are unknown in its validation rows, as if the
-/// vocabulary had been built from the training rows.
+/// Returns the problem of one fold. Tokens that do not occur in its training rows are unknown in its validation rows,
+/// as if the vocabulary had been built from the training rows.
 fn part(problem: &Problem, train_rows: &[usize], valid_rows: &[usize]) -> Problem {
     let select = |rows: &[usize]| -> Vec<Sample> { rows.iter().map(|&row| problem.train[row].clone()).collect() };
     let (train, mut valid) = (select(train_rows), select(valid_rows));

@@ -1,9 +1,9 @@
-//! What a training computes on.
+//! The device that computes a training.
 
 use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
-/// What computes the gradients. All else, validation too, is done on the CPU.
+/// The device that computes the gradients. All else, validation too, is done on the CPU.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 #[value(rename_all = "lowercase")]

@@ -9,8 +9,9 @@ use rand_chacha::ChaCha8Rng;
 /// The initial bias of an LSTM's forget gate, so that a new cell keeps its state.
 const FORGET_BIAS: f32 = 1.0;
 
-/// Draws random weights. The embedding is normal with the standard deviation `embedding_std`, except that the row of PAD is
-/// and stays zero. All other weights are uniform in ±1/√hidden_size as in PyTorch, except the biases of forget gates.
+/// Draws random weights. The embedding is normal with the standard deviation `embedding_std`, except that the row of
+/// PAD is and stays zero. All other weights are uniform in ±1/√hidden_size as in PyTorch, except the biases of forget
+/// gates.
 pub fn weights(architecture: &Architecture, embedding_std: f32, rng: &mut ChaCha8Rng) -> Weights {
     let hidden_size = architecture.hidden_size;
     let bound = 1.0 / (hidden_size as f32).sqrt();

@@ -21,8 +21,8 @@ pub struct Prepared {
     pub folds: Vec<usize>,
     /// The number of validation rows whose text is also a training text. 0 if Tern made the validation split.
     pub leaked: usize,
-    /// The number of rows that repeat the text of an earlier row; such rows are in the same part of a split. 0 if the recipe names
-    /// validation data.
+    /// The number of rows that repeat the text of an earlier row; such rows are in the same part of a split. 0 if the
+    /// recipe names validation data.
     pub duplicates: usize,
     /// The place of each training row in its file.
     pub places: Vec<Place>,
@@ -92,8 +92,8 @@ pub enum PrepareError {
     },
 }
 
-/// Reads the recipe's data, makes a validation split or folds if the recipe names no validation data, builds the vocabulary from
-/// the training rows, and writes the settings that depend on the data into the recipe.
+/// Reads the recipe's data, makes a validation split or folds if the recipe names no validation data, builds the
+/// vocabulary from the training rows, and writes the settings that depend on the data into the recipe.
 ///
 /// # Errors
 ///

@@ -105,8 +105,8 @@ impl Problem {
     }
 }
 
-/// Truncates sequences: first to the beginning of `max_length` steps, then to the end of `batch_tokens` steps. Returns the number of
-/// sequences that were longer.
+/// Truncates sequences: first to the beginning of `max_length` steps, then to the end of `batch_tokens` steps. Returns
+/// the number of sequences that were longer.
 fn truncate(samples: &mut [Sample], recipe: &Recipe) -> usize {
     let first = match recipe.training.max_length {
         0 => usize::MAX,

@@ -123,7 +123,8 @@ pub enum TrainError {
         what: String,
         /// The highest learning rate.
         rate: f64,
-        /// The samples whose loss is infinite or NaN, as indices into [`Problem::train`]; all samples of the batch if none is.
+        /// The samples whose loss is infinite or NaN, as indices into [`Problem::train`]; all samples of the batch if
+        /// none is.
         samples: Vec<usize>,
         /// The outcome with the best epoch before, if one was finished.
         kept: Option<Box<Outcome>>,
@@ -158,10 +159,11 @@ pub fn run(
     resume(State::new(recipe, problem), recipe, problem, callback, stop)
 }
 
-/// Trains from `state` on. Once `stop` is true, the training stops after the running batch and keeps the best epoch so far.
+/// Trains from `state` on. Once `stop` is true, the training stops after the running batch and keeps the best epoch so
+/// far.
 ///
-/// On the CPU the result depends only on the recipe and the data, not on the number of threads or on interruptions. A GPU adds
-/// in an order of its own.
+/// On the CPU the result depends only on the recipe and the data, not on the number of threads or on interruptions. A
+/// GPU adds in an order of its own.
 ///
 /// # Errors
 ///

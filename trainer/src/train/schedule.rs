@@ -6,11 +6,12 @@ use std::f64::consts::PI;
 /// Share of the steps in which the rate of [`Schedule::OneCycle`] rises.
 const RISE: f64 = 0.1;
 
-/// Share of its loss by which an epoch must be better than the best one for [`Schedule::Plateau`] to count it as better.
+/// Share of its loss by which an epoch must be better than the best one for [`Schedule::Plateau`] to count it as
+/// better.
 const THRESHOLD: f64 = 1e-4;
 
-/// How the learning rate changes over a training. In all of them but `one_cycle`, `warm_up` says for how long it rises
-/// first.
+/// The course of the learning rate over a training. In all schedules but `one_cycle`, the rate first rises for the
+/// share `warm_up` of the steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
 #[value(rename_all = "snake_case")]
@@ -29,9 +30,9 @@ pub enum Schedule {
 /// A step among all steps of a training.
 #[derive(Clone, Copy, Debug)]
 pub struct Position {
-    /// From 0.
+    /// The step, from 0.
     pub step: usize,
-    /// All that there may be.
+    /// The largest possible number of steps.
     pub steps: usize,
 }
 

@@ -29,8 +29,8 @@ pub struct State {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EpochProgress {
-    /// The position of the random number generator before the epoch's batches were drawn, so that the same batches can be drawn
-    /// again.
+    /// The position of the random number generator before the epoch's batches were drawn, so that the same batches can
+    /// be drawn again.
     pub word_pos: u64,
     /// Number of batches that are done.
     pub batches: usize,

@@ -26,7 +26,7 @@ pub struct Validation {
     /// Mean F1 over the classes.
     #[serde(rename = "valid_macro_f1", default, skip_serializing_if = "Option::is_none")]
     pub macro_f1: Option<f64>,
-    /// exp(loss): the number of equally likely tokens that would be as hard to predict.
+    /// The number of equally likely tokens that would be as hard to predict: exp(loss).
     #[serde(rename = "valid_perplexity", default, skip_serializing_if = "Option::is_none")]
     pub perplexity: Option<f64>,
     /// Total loss of all tokens in bits, divided by the number of characters.
@@ -44,7 +44,8 @@ pub struct Validation {
 }
 
 impl Validation {
-    /// Returns true if these figures are better than `other` by `metric`. If the metric is equal or absent, the lower loss is better.
+    /// Returns true if these figures are better than `other` by `metric`. If the metric is equal or absent, the lower
+    /// loss is better.
     pub fn is_better_than(&self, other: &Validation, metric: Metric) -> bool {
         let value = |figures: &Validation| match metric {
             Metric::Accuracy => figures.accuracy,
@@ -75,7 +76,8 @@ pub(super) fn classes(outputs: &[Vec<f32>], samples: &[Sample], classes: &Classe
     }
 }
 
-/// Returns the figures of a forecast from its outputs for each sample. `scale`: the standard deviation of each output, `[outputs]`.
+/// Returns the figures of a forecast from its outputs for each sample. `scale`: the standard deviation of each output,
+/// `[outputs]`.
 pub(super) fn values(outputs: &[Vec<f32>], samples: &[Sample], scale: &[f32]) -> Validation {
     let (mut normalised, mut absolute, mut squared, mut count) = (0.0, 0.0, 0.0, 0usize);
     for (sample, outputs) in samples.iter().zip(outputs) {
@@ -100,19 +102,19 @@ pub(super) fn values(outputs: &[Vec<f32>], samples: &[Sample], scale: &[f32]) ->
     }
 }
 
-/// What a language model made of a token that came.
+/// A language model's prediction of a token, compared with the text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Guess {
     /// The token's place in the text.
     pub place: usize,
-    /// -ln of the probability that it was given.
+    /// The negative logarithm of the probability that the model gave it.
     pub loss: f64,
-    /// How many tokens were thought likelier.
+    /// Number of tokens that the model found more probable.
     pub above: usize,
 }
 
 impl Guess {
-    /// Of the token `next` at `place`, where these were the logits.
+    /// Compares the token `next` at `place` with the logits that the model computed before it.
     pub fn new(place: usize, logits: &[f32], next: u32) -> Self {
         let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let sum: f64 = logits.iter().map(|&logit| f64::from((logit - max).exp())).sum();
@@ -122,10 +124,11 @@ impl Guess {
     }
 }
 
-/// What a language model makes of each token of a text. The result does not depend on the number of threads.
+/// Compares a language model's predictions with each token of a text. The result does not depend on the number of
+/// threads.
 ///
-/// The text is cut in [`language_parts`], which are read from an empty state to their end; of each part the first token is
-/// read and not guessed.
+/// The text is cut in [`language_parts`], which are read from an empty state to their end; of each part the first token
+/// is read and not guessed.
 pub fn guesses(network: &Network, ids: &[u32]) -> Vec<Guess> {
     guesses_with(ids, |start, ids| read(network, start, ids))
 }
@@ -136,8 +139,8 @@ pub fn guesses_with(ids: &[u32], read: impl Fn(usize, &[u32]) -> Vec<Guess> + Sy
     parts.concat()
 }
 
-/// The parts in which a language model is measured on a text: eight, or fewer where it is short. Where each begins, and its
-/// tokens.
+/// The parts in which a language model is measured on a text: eight, or fewer where it is short. Where each begins, and
+/// its tokens.
 pub fn language_parts(ids: &[u32]) -> Vec<(usize, &[u32])> {
     let size = part(ids.len());
     ids.chunks(size).enumerate().map(|(index, ids)| (index * size, ids)).collect()
@@ -154,8 +157,8 @@ fn part(tokens: usize) -> usize {
 }
 
 impl Validation {
-    /// The figures of a language model from what it made of the tokens of a text, of which there are `tokens`, in so many
-    /// characters.
+    /// The figures of a language model from what it made of the tokens of a text, of which there are `tokens`, in so
+    /// many characters.
     pub fn of_language(guesses: &[Guess], tokens: usize, characters: usize) -> Self {
         let count = guesses.len().max(1) as f64;
         let loss = guesses.iter().map(|guess| guess.loss).sum::<f64>() / count;

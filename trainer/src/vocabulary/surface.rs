@@ -1,12 +1,14 @@
-//! The part of a text that each token covers, for traces and reports.
+//! The text of each token of a text, for traces and reports.
 
 use super::tokens;
 use tern_runtime::text::{Tokenizer, TokenizerKind};
 
-/// Follows a text token by token and returns the part of the text that each token covers.
+/// Follows a text token by token and returns the text of each: a WordPiece piece as the vocabulary spells it, otherwise
+/// (and for UNK) the word of the text.
 #[derive(Clone, Debug)]
 pub struct Surface {
     kind: TokenizerKind,
+    /// The rest of the text's words. A tokenizer with pieces splits them further, the others take each as a token.
     words: std::vec::IntoIter<String>,
     /// Number of characters of the current word that no piece has covered yet.
     left: usize,
@@ -18,16 +20,18 @@ impl Surface {
         Surface { kind: tokenizer.kind, words: tokens(tokenizer, text).into_iter(), left: 0 }
     }
 
-    /// Returns the text of the next token. `known`: its name in the vocabulary, `None` for UNK.
-    pub fn next(&mut self, known: Option<&str>) -> String {
+    /// Returns the text of the next token. `vocabulary_token`: its entry in the vocabulary; `None` for UNK.
+    pub fn next(&mut self, vocabulary_token: Option<&str>) -> String {
+        // UNK stands for a whole word, so it never comes within one.
         if self.left > 0
-            && let Some(piece) = known
+            && let Some(piece) = vocabulary_token
         {
+            // The piece begins with `##`, which is not in the text.
             self.left = self.left.saturating_sub(piece.chars().count().saturating_sub(2));
             return piece.to_owned();
         }
         let word = self.words.next().unwrap_or_default();
-        match known {
+        match vocabulary_token {
             Some(piece) if self.kind == TokenizerKind::WordPiece => {
                 self.left = word.chars().count().saturating_sub(piece.chars().count());
                 piece.to_owned()

@@ -26,7 +26,8 @@ fn config(dir: &Path) -> Value {
     serde_json::from_str(&fs::read_to_string(dir.join("m/config.json")).unwrap()).unwrap()
 }
 
-/// 120 rows of a day, a number with a season of seven rows, and another number. Row 60 has `field` in place of the first number.
+/// 120 rows of a day, a number with a season of seven rows, and another number. Row 60 has `field` in place of the
+/// first number.
 fn sales(field: &str) -> String {
     let mut table = "day,sold,warm\n".to_owned();
     for row in 0..120 {

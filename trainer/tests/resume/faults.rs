@@ -25,8 +25,8 @@ fn fill_the_disk(training: &Training) {
     let largest = files(&whole).values().map(Vec::len).max().unwrap();
     assert!(before.len() > largest + 2048, "{} {largest}", before.len());
 
-    // A limit of the file size (in blocks of 512 bytes) stands for a disk that is full: writing fails in the midst of the file.
-    // The signal that comes with it is ignored: the program sees an error.
+    // A limit of the file size (in blocks of 512 bytes) stands for a disk that is full: writing fails in the midst of
+    // the file. The signal that comes with it is ignored: the program sees an error.
     let limited = |blocks: usize| {
         let tern = env!("CARGO_BIN_EXE_tern");
         let script =

@@ -23,14 +23,14 @@ pub(crate) struct Record<'a> {
     pub multiplier_ih: [i16; 4],
     /// The initial sums of the input projection, as a kernel loads them: the two words of 256·bias_i + bias_f, then
     /// bias_f; the same for `g o`.
-    pub start: [i32; 6],
+    pub initial_sums: [i32; 6],
     /// Input weights, `[E / 2][2]`.
     pub weight_ih: &'a [[i32; 2]],
 }
 
-/// The biases of rows `i f g o` in [`Record::start`]; none if its parts contradict each other.
-pub(crate) fn biases(start: [i32; 6]) -> Option<[i32; 4]> {
-    let [low_if, high_if, f, low_go, high_go, o] = start;
+/// The biases of rows `i f g o` in [`Record::initial_sums`]; none if its parts contradict each other.
+pub(crate) fn biases(initial_sums: [i32; 6]) -> Option<[i32; 4]> {
+    let [low_if, high_if, f, low_go, high_go, o] = initial_sums;
     let ([i, f], [g, o]) = (pair_biases([low_if, high_if, f])?, pair_biases([low_go, high_go, o])?);
     Some([i, f, g, o])
 }
@@ -110,7 +110,8 @@ impl<'a> Paired<'a> {
         let states = state.c.iter_mut().zip(state.next_h.iter_mut());
         for (index, (record, (c, h))) in self.records().zip(states).enumerate() {
             let ready = sums.and_then(|sums| sums.as_chunks().0.get(index).copied());
-            let sums = ready.unwrap_or_else(|| dot_pairs(record.weight_ih, x, biases(record.start).guaranteed()));
+            let sums =
+                ready.unwrap_or_else(|| dot_pairs(record.weight_ih, x, biases(record.initial_sums).guaranteed()));
             let from_h = requantize_rows(dot_pairs(record.weight_hh, state.h, [0; 4]), &record.multiplier_hh);
             let from_x = requantize_rows(sums, &record.multiplier_ih);
             let z = |row: usize| (from_x[row] + from_h[row]) << self.shift;
@@ -145,7 +146,7 @@ impl<'a> Paired<'a> {
                 weight_hh: weight_hh.as_chunks().0,
                 multiplier_hh: halves(hh_if, hh_go),
                 multiplier_ih: halves(ih_if, ih_go),
-                start: [s0, s1, s2, s3, s4, s5],
+                initial_sums: [s0, s1, s2, s3, s4, s5],
                 weight_ih: weight_ih.as_chunks().0,
             })
         })

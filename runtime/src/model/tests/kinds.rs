@@ -93,7 +93,7 @@ fn every_changed_byte_of_every_kind_is_an_error_or_a_model_that_runs() {
     (1..).zip(each_kind()).for_each(|(seed, spec)| every_changed_byte_is_an_error_or_a_model_that_runs(&spec, seed));
 }
 
-/// Of a file of this kind, and of enough of both.
+/// Changes every byte of a file of this kind, and requires enough errors as well as enough models that run.
 pub(super) fn every_changed_byte_is_an_error_or_a_model_that_runs(spec: &Spec, seed: u64) {
     let file = spec.file(seed);
     let (mut random, mut refused, mut ran) = (Random(seed), 0, 0);

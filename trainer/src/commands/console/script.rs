@@ -51,8 +51,9 @@ impl EscapeFilter {
     }
 }
 
-/// Sends each line of `lines` when the one before is answered, up to `quit` or `exit`, and writes the device's output to `out`. A
-/// device that `is_starting` prints its first lines and the prompt first; another one has printed its prompt already.
+/// Sends each line of `lines` when the one before is answered, up to `quit` or `exit`, and writes the device's output
+/// to `out`. A device that `is_starting` prints its first lines and the prompt first; another one has printed its
+/// prompt already.
 pub(super) fn run<L: Link, W: Write>(
     link: L,
     timeout: Duration,
@@ -112,7 +113,8 @@ impl<L: Link, W: Write> Session<'_, L, W> {
         }
         let is_machine = line.starts_with(b"@");
         if !self.is_prompted && !is_machine {
-            // The device would print its prompt at the line's first byte, where it looks like the prompt after the answer.
+            // The device would print its prompt at the line's first byte, where it looks like the prompt after the
+            // answer.
             self.send(b"\n", true)?;
             self.wait("a prompt", false)?;
         }

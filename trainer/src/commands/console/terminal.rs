@@ -16,7 +16,8 @@ const ETX: u8 = 0x03;
 /// Interval at which the output thread checks whether the user has left.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The terminal without line editing, echo and signals of its own. Dropping it restores the terminal, even after a panic.
+/// The terminal without line editing, echo and signals of its own. Dropping it restores the terminal, even after a
+/// panic.
 struct RawMode;
 
 impl RawMode {

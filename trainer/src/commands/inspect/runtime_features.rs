@@ -3,7 +3,8 @@
 use safetensors::{Dtype, SafeTensors};
 use std::collections::BTreeMap;
 
-/// The features that load and run a file with these `metadata` and `tensors`, in the order of the runtime's `Cargo.toml`.
+/// The features that load and run a file with these `metadata` and `tensors`, in the order of the runtime's
+/// `Cargo.toml`.
 pub fn needed(metadata: &BTreeMap<&String, &String>, tensors: &SafeTensors<'_>) -> Vec<&'static str> {
     let value = |key: &str| metadata.get(&format!("tern.{key}")).map_or("", |value| value.as_str());
     let has = |prefix: &str| tensors.names().iter().any(|name| name.starts_with(prefix));

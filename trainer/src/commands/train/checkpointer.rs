@@ -15,7 +15,8 @@ const LOG_LINES: usize = 20;
 /// After a checkpoint, the next one waits for this many times the time that writing took.
 const PAUSE_FACTOR: u32 = 30;
 
-/// The log file, with one JSON object per line. It holds no times, so that a training that was resumed writes the same log.
+/// The log file, with one JSON object per line. It holds no times, so that a training that was resumed writes the same
+/// log.
 #[derive(Debug)]
 struct Log {
     path: PathBuf,
@@ -39,8 +40,8 @@ impl Log {
     }
 }
 
-/// The callback that writes the log and, from time to time, a checkpoint into a [`RunDirectory`]. A full disk does not end the
-/// training: the previous checkpoint is kept, and writing is tried again later.
+/// The callback that writes the log and, from time to time, a checkpoint into a [`RunDirectory`]. A full disk does not
+/// end the training: the previous checkpoint is kept, and writing is tried again later.
 #[derive(Debug)]
 pub struct Checkpointer<'a> {
     directory: &'a RunDirectory,

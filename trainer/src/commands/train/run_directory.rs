@@ -1,5 +1,5 @@
-//! The run directory of a training: the folder `DIR.partial` beside the model directory `DIR`. It exists while the training runs, and
-//! `--resume` continues from it.
+//! The run directory of a training: the folder `DIR.partial` beside the model directory `DIR`. It exists while the
+//! training runs, and `--resume` continues from it.
 //!
 //! | file | content |
 //! |---|---|
@@ -174,8 +174,8 @@ impl RunDirectory {
         self.folder.join(CHECKPOINT)
     }
 
-    /// Reads the checkpoint: the state of the training, and the length of the log at that time in bytes. Without a checkpoint,
-    /// returns the state before the first step.
+    /// Reads the checkpoint: the state of the training, and the length of the log at that time in bytes. Without a
+    /// checkpoint, returns the state before the first step.
     pub fn state(&self, recipe: &Recipe, problem: &Problem) -> anyhow::Result<(State, u64)> {
         let path = self.checkpoint();
         match fs::read(&path) {

@@ -4,8 +4,8 @@ use super::{Card, file_name};
 use std::fmt::Write;
 
 impl Card<'_> {
-    /// The front matter with its `---` lines. A licence and other keys that the recipe does not have are left out, and the Hub shows
-    /// that they are missing.
+    /// The front matter with its `---` lines. A licence and other keys that the recipe does not have are left out, and
+    /// the Hub shows that they are missing.
     pub(super) fn front_matter(&self) -> String {
         let mut yaml = String::from("---\nlibrary_name: tern\n");
         let (task, name) = self.wording.hub_task;

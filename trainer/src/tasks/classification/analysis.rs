@@ -77,7 +77,8 @@ pub struct LengthBin {
 }
 
 impl Analysis {
-    /// Runs `model` on `examples`, in all threads of the current pool. The result does not depend on the number of threads.
+    /// Runs `model` on `examples`, in all threads of the current pool. The result does not depend on the number of
+    /// threads.
     pub fn new(model: &dyn Model, examples: &[Example]) -> Self {
         let predictions: Vec<Prediction> = examples.par_iter().map(|example| model.classify(&example.text)).collect();
         let predictions = examples
@@ -99,7 +100,8 @@ impl Analysis {
         Analysis { evaluation, predictions }
     }
 
-    /// Analyses the predictions of a cross-validation. `outputs` holds the network's outputs for each sample, `[samples][outputs]`.
+    /// Analyses the predictions of a cross-validation. `outputs` holds the network's outputs for each sample,
+    /// `[samples][outputs]`.
     pub fn of_outputs(labels: usize, samples: &[Sample], outputs: &[Vec<f32>]) -> Self {
         let predict = |(sample, outputs): (&Sample, &Vec<f32>)| match sample.target {
             Target::Class(label) => Some((label, Logits::Float(class_logits(outputs)), sample.steps.len())),
@@ -167,7 +169,8 @@ impl Analysis {
     }
 }
 
-/// The 95 % confidence interval of an accuracy of which `right` of `examples` were observed (Wilson's score interval, 1927).
+/// The 95 % confidence interval of an accuracy of which `right` of `examples` were observed (Wilson's score interval,
+/// 1927).
 pub fn wilson(right: usize, examples: usize) -> [f64; 2] {
     if examples == 0 {
         return [0.0, 1.0];

@@ -59,7 +59,8 @@ fn to_lines(labels: &[String], evaluation: &Evaluation, paint: Paint) -> Vec<Str
     lines
 }
 
-/// The confusion matrix: a row for each label, a column for each predicted label. For many labels, a list of the most frequent wrong pairs.
+/// The confusion matrix: a row for each label, a column for each predicted label. For many labels, a list of the most
+/// frequent wrong pairs.
 pub fn confusion(labels: &[String], matrix: &[Vec<usize>], paint: Paint) -> Vec<String> {
     let labels: Vec<String> = labels.iter().map(|label| visible(label)).collect();
     if labels.len() > MATRIX {

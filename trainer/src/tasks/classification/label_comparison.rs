@@ -71,7 +71,8 @@ pub struct Differing {
     pub b: String,
 }
 
-/// Compares two classifiers by their predicted labels for `examples`. `unit`: "texts" or "sequences". The lines show at most `rows` examples.
+/// Compares two classifiers by their predicted labels for `examples`. `unit`: "texts" or "sequences". The lines show at
+/// most `rows` examples.
 pub fn compare(
     examples: &[Row],
     models: &[NamedModel<'_>; 2],

@@ -1,7 +1,7 @@
 //! McNemar's test: whether two models differ, from the texts that only one of them gets right.
 //!
-//! "Note on the sampling error of the difference between correlated proportions or percentages", McNemar 1947. Where both are equally good, each
-//! such text is a fair coin's throw.
+//! "Note on the sampling error of the difference between correlated proportions or percentages", McNemar 1947. Where
+//! both are equally good, each such text is a fair coin's throw.
 
 use serde::Serialize;
 
@@ -32,8 +32,10 @@ impl McNemar {
     }
 }
 
-/// min(1, 2 P(X <= k)) for X of `n` throws of a fair coin, k <= n/2. Summed in logarithms from the largest term down: relative error below 1e-9 for
-/// any counts (test `as_statsmodels`).
+/// Computes min(1, 2 P(X <= k)), where X is the number of heads in `n` throws of a fair coin and k <= n/2.
+///
+/// The terms are summed from the largest down, relative to it, and its logarithm is added at the end: the relative
+/// error is below 1e-9 for any counts (test `as_statsmodels`).
 fn binomial(k: usize, n: usize) -> f64 {
     if 2 * k >= n {
         return 1.0;

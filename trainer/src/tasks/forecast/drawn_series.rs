@@ -22,7 +22,7 @@ pub struct Series {
 pub struct TargetLines {
     /// The column.
     pub name: String,
-    /// What came, where it is known.
+    /// The true numbers, where they are known.
     pub truth: Vec<(f64, f64)>,
     /// The model's forecast.
     pub model: Vec<(f64, f64)>,

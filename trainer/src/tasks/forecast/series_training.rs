@@ -23,11 +23,11 @@ use tern_format::Task;
 pub struct SeriesData {
     /// The file of the table.
     path: PathBuf,
-    /// How each channel is normalised, computed from the training rows.
+    /// The normalisation of each channel, computed from the training rows.
     channels: Vec<Channel>,
-    /// Window, horizon and targets.
+    /// Window, horizon, targets, season, and the value that forecasts are relative to (`anchor`).
     forecast: Forecast,
-    /// The training and validation windows.
+    /// The samples, the architecture and the objective of the training.
     pub(super) problem: Problem,
     /// All rows, in the order of time.
     table: Table,
@@ -75,18 +75,22 @@ impl SeriesData {
             season: recipe.forecast.season,
         };
         let (rows, Forecast { window, horizon, .. }) = (table.rows.len(), &forecast);
-        let too_short =
-            |found, expected, why: String| NumberTableError::TooShort { path: path.to_owned(), found, expected, why };
+        let too_short = |found, expected, purpose: String| NumberTableError::TooShort {
+            path: path.to_owned(),
+            found,
+            expected,
+            purpose,
+        };
         if train_rows < window + horizon {
-            let why = format!(
+            let settings = format!(
                 "window is {window} and horizon {horizon} in [forecast], {} rows are for validation",
                 rows - train_rows
             );
-            return Err(too_short(train_rows, window + horizon, format!("in the training set; {why}")));
+            return Err(too_short(train_rows, window + horizon, format!("in the training set; {settings}")));
         }
         if rows - train_rows < *horizon {
-            let why = "in the validation split; raise valid_fraction in [data] or lower horizon in [forecast]";
-            return Err(too_short(rows - train_rows, *horizon, why.to_owned()));
+            let purpose = "in the validation split; raise valid_fraction in [data] or lower horizon in [forecast]";
+            return Err(too_short(rows - train_rows, *horizon, purpose.to_owned()));
         }
         let channels = normalise::fit(&table.names, table.rows[..train_rows].iter());
         let windows = Windows::new(&table, &channels, &forecast);
@@ -94,10 +98,12 @@ impl SeriesData {
         let scale =
             windows.targets.iter().map(|&target| channels[target].std as f32).collect::<Vec<_>>().repeat(*horizon);
         let problem = Problem {
-            architecture: recipe.model.reading(InputLayer::Values { channels: channels.len() }, outputs),
+            architecture: recipe.model.architecture_for(InputLayer::Values { channels: channels.len() }, outputs),
             objective: Objective::Values,
+            // A sample is named by the first row that it predicts.
             train: windows.samples(*window..train_rows + 1 - horizon),
             valid: windows.samples(train_rows.max(*window)..rows + 1 - horizon),
+            // Only a language model's text has characters, and only texts and sequences are cut.
             units: Units { characters: 0, scale },
             folds: Vec::new(),
             cross_validation: None,
@@ -106,14 +112,18 @@ impl SeriesData {
         };
         for (samples, what) in [(&problem.train, "training"), (&problem.valid, "validation")] {
             if samples.is_empty() {
-                return Err(too_short(0, 1, format!("{what} windows that are followed by a known number")));
+                return Err(too_short(
+                    0,
+                    1,
+                    format!("{what} windows whose next {horizon} rows have a known number of a target"),
+                ));
             }
         }
         Ok(SeriesData { path: path.to_owned(), forecast, problem, train_rows, channels, table })
     }
 
     /// Number of training rows that the first validation window and its seasonal forecast read.
-    fn before(&self) -> usize {
+    fn rows_before_validation(&self) -> usize {
         self.forecast.window.max(self.forecast.season).min(self.train_rows)
     }
 
@@ -121,9 +131,10 @@ impl SeriesData {
     fn rows(&self, sample: usize) -> Range<usize> {
         let Forecast { window, horizon, .. } = self.forecast;
         let windows = Windows::new(&self.table, &self.channels, &self.forecast);
-        let mut starts = windows.starts(window..self.train_rows + 1 - horizon);
-        let start = starts.nth(sample).unwrap_or(self.train_rows - horizon);
-        start - window..start + horizon
+        let mut first_predicted = windows.starts(window..self.train_rows + 1 - horizon);
+        // A number beyond the last sample, which does not occur, gives the last rows.
+        let first_predicted = first_predicted.nth(sample).unwrap_or(self.train_rows - horizon);
+        first_predicted - window..first_predicted + horizon
     }
 
     /// The configuration of the model.
@@ -143,7 +154,7 @@ impl TaskData for SeriesData {
     fn describe(&mut self, recipe: &Recipe, _baselines: bool, note: &dyn Fn(String)) -> anyhow::Result<()> {
         let SeriesData { channels, forecast, problem, table, train_rows, .. } = self;
         note(format!(
-            "{train_rows} training rows, {} validation rows at the end; reads {} rows, predicts {} of {}",
+            "{train_rows} training rows, {} validation rows at the end; reads {} rows, predicts the next {} rows of {}",
             table.rows.len() - *train_rows,
             forecast.window,
             forecast.horizon,
@@ -160,7 +171,9 @@ impl TaskData for SeriesData {
 
     fn save(&self, dir: &Path) -> anyhow::Result<()> {
         let SeriesData { table, train_rows, .. } = self;
-        save_tables(dir, &[], (table, train_rows - self.before()..table.rows.len()), (table, *train_rows))
+        // The first validation windows read training rows, so these are saved too.
+        let validation_rows = train_rows - self.rows_before_validation()..table.rows.len();
+        save_tables(dir, &[], (table, validation_rows), (table, *train_rows))
     }
 
     fn measure(&self, model: &FloatModel, _: Option<&CrossValidation>) -> anyhow::Result<Measurements> {

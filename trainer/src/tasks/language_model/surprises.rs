@@ -1,4 +1,5 @@
-//! What the report shows of a language model: generated text, and the tokens of the validation text that it expected least.
+//! The examples in the report of a language model: generated text, and the tokens of the validation text that it
+//! expected least.
 
 use super::{TextFigures, next_tokens};
 use crate::float_model::FloatModel;
@@ -74,8 +75,8 @@ impl Language {
     }
 }
 
-/// The tokens with the highest loss, at least [`BEFORE`] tokens apart. Unknown tokens are left out, since their loss does not include
-/// which word they are.
+/// The tokens with the highest loss, at least [`BEFORE`] tokens apart. Unknown tokens are left out, since their loss
+/// does not include which word they are.
 fn surprises<'g>(guesses: &'g [Guess], ids: &[u32]) -> Vec<&'g Guess> {
     let mut known: Vec<&Guess> = guesses.iter().filter(|guess| ids[guess.place] != UNK).collect();
     known.sort_by(|a, b| b.loss.total_cmp(&a.loss).then(a.place.cmp(&b.place)));

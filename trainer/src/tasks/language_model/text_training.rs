@@ -1,7 +1,8 @@
 //! The training data of language modelling.
 //!
-//! The training set is windows of one text, each after some tokens of context that fill the state of the network. At every token of a
-//! window the next one is the target. Windows are shuffled, and the state is not carried from batch to batch.
+//! The training set is windows of one text, each after some tokens of context that fill the state of the network. At
+//! every token of a window the next one is the target. Windows are shuffled, and the state is not carried from batch to
+//! batch.
 
 use super::Language;
 use crate::data::{self, TableError};
@@ -87,8 +88,8 @@ pub fn read(path: &Path) -> Result<String, CorpusError> {
 }
 
 impl TextCorpus {
-    /// Reads the recipe's text and builds the vocabulary from the training text. The validation split is the end of the text, or the
-    /// recipe's second text.
+    /// Reads the recipe's text and builds the vocabulary from the training text. The validation split is the end of the
+    /// text, or the recipe's second text.
     ///
     /// # Errors
     ///
@@ -160,7 +161,8 @@ impl TextCorpus {
     }
 }
 
-/// The byte at which the validation split of a text begins: after the nearest line break or, if that is far, after white space.
+/// The byte at which the validation split of a text begins: after the nearest line break or, if that is far, after
+/// white space.
 fn cut(text: &str, fraction: f64) -> usize {
     let at = (text.len() as f64 * (1.0 - fraction)) as usize;
     let at = (0..=at).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
@@ -174,8 +176,8 @@ fn cut(text: &str, fraction: f64) -> usize {
     line.or_else(|| after(char::is_whitespace)).unwrap_or(at)
 }
 
-/// Cuts a text into windows of `window` tokens, each after `context` tokens that are read but are no targets. Every token but the
-/// first is a target once.
+/// Cuts a text into windows of `window` tokens, each after `context` tokens that are read but are no targets. Every
+/// token but the first is a target once.
 fn windows(ids: &[u32], window: usize, context: usize) -> Vec<Sample> {
     let starts = (0..ids.len() - 1).step_by(window);
     starts

@@ -52,7 +52,8 @@ pub fn mistakes(page: &HtmlPage<'_>, findings: &TextMistakes) -> Markup {
 }
 
 fn item(page: &HtmlPage<'_>, mistake: &Mistake) -> Markup {
-    let mut words: Vec<&WeightedPart> = mistake.parts.iter().filter(|part| part.weight.abs() >= 0.05).collect();
+    let mut words: Vec<&WeightedPart> =
+        mistake.weighted_parts.iter().filter(|part| part.weight.abs() >= 0.05).collect();
     words.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
     let word = |part: &&WeightedPart| format!("{} {:+.1}", excerpt(&mistake.text[part.place.clone()], 40), part.weight);
     let words: Vec<String> = words.iter().take(MAX_WORDS).map(word).collect();
@@ -62,7 +63,7 @@ fn item(page: &HtmlPage<'_>, mistake: &Mistake) -> Markup {
                 strong { (page.config.labels[mistake.label]) } ", predicted "
                 strong { (page.config.labels[mistake.predicted]) } " with " (percent(mistake.probability))
             }
-            blockquote { (marked(&mistake.text, &mistake.parts)) }
+            blockquote { (marked(&mistake.text, &mistake.weighted_parts)) }
             @if !words.is_empty() { p.note { (words.join(", ")) } }
         }
     }

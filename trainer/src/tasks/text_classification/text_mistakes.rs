@@ -27,32 +27,35 @@ pub struct TextMistakes {
 pub struct Mistake {
     /// The text.
     pub text: String,
-    /// The index of its label.
+    /// The index of its true label.
     pub label: usize,
     /// The index of the predicted label.
     pub predicted: usize,
     /// The probability of the predicted label.
     pub probability: f64,
-    /// The weights of its words for the predicted label.
-    pub parts: Vec<WeightedPart>,
+    /// The weights of the text's words, or of groups of words if it is long, for the label that the model predicts.
+    pub weighted_parts: Vec<WeightedPart>,
 }
 
 impl TextMistakes {
     /// Collects the mistakes of `model` on `examples`. `analysis` must be that of the same model and examples.
     pub fn new(model: &dyn Model, examples: &[Example], analysis: &Analysis) -> Self {
         let classify = |text: &str| model.classify(text).logits;
-        let mut wrong: Vec<_> =
-            examples.iter().zip(&analysis.predictions).filter(|(_, answer)| answer.label != answer.predicted).collect();
+        let mut wrong: Vec<_> = examples
+            .iter()
+            .zip(&analysis.predictions)
+            .filter(|(_, prediction)| prediction.label != prediction.predicted)
+            .collect();
         wrong.sort_by(|a, b| b.1.probability.total_cmp(&a.1.probability));
         let mistakes = wrong
             .par_iter()
             .take(MISTAKES)
-            .map(|(example, answer)| Mistake {
+            .map(|(example, prediction)| Mistake {
                 text: example.text.clone(),
-                label: answer.label,
-                predicted: answer.predicted,
-                probability: answer.probability,
-                parts: word_weights::parts(&classify, &example.text),
+                label: prediction.label,
+                predicted: prediction.predicted,
+                probability: prediction.probability,
+                weighted_parts: word_weights::parts(&classify, &example.text),
             })
             .collect();
         TextMistakes {

@@ -1,9 +1,9 @@
-//! Measures the influence of each word on a prediction by leaving it out ("Understanding Neural Networks through Representation
-//! Erasure", Li, Monroe and Jurafsky 2016).
+//! Measures the influence of each word on a prediction by leaving it out ("Understanding Neural Networks through
+//! Representation Erasure", Li, Monroe and Jurafsky 2016).
 //!
-//! The weight of a word is the decrease of the predicted label's log-odds, ln p/(1 - p), when the text is classified without the word. A
-//! positive weight is evidence for the label, a negative one against it. The measure works for every model, but misses words that are
-//! influential only together.
+//! The weight of a word is the decrease of the predicted label's log-odds, ln p/(1 - p), when the text is classified
+//! without the word. A positive weight is evidence for the label, a negative one against it. The measure works for
+//! every model, but misses words that are influential only together.
 
 use crate::data::Example;
 use crate::logits::Logits;
@@ -14,7 +14,8 @@ use std::ops::Range;
 /// A function that classifies a text.
 pub type Classify<'a> = &'a (dyn Fn(&str) -> Logits + Sync);
 
-/// The maximum number of parts of a text that are left out, one by one; a longer text is cut into parts of several words.
+/// The maximum number of parts of a text that are left out, one by one; a longer text is cut into parts of several
+/// words.
 const MAX_PARTS: usize = 48;
 /// The maximum number of bytes that the model reads for the table of words, which takes some seconds.
 const MAX_BYTES: usize = 6_000_000;
@@ -127,7 +128,8 @@ fn log_odds(logs: &[f64], label: usize) -> f64 {
     (logs[label] - rest).clamp(-700.0, 700.0)
 }
 
-/// The ranges of the words in a text: runs of letters, digits and apostrophes, and runs of other characters without white space.
+/// The ranges of the words in a text: runs of letters, digits and apostrophes, and runs of other characters without
+/// white space.
 fn words(text: &str) -> Vec<Range<usize>> {
     let kind = |c: char| match c {
         c if c.is_whitespace() => 0,
