@@ -48,12 +48,7 @@ pub enum Command {
     ///
     /// A comment is at most 120 columns wide, and documentation begins with a sentence or a noun phrase. Part of
     /// `cargo xtask lint`.
-    #[command(after_help = "Examples:\n  cargo xtask comments\n  cargo xtask comments --all")]
-    Comments {
-        /// Also print faults in folders whose comments are still to be rewritten.
-        #[arg(long)]
-        all: bool,
-    },
+    Comments,
     /// Print lines, files and import circles of each package.
     ///
     /// Fails if files of one crate import each other in a circle, or import against the order of folders in

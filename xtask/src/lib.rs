@@ -65,7 +65,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Size { json, features } => size::run(json, features),
         Command::Miri => miri::run_miri(),
         Command::Cuda => cuda::run_cuda(),
-        Command::Comments { all } => comments::run(all),
+        Command::Comments => comments::run(),
         Command::Imports { root, json } => imports::run(root.as_deref(), json),
         Command::Lint => lint::run_lint(),
         Command::Setup { needs } => setup::run(needs),

@@ -23,7 +23,7 @@ pub fn run_lint() -> Result<()> {
 fn checks(stages: &mut Stages) -> Result<()> {
     let (root, folder, fuzz) = (repo::root(), repo::firmware(), repo::fuzz());
     let host = toolchain::host()?;
-    stages.check("comments", || comments::run(false));
+    stages.check("comments", comments::run);
     stages.check("imports", || imports::run(None, false));
     for (name, folder) in [("format", &root), ("format, firmware", &folder), ("format, fuzz", &fuzz)] {
         stages.check(name, || run(cargo(folder).args(["fmt", "--all", "--check"])));
