@@ -3,7 +3,7 @@
 //! A [`recipe`] names the data and every setting. [`tasks`] prepares the data of each task, [`train`] trains the
 //! network of [`nn`], and the result is a model directory ([`float_model`]) with a [`report`]. [`export`] quantises it
 //! to a [`device_file`]. Both are a [`model`], which [`commands`] evaluate, compare and run. A device is reached over a
-//! [`link`].
+//! `link`.
 
 pub mod baselines;
 mod checksum;

@@ -65,7 +65,7 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
         let place = || format!("row {number}");
         let row = Row::new(text, &label, number).map_err(|part| TableError::NulInRow {
             path: path.to_owned(),
-            place: place(),
+            place: place().into(),
             part,
         })?;
         if row.label.is_empty() {

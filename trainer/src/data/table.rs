@@ -58,7 +58,7 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
     rows(path, columns, &DelimitedFile::read(path, columns.layout)?)
 }
 
-/// Reads a table that [`write`] wrote, without warnings about its quotation marks.
+/// Reads a table that [`write()`] wrote, without warnings about its quotation marks.
 ///
 /// # Errors
 ///

@@ -1,6 +1,6 @@
 //! `cargo xtask imports`: the size of each package and the direction of imports between its files.
 //!
-//! [`module_tree`] reads the modules of a crate, [`circles`] finds files that import each other, and [`order`] compares
+//! `module_tree` reads the modules of a crate, `circles` finds files that import each other, and `order` compares
 //! the imports with the order of folders in `docs/architecture.md`.
 
 mod circles;
