@@ -1,7 +1,6 @@
 //! `tern inspect`: prints the contents of a device file and the cost of running it.
 
 mod core_time;
-mod runtime_features;
 
 use super::{Failure, key, print, visible};
 use crate::checksum::crc32_hex;
@@ -79,6 +78,12 @@ fn work(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The dependency on `tern-runtime` for a `Cargo.toml`.
+fn cargo_line(features: &[&str]) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    format!("tern-runtime = {{ version = \"{version}\", default-features = false, features = {features:?} }}")
+}
+
 /// Everything that is printed, as one JSON object.
 fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
     let model = file.model();
@@ -98,7 +103,7 @@ fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
     let mut scratch = vec![0; model.scratch_len()];
     let test = model.self_test(&mut scratch)?;
     let (calibration, cost) = (model.calibration(), model.cost());
-    let features = runtime_features::needed(&metadata, &tensors);
+    let features: Vec<&str> = model.needed_features().collect();
     Ok(json!({
         "name": model.name(),
         "format": tern_runtime::FORMAT,
@@ -128,7 +133,7 @@ fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
             "largest_cell_state": f64::from(calibration.largest_c) / f64::from(1 << 20),
         },
         "golden": { "passed": test.passed, "total": test.total },
-        "cargo": runtime_features::cargo_line(&features),
+        "cargo": cargo_line(&features),
         "runtime_features": features,
         "tensors": rows,
     }))
@@ -210,6 +215,16 @@ fn to_text(facts: &Value) -> Vec<String> {
 mod tests {
     use super::*;
     use tern_runtime::testing::{Sizes, random_file};
+
+    #[test]
+    fn a_small_lstm_needs_its_packing_only() {
+        let bytes = random_file(1, Sizes { embedding_dim: 5, hidden_size: 7, classes: 3 }, "2");
+        let facts = facts(&DeviceFile::from_bytes(&bytes).unwrap(), 48e6).unwrap();
+        assert_eq!(facts["runtime_features"], json!(["interleaved4"]));
+        let line = facts["cargo"].as_str().unwrap();
+        let dependency: toml::Table = line.parse().unwrap();
+        assert_eq!(dependency["tern-runtime"]["features"].as_array().unwrap().len(), 1, "{line}");
+    }
 
     #[test]
     fn the_lines_fit_80_columns() {
