@@ -62,13 +62,9 @@ def main():
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--train", default=FOLDER / "reviews.csv")
     parser.add_argument("--test", default=FOLDER / "reviews_test.csv")
-    parser.add_argument("--tern-vocabulary", action="store_true", help="sort equally frequent words alphabetically")
     arguments = parser.parse_args()
     counts = collections.Counter(word for words, _ in rows(arguments.train) for word in words)
-    ranked = counts.most_common()
-    if arguments.tern_vocabulary:
-        ranked.sort(key=lambda item: (-item[1], item[0]))
-    ids = {word: 2 + index for index, (word, _) in enumerate(ranked[: TOKENS - 2])}
+    ids = {word: 2 + index for index, (word, _) in enumerate(counts.most_common(TOKENS - 2))}
 
     def tensors(table):
         encoded = [[ids.get(word, 1) for word in words][:MAX_LENGTH] for words, _ in table]
