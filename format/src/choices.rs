@@ -55,6 +55,7 @@ macro_rules! choices {
         }
     };
 }
+pub(crate) use choices;
 
 choices! {
     /// The task of a model: `task` in recipes and in `config.json`, `tern.task` in device files.
@@ -137,14 +138,6 @@ impl Cell {
         match self {
             Cell::Lstm | Cell::Gru => 1,
             Cell::Rnn | Cell::RnnRelu => 0,
-        }
-    }
-
-    /// The cell whose weights have the same layout in a device file: `Rnn` for `RnnRelu`, otherwise the cell itself.
-    pub const fn with_same_layout(self) -> Self {
-        match self {
-            Cell::RnnRelu => Cell::Rnn,
-            cell => cell,
         }
     }
 }

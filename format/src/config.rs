@@ -1,5 +1,6 @@
 //! The choices of one model, and which of them can be combined.
 
+use crate::choices::choices;
 use crate::{Cell, Input, Merge, Output, Packing, Pooling, Task};
 
 /// The choices of one model, without its sizes.
@@ -23,102 +24,67 @@ pub struct Config {
     pub packing: Option<Packing>,
 }
 
-/// A field of [`Config`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Field {
-    /// [`Config::input`]
-    Input,
-    /// [`Config::output`]
-    Output,
-    /// [`Config::bidirectional`]
-    Bidirectional,
-    /// [`Config::merge`]
-    Merge,
-    /// [`Config::pooling`]
-    Pooling,
-    /// [`Config::packing`]
-    Packing,
-}
-
-impl Field {
-    /// The field's name in recipes and in `config.json`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Field::Input => "input",
-            Field::Output => "output",
-            Field::Bidirectional => "bidirectional",
-            Field::Merge => "merge",
-            Field::Pooling => "pooling",
-            Field::Packing => "packing",
-        }
+choices! {
+    /// A field of [`Config`] that can be in conflict with others.
+    Field {
+        /// [`Config::input`]
+        Input = "input",
+        /// [`Config::output`]
+        Output = "output",
+        /// [`Config::bidirectional`]
+        Bidirectional = "bidirectional",
+        /// [`Config::merge`]
+        Merge = "merge",
+        /// [`Config::pooling`]
+        Pooling = "pooling",
+        /// [`Config::packing`]
+        Packing = "packing",
     }
 }
 
 /// The reason why choices cannot be combined. `Display` writes it as a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Conflict {
-    /// A language model must read tokens.
-    LanguageModelInput,
-    /// A forecast must read values.
-    ForecastInput,
-    /// A classifier's output is softmax or sigmoid.
-    ClassifierOutput,
-    /// A language model's output is softmax.
-    LanguageModelOutput,
-    /// A forecast's output is linear.
-    ForecastOutput,
-    /// A language model reads forwards only: in reverse it would read the tokens that it must predict.
-    LanguageModelDirections,
-    /// A language model uses the hidden state of each step.
-    LanguageModelPooling,
-    /// One direction has nothing to merge.
-    MergeOfOneDirection,
-    /// The packing is for other cells than these.
-    PackingOfCell(Cell),
-    /// A sigmoid is for two labels.
-    SigmoidLabels,
+pub struct Conflict {
+    /// The field that must change.
+    pub field: Field,
+    /// The values that are allowed, and where.
+    pub expected: &'static str,
 }
 
 impl Conflict {
-    /// The field that must change.
-    pub const fn field(self) -> Field {
-        match self {
-            Conflict::LanguageModelInput | Conflict::ForecastInput => Field::Input,
-            Conflict::ClassifierOutput
-            | Conflict::LanguageModelOutput
-            | Conflict::ForecastOutput
-            | Conflict::SigmoidLabels => Field::Output,
-            Conflict::LanguageModelDirections => Field::Bidirectional,
-            Conflict::LanguageModelPooling => Field::Pooling,
-            Conflict::MergeOfOneDirection => Field::Merge,
-            Conflict::PackingOfCell(_) => Field::Packing,
-        }
+    const LANGUAGE_MODEL_INPUT: Self = Self::new(Field::Input, "tokens for the task language-model");
+    const FORECAST_INPUT: Self = Self::new(Field::Input, "values for the task forecast");
+    const CLASSIFIER_OUTPUT: Self = Self::new(Field::Output, "softmax or sigmoid for the task classify");
+    const LANGUAGE_MODEL_OUTPUT: Self = Self::new(Field::Output, "softmax for the task language-model");
+    const FORECAST_OUTPUT: Self = Self::new(Field::Output, "linear for the task forecast");
+    const SIGMOID_LABELS: Self = Self::new(Field::Output, "softmax unless there are two labels");
+    const LANGUAGE_MODEL_DIRECTIONS: Self = Self::new(
+        Field::Bidirectional,
+        "one direction for the task language-model, since in reverse it would read the tokens that it predicts",
+    );
+    const LANGUAGE_MODEL_POOLING: Self =
+        Self::new(Field::Pooling, "last for the task language-model, since each state predicts a token");
+    const MERGE_OF_ONE_DIRECTION: Self =
+        Self::new(Field::Merge, "concat where bidirectional is false, since there is nothing to merge");
+
+    const fn new(field: Field, expected: &'static str) -> Self {
+        Conflict { field, expected }
     }
 
-    /// The values that are allowed, and where.
-    pub const fn expected(self) -> &'static str {
-        match self {
-            Conflict::LanguageModelInput => "tokens for the task language-model",
-            Conflict::ForecastInput => "values for the task forecast",
-            Conflict::ClassifierOutput => "softmax or sigmoid for the task classify",
-            Conflict::LanguageModelOutput => "softmax for the task language-model",
-            Conflict::ForecastOutput => "linear for the task forecast",
-            Conflict::LanguageModelDirections => {
-                "one direction for the task language-model, since in reverse it would read the tokens that it predicts"
-            }
-            Conflict::LanguageModelPooling => "last for the task language-model, since each state predicts a token",
-            Conflict::MergeOfOneDirection => "concat where bidirectional is false, since there is nothing to merge",
-            Conflict::PackingOfCell(Cell::Lstm) => "interleaved4, paired16 or rows for LSTM cells",
-            Conflict::PackingOfCell(Cell::Gru) => "interleaved3 or rows for GRU cells",
-            Conflict::PackingOfCell(_) => "interleaved1 or rows for plain cells",
-            Conflict::SigmoidLabels => "softmax unless there are two labels",
-        }
+    /// The conflict of a packing that is not for cells of this kind.
+    const fn packing_of(cell: Cell) -> Self {
+        let expected = match cell {
+            Cell::Lstm => "interleaved4, paired16 or rows for LSTM cells",
+            Cell::Gru => "interleaved3 or rows for GRU cells",
+            Cell::Rnn | Cell::RnnRelu => "interleaved1 or rows for plain cells",
+        };
+        Self::new(Field::Packing, expected)
     }
 }
 
 impl core::fmt::Display for Conflict {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "`{}` must be {}", self.field().name(), self.expected())
+        write!(f, "`{}` must be {}", self.field, self.expected)
     }
 }
 
@@ -134,19 +100,21 @@ impl Config {
         if let Some(packing) = self.packing
             && !packing.fits(self.cell)
         {
-            return Err(Conflict::PackingOfCell(self.cell));
+            return Err(Conflict::packing_of(self.cell));
         }
         if !self.bidirectional && !matches!(self.merge, Merge::Concat) {
-            return Err(Conflict::MergeOfOneDirection);
+            return Err(Conflict::MERGE_OF_ONE_DIRECTION);
         }
         match (self.task, self.input, self.output) {
-            (Task::LanguageModel, Input::Values, _) => Err(Conflict::LanguageModelInput),
-            (Task::Forecast, Input::Tokens, _) => Err(Conflict::ForecastInput),
-            (Task::Classify, _, Output::Linear) => Err(Conflict::ClassifierOutput),
-            (Task::LanguageModel, _, Output::Sigmoid | Output::Linear) => Err(Conflict::LanguageModelOutput),
-            (Task::Forecast, _, Output::Softmax | Output::Sigmoid) => Err(Conflict::ForecastOutput),
-            (Task::LanguageModel, ..) if self.bidirectional => Err(Conflict::LanguageModelDirections),
-            (Task::LanguageModel, ..) if !matches!(self.pooling, Pooling::Last) => Err(Conflict::LanguageModelPooling),
+            (Task::LanguageModel, Input::Values, _) => Err(Conflict::LANGUAGE_MODEL_INPUT),
+            (Task::Forecast, Input::Tokens, _) => Err(Conflict::FORECAST_INPUT),
+            (Task::Classify, _, Output::Linear) => Err(Conflict::CLASSIFIER_OUTPUT),
+            (Task::LanguageModel, _, Output::Sigmoid | Output::Linear) => Err(Conflict::LANGUAGE_MODEL_OUTPUT),
+            (Task::Forecast, _, Output::Softmax | Output::Sigmoid) => Err(Conflict::FORECAST_OUTPUT),
+            (Task::LanguageModel, ..) if self.bidirectional => Err(Conflict::LANGUAGE_MODEL_DIRECTIONS),
+            (Task::LanguageModel, ..) if !matches!(self.pooling, Pooling::Last) => {
+                Err(Conflict::LANGUAGE_MODEL_POOLING)
+            }
             _ => Ok(()),
         }
     }
@@ -154,11 +122,11 @@ impl Config {
     /// The number of outputs of the last layer of a classifier with so many labels.
     ///
     /// # Errors
-    /// [`Conflict::SigmoidLabels`] if the output is a sigmoid and there are not two labels.
+    /// The conflict of `output` if the output is a sigmoid and there are not two labels.
     pub const fn outputs(&self, labels: usize) -> Result<usize, Conflict> {
         match (self.output, labels) {
             (Output::Sigmoid, 2) => Ok(1),
-            (Output::Sigmoid, _) => Err(Conflict::SigmoidLabels),
+            (Output::Sigmoid, _) => Err(Conflict::SIGMOID_LABELS),
             _ => Ok(labels),
         }
     }
@@ -183,13 +151,13 @@ mod tests {
         for (task, input, output, expected) in [
             (Classify, Tokens, Softmax, None),
             (Classify, Values, Sigmoid, None),
-            (Classify, Tokens, Linear, Some(Conflict::ClassifierOutput)),
+            (Classify, Tokens, Linear, Some(Conflict::CLASSIFIER_OUTPUT)),
             (LanguageModel, Tokens, Softmax, None),
-            (LanguageModel, Values, Softmax, Some(Conflict::LanguageModelInput)),
-            (LanguageModel, Tokens, Sigmoid, Some(Conflict::LanguageModelOutput)),
+            (LanguageModel, Values, Softmax, Some(Conflict::LANGUAGE_MODEL_INPUT)),
+            (LanguageModel, Tokens, Sigmoid, Some(Conflict::LANGUAGE_MODEL_OUTPUT)),
             (Forecast, Values, Linear, None),
-            (Forecast, Tokens, Linear, Some(Conflict::ForecastInput)),
-            (Forecast, Values, Softmax, Some(Conflict::ForecastOutput)),
+            (Forecast, Tokens, Linear, Some(Conflict::FORECAST_INPUT)),
+            (Forecast, Values, Softmax, Some(Conflict::FORECAST_OUTPUT)),
         ] {
             assert_eq!(checked(task, input, output), expected, "{task} {input} {output}");
         }
@@ -204,13 +172,13 @@ mod tests {
             })
         };
         assert_eq!(model(|_| ()), None);
-        assert_eq!(model(|config| config.bidirectional = true), Some(Conflict::LanguageModelDirections));
-        assert_eq!(model(|config| config.pooling = Pooling::Mean), Some(Conflict::LanguageModelPooling));
+        assert_eq!(model(|config| config.bidirectional = true), Some(Conflict::LANGUAGE_MODEL_DIRECTIONS));
+        assert_eq!(model(|config| config.pooling = Pooling::Mean), Some(Conflict::LANGUAGE_MODEL_POOLING));
     }
 
     #[test]
     fn merging_needs_two_directions_and_a_packing_its_cell() {
-        assert_eq!(conflict(|config| config.merge = Merge::Sum), Some(Conflict::MergeOfOneDirection));
+        assert_eq!(conflict(|config| config.merge = Merge::Sum), Some(Conflict::MERGE_OF_ONE_DIRECTION));
         assert_eq!(conflict(|config| (config.merge, config.bidirectional) = (Merge::Sum, true)), None);
         let error = conflict(|config| config.packing = Some(Packing::Interleaved3)).unwrap();
         assert_eq!(std::format!("{error}"), "`packing` must be interleaved4, paired16 or rows for LSTM cells");
@@ -219,7 +187,7 @@ mod tests {
     #[test]
     fn a_sigmoid_is_one_output_for_two_labels() {
         let sigmoid = Config { output: Output::Sigmoid, ..Config::default() };
-        assert_eq!((sigmoid.outputs(2), sigmoid.outputs(3)), (Ok(1), Err(Conflict::SigmoidLabels)));
+        assert_eq!((sigmoid.outputs(2), sigmoid.outputs(3)), (Ok(1), Err(Conflict::SIGMOID_LABELS)));
         assert_eq!(Config::default().outputs(3), Ok(3));
     }
 }

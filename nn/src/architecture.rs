@@ -4,6 +4,7 @@
 
 use crate::packed::Direction;
 pub use tern_format::limits::MAX_LAYERS;
+use tern_format::names::{LayerTensor, parameter};
 pub use tern_format::{Cell, Merge, Pooling};
 
 /// The names of the embedding's and the head's parameters. Those of the recurrent layers come from
@@ -91,10 +92,11 @@ impl Recurrent {
 
     /// PyTorch's names for the parameters of one direction of a layer.
     pub fn names(&self, layer: usize, direction: Direction) -> LayerNames {
-        let suffix = if direction == Direction::Reverse { "_reverse" } else { "" };
-        let name = |parameter: &str| format!("{}.{parameter}_l{layer}{suffix}", self.cell.module());
-        let b_hh = (self.bias == CellBias::Two).then(|| name("bias_hh"));
-        LayerNames { w_ih: name("weight_ih"), w_hh: name("weight_hh"), b_ih: name("bias_ih"), b_hh }
+        let (module, layer, reverse) = (self.cell.module(), layer as u8, direction == Direction::Reverse);
+        let name = |parameter: &str| LayerTensor { module, parameter, layer, reverse }.to_string();
+        let b_hh = (self.bias == CellBias::Two).then(|| name(parameter::BIAS_HH));
+        let [w_ih, w_hh, b_ih] = [parameter::WEIGHT_IH, parameter::WEIGHT_HH, parameter::BIAS_IH].map(name);
+        LayerNames { w_ih, w_hh, b_ih, b_hh }
     }
 
     /// A description for users: "one LSTM layer of 64 cells", "2 bidirectional GRU layers of 64 cells each way, mean

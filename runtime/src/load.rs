@@ -14,7 +14,6 @@ mod recurrent;
 pub(crate) mod scanner;
 mod tensor_names;
 mod tensor_reader;
-mod words;
 
 use crate::error::LoadError;
 use crate::model::{Calibration, Model};
@@ -24,6 +23,7 @@ use file::{Fault, File};
 use metadata::Kind;
 use scanner::{Scanner, read_header};
 use tensor_names::Tensor;
+use tern_format::limits::NAME_BYTES;
 
 /// The length of a device file, from its header alone. More bytes may follow it, for example in a flash slot that is
 /// larger than the model.
@@ -87,21 +87,21 @@ fn read<'a>(file: &mut File<'a>) -> Result<Model<'a>, LoadError> {
     let Kind { mut config, packing, hidden_shift } = Kind::read(file);
 
     let name = file.text(Tensor::NAME);
-    if name.len() > 64 || !text::is_utf8(name) {
+    if !NAME_BYTES.contains(&name.len()) || !text::is_utf8(name) {
         file.refuse(Fault::Texts { table: Tensor::NAME, index: 0 });
     }
     let inputs = inputs::read(file, &mut config);
     let Some(cells) = recurrent::read(file, &config, packing) else { return Err(LoadError::Refused) };
     let [cell, ..] = &cells;
-    config.hidden_size = cell.hidden_size();
+    config.hidden_size = cell.summary().hidden_size;
     let folded = folded_tokens::read(file, &config, &cells);
     let outputs = outputs::read(file, &mut config, &inputs, hidden_shift);
 
     let golden_logits = file.words(Tensor::GOLDEN_LOGITS, [inputs.goldens as u32, config.classes as u32, 0]);
     let calibration = file.words(Tensor::CALIBRATION, [4, 0, 0]);
     let &[texts, tokens, largest_z, largest_c] = calibration.first_chunk().unwrap_or(&[0; 4]);
-    if file.asked() != length.entries {
-        file.refuse(Fault::Left);
+    if file.entries_read() != length.entries {
+        file.refuse(Fault::UnusedEntry);
     }
     if file.is_refused() {
         return Err(LoadError::Refused);

@@ -5,10 +5,7 @@
 
 use crate::load::file::{Expected, Fault, File};
 use crate::load::name_hash::NameHash;
-
-/// The largest header, including its length field: four times that of the largest model. The loader scans the header
-/// once for each entry that it looks up, so this bounds the time of a load.
-const MAX_HEADER: usize = 1 << 15;
+use tern_format::limits::HEADER_BYTES;
 
 /// An entry of the header: a key of the metadata, or a tensor.
 #[derive(Clone, Copy, Debug)]
@@ -34,11 +31,13 @@ pub(crate) fn read_header(file: &mut File<'_>) {
     let Some(field) = file.bytes.first_chunk::<8>() else {
         return file.refuse(Fault::Truncated { expected: 8 });
     };
-    let n = u64::from_le_bytes(*field);
-    if n % 8 != 0 || n > (MAX_HEADER - 8) as u64 {
+    let json_length = u64::from_le_bytes(*field);
+    // The loader scans the header once for each entry that it looks up, so the limit bounds the time of a load. It is
+    // four times the header of the largest model.
+    if json_length % 8 != 0 || json_length > *HEADER_BYTES.end() as u64 {
         return file.refuse(Fault::Header { at: 0, expected: Expected::Length });
     }
-    let expected = n as usize + 8;
+    let expected = json_length as usize + 8;
     match file.bytes.split_at_checked(expected) {
         Some((header, data)) => (file.header, file.data) = (header, data),
         None => file.refuse(Fault::Truncated { expected }),
