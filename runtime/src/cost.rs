@@ -1,6 +1,5 @@
 //! The cost of a model, known before it runs.
 
-use crate::layers::Cell;
 use crate::layers::linear::Linear;
 use crate::model::Model;
 
@@ -59,7 +58,7 @@ pub struct Flash {
 impl Model<'_> {
     /// The multiply-accumulates of the first layer's input projections.
     fn input_macs(&self) -> usize {
-        self.directions() * self.config.cell.gates() * self.config.hidden_size * self.config.embedding_dim
+        self.config.directions() * self.config.cell.gates() * self.config.hidden_size * self.config.embedding_dim
     }
 
     /// The largest cost of running the model.
@@ -71,7 +70,7 @@ impl Model<'_> {
         let numbers = self.numbers();
         let mut flash = Flash {
             header: self.header_len,
-            recurrent: self.cells().iter().map(Cell::bytes).sum(),
+            recurrent: self.cells().iter().map(|cell| cell.summary().bytes).sum(),
             head: self.head.linear.bytes() + self.hidden.as_ref().map_or(0, |hidden| hidden.bytes()),
             embedding: self.embedding.weight.bytes()
                 + 2 * self.embedding.multiplier.len()

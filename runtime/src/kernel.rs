@@ -1,7 +1,7 @@
 //! The kernels: dot products and whole steps, with variants for processors. All variants give the same bits.
 //!
 //! Dot products: [`dot4`] computes four rows in the packing `interleaved4`; `plain` defines the result, and `walk`
-//! computes it on small cores, where the compiler must be told the order. `pairs` does the same for `paired16`, and
+//! computes it on small cores, where the compiler must be told the order. [`dot_pairs`] does the same for `paired16`.
 //! `x86` is for hosts with SSE2.
 //!
 //! Whole steps, gates included: `thumb1`, `armv7m` and `rv32` for `interleaved4`, `dsp` for `paired16`, and
@@ -17,9 +17,6 @@ mod compiler_barrier;
 pub(crate) mod dsp;
 #[cfg(any(armv7m, thumb1, rv32))]
 mod frame;
-#[cfg(all(any(test, feature = "unpacked"), not(target_arch = "x86_64")))]
-mod no_lanes;
-mod pairs;
 mod plain;
 #[cfg(rv32)]
 pub(crate) mod rv32;
@@ -32,25 +29,21 @@ mod walk;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-#[cfg(feature = "widths")]
-mod dot_widths;
-
 use core::num::NonZeroUsize;
 
 use crate::rows::rows;
 #[cfg(any(test, not(thumb1)))]
 pub(crate) use compiler_barrier::compiler_barrier;
-#[cfg(feature = "widths")]
-pub(crate) use dot_widths::{GROUP, dot_groups, dot_wide, pair};
-#[cfg(all(any(test, feature = "unpacked"), not(target_arch = "x86_64")))]
-pub(crate) use no_lanes::Lanes;
-pub(crate) use pairs::columns;
 #[cfg(all(any(test, feature = "write", not(dsp)), not(target_arch = "x86_64")))]
-pub(crate) use pairs::dot_pairs;
-pub(crate) use plain::dot_rows;
+pub(crate) use plain::dot_pairs;
+#[cfg(feature = "widths")]
+pub(crate) use plain::{GROUP, dot_groups, dot_wide, pair};
 #[allow(unused_imports)] // Not every target needs them.
 use plain::{column, plain_dot4};
-#[cfg(all(target_arch = "x86_64", any(test, feature = "unpacked")))]
+pub(crate) use plain::{columns, dot_rows};
+#[cfg(all(any(test, feature = "unpacked"), not(target_arch = "x86_64")))]
+pub(crate) use unpacked_weights::Lanes;
+#[cfg(all(any(test, feature = "unpacked"), target_arch = "x86_64"))]
 pub(crate) use x86::Lanes;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86::dot_pairs;
@@ -87,7 +80,7 @@ pub(crate) fn dot(weights: &[i8], v: &[i16], acc: i32) -> i32 {
     if let Some(sum) = dsp::dot::dot(weights, v, acc) {
         return sum;
     }
-    // By fours: a loop's own instructions are as many as one column's.
+    // Four columns in each turn of the loop, because its own instructions cost as much as a column.
     #[cfg(any(armv7m, thumb1, rv32))]
     let (weights, v, acc) = {
         let columns = weights.len().min(v.len());
@@ -123,7 +116,6 @@ use dsp::dot::dot_four;
 
 /// [`dot_each`] for four rows, loading each activation once, for cores with enough registers. Returns true if there
 /// were four rows.
-/// as many.
 #[cfg(any(armv7m, rv32))]
 #[inline(never)]
 fn dot_four(weights: &[i8], v: &[i16], acc: &mut [i32; 4]) -> bool {

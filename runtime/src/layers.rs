@@ -9,6 +9,7 @@ pub(crate) mod head;
 pub(crate) mod linear;
 pub(crate) mod lstm;
 pub(crate) mod matrix;
+pub(crate) mod paired;
 pub(crate) mod pooling;
 pub(crate) mod rnn;
 pub(crate) mod scaling;
@@ -18,15 +19,16 @@ pub(crate) mod unpacked_layer;
 use crate::features;
 #[cfg(any(test, feature = "write"))]
 use crate::invariant::Guaranteed;
-pub(crate) use crate::kernel::arguments::State;
+pub(crate) use crate::kernel::arguments::{State, Summary};
 #[cfg(any(test, feature = "write"))]
-use crate::kernel::{dot, dot_pairs, dot_rows};
+use crate::kernel::{arguments::Interleaved, dot_pairs, dot_rows};
 #[cfg(feature = "widths")]
 use crate::layers::generic::RowLayer;
 use crate::layers::gru::Gru;
+use crate::layers::lstm::Lstm;
+use crate::layers::paired::Paired;
 #[cfg(any(test, feature = "write"))]
-use crate::layers::lstm::biases;
-use crate::layers::lstm::{Lstm, Paired};
+use crate::layers::paired::biases;
 use crate::layers::rnn::Rnn;
 #[cfg(any(test, feature = "write"))]
 use crate::rows::rows;
@@ -89,10 +91,10 @@ impl Cell<'_> {
     #[inline(never)]
     pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
         match self {
-            Cell::Lstm(lstm) => lstm.step_folded(sums, state),
+            Cell::Lstm(lstm) => lstm.with_input_sums(sums).step(&[], state),
             Cell::Paired(paired) => paired.step_folded(sums, state),
-            Cell::Gru(gru) => gru.step_folded(sums, state),
-            Cell::Rnn(rnn) => rnn.step_folded(sums, state),
+            Cell::Gru(gru) => gru.with_input_sums(sums).step(&[], state),
+            Cell::Rnn(rnn) => Rnn { layer: rnn.layer.with_input_sums(sums), ..**rnn }.step(&[], state),
             #[cfg(feature = "widths")]
             Cell::Rows(layer) => layer.step(&[], Some(sums), state),
             #[cfg(any(test, feature = "unpacked"))]
@@ -100,71 +102,18 @@ impl Cell<'_> {
         }
     }
 
-    /// The hidden size H.
-    pub(crate) fn hidden_size(&self) -> usize {
+    /// The sizes and the costs of the layer.
+    #[inline(always)]
+    pub(crate) fn summary(&self) -> Summary {
         match self {
-            Cell::Lstm(lstm) => lstm.bias.len(),
-            Cell::Paired(paired) => paired.hidden_size(),
-            Cell::Gru(gru) => gru.bias.len(),
-            Cell::Rnn(rnn) => rnn.bias.len(),
+            Cell::Lstm(lstm) => lstm.summary(),
+            Cell::Paired(paired) => paired.summary(),
+            Cell::Gru(gru) => gru.summary(),
+            Cell::Rnn(rnn) => rnn.layer.summary(),
             #[cfg(feature = "widths")]
-            Cell::Rows(layer) => layer.hidden_size(),
+            Cell::Rows(layer) => layer.summary(),
             #[cfg(any(test, feature = "unpacked"))]
-            Cell::Unpacked(layer) => layer.hidden_size,
-        }
-    }
-
-    /// The input size: the length of `x`.
-    #[cfg(any(test, feature = "unpacked"))]
-    pub(crate) fn input_size(&self) -> usize {
-        match self {
-            Cell::Lstm(lstm) => lstm.input_size.get(),
-            Cell::Paired(paired) => paired.input_size(),
-            Cell::Gru(gru) => gru.input_size.get(),
-            Cell::Rnn(rnn) => rnn.input_size.get(),
-            #[cfg(feature = "widths")]
-            Cell::Rows(layer) => layer.weight_ih.columns.get(),
-            Cell::Unpacked(_) => panic!("a copy is made from the layers of a file"),
-        }
-    }
-
-    /// The shift of the pre-activations: 0 to 8.
-    #[cfg(any(test, feature = "unpacked"))]
-    pub(crate) fn shift(&self) -> u32 {
-        match self {
-            Cell::Lstm(lstm) => lstm.shift,
-            Cell::Paired(paired) => paired.shift(),
-            Cell::Gru(gru) => gru.shift,
-            Cell::Rnn(rnn) => rnn.shift,
-            #[cfg(feature = "widths")]
-            Cell::Rows(layer) => layer.shift,
-            Cell::Unpacked(layer) => layer.weights.shift,
-        }
-    }
-
-    /// The number of precomputed sums of each unit; it equals the number of biases.
-    pub(crate) fn sums_of_unit(&self) -> usize {
-        match self {
-            Cell::Lstm(_) | Cell::Paired(_) | Cell::Gru(_) => 4,
-            Cell::Rnn(_) => 1,
-            #[cfg(feature = "widths")]
-            Cell::Rows(layer) => layer.biases(),
-            #[cfg(any(test, feature = "unpacked"))]
-            Cell::Unpacked(layer) => layer.sums_of_unit,
-        }
-    }
-
-    /// The multiply-accumulates of a step: gates · H · (input size + H).
-    pub(crate) fn macs(&self) -> usize {
-        match self {
-            Cell::Lstm(lstm) => 4 * (lstm.weight_ih.len() + lstm.weight_hh.len()),
-            Cell::Paired(paired) => paired.macs(),
-            Cell::Gru(gru) => 3 * (gru.weight_ih.len() + gru.weight_hh.len()),
-            Cell::Rnn(rnn) => rnn.weight_ih.len() + rnn.weight_hh.len(),
-            #[cfg(feature = "widths")]
-            Cell::Rows(layer) => layer.macs(),
-            #[cfg(any(test, feature = "unpacked"))]
-            Cell::Unpacked(layer) => layer.macs,
+            Cell::Unpacked(layer) => layer.summary,
         }
     }
 
@@ -172,10 +121,7 @@ impl Cell<'_> {
     #[cfg(any(test, feature = "write"))]
     pub(crate) fn sums(&self, x: &[i16]) -> alloc::vec::Vec<i32> {
         match self {
-            Cell::Lstm(lstm) => {
-                let units = rows(lstm.weight_ih, lstm.input_size).zip(lstm.bias);
-                units.flat_map(|(weights, &bias)| dot_rows(weights, x, bias)).collect()
-            }
+            Cell::Lstm(lstm) => input_sums(lstm, x),
             Cell::Paired(paired) => {
                 let units = paired.records().map(|record| (record.weight_ih, biases(record.initial_sums).guaranteed()));
                 units.flat_map(|(weights, bias)| dot_pairs(weights, x, bias)).collect()
@@ -188,15 +134,12 @@ impl Cell<'_> {
                 };
                 units.flat_map(sums).collect()
             }
-            Cell::Rnn(rnn) => {
-                let units = rows(rnn.weight_ih, rnn.input_size).zip(rnn.bias);
-                units.map(|(weights, &bias)| dot(weights, x, bias)).collect()
-            }
+            Cell::Rnn(rnn) => input_sums(&rnn.layer, x),
             #[cfg(feature = "widths")]
             Cell::Rows(layer) => {
                 let units = (0..layer.hidden_size()).flat_map(|unit| {
                     let sums = layer.input_sums(unit, x);
-                    sums.into_iter().take(layer.biases())
+                    sums.into_iter().take(layer.sums_of_unit())
                 });
                 units.collect()
             }
@@ -204,22 +147,13 @@ impl Cell<'_> {
             Cell::Unpacked(_) => panic!("tokens are folded from the layers of a file"),
         }
     }
+}
 
-    /// The bytes of flash: weights, biases, multipliers.
-    pub(crate) fn bytes(&self) -> usize {
-        // Each row has a 32-bit bias and two 16-bit multipliers; a GRU unit has one more bias than rows.
-        let rows = match self {
-            Cell::Lstm(lstm) => lstm.bias.len() * (4 * 4 + 2 * 4 * 2),
-            Cell::Paired(paired) => return paired.bytes(),
-            Cell::Gru(gru) => gru.bias.len() * (4 * 4 + 2 * 3 * 2),
-            Cell::Rnn(rnn) => rnn.bias.len() * (4 + 2 * 2),
-            #[cfg(feature = "widths")]
-            Cell::Rows(layer) => return layer.bytes(),
-            #[cfg(any(test, feature = "unpacked"))]
-            Cell::Unpacked(layer) => return layer.bytes,
-        };
-        self.macs() + rows
-    }
+/// The input projection of a layer whose biases are all added to it.
+#[cfg(any(test, feature = "write"))]
+fn input_sums<const GATES: usize>(layer: &Interleaved<'_, GATES, GATES>, x: &[i16]) -> alloc::vec::Vec<i32> {
+    let units = rows(layer.weight_ih, layer.input_size).zip(layer.bias);
+    units.flat_map(|(weights, &bias)| dot_rows(weights, x, bias)).collect()
 }
 
 #[cfg(test)]

@@ -163,14 +163,13 @@ impl<'a> Model<'a> {
 
     /// The multiply-accumulates of the recurrent layers for one token.
     pub fn macs_per_token(&self) -> usize {
-        self.cells().iter().map(Cell::macs).sum()
+        self.cells().iter().map(|cell| cell.summary().macs).sum()
     }
 
     /// The recurrent layers, each forward and then reverse; at least one.
     #[inline]
     pub(crate) fn cells(&self) -> &[Cell<'a>] {
-        let count = if self.config.reads_both_ways() { 2 * self.config.layers } else { self.config.layers };
-        self.cells.get(..count).guaranteed_or(&self.cells)
+        self.cells.get(..self.config.directions() * self.config.layers).guaranteed_or(&self.cells)
     }
 
     /// The first of [`cells`](Model::cells).
@@ -185,11 +184,6 @@ impl<'a> Model<'a> {
     pub(crate) fn with_cells(mut self, cells: impl Iterator<Item = Cell<'a>>) -> Self {
         self.cells.iter_mut().zip(cells).for_each(|(place, cell)| *place = cell);
         self
-    }
-
-    /// The number of directions, and so the number of [`cells`](Model::cells) of the first layer.
-    pub(crate) fn directions(&self) -> usize {
-        if self.config.reads_both_ways() { 2 } else { 1 }
     }
 
     /// Returns true if the head reads the last hidden state in place, without pooling or merging.

@@ -49,19 +49,13 @@ impl<'a> Unpacked<'a> {
 /// Copies the weights of a layer; none if they are wider than 8 bits.
 fn unpacked_layer(cell: &Cell<'_>, kind: CellKind, lanes: Lanes) -> Option<UnpackedLayer> {
     let [input, recurrent] = [Half::Input, Half::Recurrent].map(|half| unpacked_half(cell, kind, half));
-    let weights = UnpackedWeights { kind, input: input?, recurrent: recurrent?, shift: cell.shift() };
-    Some(UnpackedLayer {
-        weights,
-        lanes,
-        hidden_size: cell.hidden_size(),
-        sums_of_unit: cell.sums_of_unit(),
-        macs: cell.macs(),
-        bytes: cell.bytes(),
-    })
+    let summary = cell.summary();
+    let weights = UnpackedWeights { kind, input: input?, recurrent: recurrent?, shift: summary.shift };
+    Some(UnpackedLayer { weights, lanes, summary })
 }
 
 fn unpacked_half(cell: &Cell<'_>, kind: CellKind, half: Half) -> Option<UnpackedHalf> {
-    let (hidden_size, gates) = (cell.hidden_size(), kind.gates());
+    let (hidden_size, gates) = (cell.summary().hidden_size, kind.gates());
     let units: Option<Vec<_>> = (0..hidden_size).map(|index| unit(cell, half, index)).collect();
     let units = units?;
     let pairs = NonZeroUsize::new(units.first()?.weights.len().div_ceil(2))?;

@@ -22,37 +22,82 @@ impl State<'_> {
     }
 }
 
-/// The parameters of one direction of an LSTM layer in the packing `interleaved4`, borrowed from the file. The last
-/// dimension is the gate: `i f g o`.
+/// The parameters of one direction of a layer in a plain packing, borrowed from the file. The gates of a unit are side by
+/// side, column by column; so are its biases, in the units of accumulators.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Lstm<'a> {
+pub(crate) struct Interleaved<'a, const GATES: usize, const BIASES: usize> {
     /// The input size E.
     pub input_size: NonZeroUsize,
-    /// `[hidden_size · input_size][4]`
-    pub weight_ih: &'a [[i8; 4]],
-    /// `[hidden_size · hidden_size][4]`
-    pub weight_hh: &'a [[i8; 4]],
-    /// `[hidden_size][4]`, in units of the input projection's accumulators
-    pub bias: &'a [[i32; 4]],
-    /// `[hidden_size][4]`
-    pub multiplier_ih: &'a [[i16; 4]],
-    /// `[hidden_size][4]`
-    pub multiplier_hh: &'a [[i16; 4]],
+    /// `[hidden_size · input_size][GATES]`
+    pub weight_ih: &'a [[i8; GATES]],
+    /// `[hidden_size · hidden_size][GATES]`
+    pub weight_hh: &'a [[i8; GATES]],
+    /// `[hidden_size][BIASES]`
+    pub bias: &'a [[i32; BIASES]],
+    /// `[hidden_size][GATES]`
+    pub multiplier_ih: &'a [[i16; GATES]],
+    /// `[hidden_size][GATES]`
+    pub multiplier_hh: &'a [[i16; GATES]],
     /// 0 … 8
     pub shift: u32,
 }
 
-impl Lstm<'_> {
-    /// Returns true if all sizes match and none is zero. This always holds after load; kernels in assembly rely on it.
-    #[cfg(any(armv7m, thumb1, rv32))]
-    #[inline(always)]
-    pub(crate) fn fits(&self, x: &[i16], state: &State<'_>) -> bool {
-        let (columns, units) = (x.len(), state.h.len());
-        let weights = (self.weight_ih.len(), self.weight_hh.len()) == (units * columns, units * units);
-        let rows = [self.bias.len(), self.multiplier_ih.len(), self.multiplier_hh.len()];
-        let states = [state.c.len(), state.next_h.len()];
-        weights && units != 0 && rows.iter().chain(&states).all(|&len| len == units)
+/// An LSTM layer: gates `i f g o`; one bias for each, added to the input projection.
+pub(crate) type Lstm<'a> = Interleaved<'a, 4, 4>;
+
+/// A GRU layer: gates `r z n`; biases b_r, b_z and b_n of the input projection, then b_hn of the recurrent projection.
+pub(crate) type Gru<'a> = Interleaved<'a, 3, 4>;
+
+impl<'a, const GATES: usize, const BIASES: usize> Interleaved<'a, GATES, BIASES> {
+    /// A layer from the elements of its tensors. `[weight_ih, weight_hh]`, `[multiplier_ih, multiplier_hh]`.
+    pub(crate) fn new(
+        input_size: NonZeroUsize,
+        [weight_ih, weight_hh]: [&'a [i8]; 2],
+        bias: &'a [i32],
+        [multiplier_ih, multiplier_hh]: [&'a [i16]; 2],
+        shift: u32,
+    ) -> Self {
+        Interleaved {
+            input_size,
+            weight_ih: weight_ih.as_chunks().0,
+            weight_hh: weight_hh.as_chunks().0,
+            bias: bias.as_chunks().0,
+            multiplier_ih: multiplier_ih.as_chunks().0,
+            multiplier_hh: multiplier_hh.as_chunks().0,
+            shift,
+        }
     }
+
+    /// The layer of a step with a precomputed input projection, `[hidden_size * BIASES]`: a layer without input columns
+    /// that has these sums in place of its biases.
+    #[inline(always)]
+    pub(crate) fn with_input_sums<'s>(&'s self, sums: &'s [i32]) -> Interleaved<'s, GATES, BIASES> {
+        Interleaved { weight_ih: &[], bias: sums.as_chunks().0, ..*self }
+    }
+
+    /// The sizes and the costs of the layer.
+    pub(crate) fn summary(&self) -> Summary {
+        let macs = GATES * (self.weight_ih.len() + self.weight_hh.len());
+        let multipliers = size_of_val(self.multiplier_ih) + size_of_val(self.multiplier_hh);
+        let (hidden_size, bytes) = (self.bias.len(), macs + size_of_val(self.bias) + multipliers);
+        Summary { hidden_size, sums_of_unit: BIASES, shift: self.shift, macs, bytes }
+    }
+}
+
+/// The sizes and the costs of one direction of a layer in any packing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Summary {
+    /// The hidden size H.
+    pub hidden_size: usize,
+    /// The number of precomputed sums of each unit of a folded token; it equals the number of biases.
+    pub sums_of_unit: usize,
+    /// The shift of the pre-activations: 0 to 8.
+    #[allow(dead_code)] // Only copies of the weights for hosts read it.
+    pub shift: u32,
+    /// The multiply-accumulates of a step: gates · H · (E + H).
+    pub macs: usize,
+    /// The bytes of flash: weights, biases, multipliers.
+    pub bytes: usize,
 }
 
 /// The parameters of one direction of an LSTM layer in the packing `paired16`, borrowed from the file.
@@ -62,7 +107,7 @@ pub(crate) struct Paired<'a> {
     pub input_size: NonZeroUsize,
     /// The hidden size H, a multiple of 4.
     pub hidden_size: NonZeroUsize,
-    /// `[hidden_size][H + 10 + E]`, see [`Record`]
+    /// `[hidden_size][H + 10 + E]`, one record for each unit, in the order in which a step reads it
     pub units: &'a [i32],
     /// 0 … 8
     pub shift: u32,
@@ -70,8 +115,8 @@ pub(crate) struct Paired<'a> {
     pub plan: Plan,
 }
 
-#[cfg(dsp)]
 /// The parts of a step that depend on the layer only, computed once. Distances are in bytes of code, plus 1 for Thumb.
+#[cfg(dsp)]
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Plan {

@@ -1,8 +1,9 @@
 //! An LSTM step over `interleaved4` for Cortex-M3: ARMv7-M without DSP instructions.
 //!
-//! A column takes nine instructions: its activation, and a weight and a multiply-accumulate for each of four rows.
-//! Compiled code takes as many, but for the begin and the end of a unit it takes half as many again, because it spills.
-//! [`Lstm::plain_step`](crate::layers::lstm::Lstm::plain_step) defines the result.
+//! A column takes nine instructions: one loads its activation, and each of four rows loads a weight and
+//! multiply-accumulates. Compiled code takes nine, too, but its start and end of a unit are half as long again, because
+//! it moves registers to the stack and back.
+//! `Lstm::plain_step` defines the result.
 #![allow(unsafe_code)]
 
 use core::arch::naked_asm;
@@ -13,16 +14,12 @@ use super::frame::Frame;
 /// The columns of one turn of the loop.
 const TURN: usize = 16;
 
-/// See [`Lstm::step`]; `h` and `next_h` are not exchanged.
+/// Computes one step: see `Lstm::step`. It does not exchange `h` and `next_h`.
 #[inline]
 pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
-    if !layer.fits(x, state) {
-        debug_assert!(false, "the sizes of a layer and its state always match after load");
-        return;
-    }
-    let frame = Frame::new::<TURN>(layer, x, state, 128);
-    // SAFETY: there are as many units, not none, of every parameter and of the state, and as many columns as `x` and
-    // `h` have values.
+    let Some(frame) = Frame::new::<TURN>(layer, x, state, 128) else { return };
+    // SAFETY: by `Frame::new`, every parameter and the state have the same number of units, at least 1, and the weights have
+    // one column for each value of `x` and of `h`.
     unsafe { run(&frame) };
 }
 
@@ -54,41 +51,23 @@ macro_rules! sums {
     };
 }
 /// Completes the first rows of pairs, then multiplies by the multipliers at `$m`. r1-r3 are clobbered.
+#[rustfmt::skip]
 macro_rules! requantize {
-    ($m:literal) => {
-        concat!(
-            "add r4, r4, r5, asr #8\n add r6, r6, r7, asr #8\n",
-            "ldr r1, [",
-            $m,
-            "], #4\n lsls r2, r1, #16\n bfc r1, #0, #16\n",
-            "smull r3, r4, r2, r4\n smull r3, r5, r1, r5\n",
-            "ldr r1, [",
-            $m,
-            "], #4\n lsls r2, r1, #16\n bfc r1, #0, #16\n",
-            "smull r3, r6, r2, r6\n smull r3, r7, r1, r7\n",
-        )
-    };
+    ($m:literal) => { concat!(
+        "add r4, r4, r5, asr #8\n add r6, r6, r7, asr #8\n",
+        "ldr r1, [", $m, "], #4\n lsls r2, r1, #16\n bfc r1, #0, #16\n",
+        "smull r3, r4, r2, r4\n smull r3, r5, r1, r5\n",
+        "ldr r1, [", $m, "], #4\n lsls r2, r1, #16\n bfc r1, #0, #16\n",
+        "smull r3, r6, r2, r6\n smull r3, r7, r1, r7\n",
+    ) };
 }
 /// Replaces a pre-activation by its activation, in the upper half. r2 and r3 are clobbered.
+#[rustfmt::skip]
 macro_rules! activate {
-    ($z:literal, $table:literal) => {
-        concat!(
-            "ssat r2, #8, ",
-            $z,
-            ", asr #15\n ldr r2, [",
-            $table,
-            ", r2, lsl #2]\n",
-            "sxth ",
-            $z,
-            ", ",
-            $z,
-            "\n sxth r3, r2\n mla ",
-            $z,
-            ", ",
-            $z,
-            ", r3, r2\n",
-        )
-    };
+    ($z:literal, $table:literal) => { concat!(
+        "ssat r2, #8, ", $z, ", asr #15\n ldr r2, [", $table, ", r2, lsl #2]\n",
+        "sxth ", $z, ", ", $z, "\n sxth r3, r2\n mla ", $z, ", ", $z, ", r3, r2\n",
+    ) };
 }
 
 /// Computes all units of a step.
@@ -114,27 +93,18 @@ unsafe extern "C" fn run(frame: *const Frame) {
         "mov r10, r0",
         requantize!("r12"),
         "push {{r4-r7}}",
-        "movs r4, #0",
-        "movs r5, #0",
-        "movs r6, #0",
-        "movs r7, #0",
+        "movs r4, #0\n movs r5, #0\n movs r6, #0\n movs r7, #0",
         "mov r0, r9",
         "ldrd r1, r2, [sp, #28]",
         sums!("36"),
         "mov r9, r0",
         requantize!("lr"),
         "pop {{r0-r3}}",
-        "add r4, r0",
-        "add r5, r1",
-        "add r6, r2",
-        "add r7, r3",
+        "add r4, r0\n add r5, r1\n add r6, r2\n add r7, r3",
         "ldr r2, [sp, #36]",
         "ldrd r0, r1, [sp, #40]",
         "cbz r2, 7f",
-        "lsls r4, r2",
-        "lsls r5, r2",
-        "lsls r6, r2",
-        "lsls r7, r2",
+        "lsls r4, r2\n lsls r5, r2\n lsls r6, r2\n lsls r7, r2",
         "7:",
         activate!("r4", "r0"),
         activate!("r5", "r0"),

@@ -7,7 +7,7 @@
 //! stack and are loaded by one LDM, together with the address at which to continue. The turns of the recurrent
 //! projection are counted in the upper half of a sum's upper word, which the sum, below 2^40, does not use.
 //!
-//! [`Paired::plain_step`](crate::layers::lstm::Paired::plain_step) defines the result.
+//! `Paired::plain_step` defines the result.
 #![allow(unsafe_code)]
 
 pub(super) mod dot;
@@ -43,7 +43,7 @@ pub(crate) fn plan(input_size: usize, hidden_size: usize, shift: u32) -> Plan {
     }
 }
 
-/// See [`Paired::step`].
+/// Computes one step: see `Paired::step`.
 #[inline]
 pub(crate) fn step(layer: &Paired<'_>, x: &[i16], state: &mut State<'_>) {
     debug_assert!(x.len() == layer.input_size.get(), "the input has the size that the layer reads");
@@ -52,7 +52,7 @@ pub(crate) fn step(layer: &Paired<'_>, x: &[i16], state: &mut State<'_>) {
     }
 }
 
-/// See [`Paired::step_folded`].
+/// Computes one step with a precomputed input projection: see `Paired::step_folded`.
 pub(crate) fn step_folded(layer: &Paired<'_>, sums: &[i32], state: &mut State<'_>) {
     if cfg!(feature = "folding") && sums.len() == 4 * layer.hidden_size.get() {
         // In place of the end of `x`, the plan holds the bytes of a unit's input weights, which are skipped.
@@ -76,10 +76,10 @@ fn step_by(plan: &Plan, layer: &Paired<'_>, x: *const i16, state: &mut State<'_>
     // Before the step, so that nothing needs to be kept for afterwards.
     core::mem::swap(&mut state.h, &mut state.next_h);
     let (h, c, next_h) = (state.next_h.as_ptr(), state.c.as_mut_ptr(), state.h.as_mut_ptr());
-    // SAFETY: the records are as many and as long as `units` and the input size ask for, both whole blocks and not
-    // zero, by `Paired::new`; `h` and `x` have so many values and are read by words, whose alignment is checked, or in
-    // the place of `x` there are four sums a unit; `c` and `next_h` have a place for each unit and nothing else refers
-    // to them.
+    // SAFETY: by `Paired::new`, `units` holds one whole record for each unit, and both sizes are multiples of a block
+    // and not zero. The lengths of the state equal the hidden size, and `x` has one value for each input, or in its
+    // place four sums for each unit. The addresses that are read by words are aligned. Nothing else refers to `c` and
+    // `next_h`.
     unsafe { run(plan, x, h, layer.units.as_ptr(), c, next_h) };
 }
 
@@ -94,8 +94,8 @@ pub(crate) fn embed(weights: &[i8], multiplier: i16, x: &mut [i16]) -> bool {
     if weights.len() != x.len() || x.is_empty() || !together.is_multiple_of(4) {
         return false;
     }
-    // SAFETY: reads `weights` and writes `x` from their beginnings on, four values at a time, as many as both have, not
-    // none. `x` is at a whole word.
+    // SAFETY: reads all of `weights` and writes all of `x`, four values at a time. Both have the same length, a multiple
+    // of 4 that is not zero, and `x` is at a word boundary.
     unsafe {
         asm!(
             "2:",
@@ -166,22 +166,12 @@ macro_rules! ready_made {
     };
 }
 /// Replaces a pre-activation by its activation, in the upper half. lr is clobbered.
+#[rustfmt::skip]
 macro_rules! activate {
-    ($z:literal, $table:literal) => {
-        concat!(
-            "ssat lr, #8, ",
-            $z,
-            ", asr #15\n",
-            "ldr lr, [",
-            $table,
-            ", lr, lsl #2]\n",
-            "smlabb ",
-            $z,
-            ", lr, ",
-            $z,
-            ", lr\n"
-        )
-    };
+    ($z:literal, $table:literal) => { concat!(
+        "ssat lr, #8, ", $z, ", asr #15\n ldr lr, [", $table, ", lr, lsl #2]\n",
+        "smlabb ", $z, ", lr, ", $z, ", lr\n",
+    ) };
 }
 
 /// Computes all units of a step. Its values are at the stack pointer, in the order in which they are loaded:
@@ -193,8 +183,8 @@ macro_rules! activate {
 /// - from 68, for the input half: `x`, its end, where to enter, the shift.
 ///
 /// # Safety
-/// The plan is a layer's, `records` are its records, `x` is its input, and `h`, `c` and `next_h` have as many values as
-/// it has units. Or the plan goes to [`FOLDED`], and `x` is four sums a unit.
+/// `plan` and `records` belong to one layer, `x` is its input, and `h`, `c` and `next_h` have one value for each unit. If
+/// the plan enters at [`FOLDED`], `x` holds four sums for each unit instead.
 #[unsafe(naked)]
 unsafe extern "C" fn run(
     plan: *const Plan,
@@ -263,10 +253,7 @@ unsafe extern "C" fn run(
         ".p2align 2",
         "5:",
         "ldr lr, [sp, #80]",
-        "lsl r2, lr",
-        "lsl r4, lr",
-        "lsl r5, lr",
-        "lsl r7, lr",
+        "lsl r2, lr\n lsl r4, lr\n lsl r5, lr\n lsl r7, lr",
         ".p2align 2",
         "6:",
         activate!("r2", "r8"),

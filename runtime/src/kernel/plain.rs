@@ -1,4 +1,10 @@
-//! The plain dot products: they define what every kernel computes, and run where no kernel is faster.
+//! The plain dot products, for weights of every width and packing: they define what every kernel computes, and run where
+//! no kernel is faster.
+
+#[cfg(any(test, feature = "write", not(dsp)))]
+use super::compiler_barrier::compiler_barrier;
+#[cfg(feature = "widths")]
+use crate::rows::pieces;
 
 /// The definition of [`dot4`], on every target.
 #[allow(dead_code)]
@@ -25,4 +31,61 @@ pub(crate) fn dot_rows<const ROWS: usize>(weights: &[[i8; ROWS]], v: &[i16], acc
         }
         acc
     })
+}
+
+/// The two columns of four rows in a word of rows `i f` and a word of rows `g o`. Each half of a word is 256·a + b, the
+/// lower half for the first column. `a` can only exceed an i8 in a file that is not checked yet.
+#[inline(always)]
+pub(crate) fn columns([first, second]: [i32; 2]) -> [[i32; 4]; 2] {
+    let column = |v: i32, w: i32| [(v + 128) >> 8, i32::from(v as i8), (w + 128) >> 8, i32::from(w as i8)];
+    [column(i32::from(first as i16), i32::from(second as i16)), column(first >> 16, second >> 16)]
+}
+
+/// `dot4` over two columns at a time. weights: `[columns / 2][2]`, see [`columns`].
+#[cfg(any(test, feature = "write", not(dsp)))]
+#[inline]
+pub(crate) fn dot_pairs(weights: &[[i32; 2]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
+    let add = |acc: [i32; 4], w: [i32; 4], v: i16| {
+        let v = i32::from(v);
+        compiler_barrier([acc[0] + w[0] * v, acc[1] + w[1] * v, acc[2] + w[2] * v, acc[3] + w[3] * v])
+    };
+    weights.iter().zip(v.as_chunks::<2>().0).fold(acc, |acc, (&words, v)| {
+        let [first, second] = columns(words);
+        add(add(acc, first, v[0]), second, v[1])
+    })
+}
+
+/// The columns of a group of 4-bit weights, which share a multiplier.
+#[cfg(feature = "widths")]
+pub(crate) const GROUP: usize = 16;
+
+/// The two weights in a byte, before they are multiplied.
+#[cfg(feature = "widths")]
+#[inline(always)]
+pub(crate) fn pair(byte: u8) -> [i8; 2] {
+    [(byte as i8) << 4 >> 4, (byte as i8) >> 4]
+}
+
+/// Adds to `acc` the dot product of one row of 4-bit weights with `v`. pairs: `[columns / 2]`; multipliers: `[⌈columns
+/// / 16⌉]`; v: `[columns]`, Q15.
+#[cfg(feature = "widths")]
+#[inline]
+pub(crate) fn dot_groups(pairs: &[u8], multipliers: &[u8], v: &[i16], acc: i32) -> i32 {
+    let groups = pieces::<{ GROUP / 2 }, _>(pairs).zip(v.chunks(GROUP)).zip(multipliers);
+    groups.fold(acc, |acc, ((pairs, v), &multiplier)| {
+        let sum = pairs.iter().zip(v.as_chunks::<2>().0).fold(0, |sum, (&byte, &[first, second])| {
+            let [a, b] = pair(byte);
+            sum + i32::from(a) * i32::from(first) + i32::from(b) * i32::from(second)
+        });
+        acc + sum * i32::from(multiplier)
+    })
+}
+
+/// The dot product of one row of 16-bit weights, 256ths, with `v`, rounded down. weights: `[columns]`; v: `[columns]`,
+/// Q15.
+#[cfg(feature = "widths")]
+#[inline]
+pub(crate) fn dot_wide(weights: &[i16], v: &[i16]) -> i32 {
+    let sum: i64 = weights.iter().zip(v).map(|(&w, &v)| i64::from(i32::from(w) * i32::from(v))).sum();
+    (sum >> 8) as i32
 }

@@ -1,9 +1,9 @@
 //! An LSTM step over `interleaved4` for 32-bit RISC-V with multiplication: rv32imc, rv32imac.
 //!
-//! A column takes 13 instructions: its activation, and a weight, a product and a sum for each of four rows. Compiled
-//! code takes as many, but it spills between the columns and checks bounds. Here the registers suffice, and one
-//! subroutine serves the columns of both projections. The product of two signed 16-bit numbers is MULH of both in upper
-//! halves. [`Lstm::plain_step`](crate::layers::lstm::Lstm::plain_step) defines the result.
+//! A column takes 13 instructions: one loads its activation, and each of four rows loads a weight, multiplies and adds.
+//! Compiled code takes 13, too, but it moves registers to the stack between the columns and checks bounds. Here the
+//! registers suffice, and one subroutine serves the columns of both projections. MULH multiplies two signed 16-bit
+//! numbers that are in the upper halves of their registers. `Lstm::plain_step` defines the result.
 #![allow(unsafe_code)]
 
 use core::arch::naked_asm;
@@ -14,16 +14,12 @@ use super::frame::Frame;
 /// The columns of one turn of the loop.
 const TURN: usize = 8;
 
-/// See [`Lstm::step`]; `h` and `next_h` are not exchanged.
+/// Computes one step: see `Lstm::step`. It does not exchange `h` and `next_h`.
 #[inline]
 pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
-    if !layer.fits(x, state) {
-        debug_assert!(false, "the sizes of a layer and its state always match after load");
-        return;
-    }
-    let mut frame = Frame::new::<TURN>(layer, x, state, 0);
-    // SAFETY: there are as many units, not none, of every parameter and of the state, and as many columns as `x` and
-    // `h` have values.
+    let Some(mut frame) = Frame::new::<TURN>(layer, x, state, 0) else { return };
+    // SAFETY: by `Frame::new`, every parameter and the state have the same number of units, at least 1, and the weights have
+    // one column for each value of `x` and of `h`.
     unsafe { run(&mut frame) };
 }
 
@@ -40,78 +36,46 @@ macro_rules! columns {
     };
 }
 /// The sums of one projection. The arguments are the offsets in the frame of the weights and of the activations.
+#[rustfmt::skip]
 macro_rules! sums {
-    ($weights:literal, $begin:literal, $turns_end:literal, $end:literal) => {
-        concat!(
-            "lw a1, ",
-            $weights,
-            "(a0)\n lw a2, ",
-            $begin,
-            "(a0)\n lw a3, ",
-            $turns_end,
-            "(a0)\n lw a4, ",
-            $end,
-            "(a0)\n jal 6f\n sw a1, ",
-            $weights,
-            "(a0)\n"
-        )
-    };
+    ($weights:literal, $begin:literal, $turns_end:literal, $end:literal) => { concat!(
+        "lw a1, ", $weights, "(a0)\n lw a2, ", $begin, "(a0)\n",
+        "lw a3, ", $turns_end, "(a0)\n lw a4, ", $end, "(a0)\n",
+        "jal 6f\n sw a1, ", $weights, "(a0)\n",
+    ) };
 }
 /// Completes the first rows of pairs, then multiplies t0-t3 by the multipliers at `$m`. a1-a4 are clobbered; a5 is left
 /// as 0xffff0000, which the gates use.
+#[rustfmt::skip]
 macro_rules! requantize {
-    ($m:literal, $i:literal, $f:literal, $g:literal, $o:literal) => {
-        concat!(
-            "srai a1, t1, 8\n add t0, t0, a1\n srai a1, t3, 8\n add t2, t2, a1\n",
-            "lw a1, 0(",
-            $m,
-            ")\n lw a2, 4(",
-            $m,
-            ")\n addi ",
-            $m,
-            ", ",
-            $m,
-            ", 8\n",
-            "lui a5, 0xffff0\n slli a3, a1, 16\n and a1, a1, a5\n slli a4, a2, 16\n and a2, a2, a5\n",
-            "mulh ",
-            $i,
-            ", t0, a3\n mulh ",
-            $f,
-            ", t1, a1\n mulh ",
-            $g,
-            ", t2, a4\n mulh ",
-            $o,
-            ", t3, a2\n"
-        )
-    };
+    ($m:literal, $i:literal, $f:literal, $g:literal, $o:literal) => { concat!(
+        "srai a1, t1, 8\n add t0, t0, a1\n srai a1, t3, 8\n add t2, t2, a1\n",
+        "lw a1, 0(", $m, ")\n lw a2, 4(", $m, ")\n addi ", $m, ", ", $m, ", 8\n",
+        "lui a5, 0xffff0\n slli a3, a1, 16\n and a1, a1, a5\n slli a4, a2, 16\n and a2, a2, a5\n",
+        "mulh ", $i, ", t0, a3\n mulh ", $f, ", t1, a1\n mulh ", $g, ", t2, a4\n mulh ", $o, ", t3, a2\n",
+    ) };
 }
 /// Replaces a pre-activation by its activation, in the upper half. a1 and a2 are clobbered; a3 is 256.
+#[rustfmt::skip]
 macro_rules! activate {
-    ($z:literal, $table:literal) => {
-        concat!(
-            "srai a1, ",
-            $z,
-            ", 15\n addi a1, a1, 128\n bltu a1, a3, 3f\n",
-            // Beyond the table: its first or last cell.
-            "srai a1, a1, 31\n not a1, a1\n zext.b a1, a1\n",
-            "3: slli a1, a1, 2\n add a1, a1, ",
-            $table,
-            "\n lw a1, 0(a1)\n",
-            "slli ",
-            $z,
-            ", ",
-            $z,
-            ", 16\n slli a2, a1, 16\n mulh ",
-            $z,
-            ", ",
-            $z,
-            ", a2\n add ",
-            $z,
-            ", ",
-            $z,
-            ", a1\n"
-        )
-    };
+    ($z:literal, $table:literal) => { concat!(
+        "srai a1, ", $z, ", 15\n addi a1, a1, 128\n bltu a1, a3, 3f\n",
+        // Beyond the table: its first or last cell.
+        "srai a1, a1, 31\n not a1, a1\n zext.b a1, a1\n",
+        "3: slli a1, a1, 2\n add a1, a1, ", $table, "\n lw a1, 0(a1)\n",
+        "slli ", $z, ", ", $z, ", 16\n slli a2, a1, 16\n",
+        "mulh ", $z, ", ", $z, ", a2\n add ", $z, ", ", $z, ", a1\n",
+    ) };
+}
+/// Stores (`"sw"`) or loads (`"lw"`) the return address and the saved registers on the stack.
+#[rustfmt::skip]
+macro_rules! saved_registers {
+    ($move:literal) => { concat!(
+        $move, " ra, 0(sp)\n", $move, " s0, 4(sp)\n", $move, " s1, 8(sp)\n", $move, " s2, 12(sp)\n",
+        $move, " s3, 16(sp)\n", $move, " s4, 20(sp)\n", $move, " s5, 24(sp)\n", $move, " s6, 28(sp)\n",
+        $move, " s7, 32(sp)\n", $move, " s8, 36(sp)\n", $move, " s9, 40(sp)\n", $move, " s10, 44(sp)\n",
+        $move, " s11, 48(sp)\n",
+    ) };
 }
 
 /// Computes all units of a step. s0-s3: pre-activations of the input projection; s4: shift; s5: sigmoid; s6: tanh; s7:
@@ -126,19 +90,7 @@ unsafe extern "C" fn run(frame: *mut Frame) {
         ".option push",
         ".option arch, +m, +c",
         "addi sp, sp, -64",
-        "sw ra, 0(sp)",
-        "sw s0, 4(sp)",
-        "sw s1, 8(sp)",
-        "sw s2, 12(sp)",
-        "sw s3, 16(sp)",
-        "sw s4, 20(sp)",
-        "sw s5, 24(sp)",
-        "sw s6, 28(sp)",
-        "sw s7, 32(sp)",
-        "sw s8, 36(sp)",
-        "sw s9, 40(sp)",
-        "sw s10, 44(sp)",
-        "sw s11, 48(sp)",
+        saved_registers!("sw"),
         "lw s7, 24(a0)",
         "lw s8, 28(a0)",
         "lw s9, 32(a0)",
@@ -150,28 +102,16 @@ unsafe extern "C" fn run(frame: *mut Frame) {
         "lw a6, 64(a0)",
         // A unit: its input projection.
         "2:",
-        "lw t0, 0(s10)",
-        "lw t1, 4(s10)",
-        "lw t2, 8(s10)",
-        "lw t3, 12(s10)",
+        "lw t0, 0(s10)\n lw t1, 4(s10)\n lw t2, 8(s10)\n lw t3, 12(s10)",
         "addi s10, s10, 16",
         sums!("52", "0", "4", "8"),
         requantize!("s11", "s0", "s1", "s2", "s3"),
         // Its recurrent projection.
-        "li t0, 0",
-        "li t1, 0",
-        "li t2, 0",
-        "li t3, 0",
+        "li t0, 0\n li t1, 0\n li t2, 0\n li t3, 0",
         sums!("48", "12", "16", "20"),
         requantize!("a6", "t0", "t1", "t2", "t3"),
-        "add t0, t0, s0",
-        "add t1, t1, s1",
-        "add t2, t2, s2",
-        "add t3, t3, s3",
-        "sll t0, t0, s4",
-        "sll t1, t1, s4",
-        "sll t2, t2, s4",
-        "sll t3, t3, s4",
+        "add t0, t0, s0\n add t1, t1, s1\n add t2, t2, s2\n add t3, t3, s3",
+        "sll t0, t0, s4\n sll t1, t1, s4\n sll t2, t2, s4\n sll t3, t3, s4",
         // The gates.
         "li a3, 256",
         activate!("t0", "s5"),
@@ -203,19 +143,7 @@ unsafe extern "C" fn run(frame: *mut Frame) {
         "sh t0, 0(s8)",
         "addi s8, s8, 2",
         "bne s7, s9, 2b",
-        "lw ra, 0(sp)",
-        "lw s0, 4(sp)",
-        "lw s1, 8(sp)",
-        "lw s2, 12(sp)",
-        "lw s3, 16(sp)",
-        "lw s4, 20(sp)",
-        "lw s5, 24(sp)",
-        "lw s6, 28(sp)",
-        "lw s7, 32(sp)",
-        "lw s8, 36(sp)",
-        "lw s9, 40(sp)",
-        "lw s10, 44(sp)",
-        "lw s11, 48(sp)",
+        saved_registers!("lw"),
         "addi sp, sp, 64",
         "ret",
         // Doubling has overflowed: to the end of the range on the side of the sum.

@@ -36,7 +36,7 @@ fn all_kernels_give_the_plain_sums_at_the_extremes() {
 
 type DotPairs = fn(&[[i32; 2]], &[i16], [i32; 4]) -> [i32; 4];
 
-const PAIRED: [(&str, DotPairs); 2] = [("chosen for this machine", dot_pairs), ("of pairs", pairs::dot_pairs)];
+const PAIRED: [(&str, DotPairs); 2] = [("chosen for this machine", dot_pairs), ("of pairs", plain::dot_pairs)];
 
 /// The words of two columns of four rows, and the same columns for the plain kernel.
 fn paired(columns: &[[i8; 4]]) -> Vec<[i32; 2]> {

@@ -4,7 +4,7 @@
 //! two registers, and have no multiply-accumulate and no long product, so compiled code spills. Here, while a
 //! projection is summed, the four sums are in `r8`-`r11` and the four offsets of a column's weights in `r4`-`r7`;
 //! everything else is on the stack. A column takes 14.75 instructions.
-//! [`Lstm::plain_step`](crate::layers::lstm::Lstm::plain_step) defines the result.
+//! `Lstm::plain_step` defines the result.
 #![allow(unsafe_code)]
 
 use core::arch::naked_asm;
@@ -24,34 +24,28 @@ struct Work {
     half_of_h: i32,
 }
 
-/// See [`Lstm::step`]; `h` and `next_h` are not exchanged.
+/// Computes one step: see `Lstm::step`. It does not exchange `h` and `next_h`.
 #[inline]
 pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
-    if !layer.fits(x, state) {
-        debug_assert!(false, "the sizes of a layer and its state always match after load");
-        return;
-    }
-    let work = Work { frame: Frame::new::<TURN>(layer, x, state, 0), half_of_t: 1 << 10, half_of_h: 1 << 14 };
-    // SAFETY: there are as many units, not none, of every parameter and of the state, and as many columns as `x` and
-    // `h` have values.
+    let Some(frame) = Frame::new::<TURN>(layer, x, state, 0) else { return };
+    let work = Work { frame, half_of_t: 1 << 10, half_of_h: 1 << 14 };
+    // SAFETY: by `Frame::new`, every parameter and the state have the same number of units, at least 1, and the weights have
+    // one column for each value of `x` and of `h`.
     unsafe { run(&work) };
 }
 
 /// One column of four rows. r0: weights, r1: activations, at the offset `$at`; sums of i f g o in r8-r11. r2 and r3 are
 /// clobbered.
+#[rustfmt::skip]
 macro_rules! column {
-    ($at:literal) => {
-        concat!(
-            "ldrsh r3, [r1, ",
-            $at,
-            "]\n",
-            "ldrsb r2, [r0, r4]\n muls r2, r3, r2\n add r8, r2\n",
-            "ldrsb r2, [r0, r5]\n muls r2, r3, r2\n add r9, r2\n",
-            "ldrsb r2, [r0, r6]\n muls r2, r3, r2\n add r10, r2\n",
-            "ldrsb r2, [r0, r7]\n muls r2, r3, r2\n add r11, r2\n",
-            "adds r0, #4\n",
-        )
-    };
+    ($at:literal) => { concat!(
+        "ldrsh r3, [r1, ", $at, "]\n",
+        "ldrsb r2, [r0, r4]\n muls r2, r3, r2\n add r8, r2\n",
+        "ldrsb r2, [r0, r5]\n muls r2, r3, r2\n add r9, r2\n",
+        "ldrsb r2, [r0, r6]\n muls r2, r3, r2\n add r10, r2\n",
+        "ldrsb r2, [r0, r7]\n muls r2, r3, r2\n add r11, r2\n",
+        "adds r0, #4\n",
+    ) };
 }
 macro_rules! two_columns {
     () => {
@@ -59,106 +53,49 @@ macro_rules! two_columns {
     };
 }
 /// The sums of one projection: by turns to `$turns_end`, then by columns to `$end`. Weights begin at `$weights`.
+#[rustfmt::skip]
 macro_rules! sums {
-    ($weights:literal, $begin:literal, $turns_end:literal, $end:literal) => {
-        concat!(
-            "movs r4, #0\n movs r5, #1\n movs r6, #2\n movs r7, #3\n",
-            "ldr r0, [sp, #",
-            $weights,
-            "]\n ldr r1, [sp, #",
-            $begin,
-            "]\n",
-            "ldr r2, [sp, #",
-            $turns_end,
-            "]\n mov r12, r2\n cmp r1, r12\n beq 4f\n",
-            "3:\n",
-            two_columns!(),
-            two_columns!(),
-            two_columns!(),
-            two_columns!(),
-            "cmp r1, r12\n bne 3b\n",
-            "4:\n ldr r2, [sp, #",
-            $end,
-            "]\n cmp r1, r2\n beq 6f\n mov r12, r2\n",
-            "5:\n",
-            column!("r4"),
-            "adds r1, #2\n cmp r1, r12\n bne 5b\n",
-            "6:\n str r0, [sp, #",
-            $weights,
-            "]\n",
-        )
-    };
+    ($weights:literal, $begin:literal, $turns_end:literal, $end:literal) => { concat!(
+        "movs r4, #0\n movs r5, #1\n movs r6, #2\n movs r7, #3\n",
+        "ldr r0, [sp, #", $weights, "]\n ldr r1, [sp, #", $begin, "]\n",
+        "ldr r2, [sp, #", $turns_end, "]\n mov r12, r2\n cmp r1, r12\n beq 4f\n",
+        "3:\n", two_columns!(), two_columns!(), two_columns!(), two_columns!(), "cmp r1, r12\n bne 3b\n",
+        "4:\n ldr r2, [sp, #", $end, "]\n cmp r1, r2\n beq 6f\n mov r12, r2\n",
+        "5:\n", column!("r4"), "adds r1, #2\n cmp r1, r12\n bne 5b\n",
+        "6:\n str r0, [sp, #", $weights, "]\n",
+    ) };
 }
 /// Multiplies one sum, by halves, by the multiplier at r1 + `$at`. r2 and r3 are clobbered.
+#[rustfmt::skip]
 macro_rules! product {
-    ($acc:literal, $at:literal) => {
-        concat!(
-            "ldrh r2, [r1, #",
-            $at,
-            "]\n uxth r3, ",
-            $acc,
-            "\n asrs ",
-            $acc,
-            ", ",
-            $acc,
-            ", #16\n",
-            "muls ",
-            $acc,
-            ", r2, ",
-            $acc,
-            "\n muls r3, r2, r3\n lsrs r3, r3, #16\n adds ",
-            $acc,
-            ", ",
-            $acc,
-            ", r3\n",
-        )
-    };
+    ($acc:literal, $at:literal) => { concat!(
+        "ldrh r2, [r1, #", $at, "]\n uxth r3, ", $acc, "\n asrs ", $acc, ", ", $acc, ", #16\n",
+        "muls ", $acc, ", r2, ", $acc, "\n muls r3, r2, r3\n lsrs r3, r3, #16\n",
+        "adds ", $acc, ", ", $acc, ", r3\n",
+    ) };
 }
 /// Completes the first rows of pairs, then multiplies by the multipliers at `$m`: from r8-r11 to r4-r7. r1-r3 are
 /// clobbered.
+#[rustfmt::skip]
 macro_rules! requantize {
-    ($m:literal) => {
-        concat!(
-            "mov r4, r8\n mov r5, r9\n mov r6, r10\n mov r7, r11\n",
-            "asrs r2, r5, #8\n adds r4, r4, r2\n asrs r2, r7, #8\n adds r6, r6, r2\n",
-            "ldr r1, [sp, #",
-            $m,
-            "]\n",
-            product!("r4", "0"),
-            product!("r5", "2"),
-            product!("r6", "4"),
-            product!("r7", "6"),
-            "adds r1, #8\n str r1, [sp, #",
-            $m,
-            "]\n",
-        )
-    };
+    ($m:literal) => { concat!(
+        "mov r4, r8\n mov r5, r9\n mov r6, r10\n mov r7, r11\n",
+        "asrs r2, r5, #8\n adds r4, r4, r2\n asrs r2, r7, #8\n adds r6, r6, r2\n",
+        "ldr r1, [sp, #", $m, "]\n",
+        product!("r4", "0"), product!("r5", "2"), product!("r6", "4"), product!("r7", "6"),
+        "adds r1, #8\n str r1, [sp, #", $m, "]\n",
+    ) };
 }
 /// Replaces a pre-activation by its activation, in the upper half, from the table at r0. r2 and r3 are clobbered.
+#[rustfmt::skip]
 macro_rules! activate {
-    ($z:literal) => {
-        concat!(
-            "asrs r2, ",
-            $z,
-            ", #15\n adds r2, #128\n cmp r2, #255\n bls 1f\n",
-            // Beyond the table: its first or last cell.
-            "asrs r2, r2, #31\n mvns r2, r2\n uxtb r2, r2\n",
-            "1:\n lsls r2, r2, #2\n ldr r2, [r0, r2]\n",
-            "sxth ",
-            $z,
-            ", ",
-            $z,
-            "\n sxth r3, r2\n muls ",
-            $z,
-            ", r3, ",
-            $z,
-            "\n adds ",
-            $z,
-            ", ",
-            $z,
-            ", r2\n",
-        )
-    };
+    ($z:literal) => { concat!(
+        "asrs r2, ", $z, ", #15\n adds r2, #128\n cmp r2, #255\n bls 1f\n",
+        // Beyond the table: its first or last cell.
+        "asrs r2, r2, #31\n mvns r2, r2\n uxtb r2, r2\n",
+        "1:\n lsls r2, r2, #2\n ldr r2, [r0, r2]\n",
+        "sxth ", $z, ", ", $z, "\n sxth r3, r2\n muls ", $z, ", r3, ", $z, "\n adds ", $z, ", ", $z, ", r2\n",
+    ) };
 }
 
 /// Computes all units of a step.
@@ -169,10 +106,7 @@ macro_rules! activate {
 unsafe extern "C" fn run(work: *const Work) {
     naked_asm!(
         "push {{r4-r7, lr}}",
-        "mov r4, r8",
-        "mov r5, r9",
-        "mov r6, r10",
-        "mov r7, r11",
+        "mov r4, r8\n mov r5, r9\n mov r6, r10\n mov r7, r11",
         "push {{r3-r7}}",
         "sub sp, #96",
         "mov r1, sp",
@@ -189,36 +123,24 @@ unsafe extern "C" fn run(work: *const Work) {
         "ldr r0, [sp, #56]",
         "ldmia r0!, {{r4-r7}}",
         "str r0, [sp, #56]",
-        "mov r8, r4",
-        "mov r9, r5",
-        "mov r10, r6",
-        "mov r11, r7",
+        "mov r8, r4\n mov r9, r5\n mov r10, r6\n mov r11, r7",
         sums!("52", "0", "4", "8"),
         requantize!("60"),
         "add r2, sp, #76",
         "stmia r2!, {{r4-r7}}",
         // Its recurrent projection.
         "movs r4, #0",
-        "mov r8, r4",
-        "mov r9, r4",
-        "mov r10, r4",
-        "mov r11, r4",
+        "mov r8, r4\n mov r9, r4\n mov r10, r4\n mov r11, r4",
         sums!("48", "12", "16", "20"),
         requantize!("64"),
         "add r2, sp, #76",
         "ldmia r2!, {{r0, r1, r3}}",
         "ldr r2, [r2]",
-        "adds r4, r4, r0",
-        "adds r5, r5, r1",
-        "adds r6, r6, r3",
-        "adds r7, r7, r2",
+        "adds r4, r4, r0\n adds r5, r5, r1\n adds r6, r6, r3\n adds r7, r7, r2",
         "ldr r2, [sp, #36]",
         "cmp r2, #0",
         "beq 7f",
-        "lsls r4, r2",
-        "lsls r5, r2",
-        "lsls r6, r2",
-        "lsls r7, r2",
+        "lsls r4, r2\n lsls r5, r2\n lsls r6, r2\n lsls r7, r2",
         "7:",
         // The gates, the cell state in r6, the hidden state in r7.
         "ldr r0, [sp, #40]",
@@ -273,10 +195,7 @@ unsafe extern "C" fn run(work: *const Work) {
         "9:",
         "add sp, #96",
         "pop {{r3-r7}}",
-        "mov r8, r4",
-        "mov r9, r5",
-        "mov r10, r6",
-        "mov r11, r7",
+        "mov r8, r4\n mov r9, r5\n mov r10, r6\n mov r11, r7",
         "pop {{r4-r7, pc}}",
     )
 }

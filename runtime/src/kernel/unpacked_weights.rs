@@ -46,3 +46,19 @@ pub(crate) struct UnpackedWeights {
     /// 0 … 8
     pub shift: u32,
 }
+
+/// A stand-in for the kernels of whole steps on hosts without them: a type without values.
+#[cfg(not(target_arch = "x86_64"))]
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lanes {}
+
+#[cfg(not(target_arch = "x86_64"))]
+impl Lanes {
+    pub(crate) fn detect() -> Option<Self> {
+        None
+    }
+
+    pub(crate) fn step(self, _: &UnpackedWeights, _: &[i16], _: Option<&[i32]>, _: &mut super::arguments::State<'_>) {
+        match self {}
+    }
+}

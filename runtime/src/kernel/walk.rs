@@ -20,8 +20,8 @@ pub(super) fn dot4(weights: &[[i8; 4]], v: &[i16], mut acc: [i32; 4]) -> [i32; 4
     // SAFETY: neither is beyond `v`.
     let (turns_end, end) = unsafe { (x.add(turns), x.add(columns)) };
     while x != turns_end {
-        // SAFETY: `TURN` columns or more are left: `x` has gone a multiple of `TURN` and is not at `turns_end`, and `w`
-        // has gone as many columns.
+        // SAFETY: at least `TURN` columns are left: `x` has advanced by a multiple of `TURN` and is not at `turns_end`,
+        // and `w` has advanced by the same number of columns.
         let (w_turn, x_turn) = unsafe { (&*w.cast::<[[i8; 4]; TURN]>(), &*x.cast::<[i16; TURN]>()) };
         macro_rules! columns {
             ($($at:literal)*) => { $( acc = compiler_barrier(column(&w_turn[$at], x_turn[$at], acc)); )* };
@@ -31,7 +31,7 @@ pub(super) fn dot4(weights: &[[i8; 4]], v: &[i16], mut acc: [i32; 4]) -> [i32; 4
         (w, x) = unsafe { walk(w.add(TURN), x.add(TURN)) };
     }
     while x != end {
-        // SAFETY: a column or more is left, as above.
+        // SAFETY: at least one column is left, as above.
         acc = unsafe { compiler_barrier(column(&*w, *x, acc)) };
         // SAFETY: as above.
         (w, x) = unsafe { walk(w.add(1), x.add(1)) };

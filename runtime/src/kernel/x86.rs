@@ -14,8 +14,7 @@ use core::arch::x86_64::{
     _mm_setzero_si128, _mm_slli_epi16, _mm_srai_epi16, _mm_srli_si128, _mm_unpacklo_epi8, _mm_unpacklo_epi32,
 };
 
-use super::pairs;
-use super::plain::plain_dot4;
+use super::plain::{self, plain_dot4};
 use crate::invariant::Guaranteed;
 
 #[cfg(any(test, feature = "unpacked"))]
@@ -28,7 +27,7 @@ pub(super) fn dot4(weights: &[[i8; 4]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
     unsafe { dot4_sse2(weights, v, acc) }
 }
 
-/// See [`pairs::dot_pairs`].
+/// See [`plain::dot_pairs`].
 #[inline]
 pub(crate) fn dot_pairs(weights: &[[i32; 2]], v: &[i16], acc: [i32; 4]) -> [i32; 4] {
     // SAFETY: SSE2 is part of x86-64.
@@ -64,9 +63,9 @@ fn dot_pairs_sse2(weights: &[[i32; 2]], v: &[i16], [i, f, g, o]: [i32; 4]) -> [i
     for (&w, &v) in four.iter().zip(v_four) {
         let w: __m128i = bytemuck::cast(w);
         let v = _mm_cvtsi64_si128(bytemuck::cast(v));
-        // v0 v1 v0 v1 v2 v3 v2 v3, as the words lie: rows `i f`, rows `g o`.
+        // v0 v1 v0 v1 v2 v3 v2 v3, in the order of the words: rows `i f`, then rows `g o`.
         let v = _mm_unpacklo_epi32(v, v);
-        // See `pairs::columns`: of 256·a + b the second row is b, the first a.
+        // See `plain::columns`: of 256·a + b the second row is b, the first a.
         let b = _mm_srai_epi16::<8>(_mm_slli_epi16::<8>(w));
         let a = _mm_srai_epi16::<8>(_mm_add_epi16(w, half));
         first = _mm_add_epi32(first, _mm_madd_epi16(a, v));
@@ -74,5 +73,5 @@ fn dot_pairs_sse2(weights: &[[i32; 2]], v: &[i16], [i, f, g, o]: [i32; 4]) -> [i
     }
     let ([i0, g0, i1, g1], [f0, o0, f1, o1]): ([i32; 4], [i32; 4]) = (bytemuck::cast(first), bytemuck::cast(second));
     let acc = [i + i0 + i1, f + f0 + f1, g + g0 + g1, o + o0 + o1];
-    pairs::dot_pairs(weights.get(columns / 2..).guaranteed(), v.get(columns..).guaranteed(), acc)
+    plain::dot_pairs(weights.get(columns / 2..).guaranteed(), v.get(columns..).guaranteed(), acc)
 }

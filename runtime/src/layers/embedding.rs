@@ -30,7 +30,7 @@ pub(crate) struct Embedding<'a> {
 #[cfg_attr(dsp, inline(never))]
 #[cfg_attr(not(dsp), inline(always))]
 fn plain(weights: &[i8], multiplier: i16, x: &mut [i16]) {
-    // Four values at a time: the instructions of the loop itself are half of those of one value.
+    // Four values in each turn of the loop, because its own instructions cost half as much as a value.
     #[cfg(not(dsp))]
     let (x, weights) = {
         let ((fours, x), (weights_of_fours, weights)) = (x.as_chunks_mut::<4>(), weights.as_chunks::<4>());

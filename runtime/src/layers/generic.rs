@@ -6,8 +6,8 @@ use super::{gru, lstm};
 use crate::activation::{relu, tanh};
 use crate::fixed::requantize;
 use crate::invariant::Guaranteed;
-use crate::layers::State;
 use crate::layers::matrix::Matrix;
+use crate::layers::{State, Summary};
 use crate::rows::row;
 use tern_format::Cell as CellKind;
 
@@ -28,7 +28,7 @@ pub(crate) struct RowLayer<'a> {
 }
 
 /// The numbers of a unit, padded with 0 to four.
-fn four<T: Copy + Default>(all: &[T], width: usize, unit: usize) -> [T; 4] {
+fn padded_to_four<T: Copy + Default>(all: &[T], width: usize, unit: usize) -> [T; 4] {
     let mut four = [T::default(); 4];
     let of_unit = NonZeroUsize::new(width).and_then(|width| row(all, width, unit)).unwrap_or_default();
     four.iter_mut().zip(of_unit).for_each(|(to, &from)| *to = from);
@@ -37,22 +37,36 @@ fn four<T: Copy + Default>(all: &[T], width: usize, unit: usize) -> [T; 4] {
 
 impl RowLayer<'_> {
     /// The number of biases of a unit.
-    pub(crate) fn biases(&self) -> usize {
+    pub(crate) fn sums_of_unit(&self) -> usize {
         if self.kind.gates() > 1 { 4 } else { 1 }
     }
 
     /// The hidden size H.
     pub(crate) fn hidden_size(&self) -> usize {
-        self.bias.len().checked_div(self.biases()).unwrap_or(0)
+        self.bias.len().checked_div(self.sums_of_unit()).unwrap_or(0)
     }
 
+    /// The sizes and the costs of the layer.
+    pub(crate) fn summary(&self) -> Summary {
+        let multipliers = size_of_val(self.multiplier_ih) + size_of_val(self.multiplier_hh);
+        let bytes = self.weight_ih.bytes() + self.weight_hh.bytes() + size_of_val(self.bias) + multipliers;
+        Summary {
+            hidden_size: self.hidden_size(),
+            sums_of_unit: self.sums_of_unit(),
+            shift: self.shift,
+            macs: self.weight_ih.macs() + self.weight_hh.macs(),
+            bytes,
+        }
+    }
+
+    /// The biases of a unit.
     pub(crate) fn bias(&self, unit: usize) -> [i32; 4] {
-        four(self.bias, self.biases(), unit)
+        padded_to_four(self.bias, self.sums_of_unit(), unit)
     }
 
     /// The multipliers of a unit: of the input projection and of the recurrent projection.
     pub(crate) fn multipliers(&self, unit: usize) -> [[i16; 4]; 2] {
-        [self.multiplier_ih, self.multiplier_hh].map(|all| four(all, self.kind.gates(), unit))
+        [self.multiplier_ih, self.multiplier_hh].map(|all| padded_to_four(all, self.kind.gates(), unit))
     }
 
     /// The initial sums of the recurrent projection.
@@ -94,7 +108,7 @@ impl RowLayer<'_> {
         for unit in 0..self.hidden_size() {
             let [mx, mh] = self.multipliers(unit);
             let from_x = match sums {
-                Some(sums) => four(sums, self.biases(), unit),
+                Some(sums) => padded_to_four(sums, self.sums_of_unit(), unit),
                 None => self.input_sums(unit, x),
             };
             let x = self.requantize_rows(&self.weight_ih, from_x, mx);
@@ -114,16 +128,5 @@ impl RowLayer<'_> {
             state.c.get_mut(unit).into_iter().for_each(|next| *next = c);
         }
         core::mem::swap(&mut state.h, &mut state.next_h);
-    }
-
-    /// The multiply-accumulates of a step.
-    pub(crate) fn macs(&self) -> usize {
-        self.weight_ih.macs() + self.weight_hh.macs()
-    }
-
-    /// The bytes of flash: weights, biases, multipliers.
-    pub(crate) fn bytes(&self) -> usize {
-        let multipliers = size_of_val(self.multiplier_ih) + size_of_val(self.multiplier_hh);
-        self.weight_ih.bytes() + self.weight_hh.bytes() + size_of_val(self.bias) + multipliers
     }
 }

@@ -5,37 +5,12 @@ use core::num::NonZeroUsize;
 use crate::activation::{sigmoid, tanh};
 use crate::fixed::{requantize, round_shift};
 use crate::invariant::Guaranteed;
+pub(crate) use crate::kernel::arguments::Gru;
 use crate::kernel::dot3;
 use crate::layers::State;
 use crate::rows::{rows, rows_or_empty};
 
-/// The parameters of one direction of a layer, borrowed from the file. The last dimension is the gate: `r z n`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Gru<'a> {
-    /// The input size.
-    pub input_size: NonZeroUsize,
-    /// `[hidden_size · input_size][3]`
-    pub weight_ih: &'a [[i8; 3]],
-    /// `[hidden_size · hidden_size][3]`
-    pub weight_hh: &'a [[i8; 3]],
-    /// `[hidden_size][4]`: b_r, b_z, b_n in units of the input projection's accumulators, then b_hn in units of the
-    /// recurrent projection's.
-    pub bias: &'a [[i32; 4]],
-    /// `[hidden_size][3]`
-    pub multiplier_ih: &'a [[i16; 3]],
-    /// `[hidden_size][3]`
-    pub multiplier_hh: &'a [[i16; 3]],
-    /// 0 … 8
-    pub shift: u32,
-}
-
 impl Gru<'_> {
-    /// Computes one step with a precomputed input projection, `[hidden_size * 4]`: the step without columns, with these
-    /// sums in place of the biases.
-    pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
-        Gru { weight_ih: &[], bias: sums.as_chunks().0, ..*self }.step(&[], state);
-    }
-
     /// Computes one step. `x`: `[input_size]`, Q15.
     #[inline(never)]
     pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {

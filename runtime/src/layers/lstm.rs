@@ -1,6 +1,4 @@
-//! The LSTM layer, in the packings `interleaved4` and `paired16`.
-
-mod paired;
+//! The LSTM layer in the packing `interleaved4`, and the arithmetic of its units for all packings.
 
 #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
 use core::num::NonZeroUsize;
@@ -22,8 +20,6 @@ use crate::kernel::{compiler_barrier, dot4};
 #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
 use crate::rows::{rows, rows_or_empty};
 
-pub(crate) use paired::{Paired, Record, biases, pair_biases};
-
 impl Lstm<'_> {
     /// Computes one step. `x`: `[input_size]`, Q15. It is not inlined, so that its callers do not need its registers
     /// and its stack.
@@ -38,12 +34,6 @@ impl Lstm<'_> {
         #[cfg(not(any(armv7m, thumb1, rv32)))]
         self.plain_step(x, state);
         core::mem::swap(&mut state.h, &mut state.next_h);
-    }
-
-    /// Computes one step with a precomputed input projection, `[hidden_size * 4]`: the step without columns, with these
-    /// sums in place of the biases.
-    pub(crate) fn step_folded(&self, sums: &[i32], state: &mut State<'_>) {
-        Lstm { weight_ih: &[], bias: sums.as_chunks().0, ..*self }.step(&[], state);
     }
 
     /// The definition of a step. It does not exchange `h` and `next_h`.
@@ -66,7 +56,7 @@ impl Lstm<'_> {
 
 /// Adds the second row of each pair to its first and requantises: from accumulators to pre-activations.
 #[inline(always)]
-fn requantize_rows([i, f, g, o]: [i32; 4], m: &[i16; 4]) -> [i32; 4] {
+pub(super) fn requantize_rows([i, f, g, o]: [i32; 4], m: &[i16; 4]) -> [i32; 4] {
     [requantize(i + (f >> 8), m[0]), requantize(f, m[1]), requantize(g + (o >> 8), m[2]), requantize(o, m[3])]
 }
 

@@ -75,9 +75,9 @@ impl<'a> Matrix<'a> {
     }
 
     /// The sum of |w| over one row, saturating. For 16-bit weights ([`is_wide`](Matrix::is_wide)) in units of 1/256.
-    pub(crate) fn size_of_row(&self, index: usize) -> u32 {
-        fn sum(sizes: impl Iterator<Item = u32>) -> u32 {
-            sizes.fold(0, u32::saturating_add)
+    pub(crate) fn absolute_sum_of_row(&self, index: usize) -> u32 {
+        fn sum(absolutes: impl Iterator<Item = u32>) -> u32 {
+            absolutes.fold(0, u32::saturating_add)
         }
         match self.weights {
             Weights::Bits8(weights) => {
@@ -87,12 +87,12 @@ impl<'a> Matrix<'a> {
             #[cfg(feature = "widths")]
             Weights::Bits4 { .. } => {
                 let (pairs, groups) = self.row_of_groups(index).unwrap_or_default();
-                let sizes = pieces::<{ GROUP / 2 }, _>(pairs).zip(groups).map(|(pairs, &multiplier)| {
+                let absolutes = pieces::<{ GROUP / 2 }, _>(pairs).zip(groups).map(|(pairs, &multiplier)| {
                     let weights = pairs.iter().flat_map(|&byte| pair(byte));
                     // 16 of 8 at most, times 18.
                     weights.map(|w| u32::from(w.unsigned_abs())).sum::<u32>() * u32::from(multiplier)
                 });
-                sum(sizes)
+                sum(absolutes)
             }
             #[cfg(feature = "widths")]
             Weights::Bits16(weights) => {

@@ -144,11 +144,11 @@ impl Scaling<'_> {
     /// the last value of each channel.
     pub(crate) fn write(&self, index: usize, value: i32, read: &[i32]) -> Option<i32> {
         let (offset, multiplier, shift) = self.channels().nth(index)?;
-        let counts_from = match self.last.get(index) {
+        let base = match self.last.get(index) {
             Some(1) => self.channel_of(index).and_then(|channel| read.get(channel)).copied().unwrap_or(offset),
             _ => offset,
         };
-        let v = i64::from(counts_from) + scale(value.into(), multiplier, shift);
+        let v = i64::from(base) + scale(value.into(), multiplier, shift);
         Some(v.clamp(i32::MIN.into(), i32::MAX.into()) as i32)
     }
 }

@@ -1,21 +1,15 @@
 //! One direction of a recurrent layer on a copy of its weights, made for the wide instructions of a host.
 
 use crate::kernel::Lanes;
-use crate::kernel::arguments::State;
+use crate::kernel::arguments::{State, Summary};
 use crate::kernel::unpacked_weights::UnpackedWeights;
 
-/// A layer's copied weights, and the sizes of the layer in the file.
+/// A layer's copied weights, and the sizes and costs of the layer in the file.
 #[derive(Debug)]
 pub(crate) struct UnpackedLayer {
     pub weights: UnpackedWeights,
     pub lanes: Lanes,
-    pub hidden_size: usize,
-    /// Sums that each unit of a folded token has.
-    pub sums_of_unit: usize,
-    /// Multiply-accumulates of a step.
-    pub macs: usize,
-    /// Bytes of flash.
-    pub bytes: usize,
+    pub summary: Summary,
 }
 
 impl UnpackedLayer {

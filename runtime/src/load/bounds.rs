@@ -2,15 +2,14 @@
 
 use core::num::NonZeroUsize;
 
+use crate::kernel::arguments::Interleaved;
 use crate::kernel::columns;
 use crate::layers::Cell;
 #[cfg(feature = "widths")]
 use crate::layers::generic::RowLayer;
-use crate::layers::gru::Gru;
 use crate::layers::linear::Linear;
-use crate::layers::lstm::{Lstm, biases};
 use crate::layers::matrix::Matrix;
-use crate::layers::rnn::Rnn;
+use crate::layers::paired::biases;
 use crate::rows::{row, rows};
 #[cfg(feature = "widths")]
 use tern_format::Cell as CellKind;
@@ -44,7 +43,7 @@ pub(super) fn row_bound(sum: u32, bias: i32) -> Bound {
 }
 
 /// The sum of absolute weights.
-fn size_of(weights: impl Iterator<Item = i8>) -> u32 {
+fn sum_of_absolutes(weights: impl Iterator<Item = i8>) -> u32 {
     weights.fold(0, |sum, w| sum.saturating_add(w.unsigned_abs().into()))
 }
 
@@ -67,25 +66,22 @@ pub(super) fn fits(x: (Bound, i16), h: (Bound, i16), shift: u32) -> bool {
 
 /// The bounds of the rows of one projection of a unit. The error is the index of a row.
 ///
-/// `pairs`: the first row of each pair; the second row follows it.
-fn half<const ROWS: usize>(
+/// `first_rows`: the first row of each pair; the second row follows it.
+fn projection_bounds<const ROWS: usize>(
     weights: &[[i8; ROWS]],
     bias: [i32; ROWS],
-    pairs: impl IntoIterator<Item = usize>,
+    first_rows: &[usize],
 ) -> Result<[Bound; ROWS], usize> {
     let mut bounds = [0; ROWS];
     for (row, (bound, bias)) in bounds.iter_mut().zip(bias).enumerate() {
-        *bound = row_bound(size_of(weights.iter().filter_map(|w| w.get(row).copied())), bias);
+        *bound = row_bound(sum_of_absolutes(weights.iter().filter_map(|w| w.get(row).copied())), bias);
     }
-    pair_up(bounds, pairs)
+    add_second_rows(bounds, first_rows)
 }
 
 /// Adds the bounds of second rows to those of first rows, and checks all.
-fn pair_up<const ROWS: usize>(
-    mut bounds: [Bound; ROWS],
-    pairs: impl IntoIterator<Item = usize>,
-) -> Result<[Bound; ROWS], usize> {
-    for first in pairs {
+fn add_second_rows<const ROWS: usize>(mut bounds: [Bound; ROWS], first_rows: &[usize]) -> Result<[Bound; ROWS], usize> {
+    for &first in first_rows {
         let second = bounds.get(first + 1).copied().unwrap_or(0);
         if let Some(bound) = bounds.get_mut(first) {
             *bound = add_second_row(*bound, second);
@@ -100,10 +96,10 @@ fn pair_up<const ROWS: usize>(
 /// Conditions 1 to 3 for all layers but those in the packing `paired16`, which have their own check.
 pub(super) fn check(cell: &Cell<'_>) -> Result<(), Overflow> {
     match cell {
-        Cell::Lstm(lstm) => check_lstm(lstm),
+        Cell::Lstm(lstm) => check_interleaved(lstm, &[0, 2], |biases| [biases, [0; 4]]),
         Cell::Paired(_) => Ok(()),
-        Cell::Gru(gru) => check_gru(gru),
-        Cell::Rnn(rnn) => check_rnn(rnn),
+        Cell::Gru(gru) => check_interleaved(gru, &[0], |[r, z, n, hidden_n]| [[r, z, n], [0, 0, hidden_n]]),
+        Cell::Rnn(rnn) => check_interleaved(&rnn.layer, &[], |bias| [bias, [0]]),
         #[cfg(feature = "widths")]
         Cell::Rows(layer) => check_rows(layer),
         #[cfg(any(test, feature = "unpacked"))]
@@ -129,64 +125,51 @@ fn check_unit<const ROWS: usize>(
     Ok(())
 }
 
-fn hidden_size<T>(bias: &[T]) -> NonZeroUsize {
-    NonZeroUsize::new(bias.len()).unwrap_or(NonZeroUsize::MIN)
-}
-
-fn check_lstm(lstm: &Lstm<'_>) -> Result<(), Overflow> {
-    let weights = rows(lstm.weight_ih, lstm.input_size).zip(rows(lstm.weight_hh, hidden_size(lstm.bias)));
-    let multipliers = lstm.multiplier_ih.iter().zip(lstm.multiplier_hh);
-    for (unit, (((ih, hh), &bias), (m_ih, m_hh))) in weights.zip(lstm.bias).zip(multipliers).enumerate() {
-        check_unit(unit, (half(ih, bias, [0, 2]), m_ih), (half(hh, [0; 4], [0, 2]), m_hh), lstm.shift)?;
-    }
-    Ok(())
-}
-
-fn check_gru(gru: &Gru<'_>) -> Result<(), Overflow> {
-    let weights = rows(gru.weight_ih, gru.input_size).zip(rows(gru.weight_hh, hidden_size(gru.bias)));
-    let multipliers = gru.multiplier_ih.iter().zip(gru.multiplier_hh);
-    for (unit, (((ih, hh), &[r, z, n, hidden_n]), (m_ih, m_hh))) in weights.zip(gru.bias).zip(multipliers).enumerate() {
-        check_unit(unit, (half(ih, [r, z, n], [0]), m_ih), (half(hh, [0, 0, hidden_n], [0]), m_hh), gru.shift)?;
-    }
-    Ok(())
-}
-
-fn check_rnn(rnn: &Rnn<'_>) -> Result<(), Overflow> {
-    let weights = rows(rnn.weight_ih, rnn.input_size).zip(rows(rnn.weight_hh, hidden_size(rnn.bias)));
-    let multipliers = rnn.multiplier_ih.iter().zip(rnn.multiplier_hh);
-    for (unit, (((ih, hh), &bias), (&m_ih, &m_hh))) in weights.zip(rnn.bias).zip(multipliers).enumerate() {
-        let (ih, hh) = (ih.as_chunks::<1>().0, hh.as_chunks::<1>().0);
-        check_unit(unit, (half(ih, [bias], []), &[m_ih]), (half(hh, [0], []), &[m_hh]), rnn.shift)?;
+/// Checks a layer in a plain packing. `first_rows`: the first row of each pair in a unit; `biases_of`: the initial sums
+/// of a unit's input projection and of its recurrent projection.
+fn check_interleaved<const GATES: usize, const BIASES: usize>(
+    layer: &Interleaved<'_, GATES, BIASES>,
+    first_rows: &[usize],
+    biases_of: impl Fn([i32; BIASES]) -> [[i32; GATES]; 2],
+) -> Result<(), Overflow> {
+    let hidden_size = NonZeroUsize::new(layer.bias.len()).unwrap_or(NonZeroUsize::MIN);
+    let weights = rows(layer.weight_ih, layer.input_size).zip(rows(layer.weight_hh, hidden_size));
+    let multipliers = layer.multiplier_ih.iter().zip(layer.multiplier_hh);
+    for (unit, (((ih, hh), &biases), (m_ih, m_hh))) in weights.zip(layer.bias).zip(multipliers).enumerate() {
+        let [bias_ih, bias_hh] = biases_of(biases);
+        check_unit(
+            unit,
+            (projection_bounds(ih, bias_ih, first_rows), m_ih),
+            (projection_bounds(hh, bias_hh, first_rows), m_hh),
+            layer.shift,
+        )?;
     }
     Ok(())
 }
 
 /// The largest absolute sum of one row of the input projection, as in condition 1.
 pub(super) fn input_bound(cell: &Cell<'_>, unit: usize, index: usize) -> Bound {
-    fn of<const ROWS: usize>(weights: Option<&[[i8; ROWS]]>, index: usize, bias: Option<&i32>) -> Bound {
-        let weights = weights.unwrap_or_default().iter().filter_map(|column| column.get(index).copied());
-        row_bound(size_of(weights), bias.copied().unwrap_or(0))
+    fn of<const GATES: usize, const BIASES: usize>(
+        layer: &Interleaved<'_, GATES, BIASES>,
+        unit: usize,
+        index: usize,
+    ) -> Bound {
+        let columns = row(layer.weight_ih, layer.input_size, unit).unwrap_or_default();
+        let bias = layer.bias.get(unit).and_then(|biases| biases.get(index)).copied().unwrap_or(0);
+        row_bound(sum_of_absolutes(columns.iter().filter_map(|column| column.get(index).copied())), bias)
     }
     match cell {
-        Cell::Lstm(lstm) => {
-            let bias = lstm.bias.get(unit).and_then(|bias| bias.get(index));
-            of(row(lstm.weight_ih, lstm.input_size, unit), index, bias)
-        }
+        Cell::Lstm(lstm) => of(lstm, unit, index),
         Cell::Paired(layer) => layer.records().nth(unit).map_or(0, |record| {
             let weights = record.weight_ih.iter().flat_map(|&words| columns(words));
             let weights = weights.filter_map(|column| column.get(index).map(|&w| w as i8));
             row_bound(
-                size_of(weights),
+                sum_of_absolutes(weights),
                 biases(record.initial_sums).and_then(|bias| bias.get(index).copied()).unwrap_or(0),
             )
         }),
-        Cell::Gru(gru) => {
-            let bias = gru.bias.get(unit).and_then(|bias| bias.get(index));
-            of(row(gru.weight_ih, gru.input_size, unit), index, bias)
-        }
-        Cell::Rnn(rnn) => {
-            of(row(rnn.weight_ih, rnn.input_size, unit).map(|row| row.as_chunks::<1>().0), index, rnn.bias.get(unit))
-        }
+        Cell::Gru(gru) => of(gru, unit, index),
+        Cell::Rnn(rnn) => of(&rnn.layer, unit, index),
         #[cfg(feature = "widths")]
         Cell::Rows(layer) => {
             let bias = layer.bias(unit).get(index).copied().unwrap_or(0);
@@ -199,7 +182,7 @@ pub(super) fn input_bound(cell: &Cell<'_>, unit: usize, index: usize) -> Bound {
 
 /// The largest absolute sum of one row of a matrix.
 fn matrix_bound(matrix: &Matrix<'_>, index: usize, bias: i32) -> Bound {
-    let sum = matrix.size_of_row(index);
+    let sum = matrix.absolute_sum_of_row(index);
     if !matrix.is_wide() {
         return row_bound(sum, bias);
     }
@@ -216,18 +199,17 @@ fn check_rows(layer: &RowLayer<'_>) -> Result<(), Overflow> {
         CellKind::Gru => &[0],
         CellKind::Rnn | CellKind::RnnRelu => &[],
     };
-    let half = |matrix: &Matrix<'_>, unit: usize, bias: [i32; 4]| {
+    let projection_bounds = |matrix: &Matrix<'_>, unit: usize, bias: [i32; 4]| {
         let mut bounds = [0; 4];
         for (row, (bound, bias)) in bounds.iter_mut().zip(bias).enumerate().take(gates) {
             *bound = matrix_bound(matrix, unit * gates + row, bias);
         }
-        let pairs = if matrix.is_wide() { &[] } else { first_rows };
-        pair_up(bounds, pairs.iter().copied())
+        add_second_rows(bounds, if matrix.is_wide() { &[] } else { first_rows })
     };
     for unit in 0..layer.hidden_size() {
         let [mx, mh] = layer.multipliers(unit);
-        let x = half(&layer.weight_ih, unit, layer.bias(unit));
-        let h = half(&layer.weight_hh, unit, layer.recurrent_bias(unit));
+        let x = projection_bounds(&layer.weight_ih, unit, layer.bias(unit));
+        let h = projection_bounds(&layer.weight_hh, unit, layer.recurrent_bias(unit));
         check_unit(unit, (x, &mx), (h, &mh), layer.shift)?;
     }
     Ok(())

@@ -14,27 +14,27 @@ pub(super) fn explain(file: &File<'_>) -> LoadError {
 
 fn in_full(file: &File<'_>) -> LoadError {
     let found = file.bytes.len();
-    // The header is read again from the beginning, because a refused file reads nothing more.
-    let mut again = File::new(file.bytes);
-    read_header(&mut again);
+    // A file with a fault reads nothing more, so the names come from the same bytes in a file without one.
+    let mut readable = File::new(file.bytes);
+    read_header(&mut readable);
     match file.fault() {
         Fault::Misaligned => LoadError::Misaligned,
         Fault::Truncated { expected } => LoadError::Truncated { found, expected },
         Fault::TrailingBytes { expected } => LoadError::TrailingBytes { found, expected },
         Fault::Header { at, expected } => LoadError::Header { at, expected: in_header(expected) },
-        Fault::Word { at } => {
-            let [key, word] = explained::key_and_word(file, at);
-            unsupported(Name::of_bytes(key), word, explained::words_for(key))
+        Fault::UnknownValue { at } => {
+            let [key, value] = explained::key_and_value(file, at);
+            unsupported(Name::of_bytes(key), value, explained::values_of(key))
         }
-        Fault::Misfit { key, expected } => {
-            unsupported(explained::key(key), explained::value(&again, key).as_bytes(), expected)
+        Fault::Conflict { key, expected } => {
+            unsupported(explained::key(key), explained::value(&readable, key).as_bytes(), expected)
         }
-        Fault::NotBuilt { key, word } => {
-            LoadError::MissingFeature { name: explained::key(key), feature: explained::feature(key, word) }
+        Fault::NotBuilt { key, value } => {
+            LoadError::MissingFeature { name: explained::key(key), feature: explained::feature(key, value) }
         }
         Fault::MissingKey(key) => LoadError::MissingKey(explained::name(key)),
         Fault::MissingTensor(tensor) => LoadError::MissingTensor(tensor.name()),
-        Fault::Left => left(file, &again),
+        Fault::UnusedEntry => unused_entry(file, &readable),
         Fault::Type { tensor, expected: Dtype::I8 } if !WIDTHS && tensor.can_be_wide() => {
             LoadError::MissingFeature { name: tensor.name(), feature: "widths" }
         }
@@ -48,13 +48,14 @@ fn in_full(file: &File<'_>) -> LoadError {
     }
 }
 
-/// The error for the first entry that the model does not use. `again`: the same file without a fault.
-fn left(file: &File<'_>, again: &File<'_>) -> LoadError {
-    let mut scanner = Scanner::new(again);
+/// The error for the first entry that the model does not use. `readable`: the same bytes without a recorded fault.
+fn unused_entry(file: &File<'_>, readable: &File<'_>) -> LoadError {
+    let mut scanner = Scanner::new(readable);
     while scanner.next() && file.is_marked(scanner.entry.number) {}
     let entry = scanner.entry;
-    let (bytes, name) = (string_at(file, entry.at), Name::of_bytes(string_at(file, entry.at)));
-    if again.find(entry.name).entry.number < entry.number {
+    let bytes = string_at(file, entry.at);
+    let name = Name::of_bytes(bytes);
+    if readable.find(entry.name).entry.number < entry.number {
         return LoadError::Duplicate(name);
     }
     match feature_of(bytes) {

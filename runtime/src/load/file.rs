@@ -29,7 +29,7 @@ pub(crate) struct File<'a> {
     /// The first fault, if the feature `errors` is on.
     fault: Cell<Fault>,
     /// The number of entries of the header that were read.
-    asked: Cell<usize>,
+    entries_read: Cell<usize>,
     /// The entries that were read, one bit each. Entries beyond the last bit are not recorded.
     marks: [Cell<u32>; MARKS],
 }
@@ -42,7 +42,7 @@ impl<'a> File<'a> {
             data: &[],
             is_refused: Cell::new(false),
             fault: Cell::new(Fault::Misaligned),
-            asked: Cell::new(0),
+            entries_read: Cell::new(0),
             marks: [const { Cell::new(0) }; MARKS],
         }
     }
@@ -67,15 +67,15 @@ impl<'a> File<'a> {
 
     /// Marks an entry as read, by its index.
     pub(crate) fn mark(&self, entry: usize) {
-        self.asked.set(self.asked.get().wrapping_add(1));
+        self.entries_read.set(self.entries_read.get().wrapping_add(1));
         if let Some(marks) = self.marks.get(entry / 32) {
             marks.set(marks.get() | 1 << (entry % 32));
         }
     }
 
     /// The number of entries that were read.
-    pub(crate) fn asked(&self) -> usize {
-        self.asked.get()
+    pub(crate) fn entries_read(&self) -> usize {
+        self.entries_read.get()
     }
 
     /// Returns true if an entry was read, by its index.
@@ -111,23 +111,24 @@ pub(crate) enum Fault {
         expected: Expected,
     },
     /// A value that is not part of the format.
-    Word {
+    UnknownValue {
         at: usize,
     },
     /// A value that cannot be combined with the values of other keys.
-    Misfit {
+    Conflict {
         key: Key,
         expected: &'static str,
     },
     /// A value that needs a feature that is not built in.
     NotBuilt {
         key: Key,
-        word: u8,
+        /// The index of the value in the list of the key's values.
+        value: u8,
     },
     MissingKey(NameHash),
     MissingTensor(Tensor),
     /// An entry that the model does not use.
-    Left,
+    UnusedEntry,
     Type {
         tensor: Tensor,
         expected: Dtype,

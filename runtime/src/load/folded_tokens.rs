@@ -8,8 +8,8 @@ use super::tensor_names::Tensor;
 use crate::config::Config;
 use crate::config::Place;
 use crate::features::{self, FOLDING};
-use crate::layers::Cell;
 use crate::layers::folded::Folded;
+use crate::layers::{Cell, Summary};
 use crate::load::file::{Fault, File};
 #[cfg(feature = "widths")]
 use tern_format::Cell as CellKind;
@@ -36,7 +36,7 @@ pub(super) fn read<'a>(
     let mut folded = Folded { ids, ..Folded::NONE };
     for ((sums, cell), tensor) in folded.sums.iter_mut().zip(cells).zip(tensors).take(config.directions()) {
         // The shape of the biases; plain cells have no dimension for the gate.
-        let (units, rows) = (cell.hidden_size(), cell.sums_of_unit());
+        let Summary { hidden_size: units, sums_of_unit: rows, .. } = cell.summary();
         let shape = [ids.len() as u32, units as u32, if rows > 1 { rows as u32 } else { 0 }];
         *sums = file.words(tensor, shape);
         folded.width = NonZeroUsize::new(units * rows).unwrap_or(NonZeroUsize::MIN);

@@ -70,13 +70,13 @@ pub(super) fn dimension(size: usize) -> NonZeroUsize {
     NonZeroUsize::new(size).unwrap_or(NonZeroUsize::MIN)
 }
 
-/// Reads the scaling of the input channels.
-fn scaling<'a>(file: &File<'a>, channels: u32) -> Scaling<'a> {
+/// Reads the scaling of channels or of predicted values. The tensors are those of offsets, multipliers, shifts and points.
+fn scaling<'a>(file: &File<'a>, [offset, multiplier, shift, point]: [Tensor; 4], count: u32) -> Scaling<'a> {
     Scaling {
-        offset: file.numbers(Tensor::INPUT_OFFSET, channels, [i32::MIN, i32::MAX]),
-        multiplier: file.numbers(Tensor::INPUT_MULTIPLIER, channels, MULTIPLIERS),
-        shift: file.numbers(Tensor::INPUT_SHIFT, channels, SHIFTS),
-        point: file.numbers(Tensor::INPUT_POINT, channels, POINTS),
+        offset: file.numbers(offset, count, [i32::MIN, i32::MAX]),
+        multiplier: file.numbers(multiplier, count, MULTIPLIERS),
+        shift: file.numbers(shift, count, SHIFTS),
+        point: file.numbers(point, count, POINTS),
         ..Scaling::NONE
     }
 }
@@ -94,13 +94,12 @@ fn vocabulary<'a>(file: &File<'a>, tokenizer: Tokenizer) -> Vocabulary<'a> {
 /// Reads the scaling of the predicted values, and the window of the forecast.
 fn forecast<'a>(file: &File<'a>, input: &Scaling<'_>) -> (Scaling<'a>, usize) {
     let [count, ..] = file.shape(Tensor::OUTPUT_OFFSET);
+    let tensors = [Tensor::OUTPUT_OFFSET, Tensor::OUTPUT_MULTIPLIER, Tensor::OUTPUT_SHIFT, Tensor::OUTPUT_POINT];
+    let output = scaling(file, tensors, count);
     let output = Scaling {
-        offset: file.numbers(Tensor::OUTPUT_OFFSET, count, [i32::MIN, i32::MAX]),
-        multiplier: file.numbers(Tensor::OUTPUT_MULTIPLIER, count, MULTIPLIERS),
-        shift: file.numbers(Tensor::OUTPUT_SHIFT, count, SHIFTS),
-        point: file.numbers(Tensor::OUTPUT_POINT, count, POINTS),
         channel: file.numbers(Tensor::OUTPUT_CHANNEL, count, [0, input.len().saturating_sub(1) as i32]),
         last: file.numbers(Tensor::OUTPUT_LAST, count, [0, 1]),
+        ..output
     };
     // A prediction relative to the last value must have the scale of that value.
     let differs = |(index, &point): (usize, &i32)| {
@@ -117,7 +116,8 @@ fn forecast<'a>(file: &File<'a>, input: &Scaling<'_>) -> (Scaling<'a>, usize) {
 /// Reads the channels of a model that reads values.
 fn numbers<'a>(file: &File<'a>, config: &mut Config) -> Numbers<'a> {
     let channels = file.texts(Tensor::CHANNELS_OFFSETS, Tensor::CHANNELS_BYTES);
-    let input = scaling(file, channels.len() as u32);
+    let tensors = [Tensor::INPUT_OFFSET, Tensor::INPUT_MULTIPLIER, Tensor::INPUT_SHIFT, Tensor::INPUT_POINT];
+    let input = scaling(file, tensors, channels.len() as u32);
     let mut output = Scaling::NONE;
     if config.task == Task::Forecast {
         (output, config.window) = forecast(file, &input);

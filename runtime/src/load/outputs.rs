@@ -51,7 +51,7 @@ pub(super) fn read<'a>(
         Task::Forecast => inputs.numbers.as_ref().map_or(0, |numbers| numbers.output.len()),
     };
     let tensors = [Tensor::FC_WEIGHT, Tensor::FC_GROUPS, Tensor::FC_BIAS, Tensor::FC_MULTIPLIER];
-    let linear = linear(file, tensors, outputs as u32, width, metadata::required(file, shift::FC));
+    let linear = linear(file, tensors, outputs as u32, width, metadata::required_shift(file, shift::FC));
     let head = Head { linear, output: config.output };
     config.classes = head.len();
     Outputs { hidden, head, labels }

@@ -3,7 +3,7 @@
 
 use super::bounds::{Bound, LIMIT, add_second_row, fits, row_bound};
 use super::tensor_names::Tensor;
-use crate::layers::lstm::{Paired, Record, pair_biases};
+use crate::layers::paired::{Paired, Record, pair_biases};
 use crate::load::file::{Fault, File};
 
 /// The fault for an input size or a hidden size that is not a multiple of 4. The expected shape has the next multiples.
@@ -21,7 +21,7 @@ pub(super) fn unaligned_sizes(tensor: Tensor, input_size: u32, hidden_size: u32)
 pub(super) fn check(layer: &Paired<'_>, tensor: Tensor, file: &File<'_>) {
     for (unit, record) in layer.records().enumerate() {
         for pair in 0..2 {
-            let rows = check_pair(&record, pair, layer.shift());
+            let rows = check_pair(&record, pair, layer.shift);
             match rows {
                 Some([true, true]) => {}
                 // If the first row fits, the second is the one that does not.

@@ -8,11 +8,11 @@ use super::{metadata, paired_bounds};
 use crate::config::Config;
 use crate::config::Place;
 use crate::features::{self, BIDIRECTIONAL, STACKED};
+use crate::kernel::arguments::Interleaved;
 use crate::layers::Cell;
 #[cfg(feature = "widths")]
 use crate::layers::generic::RowLayer;
-use crate::layers::gru::Gru;
-use crate::layers::lstm::{Lstm, Paired};
+use crate::layers::paired::Paired;
 use crate::layers::rnn::Rnn;
 use crate::load::file::{Fault, File};
 use tern_format::Cell as CellKind;
@@ -81,34 +81,18 @@ fn plain<'a>(file: &File<'a>, config: &Config, place: Place, input_size: NonZero
     let (e, shift) = (input_size.get() as u32, metadata::shift(file, config, place));
     // The tensors of plain cells have no dimension for the gate.
     let gates = if config.cell.gates() > 1 { config.cell.gates() as u32 } else { 0 };
-    let weight_ih = file.weights(of(parameter::WEIGHT_IH), [h, e, gates]);
-    let weight_hh = file.weights(of(parameter::WEIGHT_HH), [h, h, gates]);
-    let multiplier_ih = file.multipliers(of(parameter::MULTIPLIER_IH), [h, gates, 0]);
-    let multiplier_hh = file.multipliers(of(parameter::MULTIPLIER_HH), [h, gates, 0]);
+    let weights = [(parameter::WEIGHT_IH, e), (parameter::WEIGHT_HH, h)]
+        .map(|(parameter, columns)| file.weights(of(parameter), [h, columns, gates]));
+    let multipliers = [parameter::MULTIPLIER_IH, parameter::MULTIPLIER_HH]
+        .map(|parameter| file.multipliers(of(parameter), [h, gates, 0]));
     let bias = file.words(of(parameter::BIAS), [h, if gates == 0 { 0 } else { 4 }, 0]);
     let cell = match config.cell {
         CellKind::Lstm => {
-            let lstm = Lstm {
-                input_size,
-                weight_ih: weight_ih.as_chunks().0,
-                weight_hh: weight_hh.as_chunks().0,
-                bias: bias.as_chunks().0,
-                multiplier_ih: multiplier_ih.as_chunks().0,
-                multiplier_hh: multiplier_hh.as_chunks().0,
-                shift,
-            };
+            let lstm = Interleaved::new(input_size, weights, bias, multipliers, shift);
             features::Interleaved4::new(lstm).map(Cell::Lstm)
         }
         CellKind::Gru => {
-            let gru = Gru {
-                input_size,
-                weight_ih: weight_ih.as_chunks().0,
-                weight_hh: weight_hh.as_chunks().0,
-                bias: bias.as_chunks().0,
-                multiplier_ih: multiplier_ih.as_chunks().0,
-                multiplier_hh: multiplier_hh.as_chunks().0,
-                shift,
-            };
+            let gru = Interleaved::new(input_size, weights, bias, multipliers, shift);
             features::Gru::new(gru).map(Cell::Gru)
         }
         CellKind::Rnn | CellKind::RnnRelu => {
@@ -116,8 +100,8 @@ fn plain<'a>(file: &File<'a>, config: &Config, place: Place, input_size: NonZero
             if relu {
                 file.real(of(parameter::SCALE));
             }
-            let rnn = Rnn { input_size, weight_ih, weight_hh, bias, multiplier_ih, multiplier_hh, shift, relu };
-            features::Rnn::new(rnn).map(Cell::Rnn)
+            let layer = Interleaved::new(input_size, weights, bias, multipliers, shift);
+            features::Rnn::new(Rnn { layer, relu }).map(Cell::Rnn)
         }
     }?;
     check(file, config, place, &cell);

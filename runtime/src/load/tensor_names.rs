@@ -29,47 +29,22 @@ impl Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tensor(NameHash);
 
-impl Tensor {
-    pub(super) const NAME: Tensor = Tensor(NameHash::of(tensor::NAME));
-    pub(super) const CALIBRATION: Tensor = Tensor(NameHash::of(tensor::CALIBRATION));
-    pub(super) const FC_WEIGHT: Tensor = Tensor(NameHash::of(tensor::FC_WEIGHT));
-    pub(super) const FC_GROUPS: Tensor = Tensor(NameHash::of(tensor::FC_GROUPS));
-    pub(super) const FC_BIAS: Tensor = Tensor(NameHash::of(tensor::FC_BIAS));
-    pub(super) const FC_MULTIPLIER: Tensor = Tensor(NameHash::of(tensor::FC_MULTIPLIER));
-    pub(super) const HIDDEN_WEIGHT: Tensor = Tensor(NameHash::of(tensor::HIDDEN_WEIGHT));
-    pub(super) const HIDDEN_GROUPS: Tensor = Tensor(NameHash::of(tensor::HIDDEN_GROUPS));
-    pub(super) const HIDDEN_BIAS: Tensor = Tensor(NameHash::of(tensor::HIDDEN_BIAS));
-    pub(super) const HIDDEN_MULTIPLIER: Tensor = Tensor(NameHash::of(tensor::HIDDEN_MULTIPLIER));
-    pub(super) const HIDDEN_SCALE: Tensor = Tensor(NameHash::of(tensor::HIDDEN_SCALE));
-    pub(super) const EMBEDDING_WEIGHT: Tensor = Tensor(NameHash::of(tensor::EMBEDDING_WEIGHT));
-    pub(super) const EMBEDDING_GROUPS: Tensor = Tensor(NameHash::of(tensor::EMBEDDING_GROUPS));
-    pub(super) const EMBEDDING_MULTIPLIER: Tensor = Tensor(NameHash::of(tensor::EMBEDDING_MULTIPLIER));
-    pub(super) const EMBEDDING_SCALE: Tensor = Tensor(NameHash::of(tensor::EMBEDDING_SCALE));
-    pub(super) const VOCAB_OFFSETS: Tensor = Tensor(NameHash::of(tensor::VOCAB_OFFSETS));
-    pub(super) const VOCAB_BYTES: Tensor = Tensor(NameHash::of(tensor::VOCAB_BYTES));
-    pub(super) const LABELS_OFFSETS: Tensor = Tensor(NameHash::of(tensor::LABELS_OFFSETS));
-    pub(super) const LABELS_BYTES: Tensor = Tensor(NameHash::of(tensor::LABELS_BYTES));
-    pub(super) const GOLDEN_OFFSETS: Tensor = Tensor(NameHash::of(tensor::GOLDEN_OFFSETS));
-    pub(super) const GOLDEN_BYTES: Tensor = Tensor(NameHash::of(tensor::GOLDEN_BYTES));
-    pub(super) const GOLDEN_VALUES: Tensor = Tensor(NameHash::of(tensor::GOLDEN_VALUES));
-    pub(super) const GOLDEN_LOGITS: Tensor = Tensor(NameHash::of(tensor::GOLDEN_LOGITS));
-    pub(super) const CHANNELS_OFFSETS: Tensor = Tensor(NameHash::of(tensor::CHANNELS_OFFSETS));
-    pub(super) const CHANNELS_BYTES: Tensor = Tensor(NameHash::of(tensor::CHANNELS_BYTES));
-    pub(super) const INPUT_OFFSET: Tensor = Tensor(NameHash::of(tensor::INPUT_OFFSET));
-    pub(super) const INPUT_MULTIPLIER: Tensor = Tensor(NameHash::of(tensor::INPUT_MULTIPLIER));
-    pub(super) const INPUT_SHIFT: Tensor = Tensor(NameHash::of(tensor::INPUT_SHIFT));
-    pub(super) const INPUT_POINT: Tensor = Tensor(NameHash::of(tensor::INPUT_POINT));
-    pub(super) const INPUT_SCALE: Tensor = Tensor(NameHash::of(tensor::INPUT_SCALE));
-    pub(super) const OUTPUT_OFFSET: Tensor = Tensor(NameHash::of(tensor::OUTPUT_OFFSET));
-    pub(super) const OUTPUT_MULTIPLIER: Tensor = Tensor(NameHash::of(tensor::OUTPUT_MULTIPLIER));
-    pub(super) const OUTPUT_SHIFT: Tensor = Tensor(NameHash::of(tensor::OUTPUT_SHIFT));
-    pub(super) const OUTPUT_POINT: Tensor = Tensor(NameHash::of(tensor::OUTPUT_POINT));
-    pub(super) const OUTPUT_CHANNEL: Tensor = Tensor(NameHash::of(tensor::OUTPUT_CHANNEL));
-    pub(super) const OUTPUT_LAST: Tensor = Tensor(NameHash::of(tensor::OUTPUT_LAST));
-    pub(super) const FORECAST_WINDOW: Tensor = Tensor(NameHash::of(tensor::FORECAST_WINDOW));
-    pub(super) const FOLDED_IDS: Tensor = Tensor(NameHash::of(tensor::FOLDED_IDS));
-    pub(super) const FOLDED_SUMS: Tensor = Tensor(NameHash::of(tensor::FOLDED_SUMS));
-    pub(super) const FOLDED_SUMS_REVERSE: Tensor = Tensor(NameHash::of(tensor::FOLDED_SUMS_REVERSE));
+/// Declares the tensors that are not part of a recurrent layer, by the constants of their names.
+macro_rules! fixed_tensors {
+    ($($name:ident)*) => {
+        impl Tensor {
+            $(pub(super) const $name: Tensor = Tensor(NameHash::of(tensor::$name));)*
+        }
+    };
+}
+
+fixed_tensors! {
+    NAME CALIBRATION FC_WEIGHT FC_GROUPS FC_BIAS FC_MULTIPLIER HIDDEN_WEIGHT HIDDEN_GROUPS HIDDEN_BIAS
+    HIDDEN_MULTIPLIER HIDDEN_SCALE EMBEDDING_WEIGHT EMBEDDING_GROUPS EMBEDDING_MULTIPLIER EMBEDDING_SCALE
+    VOCAB_OFFSETS VOCAB_BYTES LABELS_OFFSETS LABELS_BYTES GOLDEN_OFFSETS GOLDEN_BYTES GOLDEN_VALUES
+    GOLDEN_LOGITS CHANNELS_OFFSETS CHANNELS_BYTES INPUT_OFFSET INPUT_MULTIPLIER INPUT_SHIFT INPUT_POINT
+    INPUT_SCALE OUTPUT_OFFSET OUTPUT_MULTIPLIER OUTPUT_SHIFT OUTPUT_POINT OUTPUT_CHANNEL OUTPUT_LAST
+    FORECAST_WINDOW FOLDED_IDS FOLDED_SUMS FOLDED_SUMS_REVERSE
 }
 
 impl Tensor {

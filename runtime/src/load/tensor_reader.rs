@@ -33,17 +33,17 @@ impl<'a> File<'a> {
     }
 
     /// The index of the value of a key in a list; none if the key is missing.
-    pub(super) fn word(&self, key: NameHash, words: &[NameHash]) -> Option<u8> {
+    pub(super) fn value_index(&self, key: NameHash, values: &[NameHash]) -> Option<u8> {
         let Scanner { entry, .. } = &self.find(key);
         if entry.name != key {
             return None;
         }
         self.mark(entry.number);
-        let word = entry.value.position(words);
-        if word.is_none() {
-            self.refuse(Fault::Word { at: entry.at });
+        let index = entry.value.position(values);
+        if index.is_none() {
+            self.refuse(Fault::UnknownValue { at: entry.at });
         }
-        word
+        index
     }
 
     /// [`find`](File::find) for a required tensor.
@@ -113,7 +113,7 @@ impl<'a> File<'a> {
 
     /// A tensor whose elements must be in a range.
     #[inline(never)]
-    fn within(&self, tensor: Tensor, dtype: Dtype, shape: [u32; 3], [low, high]: [i32; 2]) -> &'a [u8] {
+    fn in_range(&self, tensor: Tensor, dtype: Dtype, shape: [u32; 3], [low, high]: [i32; 2]) -> &'a [u8] {
         let bytes = self.bytes(tensor, dtype, shape);
         for (index, number) in bytes.chunks(dtype.size()).enumerate() {
             let number = match *number {
@@ -131,18 +131,18 @@ impl<'a> File<'a> {
 
     /// A tensor of 8-bit weights, −127 to 127.
     pub(super) fn weights(&self, tensor: Tensor, shape: [u32; 3]) -> &'a [i8] {
-        bytemuck::try_cast_slice(self.within(tensor, Dtype::I8, shape, [-127, 127])).unwrap_or(&[])
+        bytemuck::try_cast_slice(self.in_range(tensor, Dtype::I8, shape, [-127, 127])).unwrap_or(&[])
     }
 
     /// A tensor of multipliers, which must not be negative.
     #[inline(never)]
     pub(super) fn multipliers(&self, tensor: Tensor, shape: [u32; 3]) -> &'a [i16] {
-        halves(self.within(tensor, Dtype::I16, shape, [0, i32::MAX]))
+        halves(self.in_range(tensor, Dtype::I16, shape, [0, i32::MAX]))
     }
 
     /// A tensor of integers that must be in a range.
     pub(super) fn numbers(&self, tensor: Tensor, length: u32, range: [i32; 2]) -> &'a [i32] {
-        words(self.within(tensor, Dtype::I32, [length, 0, 0], range))
+        words(self.in_range(tensor, Dtype::I32, [length, 0, 0], range))
     }
 
     /// A real number for hosts, as the bits of an IEEE 754 single.
@@ -167,40 +167,40 @@ impl<'a> File<'a> {
         [rows, gates]: [u32; 2],
         columns: NonZeroUsize,
     ) -> Matrix<'a> {
-        let wide = |last: usize| if gates == 0 { [rows, last as u32, 0] } else { [rows, gates, last as u32] };
+        let shape = |last: usize| if gates == 0 { [rows, last as u32, 0] } else { [rows, gates, last as u32] };
         #[cfg(feature = "widths")]
-        if let Some(weights) = self.weights_of_other_widths([weight, groups], columns.get(), wide) {
+        if let Some(weights) = self.weights_of_other_widths([weight, groups], columns.get(), shape) {
             return Matrix { columns, weights };
         }
         _ = groups;
-        Matrix { columns, weights: Weights::Bits8(self.weights(weight, wide(columns.get()))) }
+        Matrix { columns, weights: Weights::Bits8(self.weights(weight, shape(columns.get()))) }
     }
 
-    /// The weights of a tensor of 4-bit or 16-bit weights; none for 8-bit weights. `wide`: the shape with a given last
+    /// The weights of a tensor of 4-bit or 16-bit weights; none for 8-bit weights. `shape`: the shape with a given last
     /// dimension.
     #[cfg(feature = "widths")]
     fn weights_of_other_widths(
         &self,
         [weight, groups]: [Tensor; 2],
         columns: usize,
-        wide: impl Fn(usize) -> [u32; 3],
+        shape: impl Fn(usize) -> [u32; 3],
     ) -> Option<Weights<'a>> {
         let Scanner { entry, .. } = &self.tensor(weight);
         if entry.value == Dtype::I16.name_hash() {
-            return Some(Weights::Bits16(halves(self.within(weight, Dtype::I16, wide(columns), [-32_767, 32_767]))));
+            return Some(Weights::Bits16(halves(self.in_range(weight, Dtype::I16, shape(columns), [-32_767, 32_767]))));
         }
         if entry.value != Dtype::U8.name_hash() {
             return None;
         }
-        let pairs = self.bytes(weight, Dtype::U8, wide(columns.div_ceil(2)));
+        let pairs = self.bytes(weight, Dtype::U8, shape(columns.div_ceil(2)));
         // −8 is not allowed. The number of columns must be even.
         if let Some(index) = pairs.iter().position(|&byte| pair(byte).contains(&-8)) {
             self.refuse(Fault::Range { tensor: weight, index });
         }
         if !columns.is_multiple_of(2) {
-            self.refuse(Fault::Shape { tensor: weight, found: wide(columns), expected: wide(columns + 1) });
+            self.refuse(Fault::Shape { tensor: weight, found: shape(columns), expected: shape(columns + 1) });
         }
-        let multipliers = self.bytes(groups, Dtype::U8, wide(columns.div_ceil(GROUP)));
+        let multipliers = self.bytes(groups, Dtype::U8, shape(columns.div_ceil(GROUP)));
         if let Some(index) = multipliers.iter().position(|m| !(1..=18).contains(m)) {
             self.refuse(Fault::Range { tensor: groups, index });
         }

@@ -2,9 +2,8 @@
 
 use super::*;
 use crate::features;
+use crate::kernel::arguments::Interleaved;
 use crate::layers::State;
-use crate::layers::gru::Gru;
-use crate::layers::lstm::Lstm;
 use crate::layers::rnn::Rnn;
 use crate::testing::{Aligned, Random, Sizes, Spec, extreme_file_in, random_file_in};
 use crate::{Packing, Session};
@@ -43,13 +42,9 @@ fn check(file: &Aligned, copied: bool) {
     assert_eq!(outcome(&unpacked.model()), outcome(&model), "{:?}", model.config());
 }
 
-/// Random numbers of a range, `N` in each.
-fn numbers<T: TryFrom<i64, Error: Debug> + Copy + Default, const N: usize>(
-    random: &mut Random,
-    count: usize,
-    (low, high): (i64, i64),
-) -> Vec<[T; N]> {
-    (0..count).map(|_| [T::default(); N].map(|_| random.between(low, high).try_into().unwrap())).collect()
+/// Random numbers of a range.
+fn numbers<T: TryFrom<i64, Error: Debug>>(random: &mut Random, count: usize, (low, high): (i64, i64)) -> Vec<T> {
+    (0..count).map(|_| random.between(low, high).try_into().unwrap()).collect()
 }
 
 /// Steps of `cell` and of its copy, on numbers and on ready-made sums.
@@ -57,78 +52,52 @@ fn check_steps(cell: Option<Cell<'_>>, kind: CellKind, columns: usize, random: &
     // None where the host has no kernel, or the runtime is built without such cells.
     let (Some(cell), Some(lanes)) = (cell, Lanes::detect()) else { return };
     let copy = unpacked_layer(&cell, kind, lanes).unwrap();
-    let units = cell.hidden_size();
+    let units = cell.summary().hidden_size;
     let words = if kind.state_words() > 0 { units } else { 0 };
     let mut h: [Vec<i16>; 4] = core::array::from_fn(|_| vec![0; units]);
     let mut c: [Vec<i32>; 2] = core::array::from_fn(|_| vec![0; words]);
     let ([h1, h2, h3, h4], [c1, c2]) = (&mut h, &mut c);
     let (mut plain, mut lanes) = (State { h: h1, next_h: h2, c: c1 }, State { h: h3, next_h: h4, c: c2 });
     for _ in 0..3 {
-        let x: Vec<[i16; 1]> = numbers(random, columns, (-32_768, 32_767));
-        cell.step(x.as_flattened(), &mut plain);
-        copy.step(x.as_flattened(), None, &mut lanes);
+        let x: Vec<i16> = numbers(random, columns, (-32_768, 32_767));
+        cell.step(&x, &mut plain);
+        copy.step(&x, None, &mut lanes);
         assert_eq!((&plain.h, &plain.c), (&lanes.h, &lanes.c), "{kind:?}, {columns} columns, {units} units");
-        let sums: Vec<[i32; 1]> = numbers(random, units * cell.sums_of_unit(), (-60_000_000, 60_000_000));
-        cell.step_folded(sums.as_flattened(), &mut plain);
-        copy.step(&[], Some(sums.as_flattened()), &mut lanes);
+        let sums: Vec<i32> = numbers(random, units * cell.summary().sums_of_unit, (-60_000_000, 60_000_000));
+        cell.step_folded(&sums, &mut plain);
+        copy.step(&[], Some(&sums), &mut lanes);
         assert_eq!((&plain.h, &plain.c), (&lanes.h, &lanes.c), "{kind:?}, ready-made sums, {units} units");
     }
 }
 
 #[test]
 fn steps_of_every_cell_give_the_same_bits() {
-    let (weight, bias, multiplier) = ((-127, 127), (-2_000_000, 2_000_000), (0, 12_000));
     let mut random = Random(11);
     for (columns, units) in [(1, 1), (3, 9), (6, 8), (5, 34)] {
-        let (random, input_size, shift) = (&mut random, NonZeroUsize::new(columns).unwrap(), 1);
-        let (ih, hh) = (columns * units, units * units);
-        check_steps(
-            features::Interleaved4::new(Lstm {
-                input_size,
-                weight_ih: &numbers(random, ih, weight),
-                weight_hh: &numbers(random, hh, weight),
-                bias: &numbers(random, units, bias),
-                multiplier_ih: &numbers(random, units, multiplier),
-                multiplier_hh: &numbers(random, units, multiplier),
-                shift,
-            })
-            .map(Cell::Lstm),
-            CellKind::Lstm,
-            columns,
-            random,
-        );
-        check_steps(
-            features::Gru::new(Gru {
-                input_size,
-                weight_ih: &numbers(random, ih, weight),
-                weight_hh: &numbers(random, hh, weight),
-                bias: &numbers(random, units, bias),
-                multiplier_ih: &numbers(random, units, multiplier),
-                multiplier_hh: &numbers(random, units, multiplier),
-                shift,
-            })
-            .map(Cell::Gru),
-            CellKind::Gru,
-            columns,
-            random,
-        );
-        for (relu, kind) in [(false, CellKind::Rnn), (true, CellKind::RnnRelu)] {
-            check_steps(
-                features::Rnn::new(Rnn {
-                    input_size,
-                    weight_ih: numbers::<_, 1>(random, ih, weight).as_flattened(),
-                    weight_hh: numbers::<_, 1>(random, hh, weight).as_flattened(),
-                    bias: numbers::<_, 1>(random, units, bias).as_flattened(),
-                    multiplier_ih: numbers::<_, 1>(random, units, multiplier).as_flattened(),
-                    multiplier_hh: numbers::<_, 1>(random, units, multiplier).as_flattened(),
-                    shift,
-                    relu,
-                })
-                .map(Cell::Rnn),
-                kind,
-                columns,
-                random,
-            );
+        for &kind in tern_format::Cell::ALL {
+            let (random, gates) = (&mut random, kind.gates());
+            let [ih, hh]: [Vec<i8>; 2] =
+                [columns, units].map(|size| numbers(random, gates * size * units, (-127, 127)));
+            let biases = if gates > 1 { 4 } else { 1 };
+            let bias: Vec<i32> = numbers(random, biases * units, (-2_000_000, 2_000_000));
+            let [mx, mh]: [Vec<i16>; 2] = [(); 2].map(|()| numbers(random, gates * units, (0, 12_000)));
+            let (input_size, weights) = (NonZeroUsize::new(columns).unwrap(), [&ih[..], &hh]);
+            let (multipliers, shift) = ([&mx[..], &mh], 1);
+            let cell = match kind {
+                CellKind::Lstm => {
+                    let lstm = Interleaved::new(input_size, weights, &bias, multipliers, shift);
+                    features::Interleaved4::new(lstm).map(Cell::Lstm)
+                }
+                CellKind::Gru => {
+                    let gru = Interleaved::new(input_size, weights, &bias, multipliers, shift);
+                    features::Gru::new(gru).map(Cell::Gru)
+                }
+                CellKind::Rnn | CellKind::RnnRelu => {
+                    let layer = Interleaved::new(input_size, weights, &bias, multipliers, shift);
+                    features::Rnn::new(Rnn { layer, relu: kind == CellKind::RnnRelu }).map(Cell::Rnn)
+                }
+            };
+            check_steps(cell, kind, columns, random);
         }
     }
 }

@@ -3,15 +3,16 @@
 use alloc::vec::Vec;
 use core::num::NonZeroUsize;
 
+use crate::kernel::arguments::Interleaved;
 use crate::kernel::columns;
 #[cfg(feature = "widths")]
 use crate::kernel::{GROUP, pair};
 use crate::layers::Cell;
 #[cfg(feature = "widths")]
 use crate::layers::generic::RowLayer;
-use crate::layers::lstm::{Paired, biases};
 #[cfg(feature = "widths")]
 use crate::layers::matrix::{Matrix, Weights};
+use crate::layers::paired::{Paired, biases};
 use crate::rows::row;
 
 /// One of the two projections of a layer.
@@ -41,31 +42,11 @@ pub(super) struct Unit {
 
 /// The parameters of a unit; none beyond the last unit and for 16-bit weights.
 pub(super) fn unit(cell: &Cell<'_>, half: Half, index: usize) -> Option<Unit> {
-    let width = half.of(cell.input_size(), cell.hidden_size());
-    let columns = NonZeroUsize::new(width)?;
     match cell {
-        Cell::Lstm(lstm) => Some(Unit {
-            weights: wide(row(half.of(lstm.weight_ih, lstm.weight_hh), columns, index)?),
-            bias: half.of(*lstm.bias.get(index)?, [0; 4]),
-            multipliers: *half.of(lstm.multiplier_ih, lstm.multiplier_hh).get(index)?,
-        }),
+        Cell::Lstm(lstm) => of_interleaved(lstm, half, index, |biases| [biases, [0; 4]]),
         Cell::Paired(layer) => of_record(layer, half, index),
-        Cell::Gru(gru) => {
-            let &[r, z, n, hidden_n] = gru.bias.get(index)?;
-            Some(Unit {
-                weights: wide(row(half.of(gru.weight_ih, gru.weight_hh), columns, index)?),
-                bias: half.of([r, z, n, 0], [0, 0, hidden_n, 0]),
-                multipliers: four(*half.of(gru.multiplier_ih, gru.multiplier_hh).get(index)?),
-            })
-        }
-        Cell::Rnn(rnn) => Some(Unit {
-            weights: row(half.of(rnn.weight_ih, rnn.weight_hh), columns, index)?
-                .iter()
-                .map(|&w| four([i16::from(w)]))
-                .collect(),
-            bias: half.of(four([*rnn.bias.get(index)?]), [0; 4]),
-            multipliers: four([*half.of(rnn.multiplier_ih, rnn.multiplier_hh).get(index)?]),
-        }),
+        Cell::Gru(gru) => of_interleaved(gru, half, index, |[r, z, n, hidden_n]| [[r, z, n, 0], [0, 0, hidden_n, 0]]),
+        Cell::Rnn(rnn) => of_interleaved(&rnn.layer, half, index, |bias| [four(bias), [0; 4]]),
         #[cfg(feature = "widths")]
         Cell::Rows(layer) => of_rows(layer, half, index),
         // The copy is made from a file's layer.
@@ -79,8 +60,22 @@ fn four<T: Copy + Default, const N: usize>(values: [T; N]) -> [T; 4] {
     four
 }
 
-fn wide<const N: usize>(columns: &[[i8; N]]) -> Vec<[i16; 4]> {
-    columns.iter().map(|w| four(w.map(i16::from))).collect()
+/// The parameters of a unit in a plain packing. `biases_of`: the initial sums of a unit's input projection and of its
+/// recurrent projection.
+fn of_interleaved<const GATES: usize, const BIASES: usize>(
+    layer: &Interleaved<'_, GATES, BIASES>,
+    half: Half,
+    index: usize,
+    biases_of: impl Fn([i32; BIASES]) -> [[i32; 4]; 2],
+) -> Option<Unit> {
+    let columns = NonZeroUsize::new(half.of(layer.input_size.get(), layer.bias.len()))?;
+    let [input, recurrent] = biases_of(*layer.bias.get(index)?);
+    let weights = row(half.of(layer.weight_ih, layer.weight_hh), columns, index)?;
+    Some(Unit {
+        weights: weights.iter().map(|w| four(w.map(i16::from))).collect(),
+        bias: half.of(input, recurrent),
+        multipliers: four(*half.of(layer.multiplier_ih, layer.multiplier_hh).get(index)?),
+    })
 }
 
 fn of_record(layer: &Paired<'_>, half: Half, index: usize) -> Option<Unit> {

@@ -4,13 +4,14 @@ use alloc::{vec, vec::Vec};
 
 use super::tensor::Tensor;
 use crate::Model;
+use crate::layers::Summary;
 use crate::load::dtype::Dtype;
 use tern_format::Input;
 
 /// The bytes of a device file that each folded token takes.
 pub fn folded_bytes(model: &Model<'_>) -> usize {
-    let cells = model.cells().iter().take(model.directions());
-    4 + cells.map(|cell| 4 * cell.hidden_size() * cell.sums_of_unit()).sum::<usize>()
+    let cells = model.cells().iter().take(model.config().directions());
+    4 + cells.map(|cell| 4 * cell.summary().hidden_size * cell.summary().sums_of_unit).sum::<usize>()
 }
 
 /// The tensors `folded.*` for some tokens of a model, to be added to the tensors of its file. They do not change any
@@ -28,14 +29,16 @@ pub fn folded(model: &Model<'_>, ids: &[u32]) -> Vec<Tensor> {
     }
     assert!(ids.iter().all(|&id| (id as usize) < config.vocab_size), "an id beyond the vocabulary is folded");
     let mut tensors = vec![Tensor::new("folded.ids", Dtype::U32, &[ids.len()], &ids)];
-    for (cell, name) in model.cells().iter().zip(["folded.sums", "folded.sums_reverse"]).take(model.directions()) {
+    for (cell, name) in
+        model.cells().iter().zip(["folded.sums", "folded.sums_reverse"]).take(model.config().directions())
+    {
         let mut x = vec![0; config.embedding_dim];
         let sums = ids.iter().flat_map(|&id| {
             model.embedding.embed(id, &mut x);
             cell.sums(&x)
         });
         let sums: Vec<i32> = sums.collect();
-        let (units, rows) = (cell.hidden_size(), cell.sums_of_unit());
+        let Summary { hidden_size: units, sums_of_unit: rows, .. } = cell.summary();
         let shape = if rows > 1 { vec![ids.len(), units, rows] } else { vec![ids.len(), units] };
         tensors.push(Tensor::new(name, Dtype::I32, &shape, &sums));
     }

@@ -18,26 +18,26 @@ fn fits(columns: usize, v: &[i16]) -> bool {
     columns == v.len() && columns != 0 && (columns | v.as_ptr().addr()).is_multiple_of(BLOCK)
 }
 
-/// [`dot`](crate::kernel::dot) for whole blocks; none otherwise.
+/// `kernel::dot` for whole blocks; none otherwise.
 #[inline]
-pub(in crate::kernel) fn dot(weights: &[i8], v: &[i16], acc: i32) -> Option<i32> {
+pub(crate) fn dot(weights: &[i8], v: &[i16], acc: i32) -> Option<i32> {
     let v = fits(weights.len(), v).then_some(v.as_ptr_range())?;
-    // SAFETY: `fits` has checked that both have so many columns, and the alignment.
+    // SAFETY: `fits` has checked that weights and activations have the same number of columns, and the alignment.
     Some(unsafe { one(weights.as_ptr(), v.start, v.end, acc) })
 }
 
-/// [`dot3`](crate::kernel::dot3) for whole blocks; none otherwise.
+/// `kernel::dot3` for whole blocks; none otherwise.
 #[inline]
-pub(in crate::kernel) fn dot3(weights: &[[i8; 3]], v: &[i16], mut acc: [i32; 3]) -> Option<[i32; 3]> {
+pub(crate) fn dot3(weights: &[[i8; 3]], v: &[i16], mut acc: [i32; 3]) -> Option<[i32; 3]> {
     let v = fits(weights.len(), v).then_some(v.as_ptr_range())?;
-    // SAFETY: `fits` has checked that both have so many columns, and the alignment.
+    // SAFETY: `fits` has checked that weights and activations have the same number of columns, and the alignment.
     unsafe { three(weights.as_ptr(), v.start, v.end, &mut acc) };
     Some(acc)
 }
 
-/// [`dot_each`](crate::kernel::dot_each) for four rows of whole blocks. Returns false and does nothing otherwise.
+/// `kernel::dot_each` for four rows of whole blocks. Returns false and does nothing otherwise.
 #[inline]
-pub(in crate::kernel) fn dot_four(weights: &[i8], v: &[i16], acc: &mut [i32; 4]) -> bool {
+pub(crate) fn dot_four(weights: &[i8], v: &[i16], acc: &mut [i32; 4]) -> bool {
     let does = weights.len().is_multiple_of(4) && fits(weights.len() / 4, v);
     if does {
         let v = v.as_ptr_range();
@@ -57,7 +57,8 @@ macro_rules! activations {
 /// One row.
 ///
 /// # Safety
-/// `weights` has as many columns as there are from `v` to `end`: whole blocks, not none. `v` is at a whole word.
+/// `weights` has one column for each value from `v` to `end`; their number is a multiple of [`BLOCK`] and not zero. `v`
+/// is at a word boundary.
 #[unsafe(naked)]
 unsafe extern "C" fn one(weights: *const i8, v: *const i16, end: *const i16, acc: i32) -> i32 {
     naked_asm!(
@@ -78,28 +79,19 @@ unsafe extern "C" fn one(weights: *const i8, v: *const i16, end: *const i16, acc
 }
 
 /// Adds the part of one row in a block, whose weights are at `$at`.
+#[rustfmt::skip]
 macro_rules! row {
-    ($at:literal, $acc:literal) => {
-        concat!(
-            "ldr lr, ",
-            $at,
-            "\n sxtb16 r5, lr\n smlad ",
-            $acc,
-            ", r5, r4, ",
-            $acc,
-            "\n sxtb16 r5, lr, ror #8\n smlad ",
-            $acc,
-            ", r5, r3, ",
-            $acc,
-            "\n",
-        )
-    };
+    ($at:literal, $acc:literal) => { concat!(
+        "ldr lr, ", $at, "\n",
+        "sxtb16 r5, lr\n smlad ", $acc, ", r5, r4, ", $acc, "\n",
+        "sxtb16 r5, lr, ror #8\n smlad ", $acc, ", r5, r3, ", $acc, "\n",
+    ) };
 }
 
 /// Four rows, one behind the other.
 ///
 /// # Safety
-/// As of [`one`], of each row.
+/// Each row must be as [`one`] requires.
 #[unsafe(naked)]
 unsafe extern "C" fn four(weights: *const i8, v: *const i16, end: *const i16, acc: *mut [i32; 4]) {
     naked_asm!(
@@ -126,7 +118,7 @@ unsafe extern "C" fn four(weights: *const i8, v: *const i16, end: *const i16, ac
 /// Three rows, column by column. A block's bytes are r0 z0 n0 r1, z1 n1 r2 z2, n2 r3 z3 n3.
 ///
 /// # Safety
-/// As of [`one`].
+/// As for [`one`].
 #[unsafe(naked)]
 unsafe extern "C" fn three(weights: *const [i8; 3], v: *const i16, end: *const i16, acc: *mut [i32; 3]) {
     naked_asm!(

@@ -95,7 +95,7 @@ fn rnn_relu(layer: &UnpackedWeights, x: &[i16], sums: Option<&[i32]>, state: &mu
 fn blocks<const ROWS: usize, const SIDES: usize>(
     layer: &UnpackedWeights,
     x: &[i16],
-    ready: Option<&[i32]>,
+    input_sums: Option<&[i32]>,
     state: &mut State<'_>,
     gates: impl Fn(&Halves<ROWS>, __m256i) -> (__m256i, [__m256i; SIDES]),
 ) {
@@ -110,20 +110,20 @@ fn blocks<const ROWS: usize, const SIDES: usize>(
     let blocks = weights.zip(bias).zip(multipliers).zip(next_h.chunks_mut(SIDES * LANES)).enumerate();
     for (block, ((((ih, hh), (bias_ih, bias_hh)), (multiplier_ih, multiplier_hh)), next_h)) in blocks {
         let mut from_h = load(bias_hh);
-        let from_x = match ready {
+        let from_x = match input_sums {
             None => dot(ih, x, load(bias_ih)),
             Some(sums) => {
                 let mut from_x = [_mm256_setzero_si256(); ROWS];
                 for (row, from_x) in from_x.iter_mut().enumerate() {
                     *from_x = if in_pairs {
-                        ready_sums(sums, block, 4, row)
+                        gate_sums(sums, block, 4, row)
                     } else {
-                        ready_sums(sums, SIDES * block + row, 1, 0)
+                        gate_sums(sums, SIDES * block + row, 1, 0)
                     };
                 }
-                // Of GRU the fourth is the bias of the recurrent half's `n`.
+                // The fourth sum of a GRU's unit is b_hn, the bias of the recurrent projection.
                 if ROWS == 3 {
-                    from_h[2] = ready_sums(sums, block, 4, 3);
+                    from_h[2] = gate_sums(sums, block, 4, 3);
                 }
                 from_x
             }
@@ -167,7 +167,7 @@ fn dot<const ROWS: usize>(weights: &[[Columns; ROWS]], v: &[i16], mut sums: [__m
 /// One of the precomputed sums of each of eight units, from unit `8 · block` on. sums: `[hidden_size][width]`.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn ready_sums(sums: &[i32], block: usize, width: usize, gate: usize) -> __m256i {
+fn gate_sums(sums: &[i32], block: usize, width: usize, gate: usize) -> __m256i {
     let mut all = [0; LANES];
     let units = sums.chunks(width).skip(block * LANES);
     all.iter_mut().zip(units).for_each(|(to, unit)| *to = unit.get(gate).copied().unwrap_or(0));
@@ -194,7 +194,7 @@ fn padded<T: Copy + Default, const N: usize>(from: &[T]) -> [T; N] {
     })
 }
 
-/// Copies as many elements of `from` as `to` has room for.
+/// Copies the first elements of `from` to `to`, whose length may be smaller.
 #[inline(always)]
 fn store<T: Copy, const N: usize>(from: [T; N], to: &mut [T]) {
     match to.first_chunk_mut() {
@@ -234,7 +234,7 @@ fn requantize(acc: __m256i, m: __m256i) -> __m256i {
 #[target_feature(enable = "avx2")]
 #[inline]
 fn product(a: __m256i, b: __m256i) -> __m256i {
-    // Of `a` the upper half is 0, so the upper half of `b` counts for nothing.
+    // The instruction adds the products of both halves; the upper half of `a` is 0.
     _mm256_madd_epi16(a, b)
 }
 

@@ -2,9 +2,9 @@
 
 use core::num::NonZeroUsize;
 
-use super::State;
 #[cfg(any(test, not(dsp)))]
-use super::{requantize_rows, unit};
+use super::lstm::{requantize_rows, unit};
+use super::{State, Summary};
 #[cfg(any(test, not(dsp)))]
 use crate::invariant::Guaranteed;
 pub(crate) use crate::kernel::arguments::Paired;
@@ -72,27 +72,11 @@ impl<'a> Paired<'a> {
         })
     }
 
-    /// The input size E.
-    #[inline(always)]
-    pub(crate) fn input_size(&self) -> usize {
-        self.input_size.get()
-    }
-
-    /// The hidden size H.
-    #[inline(always)]
-    pub(crate) fn hidden_size(&self) -> usize {
-        self.hidden_size.get()
-    }
-
-    /// 0 … 8
-    #[inline(always)]
-    pub(crate) fn shift(&self) -> u32 {
-        self.shift
-    }
-
-    /// The multiply-accumulates of a step: 4·H·(E + H).
-    pub(crate) fn macs(&self) -> usize {
-        4 * self.hidden_size() * (self.input_size() + self.hidden_size())
+    /// The sizes and the costs of the layer.
+    pub(crate) fn summary(&self) -> Summary {
+        let (input_size, hidden_size) = (self.input_size.get(), self.hidden_size.get());
+        let macs = 4 * hidden_size * (input_size + hidden_size);
+        Summary { hidden_size, sums_of_unit: 4, shift: self.shift, macs, bytes: size_of_val(self.units) }
     }
 
     /// Computes one step. `x`: `[input_size]`, Q15.
@@ -129,15 +113,10 @@ impl<'a> Paired<'a> {
         self.plain_step(&[], Some(sums), state);
     }
 
-    /// The bytes of flash: weights, biases, multipliers.
-    pub(crate) fn bytes(&self) -> usize {
-        size_of_val(self.units)
-    }
-
     /// The records of all units.
     pub(crate) fn records(&self) -> impl Iterator<Item = Record<'a>> + use<'a> {
-        let hidden_size = self.hidden_size();
-        let words = NonZeroUsize::MIN.saturating_add(hidden_size + self.input_size() + Self::EXTRA_WORDS - 1);
+        let hidden_size = self.hidden_size.get();
+        let words = self.hidden_size.saturating_add(self.input_size.get() + Self::EXTRA_WORDS);
         rows(self.units, words).filter_map(move |words| {
             let (weight_hh, rest) = words.split_at_checked(hidden_size)?;
             let (&[hh_if, hh_go, ih_if, ih_go, s0, s1, s2, s3, s4, s5], weight_ih) = rest.split_first_chunk()?;
