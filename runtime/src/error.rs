@@ -67,6 +67,21 @@ impl defmt::Format for Name {
     }
 }
 
+/// Implements `Display`, with the message of each variant, and `Error`.
+macro_rules! messages {
+    ($error:ident: $($pattern:pat => $message:literal $(, $argument:expr)*;)*) => {
+        impl fmt::Display for $error {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    $($pattern => write!(f, $message $(, $argument)*),)*
+                }
+            }
+        }
+
+        impl core::error::Error for $error {}
+    };
+}
+
 /// The reason why [`Model::from_bytes`](crate::Model::from_bytes) refuses a file. `docs/format.md` specifies what a
 /// file must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,72 +198,38 @@ impl fmt::Display for Shape {
     }
 }
 
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            LoadError::Refused => {
-                write!(f, "the file is refused; build tern-runtime with the feature `errors` to learn why")
-            }
-            LoadError::Misaligned => {
-                write!(f, "the file's address is not a multiple of 8; align it, for example with `include_model!`")
-            }
-            LoadError::Truncated { found, expected } => {
-                write!(f, "the file ends after {found} bytes of {expected}; copy it again")
-            }
-            LoadError::TrailingBytes { found, expected } => {
-                write!(f, "{found} bytes given, the model ends after {expected}; cut it at `tern_runtime::file_len`")
-            }
-            LoadError::Header { at, expected } => {
-                write!(f, "header, byte {at}: expected {expected}; is this a device file written by `tern export`?")
-            }
-            LoadError::Unsupported { key, found, expected } => {
-                write!(f, "`{key}` is `{found}`, expected {expected}; export the model again with this version")
-            }
-            LoadError::MissingFeature { name, feature } => {
-                write!(
-                    f,
-                    "`{name}` needs the feature `{feature}` of tern-runtime, which is not built in; turn it on in Cargo.toml"
-                )
-            }
-            LoadError::MissingKey(key) => write!(f, "`{key}` is missing from the header; export the model again"),
-            LoadError::MissingTensor(name) => write!(f, "tensor `{name}` is missing; export the model again"),
-            LoadError::UnknownKey(key) => {
-                write!(f, "key `{key}` is not part of the format; was the file exported by a newer version?")
-            }
-            LoadError::UnknownTensor(name) => {
-                write!(f, "tensor `{name}` is not part of the format; was the file exported by a newer version?")
-            }
-            LoadError::Duplicate(name) => write!(f, "`{name}` occurs twice in the header; export the model again"),
-            LoadError::Type { tensor, expected } => {
-                write!(f, "tensor `{tensor}` is not {expected}; export the model again")
-            }
-            LoadError::Shape { tensor, found, expected } => {
-                let (found, expected) = (Shape(*found), Shape(*expected));
-                write!(f, "tensor `{tensor}` is {found}, expected {expected}; export the model again")
-            }
-            LoadError::Place(name) => {
-                write!(
-                    f,
-                    "tensor `{name}` has a byte range that does not fit its shape or its neighbours; export the model again"
-                )
-            }
-            LoadError::Texts { table, index } => {
-                write!(f, "text {index} of `{table}` has wrong offsets or is not UTF-8; export the model again")
-            }
-            LoadError::VocabularyOrder { index } => {
-                write!(f, "token {index} of the vocabulary is empty or out of order; export the model again")
-            }
-            LoadError::Range { tensor, index } => {
-                write!(f, "element {index} of `{tensor}` is out of range (weights −127…127, multipliers from 0)")
-            }
-            LoadError::Overflow { tensor, row } => {
-                write!(f, "row {row} of `{tensor}` could overflow 32 bits; export the model again")
-            }
-        }
-    }
+messages! {
+    LoadError:
+    LoadError::Refused => "the file is refused; build tern-runtime with the feature `errors` to learn why";
+    LoadError::Misaligned => "the file's address is not a multiple of 8; align it, for example with `include_model!`";
+    LoadError::Truncated { found, expected } => "the file ends after {found} bytes of {expected}; copy it again";
+    LoadError::TrailingBytes { found, expected } =>
+        "{found} bytes given, the model ends after {expected}; cut it at `tern_runtime::file_len`";
+    LoadError::Header { at, expected } =>
+        "header, byte {at}: expected {expected}; is this a device file written by `tern export`?";
+    LoadError::Unsupported { key, found, expected } =>
+        "`{key}` is `{found}`, expected {expected}; export the model again with this version";
+    LoadError::MissingFeature { name, feature } =>
+        "`{name}` needs the feature `{feature}` of tern-runtime, which is not built in; turn it on in Cargo.toml";
+    LoadError::MissingKey(key) => "`{key}` is missing from the header; export the model again";
+    LoadError::MissingTensor(name) => "tensor `{name}` is missing; export the model again";
+    LoadError::UnknownKey(key) => "key `{key}` is not part of the format; was the file exported by a newer version?";
+    LoadError::UnknownTensor(name) =>
+        "tensor `{name}` is not part of the format; was the file exported by a newer version?";
+    LoadError::Duplicate(name) => "`{name}` occurs twice in the header; export the model again";
+    LoadError::Type { tensor, expected } => "tensor `{tensor}` is not {expected}; export the model again";
+    LoadError::Shape { tensor, found, expected } =>
+        "tensor `{tensor}` is {}, expected {}; export the model again", Shape(*found), Shape(*expected);
+    LoadError::Place(name) =>
+        "tensor `{name}` has a byte range that does not fit its shape or its neighbours; export the model again";
+    LoadError::Texts { table, index } =>
+        "text {index} of `{table}` has wrong offsets or is not UTF-8; export the model again";
+    LoadError::VocabularyOrder { index } =>
+        "token {index} of the vocabulary is empty or out of order; export the model again";
+    LoadError::Range { tensor, index } =>
+        "element {index} of `{tensor}` is out of range (weights −127…127, multipliers from 0)";
+    LoadError::Overflow { tensor, row } => "row {row} of `{tensor}` could overflow 32 bits; export the model again";
 }
-
-impl core::error::Error for LoadError {}
 
 /// A text has more tokens, or a sequence more steps, than a bidirectional model can keep in its scratch. The logits are
 /// those of the first `kept` tokens.
@@ -261,18 +242,12 @@ pub struct TooLong {
     pub kept: u32,
 }
 
-impl fmt::Display for TooLong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let TooLong { found, kept } = self;
-        write!(
-            f,
-            "{found} tokens, but the scratch keeps only the first {kept}; give a bidirectional model the scratch that \
-             `Model::scratch_len_for` asks for"
-        )
-    }
+messages! {
+    TooLong:
+    TooLong { found, kept } =>
+        "{found} tokens, but the scratch keeps only the first {kept}; give a bidirectional model the scratch that \
+        `Model::scratch_len_for` asks for";
 }
-
-impl core::error::Error for TooLong {}
 
 /// The reason why [`save`](crate::SessionBase::save) or [`restore`](crate::SessionBase::restore) fails.
 /// `docs/format.md`, "The state of a session", specifies the bytes of a state.
@@ -316,29 +291,20 @@ pub enum StateError {
     TooLong(TooLong),
 }
 
-impl fmt::Display for StateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StateError::Buffer { found, expected } => {
-                write!(f, "a buffer of {found} bytes, the state has {expected}; give it `Model::state_len` bytes")
-            }
-            StateError::NoState => write!(f, "these bytes are not a saved state; give the bytes that `save` wrote"),
-            StateError::Version { found, expected } => {
-                write!(f, "a state of version {found}, this version reads {expected}; begin a new text")
-            }
-            StateError::Model { found, expected } => {
-                write!(f, "a state of the model {found:08x}, this session runs {expected:08x}; begin a new text")
-            }
-            StateError::Length { found, expected } => {
-                write!(f, "{found} bytes, but the state has {expected}; give the bytes that `save` wrote")
-            }
-            StateError::Corrupt => write!(f, "the state is damaged; begin a new text"),
-            StateError::TooLong(error) => write!(f, "the state does not fit: {error}"),
-        }
-    }
+messages! {
+    StateError:
+    StateError::Buffer { found, expected } =>
+        "a buffer of {found} bytes, the state has {expected}; give it `Model::state_len` bytes";
+    StateError::NoState => "these bytes are not a saved state; give the bytes that `save` wrote";
+    StateError::Version { found, expected } =>
+        "a state of version {found}, this version reads {expected}; begin a new text";
+    StateError::Model { found, expected } =>
+        "a state of the model {found:08x}, this session runs {expected:08x}; begin a new text";
+    StateError::Length { found, expected } =>
+        "{found} bytes, but the state has {expected}; give the bytes that `save` wrote";
+    StateError::Corrupt => "the state is damaged; begin a new text";
+    StateError::TooLong(error) => "the state does not fit: {error}";
 }
-
-impl core::error::Error for StateError {}
 
 /// The scratch given to [`Model::session`](crate::Model::session) is too short; lengths in `i32` words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -350,17 +316,11 @@ pub struct ScratchError {
     pub expected: usize,
 }
 
-impl fmt::Display for ScratchError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "scratch of {} words, the model needs {}; give it `Model::scratch_len` words",
-            self.found, self.expected
-        )
-    }
+messages! {
+    ScratchError:
+    ScratchError { found, expected } =>
+        "scratch of {found} words, the model needs {expected}; give it `Model::scratch_len` words";
 }
-
-impl core::error::Error for ScratchError {}
 
 /// The reason why [`Model::text_session`](crate::Model::text_session) or [`value_session`](crate::Model::value_session)
 /// begins no session.
@@ -376,14 +336,9 @@ pub enum SessionError {
     ReadsText,
 }
 
-impl fmt::Display for SessionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SessionError::Scratch(error) => write!(f, "{error}"),
-            SessionError::ReadsValues => write!(f, "the model reads values, not text; use `Model::value_session`"),
-            SessionError::ReadsText => write!(f, "the model reads text, not values; use `Model::text_session`"),
-        }
-    }
+messages! {
+    SessionError:
+    SessionError::Scratch(error) => "{error}";
+    SessionError::ReadsValues => "the model reads values, not text; use `Model::value_session`";
+    SessionError::ReadsText => "the model reads text, not values; use `Model::text_session`";
 }
-
-impl core::error::Error for SessionError {}

@@ -17,24 +17,18 @@ macro_rules! features {
         #[derive(Clone, Copy, Debug)]
         pub(crate) struct $feature_type<T>(core::convert::Infallible, core::marker::PhantomData<T>);
 
-        #[cfg(any($(feature = $feature),+))]
-        impl<T> $feature_type<T> {
-            pub(crate) fn new(held: T) -> Option<Self> {
-                Some($feature_type(held))
-            }
-        }
-
-        #[cfg(not(any($(feature = $feature),+)))]
-        impl<T> $feature_type<T> {
-            /// Returns none, because the feature is off.
-            pub(crate) fn new(_: T) -> Option<Self> {
-                None
-            }
-        }
-
         impl<T> $feature_type<T> {
             #[allow(dead_code)] // Not every feature uses it.
             pub(crate) const IS_BUILT: bool = cfg!(any($(feature = $feature),+));
+
+            /// A value; none if the feature is off.
+            #[cfg_attr(not(any($(feature = $feature),+)), allow(unused_variables))]
+            pub(crate) fn new(value: T) -> Option<Self> {
+                #[cfg(any($(feature = $feature),+))]
+                return Some($feature_type(value));
+                #[cfg(not(any($(feature = $feature),+)))]
+                None
+            }
         }
 
         impl<T> core::ops::Deref for $feature_type<T> {
@@ -99,8 +93,9 @@ pub(crate) const VALUES: bool = Values::<()>::IS_BUILT;
 pub(crate) const FOLDING: bool = Folds::<()>::IS_BUILT;
 /// True if the head may have a hidden layer.
 pub(crate) const HIDDEN: bool = Hidden::<()>::IS_BUILT;
-/// True if this tokenizer is built in.
+/// True if the tokenizers of this kind are built in.
 pub(crate) const HTML_WORDS: bool = cfg!(feature = "html_words");
+/// True if the tokenizers of this kind are built in.
 pub(crate) const WORDPIECE: bool = cfg!(feature = "wordpiece");
 /// True if errors name the fault of a file.
 pub(crate) const ERRORS: bool = cfg!(feature = "errors");

@@ -3,25 +3,23 @@
 //! [`Model::text_session`] and [`Model::value_session`] are for programs that run one kind of model; [`Model::session`]
 //! is for programs that run both.
 
+mod base;
 pub(crate) mod forward;
 pub(crate) mod sampling;
 mod saved_state;
 pub(crate) mod scratch;
-mod text_session;
-mod value_session;
 
 use core::ops::{Deref, DerefMut};
 
-use crate::error::{ScratchError, SessionError, TooLong};
+use crate::error::{ScratchError, SessionError};
 use crate::layers::head::Logits;
-use crate::model::{Golden, Model, SelfTest};
-use crate::state_codec::StateCodec;
-use crate::text::{self, Encoder};
+use crate::model::{Model, SelfTest};
+use crate::text;
+use crate::text::vocabulary::UNK;
 use forward::Forward;
-use scratch::{Layout, Scratch};
+use scratch::Layout;
 
-pub use text_session::{Step, TextSession};
-pub use value_session::ValueSession;
+pub use base::SessionBase;
 
 impl<'a> Model<'a> {
     /// The number of tokens for which [`scratch_len`](Model::scratch_len) has room in a bidirectional model.
@@ -141,137 +139,110 @@ impl<'s> DerefMut for Session<'s> {
     }
 }
 
-/// The part that [`TextSession`] and [`ValueSession`] share.
-///
-/// Its memory does not grow with the length of the text. A bidirectional model keeps the tokens, as many as the scratch
-/// has room for.
+/// One text on its way through a model. It dereferences to [`SessionBase`], which has `reset`, `logits`, `save` and
+/// `restore`.
 #[derive(Debug)]
-pub struct SessionBase<'s> {
-    encoder: Encoder<'s>,
-    forward: Forward<'s>,
+pub struct TextSession<'s>(SessionBase<'s>);
+
+/// A token that a [`TextSession`] has read, with the logits after it.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Step<'s> {
+    /// The token's id.
+    pub id: u32,
+    /// The logits after this token.
+    pub logits: Logits<'s>,
 }
 
-impl<'s> SessionBase<'s> {
-    fn new(model: &'s Model<'s>, scratch: &'s mut [i32]) -> Result<Self, ScratchError> {
-        // The session is built in place and then reset, because moving it would copy 88 bytes.
-        let mut session = SessionBase::before_reset(model, scratch);
-        if let Ok(session) = &mut session {
-            session.reset();
-        }
-        session
+impl TextSession<'_> {
+    /// Reads the next bytes of the text, which may be cut anywhere. Each complete token costs one step.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.0.feed_text(bytes);
     }
 
-    /// A session whose state is whatever `scratch` holds.
-    fn before_reset(model: &'s Model<'s>, scratch: &'s mut [i32]) -> Result<Self, ScratchError> {
-        let (found, least) = (scratch.len(), usize::from(model.config().reads_both_ways()));
-        let error = || ScratchError { found, expected: model.scratch_len_for(least) };
-        let tokenizer = model.config().tokenizer;
-        let (buffer, scratch) = scratch.split_at_mut_checked(text::buffer_len(tokenizer)).ok_or_else(error)?;
-        let scratch = Scratch::new(model, scratch).ok_or_else(error)?;
-        Ok(SessionBase { encoder: Encoder::new(tokenizer, buffer), forward: Forward::new(model, scratch) })
+    /// Reads the next bytes of the text and calls `on_step` after every token. A bidirectional model runs over all kept
+    /// tokens for each call.
+    pub fn feed_with(&mut self, bytes: &[u8], mut on_step: impl FnMut(Step<'_>)) {
+        let SessionBase { encoder, forward } = &mut self.0;
+        encoder.feed(&forward.model.vocabulary, bytes, &mut shown_step_of(forward, &mut on_step));
     }
 
-    /// Begins a new text or sequence. Without it, a second text continues the first one.
-    pub fn reset(&mut self) {
-        self.encoder.reset();
-        self.forward.reset();
+    /// Reads one token by its id, past the tokenizer. An id beyond the vocabulary counts as [`UNK`]. It does not end a
+    /// token whose bytes are still arriving.
+    pub fn feed_id(&mut self, id: u32) {
+        let forward = &mut self.0.forward;
+        forward.take_id(if (id as usize) < forward.model.config().vocab_size { id } else { UNK });
     }
 
-    /// Runs a golden example as a new text or sequence.
-    pub fn run_golden(&mut self, golden: &Golden<'_>) -> Logits<'_> {
-        let channels = self.forward.model.numbers().input.len().max(1);
+    /// Ends the text, which completes its last token. More bytes continue the text; [`reset`](SessionBase::reset)
+    /// begins a new one.
+    pub fn finish(&mut self) {
+        self.0.finish_text();
+    }
+
+    /// Ends the text and calls `on_step` if that completes a token.
+    pub fn finish_with(&mut self, mut on_step: impl FnMut(Step<'_>)) {
+        let SessionBase { encoder, forward } = &mut self.0;
+        encoder.finish(&forward.model.vocabulary, &mut shown_step_of(forward, &mut on_step));
+    }
+
+    /// Reads one whole text: [`reset`](SessionBase::reset), [`feed`](TextSession::feed),
+    /// [`finish`](TextSession::finish).
+    pub fn classify(&mut self, text: &[u8]) -> Logits<'_> {
         self.reset();
-        if self.forward.model.config().reads_values() {
-            for values in golden.values.chunks(channels) {
-                self.forward.take_values(values);
+        self.feed(text);
+        self.finish();
+        self.0.logits()
+    }
+}
+
+/// A step for each id, shown to `on_step`. All callers share this one closure type.
+fn shown_step_of(forward: &mut Forward<'_>, on_step: &mut dyn FnMut(Step<'_>)) -> impl FnMut(u32) {
+    |id| {
+        forward.take_id(id);
+        on_step(Step { id, logits: forward.logits() });
+    }
+}
+
+/// One sequence of values on its way through a model. It dereferences to [`SessionBase`], which has `reset`, `logits`,
+/// `save` and `restore`.
+#[derive(Debug)]
+pub struct ValueSession<'s>(SessionBase<'s>);
+
+impl ValueSession<'_> {
+    /// Reads one time step: one integer for each channel, as [`Model::channel`](crate::Model::channel) describes them.
+    /// A missing value counts as the mean of its channel.
+    pub fn feed(&mut self, values: &[i32]) {
+        self.0.forward.take_values(values);
+    }
+
+    /// One predicted value of a forecast, as [`Model::forecast_channel`](crate::Model::forecast_channel) describes it;
+    /// none beyond the last value, and none of a classifier.
+    pub fn predicted(&mut self, index: usize) -> Option<i32> {
+        let output = self.0.forward.model.numbers().output;
+        let value = self.0.logits().get(index)?;
+        output.write(index, value, self.0.forward.scratch.last)
+    }
+}
+
+/// Lets the methods of [`SessionBase`] be called on a session of one kind.
+macro_rules! deref_to_base {
+    ($session:ident) => {
+        impl<'s> Deref for $session<'s> {
+            type Target = SessionBase<'s>;
+
+            fn deref(&self) -> &SessionBase<'s> {
+                &self.0
             }
-        } else {
-            self.feed_text(golden.text.as_bytes());
-            self.finish_text();
         }
-        self.logits()
-    }
 
-    /// The logits after the steps so far. A bidirectional model runs over all kept steps when the logits are first
-    /// asked for.
-    pub fn logits(&mut self) -> Logits<'_> {
-        self.forward.logits()
-    }
-
-    /// Writes the logits after the steps so far to `to`, Q16, and returns how many it wrote: the number of classes, or
-    /// the length of `to` if that is less. With [`softmax`](crate::softmax) the probabilities of several classes then
-    /// cost one pass over the head.
-    pub fn logits_into(&mut self, to: &mut [i32]) -> usize {
-        let logits = self.logits();
-        to.iter_mut().zip(logits.iter()).for_each(|(to, logit)| *to = logit);
-        to.len().min(logits.len())
-    }
-
-    /// The number of tokens of the text so far, or of steps of the sequence.
-    pub fn tokens(&self) -> u32 {
-        self.forward.steps
-    }
-
-    /// The number of these tokens that are not in the vocabulary.
-    pub fn unknown(&self) -> u32 {
-        self.forward.unknown
-    }
-
-    /// Checks that a bidirectional model could keep all tokens. If it could not, the logits are those of the first
-    /// tokens.
-    ///
-    /// # Errors
-    /// [`TooLong`] with both numbers.
-    pub fn check_length(&self) -> Result<(), TooLong> {
-        match (self.forward.steps, self.cap()) {
-            (found, Some(kept)) if found > kept => Err(TooLong { found, kept }),
-            _ => Ok(()),
+        impl<'s> DerefMut for $session<'s> {
+            fn deref_mut(&mut self) -> &mut SessionBase<'s> {
+                &mut self.0
+            }
         }
-    }
-
-    /// The number of tokens or steps that a bidirectional model can keep in this scratch; none if there is no limit.
-    pub fn cap(&self) -> Option<u32> {
-        self.forward.scratch.kept.as_ref().map(|kept| kept.cap)
-    }
-
-    /// A hash of the state, the same on every machine after the same tokens.
-    ///
-    /// It is the FNV-1a hash of these numbers, little-endian and by unit: of each layer the hidden state, then the
-    /// finer state; then the sums and the maxima of the pooling; of a bidirectional model the kept steps.
-    pub fn state_hash(&self) -> u32 {
-        self.forward.state_bytes().fold(FNV_START, fnv1a)
-    }
-
-    pub(crate) fn model(&self) -> &'s Model<'s> {
-        self.forward.model
-    }
-
-    /// Passes everything that is kept between two bytes of a text through the codec.
-    pub(crate) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
-        self.forward.visit_state(codec);
-        if !self.forward.model.config().reads_values() {
-            self.encoder.visit_state(&self.forward.model.vocabulary, codec);
-        }
-    }
-
-    fn feed_text(&mut self, bytes: &[u8]) {
-        let SessionBase { encoder, forward } = self;
-        encoder.feed(&forward.model.vocabulary, bytes, &mut step_of(forward));
-    }
-
-    fn finish_text(&mut self) {
-        let SessionBase { encoder, forward } = self;
-        encoder.finish(&forward.model.vocabulary, &mut step_of(forward));
-    }
+    };
 }
 
-/// A step for each id. All callers share this one closure type, so that the encoder's code is linked once.
-fn step_of(forward: &mut Forward<'_>) -> impl FnMut(u32) {
-    |id| forward.take_id(id)
-}
-
-pub(crate) const FNV_START: u32 = 0x811c_9dc5;
-
-pub(crate) fn fnv1a(hash: u32, byte: u8) -> u32 {
-    (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-}
+deref_to_base!(TextSession);
+deref_to_base!(ValueSession);

@@ -14,23 +14,23 @@ enum Direction<'a> {
 pub(crate) struct StateCodec<'a> {
     direction: Direction<'a>,
     at: usize,
-    sound: bool,
+    valid: bool,
 }
 
 impl<'a> StateCodec<'a> {
     /// A codec that counts the bytes.
     pub(crate) fn counting() -> Self {
-        StateCodec { direction: Direction::Count, at: 0, sound: true }
+        StateCodec { direction: Direction::Count, at: 0, valid: true }
     }
 
     /// A codec that writes to `bytes`. Numbers beyond the end are dropped.
     pub(crate) fn writing(bytes: &'a mut [u8]) -> Self {
-        StateCodec { direction: Direction::Write(bytes), at: 0, sound: true }
+        StateCodec { direction: Direction::Write(bytes), at: 0, valid: true }
     }
 
     /// A codec that reads from `bytes`. Numbers beyond the end are 0.
     pub(crate) fn reading(bytes: &'a [u8]) -> Self {
-        StateCodec { direction: Direction::Read(bytes), at: 0, sound: true }
+        StateCodec { direction: Direction::Read(bytes), at: 0, valid: true }
     }
 
     /// The number of bytes so far.
@@ -39,13 +39,13 @@ impl<'a> StateCodec<'a> {
     }
 
     /// Returns true if all checks have passed.
-    pub(crate) fn is_sound(&self) -> bool {
-        self.sound
+    pub(crate) fn is_valid(&self) -> bool {
+        self.valid
     }
 
     /// Records a check of the numbers that were read. A state that is written passes all checks.
-    pub(crate) fn check(&mut self, sound: bool) {
-        self.sound &= sound;
+    pub(crate) fn check(&mut self, valid: bool) {
+        self.valid &= valid;
     }
 
     fn number<const BYTES: usize>(&mut self, number: [u8; BYTES]) -> [u8; BYTES] {

@@ -9,33 +9,31 @@
 //!
 //! The trainer builds its vocabulary with the same [`Splitter`], so there is one definition of a token.
 
+mod characters;
 mod detokenizer;
 #[cfg(feature = "html_words")]
 mod emoticon;
 mod encoder;
 #[cfg(feature = "html_words")]
 mod html;
-mod lowercase;
 mod runs;
 mod splitter;
 pub(crate) mod texts;
 mod tokenizer;
 mod utf8;
 pub(crate) mod vocabulary;
-mod word;
 #[cfg(feature = "wordpiece")]
 mod wordpiece;
 
+pub use characters::{is_word, lowercase};
 pub use detokenizer::Detokenizer;
 pub use encoder::Encoder;
-pub use lowercase::lowercase;
 pub use splitter::{Piece, Splitter};
 pub use tern_format::{Tokenizer, TokenizerKind};
 pub(crate) use tokenizer::{BUILT, PLAIN_NAMES, numbered, state_len};
 pub use tokenizer::{buffer_len, is_built};
 pub use utf8::Utf8;
 pub(crate) use utf8::is_utf8;
-pub use word::is_word;
 
 #[cfg(test)]
 mod tests;

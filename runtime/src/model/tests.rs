@@ -24,8 +24,33 @@ fn run(model: &Model<'_>, text: &[u8]) -> Vec<i32> {
     session.classify(text).iter().collect()
 }
 
+fn load(metadata: &[(String, String)], tensors: Vec<Tensor>) -> Result<(), LoadError> {
+    Model::from_bytes(&Aligned::new(&to_bytes(metadata, tensors))).map(|_| ())
+}
+
 fn error_of(metadata: &[(String, String)], tensors: Vec<Tensor>) -> LoadError {
-    Model::from_bytes(&Aligned::new(&to_bytes(metadata, tensors))).unwrap_err()
+    load(metadata, tensors).unwrap_err()
+}
+
+fn tensor<'t>(tensors: &'t mut [Tensor], name: &str) -> &'t mut Tensor {
+    tensors.iter_mut().find(|tensor| tensor.name == name).unwrap()
+}
+
+const TEXTS: [&str; 4] = ["", "free", "Free prize, call now!! call caller", "мир strange grüße мир strange"];
+
+/// State and logits after every token.
+fn trace(model: &Model<'_>) -> Vec<(u32, Vec<i32>)> {
+    let mut scratch = vec![-1; model.scratch_len()];
+    let mut session = model.text_session(&mut scratch).unwrap();
+    let mut seen = vec![];
+    for text in TEXTS {
+        session.reset();
+        for byte in text.as_bytes() {
+            session.feed(&[*byte]);
+            seen.push((session.state_hash(), session.logits().iter().collect()));
+        }
+    }
+    seen
 }
 
 #[test]
@@ -182,7 +207,7 @@ fn missing_unknown_and_duplicate_entries_are_named() {
 /// Replaces a tensor of a good file.
 fn with(name: &str, change: impl FnOnce(&mut Tensor)) -> LoadError {
     let mut all = tensors(1, SMALL);
-    change(all.iter_mut().find(|t| t.name == name).unwrap());
+    change(tensor(&mut all, name));
     error_of(&metadata("0"), all)
 }
 

@@ -3,7 +3,7 @@
 use super::scratch::Layout;
 use crate::error::{StateError, TooLong};
 use crate::model::Model;
-use crate::session::{FNV_START, SessionBase, fnv1a};
+use crate::session::base::{FNV_START, SessionBase, fnv1a};
 use crate::state_codec::StateCodec;
 use tern_format::Input;
 
@@ -106,7 +106,7 @@ impl SessionBase<'_> {
             return Err(StateError::Corrupt);
         }
         self.visit_state(&mut codec);
-        if codec.is_sound() && codec.len() == state.len() {
+        if codec.is_valid() && codec.len() == state.len() {
             return Ok(());
         }
         let (found, cap) = (self.tokens(), self.cap());

@@ -23,7 +23,7 @@ pub(super) enum Found {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Emoticons {
     /// The beginning of a possible emoticon: eyes, nose and mouth; NUL for a missing part.
-    held: [char; 3],
+    pending: [char; 3],
 }
 
 const NONE: char = '\0';
@@ -31,14 +31,14 @@ const NONE: char = '\0';
 impl Emoticons {
     /// Passes the possible emoticon through the codec.
     pub(super) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
-        for c in &mut self.held {
+        for c in &mut self.pending {
             // Eyes, noses and mouths are all ASCII.
             *c = char::from(codec.byte(*c as u8));
         }
     }
 
     pub(super) fn feed(&mut self, c: char, sink: &mut dyn FnMut(Found)) {
-        let [eyes, nose, mouth] = self.held;
+        let [eyes, nose, mouth] = self.pending;
         if mouth != NONE {
             // Complete but for what follows.
             if is_word(c) {
@@ -48,16 +48,16 @@ impl Emoticons {
             }
         } else if eyes == '<' {
             if c == '3' {
-                self.held = [eyes, nose, c];
+                self.pending = [eyes, nose, c];
                 return;
             }
             self.give_back(sink);
         } else if eyes != NONE {
             match c {
-                '-' if nose == NONE => self.held = [eyes, c, NONE],
+                '-' if nose == NONE => self.pending = [eyes, c, NONE],
                 '(' | ')' | '[' | ']' | '{' | '}' | '|' | '*' => self.complete(c, sink),
                 '/' | '\\' if nose != NONE => self.complete(c, sink),
-                'd' | 'p' | 'o' | 'D' | 'P' | 'O' => self.held = [eyes, nose, c],
+                'd' | 'p' | 'o' | 'D' | 'P' | 'O' => self.pending = [eyes, nose, c],
                 _ => {
                     self.give_back(sink);
                     self.begin(c, sink);
@@ -70,7 +70,7 @@ impl Emoticons {
 
     /// Ends the text.
     pub(super) fn finish(&mut self, sink: &mut dyn FnMut(Found)) {
-        match self.held {
+        match self.pending {
             [_, _, NONE] => self.give_back(sink),
             [_, _, mouth] => self.complete(mouth, sink),
         }
@@ -79,18 +79,18 @@ impl Emoticons {
     /// Reads a character while no emoticon has begun.
     fn begin(&mut self, c: char, sink: &mut dyn FnMut(Found)) {
         match c {
-            ':' | ';' | '=' | '<' => self.held = [c, NONE, NONE],
+            ':' | ';' | '=' | '<' => self.pending = [c, NONE, NONE],
             _ => sink(Found::Plain(c)),
         }
     }
 
     fn complete(&mut self, mouth: char, sink: &mut dyn FnMut(Found)) {
-        let [eyes, nose, _] = core::mem::take(&mut self.held);
+        let [eyes, nose, _] = core::mem::take(&mut self.pending);
         sink(Found::Emoticon([eyes, nose, mouth]));
     }
 
     fn give_back(&mut self, sink: &mut dyn FnMut(Found)) {
-        let held = core::mem::take(&mut self.held);
-        held.into_iter().filter(|&c| c != NONE).for_each(|c| sink(Found::Plain(c)));
+        let pending = core::mem::take(&mut self.pending);
+        pending.into_iter().filter(|&c| c != NONE).for_each(|c| sink(Found::Plain(c)));
     }
 }

@@ -11,7 +11,7 @@ const CONTENT: usize = 125;
 #[derive(Debug)]
 pub(super) struct Tags<'b> {
     /// The characters after a `<`, buffered until it is clear whether they are a tag. `[BUFFER]`
-    held: &'b mut [i32],
+    buffer: &'b mut [i32],
     length: usize,
     state: State,
 }
@@ -28,8 +28,8 @@ enum State {
 }
 
 impl<'b> Tags<'b> {
-    pub(super) fn new(held: &'b mut [i32]) -> Self {
-        Tags { held, length: 0, state: State::Text }
+    pub(super) fn new(buffer: &'b mut [i32]) -> Self {
+        Tags { buffer, length: 0, state: State::Text }
     }
 
     pub(super) fn reset(&mut self) {
@@ -52,8 +52,8 @@ impl<'b> Tags<'b> {
             _ => State::Content(usize::from(state) - 3),
         };
         self.length = codec.byte(self.length as u8).into();
-        codec.check(usize::from(state) <= 3 + CONTENT && self.length <= self.held.len());
-        codec.words(self.held.iter_mut().take(self.length));
+        codec.check(usize::from(state) <= 3 + CONTENT && self.length <= self.buffer.len());
+        codec.words(self.buffer.iter_mut().take(self.length));
     }
 
     pub(super) fn feed(&mut self, c: char, sink: &mut dyn FnMut(char)) {
@@ -68,7 +68,7 @@ impl<'b> Tags<'b> {
             (State::Content(left), _) => left.checked_sub(1).map(State::Content),
             _ => None,
         };
-        match (next, self.held.get_mut(self.length)) {
+        match (next, self.buffer.get_mut(self.length)) {
             (Some(state), Some(slot)) => {
                 *slot = c as i32;
                 (self.length, self.state) = (self.length + 1, state);
@@ -89,7 +89,7 @@ impl<'b> Tags<'b> {
         if self.state != State::Text {
             sink('<');
         }
-        for &code in self.held.iter().take(self.length) {
+        for &code in self.buffer.iter().take(self.length) {
             sink(char::from_u32(code as u32).unwrap_or(char::REPLACEMENT_CHARACTER));
         }
         self.reset();
@@ -114,20 +114,20 @@ pub(super) struct Entities {
     /// The index of an entity that begins with the buffered characters.
     candidate: usize,
     /// The number of buffered characters.
-    held: usize,
+    buffered: usize,
 }
 
 impl Entities {
     /// The buffered characters.
     fn prefix(&self) -> &'static [u8] {
-        ENTITIES.get(self.candidate).and_then(|(name, _)| name.get(..self.held)).unwrap_or(&[])
+        ENTITIES.get(self.candidate).and_then(|(name, _)| name.get(..self.buffered)).unwrap_or(&[])
     }
 
     /// Passes the entity and the number of buffered characters through the codec.
     pub(super) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         self.candidate = codec.byte(self.candidate as u8).into();
-        self.held = codec.byte(self.held as u8).into();
-        codec.check(ENTITIES.get(self.candidate).is_some_and(|(name, _)| self.held < name.len()));
+        self.buffered = codec.byte(self.buffered as u8).into();
+        codec.check(ENTITIES.get(self.candidate).is_some_and(|(name, _)| self.buffered < name.len()));
     }
 
     pub(super) fn feed(&mut self, c: char, sink: &mut dyn FnMut(char)) {
@@ -137,16 +137,16 @@ impl Entities {
         };
         match ENTITIES.iter().position(goes_on) {
             Some(candidate) => {
-                (self.candidate, self.held) = (candidate, self.held + 1);
+                (self.candidate, self.buffered) = (candidate, self.buffered + 1);
                 if let Some(&(name, to)) = ENTITIES.get(candidate)
-                    && name.len() == self.held
+                    && name.len() == self.buffered
                 {
-                    self.held = 0;
+                    self.buffered = 0;
                     sink(to);
                 }
             }
             None => {
-                let broken_off = self.held > 0;
+                let broken_off = self.buffered > 0;
                 self.finish(sink);
                 if broken_off {
                     // This character may begin an entity of its own.
@@ -161,6 +161,6 @@ impl Entities {
     /// Passes the buffered characters on as text.
     pub(super) fn finish(&mut self, sink: &mut dyn FnMut(char)) {
         self.prefix().iter().for_each(|&byte| sink(char::from(byte)));
-        self.held = 0;
+        self.buffered = 0;
     }
 }

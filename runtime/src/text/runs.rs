@@ -78,10 +78,10 @@ impl Table {
     pub(super) fn find(self, c: char) -> Option<i32> {
         let code = u32::from(c);
         let (words, lower) = INDEX.split_at(WORDS.blocks);
-        let adds = self == Table::Lower;
-        let index = if adds { lower } else { words };
+        let has_offsets = self == Table::Lower;
+        let index = if has_offsets { lower } else { words };
         let entry = index.iter().take_while(|&&entry| entry >> 12 <= code).last()?;
-        let (mut end, mut at, mut differs_from) = (entry >> 12, (entry & 0xfff) as usize, 0);
+        let (mut end, mut at, mut previous_offset) = (entry >> 12, (entry & 0xfff) as usize, 0);
         let mut number = move || {
             let mut number = 0;
             loop {
@@ -97,12 +97,13 @@ impl Table {
             let into = code.checked_sub(end + number())?;
             let span = number() + 1;
             // A table without offsets has an offset of 0.
-            let added = match if adds { number() } else { 1 } {
-                0 => !into as i32 & 1,
-                said => {
-                    differs_from += unzigzag(said - 1);
-                    differs_from
-                }
+            let offset_code = if has_offsets { number() } else { 1 };
+            let added = if offset_code == 0 {
+                // Every second character, beginning with the first, has the offset 1.
+                !into as i32 & 1
+            } else {
+                previous_offset += unzigzag(offset_code - 1);
+                previous_offset
             };
             if into < span {
                 return Some(added);
@@ -133,28 +134,28 @@ impl Packed {
     const EMPTY: Packed = Packed { index: [0; 64], digits: [0; 2_048], blocks: 0, at: 0 };
 
     /// Packs the runs of one more table, in ascending order. Runs that touch are joined in a table without offsets.
-    const fn with(mut self, runs: &[Run], adds: bool) -> Self {
-        let (mut end, mut from, mut count, mut differs_from) = (0x80, 0, 0, 0);
+    const fn with(mut self, runs: &[Run], has_offsets: bool) -> Self {
+        let (mut end, mut from, mut count, mut previous_offset) = (0x80, 0, 0, 0);
         while from < runs.len() {
             if count % BLOCK == 0 {
                 assert!(end < 1 << 20 && self.at < 1 << 12);
                 self.index[self.blocks] = end << 12 | self.at as u32;
                 self.blocks += 1;
-                differs_from = 0;
+                previous_offset = 0;
             }
             let Run { first, mut span, added } = runs[from];
             from += 1;
-            while !adds && from < runs.len() && runs[from].first == first + span {
+            while !has_offsets && from < runs.len() && runs[from].first == first + span {
                 span += runs[from].span;
                 from += 1;
             }
             self.push(first - end);
             self.push(span - 1);
-            if adds && added == 1 {
+            if has_offsets && added == 1 {
                 self.push(0);
-            } else if adds {
-                self.push(zigzag(added - differs_from) + 1);
-                differs_from = added;
+            } else if has_offsets {
+                self.push(zigzag(added - previous_offset) + 1);
+                previous_offset = added;
             }
             (end, count) = (first + span, count + 1);
         }

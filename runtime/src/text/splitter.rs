@@ -2,8 +2,7 @@
 
 use core::marker::PhantomData;
 
-use super::lowercase::{SECOND, TWO, single};
-use super::word::is_space;
+use super::characters::{SECOND, TWO, is_space, single};
 use super::{Tokenizer, TokenizerKind, Utf8, is_word};
 #[cfg(feature = "html_words")]
 use super::{

@@ -233,7 +233,7 @@ fn word_table() {
     assert_golden("src/text/tables/word.in", made.as_bytes());
     for c in '\0'..=char::MAX {
         assert_eq!(is_word(c), regex.is_match(c.encode_utf8(&mut buffer)), "{c:?}");
-        assert_eq!(word::is_space(c), c.is_whitespace(), "{c:?}");
+        assert_eq!(characters::is_space(c), c.is_whitespace(), "{c:?}");
     }
 }
 

@@ -86,8 +86,8 @@ impl Lookup {
     pub(crate) fn push(&mut self, vocabulary: &Vocabulary<'_>, c: char) {
         self.high = self.high.min(vocabulary.tokens.len() as u32);
         let code = u32::from(c);
-        // `char::encode_utf8` is twice this code. How many bytes follow the first one, which says so in its upper bits;
-        // six bits each.
+        // `char::encode_utf8` would take twice as much code. `following`: the bytes after the first one, six bits of the
+        // code each; the first byte has their number in its upper bits.
         let mut following = c.len_utf8() as u32 - 1;
         let (mut mark, mut mask) = (0xf0_e0_c0_00 >> (8 * following), 0x7f);
         loop {
@@ -140,7 +140,7 @@ impl Lookup {
 
     /// The id of the token that equals the bytes so far, if there is one.
     pub(crate) fn known(&self, vocabulary: &Vocabulary<'_>) -> Option<u32> {
-        // Of the tokens that begin with these bytes, the one that is these bytes comes first.
+        // If a token equals these bytes, it is the first of those that begin with them.
         let whole = vocabulary.tokens.bytes(self.low as usize).len() == self.depth as usize;
         if whole && !self.is_hopeless() { Some(self.low + 2) } else { None }
     }

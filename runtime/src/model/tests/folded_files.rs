@@ -1,6 +1,6 @@
 //! Files with ready-made input halves.
 
-use super::{SMALL, run};
+use super::{SMALL, load, run, tensor, trace};
 use crate::error::LoadError;
 use crate::model::Model;
 use crate::testing::{Aligned, Sizes, Spec};
@@ -8,23 +8,6 @@ use crate::write::{Dtype, Tensor, folded, folded_bytes, to_bytes};
 use std::{vec, vec::Vec};
 use tern_format::Packing;
 use tern_format::{Cell as CellKind, Input, Output, Task};
-
-const TEXTS: [&str; 4] = ["", "free", "Free prize, call now!! call caller", "мир strange grüße мир strange"];
-
-/// State and logits after every token.
-fn trace(model: &Model<'_>) -> Vec<(u32, Vec<i32>)> {
-    let mut scratch = vec![-1; model.scratch_len()];
-    let mut session = model.text_session(&mut scratch).unwrap();
-    let mut seen = vec![];
-    for text in TEXTS {
-        session.reset();
-        for byte in text.as_bytes() {
-            session.feed(&[*byte]);
-            seen.push((session.state_hash(), session.logits().iter().collect()));
-        }
-    }
-    seen
-}
 
 /// Kinds that read text, in each packing of their cells that has a place for them.
 fn kinds() -> impl Iterator<Item = (Spec, Packing, u64)> {
@@ -84,12 +67,11 @@ fn with(spec: Spec, change: impl FnOnce(&mut Vec<Tensor>)) -> Result<(), LoadErr
     let draft = Aligned::new(&to_bytes(&spec.metadata(), tensors.clone()));
     tensors.extend(folded(&Model::from_bytes(&draft).unwrap(), &[2, 4]));
     change(&mut tensors);
-    Model::from_bytes(&Aligned::new(&to_bytes(&spec.metadata(), tensors))).map(|_| ())
+    load(&spec.metadata(), tensors)
 }
 
 fn words(tensors: &mut [Tensor], name: &str, change: impl FnOnce(&mut [i32])) {
-    let tensor = tensors.iter_mut().find(|tensor| tensor.name == name).unwrap();
-    change(bytemuck::cast_slice_mut(&mut tensor.data));
+    change(bytemuck::cast_slice_mut(&mut tensor(tensors, name).data));
 }
 
 #[test]
@@ -116,16 +98,11 @@ fn what_cannot_be_folded_is_refused() {
     let more = Tensor::new("folded.sums_reverse", Dtype::I32, &[2, 5, 4], &[0; 40]);
     let error = with(plain, |tensors| tensors.push(more));
     assert_eq!(error, Err(LoadError::UnknownTensor("folded.sums_reverse".into())));
-    let error = with(plain, |tensors| words_shape(tensors, "folded.sums", &[2, 4, 5]));
+    let error = with(plain, |tensors| tensor(tensors, "folded.sums").shape = vec![2, 4, 5]);
     let shape = LoadError::Shape { tensor: "folded.sums".into(), found: [2, 4, 5], expected: [2, 5, 4] };
     assert_eq!(error, Err(shape));
     let values = Spec { input: Input::Values, ..plain };
     let mut tensors = values.tensors(1);
     tensors.push(Tensor::new("folded.ids", Dtype::U32, &[1], &[2u32]));
-    let error = Model::from_bytes(&Aligned::new(&to_bytes(&values.metadata(), tensors))).unwrap_err();
-    assert_eq!(error, LoadError::UnknownTensor("folded.ids".into()));
-}
-
-fn words_shape(tensors: &mut [Tensor], name: &str, shape: &[usize]) {
-    tensors.iter_mut().find(|tensor| tensor.name == name).unwrap().shape = shape.to_vec();
+    assert_eq!(load(&values.metadata(), tensors), Err(LoadError::UnknownTensor("folded.ids".into())));
 }

@@ -1,13 +1,13 @@
 //! Every kind of model: what holds for the LSTM classifier holds for all.
 
-use super::run;
+use super::{error_of, load, run, tensor};
 use crate::error::{LoadError, ScratchError, SessionError};
 use crate::model::{Channel, Model, SelfTest};
 use crate::session::Session;
 use crate::testing::{Aligned, Random, Sizes, Spec};
 use crate::write::{Dtype, Tensor, to_bytes};
 use core::num::NonZeroU32;
-use std::{collections::BTreeSet, format, string::String, vec, vec::Vec};
+use std::{collections::BTreeSet, format, vec, vec::Vec};
 use tern_format::Packing;
 use tern_format::{Cell as CellKind, Input, Merge, Output, Pooling, Task};
 
@@ -29,7 +29,7 @@ fn each_kind() -> Vec<Spec> {
 }
 
 /// Runs whatever the model can be given.
-pub(super) fn exercise(model: &Model<'_>) {
+fn exercise(model: &Model<'_>) {
     let mut scratch = vec![-1; model.scratch_len()];
     let mut session = model.session(&mut scratch).unwrap();
     match &mut session {
@@ -50,6 +50,16 @@ pub(super) fn exercise(model: &Model<'_>) {
     model.self_test(&mut scratch).unwrap();
 }
 
+/// Checks that a model passes its own test and runs, and that the parts of its file add up.
+pub(super) fn check_self_test_and_cost(model: &Model<'_>, file: &[u8]) {
+    let mut scratch = vec![-1; model.scratch_len()];
+    assert_eq!(model.self_test(&mut scratch), Ok(SelfTest { passed: 3, total: 3 }), "{:?}", model.config());
+    exercise(model);
+    let flash = model.cost().flash;
+    let parts = [flash.header, flash.recurrent, flash.head, flash.embedding, flash.vocabulary, flash.labels];
+    assert_eq!(parts.iter().sum::<usize>() + flash.golden + flash.other, file.len());
+}
+
 #[test]
 fn random_models_of_every_kind_load_and_pass_their_own_test() {
     let mut seen = BTreeSet::new();
@@ -57,19 +67,13 @@ fn random_models_of_every_kind_load_and_pass_their_own_test() {
         let spec = Spec::random(seed);
         let file = spec.file(seed);
         let model = Model::from_bytes(&file).unwrap();
-        let mut scratch = vec![-1; model.scratch_len()];
-        assert_eq!(model.self_test(&mut scratch), Ok(SelfTest { passed: 3, total: 3 }), "{spec:?}");
-        exercise(&model);
+        check_self_test_and_cost(&model, &file);
         let config = *model.config();
         assert_eq!((config.cell, config.layers, config.bidirectional), (spec.cell, spec.layers, spec.bidirectional));
         let (merge, pooling) = (config.merge.name(), config.pooling.name());
         seen.insert(format!("{} {merge} {pooling} {}", config.cell.name(), config.bidirectional));
         seen.insert(format!("{} {}", config.task.name(), config.output.name()));
-        let cost = model.cost();
-        let flash = cost.flash;
-        let parts = [flash.header, flash.recurrent, flash.head, flash.embedding, flash.vocabulary, flash.labels];
-        assert_eq!(parts.iter().sum::<usize>() + flash.golden + flash.other, file.len());
-        assert_eq!(cost.scratch_bytes_per_token > 0, config.bidirectional);
+        assert_eq!(model.cost().scratch_bytes_per_token > 0, config.bidirectional);
     }
     // 4 cells, each with 4 poolings in one direction and 4 merges times 4 poolings in both; 4 kinds of answers.
     assert!(seen.len() > 70, "only {} kinds among the random models", seen.len());
@@ -114,19 +118,16 @@ pub(super) fn every_changed_byte_is_an_error_or_a_model_that_runs(spec: &Spec, s
 fn what_is_missing_unknown_or_doubled_is_named_in_every_kind() {
     for spec in each_kind() {
         let (metadata, good) = (spec.metadata(), spec.tensors(1));
-        let error = |metadata: &[(String, String)], tensors: Vec<Tensor>| {
-            Model::from_bytes(&Aligned::new(&to_bytes(metadata, tensors))).unwrap_err()
-        };
         for left_out in 0..good.len() {
             let mut some = good.clone();
             let name = some.remove(left_out).name;
-            let found = error(&metadata, some);
+            let found = error_of(&metadata, some);
             assert!(matches!(found, LoadError::MissingTensor(missing) if missing == name), "{name}: {found}");
         }
         for left_out in 0..metadata.len() {
             let mut some = metadata.clone();
             let (key, _) = some.remove(left_out);
-            let found = error(&some, good.clone());
+            let found = error_of(&some, good.clone());
             // Without these keys it is a model of another kind, which has no place for all of these tensors or keys.
             let other_kind = ["tern.input", "tern.shift.hidden"].contains(&key.as_str());
             let named = matches!(found, LoadError::MissingKey(missing) if missing == key);
@@ -136,13 +137,13 @@ fn what_is_missing_unknown_or_doubled_is_named_in_every_kind() {
         {
             let mut more = good.clone();
             more.push(Tensor::new(name, Dtype::I8, &[1], &[0i8]));
-            let found = error(&metadata, more);
+            let found = error_of(&metadata, more);
             assert!(matches!(found, LoadError::UnknownTensor(unknown) if unknown == name), "{name}: {found}");
         }
         for (key, word) in [("tern.shift.lstm_l3", "0"), ("tern.shift.gru", "0"), ("tern.shift.", "0")] {
             let mut more = metadata.clone();
             more.push((key.into(), word.into()));
-            let found = error(&more, good.clone());
+            let found = error_of(&more, good.clone());
             assert!(matches!(found, LoadError::UnknownKey(unknown) if unknown == key), "{key}: {found}");
         }
     }
@@ -151,10 +152,6 @@ fn what_is_missing_unknown_or_doubled_is_named_in_every_kind() {
 #[test]
 fn words_that_do_not_go_together_are_refused() {
     let plain = Spec::from(SIZES);
-    let error = |spec: Spec, tensors: Spec| {
-        let file = to_bytes(&spec.metadata(), tensors.tensors(1));
-        format!("{}", Model::from_bytes(&Aligned::new(&file)).unwrap_err())
-    };
     let task = Spec { task: Task::LanguageModel, ..plain };
     for (spec, start) in [
         (Spec { output: Output::Linear, ..plain }, "`tern.output` is `linear`"),
@@ -163,13 +160,12 @@ fn words_that_do_not_go_together_are_refused() {
         (Spec { bidirectional: true, ..task }, "`tern.directions` is `2`"),
         (Spec { task: Task::Forecast, output: Output::Linear, ..plain }, "`tern.input` is"),
     ] {
-        let message = error(spec, spec);
+        let message = format!("{}", error_of(&spec.metadata(), spec.tensors(1)));
         assert!(message.starts_with(start), "{message}");
     }
     let mut words = plain.words();
     words.packing = Packing::Interleaved3;
-    let file = to_bytes(&words.metadata(), plain.tensors(1));
-    let message = format!("{}", Model::from_bytes(&Aligned::new(&file)).unwrap_err());
+    let message = format!("{}", error_of(&words.metadata(), plain.tensors(1)));
     assert!(message.starts_with("`tern.packing` is `interleaved3`"), "{message}");
 }
 
@@ -284,8 +280,7 @@ fn values_are_read_and_written_in_the_units_of_the_file() {
         ("output.shift", [16, 1]),
         ("output.point", [4, 4]),
     ] {
-        let tensor = tensors.iter_mut().find(|tensor| tensor.name == name).unwrap();
-        tensor.data = bytemuck::cast_slice(&values).to_vec();
+        tensor(&mut tensors, name).data = bytemuck::cast_slice(&values).to_vec();
     }
     let file = Aligned::new(&to_bytes(&spec.metadata(), tensors.clone()));
     let model = Model::from_bytes(&file).unwrap();
@@ -316,8 +311,7 @@ fn values_are_read_and_written_in_the_units_of_the_file() {
 
     // Both values of channel 0, counted from the last number read of it, or from its offset where none was.
     for (name, values) in [("output.channel", [0, 0]), ("output.last", [1, 1])] {
-        let tensor = tensors.iter_mut().find(|tensor| tensor.name == name).unwrap();
-        tensor.data = bytemuck::cast_slice(&values).to_vec();
+        tensor(&mut tensors, name).data = bytemuck::cast_slice(&values).to_vec();
     }
     let file = Aligned::new(&to_bytes(&spec.metadata(), tensors.clone()));
     let model = Model::from_bytes(&file).unwrap();
@@ -337,11 +331,10 @@ fn values_are_read_and_written_in_the_units_of_the_file() {
         "{:?}",
         session.predicted(0)
     );
-    // Then it must stand for as much.
-    let point = tensors.iter_mut().find(|tensor| tensor.name == "output.point").unwrap();
-    point.data = bytemuck::cast_slice(&[4, 5]).to_vec();
-    let file = Aligned::new(&to_bytes(&spec.metadata(), tensors));
-    assert_eq!(Model::from_bytes(&file).err(), Some(LoadError::Range { tensor: "output.point".into(), index: 1 }));
+    // Such a value must have the scale of its channel.
+    tensor(&mut tensors, "output.point").data = bytemuck::cast_slice(&[4, 5]).to_vec();
+    let range = LoadError::Range { tensor: "output.point".into(), index: 1 };
+    assert_eq!(load(&spec.metadata(), tensors), Err(range));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Weights of 4 and 16 bits.
 
-use super::kinds::{every_changed_byte_is_an_error_or_a_model_that_runs, exercise};
+use super::kinds::{check_self_test_and_cost, every_changed_byte_is_an_error_or_a_model_that_runs};
+use super::{load, tensor, trace};
 use crate::error::LoadError;
-use crate::model::{Model, SelfTest};
+use crate::model::Model;
 use crate::testing::{Aligned, Random, Sizes, Spec};
 use crate::write::{Dtype, Tensor, packed, round_to_4_bits, to_bytes};
 use std::{collections::BTreeSet, format, vec, vec::Vec};
@@ -10,20 +11,6 @@ use tern_format::Packing;
 use tern_format::{Cell as CellKind, Input, Output, Task};
 
 const SIZES: Sizes = Sizes { embedding_dim: 36, hidden_size: 18, classes: 3 };
-
-fn trace(model: &Model<'_>) -> Vec<(u32, Vec<i32>)> {
-    let mut scratch = vec![-1; model.scratch_len()];
-    let mut session = model.text_session(&mut scratch).unwrap();
-    let mut seen = vec![];
-    for text in ["", "Free prize, call now!! call caller", "мир strange grüße мир strange free"] {
-        session.reset();
-        for byte in text.as_bytes() {
-            session.feed(&[*byte]);
-            seen.push((session.state_hash(), session.logits().iter().collect()));
-        }
-    }
-    seen
-}
 
 fn texts(spec: Spec) -> Spec {
     Spec { task: Task::Classify, input: Input::Tokens, output: Output::Softmax, ..spec }
@@ -39,13 +26,7 @@ fn random_models_of_every_width_load_and_pass_their_own_test() {
     for seed in 0..200 {
         let spec = Spec::random_widths(seed);
         let file = spec.file(seed);
-        let model = Model::from_bytes(&file).unwrap();
-        let mut scratch = vec![-1; model.scratch_len()];
-        assert_eq!(model.self_test(&mut scratch), Ok(SelfTest { passed: 3, total: 3 }), "{spec:?}");
-        exercise(&model);
-        let flash = model.cost().flash;
-        let parts = [flash.header, flash.recurrent, flash.head, flash.embedding, flash.vocabulary, flash.labels];
-        assert_eq!(parts.iter().sum::<usize>() + flash.golden + flash.other, file.len());
+        check_self_test_and_cost(&Model::from_bytes(&file).unwrap(), &file);
         for (place, bits) in spec.bits.into_iter().enumerate() {
             seen.insert(format!("{} {place} {bits}", spec.cell.name()));
         }
@@ -81,13 +62,8 @@ fn weights_of_4_bits_are_weights_of_8() {
             let place = match tensor.name.split_once('.').unwrap() {
                 ("embedding", _) => 0,
                 ("fc" | "hidden", _) => 3,
-                (_, name) => {
-                    if name.starts_with("weight_ih") {
-                        1
-                    } else {
-                        2
-                    }
-                }
+                (_, name) if name.starts_with("weight_ih") => 1,
+                _ => 2,
             };
             if bits[place] == 4 {
                 let columns = *tensor.shape.last().unwrap();
@@ -156,11 +132,7 @@ fn with(change: impl FnOnce(&mut Vec<Tensor>)) -> Result<(), LoadError> {
     let spec = Spec { bits: [4, 16, 4, 16], ..SIZES.into() };
     let mut tensors = spec.tensors(1);
     change(&mut tensors);
-    Model::from_bytes(&file(&spec, tensors)).map(|_| ())
-}
-
-fn tensor<'t>(tensors: &'t mut [Tensor], name: &str) -> &'t mut Tensor {
-    tensors.iter_mut().find(|tensor| tensor.name == name).unwrap()
+    load(&spec.metadata(), tensors)
 }
 
 #[test]
@@ -192,8 +164,10 @@ fn what_is_no_weight_is_refused() {
     let spec = Spec { bits: [8, 16, 8, 8], ..SIZES.into() };
     let mut metadata = spec.metadata();
     metadata.iter_mut().filter(|(key, _)| key == "tern.packing").for_each(|(_, word)| *word = "interleaved4".into());
-    let error = Model::from_bytes(&Aligned::new(&to_bytes(&metadata, spec.tensors(1)))).map(|_| ());
-    assert_eq!(error, Err(LoadError::Type { tensor: "lstm.weight_ih_l0".into(), expected: "I8" }));
+    assert_eq!(
+        load(&metadata, spec.tensors(1)),
+        Err(LoadError::Type { tensor: "lstm.weight_ih_l0".into(), expected: "I8" })
+    );
 }
 
 #[test]

@@ -1,0 +1,49 @@
+//! The classes of characters and their lower case.
+
+use super::runs::Table;
+
+/// Returns true if a character belongs to `\w` of Unicode's regular expressions (UTS #18, annex C): Alphabetic, Mark,
+/// Decimal_Number, Connector_Punctuation and Join_Control, of Unicode 16.0.
+pub fn is_word(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_alphanumeric() || c == '_';
+    }
+    Table::Words.find(c).is_some()
+}
+
+/// Returns true if a character is White_Space: `char::is_whitespace` without its table.
+pub(super) fn is_space(c: char) -> bool {
+    matches!(
+        c,
+        '\t'..='\r'
+            | ' '
+            | '\u{85}'
+            | '\u{a0}'
+            | '\u{1680}'
+            | '\u{2000}'..='\u{200a}'
+            | '\u{2028}'
+            | '\u{2029}'
+            | '\u{202f}'
+            | '\u{205f}'
+            | '\u{3000}'
+    )
+}
+
+/// The lower case of a character: one character, or two for U+0130 alone (`i` and U+0307). The same as
+/// `char::to_lowercase` of Unicode 17.0, without its 11 KB of tables.
+pub fn lowercase(c: char) -> impl Iterator<Item = char> {
+    let (first, second) = if c == TWO { ('i', Some(SECOND)) } else { (single(c), None) };
+    core::iter::once(first).chain(second)
+}
+
+/// The one character whose lower case is two: `i`, and then this.
+pub(super) const TWO: char = '\u{130}';
+pub(super) const SECOND: char = '\u{307}';
+
+/// The lower case of any other character.
+pub(super) fn single(c: char) -> char {
+    if c.is_ascii() {
+        return c.to_ascii_lowercase();
+    }
+    Table::Lower.find(c).and_then(|added| char::from_u32(u32::from(c).wrapping_add_signed(added))).unwrap_or(c)
+}
