@@ -12,20 +12,12 @@ use candle_nn::ops::sigmoid;
 use std::ops::Range;
 
 /// Applies a linear layer, y = x·Wᵀ + b; see [`ops::linear`](crate::ops::linear).
-///
-/// # Errors
-///
-/// Returns candle's errors.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
     x.matmul(&weight.t()?)?.broadcast_add(bias)
 }
 
 /// Runs a recurrent layer; see [`ops::recurrent`](crate::ops::recurrent). The input projection of all tokens is one
 /// product.
-///
-/// # Errors
-///
-/// Returns candle's errors.
 pub fn recurrent(x: &Tensor, parameters: &Tensor, run: &LayerRun) -> Result<Tensor> {
     let LayerRun { layer, layout, tokens, output } = run;
     let (inputs, n, width) = (layer.input_size(), layer.hidden_size(), layer.width());
@@ -92,10 +84,6 @@ fn split(rows: &Tensor, layout: &PackedLayout, steps: Range<usize>, parts: &mut 
 ///
 /// `x`: the input projection, and `s`: W_hh·h, both `[rows, gates * hidden_size]`; `b_hn`: `[hidden_size]`, used by a
 /// GRU only; `h`, `c`: `[rows, hidden_size]`. The formulas are those of PyTorch's `LSTM`, `GRU` and `RNN`.
-///
-/// # Errors
-///
-/// Returns candle's errors.
 fn cell(cell: Cell, x: &Tensor, s: &Tensor, b_hn: &Tensor, h: &Tensor, c: &Tensor) -> Result<(Tensor, Tensor)> {
     let n = h.dim(1)?;
     let part = |tensor: &Tensor, gate: usize| tensor.narrow(1, gate * n, n);
@@ -117,10 +105,6 @@ fn cell(cell: Cell, x: &Tensor, s: &Tensor, b_hn: &Tensor, h: &Tensor, c: &Tenso
 }
 
 /// Reduces the tokens of each sequence to one vector; see [`ops::reduce`](crate::ops::reduce).
-///
-/// # Errors
-///
-/// Returns candle's errors.
 pub fn reduce(x: &Tensor, layout: &PackedLayout, reduction: Reduction) -> Result<Tensor> {
     let (device, width, sequences) = (x.device(), x.dim(1)?, layout.order().len());
     let non_empty = layout.batch_sizes().first().copied().unwrap_or(0);

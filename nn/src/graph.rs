@@ -65,10 +65,6 @@ pub struct Graph<'a> {
 impl Graph<'_> {
     /// Computes the gradients of a batch; on the CPU, in the current thread pool. `batch` is the number of batches
     /// before this one in the whole training, so that each has dropout masks of its own.
-    ///
-    /// # Errors
-    ///
-    /// Returns candle's errors.
     pub fn gradients(&self, weights: &Weights, samples: &[&Sample], batch: u64) -> Result<BatchResult> {
         let Graph { architecture, objective, dropout, seed, device } = *self;
         let parameters = Parameters::new(weights, architecture, device)?;

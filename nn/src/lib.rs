@@ -15,6 +15,8 @@
 //! Imports run from the upper rows of this table to the lower ones. In every layer a row of the result depends on its
 //! own sequence only, to the last bit: the order of each sum depends on the sizes of the layer, not on the batch.
 //!
+//! A function that returns a candle `Result` passes on the errors of candle.
+//!
 //! This is a package of its own so that it is compiled with optimisation even in debug builds of the trainer.
 
 pub mod activation;

@@ -127,21 +127,18 @@ fn forward(
     hidden: &mut [f32],
 ) {
     let n = hidden.len();
-    let [i, f, g, o] = split_gates(gates, n);
-    let (cell, tanh_cell) = (&mut cell[..n], &mut tanh_cell[..n]);
-    // One loop per gate: the compiler does not vectorise a single loop over all four.
-    for i in &mut *i {
-        *i = sigmoid(fused, *i);
+    // Separate loops: the compiler does not vectorise a single loop over all four gates.
+    for i_or_f in &mut gates[..2 * n] {
+        *i_or_f = sigmoid(fused, *i_or_f);
     }
-    for f in &mut *f {
-        *f = sigmoid(fused, *f);
-    }
-    for g in &mut *g {
+    for g in &mut gates[2 * n..3 * n] {
         *g = tanh(fused, *g);
     }
-    for o in &mut *o {
+    for o in &mut gates[3 * n..4 * n] {
         *o = sigmoid(fused, *o);
     }
+    let [i, f, g, o] = split_gates(gates, n);
+    let (cell, tanh_cell) = (&mut cell[..n], &mut tanh_cell[..n]);
     match previous {
         Some(previous) => {
             let previous = &previous[..n];

@@ -96,17 +96,6 @@ impl Network {
         (1..=ids.len()).map(|end| self.head(&[&states[..end * self.hidden_size]], end)).collect()
     }
 
-    /// Computes the merged states of the last layer after each token: `[tokens, merged_width]`.
-    ///
-    /// # Panics
-    ///
-    /// Panics if an id is not below the vocabulary size.
-    pub fn hidden_states(&self, ids: &[u32]) -> Vec<f32> {
-        let _flush = Flush::denormals();
-        let states = self.last_layer(Input::Tokens(ids), |_, _| ());
-        pooling::merge(&slices(&states), self.recurrent.merge, self.hidden_size)
-    }
-
     /// Looks up the embeddings of tokens: `[tokens, embedding_dim]`.
     pub(super) fn embedded(&self, ids: &[u32]) -> Vec<f32> {
         let width = self.input_size;

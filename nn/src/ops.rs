@@ -18,7 +18,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// `[out_features]`.
 ///
 /// # Errors
-///
 /// Fails if the tensors are not contiguous F32.
 pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
     if x.device().is_cpu() { x.apply_op3(weight, bias, LinearOp) } else { candle_ops::linear(x, weight, bias) }
@@ -30,7 +29,6 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
 /// [`Biases`](crate::recurrent::Biases), concatenated. The result can be differentiated once.
 ///
 /// # Errors
-///
 /// Fails if the tensors are not contiguous F32 or have the wrong shapes.
 pub fn recurrent(x: &Tensor, parameters: &Tensor, run: LayerRun) -> Result<Tensor> {
     if x.device().is_cpu() {
@@ -44,7 +42,6 @@ pub fn recurrent(x: &Tensor, parameters: &Tensor, run: LayerRun) -> Result<Tenso
 /// layout.
 ///
 /// # Errors
-///
 /// Fails if the tensor is not contiguous F32 or its number of rows differs from that of `layout`.
 pub fn reduce(x: &Tensor, layout: Arc<PackedLayout>, reduction: Reduction) -> Result<Tensor> {
     if x.device().is_cpu() {

@@ -2,13 +2,11 @@
 //!
 //! Their steps are those of PyTorch's optimizers of the same names (test `every_step_is_pytorchs`).
 
-mod adamw;
-mod sgd;
-mod update;
+mod rules;
 
 use crate::weights::Weights;
 use pulp::{Arch, NullaryFnOnce};
-use update::Update;
+use rules::{AdamFactors, AdamW, Sgd, SgdWithMomentum, Update};
 
 /// The optimizer's algorithm.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -95,7 +93,7 @@ impl Optimizer {
         // A shorter average for the first steps, so that it does not include the random initial weights.
         let steps = f64::from(self.steps);
         let kept = averaging.min((steps - 1.0) / (steps + 9.0)) as f32;
-        let adam = adamw::Factors::new(self.steps, rate);
+        let adam = AdamFactors::new(self.steps, rate);
         for (parameter, gradient) in self.parameters.iter_mut().zip(gradients) {
             let decay = if parameter.decays { weight_decay } else { 0.0 };
             let update = Update {
@@ -107,11 +105,11 @@ impl Optimizer {
             };
             match (method, parameter.states.as_mut_slice()) {
                 (Method::AdamW, [mean, square]) => {
-                    dispatch(adamw::AdamW { update, mean, square, factors: adam, shrink: 1.0 - rate as f32 * decay });
+                    dispatch(AdamW { update, mean, square, factors: adam, shrink: 1.0 - rate as f32 * decay });
                 }
-                (Method::Sgd { .. }, []) => dispatch(sgd::Plain { update, decay, rate: rate as f32 }),
+                (Method::Sgd { .. }, []) => dispatch(Sgd { update, decay, rate: rate as f32 }),
                 (Method::Sgd { momentum, nesterov }, [buffer]) => {
-                    dispatch(sgd::Momentum { update, buffer, decay, rate: rate as f32, momentum, nesterov });
+                    dispatch(SgdWithMomentum { update, buffer, decay, rate: rate as f32, momentum, nesterov });
                 }
                 _ => unreachable!("the states are created for the method"),
             }

@@ -97,7 +97,6 @@ impl<'a> LeftMatrix<'a> {
 /// Computes `out += left * right`. `out`: `[rows, columns]`, row-major.
 ///
 /// # Panics
-///
 /// Panics if `left` holds fewer than `out.len() / columns` rows of `right`'s depth.
 pub fn add_product(out: &mut [f32], left: LeftMatrix<'_>, right: &Panels) {
     if right.columns > 0 {
@@ -109,7 +108,6 @@ pub fn add_product(out: &mut [f32], left: LeftMatrix<'_>, right: &Panels) {
 /// Computes `out += left * right` like [`add_product`], for `rows` rows of `out` that are `stride` values apart.
 ///
 /// # Panics
-///
 /// Panics if `out` or `left` holds fewer rows.
 pub fn add_product_strided(out: &mut [f32], stride: usize, rows: usize, left: LeftMatrix<'_>, right: &Panels) {
     if right.columns > 0 && right.depth > 0 && rows > 0 {
@@ -121,7 +119,6 @@ pub fn add_product_strided(out: &mut [f32], stride: usize, rows: usize, left: Le
 /// values apart.
 ///
 /// # Panics
-///
 /// Panics if `to` has fewer rows than `row` asks for.
 pub fn add_rows(to: &mut [f32], from: &[f32], stride: usize, width: usize, row: impl Fn(usize) -> usize) {
     Arch::new().dispatch(AddRows { to, from, stride, width, row });

@@ -31,7 +31,6 @@ impl Steps {
     /// The token ids.
     ///
     /// # Panics
-    ///
     /// Panics if the sequence holds values.
     pub fn tokens(&self) -> &[u32] {
         match self {
@@ -43,7 +42,6 @@ impl Steps {
     /// The numbers of each step: `[steps][channels]`.
     ///
     /// # Panics
-    ///
     /// Panics if the sequence holds tokens.
     pub fn rows(&self) -> Vec<&[f32]> {
         match self {

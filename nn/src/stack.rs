@@ -39,10 +39,6 @@ pub struct StackInput<'a> {
 
 impl Stack {
     /// Copies the layers of `weights`, which must have passed [`Weights::check`], to a device.
-    ///
-    /// # Errors
-    ///
-    /// Returns candle's errors.
     pub fn new(weights: &Weights, recurrent: Recurrent, device: &Device) -> Result<Self> {
         let layers = (0..recurrent.num_layers).map(|layer| {
             let directions = recurrent.directions().iter().map(|&direction| {
@@ -63,10 +59,6 @@ impl Stack {
     /// Computes the hidden states of every layer and direction: `[layer][direction]`, each `[rows, hidden_size]`.
     ///
     /// `between` is applied to the output of every layer but the last; it is where dropout goes.
-    ///
-    /// # Errors
-    ///
-    /// Returns candle's errors.
     pub fn forward(
         &self,
         input: StackInput<'_>,
@@ -76,10 +68,6 @@ impl Stack {
     }
 
     /// Computes the merged states of the last layer after every step: `[rows, merged_width]`.
-    ///
-    /// # Errors
-    ///
-    /// Returns candle's errors.
     pub fn merged_states(
         &self,
         input: StackInput<'_>,
@@ -92,10 +80,6 @@ impl Stack {
     /// Computes the input of the head, `[sequences, head_width]` in the order of the layout. The result equals
     /// [`head_input`](Self::head_input) of the last layer's states, but these are not materialised where pooling and
     /// merging can be exchanged.
-    ///
-    /// # Errors
-    ///
-    /// Returns candle's errors.
     pub fn pooled(&self, input: StackInput<'_>, between: impl FnMut(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
         let Recurrent { merge: how, pooling, bidirectional, .. } = self.recurrent;
         let reductions = Reduction::of_merged(pooling);
@@ -146,10 +130,6 @@ impl Stack {
 
     /// Merges and pools the states of the last layer: the input of the head, `[sequences, head_width]` in the order of
     /// the layout.
-    ///
-    /// # Errors
-    ///
-    /// Returns candle's errors.
     pub fn head_input(&self, states: &[Tensor], layout: &Arc<PackedLayout>) -> Result<Tensor> {
         let Recurrent { merge: how, pooling, .. } = self.recurrent;
         let reduce = |x: &Tensor, reduction| ops::reduce(x, layout.clone(), reduction);
@@ -165,10 +145,6 @@ impl Stack {
 
     /// Returns the gradients of PyTorch's parameters: weight_ih, weight_hh, bias_ih and, with two biases, bias_hh of
     /// each layer and direction. A parameter that the loss does not depend on has a gradient of zero.
-    ///
-    /// # Errors
-    ///
-    /// Returns candle's errors.
     pub fn gradients(&self, store: &GradStore) -> Result<Vec<Vec<f32>>> {
         let mut all = Vec::new();
         for Parameters { layer, flat } in self.layers.iter().flatten() {
@@ -187,10 +163,6 @@ impl Stack {
 }
 
 /// Returns the flattened gradient of a variable; zeros if the loss does not depend on it.
-///
-/// # Errors
-///
-/// Returns candle's errors.
 pub fn gradient(store: &GradStore, var: &Var) -> Result<Vec<f32>> {
     match store.get(var) {
         Some(gradient) => gradient.flatten_all()?.to_vec1::<f32>(),

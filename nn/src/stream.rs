@@ -1,7 +1,7 @@
 //! Stepwise inference: a network that reads one token at a time and keeps its state in between.
 //!
 //! It serves texts without an end and texts that are being generated. Several texts can be read in parallel, one row
-//! each. The states agree with those of [`Network::hidden_states`] except for rounding (test
+//! each. The outputs agree with those of [`Network::logits`] except for rounding (test
 //! `steps_agree_with_the_whole_text`).
 
 use crate::activation::{sigmoid, tanh};
@@ -23,7 +23,6 @@ impl Network {
     /// Returns the state before the first token of `rows` texts.
     ///
     /// # Panics
-    ///
     /// Panics if the network is bidirectional: the reverse direction starts at the end of a text.
     pub fn initial_state(&self, rows: usize) -> State {
         assert!(!self.recurrent.bidirectional, "a bidirectional network cannot read token by token");
@@ -86,7 +85,7 @@ mod tests {
 
     #[test]
     fn steps_agree_with_the_whole_text() {
-        for cell in [Cell::Lstm, Cell::Gru, Cell::Rnn, Cell::RnnRelu] {
+        for &cell in Cell::ALL {
             for (num_layers, hidden, bias) in [(1, 0, CellBias::Two), (3, 4, CellBias::Two), (2, 0, CellBias::One)] {
                 let recurrent = Recurrent { cell, num_layers, bias, ..Recurrent::default() };
                 let sizes = Sizes { vocab_size: 12, embedding_dim: 5, hidden_size: 7, labels: 2 };

@@ -73,7 +73,6 @@ impl Weights {
     /// Returns a parameter for modification.
     ///
     /// # Panics
-    ///
     /// Panics if there is no parameter of this name.
     pub fn get_mut(&mut self, name: &str) -> &mut Array {
         self.0.get_mut(name).unwrap_or_else(|| panic!("no parameter {name}"))
@@ -87,7 +86,6 @@ impl Weights {
     /// Checks that these are exactly the parameters of `architecture` and that all values are finite.
     ///
     /// # Errors
-    ///
     /// Returns the first parameter that does not fit; see [`WeightsError`].
     pub fn check(&self, architecture: &Architecture) -> Result<(), WeightsError> {
         let shapes = architecture.shapes();
@@ -124,7 +122,6 @@ impl std::ops::Index<&str> for Weights {
     /// Returns the parameter of this name.
     ///
     /// # Panics
-    ///
     /// Panics if there is none.
     fn index(&self, name: &str) -> &Array {
         &self.0[name]

@@ -29,7 +29,7 @@ fn a_devices_gradients_agree_with_the_cpus() {
     let objective = Objective::Classes(Classes::plain(3, 0.1));
     let samples = samples();
     let samples: Vec<&Sample> = samples.iter().collect();
-    for cell in [Cell::Lstm, Cell::Gru, Cell::Rnn, Cell::RnnRelu] {
+    for &cell in Cell::ALL {
         for (num_layers, bidirectional, pooling) in
             [(1, false, Pooling::Last), (2, true, Pooling::MeanMax), (1, true, Pooling::Max), (2, false, Pooling::Mean)]
         {

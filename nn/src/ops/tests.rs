@@ -20,12 +20,12 @@ struct Case {
     direction: Direction,
     n: usize,
     lengths: Vec<usize>,
-    /// [sequence][token][gates * n]
+    /// `[sequence][token][gates * n]`
     gates: Vec<Vec<Vec<f32>>>,
     w_hh: Vec<f32>,
-    /// [n] of GRU, [0] of the others
+    /// `[n]` of a GRU, empty for other cells
     b_hn: Vec<f32>,
-    /// [sequence][token][n]
+    /// `[sequence][token][n]`
     d_hidden: Vec<Vec<Vec<f32>>>,
 }
 
@@ -110,20 +110,13 @@ fn close(a: &[f32], b: &[f32], tolerance: f32) {
     }
 }
 
-const CELLS: [Cell; 4] = [Cell::Lstm, Cell::Gru, Cell::Rnn, Cell::RnnRelu];
-
-fn cases() -> Vec<Case> {
+fn cases() -> impl Iterator<Item = Case> {
     let shapes: [(usize, &[usize]); 6] =
         [(1, &[1]), (3, &[4, 1, 3]), (8, &[2, 2]), (17, &[5, 7, 1, 1, 6]), (33, &[9, 3]), (64, &[3, 8, 2, 5, 5])];
-    let mut cases = Vec::new();
-    for cell in CELLS {
-        for direction in [Direction::Forward, Direction::Reverse] {
-            for (seed, (n, lengths)) in shapes.iter().enumerate() {
-                cases.push(Case::new(cell, direction, *n, lengths, seed as u64 * 10));
-            }
-        }
-    }
-    cases
+    cells_and_directions().flat_map(move |(cell, direction)| {
+        let seeds = (0..).step_by(10);
+        shapes.into_iter().zip(seeds).map(move |((n, lengths), seed)| Case::new(cell, direction, n, lengths, seed))
+    })
 }
 
 #[test]
@@ -246,39 +239,51 @@ fn linear_agrees_with_candles_own_operations() {
     }
 }
 
+/// A layer with random weights, 5 units and 3 inputs, and its parameters.
+fn random_layer(cell: Cell, direction: Direction) -> (Arc<Layer>, Var) {
+    let (n, inputs) = (5, 3);
+    let width = cell.gates() * n;
+    let biases = Biases { input: random(width, 1), b_hn: random(if cell == Cell::Gru { n } else { 0 }, 2) };
+    let (w_ih, w_hh) = (random(width * inputs, 3), random(width * n, 4));
+    let layer = Layer::new(cell, direction, &w_ih, &w_hh, &biases);
+    let parameters = [w_ih, w_hh, biases.input, biases.b_hn].concat();
+    let count = parameters.len();
+    (Arc::new(layer), Var::from_vec(parameters, count, &CPU).unwrap())
+}
+
+/// The values of `y`, and the gradients of a random loss with respect to `variables`.
+fn with_gradients(y: &Tensor, variables: [&Var; 2]) -> [Vec<f32>; 3] {
+    let d_y = Tensor::from_vec(random(y.elem_count(), 6), y.shape(), &CPU).unwrap();
+    let store = (y * d_y).unwrap().sum_all().unwrap().backward().unwrap();
+    let [first, second] = variables.map(|variable| flat(store.get(variable).unwrap()));
+    [flat(y), first, second]
+}
+
+fn cells_and_directions() -> impl Iterator<Item = (Cell, Direction)> {
+    Cell::ALL.iter().flat_map(|&cell| [Direction::Forward, Direction::Reverse].map(|direction| (cell, direction)))
+}
+
 /// A row of x that several tokens share gives the same result as one row for each token.
 #[test]
 fn tokens_may_share_rows() {
-    for cell in CELLS {
-        for direction in [Direction::Forward, Direction::Reverse] {
-            let (n, inputs, rows) = (5, 3, 4);
-            let width = cell.gates() * n;
-            let layout = Arc::new(PackedLayout::new(&[70, 1, 90, 66]));
-            let tokens: Vec<u32> = (0..layout.rows() as u32).map(|token| token * 7 % rows as u32).collect();
-            let biases = Biases { input: random(width, 1), b_hn: random(if cell == Cell::Gru { n } else { 0 }, 2) };
-            let (w_ih, w_hh) = (random(width * inputs, 3), random(width * n, 4));
-            let layer = Arc::new(Layer::new(cell, direction, &w_ih, &w_hh, &biases));
-            let flat_parameters = [w_ih, w_hh, biases.input, biases.b_hn].concat();
-            let parameters = Var::from_vec(flat_parameters.clone(), flat_parameters.len(), &CPU).unwrap();
-            let shared = Var::from_vec(random(rows * inputs, 5), (rows, inputs), &CPU).unwrap();
-            let own = shared.index_select(&Tensor::new(tokens.clone(), &CPU).unwrap(), 0).unwrap();
-            for output in [
-                LayerOutput::States,
-                LayerOutput::Reduced(vec![Reduction::Mean, Reduction::Last(direction), Reduction::Max]),
-            ] {
-                let run = |x: &Tensor, tokens: Option<Arc<[u32]>>| {
-                    let (layer, layout, output) = (layer.clone(), layout.clone(), output.clone());
-                    let y = recurrent(x, &parameters, LayerRun { layer, layout, tokens, output }).unwrap();
-                    let d_y = Tensor::from_vec(random(y.elem_count(), 6), y.shape(), &CPU).unwrap();
-                    let store = (&y * d_y).unwrap().sum_all().unwrap().backward().unwrap();
-                    [flat(&y), flat(store.get(&shared).unwrap()), flat(store.get(&parameters).unwrap())]
-                };
-                let [y, d_x, d_parameters] = run(&shared, Some(tokens.clone().into()));
-                let [own_y, own_d_x, own_d_parameters] = run(&own, None);
-                assert_eq!(y, own_y);
-                close(&d_x, &own_d_x, 2e-5);
-                close(&d_parameters, &own_d_parameters, 2e-5);
-            }
+    for (cell, direction) in cells_and_directions() {
+        let layout = Arc::new(PackedLayout::new(&[70, 1, 90, 66]));
+        let tokens: Vec<u32> = (0..layout.rows() as u32).map(|token| token * 7 % 4).collect();
+        let (layer, parameters) = random_layer(cell, direction);
+        let shared = Var::from_vec(random(4 * 3, 5), (4, 3), &CPU).unwrap();
+        let own = shared.index_select(&Tensor::new(tokens.clone(), &CPU).unwrap(), 0).unwrap();
+        let all = vec![Reduction::Mean, Reduction::Last(direction), Reduction::Max];
+        for output in [LayerOutput::States, LayerOutput::Reduced(all)] {
+            let run = |x: &Tensor, tokens: Option<Arc<[u32]>>| {
+                let (layer, layout, output) = (layer.clone(), layout.clone(), output.clone());
+                let y = recurrent(x, &parameters, LayerRun { layer, layout, tokens, output }).unwrap();
+                with_gradients(&y, [&shared, &parameters])
+            };
+            let [y, d_x, d_parameters] = run(&shared, Some(tokens.clone().into()));
+            let [own_y, own_d_x, own_d_parameters] = run(&own, None);
+            assert_eq!(y, own_y);
+            close(&d_x, &own_d_x, 2e-5);
+            close(&d_parameters, &own_d_parameters, 2e-5);
         }
     }
 }
@@ -338,33 +343,19 @@ fn reductions_agree_with_candles_own_operations() {
 /// Runs on the CPU what another device would compute.
 #[test]
 fn candles_operations_agree_with_the_cpu_loops() {
-    for cell in CELLS {
-        for direction in [Direction::Forward, Direction::Reverse] {
-            let (n, inputs, rows) = (5, 3, 4);
-            let width = cell.gates() * n;
-            let layout = Arc::new(PackedLayout::new(&[7, 0, 1, 9, 6]));
-            let tokens: Arc<[u32]> = (0..layout.rows() as u32).map(|token| token * 7 % rows as u32).collect();
-            let biases = Biases { input: random(width, 1), b_hn: random(if cell == Cell::Gru { n } else { 0 }, 2) };
-            let (w_ih, w_hh) = (random(width * inputs, 3), random(width * n, 4));
-            let layer = Arc::new(Layer::new(cell, direction, &w_ih, &w_hh, &biases));
-            let parameters = [w_ih, w_hh, biases.input, biases.b_hn].concat();
-            let parameters = Var::from_vec(parameters.clone(), parameters.len(), &CPU).unwrap();
-            let all = vec![Reduction::Mean, Reduction::Last(direction), Reduction::Max];
-            for (tokens, output) in [(Some(tokens), LayerOutput::Reduced(all)), (None, LayerOutput::States)] {
-                let rows = tokens.as_ref().map_or(layout.rows(), |_| rows);
-                let x = Var::from_vec(random(rows * inputs, 5), (rows, inputs), &CPU).unwrap();
-                let (layer, layout) = (layer.clone(), layout.clone());
-                let run = LayerRun { layer, layout, tokens, output };
-                let of = |y: Tensor| {
-                    let d_y = Tensor::from_vec(random(y.elem_count(), 6), y.shape(), &CPU).unwrap();
-                    let store = (&y * d_y).unwrap().sum_all().unwrap().backward().unwrap();
-                    [flat(&y), flat(store.get(&x).unwrap()), flat(store.get(&parameters).unwrap())]
-                };
-                let [y, d_x, d_parameters] = of(candle_ops::recurrent(&x, &parameters, &run).unwrap());
-                let [fused_y, fused_d_x, fused_d_parameters] = of(recurrent(&x, &parameters, run).unwrap());
-                close(&y, &fused_y, 5e-6);
-                close(&d_x, &fused_d_x, 2e-5);
-                close(&d_parameters, &fused_d_parameters, 2e-5);
+    for (cell, direction) in cells_and_directions() {
+        let layout = Arc::new(PackedLayout::new(&[7, 0, 1, 9, 6]));
+        let tokens: Arc<[u32]> = (0..layout.rows() as u32).map(|token| token * 7 % 4).collect();
+        let (layer, parameters) = random_layer(cell, direction);
+        let all = vec![Reduction::Mean, Reduction::Last(direction), Reduction::Max];
+        for (tokens, output) in [(Some(tokens), LayerOutput::Reduced(all)), (None, LayerOutput::States)] {
+            let rows = tokens.as_ref().map_or(layout.rows(), |_| 4);
+            let x = Var::from_vec(random(rows * 3, 5), (rows, 3), &CPU).unwrap();
+            let run = LayerRun { layer: layer.clone(), layout: layout.clone(), tokens, output };
+            let candle = with_gradients(&candle_ops::recurrent(&x, &parameters, &run).unwrap(), [&x, &parameters]);
+            let fused = with_gradients(&recurrent(&x, &parameters, run).unwrap(), [&x, &parameters]);
+            for ((found, expected), tolerance) in candle.iter().zip(&fused).zip([5e-6, 2e-5, 2e-5]) {
+                close(found, expected, tolerance);
             }
         }
     }

@@ -184,7 +184,7 @@ fn golden_file_has_every_cell_depth_and_direction() {
     let golden = golden();
     assert!(golden.made_by.contains("torch"));
     let textbook = vec![vec![vec![1.0; 5], vec![2.0; 5], vec![3.0; 5]]];
-    for cell in [Cell::Lstm, Cell::Gru, Cell::Rnn, Cell::RnnRelu] {
+    for &cell in Cell::ALL {
         let of_cell = || golden.cases.iter().filter(|case| case.cell == cell);
         assert!(of_cell().any(|case| case.x == textbook && case.hidden_size == 2));
         for (layers, bidirectional) in [(1, false), (1, true), (2, false), (2, true)] {

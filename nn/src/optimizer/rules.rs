@@ -1,0 +1,125 @@
+//! The rules by which the optimizers change one parameter: Adam with decoupled weight decay (Loshchilov and Hutter,
+//! 2019), and stochastic gradient descent, plain and with momentum (Sutskever et al., 2013).
+
+use pulp::NullaryFnOnce;
+
+/// The values of one parameter during a step. All slices have its length.
+pub struct Update<'a> {
+    pub weights: &'a mut [f32],
+    pub average: &'a mut [f32],
+    pub gradient: &'a [f32],
+    /// Factor of the gradient, from clipping.
+    pub clip: f32,
+    /// Decay of the running average for this step.
+    pub kept: f32,
+}
+
+impl Update<'_> {
+    /// Clips the gradient, replaces each weight by `rule(index, weight, gradient)` and updates the average.
+    #[inline(always)]
+    pub fn apply(self, mut rule: impl FnMut(usize, f32, f32) -> f32) {
+        let Update { weights, average, gradient, clip, kept } = self;
+        let n = weights.len();
+        let (average, gradient) = (&mut average[..n], &gradient[..n]);
+        for i in 0..n {
+            weights[i] = rule(i, weights[i], gradient[i] * clip);
+            average[i] = kept * average[i] + (1.0 - kept) * weights[i];
+        }
+    }
+}
+
+const BETA_1: f32 = 0.9;
+const BETA_2: f32 = 0.999;
+const EPSILON: f32 = 1e-8;
+
+/// The factors of Adam that all values of a step share.
+#[derive(Clone, Copy, Debug)]
+pub struct AdamFactors {
+    /// The learning rate divided by the bias correction of the mean.
+    rate: f32,
+    /// The bias correction of the root mean square.
+    scale: f32,
+}
+
+impl AdamFactors {
+    /// The factors of step number `steps`, counted from 1.
+    pub fn new(steps: i32, rate: f64) -> Self {
+        let correction_1 = 1.0 - f64::from(BETA_1).powi(steps);
+        let correction_2 = 1.0 - f64::from(BETA_2).powi(steps);
+        AdamFactors { rate: (rate / correction_1) as f32, scale: (1.0 / correction_2.sqrt()) as f32 }
+    }
+}
+
+/// A step of Adam for one parameter.
+pub struct AdamW<'a> {
+    pub update: Update<'a>,
+    /// Running mean of the gradients.
+    pub mean: &'a mut [f32],
+    /// Running mean of the squared gradients.
+    pub square: &'a mut [f32],
+    pub factors: AdamFactors,
+    /// Factor of the weights, from weight decay.
+    pub shrink: f32,
+}
+
+impl NullaryFnOnce for AdamW<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let AdamW { update, mean, square, factors, shrink } = self;
+        let n = update.weights.len();
+        let (mean, square) = (&mut mean[..n], &mut square[..n]);
+        update.apply(|i, weight, g| {
+            mean[i] = BETA_1 * mean[i] + (1.0 - BETA_1) * g;
+            square[i] = BETA_2 * square[i] + (1.0 - BETA_2) * g * g;
+            weight * shrink - factors.rate * mean[i] / (square[i].sqrt() * factors.scale + EPSILON)
+        });
+    }
+}
+
+/// A step of gradient descent without momentum for one parameter.
+pub struct Sgd<'a> {
+    pub update: Update<'a>,
+    /// Weight decay.
+    pub decay: f32,
+    pub rate: f32,
+}
+
+impl NullaryFnOnce for Sgd<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Sgd { update, decay, rate } = self;
+        update.apply(|_, weight, gradient| weight - rate * (gradient + decay * weight));
+    }
+}
+
+/// A step of gradient descent with momentum for one parameter. As in PyTorch, the learning rate is not part of the
+/// momentum buffer.
+pub struct SgdWithMomentum<'a> {
+    pub update: Update<'a>,
+    /// Momentum buffer: the decaying sum of the gradients.
+    pub buffer: &'a mut [f32],
+    /// Weight decay.
+    pub decay: f32,
+    pub rate: f32,
+    pub momentum: f32,
+    pub nesterov: bool,
+}
+
+impl NullaryFnOnce for SgdWithMomentum<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let SgdWithMomentum { update, buffer, decay, rate, momentum, nesterov } = self;
+        let buffer = &mut buffer[..update.weights.len()];
+        update.apply(|i, weight, gradient| {
+            let g = gradient + decay * weight;
+            buffer[i] = momentum * buffer[i] + g;
+            weight - rate * if nesterov { g + momentum * buffer[i] } else { buffer[i] }
+        });
+    }
+}
