@@ -45,7 +45,7 @@ fn main() -> ! {
     let mut session = model.text_session(scratch).unwrap_or_else(|error| panic!("{error}"));
     let ids = memory::ids();
 
-    // Of many texts only the bits are asked for: the counter has no room for all their instructions.
+    // Ids with ends of texts are run for the hash alone, because their instructions would overflow the counter.
     let measured = ids.iter().all(|id| id & TEXT_ENDS == 0);
     let cost = if measured { measure(&mut session, ids) } else { Cost::default() };
     let hash = hash(&mut session, ids);

@@ -21,7 +21,7 @@ pub fn model_slot() -> &'static [u8] {
 /// The token ids: their number, then the ids.
 pub fn ids() -> &'static [u32] {
     let start = &raw const __ids;
-    // SAFETY: the emulator has put a number and so many words there; the program never writes to them.
+    // SAFETY: the emulator has loaded a count and that number of words there; the program never writes to them.
     unsafe { core::slice::from_raw_parts(start.add(1), start.read_volatile() as usize) }
 }
 

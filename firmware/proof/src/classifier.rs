@@ -23,7 +23,7 @@ pub struct Inputs {
 #[unsafe(no_mangle)]
 pub extern "C" fn _start(inputs: &mut Inputs) -> i32 {
     let Inputs { file, scratch, text } = inputs;
-    // Borrowed where they lie: a model is half a kilobyte to move.
+    // Borrowed, because a model takes half a kilobyte and moving it costs code.
     let model = Model::from_bytes(file.slice());
     let Ok(model) = &model else { return -1 };
     let mut session = model.text_session(scratch.slice()).ok();
