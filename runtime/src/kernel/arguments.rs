@@ -22,8 +22,8 @@ impl State<'_> {
     }
 }
 
-/// The parameters of one direction of a layer in a plain packing, borrowed from the file. The gates of a unit are side by
-/// side, column by column; so are its biases, in the units of accumulators.
+/// The parameters of one direction of a layer in a plain packing, borrowed from the file. The gates of a unit are side
+/// by side, column by column; so are its biases, in the units of accumulators.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Interleaved<'a, const GATES: usize, const BIASES: usize> {
     /// The input size E.

@@ -18,8 +18,8 @@ const TURN: usize = 16;
 #[inline]
 pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
     let Some(frame) = Frame::new::<TURN>(layer, x, state, 128) else { return };
-    // SAFETY: by `Frame::new`, every parameter and the state have the same number of units, at least 1, and the weights have
-    // one column for each value of `x` and of `h`.
+    // SAFETY: by `Frame::new`, every parameter and the state have the same number of units, at least 1, and the weights
+    // have one column for each value of `x` and of `h`.
     unsafe { run(&frame) };
 }
 

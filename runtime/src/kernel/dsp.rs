@@ -94,8 +94,8 @@ pub(crate) fn embed(weights: &[i8], multiplier: i16, x: &mut [i16]) -> bool {
     if weights.len() != x.len() || x.is_empty() || !together.is_multiple_of(4) {
         return false;
     }
-    // SAFETY: reads all of `weights` and writes all of `x`, four values at a time. Both have the same length, a multiple
-    // of 4 that is not zero, and `x` is at a word boundary.
+    // SAFETY: reads all of `weights` and writes all of `x`, four values at a time. Both have the same length, a
+    // multiple of 4 that is not zero, and `x` is at a word boundary.
     unsafe {
         asm!(
             "2:",
@@ -183,8 +183,8 @@ macro_rules! activate {
 /// - from 68, for the input half: `x`, its end, where to enter, the shift.
 ///
 /// # Safety
-/// `plan` and `records` belong to one layer, `x` is its input, and `h`, `c` and `next_h` have one value for each unit. If
-/// the plan enters at [`FOLDED`], `x` holds four sums for each unit instead.
+/// `plan` and `records` belong to one layer, `x` is its input, and `h`, `c` and `next_h` have one value for each unit.
+/// If the plan enters at [`FOLDED`], `x` holds four sums for each unit instead.
 #[unsafe(naked)]
 unsafe extern "C" fn run(
     plan: *const Plan,

@@ -1,5 +1,5 @@
-//! The plain dot products, for weights of every width and packing: they define what every kernel computes, and run where
-//! no kernel is faster.
+//! The plain dot products, for weights of every width and packing: they define what every kernel computes, and run
+//! where no kernel is faster.
 
 #[cfg(any(test, feature = "write", not(dsp)))]
 use super::compiler_barrier::compiler_barrier;

@@ -29,15 +29,15 @@ struct Work {
 pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
     let Some(frame) = Frame::new::<TURN>(layer, x, state, 0) else { return };
     let work = Work { frame, half_of_t: 1 << 10, half_of_h: 1 << 14 };
-    // SAFETY: by `Frame::new`, every parameter and the state have the same number of units, at least 1, and the weights have
-    // one column for each value of `x` and of `h`.
+    // SAFETY: by `Frame::new`, every parameter and the state have the same number of units, at least 1, and the weights
+    // have one column for each value of `x` and of `h`.
     unsafe { run(&work) };
 }
 
 /// One column of four rows. r0: weights, r1: activations, at the offset `$at`; sums of i f g o in r8-r11. r2 and r3 are
 /// clobbered.
 #[rustfmt::skip]
-macro_rules! column {
+macro_rules! one_column {
     ($at:literal) => { concat!(
         "ldrsh r3, [r1, ", $at, "]\n",
         "ldrsb r2, [r0, r4]\n muls r2, r3, r2\n add r8, r2\n",
@@ -49,7 +49,7 @@ macro_rules! column {
 }
 macro_rules! two_columns {
     () => {
-        concat!(column!("r4"), column!("r6"), "adds r1, #4\n")
+        concat!(one_column!("r4"), one_column!("r6"), "adds r1, #4\n")
     };
 }
 /// The sums of one projection: by turns to `$turns_end`, then by columns to `$end`. Weights begin at `$weights`.
@@ -61,7 +61,7 @@ macro_rules! sums {
         "ldr r2, [sp, #", $turns_end, "]\n mov r12, r2\n cmp r1, r12\n beq 4f\n",
         "3:\n", two_columns!(), two_columns!(), two_columns!(), two_columns!(), "cmp r1, r12\n bne 3b\n",
         "4:\n ldr r2, [sp, #", $end, "]\n cmp r1, r2\n beq 6f\n mov r12, r2\n",
-        "5:\n", column!("r4"), "adds r1, #2\n cmp r1, r12\n bne 5b\n",
+        "5:\n", one_column!("r4"), "adds r1, #2\n cmp r1, r12\n bne 5b\n",
         "6:\n str r0, [sp, #", $weights, "]\n",
     ) };
 }

@@ -70,7 +70,8 @@ pub(super) fn dimension(size: usize) -> NonZeroUsize {
     NonZeroUsize::new(size).unwrap_or(NonZeroUsize::MIN)
 }
 
-/// Reads the scaling of channels or of predicted values. The tensors are those of offsets, multipliers, shifts and points.
+/// Reads the scaling of channels or of predicted values. The tensors are those of offsets, multipliers, shifts and
+/// points.
 fn scaling<'a>(file: &File<'a>, [offset, multiplier, shift, point]: [Tensor; 4], count: u32) -> Scaling<'a> {
     Scaling {
         offset: file.numbers(offset, count, [i32::MIN, i32::MAX]),

@@ -86,8 +86,8 @@ impl Lookup {
     pub(crate) fn push(&mut self, vocabulary: &Vocabulary<'_>, c: char) {
         self.high = self.high.min(vocabulary.tokens.len() as u32);
         let code = u32::from(c);
-        // `char::encode_utf8` would take twice as much code. `following`: the bytes after the first one, six bits of the
-        // code each; the first byte has their number in its upper bits.
+        // `char::encode_utf8` would take twice as much code. `following`: the bytes after the first one, six bits of
+        // the code each; the first byte has their number in its upper bits.
         let mut following = c.len_utf8() as u32 - 1;
         let (mut mark, mut mask) = (0xf0_e0_c0_00 >> (8 * following), 0x7f);
         loop {
