@@ -34,12 +34,12 @@ impl Gru {
 
 impl CellBatch for Gru {
     fn load_input(&mut self, step: &TimeStep, input: InputProjection<'_>) {
-        let n = self.b_hn.len();
+        let hidden_size = self.b_hn.len();
         self.gates.load_input(step, input);
         let (sums, stride) = self.sums.of_step_mut(step);
         for row in sums.chunks_mut(stride) {
-            row[..2 * n].fill(0.0);
-            row[2 * n..3 * n].copy_from_slice(&self.b_hn);
+            row[..2 * hidden_size].fill(0.0);
+            row[2 * hidden_size..3 * hidden_size].copy_from_slice(&self.b_hn);
         }
     }
 
@@ -48,20 +48,20 @@ impl CellBatch for Gru {
     }
 
     fn forward(&mut self, step: &TimeStep, hidden: &mut [f32]) {
-        let n = self.b_hn.len();
-        let (previous, hidden) = previous_and_current(hidden, step, n);
+        let hidden_size = self.b_hn.len();
+        let (previous, hidden) = previous_and_current(hidden, step, hidden_size);
         let (gates, stride) = self.gates.of_step_mut(step);
         let (sums, _) = self.sums.of_step(step);
-        Arch::new().dispatch(Forward { n, stride, gates, sums, previous, hidden });
+        Arch::new().dispatch(Forward { hidden_size, stride, gates, sums, previous, hidden });
     }
 
     fn backward(&mut self, step: &TimeStep, hidden: &[f32], d_hidden: &mut [f32]) {
-        let n = self.b_hn.len();
-        let previous = &hidden[step.previous.start * n..step.previous.end * n];
-        let (d_previous, d_hidden) = previous_and_current(d_hidden, step, n);
+        let hidden_size = self.b_hn.len();
+        let previous = &hidden[step.previous.start * hidden_size..step.previous.end * hidden_size];
+        let (d_previous, d_hidden) = previous_and_current(d_hidden, step, hidden_size);
         let (gates, stride) = self.gates.of_step_mut(step);
         let (sums, _) = self.sums.of_step_mut(step);
-        Arch::new().dispatch(Backward { n, stride, gates, sums, previous, d_previous, d_hidden });
+        Arch::new().dispatch(Backward { hidden_size, stride, gates, sums, previous, d_previous, d_hidden });
     }
 
     fn d_input(&self) -> &StridedRows {
@@ -69,11 +69,11 @@ impl CellBatch for Gru {
     }
 
     fn d_b_hn(&self) -> Vec<f32> {
-        let n = self.b_hn.len();
-        let mut d_b_hn = vec![0.0; n];
+        let hidden_size = self.b_hn.len();
+        let mut d_b_hn = vec![0.0; hidden_size];
         let StridedRows { values, stride, .. } = &self.sums;
         if !values.is_empty() {
-            add_rows(&mut d_b_hn, &values[2 * n..], *stride, n, |_| 0);
+            add_rows(&mut d_b_hn, &values[2 * hidden_size..], *stride, hidden_size, |_| 0);
         }
         d_b_hn
     }
@@ -81,17 +81,16 @@ impl CellBatch for Gru {
 
 /// The forward pass of one time step.
 struct Forward<'a> {
-    /// `hidden_size`
-    n: usize,
+    hidden_size: usize,
     /// Distance between rows of `gates` and of `sums`.
     stride: usize,
-    /// Input projection on entry, activations on return: `[rows, 3 * n]`.
+    /// Input projection on entry, activations on return: `[rows, 3 * hidden_size]`.
     gates: &'a mut [f32],
-    /// Recurrent sums: `[rows, 3 * n]`
+    /// Recurrent sums: `[rows, 3 * hidden_size]`
     sums: &'a [f32],
-    /// Hidden states of the previous step: `[continuing rows, n]`.
+    /// Hidden states of the previous step: `[continuing rows, hidden_size]`.
     previous: &'a [f32],
-    /// Output: hidden states, `[rows, n]`.
+    /// Output: hidden states, `[rows, hidden_size]`.
     hidden: &'a mut [f32],
 }
 
@@ -100,24 +99,24 @@ impl WithSimd for Forward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let n = self.n;
+        let hidden_size = self.hidden_size;
         let rows = self.gates.chunks_mut(self.stride).zip(self.sums.chunks(self.stride));
-        for (row, ((gates, sums), hidden)) in rows.zip(self.hidden.chunks_exact_mut(n)).enumerate() {
-            forward(simd, gates, sums, self.previous.get(row * n..(row + 1) * n), hidden);
+        for (row, ((gates, sums), hidden)) in rows.zip(self.hidden.chunks_exact_mut(hidden_size)).enumerate() {
+            forward(simd, gates, sums, self.previous.get(row * hidden_size..(row + 1) * hidden_size), hidden);
         }
     }
 }
 
 #[inline(always)]
 fn forward<S: Simd>(simd: S, gates: &mut [f32], sums: &[f32], previous: Option<&[f32]>, hidden: &mut [f32]) {
-    let (size, fused) = (hidden.len(), has_fused_multiply_add::<S>());
+    let (hidden_size, fused) = (hidden.len(), has_fused_multiply_add::<S>());
     // Separate loops: the compiler does not vectorise a single loop over all three gates.
-    for (gate, sum) in gates[..2 * size].iter_mut().zip(&sums[..2 * size]) {
+    for (gate, sum) in gates[..2 * hidden_size].iter_mut().zip(&sums[..2 * hidden_size]) {
         *gate = sigmoid(fused, *gate + sum);
     }
-    let (r, rest) = gates.split_at_mut(size);
-    let (z, n) = rest.split_at_mut(size);
-    let (n, s_n) = (&mut n[..size], &sums[2 * size..3 * size]);
+    let (r, rest) = gates.split_at_mut(hidden_size);
+    let (z, n) = rest.split_at_mut(hidden_size);
+    let (n, s_n) = (&mut n[..hidden_size], &sums[2 * hidden_size..3 * hidden_size]);
     let (n_v, r_v, s_v) = (S::as_mut_simd_f32s(n), S::as_simd_f32s(r), S::as_simd_f32s(s_n));
     add_products(simd, n_v.0, r_v.0, s_v.0);
     add_products(Scalar, n_v.1, r_v.1, s_v.1);
@@ -126,13 +125,13 @@ fn forward<S: Simd>(simd: S, gates: &mut [f32], sums: &[f32], previous: Option<&
     }
     match previous {
         Some(previous) => {
-            let previous = &previous[..size];
-            for u in 0..size {
+            let previous = &previous[..hidden_size];
+            for u in 0..hidden_size {
                 hidden[u] = n[u] + z[u] * (previous[u] - n[u]);
             }
         }
         None => {
-            for u in 0..size {
+            for u in 0..hidden_size {
                 hidden[u] = n[u] - z[u] * n[u];
             }
         }
@@ -141,19 +140,19 @@ fn forward<S: Simd>(simd: S, gates: &mut [f32], sums: &[f32], previous: Option<&
 
 /// The backward pass of one time step.
 struct Backward<'a> {
-    /// `hidden_size`
-    n: usize,
+    hidden_size: usize,
     /// Distance between rows of `gates` and of `sums`.
     stride: usize,
-    /// Activations on entry, gradients of the input projection on return: `[rows, 3 * n]`.
+    /// Activations on entry, gradients of the input projection on return: `[rows, 3 * hidden_size]`.
     gates: &'a mut [f32],
-    /// Recurrent sums on entry, their gradients on return: `[rows, 3 * n]`.
+    /// Recurrent sums on entry, their gradients on return: `[rows, 3 * hidden_size]`.
     sums: &'a mut [f32],
-    /// Hidden states of the previous step: `[continuing rows, n]`.
+    /// Hidden states of the previous step: `[continuing rows, hidden_size]`.
     previous: &'a [f32],
-    /// The gradients of `previous`, to which the gradient through the update gate is added: `[continuing rows, n]`.
+    /// The gradients of `previous`, to which the gradient through the update gate is added: `[continuing rows,
+    /// hidden_size]`.
     d_previous: &'a mut [f32],
-    /// Gradients of the hidden states: `[rows, n]`.
+    /// Gradients of the hidden states: `[rows, hidden_size]`.
     d_hidden: &'a [f32],
 }
 
@@ -162,10 +161,10 @@ impl WithSimd for Backward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let n = self.n;
+        let hidden_size = self.hidden_size;
         let rows = self.gates.chunks_mut(self.stride).zip(self.sums.chunks_mut(self.stride));
-        for (row, ((gates, sums), d_hidden)) in rows.zip(self.d_hidden.chunks_exact(n)).enumerate() {
-            let at = row * n..(row + 1) * n;
+        for (row, ((gates, sums), d_hidden)) in rows.zip(self.d_hidden.chunks_exact(hidden_size)).enumerate() {
+            let at = row * hidden_size..(row + 1) * hidden_size;
             backward(simd, gates, sums, self.previous.get(at.clone()).zip(self.d_previous.get_mut(at)), d_hidden);
         }
     }
@@ -227,10 +226,10 @@ fn units<S: Simd<f32s = V>, V: Copy>(
     }
 }
 
-/// Splits a row into its three gates, each `[n]`.
+/// Splits a row into its three gates, each `[hidden_size]`.
 #[inline(always)]
-fn split_gates(gates: &mut [f32], n: usize) -> [&mut [f32]; 3] {
-    let (r, rest) = gates.split_at_mut(n);
-    let (z, n_and_gap) = rest.split_at_mut(n);
-    [r, z, &mut n_and_gap[..n]]
+fn split_gates(gates: &mut [f32], hidden_size: usize) -> [&mut [f32]; 3] {
+    let (r, rest) = gates.split_at_mut(hidden_size);
+    let (z, n_and_gap) = rest.split_at_mut(hidden_size);
+    [r, z, &mut n_and_gap[..hidden_size]]
 }

@@ -55,22 +55,22 @@ impl CellBatch for Lstm {
     }
 
     fn forward(&mut self, step: &TimeStep, hidden: &mut [f32]) {
-        let n = self.hidden_size;
-        let (previous, cell) = previous_and_current(&mut self.cell, step, n);
+        let hidden_size = self.hidden_size;
+        let (previous, cell) = previous_and_current(&mut self.cell, step, hidden_size);
         let (gates, stride) = self.gates.of_step_mut(step);
-        let tanh_cell = rows_mut(&mut self.tanh_cell, step.rows.clone(), n);
-        let hidden = rows_mut(hidden, step.rows.clone(), n);
-        Arch::new().dispatch(Forward { n, stride, gates, previous, cell, tanh_cell, hidden });
+        let tanh_cell = rows_mut(&mut self.tanh_cell, step.rows.clone(), hidden_size);
+        let hidden = rows_mut(hidden, step.rows.clone(), hidden_size);
+        Arch::new().dispatch(Forward { hidden_size, stride, gates, previous, cell, tanh_cell, hidden });
     }
 
     fn backward(&mut self, step: &TimeStep, _hidden: &[f32], d_hidden: &mut [f32]) {
-        let n = self.hidden_size;
-        let previous = &self.cell[step.previous.start * n..step.previous.end * n];
+        let hidden_size = self.hidden_size;
+        let previous = &self.cell[step.previous.start * hidden_size..step.previous.end * hidden_size];
         let (gates, stride) = self.gates.of_step_mut(step);
-        let tanh_cell = rows_mut(&mut self.tanh_cell, step.rows.clone(), n);
-        let d_hidden = rows_mut(d_hidden, step.rows.clone(), n);
+        let tanh_cell = rows_mut(&mut self.tanh_cell, step.rows.clone(), hidden_size);
+        let d_hidden = rows_mut(d_hidden, step.rows.clone(), hidden_size);
         let d_cell = &mut self.d_cell;
-        Arch::new().dispatch(Backward { n, stride, gates, previous, tanh_cell, d_hidden, d_cell });
+        Arch::new().dispatch(Backward { hidden_size, stride, gates, previous, tanh_cell, d_hidden, d_cell });
     }
 
     fn d_input(&self) -> &StridedRows {
@@ -80,19 +80,18 @@ impl CellBatch for Lstm {
 
 /// The forward pass of one time step.
 struct Forward<'a> {
-    /// `hidden_size`
-    n: usize,
+    hidden_size: usize,
     /// Distance between rows of `gates`.
     stride: usize,
-    /// Pre-activations on entry, activations on return: `[rows, 4 * n]`.
+    /// Pre-activations on entry, activations on return: `[rows, 4 * hidden_size]`.
     gates: &'a mut [f32],
-    /// Cell states of the previous step: `[continuing rows, n]`.
+    /// Cell states of the previous step: `[continuing rows, hidden_size]`.
     previous: &'a [f32],
-    /// Output: cell states, `[rows, n]`.
+    /// Output: cell states, `[rows, hidden_size]`.
     cell: &'a mut [f32],
-    /// Output: tanh of the cell states, `[rows, n]`.
+    /// Output: tanh of the cell states, `[rows, hidden_size]`.
     tanh_cell: &'a mut [f32],
-    /// Output: hidden states, `[rows, n]`.
+    /// Output: hidden states, `[rows, hidden_size]`.
     hidden: &'a mut [f32],
 }
 
@@ -101,14 +100,14 @@ impl WithSimd for Forward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let n = self.n;
-        let states = self.cell.chunks_exact_mut(n).zip(self.tanh_cell.chunks_exact_mut(n));
-        let states = states.zip(self.hidden.chunks_exact_mut(n));
+        let hidden_size = self.hidden_size;
+        let states = self.cell.chunks_exact_mut(hidden_size).zip(self.tanh_cell.chunks_exact_mut(hidden_size));
+        let states = states.zip(self.hidden.chunks_exact_mut(hidden_size));
         for (row, (gates, ((cell, tanh_cell), hidden))) in self.gates.chunks_mut(self.stride).zip(states).enumerate() {
             forward(
                 has_fused_multiply_add::<S>(),
                 gates,
-                self.previous.get(row * n..(row + 1) * n),
+                self.previous.get(row * hidden_size..(row + 1) * hidden_size),
                 cell,
                 tanh_cell,
                 hidden,
@@ -126,33 +125,33 @@ fn forward(
     tanh_cell: &mut [f32],
     hidden: &mut [f32],
 ) {
-    let n = hidden.len();
+    let hidden_size = hidden.len();
     // Separate loops: the compiler does not vectorise a single loop over all four gates.
-    for i_or_f in &mut gates[..2 * n] {
+    for i_or_f in &mut gates[..2 * hidden_size] {
         *i_or_f = sigmoid(fused, *i_or_f);
     }
-    for g in &mut gates[2 * n..3 * n] {
+    for g in &mut gates[2 * hidden_size..3 * hidden_size] {
         *g = tanh(fused, *g);
     }
-    for o in &mut gates[3 * n..4 * n] {
+    for o in &mut gates[3 * hidden_size..4 * hidden_size] {
         *o = sigmoid(fused, *o);
     }
-    let [i, f, g, o] = split_gates(gates, n);
-    let (cell, tanh_cell) = (&mut cell[..n], &mut tanh_cell[..n]);
+    let [i, f, g, o] = split_gates(gates, hidden_size);
+    let (cell, tanh_cell) = (&mut cell[..hidden_size], &mut tanh_cell[..hidden_size]);
     match previous {
         Some(previous) => {
-            let previous = &previous[..n];
-            for u in 0..n {
+            let previous = &previous[..hidden_size];
+            for u in 0..hidden_size {
                 cell[u] = f[u] * previous[u] + i[u] * g[u];
             }
         }
         None => {
-            for u in 0..n {
+            for u in 0..hidden_size {
                 cell[u] = i[u] * g[u];
             }
         }
     }
-    for u in 0..n {
+    for u in 0..hidden_size {
         tanh_cell[u] = tanh(fused, cell[u]);
         hidden[u] = o[u] * tanh_cell[u];
     }
@@ -160,17 +159,16 @@ fn forward(
 
 /// The backward pass of one time step.
 struct Backward<'a> {
-    /// `hidden_size`
-    n: usize,
+    hidden_size: usize,
     /// Distance between rows of `gates`.
     stride: usize,
-    /// Activations on entry, gradients of the pre-activations on return: `[rows, 4 * n]`.
+    /// Activations on entry, gradients of the pre-activations on return: `[rows, 4 * hidden_size]`.
     gates: &'a mut [f32],
-    /// Cell states of the previous step: `[continuing rows, n]`.
+    /// Cell states of the previous step: `[continuing rows, hidden_size]`.
     previous: &'a [f32],
-    /// `[rows, n]`
+    /// `[rows, hidden_size]`
     tanh_cell: &'a [f32],
-    /// `[rows, n]`
+    /// `[rows, hidden_size]`
     d_hidden: &'a [f32],
     /// Gradients of this step's cell states through the next step on entry; those of the previous step's on return.
     d_cell: &'a mut [f32],
@@ -181,13 +179,20 @@ impl WithSimd for Backward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let n = self.n;
-        let states = self.tanh_cell.chunks_exact(n).zip(self.d_hidden.chunks_exact(n));
-        let states = states.zip(self.d_cell.chunks_exact_mut(n));
+        let hidden_size = self.hidden_size;
+        let states = self.tanh_cell.chunks_exact(hidden_size).zip(self.d_hidden.chunks_exact(hidden_size));
+        let states = states.zip(self.d_cell.chunks_exact_mut(hidden_size));
         for (row, (gates, ((tanh_cell, d_hidden), d_cell))) in
             self.gates.chunks_mut(self.stride).zip(states).enumerate()
         {
-            backward(simd, gates, self.previous.get(row * n..(row + 1) * n), tanh_cell, d_hidden, d_cell);
+            backward(
+                simd,
+                gates,
+                self.previous.get(row * hidden_size..(row + 1) * hidden_size),
+                tanh_cell,
+                d_hidden,
+                d_cell,
+            );
         }
     }
 }
@@ -237,11 +242,11 @@ fn units<S: Simd<f32s = V>, V: Copy>(
     }
 }
 
-/// Splits a row into its four gates, each `[n]`.
+/// Splits a row into its four gates, each `[hidden_size]`.
 #[inline(always)]
-fn split_gates(gates: &mut [f32], n: usize) -> [&mut [f32]; 4] {
-    let (i, rest) = gates.split_at_mut(n);
-    let (f, rest) = rest.split_at_mut(n);
-    let (g, o) = rest.split_at_mut(n);
-    [i, f, g, &mut o[..n]]
+fn split_gates(gates: &mut [f32], hidden_size: usize) -> [&mut [f32]; 4] {
+    let (i, rest) = gates.split_at_mut(hidden_size);
+    let (f, rest) = rest.split_at_mut(hidden_size);
+    let (g, o) = rest.split_at_mut(hidden_size);
+    [i, f, g, &mut o[..hidden_size]]
 }

@@ -166,7 +166,7 @@ impl WithSimd for AddProduct<'_> {
 
 impl AddProduct<'_> {
     #[inline(always)]
-    fn add<S: Simd, const T: bool>(self, simd: S) {
+    fn add<S: Simd, const TRANSPOSED: bool>(self, simd: S) {
         let AddProduct { out, stride, rows, left, right } = self;
         let Panels { data, depth, columns } = right;
         let (depth, columns) = (*depth, *columns);
@@ -181,17 +181,17 @@ impl AddProduct<'_> {
                 // Tiles of nearly equal height: one with few rows has too few independent sums to hide their latency.
                 let mut row = 0;
                 for tile in 0..tiles {
-                    let at = if T { row + start * left.stride } else { row * left.stride + start };
+                    let at = if TRANSPOSED { row + start * left.stride } else { row * left.stride + start };
                     let left = &left.data[at..];
                     let out = &mut out[row * stride + column..];
                     let shape = Shape { stride, width, left: self.left.stride, steps };
                     row += match rows / tiles + usize::from(tile < rows % tiles) {
-                        1 => panel_rows::<S, 1, T>(simd, out, left, matrix, shape),
-                        2 => panel_rows::<S, 2, T>(simd, out, left, matrix, shape),
-                        3 => panel_rows::<S, 3, T>(simd, out, left, matrix, shape),
-                        4 => panel_rows::<S, 4, T>(simd, out, left, matrix, shape),
-                        5 => panel_rows::<S, 5, T>(simd, out, left, matrix, shape),
-                        _ => panel_rows::<S, TILE, T>(simd, out, left, matrix, shape),
+                        1 => panel_rows::<S, 1, TRANSPOSED>(simd, out, left, matrix, shape),
+                        2 => panel_rows::<S, 2, TRANSPOSED>(simd, out, left, matrix, shape),
+                        3 => panel_rows::<S, 3, TRANSPOSED>(simd, out, left, matrix, shape),
+                        4 => panel_rows::<S, 4, TRANSPOSED>(simd, out, left, matrix, shape),
+                        5 => panel_rows::<S, 5, TRANSPOSED>(simd, out, left, matrix, shape),
+                        _ => panel_rows::<S, TILE, TRANSPOSED>(simd, out, left, matrix, shape),
                     };
                 }
             }
@@ -213,9 +213,9 @@ struct Shape {
     steps: usize,
 }
 
-/// Computes `M` rows of one panel and returns `M`. `T` is true if the left matrix is transposed.
+/// Computes `ROWS` rows of one panel and returns `ROWS`. `TRANSPOSED` is true if the left matrix is transposed.
 #[inline(always)]
-fn panel_rows<S: Simd, const M: usize, const T: bool>(
+fn panel_rows<S: Simd, const ROWS: usize, const TRANSPOSED: bool>(
     simd: S,
     out: &mut [f32],
     left: &[f32],
@@ -227,23 +227,23 @@ fn panel_rows<S: Simd, const M: usize, const T: bool>(
     // 32 registers hold four vectors of each row, 16 registers hold two.
     if S::REGISTER_COUNT >= 32 {
         while vectors - vector > 2 {
-            tile::<S, M, 4, T>(simd, out, left, matrix, shape, vector);
+            tile::<S, ROWS, 4, TRANSPOSED>(simd, out, left, matrix, shape, vector);
             vector += 4;
             if vector >= vectors {
-                return M;
+                return ROWS;
             }
         }
     }
     while vector < vectors {
-        tile::<S, M, 2, T>(simd, out, left, matrix, shape, vector);
+        tile::<S, ROWS, 2, TRANSPOSED>(simd, out, left, matrix, shape, vector);
         vector += 2;
     }
-    M
+    ROWS
 }
 
-/// Computes `M` rows of `N` vectors of a panel, from vector `first` on.
+/// Computes `ROWS` rows of `VECTORS` vectors of a panel, from vector `first` on.
 #[inline(always)]
-fn tile<S: Simd, const M: usize, const N: usize, const T: bool>(
+fn tile<S: Simd, const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool>(
     simd: S,
     out: &mut [f32],
     left: &[f32],
@@ -253,9 +253,9 @@ fn tile<S: Simd, const M: usize, const N: usize, const T: bool>(
 ) {
     let (matrix, _) = S::as_simd_f32s(matrix);
     let start = first * S::F32_LANES;
-    let width = (shape.width - start).min(N * S::F32_LANES);
-    let mut sum = [[simd.splat_f32s(0.0); N]; M];
-    let whole = width == N * S::F32_LANES;
+    let width = (shape.width - start).min(VECTORS * S::F32_LANES);
+    let mut sum = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
+    let whole = width == VECTORS * S::F32_LANES;
     for (m, sum) in sum.iter_mut().enumerate() {
         let row = &out[m * shape.stride + start..][..width];
         if whole {
@@ -267,22 +267,22 @@ fn tile<S: Simd, const M: usize, const N: usize, const T: bool>(
         }
     }
     let steps = shape.steps;
-    let mut rows = [left; M];
-    if !T {
+    let mut rows = [left; ROWS];
+    if !TRANSPOSED {
         for (m, row) in rows.iter_mut().enumerate() {
             *row = &left[m * shape.left..][..steps];
         }
     }
     for k in 0..steps {
-        let mut x = [0.0; M];
-        if T {
-            x.copy_from_slice(&left[k * shape.left..][..M]);
+        let mut x = [0.0; ROWS];
+        if TRANSPOSED {
+            x.copy_from_slice(&left[k * shape.left..][..ROWS]);
         } else {
             for (x, row) in x.iter_mut().zip(rows) {
                 *x = row[k];
             }
         }
-        let mut w = [simd.splat_f32s(0.0); N];
+        let mut w = [simd.splat_f32s(0.0); VECTORS];
         copy(&mut w, &matrix[k * (WIDTH / S::F32_LANES) + first..]);
         for (sum, x) in sum.iter_mut().zip(x) {
             let x = simd.splat_f32s(x);
@@ -297,7 +297,7 @@ fn tile<S: Simd, const M: usize, const N: usize, const T: bool>(
             S::as_mut_simd_f32s(row).0.copy_from_slice(sum);
         } else {
             let mut buffer = [0.0; WIDTH];
-            S::as_mut_simd_f32s(&mut buffer).0[..N].copy_from_slice(sum);
+            S::as_mut_simd_f32s(&mut buffer).0[..VECTORS].copy_from_slice(sum);
             row.copy_from_slice(&buffer[..width]);
         }
     }

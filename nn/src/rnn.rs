@@ -41,15 +41,28 @@ impl CellBatch for Rnn {
     fn forward(&mut self, step: &TimeStep, hidden: &mut [f32]) {
         let hidden = rows_mut(hidden, step.rows.clone(), self.sums.width);
         let (sums, stride) = self.sums.of_step(step);
-        Arch::new().dispatch(Forward { nonlinearity: self.nonlinearity, sums, stride, n: self.sums.width, hidden });
+        Arch::new().dispatch(Forward {
+            nonlinearity: self.nonlinearity,
+            sums,
+            stride,
+            hidden_size: self.sums.width,
+            hidden,
+        });
     }
 
     fn backward(&mut self, step: &TimeStep, hidden: &[f32], d_hidden: &mut [f32]) {
-        let n = self.sums.width;
-        let range = step.rows.start * n..step.rows.end * n;
+        let hidden_size = self.sums.width;
+        let range = step.rows.start * hidden_size..step.rows.end * hidden_size;
         let (hidden, d_hidden) = (&hidden[range.clone()], &d_hidden[range]);
         let (d_sums, stride) = self.sums.of_step_mut(step);
-        Arch::new().dispatch(Backward { nonlinearity: self.nonlinearity, d_sums, stride, n, hidden, d_hidden });
+        Arch::new().dispatch(Backward {
+            nonlinearity: self.nonlinearity,
+            d_sums,
+            stride,
+            hidden_size,
+            hidden,
+            d_hidden,
+        });
     }
 
     fn d_input(&self) -> &StridedRows {
@@ -57,12 +70,13 @@ impl CellBatch for Rnn {
     }
 }
 
-/// The forward pass of one time step. `sums`: rows `stride` apart, `[rows, n]`; `hidden`: output, `[rows, n]`.
+/// The forward pass of one time step. `sums`: rows `stride` apart, `[rows, hidden_size]`; `hidden`: output, `[rows,
+/// hidden_size]`.
 struct Forward<'a> {
     nonlinearity: Nonlinearity,
     sums: &'a [f32],
     stride: usize,
-    n: usize,
+    hidden_size: usize,
     hidden: &'a mut [f32],
 }
 
@@ -71,8 +85,8 @@ impl WithSimd for Forward<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        for (sums, hidden) in self.sums.chunks(self.stride).zip(self.hidden.chunks_exact_mut(self.n)) {
-            let pairs = hidden.iter_mut().zip(&sums[..self.n]);
+        for (sums, hidden) in self.sums.chunks(self.stride).zip(self.hidden.chunks_exact_mut(self.hidden_size)) {
+            let pairs = hidden.iter_mut().zip(&sums[..self.hidden_size]);
             match self.nonlinearity {
                 Nonlinearity::Tanh => {
                     for (hidden, &sum) in pairs {
@@ -90,12 +104,13 @@ impl WithSimd for Forward<'_> {
     }
 }
 
-/// The backward pass of one time step. `d_sums`: output, rows `stride` apart; `hidden`, `d_hidden`: `[rows, n]`.
+/// The backward pass of one time step. `d_sums`: output, rows `stride` apart; `hidden`, `d_hidden`: `[rows,
+/// hidden_size]`.
 struct Backward<'a> {
     nonlinearity: Nonlinearity,
     d_sums: &'a mut [f32],
     stride: usize,
-    n: usize,
+    hidden_size: usize,
     hidden: &'a [f32],
     d_hidden: &'a [f32],
 }
@@ -105,10 +120,10 @@ impl NullaryFnOnce for Backward<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let n = self.n;
-        let states = self.hidden.chunks_exact(n).zip(self.d_hidden.chunks_exact(n));
+        let hidden_size = self.hidden_size;
+        let states = self.hidden.chunks_exact(hidden_size).zip(self.d_hidden.chunks_exact(hidden_size));
         for (d_sums, (hidden, d_hidden)) in self.d_sums.chunks_mut(self.stride).zip(states) {
-            let triples = d_sums[..n].iter_mut().zip(hidden).zip(d_hidden);
+            let triples = d_sums[..hidden_size].iter_mut().zip(hidden).zip(d_hidden);
             match self.nonlinearity {
                 Nonlinearity::Tanh => {
                     for ((d_sum, &hidden), &d_hidden) in triples {

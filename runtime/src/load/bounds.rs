@@ -70,7 +70,7 @@ pub(super) fn fits(x: (Bound, i16), h: (Bound, i16), shift: u32) -> bool {
 fn projection_bounds<const ROWS: usize>(
     weights: &[[i8; ROWS]],
     bias: [i32; ROWS],
-    first_rows: &[usize],
+    first_rows: impl IntoIterator<Item = usize>,
 ) -> Result<[Bound; ROWS], usize> {
     let mut bounds = [0; ROWS];
     for (row, (bound, bias)) in bounds.iter_mut().zip(bias).enumerate() {
@@ -80,8 +80,11 @@ fn projection_bounds<const ROWS: usize>(
 }
 
 /// Adds the bounds of second rows to those of first rows, and checks all.
-fn add_second_rows<const ROWS: usize>(mut bounds: [Bound; ROWS], first_rows: &[usize]) -> Result<[Bound; ROWS], usize> {
-    for &first in first_rows {
+fn add_second_rows<const ROWS: usize>(
+    mut bounds: [Bound; ROWS],
+    first_rows: impl IntoIterator<Item = usize>,
+) -> Result<[Bound; ROWS], usize> {
+    for first in first_rows {
         let second = bounds.get(first + 1).copied().unwrap_or(0);
         if let Some(bound) = bounds.get_mut(first) {
             *bound = add_second_row(*bound, second);
@@ -96,10 +99,10 @@ fn add_second_rows<const ROWS: usize>(mut bounds: [Bound; ROWS], first_rows: &[u
 /// Conditions 1 to 3 for all layers but those in the packing `paired16`, which have their own check.
 pub(super) fn check(cell: &Cell<'_>) -> Result<(), Overflow> {
     match cell {
-        Cell::Lstm(lstm) => check_interleaved(lstm, &[0, 2], |biases| [biases, [0; 4]]),
+        Cell::Lstm(lstm) => check_interleaved(lstm, [0, 2], |biases| [biases, [0; 4]]),
         Cell::Paired(_) => Ok(()),
-        Cell::Gru(gru) => check_interleaved(gru, &[0], |[r, z, n, hidden_n]| [[r, z, n], [0, 0, hidden_n]]),
-        Cell::Rnn(rnn) => check_interleaved(&rnn.layer, &[], |bias| [bias, [0]]),
+        Cell::Gru(gru) => check_interleaved(gru, [0], |[r, z, n, hidden_n]| [[r, z, n], [0, 0, hidden_n]]),
+        Cell::Rnn(rnn) => check_interleaved(&rnn.layer, [], |bias| [bias, [0]]),
         #[cfg(feature = "widths")]
         Cell::Rows(layer) => check_rows(layer),
         #[cfg(any(test, feature = "unpacked"))]
@@ -129,7 +132,7 @@ fn check_unit<const ROWS: usize>(
 /// of a unit's input projection and of its recurrent projection.
 fn check_interleaved<const GATES: usize, const BIASES: usize>(
     layer: &Interleaved<'_, GATES, BIASES>,
-    first_rows: &[usize],
+    first_rows: impl IntoIterator<Item = usize> + Copy,
     biases_of: impl Fn([i32; BIASES]) -> [[i32; GATES]; 2],
 ) -> Result<(), Overflow> {
     let hidden_size = NonZeroUsize::new(layer.bias.len()).unwrap_or(NonZeroUsize::MIN);
@@ -204,7 +207,8 @@ fn check_rows(layer: &RowLayer<'_>) -> Result<(), Overflow> {
         for (row, (bound, bias)) in bounds.iter_mut().zip(bias).enumerate().take(gates) {
             *bound = matrix_bound(matrix, unit * gates + row, bias);
         }
-        add_second_rows(bounds, if matrix.is_wide() { &[] } else { first_rows })
+        let first_rows = if matrix.is_wide() { &[] } else { first_rows };
+        add_second_rows(bounds, first_rows.iter().copied())
     };
     for unit in 0..layer.hidden_size() {
         let [mx, mh] = layer.multipliers(unit);
