@@ -40,8 +40,8 @@ impl Baselines {
     }
 }
 
-/// Returns the tokens of a text: runs of letters and digits in lower case, and every other mark by itself.
-pub fn tokens(text: &str) -> BTreeSet<String> {
+/// The tokens of a text: runs of letters and digits in lower case, and every other mark by itself.
+fn tokens(text: &str) -> BTreeSet<String> {
     let mut tokens = BTreeSet::new();
     let mut word = String::new();
     for c in text.chars().chain([' ']) {

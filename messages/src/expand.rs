@@ -21,7 +21,6 @@ const MAX_DEPTH: usize = 8;
 /// Returns a random text of `template`.
 ///
 /// # Errors
-///
 /// Fails if the template is malformed or names a slot that does not exist.
 pub fn expand(template: &str, slots: &Slots, rng: &mut Rng) -> Result<String> {
     let mut text = String::new();

@@ -32,9 +32,9 @@ const SCENES: [(&str, &str); 5] = [
 /// A template of messages.
 #[derive(Clone, Debug)]
 pub struct Template {
-    /// The class of every text of this template.
     pub label: Label,
-    /// The topic of the message; every scene has all classes.
+    /// The topic of the message.
+    #[allow(dead_code, reason = "a test checks that every scene has all classes")]
     pub scene: &'static str,
     /// True if the template is used for test messages only.
     pub held_out: bool,
@@ -56,11 +56,8 @@ pub struct Reply {
 /// All templates and slots.
 #[derive(Clone, Debug)]
 pub struct Grammar {
-    /// The templates in the order of the files.
     pub templates: Vec<Template>,
-    /// The templates of quoting messages in the order of the file.
     pub replies: Vec<Reply>,
-    /// The slots by name.
     pub slots: Slots,
 }
 

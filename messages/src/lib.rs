@@ -1,23 +1,21 @@
 //! Synthetic messages from people and machines in a building, generated from a grammar: the training data of the demo.
 //!
-//! A template ([`grammar`]) is expanded to a text ([`expand`]); the text is then styled like the message of a person or
-//! a machine ([`style`]) and sometimes gets a typing error ([`typos`]). The same seed gives the same bytes on every
+//! A template (`grammar`) is expanded to a text (`expand`); the text is then styled like the message of a person or a
+//! machine (`style`) and sometimes gets a typing error (`typos`). The same seed gives the same bytes on every
 //! machine ([`rng`]). The classes share most of their words; [`baselines`] measures the accuracy of rules that ignore
 //! word order.
 
 pub mod baselines;
-mod csv;
-pub mod expand;
-pub mod grammar;
+mod expand;
+mod grammar;
 mod message;
 pub mod rng;
-pub mod style;
+mod style;
 #[cfg(test)]
 mod tests;
-pub mod typos;
+mod typos;
 
-pub use csv::{checksum, to_csv};
-pub use message::{Label, Message};
+pub use message::{Label, Message, checksum, to_csv};
 
 use std::collections::HashSet;
 
@@ -33,8 +31,9 @@ pub const HELD_OUT_LINES: usize = 600;
 /// The random seed of the demo's data.
 pub const SEED: u64 = 7;
 
-/// The percentage of people's messages with a typing error; a third of those have two.
+/// The percentage of people's messages with a typing error, and the percentage of those with a second one.
 const TYPO_PERCENT: usize = 40;
+const SECOND_TYPO_PERCENT: usize = 33;
 /// The percentage of people's messages that quote a message of another class.
 const REPLY_PERCENT: usize = 50;
 /// The generator skips a template after this many texts in a row that it already has.
@@ -99,8 +98,7 @@ impl Writer<'_> {
     fn message(&mut self, template: &Template) -> Result<Option<Message>> {
         for _ in 0..MAX_REPEATS {
             let mut bare = self.expand(template)?;
-            let reply = !template.machine && self.rng.chance(REPLY_PERCENT);
-            if reply {
+            if !template.machine && self.rng.chance(REPLY_PERCENT) {
                 bare = self.reply(template, &bare)?;
             }
             let text = self.styled(&bare, template.machine)?;
@@ -118,10 +116,9 @@ impl Writer<'_> {
     /// Combines `new`, a text of `template`, with a quoted text of another class.
     fn reply(&mut self, template: &Template, new: &str) -> Result<String> {
         let grammar = self.grammar;
-        let of_others = |t: &&Template| t.label != template.label && t.held_out == template.held_out;
-        let others: Vec<_> = grammar.templates.iter().filter(of_others).collect();
-        let of_set = |r: &&Reply| r.held_out == template.held_out;
-        let replies: Vec<_> = grammar.replies.iter().filter(of_set).collect();
+        let is_other = |t: &&Template| t.label != template.label && t.held_out == template.held_out;
+        let others: Vec<_> = grammar.templates.iter().filter(is_other).collect();
+        let replies: Vec<_> = grammar.replies.iter().filter(|reply| reply.held_out == template.held_out).collect();
         let old: &&Template = self.rng.pick(&others);
         let old = self.expand(old)?;
         let reply: &&Reply = self.rng.pick(&replies);
@@ -138,7 +135,7 @@ impl Writer<'_> {
         let mut text = style::person(bare, &self.grammar.slots, rng)?;
         if rng.chance(TYPO_PERCENT) {
             text = typos::add_typo(&text, rng);
-            if rng.chance(33) {
+            if rng.chance(SECOND_TYPO_PERCENT) {
                 text = typos::add_typo(&text, rng);
             }
         }

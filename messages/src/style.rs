@@ -16,11 +16,7 @@ const MARKS: [&str; 10] = ["", "", "", "", ".", ".", "!", "!", "!!", " ..."];
 const PREFIXES: [&str; 5] = ["BMS: ", "[gw1] ", "msg 07: ", "auto: ", "> "];
 
 /// Rewrites `text` as a person's message, with a random greeting (slot `opening`), sign-off (slot `closing`), case and
-/// mark.
-///
-/// # Errors
-///
-/// Fails if one of the two slots is missing or malformed.
+/// mark. Fails if one of the two slots is missing or malformed.
 pub fn person(text: &str, slots: &Slots, rng: &mut Rng) -> Result<String> {
     let mut message = text.to_owned();
     if rng.chance(OPENING_PERCENT) {
