@@ -2,50 +2,48 @@
 
 use core::fmt;
 
-use crate::flash::{Partition, Partitions};
+use crate::flash::Partition;
 
 /// A board: one file in `src/board/`, whose type `Board` implements this trait.
 ///
 /// There is no method to receive bytes: the board's receive interrupt passes them to a
-/// [`queue::SharedWriter`](crate::queue::SharedWriter).
+/// [`SharedWriter`](crate::queue::SharedWriter).
 pub trait Hardware: Sized {
     /// Name of the board, as in `info` and `tern flash --board`.
     const NAME: &'static str;
     /// RAM reserved for a model's state, in bytes; a multiple of 4.
     const SCRATCH_BYTES: usize;
+    /// Frequency of the clock in Hz.
+    const CLOCK_HZ: u32;
 
     /// The flash that stores models.
     type Flash: Partition;
 
-    /// Frequency of [`ticks`](Hardware::ticks) in Hz.
-    fn clock_hz(&self) -> u32;
-
-    /// The flash partitions for models. Called once.
-    fn partitions(&mut self) -> Partitions<Self::Flash>;
+    /// Frequency of [`ticks`](Hardware::ticks) in Hz. A board whose emulator counts at another rate overrides it.
+    fn clock_hz(&self) -> u32 {
+        Self::CLOCK_HZ
+    }
 
     /// A free-running counter that wraps. It must not wrap before 2^31 ticks, nor within 1 s.
     fn ticks(&mut self) -> u32;
 
     /// The number of instructions that take so many ticks; `None` if that varies, as on every real processor.
-    fn instructions(&self, ticks: u64) -> Option<u64> {
-        let _ = ticks;
+    fn instructions(&self, _ticks: u64) -> Option<u64> {
         None
     }
 
     /// Sets up clocks, pins, serial port and watchdog, and enables the receive interrupt. Called once.
     fn start() -> Self;
 
-    /// Sends bytes to the console, and waits while the hardware's buffer is full. The panic handler calls it with
+    /// Sends a byte to the console, and waits while the hardware's buffer is full. The panic handler calls it with
     /// interrupts masked.
-    fn send(bytes: &[u8]);
+    fn send_byte(byte: u8);
 
     /// Waits until the last byte has been sent.
     fn flush();
 
-    /// Sends bytes of the log. A board without a log port, or with a log over the debugger, keeps this default.
-    fn log(bytes: &[u8]) {
-        let _ = bytes;
-    }
+    /// Sends a byte of the log. A board without a log port, or with a log over the debugger, keeps this default.
+    fn log_byte(_byte: u8) {}
 
     /// Sleeps until an interrupt is pending. It is called with interrupts masked, and a pending interrupt must wake it
     /// all the same. It must return in time to feed a watchdog that keeps running during sleep.
@@ -89,6 +87,11 @@ impl ResetReason {
             ResetReason::Command => "command",
             ResetReason::Panic => "panic",
         }
+    }
+
+    /// The first of these reasons whose flag in the board's registers is set.
+    pub fn first_set(flags: &[(bool, ResetReason)]) -> Option<ResetReason> {
+        flags.iter().find(|(is_set, _)| *is_set).map(|&(_, reason)| reason)
     }
 
     /// Determines the reason from the board's registers and the [`Note`] in memory.

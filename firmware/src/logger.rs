@@ -16,7 +16,7 @@ impl ErrorType for LogPort {
 
 impl Write for LogPort {
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
-        Board::log(bytes);
+        bytes.iter().for_each(|&byte| Board::log_byte(byte));
         Ok(bytes.len())
     }
 

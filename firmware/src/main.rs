@@ -37,8 +37,7 @@ use static_cell::ConstStaticCell;
 use tern_firmware::hardware::{Hardware, Note};
 use tern_firmware::log_level::Level;
 use tern_firmware::queue::{self, Dropped, Ring, SharedWriter};
-use tern_firmware::slots::TrustedKey;
-use tern_firmware::{Engine, Refusal, device};
+use tern_firmware::{Engine, Refusal, TrustedKey, device};
 
 /// The key that models must be signed with: `TERN_PUBLIC_KEY` at build time. `None` accepts unsigned models.
 const TRUSTED: Option<TrustedKey> = TrustedKey::from_hex(option_env!("TERN_PUBLIC_KEY_HEX"));
@@ -62,11 +61,11 @@ fn main() -> ! {
     let boots = reset::count_boot(&mut board);
     let clock_hz = board.clock_hz();
     if boots.level >= Level::Info {
-        let (version, reason) = (tern_firmware::info::FIRMWARE, boots.reason.name());
+        let (version, reason) = (tern_firmware::FIRMWARE, boots.reason.name());
         defmt::info!("tern {=str} on {=str}, reset: {=str}", version, Board::NAME, reason);
     }
 
-    let partitions = board.partitions();
+    let partitions = memory_map::partitions::<<Board as Hardware>::Flash>();
     let identity = tern_firmware::Board { name: Board::NAME, clock_hz, scratch_bytes: Board::SCRATCH_BYTES };
     let port = serial::Serial::new(board, received, boots);
     match device::serve(port, identity, partitions, TRUSTED, SCRATCH.take(), |model| log_model(model, boots.level)) {
@@ -78,8 +77,16 @@ fn main() -> ! {
 
 /// Logs the model that the boot found, or why none runs.
 fn log_model(model: &Result<Engine<'_>, Refusal>, level: Level) {
+    let least_level = match model {
+        Ok(_) => Level::Info,
+        Err(Refusal::Empty) => Level::Warn,
+        Err(_) => Level::Error,
+    };
+    if level < least_level {
+        return;
+    }
     match model {
-        Ok(engine) if level >= Level::Info => {
+        Ok(engine) => {
             let config = engine.model().config();
             defmt::info!(
                 "model accepted: {=usize} bytes, crc32 {=u32:08x}, vocabulary {=usize}, embedding {=usize}, hidden {=usize}, \
@@ -93,10 +100,7 @@ fn log_model(model: &Result<Engine<'_>, Refusal>, level: Level) {
                 engine.scratch_bytes()
             );
         }
-        Ok(_) => (),
-        Err(Refusal::Empty) if level >= Level::Warn => defmt::warn!("no model: the slot is empty"),
-        Err(_) if level < Level::Error => (),
-        Err(Refusal::Empty) => (),
+        Err(Refusal::Empty) => defmt::warn!("no model: the slot is empty"),
         Err(Refusal::NotRun) => defmt::error!("model refused; the console prints the reason"),
         Err(Refusal::RepeatedFailures) => {
             defmt::error!("no model runs, since the last starts failed before the prompt")
@@ -121,7 +125,7 @@ fn stop(why: fmt::Arguments<'_>) -> ! {
     struct Plain;
     impl fmt::Write for Plain {
         fn write_str(&mut self, text: &str) -> fmt::Result {
-            Board::send(text.as_bytes());
+            text.bytes().for_each(Board::send_byte);
             Ok(())
         }
     }

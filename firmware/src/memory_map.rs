@@ -1,5 +1,7 @@
 //! The flash partitions for models, from the linker symbols of the board's memory map.
 
+#![allow(dead_code, reason = "a board keeps models either in a chip's flash or in RAM")]
+
 use core::marker::PhantomData;
 use core::ptr;
 
@@ -41,7 +43,6 @@ impl FlashRegion {
     ///
     /// # Safety
     /// The region is RAM, and this is called once for it.
-    #[allow(dead_code, reason = "only boards that keep models in RAM use it")]
     pub unsafe fn memory(self) -> &'static mut [u8] {
         let start = ptr::with_exposed_provenance_mut(self.start.expose_provenance());
         // SAFETY: as for `read`; the caller promises that it is RAM and that there is no other reference to it.
@@ -49,9 +50,15 @@ impl FlashRegion {
     }
 }
 
-/// The partitions of the memory map, each made by `make` from its region.
-pub fn partitions<P>(make: impl Fn(FlashRegion) -> P) -> Partitions<P> {
-    let partition = |start, end| make(FlashRegion { start, end });
+/// A partition that a board's memory map places.
+pub trait FromRegion: Partition {
+    /// The partition in this region. Called once for each region.
+    fn from_region(region: FlashRegion) -> Self;
+}
+
+/// The partitions of the memory map. Called once.
+pub fn partitions<P: FromRegion>() -> Partitions<P> {
+    let partition = |start, end| P::from_region(FlashRegion { start, end });
     Partitions {
         record: partition(&raw const __record_start, &raw const __record_end),
         slots: [
@@ -62,7 +69,6 @@ pub fn partitions<P>(make: impl Fn(FlashRegion) -> P) -> Partitions<P> {
 }
 
 /// Erases and writes a chip's flash, at the addresses at which it is read.
-#[allow(dead_code, reason = "boards that keep models in RAM do not use it")]
 pub trait FlashDriver {
     /// Length of an erase block in bytes.
     const ERASE_BYTES: usize;
@@ -88,10 +94,8 @@ pub struct ChipFlash<C> {
     chip: PhantomData<C>,
 }
 
-#[allow(dead_code, reason = "boards that keep models in RAM do not use it")]
-impl<C: FlashDriver> ChipFlash<C> {
-    /// The partition in this region.
-    pub fn new(region: FlashRegion) -> Self {
+impl<C: FlashDriver> FromRegion for ChipFlash<C> {
+    fn from_region(region: FlashRegion) -> Self {
         ChipFlash { region, chip: PhantomData }
     }
 }

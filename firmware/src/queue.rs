@@ -73,7 +73,7 @@ impl QueueWriter<'_> {
 
     /// Counts a byte that the hardware lost before `next`, and drops `next` too, so that the lost bytes stay
     /// contiguous.
-    pub fn overrun(&mut self, next: u8) {
+    fn overrun(&mut self, next: u8) {
         self.drop_byte(next);
         self.drop_byte(next);
     }
@@ -83,6 +83,15 @@ impl QueueWriter<'_> {
         let count = self.dropped.count.load(Ordering::Relaxed);
         self.dropped.count.store(count.wrapping_add(1), Ordering::Release);
     }
+}
+
+/// A byte from a serial port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// The byte.
+    pub byte: u8,
+    /// True if the hardware lost at least one byte before this one.
+    pub is_overrun: bool,
 }
 
 /// The interrupt's side of the queue in a static, where an interrupt handler can reach it.
@@ -105,9 +114,16 @@ impl SharedWriter {
         critical_section::with(|cs| self.0.borrow_ref_mut(cs).replace(writer));
     }
 
-    /// Calls `receive` with the queue, for the receive interrupt. Does nothing before [`open`](SharedWriter::open).
-    pub fn with(&self, receive: impl FnOnce(&mut QueueWriter<'static>)) {
-        critical_section::with(|cs| self.0.borrow_ref_mut(cs).as_mut().map(receive));
+    /// Queues the bytes that `next` takes from the hardware, until there are no more. The receive interrupt calls it.
+    /// Does nothing before [`open`](SharedWriter::open).
+    pub fn receive(&self, mut next: impl FnMut() -> Option<Received>) {
+        critical_section::with(|cs| {
+            let mut writer = self.0.borrow_ref_mut(cs);
+            let Some(writer) = writer.as_mut() else { return };
+            while let Some(Received { byte, is_overrun }) = next() {
+                if is_overrun { writer.overrun(byte) } else { writer.push(byte) }
+            }
+        });
     }
 }
 
@@ -181,22 +197,14 @@ mod tests {
     }
 
     #[test]
-    fn a_shared_writer_writes_to_its_queue() {
+    fn a_shared_writer_queues_bytes_and_an_overrun_is_a_loss() {
         static QUEUE: SharedWriter = SharedWriter::new();
         static DROPPED: Dropped = Dropped::new();
-        QUEUE.with(|_| panic!("there is no queue yet"));
+        QUEUE.receive(|| panic!("there is no queue yet"));
         let (writer, mut reader) = split(std::boxed::Box::leak(std::boxed::Box::new(Ring::new())), &DROPPED);
         QUEUE.open(writer);
-        QUEUE.with(|writer| writer.push(b'a'));
-        assert_eq!(reader.pop(), Some(b'a'));
-    }
-
-    #[test]
-    fn an_overrun_is_a_loss() {
-        let (mut ring, dropped) = (Ring::new(), Dropped::new());
-        let (mut writer, mut reader) = split(&mut ring, &dropped);
-        writer.push(b'a');
-        writer.overrun(b'c');
+        let mut arrived = [(b'a', false), (b'c', true)].into_iter();
+        QUEUE.receive(|| arrived.next().map(|(byte, is_overrun)| Received { byte, is_overrun }));
         assert_eq!((reader.pop(), reader.pop()), (Some(b'a'), None));
         assert_eq!(reader.take_lost_bytes(), Some(LostBytes { count: 2, last: b'c' }));
     }

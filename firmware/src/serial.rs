@@ -33,20 +33,11 @@ impl ErrorType for Serial {
 impl Read for Serial {
     fn read(&mut self, to: &mut [u8]) -> Result<usize, Infallible> {
         self.board.feed_watchdog();
-        if to.is_empty() {
-            return Ok(0);
-        }
-        let mut length = 0;
-        loop {
-            while let Some((to, byte)) = to.get_mut(length).and_then(|to| Some((to, self.received.pop()?))) {
-                *to = byte;
-                length += 1;
-            }
-            if length > 0 {
-                return Ok(length);
-            }
+        while !to.is_empty() && !self.received.is_ready() {
             self.wait();
         }
+        let bytes = core::iter::from_fn(|| self.received.pop());
+        Ok(to.iter_mut().zip(bytes).map(|(to, byte)| *to = byte).count())
     }
 }
 
@@ -59,7 +50,7 @@ impl ReadReady for Serial {
 impl Write for Serial {
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
         self.board.feed_watchdog();
-        Board::send(bytes);
+        bytes.iter().for_each(|&byte| Board::send_byte(byte));
         Ok(bytes.len())
     }
 

@@ -19,17 +19,15 @@
 //!   measurements.
 //! * The watchdog first raises the NMI, whose handler resets the device.
 
-use cortex_m::interrupt::InterruptNumber;
-use cortex_m::peripheral::{NVIC, SYST};
 use cortex_m_rt::exception;
 use tern_firmware::hardware::{Note, ResetReason};
-use tern_firmware::queue::QueueWriter;
-use tern_firmware::{Hardware, Partitions, RamFlash};
+use tern_firmware::queue::Received;
+use tern_firmware::{Hardware, RamFlash};
 
+use crate::memory_map::{FlashRegion, FromRegion};
 use crate::register::Register;
-use crate::{RECEIVE_QUEUE, memory_map, processor, reset};
+use crate::{RECEIVE_QUEUE, processor, reset};
 
-const CLOCK_HZ: u32 = 25_000_000;
 const BAUD: u32 = 115_200;
 const WATCHDOG_SECONDS: u32 = 8;
 
@@ -68,28 +66,22 @@ impl Uart {
         }
     }
 
-    fn send(&self, bytes: &[u8]) {
-        for &byte in bytes {
-            while self.state.read() & Self::TX_FULL != 0 {}
-            self.data.write(byte.into());
-        }
+    fn send(&self, byte: u8) {
+        while self.state.read() & Self::TX_FULL != 0 {}
+        self.data.write(byte.into());
     }
 
-    fn receive(&self, queue: &mut QueueWriter<'_>) {
-        self.interrupt.write(Self::RX_FULL);
-        loop {
-            let state = self.state.read();
-            if state & Self::RX_FULL == 0 {
-                break;
-            }
-            let byte = self.data.read() as u8;
-            if state & Self::RX_OVERRUN != 0 {
-                self.state.write(Self::RX_OVERRUN);
-                queue.overrun(byte);
-            } else {
-                queue.push(byte);
-            }
+    fn receive(&self) -> Option<Received> {
+        let state = self.state.read();
+        if state & Self::RX_FULL == 0 {
+            return None;
         }
+        let byte = self.data.read() as u8;
+        let is_overrun = state & Self::RX_OVERRUN != 0;
+        if is_overrun {
+            self.state.write(Self::RX_OVERRUN);
+        }
+        Some(Received { byte, is_overrun })
     }
 }
 
@@ -109,18 +101,8 @@ const WATCHDOG_INTERRUPT_AND_RESET: u32 = 0b11;
 
 // ---- interrupts ----
 
-/// The interrupts that have a handler.
-#[derive(Clone, Copy)]
-enum Interrupt {
-    Uart0Receive = 0,
-}
-
-// SAFETY: the numbers are those of the board's vector table.
-unsafe impl InterruptNumber for Interrupt {
-    fn number(self) -> u16 {
-        self as u16
-    }
-}
+/// The interrupt of UART0's receiver.
+const UART0_RECEIVE: processor::Interrupt = processor::Interrupt(0);
 
 /// The vectors of the peripherals' interrupts. No interrupt beyond the last of them is ever unmasked.
 // SAFETY: this is the section in which cortex-m-rt's linker script expects these vectors, under the name that it
@@ -130,7 +112,8 @@ unsafe impl InterruptNumber for Interrupt {
 pub static __INTERRUPTS: [extern "C" fn(); 1] = [uart0_receive];
 
 extern "C" fn uart0_receive() {
-    RECEIVE_QUEUE.with(|queue| CONSOLE.receive(queue));
+    CONSOLE.interrupt.write(Uart::RX_FULL);
+    RECEIVE_QUEUE.receive(|| CONSOLE.receive());
 }
 
 // SAFETY: it uses nothing that the interrupted code may have left inconsistent, and never returns.
@@ -141,17 +124,25 @@ unsafe fn NonMaskableInt() -> ! {
 
 // ---- the board ----
 
-/// The board after [`Hardware::start`].
-pub struct Board {
-    systick: SYST,
+/// RAM with erase blocks of 4 KB and write units of 4 bytes, as many chips have.
+type Flash = RamFlash<'static, 4, 4096>;
+
+impl FromRegion for Flash {
+    fn from_region(region: FlashRegion) -> Self {
+        // SAFETY: on this board the region is RAM, and this is called once for it.
+        RamFlash::new(unsafe { region.memory() })
+    }
 }
+
+/// The board after [`Hardware::start`].
+pub struct Board;
 
 impl Hardware for Board {
     const NAME: &'static str = if cfg!(feature = "mps2-an385") { "mps2-an385" } else { "mps2-an386" };
     const SCRATCH_BYTES: usize = 64 * 1024;
+    const CLOCK_HZ: u32 = 25_000_000;
 
-    /// Erase blocks of 4 KB and write units of 4 bytes, as on many chips.
-    type Flash = RamFlash<'static, 4, 4096>;
+    type Flash = Flash;
 
     fn start() -> Self {
         TIMER_RELOAD.write(u32::MAX);
@@ -163,19 +154,13 @@ impl Hardware for Board {
         LOG.divider.write(16);
         LOG.control.write(Uart::TX_ENABLE);
 
-        CONSOLE.divider.write(CLOCK_HZ / BAUD);
+        CONSOLE.divider.write(Self::CLOCK_HZ / BAUD);
         CONSOLE.control.write(Uart::TX_ENABLE | Uart::RX_ENABLE | Uart::RX_INTERRUPT);
-        // SAFETY: the handler is ready, and no critical section relies on this interrupt being masked.
-        unsafe { NVIC::unmask(Interrupt::Uart0Receive) };
+        processor::unmask(UART0_RECEIVE);
 
-        WATCHDOG_LOAD.write(WATCHDOG_SECONDS * CLOCK_HZ);
+        WATCHDOG_LOAD.write(WATCHDOG_SECONDS * Self::CLOCK_HZ);
         WATCHDOG_CONTROL.write(WATCHDOG_INTERRUPT_AND_RESET);
-        // SAFETY: `start` is called once, and nothing else uses the processor's timer.
-        Board { systick: unsafe { cortex_m::Peripherals::steal() }.SYST }
-    }
-
-    fn clock_hz(&self) -> u32 {
-        CLOCK_HZ
+        Board
     }
 
     fn ticks(&mut self) -> u32 {
@@ -185,28 +170,23 @@ impl Hardware for Board {
 
     /// In QEMU with `-icount shift=6` an instruction takes 64 ns.
     fn instructions(&self, ticks: u64) -> Option<u64> {
-        Some(ticks * (1_000_000_000 / u64::from(CLOCK_HZ)) / 64)
+        Some(ticks * (1_000_000_000 / u64::from(Self::CLOCK_HZ)) / 64)
     }
 
-    fn send(bytes: &[u8]) {
-        CONSOLE.send(bytes);
+    fn send_byte(byte: u8) {
+        CONSOLE.send(byte);
     }
 
     fn flush() {
         while CONSOLE.state.read() & Uart::TX_FULL != 0 {}
     }
 
-    fn log(bytes: &[u8]) {
-        LOG.send(bytes);
-    }
-
-    fn partitions(&mut self) -> Partitions<Self::Flash> {
-        // SAFETY: on this board it is RAM, and this is called once.
-        memory_map::partitions(|span| RamFlash::new(unsafe { span.memory() }))
+    fn log_byte(byte: u8) {
+        LOG.send(byte);
     }
 
     fn sleep(&mut self) {
-        processor::sleep_for_a_while(&mut self.systick);
+        processor::sleep_for_a_while();
     }
 
     fn feed_watchdog(&mut self) {

@@ -19,14 +19,12 @@
 //! the pins are missing. The clock control then reads as zero, which never happens on the chip; the firmware detects
 //! the emulator by that.
 
-use cortex_m::interrupt::InterruptNumber;
-use cortex_m::peripheral::{NVIC, SYST};
 use embedded_storage::nor_flash::NorFlashErrorKind;
+use tern_firmware::Hardware;
 use tern_firmware::hardware::ResetReason;
-use tern_firmware::queue::QueueWriter;
-use tern_firmware::{Hardware, Partitions};
+use tern_firmware::queue::Received;
 
-use crate::memory_map::{self, ChipFlash, FlashDriver};
+use crate::memory_map::{ChipFlash, FlashDriver};
 use crate::register::Register;
 use crate::{RECEIVE_QUEUE, processor};
 
@@ -89,23 +87,16 @@ impl Usart {
         Usart { sr: register(base), dr: register(base + 4), brr: register(base + 8), cr1: register(base + 0xc) }
     }
 
-    fn send(&self, bytes: &[u8]) {
-        for &byte in bytes {
-            while self.sr.read() & Self::TXE == 0 {}
-            self.dr.write(byte.into());
-        }
+    fn send(&self, byte: u8) {
+        while self.sr.read() & Self::TXE == 0 {}
+        self.dr.write(byte.into());
     }
 
-    fn receive(&self, queue: &mut QueueWriter<'_>) {
-        loop {
-            let state = self.sr.read();
-            if state & (Self::RXNE | Self::ORE) == 0 {
-                break;
-            }
-            // Reading the state and then the byte clears an overrun.
-            let byte = self.dr.read() as u8;
-            if state & Self::ORE != 0 { queue.overrun(byte) } else { queue.push(byte) }
-        }
+    fn receive(&self) -> Option<Received> {
+        let state = self.sr.read();
+        // Reading the state and then the byte clears an overrun.
+        let is_received = state & (Self::RXNE | Self::ORE) != 0;
+        is_received.then(|| Received { byte: self.dr.read() as u8, is_overrun: state & Self::ORE != 0 })
     }
 }
 
@@ -137,6 +128,17 @@ fn start_pins() {
     GPIOA_MODER.set(0b10 << 4);
     GPIOB_AFRL.set(7 << 24 | 7 << 28);
     GPIOB_MODER.set(0b10 << 12 | 0b10 << 14);
+}
+
+/// Starts the watchdog with 8 s, at 32 kHz from its own clock.
+fn start_watchdog() {
+    const START: u32 = 0xcccc;
+    const UNLOCK: u32 = 0x5555;
+    const DIVIDE_BY_256: u32 = 6;
+    IWDG_KR.write(START);
+    IWDG_KR.write(UNLOCK);
+    IWDG_PR.write(DIVIDE_BY_256);
+    IWDG_RLR.write(8 * 32_000 / 256);
 }
 
 // ---- flash ----
@@ -198,18 +200,8 @@ impl FlashDriver for Sectors {
 
 // ---- interrupts ----
 
+/// The number of USART1's interrupt.
 const USART1: usize = 37;
-
-/// The interrupts that have a handler.
-#[derive(Clone, Copy)]
-struct Usart1;
-
-// SAFETY: the number is that of the chip's vector table.
-unsafe impl InterruptNumber for Usart1 {
-    fn number(self) -> u16 {
-        USART1 as u16
-    }
-}
 
 /// The vectors of the peripherals' interrupts, up to the last that is ever unmasked.
 // SAFETY: this is the section in which cortex-m-rt's linker script expects these vectors, under the name that it
@@ -219,20 +211,20 @@ unsafe impl InterruptNumber for Usart1 {
 pub static __INTERRUPTS: [extern "C" fn(); USART1 + 1] = [usart1; USART1 + 1];
 
 extern "C" fn usart1() {
-    RECEIVE_QUEUE.with(|queue| CONSOLE.receive(queue));
+    RECEIVE_QUEUE.receive(|| CONSOLE.receive());
 }
 
 // ---- the board ----
 
 /// The board after [`Hardware::start`].
 pub struct Board {
-    systick: SYST,
     is_emulated: bool,
 }
 
 impl Hardware for Board {
     const NAME: &'static str = "netduinoplus2";
     const SCRATCH_BYTES: usize = 64 * 1024;
+    const CLOCK_HZ: u32 = 2 * APB1_HZ;
 
     type Flash = ChipFlash<Sectors>;
 
@@ -254,42 +246,35 @@ impl Hardware for Board {
         LOG.cr1.write(Usart::UE | Usart::TE);
         CONSOLE.brr.write(APB2_HZ / BAUD);
         CONSOLE.cr1.write(Usart::UE | Usart::TE | Usart::RE | Usart::RXNEIE);
-        // SAFETY: the handler is ready, and no critical section relies on this interrupt being masked.
-        unsafe { NVIC::unmask(Usart1) };
-
-        // SAFETY: `start` is called once, and nothing else uses the processor's timer.
-        let systick = unsafe { cortex_m::Peripherals::steal() }.SYST;
-        let mut board = Board { systick, is_emulated };
-        board.start_watchdog();
-        board
+        processor::unmask(processor::Interrupt(USART1 as u16));
+        if !is_emulated {
+            start_watchdog();
+        }
+        Board { is_emulated }
     }
 
     fn clock_hz(&self) -> u32 {
-        if self.is_emulated { EMULATED_TIMER_HZ } else { 2 * APB1_HZ }
+        if self.is_emulated { EMULATED_TIMER_HZ } else { Self::CLOCK_HZ }
     }
 
     fn ticks(&mut self) -> u32 {
         TIM2_CNT.read()
     }
 
-    fn send(bytes: &[u8]) {
-        CONSOLE.send(bytes);
+    fn send_byte(byte: u8) {
+        CONSOLE.send(byte);
     }
 
     fn flush() {
         while CONSOLE.sr.read() & Usart::TC == 0 {}
     }
 
-    fn log(bytes: &[u8]) {
-        LOG.send(bytes);
-    }
-
-    fn partitions(&mut self) -> Partitions<Self::Flash> {
-        memory_map::partitions(ChipFlash::new)
+    fn log_byte(byte: u8) {
+        LOG.send(byte);
     }
 
     fn sleep(&mut self) {
-        processor::sleep_for_a_while(&mut self.systick);
+        processor::sleep_for_a_while();
     }
 
     fn feed_watchdog(&mut self) {
@@ -304,31 +289,16 @@ impl Hardware for Board {
         RCC_CSR.set(1 << 24);
         let is_set = |bit: u32| flags & 1 << bit != 0;
         // Every reset also sets the flag of the reset pin, and power-on also that of the brownout.
-        match () {
-            () if is_set(27) => Some(ResetReason::PowerOn),
-            () if is_set(25) => Some(ResetReason::Brownout),
-            () if is_set(29) || is_set(30) => Some(ResetReason::Watchdog),
-            () if is_set(28) => Some(ResetReason::Command),
-            () if is_set(26) => Some(ResetReason::Pin),
-            () => None,
-        }
+        ResetReason::first_set(&[
+            (is_set(27), ResetReason::PowerOn),
+            (is_set(25), ResetReason::Brownout),
+            (is_set(29) || is_set(30), ResetReason::Watchdog),
+            (is_set(28), ResetReason::Command),
+            (is_set(26), ResetReason::Pin),
+        ])
     }
 
     fn reset() -> ! {
         processor::reset()
-    }
-}
-
-impl Board {
-    /// Starts the watchdog with 8 s, at 32 kHz from its own clock.
-    fn start_watchdog(&mut self) {
-        if self.is_emulated {
-            return;
-        }
-        const DIVIDE_BY_256: u32 = 6;
-        IWDG_KR.write(0xcccc);
-        IWDG_KR.write(0x5555);
-        IWDG_PR.write(DIVIDE_BY_256);
-        IWDG_RLR.write(8 * 32_000 / 256);
     }
 }

@@ -17,22 +17,21 @@
 //! * The watchdog resets after 8 s. It does not count during sleep.
 //! * The log goes to the debugger (RTT).
 
-use cortex_m::peripheral::NVIC;
 use defmt_rtt as _;
 use embassy_nrf::config::{Config, HfclkSource};
 use embassy_nrf::gpio::{Input, Level, Output, OutputDrive, Pull};
-use embassy_nrf::nvmc::{Error, Nvmc, PAGE_SIZE};
+use embassy_nrf::nvmc::{Nvmc, PAGE_SIZE};
 use embassy_nrf::pac::{self, interrupt};
 use embassy_nrf::peripherals::NVMC;
 use embassy_nrf::wdt::{self, Watchdog, WatchdogHandle};
-use embedded_storage::nor_flash::{NorFlash, NorFlashErrorKind};
+use embedded_storage::nor_flash::{NorFlash, NorFlashError, NorFlashErrorKind};
+use tern_firmware::Hardware;
 use tern_firmware::hardware::ResetReason;
-use tern_firmware::{Hardware, Partitions};
+use tern_firmware::queue::Received;
 
-use crate::memory_map::{self, ChipFlash, FlashDriver};
+use crate::memory_map::{ChipFlash, FlashDriver};
 use crate::{RECEIVE_QUEUE, processor};
 
-const CLOCK_HZ: u32 = 64_000_000;
 const WATCHDOG_TICKS: u32 = 8 * 32_768;
 const CONSOLE: pac::uart::Uart = pac::UART0;
 const TX_PIN: u8 = 6;
@@ -40,19 +39,19 @@ const RX_PIN: u8 = 8;
 
 #[interrupt]
 fn UARTE0() {
-    RECEIVE_QUEUE.with(|queue| {
-        let mut is_overrun = CONSOLE.errorsrc().read().overrun();
-        if CONSOLE.events_error().read() != 0 {
-            CONSOLE.events_error().write_value(0);
-            // Writing ones clears the flags.
-            CONSOLE.errorsrc().write_value(CONSOLE.errorsrc().read());
+    // The position of the overrun among the bytes is not known, so it counts as before the first of them.
+    let mut is_overrun = CONSOLE.errorsrc().read().overrun();
+    if CONSOLE.events_error().read() != 0 {
+        CONSOLE.events_error().write_value(0);
+        // Writing ones clears the flags.
+        CONSOLE.errorsrc().write_value(CONSOLE.errorsrc().read());
+    }
+    RECEIVE_QUEUE.receive(|| {
+        if CONSOLE.events_rxdrdy().read() == 0 {
+            return None;
         }
-        while CONSOLE.events_rxdrdy().read() != 0 {
-            CONSOLE.events_rxdrdy().write_value(0);
-            let byte = CONSOLE.rxd().read().rxd();
-            // The position of the overrun among these bytes is not known, so it counts as before the first of them.
-            if core::mem::take(&mut is_overrun) { queue.overrun(byte) } else { queue.push(byte) }
-        }
+        CONSOLE.events_rxdrdy().write_value(0);
+        Some(Received { byte: CONSOLE.rxd().read().rxd(), is_overrun: core::mem::take(&mut is_overrun) })
     });
 }
 
@@ -67,22 +66,15 @@ fn start_uart() {
     });
     CONSOLE.tasks_startrx().write_value(1);
     CONSOLE.tasks_starttx().write_value(1);
-    // SAFETY: the handler is ready, and no critical section relies on this interrupt being masked.
-    unsafe { NVIC::unmask(pac::Interrupt::UARTE0) };
+    processor::unmask(pac::Interrupt::UARTE0);
 }
 
 /// The flash, which is erased in pages.
 pub struct Pages;
 
-impl Pages {
-    fn with(work: impl FnOnce(&mut Nvmc<'_>) -> Result<(), Error>) -> Result<(), NorFlashErrorKind> {
-        // SAFETY: nothing else uses the flash: there is one thread, and it accesses the flash only here.
-        let mut flash = Nvmc::new(unsafe { NVMC::steal() });
-        work(&mut flash).map_err(|error| match error {
-            Error::OutOfBounds => NorFlashErrorKind::OutOfBounds,
-            Error::Unaligned => NorFlashErrorKind::NotAligned,
-        })
-    }
+fn flash() -> Nvmc<'static> {
+    // SAFETY: nothing else uses the flash: there is one thread, and it accesses the flash only here.
+    Nvmc::new(unsafe { NVMC::steal() })
 }
 
 impl FlashDriver for Pages {
@@ -90,11 +82,11 @@ impl FlashDriver for Pages {
     const WRITE_BYTES: usize = Nvmc::WRITE_SIZE;
 
     fn erase(address: usize) -> Result<(), NorFlashErrorKind> {
-        Self::with(|flash| flash.erase(address as u32, (address + PAGE_SIZE) as u32))
+        flash().erase(address as u32, (address + PAGE_SIZE) as u32).map_err(|error| error.kind())
     }
 
     fn write(address: usize, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
-        Self::with(|flash| flash.write(address as u32, bytes))
+        flash().write(address as u32, bytes).map_err(|error| error.kind())
     }
 }
 
@@ -106,6 +98,7 @@ pub struct Board {
 impl Hardware for Board {
     const NAME: &'static str = "nrf52840-dk";
     const SCRATCH_BYTES: usize = 128 * 1024;
+    const CLOCK_HZ: u32 = 64_000_000;
 
     type Flash = ChipFlash<Pages>;
 
@@ -114,9 +107,7 @@ impl Hardware for Board {
         // A serial port needs the accuracy of the crystal.
         config.hfclk_source = HfclkSource::ExternalXtal;
         let chip = embassy_nrf::init(config);
-        // SAFETY: `start` is called once, and nothing else uses the processor's counter.
-        let mut core = unsafe { cortex_m::Peripherals::steal() };
-        processor::start_cycle_counter(&mut core.DCB, &mut core.DWT);
+        processor::start_cycle_counter();
 
         // Dropping a pin would disconnect it.
         core::mem::forget(Output::new(chip.P0_06, Level::High, OutputDrive::Standard));
@@ -132,27 +123,17 @@ impl Hardware for Board {
         Board { watchdog }
     }
 
-    fn clock_hz(&self) -> u32 {
-        CLOCK_HZ
-    }
-
     fn ticks(&mut self) -> u32 {
         processor::cycles()
     }
 
-    fn partitions(&mut self) -> Partitions<Self::Flash> {
-        memory_map::partitions(ChipFlash::new)
+    fn send_byte(byte: u8) {
+        CONSOLE.events_txdrdy().write_value(0);
+        CONSOLE.txd().write(|data| data.set_txd(byte));
+        while CONSOLE.events_txdrdy().read() == 0 {}
     }
 
-    fn send(bytes: &[u8]) {
-        for &byte in bytes {
-            CONSOLE.events_txdrdy().write_value(0);
-            CONSOLE.txd().write(|data| data.set_txd(byte));
-            while CONSOLE.events_txdrdy().read() == 0 {}
-        }
-    }
-
-    /// `send` has already waited until each byte was sent.
+    /// `send_byte` has already waited until each byte was sent.
     fn flush() {}
 
     fn sleep(&mut self) {
@@ -169,14 +150,13 @@ impl Hardware for Board {
         let reasons = pac::POWER.resetreas().read();
         // Writing ones clears the flags.
         pac::POWER.resetreas().write_value(reasons);
-        match () {
-            () if reasons.dog() => Some(ResetReason::Watchdog),
-            () if reasons.sreq() => Some(ResetReason::Command),
-            () if reasons.resetpin() => Some(ResetReason::Pin),
+        ResetReason::first_set(&[
+            (reasons.dog(), ResetReason::Watchdog),
+            (reasons.sreq(), ResetReason::Command),
+            (reasons.resetpin(), ResetReason::Pin),
             // Power-on and brownout set no flag.
-            () if reasons.0 == 0 => Some(ResetReason::PowerOn),
-            () => None,
-        }
+            (reasons.0 == 0, ResetReason::PowerOn),
+        ])
     }
 
     fn reset() -> ! {

@@ -18,9 +18,8 @@
 //! * The independent watchdog resets after 8 s.
 //! * The log goes to the debugger (RTT).
 
-use cortex_m::peripheral::{NVIC, SYST};
 use defmt_rtt as _;
-use embassy_stm32::flash::{Blocking, Error, Flash};
+use embassy_stm32::flash::{Blocking, FLASH_BASE, Flash};
 use embassy_stm32::pac::{self, interrupt};
 use embassy_stm32::peripherals::{FLASH, IWDG};
 use embassy_stm32::rcc::{
@@ -29,14 +28,14 @@ use embassy_stm32::rcc::{
 use embassy_stm32::time::Hertz;
 use embassy_stm32::usart::Uart;
 use embassy_stm32::wdg::IndependentWatchdog;
-use embedded_storage::nor_flash::NorFlashErrorKind;
+use embedded_storage::nor_flash::{NorFlashError, NorFlashErrorKind};
+use tern_firmware::Hardware;
 use tern_firmware::hardware::ResetReason;
-use tern_firmware::{Hardware, Partitions};
+use tern_firmware::queue::Received;
 
-use crate::memory_map::{self, ChipFlash, FlashDriver};
+use crate::memory_map::{ChipFlash, FlashDriver};
 use crate::{RECEIVE_QUEUE, processor};
 
-const CLOCK_HZ: u32 = 168_000_000;
 const WATCHDOG_MICROSECONDS: u32 = 8_000_000;
 const CONSOLE: pac::usart::Usart = pac::USART3;
 
@@ -61,35 +60,20 @@ fn clocks() -> embassy_stm32::Config {
 
 #[interrupt]
 fn USART3() {
-    RECEIVE_QUEUE.with(|queue| {
-        loop {
-            let state = CONSOLE.sr().read();
-            if !state.rxne() && !state.ore() {
-                break;
-            }
-            // Reading the state and then the byte clears an overrun.
-            let byte = CONSOLE.dr().read().dr() as u8;
-            if state.ore() { queue.overrun(byte) } else { queue.push(byte) }
-        }
+    RECEIVE_QUEUE.receive(|| {
+        let state = CONSOLE.sr().read();
+        // Reading the state and then the byte clears an overrun.
+        let is_received = state.rxne() || state.ore();
+        is_received.then(|| Received { byte: CONSOLE.dr().read().dr() as u8, is_overrun: state.ore() })
     });
 }
 
 /// The flash, of which the sectors of 128 KB are used.
 pub struct Sectors;
 
-impl Sectors {
-    fn with(
-        work: impl FnOnce(&mut Flash<'_, Blocking>, u32) -> Result<(), Error>,
-        address: usize,
-    ) -> Result<(), NorFlashErrorKind> {
-        // SAFETY: nothing else uses the flash: there is one thread, and it accesses the flash only here.
-        let mut flash = Flash::new_blocking(unsafe { FLASH::steal() });
-        work(&mut flash, (address - embassy_stm32::flash::FLASH_BASE) as u32).map_err(|error| match error {
-            Error::Size => NorFlashErrorKind::OutOfBounds,
-            Error::Unaligned => NorFlashErrorKind::NotAligned,
-            _ => NorFlashErrorKind::Other,
-        })
-    }
+fn flash() -> Flash<'static, Blocking> {
+    // SAFETY: nothing else uses the flash: there is one thread, and it accesses the flash only here.
+    Flash::new_blocking(unsafe { FLASH::steal() })
 }
 
 impl FlashDriver for Sectors {
@@ -97,31 +81,30 @@ impl FlashDriver for Sectors {
     const WRITE_BYTES: usize = embassy_stm32::flash::WRITE_SIZE;
 
     fn erase(address: usize) -> Result<(), NorFlashErrorKind> {
-        Self::with(|flash, from| flash.blocking_erase(from, from + Self::ERASE_BYTES as u32), address)
+        let from = (address - FLASH_BASE) as u32;
+        flash().blocking_erase(from, from + Self::ERASE_BYTES as u32).map_err(|error| error.kind())
     }
 
     fn write(address: usize, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
-        Self::with(|flash, from| flash.blocking_write(from, bytes), address)
+        flash().blocking_write((address - FLASH_BASE) as u32, bytes).map_err(|error| error.kind())
     }
 }
 
 /// The board after [`Hardware::start`].
 pub struct Board {
-    systick: SYST,
     watchdog: IndependentWatchdog<'static, IWDG>,
 }
 
 impl Hardware for Board {
     const NAME: &'static str = "nucleo-f429zi";
     const SCRATCH_BYTES: usize = 96 * 1024;
+    const CLOCK_HZ: u32 = 168_000_000;
 
     type Flash = ChipFlash<Sectors>;
 
     fn start() -> Self {
         let chip = embassy_stm32::init(clocks());
-        // SAFETY: `start` is called once, and nothing else uses the processor's timers.
-        let mut core = unsafe { cortex_m::Peripherals::steal() };
-        processor::start_cycle_counter(&mut core.DCB, &mut core.DWT);
+        processor::start_cycle_counter();
 
         // 115,200 baud, 8 data bits, no parity, one stop bit.
         let config = embassy_stm32::usart::Config::default();
@@ -131,31 +114,20 @@ impl Hardware for Board {
         // Dropping it would switch the port off.
         core::mem::forget(uart);
         CONSOLE.cr1().modify(|control| control.set_rxneie(true));
-        // SAFETY: the handler is ready, and no critical section relies on this interrupt being masked.
-        unsafe { NVIC::unmask(pac::Interrupt::USART3) };
+        processor::unmask(pac::Interrupt::USART3);
 
         let mut watchdog = IndependentWatchdog::new(chip.IWDG, WATCHDOG_MICROSECONDS);
         watchdog.unleash();
-        Board { systick: core.SYST, watchdog }
-    }
-
-    fn clock_hz(&self) -> u32 {
-        CLOCK_HZ
+        Board { watchdog }
     }
 
     fn ticks(&mut self) -> u32 {
         processor::cycles()
     }
 
-    fn partitions(&mut self) -> Partitions<Self::Flash> {
-        memory_map::partitions(ChipFlash::new)
-    }
-
-    fn send(bytes: &[u8]) {
-        for &byte in bytes {
-            while !CONSOLE.sr().read().txe() {}
-            CONSOLE.dr().write(|data| data.set_dr(byte.into()));
-        }
+    fn send_byte(byte: u8) {
+        while !CONSOLE.sr().read().txe() {}
+        CONSOLE.dr().write(|data| data.set_dr(byte.into()));
     }
 
     fn flush() {
@@ -163,7 +135,7 @@ impl Hardware for Board {
     }
 
     fn sleep(&mut self) {
-        processor::sleep_for_a_while(&mut self.systick);
+        processor::sleep_for_a_while();
     }
 
     fn feed_watchdog(&mut self) {
@@ -174,14 +146,13 @@ impl Hardware for Board {
         let flags = pac::RCC.csr().read();
         pac::RCC.csr().modify(|csr| csr.set_rmvf(true));
         // Every reset also sets the flag of the reset pin, and power-on also that of the brownout.
-        match () {
-            () if flags.porrstf() => Some(ResetReason::PowerOn),
-            () if flags.borrstf() => Some(ResetReason::Brownout),
-            () if flags.wdgrstf() || flags.wwdgrstf() => Some(ResetReason::Watchdog),
-            () if flags.sftrstf() => Some(ResetReason::Command),
-            () if flags.padrstf() => Some(ResetReason::Pin),
-            () => None,
-        }
+        ResetReason::first_set(&[
+            (flags.porrstf(), ResetReason::PowerOn),
+            (flags.borrstf(), ResetReason::Brownout),
+            (flags.wdgrstf() || flags.wwdgrstf(), ResetReason::Watchdog),
+            (flags.sftrstf(), ResetReason::Command),
+            (flags.padrstf(), ResetReason::Pin),
+        ])
     }
 
     fn reset() -> ! {

@@ -22,33 +22,33 @@
 //! * The watchdog resets after 8 s.
 //! * The log goes to the debugger (RTT).
 
-use cortex_m::peripheral::{NVIC, SYST};
 use defmt_rtt as _;
-use embassy_rp::flash::{self, ERASE_SIZE, Error, FLASH_BASE, Flash, PAGE_SIZE};
+use embassy_rp::flash::{Blocking, ERASE_SIZE, FLASH_BASE, Flash, PAGE_SIZE};
 use embassy_rp::pac::{self, interrupt};
 use embassy_rp::peripherals::FLASH;
 use embassy_rp::uart::Uart;
 use embassy_rp::watchdog::Watchdog;
 use embassy_time::Duration;
-use embedded_storage::nor_flash::NorFlashErrorKind;
+use embedded_storage::nor_flash::{NorFlashError, NorFlashErrorKind};
+use tern_firmware::Hardware;
 use tern_firmware::hardware::ResetReason;
-use tern_firmware::{Hardware, Partitions};
+use tern_firmware::queue::Received;
 
-use crate::memory_map::{self, ChipFlash, FlashDriver};
+use crate::memory_map::{ChipFlash, FlashDriver};
 use crate::{RECEIVE_QUEUE, processor};
 
-const CLOCK_HZ: u32 = 150_000_000;
 const WATCHDOG: Duration = Duration::from_secs(8);
 const CONSOLE: pac::uart::Uart = pac::UART0;
 const FLASH_BYTES: usize = 4 * 1024 * 1024;
 
 #[interrupt]
 fn UART0_IRQ() {
-    RECEIVE_QUEUE.with(|queue| {
-        while !CONSOLE.uartfr().read().rxfe() {
-            let received = CONSOLE.uartdr().read();
-            if received.oe() { queue.overrun(received.data()) } else { queue.push(received.data()) }
+    RECEIVE_QUEUE.receive(|| {
+        if CONSOLE.uartfr().read().rxfe() {
+            return None;
         }
+        let received = CONSOLE.uartdr().read();
+        Some(Received { byte: received.data(), is_overrun: received.oe() })
     });
 }
 
@@ -56,19 +56,14 @@ fn UART0_IRQ() {
 /// interrupts masked.
 pub struct Sectors;
 
-impl Sectors {
-    fn with(
-        work: impl FnOnce(&mut Flash<'_, FLASH, flash::Blocking, FLASH_BYTES>, u32) -> Result<(), Error>,
-        address: usize,
-    ) -> Result<(), NorFlashErrorKind> {
-        // SAFETY: nothing else uses the flash: there is one thread, and it accesses the flash only here.
-        let mut flash = Flash::new_blocking(unsafe { FLASH::steal() });
-        work(&mut flash, (address - FLASH_BASE.addr()) as u32).map_err(|error| match error {
-            Error::OutOfBounds => NorFlashErrorKind::OutOfBounds,
-            Error::Unaligned => NorFlashErrorKind::NotAligned,
-            _ => NorFlashErrorKind::Other,
-        })
-    }
+fn flash() -> Flash<'static, FLASH, Blocking, FLASH_BYTES> {
+    // SAFETY: nothing else uses the flash: there is one thread, and it accesses the flash only here.
+    Flash::new_blocking(unsafe { FLASH::steal() })
+}
+
+/// The offset of an address from the beginning of the chip.
+fn offset(address: usize) -> u32 {
+    (address - FLASH_BASE.addr()) as u32
 }
 
 impl FlashDriver for Sectors {
@@ -77,33 +72,32 @@ impl FlashDriver for Sectors {
     const WRITE_BYTES: usize = 4;
 
     fn erase(address: usize) -> Result<(), NorFlashErrorKind> {
-        Self::with(|flash, from| flash.blocking_erase(from, from + ERASE_SIZE as u32), address)
+        let from = offset(address);
+        flash().blocking_erase(from, from + ERASE_SIZE as u32).map_err(|error| error.kind())
     }
 
     fn write(address: usize, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
         const { assert!(PAGE_SIZE.is_multiple_of(Self::WRITE_BYTES)) };
-        Self::with(|flash, from| flash.blocking_write(from, bytes), address)
+        flash().blocking_write(offset(address), bytes).map_err(|error| error.kind())
     }
 }
 
 /// The board after [`Hardware::start`].
 pub struct Board {
-    systick: SYST,
     watchdog: Watchdog,
 }
 
 impl Hardware for Board {
     const NAME: &'static str = "pico2";
     const SCRATCH_BYTES: usize = 256 * 1024;
+    const CLOCK_HZ: u32 = 150_000_000;
 
     type Flash = ChipFlash<Sectors>;
 
     fn start() -> Self {
         // The default configuration is 150 MHz from the crystal.
         let chip = embassy_rp::init(embassy_rp::config::Config::default());
-        // SAFETY: `start` is called once, and nothing else uses the processor's timers.
-        let mut core = unsafe { cortex_m::Peripherals::steal() };
-        processor::start_cycle_counter(&mut core.DCB, &mut core.DWT);
+        processor::start_cycle_counter();
 
         // The default is 115,200 baud, 8 data bits, no parity and one stop bit. Dropping the UART would switch it off.
         core::mem::forget(Uart::new_blocking(chip.UART0, chip.PIN_0, chip.PIN_1, embassy_rp::uart::Config::default()));
@@ -111,31 +105,20 @@ impl Hardware for Board {
             interrupts.set_rxim(true);
             interrupts.set_rtim(true);
         });
-        // SAFETY: the handler is ready, and no critical section relies on this interrupt being masked.
-        unsafe { NVIC::unmask(pac::Interrupt::UART0_IRQ) };
+        processor::unmask(pac::Interrupt::UART0_IRQ);
 
         let mut watchdog = Watchdog::new(chip.WATCHDOG);
         watchdog.start(WATCHDOG);
-        Board { systick: core.SYST, watchdog }
-    }
-
-    fn clock_hz(&self) -> u32 {
-        CLOCK_HZ
+        Board { watchdog }
     }
 
     fn ticks(&mut self) -> u32 {
         processor::cycles()
     }
 
-    fn partitions(&mut self) -> Partitions<Self::Flash> {
-        memory_map::partitions(ChipFlash::new)
-    }
-
-    fn send(bytes: &[u8]) {
-        for &byte in bytes {
-            while CONSOLE.uartfr().read().txff() {}
-            CONSOLE.uartdr().write(|data| data.set_data(byte));
-        }
+    fn send_byte(byte: u8) {
+        while CONSOLE.uartfr().read().txff() {}
+        CONSOLE.uartdr().write(|data| data.set_data(byte));
     }
 
     fn flush() {
@@ -143,7 +126,7 @@ impl Hardware for Board {
     }
 
     fn sleep(&mut self) {
-        processor::sleep_for_a_while(&mut self.systick);
+        processor::sleep_for_a_while();
     }
 
     fn feed_watchdog(&mut self) {

@@ -26,11 +26,11 @@
 
 use embedded_storage::nor_flash::NorFlashErrorKind;
 use riscv_rt::core_interrupt;
+use tern_firmware::Hardware;
 use tern_firmware::hardware::ResetReason;
-use tern_firmware::queue::QueueWriter;
-use tern_firmware::{Hardware, Partitions};
+use tern_firmware::queue::Received;
 
-use crate::memory_map::{self, ChipFlash, FlashDriver};
+use crate::memory_map::{ChipFlash, FlashDriver};
 use crate::register::Register;
 use crate::{RECEIVE_QUEUE, processor};
 
@@ -71,22 +71,16 @@ const TIME: Register<u32> = word(0x0200_bff8);
 const TEST_DEVICE: Register<u32> = word(0x0010_0000);
 const TEST_DEVICE_RESET: u32 = 0x7777;
 
-fn receive(queue: &mut QueueWriter<'_>) {
-    loop {
-        let status = LINE_STATUS.read();
-        if status & RX_READY == 0 {
-            break;
-        }
-        let byte = DATA.read();
-        if status & RX_OVERRUN != 0 { queue.overrun(byte) } else { queue.push(byte) }
-    }
+fn receive() -> Option<Received> {
+    let status = LINE_STATUS.read();
+    (status & RX_READY != 0).then(|| Received { byte: DATA.read(), is_overrun: status & RX_OVERRUN != 0 })
 }
 
 #[core_interrupt(riscv::interrupt::Interrupt::MachineExternal)]
 fn external() {
     let source = CLAIM.read();
     if source == UART_SOURCE {
-        RECEIVE_QUEUE.with(receive);
+        RECEIVE_QUEUE.receive(receive);
     }
     CLAIM.write(source);
 }
@@ -172,6 +166,7 @@ pub struct Board;
 impl Hardware for Board {
     const NAME: &'static str = "riscv32-virt";
     const SCRATCH_BYTES: usize = 64 * 1024;
+    const CLOCK_HZ: u32 = 10_000_000;
 
     type Flash = ChipFlash<Bank>;
 
@@ -191,27 +186,17 @@ impl Hardware for Board {
         Board
     }
 
-    fn clock_hz(&self) -> u32 {
-        10_000_000
-    }
-
     fn ticks(&mut self) -> u32 {
         TIME.read()
     }
 
-    fn send(bytes: &[u8]) {
-        for &byte in bytes {
-            while LINE_STATUS.read() & TX_READY == 0 {}
-            DATA.write(byte);
-        }
+    fn send_byte(byte: u8) {
+        while LINE_STATUS.read() & TX_READY == 0 {}
+        DATA.write(byte);
     }
 
     fn flush() {
         while LINE_STATUS.read() & TX_EMPTY == 0 {}
-    }
-
-    fn partitions(&mut self) -> Partitions<Self::Flash> {
-        memory_map::partitions(ChipFlash::new)
     }
 
     fn sleep(&mut self) {

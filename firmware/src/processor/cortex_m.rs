@@ -1,9 +1,10 @@
 //! Cortex-M: entry point, sleep, cycle counter, reset and faults.
 
 pub use cortex_m::asm::wfi as sleep;
+use cortex_m::interrupt::InterruptNumber;
 pub use cortex_m::interrupt::disable as mask_interrupts;
 use cortex_m::peripheral::syst::SystClkSource;
-use cortex_m::peripheral::{DCB, DWT, SCB, SYST};
+use cortex_m::peripheral::{DWT, NVIC, SCB};
 pub use cortex_m_rt::entry;
 use cortex_m_rt::{ExceptionFrame, exception};
 
@@ -14,7 +15,9 @@ const MAX_SYSTICK: u32 = (1 << 24) - 1;
 ///
 /// The timer runs only here, since its interrupt elsewhere would be measured as part of a model's time.
 #[allow(dead_code, reason = "only boards with such a watchdog use it")]
-pub fn sleep_for_a_while(timer: &mut SYST) {
+pub fn sleep_for_a_while() {
+    // SAFETY: nothing else uses this timer.
+    let mut timer = unsafe { cortex_m::Peripherals::steal() }.SYST;
     timer.set_clock_source(SystClkSource::Core);
     timer.set_reload(MAX_SYSTICK);
     timer.clear_current();
@@ -27,9 +30,11 @@ pub fn sleep_for_a_while(timer: &mut SYST) {
 
 /// Starts the cycle counter for [`cycles`].
 #[allow(dead_code, reason = "QEMU has no such counter")]
-pub fn start_cycle_counter(debug: &mut DCB, counter: &mut DWT) {
-    debug.enable_trace();
-    counter.enable_cycle_counter();
+pub fn start_cycle_counter() {
+    // SAFETY: nothing else uses this counter.
+    let mut core = unsafe { cortex_m::Peripherals::steal() };
+    core.DCB.enable_trace();
+    core.DWT.enable_cycle_counter();
 }
 
 /// The processor's cycles, without those during sleep.
@@ -41,6 +46,24 @@ pub fn cycles() -> u32 {
 /// Resets the processor and the peripherals.
 pub fn reset() -> ! {
     SCB::sys_reset()
+}
+
+/// The number of a peripheral's interrupt in the vector table, for boards without a hardware abstraction library.
+#[allow(dead_code, reason = "a library has its own numbers")]
+#[derive(Clone, Copy)]
+pub struct Interrupt(pub u16);
+
+// SAFETY: the number stays the same.
+unsafe impl InterruptNumber for Interrupt {
+    fn number(self) -> u16 {
+        self.0
+    }
+}
+
+/// Unmasks a peripheral's interrupt, whose handler is in the vector table.
+pub fn unmask(interrupt: impl InterruptNumber) {
+    // SAFETY: no critical section relies on a single masked interrupt; they mask all of them.
+    unsafe { NVIC::unmask(interrupt) }
 }
 
 #[exception]
