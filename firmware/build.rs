@@ -26,25 +26,20 @@ fn main() -> io::Result<()> {
     }
     let boards = boards()?;
     let [board] = boards.as_slice() else {
-        let shown: Vec<_> = boards.iter().map(|board| board.display().to_string()).collect();
-        let found = if shown.is_empty() { "none".to_owned() } else { shown.join(", ") };
-        println!(
-            "cargo::error=expected the feature of one board, found {found}; type `cargo xtask firmware --board NAME`"
-        );
-        return Ok(());
+        let found: Vec<_> = boards.iter().map(|board| board.display().to_string()).collect();
+        let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
+        return fail(&format!(
+            "expected the feature of one board, found {found}; type `cargo xtask firmware --board NAME`"
+        ));
     };
     // Without this variable, defmt logs nothing.
     if env::var_os("DEFMT_LOG").is_none() {
         println!("cargo::rustc-env=DEFMT_LOG=info");
     }
     println!("cargo::rerun-if-changed={}", board.display());
-    let text = fs::read_to_string(board)?;
-    let Some(map) = memory_map(&text) else {
-        println!(
-            "cargo::error={} has no block ```memory.x in the comment at its top; see docs/porting.md",
-            board.display()
-        );
-        return Ok(());
+    let Some(map) = memory_map(&fs::read_to_string(board)?) else {
+        let file = board.display();
+        return fail(&format!("{file} has no block ```memory.x in the comment at its top; see docs/porting.md"));
     };
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
     fs::write(out.join("memory.x"), map + SYMBOLS)?;
@@ -59,17 +54,24 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
+/// Makes the build fail with this message.
+fn fail(message: &str) -> io::Result<()> {
+    println!("cargo::error={message}");
+    Ok(())
+}
+
 /// Embeds `TERN_PUBLIC_KEY`: 64 hexadecimal digits, or the path of a file that contains only them.
 fn public_key() -> io::Result<()> {
     println!("cargo::rerun-if-env-changed=TERN_PUBLIC_KEY");
     let given = env::var("TERN_PUBLIC_KEY").unwrap_or_default();
+    let digits = "64 hexadecimal digits";
     if given.is_empty() {
-        if has_feature("signed") {
-            println!(
-                "cargo::error=the feature `signed` needs TERN_PUBLIC_KEY: 64 hexadecimal digits, or a file with them from `tern key new`"
-            );
-        }
-        return Ok(());
+        return match has_feature("signed") {
+            true => fail(&format!(
+                "the feature `signed` needs TERN_PUBLIC_KEY: {digits}, or a file with them from `tern key new`"
+            )),
+            false => Ok(()),
+        };
     }
     let is_key = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let hex = if is_key(&given) {
@@ -79,16 +81,12 @@ fn public_key() -> io::Result<()> {
         match fs::read_to_string(&given) {
             Ok(text) if is_key(text.trim()) => text.trim().to_owned(),
             Ok(_) => {
-                println!(
-                    "cargo::error=TERN_PUBLIC_KEY: {given} does not contain 64 hexadecimal digits, as `tern key new` writes them"
-                );
-                return Ok(());
+                return fail(&format!(
+                    "TERN_PUBLIC_KEY: {given} does not contain {digits}, as `tern key new` writes them"
+                ));
             }
             Err(error) => {
-                println!(
-                    "cargo::error=TERN_PUBLIC_KEY: expected 64 hexadecimal digits or a file with them; {given}: {error}"
-                );
-                return Ok(());
+                return fail(&format!("TERN_PUBLIC_KEY: expected {digits} or a file with them; {given}: {error}"));
             }
         }
     };
