@@ -1,47 +1,34 @@
 //! The commands of the console, and how a line is interpreted as a command or a text.
 
-mod complete;
-
-pub use complete::{Completion, completion};
-
 use tern_runtime::{Sampler, Task};
 
+use crate::display::Form;
 use crate::engine::Sampling;
-use crate::form::Form;
 use crate::log_level::Level;
 use crate::numbers::NumberParser;
 use crate::request::Request;
 
-/// A command with its arguments.
+/// A command with its arguments. A `count` is from 1 to 9999; `None` stands for the default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command<'l> {
-    /// List the commands.
     Help,
-    /// Describe model, firmware and board.
     Info,
-    /// List the labels.
     Labels,
-    /// List the `n` most probable classes of `text`.
+    /// List the `count` most probable classes of `text`; `None` stands for the last text that was classified.
     Top {
-        /// 1 to 9999.
-        n: usize,
-        /// `None` for the last text that was classified.
+        count: usize,
         text: Option<&'l [u8]>,
     },
     /// Classify a text.
     Classify(&'l [u8]),
-    /// List the most probable tokens after `text`.
+    /// List the `count` most probable tokens after `text`.
     Next {
-        /// 1 to 9999; `None` for the default.
-        n: Option<usize>,
-        /// The text.
+        count: Option<usize>,
         text: &'l [u8],
     },
-    /// Continue `text`.
+    /// Continue `text` by `count` tokens.
     Say {
-        /// 1 to 9999; `None` for the default.
-        n: Option<usize>,
-        /// The text.
+        count: Option<usize>,
         text: &'l [u8],
     },
     /// Change how `say` draws tokens.
@@ -50,16 +37,16 @@ pub enum Command<'l> {
     Forecast(&'l [u8]),
     /// Run the golden examples and compare their logits.
     Selftest,
-    /// Switch the echo of typed characters on or off.
-    Echo(bool),
-    /// Enter the streaming mode.
-    Stream,
     /// Measure the golden examples.
     Bench,
     /// Print the counters.
     Stats,
+    /// Enter the streaming mode.
+    Stream,
     /// Enter machine mode, or return to the prompt.
     Mode(Form),
+    /// Switch the echo of typed characters on or off.
+    Echo(bool),
     /// Switch colours on or off; `None` asks the terminal.
     Color(Option<bool>),
     /// Set the level of the log.
@@ -75,7 +62,6 @@ pub enum Command<'l> {
 /// A parameter of `say`, with its new value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
-    /// The random seed.
     Seed(u32),
     /// The temperature in Q16.
     Temperature(u32),
@@ -86,11 +72,9 @@ pub enum Setting {
 /// The meaning of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Line<'l> {
-    /// The line is empty.
     Empty,
     /// A text for the model, from a person.
     Text(&'l [u8]),
-    /// A command.
     Command(Form, Command<'l>),
     /// `@` and a command with wrong arguments.
     WrongArguments(&'static CommandInfo),
@@ -109,6 +93,8 @@ pub struct CommandInfo {
     pub usage: &'static str,
     /// The line that `help` prints.
     pub help: &'static str,
+    /// The command itself, if it takes no arguments.
+    bare: Option<Command<'static>>,
     /// The possible arguments, if only these words are allowed.
     pub choices: &'static [&'static str],
     /// The task of the models that have this command; `None` for every model.
@@ -117,9 +103,9 @@ pub struct CommandInfo {
 
 /// All commands that `help` lists.
 pub static COMMANDS: [CommandInfo; 23] = [
-    CommandInfo::new("help", "help", "list the commands"),
-    CommandInfo::new("info", "info", "show model, firmware, board and sizes"),
-    CommandInfo::new("labels", "labels", "list the labels").only_for(Task::Classify),
+    CommandInfo::bare("help", Command::Help, "list the commands"),
+    CommandInfo::bare("info", Command::Info, "show model, firmware, board and sizes"),
+    CommandInfo::bare("labels", Command::Labels, "list the labels").only_for(Task::Classify),
     CommandInfo::new("top", "top N [TEXT]", "the N most probable labels of TEXT, or of the last text")
         .only_for(Task::Classify),
     CommandInfo::new("classify", "classify TEXT", "classify a TEXT that looks like a command").only_for(Task::Classify),
@@ -130,27 +116,32 @@ pub static COMMANDS: [CommandInfo; 23] = [
         .only_for(Task::LanguageModel),
     CommandInfo::new("forecast", "forecast NUMBERS", "forecast what follows; each step has one number a channel")
         .only_for(Task::Forecast),
-    CommandInfo::new("selftest", "selftest", "run the model's stored examples; all logits must match"),
-    CommandInfo::new("bench", "bench", "measure the clock ticks that a token takes"),
-    CommandInfo::new("stats", "stats", "count lines, tokens and lost bytes; stack and resets"),
-    CommandInfo::new("stream", "stream", "send long texts: Ctrl-D ends, Ctrl-X drops, Ctrl-C leaves"),
+    CommandInfo::bare("selftest", Command::Selftest, "run the model's stored examples; all logits must match"),
+    CommandInfo::bare("bench", Command::Bench, "measure the clock ticks that a token takes"),
+    CommandInfo::bare("stats", Command::Stats, "count lines, tokens and lost bytes; stack and resets"),
+    CommandInfo::bare("stream", Command::Stream, "send long texts: Ctrl-D ends, Ctrl-X drops, Ctrl-C leaves"),
     CommandInfo::new("mode", "mode human|machine", "machine: numbered JSON answers with checksums")
         .with_choices(&["human", "machine"]),
     CommandInfo::new("echo", "echo on|off", "send typed characters back, or not").with_choices(&["on", "off"]),
     CommandInfo::new("color", "color on|off|auto", "use colours; `auto` asks the terminal")
         .with_choices(&["on", "off", "auto"]),
     CommandInfo::new("log", "log LEVEL", "log to the second port: off, error, warn or info").with_choices(Level::WORDS),
-    CommandInfo::new("models", "models", "list the two model slots and the model in use"),
-    CommandInfo::new("load", "load", "receive a model by YMODEM into the slot not in use"),
-    CommandInfo::new("activate", "activate", "check that model, and try it at the next start"),
-    CommandInfo::new("rollback", "rollback", "return to the previous model at the next start"),
-    CommandInfo::new("erase", "erase", "empty the slot not in use"),
-    CommandInfo::new("reset", "reset", "restart the device"),
+    CommandInfo::bare("models", Command::Slots(Request::Models), "list the two model slots and the model in use"),
+    CommandInfo::bare("load", Command::Slots(Request::Load), "receive a model by YMODEM into the slot not in use"),
+    CommandInfo::bare("activate", Command::Slots(Request::Activate), "check that model, and try it at the next start"),
+    CommandInfo::bare("rollback", Command::Slots(Request::Rollback), "return to the previous model at the next start"),
+    CommandInfo::bare("erase", Command::Slots(Request::Erase), "empty the slot not in use"),
+    CommandInfo::bare("reset", Command::Reset, "restart the device"),
 ];
 
 impl CommandInfo {
     const fn new(word: &'static str, usage: &'static str, help: &'static str) -> Self {
-        CommandInfo { word, usage, help, choices: &[], task: None }
+        CommandInfo { word, usage, help, bare: None, choices: &[], task: None }
+    }
+
+    /// A command without arguments.
+    const fn bare(word: &'static str, command: Command<'static>, help: &'static str) -> Self {
+        CommandInfo { bare: Some(command), ..CommandInfo::new(word, word, help) }
     }
 
     const fn with_choices(self, choices: &'static [&'static str]) -> Self {
@@ -169,9 +160,50 @@ impl CommandInfo {
         }
     }
 
-    /// Returns true if the command takes no arguments.
-    pub fn is_bare(&self) -> bool {
-        self.word == self.usage
+    /// Returns true if the command takes arguments.
+    pub fn takes_arguments(&self) -> bool {
+        self.bare.is_none()
+    }
+
+    /// The command with these arguments; `None` if they are wrong.
+    fn parse<'l>(&self, arguments: &'l [u8]) -> Option<Command<'l>> {
+        if let Some(command) = self.bare {
+            return is_blank(arguments).then_some(command);
+        }
+        let word = arguments.trim_ascii_end();
+        Some(match self.word {
+            "top" => {
+                let (number, text) = split_at_space(arguments);
+                Command::Top { count: parse_count(number)?, text: Some(text).filter(|text| !is_blank(text)) }
+            }
+            "classify" => Command::Classify(arguments),
+            "forecast" => Command::Forecast(arguments),
+            "next" => {
+                let (count, text) = split_count(arguments);
+                Command::Next { count, text }
+            }
+            "say" => {
+                let (count, text) = split_count(arguments);
+                Command::Say { count, text }
+            }
+            "set" => {
+                let (name, value) = split_at_space(word);
+                Command::Set(match name {
+                    b"seed" => Setting::Seed(parse_number(value)?),
+                    b"temperature" => Setting::Temperature(parse_temperature(value)?),
+                    b"top-k" => Setting::TopK(parse_count(value).filter(|&k| k <= Sampling::MAX_CANDIDATES)?),
+                    _ => return None,
+                })
+            }
+            "echo" => Command::Echo(on_or_off(word)?),
+            "color" if word == b"auto" => Command::Color(None),
+            "color" => Command::Color(Some(on_or_off(word)?)),
+            "mode" => {
+                Command::Mode([Form::Human, Form::Machine].into_iter().find(|form| form.word().as_bytes() == word)?)
+            }
+            "log" => Command::Log(Level::from_word(word)?),
+            _ => return None,
+        })
     }
 }
 
@@ -205,13 +237,11 @@ pub fn parse(line: &[u8], model: Option<Task>) -> Line<'_> {
 
 /// Interprets a line in machine mode: a command, with `@` or without.
 pub fn request(line: &[u8], model: Option<Task>) -> Line<'_> {
-    let body = line.strip_prefix(b"@").unwrap_or(line);
-    let (word, rest) = split_at_space(body);
+    let (word, arguments) = split_at_space(line.strip_prefix(b"@").unwrap_or(line));
     let Some(info) = COMMANDS.iter().find(|info| info.word.as_bytes() == word) else { return Line::Unknown };
-    match (parse_arguments(info.word, rest), model) {
-        (_, Some(task)) if !info.is_for(model) => Line::WrongTask(info, task),
-        (Some(command), _) => Line::Command(Form::Machine, command),
-        (None, _) => Line::WrongArguments(info),
+    match model {
+        Some(task) if !info.is_for(model) => Line::WrongTask(info, task),
+        _ => info.parse(arguments).map_or(Line::WrongArguments(info), |command| Line::Command(Form::Machine, command)),
     }
 }
 
@@ -220,87 +250,40 @@ fn is_blank(bytes: &[u8]) -> bool {
 }
 
 /// Splits at the first space, which belongs to neither side.
-fn split_at_space(line: &[u8]) -> (&[u8], &[u8]) {
+pub fn split_at_space(line: &[u8]) -> (&[u8], &[u8]) {
     match line.iter().position(|&byte| byte == b' ') {
-        Some(at) => (&line[..at], &line[at + 1..]),
+        Some(space) => (&line[..space], &line[space + 1..]),
         None => (line, &[]),
     }
 }
 
-/// The command with this word and these arguments; `None` if the arguments are wrong.
-fn parse_arguments<'l>(word: &str, rest: &'l [u8]) -> Option<Command<'l>> {
+/// Splits off the count that may precede a text.
+fn split_count(arguments: &[u8]) -> (Option<usize>, &[u8]) {
+    let (first, text) = split_at_space(arguments);
+    let count = parse_count(first);
+    (count, if count.is_some() { text } else { arguments })
+}
+
+fn on_or_off(word: &[u8]) -> Option<bool> {
     match word {
-        "help" if is_blank(rest) => Some(Command::Help),
-        "info" if is_blank(rest) => Some(Command::Info),
-        "labels" if is_blank(rest) => Some(Command::Labels),
-        "selftest" if is_blank(rest) => Some(Command::Selftest),
-        "stream" if is_blank(rest) => Some(Command::Stream),
-        "bench" if is_blank(rest) => Some(Command::Bench),
-        "stats" if is_blank(rest) => Some(Command::Stats),
-        "models" if is_blank(rest) => Some(Command::Slots(Request::Models)),
-        "load" if is_blank(rest) => Some(Command::Slots(Request::Load)),
-        "activate" if is_blank(rest) => Some(Command::Slots(Request::Activate)),
-        "rollback" if is_blank(rest) => Some(Command::Slots(Request::Rollback)),
-        "erase" if is_blank(rest) => Some(Command::Slots(Request::Erase)),
-        "reset" if is_blank(rest) => Some(Command::Reset),
-        "top" => {
-            let (number, text) = split_at_space(rest);
-            Some(Command::Top { n: count(number)?, text: Some(text).filter(|text| !is_blank(text)) })
-        }
-        "classify" => Some(Command::Classify(rest)),
-        "forecast" => Some(Command::Forecast(rest)),
-        "next" => Some(with_optional_count(rest, |n, text| Command::Next { n, text })),
-        "say" => Some(with_optional_count(rest, |n, text| Command::Say { n, text })),
-        "set" => {
-            let (name, value) = split_at_space(rest.trim_ascii_end());
-            let setting = match name {
-                b"seed" => Setting::Seed(seed(value)?),
-                b"temperature" => Setting::Temperature(temperature(value)?),
-                b"top-k" => Setting::TopK(count(value).filter(|&k| k <= Sampling::MAX_CANDIDATES)?),
-                _ => return None,
-            };
-            Some(Command::Set(setting))
-        }
-        "echo" => match rest.trim_ascii_end() {
-            b"on" => Some(Command::Echo(true)),
-            b"off" => Some(Command::Echo(false)),
-            _ => None,
-        },
-        "color" => match rest.trim_ascii_end() {
-            b"on" => Some(Command::Color(Some(true))),
-            b"off" => Some(Command::Color(Some(false))),
-            b"auto" => Some(Command::Color(None)),
-            _ => None,
-        },
-        "mode" => match rest.trim_ascii_end() {
-            b"human" => Some(Command::Mode(Form::Human)),
-            b"machine" => Some(Command::Mode(Form::Machine)),
-            _ => None,
-        },
-        "log" => Some(Command::Log(Level::from_word(rest.trim_ascii_end())?)),
+        b"on" => Some(true),
+        b"off" => Some(false),
         _ => None,
     }
 }
 
-/// The command with the count that may precede its text.
-fn with_optional_count<'l>(
-    rest: &'l [u8],
-    command: impl FnOnce(Option<usize>, &'l [u8]) -> Command<'l>,
-) -> Command<'l> {
-    let (first, text) = split_at_space(rest);
-    match count(first) {
-        Some(n) => command(Some(n), text),
-        None => command(None, rest),
-    }
-}
-
 /// Parses 0 to 4,294,967,295.
-fn seed(digits: &[u8]) -> Option<u32> {
+fn parse_number(digits: &[u8]) -> Option<u32> {
     core::str::from_utf8(digits).ok().filter(|text| !text.starts_with('+'))?.parse().ok()
 }
 
+/// Parses 1 to 9999.
+fn parse_count(digits: &[u8]) -> Option<usize> {
+    parse_number(digits).map(|number| number as usize).filter(|&count| count > 0 && digits.len() <= 4)
+}
+
 /// Parses a decimal from 0 to 100; the result is in Q16.
-fn temperature(decimal: &[u8]) -> Option<u32> {
+fn parse_temperature(decimal: &[u8]) -> Option<u32> {
     let mut numbers = NumberParser::default();
     for &byte in decimal {
         numbers.push(byte).ok().filter(Option::is_none)?;
@@ -308,15 +291,6 @@ fn temperature(decimal: &[u8]) -> Option<u32> {
     let (numerator, denominator) = numbers.end(b' ').ok()??;
     let q16 = i64::from(numerator) * i64::from(Sampler::ONE) / i64::from(denominator.get());
     u32::try_from(q16).ok().filter(|&q16| q16 <= 100 * Sampler::ONE)
-}
-
-/// Parses 1 to 9999.
-fn count(digits: &[u8]) -> Option<usize> {
-    if digits.is_empty() || digits.len() > 4 || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let n = digits.iter().fold(0, |n, digit| n * 10 + usize::from(digit - b'0'));
-    (n > 0).then_some(n)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use tern_runtime::Task;
 
-use super::{COMMANDS, split_at_space};
+use crate::command::{COMMANDS, split_at_space};
 
 /// The possible continuations of a line.
 #[derive(Clone, Copy, Debug)]
@@ -48,10 +48,10 @@ impl<'l> Completion<'l> {
     }
 
     /// Returns true if the only such word is a command that takes arguments.
-    pub fn takes_argument(self) -> bool {
+    pub fn takes_arguments(self) -> bool {
         let mut words = self.words();
         match (words.next(), words.next()) {
-            (Some(only), None) => COMMANDS.iter().any(|info| info.word == only && !info.is_bare()),
+            (Some(only), None) => COMMANDS.iter().any(|info| info.word == only && info.takes_arguments()),
             _ => false,
         }
     }
@@ -62,8 +62,12 @@ mod tests {
     use super::*;
     use std::vec::Vec;
 
+    fn complete(line: &str) -> Completion<'_> {
+        completion(line.as_bytes(), Some(Task::Classify))
+    }
+
     fn words(line: &str) -> Vec<&'static str> {
-        completion(line.as_bytes(), Some(Task::Classify)).words().collect()
+        complete(line).words().collect()
     }
 
     #[test]
@@ -71,21 +75,17 @@ mod tests {
         assert_eq!(words("").len(), COMMANDS.len() - 4, "commands of other tasks are left out");
         assert_eq!(words("la"), ["labels"]);
         assert_eq!(words("@la"), ["labels"]);
-        assert_eq!(completion(b"la", Some(Task::Classify)).common(), "bels");
-        assert!(
-            !completion(b"la", Some(Task::Classify)).takes_argument()
-                && completion(b"top", Some(Task::Classify)).takes_argument()
-        );
         assert_eq!(words("s"), ["selftest", "stats", "stream"]);
-        assert_eq!(completion(b"st", Some(Task::Classify)).common(), "");
-        assert_eq!(completion(b"se", Some(Task::Classify)).common(), "lftest");
-        assert_eq!(completion(b"s", Some(Task::Classify)).common(), "");
         assert_eq!(words("echo "), ["on", "off"]);
-        assert_eq!(completion(b"echo ", Some(Task::Classify)).common(), "o");
         assert_eq!(words("echo of"), ["off"]);
-        assert!(!completion(b"echo of", Some(Task::Classify)).takes_argument());
         for text in ["free", "free p", "help m", "top 3", "echo on ", "La"] {
             assert!(words(text).is_empty(), "{text}");
+        }
+        for (line, common) in [("la", "bels"), ("st", ""), ("se", "lftest"), ("s", ""), ("echo ", "o")] {
+            assert_eq!(complete(line).common(), common, "{line}");
+        }
+        for (line, takes_arguments) in [("la", false), ("top", true), ("echo of", false)] {
+            assert_eq!(complete(line).takes_arguments(), takes_arguments, "{line}");
         }
     }
 }

@@ -18,17 +18,17 @@ use core::fmt::{self, Write};
 
 use heapless::Vec;
 
-use crate::engine::{Engine, Refusal, Sampling};
-use crate::form::Form;
+use crate::display::Form;
+use crate::engine::{Engine, Sampling};
 use crate::frame::{self, Frame};
 use crate::info::{self, Board};
 use crate::line::Editor;
+use crate::loaded_model::Refusal;
 use crate::log_level::Level;
-use crate::port::{Event, Port};
+use crate::port::{Event, Port, print};
 use crate::request::PendingRequest;
 use crate::stats::Stats;
 use crate::stream::Stream;
-use crate::terminal::print;
 
 /// The number of streamed bytes that are read from the port and passed to the runtime at once.
 const CHUNK: usize = 64;
@@ -36,8 +36,8 @@ const CHUNK: usize = 64;
 /// A console on a port.
 #[derive(Debug)]
 pub struct Console<'m, P> {
-    port: P,
-    board: Board,
+    pub port: P,
+    pub board: Board,
     /// The loaded model, or why none runs.
     engine: Result<Engine<'m>, Refusal>,
     mode: Mode,
@@ -138,21 +138,8 @@ impl<'m, P: Port> Console<'m, P> {
         self.with_model(Err(Refusal::Empty))
     }
 
-    /// The port.
-    pub fn port(&mut self) -> &mut P {
-        &mut self.port
-    }
-
-    /// The board's name and sizes.
-    pub fn board(&self) -> &Board {
-        &self.board
-    }
-
     /// Serves the port until a request concerns the model slots; the caller fulfils it and calls
     /// [`answer`](Console::answer).
-    ///
-    /// # Errors
-    /// Those of the port.
     pub fn run(&mut self) -> Result<PendingRequest, P::Error> {
         loop {
             self.poll()?;
@@ -164,18 +151,12 @@ impl<'m, P: Port> Console<'m, P> {
     }
 
     /// Answers the request that [`run`](Console::run) returned.
-    ///
-    /// # Errors
-    /// Those of the port.
     pub fn answer(&mut self, form: Form, write: impl FnOnce(&mut dyn Write) -> fmt::Result) -> Result<(), P::Error> {
         frame::write_answer(&mut self.port, &mut self.frame, write)?;
         self.end_answer(form)
     }
 
     /// Prints the banner, asks the terminal what it is, and prints the first prompt.
-    ///
-    /// # Errors
-    /// Those of the port.
     pub fn start(&mut self) -> Result<(), P::Error> {
         let Console { port, board, engine, .. } = self;
         print(port, |out| info::banner(board, engine.as_ref().map_err(|&refusal| refusal), out))?;
@@ -183,9 +164,6 @@ impl<'m, P: Port> Console<'m, P> {
     }
 
     /// Handles everything that the port has received, up to the next request that [`run`](Console::run) returns.
-    ///
-    /// # Errors
-    /// Those of the port.
     pub fn poll(&mut self) -> Result<(), P::Error> {
         loop {
             let mut chunk = [0; CHUNK];

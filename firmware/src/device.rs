@@ -5,13 +5,13 @@ use core::convert::Infallible;
 use crate::answer;
 use crate::boot_count::MAX_FAILED_BOOTS;
 use crate::console::Console;
-use crate::engine::{Engine, LoadedModel, Refusal};
+use crate::engine::Engine;
 use crate::flash::{Partition, Partitions};
 use crate::info::Board;
-use crate::port::Port;
+use crate::loaded_model::{LoadedModel, Refusal};
+use crate::port::{Port, print};
 use crate::request::{PendingRequest, Request, RequestError};
 use crate::slots::{MAX_SELF_TEST_SECONDS, Slot, SlotIndex, Slots, State, Store, TrustedKey};
-use crate::terminal::print;
 use crate::transfer;
 
 /// Runs the device forever.
@@ -47,16 +47,18 @@ pub fn serve<C: Port, P: Partition>(
             Ok(found) => Engine::new(found, scratch),
             Err(refusal) => Err(*refusal),
         };
-        let first = log.take();
-        let is_first = first.is_some();
-        first.into_iter().for_each(|log| log(&model));
+        let first_log = log.take();
+        let is_first = first_log.is_some();
+        if let Some(log) = first_log {
+            log(&model);
+        }
         let mut console = idle.with_model(model);
         if is_first {
             console.start()?;
             // The first prompt has been printed, so a model on trial has passed. If this cannot be recorded, the next
             // boot falls back.
             let _ = slots.confirm();
-            console.port().mark_ready();
+            console.port.mark_ready();
         }
         let pending = console.run()?;
         idle = console.without_model();
@@ -72,28 +74,26 @@ fn fulfil<C: Port, P: Partition, S: Store>(
     scratch: &mut [i32],
 ) -> Result<(), C::Error> {
     let PendingRequest { request, form } = pending;
-    let clock_hz = console.board().clock_hz;
+    let clock_hz = console.board.clock_hz;
     let standby = slots.standby();
     let outcome = match request {
-        Request::Models => return console.answer(form, |out| answer::models(slots, form, out)),
-        Request::Load => transfer::load(console.port(), clock_hz, slots, form)?.map(Outcome::Loaded),
-        Request::Activate => {
-            let slot = slots.activate(scratch, &mut time_limit(console.port(), clock_hz));
-            slot.map(Outcome::Activated).map_err(RequestError::Slot)
-        }
-        Request::Rollback => {
-            let result = slots.rollback(scratch, &mut time_limit(console.port(), clock_hz));
-            result.map(|(slot, state)| Outcome::RolledBack(slot, state)).map_err(RequestError::Slot)
-        }
-        Request::Erase => {
-            let slot = slots.erase(&mut time_limit(console.port(), clock_hz));
-            slot.map(Outcome::Erased).map_err(RequestError::Slot)
+        Request::Models => Ok(Outcome::Models),
+        Request::Load => transfer::load(&mut console.port, clock_hz, slots, form)?.map(Outcome::Loaded),
+        _ => {
+            let keep_alive = &mut time_limit(&mut console.port, clock_hz);
+            let result = match request {
+                Request::Activate => slots.activate(scratch, keep_alive).map(Outcome::Activated),
+                Request::Rollback => slots.rollback(scratch, keep_alive).map(Outcome::RolledBack),
+                _ => slots.erase(keep_alive).map(Outcome::Erased),
+            };
+            result.map_err(RequestError::Slot)
         }
     };
     console.answer(form, |out| match outcome {
+        Ok(Outcome::Models) => answer::models(slots, form, out),
         Ok(Outcome::Loaded(slot)) => answer::loaded(standby, &slot, form, out),
         Ok(Outcome::Activated(slot)) => answer::activated(slot, form, out),
-        Ok(Outcome::RolledBack(slot, state)) => answer::rolled_back(slot, state, form, out),
+        Ok(Outcome::RolledBack((slot, state))) => answer::rolled_back(slot, state, form, out),
         Ok(Outcome::Erased(slot)) => answer::erased(slot, form, out),
         Err(error) => answer::request_failed(&error, form, out),
     })
@@ -101,9 +101,10 @@ fn fulfil<C: Port, P: Partition, S: Store>(
 
 /// The result of a request that succeeded.
 enum Outcome {
+    Models,
     Loaded(Slot),
     Activated(SlotIndex),
-    RolledBack(SlotIndex, State),
+    RolledBack((SlotIndex, State)),
     Erased(SlotIndex),
 }
 

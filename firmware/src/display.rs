@@ -1,9 +1,43 @@
-//! Displays strings, numbers and fractions on a terminal or in JSON.
+//! The two forms of an answer, and wrappers that display strings, numbers and fractions on a terminal or in JSON.
 
 use core::fmt::{self, Display, Write};
 
+/// The form of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Lines of text for a person.
+    Human,
+    /// One line with one JSON object for a program.
+    Machine,
+}
+
+impl Form {
+    /// The argument of the console command `mode` that selects this form.
+    pub fn word(self) -> &'static str {
+        match self {
+            Form::Human => "human",
+            Form::Machine => "machine",
+        }
+    }
+
+    /// Writes the text that belongs to this form.
+    pub fn write(self, out: &mut dyn Write, human: fmt::Arguments<'_>, machine: fmt::Arguments<'_>) -> fmt::Result {
+        out.write_fmt(if self == Form::Human { human } else { machine })
+    }
+}
+
+/// Writes an error. The JSON object stays open, for more fields.
+pub fn error(code: &str, error: &dyn Display, form: Form, screen: Screen, out: &mut dyn Write) -> fmt::Result {
+    if form == Form::Human {
+        return write!(out, "{} {error}", Painted(Paint::Red.on(screen), "error:"));
+    }
+    write!(out, r#"{{"error":"{code}","message":""#)?;
+    // The message may quote names from an untrusted file.
+    write!(Escaped(out), "{error}")?;
+    out.write_char('"')
+}
+
 /// A JSON string.
-#[derive(Clone, Copy, Debug)]
 pub struct Json<'t>(pub &'t str);
 
 impl Display for Json<'_> {
@@ -38,7 +72,6 @@ fn escape(text: &str, out: &mut dyn Write) -> fmt::Result {
 
 /// Displays a string with its control characters escaped, so that a string from an untrusted file cannot control the
 /// terminal.
-#[derive(Clone, Copy, Debug)]
 pub struct Plain<'t>(pub &'t str);
 
 impl Display for Plain<'_> {
@@ -72,7 +105,6 @@ pub fn list<T: Display>(out: &mut dyn Write, elements: impl Iterator<Item = T>) 
 }
 
 /// A fraction in Q16, 0 to 1, as a decimal with four places.
-#[derive(Clone, Copy, Debug)]
 pub struct Decimal(pub u32);
 
 impl Display for Decimal {
@@ -83,7 +115,6 @@ impl Display for Decimal {
 }
 
 /// A fraction in Q16, 0 to 1, as a percentage with one decimal place.
-#[derive(Clone, Copy, Debug)]
 pub struct Percent(pub u32);
 
 impl Display for Percent {
@@ -94,7 +125,6 @@ impl Display for Percent {
 }
 
 /// A fraction in Q16, 0 to 1, as a bar of up to [`WIDTH`](Bar::WIDTH) columns.
-#[derive(Clone, Copy, Debug)]
 pub struct Bar(pub u32);
 
 impl Bar {
@@ -114,12 +144,11 @@ impl Display for Bar {
 /// The abilities of a person's terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Screen {
-    /// True if it shows colours.
     pub has_colors: bool,
 }
 
 /// The colour or weight of a piece of text on a terminal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Paint {
     /// The terminal's default.
     Plain,
@@ -132,9 +161,9 @@ pub enum Paint {
 }
 
 impl Paint {
-    /// This on a terminal with colours, and [`Plain`](Paint::Plain) on others.
-    pub fn on(self, has_colors: bool) -> Paint {
-        if has_colors { self } else { Paint::Plain }
+    /// This on a screen with colours, and [`Plain`](Paint::Plain) on others.
+    pub fn on(self, screen: Screen) -> Paint {
+        if screen.has_colors { self } else { Paint::Plain }
     }
 
     /// The escape sequence that begins it, "select graphic rendition".
@@ -149,7 +178,6 @@ impl Paint {
 }
 
 /// Displays a value in a colour or weight.
-#[derive(Clone, Copy, Debug)]
 pub struct Painted<T>(pub Paint, pub T);
 
 impl<T: Display> Display for Painted<T> {
@@ -165,7 +193,6 @@ fn scaled(fraction: u32, whole: u32) -> u64 {
 }
 
 /// Displays a number and its noun, with an `s` unless the number is 1.
-#[derive(Clone, Copy, Debug)]
 pub struct Counted<'n>(pub u64, pub &'n str);
 
 impl Display for Counted<'_> {
@@ -189,8 +216,8 @@ mod tests {
     fn bars_have_eighths_of_a_column() {
         assert_eq!([0, 200, 410, 32768, 65536].map(|p| Bar(p).to_string().chars().count()), [0, 0, 1, 10, 20]);
         assert_eq!(Bar(32768 + 3 * 410).to_string(), "██████████▍");
-        assert_eq!(Painted(Paint::Red.on(true), "x").to_string(), "\x1b[31mx\x1b[0m");
-        assert_eq!(Painted(Paint::Red.on(false), "x").to_string(), "x");
+        let red = |has_colors| Painted(Paint::Red.on(Screen { has_colors }), "x").to_string();
+        assert_eq!([red(true), red(false)], ["\x1b[31mx\x1b[0m", "x"]);
     }
 
     #[test]

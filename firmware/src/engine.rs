@@ -1,123 +1,23 @@
 //! Runs the loaded model: takes texts or numbers, gives predictions, and counts the clock ticks that they take.
 
-mod generation;
-mod golden;
+use tern_runtime::{Config, Input, Logits, Model, Ranked, Sampler, Session, Task, TooLong, UNK, softmax};
+use thiserror::Error;
 
-use core::fmt;
-
-use tern_runtime::{Config, Input, LoadError, Model, Session, Task, TooLong, UNK, file_len, softmax};
-
-pub use generation::{Generated, Sampling};
-pub use golden::{Bench, Mismatch, SelfTest};
-
-use crate::boot_count::MAX_FAILED_BOOTS;
 use crate::crc32::crc32;
+use crate::loaded_model::{LoadedModel, Refusal};
 use crate::numbers::{NumberError, NumberParser};
-use crate::port::Port;
-
-/// A model that was found in a slot, and its file.
-#[derive(Clone, Copy, Debug)]
-pub struct LoadedModel<'f> {
-    /// The model.
-    pub model: Model<'f>,
-    /// The file, without the bytes after it in the slot.
-    pub file: &'f [u8],
-}
-
-impl<'f> LoadedModel<'f> {
-    /// Loads the device file at the beginning of a slot.
-    ///
-    /// # Errors
-    /// [`Refusal`] if the slot is empty or the file is refused.
-    pub fn from_slot(slot: &'f [u8]) -> Result<Self, Refusal> {
-        if LoadedModel::is_blank(slot) {
-            return Err(Refusal::Empty);
-        }
-        let file = slot.get(..file_len(slot)?).unwrap_or(slot);
-        Ok(LoadedModel { model: Model::from_bytes(file)?, file })
-    }
-}
-
-impl LoadedModel<'_> {
-    /// Returns true if a slot was never written: erased flash reads as ones, and unwritten memory as zeros.
-    pub fn is_blank(slot: &[u8]) -> bool {
-        let first = slot.get(..8).unwrap_or(&[]);
-        first.iter().all(|&byte| byte == 0) || first.iter().all(|&byte| byte == 0xff)
-    }
-}
-
-/// Why no model runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The slot is empty.
-    Empty,
-    /// The model may not run. The lines before the banner give the reason.
-    NotRun,
-    /// Several starts in a row failed before the prompt, so this one runs no model.
-    RepeatedFailures,
-    /// The file in the slot is refused.
-    File(LoadError),
-    /// The model's state and logits do not fit the board's RAM for models.
-    Scratch {
-        /// Bytes that the model needs.
-        needed: usize,
-        /// Bytes that the board has.
-        available: usize,
-    },
-}
-
-impl From<LoadError> for Refusal {
-    fn from(error: LoadError) -> Self {
-        Refusal::File(error)
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Refusal::Empty => {
-                write!(
-                    f,
-                    "the model slot is empty; `load` a device file (`tern export`), or write it with `tern flash`"
-                )
-            }
-            Refusal::NotRun => {
-                write!(f, "the model failed its checks; the lines after a reset give the reason. `load` another one")
-            }
-            Refusal::RepeatedFailures => write!(
-                f,
-                "the last {MAX_FAILED_BOOTS} starts failed before the prompt, so this one runs no model; `load` another model, \
-                 `rollback`, or try again with `reset`"
-            ),
-            Refusal::File(error) => write!(f, "the file in the model slot is refused: {error}"),
-            Refusal::Scratch { needed, available } => write!(
-                f,
-                "the model and its answer need {needed} bytes of RAM, this board reserves {available}; use a smaller model or a larger SCRATCH_BYTES"
-            ),
-        }
-    }
-}
+use crate::port::{Port, ticks_since};
 
 /// The result of a complete text. The logits stay in the [`Engine`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// Tokens of the text.
+    /// Tokens of the text; time steps for a model that reads numbers.
     pub tokens: u32,
     /// Tokens that are not in the vocabulary.
     pub unknown: u32,
     /// Ticks spent in the runtime.
     pub ticks: u64,
-    /// Why there is no prediction for this text.
     pub error: Option<InputError>,
-}
-
-/// Why there is no prediction for a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InputError {
-    /// The text has more tokens than a bidirectional model has room for.
-    TooLong(TooLong),
-    /// The model reads numbers, and the input is not numbers.
-    Numbers(NumberError),
 }
 
 impl Answer {
@@ -127,6 +27,19 @@ impl Answer {
     }
 }
 
+/// The reason why a text has no prediction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum InputError {
+    #[error(
+        "text too long: {} tokens, a bidirectional model must keep them all and has room for {}; send it in parts, or \
+         raise SCRATCH_BYTES", .0.found, .0.kept
+    )]
+    TooLong(TooLong),
+    /// The model reads numbers, and the input is not numbers.
+    #[error("numbers: {0}")]
+    Numbers(NumberError),
+}
+
 /// The prediction after one token of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StepAnswer<'t> {
@@ -134,8 +47,37 @@ pub struct StepAnswer<'t> {
     pub token: &'t str,
     /// The most probable class.
     pub class: usize,
-    /// Its probability, Q16.
+    /// The probability of that class, Q16.
     pub probability: u32,
+}
+
+/// The parameters for drawing a language model's next token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sampling {
+    /// The random seed: the same seed gives the same text.
+    pub seed: u32,
+    /// The temperature in Q16. With 0 the most probable token is always taken.
+    pub temperature: u32,
+    /// The token is drawn from this many of the most probable ones: 1 to [`MAX_CANDIDATES`](Sampling::MAX_CANDIDATES).
+    pub top_k: usize,
+}
+
+impl Sampling {
+    pub const MAX_CANDIDATES: usize = 40;
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Sampling { seed: 1, temperature: Sampler::ONE, top_k: Sampling::MAX_CANDIDATES }
+    }
+}
+
+/// The cost of generated text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Generated {
+    pub tokens: u32,
+    /// Ticks spent in the runtime.
+    pub ticks: u64,
 }
 
 /// A model with its state in the board's scratch.
@@ -148,15 +90,16 @@ pub struct Engine<'m> {
     logits: &'m mut [i32],
     /// The time step being filled, for models that read numbers: `[channels]`.
     row: &'m mut [i32],
-    /// The number of its channels that have been filled.
+    /// The number of channels of `row` that have been filled.
     filled: usize,
     numbers: NumberParser,
     /// The first error in the numbers; nothing is read after it.
     number_error: Option<NumberError>,
     file_bytes: usize,
     crc32: u32,
+    /// Ticks that the current text has taken so far.
     ticks: u64,
-    last: Option<Answer>,
+    last_answer: Option<Answer>,
 }
 
 impl<'m> Engine<'m> {
@@ -164,8 +107,8 @@ impl<'m> Engine<'m> {
     ///
     /// # Errors
     /// [`Refusal::Scratch`] if `scratch` is too short for the state, the logits and one time step of numbers.
-    pub fn new(found: &'m LoadedModel<'m>, scratch: &'m mut [i32]) -> Result<Self, Refusal> {
-        let model = &found.model;
+    pub fn new(loaded: &'m LoadedModel<'m>, scratch: &'m mut [i32]) -> Result<Self, Refusal> {
+        let model = &loaded.model;
         let Config { task, input, classes, embedding_dim, .. } = *model.config();
         let logits = if task == Task::LanguageModel { 0 } else { classes };
         let channels = if input == Input::Values { embedding_dim } else { 0 };
@@ -183,16 +126,26 @@ impl<'m> Engine<'m> {
             filled: 0,
             numbers: NumberParser::default(),
             number_error: None,
-            file_bytes: found.file.len(),
-            crc32: crc32(found.file),
+            file_bytes: loaded.file.len(),
+            crc32: crc32(loaded.file),
             ticks: 0,
-            last: None,
+            last_answer: None,
         })
     }
 
     /// The model.
     pub fn model(&self) -> &'m Model<'m> {
         self.model
+    }
+
+    /// The task of the model.
+    pub fn task(&self) -> Task {
+        self.model.config().task
+    }
+
+    /// The session that holds the model's state.
+    pub(crate) fn session(&mut self) -> &mut Session<'m> {
+        &mut self.session
     }
 
     /// Length of the device file in bytes.
@@ -210,54 +163,57 @@ impl<'m> Engine<'m> {
         self.model.scratch_len() * size_of::<i32>()
     }
 
+    /// The number of values in a time step; 0 for a model that reads tokens.
+    pub(crate) fn channels(&self) -> usize {
+        self.row.len()
+    }
+
     /// Begins a text.
-    pub fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         self.session.reset();
         (self.filled, self.numbers, self.number_error) = (0, NumberParser::default(), None);
         self.ticks = 0;
-        self.last = None;
+        self.last_answer = None;
     }
 
     /// Reads the next bytes of the text.
-    pub fn feed(&mut self, bytes: &[u8], port: &mut impl Port) {
+    pub(crate) fn feed(&mut self, bytes: &[u8], port: &mut impl Port) {
         let start = port.ticks();
         match &mut self.session {
             Session::Text(session) => session.feed(bytes),
-            Session::Values(_) => self.feed_numbers(bytes, false),
+            Session::Values(_) => bytes.iter().for_each(|&byte| self.feed_number_byte(byte, false)),
         }
-        self.count(start, port);
+        self.ticks += ticks_since(start, port);
     }
 
-    /// Reads numbers: one for each channel make a time step. Stops at the first error.
-    fn feed_numbers(&mut self, bytes: &[u8], is_end: bool) {
-        for &byte in bytes {
-            if self.number_error.is_some() {
-                return;
-            }
-            let number = if is_end { self.numbers.end(byte) } else { self.numbers.push(byte) };
-            match number {
-                Ok(Some((numerator, denominator))) => {
-                    debug_assert!(self.filled < self.row.len(), "a complete step was fed before");
-                    let value =
-                        self.model.channel(self.filled).map_or(0, |channel| channel.encode(numerator, denominator));
-                    if let Some(place) = self.row.get_mut(self.filled) {
-                        *place = value;
-                    }
-                    self.filled += 1;
+    /// Reads one byte of the decimal numbers; one number for each channel makes a time step. After an error, all
+    /// further bytes are ignored. `is_end` means that the input has ended, and that `byte` stands for its end.
+    fn feed_number_byte(&mut self, byte: u8, is_end: bool) {
+        if self.number_error.is_some() {
+            return;
+        }
+        let number = if is_end { self.numbers.end(byte) } else { self.numbers.push(byte) };
+        match number {
+            Ok(Some((numerator, denominator))) => {
+                debug_assert!(self.filled < self.row.len(), "a complete step was fed before");
+                let value = self.model.channel(self.filled).map_or(0, |channel| channel.encode(numerator, denominator));
+                if let Some(place) = self.row.get_mut(self.filled) {
+                    *place = value;
                 }
-                Ok(None) => (),
-                Err(error) => self.number_error = Some(error),
+                self.filled += 1;
             }
-            if self.filled >= self.row.len() {
-                if let Some(session) = self.session.values() {
-                    session.feed(self.row);
-                }
-                self.filled = 0;
+            Ok(None) => (),
+            Err(error) => self.number_error = Some(error),
+        }
+        if self.filled >= self.row.len() {
+            if let Some(session) = self.session.values() {
+                session.feed(self.row);
             }
-            // `;` and the end of the input may only follow a complete time step.
-            if self.filled > 0 && self.number_error.is_none() && (is_end || byte == b';') {
-                self.number_error = Some(NumberError::Incomplete { found: self.filled, expected: self.row.len() });
-            }
+            self.filled = 0;
+        }
+        // `;` and the end of the input may only follow a complete time step.
+        if self.filled > 0 && self.number_error.is_none() && (is_end || byte == b';') {
+            self.number_error = Some(NumberError::Incomplete { found: self.filled, expected: self.row.len() });
         }
     }
 
@@ -266,18 +222,23 @@ impl<'m> Engine<'m> {
     ///
     /// Only a model that classifies texts from left to right has predictions before the end. For others `show` is never
     /// called.
-    pub fn feed_with<P: Port>(&mut self, bytes: &[u8], port: &mut P, mut show: impl FnMut(&mut P, StepAnswer<'_>)) {
+    pub(crate) fn feed_with<P: Port>(
+        &mut self,
+        bytes: &[u8],
+        port: &mut P,
+        mut show: impl FnMut(&mut P, StepAnswer<'_>),
+    ) {
         let Config { task, input, bidirectional, .. } = *self.model.config();
         if bidirectional || task != Task::Classify || input != Input::Tokens {
             return self.feed(bytes, port);
         }
         let Engine { model, session, ticks, .. } = self;
-        // A label would be a guess until a token is known.
         let Some(session) = session.text() else { return };
+        // A label would be a guess until a token is known.
         let mut is_known = session.unknown() < session.tokens();
         let mut start = port.ticks();
         session.feed_with(bytes, |step| {
-            *ticks += u64::from(port.ticks().wrapping_sub(start));
+            *ticks += ticks_since(start, port);
             is_known |= step.id != UNK;
             if is_known {
                 let class = step.logits.best().class;
@@ -286,64 +247,50 @@ impl<'m> Engine<'m> {
             }
             start = port.ticks();
         });
-        self.count(start, port);
+        self.ticks += ticks_since(start, port);
     }
 
     /// Completes the text.
-    pub fn finish(&mut self, port: &mut impl Port) -> Answer {
+    pub(crate) fn finish(&mut self, port: &mut impl Port) -> Answer {
         let start = port.ticks();
         match &mut self.session {
             Session::Text(session) => session.finish(),
-            Session::Values(_) => self.feed_numbers(b"\n", true),
+            Session::Values(_) => self.feed_number_byte(b'\n', true),
         }
         for (to, logit) in self.logits.iter_mut().zip(self.session.logits().iter()) {
             *to = logit;
         }
-        self.count(start, port);
+        self.ticks += ticks_since(start, port);
+        let too_long = self.session.check_length().err().map(InputError::TooLong);
         let answer = Answer {
             tokens: self.session.tokens(),
             unknown: self.session.unknown(),
             ticks: self.ticks,
-            error: match (self.number_error, self.session.check_length()) {
-                (Some(error), _) => Some(InputError::Numbers(error)),
-                (None, Err(too_long)) => Some(InputError::TooLong(too_long)),
-                (None, Ok(())) => None,
-            },
+            error: self.number_error.map(InputError::Numbers).or(too_long),
         };
-        self.last = Some(answer);
+        self.last_answer = Some(answer);
         answer
     }
 
-    /// The number of values in a time step; 0 for a model that reads tokens.
-    pub fn channels(&self) -> usize {
-        self.row.len()
-    }
-
-    /// The value with this index of the forecast after the last input, encoded as [`Model::forecast_channel`]
-    /// describes. `None` beyond the last value.
-    pub fn forecast(&mut self, index: usize) -> Option<i32> {
-        self.session.values()?.predicted(index)
-    }
-
     /// Runs the model over a whole text.
-    pub fn classify(&mut self, text: &[u8], port: &mut impl Port) -> Answer {
+    pub(crate) fn classify(&mut self, text: &[u8], port: &mut impl Port) -> Answer {
         self.begin();
         self.feed(text, port);
         self.finish(port)
     }
 
     /// The answer to the last text, as long as its logits are kept.
-    pub fn last(&self) -> Option<Answer> {
-        self.last
+    pub(crate) fn last_answer(&self) -> Option<Answer> {
+        self.last_answer
     }
 
     /// The logits of the last complete text: `[classes]`, Q16.
-    pub fn logits(&self) -> &[i32] {
+    pub(crate) fn logits(&self) -> &[i32] {
         self.logits
     }
 
     /// The classes by falling logit; among equals, the lowest class comes first.
-    pub fn ranking(&self) -> impl Iterator<Item = usize> {
+    pub(crate) fn ranking(&self) -> impl Iterator<Item = usize> {
         let best = |after: Option<usize>| {
             let follows = |&class: &usize| match after {
                 // A class follows if its logit is lower, or equal with a higher class number.
@@ -357,17 +304,53 @@ impl<'m> Engine<'m> {
     }
 
     /// The softmax of one class for the last complete text, Q16.
-    pub fn probability(&self, class: usize) -> u32 {
+    pub(crate) fn probability(&self, class: usize) -> u32 {
         softmax(self.logits, class)
     }
 
     /// The label of a class.
-    pub fn label(&self, class: usize) -> &'m str {
+    pub(crate) fn label(&self, class: usize) -> &'m str {
         self.model.labels().get(class).unwrap_or("")
     }
 
-    /// Adds the ticks since `start`.
-    fn count(&mut self, start: u32, port: &mut impl Port) {
-        self.ticks += u64::from(port.ticks().wrapping_sub(start));
+    /// The value with this index of the forecast after the last input, encoded as [`Model::forecast_channel`]
+    /// describes. `None` beyond the last value.
+    pub(crate) fn forecast(&mut self, index: usize) -> Option<i32> {
+        self.session.values()?.predicted(index)
+    }
+
+    /// The logits after the last text, one for each token of a language model's vocabulary.
+    pub(crate) fn next_logits(&mut self) -> Logits<'_> {
+        self.session.logits()
+    }
+
+    /// Continues the last text by `count` tokens, and calls `write` with each; the time in `write` is not counted.
+    ///
+    /// # Errors
+    /// Those of `write`. Generation ends at the first one.
+    pub(crate) fn generate<P: Port, E>(
+        &mut self,
+        count: usize,
+        sampling: Sampling,
+        port: &mut P,
+        mut write: impl FnMut(&mut P, u32) -> Result<(), E>,
+    ) -> Result<Generated, E> {
+        let mut sampler = Sampler::new(sampling.seed.into(), sampling.temperature);
+        let mut candidates = [Ranked::default(); Sampling::MAX_CANDIDATES];
+        let top_k = sampling.top_k.clamp(1, Sampling::MAX_CANDIDATES);
+        let candidates = candidates.get_mut(..top_k).unwrap_or(&mut []);
+        let mut generated = Generated::default();
+        for _ in 0..count {
+            let start = port.ticks();
+            let Some(session) = self.session.text() else { break };
+            let Some(id) = sampler.sample(&session.logits(), candidates) else { break };
+            session.feed_id(id);
+            generated.ticks += ticks_since(start, port);
+            generated.tokens += 1;
+            write(port, id)?;
+        }
+        // The session has read more than the last text.
+        self.last_answer = None;
+        Ok(generated)
     }
 }

@@ -3,8 +3,7 @@
 use core::fmt::{self, Write};
 
 use crate::crc32;
-use crate::port::Port;
-use crate::terminal::print;
+use crate::port::{Port, print};
 
 /// The frame of the next answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,42 +31,50 @@ impl Frame {
     pub fn clear_request(&mut self) {
         self.request = 0;
     }
-
-    fn write(&mut self, out: &mut dyn Write, write: impl FnOnce(&mut dyn Write) -> fmt::Result) -> fmt::Result {
-        let mut summed = Summed { out, sum: 0 };
-        write!(summed, "{} ", self.number)?;
-        write(&mut summed)?;
-        write!(summed, " {:08x}", self.request)?;
-        let sum = summed.sum;
-        (self.number, self.request) = (self.number.wrapping_add(1), 0);
-        write!(out, " {sum:08x}")
-    }
 }
 
 /// Writes an answer without its line end, in machine mode with its frame.
-///
-/// # Errors
-/// Those of the port.
 pub fn write_answer<P: Port>(
     port: &mut P,
     frame: &mut Option<Frame>,
     write: impl FnOnce(&mut dyn Write) -> fmt::Result,
 ) -> Result<(), P::Error> {
-    match frame {
-        Some(frame) => print(port, |out| frame.write(out, write)),
-        None => print(port, write),
-    }
+    print(port, |out| write_framed(out, frame, write))
 }
 
-/// Passes text on and computes its checksum.
+fn write_framed(
+    out: &mut dyn Write,
+    frame: &mut Option<Frame>,
+    write: impl FnOnce(&mut dyn Write) -> fmt::Result,
+) -> fmt::Result {
+    let mut summed = Summed { out, sum: frame.map(|_| 0) };
+    summed.begin(frame)?;
+    write(&mut summed)?;
+    summed.end(frame)
+}
+
+/// Passes text on, and computes its checksum in machine mode.
 struct Summed<'w> {
     out: &'w mut dyn Write,
-    sum: u32,
+    sum: Option<u32>,
+}
+
+impl Summed<'_> {
+    fn begin(&mut self, frame: &Option<Frame>) -> fmt::Result {
+        frame.map_or(Ok(()), |frame| write!(self, "{} ", frame.number))
+    }
+
+    fn end(&mut self, frame: &mut Option<Frame>) -> fmt::Result {
+        let Some(frame) = frame else { return Ok(()) };
+        write!(self, " {:08x}", frame.request)?;
+        (frame.number, frame.request) = (frame.number.wrapping_add(1), 0);
+        write!(self.out, " {:08x}", self.sum.unwrap_or(0))
+    }
 }
 
 impl Write for Summed<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.sum = crc32::extend(self.sum, text.as_bytes());
+        self.sum = self.sum.map(|sum| crc32::extend(sum, text.as_bytes()));
         self.out.write_str(text)
     }
 }
@@ -81,11 +88,11 @@ mod tests {
 
     #[test]
     fn answers_are_numbered_and_have_checksums() {
-        let mut frame = Frame::of(b"mode machine");
+        let mut frame = Some(Frame::of(b"mode machine"));
         let mut framed = |request: &[u8]| {
             let mut out = String::new();
-            frame.add_request(request);
-            frame.write(&mut out, |out| out.write_str("{}")).unwrap();
+            frame.as_mut().unwrap().add_request(request);
+            write_framed(&mut out, &mut frame, |out| out.write_str("{}")).unwrap();
             out
         };
         let first = format!("0 {{}} {:08x}", crc32(b"mode machine"));

@@ -4,9 +4,9 @@ use core::fmt::{self, Write};
 
 use tern_runtime::{Config, Input, Task};
 
-use crate::display::{Counted, Escaped, Json, Plain};
-use crate::engine::{Engine, Refusal};
-use crate::form::Form;
+use crate::display::{Counted, Escaped, Form, Json, Plain};
+use crate::engine::Engine;
+use crate::loaded_model::Refusal;
 use crate::{line, queue};
 
 /// Version of the protocol that `docs/console.md` specifies.
@@ -42,7 +42,7 @@ pub fn banner(board: &Board, loaded: Loaded<'_, '_>, out: &mut dyn Write) -> fmt
         Err(refusal) => write!(out, "error: no model: {refusal}\r\n")?,
     }
     // Without a model, the hint is that of the most common kind.
-    let hint = match loaded.map(|engine| (engine.model().config().task, engine.model().config().input)) {
+    let hint = match loaded.map(|engine| (engine.task(), engine.model().config().input)) {
         Ok((Task::LanguageModel, _)) => "a text and Enter for the next tokens",
         Ok((Task::Forecast, _)) => "numbers and Enter for a forecast",
         Ok((Task::Classify, Input::Values)) => "numbers and Enter to classify them",
@@ -73,13 +73,9 @@ impl fmt::Display for Kind<'_> {
 
 /// The answer to `info`, without the last line's end, which the console adds.
 pub fn info(board: &Board, loaded: Loaded<'_, '_>, form: Form, out: &mut dyn Write) -> fmt::Result {
-    match form {
-        Form::Human => human(board, loaded, out),
-        Form::Machine => machine(board, loaded, out),
+    if form == Form::Machine {
+        return machine(board, loaded, out);
     }
-}
-
-fn human(board: &Board, loaded: Loaded<'_, '_>, out: &mut dyn Write) -> fmt::Result {
     match loaded {
         Ok(engine) => {
             let (model, config) = (engine.model(), engine.model().config());

@@ -6,11 +6,9 @@ mod keys;
 use heapless::Vec;
 
 use history::History;
+pub use history::LIMIT;
 pub use keys::ASK_TERMINAL;
 use keys::{Key, Keys};
-
-/// The longest line, in bytes.
-pub const LIMIT: usize = 256;
 
 /// The effect of a byte on the line, which tells the console what to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,12 +51,6 @@ pub struct Editor {
     history: History,
 }
 
-impl Default for Editor {
-    fn default() -> Self {
-        Editor::new()
-    }
-}
-
 impl Editor {
     /// An empty line without a history.
     pub const fn new() -> Self {
@@ -66,9 +58,6 @@ impl Editor {
     }
 
     /// Takes the line, and leaves an empty one.
-    ///
-    /// # Errors
-    /// [`TooLong`] if the line was too long.
     pub fn take(&mut self) -> Result<Vec<u8, LIMIT>, TooLong> {
         let bytes = self.line.len().saturating_add(self.beyond);
         let line = self.line.clone();

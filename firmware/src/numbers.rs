@@ -4,40 +4,25 @@ use core::fmt;
 use core::num::NonZeroU32;
 
 use tern_runtime::Channel;
+use thiserror::Error;
 
 /// Digits that are kept of each number.
 const DIGITS: u32 = 9;
 
 /// Why the input is not a sequence of numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum NumberError {
     /// A byte that cannot be part of a number.
+    #[error(
+        "found `{}`, expected decimal numbers such as 21.5 or -3, with spaces between them",
+        [*.0].escape_ascii()
+    )]
     Byte(u8),
-    /// A number with more than nine digits before the point.
+    #[error("a number has more than {DIGITS} digits before its point")]
     TooLarge,
     /// The last time step is not complete.
-    Incomplete {
-        /// Numbers in the last time step.
-        found: usize,
-        /// Channels of a time step.
-        expected: usize,
-    },
-}
-
-impl fmt::Display for NumberError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            NumberError::Byte(byte) => write!(
-                f,
-                "found `{}`, expected decimal numbers such as 21.5 or -3, with spaces between them",
-                [*byte].escape_ascii()
-            ),
-            NumberError::TooLarge => write!(f, "a number has more than {DIGITS} digits before its point"),
-            NumberError::Incomplete { found, expected } => {
-                write!(f, "the last step has {found} numbers, expected {expected}, one for each channel")
-            }
-        }
-    }
+    #[error("the last step has {found} numbers, expected {expected}, one for each channel")]
+    Incomplete { found: usize, expected: usize },
 }
 
 /// Parses numbers byte by byte.

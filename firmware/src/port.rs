@@ -1,4 +1,7 @@
-//! The trait of the serial port that the console runs on, and the events that it can log.
+//! The trait of the serial port that the console runs on, the events that it can log, and functions that write text
+//! to it.
+
+use core::fmt::{self, Write};
 
 use crate::boot_count::BootCount;
 use crate::log_level::Level;
@@ -78,9 +81,7 @@ pub trait Port: embedded_io::Read + embedded_io::ReadReady + embedded_io::Write 
     fn mark_ready(&mut self) {}
 
     /// Called when the log level changes.
-    fn set_log_level(&mut self, level: Level) {
-        let _ = level;
-    }
+    fn set_log_level(&mut self, _level: Level) {}
 
     /// The use of the stack; `None` if it is not known.
     fn stack(&mut self) -> Option<Stack> {
@@ -88,8 +89,7 @@ pub trait Port: embedded_io::Read + embedded_io::ReadReady + embedded_io::Write 
     }
 
     /// The number of instructions that take so many ticks; `None` if it is not known for this processor.
-    fn instructions(&self, ticks: u64) -> Option<u64> {
-        let _ = ticks;
+    fn instructions(&self, _ticks: u64) -> Option<u64> {
         None
     }
 
@@ -100,54 +100,41 @@ pub trait Port: embedded_io::Read + embedded_io::ReadReady + embedded_io::Write 
     fn quit(&mut self) {}
 
     /// Called with each event that the log level includes.
-    fn log_event(&mut self, event: Event) {
-        let _ = event;
-    }
+    fn log_event(&mut self, _event: Event) {}
 }
 
-/// A borrowed port, so that its owner can run another console afterwards.
-impl<P: Port> Port for &mut P {
-    fn take_lost_bytes(&mut self) -> Option<LostBytes> {
-        (**self).take_lost_bytes()
-    }
+/// The ticks since the port's counter was at `start`; the counter may have wrapped once.
+pub fn ticks_since(start: u32, port: &mut impl Port) -> u64 {
+    port.ticks().wrapping_sub(start).into()
+}
 
-    fn ticks(&mut self) -> u32 {
-        (**self).ticks()
-    }
+/// Writes bytes of a line. A TAB is shown as a space, so that it can be erased like a letter.
+pub fn write_visible<P: Port>(port: &mut P, bytes: &[u8]) -> Result<(), P::Error> {
+    bytes.split_inclusive(|&byte| byte == b'\t').try_for_each(|part| match part.split_last() {
+        Some((b'\t', before)) => {
+            port.write_all(before)?;
+            port.write_all(b" ")
+        }
+        _ => port.write_all(part),
+    })
+}
 
-    fn wait(&mut self) {
-        (**self).wait();
+/// Writes formatted text to a port, and returns the port's error, which [`fmt::Write`] cannot carry.
+pub fn print<P: Port>(port: &mut P, write: impl FnOnce(&mut dyn Write) -> fmt::Result) -> Result<(), P::Error> {
+    struct Out<'p, P: Port> {
+        port: &'p mut P,
+        error: Option<P::Error>,
     }
-
-    fn stack(&mut self) -> Option<Stack> {
-        (**self).stack()
+    impl<P: Port> Write for Out<'_, P> {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.port.write_all(text.as_bytes()).map_err(|error| {
+                self.error = Some(error);
+                fmt::Error
+            })
+        }
     }
-
-    fn instructions(&self, ticks: u64) -> Option<u64> {
-        (**self).instructions(ticks)
-    }
-
-    fn boot_count(&self) -> Option<BootCount> {
-        (**self).boot_count()
-    }
-
-    fn mark_ready(&mut self) {
-        (**self).mark_ready();
-    }
-
-    fn set_log_level(&mut self, level: Level) {
-        (**self).set_log_level(level);
-    }
-
-    fn reset(&mut self) {
-        (**self).reset();
-    }
-
-    fn quit(&mut self) {
-        (**self).quit();
-    }
-
-    fn log_event(&mut self, event: Event) {
-        (**self).log_event(event);
-    }
+    let mut out = Out { port, error: None };
+    // Formatting itself does not fail, so an error is the port's and is stored in `out`.
+    let _ = write(&mut out);
+    out.error.map_or(Ok(()), Err)
 }

@@ -1,8 +1,8 @@
 //! Requests about the two model slots, which the console hands to the device: they need the scratch or write flash.
 
-use core::fmt;
+use thiserror::Error;
 
-use crate::form::Form;
+use crate::display::Form;
 use crate::slots::SlotError;
 use crate::ymodem::Failure;
 
@@ -24,25 +24,18 @@ pub enum Request {
 /// A request that waits for the device, with the form of its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PendingRequest {
-    /// The request.
     pub request: Request,
-    /// The form of the answer.
     pub form: Form,
 }
 
 /// Why a request failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum RequestError {
     /// The model was refused, or the flash failed.
-    Slot(SlotError),
-    /// The transfer failed.
+    #[error("{0}")]
+    Slot(#[from] SlotError),
+    #[error("{0}")]
     Transfer(Failure),
-}
-
-impl From<SlotError> for RequestError {
-    fn from(error: SlotError) -> Self {
-        RequestError::Slot(error)
-    }
 }
 
 impl RequestError {
@@ -51,15 +44,6 @@ impl RequestError {
         match self {
             RequestError::Slot(error) => error.code(),
             RequestError::Transfer(_) => "transfer",
-        }
-    }
-}
-
-impl fmt::Display for RequestError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            RequestError::Slot(error) => write!(f, "{error}"),
-            RequestError::Transfer(failure) => write!(f, "{failure}"),
         }
     }
 }

@@ -7,7 +7,7 @@
 mod journal;
 mod model_checks;
 mod package;
-mod receive;
+mod receiving;
 mod record;
 mod slot_error;
 #[cfg(test)]
@@ -16,16 +16,19 @@ mod tests;
 use embedded_storage::nor_flash::NorFlashError;
 
 use self::model_checks::{check_fit, check_golden, check_version};
-use self::receive::Receiving;
+use self::package::Package;
+use self::receiving::Receiving;
 use crate::crc32::crc32;
-use crate::engine::{LoadedModel, Refusal};
 use crate::flash::{Partition, Partitions};
+use crate::loaded_model::{Refusal, is_blank};
 
 pub use journal::{Journal, Store};
 pub use model_checks::{KeepAlive, MAX_SELF_TEST_SECONDS};
-pub use package::{KEY_BYTES, Package, SIGNATURE_BYTES, TRAILER_BYTES, Trailer, TrustedKey};
+pub use package::TrustedKey;
 pub use record::{Record, Slot, SlotIndex, State};
 pub use slot_error::SlotError;
+
+type Result<T, E = SlotError> = core::result::Result<T, E>;
 
 /// Something that a boot did with the models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,13 +41,15 @@ pub enum BootEvent {
     Damaged(SlotIndex, SlotError),
 }
 
+/// The events of one boot, in their order: at most one for the trial, and one for each slot.
+pub type BootEvents = heapless::Vec<BootEvent, 3>;
+
 /// The result of a boot.
 #[derive(Debug)]
 pub struct Boot<F> {
-    /// The slot whose model runs, with its contents; or why no model runs.
+    /// The slot whose model runs, with its contents; or the reason why no model runs.
     pub serving: Result<(SlotIndex, F), Refusal>,
-    /// The events to print, in their order.
-    pub events: heapless::Vec<BootEvent, 3>,
+    pub events: BootEvents,
 }
 
 /// The slots and the record of them.
@@ -55,6 +60,7 @@ pub struct Slots<P: Partition, S = Journal<P>> {
     /// `None` for the slot whose model runs: it is frozen.
     slots: [Option<P>; 2],
     trusted: Option<TrustedKey>,
+    /// Length of a slot in bytes.
     capacity: u32,
     receiving: Option<Receiving>,
 }
@@ -74,12 +80,10 @@ impl<P: Partition> Slots<P> {
     /// Runs no model. A trial that was interrupted has failed.
     pub fn boot_without_model(partitions: Partitions<P>, trusted: Option<TrustedKey>) -> (Self, Boot<P::Frozen>) {
         let mut slots = Slots::open(Journal::new(partitions.record), partitions.slots, trusted);
-        let mut events = heapless::Vec::new();
+        let mut events = BootEvents::new();
         for index in SlotIndex::ALL {
             if slots.record.slot(index).state == State::Trial {
-                slots.mark_failed(index);
-                let pushed = events.push(BootEvent::FellBack(index, SlotError::Unfinished));
-                debug_assert!(pushed.is_ok(), "one event for each slot");
+                slots.fall_back(index, SlotError::Unfinished, &mut events);
             }
         }
         (slots, Boot { serving: Err(Refusal::RepeatedFailures), events })
@@ -91,9 +95,9 @@ impl<P: Partition, S: Store> Slots<P, S> {
     fn open(mut store: S, slots: [P; 2], trusted: Option<TrustedKey>) -> Self {
         // If the store cannot be read, there may still be a model in slot A, as with an empty store.
         let record = store.read().ok().flatten().unwrap_or(Record::FACTORY);
-        let capacity = slots.each_ref().map(|slot| slot.capacity() as u32).into_iter().min().unwrap_or(0);
-        let mut slots = Slots { store, record, slots: slots.map(Some), trusted, capacity, receiving: None };
-        if slots.record == Record::FACTORY && slots.is_blank(SlotIndex::A) {
+        let [a, b] = slots.each_ref().map(|slot| slot.capacity() as u32);
+        let mut slots = Slots { store, record, slots: slots.map(Some), trusted, capacity: a.min(b), receiving: None };
+        if slots.record == Record::FACTORY && is_blank(slots.contents(SlotIndex::A)) {
             (slots.record.slots, slots.record.active) = ([Slot::EMPTY; 2], None);
         }
         slots
@@ -108,50 +112,39 @@ impl<P: Partition, S: Store> Slots<P, S> {
         keep_alive: KeepAlive<'_>,
     ) -> (Self, Boot<P::Frozen>) {
         let mut slots = Slots::open(store, slots, trusted);
-        let mut events = heapless::Vec::new();
-        let mut refusal = Refusal::Empty;
-        let mut add = |event| {
-            if let BootEvent::FellBack(_, error) | BootEvent::Damaged(_, error) = event {
-                refusal = error.refusal();
-            }
-            let pushed = events.push(event);
-            debug_assert!(pushed.is_ok(), "one event for the trial, and one for each slot that should run");
-        };
+        let mut events = BootEvents::new();
         let mut chosen = None;
         for index in SlotIndex::ALL {
             match slots.record.slot(index).state {
                 State::Activated => match slots.start_trial(index, scratch, keep_alive) {
                     Ok(()) => {
                         chosen = Some(index);
-                        add(BootEvent::Trial(index));
+                        add_event(&mut events, BootEvent::Trial(index));
                     }
-                    Err(error) => {
-                        slots.mark_failed(index);
-                        add(BootEvent::FellBack(index, error));
-                    }
+                    Err(error) => slots.fall_back(index, error, &mut events),
                 },
-                State::Trial => {
-                    slots.mark_failed(index);
-                    add(BootEvent::FellBack(index, SlotError::Unfinished));
-                }
+                State::Trial => slots.fall_back(index, SlotError::Unfinished, &mut events),
                 _ => (),
             }
         }
-        if chosen.is_none()
-            && let Some(active) = slots.record.active
-        {
+        if let (None, Some(active)) = (chosen, slots.record.active) {
+            // The other slot serves if the active one is damaged.
             for index in [active, active.other()] {
                 if chosen.is_some() || slots.record.slot(index).state != State::Confirmed {
                     continue;
                 }
-                match slots.serve(index, index == active, scratch, keep_alive) {
+                match slots.check_confirmed(index, index == active, scratch, keep_alive) {
                     Ok(()) => chosen = Some(index),
-                    Err(error) => add(BootEvent::Damaged(index, error)),
+                    Err(error) => add_event(&mut events, BootEvent::Damaged(index, error)),
                 }
             }
         }
         let serving = chosen.and_then(|index| Some((index, slots.slots[index as usize].take()?.freeze())));
-        (slots, Boot { serving: serving.ok_or(refusal), events })
+        let last_error = events.iter().rev().find_map(|event| match event {
+            BootEvent::Trial(_) => None,
+            BootEvent::FellBack(_, error) | BootEvent::Damaged(_, error) => Some(error.refusal()),
+        });
+        (slots, Boot { serving: serving.ok_or(last_error.unwrap_or(Refusal::Empty)), events })
     }
 
     /// The record about the slots.
@@ -179,11 +172,57 @@ impl<P: Partition, S: Store> Slots<P, S> {
         self.capacity
     }
 
+    /// Begins to receive a package of so many bytes into the [standby](Slots::standby) slot, whose contents are lost.
+    ///
+    /// # Errors
+    /// [`SlotError::Flash`], or [`SlotError::Length`] if the package does not fit.
+    pub fn begin(&mut self, bytes: u32) -> Result<()> {
+        if bytes > self.capacity {
+            return Err(SlotError::Length { found: bytes as usize, expected: [self.capacity as usize; 2] });
+        }
+        self.clear()?;
+        self.receiving = Some(Receiving::new(bytes));
+        Ok(())
+    }
+
+    /// Writes the next piece of the package, as [`Receiving::write`] specifies.
+    ///
+    /// # Errors
+    /// [`SlotError::Flash`].
+    pub fn write(&mut self, piece: &[u8]) -> Result<()> {
+        let standby = self.standby();
+        let (Some(receiving), Some(flash)) = (&mut self.receiving, &mut self.slots[standby as usize]) else {
+            debug_assert!(false, "a transfer has begun, and the standby slot is not frozen");
+            return Ok(());
+        };
+        receiving.write(flash, piece)
+    }
+
+    /// Ends a complete transfer: checks the package and records it.
+    ///
+    /// # Errors
+    /// [`SlotError`] if it is refused; the slot is then empty.
+    pub fn finish(&mut self) -> Result<Slot> {
+        let standby = self.standby();
+        let Some(receiving) = self.receiving.take() else {
+            return Err(SlotError::Length { found: 0, expected: [0; 2] });
+        };
+        let mut slot = receiving.finish()?;
+        slot.version = self.accept(standby, &slot)?;
+        self.change(|record| *record.slot_mut(standby) = slot)?;
+        Ok(slot)
+    }
+
+    /// Ends an incomplete transfer. The slot stays empty.
+    pub fn abandon(&mut self) {
+        self.receiving = None;
+    }
+
     /// Confirms the model on trial: it stays, and older ones are refused. Does nothing if no model is on trial.
     ///
     /// # Errors
     /// [`SlotError::Flash`]. The next boot will then return to the previous model.
-    pub fn confirm(&mut self) -> Result<Option<SlotIndex>, SlotError> {
+    pub fn confirm(&mut self) -> Result<Option<SlotIndex>> {
         let on_trial = |index: &SlotIndex| self.record.slot(*index).state == State::Trial;
         let Some(index) = self.serving().filter(on_trial) else { return Ok(None) };
         let version = self.record.slot(index).version;
@@ -201,7 +240,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
     ///
     /// # Errors
     /// [`SlotError`]. Nothing has changed then.
-    pub fn activate(&mut self, scratch: &mut [i32], keep_alive: KeepAlive<'_>) -> Result<SlotIndex, SlotError> {
+    pub fn activate(&mut self, scratch: &mut [i32], keep_alive: KeepAlive<'_>) -> Result<SlotIndex> {
         let standby = self.standby();
         if self.record.slot(standby).state == State::Empty {
             return Err(SlotError::Empty);
@@ -216,18 +255,14 @@ impl<P: Partition, S: Store> Slots<P, S> {
     ///
     /// # Errors
     /// [`SlotError`]. Nothing has changed then.
-    pub fn rollback(
-        &mut self,
-        scratch: &mut [i32],
-        keep_alive: KeepAlive<'_>,
-    ) -> Result<(SlotIndex, State), SlotError> {
+    pub fn rollback(&mut self, scratch: &mut [i32], keep_alive: KeepAlive<'_>) -> Result<(SlotIndex, State)> {
         let standby = self.standby();
         let Slot { state, proven, .. } = *self.record.slot(standby);
         match (state, proven) {
             (State::Activated, _) => {
-                let back = if proven { State::Confirmed } else { State::Received };
-                self.change(|record| record.slot_mut(standby).state = back)?;
-                Ok((standby, back))
+                let before = if proven { State::Confirmed } else { State::Received };
+                self.change(|record| record.slot_mut(standby).state = before)?;
+                Ok((standby, before))
             }
             (_, true) => Ok((self.activate(scratch, keep_alive)?, State::Activated)),
             (_, false) => Err(SlotError::NothingBefore),
@@ -238,7 +273,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
     ///
     /// # Errors
     /// [`SlotError::Flash`].
-    pub fn erase(&mut self, keep_alive: KeepAlive<'_>) -> Result<SlotIndex, SlotError> {
+    pub fn erase(&mut self, keep_alive: KeepAlive<'_>) -> Result<SlotIndex> {
         self.clear()?;
         let standby = self.standby();
         if let Some(flash) = &mut self.slots[standby as usize] {
@@ -255,7 +290,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
     // ---- steps ----
 
     /// Changes the record in flash, and then in memory.
-    fn change(&mut self, change: impl FnOnce(&mut Record)) -> Result<(), SlotError> {
+    fn change(&mut self, change: impl FnOnce(&mut Record)) -> Result<()> {
         let mut record = self.record;
         change(&mut record);
         self.store.commit(&record).map_err(|error| SlotError::Flash(error.kind()))?;
@@ -265,7 +300,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
 
     /// Records the standby slot as empty, before its contents change. It is committed even if it was recorded as empty
     /// before: that record may not be stable, because its write may have been interrupted.
-    fn clear(&mut self) -> Result<(), SlotError> {
+    fn clear(&mut self) -> Result<()> {
         self.receiving = None;
         self.confirm()?;
         let (standby, serving) = (self.standby(), self.serving());
@@ -276,34 +311,30 @@ impl<P: Partition, S: Store> Slots<P, S> {
     }
 
     /// Commits that a trial has begun, and runs its checks.
-    fn start_trial(
-        &mut self,
-        index: SlotIndex,
-        scratch: &mut [i32],
-        keep_alive: KeepAlive<'_>,
-    ) -> Result<(), SlotError> {
+    fn start_trial(&mut self, index: SlotIndex, scratch: &mut [i32], keep_alive: KeepAlive<'_>) -> Result<()> {
         self.change(|record| record.slot_mut(index).state = State::Trial)?;
         self.check(index, scratch, keep_alive)
     }
 
-    /// Records that a trial has failed. If that cannot be committed, the next boot finds the same.
-    fn mark_failed(&mut self, index: SlotIndex) {
+    /// Records that the trial of a model has failed because of `error`. If that cannot be committed, the next boot
+    /// finds the same.
+    fn fall_back(&mut self, index: SlotIndex, error: SlotError, events: &mut BootEvents) {
         let _ = self.change(|record| record.slot_mut(index).state = State::Failed);
+        add_event(events, BootEvent::FellBack(index, error));
     }
 
     /// Checks a confirmed model before it runs. The active one passed all checks in its trial, so its checksum
     /// suffices. A model that a flasher wrote has no recorded checksum and gets all checks.
-    fn serve(
+    fn check_confirmed(
         &mut self,
         index: SlotIndex,
         is_active: bool,
         scratch: &mut [i32],
         keep_alive: KeepAlive<'_>,
-    ) -> Result<(), SlotError> {
+    ) -> Result<()> {
         let slot = *self.record.slot(index);
         if is_active && slot.bytes != 0 {
-            let package = self.package(index, &slot)?;
-            check_fit(&package, scratch)?;
+            check_fit(&self.package(index, &slot)?, scratch)?;
         } else {
             self.check(index, scratch, keep_alive)?;
         }
@@ -311,7 +342,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
     }
 
     /// Runs all checks on a slot's model.
-    fn check(&mut self, index: SlotIndex, scratch: &mut [i32], keep_alive: KeepAlive<'_>) -> Result<(), SlotError> {
+    fn check(&mut self, index: SlotIndex, scratch: &mut [i32], keep_alive: KeepAlive<'_>) -> Result<()> {
         let (slot, min_version, trusted) = (*self.record.slot(index), self.record.min_version, self.trusted);
         let package = self.package(index, &slot)?;
         package.verify(trusted.as_ref())?;
@@ -323,7 +354,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
     }
 
     /// Runs the checks on a received package that do not need scratch. Returns its version.
-    fn accept(&mut self, index: SlotIndex, slot: &Slot) -> Result<u32, SlotError> {
+    fn accept(&mut self, index: SlotIndex, slot: &Slot) -> Result<u32> {
         let (min_version, trusted) = (self.record.min_version, self.trusted);
         let package = self.package(index, slot)?;
         package.model()?;
@@ -333,8 +364,8 @@ impl<P: Partition, S: Store> Slots<P, S> {
     }
 
     /// The package in a slot, if it matches the slot's record.
-    fn package(&mut self, index: SlotIndex, slot: &Slot) -> Result<Package<'_>, SlotError> {
-        let bytes = self.slots[index as usize].as_mut().map_or(&[][..], Partition::bytes);
+    fn package(&mut self, index: SlotIndex, slot: &Slot) -> Result<Package<'_>> {
+        let bytes = self.contents(index);
         if slot.bytes == 0 {
             return Package::find(bytes);
         }
@@ -346,9 +377,13 @@ impl<P: Partition, S: Store> Slots<P, S> {
         Package::parse(bytes)
     }
 
-    /// Returns true if nothing was ever written to a slot.
-    fn is_blank(&mut self, index: SlotIndex) -> bool {
-        let bytes = self.slots[index as usize].as_mut().map_or(&[][..], Partition::bytes);
-        LoadedModel::is_blank(bytes)
+    /// The contents of a slot that is not frozen.
+    fn contents(&mut self, index: SlotIndex) -> &[u8] {
+        self.slots[index as usize].as_mut().map_or(&[], Partition::bytes)
     }
+}
+
+fn add_event(events: &mut BootEvents, event: BootEvent) {
+    let pushed = events.push(event);
+    debug_assert!(pushed.is_ok(), "one event for the trial, and one for each slot that should run");
 }

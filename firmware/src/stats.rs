@@ -3,9 +3,9 @@
 use core::fmt::{self, Write};
 
 use crate::boot_count::BootCount;
-use crate::display::Counted;
-use crate::engine::{Answer, Bench};
-use crate::form::Form;
+use crate::display::{Counted, Form};
+use crate::engine::Answer;
+use crate::golden::Bench;
 use crate::port::Stack;
 
 /// Counters since the start.
@@ -15,9 +15,7 @@ pub struct Stats {
     pub lines: u32,
     /// Lines and texts that were refused: too long, or with bytes lost.
     pub refused: u32,
-    /// Texts that were answered.
     pub texts: u32,
-    /// Tokens of these texts.
     pub tokens: u64,
     /// Tokens that are not in the vocabulary.
     pub unknown: u64,

@@ -1,6 +1,6 @@
 //! The streaming mode's bytes: separates text from control bytes, and counts the bytes for flow control.
 
-use crate::form::Form;
+use crate::display::Form;
 
 /// Bytes that a host may send ahead of the ACKs.
 pub const WINDOW: u32 = 768;
@@ -44,7 +44,7 @@ pub struct Stream {
     /// Number of texts answered.
     pub texts: u64,
     /// Bytes consumed since the mode was entered.
-    consumed: u64,
+    pub consumed: u64,
     /// True if the last byte was DLE.
     escaped: bool,
     /// True if an LF would belong to the line that entered the mode, which ended with CR.
@@ -55,11 +55,6 @@ impl Stream {
     /// The state after the line that enters the mode. `after_cr`: true if that line ended with CR.
     pub fn new(form: Form, after_cr: bool) -> Self {
         Stream { form, text_bytes: None, shown_class: None, texts: 0, consumed: 0, escaped: false, after_cr }
-    }
-
-    /// Bytes consumed since the mode was entered.
-    pub fn consumed(&self) -> u64 {
-        self.consumed
     }
 
     /// Counts `bytes` as consumed, and returns the number of ACKs to send.
@@ -80,14 +75,11 @@ impl Stream {
             return Symbol::Byte(byte ^ 0x40);
         }
         match byte {
-            EOT => Symbol::End,
-            CAN => Symbol::Abandon,
-            ETX => Symbol::Leave,
             DLE => {
                 self.escaped = true;
                 Symbol::Nothing
             }
-            byte => Symbol::Byte(byte),
+            byte => control(byte).unwrap_or(Symbol::Byte(byte)),
         }
     }
 
@@ -95,12 +87,17 @@ impl Stream {
     /// whatever was lost before it.
     pub fn decode_damaged(&mut self, byte: u8) -> Symbol {
         self.escaped = false;
-        match byte {
-            EOT => Symbol::End,
-            CAN => Symbol::Abandon,
-            ETX => Symbol::Leave,
-            _ => Symbol::Nothing,
-        }
+        control(byte).unwrap_or(Symbol::Nothing)
+    }
+}
+
+/// The meaning of a control byte that is not escaped.
+fn control(byte: u8) -> Option<Symbol> {
+    match byte {
+        EOT => Some(Symbol::End),
+        CAN => Some(Symbol::Abandon),
+        ETX => Some(Symbol::Leave),
+        _ => None,
     }
 }
 

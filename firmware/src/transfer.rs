@@ -1,12 +1,11 @@
 //! Receives a model over the serial port: passes the port's bytes to a YMODEM [`Receiver`] and the data to the slots.
 
 use crate::answer;
+use crate::display::Form;
 use crate::flash::Partition;
-use crate::form::Form;
-use crate::port::Port;
+use crate::port::{Port, print, ticks_since};
 use crate::request::RequestError;
 use crate::slots::{Slot, Slots, Store};
-use crate::terminal::print;
 use crate::ymodem::{Action, Receiver};
 
 /// Seconds between two invitations to a sender that has not begun.
@@ -23,9 +22,6 @@ const MAX_QUIET_SECONDS: u32 = 5;
 
 /// Receives a model into the standby slot. The inner result is an error if the transfer failed or the model was
 /// refused.
-///
-/// # Errors
-/// Those of the port.
 pub fn load<C: Port, P: Partition, S: Store>(
     port: &mut C,
     clock_hz: u32,
@@ -39,7 +35,7 @@ pub fn load<C: Port, P: Partition, S: Store>(
     let quiet = clock_hz / 1000 * QUIET_MILLISECONDS;
     let begin = port.ticks();
     while let Some(_) = next_byte(port, quiet)?
-        && port.ticks().wrapping_sub(begin) < clock_hz.saturating_mul(MAX_QUIET_SECONDS)
+        && ticks_since(begin, port) < clock_hz.saturating_mul(MAX_QUIET_SECONDS).into()
     {}
     if received.is_err() {
         slots.abandon();
@@ -52,7 +48,7 @@ fn receive<C: Port, P: Partition, S: Store>(
     slots: &mut Slots<P, S>,
     clock_hz: u32,
 ) -> Result<Result<(), RequestError>, C::Error> {
-    let mut receiver = Receiver::new();
+    let mut receiver = Receiver::default();
     let mut next = None;
     loop {
         let action = match next {

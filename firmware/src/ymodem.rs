@@ -9,10 +9,8 @@ mod block;
 #[cfg(test)]
 mod tests;
 
-use core::fmt;
-
-use block::{Block, Header};
-use block::{CAN, EOT, SOH, STX};
+use block::{Block, CAN, EOT, SOH, STX};
+use thiserror::Error;
 
 const ACK: u8 = 0x06;
 const NAK: u8 = 0x15;
@@ -51,68 +49,30 @@ pub enum Action<'b> {
 }
 
 /// Why a transfer failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Failure {
-    /// No sender began.
+    #[error("no sender began; start your terminal's YMODEM transfer, or `sb FILE`, within a minute")]
     NoSender,
     /// The sender cancelled the transfer, or Ctrl-C was typed before it began.
+    #[error("the transfer was cancelled")]
     Cancelled,
-    /// The sender stopped sending.
+    #[error("the sender stopped sending; send the file again")]
     Silent,
-    /// Too many blocks in a row were damaged.
+    #[error("{RETRIES} blocks in a row were damaged; check the line and send the file again")]
     Noise,
     /// A block is neither the expected one nor the one before.
-    Order {
-        /// Number of the block.
-        found: u8,
-        /// Number of the expected block.
-        expected: u8,
-    },
-    /// The first block has no length.
+    #[error("found block {found}, expected block {expected}; send the file again")]
+    Order { found: u8, expected: u8 },
+    #[error("the first block has no length; send with YMODEM (`sb FILE`), not XMODEM")]
     NoLength,
-    /// The sender sent no file.
+    #[error("the sender sent no file; does the file exist?")]
     NoFile,
-    /// The file is shorter than announced, in bytes.
-    Short {
-        /// Length received.
-        found: u32,
-        /// Length announced.
-        expected: u32,
-    },
-    /// The file is longer than announced, in bytes.
-    Long {
-        /// Length announced.
-        expected: u32,
-    },
-    /// The sender sent a second file.
+    #[error("the file ended after {found} bytes of {expected}; send it again")]
+    Short { found: u32, expected: u32 },
+    #[error("the file is longer than the {expected} bytes announced; send it again")]
+    Long { expected: u32 },
+    #[error("the sender sent a second file; send only one")]
     SecondFile,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Failure::NoSender => {
-                write!(f, "no sender began; start your terminal's YMODEM transfer, or `sb FILE`, within a minute")
-            }
-            Failure::Cancelled => write!(f, "the transfer was cancelled"),
-            Failure::Silent => write!(f, "the sender stopped sending; send the file again"),
-            Failure::Noise => {
-                write!(f, "{RETRIES} blocks in a row were damaged; check the line and send the file again")
-            }
-            Failure::Order { found, expected } => {
-                write!(f, "found block {found}, expected block {expected}; send the file again")
-            }
-            Failure::NoLength => write!(f, "the first block has no length; send with YMODEM (`sb FILE`), not XMODEM"),
-            Failure::NoFile => write!(f, "the sender sent no file; does the file exist?"),
-            Failure::Short { found, expected } => {
-                write!(f, "the file ended after {found} bytes of {expected}; send it again")
-            }
-            Failure::Long { expected } => {
-                write!(f, "the file is longer than the {expected} bytes announced; send it again")
-            }
-            Failure::SecondFile => write!(f, "the sender sent a second file; send only one"),
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,9 +94,10 @@ pub struct Receiver {
     block: Block,
     /// Number of the next block.
     next: u8,
-    /// The announced length, and the number of bytes received, both in bytes.
+    /// Bytes announced, and bytes received.
     length: u32,
     received: u32,
+    /// Damaged blocks and silences since the last good block.
     failures: u8,
     /// True after a CAN: a second one cancels the transfer.
     cancelling: bool,
@@ -144,15 +105,9 @@ pub struct Receiver {
     purging: bool,
 }
 
+/// A receiver before the first invitation, which [`silence`](Receiver::silence) returns.
 impl Default for Receiver {
     fn default() -> Self {
-        Receiver::new()
-    }
-}
-
-impl Receiver {
-    /// A receiver before the first invitation, which [`silence`](Receiver::silence) returns.
-    pub const fn new() -> Self {
         Receiver {
             phase: Phase::Inviting,
             block: Block::new(),
@@ -164,7 +119,9 @@ impl Receiver {
             purging: false,
         }
     }
+}
 
+impl Receiver {
     /// Returns true between two blocks, and false inside a block.
     pub fn is_between_blocks(&self) -> bool {
         self.block.is_empty() && !self.purging
@@ -184,8 +141,8 @@ impl Receiver {
             if !self.block.push(byte) {
                 return Action::Wait;
             }
-            return match self.block.header() {
-                Some(header) => self.handle_block(header),
+            return match self.block.number() {
+                Some(number) => self.handle_block(number),
                 None => {
                     self.purging = true;
                     Action::Wait
@@ -233,9 +190,9 @@ impl Receiver {
 
     /// The bytes that let the sender continue after [`Action::Begin`] or [`Action::Data`].
     pub fn ready(&mut self) -> Reply {
-        let is_begin =
-            core::mem::take(&mut self.block).header().is_some_and(|header| header.number == 0) && self.next == 1;
-        if is_begin && self.received == 0 { &[ACK, WANT_CRC] } else { &[ACK] }
+        let is_block_0 = self.block.number() == Some(0) && self.next == 1 && self.received == 0;
+        self.block.clear();
+        if is_block_0 { &[ACK, WANT_CRC] } else { &[ACK] }
     }
 
     /// Cancels the transfer. Returns the bytes to send.
@@ -270,23 +227,23 @@ impl Receiver {
     }
 
     /// Handles an undamaged block.
-    fn handle_block(&mut self, header: Header) -> Action<'_> {
+    fn handle_block(&mut self, number: u8) -> Action<'_> {
         match self.phase {
-            Phase::Inviting => self.handle_block_0(header),
-            Phase::Closing if header.number == 0 => {
+            Phase::Inviting => self.handle_block_0(number),
+            Phase::Closing if number == 0 => {
                 if self.block.data().first() == Some(&0) {
                     self.block.clear();
                     return Action::Done(&[ACK]);
                 }
                 self.fail(Failure::SecondFile)
             }
-            _ => self.handle_data(header),
+            _ => self.handle_data(number),
         }
     }
 
     /// Handles block 0: the name, a zero byte, the length in decimal digits, and further fields that are ignored.
-    fn handle_block_0(&mut self, header: Header) -> Action<'_> {
-        if header.number != 0 {
+    fn handle_block_0(&mut self, number: u8) -> Action<'_> {
+        if number != 0 {
             return self.fail(Failure::NoLength);
         }
         let data = self.block.data();
@@ -301,16 +258,16 @@ impl Receiver {
     }
 
     /// Handles a block of data.
-    fn handle_data(&mut self, header: Header) -> Action<'_> {
+    fn handle_data(&mut self, number: u8) -> Action<'_> {
         let expected = self.next;
-        if header.number == expected.wrapping_sub(1) {
+        if number == expected.wrapping_sub(1) {
             // The sender repeats a block because the answer was lost; it is stored already.
-            let is_first = header.number == 0 && self.received == 0;
+            let is_first = number == 0 && self.received == 0;
             self.block.clear();
             return Action::Reply(if is_first { &[ACK, WANT_CRC] } else { &[ACK] });
         }
-        if header.number != expected {
-            return self.fail(Failure::Order { found: header.number, expected });
+        if number != expected {
+            return self.fail(Failure::Order { found: number, expected });
         }
         let left = self.length - self.received;
         if left == 0 {

@@ -6,10 +6,11 @@ mod pseudo_terminal;
 
 use std::io::{Read, Write};
 use std::process::ExitCode;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::{env, fs, io, thread};
 
-use host_port::{Ended, HostPort};
+use host_port::{Connection, Ended, HostPort};
+use tern_firmware::boot_count::BootCount;
 use tern_firmware::queue::{Dropped, QueueWriter, Ring, split};
 use tern_firmware::{Partitions, RamFlash, ResetReason, device};
 
@@ -76,16 +77,18 @@ fn serve(file: &str, on_stdio: bool) -> io::Result<()> {
     // Leaked, because the reading thread runs as long as the process.
     let (ring, dropped) = (Box::leak(Box::new(Ring::new())), Box::leak(Box::new(Dropped::new())));
     let (queue, received) = split(ring, dropped);
-    let mut port = HostPort::new(received, writer);
-    let (ended, console) = (port.ended(), thread::current());
-    thread::spawn(move || receive(reader, queue, &ended, &console));
+    let has_ended: &AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
+    let console = thread::current();
+    thread::spawn(move || receive(reader, queue, has_ended, &console));
 
+    let (mut connection, mut boots) = (Connection { received, writer, has_ended }, BootCount::FIRST);
     let mut scratch = vec![0; SCRATCH_BYTES / 4];
     let board = tern_firmware::Board { name: "host", clock_hz: host_port::CLOCK_HZ, scratch_bytes: SCRATCH_BYTES };
     loop {
-        match device::serve(&mut port, board, partitions(memory), None, &mut scratch, |_| ()) {
+        let port = HostPort::new(&mut connection, &mut boots);
+        match device::serve(port, board, partitions(memory), None, &mut scratch, |_| ()) {
             Ok(never) => match never {},
-            Err(Ended::Reset) => port.restart(ResetReason::Command),
+            Err(Ended::Reset) => boots = BootCount::next(&boots.to_words(), ResetReason::Command),
             Err(Ended::Closed) => return Ok(()),
             Err(Ended::Failed(kind)) => return Err(kind.into()),
         }
@@ -101,25 +104,18 @@ fn partitions(memory: &mut [u8]) -> Partitions<RamFlash<'_, 4, ERASE_BYTES>> {
 
 /// Reads bytes into the queue, as the receive interrupt of a board does. If the queue is full it waits, and so does the
 /// sender.
-fn receive(mut reader: impl Read, mut queue: QueueWriter<'_>, ended: &Mutex<bool>, console: &thread::Thread) {
+fn receive(mut reader: impl Read, mut queue: QueueWriter<'_>, has_ended: &AtomicBool, console: &thread::Thread) {
     let mut buffer = [0; 256];
-    loop {
-        match reader.read(&mut buffer) {
-            Ok(0) | Err(_) => break,
-            Ok(count) => {
-                for &byte in &buffer[..count] {
-                    while !queue.has_room() {
-                        thread::park_timeout(host_port::SLICE);
-                    }
-                    queue.push(byte);
-                    console.unpark();
-                }
+    while let Ok(count @ 1..) = reader.read(&mut buffer) {
+        for &byte in &buffer[..count] {
+            while !queue.has_room() {
+                thread::park_timeout(host_port::SLICE);
             }
+            queue.push(byte);
+            console.unpark();
         }
     }
-    if let Ok(mut ended) = ended.lock() {
-        *ended = true;
-    }
+    has_ended.store(true, Ordering::SeqCst);
     console.unpark();
 }
 
@@ -128,14 +124,11 @@ fn memory(file: &[u8]) -> io::Result<&'static mut [u8]> {
     let memory: &'static mut [u8] = Box::leak(vec![0xff; RECORD_BYTES + 2 * SLOT_BYTES + 8].into_boxed_slice());
     let start = memory.as_ptr().align_offset(8);
     let memory = &mut memory[start..][..RECORD_BYTES + 2 * SLOT_BYTES];
-    match memory[RECORD_BYTES..][..SLOT_BYTES].get_mut(..file.len()) {
-        Some(slot) => slot.copy_from_slice(file),
-        None => {
-            let (found, expected) = (file.len(), SLOT_BYTES);
-            return Err(io::Error::other(format!(
-                "the file has {found} bytes, a slot has {expected}; export a smaller model"
-            )));
-        }
+    let (found, expected) = (file.len(), SLOT_BYTES);
+    if found > expected {
+        let message = format!("the file has {found} bytes, a slot has {expected}; export a smaller model");
+        return Err(io::Error::other(message));
     }
+    memory[RECORD_BYTES..][..found].copy_from_slice(file);
     Ok(memory)
 }

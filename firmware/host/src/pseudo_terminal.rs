@@ -13,9 +13,7 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 pub struct PseudoTerminal {
     /// The path that terminal programs open.
     pub path: String,
-    /// Bytes from the terminal program.
     pub reader: File,
-    /// Bytes to the terminal program.
     pub writer: Writer,
 }
 

@@ -1,68 +1,164 @@
-//! Writes the answers of language models and forecasts.
+//! Writes predictions: labels with their probabilities, the next tokens of a language model, and forecasts.
 
 use core::fmt::{self, Write};
 
 use tern_runtime::text::{Detokenizer, TokenizerKind};
 use tern_runtime::{Model, Ranked};
 
-use super::{costs, json_costs, row, width};
-use crate::display::{Counted, Decimal, Escaped, Json, Paint, Plain, Screen, list};
-use crate::engine::{Answer, Engine, Generated, Sampling};
-use crate::form::Form;
+use crate::display::{Bar, Counted, Decimal, Escaped, Form, Json, Paint, Painted, Percent, Plain, Screen, list};
+use crate::engine::{Answer, Engine, Generated, Sampling, StepAnswer};
 use crate::numbers::Value;
 
-/// Tokens that `next` lists if no number is given.
+/// Labels or next tokens that a person sees if no number is given.
 const DEFAULT_SHOWN: usize = 5;
 /// Tokens that `next` lists at most.
-const MAX_SHOWN: usize = 20;
+const MAX_NEXT_TOKENS: usize = 20;
 
-/// The name of a token. A byte that is not printable is shown as `\x0a`.
-fn name<'m>(model: &Model<'m>, id: usize, byte: &'m mut [u8; 4]) -> &'m str {
-    match model.config().tokenizer.kind {
-        TokenizerKind::Bytes => match u8::try_from(id.saturating_sub(2)) {
-            Ok(letter @ b'!'..=b'~') => char::from(letter).encode_utf8(byte),
-            _ => {
-                const DIGITS: &[u8; 16] = b"0123456789abcdef";
-                let value = id.saturating_sub(2);
-                *byte = [b'\\', b'x', DIGITS[value >> 4 & 15], DIGITS[value & 15]];
-                core::str::from_utf8(byte).unwrap_or("?")
-            }
-        },
-        _ => model.vocabulary().token(id as u32).unwrap_or("?"),
+/// The prediction for a text: the most probable labels for a person, label and logits for a program.
+pub fn classification(
+    engine: &Engine<'_>,
+    answer: Answer,
+    form: Form,
+    screen: Screen,
+    out: &mut dyn Write,
+) -> fmt::Result {
+    if form == Form::Human {
+        return ranking(engine, answer, DEFAULT_SHOWN, screen, out);
+    }
+    match engine.ranking().next().filter(|_| answer.is_known()) {
+        Some(class) => {
+            let (label, probability) = (Json(engine.label(class)), Decimal(engine.probability(class)));
+            write!(out, r#"{{"label":{label},"class":{class},"probability":{probability}"#)?;
+        }
+        None => write!(out, r#"{{"label":null,"class":null,"probability":null"#)?,
+    }
+    write!(out, r#","logits":["#)?;
+    list(out, engine.logits().iter())?;
+    json_costs(answer, out)
+}
+
+/// The `count` most probable labels of a text.
+pub fn top(
+    engine: &Engine<'_>,
+    answer: Answer,
+    count: usize,
+    form: Form,
+    screen: Screen,
+    out: &mut dyn Write,
+) -> fmt::Result {
+    if form == Form::Human {
+        return ranking(engine, answer, count, screen, out);
+    }
+    write!(out, r#"{{"top":["#)?;
+    let mut comma = "";
+    for class in engine.ranking().take(if answer.is_known() { count } else { 0 }) {
+        let (label, probability) = (Json(engine.label(class)), Decimal(engine.probability(class)));
+        let logit = engine.logits().get(class).copied().unwrap_or(0);
+        write!(out, r#"{comma}{{"label":{label},"class":{class},"probability":{probability},"logit":{logit}}}"#)?;
+        comma = ",";
+    }
+    json_costs(answer, out)
+}
+
+/// One line with a bar for each of the `count` most probable labels, and a line with the cost.
+fn ranking(engine: &Engine<'_>, answer: Answer, count: usize, screen: Screen, out: &mut dyn Write) -> fmt::Result {
+    if !answer.is_known() {
+        write!(out, "unknown input   ")?;
+        return costs(answer, out);
+    }
+    let columns = engine.ranking().take(count).map(|class| width(engine.label(class))).max().unwrap_or(0);
+    for (rank, class) in engine.ranking().take(count).enumerate() {
+        row(rank, engine.label(class), columns, engine.probability(class), screen, out)?;
+    }
+    let classes = engine.logits().len();
+    if count == DEFAULT_SHOWN && classes > count {
+        write!(out, "{} more, `top {classes}` lists all   ", classes - count)?;
+    }
+    costs(answer, out)
+}
+
+/// A line with a name, its probability (Q16) and a bar. The name of the first rank is bold.
+fn row(rank: usize, name: &str, columns: usize, probability: u32, screen: Screen, out: &mut dyn Write) -> fmt::Result {
+    /// Below this probability (Q16) the bar is empty, and its spaces would only end the line.
+    const LEAST_BAR: u32 = 205;
+    let name_paint = if rank == 0 { Paint::Bold } else { Paint::Plain };
+    let padding = columns.saturating_sub(width(name));
+    write!(out, "{}{:padding$} {}", Painted(name_paint.on(screen), Plain(name)), "", Percent(probability))?;
+    if probability >= LEAST_BAR {
+        write!(out, "  {}", Painted(Paint::Green.on(screen), Bar(probability)))?;
+    }
+    out.write_str("\r\n")
+}
+
+/// The prediction after one token of a streamed text.
+pub fn step(step: &StepAnswer<'_>, label: &str, screen: Screen, out: &mut dyn Write) -> fmt::Result {
+    let padding = 16usize.saturating_sub(width(step.token));
+    write!(out, "{}{:padding$} ", Plain(step.token), "")?;
+    row(0, label, 0, step.probability, screen, out)
+}
+
+/// The width of a name on the terminal, in characters.
+fn width(name: &str) -> usize {
+    name.chars().map(|c| if c.is_control() { c.escape_default().count() } else { 1 }).sum()
+}
+
+fn costs(answer: Answer, out: &mut dyn Write) -> fmt::Result {
+    let Answer { tokens, unknown, ticks, .. } = answer;
+    write!(out, "{}, {unknown} unknown, {}", Counted(tokens.into(), "token"), Counted(ticks, "tick"))
+}
+
+/// Ends the list and the object of a JSON answer with the costs.
+fn json_costs(answer: Answer, out: &mut dyn Write) -> fmt::Result {
+    let Answer { tokens, unknown, ticks, .. } = answer;
+    write!(out, r#"],"tokens":{tokens},"unknown":{unknown},"ticks":{ticks}}}"#)
+}
+
+/// The name of a token. A byte that is not printable is shown as `\x0a`, written into `escape`.
+fn token_name<'m>(model: &Model<'m>, id: usize, escape: &'m mut [u8; 4]) -> &'m str {
+    if model.config().tokenizer.kind != TokenizerKind::Bytes {
+        return model.vocabulary().token(id as u32).unwrap_or("?");
+    }
+    const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
+    // The ids of PAD and UNK precede those of the bytes.
+    let byte = id.saturating_sub(2);
+    match u8::try_from(byte) {
+        Ok(letter @ b'!'..=b'~') => char::from(letter).encode_utf8(escape),
+        _ => {
+            *escape = [b'\\', b'x', HEX_DIGITS[byte >> 4 & 15], HEX_DIGITS[byte & 15]];
+            core::str::from_utf8(escape).unwrap_or("?")
+        }
     }
 }
 
-/// The most probable next tokens.
+/// The `count` most probable next tokens.
 pub fn next(
     engine: &mut Engine<'_>,
     answer: Answer,
-    n: Option<usize>,
+    count: Option<usize>,
     form: Form,
     screen: Screen,
     out: &mut dyn Write,
 ) -> fmt::Result {
     let model = engine.model();
     let logits = engine.next_logits();
-    let mut ranks = [Ranked::default(); MAX_SHOWN];
-    let count = n.unwrap_or(DEFAULT_SHOWN).min(MAX_SHOWN);
+    let mut ranks = [Ranked::default(); MAX_NEXT_TOKENS];
+    let count = count.unwrap_or(DEFAULT_SHOWN).min(MAX_NEXT_TOKENS);
     let found = ranks.get_mut(..count).map_or(0, |ranks| logits.next_tokens(ranks));
     let ranks = ranks.get(..found).unwrap_or(&[]);
     if form == Form::Machine {
         write!(out, r#"{{"next":["#)?;
-        for (rank, &Ranked { class, logit }) in ranks.iter().enumerate() {
-            let (comma, mut byte) = (if rank > 0 { "," } else { "" }, [0; 4]);
-            let (token, probability) = (Json(name(model, class, &mut byte)), Decimal(logits.probability(class)));
-            write!(out, r#"{comma}{{"token":{token},"id":{class},"probability":{probability},"logit":{logit}}}"#)?;
+        let mut comma = "";
+        for &Ranked { class: id, logit } in ranks {
+            let mut escape = [0; 4];
+            let (token, probability) = (Json(token_name(model, id, &mut escape)), Decimal(logits.probability(id)));
+            write!(out, r#"{comma}{{"token":{token},"id":{id},"probability":{probability},"logit":{logit}}}"#)?;
+            comma = ",";
         }
-        write!(out, "],")?;
         return json_costs(answer, out);
     }
-    let columns = |&Ranked { class, .. }: &Ranked| width(name(model, class, &mut [0; 4]));
-    let columns = ranks.iter().map(columns).max().unwrap_or(0);
-    for (rank, &Ranked { class, .. }) in ranks.iter().enumerate() {
-        let paint = if rank == 0 { Paint::Bold } else { Paint::Plain };
-        row(name(model, class, &mut [0; 4]), columns, logits.probability(class), paint, screen, out)?;
-        out.write_str("\r\n")?;
+    let columns = ranks.iter().map(|rank| width(token_name(model, rank.class, &mut [0; 4]))).max().unwrap_or(0);
+    for (rank, &Ranked { class: id, .. }) in ranks.iter().enumerate() {
+        row(rank, token_name(model, id, &mut [0; 4]), columns, logits.probability(id), screen, out)?;
     }
     costs(answer, out)
 }
@@ -88,10 +184,11 @@ pub fn sampling(sampling: Sampling, form: Form, out: &mut dyn Write) -> fmt::Res
     // Q16 as a decimal with two places, rounded.
     let hundredths = (u64::from(temperature) * 100 + (1 << 15)) >> 16;
     let (whole, part) = (hundredths / 100, hundredths % 100);
-    match form {
-        Form::Human => write!(out, "seed {seed}, temperature {whole}.{part:02}, top-k {top_k}"),
-        Form::Machine => write!(out, r#"{{"seed":{seed},"temperature":{whole}.{part:02},"top_k":{top_k}}}"#),
-    }
+    form.write(
+        out,
+        format_args!("seed {seed}, temperature {whole}.{part:02}, top-k {top_k}"),
+        format_args!(r#"{{"seed":{seed},"temperature":{whole}.{part:02},"top_k":{top_k}}}"#),
+    )
 }
 
 /// The forecast, in the scale of the training data.
@@ -101,12 +198,10 @@ pub fn forecast(engine: &mut Engine<'_>, answer: Answer, form: Form, out: &mut d
     if form == Form::Machine {
         write!(out, r#"{{"forecast":["#)?;
         list(out, values.by_ref())?;
-        write!(out, "],")?;
         return json_costs(answer, out);
     }
     for value in values {
         write!(out, "{}  {value}\r\n", Plain(value.0.name))?;
     }
-    let Answer { tokens, ticks, .. } = answer;
-    write!(out, "{}, {}", Counted(tokens.into(), "step"), Counted(ticks, "tick"))
+    write!(out, "{}, {}", Counted(answer.tokens.into(), "step"), Counted(answer.ticks, "tick"))
 }

@@ -17,10 +17,10 @@ fn commands_are_recognised() {
     assert_eq!(human("log warn "), Command::Log(Level::Warn));
     assert_eq!(human("reset"), Command::Reset);
     assert_eq!([human("quit"), human("exit ")], [Command::Quit; 2]);
-    assert_eq!(human("top 3"), Command::Top { n: 3, text: None });
-    assert_eq!(human("top 9999 "), Command::Top { n: 9999, text: None });
-    assert_eq!(human("top 10 songs"), Command::Top { n: 10, text: Some(b"songs") });
-    assert_eq!(human("top 2  two"), Command::Top { n: 2, text: Some(b" two") });
+    assert_eq!(human("top 3"), Command::Top { count: 3, text: None });
+    assert_eq!(human("top 9999 "), Command::Top { count: 9999, text: None });
+    assert_eq!(human("top 10 songs"), Command::Top { count: 10, text: Some(b"songs") });
+    assert_eq!(human("top 2  two"), Command::Top { count: 2, text: Some(b" two") });
     assert_eq!(human("classify help"), Command::Classify(b"help"));
     assert_eq!(human("classify  help "), Command::Classify(b" help "));
 }
@@ -78,9 +78,9 @@ fn machine_mode_takes_commands_only() {
 fn each_task_has_its_own_commands() {
     let language = |line: &'static str| parse(line.as_bytes(), Some(Task::LanguageModel));
     let human = |command| Line::Command(Form::Human, command);
-    assert_eq!(language("next free"), human(Command::Next { n: None, text: b"free" }));
-    assert_eq!(language("next 3 free prize"), human(Command::Next { n: Some(3), text: b"free prize" }));
-    assert_eq!(language("say 3rd of May"), human(Command::Say { n: None, text: b"3rd of May" }));
+    assert_eq!(language("next free"), human(Command::Next { count: None, text: b"free" }));
+    assert_eq!(language("next 3 free prize"), human(Command::Next { count: Some(3), text: b"free prize" }));
+    assert_eq!(language("say 3rd of May"), human(Command::Say { count: None, text: b"3rd of May" }));
     assert_eq!(language("set seed 4294967295"), human(Command::Set(Setting::Seed(u32::MAX))));
     assert_eq!(language("set temperature 0.75"), human(Command::Set(Setting::Temperature(3 << 14))));
     assert_eq!(language("set top-k 5"), human(Command::Set(Setting::TopK(5))));

@@ -8,16 +8,15 @@ use super::{Console, Mode};
 use crate::answer;
 use crate::command::{self, Command, Line, Setting};
 use crate::console_error::ConsoleError;
-use crate::display::PlainLines;
-use crate::engine::Answer;
-use crate::form::Form;
+use crate::display::{Form, PlainLines};
+use crate::engine::{Answer, Engine};
 use crate::frame::{self, Frame};
+use crate::golden;
 use crate::info;
-use crate::port::{Event, Port};
+use crate::port::{Event, Port, print, write_visible};
 use crate::request::PendingRequest;
 use crate::stats;
 use crate::stream::Stream;
-use crate::terminal::{print, write_visible};
 
 /// Tokens that `say` generates if no number is given.
 const DEFAULT_GENERATED: usize = 20;
@@ -44,57 +43,53 @@ impl<P: Port> Console<'_, P> {
 
     /// Carries out a command of the device, and passes commands of the model on.
     fn dispatch(&mut self, command: Command<'_>, form: Form) -> Result<(), P::Error> {
-        let Console { port, board, engine, frame, .. } = self;
         match command {
-            Command::Help => {
-                let task = engine.as_ref().ok().map(|engine| engine.model().config().task);
-                frame::write_answer(port, frame, |out| answer::help(task, form, out))?;
-            }
-            Command::Info => {
-                let loaded = engine.as_ref().map_err(|&refusal| refusal);
-                frame::write_answer(port, frame, |out| info::info(board, loaded, form, out))?;
-            }
-            Command::Stats => {
-                let (stack, boots, stats) = (port.stack(), port.boot_count(), &self.stats);
-                frame::write_answer(port, frame, |out| stats::stats(stats, stack, boots, form, out))?;
-            }
-            Command::Mode(mode) => {
-                let answer_form = if frame.is_some() { Form::Machine } else { form };
-                frame::write_answer(port, frame, |out| answer::mode(mode, answer_form, out))?;
-                // The prompt comes back only when machine mode ends.
-                let was_framed = frame.is_some();
-                *frame = frame.take().filter(|_| mode == Form::Machine);
-                return self.end_answer(if was_framed { mode } else { form });
-            }
-            Command::Echo(on) => {
-                self.echo = on;
-                frame::write_answer(port, frame, |out| answer::echo(on, form, out))?;
-            }
-            Command::Color(setting) => {
-                self.colors = setting;
-                frame::write_answer(port, frame, |out| answer::color(setting, form, out))?;
-            }
+            Command::Help | Command::Info | Command::Stats => (),
+            Command::Mode(mode) => return self.change_mode(mode, form),
+            Command::Echo(is_on) => self.echo = is_on,
+            Command::Color(setting) => self.colors = setting,
             Command::Log(level) => {
                 self.level = level;
-                port.set_log_level(level);
-                frame::write_answer(port, frame, |out| answer::log(level, form, out))?;
+                self.port.set_log_level(level);
             }
+            Command::Quit => self.port.quit(),
             Command::Slots(request) => {
                 self.request = Some(PendingRequest { request, form });
                 return Ok(());
             }
             Command::Reset => {
-                port.flush()?;
-                port.reset();
+                self.port.flush()?;
+                self.port.reset();
                 return self.fail(ConsoleError::NoReset, form);
-            }
-            Command::Quit => {
-                port.quit();
-                print(port, answer::quit)?;
             }
             command => return self.dispatch_to_model(command, form),
         }
+        let Console { port, board, engine, frame, stats, .. } = self;
+        // Finding the largest use of the stack takes long, so it is done only for `stats`.
+        let stack = if command == Command::Stats { port.stack() } else { None };
+        let boots = port.boot_count();
+        let loaded = engine.as_ref().map_err(|&refusal| refusal);
+        frame::write_answer(port, frame, |out| match command {
+            Command::Help => answer::help(loaded.ok().map(Engine::task), form, out),
+            Command::Info => info::info(board, loaded, form, out),
+            Command::Stats => stats::stats(stats, stack, boots, form, out),
+            Command::Echo(is_on) => answer::echo(is_on, form, out),
+            Command::Color(setting) => answer::color(setting, form, out),
+            Command::Log(level) => answer::log(level, form, out),
+            _ => answer::quit(out),
+        })?;
         self.end_answer(form)
+    }
+
+    /// Enters machine mode, whose first frame [`answer_line`](Console::answer_line) has begun, or leaves it.
+    fn change_mode(&mut self, mode: Form, form: Form) -> Result<(), P::Error> {
+        let Console { port, frame, .. } = self;
+        let was_framed = frame.is_some();
+        let answer_form = if was_framed { Form::Machine } else { form };
+        frame::write_answer(port, frame, |out| answer::mode(mode, answer_form, out))?;
+        *frame = frame.take().filter(|_| mode == Form::Machine);
+        // The prompt comes back only when machine mode ends.
+        self.end_answer(if was_framed { mode } else { form })
     }
 
     fn dispatch_to_model(&mut self, command: Command<'_>, form: Form) -> Result<(), P::Error> {
@@ -113,11 +108,11 @@ impl<P: Port> Console<'_, P> {
                 let answer = engine.classify(text, port);
                 return self.show_prediction(answer, None, form);
             }
-            Command::Next { n, text } => {
+            Command::Next { count, text } => {
                 let answer = engine.classify(text, port);
-                return self.show_prediction(answer, n, form);
+                return self.show_prediction(answer, count, form);
             }
-            Command::Say { n, text } => return self.say(n.unwrap_or(DEFAULT_GENERATED), text, form),
+            Command::Say { count, text } => return self.say(count.unwrap_or(DEFAULT_GENERATED), text, form),
             Command::Set(setting) => {
                 match setting {
                     Setting::Seed(seed) => sampling.seed = seed,
@@ -127,25 +122,25 @@ impl<P: Port> Console<'_, P> {
                 let sampling = *sampling;
                 frame::write_answer(port, frame, |out| answer::sampling(sampling, form, out))?;
             }
-            Command::Top { n, text } => {
+            Command::Top { count, text } => {
                 let answer = text.map(|text| engine.classify(text, port));
                 answer.iter().for_each(|answer| stats.add(answer));
-                match answer.or(engine.last()) {
-                    Some(Answer { error: Some(error), .. }) => return self.fail(error.into(), form),
+                match answer.or(engine.last_answer()) {
+                    Some(Answer { error: Some(error), .. }) => return self.fail(ConsoleError::Input(error), form),
                     Some(answer) => {
-                        frame::write_answer(port, frame, |out| answer::top(engine, answer, n, form, screen, out))?;
+                        frame::write_answer(port, frame, |out| answer::top(engine, answer, count, form, screen, out))?;
                     }
                     None => return self.fail(ConsoleError::NoText, form),
                 }
             }
             Command::Bench => {
-                let result = engine.bench(port);
+                let result = golden::bench(engine, port);
                 // Converted before the answer, which borrows the port.
                 let [ticks, worst] = [result.ticks, result.worst.into()].map(|ticks| port.instructions(ticks));
                 frame::write_answer(port, frame, |out| stats::bench(&result, ticks, worst, form, out))?;
             }
             Command::Selftest => {
-                let result = engine.self_test(port);
+                let result = golden::self_test(engine, port);
                 frame::write_answer(port, frame, |out| answer::self_test(&result, form, out))?;
                 self.log_event(Event::SelfTest { exact: result.exact, golden: result.golden });
             }
@@ -158,17 +153,17 @@ impl<P: Port> Console<'_, P> {
         self.end_answer(form)
     }
 
-    /// Shows the prediction for a complete text: labels, the next tokens, or a forecast.
-    pub(super) fn show_prediction(&mut self, answer: Answer, n: Option<usize>, form: Form) -> Result<(), P::Error> {
+    /// Shows the prediction for a complete text: labels, the `count` most probable next tokens, or a forecast.
+    pub(super) fn show_prediction(&mut self, answer: Answer, count: Option<usize>, form: Form) -> Result<(), P::Error> {
         let screen = self.screen();
         let Console { port, engine: Ok(engine), frame, stats, .. } = self else { return Ok(()) };
         stats.add(&answer);
         if let Some(error) = answer.error {
-            return self.fail(error.into(), form);
+            return self.fail(ConsoleError::Input(error), form);
         }
-        frame::write_answer(port, frame, |out| match engine.model().config().task {
+        frame::write_answer(port, frame, |out| match engine.task() {
             Task::Classify => answer::classification(engine, answer, form, screen, out),
-            Task::LanguageModel => answer::next(engine, answer, n, form, screen, out),
+            Task::LanguageModel => answer::next(engine, answer, count, form, screen, out),
             Task::Forecast => answer::forecast(engine, answer, form, out),
         })?;
         self.end_answer(form)
@@ -180,7 +175,7 @@ impl<P: Port> Console<'_, P> {
         let answer = engine.classify(text, port);
         stats.add(&answer);
         if let Some(error) = answer.error {
-            return self.fail(error.into(), form);
+            return self.fail(ConsoleError::Input(error), form);
         }
         let (model, count) = (engine.model(), count.min(MAX_GENERATED));
         if form == Form::Human {

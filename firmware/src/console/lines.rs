@@ -6,13 +6,13 @@ use tern_runtime::Task;
 
 use super::{Console, Mode};
 use crate::command;
+use crate::completion::completion;
 use crate::console_error::ConsoleError;
-use crate::display::Screen;
-use crate::form::Form;
+use crate::display::{Form, Screen};
+use crate::engine::Engine;
 use crate::frame;
 use crate::line::{ASK_TERMINAL, Edit};
-use crate::port::{Event, Port};
-use crate::terminal::{print, write_visible};
+use crate::port::{Event, Port, print, write_visible};
 
 const PROMPT: &[u8] = b"> ";
 
@@ -88,9 +88,9 @@ impl<P: Port> Console<'_, P> {
     /// TAB at the end of the line completes a command or lists its possible continuations; in a text it is inserted.
     fn complete(&mut self) -> Result<(), P::Error> {
         let task = self.task();
-        let completion = command::completion(self.editor.kept(), task);
-        let (common, count) = (completion.common(), completion.words().count());
-        match (count, common) {
+        let possible = completion(self.editor.kept(), task);
+        let common = possible.common();
+        match (possible.words().count(), common) {
             (0, _) => match self.editor.insert(b'\t') {
                 Edit::Typed(byte) => self.typed(byte),
                 _ => Ok(()),
@@ -99,7 +99,7 @@ impl<P: Port> Console<'_, P> {
                 let Console { port, editor, .. } = self;
                 print(port, |out| {
                     out.write_str("\r\n")?;
-                    command::completion(editor.kept(), task).words().enumerate().try_for_each(|(i, word)| {
+                    completion(editor.kept(), task).words().enumerate().try_for_each(|(i, word)| {
                         out.write_str(if i > 0 { "  " } else { "" })?;
                         out.write_str(word)
                     })?;
@@ -108,7 +108,7 @@ impl<P: Port> Console<'_, P> {
                 self.redraw()
             }
             _ => {
-                let space = if completion.takes_argument() { " " } else { "" };
+                let space = if possible.takes_arguments() { " " } else { "" };
                 common.bytes().chain(space.bytes()).try_for_each(|byte| match self.editor.insert(byte) {
                     Edit::Typed(byte) => self.typed(byte),
                     _ => Ok(()),
@@ -163,7 +163,7 @@ impl<P: Port> Console<'_, P> {
 
     /// The task of the model; `None` without a model.
     pub(super) fn task(&self) -> Option<Task> {
-        self.engine.as_ref().ok().map(|engine| engine.model().config().task)
+        self.engine.as_ref().ok().map(Engine::task)
     }
 
     /// The abilities of the person's terminal.

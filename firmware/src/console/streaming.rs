@@ -4,11 +4,10 @@ use core::mem;
 
 use super::{Console, Mode};
 use crate::answer;
-use crate::form::Form;
+use crate::display::Form;
 use crate::frame;
-use crate::port::Port;
+use crate::port::{Port, print};
 use crate::stream::{ACK, Symbol};
-use crate::terminal::print;
 
 /// More bytes than this at once were pasted; one key press or character sends at most this many.
 const MAX_TYPED_BYTES: usize = 8;

@@ -10,6 +10,7 @@ mod stream_mode;
 
 use core::convert::Infallible;
 use core::mem;
+use std::boxed::Box;
 use std::string::{String, ToString};
 use std::vec::Vec;
 use std::{format, vec};
@@ -21,7 +22,7 @@ use tern_runtime::{Cell, Input, Output, Pooling, Task};
 
 use super::*;
 use crate::crc32::crc32;
-use crate::engine::LoadedModel;
+use crate::loaded_model::LoadedModel;
 use crate::port::{Event, LostBytes};
 use crate::queue::{CAPACITY, Dropped, QueueReader, QueueWriter, Ring, split};
 use crate::stream::{ACK, CREDIT, WINDOW};
@@ -30,9 +31,9 @@ const BOARD: Board = Board { name: "bench", clock_hz: 1_000_000, scratch_bytes: 
 const SIZES: Sizes = Sizes { embedding_dim: 4, hidden_size: 6, classes: 3 };
 
 /// A port on the real queue. Each measurement of the runtime takes 10 ticks.
-struct TestPort<'q> {
-    writer: QueueWriter<'q>,
-    received: QueueReader<'q>,
+struct TestPort {
+    writer: QueueWriter<'static>,
+    received: QueueReader<'static>,
     sent: Vec<u8>,
     ticks: u32,
     events: Vec<Event>,
@@ -40,24 +41,24 @@ struct TestPort<'q> {
     meanwhile: Vec<u8>,
 }
 
-impl ErrorType for TestPort<'_> {
+impl ErrorType for TestPort {
     type Error = Infallible;
 }
 
-impl Read for TestPort<'_> {
+impl Read for TestPort {
     fn read(&mut self, to: &mut [u8]) -> Result<usize, Infallible> {
         let bytes = core::iter::from_fn(|| self.received.pop());
         Ok(to.iter_mut().zip(bytes).map(|(to, byte)| *to = byte).count())
     }
 }
 
-impl ReadReady for TestPort<'_> {
+impl ReadReady for TestPort {
     fn read_ready(&mut self) -> Result<bool, Infallible> {
         Ok(self.received.is_ready())
     }
 }
 
-impl Write for TestPort<'_> {
+impl Write for TestPort {
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
         self.sent.extend_from_slice(bytes);
         Ok(bytes.len())
@@ -68,7 +69,7 @@ impl Write for TestPort<'_> {
     }
 }
 
-impl Port for TestPort<'_> {
+impl Port for TestPort {
     fn take_lost_bytes(&mut self) -> Option<LostBytes> {
         self.received.take_lost_bytes()
     }
@@ -86,47 +87,68 @@ impl Port for TestPort<'_> {
     }
 }
 
-type Tested<'c, 'm, 'q> = &'c mut Console<'m, TestPort<'q>>;
+type TestConsole = Console<'static, TestPort>;
 
-/// Runs `test` with a console and the model in `file`. The console has not printed anything yet.
-fn with_file(file: &[u8], scratch_words: usize, test: impl FnOnce(Tested<'_, '_, '_>)) {
-    let (mut ring, dropped) = (Ring::new(), Dropped::new());
-    let (writer, received) = split(&mut ring, &dropped);
+/// A console with the model in `file`. It has not printed anything yet. Its memory is leaked, as that of a device.
+fn console_with(file: &[u8], scratch_words: usize) -> TestConsole {
+    fn leak<T>(value: T) -> &'static mut T {
+        Box::leak(Box::new(value))
+    }
+    let (writer, received) = split(leak(Ring::new()), leak(Dropped::new()));
     // The tick counter wraps in the middle of a test.
     let port = TestPort { writer, received, sent: vec![], ticks: u32::MAX - 35, events: vec![], meanwhile: vec![] };
-    let mut scratch = vec![0; scratch_words];
-    let found = LoadedModel::from_slot(file);
-    let model = match &found {
-        Ok(found) => Engine::new(found, &mut scratch),
-        Err(refusal) => Err(*refusal),
+    let model = match LoadedModel::from_slot(leak(Aligned::new(file))) {
+        Ok(loaded) => Engine::new(leak(loaded), leak(vec![0; scratch_words])),
+        Err(refusal) => Err(refusal),
     };
-    test(&mut Console::new(port, BOARD, model));
+    Console::new(port, BOARD, model)
 }
 
-/// Runs `test` with a console and a random model.
-fn with_model(test: impl FnOnce(Tested<'_, '_, '_>)) {
-    with_file(&random_file(1, SIZES, "3"), 1024, test);
+/// A console with a random model.
+fn console_with_model() -> TestConsole {
+    console_with(&random_file(1, SIZES, "3"), 1024)
 }
 
-/// The console's answer to `bytes`.
-fn ask(console: Tested<'_, '_, '_>, bytes: &[u8]) -> String {
-    for &byte in bytes {
-        console.port.writer.push(byte);
-        console.poll().unwrap();
+/// A console with a random model, after its banner and first prompt.
+fn started_console() -> TestConsole {
+    let mut console = console_with_model();
+    console.start().unwrap();
+    console.sent();
+    console
+}
+
+impl TestConsole {
+    /// Puts `bytes` into the queue at once.
+    fn receive(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.port.writer.push(byte));
+        self.poll().unwrap();
     }
-    sent(console)
-}
 
-fn sent(console: Tested<'_, '_, '_>) -> String {
-    String::from_utf8(mem::take(&mut console.port.sent)).unwrap()
-}
+    /// The answer to `bytes`, which arrive one by one.
+    fn ask(&mut self, bytes: &[u8]) -> String {
+        bytes.iter().for_each(|&byte| self.receive(&[byte]));
+        self.sent()
+    }
 
-/// The JSON answer to `line`, which must be everything that is sent.
-fn machine(console: Tested<'_, '_, '_>, line: &str) -> String {
-    let answer = ask(console, format!("{line}\n").as_bytes());
-    let json = answer.strip_suffix("\r\n").unwrap_or_else(|| panic!("{answer:?}"));
-    assert!(json.starts_with('{') && json.ends_with('}') && !json.contains(char::is_control), "{json:?}");
-    json.into()
+    /// Everything sent since the last call.
+    fn sent(&mut self) -> String {
+        String::from_utf8(mem::take(&mut self.port.sent)).unwrap()
+    }
+
+    /// The JSON answer to `line`, which must be everything that is sent.
+    fn machine(&mut self, line: &str) -> String {
+        let answer = self.ask(format!("{line}\n").as_bytes());
+        let json = answer.strip_suffix("\r\n").unwrap_or_else(|| panic!("{answer:?}"));
+        assert!(json.starts_with('{') && json.ends_with('}') && !json.contains(char::is_control), "{json:?}");
+        json.into()
+    }
+
+    /// Sends `line`, and `meanwhile` while it is being answered.
+    fn flood(&mut self, line: &[u8], meanwhile: &[u8]) -> String {
+        self.port.meanwhile = meanwhile.to_vec();
+        self.receive(line);
+        self.sent()
+    }
 }
 
 /// The logits, tokens and unknown tokens that the runtime itself computes.
@@ -154,12 +176,4 @@ fn framed(line: &str) -> (u32, &str, u32) {
     let (before, request) = before.rsplit_once(' ').unwrap();
     let (number, json) = before.split_once(' ').unwrap();
     (number.parse().unwrap(), json, u32::from_str_radix(request, 16).unwrap())
-}
-
-/// Sends `line`, and `meanwhile` while it is being answered.
-fn flood(console: Tested<'_, '_, '_>, line: &[u8], meanwhile: &[u8]) -> String {
-    console.port.meanwhile = meanwhile.to_vec();
-    line.iter().for_each(|&byte| console.port.writer.push(byte));
-    console.poll().unwrap();
-    sent(console)
 }

@@ -10,7 +10,7 @@ use std::vec;
 use std::vec::Vec;
 
 use embedded_storage::nor_flash::{
-    ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash, check_erase, check_read, check_write,
+    ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash, check_erase, check_read, check_write,
 };
 use tern_runtime::testing::{Aligned, Random};
 
@@ -46,9 +46,9 @@ impl Power {
     }
 
     /// Counts an operation, and returns the way in which it is interrupted, if it is.
-    fn operate(&mut self) -> Result<Option<u32>, Failed> {
+    fn operate(&mut self) -> Result<Option<u32>, NorFlashErrorKind> {
         if self.is_gone {
-            return Err(Failed::NoPower);
+            return Err(NO_POWER);
         }
         self.operations += 1;
         match self.cut {
@@ -61,21 +61,8 @@ impl Power {
     }
 }
 
-/// Why an operation failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Failed {
-    NoPower,
-    Place(NorFlashErrorKind),
-}
-
-impl NorFlashError for Failed {
-    fn kind(&self) -> NorFlashErrorKind {
-        match self {
-            Failed::NoPower => NorFlashErrorKind::Other,
-            Failed::Place(kind) => *kind,
-        }
-    }
-}
+/// The error of every operation without power.
+pub(crate) const NO_POWER: NorFlashErrorKind = NorFlashErrorKind::Other;
 
 /// The state of the flash, which outlasts the power.
 #[derive(Clone, Debug)]
@@ -137,16 +124,16 @@ impl<const WRITE: usize, const ERASE: usize> Simulated<WRITE, ERASE> {
 }
 
 impl<const WRITE: usize, const ERASE: usize> ErrorType for Simulated<WRITE, ERASE> {
-    type Error = Failed;
+    type Error = NorFlashErrorKind;
 }
 
 impl<const WRITE: usize, const ERASE: usize> ReadNorFlash for Simulated<WRITE, ERASE> {
     const READ_SIZE: usize = 1;
 
-    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Failed> {
-        check_read(self, offset, bytes.len()).map_err(Failed::Place)?;
+    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), NorFlashErrorKind> {
+        check_read(self, offset, bytes.len())?;
         if self.power.borrow().is_gone {
-            return Err(Failed::NoPower);
+            return Err(NO_POWER);
         }
         let seen = self.look(offset as usize, bytes.len());
         bytes.copy_from_slice(&seen);
@@ -162,8 +149,8 @@ impl<const WRITE: usize, const ERASE: usize> NorFlash for Simulated<WRITE, ERASE
     const WRITE_SIZE: usize = WRITE;
     const ERASE_SIZE: usize = ERASE;
 
-    fn erase(&mut self, from: u32, to: u32) -> Result<(), Failed> {
-        check_erase(self, from, to).map_err(Failed::Place)?;
+    fn erase(&mut self, from: u32, to: u32) -> Result<(), NorFlashErrorKind> {
+        check_erase(self, from, to)?;
         for block in (from as usize..to as usize).step_by(ERASE) {
             let way = self.power.borrow_mut().operate()?;
             let (mut cells, mut power) = (self.cells.borrow_mut(), self.power.borrow_mut());
@@ -185,14 +172,14 @@ impl<const WRITE: usize, const ERASE: usize> NorFlash for Simulated<WRITE, ERASE
                 }
             }
             if way.is_some() {
-                return Err(Failed::NoPower);
+                return Err(NO_POWER);
             }
         }
         Ok(())
     }
 
-    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Failed> {
-        check_write(self, offset, bytes.len()).map_err(Failed::Place)?;
+    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
+        check_write(self, offset, bytes.len())?;
         let way = self.power.borrow_mut().operate()?;
         let (mut cells, mut power) = (self.cells.borrow_mut(), self.power.borrow_mut());
         let units = bytes.len() / WRITE;
@@ -218,7 +205,7 @@ impl<const WRITE: usize, const ERASE: usize> NorFlash for Simulated<WRITE, ERASE
                 cells.unstable[at] = (cells.unstable[at] & !(fall & done)) | (fall & unstable & high);
             }
         }
-        if way.is_some() { Err(Failed::NoPower) } else { Ok(()) }
+        if way.is_some() { Err(NO_POWER) } else { Ok(()) }
     }
 }
 
@@ -290,8 +277,8 @@ mod tests {
             let (cells, power) = (Flash::cells(1, &[]), Power::new(7));
             power.borrow_mut().switch_on(Some((1, way)));
             let mut flash = Flash::new(&cells, &power);
-            assert_eq!(flash.write(0, &[0x11; 32]), Err(Failed::NoPower));
-            assert_eq!(flash.write(32, &[0x11; 4]), Err(Failed::NoPower));
+            assert_eq!(flash.write(0, &[0x11; 32]), Err(NO_POWER));
+            assert_eq!(flash.write(32, &[0x11; 4]), Err(NO_POWER));
             power.borrow_mut().switch_on(None);
             let looks: Vec<Vec<u8>> = (0..8).map(|_| flash.bytes()[..32].to_vec()).collect();
             unstable += u32::from(looks.iter().any(|look| *look != looks[0]));

@@ -2,8 +2,8 @@
 
 use heapless::Vec;
 
-use super::LIMIT;
-
+/// The longest line, in bytes.
+pub const LIMIT: usize = 256;
 /// Bytes of storage, including one end byte for each line.
 const CAPACITY: usize = 512;
 

@@ -44,13 +44,9 @@ struct NextFrame {
 
 /// A store for the record. The firmware uses [`Journal`]; tests try others too.
 pub trait Store {
-    /// The error type of the flash.
     type Error: NorFlashError;
 
     /// Reads the valid record, which stays valid until the next commit. `None` if none was ever written.
-    ///
-    /// # Errors
-    /// Those of the flash.
     fn read(&mut self) -> Result<Option<Record>, Self::Error>;
 
     /// Writes a record, which is valid afterwards. If the power fails meanwhile, either this record or the one before

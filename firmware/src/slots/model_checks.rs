@@ -2,8 +2,10 @@
 
 use tern_runtime::{Model, Session};
 
-use super::{Package, SlotError};
-use crate::engine::{Engine, LoadedModel};
+use super::package::Package;
+use super::slot_error::SlotError;
+use crate::engine::Engine;
+use crate::loaded_model::LoadedModel;
 
 /// A function that long work calls again and again: it feeds the watchdog, and returns false when the time limit has
 /// passed.
@@ -23,19 +25,18 @@ pub fn check_version(package: &Package<'_>, min_version: u32, is_signed: bool) -
 
 /// Refuses a model that the engine cannot run in `scratch`.
 pub fn check_fit(package: &Package<'_>, scratch: &mut [i32]) -> Result<(), SlotError> {
-    let found = LoadedModel { model: package.model()?, file: package.file };
-    match Engine::new(&found, scratch) {
-        Ok(_) => Ok(()),
-        Err(refusal) => Err(SlotError::Unfit(refusal)),
-    }
+    let loaded = LoadedModel { model: package.model()?, file: package.file };
+    Engine::new(&loaded, scratch).map(drop).map_err(SlotError::Unfit)
 }
 
 /// Refuses a model whose golden examples do not give exactly their stored logits within the time limit.
 pub fn check_golden(model: &Model<'_>, scratch: &mut [i32], keep_alive: KeepAlive<'_>) -> Result<(), SlotError> {
     let mut session = model.session(scratch).map_err(|_| SlotError::Golden { exact: 0, total: 0 })?;
     let channels = model.config().embedding_dim;
-    let in_time =
-        |has_time: bool| if has_time { Ok(()) } else { Err(SlotError::Slow { seconds: MAX_SELF_TEST_SECONDS }) };
+    let mut check_time = || {
+        let seconds = MAX_SELF_TEST_SECONDS;
+        if keep_alive() { Ok(()) } else { Err(SlotError::Slow { seconds }) }
+    };
     let (mut exact, mut total) = (0, 0);
     for golden in model.golden() {
         session.reset();
@@ -43,20 +44,20 @@ pub fn check_golden(model: &Model<'_>, scratch: &mut [i32], keep_alive: KeepAliv
             Session::Text(session) => {
                 for piece in golden.text.as_bytes().chunks(PIECE) {
                     session.feed(piece);
-                    in_time(keep_alive())?;
+                    check_time()?;
                 }
                 session.finish();
             }
             Session::Values(session) => {
                 for values in golden.values.chunks(channels) {
                     session.feed(values);
-                    in_time(keep_alive())?;
+                    check_time()?;
                 }
             }
         }
         exact += usize::from(session.logits().iter().eq(golden.logits.iter().copied()));
         total += 1;
-        in_time(keep_alive())?;
+        check_time()?;
     }
     if exact == total { Ok(()) } else { Err(SlotError::Golden { exact, total }) }
 }

@@ -12,7 +12,7 @@
 //!
 //! `docs/update.md` explains them.
 
-use ed25519_dalek::{Signature, VerifyingKey};
+use ed25519_dalek::{PUBLIC_KEY_LENGTH, SIGNATURE_LENGTH, Signature, VerifyingKey};
 use tern_runtime::{Model, file_len};
 
 use super::slot_error::SlotError;
@@ -20,57 +20,25 @@ use crate::crc32::crc32;
 
 /// Length of a trailer in bytes.
 pub const TRAILER_BYTES: usize = 96;
-/// Length of a signature in bytes. It ends a package, and everything before it is signed.
-pub const SIGNATURE_BYTES: usize = 64;
-/// Length of a public key in bytes.
-pub const KEY_BYTES: usize = 32;
 
 const MAGIC: &[u8; 8] = b"TERNSIG1";
-/// Offset in the trailer of the device file's length.
-const LENGTH_AT: usize = 8;
-/// Offset in the trailer of the version.
-const VERSION_AT: usize = 12;
 /// Offset in the trailer of the checksum, which covers the device file and all bytes of the trailer before this one.
 const CHECKSUM_AT: usize = 16;
-/// Offset in the trailer of the first bytes of the signer's public key.
-const KEY_PREFIX_AT: usize = 20;
 /// Length of the part of the public key that a trailer holds.
 const KEY_PREFIX_BYTES: usize = 8;
-
-/// Parses a public key of 64 hexadecimal digits.
-const fn parse_hex_key(hex: Option<&str>) -> Option<[u8; KEY_BYTES]> {
-    const fn digit(byte: u8) -> u8 {
-        match byte {
-            b'0'..=b'9' => byte - b'0',
-            b'a'..=b'f' => byte - b'a' + 10,
-            b'A'..=b'F' => byte - b'A' + 10,
-            _ => panic!("a public key is 64 hexadecimal digits"),
-        }
-    }
-    let Some(hex) = hex else { return None };
-    let hex = hex.as_bytes();
-    assert!(hex.len() == 2 * KEY_BYTES, "a public key is 64 hexadecimal digits");
-    let mut key = [0; KEY_BYTES];
-    let mut i = 0;
-    while i < KEY_BYTES {
-        key[i] = digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]);
-        i += 1;
-    }
-    Some(key)
-}
 
 /// The public key that models must be signed with.
 ///
 /// The key carries the function that verifies signatures, so that firmware without a key does not contain that code.
 #[derive(Clone, Copy, Debug)]
 pub struct TrustedKey {
-    key: [u8; KEY_BYTES],
-    verify: fn(&[u8; KEY_BYTES], &Trailer<'_>) -> Result<(), SlotError>,
+    key: [u8; PUBLIC_KEY_LENGTH],
+    verify: fn(&[u8; PUBLIC_KEY_LENGTH], &Trailer<'_>) -> Result<(), SlotError>,
 }
 
 impl TrustedKey {
     /// An Ed25519 key.
-    pub const fn new(key: [u8; KEY_BYTES]) -> Self {
+    pub const fn new(key: [u8; PUBLIC_KEY_LENGTH]) -> Self {
         TrustedKey { key, verify }
     }
 
@@ -79,14 +47,28 @@ impl TrustedKey {
     /// # Panics
     /// If the text is not 64 hexadecimal digits. For a constant, this is a compile error.
     pub const fn from_hex(hex: Option<&str>) -> Option<Self> {
-        match parse_hex_key(hex) {
-            Some(key) => Some(TrustedKey::new(key)),
-            None => None,
+        const fn digit(byte: u8) -> u8 {
+            match byte {
+                b'0'..=b'9' => byte - b'0',
+                b'a'..=b'f' => byte - b'a' + 10,
+                b'A'..=b'F' => byte - b'A' + 10,
+                _ => panic!("a public key is 64 hexadecimal digits"),
+            }
         }
+        let Some(hex) = hex else { return None };
+        let hex = hex.as_bytes();
+        assert!(hex.len() == 2 * PUBLIC_KEY_LENGTH, "a public key is 64 hexadecimal digits");
+        let mut key = [0; PUBLIC_KEY_LENGTH];
+        let mut i = 0;
+        while i < PUBLIC_KEY_LENGTH {
+            key[i] = digit(hex[2 * i]) << 4 | digit(hex[2 * i + 1]);
+            i += 1;
+        }
+        Some(TrustedKey::new(key))
     }
 }
 
-fn verify(key: &[u8; KEY_BYTES], trailer: &Trailer<'_>) -> Result<(), SlotError> {
+fn verify(key: &[u8; PUBLIC_KEY_LENGTH], trailer: &Trailer<'_>) -> Result<(), SlotError> {
     let verifier = VerifyingKey::from_bytes(key).map_err(|_| SlotError::BadKey)?;
     let signature = Signature::from_bytes(trailer.signature);
     verifier.verify_strict(trailer.signed, &signature).map_err(|_| SlotError::Signature)
@@ -97,60 +79,60 @@ fn verify(key: &[u8; KEY_BYTES], trailer: &Trailer<'_>) -> Result<(), SlotError>
 pub struct Package<'p> {
     /// The device file.
     pub file: &'p [u8],
-    /// The trailer; `None` for a device file without a signature.
-    pub trailer: Option<Trailer<'p>>,
+    /// `None` for a device file without a signature.
+    trailer: Option<Trailer<'p>>,
 }
 
 /// The trailer of a signed device file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Trailer<'p> {
-    /// The model's version counter.
-    pub version: u32,
+struct Trailer<'p> {
+    version: u32,
     /// The first bytes of the signer's public key.
-    pub key_prefix: [u8; KEY_PREFIX_BYTES],
-    /// All signed bytes.
-    pub signed: &'p [u8],
-    /// The signature.
-    pub signature: &'p [u8; SIGNATURE_BYTES],
+    key_prefix: [u8; KEY_PREFIX_BYTES],
+    /// All signed bytes: the package up to the signature.
+    signed: &'p [u8],
+    signature: &'p [u8; SIGNATURE_LENGTH],
+}
+
+/// Takes the next field of `N` bytes from the beginning of `bytes`.
+fn take<'p, const N: usize>(bytes: &mut &'p [u8]) -> Result<&'p [u8; N], SlotError> {
+    let (field, rest) = bytes.split_first_chunk().ok_or(SlotError::Trailer)?;
+    *bytes = rest;
+    Ok(field)
 }
 
 impl<'p> Package<'p> {
     /// Splits the bytes of a package into its parts.
     ///
     /// # Errors
-    /// [`SlotError`] if a length or a checksum is wrong, or if the bytes after the device file are not a
-    /// trailer.
+    /// [`SlotError`] if a length or a checksum is wrong, or if the bytes after the device file are not a trailer.
     pub fn parse(bytes: &'p [u8]) -> Result<Self, SlotError> {
         let length = file_len(bytes)?;
-        let (file, rest) = bytes
-            .split_at_checked(length)
-            .ok_or(SlotError::Length { found: bytes.len(), expected: [length, length + TRAILER_BYTES] })?;
-        if rest.is_empty() {
+        let wrong_length = SlotError::Length { found: bytes.len(), expected: [length, length + TRAILER_BYTES] };
+        let (file, mut trailer) = bytes.split_at_checked(length).ok_or(wrong_length)?;
+        if trailer.is_empty() {
             return Ok(Package { file, trailer: None });
         }
-        let rest: &[u8; TRAILER_BYTES] = rest
-            .try_into()
-            .map_err(|_| SlotError::Length { found: bytes.len(), expected: [length, length + TRAILER_BYTES] })?;
-        let (head, signature) = rest.split_at(TRAILER_BYTES - SIGNATURE_BYTES);
-        let number = |at: usize| {
-            let bytes: Option<[u8; 4]> = head.get(at..at + 4).and_then(|bytes| bytes.try_into().ok());
-            bytes.map(u32::from_le_bytes).ok_or(SlotError::Trailer)
-        };
-        if !head.starts_with(MAGIC) || number(LENGTH_AT)? as usize != length {
+        if trailer.len() != TRAILER_BYTES {
+            return Err(wrong_length);
+        }
+        let fields = &mut trailer;
+        let is_trailer = take(fields)? == MAGIC;
+        let stated_length = u32::from_le_bytes(*take(fields)?);
+        if !is_trailer || stated_length as usize != length {
             return Err(SlotError::Trailer);
         }
-        let checked = bytes.get(..length + CHECKSUM_AT).unwrap_or(bytes);
-        let (expected, found) = (number(CHECKSUM_AT)?, crc32(checked));
+        let version = u32::from_le_bytes(*take(fields)?);
+        let expected = u32::from_le_bytes(*take(fields)?);
+        let found = crc32(bytes.get(..length + CHECKSUM_AT).unwrap_or(bytes));
         if found != expected {
             return Err(SlotError::Checksum { found, expected });
         }
-        let key_prefix = head
-            .get(KEY_PREFIX_AT..KEY_PREFIX_AT + KEY_PREFIX_BYTES)
-            .and_then(|prefix| prefix.try_into().ok())
-            .ok_or(SlotError::Trailer)?;
-        let signature = signature.try_into().map_err(|_| SlotError::Trailer)?;
-        let signed = &bytes[..bytes.len() - SIGNATURE_BYTES];
-        Ok(Package { file, trailer: Some(Trailer { version: number(VERSION_AT)?, key_prefix, signed, signature }) })
+        let key_prefix = *take(fields)?;
+        let _zeros: &[u8; 4] = take(fields)?;
+        let signature = take(fields)?;
+        let signed = &bytes[..bytes.len() - SIGNATURE_LENGTH];
+        Ok(Package { file, trailer: Some(Trailer { version, key_prefix, signed, signature }) })
     }
 
     /// The version counter; 0 without a trailer.
@@ -191,19 +173,17 @@ impl<'p> Package<'p> {
 }
 
 #[cfg(test)]
-pub(crate) mod testing {
+pub(super) mod tests {
     use std::vec::Vec;
 
     use ed25519_dalek::{Signer, SigningKey};
+    use tern_runtime::testing::{Aligned, Sizes, random_file};
 
     use super::*;
 
     /// A package as `tern sign` writes it.
-    pub(crate) fn signed(file: &[u8], version: u32, key: &SigningKey) -> Vec<u8> {
-        let mut bytes = file.to_vec();
-        bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&(file.len() as u32).to_le_bytes());
-        bytes.extend_from_slice(&version.to_le_bytes());
+    pub(in crate::slots) fn signed(file: &[u8], version: u32, key: &SigningKey) -> Vec<u8> {
+        let mut bytes = [file, MAGIC, &(file.len() as u32).to_le_bytes(), &version.to_le_bytes()].concat();
         bytes.extend_from_slice(&crc32(&bytes).to_le_bytes());
         bytes.extend_from_slice(&key.verifying_key().as_bytes()[..KEY_PREFIX_BYTES]);
         bytes.extend_from_slice(&[0; 4]);
@@ -211,25 +191,17 @@ pub(crate) mod testing {
         bytes.extend_from_slice(&signature.to_bytes());
         bytes
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use std::vec::Vec;
+    /// Offset in the trailer of the first bytes of the signer's public key.
+    const KEY_PREFIX_AT: usize = CHECKSUM_AT + 4;
 
-    use ed25519_dalek::SigningKey;
-    use tern_runtime::testing::{Aligned, Sizes, random_file};
-
-    use super::testing::signed;
-    use super::*;
-
-    const SIZES: Sizes = Sizes { embedding_dim: 2, hidden_size: 2, classes: 2 };
-    /// The setting `shift` of the random models.
-    const SHIFT: &str = "3";
+    fn device_file() -> Aligned {
+        random_file(1, Sizes { embedding_dim: 2, hidden_size: 2, classes: 2 }, "3")
+    }
 
     #[test]
     fn a_change_of_any_byte_of_a_signed_package_is_detected() {
-        let file = random_file(1, SIZES, SHIFT);
+        let file = device_file();
         let signer = SigningKey::from_bytes(&[7; 32]);
         let trusted = TrustedKey::new(signer.verifying_key().to_bytes());
         let package = signed(&file, 3, &signer);
@@ -252,7 +224,7 @@ mod tests {
 
     #[test]
     fn unsigned_foreign_and_forged_packages_get_different_errors() {
-        let file = random_file(1, SIZES, SHIFT);
+        let file = device_file();
         let (ours, theirs) = (SigningKey::from_bytes(&[7; 32]), SigningKey::from_bytes(&[8; 32]));
         let key = ours.verifying_key().to_bytes();
         let trusted = TrustedKey::new(key);
@@ -271,22 +243,21 @@ mod tests {
     #[test]
     fn a_key_is_64_digits() {
         let hex = "00ff10a5".repeat(8);
-        assert_eq!(parse_hex_key(Some(&hex)).map(|key| key[..5].to_vec()), Some(std::vec![0, 0xff, 0x10, 0xa5, 0]));
-        assert_eq!(parse_hex_key(None), None);
-        assert!(std::panic::catch_unwind(|| parse_hex_key(Some("00ff"))).is_err());
+        assert_eq!(TrustedKey::from_hex(Some(&hex)).unwrap().key[..5], [0, 0xff, 0x10, 0xa5, 0]);
+        assert!(TrustedKey::from_hex(None).is_none());
+        assert!(std::panic::catch_unwind(|| TrustedKey::from_hex(Some("00ff"))).is_err());
     }
 
     #[test]
     fn lengths_must_fit() {
-        let file = random_file(1, SIZES, SHIFT);
+        let file = device_file();
         let package = signed(&file, 3, &SigningKey::from_bytes(&[7; 32]));
         for length in [file.len() + 1, package.len() - 1] {
             let cut = Aligned::new(&package[..length]);
             assert!(matches!(Package::parse(&cut), Err(SlotError::Length { .. })), "{length}");
         }
-        let mut longer: Vec<u8> = package.clone();
-        longer.push(0);
-        assert!(matches!(Package::parse(&Aligned::new(&longer)), Err(SlotError::Length { .. })));
+        let longer = Aligned::new(&[&package[..], &[0]].concat());
+        assert!(matches!(Package::parse(&longer), Err(SlotError::Length { .. })));
         assert!(matches!(Package::parse(&Aligned::new(&file[..file.len() - 1])), Err(SlotError::File(_))));
     }
 }

@@ -1,5 +1,7 @@
 //! The record about the contents of the two slots. `docs/update.md` specifies its bytes.
 
+use core::fmt;
+
 use crate::crc32::crc32;
 
 /// Length of a record in bytes.
@@ -12,30 +14,26 @@ const NONE: u8 = 0xff;
 /// One of the two slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlotIndex {
-    /// The first slot, which a flasher writes to.
+    /// The slot that a flasher writes to.
     A,
-    /// The second slot.
     B,
 }
 
 impl SlotIndex {
-    /// Both slots.
     pub const ALL: [SlotIndex; 2] = [SlotIndex::A, SlotIndex::B];
 
-    /// The other slot.
     pub fn other(self) -> SlotIndex {
         match self {
             SlotIndex::A => SlotIndex::B,
             SlotIndex::B => SlotIndex::A,
         }
     }
+}
 
-    /// `A` or `B`.
-    pub fn name(self) -> &'static str {
-        match self {
-            SlotIndex::A => "A",
-            SlotIndex::B => "B",
-        }
+/// Displays `A` or `B`.
+impl fmt::Display for SlotIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if *self == SlotIndex::A { "A" } else { "B" })
     }
 }
 
@@ -77,7 +75,6 @@ impl State {
 /// The contents of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// The state.
     pub state: State,
     /// True if the model was confirmed once. It may run again even if a newer one was confirmed since.
     pub proven: bool,
@@ -86,19 +83,18 @@ pub struct Slot {
     /// Length of the package as received, with its trailer. 0 if a flasher wrote it: length and checksum are then
     /// unknown.
     pub bytes: u32,
-    /// CRC-32 of these bytes.
+    /// CRC-32 of the package as received.
     pub crc32: u32,
 }
 
 impl Slot {
-    /// An empty slot.
     pub const EMPTY: Slot = Slot { state: State::Empty, proven: false, version: 0, bytes: 0, crc32: 0 };
 }
 
 /// The record about both slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// The slots, A first.
+    /// A first.
     pub slots: [Slot; 2],
     /// The slot whose model runs.
     pub active: Option<SlotIndex>,
@@ -114,12 +110,10 @@ impl Record {
         min_version: 0,
     };
 
-    /// A slot.
     pub fn slot(&self, index: SlotIndex) -> &Slot {
         &self.slots[index as usize]
     }
 
-    /// A slot, for changing it.
     pub fn slot_mut(&mut self, index: SlotIndex) -> &mut Slot {
         &mut self.slots[index as usize]
     }

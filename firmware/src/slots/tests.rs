@@ -5,14 +5,15 @@ mod power_cuts;
 use std::vec::Vec;
 
 use ed25519_dalek::SigningKey;
-use embedded_storage::nor_flash::NorFlash;
+use embedded_storage::nor_flash::{NorFlash, NorFlashErrorKind};
 use tern_runtime::LoadError;
 use tern_runtime::testing::{Aligned, Sizes, metadata, random_file, tensors};
 use tern_runtime::write::to_bytes;
 
-use super::package::testing::signed;
+use super::package::tests::signed;
 use super::*;
 use crate::flash::simulated::{Cells, Power, Shared, Simulated};
+use crate::loaded_model::LoadedModel;
 
 const SIZES: Sizes = Sizes { embedding_dim: 2, hidden_size: 2, classes: 2 };
 const ERASE: usize = 512;
@@ -74,6 +75,12 @@ impl<const WRITE: usize, S: Store> On<WRITE, S> {
         self.slots.finish()
     }
 
+    /// Loads and activates a package.
+    fn install(&mut self, package: &[u8]) {
+        self.load(package).unwrap();
+        self.activate().unwrap();
+    }
+
     fn activate(&mut self) -> Result<SlotIndex, SlotError> {
         self.slots.activate(&mut [0; SCRATCH_WORDS], &mut || true)
     }
@@ -124,9 +131,7 @@ fn a_model_is_received_activated_confirmed_and_rolled_back() {
 fn a_trial_that_is_not_confirmed_returns_to_the_previous_model() {
     let (old, new) = (model(1), model(2));
     let device = Device::<4>::new(&old, None);
-    let mut on = device.on();
-    on.load(&new).unwrap();
-    on.activate().unwrap();
+    device.on().install(&new);
     // The device stops before the trial is confirmed.
     assert_eq!(device.on().serves().as_deref(), Some(&*new));
     let mut on = device.on();
@@ -142,34 +147,23 @@ fn a_trial_that_is_not_confirmed_returns_to_the_previous_model() {
 #[test]
 fn a_changed_bit_in_flash_is_detected_and_the_other_model_runs() {
     let (old, new) = (model(1), model(2));
-    let device = Device::<1>::new(&old, None);
-    let mut on = device.on();
-    on.load(&new).unwrap();
-    on.activate().unwrap();
-    let fall = |at| Flash::<1>::new(&device.cells[2], &device.power).write(at, &[0]).unwrap();
-    let weight = 1 + new.iter().rposition(|&byte| byte != 0).unwrap() as u32 - 3;
-    fall(weight);
-    let on = device.on();
-    assert_eq!(on.serves().as_deref(), Some(&*old));
-    assert!(
-        matches!(on.boot.events[0], BootEvent::FellBack(SlotIndex::B, SlotError::Changed { .. })),
-        "{:?}",
-        on.boot.events
-    );
-
-    let device = Device::<1>::new(&old, None);
-    let mut on = device.on();
-    on.load(&new).unwrap();
-    on.activate().unwrap();
-    device.on().slots.confirm().unwrap();
-    Flash::<1>::new(&device.cells[2], &device.power).write(weight, &[0]).unwrap();
-    let on = device.on();
-    assert_eq!((on.serves().as_deref(), on.slots.record().active), (Some(&*old), Some(SlotIndex::A)));
-    assert!(
-        matches!(on.boot.events[0], BootEvent::Damaged(SlotIndex::B, SlotError::Changed { .. })),
-        "{:?}",
-        on.boot.events
-    );
+    let weight = new.iter().rposition(|&byte| byte != 0).unwrap() as u32 - 2;
+    for is_confirmed in [false, true] {
+        let device = Device::<1>::new(&old, None);
+        device.on().install(&new);
+        if is_confirmed {
+            device.on().slots.confirm().unwrap();
+        }
+        Flash::<1>::new(&device.cells[2], &device.power).write(weight, &[0]).unwrap();
+        let on = device.on();
+        assert_eq!((on.serves().as_deref(), on.slots.record().active), (Some(&*old), Some(SlotIndex::A)));
+        let is_reported = match on.boot.events[0] {
+            BootEvent::FellBack(SlotIndex::B, SlotError::Changed { .. }) => !is_confirmed,
+            BootEvent::Damaged(SlotIndex::B, SlotError::Changed { .. }) => is_confirmed,
+            _ => false,
+        };
+        assert!(is_reported, "{:?}", on.boot.events);
+    }
 }
 
 /// Loads `package` into a device that runs a model, and returns the reason for its refusal. Checks that the device
@@ -219,9 +213,7 @@ fn firmware_with_a_key_accepts_signed_models_and_no_older_ones() {
     forged[last - 40] ^= 1;
     assert_eq!(refused(&device, &forged), SlotError::Signature);
 
-    let mut on = device.on();
-    on.load(&signed(&model(2), 5, &signer)).unwrap();
-    on.activate().unwrap();
+    device.on().install(&signed(&model(2), 5, &signer));
     device.on().slots.confirm().unwrap();
     let mut on = device.on();
     assert_eq!(on.slots.record().min_version, 5);
@@ -271,9 +263,7 @@ fn slow_golden_examples_do_not_prevent_the_start() {
 fn a_boot_without_a_model_gives_up_the_trial() {
     let (old, new) = (model(1), model(2));
     let device = Device::<4>::new(&old, None);
-    let mut on = device.on();
-    on.load(&new).unwrap();
-    on.activate().unwrap();
+    device.on().install(&new);
     // The trial begins and hangs.
     device.on();
     let [record, a, b] = device.cells.each_ref().map(|cells| Simulated::<4, ERASE>::new(cells, &device.power));
@@ -288,8 +278,7 @@ fn an_empty_device_receives_its_first_model() {
     let device = Device::<16>::new(&[], None);
     let mut on = device.on();
     assert_eq!((on.serves(), on.boot.events.len(), on.slots.standby()), (None, 0, SlotIndex::A));
-    on.load(&model(1)).unwrap();
-    on.activate().unwrap();
+    on.install(&model(1));
     assert_eq!(device.on().slots.confirm(), Ok(Some(SlotIndex::A)));
     assert_eq!(device.on().serves().as_deref(), Some(&*model(1)));
 }

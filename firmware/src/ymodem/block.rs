@@ -1,4 +1,4 @@
-//! A YMODEM block: its kind, its number and the complement, 128 or 1,024 bytes of data, and a checksum.
+//! A YMODEM block: its kind (SOH or STX), its number and the complement, 128 or 1,024 bytes of data, and a checksum.
 
 use crc::{CRC_16_XMODEM, Crc, NoTable};
 
@@ -12,12 +12,6 @@ const LONG: usize = 1024;
 /// Bytes besides the data: the number, its complement and the checksum.
 const OVERHEAD: usize = 4;
 
-/// The header of a block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Header {
-    pub(super) number: u8,
-}
-
 /// A block being received.
 #[derive(Debug)]
 pub(super) struct Block {
@@ -27,12 +21,6 @@ pub(super) struct Block {
     filled: usize,
     /// Length of the data in bytes; 0 if no block has begun.
     length: usize,
-}
-
-impl Default for Block {
-    fn default() -> Self {
-        Block::new()
-    }
 }
 
 impl Block {
@@ -64,13 +52,13 @@ impl Block {
         self.filled >= self.length + OVERHEAD
     }
 
-    /// The header of a complete block; `None` if the block is damaged.
-    pub(super) fn header(&self) -> Option<Header> {
+    /// The number of a complete block; `None` if the block is damaged.
+    pub(super) fn number(&self) -> Option<u8> {
         let [number, complement, ..] = self.bytes;
         let end = 2 + self.length;
         let sum = self.bytes.get(end..end + 2)?;
         let is_intact = number == !complement && sum == CRC16.checksum(self.data()).to_be_bytes();
-        (is_intact && !self.is_empty()).then_some(Header { number })
+        (is_intact && !self.is_empty()).then_some(number)
     }
 
     pub(super) fn data(&self) -> &[u8] {

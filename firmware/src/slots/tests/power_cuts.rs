@@ -8,10 +8,10 @@
 mod sequential_storage;
 
 use std::format;
-use std::string::String;
+use std::string::{String, ToString};
 
 use super::*;
-use crate::flash::simulated::{CUT_WAYS, Failed};
+use crate::flash::simulated::{CUT_WAYS, NO_POWER};
 
 /// A step of a script.
 #[derive(Clone, Copy)]
@@ -60,68 +60,55 @@ fn run_script<const WRITE: usize, S: Store>(
     let is_gone = || device.power.borrow().is_gone;
     let mut on = device.on_with(store);
     for (number, step) in steps.iter().enumerate() {
-        let fails = |what: &str| Err(format!("step {number}: {what}"));
-        match *step {
+        let result = match *step {
             Step::Boot => {
                 on = device.on_with(store);
-                if is_gone() {
-                    return Ok(());
-                }
-                let Some(served) = on.serves() else {
-                    return fails(&format!("no model runs, {:?} {:?}", on.boot.events, on.slots.record()));
-                };
-                if !expected.allows(&served) {
-                    return fails(&format!(
-                        "the running model is neither the old nor the new one: {:?}",
-                        on.boot.events
-                    ));
-                }
-                if expected.next.is_some() && served != expected.current {
-                    // If the power fails here, either model may run at the next boot.
-                    if on.slots.confirm().is_ok() {
-                        expected.confirmed(&served);
-                    }
-                } else if let Err(reason) = on.slots.confirm()
-                    && !is_gone()
-                {
-                    return fails(&format!("{reason}"));
-                }
+                if is_gone() { Ok(()) } else { confirm(&mut on, expected) }
             }
             Step::Load(package, file) => {
-                let result = on.load(package);
-                if let (Err(reason), false) = (result, is_gone()) {
-                    return fails(&format!("{reason}"));
-                }
+                let result = on.load(package).map(drop);
                 (expected.standby, expected.next) = (Some(file.to_vec()), None);
+                result.map_err(|reason| reason.to_string())
             }
             Step::Refused(package) => {
                 expected.standby = None;
-                if on.load(package).is_ok() {
-                    return fails("it is accepted");
-                }
+                on.load(package).map_or(Ok(()), |_| Err("it is accepted".into()))
             }
             Step::Activate | Step::Rollback => {
                 expected.next.clone_from(&expected.standby);
-                let result = match step {
-                    Step::Activate => on.activate().err(),
-                    _ => on.rollback().err(),
-                };
-                if let (Some(reason), false) = (result, is_gone()) {
-                    return fails(&format!("{reason}"));
-                }
+                let is_activate = matches!(step, Step::Activate);
+                let result = if is_activate { on.activate().map(drop) } else { on.rollback().map(drop) };
+                result.map_err(|reason| reason.to_string())
             }
             Step::Erase => {
                 expected.standby = None;
-                if let (Err(reason), false) = (on.slots.erase(&mut || true), is_gone()) {
-                    return fails(&format!("{reason}"));
-                }
+                on.slots.erase(&mut || true).map(drop).map_err(|reason| reason.to_string())
             }
-        }
+        };
+        // Every error is allowed in the step in which the power fails.
         if is_gone() {
             return Ok(());
         }
+        result.map_err(|error| format!("step {number}: {error}"))?;
     }
     Ok(())
+}
+
+/// Checks the model that runs after a boot, and confirms it.
+fn confirm<const WRITE: usize, S: Store>(on: &mut On<WRITE, S>, expected: &mut Expected) -> Result<(), String> {
+    let events = &on.boot.events;
+    let Some(served) = on.serves() else {
+        return Err(format!("no model runs, {events:?} {:?}", on.slots.record()));
+    };
+    if !expected.allows(&served) {
+        return Err(format!("the running model is neither the old nor the new one: {events:?}"));
+    }
+    let result = on.slots.confirm();
+    // If the power fails in this confirmation, either model may run at the next boot.
+    if result.is_ok() && expected.next.is_some() && served != expected.current {
+        expected.confirmed(&served);
+    }
+    result.map(drop).map_err(|reason| reason.to_string())
 }
 
 /// Checks a device after a power failure: at every start it must run a model, and it must accept another one.
@@ -133,12 +120,8 @@ fn check_recovery<const WRITE: usize, S: Store>(
 ) -> Result<(), String> {
     device.power.borrow_mut().switch_on(None);
     run_script(device, store, expected, &[Step::Boot; 4])?;
-    run_script(
-        device,
-        store,
-        expected,
-        &[Step::Boot, Step::Load(fresh.0, fresh.1), Step::Activate, Step::Boot, Step::Boot],
-    )?;
+    let update = [Step::Boot, Step::Load(fresh.0, fresh.1), Step::Activate, Step::Boot, Step::Boot];
+    run_script(device, store, expected, &update)?;
     if expected.current == fresh.1 { Ok(()) } else { Err("it does not accept another model".into()) }
 }
 
@@ -156,34 +139,21 @@ impl Models {
         let package = |file: &Aligned, version| if is_signed { signed(file, version, &signer) } else { file.to_vec() };
         let packages = [0, 1, 2, 3, 4].map(|i| package(&files[i], 2 + i as u32));
         let older = if is_signed { signed(&files[2], 1, &signer) } else { b"no device file at all".to_vec() };
-        Models {
-            files,
-            packages,
-            older,
-            trusted: is_signed.then(|| TrustedKey::new(signer.verifying_key().to_bytes())),
-        }
+        let trusted = is_signed.then(|| TrustedKey::new(signer.verifying_key().to_bytes()));
+        Models { files, packages, older, trusted }
     }
 
     /// An update, a rollback, a refused package, another update, and an erase.
-    fn script(&self) -> [Step<'_>; 14] {
+    fn script(&self) -> Vec<Step<'_>> {
         let load = |i: usize| Step::Load(&self.packages[i], &self.files[i]);
         use Step::{Activate, Boot, Erase, Refused, Rollback};
-        [
-            Boot,
-            load(1),
-            Activate,
-            Boot,
-            Boot,
-            Rollback,
-            Boot,
-            Refused(&self.older),
-            load(2),
-            Activate,
-            Boot,
-            Erase,
-            load(3),
-            Boot,
-        ]
+        let parts: [&[Step<'_>]; 4] = [
+            &[Boot, load(1), Activate, Boot, Boot],
+            &[Rollback, Boot],
+            &[Refused(&self.older), load(2), Activate, Boot],
+            &[Erase, load(3), Boot],
+        ];
+        parts.concat()
     }
 
     fn device<const WRITE: usize>(&self) -> (Device<WRITE>, Expected) {
@@ -302,16 +272,16 @@ fn after_several_power_cuts_in_a_row_the_old_or_the_new_model_runs() {
 /// The simple and wrong order: erase the old record, then write the new one.
 struct InPlace<F>(F);
 
-impl<F: NorFlash<Error = Failed>> Store for InPlace<F> {
-    type Error = Failed;
+impl<F: NorFlash<Error = NorFlashErrorKind>> Store for InPlace<F> {
+    type Error = NorFlashErrorKind;
 
-    fn read(&mut self) -> Result<Option<Record>, Failed> {
+    fn read(&mut self) -> Result<Option<Record>, NorFlashErrorKind> {
         let mut bytes = [0; 64];
         self.0.read(0, &mut bytes)?;
         Ok(Record::decode(&bytes).map(|(_, record)| record))
     }
 
-    fn commit(&mut self, record: &Record) -> Result<(), Failed> {
+    fn commit(&mut self, record: &Record) -> Result<(), NorFlashErrorKind> {
         self.0.erase(0, F::ERASE_SIZE as u32)?;
         self.0.write(0, &record.encode(1))
     }

@@ -16,13 +16,13 @@ use super::*;
 struct Async<const WRITE: usize>(Flash<WRITE>);
 
 impl<const WRITE: usize> ErrorType for Async<WRITE> {
-    type Error = Failed;
+    type Error = NorFlashErrorKind;
 }
 
 impl<const WRITE: usize> ReadNorFlash for Async<WRITE> {
     const READ_SIZE: usize = 1;
 
-    async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Failed> {
+    async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), NorFlashErrorKind> {
         embedded_storage::nor_flash::ReadNorFlash::read(&mut self.0, offset, bytes)
     }
 
@@ -35,11 +35,11 @@ impl<const WRITE: usize> NorFlash for Async<WRITE> {
     const WRITE_SIZE: usize = WRITE;
     const ERASE_SIZE: usize = ERASE;
 
-    async fn erase(&mut self, from: u32, to: u32) -> Result<(), Failed> {
+    async fn erase(&mut self, from: u32, to: u32) -> Result<(), NorFlashErrorKind> {
         embedded_storage::nor_flash::NorFlash::erase(&mut self.0, from, to)
     }
 
-    async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Failed> {
+    async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
         embedded_storage::nor_flash::NorFlash::write(&mut self.0, offset, bytes)
     }
 }
@@ -54,17 +54,17 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 }
 
 impl<const WRITE: usize> Store for Sequential<WRITE> {
-    type Error = Failed;
+    type Error = NorFlashErrorKind;
 
-    fn read(&mut self) -> Result<Option<Record>, Failed> {
+    fn read(&mut self) -> Result<Option<Record>, NorFlashErrorKind> {
         let mut buffer = [0; 128];
-        let found = now(self.0.fetch_item::<[u8; 64]>(&mut buffer, &0)).map_err(|_| Failed::NoPower)?;
+        let found = now(self.0.fetch_item::<[u8; 64]>(&mut buffer, &0)).map_err(|_| NO_POWER)?;
         Ok(found.and_then(|bytes| Record::decode(&bytes)).map(|(_, record)| record))
     }
 
-    fn commit(&mut self, record: &Record) -> Result<(), Failed> {
+    fn commit(&mut self, record: &Record) -> Result<(), NorFlashErrorKind> {
         let mut buffer = [0; 128];
-        now(self.0.store_item(&mut buffer, &0, &record.encode(1))).map_err(|_| Failed::NoPower)
+        now(self.0.store_item(&mut buffer, &0, &record.encode(1))).map_err(|_| NO_POWER)
     }
 }
 

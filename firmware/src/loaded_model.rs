@@ -1,0 +1,62 @@
+//! A model in a slot: finds and loads the device file, or gives the reason why no model runs.
+
+use tern_runtime::{LoadError, Model, file_len};
+use thiserror::Error;
+
+use crate::boot_count::MAX_FAILED_BOOTS;
+
+/// A model that was found in a slot.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadedModel<'f> {
+    pub model: Model<'f>,
+    /// The device file, without the bytes after it in the slot.
+    pub file: &'f [u8],
+}
+
+impl<'f> LoadedModel<'f> {
+    /// Loads the device file at the beginning of a slot.
+    pub fn from_slot(slot: &'f [u8]) -> Result<Self, Refusal> {
+        if is_blank(slot) {
+            return Err(Refusal::Empty);
+        }
+        let file = slot.get(..file_len(slot)?).unwrap_or(slot);
+        Ok(LoadedModel { model: Model::from_bytes(file)?, file })
+    }
+}
+
+/// Returns true if a slot was never written: erased flash reads as ones, and unwritten memory as zeros.
+pub fn is_blank(slot: &[u8]) -> bool {
+    let first = slot.get(..8).unwrap_or(&[]);
+    first.iter().all(|&byte| byte == 0) || first.iter().all(|&byte| byte == 0xff)
+}
+
+/// The reason why no model runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// The slot is empty.
+    #[error("the model slot is empty; `load` a device file (`tern export`), or write it with `tern flash`")]
+    Empty,
+    /// A model failed its checks. The lines before the banner give the details.
+    #[error("the model failed its checks; the lines after a reset give the reason. `load` another one")]
+    NotRun,
+    /// Several starts in a row failed before the prompt, so this one runs no model.
+    #[error(
+        "the last {MAX_FAILED_BOOTS} starts failed before the prompt, so this one runs no model; `load` another \
+         model, `rollback`, or try again with `reset`"
+    )]
+    RepeatedFailures,
+    /// The file in the slot is refused.
+    #[error("the file in the model slot is refused: {0}")]
+    File(#[from] LoadError),
+    /// The model's state and logits do not fit the board's RAM for models.
+    #[error(
+        "the model and its answer need {needed} bytes of RAM, this board reserves {available}; use a smaller model \
+         or a larger SCRATCH_BYTES"
+    )]
+    Scratch {
+        /// Bytes that the model needs.
+        needed: usize,
+        /// Bytes that the board has.
+        available: usize,
+    },
+}

@@ -1,0 +1,63 @@
+//! Writes a package to the standby slot as its pieces arrive.
+
+use embedded_storage::nor_flash::NorFlashError;
+
+use super::record::{Slot, State};
+use super::slot_error::SlotError;
+use crate::crc32;
+use crate::flash::{MAX_WRITE_UNIT, Partition};
+
+/// The progress of a transfer, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Receiving {
+    /// The announced length of the package.
+    bytes: u32,
+    erased: u32,
+    written: u32,
+    /// CRC-32 of the bytes written.
+    crc: u32,
+}
+
+impl Receiving {
+    /// The transfer of a package of so many bytes, before its first piece.
+    pub fn new(bytes: u32) -> Self {
+        Receiving { bytes, erased: 0, written: 0, crc: 0 }
+    }
+
+    /// Writes the next piece. All pieces but the last have a multiple of [`MAX_WRITE_UNIT`] bytes. Bytes beyond the
+    /// announced length are ignored.
+    pub fn write<P: Partition>(&mut self, flash: &mut P, piece: &[u8]) -> Result<(), SlotError> {
+        let flash_error = |error: P::Error| SlotError::Flash(error.kind());
+        let left = (self.bytes - self.written) as usize;
+        let piece = piece.get(..left).unwrap_or(piece);
+        let end = self.written + piece.len().next_multiple_of(P::WRITE_SIZE) as u32;
+        while self.erased < end {
+            let next = self.erased + P::ERASE_SIZE as u32;
+            flash.erase(self.erased, next).map_err(flash_error)?;
+            self.erased = next;
+        }
+        let (whole_units, rest) = piece.split_at(piece.len() / P::WRITE_SIZE * P::WRITE_SIZE);
+        flash.write(self.written, whole_units).map_err(flash_error)?;
+        if !rest.is_empty() {
+            let mut last_unit = [0xff; MAX_WRITE_UNIT];
+            last_unit[..rest.len()].copy_from_slice(rest);
+            let offset = self.written + whole_units.len() as u32;
+            flash.write(offset, &last_unit[..P::WRITE_SIZE]).map_err(flash_error)?;
+        }
+        self.written += piece.len() as u32;
+        self.crc = crc32::extend(self.crc, piece);
+        Ok(())
+    }
+
+    /// The record of the received package, still without its version.
+    ///
+    /// # Errors
+    /// [`SlotError::Length`] if bytes are missing.
+    pub fn finish(self) -> Result<Slot, SlotError> {
+        let Receiving { bytes, written, crc, .. } = self;
+        if written != bytes {
+            return Err(SlotError::Length { found: written as usize, expected: [bytes as usize; 2] });
+        }
+        Ok(Slot { state: State::Received, proven: false, version: 0, bytes, crc32: crc })
+    }
+}
