@@ -57,11 +57,11 @@ pub struct Console<'m, P> {
     /// The parameters for drawing a language model's next token.
     sampling: Sampling,
     stats: Stats,
-    /// True if a prompt stands on the current line; false if the line is empty, as after an answer in
+    /// True if a prompt is on the current line; false if the line is empty, as after an answer in
     /// [`Form::Machine`].
     prompted: bool,
     /// The form of the last answer.
-    form: Form,
+    last_form: Form,
     damage: Option<DamagedInput>,
     /// A request that the console cannot fulfil by itself.
     request: Option<PendingRequest>,
@@ -100,7 +100,7 @@ impl<'m, P: Port> Console<'m, P> {
             sampling: Sampling::default(),
             stats: Stats::default(),
             prompted: false,
-            form: Form::Human,
+            last_form: Form::Human,
             damage: None,
             request: None,
         }
@@ -110,7 +110,7 @@ impl<'m, P: Port> Console<'m, P> {
     pub fn with_model<'n>(self, engine: Result<Engine<'n>, Refusal>) -> Console<'n, P> {
         // The type changes with the model's lifetime, so each field is moved by itself.
         let Console { port, board, mode, editor, pending, frame, echo, colors, is_terminal, level, .. } = self;
-        let Console { sampling, stats, prompted, form, damage, request, .. } = self;
+        let Console { sampling, stats, prompted, last_form, damage, request, .. } = self;
         Console {
             port,
             board,
@@ -126,7 +126,7 @@ impl<'m, P: Port> Console<'m, P> {
             sampling,
             stats,
             prompted,
-            form,
+            last_form,
             damage,
             request,
         }

@@ -1,6 +1,6 @@
 //! Runs the loaded model: takes texts or numbers, gives predictions, and counts the clock ticks that they take.
 
-use tern_runtime::{Config, Input, Logits, Model, Ranked, Sampler, Session, Task, TooLong, UNK, softmax};
+use tern_runtime::{Config, Input, Model, Ranked, Sampler, Session, Task, TooLong, UNK, softmax};
 use thiserror::Error;
 
 use crate::crc32::crc32;
@@ -311,17 +311,6 @@ impl<'m> Engine<'m> {
     /// The label of a class.
     pub(crate) fn label(&self, class: usize) -> &'m str {
         self.model.labels().get(class).unwrap_or("")
-    }
-
-    /// The value with this index of the forecast after the last input, encoded as [`Model::forecast_channel`]
-    /// describes. `None` beyond the last value.
-    pub(crate) fn forecast(&mut self, index: usize) -> Option<i32> {
-        self.session.values()?.predicted(index)
-    }
-
-    /// The logits after the last text, one for each token of a language model's vocabulary.
-    pub(crate) fn next_logits(&mut self) -> Logits<'_> {
-        self.session.logits()
     }
 
     /// Continues the last text by `count` tokens, and calls `write` with each; the time in `write` is not counted.

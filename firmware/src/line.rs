@@ -45,8 +45,8 @@ pub struct Editor {
     line: Vec<u8, LIMIT>,
     /// The position of the next byte, from 0 to the length of the line. It is never inside a UTF-8 character.
     cursor: usize,
-    /// The number of bytes typed after the line was full.
-    beyond: usize,
+    /// The number of bytes typed after the line was full; they are not stored.
+    excess: usize,
     keys: Keys,
     history: History,
 }
@@ -54,12 +54,12 @@ pub struct Editor {
 impl Editor {
     /// An empty line without a history.
     pub const fn new() -> Self {
-        Editor { line: Vec::new(), cursor: 0, beyond: 0, keys: Keys::new(), history: History::new() }
+        Editor { line: Vec::new(), cursor: 0, excess: 0, keys: Keys::new(), history: History::new() }
     }
 
     /// Takes the line, and leaves an empty one.
     pub fn take(&mut self) -> Result<Vec<u8, LIMIT>, TooLong> {
-        let bytes = self.line.len().saturating_add(self.beyond);
+        let bytes = self.line.len().saturating_add(self.excess);
         let line = self.line.clone();
         self.clear();
         if bytes <= LIMIT { Ok(line) } else { Err(TooLong(bytes)) }
@@ -71,7 +71,7 @@ impl Editor {
     }
 
     /// The line so far, up to [`LIMIT`] bytes.
-    pub fn kept(&self) -> &[u8] {
+    pub fn line(&self) -> &[u8] {
         &self.line
     }
 
@@ -84,7 +84,7 @@ impl Editor {
     pub fn clear(&mut self) {
         self.line.clear();
         self.cursor = 0;
-        self.beyond = 0;
+        self.excess = 0;
         self.keys.leave_sequence();
         self.history.rewind();
     }
@@ -108,14 +108,14 @@ impl Editor {
     /// Takes a byte.
     pub fn push(&mut self, byte: u8) -> Edit {
         let key = self.keys.push(byte);
-        // Bytes beyond the limit are not stored, so the line cannot be edited any more; only its end matters.
-        if self.beyond > 0 && !matches!(key, Key::Byte(_) | Key::Tab | Key::Enter | Key::Abandon | Key::Kill) {
+        // A line with bytes that are not stored cannot be edited any more; only its end matters.
+        if self.excess > 0 && !matches!(key, Key::Byte(_) | Key::Tab | Key::Enter | Key::Abandon | Key::Kill) {
             return Edit::None;
         }
         match key {
             Key::None => Edit::None,
             Key::Byte(byte) => self.insert(byte),
-            Key::Tab if self.beyond == 0 && self.cursor == self.line.len() => Edit::Tab,
+            Key::Tab if self.excess == 0 && self.cursor == self.line.len() => Edit::Tab,
             Key::Tab => self.insert(b'\t'),
             Key::Enter => Edit::Complete,
             Key::Abandon => {
@@ -161,8 +161,8 @@ impl Editor {
     /// Inserts a byte of text at the cursor.
     pub fn insert(&mut self, byte: u8) -> Edit {
         let at_end = self.cursor == self.line.len();
-        if self.beyond > 0 || self.line.insert(self.cursor, byte).is_err() {
-            self.beyond = self.beyond.saturating_add(1);
+        if self.excess > 0 || self.line.insert(self.cursor, byte).is_err() {
+            self.excess = self.excess.saturating_add(1);
             return Edit::None;
         }
         self.cursor += 1;

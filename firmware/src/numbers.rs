@@ -38,9 +38,6 @@ pub struct NumberParser {
 
 impl NumberParser {
     /// Takes a byte. If it ends a number, the result is a numerator and a denominator, which is a power of ten.
-    ///
-    /// # Errors
-    /// [`NumberError`] if the byte cannot follow.
     pub fn push(&mut self, byte: u8) -> Result<Option<(i32, NonZeroU32)>, NumberError> {
         match byte {
             b'0'..=b'9' => {
@@ -70,10 +67,8 @@ impl NumberParser {
         }
     }
 
-    /// Ends the number, if one has begun. `byte` is the byte that ends it, for the error.
-    ///
-    /// # Errors
-    /// [`NumberError`] for a sign or a point without digits.
+    /// Ends the number, if one has begun. A sign or a point without digits is an error, which names `byte`, the byte
+    /// that ends the number.
     pub fn end(&mut self, byte: u8) -> Result<Option<(i32, NonZeroU32)>, NumberError> {
         let NumberParser { is_negative, digits, value, decimals } = core::mem::take(self);
         if digits == 0 {

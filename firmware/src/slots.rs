@@ -173,9 +173,6 @@ impl<P: Partition, S: Store> Slots<P, S> {
     }
 
     /// Begins to receive a package of so many bytes into the [standby](Slots::standby) slot, whose contents are lost.
-    ///
-    /// # Errors
-    /// [`SlotError::Flash`], or [`SlotError::Length`] if the package does not fit.
     pub fn begin(&mut self, bytes: u32) -> Result<()> {
         if bytes > self.capacity {
             return Err(SlotError::Length { found: bytes as usize, expected: [self.capacity as usize; 2] });
@@ -186,9 +183,6 @@ impl<P: Partition, S: Store> Slots<P, S> {
     }
 
     /// Writes the next piece of the package, as [`Receiving::write`] specifies.
-    ///
-    /// # Errors
-    /// [`SlotError::Flash`].
     pub fn write(&mut self, piece: &[u8]) -> Result<()> {
         let standby = self.standby();
         let (Some(receiving), Some(flash)) = (&mut self.receiving, &mut self.slots[standby as usize]) else {
@@ -198,10 +192,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
         receiving.write(flash, piece)
     }
 
-    /// Ends a complete transfer: checks the package and records it.
-    ///
-    /// # Errors
-    /// [`SlotError`] if it is refused; the slot is then empty.
+    /// Ends a complete transfer: checks the package and records it. If it is refused, the slot is empty.
     pub fn finish(&mut self) -> Result<Slot> {
         let standby = self.standby();
         let Some(receiving) = self.receiving.take() else {
@@ -218,10 +209,8 @@ impl<P: Partition, S: Store> Slots<P, S> {
         self.receiving = None;
     }
 
-    /// Confirms the model on trial: it stays, and older ones are refused. Does nothing if no model is on trial.
-    ///
-    /// # Errors
-    /// [`SlotError::Flash`]. The next boot will then return to the previous model.
+    /// Confirms the model on trial: it stays, and older ones are refused. Does nothing if no model is on trial. After an
+    /// error the next boot returns to the previous model.
     pub fn confirm(&mut self) -> Result<Option<SlotIndex>> {
         let on_trial = |index: &SlotIndex| self.record.slot(*index).state == State::Trial;
         let Some(index) = self.serving().filter(on_trial) else { return Ok(None) };
@@ -235,11 +224,8 @@ impl<P: Partition, S: Store> Slots<P, S> {
         Ok(Some(index))
     }
 
-    /// Runs all checks on the model in the standby slot, and makes the next boot try it. `scratch` is the memory that
-    /// it will have; its contents are lost.
-    ///
-    /// # Errors
-    /// [`SlotError`]. Nothing has changed then.
+    /// Runs all checks on the model in the standby slot, and makes the next boot try it. After an error nothing has
+    /// changed. `scratch` is the memory that the model will have; its contents are lost.
     pub fn activate(&mut self, scratch: &mut [i32], keep_alive: KeepAlive<'_>) -> Result<SlotIndex> {
         let standby = self.standby();
         if self.record.slot(standby).state == State::Empty {
@@ -251,10 +237,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
     }
 
     /// Cancels an activation that no boot has tried, or else [activates](Slots::activate) the previous model. Returns
-    /// the standby slot and its new state.
-    ///
-    /// # Errors
-    /// [`SlotError`]. Nothing has changed then.
+    /// the standby slot and its new state. After an error nothing has changed.
     pub fn rollback(&mut self, scratch: &mut [i32], keep_alive: KeepAlive<'_>) -> Result<(SlotIndex, State)> {
         let standby = self.standby();
         let Slot { state, proven, .. } = *self.record.slot(standby);
@@ -270,9 +253,6 @@ impl<P: Partition, S: Store> Slots<P, S> {
     }
 
     /// Empties the standby slot.
-    ///
-    /// # Errors
-    /// [`SlotError::Flash`].
     pub fn erase(&mut self, keep_alive: KeepAlive<'_>) -> Result<SlotIndex> {
         self.clear()?;
         let standby = self.standby();

@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
-use std::os::fd::OwnedFd;
 
 use rustix::fs::{Mode, OFlags, open as open_file};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -14,24 +13,7 @@ pub struct PseudoTerminal {
     /// The path that terminal programs open.
     pub path: String,
     pub reader: File,
-    pub writer: Writer,
-}
-
-/// The sending half.
-pub struct Writer {
-    file: File,
-    /// The terminal program's side, kept open: otherwise the connection would end when a terminal program closes it.
-    _held: OwnedFd,
-}
-
-impl io::Write for Writer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
+    pub writer: File,
 }
 
 /// Opens a pseudo-terminal that passes every byte unchanged, as a serial line does.
@@ -47,8 +29,10 @@ pub fn open() -> io::Result<PseudoTerminal> {
     let mut settings = tcgetattr(&held)?;
     settings.make_raw();
     tcsetattr(&held, OptionalActions::Now, &settings)?;
+    // The terminal program's side stays open, or the connection would end when a terminal program closes it.
+    std::mem::forget(held);
     let reader = File::from(ours);
-    let writer = Writer { file: reader.try_clone()?, _held: held };
+    let writer = reader.try_clone()?;
     Ok(PseudoTerminal { path: path.to_string_lossy().into_owned(), reader, writer })
 }
 

@@ -140,7 +140,7 @@ pub fn next(
     out: &mut dyn Write,
 ) -> fmt::Result {
     let model = engine.model();
-    let logits = engine.next_logits();
+    let logits = engine.session().logits();
     let mut ranks = [Ranked::default(); MAX_NEXT_TOKENS];
     let count = count.unwrap_or(DEFAULT_SHOWN).min(MAX_NEXT_TOKENS);
     let found = ranks.get_mut(..count).map_or(0, |ranks| logits.next_tokens(ranks));
@@ -194,7 +194,10 @@ pub fn sampling(sampling: Sampling, form: Form, out: &mut dyn Write) -> fmt::Res
 /// The forecast, in the scale of the training data.
 pub fn forecast(engine: &mut Engine<'_>, answer: Answer, form: Form, out: &mut dyn Write) -> fmt::Result {
     let model = engine.model();
-    let mut values = (0..).map_while(|index| Some(Value(model.forecast_channel(index)?, engine.forecast(index)?)));
+    let mut values = (0..).map_while(|index| {
+        let value = engine.session().values()?.predicted(index)?;
+        Some(Value(model.forecast_channel(index)?, value))
+    });
     if form == Form::Machine {
         write!(out, r#"{{"forecast":["#)?;
         list(out, values.by_ref())?;

@@ -74,12 +74,12 @@ impl<P: Port> Console<'_, P> {
 
     /// The form of the answer to the line being typed.
     pub(super) fn line_form(&self) -> Form {
-        if self.frame.is_some() { Form::Machine } else { command::form(self.editor.kept()) }
+        if self.frame.is_some() { Form::Machine } else { command::form(self.editor.line()) }
     }
 
     /// Shows a byte that was added to the end of the line; the first byte of a person's line brings the prompt back.
     fn typed(&mut self, byte: u8) -> Result<(), P::Error> {
-        if self.frame.is_none() && !self.prompted && self.editor.kept().len() == 1 && byte != b'@' {
+        if self.frame.is_none() && !self.prompted && self.editor.line().len() == 1 && byte != b'@' {
             self.prompt()?;
         }
         self.show(&[byte])
@@ -88,7 +88,7 @@ impl<P: Port> Console<'_, P> {
     /// TAB at the end of the line completes a command or lists its possible continuations; in a text it is inserted.
     fn complete(&mut self) -> Result<(), P::Error> {
         let task = self.task();
-        let possible = completion(self.editor.kept(), task);
+        let possible = completion(self.editor.line(), task);
         let common = possible.common();
         match (possible.words().count(), common) {
             (0, _) => match self.editor.insert(b'\t') {
@@ -99,7 +99,7 @@ impl<P: Port> Console<'_, P> {
                 let Console { port, editor, .. } = self;
                 print(port, |out| {
                     out.write_str("\r\n")?;
-                    completion(editor.kept(), task).words().enumerate().try_for_each(|(i, word)| {
+                    completion(editor.line(), task).words().enumerate().try_for_each(|(i, word)| {
                         out.write_str(if i > 0 { "  " } else { "" })?;
                         out.write_str(word)
                     })?;
@@ -147,7 +147,7 @@ impl<P: Port> Console<'_, P> {
 
     /// Ends the line of an answer, and prints a prompt for a person.
     pub(super) fn end_answer(&mut self, form: Form) -> Result<(), P::Error> {
-        self.form = form;
+        self.last_form = form;
         self.port.write_all(b"\r\n")?;
         if form == Form::Human && matches!(self.mode, Mode::Lines) { self.prompt() } else { Ok(()) }
     }

@@ -11,7 +11,7 @@ impl<P: Port> Console<'_, P> {
     pub(super) fn report_lost_bytes(&mut self, lost: LostBytes) -> Result<(), P::Error> {
         let form = match &self.mode {
             Mode::Stream(stream) => stream.form,
-            Mode::Lines if self.editor.kept().is_empty() => self.form,
+            Mode::Lines if self.editor.line().is_empty() => self.last_form,
             Mode::Lines => self.line_form(),
         };
         let damage = self.damage.get_or_insert(DamagedInput { lost: 0, form });

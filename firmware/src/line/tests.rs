@@ -95,7 +95,7 @@ fn a_long_line_is_counted_to_its_end() {
     for _ in 0..LIMIT {
         assert_eq!(editor.push(b'a'), Edit::Typed(b'a'));
     }
-    assert_eq!(editor.kept().len(), LIMIT);
+    assert_eq!(editor.line().len(), LIMIT);
     for byte in *b"b\x08\x17c\t" {
         assert_eq!(editor.push(byte), Edit::None);
     }

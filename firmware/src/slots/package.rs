@@ -102,10 +102,8 @@ fn take<'p, const N: usize>(bytes: &mut &'p [u8]) -> Result<&'p [u8; N], SlotErr
 }
 
 impl<'p> Package<'p> {
-    /// Splits the bytes of a package into its parts.
-    ///
-    /// # Errors
-    /// [`SlotError`] if a length or a checksum is wrong, or if the bytes after the device file are not a trailer.
+    /// Splits the bytes of a package into its parts. It is an error if a length or a checksum is wrong, or if the bytes
+    /// after the device file are not a trailer.
     pub fn parse(bytes: &'p [u8]) -> Result<Self, SlotError> {
         let length = file_len(bytes)?;
         let wrong_length = SlotError::Length { found: bytes.len(), expected: [length, length + TRAILER_BYTES] };
@@ -141,9 +139,6 @@ impl<'p> Package<'p> {
     }
 
     /// Parses the package at the beginning of a slot, whose length was not recorded because a flasher wrote it.
-    ///
-    /// # Errors
-    /// As [`parse`](Package::parse).
     pub fn find(slot: &'p [u8]) -> Result<Self, SlotError> {
         let length = file_len(slot)?;
         let is_signed = slot.get(length..).is_some_and(|rest| rest.starts_with(MAGIC));
@@ -151,9 +146,6 @@ impl<'p> Package<'p> {
     }
 
     /// Verifies the signature. Without a trusted key every package is accepted.
-    ///
-    /// # Errors
-    /// [`SlotError`] if the package is not signed, is signed with another key, or has a wrong signature.
     pub fn verify(&self, trusted: Option<&TrustedKey>) -> Result<(), SlotError> {
         let Some(TrustedKey { key, verify }) = trusted else { return Ok(()) };
         let trailer = self.trailer.ok_or(SlotError::Unsigned)?;
@@ -163,10 +155,6 @@ impl<'p> Package<'p> {
         verify(key, &trailer)
     }
 
-    /// The model.
-    ///
-    /// # Errors
-    /// Those of [`Model::from_bytes`].
     pub fn model(&self) -> Result<Model<'p>, SlotError> {
         Ok(Model::from_bytes(self.file)?)
     }

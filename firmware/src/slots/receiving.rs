@@ -49,10 +49,7 @@ impl Receiving {
         Ok(())
     }
 
-    /// The record of the received package, still without its version.
-    ///
-    /// # Errors
-    /// [`SlotError::Length`] if bytes are missing.
+    /// The record of the received package, still without its version. It is an error if bytes are missing.
     pub fn finish(self) -> Result<Slot, SlotError> {
         let Receiving { bytes, written, crc, .. } = self;
         if written != bytes {
