@@ -1,6 +1,6 @@
 //! Trains every recipe of `models/lessons` for one epoch.
 
-use super::{stderr, tern};
+use crate::folder::{Folder, number};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,33 +10,24 @@ fn lessons() -> PathBuf {
 }
 
 /// Trains a lesson for one epoch and returns the output of `tern train --json`.
-fn one_epoch(recipe: &Path, more: &[&str]) -> Value {
-    let folder = tempfile::tempdir().unwrap();
-    let recipe = recipe.to_str().unwrap();
-    let options = ["train", recipe, "-o", "m", "--json", "--epochs", "1", "--threads", "1"];
-    let output = tern(folder.path(), &[&options[..], more].concat());
-    assert!(output.status.success(), "{recipe}: {}", stderr(&output));
-    serde_json::from_slice(&output.stdout).unwrap()
+fn one_epoch(recipe: &Path, more: &str) -> Value {
+    Folder::new().json(&format!("train '{}' -o m --json --epochs 1 --threads 1 {more}", recipe.display()))
 }
 
 #[test]
 fn every_lesson_trains() {
-    let mut count = 0;
-    for entry in fs::read_dir(lessons()).unwrap() {
-        let recipe = entry.unwrap().path().join("recipe.toml");
-        if recipe.is_file() {
-            let figures = one_epoch(&recipe, &[]);
-            assert!(figures["history"][0]["train_loss"].as_f64().unwrap().is_finite(), "{figures}");
-            count += 1;
-        }
+    let recipes = fs::read_dir(lessons()).unwrap().map(|entry| entry.unwrap().path().join("recipe.toml"));
+    let recipes: Vec<PathBuf> = recipes.filter(|recipe| recipe.is_file()).collect();
+    assert_eq!(recipes.len(), 5);
+    for recipe in recipes {
+        let figures = one_epoch(&recipe, "");
+        assert!(number(&figures["history"][0], "train_loss").is_finite(), "{figures}");
     }
-    assert_eq!(count, 5);
 }
 
 /// 76 tokens × 32, an RNN of 64 units with one bias, two outputs: the count that the textbook prints.
 #[test]
 fn reviews_lesson_has_the_parameters_of_the_textbook() {
-    let recipe = lessons().join("reviews/recipe.toml");
-    let figures = one_epoch(&recipe, &["--no-baselines"]);
+    let figures = one_epoch(&lessons().join("reviews/recipe.toml"), "--no-baselines");
     assert_eq!((&figures["parameters"], &figures["train_examples"]), (&8770.into(), &40.into()));
 }

@@ -89,8 +89,12 @@ impl SeriesData {
             return Err(too_short(train_rows, window + horizon, format!("in the training set; {settings}")));
         }
         if rows - train_rows < *horizon {
-            let purpose = "in the validation split; raise valid_fraction in [data] or lower horizon in [forecast]";
-            return Err(too_short(rows - train_rows, *horizon, purpose.to_owned()));
+            let remedy = match &data.valid {
+                Some(valid) => format!("{}; add rows there", valid.display()),
+                None => "the validation split; raise valid_fraction in [data]".to_owned(),
+            };
+            let purpose = format!("in {remedy} or lower horizon in [forecast]");
+            return Err(too_short(rows - train_rows, *horizon, purpose));
         }
         let channels = normalise::fit(&table.names, table.rows[..train_rows].iter());
         let windows = Windows::new(&table, &channels, &forecast);
