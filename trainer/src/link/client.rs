@@ -3,13 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::frame::{self, FrameChecker};
-use super::stream::Streaming;
-use super::{Link, LinkError, quoted};
+use super::transport::{Link, LinkError, quoted};
 
 /// Version of the console's protocol.
 pub const PROTOCOL: u64 = 2;
@@ -49,7 +48,7 @@ pub enum ClientError {
 }
 
 /// An error that the device reports.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, thiserror::Error)]
 #[error("{message} ({code})")]
 pub struct DeviceError {
     /// One of the codes in `docs/console.md`.
@@ -109,9 +108,6 @@ impl<L: Link> Client<L> {
     }
 
     /// Brings a device in any state into machine mode.
-    ///
-    /// # Errors
-    /// [`ClientError::NoConsole`] if no console answers in time.
     pub fn synchronize(&mut self) -> Result<(), ClientError> {
         let deadline = Instant::now() + self.timeout;
         let mut attempts = 0;
@@ -134,10 +130,6 @@ impl<L: Link> Client<L> {
     }
 
     /// Asks what the device runs.
-    ///
-    /// # Errors
-    /// [`ClientError::Protocol`] if it uses another version of the protocol, and the errors of
-    /// [`request`](Client::request).
     pub fn info(&mut self) -> Result<Info, ClientError> {
         const WAITING_FOR: &str = "the answer to `info`, with the key `firmware`";
         self.send(b"info\n")?;
@@ -158,10 +150,6 @@ impl<L: Link> Client<L> {
     }
 
     /// Sends one line, without its end, and waits for its answer.
-    ///
-    /// # Errors
-    /// [`ClientError::Refused`] if the device refuses the request; other variants if the connection or the protocol
-    /// fails.
     pub fn request(&mut self, line: &str) -> Result<Value, ClientError> {
         self.frames.sent(line.as_bytes());
         self.send(format!("{line}\n").as_bytes())?;
@@ -169,19 +157,8 @@ impl<L: Link> Client<L> {
     }
 
     /// Resets the device, which does not answer; call [`synchronize`](Client::synchronize) next.
-    ///
-    /// # Errors
-    /// [`ClientError::Link`] if the connection fails.
     pub fn reset(&mut self) -> Result<(), ClientError> {
         self.send(b"reset\n")
-    }
-
-    /// Enters the streaming mode.
-    ///
-    /// # Errors
-    /// As [`request`](Client::request).
-    pub fn stream(&mut self) -> Result<Streaming<'_, L>, ClientError> {
-        Streaming::enter(self)
     }
 
     /// Returns the device to the mode for people, if it still answers.
@@ -211,9 +188,8 @@ impl<L: Link> Client<L> {
 
     pub(super) fn answer(&mut self, request: &str) -> Result<Value, ClientError> {
         let waiting_for = format!("the answer to `{request}`");
-        let line = match self.item(&waiting_for)? {
-            Event::Line(line) => line,
-            Event::Ack => return Err(ClientError::Unexpected { found: "ACK".to_owned(), expected: waiting_for }),
+        let Event::Line(line) = self.item(&waiting_for)? else {
+            return Err(ClientError::Unexpected { found: "ACK".to_owned(), expected: waiting_for });
         };
         let value = json(&line).ok_or_else(|| unreadable(&line, &waiting_for))?;
         if value.get("error").is_some() {

@@ -7,8 +7,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::qemu::Process;
-use super::{Link, LinkError, is_interrupted};
+use super::process::Process;
+use super::transport::{Link, LinkError, is_interrupted};
 
 /// Interval at which a waiting receiver checks for an interrupt.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
@@ -107,9 +107,6 @@ impl Link for Connection {
 
 impl SendHalf {
     /// Sends all bytes, as [`Link::send`].
-    ///
-    /// # Errors
-    /// [`LinkError`] if the other end is gone or accepts no byte for ten seconds.
     pub fn send(&mut self, mut bytes: &[u8]) -> Result<(), LinkError> {
         let closed = |reason: &str| LinkError::Closed { link: self.name.clone(), reason: reason.to_owned() };
         let failed = |error: std::io::Error| match error.kind() {

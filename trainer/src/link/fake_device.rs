@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tern_runtime::Model;
 use tern_runtime::testing::Random;
 
-use super::{Link, LinkError};
+use super::transport::{Link, LinkError};
 use crate::checksum::{crc32, crc32_hex};
 
 pub(crate) const WINDOW: u64 = 768;
@@ -161,15 +161,12 @@ impl<'m> FakeDevice<'m> {
     }
 
     fn take_streamed(&mut self, byte: u8) {
-        self.consumed += 1;
         if let Fault::SilentAfter(bytes) = self.fault
-            && self.consumed > bytes
+            && self.consumed >= bytes
         {
             return;
         }
-        if self.consumed.is_multiple_of(CREDIT) {
-            self.out.push_back(0x06);
-        }
+        self.consume();
         if std::mem::take(&mut self.escaped) {
             return self.text.push(byte ^ 0x40);
         }
@@ -178,13 +175,19 @@ impl<'m> FakeDevice<'m> {
             0x04 => self.answer(),
             0x03 => {
                 self.streaming = false;
-                let lost = u64::from(self.fault == Fault::LostByte);
-                self.send_line(
-                    &json!({"stream": false, "bytes": self.consumed - lost, "texts": self.answered}).to_string(),
-                );
+                let bytes = self.consumed - u64::from(self.fault == Fault::LostByte);
+                self.send_line(&json!({"stream": false, "bytes": bytes, "texts": self.answered}).to_string());
             }
             0x18 => panic!("a host abandoned a text"),
             byte => self.text.push(byte),
+        }
+    }
+
+    /// Counts a streamed byte and acknowledges every `CREDIT`th.
+    fn consume(&mut self) {
+        self.consumed += 1;
+        if self.consumed.is_multiple_of(CREDIT) {
+            self.out.push_back(0x06);
         }
     }
 
@@ -204,16 +207,12 @@ impl<'m> FakeDevice<'m> {
             Fault::Overflow(at) if at == number => {
                 // The rest of the queue is lost.
                 self.fault = Fault::None;
-                let rest: Vec<u8> = self.queue.drain(..).collect();
-                rest.iter().for_each(|_| {
-                    self.consumed += 1;
-                    if self.consumed.is_multiple_of(CREDIT) {
-                        self.out.push_back(0x06);
-                    }
-                });
+                while self.queue.pop_front().is_some() {
+                    self.consume();
+                }
                 self.request = 0;
-                return self
-                    .send_line(r#"{"error":"overflow","message":"overflow: 9 bytes","lost":9,"queue_bytes":1024}"#);
+                let error = r#"{"error":"overflow","message":"overflow: 9 bytes","lost":9,"queue_bytes":1024}"#;
+                return self.send_line(error);
             }
             Fault::Garbage(at, bytes) if at == number => return self.out.extend(bytes),
             Fault::WrongLogit(at) if at == number => all[0] += 1,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tern_boards::Board;
 
-use super::OpenError;
+use super::transport::OpenError;
 
 /// The folder of Tern's source code that this program was built from; it may be gone by now.
 const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -12,9 +12,6 @@ const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 /// Returns the ELF file of a board's firmware: the `named` one, else the one in the environment variable TERN_FIRMWARE,
 /// else the one that `cargo xtask firmware` built in the current folder, a folder above, or the folder that this
 /// program was built from.
-///
-/// # Errors
-/// [`OpenError`] if there is none.
 pub(super) fn find(named: Option<PathBuf>, board: &Board) -> Result<PathBuf, OpenError> {
     let variable = std::env::var_os("TERN_FIRMWARE").filter(|path| !path.is_empty()).map(PathBuf::from);
     let here = std::env::current_dir().unwrap_or_default();

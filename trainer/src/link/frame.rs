@@ -17,9 +17,6 @@ pub(super) struct Framed<'l> {
 }
 
 /// Splits a line, without its line end, into the parts of its frame.
-///
-/// # Errors
-/// A text about the fault if the line has another shape or a wrong checksum.
 pub(super) fn parse(line: &[u8]) -> Result<Framed<'_>, String> {
     let shape = "its shape is not `NUMBER JSON REQUEST SUM`";
     let (before, sum) = cut_sum(line).ok_or(shape)?;
@@ -72,9 +69,6 @@ impl FrameChecker {
     }
 
     /// The JSON of the next answer.
-    ///
-    /// # Errors
-    /// A text about the fault if the frame, the number or the request is wrong.
     pub fn take<'l>(&mut self, line: &'l [u8]) -> Result<&'l [u8], String> {
         let Framed { number, json, request } = parse(line)?;
         if number != self.next {

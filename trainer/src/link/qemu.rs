@@ -1,17 +1,17 @@
 //! Devices that QEMU emulates.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
 use tern_boards::{BOARDS, Board, Emulator};
 
-use super::{Connection, OpenError, firmware};
+use super::connection::Connection;
+use super::firmware;
+use super::process::Process;
+use super::transport::OpenError;
 use crate::write_file::write_file;
 
 /// QEMU runs with `-icount shift=6`: one instruction takes 2^6 ns.
@@ -36,9 +36,6 @@ pub struct Emulation {
 
 impl Emulation {
     /// A board with the given firmware, or with the one that [`firmware::find`] returns.
-    ///
-    /// # Errors
-    /// [`OpenError`] if there is no firmware.
     pub fn new(
         board: &'static Board,
         firmware: Option<PathBuf>,
@@ -64,32 +61,23 @@ impl Emulation {
         arguments.extend(emulator.arguments.iter().map(OsString::from));
         arguments.extend(["-display", "none", "-monitor", "none", "-icount"].map(OsString::from));
         arguments.push(format!("shift={SHIFT}").into());
-        arguments.extend(["-serial", "stdio"].map(OsString::from));
+        let mut option = |name: &str, value: OsString| arguments.extend([name.into(), value]);
+        option("-serial", "stdio".into());
         if emulator.has_log {
-            let mut log = OsString::from("null");
-            if let Some(path) = &self.log {
-                log = OsString::from("file:");
-                log.push(path);
-            }
-            arguments.extend(["-serial".into(), log]);
+            option("-serial", self.log.as_ref().map_or("null".into(), |path| joined("file:", path.as_os_str())));
         }
-        if let Some(flash) = &self.flash {
-            // With this bank of flash QEMU does not load a kernel, so the firmware is loaded as a device.
-            let mut program = OsString::from("loader,file=");
-            program.push(with_doubled_commas(&self.firmware));
-            arguments.extend(["-device".into(), program]);
-            let mut drive = OsString::from("if=pflash,unit=1,format=raw,file=");
-            drive.push(with_doubled_commas(flash));
-            arguments.extend(["-drive".into(), drive]);
-        } else {
-            arguments.extend(["-kernel".into(), self.firmware.clone().into_os_string()]);
+        match &self.flash {
+            None => option("-kernel", self.firmware.clone().into()),
+            Some(flash) => {
+                // With this bank of flash QEMU does not load a kernel, so the firmware is loaded as a device.
+                option("-device", joined("loader,file=", &with_doubled_commas(&self.firmware)));
+                option("-drive", joined("if=pflash,unit=1,format=raw,file=", &with_doubled_commas(flash)));
+            }
         }
         if let Some(model) = &self.model {
-            // In this option a comma ends the path, and a doubled comma is part of it.
-            let mut loader = OsString::from("loader,file=");
-            loader.push(with_doubled_commas(model));
+            let mut loader = joined("loader,file=", &with_doubled_commas(model));
             loader.push(format!(",addr={:#010x},force-raw=on", self.board.slot.address));
-            arguments.extend(["-device".into(), loader]);
+            option("-device", loader);
         }
         arguments
     }
@@ -102,9 +90,6 @@ impl Emulation {
     }
 
     /// Starts the emulator.
-    ///
-    /// # Errors
-    /// [`OpenError`] if a file is missing or does not fit, or QEMU is not installed.
     pub fn start(&self) -> Result<Connection, OpenError> {
         let emulator = self.emulator()?;
         let program = emulator.program;
@@ -118,12 +103,11 @@ impl Emulation {
             ErrorKind::NotFound => OpenError::NoQemu { program, package: emulator.package },
             _ => OpenError::Qemu { program, error },
         })?;
-        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let process = Process { program, child, errors: Arc::default() };
-        let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
+        let pipes = child.stdin.take().zip(child.stdout.take());
+        let process = Process::new(program, child);
+        let Some((stdin, stdout)) = pipes else {
             return Err(OpenError::Qemu { program, error: ErrorKind::BrokenPipe.into() });
         };
-        process.collect_errors(stderr);
         Ok(Connection::new(format!("QEMU {}", self.board.name), stdout, stdin).with_process(process))
     }
 
@@ -176,68 +160,16 @@ fn ensure_flash(path: &Path, bytes: u32) -> Result<(), OpenError> {
     }
 }
 
-/// A path with its commas doubled, as QEMU wants it inside an option's value.
+fn joined(prefix: &str, path: &OsStr) -> OsString {
+    let mut text = OsString::from(prefix);
+    text.push(path);
+    text
+}
+
+/// A path with its commas doubled: inside an option's value, QEMU ends the path at a single comma.
 fn with_doubled_commas(path: &Path) -> OsString {
     let text = path.as_os_str();
     text.to_str().map_or_else(|| text.to_owned(), |text| text.replace(',', ",,").into())
-}
-
-/// QEMU's process. Dropping it kills the process.
-pub(super) struct Process {
-    program: &'static str,
-    child: Child,
-    errors: Arc<Mutex<Vec<u8>>>,
-}
-
-impl Process {
-    /// Collects what QEMU writes to stderr, for [`Process::end_reason`].
-    fn collect_errors(&self, mut stderr: impl Read + Send + 'static) {
-        let errors = Arc::clone(&self.errors);
-        thread::spawn(move || {
-            let mut buffer = [0; 1024];
-            while let Ok(count @ 1..) = stderr.read(&mut buffer) {
-                let Ok(mut kept) = errors.lock() else { return };
-                // The first error is the one that explains.
-                if kept.len() < 4096 {
-                    kept.extend_from_slice(&buffer[..count]);
-                }
-            }
-        });
-    }
-
-    /// The reason why QEMU ended; waits up to a second for its end.
-    pub(super) fn end_reason(&mut self) -> String {
-        let program = self.program;
-        let status = match self.wait_briefly() {
-            Some(status) => format!("{program} ended ({status})"),
-            None => format!("{program} closed its console"),
-        };
-        let errors = self.errors.lock().map(|kept| String::from_utf8_lossy(&kept).into_owned());
-        // Further lines may list every register.
-        match errors.unwrap_or_default().trim().lines().next() {
-            Some(reason) => format!("{status}: {reason}"),
-            None => status,
-        }
-    }
-
-    fn wait_briefly(&mut self) -> Option<ExitStatus> {
-        let start = Instant::now();
-        loop {
-            match self.child.try_wait() {
-                Ok(None) if start.elapsed() < Duration::from_secs(1) => thread::sleep(Duration::from_millis(10)),
-                Ok(status) => return status,
-                Err(_) => return None,
-            }
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Both fail only if it has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 #[cfg(test)]
@@ -273,31 +205,27 @@ mod tests {
             "-M virt -bios none -display none -monitor none -icount shift=6 -serial stdio -kernel fw.elf"
         );
         let kept = Emulation { flash: Some("my,flash".into()), ..without_model };
-        assert!(
-            line(&kept).ends_with(
-                " -serial stdio -device loader,file=fw.elf -drive if=pflash,unit=1,format=raw,file=my,,flash"
-            )
-        );
+        let end = " -serial stdio -device loader,file=fw.elf -drive if=pflash,unit=1,format=raw,file=my,,flash";
+        assert!(line(&kept).ends_with(end), "{}", line(&kept));
     }
 
     #[test]
     fn options_that_a_board_does_not_have_are_refused() {
-        let error = emulation("pico2").start().err().unwrap().to_string();
-        assert!(
-            error.starts_with("QEMU does not emulate the board pico2;") && error.contains("netduinoplus2"),
-            "{error}"
-        );
-        let error = emulation("riscv32-virt").start().err().unwrap().to_string();
-        assert!(error.contains("leave --log out"), "{error}");
-        let folder = tempfile::tempdir().unwrap();
-        let firmware = folder.path().join("fw.elf");
-        std::fs::write(&firmware, "").unwrap();
-        let kept = Emulation { firmware, flash: Some("flash".into()), log: None, ..emulation("mps2-an386") };
-        let error = kept.start().err().unwrap().to_string();
-        assert!(
-            error.contains("mps2-an386 has no flash that can be kept") && error.contains("riscv32-virt"),
-            "{error}"
-        );
+        let firmware = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+        let kept = Emulation {
+            firmware: firmware.to_path_buf(),
+            flash: Some("flash".into()),
+            log: None,
+            ..emulation("mps2-an386")
+        };
+        for (emulation, parts) in [
+            (emulation("pico2"), &["QEMU does not emulate the board pico2;", "netduinoplus2"][..]),
+            (emulation("riscv32-virt"), &["leave --log out"]),
+            (kept, &["mps2-an386 has no flash that can be kept", "riscv32-virt"]),
+        ] {
+            let error = emulation.start().err().unwrap().to_string();
+            assert!(parts.iter().all(|part| error.contains(part)), "{error}");
+        }
     }
 
     #[test]

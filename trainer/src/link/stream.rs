@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Link;
 use super::client::{Client, ClientError, DeviceError, ETX, Event, json, parse, unexpected, unreadable};
+use super::transport::Link;
 
 const EOT: u8 = 0x04;
 const DLE: u8 = 0x10;
@@ -66,33 +66,33 @@ struct StreamStart {
     credit: u64,
 }
 
-impl<'c, L: Link> Streaming<'c, L> {
-    pub(super) fn enter(client: &'c mut Client<L>) -> Result<Self, ClientError> {
-        let StreamStart { window, credit } = enter(client)?;
-        let (replies, outstanding) = (VecDeque::new(), 0);
-        Ok(Streaming { client, window, credit, sent: 0, acknowledged: 0, outstanding, replies, answered: 0 })
+impl<L: Link> Client<L> {
+    /// Enters the streaming mode.
+    pub fn stream(&mut self) -> Result<Streaming<'_, L>, ClientError> {
+        let StreamStart { window, credit } = enter(self)?;
+        let replies = VecDeque::new();
+        Ok(Streaming { client: self, window, credit, sent: 0, acknowledged: 0, outstanding: 0, replies, answered: 0 })
     }
+}
 
+impl<L: Link> Streaming<'_, L> {
     /// Sends a whole text, waiting for room in the window. The replies come later, in the order of the texts.
-    ///
-    /// # Errors
-    /// [`ClientError`] if the device stops answering or breaks the protocol.
     pub fn send(&mut self, text: &[u8]) -> Result<(), ClientError> {
         let mut bytes = escape(text);
         bytes.push(EOT);
         self.client.frames.sent(text);
         self.outstanding += 1;
-        let mut rest = bytes.as_slice();
-        while !rest.is_empty() {
+        let mut unsent = bytes.as_slice();
+        while !unsent.is_empty() {
             let room = self.window - (self.sent - self.acknowledged);
             if room == 0 {
                 self.progress("an ACK")?;
                 continue;
             }
-            let (now, later) = rest.split_at(rest.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
+            let (now, later) = unsent.split_at(unsent.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
             self.sent += now.len() as u64;
             self.client.send(now)?;
-            rest = later;
+            unsent = later;
         }
         Ok(())
     }
@@ -103,9 +103,6 @@ impl<'c, L: Link> Streaming<'c, L> {
     }
 
     /// Waits for the next reply. `None` if every text has been replied to.
-    ///
-    /// # Errors
-    /// [`ClientError`] if the device stops answering or breaks the protocol.
     pub fn reply(&mut self) -> Result<Option<Reply>, ClientError> {
         if self.outstanding == 0 {
             return Ok(None);
@@ -121,9 +118,6 @@ impl<'c, L: Link> Streaming<'c, L> {
 
     /// Leaves the mode and enters it again, and forgets all replies that were not returned yet. This is needed after
     /// the device dropped bytes while several texts were sent, since it is unknown which texts they belonged to.
-    ///
-    /// # Errors
-    /// [`ClientError`] if the device stops answering or breaks the protocol.
     pub fn restart(&mut self) -> Result<(), ClientError> {
         self.client.frames.lose_requests();
         self.end()?;
@@ -135,9 +129,6 @@ impl<'c, L: Link> Streaming<'c, L> {
     }
 
     /// Leaves the mode, and checks that the device received every byte and answered every text.
-    ///
-    /// # Errors
-    /// [`ClientError::Unexpected`] if the counts differ.
     pub fn leave(mut self) -> Result<StreamEnd, ClientError> {
         let left = self.end()?;
         let expected = StreamEnd { bytes: self.sent, texts: self.answered };
@@ -175,12 +166,15 @@ impl<'c, L: Link> Streaming<'c, L> {
     /// Handles the next ACK or reply, or returns the answer that ends the mode.
     fn receive(&mut self, waiting_for: &str) -> Result<Option<Value>, ClientError> {
         let waiting_for = format!("{waiting_for} ({} of {} bytes acknowledged)", self.acknowledged, self.sent);
-        let line = match self.client.item(&waiting_for)? {
-            Event::Ack => {
-                self.acknowledge()?;
-                return Ok(None);
+        let Event::Line(line) = self.client.item(&waiting_for)? else {
+            self.acknowledged += self.credit;
+            if self.acknowledged > self.sent {
+                return Err(ClientError::Unexpected {
+                    found: format!("ACKs for {} bytes", self.acknowledged),
+                    expected: format!("at most {}, as were sent", self.sent),
+                });
             }
-            Event::Line(line) => line,
+            return Ok(None);
         };
         let value = json(&line).ok_or_else(|| unreadable(&line, &waiting_for))?;
         if value.get("stream") == Some(&Value::Bool(false)) {
@@ -197,17 +191,6 @@ impl<'c, L: Link> Streaming<'c, L> {
         };
         self.replies.push_back(reply);
         Ok(None)
-    }
-
-    fn acknowledge(&mut self) -> Result<(), ClientError> {
-        self.acknowledged += self.credit;
-        if self.acknowledged > self.sent {
-            return Err(ClientError::Unexpected {
-                found: format!("ACKs for {} bytes", self.acknowledged),
-                expected: format!("at most {}, as were sent", self.sent),
-            });
-        }
-        Ok(())
     }
 }
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use tern_boards::{BOARDS, Board};
 
-use super::{Connection, Emulation, OpenError};
+use super::connection::Connection;
+use super::qemu::Emulation;
+use super::transport::OpenError;
 
 /// Timeout of one read, after which the reading thread checks whether it is still needed.
 const READ_TIMEOUT: Duration = Duration::from_millis(100);
@@ -26,35 +28,27 @@ pub struct LinkArgs {
     /// Emulate a board with QEMU; FILE is put into its flash
     #[arg(long, group = "device")]
     pub qemu: bool,
-
     /// Serial port of a board, for example /dev/ttyACM0
     #[arg(long, value_name = "PATH", group = "device")]
     pub port: Option<String>,
-
     /// TCP port of a device's console
     #[arg(long, value_name = "HOST:PORT", group = "device")]
     pub tcp: Option<String>,
-
     /// Board to emulate [default: mps2-an386]
     #[arg(long, value_name = "NAME", requires = "qemu", value_parser = emulated_boards())]
     pub board: Option<String>,
-
     /// Firmware to emulate [default: TERN_FIRMWARE, else the one that `cargo xtask firmware` built]
     #[arg(long, value_name = "ELF", requires = "qemu")]
     pub firmware: Option<PathBuf>,
-
     /// Keep the emulated flash in this file; the model in it runs, and FILE is not put there
     #[arg(long, value_name = "FLASH", requires = "qemu")]
     pub flash: Option<PathBuf>,
-
     /// Write the emulated firmware's defmt log to this file
     #[arg(long, value_name = "FILE", requires = "qemu")]
     pub log: Option<PathBuf>,
-
     /// Bits per second of the serial port [default: 115200]
     #[arg(long, requires = "port", value_parser = clap::value_parser!(u32).range(1..))]
     pub baud: Option<u32>,
-
     /// Give up on a device that sends nothing for this long while an answer is due
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0, value_parser = seconds)]
     pub timeout: f64,
@@ -79,9 +73,6 @@ impl LinkArgs {
     }
 
     /// The device that the options name. An emulated board gets `model` in its flash.
-    ///
-    /// # Errors
-    /// [`OpenError`] if there is no firmware to emulate.
     pub fn target(&self, model: Option<&PathBuf>) -> Result<Target, OpenError> {
         if let Some(path) = &self.port {
             return Ok(Target::Port { path: path.clone(), baud: self.baud.unwrap_or(BAUD) });
@@ -128,9 +119,6 @@ pub enum Target {
 
 impl Target {
     /// Opens the connection.
-    ///
-    /// # Errors
-    /// [`OpenError`] with what to do about it.
     pub fn open(&self) -> Result<Connection, OpenError> {
         match self {
             Target::Qemu(emulation) => emulation.start(),

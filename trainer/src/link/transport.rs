@@ -1,8 +1,43 @@
-//! Errors of opening and using a connection. Their texts are complete: no error has a source that a caller would print
-//! again.
+//! The byte stream to a device and its errors, whose messages include those of their causes.
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// A byte stream to a device and back.
+pub trait Link {
+    /// Sends all bytes.
+    fn send(&mut self, bytes: &[u8]) -> Result<(), LinkError>;
+
+    /// Waits for bytes, at most `timeout`. Returns no bytes if none came.
+    fn receive(&mut self, timeout: Duration) -> Result<Vec<u8>, LinkError>;
+}
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Makes Ctrl-C and termination signals end the next [`Link::receive`] with [`LinkError::Interrupted`], and not the
+/// process, so that destructors restore the terminal and stop the emulator.
+pub fn catch_interrupts() {
+    // This fails if the command has installed a handler already; then that one decides.
+    let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
+}
+
+/// Returns true if the user has interrupted since [`catch_interrupts`].
+pub(super) fn is_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}
+
+/// The last bytes of `seen` in quotes, for error messages.
+pub fn quoted(seen: &[u8]) -> String {
+    const MAX_BYTES: usize = 80;
+    if seen.is_empty() {
+        return "nothing".to_owned();
+    }
+    let cut = seen.len().saturating_sub(MAX_BYTES);
+    let dots = if cut > 0 { "…" } else { "" };
+    format!("{dots}{:?}", String::from_utf8_lossy(&seen[cut..]))
+}
 
 /// Errors of an open connection.
 #[derive(Debug, thiserror::Error)]

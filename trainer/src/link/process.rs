@@ -1,0 +1,72 @@
+//! The process of an emulator.
+
+use std::io::Read;
+use std::process::{Child, ExitStatus};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Number of bytes of the errors after which no more are kept.
+const MAX_ERROR_BYTES: usize = 4096;
+
+/// QEMU's process. Dropping it kills the process.
+pub(super) struct Process {
+    program: &'static str,
+    child: Child,
+    errors: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Process {
+    /// Takes over a started process, and collects its errors if its stderr is a pipe.
+    pub(super) fn new(program: &'static str, mut child: Child) -> Self {
+        let errors: Arc<Mutex<Vec<u8>>> = Arc::default();
+        if let Some(mut stderr) = child.stderr.take() {
+            let errors = Arc::clone(&errors);
+            thread::spawn(move || {
+                let mut buffer = [0; 1024];
+                while let Ok(count @ 1..) = stderr.read(&mut buffer) {
+                    let Ok(mut kept) = errors.lock() else { return };
+                    // The first error is the one that explains.
+                    if kept.len() < MAX_ERROR_BYTES {
+                        kept.extend_from_slice(&buffer[..count]);
+                    }
+                }
+            });
+        }
+        Process { program, child, errors }
+    }
+
+    /// The reason why QEMU ended; waits up to a second for its end.
+    pub(super) fn end_reason(&mut self) -> String {
+        let program = self.program;
+        let status = match self.wait_briefly() {
+            Some(status) => format!("{program} ended ({status})"),
+            None => format!("{program} closed its console"),
+        };
+        let errors = self.errors.lock().map(|kept| String::from_utf8_lossy(&kept).into_owned());
+        // Further lines may list every register.
+        match errors.unwrap_or_default().trim().lines().next() {
+            Some(reason) => format!("{status}: {reason}"),
+            None => status,
+        }
+    }
+
+    fn wait_briefly(&mut self) -> Option<ExitStatus> {
+        let start = Instant::now();
+        loop {
+            match self.child.try_wait() {
+                Ok(None) if start.elapsed() < Duration::from_secs(1) => thread::sleep(Duration::from_millis(10)),
+                Ok(status) => return status,
+                Err(_) => return None,
+            }
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only if it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
