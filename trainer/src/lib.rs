@@ -2,13 +2,13 @@
 //!
 //! A [`recipe`] names the data and every setting. [`tasks`] prepares the data of each task, [`train`] trains the
 //! network of [`nn`], and the result is a model directory ([`float_model`]) with a [`report`]. [`export`] quantises it
-//! to a [`device_file`]. Both are a [`model`], which [`commands`] evaluate, compare and run. A device is reached over a
-//! `link`.
+//! to a [`device_file`]. Both are a [`model`], which the `commands` evaluate, compare and run. A device is reached over
+//! a `link`.
 
 pub mod baselines;
 mod checksum;
 pub mod cli;
-pub mod commands;
+mod commands;
 pub mod data;
 pub mod device_file;
 mod display;
@@ -27,7 +27,6 @@ pub mod quantize;
 pub mod recipe;
 pub mod report;
 pub mod tasks;
-mod tensorboard;
 pub mod tokenizer_json;
 pub mod train;
 pub mod vocabulary;

@@ -1,12 +1,11 @@
 //! `tern train`: reads recipe and data, trains, and writes a model directory.
 
-mod callbacks;
 mod checkpointer;
 mod interrupt;
 mod options;
 mod progress;
 mod run_directory;
-mod tensorboard_callback;
+mod tensorboard;
 
 use super::{Failure, note, print};
 use crate::data;
@@ -14,9 +13,11 @@ use crate::float_model::{Staged, files};
 use crate::recipe::{Recipe, Task};
 use crate::report;
 use crate::tasks::{self, TaskData};
-use crate::train::{self, CrossValidation, Outcome, Problem, StopReason, TrainError};
-use anyhow::{Context, anyhow};
-use callbacks::Callbacks;
+use crate::train::{
+    self, BatchProgress, Callback, CrossValidation, EpochFigures, Outcome, Problem, State, StateEvent, StopReason,
+    TrainError,
+};
+use anyhow::{Context, anyhow, bail};
 use checkpointer::Checkpointer;
 use options::{RecipeOptions, by_option};
 use progress::Progress;
@@ -25,7 +26,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tensorboard_callback::TensorBoardCallback;
+use tensorboard::EventWriter;
 use toml::Table;
 
 /// Options of `tern train`.
@@ -82,59 +83,11 @@ pub struct Args {
     pub recipe: RecipeOptions,
 }
 
-/// Trains and writes a model directory.
-///
-/// # Errors
-///
-/// [`Failure::Usage`] for a wrong option, [`Failure::Work`] if a file cannot be read or written, the recipe or the data
-/// are wrong, or the training diverges, and [`Failure::Interrupted`] after a signal, when the best epoch so far is
-/// saved.
-pub fn run(args: &Args) -> Result<(), Failure> {
-    let (recipe, target, options) = recipe_and_target(args)?;
-    work(recipe, &target, args, options)
-}
-
-/// Returns the complete recipe, the model directory, and the options that are no settings of the recipe.
-fn recipe_and_target(args: &Args) -> Result<(Recipe, PathBuf, Options), Failure> {
-    let Args { input, output, resume, no_baselines, recipe: RecipeOptions(options), .. } = args;
-    let run_options = Options { no_baselines: *no_baselines };
-    if *resume && output.is_none() && RunDirectory::exists(input) {
-        let saved = RunDirectory::options(input);
-        let recipe = read_recipe(&RunDirectory::recipe_path(input), options)?;
-        return Ok((recipe, input.clone(), Options { no_baselines: *no_baselines || saved.no_baselines }));
-    }
-    let target = output.clone().unwrap_or_else(|| default_output(input));
-    if *resume && output.is_none() && !RunDirectory::exists(&target) && !input.is_file() {
-        let folder = RunDirectory::folder(input);
-        return Err(anyhow!("{}: nothing to resume: {} does not exist", input.display(), folder.display()).into());
-    }
-    let has_extension = |known| input.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(known));
-    if has_extension("toml") {
-        return Ok((read_recipe(input, options)?, target, run_options));
-    }
-    let task = if data::is_plain_text(input) { Task::LanguageModel } else { Task::Classify };
-    let recipe = Recipe::with_options(input, task, options).map_err(anyhow::Error::from)?;
-    recipe.check().map_err(|error| Failure::Usage(by_option(&error)))?;
-    Ok((recipe, target, run_options))
-}
-
-/// Reads a recipe file and lays `options` over it. A fault of the file is a failure of the work, one of the options is
-/// wrong usage.
-fn read_recipe(path: &Path, options: &Table) -> Result<Recipe, Failure> {
-    let recipe = Recipe::read(path).map_err(anyhow::Error::from)?;
-    recipe.check().with_context(|| path.display().to_string())?;
-    let recipe = Recipe::read_with(path, options).map_err(anyhow::Error::from)?;
-    recipe.check().map_err(|error| Failure::Usage(by_option(&error)))?;
-    Ok(recipe)
-}
-
-fn default_output(input: &Path) -> PathBuf {
-    let stem = input.file_stem().unwrap_or_default().to_string_lossy();
-    PathBuf::from(format!("{stem}-model"))
-}
-
-fn work(mut recipe: Recipe, target: &Path, args: &Args, options: Options) -> Result<(), Failure> {
-    Staged::check(target).map_err(anyhow::Error::from)?;
+/// Trains and writes a model directory. After a signal, the model of the best epoch so far is written, too.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let (mut recipe, target, options) = recipe_and_target(args)?;
+    let target = target.as_path();
+    Staged::check(target)?;
     let mut data = tasks::read_data(&mut recipe)?;
     let recipe = &recipe;
     data.describe(recipe, !options.no_baselines, &|line| note(line))?;
@@ -143,24 +96,21 @@ fn work(mut recipe: Recipe, target: &Path, args: &Args, options: Options) -> Res
     let directory = run_directory(recipe, target, args.resume, options)?;
     let cross_validation = cross_validate(recipe, data.problem())?;
     let problem = Problem { cross_validation, ..data.problem().clone() };
-    let Trained { outcome, log, diverged } = train_epochs(recipe, data, &problem, &directory, target, args)?;
+    let (outcome, divergence) = train_epochs(recipe, data, &problem, &directory, target, args)?;
 
     let name = recipe.name.clone().unwrap_or_else(|| {
         target.file_name().map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned())
     });
     let model = data.model(&name, outcome.weights.clone())?;
-    let figures = report::TrainingMetrics::new(
-        &model,
-        data.measure(&model, problem.cross_validation.as_ref())?,
-        data.problem().train.len(),
-        &outcome,
-    );
+    let measured = data.measure(&model, problem.cross_validation.as_ref())?;
+    let figures = report::TrainingMetrics::new(&model, measured, problem.train.len(), &outcome);
     let save = || -> anyhow::Result<()> {
         let staged = directory.staged()?;
         model.save(staged.path())?;
         data.save(staged.path())?;
         report::write(staged.path(), target, &model, recipe, &figures)?;
-        fs::copy(&log, staged.path().join(files::LOG)).with_context(|| log.display().to_string())?;
+        fs::copy(directory.log(), staged.path().join(files::LOG))
+            .with_context(|| directory.log().display().to_string())?;
         Ok(staged.commit()?)
     };
     save().map_err(|error| error.context(not_written(target)))?;
@@ -168,18 +118,17 @@ fn work(mut recipe: Recipe, target: &Path, args: &Args, options: Options) -> Res
         directory.remove()?;
     }
 
-    figures.lines().iter().for_each(note);
+    figures.lines(recipe.metric()).iter().for_each(note);
     if outcome.stop_reason == StopReason::Patience {
         let patience = recipe.training.patience;
         note(format_args!("stopped early: {patience} epochs without a better {}", recipe.metric().title()));
     }
-    note(format_args!("wrote {}", target.display()));
-    if let Some(message) = diverged {
-        return Err(Failure::Work(anyhow!(message).context(format!(
-            "{} holds the best epoch before the training failed, epoch {}",
-            target.display(),
-            outcome.best_epoch
-        ))));
+    let shown = target.display();
+    note(format_args!("wrote {shown}"));
+    if let Some(message) = divergence {
+        let best = outcome.best_epoch;
+        let kept = format!("{shown} holds the best epoch before the training failed, epoch {best}");
+        return Err(anyhow!(message).context(kept));
     }
     if args.json {
         let mut object = json!({ "model": target });
@@ -189,12 +138,49 @@ fn work(mut recipe: Recipe, target: &Path, args: &Args, options: Options) -> Res
         print(object)?;
     }
     if outcome.stop_reason == StopReason::Interrupted {
-        note(format_args!("interrupted: {} holds the best epoch so far and can be used", target.display()));
-        note(format_args!("{}", how_to_continue(target)));
-        return Err(Failure::Interrupted(interrupt::status()));
+        note(format_args!("interrupted: {shown} holds the best epoch so far and can be used"));
+        note(how_to_continue(target));
+        bail!(Failure::Interrupted(interrupt::status()));
     }
-    note(next_steps(target));
+    note(format_args!("next: tern report {shown} --open\n      tern export {shown} -o {shown}.safetensors"));
     Ok(())
+}
+
+/// Returns the complete recipe, the model directory, and the options that are not settings of the recipe.
+fn recipe_and_target(args: &Args) -> anyhow::Result<(Recipe, PathBuf, Options)> {
+    let Args { input, output, resume, no_baselines, recipe: RecipeOptions(options), .. } = args;
+    let run_options = Options { no_baselines: *no_baselines };
+    if *resume && output.is_none() && RunDirectory::exists(input) {
+        let saved = RunDirectory::options(input);
+        let recipe = read_recipe(&RunDirectory::recipe_path(input), options)?;
+        return Ok((recipe, input.clone(), Options { no_baselines: *no_baselines || saved.no_baselines }));
+    }
+    let target = output.clone().unwrap_or_else(|| {
+        let stem = input.file_stem().unwrap_or_default().to_string_lossy();
+        format!("{stem}-model").into()
+    });
+    if *resume && output.is_none() && !RunDirectory::exists(&target) && !input.is_file() {
+        let folder = RunDirectory::folder(input);
+        bail!("{}: nothing to resume: {} does not exist", input.display(), folder.display());
+    }
+    if input.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml")) {
+        return Ok((read_recipe(input, options)?, target, run_options));
+    }
+    let task = if data::is_plain_text(input) { Task::LanguageModel } else { Task::Classify };
+    Ok((checked(Recipe::with_options(input, task, options)?)?, target, run_options))
+}
+
+/// Reads a recipe file and lays `options` over it. A fault of the file is a failure of the work, one of the options is
+/// wrong usage.
+fn read_recipe(path: &Path, options: &Table) -> anyhow::Result<Recipe> {
+    Recipe::read(path)?.check().with_context(|| path.display().to_string())?;
+    checked(Recipe::read_with(path, options)?)
+}
+
+/// Checks a recipe after the options were laid over it.
+fn checked(recipe: Recipe) -> anyhow::Result<Recipe> {
+    recipe.check().map_err(|error| Failure::Usage(by_option(&error)))?;
+    Ok(recipe)
 }
 
 /// Returns the command that resumes the training.
@@ -205,12 +191,6 @@ fn how_to_continue(target: &Path) -> String {
 /// Returns the message for a finished training whose model cannot be written.
 fn not_written(target: &Path) -> String {
     format!("the model could not be written; {}", how_to_continue(target))
-}
-
-/// Returns the commands that usually follow a training.
-fn next_steps(target: &Path) -> String {
-    let model = target.display();
-    format!("next: tern report {model} --open\n      tern export {model} -o {model}.safetensors")
 }
 
 /// Cross-validates if the problem has folds, and prints the progress.
@@ -230,16 +210,25 @@ fn cross_validate(recipe: &Recipe, problem: &Problem) -> anyhow::Result<Option<C
     Ok(found)
 }
 
-/// The result of the epochs.
-struct Trained {
-    outcome: Outcome,
-    /// The path of the log.
-    log: PathBuf,
-    /// The error of a training that diverged after its first epoch.
-    diverged: Option<String>,
+/// Calls several callbacks in turn.
+struct Callbacks<'a>(Vec<&'a mut (dyn Callback + Send)>);
+
+impl Callback for Callbacks<'_> {
+    fn on_batch(&mut self, progress: &BatchProgress) {
+        self.0.iter_mut().for_each(|callback| callback.on_batch(progress));
+    }
+
+    fn on_epoch(&mut self, figures: &EpochFigures, best: bool) {
+        self.0.iter_mut().for_each(|callback| callback.on_epoch(figures, best));
+    }
+
+    fn on_state(&mut self, state: &State, event: StateEvent) {
+        self.0.iter_mut().for_each(|callback| callback.on_state(state, event));
+    }
 }
 
-/// Trains epoch by epoch from the last checkpoint in `directory`, or from the beginning.
+/// Trains epoch by epoch from the last checkpoint in `directory`, or from the beginning, and writes the log. Also
+/// returns the error of a training that diverged after its first epoch.
 fn train_epochs(
     recipe: &Recipe,
     data: &dyn TaskData,
@@ -247,7 +236,7 @@ fn train_epochs(
     directory: &RunDirectory,
     target: &Path,
     args: &Args,
-) -> anyhow::Result<Trained> {
+) -> anyhow::Result<(Outcome, Option<String>)> {
     let (state, log_bytes) = directory.state(recipe, problem)?;
     if state.steps() > 0 {
         let (epoch, batches) = (state.epochs_done() + 1, state.batches_done());
@@ -255,17 +244,17 @@ fn train_epochs(
     }
     let epochs = problem.cross_validation.as_ref().map_or(recipe.training.epochs, |found| found.best_epoch);
     let interval = Duration::from_secs(args.checkpoint_seconds);
-    let tensorboard = |folder: &PathBuf| {
-        TensorBoardCallback::new(folder, state.steps()).with_context(|| folder.display().to_string())
-    };
-    let mut callbacks = Callbacks {
-        tensorboard: args.tensorboard.as_ref().map(tensorboard).transpose()?,
-        progress: Progress::new(recipe, epochs, state.epochs_done()),
-        checkpointer: Checkpointer::new(directory, train::data_hash(problem), log_bytes, interval),
-    };
+    let mut progress = Progress::new(recipe, epochs, state.epochs_done());
+    let mut checkpointer = Checkpointer::new(directory, train::data_hash(problem), log_bytes, interval);
+    let mut callbacks = Callbacks(vec![&mut progress, &mut checkpointer]);
+    let mut event_writer;
+    if let Some(folder) = &args.tensorboard {
+        event_writer = EventWriter::create(folder, state.steps()).with_context(|| folder.display().to_string())?;
+        callbacks.0.push(&mut event_writer);
+    }
     let outcome = train::resume(state, recipe, problem, &mut callbacks, &interrupt::STOP);
-    callbacks.progress.finish();
-    let (outcome, diverged) = match outcome {
+    progress.finish();
+    let (outcome, divergence) = match outcome {
         Err(error @ TrainError::Diverged { .. }) => {
             let message = tasks::describe_divergence(&error, data);
             match error {
@@ -279,9 +268,9 @@ fn train_epochs(
         }
         outcome => (outcome?, None),
     };
-    let log = callbacks.checkpointer.finish().with_context(|| directory.log().display().to_string());
-    let log = log.map_err(|error| error.context(not_written(target)))?;
-    Ok(Trained { outcome, log, diverged })
+    let flushed = checkpointer.flush_log().with_context(|| directory.log().display().to_string());
+    flushed.map_err(|error| error.context(not_written(target)))?;
+    Ok((outcome, divergence))
 }
 
 /// Opens the run directory of an interrupted training, or makes a new one.

@@ -2,6 +2,7 @@
 
 use super::task_report::TaskReport;
 use crate::float_model::FloatModel;
+use crate::recipe::Metric;
 use crate::train::{EpochFigures, Outcome, StopReason};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -74,11 +75,13 @@ impl TrainingMetrics {
         figures
     }
 
-    /// The metrics as lines for a person.
-    pub fn lines(&self) -> Vec<String> {
+    /// The metrics as lines for a person. `metric` is the one that chose the best epoch.
+    pub fn lines(&self, metric: Metric) -> Vec<String> {
         let (best, epochs, parameters) = (self.best_epoch, self.history.len(), self.parameters);
-        let mut lines =
-            vec![format!("best epoch {best} of {epochs}, {parameters} parameters; on the validation split:")];
+        let mut lines = vec![format!(
+            "best epoch {best} of {epochs} by {}, {parameters} parameters; on the validation split:",
+            metric.title()
+        )];
         lines.extend_from_slice(&self.measured.lines);
         lines
     }

@@ -6,7 +6,6 @@ use crate::train::{BatchProgress, Callback, EpochFigures, State, StateEvent};
 use serde_json::json;
 use std::fs::OpenOptions;
 use std::io::{self, Seek, SeekFrom, Write};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// The number of log lines per epoch, the line of the epoch itself not counted.
@@ -15,37 +14,17 @@ const LOG_LINES: usize = 20;
 /// After a checkpoint, the next one waits for this many times the time that writing took.
 const PAUSE_FACTOR: u32 = 30;
 
-/// The log file, with one JSON object per line. It holds no times, so that a training that was resumed writes the same
-/// log.
-#[derive(Debug)]
-struct Log {
-    path: PathBuf,
-    /// The length of the file, in bytes.
-    written: u64,
-    /// Lines that are not yet in the file.
-    pending: String,
-}
-
-impl Log {
-    fn flush(&mut self) -> io::Result<()> {
-        let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(&self.path)?;
-        // A resumed training writes the lines after its checkpoint again; so does one after a full disk.
-        file.set_len(self.written)?;
-        file.seek(SeekFrom::Start(self.written))?;
-        file.write_all(self.pending.as_bytes())?;
-        file.sync_data()?;
-        self.written += self.pending.len() as u64;
-        self.pending.clear();
-        Ok(())
-    }
-}
-
 /// The callback that writes the log and, from time to time, a checkpoint into a [`RunDirectory`]. A full disk does not
 /// end the training: the previous checkpoint is kept, and writing is tried again later.
+///
+/// The log has one JSON object per line. It holds no times, so that a resumed training writes the same log.
 #[derive(Debug)]
 pub struct Checkpointer<'a> {
     directory: &'a RunDirectory,
-    log: Log,
+    /// The length of the log file in bytes.
+    log_bytes: u64,
+    /// Lines of the log that are not yet in the file.
+    pending: String,
     /// The hash of the data: [`data_hash`](crate::train::data_hash).
     data_hash: u32,
     /// The time between two checkpoints within an epoch. Zero: a checkpoint after every batch.
@@ -59,19 +38,30 @@ pub struct Checkpointer<'a> {
 impl<'a> Checkpointer<'a> {
     /// Continues a log of `log_bytes` bytes.
     pub fn new(directory: &'a RunDirectory, data_hash: u32, log_bytes: u64, interval: Duration) -> Self {
-        let now = Instant::now();
-        let log = Log { path: directory.log(), written: log_bytes, pending: String::new() };
-        Checkpointer { directory, log, data_hash, interval, last: now, pause_until: now, is_failing: false }
+        let (pending, now) = (String::new(), Instant::now());
+        Checkpointer {
+            directory,
+            log_bytes,
+            pending,
+            data_hash,
+            interval,
+            last: now,
+            pause_until: now,
+            is_failing: false,
+        }
     }
 
-    /// Writes the rest of the log after the training, and returns its path.
-    ///
-    /// # Errors
-    ///
-    /// The system's error if the log cannot be written.
-    pub fn finish(&mut self) -> io::Result<PathBuf> {
-        self.log.flush()?;
-        Ok(self.log.path.clone())
+    /// Writes the pending lines to the log file.
+    pub fn flush_log(&mut self) -> io::Result<()> {
+        let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(self.directory.log())?;
+        // A resumed training writes the lines after its checkpoint again; so does one after a full disk.
+        file.set_len(self.log_bytes)?;
+        file.seek(SeekFrom::Start(self.log_bytes))?;
+        file.write_all(self.pending.as_bytes())?;
+        file.sync_data()?;
+        self.log_bytes += self.pending.len() as u64;
+        self.pending.clear();
+        Ok(())
     }
 
     fn write(&mut self, state: &State) {
@@ -80,8 +70,8 @@ impl<'a> Checkpointer<'a> {
             return;
         }
         let start = Instant::now();
-        let written = self.log.flush().map_err(|error| (self.log.path.clone(), error)).and_then(|()| {
-            let bytes = state.to_bytes(self.data_hash, self.log.written).map_err(io::Error::other);
+        let written = self.flush_log().map_err(|error| (self.directory.log(), error)).and_then(|()| {
+            let bytes = state.to_bytes(self.data_hash, self.log_bytes).map_err(io::Error::other);
             let written = bytes.and_then(|bytes| self.directory.write_checkpoint(&bytes));
             written.map_err(|error| (self.directory.checkpoint(), error))
         });
@@ -118,14 +108,14 @@ impl Callback for Checkpointer<'_> {
                 "learning_rate": progress.learning_rate,
                 "gradient_norm": progress.gradient_norm,
             });
-            self.log.pending += &format!("{line}\n");
+            self.pending += &format!("{line}\n");
         }
     }
 
     fn on_epoch(&mut self, figures: &EpochFigures, best: bool) {
         let mut line = json!(figures);
         line["best"] = json!(best);
-        self.log.pending += &format!("{line}\n");
+        self.pending += &format!("{line}\n");
     }
 
     fn on_state(&mut self, state: &State, event: StateEvent) {

@@ -16,7 +16,8 @@ pub struct Progress {
     resumed_after: usize,
     /// The unit of the speed: tokens or rows.
     unit: &'static str,
-    shows_macro_f1: bool,
+    /// The metric that chooses the best epoch.
+    metric: Metric,
     has_header: bool,
     start: Instant,
     epoch_start: Instant,
@@ -39,7 +40,7 @@ impl Progress {
             epochs,
             resumed_after,
             unit: if reads_numbers { "rows/s" } else { "tokens/s" },
-            shows_macro_f1: recipe.metric() == Metric::MacroF1,
+            metric: recipe.metric(),
             has_header: false,
             start: now,
             epoch_start: now,
@@ -58,7 +59,7 @@ impl Progress {
     /// Returns the names and values of the columns.
     fn columns(&self, figures: &EpochFigures) -> Vec<(&'static str, f64)> {
         let valid = &figures.valid;
-        let macro_f1 = valid.macro_f1.filter(|_| self.shows_macro_f1);
+        let macro_f1 = valid.macro_f1.filter(|_| self.metric == Metric::MacroF1);
         // A language model is judged by its perplexity, not by its accuracy.
         let accuracy = valid.accuracy.filter(|_| valid.perplexity.is_none());
         let columns = [
@@ -102,6 +103,7 @@ impl Callback for Progress {
         let mut lines = Vec::new();
         if !self.has_header {
             self.has_header = true;
+            lines.push(format!("* marks the best epoch so far by {}", self.metric.title()));
             lines.push(self.row("", columns.iter().map(|(name, _)| (*name).to_owned()), "* best"));
         }
         let mark = if best { "*" } else { " " };
@@ -152,7 +154,7 @@ mod tests {
             let train_accuracy = valid.accuracy;
             let figures = EpochFigures { epoch: 100, train_loss: 0.5, train_accuracy, valid, learning_rate: 0.1 };
             let mut progress = Progress::new(&Recipe::for_data(Path::new("a.csv")), 100, 0);
-            progress.shows_macro_f1 = true;
+            progress.metric = Metric::MacroF1;
             let cells = progress.columns(&figures);
             let names = cells.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>();
             let numbers = cells.iter().map(|(_, value)| number(*value)).collect();
