@@ -1,10 +1,11 @@
-//! The command line. Each subcommand's options are in its own file under [`commands`](crate::commands).
+//! The command line: parses it, runs the subcommand and turns its result into an exit status.
+//!
+//! Each subcommand's options are in its own file under `commands`.
 
-use crate::commands::{
-    classify, compare, console, data, eval, export, flash, generate, import, inspect, key, predict, push, report, sign,
-    train,
-};
+use crate::commands::{self, Failure, note};
 use clap::{Parser, Subcommand};
+use std::io;
+use std::process::ExitCode;
 
 /// Trains small recurrent networks on text and numbers, and runs them in integers on a microcontroller.
 #[derive(Debug, Parser)]
@@ -18,47 +19,95 @@ Exit codes:
   143  terminated by SIGTERM; as 130
 
 Run `tern COMMAND --help` for options and examples.")]
-pub struct Cli {
-    /// The subcommand.
+struct Cli {
     #[command(subcommand)]
-    pub command: Command,
+    command: Command,
 }
 
-/// The subcommands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+enum Command {
     /// Show, convert and split data
-    Data(data::Args),
+    Data(commands::data::Args),
     /// Train a model on labelled texts, plain text, sequences of numbers or a time series
-    Train(Box<train::Args>),
+    Train(Box<commands::train::Args>),
     /// Import a state_dict from PyTorch
-    Import(import::Args),
+    Import(commands::import::Args),
     /// Quantise a model and write the device file
-    Export(export::Args),
+    Export(commands::export::Args),
     /// Evaluate a model on labelled data
-    Eval(eval::Args),
+    Eval(commands::eval::Args),
     /// Predict labels, next tokens or the next values of a time series
-    Predict(predict::Args),
+    Predict(commands::predict::Args),
     /// Generate text with a language model
-    Generate(generate::Args),
+    Generate(commands::generate::Args),
     /// Write the report of a model: curves, confusion matrix, calibration, mistakes
-    Report(report::Args),
+    Report(commands::report::Args),
     /// Compare two models on the same data
-    Compare(compare::Args),
+    Compare(commands::compare::Args),
     /// Show the contents and the cost of a device file
-    Inspect(inspect::Args),
+    Inspect(commands::inspect::Args),
     /// Classify texts on a device and compare the logits with this computer
-    Classify(classify::Args),
+    Classify(commands::classify::Args),
     /// Connect to the console of a device
-    Console(console::Args),
+    Console(commands::console::Args),
     /// Write firmware or a model to a board with a debug probe
-    Flash(flash::Args),
+    Flash(commands::flash::Args),
     /// Send a model to a device over its serial port
-    Push(push::Args),
+    Push(commands::push::Args),
     /// Sign a device file for firmware with a key
-    Sign(sign::Args),
+    Sign(commands::sign::Args),
     /// Create keys for signing models
-    Key(key::Args),
+    Key(commands::key::Args),
+}
+
+/// Parses the command line and runs its command. Errors go to stderr; the exit status is one of those in the help.
+pub fn run() -> ExitCode {
+    let result = match &Cli::parse().command {
+        Command::Data(args) => commands::data::run(args),
+        Command::Train(args) => commands::train::run(args),
+        Command::Import(args) => commands::import::run(args),
+        Command::Export(args) => commands::export::run(args),
+        Command::Eval(args) => commands::eval::run(args),
+        Command::Predict(args) => commands::predict::run(args),
+        Command::Generate(args) => commands::generate::run(args),
+        Command::Report(args) => commands::report::run(args),
+        Command::Compare(args) => commands::compare::run(args),
+        Command::Inspect(args) => commands::inspect::run(args),
+        Command::Classify(args) => commands::classify::run(args),
+        Command::Console(args) => commands::console::run(args),
+        Command::Flash(args) => commands::flash::run(args),
+        Command::Push(args) => commands::push::run(args),
+        Command::Sign(args) => commands::sign::run(args),
+        Command::Key(args) => commands::key::run(args),
+    };
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    // A program such as `head` that reads the output and closes the pipe has what it wants.
+    if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+        return ExitCode::SUCCESS;
+    }
+    match error.downcast_ref::<Failure>() {
+        // The command has printed its message already.
+        Some(Failure::Interrupted(status)) => ExitCode::from(*status),
+        Some(Failure::Usage(_)) => {
+            note(format_args!("error: {error}"));
+            ExitCode::from(2)
+        }
+        None => {
+            note(format_args!("error: {}", with_causes(&error)));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The message of an error and of its causes. Some errors end with the message of their cause, which is not repeated.
+fn with_causes(error: &anyhow::Error) -> String {
+    let mut message = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !message.ends_with(&cause) {
+            message += &format!(": {cause}");
+        }
+    }
+    message
 }
 
 #[cfg(test)]

@@ -14,10 +14,9 @@ use tern_runtime::{Config, Input, Model, Task};
 use self::tally::{Sample, Tally};
 use super::progress_bar::DelayedBar;
 use super::table::TableArgs;
-use super::{Failure, note, print};
+use super::{note, open_device_file, print};
 use crate::checksum::crc32_hex;
 use crate::data;
-use crate::device_file::DeviceFile;
 use crate::link::{Client, Emulation, Info, Link, LinkArgs, Reply, catch_interrupts};
 
 /// Number of texts that are sent before the first answer is due on a real device, so that the next text has arrived
@@ -54,22 +53,9 @@ pub struct Args {
 }
 
 /// Classifies the texts of a table on a device and compares every logit with this computer's.
-///
-/// # Errors
-///
-/// If a file cannot be read, the device cannot be reached, runs another file or stops answering, an answer differs, or
-/// a text is refused.
-pub fn run(args: &Args) -> Result<(), Failure> {
-    Ok(work(args)?)
-}
-
-fn work(args: &Args) -> anyhow::Result<()> {
-    let path = args.file.display();
-    let file = DeviceFile::open(&args.file)?;
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let file = open_device_file(&args.file)?;
     check_task(&args.file, file.model().config())?;
-    if let Some(signed) = file.signed() {
-        note(format_args!("{path}: {signed}; signature not checked"));
-    }
     let samples = samples(args, file.labels())?;
     let target = args.link.target(Some(&args.file))?;
     catch_interrupts();
@@ -81,7 +67,7 @@ fn work(args: &Args) -> anyhow::Result<()> {
         check_model(&info, &args.file, file.bytes())?;
         // In an emulator sending takes no time. One text at a time counts the fewest instructions beside the model's.
         let queued = if is_emulated { 1 } else { QUEUED_TEXTS };
-        let mut bar = DelayedBar::new(samples.len(), "{bar:30} {pos} of {len} texts, {per_sec}, {eta} left");
+        let bar = DelayedBar::new(samples.len(), "{bar:30} {pos} of {len} texts, {per_sec}, {eta} left");
         let tally = classify(&mut client, file.model(), &samples, queued, |done| bar.show(done))?;
         anyhow::Ok((info, tally))
     })();

@@ -1,7 +1,7 @@
 //! `tern compare`
 
 use super::table::TableArgs;
-use super::{Failure, open_model, print_output};
+use super::{open_model, print_output};
 use crate::model::{DataFile, Model};
 use crate::tasks::{self, NamedModel};
 use anyhow::bail;
@@ -41,15 +41,7 @@ pub struct Args {
 }
 
 /// Compares two models.
-///
-/// # Errors
-///
-/// If a model or the data cannot be read, the data do not fit a model, or the models cannot be compared.
-pub fn run(args: &Args) -> Result<(), Failure> {
-    Ok(work(args)?)
-}
-
-fn work(args: &Args) -> anyhow::Result<()> {
+pub fn run(args: &Args) -> anyhow::Result<()> {
     let [a, b] = [open_model(&args.a)?, open_model(&args.b)?];
     let kind = |model: &dyn Model| (model.config().task, model.config().input);
     let ((task_a, input_a), (task_b, input_b)) = (kind(&*a), kind(&*b));

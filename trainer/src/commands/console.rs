@@ -31,29 +31,8 @@ pub struct Args {
 }
 
 /// Connects the terminal, or the lines of stdin, with a device's console.
-///
-/// # Errors
-///
-/// If the device cannot be reached, goes away, or does not answer a line.
-pub fn run(args: &Args) -> Result<(), Failure> {
-    let usage = |text: String| Err(Failure::Usage(text));
-    match (&args.file, args.link.qemu, &args.link.flash) {
-        (Some(file), true, Some(flash)) => usage(format!(
-            "the emulated device runs the model that is stored in --flash; leave {} out, or send it there with\n  tern push {} {}",
-            file.display(),
-            file.display(),
-            LinkArgs { flash: Some(flash.clone()), ..args.link.clone() }.command_line()
-        )),
-        (None, true, None) => usage("--qemu needs a model: `tern console FILE --qemu` with a device file".to_owned()),
-        (Some(file), false, _) => usage(format!(
-            "a device at --port or --tcp runs the model in its flash; leave {} out, or add --qemu",
-            file.display()
-        )),
-        _ => Ok(work(args)?),
-    }
-}
-
-fn work(args: &Args) -> anyhow::Result<()> {
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    check_usage(args)?;
     let target = args.link.target(args.file.as_ref())?;
     catch_interrupts();
     let connection = target.open()?;
@@ -80,7 +59,21 @@ fn work(args: &Args) -> anyhow::Result<()> {
     result
 }
 
-/// Returns true for a line that leaves the console. It is not sent to the device.
-fn is_leave_command(line: &[u8]) -> bool {
-    matches!(line, b"quit" | b"exit")
+/// Refuses a file that the device would not run, and an emulated device without a model.
+fn check_usage(args: &Args) -> Result<(), Failure> {
+    let message = match (&args.file, args.link.qemu, &args.link.flash) {
+        (Some(file), true, Some(_)) => format!(
+            "the emulated device runs the model that is stored in --flash; leave {0} out, or send it there with\n  \
+             tern push {0} {1}",
+            file.display(),
+            args.link.command_line()
+        ),
+        (None, true, None) => "--qemu needs a model: `tern console FILE --qemu` with a device file".to_owned(),
+        (Some(file), false, _) => format!(
+            "a device at --port or --tcp runs the model in its flash; leave {} out, or add --qemu",
+            file.display()
+        ),
+        _ => return Ok(()),
+    };
+    Err(Failure::Usage(message))
 }

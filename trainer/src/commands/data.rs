@@ -1,140 +1,68 @@
 //! `tern data`: shows what is in training data, converts and splits it.
 
+mod options;
 mod plain;
 mod show;
 
-use super::table::TableArgs;
+pub use options::Args;
+
 use super::{Failure, print};
-use crate::data::{self, Format, Row, Sequences, Statistics};
+use crate::data::{self, Format, Sequence, Sequences, Statistics};
 use anyhow::{Context, bail};
+use options::MAX_PARTS;
 use serde_json::{Value, json};
+use show::encoding;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
-/// Names of the parts of a split, in order.
-const PARTS: [&str; 3] = ["train", "valid", "test"];
-
-/// Options of `tern data`.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Examples:
-  tern data messages.csv                              classes, lengths, duplicates, conflicts
-  tern data train.csv test.csv                        the same, and the texts that both have
-  tern data labels.tsv --no-header --text-column 2 --label-column 1
-  tern data aclImdb/train -o imdb.csv                 converts a folder of texts to one file
-  tern data messages.csv -o m.jsonl --split 0.8,0.1,0.1 --stratify
-                                                      writes m.train.jsonl, m.valid.jsonl, m.test.jsonl
-  tern data walks.csv                                 sequences of numbers, one row a time step
-  tern data novel.txt -o n.txt --split 0.9,0.1        splits plain text without shuffling it
-
-Equal texts always go to the same part of a split. An output file is replaced as a whole or not
-at all.")]
-pub struct Args {
-    /// Labelled texts (CSV, TSV, JSONL, fastText, a folder LABEL/*.txt, hf:owner/name), sequences of numbers, or
-    /// plain text (.txt)
-    #[arg(value_name = "SRC", required = true)]
-    pub sources: Vec<PathBuf>,
-    /// Output file; with --split, `.train`, `.valid` and `.test` are inserted into its name
-    #[arg(short, long, value_name = "OUT")]
-    pub output: Option<PathBuf>,
-    /// Output format [default: by the ending of OUT, else csv]
-    #[arg(long, value_name = "FORMAT", requires = "output")]
-    pub to: Option<Format>,
-    /// Shares of train, valid and, optionally, test; they add up to 1
-    #[arg(long, value_name = "SHARES", value_delimiter = ',', requires = "output")]
-    pub split: Option<Vec<f64>>,
-    /// Random seed of the split
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
-    /// Keep the share of each class in every part
-    #[arg(long, requires = "split")]
-    pub stratify: bool,
-    /// Layout of the tables.
-    #[command(flatten)]
-    pub table: TableArgs,
-    /// Print the figures as one JSON object on stdout
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// The content of a source.
-enum Content {
-    Texts(Vec<Row>),
-    Sequences(Sequences),
-}
-
-/// A text or a sequence for splits and statistics. Equal items have equal keys.
-struct Item<'a> {
-    key: Cow<'a, str>,
-    label: &'a str,
-    length: usize,
-}
-
 /// Runs the command.
-///
-/// # Errors
-///
-/// Returns an error if a source cannot be read, OUT cannot be written, or the shares do not add up to 1.
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(shares) = &args.split {
         let sum: f64 = shares.iter().sum();
-        let sound = (2..=PARTS.len()).contains(&shares.len()) && shares.iter().all(|share| *share > 0.0);
-        if !sound || (sum - 1.0).abs() > 1e-6 {
-            return Err(Failure::Usage(format!(
+        let is_valid = (2..=MAX_PARTS).contains(&shares.len()) && shares.iter().all(|share| *share > 0.0);
+        if !is_valid || (sum - 1.0).abs() > 1e-6 {
+            bail!(Failure::Usage(format!(
                 "--split is {shares:?} (sum {sum}), expected two or three shares above 0 that add up to 1, such as 0.8,0.1,0.1"
             )));
         }
     }
-    let plain = args.sources.iter().filter(|path| plain::is_plain(path, args)).count();
-    match plain {
-        0 => run_labelled(args)?,
-        all if all == args.sources.len() => plain::run(args)?,
-        some => {
-            return Err(Failure::Usage(format!(
-                "{some} of {} sources are plain text (.txt), expected all or none; run `tern data` on the .txt files separately",
-                args.sources.len()
-            )));
-        }
+    let plain_texts = args.sources.iter().filter(|path| plain::is_plain(path, args)).count();
+    match args.sources.len() {
+        _ if plain_texts == 0 => run_labelled(args),
+        sources if plain_texts == sources => plain::run(args),
+        sources => bail!(Failure::Usage(format!(
+            "{plain_texts} of {sources} sources are plain text (.txt), expected all or none; run `tern data` on the .txt files separately"
+        ))),
     }
-    Ok(())
 }
 
 /// Runs the command on labelled texts and sequences.
 fn run_labelled(args: &Args) -> anyhow::Result<()> {
-    let contents = args.sources.iter().map(|path| read(path, args)).collect::<Result<Vec<_>, _>>()?;
-    let (mut sources, mut overlaps) = (Vec::new(), Vec::new());
-    {
-        let items: Vec<Vec<Item<'_>>> = contents.iter().map(Content::items).collect();
-        for ((path, content), items) in args.sources.iter().zip(&contents).zip(&items) {
-            let unit = if matches!(content, Content::Texts(_)) { "words" } else { "steps" };
-            let rows = items.iter().map(|item| (&*item.key, item.label, item.length));
-            sources.push((path.as_path(), Statistics::new(rows, unit), encoding(path)));
+    let contents = args.sources.iter().map(|path| Content::read(path, args)).collect::<Result<Vec<_>, _>>()?;
+    let (mut sources, mut overlaps, mut earlier_sources) = (Vec::new(), Vec::new(), Vec::new());
+    for (path, content) in args.sources.iter().zip(&contents) {
+        let keys: Vec<_> = content.items.iter().map(key).collect();
+        let rows = keys.iter().zip(&content.items).map(|(key, item)| (&**key, item.label.as_str(), length(item)));
+        let unit = if content.channels.is_empty() { "words" } else { "steps" };
+        sources.push((path, Statistics::new(rows, unit), encoding(path)));
+        let keys: HashSet<Cow<'_, str>> = keys.into_iter().collect();
+        for (earlier_path, earlier_keys) in &earlier_sources {
+            overlaps.push((*earlier_path, path, keys.intersection(earlier_keys).count()));
         }
-        let keys = |source: usize| items[source].iter().map(|item| &*item.key).collect::<HashSet<&str>>();
-        for later in 1..items.len() {
-            let later_keys = keys(later);
-            for earlier in 0..later {
-                let count = keys(earlier).intersection(&later_keys).count();
-                overlaps.push((args.sources[earlier].as_path(), args.sources[later].as_path(), count));
-            }
-        }
+        earlier_sources.push((path, keys));
     }
-    let written = args.output.as_deref().map_or(Ok(Vec::new()), |output| write(output, contents, args))?;
+    let written = args.output.as_deref().map_or(Ok(Vec::new()), |output| write(output, &contents, args))?;
     if args.json {
-        let sources: Vec<Value> = sources
-            .iter()
-            .map(|(path, statistics, encoding)| {
-                let mut object = json!(statistics);
-                object["path"] = json!(path);
-                object["encoding"] = json!(encoding);
-                object
-            })
-            .collect();
-        let overlaps: Vec<Value> =
-            overlaps.iter().map(|(a, b, texts)| json!({ "a": a, "b": b, "texts": texts })).collect();
-        let written: Vec<Value> = written.iter().map(|(path, rows)| json!({ "path": path, "rows": rows })).collect();
+        let sources = sources.iter().map(|(path, statistics, encoding)| {
+            let mut object = json!(statistics);
+            object["path"] = json!(path);
+            object["encoding"] = json!(encoding);
+            object
+        });
+        let overlaps = overlaps.iter().map(|(a, b, texts)| json!({ "a": a, "b": b, "texts": texts }));
+        let written = written.iter().map(|(path, rows)| json!({ "path": path, "rows": rows }));
+        let [sources, overlaps, written]: [Value; 3] = [sources.collect(), overlaps.collect(), written.collect()];
         return print(json!({ "sources": sources, "overlap": overlaps, "written": written }));
     }
     for (path, statistics, encoding) in &sources {
@@ -146,136 +74,89 @@ fn run_labelled(args: &Args) -> anyhow::Result<()> {
     written.iter().try_for_each(|(path, rows)| print(format_args!("wrote {}: {rows} rows", path.display())))
 }
 
-fn read(path: &Path, args: &Args) -> anyhow::Result<Content> {
-    let columns = args.table.columns();
-    if data::sequences::is_table(path, &columns.text, columns.layout) {
-        return Ok(Content::Sequences(data::sequences::read_table(path, &columns.label, columns.layout)?));
-    }
-    Ok(Content::Texts(data::read(path, &columns)?))
+/// The content of a source: sequences of numbers, or texts. A text is an item without steps whose name is the text.
+struct Content {
+    /// The columns of numbers; empty for texts.
+    channels: Vec<String>,
+    items: Vec<Sequence>,
 }
 
 impl Content {
-    fn items(&self) -> Vec<Item<'_>> {
-        match self {
-            Content::Texts(rows) => rows
-                .iter()
-                .map(|row| Item {
-                    key: Cow::Borrowed(&row.text),
-                    label: &row.label,
-                    length: row.text.split_whitespace().count(),
-                })
-                .collect(),
-            Content::Sequences(all) => all
-                .sequences
-                .iter()
-                .map(|one| Item {
-                    key: one.steps.iter().map(|step| step.join(",")).collect::<Vec<_>>().join("\n").into(),
-                    label: &one.label,
-                    length: one.steps.len(),
-                })
-                .collect(),
+    fn read(path: &Path, args: &Args) -> anyhow::Result<Self> {
+        let columns = args.table.columns();
+        if data::sequences::is_table(path, &columns.text, columns.layout) {
+            let Sequences { channels, sequences } = data::sequences::read_table(path, &columns.label, columns.layout)?;
+            return Ok(Content { channels, items: sequences });
         }
+        let rows = data::read(path, &columns)?.into_iter();
+        let items = rows.map(|row| Sequence { name: row.text, label: row.label, steps: Vec::new() });
+        Ok(Content { channels: Vec::new(), items: items.collect() })
     }
 }
 
+/// The text or the numbers of an item: items with equal keys go to the same part of a split.
+fn key(item: &Sequence) -> Cow<'_, str> {
+    if item.steps.is_empty() {
+        return Cow::Borrowed(&item.name);
+    }
+    item.steps.iter().map(|step| step.join(",")).collect::<Vec<_>>().join("\n").into()
+}
+
+/// The number of words of a text, or of steps of a sequence.
+fn length(item: &Sequence) -> usize {
+    if item.steps.is_empty() { item.name.split_whitespace().count() } else { item.steps.len() }
+}
+
+/// The rows of an item in a table: one for a text, one for each step of a sequence.
+fn table_rows(item: &Sequence) -> Vec<Vec<&str>> {
+    let name_and_label = vec![item.name.as_str(), item.label.as_str()];
+    if item.steps.is_empty() {
+        return vec![name_and_label];
+    }
+    let mut rows = vec![name_and_label; item.steps.len()];
+    for (row, step) in rows.iter_mut().zip(&item.steps) {
+        row.extend(step.iter().map(String::as_str));
+    }
+    rows
+}
+
 /// Writes all sources into one file, or into the parts of a split. Returns the files with their numbers of rows.
-fn write(output: &Path, contents: Vec<Content>, args: &Args) -> anyhow::Result<Vec<(PathBuf, usize)>> {
+fn write(output: &Path, contents: &[Content], args: &Args) -> anyhow::Result<Vec<(PathBuf, usize)>> {
     if output.is_dir() {
+        let example = output.join("data.csv");
+        bail!("{}: a directory, expected a name for a file such as {}", output.display(), example.display());
+    }
+    let channels = &contents[0].channels;
+    if contents.iter().any(|content| content.channels != *channels) {
         bail!(
-            "{}: a directory, expected a name for a file such as {}",
-            output.display(),
-            output.join("data.csv").display()
+            "the sources have different columns, expected texts only, or sequences with the same channels; convert them separately"
         );
     }
-    let format = args.to.unwrap_or(Format::of(output));
-    let all = concatenate(contents)?;
-    let items = all.items();
-    let shares = args.split.as_deref().unwrap_or(&[1.0]);
-    let mut index: HashMap<&str, usize> = HashMap::new();
-    let classes: Vec<usize> = items
-        .iter()
-        .map(|item| {
-            let next = index.len();
-            *index.entry(item.label).or_insert(next)
-        })
-        .collect();
-    let keys: Vec<&str> = items.iter().map(|item| &*item.key).collect();
-    let part_of_item = data::split(&keys, &classes, shares, args.seed, args.stratify);
+    let items: Vec<&Sequence> = contents.iter().flat_map(|content| &content.items).collect();
+    let mut class_of_label: HashMap<&str, usize> = HashMap::new();
+    let class_of = items.iter().map(|item| {
+        let next = class_of_label.len();
+        *class_of_label.entry(item.label.as_str()).or_insert(next)
+    });
+    let classes: Vec<usize> = class_of.collect();
+    let keys: Vec<Cow<'_, str>> = items.iter().map(|item| key(item)).collect();
+    let part_of_item = data::split(&keys, &classes, args.shares(), args.seed, args.stratify);
     let mut written = Vec::new();
-    for (part, name) in PARTS.iter().enumerate().take(shares.len()) {
-        let path = if args.split.is_some() { part_name(output, name) } else { output.to_owned() };
+    for (part, path) in args.output_files(output).into_iter().enumerate() {
         let count = part_of_item.iter().filter(|&&other| other == part).count();
         if count == 0 {
             bail!("{}: no row is left for this part: {} rows are too few for these shares", path.display(), keys.len());
         }
         written.push((path, count));
     }
+    let name_column = if channels.is_empty() { "text" } else { "sequence" };
+    let header: Vec<String> =
+        [name_column, "label"].map(str::to_owned).into_iter().chain(channels.iter().cloned()).collect();
     for (part, (path, _)) in written.iter().enumerate() {
-        let chosen = |at: &usize| part_of_item[*at] == part;
-        let done = match &all {
-            Content::Texts(rows) => {
-                let header = ["text".to_owned(), "label".to_owned()];
-                let rows =
-                    (0..rows.len()).filter(chosen).map(|at| vec![rows[at].text.as_str(), rows[at].label.as_str()]);
-                data::save(path, format, &header, rows)
-            }
-            Content::Sequences(all) => {
-                let header: Vec<String> =
-                    ["sequence", "label"].into_iter().map(str::to_owned).chain(all.channels.iter().cloned()).collect();
-                let rows = (0..all.sequences.len()).filter(chosen).flat_map(|at| {
-                    let one = &all.sequences[at];
-                    let name_and_label = [one.name.as_str(), one.label.as_str()];
-                    one.steps
-                        .iter()
-                        .map(move |step| name_and_label.into_iter().chain(step.iter().map(String::as_str)).collect())
-                });
-                data::save(path, format, &header, rows)
-            }
-        };
-        done.with_context(|| path.display().to_string())?;
+        let members = items.iter().zip(&part_of_item).filter(|(_, part_of_item)| **part_of_item == part);
+        let rows = members.flat_map(|(item, _)| table_rows(item));
+        data::save(path, args.to.unwrap_or(Format::of(output)), &header, rows)
+            .with_context(|| path.display().to_string())?;
     }
     Ok(written)
-}
-
-fn concatenate(contents: Vec<Content>) -> anyhow::Result<Content> {
-    let mut contents = contents.into_iter();
-    let mut all = contents.next().context("no source")?;
-    for more in contents {
-        match (&mut all, more) {
-            (Content::Texts(all), Content::Texts(more)) => all.extend(more),
-            (Content::Sequences(all), Content::Sequences(more)) if all.channels == more.channels => {
-                all.sequences.extend(more.sequences);
-            }
-            _ => bail!(
-                "the sources have different columns, expected texts only, or sequences with the same channels; convert them separately"
-            ),
-        }
-    }
-    Ok(all)
-}
-
-/// Inserts the name of a part: `m.jsonl` becomes `m.train.jsonl`.
-fn part_name(output: &Path, part: &str) -> PathBuf {
-    let stem = output.file_stem().unwrap_or_default().to_string_lossy();
-    let ending = output.extension().map_or_else(String::new, |ending| format!(".{}", ending.to_string_lossy()));
-    output.with_file_name(format!("{stem}.{part}{ending}"))
-}
-
-/// Describes the encoding and the line ends of a text file; `None` for other files.
-fn encoding(path: &Path) -> Option<String> {
-    let file = std::fs::File::open(path).ok().filter(|_| data::Source::of(path) != data::Source::Parquet)?;
-    let mut reader = std::io::BufReader::with_capacity(1 << 16, file);
-    let (mut mark, mut is_ascii, mut crlf) = (false, true, false);
-    let mut previous_byte = None;
-    while let Ok(bytes @ [_, ..]) = reader.fill_buf() {
-        mark |= previous_byte.is_none() && bytes.starts_with(b"\xef\xbb\xbf");
-        is_ascii &= bytes.is_ascii();
-        crlf |= bytes[0] == b'\n' && previous_byte == Some(b'\r') || bytes.windows(2).any(|pair| pair == b"\r\n");
-        previous_byte = bytes.last().copied();
-        let length = bytes.len();
-        reader.consume(length);
-    }
-    let mark = if mark { " with a byte-order mark" } else { "" };
-    let ends = if crlf { ", lines end in CR LF" } else { "" };
-    Some(format!("{}{mark}{ends}", if is_ascii { "ASCII" } else { "UTF-8" }))
 }

@@ -1,7 +1,7 @@
 //! `tern eval`
 
 use super::table::TableArgs;
-use super::{Failure, open_model, print_output};
+use super::{open_model, print_output};
 use crate::model::DataFile;
 use crate::paint::Paint;
 use crate::tasks;
@@ -35,17 +35,10 @@ pub struct Args {
 }
 
 /// Evaluates a model on a data file.
-///
-/// # Errors
-///
-/// If the model or the data cannot be read, or the data do not fit the model.
-pub fn run(args: &Args) -> Result<(), Failure> {
-    let threads = rayon::ThreadPoolBuilder::new().num_threads(args.threads).build().map_err(anyhow::Error::from)?;
-    Ok(threads.install(|| evaluate(args))?)
-}
-
-fn evaluate(args: &Args) -> anyhow::Result<()> {
-    let model = open_model(&args.model)?;
+pub fn run(args: &Args) -> anyhow::Result<()> {
     let data = DataFile { path: &args.data, columns: args.table.columns() };
-    print_output(&tasks::handler_of(&*model).evaluate(&*model, &data, Paint::for_stdout())?, args.json)
+    rayon::ThreadPoolBuilder::new().num_threads(args.threads).build()?.install(|| {
+        let model = open_model(&args.model)?;
+        print_output(&tasks::handler_of(&*model).evaluate(&*model, &data, Paint::for_stdout())?, args.json)
+    })
 }

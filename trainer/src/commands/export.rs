@@ -1,7 +1,7 @@
 //! `tern export`: quantises a model directory to a device file.
 
 use super::table::TableArgs;
-use super::{Failure, note, print};
+use super::{note, print};
 use crate::export::{ExportData, Options, PartCost, Report, check_golden, check_output, export};
 use crate::float_model::{FloatModel, files};
 use crate::packing;
@@ -18,6 +18,9 @@ use tern_format::Input;
 
 /// Largest number of golden examples. More would make the device's self-test too slow.
 const GOLDEN_LINES: usize = 64;
+
+/// Minimum time between two messages about the stage of a slow export.
+const NOTE_INTERVAL: Duration = Duration::from_millis(1_500);
 
 /// Options of `tern export`.
 #[derive(Debug, clap::Args)]
@@ -66,15 +69,7 @@ pub struct Args {
 }
 
 /// Quantises a model directory to a device file.
-///
-/// # Errors
-///
-/// If the model or the data cannot be read, the weights do not fit the format, or the file cannot be written.
-pub fn run(args: &Args) -> Result<(), Failure> {
-    Ok(work(args)?)
-}
-
-fn work(args: &Args) -> anyhow::Result<()> {
+pub fn run(args: &Args) -> anyhow::Result<()> {
     check_output(&args.output)?;
     let model = FloatModel::load(&args.model)?;
     let data = ExportData::of(&model, &args.model, args.data.as_deref(), &args.table.columns())?;
@@ -98,9 +93,14 @@ fn work(args: &Args) -> anyhow::Result<()> {
     widths.check(model.config()).map_err(anyhow::Error::msg).with_context(|| args.model.display().to_string())?;
     let packing = packing::choose(args.packing, model.config(), widths.recurrent)?;
     let options = Options { packing, widths, fold: args.fold.unwrap_or(0) };
-    let stages = Stages::default();
-    let (device, report) =
-        export(&model, &data, &golden, options, &|stage| stages.tell(stage)).with_context(|| name.to_string())?;
+    let last_note = Cell::new(Instant::now());
+    let on_stage = |stage: &str| {
+        if last_note.get().elapsed() > NOTE_INTERVAL {
+            note(stage);
+            last_note.set(Instant::now());
+        }
+    };
+    let (device, report) = export(&model, &data, &golden, options, &on_stage).with_context(|| name.to_string())?;
     write_file(&args.output, device.bytes()).with_context(|| args.output.display().to_string())?;
     // The device file is written, so that a failure to write the report is only a warning.
     let validated = tasks::handler_of(&model).validate(&model, &args.model);
@@ -150,26 +150,6 @@ fn size(text: &str) -> Result<usize, String> {
     bytes.filter(|bytes| *bytes > 0).ok_or_else(|| "expected a number of bytes, such as 32KB".to_owned())
 }
 
-/// Prints the current stage of a slow export, at most every 1.5 seconds.
-struct Stages {
-    last: Cell<Instant>,
-}
-
-impl Default for Stages {
-    fn default() -> Self {
-        Stages { last: Cell::new(Instant::now()) }
-    }
-}
-
-impl Stages {
-    fn tell(&self, stage: &str) {
-        if self.last.get().elapsed() > Duration::from_millis(1_500) {
-            note(stage);
-            self.last.set(Instant::now());
-        }
-    }
-}
-
 fn golden_texts(path: &Path) -> anyhow::Result<Vec<String>> {
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let lines: Vec<String> = text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
@@ -186,19 +166,16 @@ fn golden_texts(path: &Path) -> anyhow::Result<Vec<String>> {
     Ok(lines)
 }
 
+/// The lines for a person, without the tables of gates and parts.
 fn to_text(report: &Report, output: &Path) -> Vec<String> {
-    let parts = &report.parts;
-    let share = |bytes: usize| 100.0 * bytes as f64 / report.file_bytes as f64;
+    let Report { parts, file_bytes, largest_pre_activation, largest_cell_state, .. } = report;
+    let (texts, steps) = (report.calibration_texts, report.calibration_tokens);
     let mut lines = compared(report);
+    lines.push(format!("calibration      {texts} texts or sequences, {steps} steps"));
     lines.push(format!(
-        "calibration      {} texts or sequences, {} steps",
-        report.calibration_texts, report.calibration_tokens
+        "largest values   pre-activation {largest_pre_activation:.2} (lookup tables end at 8 and 4), cell state {largest_cell_state:.2}"
     ));
-    lines.push(format!(
-        "largest values   pre-activation {:.2} (lookup tables end at 8 and 4), cell state {:.2}",
-        report.largest_pre_activation, report.largest_cell_state
-    ));
-    lines.push(format!("file             {} bytes: {}", report.file_bytes, output.display()));
+    lines.push(format!("file             {file_bytes} bytes: {}", output.display()));
     for (name, bytes) in [
         ("weights", parts.weights),
         ("embedding", parts.embedding),
@@ -209,7 +186,8 @@ fn to_text(report: &Report, output: &Path) -> Vec<String> {
         ("header", parts.header),
         ("other", parts.other),
     ] {
-        lines.push(format!("  {name:15} {bytes:>9} bytes {:>5.1} %", share(bytes)));
+        let percent = 100.0 * bytes as f64 / *file_bytes as f64;
+        lines.push(format!("  {name:15} {bytes:>9} bytes {percent:>5.1} %"));
     }
     lines.push(match report.packing {
         "rows" => "packing          rows: the only one for weights of 4 or 16 bits".to_owned(),
@@ -225,10 +203,8 @@ fn to_text(report: &Report, output: &Path) -> Vec<String> {
                 folding.macs_saved_per_token.unwrap_or(0.0)
             )
         });
-        lines.push(format!(
-            "folded           {} tokens in {} bytes{share}",
-            folding.folded_tokens, folding.folded_bytes
-        ));
+        let (tokens, bytes) = (folding.folded_tokens, folding.folded_bytes);
+        lines.push(format!("folded           {tokens} tokens in {bytes} bytes{share}"));
     }
     lines.push(format!("cost             {} multiply-accumulates a token", report.macs_per_token));
     lines
@@ -241,22 +217,22 @@ fn compared(report: &Report) -> Vec<String> {
         return vec!["accuracy         not measured: no validation split here; name data with --data".to_owned()];
     }
     let mut lines = Vec::new();
-    let mut pair = |name: &str, float: Option<f64>, integer: Option<f64>, of: &str| {
+    let mut pair = |name: &str, float: Option<f64>, integer: Option<f64>, suffix: &str| {
         if let (Some(float), Some(integer)) = (float, integer) {
-            lines.push(format!("{name:16} float {float:.4}, integer {integer:.4}{of}"));
+            lines.push(format!("{name:16} float {float:.4}, integer {integer:.4}{suffix}"));
         }
     };
-    let what = match report.task {
+    let unit = match report.task {
         "language-model" => "tokens",
         "forecast" => "windows",
         _ => "texts or sequences",
     };
-    let of = format!(" on {} validation {what}", figures.examples);
-    pair("accuracy", figures.float_accuracy, figures.integer_accuracy, &of);
+    let rows = format!(" on {} validation {unit}", figures.examples);
+    pair("accuracy", figures.float_accuracy, figures.integer_accuracy, &rows);
     pair("loss", figures.float_loss, figures.integer_loss, " nats a token");
     pair("perplexity", figures.float_perplexity, figures.integer_perplexity, "");
     pair("bits / character", figures.float_bits_per_character, figures.integer_bits_per_character, "");
-    let naive = figures.naive_rmse.map_or(String::new(), |naive| format!("{of}; last number repeated {naive:.4}"));
+    let naive = figures.naive_rmse.map_or(String::new(), |naive| format!("{rows}; last number repeated {naive:.4}"));
     pair("RMSE", figures.float_rmse, figures.integer_rmse, &naive);
     if let (Some(disagreements), Some(largest)) = (figures.disagreements, figures.largest_logit_difference) {
         let examples = figures.examples;
@@ -269,57 +245,30 @@ fn compared(report: &Report) -> Vec<String> {
 
 /// The tables of gates and quantised parts.
 fn report_of_parts(report: &Report) -> Vec<String> {
-    let mut lines = vec![
-        String::new(),
-        format!("{:18} {:>18} {:>9} {:>15}", "gate", "pre-activations", "saturated", "signal to noise"),
-    ];
+    let mut lines = vec!["\ngate                  pre-activations saturated signal to noise".to_owned()];
     for gate in &report.gates {
+        let name = format!("{} {}", gate.layer, gate.gate);
+        let (smallest, largest, saturated) = (gate.smallest, gate.largest, 100.0 * gate.saturation);
         let snr = gate.snr_db.map_or("no noise".to_owned(), |snr| format!("{snr:.1} dB"));
-        lines.push(format!(
-            "{:18} {:>8.2} … {:>7.2} {:>7.2} % {snr:>15}",
-            format!("{} {}", gate.layer, gate.gate),
-            gate.smallest,
-            gate.largest,
-            100.0 * gate.saturation
-        ));
+        lines.push(format!("{name:18} {smallest:>8.2} … {largest:>7.2} {saturated:>7.2} % {snr:>15}"));
     }
     let Some(weakest) = report.weakest() else { return lines };
-    let answers = weakest.costs.answers;
-    lines.extend([
-        String::new(),
-        format!(
-            "{:34} {:>4} {:>9} {:>11} {:>11} {:>11}",
-            format!("quantised alone, on {answers} answers"),
-            "bits",
-            "accuracy",
-            "disagreeing",
-            "loss",
-            "difference"
-        ),
-    ]);
-    lines.extend(report.quantised_alone.iter().map(of_part));
-    if let Some(lost) = &weakest.costs.accuracy_cost.filter(|lost| *lost > 0.0) {
-        lines.push(format!(
-            "accuracy is lost by {} more than by any other part: {:.2} points",
-            weakest.part,
-            100.0 * lost
-        ));
+    let title = format!("quantised alone, on {} answers", weakest.costs.answers);
+    lines.push(format!("\n{title:34} bits  accuracy disagreeing        loss  difference"));
+    lines.extend(report.quantised_alone.iter().map(part_row));
+    if let Some(lost) = weakest.costs.accuracy_cost.filter(|lost| *lost > 0.0) {
+        let (part, points) = (&weakest.part, 100.0 * lost);
+        lines.push(format!("accuracy is lost by {part} more than by any other part: {points:.2} points"));
     }
     lines.push(String::new());
     lines
 }
 
-fn of_part(part: &PartCost) -> String {
-    let costs = &part.costs;
-    format!(
-        "  {:32} {:>4} {:>9} {:>11} {:>+11.6} {:>11.6}",
-        part.part,
-        part.bits,
-        costs.accuracy_cost.map_or("–".to_owned(), |cost| format!("{:+.4}", 0.0 - cost)),
-        costs.disagreements.map_or("–".to_owned(), |count| count.to_string()),
-        costs.loss_cost,
-        costs.rms_difference
-    )
+fn part_row(PartCost { part, bits, costs }: &PartCost) -> String {
+    let accuracy = costs.accuracy_cost.map_or("–".to_owned(), |cost| format!("{:+.4}", 0.0 - cost));
+    let disagreeing = costs.disagreements.map_or("–".to_owned(), |count| count.to_string());
+    let (loss, difference) = (costs.loss_cost, costs.rms_difference);
+    format!("  {part:32} {bits:>4} {accuracy:>9} {disagreeing:>11} {loss:>+11.6} {difference:>11.6}")
 }
 
 #[cfg(test)]

@@ -8,11 +8,12 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{anyhow, bail};
+use anyhow::{Context, bail};
 use tern_boards::{BOARDS, Board};
 
 use self::image::Image;
 use super::{Failure, note, print};
+use crate::display::visible;
 use crate::link::{Client, Connection, Emulation, catch_interrupts};
 
 /// Timeout for an emulated device to start and to run its golden examples.
@@ -53,19 +54,15 @@ fn names() -> clap::builder::PossibleValuesParser {
 }
 
 /// Writes a firmware or a model to a board's flash, or tries it in the emulator.
-///
-/// # Errors
-///
-/// If the file is neither or does not fit the board, or if the board, its probe or a program is missing or fails.
-pub fn run(args: &Args) -> Result<(), Failure> {
-    let board = Board::named(&args.board).ok_or_else(|| anyhow!("no board has the name {}", args.board))?;
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let board = Board::named(&args.board).with_context(|| format!("no board has the name {}", args.board))?;
     if args.qemu {
-        return Ok(emulate(args, board)?);
+        return emulate(args, board);
     }
     let Some(chip) = board.chip else {
-        return Err(Failure::Usage(format!("{} exists only in the emulator; add --qemu", board.name)));
+        bail!(Failure::Usage(format!("{} exists only in the emulator; add --qemu", board.name)));
     };
-    Ok(flash(args, board, chip)?)
+    flash(args, board, chip)
 }
 
 fn flash(args: &Args, board: &Board, chip: &str) -> anyhow::Result<()> {
@@ -110,7 +107,7 @@ fn test(client: &mut Client<Connection>, file: &Path, board: &Board, image: &Ima
     };
     let test = client.request("@selftest")?;
     let (exact, golden) = (&test["exact"], &test["golden"]);
-    let name = super::visible(&model.name);
+    let name = visible(&model.name);
     print(format_args!("model `{name}`: {exact} of {golden} golden examples give their exact logits"))?;
     if exact != golden {
         bail!("{path}: the device computes other logits than this computer; please report this");

@@ -43,18 +43,10 @@ pub struct Args {
 }
 
 /// Prints generated text, token by token.
-///
-/// # Errors
-///
-/// If the model cannot be read or is not a language model, or no token of the prompt is in the vocabulary.
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub fn run(args: &Args) -> anyhow::Result<()> {
     if !(args.temperature >= 0.0 && args.temperature.is_finite()) {
-        return Err(Failure::Usage(format!("--temperature is {}, expected 0 or more", args.temperature)));
+        bail!(Failure::Usage(format!("--temperature is {}, expected 0 or more", args.temperature)));
     }
-    Ok(work(args)?)
-}
-
-fn work(args: &Args) -> anyhow::Result<()> {
     let model = open_model(&args.model)?;
     if model.config().task != Task::LanguageModel {
         let task = model.config().task.name();
@@ -71,7 +63,7 @@ fn work(args: &Args) -> anyhow::Result<()> {
     if !args.json {
         write!(out, "{}", args.prompt)?;
     }
-    let (mut written, mut result) = (0, Ok(()));
+    let (mut generated_tokens, mut result) = (0, Ok(()));
     if args.length > 0 {
         model.generate(&prompt, sampling, &mut |id| {
             let start = text.len();
@@ -80,8 +72,8 @@ fn work(args: &Args) -> anyhow::Result<()> {
             if !args.json {
                 result = write!(out, "{}", &text[start..]).and_then(|()| out.flush());
             }
-            written += 1;
-            written < args.length && result.is_ok()
+            generated_tokens += 1;
+            generated_tokens < args.length && result.is_ok()
         });
     }
     result?;

@@ -1,7 +1,7 @@
 //! `tern import`: makes a model directory from a PyTorch `state_dict`.
 
 use super::table::TableArgs;
-use super::{Failure, note, print};
+use super::{note, print};
 use crate::data::{self, Example};
 use crate::float_model::{FloatModel, Staged};
 use crate::import;
@@ -59,16 +59,7 @@ pub struct Args {
 }
 
 /// Converts a PyTorch `state_dict` to a model directory.
-///
-/// # Errors
-///
-/// Fails if a file cannot be read or written, the tensors are not those of a supported network, or `--check` finds
-/// other logits.
-pub fn run(args: &Args) -> Result<(), Failure> {
-    Ok(work(args)?)
-}
-
-fn work(args: &Args) -> anyhow::Result<()> {
+pub fn run(args: &Args) -> anyhow::Result<()> {
     let staged = Staged::new(&args.output)?;
     let imported = import::import(&args.weights, &args.config, &args.vocab)?;
     let checked = args.check.as_ref().map(|path| import::check(path, &imported)).transpose()?;

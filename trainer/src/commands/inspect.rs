@@ -2,9 +2,10 @@
 
 mod core_time;
 
-use super::{Failure, key, print, visible};
+use super::{key, print};
 use crate::checksum::crc32_hex;
 use crate::device_file::DeviceFile;
+use crate::display::visible;
 use crate::package::Package;
 use anyhow::Context;
 use safetensors::SafeTensors;
@@ -43,15 +44,7 @@ fn clock(text: &str) -> Result<f64, String> {
 }
 
 /// Prints the contents and the cost of a device file, and runs its self-test.
-///
-/// # Errors
-///
-/// If the file cannot be read, is refused by the runtime, fails its self-test, or has a wrong signature.
-pub fn run(args: &Args) -> Result<(), Failure> {
-    Ok(work(args)?)
-}
-
-fn work(args: &Args) -> anyhow::Result<()> {
+pub fn run(args: &Args) -> anyhow::Result<()> {
     let path = args.file.display();
     let bytes = std::fs::read(&args.file).with_context(|| path.to_string())?;
     let package = Package::read(&bytes).with_context(|| path.to_string())?;
@@ -142,71 +135,60 @@ fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
 /// The lines for a person. Those of a table fit 80 columns.
 fn to_text(facts: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), visible);
-    let of = |key: &str| text(&facts[key]);
+    let fact = |key: &str| text(&facts[key]);
     let list = |value: &Value| value.as_array().into_iter().flatten().map(text).collect::<Vec<_>>().join(", ");
     let number = |value: &Value| value.as_f64().unwrap_or_default();
     let metadata = |key: &str| text(&facts["metadata"][key]);
     let (calibration, golden, signed) = (&facts["calibration"], &facts["golden"], &facts["signed"]);
-    let mut lines = vec![format!("model        {} (format {}, crc32 {})", of("name"), of("format"), of("crc32"))];
+    let mut lines = vec![format!("model        {} (format {}, crc32 {})", fact("name"), fact("format"), fact("crc32"))];
     if signed.is_object() {
         let key = text(&signed["key_id"]);
         lines.push(format!("signature    version {}, signed with key {key}", signed["version"]));
         let checked = if signed["checked"] == true { "correct" } else { "not checked; --key FILE.pub checks it" };
         lines.push(format!("             signature {checked}"));
     }
-    lines.push(format!(
-        "layers       embedding {} × {}, {} {}, linear {}",
-        of("vocab_size"),
-        of("embedding_dim"),
-        metadata("tern.cell"),
-        of("hidden_size"),
-        facts["labels"].as_array().map_or(0, Vec::len),
-    ));
+    let (tokens, embedding_dim, hidden_size) = (fact("vocab_size"), fact("embedding_dim"), fact("hidden_size"));
+    let (cell, outputs) = (metadata("tern.cell"), facts["labels"].as_array().map_or(0, Vec::len));
+    lines.push(format!("layers       embedding {tokens} × {embedding_dim}, {cell} {hidden_size}, linear {outputs}"));
     lines.push(match metadata("tern.packing").as_str() {
         "paired16" => "packing      paired16: weights in the order for Cortex-M4 and M7".to_owned(),
         "rows" => "packing      rows: weights of 4 or 16 bits".to_owned(),
         packing => format!("packing      {packing}: weights in the order for any core"),
     });
     lines.push(format!("labels       {}", list(&facts["labels"])));
-    lines.push(format!("file         {} bytes", of("file_bytes")));
+    lines.push(format!("file         {} bytes", fact("file_bytes")));
     for (part, bytes) in facts["parts"].as_object().into_iter().flatten() {
         lines.push(format!("  {part:10} {:>9}", bytes.to_string()));
     }
-    lines.push(format!("RAM          {} bytes of scratch, the buffer that the caller provides;", of("scratch_bytes")));
-    lines.push(format!("             at most {} bytes of stack in a step", of("stack_bytes")));
-    lines.push(format!("cost         {} multiply-accumulates a token,", of("macs_per_token")));
+    lines
+        .push(format!("RAM          {} bytes of scratch, the buffer that the caller provides;", fact("scratch_bytes")));
+    lines.push(format!("             at most {} bytes of stack in a step", fact("stack_bytes")));
+    lines.push(format!("cost         {} multiply-accumulates a token,", fact("macs_per_token")));
     if facts["folded_tokens"] != 0 {
-        let (macs, tokens) = (of("macs_per_folded_token"), of("folded_tokens"));
+        let (macs, tokens) = (fact("macs_per_folded_token"), fact("folded_tokens"));
         lines.push(format!("             {macs} for each of {tokens} folded tokens (input products stored),"));
     }
-    lines.push(format!("             {} an answer", of("macs_per_answer")));
+    lines.push(format!("             {} an answer", fact("macs_per_answer")));
     for core in facts["time"].as_array().into_iter().flatten() {
         let (instructions, milliseconds) = (core["instructions_per_token"].to_string(), number(&core["ms_per_token"]));
         let name = text(&core["core"]);
         lines.push(format!("  {name:13} {instructions:>9} instructions a token, {milliseconds:.3} ms"));
     }
+    let [pre_activation, cell_state] =
+        ["largest_pre_activation", "largest_cell_state"].map(|key| number(&calibration[key]));
     lines.extend([
         format!("             at {:.1} MHz and one instruction a cycle", number(&facts["clock"]) / 1e6),
         format!("calibration  {} training texts, {} tokens: inputs of", calibration["texts"], calibration["tokens"]),
-        format!(
-            "             sigmoid and tanh up to {:.2}, cell states up to {:.2}",
-            number(&calibration["largest_pre_activation"]),
-            number(&calibration["largest_cell_state"])
-        ),
+        format!("             sigmoid and tanh up to {pre_activation:.2}, cell states up to {cell_state:.2}"),
         format!("self-test    {} of {} golden examples exact: training texts in", golden["passed"], golden["total"]),
         "             the file with the logits that every device must give".to_owned(),
         "Cargo.toml   the dependency with only the features that this file needs:".to_owned(),
-        of("cargo"),
+        fact("cargo"),
         "tensors".to_owned(),
     ]);
     for tensor in facts["tensors"].as_array().into_iter().flatten() {
-        lines.push(format!(
-            "  {:22} {:4} {:>9}  [{}]",
-            text(&tensor["name"]),
-            text(&tensor["dtype"]),
-            tensor["bytes"].to_string(),
-            list(&tensor["shape"])
-        ));
+        let (name, dtype, shape) = (text(&tensor["name"]), text(&tensor["dtype"]), list(&tensor["shape"]));
+        lines.push(format!("  {name:22} {dtype:4} {:>9}  [{shape}]", tensor["bytes"].to_string()));
     }
     lines
 }

@@ -9,7 +9,7 @@ use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 
-use super::{Failure, note, print};
+use super::{note, print};
 use crate::package::hex;
 
 /// Options of `tern key`.
@@ -49,13 +49,9 @@ pub struct NewArgs {
 }
 
 /// Makes a key pair.
-///
-/// # Errors
-///
-/// If one of the files exists already or cannot be written.
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub fn run(args: &Args) -> anyhow::Result<()> {
     let Action::New(args) = &args.action;
-    Ok(new(args)?)
+    new(args)
 }
 
 fn new(args: &NewArgs) -> anyhow::Result<()> {
@@ -112,10 +108,6 @@ fn create(path: &Path, content: &[u8], is_secret: bool) -> anyhow::Result<()> {
 }
 
 /// Reads a private key from a file that only its owner can read.
-///
-/// # Errors
-///
-/// If the file cannot be read, is readable by others, or is not an Ed25519 key.
 pub fn read(path: &Path) -> anyhow::Result<SigningKey> {
     let shown = path.display();
     let mut file = File::open(path).with_context(|| format!("{shown}: `tern key new` makes a key"))?;
@@ -140,10 +132,6 @@ pub fn read(path: &Path) -> anyhow::Result<SigningKey> {
 }
 
 /// Reads a public key: 64 hexadecimal digits.
-///
-/// # Errors
-///
-/// If the file cannot be read or holds something else.
 pub fn read_public(path: &Path) -> anyhow::Result<VerifyingKey> {
     let shown = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("{shown}: `tern key new` makes a key pair"))?;

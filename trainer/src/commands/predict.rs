@@ -1,6 +1,6 @@
 //! `tern predict`
 
-use super::{Failure, note, open_model, print_output};
+use super::{note, open_model, print_output};
 use crate::tasks::{self, PredictOptions};
 use anyhow::bail;
 use std::io::{BufRead, IsTerminal, stdin};
@@ -36,15 +36,7 @@ pub struct Args {
 }
 
 /// Prints the model's prediction for each input.
-///
-/// # Errors
-///
-/// If the model, stdin or a table cannot be read, or a table does not fit the model.
-pub fn run(args: &Args) -> Result<(), Failure> {
-    Ok(work(args)?)
-}
-
-fn work(args: &Args) -> anyhow::Result<()> {
+pub fn run(args: &Args) -> anyhow::Result<()> {
     let model = open_model(&args.model)?;
     let options = PredictOptions { trace: args.trace, top: args.top };
     let predict = |input: &str| {
@@ -57,11 +49,6 @@ fn work(args: &Args) -> anyhow::Result<()> {
     if model.config().input == Input::Values {
         bail!("{0} reads numbers: name a table, such as `tern predict {0} data.csv`", args.model.display());
     }
-    each_line(predict)
-}
-
-/// Calls `sink` with each line of stdin.
-fn each_line(sink: impl Fn(&str) -> anyhow::Result<()>) -> anyhow::Result<()> {
     if stdin().is_terminal() {
         note("one text per line, end with Ctrl-D");
     }
@@ -70,7 +57,7 @@ fn each_line(sink: impl Fn(&str) -> anyhow::Result<()>) -> anyhow::Result<()> {
     while input.read_until(b'\n', &mut line)? > 0 {
         let text = line.strip_suffix(b"\n").unwrap_or(&line);
         let text = text.strip_suffix(b"\r").unwrap_or(text);
-        sink(&String::from_utf8_lossy(text))?;
+        predict(&String::from_utf8_lossy(text))?;
         line.clear();
     }
     Ok(())

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
 use super::progress_bar::DelayedBar;
-use super::{Failure, note, print};
+use super::{note, print};
 use crate::checksum::crc32_hex;
 use crate::link::{Client, Link, LinkArgs, catch_interrupts};
 use crate::package::Package;
@@ -41,15 +41,7 @@ pub struct Args {
 }
 
 /// Sends a model to a device, and checks that the device runs it.
-///
-/// # Errors
-///
-/// If the file cannot be read, or the device cannot be reached, refuses the model, or returns to the model before.
-pub fn run(args: &Args) -> Result<(), Failure> {
-    Ok(work(args)?)
-}
-
-fn work(args: &Args) -> anyhow::Result<()> {
+pub fn run(args: &Args) -> anyhow::Result<()> {
     let path = args.file.display();
     let bytes = fs::read(&args.file).with_context(|| path.to_string())?;
     // The device checks the trailer; here only the checksum of the device file is needed.
@@ -79,7 +71,7 @@ fn push<L: Link>(client: &mut Client<L>, args: &Args, bytes: &[u8], device_file:
     client.synchronize()?;
     let name = args.file.file_name().unwrap_or_default().to_string_lossy();
     let start = Instant::now();
-    let mut bar = DelayedBar::new(bytes.len(), "{bar:40} {bytes} of {total_bytes}, {eta} left");
+    let bar = DelayedBar::new(bytes.len(), "{bar:40} {bytes} of {total_bytes}, {eta} left");
     let loaded = client.load(&name, bytes, |sent| bar.show(sent))?;
     drop(bar);
     let seconds = start.elapsed().as_secs_f64();
@@ -95,12 +87,16 @@ fn push<L: Link>(client: &mut Client<L>, args: &Args, bytes: &[u8], device_file:
         restart(client, device_file)?;
     }
     let models = client.request("models")?;
-    let found = models["slots"].as_array().and_then(|slots| slots.iter().find(|found| found["slot"] == slot));
-    let state = found.map_or(Value::Null, |found| found["state"].clone());
-    let serving = found.is_some_and(|found| found["serving"] == true);
-    let bytes = bytes.len();
+    let slots = models["slots"].as_array().map_or(&[][..], Vec::as_slice);
+    let found = slots.iter().find(|found| found["slot"] == slot).unwrap_or(&Value::Null);
     Ok(json!({
-        "slot": slot, "version": version, "bytes": bytes, "crc32": crc32, "state": state, "serving": serving, "seconds": seconds,
+        "slot": slot,
+        "version": version,
+        "bytes": bytes.len(),
+        "crc32": crc32,
+        "state": found["state"],
+        "serving": found["serving"] == true,
+        "seconds": seconds,
     }))
 }
 

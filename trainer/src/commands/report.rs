@@ -1,6 +1,6 @@
 //! `tern report`: writes the page about a model.
 
-use super::{Failure, note, print};
+use super::{note, print};
 use crate::float_model::{FloatModel, files};
 use crate::report::ReportInputs;
 use crate::tasks;
@@ -32,15 +32,7 @@ pub struct Args {
 }
 
 /// Writes the page about a model directory.
-///
-/// # Errors
-///
-/// If the directory cannot be read, or the page cannot be written or opened.
-pub fn run(args: &Args) -> Result<(), Failure> {
-    Ok(work(args)?)
-}
-
-fn work(args: &Args) -> anyhow::Result<()> {
+pub fn run(args: &Args) -> anyhow::Result<()> {
     let output = args.output.clone().unwrap_or_else(|| args.model.join(files::REPORT));
     check_output(&output)?;
     let model = FloatModel::load(&args.model)?;

@@ -40,29 +40,19 @@ pub struct Args {
 }
 
 /// Signs a device file.
-///
-/// # Errors
-///
-/// If the file is not a device file or is signed already, the key cannot be used, or the output cannot be written.
-pub fn run(args: &Args) -> Result<(), Failure> {
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let (path, output) = (args.file.display(), args.output.display());
     if args.output == args.file {
-        return Err(Failure::Usage(format!(
-            "-o {} would overwrite the device file; choose another name, such as device.tern",
-            args.output.display()
+        bail!(Failure::Usage(format!(
+            "-o {output} would overwrite the device file; choose another name, such as device.tern"
         )));
     }
-    Ok(work(args)?)
-}
-
-fn work(args: &Args) -> anyhow::Result<()> {
-    let path = args.file.display();
     let bytes = fs::read(&args.file).with_context(|| path.to_string())?;
     if let Some(signed) = Package::read(&bytes).with_context(|| path.to_string())?.signed {
         bail!("{path} is signed already ({signed}); sign the device file that `tern export` wrote");
     }
     DeviceFile::from_bytes(&bytes).with_context(|| path.to_string())?;
     let package = package::sign(&bytes, args.model_version, &key::read(&args.key)?);
-    let output = args.output.display();
     write_file(&args.output, &package).with_context(|| output.to_string())?;
     let (version, length, crc32) = (args.model_version, package.len(), crc32_hex(&package));
     if args.json {

@@ -7,9 +7,6 @@ use serde_json::{Value, json};
 use super::tally::{Computed, Difference, Refusal, Tally};
 use crate::link::{INSTRUCTION_NS, Info};
 
-/// Characters of a text that are shown.
-const EXCERPT: usize = 60;
-
 /// Figures per second and per token.
 struct Rates {
     lines_per_s: f64,
@@ -53,17 +50,9 @@ pub(super) fn to_json(tally: &Tally, info: &Info, is_emulated: bool) -> Value {
         "clock_hz": info.clock_hz,
         "board": info.board,
         "firmware": info.firmware,
-        "differences": tally.differences.iter().map(difference_json).collect::<Value>(),
-        "refusals": tally.refusals.iter().map(refusal_json).collect::<Value>(),
+        "differences": tally.differences,
+        "refusals": tally.refusals,
     })
-}
-
-fn difference_json(difference: &Difference) -> Value {
-    json!(Difference { text: excerpt(&difference.text), ..difference.clone() })
-}
-
-fn refusal_json(Refusal { line, text, error }: &Refusal) -> Value {
-    json!({ "line": line, "text": excerpt(text), "error": error.code, "message": error.message })
 }
 
 /// The results as lines for a person.
@@ -72,12 +61,12 @@ pub(super) fn to_text(tally: &Tally, info: &Info, is_emulated: bool, data: &Path
     let data = data.display();
     let mut lines = Vec::new();
     for Difference { line, text, device, host } in &tally.differences {
-        lines.push(format!("{data}:{line}: {:?}", excerpt(text)));
+        lines.push(format!("{data}:{line}: {text:?}"));
         lines.push(format!("    device         {}", computed(device)));
         lines.push(format!("    this computer  {}", computed(host)));
     }
     for Refusal { line, text, error } in &tally.refusals {
-        lines.push(format!("{data}:{line}: {:?} refused: {error}", excerpt(text)));
+        lines.push(format!("{data}:{line}: {text:?} refused: {error}"));
     }
     lines.push(format!("device         {} with firmware {}", info.board, info.firmware));
     lines.push(format!("examples       {}, {} of them without a known word", tally.examples, tally.without_label));
@@ -97,12 +86,4 @@ pub(super) fn to_text(tally: &Tally, info: &Info, is_emulated: bool, data: &Path
 
 fn computed(Computed { label, logits, tokens, unknown }: &Computed) -> String {
     format!("{} {logits:?}, {tokens} tokens, {unknown} unknown", label.as_deref().unwrap_or("(no label)"))
-}
-
-fn excerpt(text: &str) -> String {
-    let mut excerpt: String = text.chars().take(EXCERPT).collect();
-    if excerpt.len() < text.len() {
-        excerpt.push('…');
-    }
-    excerpt
 }

@@ -9,6 +9,9 @@ use crate::data::Example;
 use crate::link::{Answer, DeviceError, Reply};
 use crate::metrics::argmax;
 
+/// Characters of a text that are shown.
+const EXCERPT: usize = 60;
+
 /// A row of the table.
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
@@ -32,16 +35,19 @@ pub(super) struct Computed {
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Difference {
     pub(super) line: u64,
+    /// The beginning of the text.
     pub(super) text: String,
     pub(super) device: Computed,
     pub(super) host: Computed,
 }
 
 /// A text that the device refused.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct Refusal {
     pub(super) line: u64,
+    /// The beginning of the text.
     pub(super) text: String,
+    #[serde(flatten)]
     pub(super) error: DeviceError,
 }
 
@@ -74,7 +80,7 @@ impl Tally {
         let Answer { label: predicted, logits, tokens, unknown, ticks, .. } = match reply {
             Reply::Answer(answer) => answer,
             Reply::Refused(error) => {
-                return self.refusals.push(Refusal { line: *line, text: text.clone(), error });
+                return self.refusals.push(Refusal { line: *line, text: excerpt(text), error });
             }
         };
         self.ticks += ticks;
@@ -86,7 +92,7 @@ impl Tally {
         let host = on_host(text, model, session);
         let device = Computed { label: predicted, logits, tokens, unknown };
         if device != host {
-            self.differences.push(Difference { line: *line, text: text.clone(), device, host });
+            self.differences.push(Difference { line: *line, text: excerpt(text), device, host });
         }
     }
 
@@ -102,4 +108,12 @@ fn on_host(text: &str, model: &Model<'_>, session: &mut TextSession<'_>) -> Comp
     let (tokens, unknown) = (u64::from(session.tokens()), u64::from(session.unknown()));
     let label = if unknown < tokens { model.labels().get(best).map(str::to_owned) } else { None };
     Computed { label, logits, tokens, unknown }
+}
+
+fn excerpt(text: &str) -> String {
+    let mut excerpt: String = text.chars().take(EXCERPT).collect();
+    if excerpt.len() < text.len() {
+        excerpt.push('…');
+    }
+    excerpt
 }

@@ -16,16 +16,11 @@ fn file() -> Aligned {
 fn samples(model: &Model<'_>, count: usize) -> Vec<Sample> {
     let mut scratch = vec![0; model.scratch_len()];
     let mut session = model.text_session(&mut scratch).unwrap();
-    TEXTS
-        .iter()
-        .cycle()
-        .take(count)
-        .zip(2..)
-        .map(|(&text, line)| {
-            let label = session.classify(text.as_bytes()).best().class;
-            Sample { example: Example { text: text.to_owned(), label }, line }
-        })
-        .collect()
+    let mut sample = |(&text, line): (&&str, u64)| {
+        let label = session.classify(text.as_bytes()).best().class;
+        Sample { example: Example { text: text.to_owned(), label }, line }
+    };
+    TEXTS.iter().cycle().take(count).zip(2..).map(&mut sample).collect()
 }
 
 fn tally(fault: Fault, queued: usize) -> (Tally, Info, usize) {

@@ -3,9 +3,9 @@
 use std::io::{BufRead, Write};
 use std::time::{Duration, Instant};
 
+use anstream::adapter::StripBytes;
 use anyhow::bail;
 
-use super::is_leave_command;
 use crate::commands::note;
 use crate::link::{Link, quoted};
 
@@ -24,31 +24,8 @@ struct Session<'o, L, W> {
     is_prompted: bool,
     /// The last bytes of the output, for error messages.
     seen: Vec<u8>,
-    escapes: EscapeFilter,
-}
-
-/// Removes the escape sequences that control a terminal.
-#[derive(Default)]
-struct EscapeFilter {
-    /// True inside a sequence.
-    is_inside: bool,
-    /// True inside a sequence that began with ESC and `[`.
-    is_long: bool,
-}
-
-impl EscapeFilter {
-    /// Returns true if the next byte of the output is part of a sequence.
-    fn removes(&mut self, byte: u8) -> bool {
-        const ESC: u8 = 0x1b;
-        match (self.is_inside, byte) {
-            (_, ESC) => (self.is_inside, self.is_long) = (true, false),
-            (false, _) => return false,
-            (true, b'[') if !self.is_long => self.is_long = true,
-            (true, 0x40..=0x7e) => self.is_inside = false,
-            (true, _) => self.is_inside = self.is_long,
-        }
-        true
-    }
+    /// Removes the escape sequences that control a terminal.
+    escapes: StripBytes,
 }
 
 /// Sends each line of `lines` when the one before is answered, up to `quit` or `exit`, and writes the device's output
@@ -69,7 +46,7 @@ pub(super) fn run<L: Link, W: Write>(
         is_new: false,
         is_prompted: false,
         seen: Vec::new(),
-        escapes: EscapeFilter::default(),
+        escapes: StripBytes::new(),
     };
     if is_starting {
         session.wait("its first prompt", false)?;
@@ -94,6 +71,11 @@ pub(super) fn run<L: Link, W: Write>(
         session.out.write_all(b"\n")?;
     }
     Ok(session.out.flush()?)
+}
+
+/// Returns true for a line that leaves the console. It is not sent to the device.
+pub(super) fn is_leave_command(line: &[u8]) -> bool {
+    matches!(line, b"quit" | b"exit")
 }
 
 impl<L: Link, W: Write> Session<'_, L, W> {
@@ -131,7 +113,7 @@ impl<L: Link, W: Write> Session<'_, L, W> {
     fn wait(&mut self, waiting_for: &str, is_machine: bool) -> anyhow::Result<()> {
         let mut deadline = Instant::now() + self.timeout;
         loop {
-            let mut bytes = self.link.receive(deadline.saturating_duration_since(Instant::now()))?;
+            let bytes = self.link.receive(deadline.saturating_duration_since(Instant::now()))?;
             if bytes.is_empty() {
                 let (seconds, last_seen) = (self.timeout.as_secs_f64(), quoted(&self.seen));
                 bail!(
@@ -139,7 +121,7 @@ impl<L: Link, W: Write> Session<'_, L, W> {
                 );
             }
             deadline = Instant::now() + self.timeout;
-            bytes.retain(|&byte| !self.escapes.removes(byte));
+            let bytes: Vec<u8> = self.escapes.strip_next(&bytes).flatten().copied().collect();
             let is_answered = self.follow(&bytes);
             // The lines of a transcript end with LF alone.
             let text: Vec<u8> = bytes.into_iter().filter(|&byte| byte != b'\r').collect();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::is_leave_command;
+use super::script::is_leave_command;
 use crate::link::{Connection, Link, LinkError, SendHalf};
 
 /// Ctrl-], which leaves the console.

@@ -1,6 +1,7 @@
 //! `tern data` for plain text, the training data of language models: its statistics, and its split at ends of lines.
 
-use super::{Args, PARTS, encoding, part_name, show};
+use super::options::Args;
+use super::show::{self, encoding};
 use crate::commands::print;
 use crate::data::{Lengths, is_plain_text};
 use crate::recipe::Recipe;
@@ -105,13 +106,13 @@ impl Figures {
 
 /// Splits the text after the line in which a share ends. The parts keep the order of the text.
 fn write(output: &Path, text: &str, args: &Args) -> anyhow::Result<Vec<(PathBuf, usize)>> {
-    let shares = args.split.as_deref().unwrap_or(&[1.0]);
-    let (mut parts, mut begin, mut share) = (Vec::new(), 0, 0.0);
-    for (at, name) in PARTS.iter().enumerate().take(shares.len()) {
-        share += shares[at];
-        let end =
-            if at + 1 == shares.len() { text.len() } else { line_end(text, (text.len() as f64 * share) as usize) };
-        let path = if args.split.is_some() { part_name(output, name) } else { output.to_owned() };
+    let (mut parts, mut begin, mut share_so_far) = (Vec::new(), 0, 0.0);
+    let mut files = args.output_files(output).into_iter().zip(args.shares()).peekable();
+    while let Some((path, share)) = files.next() {
+        share_so_far += share;
+        // Rounding must not cut the end off the last part.
+        let is_last = files.peek().is_none();
+        let end = if is_last { text.len() } else { line_end(text, (text.len() as f64 * share_so_far) as usize) };
         if end <= begin {
             bail!("{}: no line is left for this part: the text has too few lines for these shares", path.display());
         }
@@ -131,6 +132,6 @@ fn write(output: &Path, text: &str, args: &Args) -> anyhow::Result<Vec<(PathBuf,
 
 /// Returns the end of the line that byte `at` is in.
 fn line_end(text: &str, at: usize) -> usize {
-    let rest = text.as_bytes().get(at..).unwrap_or_default();
-    rest.iter().position(|byte| *byte == b'\n').map_or(text.len(), |newline| at + newline + 1)
+    let after = text.as_bytes().get(at..).unwrap_or_default();
+    after.iter().position(|byte| *byte == b'\n').map_or(text.len(), |newline| at + newline + 1)
 }

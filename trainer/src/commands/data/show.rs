@@ -1,7 +1,9 @@
-//! Formats statistics as lines with bars.
+//! Formats statistics as lines with bars, and describes the encoding of a file.
 
-use crate::commands::visible;
-use crate::data::{Lengths, Statistics};
+use crate::data::{Lengths, Source, Statistics};
+use crate::display::visible;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 /// Length of the longest bar, in characters.
@@ -50,6 +52,28 @@ pub fn lengths(length: &Lengths, what: &str) -> Vec<String> {
         lines.push(format!("  {range:>11} {count:>7}  {}", bar(*count, largest)));
     }
     lines
+}
+
+/// Describes the encoding and the line ends of a text file; `None` for folders, Parquet files and the hub.
+pub fn encoding(path: &Path) -> Option<String> {
+    if !path.is_file() || Source::of(path) == Source::Parquet {
+        return None;
+    }
+    let file = File::open(path).ok()?;
+    let mut reader = BufReader::with_capacity(1 << 16, file);
+    let (mut mark, mut is_ascii, mut crlf) = (false, true, false);
+    let mut previous_byte = None;
+    while let Ok(bytes @ [_, ..]) = reader.fill_buf() {
+        mark |= previous_byte.is_none() && bytes.starts_with(b"\xef\xbb\xbf");
+        is_ascii &= bytes.is_ascii();
+        crlf |= bytes[0] == b'\n' && previous_byte == Some(b'\r') || bytes.windows(2).any(|pair| pair == b"\r\n");
+        previous_byte = bytes.last().copied();
+        let length = bytes.len();
+        reader.consume(length);
+    }
+    let mark = if mark { " with a byte-order mark" } else { "" };
+    let ends = if crlf { ", lines end in CR LF" } else { "" };
+    Some(format!("{}{mark}{ends}", if is_ascii { "ASCII" } else { "UTF-8" }))
 }
 
 /// Returns a bar whose length has a resolution of an eighth of a character.
