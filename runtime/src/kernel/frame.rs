@@ -24,27 +24,13 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// The frame of a step; none if the sizes of the layer, the input and the state do not match or one is zero. They
-    /// always match after load; the assembly relies on it. `TURN`: the columns of one turn of the loop. `origin`: the
-    /// entry of the tables from which an index is counted.
+    /// The frame of a step. `TURN`: the columns of one turn of the loop. `origin`: the entry of the tables from which
+    /// an index is counted.
     #[inline(always)]
-    pub(super) fn new<const TURN: usize>(
-        layer: &Lstm<'_>,
-        x: &[i16],
-        state: &mut State<'_>,
-        origin: usize,
-    ) -> Option<Self> {
-        let (columns, units) = (x.len(), state.h.len());
-        let weights_fit = (layer.weight_ih.len(), layer.weight_hh.len()) == (units * columns, units * units);
-        let rows = [layer.bias.len(), layer.multiplier_ih.len(), layer.multiplier_hh.len()];
-        let states = [state.c.len(), state.next_h.len()];
-        if !weights_fit || units == 0 || !rows.iter().chain(&states).all(|&len| len == units) {
-            debug_assert!(false, "the sizes of a layer and its state always match after load");
-            return None;
-        }
+    pub(super) fn new<const TURN: usize>(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>, origin: usize) -> Self {
         let parts = |v: &[i16]| [v.as_ptr(), v.as_ptr().wrapping_add(v.len() / TURN * TURN), v.as_ptr_range().end];
         let c = state.c.as_mut_ptr_range();
-        Some(Frame {
+        Frame {
             x: parts(x),
             h: parts(state.h),
             c: c.start,
@@ -58,6 +44,18 @@ impl Frame {
             bias: layer.bias.as_ptr(),
             multiplier_ih: layer.multiplier_ih.as_ptr(),
             multiplier_hh: layer.multiplier_hh.as_ptr(),
-        })
+        }
     }
+}
+
+/// Returns true if all sizes match and none is zero. This always holds after load; kernels in assembly rely on it.
+#[inline(always)]
+pub(super) fn sizes_match(layer: &Lstm<'_>, x: &[i16], state: &State<'_>) -> bool {
+    let (columns, units) = (x.len(), state.h.len());
+    let weights = (layer.weight_ih.len(), layer.weight_hh.len()) == (units * columns, units * units);
+    let rows = [layer.bias.len(), layer.multiplier_ih.len(), layer.multiplier_hh.len()];
+    let states = [state.c.len(), state.next_h.len()];
+    let all_match = weights && units != 0 && rows.iter().chain(&states).all(|&len| len == units);
+    debug_assert!(all_match, "the sizes of a layer and its state always match after load");
+    all_match
 }

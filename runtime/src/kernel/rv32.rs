@@ -9,7 +9,7 @@
 use core::arch::naked_asm;
 
 use super::arguments::{Lstm, State};
-use super::frame::Frame;
+use super::frame::{Frame, sizes_match};
 
 /// The columns of one turn of the loop.
 const TURN: usize = 8;
@@ -17,9 +17,12 @@ const TURN: usize = 8;
 /// Computes one step: see `Lstm::step`. It does not exchange `h` and `next_h`.
 #[inline]
 pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
-    let Some(mut frame) = Frame::new::<TURN>(layer, x, state, 0) else { return };
-    // SAFETY: by `Frame::new`, every parameter and the state have the same number of units, at least 1, and the weights
-    // have one column for each value of `x` and of `h`.
+    if !sizes_match(layer, x, state) {
+        return;
+    }
+    let mut frame = Frame::new::<TURN>(layer, x, state, 0);
+    // SAFETY: by `sizes_match`, every parameter and the state have the same number of units, at least 1, and the
+    // weights have one column for each value of `x` and of `h`.
     unsafe { run(&mut frame) };
 }
 

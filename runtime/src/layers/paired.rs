@@ -116,7 +116,7 @@ impl<'a> Paired<'a> {
     /// The records of all units.
     pub(crate) fn records(&self) -> impl Iterator<Item = Record<'a>> + use<'a> {
         let hidden_size = self.hidden_size.get();
-        let words = self.hidden_size.saturating_add(self.input_size.get() + Self::EXTRA_WORDS);
+        let words = NonZeroUsize::MIN.saturating_add(hidden_size + self.input_size.get() + Self::EXTRA_WORDS - 1);
         rows(self.units, words).filter_map(move |words| {
             let (weight_hh, rest) = words.split_at_checked(hidden_size)?;
             let (&[hh_if, hh_go, ih_if, ih_go, s0, s1, s2, s3, s4, s5], weight_ih) = rest.split_first_chunk()?;

@@ -27,7 +27,7 @@ impl Rnn<'_> {
     /// Computes one step. `x`: `[input_size]`, Q15.
     #[inline(never)]
     pub(crate) fn step(&self, x: &[i16], state: &mut State<'_>) {
-        let Interleaved { input_size, weight_ih, weight_hh, bias, multiplier_ih, multiplier_hh, .. } = self.layer;
+        let Interleaved { input_size, weight_ih, weight_hh, bias, multiplier_ih, multiplier_hh, .. } = &self.layer;
         let (weight_ih, weight_hh) = (weight_ih.as_flattened(), weight_hh.as_flattened());
         // Four units at a time, so that each activation is loaded once for four rows; then the remaining units.
         let (bias, last_bias) = fours(bias.as_flattened());
@@ -36,8 +36,8 @@ impl Rnn<'_> {
         let units = 4 * bias.len();
         let (next_h, last_h) = state.next_h.split_at_mut_checked(units).guaranteed();
         let hidden_size = NonZeroUsize::new(state.h.len()).guaranteed_or(NonZeroUsize::MIN);
-        let four = NonZeroUsize::MIN.saturating_add(3);
-        let [four_x, four_h] = [input_size, hidden_size].map(|columns| columns.saturating_mul(four));
+        const FOUR: NonZeroUsize = NonZeroUsize::new(4).unwrap();
+        let [four_x, four_h] = [*input_size, hidden_size].map(|columns| columns.saturating_mul(FOUR));
         let weights = rows_or_empty(weight_ih, four_x).zip(rows(weight_hh, four_h));
         let groups = weights.zip(bias).zip(multiplier_ih.iter().zip(multiplier_hh));
         for (((weights, bias), multipliers), next_h) in groups.zip(next_h.as_chunks_mut::<4>().0) {
@@ -49,9 +49,10 @@ impl Rnn<'_> {
                 *h = self.unit(sums, multipliers);
             }
         }
-        let rest = |weights, columns: NonZeroUsize| <[i8]>::get(weights, units * columns.get()..).unwrap_or_default();
-        let last_ih = rows_or_empty(rest(weight_ih, input_size), input_size);
-        let weights = last_ih.zip(rows(rest(weight_hh, hidden_size), hidden_size));
+        let last_rows =
+            |weights, columns: NonZeroUsize| <[i8]>::get(weights, units * columns.get()..).unwrap_or_default();
+        let last_ih = rows_or_empty(last_rows(weight_ih, *input_size), *input_size);
+        let weights = last_ih.zip(rows(last_rows(weight_hh, hidden_size), hidden_size));
         let units = weights.zip(last_bias).zip(last_multiplier_ih.iter().zip(last_multiplier_hh));
         for (((weights, &bias), multipliers), h) in units.zip(last_h) {
             *h = self.unit((dot(weights.0, x, bias), dot(weights.1, state.h, 0)), multipliers);

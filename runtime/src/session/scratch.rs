@@ -16,9 +16,9 @@ pub(crate) struct Layout {
     halves: usize,
     step_words: usize,
     step_halves: usize,
-    /// `input_halves`: the part of `step_halves` that holds the input. `state_bytes`: the bytes that are kept between
-    /// steps, without those of kept steps.
+    /// The part of `step_halves` that holds the input.
     input_halves: usize,
+    /// The bytes of a saved state, without those of kept steps.
     state_bytes: usize,
 }
 
@@ -89,8 +89,8 @@ fn below_width(model: &Model<'_>) -> usize {
 /// The 16-bit halves for each step of the forward states, if they are combined with the reverse ones step by step.
 fn forward_width(model: &Model<'_>) -> usize {
     let config = model.config();
-    let meet = config.merge != Merge::Concat && !config.pools_last();
-    if config.layers > 1 || meet { config.hidden_size } else { 0 }
+    let merges_each_step = config.merge != Merge::Concat && !config.pools_last();
+    if config.layers > 1 || merges_each_step { config.hidden_size } else { 0 }
 }
 
 /// The steps that a bidirectional model keeps, and memory for its layers.
@@ -139,9 +139,9 @@ pub(crate) struct Scratch<'s> {
 }
 
 /// A slice from which pieces are taken.
-struct Cut<'s, T>(&'s mut [T]);
+struct Remaining<'s, T>(&'s mut [T]);
 
-impl<'s, T> Cut<'s, T> {
+impl<'s, T> Remaining<'s, T> {
     fn take(&mut self, length: usize) -> Option<&'s mut [T]> {
         let (piece, rest) = core::mem::take(&mut self.0).split_at_mut_checked(length)?;
         self.0 = rest;
@@ -155,7 +155,7 @@ impl<'s> Scratch<'s> {
         let config = model.config();
         let both_ways = config.reads_both_ways();
         let cap = if both_ways { Layout::of(model).steps(scratch.len()) } else { 0 };
-        let mut words = Cut(scratch);
+        let mut words = Remaining(scratch);
         let state_words = config.hidden_size * config.cell.state_words();
         let (mut first, mut above): (State<'s>, [State<'s>; Place::LAYERS - 1]) = Default::default();
         let in_use = states_of(config) - 1;
@@ -166,7 +166,7 @@ impl<'s> Scratch<'s> {
         let sum = words.take(if config.pools_mean() { config.merged_width() } else { 0 })?;
         let last = words.take(if VALUES && config.task == Task::Forecast { config.embedding_dim } else { 0 })?;
         let ids = words.take(if config.reads_values() { 0 } else { cap })?;
-        let mut halves = Cut(bytemuck::try_cast_slice_mut(words.0).ok()?);
+        let mut halves = Remaining(bytemuck::try_cast_slice_mut(words.0).ok()?);
         first.h = halves.take(config.hidden_size)?;
         first.next_h = halves.take(config.hidden_size)?;
         for state in above.iter_mut().take(in_use) {

@@ -11,8 +11,9 @@
 const BLOCK: usize = 32;
 /// The first number that is not a character: the end of every table.
 const BEYOND: u32 = 0x11_0000;
-/// The number of digits that end a number, and of those that do not.
+/// The number of digits that end a number: 0 to 9.
 const LAST: u32 = 10;
+/// The number of digits that continue a number: 10 to 15.
 const OTHERS: u32 = 16 - LAST;
 
 /// A run of characters, to be packed.
@@ -26,15 +27,18 @@ pub(super) struct Run {
     pub added: i32,
 }
 
+impl Run {
+    const EMPTY: Run = Run { first: 0, span: 0, added: 0 };
+}
+
 /// Ranges of word characters beyond ASCII, ascending: `first << 11 | length - 1`.
 const RANGES: &[u32] = &include!("tables/word.in");
 
 const WORD_RUNS: [Run; RANGES.len()] = {
-    let mut runs = [Run { first: 0, span: 0, added: 0 }; RANGES.len()];
-    let mut at = 0;
-    while at < RANGES.len() {
-        runs[at] = Run { first: RANGES[at] >> 11, span: (RANGES[at] & 0x7ff) + 1, added: 0 };
-        at += 1;
+    let (mut runs, mut index) = ([Run::EMPTY; RANGES.len()], 0);
+    while index < RANGES.len() {
+        runs[index] = Run { first: RANGES[index] >> 11, span: (RANGES[index] & 0x7ff) + 1, added: 0 };
+        index += 1;
     }
     runs
 };
@@ -44,13 +48,13 @@ const WORD_RUNS: [Run; RANGES.len()] = {
 const LOWER: &[(u32, i32)] = &include!("tables/lower.in");
 
 const LOWER_RUNS: [Run; LOWER.len()] = {
-    let mut runs = [Run { first: 0, span: 0, added: 0 }; LOWER.len()];
-    let mut at = 0;
-    while at < LOWER.len() {
-        let (run, added) = LOWER[at];
-        let steps = run & 0x7ff;
-        runs[at] = Run { first: run >> 11, span: if added == 1 { 2 * steps } else { steps } + 1, added };
-        at += 1;
+    let (mut runs, mut index) = ([Run::EMPTY; LOWER.len()], 0);
+    while index < LOWER.len() {
+        let (first_and_count, added) = LOWER[index];
+        let steps = first_and_count & 0x7ff;
+        let span = if added == 1 { 2 * steps } else { steps } + 1;
+        runs[index] = Run { first: first_and_count >> 11, span, added };
+        index += 1;
     }
     runs
 };
@@ -94,21 +98,21 @@ impl Table {
             }
         };
         loop {
-            let into = code.checked_sub(end + number())?;
+            let distance = code.checked_sub(end + number())?;
             let span = number() + 1;
             // A table without offsets has an offset of 0.
             let offset_code = if has_offsets { number() } else { 1 };
             let added = if offset_code == 0 {
                 // Every second character, beginning with the first, has the offset 1.
-                !into as i32 & 1
+                !distance as i32 & 1
             } else {
                 previous_offset += unzigzag(offset_code - 1);
                 previous_offset
             };
-            if into < span {
+            if distance < span {
                 return Some(added);
             }
-            end = code - into + span;
+            end = code - distance + span;
         }
     }
 }

@@ -88,8 +88,8 @@ fn rnn_relu(layer: &UnpackedWeights, x: &[i16], sums: Option<&[i32]>, state: &mu
     });
 }
 
-/// Computes all units. `gates(halves, c)` returns the new finer states of a block, of [`LANES`] units, and its new
-/// hidden states.
+/// Computes all units. A block has `ROWS` rows of weights and `SIDES` times [`LANES`] units. `gates(halves, c)` returns
+/// the new finer states of a block and its new hidden states.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn blocks<const ROWS: usize, const SIDES: usize>(
