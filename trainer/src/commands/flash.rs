@@ -1,20 +1,26 @@
 //! `tern flash`: writes a firmware or a model to a board, or tries it in the emulator.
 
-mod image;
-mod probe;
-#[cfg(test)]
-mod tests;
-
+use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use tern_boards::{BOARDS, Board};
+use tern_boards::{BOARDS, Board, Slot};
+use tern_runtime::file_len;
 
-use self::image::Image;
 use super::{Failure, note, print};
+use crate::checksum::crc32_hex;
+use crate::device_file::DeviceFile;
 use crate::display::visible;
 use crate::link::{Client, Connection, Emulation, catch_interrupts};
+use crate::package::Package;
+
+/// The first bytes of an ELF file.
+const ELF: &[u8] = b"\x7fELF";
+/// The program that writes to a chip through a debug probe.
+const PROBE_RS: &str = "probe-rs";
 
 /// Timeout for an emulated device to start and to run its golden examples.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -68,7 +74,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 fn flash(args: &Args, board: &Board, chip: &str) -> anyhow::Result<()> {
     let image = Image::open(&args.file, board)?;
     note(format_args!("{}: {image}", args.file.display()));
-    probe::write(&args.file, &image, chip, args.probe.as_deref())?;
+    write_with_probe(&args.file, &image, chip, args.probe.as_deref())?;
     let (board, kind) = (board.name, image.kind());
     print(format_args!("{board} has the {kind} and was reset"))?;
     note(match image {
@@ -114,4 +120,167 @@ fn test(client: &mut Client<Connection>, file: &Path, board: &Board, image: &Ima
     }
     note(format_args!("next: try it\n  tern console {path} --qemu --board {}", board.name));
     Ok(())
+}
+
+/// The kind of a file, found by its content.
+#[derive(Debug, PartialEq, Eq)]
+enum Image {
+    /// An ELF file with its own addresses.
+    Firmware,
+    /// A device file, signed or not.
+    Model {
+        /// The slot in flash that it is written to.
+        slot: Slot,
+        /// Length of the device file without its trailer.
+        bytes: usize,
+        /// Checksum of the device file, as the device prints it.
+        crc32: String,
+    },
+}
+
+impl Image {
+    /// Reads a file and checks that it fits the board.
+    fn open(path: &Path, board: &Board) -> anyhow::Result<Image> {
+        let shown = path.display();
+        let bytes = std::fs::read(path).with_context(|| shown.to_string())?;
+        if bytes.starts_with(ELF) {
+            return Ok(Image::Firmware);
+        }
+        if file_len(&bytes).map_or(true, |length| length > bytes.len()) {
+            bail!("{shown}: expected a firmware (an ELF file) or a device file of `tern export`; it is neither");
+        }
+        let package = Package::read(&bytes).with_context(|| shown.to_string())?;
+        // Refuses a file that the device would refuse.
+        DeviceFile::from_bytes(package.device_file).with_context(|| shown.to_string())?;
+        let slot = board.slot;
+        if bytes.len() > slot.bytes as usize {
+            let (found, expected) = (bytes.len(), slot.bytes);
+            bail!("{shown}: {found} bytes, the model slot of {} has {expected}; export a smaller model", board.name);
+        }
+        Ok(Image::Model { slot, bytes: package.device_file.len(), crc32: crc32_hex(package.device_file) })
+    }
+
+    /// The kind in one word.
+    fn kind(&self) -> &'static str {
+        match self {
+            Image::Firmware => "firmware",
+            Image::Model { .. } => "model",
+        }
+    }
+}
+
+impl fmt::Display for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Image::Firmware => f.write_str("a firmware"),
+            Image::Model { slot, bytes, crc32 } => {
+                write!(f, "a model of {bytes} bytes, crc32 {crc32}, for the slot at {:#010x}", slot.address)
+            }
+        }
+    }
+}
+
+/// Writes the file to the chip and resets it.
+fn write_with_probe(file: &Path, image: &Image, chip: &str, probe: Option<&str>) -> anyhow::Result<()> {
+    // Also called for a named probe, since it explains how to install a missing probe-rs.
+    let is_connected = is_probe_connected()?;
+    if probe.is_none() && !is_connected {
+        bail!(
+            "probe-rs finds no debug probe: connect the board's debugger by USB (on Linux, its udev rules give you access: \
+             https://probe.rs/docs/getting-started/probe-setup), and check that no other program uses it"
+        );
+    }
+    let options = |subcommand: &str| {
+        let mut command = Command::new(PROBE_RS);
+        command.args([subcommand, "--non-interactive", "--chip", chip]);
+        if let Some(probe) = probe {
+            command.args(["--probe", probe]);
+        }
+        command
+    };
+    let mut download = options("download");
+    match image {
+        Image::Firmware => download.args(["--binary-format", "elf"]),
+        Image::Model { slot, .. } => {
+            download.args(["--binary-format", "bin", "--base-address"]).arg(format!("{:#010x}", slot.address))
+        }
+    };
+    run_program(download.arg("--verify").arg(file))?;
+    run_program(&mut options("reset"))
+}
+
+/// Returns true if `probe-rs list` prints a debug probe.
+fn is_probe_connected() -> anyhow::Result<bool> {
+    let output = Command::new(PROBE_RS).arg("list").stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+    let output = match output {
+        Ok(output) => output,
+        Err(error) if error.kind() == ErrorKind::NotFound => bail!(
+            "probe-rs, which writes to a board's flash, was not found in PATH; install it with \
+             `cargo install --locked probe-rs-tools` or as described at https://probe.rs. --qemu does not need it"
+        ),
+        Err(error) => return Err(error).context("probe-rs does not start"),
+    };
+    if !output.status.success() {
+        bail!("`probe-rs list` failed ({}); see its messages above", output.status);
+    }
+    // A probe's line is such as `[0]: J-Link -- 1366:1015:000683339517 (J-Link)`.
+    Ok(String::from_utf8_lossy(&output.stdout).lines().any(|line| line.trim_start().starts_with('[')))
+}
+
+fn run_program(command: &mut Command) -> anyhow::Result<()> {
+    let words: Vec<_> = std::iter::once(command.get_program()).chain(command.get_args()).collect();
+    let line = words.join(" ".as_ref()).to_string_lossy().into_owned();
+    note(format_args!("$ {line}"));
+    // Its progress goes to stderr, since stdout is for the result of `tern flash`.
+    let stdout = std::io::stderr();
+    let status = command.stdin(Stdio::null()).stdout(stdout).status().context("probe-rs does not start")?;
+    if !status.success() {
+        bail!("`{line}` failed ({status}); see its messages above");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tern_runtime::testing::{Sizes, random_file};
+
+    fn board(name: &str) -> &'static Board {
+        Board::named(name).unwrap()
+    }
+
+    #[test]
+    fn a_file_is_a_firmware_or_a_model_by_its_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let open = |bytes: &[u8], name| {
+            std::fs::write(&path, bytes).unwrap();
+            Image::open(&path, board(name)).map_err(|error| format!("{error:#}"))
+        };
+        assert_eq!(open(b"\x7fELF...", "pico2"), Ok(Image::Firmware));
+        let model = random_file(1, Sizes { embedding_dim: 4, hidden_size: 6, classes: 3 }, "2");
+        let expected = Image::Model { slot: board("pico2").slot, bytes: model.len(), crc32: crc32_hex(&model) };
+        assert_eq!(open(&model, "pico2"), Ok(expected));
+        for stranger in [&b""[..], b"text,label\n", &model[..model.len() - 1]] {
+            let error = open(stranger, "pico2").unwrap_err();
+            assert!(error.contains("expected a firmware (an ELF file) or a device file"), "{error}");
+        }
+        let error = open(&[&model[..], b"more"].concat(), "pico2").unwrap_err();
+        assert!(error.contains("4 bytes") || error.contains("ends after"), "{error}");
+        let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
+        let signed = crate::package::sign(&model, 3, &key);
+        let expected = Image::Model { slot: board("pico2").slot, bytes: model.len(), crc32: crc32_hex(&model) };
+        assert_eq!(open(&signed, "pico2"), Ok(expected));
+        let sizes = Sizes { embedding_dim: 128, hidden_size: 256, classes: 3 };
+        let error = open(&random_file(1, sizes, "2"), "netduinoplus2").unwrap_err();
+        assert!(error.contains("the model slot of netduinoplus2 has 262144"), "{error}");
+    }
+
+    #[test]
+    fn a_board_that_exists_only_in_the_emulator_is_not_flashed() {
+        let args = Args { file: "m".into(), board: "mps2-an386".to_owned(), qemu: false, firmware: None, probe: None };
+        let error = run(&args).unwrap_err();
+        assert!(matches!(error.downcast_ref(), Some(Failure::Usage(_))), "{error:?}");
+        assert_eq!(error.to_string(), "mps2-an386 exists only in the emulator; add --qemu");
+    }
 }
