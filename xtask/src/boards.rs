@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use tern_boards::{BOARDS, Board};
 
 use crate::elf::Image;
+use crate::stage::grouped;
 use crate::{firmware, repo};
 
 /// The lines around the table in `docs/boards.md`.
@@ -64,21 +65,9 @@ fn kb(bytes: u64) -> String {
     format!("{} KB", bytes / 1024)
 }
 
-/// Formats a number as `12,345`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
-    groups.join(",")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_grouped_by_thousands() {
-        assert_eq!(["7", "123", "1,234", "1,234,567"].map(str::to_owned), [7, 123, 1234, 1_234_567].map(grouped));
-    }
 
     #[test]
     fn the_page_lists_every_board() {

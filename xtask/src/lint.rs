@@ -30,6 +30,8 @@ fn checks(stages: &mut Stages) -> Result<()> {
     }
     clippy(stages, "clippy, fuzz", &fuzz, &["--no-default-features", "--all-targets"]);
     clippy(stages, "clippy", &root, &["--workspace", "--all-targets"]);
+    // No other stage builds this feature.
+    clippy(stages, "clippy, trainer with hub", &root, &["-p", "tern-trainer", "--lib", "--features", "hub"]);
     for board in &BOARDS {
         let name = board.name;
         // Checking the libraries of real chips a second time would take minutes; building them shows the compiler's
@@ -41,8 +43,9 @@ fn checks(stages: &mut Stages) -> Result<()> {
         }
         stages.check(&format!("build, firmware, {name}"), || firmware::build(board).map(drop));
     }
-    clippy(stages, "clippy, firmware on the host", &folder, &["--lib", "--tests", "--target", &host]);
-    clippy(stages, "clippy, board `host`", &folder, &["-p", "tern-host", "--all-targets", "--target", &host]);
+    // One command for both packages, since the features of the runtime would differ between two.
+    let packages = ["-p", "tern-firmware", "-p", "tern-host", "--lib", "--tests", "--target", &host];
+    clippy(stages, "clippy, firmware and board `host`", &folder, &packages);
     // One core of each architecture: the code for single cores is in the runtime, which is checked for every target
     // below.
     for target in [CORES[0].target, CORES[3].target] {
@@ -59,8 +62,6 @@ fn checks(stages: &mut Stages) -> Result<()> {
     }
     stages.check("each feature of the runtime", each_feature);
     stages.check("code size", size::check);
-    // No other stage builds this feature.
-    clippy(stages, "clippy, trainer with hub", &root, &["-p", "tern-trainer", "--lib", "--features", "hub"]);
     stages.check("minimum Rust version", minimum_rust::run);
     stages.check("dependencies", deny::run);
     stages.check("reproducible firmware", || reproducible::run(tern_boards::DEFAULT));
@@ -85,8 +86,9 @@ fn each_feature() -> Result<()> {
     {
         let features = if feature == "paired16" { feature.to_owned() } else { format!("interleaved4,{feature}") };
         println!("tern-runtime with {features}");
-        let arguments = ["check", "--quiet", "-p", "tern-runtime", "--no-default-features", "--features", &features];
-        run(cargo(&repo::root()).args(arguments).env("RUSTFLAGS", "-D warnings"))?;
+        let arguments = ["clippy", "--quiet", "-p", "tern-runtime", "--no-default-features", "--features", &features];
+        // Unlike RUSTFLAGS, arguments after `--` do not make cargo compile the dependencies again.
+        run(cargo(&repo::root()).args(arguments).args(["--", "-D", "warnings"]))?;
     }
     Ok(())
 }

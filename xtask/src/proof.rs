@@ -4,7 +4,7 @@
 //! image in which a panic can be reached is not linked, and without an allocator the compiler refuses one that
 //! allocates.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
@@ -17,14 +17,14 @@ const PANIC: &str = "a_panic_path_remains";
 /// The error of the compiler if there is no allocator.
 const NO_ALLOCATOR: &str = "no global memory allocator found";
 
-fn folder() -> PathBuf {
-    repo::firmware().join("target").join("proof")
+fn target_folder() -> PathBuf {
+    repo::firmware().join("target")
 }
 
 fn build(target: &str, feature: &str) -> Command {
     let mut command = cargo(&repo::firmware());
     command.args(["build", "--quiet", "--release", "-p", "tern-proof", "--bin", "everything", "--target", target]);
-    command.args(["--features", feature, "--target-dir"]).arg(folder());
+    command.args(["--features", feature, "--target-dir"]).arg(target_folder());
     command
 }
 
@@ -41,18 +41,20 @@ pub fn run() -> Result<()> {
 pub fn check(target: &str) -> Result<()> {
     process::run(&mut build(target, "everything"))
         .with_context(|| format!("the runtime panics or allocates on {target}; an undefined `{PANIC}` is a panic"))?;
-    if is_imported(&folder().join(target).join("release").join("everything.wasm"))? {
+    if imports_panic(target)? {
         bail!("the runtime can panic on {target}: the module imports `{PANIC}`");
     }
     Ok(())
 }
 
-/// Returns true if a WebAssembly module imports [`PANIC`]; its linker makes undefined symbols imports.
-fn is_imported(module: &Path) -> Result<bool> {
+/// Returns true if the image of a target is a WebAssembly module that imports [`PANIC`]: the linker of WebAssembly makes
+/// undefined symbols imports.
+fn imports_panic(target: &str) -> Result<bool> {
+    let module = target_folder().join(target).join("release/everything.wasm");
     if !module.is_file() {
         return Ok(false);
     }
-    let bytes = std::fs::read(module).with_context(|| format!("cannot read {}", module.display()))?;
+    let bytes = std::fs::read(&module).with_context(|| format!("cannot read {}", module.display()))?;
     // In the import section, each name comes after its length.
     let import = [&[3], &b"env"[..], &[PANIC.len() as u8], PANIC.as_bytes()].concat();
     Ok(bytes.windows(import.len()).any(|window| window == import))
@@ -67,7 +69,7 @@ pub fn can_fail() -> Result<()> {
     let wasm = "wasm32-unknown-unknown";
     must_fail(wasm, "allocates", NO_ALLOCATOR)?;
     process::run(&mut build(wasm, "panics"))?;
-    if !is_imported(&folder().join(wasm).join("release").join("everything.wasm"))? {
+    if !imports_panic(wasm)? {
         bail!("an image with a panic for {wasm} passes the check");
     }
     Ok(())
@@ -89,6 +91,7 @@ fn must_fail(target: &str, feature: &str, because: &str) -> Result<()> {
 mod tests {
     use super::*;
     use std::fs;
+    use std::path::Path;
     use syn::{ImplItem, Item, Type, Visibility};
 
     /// Files of the runtime with code for hosts or tests, or whose public functions are of private types.

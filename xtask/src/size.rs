@@ -119,14 +119,12 @@ fn measure(target: &str, features: &[String]) -> Result<Size> {
 }
 
 fn build(target: &str, features: &[String]) -> Result<PathBuf> {
-    let folder = repo::firmware().join("target").join("size");
+    let folder = repo::firmware().join("target");
+    let features: Vec<_> = features.iter().map(|feature| format!("tern-runtime/{feature}")).collect();
     let mut command = cargo(&repo::firmware());
     command.args(["build", "--quiet", "--profile", "small", "-p", "tern-proof", "--bin", "classifier"]);
-    command.args(["--target", target, "--no-default-features", "--target-dir"]).arg(&folder);
-    if !features.is_empty() {
-        let features: Vec<_> = features.iter().map(|feature| format!("tern-runtime/{feature}")).collect();
-        command.args(["--features", &features.join(",")]);
-    }
+    command.args(["--target", target, "--no-default-features", "--features", &features.join(",")]);
+    command.arg("--target-dir").arg(&folder);
     process::run(&mut command)?;
     Ok(folder.join(target).join("small").join("classifier"))
 }

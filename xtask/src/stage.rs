@@ -67,6 +67,13 @@ impl Stages {
     }
 }
 
+/// Formats a number with a comma between groups of three digits, as `12,345`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    groups.join(",")
+}
+
 /// Prints one line about the set-up of `part`.
 pub fn note(part: &str, what: &str) {
     eprintln!("set-up: {part}: {what}");
@@ -86,6 +93,11 @@ mod tests {
         let table = stages.table();
         let verdicts: Vec<_> = table.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
         assert_eq!(verdicts, ["FAILED", "ok", "FAILED"]);
+    }
+
+    #[test]
+    fn digits_are_grouped_by_three() {
+        assert_eq!([0, 7, 999, 1000, 1_234_567].map(grouped), ["0", "7", "999", "1,000", "1,234,567"]);
     }
 
     #[test]

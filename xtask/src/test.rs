@@ -1,6 +1,6 @@
 //! `cargo xtask test`: runs all tests, on the host and on the emulator.
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use crate::bench::device::{self, DeviceOptions};
 use crate::process::{cargo, tee};
@@ -16,19 +16,24 @@ pub fn run() -> Result<()> {
     stages.run("set-up", || setup::run(Needs::Test))?;
     stages.run("firmware", || firmware::build(tern_boards::DEFAULT))?;
     let host = toolchain::host()?;
-    stages.check("tests of the firmware's library", || {
-        tally.add(cargo(&repo::firmware()).args(["test", "--no-fail-fast", "--lib", "--target", &host]))
-    });
-    stages.check("tests of the board `host`", || {
-        tally.add(cargo(&repo::firmware()).args(["test", "--no-fail-fast", "-p", "tern-host", "--target", &host]))
+    stages.check("tests of the firmware and of the board `host`", || {
+        let packages = ["-p", "tern-firmware", "-p", "tern-host", "--lib", "--tests", "--target", &host];
+        tally.add(cargo(&repo::firmware()).args(["test", "--no-fail-fast"]).args(packages))
     });
     stages.check("tests of the workspace", || {
         tally.add(cargo(&repo::root()).args(["test", "--no-fail-fast", "--workspace"]))
     });
     stages.check("tests of a runtime with few features", || {
         let features = "errors,interleaved4,html_words,wordpiece";
-        let small = ["--no-default-features", "--features", features];
-        tally.add(cargo(&repo::root()).args(["test", "-p", "tern-runtime", "--lib"]).args(small).arg("parts"))
+        let mut command = cargo(&repo::root());
+        command.args(["test", "-p", "tern-runtime", "--lib", "--no-default-features", "--features", features]);
+        // These features change the dependencies, so all are compiled again: without optimisation, for few short tests.
+        command.args(["--config", "profile.dev.opt-level=0"]);
+        command.args(["--config", "profile.dev.package.tern-runtime.opt-level=0", "missing_features"]);
+        let passed_before = tally.passed;
+        tally.add(&mut command)?;
+        ensure!(tally.passed > passed_before, "no test of the runtime is called `missing_features`");
+        Ok(())
     });
     stages.check("corpus of the fuzz targets", || {
         tally.add(cargo(&repo::fuzz()).args(["test", "--no-fail-fast", "--no-default-features"]))

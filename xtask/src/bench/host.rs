@@ -2,7 +2,6 @@
 //! exported from.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -11,9 +10,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::median;
+use crate::data;
 use crate::process::run as run_process;
 use crate::tern::Tern;
-use crate::{data, repo};
 
 /// The number of runs of each model over the texts.
 const TURNS: usize = 9;
@@ -44,8 +43,7 @@ const CASES: [(&str, &[&str], &[&str]); 5] = [
 /// Runs `cargo xtask bench host`.
 pub fn run(options: &Options) -> Result<()> {
     let tern = Tern::build()?;
-    let folder = repo::root().join("target").join("bench-host");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let folder = super::folder("bench-host")?;
     if !options.json {
         println!("{:<24}{:>16}{:>18}{:>8}", "model", "float tokens/s", "integer tokens/s", "ratio");
     }

@@ -1,5 +1,6 @@
 //! The measuring firmware, `firmware/bench`: built for one core, run in QEMU over one workload.
 
+use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -35,16 +36,15 @@ impl MeasuringFirmware {
     ///
     /// `verbose` prints the commands that build and run it.
     pub fn build(core: Core, steps: bool, verbose: bool) -> Result<Self> {
-        let kind = if steps { "steps" } else { "bare" };
-        let folder = repo::firmware().join("target").join("bench").join(kind);
+        let target_folder = repo::firmware().join("target");
         let mut command = cargo(&repo::firmware());
-        command.args(["build", "--quiet", "--release", "-p", "tern-bench", "--target", core.target, "--target-dir"]);
-        command.arg(&folder);
-        if steps {
-            command.args(["--features", "steps"]);
-        }
+        command.args(["build", "--quiet", "--release", "-p", "tern-bench", "--target", core.target]);
+        command.arg("--target-dir").arg(&target_folder).args(if steps { &["--features", "steps"][..] } else { &[] });
         run_quietly(&mut command, verbose)?;
-        let elf = folder.join(core.target).join("release").join("tern-bench");
+        // Cargo writes both variants to the same path, so each is copied to a path of its own.
+        let built = target_folder.join(core.target).join("release/tern-bench");
+        let elf = built.with_file_name(if steps { "tern-bench-steps" } else { "tern-bench-bare" });
+        fs::copy(&built, &elf).with_context(|| format!("cannot copy {}", built.display()))?;
         Ok(MeasuringFirmware { core, elf, verbose })
     }
 

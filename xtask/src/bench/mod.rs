@@ -8,6 +8,19 @@ pub mod splits;
 pub mod train;
 mod workload;
 
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::repo;
+
+/// Creates the folder `target/NAME` for the files of a benchmark and returns its path.
+fn folder(name: &str) -> Result<PathBuf> {
+    let folder = repo::root().join("target").join(name);
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    Ok(folder)
+}
+
 /// Returns the middle value, or the mean of the two in the middle.
 ///
 /// # Panics

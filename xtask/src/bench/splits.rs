@@ -16,7 +16,6 @@ use tern_runtime::testing::Aligned;
 use super::measure::MeasuringFirmware;
 use super::workload::{TEXT_ENDS, Workload};
 use crate::cores::{CORES, Core};
-use crate::repo;
 use crate::setup::{self, Needs};
 
 /// The number of ids that fit the emulated memory.
@@ -54,8 +53,7 @@ pub fn run(options: &Options) -> Result<()> {
     let model = Model::from_bytes(&file).with_context(|| format!("{} is not a device file", options.file.display()))?;
     let texts = texts(&options.data, options.rows.unwrap_or(usize::MAX))?;
     let batches = batches(&model, &texts, BATCH)?;
-    let folder = repo::root().join("target").join("bench");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let folder = super::folder("bench")?;
     let workload = |ids: &Vec<u32>| Workload::over(model.packing(), &file, ids, "split", &folder);
     let tokens: usize = batches.iter().map(Vec::len).sum();
     // One long text, so that only steps are counted. A bidirectional model steps only when its logits are read.
@@ -133,7 +131,7 @@ fn batches(model: &Model<'_>, texts: &[String], length: usize) -> Result<Vec<Vec
 mod tests {
     use super::*;
     use tern_runtime::Packing;
-    use tern_runtime::testing::{Sizes, random_file_in};
+    use tern_runtime::testing::{Sizes, TOKENS, random_file_in};
 
     #[test]
     fn no_text_is_divided_between_batches() {
@@ -142,8 +140,7 @@ mod tests {
         let model = Model::from_bytes(&file).unwrap();
         let texts = ["call now", "", "free prize !!", "now"].map(str::to_owned);
         let found = batches(&model, &texts, 5).unwrap();
-        let id =
-            |token: &str| tern_runtime::testing::TOKENS.iter().position(|known| *known == token).unwrap() as u32 + 2;
+        let id = |token: &str| TOKENS.iter().position(|known| *known == token).unwrap() as u32 + 2;
         let expected = [
             vec![id("call"), id("now") | TEXT_ENDS, id("free"), id("prize"), id("!!") | TEXT_ENDS],
             vec![id("now") | TEXT_ENDS],

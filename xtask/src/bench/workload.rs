@@ -13,6 +13,108 @@ pub const STEPS: usize = 256;
 /// The bit of an id that marks the last token of a text, as in `firmware/bench`.
 pub const TEXT_ENDS: u32 = 1 << 31;
 
+/// Embedding dimension and hidden size of the measured models.
+const SIZES: [(usize, usize); 4] = [(16, 16), (20, 64), (32, 64), (64, 128)];
+
+/// Packing, embedding dimension, hidden size and shift of LSTMs whose rows leave a remainder in every unrolled loop.
+const ODD_LSTMS: [(Packing, usize, usize, &str); 6] = [
+    (Packing::Interleaved4, 3, 5, "0"),
+    (Packing::Interleaved4, 21, 7, "3"),
+    (Packing::Paired16, 4, 4, "1"),
+    (Packing::Paired16, 20, 28, "0"),
+    (Packing::Paired16, 36, 8, "4"),
+    (Packing::Paired16, 12, 24, "5"),
+];
+
+/// Embedding dimension and hidden size of models of every cell, with and without a remainder of columns and of units in
+/// blocks of four.
+const ODD_CELLS: [(usize, usize); 3] = [(20, 6), (12, 20), (21, 7)];
+
+/// Embedding dimension and hidden size of models with all operands at the ends of their ranges, close to the largest
+/// size that loads.
+const EXTREME: (usize, usize) = (116, 384);
+
+/// Writes the models whose instructions are counted into `folder`.
+pub fn measured(folder: &Path) -> Result<Vec<Workload>> {
+    let mut workloads = Vec::new();
+    for packing in Packing::LSTM {
+        for (embedding, hidden) in SIZES {
+            workloads.push(random_lstm(packing, embedding, hidden, "0", folder)?);
+        }
+    }
+    for cell in [Cell::Gru, Cell::Rnn] {
+        for (embedding, hidden) in SIZES {
+            let file = Spec { cell, ..sizes(embedding, hidden).into() }.file(seed(embedding, hidden));
+            let name = format!("{}-{embedding}-{hidden}", cell.name());
+            workloads.push(Workload::of_steps(Packing::plain(cell), &file, &name, folder)?);
+        }
+    }
+    Ok(workloads)
+}
+
+/// Writes the models whose states are only compared into `folder`: odd sizes, folded tokens, weights of several widths,
+/// operands at the ends of their ranges, and short texts.
+pub fn compared(folder: &Path) -> Result<Vec<Workload>> {
+    let mut workloads = Vec::new();
+    for (packing, embedding, hidden, shift) in ODD_LSTMS {
+        workloads.push(random_lstm(packing, embedding, hidden, shift, folder)?);
+        for shift in [0, 2] {
+            workloads.push(folded(Cell::Lstm, packing, (embedding, hidden), shift, folder)?);
+        }
+    }
+    for &cell in Cell::ALL {
+        for sizes in ODD_CELLS {
+            workloads.push(folded(cell, Packing::plain(cell), sizes, 1, folder)?);
+        }
+        workloads.push(folded(cell, Packing::Rows, ODD_CELLS[0], 1, folder)?);
+        for bits in [[8, 4, 16, 4], [4, 16, 4, 16]] {
+            let name = format!("{}-{}", cell.name(), bits.map(|bits| bits.to_string()).join("-"));
+            let file = Spec { cell, bits, ..sizes(20, 12).into() }.file(7);
+            workloads.push(Workload::of_steps(Packing::Rows, &file, &name, folder)?);
+        }
+    }
+    for packing in Packing::LSTM {
+        for sign in [-1, 1] {
+            let file = extreme_file_in(packing, sign, sizes(EXTREME.0, EXTREME.1));
+            workloads.push(Workload::of_steps(packing, &file, &format!("lstm-extreme{sign}"), folder)?);
+        }
+        let file = random_file_in(packing, 7, sizes(12, 20), "1");
+        workloads.push(Workload::of_texts(packing, &file, "lstm-texts", folder)?);
+    }
+    for cell in [Cell::Gru, Cell::Rnn, Cell::RnnRelu] {
+        let file = Spec { cell, layers: 2, ..sizes(12, 20).into() }.file(7);
+        workloads.push(Workload::of_texts(Packing::plain(cell), &file, &format!("{}-texts", cell.name()), folder)?);
+    }
+    Ok(workloads)
+}
+
+/// Writes a random LSTM into `folder`.
+fn random_lstm(packing: Packing, embedding: usize, hidden: usize, shift: &str, folder: &Path) -> Result<Workload> {
+    let file = random_file_in(packing, seed(embedding, hidden), sizes(embedding, hidden), shift);
+    Workload::of_steps(packing, &file, &format!("lstm-{embedding}-{hidden}-shift{shift}"), folder)
+}
+
+/// Writes a random model with some folded tokens into `folder`.
+fn folded(
+    cell: Cell,
+    packing: Packing,
+    (embedding, hidden): (usize, usize),
+    shift: u32,
+    folder: &Path,
+) -> Result<Workload> {
+    let spec = Spec { cell, shift, ..sizes(embedding, hidden).into() };
+    let file = spec.folded_file(packing, hidden as u64, &[1, 3, 4, 9]);
+    Workload::of_steps(packing, &file, &format!("{}-{embedding}-{hidden}-shift{shift}-folded", cell.name()), folder)
+}
+
+fn sizes(embedding_dim: usize, hidden_size: usize) -> Sizes {
+    Sizes { embedding_dim, hidden_size, classes: 2 }
+}
+
+fn seed(embedding: usize, hidden: usize) -> u64 {
+    (embedding * 1_000 + hidden) as u64
+}
+
 /// A model and token ids, written to disk for the emulator.
 pub struct Workload {
     /// The cell of the recurrent layers.
@@ -38,64 +140,16 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// Writes a random LSTM into `folder`; the seed depends on the sizes.
-    pub fn random(packing: Packing, embedding: usize, hidden: usize, shift: &str, folder: &Path) -> Result<Self> {
-        let seed = (embedding * 1_000 + hidden) as u64;
-        let file = random_file_in(packing, seed, sizes(embedding, hidden), shift);
-        Workload::new(packing, &file, &format!("lstm-{embedding}-{hidden}-shift{shift}"), folder)
-    }
-
-    /// Writes an LSTM whose operands are all at the ends of their ranges.
-    pub fn extreme(packing: Packing, sign: i8, embedding: usize, hidden: usize, folder: &Path) -> Result<Self> {
-        let file = extreme_file_in(packing, sign, sizes(embedding, hidden));
-        Workload::new(packing, &file, &format!("lstm-{embedding}-{hidden}-extreme{sign}"), folder)
-    }
-
-    /// Writes a random model with some folded tokens.
-    pub fn folded(
-        (cell, packing): (Cell, Packing),
-        (embedding, hidden): (usize, usize),
-        shift: u32,
-        folder: &Path,
-    ) -> Result<Self> {
-        let spec = Spec { cell, shift, ..sizes(embedding, hidden).into() };
-        let file = spec.folded_file(packing, hidden as u64, &[1, 3, 4, 9]);
-        Workload::new(packing, &file, &format!("{}-{embedding}-{hidden}-shift{shift}-folded", cell.name()), folder)
-    }
-
-    /// Writes a random model with weights of 4, 8 and 16 bits.
-    pub fn of_widths(cell: Cell, bits: [u32; 4], folder: &Path) -> Result<Self> {
-        let spec = Spec { cell, bits, ..sizes(20, 12).into() };
-        let name = format!("{}-{}", cell.name(), bits.map(|bits| bits.to_string()).join("-"));
-        Workload::new(Packing::Rows, &spec.file(7), &name, folder)
-    }
-
-    /// Writes a random model of any cell.
-    pub fn of_cell(cell: Cell, embedding: usize, hidden: usize, folder: &Path) -> Result<Self> {
-        let file = Spec { cell, ..sizes(embedding, hidden).into() }.file((embedding * 1_000 + hidden) as u64);
-        let name = format!("{}-{embedding}-{hidden}", cell.name());
-        Workload::new(Packing::plain(cell), &file, &name, folder)
-    }
-
-    /// Writes random models of every cell and packing, with ids of short texts.
-    pub fn of_texts(folder: &Path) -> Result<Vec<Self>> {
-        let sizes = sizes(12, 20);
-        let lstms = Packing::LSTM.map(|packing| (Cell::Lstm, packing, random_file_in(packing, 7, sizes, "1")));
-        let others = [Cell::Gru, Cell::Rnn, Cell::RnnRelu].map(|cell| {
-            let spec = Spec { cell, layers: 2, ..sizes.into() };
-            (cell, Packing::plain(cell), spec.file(7))
-        });
-        let all = lstms.into_iter().chain(others);
-        all.map(|(cell, packing, file)| {
-            let mut ids = ids(Model::from_bytes(&file)?.config().vocab_size);
-            ids.iter_mut().step_by(9).for_each(|id| *id |= TEXT_ENDS);
-            Workload::over(packing, &file, &ids, &format!("{}-texts", cell.name()), folder)
-        })
-        .collect()
-    }
-
-    fn new(packing: Packing, file: &[u8], name: &str, folder: &Path) -> Result<Self> {
+    /// Writes a model into `folder`, with [`STEPS`] ids of one text.
+    fn of_steps(packing: Packing, file: &[u8], name: &str, folder: &Path) -> Result<Self> {
         let ids = ids(Model::from_bytes(file)?.config().vocab_size);
+        Workload::over(packing, file, &ids, name, folder)
+    }
+
+    /// Writes a model into `folder`, with [`STEPS`] ids of texts of up to nine tokens.
+    fn of_texts(packing: Packing, file: &[u8], name: &str, folder: &Path) -> Result<Self> {
+        let mut ids = ids(Model::from_bytes(file)?.config().vocab_size);
+        ids.iter_mut().step_by(9).for_each(|id| *id |= TEXT_ENDS);
         Workload::over(packing, file, &ids, name, folder)
     }
 
@@ -119,10 +173,6 @@ impl Workload {
         write(&workload.ids, &words(ids))?;
         Ok(workload)
     }
-}
-
-fn sizes(embedding_dim: usize, hidden_size: usize) -> Sizes {
-    Sizes { embedding_dim, hidden_size, classes: 2 }
 }
 
 fn ids(vocab_size: usize) -> Vec<u32> {
@@ -160,8 +210,7 @@ mod tests {
 
     #[test]
     fn ids_and_hash_are_the_same_every_time() {
-        let file =
-            random_file_in(Packing::Interleaved4, 1, Sizes { embedding_dim: 4, hidden_size: 4, classes: 2 }, "0");
+        let file = random_file_in(Packing::Interleaved4, 1, sizes(4, 4), "0");
         let model = Model::from_bytes(&file).unwrap();
         let ids = ids(model.config().vocab_size);
         assert_eq!((ids.len(), hash(&model, &ids).unwrap()), (STEPS, hash(&model, &ids).unwrap()));

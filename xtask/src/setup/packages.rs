@@ -99,50 +99,35 @@ pub fn ensure(package: &Package) -> Result<()> {
     Ok(())
 }
 
-/// The way to install a package.
-#[derive(Debug, PartialEq, Eq)]
-enum Installation {
-    /// Run `apt-get` directly.
-    Apt,
-    /// Run `apt-get` by `sudo`, which needs no password.
-    SudoApt,
-    /// Tell the user to type this command.
-    ByUser(String),
-}
-
 /// Installs the package, or fails with the command to type.
 pub fn install(package: &Package) -> Result<()> {
     let is_root = probe(program("id").arg("-u")).as_deref() == Some("0");
-    let has_sudo = || probe(program("sudo").args(["-n", "true"])).is_some();
     let has = |tool: &str| {
         ["/usr/bin", "/bin", "/usr/local/bin", "/opt/homebrew/bin"]
             .iter()
             .any(|folder| Path::new(folder).join(tool).exists())
     };
-    match installation(package, has, is_root, has_sudo) {
-        Installation::Apt => apt(package, &["apt-get"]),
-        Installation::SudoApt => apt(package, &["sudo", "-n", "apt-get"]),
-        Installation::ByUser(line) => {
-            let name = package.programs[0];
-            bail!("{name} is not installed, and installing it needs your password; type `{line}`, then run this again")
-        }
+    let has_sudo = || probe(program("sudo").args(["-n", "true"])).is_some();
+    if let Some(apt_get) = apt_get(has("apt-get"), is_root, has_sudo) {
+        return apt(package, apt_get);
+    }
+    let (name, line) = (package.programs[0], line_to_type(package, has));
+    bail!("{name} is not installed, and installing it needs your password; type `{line}`, then run this again")
+}
+
+/// Returns the words that start `apt-get` without a password; `None` if that is impossible.
+fn apt_get(has_apt: bool, is_root: bool, has_sudo: impl Fn() -> bool) -> Option<&'static [&'static str]> {
+    match has_apt {
+        true if is_root => Some(&["apt-get"]),
+        true if has_sudo() => Some(&["sudo", "-n", "apt-get"]),
+        _ => None,
     }
 }
 
-fn installation(
-    package: &Package,
-    has: impl Fn(&str) -> bool,
-    is_root: bool,
-    has_sudo: impl Fn() -> bool,
-) -> Installation {
-    if has("apt-get") && is_root {
-        return Installation::Apt;
-    }
-    if has("apt-get") && has_sudo() {
-        return Installation::SudoApt;
-    }
-    let manager = MANAGERS.iter().zip(package.names).find(|((tool, _), _)| has(tool));
-    Installation::ByUser(manager.map_or(package.elsewhere.to_owned(), |((_, start), name)| format!("{start} {name}")))
+/// Returns the command that installs a package with the first manager that `has` finds.
+fn line_to_type(package: &Package, has: impl Fn(&str) -> bool) -> String {
+    let manager = MANAGERS.iter().zip(package.names).find(|((manager, _), _)| has(manager));
+    manager.map_or(package.elsewhere.to_owned(), |((_, start), name)| format!("{start} {name}"))
 }
 
 fn apt(package: &Package, apt_get: &[&str]) -> Result<()> {
@@ -167,18 +152,21 @@ mod tests {
 
     #[test]
     fn apt_is_used_if_it_is_allowed() {
-        let apt = |tool: &str| tool == "apt-get";
-        assert_eq!(installation(&QEMU_ARM, apt, true, || false), Installation::Apt);
-        assert_eq!(installation(&QEMU_ARM, apt, false, || true), Installation::SudoApt);
-        let line = "sudo apt-get install --no-install-recommends qemu-system-arm".to_owned();
-        assert_eq!(installation(&QEMU_ARM, apt, false, || false), Installation::ByUser(line));
+        assert_eq!(apt_get(true, true, || false), Some(&["apt-get"][..]));
+        assert_eq!(apt_get(true, false, || true), Some(&["sudo", "-n", "apt-get"][..]));
+        assert_eq!(apt_get(true, false, || false), None);
+        assert_eq!(apt_get(false, true, || true), None);
     }
 
     #[test]
-    fn other_systems_get_the_command_to_type() {
-        let by_user = |tool: &'static str| installation(&QEMU_ARM, |name| name == tool, true, || true);
-        assert_eq!(by_user("brew"), Installation::ByUser("brew install qemu".to_owned()));
-        assert_eq!(by_user("dnf"), Installation::ByUser("sudo dnf install qemu-system-arm".to_owned()));
-        assert_eq!(by_user("none"), Installation::ByUser(QEMU_ELSEWHERE.to_owned()));
+    fn each_system_gets_the_command_to_type() {
+        for (manager, line) in [
+            ("apt-get", "sudo apt-get install --no-install-recommends qemu-system-arm"),
+            ("brew", "brew install qemu"),
+            ("dnf", "sudo dnf install qemu-system-arm"),
+            ("none", QEMU_ELSEWHERE),
+        ] {
+            assert_eq!(line_to_type(&QEMU_ARM, |name| name == manager), line);
+        }
     }
 }

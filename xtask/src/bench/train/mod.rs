@@ -10,14 +10,14 @@ mod texts;
 mod worker;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::process::{cargo, probe, program, run as run_process};
+use crate::process::{self, cargo, probe};
 use crate::repo;
-use plan::{Network, Program, Row};
+use plan::{Network, Program};
 use worker::Worker;
 
 /// Options of `bench train`.
@@ -40,13 +40,12 @@ pub struct Options {
 /// Runs `cargo xtask bench train`.
 pub fn run(options: &Options) -> Result<()> {
     let build = ["build", "--release", "--package", "tern-trainer", "--bins", "--examples"];
-    run_process(cargo(&repo::root()).args(build))?;
+    process::run(cargo(&repo::root()).args(build))?;
     let release = repo::root().join("target").join("release");
-    let folder = repo::root().join("target").join("bench-train");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let folder = super::folder("bench-train")?;
     let script = folder.join("pytorch.py");
     fs::write(&script, include_str!("pytorch.py")).with_context(|| format!("cannot write {}", script.display()))?;
-    let torch = probe(program(&options.python).args(["-c", "import torch; print(torch.__version__)"]));
+    let torch = probe(process::program(&options.python).args(["-c", "import torch; print(torch.__version__)"]));
     match &torch {
         Some(version) => eprintln!("PyTorch {version}"),
         None => eprintln!("`{}` has no PyTorch: its rows are left out; name another with --python", options.python),
@@ -97,8 +96,8 @@ impl Bench {
         for ((program, _), measured) in workers.iter().zip(&seconds_per_token) {
             let ratios = measured.iter().zip(&seconds_per_token[0]).map(|(theirs, ours)| theirs / ours);
             let ratio = (*program != Program::Tern).then(|| super::median(ratios.collect()));
-            let row = Row { program: *program, network, tokens_per_s: 1.0 / super::median(measured.clone()), ratio };
-            self.emit(&table::line(&row), &table::json(&row));
+            let row = table::row(*program, network, 1.0 / super::median(measured.clone()), ratio);
+            self.emit(&table::line(&row), &row);
         }
         Ok(())
     }
@@ -109,11 +108,14 @@ impl Bench {
         let lengths = vec![length; network.texts];
         let Some(mut worker) = self.worker(Program::Tern, &network, &lengths)? else { return Ok(()) };
         let measured = (0..turns).map(|_| worker.turn()).collect::<Result<Vec<f64>>>()?;
-        let row =
-            Row { program: Program::Tern, network: &network, tokens_per_s: 1.0 / super::median(measured), ratio: None };
-        let mut json = table::json(&row);
-        json["length"] = length.into();
-        self.emit(&table::length_line(length, row.tokens_per_s), &json);
+        let seconds_per_token = super::median(measured);
+        let mut row = table::row(Program::Tern, &network, 1.0 / seconds_per_token, None);
+        row["length"] = length.into();
+        let (tokens_per_s, microseconds) = (1.0 / seconds_per_token, 1e6 * seconds_per_token);
+        self.emit(
+            &format!("{length:>6} tokens a text{tokens_per_s:>12.0} tokens/s{microseconds:>8.2} µs a token"),
+            &row,
+        );
         Ok(())
     }
 
@@ -122,25 +124,22 @@ impl Bench {
         let recipe = texts::write(&self.folder, network, lengths)?;
         let threads = network.threads.to_string();
         let example = |name: &str| self.release.join("examples").join(name);
-        let start = |path: &Path, arguments: &[&str]| -> Result<Worker> {
-            // candle takes the number of its own threads from this variable.
-            Worker::start(path, arguments, &[("RAYON_NUM_THREADS", &threads)])
-        };
-        let recipe = recipe.to_string_lossy().into_owned();
-        Ok(Some(match (program, &self.python) {
-            (Program::Tern, _) => start(&example("bench_step"), &[&recipe])?,
-            (Program::CandleNn, _) => start(&example("bench_candle"), &[&recipe])?,
+        let path = match (program, &self.python) {
+            (Program::Tern, _) => example("bench_step"),
+            (Program::CandleNn, _) => example("bench_candle"),
             (Program::PyTorch | Program::PyTorchBucketed, None) => return Ok(None),
-            (Program::PyTorch | Program::PyTorchBucketed, Some(python)) => {
-                let script = self.script.to_string_lossy().into_owned();
-                let mut arguments = vec![script, texts::csv(&self.folder).to_string_lossy().into_owned()];
-                arguments.extend(network.arguments());
-                if program == Program::PyTorchBucketed {
-                    arguments.push("--bucketed".to_owned());
-                }
-                start(Path::new(python), &arguments.iter().map(String::as_str).collect::<Vec<_>>())?
+            (Program::PyTorch | Program::PyTorchBucketed, Some(python)) => PathBuf::from(python),
+        };
+        let mut command = process::program(&path.to_string_lossy());
+        match program {
+            Program::Tern | Program::CandleNn => command.arg(recipe),
+            Program::PyTorch | Program::PyTorchBucketed => {
+                command.arg(&self.script).arg(texts::csv(&self.folder)).args(network.arguments());
+                command.args((program == Program::PyTorchBucketed).then_some("--bucketed"))
             }
-        }))
+        };
+        // candle takes the number of its own threads from this variable.
+        Worker::start(command.env("RAYON_NUM_THREADS", threads)).map(Some)
     }
 
     fn say(&self, line: &str) {

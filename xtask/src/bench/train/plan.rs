@@ -71,11 +71,8 @@ pub const TEXTBOOK: Network = Network {
 impl Network {
     /// Returns the programs to measure, Tern first.
     pub fn programs(&self) -> Vec<Program> {
-        let mut programs = vec![Program::Tern, Program::PyTorch, Program::PyTorchBucketed];
-        if self.candle {
-            programs.push(Program::CandleNn);
-        }
-        programs
+        let candle = self.candle.then_some(Program::CandleNn);
+        [Program::Tern, Program::PyTorch, Program::PyTorchBucketed].into_iter().chain(candle).collect()
     }
 
     /// Returns the targeted ratio to a program.
@@ -100,19 +97,6 @@ impl Network {
         }
         arguments
     }
-}
-
-/// A row of the table.
-#[derive(Clone, Copy, Debug)]
-pub struct Row<'a> {
-    /// The measured program.
-    pub program: Program,
-    /// The trained network.
-    pub network: &'a Network,
-    /// Tokens per second, the median over the turns.
-    pub tokens_per_s: f64,
-    /// The time relative to Tern, the median over the turns.
-    pub ratio: Option<f64>,
 }
 
 /// Returns all networks; the first one only if `quick` is true.

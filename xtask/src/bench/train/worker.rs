@@ -1,13 +1,12 @@
 //! A child process that trains one pass over the texts on request.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::process::{line, program};
+use crate::process::{Command, line};
 
 /// A process that prints `ready` and then answers each line with `{"seconds": …, "tokens": …}`.
 pub struct Worker {
@@ -19,10 +18,8 @@ pub struct Worker {
 
 impl Worker {
     /// Starts the process and waits until it is ready.
-    pub fn start(path: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Self> {
-        let mut command = program(&path.to_string_lossy());
-        command.args(arguments).envs(environment.iter().copied());
-        let name = line(&command);
+    pub fn start(command: &mut Command) -> Result<Self> {
+        let name = line(command);
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -82,7 +79,7 @@ mod tests {
     #[test]
     #[cfg(unix)]
     fn a_worker_that_ends_is_named_in_the_error() {
-        let error = Worker::start(Path::new("true"), &[], &[]).err().unwrap().to_string();
+        let error = Worker::start(&mut Command::new("true")).err().unwrap().to_string();
         assert!(error.starts_with("`true` ended early"), "{error}");
     }
 }
