@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
 """A second implementation of Tern's inference, written from docs/arithmetic.md and docs/format.md alone.
 
-Integers only, no package beyond Python's own library, and nothing done for speed: it is there to be compared with.
+It uses integers only, needs no package beyond Python's standard library, and is not optimised: tests compare the runtime with it.
 
     tern_reference.py MODEL [--hex] < TEXTS     one text a line (with --hex: its bytes in hexadecimal); prints for each
                                                 {"tokens":…,"unknown":…,"logits":[…],"trace":…,"state":…}
     tern_reference.py MODEL --golden            prints for each golden text, or sequence, {"logits":[…],"forecast":[…]}
     tern_reference.py MODEL --sample SEED TEMPERATURE K COUNT < TEXTS
-                                                goes on from each text (its bytes in hexadecimal); prints the ids drawn
-    tern_reference.py --check-bounds < FILES    one device file's path a line; prints for each {"refused":[…]}, the
+                                                continues each text (its bytes in hexadecimal); prints the ids drawn
+    tern_reference.py --check-bounds < FILES    one path of a device file a line; prints for each {"refused":[…]}, the
                                                 conditions that fail
-    tern_reference.py --check-tables            the text tables against this Python's own Unicode database
+    tern_reference.py --check-tables            compares the text tables with the Unicode database of this Python
 
-`trace` and `state` are FNV-1a hashes of little-endian integers: of the token's id (u32) and all logits (i32) after every
-token, and of `h` (i16) and `c` (i32) after the last. What the pages leave to committed tables is read from them as data: the
-activations, \\w and the lower case.
+`trace` and `state` are FNV-1a hashes of little-endian integers. `trace` covers the token's id (u32) and all logits (i32) after
+every token, `state` covers `h` (i16) and `c` (i32) after the last token. The tables that the pages refer to (activations, \\w,
+lower case) are read as data.
 """
 
 import functools
@@ -30,11 +30,11 @@ I16, I32 = (-(2**15), 2**15 - 1), (-(2**31), 2**31 - 1)
 
 
 class Refused(Exception):
-    """A file that the pages do not allow."""
+    """The pages do not allow this file."""
 
 
 def inside(value, limits):
-    """The value, which the pages promise to fit its type."""
+    """Returns a value after checking that it fits its type, as the pages promise."""
     assert limits[0] <= value <= limits[1], f"{value} is beyond {limits}"
     return value
 
@@ -64,14 +64,14 @@ PACKINGS = {
     "rnn_relu": ["interleaved1", "rows"],
 }
 GATES = {"lstm": 4, "gru": 3, "rnn": 1, "rnn_relu": 1}
-# First rows of pairs; the second follows.
+# The index of the first row of each pair; the second row follows it.
 PAIRS = {"lstm": [0, 2], "gru": [0], "rnn": [], "rnn_relu": []}
 SHIFTS = [str(shift) for shift in range(9)]
 DTYPES = {"U8": "B", "I8": "b", "I16": "h", "I32": "i", "U32": "I", "F32": "f"}
 
 
 def kind_of(metadata):
-    """What the words say, checked as a whole; the names of layers, which shifts and tensors carry."""
+    """Checks the metadata as a whole and returns it with the names of the layers, by which shifts and tensors are found."""
     words = {key: word for key, word in metadata.items() if not key.startswith("tern.shift.")}
     optional = {"tern.input"}
     if metadata.get("tern.input", "tokens") == "values":
@@ -110,7 +110,7 @@ def kind_of(metadata):
 
 
 def tensors_of(kind):
-    """Type and shape. A letter is a dimension of the model; other names stand for lengths that nothing else says."""
+    """Returns type and shape of each tensor. A letter is a dimension of the model; other names are lengths of this tensor alone."""
     tensors = {
         "name": ("U8", ["name"]),
         "golden.offsets": ("U32", ["G+1"]),
@@ -167,12 +167,12 @@ def linear_of(name, outputs, reads):
 
 
 def rows(flat, columns):
-    """A flat tensor as rows."""
+    """Splits a flat tensor into rows."""
     return [flat[at : at + columns] for at in range(0, len(flat), columns)]
 
 
 def of_width(expected, kind, header):
-    """The tensors with those of 4 and 16 bits in the place of 8, by what the header says."""
+    """Replaces the 8-bit types of tensors that have 4 or 16 bits according to the header."""
     tensors = {}
     for name, (dtype, shape) in expected.items():
         any_width = name in ("embedding.weight", "hidden.weight", "fc.weight") or (
@@ -192,7 +192,7 @@ def groups_of(name):
 
 
 def grouped(data, multipliers, columns):
-    """Weights of 4 bits: as those of 8 that they stand for."""
+    """Converts weights of 4 bits to weights of 8 bits."""
     nibbles = [((half & 0xF) ^ 8) - 8 for byte in data for half in (byte, byte >> 4)]
     if min(nibbles) < -7 or min(multipliers) < 1 or max(multipliers) > 18:
         raise Refused("4 bits")
@@ -201,14 +201,14 @@ def grouped(data, multipliers, columns):
 
 
 def folded_of(kind):
-    """The tensors of folded tokens."""
+    """Returns type and shape of the tensors of folded tokens."""
     biases = [4] if GATES[kind["cell"]] > 1 else []
     names = ["folded.sums", "folded.sums_reverse"][: int(kind["directions"])]
     return {"folded.ids": ("U32", ["folded"])} | {name: ("I32", ["folded", "H", *biases]) for name in names}
 
 
 class Layer:
-    """One direction of a layer: rows by [unit][gate], of the input and of the recurrent half."""
+    """One direction of a layer. `ih` and `hh` are the rows of the input half and the recurrent half, by [unit][gate]."""
 
     def __init__(self, model, place, reads):
         cell, module, tensor = model.kind["cell"], model.kind["module"], model.tensors
@@ -232,14 +232,14 @@ class Layer:
         self.mx, self.mh = rows(of("multiplier_ih"), gates), rows(of("multiplier_hh"), gates)
 
     def fold(self, ids, sums):
-        """Ready-made sums: of each token, by [unit][row]."""
+        """Stores the precomputed sums of each folded token, by [unit][row]."""
         columns = len(sums) // (len(ids) * self.H)
         self.folded = {token: rows(of_token, columns) for token, of_token in zip(ids, rows(sums, columns * self.H))}
         if any(unit[3] != bias[2] for of_token in self.folded.values() for unit, bias in zip(of_token, self.hidden_bias) if self.cell == "gru"):
             raise Refused("folded.sums")
 
     def paired16(self, records):
-        """A record a unit."""
+        """Reads the packing `paired16`, which has one record for each unit."""
         E, H = self.reads, self.H
         if E % 4 or H % 4 or len(records) != H * (H + 10 + E):
             raise Refused("lstm.units")
@@ -274,7 +274,7 @@ class Linear:
 
 
 class Model:
-    """A device file, as the pages name its parts."""
+    """A device file; its parts have the names that the pages use."""
 
     def __init__(self, path):
         with open(path, "rb") as file:
@@ -326,7 +326,7 @@ class Model:
                 raise Refused("forecast.window")
 
     def read(self, data):
-        """Header and tensors."""
+        """Reads header and tensors."""
         (n,) = struct.unpack_from("<Q", data)
         header = json.loads(data[8 : 8 + n].decode("utf-8"))
         self.kind = kind_of(header.pop("__metadata__"))
@@ -345,7 +345,7 @@ class Model:
             count = functools.reduce(operator.mul, entry["shape"])
             if entry["dtype"] != dtype or end - begin != count * struct.calcsize("=" + DTYPES[dtype]):
                 raise Refused(name)
-            # Tensors lie back to back behind the header; the offsets count from there.
+            # The tensors follow the header without gaps; offsets count from the end of the header.
             self.tensors[name] = struct.unpack_from(f"<{count}{DTYPES[dtype]}", data, 8 + n + begin)
             if dtype == "I16" and ".weight" in name:
                 self.wide.add(name)
@@ -366,13 +366,13 @@ class Model:
             raise Refused("sizes")
 
     def match_shape(self, name, shape, found):
-        """One tensor's shape against the table, learning the letters as they come."""
+        """Compares a tensor's shape with the table. The first use of a letter sets its size."""
         if len(shape) != len(found):
             raise Refused(name)
         for dimension, size in zip(shape, found):
             if isinstance(dimension, str) and dimension.endswith("/2"):
                 dimension, size = dimension[:-2], 2 * size
-            if isinstance(dimension, str) and dimension.endswith("/16"):  # what it counts is known by now
+            if isinstance(dimension, str) and dimension.endswith("/16"):  # its letter was set by the tensor of the weights
                 letter = dimension[: -len("/16")]
                 dimension = -(-(2 * self.sizes["H"] if letter == "2H" else self.sizes[letter]) // 16)
             if dimension == "2H":
@@ -384,7 +384,7 @@ class Model:
                 raise Refused(name)
 
     def texts(self, name):
-        """The texts of a pair of `offsets` and `bytes`."""
+        """Returns the texts that the tensors `NAME.offsets` and `NAME.bytes` store."""
         offsets, content = self.tensors[f"{name}.offsets"], bytes(self.tensors[f"{name}.bytes"])
         check_offsets(name, offsets, len(content))
         return [utf8(content[begin:end]) for begin, end in zip(offsets, offsets[1:])]
@@ -396,12 +396,12 @@ def check_offsets(name, offsets, length):
 
 
 def halves(word):
-    """A word's two 16-bit numbers, the lower one first."""
+    """Splits a 32-bit word into its two 16-bit numbers, the lower one first."""
     return [low16(word), word >> 16]
 
 
 def unpaired(words):
-    """The four rows of one half of a unit in `paired16`."""
+    """Returns the four rows of one half of a unit in `paired16`."""
     pairs = [[half for word in words[at::2] for half in halves(word)] for at in range(2)]
     return [row for pair in pairs for row in ([(v + 128) >> 8 for v in pair], [((v + 128) & 0xFF) - 128 for v in pair])]
 
@@ -445,7 +445,7 @@ def activation(cells, z):
 
 
 def embed(model, token):
-    """Embedding: `x` in Q15."""
+    """Returns the embedding of a token: `x` in Q15."""
     m, down = model.embedding_m[token], 15 if "embedding.weight" in model.wide else 7
     return [inside((w * m) >> down, I16) for w in model.embedding[token]]
 
@@ -455,7 +455,7 @@ def dot(row, v):
 
 
 def half(layer, acc, multipliers, wide):
-    """One half, input or recurrent, of a unit's rows, from their sums."""
+    """Requantises the sums of a unit's rows, for the input half or the recurrent half."""
     acc = list(acc)
     for first in () if wide else layer.pairs:
         acc[first] += acc[first + 1] >> 8
@@ -463,7 +463,7 @@ def half(layer, acc, multipliers, wide):
 
 
 def sums(weights, v, bias, wide):
-    """`wide`: the weights have 16 bits."""
+    """Returns the accumulators of all rows. `wide`: the weights have 16 bits."""
     return [(dot(row, v) >> 8 if wide else dot(row, v)) + b for row, b in zip(weights, bias)]
 
 
@@ -478,7 +478,7 @@ class State:
         self.layer, self.h, self.c = layer, [0] * layer.H, [0] * layer.H
 
     def step(self, x, token=None):
-        """`token`: what a first layer reads, to be looked up among those that are folded."""
+        """Takes one step. `token` is the id that a first layer reads, which may be folded."""
         layer, h, folded = self.layer, [], self.layer.folded.get(token)
         for u in range(layer.H):
             wide_x, wide_h = layer.wide
@@ -523,7 +523,7 @@ MERGES = {
 
 
 class Run:
-    """A text or a sequence on its way through a model."""
+    """The state of a model while it reads a text or a sequence."""
 
     def __init__(self, model):
         self.model, self.inputs = model, []
@@ -532,7 +532,7 @@ class Run:
         self.sums, self.count, self.largest = [0] * model.sizes["H"], 0, []
 
     def step(self, x, token=None):
-        """A step of all layers; of two directions they wait for the answer."""
+        """Takes a step in all layers. With two directions the input is stored instead, and `read` takes all steps."""
         if self.model.kind["directions"] == "2":
             self.inputs.append((x, token))
             return
@@ -544,7 +544,7 @@ class Run:
         self.largest = [max(pair) for pair in zip(self.largest or x, x)]
 
     def read(self):
-        """What the head reads."""
+        """Returns the pooled states, which the head reads."""
         kind, H = self.model.kind, self.model.sizes["H"]
         if kind["directions"] == "1":
             if kind["pooling"] == "last":
@@ -565,7 +565,7 @@ class Run:
         return pooled(kind["pooling"], [sum(c) for c in columns], len(f), [max(c) for c in columns])
 
     def logits(self):
-        """Head."""
+        """Returns the logits."""
         v = self.read()
         if self.model.hidden:
             v = [relu(z) for z in self.model.hidden.outputs(v)]
@@ -573,7 +573,7 @@ class Run:
         return [0] + outputs if self.model.kind["output"] == "sigmoid" else outputs
 
     def hash(self):
-        """Both parts of the state, as `state` is described above."""
+        """Returns the hash `state`, which the head of this file describes."""
         (state,) = self.states
         return f"{fnv1a(struct.pack(f'<{len(state.h)}h{len(state.c)}i', *state.h, *state.c)):016x}"
 
@@ -592,7 +592,7 @@ def of_channels(model, scaling):
 
 
 def run_values(model, sequence):
-    """The logits after a sequence of values, and of a forecast the values of the outside."""
+    """Returns the logits after a sequence of values, and the values that a forecast predicts, in the units of its table."""
     state = Run(model)
     for values in sequence:
         channels = zip(values, of_channels(model, "input"))
@@ -608,14 +608,14 @@ def run_values(model, sequence):
 
 
 def fnv1a(content, start=0xCBF29CE484222325):
-    """FNV-1a, 64 bits."""
+    """Returns the 64-bit FNV-1a hash."""
     for byte in content:
         start = (start ^ byte) * 0x100000001B3 % 2**64
     return start
 
 
 def run(model, text):
-    """What the model says of one text."""
+    """Runs the model on one text and returns the object that is printed for it."""
     state, logits = Run(model), None
     ids = ids_of(model.kind["tokenizer"], model.vocabulary, text)
     trace = fnv1a(b"")
@@ -632,14 +632,14 @@ def run(model, text):
 
 
 def exp_neg(d):
-    """exp(−d): d in Q16, the result in Q30."""
+    """Returns exp(−d) in Q30; d is in Q16."""
     y = (d * 1549082005) >> 24
     s, j, f = y >> 22, (y >> 16) % 64, y % 2**16
     return 0 if s >= 31 else (POW2[j] - (((POW2[j] - POW2[j + 1]) * f) >> 16)) >> s
 
 
 def splitmix64(state):
-    """The next state and number."""
+    """Returns the next state and the next number."""
     wrap = lambda v: v % 2**64
     state = wrap(state + 0x9E3779B97F4A7C15)
     z = wrap((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9)
@@ -648,7 +648,7 @@ def splitmix64(state):
 
 
 def sample(model, text, seed, temperature, k, count):
-    """The ids that follow a text."""
+    """Draws the ids that follow a text."""
     run, drawn = Run(model), []
     for token in ids_of(model.kind["tokenizer"], model.vocabulary, text):
         run.step(embed(model, token), token)
@@ -680,7 +680,7 @@ def bound(weights, bias, wide):
 
 
 def check_bounds(model):
-    """The conditions of the page that fail, each named by its number."""
+    """Returns the numbers of the conditions in the page that fail."""
     failed = set()
 
     def check(condition, value):
@@ -730,14 +730,14 @@ ENCLOSED = ((0x24B6, 0x24E9), (0x1F130, 0x1F149), (0x1F150, 0x1F169), (0x1F170, 
 
 
 def check_tables():
-    """Characters that the tables and this Python see differently, of those that this Python knows."""
+    """Returns the characters, assigned in this Python's Unicode version, that the tables classify in another way."""
     marks = ("Mn", "Mc", "Me", "Nd", "Nl", "Pc")
     differ = {"word": [], "lower": [], "space": []}
     for code in range(0x110000):
         character, category = chr(code), unicodedata.category(chr(code))
         if category in ("Cn", "Cs"):
             continue
-        # Alphabetic is L*, Nl, and some that Python does not tell: mostly marks, and the enclosed Latin letters (So).
+        # Alphabetic is L*, Nl, and characters that unicodedata does not list: mostly marks, and the enclosed Latin letters (So).
         others = code in (0x200C, 0x200D) or any(first <= code <= last for first, last in ENCLOSED)
         word = category[0] == "L" or category in marks or others
         if word != (code in WORDS):

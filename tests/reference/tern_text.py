@@ -1,9 +1,10 @@
-"""Text to ids: the second implementation of docs/format.md, "Text" and "Vocabulary", written from the page alone.
+"""Converts texts to ids: a second implementation of docs/format.md, "Text" and "Vocabulary", written from the page alone.
 
     tern_text.py TOKENIZER VOCABULARY < TEXTS   one text a line, its bytes in hexadecimal; prints the list of ids of each. VOCABULARY: the
                                                 tokens of id 2, 3, … in hexadecimal, one a line, in the order of their bytes
 
-Whole texts and regular expressions, where the runtime goes byte by byte; \\w and the lower case are read from the committed tables.
+It reads whole texts and uses regular expressions; the runtime reads byte by byte. \\w and the lower case come from the committed
+tables.
 """
 
 import json
@@ -16,7 +17,7 @@ PAD, UNK = 0, 1
 
 
 def table(*path):
-    """The integers of a committed table."""
+    """Reads the integers of a committed table."""
     with open(os.path.join(RUNTIME, *path), encoding="utf-8") as file:
         lines = [line for line in file if not line.startswith("//")]
     return [int(number, 0) for number in re.findall(r"-?(?:0x[0-9a-f]+|[0-9]+)", "".join(lines))]
@@ -28,7 +29,7 @@ WHITE_SPACE = {0x20, 0x85, 0xA0, 0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000}
 
 
 def read_words():
-    """\\w: beyond ASCII the committed table, of ranges `first << 11 | length - 1`."""
+    """Returns the code points of \\w: ASCII, and the ranges `first << 11 | length - 1` of the committed table."""
     words = {ord(c) for c in "0123456789_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"}
     for entry in table("text", "tables", "word.in"):
         first = entry >> 11
@@ -37,7 +38,8 @@ def read_words():
 
 
 def read_lower():
-    """Lower case, by character: runs `first << 11 | count - 1` and what each character gains, every second one where that is 1."""
+    """Returns the lower case by code point. The table has pairs of numbers: a run `first << 11 | count - 1`, and the difference
+    to the lower case; if the difference is 1, the run has every second code point."""
     lower = {upper: chr(upper + 32) for upper in range(ord("A"), ord("Z") + 1)}
     numbers = table("text", "tables", "lower.in")
     for entry, gain in zip(numbers[::2], numbers[1::2]):
@@ -61,7 +63,7 @@ TAG = re.compile("</?[A-Za-z!][^<>]{0,125}>")
 ENTITY = re.compile("&(amp|lt|gt|quot|apos|#39|nbsp);")
 ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "#39": "'", "nbsp": "\u00a0"}
 FACE = re.compile(r"[:;=]-?[()\[\]{}|*]|[:;=]-[/\\]")
-# These end before what is not \w.
+# These are emoticons only if no character of \w follows.
 LETTERED = re.compile(r"[:;=]-?[DPOdpo]|<3")
 
 
@@ -70,7 +72,7 @@ def without_html(text):
 
 
 def emoticon(text, at):
-    """The emoticon that begins at a character, or nothing."""
+    """Returns the emoticon that begins at this position, or an empty text."""
     if found := FACE.match(text, at):
         return found[0]
     found = LETTERED.match(text, at)
@@ -83,7 +85,7 @@ def emoticon(text, at):
 
 
 def runs(text, kind_of, emoticon_at=lambda text, at: ""):
-    """The longest runs of one kind but white space, with emoticons apart."""
+    """Splits a text into the longest runs of one kind of character, without white space. Emoticons are tokens of their own."""
     tokens, last, at = [], "space", 0
     while at < len(text):
         face = emoticon_at(text, at)
@@ -101,9 +103,9 @@ def runs(text, kind_of, emoticon_at=lambda text, at: ""):
 
 
 def split(tokenizer, content):
-    """The tokens of a text, which is bytes; words for the pieces of `wordpiece`."""
+    """Returns the tokens of a text, given as bytes; for `wordpiece`, its words."""
     name = tokenizer.removesuffix("_cased")
-    text = content.decode("utf-8", "replace")  # Python, too, puts one U+FFFD for each maximal ill-formed part.
+    text = content.decode("utf-8", "replace")  # As the page demands, Python puts one U+FFFD for each maximal ill-formed part.
     if name == "html_words":
         text = without_html(text)
     if not tokenizer.endswith("_cased"):
@@ -116,7 +118,7 @@ def split(tokenizer, content):
 
 
 def pieces(word, vocabulary):
-    """The ids of a word's pieces."""
+    """Returns the ids of the pieces of a word."""
     ids, at = [], 0
     while at < len(word):
         before = "##" if at else ""
@@ -130,7 +132,7 @@ def pieces(word, vocabulary):
 
 
 def ids_of(tokenizer, vocabulary, content):
-    """The ids of a text. `vocabulary`: ids by the tokens' bytes."""
+    """Returns the ids of a text. `vocabulary` has the id of each token, by its bytes."""
     if tokenizer == "bytes":
         return [byte + 2 for byte in content]
     tokens = split(tokenizer, content)
