@@ -18,6 +18,11 @@ use crate::model::argument;
 /// The timeout for an expected output of the device.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Returns QEMU's value of `-device` for a device file in the first slot of the default board.
+pub fn loader(model: &Path) -> String {
+    format!("loader,file={},addr={:#x},force-raw=on", argument(model), tern_boards::DEFAULT.slot.address)
+}
+
 /// An emulated device. Dropping it cuts its power.
 #[derive(Debug)]
 pub struct Device {

@@ -14,7 +14,7 @@ pub mod tasks;
 mod tools;
 
 pub use browser::Browser;
-pub use golden::{assert_golden, golden_path};
+pub use golden::assert_golden;
 pub use model::{Trained, argument, committed, folder, json, table, train, trained};
-pub use programs::{emulator, firmware, firmware_of, root, signed_firmware, tern, text_of};
+pub use programs::{error_of, firmware, firmware_of, root, signed_firmware, stdout_of, tern, text_of};
 pub use tools::{chromium, python, skip};

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tern_messages::{SEED, generate, to_csv};
 
-use crate::programs::{root, tern, text_of};
+use crate::programs::{root, stdout_of, tern};
 
 /// The number of messages that the model is trained on.
 const MESSAGES: usize = 1500;
@@ -58,9 +58,9 @@ pub fn table(lines: usize) -> String {
 /// # Panics
 ///
 /// Panics if the exit status is not 0 or stdout is not one JSON object.
+#[track_caller]
 pub fn json(arguments: &[&str]) -> Value {
-    let (status, stdout, stderr) = text_of(tern().args(arguments));
-    assert_eq!(status, Some(0), "tern {arguments:?}\n{stderr}");
+    let stdout = stdout_of(tern().args(arguments));
     serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("tern {arguments:?}: {error}\n{stdout}"))
 }
 
@@ -78,9 +78,9 @@ pub fn argument(path: &Path) -> &str {
 /// # Panics
 ///
 /// Panics if the training fails.
+#[track_caller]
 pub fn train(data: &Path, directory: &Path, options: &[&str]) {
-    let (status, _, log) = text_of(tern().arg("train").arg(data).arg("-o").arg(directory).args(options));
-    assert_eq!(status, Some(0), "{log}");
+    stdout_of(tern().arg("train").arg(data).arg("-o").arg(directory).args(options));
 }
 
 /// Returns the model that most tests share.

@@ -1,6 +1,5 @@
-//! The programs under test, each built once in each test process, and the emulator.
+//! The programs under test, each built once in each test process, and helpers to run programs.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -17,11 +16,13 @@ pub fn root() -> PathBuf {
 pub fn tern() -> Command {
     static TERN: OnceLock<PathBuf> = OnceLock::new();
     let path = TERN.get_or_init(|| {
-        build(&root(), &["--package", "tern-trainer", "--bin", "tern"]);
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        // With `--workspace` the dependencies have the features that they have in the tests, and are not compiled again.
+        stdout_of(command.current_dir(root()).args(["build", "--quiet", "--workspace", "--bin", "tern"]));
         // A test runs as TARGET/PROFILE/deps/NAME.
         let exe = std::env::current_exe().expect("the path of a test process is known");
         let folder = exe.ancestors().nth(2).expect("a test is in a target folder");
-        built(folder.join(format!("tern{}", std::env::consts::EXE_SUFFIX)))
+        folder.join(format!("tern{}", std::env::consts::EXE_SUFFIX))
     });
     let mut command = Command::new(path);
     command.current_dir(root()).stdin(Stdio::null());
@@ -58,19 +59,11 @@ pub fn signed_firmware() -> &'static (PathBuf, PathBuf) {
         let (private, public) = (folder.join("tern.key"), folder.join("tern.pub"));
         if !public.is_file() {
             std::fs::create_dir_all(&folder).expect("a folder can be created below target/");
-            let (status, _, log) = text_of(tern().args(["key", "new", "-o"]).arg(&private));
-            assert_eq!(status, Some(0), "{log}");
+            stdout_of(tern().args(["key", "new", "-o"]).arg(&private));
         }
         let elf = xtask::firmware::build_signed(tern_boards::DEFAULT, public.as_os_str());
         (elf.unwrap_or_else(|error| panic!("`cargo xtask setup` installs what the build needs: {error:#}")), private)
     })
-}
-
-/// Returns QEMU for the board `mps2-an386`, without display, monitor and stdin; the caller adds serial ports.
-pub fn emulator() -> Command {
-    let mut command = Command::new("qemu-system-arm");
-    command.args(["-M", "mps2-an386", "-display", "none", "-monitor", "none"]).stdin(Stdio::null());
-    command
 }
 
 /// Runs `command` and returns its exit status (`None` after a signal), stdout and stderr.
@@ -85,17 +78,28 @@ pub fn text_of(command: &mut Command) -> (Option<i32>, String, String) {
     (status.code(), text(stdout), text(stderr))
 }
 
-fn build(folder: &Path, arguments: &[&str]) {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let mut command = Command::new(cargo);
-    command.current_dir(folder).arg("build").args(arguments).stdin(Stdio::null());
-    let (status, _, log) = text_of(&mut command);
-    assert_eq!(status, Some(0), "{command:?} failed; `cargo xtask setup` installs what it needs\n{log}");
+/// Runs a command that must succeed, and returns its stdout.
+///
+/// # Panics
+///
+/// Panics with stderr if the exit status is not 0.
+#[track_caller]
+pub fn stdout_of(command: &mut Command) -> String {
+    let (status, stdout, stderr) = text_of(command);
+    assert_eq!(status, Some(0), "{command:?}\n{stdout}\n{stderr}");
+    stdout
 }
 
-fn built(path: PathBuf) -> PathBuf {
-    assert!(path.is_file(), "the build succeeded, but {} does not exist", path.display());
-    path
+/// Runs a command that must fail with this exit status and print nothing to stdout, and returns its stderr.
+///
+/// # Panics
+///
+/// Panics with all output if the command ends in another way.
+#[track_caller]
+pub fn error_of(command: &mut Command, expected_status: i32) -> String {
+    let (status, stdout, stderr) = text_of(command);
+    assert_eq!((status, stdout.as_str()), (Some(expected_status), ""), "{command:?}\n{stderr}");
+    stderr
 }
 
 #[cfg(test)]

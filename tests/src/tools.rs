@@ -2,11 +2,13 @@
 //!
 //! `cargo xtask setup` installs them. A test whose program is missing fails under `CI=true` and is skipped elsewhere.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use xtask::setup::programs;
+
+use crate::programs::stdout_of;
 
 /// Reports that a test cannot run because of `reason`.
 ///
@@ -19,13 +21,22 @@ pub fn skip(reason: &str) {
     eprintln!("skipped: {reason}; {hint}");
 }
 
-/// Returns a Python with the packages of [`programs::ensure_python_packages`]; `None` if the calling test is to be
-/// skipped.
-pub fn python() -> Option<PathBuf> {
+/// Runs a Python program, which may import the packages of [`programs::ensure_python_packages`], and returns its stdout;
+/// `None` if the calling test is to be skipped.
+///
+/// # Panics
+///
+/// Panics if the program fails.
+#[track_caller]
+pub fn python(script: &str, arguments: &[&Path]) -> Option<String> {
     static INSTALLED: OnceLock<Result<(), String>> = OnceLock::new();
     let installed = INSTALLED.get_or_init(|| programs::ensure_python_packages().map_err(|error| format!("{error:#}")));
     match installed {
-        Ok(()) => Some(programs::python()),
+        Ok(()) => {
+            let mut command = Command::new(programs::python());
+            // The library of the Hub must not use the network.
+            Some(stdout_of(command.args(["-c", script]).args(arguments).env("HF_HUB_OFFLINE", "1")))
+        }
         Err(error) => {
             skip(error);
             None

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+use tern_boards::Board;
 
 use crate::bench::{device, host, splits, train};
 use crate::data::DataOptions;
@@ -66,11 +68,7 @@ pub enum Command {
     ///
     /// Installs its compiler target first.
     #[command(after_help = "Examples:\n  cargo xtask firmware\n  cargo xtask firmware --board nrf52840-dk")]
-    Firmware {
-        /// Board.
-        #[arg(long, value_name = "NAME", value_parser = board_names(), default_value = tern_boards::DEFAULT.name)]
-        board: String,
-    },
+    Firmware(BoardOption),
     /// Check licences, versions, sources and advisories of all dependencies against deny.toml.
     ///
     /// Runs cargo-deny on both workspaces. If the database of advisories cannot be reached, that part is skipped and
@@ -79,11 +77,7 @@ pub enum Command {
     Deny,
     /// Build a board's firmware in two target folders and compare the ELF files.
     #[command(after_help = "Example:\n  cargo xtask reproducible --board riscv32-virt")]
-    Reproducible {
-        /// Board.
-        #[arg(long, value_name = "NAME", value_parser = board_names(), default_value = tern_boards::DEFAULT.name)]
-        board: String,
-    },
+    Reproducible(BoardOption),
     /// Build the firmware of every board and print a table of flash and RAM.
     ///
     /// The figures come from the ELF files. docs/boards.md contains the table.
@@ -152,8 +146,18 @@ pub enum Command {
     Data(DataOptions),
 }
 
-fn board_names() -> clap::builder::PossibleValuesParser {
-    tern_boards::BOARDS.each_ref().map(|board| board.name).into()
+/// The option that selects a board.
+#[derive(Debug, Args)]
+pub struct BoardOption {
+    /// Board.
+    #[arg(long, value_name = "NAME", value_parser = board_parser(), default_value = tern_boards::DEFAULT.name)]
+    pub board: &'static Board,
+}
+
+/// Accepts the name of a board, and lists all names in the help.
+fn board_parser() -> impl TypedValueParser<Value = &'static Board> {
+    let names = PossibleValuesParser::new(tern_boards::BOARDS.each_ref().map(|board| board.name));
+    names.try_map(|name| Board::named(&name).ok_or_else(|| format!("no board is called `{name}`")))
 }
 
 /// The benchmarks.

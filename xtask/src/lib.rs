@@ -46,10 +46,9 @@ pub mod stage;
 pub mod tern;
 pub mod test;
 
-use anyhow::{Context, Result};
-use tern_boards::Board;
+use anyhow::Result;
 
-use cli::{Arguments, Bench, Command};
+use cli::{Arguments, Bench, BoardOption, Command};
 use setup::{Needs, programs};
 
 /// Runs the command of the command line.
@@ -69,8 +68,8 @@ pub fn run(arguments: Arguments) -> Result<()> {
         Command::Imports { root, json } => imports::run(root.as_deref(), json),
         Command::Lint => lint::run_lint(),
         Command::Setup { needs } => setup::run(needs),
-        Command::Firmware { board } => {
-            let board = set_up_board(&board)?;
+        Command::Firmware(BoardOption { board }) => {
+            setup::board(board)?;
             println!("{}", firmware::build_from_environment(board)?.display());
             Ok(())
         }
@@ -78,7 +77,10 @@ pub fn run(arguments: Arguments) -> Result<()> {
             programs::ensure_cargo_deny()?;
             deny::run()
         }
-        Command::Reproducible { board } => reproducible::run(set_up_board(&board)?),
+        Command::Reproducible(BoardOption { board }) => {
+            setup::board(board)?;
+            reproducible::run(board)
+        }
         Command::Boards { write } => {
             // The table needs the firmware of all boards, as `lint` does.
             setup::run(Needs::Lint)?;
@@ -86,10 +88,4 @@ pub fn run(arguments: Arguments) -> Result<()> {
         }
         Command::Data(options) => data::run(&options),
     }
-}
-
-fn set_up_board(name: &str) -> Result<&'static Board> {
-    let board = Board::named(name).with_context(|| format!("no board is called `{name}`"))?;
-    setup::board(board)?;
-    Ok(board)
 }

@@ -35,27 +35,34 @@ impl Size {
     fn total(&self) -> u64 {
         self.text + self.rodata
     }
+
+    /// Prints the row of a target.
+    fn print(&self, target: &str, as_json: bool) {
+        let Size { text, rodata, lstm, .. } = self;
+        if as_json {
+            println!("{}", json!({"target": target, "text_bytes": text, "rodata_bytes": rodata, "lstm_bytes": lstm}));
+        } else {
+            println!("{target:<32}{text:>8}{rodata:>8}{:>8}{lstm:>12}", self.total());
+        }
+    }
 }
 
 /// Runs `cargo xtask size`. `features` adds a table with the size of each feature of the runtime.
 pub fn run(json: bool, features: bool) -> Result<()> {
     setup::run(Needs::Lint)?;
-    let here = measure(FIRMWARE_TARGET, &features_of(FIRMWARE_TARGET))?;
-    if json {
-        println!("{}", row(FIRMWARE_TARGET, &here));
-    } else {
-        print!("{}", listing(&here));
+    let with_limits = measure(FIRMWARE_TARGET, &features_of(FIRMWARE_TARGET))?;
+    if !json {
+        print!("{}", listing(&with_limits));
         println!("\n{:<32}{:>8}{:>8}{:>8}{:>12}", "target", "text", "rodata", "both", "LSTM path");
-        print_line(FIRMWARE_TARGET, &here);
     }
+    with_limits.print(FIRMWARE_TARGET, json);
     for target in RUNTIME_TARGETS.into_iter().filter(|target| *target != FIRMWARE_TARGET && !target.contains("wasm")) {
-        let size = measure(target, &features_of(target))?;
-        if json { println!("{}", row(target, &size)) } else { print_line(target, &size) }
+        measure(target, &features_of(target))?.print(target, json);
     }
     if features {
-        by_feature(json, &here)?;
+        by_feature(json, &with_limits)?;
     }
-    check_limits(&here)
+    check_limits(&with_limits)
 }
 
 /// Measures the image that has limits, and checks the limits.
@@ -143,14 +150,6 @@ fn listing(size: &Size) -> String {
         text += &format!("{:>8} {mark} {}\n", symbol.bytes, symbol.name);
     }
     text
-}
-
-fn print_line(target: &str, size: &Size) {
-    println!("{target:<32}{:>8}{:>8}{:>8}{:>12}", size.text, size.rodata, size.total(), size.lstm);
-}
-
-fn row(target: &str, size: &Size) -> serde_json::Value {
-    json!({"target": target, "text_bytes": size.text, "rodata_bytes": size.rodata, "lstm_bytes": size.lstm})
 }
 
 #[cfg(test)]

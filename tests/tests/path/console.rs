@@ -18,31 +18,34 @@ fn session(file: &Path, lines: &str) -> String {
     stdout.replace('\r', "")
 }
 
-/// Replaces ticks, which vary from run to run, and the checksum of the file, which varies with the trainer, by `N`.
+/// Replaces the numbers of ticks, which vary from run to run, and the checksum of the file, which varies with the
+/// trainer, by `N`.
 fn without_varying_numbers(session: &str) -> String {
-    let mut settled = String::new();
+    const JSON_KEY: &str = "\"ticks\":";
+    let mut masked = String::new();
     for line in session.lines() {
-        let words = line.split_inclusive(' ').collect::<Vec<_>>();
-        for (i, word) in words.iter().enumerate() {
-            let next = words.get(i + 1).map_or("", |next| next.trim_end());
-            let is_varying = next.starts_with("ticks") || (i > 0 && words[i - 1].trim_end() == "crc32");
-            settled += if is_varying { "N " } else { word };
+        let words: Vec<&str> = line.split(' ').collect();
+        let is_varying = |index: usize| {
+            let is_number = words[index].starts_with(|first: char| first.is_ascii_digit());
+            let is_before_ticks = words.get(index + 1).is_some_and(|next| next.starts_with("ticks"));
+            (is_number && is_before_ticks) || (index > 0 && words[index - 1] == "crc32")
+        };
+        let words: Vec<&str> =
+            (0..words.len()).map(|index| if is_varying(index) { "N" } else { words[index] }).collect();
+        let mut line = words.join(" ").trim_end().to_owned();
+        if let Some((before, after)) = line.split_once(JSON_KEY) {
+            line = format!("{before}{JSON_KEY}N{}", after.trim_start_matches(|c: char| c.is_ascii_digit()));
         }
-        let json = settled.rfind("\"ticks\":").filter(|&at| at >= settled.len() - line.len());
-        if let Some(at) = json.map(|at| at + "\"ticks\":".len()) {
-            let digits = settled[at..].chars().take_while(char::is_ascii_digit).count();
-            settled.replace_range(at..at + digits, "N");
-        }
-        settled = settled.trim_end().to_owned() + "\n";
+        masked += &(line + "\n");
     }
-    settled
+    masked
 }
 
 #[test]
 fn a_session_prints_the_golden_transcript() {
     let lines = "free prize, call now\nxyzzy\ntop 2 free prize\nlabels\n@labels\n@classify free prize\nselftest\n@selftest\n\
         help me\nhelp\necho off\nfree\n";
-    assert_golden("console.txt", without_varying_numbers(&session(&committed(), lines)).as_bytes());
+    assert_golden("console.txt", &without_varying_numbers(&session(&committed(), lines)));
 }
 
 #[test]

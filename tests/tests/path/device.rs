@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 use tern_runtime::testing::{Sizes, Spec};
 use tern_runtime::{Input, Output, Task};
-use tern_tests::{argument, firmware, folder, json, tern, text_of, train, trained};
+use tern_tests::{argument, error_of, firmware, folder, json, tern, train, trained};
 
 fn classify(file: &str, data: &str) -> Value {
     let elf = argument(firmware());
@@ -58,8 +58,7 @@ fn another_model_runs_without_a_rebuild_and_unknown_labels_are_an_error() {
 
     // Labels that the model does not have are an error before anything is sent.
     let arguments = ["classify", argument(&trained().file), "--data", argument(&data), "--qemu"];
-    let (status, stdout, message) = text_of(tern().args(arguments).arg("--firmware").arg(firmware()));
-    assert_eq!((status, stdout.as_str()), (Some(1), ""), "{message}");
+    let message = error_of(tern().args(arguments).arg("--firmware").arg(firmware()), 1);
     assert!(message.contains("\"cat\""), "{message}");
 }
 
@@ -70,19 +69,16 @@ fn for_a_model_of_another_task_the_error_names_the_right_command() {
     fs::write(&data, "text,label\nfree prize,label0\n").unwrap();
     let sizes = Spec::from(Sizes { embedding_dim: 4, hidden_size: 6, classes: 3 });
     let forecast = Spec { task: Task::Forecast, input: Input::Values, output: Output::Linear, ..sizes };
-    for (spec, kind, command) in [
-        (
-            Spec { task: Task::LanguageModel, ..sizes },
-            "is a language model, expected a classifier of texts",
-            "`say TEXT`",
-        ),
-        (forecast, "is a forecast, expected a classifier of texts", "`forecast NUMBERS`"),
-    ] {
+    let language_model = Spec { task: Task::LanguageModel, ..sizes };
+    for (spec, task, command) in
+        [(language_model, "language model", "`say TEXT`"), (forecast, "forecast", "`forecast NUMBERS`")]
+    {
         let file = folder.join("other.safetensors");
         fs::write(&file, &*spec.file(1)).unwrap();
         let arguments = ["classify", argument(&file), "--data", argument(&data), "--qemu", "--firmware", "none"];
-        let (status, stdout, message) = text_of(tern().args(arguments));
-        assert_eq!((status, stdout.as_str()), (Some(1), ""), "{message}");
-        assert!(message.contains(kind) && message.contains(command) && message.contains("tern eval"), "{message}");
+        let message = error_of(tern().args(arguments), 1);
+        let expected = format!("is a {task}, expected a classifier of texts");
+        assert!(message.contains(&expected) && message.contains(command), "{message}");
+        assert!(message.contains("tern eval"), "{message}");
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tern_boards::Board;
-use tern_tests::{argument, firmware, firmware_of, folder, tern, text_of, trained};
+use tern_tests::{argument, error_of, firmware, firmware_of, folder, stdout_of, tern, trained};
 
 /// Returns the command `tern flash --board BOARD FILE`.
 fn flash(board: &str, file: &Path) -> Command {
@@ -30,11 +30,6 @@ fn fake(name: &str, probes: &str, status: u8) -> PathBuf {
     folder
 }
 
-/// Runs the command with `path` as the only folder of the PATH.
-fn with_path(mut command: Command, path: &Path) -> (Option<i32>, String, String) {
-    text_of(command.env("PATH", path))
-}
-
 const PROBES: &str = "The following debug probes were found:\n[0]: J-Link -- 1366:1015:0001 (J-Link)";
 
 #[cfg(unix)]
@@ -42,13 +37,12 @@ const PROBES: &str = "The following debug probes were found:\n[0]: J-Link -- 136
 fn probe_rs_gets_the_address_of_the_file() {
     let path = fake("flash-fake", PROBES, 0);
     let model = &trained().file;
-    let (status, stdout, stderr) = with_path(flash("nrf52840-dk", model), &path);
-    assert_eq!((status, stdout.as_str()), (Some(0), "nrf52840-dk has the model and was reset\n"), "{stderr}");
-    let (status, stdout, stderr) = with_path(flash("pico2", firmware()), &path);
-    assert_eq!((status, stdout.as_str()), (Some(0), "pico2 has the firmware and was reset\n"), "{stderr}");
-    let mut command = flash("nucleo-f429zi", model);
-    command.args(["--probe", "0483:374b"]);
-    assert_eq!(with_path(command, &path).0, Some(0));
+    // `path` is the only folder of the PATH.
+    let stdout = stdout_of(flash("nrf52840-dk", model).env("PATH", &path));
+    assert_eq!(stdout, "nrf52840-dk has the model and was reset\n");
+    let stdout = stdout_of(flash("pico2", firmware()).env("PATH", &path));
+    assert_eq!(stdout, "pico2 has the firmware and was reset\n");
+    stdout_of(flash("nucleo-f429zi", model).args(["--probe", "0483:374b"]).env("PATH", &path));
     let (model, elf) = (argument(model), argument(firmware()));
     let expected = format!(
         "list\n\
@@ -68,17 +62,15 @@ fn probe_rs_gets_the_address_of_the_file() {
 #[test]
 fn a_missing_probe_rs_or_probe_is_named_in_the_error() {
     let model = &trained().file;
-    let (status, _, stderr) = with_path(flash("pico2", model), &folder("flash-nothing"));
-    assert_eq!(status, Some(1));
+    let stderr = error_of(flash("pico2", model).env("PATH", folder("flash-nothing")), 1);
     assert!(
         stderr.contains("was not found in PATH") && stderr.contains("cargo install --locked probe-rs-tools"),
         "{stderr}"
     );
-    let (status, _, stderr) = with_path(flash("pico2", model), &fake("flash-none", "No debug probes were found.", 0));
-    assert_eq!(status, Some(1));
+    let path = fake("flash-none", "No debug probes were found.", 0);
+    let stderr = error_of(flash("pico2", model).env("PATH", path), 1);
     assert!(stderr.contains("finds no debug probe: connect the board"), "{stderr}");
-    let (status, stdout, stderr) = with_path(flash("pico2", model), &fake("flash-fails", PROBES, 3));
-    assert_eq!((status, stdout.as_str()), (Some(1), ""));
+    let stderr = error_of(flash("pico2", model).env("PATH", fake("flash-fails", PROBES, 3)), 1);
     assert!(stderr.contains("busy\n") && stderr.contains("`probe-rs download "), "{stderr}");
     assert!(stderr.contains("failed (exit status: 3)"), "{stderr}");
 }
@@ -86,17 +78,15 @@ fn a_missing_probe_rs_or_probe_is_named_in_the_error() {
 #[test]
 fn wrong_boards_and_files_are_errors() {
     let model = &trained().file;
-    let (status, _, stderr) = text_of(&mut flash("mps2-an386", model));
-    assert_eq!(status, Some(2));
-    assert!(stderr.contains("mps2-an386 exists only in the emulator; add --qemu"), "{stderr}");
-    let (status, _, stderr) = text_of(&mut flash("no-such-board", model));
-    assert_eq!(status, Some(2));
-    assert!(stderr.contains("possible values: mps2-an386"), "{stderr}");
-    let (status, _, stderr) = text_of(&mut flash("pico2", &trained().validation));
-    assert_eq!(status, Some(1));
-    assert!(stderr.contains("expected a firmware (an ELF file) or a device file"), "{stderr}");
-    let (status, _, stderr) = text_of(flash("pico2", model).arg("--qemu").arg("--firmware").arg(firmware()));
-    assert_eq!(status, Some(1));
+    for (board, file, status, expected) in [
+        ("mps2-an386", model, 2, "mps2-an386 exists only in the emulator; add --qemu"),
+        ("no-such-board", model, 2, "possible values: mps2-an386"),
+        ("pico2", &trained().validation, 1, "expected a firmware (an ELF file) or a device file"),
+    ] {
+        let stderr = error_of(&mut flash(board, file), status);
+        assert!(stderr.contains(expected), "{stderr}");
+    }
+    let stderr = error_of(flash("pico2", model).arg("--qemu").arg("--firmware").arg(firmware()), 1);
     assert!(stderr.contains("QEMU does not emulate the board pico2"), "{stderr}");
 }
 
@@ -104,19 +94,16 @@ fn wrong_boards_and_files_are_errors() {
 fn in_the_emulator_flash_prints_the_result_of_the_boot() {
     let (model, board) = (&trained().file, Board::named("riscv32-virt").unwrap());
     let elf = firmware_of(board);
-    let (status, stdout, stderr) = text_of(flash(board.name, model).arg("--qemu").arg("--firmware").arg(&elf));
-    assert_eq!(status, Some(0), "{stderr}");
+    let stdout = stdout_of(flash(board.name, model).arg("--qemu").arg("--firmware").arg(&elf));
     assert!(
         stdout.starts_with("riscv32-virt (QEMU) runs firmware ")
             && stdout.ends_with(" golden examples give their exact logits\n"),
         "{stdout}"
     );
-    let (status, stdout, stderr) = text_of(flash("mps2-an386", firmware()).arg("--qemu"));
-    assert_eq!(status, Some(0), "{stderr}");
+    let stdout = stdout_of(flash("mps2-an386", firmware()).arg("--qemu"));
     assert!(stdout.starts_with("mps2-an386 (QEMU) runs firmware "), "{stdout}");
     // The Cortex-M4 can run code for the other board's Cortex-M3.
     let stranger = firmware_of(Board::named("mps2-an385").unwrap());
-    let (status, _, stderr) = text_of(flash("mps2-an386", model).arg("--qemu").arg("--firmware").arg(&stranger));
-    assert_eq!(status, Some(1));
+    let stderr = error_of(flash("mps2-an386", model).arg("--qemu").arg("--firmware").arg(&stranger), 1);
     assert!(stderr.contains("the firmware is for the board mps2-an385, expected one for mps2-an386"), "{stderr}");
 }

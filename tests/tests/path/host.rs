@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use tern_tests::{argument, folder, json, table, tern, text_of, train, trained};
+use tern_tests::{argument, error_of, folder, json, stdout_of, table, tern, train, trained};
 
 fn keys(value: &serde_json::Value) -> Vec<&str> {
     value.as_object().expect("an object").keys().map(String::as_str).collect()
@@ -19,36 +19,17 @@ fn a_model_directory_contains_the_documented_files() {
     let mut names: Vec<String> =
         fs::read_dir(directory).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
-    let expected = [
-        "README.md",
-        "calibration.csv",
-        "config.json",
-        "export.json",
-        "log.jsonl",
-        "metrics.json",
-        "model.safetensors",
-        "recipe.toml",
-        "report.html",
-        "tokenizer.json",
-        "tokenizer_config.json",
-        "validation.csv",
-    ];
-    assert_eq!(names, expected);
+    let expected = "README.md calibration.csv config.json export.json log.jsonl metrics.json model.safetensors recipe.toml \
+                    report.html tokenizer.json tokenizer_config.json validation.csv";
+    assert_eq!(names.join(" "), expected);
 }
 
 #[test]
 fn the_exported_model_is_as_good_as_the_float_one() {
     let trained = trained();
     let export = &trained.export;
-    for key in [
-        "float_accuracy",
-        "integer_accuracy",
-        "disagreements",
-        "file_bytes",
-        "parts",
-        "scratch_bytes",
-        "macs_per_token",
-    ] {
+    let documented = "float_accuracy integer_accuracy disagreements file_bytes parts scratch_bytes macs_per_token";
+    for key in documented.split(' ') {
         assert!(keys(export).contains(&key), "{key} is missing from {export}");
     }
     let (float, integer) = (number(&export["float_accuracy"]), number(&export["integer_accuracy"]));
@@ -100,8 +81,22 @@ fn float_and_integer_models_print_the_same_keys_of_a_prediction() {
         }
         assert_eq!(prediction["tokens"], 10);
         assert_eq!(prediction["logits"].as_array().unwrap().len(), 5);
-        let (status, traced, _) = text_of(tern().args(["predict", argument(model), "--trace", text]));
-        assert_eq!((status, traced.lines().count()), (Some(0), 11), "{traced}");
+        let traced = stdout_of(tern().args(["predict", argument(model), "--trace", text]));
+        assert_eq!(traced.lines().count(), 11, "{traced}");
+    }
+}
+
+#[test]
+fn every_line_of_an_export_fits_80_columns() {
+    let folder = folder("narrow");
+    fs::create_dir(folder.join("model")).unwrap();
+    for entry in fs::read_dir(&trained().directory).unwrap().map(Result::unwrap) {
+        fs::copy(entry.path(), folder.join("model").join(entry.file_name())).unwrap();
+    }
+    let stdout = stdout_of(tern().current_dir(&folder).args(["export", "model", "-o", "device.safetensors"]));
+    assert!(stdout.lines().count() > 20, "{stdout}");
+    for line in stdout.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
     }
 }
 
@@ -115,19 +110,12 @@ fn inspect_prints_the_parts_of_a_file() {
     assert_eq!(facts["metadata"]["tern.cell"], "lstm");
 }
 
-/// Runs a command that must fail without output to stdout, and returns its status and stderr.
-fn failure(arguments: &[&str]) -> (Option<i32>, String) {
-    let (status, stdout, stderr) = text_of(tern().args(arguments));
-    assert_eq!(stdout, "", "tern {arguments:?}");
-    (status, stderr)
-}
-
 #[test]
 fn errors_have_the_documented_status_and_name_the_culprit() {
     let file = argument(&trained().file);
     let missing = argument(Path::new("target/path-tests/no-such-thing"));
     for arguments in [&["fly"][..], &["train"], &["eval", file], &["classify", file, "--data", "x.csv"]] {
-        assert_eq!(failure(arguments).0, Some(2), "tern {arguments:?}");
+        error_of(tern().args(arguments), 2);
     }
     let cases: [(&[&str], &str); 5] = [
         (&["train", "no-such.csv", "-o", missing], "no-such.csv"),
@@ -137,8 +125,7 @@ fn errors_have_the_documented_status_and_name_the_culprit() {
         (&["console", "--qemu", "--firmware", "no-such.elf", file], "no-such.elf"),
     ];
     for (arguments, culprit) in cases {
-        let (status, message) = failure(arguments);
-        assert_eq!(status, Some(1), "tern {arguments:?}\n{message}");
+        let message = error_of(tern().args(arguments), 1);
         assert!(message.contains(culprit), "tern {arguments:?}: {message}");
     }
     assert!(!Path::new(missing).exists(), "a failed training left something behind");
@@ -152,14 +139,12 @@ fn a_damaged_file_is_refused_and_nothing_is_overwritten() {
     bytes.truncate(bytes.len() - 1);
     let path = folder.join("short.safetensors");
     fs::write(&path, &bytes).unwrap();
-    let (status, message) = failure(&["predict", argument(&path), "hello"]);
-    assert_eq!(status, Some(1));
+    let message = error_of(tern().args(["predict", argument(&path), "hello"]), 1);
     assert!(message.contains("short.safetensors: the file ends after"), "{message}");
 
     // An export that fails does not change the existing file.
     let model = folder.join("model");
     fs::create_dir(&model).unwrap();
-    let (status, _) = failure(&["export", argument(&model), "-o", argument(&path)]);
-    assert_eq!(status, Some(1));
+    error_of(tern().args(["export", argument(&model), "-o", argument(&path)]), 1);
     assert!(fs::read(&path).unwrap() == bytes);
 }

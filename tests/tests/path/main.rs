@@ -23,43 +23,24 @@
 //! | `trial` | models on trial that hang or lose power, and the contents of flash afterwards |
 //! | `log` | the defmt channel |
 
-#[path = "path/boards.rs"]
 mod boards;
-#[path = "path/console.rs"]
 mod console;
-#[path = "path/device.rs"]
 mod device;
-#[path = "path/flash.rs"]
 mod flash;
-#[path = "path/host.rs"]
 mod host;
-#[path = "path/log.rs"]
 mod log;
-#[path = "path/port.rs"]
 mod port;
-#[path = "path/promises.rs"]
 mod promises;
-#[path = "path/python.rs"]
 mod python;
-#[path = "path/python_tokenizers.rs"]
 mod python_tokenizers;
-#[path = "path/reference.rs"]
 mod reference;
-#[path = "path/report.rs"]
 mod report;
-#[path = "path/signed.rs"]
 mod signed;
-#[path = "path/soak.rs"]
 mod soak;
-#[path = "path/tensorboard.rs"]
 mod tensorboard;
-#[path = "path/tokenizers.rs"]
 mod tokenizers;
-#[path = "path/torch.rs"]
 mod torch;
 #[cfg(unix)]
-#[path = "path/trial.rs"]
 mod trial;
 #[cfg(unix)]
-#[path = "path/update.rs"]
 mod update;

@@ -1,15 +1,26 @@
 //! `tern classify` over a pseudo-terminal, which uses the code for serial ports, and over TCP.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
-use tern_tests::{argument, emulator, firmware, json, trained};
+use tern_tests::device::{Device, loader};
+use tern_tests::{argument, firmware, json, trained};
 
-/// Each instruction takes 64 ns of the emulated time.
-const COUNTED: &[&str] = &["-icount", "shift=6"];
+/// Each instruction takes 64 ns of the emulated time. Without these options bytes arrive while the device computes, as on
+/// hardware.
+const COUNTED: [&str; 2] = ["-icount", "shift=6"];
+
+fn assert_classifies(option: &str, address: &str) {
+    let trained = trained();
+    let (file, data) = (argument(&trained.file), argument(&trained.validation));
+    let seen = json(&["classify", file, "--data", data, option, address, "--json"]);
+    assert_eq!((&seen["disagreements"], &seen["refused"]), (&Value::from(0), &Value::from(0)), "{seen}");
+    assert_eq!(seen["accuracy"], trained.export["integer_accuracy"]);
+    assert!(seen["ticks_per_token"].as_f64().unwrap() > 0.0, "{seen}");
+}
 
 /// An emulator that is killed when dropped.
 struct Emulator(Child);
@@ -22,40 +33,24 @@ impl Drop for Emulator {
     }
 }
 
-/// Starts the firmware with the shared model in its slot and its console at `serial`.
-///
-/// Without options in `clock`, bytes arrive while the device computes, as on hardware.
-fn start(serial: &str, clock: &[&str]) -> Emulator {
-    let mut command = emulator();
-    let loader = format!("loader,file={},addr=0x00200000,force-raw=on", argument(&trained().file));
-    command.args(clock).args(["-serial", serial, "-device", &loader, "-kernel", argument(firmware())]);
-    Emulator(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("qemu-system-arm starts"))
-}
-
-fn assert_classifies(option: &str, address: &str) {
-    let trained = trained();
-    let (file, data) = (argument(&trained.file), argument(&trained.validation));
-    let seen = json(&["classify", file, "--data", data, option, address, "--json"]);
-    assert_eq!((&seen["disagreements"], &seen["refused"]), (&Value::from(0), &Value::from(0)), "{seen}");
-    assert_eq!(seen["accuracy"], trained.export["integer_accuracy"]);
-    assert!(seen["ticks_per_token"].as_f64().unwrap() > 0.0, "{seen}");
-}
-
 #[cfg(unix)]
 #[test]
 fn classify_over_a_serial_port_gives_the_logits_of_the_host() {
-    let mut emulator = start("pty", COUNTED);
+    let mut command = Command::new("qemu-system-arm");
+    command.args(["-M", "mps2-an386", "-display", "none", "-monitor", "none", "-serial", "pty"]).args(COUNTED);
+    command.args(["-device", &loader(&trained().file), "-kernel", argument(firmware())]).stdin(Stdio::null());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("qemu-system-arm starts");
+    let mut emulator = Emulator(child);
     // QEMU prints `char device redirected to /dev/pts/5 (label serial0)`, on stdout or stderr depending on its version.
     let (sender, receiver) = std::sync::mpsc::channel();
-    let pipes: [Box<dyn std::io::Read + Send>; 2] =
+    let pipes: [Box<dyn Read + Send>; 2] =
         [Box::new(emulator.0.stdout.take().unwrap()), Box::new(emulator.0.stderr.take().unwrap())];
     for pipe in pipes {
         let sender = sender.clone();
         std::thread::spawn(move || {
             for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-                let path = line.split_whitespace().find(|word| word.starts_with("/dev/")).map(str::to_owned);
-                if let Some(path) = path {
-                    drop(sender.send(path));
+                if let Some(path) = line.split_whitespace().find(|word| word.starts_with("/dev/")) {
+                    drop(sender.send(path.to_owned()));
                 }
             }
         });
@@ -64,34 +59,20 @@ fn classify_over_a_serial_port_gives_the_logits_of_the_host() {
     assert_classifies("--port", &path);
 }
 
-/// Starts the firmware with its console at a TCP port and returns the address of the port.
-fn start_tcp(clock: &[&str]) -> (Emulator, String) {
-    // If another process takes the port first, QEMU does not start and the test fails.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let address = format!("127.0.0.1:{port}");
-    let mut emulator = start(&format!("tcp:{address},server=on,wait=on"), clock);
-    let end = Instant::now() + Duration::from_secs(20);
-    // A test connection would use up the one that QEMU waits for.
-    while !listens(port) {
-        assert!(emulator.0.try_wait().unwrap().is_none(), "QEMU ended");
-        assert!(Instant::now() < end, "QEMU does not listen on {address}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    (emulator, address)
-}
-
 #[test]
 fn classify_over_tcp_gives_the_logits_of_the_host() {
-    let (_emulator, address) = start_tcp(COUNTED);
-    assert_classifies("--tcp", &address);
+    let loader = loader(&trained().file);
+    let options = [&COUNTED[..], &["-device", &loader]].concat();
+    let mut device = Device::start(tern_boards::DEFAULT, firmware(), &options);
+    assert_classifies("--tcp", &device.address());
 }
 
 /// A host that sends far more than the receive queue holds is told how much was lost; every answer that it gets is
 /// right.
 #[test]
 fn lost_bytes_are_reported_and_the_next_line_works() {
-    let (_emulator, address) = start_tcp(&[]);
-    let mut host = TcpStream::connect(&address).unwrap();
+    let mut device = Device::start(tern_boards::DEFAULT, firmware(), &["-device", &loader(&trained().file)]);
+    let mut host = TcpStream::connect(device.address()).unwrap();
     let (sender, answers) = std::sync::mpsc::channel();
     let lines = BufReader::new(host.try_clone().unwrap()).split(b'\n');
     std::thread::spawn(move || {
@@ -130,9 +111,4 @@ fn lost_bytes_are_reported_and_the_next_line_works() {
     while answer()["labels"].is_null() {}
     host.write_all(request).unwrap();
     assert_eq!(answer()["logits"], right);
-}
-
-/// Returns true if a process listens on a port of 127.0.0.1, which then cannot be bound.
-fn listens(port: u16) -> bool {
-    TcpListener::bind(("127.0.0.1", port)).is_err()
 }

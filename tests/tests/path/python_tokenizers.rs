@@ -1,12 +1,10 @@
 //! `tokenizer.json` in Python's `tokenizers` package, which most people install. It runs regular expressions by
 //! Oniguruma, unlike the Rust crate that the trainer uses.
 
-use std::fmt::Write;
 use std::fs;
-use std::process::Command;
 
 use tern_runtime::text::{Tokenizer, TokenizerKind};
-use tern_tests::{argument, folder, python, text_of};
+use tern_tests::{folder, python};
 use tern_trainer::{tokenizer_json, vocabulary::Vocabulary};
 
 use crate::tokenizers::{TEXTS, random_texts};
@@ -33,7 +31,6 @@ const HARD: [&str; 6] = [
 
 #[test]
 fn the_python_package_gives_the_same_ids_as_the_trainer() {
-    let Some(python) = python() else { return };
     let folder = folder("python-tokenizers");
     let mut texts: Vec<String> = TEXTS.iter().chain(&HARD).map(ToString::to_string).collect();
     texts.extend(random_texts().into_iter().filter_map(|bytes| String::from_utf8(bytes).ok()));
@@ -41,12 +38,7 @@ fn the_python_package_gives_the_same_ids_as_the_trainer() {
     // Each character of the first three planes between letters. Changes of case differ between Unicode versions, so
     // lower-casing tokenizers do not read these.
     let characters: Vec<char> = ('\u{20}'..'\u{3_2000}').collect();
-    texts.extend(characters.chunks(512).map(|chunk| {
-        chunk.iter().fold(String::new(), |mut text, c| {
-            write!(text, "a{c}b {c} ").unwrap();
-            text
-        })
-    }));
+    texts.extend(characters.chunks(512).map(|chunk| chunk.iter().map(|c| format!("a{c}b {c} ")).collect()));
     for &tokenizer in Tokenizer::ALL {
         let name = tokenizer.name();
         let count = if tokenizer.lowercase || tokenizer.kind == TokenizerKind::Bytes { ordinary } else { texts.len() };
@@ -55,9 +47,7 @@ fn the_python_package_gives_the_same_ids_as_the_trainer() {
         let (model, list) = (folder.join(format!("{name}.json")), folder.join("texts.json"));
         fs::write(&model, tokenizer_json::write(&vocabulary).unwrap()).unwrap();
         fs::write(&list, serde_json::to_string(texts).unwrap()).unwrap();
-        let arguments = ["-c", SCRIPT, argument(&model), argument(&list)];
-        let (status, stdout, stderr) = text_of(Command::new(&python).args(arguments));
-        assert_eq!(status, Some(0), "{name}: {stderr}");
+        let Some(stdout) = python(SCRIPT, &[&model, &list]) else { return };
         assert_eq!(stdout.lines().count(), count, "{name}");
         for (line, text) in stdout.lines().zip(texts) {
             let ids: Vec<u32> = serde_json::from_str(line).unwrap();

@@ -1,7 +1,6 @@
 //! The runtime against `tests/reference/tern_reference.py`, which was written from `docs/arithmetic.md` and
 //! `docs/format.md` alone.
 
-#[path = "reference/refusals.rs"]
 mod refusals;
 
 use std::collections::BTreeSet;

@@ -4,10 +4,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use serde_json::Value;
-use tern_tests::{Browser, argument, chromium, folder, json, python, root, tasks, tern, text_of, train, trained};
+use serde_json::{Value, json};
+use tern_tests::{Browser, argument, chromium, folder, python, root, stdout_of, tasks, tern, train, trained};
 
 /// JavaScript: the value, the place in the files and the text of every figure on the page.
 const FIGURES: &str = "[...document.querySelectorAll('data')].map(d => [d.value, d.dataset.at, d.textContent])";
@@ -39,8 +38,7 @@ const LOOK: &str = r#"(() => {
 fn page() -> PathBuf {
     let trained = trained();
     let page = folder("report").join("report.html");
-    let (status, _, log) = text_of(tern().args(["report", argument(&trained.directory), "-o", argument(&page)]));
-    assert_eq!(status, Some(0), "{log}");
+    stdout_of(tern().args(["report", argument(&trained.directory), "-o", argument(&page)]));
     page
 }
 
@@ -54,9 +52,7 @@ fn looks_right(browser: &mut Browser, page: &Path, sizes: &[(u32, u32)], charts:
             let look = browser.eval(LOOK);
             assert!(look["overflow"].as_i64().unwrap() <= 0, "{case}: the page is wider than the window: {look}");
             assert_eq!(look["wide"].as_array().map(Vec::len), Some(0), "{case}: tables are too wide: {}", look["wide"]);
-            for (key, expected) in [("small", 0), ("unnamed", 0)] {
-                assert_eq!(look[key], expected, "{case}: {key}");
-            }
+            assert_eq!((&look["small"], &look["unnamed"]), (&0.into(), &0.into()), "{case}: {look}");
             assert_eq!(look["pale"].as_array().map(Vec::len), Some(0), "{case}: {:#}", look["pale"]);
             assert!(look["charts"].as_u64() >= Some(charts), "{case}: {look}");
             papers.push(look["paper"].clone());
@@ -115,13 +111,8 @@ fn a_browser_shows_the_figures_on_any_screen() {
     let places = figures_of(&mut browser, &trained().directory);
     let of_export = places.iter().filter(|at| at.starts_with("/export")).count();
     assert!(places.len() > 100 && of_export > 10, "{} figures, {of_export} of the export", places.len());
-    for at in [
-        "/validation/accuracy",
-        "/validation/calibration/ece",
-        "/validation/macro_f1",
-        "/baselines/",
-        "/export/integer_accuracy",
-    ] {
+    let validation = ["/validation/accuracy", "/validation/calibration/ece", "/validation/macro_f1"];
+    for at in validation.into_iter().chain(["/baselines/", "/export/integer_accuracy"]) {
         assert!(places.iter().any(|place| place.starts_with(at)), "{at} is not on the page");
     }
 
@@ -155,8 +146,7 @@ fn a_browser_shows_the_figures_on_any_screen() {
         let model = data.with_extension("model");
         train(&data, &model, &[&["--epochs", "3", "--hidden-size", "8"], options].concat());
         let page = data.with_extension("html");
-        let (status, _, log) = text_of(tern().args(["report", argument(&model), "-o", argument(&page)]));
-        assert_eq!(status, Some(0), "{log}");
+        stdout_of(tern().args(["report", argument(&model), "-o", argument(&page)]));
         assert!(
             fs::read(&page).unwrap() == fs::read(model.join("report.html")).unwrap(),
             "{}: made again, the page differs from that of the training",
@@ -200,9 +190,13 @@ results = [[r.task_type, r.dataset_type, r.metric_type, r.metric_value, r.metric
 print(json.dumps({"data": data.to_dict(), "name": data.model_name, "results": results, "text": card.text, "again": again.to_dict() == data.to_dict()}))
 "#;
 
+/// Reads the card of a model directory with the Python library; `None` if the test is to be skipped.
+fn read_card(model: &Path) -> Option<Value> {
+    Some(serde_json::from_str(&python(CARD, &[&model.join("README.md")])?).unwrap())
+}
+
 #[test]
 fn the_hubs_library_reads_the_card() {
-    let Some(python) = python() else { return };
     // A recipe with a section `[card]`.
     let folder = folder("card");
     let (data, recipe, model) = (folder.join("messages.csv"), folder.join("recipe.toml"), folder.join("model"));
@@ -212,22 +206,18 @@ fn the_hubs_library_reads_the_card() {
         "name = \"a \\\"name\\\": yes\"\n[data]\ntrain = \"messages.csv\"\n[model]\nhidden_size = 8\nembedding_dim = 8\n[training]\nepochs = 2\n{card}"
     );
     fs::write(&recipe, settings).unwrap();
-    let trained = json(&["train", argument(&recipe), "-o", argument(&model), "--json"]);
+    let trained = tern_tests::json(&["train", argument(&recipe), "-o", argument(&model), "--json"]);
     let device = folder.join("device.safetensors");
-    let export = json(&["export", argument(&model), "-o", argument(&device), "--json"]);
+    let export = tern_tests::json(&["export", argument(&model), "-o", argument(&device), "--json"]);
 
-    let file = model.join("README.md");
-    let arguments = ["-c", CARD, argument(&file)];
-    let (status, stdout, stderr) = text_of(Command::new(python).args(arguments).env("HF_HUB_OFFLINE", "1"));
-    assert_eq!(status, Some(0), "{stderr}");
-    let seen: Value = serde_json::from_str(&stdout).unwrap();
+    let Some(seen) = read_card(&model) else { return };
     for (key, expected) in [
-        ("license", serde_json::json!("mit")),
-        ("language", serde_json::json!(["no", "en"])),
-        ("datasets", serde_json::json!(["someone/messages"])),
-        ("library_name", serde_json::json!("tern")),
-        ("pipeline_tag", serde_json::json!("text-classification")),
-        ("metrics", serde_json::json!(["accuracy", "f1"])),
+        ("license", json!("mit")),
+        ("language", json!(["no", "en"])),
+        ("datasets", json!(["someone/messages"])),
+        ("library_name", json!("tern")),
+        ("pipeline_tag", json!("text-classification")),
+        ("metrics", json!(["accuracy", "f1"])),
     ] {
         assert_eq!(seen["data"][key], expected, "{key}");
     }
@@ -249,21 +239,15 @@ fn the_hubs_library_reads_the_card() {
         assert!((found - expected.as_f64().unwrap()).abs() < 1e-12, "{found}, expected {expected}");
     }
     let text = seen["text"].as_str().unwrap();
-    for part in [
-        "Sorts messages.",
-        "## Figures",
-        "## On the device",
-        "## Intended use and limits",
-        "## Training data",
-        "## Use",
-    ] {
+    let sections = ["Figures", "On the device", "Intended use and limits", "Training data", "Use"];
+    let sections = sections.map(|section| format!("## {section}"));
+    for part in sections.iter().map(String::as_str).chain(["Sorts messages."]) {
         assert!(text.contains(part), "{part}\n{text}");
     }
 }
 
 #[test]
 fn the_hubs_library_reads_the_cards_of_every_task() {
-    let Some(python) = python() else { return };
     let folder = folder("cards");
     for (data, options, pipeline, metrics, parts) in [
         (
@@ -300,13 +284,9 @@ fn the_hubs_library_reads_the_cards_of_every_task() {
     ] {
         let model = data.with_extension("model");
         train(&data, &model, &[&["--epochs", "1", "--hidden-size", "8"], options].concat());
-        let card = model.join("README.md");
-        let arguments = ["-c", CARD, argument(&card)];
-        let (status, stdout, stderr) = text_of(Command::new(&python).args(arguments).env("HF_HUB_OFFLINE", "1"));
-        assert_eq!(status, Some(0), "{stderr}");
-        let seen: Value = serde_json::from_str(&stdout).unwrap();
+        let Some(seen) = read_card(&model) else { return };
         assert_eq!(seen["data"]["pipeline_tag"], pipeline);
-        assert_eq!(seen["data"]["metrics"], serde_json::json!(metrics));
+        assert_eq!(seen["data"]["metrics"], json!(metrics));
         let text = seen["text"].as_str().unwrap();
         for part in parts {
             assert!(text.contains(part), "{part}\n{text}");
@@ -319,7 +299,7 @@ fn two_models_are_compared_on_the_same_rows() {
     let trained = trained();
     let data = argument(&trained.validation);
     let (float, integer) = (argument(&trained.directory), argument(&trained.file));
-    let found = json(&["compare", float, integer, "--data", data, "--json"]);
+    let found = tern_tests::json(&["compare", float, integer, "--data", data, "--json"]);
     let disagreements = trained.export["disagreements"].as_u64().unwrap();
     assert_eq!(found["examples"], trained.export["examples"]);
     assert_eq!(found["a"]["accuracy"], trained.export["float_accuracy"]);
@@ -329,23 +309,12 @@ fn two_models_are_compared_on_the_same_rows() {
 
     // A model that was not trained long enough to learn anything.
     let folder = folder("compare");
-    let options = [
-        "--epochs",
-        "1",
-        "--learning-rate",
-        "0.000001",
-        "--hidden-size",
-        "4",
-        "--embedding-dim",
-        "4",
-        "--no-baselines",
-    ];
+    let options = "--epochs 1 --learning-rate 0.000001 --hidden-size 4 --embedding-dim 4 --no-baselines";
     let poor = folder.join("poor");
-    train(&trained.validation, &poor, &options);
-    let found = json(&["compare", float, argument(&poor), "--data", data, "--json"]);
+    train(&trained.validation, &poor, &options.split(' ').collect::<Vec<_>>());
+    let found = tern_tests::json(&["compare", float, argument(&poor), "--data", data, "--json"]);
     assert!(found["mcnemar"]["exact_p"].as_f64().unwrap() < 0.01, "{found}");
     assert!(found["verdict"].as_str().unwrap().starts_with("A is better than B"), "{}", found["verdict"]);
-    let (status, text, _) = text_of(tern().args(["compare", float, argument(&poor), "--data", data, "--rows", "2"]));
-    assert_eq!(status, Some(0));
+    let text = stdout_of(tern().args(["compare", float, argument(&poor), "--data", data, "--rows", "2"]));
     assert_eq!(text.lines().filter(|line| line.starts_with("  line ")).count(), 2, "{text}");
 }

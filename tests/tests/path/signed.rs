@@ -4,16 +4,30 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tern_tests::device::Device;
-use tern_tests::{argument, committed, folder, signed_firmware, tern, text_of};
+use tern_tests::{argument, committed, folder, json, signed_firmware, stdout_of, tern, text_of};
 
 /// Signs the committed model and returns the path of the package in `folder`.
 fn sign(folder: &Path, key: &Path, version: u32) -> PathBuf {
     let output = folder.join(format!("{version}.tern"));
     let mut command = tern();
     command.arg("sign").arg(committed()).arg("--key").arg(key).args(["--model-version", &version.to_string()]);
-    let (status, _, log) = text_of(command.arg("-o").arg(&output));
-    assert_eq!(status, Some(0), "{log}");
+    stdout_of(command.arg("-o").arg(&output));
     output
+}
+
+#[test]
+fn a_signed_file_is_classified_on_firmware_with_a_key() {
+    let folder = folder("signed-classify");
+    let (elf, key) = signed_firmware();
+    let (package, data) = (sign(&folder, key, 1), folder.join("rows.csv"));
+    std::fs::write(&data, "text,label\nfree prize,label1\nxyzzy call now,label0\n").unwrap();
+    let (package, data) = (argument(&package), argument(&data));
+    let seen = json(&["classify", package, "--data", data, "--qemu", "--firmware", argument(elf), "--json"]);
+    assert_eq!(
+        (&seen["examples"], &seen["disagreements"], &seen["refused"]),
+        (&2.into(), &0.into(), &0.into()),
+        "{seen}"
+    );
 }
 
 #[test]
@@ -32,8 +46,7 @@ fn push_delivers_signed_models_and_unsigned_or_older_ones_are_refused() {
     assert_eq!((status, &seen["state"], &seen["serving"]), (Some(0), &"confirmed".into(), &true.into()), "{log}");
     assert_eq!((&seen["slot"], &seen["version"], &seen["bytes"]), (&"A".into(), &5.into(), &2402.into()), "{seen}");
 
-    let (status, _, log) = text_of(tern().args(["key", "new", "-o", argument(&folder.join("other.key"))]));
-    assert_eq!(status, Some(0), "{log}");
+    stdout_of(tern().args(["key", "new", "-o", argument(&folder.join("other.key"))]));
     std::fs::create_dir(folder.join("other")).unwrap();
     let other = sign(&folder.join("other"), &folder.join("other.key"), 6);
     let damaged = |name: &str, from_end: usize| {

@@ -107,22 +107,11 @@ fn a_model_of_tern_loads_into_pytorch_and_gives_the_same_logits() {
         ("rnn_relu", "1", "false"),
     ] {
         let directory = folder.join(format!("{cell}-{layers}-{bidirectional}"));
-        let both = format!("--bidirectional={bidirectional}");
-        let network = [
-            "--cell",
-            cell,
-            "--num-layers",
-            layers,
-            &both,
-            "--pooling",
-            "last",
-            "--hidden-size",
-            "7",
-            "--embedding-dim",
-            "5",
-        ];
-        let short = ["--epochs", "1", "--no-baselines"];
-        train(&data, &directory, &[&network[..], &short].concat());
+        let options = format!(
+            "--cell {cell} --num-layers {layers} --bidirectional={bidirectional} --pooling last --hidden-size 7 \
+             --embedding-dim 5 --epochs 1 --no-baselines"
+        );
+        train(&data, &directory, &options.split(' ').collect::<Vec<_>>());
         let texts_json = serde_json::to_string(&texts).unwrap();
         let (status, stdout, log) =
             text_of(Command::new(&python).args(["-c", SCRIPT, argument(&directory), &texts_json]));
@@ -154,21 +143,10 @@ fn a_model_of_pytorch_is_imported_evaluated_and_exported() {
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
     let (model, device) = (path("model"), path("device.safetensors"));
     let data = argument(&data);
-    let import = json(&[
-        "import",
-        &path("weights.safetensors"),
-        "--config",
-        &path("c.toml"),
-        "--vocab",
-        &path("vocab.txt"),
-        "-o",
-        &model,
-        "--data",
-        data,
-        "--valid",
-        data,
-        "--json",
-    ]);
+    let files = [path("weights.safetensors"), path("c.toml"), path("vocab.txt")];
+    let [weights, config, vocabulary] = files.each_ref().map(String::as_str);
+    let source = ["import", weights, "--config", config, "--vocab", vocabulary];
+    let import = json(&[&source[..], &["-o", &model, "--data", data, "--valid", data, "--json"]].concat());
     assert_eq!(import["config"]["hidden_size"], 24);
     let float = json(&["eval", &model, "--data", data, "--json"]);
     assert!((float["accuracy"].as_f64().unwrap() - theirs).abs() < 1e-6, "{float} and {theirs}");

@@ -8,7 +8,7 @@ use tern_boards::Board;
 use tern_runtime::Model;
 use tern_runtime::testing::{Aligned, Sizes, Spec};
 use tern_runtime::write::{Tensor, to_bytes};
-use tern_tests::device::{Console, Debugger, Device};
+use tern_tests::device::{Console, Debugger, Device, loader};
 use tern_tests::sb::{Fate, send};
 use tern_tests::{argument, committed, firmware, firmware_of, folder, json};
 
@@ -63,8 +63,8 @@ struct DebuggedDevice {
 impl DebuggedDevice {
     fn start(folder: &Path, model: &Path) -> Self {
         let log = folder.join("log.bin");
-        let loader = format!("loader,file={},addr=0x00200000,force-raw=on", argument(model));
         let serial = format!("file:{}", argument(&log));
+        let loader = loader(model);
         let options = [&COUNTED[..], &["-serial", &serial, "-device", &loader]].concat();
         let (_device, console, debugger) = Device::with_debugger(tern_boards::DEFAULT, firmware(), &options);
         DebuggedDevice { console, debugger, log, _device }

@@ -65,7 +65,7 @@ fn a_model_sent_by_sb_is_tried_and_confirmed() {
     let after = after.split_once("> activate").map_or(after, |(_, rest)| rest);
     let transcript =
         format!("{before}{invitation}---- sb -vv lstm.safetensors\n{output}---- {status:?}\n{answer}activate{after}");
-    assert_golden("update.txt", transcript.replace('\r', "").as_bytes());
+    assert_golden("update.txt", &transcript.replace('\r', ""));
 }
 
 #[test]
@@ -96,8 +96,8 @@ fn a_malformed_model_is_refused_with_its_reason_and_the_old_one_stays_in_use() {
     });
     let sent = send(&mut console, &other, passes);
     assert!(sent.answer.contains("received 2306 bytes"), "{sent:?}");
-    let said = console.ask("activate");
-    assert!(said.contains("error: 2 of 3 golden examples"), "{said}");
+    let answer = console.ask("activate");
+    assert!(answer.contains("error: 2 of 3 golden examples"), "{answer}");
     let start = console.reset();
     assert!(!start.contains("slot "), "{start}");
     assert!(console.ask("models").contains("B  received"), "{}", console.seen);
@@ -138,15 +138,7 @@ fn damaged_blocks_are_sent_again_and_a_transfer_without_a_sender_ends() {
 
 #[test]
 fn push_starts_an_emulator_and_delivers_the_model() {
-    let seen = json(&[
-        "push",
-        argument(&committed()),
-        "--qemu",
-        "--firmware",
-        argument(firmware()),
-        "--json",
-        "--timeout",
-        "60",
-    ]);
+    let (model, elf) = (committed(), argument(firmware()));
+    let seen = json(&["push", argument(&model), "--qemu", "--firmware", elf, "--json", "--timeout", "60"]);
     assert_eq!((&seen["state"], &seen["serving"]), (&"confirmed".into(), &true.into()), "{seen}");
 }

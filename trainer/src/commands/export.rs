@@ -173,7 +173,7 @@ fn to_text(report: &Report, output: &Path) -> Vec<String> {
     let mut lines = compared(report);
     lines.push(format!("calibration      {texts} texts or sequences, {steps} steps"));
     lines.push(format!(
-        "largest values   pre-activation {largest_pre_activation:.2} (lookup tables end at 8 and 4), cell state {largest_cell_state:.2}"
+        "largest values   pre-activation {largest_pre_activation:.2} (tables end at 8 and 4), cell state {largest_cell_state:.2}"
     ));
     lines.push(format!("file             {file_bytes} bytes: {}", output.display()));
     for (name, bytes) in [
@@ -225,7 +225,7 @@ fn compared(report: &Report) -> Vec<String> {
     let unit = match report.task {
         "language-model" => "tokens",
         "forecast" => "windows",
-        _ => "texts or sequences",
+        _ => "rows",
     };
     let rows = format!(" on {} validation {unit}", figures.examples);
     pair("accuracy", figures.float_accuracy, figures.integer_accuracy, &rows);
@@ -253,8 +253,8 @@ fn report_of_parts(report: &Report) -> Vec<String> {
         lines.push(format!("{name:18} {smallest:>8.2} … {largest:>7.2} {saturated:>7.2} % {snr:>15}"));
     }
     let Some(weakest) = report.weakest() else { return lines };
-    let title = format!("quantised alone, on {} answers", weakest.costs.answers);
-    lines.push(format!("\n{title:34} bits  accuracy disagreeing        loss  difference"));
+    let title = format!("quantised alone, {} answers", weakest.costs.answers);
+    lines.push(format!("\n{title:32} bits accuracy disagreeing       loss difference"));
     lines.extend(report.quantised_alone.iter().map(part_row));
     if let Some(lost) = weakest.costs.accuracy_cost.filter(|lost| *lost > 0.0) {
         let (part, points) = (&weakest.part, 100.0 * lost);
@@ -268,7 +268,7 @@ fn part_row(PartCost { part, bits, costs }: &PartCost) -> String {
     let accuracy = costs.accuracy_cost.map_or("–".to_owned(), |cost| format!("{:+.4}", 0.0 - cost));
     let disagreeing = costs.disagreements.map_or("–".to_owned(), |count| count.to_string());
     let (loss, difference) = (costs.loss_cost, costs.rms_difference);
-    format!("  {part:32} {bits:>4} {accuracy:>9} {disagreeing:>11} {loss:>+11.6} {difference:>11.6}")
+    format!("  {part:30} {bits:>4} {accuracy:>8} {disagreeing:>11} {loss:>+10.6} {difference:>10.6}")
 }
 
 #[cfg(test)]

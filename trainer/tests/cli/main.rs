@@ -175,8 +175,12 @@ fn a_state_dict_of_pytorch_becomes_a_model() {
     folder.write("c.toml", "name = 'plain'\nlabels = ['a', 'b', 'c']\n");
     folder.write("rows.jsonl", "{\"text\": \"see you\", \"label\": \"a\"}\n");
     let import = "import w.safetensors --config c.toml --vocab vocab.txt -o m --valid rows.jsonl";
-    let printed = folder.run(import).stdout;
-    assert!(printed.starts_with("10 tokens, embedding 4, one LSTM layer of 5 cells, 3 labels, "), "{printed}");
+    let Printed { stdout, stderr } = folder.run(import);
+    assert!(stdout.starts_with("10 tokens, embedding 4, one LSTM layer of 5 cells, 3 labels, "), "{stdout}");
+    assert!(stdout.contains("\naccuracy 1.0000 on 1 validation rows\n"), "{stdout}");
+    let warning = "warning: without --data the model has no calibration set";
+    assert!(stderr.contains(warning), "{stderr}");
+    assert!(!folder.run(&format!("{import} --data rows.jsonl")).stderr.contains(warning));
     let prediction = folder.json(&format!("predict m --json '{}'", models["texts"][0].as_str().unwrap()));
     let expected = models["models"][0]["logits"][0].as_array().unwrap();
     for (found, expected) in prediction["logits"].as_array().unwrap().iter().zip(expected) {

@@ -82,9 +82,7 @@ impl ModuleTree {
     fn read_module(&mut self, src: &Path, folder: &Path, file: usize, parent: usize, items: &[Item]) -> Result<usize> {
         let index = self.modules.len();
         self.modules.push(Module { file, parent, ..Module::default() });
-        let mut reader = ModuleReader::default();
-        items.iter().for_each(|item| reader.visit_item(item));
-        self.modules[index] = Module { file, parent, ..reader.0 };
+        items.iter().for_each(|item| self.modules[index].visit_item(item));
         for item in items {
             let Item::Mod(child) = item else { continue };
             if is_test(&child.attrs) {
@@ -170,10 +168,6 @@ fn child_file(folder: &Path, name: &str, attributes: &[Attribute]) -> Option<Pat
     named.into_iter().chain(usual).find(|path| path.is_file())
 }
 
-/// Collects the names and paths of one module, without those of its child modules.
-#[derive(Default)]
-struct ModuleReader(Module);
-
 fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg")
@@ -193,7 +187,8 @@ fn attributes(item: &Item) -> &[Attribute] {
     }
 }
 
-impl Visit<'_> for ModuleReader {
+/// Collects the names and paths of one module, without those of its child modules.
+impl Visit<'_> for Module {
     fn visit_item(&mut self, item: &Item) {
         if is_test(attributes(item)) {
             return;
@@ -209,7 +204,7 @@ impl Visit<'_> for ModuleReader {
             Item::Type(item) => Some(&item.ident),
             _ => None,
         };
-        self.0.items.extend(name.map(ToString::to_string));
+        self.items.extend(name.map(ToString::to_string));
         visit::visit_item(self, item);
     }
 
@@ -223,7 +218,7 @@ impl Visit<'_> for ModuleReader {
 
     fn visit_path(&mut self, path: &syn::Path) {
         if path.segments.len() > 1 && path.leading_colon.is_none() {
-            self.0.mentioned.push(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
+            self.mentioned.push(path.segments.iter().map(|segment| segment.ident.to_string()).collect());
         }
         visit::visit_path(self, path);
     }
@@ -236,7 +231,7 @@ impl Visit<'_> for ModuleReader {
     }
 }
 
-impl ModuleReader {
+impl Module {
     fn visit_use(&mut self, prefix: &mut Vec<String>, tree: &UseTree) {
         match tree {
             UseTree::Path(path) => {
@@ -246,8 +241,8 @@ impl ModuleReader {
             }
             UseTree::Group(group) => group.items.iter().for_each(|tree| self.visit_use(prefix, tree)),
             UseTree::Glob(_) => {
-                self.0.mentioned.push(prefix.clone());
-                self.0.globs.push(prefix.clone());
+                self.mentioned.push(prefix.clone());
+                self.globs.push(prefix.clone());
             }
             UseTree::Name(name) => self.add_use(prefix, &name.ident, &name.ident),
             UseTree::Rename(name) => self.add_use(prefix, &name.ident, &name.rename),
@@ -258,12 +253,12 @@ impl ModuleReader {
         let mut path = prefix.to_vec();
         if name == "self" {
             let local = if local == "self" { prefix.last().cloned().unwrap_or_default() } else { local.to_string() };
-            self.0.uses.insert(local, path.clone());
+            self.uses.insert(local, path.clone());
         } else {
             path.push(name.to_string());
-            self.0.uses.insert(local.to_string(), path.clone());
+            self.uses.insert(local.to_string(), path.clone());
         }
-        self.0.mentioned.push(path);
+        self.mentioned.push(path);
     }
 }
 

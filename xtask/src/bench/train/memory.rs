@@ -54,19 +54,12 @@ fn high_water(status: &str) -> Option<u64> {
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
 }
 
-/// Returns the peak as a line of text.
-pub fn line(data: &Path, peak: u64) -> String {
+/// Returns the peak as a line of text and as a JSON object.
+pub fn row(data: &Path, peak: u64) -> (String, Value) {
+    let (data, megabytes) = (data.display().to_string(), peak as f64 * 1e-6);
     let verdict = if peak < LIMIT { "✓" } else { "✗" };
-    format!(
-        "\npeak memory of an epoch on {}: {:.0} MB, target below 1,000 {verdict}",
-        data.display(),
-        peak as f64 * 1e-6
-    )
-}
-
-/// Returns the peak as a JSON object.
-pub fn json(data: &Path, peak: u64) -> Value {
-    json!({ "program": "tern", "data": data.display().to_string(), "peak_bytes": peak, "target": LIMIT })
+    let line = format!("\npeak memory of an epoch on {data}: {megabytes:.0} MB, target below 1,000 {verdict}");
+    (line, json!({ "program": "tern", "data": data, "peak_bytes": peak, "target": LIMIT }))
 }
 
 #[cfg(test)]

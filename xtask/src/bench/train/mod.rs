@@ -63,7 +63,8 @@ pub fn run(options: &Options) -> Result<()> {
     }
     if let Some(data) = &options.data {
         let peak = memory::peak_of_a_training(&bench.release, &bench.folder, data)?;
-        bench.emit(&memory::line(data, peak), &memory::json(data, peak));
+        let (line, json) = memory::row(data, peak);
+        bench.emit(&line, &json);
     }
     Ok(())
 }
