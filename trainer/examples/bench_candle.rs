@@ -1,7 +1,7 @@
 //! A worker of `cargo xtask bench train`: the recurrent layer as candle-nn has it, step by step on padded batches.
 //!
-//! As `bench_step`, by the same recipe: says `ready` after a first batch, then goes through the texts once for every
-//! line on stdin and answers with `{"seconds": …, "tokens": …}`.
+//! As `bench_step`, by the same recipe: it prints `ready` after a first batch, then trains on all texts once for every
+//! line on stdin and prints `{"seconds": …, "tokens": …}`.
 
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor};
@@ -62,7 +62,7 @@ impl Layer {
         })
     }
 
-    /// The state after the last step: `[texts, hidden]`, of x: `[texts, steps, inputs]`.
+    /// Returns the hidden states after the last step, `[texts, hidden]`. x: `[texts, steps, inputs]`.
     fn last(&self, x: &Tensor) -> Result<Tensor> {
         Ok(match self {
             Layer::Lstm(layer) => layer.seq(x)?.pop().context("no step")?.h().clone(),
@@ -71,7 +71,8 @@ impl Layer {
     }
 }
 
-/// Ids, padded in front so that each text ends at the last step, `[texts, steps]`, and labels, `[texts]`.
+/// Returns the ids, `[texts, steps]`, padded in front so that each text ends at the last step, and the labels,
+/// `[texts]`.
 fn padded(samples: &[Sample]) -> Result<(Tensor, Tensor)> {
     let steps = samples.iter().map(|sample| sample.steps.len()).max().unwrap_or(0);
     let mut ids = vec![0u32; samples.len() * steps];

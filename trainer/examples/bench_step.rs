@@ -1,8 +1,8 @@
-//! A worker of `cargo xtask bench train`: trains by a recipe, an epoch each time it is told to.
+//! A worker of `cargo xtask bench train`: trains by a recipe, one epoch for each line on stdin.
 //!
-//! Says `ready` once the training has seen an epoch. Then every line on stdin makes it train for one more, and it
-//! answers with `{"seconds": …, "tokens": …}`. What is measured is [`train::run`] itself, from the shuffling of the
-//! texts to the optimizer's last step; only the validation after an epoch is left out.
+//! It prints `ready` after the first epoch. For every line on stdin it trains another epoch and prints `{"seconds": …,
+//! "tokens": …}`. The time is that of [`train::run`], from the shuffling of the texts to the last step of the
+//! optimizer, without the validation.
 
 use anyhow::{Context, Result};
 use std::io::Write;
@@ -44,7 +44,7 @@ impl Callback for Clock<'_> {
             println!("ready");
             self.ready = true;
         }
-        // Nothing is lost where nobody listens: the end of stdin ends the training as well.
+        // If stdout is closed, so is stdin, which ends the training.
         let _ = std::io::stdout().flush();
         let mut line = String::new();
         if std::io::stdin().read_line(&mut line).unwrap_or(0) == 0 {

@@ -6,11 +6,11 @@
 mod bag;
 mod features;
 mod ngrams;
-mod svm;
 
 use crate::data::progress::Stage;
 use crate::data::{Example, sample_indices};
 use crate::metrics::Evaluation;
+use crate::recipe::Metric;
 use crate::train::Prepared;
 use crate::vocabulary::Vocabulary;
 use serde_json::{Map, Value, json};
@@ -31,7 +31,6 @@ pub struct Baseline {
     pub title: String,
     /// Its evaluation on the validation rows.
     pub evaluation: Evaluation,
-    /// Its number of parameters.
     pub parameters: usize,
 }
 
@@ -40,13 +39,12 @@ struct Rows<'a> {
     train: Vec<&'a Example>,
     valid: Vec<&'a Example>,
     vocabulary: &'a Vocabulary,
-    /// Number of labels.
     labels: usize,
 }
 
 /// Trains the baselines on the training rows and evaluates them on the validation rows, on the threads of the current
-/// pool.
-pub fn measure(data: &Prepared, seed: u64) -> Vec<Baseline> {
+/// pool. `metric` chooses the epoch of the bag of embeddings, as it does for the network.
+pub fn measure(data: &Prepared, metric: Metric, seed: u64) -> Vec<Baseline> {
     let _stage = Stage::new("training the baselines", 0);
     let train = sample_indices(&data.train, data.labels.len(), MAX_ROWS, seed);
     let rows = Rows {
@@ -55,7 +53,7 @@ pub fn measure(data: &Prepared, seed: u64) -> Vec<Baseline> {
         vocabulary: &data.vocabulary,
         labels: data.labels.len(),
     };
-    let (mut linear, mut bag) = rayon::join(|| ngrams::measure(&rows, seed), || bag::measure(&rows, seed));
+    let (mut linear, mut bag) = rayon::join(|| ngrams::measure(&rows, seed), || bag::measure(&rows, metric, seed));
     if rows.train.len() < data.train.len() {
         for baseline in [&mut linear, &mut bag] {
             baseline.title += &format!(", on {} of the rows", rows.train.len());
@@ -83,20 +81,16 @@ pub fn to_json(baselines: &[Baseline]) -> Value {
     baselines.iter().map(|baseline| (baseline.name.to_owned(), figures(baseline))).collect::<Map<_, _>>().into()
 }
 
-/// Formats a table of the baselines and, if given, of the `model`: its title, its evaluation and its number of
-/// parameters.
-pub fn to_text(baselines: &[Baseline], model: Option<(&str, &Evaluation, usize)>) -> Vec<String> {
-    let Some(first) = baselines.first() else { return Vec::new() };
-    let evaluation = model.map_or(&first.evaluation, |(_, evaluation, _)| evaluation);
-    let mut rows = vec![(String::from("always the most frequent label"), evaluation.majority_accuracy(), None)];
-    let figures = |evaluation: &Evaluation, parameters| Some((evaluation.macro_f1(), parameters));
-    rows.extend(baselines.iter().map(|baseline| {
-        let Baseline { title, evaluation, parameters, .. } = baseline;
-        (title.clone(), evaluation.accuracy(), figures(evaluation, *parameters))
-    }));
-    rows.extend(model.map(|(title, evaluation, parameters)| {
-        (title.to_owned(), evaluation.accuracy(), figures(evaluation, parameters))
-    }));
+/// Formats a table of the baselines and of the model with its number of parameters; no lines without baselines.
+pub fn to_text(baselines: &[Baseline], model: &Evaluation, model_parameters: usize) -> Vec<String> {
+    if baselines.is_empty() {
+        return Vec::new();
+    }
+    let mut rows = vec![("always the most frequent label", model.majority_accuracy(), None)];
+    let simpler = baselines.iter().map(|baseline| (baseline.title.as_str(), &baseline.evaluation, baseline.parameters));
+    for (title, evaluation, parameters) in simpler.chain([("this model", model, model_parameters)]) {
+        rows.push((title, evaluation.accuracy(), Some((evaluation.macro_f1(), parameters))));
+    }
     let width = rows.iter().map(|(title, ..)| title.chars().count()).max().unwrap_or(0);
     let mut lines = vec![format!("{:width$}  accuracy  macro F1  parameters", "on the validation rows")];
     lines.extend(rows.into_iter().map(|(title, accuracy, more)| match more {

@@ -11,57 +11,9 @@ mod npy;
 use crate::recipe::Recipe;
 use crate::vocabulary::{PAD, Vocabulary};
 use crate::weights::Array;
+use anyhow::bail;
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
-
-/// The errors of pretrained embeddings.
-#[derive(Debug, thiserror::Error)]
-pub enum EmbeddingsError {
-    /// The file cannot be read.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's error.
-        source: std::io::Error,
-    },
-    /// A line of a text file is wrong.
-    #[error("{}, line {line}: {problem}", path.display())]
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// The line's number, from 1.
-        line: usize,
-        /// The problem.
-        problem: String,
-    },
-    /// The NumPy array or its list of words is wrong.
-    #[error("{}: {problem}", path.display())]
-    Array {
-        /// The file.
-        path: PathBuf,
-        /// The problem.
-        problem: String,
-    },
-    /// The width of the vectors differs from the recipe's.
-    #[error("{}: vectors of {found} numbers, but [model] embedding_dim is {expected}; leave it out or set it to {found}", path.display())]
-    Width {
-        /// The file.
-        path: PathBuf,
-        /// Width of the vectors.
-        found: usize,
-        /// Width in the recipe.
-        expected: usize,
-    },
-    /// No token has a vector.
-    #[error("{}: none of its {words} words is a token of the vocabulary, expected vectors for the language and tokenizer of the data", path.display())]
-    NoneFound {
-        /// The file.
-        path: PathBuf,
-        /// Words in the file.
-        words: usize,
-    },
-}
+use std::path::Path;
 
 /// The ways in which a word of the file matches a token, from worst to best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,52 +31,39 @@ enum Fit {
 pub struct Embeddings {
     width: usize,
     frozen: bool,
+    /// The vector of each token id that has one.
     rows: BTreeMap<u32, (Fit, Vec<f32>)>,
 }
 
-/// The parts of a vocabulary and of a text that have vectors.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Coverage {
-    /// Number of tokens of the vocabulary with a vector.
-    pub found: usize,
-    /// Number of these whose word in the file has another case.
-    pub other_case: usize,
-    /// Number of tokens of the vocabulary without PAD and UNK.
-    pub vocabulary_size: usize,
-    /// Fraction of the text's tokens with a vector.
-    pub text_fraction: f64,
-}
-
-/// Reads the embeddings of a recipe; `None` if it has none.
-///
-/// # Errors
-///
-/// See [`EmbeddingsError`].
-pub fn of_recipe(recipe: &Recipe, vocabulary: &Vocabulary) -> Result<Option<Embeddings>, EmbeddingsError> {
+/// Reads the embeddings of a recipe; `None` if it has none. Fails if the file cannot be read, has no vector for the
+/// vocabulary, or has vectors of another width than the recipe.
+pub fn of_recipe(recipe: &Recipe, vocabulary: &Vocabulary) -> anyhow::Result<Option<Embeddings>> {
     let Some(path) = &recipe.model.embeddings else { return Ok(None) };
-    let mut embeddings = read(path, vocabulary)?;
-    embeddings.frozen = recipe.model.freeze_embeddings;
-    match recipe.model.embedding_dim {
-        0 => Ok(Some(embeddings)),
-        width if width == embeddings.width => Ok(Some(embeddings)),
-        expected => Err(EmbeddingsError::Width { path: path.clone(), found: embeddings.width, expected }),
+    let embeddings = Embeddings { frozen: recipe.model.freeze_embeddings, ..read(path, vocabulary)? };
+    let (found, expected) = (embeddings.width, recipe.model.embedding_dim);
+    if expected != 0 && expected != found {
+        bail!(
+            "{}: vectors of {found} numbers, but [model] embedding_dim is {expected}; leave it out or set it to {found}",
+            path.display()
+        );
     }
+    Ok(Some(embeddings))
 }
 
 /// Reads the vectors of a vocabulary's tokens.
 ///
 /// `path` is a NumPy array (`.npy`) with its words in a file of the same name with `.txt`, one a line; or a text file
 /// with a word and its numbers on each line, and an optional first line of two integers.
-///
-/// # Errors
-///
-/// See [`EmbeddingsError`].
-pub fn read(path: &Path, vocabulary: &Vocabulary) -> Result<Embeddings, EmbeddingsError> {
+fn read(path: &Path, vocabulary: &Vocabulary) -> anyhow::Result<Embeddings> {
     let mut search = VectorSearch::new(vocabulary);
     let is_array = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"));
     let (width, words) = if is_array { npy::read(path, &mut search)? } else { glove::read(path, &mut search)? };
     if search.rows.is_empty() {
-        return Err(EmbeddingsError::NoneFound { path: path.to_owned(), words });
+        bail!(
+            "{}: none of its {words} words is a token of the vocabulary, expected vectors for the language and \
+             tokenizer of the data",
+            path.display()
+        );
     }
     Ok(Embeddings { width, frozen: false, rows: search.rows })
 }
@@ -152,13 +91,15 @@ impl<'v> VectorSearch<'v> {
 
     /// Considers a word of the file. `vector` is called for each token that the word matches better than all words
     /// before it.
-    fn offer<E>(&mut self, word: &str, vector: impl Fn() -> Result<Vec<f32>, E>) -> Result<(), E> {
+    fn offer(&mut self, word: &str, vector: impl Fn() -> anyhow::Result<Vec<f32>>) -> anyhow::Result<()> {
         let lower = lower_case(word);
         for &id in self.by_lower_case.get(&lower).into_iter().flatten() {
-            let fit = match () {
-                () if self.vocabulary.tokens()[id as usize] == word => Fit::Exact,
-                () if lower == word => Fit::LowerCase,
-                () => Fit::AnyCase,
+            let fit = if self.vocabulary.tokens()[id as usize] == word {
+                Fit::Exact
+            } else if lower == word {
+                Fit::LowerCase
+            } else {
+                Fit::AnyCase
             };
             if self.rows.get(&id).is_none_or(|(present, _)| *present < fit) {
                 self.rows.insert(id, (fit, vector()?));
@@ -184,19 +125,22 @@ impl Embeddings {
         self.rows.iter().map(|(&id, (_, vector))| (id, vector.as_slice()))
     }
 
-    /// Counts the tokens with a vector in `vocabulary` and in a text, given as `ids`.
-    pub fn coverage<'i>(&self, vocabulary: &Vocabulary, ids: impl Iterator<Item = &'i u32>) -> Coverage {
+    /// Describes how many tokens of the vocabulary and of a text, given as `ids`, have a vector.
+    pub fn coverage<'i>(&self, vocabulary: &Vocabulary, ids: impl Iterator<Item = &'i u32>) -> String {
         let (mut covered, mut all) = (0usize, 0usize);
         for id in ids {
             covered += usize::from(self.rows.contains_key(id));
             all += 1;
         }
-        Coverage {
-            found: self.rows.len(),
-            other_case: self.rows.values().filter(|(fit, _)| *fit != Fit::Exact).count(),
-            vocabulary_size: vocabulary.len() - 2,
-            text_fraction: if all == 0 { 0.0 } else { covered as f64 / all as f64 },
-        }
+        let percent = |part: usize, whole: usize| 100.0 * part as f64 / whole.max(1) as f64;
+        let (found, tokens) = (self.rows.len(), vocabulary.len() - 2);
+        let other_case = self.rows.values().filter(|(fit, _)| *fit != Fit::Exact).count();
+        format!(
+            "{found} of {tokens} tokens of the vocabulary ({:.1}%), {:.1}% of the text's tokens; {other_case} in another \
+             case",
+            percent(found, tokens),
+            percent(covered, all)
+        )
     }
 
     /// Overwrites the rows of `table` that have a vector, and scales the others, except PAD, to the standard deviation
@@ -230,15 +174,6 @@ impl Embeddings {
         for (&id, (_, vector)) in self.rows.iter().filter(|_| self.frozen) {
             table.data[id as usize * self.width..][..self.width].copy_from_slice(vector);
         }
-    }
-}
-
-impl std::fmt::Display for Coverage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Coverage { found, other_case, vocabulary_size, text_fraction } = *self;
-        let share = 100.0 * found as f64 / vocabulary_size.max(1) as f64;
-        write!(f, "{found} of {vocabulary_size} tokens of the vocabulary ({share:.1}%), ")?;
-        write!(f, "{:.1}% of the text's tokens; {other_case} in another case", 100.0 * text_fraction)
     }
 }
 

@@ -41,6 +41,9 @@ pub struct Report {
     /// Accuracy and loss of both models on the validation rows.
     #[serde(flatten)]
     pub figures: Figures,
+    /// True if these rows are training rows, which flatter both models.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub on_training_rows: bool,
     /// Order of the recurrent weights: `tern.packing`.
     pub packing: &'static str,
     /// Bytes of the file.
@@ -138,7 +141,11 @@ pub fn export(
         }),
     };
     let folding = (fold > 0).then(|| folding::figures(model, device.model(), &ids, &validation));
-    let report = Report { folding, ..report(&device, &statistics, figures, gates, costs) };
+    let report = Report {
+        folding,
+        on_training_rows: data.on_training_rows,
+        ..report(&device, &statistics, figures, gates, costs)
+    };
     Ok((device, report))
 }
 
@@ -162,6 +169,7 @@ fn report(
         largest_pre_activation: statistics.largest_z,
         largest_cell_state: statistics.largest_c,
         golden_texts: device.model().golden().count(),
+        on_training_rows: false,
         folding: None,
         gates,
         quantised_alone,

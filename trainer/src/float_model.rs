@@ -7,6 +7,7 @@
 //! | `tokenizer.json`, `tokenizer_config.json` | the vocabulary, for the `tokenizers` and `transformers` libraries |
 //! | `calibration.csv` | training rows with which an export measures the ranges of activations |
 //! | `validation.csv` | the validation split, so that later commands measure on the same rows |
+//! | `cross_validation.jsonl` | in place of the validation split: the predictions of a cross-validation, a row a line |
 //! | `log.jsonl` | the metrics of each epoch, one object a line |
 //! | `calibration.txt`, `validation.txt` | the same for a language model |
 //! | `recipe.toml`, `metrics.json`, `README.md`, `report.html` | recipe, metrics, model card and report |
@@ -44,6 +45,8 @@ pub mod files {
     pub const CALIBRATION: &str = "calibration.csv";
     /// The validation rows.
     pub const VALIDATION: &str = "validation.csv";
+    /// The predictions of a cross-validation, in place of the validation rows.
+    pub const CROSS_VALIDATION: &str = "cross_validation.jsonl";
     /// The validation text of a language model.
     pub const VALIDATION_TEXT: &str = "validation.txt";
     /// Training text for calibration.
@@ -61,7 +64,8 @@ pub mod files {
     /// The figures of the last export.
     pub const EXPORT: &str = "export.json";
     /// All files of a model directory.
-    pub const ALL: [&str; 14] = [
+    pub const ALL: [&str; 15] = [
+        CROSS_VALIDATION,
         VALIDATION_TEXT,
         CALIBRATION_TEXT,
         WEIGHTS,

@@ -5,28 +5,28 @@
 //! to a [`device_file`]. Both are a [`model`], which the `commands` evaluate, compare and run. A device is reached over
 //! a `link`.
 
-pub mod baselines;
+mod baselines;
 mod checksum;
 pub mod cli;
 mod commands;
-pub mod data;
+mod data;
 pub mod device_file;
 mod display;
-pub mod embeddings;
+mod embeddings;
 pub mod export;
 pub mod float_model;
 pub mod import;
 mod link;
 pub mod logits;
-pub mod metrics;
-pub mod model;
+mod metrics;
+mod model;
 mod package;
 pub mod packing;
 pub mod paint;
 pub mod quantize;
 pub mod recipe;
-pub mod report;
-pub mod tasks;
+mod report;
+mod tasks;
 pub mod tokenizer_json;
 pub mod train;
 pub mod vocabulary;

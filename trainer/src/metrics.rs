@@ -58,7 +58,6 @@ impl Evaluation {
         &self.confusion
     }
 
-    /// Number of examples.
     pub fn examples(&self) -> usize {
         self.confusion.iter().flatten().sum()
     }
@@ -105,6 +104,18 @@ impl Evaluation {
         let classes: Vec<ClassFigures> = self.per_class().into_iter().filter(|class| class.support > 0).collect();
         classes.iter().map(|class| class.f1).sum::<f64>() / classes.len().max(1) as f64
     }
+}
+
+/// The wrong predictions of a confusion matrix, `[label][predicted]`: their count, the label and the predicted label,
+/// the most frequent first.
+pub fn confused_pairs(confusion: &[Vec<usize>]) -> Vec<(usize, usize, usize)> {
+    let mut pairs = Vec::new();
+    for (label, row) in confusion.iter().enumerate() {
+        let wrong = row.iter().enumerate().filter(|&(predicted, &count)| predicted != label && count > 0);
+        pairs.extend(wrong.map(|(predicted, &count)| (count, label, predicted)));
+    }
+    pairs.sort_by(|a, b| b.0.cmp(&a.0).then(a.cmp(b)));
+    pairs
 }
 
 fn share(part: usize, whole: usize) -> f64 {

@@ -1,5 +1,4 @@
-//! The [`Model`] trait, which the float model and the device file implement, and [`open`], which loads either from a
-//! path.
+//! The [`Model`] trait, which the float model and the device file implement, and the types of its results.
 
 mod device;
 mod float;
@@ -31,19 +30,12 @@ pub trait Model: Sync {
     /// The tokens of a text, each with the logits after it.
     fn trace(&self, text: &str) -> Vec<TraceStep>;
 
-    /// Calls `run` with a [`Reader`] in the initial state.
-    ///
-    /// # Panics
-    ///
-    /// If the model is bidirectional: it cannot read token by token.
+    /// Calls `run` with a [`Reader`] in the initial state. Panics if the model is bidirectional: it cannot read token
+    /// by token.
     fn with_reader(&self, run: &mut dyn FnMut(&mut dyn Reader));
 
     /// Generates tokens after `prompt` (ids; an empty prompt is read as one UNK) and passes each to `sink`, until that
-    /// returns false. PAD and UNK are never drawn.
-    ///
-    /// # Panics
-    ///
-    /// If the model is bidirectional.
+    /// returns false. PAD and UNK are never drawn. Panics if the model is bidirectional.
     fn generate(&self, prompt: &[u32], sampling: Sampling, sink: &mut dyn FnMut(u32) -> bool);
 
     /// The labels, in the order of the logits.

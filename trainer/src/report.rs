@@ -1,34 +1,30 @@
 //! Describes a training and an export in the model directory: `metrics.json`, `README.md` (the model card),
 //! `report.html`, `recipe.toml`, and `export.json`.
 //!
-//! Page and card are made from the two JSON files, the configuration, the recipe and the validation split, so that they
-//! can be made again at any time: [`ReportInputs::read`].
+//! Page and card are made from the two JSON files, the configuration, the recipe and the validation split or the
+//! predictions of a cross-validation, so that they can be made again at any time: [`ReportInputs::read`]. Each task
+//! describes itself in [`TaskWording`] and adds its sections to the page by [`TaskReport`].
 
 mod card;
 pub(crate) mod chart;
 pub(crate) mod elements;
 pub(crate) mod html_page;
-mod inputs;
-mod task_report;
 #[cfg(test)]
 mod tests;
-mod training_metrics;
 
-pub use inputs::{ReportInputs, ValidationResult};
-pub use task_report::{Section, SummaryFigure, TaskReport, TaskWording};
-pub use training_metrics::{Measurements, TrainingMetrics};
-
-use crate::float_model::{FloatModel, files};
-use crate::recipe::Recipe;
+use crate::float_model::{Config, FloatModel, files};
+use crate::recipe::{Metric, Recipe};
+use crate::train::Outcome;
 use crate::write_file::write_file;
-use anyhow::Context;
+use anyhow::{Context, anyhow};
+use elements::Format;
+use maud::Markup;
+use serde_json::{Value, json};
+use std::fmt::Debug;
 use std::path::Path;
+use std::sync::Arc;
 
-/// Writes the files of a training into `folder`, which will be renamed to `target`.
-///
-/// # Errors
-///
-/// If a file cannot be written.
+/// Writes the files of a training into `folder`, which will be renamed to `target`. Fails if a file cannot be written.
 pub fn write(
     folder: &Path,
     target: &Path,
@@ -39,7 +35,7 @@ pub fn write(
     let inputs = ReportInputs::new(model, recipe, metrics);
     for (name, text) in [
         (files::RECIPE, recipe.to_toml(target)),
-        (files::METRICS, format!("{:#}\n", metrics.to_json())),
+        (files::METRICS, format!("{:#}\n", metrics.json)),
         (files::CARD, inputs.card()),
         (files::REPORT, inputs.page()),
     ] {
@@ -52,16 +48,12 @@ pub fn write(
 /// Writes `export.json` into a model directory, and the page and the card again. A card that was changed by hand is
 /// kept.
 ///
-/// Returns true if the card was written.
-///
-/// # Errors
-///
-/// If a file cannot be read or written.
+/// Returns true if the card was written. Fails if a file cannot be read or written.
 pub fn add_export(
     dir: &Path,
     model: &FloatModel,
     validation: ValidationResult,
-    export: &serde_json::Value,
+    export: &Value,
 ) -> anyhow::Result<bool> {
     let mut inputs = ReportInputs::read(dir, model, validation)?;
     let card = dir.join(files::CARD);
@@ -77,4 +69,193 @@ pub fn add_export(
         write(files::CARD, inputs.card())?;
     }
     Ok(is_generated)
+}
+
+/// A figure: its JSON pointer, its name, and how it is written. A pointer below `/export` is one of `export.json`,
+/// another one of `metrics.json`.
+pub type SummaryFigure = (&'static str, &'static str, Format);
+
+/// A section of the page: its id, its title and its content.
+pub type Section = (&'static str, &'static str, Markup);
+
+/// The words in which the page and the card describe models of one task.
+pub struct TaskWording {
+    /// The purpose of a model, as a sentence without its full stop.
+    pub purpose: fn(&Config) -> String,
+    /// The figures at the top of the page and in the card, the most important one first.
+    pub figures: &'static [SummaryFigure],
+    /// The name of the loss in the learning curves.
+    pub loss: &'static str,
+    /// The plural noun for what the float model and the device file are compared on.
+    pub compared: &'static str,
+    /// The plural noun for the validation examples, and the JSON pointer of their number.
+    pub validation: (&'static str, &'static str),
+    /// The plural noun for the training examples, and the JSON pointer of their number.
+    pub training: (&'static str, &'static str),
+    /// True if the validation split has a share of each class, false if it is the end of the data.
+    pub splits_classes: bool,
+    /// The files in the model directory that hold the validation split and the calibration data.
+    pub files: [&'static str; 2],
+    /// The Hugging Face Hub's identifier of the task, and its name.
+    pub hub_task: (&'static str, &'static str),
+    /// The plural noun for the inputs, and the limits of the model.
+    pub intended_use: (&'static str, &'static str),
+    /// Example commands, given the model directory and the validation file.
+    pub commands: fn(&str, &str) -> String,
+}
+
+/// The part of a report that depends on the task.
+pub trait TaskReport: Debug + Send + Sync {
+    /// The words for models of this task.
+    fn wording(&self) -> &'static TaskWording;
+
+    /// The sections of the page between the learning curves and the export. Empty ones are left out.
+    fn sections(&self, page: &ReportInputs) -> Vec<Section>;
+}
+
+/// The metrics of a model on the validation split, and the statistics of its training set.
+#[derive(Clone, Debug)]
+pub struct Measurements {
+    /// The object `validation` of `metrics.json`.
+    pub validation: Value,
+    /// The object `train` of `metrics.json`.
+    pub train: Value,
+    /// The object `baselines` of `metrics.json`, if simpler models were trained on the same rows.
+    pub baselines: Option<Value>,
+    /// The metrics as lines for a person.
+    pub lines: Vec<String>,
+    /// The sections of the report.
+    pub report: Arc<dyn TaskReport>,
+}
+
+/// The metrics of a training.
+#[derive(Clone, Debug)]
+pub struct TrainingMetrics {
+    /// The content of `metrics.json`.
+    pub json: Value,
+    /// The metrics as lines for a person.
+    pub lines: Vec<String>,
+    /// The words and sections of the report.
+    pub report: Arc<dyn TaskReport>,
+}
+
+impl TrainingMetrics {
+    /// The metrics of the training that gave `model`. `measured`: those with the weights that were kept.
+    /// `train_examples`: the number of texts, sequences or windows that were trained on. `metric` chose the best epoch.
+    pub fn new(
+        model: &FloatModel,
+        measured: Measurements,
+        train_examples: usize,
+        outcome: &Outcome,
+        metric: Metric,
+    ) -> Self {
+        let Measurements { validation, train, baselines, lines, report } = measured;
+        let Outcome { best_epoch, history, stop_reason, .. } = outcome;
+        let (epochs, parameters) = (history.len(), model.weights().count());
+        // After a cross-validation, the first line of the measurements names it.
+        let split = if validation["folds"].is_null() { "; on the validation split:" } else { "" };
+        let by = metric.title();
+        let first_line = format!("best epoch {best_epoch} of {epochs} by {by}, {parameters} parameters{split}");
+        let mut json = json!({
+            "task": model.config().task.name(),
+            "best_epoch": best_epoch,
+            "epochs": epochs,
+            "ending": stop_reason,
+            "train_examples": train_examples,
+            "parameters": parameters,
+            "validation": validation,
+            "train": train,
+            "history": history,
+        });
+        if let Some(baselines) = baselines {
+            json["baselines"] = baselines;
+        }
+        TrainingMetrics { json, lines: [vec![first_line], lines].concat(), report }
+    }
+}
+
+/// The inputs of the page and the card.
+#[derive(Clone, Debug)]
+pub struct ReportInputs {
+    /// The configuration of the model.
+    pub config: Config,
+    /// The recipe of the training; `None` for an imported model.
+    pub recipe: Option<Recipe>,
+    /// The content of `metrics.json`.
+    pub metrics: Value,
+    /// The content of `export.json`; `None` before the first export.
+    pub export: Option<Value>,
+    /// The words and sections of the model's task.
+    pub task: Arc<dyn TaskReport>,
+}
+
+/// The result of evaluating a model on the validation split in its directory.
+pub struct ValidationResult {
+    /// The object `validation` of `metrics.json`; null without a validation split.
+    pub metrics: Value,
+    /// The content of the report for the model's task.
+    pub report: Arc<dyn TaskReport>,
+}
+
+impl ValidationResult {
+    /// The result without a validation split. `report` has the words of the task and no content.
+    pub fn none(report: impl TaskReport + 'static) -> Self {
+        ValidationResult { metrics: Value::Null, report: Arc::new(report) }
+    }
+}
+
+impl ReportInputs {
+    /// The inputs after a training of `model`.
+    pub fn new(model: &FloatModel, recipe: &Recipe, metrics: &TrainingMetrics) -> Self {
+        ReportInputs {
+            config: model.config().clone(),
+            recipe: Some(recipe.clone()),
+            metrics: as_read(&metrics.json),
+            export: None,
+            task: metrics.report.clone(),
+        }
+    }
+
+    /// Reads the inputs from the directory of a loaded model. An imported model has no `recipe.toml` and no
+    /// `metrics.json`; it gets the metrics of `validation`, which are those of its validation split. Fails if a file
+    /// cannot be read or is not JSON.
+    pub fn read(dir: &Path, model: &FloatModel, validation: ValidationResult) -> anyhow::Result<Self> {
+        let ValidationResult { metrics: computed, report } = validation;
+        let mut metrics = json(&dir.join(files::METRICS))?.unwrap_or_else(|| json!({}));
+        if computed.is_object() && metrics["validation"].is_null() {
+            metrics["validation"] = as_read(&computed);
+        }
+        metrics["parameters"] = json!(model.weights().count());
+        Ok(ReportInputs {
+            config: model.config().clone(),
+            recipe: Recipe::read(&dir.join(files::RECIPE)).ok(),
+            metrics,
+            export: json(&dir.join(files::EXPORT))?,
+            task: report,
+        })
+    }
+
+    /// Sets the content of `export.json`.
+    pub fn set_export(&mut self, export: &Value) {
+        self.export = Some(as_read(export));
+    }
+}
+
+/// A value as it will be read from a file, so that the page and the card are the same when they are made again:
+/// serde_json's reader may change the last bit of a number.
+fn as_read(value: &Value) -> Value {
+    serde_json::from_str(&value.to_string()).expect("serde_json reads what it wrote")
+}
+
+/// Reads a JSON file; `None` if it does not exist.
+fn json(path: &Path) -> anyhow::Result<Option<Value>> {
+    let text = match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        text => text.with_context(|| path.display().to_string())?,
+    };
+    let value = serde_json::from_str(&text);
+    value.map(Some).map_err(|error| {
+        let path = path.display();
+        anyhow!("{path}: {error}; expected the JSON that `tern train` and `tern export` write: train or export again")
+    })
 }

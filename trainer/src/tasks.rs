@@ -13,7 +13,7 @@ pub mod text_classification;
 
 use crate::data::number_table::Table;
 use crate::embeddings::Embeddings;
-use crate::float_model::{Channel, FloatModel, files};
+use crate::float_model::{Channel, FloatModel};
 use crate::model::{DataFile, Model};
 use crate::paint::Paint;
 use crate::recipe::{InputKind, Recipe};
@@ -43,7 +43,6 @@ pub struct CommandOutput {
 pub struct NamedModel<'a> {
     /// The model directory or device file.
     pub path: &'a Path,
-    /// The model.
     pub model: &'a dyn Model,
 }
 
@@ -58,40 +57,22 @@ pub struct PredictOptions {
 
 /// The commands of one task.
 pub trait TaskHandler: Sync {
-    /// Reads the data of a recipe.
-    ///
-    /// # Errors
-    ///
-    /// If the data cannot be read, or do not fit the task.
+    /// Reads the data of a recipe. Fails if the data cannot be read, or do not fit the task.
     fn prepare(&self, recipe: &mut Recipe) -> anyhow::Result<Box<dyn TaskData>>;
 
-    /// Evaluates a model on a data file.
-    ///
-    /// # Errors
-    ///
-    /// If the data cannot be read, or do not fit the model.
+    /// Evaluates a model on a data file. Fails if the data cannot be read, or do not fit the model.
     fn evaluate(&self, model: &dyn Model, data: &DataFile<'_>, paint: Paint) -> anyhow::Result<CommandOutput>;
 
-    /// Predicts for one argument of `tern predict`: a text if the model reads tokens, else the path of a table.
-    ///
-    /// # Errors
-    ///
-    /// If the table cannot be read, or does not fit the model.
+    /// Predicts for one argument of `tern predict`: a text if the model reads tokens, else the path of a table. Fails
+    /// if the table cannot be read, or does not fit the model.
     fn predict(&self, model: &dyn Model, input: &str, options: PredictOptions) -> anyhow::Result<Vec<CommandOutput>>;
 
     /// Compares two models of this task on a data file. The lines show at most `rows` examples that the models predict
-    /// differently.
-    ///
-    /// # Errors
-    ///
-    /// If the data cannot be read or do not fit a model, or the models cannot be compared.
+    /// differently. Fails if the data cannot be read or do not fit a model, or the models cannot be compared.
     fn compare(&self, models: [NamedModel<'_>; 2], data: &DataFile<'_>, rows: usize) -> anyhow::Result<CommandOutput>;
 
-    /// Evaluates a model on the validation split in its directory, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// If the validation split cannot be read.
+    /// Evaluates a model on the validation split in its directory, if there is one. Fails if the validation split
+    /// cannot be read.
     fn validate(&self, model: &FloatModel, dir: &Path) -> anyhow::Result<ValidationResult>;
 }
 
@@ -116,35 +97,18 @@ pub trait TaskData {
     fn problem(&self) -> &Problem;
 
     /// Describes the data in lines for the user and, if `baselines`, trains the simpler models that the network is
-    /// compared with.
-    ///
-    /// # Errors
-    ///
-    /// If the threads for the baselines cannot be started.
+    /// compared with. Fails if the threads for the baselines cannot be started.
     fn describe(&mut self, recipe: &Recipe, baselines: bool, note: &dyn Fn(String)) -> anyhow::Result<()>;
 
-    /// Builds the model from its trained weights.
-    ///
-    /// # Errors
-    ///
-    /// If the shapes of the weights are wrong.
+    /// Builds the model from its trained weights. Fails if the shapes of the weights are wrong.
     fn model(&self, name: &str, weights: Weights) -> anyhow::Result<FloatModel>;
 
-    /// Writes the validation split and some of the training set into the model directory, if [`FloatModel::save`] does
-    /// not do so.
-    ///
-    /// # Errors
-    ///
-    /// If a file cannot be written.
-    fn save(&self, _dir: &Path) -> anyhow::Result<()> {
-        Ok(())
-    }
+    /// Writes the validation split or the predictions of the cross-validation, and some of the training set, into the
+    /// model directory, if [`FloatModel::save`] does not do so. Fails if a file cannot be written.
+    fn save(&self, dir: &Path, cross_validation: Option<&CrossValidation>) -> anyhow::Result<()>;
 
-    /// Evaluates the model on the validation split, or takes the predictions of the cross-validation.
-    ///
-    /// # Errors
-    ///
-    /// If the validation split does not fit the model.
+    /// Evaluates the model on the validation split, or takes the predictions of the cross-validation. Fails if the
+    /// validation split does not fit the model.
     fn measure(&self, model: &FloatModel, cross_validation: Option<&CrossValidation>) -> anyhow::Result<Measurements>;
 
     /// The file and lines that a training sample comes from.
@@ -152,11 +116,7 @@ pub trait TaskData {
 }
 
 /// Reads the data of a recipe. Sets those settings of the recipe that depend on the data: the width of the embedding
-/// and the batch size.
-///
-/// # Errors
-///
-/// If the data cannot be read, or do not fit the task.
+/// and the batch size. Fails if the data cannot be read, or do not fit the task.
 pub fn read_data(recipe: &mut Recipe) -> anyhow::Result<Box<dyn TaskData>> {
     let input = if recipe.data.input == InputKind::Values { Input::Values } else { Input::Tokens };
     let data = handler(recipe.task, input).prepare(recipe)?;
@@ -172,11 +132,11 @@ const FEW_VALIDATION_ROWS: usize = 50;
 
 /// Notes that there are few validation rows, or that a cross-validation replaces them.
 fn describe_validation(problem: &Problem, unit: &str, note: &dyn Fn(String)) {
-    let (rows, folds) = (problem.valid.len(), problem.folds.iter().max().map_or(1, |last| last + 1));
+    let (rows, folds) = (problem.valid.len(), problem.fold_count());
     if folds > 1 {
         note(format!("{rows} {unit} are too few for a validation split: {folds}-fold cross-validation"));
         note("finds the number of epochs and the accuracy; the model is then trained on all".to_owned());
-        note("rows, which validation.csv holds: later figures on that file flatter the model".to_owned());
+        note("rows, and cross_validation.jsonl keeps the prediction for each of them".to_owned());
     } else if rows < FEW_VALIDATION_ROWS {
         note(format!("warning: only {rows} validation {unit}: the validation figures are uncertain"));
     }
@@ -194,13 +154,16 @@ fn describe_embeddings(recipe: &Recipe, problem: &Problem, vocabulary: &Vocabula
     }
 }
 
-/// Notes the share of unknown tokens in the training set and in the validation split, and advice if it is large.
+/// Notes the share of unknown tokens in the training set and in the validation rows, those of all folds in a
+/// cross-validation, and advice if it is large.
 fn describe_unknown_tokens(problem: &Problem, note: &dyn Fn(String)) {
     let share = |samples: &[Sample]| {
         let ids = || samples.iter().flat_map(|sample| sample.steps.tokens());
         ids().filter(|&&id| id == UNK).count() as f64 / ids().count().max(1) as f64
     };
-    let (train, valid) = (share(&problem.train), share(&problem.valid));
+    let fold_rows: Vec<Sample> = (0..problem.fold_count()).flat_map(|fold| problem.fold(fold).valid).collect();
+    let valid = share(if fold_rows.is_empty() { &problem.valid } else { &fold_rows });
+    let train = share(&problem.train);
     note(format!("unknown tokens: {:.1} % in training, {:.1} % in validation", 100.0 * train, 100.0 * valid));
     if valid > 0.3 {
         note("warning: many validation tokens are unknown; try --tokenizer chars, bytes or wordpiece".to_owned());
@@ -218,20 +181,10 @@ fn describe_channels(recipe: &Recipe, problem: &Problem, channels: &[Channel], t
     }
 }
 
-/// Writes the rows `valid` of a table as `validation.csv`, and the first of the training rows, of which there are
-/// `train.1`, as `calibration.csv`. `texts`: the names of the columns of texts.
-fn save_tables(
-    dir: &Path,
-    texts: &[&str],
-    valid: (&Table, Range<usize>),
-    train: (&Table, usize),
-) -> anyhow::Result<()> {
-    let calibration = (train.0, 0..train.1.min(CALIBRATION_ROWS));
-    for (name, (table, rows)) in [(files::VALIDATION, valid), (files::CALIBRATION, calibration)] {
-        let path = dir.join(name);
-        table.write(&path, texts, rows).with_context(|| path.display().to_string())?;
-    }
-    Ok(())
+/// Writes some rows of a table into a file of the model directory. `texts`: the names of the columns of texts.
+fn save_table(dir: &Path, name: &str, texts: &[&str], table: &Table, rows: Range<usize>) -> anyhow::Result<()> {
+    let path = dir.join(name);
+    table.write(&path, texts, rows).with_context(|| path.display().to_string())
 }
 
 /// The message for a failed training. If it diverged, the message names rows of the batch that caused it.
@@ -255,20 +208,16 @@ mod tests {
     /// Counts the lines of the sources in a folder that name a task, except tests and `tasks/`.
     fn lines(dir: &Path) -> usize {
         let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-        let counted = entries.filter(|path| !path.ends_with("tasks") && !path.ends_with("tasks.rs"));
-        let count = |path: std::path::PathBuf| match path.is_dir() {
-            true if path.ends_with("tests") => 0,
-            true => lines(&path),
-            false if path.ends_with("tests.rs") => 0,
-            false => {
-                let text = fs::read_to_string(&path).unwrap_or_default();
-                let names = |line: &&str| {
-                    ["Task::Classify", "Task::LanguageModel", "Task::Forecast"].iter().any(|name| line.contains(name))
-                };
-                text.lines().filter(names).count()
+        let left_out = ["tasks", "tasks.rs", "tests", "tests.rs"];
+        let count = |path: std::path::PathBuf| {
+            if path.is_dir() {
+                return lines(&path);
             }
+            let names = ["Task::Classify", "Task::LanguageModel", "Task::Forecast"];
+            let text = fs::read_to_string(path).unwrap_or_default();
+            text.lines().filter(|line| names.iter().any(|name| line.contains(name))).count()
         };
-        counted.map(count).sum()
+        entries.filter(|path| left_out.iter().all(|name| !path.ends_with(name))).map(count).sum()
     }
 
     #[test]

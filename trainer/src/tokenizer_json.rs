@@ -4,21 +4,16 @@
 //! Rust and in Python.
 
 mod parts;
-mod read;
 
-pub use read::read;
-
-use crate::vocabulary::{PAD, PAD_TOKEN, Vocabulary};
+use crate::vocabulary::{MAX_CHARS, PAD, PAD_TOKEN, UNK_TOKEN, Vocabulary};
+use serde_json::Value;
+use tern_runtime::text::{Tokenizer as TokenizerConfig, TokenizerKind};
 use tokenizers::{PaddingParams, Tokenizer};
 
 /// Builds the library's tokenizer for a vocabulary. It gives the same ids as [`Vocabulary::encode`].
 ///
 /// PAD and UNK are not registered as special tokens. The library matches special tokens before it normalises the
 /// text, so a literal `[UNK]` in a text would get other ids than on the device.
-///
-/// # Errors
-///
-/// Returns the library's error.
 pub fn tokenizer(vocabulary: &Vocabulary) -> tokenizers::Result<Tokenizer> {
     let kind = vocabulary.tokenizer();
     let mut tokenizer = Tokenizer::new(parts::model(vocabulary)?);
@@ -34,12 +29,47 @@ pub fn tokenizer(vocabulary: &Vocabulary) -> tokenizers::Result<Tokenizer> {
 }
 
 /// Returns the text of `tokenizer.json`.
-///
-/// # Errors
-///
-/// Returns the library's error.
 pub fn write(vocabulary: &Vocabulary) -> tokenizers::Result<String> {
     tokenizer(vocabulary)?.to_string(true)
+}
+
+/// Reads the vocabulary from the text of a `tokenizer.json` that was written for `tokenizer`. Returns a sentence with
+/// what was found and what was expected.
+pub fn read(json: &str, tokenizer: TokenizerConfig) -> Result<Vocabulary, String> {
+    let root: Value = serde_json::from_str(json).map_err(|error| format!("not JSON: {error}"))?;
+    let components = || -> tokenizers::Result<[Value; 2]> {
+        let pre_tokenizer = serde_json::to_value(parts::pre_tokenizer(tokenizer)?)?;
+        Ok([serde_json::to_value(parts::normalizer(tokenizer)?)?, pre_tokenizer])
+    };
+    let [normalizer, pre_tokenizer] = components().map_err(|error| error.to_string())?;
+    let mut expected =
+        vec![("/normalizer", normalizer), ("/pre_tokenizer", pre_tokenizer), ("/model/unk_token", UNK_TOKEN.into())];
+    if tokenizer.kind == TokenizerKind::WordPiece {
+        expected.push(("/model/type", "WordPiece".into()));
+        expected.push(("/model/continuing_subword_prefix", "##".into()));
+        expected.push(("/model/max_input_chars_per_word", MAX_CHARS.into()));
+    } else {
+        expected.push(("/model/type", "WordLevel".into()));
+    }
+    for (pointer, expected) in expected {
+        let found = root.pointer(pointer).unwrap_or(&Value::Null);
+        if *found != expected {
+            let (key, name) = (pointer[1..].replace('/', "."), tokenizer.name());
+            return Err(format!("{key} is {found}, expected {expected} for the tokenizer {name:?}"));
+        }
+    }
+    let Some(Value::Object(vocab)) = root.pointer("/model/vocab") else {
+        return Err("model.vocab is missing, expected an object of tokens and ids".to_owned());
+    };
+    let mut tokens: Vec<Option<String>> = vec![None; vocab.len()];
+    for (token, id) in vocab {
+        let slot = id.as_u64().and_then(|id| tokens.get_mut(usize::try_from(id).ok()?));
+        match slot {
+            Some(slot @ None) => *slot = Some(token.clone()),
+            _ => return Err(format!("token {token:?} has id {id}, expected each id below {} once", vocab.len())),
+        }
+    }
+    Vocabulary::from_tokens(tokenizer, tokens.into_iter().flatten().collect())
 }
 
 #[cfg(test)]

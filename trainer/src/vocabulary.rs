@@ -2,7 +2,6 @@
 //!
 //! Text is split into tokens by `tern_runtime::text`, as on the device.
 
-mod bytes;
 mod pieces;
 mod surface;
 
@@ -31,7 +30,7 @@ pub const UNK_TOKEN: &str = "[UNK]";
 pub fn for_each_token(tokenizer: Tokenizer, text: &str, mut sink: impl FnMut(&str)) {
     let mut token = String::new();
     let mut pieces = |piece| match piece {
-        Piece::Char(c) if tokenizer.kind == TokenizerKind::Bytes => token.push(bytes::name(c as u8)),
+        Piece::Char(c) if tokenizer.kind == TokenizerKind::Bytes => token.push(byte_name(c as u8)),
         Piece::Char(c) => token.push(c),
         Piece::End => {
             sink(&token);
@@ -42,6 +41,17 @@ pub fn for_each_token(tokenizer: Tokenizer, text: &str, mut sink: impl FnMut(&st
     let mut splitter = Splitter::new(tokenizer, &mut buffer);
     splitter.feed(text.as_bytes(), &mut pieces);
     splitter.finish(&mut pieces);
+}
+
+/// Returns the visible character that represents a byte in byte-level vocabularies such as GPT-2's: the same character
+/// if Latin-1 prints it, else one from U+0100 on.
+fn byte_name(byte: u8) -> char {
+    let prints = |byte: u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
+    if prints(byte) {
+        return char::from(byte);
+    }
+    let before = (0..byte).filter(|&other| !prints(other)).count() as u32;
+    char::from_u32(0x100 + before).expect("every number from 0x100 to 0x1ff is a character")
 }
 
 /// Counts the tokens of all texts, on all threads of the current pool.
@@ -135,7 +145,7 @@ impl Vocabulary {
         max_size: Option<usize>,
     ) -> Self {
         if tokenizer.kind == TokenizerKind::Bytes {
-            return Vocabulary::with_special(tokenizer, (0..=255).map(|byte| bytes::name(byte).to_string()));
+            return Vocabulary::with_special(tokenizer, (0..=255).map(|byte| byte_name(byte).to_string()));
         }
         let mut counts = count_tokens(tokenizer, &texts.collect::<Vec<_>>());
         let room = max_size.map_or(usize::MAX, |size| size.saturating_sub(2));
@@ -163,11 +173,8 @@ impl Vocabulary {
         Vocabulary::build([].into_iter(), 1, None)
     }
 
-    /// Makes a vocabulary of a list of tokens, of which PAD and UNK are the first two.
-    ///
-    /// # Errors
-    ///
-    /// Returns a sentence with what is wrong in the list.
+    /// Makes a vocabulary of a list of tokens, of which PAD and UNK are the first two. Returns a sentence with what is
+    /// wrong in the list.
     pub fn from_tokens(tokenizer: Tokenizer, tokens: Vec<String>) -> Result<Self, String> {
         for (id, expected) in [PAD_TOKEN, UNK_TOKEN].into_iter().enumerate() {
             match tokens.get(id) {
@@ -176,7 +183,7 @@ impl Vocabulary {
             }
         }
         if tokenizer.kind == TokenizerKind::Bytes
-            && !(0..=255).map(bytes::name).eq(tokens[2..].iter().flat_map(|t| t.chars()))
+            && !(0..=255).map(byte_name).eq(tokens[2..].iter().flat_map(|t| t.chars()))
         {
             return Err("the tokens are not the 256 bytes in their order".to_owned());
         }

@@ -6,6 +6,8 @@
 use super::{Baseline, Rows};
 use crate::data::Example;
 use crate::metrics::{Evaluation, argmax, log_softmax};
+use crate::recipe::Metric;
+use crate::train::Validation;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -31,8 +33,9 @@ const SQUARE: f32 = 0.999;
 
 type Vector = [f32; WIDTH];
 
-/// Trains on the training rows and keeps the evaluation of the epoch with the best validation accuracy.
-pub fn measure(data: &Rows<'_>, seed: u64) -> Baseline {
+/// Trains on the training rows and keeps the evaluation of the epoch that is the best by `metric` on the validation
+/// rows.
+pub fn measure(data: &Rows<'_>, metric: Metric, seed: u64) -> Baseline {
     let encode = |examples: &[&Example]| -> Vec<(Vec<u32>, usize)> {
         examples.par_iter().map(|example| (data.vocabulary.encode(&example.text), example.label)).collect()
     };
@@ -50,8 +53,7 @@ pub fn measure(data: &Rows<'_>, seed: u64) -> Baseline {
             bag.step(&batch.iter().map(|&text| &train[text]).collect::<Vec<_>>(), RATE * (1.0 - done));
         }
         let evaluation = bag.evaluate(&valid);
-        let (new, old) = (evaluation.accuracy(), best.accuracy());
-        if new > old || (new == old && evaluation.loss() < best.loss()) {
+        if Validation::of_classes(&evaluation).is_better_than(&Validation::of_classes(&best), metric) {
             best = evaluation;
         }
     }

@@ -100,6 +100,9 @@ impl Hasher for Identity {
 
 type Map<V> = HashMap<u64, V, BuildHasherDefault<Identity>>;
 
+/// The columns of a row that are not zero, in their order, with their values.
+pub type SparseRow = Vec<(u32, f32)>;
+
 /// The n-grams of the training texts, with their weights.
 #[derive(Debug)]
 pub struct Features {
@@ -145,52 +148,22 @@ impl Features {
         self.known.len()
     }
 
-    /// Returns the rows of `examples`: (1 + ln tf) · idf, scaled to length 1. N-grams that are not in the training
+    /// Returns the row of each example: (1 + ln tf) · idf, scaled to length 1. N-grams that are not in the training
     /// texts are left out.
-    pub fn rows(&self, examples: &[&Example]) -> Rows {
-        let parts: Vec<Vec<(u32, f32)>> = examples.par_iter().map(|example| self.row(&example.text)).collect();
-        let mut rows = Rows { ends: Vec::with_capacity(parts.len()), entries: Vec::new() };
-        rows.entries.reserve_exact(parts.iter().map(Vec::len).sum());
-        for part in parts {
-            rows.entries.extend(part);
-            rows.ends.push(rows.entries.len());
-        }
-        rows
+    pub fn rows(&self, examples: &[&Example]) -> Vec<SparseRow> {
+        examples.par_iter().map(|example| self.row(&example.text)).collect()
     }
 
-    fn row(&self, text: &str) -> Vec<(u32, f32)> {
+    fn row(&self, text: &str) -> SparseRow {
         let mut found: Vec<(u32, f32)> = Vec::new();
         self.units.for_each(text, |hash| found.extend(self.known.get(&hash)));
         found.sort_unstable_by_key(|(index, _)| *index);
-        let mut row: Vec<(u32, f32)> = Vec::with_capacity(found.len());
-        for same in found.chunk_by(|a, b| a.0 == b.0) {
-            row.push((same[0].0, (1.0 + (same.len() as f32).ln()) * same[0].1));
-        }
+        // The weights of a column's entries are the same: their number is the n-gram's frequency in the text.
+        let weigh = |same: &[(u32, f32)]| (same[0].0, (1.0 + (same.len() as f32).ln()) * same[0].1);
+        let mut row: SparseRow = found.chunk_by(|a, b| a.0 == b.0).map(weigh).collect();
         let norm = row.iter().map(|(_, value)| value * value).sum::<f32>().sqrt();
         row.iter_mut().for_each(|(_, value)| *value /= norm);
         row
-    }
-}
-
-/// A sparse matrix, row by row.
-#[derive(Debug)]
-pub struct Rows {
-    /// The end of each row in `entries`.
-    ends: Vec<usize>,
-    /// Column and value.
-    entries: Vec<(u32, f32)>,
-}
-
-impl Rows {
-    /// Number of rows.
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// The entries of a row, in the order of their columns.
-    pub fn row(&self, index: usize) -> &[(u32, f32)] {
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        &self.entries[start..self.ends[index]]
     }
 }
 
@@ -247,10 +220,10 @@ mod tests {
         let (a, b) = (idf(1.0), (1.0 + 2f32.ln()) * idf(2.0));
         let mut expected = [a, b].map(|value| value / a.hypot(b));
         expected.sort_by(f32::total_cmp);
-        let mut found: Vec<f32> = rows.row(0).iter().map(|(_, value)| *value).collect();
+        let mut found: Vec<f32> = rows[0].iter().map(|(_, value)| *value).collect();
         found.sort_by(f32::total_cmp);
         assert_eq!(found.len(), 2);
         assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?} {expected:?}");
-        assert!(rows.row(1).is_empty());
+        assert!(rows[1].is_empty());
     }
 }

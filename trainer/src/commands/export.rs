@@ -42,7 +42,8 @@ pub struct Args {
     /// Device file to write
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
-    /// Data on which floats and integers are compared [default: the validation split in DIR]
+    /// Data on which floats and integers are compared [default: the validation split in DIR, or the calibration rows of
+    /// a cross-validated model]
     #[arg(long, value_name = "DATA.csv")]
     pub data: Option<PathBuf>,
     /// Layout of the table.
@@ -227,13 +228,17 @@ fn compared(report: &Report) -> Vec<String> {
         "forecast" => "windows",
         _ => "rows",
     };
-    let rows = format!(" on {} validation {unit}", figures.examples);
+    let split = if report.on_training_rows { "training" } else { "validation" };
+    let rows = format!(" on {} {split} {unit}", figures.examples);
     pair("accuracy", figures.float_accuracy, figures.integer_accuracy, &rows);
     pair("loss", figures.float_loss, figures.integer_loss, " nats a token");
     pair("perplexity", figures.float_perplexity, figures.integer_perplexity, "");
     pair("bits / character", figures.float_bits_per_character, figures.integer_bits_per_character, "");
     let naive = figures.naive_rmse.map_or(String::new(), |naive| format!("{rows}; last number repeated {naive:.4}"));
     pair("RMSE", figures.float_rmse, figures.integer_rmse, &naive);
+    if report.on_training_rows {
+        lines.push("                 the model was trained on these rows; name others with --data".to_owned());
+    }
     if let (Some(disagreements), Some(largest)) = (figures.disagreements, figures.largest_logit_difference) {
         let examples = figures.examples;
         lines.push(format!(

@@ -125,5 +125,5 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 
 fn read(path: &Path, args: &Args, model: &FloatModel) -> anyhow::Result<Vec<Example>> {
     let rows = data::read(path, &args.table.columns())?;
-    Ok(data::number(rows, model.labels(), &path.display().to_string())?)
+    Ok(data::number(rows, model.labels(), path)?)
 }

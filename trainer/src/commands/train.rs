@@ -94,7 +94,14 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let data = data.as_ref();
     interrupt::catch();
     let directory = run_directory(recipe, target, args.resume, options)?;
-    let cross_validation = cross_validate(recipe, data.problem())?;
+    let cross_validation = match cross_validate(recipe, data.problem()) {
+        Err(error @ TrainError::Diverged { .. }) => {
+            // A cross-validation has no checkpoints, so that there is nothing to resume from.
+            directory.remove()?;
+            return Err(anyhow!("in the cross-validation: {}", tasks::describe_divergence(&error, data)));
+        }
+        found => found?,
+    };
     let problem = Problem { cross_validation, ..data.problem().clone() };
     let (outcome, divergence) = train_epochs(recipe, data, &problem, &directory, target, args)?;
 
@@ -103,11 +110,11 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     });
     let model = data.model(&name, outcome.weights.clone())?;
     let measured = data.measure(&model, problem.cross_validation.as_ref())?;
-    let figures = report::TrainingMetrics::new(&model, measured, problem.train.len(), &outcome);
+    let figures = report::TrainingMetrics::new(&model, measured, problem.train.len(), &outcome, recipe.metric());
     let save = || -> anyhow::Result<()> {
         let staged = directory.staged()?;
         model.save(staged.path())?;
-        data.save(staged.path())?;
+        data.save(staged.path(), problem.cross_validation.as_ref())?;
         report::write(staged.path(), target, &model, recipe, &figures)?;
         fs::copy(directory.log(), staged.path().join(files::LOG))
             .with_context(|| directory.log().display().to_string())?;
@@ -118,7 +125,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         directory.remove()?;
     }
 
-    figures.lines(recipe.metric()).iter().for_each(note);
+    figures.lines.iter().for_each(note);
     if outcome.stop_reason == StopReason::Patience {
         let patience = recipe.training.patience;
         note(format_args!("stopped early: {patience} epochs without a better {}", recipe.metric().title()));
@@ -132,7 +139,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     if args.json {
         let mut object = json!({ "model": target });
-        if let (Value::Object(object), Value::Object(figures)) = (&mut object, figures.to_json()) {
+        if let (Value::Object(object), Value::Object(figures)) = (&mut object, figures.json) {
             object.extend(figures);
         }
         print(object)?;
@@ -194,7 +201,7 @@ fn not_written(target: &Path) -> String {
 }
 
 /// Cross-validates if the problem has folds, and prints the progress.
-fn cross_validate(recipe: &Recipe, problem: &Problem) -> anyhow::Result<Option<CrossValidation>> {
+fn cross_validate(recipe: &Recipe, problem: &Problem) -> Result<Option<CrossValidation>, TrainError> {
     if problem.folds.is_empty() {
         return Ok(None);
     }
@@ -205,7 +212,7 @@ fn cross_validate(recipe: &Recipe, problem: &Problem) -> anyhow::Result<Option<C
             let (metric, epochs) = (recipe.metric().title(), found.best_epoch);
             note(format_args!("best {metric} over all folds after {epochs} epochs; now training on all rows"));
         }
-        None => note("warning: the cross-validation is incomplete: the figures are of training rows"),
+        None => note("warning: the cross-validation is incomplete: the figures of epochs are of training rows"),
     }
     Ok(found)
 }

@@ -2,6 +2,7 @@
 
 mod quoting;
 
+use super::error::MissingColumn;
 use super::{TableError, encoding, progress};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -31,18 +32,15 @@ impl Default for Layout {
 pub struct DelimitedFile {
     path: PathBuf,
     text: String,
-    layout: Layout,
+    pub(super) layout: Layout,
     delimiter: u8,
     names: Vec<String>,
 }
 
 impl DelimitedFile {
-    /// Reads a file, checks its encoding and its quotation marks, and reads the names of its columns. A column
-    /// without a name is called "column N". Prints a warning if quotation marks seem to enclose whole rows.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if the file cannot be read, is not UTF-8 or is empty, or if its quotation marks do not pair up.
+    /// Reads a file, checks its encoding and its quotation marks, and reads the names of its columns. A column without
+    /// a name is called "column N". Prints a warning if quotation marks seem to enclose whole rows. Fails if the file
+    /// cannot be read, is not UTF-8 or is empty, or if its quotation marks do not pair up.
     pub fn read(path: &Path, layout: Layout) -> Result<Self, TableError> {
         let (file, warning) = DelimitedFile::open(path, layout)?;
         warning.iter().for_each(progress::warn);
@@ -54,7 +52,8 @@ impl DelimitedFile {
         let _stage = progress::Stage::new(format!("checking {}", path.display()), 0);
         let text = encoding::read(path)?;
         if text.trim().is_empty() {
-            return Err(TableError::Empty { path: path.to_owned() });
+            let expected = "expected a header line such as `text,label` and a row for each example";
+            return Err(TableError::new(path, format!("the file is empty, {expected}")));
         }
         let tabs = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tsv") || e.eq_ignore_ascii_case("tab"));
         let delimiter = layout.delimiter.unwrap_or(if tabs { b'\t' } else { b',' });
@@ -63,8 +62,8 @@ impl DelimitedFile {
         let mut reader = file.reader(false);
         reader.read_record(&mut first).map_err(|error| file.failure(error, &mut file.lines()))?;
         file.names = if layout.header {
-            let name = |(at, name): (usize, &str)| match name.trim() {
-                "" => format!("column {}", at + 1),
+            let name = |(index, name): (usize, &str)| match name.trim() {
+                "" => format!("column {}", index + 1),
                 name => name.to_owned(),
             };
             first.iter().enumerate().map(name).collect()
@@ -80,32 +79,22 @@ impl DelimitedFile {
         &self.names
     }
 
-    /// Returns the position of the column `wanted`. `option` is the option or recipe key that chooses the column.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if no column or more than one has this name.
+    /// Returns the position of the column `wanted`. `option` is the option or recipe key that chooses the column. Fails
+    /// if no column or more than one has this name.
     pub fn column(&self, wanted: &str, option: &'static str) -> Result<usize, TableError> {
-        let mut places = self.names.iter().enumerate().filter(|(_, name)| *name == wanted).map(|(at, _)| at);
+        let mut places = (0..self.names.len()).filter(|&column| self.names[column] == wanted);
         match (places.next(), places.next()) {
-            (Some(at), None) => Ok(at),
+            (Some(column), None) => Ok(column),
             (Some(first), Some(second)) => Err(self.duplicate(wanted, first, second)),
-            (None, _) => Err(TableError::MissingColumn {
-                path: self.path.clone(),
-                wanted: wanted.to_owned(),
-                place: if self.layout.header { "line 1" } else { "without a header, the file" }.into(),
-                found: self.names.clone(),
-                option,
-                hint: self.hint().into(),
-            }),
+            (None, _) => {
+                let place = if self.layout.header { "line 1" } else { "without a header, the file" };
+                let missing = MissingColumn { wanted, place, found: &self.names, option, hint: &self.hint() };
+                Err(missing.error(&self.path))
+            }
         }
     }
 
-    /// Checks that no two of the columns at `places` have the same name.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error with both columns.
+    /// Checks that no two of the columns at `places` have the same name. Returns an error with both columns.
     pub fn distinct(&self, places: &[usize]) -> Result<(), TableError> {
         for (index, &second) in places.iter().enumerate() {
             if let Some(&first) = places[..index].iter().find(|&&first| self.names[first] == self.names[second]) {
@@ -116,19 +105,16 @@ impl DelimitedFile {
     }
 
     fn duplicate(&self, name: &str, first: usize, second: usize) -> TableError {
-        let (path, name) = (self.path.clone(), name.to_owned());
-        TableError::DuplicateColumn { path, name, first: first + 1, second: second + 1 }
+        let columns = format!("columns {} and {} are both named {name:?}", first + 1, second + 1);
+        TableError::in_line(&self.path, 1, format!("{columns}, expected different names; rename one of them"))
     }
 
-    /// Calls `row` with the line and the fields of each row after the header, and returns the number of rows.
-    ///
-    /// # Errors
-    ///
-    /// Returns an error if a row has more or fewer fields than the first line, if no row exists, or if `row` fails.
-    pub fn for_each_row<E: From<TableError>>(
+    /// Calls `row` with the line and the fields of each row after the header, and returns the number of rows. Fails if
+    /// a row has more or fewer fields than the first line, if no row exists, or if `row` fails.
+    pub fn for_each_row(
         &self,
-        mut row: impl FnMut(u64, &csv::StringRecord) -> Result<(), E>,
-    ) -> Result<usize, E> {
+        mut row: impl FnMut(u64, &csv::StringRecord) -> Result<(), TableError>,
+    ) -> Result<usize, TableError> {
         let stage = progress::Stage::new(format!("reading {}", self.path.display()), self.text.len());
         let (mut reader, mut lines) = (self.reader(self.layout.header), self.lines());
         let (mut record, mut count) = (csv::StringRecord::new(), 0);
@@ -140,7 +126,7 @@ impl DelimitedFile {
             }
         }
         if count == 0 {
-            return Err(TableError::NoRows { path: self.path.clone() }.into());
+            return Err(TableError::new(&self.path, "no row after the header, expected a row for each example"));
         }
         Ok(count)
     }
@@ -156,20 +142,16 @@ impl DelimitedFile {
     }
 
     fn failure(&self, error: csv::Error, lines: &mut Lines<'_>) -> TableError {
-        let path = self.path.clone();
         let line = lines.at(error.position());
-        match error.into_kind() {
-            csv::ErrorKind::Io(source) => TableError::Io { path, source },
-            csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-                TableError::Fields { path, line, found: len, expected: expected_len }
-            }
-            kind => TableError::Io { path, source: std::io::Error::other(format!("{kind:?}")) },
-        }
-    }
-
-    /// Returns true if the first line names the columns.
-    pub fn has_header(&self) -> bool {
-        self.layout.header
+        let problem = match error.into_kind() {
+            csv::ErrorKind::Io(error) => error.to_string(),
+            csv::ErrorKind::UnequalLengths { expected_len, len, .. } => format!(
+                "line {line} has {len} fields, expected {expected_len} as in the first line; a field with the separator, \
+                 a quotation mark or a line break in it needs quotation marks around it"
+            ),
+            kind => format!("{kind:?}"),
+        };
+        TableError::new(&self.path, problem)
     }
 
     /// Returns advice for a table without the wanted columns: the separator, the missing header, the layout of
@@ -184,7 +166,9 @@ impl DelimitedFile {
             };
             return format!(", or name the separator with --delimiter{value}");
         }
-        let numbers = self.first_row().iter().filter(|field| is_number(field)).count();
+        let first_row = self.sample().into_iter().next().unwrap_or_default();
+        let numbers = first_row.iter().filter(|field| is_number(field)).count();
+        // A whole sequence in a line has numbers only, except for its name and its label.
         if numbers > 2 && numbers + 2 > self.names.len() {
             return ". Line 1 holds numbers: a table of sequences has a row for each time step and the columns \
                     sequence, label and one for each channel (docs/data.md)"
@@ -193,17 +177,14 @@ impl DelimitedFile {
         if !self.layout.header || !self.header_looks_like_data() {
             return String::new();
         }
-        let (text, label) = self.guess_columns().map_or_else(
-            || ("N".to_owned(), "N".to_owned()),
-            |(text, label)| ((text + 1).to_string(), (label + 1).to_string()),
-        );
+        // Without a guess, the advice has placeholders for the numbers of the columns.
+        let [text, label] = match self.guess_columns() {
+            Some(columns) => columns.map(|column| (column + 1).to_string()),
+            None => ["N", "N"].map(str::to_owned),
+        };
         format!(
             ". Line 1 looks like data: if the file has no header, use --no-header --text-column {text} --label-column {label}"
         )
-    }
-
-    fn first_row(&self) -> csv::StringRecord {
-        self.sample().into_iter().next().unwrap_or_default()
     }
 
     /// The first lines as rows, the header included.
@@ -224,12 +205,12 @@ impl DelimitedFile {
     }
 
     /// Guesses the positions of texts and labels in a table of two columns: labels have fewer distinct values.
-    fn guess_columns(&self) -> Option<(usize, usize)> {
+    fn guess_columns(&self) -> Option<[usize; 2]> {
         let sample = self.sample();
         let distinct = |column: usize| sample.iter().filter_map(|row| row.get(column)).collect::<HashSet<_>>().len();
         match self.names.len() {
-            2 if distinct(0) < distinct(1) => Some((1, 0)),
-            2 => Some((0, 1)),
+            2 if distinct(0) < distinct(1) => Some([1, 0]),
+            2 => Some([0, 1]),
             _ => None,
         }
     }
@@ -242,7 +223,9 @@ fn is_number(field: &str) -> bool {
 /// Counts lines by bytes. The count of the csv library is one short after a line that ends in CR LF.
 struct Lines<'a> {
     body: &'a [u8],
+    /// The position up to which lines are counted.
     byte: usize,
+    /// The line of this position, from 1.
     line: u64,
 }
 

@@ -20,36 +20,44 @@ const BINARY_FORMATS: [(&[u8], &str, &str); 12] = [
     (b"\x93NUMPY", "a NumPy array", "save it as CSV"),
 ];
 
-/// Reads a UTF-8 file, without its byte-order mark.
-///
-/// # Errors
-///
-/// Returns an error if the file cannot be read, is binary, holds a NUL, or is not UTF-8. The error has the line, the
-/// byte and the probable format or encoding.
+/// Reads a UTF-8 file, without its byte-order mark. Fails if the file cannot be read, is binary, holds a NUL, or is not
+/// UTF-8. The error has the line, the byte and the probable format or encoding.
 pub fn read(path: &Path) -> Result<String, TableError> {
     decode(path, std::fs::read(path).map_err(TableError::io(path))?)
 }
 
 fn decode(path: &Path, mut bytes: Vec<u8>) -> Result<String, TableError> {
     if let Some((_, format, advice)) = BINARY_FORMATS.iter().find(|(magic, ..)| bytes.starts_with(magic)) {
-        return Err(TableError::Binary { path: path.to_owned(), format, advice });
+        let problem = format!("the file is {format}, whatever its name ends in, expected UTF-8 text; {advice}");
+        return Err(TableError::new(path, problem));
     }
     if let Some((sign, encoding)) = wide_encoding(&bytes) {
-        return Err(TableError::Utf16 { path: path.to_owned(), sign, encoding });
+        let advice = format!("convert it: `iconv -f {encoding} -t utf-8`");
+        return Err(TableError::new(path, format!("{sign}: the file is {encoding}, expected UTF-8; {advice}")));
     }
     if bytes.starts_with(b"\xef\xbb\xbf") {
         bytes.drain(..3);
     }
     let text = String::from_utf8(bytes).map_err(|error| {
-        let (at, body) = (error.utf8_error().valid_up_to(), error.as_bytes());
-        let (line, column) = place(body, at);
-        TableError::NotUtf8 { path: path.to_owned(), line, column, byte: body[at], guess: guess(body, at) }
+        let (position, body) = (error.utf8_error().valid_up_to(), error.as_bytes());
+        let (line, column) = place(body, position);
+        let (encoding, word) = match guess(body, position) {
+            Some((encoding, word)) => (encoding, format!(" (as {encoding} it reads {word:?})")),
+            None => ("latin1", String::new()),
+        };
+        let problem = format!(
+            "line {line}, byte {column} of the line: 0x{:02x} is not UTF-8, expected a UTF-8 file{word}; \
+             convert it: `iconv -f {encoding} -t utf-8`",
+            body[position]
+        );
+        TableError::new(path, problem)
     })?;
     match text.bytes().position(|byte| byte == 0) {
         None => Ok(text),
-        Some(at) => {
-            let (line, column) = place(text.as_bytes(), at);
-            Err(TableError::Nul { path: path.to_owned(), line, column })
+        Some(position) => {
+            let (line, column) = place(text.as_bytes(), position);
+            let expected = "expected text; the file is binary or damaged";
+            Err(TableError::new(path, format!("line {line}, byte {column} of the line: a NUL byte, {expected}")))
         }
     }
 }
@@ -74,17 +82,18 @@ fn wide_encoding(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
 }
 
 /// Returns the line of a byte and its position in the line, both from 1.
-fn place(body: &[u8], at: usize) -> (u64, usize) {
-    let before = &body[..at];
+fn place(body: &[u8], position: usize) -> (u64, usize) {
+    let before = &body[..position];
     let line = 1 + before.iter().filter(|byte| **byte == b'\n').count() as u64;
     let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    (line, at - start + 1)
+    (line, position - start + 1)
 }
 
-/// Guesses the encoding from the word around the byte `at`. Returns its name for `iconv` and the word in that encoding.
-fn guess(body: &[u8], at: usize) -> Option<(&'static str, String)> {
+/// Guesses the encoding from the word around the byte at `position`. Returns its name for `iconv` and the word in that
+/// encoding.
+fn guess(body: &[u8], position: usize) -> Option<(&'static str, String)> {
     let part = |byte: &u8| !byte.is_ascii() || byte.is_ascii_alphanumeric();
-    let start = at - body[..at].iter().rev().take_while(|byte| part(byte)).count().min(20);
+    let start = position - body[..position].iter().rev().take_while(|byte| part(byte)).count().min(20);
     let word: Vec<u8> = body[start..].iter().copied().take_while(part).take(40).collect();
     let (latin, _) = WINDOWS_1252.decode_without_bom_handling(&word);
     // A word with few ASCII letters belongs to another alphabet: several encodings are possible.

@@ -9,15 +9,15 @@ const UNLABELLED: &str = "unsup";
 
 /// Reads `dir/LABEL/*.txt`, in the order of the bytes of the names. Line breaks at the end of a text are removed.
 ///
-/// Files beside the folders, hidden folders and a folder `unsup` are skipped. Other files beside the texts are
-/// skipped with a warning.
-///
-/// # Errors
-///
-/// Returns an error if a folder has files but no `.txt` file, if no text exists, or if a text cannot be read.
+/// Files beside the folders, hidden folders and a folder `unsup` are skipped. Other files beside the texts are skipped
+/// with a warning. Fails if a folder has files but no `.txt` file, if no text exists, or if a text cannot be read.
 pub fn read(dir: &Path) -> Result<Vec<Row>, TableError> {
     let folders = labels(dir)?;
-    let wrong = |found: String, hint: Option<PathBuf>| TableError::Folder { path: dir.to_owned(), found, hint };
+    let wrong = |found: String, hint: Option<PathBuf>| {
+        let hint = hint.map_or_else(String::new, |hint| format!("; did you mean {}?", hint.display()));
+        let expected = "expected a file, or a folder for each label with one .txt file a text";
+        TableError::new(dir, format!("{found}, {expected}: {}/LABEL/*.txt{hint}", dir.display()))
+    };
     if folders.is_empty() {
         return Err(wrong("a directory without a folder in it".to_owned(), None));
     }

@@ -12,19 +12,15 @@ const EXPECTED: &str = "expected hf:owner/name, hf:owner/name/FILE or hf:owner/n
 /// Downloads the data set that `path` names, or takes it from the cache of the hub's tools, and reads it.
 ///
 /// Without a file name it reads the data files of the split `train`, or the only data file. A file name may be the
-/// common beginning of several files. `HF_HOME`, `HF_ENDPOINT` and the token of `hf auth login` are respected.
-///
-/// # Errors
-///
-/// Returns an error if the data set or the file does not exist, the network fails, or a file cannot be read.
+/// common beginning of several files. `HF_HOME`, `HF_ENDPOINT` and the token of `hf auth login` are respected. Fails if
+/// the data set or the file does not exist, the network fails, or a file cannot be read.
 pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
     read_from(ApiBuilder::from_env().with_progress(false), path, columns)
 }
 
 fn read_from(builder: ApiBuilder, path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
-    let name = path.display().to_string();
-    let fail = |problem: String| TableError::Hub { name: name.clone(), problem };
-    let address = Address::parse(&name).ok_or_else(|| fail(EXPECTED.to_owned()))?;
+    let fail = |problem: String| TableError::new(path, problem);
+    let address = Address::parse(&path.display().to_string()).ok_or_else(|| fail(EXPECTED.to_owned()))?;
     let mut rows = Vec::new();
     for file in fetch(builder, &address).map_err(fail)? {
         rows.extend(match Source::of(&file) {

@@ -1,5 +1,6 @@
 //! Formats with an example a line: JSON Lines and fastText's `__label__`.
 
+use super::error::MissingColumn;
 use super::table::{Columns, Row};
 use super::{TableError, encoding, progress};
 use serde_json::{Map, Value};
@@ -11,27 +12,19 @@ pub const FAST_TEXT_LABEL: &str = "__label__";
 /// Reads a file of JSON objects, one a line. Blank lines are skipped.
 ///
 /// A label may be a string, a number or a truth value; a number or truth value is named as it is written.
-///
-/// # Errors
-///
-/// Returns a [`TableError`] with the line.
 pub fn read_json(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
     let rows = read(path, |line, text| json_row(path, line, text, columns))?;
     if rows.is_empty() {
-        let found = "no object in it".to_owned();
-        return Err(TableError::Json { path: path.to_owned(), line: 1, found });
+        return Err(wrong_json(path, 1, "no object in it"));
     }
     Ok(rows)
 }
 
 /// Reads a file in fastText's format, `__label__spam free prize`. Blank lines are skipped.
-///
-/// # Errors
-///
-/// Returns a [`TableError`] with the line if a line has no label, or two.
 pub fn read_fast_text(path: &Path) -> Result<Vec<Row>, TableError> {
     read(path, |line, text| {
-        let wrong = |found| TableError::FastText { path: path.to_owned(), line, found };
+        let expected = "expected one label before the text, such as `__label__spam free prize`";
+        let wrong = |found| TableError::in_line(path, line, format!("{found}, {expected}"));
         let labelled = text.trim_start().strip_prefix(FAST_TEXT_LABEL).ok_or_else(|| wrong("no label"))?;
         let (label, text) = labelled.split_once(char::is_whitespace).unwrap_or((labelled, ""));
         if text.trim_start().starts_with(FAST_TEXT_LABEL) {
@@ -61,73 +54,72 @@ fn read(path: &Path, row: impl Fn(u64, &str) -> Result<Row, TableError>) -> Resu
     Ok(rows)
 }
 
+fn wrong_json(path: &Path, line: u64, found: &str) -> TableError {
+    let expected = r#"{"text": "free prize", "label": "spam"}"#;
+    TableError::in_line(path, line, format!("{found}, expected a JSON object such as {expected}"))
+}
+
 fn json_row(path: &Path, line: u64, text: &str, columns: &Columns) -> Result<Row, TableError> {
-    let wrong = |found: String| TableError::Json { path: path.to_owned(), line, found };
+    let wrong = |found: &str| wrong_json(path, line, found);
     let mut object: Map<String, Value> = match serde_json::from_str(text) {
         Ok(Value::Object(object)) => object,
         Ok(Value::Array(_)) => {
             let found = "an array; write each of its objects on a line of its own, for example with `jq -c '.[]'`";
-            return Err(wrong(found.to_owned()));
+            return Err(wrong(found));
         }
-        Ok(_) => return Err(wrong("a value that is not an object".to_owned())),
+        Ok(_) => return Err(wrong("a value that is not an object")),
         // The library counts lines within this one.
         Err(error) if error.is_eof() => {
             let found =
                 "an object or array that does not end in its line; write one object a line, for example with `jq -c`";
-            return Err(wrong(found.to_owned()));
+            return Err(wrong(found));
         }
         Err(error) if has_half_surrogate(text) => {
             let found =
                 format!("half of a surrogate pair (\\uD800 to \\uDFFF), which is no character, at {}", error.column());
-            return Err(wrong(found));
+            return Err(wrong(&found));
         }
-        Err(error) => return Err(wrong(format!("not JSON at character {}", error.column()))),
+        Err(error) => return Err(wrong(&format!("not JSON at character {}", error.column()))),
     };
     let mut take = |name: &str, option| match object.remove(name) {
         Some(value) => Ok(value),
-        None => Err(TableError::MissingColumn {
-            path: path.to_owned(),
-            wanted: name.to_owned(),
-            place: format!("the object in line {line}").into(),
-            found: object.keys().cloned().collect(),
-            option,
-            hint: Box::default(),
-        }),
+        None => {
+            let (place, found) = (format!("the object in line {line}"), object.keys().cloned().collect::<Vec<_>>());
+            Err(MissingColumn { wanted: name, place: &place, found: &found, option, hint: "" }.error(path))
+        }
     };
     let (text, label) = (take(&columns.text, "--text-column")?, take(&columns.label, "--label-column")?);
     let Value::String(text) = text else {
-        return Err(wrong(format!("{:?} is {}", columns.text, kind(&text))));
+        return Err(wrong(&format!("{:?} is {}", columns.text, kind(&text))));
     };
     let label = match label {
         Value::String(label) => label,
         Value::Number(_) | Value::Bool(_) => label.to_string(),
         Value::Null => String::new(),
-        other => return Err(wrong(format!("{:?} is {}", columns.label, kind(&other)))),
+        other => return Err(wrong(&format!("{:?} is {}", columns.label, kind(&other)))),
     };
-    let row = Row::new(text, &label, line).map_err(|part| TableError::NulInRow {
-        path: path.to_owned(),
-        place: format!("line {line}").into(),
-        part,
-    })?;
+    let row =
+        Row::new(text, &label, line).map_err(|part| TableError::nul_in_row(path, &format!("line {line}"), part))?;
     if row.label.is_empty() {
-        return Err(TableError::EmptyLabel { path: path.to_owned(), line, column: columns.label.clone() });
+        return Err(TableError::empty_label(path, line, &columns.label));
     }
     Ok(row)
 }
 
 /// Returns true if a line of invalid JSON has an escape for one half of a surrogate pair without the other.
 fn has_half_surrogate(text: &str) -> bool {
-    let unit =
-        |at: usize| text.get(at + 2..at + 6).and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or(0);
-    let mut escapes = text.match_indices("\\u").map(|(at, _)| (at, unit(at))).peekable();
-    while let Some((at, unit)) = escapes.next() {
-        match unit {
+    /// The length of an escape such as `\ud83d`.
+    const ESCAPE: usize = 6;
+    let code = |start: usize| {
+        let digits = text.get(start + 2..start + ESCAPE);
+        digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()).unwrap_or(0)
+    };
+    let mut escapes = text.match_indices("\\u").map(|(start, _)| (start, code(start))).peekable();
+    while let Some((start, code)) = escapes.next() {
+        let is_other_half = |&(next, low): &(usize, u32)| next == start + ESCAPE && (0xdc00..=0xdfff).contains(&low);
+        match code {
             0xdc00..=0xdfff => return true,
-            0xd800..=0xdbff => match escapes.next_if(|&(next, low)| next == at + 6 && (0xdc00..=0xdfff).contains(&low))
-            {
-                Some(_) => {}
-                None => return true,
-            },
+            0xd800..=0xdbff if escapes.next_if(is_other_half).is_none() => return true,
             _ => {}
         }
     }

@@ -5,8 +5,7 @@
 
 use super::delimited::{DelimitedFile, Layout};
 use super::{TableError, progress, quoted};
-use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Signs of a missing number, in lower case.
 const MISSING: [&str; 16] =
@@ -30,99 +29,6 @@ pub struct Table {
     pub lines: Vec<u64>,
 }
 
-/// Why a table of numbers cannot be read, or cannot be used for its task.
-#[derive(Debug, thiserror::Error)]
-pub enum NumberTableError {
-    /// The file is not a table.
-    #[error(transparent)]
-    Table(#[from] TableError),
-    /// A field is not a number.
-    #[error("{}: line {line}: {field:?} in column {column:?} is not a number, expected one, or NA for a missing one{hint}", path.display())]
-    NotANumber {
-        /// The file.
-        path: PathBuf,
-        /// The line.
-        line: u64,
-        /// The column.
-        column: String,
-        /// The field.
-        field: String,
-        /// Further advice, or empty.
-        hint: String,
-    },
-    /// No column holds numbers.
-    #[error("{}: no column of numbers: {reasons}{hint}", path.display())]
-    NoNumbers {
-        /// The file.
-        path: PathBuf,
-        /// Each column with the reason why it is not read.
-        reasons: String,
-        /// Further advice, or empty.
-        hint: String,
-    },
-    /// The names of the columns are numbers.
-    #[error("{}: line 1 holds the numbers {}, expected the names of the columns; if the file has no header, use --no-header; if these are \
-        the names, select them with --columns", path.display(), quoted(names))]
-    NoHeader {
-        /// The file.
-        path: PathBuf,
-        /// The numbers.
-        names: Vec<String>,
-    },
-    /// A column of numbers has a name that the tables of a model directory use.
-    #[error("{}: column {name:?} cannot be read as numbers: the model directory uses this name; rename the column", path.display())]
-    ReservedName {
-        /// The file.
-        path: PathBuf,
-        /// The name.
-        name: String,
-    },
-    /// The table has too few rows.
-    #[error("{}: {found} rows, expected {expected} or more: {purpose}", path.display())]
-    TooShort {
-        /// The file.
-        path: PathBuf,
-        /// The number of rows.
-        found: usize,
-        /// The smallest number of rows.
-        expected: usize,
-        /// The purpose of the rows, and the settings that require so many.
-        purpose: String,
-    },
-    /// A sequence has more than one label.
-    #[error("{}: line {line}: sequence {sequence:?} has label {label:?}, expected {expected:?} as in its first row", path.display())]
-    Labels {
-        /// The file.
-        path: PathBuf,
-        /// The line.
-        line: u64,
-        /// The sequence.
-        sequence: String,
-        /// Its label in this line.
-        label: String,
-        /// Its label in the rows before.
-        expected: String,
-    },
-    /// The rows of a sequence are in two places.
-    #[error("{}: line {line}: sequence {sequence:?} begins again, expected its rows together", path.display())]
-    TornApart {
-        /// The file.
-        path: PathBuf,
-        /// The line.
-        line: u64,
-        /// The sequence.
-        sequence: String,
-    },
-    /// The labels do not fit the task or the model.
-    #[error("{}: {problem}", path.display())]
-    Classes {
-        /// The file.
-        path: PathBuf,
-        /// The problem, with what was expected.
-        problem: String,
-    },
-}
-
 /// The columns of a table to read.
 #[derive(Clone, Debug, Default)]
 pub struct ColumnSelection<'a> {
@@ -142,11 +48,7 @@ pub struct ColumnSelection<'a> {
 /// Without [`ColumnSelection::numbers`], a column is read if all its fields are numbers or missing. A column with
 /// some text among more numbers is an error; a column of texts, an empty column and a column that rises or falls by
 /// the same step from row to row (a row number, a year) are left out, and each is printed with the reason.
-///
-/// # Errors
-///
-/// Returns a [`NumberTableError`] with the file, and the line and column if a field is at fault.
-pub fn read(path: &Path, selection: &ColumnSelection<'_>) -> Result<Table, NumberTableError> {
+pub fn read(path: &Path, selection: &ColumnSelection<'_>) -> Result<Table, TableError> {
     let file = DelimitedFile::read(path, selection.layout)?;
     let text_columns =
         selection.texts.iter().map(|(name, key)| file.column(name, key)).collect::<Result<Vec<_>, _>>()?;
@@ -159,20 +61,20 @@ pub fn read(path: &Path, selection: &ColumnSelection<'_>) -> Result<Table, Numbe
         named.iter().copied().chain(required.iter().copied().filter(|column| !named.contains(column))).collect()
     };
     file.distinct(&read_columns)?;
-    let mut columns: Vec<Column> = read_columns.iter().map(|&at| Column::new(&file.names()[at])).collect();
+    let mut columns: Vec<Column> = read_columns.iter().map(|&index| Column::new(&file.names()[index])).collect();
     let mut texts = vec![Vec::new(); text_columns.len()];
     let mut lines = Vec::new();
     file.for_each_row(|line, fields| {
         lines.push(line);
-        for (texts, &at) in texts.iter_mut().zip(&text_columns) {
-            texts.push(fields[at].trim().to_owned());
+        for (texts, &index) in texts.iter_mut().zip(&text_columns) {
+            texts.push(fields[index].trim().to_owned());
         }
         if let (Some(labels), [_, (name, _)]) = (texts.get(1), selection.texts)
             && labels.last().is_some_and(String::is_empty)
         {
-            return Err(TableError::EmptyLabel { path: path.to_owned(), line, column: name.to_string() });
+            return Err(TableError::empty_label(path, line, name));
         }
-        columns.iter_mut().zip(&read_columns).for_each(|(column, &at)| column.add(line, fields[at].trim()));
+        columns.iter_mut().zip(&read_columns).for_each(|(column, &index)| column.add(line, fields[index].trim()));
         Ok(())
     })?;
     if named.is_empty() {
@@ -181,11 +83,12 @@ pub fn read(path: &Path, selection: &ColumnSelection<'_>) -> Result<Table, Numbe
     }
     for Column { name, first_text, .. } in &columns {
         if !texts.is_empty() && [SEQUENCE, LABEL].contains(&name.as_str()) {
-            return Err(NumberTableError::ReservedName { path: path.to_owned(), name: name.clone() });
+            let problem = "cannot be read as numbers: the model directory uses this name; rename the column";
+            return Err(TableError::new(path, format!("column {name:?} {problem}")));
         }
         if let Some((line, field)) = first_text {
-            let (path, column, field) = (path.to_owned(), name.clone(), field.clone());
-            return Err(NumberTableError::NotANumber { path, line: *line, hint: advice(&field), column, field });
+            let expected = format!("is not a number, expected one, or NA for a missing one{}", advice(field));
+            return Err(TableError::in_line(path, *line, format!("{field:?} in column {name:?} {expected}")));
         }
     }
     let rows = (0..lines.len()).map(|row| columns.iter().map(|column| column.values[row]).collect()).collect();
@@ -259,8 +162,7 @@ fn choose(
     columns: Vec<Column>,
     sequences: Option<&Vec<String>>,
     is_required: impl Fn(&Column) -> bool,
-) -> Result<Vec<Column>, NumberTableError> {
-    let path = path.to_owned();
+) -> Result<Vec<Column>, TableError> {
     let (mut chosen, mut left_out) = (Vec::new(), Vec::new());
     for column in columns {
         match column.reason_to_leave_out(sequences) {
@@ -269,31 +171,29 @@ fn choose(
         }
     }
     if chosen.is_empty() {
-        // A table with a ramp as its only column of numbers.
-        (chosen, left_out) =
-            left_out.into_iter().fold((Vec::new(), Vec::new()), |(mut chosen, mut rest), (column, why)| {
-                let is_ramp = column.first_text.is_none() && column.numbers > 0;
-                if is_ramp && chosen.is_empty() {
-                    chosen.push(column)
-                } else {
-                    rest.push((column, why))
-                }
-                (chosen, rest)
-            });
+        // A column that counts rows is read if it is the only column of numbers.
+        let is_ramp = |(column, _): &(Column, String)| column.first_text.is_none() && column.numbers > 0;
+        chosen.extend(left_out.iter().position(is_ramp).map(|index| left_out.remove(index).0));
     }
     let reasons = || {
-        let list = left_out.iter().take(10).fold(String::new(), |mut list, (column, reason)| {
-            let _ = write!(list, "{}{:?}: {reason}", if list.is_empty() { "" } else { "; " }, column.name);
-            list
-        });
-        if left_out.len() > 10 { format!("{list}; and {} more", left_out.len() - 10) } else { list }
+        let reason = |(column, reason): &(Column, String)| format!("{:?}: {reason}", column.name);
+        let mut reasons: Vec<String> = left_out.iter().take(10).map(reason).collect();
+        if left_out.len() > 10 {
+            reasons.push(format!("and {} more", left_out.len() - 10));
+        }
+        reasons.join("; ")
     };
     if chosen.is_empty() {
-        return Err(NumberTableError::NoNumbers { path, reasons: reasons(), hint: file.hint() });
+        return Err(TableError::new(path, format!("no column of numbers: {}{}", reasons(), file.hint())));
     }
-    if file.has_header() && chosen.iter().all(|column| column.name.parse::<f64>().is_ok()) {
-        let names = chosen.into_iter().map(|column| column.name).collect();
-        return Err(NumberTableError::NoHeader { path, names });
+    if file.layout.header && chosen.iter().all(|column| column.name.parse::<f64>().is_ok()) {
+        let names: Vec<String> = chosen.into_iter().map(|column| column.name).collect();
+        let problem = format!(
+            "line 1 holds the numbers {}, expected the names of the columns; if the file has no header, use \
+             --no-header; if these are the names, select them with --columns",
+            quoted(&names)
+        );
+        return Err(TableError::new(path, problem));
     }
     if !left_out.is_empty() {
         progress::note(format_args!("columns left out (select them with --columns): {}", reasons()));
@@ -316,10 +216,6 @@ fn advice(field: &str) -> String {
 
 impl Table {
     /// Writes the rows `range` as a table that [`read`] reads, with columns named `texts` before the numbers.
-    ///
-    /// # Errors
-    ///
-    /// Returns the system's error.
     pub fn write(&self, path: &Path, texts: &[&str], range: std::ops::Range<usize>) -> std::io::Result<()> {
         let mut writer = csv::Writer::from_path(path)?;
         writer.write_record(texts.iter().copied().chain(self.names.iter().map(String::as_str)))?;
@@ -336,14 +232,14 @@ impl Table {
 mod tests {
     use super::*;
 
-    fn table(text: &str, selection: &ColumnSelection<'_>) -> Result<Table, NumberTableError> {
+    fn table(text: &str, selection: &ColumnSelection<'_>) -> Result<Table, TableError> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t.csv");
         std::fs::write(&path, text).unwrap();
         read(&path, selection)
     }
 
-    fn all(text: &str) -> Result<Table, NumberTableError> {
+    fn all(text: &str) -> Result<Table, TableError> {
         table(text, &ColumnSelection::default())
     }
 

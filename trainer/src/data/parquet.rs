@@ -1,6 +1,7 @@
 //! Reads Parquet files, the format of data sets on the Hugging Face hub.
 
 use super::TableError;
+use super::error::MissingColumn;
 use super::table::{Columns, Row};
 use parquet::file::metadata::FileMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -9,16 +10,11 @@ use parquet::record::reader::RowIter;
 use parquet::schema::types::Type;
 use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
 
 /// Reads the columns of texts and labels. Label numbers become names if the file has them (`ClassLabel` of the
-/// `datasets` library).
-///
-/// # Errors
-///
-/// Returns an error if the file is not Parquet, lacks a column, or has a value of another type.
+/// `datasets` library). Fails if the file is not Parquet, lacks a column, or has a value of another type.
 pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
-    let wrong = |found: String, expected| TableError::Parquet { path: path.to_owned(), found, expected };
+    let wrong = |found: String, expected: &str| TableError::new(path, format!("{found}, expected {expected}"));
     let broken = |error: parquet::errors::ParquetError| wrong(error.to_string(), "a Parquet file");
     let file = File::open(path).map_err(TableError::io(path))?;
     let reader = SerializedFileReader::new(file).map_err(broken)?;
@@ -26,19 +22,13 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
     let schema = metadata.schema_descr().root_schema();
     let found: Vec<String> = schema.get_fields().iter().map(|field| field.name().to_owned()).collect();
     let column = |wanted: &str, option| {
-        schema.get_fields().iter().find(|field| field.name() == wanted).cloned().ok_or_else(|| {
-            TableError::MissingColumn {
-                path: path.to_owned(),
-                wanted: wanted.to_owned(),
-                place: "the file".into(),
-                found: found.clone(),
-                option,
-                hint: Box::default(),
-            }
-        })
+        let field = schema.get_fields().iter().find(|field| field.name() == wanted).cloned();
+        let missing = MissingColumn { wanted, place: "the file", found: &found, option, hint: "" };
+        field.ok_or_else(|| missing.error(path))
     };
     let fields = [column(&columns.text, "--text-column")?, column(&columns.label, "--label-column")?];
-    let projection = projection(fields).map_err(broken)?;
+    // Only these columns are decoded.
+    let projection = Type::group_type_builder("schema").with_fields(fields.to_vec()).build().map_err(broken)?;
     let names = class_names(metadata, &columns.label);
     let mut rows = Vec::new();
     for (number, row) in (1..).zip(RowIter::from_file(Some(projection), &reader).map_err(broken)?) {
@@ -53,7 +43,10 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
         let label = match label {
             Some(Field::Str(label)) => label,
             Some(field) => match integer(&field) {
-                Some(index) => name_of(&names, index).unwrap_or_else(|| index.to_string()),
+                Some(index) => {
+                    let name = usize::try_from(index).ok().and_then(|index| names.get(index));
+                    name.cloned().unwrap_or_else(|| index.to_string())
+                }
                 None if matches!(field, Field::Null) => String::new(),
                 None => {
                     let found = format!("row {number}: {:?} is {field:?}", columns.label);
@@ -63,11 +56,7 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
             None => String::new(),
         };
         let place = || format!("row {number}");
-        let row = Row::new(text, &label, number).map_err(|part| TableError::NulInRow {
-            path: path.to_owned(),
-            place: place().into(),
-            part,
-        })?;
+        let row = Row::new(text, &label, number).map_err(|part| TableError::nul_in_row(path, &place(), part))?;
         if row.label.is_empty() {
             return Err(wrong(format!("{}: {:?} is empty", place(), columns.label), "a label for each text"));
         }
@@ -77,11 +66,6 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
         return Err(wrong("no row".to_owned(), "a row for each example"));
     }
     Ok(rows)
-}
-
-/// Returns a schema of these columns only, so that the others are not decoded.
-fn projection(fields: [Arc<Type>; 2]) -> parquet::errors::Result<Type> {
-    Type::group_type_builder("schema").with_fields(fields.to_vec()).build()
 }
 
 fn integer(field: &Field) -> Option<i64> {
@@ -97,10 +81,6 @@ fn integer(field: &Field) -> Option<i64> {
         Field::ULong(value) => i64::try_from(value).ok(),
         _ => None,
     }
-}
-
-fn name_of(names: &[String], index: i64) -> Option<String> {
-    names.get(usize::try_from(index).ok()?).cloned()
 }
 
 /// Reads the names of the classes of `column`, which the `datasets` library stores as JSON in the file's metadata.
@@ -120,6 +100,7 @@ pub(super) mod tests {
     use parquet::file::properties::WriterProperties;
     use parquet::file::writer::SerializedFileWriter;
     use parquet::schema::parser::parse_message_type;
+    use std::sync::Arc;
 
     /// Writes a file as the `datasets` library does: label numbers, with the names in the metadata.
     pub(in crate::data) fn file(path: &Path, rows: &[(&str, i64)], names: &[&str]) {

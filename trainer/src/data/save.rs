@@ -1,6 +1,8 @@
-//! Writes tables atomically: a reader finds the old file or the whole new one.
+//! Writes tables for `tern data`.
 
-use std::io::{self, BufWriter, Write};
+use crate::write_file::write_file;
+use serde_json::{Map, Value};
+use std::io::{self, Write};
 use std::path::Path;
 
 /// The format of a written table.
@@ -26,42 +28,30 @@ impl Format {
     }
 }
 
-/// Writes a header and rows to a temporary file beside `path`, syncs it and renames it.
-///
-/// # Errors
-///
-/// Returns the system's error. An older file at `path` then still exists.
+/// Writes a header and rows as a table, completely or not at all: see [`write_file`].
 pub fn save<'a>(
     path: &Path,
     format: Format,
     header: &[String],
     rows: impl Iterator<Item = Vec<&'a str>>,
 ) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    let file = builder.tempfile_in(folder)?;
-    let mut out = BufWriter::new(file);
+    let mut table = Vec::new();
     if format == Format::Jsonl {
         for row in rows {
-            let object: serde_json::Map<String, serde_json::Value> =
-                header.iter().cloned().zip(row.into_iter().map(Into::into)).collect();
-            serde_json::to_writer(&mut out, &object)?;
-            out.write_all(b"\n")?;
+            let object: Map<String, Value> = header.iter().cloned().zip(row.into_iter().map(Into::into)).collect();
+            writeln!(table, "{}", Value::Object(object))?;
         }
     } else {
         let delimiter = if format == Format::Tsv { b'\t' } else { b',' };
-        let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(&mut out);
+        let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(&mut table);
         writer.write_record(header)?;
         for row in rows {
             writer.write_record(row)?;
         }
         writer.flush()?;
     }
-    let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    if cfg!(unix) { std::fs::File::open(folder)?.sync_all() } else { Ok(()) }
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    write_file(path, &table)
 }

@@ -1,8 +1,8 @@
 //! Sequences of numbers for `tern data`: a table in which consecutive rows with the same `sequence` are one sequence.
 
 use super::delimited::{DelimitedFile, Layout};
-use super::number_table::{self, ColumnSelection, NumberTableError, SEQUENCE};
-use super::source;
+use super::number_table::{self, ColumnSelection, SEQUENCE};
+use super::{TableError, source};
 use std::path::Path;
 
 /// Sequences with a label each.
@@ -19,7 +19,6 @@ pub struct Sequences {
 pub struct Sequence {
     /// The sequence's value in the column `sequence`.
     pub name: String,
-    /// Its label.
     pub label: String,
     /// `[steps][channels]`
     pub steps: Vec<Vec<String>>,
@@ -32,12 +31,9 @@ pub fn is_table(path: &Path, text: &str, layout: Layout) -> bool {
         && DelimitedFile::open(path, layout).is_ok_and(|(file, _)| has(&file, SEQUENCE) && !has(&file, text))
 }
 
-/// Reads a table with the columns `sequence`, `label` and one for each channel.
-///
-/// # Errors
-///
-/// Returns an error if the table cannot be read or a label is empty.
-pub fn read_table(path: &Path, label: &str, layout: Layout) -> Result<Sequences, NumberTableError> {
+/// Reads a table with the columns `sequence`, `label` and one for each channel. Fails if the table cannot be read or a
+/// label is empty.
+pub fn read_table(path: &Path, label: &str, layout: Layout) -> Result<Sequences, TableError> {
     let texts = [(SEQUENCE, "--sequence-column"), (label, "--label-column")];
     let table = number_table::read(path, &ColumnSelection { texts: &texts, layout, ..ColumnSelection::default() })?;
     let mut all = Sequences { channels: table.names, sequences: Vec::new() };

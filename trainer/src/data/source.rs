@@ -70,21 +70,24 @@ pub fn is_plain_text(path: &Path) -> bool {
 }
 
 /// Reads labelled texts from a CSV, TSV, JSONL, fastText or Parquet file, a folder of texts, or the Hugging Face hub.
-///
-/// # Errors
-///
-/// Returns a [`TableError`] with the file, and the line if one is at fault.
 pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
     if columns.text == columns.label {
-        return Err(TableError::SameColumn { name: columns.text.clone() });
+        let problem = format!("column {:?} is named for both texts and labels, expected two columns", columns.text);
+        return Err(TableError::new(path, problem));
     }
     match Source::of(path) {
         Source::Table => table::read(path, columns),
         Source::JsonLines => lines::read_json(path, columns),
         Source::FastText => lines::read_fast_text(path),
         Source::Folder => folder::read(path),
-        Source::Parquet => parquet(path, columns),
-        Source::Hub => hub(path, columns),
+        #[cfg(feature = "hub")]
+        Source::Parquet => super::parquet::read(path, columns),
+        #[cfg(feature = "hub")]
+        Source::Hub => super::hub::read(path, columns),
+        #[cfg(not(feature = "hub"))]
+        Source::Parquet => needs_feature(path, "Parquet files"),
+        #[cfg(not(feature = "hub"))]
+        Source::Hub => needs_feature(path, "data sets of the Hugging Face hub"),
     }
 }
 
@@ -108,15 +111,11 @@ impl Place {
     }
 }
 
-#[cfg(feature = "hub")]
-use super::{hub::read as hub, parquet::read as parquet};
-
 #[cfg(not(feature = "hub"))]
-fn parquet(path: &Path, _: &Columns) -> Result<Vec<Row>, TableError> {
-    Err(TableError::Feature { path: path.to_owned(), what: "Parquet files" })
-}
-
-#[cfg(not(feature = "hub"))]
-fn hub(path: &Path, _: &Columns) -> Result<Vec<Row>, TableError> {
-    Err(TableError::Feature { path: path.to_owned(), what: "data sets of the Hugging Face hub" })
+fn needs_feature(path: &Path, kind: &str) -> Result<Vec<Row>, TableError> {
+    let problem = format!(
+        "this `tern` was built without the feature `hub`, which reads {kind}; build it with \
+         `cargo install --locked --path trainer --features hub`, or convert the data to CSV or JSONL"
+    );
+    Err(TableError::new(path, problem))
 }

@@ -7,18 +7,6 @@ use rand_chacha::ChaCha8Rng;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
-/// No class has two distinct texts, so that no row can be held out.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error(
-    "each class has one distinct text ({}), expected two or more, one for training and one for validation; \
-add examples, or give a validation file with --valid",
-    quoted(labels)
-)]
-pub struct SplitError {
-    /// The labels of the classes.
-    pub labels: Vec<String>,
-}
-
 /// Rows with the same key, such as the same text, as one unit that is never split.
 struct Groups {
     /// The group of each row.
@@ -62,18 +50,15 @@ impl Groups {
 ///
 /// `keys`: the text of each row, or anything else that identifies equal rows. `classes`: each row's index into
 /// `labels`. Rows with the same key stay together, so that no held-out text is trained on. A class with one distinct
-/// text stays in the training set, with a warning.
-///
-/// # Errors
-///
-/// Returns an error if no class has two distinct keys.
+/// text stays in the training set, with a warning. The message, if no class has two distinct keys, so that no row can
+/// be held out.
 pub fn hold_out<K: Hash + Eq>(
     keys: &[K],
     classes: &[usize],
     labels: &[String],
     fraction: f64,
     seed: u64,
-) -> Result<Vec<bool>, SplitError> {
+) -> Result<Vec<bool>, String> {
     let mut groups = Groups::new(keys, classes, labels.len());
     let mut held_out = vec![false; groups.len()];
     let mut unsplit = Vec::new();
@@ -88,7 +73,11 @@ pub fn hold_out<K: Hash + Eq>(
         members[..count].iter().for_each(|&group| held_out[group as usize] = true);
     }
     if unsplit.len() == labels.len() {
-        return Err(SplitError { labels: unsplit });
+        return Err(format!(
+            "each class has one distinct text ({}), expected two or more, one for training and one for validation; add \
+             examples, or give a validation file with --valid",
+            quoted(&unsplit)
+        ));
     }
     if !unsplit.is_empty() {
         progress::warn(format_args!(

@@ -95,12 +95,12 @@ impl Lengths {
         let width = nice((usual - min) / RANGES + 1);
         let mut histogram = Vec::new();
         let mut start = min / width * width;
-        let mut rest = lengths.as_slice();
+        let mut remaining = lengths.as_slice();
         while start <= usual {
             let end = if start + width > usual { max } else { start + width - 1 };
-            let count = rest.partition_point(|length| *length <= end);
+            let count = remaining.partition_point(|length| *length <= end);
             histogram.push((start, end, count));
-            rest = &rest[count..];
+            remaining = &remaining[count..];
             start += width;
         }
         Lengths { unit, min, median: lengths[(lengths.len() - 1) / 2], max, histogram }

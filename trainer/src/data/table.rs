@@ -35,11 +35,8 @@ pub struct Row {
 }
 
 impl Row {
-    /// Makes a row of a text and its label, and trims the label.
-    ///
-    /// # Errors
-    ///
-    /// Returns "text" or "label" if that part holds a NUL: a table with it could not be read again.
+    /// Makes a row of a text and its label, and trims the label. Returns "text" or "label" if that part holds a NUL: a
+    /// table with it could not be read again.
     pub(super) fn new(text: String, label: &str, line: u64) -> Result<Self, &'static str> {
         match (text.contains('\0'), label.contains('\0')) {
             (true, _) => Err("text"),
@@ -50,19 +47,11 @@ impl Row {
 }
 
 /// Reads a table in UTF-8, with or without a byte-order mark.
-///
-/// # Errors
-///
-/// Returns a [`TableError`] with the file, and the line if one is at fault.
 pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
     rows(path, columns, &DelimitedFile::read(path, columns.layout)?)
 }
 
 /// Reads a table that [`write()`] wrote, without warnings about its quotation marks.
-///
-/// # Errors
-///
-/// Returns a [`TableError`] with the file, and the line if one is at fault.
 pub fn read_saved(path: &Path) -> Result<Vec<Row>, TableError> {
     let columns = Columns::default();
     rows(path, &columns, &DelimitedFile::open(path, columns.layout)?.0)
@@ -75,7 +64,7 @@ fn rows(path: &Path, columns: &Columns, file: &DelimitedFile) -> Result<Vec<Row>
     file.for_each_row(|line, fields| {
         let row = Row { text: fields[text].to_owned(), label: fields[label].trim().to_owned(), line };
         if row.label.is_empty() {
-            return Err(TableError::EmptyLabel { path: path.to_owned(), line, column: columns.label.clone() });
+            return Err(TableError::empty_label(path, line, &columns.label));
         }
         rows.push(row);
         Ok(())
@@ -84,10 +73,6 @@ fn rows(path: &Path, columns: &Columns, file: &DelimitedFile) -> Result<Vec<Row>
 }
 
 /// Writes examples as a CSV file with the header `text,label`.
-///
-/// # Errors
-///
-/// Returns the system's error.
 pub fn write(path: &Path, examples: &[Example], labels: &[String]) -> std::io::Result<()> {
     let mut writer = csv::Writer::from_writer(File::create(path)?);
     writer.write_record(["text", "label"])?;

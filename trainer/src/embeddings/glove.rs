@@ -1,13 +1,14 @@
 //! Embeddings in text files with a word and its numbers on each line, as of GloVe and word2vec.
 
-use super::{EmbeddingsError, VectorSearch};
+use super::VectorSearch;
+use anyhow::anyhow;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 /// Reads the vectors. Returns their width and the number of words in the file.
-pub(super) fn read(path: &Path, search: &mut VectorSearch<'_>) -> Result<(usize, usize), EmbeddingsError> {
-    let io = |source| EmbeddingsError::Io { path: path.to_owned(), source };
+pub(super) fn read(path: &Path, search: &mut VectorSearch<'_>) -> anyhow::Result<(usize, usize)> {
+    let io = |error: std::io::Error| anyhow!("{}: {error}", path.display());
     let mut reader = BufReader::with_capacity(1 << 20, File::open(path).map_err(io)?);
     let (mut width, mut words, mut number) = (0, 0, 0);
     let mut line = Vec::new();
@@ -16,7 +17,7 @@ pub(super) fn read(path: &Path, search: &mut VectorSearch<'_>) -> Result<(usize,
         // In some files a long word ends within a UTF-8 character.
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end();
-        let problem = |problem: String| EmbeddingsError::Line { path: path.to_owned(), line: number, problem };
+        let problem = |problem: String| anyhow!("{}, line {number}: {problem}", path.display());
         let is_header =
             number == 1 && text.split(' ').count() == 2 && text.split(' ').all(|n| n.parse::<u32>().is_ok());
         if is_header {

@@ -1,18 +1,19 @@
 //! Embeddings in a NumPy array with one row for each word, and the list of words beside it.
 
-use super::{EmbeddingsError, VectorSearch};
+use super::VectorSearch;
+use anyhow::anyhow;
 use std::path::Path;
 
 /// Reads the vectors. Returns their width and the number of words in the file.
-pub(super) fn read(path: &Path, search: &mut VectorSearch<'_>) -> Result<(usize, usize), EmbeddingsError> {
-    let io = |path: &Path, source| EmbeddingsError::Io { path: path.to_owned(), source };
-    let problem = |problem: String| EmbeddingsError::Array { path: path.to_owned(), problem };
-    let bytes = std::fs::read(path).map_err(|source| io(path, source))?;
+pub(super) fn read(path: &Path, search: &mut VectorSearch<'_>) -> anyhow::Result<(usize, usize)> {
+    let io = |path: &Path, error: std::io::Error| anyhow!("{}: {error}", path.display());
+    let problem = |problem: String| anyhow!("{}: {problem}", path.display());
+    let bytes = std::fs::read(path).map_err(|error| io(path, error))?;
     let array = NpyArray::parse(&bytes).map_err(|found| {
         problem(format!("{found}; expected an array [words, numbers] of float32 or float64 by numpy.save"))
     })?;
     let list = path.with_extension("txt");
-    let words = std::fs::read_to_string(&list).map_err(|source| io(&list, source))?;
+    let words = std::fs::read_to_string(&list).map_err(|error| io(&list, error))?;
     let words: Vec<&str> = words.lines().collect();
     let [rows, width] = array.shape;
     if words.len() != rows || width == 0 {

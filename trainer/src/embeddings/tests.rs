@@ -1,7 +1,7 @@
 //! Tests of valid and invalid files of vectors.
 
 use super::*;
-use crate::recipe::Recipe;
+use std::path::PathBuf;
 use tern_runtime::text::Tokenizer;
 
 fn vocabulary(tokenizer: &str, text: &str) -> Vocabulary {
@@ -34,11 +34,8 @@ fn text_with_and_without_a_header() {
         assert_eq!(row(&embeddings, &vocabulary, "."), Some(&[4.0, 5.0, 6.0][..]));
         let ids = vocabulary.encode("free free lunch . xyzzy");
         let coverage = embeddings.coverage(&vocabulary, ids.iter());
-        assert_eq!(coverage, Coverage { found: 2, other_case: 0, vocabulary_size: 5, text_fraction: 0.6 });
-        assert_eq!(
-            coverage.to_string(),
-            "2 of 5 tokens of the vocabulary (40.0%), 60.0% of the text's tokens; 0 in another case"
-        );
+        let expected = "2 of 5 tokens of the vocabulary (40.0%), 60.0% of the text's tokens; 0 in another case";
+        assert_eq!(coverage, expected);
     }
 }
 
@@ -54,7 +51,7 @@ fn same_case_is_preferred_then_lower_case_then_the_first() {
     let embeddings = read(&path, &cased).unwrap();
     let rows = ["USA", "Usa", "uSA", "Apple"].map(|token| row(&embeddings, &cased, token).unwrap()[0]);
     assert_eq!(rows, [1.0, 2.0, 3.0, 5.0]);
-    assert_eq!(embeddings.coverage(&cased, [].iter()).other_case, 1);
+    assert!(embeddings.coverage(&cased, [].iter()).ends_with("; 1 in another case"));
 }
 
 /// A file in the format of numpy.save.

@@ -5,7 +5,6 @@ use crate::data::{self, Columns, Example};
 use crate::float_model::{FloatModel, files};
 use crate::nn::network::Input;
 use crate::tasks::forecast::Windows;
-use crate::tasks::language_model;
 use crate::tasks::sequence_classification::{SEQUENCE, Sequences};
 use crate::train::{Sample, Steps, Target};
 use std::path::Path;
@@ -34,10 +33,13 @@ pub struct ExportData {
     pub calibration: Data,
     /// Validation rows, to compare the float model and the device file on.
     pub validation: Data,
+    /// True if `validation` has training rows: a cross-validated model was trained on all rows.
+    pub on_training_rows: bool,
 }
 
 impl ExportData {
-    /// Reads the rows of a model directory. `data`, with the layout `columns`, replaces its validation rows.
+    /// Reads the rows of a model directory. `data`, with the layout `columns`, replaces its validation rows. Without
+    /// `data`, a cross-validated model is compared on its calibration rows.
     ///
     /// # Errors
     ///
@@ -53,11 +55,14 @@ impl ExportData {
             Some(path) => Data::read(model, path, columns),
             None => Ok(Data::none(model)),
         };
+        let calibration = of(own(calibration).as_deref(), &own_columns)?;
+        let on_training_rows = data.is_none() && own(files::CROSS_VALIDATION).is_some();
         let validation = match data {
             Some(path) => of(Some(path), columns)?,
+            None if on_training_rows => calibration.clone(),
             None => of(own(validation).as_deref(), &own_columns)?,
         };
-        Ok(ExportData { calibration: of(own(calibration).as_deref(), &own_columns)?, validation })
+        Ok(ExportData { calibration, validation, on_training_rows })
     }
 }
 
@@ -80,10 +85,8 @@ impl Data {
         let config = model.config();
         let names: Vec<String> = config.channels.iter().map(|channel| channel.name.clone()).collect();
         Ok(match Data::none(model) {
-            Data::Texts(_) => {
-                Data::Texts(data::number(data::read(path, columns)?, model.labels(), &path.display().to_string())?)
-            }
-            Data::Text(_) => Data::Text(language_model::read(path)?),
+            Data::Texts(_) => Data::Texts(data::number(data::read(path, columns)?, model.labels(), path)?),
+            Data::Text(_) => Data::Text(data::read_text(path)?),
             Data::Sequences(_) => {
                 let label = columns.label.as_str();
                 Data::Sequences(Sequences::read(path, SEQUENCE, Some(label), &names, columns.layout)?)

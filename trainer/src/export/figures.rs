@@ -9,7 +9,7 @@ use crate::logits::Logits;
 use crate::metrics::argmax;
 use crate::model::Model;
 use crate::nn::network::Input;
-use crate::tasks::forecast::{self, ForecastFigures};
+use crate::tasks::forecast::{self, ForecastFigures, MODEL, NAIVE};
 use crate::tasks::sequence_classification::Sequences;
 use crate::train::{Guess, Steps, Validation, language_parts};
 use rayon::prelude::*;
@@ -192,9 +192,9 @@ fn of_series(model: &FloatModel, device: &DeviceFile, table: &Table) -> Option<F
     let (float, integer): (ForecastFigures, ForecastFigures) = (of(model)?, of(device)?);
     Some(Figures {
         examples: float.windows,
-        float_rmse: Some(float.all.model.rmse()),
-        integer_rmse: Some(integer.all.model.rmse()),
-        naive_rmse: Some(float.all.naive.rmse()),
+        float_rmse: Some(float.all[MODEL].rmse()),
+        integer_rmse: Some(integer.all[MODEL].rmse()),
+        naive_rmse: Some(float.all[NAIVE].rmse()),
         ..Figures::default()
     })
 }

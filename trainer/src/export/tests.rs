@@ -10,7 +10,11 @@ use crate::write_file::write_file;
 
 fn exported(model: &FloatModel, golden: &[String]) -> (DeviceFile, Report) {
     let texts = |rows: &[Example]| Data::Texts(rows.to_vec());
-    let data = ExportData { calibration: texts(model.calibration()), validation: texts(model.validation()) };
+    let data = ExportData {
+        calibration: texts(model.calibration()),
+        validation: texts(model.validation()),
+        on_training_rows: false,
+    };
     export(model, &data, golden, Packing::Interleaved4.into(), &|_| ()).unwrap()
 }
 
@@ -100,7 +104,7 @@ fn weights_of_4_bits_halve_the_file_and_the_report_says_what_they_cost() {
     assert_eq!(widths.check(model.config()), Ok(()));
     assert!(widths.check(of.config()).unwrap_err().starts_with("`embedding_dim` is 5, expected an even number"));
     let texts = Data::Texts(model.calibration().to_vec());
-    let data = ExportData { calibration: texts.clone(), validation: texts };
+    let data = ExportData { calibration: texts.clone(), validation: texts, on_training_rows: false };
     let options = Options { packing: Packing::Rows, widths, fold: 0 };
     let (four, report) = export(&model, &data, &[], options, &|_| ()).unwrap();
     let part =
@@ -126,7 +130,7 @@ fn weights_of_16_bits_cost_less_than_those_of_8() {
     for cell in [Cell::Lstm, Cell::Gru, Cell::Rnn] {
         let model = model_of(Recurrent { cell, ..Recurrent::default() });
         let texts = Data::Texts(model.calibration().to_vec());
-        let data = ExportData { calibration: texts.clone(), validation: texts };
+        let data = ExportData { calibration: texts.clone(), validation: texts, on_training_rows: false };
         let of = |bits: Bits, packing: Packing| {
             let widths = Widths { embedding: bits, recurrent: bits };
             assert_eq!(widths.check(model.config()), Ok(()), "odd sizes are for 16 bits, too");
@@ -163,7 +167,7 @@ fn folded_tokens_change_no_answer() {
     let model = model();
     let (plain, _) = exported(&model, &[]);
     let texts = Data::Texts(model.calibration().to_vec());
-    let data = ExportData { calibration: texts.clone(), validation: texts };
+    let data = ExportData { calibration: texts.clone(), validation: texts, on_training_rows: false };
     let options = Options { fold: 3 * (4 * 4 * 7 + 4) + 5, ..Packing::Interleaved4.into() };
     // Four rows of 32 bits for each of 7 cells, and the id: room for three tokens.
     let (folded, report) = export(&model, &data, &[], options, &|_| ()).unwrap();

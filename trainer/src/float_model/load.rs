@@ -1,7 +1,7 @@
 //! Reads a model directory. Every file is checked, since it may come from anywhere.
 
 use super::{Config, ConfigError, FloatModel, files};
-use crate::data::{self, Example, TableError, UnknownLabels};
+use crate::data::{self, Example, TableError};
 use crate::tokenizer_json;
 use crate::vocabulary::Vocabulary;
 use crate::weights::{Array, Weights, WeightsError};
@@ -68,12 +68,9 @@ pub enum LoadError {
         /// The fault.
         source: WeightsError,
     },
-    /// A table of rows is wrong.
+    /// A table of rows is wrong, or has a label that the model lacks.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// A table of rows has a label that the model lacks.
-    #[error(transparent)]
-    Labels(#[from] UnknownLabels),
 }
 
 impl FloatModel {
@@ -142,5 +139,5 @@ fn rows(dir: &Path, name: &str, config: &Config) -> Result<Vec<Example>, LoadErr
         return Ok(Vec::new());
     }
     let rows = data::read_saved(&path)?;
-    Ok(data::number(rows, &config.labels, &path.display().to_string())?)
+    Ok(data::number(rows, &config.labels, &path)?)
 }

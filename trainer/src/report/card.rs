@@ -3,81 +3,61 @@
 
 mod front_matter;
 
-use super::task_report::TaskWording;
-use crate::float_model::Config;
+use super::ReportInputs;
+use crate::float_model::Channel;
 use crate::recipe::Recipe;
 use serde_json::Value;
-use std::fmt::Write;
 use tern_format::{Input, Task};
 
-/// The inputs of a card.
-struct Card<'a> {
-    config: &'a Config,
-    wording: &'a TaskWording,
-    recipe: Option<&'a Recipe>,
-    metrics: &'a Value,
-    export: Option<&'a Value>,
-}
-
-/// The text of a card. An imported model has no `recipe`, and a model that was never exported no `export`.
-pub fn card(
-    config: &Config,
-    wording: &TaskWording,
-    recipe: Option<&Recipe>,
-    metrics: &Value,
-    export: Option<&Value>,
-) -> String {
-    let card = Card { config, wording, recipe, metrics, export };
-    let sections = [
-        card.front_matter(),
-        format!("\n# {}\n\n", inline(&config.name)),
-        card.description(),
-        card.figures(),
-        card.exported(),
-        card.intended_use(),
-        card.training_data(),
-        card.commands(),
-    ];
-    sections.concat()
-}
-
-impl Card<'_> {
-    fn number(&self, pointer: &str) -> Option<f64> {
-        self.metrics.pointer(pointer)?.as_f64()
+impl ReportInputs {
+    /// The content of `README.md`.
+    pub fn card(&self) -> String {
+        let sections = [
+            self.front_matter(),
+            format!("\n# {}\n\n", inline(&self.config.name)),
+            self.description(),
+            self.figures(),
+            self.exported_figures(),
+            self.intended_use(),
+            self.training_data(),
+            self.commands(),
+        ];
+        sections.concat()
     }
 
     fn description(&self) -> String {
-        let config = self.config;
-        let mut text = String::new();
-        if let Some(description) = self.recipe.and_then(|recipe| recipe.card.description.as_deref()) {
-            let _ = writeln!(text, "{}\n", inline(description));
-        }
+        let config = &self.config;
+        let own = self.recipe.as_ref().and_then(|recipe| recipe.card.description.as_deref());
+        let own = own.map_or_else(String::new, |description| format!("{}\n\n", inline(description)));
+        let purpose = (self.task.wording().purpose)(config);
         let reads = match config.input {
             Input::Tokens => format!("{} tokens, embedding {}", config.vocab_size, config.embedding_dim),
             Input::Values => format!("{} channels", config.channels.len()),
         };
-        let parameters = self.number("/parameters").map_or_else(String::new, |count| format!(", {count} parameters"));
         let network = config.recurrent().describe(config.hidden_size);
-        let _ = writeln!(
-            text,
-            "{}. A recurrent network small enough for a microcontroller: {reads}, {network}{parameters}. Made with Tern, which \
-             trains such models and runs them in integers only.\n",
-            (self.wording.purpose)(config)
-        );
-        text
+        let parameters = self.number("/parameters").map_or_else(String::new, |count| format!(", {count} parameters"));
+        format!(
+            "{own}{purpose}. A recurrent network small enough for a microcontroller: {reads}, {network}{parameters}. Made \
+             with Tern, which trains such models and runs them in integers only.\n\n"
+        )
     }
 
-    /// The validation split in words: how many rows, and where they come from.
+    /// The validation rows in words: how many, and where they come from.
     fn validation_split(&self) -> String {
-        let (rows, pointer) = self.wording.validation;
+        let (rows, pointer) = self.task.wording().validation;
         let count = self.number(pointer).unwrap_or(0.0);
-        let Some(data) = self.recipe.map(|recipe| &recipe.data) else {
+        if let Some(folds) = self.number("/validation/folds") {
+            return format!(
+                "the {count} training {rows} in a {folds}-fold cross-validation, each by a network that was not trained on it"
+            );
+        }
+        let Some(Recipe { data, .. }) = &self.recipe else {
             return format!("the {count} {rows} of `{}`", self.validation_file());
         };
         let share = 100.0 * data.valid_fraction;
         match &data.valid {
             Some(valid) => format!("the {count} {rows} of `{}`", file_name(valid)),
-            None if self.wording.splits_classes => {
+            None if self.task.wording().splits_classes => {
                 format!("a validation split of {count} {rows}, {share:.0} % of each class")
             }
             None => {
@@ -87,91 +67,81 @@ impl Card<'_> {
         }
     }
 
-    /// The file in the model directory that holds the validation split.
-    fn validation_file(&self) -> &'static str {
-        self.wording.files[0]
-    }
-
     fn figures(&self) -> String {
-        let mut text = String::from("## Figures\n\n");
         if !self.metrics["validation"].is_object() {
-            return text + "None: this model has no validation split. `tern eval` measures it on your data.\n\n";
+            return "## Figures\n\nNone: this model has no validation split. `tern eval` measures it on your data.\n\n"
+                .to_owned();
         }
-        let _ = write!(text, "Measured on {}", self.validation_split());
-        let _ = match (self.number("/best_epoch"), self.number("/epochs")) {
-            (Some(best), Some(epochs)) => writeln!(text, ", which also chose epoch {best} of {epochs}.\n"),
-            _ => writeln!(text, ".\n"),
+        let epochs = match (self.number("/best_epoch"), self.number("/epochs")) {
+            (Some(best), Some(epochs)) => format!(", which also chose epoch {best} of {epochs}"),
+            _ => String::new(),
         };
-        text.push_str("| figure | value |\n|---|--:|\n");
-        for &(pointer, name, format) in self.wording.figures {
+        let mut rows = Vec::new();
+        for &(pointer, name, format) in self.task.wording().figures {
             if let Some(value) = self.number(pointer).filter(|_| pointer.starts_with("/validation")) {
                 // Shares have four digits here, which other programs can read.
                 let value = if value.fract() == 0.0 && value > 1.0 { format(value) } else { format!("{value:.4}") };
-                let _ = writeln!(text, "| {name} | {value} |");
+                rows.push([name.to_owned(), value]);
             }
         }
         if let [Some(low), Some(high)] = [0, 1].map(|end| self.number(&format!("/validation/interval/{end}"))) {
-            let _ = writeln!(text, "| 95 % interval of the accuracy (Wilson) | {low:.4} – {high:.4} |");
+            rows.push(["95 % interval of the accuracy (Wilson)".to_owned(), format!("{low:.4} – {high:.4}")]);
         }
-        let _ = writeln!(text, "\nThe command: `tern eval . --data {}`, in this folder.\n", self.validation_file());
-        if let Some(leaked) = self.number("/validation/also_in_training").filter(|leaked| *leaked > 0.0) {
-            let _ = writeln!(
-                text,
-                "{leaked} of these texts are also training texts: the figures are better than they would be on new texts.\n"
-            );
-        }
-        text + &self.classes() + &self.channels()
+        let figures = table(["figure", "value"], rows);
+        let file = self.validation_file();
+        let source = match self.is_cross_validated() {
+            true => format!("The predictions are in `{file}`. The model itself was trained on all of these rows."),
+            false => format!("The command: `tern eval . --data {file}`, in this folder."),
+        };
+        let leaked = match self.number("/validation/also_in_training") {
+            Some(leaked) if leaked > 0.0 => format!(
+                "{leaked} of these texts are also training texts: the figures are better than they would be on new texts.\n\n"
+            ),
+            _ => String::new(),
+        };
+        let (split, classes, channels) = (self.validation_split(), self.class_table(), self.channel_table());
+        format!("## Figures\n\nMeasured on {split}{epochs}.\n\n{figures}\n{source}\n\n{leaked}{classes}{channels}")
     }
 
-    fn classes(&self) -> String {
+    fn class_table(&self) -> String {
         let Some(classes) = self.metrics.pointer("/validation/per_class").and_then(Value::as_object) else {
             return String::new();
         };
-        let mut text = String::from(
-            "| label | precision | recall | F1 | validation rows | training rows |\n|---|--:|--:|--:|--:|--:|\n",
-        );
-        for (label, class) in classes {
-            let number = |key: &str| class[key].as_f64().unwrap_or(0.0);
+        let row = |(label, class): (&String, &Value)| {
+            let share = |key: &str| format!("{:.4}", class[key].as_f64().unwrap_or(0.0));
             let training = self.metrics["train"]["support"][label.as_str()].as_u64();
-            let _ = writeln!(
-                text,
-                "| {} | {:.4} | {:.4} | {:.4} | {} | {} |",
-                cell(label),
-                number("precision"),
-                number("recall"),
-                number("f1"),
-                number("support"),
-                training.map_or_else(|| "–".to_owned(), |count| count.to_string())
-            );
-        }
-        text + "\n"
+            let training = training.map_or_else(|| "–".to_owned(), |count| count.to_string());
+            let support = class["support"].as_f64().unwrap_or(0.0).to_string();
+            [cell(label), share("precision"), share("recall"), share("f1"), support, training]
+        };
+        let head = ["label", "precision", "recall", "F1", "validation rows", "training rows"];
+        table(head, classes.iter().map(row)) + "\n"
     }
 
     /// The channels of a model that reads numbers, with their normalisation.
-    fn channels(&self) -> String {
+    fn channel_table(&self) -> String {
         if self.config.channels.is_empty() {
             return String::new();
         }
-        let mut text = String::from("| channel | mean | standard deviation |\n|---|--:|--:|\n");
-        for channel in &self.config.channels {
-            let _ = writeln!(text, "| {} | {} | {} |", cell(&channel.name), channel.mean, channel.std);
-        }
-        if let Some(forecast) = &self.config.forecast {
+        let row = |channel: &Channel| [cell(&channel.name), channel.mean.to_string(), channel.std.to_string()];
+        let channels = table(["channel", "mean", "standard deviation"], self.config.channels.iter().map(row));
+        let forecast = self.config.forecast.as_ref().map_or_else(String::new, |forecast| {
             let targets = inline(&forecast.targets.join(", "));
             let (window, horizon) = (forecast.window, forecast.horizon);
-            let _ = writeln!(text, "\nIt reads {window} rows and predicts the next {horizon} of {targets}.");
-        }
-        text + "\n"
+            format!("\nIt reads {window} rows and predicts the next {horizon} of {targets}.\n")
+        });
+        format!("{channels}{forecast}\n")
     }
 
-    fn exported(&self) -> String {
-        let Some(export) = self.export else { return String::new() };
-        let mut text = String::from(
-            "## On the device\n\nThe last `tern export` of this model, compared with the floats above:\n\n| figure | value |\n|---|--:|\n",
-        );
+    fn exported_figures(&self) -> String {
+        let Some(export) = &self.export else { return String::new() };
+        let compared = match export["on_training_rows"] == true {
+            true => "compared with the floats on training rows, whose accuracy flatters",
+            false => "compared with the floats above",
+        };
         let share = |key: &str| export[key].as_f64().map(|share| format!("{share:.4}"));
         let whole = |key: &str| export[key].as_u64().map(|count| count.to_string());
-        for (name, value) in [
+        let figures = [
             ("accuracy in floats", share("float_accuracy")),
             ("accuracy in integers", share("integer_accuracy")),
             ("perplexity in floats", share("float_perplexity")),
@@ -183,59 +153,64 @@ impl Card<'_> {
             ("bytes of the device file", whole("file_bytes")),
             ("bytes of RAM: scratch, which the caller provides", whole("scratch_bytes")),
             ("multiply-accumulates a token", whole("macs_per_token")),
-        ] {
-            if let Some(value) = value {
-                let _ = writeln!(text, "| {name} | {value} |");
-            }
-        }
-        text + "\n"
+        ];
+        let rows = figures.into_iter().filter_map(|(name, value)| Some([name.to_owned(), value?]));
+        let figures = table(["figure", "value"], rows);
+        format!("## On the device\n\nThe last `tern export` of this model, {compared}:\n\n{figures}\n")
     }
 
     fn intended_use(&self) -> String {
-        let (inputs, limits) = self.wording.intended_use;
+        let (inputs, limits) = self.task.wording().intended_use;
         format!(
             "## Intended use and limits\n\nFor {inputs} like its training set, where a wrong prediction does no lasting harm. {limits}\n\n"
         )
     }
 
     fn training_data(&self) -> String {
-        let mut text = String::from("## Training data\n\n");
-        let (rows, pointer) = self.wording.training;
-        match (self.recipe, self.number(pointer)) {
-            (Some(recipe), Some(count)) => {
-                let _ = writeln!(
-                    text,
-                    "{count} {rows} of `{}`. The model repeats their errors and gaps: read in `report.html` where it is wrong \
-                     before you rely on it.\n",
-                    file_name(&recipe.data.train)
-                );
-            }
-            (Some(recipe), None) => {
-                let _ = writeln!(text, "`{}`.\n", file_name(&recipe.data.train));
-            }
-            _ => text.push_str("Unknown: the model was not trained by Tern.\n\n"),
-        }
-        let calibration = self.wording.files[1];
-        let _ = writeln!(
-            text,
-            "This folder contains some of the data: `{}` and `{calibration}` are parts of it, and a device file contains a few short \
-             examples.\n",
-            self.validation_file()
-        );
-        text
+        let (rows, pointer) = self.task.wording().training;
+        let train = self.recipe.as_ref().map(|recipe| file_name(&recipe.data.train));
+        let source = match (train, self.number(pointer)) {
+            (Some(train), Some(count)) => format!(
+                "{count} {rows} of `{train}`. The model repeats their errors and gaps: read in `report.html` where it is \
+                 wrong before you rely on it."
+            ),
+            (Some(train), None) => format!("`{train}`."),
+            (None, _) => "Unknown: the model was not trained by Tern.".to_owned(),
+        };
+        let (validation, calibration) = (self.validation_file(), self.task.wording().files[1]);
+        format!(
+            "## Training data\n\n{source}\n\nThis folder contains some of the data: `{validation}` and `{calibration}` are \
+             parts of it, and a device file contains a few short examples.\n\n"
+        )
     }
 
     fn commands(&self) -> String {
-        let (folder, validation) = (shell(&self.config.name), self.validation_file());
-        let mut text = String::from("## Use\n\nFrom the folder that contains this one:\n\n```console\n");
-        let _ = writeln!(text, "{}", (self.wording.commands)(&folder, validation));
-        let _ = writeln!(text, "tern eval {folder} --data {folder}/{validation}");
-        let _ = writeln!(text, "tern export {folder} -o {folder}.safetensors    # for a device");
-        if self.recipe.is_some() {
-            let _ = writeln!(text, "tern train {folder}/recipe.toml -o {folder}    # trains it again, bit for bit");
-        }
-        text + "```\n"
+        let folder = shell(&self.config.name);
+        let [validation, calibration] = self.task.wording().files;
+        // The model was trained on the rows of a cross-validation: only other data measure it.
+        let (example, evaluated) = match self.is_cross_validated() {
+            true => (calibration, "DATA.csv".to_owned()),
+            false => (validation, format!("{folder}/{validation}")),
+        };
+        let examples = (self.task.wording().commands)(&folder, example);
+        let again = match &self.recipe {
+            Some(_) => format!("tern train {folder}/recipe.toml -o {folder}    # trains it again, bit for bit\n"),
+            None => String::new(),
+        };
+        format!(
+            "## Use\n\nFrom the folder that contains this one:\n\n```console\n{examples}\n\
+             tern eval {folder} --data {evaluated}\n\
+             tern export {folder} -o {folder}.safetensors    # for a device\n{again}```\n"
+        )
     }
+}
+
+/// A table in Markdown with a column of text and columns of numbers.
+fn table<const COLUMNS: usize>(head: [&str; COLUMNS], rows: impl IntoIterator<Item = [String; COLUMNS]>) -> String {
+    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+    let numbers = "--:|".repeat(COLUMNS - 1);
+    let rows: String = rows.into_iter().map(|row| line(&row)).collect();
+    format!("{}|---|{numbers}\n{rows}", line(&head.map(str::to_owned)))
 }
 
 /// The name of a file without its folders.

@@ -92,13 +92,9 @@ pub fn shares(title: &str, axis: &str, shares: &[Share]) -> Markup {
     let last = shares.len().max(1) as f64 - 0.5;
     draw(title, |root| {
         let label = |x: f64| {
-            let at = x.round();
-            let near = (x - at).abs() < 1e-6 && at >= 0.0;
-            if near {
-                shares.get(at as usize).map_or_else(String::new, |share| share.name.clone())
-            } else {
-                String::new()
-            }
+            let group = x.round();
+            let is_group = (x - group).abs() < 1e-6 && group >= 0.0;
+            shares.get(group as usize).filter(|_| is_group).map_or_else(String::new, |share| share.name.clone())
         };
         let ranges = [-0.5..last, low.min(0.95)..1.0];
         let mut chart = axes(root, ranges, axis, 2 * shares.len().max(1), &label, &percent)?;

@@ -3,41 +3,26 @@
 //! Every figure of `metrics.json` and `export.json` on it is a `<data>` element with the exact value and its JSON
 //! pointer, so that programs can read the page as well (test `tests/tests/path/report.rs`).
 
-mod calibration;
-mod classes;
+mod classifier;
 mod exported;
 mod learning_curves;
 
 use super::elements::{Cell, Format, STYLE, count, nothing, percent};
-use super::task_report::{Section, TaskReport};
+use super::{ReportInputs, Section};
 use crate::display::is_control;
-use crate::float_model::Config;
+use crate::float_model::files;
 use crate::recipe::Recipe;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use tern_format::Input;
 
-/// The inputs of a page.
-pub struct HtmlPage<'a> {
-    /// Configuration of the model.
-    pub config: &'a Config,
-    /// Recipe of the training; `None` for an imported model.
-    pub recipe: Option<&'a Recipe>,
-    /// Content of `metrics.json`.
-    pub metrics: &'a Value,
-    /// Content of `export.json`; `None` before the first export.
-    pub export: Option<&'a Value>,
-    /// The words and sections of the model's task.
-    pub task: &'a dyn TaskReport,
-}
-
 /// Forbids the browser to load or run anything, in case that a text on the page is not escaped.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
-impl HtmlPage<'_> {
-    /// The HTML of the page.
-    pub fn html(&self) -> String {
+impl ReportInputs {
+    /// The content of `report.html`.
+    pub fn page(&self) -> String {
         let name = &self.config.name;
         let sections = self.sections();
         let files = if self.export.is_some() { "metrics.json and export.json" } else { "metrics.json" };
@@ -93,7 +78,7 @@ impl HtmlPage<'_> {
 
     /// A description of the model and the most important figures.
     fn summary(&self) -> Markup {
-        let config = self.config;
+        let config = &self.config;
         let network = config.recurrent().describe(config.hidden_size);
         html! {
             p.lede { ((self.task.wording().purpose)(config)) "." }
@@ -109,10 +94,12 @@ impl HtmlPage<'_> {
                 }
                 " → " (network)
                 @if self.number("/parameters").is_some() { "; " (self.value("/parameters", count)) " parameters" }
-                @if let Some(recipe) = self.recipe { "; seed " (recipe.training.seed) }
+                @if let Some(recipe) = &self.recipe { "; seed " (recipe.training.seed) }
             }
             dl.tiles {
-                @let figures = self.task.wording().figures.iter().filter(|(pointer, ..)| self.number(pointer).is_some());
+                @let flatters = |pointer: &str| pointer.starts_with("/export") && self.is_export_on_training_rows();
+                @let has_figure = |pointer: &str| self.number(pointer).is_some() && !flatters(pointer);
+                @let figures = self.task.wording().figures.iter().filter(|(pointer, ..)| has_figure(pointer));
                 @for (index, &(pointer, name, format)) in figures.enumerate() {
                     div.main[index == 0] { dt { (name) } dd { (self.value(pointer, format)) } }
                 }
@@ -128,8 +115,15 @@ impl HtmlPage<'_> {
         html! {
             @if self.number("/best_epoch").is_some() && self.number("/epochs").is_some() {
                 p {
-                    "Epoch " (self.value("/best_epoch", count)) " of " (self.value("/epochs", count)) " was kept: the best on the "
-                    "validation split. Since that choice used the validation split, expect slightly worse figures on new data."
+                    @if self.is_cross_validated() {
+                        "The validation figures are those of a " (self.value("/validation/folds", count)) "-fold cross-validation: "
+                        "each training row was predicted by a network that was not trained on it. It also chose the number of "
+                        "epochs, " (self.value("/best_epoch", count)) ", for this model, which was trained on all rows. Expect "
+                        "slightly worse figures on new data."
+                    } @else {
+                        "Epoch " (self.value("/best_epoch", count)) " of " (self.value("/epochs", count)) " was kept: the best on the "
+                        "validation split. Since that choice used the validation split, expect slightly worse figures on new data."
+                    }
                     @if self.number("/validation/interval/0").is_some() {
                         " With this many validation rows, the true accuracy is between "
                         (self.value("/validation/interval/0", percent)) " and " (self.value("/validation/interval/1", percent))
@@ -147,7 +141,7 @@ impl HtmlPage<'_> {
     }
 
     fn reproduce(&self) -> Markup {
-        let Some(recipe) = self.recipe else { return nothing() };
+        let Some(recipe) = &self.recipe else { return nothing() };
         html! {
             p {
                 code { "tern train recipe.toml -o NAME" }
@@ -157,10 +151,25 @@ impl HtmlPage<'_> {
         }
     }
 
+    /// Returns true if the validation figures are those of a cross-validation.
+    pub(crate) fn is_cross_validated(&self) -> bool {
+        self.number("/validation/folds").is_some()
+    }
+
+    /// The file in the model directory with the validation rows.
+    pub(crate) fn validation_file(&self) -> &'static str {
+        if self.is_cross_validated() { files::CROSS_VALIDATION } else { self.task.wording().files[0] }
+    }
+
+    /// Returns true if the last export was compared on training rows.
+    fn is_export_on_training_rows(&self) -> bool {
+        self.at("/export/on_training_rows") == Some(&Value::Bool(true))
+    }
+
     /// The value at a JSON pointer; below `/export` that of `export.json`.
     pub(crate) fn at(&self, pointer: &str) -> Option<&Value> {
         match pointer.strip_prefix("/export") {
-            Some(rest) => self.export?.pointer(rest),
+            Some(rest) => self.export.as_ref()?.pointer(rest),
             None => self.metrics.pointer(pointer),
         }
     }

@@ -3,7 +3,7 @@ use crate::data::Example;
 use crate::tasks;
 use crate::tasks::classification::{self, TrainingStats};
 use crate::tasks::text_classification::TextMistakes;
-use crate::train::{EpochFigures, Outcome, StopReason, Validation};
+use crate::train::{EpochFigures, Outcome, Sample, Steps, StopReason, Target, Validation};
 
 fn figures(model: &FloatModel) -> TrainingMetrics {
     let epoch = |epoch| EpochFigures {
@@ -27,11 +27,12 @@ fn figures(model: &FloatModel) -> TrainingMetrics {
     };
     let rows = model.validation();
     let analysis = crate::tasks::classification::Analysis::new(model, rows);
-    let labels: Vec<usize> = model.calibration().iter().map(|row| row.label).collect();
-    let training = TrainingStats { labels: &labels, lengths: &[9; 4], leaked: 0, cut: 0 };
+    let sample = |row: &Example| Sample { steps: Steps::Tokens(vec![2; 9]), target: Target::Class(row.label) };
+    let samples: Vec<Sample> = model.calibration().iter().map(sample).collect();
+    let training = TrainingStats { samples: &samples, lengths: &[9; 4], leaked: 0, cut: 0 };
     let report = std::sync::Arc::new(TextMistakes::new(model, rows, &analysis));
     let measured = classification::measurements(&analysis, model.labels(), training, report, None);
-    TrainingMetrics::new(model, measured, 4, &outcome)
+    TrainingMetrics::new(model, measured, 4, &outcome, crate::recipe::Metric::Accuracy)
 }
 
 fn recipe() -> Recipe {
@@ -99,7 +100,7 @@ fn every_figure_of_the_page_is_in_the_files() {
         let (value, rest) = datum.split_once("\" data-at=\"").unwrap();
         let (pointer, _) = rest.split_once('"').unwrap();
         let pointer = pointer.replace("&lt;", "<").replace("&gt;", ">");
-        let expected = inputs.metrics().pointer(&pointer).unwrap_or_else(|| panic!("no {pointer} in metrics.json"));
+        let expected = inputs.metrics.pointer(&pointer).unwrap_or_else(|| panic!("no {pointer} in metrics.json"));
         assert_eq!(value.parse::<f64>().unwrap(), expected.as_f64().unwrap(), "{pointer}");
         seen += 1;
     }
@@ -115,9 +116,8 @@ fn many_classes_are_listed_and_not_drawn_as_a_grid() {
     let metrics = serde_json::json!({ "validation": { "examples": 1, "confusion": confusion } });
     let mut config = plain.config().clone();
     config.labels = labels;
-    let task = TextMistakes::default();
-    let page =
-        html_page::HtmlPage { config: &config, recipe: None, metrics: &metrics, export: None, task: &task }.html();
+    let task = std::sync::Arc::new(TextMistakes::default());
+    let page = ReportInputs { config, recipe: None, metrics, export: None, task }.page();
     assert!(!page.contains("class=\"matrix\""));
     assert!(page.contains("pairs of different labels occur"), "{page}");
     assert!(page.matches("<tr>").count() < 60 && page.len() < 60_000);
@@ -181,7 +181,7 @@ fn a_directory_without_figures_still_has_a_page() {
 #[test]
 fn metrics_hold_no_time_and_no_path() {
     let model = model();
-    let metrics = figures(&model).to_json();
+    let metrics = figures(&model).json;
     assert_eq!(metrics["validation"]["accuracy"], 0.5);
     assert_eq!(metrics["validation"]["calibration"]["bins"].as_array().unwrap().len(), 1);
     assert_eq!(metrics["history"].as_array().unwrap().len(), 2);

@@ -3,12 +3,11 @@
 
 mod drawn_series;
 mod forecast_figures;
-mod forecast_page;
 mod series_training;
 mod windows;
 
-pub use drawn_series::{Series, TargetLines};
-pub use forecast_figures::{ForecastFigures, WindowForecast, evaluate, forecast_windows};
+use drawn_series::DrawnSeries;
+pub use forecast_figures::{ForecastFigures, MODEL, NAIVE, WindowForecast, evaluate, forecast_windows};
 pub use windows::Windows;
 
 use super::loss_comparison::{self, ModelLosses};
@@ -88,9 +87,8 @@ impl TaskHandler for ForecastTask {
 
     fn validate(&self, model: &FloatModel, dir: &Path) -> anyhow::Result<ValidationResult> {
         let path = dir.join(files::VALIDATION);
-        let none = ValidationResult { metrics: Value::Null, report: Arc::new(Series::default()) };
         if !path.is_file() {
-            return Ok(none);
+            return Ok(ValidationResult::none(DrawnSeries::default()));
         }
         let columns = model.config().channel_names();
         let table = number_table::read(&path, &ColumnSelection { numbers: &columns, ..ColumnSelection::default() })?;
@@ -98,14 +96,13 @@ impl TaskHandler for ForecastTask {
         Ok(match forecast_windows(model, &table, 0) {
             Some(windows) if !windows.is_empty() => {
                 let figures = ForecastFigures::new(&windows, forecast);
-                ValidationResult { metrics: figures.to_json(), report: Arc::new(Series::new(&windows, forecast)) }
+                ValidationResult { metrics: figures.to_json(), report: Arc::new(DrawnSeries::new(&windows, forecast)) }
             }
-            _ => none,
+            _ => ValidationResult::none(DrawnSeries::default()),
         })
     }
 }
 
-/// The forecast settings of a model.
 fn settings(model: &dyn Model) -> anyhow::Result<&Forecast> {
     model.config().forecast.as_ref().context("`forecast` is missing in config.json")
 }
@@ -133,14 +130,14 @@ fn losses<'a>(
     if windows.is_empty() {
         return Err(too_short(data.path, &table));
     }
-    let errors = ForecastFigures::new(&windows, settings(model.model)?).all.model;
+    let errors = ForecastFigures::new(&windows, settings(model.model)?).all[MODEL];
     let losses = windows.iter().map(|window| loss(window, scale)).collect();
     Ok(ModelLosses { model, losses, figures: vec![("rmse", errors.rmse()), ("mae", errors.mae())] })
 }
 
 /// The mean squared error of a window, each target divided by its variance. Missing numbers are left out.
 fn loss(window: &WindowForecast, scale: &[f64]) -> f64 {
-    let pairs = window.model.iter().zip(&window.truth).zip(scale.iter().cycle());
+    let pairs = window.methods[MODEL].iter().zip(&window.truth).zip(scale.iter().cycle());
     let known = pairs.filter(|((_, truth), _)| !truth.is_nan());
     let squares = known.map(|((model, truth), scale)| ((model - truth) / scale).powi(2));
     let (sum, count) = squares.fold((0.0, 0usize), |(sum, count), square| (sum + square, count + 1));

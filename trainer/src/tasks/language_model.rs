@@ -1,16 +1,14 @@
 //! Language modelling: a model predicts the next token of a text, and generates text.
 
-mod language_page;
 mod surprises;
-mod text_figures;
 mod text_training;
 
-pub use surprises::{Language, Surprise};
-pub use text_figures::{TextFigures, evaluate};
-pub use text_training::{CorpusError, TextCorpus, read};
+use surprises::LanguageReport;
+use text_training::TextCorpus;
 
 use super::loss_comparison::{self, ModelLosses};
 use super::{CommandOutput, NamedModel, PredictOptions, TaskData, TaskHandler};
+use crate::data;
 use crate::display::visible;
 use crate::float_model::{FloatModel, files};
 use crate::metrics::log_softmax;
@@ -19,10 +17,10 @@ use crate::nn::network::Input;
 use crate::paint::Paint;
 use crate::recipe::Recipe;
 use crate::report::ValidationResult;
-use crate::train::Validation;
+use crate::train::{Guess, Validation};
 use crate::vocabulary::UNK;
-use anyhow::{Context, bail};
-use serde_json::{Value, json};
+use anyhow::bail;
+use serde_json::{Map, Value, json};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -34,10 +32,10 @@ impl TaskHandler for LanguageModel {
         Ok(Box::new(TextCorpus::read(recipe)?))
     }
 
-    fn evaluate(&self, model: &dyn Model, data: &DataFile<'_>, _: Paint) -> anyhow::Result<CommandOutput> {
-        let figures = evaluate(model, &read(data.path)?);
-        let figures =
-            figures.with_context(|| format!("{}: fewer than two tokens, expected a text", data.path.display()))?;
+    fn evaluate(&self, model: &dyn Model, file: &DataFile<'_>, _: Paint) -> anyhow::Result<CommandOutput> {
+        let text = data::read_text(file.path)?;
+        let ids = encode(model, &text, file.path)?;
+        let figures = TextFigures::new(&ids, &text, &model.guesses(&ids));
         Ok(CommandOutput { json: figures.to_json(), lines: figures.lines() })
     }
 
@@ -56,7 +54,7 @@ impl TaskHandler for LanguageModel {
         Ok(vec![CommandOutput { json, lines: vec![line] }])
     }
 
-    fn compare(&self, models: [NamedModel<'_>; 2], data: &DataFile<'_>, _: usize) -> anyhow::Result<CommandOutput> {
+    fn compare(&self, models: [NamedModel<'_>; 2], file: &DataFile<'_>, _: usize) -> anyhow::Result<CommandOutput> {
         // Sorted, since a device file has its tokens in another order.
         let tokens = |model: &dyn Model| {
             let mut tokens = model.vocabulary().tokens().to_vec();
@@ -75,27 +73,33 @@ impl TaskHandler for LanguageModel {
                 name(&b)
             );
         }
-        let text = read(data.path)?;
-        let sides = [losses(&models[0], &text, data.path)?, losses(&models[1], &text, data.path)?];
+        let text = data::read_text(file.path)?;
+        let sides = [losses(&models[0], &text, file.path)?, losses(&models[1], &text, file.path)?];
         Ok(loss_comparison::compare(sides, "tokens", "cross entropy in nats"))
     }
 
     fn validate(&self, model: &FloatModel, dir: &Path) -> anyhow::Result<ValidationResult> {
         let path = dir.join(files::VALIDATION_TEXT);
-        let text = if path.is_file() { read(&path)? } else { String::new() };
-        Ok(match Language::new(model, &text) {
+        let text = if path.is_file() { data::read_text(&path)? } else { String::new() };
+        Ok(match LanguageReport::new(model, &text) {
             Some((figures, report)) => ValidationResult { metrics: figures.to_json(), report: Arc::new(report) },
-            None => ValidationResult { metrics: Value::Null, report: Arc::new(Language::default()) },
+            None => ValidationResult::none(LanguageReport::default()),
         })
     }
 }
 
-/// The losses of a model on each token of a text.
-fn losses<'a>(model: &'a NamedModel<'a>, text: &str, path: &Path) -> anyhow::Result<ModelLosses<'a>> {
-    let ids = model.model.vocabulary().encode(text);
+/// The tokens of a text from `path`. Fails if there are fewer than two, so that none can be predicted.
+fn encode(model: &dyn Model, text: &str, path: &Path) -> anyhow::Result<Vec<u32>> {
+    let ids = model.vocabulary().encode(text);
     if ids.len() < 2 {
         bail!("{}: fewer than two tokens, expected a text", path.display());
     }
+    Ok(ids)
+}
+
+/// The losses of a model on each token of a text.
+fn losses<'a>(model: &'a NamedModel<'a>, text: &str, path: &Path) -> anyhow::Result<ModelLosses<'a>> {
+    let ids = encode(model.model, text, path)?;
     let guesses = model.model.guesses(&ids);
     let figures = Validation::of_language(&guesses, ids.len(), text.chars().count());
     let named = [
@@ -112,4 +116,78 @@ pub fn next_tokens(model: &dyn Model, ids: &[u32], k: usize) -> Vec<(u32, f64)> 
     let logits: Vec<f32> = model.outputs(Input::Tokens(ids)).nats().iter().map(|&logit| logit as f32).collect();
     let probabilities = log_softmax(logits.iter().map(|&logit| f64::from(logit)));
     ranked_tokens(&logits).into_iter().take(k).map(|(id, _)| (id, probabilities[id as usize].exp())).collect()
+}
+
+/// The numbers k for which the figures give the share of tokens that are among the k most probable.
+const K_BEST: [usize; 6] = [1, 2, 3, 5, 10, 20];
+
+/// The figures of a language model on a text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TextFigures {
+    pub tokens: usize,
+    /// Number of tokens that are not in the vocabulary. The model predicts only that such a token comes, not which.
+    pub unknown: usize,
+    pub characters: usize,
+    pub bytes: usize,
+    /// Loss, perplexity and accuracy.
+    pub figures: Validation,
+    /// Pairs of k and the share of tokens that are among the k most probable.
+    pub k_best: Vec<(usize, f64)>,
+}
+
+impl TextFigures {
+    /// The figures of a text of two tokens or more, from the losses and ranks of its tokens.
+    pub fn new(ids: &[u32], text: &str, guesses: &[Guess]) -> Self {
+        let characters = text.chars().count();
+        let among = |k| guesses.iter().filter(|guess| guess.above < k).count() as f64 / guesses.len().max(1) as f64;
+        TextFigures {
+            tokens: ids.len(),
+            unknown: ids.iter().filter(|id| **id == UNK).count(),
+            characters,
+            bytes: text.len(),
+            figures: Validation::of_language(guesses, ids.len(), characters),
+            k_best: K_BEST.into_iter().map(|k| (k, among(k))).collect(),
+        }
+    }
+
+    /// The object for `metrics.json` and `tern eval --json`.
+    pub fn to_json(&self) -> Value {
+        let bits = self.figures.bits_per_character.unwrap_or(f64::NAN);
+        json!({
+            "tokens": self.tokens,
+            "unknown": self.unknown,
+            "characters": self.characters,
+            "bytes": self.bytes,
+            "loss": self.figures.loss,
+            "perplexity": self.figures.perplexity,
+            "bits_per_character": bits,
+            "bits_per_byte": bits * self.characters as f64 / self.bytes as f64,
+            "bits_per_token": self.figures.loss / std::f64::consts::LN_2,
+            "accuracy": self.figures.accuracy,
+            "top_5_accuracy": self.figures.top_5,
+            "k_best": self.k_best.iter().map(|(k, share)| (k.to_string(), json!(share))).collect::<Map<_, _>>(),
+        })
+    }
+
+    /// The figures as lines of text.
+    pub fn lines(&self) -> Vec<String> {
+        let figures = &self.figures;
+        let share = 100.0 * self.unknown as f64 / self.tokens as f64;
+        let mut lines = vec![
+            format!(
+                "{} tokens, {} of them unknown ({share:.1} %); {} characters",
+                self.tokens, self.unknown, self.characters
+            ),
+            format!("loss                {:.4} (nats per token)", figures.loss),
+            format!("perplexity          {:.2}", figures.perplexity.unwrap_or(f64::NAN)),
+            format!("bits per character  {:.4}", figures.bits_per_character.unwrap_or(f64::NAN)),
+            format!("top-1 accuracy      {:.4}", figures.accuracy.unwrap_or(f64::NAN)),
+            format!("top-5 accuracy      {:.4}", figures.top_5.unwrap_or(f64::NAN)),
+        ];
+        if self.unknown > 0 {
+            lines.push("The loss of an unknown token does not include which word it is, so that".to_owned());
+            lines.push("many unknown tokens make bits per character too low.".to_owned());
+        }
+        lines
+    }
 }

@@ -1,11 +1,11 @@
 //! Text classification: a model predicts one of its labels for a text.
 
-mod mistakes_page;
 mod text_mistakes;
-pub mod word_weights;
+mod word_weights;
 
-pub use text_mistakes::{Mistake, TextMistakes};
+pub use text_mistakes::TextMistakes;
 
+use super::classification::fold_predictions::{self, FoldPredictions};
 use super::classification::{
     self, Analysis, SUMMARY_FIGURES, TrainingStats, add_baselines, class_figures, label_comparison,
 };
@@ -21,8 +21,7 @@ use crate::logits::Logits;
 use crate::model::{DataFile, Model};
 use crate::paint::Paint;
 use crate::recipe::Recipe;
-use crate::report::html_page::HtmlPage;
-use crate::report::{Measurements, Section, TaskReport, TaskWording, ValidationResult};
+use crate::report::{Measurements, ReportInputs, Section, TaskReport, TaskWording, ValidationResult};
 use crate::train::{self, CrossValidation, Prepared, Problem};
 use crate::weights::Weights;
 use serde_json::{Value, json};
@@ -46,15 +45,12 @@ impl TaskHandler for TextClassification {
         let start = Instant::now();
         let analysis = Analysis::new(model, &examples);
         let seconds = start.elapsed().as_secs_f64().max(1e-9);
-        let tokens: usize = analysis.predictions.iter().map(|answer| answer.tokens).sum();
-        let (labels, evaluation) = (model.labels(), &analysis.evaluation);
-        let rate = tokens as f64 / seconds;
-        let mut output = class_figures::figures(labels, evaluation, paint);
+        let tokens: usize = analysis.predictions.iter().map(|prediction| prediction.tokens).sum();
+        let (rate, threads) = (tokens as f64 / seconds, rayon::current_num_threads());
+        let speed = format!("\n{tokens} tokens, {:.0}k tokens/s on {threads} threads", rate / 1e3);
+        let mut output = class_figures::figures(model.labels(), &analysis.evaluation, paint, Some(paint.faint(&speed)));
         output.json["tokens"] = json!(tokens);
         output.json["tokens_per_s"] = json!(rate);
-        let (rate, threads) = (rate / 1e3, rayon::current_num_threads());
-        output.lines.push(paint.faint(&format!("\n{tokens} tokens, {rate:.0}k tokens/s on {threads} threads")));
-        output.lines.extend(class_figures::confusion(labels, evaluation.confusion(), paint));
         Ok(output)
     }
 
@@ -88,16 +84,20 @@ impl TaskHandler for TextClassification {
         let mut predicted: Vec<Vec<String>> = Vec::new();
         for NamedModel { model, .. } in &models {
             // Refuses labels that this model lacks.
-            let numbered = data::number(examples.clone(), model.labels(), &data.path.display().to_string())?;
-            let answers = Analysis::new(*model, &numbered).predictions;
-            predicted.push(answers.iter().map(|answer| model.labels()[answer.predicted].clone()).collect());
+            let numbered = data::number(examples.clone(), model.labels(), data.path)?;
+            let predictions = Analysis::new(*model, &numbered).predictions;
+            predicted.push(predictions.iter().map(|prediction| model.labels()[prediction.predicted].clone()).collect());
         }
         label_comparison::compare(&examples, &models, [&predicted[0], &predicted[1]], "texts", rows)
     }
 
-    fn validate(&self, model: &FloatModel, _dir: &Path) -> anyhow::Result<ValidationResult> {
+    fn validate(&self, model: &FloatModel, dir: &Path) -> anyhow::Result<ValidationResult> {
+        if let Some(FoldPredictions { examples, analysis, metrics }) = fold_predictions::read(dir, model.labels())? {
+            let mistakes = TextMistakes::new(model, &examples, &analysis);
+            return Ok(ValidationResult { metrics, report: Arc::new(mistakes) });
+        }
         if model.validation().is_empty() {
-            return Ok(ValidationResult { metrics: Value::Null, report: Arc::new(TextMistakes::default()) });
+            return Ok(ValidationResult::none(TextMistakes::default()));
         }
         let analysis = Analysis::new(model, model.validation());
         let mistakes = TextMistakes::new(model, model.validation(), &analysis);
@@ -130,21 +130,19 @@ impl TaskReport for TextMistakes {
         &WORDING
     }
 
-    fn sections(&self, page: &HtmlPage<'_>) -> Vec<Section> {
-        vec![
-            ("classes", "Classes", page.classes()),
-            ("confusion", "Confusion matrix", page.confusion()),
-            ("calibration", "Calibration", page.calibration()),
-            ("length", "Accuracy by length", page.lengths()),
-            ("words", "Influential words", mistakes_page::words(page, &self.words)),
-            ("mistakes", "Most confident mistakes", mistakes_page::mistakes(page, self)),
-        ]
+    fn sections(&self, page: &ReportInputs) -> Vec<Section> {
+        let mut sections = page.classifier_sections();
+        sections.extend([
+            ("words", "Influential words", self.word_section(page)),
+            ("mistakes", "Most confident mistakes", self.mistake_section(page)),
+        ]);
+        sections
     }
 }
 
 fn read_examples(model: &dyn Model, data: &DataFile<'_>) -> anyhow::Result<Vec<Example>> {
     let rows = data::read(data.path, &data.columns)?;
-    Ok(data::number(rows, model.labels(), &data.path.display().to_string())?)
+    Ok(data::number(rows, model.labels(), data.path)?)
 }
 
 /// The most probable label and its probability.
@@ -195,10 +193,11 @@ impl LabelledTexts {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(recipe.threads()).build()?;
         let measure = || {
             let parts = self.data.parts();
-            parts.iter().map(|part| baselines::measure(part, self.seed)).reduce(baselines::pooled)
+            parts.iter().map(|part| baselines::measure(part, recipe.metric(), self.seed)).reduce(baselines::pooled)
         };
         self.baselines = pool.install(measure).unwrap_or_default();
-        let figures = self.baselines.iter().map(|of| format!("{} {:.4}", of.title, of.evaluation.accuracy()));
+        let figures =
+            self.baselines.iter().map(|baseline| format!("{} {:.4}", baseline.title, baseline.evaluation.accuracy()));
         let figures: Vec<String> = figures.collect();
         let seconds = start.elapsed().as_secs_f64();
         note(format!("baselines, in {seconds:.1} s: {}", figures.join("; ")));
@@ -220,22 +219,34 @@ impl TaskData for LabelledTexts {
     }
 
     fn model(&self, name: &str, weights: Weights) -> anyhow::Result<FloatModel> {
-        let Prepared { labels, vocabulary, train, valid, .. } = &self.data;
+        let Prepared { labels, vocabulary, train, valid, folds, .. } = &self.data;
+        // In a cross-validation, `valid` has the rows that the model was trained on.
+        let valid = if folds.is_empty() { valid.clone() } else { Vec::new() };
         let calibration = data::sample(train, labels.len(), CALIBRATION_ROWS, self.seed);
         let config = Config::classifier(name, &self.problem.architecture, labels.clone());
-        Ok(FloatModel::new(config, vocabulary.clone(), weights, calibration, valid.clone())?)
+        Ok(FloatModel::new(config, vocabulary.clone(), weights, calibration, valid)?)
+    }
+
+    fn save(&self, dir: &Path, cross_validation: Option<&CrossValidation>) -> anyhow::Result<()> {
+        let texts = self.data.train.iter().map(|example| example.text.as_str());
+        match cross_validation {
+            Some(found) => fold_predictions::write(dir, &self.data.labels, texts, &self.problem, found),
+            None => Ok(()),
+        }
     }
 
     fn measure(&self, model: &FloatModel, cross_validation: Option<&CrossValidation>) -> anyhow::Result<Measurements> {
         let Prepared { labels, vocabulary, train, valid, leaked, .. } = &self.data;
-        let analysis = match cross_validation {
-            Some(found) => Analysis::of_outputs(labels.len(), &self.problem.train, &found.outputs),
-            None => Analysis::new(model, valid),
+        let (examples, analysis) = match cross_validation {
+            Some(found) => (valid, Analysis::of_outputs(labels.len(), &self.problem.train, &found.outputs)),
+            None if self.problem.folds.is_empty() => (valid, Analysis::new(model, valid)),
+            // After an interrupt, no network has predicted all rows.
+            None => (&Vec::new(), Analysis::of(labels.len(), std::iter::empty())),
         };
-        let train_labels: Vec<usize> = train.iter().map(|example| example.label).collect();
         let lengths: Vec<usize> = train.iter().map(|example| vocabulary.encode(&example.text).len()).collect();
-        let stats = TrainingStats { labels: &train_labels, lengths: &lengths, leaked: *leaked, cut: self.problem.cut };
-        let report = Arc::new(TextMistakes::new(model, valid, &analysis));
+        let stats =
+            TrainingStats { samples: &self.problem.train, lengths: &lengths, leaked: *leaked, cut: self.problem.cut };
+        let report = Arc::new(TextMistakes::new(model, examples, &analysis));
         let mut measurements = classification::measurements(&analysis, labels, stats, report, cross_validation);
         add_baselines(&mut measurements, &self.baselines, &analysis, model.weights().count());
         Ok(measurements)

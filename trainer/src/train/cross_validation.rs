@@ -44,15 +44,15 @@ pub fn cross_validate(
     mut after_fold: impl FnMut(usize, usize),
 ) -> Result<Option<CrossValidation>, TrainError> {
     let Objective::Classes(classes) = &problem.objective else { return Ok(None) };
-    let folds = problem.folds.iter().max().map_or(0, |fold| fold + 1);
+    let folds = problem.fold_count();
     let rows = problem.train.len();
     let mut recipe = recipe.clone();
     // All folds train for the same number of epochs, so that their figures can be pooled epoch by epoch.
     let patience = std::mem::replace(&mut recipe.training.patience, usize::MAX);
     let mut outputs = vec![vec![Vec::new(); rows]; recipe.training.epochs];
     for fold in 0..folds {
-        let (train_rows, valid_rows): (Vec<usize>, Vec<usize>) = (0..rows).partition(|&row| problem.folds[row] != fold);
-        let part = part(problem, &train_rows, &valid_rows);
+        let (train_rows, valid_rows) = problem.fold_rows(fold);
+        let part = problem.fold(fold);
         let mut recorder = Recorder { problem: &part, outputs: Vec::new() };
         let outcome = run(&recipe, &part, &mut recorder, stop).map_err(|error| in_all_rows(error, &train_rows))?;
         if outcome.stop_reason == StopReason::Interrupted {
@@ -81,20 +81,64 @@ pub fn cross_validate(
     Ok(Some(CrossValidation { folds, history, best_epoch: best + 1, outputs: outputs.swap_remove(best) }))
 }
 
-/// Returns the problem of one fold. Tokens that do not occur in its training rows are unknown in its validation rows,
-/// as if the vocabulary had been built from the training rows.
-fn part(problem: &Problem, train_rows: &[usize], valid_rows: &[usize]) -> Problem {
-    let select = |rows: &[usize]| -> Vec<Sample> { rows.iter().map(|&row| problem.train[row].clone()).collect() };
-    let (train, mut valid) = (select(train_rows), select(valid_rows));
-    let mut known: HashSet<u32> = train.iter().flat_map(tokens).copied().collect();
-    known.insert(PAD);
-    known.extend(problem.embeddings.iter().flat_map(Embeddings::vectors).map(|(id, _)| id));
-    for sample in &mut valid {
-        if let Steps::Tokens(ids) = &mut sample.steps {
-            ids.iter_mut().filter(|id| !known.contains(id)).for_each(|id| *id = UNK);
+impl Problem {
+    /// Returns the number of folds; 0 without cross-validation.
+    pub fn fold_count(&self) -> usize {
+        self.folds.iter().max().map_or(0, |last| last + 1)
+    }
+
+    /// Returns the problem of one fold, in which its rows are validated and all others trained on. As if vocabulary and
+    /// normalisation came from these training rows, tokens that they lack are unknown in the validation rows, and
+    /// values are normalised once more by the means and standard deviations of the training rows.
+    pub fn fold(&self, fold: usize) -> Problem {
+        let (train_rows, valid_rows) = self.fold_rows(fold);
+        let select = |rows: &[usize]| -> Vec<Sample> { rows.iter().map(|&row| self.train[row].clone()).collect() };
+        let (mut train, mut valid) = (select(&train_rows), select(&valid_rows));
+        let mut known: HashSet<u32> = train.iter().flat_map(tokens).copied().collect();
+        known.insert(PAD);
+        known.extend(self.embeddings.iter().flat_map(Embeddings::vectors).map(|(id, _)| id));
+        for sample in &mut valid {
+            if let Steps::Tokens(ids) = &mut sample.steps {
+                ids.iter_mut().filter(|id| !known.contains(id)).for_each(|id| *id = UNK);
+            }
+        }
+        normalise(&mut train, &mut valid);
+        Problem { train, valid, folds: Vec::new(), cross_validation: None, ..self.clone() }
+    }
+
+    /// Returns the training rows and the validation rows of a fold.
+    fn fold_rows(&self, fold: usize) -> (Vec<usize>, Vec<usize>) {
+        (0..self.train.len()).partition(|&row| self.folds[row] != fold)
+    }
+}
+
+/// Normalises each channel of the samples to mean 0 and standard deviation 1 over `train`. A channel that is constant
+/// in `train` is only shifted.
+fn normalise(train: &mut [Sample], valid: &mut [Sample]) {
+    let channels = match train.first().map(|sample| &sample.steps) {
+        Some(Steps::Values { channels, .. }) => *channels,
+        _ => return,
+    };
+    for channel in 0..channels {
+        let numbers = || train.iter().flat_map(|sample| values(sample).iter().skip(channel).step_by(channels));
+        let count = numbers().count().max(1) as f64;
+        let mean = numbers().map(|&number| f64::from(number)).sum::<f64>() / count;
+        let variance = numbers().map(|&number| (f64::from(number) - mean).powi(2)).sum::<f64>() / count;
+        let std = if variance.sqrt() > f64::from(f32::EPSILON) { variance.sqrt() } else { 1.0 };
+        for sample in train.iter_mut().chain(valid.iter_mut()) {
+            if let Steps::Values { values, .. } = &mut sample.steps {
+                let numbers = values.iter_mut().skip(channel).step_by(channels);
+                numbers.for_each(|number| *number = ((f64::from(*number) - mean) / std) as f32);
+            }
         }
     }
-    Problem { train, valid, folds: Vec::new(), cross_validation: None, ..problem.clone() }
+}
+
+fn values(sample: &Sample) -> &[f32] {
+    match &sample.steps {
+        Steps::Values { values, .. } => values,
+        Steps::Tokens(_) => &[],
+    }
 }
 
 fn tokens(sample: &Sample) -> &[u32] {

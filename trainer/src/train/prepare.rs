@@ -1,6 +1,6 @@
 //! Reads labelled texts, splits off the validation rows, and builds the vocabulary.
 
-use crate::data::{self, Columns, Example, Place, SplitError, TableError, UnknownLabels};
+use crate::data::{self, Columns, Example, Place, TableError};
 use crate::recipe::{Output, Recipe};
 use crate::vocabulary::Vocabulary;
 use std::collections::HashSet;
@@ -52,20 +52,9 @@ impl Prepared {
 /// Why the data cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
-    /// A table cannot be read.
+    /// A table cannot be read or split, or the validation data has a label that the training data lacks.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// The validation data has a label that the training data lacks.
-    #[error(transparent)]
-    Labels(#[from] UnknownLabels),
-    /// A class has too few texts for a split.
-    #[error("{}: {source}", path.display())]
-    Split {
-        /// The table.
-        path: PathBuf,
-        /// The class.
-        source: SplitError,
-    },
     /// All rows have the same label.
     #[error("{}: every label is {label:?}, expected two labels or more", path.display())]
     OneClass {
@@ -111,13 +100,13 @@ pub fn prepare(recipe: &mut Recipe) -> Result<Prepared, PrepareError> {
         return Err(PrepareError::Sigmoid { path, labels: labels.len() });
     }
     let places: Vec<Place> = rows.iter().enumerate().map(|(row, of)| Place { row, line: of.line }).collect();
-    let examples = data::number(rows, &labels, &path.display().to_string())?;
+    let examples = data::number(rows, &labels, &path)?;
     let distinct: HashSet<&str> = examples.iter().map(|example| example.text.as_str()).collect();
     let mut folds = Vec::new();
     let (train, valid, places, leaked, duplicates) = match &data.valid {
         Some(valid) => {
             let rows = data::read(valid, &columns)?;
-            let valid = data::number(rows, &labels, &valid.display().to_string())?;
+            let valid = data::number(rows, &labels, valid)?;
             let leaked = valid.iter().filter(|example| distinct.contains(example.text.as_str())).count();
             (examples, valid, places, leaked, 0)
         }
@@ -126,7 +115,7 @@ pub fn prepare(recipe: &mut Recipe) -> Result<Prepared, PrepareError> {
             let (keys, classes): (Vec<&str>, Vec<usize>) =
                 examples.iter().map(|example| (example.text.as_str(), example.label)).unzip();
             let held_out = data::hold_out(&keys, &classes, &labels, data.valid_fraction, recipe.training.seed)
-                .map_err(|source| PrepareError::Split { path: path.clone(), source })?;
+                .map_err(|problem| TableError::new(&path, problem))?;
             match recipe.folds(examples.len()) {
                 1 => {
                     let (train, valid) = data::partition(examples, &held_out);

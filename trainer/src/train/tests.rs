@@ -263,6 +263,35 @@ fn cross_validation_predicts_each_row_with_a_network_that_was_not_trained_on_it(
 }
 
 #[test]
+fn a_fold_normalises_channels_by_its_own_training_rows() {
+    let sample = |values: &[f32]| Sample {
+        steps: Steps::Values { values: values.to_vec(), channels: 2 },
+        target: Target::Class(0),
+    };
+    // The second channel is constant in each fold's training rows.
+    let rows = [sample(&[1.0, 4.0, 3.0, 4.0]), sample(&[0.0, 4.0]), sample(&[10.0, 4.0])];
+    let recurrent = Recurrent::default();
+    let input = InputLayer::Values { channels: 2 };
+    let head = Head { hidden: 0, outputs: 3 };
+    let architecture = Architecture { input, hidden_size: 2, recurrent, head };
+    let problem =
+        Problem { folds: vec![0, 1, 0], ..Problem::new(architecture, smoothed(3), rows.to_vec(), rows.to_vec()) };
+    let part = problem.fold(1);
+    let values = |sample: &Sample| match &sample.steps {
+        Steps::Values { values, .. } => values.clone(),
+        Steps::Tokens(_) => Vec::new(),
+    };
+    let first_channel: Vec<f32> = part.train.iter().flat_map(values).step_by(2).collect();
+    let [mean, square] = [1, 2].map(|power| first_channel.iter().map(|value| value.powi(power)).sum::<f32>() / 3.0);
+    assert!(mean.abs() < 1e-6 && (square - 1.0).abs() < 1e-6, "{first_channel:?}");
+    let std = (134.0f32 / 9.0).sqrt();
+    let expected = (0.0 - 14.0 / 3.0) / std;
+    let found = values(&part.valid[0]);
+    assert!((found[0] - expected).abs() < 1e-3 && found[1] == 0.0, "{found:?}, expected {expected}");
+    assert_eq!((part.train.len(), part.valid.len(), problem.fold_count()), (2, 1, 2));
+}
+
+#[test]
 fn an_interrupted_cross_validation_has_no_result() {
     let mut data = prepared();
     data.folds = (0..data.train.len()).map(|row| row % 2).collect();

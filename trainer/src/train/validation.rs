@@ -44,6 +44,16 @@ pub struct Validation {
 }
 
 impl Validation {
+    /// Returns the figures of a classifier.
+    pub fn of_classes(evaluation: &Evaluation) -> Self {
+        Validation {
+            loss: evaluation.loss(),
+            accuracy: Some(evaluation.accuracy()),
+            macro_f1: Some(evaluation.macro_f1()),
+            ..Validation::default()
+        }
+    }
+
     /// Returns true if these figures are better than `other` by `metric`. If the metric is equal or absent, the lower
     /// loss is better.
     pub fn is_better_than(&self, other: &Validation, metric: Metric) -> bool {
@@ -68,12 +78,7 @@ pub(super) fn classes(outputs: &[Vec<f32>], samples: &[Sample], classes: &Classe
         let losses = log_softmax(logits.iter().map(|&logit| f64::from(logit)));
         evaluation.add(label, argmax(&logits), -losses[label]);
     }
-    Validation {
-        loss: evaluation.loss(),
-        accuracy: Some(evaluation.accuracy()),
-        macro_f1: Some(evaluation.macro_f1()),
-        ..Validation::default()
-    }
+    Validation::of_classes(&evaluation)
 }
 
 /// Returns the figures of a forecast from its outputs for each sample. `scale`: the standard deviation of each output,

@@ -85,8 +85,8 @@ pub fn learn(words: &HashMap<String, usize>, min_count: usize, room: usize) -> H
     // fixed ids, which makes the result the same in every run.
     let mut letters = BTreeSet::new();
     for (word, _) in &known {
-        for (at, c) in word.chars().enumerate() {
-            letters.insert(if at > 0 { format!("{CONTINUES}{c}") } else { c.to_string() });
+        for (index, c) in word.chars().enumerate() {
+            letters.insert(if index > 0 { format!("{CONTINUES}{c}") } else { c.to_string() });
         }
     }
     let names = [PAD_TOKEN, UNK_TOKEN].map(str::to_owned).into_iter().chain(letters);

@@ -136,3 +136,10 @@ fn the_surface_is_the_text_of_each_token() {
     assert_eq!(pieces.join(" ").replace(" ##", ""), "colder xyz holding , bold cold");
     assert!(pieces.contains(&"xyz".to_owned()) && pieces.contains(&"bold".to_owned()), "{pieces:?}");
 }
+
+#[test]
+fn names_of_bytes_are_those_of_the_library() {
+    let names: std::collections::HashSet<char> = (0..=255).map(byte_name).collect();
+    assert_eq!(names, tokenizers::pre_tokenizers::byte_level::ByteLevel::alphabet().into_iter().collect());
+    assert_eq!([b' ', b'\n', b'a', 0xad, 0x7f].map(byte_name), ['Ġ', 'Ċ', 'a', 'Ń', 'ġ']);
+}

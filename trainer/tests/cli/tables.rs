@@ -156,7 +156,7 @@ fn a_training_that_accepts_its_data_leaves_a_model_that_every_command_reads() {
     let lines: String = (0..60).map(|row| line(row, odd[row % odd.len()])).collect();
     folder.write("t.jsonl", &lines);
     train(&folder, "t.jsonl");
-    folder.json("eval m --data m/validation.csv --json");
+    folder.json("eval m --data t.jsonl --json");
     for command in ["predict m 'see you'", "export m -o m.safetensors", "report m"] {
         folder.run(command);
     }

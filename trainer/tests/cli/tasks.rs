@@ -192,3 +192,49 @@ fn a_series_is_forecast_better_than_naively() {
     folder.write("three.csv", "sales,noise\n1,2\n3,4\n5,6\n");
     folder.fails("predict m three.csv", 1, "3 rows, expected 12 or more");
 }
+
+/// A cross-validated model was trained on all rows: figures of those rows come only from its folds.
+#[test]
+fn the_report_of_a_cross_validated_model_keeps_the_figures_of_its_training() {
+    let folder = Folder::new();
+    folder.write("ramps.csv", ramps());
+    // Labels that no network can predict: an accuracy on training rows would be far from that of the folds.
+    let text = |row: usize| format!("w{} v{row} x{},{}\n", row % 7, row * row % 11, ["a", "b"][row * 7 % 13 % 2]);
+    folder.write("texts.csv", format!("text,label\n{}", (0..60).map(text).collect::<String>()));
+    for (data, more) in [("texts.csv", "--no-baselines"), ("ramps.csv", "--input values")] {
+        let options = "--epochs 8 --learning-rate 0.03 --threads 1 --folds 3";
+        let figures = folder.json(&format!("train {data} -o m --json {options} {more}"));
+        assert!(!folder.path("m/validation.csv").exists(), "{data}");
+        let predictions: Vec<Value> = folder.text("m/cross_validation.jsonl").lines().map(parse).collect();
+        let correct = predictions.iter().filter(|row| row["label"] == row["predicted"]).count();
+        let validation = &figures["validation"];
+        assert_eq!((predictions.len(), &validation["folds"]), (60, &3.into()));
+        assert_eq!(correct as f64 / 60.0, number(validation, "accuracy"), "{data}");
+
+        let page = folder.text("m/report.html");
+        folder.run("report m");
+        assert!(page == folder.text("m/report.html"), "{data}: the report made again differs");
+        // The figures follow from the predictions alone.
+        let metrics = folder.text("m/metrics.json");
+        std::fs::remove_file(folder.path("m/metrics.json")).unwrap();
+        folder.run("report m -o again.html");
+        let exact = format!("value=\"{}\" data-at=\"/validation/accuracy\"", validation["accuracy"]);
+        assert!(page.contains(&exact) && folder.text("again.html").contains(&exact), "{data}: {exact}");
+        folder.write("m/metrics.json", metrics);
+
+        let export = folder.json("export m -o m.safetensors --json");
+        assert_eq!((&export["examples"], &export["on_training_rows"]), (&60.into(), &true.into()), "{data}");
+        let printed = folder.run("export m -o m.safetensors").stdout;
+        assert!(printed.contains("on 60 training") && !printed.contains("validation"), "{printed}");
+        let (page, card) = (folder.text("m/report.html"), folder.text("m/README.md"));
+        let compared = "of <data value=\"60\" data-at=\"/export/examples\">60</data> training";
+        assert!(page.contains(&exact) && page.contains(compared), "{data}");
+        assert!(!page.contains("accuracy in integers</dt>") && !card.contains("Accuracy in integers"));
+        let flatters = "on training rows, whose accuracy flatters";
+        assert!(card.contains(flatters) && !card.contains("validation.csv"), "{card}");
+        let export = folder.json(&format!("export m -o m.safetensors --data {data} --json"));
+        assert_eq!((&export["examples"], &export["on_training_rows"]), (&60.into(), &Value::Null), "{data}");
+        folder.write("m/cross_validation.jsonl", "{\"example\": 1}\n");
+        folder.fails("report m", 1, "cross_validation.jsonl: line 1: ");
+    }
+}

@@ -3,9 +3,8 @@
 use super::options::Args;
 use super::show::{self, encoding};
 use crate::commands::print;
-use crate::data::{Lengths, is_plain_text};
+use crate::data::{self, Lengths, is_plain_text};
 use crate::recipe::Recipe;
-use crate::tasks::language_model;
 use crate::vocabulary;
 use crate::write_file::write_file;
 use anyhow::{Context, bail};
@@ -47,7 +46,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if args.stratify || args.to.is_some() {
         bail!("--stratify and --to are for rows with labels, and {} is plain text", args.sources[0].display());
     }
-    let texts = args.sources.iter().map(|path| language_model::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let texts = args.sources.iter().map(|path| data::read_text(path)).collect::<Result<Vec<_>, _>>()?;
     let written = args.output.as_deref().map_or(Ok(Vec::new()), |output| write(output, &texts.concat(), args))?;
     let figures = args.sources.iter().zip(&texts).map(|(path, text)| (path, Figures::of(path, text)));
     if args.json {

@@ -17,15 +17,12 @@ enum State {
     AfterMark,
 }
 
-/// Checks a whole file. Returns a warning if a quoted field encloses whole rows.
-///
-/// # Errors
-///
-/// Returns [`TableError::Unclosed`] or [`TableError::AfterQuote`].
+/// Checks a whole file. Returns a warning if a quoted field encloses whole rows. Fails if a quoted field is never
+/// closed, or text follows its closing mark.
 pub fn check(file: &DelimitedFile) -> Result<Option<String>, TableError> {
     let DelimitedFile { path, text, delimiter, names, .. } = file;
     let mut state = State::FieldStart;
-    let (mut line, mut opened_line, mut opened_at, mut field) = (1, 1, 0, 1);
+    let (mut line, mut opened_line, mut content_start, mut field) = (1, 1, 0, 1);
     // The line of the first field that encloses rows, the lines that it spans, and the number of such fields.
     let mut swallowing: Option<(u64, u64, usize)> = None;
     let mut close = |opened_line, line, field, content: &str| {
@@ -34,32 +31,43 @@ pub fn check(file: &DelimitedFile) -> Result<Option<String>, TableError> {
             *count += 1;
         }
     };
-    for (at, byte) in text.bytes().enumerate() {
+    for (position, byte) in text.bytes().enumerate() {
         state = match (state, byte) {
             (State::FieldStart, b'"') => {
-                (opened_line, opened_at) = (line, at + 1);
+                (opened_line, content_start) = (line, position + 1);
                 State::Quoted
             }
             (State::Quoted, b'"') => State::AfterMark,
             (State::Quoted, _) | (State::AfterMark, b'"') => State::Quoted,
             (before, byte) if matches!(byte, b'\r' | b'\n') || byte == *delimiter => {
                 if matches!(before, State::AfterMark) {
-                    close(opened_line, line, field, &text[opened_at..at - 1]);
+                    close(opened_line, line, field, &text[content_start..position - 1]);
                 }
                 field = if byte == *delimiter { field + 1 } else { 1 };
                 State::FieldStart
             }
             (State::AfterMark, _) => {
-                let found = text[at..].chars().next().unwrap_or('\0');
-                return Err(TableError::AfterQuote { path: path.clone(), line, opened: opened_line, field, found });
+                let found = text[position..].chars().next().unwrap_or('\0');
+                let problem = format!(
+                    "{found:?} follows the closing quotation mark of field {field} (opened in line {opened_line}), \
+                     expected the separator or the end of the line; write a mark inside a quoted field as two, \
+                     \"he said \"\"no\"\"\", or read marks as ordinary characters with --no-quoting"
+                );
+                return Err(TableError::in_line(path, line, problem));
             }
             (State::FieldStart | State::Plain, _) => State::Plain,
         };
         line += u64::from(byte == b'\n');
     }
     match state {
-        State::Quoted => return Err(TableError::Unclosed { path: path.clone(), line: opened_line, field }),
-        State::AfterMark => close(opened_line, line, field, &text[opened_at..text.len() - 1]),
+        State::Quoted => {
+            let problem = format!(
+                "the quotation mark that opens field {field} is never closed, expected another one before the end of \
+                 the file; close the field, or read quotation marks as ordinary characters with --no-quoting"
+            );
+            return Err(TableError::in_line(path, opened_line, problem));
+        }
+        State::AfterMark => close(opened_line, line, field, &text[content_start..text.len() - 1]),
         State::FieldStart | State::Plain => {}
     }
     Ok(swallowing.map(|(line, lines, count)| {

@@ -1,76 +1,72 @@
 //! The front matter of a model card: YAML by which the Hub indexes the model.
 
-use super::{Card, file_name};
-use std::fmt::Write;
+use super::file_name;
+use crate::recipe::Recipe;
+use crate::report::ReportInputs;
 
-impl Card<'_> {
+impl ReportInputs {
     /// The front matter with its `---` lines. A licence and other keys that the recipe does not have are left out, and
     /// the Hub shows that they are missing.
     pub(super) fn front_matter(&self) -> String {
-        let mut yaml = String::from("---\nlibrary_name: tern\n");
-        let (task, name) = self.wording.hub_task;
-        let _ = writeln!(yaml, "pipeline_tag: {task}");
-        if let Some(card) = self.recipe.map(|recipe| &recipe.card) {
-            if let Some(license) = &card.license {
-                let _ = writeln!(yaml, "license: {}", quoted(license));
-            }
-            list(&mut yaml, "language", card.language.iter().cloned());
-            list(&mut yaml, "datasets", card.datasets.iter().cloned());
+        let (task, task_name) = self.task.wording().hub_task;
+        let mut yaml = format!("---\nlibrary_name: tern\npipeline_tag: {task}\n");
+        if let Some(Recipe { card, .. }) = &self.recipe {
+            yaml +=
+                &card.license.as_ref().map_or_else(String::new, |license| format!("license: {}\n", quoted(license)));
+            yaml += &list("language", card.language.iter().cloned());
+            yaml += &list("datasets", card.datasets.iter().cloned());
         }
-        let cell = self.config.cell.name();
-        let tags = ["tern", "tinyml", "microcontroller", "rnn", cell];
-        let mut tags: Vec<String> = tags.into_iter().map(str::to_owned).collect();
+        let mut tags = vec!["tern", "tinyml", "microcontroller", "rnn", self.config.cell.name()];
         tags.dedup();
-        list(&mut yaml, "tags", tags);
-        self.results(&mut yaml, task, name);
-        yaml + "---\n"
+        yaml += &list("tags", tags.into_iter().map(str::to_owned));
+        yaml + &self.model_index(task, task_name) + "---\n"
     }
 
-    /// Adds the metrics in the form of the Hub's `model-index`.
-    fn results(&self, yaml: &mut String, task: &str, name: &str) {
-        let metrics: Vec<(&str, &str, f64)> = [
-            ("accuracy", "Accuracy on the validation split", "/validation/accuracy"),
-            ("f1", "Macro F1 on the validation split", "/validation/macro_f1"),
-            ("perplexity", "Perplexity on the validation split", "/validation/perplexity"),
-            ("mae", "Mean absolute error on the validation split", "/validation/mae"),
-        ]
-        .into_iter()
-        .filter_map(|(kind, name, pointer)| Some((kind, name, self.number(pointer)?)))
-        .collect();
+    /// The metrics in the form of the Hub's `model-index`; empty without metrics.
+    fn model_index(&self, task: &str, task_name: &str) -> String {
+        let known = [
+            ("accuracy", "Accuracy", "/validation/accuracy"),
+            ("f1", "Macro F1", "/validation/macro_f1"),
+            ("perplexity", "Perplexity", "/validation/perplexity"),
+            ("mae", "Mean absolute error", "/validation/mae"),
+        ];
+        let (on_rows, rows) = match self.is_cross_validated() {
+            true => ("in a cross-validation", "cross-validation"),
+            false => ("on the validation split", "validation split"),
+        };
+        let metric = |(kind, name, pointer)| Some((kind, format!("{name} {on_rows}"), self.number(pointer)?));
+        let mut metrics: Vec<(&str, String, f64)> = known.into_iter().filter_map(metric).collect();
         if metrics.is_empty() {
-            return;
+            return String::new();
         }
-        list(yaml, "metrics", metrics.iter().map(|(kind, ..)| (*kind).to_owned()));
-        let data = self.recipe.map(|recipe| {
-            let validation = recipe.data.valid.as_ref().unwrap_or(&recipe.data.train);
-            (file_name(validation), recipe.card.datasets.first().cloned())
-        });
-        let (file, dataset) = data.unwrap_or_else(|| ("validation.csv".to_owned(), None));
-        let _ = writeln!(
-            yaml,
-            "model-index:\n- name: {}\n  results:\n  - task:\n      type: {task}\n      name: {name}\n    dataset:\n      name: {}\n      type: {}\n    metrics:",
+        let kinds = list("metrics", metrics.iter().map(|(kind, ..)| (*kind).to_owned()));
+        let export = self.export.as_ref().filter(|export| export["on_training_rows"] != true);
+        let integers = export.and_then(|export| export["integer_accuracy"].as_f64());
+        metrics.extend(integers.map(|value| ("accuracy", "Accuracy in integers, as on the device".to_owned(), value)));
+        let (file, dataset) = match &self.recipe {
+            Some(Recipe { data, card, .. }) => {
+                (file_name(data.valid.as_ref().unwrap_or(&data.train)), card.datasets.first().cloned())
+            }
+            None => (self.validation_file().to_owned(), None),
+        };
+        let results = metrics
+            .iter()
+            .map(|(kind, name, value)| format!("    - type: {kind}\n      name: {name}\n      value: {value}\n"));
+        format!(
+            "{kinds}model-index:\n- name: {}\n  results:\n  - task:\n      type: {task}\n      name: {task_name}\n    \
+             dataset:\n      name: {}\n      type: {}\n    metrics:\n{}",
             quoted(&self.config.name),
-            quoted(&format!("{file}, validation split")),
+            quoted(&format!("{file}, {rows}")),
             quoted(&dataset.unwrap_or_else(|| slug(&file))),
-        );
-        for (kind, name, value) in metrics {
-            let _ = writeln!(yaml, "    - type: {kind}\n      name: {name}\n      value: {value}");
-        }
-        if let Some(value) = self.export.and_then(|export| export["integer_accuracy"].as_f64()) {
-            let _ = writeln!(
-                yaml,
-                "    - type: accuracy\n      name: Accuracy in integers, as on the device\n      value: {value}"
-            );
-        }
+            results.collect::<String>()
+        )
     }
 }
 
-/// Adds a list, unless it is empty.
-fn list(yaml: &mut String, key: &str, items: impl IntoIterator<Item = String>) {
-    let items: Vec<String> = items.into_iter().map(|item| format!("- {}\n", quoted(&item))).collect();
-    if !items.is_empty() {
-        let _ = write!(yaml, "{key}:\n{}", items.concat());
-    }
+/// A list under a key; nothing if it is empty.
+fn list(key: &str, items: impl Iterator<Item = String>) -> String {
+    let items: String = items.map(|item| format!("- {}\n", quoted(&item))).collect();
+    if items.is_empty() { items } else { format!("{key}:\n{items}") }
 }
 
 /// A string in YAML, in quotes as in JSON unless it is a plain word.

@@ -1,6 +1,7 @@
 //! The section about the last export: accuracy in integers, the parts of the device file, cost and calibration.
 
-use super::{HtmlPage, escape_pointer};
+use super::escape_pointer;
+use crate::report::ReportInputs;
 use crate::report::elements::{Cell, Format, count, exact, nothing, percent, table};
 use maud::{Markup, html};
 use serde_json::Value;
@@ -16,9 +17,9 @@ const SHOWN_ABOVE: [&str; 7] = [
     "parts",
 ];
 
-impl HtmlPage<'_> {
+impl ReportInputs {
     pub(super) fn exported(&self) -> Markup {
-        let Some(Value::Object(export)) = self.export else { return nothing() };
+        let Some(Value::Object(export)) = &self.export else { return nothing() };
         let others: Vec<_> = export.iter().filter(|(key, _)| !SHOWN_ABOVE.contains(&key.as_str())).collect();
         let numbers: Vec<Vec<Cell>> = others
             .iter()
@@ -41,14 +42,17 @@ impl HtmlPage<'_> {
             return nothing();
         }
         let of_what = self.task.wording().compared;
+        let on_training_rows = self.is_export_on_training_rows();
+        let split = if on_training_rows { "training" } else { "validation" };
         let row =
             |name: &str, key: &str| vec![Cell::Text(name.to_owned()), self.cell(&pointer("/export", key), percent)];
         let rows = [row("float32", "float_accuracy"), row("integers", "integer_accuracy")];
         html! {
             p {
                 "The quantised model predicts otherwise for " (self.value("/export/disagreements", count)) " of "
-                (self.value("/export/examples", count)) " validation " (of_what) ". The largest difference of a logit is "
+                (self.value("/export/examples", count)) " " (split) " " (of_what) ". The largest difference of a logit is "
                 (self.value("/export/largest_logit_difference", exact)) ". Every device computes the same bits as this computer."
+                @if on_training_rows { " Both models know these rows from the training: their accuracies flatter." }
             }
             (table("Accuracy in floats and in integers", &["arithmetic", "accuracy"], &rows))
         }

@@ -1,12 +1,13 @@
 //! The section with the learning curves, and the table of simpler models.
 
-use super::{HtmlPage, escape_pointer};
+use super::escape_pointer;
+use crate::report::ReportInputs;
 use crate::report::chart::{self, FIRST, Line, SECOND};
-use crate::report::elements::{Cell, count, exact, figure, nothing, percent, table};
+use crate::report::elements::{Cell, Format, count, exact, figure, nothing, percent, table};
 use maud::{Markup, html};
 use serde_json::Value;
 
-impl HtmlPage<'_> {
+impl ReportInputs {
     /// One chart for each metric that the epochs have for the validation split.
     pub(super) fn learning_curves(&self) -> Markup {
         let history = self.list("/history");
@@ -64,61 +65,28 @@ impl HtmlPage<'_> {
 
     /// The metrics of simpler models on the same rows, beside those of this model.
     pub(super) fn baselines(&self) -> Markup {
-        let baselines: Vec<(String, String)> = match &self.metrics["baselines"] {
-            Value::Object(all) => all
-                .iter()
-                .map(|(name, baseline)| {
-                    let title = baseline["about"].as_str().map_or_else(|| name.replace('_', " "), str::to_owned);
-                    (title, format!("/baselines/{}", escape_pointer(name)))
-                })
-                .collect(),
-            Value::Array(all) => (0..all.len())
-                .map(|index| {
-                    let name = all[index]["name"].as_str().unwrap_or("baseline").replace('_', " ");
-                    (name, format!("/baselines/{index}"))
-                })
-                .collect(),
-            _ => return nothing(),
+        let Value::Object(baselines) = &self.metrics["baselines"] else { return nothing() };
+        let row = |title: String, pointer_of: &dyn Fn(&str) -> String| {
+            let figures = [("accuracy", percent as Format), ("macro_f1", exact), ("parameters", count)];
+            let cells = figures.map(|(key, format)| self.cell(&pointer_of(key), format));
+            std::iter::once(Cell::Text(title)).chain(cells).collect()
         };
-        let mut columns: Vec<&str> = Vec::new();
-        for (_, place) in &baselines {
-            for key in self.at(place).and_then(Value::as_object).into_iter().flat_map(|baseline| baseline.keys()) {
-                let is_number =
-                    self.number(&format!("{place}/{key}")).is_some() && self.number(&of_model(key)).is_some();
-                if is_number && !columns.contains(&key.as_str()) && key != "examples" {
-                    columns.push(key);
-                }
-            }
-        }
-        if columns.is_empty() {
-            return nothing();
-        }
-        let row = |name: &str, pointer: &dyn Fn(&str) -> String| -> Vec<Cell> {
-            let cells = columns.iter().map(|key| {
-                let format = match *key {
-                    "parameters" => count,
-                    key if key.contains("accuracy") => percent,
-                    _ => exact,
-                };
-                self.cell(&pointer(key), format)
-            });
-            std::iter::once(Cell::Text(name.to_owned())).chain(cells).collect()
+        let of_model = |key: &str| match key {
+            "parameters" => "/parameters".to_owned(),
+            key => format!("/validation/{key}"),
         };
-        let mut rows = vec![row("this model", &of_model)];
-        rows.extend(baselines.iter().map(|(name, place)| row(name, &|key| format!("{place}/{key}"))));
-        let mut head = vec!["on the same rows".to_owned()];
-        head.extend(columns.iter().map(|key| key.replace('_', " ")));
+        let mut rows: Vec<Vec<Cell>> = vec![row("this model".to_owned(), &of_model)];
+        rows.extend(baselines.iter().map(|(name, baseline)| {
+            let title = baseline["about"].as_str().map_or_else(|| name.replace('_', " "), str::to_owned);
+            row(title, &|key| format!("/baselines/{}/{key}", escape_pointer(name)))
+        }));
+        let head = ["on the same rows", "accuracy", "macro f1", "parameters"];
         html! { h3 { "Compared with simpler models" } (table("Simpler models on the same rows", &head, &rows)) }
     }
 }
 
-/// The JSON pointer of this model's metric that a baseline has under `key`.
-fn of_model(key: &str) -> String {
-    if key == "parameters" { "/parameters".to_owned() } else { format!("/validation/{key}") }
-}
-
-/// The format of a metric of an epoch.
-fn epoch_format(key: &str) -> fn(f64) -> String {
+/// The format of a figure of an epoch.
+fn epoch_format(key: &str) -> Format {
     match key {
         "epoch" => count,
         "learning_rate" => |rate| format!("{rate:.2e}"),

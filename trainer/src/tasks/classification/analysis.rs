@@ -8,6 +8,8 @@ use crate::train::{Sample, Target};
 use rayon::prelude::*;
 use serde::Serialize;
 
+/// Largest number of mistakes in a report.
+pub const MAX_MISTAKES: usize = 25;
 /// The number of equally wide ranges of probability in the calibration.
 const BINS: usize = 10;
 /// The maximum number of ranges of length.
@@ -33,7 +35,6 @@ pub struct PredictedExample {
 pub struct Analysis {
     /// The metrics.
     pub evaluation: Evaluation,
-    /// The prediction for each example.
     pub predictions: Vec<PredictedExample>,
 }
 
@@ -53,7 +54,6 @@ pub struct ConfidenceBin {
     pub from: f64,
     /// Upper end.
     pub to: f64,
-    /// The number of examples.
     pub examples: usize,
     /// The mean probability of the predicted labels.
     pub confidence: f64,
@@ -68,7 +68,6 @@ pub struct LengthBin {
     pub from: usize,
     /// The maximum number of tokens.
     pub to: usize,
-    /// The number of examples.
     pub examples: usize,
     /// The share of correct predictions.
     pub accuracy: f64,
@@ -110,6 +109,14 @@ impl Analysis {
         Analysis::of(labels, samples.iter().zip(outputs).filter_map(predict))
     }
 
+    /// The wrong predictions with the indices of their examples, the most confident first.
+    pub fn wrong(&self) -> Vec<(usize, &PredictedExample)> {
+        let is_wrong = |(_, prediction): &(usize, &PredictedExample)| prediction.label != prediction.predicted;
+        let mut wrong: Vec<_> = self.predictions.iter().enumerate().filter(is_wrong).collect();
+        wrong.sort_by(|(_, a), (_, b)| b.probability.total_cmp(&a.probability));
+        wrong
+    }
+
     /// The accuracy by predicted probability.
     pub fn calibration(&self) -> Calibration {
         let mut sums = [(0usize, 0.0, 0usize); BINS];
@@ -147,14 +154,15 @@ impl Analysis {
         predictions.sort_unstable();
         let size = predictions.len().div_ceil(MAX_LENGTH_BINS).max(MIN_EXAMPLES);
         let mut bins = Vec::new();
-        let mut rest = predictions.as_slice();
-        while !rest.is_empty() {
+        let mut remaining = predictions.as_slice();
+        while !remaining.is_empty() {
+            let count = remaining.len();
             // Texts of one length stay together, and a remainder that is too small joins the range before it.
-            let mut end = size.min(rest.len());
-            while end < rest.len() && (rest[end].0 == rest[end - 1].0 || rest.len() - end < MIN_EXAMPLES) {
+            let mut end = size.min(count);
+            while end < count && (remaining[end].0 == remaining[end - 1].0 || count - end < MIN_EXAMPLES) {
                 end += 1;
             }
-            let (bin, others) = rest.split_at(end);
+            let (bin, longer) = remaining.split_at(end);
             let right = bin.iter().filter(|(_, right)| *right).count();
             bins.push(LengthBin {
                 from: bin[0].0,
@@ -163,7 +171,7 @@ impl Analysis {
                 accuracy: right as f64 / end as f64,
                 interval: wilson(right, end),
             });
-            rest = others;
+            remaining = longer;
         }
         bins
     }

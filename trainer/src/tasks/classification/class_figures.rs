@@ -1,7 +1,7 @@
 //! The figures of a classifier as `tern eval` prints them: accuracy, figures of each class and the confusion matrix.
 
 use crate::display::{shorten, visible};
-use crate::metrics::Evaluation;
+use crate::metrics::{Evaluation, confused_pairs};
 use crate::paint::Paint;
 use crate::tasks::CommandOutput;
 use serde_json::{Map, Value, json};
@@ -17,22 +17,28 @@ const LABEL: usize = 40;
 /// Largest number of pairs of labels in the list that replaces a larger matrix.
 const PAIRS: usize = 10;
 
-/// The figures of a classifier, without the confusion matrix.
-pub fn figures(labels: &[String], evaluation: &Evaluation, paint: Paint) -> CommandOutput {
-    CommandOutput { json: to_json(labels, evaluation), lines: to_lines(labels, evaluation, paint) }
+/// The figures of a classifier with the confusion matrix, which only the lines have. `also`: a line between the two.
+pub fn figures(labels: &[String], evaluation: &Evaluation, paint: Paint, also: Option<String>) -> CommandOutput {
+    let mut lines = to_lines(labels, evaluation, paint);
+    lines.extend(also);
+    lines.extend(confusion(labels, evaluation.confusion(), paint));
+    CommandOutput { json: to_json(labels, evaluation), lines }
 }
 
 fn to_json(labels: &[String], evaluation: &Evaluation) -> Value {
-    let per_class: Map<String, Value> =
-        labels.iter().cloned().zip(evaluation.per_class().iter().map(|figures| json!(figures))).collect();
     json!({
         "examples": evaluation.examples(),
         "accuracy": evaluation.accuracy(),
         "loss": evaluation.loss(),
         "macro_f1": evaluation.macro_f1(),
         "majority_accuracy": evaluation.majority_accuracy(),
-        "per_class": per_class,
+        "per_class": per_class(labels, evaluation),
     })
+}
+
+/// Precision, recall, F1 and support of each label.
+pub fn per_class(labels: &[String], evaluation: &Evaluation) -> Map<String, Value> {
+    labels.iter().cloned().zip(evaluation.per_class().iter().map(|figures| json!(figures))).collect()
 }
 
 fn to_lines(labels: &[String], evaluation: &Evaluation, paint: Paint) -> Vec<String> {
@@ -61,7 +67,7 @@ fn to_lines(labels: &[String], evaluation: &Evaluation, paint: Paint) -> Vec<Str
 
 /// The confusion matrix: a row for each label, a column for each predicted label. For many labels, a list of the most
 /// frequent wrong pairs.
-pub fn confusion(labels: &[String], matrix: &[Vec<usize>], paint: Paint) -> Vec<String> {
+fn confusion(labels: &[String], matrix: &[Vec<usize>], paint: Paint) -> Vec<String> {
     let labels: Vec<String> = labels.iter().map(|label| visible(label)).collect();
     if labels.len() > MATRIX {
         return wrong_pairs(&labels, matrix, paint);
@@ -86,15 +92,10 @@ pub fn confusion(labels: &[String], matrix: &[Vec<usize>], paint: Paint) -> Vec<
 }
 
 fn wrong_pairs(labels: &[String], matrix: &[Vec<usize>], paint: Paint) -> Vec<String> {
-    let mut pairs: Vec<(usize, usize, usize)> = Vec::new();
-    for (label, row) in matrix.iter().enumerate() {
-        let wrong = row.iter().enumerate().filter(|(predicted, count)| *predicted != label && **count > 0);
-        pairs.extend(wrong.map(|(predicted, count)| (*count, label, predicted)));
-    }
+    let pairs = confused_pairs(matrix);
     if pairs.is_empty() {
         return Vec::new();
     }
-    pairs.sort_by(|a, b| b.0.cmp(&a.0).then(a.cmp(b)));
     let mut lines = vec![String::new(), paint.faint("most frequent wrong predictions")];
     let line = |&(count, label, predicted): &(usize, usize, usize)| {
         let (painted, total) = (paint.wrong(&format!("{count:>6}")), matrix[label].iter().sum::<usize>());
@@ -128,7 +129,7 @@ mod tests {
         (0..64).for_each(|index| evaluation.add(index / 8, index % 8, 0.5));
         let lines = confusion(&labels, evaluation.confusion(), Paint::plain());
         assert_eq!(lines.len(), 10);
-        for line in lines.iter().chain(&figures(&labels, &evaluation, Paint::plain()).lines) {
+        for line in lines.iter().chain(&to_lines(&labels, &evaluation, Paint::plain())) {
             assert!(line.chars().count() <= 80, "{line}");
         }
     }

@@ -12,63 +12,53 @@ const EXCERPT: usize = 40;
 /// The significance level: a smaller p calls a difference real.
 const ALPHA: f64 = 0.05;
 
-/// The result of a comparison. The keys of `tern compare --json`.
-#[derive(Clone, Debug, Serialize)]
-pub struct Comparison {
-    /// Number of examples.
-    pub examples: usize,
-    /// The first model.
-    pub a: Side,
-    /// The second model.
-    pub b: Side,
-    /// Examples for which both predict the same label, correct or wrong.
-    pub agreements: usize,
+/// The result of a comparison, with the keys of `tern compare --json`. An agreement is an example for which both models
+/// predict the same label, correct or wrong; `only_a` and `only_b` are the examples that one model alone predicts
+/// correctly.
+#[derive(Serialize)]
+struct Comparison {
+    examples: usize,
+    a: Side,
+    b: Side,
+    agreements: usize,
     /// `agreements` over `examples`.
-    pub agreement: f64,
-    /// Examples that both predict correctly.
-    pub both_right: usize,
-    /// Examples that both predict wrongly.
-    pub both_wrong: usize,
-    /// Examples that only A predicts correctly.
-    pub only_a: usize,
-    /// Examples that only B predicts correctly.
-    pub only_b: usize,
+    agreement: f64,
+    both_right: usize,
+    both_wrong: usize,
+    only_a: usize,
+    only_b: usize,
     /// Accuracy of B minus accuracy of A.
-    pub difference: f64,
+    difference: f64,
     /// The 95 % confidence interval of the difference (Wald, paired).
-    pub difference_interval: [f64; 2],
-    /// McNemar's test of the difference.
-    pub mcnemar: McNemar,
+    difference_interval: [f64; 2],
+    mcnemar: McNemar,
     /// The result in a sentence.
-    pub verdict: String,
-    /// The examples for which they predict different labels.
-    pub rows: Vec<Differing>,
+    verdict: String,
+    /// The examples for which the models predict different labels.
+    rows: Vec<Differing>,
 }
 
 /// One of the two models.
-#[derive(Clone, Debug, Serialize)]
-pub struct Side {
-    /// Its path.
-    pub model: PathBuf,
-    /// Number of correct predictions.
-    pub correct: usize,
-    /// `correct` over the number of examples.
-    pub accuracy: f64,
+#[derive(Serialize)]
+struct Side {
+    model: PathBuf,
+    correct: usize,
+    accuracy: f64,
 }
 
 /// An example for which the models predict different labels.
-#[derive(Clone, Debug, Serialize)]
-pub struct Differing {
+#[derive(Serialize)]
+struct Differing {
     /// Line of the table, from 1.
-    pub line: u64,
+    line: u64,
     /// The text, or the name of the sequence.
-    pub text: String,
+    text: String,
     /// The label in the table.
-    pub label: String,
+    label: String,
     /// The label that A predicts.
-    pub a: String,
+    a: String,
     /// The label that B predicts.
-    pub b: String,
+    b: String,
 }
 
 /// Compares two classifiers by their predicted labels for `examples`. `unit`: "texts" or "sequences". The lines show at
@@ -117,7 +107,7 @@ impl Comparison {
             only_b,
             difference,
             difference_interval: [difference - half, difference + half],
-            verdict: verdict([both_wrong, only_a, only_b], rows.len(), mcnemar.exact_p, unit),
+            verdict: verdict([both_wrong, only_a, only_b], rows.len(), unit),
             mcnemar,
             rows: differing,
         }
@@ -125,9 +115,10 @@ impl Comparison {
 }
 
 /// The result in a sentence.
-fn verdict([both_wrong, only_a, only_b]: [usize; 3], examples: usize, p: f64, unit: &str) -> String {
+fn verdict([both_wrong, only_a, only_b]: [usize; 3], examples: usize, unit: &str) -> String {
     let (better, worse, more) = if only_a > only_b { ("A", "B", only_a - only_b) } else { ("B", "A", only_b - only_a) };
-    let p = probability(p);
+    let exact_p = |only_a, only_b| McNemar::new(only_a, only_b).exact_p;
+    let p = probability(exact_p(only_a, only_b));
     if only_a + only_b == 0 {
         let correct = examples - both_wrong;
         return format!("A and B are correct on the same {correct} of {examples} {unit}: no difference is shown");
@@ -137,24 +128,19 @@ fn verdict([both_wrong, only_a, only_b]: [usize; 3], examples: usize, p: f64, un
             "A and B are correct equally often ({only_a} {unit} each that the other gets wrong): no difference is shown"
         );
     }
-    if p_is_small(only_a, only_b) {
+    if exact_p(only_a, only_b) < ALPHA {
         return format!(
             "{better} is better than {worse}: it is correct on {more} more of {examples} {unit} (McNemar's test, p {p})"
         );
     }
     // So few examples on which only one model is correct that p stays above ALPHA even if all of them favour one model.
-    let few = if p_is_small(only_a + only_b, 0) {
-        ""
-    } else {
-        "; too few examples tell them apart for any result to be significant"
+    let few = match exact_p(only_a + only_b, 0) < ALPHA {
+        true => "",
+        false => "; too few examples tell them apart for any result to be significant",
     };
     format!(
         "no difference is shown: {better} is correct on {more} more of {examples} {unit}, which may be chance (p {p}){few}"
     )
-}
-
-fn p_is_small(only_a: usize, only_b: usize) -> bool {
-    McNemar::new(only_a, only_b).exact_p < ALPHA
 }
 
 /// The comparison as lines of text, with at most `rows` differing examples.
@@ -186,19 +172,13 @@ fn to_lines(comparison: &Comparison, unit: &str, rows: usize) -> Vec<String> {
         format!("{}.", comparison.verdict),
     ];
     if !comparison.rows.is_empty() && rows > 0 {
-        lines.push(String::new());
-        lines.push(format!(
-            "{} {unit} with different predictions{}:",
-            comparison.rows.len(),
-            first(comparison.rows.len(), rows)
-        ));
+        let differing = comparison.rows.len();
+        let first = if differing > rows { format!(", the first {rows} (see --rows)") } else { String::new() };
+        lines.extend([String::new(), format!("{differing} {unit} with different predictions{first}:")]);
         for row in comparison.rows.iter().take(rows) {
             let (label, a, b) = (visible(&row.label), visible(&row.a), visible(&row.b));
-            lines.push(format!(
-                "  line {}: {label}; A {a}, B {b}: {}",
-                row.line,
-                shorten(&visible(&row.text), EXCERPT)
-            ));
+            let text = shorten(&visible(&row.text), EXCERPT);
+            lines.push(format!("  line {}: {label}; A {a}, B {b}: {text}", row.line));
         }
     }
     lines
@@ -206,10 +186,6 @@ fn to_lines(comparison: &Comparison, unit: &str, rows: usize) -> Vec<String> {
 
 fn probability(p: f64) -> String {
     if p < 0.0001 { "< 0.0001".to_owned() } else { format!("= {p:.4}") }
-}
-
-fn first(all: usize, shown: usize) -> String {
-    if all > shown { format!(", the first {shown} (see --rows)") } else { String::new() }
 }
 
 #[cfg(test)]
@@ -243,7 +219,7 @@ mod tests {
 
     #[test]
     fn the_verdict_follows_from_the_counts() {
-        let of = |only_a, only_b| verdict([7, only_a, only_b], 100, McNemar::new(only_a, only_b).exact_p, "texts");
+        let of = |only_a, only_b| verdict([7, only_a, only_b], 100, "texts");
         for (only_a, only_b, expected) in [
             (0, 0, "A and B are correct on the same 93 of 100 texts: no difference is shown"),
             (3, 3, "A and B are correct equally often (3 texts each that the other gets wrong)"),

@@ -1,23 +1,24 @@
-//! McNemar's test: whether two models differ, from the texts that only one of them gets right.
+//! McNemar's test of whether two models differ, from the examples that only one of them predicts correctly.
 //!
-//! "Note on the sampling error of the difference between correlated proportions or percentages", McNemar 1947. Where
-//! both are equally good, each such text is a fair coin's throw.
+//! "Note on the sampling error of the difference between correlated proportions or percentages", McNemar 1947. If both
+//! models are equally good, each such example favours either of them with probability 1/2.
 
 use serde::Serialize;
 
-/// The test's figures. `only_a`, `only_b`: texts that only one model got right.
+/// The figures of the test.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct McNemar {
-    /// The probability that a fair coin gives counts at least as uneven, both sides together: the exact binomial test.
+    /// The probability that equally good models give counts at least as uneven, in favour of either: the exact binomial
+    /// test.
     pub exact_p: f64,
-    /// (|a - b| - 1)² / (a + b), with Edwards' continuity correction. None where both counts are 0.
+    /// (|a - b| - 1)² / (a + b), with Edwards' continuity correction. `None` if both counts are 0.
     pub chi_square: Option<f64>,
     /// The probability that χ² with one degree of freedom is at least so large.
     pub chi_square_p: Option<f64>,
 }
 
 impl McNemar {
-    /// Tests two counts.
+    /// Tests the numbers of examples that only A and only B predict correctly.
     pub fn new(only_a: usize, only_b: usize) -> Self {
         let n = only_a + only_b;
         let chi_square = (n > 0).then(|| {
@@ -58,7 +59,7 @@ fn binomial(k: usize, n: usize) -> f64 {
 mod tests {
     use super::*;
 
-    /// Made by `trainer/src/tasks/classification/make_mcnemar.py`, which its first line names.
+    /// Figures of statsmodels, made by `trainer/src/tasks/classification/make_mcnemar.py`.
     const GOLDEN: &str = include_str!("mcnemar.csv");
 
     #[test]

@@ -1,72 +1,207 @@
-//! The lines that the report draws: forecasts of the validation rows and the true numbers.
+//! The sections of a forecast in the report: the lines of predicted and actual values, and the errors.
 
 use super::WindowForecast;
-use crate::float_model::Forecast;
+use crate::float_model::{Forecast, files};
+use crate::report::chart::{self, Colour, FIRST, INK, Line, SECOND, THIRD};
+use crate::report::elements::{Cell, count, exact, figure, nothing, percent, table};
+use crate::report::{ReportInputs, Section, TaskReport, TaskWording};
+use maud::{Markup, html};
 
 /// The most rows that are drawn.
 const ROWS: usize = 240;
 /// The most targets that are drawn.
 const TARGETS: usize = 4;
 
-/// The last held-out rows, each forecast once.
+/// The last validation rows, each forecast once.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Series {
-    /// By target.
+pub struct DrawnSeries {
+    /// The lines of each drawn target.
     pub targets: Vec<TargetLines>,
-    /// Held-out rows that are not drawn.
+    /// Number of validation rows that are not drawn.
     pub left_out: usize,
 }
 
-/// Lines over the held-out rows; x counts them from 1.
+/// Lines of points (x, y) for one target column. x counts the validation rows from 1.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TargetLines {
-    /// The column.
+    /// The name of the column.
     pub name: String,
-    /// The true numbers, where they are known.
+    /// The true numbers that are known.
     pub truth: Vec<(f64, f64)>,
-    /// The model's forecast.
-    pub model: Vec<(f64, f64)>,
-    /// The last number again.
-    pub naive: Vec<(f64, f64)>,
-    /// The number of a season before; empty where there is no season.
-    pub seasonal: Vec<(f64, f64)>,
+    /// The forecast of each method. That of the seasonal method is empty without a season.
+    pub methods: [Vec<(f64, f64)>; 3],
 }
 
-impl Series {
-    /// Picks forecasts that follow on each other without overlap. `windows`: in the order of the rows.
+impl DrawnSeries {
+    /// Picks forecasts that follow on each other without overlap. `windows` must be in the order of the rows.
     pub fn new(windows: &[WindowForecast], forecast: &Forecast) -> Self {
         let (horizon, names) = (forecast.horizon, &forecast.targets);
-        let (Some(first), Some(last)) = (windows.first(), windows.last()) else {
-            return Series { targets: Vec::new(), left_out: 0 };
-        };
-        let end = last.start + horizon;
-        let from = end.saturating_sub(ROWS).max(first.start);
-        let mut targets: Vec<TargetLines> = names
-            .iter()
-            .take(TARGETS)
-            .map(|name| TargetLines { name: name.clone(), ..TargetLines::default() })
-            .collect();
-        let mut next = from;
-        for window in windows.iter().filter(|window| window.start >= from) {
+        let (Some(first), Some(last)) = (windows.first(), windows.last()) else { return DrawnSeries::default() };
+        let first_drawn = (last.start + horizon).saturating_sub(ROWS).max(first.start);
+        let target = |name: &String| TargetLines { name: name.clone(), ..TargetLines::default() };
+        let mut targets: Vec<TargetLines> = names.iter().take(TARGETS).map(target).collect();
+        let mut next = first_drawn;
+        for window in windows {
             if window.start < next {
                 continue;
             }
             next = window.start + horizon;
-            for (at, truth) in window.truth.iter().enumerate() {
-                let Some(target) = targets.get_mut(at % names.len()) else { continue };
-                let x = (window.start + at / names.len() - first.start + 1) as f64;
-                target.truth.extend((!truth.is_nan()).then_some((x, *truth)));
-                target.model.push((x, window.model[at]));
-                target.naive.push((x, window.naive[at]));
-                target.seasonal.extend(window.seasonal.get(at).map(|&value| (x, value)));
+            for (index, &truth) in window.truth.iter().enumerate() {
+                // Only the first targets are drawn.
+                let Some(target) = targets.get_mut(index % names.len()) else { continue };
+                let x = (window.start + index / names.len() - first.start + 1) as f64;
+                target.truth.extend((!truth.is_nan()).then_some((x, truth)));
+                for (line, forecasts) in target.methods.iter_mut().zip(&window.methods) {
+                    line.extend(forecasts.get(index).map(|&value| (x, value)));
+                }
             }
         }
-        Series { targets, left_out: from - first.start }
+        DrawnSeries { targets, left_out: first_drawn - first.start }
     }
+}
+
+/// A method of forecasting.
+struct Method {
+    /// The prefix of its metrics in `metrics.json`.
+    prefix: &'static str,
+    name: &'static str,
+    /// Its class in the style sheet.
+    class: &'static str,
+    colour: Colour,
+}
+
+/// This model and the two simple methods that it is compared with, in the order of [`TargetLines::methods`].
+const METHODS: [Method; 3] = [
+    Method { prefix: "", name: "this model", class: "first", colour: FIRST },
+    Method { prefix: "naive_", name: "last value repeated", class: "second", colour: SECOND },
+    Method { prefix: "seasonal_naive_", name: "value a season before", class: "third", colour: THIRD },
+];
+
+/// The words for forecasts in the report.
+static WORDING: TaskWording = TaskWording {
+    purpose: |_| "Predicts the next values of a series".to_owned(),
+    figures: &[
+        ("/validation/rmse", "RMSE (root mean squared error)", exact),
+        ("/validation/naive_rmse", "RMSE of the last value repeated", exact),
+        ("/validation/seasonal_naive_rmse", "RMSE of the value a season before", exact),
+        ("/validation/rmse_to_naive", "RMSE relative to the last value repeated", percent),
+        ("/validation/mae", "MAE (mean absolute error)", exact),
+        ("/validation/naive_mae", "MAE of the last value repeated", exact),
+        ("/validation/seasonal_naive_mae", "MAE of the value a season before", exact),
+        ("/train/rows", "training rows", count),
+        ("/validation/examples", "validation windows", count),
+    ],
+    loss: "Loss (mean squared error of normalised values)",
+    compared: "windows",
+    validation: ("windows", "/validation/examples"),
+    training: ("rows", "/train/rows"),
+    splits_classes: false,
+    files: [files::VALIDATION, files::CALIBRATION],
+    hub_task: ("time-series-forecasting", "Time series forecasting"),
+    intended_use: (
+        "data",
+        "It predicts values without an interval: compare its error with those of the naive forecasts above. It does not follow a \
+         series whose behaviour changes. It was not tested on other data.",
+    ),
+    commands: |folder, validation| format!("tern predict {folder} {folder}/{validation}"),
+};
+
+impl TaskReport for DrawnSeries {
+    fn wording(&self) -> &'static TaskWording {
+        &WORDING
+    }
+
+    fn sections(&self, page: &ReportInputs) -> Vec<Section> {
+        vec![
+            ("forecast", "Forecast and actual values", self.charts(page)),
+            ("errors", "Errors", page.forecast_errors()),
+        ]
+    }
+}
+
+impl DrawnSeries {
+    /// The charts of the validation rows and their forecasts.
+    fn charts(&self, page: &ReportInputs) -> Markup {
+        if self.targets.is_empty() {
+            return nothing();
+        }
+        let horizon = page.config.forecast.as_ref().map_or(1, |forecast| forecast.horizon);
+        html! {
+            p {
+                "The validation rows, counted from the first one that is forecast. Each is forecast once, " (horizon) " at a time, from "
+                "the rows before it."
+                @if self.left_out > 0 { " The first " (self.left_out) " rows are not drawn." }
+            }
+            div.charts { @for target in &self.targets { (target_charts(target)) } }
+        }
+    }
+}
+
+impl ReportInputs {
+    /// The errors of each method, in total and by the number of rows ahead.
+    fn forecast_errors(&self) -> Markup {
+        let total = |method: &Method, metric| format!("/validation/{}{metric}", method.prefix);
+        let methods: Vec<&Method> =
+            METHODS.iter().filter(|method| self.number(&total(method, "mae")).is_some()).collect();
+        if methods.is_empty() {
+            return nothing();
+        }
+        let row = |method: &&Method| {
+            let cell = |metric| self.cell(&total(method, metric), exact);
+            vec![Cell::Text(method.name.to_owned()), cell("mae"), cell("rmse")]
+        };
+        let rows: Vec<Vec<Cell>> = methods.iter().map(row).collect();
+        let head = ["forecast", "mean absolute error", "root mean squared error"];
+        html! {
+            (table("Errors", &head, &rows))
+            @if self.list("/validation/by_step").len() > 1 {
+                div.charts {
+                    (self.errors_by_step(&methods, "mae", "Mean absolute error by rows ahead"))
+                    (self.errors_by_step(&methods, "rmse", "Root mean squared error by rows ahead"))
+                }
+            }
+        }
+    }
+
+    fn errors_by_step(&self, methods: &[&Method], metric: &str, title: &str) -> Markup {
+        let steps = 0..self.list("/validation/by_step").len();
+        let pointer = |method: &Method, step: usize| format!("/validation/by_step/{step}/{}{metric}", method.prefix);
+        let line = |method: &&Method| {
+            let point = |step| Some(((step + 1) as f64, self.number(&pointer(method, step))?));
+            Line { points: steps.clone().filter_map(point).collect(), colour: method.colour, dots: true }
+        };
+        let lines: Vec<Line> = methods.iter().map(line).collect();
+        let legend: Vec<_> = methods.iter().map(|method| (method.class, method.name)).collect();
+        let row = |step| -> Vec<Cell> {
+            let errors = methods.iter().map(|method| self.cell(&pointer(method, step), exact));
+            std::iter::once(Cell::Text((step + 1).to_string())).chain(errors).collect()
+        };
+        let rows: Vec<Vec<Cell>> = steps.clone().map(row).collect();
+        let head: Vec<&str> = std::iter::once("rows ahead").chain(methods.iter().map(|method| method.name)).collect();
+        figure(title, &chart::lines(title, "rows ahead", &lines, None), &legend, &table(title, &head, &rows))
+    }
+}
+
+/// The charts of one column: the model's forecast and those of the simple methods, each beside the actual values.
+fn target_charts(target: &TargetLines) -> Markup {
+    let chart = |forecasts: &str, methods: std::ops::Range<usize>| {
+        let mut lines = vec![Line { points: target.truth.clone(), colour: INK, dots: false }];
+        let mut legend = vec![("ink", "actual values")];
+        for (method, points) in METHODS[methods.clone()].iter().zip(&target.methods[methods]) {
+            if !points.is_empty() {
+                lines.push(Line { points: points.clone(), colour: method.colour, dots: false });
+                legend.push((method.class, method.name));
+            }
+        }
+        let title = format!("{}: {forecasts} and actual values", target.name);
+        figure(&title, &chart::lines(&title, "validation row", &lines, None), &legend, &nothing())
+    };
+    html! { (chart("forecast", 0..1)) (chart("simple forecasts", 1..3)) }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::forecast_figures::{MODEL, SEASONAL};
     use super::*;
     use crate::recipe::Anchor;
 
@@ -81,22 +216,20 @@ mod tests {
         };
         let window = |start: usize, horizon: usize| WindowForecast {
             start,
-            model: vec![1.0; 2 * horizon],
-            naive: vec![2.0; 2 * horizon],
-            seasonal: vec![3.0; 2 * horizon],
+            methods: [1.0, 2.0, 3.0].map(|value| vec![value; 2 * horizon]),
             truth: (0..2 * horizon).map(|at| if at == 1 { f64::NAN } else { start as f64 }).collect(),
         };
         let all: Vec<WindowForecast> = (10..20).map(|start| window(start, 3)).collect();
-        let found = Series::new(&all, &forecast(3));
+        let found = DrawnSeries::new(&all, &forecast(3));
         let [a, b] = &found.targets[..] else { panic!("{found:?}") };
-        let rows: Vec<f64> = a.model.iter().map(|point| point.0).collect();
+        let rows: Vec<f64> = a.methods[MODEL].iter().map(|point| point.0).collect();
         assert_eq!(rows, (1..=12).map(f64::from).collect::<Vec<_>>());
-        assert_eq!((a.truth.len(), b.truth.len(), b.seasonal.len(), found.left_out), (12, 8, 12, 0));
+        assert_eq!((a.truth.len(), b.truth.len(), b.methods[SEASONAL].len(), found.left_out), (12, 8, 12, 0));
 
         let all: Vec<WindowForecast> = (0..1000).map(|start| window(start, 1)).collect();
-        let found = Series::new(&all, &forecast(1));
-        assert_eq!((found.targets[0].model.len(), found.left_out), (240, 760));
-        assert_eq!(found.targets[0].model[239].0, 1000.0);
-        assert!(Series::new(&[], &forecast(1)).targets.is_empty());
+        let found = DrawnSeries::new(&all, &forecast(1));
+        assert_eq!((found.targets[0].methods[MODEL].len(), found.left_out), (240, 760));
+        assert_eq!(found.targets[0].methods[MODEL][239].0, 1000.0);
+        assert!(DrawnSeries::new(&[], &forecast(1)).targets.is_empty());
     }
 }

@@ -7,12 +7,23 @@ use crate::model::Model;
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
+/// The index of the model in lists of methods.
+pub const MODEL: usize = 0;
+/// The index of the method that repeats the last number before the predicted rows.
+pub const NAIVE: usize = 1;
+/// The index of the method that takes the number one season earlier.
+pub const SEASONAL: usize = 2;
+
+/// The prefix of each method's errors in JSON, and its name in the lines of `tern eval`.
+const METHODS: [(&str, &str); 3] =
+    [("", "this model"), ("naive_", "last number repeated"), ("seasonal_naive_", "one season earlier")];
+
 /// The sums of the errors of one method.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Errors {
     absolute: f64,
     squared: f64,
-    /// Number of errors.
+    /// Number of errors; 0 for the seasonal method without a season.
     pub count: usize,
 }
 
@@ -34,17 +45,14 @@ impl Errors {
     }
 }
 
-/// The forecasts of one window by the model and by the simple methods, in the units of the table.
+/// The forecasts of one window by each method, in the units of the table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WindowForecast {
     /// The first predicted row.
     pub start: usize,
-    /// The model's forecast: `[horizon * targets]`.
-    pub model: Vec<f64>,
-    /// The last number of the window, repeated.
-    pub naive: Vec<f64>,
-    /// The number one season earlier, or as many seasons as it takes to reach the window. Empty without a season.
-    pub seasonal: Vec<f64>,
+    /// The forecast of each method: `[methods][horizon * targets]`. That of the seasonal method is empty without a
+    /// season. It goes back as many seasons as it takes to reach the window.
+    pub methods: [Vec<f64>; 3],
     /// The true numbers; NaN if missing.
     pub truth: Vec<f64>,
 }
@@ -59,76 +67,28 @@ pub fn forecast_windows(model: &dyn Model, table: &Table, first: usize) -> Optio
     let starts: Vec<usize> = windows.starts(first..(table.rows.len() + 1).saturating_sub(horizon)).collect();
     let targets = &windows.targets;
     let forecast = |&start: &usize| {
-        let places =
-            || (0..horizon * targets.len()).map(|at| (start + at / targets.len(), targets[at % targets.len()]));
+        // The row and the target of each predicted number.
+        let places = || (start..start + horizon).flat_map(|row| targets.iter().map(move |&target| (row, target)));
         let seasonal = |(row, target): (usize, usize)| {
-            let back = (row - start) / season + 1;
-            windows.known(row - back * season, target)
+            let seasons_back = (row - start) / season + 1;
+            windows.known(row - seasons_back * season, target)
         };
-        WindowForecast {
-            start,
-            model: windows.predict(model, start),
-            naive: places().map(|(_, target)| windows.known(start - 1, target)).collect(),
-            seasonal: if season > 0 { places().map(seasonal).collect() } else { Vec::new() },
-            truth: places().map(|(row, target)| table.rows[row][target]).collect(),
-        }
+        let naive = places().map(|(_, target)| windows.known(start - 1, target)).collect();
+        let seasonal = if season > 0 { places().map(seasonal).collect() } else { Vec::new() };
+        let truth = places().map(|(row, target)| table.rows[row][target]).collect();
+        WindowForecast { start, methods: [windows.predict(model, start), naive, seasonal], truth }
     };
     Some(starts.par_iter().map(forecast).collect())
 }
 
-/// The errors of a model and of the simple methods on the same numbers, in the units of the table.
+/// The errors of each method on the same numbers, in the units of the table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ForecastFigures {
-    /// Number of windows.
     pub windows: usize,
-    /// The errors over all predicted rows.
-    pub all: MethodErrors,
-    /// The errors by how many rows ahead: `[horizon]`.
-    pub by_step: Vec<MethodErrors>,
-}
-
-/// The errors of each method.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct MethodErrors {
-    /// The model.
-    pub model: Errors,
-    /// The last number of the window, repeated.
-    pub naive: Errors,
-    /// The number one season earlier, if the model has a season.
-    pub seasonal: Option<Errors>,
-}
-
-impl MethodErrors {
-    fn add(&mut self, window: &WindowForecast, at: usize) {
-        let truth = window.truth[at];
-        if truth.is_nan() {
-            return;
-        }
-        self.model.add(window.model[at], truth);
-        self.naive.add(window.naive[at], truth);
-        if let Some(seasonal) = window.seasonal.get(at) {
-            self.seasonal.get_or_insert_default().add(*seasonal, truth);
-        }
-    }
-
-    /// Each method's prefix in JSON, its name and its errors.
-    fn each(&self) -> impl Iterator<Item = (&'static str, &'static str, Errors)> {
-        let all = [
-            ("", "this model", Some(self.model)),
-            ("naive_", "last number repeated", Some(self.naive)),
-            ("seasonal_naive_", "one season earlier", self.seasonal),
-        ];
-        all.into_iter().filter_map(|(key, name, errors)| Some((key, name, errors?)))
-    }
-
-    fn to_json(self) -> Map<String, Value> {
-        let mut object = Map::new();
-        for (key, _, errors) in self.each() {
-            object.insert(format!("{key}mae"), json!(errors.mae()));
-            object.insert(format!("{key}rmse"), json!(errors.rmse()));
-        }
-        object
-    }
+    /// The errors over all predicted rows: `[methods]`.
+    pub all: [Errors; 3],
+    /// The errors by how many rows ahead: `[horizon][methods]`.
+    by_step: Vec<[Errors; 3]>,
 }
 
 /// Forecasts every window of `table` whose predicted rows begin at `first` or later, and measures the errors.
@@ -138,14 +98,17 @@ pub fn evaluate(model: &dyn Model, table: &Table, first: usize) -> Option<Foreca
 }
 
 impl ForecastFigures {
-    /// Measures the errors of forecasts.
+    /// Measures the errors of forecasts. Missing numbers are left out.
     pub fn new(windows: &[WindowForecast], forecast: &Forecast) -> Self {
-        let targets = forecast.targets.len();
-        let (mut all, mut by_step) = (MethodErrors::default(), vec![MethodErrors::default(); forecast.horizon]);
+        let (mut all, mut by_step) = ([Errors::default(); 3], vec![[Errors::default(); 3]; forecast.horizon]);
         for window in windows {
-            for at in 0..window.truth.len() {
-                all.add(window, at);
-                by_step[at / targets].add(window, at);
+            let step_truths = window.truth.chunks(forecast.targets.len()).enumerate();
+            let truths = step_truths.flat_map(|(step, truths)| truths.iter().map(move |&truth| (step, truth)));
+            for (index, (step, truth)) in truths.enumerate().filter(|(_, (_, truth))| !truth.is_nan()) {
+                for (method, forecasts) in window.methods.iter().enumerate().filter(|(_, list)| !list.is_empty()) {
+                    all[method].add(forecasts[index], truth);
+                    by_step[step][method].add(forecasts[index], truth);
+                }
             }
         }
         ForecastFigures { windows: windows.len(), all, by_step }
@@ -155,16 +118,16 @@ impl ForecastFigures {
     pub fn to_json(&self) -> Value {
         let mut object = Map::new();
         object.insert("examples".to_owned(), json!(self.windows));
-        object.insert("numbers".to_owned(), json!(self.all.model.count));
-        object.extend(self.all.to_json());
-        let naive = self.all.naive.rmse();
-        object.insert("rmse_to_naive".to_owned(), json!(self.all.model.rmse() / naive));
-        if let Some(seasonal) = self.all.seasonal {
-            object.insert("rmse_to_seasonal_naive".to_owned(), json!(self.all.model.rmse() / seasonal.rmse()));
+        object.insert("numbers".to_owned(), json!(self.all[MODEL].count));
+        object.extend(errors_to_json(&self.all));
+        for (key, method) in [("rmse_to_naive", NAIVE), ("rmse_to_seasonal_naive", SEASONAL)] {
+            if method == NAIVE || self.all[method].count > 0 {
+                object.insert(key.to_owned(), json!(self.all[MODEL].rmse() / self.all[method].rmse()));
+            }
         }
-        let step = |(step, errors): (usize, &MethodErrors)| {
+        let step = |(step, errors): (usize, &[Errors; 3])| {
             let mut object = Map::from_iter([("step".to_owned(), json!(step + 1))]);
-            object.extend(errors.to_json());
+            object.extend(errors_to_json(errors));
             Value::Object(object)
         };
         object.insert("by_step".to_owned(), self.by_step.iter().enumerate().map(step).collect());
@@ -174,13 +137,25 @@ impl ForecastFigures {
     /// The figures as lines of text.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![
-            format!("{} windows, {} numbers", self.windows, self.all.model.count),
+            format!("{} windows, {} numbers", self.windows, self.all[MODEL].count),
             format!("{:<24}{:>12} {:>12} {:>14}", "", "MAE", "RMSE", "of naive RMSE"),
         ];
-        for (_, name, errors) in self.all.each() {
-            let share = 100.0 * errors.rmse() / self.all.naive.rmse();
+        for ((_, name), errors) in METHODS.iter().zip(&self.all).filter(|(_, errors)| errors.count > 0) {
+            let share = 100.0 * errors.rmse() / self.all[NAIVE].rmse();
             lines.push(format!("{name:<24}{:>12.4} {:>12.4} {share:>12.1} %", errors.mae(), errors.rmse()));
         }
         lines
     }
+}
+
+/// The errors of the methods under their prefixes. The seasonal method is left out without a season.
+fn errors_to_json(methods: &[Errors; 3]) -> Map<String, Value> {
+    let mut object = Map::new();
+    for (method, ((prefix, _), errors)) in METHODS.iter().zip(methods).enumerate() {
+        if method != SEASONAL || errors.count > 0 {
+            object.insert(format!("{prefix}mae"), json!(errors.mae()));
+            object.insert(format!("{prefix}rmse"), json!(errors.rmse()));
+        }
+    }
+    object
 }

@@ -1,13 +1,13 @@
 //! The training data of forecasting.
 
-use super::{ForecastFigures, Series, Windows, forecast_windows};
+use super::{DrawnSeries, ForecastFigures, Windows, forecast_windows};
 use crate::architecture::InputLayer;
-use crate::data::normalise;
-use crate::data::number_table::{self, ColumnSelection, NumberTableError, Table};
-use crate::float_model::{Channel, Config, FloatModel, Forecast};
+use crate::data::number_table::{self, ColumnSelection, Table};
+use crate::data::{TableError, normalise};
+use crate::float_model::{Channel, Config, FloatModel, Forecast, files};
 use crate::recipe::Recipe;
 use crate::report::Measurements;
-use crate::tasks::{TaskData, describe_channels, describe_validation, save_tables};
+use crate::tasks::{CALIBRATION_ROWS, TaskData, describe_channels, describe_validation, save_table};
 use crate::train::{CrossValidation, Objective, Problem, Units};
 use crate::vocabulary::Vocabulary;
 use crate::weights::Weights;
@@ -39,11 +39,7 @@ impl SeriesData {
     /// Reads the recipe's table. The validation split is the end of the table, or the recipe's second table.
     ///
     /// No validation row is predicted by a training sample. The validation windows may begin in the training rows.
-    ///
-    /// # Errors
-    ///
-    /// See [`NumberTableError`].
-    pub fn read(recipe: &Recipe) -> Result<Self, NumberTableError> {
+    pub fn read(recipe: &Recipe) -> Result<Self, TableError> {
         let data = &recipe.data;
         let path = data.train.as_path();
         let selection = ColumnSelection {
@@ -75,11 +71,8 @@ impl SeriesData {
             season: recipe.forecast.season,
         };
         let (rows, Forecast { window, horizon, .. }) = (table.rows.len(), &forecast);
-        let too_short = |found, expected, purpose: String| NumberTableError::TooShort {
-            path: path.to_owned(),
-            found,
-            expected,
-            purpose,
+        let too_short = |found: usize, expected: usize, purpose: String| {
+            TableError::new(path, format!("{found} rows, expected {expected} or more: {purpose}"))
         };
         if train_rows < window + horizon {
             let settings = format!(
@@ -173,11 +166,12 @@ impl TaskData for SeriesData {
         Ok(FloatModel::new(self.config(name), Vocabulary::none(), weights, Vec::new(), Vec::new())?)
     }
 
-    fn save(&self, dir: &Path) -> anyhow::Result<()> {
+    fn save(&self, dir: &Path, _: Option<&CrossValidation>) -> anyhow::Result<()> {
         let SeriesData { table, train_rows, .. } = self;
         // The first validation windows read training rows, so these are saved too.
         let validation_rows = train_rows - self.rows_before_validation()..table.rows.len();
-        save_tables(dir, &[], (table, validation_rows), (table, *train_rows))
+        save_table(dir, files::VALIDATION, &[], table, validation_rows)?;
+        save_table(dir, files::CALIBRATION, &[], table, 0..CALIBRATION_ROWS.min(*train_rows))
     }
 
     fn measure(&self, model: &FloatModel, _: Option<&CrossValidation>) -> anyhow::Result<Measurements> {
@@ -189,7 +183,7 @@ impl TaskData for SeriesData {
             train: json!({ "rows": train_rows }),
             baselines: None,
             lines: figures.lines(),
-            report: Arc::new(Series::new(&windows, &self.forecast)),
+            report: Arc::new(DrawnSeries::new(&windows, &self.forecast)),
         })
     }
 

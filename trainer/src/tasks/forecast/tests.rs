@@ -1,3 +1,4 @@
+use super::forecast_figures::SEASONAL;
 use super::*;
 use crate::architecture::{Architecture, Head, InputLayer, Recurrent};
 use crate::float_model::{Channel, Config};
@@ -74,8 +75,8 @@ fn simple_forecasts_are_measured_beside_the_model() {
     let model = constant(&[0.0, 0.0], forecast(Anchor::Last, 2), channels());
     let compared = evaluate(&model, &table(&rows), 4).unwrap();
     // Rows 4 and 5, 5 and 6, 6 and 7 from the row before: one of each two is 10 away.
-    assert_eq!((compared.windows, compared.all.model.count), (3, 6));
-    assert_eq!((compared.all.naive.mae(), compared.all.model.mae()), (5.0, 5.0));
-    assert_eq!(compared.all.seasonal.unwrap().rmse(), 0.0);
+    assert_eq!((compared.windows, compared.all[MODEL].count), (3, 6));
+    assert_eq!((compared.all[NAIVE].mae(), compared.all[MODEL].mae()), (5.0, 5.0));
+    assert_eq!((compared.all[SEASONAL].count, compared.all[SEASONAL].rmse()), (6, 0.0));
     assert_eq!(compared.to_json()["rmse_to_naive"], 1.0);
 }

@@ -1,12 +1,17 @@
-//! The examples in the report of a language model: generated text, and the tokens of the validation text that it
-//! expected least.
+//! The sections of a language model in the report: generated text, top-k accuracy, and the tokens of the validation
+//! text that it expected least.
 
 use super::{TextFigures, next_tokens};
-use crate::float_model::FloatModel;
+use crate::float_model::{FloatModel, files};
 use crate::model::{Model, Sampling};
+use crate::report::chart::{self, FIRST, Line};
+use crate::report::elements::{Cell, count, exact, figure, nothing, percent, table};
+use crate::report::{ReportInputs, Section, TaskReport, TaskWording};
 use crate::train::{self, Guess};
 use crate::vocabulary::UNK;
+use maud::{Markup, html};
 use rayon::prelude::*;
+use serde_json::Value;
 use tern_runtime::text::Detokenizer;
 
 /// The temperatures of the samples.
@@ -28,7 +33,7 @@ const EXPECTED: usize = 3;
 
 /// The samples and the unexpected tokens of a language model.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Language {
+pub struct LanguageReport {
     /// Generated texts.
     pub samples: Vec<Sample>,
     /// The tokens of the validation text with the lowest probabilities.
@@ -38,7 +43,6 @@ pub struct Language {
 /// A generated text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
-    /// The temperature of the sampling.
     pub temperature: f64,
     /// The beginning of the validation text, which the model read first.
     pub prompt: String,
@@ -51,7 +55,6 @@ pub struct Sample {
 pub struct Surprise {
     /// The text before it.
     pub before: String,
-    /// The token.
     pub token: String,
     /// The probability that the model predicted for it.
     pub probability: f64,
@@ -59,7 +62,7 @@ pub struct Surprise {
     pub expected: Vec<(String, f64)>,
 }
 
-impl Language {
+impl LanguageReport {
     /// Runs `model` over a text. Also returns the figures of the text; `None` if the text has fewer than two tokens.
     pub fn new(model: &FloatModel, text: &str) -> Option<(TextFigures, Self)> {
         let ids = model.vocabulary().encode(text);
@@ -71,7 +74,7 @@ impl Language {
         let surprises = surprises.par_iter().map(|guess| surprise(model, &ids, guess)).collect();
         let prompt = &ids[..PROMPT.min(ids.len() - 1)];
         let samples = TEMPERATURES.map(|temperature| sample(model, prompt, temperature)).to_vec();
-        Some((TextFigures::new(&ids, text, &guesses), Language { samples, surprises }))
+        Some((TextFigures::new(&ids, text, &guesses), LanguageReport { samples, surprises }))
     }
 }
 
@@ -93,13 +96,12 @@ fn surprises<'g>(guesses: &'g [Guess], ids: &[u32]) -> Vec<&'g Guess> {
 }
 
 fn surprise(model: &FloatModel, ids: &[u32], guess: &Guess) -> Surprise {
-    let place = guess.place;
+    let (place, tokens) = (guess.place, model.vocabulary().tokens());
     // The model read the text in parts: it saw only the tokens of this part.
     let expected = next_tokens(model, &ids[train::part_of(place, ids.len())..place], EXPECTED);
     let mut before = joined(model, "", &ids[place.saturating_sub(EXCERPT)..place]);
-    let token = &model.vocabulary().tokens()[ids[place] as usize];
-    let piece = joined(model, &before, &ids[place..=place]);
-    if token != " " && piece.starts_with(' ') {
+    let token = &tokens[ids[place] as usize];
+    if token != " " && joined(model, &before, &ids[place..=place]).starts_with(' ') {
         before.push(' ');
     }
     let cut = before.chars().count().saturating_sub(EXCERPT);
@@ -107,10 +109,7 @@ fn surprise(model: &FloatModel, ids: &[u32], guess: &Guess) -> Surprise {
         before: before.chars().skip(cut).collect(),
         token: token.clone(),
         probability: (-guess.loss).exp(),
-        expected: expected
-            .into_iter()
-            .map(|(id, probability)| (model.vocabulary().tokens()[id as usize].clone(), probability))
-            .collect(),
+        expected: expected.into_iter().map(|(id, share)| (tokens[id as usize].clone(), share)).collect(),
     }
 }
 
@@ -139,6 +138,124 @@ fn joined(model: &FloatModel, before: &str, ids: &[u32]) -> String {
     text
 }
 
+/// The words for language models in the report.
+static WORDING: TaskWording = TaskWording {
+    purpose: |_| "Predicts the next token of a text".to_owned(),
+    figures: &[
+        ("/validation/perplexity", "perplexity", exact),
+        ("/validation/bits_per_character", "bits per character", exact),
+        ("/validation/bits_per_byte", "bits per byte", exact),
+        ("/validation/accuracy", "next token right", percent),
+        ("/validation/top_5_accuracy", "next token among the 5 likeliest", percent),
+        ("/validation/loss", "validation loss (cross-entropy of a token)", exact),
+        ("/train/text_tokens", "training tokens", count),
+        ("/validation/tokens", "validation tokens", count),
+        ("/validation/unknown", "unknown validation tokens", count),
+        ("/validation/characters", "validation characters", count),
+    ],
+    loss: "Loss (cross-entropy)",
+    compared: "tokens",
+    validation: ("characters", "/validation/characters"),
+    training: ("tokens", "/train/text_tokens"),
+    splits_classes: false,
+    files: [files::VALIDATION_TEXT, files::CALIBRATION_TEXT],
+    hub_task: ("text-generation", "Text generation"),
+    intended_use: (
+        "texts",
+        "Its text is likely, and not necessarily true; it may repeat parts of its training text word for word. It was not tested on \
+         other texts.",
+    ),
+    commands: |folder, _| format!("tern predict {folder} \"a text that\"\ntern generate {folder} --length 100"),
+};
+
+impl TaskReport for LanguageReport {
+    fn wording(&self) -> &'static TaskWording {
+        &WORDING
+    }
+
+    fn sections(&self, page: &ReportInputs) -> Vec<Section> {
+        vec![
+            ("samples", "Generated text", self.generated()),
+            ("top-k", "Top-k accuracy", top_k(page)),
+            ("surprises", "Least expected tokens", self.least_expected()),
+        ]
+    }
+}
+
+impl LanguageReport {
+    fn generated(&self) -> Markup {
+        if self.samples.is_empty() {
+            return nothing();
+        }
+        html! {
+            p {
+                "Continuations of the beginning of the validation text. The temperature divides the logits before a token is sampled: "
+                "lower values give likelier tokens. " code { "tern generate --seed 1" } " samples the same tokens."
+            }
+            @for sample in &self.samples {
+                h3 { "Temperature " (sample.temperature.to_string()) }
+                blockquote.sample { span.note { (sample.prompt) } (sample.text) }
+            }
+        }
+    }
+
+    fn least_expected(&self) -> Markup {
+        if self.surprises.is_empty() {
+            return nothing();
+        }
+        html! {
+            p {
+                "The tokens of the validation text with the lowest predicted probability, and the tokens that the model predicted in "
+                "their place. Unknown tokens are left out."
+            }
+            ol.mistakes { @for surprise in &self.surprises { (item(surprise)) } }
+        }
+    }
+}
+
+/// The share of tokens that are among the k most probable.
+fn top_k(page: &ReportInputs) -> Markup {
+    let Some(Value::Object(shares)) = page.at("/validation/k_best") else { return nothing() };
+    let points = shares.iter().filter_map(|(k, share)| Some((k.parse().ok()?, share.as_f64()?))).collect();
+    let row = |k: &String| vec![Cell::Text(k.clone()), page.cell(&format!("/validation/k_best/{k}"), percent)];
+    let rows: Vec<Vec<Cell>> = shares.keys().map(row).collect();
+    let title = "How often the next token is among the k likeliest";
+    let line = Line { points, colour: FIRST, dots: true };
+    let numbers = table(title, &["k", "share of the tokens"], &rows);
+    let chart = chart::lines(title, "k", &[line], None);
+    html! { div.charts { (figure(title, &chart, &[("first", "validation text")], &numbers)) } }
+}
+
+fn item(surprise: &Surprise) -> Markup {
+    let predicted = |(token, probability): &(String, f64)| format!("“{}” {}", shown(token), percent(*probability));
+    let predicted: Vec<String> = surprise.expected.iter().map(predicted).collect();
+    let bits = -surprise.probability.log2();
+    html! {
+        li {
+            blockquote { "…" (surprise.before) mark.against style="--w:.25" { (shown(&surprise.token)) } }
+            p.note {
+                (format!("{bits:.1}")) " bits, 1 in " (one_in(surprise.probability)) "; predicted: " (predicted.join(", "))
+            }
+        }
+    }
+}
+
+/// The reciprocal of a probability, rounded.
+fn one_in(probability: f64) -> String {
+    let one_in = (1.0 / probability.max(1e-300)).max(1.0);
+    if one_in < 1e6 { format!("{one_in:.0}") } else { format!("{one_in:.0e}") }
+}
+
+/// A token, with a visible sign for white space.
+fn shown(token: &str) -> &str {
+    match token {
+        " " => "␣",
+        "\n" => "↵",
+        "\t" => "⇥",
+        token => token,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,7 +276,7 @@ mod tests {
     fn the_expected_tokens_are_those_at_the_time_of_reading() {
         let model = model_with(Recurrent::default(), Head { hidden: 0, outputs: 11 });
         let text = model.vocabulary().tokens()[2..].iter().cycle().take(90).cloned().collect::<Vec<_>>().join(" ");
-        let (figures, language) = Language::new(&model, &text).unwrap();
+        let (figures, language) = LanguageReport::new(&model, &text).unwrap();
         assert_eq!(figures.tokens, 90);
         assert_eq!(figures.k_best[0].1, figures.figures.accuracy.unwrap());
         assert_eq!((language.samples.len(), language.samples[0].temperature), (3, 0.5));
@@ -167,6 +284,6 @@ mod tests {
         assert!(!worst.before.is_empty() && worst.expected.len() == 3);
         assert!(worst.expected[0].1 > worst.probability, "{worst:?}");
         assert!(language.surprises.windows(2).all(|pair| pair[0].probability <= pair[1].probability));
-        assert!(Language::new(&model, "one").is_none());
+        assert!(LanguageReport::new(&model, "one").is_none());
     }
 }

@@ -4,9 +4,9 @@
 //! every token of a window the next one is the target. Windows are shuffled, and the state is not carried from batch to
 //! batch.
 
-use super::Language;
-use crate::data::{self, TableError};
-use crate::embeddings::{self, Embeddings, EmbeddingsError};
+use super::LanguageReport;
+use crate::data;
+use crate::embeddings::{self, Embeddings};
 use crate::float_model::{Config, FloatModel, files};
 use crate::recipe::Recipe;
 use crate::report::Measurements;
@@ -14,7 +14,7 @@ use crate::tasks::{TaskData, describe_embeddings, describe_unknown_tokens};
 use crate::train::{CrossValidation, NO_TOKEN, Objective, Problem, Sample, Steps, Target, Units};
 use crate::vocabulary::{UNK, Vocabulary};
 use crate::weights::Weights;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,37 +23,8 @@ use tern_format::Task;
 /// Number of bytes of the training text that are stored for calibration.
 const CALIBRATION_BYTES: usize = 1 << 16;
 
-/// An error in reading or preparing a text.
-#[derive(Debug, thiserror::Error)]
-pub enum CorpusError {
-    /// The file cannot be read as text.
-    #[error(transparent)]
-    File(#[from] TableError),
-    /// The text is too short.
-    #[error("{}: {found} {what} tokens, expected {expected} or more", path.display())]
-    TooShort {
-        /// The file.
-        path: PathBuf,
-        /// The part of the text: "training" or "validation".
-        what: &'static str,
-        /// Number of tokens.
-        found: usize,
-        /// Smallest number of tokens.
-        expected: usize,
-    },
-    /// The vocabulary would be empty.
-    #[error("{}: no token occurs {min_count} times or more, so the vocabulary would be empty; use --tokenizer chars or bytes", path.display())]
-    NoTokens {
-        /// The file.
-        path: PathBuf,
-        /// Number of times that a token must occur.
-        min_count: usize,
-    },
-    /// The recipe's file of embeddings cannot be used.
-    #[error(transparent)]
-    Embeddings(#[from] EmbeddingsError),
-}
-
+/// Distance in bytes from which a line break is too far away to begin the validation split after it.
+const FAR: usize = 1000;
 /// The number of validation tokens below which a training warns that its figures are uncertain.
 const FEW_VALIDATION_TOKENS: usize = 1000;
 
@@ -78,36 +49,28 @@ pub struct TextCorpus {
     window: usize,
 }
 
-/// Reads a UTF-8 text, without its byte order mark.
-///
-/// # Errors
-///
-/// If the file cannot be read or is not UTF-8.
-pub fn read(path: &Path) -> Result<String, CorpusError> {
-    Ok(data::read_text(path)?)
-}
-
 impl TextCorpus {
     /// Reads the recipe's text and builds the vocabulary from the training text. The validation split is the end of the
-    /// text, or the recipe's second text.
-    ///
-    /// # Errors
-    ///
-    /// See [`CorpusError`].
-    pub fn read(recipe: &mut Recipe) -> Result<Self, CorpusError> {
+    /// text, or the recipe's second text. Fails if a file cannot be read, a part of the text is too short, or its
+    /// vocabulary is empty.
+    pub fn read(recipe: &mut Recipe) -> anyhow::Result<Self> {
         let data = recipe.data.clone();
         let path = &data.train;
-        let mut train = read(path)?;
+        let mut train = data::read_text(path)?;
         let (valid, valid_path) = match &data.valid {
-            Some(valid) => (read(valid)?, valid),
-            None => (train.split_off(cut(&train, data.valid_fraction)), path),
+            Some(valid) => (data::read_text(valid)?, valid),
+            None => (train.split_off(split_point(&train, data.valid_fraction)), path),
         };
         recipe.resolve_text_settings([train.as_str()].into_iter());
         let min_count = recipe.vocabulary.min_count();
         let (tokenizer, most) = (recipe.tokenizer.tokenizer(), Some(recipe.vocabulary.max_size));
         let vocabulary = Vocabulary::build_for(tokenizer, [train.as_str()].into_iter(), min_count, most);
         if vocabulary.len() == 2 {
-            return Err(CorpusError::NoTokens { path: path.clone(), min_count });
+            bail!(
+                "{}: no token occurs {min_count} times or more, so the vocabulary would be empty; use --tokenizer chars \
+                 or bytes",
+                path.display()
+            );
         }
         let ids = vocabulary.encode(&train);
         let validation = vocabulary.encode(&valid);
@@ -116,7 +79,7 @@ impl TextCorpus {
             [(path, "training", ids.len(), window + 1), (valid_path, "validation", validation.len(), 2)]
         {
             if found < expected {
-                return Err(CorpusError::TooShort { path: path.clone(), what, found, expected });
+                bail!("{}: {found} {what} tokens, expected {expected} or more", path.display());
             }
         }
         let embeddings = embeddings::of_recipe(recipe, &vocabulary)?;
@@ -161,19 +124,19 @@ impl TextCorpus {
     }
 }
 
-/// The byte at which the validation split of a text begins: after the nearest line break or, if that is far, after
-/// white space.
-fn cut(text: &str, fraction: f64) -> usize {
-    let at = (text.len() as f64 * (1.0 - fraction)) as usize;
-    let at = (0..=at).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
-    // Start at the character before: a line may begin at `at` itself.
-    let from = text[..at].char_indices().next_back().map_or(0, |(from, _)| from);
+/// The byte at which the validation split of a text begins: after the nearest line break or, if that is more than
+/// [`FAR`] bytes away, after white space.
+fn split_point(text: &str, fraction: f64) -> usize {
+    let exact = (text.len() as f64 * (1.0 - fraction)) as usize;
+    let exact = (0..=exact).rev().find(|&byte| text.is_char_boundary(byte)).unwrap_or(0);
+    // Start at the character before: a line may begin at `exact` itself.
+    let start = text[..exact].char_indices().next_back().map_or(0, |(byte, _)| byte);
     let after = |is_end: fn(char) -> bool| {
-        let found = text[from..].char_indices().find(|&(_, c)| is_end(c));
-        found.map(|(near, c)| from + near + c.len_utf8()).filter(|&cut| cut < text.len())
+        let found = text[start..].char_indices().find(|&(_, c)| is_end(c));
+        found.map(|(offset, c)| start + offset + c.len_utf8()).filter(|&cut| cut < text.len())
     };
-    let line = after(|c| c == '\n').filter(|&cut| cut - at < 1000);
-    line.or_else(|| after(char::is_whitespace)).unwrap_or(at)
+    let line = after(|c| c == '\n').filter(|&cut| cut - exact < FAR);
+    line.or_else(|| after(char::is_whitespace)).unwrap_or(exact)
 }
 
 /// Cuts a text into windows of `window` tokens, each after `context` tokens that are read but are no targets. Every
@@ -219,7 +182,7 @@ impl TaskData for TextCorpus {
         Ok(FloatModel::new(config, vocabulary, weights, Vec::new(), Vec::new())?)
     }
 
-    fn save(&self, dir: &Path) -> anyhow::Result<()> {
+    fn save(&self, dir: &Path, _: Option<&CrossValidation>) -> anyhow::Result<()> {
         let TextCorpus { train, valid, .. } = self;
         let end = (0..=train.len().min(CALIBRATION_BYTES)).rev().find(|&end| train.is_char_boundary(end));
         let calibration = &train[..end.unwrap_or(0)];
@@ -232,7 +195,7 @@ impl TaskData for TextCorpus {
 
     fn measure(&self, model: &FloatModel, _: Option<&CrossValidation>) -> anyhow::Result<Measurements> {
         let (figures, report) =
-            Language::new(model, &self.valid).context("the validation split has fewer than two tokens")?;
+            LanguageReport::new(model, &self.valid).context("the validation split has fewer than two tokens")?;
         Ok(Measurements {
             validation: figures.to_json(),
             train: json!({ "text_tokens": self.tokens, "unknown_tokens": self.unknown }),
@@ -272,7 +235,7 @@ mod tests {
     }
 
     /// A text of sixty lines, prepared by a recipe that `set` changes.
-    fn prepared(set: impl FnOnce(&mut Recipe, &Path)) -> Result<TextCorpus, CorpusError> {
+    fn prepared(set: impl FnOnce(&mut Recipe, &Path)) -> anyhow::Result<TextCorpus> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("text.txt");
         let line = |index: usize| format!("The <b>{}</b> drinks :-) rain\n", ["cat", "dog", "bird"][index % 3]);
@@ -333,8 +296,8 @@ mod tests {
     #[test]
     fn the_validation_split_begins_at_a_line() {
         let text = "one two\nthree four\nfive six\nseven eight\n";
-        assert_eq!(&text[cut(text, 0.3)..], "seven eight\n");
-        assert_eq!(&"one two three four"[cut("one two three four", 0.4)..], "four");
-        assert_eq!(cut("ééé", 0.5), 2, "no white space: between characters");
+        assert_eq!(&text[split_point(text, 0.3)..], "seven eight\n");
+        assert_eq!(&"one two three four"[split_point("one two three four", 0.4)..], "four");
+        assert_eq!(split_point("ééé", 0.5), 2, "no white space: between characters");
     }
 }

@@ -1,57 +1,32 @@
 //! The most confident wrong predictions of a sequence classifier.
 
-use super::Sequences;
-use crate::report::elements::{Cell, count, percent, table};
-use crate::report::html_page::HtmlPage;
-use crate::report::{Section, TaskReport, TaskWording};
+use crate::report::elements::{Cell, count, nothing, percent, table};
+use crate::report::{ReportInputs, Section, TaskReport, TaskWording};
 use crate::tasks::classification::Analysis;
+use crate::tasks::classification::analysis::{MAX_MISTAKES, PredictedExample};
 use maud::{Markup, html};
-
-/// Largest number of mistakes that are kept.
-const MISTAKES: usize = 25;
 
 /// The wrong predictions on the validation sequences.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SequenceMistakes {
+    /// Number of validation sequences.
+    pub examples: usize,
     /// Number of wrong predictions.
     pub wrong: usize,
-    /// The most confident wrong predictions.
-    pub mistakes: Vec<WrongSequence>,
-}
-
-/// A validation sequence with a wrong prediction.
-#[derive(Clone, Debug, PartialEq)]
-pub struct WrongSequence {
-    /// The name of the sequence in the table.
-    pub name: String,
-    /// The index of its label.
-    pub label: usize,
-    /// The index of the predicted label.
-    pub predicted: usize,
-    /// The probability of the predicted label.
-    pub probability: f64,
-    /// Number of time steps.
-    pub steps: usize,
+    /// The most confident wrong predictions, each with the name of its sequence.
+    pub mistakes: Vec<(String, PredictedExample)>,
 }
 
 impl SequenceMistakes {
-    /// Collects the mistakes of an analysis of `sequences`.
-    pub fn new(analysis: &Analysis, sequences: &Sequences) -> Self {
-        let names = (0..sequences.spans.len()).map(|sequence| sequences.name(sequence));
-        let answers = names.zip(&analysis.predictions).filter(|(_, answer)| answer.label != answer.predicted);
-        let mut mistakes: Vec<WrongSequence> = answers
-            .map(|(name, answer)| WrongSequence {
-                name: name.to_owned(),
-                label: answer.label,
-                predicted: answer.predicted,
-                probability: answer.probability,
-                steps: answer.tokens,
-            })
-            .collect();
-        mistakes.sort_by(|a, b| b.probability.total_cmp(&a.probability));
-        let wrong = mistakes.len();
-        mistakes.truncate(MISTAKES);
-        SequenceMistakes { wrong, mistakes }
+    /// Collects the mistakes of an analysis of the sequences with these names.
+    pub fn new<'a>(analysis: &Analysis, names: impl Iterator<Item = &'a str>) -> Self {
+        let (names, wrong): (Vec<&str>, _) = (names.collect(), analysis.wrong());
+        let mistake = |&(index, prediction): &(usize, &PredictedExample)| (names[index].to_owned(), prediction.clone());
+        SequenceMistakes {
+            examples: analysis.predictions.len(),
+            wrong: wrong.len(),
+            mistakes: wrong.iter().take(MAX_MISTAKES).map(mistake).collect(),
+        }
     }
 }
 
@@ -60,40 +35,41 @@ impl TaskReport for SequenceMistakes {
         &super::WORDING
     }
 
-    fn sections(&self, page: &HtmlPage<'_>) -> Vec<Section> {
-        vec![
-            ("classes", "Classes", page.classes()),
-            ("confusion", "Confusion matrix", page.confusion()),
-            ("calibration", "Calibration", page.calibration()),
-            ("length", "Accuracy by length", page.lengths()),
-            ("mistakes", "Most confident mistakes", wrong_sequences(page, self)),
-        ]
+    fn sections(&self, page: &ReportInputs) -> Vec<Section> {
+        let mut sections = page.classifier_sections();
+        sections.push(("mistakes", "Most confident mistakes", self.table_of_mistakes(page)));
+        sections
     }
 }
 
-/// The most confident wrong predictions, as a table.
-fn wrong_sequences(page: &HtmlPage<'_>, findings: &SequenceMistakes) -> Markup {
-    if findings.mistakes.is_empty() {
-        return html! { p { "Every validation sequence was predicted correctly." } };
-    }
-    let number = |text: String| Cell::Number(html! { (text) });
-    let label = |label: usize| Cell::Text(page.config.labels[label].clone());
-    let row = |wrong: &WrongSequence| {
-        vec![
-            Cell::Text(wrong.name.clone()),
-            label(wrong.label),
-            label(wrong.predicted),
-            number(percent(wrong.probability)),
-            number(count(wrong.steps as f64)),
-        ]
-    };
-    let rows: Vec<Vec<Cell>> = findings.mistakes.iter().map(row).collect();
-    let head = ["sequence", "label", "predicted", "probability", "time steps"];
-    html! {
-        p {
-            (findings.mistakes.len()) " of the " (count(findings.wrong as f64)) " validation sequences with a wrong prediction, the "
-            "most confident first. The names are those in " code { "validation.csv" } "."
+impl SequenceMistakes {
+    /// The most confident wrong predictions, as a table.
+    fn table_of_mistakes(&self, page: &ReportInputs) -> Markup {
+        if self.examples == 0 {
+            return nothing();
         }
-        (table("Validation sequences with a wrong prediction", &head, &rows))
+        if self.mistakes.is_empty() {
+            return html! { p { "Every validation sequence was predicted correctly." } };
+        }
+        let number = |text: String| Cell::Number(html! { (text) });
+        let label = |label: usize| Cell::Text(page.config.labels[label].clone());
+        let row = |(name, prediction): &(String, PredictedExample)| {
+            vec![
+                Cell::Text(name.clone()),
+                label(prediction.label),
+                label(prediction.predicted),
+                number(percent(prediction.probability)),
+                number(count(prediction.tokens as f64)),
+            ]
+        };
+        let rows: Vec<Vec<Cell>> = self.mistakes.iter().map(row).collect();
+        let head = ["sequence", "label", "predicted", "probability", "time steps"];
+        html! {
+            p {
+                (self.mistakes.len()) " of the " (count(self.wrong as f64)) " validation sequences with a wrong prediction, the "
+                "most confident first. The names are those in " code { (page.validation_file()) } "."
+            }
+            (table("Validation sequences with a wrong prediction", &head, &rows))
+        }
     }
 }

@@ -1,75 +1,145 @@
 //! The training data of sequence classification.
 
-use super::{LABEL, PreparedSequences, SEQUENCE, SequenceMistakes, Sequences, analyse};
-use crate::float_model::{FloatModel, files};
-use crate::recipe::Recipe;
+use super::{LABEL, SEQUENCE, SequenceMistakes, Sequences, analyse};
+use crate::architecture::InputLayer;
+use crate::data::{self, TableError, normalise};
+use crate::float_model::{Channel, Config, FloatModel, files};
+use crate::recipe::{Output, Recipe};
 use crate::report::Measurements;
-use crate::tasks::classification::{self, Analysis, TrainingStats};
-use crate::tasks::{TaskData, describe_channels, describe_validation, save_tables};
-use crate::train::{CrossValidation, Problem, Target};
+use crate::tasks::classification::{self, Analysis, TrainingStats, fold_predictions};
+use crate::tasks::{CALIBRATION_ROWS, TaskData, describe_channels, describe_validation, save_table};
+use crate::train::{CrossValidation, Problem, Sample, Target};
 use crate::vocabulary::Vocabulary;
 use crate::weights::Weights;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The training and validation sequences of a recipe.
 pub struct LabelledSequences {
-    /// The prepared data.
-    pub data: PreparedSequences,
     /// The file of the training table.
-    pub path: PathBuf,
+    path: PathBuf,
+    /// The labels, sorted by their bytes.
+    labels: Vec<String>,
+    /// The normalisation of each channel, computed from the training rows.
+    channels: Vec<Channel>,
+    /// The training and validation samples.
+    problem: Problem,
+    train: Sequences,
+    /// The validation sequences. With cross-validation, all training sequences.
+    valid: Sequences,
+}
+
+impl LabelledSequences {
+    /// Reads the recipe's tables. The validation split is the recipe's second table, or a share of the sequences of
+    /// each class; few sequences are divided into folds.
+    pub fn read(recipe: &mut Recipe) -> Result<Self, TableError> {
+        let data = recipe.data.clone();
+        let read = |path: &Path, columns: &[String]| {
+            Sequences::read(path, &data.sequence_column, Some(&data.label_column), columns, data.layout())
+        };
+        let path = data.train.as_path();
+        let all = read(path, &data.columns)?;
+        let wrong = |problem: String| TableError::new(path, problem);
+        let mut labels: Vec<String> = (0..all.spans.len()).map(|sequence| all.label(sequence).to_owned()).collect();
+        labels.sort();
+        labels.dedup();
+        if let [label] = labels.as_slice() {
+            return Err(wrong(format!("every label is {label:?}, expected two labels or more")));
+        }
+        if recipe.model.output == Output::Sigmoid && labels.len() != 2 {
+            return Err(wrong(format!("{} labels, expected 2 where [model] output is \"sigmoid\"", labels.len())));
+        }
+        let (mut train, mut valid, mut folds) = (all.clone(), all.clone(), Vec::new());
+        match &data.valid {
+            Some(path) => valid = read(path, &all.table.names)?,
+            None => {
+                // Sequences with equal numbers stay on one side of the split, as equal texts do.
+                let bits = |span: &Range<usize>| {
+                    all.table.rows[span.clone()].iter().flatten().map(|number| number.to_bits()).collect::<Vec<u64>>()
+                };
+                let keys: Vec<Vec<u64>> = all.spans.iter().map(bits).collect();
+                let (classes, seed) = (all.classes(&labels, path)?, recipe.training.seed);
+                let held_out = data::hold_out(&keys, &classes, &labels, data.valid_fraction, seed).map_err(wrong)?;
+                match recipe.folds(keys.len()) {
+                    1 => {
+                        let (train_rows, valid_rows) = data::partition((0..keys.len()).collect(), &held_out);
+                        (train, valid) = (all.select(&train_rows), all.select(&valid_rows));
+                    }
+                    count => folds = data::folds(&keys, &classes, count, seed),
+                }
+            }
+        }
+        recipe.data.folds = folds.iter().max().map_or(1, |last| last + 1);
+        let channels = normalise::fit(&all.table.names, train.table.rows.iter());
+        let samples = |sequences: &Sequences, path: &Path| -> Result<Vec<Sample>, TableError> {
+            let classes = sequences.classes(&labels, path)?.into_iter().enumerate();
+            let sample = |(sequence, class)| Sample {
+                steps: sequences.steps(sequence, &channels),
+                target: Target::Class(class),
+            };
+            Ok(classes.map(sample).collect())
+        };
+        let architecture = recipe.model.architecture_for(InputLayer::Values { channels: channels.len() }, labels.len());
+        let train_samples = samples(&train, path)?;
+        let valid_samples = samples(&valid, data.valid.as_deref().unwrap_or(path))?;
+        let problem = Problem::of_classes(recipe, architecture, labels.len(), train_samples, valid_samples);
+        let problem = Problem { folds, ..problem };
+        Ok(LabelledSequences { path: path.to_owned(), labels, channels, problem, train, valid })
+    }
 }
 
 impl TaskData for LabelledSequences {
     fn problem(&self) -> &Problem {
-        &self.data.problem
+        &self.problem
     }
 
     fn describe(&mut self, recipe: &Recipe, _baselines: bool, note: &dyn Fn(String)) -> anyhow::Result<()> {
-        let PreparedSequences { labels, channels, problem, train, .. } = &self.data;
-        let (training, validation, classes) = (problem.train.len(), problem.valid.len(), labels.len());
-        if problem.folds.is_empty() {
-            note(format!("{training} training sequences of {classes} classes, {validation} validation sequences"));
-        } else {
-            note(format!("{training} training sequences of {classes} classes"));
-        }
-        describe_validation(problem, "sequences", note);
-        describe_channels(recipe, problem, channels, train, note);
+        let (training, classes) = (self.problem.train.len(), self.labels.len());
+        let validation = match self.problem.folds.is_empty() {
+            true => format!(", {} validation sequences", self.problem.valid.len()),
+            false => String::new(),
+        };
+        note(format!("{training} training sequences of {classes} classes{validation}"));
+        describe_validation(&self.problem, "sequences", note);
+        describe_channels(recipe, &self.problem, &self.channels, &self.train.table, note);
         Ok(())
     }
 
     fn model(&self, name: &str, weights: Weights) -> anyhow::Result<FloatModel> {
-        Ok(FloatModel::new(self.data.config(name), Vocabulary::none(), weights, Vec::new(), Vec::new())?)
+        let mut config = Config::classifier(name, &self.problem.architecture, self.labels.clone());
+        config.channels = self.channels.clone();
+        Ok(FloatModel::new(config, Vocabulary::none(), weights, Vec::new(), Vec::new())?)
     }
 
-    fn save(&self, dir: &Path) -> anyhow::Result<()> {
-        let PreparedSequences { train, valid, .. } = &self.data;
-        save_tables(dir, &[SEQUENCE, LABEL], (valid, 0..valid.rows.len()), (train, train.rows.len()))
+    fn save(&self, dir: &Path, cross_validation: Option<&CrossValidation>) -> anyhow::Result<()> {
+        let (columns, train, valid) = ([SEQUENCE, LABEL], &self.train.table, &self.valid.table);
+        save_table(dir, files::CALIBRATION, &columns, train, 0..CALIBRATION_ROWS.min(train.rows.len()))?;
+        match cross_validation {
+            Some(found) => fold_predictions::write(dir, &self.labels, self.train.names(), &self.problem, found),
+            None if self.problem.folds.is_empty() => {
+                save_table(dir, files::VALIDATION, &columns, valid, 0..valid.rows.len())
+            }
+            None => Ok(()),
+        }
     }
 
     fn measure(&self, model: &FloatModel, cross_validation: Option<&CrossValidation>) -> anyhow::Result<Measurements> {
-        let PreparedSequences { labels, problem, valid, .. } = &self.data;
-        let sequences = Sequences::of_table(valid.clone(), Path::new(files::VALIDATION))?;
+        let samples = &self.problem.train;
         let analysis = match cross_validation {
-            Some(found) => Analysis::of_outputs(labels.len(), &problem.train, &found.outputs),
-            None => analyse(model, &sequences, Path::new(files::VALIDATION))?,
+            Some(found) => Analysis::of_outputs(self.labels.len(), samples, &found.outputs),
+            None if self.problem.folds.is_empty() => analyse(model, &self.valid, Path::new(files::VALIDATION))?,
+            None => Analysis::of(self.labels.len(), std::iter::empty()),
         };
-        let report = Arc::new(SequenceMistakes::new(&analysis, &sequences));
-        let label = |target: &Target| if let Target::Class(label) = target { *label } else { 0 };
-        let train_labels: Vec<usize> = problem.train.iter().map(|sample| label(&sample.target)).collect();
-        let lengths: Vec<usize> = problem.train.iter().map(|sample| sample.steps.len()).collect();
-        let stats = TrainingStats { labels: &train_labels, lengths: &lengths, leaked: 0, cut: problem.cut };
-        Ok(classification::measurements(&analysis, labels, stats, report, cross_validation))
+        let report = Arc::new(SequenceMistakes::new(&analysis, self.valid.names()));
+        let lengths: Vec<usize> = samples.iter().map(|sample| sample.steps.len()).collect();
+        let stats = TrainingStats { samples, lengths: &lengths, leaked: 0, cut: self.problem.cut };
+        Ok(classification::measurements(&analysis, &self.labels, stats, report, cross_validation))
     }
 
     fn place(&self, sample: usize) -> String {
-        match Sequences::of_table(self.data.train.clone(), &self.path) {
-            Ok(all) => {
-                let (rows, lines) = (&all.spans[sample], &all.table.lines);
-                let (path, first, last) = (self.path.display(), lines[rows.start], lines[rows.end - 1]);
-                format!("{path}: lines {first} to {last}: sequence {:?}", all.name(sample))
-            }
-            Err(error) => error.to_string(),
-        }
+        let (rows, lines) = (&self.train.spans[sample], &self.train.table.lines);
+        let (path, first, last) = (self.path.display(), lines[rows.start], lines[rows.end - 1]);
+        format!("{path}: lines {first} to {last}: sequence {:?}", self.train.name(sample))
     }
 }

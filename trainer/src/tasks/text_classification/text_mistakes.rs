@@ -1,13 +1,20 @@
-//! The most confident wrong predictions of a text classifier, and the words that influenced its predictions.
+//! The most confident wrong predictions of a text classifier and the words that influenced its predictions, with their
+//! sections of the report.
 
-use super::word_weights::{self, WeightedPart, WordWeights};
+use super::word_weights::{self, WeightedPart, WeightedWord, WordWeights};
 use crate::data::Example;
 use crate::model::Model;
+use crate::report::ReportInputs;
+use crate::report::elements::{Cell, count, nothing, percent, table};
 use crate::tasks::classification::Analysis;
+use crate::tasks::classification::analysis::{MAX_MISTAKES, PredictedExample};
+use maud::{Markup, html};
 use rayon::prelude::*;
 
-/// Largest number of mistakes that are kept.
-const MISTAKES: usize = 25;
+/// Maximum number of characters of a text on the page.
+const EXCERPT: usize = 400;
+/// Number of words that are listed below a mistake.
+const MAX_WORDS: usize = 4;
 
 /// The wrong predictions on the validation texts.
 #[derive(Clone, Debug, Default)]
@@ -25,44 +32,123 @@ pub struct TextMistakes {
 /// A validation text with a wrong prediction.
 #[derive(Clone, Debug)]
 pub struct Mistake {
-    /// The text.
     pub text: String,
-    /// The index of its true label.
-    pub label: usize,
-    /// The index of the predicted label.
-    pub predicted: usize,
-    /// The probability of the predicted label.
-    pub probability: f64,
+    /// The wrong prediction.
+    pub prediction: PredictedExample,
     /// The weights of the text's words, or of groups of words if it is long, for the label that the model predicts.
     pub weighted_parts: Vec<WeightedPart>,
 }
 
 impl TextMistakes {
-    /// Collects the mistakes of `model` on `examples`. `analysis` must be that of the same model and examples.
+    /// Collects the mistakes on `examples`, of which `analysis` has the predictions. `model` weighs the words.
     pub fn new(model: &dyn Model, examples: &[Example], analysis: &Analysis) -> Self {
         let classify = |text: &str| model.classify(text).logits;
-        let mut wrong: Vec<_> = examples
-            .iter()
-            .zip(&analysis.predictions)
-            .filter(|(_, prediction)| prediction.label != prediction.predicted)
-            .collect();
-        wrong.sort_by(|a, b| b.1.probability.total_cmp(&a.1.probability));
-        let mistakes = wrong
-            .par_iter()
-            .take(MISTAKES)
-            .map(|(example, prediction)| Mistake {
-                text: example.text.clone(),
-                label: prediction.label,
-                predicted: prediction.predicted,
-                probability: prediction.probability,
-                weighted_parts: word_weights::parts(&classify, &example.text),
-            })
-            .collect();
+        let wrong = analysis.wrong();
+        let mistake = |&(index, prediction): &(usize, &PredictedExample)| {
+            let text = examples[index].text.clone();
+            let weighted_parts = word_weights::parts(&classify, &text);
+            Mistake { text, prediction: prediction.clone(), weighted_parts }
+        };
         TextMistakes {
             examples: examples.len(),
             wrong: wrong.len(),
-            mistakes,
+            mistakes: wrong.par_iter().take(MAX_MISTAKES).map(mistake).collect(),
             words: word_weights::most_influential(&classify, model.labels().len(), examples),
         }
+    }
+}
+
+impl TextMistakes {
+    /// The words with the largest weights for each label.
+    pub fn word_section(&self, page: &ReportInputs) -> Markup {
+        let list = |words: &[WeightedWord]| {
+            let word = |word: &WeightedWord| format!("{} +{:.1}", word.word, word.weight);
+            words.iter().map(word).collect::<Vec<_>>().join(", ")
+        };
+        let by_label = page.config.labels.iter().zip(&self.words.by_label).filter(|(_, words)| !words.is_empty());
+        let rows: Vec<Vec<Cell>> =
+            by_label.map(|(label, words)| vec![Cell::Text(label.clone()), Cell::Text(list(words))]).collect();
+        if rows.is_empty() {
+            return nothing();
+        }
+        html! {
+            p {
+                "The weight of a word is the decrease of the predicted label’s log-odds, ln " i { "p" } "/(1 − " i { "p" }
+                "), when the word is removed from the text; +0.7 about doubles the odds. Each weight is a mean over "
+                (count(self.words.texts as f64)) (if page.is_cross_validated() { " training texts; only" } else { " validation texts; only" })
+                "  words in at least two of them are listed."
+            }
+            (table("Influential words by label", &["label", "words with the largest weights"], &rows))
+        }
+    }
+
+    /// The most confident wrong predictions.
+    pub fn mistake_section(&self, page: &ReportInputs) -> Markup {
+        if self.examples == 0 {
+            return nothing();
+        }
+        if self.mistakes.is_empty() {
+            return html! { p { "Every validation text was predicted correctly." } };
+        }
+        html! {
+            p {
+                (self.mistakes.len()) " of the " (count(self.wrong as f64)) " validation texts with a wrong prediction, the most "
+                "confident first. The marked words are " mark.for style="--w:.25" { "for" } " or "
+                mark.against style="--w:.25" { "against" } " the predicted label, weighted as above. Wrong labels in the data show here."
+                @if page.is_cross_validated() { " The predictions are those of the cross-validation, the weights those of this model." }
+            }
+            ol.mistakes { @for mistake in &self.mistakes { (item(page, mistake)) } }
+        }
+    }
+}
+
+fn item(page: &ReportInputs, mistake: &Mistake) -> Markup {
+    let PredictedExample { label, predicted, probability, .. } = &mistake.prediction;
+    let mut words: Vec<&WeightedPart> =
+        mistake.weighted_parts.iter().filter(|part| part.weight.abs() >= 0.05).collect();
+    words.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
+    let word = |part: &&WeightedPart| format!("{} {:+.1}", excerpt(&mistake.text[part.place.clone()], 40), part.weight);
+    let words: Vec<String> = words.iter().take(MAX_WORDS).map(word).collect();
+    html! {
+        li {
+            p {
+                strong { (page.config.labels[*label]) } ", predicted "
+                strong { (page.config.labels[*predicted]) } " with " (percent(*probability))
+            }
+            blockquote { (marked(&mistake.text, &mistake.weighted_parts)) }
+            @if !words.is_empty() { p.note { (words.join(", ")) } }
+        }
+    }
+}
+
+/// The first characters of a text, with an ellipsis if there are more.
+fn excerpt(text: &str, characters: usize) -> String {
+    let mut cut: String = text.chars().take(characters).collect();
+    if text.chars().nth(characters).is_some() {
+        cut.push('…');
+    }
+    cut
+}
+
+/// An excerpt of a text whose influential parts are marked, the darker the larger their weight.
+fn marked(text: &str, parts: &[WeightedPart]) -> Markup {
+    let end = text.char_indices().nth(EXCERPT).map_or(text.len(), |(byte, _)| byte);
+    let largest = parts.iter().map(|part| part.weight.abs()).fold(0.5, f64::max);
+    let parts: Vec<&WeightedPart> = parts.iter().filter(|part| part.place.end <= end).collect();
+    let starts = std::iter::once(0).chain(parts.iter().map(|part| part.place.end));
+    let last_end = parts.last().map_or(0, |part| part.place.end);
+    html! {
+        @for (part, start) in parts.iter().zip(starts) {
+            (text[start..part.place.start])
+            @let depth = part.weight.abs() / largest;
+            @let class = if part.weight > 0.0 { "for" } else { "against" };
+            @if depth >= 0.1 {
+                mark.(class) style={ "--w:" (format!("{:.2}", 0.45 * depth)) } { (text[part.place.clone()]) }
+            } @else {
+                (text[part.place.clone()])
+            }
+        }
+        (text[last_end..end])
+        @if end < text.len() { "…" }
     }
 }

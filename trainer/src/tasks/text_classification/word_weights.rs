@@ -65,22 +65,19 @@ pub fn parts(classify: Classify<'_>, text: &str) -> Vec<WeightedPart> {
 
 /// The most influential words in `examples`, or in as many of them, evenly spaced, as some seconds allow.
 pub fn most_influential(classify: Classify<'_>, labels: usize, examples: &[Example]) -> WordWeights {
-    // A text of n words is classified once for each of up to MAX_PARTS words.
-    let cost = |text: &str| text.len() * (1 + words(text).len().min(MAX_PARTS));
-    let total: usize = examples.iter().map(|example| cost(&example.text)).sum();
-    let every = total.div_ceil(MAX_BYTES).max(1);
-    let chosen: Vec<&Example> = examples.iter().step_by(every).collect();
-    let weighed: Vec<(usize, Vec<(String, f64)>)> = chosen
-        .par_iter()
-        .map(|example| {
-            let text = &example.text;
-            let all = words(text);
-            let single: Vec<_> = all.iter().step_by(all.len().div_ceil(MAX_PARTS).max(1)).cloned().collect();
-            let parts = weigh(classify, text, single);
-            let words = parts.into_iter().map(|part| (text[part.place].to_lowercase(), part.weight)).collect();
-            (classify(text).label(), words)
-        })
-        .collect();
+    // A text of n words is classified once whole, and once without each of up to MAX_PARTS words.
+    let bytes_read = |text: &str| text.len() * (1 + words(text).len().min(MAX_PARTS));
+    let total: usize = examples.iter().map(|example| bytes_read(&example.text)).sum();
+    let chosen: Vec<&Example> = examples.iter().step_by(total.div_ceil(MAX_BYTES).max(1)).collect();
+    let weigh_text = |example: &&Example| {
+        let (text, words) = (&example.text, words(&example.text));
+        let every = words.len().div_ceil(MAX_PARTS).max(1);
+        let parts = weigh(classify, text, words.into_iter().step_by(every).collect());
+        let words = parts.into_iter().map(|part| (text[part.place].to_lowercase(), part.weight)).collect();
+        (classify(text).label(), words)
+    };
+    let weighed: Vec<(usize, Vec<(String, f64)>)> = chosen.par_iter().map(weigh_text).collect();
+    // For each label and word: the sum of the word's mean weights in the texts, and the number of texts.
     let mut sums: Vec<BTreeMap<String, (f64, usize)>> = vec![BTreeMap::new(); labels];
     for (label, mut words) in weighed {
         words.sort_by(|a, b| a.0.cmp(&b.0));
@@ -93,10 +90,9 @@ pub fn most_influential(classify: Classify<'_>, labels: usize, examples: &[Examp
         }
     }
     let top = |sums: BTreeMap<String, (f64, usize)>| {
-        let words =
-            sums.into_iter().filter(|(_, (sum, texts))| *texts >= MIN_TEXTS && sum / *texts as f64 >= MIN_WEIGHT);
-        let mut words: Vec<WeightedWord> =
-            words.map(|(word, (sum, texts))| WeightedWord { word, weight: sum / texts as f64, texts }).collect();
+        let word = |(word, (sum, texts))| WeightedWord { word, weight: sum / texts as f64, texts };
+        let mut words: Vec<WeightedWord> = sums.into_iter().map(word).collect();
+        words.retain(|word| word.texts >= MIN_TEXTS && word.weight >= MIN_WEIGHT);
         words.sort_by(|a, b| b.weight.total_cmp(&a.weight));
         words.truncate(MAX_WORDS);
         words
@@ -108,43 +104,38 @@ pub fn most_influential(classify: Classify<'_>, labels: usize, examples: &[Examp
 fn weigh(classify: Classify<'_>, text: &str, places: Vec<Range<usize>>) -> Vec<WeightedPart> {
     let whole = classify(text).log_probabilities();
     let label = crate::metrics::argmax(&whole);
-    let before = log_odds(&whole, label);
-    places
-        .into_iter()
-        .map(|place| {
-            let without = format!("{}{}", &text[..place.start], &text[place.end..]);
-            let after = log_odds(&classify(&without).log_probabilities(), label);
-            WeightedPart { place, weight: before - after }
-        })
-        .collect()
+    let weigh_part = |place: Range<usize>| {
+        let rest = format!("{}{}", &text[..place.start], &text[place.end..]);
+        let odds_of_rest = log_odds(&classify(&rest).log_probabilities(), label);
+        WeightedPart { place, weight: log_odds(&whole, label) - odds_of_rest }
+    };
+    places.into_iter().map(weigh_part).collect()
 }
 
 /// The log-odds of a label, ln p/(1 - p), from all log-probabilities.
 fn log_odds(logs: &[f64], label: usize) -> f64 {
     let others = || logs.iter().enumerate().filter(|(index, _)| *index != label).map(|(_, log)| *log);
     let max = others().fold(f64::NEG_INFINITY, f64::max);
+    // ln(1 - p), as the logarithm of the sum of the other probabilities.
+    let log_of_others = max + others().map(|log| (log - max).exp()).sum::<f64>().ln();
     // The limits keep a difference of two log-odds finite.
-    let rest = max + others().map(|log| (log - max).exp()).sum::<f64>().ln();
-    (logs[label] - rest).clamp(-700.0, 700.0)
+    (logs[label] - log_of_others).clamp(-700.0, 700.0)
 }
 
 /// The ranges of the words in a text: runs of letters, digits and apostrophes, and runs of other characters without
 /// white space.
 fn words(text: &str) -> Vec<Range<usize>> {
-    let kind = |c: char| match c {
-        c if c.is_whitespace() => 0,
-        c if c.is_alphanumeric() || matches!(c, '\'' | '’' | '_') => 1,
-        _ => 2,
-    };
+    let is_letter = |c: char| c.is_alphanumeric() || matches!(c, '\'' | '’' | '_');
+    let kind = |c: char| (c.is_whitespace(), is_letter(c));
     let mut places: Vec<Range<usize>> = Vec::new();
-    let mut last = 0;
-    for (at, c) in text.char_indices() {
-        let kind = kind(c);
+    let mut previous_kind = None;
+    for (start, c) in text.char_indices() {
+        let end = start + c.len_utf8();
         match places.last_mut() {
-            Some(place) if kind == last => place.end = at + c.len_utf8(),
-            _ => places.push(at..at + c.len_utf8()),
+            Some(place) if previous_kind == Some(kind(c)) => place.end = end,
+            _ => places.push(start..end),
         }
-        last = kind;
+        previous_kind = Some(kind(c));
     }
     places.retain(|place| !text[place.clone()].starts_with(char::is_whitespace));
     places

@@ -1,0 +1,222 @@
+//! The sections of a classifier: the metrics by class, the confusion matrix, and how accuracy depends on the confidence
+//! of a prediction and on the length of an example.
+
+use super::escape_pointer;
+use crate::metrics::confused_pairs;
+use crate::report::chart::{self, Share};
+use crate::report::elements::{Cell, count, exact, figure, nothing, percent, table};
+use crate::report::{ReportInputs, Section};
+use maud::{Markup, html};
+use serde_json::Value;
+
+/// Number of classes above which the most frequent confusions are listed in place of the matrix.
+const MAX_MATRIX: usize = 20;
+/// Maximum length of that list.
+const MAX_PAIRS: usize = 40;
+
+impl ReportInputs {
+    /// The sections that text and sequence classifiers share.
+    pub(crate) fn classifier_sections(&self) -> Vec<Section> {
+        vec![
+            ("classes", "Classes", self.classes()),
+            ("confusion", "Confusion matrix", self.confusion()),
+            ("calibration", "Calibration", self.calibration()),
+            ("length", "Accuracy by length", self.lengths()),
+        ]
+    }
+
+    fn classes(&self) -> Markup {
+        if self.at("/validation/per_class").is_none() {
+            return nothing();
+        }
+        let row = |label: &String| {
+            let key = escape_pointer(label);
+            let metric = |name, format| self.cell(&format!("/validation/per_class/{key}/{name}"), format);
+            let mut row = vec![Cell::Text(label.clone())];
+            row.extend(["precision", "recall", "f1"].map(|name| metric(name, exact)));
+            row.push(metric("support", count));
+            row.push(self.cell(&format!("/train/support/{key}"), count));
+            row
+        };
+        let rows: Vec<_> = self.config.labels.iter().map(row).collect();
+        let (texts, _) = self.nouns();
+        let head = ["label", "precision", "recall", "F1", "validation rows", "training rows"];
+        html! {
+            (table("Metrics by class", &head, &rows))
+            p.note {
+                "Precision: the share of the " (texts) " predicted as this label that have it. Recall: the share of the " (texts)
+                " with this label that are predicted as it. F1: the harmonic mean of both."
+            }
+        }
+    }
+
+    /// The confusion matrix or, for many classes, the most frequent confusions.
+    fn confusion(&self) -> Markup {
+        let labels = &self.config.labels;
+        let Some(matrix) = self.confusion_counts() else { return nothing() };
+        if labels.len() <= MAX_MATRIX {
+            return self.matrix(&matrix);
+        }
+        let pairs = confused_pairs(&matrix);
+        if pairs.is_empty() {
+            return html! { p { "Every label was predicted correctly." } };
+        }
+        let row = |&(_, label, predicted): &(usize, usize, usize)| {
+            vec![
+                Cell::Text(labels[label].clone()),
+                Cell::Text(labels[predicted].clone()),
+                self.cell(&format!("/validation/confusion/{label}/{predicted}"), count),
+                Cell::Number(html! { (count(matrix[label].iter().sum::<usize>() as f64)) }),
+            ]
+        };
+        let rows: Vec<_> = pairs.iter().take(MAX_PAIRS).map(row).collect();
+        let (texts, _) = self.nouns();
+        html! {
+            p {
+                (pairs.len()) " of the " (labels.len()) " × " (labels.len()) " pairs of different labels occur. These are the most "
+                "frequent ones."
+            }
+            (table("Most frequent confusions", &["label", "predicted", texts, "of"], &rows))
+        }
+    }
+
+    /// `[label][predicted]`: counts of the validation rows.
+    fn confusion_counts(&self) -> Option<Vec<Vec<usize>>> {
+        let matrix: Vec<Vec<usize>> = serde_json::from_value(self.at("/validation/confusion")?.clone()).ok()?;
+        let labels = self.config.labels.len();
+        (matrix.len() == labels && matrix.iter().all(|row| row.len() == labels)).then_some(matrix)
+    }
+
+    fn matrix(&self, matrix: &[Vec<usize>]) -> Markup {
+        let labels = &self.config.labels;
+        html! {
+            p.note {
+                "A row for each label, a column for each prediction. The darker a cell, the larger its share of the row: "
+                span.key.first { "correct" } " " span.key.second { "wrong" }
+            }
+            div.wide role="region" aria-label="Confusion matrix" tabindex="0" {
+                table.matrix {
+                    thead { tr {
+                        td {}
+                        @for label in labels { th scope="col" { span { (label) } } }
+                    } }
+                    tbody {
+                        @for (index, (label, row)) in labels.iter().zip(matrix).enumerate() { tr {
+                            th scope="row" { (label) }
+                            @let total = row.iter().sum::<usize>().max(1) as f64;
+                            @for (predicted, &texts) in row.iter().enumerate() {
+                                @let tint = if predicted == index { "first" } else { "second" };
+                                @let depth = (texts as f64 / total).sqrt() * 0.5;
+                                @let style = format!("background:rgba(var(--{tint}-tint),{depth:.2})");
+                                td.none[texts == 0] style=[(texts > 0).then_some(style)] {
+                                    (self.value(&format!("/validation/confusion/{index}/{predicted}"), count))
+                                }
+                            }
+                        } }
+                    }
+                }
+            }
+        }
+    }
+
+    fn calibration(&self) -> Markup {
+        let bins = self.list("/validation/calibration/bins");
+        if bins.is_empty() {
+            return nothing();
+        }
+        let number = |bin: &Value, key: &str| bin[key].as_f64().unwrap_or(0.0);
+        let points: Vec<_> = bins
+            .iter()
+            .map(|bin| (number(bin, "from"), number(bin, "to"), number(bin, "confidence"), number(bin, "accuracy")))
+            .collect();
+        let row = |(index, bin): (usize, &Value)| {
+            let cell = |key, format| self.cell(&format!("/validation/calibration/bins/{index}/{key}"), format);
+            let range = format!("{} – {}", percent(number(bin, "from")), percent(number(bin, "to")));
+            vec![Cell::Text(range), cell("examples", count), cell("confidence", percent), cell("accuracy", percent)]
+        };
+        let rows: Vec<Vec<Cell>> = bins.iter().enumerate().map(row).collect();
+        let (texts, _) = self.nouns();
+        let head = ["probability", texts, "mean probability", "accuracy"];
+        let title = "Accuracy by predicted probability";
+        let legend = [("first", "accuracy"), ("rule", "accuracy equal to probability")];
+        html! {
+            p {
+                "The expected calibration error is " (self.value("/validation/calibration/ece", exact)) ": the mean difference of "
+                "accuracy and probability. Points below the line: the model is too confident; points above it: not confident enough."
+            }
+            (figure(title, &chart::reliability(title, &points), &legend, &table(title, &head, &rows)))
+        }
+    }
+
+    fn lengths(&self) -> Markup {
+        let (accuracy, training) = (self.accuracy_by_length(), self.training_lengths());
+        if accuracy.0.is_empty() && training.0.is_empty() {
+            return nothing();
+        }
+        let (texts, tokens) = self.nouns();
+        html! {
+            div.charts { (accuracy) (training) }
+            @if self.number("/train/tokens/median").is_some() {
+                p.note {
+                    "Training " (texts) ": median " (self.value("/train/tokens/median", count)) " " (tokens) ", longest "
+                    (self.value("/train/tokens/longest", count)) "."
+                    @if self.number("/train/cut").is_some_and(|cut| cut > 0.0) {
+                        " " (self.value("/train/cut", count)) " " (texts) " were cut (" code { "max_length" } ", "
+                        code { "batch_tokens" } ")."
+                    }
+                }
+            }
+        }
+    }
+
+    fn accuracy_by_length(&self) -> Markup {
+        let bins = self.list("/validation/by_length");
+        if bins.is_empty() {
+            return nothing();
+        }
+        let share = |bin: &Value| Share {
+            name: range(bin),
+            share: bin["accuracy"].as_f64().unwrap_or(0.0),
+            interval: [0, 1].map(|end| bin["interval"][end].as_f64().unwrap_or(0.0)),
+        };
+        let shares: Vec<Share> = bins.iter().map(share).collect();
+        let row = |(index, bin)| {
+            let value = |key: &str, format| self.value(&format!("/validation/by_length/{index}/{key}"), format);
+            vec![
+                Cell::Text(range(bin)),
+                Cell::Number(value("examples", count)),
+                Cell::Number(value("accuracy", percent)),
+                Cell::Number(html! { (value("interval/0", percent)) " – " (value("interval/1", percent)) }),
+            ]
+        };
+        let rows: Vec<Vec<Cell>> = bins.iter().enumerate().map(row).collect();
+        let (texts, tokens) = self.nouns();
+        let title = format!("Accuracy by number of {tokens}, validation {texts}");
+        let numbers = table(&title, &[tokens, texts, "accuracy", "95 % interval"], &rows);
+        figure(&title, &chart::shares(&title, tokens, &shares), &[], &numbers)
+    }
+
+    fn training_lengths(&self) -> Markup {
+        let counts = self.list("/train/tokens/counts");
+        let (false, Some(width)) = (counts.is_empty(), self.number("/train/tokens/range")) else { return nothing() };
+        let bar = |(index, count): (usize, &Value)| {
+            (index as f64 * width, (index + 1) as f64 * width, count.as_f64().unwrap_or(0.0))
+        };
+        let bars: Vec<_> = counts.iter().enumerate().map(bar).collect();
+        let row = |(index, _): (usize, &Value)| {
+            let from = index * width as usize;
+            let name = if width > 1.0 { format!("{from}–{}", from + width as usize - 1) } else { from.to_string() };
+            vec![Cell::Text(name), self.cell(&format!("/train/tokens/counts/{index}"), count)]
+        };
+        let rows: Vec<Vec<Cell>> = counts.iter().enumerate().filter(|(_, count)| **count != 0).map(row).collect();
+        let (texts, tokens) = self.nouns();
+        let title = format!("Training {texts} by number of {tokens}");
+        figure(&title, &chart::bars(&title, tokens, &bars), &[], &table(&title, &[tokens, texts], &rows))
+    }
+}
+
+/// The range of lengths of a bin.
+fn range(bin: &Value) -> String {
+    let (from, to) = (bin["from"].as_u64().unwrap_or(0), bin["to"].as_u64().unwrap_or(0));
+    if from == to { from.to_string() } else { format!("{from}–{to}") }
+}
