@@ -169,39 +169,40 @@ fn the_reference_runs_random_models() {
     }
 }
 
+/// Compares a random model on its golden examples and, if there are logits after every token, on texts shorter than
+/// `longest_text` bytes for every fourth seed; `None` if the test is to be skipped.
+fn compare_random(folder: &Path, spec: Spec, seed: u64, longest_text: usize) -> Option<()> {
+    let file = spec.file(seed);
+    let path = folder.join("model.safetensors");
+    fs::write(&path, &*file).unwrap();
+    let seen = reference(folder, &[argument(&path), "--golden"], "")?;
+    let model = Model::from_bytes(&file).unwrap();
+    let mut scratch = vec![0; model.scratch_len()];
+    let mut session = model.session(&mut scratch).unwrap();
+    for (golden, seen) in model.golden().zip(&seen) {
+        let logits: Vec<i32> = session.run_golden(&golden).iter().collect();
+        let mut predicted = |index| session.values().and_then(|session| session.predicted(index));
+        let forecast: Vec<i32> = (0..).map_while(&mut predicted).collect();
+        assert_eq!(logits, golden.logits);
+        assert_eq!(seen, &json!({ "logits": logits, "forecast": forecast }), "{spec:?}");
+    }
+    assert_eq!(seen.len(), 3);
+    if spec.input == Input::Tokens && seed % 4 == 0 {
+        let texts: Vec<_> = texts(seed).into_iter().filter(|text| text.len() < longest_text).collect();
+        compare(folder, &file, &texts)?;
+    }
+    Some(())
+}
+
 #[test]
 fn the_reference_runs_every_kind_of_model() {
     let folder = folder("reference-kinds");
     let mut kinds = BTreeSet::new();
     for seed in 0..160 {
         let spec = Spec::random(seed);
-        let file = spec.file(seed);
-        let path = folder.join("model.safetensors");
-        fs::write(&path, &*file).unwrap();
-        // Golden examples first, which models of every task and input have.
-        let Some(seen) = reference(&folder, &[argument(&path), "--golden"], "") else { return };
-        let model = Model::from_bytes(&file).unwrap();
-        let mut scratch = vec![0; model.scratch_len()];
-        let mut session = model.session(&mut scratch).unwrap();
-        for (golden, seen) in model.golden().zip(&seen) {
-            let logits: Vec<i32> = session.run_golden(&golden).iter().collect();
-            let mut predicted = |index| session.values().and_then(|session| session.predicted(index));
-            let forecast: Vec<i32> = (0..).map_while(&mut predicted).collect();
-            assert_eq!(logits, golden.logits);
-            assert_eq!(seen, &json!({ "logits": logits, "forecast": forecast }), "{spec:?}");
-        }
-        assert_eq!(seen.len(), 3);
-        // Then longer texts, if there are logits after every token.
-        if spec.input == Input::Tokens && seed % 4 == 0 {
-            compare(&folder, &file, &texts(seed).into_iter().filter(|text| text.len() < 300).collect::<Vec<_>>());
-        }
-        kinds.insert(format!(
-            "{} {} {} {}",
-            spec.cell.name(),
-            spec.bidirectional,
-            spec.merge.name(),
-            spec.pooling.name()
-        ));
+        let Some(()) = compare_random(&folder, spec, seed, 300) else { return };
+        let (cell, merge, pooling) = (spec.cell.name(), spec.merge.name(), spec.pooling.name());
+        kinds.insert(format!("{cell} {} {merge} {pooling}", spec.bidirectional));
         kinds.insert(format!("{} {} {}", spec.task.name(), spec.output.name(), spec.head_hidden > 0));
     }
     assert!(kinds.len() > 60, "{kinds:?}");
@@ -213,18 +214,7 @@ fn the_reference_runs_weights_of_every_width() {
     let mut widths = BTreeSet::new();
     for seed in 0..40 {
         let spec = Spec::random_widths(seed);
-        let file = spec.file(seed);
-        let path = folder.join("model.safetensors");
-        fs::write(&path, &*file).unwrap();
-        let Some(seen) = reference(&folder, &[argument(&path), "--golden"], "") else { return };
-        let model = Model::from_bytes(&file).unwrap();
-        for (golden, seen) in model.golden().zip(&seen) {
-            assert_eq!(seen["logits"], json!(golden.logits), "{spec:?}");
-        }
-        assert_eq!(seen.len(), 3);
-        if spec.input == Input::Tokens && seed % 4 == 0 {
-            compare(&folder, &file, &texts(seed).into_iter().filter(|text| text.len() < 100).collect::<Vec<_>>());
-        }
+        let Some(()) = compare_random(&folder, spec, seed, 100) else { return };
         widths.extend(spec.bits.into_iter().enumerate().map(|(place, bits)| (spec.cell.name(), place, bits)));
     }
     // Four cells, four tensors, three widths.
