@@ -73,6 +73,11 @@ fn a_loss_that_is_no_number_stops_it_and_the_best_epoch_is_kept() {
     assert_diverges(&folder, &format!("train messages.csv -o new/spam {OPTIONS} {network} {DIVERGE}"), &parts);
     assert!(folder.names("new").is_empty());
 
+    // In a fold of a cross-validation, which has no checkpoints.
+    let line = format!("train messages.csv -o folds/spam {OPTIONS} {network} {DIVERGE} --folds 3");
+    assert_diverges(&folder, &line, &["in the cross-validation: epoch 1, batch ", "such as messages.csv: line "]);
+    assert!(folder.names("folds").is_empty());
+
     // Later: the best epoch so far becomes the model, and the training can go on with other settings.
     let stable = "--learning-rate 0.01 --clip-norm 1";
     let line = format!("train messages.csv -o late/spam {OPTIONS} {network} {stable} --checkpoint-seconds 0");
