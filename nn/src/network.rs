@@ -6,6 +6,7 @@ use crate::linear::Linear;
 use crate::packed::{Direction, PackedLayout};
 use crate::pooling;
 use crate::recurrent::{Biases, Layer};
+use crate::sample::Steps;
 use crate::weights::Weights;
 
 /// A trained network with its weights packed for inference.
@@ -32,6 +33,15 @@ pub enum Input<'a> {
     Tokens(&'a [u32]),
     /// Normalised numbers, `[steps, channels]`.
     Values(&'a [f32]),
+}
+
+impl<'a> From<&'a Steps> for Input<'a> {
+    fn from(steps: &'a Steps) -> Self {
+        match steps {
+            Steps::Tokens(ids) => Input::Tokens(ids),
+            Steps::Values { values, .. } => Input::Values(values),
+        }
+    }
 }
 
 /// The intermediate results of a network for one sequence.

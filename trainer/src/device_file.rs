@@ -1,15 +1,16 @@
 //! A device file in the host's memory, read and checked by `tern_runtime`.
 
-mod device_config;
-
-use crate::float_model::Config;
-use crate::package::{Package, PackageError, Signed};
-use crate::vocabulary::Vocabulary;
+use crate::file_error::FileError;
+use crate::float_model::{Channel, Config, Forecast};
+use crate::package::{Package, Signed};
+use crate::recipe::Anchor;
+use crate::vocabulary::{PAD_TOKEN, UNK_TOKEN, Vocabulary};
 use safetensors::SafeTensors;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use tern_format::{Input, TokenizerKind};
 use tern_runtime::write::Aligned;
-use tern_runtime::{LoadError, Model, Session, TextSession, Unpacked};
+use tern_runtime::{LoadError, Model, Session, TextSession, Unpacked, ValueSession};
 
 /// The value in nats of 1 in an integer logit (Q15.16).
 pub const NATS_PER_UNIT: f64 = 1.0 / 65_536.0;
@@ -25,43 +26,14 @@ self_cell::self_cell!(
 /// A device file in memory, with the configuration and vocabulary that it holds.
 pub struct DeviceFile {
     loaded: Loaded,
-    config: Config,
-    vocabulary: Vocabulary,
+    pub(crate) config: Config,
+    pub(crate) vocabulary: Vocabulary,
     signed: Option<Signed>,
 }
 
-/// Why a device file cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum DeviceFileError {
-    /// The file cannot be read.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The error of the system.
-        source: std::io::Error,
-    },
-    /// The trailer of a signed file is wrong.
-    #[error("{}: {source}", path.display())]
-    Package {
-        /// The file.
-        path: PathBuf,
-        /// The fault of the trailer.
-        source: Box<PackageError>,
-    },
-    /// The runtime refuses the file.
-    #[error("{}: {source}", path.display())]
-    Refused {
-        /// The file.
-        path: PathBuf,
-        /// The fault that the runtime found.
-        source: Box<LoadError>,
-    },
-}
-
-/// Bytes of a device file by purpose. They add up to the file's length.
+/// The bytes of a device file by content. They add up to the file's length.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Parts {
+pub struct FileBytes {
     /// The safetensors header and its length field.
     pub header: usize,
     /// The recurrent and linear layers: weights, biases and multipliers.
@@ -85,13 +57,11 @@ impl DeviceFile {
     ///
     /// # Errors
     ///
-    /// See [`DeviceFileError`].
-    pub fn open(path: &Path) -> Result<Self, DeviceFileError> {
-        let bytes = std::fs::read(path).map_err(|source| DeviceFileError::Io { path: path.to_owned(), source })?;
-        let package = Package::read(&bytes)
-            .map_err(|source| DeviceFileError::Package { path: path.to_owned(), source: Box::new(source) })?;
-        let file = DeviceFile::from_bytes(package.device_file)
-            .map_err(|error| DeviceFileError::Refused { path: path.to_owned(), source: Box::new(error) })?;
+    /// If the file cannot be read, its trailer is wrong, or the runtime refuses it.
+    pub fn open(path: &Path) -> Result<Self, FileError> {
+        let bytes = std::fs::read(path).map_err(FileError::at(path))?;
+        let package = Package::read(&bytes).map_err(FileError::at(path))?;
+        let file = DeviceFile::from_bytes(package.device_file).map_err(FileError::at(path))?;
         Ok(DeviceFile { signed: package.signed, ..file })
     }
 
@@ -109,25 +79,9 @@ impl DeviceFile {
         let loaded =
             Loaded::try_new(Aligned::new(bytes), |bytes| Model::from_bytes(bytes).map(|model| Unpacked::new(&model)))?;
         let model = loaded.borrow_dependent().packed();
-        let labels: Vec<String> = model.labels().iter().map(str::to_owned).collect();
-        let config = device_config::config(model, loaded.borrow_owner(), &labels);
-        let vocabulary = device_config::vocabulary(model);
+        let config = config_of(model, loaded.borrow_owner());
+        let vocabulary = vocabulary_of(model);
         Ok(DeviceFile { loaded, config, vocabulary, signed: None })
-    }
-
-    /// The configuration, as the float model's `config.json` has it.
-    pub fn config(&self) -> &Config {
-        &self.config
-    }
-
-    /// The labels, in the order of the logits.
-    pub fn labels(&self) -> &[String] {
-        &self.config.labels
-    }
-
-    /// The tokens and their ids on the device. Holds only PAD and UNK for a model that reads numbers.
-    pub fn vocabulary(&self) -> &Vocabulary {
-        &self.vocabulary
     }
 
     /// The bytes of the device file.
@@ -140,25 +94,24 @@ impl DeviceFile {
         self.loaded.borrow_dependent().packed()
     }
 
-    /// The number of bytes for each purpose.
-    pub fn parts(&self) -> Parts {
+    /// The number of bytes of each content.
+    pub fn bytes_by_content(&self) -> FileBytes {
         let tensors = SafeTensors::deserialize(self.bytes()).expect("the runtime's reader is the stricter one");
-        let mut parts = Parts::default();
+        let mut counts = FileBytes { header: self.bytes().len(), ..FileBytes::default() };
         for (name, tensor) in tensors.iter() {
-            let part = match name.split('.').next() {
-                Some("lstm" | "gru" | "rnn" | "hidden" | "fc") => &mut parts.weights,
-                Some("embedding" | "input") => &mut parts.embedding,
-                Some("folded") => &mut parts.folded,
-                Some("vocab") => &mut parts.vocabulary,
-                Some("labels" | "channels") => &mut parts.labels,
-                Some("golden") => &mut parts.golden,
-                _ => &mut parts.other,
+            let count = match name.split('.').next() {
+                Some("lstm" | "gru" | "rnn" | "hidden" | "fc") => &mut counts.weights,
+                Some("embedding" | "input") => &mut counts.embedding,
+                Some("folded") => &mut counts.folded,
+                Some("vocab") => &mut counts.vocabulary,
+                Some("labels" | "channels") => &mut counts.labels,
+                Some("golden") => &mut counts.golden,
+                _ => &mut counts.other,
             };
-            *part += tensor.data().len();
+            *count += tensor.data().len();
+            counts.header -= tensor.data().len();
         }
-        let Parts { header: _, weights, embedding, folded, vocabulary, labels, golden, other } = parts;
-        parts.header = self.bytes().len() - (weights + embedding + folded + vocabulary + labels + golden + other);
-        parts
+        counts
     }
 
     /// Bytes of scratch memory that a session needs.
@@ -166,8 +119,8 @@ impl DeviceFile {
         4 * self.model().scratch_len()
     }
 
-    /// Calls `run` with a new session that has room for so many tokens, should the model keep them (bidirectional
-    /// models do).
+    /// Calls `run` with a new session. A bidirectional model keeps all tokens of a text: its session has room for
+    /// `tokens` of them.
     pub(crate) fn with_session<T>(&self, tokens: usize, run: impl FnOnce(Session<'_>) -> T) -> T {
         let model = self.loaded.borrow_dependent().model();
         let mut scratch = vec![0; model.scratch_len_for(tokens.max(1))];
@@ -177,6 +130,7 @@ impl DeviceFile {
     /// Calls `run` with a new session of a model that reads text: see [`with_session`](DeviceFile::with_session).
     ///
     /// # Panics
+    ///
     /// If the model reads values.
     pub(crate) fn with_text_session<T>(&self, tokens: usize, run: impl FnOnce(TextSession<'_>) -> T) -> T {
         self.with_session(tokens, |session| match session {
@@ -184,4 +138,117 @@ impl DeviceFile {
             Session::Values(_) => panic!("the model reads values, not text"),
         })
     }
+
+    /// Converts normalised values to the integers that the device reads: `[steps * channels]`.
+    pub fn integers(&self, values: &[f32]) -> Vec<i32> {
+        let channels = &self.config.channels;
+        let integer = |(index, &value): (usize, &f32)| {
+            let channel = index % channels.len();
+            (channels[channel].denormalise(f64::from(value)) * self.integer_of_one(channel)).round() as i32
+        };
+        values.iter().enumerate().map(integer).collect()
+    }
+
+    /// The integer that represents 1.0 in a channel: 2^`point`.
+    fn integer_of_one(&self, channel: usize) -> f64 {
+        2f64.powi(self.model().channel(channel).map_or(0, |channel| channel.point))
+    }
+
+    /// The forecast of a session, normalised like the outputs of a float model. `last_row`: the integers of the last
+    /// row that the session has read.
+    pub(crate) fn forecast(&self, session: &mut ValueSession<'_>, last_row: &[i32]) -> Vec<f32> {
+        let Some(forecast) = &self.config.forecast else { return Vec::new() };
+        let channels = &self.config.channels;
+        let normalised = |(output, integer): (usize, i32)| {
+            let target = &forecast.targets[output % forecast.targets.len()];
+            let channel = channels.iter().position(|channel| channel.name == *target).unwrap_or(0);
+            let one = self.integer_of_one(channel);
+            let anchor = match forecast.anchor {
+                Anchor::Last => last_row.get(channel).map_or(0.0, |&last| f64::from(last) / one),
+                Anchor::Mean => channels[channel].mean,
+            };
+            ((f64::from(integer) / one - anchor) / channels[channel].std) as f32
+        };
+        (0..).map_while(|output| session.predicted(output)).enumerate().map(normalised).collect()
+    }
+}
+
+/// The configuration of the float model that the file was exported from, as far as the file holds it.
+fn config_of(model: &Model<'_>, bytes: &[u8]) -> Config {
+    let runtime = model.config();
+    let file = SafeTensors::deserialize(bytes).expect("the runtime's reader is the stricter one");
+    let reads_tokens = runtime.input == Input::Tokens;
+    let channels = channels_of(model, &file);
+    let forecast = (runtime.window > 0).then(|| {
+        // The channel of each output, `[horizon * targets]`: the targets are the channels before the first repetition.
+        let outputs = integers(&file, "output.channel");
+        let repetition = outputs.iter().skip(1).position(|channel| Some(channel) == outputs.first());
+        let targets = repetition.map_or(outputs.len(), |index| index + 1);
+        Forecast {
+            window: runtime.window,
+            horizon: outputs.len() / targets.max(1),
+            targets: outputs.iter().take(targets).map(|&channel| channels[channel as usize].name.clone()).collect(),
+            anchor: if integers(&file, "output.last").contains(&1) { Anchor::Last } else { Anchor::Mean },
+            season: 0,
+        }
+    });
+    Config {
+        model_type: "tern".to_owned(),
+        name: model.name().to_owned(),
+        task: runtime.task,
+        input: runtime.input,
+        tokenizer: if reads_tokens { runtime.tokenizer.name().to_owned() } else { String::new() },
+        vocab_size: if reads_tokens { runtime.vocab_size } else { 0 },
+        embedding_dim: if reads_tokens { runtime.embedding_dim } else { 0 },
+        channels,
+        cell: runtime.cell,
+        hidden_size: runtime.hidden_size,
+        num_layers: runtime.layers,
+        bidirectional: runtime.bidirectional,
+        recurrent_biases: 2,
+        merge: runtime.merge,
+        pooling: runtime.pooling,
+        head_hidden: runtime.head_hidden,
+        output: runtime.output,
+        labels: model.labels().iter().map(str::to_owned).collect(),
+        forecast,
+    }
+}
+
+/// The channels with mean and standard deviation, recovered from the integer multipliers.
+fn channels_of(model: &Model<'_>, file: &SafeTensors<'_>) -> Vec<Channel> {
+    let [offset, multiplier, shift, point] =
+        ["offset", "multiplier", "shift", "point"].map(|name| integers(file, &format!("input.{name}")));
+    let scale = f64::from(f32::from_bits(model.embedding_scale_bits()));
+    let channel = |index: usize| {
+        let integer_of_one = 2f64.powi(point[index]);
+        let x_of_one_step = f64::from(multiplier[index]) / 2f64.powi(shift[index]);
+        Channel {
+            name: model.channel(index).map_or("", |channel| channel.name).to_owned(),
+            mean: f64::from(offset[index]) / integer_of_one,
+            std: 32_768.0 / (x_of_one_step * scale * integer_of_one),
+        }
+    };
+    (0..offset.len()).map(channel).collect()
+}
+
+/// The elements of an I32 tensor. Empty if the file has no such tensor.
+fn integers(file: &SafeTensors<'_>, name: &str) -> Vec<i32> {
+    let bytes = file.tensor(name).map_or(&[][..], |tensor| tensor.data());
+    bytes.as_chunks::<4>().0.iter().map(|bytes| i32::from_le_bytes(*bytes)).collect()
+}
+
+/// The tokens, in the order of the device's ids.
+fn vocabulary_of(model: &Model<'_>) -> Vocabulary {
+    if model.config().input != Input::Tokens {
+        return Vocabulary::none();
+    }
+    let tokenizer = model.config().tokenizer;
+    if tokenizer.kind == TokenizerKind::Bytes {
+        return Vocabulary::build_for(tokenizer, [].into_iter(), 1, None);
+    }
+    let stored = model.vocabulary();
+    let tokens = (2..model.config().vocab_size as u32).map(|id| stored.token(id).unwrap_or_default());
+    let all = [PAD_TOKEN, UNK_TOKEN].into_iter().chain(tokens).map(str::to_owned).collect();
+    Vocabulary::from_tokens(tokenizer, all).expect("tokens of a device file differ")
 }

@@ -11,27 +11,27 @@ mod signal;
 pub use export_data::{Data, ExportData};
 pub use figures::Figures;
 pub use folding::Folding;
-pub use golden::{TooLong, check as check_golden};
+pub use golden::check as check_golden;
 pub use parts::{PartCost, Parts};
 pub use score::Costs;
 pub use signal::{GateFigures, gates};
 
-use crate::device_file::{self, DeviceFile};
+use crate::device_file::{DeviceFile, FileBytes};
 use crate::float_model::FloatModel;
-use crate::packing;
-use crate::quantize::calibrate::{self, Statistics, calibrate};
-use crate::quantize::{self, Golden, QuantizeError, Widths};
+use crate::quantize::calibrate::{self, calibrate};
+use crate::quantize::{self, Golden, QuantizeError};
+use crate::recipe::Widths;
 use safetensors::SafeTensors;
 use serde::Serialize;
 use std::io;
 use std::path::Path;
-use tern_runtime::{Packing, write::folded};
+use tern_format::Packing;
 
-/// Steps of the validation rows on which the cost of each part is measured.
-const STEPS: usize = 40_000;
-/// Largest number of outputs in that measurement; a language model has one for each token of the vocabulary at each
+/// Largest number of steps of the validation rows on which the cost of each part is measured.
+const MEASURED_STEPS: usize = 40_000;
+/// Largest number of outputs in that measurement. A language model has one for each token of the vocabulary at each
 /// step.
-const NUMBERS: usize = 4_000_000;
+const MEASURED_OUTPUTS: usize = 4_000_000;
 
 /// The figures of an export, and the keys of `tern export --json`.
 #[derive(Clone, Debug, Serialize)]
@@ -49,7 +49,7 @@ pub struct Report {
     /// Bytes of the file.
     pub file_bytes: usize,
     /// Bytes of each part of the file.
-    pub parts: device_file::Parts,
+    pub parts: FileBytes,
     /// Bytes of RAM that a session needs: 4 · `Model::scratch_len`, the scratch that the caller provides.
     pub scratch_bytes: usize,
     /// Multiply-accumulates of the recurrent layer for one token.
@@ -101,10 +101,6 @@ impl Report {
 ///
 /// `golden`: texts for golden examples; if empty, short texts of the calibration set are used. `progress` is called
 /// with the name of each stage.
-///
-/// # Errors
-///
-/// See [`QuantizeError`].
 pub fn export(
     model: &FloatModel,
     data: &ExportData,
@@ -113,8 +109,8 @@ pub fn export(
     progress: &dyn Fn(&str),
 ) -> Result<(DeviceFile, Report), QuantizeError> {
     progress("measuring the ranges of activations on the calibration set");
-    let read = data.calibration.samples(model, calibrate::TOKENS);
-    let statistics = calibrate(model, read.iter().map(|sample| &sample.steps));
+    let calibration = data.calibration.samples(model, calibrate::TOKENS);
+    let statistics = calibrate(model, calibration.iter().map(|sample| &sample.steps));
     let Options { packing, widths, fold } = options;
     let quantized = quantize::layers(model, &statistics, widths)?;
     let golden = match golden {
@@ -125,43 +121,27 @@ pub fn export(
     let mut device = DeviceFile::from_bytes(&bytes).map_err(QuantizeError::Refused)?;
     let ids = if fold > 0 { folding::choose(model, device.model(), &statistics, fold) } else { Vec::new() };
     if !ids.is_empty() {
-        let tensors = folded(device.model(), &ids);
-        device = DeviceFile::from_bytes(&packing::with_tensors(&bytes, tensors)).map_err(QuantizeError::Refused)?;
+        device = DeviceFile::from_bytes(&folding::with_folded(&device, &ids)).map_err(QuantizeError::Refused)?;
     }
 
     progress("comparing the float model and the device file");
     let figures = Figures::of(model, &device, &data.validation);
     let parts = Parts::new(model, &quantized, &statistics);
-    let validation = data.validation.samples(model, STEPS.min(NUMBERS / model.config().architecture().head.outputs));
-    let gates = gates(model, &statistics, &parts, if read.is_empty() { &validation } else { &read });
-    let costs = match validation.as_slice() {
+    let outputs = model.config().architecture().head.outputs;
+    let validation = data.validation.samples(model, MEASURED_STEPS.min(MEASURED_OUTPUTS / outputs));
+    let gates = gates(model, &statistics, &parts, if calibration.is_empty() { &validation } else { &calibration });
+    let quantised_alone = match validation.as_slice() {
         [] => Vec::new(),
         samples => parts.costs(&device, samples, &|done, of| {
             progress(&format!("quantising each part alone: {done} of {of}"));
         }),
     };
-    let folding = (fold > 0).then(|| folding::figures(model, device.model(), &ids, &validation));
     let report = Report {
-        folding,
-        on_training_rows: data.on_training_rows,
-        ..report(&device, &statistics, figures, gates, costs)
-    };
-    Ok((device, report))
-}
-
-fn report(
-    device: &DeviceFile,
-    statistics: &Statistics,
-    figures: Figures,
-    gates: Vec<GateFigures>,
-    quantised_alone: Vec<PartCost>,
-) -> Report {
-    Report {
         task: device.model().config().task.name(),
         figures,
         packing: device.model().packing().name(),
         file_bytes: device.bytes().len(),
-        parts: device.parts(),
+        parts: device.bytes_by_content(),
         scratch_bytes: device.scratch_bytes(),
         macs_per_token: device.model().macs_per_token(),
         calibration_texts: statistics.texts,
@@ -169,11 +149,12 @@ fn report(
         largest_pre_activation: statistics.largest_z,
         largest_cell_state: statistics.largest_c,
         golden_texts: device.model().golden().count(),
-        on_training_rows: false,
-        folding: None,
+        on_training_rows: data.on_training_rows,
+        folding: (fold > 0).then(|| folding::figures(model, device.model(), &ids, &validation)),
         gates,
         quantised_alone,
-    }
+    };
+    Ok((device, report))
 }
 
 /// Checks that a device file may be written at `path`: the path does not exist, or is a device file.

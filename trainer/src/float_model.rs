@@ -1,87 +1,25 @@
-//! A trained model in floats, and the model directory that stores it.
-//!
-//! | file | content |
-//! |---|---|
-//! | `model.safetensors` | the weights, F32, with the names and gate orders of a PyTorch `state_dict` |
-//! | `config.json` | the configuration: [`Config`] |
-//! | `tokenizer.json`, `tokenizer_config.json` | the vocabulary, for the `tokenizers` and `transformers` libraries |
-//! | `calibration.csv` | training rows with which an export measures the ranges of activations |
-//! | `validation.csv` | the validation split, so that later commands measure on the same rows |
-//! | `cross_validation.jsonl` | in place of the validation split: the predictions of a cross-validation, a row a line |
-//! | `log.jsonl` | the metrics of each epoch, one object a line |
-//! | `calibration.txt`, `validation.txt` | the same for a language model |
-//! | `recipe.toml`, `metrics.json`, `README.md`, `report.html` | recipe, metrics, model card and report |
-//! | `export.json` | the figures of the last export |
+//! A trained model in floats, and the model directory that stores it: its files are listed in [`files`].
 
 mod config;
 mod directory;
-mod load;
-mod save;
+pub mod files;
 
 pub use crate::data::normalise::Channel;
-pub use config::{Config, ConfigError, Forecast};
-pub use directory::{DirectoryError, Staged};
-pub use load::LoadError;
-pub use save::{SaveError, safetensors_bytes};
+pub use config::{Config, Forecast};
+pub use directory::Staged;
 
-use crate::data::Example;
+use crate::data::{self, Example};
+use crate::file_error::FileError;
 use crate::logits::class_logits;
 use crate::nn::network::Network;
-use crate::vocabulary::Vocabulary;
-use crate::weights::{Weights, WeightsError};
-use tern_format::Input;
-
-/// Names of the files of a model directory.
-pub mod files {
-    /// The weights.
-    pub const WEIGHTS: &str = "model.safetensors";
-    /// The configuration.
-    pub const CONFIG: &str = "config.json";
-    /// The vocabulary.
-    pub const TOKENIZER: &str = "tokenizer.json";
-    /// The special tokens, for the transformers library.
-    pub const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
-    /// Training rows for calibration.
-    pub const CALIBRATION: &str = "calibration.csv";
-    /// The validation rows.
-    pub const VALIDATION: &str = "validation.csv";
-    /// The predictions of a cross-validation, in place of the validation rows.
-    pub const CROSS_VALIDATION: &str = "cross_validation.jsonl";
-    /// The validation text of a language model.
-    pub const VALIDATION_TEXT: &str = "validation.txt";
-    /// Training text for calibration.
-    pub const CALIBRATION_TEXT: &str = "calibration.txt";
-    /// The complete recipe.
-    pub const RECIPE: &str = "recipe.toml";
-    /// The metrics of the training.
-    pub const METRICS: &str = "metrics.json";
-    /// The model card.
-    pub const CARD: &str = "README.md";
-    /// The report.
-    pub const REPORT: &str = "report.html";
-    /// The log of the training.
-    pub const LOG: &str = "log.jsonl";
-    /// The figures of the last export.
-    pub const EXPORT: &str = "export.json";
-    /// All files of a model directory.
-    pub const ALL: [&str; 15] = [
-        CROSS_VALIDATION,
-        VALIDATION_TEXT,
-        CALIBRATION_TEXT,
-        WEIGHTS,
-        CONFIG,
-        TOKENIZER,
-        TOKENIZER_CONFIG,
-        CALIBRATION,
-        VALIDATION,
-        RECIPE,
-        METRICS,
-        LOG,
-        EXPORT,
-        CARD,
-        REPORT,
-    ];
-}
+use crate::tokenizer_json;
+use crate::vocabulary::{PAD_TOKEN, UNK_TOKEN, Vocabulary};
+use crate::weights::{Array, Weights, WeightsError};
+use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
+use serde_json::json;
+use std::collections::HashMap;
+use std::path::Path;
+use tern_format::{Input, Task};
 
 /// A trained model in floats.
 #[derive(Clone, Debug)]
@@ -155,6 +93,132 @@ impl FloatModel {
     pub fn logits(&self, text: &str) -> Vec<f32> {
         class_logits(&self.network.logits(&self.vocabulary.encode(text)))
     }
+
+    /// Loads and checks a model directory. `validation.csv` and `calibration.csv` may be missing.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read, is wrong, or does not match the others.
+    pub fn load(dir: &Path) -> anyhow::Result<Self> {
+        let path = dir.join(files::CONFIG);
+        if !path.is_file() {
+            let problem = format!("no {} here, expected a model directory as `tern train` writes it", files::CONFIG);
+            return Err(FileError::new(dir, problem).into());
+        }
+        let config = Config::from_json(&read_text(&path)?).map_err(FileError::at(&path))?;
+        let vocabulary = load_vocabulary(dir, &config)?;
+        let path = dir.join(files::WEIGHTS);
+        let weights = load_weights(&path)?;
+        let calibration = load_rows(&dir.join(files::CALIBRATION), &config)?;
+        let validation = load_rows(&dir.join(files::VALIDATION), &config)?;
+        Ok(FloatModel::new(config, vocabulary, weights, calibration, validation).map_err(FileError::at(&path))?)
+    }
+
+    /// Writes the weights, the configuration, the vocabulary and the stored rows into `dir`, which must exist.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be written.
+    pub fn save(&self, dir: &Path) -> Result<(), FileError> {
+        let write = |name: &str, bytes: &[u8]| {
+            let path = dir.join(name);
+            std::fs::write(&path, bytes).map_err(FileError::at(&path))
+        };
+        write(files::WEIGHTS, &safetensors_bytes(&self.weights).map_err(FileError::at(&dir.join(files::WEIGHTS)))?)?;
+        write(files::CONFIG, self.config.to_json().as_bytes())?;
+        if self.config.input == Input::Tokens {
+            let tokenizer = tokenizer_json::write(&self.vocabulary);
+            write(files::TOKENIZER, tokenizer.map_err(FileError::at(&dir.join(files::TOKENIZER)))?.as_bytes())?;
+            let config = json!({
+                "tokenizer_class": "PreTrainedTokenizerFast",
+                "pad_token": PAD_TOKEN,
+                "unk_token": UNK_TOKEN,
+                "clean_up_tokenization_spaces": false,
+            });
+            write(files::TOKENIZER_CONFIG, format!("{config:#}\n").as_bytes())?;
+        }
+        for (name, rows) in [(files::CALIBRATION, &self.calibration), (files::VALIDATION, &self.validation)] {
+            let path = dir.join(name);
+            if !rows.is_empty() {
+                data::write(&path, rows, &self.config.labels).map_err(FileError::at(&path))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Encodes weights as a safetensors file: F32, the same bytes for the same weights. The metadata `format: pt` marks it
+/// as PyTorch's, which the transformers library asks for.
+///
+/// # Errors
+///
+/// The error of the safetensors library.
+pub fn safetensors_bytes(weights: &Weights) -> Result<Vec<u8>, SafeTensorError> {
+    let tensors = weights.iter().map(|(name, array)| (name, array.shape.as_slice(), array.data.as_slice()));
+    f32_tensors(tensors, ("format", "pt"))
+}
+
+/// Encodes tensors of F32 by name, shape and data, and one entry of metadata, as a safetensors file.
+pub(crate) fn f32_tensors<'a>(
+    tensors: impl Iterator<Item = (impl AsRef<str>, &'a [usize], &'a [f32])>,
+    (key, value): (&str, &str),
+) -> Result<Vec<u8>, SafeTensorError> {
+    let bytes = |data: &[f32]| data.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+    let tensors: Vec<_> = tensors.map(|(name, shape, data)| (name, shape.to_vec(), bytes(data))).collect();
+    let views = tensors.iter().map(|(name, shape, bytes)| {
+        let view = TensorView::new(Dtype::F32, shape.clone(), bytes)?;
+        Ok((name.as_ref(), view))
+    });
+    let views = views.collect::<Result<Vec<_>, SafeTensorError>>()?;
+    safetensors::serialize(views, Some(HashMap::from([(key.to_owned(), value.to_owned())])))
+}
+
+/// The array of a tensor, or `None` if its type is not F32.
+pub(crate) fn f32_array(tensor: &TensorView<'_>) -> Option<Array> {
+    let (values, _) = tensor.data().as_chunks::<4>();
+    let data = values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    (tensor.dtype() == Dtype::F32).then(|| Array { shape: tensor.shape().to_vec(), data })
+}
+
+fn read_text(path: &Path) -> Result<String, FileError> {
+    std::fs::read_to_string(path).map_err(FileError::at(path))
+}
+
+/// Loads the vocabulary; an empty one for a model that reads values.
+fn load_vocabulary(dir: &Path, config: &Config) -> Result<Vocabulary, FileError> {
+    if config.input == Input::Values {
+        return Ok(Vocabulary::none());
+    }
+    let path = dir.join(files::TOKENIZER);
+    let vocabulary = tokenizer_json::read(&read_text(&path)?, config.tokenizer()).map_err(FileError::at(&path))?;
+    let (found, expected) = (vocabulary.len(), config.vocab_size);
+    if found != expected {
+        let problem = format!("{found} tokens, expected {expected} (`vocab_size` in {})", files::CONFIG);
+        return Err(FileError::new(&path, problem));
+    }
+    Ok(vocabulary)
+}
+
+fn load_weights(path: &Path) -> Result<Weights, FileError> {
+    let bytes = std::fs::read(path).map_err(FileError::at(path))?;
+    let tensors = SafeTensors::deserialize(&bytes)
+        .map_err(|error| FileError::new(path, format!("{error}, expected a safetensors file")))?;
+    let mut weights = Weights::default();
+    for (name, tensor) in tensors.iter() {
+        let array = f32_array(&tensor)
+            .ok_or_else(|| FileError::new(path, format!("tensor `{name}` is {:?}, expected F32", tensor.dtype())))?;
+        weights.insert(name, array);
+    }
+    Ok(weights)
+}
+
+/// Loads a table of labelled texts; no rows if it is missing or the model is not a text classifier.
+fn load_rows(path: &Path, config: &Config) -> anyhow::Result<Vec<Example>> {
+    if (config.task, config.input) != (Task::Classify, Input::Tokens) || !path.exists() {
+        return Ok(Vec::new());
+    }
+    let rows = data::read_saved(path)?;
+    Ok(data::number(rows, &config.labels, path)?)
 }
 
 #[cfg(test)]

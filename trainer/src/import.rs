@@ -4,29 +4,34 @@
 //! `tensors` reads the file. `names` finds embedding, recurrent layers and head by the names and shapes that PyTorch's
 //! modules give them. `tokens` reads the vocabulary and moves the rows of padding and unknown token to ids 0 and 1.
 //! `settings` holds what the tensors do not determine. `forward_pass` describes the network that is assumed, and
-//! `expected_logits` compares it with logits that PyTorch computed.
+//! [`check`] compares it with logits that PyTorch computed.
 
-mod error;
-mod expected_logits;
 mod forward_pass;
 mod names;
 mod settings;
 mod tensors;
 mod tokens;
 
-pub use error::ImportError;
-pub use expected_logits::check;
 pub use names::Recognised;
 pub use settings::{Settings, Token};
 
 use crate::architecture::{Architecture, Head, InputLayer, names as ours};
+use crate::file_error::FileError;
 use crate::float_model::{Config, FloatModel};
-use crate::weights::Array;
+use crate::nn::network::Input;
+use safetensors::Dtype;
 use std::path::Path;
 use tern_format::Output;
 
 #[cfg(test)]
 mod tests;
+
+/// Largest difference of a logit in [`check`], relative to the larger of 1 and the logit.
+const TOLERANCE: f64 = 1e-3;
+
+/// The form of the file that [`check`] reads, for its errors.
+const EXPECTED: &str = "expected `input_ids` [texts, steps] and `logits` [texts, outputs], as \
+     `save_file({\"input_ids\": ids, \"logits\": model(ids)}, …)` writes them";
 
 /// An imported model.
 #[derive(Debug)]
@@ -58,8 +63,9 @@ impl Imported {
 ///
 /// # Errors
 ///
-/// See [`ImportError`]; each names what was found, what was expected and what to do.
-pub fn import(weights: &Path, settings_path: &Path, vocab: &Path) -> Result<Imported, ImportError> {
+/// If a file cannot be read, or its content does not form a network that Tern runs. The error names what was found,
+/// what was expected and what to do.
+pub fn import(weights: &Path, settings_path: &Path, vocab: &Path) -> Result<Imported, FileError> {
     let settings = Settings::read(settings_path)?;
     let mut notes = Vec::new();
     let tensors = tensors::read(weights, &mut notes)?;
@@ -75,20 +81,82 @@ pub fn import(weights: &Path, settings_path: &Path, vocab: &Path) -> Result<Impo
     settings.check_sizes(settings_path, weights, &architecture)?;
     let mut all = parts.weights;
     all.insert(ours::EMBEDDING, embedding);
-    let wrong = |problem: String| ImportError::Weights { path: weights.to_owned(), problem };
     let stem = weights.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let name = settings.name.clone().unwrap_or(stem);
     let config = Config::classifier(&name, &architecture, settings.labels.clone());
     // The same checks as for any config.json that is loaded.
-    let config =
-        Config::from_json(&config.to_json()).map_err(|error| wrong(format!("{}: {error}", settings_path.display())))?;
+    let config = Config::from_json(&config.to_json())
+        .map_err(|error| FileError::new(weights, format!("{}: {error}", settings_path.display())))?;
     let ids = tokens.ids();
     let model = FloatModel::new(config, tokens.vocabulary, all, Vec::new(), Vec::new())
-        .map_err(|error| wrong(format!("{error}; correct {}", settings_path.display())))?;
+        .map_err(|error| FileError::new(weights, format!("{error}; correct {}", settings_path.display())))?;
     Ok(Imported { model, notes, recognised, ids })
 }
 
-/// An array of zeros.
-fn zeros(shape: &[usize]) -> Array {
-    Array { shape: shape.to_vec(), data: vec![0.0; shape.iter().product()] }
+/// Compares the imported model with PyTorch on the texts of a safetensors file.
+///
+/// The file holds `input_ids`, `[texts, steps]`, I64 or I32, of which each is a row of the imported embedding (Tern's
+/// own ids differ), and `logits`, `[texts, outputs]`, F32. With `lengths`, `[texts]`, each text has that many ids;
+/// without, all have `steps`. Returns the number of texts and the largest difference of a logit.
+///
+/// # Errors
+///
+/// If the file has another form, or a logit differs by more than the tolerance.
+pub fn check(path: &Path, imported: &Imported) -> Result<(usize, f64), FileError> {
+    let bytes = std::fs::read(path).map_err(FileError::at(path))?;
+    let wrong = |problem: String| FileError::new(path, problem);
+    let file = tensors::deserialize(path, &bytes)?;
+    let tensor = |name: &str| file.tensor(name).map_err(|_| wrong(format!("no tensor `{name}`, {EXPECTED}")));
+    let integers = |name: &str| -> Result<Vec<i64>, FileError> {
+        let view = tensor(name)?;
+        match view.dtype() {
+            Dtype::I64 => Ok(view.data().as_chunks().0.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect()),
+            Dtype::I32 => Ok(view.data().as_chunks().0.iter().map(|bytes| i32::from_le_bytes(*bytes).into()).collect()),
+            found => Err(wrong(format!("tensor `{name}` is {found:?}, expected I64 or I32"))),
+        }
+    };
+    let (ids, logits) = (integers("input_ids")?, tensor("logits")?);
+    let id_tensor = tensor("input_ids")?;
+    let &[texts, steps] = id_tensor.shape() else {
+        let dimensions = id_tensor.shape().len();
+        return Err(wrong(format!("tensor `input_ids` has {dimensions} dimensions, {EXPECTED}")));
+    };
+    let outputs = imported.model.config().architecture().head.outputs;
+    if logits.dtype() != Dtype::F32 || logits.data().len() != 4 * texts * outputs {
+        let found = format!("tensor `logits` is {:?} {:?}", logits.shape(), logits.dtype());
+        return Err(wrong(format!("{found}, expected [{texts}, {outputs}] F32: one row for each text")));
+    }
+    let expected: Vec<f32> = logits.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    let lengths = if file.tensor("lengths").is_ok() { integers("lengths")? } else { vec![steps as i64; texts] };
+    if lengths.len() != texts || lengths.iter().any(|&length| length < 0 || length > steps as i64) {
+        return Err(wrong(format!("tensor `lengths` is {lengths:?}, expected {texts} numbers from 0 to {steps}")));
+    }
+    let (mut largest, mut first, mut differing) = (0f64, None, 0);
+    for text in 0..texts {
+        let rows = &ids[text * steps..][..lengths[text] as usize];
+        let ids: Option<Vec<u32>> = rows.iter().map(|&row| imported.id_of_row(usize::try_from(row).ok()?)).collect();
+        let Some(ids) = ids else {
+            let count = imported.rows();
+            return Err(wrong(format!("text {text} of `input_ids` is {rows:?}, expected ids below {count}")));
+        };
+        let found = imported.model.network().outputs(Input::Tokens(&ids));
+        let mut differs = false;
+        for (output, (&found, &expected)) in found.iter().zip(&expected[text * outputs..]).enumerate() {
+            let difference = f64::from((found - expected).abs());
+            largest = largest.max(difference);
+            if difference.is_nan() || difference > TOLERANCE * f64::from(expected.abs().max(1.0)) {
+                differs = true;
+                first.get_or_insert((text, output, found, expected));
+            }
+        }
+        differing += usize::from(differs);
+    }
+    let Some((text, output, found, expected)) = first else { return Ok((texts, largest)) };
+    let forward_pass: Vec<String> = imported.recognised.pytorch().iter().map(|line| format!("    {line}")).collect();
+    Err(wrong(format!(
+        "{differing} of {texts} texts have other logits; the first is output {output} of text {text}: Tern computes \
+         {found:.4}, expected {expected:.4}. These weights belong to another network than the one that Tern assumed, \
+         which is:\n{}",
+        forward_pass.join("\n")
+    )))
 }

@@ -14,6 +14,7 @@ pub mod device_file;
 mod display;
 mod embeddings;
 pub mod export;
+pub mod file_error;
 pub mod float_model;
 pub mod import;
 mod link;

@@ -1,13 +1,13 @@
 //! Training: from a recipe and its data to a model.
 //!
-//! [`prepare`] reads the data, holds rows out and builds the vocabulary; a [`Problem`] is what it makes of them in
-//! numbers: samples to learn from, and an [`Objective`] that says what a network should make of them. [`run`] knows
-//! nothing else of the task. It goes through the samples epoch by epoch: `batches` puts sequences of similar length
-//! together, [`graph`](tern_nn::graph) computes a batch's gradients, the [`optimizer`] follows them at the rate that
-//! the `schedule` gives. After each epoch the running average of the weights is tried on what was held out, and the
-//! best one is kept.
+//! [`prepare`] reads labelled texts, makes the validation split and builds the vocabulary; the other tasks do the same
+//! in their folders. The result is a [`Problem`]: training samples, validation samples and an [`Objective`], without
+//! anything else of the task. [`run`] trains a network on it, epoch by epoch: `batches` groups sequences of similar
+//! length, [`graph`](tern_nn::graph) computes the gradients of a batch, and the [`optimizer`] applies them with the
+//! learning rate of the `schedule`. After each epoch the moving average of the weights is validated, and the best one
+//! is kept.
 //!
-//! Every sum is made in an order that does not depend on the number of threads: the same recipe gives the same bytes.
+//! The order of every sum is independent of the number of threads: the same recipe gives the same bytes.
 
 mod batches;
 mod checkpoint;
@@ -21,15 +21,13 @@ mod schedule;
 mod state;
 mod validation;
 
-pub use checkpoint::{CheckpointError, data_hash};
-pub use cross_validation::{CrossValidation, cross_validate};
-pub use device::{DeviceKind, NoDevice};
-pub use prepare::{PrepareError, Prepared, prepare};
-pub use problem::{Problem, Units};
-pub use run::{BatchProgress, Callback, EpochFigures, Outcome, StateEvent, StopReason, TrainError, resume, run};
-pub use schedule::Schedule;
-pub use state::State;
-use tern_nn::{objective, optimizer, sample};
+pub use checkpoint::data_hash;
+pub use cross_validation::cross_validate;
+pub use prepare::{Prepared, prepare};
+pub use problem::{CrossValidation, Problem, Units};
+pub use run::{BatchProgress, Callback, Outcome, StateEvent, StopReason, TrainError, resume, run};
+pub use state::{EpochFigures, State};
+use tern_nn::optimizer;
 
 pub use tern_nn::objective::{Classes, Objective};
 pub use tern_nn::sample::{NO_TOKEN, Sample, Steps, Target};

@@ -56,7 +56,7 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let file = open_device_file(&args.file)?;
     check_task(&args.file, file.model().config())?;
-    let samples = samples(args, file.labels())?;
+    let samples = samples(args, &file.config.labels)?;
     let target = args.link.target(Some(&args.file))?;
     catch_interrupts();
     let mut client = Client::new(target.open()?, args.link.timeout());

@@ -5,8 +5,8 @@ use super::{note, print};
 use crate::export::{ExportData, Options, PartCost, Report, check_golden, check_output, export};
 use crate::float_model::{FloatModel, files};
 use crate::packing;
-use crate::quantize::{Bits, Widths};
-use crate::recipe::Recipe;
+use crate::quantize;
+use crate::recipe::{Bits, Recipe, Widths};
 use crate::report;
 use crate::tasks;
 use crate::write_file::write_file;
@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use tern_format::Input;
+use tern_format::{Input, Packing};
 
 /// Largest number of golden examples. More would make the device's self-test too slow.
 const GOLDEN_LINES: usize = 64;
@@ -53,8 +53,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     pub golden: Option<PathBuf>,
     /// Memory layout of the recurrent weights; results are the same [default: paired16 if possible]
-    #[arg(long, value_name = "PACKING", value_enum)]
-    pub packing: Option<packing::Choice>,
+    #[arg(long, value_name = "PACKING", value_parser = packing::value_parser())]
+    pub packing: Option<Packing>,
     /// Bits of the embedding: 4, 8 or 16 [default: the recipe's, else 8]
     #[arg(long, value_name = "BITS", value_parser = bits)]
     pub embedding_bits: Option<Bits>,
@@ -91,7 +91,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         embedding: args.embedding_bits.unwrap_or(recipe.embedding),
         recurrent: args.recurrent_bits.unwrap_or(recipe.recurrent),
     };
-    widths.check(model.config()).map_err(anyhow::Error::msg).with_context(|| args.model.display().to_string())?;
+    quantize::check_widths(widths, model.config())
+        .map_err(anyhow::Error::msg)
+        .with_context(|| args.model.display().to_string())?;
     let packing = packing::choose(args.packing, model.config(), widths.recurrent)?;
     let options = Options { packing, widths, fold: args.fold.unwrap_or(0) };
     let last_note = Cell::new(Instant::now());

@@ -3,15 +3,14 @@
 use crate::data::number_table::{self, ColumnSelection, Table};
 use crate::data::{self, Columns, Example};
 use crate::float_model::{FloatModel, files};
-use crate::nn::network::Input;
+use crate::nn::sample::{Sample, Steps, Target};
 use crate::tasks::forecast::Windows;
 use crate::tasks::sequence_classification::{SEQUENCE, Sequences};
-use crate::train::{Sample, Steps, Target};
 use std::path::Path;
-use tern_format::Task;
+use tern_format::{Input, Task};
 
-/// Tokens of a text that a language model reads from one initial state.
-const PART: usize = 512;
+/// Number of tokens of a text that a language model reads from one initial state.
+const PART_TOKENS: usize = 512;
 
 /// Rows of a model's task.
 #[derive(Clone, Debug)]
@@ -49,18 +48,16 @@ impl ExportData {
             Task::LanguageModel => (files::CALIBRATION_TEXT, files::VALIDATION_TEXT),
             Task::Classify | Task::Forecast => (files::CALIBRATION, files::VALIDATION),
         };
-        let own = |name: &str| Some(dir.join(name)).filter(|path| path.is_file());
-        let own_columns = Columns::default();
-        let of = |path: Option<&Path>, columns: &Columns| match path {
-            Some(path) => Data::read(model, path, columns),
-            None => Ok(Data::none(model)),
+        let read_own = |name: &str| {
+            let path = dir.join(name);
+            if path.is_file() { Data::read(model, &path, &Columns::default()) } else { Ok(Data::none(model)) }
         };
-        let calibration = of(own(calibration).as_deref(), &own_columns)?;
-        let on_training_rows = data.is_none() && own(files::CROSS_VALIDATION).is_some();
+        let calibration = read_own(calibration)?;
+        let on_training_rows = data.is_none() && dir.join(files::CROSS_VALIDATION).is_file();
         let validation = match data {
-            Some(path) => of(Some(path), columns)?,
+            Some(path) => Data::read(model, path, columns)?,
             None if on_training_rows => calibration.clone(),
-            None => of(own(validation).as_deref(), &own_columns)?,
+            None => read_own(validation)?,
         };
         Ok(ExportData { calibration, validation, on_training_rows })
     }
@@ -71,10 +68,8 @@ impl Data {
     pub fn none(model: &FloatModel) -> Self {
         let table = || Table { names: vec![], rows: vec![], texts: vec![vec![], vec![]], lines: vec![] };
         match (model.config().task, model.config().input) {
-            (Task::Classify, tern_format::Input::Tokens) => Data::Texts(Vec::new()),
-            (Task::Classify, tern_format::Input::Values) => {
-                Data::Sequences(Sequences { table: table(), spans: vec![] })
-            }
+            (Task::Classify, Input::Tokens) => Data::Texts(Vec::new()),
+            (Task::Classify, Input::Values) => Data::Sequences(Sequences { table: table(), spans: vec![] }),
             (Task::LanguageModel, _) => Data::Text(String::new()),
             (Task::Forecast, _) => Data::Series(table()),
         }
@@ -82,14 +77,12 @@ impl Data {
 
     /// Reads a file for the model's task.
     fn read(model: &FloatModel, path: &Path, columns: &Columns) -> anyhow::Result<Self> {
-        let config = model.config();
-        let names: Vec<String> = config.channels.iter().map(|channel| channel.name.clone()).collect();
+        let names = model.config().channel_names();
         Ok(match Data::none(model) {
             Data::Texts(_) => Data::Texts(data::number(data::read(path, columns)?, model.labels(), path)?),
             Data::Text(_) => Data::Text(data::read_text(path)?),
             Data::Sequences(_) => {
-                let label = columns.label.as_str();
-                Data::Sequences(Sequences::read(path, SEQUENCE, Some(label), &names, columns.layout)?)
+                Data::Sequences(Sequences::read(path, SEQUENCE, Some(&columns.label), &names, columns.layout)?)
             }
             Data::Series(_) => {
                 let selection =
@@ -112,9 +105,9 @@ impl Data {
             }
             Data::Text(text) => {
                 let ids = model.vocabulary().encode(text);
-                let parts = ids.windows(PART + 1).step_by(PART);
+                let parts = ids.windows(PART_TOKENS + 1).step_by(PART_TOKENS);
                 // A text shorter than a part is one part.
-                let parts: Vec<&[u32]> = if ids.len() > PART { parts.collect() } else { vec![&ids] };
+                let parts: Vec<&[u32]> = if ids.len() > PART_TOKENS { parts.collect() } else { vec![&ids] };
                 let sample = |ids: &[u32]| Sample {
                     steps: Steps::Tokens(ids[..ids.len() - 1].to_vec()),
                     target: Target::Tokens(ids[1..].to_vec()),
@@ -144,12 +137,4 @@ fn evenly(samples: Vec<Sample>, most: usize) -> Vec<Sample> {
     let steps: usize = samples.iter().map(|sample| sample.steps.len()).sum();
     let every = steps.div_ceil(most.max(1)).max(1);
     samples.into_iter().step_by(every).collect()
-}
-
-/// Converts `steps` to the input of a network.
-pub(super) fn input_of(steps: &Steps) -> Input<'_> {
-    match steps {
-        Steps::Tokens(ids) => Input::Tokens(ids),
-        Steps::Values { values, .. } => Input::Values(values),
-    }
 }

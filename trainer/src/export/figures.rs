@@ -11,7 +11,7 @@ use crate::model::Model;
 use crate::nn::network::Input;
 use crate::tasks::forecast::{self, ForecastFigures, MODEL, NAIVE};
 use crate::tasks::sequence_classification::Sequences;
-use crate::train::{Guess, Steps, Validation, language_parts};
+use crate::train::{Guess, Validation, language_parts};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -105,11 +105,9 @@ fn of_texts(model: &FloatModel, device: &DeviceFile, examples: &[Example]) -> Fi
 fn of_sequences(model: &FloatModel, device: &DeviceFile, sequences: &Sequences) -> Figures {
     let pair = |sequence: usize| {
         let label = model.labels().iter().position(|label| label == sequences.label(sequence))?;
-        let of = |model: &dyn Model| match sequences.steps(sequence, &model.config().channels) {
-            Steps::Values { values, .. } => model.outputs(Input::Values(&values)),
-            Steps::Tokens(ids) => model.outputs(Input::Tokens(&ids)),
-        };
-        Some((of(model), of(device), label))
+        let outputs =
+            |model: &dyn Model| model.outputs(Input::from(&sequences.steps(sequence, &model.config().channels)));
+        Some((outputs(model), outputs(device), label))
     };
     Figures::of_classes(&(0..sequences.spans.len()).into_par_iter().filter_map(pair).collect::<Vec<_>>())
 }
@@ -120,10 +118,10 @@ struct Part {
     float: Vec<Guess>,
     integer: Vec<Guess>,
     disagreements: usize,
-    largest: f64,
+    largest_difference: f64,
 }
 
-/// Both models read the same parts, as in `tern eval`.
+/// Compares both models on the beginning of a text. They read the same parts, as in `tern eval`.
 fn of_text(model: &FloatModel, device: &DeviceFile, text: &str) -> Figures {
     let end = (0..=text.len().min(TEXT_BYTES)).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
     let text = &text[..end];
@@ -131,21 +129,22 @@ fn of_text(model: &FloatModel, device: &DeviceFile, text: &str) -> Figures {
     if ids.len() < 2 {
         return Figures::default();
     }
-    let to_device = device_ids(model);
+    let device_ids = device_ids(model);
     let read = |(start, ids): (usize, &[u32])| {
         let mut part = Part::default();
         model.with_reader(&mut |float| {
             device.with_reader(&mut |integer| {
                 for pair in ids.windows(2) {
                     float.read(pair[0]);
-                    integer.read(to_device[pair[0] as usize]);
-                    let (a, by_device) = (float.logits(), integer.logits());
-                    let b: Vec<f32> = to_device.iter().map(|&id| by_device[id as usize]).collect();
+                    integer.read(device_ids[pair[0] as usize]);
+                    let (float_logits, by_device_id) = (float.logits(), integer.logits());
+                    let integer_logits: Vec<f32> = device_ids.iter().map(|&id| by_device_id[id as usize]).collect();
                     let place = start + part.float.len() + 1;
-                    part.float.push(Guess::new(place, &a, pair[1]));
-                    part.integer.push(Guess::new(place, &b, pair[1]));
-                    part.disagreements += usize::from(argmax(&a) != argmax(&b));
-                    part.largest = a.iter().zip(&b).map(|(a, b)| f64::from((a - b).abs())).fold(part.largest, f64::max);
+                    part.float.push(Guess::new(place, &float_logits, pair[1]));
+                    part.integer.push(Guess::new(place, &integer_logits, pair[1]));
+                    part.disagreements += usize::from(argmax(&float_logits) != argmax(&integer_logits));
+                    let differences = float_logits.iter().zip(&integer_logits).map(|(a, b)| f64::from((a - b).abs()));
+                    part.largest_difference = differences.fold(part.largest_difference, f64::max);
                 }
             });
         });
@@ -164,7 +163,7 @@ fn of_text(model: &FloatModel, device: &DeviceFile, text: &str) -> Figures {
         float_accuracy: float.accuracy,
         integer_accuracy: integer.accuracy,
         disagreements: Some(disagreements),
-        largest_logit_difference: Some(parts.iter().map(|part| part.largest).fold(0.0, f64::max)),
+        largest_logit_difference: Some(parts.iter().map(|part| part.largest_difference).fold(0.0, f64::max)),
         float_loss: Some(float.loss),
         integer_loss: Some(integer.loss),
         float_perplexity: float.perplexity,

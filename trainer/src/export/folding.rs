@@ -3,13 +3,15 @@
 //! The product of the first layer's input weights with a token's embedding does not depend on the state. Folding stores
 //! it in the device file for frequent tokens (their *input halves*), so that a step with one of them costs less.
 
+use crate::device_file::DeviceFile;
 use crate::float_model::FloatModel;
+use crate::nn::sample::{Sample, Steps};
 use crate::quantize::calibrate::Statistics;
-use crate::train::{Sample, Steps};
 use crate::vocabulary::PAD;
+use safetensors::SafeTensors;
 use serde::Serialize;
 use tern_runtime::Model;
-use tern_runtime::write::folded_bytes;
+use tern_runtime::write::{Dtype, Tensor, folded, folded_bytes, to_bytes};
 
 /// The effect of folding on the validation rows.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -32,27 +34,43 @@ pub fn choose(model: &FloatModel, device: &Model<'_>, statistics: &Statistics, b
     // A device id is an index of this list, which holds the token's id in the vocabulary of the desktop.
     let desktop_ids = model.vocabulary().device_order();
     let mut by_count: Vec<(u32, u32)> = (0..).zip(desktop_ids).filter(|(_, desktop_id)| *desktop_id != PAD).collect();
-    // Counts are whole numbers in a float, so the cast is exact. Among equal counts the lower desktop id, the token
-    // that is more frequent in training, comes first.
+    // Counts are whole numbers in a float, so the cast is exact. Among tokens with equal counts the one with the lower
+    // desktop id, which is more frequent in training, comes first.
     by_count.sort_by_key(|&(_, id)| (std::cmp::Reverse(statistics.counts[id as usize] as u64), id));
     by_count.into_iter().map(|(device_id, _)| device_id).take(bytes / folded_bytes(device)).collect()
+}
+
+/// Returns the bytes of a device file to which the input halves of the tokens `device_ids` are added.
+pub fn with_folded(device: &DeviceFile, device_ids: &[u32]) -> Vec<u8> {
+    let bytes = device.bytes();
+    let (_, header) = SafeTensors::read_metadata(bytes).expect("a device file is a safetensors file");
+    let mut metadata: Vec<(String, String)> = header.metadata().clone().unwrap_or_default().into_iter().collect();
+    metadata.sort_unstable();
+    let tensors = SafeTensors::deserialize(bytes).expect("a device file is a safetensors file");
+    let copy = |(name, tensor): (&str, safetensors::tensor::TensorView<'_>)| Tensor {
+        name: name.to_owned(),
+        dtype: Dtype::from_name(&tensor.dtype().to_string()).expect("a device file has types of its format"),
+        shape: tensor.shape().to_vec(),
+        data: tensor.data().to_vec(),
+    };
+    let tensors = tensors.iter().map(copy).chain(folded(device.model(), device_ids)).collect();
+    to_bytes(&metadata, tensors)
 }
 
 /// Measures a device file in which the tokens `device_ids` are folded.
 pub fn figures(model: &FloatModel, device: &Model<'_>, device_ids: &[u32], samples: &[Sample]) -> Folding {
     let desktop_ids = model.vocabulary().device_order();
-    // By desktop id.
+    // For each desktop id.
     let mut is_folded = vec![false; desktop_ids.len()];
     device_ids.iter().for_each(|&id| is_folded[desktop_ids[id as usize] as usize] = true);
     let tokens = samples.iter().flat_map(|sample| match &sample.steps {
         Steps::Tokens(ids) => ids.as_slice(),
         Steps::Values { .. } => &[],
     });
-    let (read, found) =
-        tokens.fold((0usize, 0usize), |(read, found), &id| (read + 1, found + usize::from(is_folded[id as usize])));
-    let folded_share = (read > 0).then(|| found as f64 / read as f64);
-    let cost = device.cost();
-    let macs_of_input = device.macs_per_token() - cost.macs_per_folded_token;
+    let (all, folded) =
+        tokens.fold((0usize, 0usize), |(all, folded), &id| (all + 1, folded + usize::from(is_folded[id as usize])));
+    let folded_share = (all > 0).then(|| folded as f64 / all as f64);
+    let macs_of_input = device.macs_per_token() - device.cost().macs_per_folded_token;
     Folding {
         folded_tokens: device_ids.len(),
         folded_bytes: device_ids.len() * folded_bytes(device),

@@ -3,17 +3,18 @@
 
 use super::export_data::Data;
 use crate::float_model::FloatModel;
+use crate::nn::sample::{Steps, Target};
 use crate::quantize::{Golden, Inputs, Quantized};
-use crate::train::{Steps, Target};
+use anyhow::bail;
 use tern_runtime::Model;
 
 /// Largest length of a golden text in bytes. Every device can keep that many tokens for a bidirectional model.
-const BYTES: usize = 80;
+const TEXT_BYTES: usize = 80;
 /// Largest number of steps of a golden sequence.
-const STEPS: usize = 16;
-const _: () = assert!(BYTES <= Model::KEPT_TOKENS && STEPS <= Model::KEPT_TOKENS);
+const SEQUENCE_STEPS: usize = 16;
+const _: () = assert!(TEXT_BYTES <= Model::KEPT_TOKENS && SEQUENCE_STEPS <= Model::KEPT_TOKENS);
 /// Largest number of golden examples.
-const COUNT: usize = 16;
+const EXAMPLES: usize = 16;
 /// Largest number of stored logits, unless a single example has more.
 const LOGITS: usize = 1024;
 
@@ -21,37 +22,27 @@ const LOGITS: usize = 1024;
 ///
 /// # Errors
 ///
-/// Returns the first text that is too long for a bidirectional model.
-pub fn check(model: &FloatModel, texts: &[String]) -> Result<(), TooLong> {
-    if !model.config().bidirectional {
-        return Ok(());
+/// If a text is too long for a bidirectional model.
+pub fn check(model: &FloatModel, texts: &[String]) -> anyhow::Result<()> {
+    for text in texts.iter().filter(|_| model.config().bidirectional) {
+        let tokens = model.vocabulary().encode(text).len();
+        if tokens > Model::KEPT_TOKENS {
+            bail!(
+                "golden example {:?}… has {tokens} tokens, expected {} at most: a bidirectional model keeps all tokens of \
+                 a text in memory; shorten it",
+                text.chars().take(40).collect::<String>(),
+                Model::KEPT_TOKENS
+            );
+        }
     }
-    let tokens = |text: &String| model.vocabulary().encode(text).len();
-    match texts.iter().find(|text| tokens(text) > Model::KEPT_TOKENS) {
-        Some(text) => Err(TooLong { text: text.chars().take(40).collect(), tokens: tokens(text) }),
-        None => Ok(()),
-    }
-}
-
-/// A golden example that is too long for a bidirectional model.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "golden example {text:?}… has {tokens} tokens, expected {} at most: a bidirectional model keeps all tokens of a text in \
-     memory; shorten it",
-    Model::KEPT_TOKENS
-)]
-pub struct TooLong {
-    /// The first characters of the text.
-    pub text: String,
-    /// Its number of tokens.
-    pub tokens: usize,
+    Ok(())
 }
 
 /// Chooses golden examples from the calibration set, for a classifier some of each label. From an empty set it makes
 /// one of the most frequent tokens, or of the channels' means.
 pub fn choose(model: &FloatModel, quantized: &Quantized, data: &Data) -> Golden {
     let outputs = model.config().architecture().head.outputs;
-    let most = (LOGITS / outputs).clamp(1, COUNT);
+    let most = (LOGITS / outputs).clamp(1, EXAMPLES);
     match data {
         Data::Texts(examples) => {
             let labelled = examples.iter().map(|example| (example.label, example.text.as_str()));
@@ -68,16 +59,11 @@ pub fn choose(model: &FloatModel, quantized: &Quantized, data: &Data) -> Golden 
                 (label, &sample.steps)
             });
             let chosen = of_each_label(model, labelled, most);
-            let channels = model.config().channels.len();
-            let sequences = chosen.iter().map(|steps| integers(model, quantized, steps, channels));
-            let mut sequences: Vec<Vec<i32>> = sequences.collect();
+            let mut sequences: Vec<Vec<i32>> = chosen.iter().map(|steps| integers(model, quantized, steps)).collect();
             if sequences.is_empty() {
-                sequences.push(integers(
-                    model,
-                    quantized,
-                    &Steps::Values { values: vec![0.0; channels], channels },
-                    channels,
-                ));
+                let channels = model.config().channels.len();
+                let means = Steps::Values { values: vec![0.0; channels], channels };
+                sequences.push(integers(model, quantized, &means));
             }
             Golden::Sequences(sequences)
         }
@@ -85,7 +71,7 @@ pub fn choose(model: &FloatModel, quantized: &Quantized, data: &Data) -> Golden 
 }
 
 fn fits(model: &FloatModel, text: &str) -> bool {
-    text.len() <= BYTES && !model.vocabulary().encode(text).is_empty()
+    text.len() <= TEXT_BYTES && !model.vocabulary().encode(text).is_empty()
 }
 
 /// Chooses up to two items of each label, in turn. Items without a label count as label 0.
@@ -114,46 +100,43 @@ fn texts(model: &FloatModel, mut texts: Vec<String>) -> Golden {
 }
 
 /// The first steps of a sequence as the integers that the device reads.
-fn integers(model: &FloatModel, quantized: &Quantized, steps: &Steps, channels: usize) -> Vec<i32> {
-    let (Steps::Values { values, .. }, Inputs::Values { channels: scalings, .. }) = (steps, &quantized.inputs) else {
+fn integers(model: &FloatModel, quantized: &Quantized, steps: &Steps) -> Vec<i32> {
+    let (Steps::Values { values, channels }, Inputs::Values { channels: scalings, .. }) = (steps, &quantized.inputs)
+    else {
         return Vec::new();
     };
     let integer = |(index, &value): (usize, &f32)| {
-        let (channel, scaling) = (&model.config().channels[index % channels], &scalings[index % channels]);
-        let real = channel.denormalise(f64::from(value));
-        (real * 2f64.powi(scaling.point)).round() as i32
+        let channel = index % channels;
+        let real = model.config().channels[channel].denormalise(f64::from(value));
+        (real * 2f64.powi(scalings[channel].point)).round() as i32
     };
-    values.iter().take(STEPS * channels).enumerate().map(integer).collect()
+    values.iter().take(SEQUENCE_STEPS * channels).enumerate().map(integer).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::architecture::Merge;
     use crate::architecture::{Head, Recurrent};
-    use crate::float_model::tests::model_with;
-    use crate::quantize::Widths;
+    use crate::data::Example;
+    use crate::float_model::tests::{model, model_with};
+    use crate::quantize::{calibrate::calibrate, layers};
+    use crate::recipe::Widths;
 
     #[test]
     fn golden_examples_fit_a_bidirectional_model() {
-        let both = Recurrent { bidirectional: true, merge: Merge::Concat, ..Recurrent::default() };
-        let (model, one_way) = (model_with(both, Head { hidden: 0, outputs: 2 }), crate::float_model::tests::model());
+        let bidirectional = Recurrent { bidirectional: true, ..Recurrent::default() };
+        let bidirectional = model_with(bidirectional, Head { hidden: 0, outputs: 2 });
         let long = ["call ".repeat(129)];
-        assert_eq!(check(&one_way, &long), Ok(()));
-        assert_eq!(check(&model, &["call ".repeat(128)]), Ok(()));
-        let error = check(&model, &long).unwrap_err();
-        assert_eq!(error.tokens, 129);
-        assert!(error.to_string().contains("expected 128 at most"), "{error}");
+        check(&model(), &long).unwrap();
+        check(&bidirectional, &["call ".repeat(128)]).unwrap();
+        let error = check(&bidirectional, &long).unwrap_err().to_string();
+        assert!(error.contains("has 129 tokens, expected 128 at most"), "{error}");
         // The chosen texts are short enough even if the calibration set has only long ones.
-        let examples = model.calibration().to_vec();
-        let long = examples.iter().map(|e| crate::data::Example { text: e.text.repeat(50), ..e.clone() });
-        let quantized =
-            crate::quantize::layers(&model, &crate::quantize::calibrate::calibrate(&model, []), Widths::default())
-                .unwrap();
-        let Golden::Texts(texts) = choose(&model, &quantized, &Data::Texts(long.chain(examples.clone()).collect()))
-        else {
-            panic!("texts")
-        };
-        assert!(!texts.is_empty() && texts.iter().all(|text| model.vocabulary().encode(text).len() <= 128));
+        let mut examples = bidirectional.calibration().to_vec();
+        let long = examples.iter().map(|example| Example { text: example.text.repeat(50), ..example.clone() });
+        examples.splice(0..0, long.collect::<Vec<_>>());
+        let quantized = layers(&bidirectional, &calibrate(&bidirectional, []), Widths::default()).unwrap();
+        let Golden::Texts(texts) = choose(&bidirectional, &quantized, &Data::Texts(examples)) else { panic!("texts") };
+        assert!(!texts.is_empty() && texts.iter().all(|text| bidirectional.vocabulary().encode(text).len() <= 128));
     }
 }

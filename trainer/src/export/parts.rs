@@ -5,7 +5,6 @@
 //! export does. The difference between the float model with all parts replaced and the device file is the rounding of
 //! activations and states.
 
-use super::export_data::input_of;
 use super::figures::device_ids;
 use super::score::{Answers, Costs, Score};
 use crate::architecture::{Architecture, Cell, CellBias, LayerNames, names};
@@ -13,10 +12,11 @@ use crate::device_file::DeviceFile;
 use crate::float_model::FloatModel;
 use crate::logits::{Logits, class_logits};
 use crate::model::Model;
-use crate::nn::network::Network;
-use crate::quantize::layer::{GateRow, Layer, Scales};
+use crate::nn::network::{Input, Network};
+use crate::nn::sample::{Sample, Steps};
+use crate::quantize::layer::{GateRow, has_recurrent_bias};
+use crate::quantize::row::Row;
 use crate::quantize::{Inputs, Quantized, calibrate::Statistics, linear::Linear};
-use crate::train::{Sample, Steps};
 use crate::weights::{Array, Weights};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -39,7 +39,7 @@ pub struct PartCost {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Embedding,
-    Weights { layer: usize, way: usize, recurrent: bool, gate: usize },
+    Weights { layer: usize, direction: usize, recurrent: bool, gate: usize },
     Biases,
     Hidden,
     Fc,
@@ -70,10 +70,12 @@ impl<'a> Parts<'a> {
     fn all(&self) -> Vec<Part> {
         let mut all = Vec::new();
         all.extend(matches!(self.quantized.inputs, Inputs::Tokens(_)).then_some(Part::Embedding));
-        for (layer, ways) in self.quantized.layers.iter().enumerate() {
-            for (way, recurrent) in (0..ways.len()).flat_map(|way| [(way, false), (way, true)]) {
+        for (layer, directions) in self.quantized.layers.iter().enumerate() {
+            for (direction, recurrent) in
+                (0..directions.len()).flat_map(|direction| [(direction, false), (direction, true)])
+            {
                 let gates = 0..self.model.config().cell.gates();
-                all.extend(gates.map(|gate| Part::Weights { layer, way, recurrent, gate }));
+                all.extend(gates.map(|gate| Part::Weights { layer, direction, recurrent, gate }));
             }
         }
         all.push(Part::Biases);
@@ -86,9 +88,9 @@ impl<'a> Parts<'a> {
         let config = self.model.config();
         match part {
             Part::Embedding => "embedding".to_owned(),
-            Part::Weights { layer, way, recurrent, gate } => {
-                let ways = self.quantized.layers[layer].len();
-                let place = &Words::places(config.num_layers, config.bidirectional)[layer * ways + way];
+            Part::Weights { layer, direction, recurrent, gate } => {
+                let directions = self.quantized.layers[layer].len();
+                let place = &Words::places(config.num_layers, config.bidirectional)[layer * directions + direction];
                 let half = if recurrent { "weight_hh" } else { "weight_ih" };
                 format!("{}_{place} {half} {}", config.cell.module(), gate_names(config.cell)[gate])
             }
@@ -138,7 +140,7 @@ impl<'a> Parts<'a> {
                 outputs.chunks_exact(outputs.len() / ids.len()).map(<[f32]>::to_vec).collect()
             }
             steps => {
-                let outputs = network.outputs(input_of(steps));
+                let outputs = network.outputs(Input::from(steps));
                 vec![if classes { class_logits(&outputs) } else { outputs }]
             }
         };
@@ -156,7 +158,7 @@ impl<'a> Parts<'a> {
             };
             let real = |logits: Logits| logits.nats().iter().map(|&logit| logit as f32).collect::<Vec<f32>>();
             if !every_step {
-                return vec![real(device.outputs(input_of(&steps)))];
+                return vec![real(device.outputs(Input::from(&steps)))];
             }
             let mut rows = Vec::new();
             device.with_reader(&mut |reader| {
@@ -193,31 +195,21 @@ impl<'a> Parts<'a> {
         for &part in parts {
             match part {
                 Part::Embedding => self.replace_embedding(&mut weights),
-                Part::Weights { layer, way, recurrent, gate } => {
-                    self.replace_gate(&mut weights, (layer, way), recurrent, gate);
+                Part::Weights { layer, direction, recurrent, gate } => {
+                    self.replace_gate(&mut weights, (layer, direction), recurrent, gate);
                 }
                 Part::Hidden => {
                     let Some((hidden, _)) = &self.quantized.hidden else { continue };
-                    replace_linear(
-                        &mut weights,
-                        [names::HIDDEN_WEIGHT, names::HIDDEN_BIAS],
-                        hidden,
-                        &self.statistics.mean_read,
-                        None,
-                    );
+                    let names = [names::HIDDEN_WEIGHT, names::HIDDEN_BIAS];
+                    replace_linear(&mut weights, names, hidden, &self.statistics.mean_read, None);
                 }
                 Part::Fc => {
                     let hidden = self.quantized.hidden.is_some();
                     let mean = if hidden { &self.statistics.mean_hidden } else { &self.statistics.mean_read };
                     let of_tokens = self.model.config().task == Task::LanguageModel;
                     let rows = of_tokens.then(|| device_ids(self.model));
-                    replace_linear(
-                        &mut weights,
-                        [names::FC_WEIGHT, names::FC_BIAS],
-                        &self.quantized.fc,
-                        mean,
-                        rows.as_deref(),
-                    );
+                    let names = [names::FC_WEIGHT, names::FC_BIAS];
+                    replace_linear(&mut weights, names, &self.quantized.fc, mean, rows.as_deref());
                 }
                 Part::Biases => {}
             }
@@ -233,9 +225,10 @@ impl<'a> Parts<'a> {
         let rows = embedding.by_desktop_id().concat();
         weights.get_mut(names::EMBEDDING).data = rows.iter().map(|&v| v as f32).collect();
         // The first layer's biases are corrected for the embedding's change of the mean, too.
-        for way in 0..self.quantized.layers[0].len() {
-            let names = self.names(0, way);
-            let (float, device) = (&self.statistics.layers[0][way].mean_x, &self.quantized.mean_x[0][way]);
+        for direction in 0..self.quantized.layers[0].len() {
+            let names = self.names(0, direction);
+            let (float, device) =
+                (&self.statistics.layers[0][direction].mean_x, &self.quantized.layers[0][direction].mean_x);
             let lost: Vec<f64> = float.iter().zip(device).map(|(float, device)| float - device).collect();
             let w_ih = &self.model.weights()[&names.w_ih].data;
             let sums: Vec<f64> = w_ih.chunks_exact(lost.len()).map(|row| dot(row, &lost)).collect();
@@ -251,51 +244,48 @@ impl<'a> Parts<'a> {
         architecture
     }
 
-    fn names(&self, layer: usize, way: usize) -> LayerNames {
+    fn names(&self, layer: usize, direction: usize) -> LayerNames {
         let recurrent = self.architecture().recurrent;
-        recurrent.names(layer, recurrent.directions()[way])
+        recurrent.names(layer, recurrent.directions()[direction])
     }
 
     /// Replaces the rows of one gate in one half.
-    fn replace_gate(&self, weights: &mut Weights, (layer, way): (usize, usize), recurrent: bool, gate: usize) {
-        let names = self.names(layer, way);
-        let quantized = &self.quantized.layers[layer][way];
-        let statistics = &self.statistics.layers[layer][way];
+    fn replace_gate(&self, weights: &mut Weights, (layer, direction): (usize, usize), recurrent: bool, gate: usize) {
+        let names = self.names(layer, direction);
+        let quantized = &self.quantized.layers[layer][direction];
+        let statistics = &self.statistics.layers[layer][direction];
         let cell = self.model.config().cell;
-        let own_bias = recurrent && cell == Cell::Gru && gate == 2;
+        let half: fn(&GateRow) -> &Row = if recurrent { |row| &row.hh } else { |row| &row.ih };
         let (name, mean) =
             if recurrent { (&names.w_hh, &statistics.mean_h) } else { (&names.w_ih, &statistics.mean_x) };
-        let bias = if own_bias { bias_hh(&names) } else { &names.b_ih };
+        let bias = if recurrent && has_recurrent_bias(cell, gate) { bias_hh(&names) } else { &names.b_ih };
         for unit in 0..quantized.units.len() {
             let row = gate * quantized.units.len() + unit;
-            let back = dequantized(quantized, cell, unit, gate, recurrent);
-            let real = &mut weights.get_mut(name).data[row * mean.len()..][..mean.len()];
-            let lost = dot(real, mean) - back.iter().zip(mean).map(|(w, m)| w * m).sum::<f64>();
-            real.iter_mut().zip(&back).for_each(|(real, &back)| *real = back as f32);
-            weights.get_mut(bias).data[row] += lost as f32;
+            replace_row(weights, [name, bias], row, &quantized.dequantize(cell, unit, gate, half), mean);
         }
     }
 
     /// Rounds every bias to a multiple of its integer step.
     fn round_biases(&self, weights: &mut Weights) {
         let round = |bias: &mut f32, step: f64| *bias = ((f64::from(*bias) / step).round() * step) as f32;
-        for (layer, ways) in self.quantized.layers.iter().enumerate() {
-            for (way, quantized) in ways.iter().enumerate() {
-                let (names, scales) = (self.names(layer, way), self.quantized.scales[layer][way]);
+        for (layer, directions) in self.quantized.layers.iter().enumerate() {
+            for (direction, quantized) in directions.iter().enumerate() {
+                let (names, scales) = (self.names(layer, direction), quantized.scales);
                 let hidden_size = quantized.units.len();
-                let cell = self.model.config().cell;
                 for (unit, rows) in quantized.units.iter().enumerate() {
                     for (gate, row) in rows.iter().enumerate() {
-                        let at = gate * hidden_size + unit;
-                        let [step_x, step_h] = bias_steps(row, scales);
+                        let index = gate * hidden_size + unit;
                         // The device has one bias for PyTorch's two, except in a GRU's gate n.
-                        if cell == Cell::Gru && gate == 2 {
-                            round(&mut weights.get_mut(bias_hh(&names)).data[at], step_h);
+                        let b_hh = &mut weights.get_mut(bias_hh(&names)).data[index];
+                        let from_b_hh = if has_recurrent_bias(self.model.config().cell, gate) {
+                            round(b_hh, row.hh.step * scales.h / 32_768.0);
+                            0.0
                         } else {
-                            let other = std::mem::take(&mut weights.get_mut(bias_hh(&names)).data[at]);
-                            weights.get_mut(&names.b_ih).data[at] += other;
-                        }
-                        round(&mut weights.get_mut(&names.b_ih).data[at], step_x);
+                            std::mem::take(b_hh)
+                        };
+                        let b_ih = &mut weights.get_mut(&names.b_ih).data[index];
+                        *b_ih += from_b_hh;
+                        round(b_ih, row.ih.step * scales.x / 32_768.0);
                     }
                 }
             }
@@ -321,39 +311,23 @@ fn bias_hh(names: &LayerNames) -> &str {
     names.b_hh.as_deref().expect("the architecture has two biases")
 }
 
-/// The real value of one integer step of a row's two biases.
-fn bias_steps(row: &GateRow, scales: Scales) -> [f64; 2] {
-    [row.ih.step * scales.x / 32_768.0, row.hh.step * scales.h / 32_768.0]
-}
-
-/// The real weights of a row. The first row of a pair includes 1/256 of the second.
-fn dequantized(layer: &Layer, cell: Cell, unit: usize, gate: usize, recurrent: bool) -> Vec<f64> {
-    let rows = &layer.units[unit];
-    let half = |row: &GateRow| if recurrent { row.hh.clone() } else { row.ih.clone() };
-    let second = match (cell, gate) {
-        (Cell::Lstm, 0 | 2) | (Cell::Gru, 0) if rows[gate].ih.bits.in_pairs() => Some(half(&rows[gate + 1])),
-        _ => None,
-    };
-    half(&rows[gate]).dequantize(second.as_ref())
-}
-
-fn dot(row: &[f32], v: &[f64]) -> f64 {
-    row.iter().zip(v).map(|(&w, v)| f64::from(w) * v).sum()
-}
-
-/// `rows`: for each row of the float layer the quantised one; none: the same.
-fn replace_linear(
-    weights: &mut Weights,
-    [weight, bias]: [&str; 2],
-    layer: &Linear,
-    mean: &[f64],
-    rows: Option<&[u32]>,
-) {
+/// Replaces the weights of a linear layer. `rows`: the quantised row of each float row; `None` if both have the same
+/// order.
+fn replace_linear(weights: &mut Weights, names: [&str; 2], layer: &Linear, mean: &[f64], rows: Option<&[u32]>) {
     for index in 0..layer.rows.len() {
-        let back = layer.rows[rows.map_or(index, |rows| rows[index] as usize)].dequantize(None);
-        let real = &mut weights.get_mut(weight).data[index * mean.len()..][..mean.len()];
-        let lost = dot(real, mean) - back.iter().zip(mean).map(|(w, m)| w * m).sum::<f64>();
-        real.iter_mut().zip(&back).for_each(|(real, &back)| *real = back as f32);
-        weights.get_mut(bias).data[index] += lost as f32;
+        let row = rows.map_or(index, |rows| rows[index] as usize);
+        replace_row(weights, names, index, &layer.rows[row].dequantize(None), mean);
     }
+}
+
+/// Replaces one row of a matrix, and corrects its bias for the change of the mean. `mean`: the mean of the input.
+fn replace_row(weights: &mut Weights, [matrix, bias]: [&str; 2], row: usize, quantized: &[f64], mean: &[f64]) {
+    let float = &mut weights.get_mut(matrix).data[row * mean.len()..][..mean.len()];
+    let lost = dot(float, mean) - quantized.iter().zip(mean).map(|(weight, mean)| weight * mean).sum::<f64>();
+    float.iter_mut().zip(quantized).for_each(|(float, &quantized)| *float = quantized as f32);
+    weights.get_mut(bias).data[row] += lost as f32;
+}
+
+fn dot(row: &[f32], mean: &[f64]) -> f64 {
+    row.iter().zip(mean).map(|(&weight, mean)| f64::from(weight) * mean).sum()
 }

@@ -2,7 +2,7 @@
 
 use crate::float_model::FloatModel;
 use crate::metrics::{argmax, log_softmax};
-use crate::train::{Sample, Target};
+use crate::nn::sample::{Sample, Target};
 use serde::Serialize;
 use std::cmp::Ordering;
 use tern_format::Task;

@@ -1,12 +1,11 @@
 //! The ranges of each gate's pre-activations, and their signal-to-noise ratio after quantisation.
 
-use super::export_data::input_of;
 use super::parts::{Parts, gate_names};
 use crate::float_model::FloatModel;
-use crate::nn::network::Network;
+use crate::nn::network::{Input, Network};
 use crate::nn::packed::Direction;
+use crate::nn::sample::Sample;
 use crate::quantize::calibrate::{Gates, Statistics};
-use crate::train::Sample;
 use serde::Serialize;
 use tern_runtime::write::Words;
 
@@ -56,40 +55,45 @@ pub fn gates(model: &FloatModel, statistics: &Statistics, parts: &Parts<'_>, sam
 /// The sums of squares of signal and noise: `[layer * directions + direction][gate]`.
 fn noise(model: &FloatModel, parts: &Parts<'_>, samples: &[Sample]) -> Vec<Vec<[f64; 2]>> {
     let (config, recurrent) = (model.config(), model.config().recurrent());
-    let weights = parts.all_weights();
-    let quantized = Network::new(&weights, &parts.architecture());
+    let (weights, architecture) = (parts.all_weights(), parts.architecture());
+    let quantized = Network::new(&weights, &architecture);
     let directions = recurrent.directions();
     let mut sums = vec![vec![[0.0; 2]; config.cell.gates()]; config.num_layers * directions.len()];
-    let mut left = STEPS;
-    for sample in samples {
-        let steps = sample.steps.len().min(left);
-        left -= steps;
-        let trace = model.network().trace(input_of(&sample.steps));
+    let mut steps_left = STEPS;
+    for sample in samples.iter().filter(|sample| !sample.steps.is_empty()) {
+        let all_steps = sample.steps.len();
+        let steps = all_steps.min(steps_left);
+        steps_left -= steps;
+        let trace = model.network().trace(Input::from(&sample.steps));
         // The first layer reads the dequantised embedding; the other layers read the float model's states.
-        let first = quantized.trace(input_of(&sample.steps)).inputs.swap_remove(0);
+        let quantized_input = quantized.trace(Input::from(&sample.steps)).inputs.swap_remove(0);
         for (index, sums) in sums.iter_mut().enumerate() {
             let (layer, way) = (index / directions.len(), index % directions.len());
-            let [float, integer] = [(recurrent, model.weights()), (parts.architecture().recurrent, &weights)]
-                .map(|(recurrent, w)| Gates::new(config.cell, w, &recurrent.names(layer, directions[way])));
-            let (x, states) = (&trace.inputs[layer], &trace.states[layer][way]);
-            let rounded = if layer == 0 { &first } else { x };
-            let (width, h) = (x.len() / sample.steps.len().max(1), config.hidden_size);
-            let nothing = vec![0.0; h];
-            for at in 0..steps {
-                let before = match directions[way] {
-                    Direction::Forward => at.checked_sub(1),
-                    Direction::Reverse => Some(at + 1).filter(|&at| at < sample.steps.len()),
+            let direction = directions[way];
+            let float_gates = Gates::new(config.cell, model.weights(), &recurrent.names(layer, direction));
+            let names = architecture.recurrent.names(layer, direction);
+            let quantized_gates = Gates::new(config.cell, &weights, &names);
+            let float_x = &trace.inputs[layer];
+            let quantized_x = if layer == 0 { &quantized_input } else { float_x };
+            let (input_size, hidden_size) = (float_x.len() / all_steps, config.hidden_size);
+            let initial_state = vec![0.0; hidden_size];
+            for step in 0..steps {
+                let previous = match direction {
+                    Direction::Forward => step.checked_sub(1),
+                    Direction::Reverse => Some(step + 1).filter(|&step| step < all_steps),
                 };
-                let state = before.map_or(&nothing[..], |at| &states[at * h..][..h]);
-                let z = float.pre_activations(&x[at * width..][..width], state);
-                let noisy = integer.pre_activations(&rounded[at * width..][..width], state);
-                for ((sums, z), noisy) in sums.iter_mut().zip(z.chunks_exact(h)).zip(noisy.chunks_exact(h)) {
-                    sums[0] += z.iter().map(|z| z * z).sum::<f64>();
-                    sums[1] += z.iter().zip(noisy).map(|(z, noisy)| (noisy - z).powi(2)).sum::<f64>();
+                let h = previous
+                    .map_or(&initial_state[..], |step| &trace.states[layer][way][step * hidden_size..][..hidden_size]);
+                let z = float_gates.pre_activations(&float_x[step * input_size..][..input_size], h);
+                let noisy = quantized_gates.pre_activations(&quantized_x[step * input_size..][..input_size], h);
+                let gates = z.chunks_exact(hidden_size).zip(noisy.chunks_exact(hidden_size));
+                for ([signal, noise], (z, noisy)) in sums.iter_mut().zip(gates) {
+                    *signal += z.iter().map(|z| z * z).sum::<f64>();
+                    *noise += z.iter().zip(noisy).map(|(z, noisy)| (noisy - z).powi(2)).sum::<f64>();
                 }
             }
         }
-        if left == 0 {
+        if steps_left == 0 {
             break;
         }
     }

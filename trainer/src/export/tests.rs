@@ -1,21 +1,34 @@
 use super::*;
-use crate::architecture::{Cell, Recurrent, names};
+use crate::architecture::{Architecture, Cell, CellBias, Recurrent, Sizes, names};
 use crate::data::Example;
+use crate::float_model::Config;
 use crate::float_model::tests::{model, model_of};
 use crate::metrics::argmax;
 use crate::model::Model;
-use crate::quantize::Bits;
+use crate::nn::reference;
+use crate::quantize::check_widths;
+use crate::recipe::Bits;
 use crate::weights::Weights;
 use crate::write_file::write_file;
 
 fn exported(model: &FloatModel, golden: &[String]) -> (DeviceFile, Report) {
+    exported_with(model, golden, Packing::Interleaved4.into())
+}
+
+fn exported_with(model: &FloatModel, golden: &[String], options: Options) -> (DeviceFile, Report) {
     let texts = |rows: &[Example]| Data::Texts(rows.to_vec());
     let data = ExportData {
         calibration: texts(model.calibration()),
         validation: texts(model.validation()),
         on_training_rows: false,
     };
-    export(model, &data, golden, Packing::Interleaved4.into(), &|_| ()).unwrap()
+    export(model, &data, golden, options, &|_| ()).unwrap()
+}
+
+fn assert_self_test(device: &DeviceFile) {
+    let mut scratch = vec![0; device.model().scratch_len()];
+    let test = device.model().self_test(&mut scratch).unwrap();
+    assert_eq!(test.passed, test.total);
 }
 
 #[test]
@@ -25,7 +38,7 @@ fn a_small_model_is_exported_and_agrees() {
     assert_eq!((figures.examples, figures.disagreements), (2, Some(0)));
     assert_eq!(figures.float_accuracy, figures.integer_accuracy);
     assert!(figures.largest_logit_difference.unwrap() < 0.01, "{figures:?}");
-    let device_file::Parts { header, weights, embedding, folded, vocabulary, labels, golden, other } = report.parts;
+    let FileBytes { header, weights, embedding, folded, vocabulary, labels, golden, other } = report.parts;
     assert_eq!(folded, 0);
     assert_eq!(header + weights + embedding + vocabulary + labels + golden + other, report.file_bytes);
     // 7 hidden cells, 5 wide, 2 labels: weights, biases and two multipliers a gate row; then the linear layer.
@@ -36,14 +49,14 @@ fn a_small_model_is_exported_and_agrees() {
     assert_eq!(texts, ["free prize, call now", "see you at lunch"]);
 }
 
-/// A model whose labels are its own answers, half of the one and half of the other, on all pairs of its tokens. `spoil`
-/// changes the weights in a way that no text shows.
-fn sure_of_itself(spoil: impl Fn(&mut Weights)) -> FloatModel {
+/// A model whose rows are all pairs of its tokens, with its own predictions as labels, half of them each. `spoil`
+/// changes weights without any effect on these predictions.
+fn model_with_own_labels(spoil: impl Fn(&mut Weights)) -> FloatModel {
     let plain = model();
     let tokens = &plain.vocabulary().tokens()[2..];
     let texts: Vec<String> = tokens.iter().flat_map(|a| tokens.iter().map(move |b| format!("{a} {b} {a}"))).collect();
     let mut weights = plain.weights().clone();
-    // A column of the embedding that says nothing, and louder gates.
+    // The first column of the embedding becomes zero, the others larger.
     let width = plain.config().embedding_dim;
     let embedding = &mut weights.get_mut(names::EMBEDDING).data;
     embedding.iter_mut().enumerate().for_each(|(at, v)| *v = if at % width == 0 { 0.0 } else { 2.0 * *v });
@@ -56,14 +69,14 @@ fn sure_of_itself(spoil: impl Fn(&mut Weights)) -> FloatModel {
     margins.sort_by(f32::total_cmp);
     weights.get_mut(names::FC_BIAS).data[0] += (margins[margins.len() / 2] + margins[margins.len() / 2 - 1]) / 2.0;
     spoil(&mut weights);
-    let sure = with(weights.clone(), vec![]);
-    let label = |text: &String| Example { text: text.clone(), label: argmax(&sure.logits(text)) };
+    let spoilt = with(weights.clone(), vec![]);
+    let label = |text: &String| Example { text: text.clone(), label: argmax(&spoilt.logits(text)) };
     with(weights, texts.iter().map(label).collect())
 }
 
 #[test]
 fn a_model_that_loses_accuracy_names_the_part_that_lost_it() {
-    let (_, report) = exported(&sure_of_itself(|_| ()), &[]);
+    let (_, report) = exported(&model_with_own_labels(|_| ()), &[]);
     let sound = &report.weakest().unwrap().costs;
     assert_eq!((report.figures.float_accuracy, sound.answers), (Some(1.0), report.figures.examples));
     assert!(sound.accuracy_cost.unwrap() < 0.05, "{:?}", report.quantised_alone);
@@ -71,7 +84,7 @@ fn a_model_that_loses_accuracy_names_the_part_that_lost_it() {
     for (gate, name) in [(0, "i"), (2, "g")] {
         // One weight in each of the gate's rows that takes the whole range for itself, on the column that is always 0.
         let (_, report) = exported(
-            &sure_of_itself(|weights| {
+            &model_with_own_labels(|weights| {
                 let w_ih = weights.get_mut("lstm.weight_ih_l0");
                 let (rows, width) = (w_ih.shape[0] / 4, w_ih.shape[1]);
                 (gate * rows..(gate + 1) * rows).for_each(|row| w_ih.data[row * width] = 200.0);
@@ -91,22 +104,18 @@ fn a_model_that_loses_accuracy_names_the_part_that_lost_it() {
 #[test]
 fn weights_of_4_bits_halve_the_file_and_the_report_says_what_they_cost() {
     // Sizes of 4 bits are even.
-    let recurrent = crate::architecture::Recurrent::default();
-    let sizes = crate::architecture::Sizes { vocab_size: 11, embedding_dim: 6, hidden_size: 8, labels: 2 };
-    let architecture = crate::architecture::Architecture::of_tokens(sizes, recurrent);
-    let of = model();
-    let config = crate::float_model::Config::classifier("test", &architecture, of.labels().to_vec());
-    let weights = crate::nn::reference::weights(&architecture);
-    let rows = of.calibration().to_vec();
-    let model = FloatModel::new(config, of.vocabulary().clone(), weights, rows.clone(), rows).unwrap();
+    let architecture = Architecture::from(Sizes { vocab_size: 11, embedding_dim: 6, hidden_size: 8, labels: 2 });
+    let odd = model();
+    let config = Config::classifier("test", &architecture, odd.labels().to_vec());
+    let (weights, rows) = (reference::weights(&architecture), odd.calibration().to_vec());
+    let model = FloatModel::new(config, odd.vocabulary().clone(), weights, rows.clone(), rows).unwrap();
     let (eight, in_eight) = exported(&model, &[]);
     let widths = Widths { embedding: Bits::Four, recurrent: Bits::Four };
-    assert_eq!(widths.check(model.config()), Ok(()));
-    assert!(widths.check(of.config()).unwrap_err().starts_with("`embedding_dim` is 5, expected an even number"));
-    let texts = Data::Texts(model.calibration().to_vec());
-    let data = ExportData { calibration: texts.clone(), validation: texts, on_training_rows: false };
-    let options = Options { packing: Packing::Rows, widths, fold: 0 };
-    let (four, report) = export(&model, &data, &[], options, &|_| ()).unwrap();
+    assert_eq!(check_widths(widths, model.config()), Ok(()));
+    assert!(
+        check_widths(widths, odd.config()).unwrap_err().starts_with("`embedding_dim` is 5, expected an even number")
+    );
+    let (four, report) = exported_with(&model, &[], Options { packing: Packing::Rows, widths, fold: 0 });
     let part =
         |report: &Report, name: &str| report.quantised_alone.iter().find(|part| part.part == name).unwrap().clone();
     for name in ["embedding", "lstm_l0 weight_ih g"] {
@@ -117,9 +126,7 @@ fn weights_of_4_bits_halve_the_file_and_the_report_says_what_they_cost() {
     // Half a byte a weight, and a byte for each group of 16 or fewer columns.
     assert_eq!((in_eight.parts.embedding, report.parts.embedding), (11 * 8 + 4, 11 * (3 + 1 + 2) + 4));
     assert_eq!(in_eight.parts.weights - report.parts.weights, 4 * 8 * (6 + 8) - 4 * 8 * (3 + 1 + 4 + 1));
-    let mut scratch = vec![0; four.model().scratch_len()];
-    let test = four.model().self_test(&mut scratch).unwrap();
-    assert_eq!(test.passed, test.total);
+    assert_self_test(&four);
     let logits = |file: &DeviceFile| file.classify("free lunch, call now").logits.nats();
     let (a, b) = (logits(&eight), logits(&four));
     assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 0.2) && a != b, "{a:?}, {b:?}");
@@ -129,23 +136,21 @@ fn weights_of_4_bits_halve_the_file_and_the_report_says_what_they_cost() {
 fn weights_of_16_bits_cost_less_than_those_of_8() {
     for cell in [Cell::Lstm, Cell::Gru, Cell::Rnn] {
         let model = model_of(Recurrent { cell, ..Recurrent::default() });
-        let texts = Data::Texts(model.calibration().to_vec());
-        let data = ExportData { calibration: texts.clone(), validation: texts, on_training_rows: false };
         let of = |bits: Bits, packing: Packing| {
             let widths = Widths { embedding: bits, recurrent: bits };
-            assert_eq!(widths.check(model.config()), Ok(()), "odd sizes are for 16 bits, too");
-            export(&model, &data, &[], Options { packing, widths, fold: 0 }, &|_| ()).unwrap()
+            assert_eq!(check_widths(widths, model.config()), Ok(()), "odd sizes are for 16 bits, too");
+            exported_with(&model, &[], Options { packing, widths, fold: 0 })
         };
         let ((eight, in_eight), (sixteen, report)) =
             (of(Bits::Eight, Packing::Interleaved4), of(Bits::Sixteen, Packing::Rows));
-        // What the parts with such weights cost, each alone.
+        // The cost of the parts with such weights, each quantised alone.
         let cost = |report: &Report, bits: u32| -> f64 {
             let parts = report.quantised_alone.iter();
             let parts = parts.filter(|part| part.part.contains("weight_") || part.part == "embedding");
             parts.inspect(|part| assert_eq!(part.bits, bits)).map(|part| part.costs.rms_difference).sum()
         };
         assert!(cost(&report, 16) < cost(&in_eight, 8) / 20.0, "{cell:?}: {}", cost(&report, 16));
-        // Two bytes a weight, and the multipliers as ever.
+        // Two bytes a weight; the multipliers are the same.
         let config = model.config();
         let weights = cell.gates() * config.hidden_size * (config.embedding_dim + config.hidden_size);
         assert_eq!(report.parts.weights - in_eight.parts.weights, weights);
@@ -156,9 +161,7 @@ fn weights_of_16_bits_cost_less_than_those_of_8() {
             float.iter().zip(device.classify(text).logits.nats()).map(|(a, b)| (a - b).abs()).sum()
         };
         assert!(error(&sixteen) <= error(&eight) + 1e-4, "{cell:?}: {} and {}", error(&sixteen), error(&eight));
-        let mut scratch = vec![0; sixteen.model().scratch_len()];
-        let test = sixteen.model().self_test(&mut scratch).unwrap();
-        assert_eq!(test.passed, test.total);
+        assert_self_test(&sixteen);
     }
 }
 
@@ -166,14 +169,12 @@ fn weights_of_16_bits_cost_less_than_those_of_8() {
 fn folded_tokens_change_no_answer() {
     let model = model();
     let (plain, _) = exported(&model, &[]);
-    let texts = Data::Texts(model.calibration().to_vec());
-    let data = ExportData { calibration: texts.clone(), validation: texts, on_training_rows: false };
     let options = Options { fold: 3 * (4 * 4 * 7 + 4) + 5, ..Packing::Interleaved4.into() };
     // Four rows of 32 bits for each of 7 cells, and the id: room for three tokens.
-    let (folded, report) = export(&model, &data, &[], options, &|_| ()).unwrap();
+    let (folded, report) = exported_with(&model, &[], options);
     let folding = report.folding.unwrap();
     assert_eq!((folding.folded_tokens, folding.folded_bytes, folding.macs_of_input), (3, 348, 4 * 7 * 5));
-    // Nine tokens in all, each there once.
+    // Nine tokens in all, each of which occurs once.
     assert_eq!(folding.folded_share, Some(3.0 / 9.0));
     assert_eq!(folding.macs_saved_per_token, Some(140.0 / 3.0));
     assert_eq!((report.parts.folded, report.file_bytes), (348, folded.bytes().len()));
@@ -235,7 +236,7 @@ fn strangers_files_are_refused_by_name() {
 #[test]
 fn models_with_one_bias_are_exported() {
     for cell in [Cell::Lstm, Cell::Gru, Cell::Rnn] {
-        let model = model_of(Recurrent { cell, bias: crate::architecture::CellBias::One, ..Recurrent::default() });
+        let model = model_of(Recurrent { cell, bias: CellBias::One, ..Recurrent::default() });
         let (_, report) = exported(&model, &[]);
         assert!(report.figures.largest_logit_difference.unwrap() < 0.01, "{cell:?}: {:?}", report.figures);
         assert!(report.quantised_alone.iter().all(|part| part.costs.rms_difference < 0.01), "{cell:?}");

@@ -6,8 +6,9 @@ use crate::data::quoted;
 use crate::recipe::Anchor;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
-use tern_format::{Conflict, Input, Output, Task, limits};
+use tern_format::{Input, Output, Task, limits};
 use tern_runtime::text::Tokenizer;
 
 /// The configuration of a model: the keys of `config.json`. Other keys are ignored when reading.
@@ -102,70 +103,6 @@ fn is_zero(value: &usize) -> bool {
     *value == 0
 }
 
-/// An error in a `config.json`.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file is not JSON, or a key is missing or has a value of another type.
-    #[error("{0}; expected a config.json as `tern train` writes it")]
-    Json(#[from] serde_json::Error),
-    /// A value that this version does not support.
-    #[error("`{key}` is {found}, this version supports {expected}")]
-    Unsupported {
-        /// The key.
-        key: &'static str,
-        /// Its value.
-        found: String,
-        /// The supported values.
-        expected: &'static str,
-    },
-    /// Choices that cannot be combined.
-    #[error("{0}")]
-    Conflict(#[from] Conflict),
-    /// A size out of range.
-    #[error("`{key}` is {found}, expected {} to {}", range.start(), range.end())]
-    Size {
-        /// The key.
-        key: &'static str,
-        /// Its value.
-        found: usize,
-        /// The supported sizes.
-        range: RangeInclusive<usize>,
-    },
-    /// A key that belongs to another task or input, or that is missing.
-    #[error("`{key}` is {} where `{of}` is {value:?}", if *present { "not allowed" } else { "required" })]
-    Key {
-        /// The key.
-        key: &'static str,
-        /// True if the file has the key.
-        present: bool,
-        /// The key that decides.
-        of: &'static str,
-        /// The value of that key.
-        value: &'static str,
-    },
-    /// A channel that cannot be normalised.
-    #[error("channel {name:?} has mean {mean} and std {std}, expected finite numbers and a std above 0")]
-    Channel {
-        /// The name of the channel.
-        name: String,
-        /// Its mean.
-        mean: f64,
-        /// Its standard deviation.
-        std: f64,
-    },
-    /// A target that is not a channel.
-    #[error("target {target:?} is not a channel; the channels are {}", quoted(.channels))]
-    Target {
-        /// The target.
-        target: String,
-        /// The names of the channels.
-        channels: Vec<String>,
-    },
-    /// Two equal labels, or an empty one.
-    #[error("`labels` are {}, expected distinct names, none of them empty", quoted(.0))]
-    Labels(Vec<String>),
-}
-
 impl Config {
     /// The configuration of a classifier. A network with a single output gets the output sigmoid.
     pub fn classifier(name: &str, architecture: &Architecture, labels: Vec<String>) -> Self {
@@ -220,39 +157,24 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// See [`ConfigError`].
-    pub fn from_json(json: &str) -> Result<Self, ConfigError> {
-        let config: Config = serde_json::from_str(json)?;
-        config.check()?;
+    /// A sentence that names the key, its value and the values that this version supports.
+    pub fn from_json(json: &str) -> Result<Self, String> {
+        let config: Config = serde_json::from_str(json)
+            .map_err(|error| format!("{error}; expected a config.json as `tern train` writes it"))?;
+        check_value("model_type", &config.model_type, config.model_type == "tern", "tern")?;
+        config.check_network()?;
+        config.check_input()?;
+        config.check_output()?;
         Ok(config)
     }
 
-    fn check(&self) -> Result<(), ConfigError> {
-        if self.model_type != "tern" {
-            let found = format!("{:?}", self.model_type);
-            return Err(ConfigError::Unsupported { key: "model_type", found, expected: "tern" });
-        }
-        self.check_network()?;
-        self.check_input()?;
-        self.check_output()
-    }
-
-    fn check_network(&self) -> Result<(), ConfigError> {
-        let Config { task, input, output, bidirectional, .. } = *self;
-        let choices = tern_format::Config {
-            task,
-            input,
-            output,
-            cell: self.cell,
-            bidirectional,
-            merge: self.merge,
-            pooling: self.pooling,
-            packing: None,
-        };
-        choices.check()?;
+    fn check_network(&self) -> Result<(), String> {
+        let Config { task, input, output, cell, bidirectional, merge, pooling, .. } = *self;
+        let choices = tern_format::Config { task, input, output, cell, bidirectional, merge, pooling, packing: None };
+        choices.check().map_err(|conflict| conflict.to_string())?;
         if task == Task::Classify {
             // Fails if the number of labels does not suit the output.
-            choices.outputs(self.labels.len())?;
+            choices.outputs(self.labels.len()).map_err(|conflict| conflict.to_string())?;
         }
         check_size("hidden_size", self.hidden_size, limits::HIDDEN_SIZE)?;
         check_size("num_layers", self.num_layers, limits::NUM_LAYERS)?;
@@ -260,49 +182,42 @@ impl Config {
         check_size("head_hidden", self.head_hidden, limits::HEAD_HIDDEN)
     }
 
-    fn check_input(&self) -> Result<(), ConfigError> {
-        let check_presence = |key, present: bool, required: bool| match present == required {
-            true => Ok(()),
-            false => Err(ConfigError::Key { key, present, of: "input", value: self.input.name() }),
-        };
-        let tokens = self.input == Input::Tokens;
-        check_presence("tokenizer", !self.tokenizer.is_empty(), tokens)?;
-        check_presence("channels", !self.channels.is_empty(), !tokens)?;
-        if tokens {
-            if Tokenizer::from_name(&self.tokenizer).is_none() {
-                let found = format!("{:?}", self.tokenizer);
-                return Err(ConfigError::Unsupported { key: "tokenizer", found, expected: Tokenizer::NAMES });
-            }
+    fn check_input(&self) -> Result<(), String> {
+        let reads_tokens = self.input == Input::Tokens;
+        let input = format!("`input` is {:?}", self.input.name());
+        check_presence("tokenizer", !self.tokenizer.is_empty(), reads_tokens, &input)?;
+        check_presence("channels", !self.channels.is_empty(), !reads_tokens, &input)?;
+        if reads_tokens {
+            let known = Tokenizer::from_name(&self.tokenizer).is_some();
+            check_value("tokenizer", &self.tokenizer, known, Tokenizer::NAMES)?;
             check_size("vocab_size", self.vocab_size, limits::VOCAB_SIZE)?;
             return check_size("embedding_dim", self.embedding_dim, limits::EMBEDDING_DIM);
         }
-        check_presence("vocab_size", self.vocab_size > 0, false)?;
-        check_presence("embedding_dim", self.embedding_dim > 0, false)?;
+        check_presence("vocab_size", self.vocab_size > 0, false, &input)?;
+        check_presence("embedding_dim", self.embedding_dim > 0, false, &input)?;
         check_size("channels", self.channels.len(), limits::CHANNELS)?;
         for Channel { name, mean, std } in &self.channels {
             if !mean.is_finite() || !std.is_finite() || *std <= 0.0 {
-                return Err(ConfigError::Channel { name: name.clone(), mean: *mean, std: *std });
+                return Err(format!(
+                    "channel {name:?} has mean {mean} and std {std}, expected finite numbers and a std above 0"
+                ));
             }
         }
         Ok(())
     }
 
-    fn check_output(&self) -> Result<(), ConfigError> {
-        let check_presence = |key, present: bool, required: bool| match present == required {
-            true => Ok(()),
-            false => Err(ConfigError::Key { key, present, of: "task", value: self.task.name() }),
-        };
-        check_presence("forecast", self.forecast.is_some(), self.task == Task::Forecast)?;
+    fn check_output(&self) -> Result<(), String> {
+        let task = format!("`task` is {:?}", self.task.name());
+        check_presence("forecast", self.forecast.is_some(), self.task == Task::Forecast, &task)?;
         if self.task == Task::Classify {
             check_size("labels", self.labels.len(), limits::LABELS)?;
-            let mut distinct = self.labels.clone();
-            distinct.sort();
-            distinct.dedup();
-            if distinct.len() != self.labels.len() || distinct[0].is_empty() {
-                return Err(ConfigError::Labels(self.labels.clone()));
+            let distinct: BTreeSet<&String> = self.labels.iter().collect();
+            if distinct.len() != self.labels.len() || distinct.iter().any(|label| label.is_empty()) {
+                let found = quoted(&self.labels);
+                return Err(format!("`labels` are {found}, expected distinct names, none of them empty"));
             }
         } else {
-            check_presence("labels", !self.labels.is_empty(), false)?;
+            check_presence("labels", !self.labels.is_empty(), false, &task)?;
         }
         let Some(forecast) = &self.forecast else { return Ok(()) };
         check_size("forecast.window", forecast.window, limits::WINDOW)?;
@@ -311,7 +226,7 @@ impl Config {
         check_size("forecast.targets", forecast.targets.len(), 1..=self.channels.len())?;
         let channels = self.channel_names();
         match forecast.targets.iter().find(|target| !channels.contains(target)) {
-            Some(target) => Err(ConfigError::Target { target: target.clone(), channels }),
+            Some(target) => Err(format!("target {target:?} is not a channel; the channels are {}", quoted(&channels))),
             None => Ok(()),
         }
     }
@@ -354,6 +269,21 @@ impl Config {
 }
 
 /// Fails if the size `found` of `key` is out of range.
-fn check_size(key: &'static str, found: usize, range: RangeInclusive<usize>) -> Result<(), ConfigError> {
-    if range.contains(&found) { Ok(()) } else { Err(ConfigError::Size { key, found, range }) }
+fn check_size(key: &str, found: usize, range: RangeInclusive<usize>) -> Result<(), String> {
+    let (least, most) = (range.start(), range.end());
+    if range.contains(&found) { Ok(()) } else { Err(format!("`{key}` is {found}, expected {least} to {most}")) }
+}
+
+/// Fails if the text `found` of `key` is not one of the `supported` ones.
+fn check_value(key: &str, found: &str, is_supported: bool, supported: &str) -> Result<(), String> {
+    if is_supported { Ok(()) } else { Err(format!("`{key}` is {found:?}, this version supports {supported}")) }
+}
+
+/// Fails if `key` is present although the value of another key does not allow it, or absent although it is required.
+fn check_presence(key: &str, present: bool, required: bool, other_key: &str) -> Result<(), String> {
+    match (present, required) {
+        (true, false) => Err(format!("`{key}` is not allowed where {other_key}")),
+        (false, true) => Err(format!("`{key}` is required where {other_key}")),
+        _ => Ok(()),
+    }
 }

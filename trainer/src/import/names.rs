@@ -1,9 +1,10 @@
 //! Recognition of a network's parts by the names and shapes of a `state_dict`.
 
 use super::settings::Settings;
-use super::tensors::Values;
-use super::{ImportError, zeros};
+use super::tensors::{Values, zeros};
 use crate::architecture::{Cell, CellBias, LayerNames, MAX_LAYERS, Merge, Pooling, Recurrent, names as ours};
+use crate::data::quoted;
+use crate::file_error::FileError;
 use crate::weights::{Array, Weights};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -44,7 +45,7 @@ pub fn recognise(
     tensors: BTreeMap<String, Values>,
     settings: &Settings,
     notes: &mut Vec<String>,
-) -> Result<(Recognised, Parts), ImportError> {
+) -> Result<(Recognised, Parts), FileError> {
     let mut found = Found::new(path, tensors, settings, notes)?;
     let module = found.recurrent_module()?;
     let shape = found.recurrent_shape(&module, settings)?;
@@ -74,7 +75,7 @@ pub fn recognise(
     let outputs = if settings.output == Output::Sigmoid { 1 } else { settings.labels.len() };
     let head_width = recurrent.head_width(shape.hidden_size);
     let (head, head_hidden) = found.head(outputs, head_width, settings, &mut weights, notes)?;
-    found.end(format!("{} before {outputs} outputs", recurrent.describe(shape.hidden_size)))?;
+    found.end(&format!("{} before {outputs} outputs", recurrent.describe(shape.hidden_size)))?;
     let without = |name: String, suffix: &str| name.strip_suffix(suffix).map_or(name.clone(), str::to_owned);
     let recognised = Recognised {
         embedding: without(embedding_name, ".weight"),
@@ -115,37 +116,29 @@ impl<'a> Found<'a> {
         tensors: BTreeMap<String, Values>,
         settings: &Settings,
         notes: &mut Vec<String>,
-    ) -> Result<Self, ImportError> {
+    ) -> Result<Self, FileError> {
         let all: Vec<String> = tensors.keys().cloned().collect();
-        let wrong = |problem: String| ImportError::Weights { path: path.to_owned(), problem };
-        for name in &settings.ignore {
-            if !tensors.contains_key(name) {
-                return Err(wrong(format!(
-                    "`ignore` names `{name}`, expected one of the tensors {}",
-                    crate::data::quoted(&all)
-                )));
-            }
+        let wrong = |problem: String| FileError::new(path, problem);
+        if let Some(name) = settings.ignore.iter().find(|name| !tensors.contains_key(*name)) {
+            return Err(wrong(format!("`ignore` names `{name}`, expected one of the tensors {}", quoted(&all))));
         }
-        let mut used = BTreeSet::new();
+        let mut used_rules = BTreeSet::new();
         let mut left = BTreeMap::new();
-        for (name, values) in tensors {
-            if settings.ignore.contains(&name) {
-                continue;
-            }
-            let new = renamed(&name, settings, &mut used);
-            let array =
-                values.map_err(|found| ImportError::Dtype { path: path.to_owned(), name: name.clone(), found })?;
+        for (name, values) in tensors.into_iter().filter(|(name, _)| !settings.ignore.contains(name)) {
+            let array = values.map_err(|found| {
+                wrong(format!(
+                    "tensor `{name}` is {found}, expected F32, F64, F16 or BF16; convert it, or name it in `ignore`"
+                ))
+            })?;
+            let new = renamed(&name, settings, &mut used_rules);
             if left.insert(new.clone(), array).is_some() {
                 return Err(wrong(format!(
                     "two tensors would be called `{new}`, one of them is `{name}`; correct [rename]"
                 )));
             }
         }
-        if let Some(name) = settings.rename.keys().find(|name| !used.contains(*name)) {
-            return Err(wrong(format!(
-                "[rename] {name:?} matches no tensor; the tensors are {}",
-                crate::data::quoted(&all)
-            )));
+        if let Some(rule) = settings.rename.keys().find(|rule| !used_rules.contains(*rule)) {
+            return Err(wrong(format!("[rename] {rule:?} matches no tensor; the tensors are {}", quoted(&all))));
         }
         for wrapper in WRAPPERS {
             if !left.is_empty() && left.keys().all(|name| name.starts_with(wrapper)) {
@@ -156,92 +149,78 @@ impl<'a> Found<'a> {
         Ok(Found { path, left, all })
     }
 
-    fn missing(&self, wanted: &str, expected: String) -> ImportError {
-        let (path, wanted, found) = (self.path.to_owned(), wanted.to_owned(), self.all.clone());
-        ImportError::Missing { path, wanted, expected, found }
+    /// An error for a part that the file lacks.
+    fn missing(&self, part: &str, expected: &str) -> FileError {
+        let tensors = quoted(&self.all);
+        self.wrong(format!("no {part}, expected {expected}; the tensors are {tensors}. Rename yours under [rename]"))
     }
 
-    fn shape(&self, name: &str, found: &Array, expected: String) -> ImportError {
-        ImportError::Shape { path: self.path.to_owned(), name: name.to_owned(), found: found.shape.clone(), expected }
+    /// An error for a tensor of another shape than expected.
+    fn shape(&self, name: &str, found: &Array, expected: &str) -> FileError {
+        self.wrong(format!("tensor `{name}` is {:?}, expected {expected}", found.shape))
+    }
+
+    fn wrong(&self, problem: String) -> FileError {
+        FileError::new(self.path, problem)
     }
 
     /// Finds the one module with `weight_hh_l0`: "lstm.", "encoder.rnn.", or "" if the name has no prefix.
-    fn recurrent_module(&self) -> Result<String, ImportError> {
+    fn recurrent_module(&self) -> Result<String, FileError> {
         let modules: Vec<&str> = self.left.keys().filter_map(|name| name.strip_suffix("weight_hh_l0")).collect();
         match modules.as_slice() {
             [module] => Ok((*module).to_owned()),
             [] => Err(self.missing(
                 "recurrent layer",
-                "`lstm.weight_hh_l0` of torch.nn.LSTM, GRU or RNN (LSTMCell and cells made of Linear are not supported)"
-                    .to_owned(),
+                "`lstm.weight_hh_l0` of torch.nn.LSTM, GRU or RNN (LSTMCell and cells made of Linear are not supported)",
             )),
             several => {
                 let names: Vec<String> = several.iter().map(|module| format!("{module}weight_hh_l0")).collect();
-                Err(ImportError::Weights {
-                    path: self.path.to_owned(),
-                    problem: format!(
-                        "{} recurrent modules, {}, expected one: stacked layers must be one module, as torch.nn.LSTM(num_layers=…) makes",
-                        several.len(),
-                        crate::data::quoted(&names)
-                    ),
-                })
+                Err(self.wrong(format!(
+                    "{} recurrent modules, {}, expected one: stacked layers must be one module, as \
+                     torch.nn.LSTM(num_layers=…) makes",
+                    several.len(),
+                    quoted(&names)
+                )))
             }
         }
     }
 
-    fn recurrent_shape(&self, module: &str, settings: &Settings) -> Result<Shape, ImportError> {
-        if let Some((name, array)) =
-            self.left.iter().find(|(name, _)| name.starts_with(&format!("{module}weight_hr_l")))
-        {
-            return Err(self.shape(
-                name,
-                array,
-                "no such tensor: projections (proj_size) are not supported".to_owned(),
-            ));
+    fn recurrent_shape(&self, module: &str, settings: &Settings) -> Result<Shape, FileError> {
+        let projection = format!("{module}weight_hr_l");
+        if let Some((name, array)) = self.left.iter().find(|(name, _)| name.starts_with(&projection)) {
+            return Err(self.shape(name, array, "no such tensor: projections (proj_size) are not supported"));
         }
         let name = format!("{module}weight_hh_l0");
         let w_hh = &self.left[&name];
         let &[rows, hidden_size] = w_hh.shape.as_slice() else {
-            return Err(self.shape(&name, w_hh, "two dimensions, [gates * hidden_size, hidden_size]".to_owned()));
+            return Err(self.shape(&name, w_hh, "two dimensions, [gates * hidden_size, hidden_size]"));
         };
         let by_shape = match (hidden_size > 0).then(|| (rows % hidden_size, rows / hidden_size)) {
             Some((0, 4)) => Cell::Lstm,
             Some((0, 3)) => Cell::Gru,
             Some((0, 1)) => Cell::Rnn,
-            _ => {
-                let expected = "[4 h, h] of an LSTM, [3 h, h] of a GRU or [h, h] of an RNN".to_owned();
-                return Err(self.shape(&name, w_hh, expected));
-            }
+            _ => return Err(self.shape(&name, w_hh, "[4 h, h] of an LSTM, [3 h, h] of a GRU or [h, h] of an RNN")),
         };
         let cell = settings.cell.unwrap_or(by_shape);
-        if cell.gates() != by_shape.gates() {
-            let expected = format!(
-                "[{} h, h] where `cell` is {:?}; with this shape it is {:?}",
-                cell.gates(),
-                cell.name(),
-                by_shape.name()
-            );
-            return Err(self.shape(&name, w_hh, expected));
+        let (gates, wanted, found) = (cell.gates(), cell.name(), by_shape.name());
+        if gates != by_shape.gates() {
+            let expected = format!("[{gates} h, h] where `cell` is {wanted:?}; with this shape it is {found:?}");
+            return Err(self.shape(&name, w_hh, &expected));
         }
-        let name = format!("{module}weight_ih_l0");
-        let Some(w_ih) = self.left.get(&name) else {
-            return Err(self.missing(&format!("`{name}`"), format!("[{rows}, embedding_dim]")));
+        let ih_name = format!("{module}weight_ih_l0");
+        let Some(w_ih) = self.left.get(&ih_name) else {
+            return Err(self.missing(&format!("`{ih_name}`"), &format!("[{rows}, embedding_dim]")));
         };
         let inputs = match w_ih.shape.as_slice() {
             [found, inputs] if *found == rows => *inputs,
             _ => {
-                return Err(self.shape(
-                    &name,
-                    w_ih,
-                    format!("[{rows}, embedding_dim], as many rows as `{module}weight_hh_l0`"),
-                ));
+                let expected = format!("[{rows}, embedding_dim], as many rows as `{name}`");
+                return Err(self.shape(&ih_name, w_ih, &expected));
             }
         };
         let layers = (0..).take_while(|layer| self.left.contains_key(&format!("{module}weight_hh_l{layer}"))).count();
         if layers > MAX_LAYERS {
-            let (path, problem) =
-                (self.path.to_owned(), format!("{layers} recurrent layers, expected {MAX_LAYERS} at most"));
-            return Err(ImportError::Weights { path, problem });
+            return Err(self.wrong(format!("{layers} recurrent layers, expected {MAX_LAYERS} at most")));
         }
         let bidirectional = self.left.contains_key(&format!("{module}weight_hh_l0_reverse"));
         let any = |prefix: &str| self.left.keys().any(|name| name.starts_with(&format!("{module}{prefix}")));
@@ -257,7 +236,7 @@ impl<'a> Found<'a> {
         names: &LayerNames,
         inputs: usize,
         weights: &mut Weights,
-    ) -> Result<(), ImportError> {
+    ) -> Result<(), FileError> {
         let hidden_size = shape.hidden_size;
         let rows = shape.cell.gates() * hidden_size;
         let matrices = [(&names.w_ih, vec![rows, inputs]), (&names.w_hh, vec![rows, hidden_size])];
@@ -268,10 +247,10 @@ impl<'a> Found<'a> {
             let array = match self.left.remove(&theirs) {
                 Some(array) if array.shape == wanted => array,
                 Some(array) => {
-                    return Err(self.shape(&theirs, &array, format!("{wanted:?} with hidden size {hidden_size}")));
+                    return Err(self.shape(&theirs, &array, &format!("{wanted:?} with hidden size {hidden_size}")));
                 }
                 None if parameter.starts_with("bias") && !shape.has_biases => zeros(&wanted),
-                None => return Err(self.missing(&format!("`{theirs}`"), format!("{wanted:?}"))),
+                None => return Err(self.missing(&format!("`{theirs}`"), &format!("{wanted:?}"))),
             };
             weights.insert(name.clone(), array);
         }
@@ -280,7 +259,7 @@ impl<'a> Found<'a> {
 
     /// Finds the embedding by Tern's name, else by a name that contains "emb", else by its width. Returns its name and
     /// values.
-    fn embedding(&mut self, width: usize) -> Result<(String, Array), ImportError> {
+    fn embedding(&mut self, width: usize) -> Result<(String, Array), FileError> {
         let matrices = |with: &dyn Fn(&str) -> bool| -> Vec<String> {
             let fits =
                 |(name, array): &(&String, &Array)| array.shape.len() == 2 && name.ends_with("weight") && with(name);
@@ -295,14 +274,11 @@ impl<'a> Found<'a> {
             // A matrix without a bias: PyTorch's word language model calls it `encoder`, GPT-like models `wte`.
             named = matrices(&|name| !self.left.contains_key(&name.replace("weight", "bias")));
         }
-        let [name] = named.as_slice() else { return Err(self.missing("embedding", expected)) };
-        let array = self.left.remove(name).unwrap_or_else(|| zeros(&[]));
+        let [name] = named.as_slice() else { return Err(self.missing("embedding", &expected)) };
+        let array = self.left.remove(name).expect("the name is a key of this map");
         if array.shape[1] != width {
-            return Err(self.shape(
-                name,
-                &array,
-                format!("[tokens, {width}]: the recurrent layer reads {width} values"),
-            ));
+            let expected = format!("[tokens, {width}]: the recurrent layer reads {width} values");
+            return Err(self.shape(name, &array, &expected));
         }
         Ok((name.clone(), array))
     }
@@ -317,13 +293,11 @@ impl<'a> Found<'a> {
         settings: &Settings,
         weights: &mut Weights,
         notes: &mut Vec<String>,
-    ) -> Result<(Vec<String>, usize), ImportError> {
-        let linear: Vec<(String, usize, usize)> = self
-            .left
-            .iter()
-            .filter(|(name, array)| name.ends_with("weight") && array.shape.len() == 2)
-            .map(|(name, array)| (name.clone(), array.shape[0], array.shape[1]))
-            .collect();
+    ) -> Result<(Vec<String>, usize), FileError> {
+        // The name, the rows and the columns of each matrix that is left.
+        let matrices = self.left.iter().filter(|(name, array)| name.ends_with("weight") && array.shape.len() == 2);
+        let matrices: Vec<(String, usize, usize)> =
+            matrices.map(|(name, array)| (name.clone(), array.shape[0], array.shape[1])).collect();
         let rows_meaning = match settings.output {
             Output::Sigmoid => "one logit where `output` is \"sigmoid\"".to_owned(),
             _ => format!("one row for each of the {outputs} labels"),
@@ -333,27 +307,25 @@ impl<'a> Found<'a> {
             settings.pooling.name(),
             if settings.pooling == Pooling::Last { " (other widths: mean_max, or another merge)" } else { "" }
         );
-        let chain: Vec<(String, usize)> = match linear.as_slice() {
+        // The layers from first to last, and the units of the first of two.
+        let (layers, hidden) = match matrices.as_slice() {
             [] => {
-                return Err(
-                    self.missing("linear layer", format!("`fc.weight`, [{outputs}, {head_width}], and `fc.bias`"))
-                );
+                let expected = format!("`fc.weight`, [{outputs}, {head_width}], and `fc.bias`");
+                return Err(self.missing("linear layer", &expected));
             }
-            [(name, rows, columns)] => {
-                if (*rows, *columns) != (outputs, head_width) {
-                    let expected = format!("[{outputs}, {head_width}]: {rows_meaning}, {columns_meaning}");
-                    return Err(self.shape(name, &self.left[name], expected));
-                }
-                vec![(name.clone(), 0)]
+            [(name, rows, columns)] if (*rows, *columns) == (outputs, head_width) => (vec![name], 0),
+            [(name, ..)] => {
+                let expected = format!("[{outputs}, {head_width}]: {rows_meaning}, {columns_meaning}");
+                return Err(self.shape(name, &self.left[name], &expected));
             }
             [a, b] => {
                 let fits = |first: &(String, usize, usize), last: &(String, usize, usize)| {
                     first.2 == head_width && last.2 == first.1 && last.1 == outputs
                 };
                 // If both orders fit, the names decide: hidden before fc, fc1 before fc2.
-                let by_name = b.0 == ours::HIDDEN_WEIGHT || a.0 == ours::FC_WEIGHT;
+                let b_is_first = b.0 == ours::HIDDEN_WEIGHT || a.0 == ours::FC_WEIGHT;
                 let (first, last) = match (fits(a, b), fits(b, a)) {
-                    (true, true) if by_name => (b, a),
+                    (true, true) if b_is_first => (b, a),
                     (true, _) => (a, b),
                     (_, true) => (b, a),
                     _ => {
@@ -361,35 +333,32 @@ impl<'a> Found<'a> {
                             "with `{}`, [units, {head_width}] and [{outputs}, units]: {columns_meaning}, {rows_meaning}",
                             b.0
                         );
-                        return Err(self.shape(&a.0, &self.left[&a.0], expected));
+                        return Err(self.shape(&a.0, &self.left[&a.0], &expected));
                     }
                 };
-                vec![(first.0.clone(), first.1), (last.0.clone(), 0)]
+                (vec![&first.0, &last.0], first.1)
             }
             several => {
-                let problem = format!(
-                    "{} matrices besides embedding and recurrent layers, {}, expected one or two for the head; list tensors that the model does not use in `ignore`",
+                let names: Vec<String> = several.iter().map(|(name, ..)| name.clone()).collect();
+                return Err(self.wrong(format!(
+                    "{} matrices besides embedding and recurrent layers, {}, expected one or two for the head; list \
+                     tensors that the model does not use in `ignore`",
                     several.len(),
-                    crate::data::quoted(&several.iter().map(|(name, ..)| name.clone()).collect::<Vec<_>>())
-                );
-                return Err(ImportError::Weights { path: self.path.to_owned(), problem });
+                    quoted(&names)
+                )));
             }
         };
-        let (mut hidden, mut names) = (0, Vec::new());
-        for (name, units) in chain {
+        for (index, name) in layers.iter().enumerate() {
+            let is_last = index + 1 == layers.len();
             let (weight_name, bias_name) =
-                if units > 0 { (ours::HIDDEN_WEIGHT, ours::HIDDEN_BIAS) } else { (ours::FC_WEIGHT, ours::FC_BIAS) };
-            hidden = hidden.max(units);
-            let weight = self.left.remove(&name).unwrap_or_else(|| zeros(&[]));
-            let theirs = format!("{}bias", name.strip_suffix("weight").unwrap_or(&name));
+                if is_last { (ours::FC_WEIGHT, ours::FC_BIAS) } else { (ours::HIDDEN_WEIGHT, ours::HIDDEN_BIAS) };
+            let weight = self.left.remove(*name).expect("the name is a key of this map");
+            let theirs = format!("{}bias", name.strip_suffix("weight").unwrap_or(name));
             let bias = match self.left.remove(&theirs) {
                 Some(bias) if bias.shape == weight.shape[..1] => bias,
                 Some(bias) => {
-                    return Err(self.shape(
-                        &theirs,
-                        &bias,
-                        format!("[{}], one for each row of `{name}`", weight.shape[0]),
-                    ));
+                    let expected = format!("[{}], one for each row of `{name}`", weight.shape[0]);
+                    return Err(self.shape(&theirs, &bias, &expected));
                 }
                 None => {
                     notes.push(format!("`{name}` has no bias (bias=False): it is zero"));
@@ -398,30 +367,28 @@ impl<'a> Found<'a> {
             };
             weights.insert(weight_name, weight);
             weights.insert(bias_name, bias);
-            names.push(name);
         }
-        Ok((names, hidden))
+        Ok((layers.into_iter().cloned().collect(), hidden))
     }
 
     /// Checks that every tensor was recognised.
-    fn end(self, network: String) -> Result<(), ImportError> {
-        if self.left.is_empty() {
-            return Ok(());
-        }
-        let names = self.left.keys().cloned().collect();
-        Err(ImportError::Unexpected { path: self.path.to_owned(), names, network })
+    fn end(self, network: &str) -> Result<(), FileError> {
+        let Some(first) = self.left.keys().next() else { return Ok(()) };
+        let names: Vec<String> = self.left.keys().cloned().collect();
+        Err(self.wrong(format!(
+            "no place for {}; the network is {network}. Rename it under [rename], for example \"{first}\" = \
+             \"fc.weight\", or list it in `ignore` if the model does not use it",
+            quoted(&names)
+        )))
     }
 }
 
-/// The new name of a tensor: by a rule for its whole name, or by the longest rule for its prefix.
-fn renamed(name: &str, settings: &Settings, used: &mut BTreeSet<String>) -> String {
+/// Returns the new name of a tensor: by a rule for its whole name, or by the longest rule for its prefix. Adds the rule
+/// to `used_rules`.
+fn renamed(name: &str, settings: &Settings, used_rules: &mut BTreeSet<String>) -> String {
     let fits = |rule: &str| name == rule || (rule.ends_with('.') && name.starts_with(rule));
     let rule = settings.rename.iter().filter(|(rule, _)| fits(rule)).max_by_key(|(rule, _)| rule.len());
-    rule.map_or_else(
-        || name.to_owned(),
-        |(rule, new)| {
-            used.insert(rule.clone());
-            format!("{new}{}", &name[rule.len()..])
-        },
-    )
+    let Some((rule, new)) = rule else { return name.to_owned() };
+    used_rules.insert(rule.clone());
+    format!("{new}{}", &name[rule.len()..])
 }

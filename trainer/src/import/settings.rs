@@ -1,7 +1,7 @@
 //! The settings file of an import: everything that a `state_dict` does not determine.
 
-use super::ImportError;
 use crate::architecture::{Architecture, Cell, InputLayer, Merge, Pooling};
+use crate::file_error::FileError;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -82,49 +82,42 @@ impl Settings {
     /// # Errors
     ///
     /// Fails if the file cannot be read, has unknown keys or values, or lacks `labels`.
-    pub fn read(path: &Path) -> Result<Self, ImportError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ImportError::Io { path: path.to_owned(), source })?;
-        let wrong = |problem: String| ImportError::Settings { path: path.to_owned(), problem };
+    pub fn read(path: &Path) -> Result<Self, FileError> {
+        let text = std::fs::read_to_string(path).map_err(FileError::at(path))?;
         let is_json = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
         let settings: Settings = if is_json {
-            serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?
+            serde_json::from_str(&text).map_err(FileError::at(path))?
         } else {
-            toml::from_str(&text).map_err(|error| wrong(error.to_string()))?
+            toml::from_str(&text).map_err(FileError::at(path))?
         };
-        if let Some(name) = &settings.tokenizer
-            && Tokenizer::from_name(name).is_none()
-        {
-            return Err(wrong(format!("tokenizer is {name:?}, expected one of {}", Tokenizer::NAMES)));
+        match &settings.tokenizer {
+            Some(name) if Tokenizer::from_name(name).is_none() => {
+                let problem = format!("tokenizer is {name:?}, expected one of {}", Tokenizer::NAMES);
+                Err(FileError::new(path, problem))
+            }
+            _ => Ok(settings),
         }
-        Ok(settings)
     }
 
     /// Checks the sizes that the settings give against the weights.
-    pub(super) fn check_sizes(&self, path: &Path, weights: &Path, found: &Architecture) -> Result<(), ImportError> {
+    pub(super) fn check_sizes(&self, path: &Path, weights: &Path, found: &Architecture) -> Result<(), FileError> {
         let InputLayer::Embedding { embedding_dim, .. } = found.input else { return Ok(()) };
+        let size = |wanted: Option<usize>, found: usize| (wanted.map(|size| size.to_string()), found.to_string());
+        let bidirectional = self.bidirectional.map(|value| value.to_string());
         let sizes = [
-            ("embedding_dim", self.embedding_dim, embedding_dim),
-            ("hidden_size", self.hidden_size, found.hidden_size),
-            ("num_layers", self.num_layers, found.recurrent.num_layers),
-            ("bidirectional", self.bidirectional.map(usize::from), usize::from(found.recurrent.bidirectional)),
-            ("head_hidden", self.head_hidden, found.head.hidden),
+            ("embedding_dim", size(self.embedding_dim, embedding_dim)),
+            ("hidden_size", size(self.hidden_size, found.hidden_size)),
+            ("num_layers", size(self.num_layers, found.recurrent.num_layers)),
+            ("bidirectional", (bidirectional, found.recurrent.bidirectional.to_string())),
+            ("head_hidden", size(self.head_hidden, found.head.hidden)),
         ];
-        for (key, wanted, found) in sizes {
-            if let Some(wanted) = wanted
-                && wanted != found
-            {
-                let named = |value: usize| match (key, value) {
-                    ("bidirectional", 0) => "false".to_owned(),
-                    ("bidirectional", _) => "true".to_owned(),
-                    _ => value.to_string(),
-                };
+        for (key, (wanted, found)) in sizes {
+            if let Some(wanted) = wanted.filter(|wanted| *wanted != found) {
+                let weights = weights.display();
                 let problem = format!(
-                    "{key} is {}, but it is {2} by the tensors of {1}; correct it, or remove it",
-                    named(wanted),
-                    weights.display(),
-                    named(found)
+                    "{key} is {wanted}, but it is {found} by the tensors of {weights}; correct it, or remove it"
                 );
-                return Err(ImportError::Settings { path: path.to_owned(), problem });
+                return Err(FileError::new(path, problem));
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! The tensors of a safetensors file as 32-bit floats.
 
-use super::ImportError;
+use crate::file_error::FileError;
 use crate::weights::Array;
 use half::{bf16, f16};
 use safetensors::SafeTensors;
@@ -12,15 +12,20 @@ use std::path::Path;
 pub type Values = Result<Array, String>;
 
 /// Reads every tensor and converts other floats to F32, with a note.
-pub fn read(path: &Path, notes: &mut Vec<String>) -> Result<BTreeMap<String, Values>, ImportError> {
-    let bytes = std::fs::read(path).map_err(|source| ImportError::Io { path: path.to_owned(), source })?;
+pub fn read(path: &Path, notes: &mut Vec<String>) -> Result<BTreeMap<String, Values>, FileError> {
+    let bytes = std::fs::read(path).map_err(FileError::at(path))?;
     // The formats of torch.save: a zip archive, or in old versions a bare pickle of protocol 2 and above.
     if bytes.starts_with(b"PK\x03\x04") || matches!(bytes.as_slice(), [0x80, 2..=5, ..]) && bytes.get(8) != Some(&b'{')
     {
-        return Err(ImportError::Pickle { path: path.to_owned() });
+        let problem = format!(
+            "a file of torch.save, expected safetensors (a pickle can run any program); convert it in Python: `from \
+             safetensors.torch import save_file; save_file(torch.load({:?}, weights_only=True), \
+             \"weights.safetensors\")`",
+            path.display()
+        );
+        return Err(FileError::new(path, problem));
     }
-    let file = SafeTensors::deserialize(&bytes)
-        .map_err(|error| ImportError::Safetensors { path: path.to_owned(), problem: error.to_string() })?;
+    let file = deserialize(path, &bytes)?;
     let mut converted: BTreeMap<String, usize> = BTreeMap::new();
     let tensors = file.iter().map(|(name, view)| {
         if view.dtype() != Dtype::F32 && is_float(view.dtype()) {
@@ -33,6 +38,19 @@ pub fn read(path: &Path, notes: &mut Vec<String>) -> Result<BTreeMap<String, Val
         converted.into_iter().map(|(from, count)| format!("{count} tensors were converted from {from} to F32")),
     );
     Ok(tensors)
+}
+
+/// Reads the header of a safetensors file.
+pub fn deserialize<'data>(path: &Path, bytes: &'data [u8]) -> Result<SafeTensors<'data>, FileError> {
+    SafeTensors::deserialize(bytes).map_err(|error| {
+        let expected = "a safetensors file, as `safetensors.torch.save_file(model.state_dict(), …)` writes it";
+        FileError::new(path, format!("{error}, expected {expected}"))
+    })
+}
+
+/// An array of zeros.
+pub fn zeros(shape: &[usize]) -> Array {
+    Array { shape: shape.to_vec(), data: vec![0.0; shape.iter().product()] }
 }
 
 fn is_float(dtype: Dtype) -> bool {

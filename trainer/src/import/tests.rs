@@ -2,8 +2,11 @@
 
 use super::*;
 use crate::architecture::{Cell, Pooling};
+use crate::nn::network::Trace;
+use crate::weights::Weights;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::Deserialize;
+use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
 use tempfile::TempDir;
@@ -19,7 +22,7 @@ struct Golden {
 #[derive(Deserialize)]
 struct GoldenModel {
     name: String,
-    settings: serde_json::Value,
+    settings: Value,
     logits: Vec<Vec<f32>>,
 }
 
@@ -37,11 +40,17 @@ fn state_dict(name: &str) -> &'static [u8] {
     }
 }
 
+/// Adds the labels of the golden models with three outputs.
+fn with_labels(mut settings: Value) -> Value {
+    settings["labels"] = json!(["a", "b", "c"]);
+    settings
+}
+
 /// A folder with weights.safetensors, c.json and vocab.txt.
 struct Files(TempDir);
 
 impl Files {
-    fn new(weights: &[u8], settings: &serde_json::Value, vocab: &str) -> Self {
+    fn new(weights: &[u8], settings: &Value, vocab: &str) -> Self {
         let files = Files(tempfile::tempdir().unwrap());
         fs::write(files.path("weights.safetensors"), weights).unwrap();
         fs::write(files.path("c.json"), settings.to_string()).unwrap();
@@ -50,7 +59,7 @@ impl Files {
     }
 
     /// The golden model `name` with other settings.
-    fn of(name: &str, settings: serde_json::Value) -> Self {
+    fn of(name: &str, settings: Value) -> Self {
         Files::new(state_dict(name), &settings, &(golden().vocab.join("\n") + "\n"))
     }
 
@@ -58,7 +67,7 @@ impl Files {
         self.0.path().join(name)
     }
 
-    fn import(&self) -> Result<Imported, ImportError> {
+    fn import(&self) -> Result<Imported, FileError> {
         import(&self.path("weights.safetensors"), &self.path("c.json"), &self.path("vocab.txt"))
     }
 
@@ -115,87 +124,45 @@ fn parts_are_found_by_name_and_shape() {
 
 #[test]
 fn settings_that_do_not_fit_are_refused() {
-    let labels = serde_json::json!(["a", "b", "c"]);
-    for (model, settings, expected) in [
-        ("plain", serde_json::json!({}), "missing field `labels`"),
-        ("plain", serde_json::json!({"labels": labels, "poling": "max"}), "unknown field `poling`"),
+    let other_labels = [
+        ("plain", json!({}), "missing field `labels`"),
         (
             "plain",
-            serde_json::json!({"labels": ["a", "b"]}),
-            "tensor `fc.weight` is [3, 5], expected [2, 5]: one row for each of the 2 labels, 5 columns where `pooling` is \"last\"",
+            json!({"labels": ["a", "b"]}),
+            "tensor `fc.weight` is [3, 5], expected [2, 5]: one row for each of the 2 labels, 5 columns where `pooling` is \
+             \"last\"",
         ),
+        ("plain", json!({"labels": ["a", "a", "c"]}), "expected distinct names"),
+        ("sigmoid", json!({"labels": ["n", "y"]}), "tensor `out.weight` is [1, 8], expected [2, 8]"),
+    ];
+    let three_labels = [
+        (json!({"poling": "max"}), "unknown field `poling`"),
+        (json!({"pooling": "mean_max"}), "tensor `fc.weight` is [3, 5], expected [3, 10]"),
         (
-            "plain",
-            serde_json::json!({"labels": labels, "pooling": "mean_max"}),
-            "tensor `fc.weight` is [3, 5], expected [3, 10]",
-        ),
-        (
-            "plain",
-            serde_json::json!({"labels": labels, "cell": "gru"}),
+            json!({"cell": "gru"}),
             "tensor `lstm.weight_hh_l0` is [20, 5], expected [3 h, h] where `cell` is \"gru\"; with this shape it is \"lstm\"",
         ),
-        (
-            "plain",
-            serde_json::json!({"labels": labels, "hidden_size": 64}),
-            "hidden_size is 64, but it is 5 by the tensors of",
-        ),
-        (
-            "plain",
-            serde_json::json!({"labels": labels, "bidirectional": true}),
-            "bidirectional is true, but it is false by the tensors of",
-        ),
-        ("plain", serde_json::json!({"labels": labels, "vocab_size": 9}), "10 tokens (vocab_size is 9), expected 10"),
-        (
-            "plain",
-            serde_json::json!({"labels": labels, "tokenizer": "bpe"}),
-            "tokenizer is \"bpe\", expected one of whitespace",
-        ),
-        (
-            "plain",
-            serde_json::json!({"labels": labels, "unk": "<oops>"}),
-            "`unk` is \"<oops>\", which is none of the 10 tokens",
-        ),
-        ("plain", serde_json::json!({"labels": labels, "pad": 10}), "`pad` is row 10, expected one below 10"),
-        (
-            "plain",
-            serde_json::json!({"labels": labels, "ignore": ["x"]}),
-            "`ignore` names `x`, expected one of the tensors",
-        ),
-        ("plain", serde_json::json!({"labels": labels, "rename": {"x.": ""}}), "[rename] \"x.\" matches no tensor"),
-        ("plain", serde_json::json!({"labels": ["a", "a", "c"]}), "expected distinct names"),
-        (
-            "plain",
-            serde_json::json!({"labels": labels, "merge": "sum"}),
-            "`merge` must be concat where bidirectional is false",
-        ),
-        (
-            "plain",
-            serde_json::json!({"labels": labels, "ignore": ["embedding.weight"]}),
-            "no embedding, expected `embedding.weight`",
-        ),
-        (
-            "plain",
-            serde_json::json!({"labels": labels, "ignore": ["lstm.weight_hh_l0"]}),
-            "no recurrent layer, expected `lstm.weight_hh_l0`",
-        ),
-        (
-            "plain",
-            serde_json::json!({"labels": labels, "ignore": ["lstm.bias_ih_l0"]}),
-            "no `lstm.bias_ih_l0`, expected [20]",
-        ),
-        (
-            "plain",
-            serde_json::json!({"labels": labels, "ignore": ["fc.weight"]}),
-            "no linear layer, expected `fc.weight`, [3, 5]",
-        ),
-        ("sigmoid", serde_json::json!({"labels": ["n", "y"]}), "tensor `out.weight` is [1, 8], expected [2, 8]"),
-    ] {
+        (json!({"hidden_size": 64}), "hidden_size is 64, but it is 5 by the tensors of"),
+        (json!({"bidirectional": true}), "bidirectional is true, but it is false by the tensors of"),
+        (json!({"vocab_size": 9}), "10 tokens (vocab_size is 9), expected 10"),
+        (json!({"tokenizer": "bpe"}), "tokenizer is \"bpe\", expected one of whitespace"),
+        (json!({"unk": "<oops>"}), "`unk` is \"<oops>\", which is none of the 10 tokens"),
+        (json!({"pad": 10}), "`pad` is row 10, expected one below 10"),
+        (json!({"ignore": ["x"]}), "`ignore` names `x`, expected one of the tensors"),
+        (json!({"rename": {"x.": ""}}), "[rename] \"x.\" matches no tensor"),
+        (json!({"merge": "sum"}), "`merge` must be concat where bidirectional is false"),
+        (json!({"ignore": ["embedding.weight"]}), "no embedding, expected `embedding.weight`"),
+        (json!({"ignore": ["lstm.weight_hh_l0"]}), "no recurrent layer, expected `lstm.weight_hh_l0`"),
+        (json!({"ignore": ["lstm.bias_ih_l0"]}), "no `lstm.bias_ih_l0`, expected [20]"),
+        (json!({"ignore": ["fc.weight"]}), "no linear layer, expected `fc.weight`, [3, 5]"),
+    ];
+    let three_labels = three_labels.map(|(settings, expected)| ("plain", with_labels(settings), expected));
+    for (model, settings, expected) in other_labels.into_iter().chain(three_labels) {
         let error = Files::of(model, settings.clone()).error();
         assert!(error.contains(expected), "{settings}: {error}");
     }
     // A linear layer without a bias is accepted, with a note.
-    let settings = serde_json::json!({"labels": labels, "ignore": ["fc.bias"]});
-    let notes = Files::of("plain", settings).import().unwrap().notes.join("\n");
+    let notes = Files::of("plain", with_labels(json!({"ignore": ["fc.bias"]}))).import().unwrap().notes.join("\n");
     assert!(notes.contains("`fc.weight` has no bias"), "{notes}");
 }
 
@@ -210,6 +177,14 @@ fn ones(tensors: &[(&str, &[usize])]) -> Vec<u8> {
     safetensors::serialize(views.collect::<Vec<_>>(), None).unwrap()
 }
 
+/// Settings for two labels.
+fn two_labels() -> Value {
+    json!({"labels": ["a", "b"]})
+}
+
+/// The four tokens of the small networks below.
+const FOUR_TOKENS: &str = "<pad>\n<unk>\na\nb\n";
+
 const SMALL: [(&str, &[usize]); 5] = [
     ("emb.weight", &[4, 2]),
     ("lstm.weight_ih_l0", &[12, 2]),
@@ -220,11 +195,9 @@ const SMALL: [(&str, &[usize]); 5] = [
 
 #[test]
 fn tensors_that_are_not_recognised_are_named() {
-    let small = &SMALL[..];
-    let settings = serde_json::json!({"labels": ["a", "b"]});
-    let error = |tensors: &[(&str, &[usize])]| Files::new(&ones(tensors), &settings, "<pad>\n<unk>\na\nb\n").error();
-    let with = |more: &[(&'static str, &'static [usize])]| [small, more].concat();
-    assert!(Files::new(&ones(small), &settings, "<pad>\n<unk>\na\nb\n").import().is_ok());
+    let import = |tensors: &[(&str, &[usize])]| Files::new(&ones(tensors), &two_labels(), FOUR_TOKENS).import();
+    import(&SMALL).unwrap();
+    let with = |more: &[(&'static str, &'static [usize])]| [&SMALL[..], more].concat();
     for (tensors, expected) in [
         (
             with(&[("norm.scale", &[3])]),
@@ -245,14 +218,14 @@ fn tensors_that_are_not_recognised_are_named() {
             "tensor `lstm.weight_ih_l1` is [12, 4], expected [12, 3]",
         ),
     ] {
-        let error = error(&tensors);
+        let error = import(&tensors).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
 }
 
 #[test]
 fn files_of_other_formats_are_refused_with_advice() {
-    let labels = serde_json::json!({"labels": ["a", "b", "c"]});
+    let labels = with_labels(json!({}));
     let vocab = golden().vocab.join("\n");
     for (bytes, expected) in [
         (&b"PK\x03\x04rest"[..], "a file of torch.save, expected safetensors"),
@@ -270,14 +243,14 @@ fn files_of_other_formats_are_refused_with_advice() {
         error.contains("tensor `steps` is U8, expected F32, F64, F16 or BF16; convert it, or name it in `ignore`"),
         "{error}"
     );
-    let error = Files::of("plain", labels.clone()).0.path().join("none");
-    let error = import(&error, &error, &error).unwrap_err().to_string();
+    let missing = Files::of("plain", labels).path("none");
+    let error = import(&missing, &missing, &missing).unwrap_err().to_string();
     assert!(error.contains("none: "), "{error}");
 }
 
 #[test]
 fn vocabulary_must_match_the_embedding() {
-    let labels = serde_json::json!({"labels": ["a", "b", "c"]});
+    let labels = with_labels(json!({}));
     let vocab = golden().vocab;
     let error = Files::new(state_dict("plain"), &labels, &vocab[1..].join("\n")).error();
     assert!(error.contains("vocab.txt: 9 tokens, expected 10, one for each row of the embedding in"), "{error}");
@@ -298,7 +271,7 @@ fn vocabulary_must_match_the_embedding() {
         assert!(notes.contains(note), "{notes}");
     }
     assert_eq!(imported.model.config().vocab_size, 12);
-    let numbered = serde_json::json!({"labels": ["a", "b", "c"], "pad": 4, "unk": 1});
+    let numbered = with_labels(json!({"pad": 4, "unk": 1}));
     let imported = Files::new(state_dict("plain"), &numbered, &odd.join("\n")).import().unwrap();
     assert_eq!(imported.model.config().vocab_size, 10);
 }
@@ -308,15 +281,15 @@ fn tokenizer_json_and_json_objects_of_ids_are_read() {
     let golden = golden();
     let files = Files::of("plain", golden.models[0].settings.clone());
     let logits = files.import().unwrap().model.logits("free lunch !!");
-    let ids: serde_json::Map<String, serde_json::Value> =
+    let ids: serde_json::Map<String, Value> =
         golden.vocab.iter().enumerate().map(|(id, token)| (token.clone(), id.into())).collect();
     let path = files.path("t.json");
-    let import = |json: serde_json::Value| {
+    let import = |json: Value| {
         fs::write(&path, json.to_string()).unwrap();
         import(&files.path("weights.safetensors"), &files.path("c.json"), &path)
     };
     let tokenizer = |normalizer: &str| {
-        serde_json::json!({
+        json!({
             "normalizer": {"type": normalizer},
             "pre_tokenizer": {"type": "Whitespace"},
             "model": {"type": "WordLevel", "vocab": ids, "unk_token": "<unk>"},
@@ -326,7 +299,7 @@ fn tokenizer_json_and_json_objects_of_ids_are_read() {
     assert_eq!(import(ids.clone().into()).unwrap().model.logits("free lunch !!"), logits);
     let error = import(tokenizer("NFC")).unwrap_err().to_string();
     assert!(error.contains("none of Tern's tokenizers splits text like this, expected for"), "{error}");
-    let error = import(serde_json::json!({"a": 0, "b": 0})).unwrap_err().to_string();
+    let error = import(json!({"a": 0, "b": 0})).unwrap_err().to_string();
     assert!(error.contains("token \"b\" has id 0, expected each id below 2 once"), "{error}");
 }
 
@@ -334,7 +307,7 @@ fn tokenizer_json_and_json_objects_of_ids_are_read() {
 fn setting_tokenizer_determines_how_text_is_split() {
     let vocab = golden().vocab.join("\n");
     let tokens = |tokenizer: &str| {
-        let settings = serde_json::json!({"labels": ["a", "b", "c"], "tokenizer": tokenizer});
+        let settings = with_labels(json!({"tokenizer": tokenizer}));
         let model = Files::new(state_dict("plain"), &settings, &vocab).import().unwrap().model;
         assert_eq!(model.config().tokenizer, tokenizer);
         model.vocabulary().encode("prize!! Free")
@@ -345,10 +318,9 @@ fn setting_tokenizer_determines_how_text_is_split() {
 }
 
 /// A safetensors file with `input_ids` and `logits` of equally long texts.
-fn check_file(path: &std::path::Path, ids: &[Vec<i64>], logits: &[Vec<f32>]) {
-    let bytes = |values: Vec<Vec<u8>>| values.concat();
-    let id_bytes = bytes(ids.iter().flatten().map(|id| id.to_le_bytes().to_vec()).collect());
-    let logit_bytes = bytes(logits.iter().flatten().map(|logit| logit.to_le_bytes().to_vec()).collect());
+fn check_file(path: &Path, ids: &[Vec<i64>], logits: &[Vec<f32>]) {
+    let id_bytes: Vec<u8> = ids.iter().flatten().flat_map(|id| id.to_le_bytes()).collect();
+    let logit_bytes: Vec<u8> = logits.iter().flatten().flat_map(|logit| logit.to_le_bytes()).collect();
     let views = [
         ("input_ids", TensorView::new(Dtype::I64, vec![ids.len(), ids[0].len()], &id_bytes).unwrap()),
         ("logits", TensorView::new(Dtype::F32, vec![logits.len(), logits[0].len()], &logit_bytes).unwrap()),
@@ -357,21 +329,21 @@ fn check_file(path: &std::path::Path, ids: &[Vec<i64>], logits: &[Vec<f32>]) {
 }
 
 /// The rows of a linear layer applied to `x`.
-fn linear(weights: &crate::weights::Weights, name: &str, x: &[f32]) -> Vec<f32> {
+fn linear(weights: &Weights, name: &str, x: &[f32]) -> Vec<f32> {
     let (weight, bias) = (&weights[&format!("{name}.weight")].data, &weights[&format!("{name}.bias")].data);
     let rows = weight.chunks_exact(x.len()).zip(bias);
     rows.map(|(row, bias)| row.iter().zip(x).map(|(w, x)| w * x).sum::<f32>() + bias).collect()
 }
 
 /// Imports a golden model and returns it with token ids in its numbering and their trace.
-fn imported(index: usize) -> (Files, Imported, Vec<i64>, crate::nn::network::Trace) {
+fn imported(index: usize) -> (Files, Imported, Vec<i64>, Trace) {
     let golden = golden();
     let GoldenModel { name, settings, .. } = &golden.models[index];
     let files = Files::of(name, settings.clone());
     let imported = files.import().unwrap();
     let ids = vec![2, 3, 0, 5, 9, 1];
     let ours: Vec<u32> = ids.iter().map(|&id| imported.id_of_row(id as usize).unwrap()).collect();
-    let trace = imported.model.network().trace(crate::nn::network::Input::Tokens(&ours));
+    let trace = imported.model.network().trace(Input::Tokens(&ours));
     (files, imported, ids, trace)
 }
 
@@ -436,7 +408,7 @@ fn linear_layer_before_the_recurrent_one_fails_the_check() {
         ("rnn.weight_hh_l0", &[2, 2]),
         ("rnn.weight_ih_l0", &[2, 2]),
     ];
-    let files = Files::new(&ones(&tensors), &serde_json::json!({"labels": ["a", "b"]}), "<pad>\n<unk>\na\nb\n");
+    let files = Files::new(&ones(&tensors), &two_labels(), FOUR_TOKENS);
     let imported = files.import().unwrap();
     assert_eq!(imported.recognised.head.len(), 2);
     // All weights are 1: x = 1 + 1 + 1 after the projection, then h = tanh(2x), logits = 2h + 1.
@@ -491,7 +463,7 @@ fn files_of_expected_logits_are_checked() {
 #[test]
 fn unknown_words_may_share_the_row_of_the_padding() {
     let vocab = "<pad>\nfree\nlunch\nnow\n";
-    let settings = serde_json::json!({"labels": ["a", "b"], "pad": 0, "unk": 0});
+    let settings = json!({"labels": ["a", "b"], "pad": 0, "unk": 0});
     let imported = Files::new(&ones(&SMALL), &settings, vocab).import().unwrap();
     let tokens = imported.model.vocabulary().tokens();
     assert_eq!(tokens, ["[PAD]", "[UNK]", "free", "lunch", "now"]);
@@ -507,8 +479,7 @@ fn unknown_words_may_share_the_row_of_the_padding() {
 #[test]
 fn cell_with_one_bias_is_imported_with_one() {
     let small = [&SMALL[..], &[("lstm.bias_ih_l0", &[12][..])]].concat();
-    let settings = serde_json::json!({"labels": ["a", "b"]});
-    let imported = Files::new(&ones(&small), &settings, "<pad>\n<unk>\na\nb\n").import().unwrap();
+    let imported = Files::new(&ones(&small), &two_labels(), FOUR_TOKENS).import().unwrap();
     assert_eq!(imported.model.config().recurrent_biases, 1);
     assert!(imported.model.weights().get("lstm.bias_hh_l0").is_none());
 }

@@ -1,7 +1,9 @@
 //! The tokens of an imported model, and the rows of its embedding.
 
 use super::settings::{Settings, Token};
-use super::{ImportError, zeros};
+use super::tensors::zeros;
+use crate::data::quoted;
+use crate::file_error::FileError;
 use crate::tokenizer_json;
 use crate::vocabulary::{self, PAD_TOKEN, UNK_TOKEN, Vocabulary};
 use crate::weights::Array;
@@ -52,13 +54,13 @@ pub fn read(
     rows: usize,
     weights: &Path,
     notes: &mut Vec<String>,
-) -> Result<Tokens, ImportError> {
-    let text = std::fs::read_to_string(path).map_err(|source| ImportError::Io { path: path.to_owned(), source })?;
-    let wrong = |problem: String| ImportError::Vocabulary { path: path.to_owned(), problem };
+) -> Result<Tokens, FileError> {
+    let text = std::fs::read_to_string(path).map_err(FileError::at(path))?;
+    let wrong = |problem: String| FileError::new(path, problem);
     let is_json = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
-    let named = settings.tokenizer.as_deref().and_then(Tokenizer::from_name);
-    let List { tokens, unk: unk_of_file, tokenizer } =
-        if is_json { json(&text, named).map_err(wrong)? } else { List::of(lines(&text), named) };
+    let given = settings.tokenizer.as_deref().and_then(Tokenizer::from_name);
+    let TokenList { tokens, unk: unk_of_file, tokenizer } =
+        if is_json { parse_json(&text, given).map_err(wrong)? } else { TokenList::new(lines(&text), given) };
     if tokens.len() != rows || settings.vocab_size.is_some_and(|wanted| wanted != rows) {
         return Err(wrong(format!(
             "{} tokens{}, expected {rows}, one for each row of the embedding in {}; write the special tokens (padding, unknown) where the \
@@ -98,7 +100,7 @@ pub fn read(
             "the tokenizer {1:?} never produces {0} of the tokens: {2}; set `tokenizer` to the one that the model was trained with",
             unreachable.len(),
             tokenizer.name(),
-            crate::data::quoted(&unreachable)
+            quoted(&unreachable)
         ));
     }
     let vocabulary = Vocabulary::from_tokens(tokenizer, list).map_err(wrong)?;
@@ -111,30 +113,30 @@ fn lines(text: &str) -> Vec<String> {
 }
 
 /// The tokens of a file in the order of their ids.
-struct List {
+struct TokenList {
     tokens: Vec<String>,
     /// The unknown token, if the file names it.
     unk: Option<String>,
     tokenizer: Tokenizer,
 }
 
-impl List {
-    fn of(tokens: Vec<String>, tokenizer: Option<Tokenizer>) -> Self {
-        List { tokens, unk: None, tokenizer: tokenizer.unwrap_or(Tokenizer::WORDS) }
+impl TokenList {
+    fn new(tokens: Vec<String>, tokenizer: Option<Tokenizer>) -> Self {
+        TokenList { tokens, unk: None, tokenizer: tokenizer.unwrap_or(Tokenizer::WORDS) }
     }
 }
 
 /// Reads a `tokenizer.json`, or a JSON object of tokens and ids.
-fn json(text: &str, named: Option<Tokenizer>) -> Result<List, String> {
+fn parse_json(text: &str, given: Option<Tokenizer>) -> Result<TokenList, String> {
     let root: Value = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
     let Some(object) = root.as_object() else {
         return Err("the JSON value is not an object, expected a tokenizer.json or {\"token\": 0, …}".to_owned());
     };
     if !object.contains_key("model") || root["model"].is_u64() {
-        return Ok(List::of(by_id(&root)?, named));
+        return Ok(TokenList::new(by_id(&root)?, given));
     }
     let splits_alike = |tokenizer: &Tokenizer| parts_of(*tokenizer).is_some_and(|parts| parts == parts_in(&root));
-    let found = match named {
+    let found = match given {
         Some(tokenizer) => Some(tokenizer).filter(splits_alike),
         None => Tokenizer::ALL.iter().copied().find(splits_alike),
     };
@@ -143,11 +145,11 @@ fn json(text: &str, named: Option<Tokenizer>) -> Result<List, String> {
         return Err(format!(
             "normalizer {normalizer}, pre_tokenizer {pre_tokenizer}, model.type {model}: none of Tern's tokenizers{} splits text like this, expected for \
              \"words\" Lowercase, Whitespace and WordLevel; to use the setting `tokenizer` all the same, give the tokens as a text file",
-            named.map_or_else(String::new, |tokenizer| format!(" (`tokenizer` is {:?})", tokenizer.name()))
+            given.map_or_else(String::new, |tokenizer| format!(" (`tokenizer` is {:?})", tokenizer.name()))
         ));
     };
     let unk = root.pointer("/model/unk_token").and_then(Value::as_str).map(str::to_owned);
-    Ok(List { tokens: by_id(root.pointer("/model/vocab").unwrap_or(&Value::Null))?, unk, tokenizer })
+    Ok(TokenList { tokens: by_id(root.pointer("/model/vocab").unwrap_or(&Value::Null))?, unk, tokenizer })
 }
 
 /// The parts of a `tokenizer.json` that determine how text is split.

@@ -27,11 +27,11 @@ impl Reader for DeviceReader<'_> {
 
 impl Model for DeviceFile {
     fn config(&self) -> &Config {
-        self.config()
+        &self.config
     }
 
     fn vocabulary(&self) -> &Vocabulary {
-        self.vocabulary()
+        &self.vocabulary
     }
 
     fn classify(&self, text: &str) -> Prediction {

@@ -6,7 +6,7 @@ use crate::float_model::FloatModel;
 use crate::nn::network::{Input, Trace};
 use crate::nn::packed::Direction;
 use crate::nn::recurrent::Biases;
-use crate::train::Steps;
+use crate::nn::sample::Steps;
 use crate::weights::Weights;
 use tern_format::Task;
 
@@ -128,29 +128,29 @@ fn add(sums: &mut [f64], values: &[f32]) {
 
 impl Statistics {
     fn add(&mut self, model: &FloatModel, steps: &Steps) {
-        let recurrent = model.config().recurrent();
-        let input = input_of(steps);
+        let (config, recurrent) = (model.config(), model.config().recurrent());
+        let input = Input::from(steps);
         match input {
             Input::Tokens(ids) => ids.iter().for_each(|&id| self.counts[id as usize] += 1.0),
             Input::Values(values) => {
                 self.largest_x = values.iter().fold(self.largest_x, |max, &x| max.max(x.abs().into()));
             }
         }
-        let Trace { inputs, states, head_input: read, .. } = model.network().trace(input);
+        let Trace { inputs, states, head_input, .. } = model.network().trace(input);
         for (layer, (inputs, states)) in inputs.iter().zip(&states).enumerate() {
-            for (way, (states, &direction)) in states.iter().zip(recurrent.directions()).enumerate() {
-                let names = recurrent.names(layer, direction);
-                self.add_layer(model, (layer, way), &names, direction, inputs, states);
+            for (states, &direction) in states.iter().zip(recurrent.directions()) {
+                let gates = Gates::new(config.cell, model.weights(), &recurrent.names(layer, direction));
+                self.add_layer(layer, direction, &gates, inputs, states);
             }
         }
         // The head of a language model reads the state after each step.
-        let every_step = model.config().task == Task::LanguageModel;
-        let reads = if every_step { &states[states.len() - 1][0] } else { &read };
-        for read in reads.chunks_exact(self.mean_read.len()) {
-            let hidden = hidden_layer(model.weights(), read);
-            add(&mut self.mean_read, read);
+        let every_step = config.task == Task::LanguageModel;
+        let head_inputs = if every_step { &states[states.len() - 1][0] } else { &head_input };
+        for head_input in head_inputs.chunks_exact(self.mean_read.len()) {
+            let hidden = hidden_layer(model.weights(), head_input);
+            add(&mut self.mean_read, head_input);
             add(&mut self.mean_hidden, &hidden);
-            self.largest_hidden = hidden.iter().fold(self.largest_hidden, |max, &v| max.max(v.into()));
+            self.largest_hidden = hidden.iter().fold(self.largest_hidden, |max, &value| max.max(value.into()));
             self.reads += 1;
         }
         self.texts += 1;
@@ -159,40 +159,31 @@ impl Statistics {
 
     /// Adds one direction of a layer for one sequence. `inputs`: `[steps, input_size]`; `states`: `[steps,
     /// hidden_size]`.
-    fn add_layer(
-        &mut self,
-        model: &FloatModel,
-        (layer, way): (usize, usize),
-        names: &LayerNames,
-        direction: Direction,
-        inputs: &[f32],
-        states: &[f32],
-    ) {
-        let cell = model.config().cell;
-        let gates = Gates::new(cell, model.weights(), names);
-        let statistics = &mut self.layers[layer][way];
-        let (width, hidden_size) = (statistics.mean_x.len(), statistics.mean_h.len());
+    fn add_layer(&mut self, layer: usize, direction: Direction, gates: &Gates<'_>, inputs: &[f32], states: &[f32]) {
+        let is_reverse = direction == Direction::Reverse;
+        let statistics = &mut self.layers[layer][usize::from(is_reverse)];
+        let (input_size, hidden_size) = (statistics.mean_x.len(), statistics.mean_h.len());
         let mut h = vec![0f32; hidden_size];
         let mut c = vec![0f64; hidden_size];
-        let tokens = states.len() / hidden_size;
-        for step in 0..tokens {
-            let at = if direction == Direction::Reverse { tokens - 1 - step } else { step };
-            let x = &inputs[at * width..][..width];
+        let steps = states.len() / hidden_size;
+        for step in 0..steps {
+            let position = if is_reverse { steps - 1 - step } else { step };
+            let x = &inputs[position * input_size..][..input_size];
             add(&mut statistics.mean_x, x);
             add(&mut statistics.mean_h, &h);
             let z = gates.pre_activations(x, &h);
             self.largest_z = z.iter().fold(self.largest_z, |max, z| max.max(z.abs()));
             for (gate, z) in z.chunks_exact(hidden_size).enumerate() {
-                z.iter().for_each(|&z| statistics.gates[gate].add(z, end_of_table(cell, gate)));
+                z.iter().for_each(|&z| statistics.gates[gate].add(z, end_of_table(gates.cell, gate)));
             }
-            if cell == Cell::Lstm {
-                for (u, c) in c.iter_mut().enumerate() {
-                    let [i, f, g] = [0, 1, 2].map(|gate| z[gate * hidden_size + u]);
+            if gates.cell == Cell::Lstm {
+                for (unit, c) in c.iter_mut().enumerate() {
+                    let [i, f, g] = [0, 1, 2].map(|gate| z[gate * hidden_size + unit]);
                     *c = sigmoid(f) * *c + sigmoid(i) * g.tanh();
                     self.largest_c = self.largest_c.max(c.abs());
                 }
             }
-            h.copy_from_slice(&states[at * hidden_size..][..hidden_size]);
+            h.copy_from_slice(&states[position * hidden_size..][..hidden_size]);
             statistics.largest_h = h.iter().fold(statistics.largest_h, |max, &h| max.max(h.abs().into()));
         }
     }
@@ -218,6 +209,7 @@ impl<'w> Gates<'w> {
         let mut z: Vec<f64> = Vec::with_capacity(self.biases.input.len());
         for (row, ((ih, hh), &bias)) in rows.zip(&self.biases.input).enumerate() {
             let mut recurrent = dot(hh, h);
+            // A GRU's reset gate multiplies the recurrent half of gate n.
             if self.cell == Cell::Gru && row >= 2 * h.len() {
                 let unit = row - 2 * h.len();
                 recurrent = sigmoid(z[unit]) * (recurrent + f64::from(self.biases.b_hn[unit]));
@@ -232,21 +224,13 @@ fn dot(row: &[f32], v: &[f32]) -> f64 {
     row.iter().zip(v).map(|(&w, &v)| f64::from(w) * f64::from(v)).sum()
 }
 
-/// Converts `steps` to the input of a network.
-pub(crate) fn input_of(steps: &Steps) -> Input<'_> {
-    match steps {
-        Steps::Tokens(ids) => Input::Tokens(ids),
-        Steps::Values { values, .. } => Input::Values(values),
-    }
-}
-
 /// The activations of the head's hidden layer; empty if it has none.
-fn hidden_layer(weights: &Weights, read: &[f32]) -> Vec<f32> {
+fn hidden_layer(weights: &Weights, head_input: &[f32]) -> Vec<f32> {
     let (Some(weight), Some(bias)) = (weights.get(names::HIDDEN_WEIGHT), weights.get(names::HIDDEN_BIAS)) else {
         return Vec::new();
     };
-    let rows = weight.data.chunks_exact(read.len()).zip(&bias.data);
-    rows.map(|(row, &bias)| (dot(row, read) + f64::from(bias)).max(0.0) as f32).collect()
+    let rows = weight.data.chunks_exact(head_input.len()).zip(&bias.data);
+    rows.map(|(row, &bias)| (dot(row, head_input) + f64::from(bias)).max(0.0) as f32).collect()
 }
 
 fn sigmoid(z: f64) -> f64 {

@@ -1,6 +1,7 @@
 //! Quantisation of the embedding, in the order of the device's token ids.
 
-use super::row::{Bits, Row, quantize_row_in};
+use super::row::{Row, quantize_row};
+use crate::recipe::Bits;
 use crate::vocabulary::Vocabulary;
 use crate::weights::Array;
 
@@ -25,20 +26,20 @@ pub fn quantize(vocabulary: &Vocabulary, table: &Array, bits: Bits) -> Embedding
 
     let row = |id: usize| -> Vec<f64> {
         let row = &table.data[id * dim..][..dim];
-        if id == 0 { vec![0.0; dim] } else { row.iter().map(|&v| f64::from(v)).collect() }
+        if id == 0 { vec![0.0; dim] } else { row.iter().map(|&value| f64::from(value)).collect() }
     };
-    let largest = (0..vocabulary.len()).flat_map(row).fold(0f64, |max, v| max.max(v.abs()));
+    let largest = (0..vocabulary.len()).flat_map(row).fold(0f64, |max, value| max.max(value.abs()));
     // The row with the largest value gets weight 127 and the largest multiplier. The file holds the scale as an f32.
     let fitting = largest / (127.0 * 32_767.0) * f64::from(1 << 22);
     let scale = if largest > 0.0 { f64::from((fitting as f32).next_up()) } else { 1.0 };
     let unit = scale / f64::from(1 << 22);
-    let rows = desktop_ids.iter().map(|&id| quantize_row_in(bits, &row(id), None, unit, 1.0));
+    let rows = desktop_ids.iter().map(|&id| quantize_row(bits, &row(id), None, unit, 1.0));
     let rows = rows.map(|row| row.expect("the scale is chosen so that every multiplier fits")).collect();
     Embedding { scale, rows, tokens, desktop_ids }
 }
 
 impl Embedding {
-    /// The real vector of a token of the desktop's vocabulary, as the device has it.
+    /// The real vector that the device reads for each token, by desktop id.
     pub fn by_desktop_id(&self) -> Vec<Vec<f64>> {
         let mut table = vec![vec![]; self.rows.len()];
         for (row, &id) in self.rows.iter().zip(&self.desktop_ids) {

@@ -1,36 +1,45 @@
 //! Quantisation of one direction of a recurrent layer, unit by unit. The rows of LSTM and GRU are paired.
 
 use super::calibrate::LayerStatistics;
-use super::row::{Bits, Row, quantize_row_in};
-use super::{LARGEST_SHIFT, LIMIT, LargeWeights, dot};
+use super::row::{ACCUMULATOR_LIMIT, LARGEST_SHIFT, LargeWeights, Row, dot, in_pairs, quantize_row};
 use crate::architecture::{Cell, LayerNames};
 use crate::nn::recurrent::Biases;
+use crate::recipe::Bits;
 use crate::weights::Weights;
 
-/// A gate and the format of its pre-activation. The gates of a cell are listed in the order in which they are
-/// quantised: the second row of a pair before the first.
+/// A gate and the format of its pre-activation.
 struct Gate {
     /// Index of the gate in PyTorch's order.
     gate: usize,
-    /// Q format of the pre-activation: input half, recurrent half.
+    /// The Q format of the pre-activation: input half, recurrent half.
     q: [i32; 2],
-    /// The second row of the pair, if this is the first.
+    /// The gate of the second row of the pair, if this is the first.
     second: Option<usize>,
 }
 
-const LSTM: &[Gate] = &[
-    Gate { gate: 1, q: [19, 19], second: None },
-    Gate { gate: 0, q: [19, 19], second: Some(1) },
-    Gate { gate: 3, q: [19, 19], second: None },
-    Gate { gate: 2, q: [20, 20], second: Some(3) },
-];
-/// The recurrent half of gate n has one more fractional bit, which the product with the reset gate removes.
-const GRU: &[Gate] = &[
-    Gate { gate: 1, q: [19, 19], second: None },
-    Gate { gate: 0, q: [19, 19], second: Some(1) },
-    Gate { gate: 2, q: [20, 21], second: None },
-];
-const RNN: &[Gate] = &[Gate { gate: 0, q: [20, 20], second: None }];
+/// The gates of a cell in the order in which they are quantised: the second row of a pair before the first.
+fn gates(cell: Cell) -> &'static [Gate] {
+    match cell {
+        Cell::Lstm => &[
+            Gate { gate: 1, q: [19, 19], second: None },
+            Gate { gate: 0, q: [19, 19], second: Some(1) },
+            Gate { gate: 3, q: [19, 19], second: None },
+            Gate { gate: 2, q: [20, 20], second: Some(3) },
+        ],
+        // The recurrent half of gate n has one more fractional bit, which the product with the reset gate removes.
+        Cell::Gru => &[
+            Gate { gate: 1, q: [19, 19], second: None },
+            Gate { gate: 0, q: [19, 19], second: Some(1) },
+            Gate { gate: 2, q: [20, 21], second: None },
+        ],
+        Cell::Rnn | Cell::RnnRelu => &[Gate { gate: 0, q: [20, 20], second: None }],
+    }
+}
+
+/// Returns true for a GRU's gate n: its recurrent half has its own bias b_hn, since the reset gate multiplies it.
+pub fn has_recurrent_bias(cell: Cell, gate: usize) -> bool {
+    cell == Cell::Gru && gate == 2
+}
 
 /// One row of a unit: its two halves and their biases.
 #[derive(Clone, Debug)]
@@ -52,6 +61,10 @@ pub struct Layer {
     pub units: Vec<Vec<GateRow>>,
     /// Shift of the requantisation.
     pub shift: u32,
+    /// The scales of its input and output.
+    pub scales: Scales,
+    /// The mean of its quantised input: `[input_size]`.
+    pub mean_x: Vec<f64>,
 }
 
 /// The scales of a layer's input and output.
@@ -61,21 +74,21 @@ pub struct Scales {
     pub x: f64,
     /// The real value of `h` = 2^15; 1 for all cells except those with ReLU.
     pub h: f64,
-    /// Bits of the layer's weights.
-    pub bits: Bits,
 }
 
-/// The real weights and biases of a row.
-struct Real {
-    ih: Vec<f64>,
-    hh: Vec<f64>,
-    bias: f64,
-    hidden_bias: f64,
+impl Layer {
+    /// The real weights of one half of a gate's row. The first row of a pair includes 1/256 of the second.
+    pub fn dequantize(&self, cell: Cell, unit: usize, gate: usize, half: fn(&GateRow) -> &Row) -> Vec<f64> {
+        let rows = &self.units[unit];
+        let row = half(&rows[gate]);
+        let second = gates(cell).iter().find(|format| format.gate == gate).and_then(|format| format.second);
+        row.dequantize(second.filter(|_| in_pairs(row.bits)).map(|second| half(&rows[second])))
+    }
 }
 
 /// Quantises one direction of a layer with the smallest possible shift.
 ///
-/// `mean_x_device`: the mean of the quantised input; that of the float model's input is in `statistics`.
+/// `mean_x`: the mean of the quantised input; that of the float model's input is in `statistics`.
 ///
 /// # Errors
 ///
@@ -84,86 +97,99 @@ pub fn quantize(
     weights: &Weights,
     (cell, names): (Cell, &LayerNames),
     statistics: &LayerStatistics,
-    mean_x_device: &[f64],
+    mean_x: Vec<f64>,
     scales: Scales,
+    bits: Bits,
 ) -> Result<Layer, LargeWeights> {
     let hidden_size = statistics.mean_h.len();
     let biases = Biases::of_layer(cell, weights, names);
-    let gates = match cell {
-        Cell::Lstm => LSTM,
-        Cell::Gru => GRU,
-        Cell::Rnn | Cell::RnnRelu => RNN,
-    };
-    let real = |gate: usize, unit: usize| {
+    let rounding = Rounding { bits, scales, statistics, mean_x: &mean_x };
+    let float_row = |gate: usize, unit: usize| {
         let row = gate * hidden_size + unit;
-        let of = |name: &str, columns: usize| -> Vec<f64> {
-            weights[name].data[row * columns..][..columns].iter().map(|&w| f64::from(w)).collect()
+        let half = |name: &str, columns: usize| -> Vec<f64> {
+            weights[name].data[row * columns..][..columns].iter().map(|&weight| f64::from(weight)).collect()
         };
-        // A GRU's b_hn belongs to the recurrent half, which the reset gate multiplies.
-        let hidden = if cell == Cell::Gru && gate == 2 { biases.b_hn[unit] } else { 0.0 };
-        Real {
-            ih: of(&names.w_ih, mean_x_device.len()),
-            hh: of(&names.w_hh, hidden_size),
+        FloatRow {
+            ih: half(&names.w_ih, mean_x.len()),
+            hh: half(&names.w_hh, hidden_size),
             bias: f64::from(biases.input[row]),
-            hidden_bias: f64::from(hidden),
+            hidden_bias: has_recurrent_bias(cell, gate).then(|| f64::from(biases.b_hn[unit])),
         }
     };
     let quantized = (0..=LARGEST_SHIFT).find_map(|shift| {
         let units = (0..hidden_size).map(|unit| {
-            let mut rows: Vec<Option<GateRow>> = vec![None; gates.len()];
-            for &Gate { gate, q, second } in gates {
-                let second = second.filter(|_| scales.bits.in_pairs()).and_then(|second| rows[second].as_ref());
+            let mut rows: Vec<Option<GateRow>> = vec![None; cell.gates()];
+            for &Gate { gate, q, second } in gates(cell) {
+                let second = second.filter(|_| in_pairs(bits)).and_then(|second| rows[second].as_ref());
                 // The step of the multiplier 1 for inputs of scale 1.
                 let steps = q.map(|q| f64::from(1 << shift) * scales.h / 2f64.powi(q + 1));
-                let own_bias = cell == Cell::Gru && gate == 2;
-                rows[gate] =
-                    Some(gate_row(&real(gate, unit), second, steps, own_bias, statistics, mean_x_device, scales)?);
+                rows[gate] = Some(rounding.gate_row(&float_row(gate, unit), second, steps)?);
             }
             rows.into_iter().collect::<Option<Vec<GateRow>>>()
         });
-        Some(Layer { units: units.collect::<Option<_>>()?, shift })
+        Some((units.collect::<Option<_>>()?, shift))
     });
-    quantized.ok_or_else(|| LargeWeights { layer: names.w_ih.split('.').next().unwrap_or_default().to_owned() })
+    match quantized {
+        Some((units, shift)) => Ok(Layer { units, shift, scales, mean_x }),
+        None => Err(LargeWeights { layer: names.w_ih.split('.').next().unwrap_or_default().to_owned() }),
+    }
 }
 
-/// Quantises one row. The multipliers grow until the sums fit 32 bits.
-///
-/// `own_bias`: true if the recurrent half has a bias of its own, which then corrects the change of its mean.
-fn gate_row(
-    real: &Real,
-    second: Option<&GateRow>,
-    steps: [f64; 2],
-    own_bias: bool,
-    statistics: &LayerStatistics,
-    mean_x_device: &[f64],
-    scales: Scales,
-) -> Option<GateRow> {
-    let carried = |bound: i64| (bound >> 8) as f64 + 1.0;
-    let mut least = 1.0;
-    let (hh, lost_h, hidden_bias) = loop {
-        let row =
-            quantize_row_in(scales.bits, &real.hh, second.map(|s| &s.hh.weights[..]), steps[1] / scales.h, least)?;
-        let back = row.dequantize(second.map(|s| &s.hh));
-        let lost = dot(&real.hh, &statistics.mean_h) - dot(&back, &statistics.mean_h);
-        let unit = row.step * scales.h / 32_768.0;
-        let bias = if own_bias { ((real.hidden_bias + lost) / unit).round() } else { 0.0 };
-        if row.bound() as f64 + bias.abs() + second.map_or(0.0, |s| carried(s.hh.bound())) < LIMIT {
-            break (row, if own_bias { 0.0 } else { lost }, bias as i32);
-        }
-        least = f64::from(row.multiplier) * 1.25 + 1.0;
-    };
+/// The real weights and biases of a row.
+struct FloatRow {
+    ih: Vec<f64>,
+    hh: Vec<f64>,
+    bias: f64,
+    /// The bias of the recurrent half, if it has its own.
+    hidden_bias: Option<f64>,
+}
 
-    let mut least = 1.0;
-    loop {
-        let ih = quantize_row_in(scales.bits, &real.ih, second.map(|s| &s.ih.weights[..]), steps[0] / scales.x, least)?;
-        let back = ih.dequantize(second.map(|s| &s.ih));
-        let lost = lost_h + dot(&real.ih, &statistics.mean_x) - dot(&back, mean_x_device);
-        let bias = (real.bias + lost) / (ih.step * scales.x / 32_768.0);
-        let bias = (bias - second.map_or(0.0, |s| f64::from(s.bias) / 256.0)).round();
-        let beside = second.map_or(0.0, |s| carried(s.ih.bound() + i64::from(s.bias.unsigned_abs())));
-        if ih.bound() as f64 + bias.abs() + beside < LIMIT {
-            return Some(GateRow { ih, hh, bias: bias as i32, hidden_bias });
+/// The settings that all rows of a layer share.
+struct Rounding<'a> {
+    bits: Bits,
+    scales: Scales,
+    statistics: &'a LayerStatistics,
+    /// The mean of the quantised input.
+    mean_x: &'a [f64],
+}
+
+impl Rounding<'_> {
+    /// Quantises one row; `None` if a multiplier would be too large. The multipliers grow until the sums fit 32 bits.
+    ///
+    /// `second`: for the first row of a pair, the second row. `steps`: the step of the multiplier 1 in each half.
+    ///
+    /// The biases correct the change of the mean by rounding: that of the recurrent half by its own bias if it has one.
+    fn gate_row(&self, real: &FloatRow, second: Option<&GateRow>, steps: [f64; 2]) -> Option<GateRow> {
+        let Rounding { bits, scales, statistics, mean_x } = *self;
+        // A second row adds 1/256 of its sum to that of the first; 1 more, because the shift rounds down.
+        let from_second = |bound: i64| (bound >> 8) as f64 + 1.0;
+        let mut least_multiplier = 1.0;
+        let (hh, lost_h, hidden_bias) = loop {
+            let second = second.map(|row| &row.hh);
+            let weights = second.map(|row| &row.weights[..]);
+            let hh = quantize_row(bits, &real.hh, weights, steps[1] / scales.h, least_multiplier)?;
+            let lost = dot(&real.hh, &statistics.mean_h) - dot(&hh.dequantize(second), &statistics.mean_h);
+            let bias_step = hh.step * scales.h / 32_768.0;
+            let bias = real.hidden_bias.map_or(0.0, |bias| ((bias + lost) / bias_step).round());
+            if hh.bound() as f64 + bias.abs() + second.map_or(0.0, |row| from_second(row.bound())) < ACCUMULATOR_LIMIT {
+                break (hh, if real.hidden_bias.is_some() { 0.0 } else { lost }, bias as i32);
+            }
+            least_multiplier = hh.larger_multiplier();
+        };
+
+        let mut least_multiplier = 1.0;
+        loop {
+            let weights = second.map(|row| &row.ih.weights[..]);
+            let ih = quantize_row(bits, &real.ih, weights, steps[0] / scales.x, least_multiplier)?;
+            let back = ih.dequantize(second.map(|row| &row.ih));
+            let lost = lost_h + dot(&real.ih, &statistics.mean_x) - dot(&back, mean_x);
+            let bias = (real.bias + lost) / (ih.step * scales.x / 32_768.0);
+            let bias = (bias - second.map_or(0.0, |row| f64::from(row.bias) / 256.0)).round();
+            let second_sum = second.map_or(0.0, |row| from_second(row.ih.bound() + i64::from(row.bias.unsigned_abs())));
+            if ih.bound() as f64 + bias.abs() + second_sum < ACCUMULATOR_LIMIT {
+                return Some(GateRow { ih, hh, bias: bias as i32, hidden_bias });
+            }
+            least_multiplier = ih.larger_multiplier();
         }
-        least = f64::from(ih.multiplier) * 1.25 + 1.0;
     }
 }

@@ -1,7 +1,7 @@
 //! Quantisation of a linear layer of the head.
 
-use super::row::{Row, quantize_row};
-use super::{LARGEST_SHIFT, LIMIT, LargeWeights, dot};
+use super::row::{ACCUMULATOR_LIMIT, LARGEST_SHIFT, LargeWeights, Row, dot, quantize_row};
+use crate::recipe::Bits;
 use crate::weights::Array;
 
 /// A quantised layer.
@@ -15,7 +15,7 @@ pub struct Linear {
     pub shift: u32,
 }
 
-/// Quantises weights `[outputs, width]` and biases `[outputs]`.
+/// Quantises weights `[outputs, width]` and biases `[outputs]` with the smallest possible shift.
 ///
 /// `mean`: the mean of the layer's input. `scale`: the real value of the integer 2^15 in the input. `one`: the integer
 /// that represents 1 in the output.
@@ -33,7 +33,7 @@ pub fn quantize(
         weight.data.chunks_exact(mean.len()).map(|row| row.iter().map(|&w| f64::from(w)).collect()).collect();
     let linear = (0..=LARGEST_SHIFT).find_map(|shift| {
         let unit = f64::from(1 << shift) / (2.0 * one * scale);
-        let all = rows.iter().zip(&bias.data).map(|(row, &bias)| with_bias(row, bias.into(), mean, scale, unit));
+        let all = rows.iter().zip(&bias.data).map(|(row, &bias)| row_and_bias(row, bias.into(), mean, scale, unit));
         let (rows, biases) = all.collect::<Option<(Vec<_>, Vec<_>)>>()?;
         Some(Linear { rows, biases, shift })
     });
@@ -41,15 +41,16 @@ pub fn quantize(
 }
 
 /// Quantises a row and its bias. The multiplier grows until the sums fit 32 bits.
-fn with_bias(weights: &[f64], bias: f64, mean: &[f64], scale: f64, unit: f64) -> Option<(Row, i32)> {
-    let mut least = 1.0;
+fn row_and_bias(weights: &[f64], bias: f64, mean: &[f64], scale: f64, unit: f64) -> Option<(Row, i32)> {
+    let mut least_multiplier = 1.0;
     loop {
-        let row = quantize_row(weights, None, unit, least)?;
+        let row = quantize_row(Bits::Eight, weights, None, unit, least_multiplier)?;
+        // The change of the output's mean by rounding, which the bias corrects.
         let lost = dot(weights, mean) - dot(&row.dequantize(None), mean);
-        let quantized = ((bias + lost) / (row.step * scale / 32_768.0)).round();
-        if row.bound() as f64 + quantized.abs() < LIMIT {
-            return Some((row, quantized as i32));
+        let integer_bias = ((bias + lost) / (row.step * scale / 32_768.0)).round();
+        if row.bound() as f64 + integer_bias.abs() < ACCUMULATOR_LIMIT {
+            return Some((row, integer_bias as i32));
         }
-        least = f64::from(row.multiplier) * 1.25 + 1.0;
+        least_multiplier = row.larger_multiplier();
     }
 }

@@ -1,50 +1,25 @@
 //! Quantisation of one row of weights to integers with one multiplier.
 
+use crate::recipe::Bits;
 use tern_runtime::write::round_to_4_bits;
 
+/// The bound of accumulators: 2^31 with a margin for the rounding of the bound itself.
+pub(super) const ACCUMULATOR_LIMIT: f64 = 2_147_000_000.0;
+/// The largest shift of a requantisation that the format allows.
+pub(super) const LARGEST_SHIFT: u32 = 8;
 /// The largest multiplier, of 15 bits.
-const LARGEST: f64 = 32_767.0;
+const LARGEST_MULTIPLIER: f64 = 32_767.0;
 
-/// The number of bits of a weight.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Bits {
-    /// Weights of −7 … 7, with a multiplier for each group of 16 columns.
-    Four,
-    /// Weights of −127 … 127.
-    #[default]
-    Eight,
-    /// Weights of −32,767 … 32,767, in units of 1/256.
-    Sixteen,
+/// The error for weights that are too large for every shift of the format.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("layer `{layer}` has weights or biases too large for the device format; train with more weight decay")]
+pub struct LargeWeights {
+    /// Name of the layer.
+    pub layer: String,
 }
 
-impl Bits {
-    /// The number of bits.
-    pub fn count(self) -> u32 {
-        match self {
-            Bits::Four => 4,
-            Bits::Eight => 8,
-            Bits::Sixteen => 16,
-        }
-    }
-
-    /// The inverse of [`count`](Self::count).
-    pub fn of(count: u32) -> Option<Self> {
-        [Bits::Four, Bits::Eight, Bits::Sixteen].into_iter().find(|bits| bits.count() == count)
-    }
-
-    /// Returns true if the rows of LSTM and GRU cells are paired at this width.
-    pub fn in_pairs(self) -> bool {
-        self != Bits::Sixteen
-    }
-
-    /// The number of integer steps in 1.
-    fn steps_per_unit(self) -> f64 {
-        if self == Bits::Sixteen { 256.0 } else { 1.0 }
-    }
-}
-
-/// A quantised row. Its real weights are `w · step`; `(w + second/256) · step` in the first row of a pair; `w/256 ·
-/// step` with 16 bits.
+/// A quantised row. The real value of a weight `w` is `w · step`, in the first row of a pair `(w + second/256) · step`,
+/// and with 16 bits `w/256 · step`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// The bits of the weights.
@@ -57,94 +32,111 @@ pub struct Row {
     pub step: f64,
 }
 
-/// Quantises one row.
+/// Returns true if the rows of LSTM and GRU cells are paired at this width.
+pub fn in_pairs(bits: Bits) -> bool {
+    bits != Bits::Sixteen
+}
+
+/// The number of integers in one step: weights of 16 bits are in units of 1/256.
+fn integers_per_step(bits: Bits) -> f64 {
+    if bits == Bits::Sixteen { 256.0 } else { 1.0 }
+}
+
+/// Quantises one row. Returns `None` if its multiplier would need more than 15 bits.
 ///
 /// `second`: for the first row of a pair, the weights of the second row, which are added with a factor of 1/256.
 /// `unit`: the step of the multiplier 1. `least`: the smallest multiplier.
 ///
-/// The multiplier is rounded up first, and the weights are then rounded to its step. `None` if the multiplier needs
-/// more than 15 bits.
-pub fn quantize_row(weights: &[f64], second: Option<&[i16]>, unit: f64, least: f64) -> Option<Row> {
-    quantize_row_in(Bits::Eight, weights, second, unit, least)
-}
-
-/// Quantises one row to `bits`, as [`quantize_row`] does to 8. Weights of 4 bits are rounded a second time, to 4 bits.
-pub fn quantize_row_in(bits: Bits, weights: &[f64], second: Option<&[i16]>, unit: f64, least: f64) -> Option<Row> {
-    let largest = weights.iter().fold(0f64, |max, w| max.max(w.abs()));
-    // A first row also takes up to 127/256 of rounding against its second.
-    let full = if second.is_some() { 126.5 } else { 127.0 };
-    let multiplier = (largest / (full * unit)).ceil().max(least).max(1.0);
-    if multiplier > LARGEST {
+/// The multiplier is rounded up first, and the weights are then rounded to its step. Weights of 4 bits are rounded to 8
+/// bits and then to 4.
+pub fn quantize_row(bits: Bits, weights: &[f64], second: Option<&[i16]>, unit: f64, least: f64) -> Option<Row> {
+    let largest = weights.iter().fold(0f64, |max, weight| max.max(weight.abs()));
+    // The weights of a second row move those of the first by up to 127/256, so the first has half a step less.
+    let full_scale = if second.is_some() { 126.5 } else { 127.0 };
+    let multiplier = (largest / (full_scale * unit)).ceil().max(least).max(1.0);
+    if multiplier > LARGEST_MULTIPLIER {
         return None;
     }
     let step = multiplier * unit;
-    let carried = |column: usize| second.map_or(0.0, |row| f64::from(row[column]) / 256.0);
-    let (steps, end) = (bits.steps_per_unit(), if bits == Bits::Sixteen { 32_767.0 } else { 127.0 });
-    let weights = weights.iter().enumerate().map(|(j, w)| ((w / step - carried(j)) * steps).round().clamp(-end, end));
-    let mut weights: Vec<i16> = weights.map(|w| w as i16).collect();
+    let limit = if bits == Bits::Sixteen { 32_767.0 } else { 127.0 };
+    let integer = |(column, weight): (usize, &f64)| {
+        let from_second = second.map_or(0.0, |row| f64::from(row[column]) / 256.0);
+        ((weight / step - from_second) * integers_per_step(bits)).round().clamp(-limit, limit) as i16
+    };
+    let mut weights: Vec<i16> = weights.iter().enumerate().map(integer).collect();
     if bits == Bits::Four {
-        let mut coarse: Vec<i8> = weights.iter().map(|&w| w as i8).collect();
-        round_to_4_bits(&mut coarse);
-        weights = coarse.into_iter().map(i16::from).collect();
+        let mut rounded: Vec<i8> = weights.iter().map(|&weight| weight as i8).collect();
+        round_to_4_bits(&mut rounded);
+        weights = rounded.into_iter().map(i16::from).collect();
     }
     Some(Row { bits, weights, multiplier: multiplier as i16, step })
 }
 
 impl Row {
-    /// The real weights of the row.
+    /// The real weights. `second`: for the first row of a pair, the second row.
     pub fn dequantize(&self, second: Option<&Row>) -> Vec<f64> {
-        let carried = |j: usize| second.map_or(0.0, |row| f64::from(row.weights[j]) / 256.0);
-        let steps = self.bits.steps_per_unit();
-        self.weights.iter().enumerate().map(|(j, &w)| (f64::from(w) / steps + carried(j)) * self.step).collect()
+        let real = |(column, &weight): (usize, &i16)| {
+            let from_second = second.map_or(0.0, |row| f64::from(row.weights[column]) / 256.0);
+            (f64::from(weight) / integers_per_step(self.bits) + from_second) * self.step
+        };
+        self.weights.iter().enumerate().map(real).collect()
     }
 
-    /// A bound on |Σ w·v| for |v| ≤ 2^15.
+    /// A bound of |Σ w·v| for |v| ≤ 2^15.
     pub fn bound(&self) -> i64 {
-        let sum = self.weights.iter().map(|w| i64::from(w.unsigned_abs())).sum::<i64>() << 15;
+        let sum = self.weights.iter().map(|weight| i64::from(weight.unsigned_abs())).sum::<i64>() << 15;
         // One more, because the division rounds down.
         if self.bits == Bits::Sixteen { (sum >> 8) + 1 } else { sum }
     }
+
+    /// A multiplier for the next attempt, after the sums of this row did not fit the accumulator.
+    pub(super) fn larger_multiplier(&self) -> f64 {
+        f64::from(self.multiplier) * 1.25 + 1.0
+    }
+}
+
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn rounding_is_within_half_a_step() {
-        let weights: Vec<f64> = (0..200).map(|i| f64::from(i * i % 97 - 40) * 0.013).collect();
-        for unit in [1e-6, 1e-4, 2e-3] {
-            let second = quantize_row(&weights, None, unit, 1.0).unwrap();
-            let reversed: Vec<f64> = weights.iter().rev().copied().collect();
-            let first = quantize_row(&reversed, Some(&second.weights), unit, 1.0).unwrap();
-            for (row, real, pair) in [(&second, &weights, None), (&first, &reversed, Some(&second))] {
-                for (w, back) in real.iter().zip(row.dequantize(pair)) {
-                    assert!((w - back).abs() <= row.step * 0.500_001, "{w} came back as {back}, step {}", row.step);
-                }
-            }
+    /// Checks that every weight is at most half an integer away from its quantised value.
+    fn assert_rounded(row: &Row, second: Option<&Row>, weights: &[f64]) {
+        let half = row.step / integers_per_step(row.bits) * 0.500_001;
+        for (weight, back) in weights.iter().zip(row.dequantize(second)) {
+            assert!((weight - back).abs() <= half, "{weight} came back as {back}, step {}", row.step);
         }
     }
 
     #[test]
-    fn weights_of_16_bits_are_256_times_as_fine() {
+    fn rounding_is_within_half_a_step() {
         let weights: Vec<f64> = (0..200).map(|i| f64::from(i * i % 97 - 40) * 0.013).collect();
-        let row = quantize_row_in(Bits::Sixteen, &weights, None, 1e-6, 1.0).unwrap();
-        for (w, back) in weights.iter().zip(row.dequantize(None)) {
-            assert!((w - back).abs() <= row.step / 256.0 * 0.500_001, "{w} came back as {back}, step {}", row.step);
+        let reversed: Vec<f64> = weights.iter().rev().copied().collect();
+        for unit in [1e-6, 1e-4, 2e-3] {
+            let second = quantize_row(Bits::Eight, &weights, None, unit, 1.0).unwrap();
+            assert_rounded(&second, None, &weights);
+            let first = quantize_row(Bits::Eight, &reversed, Some(&second.weights), unit, 1.0).unwrap();
+            assert_rounded(&first, Some(&second), &reversed);
         }
-        let whole = quantize_row_in(Bits::Sixteen, &[1.0, -1.0], None, 1e-3, 8.0).unwrap();
-        assert_eq!((whole.weights, whole.multiplier), (vec![32_000, -32_000], 8));
-        assert_eq!(quantize_row_in(Bits::Sixteen, &[1.0, -1.0], None, 1e-3, 8.0).unwrap().bound(), (250 << 15) + 1);
+        // The integers of 16 bits are 256 times as fine.
+        assert_rounded(&quantize_row(Bits::Sixteen, &weights, None, 1e-6, 1.0).unwrap(), None, &weights);
+        let whole = quantize_row(Bits::Sixteen, &[1.0, -1.0], None, 1e-3, 8.0).unwrap();
+        assert_eq!((whole.bound(), whole.multiplier), ((250 << 15) + 1, 8));
+        assert_eq!(whole.weights, [32_000, -32_000]);
         assert_eq!([4, 8, 16, 7].map(Bits::of), [Some(Bits::Four), Some(Bits::Eight), Some(Bits::Sixteen), None]);
     }
 
     #[test]
     fn zero_large_and_minimum_multipliers() {
-        assert_eq!(quantize_row(&[0.0; 3], None, 1e-3, 1.0).unwrap().weights, [0; 3]);
-        assert_eq!(quantize_row(&[4.2], None, 1e-6, 1.0), None, "needs a multiplier of 33,071");
-        assert_eq!(quantize_row(&[-4.1], None, 1e-6, 1.0).unwrap().weights, [-127]);
-        assert_eq!(quantize_row(&[-4.1], None, 1e-6, 32_767.0).unwrap().weights, [-125]);
-        assert_eq!(quantize_row(&[1.0], None, 1e-2, 5.0).unwrap().multiplier, 5);
-        assert_eq!(quantize_row(&[1.0, -1.0], None, 1e-3, 1.0).unwrap().bound(), 250 << 15);
+        let quantized = |weights: &[f64], unit, least| quantize_row(Bits::Eight, weights, None, unit, least);
+        assert_eq!(quantized(&[0.0; 3], 1e-3, 1.0).unwrap().weights, [0; 3]);
+        assert_eq!(quantized(&[4.2], 1e-6, 1.0), None, "needs a multiplier of 33,071");
+        assert_eq!(quantized(&[-4.1], 1e-6, 1.0).unwrap().weights, [-127]);
+        assert_eq!(quantized(&[-4.1], 1e-6, 32_767.0).unwrap().weights, [-125]);
+        assert_eq!(quantized(&[1.0], 1e-2, 5.0).unwrap().multiplier, 5);
+        assert_eq!(quantized(&[1.0, -1.0], 1e-3, 1.0).unwrap().bound(), 250 << 15);
     }
 }

@@ -4,7 +4,9 @@ use crate::float_model::Channel;
 
 /// A standard deviation is 2^12 to 2^13 integer steps of a channel, unless its numbers are large. This is finer than
 /// the network's input.
-const BITS: i32 = 12;
+const STD_BITS: i32 = 12;
+/// The fewest integer steps in a standard deviation; fewer are too coarse.
+const LEAST_STEPS: f64 = 16.0;
 
 /// A real factor, applied as `(v · multiplier + 2^(shift−1)) >> shift`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,15 +57,11 @@ impl Ratio {
 /// Chooses the format of a channel. `scale`: the real value of `x` = 2^15, in standard deviations.
 ///
 /// Large numbers have point 0; small ones get enough binary places for their standard deviation.
-///
-/// # Errors
-///
-/// See [`BadChannel`].
 pub fn channel(channel: &Channel, scale: f64) -> Result<Scaling, BadChannel> {
     let (mean, std) = (channel.mean, channel.std);
     // Values 64 standard deviations from the mean must fit 32 bits.
     let fits = |point: &i32| (mean.abs() + 64.0 * std) * 2f64.powi(*point) < 2f64.powi(31);
-    let wanted = (BITS - std.log2().floor() as i32).clamp(0, 30);
+    let wanted = (STD_BITS - std.log2().floor() as i32).clamp(0, 30);
     let scaling = (0..=wanted).rev().find(fits).and_then(|point| {
         let integers = std * 2f64.powi(point);
         Some(Scaling {
@@ -74,8 +72,7 @@ pub fn channel(channel: &Channel, scale: f64) -> Result<Scaling, BadChannel> {
         })
     });
     let bad = || BadChannel { name: channel.name.clone(), mean: channel.mean, std: channel.std };
-    // Fewer than 16 steps in a standard deviation are too coarse.
-    scaling.filter(|scaling| std * 2f64.powi(scaling.point) >= 16.0).ok_or_else(bad)
+    scaling.filter(|scaling| std * 2f64.powi(scaling.point) >= LEAST_STEPS).ok_or_else(bad)
 }
 
 #[cfg(test)]

@@ -1,15 +1,19 @@
 //! Compares device files with float models, and reads them with the safetensors library.
 
 use super::*;
-use crate::architecture::{Architecture, CellBias, Head, Recurrent, Sizes};
+use crate::architecture::{Architecture, Cell, CellBias, Head, Merge, Pooling, Recurrent, Sizes, names};
 use crate::data::Example;
 use crate::float_model::{Config, FloatModel};
+use crate::nn::sample::Steps;
 use crate::quantize::calibrate::calibrate;
-use crate::train::Steps;
+use crate::recipe::Widths;
 use crate::vocabulary::Vocabulary;
 use crate::weights::{Array, Weights};
 use proptest::prelude::*;
 use safetensors::SafeTensors;
+use tern_format::Packing;
+use tern_runtime::Model;
+use tern_runtime::write::Aligned;
 
 const TEXTS: [&str; 4] =
     ["free prize, call now!!", "see you at lunch, then", "Grüße aus Köln und МИР", "call me now or call me never"];
@@ -53,6 +57,13 @@ fn bytes(model: &FloatModel) -> Result<Aligned, QuantizeError> {
     Ok(Aligned::new(&to_file(model, &statistics, &quantized, &golden, Packing::Interleaved4)?))
 }
 
+/// Checks that the runtime computes the golden logits of all golden texts.
+fn assert_self_test(device: &Model<'_>) {
+    let mut scratch = vec![0; device.scratch_len()];
+    let test = device.self_test(&mut scratch).unwrap();
+    assert_eq!((test.passed, test.total), (TEXTS.len(), TEXTS.len()));
+}
+
 /// The largest difference of a logit between both models, on training texts and others.
 fn largest_difference(model: &FloatModel, device: &Model<'_>) -> f64 {
     let mut scratch = vec![0; device.scratch_len()];
@@ -74,9 +85,7 @@ fn integers_follow_the_float_model() {
         let device = Model::from_bytes(&file).unwrap();
         let difference = largest_difference(&model, &device);
         assert!(difference < 0.02, "seed {seed}: a logit differs by {difference}");
-        let mut scratch = vec![0; device.scratch_len()];
-        let test = device.self_test(&mut scratch).unwrap();
-        assert_eq!((test.passed, test.total), (TEXTS.len(), TEXTS.len()));
+        assert_self_test(&device);
     }
 }
 
@@ -87,14 +96,14 @@ fn integers_follow_every_kind_of_float_model() {
     let mut seed = 10;
     for cell in [Cell::Lstm, Cell::Gru, Cell::Rnn, Cell::RnnRelu] {
         for (layers, bidirectional, merge, pooling) in [
-            (1, false, architecture::Merge::Concat, architecture::Pooling::Last),
-            (2, false, architecture::Merge::Concat, architecture::Pooling::MeanMax),
-            (4, false, architecture::Merge::Concat, architecture::Pooling::Mean),
-            (1, true, architecture::Merge::Concat, architecture::Pooling::Last),
-            (1, true, architecture::Merge::Sum, architecture::Pooling::Mean),
-            (2, true, architecture::Merge::Mean, architecture::Pooling::Max),
-            (2, true, architecture::Merge::Product, architecture::Pooling::MeanMax),
-            (3, true, architecture::Merge::Concat, architecture::Pooling::Max),
+            (1, false, Merge::Concat, Pooling::Last),
+            (2, false, Merge::Concat, Pooling::MeanMax),
+            (4, false, Merge::Concat, Pooling::Mean),
+            (1, true, Merge::Concat, Pooling::Last),
+            (1, true, Merge::Sum, Pooling::Mean),
+            (2, true, Merge::Mean, Pooling::Max),
+            (2, true, Merge::Product, Pooling::MeanMax),
+            (3, true, Merge::Concat, Pooling::Max),
         ] {
             for (head_hidden, outputs) in [(0, 3), (5, 3), (4, 1)] {
                 seed += 1;
@@ -111,9 +120,7 @@ fn integers_follow_every_kind_of_float_model() {
                     difference < 0.1,
                     "{recurrent:?}, head {head_hidden}, {outputs}: a logit differs by {difference}"
                 );
-                let mut scratch = vec![0; device.scratch_len()];
-                let test = device.self_test(&mut scratch).unwrap();
-                assert_eq!((test.passed, test.total), (TEXTS.len(), TEXTS.len()));
+                assert_self_test(&device);
             }
         }
     }
@@ -180,7 +187,5 @@ fn the_safetensors_library_reads_and_rewrites_the_file() {
     // The library writes tensors and metadata in another order, which the runtime accepts.
     let again = safetensors::serialize(tensors.tensors(), metadata.metadata().clone()).unwrap();
     let again = Aligned::new(&again);
-    let device = Model::from_bytes(&again).unwrap();
-    let mut scratch = vec![0; device.scratch_len()];
-    assert_eq!(device.self_test(&mut scratch).unwrap().passed, TEXTS.len());
+    assert_self_test(&Model::from_bytes(&again).unwrap());
 }

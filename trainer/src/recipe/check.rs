@@ -1,37 +1,17 @@
 //! Checks a recipe: the range of every value, and which settings go together.
 
-use super::{
-    Fault, InputKind, Merge, Metric, OptimizerKind, Output, Pooling, Recipe, Schedule, Task, TokenizerKind, fields,
-};
-use std::path::{Path, PathBuf};
+use super::choices::{InputKind, Metric, OptimizerKind, Schedule};
+use super::sections::fields;
+use super::settings::Recipe;
+use crate::file_error::FileError;
+use tern_format::{Merge, Output, Pooling, Task, TokenizerKind};
 
 /// Why a recipe is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum RecipeError {
-    /// The file cannot be read.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's error.
-        source: std::io::Error,
-    },
-    /// The file is not TOML, or names no training data.
-    #[error("{}: {source}", path.display())]
-    Toml {
-        /// The file.
-        path: PathBuf,
-        /// The parser's error, with the line.
-        source: Box<toml::de::Error>,
-    },
-    /// Unknown sections or keys, or values that their key does not take.
-    #[error("{}", lines(path, faults))]
-    Keys {
-        /// The file.
-        path: PathBuf,
-        /// The faults, at least one.
-        faults: Vec<Fault>,
-    },
+    /// The file cannot be read, is not TOML, names no training data, or has unknown sections, keys or values.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A value is out of range, or does not go with another one.
     #[error("{key} is {found}, expected {expected}")]
     Value {
@@ -42,11 +22,6 @@ pub enum RecipeError {
         /// The values that are allowed.
         expected: String,
     },
-}
-
-fn lines(path: &Path, faults: &[Fault]) -> String {
-    let line = |fault: &Fault| format!("{}: line {}: {}", path.display(), fault.line, fault.message);
-    faults.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Returns an error for a value that does not go with other settings.
@@ -67,26 +42,18 @@ impl Recipe {
                 return Err(RecipeError::Value { key: field.label(), found, expected });
             }
         }
-        self.check_text()?;
         self.check_network()?;
         self.check_task()?;
         self.check_training()?;
         self.check_card()
     }
 
-    fn check_text(&self) -> Result<(), RecipeError> {
-        if self.tokenizer.kind == Some(TokenizerKind::Bytes) && self.tokenizer.lowercase == Some(true) {
-            return refuse(
-                "[tokenizer] lowercase",
-                true,
-                "false or nothing where kind is \"bytes\": bytes have no case",
-            );
-        }
-        Ok(())
-    }
-
     fn check_network(&self) -> Result<(), RecipeError> {
-        let model = &self.model;
+        let Recipe { tokenizer, model, .. } = self;
+        if tokenizer.kind == Some(TokenizerKind::Bytes) && tokenizer.lowercase == Some(true) {
+            let expected = "false or nothing where kind is \"bytes\": bytes have no case";
+            return refuse("[tokenizer] lowercase", true, expected);
+        }
         if model.embeddings.is_none() && model.embedding_dim == 0 {
             return refuse("[model] embedding_dim", 0, "1 to 4096");
         }

@@ -1,4 +1,4 @@
-//! The words that a recipe's keys choose from.
+//! The values of recipe keys that choose among names, and the bits of weights.
 
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +62,74 @@ pub enum Metric {
     MacroF1,
     /// Mean loss; lower is better.
     Loss,
+}
+
+/// The course of the learning rate over a training. In all schedules but `one_cycle`, the rate first rises for the
+/// share `warm_up` of the steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum Schedule {
+    /// Rises for a tenth of the steps, then falls to zero along half a cosine.
+    #[default]
+    OneCycle,
+    /// Stays the same.
+    Constant,
+    /// Falls to zero along half a cosine.
+    Cosine,
+    /// Is lowered whenever the validation loss has not fallen for some epochs.
+    Plateau,
+}
+
+/// The device that computes the gradients. Everything else, including validation, is computed on the CPU.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+#[value(rename_all = "lowercase")]
+pub enum DeviceKind {
+    /// The processor, by fused loops: the same bits on every run, and the fastest for small models
+    #[default]
+    Cpu,
+    /// The first NVIDIA GPU, in a `tern` built with the feature `cuda`
+    Cuda,
+    /// An Apple GPU, in a `tern` built with the feature `metal`
+    Metal,
+}
+
+/// The number of bits of a weight in a device file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bits {
+    /// Weights of −7 … 7, with a multiplier for each group of 16 columns.
+    Four,
+    /// Weights of −127 … 127.
+    #[default]
+    Eight,
+    /// Weights of −32,767 … 32,767, in units of 1/256.
+    Sixteen,
+}
+
+impl Bits {
+    /// The number of bits.
+    pub fn count(self) -> u32 {
+        match self {
+            Bits::Four => 4,
+            Bits::Eight => 8,
+            Bits::Sixteen => 16,
+        }
+    }
+
+    /// The inverse of [`count`](Self::count).
+    pub fn of(count: u32) -> Option<Self> {
+        [Bits::Four, Bits::Eight, Bits::Sixteen].into_iter().find(|bits| bits.count() == count)
+    }
+}
+
+/// The bits of the weights that are configurable; all others have 8.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Widths {
+    /// Bits of the embedding.
+    pub embedding: Bits,
+    /// Bits of W_ih and W_hh of all recurrent layers.
+    pub recurrent: Bits,
 }
 
 impl Metric {

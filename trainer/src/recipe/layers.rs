@@ -1,10 +1,15 @@
 //! Reads and writes recipes, and lays the options of the command line over them.
 
+use super::check::RecipeError;
 use super::schema::Kind;
-use super::{Recipe, RecipeError, Task, paths, sections::fields, spelling};
+use super::sections::fields;
+use super::settings::Recipe;
+use super::spelling;
 use crate::data::is_hub;
-use std::path::{Path, PathBuf};
+use crate::file_error::FileError;
+use std::path::{Component, Path, PathBuf};
 use std::sync::LazyLock;
+use tern_format::Task;
 use toml::de::DeTable;
 use toml::{Table, Value, toml};
 
@@ -47,40 +52,31 @@ impl Recipe {
     ///
     /// # Errors
     ///
-    /// [`RecipeError::Toml`] if an option has a value of the wrong type.
+    /// If an option has a value of the wrong type.
     pub fn with_options(train: &Path, task: Task, options: &Table) -> Result<Self, RecipeError> {
         let data = Table::from_iter([("train".to_owned(), text_of(train))]);
         let base = Table::from_iter([("task".to_owned(), task.name().into()), ("data".to_owned(), Value::Table(data))]);
-        let refused = |source| RecipeError::Toml { path: train.to_owned(), source: Box::new(source) };
-        Recipe::from_layers(base, options.clone()).map_err(refused)
+        Ok(Recipe::from_layers(base, options.clone()).map_err(FileError::at(train))?)
     }
 
     /// Reads a recipe file.
-    ///
-    /// # Errors
-    ///
-    /// See [`RecipeError`]. What keys mean together is not yet checked: see [`check`](Self::check).
     pub fn read(path: &Path) -> Result<Self, RecipeError> {
         Recipe::read_with(path, &Table::new())
     }
 
     /// Reads a recipe file and lays the settings of `options` over it.
-    ///
-    /// # Errors
-    ///
-    /// See [`read`](Self::read).
     pub fn read_with(path: &Path, options: &Table) -> Result<Self, RecipeError> {
-        let text = std::fs::read_to_string(path).map_err(|source| RecipeError::Io { path: path.to_owned(), source })?;
-        let not_toml = |source| RecipeError::Toml { path: path.to_owned(), source: Box::new(source) };
-        let document = DeTable::parse(&text).map_err(not_toml)?;
-        let mut file: Table = text.parse().map_err(not_toml)?;
+        let text = std::fs::read_to_string(path).map_err(FileError::at(path))?;
+        let document = DeTable::parse(&text).map_err(FileError::at(path))?;
+        let mut file: Table = text.parse().map_err(FileError::at(path))?;
         let faults = spelling::faults(&text, document.get_ref(), &file);
         if !faults.is_empty() {
-            return Err(RecipeError::Keys { path: path.to_owned(), faults });
+            // Each line of the message begins with the path.
+            return Err(FileError::new(path, faults.join(&format!("\n{}: ", path.display()))).into());
         }
         let folder = path.parent().unwrap_or(Path::new(""));
         change_paths(&mut file, |path| folder.join(path));
-        Recipe::from_layers(file, options.clone()).map_err(not_toml)
+        Ok(Recipe::from_layers(file, options.clone()).map_err(FileError::at(path))?)
     }
 
     /// Merges the defaults of the task, a recipe file and the options of the command line; later layers win.
@@ -114,9 +110,8 @@ impl Recipe {
     /// Returns the text of a recipe file in `folder`: its paths are relative to that folder.
     pub fn to_toml(&self, folder: &Path) -> String {
         let mut recipe = self.clone();
-        let relative = |path: &Path| if is_hub(path) { path.to_owned() } else { paths::relative(path, folder) };
-        let train = recipe.data.train.as_path();
-        recipe.data.train = relative(train);
+        let relative = |path: &Path| if is_hub(path) { path.to_owned() } else { relative(path, folder) };
+        recipe.data.train = relative(&recipe.data.train);
         recipe.data.valid = recipe.data.valid.as_deref().map(relative);
         recipe.model.embeddings = recipe.model.embeddings.as_deref().map(relative);
         toml::to_string(&recipe).expect("strings, numbers and lists are always TOML")
@@ -132,16 +127,16 @@ fn complete(layer: &mut Table) {
             section.insert(field.key.to_owned(), value);
         }
     }
-    let mut follows = |section: &str, given: &[&str], key: &str, value: i64| {
+    let mut set_if_any = |section: &str, present: &[&str], key: &str, value: i64| {
         let Some(section) = layer.get_mut(section).and_then(Value::as_table_mut) else { return };
-        if given.iter().any(|given| section.contains_key(*given)) && !section.contains_key(key) {
+        if present.iter().any(|present| section.contains_key(*present)) && !section.contains_key(key) {
             section.insert(key.to_owned(), Value::Integer(value));
         }
     };
-    // The width of vectors of a file is read from the file.
-    follows("model", &["embeddings"], "embedding_dim", 0);
+    // The width of pretrained vectors is read from their file.
+    set_if_any("model", &["embeddings"], "embedding_dim", 0);
     // A validation split that is asked for is not replaced by a cross-validation.
-    follows("data", &["valid", "valid_fraction"], "folds", 1);
+    set_if_any("data", &["valid", "valid_fraction"], "folds", 1);
 }
 
 /// Copies all keys of `layer` into `base`.
@@ -164,6 +159,34 @@ fn change_paths(recipe: &mut Table, change: impl Fn(&Path) -> PathBuf) {
         if !is_hub(Path::new(&path)) {
             *value = text_of(&change(Path::new(&path)));
         }
+    }
+}
+
+/// Returns `file` relative to `folder`. Neither must exist. Returns the absolute path if they have no common root.
+fn relative(file: &Path, folder: &Path) -> PathBuf {
+    let (Some(file), Some(folder)) = (absolute(file), absolute(folder)) else {
+        return file.to_owned();
+    };
+    let (file_parts, folder_parts): (Vec<_>, Vec<_>) = (file.components().collect(), folder.components().collect());
+    let common = file_parts.iter().zip(&folder_parts).take_while(|(a, b)| a == b).count();
+    if common == 0 {
+        return file;
+    }
+    let up = folder_parts[common..].iter().map(|_| Component::ParentDir);
+    up.chain(file_parts[common..].iter().copied()).collect()
+}
+
+/// Returns the absolute path, without `.`, `..` and symbolic links in the part that exists.
+fn absolute(path: &Path) -> Option<PathBuf> {
+    let path = std::path::absolute(path).ok()?;
+    let mut existing = path.as_path();
+    let mut missing = Vec::new();
+    loop {
+        if let Ok(canonical) = existing.canonicalize() {
+            return Some(missing.iter().rev().fold(canonical, |path, part| path.join(part)));
+        }
+        missing.push(existing.file_name()?);
+        existing = existing.parent()?;
     }
 }
 

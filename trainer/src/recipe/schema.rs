@@ -6,10 +6,14 @@
 use crate::data::quoted;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
+use std::cmp::Ordering;
 use toml::Value;
 
+/// The least similarity of two words, from 0 to 1, for a suggestion.
+const LEAST_SIMILARITY: f64 = 0.75;
+
 /// One key of a recipe.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Field {
     /// The section, such as `model`; empty for a key above all sections.
     pub section: &'static str,
@@ -70,26 +74,23 @@ impl Kind {
 
     /// Returns the value found and the values expected if the key does not take `value`.
     pub fn fault(&self, value: &Value) -> Option<(String, String)> {
-        let in_range = |number: f64, least: f64, most: f64| number >= least && number <= most;
         let (fits, expected) = match (self, value) {
             (Kind::Whole { least, most }, Value::Integer(number)) => {
                 (number >= least && number <= most, format!("{least} to {most}"))
             }
             (Kind::Whole { .. }, _) => (false, "a whole number".to_owned()),
-            (Kind::Number { least, most }, Value::Float(number)) => {
-                (in_range(*number, *least, *most), format!("{least} to {most}"))
+            (Kind::Number { least, most }, value) => {
+                let number = value.as_float().or(value.as_integer().map(|number| number as f64));
+                let expected = number.map_or_else(|| "a number".to_owned(), |_| format!("{least} to {most}"));
+                (number.is_some_and(|number| number >= *least && number <= *most), expected)
             }
-            (Kind::Number { least, most }, Value::Integer(number)) => {
-                (in_range(*number as f64, *least, *most), format!("{least} to {most}"))
-            }
-            (Kind::Number { .. }, _) => (false, "a number".to_owned()),
             (Kind::Bits, value) => (matches!(value, Value::Integer(4 | 8 | 16)), "4, 8 or 16".to_owned()),
             (Kind::Boolean | Kind::Switch, value) => (value.is_bool(), "true or false".to_owned()),
             (Kind::OneOf(words), value) => {
                 let words = words();
                 let names: Vec<&str> = words.iter().map(PossibleValue::get_name).collect();
                 let text = value.as_str().unwrap_or_default();
-                let near = super::spelling::nearest(text, &names);
+                let near = nearest(text, &names);
                 let advice = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
                 (names.contains(&text), format!("{}{advice}", names.join(", ")))
             }
@@ -110,6 +111,14 @@ impl Kind {
 /// Returns the words of an enumeration with their help.
 fn possible_values<T: ValueEnum>() -> Vec<PossibleValue> {
     T::value_variants().iter().filter_map(ValueEnum::to_possible_value).collect()
+}
+
+/// Returns the known word that is most similar to `word`, if one is similar enough.
+pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let word = word.to_lowercase().replace('-', "_");
+    let similarity = |known: &str| strsim::jaro_winkler(&word, known);
+    let by_similarity = |a: &&&str, b: &&&str| similarity(a).partial_cmp(&similarity(b)).unwrap_or(Ordering::Equal);
+    known.iter().max_by(by_similarity).filter(|known| similarity(known) > LEAST_SIMILARITY).copied()
 }
 
 /// Returns a value as an error message shows it.

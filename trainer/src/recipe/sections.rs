@@ -1,12 +1,10 @@
 //! All keys of a recipe, each written once: help, name, type, default and allowed values.
 
+use super::choices::{Anchor, ClassWeights, DeviceKind, InputKind, Metric, OptimizerKind, Schedule};
 use super::schema::{Field, Kind, section};
-use super::{
-    Anchor, Cell, ClassWeights, InputKind, Merge, Metric, OptimizerKind, Output, Pooling, Task, TokenizerKind,
-};
 use crate::architecture::MAX_LAYERS;
-use crate::train::{DeviceKind, Schedule};
 use std::path::PathBuf;
+use tern_format::{Cell, Merge, Output, Pooling, Task, TokenizerKind};
 
 const fn whole(least: i64, most: i64) -> Kind {
     Kind::Whole { least, most }

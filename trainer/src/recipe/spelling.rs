@@ -1,27 +1,14 @@
 //! Finds the faults of a recipe file, all at once: unknown sections and keys with the most similar known name, and
 //! values that their key does not take.
 
-use super::schema::Field;
+use super::schema::{Field, nearest};
 use super::sections::{SECTIONS, fields};
-use std::cmp::Ordering;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// The least similarity of two words, from 0 to 1, for a suggestion.
-const SIMILAR: f64 = 0.75;
-
-/// A fault of one line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// The line, from 1.
-    pub line: usize,
-    /// The text found, the text expected, and a suggestion if a known name is similar.
-    pub message: String,
-}
-
-/// Returns the faults of the recipe `text` in the order of the lines. `table` and `values` are the text parsed with and
-/// without positions.
-pub fn faults(text: &str, table: &DeTable<'_>, values: &toml::Table) -> Vec<Fault> {
+/// Returns the faults of the recipe `text` in the order of the lines, as `line 3: unknown key …`. `table` and `values`
+/// are the text parsed with and without positions.
+pub fn faults(text: &str, table: &DeTable<'_>, values: &toml::Table) -> Vec<String> {
     let mut checker = Checker { text, values, faults: Vec::new() };
     for (key, value) in table {
         match (sections().find(|section| *section == key.get_ref()), value.get_ref()) {
@@ -33,14 +20,15 @@ pub fn faults(text: &str, table: &DeTable<'_>, values: &toml::Table) -> Vec<Faul
             (None, _) => checker.keys("", [key]),
         }
     }
-    checker.faults.sort_by_key(|fault| fault.line);
-    checker.faults
+    checker.faults.sort_by_key(|(line, _)| *line);
+    checker.faults.into_iter().map(|(line, message)| format!("line {line}: {message}")).collect()
 }
 
 struct Checker<'a> {
     text: &'a str,
     values: &'a toml::Table,
-    faults: Vec<Fault>,
+    /// The line, from 1, and the message of each fault.
+    faults: Vec<(usize, String)>,
 }
 
 impl Checker<'_> {
@@ -50,11 +38,11 @@ impl Checker<'_> {
             let name: &str = key.get_ref();
             match fields().find(|field| field.section == section && (field.key == name || field.alias == Some(name))) {
                 Some(field) => {
-                    let spelled =
-                        Field { key: field.alias.filter(|alias| *alias == name).unwrap_or(field.key), ..field.clone() };
-                    let fault = spelled.value_in(self.values).and_then(|value| field.kind.fault(value));
+                    let as_written =
+                        Field { key: field.alias.filter(|alias| *alias == name).unwrap_or(field.key), ..*field };
+                    let fault = as_written.value_in(self.values).and_then(|value| field.kind.fault(value));
                     if let Some((found, expected)) = fault {
-                        self.note(key, format!("{} is {found}, expected {expected}", spelled.label()));
+                        self.note(key, format!("{} is {found}, expected {expected}", as_written.label()));
                     }
                 }
                 None => self.note(key, unknown_key(section, name)),
@@ -64,7 +52,7 @@ impl Checker<'_> {
 
     fn note(&mut self, at: &Spanned<impl Sized>, message: String) {
         let line = self.text[..at.span().start].matches('\n').count() + 1;
-        self.faults.push(Fault { line, message });
+        self.faults.push((line, message));
     }
 }
 
@@ -94,12 +82,4 @@ fn advice(word: &str, known: &[&str], show: impl Fn(&str) -> String) -> String {
         Some(near) => format!("did you mean {}?", show(near)),
         None => format!("expected {}", known.iter().map(|name| show(name)).collect::<Vec<_>>().join(", ")),
     }
-}
-
-/// Returns the known word that is most similar to `word`, if one is similar enough.
-pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    let word = word.to_lowercase().replace('-', "_");
-    let similarity = |known: &str| strsim::jaro_winkler(&word, known);
-    let by_similarity = |a: &&&str, b: &&&str| similarity(a).partial_cmp(&similarity(b)).unwrap_or(Ordering::Equal);
-    known.iter().max_by(by_similarity).filter(|known| similarity(known) > SIMILAR).copied()
 }

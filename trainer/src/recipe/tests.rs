@@ -1,9 +1,16 @@
 //! Tests of reading, layering, checking and writing recipes.
 
 use super::*;
+use crate::architecture::Recurrent;
 use std::fs;
 use std::path::Path;
+use tern_runtime::text;
 use toml::toml;
+
+/// Reads and checks a recipe that names its training data and then has the keys `rest`.
+fn with_data(rest: &str) -> Result<Recipe, RecipeError> {
+    read(&format!("[data]\ntrain = 'a'\n{rest}"))
+}
 
 fn read(text: &str) -> Result<Recipe, RecipeError> {
     let dir = tempfile::tempdir().unwrap();
@@ -24,7 +31,7 @@ fn every_key_but_the_training_data_has_a_default() {
 
 #[test]
 fn the_old_spellings_of_sizes_are_read() {
-    let recipe = read("[data]\ntrain = 'a'\n[model]\nhidden = 20\nlayers = 2\nembedding = 12").unwrap();
+    let recipe = with_data("[model]\nhidden = 20\nlayers = 2\nembedding = 12").unwrap();
     let Model { hidden_size, num_layers, embedding_dim, .. } = recipe.model;
     assert_eq!((hidden_size, num_layers, embedding_dim), (20, 2, 12));
 }
@@ -36,10 +43,8 @@ fn the_defaults_pass_the_check() {
 
 #[test]
 fn recipe_keys_describe_the_recurrent_layers() {
-    let recipe = read(
-        "[data]\ntrain = 'a'\n[model]\ncell = 'rnn_relu'\nnum_layers = 3\nbidirectional = true\nmerge = 'product'\npooling = 'mean_max'",
-    )
-    .unwrap();
+    let keys = "cell = 'rnn_relu'\nnum_layers = 3\nbidirectional = true\nmerge = 'product'\npooling = 'mean_max'";
+    let recipe = with_data(&format!("[model]\n{keys}")).unwrap();
     let recurrent = Recurrent {
         cell: Cell::RnnRelu,
         num_layers: 3,
@@ -53,7 +58,7 @@ fn recipe_keys_describe_the_recurrent_layers() {
 
 #[test]
 fn the_default_learning_rate_depends_on_the_optimizer() {
-    let rate = |text: &str| read(&format!("[data]\ntrain = 'a'\n[training]\n{text}")).unwrap().learning_rate();
+    let rate = |text: &str| with_data(&format!("[training]\n{text}")).unwrap().learning_rate();
     assert_eq!([rate(""), rate("optimizer = 'sgd'"), rate("learning_rate = 0.5")], [3e-3, 0.1, 0.5]);
 }
 
@@ -93,22 +98,9 @@ fn a_written_recipe_is_complete_and_reads_the_same() {
     let mut recipe = Recipe::for_data(Path::new("a.csv"));
     recipe.resolve();
     let text = recipe.to_toml(Path::new(""));
-    for key in [
-        "text_column",
-        "min_count",
-        "kind",
-        "lowercase",
-        "freeze_embeddings",
-        "cell",
-        "num_layers",
-        "bidirectional",
-        "merge",
-        "pooling",
-        "layer_dropout",
-        "weight_averaging",
-        "seed",
-        "batch_tokens",
-    ] {
+    let keys = "text_column min_count kind lowercase freeze_embeddings cell num_layers bidirectional merge pooling \
+                layer_dropout weight_averaging seed batch_tokens";
+    for key in keys.split_whitespace() {
         assert!(text.contains(&format!("{key} = ")), "{key} is missing in\n{text}");
     }
     let back: Recipe = toml::from_str(&text).unwrap();
@@ -120,74 +112,50 @@ fn bad_recipes_are_refused_with_line_and_key() {
     for (text, expected) in [
         ("[model]", "[data] train is missing, expected a table"),
         ("[data]\nvalid = 'b.csv'", "[data] train is missing, expected a table"),
-        (
-            "[data]\ntrain = 'a'\ntrian = 'b'",
-            "recipe.toml: line 3: unknown key `trian` in [data]; did you mean `train`?",
-        ),
-        ("[data]\ntrain = 'a'\n[modell]", "line 3: unknown section [modell]; did you mean [model]?"),
-        ("[data]\ntrain = 'a'\n[plots]", "unknown section [plots]; expected [data], "),
-        (
-            "[data]\ntrain = 'a'\n[vocabulary]\nmincount = 1",
-            "unknown key `mincount` in [vocabulary]; did you mean `min_count`?",
-        ),
-        ("[data]\ntrain = 'a'\n[tokenizer]\ntype = 'words'", "unknown key `type` in [tokenizer]; expected `kind`"),
-        (
-            "[data]\ntrain = 'a'\n[model]\nhiden_size = 8",
-            "unknown key `hiden_size` in [model]; did you mean `hidden_size`?",
-        ),
-        (
-            "[data]\ntrain = 'a'\n[training]\nlearning-rate = 1",
-            "unknown key `learning-rate` in [training]; did you mean `learning_rate`?",
-        ),
-        (
-            "[data]\ntrain = 'a'\n[training]\ncolour = 1",
-            "unknown key `colour` in [training]; expected `epochs`, `patience`, ",
-        ),
-        ("[data]\ntrain = 'a'\n[model]\nepochs = 8", "unknown key `epochs` in [model]; it belongs in [training]"),
         ("hidden_size = 8\n[data]\ntrain = 'a'", "line 1: unknown key `hidden_size`; it belongs in [model]"),
         ("nam = 'x'\n[data]\ntrain = 'a'", "line 1: unknown key `nam`; did you mean `name`?"),
         ("model = 3\n[data]\ntrain = 'a'", "line 1: [model] is not a table, expected a section with keys"),
         ("name = 3\n[data]\ntrain = 'a'", "line 1: `name` is 3, expected a text in quotation marks"),
         ("[data]\ntrain = 7", "[data] train is 7, expected a text in quotation marks"),
-        ("[data]\ntrain = 'a'\n[model]\nhidden_size = '8'", "[model] hidden_size is \"8\", expected a whole number"),
-        ("[data]\ntrain = 'a'\n[model]\nhidden_size = 8.5", "[model] hidden_size is 8.5, expected a whole number"),
-        ("[data]\ntrain = 'a'\n[model]\ndropout = true", "[model] dropout is true, expected a number"),
-        (
-            "[data]\ntrain = 'a'\n[model]\ncell = 'elman'",
-            "line 4: [model] cell is \"elman\", expected lstm, gru, rnn, rnn_relu",
-        ),
-        ("[data]\ntrain = 'a'\n[model]\ncell = 'LSMT'", "expected lstm, gru, rnn, rnn_relu; did you mean lstm?"),
-        ("[data]\ntrain = 'a'\n[model]\npooling = 'min'", "expected last, mean, max, mean_max"),
-        ("[data]\ntrain = 'a'\n[model]\nnum_layers = 5", "[model] num_layers is 5, expected 1 to 4"),
-        ("[data]\ntrain = 'a'\n[model]\nlayer_dropout = 1.0", "[model] layer_dropout is 1, expected 0 to 0.95"),
-        ("[data]\ntrain = 'a'\n[model]\nmerge = 'sum'", "[model] merge is sum, expected concat where bidirectional"),
-        ("[data]\ntrain = 'a'\n[model]\nbidirectional = 1", "[model] bidirectional is 1, expected true or false"),
-        ("[data]\ntrain = 'a'\n[model]\nhidden_size = -1", "[model] hidden_size is -1, expected 1 to 4096"),
-        ("[data]\ntrain = 'a'\n[model]\nhidden_size = 0", "[model] hidden_size is 0, expected 1 to 4096"),
-        ("[data]\ntrain = 'a'\n[model]\ndropout = nan", "[model] dropout is NaN, expected 0 to 0.95"),
-        ("[data]\ntrain = 'a'\ndelimiter = '→'", "[data] delimiter is \"→\""),
-        ("[data]\ntrain = 'a'\n[training]\nschedule = 'step'", "expected one_cycle, constant, cosine, plateau"),
-        (
-            "[data]\ntrain = 'a'\n[training]\nwarm_up = 0.2",
-            "[training] warm_up is 0.2, expected 0 with schedule one_cycle",
-        ),
-        (
-            "[data]\ntrain = 'a'\n[training]\nnesterov = true",
-            "[training] nesterov is true, expected false without optimizer sgd",
-        ),
-        (
-            "[data]\ntrain = 'a'\n[training]\nplateau_factor = 0",
-            "[training] plateau_factor is 0, expected 0.000001 to 1",
-        ),
-        (
-            "[data]\ntrain = 'a'\n[export]\nrecurrent_bit = 16",
-            "unknown key `recurrent_bit` in [export]; did you mean `recurrent_bits`?",
-        ),
-        ("[data]\ntrain = 'a'\n[export]\nembedding_bits = 6", "[export] embedding_bits is 6, expected 4, 8 or 16"),
         ("[data", "recipe.toml"),
     ] {
         let error = read(text).unwrap_err().to_string();
         assert!(error.contains(expected), "{text}\n{error}");
+    }
+    // After the two lines of [data].
+    for (rest, expected) in [
+        ("trian = 'b'", "recipe.toml: line 3: unknown key `trian` in [data]; did you mean `train`?"),
+        ("[modell]", "line 3: unknown section [modell]; did you mean [model]?"),
+        ("[plots]", "unknown section [plots]; expected [data], "),
+        ("[vocabulary]\nmincount = 1", "unknown key `mincount` in [vocabulary]; did you mean `min_count`?"),
+        ("[tokenizer]\ntype = 'words'", "unknown key `type` in [tokenizer]; expected `kind`"),
+        ("[model]\nhiden_size = 8", "unknown key `hiden_size` in [model]; did you mean `hidden_size`?"),
+        ("[training]\nlearning-rate = 1", "unknown key `learning-rate` in [training]; did you mean `learning_rate`?"),
+        ("[training]\ncolour = 1", "unknown key `colour` in [training]; expected `epochs`, `patience`, "),
+        ("[model]\nepochs = 8", "unknown key `epochs` in [model]; it belongs in [training]"),
+        ("[model]\nhidden_size = '8'", "[model] hidden_size is \"8\", expected a whole number"),
+        ("[model]\nhidden_size = 8.5", "[model] hidden_size is 8.5, expected a whole number"),
+        ("[model]\ndropout = true", "[model] dropout is true, expected a number"),
+        ("[model]\ncell = 'elman'", "line 4: [model] cell is \"elman\", expected lstm, gru, rnn, rnn_relu"),
+        ("[model]\ncell = 'LSMT'", "expected lstm, gru, rnn, rnn_relu; did you mean lstm?"),
+        ("[model]\npooling = 'min'", "expected last, mean, max, mean_max"),
+        ("[model]\nnum_layers = 5", "[model] num_layers is 5, expected 1 to 4"),
+        ("[model]\nlayer_dropout = 1.0", "[model] layer_dropout is 1, expected 0 to 0.95"),
+        ("[model]\nmerge = 'sum'", "[model] merge is sum, expected concat where bidirectional"),
+        ("[model]\nbidirectional = 1", "[model] bidirectional is 1, expected true or false"),
+        ("[model]\nhidden_size = -1", "[model] hidden_size is -1, expected 1 to 4096"),
+        ("[model]\nhidden_size = 0", "[model] hidden_size is 0, expected 1 to 4096"),
+        ("[model]\ndropout = nan", "[model] dropout is NaN, expected 0 to 0.95"),
+        ("delimiter = '→'", "[data] delimiter is \"→\""),
+        ("[training]\nschedule = 'step'", "expected one_cycle, constant, cosine, plateau"),
+        ("[training]\nwarm_up = 0.2", "[training] warm_up is 0.2, expected 0 with schedule one_cycle"),
+        ("[training]\nnesterov = true", "[training] nesterov is true, expected false without optimizer sgd"),
+        ("[training]\nplateau_factor = 0", "[training] plateau_factor is 0, expected 0.000001 to 1"),
+        ("[export]\nrecurrent_bit = 16", "unknown key `recurrent_bit` in [export]; did you mean `recurrent_bits`?"),
+        ("[export]\nembedding_bits = 6", "[export] embedding_bits is 6, expected 4, 8 or 16"),
+    ] {
+        let error = with_data(rest).unwrap_err().to_string();
+        assert!(error.contains(expected), "{rest}\n{error}");
     }
 }
 
@@ -253,7 +221,7 @@ fn later_layers_win_over_earlier_ones() {
 
 #[test]
 fn cross_validation_replaces_the_validation_split_of_small_data_only_by_default() {
-    let folds = |text: &str, rows| read(&format!("[data]\ntrain = 'a'\n{text}")).unwrap().folds(rows);
+    let folds = |text: &str, rows| with_data(text).unwrap().folds(rows);
     assert_eq!([folds("", 299), folds("", 300), folds("folds = 3", 1000)], [5, 1, 3]);
     assert_eq!([folds("valid_fraction = 0.2", 50), folds("valid = 'b'", 50), folds("folds = 1", 50)], [1, 1, 1]);
     assert_eq!(folds("valid_fraction = 0.2\nfolds = 4", 50), 4);
@@ -262,14 +230,13 @@ fn cross_validation_replaces_the_validation_split_of_small_data_only_by_default(
 #[test]
 fn a_token_of_small_data_needs_one_occurrence_unless_the_recipe_sets_a_number() {
     let min_count = |text: &str, rows: usize| {
-        let mut recipe = read(&format!("[data]\ntrain = 'a'\n[vocabulary]\n{text}")).unwrap();
+        let mut recipe = with_data(&format!("[vocabulary]\n{text}")).unwrap();
         recipe.resolve_text_settings(vec!["some words"; rows].into_iter());
         (recipe.vocabulary.min_count, recipe.tokenizer.kind, recipe.tokenizer.lowercase)
     };
-    let words = (Some(TokenizerKind::Words), Some(true));
-    assert_eq!(min_count("", 299), (Some(1), words.0, words.1));
-    assert_eq!(min_count("", 300), (Some(2), words.0, words.1));
-    assert_eq!(min_count("min_count = 3", 6), (Some(3), words.0, words.1));
+    for (text, rows, expected) in [("", 299, 1), ("", 300, 2), ("min_count = 3", 6, 3)] {
+        assert_eq!(min_count(text, rows), (Some(expected), Some(TokenizerKind::Words), Some(true)));
+    }
 }
 
 #[test]
@@ -278,49 +245,45 @@ fn the_default_metric_depends_on_task_and_class_weights() {
     assert_eq!(metric(""), Metric::Accuracy);
     assert_eq!(metric("task = 'language-model'\n"), Metric::Loss);
     assert_eq!(metric("task = 'forecast'\n"), Metric::Loss);
-    let with = |text: &str| read(&format!("[data]\ntrain = 'a'\n[training]\n{text}"));
+    let with = |text: &str| with_data(&format!("[training]\n{text}"));
     assert_eq!(with("class_weights = 'balanced'").unwrap().metric(), Metric::MacroF1);
     assert_eq!(with("class_weights = 'balanced'\nmetric = 'loss'").unwrap().metric(), Metric::Loss);
     let error = read("task = 'forecast'\n[data]\ntrain = 'a'\n[training]\nmetric = 'accuracy'").unwrap_err();
     assert_eq!(error.to_string(), "[training] metric is accuracy, expected loss where task is forecast");
 }
 
-mod tokenizers {
-    use super::*;
+fn tokenizer(keys: &str) -> Result<Recipe, RecipeError> {
+    with_data(&format!("[tokenizer]\n{keys}"))
+}
 
-    fn tokenizer(keys: &str) -> Result<Recipe, RecipeError> {
-        read(&format!("[data]\ntrain = 'a'\n[tokenizer]\n{keys}"))
-    }
-
-    #[test]
-    fn a_recipe_can_name_every_tokenizer_of_the_runtime() {
-        let mut names = Vec::new();
-        for kind in ["whitespace", "words", "html_words", "chars", "bytes", "wordpiece"] {
-            for lowercase in ["lowercase = true", "lowercase = false"] {
-                if let Ok(recipe) = tokenizer(&format!("kind = \"{kind}\"\n{lowercase}")) {
-                    names.push(recipe.tokenizer.tokenizer().name());
-                }
+#[test]
+fn a_recipe_can_name_every_tokenizer_of_the_runtime() {
+    let mut names = Vec::new();
+    for kind in ["whitespace", "words", "html_words", "chars", "bytes", "wordpiece"] {
+        for lowercase in ["lowercase = true", "lowercase = false"] {
+            if let Ok(recipe) = tokenizer(&format!("kind = \"{kind}\"\n{lowercase}")) {
+                names.push(recipe.tokenizer.tokenizer().name());
             }
         }
-        let mut all: Vec<&str> = text::Tokenizer::ALL.iter().map(|tokenizer| tokenizer.name()).collect();
-        names.sort_unstable();
-        all.sort_unstable();
-        assert_eq!(names, all);
     }
+    let mut all: Vec<&str> = text::Tokenizer::ALL.iter().map(|tokenizer| tokenizer.name()).collect();
+    names.sort_unstable();
+    all.sort_unstable();
+    assert_eq!(names, all);
+}
 
-    #[test]
-    fn words_are_converted_to_lower_case_by_default_and_characters_are_not() {
-        let name = |keys: &str| tokenizer(keys).unwrap().tokenizer.tokenizer().name();
-        assert_eq!(name(""), "words");
-        assert_eq!(name("kind = \"wordpiece\""), "wordpiece");
-        assert_eq!(name("kind = \"chars\""), "chars_cased");
-        assert_eq!(name("kind = \"bytes\""), "bytes");
-        assert_eq!(name("lowercase = false"), "words_cased");
-    }
+#[test]
+fn words_are_converted_to_lower_case_by_default_and_characters_are_not() {
+    let name = |keys: &str| tokenizer(keys).unwrap().tokenizer.tokenizer().name();
+    assert_eq!(name(""), "words");
+    assert_eq!(name("kind = \"wordpiece\""), "wordpiece");
+    assert_eq!(name("kind = \"chars\""), "chars_cased");
+    assert_eq!(name("kind = \"bytes\""), "bytes");
+    assert_eq!(name("lowercase = false"), "words_cased");
+}
 
-    #[test]
-    fn lowercase_is_refused_for_bytes() {
-        let error = tokenizer("kind = \"bytes\"\nlowercase = true").unwrap_err().to_string();
-        assert!(error.starts_with("[tokenizer] lowercase is true, expected false or nothing"), "{error}");
-    }
+#[test]
+fn lowercase_is_refused_for_bytes() {
+    let error = tokenizer("kind = \"bytes\"\nlowercase = true").unwrap_err().to_string();
+    assert!(error.starts_with("[tokenizer] lowercase is true, expected false or nothing"), "{error}");
 }

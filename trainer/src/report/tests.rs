@@ -23,7 +23,6 @@ fn figures(model: &FloatModel) -> TrainingMetrics {
         history: vec![epoch(1), epoch(2)],
         best_epoch: 2,
         stop_reason: StopReason::Epochs,
-        cut: 0,
     };
     let rows = model.validation();
     let analysis = crate::tasks::classification::Analysis::new(model, rows);

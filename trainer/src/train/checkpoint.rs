@@ -1,37 +1,40 @@
-//! A [`State`] as bytes: a safetensors file, whose only metadata is a TOML document under `tern.checkpoint`.
+//! Checkpoints: a [`State`] as a safetensors file, whose only metadata is a TOML document under `tern.checkpoint`.
 //!
-//! | tensors, F32 | what |
+//! | tensors, F32 | contents |
 //! |---|---|
-//! | `weights.NAME` | the weights under way |
-//! | `average.NAME` | their running average |
-//! | `best.NAME` | the averages after the best epoch, once there is one |
-//! | `optimizer.MEMORY.NAME` | the optimizer's memories, called as in PyTorch's `state_dict` |
+//! | `weights.NAME` | the weights |
+//! | `average.NAME` | their moving average |
+//! | `best.NAME` | the average after the best epoch, if an epoch is finished |
+//! | `optimizer.STATE.NAME` | the state of the optimizer, with the names of PyTorch's `state_dict` |
 
 use super::problem::Problem;
-use super::run::EpochFigures;
-use super::sample::{Sample, Steps, Target};
-use super::state::{EpochProgress, State};
+use super::state::{EpochFigures, EpochProgress, State};
+use super::{Sample, Steps, Target};
 use crate::checksum::CRC32;
 use crate::embeddings::Embeddings;
+use crate::float_model::{f32_array, f32_tensors};
 use crate::recipe::Recipe;
-use crate::weights::{Array, Weights, WeightsError};
+use crate::weights::Weights;
+use anyhow::{anyhow, bail};
 use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, SafeTensorError, TensorView};
+use safetensors::tensor::SafeTensorError;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 
+/// The key of the metadata.
 const KEY: &str = "tern.checkpoint";
+/// The version of the layout.
+const FORMAT: u32 = 1;
 
-/// The content of the file besides tensors. It is TOML, whose numbers are read back with the same bits; those of
-/// serde_json may not be.
+/// The content of a checkpoint besides tensors. It is TOML, since numbers are read back with the same bits; serde_json
+/// does not guarantee that.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Metadata {
-    /// Version of this layout.
+    /// Version of the layout.
     format: u32,
     /// [`data_hash`] of the data.
     data: u32,
-    /// Length of the log when this was written, in bytes.
+    /// Length of the training's log when the checkpoint was written, in bytes.
     log_bytes: u64,
     /// Steps of the optimizer.
     steps: i32,
@@ -42,37 +45,15 @@ struct Metadata {
     underway: EpochProgress,
 }
 
-/// Why a checkpoint cannot be continued.
-#[derive(Debug, thiserror::Error)]
-pub enum CheckpointError {
-    /// Not a safetensors file.
-    #[error("{0}; expected a checkpoint as `tern train` writes it")]
-    Safetensors(#[from] SafeTensorError),
-    /// No metadata of a checkpoint, or that of another version.
-    #[error("metadata `{KEY}`: {0}; expected a checkpoint of this version of tern")]
-    Metadata(String),
-    /// The data are not those of the training that was begun.
-    #[error("the data have changed since this training began; leave out --resume to begin anew")]
-    Data,
-    /// A tensor is missing or has another shape.
-    #[error("{group}: {source}")]
-    Weights {
-        /// Which set of tensors.
-        group: String,
-        /// The fault.
-        source: WeightsError,
-    },
-}
-
 impl State {
-    /// The bytes of a checkpoint; the same for the same state. `log_bytes` is kept for the caller.
+    /// Encodes the state as a checkpoint; the same state gives the same bytes. `log_bytes` is stored for the caller.
     ///
     /// # Errors
     ///
-    /// What the safetensors library says.
+    /// The error of the safetensors library.
     pub fn to_bytes(&self, data: u32, log_bytes: u64) -> Result<Vec<u8>, SafeTensorError> {
         let metadata = Metadata {
-            format: 1,
+            format: FORMAT,
             data,
             log_bytes,
             steps: self.optimizer.steps(),
@@ -81,72 +62,63 @@ impl State {
             best: self.best.as_ref().map(|(figures, _)| *figures),
             underway: self.epoch,
         };
-        let text = toml::to_string(&metadata).expect("numbers and names are always TOML");
+        let metadata = toml::to_string(&metadata).expect("numbers and names are always TOML");
         let best = self.best.as_ref().map(|(_, weights)| weights);
-        let sets = [("weights", Some(&self.weights)), ("average", Some(&self.average)), ("best", best)];
+        let groups = [("weights", Some(&self.weights)), ("average", Some(&self.average)), ("best", best)];
         let mut tensors: Vec<(String, &[usize], &[f32])> = Vec::new();
-        for (group, weights) in sets {
+        for (group, weights) in groups {
             for (name, array) in weights.iter().flat_map(|weights| weights.iter()) {
                 tensors.push((format!("{group}.{name}"), &array.shape, &array.data));
             }
         }
-        for (name, memory, values) in self.optimizer.states() {
-            tensors.push((format!("optimizer.{memory}.{name}"), &self.weights[name].shape, values));
+        for (name, state, values) in self.optimizer.states() {
+            tensors.push((format!("optimizer.{state}.{name}"), &self.weights[name].shape, values));
         }
-        let bytes: Vec<(String, &[usize], Vec<u8>)> = tensors
-            .into_iter()
-            .map(|(name, shape, data)| (name, shape, data.iter().flat_map(|value| value.to_le_bytes()).collect()))
-            .collect();
-        let views = bytes
-            .iter()
-            .map(|(name, shape, data)| Ok((name.as_str(), TensorView::new(Dtype::F32, shape.to_vec(), data)?)))
-            .collect::<Result<Vec<_>, SafeTensorError>>()?;
-        safetensors::serialize(views, Some(HashMap::from([(KEY.to_owned(), text)])))
+        f32_tensors(tensors.into_iter(), (KEY, &metadata))
     }
 
-    /// The state that [`to_bytes`](Self::to_bytes) wrote for this recipe and problem, and its `log_bytes`.
+    /// Decodes the checkpoint of a training of this recipe and problem. Also returns its `log_bytes`.
     ///
     /// # Errors
     ///
-    /// See [`CheckpointError`].
-    pub fn from_bytes(bytes: &[u8], recipe: &Recipe, problem: &Problem) -> Result<(Self, u64), CheckpointError> {
-        let (_, header) = SafeTensors::read_metadata(bytes)?;
+    /// If the bytes are not a checkpoint of this version, the data have changed, or a tensor is missing or has another
+    /// shape.
+    pub fn from_bytes(bytes: &[u8], recipe: &Recipe, problem: &Problem) -> anyhow::Result<(Self, u64)> {
+        let not_safetensors =
+            |error: SafeTensorError| anyhow!("{error}; expected a checkpoint as `tern train` writes it");
+        let bad_metadata =
+            |fault: &str| anyhow!("metadata `{KEY}`: {fault}; expected a checkpoint of this version of tern");
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(not_safetensors)?;
         let text = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
-        let text = text.ok_or_else(|| CheckpointError::Metadata("is missing".to_owned()))?;
-        let metadata: Metadata = toml::from_str(text).map_err(|error| CheckpointError::Metadata(error.to_string()))?;
-        if metadata.format != 1 {
-            return Err(CheckpointError::Metadata(format!("`format` is {}", metadata.format)));
+        let metadata: Metadata = toml::from_str(text.ok_or_else(|| bad_metadata("is missing"))?)
+            .map_err(|error| bad_metadata(&error.to_string()))?;
+        if metadata.format != FORMAT {
+            return Err(bad_metadata(&format!("`format` is {}", metadata.format)));
         }
         if metadata.data != data_hash(problem) {
-            return Err(CheckpointError::Data);
+            bail!("the data have changed since this training began; leave out --resume to begin anew");
         }
-        let tensors = SafeTensors::deserialize(bytes)?;
-        let set = |group: &str| {
+        let tensors = SafeTensors::deserialize(bytes).map_err(not_safetensors)?;
+        let read_group = |group: &str| -> anyhow::Result<Weights> {
             let mut weights = Weights::default();
             for (name, _) in problem.architecture.shapes() {
-                if let Ok(view) = tensors.tensor(&format!("{group}.{name}"))
-                    && view.dtype() == Dtype::F32
-                {
-                    let (chunks, _) = view.data().as_chunks::<4>();
-                    let data = chunks.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
-                    weights.insert(name, Array { shape: view.shape().to_vec(), data });
+                let tensor = tensors.tensor(&format!("{group}.{name}")).ok();
+                if let Some(array) = tensor.and_then(|tensor| f32_array(&tensor)) {
+                    weights.insert(name, array);
                 }
             }
-            let checked = weights.check(&problem.architecture);
-            checked.map(|()| weights).map_err(|source| CheckpointError::Weights { group: group.to_owned(), source })
+            weights.check(&problem.architecture).map_err(|error| anyhow!("{group}: {error}"))?;
+            Ok(weights)
         };
         let mut state = State::new(recipe, problem);
-        for memory in state.optimizer.method().state_names() {
-            let values = set(&format!("optimizer.{memory}"))?;
-            state.optimizer.restore(memory, &values);
+        for name in state.optimizer.method().state_names() {
+            let values = read_group(&format!("optimizer.{name}"))?;
+            state.optimizer.restore(name, &values);
         }
         state.optimizer.set_steps(metadata.steps);
-        state.weights = set("weights")?;
-        state.average = set("average")?;
-        state.best = match metadata.best {
-            Some(figures) => Some((figures, set("best")?)),
-            None => None,
-        };
+        state.weights = read_group("weights")?;
+        state.average = read_group("average")?;
+        state.best = metadata.best.map(|figures| Ok::<_, anyhow::Error>((figures, read_group("best")?))).transpose()?;
         state.rng.set_word_pos(u128::from(metadata.underway.word_pos));
         state.batches_done = metadata.batches_done;
         state.history = metadata.history;
@@ -155,8 +127,8 @@ impl State {
     }
 }
 
-/// A CRC-32 of the training samples, the validation samples and the pretrained vectors. It detects data that was
-/// changed by accident, not by malice.
+/// Computes a CRC-32 of the training samples, the validation samples and the pretrained vectors. It detects data that
+/// was changed by accident, not by malice.
 pub fn data_hash(problem: &Problem) -> u32 {
     let mut hasher = CRC32.digest();
     let bytes_of = |number: usize| (number as u64).to_le_bytes();

@@ -2,41 +2,21 @@
 //! trained on the others. It measures the accuracy on all rows and finds the number of epochs for the final training on
 //! all rows.
 
-use super::problem::Problem;
-use super::run::{Callback, EpochFigures, StopReason, TrainError, run};
-use super::sample::{Sample, Steps};
-use super::state::State;
-use super::validation::Validation;
-use super::{StateEvent, validation};
+use super::problem::{CrossValidation, Problem};
+use super::run::{Callback, StateEvent, StopReason, TrainError, run};
+use super::state::{EpochFigures, State};
+use super::validation::{self, Validation};
+use super::{Objective, Sample, Steps};
 use crate::embeddings::Embeddings;
 use crate::nn::network::Network;
 use crate::recipe::Recipe;
 use crate::vocabulary::{PAD, UNK};
 use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
-use tern_nn::objective::Objective;
-
-/// The result of a cross-validation.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CrossValidation {
-    /// The number of folds.
-    pub folds: usize,
-    /// The figures after each epoch, over all rows.
-    pub history: Vec<Validation>,
-    /// The best epoch, from 1.
-    pub best_epoch: usize,
-    /// The outputs for each row after the best epoch, by the network that was not trained on the row:
-    /// `[rows][outputs]`.
-    pub outputs: Vec<Vec<f32>>,
-}
 
 /// Trains one network for each fold. `after_fold` is called with the number of the fold, from 1.
 ///
 /// Returns `None` if `stop` interrupted it.
-///
-/// # Errors
-///
-/// See [`TrainError`].
 pub fn cross_validate(
     recipe: &Recipe,
     problem: &Problem,
@@ -46,35 +26,35 @@ pub fn cross_validate(
     let Objective::Classes(classes) = &problem.objective else { return Ok(None) };
     let folds = problem.fold_count();
     let rows = problem.train.len();
-    let mut recipe = recipe.clone();
     // All folds train for the same number of epochs, so that their figures can be pooled epoch by epoch.
+    let mut recipe = recipe.clone();
     let patience = std::mem::replace(&mut recipe.training.patience, usize::MAX);
+    // `[epochs][rows][outputs]`
     let mut outputs = vec![vec![Vec::new(); rows]; recipe.training.epochs];
     for fold in 0..folds {
         let (train_rows, valid_rows) = problem.fold_rows(fold);
-        let part = problem.fold(fold);
-        let mut recorder = Recorder { problem: &part, outputs: Vec::new() };
-        let outcome = run(&recipe, &part, &mut recorder, stop).map_err(|error| in_all_rows(error, &train_rows))?;
+        let fold_problem = problem.fold(fold);
+        let mut recorder = Recorder { problem: &fold_problem, outputs: Vec::new() };
+        let outcome =
+            run(&recipe, &fold_problem, &mut recorder, stop).map_err(|error| in_all_rows(error, &train_rows))?;
         if outcome.stop_reason == StopReason::Interrupted {
             return Ok(None);
         }
-        for (all, of_fold) in outputs.iter_mut().zip(recorder.outputs) {
-            for (&row, output) in valid_rows.iter().zip(of_fold) {
-                all[row] = output;
+        for (epoch_outputs, fold_outputs) in outputs.iter_mut().zip(recorder.outputs) {
+            for (&row, output) in valid_rows.iter().zip(fold_outputs) {
+                epoch_outputs[row] = output;
             }
         }
         after_fold(fold + 1, folds);
     }
-    let figures = |outputs: &Vec<Vec<f32>>| validation::classes(outputs, &problem.train, classes);
     let mut history: Vec<Validation> = Vec::new();
     let mut best = 0;
-    for epoch in outputs.iter().map(figures) {
-        history.push(epoch);
-        let last = history.len() - 1;
-        if last > 0 && epoch.is_better_than(&history[best], recipe.metric()) {
-            best = last;
+    for (epoch, outputs) in outputs.iter().enumerate() {
+        history.push(validation::classes(outputs, &problem.train, classes));
+        if epoch > 0 && history[epoch].is_better_than(&history[best], recipe.metric()) {
+            best = epoch;
         }
-        if last - best >= patience {
+        if epoch - best >= patience {
             break;
         }
     }
@@ -94,7 +74,7 @@ impl Problem {
         let (train_rows, valid_rows) = self.fold_rows(fold);
         let select = |rows: &[usize]| -> Vec<Sample> { rows.iter().map(|&row| self.train[row].clone()).collect() };
         let (mut train, mut valid) = (select(&train_rows), select(&valid_rows));
-        let mut known: HashSet<u32> = train.iter().flat_map(tokens).copied().collect();
+        let mut known: HashSet<u32> = train.iter().flat_map(|sample| tokens(&sample.steps)).copied().collect();
         known.insert(PAD);
         known.extend(self.embeddings.iter().flat_map(Embeddings::vectors).map(|(id, _)| id));
         for sample in &mut valid {
@@ -141,8 +121,8 @@ fn values(sample: &Sample) -> &[f32] {
     }
 }
 
-fn tokens(sample: &Sample) -> &[u32] {
-    match &sample.steps {
+fn tokens(steps: &Steps) -> &[u32] {
+    match steps {
         Steps::Tokens(ids) => ids,
         Steps::Values { .. } => &[],
     }

@@ -1,62 +1,29 @@
-//! The device that computes a training.
+//! Opens the device that computes the gradients.
 
+use crate::recipe::DeviceKind;
 use candle_core::Device;
-use serde::{Deserialize, Serialize};
-
-/// The device that computes the gradients. All else, validation too, is done on the CPU.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-#[value(rename_all = "lowercase")]
-pub enum DeviceKind {
-    /// The processor, by fused loops: the same bits on every run, and the fastest for small models
-    #[default]
-    Cpu,
-    /// The first NVIDIA GPU, in a `tern` built with the feature `cuda`
-    Cuda,
-    /// An Apple GPU, in a `tern` built with the feature `metal`
-    Metal,
-}
-
-/// A device that is not there.
-#[derive(Debug, thiserror::Error)]
-#[error("device {name}: {what}; use --device cpu ([training] device = \"cpu\") or {remedy}")]
-pub struct NoDevice {
-    name: &'static str,
-    what: String,
-    remedy: &'static str,
-}
 
 impl DeviceKind {
-    /// Opens it.
+    /// Opens the device.
     ///
     /// # Errors
     ///
-    /// Where this program was built without it, or there is none.
-    pub fn open(self) -> Result<Device, NoDevice> {
-        let (name, built, device, build) = match self {
+    /// A sentence with a remedy if this program was built without the device's feature, or the computer has no such
+    /// device.
+    pub fn open(self) -> Result<Device, String> {
+        let (name, is_built_in, device, where_to_build) = match self {
             DeviceKind::Cpu => return Ok(Device::Cpu),
-            DeviceKind::Cuda => (
-                "cuda",
-                cfg!(feature = "cuda"),
-                Device::new_cuda as fn(usize) -> candle_core::Result<Device>,
-                "build with `cargo build --release --features cuda` where the CUDA toolkit is",
-            ),
-            DeviceKind::Metal => (
-                "metal",
-                cfg!(feature = "metal"),
-                Device::new_metal as fn(usize) -> candle_core::Result<Device>,
-                "build with `cargo build --release --features metal` on a Mac",
-            ),
+            DeviceKind::Cuda => ("cuda", cfg!(feature = "cuda"), Device::new_cuda(0), "where the CUDA toolkit is"),
+            DeviceKind::Metal => ("metal", cfg!(feature = "metal"), Device::new_metal(0), "on a Mac"),
         };
-        if !built {
-            let what = format!("this tern was built without the feature `{name}`");
-            return Err(NoDevice { name, what, remedy: build });
+        let unavailable = |fault: String, remedy: &str| {
+            format!("device {name}: {fault}; use --device cpu ([training] device = \"cpu\") or {remedy}")
+        };
+        if !is_built_in {
+            let remedy = format!("build with `cargo build --release --features {name}` {where_to_build}");
+            return Err(unavailable(format!("this tern was built without the feature `{name}`"), &remedy));
         }
-        device(0).map_err(|error: candle_core::Error| NoDevice {
-            name,
-            what: error.to_string(),
-            remedy: "see that the GPU and its driver are there",
-        })
+        device.map_err(|error| unavailable(error.to_string(), "see that the GPU and its driver are there"))
     }
 }
 
@@ -65,14 +32,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_device_that_is_not_there_is_named_with_what_to_do() {
+    fn error_for_a_missing_device_names_it_and_a_remedy() {
         assert!(DeviceKind::Cpu.open().unwrap().is_cpu());
         if !cfg!(feature = "cuda") {
-            let error = DeviceKind::Cuda.open().unwrap_err().to_string();
+            let error = DeviceKind::Cuda.open().unwrap_err();
             assert!(error.contains("without the feature `cuda`") && error.contains("--device cpu"), "{error}");
         }
         if !cfg!(feature = "metal") {
-            let error = DeviceKind::Metal.open().unwrap_err().to_string();
+            let error = DeviceKind::Metal.open().unwrap_err();
             assert!(error.contains("--features metal"), "{error}");
         }
     }

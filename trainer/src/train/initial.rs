@@ -9,13 +9,14 @@ use rand_chacha::ChaCha8Rng;
 /// The initial bias of an LSTM's forget gate, so that a new cell keeps its state.
 const FORGET_BIAS: f32 = 1.0;
 
-/// Draws random weights. The embedding is normal with the standard deviation `embedding_std`, except that the row of
-/// PAD is and stays zero. All other weights are uniform in ±1/√hidden_size as in PyTorch, except the biases of forget
+/// Draws random weights. The embedding is normal with the standard deviation `embedding_std`; the row of PAD is zero,
+/// also after training. All other weights are uniform in ±1/√hidden_size as in PyTorch, except the biases of forget
 /// gates.
 pub fn weights(architecture: &Architecture, embedding_std: f32, rng: &mut ChaCha8Rng) -> Weights {
     let hidden_size = architecture.hidden_size;
     let bound = 1.0 / (hidden_size as f32).sqrt();
-    let forget = hidden_size..2 * hidden_size;
+    // The second gate of an LSTM.
+    let forget_gate = hidden_size..2 * hidden_size;
     let mut weights = Weights::default();
     for (name, shape) in architecture.shapes() {
         let count = shape.iter().product();
@@ -28,9 +29,9 @@ pub fn weights(architecture: &Architecture, embedding_std: f32, rng: &mut ChaCha
             data[PAD as usize * width..][..width].fill(0.0);
         } else if architecture.recurrent.cell == Cell::Lstm {
             if name.starts_with("lstm.bias_ih_l") {
-                data[forget.clone()].fill(FORGET_BIAS);
+                data[forget_gate.clone()].fill(FORGET_BIAS);
             } else if name.starts_with("lstm.bias_hh_l") {
-                data[forget.clone()].fill(0.0);
+                data[forget_gate.clone()].fill(0.0);
             }
         }
         weights.insert(name, Array { shape, data });

@@ -1,10 +1,11 @@
 //! Reads labelled texts, splits off the validation rows, and builds the vocabulary.
 
-use crate::data::{self, Columns, Example, Place, TableError};
+use crate::data::{self, Columns, Example, Place};
+use crate::file_error::FileError;
 use crate::recipe::{Output, Recipe};
 use crate::vocabulary::Vocabulary;
+use anyhow::bail;
 use std::collections::HashSet;
-use std::path::PathBuf;
 
 /// The data of a text classifier's training.
 #[derive(Clone, Debug)]
@@ -34,51 +35,13 @@ impl Prepared {
         if self.folds.is_empty() {
             return vec![self.clone()];
         }
-        let select = |wanted: &dyn Fn(usize) -> bool| -> Vec<Example> {
-            let rows = self.train.iter().zip(&self.folds);
-            rows.filter(|(_, fold)| wanted(**fold)).map(|(example, _)| example.clone()).collect()
+        let part = |fold| {
+            let is_held_out: Vec<bool> = self.folds.iter().map(|&of_row| of_row == fold).collect();
+            let (train, valid) = data::partition(self.train.clone(), &is_held_out);
+            Prepared { train, valid, folds: Vec::new(), ..self.clone() }
         };
-        let folds = 0..=*self.folds.iter().max().unwrap_or(&0);
-        let part = |fold| Prepared {
-            train: select(&|of| of != fold),
-            valid: select(&|of| of == fold),
-            folds: Vec::new(),
-            ..self.clone()
-        };
-        folds.map(part).collect()
+        (0..=*self.folds.iter().max().unwrap_or(&0)).map(part).collect()
     }
-}
-
-/// Why the data cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum PrepareError {
-    /// A table cannot be read or split, or the validation data has a label that the training data lacks.
-    #[error(transparent)]
-    Table(#[from] TableError),
-    /// All rows have the same label.
-    #[error("{}: every label is {label:?}, expected two labels or more", path.display())]
-    OneClass {
-        /// The table.
-        path: PathBuf,
-        /// The only label.
-        label: String,
-    },
-    /// A sigmoid output with more or fewer than two labels.
-    #[error("{}: {labels} labels, expected 2 where [model] output is \"sigmoid\"; take output = \"softmax\"", path.display())]
-    Sigmoid {
-        /// The table.
-        path: PathBuf,
-        /// The number of labels.
-        labels: usize,
-    },
-    /// No token occurs often enough.
-    #[error("{}: no token occurs {min_count} times or more, so the vocabulary would be empty; use --tokenizer chars or wordpiece for texts without spaces and for single words", path.display())]
-    NoTokens {
-        /// The table.
-        path: PathBuf,
-        /// The number of occurrences that a token needs.
-        min_count: usize,
-    },
 }
 
 /// Reads the recipe's data, makes a validation split or folds if the recipe names no validation data, builds the
@@ -86,18 +49,19 @@ pub enum PrepareError {
 ///
 /// # Errors
 ///
-/// See [`PrepareError`].
-pub fn prepare(recipe: &mut Recipe) -> Result<Prepared, PrepareError> {
+/// If a table cannot be read, the labels do not suit the model or a split, or the vocabulary would be empty.
+pub fn prepare(recipe: &mut Recipe) -> anyhow::Result<Prepared> {
     let data = recipe.data.clone();
     let columns = Columns { text: data.text_column.clone(), label: data.label_column.clone(), layout: data.layout() };
     let path = data.train.clone();
     let rows = data::read(&path, &columns)?;
     let labels = data::labels(&rows);
     if let [label] = labels.as_slice() {
-        return Err(PrepareError::OneClass { path, label: label.clone() });
+        bail!("{}: every label is {label:?}, expected two labels or more", path.display());
     }
     if recipe.model.output == Output::Sigmoid && labels.len() != 2 {
-        return Err(PrepareError::Sigmoid { path, labels: labels.len() });
+        let (path, count) = (path.display(), labels.len());
+        bail!("{path}: {count} labels, expected 2 where [model] output is \"sigmoid\"; take output = \"softmax\"");
     }
     let places: Vec<Place> = rows.iter().enumerate().map(|(row, of)| Place { row, line: of.line }).collect();
     let examples = data::number(rows, &labels, &path)?;
@@ -115,7 +79,7 @@ pub fn prepare(recipe: &mut Recipe) -> Result<Prepared, PrepareError> {
             let (keys, classes): (Vec<&str>, Vec<usize>) =
                 examples.iter().map(|example| (example.text.as_str(), example.label)).unzip();
             let held_out = data::hold_out(&keys, &classes, &labels, data.valid_fraction, recipe.training.seed)
-                .map_err(|problem| TableError::new(&path, problem))?;
+                .map_err(FileError::at(&path))?;
             match recipe.folds(examples.len()) {
                 1 => {
                     let (train, valid) = data::partition(examples, &held_out);
@@ -135,7 +99,11 @@ pub fn prepare(recipe: &mut Recipe) -> Result<Prepared, PrepareError> {
     let vocabulary =
         Vocabulary::build_for(recipe.tokenizer.tokenizer(), texts, min_count, Some(recipe.vocabulary.max_size));
     if vocabulary.len() == 2 {
-        return Err(PrepareError::NoTokens { path, min_count });
+        bail!(
+            "{}: no token occurs {min_count} times or more, so the vocabulary would be empty; use --tokenizer chars or \
+             wordpiece for texts without spaces and for single words",
+            path.display()
+        );
     }
     Ok(Prepared { labels, vocabulary, train, valid, folds, leaked, duplicates, places })
 }

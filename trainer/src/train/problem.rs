@@ -1,10 +1,8 @@
 //! A training problem in numbers: the network, the samples and the loss.
 
-use super::cross_validation::CrossValidation;
-use super::objective::{Classes, Objective};
 use super::prepare::Prepared;
-use super::sample::{Sample, Steps, Target};
 use super::validation::{self, Validation};
+use super::{Classes, Objective, Sample, Steps, Target};
 use crate::architecture::Architecture;
 use crate::data::Example;
 use crate::embeddings::Embeddings;
@@ -12,7 +10,7 @@ use crate::nn::network::{Input, Network};
 use crate::recipe::{ClassWeights, Recipe};
 use rayon::prelude::*;
 
-/// Everything that the training loop needs to know about the data and the task.
+/// A training problem: everything about the data and the task that the training loop uses.
 #[derive(Clone, Debug)]
 pub struct Problem {
     /// The network.
@@ -33,6 +31,20 @@ pub struct Problem {
     pub units: Units,
     /// The number of training sequences that were truncated to `max_length` or `batch_tokens`.
     pub cut: usize,
+}
+
+/// The result of a cross-validation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CrossValidation {
+    /// The number of folds.
+    pub folds: usize,
+    /// The figures after each epoch, over all rows.
+    pub history: Vec<Validation>,
+    /// The best epoch, from 1.
+    pub best_epoch: usize,
+    /// The outputs for each row after the best epoch, by the network that was not trained on the row:
+    /// `[rows][outputs]`.
+    pub outputs: Vec<Vec<f32>>,
 }
 
 /// The units in which the figures of a task are given.
@@ -101,7 +113,7 @@ impl Problem {
 
     /// Returns the outputs of a network for each validation sample: `[samples][outputs]`.
     pub(super) fn outputs(&self, network: &Network) -> Vec<Vec<f32>> {
-        self.valid.par_iter().map(|sample| network.outputs(input(sample))).collect()
+        self.valid.par_iter().map(|sample| network.outputs(Input::from(&sample.steps))).collect()
     }
 }
 
@@ -118,11 +130,4 @@ fn truncate(samples: &mut [Sample], recipe: &Recipe) -> usize {
         cut += usize::from(sample.steps.keep_last(recipe.training.batch_tokens) || longer);
     }
     cut
-}
-
-fn input(sample: &Sample) -> Input<'_> {
-    match &sample.steps {
-        Steps::Tokens(ids) => Input::Tokens(ids),
-        Steps::Values { values, .. } => Input::Values(values),
-    }
 }

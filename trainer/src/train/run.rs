@@ -1,19 +1,17 @@
 //! The training loop: epochs, batches, validation after each epoch.
 
+use super::Sample;
 use super::batches::{self, Limits};
-use super::device::NoDevice;
 use super::problem::Problem;
-use super::sample::Sample;
-use super::schedule::{Position, plateau};
-use super::state::{EpochProgress, State};
-use super::validation::Validation;
+use super::schedule::{Position, plateau_share};
+use super::state::{EpochFigures, EpochProgress, State};
 use crate::architecture::names;
 use crate::denormals::Flush;
 use crate::nn::network::Network;
 use crate::recipe::Recipe;
 use crate::weights::Weights;
 use candle_core::Device;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tern_nn::graph::{BatchResult, Dropout, Graph};
 
@@ -36,23 +34,6 @@ pub struct BatchProgress {
     pub learning_rate: f64,
     /// Norm of the batch's gradients before clipping.
     pub gradient_norm: f64,
-}
-
-/// The figures of an epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EpochFigures {
-    /// The epoch, from 1.
-    pub epoch: usize,
-    /// Mean loss of the training batches, with dropout, label smoothing and class weights.
-    pub train_loss: f64,
-    /// Accuracy of the training batches, with dropout. `None` for a forecast.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub train_accuracy: Option<f64>,
-    /// Figures of the validation rows.
-    #[serde(flatten)]
-    pub valid: Validation,
-    /// Learning rate at the end of the epoch.
-    pub learning_rate: f64,
 }
 
 /// Functions that the training loop calls, such as a progress bar or the writer of checkpoints.
@@ -97,32 +78,20 @@ pub struct Outcome {
     pub weights: Weights,
     /// The figures of all epochs.
     pub history: Vec<EpochFigures>,
-    /// The best epoch, from 1: see [`Validation::is_better_than`].
+    /// The best epoch, from 1: see [`Validation::is_better_than`](super::Validation::is_better_than).
     pub best_epoch: usize,
     /// Why the training stopped.
     pub stop_reason: StopReason,
-    /// The number of training sequences that were truncated to `max_length` or `batch_tokens`.
-    pub cut: usize,
 }
 
 /// Why a training fails.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
     /// A loss or a gradient is infinite or NaN.
-    #[error(
-        "epoch {epoch}, batch {batch} of {batches}: the {what}: the training diverged; lower the learning rate (it is {rate}): [training] learning_rate, --learning-rate"
-    )]
+    #[error("{message}")]
     Diverged {
-        /// The epoch, from 1.
-        epoch: usize,
-        /// The batch, from 1.
-        batch: usize,
-        /// Batches of the epoch.
-        batches: usize,
-        /// The quantity that is infinite or NaN, with its value.
-        what: String,
-        /// The highest learning rate.
-        rate: f64,
+        /// The place and the quantity that is infinite or NaN, with advice.
+        message: String,
         /// The samples whose loss is infinite or NaN, as indices into [`Problem::train`]; all samples of the batch if
         /// none is.
         samples: Vec<usize>,
@@ -132,24 +101,12 @@ pub enum TrainError {
     /// An operation of candle failed.
     #[error("candle: {0}")]
     Candle(#[from] candle_core::Error),
-    /// The device is not available.
-    #[error(transparent)]
-    Device(#[from] NoDevice),
-    /// The threads could not be started.
-    #[error("{threads} threads: {source}")]
-    Threads {
-        /// The number of threads.
-        threads: usize,
-        /// The error of the thread pool.
-        source: rayon::ThreadPoolBuildError,
-    },
+    /// The device is not available, or the threads could not be started.
+    #[error("{0}")]
+    Start(String),
 }
 
 /// Trains from the first step: see [`resume`].
-///
-/// # Errors
-///
-/// See [`TrainError`].
 pub fn run(
     recipe: &Recipe,
     problem: &Problem,
@@ -164,10 +121,6 @@ pub fn run(
 ///
 /// On the CPU the result depends only on the recipe and the data, not on the number of threads or on interruptions. A
 /// GPU adds in an order of its own.
-///
-/// # Errors
-///
-/// See [`TrainError`].
 pub fn resume(
     state: State,
     recipe: &Recipe,
@@ -175,12 +128,10 @@ pub fn resume(
     callback: &mut (dyn Callback + Send),
     stop: &AtomicBool,
 ) -> Result<Outcome, TrainError> {
-    let device = recipe.training.device.open()?;
+    let device = recipe.training.device.open().map_err(TrainError::Start)?;
     let threads = recipe.threads();
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|source| TrainError::Threads { threads, source })?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(|error| TrainError::Start(format!("{threads} threads: {error}")))?;
     pool.install(|| {
         let _flush = Flush::denormals();
         Training { recipe, problem, device, state }.run(callback, stop)
@@ -207,8 +158,9 @@ impl Training<'_> {
             }
             let figures = self.figures();
             if !figures.valid.loss.is_finite() {
-                let (batch, what) = (self.state.batches_done(), format!("validation loss is {}", figures.valid.loss));
-                return Err(self.diverged(what, batch, batch, Vec::new()));
+                let (batches, fault) =
+                    (self.state.batches_done(), format!("validation loss is {}", figures.valid.loss));
+                return Err(self.diverged(fault, batches, batches, Vec::new()));
             }
             let better = self.state.end_epoch(figures, self.recipe.metric());
             callback.on_epoch(&figures, better);
@@ -241,7 +193,7 @@ impl Training<'_> {
     fn outcome(&self, stop_reason: StopReason) -> Outcome {
         let State { average, history, best, .. } = &self.state;
         let (best_epoch, weights) = best.as_ref().map_or((0, average), |(figures, weights)| (figures.epoch, weights));
-        Outcome { weights: weights.clone(), history: history.clone(), best_epoch, stop_reason, cut: self.problem.cut }
+        Outcome { weights: weights.clone(), history: history.clone(), best_epoch, stop_reason }
     }
 
     /// Returns the figures of the running epoch; validates the averaged weights.
@@ -258,74 +210,47 @@ impl Training<'_> {
         }
     }
 
-    fn diverged(&self, what: String, batch: usize, batches: usize, samples: Vec<usize>) -> TrainError {
+    fn diverged(&self, fault: String, batch: usize, batches: usize, samples: Vec<usize>) -> TrainError {
         let (epoch, rate) = (self.state.epochs_done() + 1, self.recipe.learning_rate());
+        let message = format!(
+            "epoch {epoch}, batch {batch} of {batches}: the {fault}: the training diverged; lower the learning rate (it is \
+             {rate}): [training] learning_rate, --learning-rate"
+        );
         let kept = self.state.best.is_some().then(|| Box::new(self.outcome(StopReason::Diverged)));
-        TrainError::Diverged { epoch, batch, batches, what, rate, samples, kept }
+        TrainError::Diverged { message, samples, kept }
     }
 
     fn accuracy(&self, correct: usize, seen: usize) -> Option<f64> {
         self.problem.objective.has_accuracy().then(|| correct as f64 / seen as f64)
     }
 
-    /// Returns the dropout probabilities.
-    fn dropout(&self) -> Dropout {
-        let model = &self.recipe.model;
-        Dropout {
-            dropout: model.dropout,
-            layer_dropout: model.layer_dropout,
-            embedding_dropout: model.embedding_dropout,
-            word_dropout: model.word_dropout,
-        }
-    }
-
     /// Trains on the remaining batches of the running epoch. Returns false if `stop` interrupted it.
     fn batches(&mut self, callback: &mut dyn Callback, stop: &AtomicBool) -> Result<bool, TrainError> {
-        let Problem { train, .. } = self.problem;
         let settings = &self.recipe.training;
-        let lengths: Vec<usize> = train.iter().map(|sample| sample.steps.len()).collect();
-        let limits = Limits { texts: self.recipe.batch_size(train.len()), tokens: settings.batch_tokens };
+        let lengths: Vec<usize> = self.problem.train.iter().map(|sample| sample.steps.len()).collect();
+        let limits = Limits { sequences: self.recipe.batch_size(lengths.len()), tokens: settings.batch_tokens };
         let batches = batches::shuffled(&lengths, limits, &mut self.state.rng);
-        let highest = self.recipe.learning_rate();
         let losses = self.state.history.iter().map(|figures| figures.valid.loss);
-        let lowered = plateau(losses, settings.plateau_patience, settings.plateau_factor);
+        let plateau_share = plateau_share(losses, settings.plateau_patience, settings.plateau_factor);
         let epoch = self.state.epochs_done() + 1;
         for (index, batch) in batches.iter().enumerate().skip(self.state.epoch.batches) {
-            let mut result = self.gradients(batch)?;
             // Counted in batches of this epoch, since the number of batches differs a little from epoch to epoch.
-            let at = Position { step: (epoch - 1) * batches.len() + index, steps: settings.epochs * batches.len() };
-            let rate = highest * settings.schedule.share(at, settings.warm_up, lowered);
-            let frozen = self.problem.embeddings.as_ref().filter(|embeddings| embeddings.frozen());
-            if let Some(embeddings) = frozen {
-                let parameters = self.problem.architecture.shapes().into_iter().zip(&mut result.gradients);
-                let of_table = parameters.filter(|((name, _), _)| name == names::EMBEDDING);
-                of_table.for_each(|(_, gradients)| embeddings.zero_frozen_gradients(gradients));
-            }
-            let state = &mut self.state;
-            let norm = if result.loss.is_finite() {
-                state.optimizer.step(&mut state.weights, &mut state.average, &result.gradients, rate)
-            } else {
-                f64::NAN
-            };
-            if !norm.is_finite() {
-                let what = match result.loss {
-                    loss if loss.is_finite() => format!("norm of the gradients is {norm}"),
-                    loss => format!("loss is {loss}"),
+            let step = (epoch - 1) * batches.len() + index;
+            let position = Position { step, steps: settings.epochs * batches.len() };
+            let share = settings.schedule.share(position, settings.warm_up, plateau_share);
+            let learning_rate = self.recipe.learning_rate() * share;
+            let result = self.gradients(batch)?;
+            let loss = result.loss;
+            let gradient_norm = self.step(result, learning_rate);
+            if !gradient_norm.is_finite() {
+                let fault = match loss.is_finite() {
+                    true => format!("norm of the gradients is {gradient_norm}"),
+                    false => format!("loss is {loss}"),
                 };
                 let samples = self.diverged_samples(batch)?;
-                return Err(self.diverged(what, index + 1, batches.len(), samples));
+                return Err(self.diverged(fault, index + 1, batches.len(), samples));
             }
-            for weights in [&mut state.weights, &mut state.average] {
-                frozen.into_iter().for_each(|embeddings| embeddings.reset_frozen(weights.get_mut(names::EMBEDDING)));
-            }
-            state.batches_done += 1;
-            let progress = &mut state.epoch;
-            progress.batches += 1;
-            progress.loss += result.loss;
-            progress.correct += result.correct;
-            progress.seen += result.targets;
-            progress.rate = rate;
-            let EpochProgress { loss, correct, seen, .. } = *progress;
+            let EpochProgress { loss, correct, seen, .. } = self.state.epoch;
             callback.on_batch(&BatchProgress {
                 epoch,
                 batch: index + 1,
@@ -333,8 +258,8 @@ impl Training<'_> {
                 tokens: batch.iter().map(|&sample| lengths[sample]).sum(),
                 loss: loss / seen as f64,
                 accuracy: self.accuracy(correct, seen),
-                learning_rate: rate,
-                gradient_norm: norm,
+                learning_rate,
+                gradient_norm,
             });
             callback.on_state(&self.state, StateEvent::AfterBatch);
             if stop.load(Ordering::Relaxed) && index + 1 < batches.len() {
@@ -344,15 +269,48 @@ impl Training<'_> {
         Ok(true)
     }
 
+    /// Updates the weights by a batch's gradients and adds its figures to those of the epoch. Returns the norm of the
+    /// gradients; infinite or NaN if the loss or a gradient is.
+    fn step(&mut self, mut batch: BatchResult, learning_rate: f64) -> f64 {
+        if !batch.loss.is_finite() {
+            return f64::NAN;
+        }
+        let frozen = self.problem.embeddings.as_ref().filter(|embeddings| embeddings.frozen());
+        if let Some(embeddings) = frozen {
+            let parameters = self.problem.architecture.shapes().into_iter().zip(&mut batch.gradients);
+            let table = parameters.filter(|((name, _), _)| name == names::EMBEDDING);
+            table.for_each(|(_, gradients)| embeddings.zero_frozen_gradients(gradients));
+        }
+        let state = &mut self.state;
+        let norm = state.optimizer.step(&mut state.weights, &mut state.average, &batch.gradients, learning_rate);
+        if !norm.is_finite() {
+            return norm;
+        }
+        for weights in [&mut state.weights, &mut state.average] {
+            // Weight decay and the average would change the frozen vectors.
+            frozen.into_iter().for_each(|embeddings| embeddings.reset_frozen(weights.get_mut(names::EMBEDDING)));
+        }
+        state.batches_done += 1;
+        state.epoch.batches += 1;
+        state.epoch.loss += batch.loss;
+        state.epoch.correct += batch.correct;
+        state.epoch.seen += batch.targets;
+        state.epoch.rate = learning_rate;
+        norm
+    }
+
     fn gradients(&self, batch: &[usize]) -> candle_core::Result<BatchResult> {
         let Problem { architecture, objective, train, .. } = self.problem;
         let samples: Vec<&Sample> = batch.iter().map(|&sample| &train[sample]).collect();
-        let (dropout, seed, device) = (self.dropout(), self.recipe.training.seed, &self.device);
-        Graph { architecture, objective, dropout, seed, device }.gradients(
-            &self.state.weights,
-            &samples,
-            self.state.batches_done,
-        )
+        let model = &self.recipe.model;
+        let dropout = Dropout {
+            dropout: model.dropout,
+            layer_dropout: model.layer_dropout,
+            embedding_dropout: model.embedding_dropout,
+            word_dropout: model.word_dropout,
+        };
+        let graph = Graph { architecture, objective, dropout, seed: self.recipe.training.seed, device: &self.device };
+        graph.gradients(&self.state.weights, &samples, self.state.batches_done)
     }
 
     /// Returns the samples of a batch whose loss is infinite or NaN; all samples if none is.

@@ -1,31 +1,13 @@
-//! The learning rate over time.
+//! The learning rate at each step.
 
-use serde::{Deserialize, Serialize};
+use crate::recipe::Schedule;
 use std::f64::consts::PI;
 
 /// Share of the steps in which the rate of [`Schedule::OneCycle`] rises.
 const RISE: f64 = 0.1;
 
-/// Share of its loss by which an epoch must be better than the best one for [`Schedule::Plateau`] to count it as
-/// better.
-const THRESHOLD: f64 = 1e-4;
-
-/// The course of the learning rate over a training. In all schedules but `one_cycle`, the rate first rises for the
-/// share `warm_up` of the steps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
-#[serde(rename_all = "snake_case")]
-#[value(rename_all = "snake_case")]
-pub enum Schedule {
-    /// Rises for a tenth of the steps, then falls to zero along half a cosine.
-    #[default]
-    OneCycle,
-    /// Stays the same.
-    Constant,
-    /// Falls to zero along half a cosine.
-    Cosine,
-    /// Is lowered whenever the validation loss has not fallen for some epochs.
-    Plateau,
-}
+/// Share of the best loss by which an epoch's loss must be lower to count as better for [`Schedule::Plateau`].
+const PLATEAU_THRESHOLD: f64 = 1e-4;
 
 /// A step among all steps of a training.
 #[derive(Clone, Copy, Debug)]
@@ -37,47 +19,48 @@ pub struct Position {
 }
 
 impl Schedule {
-    /// The rate of a step, as a share of the highest. `warm_up` is a share of all steps. `lowered`: the share that
-    /// `plateau` gives; the other schedules take no notice of it.
-    pub fn share(self, at: Position, warm_up: f64, lowered: f64) -> f64 {
-        // The rate rises in equal parts: after n steps the next one has the highest.
-        let rising = (warm_up * at.steps as f64).round() as usize;
-        if self != Schedule::OneCycle && at.step < rising {
-            return (at.step + 1) as f64 / (rising + 1) as f64;
+    /// The learning rate of a step, as a share of the highest rate. `warm_up` is a share of all steps. `plateau_share`:
+    /// the result of [`plateau_share`], which only `plateau` uses.
+    pub fn share(self, Position { step, steps }: Position, warm_up: f64, plateau_share: f64) -> f64 {
+        // The rate rises by the same amount in each step, and the step after the warm-up has the highest rate.
+        let warm_up_steps = (warm_up * steps as f64).round() as usize;
+        if self != Schedule::OneCycle && step < warm_up_steps {
+            return (step + 1) as f64 / (warm_up_steps + 1) as f64;
         }
         match self {
-            Schedule::OneCycle => one_cycle(at.step, at.steps),
+            Schedule::OneCycle => one_cycle(step, steps),
             Schedule::Constant => 1.0,
-            Schedule::Cosine => cosine((at.step - rising) as f64 / (at.steps - rising).max(1) as f64),
-            Schedule::Plateau => lowered,
+            Schedule::Cosine => cosine((step - warm_up_steps) as f64 / (steps - warm_up_steps).max(1) as f64),
+            Schedule::Plateau => plateau_share,
         }
     }
 }
 
-/// Half a cosine from 1 to 0, `position` from 0 to 1. As `torch.optim.lr_scheduler.CosineAnnealingLR`.
+/// Half a cosine from 1 to 0, `position` from 0 to 1, as `torch.optim.lr_scheduler.CosineAnnealingLR`.
 fn cosine(position: f64) -> f64 {
     0.5 * (1.0 + (PI * position).cos())
 }
 
-/// The rate rises in a straight line for a tenth of the steps, then falls to zero along half a cosine.
+/// A straight line from 0 to 1 for a tenth of the steps, then half a cosine from 1 to 0.
 fn one_cycle(step: usize, steps: usize) -> f64 {
     let position = (step as f64 + 0.5) / steps.max(1) as f64;
     if position < RISE { position / RISE } else { 0.5 * (1.0 + (PI * (position - RISE) / (1.0 - RISE)).cos()) }
 }
 
-/// By how much the rate is lowered after epochs with these validation losses: `factor` for each time that more than
-/// `patience` epochs on end were no better than the best one. As `torch.optim.lr_scheduler.ReduceLROnPlateau`.
-pub fn plateau(losses: impl IntoIterator<Item = f64>, patience: usize, factor: f64) -> f64 {
-    let (mut best, mut bad, mut share) = (f64::INFINITY, 0, 1.0);
+/// The share of the highest rate after epochs with these validation losses, as
+/// `torch.optim.lr_scheduler.ReduceLROnPlateau`: each time that more than `patience` successive epochs were no better
+/// than the best one, the rate is multiplied by `factor`.
+pub fn plateau_share(losses: impl IntoIterator<Item = f64>, patience: usize, factor: f64) -> f64 {
+    let (mut best_loss, mut epochs_without_better, mut share) = (f64::INFINITY, 0, 1.0);
     for loss in losses {
-        if loss < best * (1.0 - THRESHOLD) {
-            (best, bad) = (loss, 0);
+        if loss < best_loss * (1.0 - PLATEAU_THRESHOLD) {
+            (best_loss, epochs_without_better) = (loss, 0);
         } else {
-            bad += 1;
+            epochs_without_better += 1;
         }
-        if bad > patience {
+        if epochs_without_better > patience {
             share *= factor;
-            bad = 0;
+            epochs_without_better = 0;
         }
     }
     share
@@ -86,6 +69,7 @@ pub fn plateau(losses: impl IntoIterator<Item = f64>, patience: usize, factor: f
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde::Deserialize;
 
     fn rates(schedule: Schedule, steps: usize, warm_up: f64) -> Vec<f64> {
         (0..steps).map(|step| schedule.share(Position { step, steps }, warm_up, 0.25)).collect()
@@ -100,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn constant_and_plateau_stay_where_they_are_after_the_warm_up() {
+    fn constant_and_plateau_do_not_change_after_the_warm_up() {
         assert_eq!(rates(Schedule::Constant, 5, 0.0), [1.0; 5]);
         assert_eq!(rates(Schedule::Plateau, 5, 0.0), [0.25; 5]);
         assert_eq!(rates(Schedule::Constant, 8, 0.375), [0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0]);
@@ -142,7 +126,9 @@ mod tests {
         close(&rates(Schedule::Cosine, 20, 0.25), &golden.cosine_warm_up);
         let losses = &golden.plateau_losses;
         let lowered: Vec<f64> = (1..=losses.len())
-            .map(|epochs| plateau(losses[..epochs].iter().copied(), golden.plateau_patience, golden.plateau_factor))
+            .map(|epochs| {
+                plateau_share(losses[..epochs].iter().copied(), golden.plateau_patience, golden.plateau_factor)
+            })
             .collect();
         close(&lowered, &golden.plateau);
         assert!(lowered.last().is_some_and(|&last| last < 0.2), "the case lowers the rate more than once");

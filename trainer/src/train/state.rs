@@ -3,7 +3,7 @@
 use super::initial;
 use super::optimizer::{Method, Optimizer, Settings};
 use super::problem::Problem;
-use super::run::EpochFigures;
+use super::validation::Validation;
 use crate::architecture::names;
 use crate::recipe::{Metric, OptimizerKind, Recipe};
 use crate::weights::Weights;
@@ -25,12 +25,29 @@ pub struct State {
     pub(super) epoch: EpochProgress,
 }
 
+/// The figures of an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochFigures {
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// Mean loss of the training batches, with dropout, label smoothing and class weights.
+    pub train_loss: f64,
+    /// Accuracy of the training batches, with dropout. `None` for a forecast.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_accuracy: Option<f64>,
+    /// Figures of the validation rows.
+    #[serde(flatten)]
+    pub valid: Validation,
+    /// Learning rate at the end of the epoch.
+    pub learning_rate: f64,
+}
+
 /// The running epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EpochProgress {
-    /// The position of the random number generator before the epoch's batches were drawn, so that the same batches can
-    /// be drawn again.
+    /// The position of the random number generator before the epoch's batches were drawn. A resumed training draws the
+    /// same batches again.
     pub word_pos: u64,
     /// Number of batches that are done.
     pub batches: usize,

@@ -9,7 +9,7 @@ use crate::logits::class_logits;
 use crate::metrics::log_softmax;
 use crate::nn::network::Network;
 use crate::nn::reference;
-use crate::recipe::{ClassWeights, Metric, OptimizerKind, Output, Recipe};
+use crate::recipe::{ClassWeights, Metric, OptimizerKind, Output, Recipe, Schedule};
 use crate::vocabulary::Vocabulary;
 use crate::weights::{Array, Weights};
 use rand::{RngExt, SeedableRng};
@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tern_nn::graph::{BatchResult, Dropout, Graph};
 use tern_runtime::text::TokenizerKind;
 
-const SILENT: Dropout = Dropout { dropout: 0.0, layer_dropout: 0.0, embedding_dropout: 0.0, word_dropout: 0.0 };
+const NO_DROPOUT: Dropout = Dropout { dropout: 0.0, layer_dropout: 0.0, embedding_dropout: 0.0, word_dropout: 0.0 };
 const SMOOTHING: f64 = 0.1;
 
 fn smoothed(labels: usize) -> Objective {
@@ -77,15 +77,23 @@ impl Callback for Recorder {
 }
 
 fn train(recipe: &Recipe) -> Outcome {
-    let problem = Problem::of_texts(recipe, &prepared());
-    run(recipe, &problem, &mut Recorder::default(), &AtomicBool::new(false)).unwrap()
+    train_on(&Problem::of_texts(recipe, &prepared()), recipe)
+}
+
+fn train_on(problem: &Problem, recipe: &Recipe) -> Outcome {
+    run(recipe, problem, &mut Recorder::default(), &AtomicBool::new(false)).unwrap()
+}
+
+/// Checks that the best epoch of a training has nearly all validation rows right.
+fn assert_learnt(outcome: &Outcome, recipe: &Recipe) {
+    let best = outcome.history[outcome.best_epoch - 1];
+    assert!(best.valid.accuracy.unwrap() > 0.95, "{:?} {:?}: {best:?}", recipe.model, recipe.training);
 }
 
 #[test]
 fn a_network_learns_separable_texts() {
     let outcome = train(&recipe());
-    let best = outcome.history[outcome.best_epoch - 1];
-    assert!(best.valid.accuracy.unwrap() > 0.95, "{best:?}");
+    assert_learnt(&outcome, &recipe());
     assert!(
         outcome.weights[names::EMBEDDING].data[..8].iter().all(|value| *value == 0.0),
         "the row of PAD was trained"
@@ -112,8 +120,7 @@ fn frozen_vectors_keep_their_bits_and_other_rows_are_trained() {
         recipe.model.freeze_embeddings = freeze;
         let mut problem = Problem::of_texts(&recipe, &data);
         problem.embeddings = crate::embeddings::of_recipe(&recipe, &data.vocabulary).unwrap();
-        let run = |problem: &Problem| run(&recipe, problem, &mut Recorder::default(), &AtomicBool::new(false)).unwrap();
-        let outcome = run(&problem);
+        let outcome = train_on(&problem, &recipe);
         let table = &outcome.weights[names::EMBEDDING].data;
         let row = |id: usize| &table[id * 8..][..8];
         for (id, vector) in ids[..2].iter().zip(vectors.chunks(8)) {
@@ -175,11 +182,11 @@ fn patience_stops_a_training_that_does_not_improve() {
 #[test]
 fn long_texts_are_truncated_to_their_end() {
     let mut recipe = recipe();
-    recipe.training.epochs = 1;
     recipe.training.batch_tokens = 4;
-    let outcome = train(&recipe);
+    let problem = Problem::of_texts(&recipe, &prepared());
+    assert!(problem.train.iter().all(|sample| sample.steps.len() <= 4));
     let longer = prepared().train.iter().filter(|example| example.text.split(' ').count() > 4).count();
-    assert_eq!(outcome.cut, longer);
+    assert_eq!(problem.cut, longer);
 }
 
 #[test]
@@ -189,9 +196,7 @@ fn every_network_learns() {
             let mut recipe = recipe();
             (recipe.model.cell, recipe.model.num_layers) = (cell, layers);
             (recipe.model.bidirectional, recipe.model.pooling) = (bidirectional, pooling);
-            let outcome = train(&recipe);
-            let best = outcome.history[outcome.best_epoch - 1];
-            assert!(best.valid.accuracy.unwrap() > 0.95, "{:?}: {best:?}", recipe.model);
+            assert_learnt(&train(&recipe), &recipe);
         }
     }
 }
@@ -209,9 +214,7 @@ fn every_optimizer_and_schedule_learns() {
                 // Rare words have small gradients, and sgd does not scale them up as Adam does.
                 (training.learning_rate, training.epochs, training.patience) = (0.0, 30, 30);
             }
-            let outcome = train(&recipe);
-            let best = outcome.history[outcome.best_epoch - 1];
-            assert!(best.valid.accuracy.unwrap() > 0.95, "{optimizer:?} {schedule:?} {nesterov}: {best:?}");
+            assert_learnt(&train(&recipe), &recipe);
         }
     }
 }
@@ -256,7 +259,7 @@ fn cross_validation_predicts_each_row_with_a_network_that_was_not_trained_on_it(
 
     // The final training takes the number of epochs and their figures from the cross-validation.
     let problem = Problem { cross_validation: Some(found.clone()), ..problem };
-    let outcome = run(&recipe, &problem, &mut Recorder::default(), &AtomicBool::new(false)).unwrap();
+    let outcome = train_on(&problem, &recipe);
     assert_eq!((outcome.history.len(), outcome.best_epoch), (found.best_epoch, found.best_epoch));
     let figures: Vec<Validation> = outcome.history.iter().map(|epoch| epoch.valid).collect();
     assert_eq!(figures, found.history[..found.best_epoch]);
@@ -313,8 +316,7 @@ fn balanced_class_weights_choose_the_epoch_with_the_best_macro_f1() {
     (recipe.training.class_weights, recipe.training.learning_rate) = (ClassWeights::Balanced, 0.004);
     for metric in [None, Some(Metric::Accuracy), Some(Metric::Loss)] {
         recipe.training.metric = metric;
-        let problem = Problem::of_texts(&recipe, &data);
-        let outcome = run(&recipe, &problem, &mut Recorder::default(), &AtomicBool::new(false)).unwrap();
+        let outcome = train_on(&Problem::of_texts(&recipe, &data), &recipe);
         let value = |epoch: &EpochFigures| match metric {
             None => epoch.valid.macro_f1.unwrap(),
             Some(Metric::Accuracy) => epoch.valid.accuracy.unwrap(),
@@ -340,10 +342,7 @@ fn every_head_learns() {
         let mut recipe = recipe();
         (recipe.model.head_hidden, recipe.model.output) = (head_hidden, output);
         recipe.training.class_weights = class_weights;
-        let problem = Problem::of_texts(&recipe, &data);
-        let outcome = run(&recipe, &problem, &mut Recorder::default(), &AtomicBool::new(false)).unwrap();
-        let best = outcome.history[outcome.best_epoch - 1];
-        assert!(best.valid.accuracy.unwrap() > 0.95, "{:?}: {best:?}", recipe.model);
+        assert_learnt(&train_on(&Problem::of_texts(&recipe, &data), &recipe), &recipe);
     }
 }
 
@@ -351,14 +350,14 @@ fn every_head_learns() {
 fn dropout_differs_between_batches_and_repeats_with_the_seed() {
     let two_layers = Recurrent { num_layers: 2, ..Recurrent::default() };
     let (architecture, weights, list) = small(two_layers);
-    for noise in [
-        Dropout { dropout: 0.5, ..SILENT },
-        Dropout { layer_dropout: 0.5, ..SILENT },
-        Dropout { embedding_dropout: 0.5, ..SILENT },
-        Dropout { word_dropout: 0.5, ..SILENT },
+    for dropout in [
+        Dropout { dropout: 0.5, ..NO_DROPOUT },
+        Dropout { layer_dropout: 0.5, ..NO_DROPOUT },
+        Dropout { embedding_dropout: 0.5, ..NO_DROPOUT },
+        Dropout { word_dropout: 0.5, ..NO_DROPOUT },
     ] {
         let loss = |seed, batch| {
-            gradients(&weights, &architecture, &smoothed(3), &refs(&list), noise, seed, batch).unwrap().loss
+            gradients(&weights, &architecture, &smoothed(3), &refs(&list), dropout, seed, batch).unwrap().loss
         };
         assert_eq!(loss(1, 0), loss(1, 0));
         assert_ne!(loss(1, 0), loss(1, 1));
@@ -370,11 +369,11 @@ mod preparing {
     use super::*;
     use std::fs;
 
-    fn prepare_csv(train: &str, valid: Option<&str>) -> Result<Prepared, PrepareError> {
+    fn prepare_csv(train: &str, valid: Option<&str>) -> anyhow::Result<Prepared> {
         prepare_folds(train, valid, 1)
     }
 
-    fn prepare_folds(train: &str, valid: Option<&str>, folds: usize) -> Result<Prepared, PrepareError> {
+    fn prepare_folds(train: &str, valid: Option<&str>, folds: usize) -> anyhow::Result<Prepared> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("train.csv");
         fs::write(&path, format!("text,label\n{train}")).unwrap();
@@ -405,7 +404,7 @@ mod preparing {
         }
         let data = prepare_csv(&table, None).unwrap();
         assert_eq!((data.duplicates, data.valid.len(), data.leaked), (40, 6, 0));
-        assert!(data.valid.iter().all(|held_out| data.train.iter().all(|learnt| learnt.text != held_out.text)));
+        assert!(data.valid.iter().all(|held_out| data.train.iter().all(|row| row.text != held_out.text)));
         for (example, place) in data.train.iter().zip(&data.places) {
             assert_eq!(example.text, format!("text {}", place.row % 20));
             assert_eq!(place.line, place.row as u64 + 2);

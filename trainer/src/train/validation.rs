@@ -1,7 +1,6 @@
 //! The figures of validation rows: loss, accuracy, perplexity, errors.
 
-use super::objective::Classes;
-use super::sample::{Sample, Target};
+use super::{Classes, Sample, Target};
 use crate::logits::class_logits;
 use crate::metrics::{Evaluation, argmax, log_softmax};
 use crate::nn::network::Network;
@@ -9,9 +8,9 @@ use crate::recipe::Metric;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Parts of a text that a language model reads side by side, each from an empty state.
+/// Number of parts of a long text, which a language model reads in parallel, each from an empty state.
 const PARTS: usize = 8;
-/// Tokens of all parts between two products of the head.
+/// Number of tokens whose logits are computed together. Also the smallest number of tokens of a part.
 const CHUNK: usize = 256;
 
 /// The figures of the validation rows. Figures of other tasks are `None`.
@@ -21,25 +20,25 @@ pub struct Validation {
     #[serde(rename = "valid_loss")]
     pub loss: f64,
     /// Share of labels or tokens that are predicted correctly.
-    #[serde(rename = "valid_accuracy", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "valid_accuracy", skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<f64>,
     /// Mean F1 over the classes.
-    #[serde(rename = "valid_macro_f1", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "valid_macro_f1", skip_serializing_if = "Option::is_none")]
     pub macro_f1: Option<f64>,
     /// The number of equally likely tokens that would be as hard to predict: exp(loss).
-    #[serde(rename = "valid_perplexity", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "valid_perplexity", skip_serializing_if = "Option::is_none")]
     pub perplexity: Option<f64>,
     /// Total loss of all tokens in bits, divided by the number of characters.
-    #[serde(rename = "valid_bits_per_character", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "valid_bits_per_character", skip_serializing_if = "Option::is_none")]
     pub bits_per_character: Option<f64>,
     /// Share of tokens that are among the five most probable predictions.
-    #[serde(rename = "valid_top_5", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "valid_top_5", skip_serializing_if = "Option::is_none")]
     pub top_5: Option<f64>,
     /// Mean absolute error in the units of the data.
-    #[serde(rename = "valid_mae", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "valid_mae", skip_serializing_if = "Option::is_none")]
     pub mae: Option<f64>,
     /// Root mean squared error in the units of the data.
-    #[serde(rename = "valid_rmse", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "valid_rmse", skip_serializing_if = "Option::is_none")]
     pub rmse: Option<f64>,
 }
 
@@ -107,19 +106,19 @@ pub(super) fn values(outputs: &[Vec<f32>], samples: &[Sample], scale: &[f32]) ->
     }
 }
 
-/// A language model's prediction of a token, compared with the text.
+/// A language model's prediction of one token of a text, compared with that token.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Guess {
-    /// The token's place in the text.
+    /// The index of the token in the text.
     pub place: usize,
-    /// The negative logarithm of the probability that the model gave it.
+    /// The negative logarithm of the token's predicted probability, in nats.
     pub loss: f64,
-    /// Number of tokens that the model found more probable.
+    /// Number of tokens with a higher predicted probability.
     pub above: usize,
 }
 
 impl Guess {
-    /// Compares the token `next` at `place` with the logits that the model computed before it.
+    /// Compares the token `next` at `place` with the logits of the model that has read the tokens before it.
     pub fn new(place: usize, logits: &[f32], next: u32) -> Self {
         let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let sum: f64 = logits.iter().map(|&logit| f64::from((logit - max).exp())).sum();
@@ -129,74 +128,72 @@ impl Guess {
     }
 }
 
-/// Compares a language model's predictions with each token of a text. The result does not depend on the number of
-/// threads.
-///
-/// The text is cut in [`language_parts`], which are read from an empty state to their end; of each part the first token
-/// is read and not guessed.
+/// Predicts each token of a text with a language model, except the first one of each of the [`language_parts`], which
+/// are read from an empty state. The result does not depend on the number of threads.
 pub fn guesses(network: &Network, ids: &[u32]) -> Vec<Guess> {
-    guesses_with(ids, |start, ids| read(network, start, ids))
+    guesses_with(ids, |start, ids| read_part(network, start, ids))
 }
 
-/// The same of anything that reads a part, given where it begins, from an empty state to its end.
+/// Predicts the tokens of a text as [`guesses`] does. `read` predicts those of one part, given the index of its first
+/// token and its tokens.
 pub fn guesses_with(ids: &[u32], read: impl Fn(usize, &[u32]) -> Vec<Guess> + Sync + Send) -> Vec<Guess> {
     let parts: Vec<Vec<Guess>> = language_parts(ids).into_par_iter().map(|(start, ids)| read(start, ids)).collect();
     parts.concat()
 }
 
-/// The parts in which a language model is measured on a text: eight, or fewer where it is short. Where each begins, and
-/// its tokens.
+/// Divides a text into the parts on which a language model is measured: eight, or fewer for a short text. Returns the
+/// index of the first token and the tokens of each part.
 pub fn language_parts(ids: &[u32]) -> Vec<(usize, &[u32])> {
-    let size = part(ids.len());
-    ids.chunks(size).enumerate().map(|(index, ids)| (index * size, ids)).collect()
+    let len = part_len(ids.len());
+    ids.chunks(len).enumerate().map(|(part, ids)| (part * len, ids)).collect()
 }
 
-/// Where the part of a text of so many tokens begins in which the token at `place` is guessed.
+/// The index of the first token of the part that holds the token at `place`, in a text of `tokens` tokens.
 pub fn part_of(place: usize, tokens: usize) -> usize {
-    place / part(tokens) * part(tokens)
+    place / part_len(tokens) * part_len(tokens)
 }
 
-/// Tokens of a part.
-fn part(tokens: usize) -> usize {
+/// The number of tokens of a part of a text of `tokens` tokens.
+fn part_len(tokens: usize) -> usize {
     tokens.div_ceil(PARTS).max(CHUNK)
 }
 
-impl Validation {
-    /// The figures of a language model from what it made of the tokens of a text, of which there are `tokens`, in so
-    /// many characters.
-    pub fn of_language(guesses: &[Guess], tokens: usize, characters: usize) -> Self {
-        let count = guesses.len().max(1) as f64;
-        let loss = guesses.iter().map(|guess| guess.loss).sum::<f64>() / count;
-        let among = |k| guesses.iter().filter(|guess| guess.above < k).count() as f64 / count;
-        // The loss of those that were not guessed is taken to be the mean.
-        let bits = loss / std::f64::consts::LN_2 * tokens as f64 / characters.max(1) as f64;
-        Validation {
-            loss,
-            accuracy: Some(among(1)),
-            perplexity: Some(loss.exp()),
-            bits_per_character: Some(bits),
-            top_5: Some(among(5)),
-            ..Validation::default()
-        }
-    }
-}
-
-/// Reads a part of a text, which begins at `start`, from an empty state to its end.
-fn read(network: &Network, start: usize, ids: &[u32]) -> Vec<Guess> {
+/// Predicts the tokens of one part of a text, from an empty state. `start`: the index of its first token.
+fn read_part(network: &Network, start: usize, ids: &[u32]) -> Vec<Guess> {
     let mut guesses = Vec::with_capacity(ids.len());
     let mut state = network.initial_state(1);
-    let (read, next) = (&ids[..ids.len() - 1], &ids[1..]);
-    for (read, next) in read.chunks(CHUNK).zip(next.chunks(CHUNK)) {
+    let (inputs, targets) = (&ids[..ids.len() - 1], &ids[1..]);
+    for (inputs, targets) in inputs.chunks(CHUNK).zip(targets.chunks(CHUNK)) {
         let mut states = Vec::new();
-        for &id in read {
+        for &id in inputs {
             states.extend_from_slice(network.step(&mut state, &[id]));
         }
         let outputs = network.outputs_of_states(&states);
-        for (logits, &next) in outputs.chunks_exact(outputs.len() / next.len()).zip(next) {
-            guesses.push(Guess::new(start + guesses.len() + 1, logits, next));
+        for (logits, &target) in outputs.chunks_exact(outputs.len() / targets.len()).zip(targets) {
+            guesses.push(Guess::new(start + guesses.len() + 1, logits, target));
         }
     }
     guesses
+}
+
+impl Validation {
+    /// Returns the figures of a language model from its predictions of a text of `tokens` tokens and `characters`
+    /// characters.
+    pub fn of_language(guesses: &[Guess], tokens: usize, characters: usize) -> Self {
+        let count = guesses.len().max(1) as f64;
+        let loss = guesses.iter().map(|guess| guess.loss).sum::<f64>() / count;
+        let share_of_top = |k| guesses.iter().filter(|guess| guess.above < k).count() as f64 / count;
+        // The first token of each part is not predicted; it counts with the mean loss.
+        let bits = loss / std::f64::consts::LN_2 * tokens as f64 / characters.max(1) as f64;
+        Validation {
+            loss,
+            accuracy: Some(share_of_top(1)),
+            perplexity: Some(loss.exp()),
+            bits_per_character: Some(bits),
+            top_5: Some(share_of_top(5)),
+            ..Validation::default()
+        }
+    }
 }
 
 #[cfg(test)]
@@ -217,15 +214,15 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_read_from_its_beginning_to_its_end() {
+    fn guesses_are_those_of_the_whole_sequence() {
         let model = model_with(Recurrent::default(), Head { hidden: 0, outputs: 11 });
         let network = model.network();
         let ids: Vec<u32> = (0..700).map(|index| index * index % 11).collect();
         let figures = Validation::of_language(&guesses(network, &ids), ids.len(), 1400);
         let (mut loss, mut count) = (0.0, 0);
         for part in ids.chunks(256) {
-            for (end, logits) in network.logits_after_each(&part[..part.len() - 1]).iter().enumerate() {
-                loss -= log_softmax(logits.iter().map(|&z| f64::from(z)))[part[end + 1] as usize];
+            for (logits, &next) in network.logits_after_each(&part[..part.len() - 1]).iter().zip(&part[1..]) {
+                loss -= log_softmax(logits.iter().map(|&z| f64::from(z)))[next as usize];
                 count += 1;
             }
         }

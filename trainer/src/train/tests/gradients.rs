@@ -107,7 +107,7 @@ fn check_gradients(
     stride: usize,
 ) {
     let what = format!("{architecture:?} {objective:?}");
-    let result = gradients(weights, architecture, objective, &refs(samples), SILENT, 0, 0).unwrap();
+    let result = gradients(weights, architecture, objective, &refs(samples), NO_DROPOUT, 0, 0).unwrap();
     let mut double = double(weights);
     let loss = plain_loss(&double, architecture, objective, samples);
     assert!((result.loss / result.targets as f64 - loss).abs() < 1e-6, "{what}: {} {loss}", result.loss);
@@ -190,7 +190,8 @@ fn gradients_of_every_steps_next_token_agree_with_finite_differences() {
 fn a_batch_is_the_mean_of_its_texts() {
     for recurrent in networks() {
         let (architecture, weights, list) = small(recurrent);
-        let of = |samples: &[&Sample]| gradients(&weights, &architecture, &smoothed(3), samples, SILENT, 0, 0).unwrap();
+        let of =
+            |samples: &[&Sample]| gradients(&weights, &architecture, &smoothed(3), samples, NO_DROPOUT, 0, 0).unwrap();
         let together = of(&refs(&list));
         let alone: Vec<_> = list.iter().map(|sample| of(&[sample])).collect();
         for (parameter, (name, _)) in architecture.shapes().iter().enumerate() {
@@ -213,7 +214,7 @@ fn the_graph_learns_the_network_that_inference_runs() {
                 let Target::Class(label) = sample.target else { panic!("a class") };
                 let logits = class_logits(&network.logits(sample.steps.tokens()));
                 let expected = -log_softmax(logits.iter().map(|&logit| f64::from(logit)))[label];
-                let loss = gradients(&weights, &architecture, &objective, &[sample], SILENT, 0, 0).unwrap().loss;
+                let loss = gradients(&weights, &architecture, &objective, &[sample], NO_DROPOUT, 0, 0).unwrap().loss;
                 assert!((loss - expected).abs() < 1e-6, "{recurrent:?}: {loss} {expected}");
             }
         }

@@ -1,0 +1,25 @@
+//! The error of an operation on one file or folder.
+
+use std::path::{Path, PathBuf};
+
+/// A problem with a file or a folder, displayed as `path: problem`.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {problem}", path.display())]
+pub struct FileError {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// The fault, the expected content and a remedy, or the error of the system.
+    pub problem: String,
+}
+
+impl FileError {
+    /// An error at `path`.
+    pub fn new(path: &Path, problem: impl ToString) -> Self {
+        FileError { path: path.to_owned(), problem: problem.to_string() }
+    }
+
+    /// Returns a function for `map_err` that turns an error of another type into one at `path`.
+    pub fn at<E: ToString>(path: &Path) -> impl Fn(E) -> FileError {
+        move |problem| FileError::new(path, problem)
+    }
+}

@@ -1,0 +1,42 @@
+//! The names of the files of a model directory.
+
+macro_rules! files {
+    ($($(#[$doc:meta])* $name:ident = $file:literal;)*) => {
+        $($(#[$doc])* pub const $name: &str = $file;)*
+        /// All files of a model directory.
+        pub const ALL: &[&str] = &[$($name),*];
+    };
+}
+
+files! {
+    /// The weights, F32, with the names and gate orders of a PyTorch `state_dict`.
+    WEIGHTS = "model.safetensors";
+    /// The configuration: [`Config`](super::Config).
+    CONFIG = "config.json";
+    /// The vocabulary, for the tokenizers library.
+    TOKENIZER = "tokenizer.json";
+    /// The special tokens, for the transformers library.
+    TOKENIZER_CONFIG = "tokenizer_config.json";
+    /// Training rows with which an export measures the ranges of activations.
+    CALIBRATION = "calibration.csv";
+    /// The validation rows, so that later commands measure on the same rows.
+    VALIDATION = "validation.csv";
+    /// The predictions of a cross-validation, a row a line, in place of the validation rows.
+    CROSS_VALIDATION = "cross_validation.jsonl";
+    /// Training text of a language model, for the same purpose as `calibration.csv`.
+    CALIBRATION_TEXT = "calibration.txt";
+    /// The validation text of a language model.
+    VALIDATION_TEXT = "validation.txt";
+    /// The complete recipe.
+    RECIPE = "recipe.toml";
+    /// The metrics of the training.
+    METRICS = "metrics.json";
+    /// The metrics of each epoch, one object a line.
+    LOG = "log.jsonl";
+    /// The model card.
+    CARD = "README.md";
+    /// The report.
+    REPORT = "report.html";
+    /// The figures of the last export.
+    EXPORT = "export.json";
+}

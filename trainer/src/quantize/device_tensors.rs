@@ -1,0 +1,289 @@
+//! The device file of a quantised model: its metadata, its tensors, and the golden logits that the runtime computes.
+
+use super::calibrate::Statistics;
+use super::layer::{GateRow, Layer};
+use super::linear::Linear;
+use super::network::{Inputs, QuantizeError, Quantized};
+use super::row::{LargeWeights, Row};
+use crate::architecture::{Cell, names};
+use crate::float_model::FloatModel;
+use crate::recipe::{Anchor, Bits};
+use tern_format::{Input, Packing, Task, TokenizerKind};
+use tern_runtime::write::{Aligned, Dtype, Tensor, Words, in_4_bits, packed, to_bytes};
+use tern_runtime::{LoadError, Model};
+
+/// Largest length of a model's name in bytes.
+const NAME_BYTES: usize = 64;
+
+/// The golden examples of a device file, without their logits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Golden {
+    /// Texts, for a model that reads tokens.
+    Texts(Vec<String>),
+    /// Sequences of the channels' integers, each `[steps * channels]`, for a model that reads values.
+    Sequences(Vec<Vec<i32>>),
+}
+
+impl Golden {
+    fn len(&self) -> usize {
+        match self {
+            Golden::Texts(texts) => texts.len(),
+            Golden::Sequences(sequences) => sequences.len(),
+        }
+    }
+
+    fn tensors(&self, channels: usize) -> Vec<Tensor> {
+        match self {
+            Golden::Texts(texts) => Tensor::texts("golden", texts.iter().map(String::as_str)).into(),
+            Golden::Sequences(sequences) => {
+                let mut offsets = vec![0u32];
+                for sequence in sequences {
+                    offsets.push(offsets[offsets.len() - 1] + (sequence.len() / channels) as u32);
+                }
+                let values = sequences.concat();
+                vec![
+                    Tensor::new("golden.offsets", Dtype::U32, &[offsets.len()], &offsets),
+                    Tensor::new("golden.values", Dtype::I32, &[values.len() / channels, channels], &values),
+                ]
+            }
+        }
+    }
+}
+
+/// Writes the device file of a quantised model. The runtime computes the golden logits. `packing` must support the
+/// widths.
+pub fn to_file(
+    model: &FloatModel,
+    statistics: &Statistics,
+    quantized: &Quantized,
+    golden: &Golden,
+    packing: Packing,
+) -> Result<Vec<u8>, QuantizeError> {
+    if model.config().input == Input::Tokens && model.vocabulary().len() < 3 {
+        return Err(QuantizeError::EmptyVocabulary);
+    }
+    let metadata = words(model, quantized).metadata();
+    let (metadata, tensors) = packed(packing, &metadata, tensors(model, statistics, quantized));
+    let mut tensors: Vec<Tensor> = tensors.into_iter().flat_map(|tensor| pack_4_bits(quantized, tensor)).collect();
+    tensors.extend(golden.tensors(model.config().channels.len()));
+    // A sigmoid output is stored as two logits.
+    let outputs = model.labels().len().max(quantized.fc.rows.len());
+    let golden_logits = |logits: &[i32]| Tensor::new("golden.logits", Dtype::I32, &[golden.len(), outputs], logits);
+
+    // The runtime computes the logits from a draft in which they are zero.
+    let draft = [tensors.clone(), vec![golden_logits(&vec![0; golden.len() * outputs])]].concat();
+    let draft = Aligned::new(&to_bytes(&metadata, draft));
+    let model = Model::from_bytes(&draft).map_err(|error| match error {
+        // Each half of a row fits 32 bits, so only a pre-activation in the thousands can overflow.
+        LoadError::Overflow { tensor, .. } => {
+            LargeWeights { layer: tensor.as_str().split('.').next().unwrap_or_default().to_owned() }.into()
+        }
+        other => QuantizeError::Refused(other),
+    })?;
+    let mut scratch = vec![0; model.scratch_len()];
+    let mut session = model.session(&mut scratch).expect("the scratch has the length that the model asks for");
+    let logits = model.golden().flat_map(|example| session.run_golden(&example).iter().collect::<Vec<_>>());
+    tensors.push(golden_logits(&logits.collect::<Vec<i32>>()));
+    Ok(to_bytes(&metadata, tensors))
+}
+
+/// The metadata of a model's device file.
+fn words(model: &FloatModel, quantized: &Quantized) -> Words {
+    let config = model.config();
+    Words {
+        task: config.task,
+        input: config.input,
+        tokenizer: model.vocabulary().tokenizer(),
+        cell: config.cell,
+        packing: Packing::plain(config.cell),
+        layers: config.num_layers,
+        bidirectional: config.bidirectional,
+        merge: config.merge,
+        pooling: config.pooling,
+        output: config.output,
+        shifts: quantized.layers.iter().flatten().map(|layer| layer.shift).collect(),
+        hidden_shift: quantized.hidden.as_ref().map(|(layer, _)| layer.shift),
+        fc_shift: quantized.fc.shift,
+    }
+}
+
+/// Packs a tensor to 4 bits if the widths ask for it. Its values are already rounded to 4 bits.
+fn pack_4_bits(quantized: &Quantized, tensor: Tensor) -> Vec<Tensor> {
+    let is_recurrent = tensor.name.contains(".weight_ih_") || tensor.name.contains(".weight_hh_");
+    let bits = match tensor.name.as_str() {
+        names::EMBEDDING => quantized.widths.embedding,
+        _ if is_recurrent => quantized.widths.recurrent,
+        _ => Bits::Eight,
+    };
+    if bits == Bits::Four { in_4_bits(&tensor).into() } else { vec![tensor] }
+}
+
+/// All tensors except the golden examples.
+fn tensors(model: &FloatModel, statistics: &Statistics, quantized: &Quantized) -> Vec<Tensor> {
+    let config = model.config();
+    let fixed_point = |value: f64, q: i32| (value * 2f64.powi(q)).round().min(f64::from(i32::MAX)) as i32;
+    let figures = [
+        statistics.texts as i32,
+        statistics.tokens as i32,
+        fixed_point(statistics.largest_z, 16),
+        fixed_point(statistics.largest_c, 20),
+    ];
+    let name = name_of(&config.name);
+    let mut tensors =
+        vec![Tensor::new("name", Dtype::U8, &[name.len()], name.as_bytes()), numbers("calibration", figures)];
+    tensors.extend(input_tensors(model, &quantized.inputs));
+    let places = Words::places(config.num_layers, config.bidirectional);
+    for (place, layer) in places.iter().zip(quantized.layers.iter().flatten()) {
+        tensors.extend(layer_tensors(config.cell, place, layer));
+        if config.cell == Cell::RnnRelu {
+            tensors.push(real(&format!("rnn.scale_{place}"), layer.scales.h));
+        }
+    }
+    if let Some((hidden, scale)) = &quantized.hidden {
+        tensors.extend(linear_tensors("hidden", hidden));
+        tensors.push(real("hidden.scale", *scale));
+    }
+    tensors.extend(linear_tensors("fc", &quantized.fc));
+    if config.task == Task::Classify {
+        tensors.extend(Tensor::texts("labels", config.labels.iter().map(String::as_str)));
+    }
+    tensors.extend(forecast_tensors(model, &quantized.inputs));
+    tensors
+}
+
+/// The first bytes of a model's name, cut between characters; "model" if it is empty.
+fn name_of(name: &str) -> &str {
+    let end = (0..=name.len().min(NAME_BYTES)).rev().find(|&end| name.is_char_boundary(end)).unwrap_or(0);
+    if end == 0 { "model" } else { &name[..end] }
+}
+
+/// The embedding and the vocabulary, or the channels.
+fn input_tensors(model: &FloatModel, inputs: &Inputs) -> Vec<Tensor> {
+    match inputs {
+        Inputs::Tokens(embedding) => {
+            let mut tensors = vec![
+                matrix("embedding.weight", &embedding.rows),
+                multipliers("embedding.multiplier", &embedding.rows),
+                real("embedding.scale", embedding.scale),
+            ];
+            if model.vocabulary().tokenizer().kind != TokenizerKind::Bytes {
+                tensors.extend(Tensor::texts("vocab", embedding.tokens.iter().map(String::as_str)));
+            }
+            tensors
+        }
+        Inputs::Values { scale, channels } => {
+            let mut tensors = vec![
+                real("input.scale", *scale),
+                numbers("input.offset", channels.iter().map(|channel| channel.offset)),
+                numbers("input.multiplier", channels.iter().map(|channel| channel.read.multiplier)),
+                numbers("input.shift", channels.iter().map(|channel| channel.read.shift)),
+                numbers("input.point", channels.iter().map(|channel| channel.point)),
+            ];
+            let names = model.config().channels.iter().map(|channel| channel.name.as_str());
+            tensors.extend(Tensor::texts("channels", names));
+            tensors
+        }
+    }
+}
+
+/// The scaling of a forecast's outputs; empty for other models.
+fn forecast_tensors(model: &FloatModel, inputs: &Inputs) -> Vec<Tensor> {
+    let config = model.config();
+    let (Some(forecast), Inputs::Values { channels, .. }) = (&config.forecast, inputs) else { return Vec::new() };
+    let channel = |target: &String| config.channels.iter().position(|channel| channel.name == *target);
+    let targets: Vec<usize> = forecast.targets.iter().filter_map(channel).collect();
+    // The channel of each output: `[horizon * targets]`.
+    let outputs = targets.repeat(forecast.horizon);
+    let scalings: Vec<_> = outputs.iter().map(|&channel| channels[channel]).collect();
+    let is_last = i32::from(forecast.anchor == Anchor::Last);
+    vec![
+        numbers("output.offset", scalings.iter().map(|scaling| scaling.offset)),
+        numbers("output.multiplier", scalings.iter().map(|scaling| scaling.write.multiplier)),
+        numbers("output.shift", scalings.iter().map(|scaling| scaling.write.shift)),
+        numbers("output.point", scalings.iter().map(|scaling| scaling.point)),
+        numbers("output.channel", outputs.iter().map(|&channel| channel as i32)),
+        numbers("output.last", outputs.iter().map(|_| is_last)),
+        numbers("forecast.window", [forecast.window as i32]),
+    ]
+}
+
+fn linear_tensors(name: &str, layer: &Linear) -> [Tensor; 3] {
+    [
+        matrix(&format!("{name}.weight"), &layer.rows),
+        numbers(&format!("{name}.bias"), layer.biases.iter().copied()),
+        multipliers(&format!("{name}.multiplier"), &layer.rows),
+    ]
+}
+
+/// The tensors of one direction of a layer: `[unit, column, gate]`, or `[unit, column]` for plain cells.
+fn layer_tensors(cell: Cell, place: &str, layer: &Layer) -> [Tensor; 5] {
+    let (hidden_size, gates) = (layer.units.len(), cell.gates());
+    let name = |parameter: &str| format!("{}.{parameter}_{place}", cell.module());
+    let shape = |sizes: &[usize]| if gates > 1 { [sizes, &[gates]].concat() } else { sizes.to_vec() };
+    let half_tensors = |half: &str, row: fn(&GateRow) -> &Row| {
+        let columns = row(&layer.units[0][0]).weights.len();
+        let weights = layer.units.iter().flat_map(|gates| {
+            (0..columns).flat_map(move |column| gates.iter().map(move |gate| row(gate).weights[column]))
+        });
+        let multipliers: Vec<i16> = layer.units.iter().flatten().map(|gate| row(gate).multiplier).collect();
+        let bits = row(&layer.units[0][0]).bits;
+        let shape_of_weights = shape(&[hidden_size, columns]);
+        let weights = weights_tensor(&name(&format!("weight_{half}")), &shape_of_weights, bits, weights.collect());
+        let multiplier_name = name(&format!("multiplier_{half}"));
+        (weights, Tensor::new(&multiplier_name, Dtype::I16, &shape(&[hidden_size]), &multipliers))
+    };
+    let (weight_ih, multiplier_ih) = half_tensors("ih", |gate| &gate.ih);
+    let (weight_hh, multiplier_hh) = half_tensors("hh", |gate| &gate.hh);
+    let mut biases: Vec<i32> = Vec::new();
+    for gates in &layer.units {
+        biases.extend(gates.iter().map(|gate| gate.bias));
+        if cell == Cell::Gru {
+            biases.push(gates[2].hidden_bias);
+        }
+    }
+    let bias_shape = if gates > 1 { vec![hidden_size, biases.len() / hidden_size] } else { vec![hidden_size] };
+    let bias = Tensor::new(&name("bias"), Dtype::I32, &bias_shape, &biases);
+    [weight_ih, weight_hh, bias, multiplier_ih, multiplier_hh]
+}
+
+/// A tensor of weights: I16 for 16 bits, otherwise I8.
+fn weights_tensor(name: &str, shape: &[usize], bits: Bits, weights: Vec<i16>) -> Tensor {
+    match bits {
+        Bits::Sixteen => Tensor::new(name, Dtype::I16, shape, &weights),
+        _ => Tensor::new(name, Dtype::I8, shape, &weights.iter().map(|&weight| weight as i8).collect::<Vec<i8>>()),
+    }
+}
+
+/// A matrix from its rows.
+fn matrix(name: &str, rows: &[Row]) -> Tensor {
+    let weights = rows.iter().flat_map(|row| row.weights.iter().copied()).collect();
+    weights_tensor(name, &[rows.len(), rows[0].weights.len()], rows[0].bits, weights)
+}
+
+fn multipliers(name: &str, rows: &[Row]) -> Tensor {
+    let multipliers: Vec<i16> = rows.iter().map(|row| row.multiplier).collect();
+    Tensor::new(name, Dtype::I16, &[rows.len()], &multipliers)
+}
+
+/// A single real number, which only hosts read.
+fn real(name: &str, value: f64) -> Tensor {
+    Tensor::new(name, Dtype::F32, &[1], &[(value as f32).to_bits()])
+}
+
+fn numbers(name: &str, numbers: impl IntoIterator<Item = i32>) -> Tensor {
+    let numbers: Vec<i32> = numbers.into_iter().collect();
+    Tensor::new(name, Dtype::I32, &[numbers.len()], &numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_cut_between_characters() {
+        assert_eq!(name_of("sms"), "sms");
+        assert_eq!(name_of(""), "model");
+        assert_eq!(name_of(&"é".repeat(40)), "é".repeat(32));
+        assert_eq!(name_of(&format!("a{}", "é".repeat(40))).len(), 63);
+    }
+}

@@ -1,0 +1,170 @@
+//! Quantisation of all layers of a float model.
+
+use super::calibrate::Statistics;
+use super::layer::{self, Layer, Scales};
+use super::linear::{self, Linear};
+use super::row::LargeWeights;
+use super::{embedding, scaling};
+use crate::architecture::{Cell, Merge, names};
+use crate::float_model::{Config, FloatModel};
+use crate::recipe::{Bits, Widths};
+use crate::weights::Array;
+use tern_format::{Input, Task};
+use tern_runtime::LoadError;
+
+/// Why a float model cannot be quantised.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum QuantizeError {
+    /// Weights are too large for the format.
+    #[error(transparent)]
+    LargeWeights(#[from] LargeWeights),
+    /// A channel does not fit the format.
+    #[error(transparent)]
+    Channel(#[from] scaling::BadChannel),
+    /// The vocabulary contains only PAD and UNK.
+    #[error("the vocabulary has no token but [PAD] and [UNK]; train with a smaller min_count")]
+    EmptyVocabulary,
+    /// The runtime refuses the result.
+    #[error("the runtime refuses the exported model: {0}")]
+    Refused(LoadError),
+}
+
+/// The quantised input of a network.
+#[derive(Debug)]
+pub enum Inputs {
+    /// The embedding, in the device's order.
+    Tokens(embedding::Embedding),
+    /// Channels of numbers.
+    Values {
+        /// The real value of `x` = 2^15, in standard deviations.
+        scale: f64,
+        /// The fixed-point format of each channel.
+        channels: Vec<scaling::Scaling>,
+    },
+}
+
+/// A quantised model.
+#[derive(Debug)]
+pub struct Quantized {
+    /// Bits of the weights.
+    pub widths: Widths,
+    /// The input.
+    pub inputs: Inputs,
+    /// `[layer][direction]`
+    pub layers: Vec<Vec<Layer>>,
+    /// The hidden layer of the head, and the real value of the integer 2^15 in its activations.
+    pub hidden: Option<(Linear, f64)>,
+    /// The last layer.
+    pub fc: Linear,
+    /// The real value of the integer 2^15 in the input of the head, and in the input of the last layer.
+    pub read_scales: [f64; 2],
+}
+
+/// Checks that a model supports these widths: 4 bits need an even number of columns.
+///
+/// # Errors
+///
+/// A sentence that names the size that does not fit.
+pub fn check_widths(widths: Widths, config: &Config) -> Result<(), String> {
+    let check_even = |name: &str, size: usize, option: &str| {
+        let message = format!(
+            "`{name}` is {size}, expected an even number for weights of 4 bits; leave {option} out or train another model"
+        );
+        if size.is_multiple_of(2) { Ok(()) } else { Err(message) }
+    };
+    if widths.embedding != Bits::Eight && config.input == Input::Values {
+        return Err("embedding_bits is for models that read text, but this one reads numbers; leave it out".to_owned());
+    }
+    if widths.embedding == Bits::Four {
+        check_even("embedding_dim", config.embedding_dim, "--embedding-bits")?;
+    }
+    if widths.recurrent == Bits::Four {
+        check_even("hidden_size", config.hidden_size, "--recurrent-bits")?;
+        let name = if config.input == Input::Tokens { "embedding_dim" } else { "channels" };
+        check_even(name, config.architecture().input.width(), "--recurrent-bits")?;
+    }
+    Ok(())
+}
+
+/// Quantises all layers.
+pub fn layers(model: &FloatModel, statistics: &Statistics, widths: Widths) -> Result<Quantized, QuantizeError> {
+    let (config, weights, recurrent) = (model.config(), model.weights(), model.config().recurrent());
+    let (inputs, input_scale) = inputs(model, statistics, widths.embedding)?;
+    // The device's embedding differs from the float model's, and so does the mean of the first layer's input.
+    let mean_embedding = match &inputs {
+        Inputs::Tokens(embedding) => Some(weighted_mean(&statistics.counts, &embedding.by_desktop_id())),
+        Inputs::Values { .. } => None,
+    };
+    let mut layers = Vec::new();
+    let mut scale = input_scale;
+    for (index, directions) in statistics.layers.iter().enumerate() {
+        let largest_h = directions.iter().fold(0f64, |max, direction| max.max(direction.largest_h));
+        // Both directions share a scale, because the layer above reads them concatenated.
+        let h = if recurrent.cell == Cell::RnnRelu { with_headroom(largest_h) } else { 1.0 };
+        let scales = Scales { x: scale, h };
+        let quantized = directions.iter().zip(recurrent.directions()).map(|(statistics, &direction)| {
+            let mean_x = mean_embedding.as_ref().filter(|_| index == 0).unwrap_or(&statistics.mean_x).clone();
+            let names = recurrent.names(index, direction);
+            layer::quantize(weights, (recurrent.cell, &names), statistics, mean_x, scales, widths.recurrent)
+        });
+        layers.push(quantized.collect::<Result<Vec<_>, _>>()?);
+        scale = h;
+    }
+    let merged_scale = match (recurrent.bidirectional, recurrent.merge) {
+        (true, Merge::Sum) => 2.0 * scale,
+        (true, Merge::Product) => scale * scale,
+        _ => scale,
+    };
+    let (mut fc_scale, mut fc_mean) = (merged_scale, &statistics.mean_read);
+    let mut hidden = None;
+    if config.head_hidden > 0 {
+        let scale = with_headroom(statistics.largest_hidden);
+        let layer = ("hidden", &weights[names::HIDDEN_WEIGHT], &weights[names::HIDDEN_BIAS]);
+        let one = 2f64.powi(20) / scale;
+        hidden = Some((linear::quantize(layer, &statistics.mean_read, merged_scale, one)?, scale));
+        (fc_scale, fc_mean) = (scale, &statistics.mean_hidden);
+    }
+    let [weight, bias] = [names::FC_WEIGHT, names::FC_BIAS].map(|name| in_device_order(model, &inputs, name));
+    let fc = linear::quantize(("fc", &weight, &bias), fc_mean, fc_scale, 2f64.powi(16))?;
+    Ok(Quantized { widths, inputs, layers, hidden, fc, read_scales: [merged_scale, fc_scale] })
+}
+
+/// Quantises the embedding, or the normalisation of the channels. Also returns the real value of `x` = 2^15.
+fn inputs(model: &FloatModel, statistics: &Statistics, bits: Bits) -> Result<(Inputs, f64), QuantizeError> {
+    if model.config().input == Input::Tokens {
+        let embedding = embedding::quantize(model.vocabulary(), &model.weights()[names::EMBEDDING], bits);
+        let scale = embedding.scale;
+        return Ok((Inputs::Tokens(embedding), scale));
+    }
+    let scale = with_headroom(statistics.largest_x);
+    let channels = model.config().channels.iter().map(|channel| scaling::channel(channel, scale));
+    Ok((Inputs::Values { scale, channels: channels.collect::<Result<_, _>>()? }, scale))
+}
+
+/// The scale of an unbounded activation: 1.25 times the largest calibrated value. Larger values saturate.
+fn with_headroom(largest: f64) -> f64 {
+    if largest > 0.0 { f64::from((1.25 * largest) as f32) } else { 1.0 }
+}
+
+/// The mean of `rows`, weighted by `counts`.
+fn weighted_mean(counts: &[f64], rows: &[Vec<f64>]) -> Vec<f64> {
+    let total = counts.iter().sum::<f64>().max(1.0);
+    let mut mean = vec![0.0; rows[0].len()];
+    for (count, row) in counts.iter().zip(rows).filter(|(count, _)| **count > 0.0) {
+        mean.iter_mut().zip(row).for_each(|(mean, value)| *mean += count / total * value);
+    }
+    mean
+}
+
+/// A parameter of the last layer. The rows of a language model are tokens and are sorted by device id.
+fn in_device_order(model: &FloatModel, inputs: &Inputs, name: &str) -> Array {
+    let array = &model.weights()[name];
+    match inputs {
+        Inputs::Tokens(embedding) if model.config().task == Task::LanguageModel => {
+            let width = array.data.len() / embedding.desktop_ids.len();
+            let rows = embedding.desktop_ids.iter().flat_map(|&id| &array.data[id * width..][..width]);
+            Array { shape: array.shape.clone(), data: rows.copied().collect() }
+        }
+        _ => array.clone(),
+    }
+}
