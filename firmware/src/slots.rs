@@ -209,8 +209,8 @@ impl<P: Partition, S: Store> Slots<P, S> {
         self.receiving = None;
     }
 
-    /// Confirms the model on trial: it stays, and older ones are refused. Does nothing if no model is on trial. After an
-    /// error the next boot returns to the previous model.
+    /// Confirms the model on trial: it stays, and older ones are refused. Does nothing if no model is on trial. After
+    /// an error the next boot returns to the previous model.
     pub fn confirm(&mut self) -> Result<Option<SlotIndex>> {
         let on_trial = |index: &SlotIndex| self.record.slot(*index).state == State::Trial;
         let Some(index) = self.serving().filter(on_trial) else { return Ok(None) };

@@ -4,8 +4,8 @@ use std::{env, fs};
 
 use crate::programs::root;
 
-/// Compares `output` with the golden file `tests/tests/golden/NAME`, byte for byte; with `TERN_BLESS` set, writes the file
-/// instead.
+/// Compares `output` with the golden file `tests/tests/golden/NAME`, byte for byte; with `TERN_BLESS` set, writes the
+/// file instead.
 ///
 /// # Panics
 ///

@@ -17,7 +17,8 @@ pub fn tern() -> Command {
     static TERN: OnceLock<PathBuf> = OnceLock::new();
     let path = TERN.get_or_init(|| {
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        // With `--workspace` the dependencies have the features that they have in the tests, and are not compiled again.
+        // With `--workspace` the dependencies have the features that they have in the tests, and are not compiled
+        // again.
         stdout_of(command.current_dir(root()).args(["build", "--quiet", "--workspace", "--bin", "tern"]));
         // A test runs as TARGET/PROFILE/deps/NAME.
         let exe = std::env::current_exe().expect("the path of a test process is known");

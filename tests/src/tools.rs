@@ -21,8 +21,8 @@ pub fn skip(reason: &str) {
     eprintln!("skipped: {reason}; {hint}");
 }
 
-/// Runs a Python program, which may import the packages of [`programs::ensure_python_packages`], and returns its stdout;
-/// `None` if the calling test is to be skipped.
+/// Runs a Python program, which may import the packages of [`programs::ensure_python_packages`], and returns its
+/// stdout; `None` if the calling test is to be skipped.
 ///
 /// # Panics
 ///

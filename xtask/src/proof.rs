@@ -47,8 +47,8 @@ pub fn check(target: &str) -> Result<()> {
     Ok(())
 }
 
-/// Returns true if the image of a target is a WebAssembly module that imports [`PANIC`]: the linker of WebAssembly makes
-/// undefined symbols imports.
+/// Returns true if the image of a target is a WebAssembly module that imports [`PANIC`]: the linker of WebAssembly
+/// makes undefined symbols imports.
 fn imports_panic(target: &str) -> Result<bool> {
     let module = target_folder().join(target).join("release/everything.wasm");
     if !module.is_file() {

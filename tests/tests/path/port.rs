@@ -9,8 +9,8 @@ use serde_json::Value;
 use tern_tests::device::{Device, loader};
 use tern_tests::{argument, firmware, json, trained};
 
-/// Each instruction takes 64 ns of the emulated time. Without these options bytes arrive while the device computes, as on
-/// hardware.
+/// Each instruction takes 64 ns of the emulated time. Without these options bytes arrive while the device computes, as
+/// on hardware.
 const COUNTED: [&str; 2] = ["-icount", "shift=6"];
 
 fn assert_classifies(option: &str, address: &str) {

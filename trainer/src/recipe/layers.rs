@@ -110,10 +110,10 @@ impl Recipe {
     /// Returns the text of a recipe file in `folder`: its paths are relative to that folder.
     pub fn to_toml(&self, folder: &Path) -> String {
         let mut recipe = self.clone();
-        let relative = |path: &Path| if is_hub(path) { path.to_owned() } else { relative(path, folder) };
-        recipe.data.train = relative(&recipe.data.train);
-        recipe.data.valid = recipe.data.valid.as_deref().map(relative);
-        recipe.model.embeddings = recipe.model.embeddings.as_deref().map(relative);
+        let in_recipe = |path: &Path| if is_hub(path) { path.to_owned() } else { relative(path, folder) };
+        recipe.data.train = in_recipe(&recipe.data.train);
+        recipe.data.valid = recipe.data.valid.as_deref().map(in_recipe);
+        recipe.model.embeddings = recipe.model.embeddings.as_deref().map(in_recipe);
         toml::to_string(&recipe).expect("strings, numbers and lists are always TOML")
     }
 }

@@ -16,8 +16,8 @@ enum Unit {
     Share,
 }
 
-/// All figures of the demo: name in the table, key in `figures.json`, unit, value. The value is `None` if `tern` did not
-/// print it.
+/// All figures of the demo: name in the table, key in `figures.json`, unit, value. The value is `None` if `tern` did
+/// not print it.
 pub struct Figures(Vec<(&'static str, &'static str, Unit, Option<f64>)>);
 
 /// The key of the number of answers of the device that differ from the host.
