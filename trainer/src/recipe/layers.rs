@@ -110,10 +110,10 @@ impl Recipe {
     /// Returns the text of a recipe file in `folder`: its paths are relative to that folder.
     pub fn to_toml(&self, folder: &Path) -> String {
         let mut recipe = self.clone();
-        let in_recipe = |path: &Path| if is_hub(path) { path.to_owned() } else { relative(path, folder) };
-        recipe.data.train = in_recipe(&recipe.data.train);
-        recipe.data.valid = recipe.data.valid.as_deref().map(in_recipe);
-        recipe.model.embeddings = recipe.model.embeddings.as_deref().map(in_recipe);
+        let paths = [Some(&mut recipe.data.train), recipe.data.valid.as_mut(), recipe.model.embeddings.as_mut()];
+        for path in paths.into_iter().flatten().filter(|path| !is_hub(path)) {
+            *path = relative(path, folder);
+        }
         toml::to_string(&recipe).expect("strings, numbers and lists are always TOML")
     }
 }
