@@ -171,7 +171,7 @@ impl<'m, P: Port> Console<'m, P> {
             // size the protocol promises to the sender.
             let room = if matches!(self.mode, Mode::Stream(_)) { CHUNK } else { 1 };
             if self.port.read_ready()? {
-                let length = self.port.read(&mut chunk[..room])?;
+                let length = self.port.read(&mut chunk[..room]);
                 self.take(&chunk[..length])?;
                 if self.request.is_some() {
                     return Ok(());

@@ -314,9 +314,7 @@ impl<'m> Engine<'m> {
     }
 
     /// Continues the last text by `count` tokens, and calls `write` with each; the time in `write` is not counted.
-    ///
-    /// # Errors
-    /// Those of `write`. Generation ends at the first one.
+    /// Generation ends at the first error of `write`.
     pub(crate) fn generate<P: Port, E>(
         &mut self,
         count: usize,

@@ -68,7 +68,7 @@ pub fn partitions<P: FromRegion>() -> Partitions<P> {
     }
 }
 
-/// Erases and writes a chip's flash, at the addresses at which it is read.
+/// Erases and writes a chip's flash, at the addresses at which it is read. The errors are those that the chip reports.
 pub trait FlashDriver {
     /// Length of an erase block in bytes.
     const ERASE_BYTES: usize;
@@ -76,15 +76,9 @@ pub trait FlashDriver {
     const WRITE_BYTES: usize;
 
     /// Erases the block that begins at `address`.
-    ///
-    /// # Errors
-    /// Those that the chip reports.
     fn erase(address: usize) -> Result<(), NorFlashErrorKind>;
 
     /// Writes `bytes` to `address`. Both the length and the address are multiples of `WRITE_BYTES`.
-    ///
-    /// # Errors
-    /// Those that the chip reports.
     fn write(address: usize, bytes: &[u8]) -> Result<(), NorFlashErrorKind>;
 }
 

@@ -61,7 +61,22 @@ pub struct Stack {
 ///
 /// When the queue is full, all further bytes are dropped until [`take_lost_bytes`](Port::take_lost_bytes) has reported
 /// them, as `docs/console.md` specifies. [`crate::queue`] is such a queue.
-pub trait Port: embedded_io::Read + embedded_io::ReadReady + embedded_io::Write {
+pub trait Port {
+    /// The error of the connection; `Infallible` on a board.
+    type Error: fmt::Debug;
+
+    /// Returns true if a byte can be read. It is an error if none can come any more.
+    fn read_ready(&mut self) -> Result<bool, Self::Error>;
+
+    /// Moves received bytes to the beginning of `to`, without waiting. Returns their number.
+    fn read(&mut self, to: &mut [u8]) -> usize;
+
+    /// Sends all bytes.
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Self::Error>;
+
+    /// Waits until everything has been sent.
+    fn flush(&mut self) -> Result<(), Self::Error>;
+
     /// The bytes dropped since the last call; after it, bytes are queued again. `None` as long as the queue is not
     /// empty.
     fn take_lost_bytes(&mut self) -> Option<LostBytes>;

@@ -133,6 +133,12 @@ impl QueueReader<'_> {
         self.ring.dequeue()
     }
 
+    /// Moves the oldest bytes to the beginning of `to`. Returns their number.
+    pub fn read(&mut self, to: &mut [u8]) -> usize {
+        let bytes = core::iter::from_fn(|| self.pop());
+        to.iter_mut().zip(bytes).map(|(to, byte)| *to = byte).count()
+    }
+
     /// Returns true if a byte is in the queue.
     pub fn is_ready(&self) -> bool {
         self.ring.ready()

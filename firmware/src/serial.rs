@@ -2,7 +2,6 @@
 
 use core::convert::Infallible;
 
-use embedded_io::{ErrorType, Read, ReadReady, Write};
 use tern_firmware::boot_count::BootCount;
 use tern_firmware::hardware::Note;
 use tern_firmware::log_level::Level;
@@ -26,41 +25,29 @@ impl Serial {
     }
 }
 
-impl ErrorType for Serial {
+impl Port for Serial {
     type Error = Infallible;
-}
 
-impl Read for Serial {
-    fn read(&mut self, to: &mut [u8]) -> Result<usize, Infallible> {
-        self.board.feed_watchdog();
-        while !to.is_empty() && !self.received.is_ready() {
-            self.wait();
-        }
-        let bytes = core::iter::from_fn(|| self.received.pop());
-        Ok(to.iter_mut().zip(bytes).map(|(to, byte)| *to = byte).count())
-    }
-}
-
-impl ReadReady for Serial {
     fn read_ready(&mut self) -> Result<bool, Infallible> {
         Ok(self.received.is_ready())
     }
-}
 
-impl Write for Serial {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+    fn read(&mut self, to: &mut [u8]) -> usize {
+        self.board.feed_watchdog();
+        self.received.read(to)
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
         self.board.feed_watchdog();
         bytes.iter().for_each(|&byte| Board::send_byte(byte));
-        Ok(bytes.len())
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), Infallible> {
         Board::flush();
         Ok(())
     }
-}
 
-impl Port for Serial {
     fn take_lost_bytes(&mut self) -> Option<LostBytes> {
         self.received.take_lost_bytes()
     }

@@ -95,7 +95,7 @@ fn next_byte<C: Port>(port: &mut C, ticks: u32) -> Result<Option<u8>, C::Error> 
     loop {
         if port.read_ready()? {
             let mut byte = [0];
-            return Ok((port.read(&mut byte)? == 1).then_some(byte[0]));
+            return Ok((port.read(&mut byte) == 1).then_some(byte[0]));
         }
         let _ = port.take_lost_bytes();
         // Polls instead of sleeping: on some boards only a received byte ends a sleep.

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use embedded_io::{ErrorType, Read, ReadReady};
 use tern_firmware::boot_count::BootCount;
 use tern_firmware::queue::QueueReader;
 use tern_firmware::{LostBytes, Port};
@@ -16,22 +15,14 @@ pub const CLOCK_HZ: u32 = 10_000_000;
 pub const SLICE: Duration = Duration::from_millis(1);
 
 /// Why the console stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    #[error("reset by command")]
+    /// The command `reset`.
     Reset,
     /// The input ended, or the command `quit`.
-    #[error("the input ended")]
     Closed,
     /// The system reported an error.
-    #[error("{0}")]
     Failed(ErrorKind),
-}
-
-impl embedded_io::Error for Ended {
-    fn kind(&self) -> embedded_io::ErrorKind {
-        embedded_io::ErrorKind::Other
-    }
 }
 
 /// The two directions of the console, which outlast a reset.
@@ -59,41 +50,31 @@ impl<'c> HostPort<'c> {
     }
 }
 
-impl ErrorType for HostPort<'_> {
+impl Port for HostPort<'_> {
     type Error = Ended;
-}
 
-impl Read for HostPort<'_> {
-    fn read(&mut self, to: &mut [u8]) -> Result<usize, Ended> {
-        let bytes = std::iter::from_fn(|| self.connection.received.pop());
-        Ok(to.iter_mut().zip(bytes).map(|(to, byte)| *to = byte).count())
-    }
-}
-
-impl ReadReady for HostPort<'_> {
     fn read_ready(&mut self) -> Result<bool, Ended> {
         // The order matters: bytes that came before the end are still read.
         let has_ended = self.connection.has_ended.load(Ordering::SeqCst);
         let is_ready = self.connection.received.is_ready();
         if has_ended && !is_ready { Err(Ended::Closed) } else { Ok(is_ready) }
     }
-}
 
-impl embedded_io::Write for HostPort<'_> {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Ended> {
-        if let Some(stop) = self.stop {
-            return Err(stop);
+    fn read(&mut self, to: &mut [u8]) -> usize {
+        self.connection.received.read(to)
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Ended> {
+        match self.stop {
+            Some(stop) => Err(stop),
+            None => self.connection.writer.write_all(bytes).map_err(|error| Ended::Failed(error.kind())),
         }
-        self.connection.writer.write_all(bytes).map_err(|error| Ended::Failed(error.kind()))?;
-        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> Result<(), Ended> {
         self.connection.writer.flush().map_err(|error| Ended::Failed(error.kind()))
     }
-}
 
-impl Port for HostPort<'_> {
     fn take_lost_bytes(&mut self) -> Option<LostBytes> {
         self.connection.received.take_lost_bytes()
     }

@@ -15,7 +15,6 @@ use std::string::{String, ToString};
 use std::vec::Vec;
 use std::{format, vec};
 
-use embedded_io::{ErrorType, Read, ReadReady, Write};
 use tern_runtime::testing::{Aligned, Sizes, Spec, metadata, random_file, tensors};
 use tern_runtime::write::{Tensor, to_bytes};
 use tern_runtime::{Cell, Input, Output, Pooling, Task};
@@ -41,35 +40,26 @@ struct TestPort {
     meanwhile: Vec<u8>,
 }
 
-impl ErrorType for TestPort {
+impl Port for TestPort {
     type Error = Infallible;
-}
 
-impl Read for TestPort {
-    fn read(&mut self, to: &mut [u8]) -> Result<usize, Infallible> {
-        let bytes = core::iter::from_fn(|| self.received.pop());
-        Ok(to.iter_mut().zip(bytes).map(|(to, byte)| *to = byte).count())
-    }
-}
-
-impl ReadReady for TestPort {
     fn read_ready(&mut self) -> Result<bool, Infallible> {
         Ok(self.received.is_ready())
     }
-}
 
-impl Write for TestPort {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize, Infallible> {
+    fn read(&mut self, to: &mut [u8]) -> usize {
+        self.received.read(to)
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
         self.sent.extend_from_slice(bytes);
-        Ok(bytes.len())
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), Infallible> {
         Ok(())
     }
-}
 
-impl Port for TestPort {
     fn take_lost_bytes(&mut self) -> Option<LostBytes> {
         self.received.take_lost_bytes()
     }

@@ -1,13 +1,12 @@
 //! Decodes the bytes that a terminal sends into keys.
 
-/// A key, or the terminal's answer.
+/// A key, or the terminal's answer. Ctrl-B, F, A, E, P and N stand for Left, Right, Home, End, Up and Down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Key {
     /// An incomplete sequence, or a key without a meaning.
     None,
     /// A byte of text other than TAB.
     Byte(u8),
-    /// TAB.
     Tab,
     /// CR, LF or CR LF.
     Enter,
@@ -23,17 +22,11 @@ pub enum Key {
     KillEnd,
     /// Ctrl-W: removes the word before the cursor.
     KillWord,
-    /// Left, Ctrl-B.
     Left,
-    /// Right, Ctrl-F.
     Right,
-    /// Home, Ctrl-A.
     Home,
-    /// End, Ctrl-E.
     End,
-    /// Up, Ctrl-P.
     Up,
-    /// Down, Ctrl-N.
     Down,
     /// Ctrl-L.
     Redraw,

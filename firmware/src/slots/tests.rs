@@ -54,9 +54,14 @@ impl<const WRITE: usize> Device<WRITE> {
         self.on_with(Journal::new)
     }
 
+    /// The record and the two slots.
+    fn flash(&self) -> [Flash<WRITE>; 3] {
+        self.cells.each_ref().map(|cells| Simulated::new(cells, &self.power))
+    }
+
     /// Switches the device on with another store than the firmware's.
     fn on_with<S: Store>(&self, store: impl Fn(Flash<WRITE>) -> S) -> On<WRITE, S> {
-        let [record, a, b] = self.cells.each_ref().map(|cells| Simulated::new(cells, &self.power));
+        let [record, a, b] = self.flash();
         let (slots, boot) = Slots::boot_from(store(record), [a, b], self.key, &mut [0; SCRATCH_WORDS], &mut || true);
         On { slots, boot }
     }
@@ -236,7 +241,7 @@ fn firmware_with_a_key_accepts_signed_models_and_no_older_ones() {
 fn slow_golden_examples_do_not_prevent_the_start() {
     let device = Device::<4>::new(&model(1), None);
     let boot = |alive: KeepAlive<'_>| {
-        let [record, a, b] = device.cells.each_ref().map(|cells| Simulated::<4, ERASE>::new(cells, &device.power));
+        let [record, a, b] = device.flash();
         Slots::boot_from(Journal::new(record), [a, b], None, &mut [0; SCRATCH_WORDS], alive)
     };
     let mut calls = 0;
@@ -266,7 +271,7 @@ fn a_boot_without_a_model_gives_up_the_trial() {
     device.on().install(&new);
     // The trial begins and hangs.
     device.on();
-    let [record, a, b] = device.cells.each_ref().map(|cells| Simulated::<4, ERASE>::new(cells, &device.power));
+    let [record, a, b] = device.flash();
     let (slots, boot) = Slots::boot_without_model(Partitions { record, slots: [a, b] }, None);
     assert_eq!((slots.serving(), boot.serving.unwrap_err()), (None, Refusal::RepeatedFailures));
     assert_eq!(&*boot.events, &[BootEvent::FellBack(SlotIndex::B, SlotError::Unfinished)][..]);
