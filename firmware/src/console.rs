@@ -44,13 +44,15 @@ pub struct Console<'m, P> {
     editor: Editor,
     /// Streamed text that the runtime has not read yet.
     pending: Vec<u8, CHUNK>,
-    /// The number and checksum that will go around the next answer, in machine mode; `None` outside it.
+    /// The frame in which the next answer is sent, a number before it and checksums after it, in machine mode; `None`
+    /// outside it.
     frame: Option<Frame>,
     /// True if typed characters are sent back.
     echo: bool,
     /// True if answers are coloured, as the command `color` has set it; if `None`, `is_terminal` decides.
     colors: Option<bool>,
-    /// True if a terminal has answered the query that [`ask_terminal`](Console::ask_terminal) sends.
+    /// True if a terminal has answered the query that
+    /// [`ask_terminal_and_prompt`](Console::ask_terminal_and_prompt) sends.
     is_terminal: bool,
     /// The level of the log.
     level: Level,
@@ -84,6 +86,7 @@ struct DamagedInput {
 impl<'m, P: Port> Console<'m, P> {
     /// A console that has not printed anything yet.
     pub fn new(port: P, board: Board, engine: Result<Engine<'m>, Refusal>) -> Self {
+        // The memory that counts the boots also keeps the log level over a reset.
         let level = port.boot_count().map_or(Level::Info, |boots| boots.level);
         Console {
             port,
@@ -156,19 +159,19 @@ impl<'m, P: Port> Console<'m, P> {
         self.end_answer(form)
     }
 
-    /// Prints the banner, asks the terminal what it is, and prints the first prompt.
+    /// Prints the banner, then asks the terminal what it is and prints the first prompt.
     pub fn start(&mut self) -> Result<(), P::Error> {
         let Console { port, board, engine, .. } = self;
         print(port, |out| info::banner(board, engine.as_ref().map_err(|&refusal| refusal), out))?;
-        self.ask_terminal()
+        self.ask_terminal_and_prompt()
     }
 
     /// Handles everything that the port has received, up to the next request that [`run`](Console::run) returns.
     pub fn poll(&mut self) -> Result<(), P::Error> {
         loop {
             let mut chunk = [0; CHUNK];
-            // Bytes of lines are read one by one: bytes that wait in `chunk` would not count towards the queue, whose
-            // size the protocol promises to the sender.
+            // Bytes of lines are read one by one. Bytes taken out early would make room in the queue, and more bytes
+            // could wait than the protocol states as the size of the queue.
             let room = if matches!(self.mode, Mode::Stream(_)) { CHUNK } else { 1 };
             if self.port.read_ready()? {
                 let length = self.port.read(&mut chunk[..room]);

@@ -36,7 +36,8 @@ pub enum ConsoleError {
     /// `top` without a text, and no text was classified before.
     #[error("no text was classified yet; give one with `top N TEXT`")]
     NoText,
-    /// A line `@COMMAND …`, or a request in machine mode, whose arguments are wrong.
+    /// A line `@COMMAND …`, or a request in machine mode, whose arguments are wrong. The line may have been meant as a
+    /// text that begins with `@COMMAND`, which needs `classify` before it.
     #[error("wrong arguments, expected `@{}`; for a text use `classify @{} …`", .0.usage, .0.word)]
     Usage(&'static CommandInfo),
     #[error("this board cannot reset itself; switch its power off and on")]
@@ -52,6 +53,7 @@ pub enum ConsoleError {
 impl ConsoleError {
     /// Writes the error without a line end.
     pub fn write(&self, form: Form, screen: Screen, out: &mut dyn Write) -> fmt::Result {
+        // For a program, this leaves the JSON object open for further fields.
         display::error(self.code(), self, form, screen, out)?;
         if form == Form::Human {
             return Ok(());

@@ -56,8 +56,8 @@ struct Kind<'c>(&'c Config);
 
 impl fmt::Display for Kind<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The configuration counts the outputs of every task as classes, and the channels of a time step as the
-        // dimension of an embedding.
+        // `classes` is the number of outputs for every task; `embedding_dim` is the number of channels if the model
+        // reads values.
         let Config { task, input, classes, vocab_size, embedding_dim, .. } = *self.0;
         match task {
             Task::Classify => write!(f, "{classes} classes, ")?,
@@ -95,6 +95,7 @@ pub fn info(board: &Board, loaded: Loaded<'_, '_>, form: Form, out: &mut dyn Wri
     write!(out, "board       {}, {} ticks a second\r\n", board.name, board.clock_hz)?;
     let used = loaded.map_or(0, Engine::scratch_bytes);
     write!(out, "RAM         {used} of {} bytes for the model's state\r\n", board.scratch_bytes)?;
+    // The sizes of the receive queue and of the longest line.
     write!(out, "queue       {} bytes, line {} bytes", queue::CAPACITY, line::LIMIT)
 }
 

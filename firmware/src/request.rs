@@ -1,4 +1,5 @@
-//! Requests about the two model slots, which the console hands to the device: they need the scratch or write flash.
+//! Requests about the two model slots. The console does not serve them itself but leaves them to the device's main loop
+//! (`device`), which owns the flash and the model's scratch memory.
 
 use thiserror::Error;
 
@@ -21,7 +22,7 @@ pub enum Request {
     Erase,
 }
 
-/// A request that waits for the device, with the form of its answer.
+/// A request that waits for the main loop, with the form of its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PendingRequest {
     pub request: Request,
@@ -39,7 +40,7 @@ pub enum RequestError {
 }
 
 impl RequestError {
-    /// The error code for programs.
+    /// The machine-readable error code, for programs at the other end of the console.
     pub fn code(&self) -> &'static str {
         match self {
             RequestError::Slot(error) => error.code(),

@@ -17,7 +17,7 @@ pub enum Reduction {
 impl Reduction {
     /// The reductions that `pooling` applies to the merged states; their results are concatenated. Empty for
     /// [`Pooling::Last`], which selects the final state of each direction before they are merged.
-    pub fn of_merged(pooling: Pooling) -> &'static [Reduction] {
+    pub fn after_merging(pooling: Pooling) -> &'static [Reduction] {
         match pooling {
             Pooling::Last => &[],
             Pooling::Mean => &[Reduction::Mean],
@@ -129,7 +129,7 @@ pub fn head_input(states: &[&[f32]], recurrent: &Recurrent, layout: &PackedLayou
     }
     let merged = merge(states, recurrent.merge, hidden_size);
     let width = recurrent.merged_width(hidden_size);
-    let reductions = Reduction::of_merged(recurrent.pooling).iter();
+    let reductions = Reduction::after_merging(recurrent.pooling).iter();
     let parts: Vec<Vec<f32>> = reductions.map(|reduction| reduction.forward(&merged, layout, width)).collect();
     match parts.as_slice() {
         [mean, max] => concat(mean, max, width),

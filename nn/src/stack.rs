@@ -29,9 +29,9 @@ struct Parameters {
 /// The input of the first layer.
 #[derive(Clone, Copy, Debug)]
 pub struct StackInput<'a> {
-    /// `[rows, input_size]`, or one row for each distinct token.
+    /// `[rows, input_size]`: one row for each step of the packed batch, or one for each distinct token.
     pub x: &'a Tensor,
-    /// The row of x for each token, `[rows]`; `None` if x has one row for each token.
+    /// For each step of the packed batch, the index of its row of x; `None` if x has one row for each step.
     pub tokens: Option<&'a Arc<[u32]>>,
     /// The layout of the batch.
     pub layout: &'a Arc<PackedLayout>,
@@ -82,9 +82,10 @@ impl Stack {
     /// merging can be exchanged.
     pub fn pooled(&self, input: StackInput<'_>, between: impl FnMut(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
         let Recurrent { merge: how, pooling, bidirectional, .. } = self.recurrent;
-        let reductions = Reduction::of_merged(pooling);
+        let reductions = Reduction::after_merging(pooling);
         if pooling != Pooling::Last && bidirectional && how != Merge::Concat {
-            // A reduction of a sum is not the sum of the reductions.
+            // The maximum of a sum is not the sum of the maxima, nor the mean of a product the product of the means.
+            // The mean of a sum could be exchanged, but takes the same path for simplicity.
             let states = self.forward(input, between)?;
             return self.head_input(states.last().map_or(&[], Vec::as_slice), input.layout);
         }
@@ -139,7 +140,7 @@ impl Stack {
             return merge(&last.collect::<Result<Vec<_>>>()?, how);
         }
         let merged = merge(states, how)?;
-        let parts = Reduction::of_merged(pooling).iter().map(|&reduction| reduce(&merged, reduction));
+        let parts = Reduction::after_merging(pooling).iter().map(|&reduction| reduce(&merged, reduction));
         merge(&parts.collect::<Result<Vec<_>>>()?, Merge::Concat)
     }
 
@@ -170,14 +171,14 @@ pub fn gradient(store: &GradStore, var: &Var) -> Result<Vec<f32>> {
     }
 }
 
-/// Merges the states of two directions; those of a single direction are returned unchanged.
-fn merge(states: &[Tensor], how: Merge) -> Result<Tensor> {
-    let [forward, reverse] = states else { return Ok(states[0].clone()) };
+/// Merges two tensors: those of both directions, or the results of two reductions. A single one is returned unchanged.
+fn merge(tensors: &[Tensor], how: Merge) -> Result<Tensor> {
+    let [first, second] = tensors else { return Ok(tensors[0].clone()) };
     match how {
-        Merge::Concat => Tensor::cat(&[forward, reverse], 1)?.contiguous(),
-        Merge::Sum => forward + reverse,
-        Merge::Mean => (forward + reverse)? * 0.5,
-        Merge::Product => forward * reverse,
+        Merge::Concat => Tensor::cat(&[first, second], 1)?.contiguous(),
+        Merge::Sum => first + second,
+        Merge::Mean => (first + second)? * 0.5,
+        Merge::Product => first * second,
     }
 }
 

@@ -285,7 +285,8 @@ pub enum StateError {
         /// Length in the state.
         expected: usize,
     },
-    /// The checksum does not match, or a number is impossible for this session.
+    /// The checksum does not match, or a number in the state, such as a count or a hidden value, is out of range for
+    /// this session.
     Corrupt,
     /// The state of a bidirectional model has more tokens than this session can keep.
     TooLong(TooLong),
@@ -297,12 +298,12 @@ messages! {
         "a buffer of {found} bytes, the state has {expected}; give it `Model::state_len` bytes";
     StateError::NoState => "these bytes are not a saved state; give the bytes that `save` wrote";
     StateError::Version { found, expected } =>
-        "a state of version {found}, this version reads {expected}; begin a new text";
+        "a state of version {found}, this version reads {expected}; start without the saved state";
     StateError::Model { found, expected } =>
-        "a state of the model {found:08x}, this session runs {expected:08x}; begin a new text";
+        "a state of the model {found:08x}, this session runs {expected:08x}; start without the saved state";
     StateError::Length { found, expected } =>
         "{found} bytes, but the state has {expected}; give the bytes that `save` wrote";
-    StateError::Corrupt => "the state is damaged; begin a new text";
+    StateError::Corrupt => "the state is damaged; start without the saved state";
     StateError::TooLong(error) => "the state does not fit: {error}";
 }
 

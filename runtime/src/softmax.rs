@@ -8,8 +8,8 @@ static POW2: [u32; 65] = include!("tables/pow2.in");
 /// The number log2(e) in Q30.
 const LOG2_E: u64 = 1_549_082_005;
 
-/// The probability of one class by softmax, Q16, for logits (Q16) in memory: the same as
-/// [`Logits::probability`](crate::Logits::probability). 0 beyond the last class.
+/// The probability of one class by softmax, Q16, from a slice of logits, Q16; 0 beyond the last class.
+/// [`Logits::probability`](crate::Logits::probability) computes the same without a slice.
 pub fn softmax(logits: &[i32], class: usize) -> u32 {
     match (logits.get(class), logits.iter().max()) {
         (Some(&logit), Some(&largest)) => probability(logit, largest, logits.iter().copied()),
@@ -19,7 +19,8 @@ pub fn softmax(logits: &[i32], class: usize) -> u32 {
 
 /// Computes exp(−d): d in Q16, result Q30. Error at most 1.6e-5 (test `errors`).
 pub(crate) fn exp_neg(d: u32) -> u32 {
-    // d · log2(e) in Q22: 8 bits whole (and more), 6 bits of table, 16 bits between its entries.
+    // d · log2(e) in Q22: the whole part from bit 22 up, then 6 bits of index into the table, then 16 bits of
+    // interpolation between its entries.
     let y = (u64::from(d) * LOG2_E) >> 24;
     let (whole, cell, fraction) = (y >> 22, (y >> 16 & 63) as usize, (y & 0xffff) as u32);
     if whole >= 31 {
@@ -32,10 +33,12 @@ pub(crate) fn exp_neg(d: u32) -> u32 {
 
 /// The softmax of `logit`, Q16. `logits`: all logits, Q16; `largest`: the largest of them.
 pub(crate) fn probability(logit: i32, largest: i32, logits: impl Iterator<Item = i32>) -> u32 {
-    let below = |logit: i32| exp_neg(largest.abs_diff(logit));
-    let sum: u64 = logits.map(|l| u64::from(below(l))).sum();
-    // The largest logit is among them, so the sum is at least 2^30.
-    (((u64::from(below(logit)) << 16) + sum / 2) / sum.max(1)) as u32
+    // The exponential of a logit relative to the largest one, Q30.
+    let weight = |logit: i32| exp_neg(largest.abs_diff(logit));
+    let sum: u64 = logits.map(|l| u64::from(weight(l))).sum();
+    // The largest logit is among `logits`, so the sum is at least 2^30; `max` only shows the compiler that the divisor
+    // is not 0.
+    (((u64::from(weight(logit)) << 16) + sum / 2) / sum.max(1)) as u32
 }
 
 #[cfg(test)]

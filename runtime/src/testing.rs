@@ -344,7 +344,8 @@ pub fn tensors(seed: u64, sizes: Sizes) -> Vec<Tensor> {
     Spec::from(sizes).tensors(seed)
 }
 
-/// The file of a random LSTM classifier: see [`Spec::file`].
+/// The file of a random LSTM classifier: see [`Spec::file`]. `seed` determines the random numbers, `shift` is the shift
+/// of the recurrent layer, `"0"` … `"8"`.
 pub fn random_file(seed: u64, sizes: Sizes, shift: &str) -> Aligned {
     of_shift(sizes, shift).file(seed)
 }
@@ -368,7 +369,7 @@ pub fn extreme_tensors(sign: i8, sizes: Sizes) -> Vec<Tensor> {
     all
 }
 
-/// [`random_file`] in a packing.
+/// [`random_file`] in a packing: the same `seed`, `sizes` and `shift`.
 ///
 /// # Panics
 /// As [`Spec::file`], and if the packing does not allow the sizes.

@@ -6,13 +6,17 @@
 mod bag;
 mod features;
 mod ngrams;
+mod rows;
 
-use crate::data::progress::Stage;
-use crate::data::{Example, sample_indices};
+pub use rows::Baseline;
+
+use rows::Rows;
+
+use crate::data::sample_indices;
 use crate::metrics::Evaluation;
+use crate::progress::Stage;
 use crate::recipe::Metric;
 use crate::train::Prepared;
-use crate::vocabulary::Vocabulary;
 use serde_json::{Map, Value, json};
 
 #[cfg(test)]
@@ -21,26 +25,6 @@ mod tests;
 /// Maximum number of training rows of a baseline. Of larger data they read a sample, which bounds their time and
 /// memory.
 const MAX_ROWS: usize = 200_000;
-
-/// A simpler model and its evaluation.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Baseline {
-    /// Its key in `metrics.json`.
-    pub name: &'static str,
-    /// Its description in messages and reports.
-    pub title: String,
-    /// Its evaluation on the validation rows.
-    pub evaluation: Evaluation,
-    pub parameters: usize,
-}
-
-/// The rows that baselines are trained and measured on.
-struct Rows<'a> {
-    train: Vec<&'a Example>,
-    valid: Vec<&'a Example>,
-    vocabulary: &'a Vocabulary,
-    labels: usize,
-}
 
 /// Trains the baselines on the training rows and evaluates them on the validation rows, on the threads of the current
 /// pool. `metric` chooses the epoch of the bag of embeddings, as it does for the network.

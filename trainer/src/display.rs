@@ -18,3 +18,12 @@ pub fn shorten(text: &str, characters: usize) -> String {
     }
     text.chars().take(characters.saturating_sub(1)).chain(['…']).collect()
 }
+
+/// Returns up to ten names in quotation marks, separated by commas.
+pub(crate) fn quoted(names: &[String]) -> String {
+    let mut list: Vec<String> = names.iter().take(10).map(|name| format!("{name:?}")).collect();
+    if names.len() > list.len() {
+        list.push(format!("and {} more", names.len() - list.len()));
+    }
+    list.join(", ")
+}

@@ -7,24 +7,15 @@
 
 mod glove;
 mod npy;
+mod vector_search;
 
 use crate::recipe::Recipe;
 use crate::vocabulary::{PAD, Vocabulary};
 use crate::weights::Array;
 use anyhow::bail;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
-
-/// The ways in which a word of the file matches a token, from worst to best.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Fit {
-    /// The word differs in case and is not in lower case.
-    AnyCase,
-    /// The word is the token in lower case.
-    LowerCase,
-    /// The word is the token.
-    Exact,
-}
+use vector_search::{Fit, VectorSearch};
 
 /// The pretrained vectors of a vocabulary's tokens.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,47 +57,6 @@ fn read(path: &Path, vocabulary: &Vocabulary) -> anyhow::Result<Embeddings> {
         );
     }
     Ok(Embeddings { width, frozen: false, rows: search.rows })
-}
-
-/// The best vectors found so far while a file is read.
-struct VectorSearch<'v> {
-    vocabulary: &'v Vocabulary,
-    /// The ids of tokens by their lower case.
-    by_lower_case: HashMap<String, Vec<u32>>,
-    rows: BTreeMap<u32, (Fit, Vec<f32>)>,
-}
-
-fn lower_case(word: &str) -> String {
-    word.chars().flat_map(tern_runtime::text::lowercase).collect()
-}
-
-impl<'v> VectorSearch<'v> {
-    fn new(vocabulary: &'v Vocabulary) -> Self {
-        let mut by_lower_case: HashMap<String, Vec<u32>> = HashMap::new();
-        for (id, token) in vocabulary.tokens().iter().enumerate().skip(2) {
-            by_lower_case.entry(lower_case(token)).or_default().push(id as u32);
-        }
-        VectorSearch { vocabulary, by_lower_case, rows: BTreeMap::new() }
-    }
-
-    /// Considers a word of the file. `vector` is called for each token that the word matches better than all words
-    /// before it.
-    fn offer(&mut self, word: &str, vector: impl Fn() -> anyhow::Result<Vec<f32>>) -> anyhow::Result<()> {
-        let lower = lower_case(word);
-        for &id in self.by_lower_case.get(&lower).into_iter().flatten() {
-            let fit = if self.vocabulary.tokens()[id as usize] == word {
-                Fit::Exact
-            } else if lower == word {
-                Fit::LowerCase
-            } else {
-                Fit::AnyCase
-            };
-            if self.rows.get(&id).is_none_or(|(present, _)| *present < fit) {
-                self.rows.insert(id, (fit, vector()?));
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Embeddings {

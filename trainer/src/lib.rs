@@ -24,6 +24,7 @@ mod model;
 mod package;
 pub mod packing;
 pub mod paint;
+mod progress;
 pub mod quantize;
 pub mod recipe;
 mod report;

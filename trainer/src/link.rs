@@ -2,7 +2,8 @@
 //!
 //! [`LinkArgs`] are the command line options that name a device; they give a [`Target`], and [`Target::open`] a
 //! [`Connection`] to it. [`Client`] speaks the console's machine mode (`docs/console.md`) over any [`Link`], and
-//! [`Streaming`](stream::Streaming) its streaming mode.
+//! [`Streaming`](stream::Streaming) its streaming mode, in which each text gets a [`Reply`]: its [`Classification`], or
+//! an error.
 
 mod client;
 mod connection;
@@ -22,6 +23,6 @@ mod ymodem;
 pub use client::{Client, DeviceError, Info};
 pub use connection::{Connection, SendHalf};
 pub use qemu::{Emulation, INSTRUCTION_NS};
-pub use stream::{Answer, Reply};
+pub use stream::{Classification, Reply};
 pub use target::{LinkArgs, Target};
 pub use transport::{Link, LinkError, catch_interrupts, quoted};

@@ -1,17 +1,17 @@
-//! The outputs of a model, in the numbers it computes with.
+//! The outputs of a model: floats of a float model, or integers of a device file.
 
 use crate::metrics::{argmax, log_softmax};
 
-/// Logits, or the normalised numbers of a forecast.
+/// The outputs of a model: logits in nats, or the normalised values of a forecast.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Logits {
-    /// The outputs of a float model, in nats.
+    /// The outputs of a float model.
     Float(Vec<f32>),
     /// The outputs of a device file.
     Integer {
         /// The integers, as the device computes them.
         values: Vec<i32>,
-        /// The value of 1 in nats.
+        /// The nats, or the normalised value of a forecast, that one unit of the integers stands for.
         scale: f64,
     },
 }
@@ -25,7 +25,7 @@ impl Logits {
         }
     }
 
-    /// The logits in nats.
+    /// The logits in nats, or the normalised values of a forecast.
     pub fn nats(&self) -> Vec<f64> {
         match self {
             Logits::Float(values) => values.iter().map(|&value| f64::from(value)).collect(),

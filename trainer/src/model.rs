@@ -1,9 +1,7 @@
 //! The [`Model`] trait, which the float model and the device file implement, and the types of its results.
 
 mod device;
-mod float;
-
-pub use float::ranked_tokens;
+pub(crate) mod float;
 
 use crate::data::Columns;
 use crate::float_model::Config;

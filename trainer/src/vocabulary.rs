@@ -4,55 +4,23 @@
 
 mod pieces;
 mod surface;
-
-pub use surface::Surface;
+mod tokens;
 
 pub use pieces::MAX_CHARS;
+pub use surface::Surface;
+pub use tokens::{PAD_TOKEN, UNK_TOKEN, for_each_token, tokens};
 
-use crate::data::progress::Stage;
+use crate::progress::Stage;
 use pieces::Pieces;
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tern_runtime::text::{Piece, Splitter, Tokenizer, TokenizerKind};
+use tern_runtime::text::{Tokenizer, TokenizerKind};
+use tokens::byte_name;
 
 pub use tern_runtime::{PAD, UNK};
 
 const _: () = assert!(UNK == tern_nn::sample::UNK);
-
-/// The name of [`PAD`]. The same word in a text is an unknown token.
-pub const PAD_TOKEN: &str = "[PAD]";
-/// The name of [`UNK`].
-pub const UNK_TOKEN: &str = "[UNK]";
-
-/// Calls `sink` with each token of `text`. For WordPiece these are words, for bytes the characters that represent
-/// them in byte-level vocabularies.
-pub fn for_each_token(tokenizer: Tokenizer, text: &str, mut sink: impl FnMut(&str)) {
-    let mut token = String::new();
-    let mut pieces = |piece| match piece {
-        Piece::Char(c) if tokenizer.kind == TokenizerKind::Bytes => token.push(byte_name(c as u8)),
-        Piece::Char(c) => token.push(c),
-        Piece::End => {
-            sink(&token);
-            token.clear();
-        }
-    };
-    let mut buffer = vec![0; tern_runtime::text::buffer_len(tokenizer)];
-    let mut splitter = Splitter::new(tokenizer, &mut buffer);
-    splitter.feed(text.as_bytes(), &mut pieces);
-    splitter.finish(&mut pieces);
-}
-
-/// Returns the visible character that represents a byte in byte-level vocabularies such as GPT-2's: the same character
-/// if Latin-1 prints it, else one from U+0100 on.
-fn byte_name(byte: u8) -> char {
-    let prints = |byte: u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
-    if prints(byte) {
-        return char::from(byte);
-    }
-    let before = (0..byte).filter(|&other| !prints(other)).count() as u32;
-    char::from_u32(0x100 + before).expect("every number from 0x100 to 0x1ff is a character")
-}
 
 /// Counts the tokens of all texts, on all threads of the current pool.
 pub fn count_tokens(tokenizer: Tokenizer, texts: &[&str]) -> HashMap<String, usize> {
@@ -100,13 +68,6 @@ fn is_of_script_without_spaces(c: char) -> bool {
         '\u{e00}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{1950}'..='\u{19df}' | '\u{1a20}'..='\u{1aaf}'
         | '\u{3005}'..='\u{30ff}' | '\u{31f0}'..='\u{31ff}' | '\u{3400}'..='\u{9fff}' | '\u{a9e0}'..='\u{a9ff}'
         | '\u{aa60}'..='\u{aadf}' | '\u{f900}'..='\u{faff}' | '\u{ff66}'..='\u{ff9d}' | '\u{20000}'..='\u{3ffff}')
-}
-
-/// Returns the tokens of `text`; see [`for_each_token`].
-pub fn tokens(tokenizer: Tokenizer, text: &str) -> Vec<String> {
-    let mut tokens = Vec::new();
-    for_each_token(tokenizer, text, |token| tokens.push(token.to_owned()));
-    tokens
 }
 
 /// A tokenizer and its tokens by id: PAD = 0, UNK = 1, then by falling frequency; bytes in their order.

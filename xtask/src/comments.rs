@@ -6,7 +6,7 @@
 
 use anyhow::{Context, Result, bail};
 
-use crate::imports::tracked_files;
+use crate::imports::tracked_sources;
 use crate::repo;
 
 /// The greatest width of a line with a comment.
@@ -18,7 +18,7 @@ const FORBIDDEN: [&str; 7] = ["What ", "Of ", "Whether ", "Who ", "All that ", "
 /// Checks all Rust files.
 pub fn run() -> Result<()> {
     let mut faults = Vec::new();
-    for path in tracked_files(&repo::root())?.iter().filter(|path| path.ends_with(".rs")) {
+    for path in tracked_sources(&repo::root())?.iter().filter(|path| path.ends_with(".rs")) {
         let text = std::fs::read_to_string(repo::root().join(path)).with_context(|| format!("cannot read {path}"))?;
         faults.extend(faults_of(&text).into_iter().map(|(line, fault)| format!("{path}:{line}: {fault}")));
     }

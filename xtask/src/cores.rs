@@ -31,21 +31,27 @@ const fn arm(name: &'static str, target: &'static str, packing: Packing, argumen
 const M3: &[&str] = &["-M", "mps2-an385", "-icount", "shift=6"];
 const M4: &[&str] = &["-M", "mps2-an386", "-icount", "shift=6"];
 
+/// The core of the firmware in the demo and the tests.
+pub const CORTEX_M4: Core = arm("cortex-m4", repo::FIRMWARE_TARGET, Packing::Paired16, M4);
+
+/// The RISC-V core.
+pub const RV32IMAC: Core = Core {
+    name: "rv32imac",
+    target: "riscv32imac-unknown-none-elf",
+    packing: Packing::Interleaved4,
+    emulator: "qemu-system-riscv32",
+    arguments: &["-M", "virt", "-bios", "none", "-icount", "shift=0"],
+    model_address: 0x8020_0000,
+    ids_address: 0x8038_0000,
+};
+
 /// All cores, in the order of the table.
 ///
 /// QEMU has no Cortex-M0+ machine with enough memory, so that code runs on a Cortex-M3, which has all of its
 /// instructions.
 pub const CORES: [Core; 4] = [
-    arm("cortex-m4", repo::FIRMWARE_TARGET, Packing::Paired16, M4),
+    CORTEX_M4,
     arm("cortex-m3", "thumbv7m-none-eabi", Packing::Interleaved4, M3),
     arm("cortex-m0plus", "thumbv6m-none-eabi", Packing::Interleaved4, M3),
-    Core {
-        name: "rv32imac",
-        target: "riscv32imac-unknown-none-elf",
-        packing: Packing::Interleaved4,
-        emulator: "qemu-system-riscv32",
-        arguments: &["-M", "virt", "-bios", "none", "-icount", "shift=0"],
-        model_address: 0x8020_0000,
-        ids_address: 0x8038_0000,
-    },
+    RV32IMAC,
 ];

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use tern_boards::BOARDS;
 
-use crate::cores::CORES;
+use crate::cores::{CORES, CORTEX_M4, RV32IMAC};
 use crate::process::{cargo, run};
 use crate::setup::{self, Needs, RUNTIME_TARGETS, toolchain};
 use crate::stage::Stages;
@@ -21,11 +21,14 @@ pub fn run_lint() -> Result<()> {
 }
 
 fn checks(stages: &mut Stages) -> Result<()> {
-    let (root, folder, fuzz) = (repo::root(), repo::firmware(), repo::fuzz());
+    let (root, firmware_folder, fuzz) = (repo::root(), repo::firmware(), repo::fuzz());
     let host = toolchain::host()?;
     stages.check("comments", comments::run);
-    stages.check("imports", || imports::run(None, false));
-    for (name, folder) in [("format", &root), ("format, firmware", &folder), ("format, fuzz", &fuzz)] {
+    stages.check("imports", || {
+        let (other_repository, as_json) = (None, false);
+        imports::run(other_repository, as_json)
+    });
+    for (name, folder) in [("format", &root), ("format, firmware", &firmware_folder), ("format, fuzz", &fuzz)] {
         stages.check(name, || run(cargo(folder).args(["fmt", "--all", "--check"])));
     }
     clippy(stages, "clippy, fuzz", &fuzz, &["--no-default-features", "--all-targets"]);
@@ -34,23 +37,24 @@ fn checks(stages: &mut Stages) -> Result<()> {
     clippy(stages, "clippy, trainer with hub", &root, &["-p", "tern-trainer", "--lib", "--features", "hub"]);
     for board in &BOARDS {
         let name = board.name;
-        // Checking the libraries of real chips a second time would take minutes; building them shows the compiler's
-        // warnings.
+        // Clippy checks emulated boards only: for real chips it would compile the vendors' crates once more, which
+        // takes minutes. Their build below still shows the compiler's warnings.
         if board.emulator.is_some() {
             stages.check(&format!("clippy, firmware, {name}"), || {
-                run(firmware::command(board, &folder, "clippy").args(["--", "-D", "warnings"]))
+                run(firmware::command(board, &firmware_folder, "clippy").args(["--", "-D", "warnings"]))
             });
         }
         stages.check(&format!("build, firmware, {name}"), || firmware::build(board).map(drop));
     }
-    // One command for both packages, since the features of the runtime would differ between two.
+    // One command checks both packages: with two commands cargo would choose the runtime's features for each package
+    // by itself and compile the runtime twice.
     let packages = ["-p", "tern-firmware", "-p", "tern-host", "--lib", "--tests", "--target", &host];
-    clippy(stages, "clippy, firmware and board `host`", &folder, &packages);
-    // One core of each architecture: the code for single cores is in the runtime, which is checked for every target
-    // below.
-    for target in [CORES[0].target, CORES[3].target] {
+    clippy(stages, "clippy, firmware and board `host`", &firmware_folder, &packages);
+    // One core of each architecture is enough: all code that is specific to one core is in the runtime, which is
+    // checked for every target below.
+    for target in [CORTEX_M4.target, RV32IMAC.target] {
         let arguments = ["-p", "tern-bench", "--features", "steps", "--release", "--target", target];
-        clippy(stages, &format!("clippy, bench, {target}"), &folder, &arguments);
+        clippy(stages, &format!("clippy, bench, {target}"), &firmware_folder, &arguments);
     }
     for target in RUNTIME_TARGETS {
         // The feature `defmt` only adds code, so one pass checks the runtime with and without it.
@@ -79,8 +83,8 @@ fn clippy(stages: &mut Stages, name: &str, folder: &Path, arguments: &[&str]) {
     stages.check(name, || run(cargo(folder).arg("clippy").args(arguments).args(["--", "-D", "warnings"])));
 }
 
-/// Checks the runtime with each of its features alone, beside one packing that every build needs. Prints a line for
-/// each.
+/// Checks the runtime with each of its features and `interleaved4`, since a build needs at least one recurrent layer.
+/// `paired16`, a packing of LSTM layers too, takes the place of `interleaved4`. Prints a line for each.
 fn each_feature() -> Result<()> {
     for feature in size::default_features()?.iter().map(String::as_str).chain(["defmt", "write", "unpacked", "testing"])
     {

@@ -52,7 +52,7 @@ impl Stages {
         self.start.elapsed().as_secs_f64()
     }
 
-    /// Returns one line for each stage, and the sum.
+    /// Returns one line for each stage, and a last line with the overall result and the time since the first stage.
     pub fn table(&self) -> String {
         let width = self.done.iter().map(|stage| stage.name.len()).fold(TABLE_WIDTH, usize::max);
         let line = |name: &str, failed: bool, seconds: f64| {
@@ -74,9 +74,10 @@ pub fn grouped(number: u64) -> String {
     groups.join(",")
 }
 
-/// Prints one line about the set-up of `part`.
-pub fn note(part: &str, what: &str) {
-    eprintln!("set-up: {part}: {what}");
+/// Prints one line about the set-up that a command does first. `part`: the tool or component, such as "compiler
+/// targets".
+pub fn note(part: &str, message: &str) {
+    eprintln!("set-up: {part}: {message}");
 }
 
 #[cfg(test)]

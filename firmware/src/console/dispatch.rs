@@ -32,7 +32,7 @@ impl<P: Port> Console<'_, P> {
             self.frame = Some(Frame::of(line));
         }
         match parsed {
-            Line::Empty => self.ask_terminal(),
+            Line::Empty => self.ask_terminal_and_prompt(),
             Line::Text(text) => self.dispatch(Command::Classify(text), Form::Human),
             Line::WrongTask(info, found) => self.fail(ConsoleError::OtherTask { info, found }, Form::Machine),
             Line::Command(form, command) => self.dispatch(command, form),

@@ -152,9 +152,9 @@ impl<P: Port> Console<'_, P> {
         if form == Form::Human && matches!(self.mode, Mode::Lines) { self.prompt() } else { Ok(()) }
     }
 
-    /// Prints a prompt, and asks the terminal what it is unless that is known. Programs and simple terminals ignore the
-    /// question.
-    pub(super) fn ask_terminal(&mut self) -> Result<(), P::Error> {
+    /// Asks the terminal what it is, unless that is known, and prints a prompt. Programs and simple terminals ignore
+    /// the question.
+    pub(super) fn ask_terminal_and_prompt(&mut self) -> Result<(), P::Error> {
         if self.colors.is_none() && !self.is_terminal {
             self.port.write_all(ASK_TERMINAL)?;
         }

@@ -9,12 +9,13 @@ use crate::frame;
 use crate::port::{Port, print};
 use crate::stream::{ACK, Symbol};
 
-/// More bytes than this at once were pasted; one key press or character sends at most this many.
+/// The most bytes that one key press sends. If more arrive at once, they are taken as pasted.
 const MAX_TYPED_BYTES: usize = 8;
 
 impl<P: Port> Console<'_, P> {
     pub(super) fn take_stream_byte(&mut self, byte: u8) -> Result<(), P::Error> {
         let Mode::Stream(stream) = &mut self.mode else { return Ok(()) };
+        // The line that entered the mode may have ended with CR LF; its LF is not a byte of the text.
         if stream.is_lf_of_command(byte) {
             return Ok(());
         }
@@ -73,6 +74,7 @@ impl<P: Port> Console<'_, P> {
         } else {
             engine.feed(pending, port);
         }
+        // In machine mode the answer carries a checksum of its request, here of the bytes of the text.
         if let Some(frame) = frame {
             frame.add_request(pending);
         }
@@ -91,7 +93,9 @@ impl<P: Port> Console<'_, P> {
         let answer = engine.finish(port);
         stream.texts += 1;
         let form = stream.form;
-        self.show_prediction(answer, None, form)
+        // A streamed text cannot ask for a number of next tokens, as the command `next` can.
+        let count = None;
+        self.show_prediction(answer, count, form)
     }
 
     fn abandon_text(&mut self) -> Result<(), P::Error> {
@@ -103,7 +107,7 @@ impl<P: Port> Console<'_, P> {
     }
 
     pub(super) fn leave_stream(&mut self) -> Result<(), P::Error> {
-        // Feeds the unfinished text: otherwise a later `top` would list the classes of the text before it.
+        // Feeds the unfinished text: otherwise the command `top` would list the classes of the previous text.
         self.feed_pending()?;
         let Mode::Stream(stream) = mem::replace(&mut self.mode, Mode::Lines) else { return Ok(()) };
         self.editor.restart();

@@ -26,19 +26,20 @@ impl History {
         History { lines: Vec::new(), shown: None, draft: Vec::new() }
     }
 
-    /// Adds a line, unless it is empty or equal to the newest.
+    /// Adds a line, unless it is empty, equal to the newest, or contains LF, which ends a line in the storage.
     pub fn keep(&mut self, line: &[u8]) {
         self.shown = None;
         if line.is_empty() || line.contains(&b'\n') || self.line(0) == Some(line) {
             return;
         }
         while self.lines.capacity() - self.lines.len() <= line.len() {
-            let oldest = self.lines.iter().position(|&byte| byte == b'\n').map_or(self.lines.len(), |end| end + 1);
-            if oldest == 0 {
+            let oldest_len = self.lines.iter().position(|&byte| byte == b'\n').map_or(self.lines.len(), |end| end + 1);
+            if oldest_len == 0 {
+                // Nothing is left to drop: the line is longer than the storage.
                 return;
             }
-            let left = self.lines.len() - oldest;
-            self.lines.copy_within(oldest.., 0);
+            let left = self.lines.len() - oldest_len;
+            self.lines.copy_within(oldest_len.., 0);
             self.lines.truncate(left);
         }
         // The loop above has made room for both.
@@ -47,7 +48,8 @@ impl History {
         let _ = self.lines.push(b'\n');
     }
 
-    /// The line before the one being shown, if there is one. `current` is the line being typed.
+    /// The line before the one being shown, if there is one. `current` is the line as it stands in the editor; it is
+    /// kept as the draft only if no older line is shown yet.
     pub fn older(&mut self, current: &[u8]) -> Option<&[u8]> {
         let next = self.shown.map_or(0, |shown| shown + 1);
         self.line(next)?;

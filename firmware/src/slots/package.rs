@@ -105,6 +105,7 @@ impl<'p> Package<'p> {
     /// Splits the bytes of a package into its parts. It is an error if a length or a checksum is wrong, or if the bytes
     /// after the device file are not a trailer.
     pub fn parse(bytes: &'p [u8]) -> Result<Self, SlotError> {
+        // Fails if `bytes` ends before the device file does.
         let length = file_len(bytes)?;
         let wrong_length = SlotError::Length { found: bytes.len(), expected: [length, length + TRAILER_BYTES] };
         let (file, mut trailer) = bytes.split_at_checked(length).ok_or(wrong_length)?;
@@ -133,7 +134,7 @@ impl<'p> Package<'p> {
         Ok(Package { file, trailer: Some(Trailer { version, key_prefix, signed, signature }) })
     }
 
-    /// The version counter; 0 without a trailer.
+    /// The version of the model; 0 without a trailer.
     pub fn version(&self) -> u32 {
         self.trailer.map_or(0, |trailer| trailer.version)
     }
@@ -184,7 +185,10 @@ pub(super) mod tests {
     const KEY_PREFIX_AT: usize = CHECKSUM_AT + 4;
 
     fn device_file() -> Aligned {
-        random_file(1, Sizes { embedding_dim: 2, hidden_size: 2, classes: 2 }, "3")
+        // The tests depend neither on the seed of the weights nor on the shift of the recurrent layer.
+        const SEED: u64 = 1;
+        const SHIFT: &str = "3";
+        random_file(SEED, Sizes { embedding_dim: 2, hidden_size: 2, classes: 2 }, SHIFT)
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The record about the contents of the two slots. `docs/update.md` specifies its bytes.
+//! The record about the contents of the two model slots in flash. `docs/update.md` specifies its bytes.
 
 use core::fmt;
 
@@ -11,11 +11,12 @@ const MAGIC: [u8; 4] = *b"TREC";
 const VERSION: u8 = 1;
 const NONE: u8 = 0xff;
 
-/// One of the two slots.
+/// One of the two model slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlotIndex {
-    /// The slot that a flasher writes to.
+    /// The slot that a host's flashing tool, such as a debug probe or a bootloader, can write to.
     A,
+    /// The slot that only the firmware writes to.
     B,
 }
 
@@ -76,12 +77,13 @@ impl State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
     pub state: State,
-    /// True if the model was confirmed once. It may run again even if a newer one was confirmed since.
+    /// True if the model was ever confirmed. A rollback to it is allowed even if `min_version` is higher.
     pub proven: bool,
-    /// The model's version counter; 0 without a trailer.
+    /// The model's version counter, which the signed trailer of a package contains (`docs/update.md`); 0 for a package
+    /// without a trailer.
     pub version: u32,
-    /// Length of the package as received, with its trailer. 0 if a flasher wrote it: length and checksum are then
-    /// unknown.
+    /// Length of the package as received, with its trailer. 0 if a host's flashing tool wrote it: length and checksum
+    /// are then unknown.
     pub bytes: u32,
     /// CRC-32 of the package as received.
     pub crc32: u32,
@@ -98,12 +100,12 @@ pub struct Record {
     pub slots: [Slot; 2],
     /// The slot whose model runs.
     pub active: Option<SlotIndex>,
-    /// The highest version that was ever confirmed. Older models are refused.
+    /// The highest version that was ever confirmed. A newly received model with a lower version is refused.
     pub min_version: u32,
 }
 
 impl Record {
-    /// The state before the first record: slot A holds what a flasher wrote, if anything.
+    /// The state before the first record: slot A holds what a host's flashing tool wrote, if anything.
     pub const FACTORY: Record = Record {
         slots: [Slot { state: State::Confirmed, proven: true, version: 0, bytes: 0, crc32: 0 }, Slot::EMPTY],
         active: Some(SlotIndex::A),
@@ -133,7 +135,6 @@ impl Record {
             put(at + 8, slot.bytes);
             put(at + 12, slot.crc32);
         }
-        put(60, 0);
         let crc = crc32(&bytes[..60]);
         bytes[60..].copy_from_slice(&crc.to_le_bytes());
         bytes

@@ -1,4 +1,7 @@
 //! The LSTM layer in the packing `interleaved4`, and the arithmetic of its units for all packings.
+//!
+//! In `interleaved4` the weights of the four gates of a unit lie side by side, column by column: `docs/format.md`,
+//! section "Packings".
 
 #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
 use core::num::NonZeroUsize;
@@ -40,21 +43,27 @@ impl Lstm<'_> {
     #[cfg(any(test, not(any(armv7m, thumb1, rv32))))]
     #[inline(always)]
     fn plain_step(&self, x: &[i16], state: &mut State<'_>) {
-        // If the size were zero, there would be no unit to compute.
+        // The size is never 0. If it were, the loop would not run, so the 1 would not matter.
         let hidden_size = NonZeroUsize::new(state.h.len()).guaranteed_or(NonZeroUsize::MIN);
         let weights = rows_or_empty(self.weight_ih, self.input_size).zip(rows(self.weight_hh, hidden_size));
         let rows = weights.zip(self.bias).zip(self.multiplier_ih.iter().zip(self.multiplier_hh));
         let units = rows.zip(state.c.iter_mut().zip(state.next_h.iter_mut()));
         for ((((weight_ih, weight_hh), bias), (multiplier_ih, multiplier_hh)), (c, h)) in units {
+            // The barrier makes the compiler finish the first product before it begins the second; otherwise it delays
+            // results and spills their operands on cores with few registers.
             let from_x = compiler_barrier(requantize_rows(dot4(weight_ih, x, *bias), multiplier_ih));
             let from_h = requantize_rows(dot4(weight_hh, state.h, [0; 4]), multiplier_hh);
+            // The shift scales to the formats that `unit` expects: Q19, and Q20 for the gate `g`.
             let z = |row: usize| (from_x[row] + from_h[row]) << self.shift;
             (*c, *h) = unit([z(0), z(1), z(2), z(3)], *c);
         }
     }
 }
 
-/// Adds the second row of each pair to its first and requantises: from accumulators to pre-activations.
+/// Requantises the accumulators of a unit's four rows. The rows form the pairs `i f` and `g o`.
+///
+/// By definition, the first row of a pair has the weights `w_a + w_b/256`, where `w_b` are those of the second row: in
+/// `paired16` both weights are in one 16-bit number. So 1/256 of the second accumulator is added to the first.
 #[inline(always)]
 pub(super) fn requantize_rows([i, f, g, o]: [i32; 4], m: &[i16; 4]) -> [i32; 4] {
     [requantize(i + (f >> 8), m[0]), requantize(f, m[1]), requantize(g + (o >> 8), m[2]), requantize(o, m[3])]
@@ -65,7 +74,9 @@ pub(super) fn requantize_rows([i, f, g, o]: [i32; 4], m: &[i16; 4]) -> [i32; 4] 
 #[inline(always)]
 pub(crate) fn unit([i, f, g, o]: [i32; 4], c: i32) -> (i32, i16) {
     let (i, f, g, o) = (sigmoid(i), sigmoid(f), tanh(g), sigmoid(o));
+    // The part of the cell state that the forget gate keeps, c · f: Q20 · Q15 >> 16 = Q19.
     let kept = requantize(c, f as i16);
+    // The new part, i · g, is Q30 >> 11 = Q19; twice the sum in Q19 is the cell state in Q20.
     let c = saturating_double(kept + round_shift(i * g, 11));
     (c, round_shift(o * tanh(c), 15) as i16)
 }

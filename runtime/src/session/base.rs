@@ -20,7 +20,7 @@ pub struct SessionBase<'s> {
 
 impl<'s> SessionBase<'s> {
     pub(super) fn new(model: &'s Model<'s>, scratch: &'s mut [i32]) -> Result<Self, ScratchError> {
-        // The session is built in place and then reset, because moving it would copy 88 bytes.
+        // The value that is returned is reset, not a session that `Ok` would then have to move, which copies 88 bytes.
         let mut session = SessionBase::before_reset(model, scratch);
         if let Ok(session) = &mut session {
             session.reset();
@@ -30,8 +30,9 @@ impl<'s> SessionBase<'s> {
 
     /// A session whose state is undefined until it is reset.
     fn before_reset(model: &'s Model<'s>, scratch: &'s mut [i32]) -> Result<Self, ScratchError> {
-        let (found, least) = (scratch.len(), usize::from(model.config().reads_both_ways()));
-        let error = || ScratchError { found, expected: model.scratch_len_for(least) };
+        // A bidirectional model must be able to keep at least one step.
+        let (found, min_steps) = (scratch.len(), usize::from(model.config().reads_both_ways()));
+        let error = || ScratchError { found, expected: model.scratch_len_for(min_steps) };
         let tokenizer = model.config().tokenizer;
         let (buffer, scratch) = scratch.split_at_mut_checked(text::buffer_len(tokenizer)).ok_or_else(error)?;
         let scratch = Scratch::new(model, scratch).ok_or_else(error)?;
@@ -46,6 +47,7 @@ impl<'s> SessionBase<'s> {
 
     /// Runs a golden example as a new text or sequence.
     pub fn run_golden(&mut self, golden: &Golden<'_>) -> Logits<'_> {
+        // A model that reads text has no channels, but `chunks` needs a size of at least 1.
         let channels = self.forward.model.numbers().input.len().max(1);
         self.reset();
         if self.forward.model.config().reads_values() {
@@ -66,8 +68,10 @@ impl<'s> SessionBase<'s> {
     }
 
     /// Writes the logits after the steps so far to `to`, Q16, and returns how many it wrote: the number of classes, or
-    /// the length of `to` if that is less. With [`softmax`](crate::softmax) the probabilities of several classes then
-    /// cost one pass over the head.
+    /// the length of `to` if that is less.
+    ///
+    /// The last layer runs once for this copy, from which [`softmax`](crate::softmax) computes the probability of any
+    /// number of classes; each call of [`Logits::probability`] runs it again.
     pub fn logits_into(&mut self, to: &mut [i32]) -> usize {
         let logits = self.logits();
         to.iter_mut().zip(logits.iter()).for_each(|(to, logit)| *to = logit);
@@ -103,8 +107,9 @@ impl<'s> SessionBase<'s> {
 
     /// A hash of the state, the same on every machine after the same tokens.
     ///
-    /// It is the FNV-1a hash of these numbers, little-endian and by unit: of each layer the hidden state, then the
-    /// finer state; then the sums and the maxima of the pooling; of a bidirectional model the kept steps.
+    /// It is the FNV-1a hash of these numbers, each little-endian. For each layer: the hidden state of every unit, then
+    /// the state that is kept in a higher precision, which is the cell state of an LSTM and the hidden state of a GRU.
+    /// After all layers: the sums and the maxima of the pooling. For a bidirectional model: the kept steps alone.
     pub fn state_hash(&self) -> u32 {
         self.forward.state_bytes().fold(FNV_START, fnv1a)
     }
@@ -113,7 +118,7 @@ impl<'s> SessionBase<'s> {
         self.forward.model
     }
 
-    /// Passes everything that is kept between two bytes of a text through the codec.
+    /// Counts, saves or restores, as the codec says, all state that must survive from one byte of a text to the next.
     pub(crate) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         self.forward.visit_state(codec);
         if !self.forward.model.config().reads_values() {

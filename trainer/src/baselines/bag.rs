@@ -3,7 +3,7 @@
 //! Joulin, Grave, Bojanowski, Mikolov, "Bag of tricks for efficient text classification", 2016, without n-grams.
 //! Trained with Adam on mini-batches; a step updates only the embedding rows of the tokens in its batch.
 
-use super::{Baseline, Rows};
+use super::rows::{Baseline, Rows};
 use crate::data::Example;
 use crate::metrics::{Evaluation, argmax, log_softmax};
 use crate::recipe::Metric;

@@ -5,7 +5,7 @@
 //! scikit-learn's `LinearSVC` solves the same problem by default.
 
 use super::features::{Features, SparseRow, Units};
-use super::{Baseline, Rows};
+use super::rows::{Baseline, Rows};
 use crate::metrics::{Evaluation, argmax};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;

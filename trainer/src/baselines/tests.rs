@@ -1,4 +1,6 @@
 use super::*;
+use crate::data::Example;
+use crate::vocabulary::Vocabulary;
 
 fn prepared(train: &[(&str, usize)], valid: &[(&str, usize)], labels: &[&str]) -> Prepared {
     let examples = |rows: &[(&str, usize)]| -> Vec<Example> {

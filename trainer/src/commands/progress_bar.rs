@@ -11,7 +11,7 @@ const DELAY: Duration = Duration::from_secs(2);
 pub(super) struct DelayedBar(ProgressBar);
 
 impl DelayedBar {
-    /// A bar of `length` steps. `template` is one of indicatif's.
+    /// A bar of `length` steps. `template` is in indicatif's template syntax.
     pub(super) fn new(length: usize, template: &str) -> Self {
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::with_draw_target(Some(length as u64), ProgressDrawTarget::hidden());

@@ -246,7 +246,7 @@ fn train_epochs(
 ) -> anyhow::Result<(Outcome, Option<String>)> {
     let (state, log_bytes) = directory.state(recipe, problem)?;
     if state.steps() > 0 {
-        let (epoch, batches) = (state.epochs_done() + 1, state.batches_done());
+        let (epoch, batches) = (state.epochs_done() + 1, state.epoch_batches_done());
         note(format_args!("resumed in epoch {epoch} after {batches} of its batches"));
     }
     let epochs = problem.cross_validation.as_ref().map_or(recipe.training.epochs, |found| found.best_epoch);

@@ -2,8 +2,10 @@
 
 mod quoting;
 
+use super::encoding;
 use super::error::MissingColumn;
-use super::{TableError, encoding, progress};
+use super::error::TableError;
+use crate::progress;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -70,7 +72,11 @@ impl DelimitedFile {
         } else {
             (1..=first.len()).map(|number| number.to_string()).collect()
         };
-        let warning = if layout.quoting { quoting::check(&file)? } else { None };
+        let warning = if layout.quoting {
+            quoting::check(&file.path, &file.text, file.delimiter, file.names.len())?
+        } else {
+            None
+        };
         Ok((file, warning))
     }
 

@@ -1,6 +1,6 @@
 //! Reads a file as UTF-8 text. The errors name what the file is instead: an archive, a spreadsheet, another encoding.
 
-use super::TableError;
+use super::error::TableError;
 use encoding_rs::WINDOWS_1252;
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! The error of reading data, and the texts of it that several readers share.
 
-use super::quoted;
+use crate::display::quoted;
 use std::fmt::Display;
 use std::path::Path;
 

@@ -1,7 +1,10 @@
 //! Texts in folders: a folder for each label, with one file a text, such as `aclImdb/train/pos/0_9.txt`.
 
+use super::encoding;
+use super::error::TableError;
 use super::table::Row;
-use super::{TableError, encoding, progress, quoted};
+use crate::display::quoted;
+use crate::progress;
 use std::path::{Path, PathBuf};
 
 /// The folder of the Large Movie Review Dataset with texts that have no label.

@@ -1,8 +1,10 @@
 //! Reads data sets of the Hugging Face hub: `hf:owner/name` or `hf:owner/name/file`, optionally with `@revision`.
 
+use super::error::TableError;
 use super::source::Source;
 use super::table::{Columns, Row};
-use super::{TableError, lines, parquet, quoted, table};
+use super::{lines, parquet, table};
+use crate::display::quoted;
 use hf_hub::api::sync::{ApiBuilder, ApiError};
 use hf_hub::{Repo, RepoType};
 use std::path::{Path, PathBuf};

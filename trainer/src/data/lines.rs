@@ -1,8 +1,10 @@
 //! Formats with an example a line: JSON Lines and fastText's `__label__`.
 
+use super::encoding;
 use super::error::MissingColumn;
+use super::error::TableError;
 use super::table::{Columns, Row};
-use super::{TableError, encoding, progress};
+use crate::progress;
 use serde_json::{Map, Value};
 use std::path::Path;
 

@@ -4,7 +4,9 @@
 //! columns that it leaves out, with the reason.
 
 use super::delimited::{DelimitedFile, Layout};
-use super::{TableError, progress, quoted};
+use super::error::TableError;
+use crate::display::quoted;
+use crate::progress;
 use std::path::Path;
 
 /// Signs of a missing number, in lower case.

@@ -1,7 +1,7 @@
 //! Reads Parquet files, the format of data sets on the Hugging Face hub.
 
-use super::TableError;
 use super::error::MissingColumn;
+use super::error::TableError;
 use super::table::{Columns, Row};
 use parquet::file::metadata::FileMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};

@@ -1,8 +1,9 @@
 //! Sequences of numbers for `tern data`: a table in which consecutive rows with the same `sequence` are one sequence.
 
 use super::delimited::{DelimitedFile, Layout};
+use super::error::TableError;
 use super::number_table::{self, ColumnSelection, SEQUENCE};
-use super::{TableError, source};
+use super::source;
 use std::path::Path;
 
 /// Sequences with a label each.

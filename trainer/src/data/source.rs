@@ -1,8 +1,7 @@
-//! The kinds of sources of labelled texts, and one function that reads them all.
+//! The kinds of sources of labelled texts.
 
-use super::lines::{self, FAST_TEXT_LABEL};
-use super::table::{self, Columns, Row};
-use super::{TableError, folder};
+use super::folder;
+use super::lines::FAST_TEXT_LABEL;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -69,34 +68,12 @@ pub fn is_plain_text(path: &Path) -> bool {
     is_text && Source::of(path) == Source::Table
 }
 
-/// Reads labelled texts from a CSV, TSV, JSONL, fastText or Parquet file, a folder of texts, or the Hugging Face hub.
-pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
-    if columns.text == columns.label {
-        let problem = format!("column {:?} is named for both texts and labels, expected two columns", columns.text);
-        return Err(TableError::new(path, problem));
-    }
-    match Source::of(path) {
-        Source::Table => table::read(path, columns),
-        Source::JsonLines => lines::read_json(path, columns),
-        Source::FastText => lines::read_fast_text(path),
-        Source::Folder => folder::read(path),
-        #[cfg(feature = "hub")]
-        Source::Parquet => super::parquet::read(path, columns),
-        #[cfg(feature = "hub")]
-        Source::Hub => super::hub::read(path, columns),
-        #[cfg(not(feature = "hub"))]
-        Source::Parquet => needs_feature(path, "Parquet files"),
-        #[cfg(not(feature = "hub"))]
-        Source::Hub => needs_feature(path, "data sets of the Hugging Face hub"),
-    }
-}
-
 /// The place of a row in its source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Place {
-    /// Index of the row among those that [`read`] returned.
+    /// Index of the row among those that [`read`](super::read) returned.
     pub row: usize,
-    /// [`Row::line`].
+    /// [`Row::line`](super::Row::line).
     pub line: u64,
 }
 
@@ -109,13 +86,4 @@ impl Place {
             (_, line) => format!("{}: line {line}", path.display()),
         }
     }
-}
-
-#[cfg(not(feature = "hub"))]
-fn needs_feature(path: &Path, kind: &str) -> Result<Vec<Row>, TableError> {
-    let problem = format!(
-        "this `tern` was built without the feature `hub`, which reads {kind}; build it with \
-         `cargo install --locked --path trainer --features hub`, or convert the data to CSV or JSONL"
-    );
-    Err(TableError::new(path, problem))
 }

@@ -1,6 +1,8 @@
 //! Splits rows into parts and samples them, class by class and by a seed.
 
-use super::{Example, progress, quoted};
+use super::table::Example;
+use crate::display::quoted;
+use crate::progress;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;

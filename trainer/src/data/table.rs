@@ -1,10 +1,19 @@
 //! Tables of labelled texts in CSV and TSV files.
 
 use super::delimited::{DelimitedFile, Layout};
-use super::{Example, TableError};
+use super::error::TableError;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+
+/// A text and the index of its label.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Example {
+    /// The text as it is in the table.
+    pub text: String,
+    /// Index into the list of labels.
+    pub label: usize,
+}
 
 /// The columns of texts and labels, and the layout of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]

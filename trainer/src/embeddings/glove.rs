@@ -1,6 +1,6 @@
 //! Embeddings in text files with a word and its numbers on each line, as of GloVe and word2vec.
 
-use super::VectorSearch;
+use super::vector_search::VectorSearch;
 use anyhow::anyhow;
 use std::fs::File;
 use std::io::{BufRead, BufReader};

@@ -1,6 +1,6 @@
 //! Embeddings in a NumPy array with one row for each word, and the list of words beside it.
 
-use super::VectorSearch;
+use super::vector_search::VectorSearch;
 use anyhow::anyhow;
 use std::path::Path;
 

@@ -1,15 +1,15 @@
 //! The rows that an export reads: the calibration set and the validation rows.
 
-use crate::data::number_table::{self, ColumnSelection, Table};
+use crate::data::number_table::{self, ColumnSelection, SEQUENCE, Table};
 use crate::data::{self, Columns, Example};
 use crate::float_model::{FloatModel, files};
 use crate::nn::sample::{Sample, Steps, Target};
 use crate::tasks::forecast::Windows;
-use crate::tasks::sequence_classification::{SEQUENCE, Sequences};
+use crate::tasks::sequence_classification::Sequences;
 use std::path::Path;
 use tern_format::{Input, Task};
 
-/// Number of tokens of a text that a language model reads from one initial state.
+/// A language model's text is cut into parts of this many tokens; each part starts from the initial state.
 const PART_TOKENS: usize = 512;
 
 /// Rows of a model's task.
@@ -42,7 +42,8 @@ impl ExportData {
     ///
     /// # Errors
     ///
-    /// Fails if a file cannot be read or has labels or columns that the model lacks.
+    /// Fails if a file cannot be read or lacks one of the model's columns, or if a text has a label that the model
+    /// lacks. Sequences with such a label are read, but [`Data::samples`] skips them.
     pub fn of(model: &FloatModel, dir: &Path, data: Option<&Path>, columns: &Columns) -> anyhow::Result<Self> {
         let (calibration, validation) = match model.config().task {
             Task::LanguageModel => (files::CALIBRATION_TEXT, files::VALIDATION_TEXT),
@@ -66,6 +67,7 @@ impl ExportData {
 impl Data {
     /// No rows, in the form of the model's task.
     pub fn none(model: &FloatModel) -> Self {
+        // Labelled sequences have two columns of texts: the name of the sequence and the label.
         let table = || Table { names: vec![], rows: vec![], texts: vec![vec![], vec![]], lines: vec![] };
         match (model.config().task, model.config().input) {
             (Task::Classify, Input::Tokens) => Data::Texts(Vec::new()),
@@ -79,6 +81,7 @@ impl Data {
     fn read(model: &FloatModel, path: &Path, columns: &Columns) -> anyhow::Result<Self> {
         let names = model.config().channel_names();
         Ok(match Data::none(model) {
+            // `number` replaces each label by its index.
             Data::Texts(_) => Data::Texts(data::number(data::read(path, columns)?, model.labels(), path)?),
             Data::Text(_) => Data::Text(data::read_text(path)?),
             Data::Sequences(_) => {
@@ -92,16 +95,16 @@ impl Data {
         })
     }
 
-    /// Converts the rows to samples, evenly spaced ones if there are more than `most` steps. Rows with labels that the
-    /// model lacks are skipped.
-    pub fn samples(&self, model: &FloatModel, most: usize) -> Vec<Sample> {
+    /// Converts the rows to samples. If these have more than `max_steps` steps in total, only some of them are
+    /// returned, evenly spaced. Sequences with a label that the model lacks are skipped.
+    pub fn samples(&self, model: &FloatModel, max_steps: usize) -> Vec<Sample> {
         match self {
             Data::Texts(examples) => {
                 let sample = |example: &Example| Sample {
                     steps: Steps::Tokens(model.vocabulary().encode(&example.text)),
                     target: Target::Class(example.label),
                 };
-                evenly(examples.iter().map(sample).collect(), most)
+                evenly(examples.iter().map(sample).collect(), max_steps)
             }
             Data::Text(text) => {
                 let ids = model.vocabulary().encode(text);
@@ -112,7 +115,7 @@ impl Data {
                     steps: Steps::Tokens(ids[..ids.len() - 1].to_vec()),
                     target: Target::Tokens(ids[1..].to_vec()),
                 };
-                evenly(parts.into_iter().filter(|ids| ids.len() > 1).map(sample).collect(), most)
+                evenly(parts.into_iter().filter(|ids| ids.len() > 1).map(sample).collect(), max_steps)
             }
             Data::Sequences(sequences) => {
                 let sample = |sequence: usize| {
@@ -120,21 +123,24 @@ impl Data {
                     let steps = sequences.steps(sequence, &model.config().channels);
                     Some(Sample { steps, target: Target::Class(label) })
                 };
-                evenly((0..sequences.spans.len()).filter_map(sample).collect(), most)
+                evenly((0..sequences.spans.len()).filter_map(sample).collect(), max_steps)
             }
             Data::Series(table) => {
                 let Some(forecast) = &model.config().forecast else { return Vec::new() };
                 let windows = Windows::new(table, &model.config().channels, forecast);
+                // The first predicted rows that have a whole window before them and a whole horizon from them on.
                 let end = (table.rows.len() + 1).saturating_sub(forecast.horizon);
-                evenly(windows.samples(forecast.window.min(end)..end), most)
+                let first_predicted_rows = forecast.window.min(end)..end;
+                evenly(windows.samples(first_predicted_rows), max_steps)
             }
         }
     }
 }
 
-/// Selects evenly spaced samples with at most `most` steps in total, but at least one sample.
-fn evenly(samples: Vec<Sample>, most: usize) -> Vec<Sample> {
+/// Selects evenly spaced samples with about `max_steps` steps in total, but at least one sample. The samples have more
+/// steps in total if the selected ones are longer than the others.
+fn evenly(samples: Vec<Sample>, max_steps: usize) -> Vec<Sample> {
     let steps: usize = samples.iter().map(|sample| sample.steps.len()).sum();
-    let every = steps.div_ceil(most.max(1)).max(1);
+    let every = steps.div_ceil(max_steps.max(1)).max(1);
     samples.into_iter().step_by(every).collect()
 }

@@ -108,7 +108,7 @@ fn integers(model: &FloatModel, quantized: &Quantized, steps: &Steps) -> Vec<i32
     let integer = |(index, &value): (usize, &f32)| {
         let channel = index % channels;
         let real = model.config().channels[channel].denormalise(f64::from(value));
-        (real * 2f64.powi(scalings[channel].point)).round() as i32
+        (real * 2f64.powi(scalings[channel].fraction_bits)).round() as i32
     };
     values.iter().take(SEQUENCE_STEPS * channels).enumerate().map(integer).collect()
 }

@@ -2,7 +2,7 @@
 
 use crate::architecture::{Architecture, Cell, CellBias, Head, InputLayer, Merge, Pooling, Recurrent};
 use crate::data::normalise::Channel;
-use crate::data::quoted;
+use crate::display::quoted;
 use crate::recipe::Anchor;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};

@@ -1,7 +1,7 @@
 //! Writes a model directory in one step: the files go into a temporary folder, which then replaces the directory.
 
 use super::files;
-use crate::data::quoted;
+use crate::display::quoted;
 use crate::file_error::FileError;
 use std::ffi::OsStr;
 use std::fs::{self, File};

@@ -1,7 +1,8 @@
 //! The forward pass that an import assumes, in words and as PyTorch code, for the user to compare with their own.
 //!
-//! Names and shapes of tensors do not determine a forward pass: a head with tanh, an attention layer or a projection
-//! before the recurrent layer can have the same tensors as a head with ReLU.
+//! Names and shapes of tensors do not determine a forward pass. The activation of the head has no tensors, so it may be
+//! tanh instead of ReLU. The tensors of a linear layer do not tell where it stands: it may belong to the head, to an
+//! attention, or to a projection before the recurrent layer.
 
 use super::Recognised;
 use crate::architecture::{Cell, Merge, Pooling};
@@ -23,7 +24,7 @@ impl Recognised {
         format!(
             "each text without padding, `{}`, `{}` ({}), {pooling}, {head}",
             self.embedding,
-            self.module,
+            self.recurrent_name,
             self.recurrent.describe(self.hidden_size)
         )
     }
@@ -46,10 +47,12 @@ impl Recognised {
                 format!("torch.cat([({combined_output}).mean(dim=1), ({combined_output}).amax(dim=1)], dim=1)")
             }
         };
+        // A plain `output` does not need the parentheses that an expression in its place needs.
+        let pooled = pooled.replace("(output)", "output");
         let mut lines = vec![
             format!("x = {}(ids)", attribute(&self.embedding)),
-            format!("output, {state} = {}(x)", attribute(&self.module)),
-            format!("pooled = {}", pooled.replace("(output)", "output")),
+            format!("output, {state} = {}(x)", attribute(&self.recurrent_name)),
+            format!("pooled = {pooled}"),
         ];
         if let [hidden, _] = self.head.as_slice() {
             lines.push(format!("pooled = torch.relu({}(pooled))", attribute(hidden)));

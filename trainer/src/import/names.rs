@@ -3,7 +3,7 @@
 use super::settings::Settings;
 use super::tensors::{Values, zeros};
 use crate::architecture::{Cell, CellBias, LayerNames, MAX_LAYERS, Merge, Pooling, Recurrent, names as ours};
-use crate::data::quoted;
+use crate::display::quoted;
 use crate::file_error::FileError;
 use crate::weights::{Array, Weights};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,7 @@ pub struct Recognised {
     /// Name of the embedding module in the file.
     pub embedding: String,
     /// Name of the recurrent module in the file.
-    pub module: String,
+    pub recurrent_name: String,
     /// Names of the one or two linear modules of the head in the file.
     pub head: Vec<String>,
     /// The recurrent layers.
@@ -79,7 +79,7 @@ pub fn recognise(
     let without = |name: String, suffix: &str| name.strip_suffix(suffix).map_or(name.clone(), str::to_owned);
     let recognised = Recognised {
         embedding: without(embedding_name, ".weight"),
-        module: without(module, "."),
+        recurrent_name: without(module, "."),
         head: head.into_iter().map(|name| without(name, ".weight")).collect(),
         recurrent,
         hidden_size: shape.hidden_size,

@@ -2,7 +2,7 @@
 
 use super::settings::{Settings, Token};
 use super::tensors::zeros;
-use crate::data::quoted;
+use crate::display::quoted;
 use crate::file_error::FileError;
 use crate::tokenizer_json;
 use crate::vocabulary::{self, PAD_TOKEN, UNK_TOKEN, Vocabulary};

@@ -6,8 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Number of bytes of the errors after which no more are kept.
+/// Once this many bytes of the emulator's stderr are kept, the rest is discarded.
 const MAX_ERROR_BYTES: usize = 4096;
+/// Time in which QEMU is expected to end after its console has closed.
+const END_WAIT: Duration = Duration::from_secs(1);
+/// Time between two looks at whether QEMU has ended.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// QEMU's process. Dropping it kills the process.
 pub(super) struct Process {
@@ -36,7 +40,8 @@ impl Process {
         Process { program, child, errors }
     }
 
-    /// The reason why QEMU ended; waits up to a second for its end.
+    /// Says how QEMU ended, or only that its console closed if QEMU still runs after [`END_WAIT`]. It is called when
+    /// the console has closed.
     pub(super) fn end_reason(&mut self) -> String {
         let program = self.program;
         let status = match self.wait_briefly() {
@@ -44,18 +49,19 @@ impl Process {
             None => format!("{program} closed its console"),
         };
         let errors = self.errors.lock().map(|kept| String::from_utf8_lossy(&kept).into_owned());
-        // Further lines may list every register.
+        // Only the first line is shown: after a fatal error QEMU also prints the processor's registers.
         match errors.unwrap_or_default().trim().lines().next() {
             Some(reason) => format!("{status}: {reason}"),
             None => status,
         }
     }
 
+    /// Waits up to [`END_WAIT`] for QEMU to end. `None` if it still runs, or if its status cannot be read.
     fn wait_briefly(&mut self) -> Option<ExitStatus> {
         let start = Instant::now();
         loop {
             match self.child.try_wait() {
-                Ok(None) if start.elapsed() < Duration::from_secs(1) => thread::sleep(Duration::from_millis(10)),
+                Ok(None) if start.elapsed() < END_WAIT => thread::sleep(POLL_INTERVAL),
                 Ok(status) => return status,
                 Err(_) => return None,
             }

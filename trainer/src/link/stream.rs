@@ -13,9 +13,9 @@ const EOT: u8 = 0x04;
 const DLE: u8 = 0x10;
 const CAN: u8 = 0x18;
 
-/// The answer to a text.
+/// The classification of a text by the device.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct Answer {
+pub struct Classification {
     /// `None` if no token of the text is in the vocabulary.
     pub label: Option<String>,
     pub class: Option<usize>,
@@ -28,10 +28,11 @@ pub struct Answer {
     pub ticks: u64,
 }
 
-/// The reply to a text.
+/// The reply to a text: its classification, or an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    Answer(Answer),
+    /// The device classified the text.
+    Answer(Classification),
     /// The device refused the text.
     Refused(DeviceError),
 }

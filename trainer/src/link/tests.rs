@@ -218,7 +218,10 @@ fn a_restart_forgets_texts_without_a_reply() {
         streaming.restart().unwrap();
         assert_eq!((streaming.outstanding(), streaming.reply().unwrap()), (0, None));
         streaming.send(b"free").unwrap();
-        assert!(matches!(streaming.reply().unwrap(), Some(Reply::Answer(Answer { tokens: 1, unknown: 0, .. }))));
+        assert!(matches!(
+            streaming.reply().unwrap(),
+            Some(Reply::Answer(Classification { tokens: 1, unknown: 0, .. }))
+        ));
         let left = streaming.leave().unwrap();
         assert_eq!(left, StreamEnd { bytes: 6, texts: 1 });
     });

@@ -35,9 +35,9 @@ pub struct Statistics {
     /// Largest activation of the head's hidden layer.
     pub largest_hidden: f64,
     /// Largest |pre-activation|.
-    pub largest_z: f64,
+    pub largest_pre_activation: f64,
     /// Largest |cell state| of an LSTM.
-    pub largest_c: f64,
+    pub largest_cell_state: f64,
 }
 
 /// Statistics of one direction of a layer.
@@ -105,8 +105,8 @@ pub fn calibrate<'a>(model: &FloatModel, sequences: impl IntoIterator<Item = &'a
         mean_read: vec![0.0; recurrent.head_width(hidden_size)],
         mean_hidden: vec![0.0; config.head_hidden],
         largest_hidden: 0.0,
-        largest_z: 0.0,
-        largest_c: 0.0,
+        largest_pre_activation: 0.0,
+        largest_cell_state: 0.0,
     };
     for steps in sequences {
         if all.tokens >= TOKENS {
@@ -172,7 +172,7 @@ impl Statistics {
             add(&mut statistics.mean_x, x);
             add(&mut statistics.mean_h, &h);
             let z = gates.pre_activations(x, &h);
-            self.largest_z = z.iter().fold(self.largest_z, |max, z| max.max(z.abs()));
+            self.largest_pre_activation = z.iter().fold(self.largest_pre_activation, |max, z| max.max(z.abs()));
             for (gate, z) in z.chunks_exact(hidden_size).enumerate() {
                 z.iter().for_each(|&z| statistics.gates[gate].add(z, end_of_table(gates.cell, gate)));
             }
@@ -180,7 +180,7 @@ impl Statistics {
                 for (unit, c) in c.iter_mut().enumerate() {
                     let [i, f, g] = [0, 1, 2].map(|gate| z[gate * hidden_size + unit]);
                     *c = sigmoid(f) * *c + sigmoid(i) * g.tanh();
-                    self.largest_c = self.largest_c.max(c.abs());
+                    self.largest_cell_state = self.largest_cell_state.max(c.abs());
                 }
             }
             h.copy_from_slice(&states[position * hidden_size..][..hidden_size]);

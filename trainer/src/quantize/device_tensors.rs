@@ -14,6 +14,8 @@ use tern_runtime::{LoadError, Model};
 
 /// Largest length of a model's name in bytes.
 const NAME_BYTES: usize = 64;
+/// Number of tokens that every vocabulary has: PAD and UNK.
+const SPECIAL_TOKENS: usize = 2;
 
 /// The golden examples of a device file, without their logits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +53,7 @@ impl Golden {
 }
 
 /// Writes the device file of a quantised model. The runtime computes the golden logits. `packing` must support the
-/// widths.
+/// bit widths of `quantized`.
 pub fn to_file(
     model: &FloatModel,
     statistics: &Statistics,
@@ -59,7 +61,7 @@ pub fn to_file(
     golden: &Golden,
     packing: Packing,
 ) -> Result<Vec<u8>, QuantizeError> {
-    if model.config().input == Input::Tokens && model.vocabulary().len() < 3 {
+    if model.config().input == Input::Tokens && model.vocabulary().len() <= SPECIAL_TOKENS {
         return Err(QuantizeError::EmptyVocabulary);
     }
     let metadata = words(model, quantized).metadata();
@@ -74,7 +76,8 @@ pub fn to_file(
     let draft = [tensors.clone(), vec![golden_logits(&vec![0; golden.len() * outputs])]].concat();
     let draft = Aligned::new(&to_bytes(&metadata, draft));
     let model = Model::from_bytes(&draft).map_err(|error| match error {
-        // Each half of a row fits 32 bits, so only a pre-activation in the thousands can overflow.
+        // The sum of a gate over the input (ih) and the sum over the hidden state (hh) each fit 32 bits. Only their
+        // total can overflow, when a pre-activation is in the thousands.
         LoadError::Overflow { tensor, .. } => {
             LargeWeights { layer: tensor.as_str().split('.').next().unwrap_or_default().to_owned() }.into()
         }
@@ -95,6 +98,7 @@ fn words(model: &FloatModel, quantized: &Quantized) -> Words {
         input: config.input,
         tokenizer: model.vocabulary().tokenizer(),
         cell: config.cell,
+        // `packed` changes this to the requested packing.
         packing: Packing::plain(config.cell),
         layers: config.num_layers,
         bidirectional: config.bidirectional,
@@ -125,18 +129,18 @@ fn tensors(model: &FloatModel, statistics: &Statistics, quantized: &Quantized) -
     let figures = [
         statistics.texts as i32,
         statistics.tokens as i32,
-        fixed_point(statistics.largest_z, 16),
-        fixed_point(statistics.largest_c, 20),
+        fixed_point(statistics.largest_pre_activation, 16),
+        fixed_point(statistics.largest_cell_state, 20),
     ];
     let name = name_of(&config.name);
     let mut tensors =
         vec![Tensor::new("name", Dtype::U8, &[name.len()], name.as_bytes()), numbers("calibration", figures)];
     tensors.extend(input_tensors(model, &quantized.inputs));
-    let places = Words::places(config.num_layers, config.bidirectional);
-    for (place, layer) in places.iter().zip(quantized.layers.iter().flatten()) {
-        tensors.extend(layer_tensors(config.cell, place, layer));
+    let suffixes = Words::places(config.num_layers, config.bidirectional);
+    for (suffix, layer) in suffixes.iter().zip(quantized.layers.iter().flatten()) {
+        tensors.extend(layer_tensors(config.cell, suffix, layer));
         if config.cell == Cell::RnnRelu {
-            tensors.push(real(&format!("rnn.scale_{place}"), layer.scales.h));
+            tensors.push(real(&format!("rnn.scale_{suffix}"), layer.scales.h));
         }
     }
     if let Some((hidden, scale)) = &quantized.hidden {
@@ -175,9 +179,9 @@ fn input_tensors(model: &FloatModel, inputs: &Inputs) -> Vec<Tensor> {
             let mut tensors = vec![
                 real("input.scale", *scale),
                 numbers("input.offset", channels.iter().map(|channel| channel.offset)),
-                numbers("input.multiplier", channels.iter().map(|channel| channel.read.multiplier)),
-                numbers("input.shift", channels.iter().map(|channel| channel.read.shift)),
-                numbers("input.point", channels.iter().map(|channel| channel.point)),
+                numbers("input.multiplier", channels.iter().map(|channel| channel.to_model.multiplier)),
+                numbers("input.shift", channels.iter().map(|channel| channel.to_model.shift)),
+                numbers("input.point", channels.iter().map(|channel| channel.fraction_bits)),
             ];
             let names = model.config().channels.iter().map(|channel| channel.name.as_str());
             tensors.extend(Tensor::texts("channels", names));
@@ -195,14 +199,15 @@ fn forecast_tensors(model: &FloatModel, inputs: &Inputs) -> Vec<Tensor> {
     // The channel of each output: `[horizon * targets]`.
     let outputs = targets.repeat(forecast.horizon);
     let scalings: Vec<_> = outputs.iter().map(|&channel| channels[channel]).collect();
-    let is_last = i32::from(forecast.anchor == Anchor::Last);
+    // 1 if each output is added to its channel's last value, else 0.
+    let adds_to_last = i32::from(forecast.anchor == Anchor::Last);
     vec![
         numbers("output.offset", scalings.iter().map(|scaling| scaling.offset)),
-        numbers("output.multiplier", scalings.iter().map(|scaling| scaling.write.multiplier)),
-        numbers("output.shift", scalings.iter().map(|scaling| scaling.write.shift)),
-        numbers("output.point", scalings.iter().map(|scaling| scaling.point)),
+        numbers("output.multiplier", scalings.iter().map(|scaling| scaling.from_model.multiplier)),
+        numbers("output.shift", scalings.iter().map(|scaling| scaling.from_model.shift)),
+        numbers("output.point", scalings.iter().map(|scaling| scaling.fraction_bits)),
         numbers("output.channel", outputs.iter().map(|&channel| channel as i32)),
-        numbers("output.last", outputs.iter().map(|_| is_last)),
+        numbers("output.last", outputs.iter().map(|_| adds_to_last)),
         numbers("forecast.window", [forecast.window as i32]),
     ]
 }
@@ -215,10 +220,11 @@ fn linear_tensors(name: &str, layer: &Linear) -> [Tensor; 3] {
     ]
 }
 
-/// The tensors of one direction of a layer: `[unit, column, gate]`, or `[unit, column]` for plain cells.
-fn layer_tensors(cell: Cell, place: &str, layer: &Layer) -> [Tensor; 5] {
+/// The tensors of one direction of a layer, whose names end with `suffix`, such as `l0_reverse`. Weights are
+/// `[unit, column, gate]`, without `gate` for cells with one gate.
+fn layer_tensors(cell: Cell, suffix: &str, layer: &Layer) -> [Tensor; 5] {
     let (hidden_size, gates) = (layer.units.len(), cell.gates());
-    let name = |parameter: &str| format!("{}.{parameter}_{place}", cell.module());
+    let name = |parameter: &str| format!("{}.{parameter}_{suffix}", cell.module());
     let shape = |sizes: &[usize]| if gates > 1 { [sizes, &[gates]].concat() } else { sizes.to_vec() };
     let half_tensors = |half: &str, row: fn(&GateRow) -> &Row| {
         let columns = row(&layer.units[0][0]).weights.len();

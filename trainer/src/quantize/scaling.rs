@@ -17,17 +17,17 @@ pub struct Ratio {
     pub shift: i32,
 }
 
-/// The fixed-point format of a channel: an integer v represents v / 2^point.
+/// The fixed-point format of a channel: an integer v represents v / 2^fraction_bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scaling {
-    /// 0 … 30
-    pub point: i32,
+    /// Number of binary places, 0 … 30.
+    pub fraction_bits: i32,
     /// The channel's mean.
     pub offset: i32,
     /// Factor from `integer - offset` to the input `x`, Q15 of the input's scale.
-    pub read: Ratio,
+    pub to_model: Ratio,
     /// Factor from an output, Q16 of standard deviations, to the channel's integers.
-    pub write: Ratio,
+    pub from_model: Ratio,
 }
 
 /// A channel whose numbers do not fit the device's integers.
@@ -56,23 +56,23 @@ impl Ratio {
 
 /// Chooses the format of a channel. `scale`: the real value of `x` = 2^15, in standard deviations.
 ///
-/// Large numbers have point 0; small ones get enough binary places for their standard deviation.
+/// Large numbers have no binary places; small ones get enough binary places for their standard deviation.
 pub fn channel(channel: &Channel, scale: f64) -> Result<Scaling, BadChannel> {
     let (mean, std) = (channel.mean, channel.std);
     // Values 64 standard deviations from the mean must fit 32 bits.
-    let fits = |point: &i32| (mean.abs() + 64.0 * std) * 2f64.powi(*point) < 2f64.powi(31);
+    let fits = |fraction_bits: &i32| (mean.abs() + 64.0 * std) * 2f64.powi(*fraction_bits) < 2f64.powi(31);
     let wanted = (STD_BITS - std.log2().floor() as i32).clamp(0, 30);
-    let scaling = (0..=wanted).rev().find(fits).and_then(|point| {
-        let integers = std * 2f64.powi(point);
+    let scaling = (0..=wanted).rev().find(fits).and_then(|fraction_bits| {
+        let integers = std * 2f64.powi(fraction_bits);
         Some(Scaling {
-            point,
-            offset: (mean * 2f64.powi(point)).round() as i32,
-            read: Ratio::of(32_768.0 / (integers * scale))?,
-            write: Ratio::of(integers / 65_536.0)?,
+            fraction_bits,
+            offset: (mean * 2f64.powi(fraction_bits)).round() as i32,
+            to_model: Ratio::of(32_768.0 / (integers * scale))?,
+            from_model: Ratio::of(integers / 65_536.0)?,
         })
     });
     let bad = || BadChannel { name: channel.name.clone(), mean: channel.mean, std: channel.std };
-    scaling.filter(|scaling| std * 2f64.powi(scaling.point) >= LEAST_STEPS).ok_or_else(bad)
+    scaling.filter(|scaling| std * 2f64.powi(scaling.fraction_bits) >= LEAST_STEPS).ok_or_else(bad)
 }
 
 #[cfg(test)]
@@ -85,18 +85,18 @@ mod tests {
 
     #[test]
     fn numbers_survive_reading_and_writing() {
-        for (mean, std, point) in
+        for (mean, std, fraction_bits) in
             [(0.0, 1.0, 12), (260.6, 105.9, 6), (2e4, 9e3, 0), (-0.09, 0.43, 14), (1e6, 3.0, 11), (3e6, 1e6, 0)]
         {
             let scaling = of(mean, std).unwrap();
-            assert_eq!(scaling.point, point, "{mean}, {std}");
+            assert_eq!(scaling.fraction_bits, fraction_bits, "{mean}, {std}");
             for sigmas in [-3.0, 0.0, 0.7, 2.5] {
-                let integer = ((mean + sigmas * std) * 2f64.powi(point)).round();
+                let integer = ((mean + sigmas * std) * 2f64.powi(fraction_bits)).round();
                 let scale = |v: f64, ratio: Ratio| v * f64::from(ratio.multiplier) / 2f64.powi(ratio.shift);
-                let x = scale(integer - f64::from(scaling.offset), scaling.read);
-                let unit = 32_768.0 / 4.0 / (std * 2f64.powi(point));
+                let x = scale(integer - f64::from(scaling.offset), scaling.to_model);
+                let unit = 32_768.0 / 4.0 / (std * 2f64.powi(fraction_bits));
                 assert!((x - sigmas * 32_768.0 / 4.0).abs() <= unit.max(1.0) * 1.001, "{mean}, {std}: {sigmas} is {x}");
-                let written = f64::from(scaling.offset) + scale(sigmas * 65_536.0, scaling.write);
+                let written = f64::from(scaling.offset) + scale(sigmas * 65_536.0, scaling.from_model);
                 assert!((written - integer).abs() <= 1.001, "{mean}, {std}: {written} for {integer}");
             }
         }

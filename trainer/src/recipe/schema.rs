@@ -3,7 +3,7 @@
 //! Each key of a recipe is written once, in `sections.rs`: name, type, default, allowed values and help. From that
 //! table come the struct, its defaults, the checks of a recipe file, the option of `tern train` and its help.
 
-use crate::data::quoted;
+use crate::display::quoted;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use std::cmp::Ordering;

@@ -10,8 +10,8 @@ use drawn_series::DrawnSeries;
 pub use forecast_figures::{ForecastFigures, MODEL, NAIVE, WindowForecast, evaluate, forecast_windows};
 pub use windows::Windows;
 
+use super::interface::{CommandOutput, NamedModel, PredictOptions, TaskData, TaskHandler};
 use super::loss_comparison::{self, ModelLosses};
-use super::{CommandOutput, NamedModel, PredictOptions, TaskData, TaskHandler};
 use crate::data::number_table::{self, ColumnSelection, Table};
 use crate::float_model::{FloatModel, Forecast, files};
 use crate::model::{DataFile, Model};

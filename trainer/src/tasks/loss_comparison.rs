@@ -1,6 +1,6 @@
 //! The comparison of two models by their losses on the same tokens or windows: for language models and forecasts.
 
-use super::{CommandOutput, NamedModel};
+use super::interface::{CommandOutput, NamedModel};
 use serde_json::{Map, json};
 
 /// Number of consecutive blocks that the losses are averaged over.

@@ -9,10 +9,9 @@ use super::classification::fold_predictions::{self, FoldPredictions};
 use super::classification::{
     self, Analysis, SUMMARY_FIGURES, TrainingStats, add_baselines, class_figures, label_comparison,
 };
-use super::{CommandOutput, NamedModel, PredictOptions, TaskData, TaskHandler};
-use super::{describe_embeddings, describe_unknown_tokens, describe_validation};
+use super::descriptions::{describe_embeddings, describe_unknown_tokens, describe_validation};
+use super::interface::{CommandOutput, NamedModel, PredictOptions, TaskData, TaskHandler};
 use crate::baselines::{self, Baseline};
-use crate::data::progress::Stage;
 use crate::data::{self, Example, Statistics};
 use crate::display::{shorten, visible};
 use crate::embeddings::{self, Embeddings};
@@ -20,6 +19,7 @@ use crate::float_model::{Config, FloatModel, files};
 use crate::logits::Logits;
 use crate::model::{DataFile, Model};
 use crate::paint::Paint;
+use crate::progress::Stage;
 use crate::recipe::Recipe;
 use crate::report::{Measurements, ReportInputs, Section, TaskReport, TaskWording, ValidationResult};
 use crate::train::{self, CrossValidation, Prepared, Problem};

@@ -57,7 +57,7 @@ impl State {
             data,
             log_bytes,
             steps: self.optimizer.steps(),
-            batches_done: self.batches_done,
+            batches_done: self.total_batches_done,
             history: self.history.clone(),
             best: self.best.as_ref().map(|(figures, _)| *figures),
             underway: self.epoch,
@@ -120,7 +120,7 @@ impl State {
         state.average = read_group("average")?;
         state.best = metadata.best.map(|figures| Ok::<_, anyhow::Error>((figures, read_group("best")?))).transpose()?;
         state.rng.set_word_pos(u128::from(metadata.underway.word_pos));
-        state.batches_done = metadata.batches_done;
+        state.total_batches_done = metadata.batches_done;
         state.history = metadata.history;
         state.epoch = metadata.underway;
         Ok((state, metadata.log_bytes))

@@ -3,7 +3,7 @@
 use super::Sample;
 use super::batches::{self, Limits};
 use super::problem::Problem;
-use super::schedule::{Position, plateau_share};
+use super::schedule::{Position, plateau_rate_factor};
 use super::state::{EpochFigures, EpochProgress, State};
 use crate::architecture::names;
 use crate::denormals::Flush;
@@ -152,22 +152,24 @@ impl Training<'_> {
             if let Some(reason) = self.finished() {
                 break reason;
             }
+            // Before the first epoch is done, an interrupt takes effect after a batch, so that there is an outcome.
             if (stopped() && self.state.epochs_done() > 0) || !self.batches(callback, stop)? {
                 callback.on_state(&self.state, StateEvent::Interrupted);
                 break StopReason::Interrupted;
             }
             let figures = self.figures();
             if !figures.valid.loss.is_finite() {
-                let (batches, fault) =
-                    (self.state.batches_done(), format!("validation loss is {}", figures.valid.loss));
-                return Err(self.diverged(fault, batches, batches, Vec::new()));
+                let fault = format!("validation loss is {}", figures.valid.loss);
+                let (batches, no_samples) = (self.state.epoch_batches_done(), Vec::new());
+                return Err(self.diverged(fault, batches, batches, no_samples));
             }
             let better = self.state.end_epoch(figures, self.recipe.metric());
             callback.on_epoch(&figures, better);
             callback.on_state(&self.state, StateEvent::AfterEpoch);
         };
-        if self.state.batches_done() > 0 {
-            // The weights of the unfinished epoch may be the best. The checkpoint was written before these figures.
+        if self.state.epoch_batches_done() > 0 {
+            // The weights of the unfinished epoch may be the best. The checkpoint is already written, so that a resumed
+            // training goes on within the epoch.
             let figures = self.figures();
             let better = self.state.end_epoch(figures, self.recipe.metric());
             callback.on_epoch(&figures, better);
@@ -196,10 +198,12 @@ impl Training<'_> {
         Outcome { weights: weights.clone(), history: history.clone(), best_epoch, stop_reason }
     }
 
-    /// Returns the figures of the running epoch; validates the averaged weights.
+    /// Returns the figures of the running epoch. Validates the averaged weights, unless a cross-validation has found
+    /// the figures.
     fn figures(&self) -> EpochFigures {
         let State { average, epoch, history, .. } = &self.state;
         let network = Network::new(average, &self.problem.architecture);
+        // After a cross-validation there is no validation split: its figures for this epoch are repeated.
         let cross_validated = self.problem.cross_validation.as_ref().and_then(|found| found.history.get(history.len()));
         EpochFigures {
             epoch: history.len() + 1,
@@ -231,14 +235,15 @@ impl Training<'_> {
         let limits = Limits { sequences: self.recipe.batch_size(lengths.len()), tokens: settings.batch_tokens };
         let batches = batches::shuffled(&lengths, limits, &mut self.state.rng);
         let losses = self.state.history.iter().map(|figures| figures.valid.loss);
-        let plateau_share = plateau_share(losses, settings.plateau_patience, settings.plateau_factor);
+        let plateau_rate_factor = plateau_rate_factor(losses, settings.plateau_patience, settings.plateau_factor);
         let epoch = self.state.epochs_done() + 1;
         for (index, batch) in batches.iter().enumerate().skip(self.state.epoch.batches) {
-            // Counted in batches of this epoch, since the number of batches differs a little from epoch to epoch.
+            // The number of batches differs a little from epoch to epoch. The schedule counts as if every epoch had as
+            // many batches as this one.
             let step = (epoch - 1) * batches.len() + index;
             let position = Position { step, steps: settings.epochs * batches.len() };
-            let share = settings.schedule.share(position, settings.warm_up, plateau_share);
-            let learning_rate = self.recipe.learning_rate() * share;
+            let rate_factor = settings.schedule.rate_factor(position, settings.warm_up, plateau_rate_factor);
+            let learning_rate = self.recipe.learning_rate() * rate_factor;
             let result = self.gradients(batch)?;
             let loss = result.loss;
             let gradient_norm = self.step(result, learning_rate);
@@ -290,7 +295,7 @@ impl Training<'_> {
             // Weight decay and the average would change the frozen vectors.
             frozen.into_iter().for_each(|embeddings| embeddings.reset_frozen(weights.get_mut(names::EMBEDDING)));
         }
-        state.batches_done += 1;
+        state.total_batches_done += 1;
         state.epoch.batches += 1;
         state.epoch.loss += batch.loss;
         state.epoch.correct += batch.correct;
@@ -310,7 +315,7 @@ impl Training<'_> {
             word_dropout: model.word_dropout,
         };
         let graph = Graph { architecture, objective, dropout, seed: self.recipe.training.seed, device: &self.device };
-        graph.gradients(&self.state.weights, &samples, self.state.batches_done)
+        graph.gradients(&self.state.weights, &samples, self.state.total_batches_done)
     }
 
     /// Returns the samples of a batch whose loss is infinite or NaN; all samples if none is.

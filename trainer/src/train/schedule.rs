@@ -19,9 +19,9 @@ pub struct Position {
 }
 
 impl Schedule {
-    /// The learning rate of a step, as a share of the highest rate. `warm_up` is a share of all steps. `plateau_share`:
-    /// the result of [`plateau_share`], which only `plateau` uses.
-    pub fn share(self, Position { step, steps }: Position, warm_up: f64, plateau_share: f64) -> f64 {
+    /// The learning rate of a step, as a factor on the highest rate. `warm_up` is a share of all steps.
+    /// `plateau_rate_factor`: the result of [`plateau_rate_factor`], which only `plateau` uses.
+    pub fn rate_factor(self, Position { step, steps }: Position, warm_up: f64, plateau_rate_factor: f64) -> f64 {
         // The rate rises by the same amount in each step, and the step after the warm-up has the highest rate.
         let warm_up_steps = (warm_up * steps as f64).round() as usize;
         if self != Schedule::OneCycle && step < warm_up_steps {
@@ -31,7 +31,7 @@ impl Schedule {
             Schedule::OneCycle => one_cycle(step, steps),
             Schedule::Constant => 1.0,
             Schedule::Cosine => cosine((step - warm_up_steps) as f64 / (steps - warm_up_steps).max(1) as f64),
-            Schedule::Plateau => plateau_share,
+            Schedule::Plateau => plateau_rate_factor,
         }
     }
 }
@@ -47,11 +47,11 @@ fn one_cycle(step: usize, steps: usize) -> f64 {
     if position < RISE { position / RISE } else { 0.5 * (1.0 + (PI * (position - RISE) / (1.0 - RISE)).cos()) }
 }
 
-/// The share of the highest rate after epochs with these validation losses, as
+/// The factor on the highest rate after epochs with these validation losses, as
 /// `torch.optim.lr_scheduler.ReduceLROnPlateau`: each time that more than `patience` successive epochs were no better
 /// than the best one, the rate is multiplied by `factor`.
-pub fn plateau_share(losses: impl IntoIterator<Item = f64>, patience: usize, factor: f64) -> f64 {
-    let (mut best_loss, mut epochs_without_better, mut share) = (f64::INFINITY, 0, 1.0);
+pub fn plateau_rate_factor(losses: impl IntoIterator<Item = f64>, patience: usize, factor: f64) -> f64 {
+    let (mut best_loss, mut epochs_without_better, mut rate_factor) = (f64::INFINITY, 0, 1.0);
     for loss in losses {
         if loss < best_loss * (1.0 - PLATEAU_THRESHOLD) {
             (best_loss, epochs_without_better) = (loss, 0);
@@ -59,11 +59,11 @@ pub fn plateau_share(losses: impl IntoIterator<Item = f64>, patience: usize, fac
             epochs_without_better += 1;
         }
         if epochs_without_better > patience {
-            share *= factor;
+            rate_factor *= factor;
             epochs_without_better = 0;
         }
     }
-    share
+    rate_factor
 }
 
 #[cfg(test)]
@@ -72,7 +72,7 @@ mod tests {
     use serde::Deserialize;
 
     fn rates(schedule: Schedule, steps: usize, warm_up: f64) -> Vec<f64> {
-        (0..steps).map(|step| schedule.share(Position { step, steps }, warm_up, 0.25)).collect()
+        (0..steps).map(|step| schedule.rate_factor(Position { step, steps }, warm_up, 0.25)).collect()
     }
 
     #[test]
@@ -127,7 +127,7 @@ mod tests {
         let losses = &golden.plateau_losses;
         let lowered: Vec<f64> = (1..=losses.len())
             .map(|epochs| {
-                plateau_share(losses[..epochs].iter().copied(), golden.plateau_patience, golden.plateau_factor)
+                plateau_rate_factor(losses[..epochs].iter().copied(), golden.plateau_patience, golden.plateau_factor)
             })
             .collect();
         close(&lowered, &golden.plateau);

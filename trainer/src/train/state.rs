@@ -18,7 +18,8 @@ pub struct State {
     pub(super) average: Weights,
     pub(super) optimizer: Optimizer,
     pub(super) rng: ChaCha8Rng,
-    pub(super) batches_done: u64,
+    /// The number of batches of the whole training so far.
+    pub(super) total_batches_done: u64,
     pub(super) history: Vec<EpochFigures>,
     /// The figures of the best epoch so far, and its averaged weights.
     pub(super) best: Option<(EpochFigures, Weights)>,
@@ -87,7 +88,7 @@ impl State {
             average: weights.clone(),
             weights,
             rng,
-            batches_done: 0,
+            total_batches_done: 0,
             history: Vec::new(),
             best: None,
             epoch: EpochProgress::default(),
@@ -119,13 +120,13 @@ impl State {
     }
 
     /// Returns the number of batches that are done in the running epoch.
-    pub fn batches_done(&self) -> usize {
+    pub fn epoch_batches_done(&self) -> usize {
         self.epoch.batches
     }
 
     /// Returns the number of steps of the whole training so far.
     pub fn steps(&self) -> u64 {
-        self.batches_done
+        self.total_batches_done
     }
 
     /// Returns true if every weight is finite.

@@ -1,6 +1,6 @@
 //! WordPiece: the `tokenizers` library learns the pieces, and the runtime splits words into them.
 
-use super::{PAD_TOKEN, UNK_TOKEN};
+use super::tokens::{PAD_TOKEN, UNK_TOKEN};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tern_runtime::UNK;

@@ -1,6 +1,6 @@
 //! The text of each token of a text, for traces and reports.
 
-use super::tokens;
+use super::tokens::tokens;
 use tern_runtime::text::{Tokenizer, TokenizerKind};
 
 /// Follows a text token by token and returns the text of each: a WordPiece piece as the vocabulary spells it, otherwise

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tern_runtime::Cost;
 
 use super::committed;
-use super::measure::{Measured, MeasuringFirmware};
+use super::measure::{Measured, MeasuringFirmware, Work};
 use super::workload::{self, STEPS, Workload};
 use crate::cores::{CORES, Core};
 use crate::setup::{self, Needs};
@@ -60,8 +60,8 @@ pub fn run(options: DeviceOptions) -> Result<()> {
     let mut rows = Vec::new();
     for core in CORES {
         let start = Instant::now();
-        let loading_only = MeasuringFirmware::build(core, false, verbose)?;
-        let stepping = MeasuringFirmware::build(core, true, verbose)?;
+        let loading_only = MeasuringFirmware::build(core, Work::LoadOnly, verbose)?;
+        let stepping = MeasuringFirmware::build(core, Work::LoadAndStep, verbose)?;
         for workload in &compared {
             check_states(core, workload, &stepping.measure(workload)?)?;
         }

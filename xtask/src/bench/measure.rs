@@ -23,6 +23,15 @@ pub struct Measured {
     pub hash: u32,
 }
 
+/// The work of a measuring firmware.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// It loads the model and does nothing else.
+    LoadOnly,
+    /// It loads the model and steps through the ids.
+    LoadAndStep,
+}
+
 /// The measuring firmware, built for one core.
 pub struct MeasuringFirmware {
     core: Core,
@@ -31,11 +40,11 @@ pub struct MeasuringFirmware {
 }
 
 impl MeasuringFirmware {
-    /// Builds the firmware with the release profile of the product; without `steps` it loads the model and does nothing
-    /// else.
+    /// Builds the firmware with the release profile of the product.
     ///
     /// `verbose` prints the commands that build and run it.
-    pub fn build(core: Core, steps: bool, verbose: bool) -> Result<Self> {
+    pub fn build(core: Core, work: Work, verbose: bool) -> Result<Self> {
+        let steps = work == Work::LoadAndStep;
         let target_folder = repo::firmware().join("target");
         let mut command = cargo(&repo::firmware());
         command.args(["build", "--quiet", "--release", "-p", "tern-bench", "--target", core.target]);

@@ -1,8 +1,10 @@
-//! `cargo xtask bench splits`: runs the texts of a table through a model on every emulated core.
+//! `cargo xtask bench splits`: runs a split of a data set, such as its test part, through a model on every emulated
+//! core.
 //!
-//! A hash over the state after every token and the logits after every text must be equal to the host's. The
-//! instructions of the first tokens are counted: the same model with and without folded tokens shows the instructions
-//! that folding saves.
+//! The split is a table of texts. A hash over the state after every token and the logits after every text must be equal
+//! to the host's. The instructions of the first tokens are counted. The file of a model with folded tokens also stores
+//! the product of each frequent token with the input weights; compare it with the same model without folding to see the
+//! instructions saved.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,7 +15,7 @@ use serde_json::json;
 use tern_runtime::Model;
 use tern_runtime::testing::Aligned;
 
-use super::measure::MeasuringFirmware;
+use super::measure::{MeasuringFirmware, Work};
 use super::workload::{TEXT_ENDS, Workload};
 use crate::cores::{CORES, Core};
 use crate::setup::{self, Needs};
@@ -21,9 +23,9 @@ use crate::setup::{self, Needs};
 /// The number of ids that fit the emulated memory.
 const BATCH: usize = 100_000;
 
-/// Limits the counted tokens by their multiply-accumulates. No core takes 16 instructions for one, so no 32-bit counter
-/// overflows.
-const COUNTED: usize = (1 << 31) / 16;
+/// The most multiply-accumulates whose instructions are counted. Each takes fewer than 16 instructions on every core,
+/// so the count stays below 2^31 and no 32-bit counter overflows.
+const MAX_COUNTED_MACS: usize = (1 << 31) / 16;
 
 /// Options of `bench splits`.
 #[derive(Debug, Args)]
@@ -56,29 +58,31 @@ pub fn run(options: &Options) -> Result<()> {
     let folder = super::folder("bench")?;
     let workload = |ids: &Vec<u32>| Workload::over(model.packing(), &file, ids, "split", &folder);
     let tokens: usize = batches.iter().map(Vec::len).sum();
-    // One long text, so that only steps are counted. A bidirectional model steps only when its logits are read.
-    let counted: Vec<u32> =
-        batches.iter().flatten().take(COUNTED / model.macs_per_token().max(1)).map(|id| id & !TEXT_ENDS).collect();
-    let counts = !model.config().bidirectional && !counted.is_empty();
+    // One long text without ends of texts, so that the head never runs and only the instructions of steps are counted.
+    let max_counted_ids = MAX_COUNTED_MACS / model.macs_per_token().max(1);
+    let counted_ids: Vec<u32> = batches.iter().flatten().take(max_counted_ids).map(|id| id & !TEXT_ENDS).collect();
+    // A bidirectional model steps only when its logits are read.
+    let can_count = !model.config().bidirectional && !counted_ids.is_empty();
     for core in CORES {
-        let firmware = MeasuringFirmware::build(core, true, options.verbose)?;
+        let firmware = MeasuringFirmware::build(core, Work::LoadAndStep, options.verbose)?;
         for ids in &batches {
             measure(core, &firmware, &workload(ids)?)?;
         }
-        let count = if counts { Some(measure(core, &firmware, &workload(&counted)?)?) } else { None };
-        let a_token = count.map(|count| count as f64 / counted.len() as f64);
+        let instructions = if can_count { Some(measure(core, &firmware, &workload(&counted_ids)?)?) } else { None };
+        let instructions_per_token = instructions.map(|sum| sum as f64 / counted_ids.len() as f64);
         let (cell, packing) = (model.config().cell.name(), model.packing().name());
         let (name, texts) = (core.name, texts.len());
         if options.json {
             let row = json!({
                 "core": name, "cell": cell, "packing": packing, "texts": texts, "tokens": tokens,
-                "instructions_per_token": a_token.map(f64::round),
+                "instructions_per_token": instructions_per_token.map(f64::round),
             });
             println!("{row}");
         } else {
-            let a_token = a_token.map_or(String::new(), |count| format!("; {count:.0} instructions a token"));
+            let cost =
+                instructions_per_token.map_or(String::new(), |count| format!("; {count:.0} instructions a token"));
             println!(
-                "{name:<14}{cell:<9}{packing:<13}{texts:>6} texts, {tokens:>7} tokens: same bits as the host{a_token}"
+                "{name:<14}{cell:<9}{packing:<13}{texts:>6} texts, {tokens:>7} tokens: same bits as the host{cost}"
             );
         }
     }
@@ -133,14 +137,18 @@ mod tests {
     use tern_runtime::Packing;
     use tern_runtime::testing::{Sizes, TOKENS, random_file_in};
 
+    /// The id of the first token; 0 and 1 stand for padding and for unknown tokens.
+    const FIRST_ID: u32 = 2;
+
     #[test]
     fn no_text_is_divided_between_batches() {
         let sizes = Sizes { embedding_dim: 4, hidden_size: 4, classes: 2 };
-        let file = random_file_in(Packing::Interleaved4, 1, sizes, "0");
+        let (seed, shift) = (1, "0");
+        let file = random_file_in(Packing::Interleaved4, seed, sizes, shift);
         let model = Model::from_bytes(&file).unwrap();
         let texts = ["call now", "", "free prize !!", "now"].map(str::to_owned);
         let found = batches(&model, &texts, 5).unwrap();
-        let id = |token: &str| TOKENS.iter().position(|known| *known == token).unwrap() as u32 + 2;
+        let id = |token: &str| FIRST_ID + TOKENS.iter().position(|known| *known == token).unwrap() as u32;
         let expected = [
             vec![id("call"), id("now") | TEXT_ENDS, id("free"), id("prize"), id("!!") | TEXT_ENDS],
             vec![id("now") | TEXT_ENDS],

@@ -6,7 +6,7 @@ use serde::Serialize;
 use tern_runtime::{Model, TextSession};
 
 use crate::data::Example;
-use crate::link::{Answer, DeviceError, Reply};
+use crate::link::{Classification, DeviceError, Reply};
 use crate::metrics::argmax;
 
 /// Characters of a text that are shown.
@@ -77,7 +77,7 @@ impl Tally {
         let Sample { example: Example { text, label }, line } = sample;
         self.examples += 1;
         self.bytes += text.len() as u64;
-        let Answer { label: predicted, logits, tokens, unknown, ticks, .. } = match reply {
+        let Classification { label: predicted, logits, tokens, unknown, ticks, .. } = match reply {
             Reply::Answer(answer) => answer,
             Reply::Refused(error) => {
                 return self.refusals.push(Refusal { line: *line, text: excerpt(text), error });

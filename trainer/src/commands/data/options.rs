@@ -53,7 +53,7 @@ pub struct Args {
 }
 
 impl Args {
-    /// The shares of the parts of a split; one of 1 without a split.
+    /// The shares of the parts of a split; without a split, a single share of 1.0.
     pub fn shares(&self) -> &[f64] {
         self.split.as_deref().unwrap_or(&[1.0])
     }

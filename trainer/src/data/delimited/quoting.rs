@@ -4,7 +4,8 @@
 //! mark. Both nearly always mean that rows are lost, so both are errors here. Two stray marks in different rows form
 //! a valid field that swallows the rows between them: that gives a warning.
 
-use super::{DelimitedFile, TableError};
+use crate::data::error::TableError;
+use std::path::Path;
 
 enum State {
     /// Before the first byte of a field.
@@ -17,16 +18,15 @@ enum State {
     AfterMark,
 }
 
-/// Checks a whole file. Returns a warning if a quoted field encloses whole rows. Fails if a quoted field is never
-/// closed, or text follows its closing mark.
-pub fn check(file: &DelimitedFile) -> Result<Option<String>, TableError> {
-    let DelimitedFile { path, text, delimiter, names, .. } = file;
+/// Checks the whole `text` of the file `path` with `columns` columns. Returns a warning if a quoted field encloses
+/// whole rows. Fails if a quoted field is never closed, or text follows its closing mark.
+pub fn check(path: &Path, text: &str, delimiter: u8, columns: usize) -> Result<Option<String>, TableError> {
     let mut state = State::FieldStart;
     let (mut line, mut opened_line, mut content_start, mut field) = (1, 1, 0, 1);
     // The line of the first field that encloses rows, the lines that it spans, and the number of such fields.
     let mut swallowing: Option<(u64, u64, usize)> = None;
     let mut close = |opened_line, line, field, content: &str| {
-        if line > opened_line && encloses_rows(content, char::from(*delimiter), field, names.len()) {
+        if line > opened_line && encloses_rows(content, char::from(delimiter), field, columns) {
             let (.., count) = swallowing.get_or_insert((opened_line, line - opened_line + 1, 0));
             *count += 1;
         }
@@ -39,11 +39,11 @@ pub fn check(file: &DelimitedFile) -> Result<Option<String>, TableError> {
             }
             (State::Quoted, b'"') => State::AfterMark,
             (State::Quoted, _) | (State::AfterMark, b'"') => State::Quoted,
-            (before, byte) if matches!(byte, b'\r' | b'\n') || byte == *delimiter => {
+            (before, byte) if matches!(byte, b'\r' | b'\n') || byte == delimiter => {
                 if matches!(before, State::AfterMark) {
                     close(opened_line, line, field, &text[content_start..position - 1]);
                 }
-                field = if byte == *delimiter { field + 1 } else { 1 };
+                field = if byte == delimiter { field + 1 } else { 1 };
                 State::FieldStart
             }
             (State::AfterMark, _) => {

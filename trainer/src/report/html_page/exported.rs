@@ -52,7 +52,7 @@ impl ReportInputs {
                 "The quantised model predicts otherwise for " (self.value("/export/disagreements", count)) " of "
                 (self.value("/export/examples", count)) " " (split) " " (of_what) ". The largest difference of a logit is "
                 (self.value("/export/largest_logit_difference", exact)) ". Every device computes the same bits as this computer."
-                @if on_training_rows { " Both models know these rows from the training: their accuracies flatter." }
+                @if on_training_rows { " Both models know these rows from the training, so both accuracies are too high." }
             }
             (table("Accuracy in floats and in integers", &["arithmetic", "accuracy"], &rows))
         }
@@ -73,7 +73,8 @@ impl ReportInputs {
         }
     }
 
-    /// A list of objects, or an object of objects, as a table with a row for each and a column for every key.
+    /// A list or an object as a table with a row for each item. Items that are objects have a column for every key;
+    /// plain values have one column.
     fn records(&self, key: &str, value: &Value) -> Markup {
         let place = pointer("/export", key);
         let items: Vec<(Option<&String>, String, &Value)> = match value {

@@ -3,7 +3,7 @@
 use crate::display::{shorten, visible};
 use crate::metrics::{Evaluation, confused_pairs};
 use crate::paint::Paint;
-use crate::tasks::CommandOutput;
+use crate::tasks::interface::CommandOutput;
 use serde_json::{Map, Value, json};
 
 /// Largest number of labels whose confusion is shown as a matrix. More do not fit into 80 columns.

@@ -3,7 +3,7 @@
 use super::mcnemar::McNemar;
 use crate::data::Row;
 use crate::display::{shorten, visible};
-use crate::tasks::{CommandOutput, NamedModel};
+use crate::tasks::interface::{CommandOutput, NamedModel};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,7 @@
 //! The sections of a language model in the report: generated text, top-k accuracy, and the tokens of the validation
 //! text that it expected least.
 
-use super::{TextFigures, next_tokens};
+use super::text_figures::{TextFigures, next_tokens};
 use crate::float_model::{FloatModel, files};
 use crate::model::{Model, Sampling};
 use crate::report::chart::{self, FIRST, Line};

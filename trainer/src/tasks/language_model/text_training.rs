@@ -4,13 +4,14 @@
 //! every token of a window the next one is the target. Windows are shuffled, and the state is not carried from batch to
 //! batch.
 
-use super::LanguageReport;
+use super::surprises::LanguageReport;
 use crate::data;
 use crate::embeddings::{self, Embeddings};
 use crate::float_model::{Config, FloatModel, files};
 use crate::recipe::Recipe;
 use crate::report::Measurements;
-use crate::tasks::{TaskData, describe_embeddings, describe_unknown_tokens};
+use crate::tasks::descriptions::{describe_embeddings, describe_unknown_tokens};
+use crate::tasks::interface::TaskData;
 use crate::train::{CrossValidation, NO_TOKEN, Objective, Problem, Sample, Steps, Target, Units};
 use crate::vocabulary::{UNK, Vocabulary};
 use crate::weights::Weights;

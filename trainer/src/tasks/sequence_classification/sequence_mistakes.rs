@@ -1,9 +1,10 @@
 //! The most confident wrong predictions of a sequence classifier.
 
+use crate::float_model::files;
 use crate::report::elements::{Cell, count, nothing, percent, table};
 use crate::report::{ReportInputs, Section, TaskReport, TaskWording};
-use crate::tasks::classification::Analysis;
 use crate::tasks::classification::analysis::{MAX_MISTAKES, PredictedExample};
+use crate::tasks::classification::{Analysis, SUMMARY_FIGURES};
 use maud::{Markup, html};
 
 /// The wrong predictions on the validation sequences.
@@ -32,7 +33,7 @@ impl SequenceMistakes {
 
 impl TaskReport for SequenceMistakes {
     fn wording(&self) -> &'static TaskWording {
-        &super::WORDING
+        &WORDING
     }
 
     fn sections(&self, page: &ReportInputs) -> Vec<Section> {
@@ -73,3 +74,21 @@ impl SequenceMistakes {
         }
     }
 }
+
+/// The words for sequence classifiers in the report.
+static WORDING: TaskWording = TaskWording {
+    purpose: |config| format!("Predicts one of {} labels for a sequence of numbers", config.labels.len()),
+    figures: SUMMARY_FIGURES,
+    loss: "Loss (cross-entropy)",
+    compared: "sequences",
+    validation: ("sequences", "/validation/examples"),
+    training: ("sequences", "/train_examples"),
+    splits_classes: true,
+    files: [files::VALIDATION, files::CALIBRATION],
+    hub_task: ("tabular-classification", "Classification of numeric sequences"),
+    intended_use: (
+        "sequences",
+        "It predicts one of its labels for every sequence, even if none fits: look at the probability. It was not tested on other data.",
+    ),
+    commands: |folder, validation| format!("tern predict {folder} {folder}/{validation}"),
+};

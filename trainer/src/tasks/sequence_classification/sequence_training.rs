@@ -1,13 +1,16 @@
 //! The training data of sequence classification.
 
-use super::{LABEL, SEQUENCE, SequenceMistakes, Sequences, analyse};
+use super::sequence_mistakes::SequenceMistakes;
+use super::sequences::{Sequences, analyse};
 use crate::architecture::InputLayer;
+use crate::data::number_table::{LABEL, SEQUENCE};
 use crate::data::{self, TableError, normalise};
 use crate::float_model::{Channel, Config, FloatModel, files};
 use crate::recipe::{Output, Recipe};
 use crate::report::Measurements;
 use crate::tasks::classification::{self, Analysis, TrainingStats, fold_predictions};
-use crate::tasks::{CALIBRATION_ROWS, TaskData, describe_channels, describe_validation, save_table};
+use crate::tasks::descriptions::{CALIBRATION_ROWS, describe_channels, describe_validation, save_table};
+use crate::tasks::interface::TaskData;
 use crate::train::{CrossValidation, Problem, Sample, Target};
 use crate::vocabulary::Vocabulary;
 use crate::weights::Weights;

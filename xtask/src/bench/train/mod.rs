@@ -1,7 +1,7 @@
 //! `cargo xtask bench train`: compares the speed of a training with PyTorch and candle-nn.
 //!
-//! Each program is a process that trains for one pass over the same texts on request (`worker`). The programs of a row
-//! run in turn, so that other load on the machine affects all of them; the ratios are medians over the turns.
+//! Each program is a process that trains for one pass over the same texts on request (`worker`). The programs of one
+//! network take turns, so that other load on the machine affects all of them; the ratios are medians over the turns.
 
 mod memory;
 mod plan;
@@ -81,7 +81,7 @@ struct Bench {
 impl Bench {
     /// Measures all programs on one network in turn and prints their rows.
     fn compare(&self, network: &Network, turns: usize) -> Result<()> {
-        let lengths = texts::like_reviews(network.texts, plan::CUT);
+        let lengths = texts::lengths_like_reviews(network.texts, plan::MAX_LENGTH);
         let mut workers = Vec::new();
         for program in network.programs() {
             if let Some(worker) = self.worker(program, network, &lengths)? {
@@ -94,8 +94,10 @@ impl Bench {
                 measured.push(worker.turn()?);
             }
         }
+        // Tern is the first program of every network.
+        let tern_seconds = &seconds_per_token[0];
         for ((program, _), measured) in workers.iter().zip(&seconds_per_token) {
-            let ratios = measured.iter().zip(&seconds_per_token[0]).map(|(theirs, ours)| theirs / ours);
+            let ratios = measured.iter().zip(tern_seconds).map(|(theirs, terns)| theirs / terns);
             let ratio = (*program != Program::Tern).then(|| super::median(ratios.collect()));
             let row = table::row(*program, network, 1.0 / super::median(measured.clone()), ratio);
             self.emit(&table::line(&row), &row);
@@ -105,7 +107,7 @@ impl Bench {
 
     /// Measures Tern on texts of one length and prints the time for each token.
     fn length(&self, length: usize, turns: usize) -> Result<()> {
-        let network = Network { texts: plan::texts_of_length(length), ..plan::TEXTBOOK };
+        let network = Network { texts: plan::texts_of_length(length), ..plan::SMALL_LSTM };
         let lengths = vec![length; network.texts];
         let Some(mut worker) = self.worker(Program::Tern, &network, &lengths)? else { return Ok(()) };
         let measured = (0..turns).map(|_| worker.turn()).collect::<Result<Vec<f64>>>()?;
@@ -139,7 +141,8 @@ impl Bench {
                 command.args((program == Program::PyTorchBucketed).then_some("--bucketed"))
             }
         };
-        // candle takes the number of its own threads from this variable.
+        // candle takes its number of threads from this variable; the other programs take it from the recipe or from
+        // their arguments.
         Worker::start(command.env("RAYON_NUM_THREADS", threads)).map(Some)
     }
 

@@ -1,7 +1,7 @@
 //! The networks and programs that `bench train` measures.
 
 /// Texts are cut to this many tokens.
-pub const CUT: usize = 400;
+pub const MAX_LENGTH: usize = 400;
 /// The size of the vocabulary.
 pub const VOCABULARY: usize = 20_000;
 /// Lengths of texts at which the time for each token is measured.
@@ -56,7 +56,7 @@ pub struct Network {
 }
 
 /// The small LSTM of Raschka and others, *Machine Learning with PyTorch and Scikit-Learn*, chapter 15.
-pub const TEXTBOOK: Network = Network {
+pub const SMALL_LSTM: Network = Network {
     cell: "lstm",
     bidirectional: false,
     embedding: 20,
@@ -101,16 +101,16 @@ impl Network {
 
 /// Returns all networks; the first one only if `quick` is true.
 pub fn networks(quick: bool) -> Vec<Network> {
-    let first = Network { candle: true, ..TEXTBOOK };
+    let first = Network { candle: true, ..SMALL_LSTM };
     if quick {
         return vec![Network { texts: 256, ..first }];
     }
-    let other = Network { targets: [2.0, 0.0], texts: 256, ..TEXTBOOK };
+    let other = Network { targets: [2.0, 0.0], texts: 256, ..SMALL_LSTM };
     vec![
         first,
-        Network { threads: 2, ..TEXTBOOK },
-        Network { batch: 128, ..TEXTBOOK },
-        Network { batch: 128, threads: 2, ..TEXTBOOK },
+        Network { threads: 2, ..SMALL_LSTM },
+        Network { batch: 128, ..SMALL_LSTM },
+        Network { batch: 128, threads: 2, ..SMALL_LSTM },
         Network { hidden: 128, targets: [2.5, 0.0], ..other },
         Network { embedding: 100, hidden: 256, texts: 64, ..other },
         Network { cell: "gru", ..other },
@@ -121,7 +121,7 @@ pub fn networks(quick: bool) -> Vec<Network> {
 
 /// Returns a number of texts for which one turn takes about the same time at every length, in whole batches.
 pub fn texts_of_length(length: usize) -> usize {
-    (100_000 / length).next_multiple_of(TEXTBOOK.batch)
+    (100_000 / length).next_multiple_of(SMALL_LSTM.batch)
 }
 
 #[cfg(test)]

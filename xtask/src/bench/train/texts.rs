@@ -9,13 +9,13 @@ use anyhow::{Context, Result};
 use super::plan::{Network, VOCABULARY};
 use tern_messages::rng::Rng;
 
-/// Returns lengths distributed like those of IMDb reviews: lognormal with mean 235 and σ 0.65, at least 8 and at most
-/// `cut`.
-pub fn like_reviews(texts: usize, cut: usize) -> Vec<usize> {
+/// Returns `count` lengths, distributed like those of IMDb reviews: lognormal with mean 235 and σ 0.65, at least 8 and
+/// at most `max_length`.
+pub fn lengths_like_reviews(count: usize, max_length: usize) -> Vec<usize> {
     let mut rng = Rng::new(1);
     let mu = 235f64.ln() - 0.65 * 0.65 / 2.0;
-    let lengths = (0..texts).map(|_| (mu + 0.65 * normal(&mut rng)).exp().round() as usize);
-    lengths.map(|length| length.clamp(8, cut)).collect()
+    let lengths = (0..count).map(|_| (mu + 0.65 * normal(&mut rng)).exp().round() as usize);
+    lengths.map(|length| length.clamp(8, max_length)).collect()
 }
 
 /// Returns a uniform number in [0, 1).
@@ -72,10 +72,10 @@ mod tests {
 
     #[test]
     fn lengths_are_like_those_of_reviews() {
-        let lengths = like_reviews(2_000, 2_500);
+        let lengths = lengths_like_reviews(2_000, 2_500);
         let mean = lengths.iter().sum::<usize>() as f64 / lengths.len() as f64;
         assert!((220.0..250.0).contains(&mean), "{mean}");
-        assert!(like_reviews(100, 400).iter().all(|length| (8..=400).contains(length)));
-        assert_eq!(like_reviews(10, 400), like_reviews(10, 400));
+        assert!(lengths_like_reviews(100, 400).iter().all(|length| (8..=400).contains(length)));
+        assert_eq!(lengths_like_reviews(10, 400), lengths_like_reviews(10, 400));
     }
 }

@@ -1,0 +1,25 @@
+//! The rows that baselines are trained on, and the result of a baseline.
+
+use crate::data::Example;
+use crate::metrics::Evaluation;
+use crate::vocabulary::Vocabulary;
+
+/// A simpler model and its evaluation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Baseline {
+    /// Its key in `metrics.json`.
+    pub name: &'static str,
+    /// Its description in messages and reports.
+    pub title: String,
+    /// Its evaluation on the validation rows.
+    pub evaluation: Evaluation,
+    pub parameters: usize,
+}
+
+/// The rows that baselines are trained and measured on.
+pub(super) struct Rows<'a> {
+    pub train: Vec<&'a Example>,
+    pub valid: Vec<&'a Example>,
+    pub vocabulary: &'a Vocabulary,
+    pub labels: usize,
+}

@@ -1,0 +1,37 @@
+//! Labels of texts and their indices.
+
+use super::error::TableError;
+use super::table::{Example, Row};
+use crate::display::quoted;
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+
+/// Returns the distinct labels of `rows`, sorted by their bytes.
+pub fn labels(rows: &[Row]) -> Vec<String> {
+    let labels: BTreeSet<&str> = rows.iter().map(|row| row.label.as_str()).collect();
+    labels.into_iter().map(str::to_owned).collect()
+}
+
+/// Replaces the label of each row by its index in `labels`. `path` is the source of the rows, for errors. Fails if a
+/// row's label is not in `labels`.
+pub fn number(rows: Vec<Row>, labels: &[String], path: &Path) -> Result<Vec<Example>, TableError> {
+    let index: HashMap<&str, usize> = labels.iter().map(String::as_str).zip(0..).collect();
+    let bad: Vec<&Row> = rows.iter().filter(|row| !index.contains_key(row.label.as_str())).collect();
+    let Some(first) = bad.first() else {
+        return Ok(rows.into_iter().map(|row| Example { label: index[row.label.as_str()], text: row.text }).collect());
+    };
+    let unknown: BTreeSet<&String> = bad.iter().map(|row| &row.label).collect();
+    let unknown: Vec<String> = unknown.into_iter().cloned().collect();
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    // Each text of a folder is a file of its own and has line 0.
+    let place = if first.line == 0 { String::new() } else { format!(", the first in line {}", first.line) };
+    let problem = format!(
+        "unknown label{} {} ({} row{}{place}); the model has the labels {}",
+        plural(unknown.len()),
+        quoted(&unknown),
+        bad.len(),
+        plural(bad.len()),
+        quoted(labels)
+    );
+    Err(TableError::new(path, problem))
+}

@@ -1,0 +1,85 @@
+//! Lines that describe training data to the user, shared by the tasks.
+
+use crate::data::number_table::Table;
+use crate::float_model::Channel;
+use crate::recipe::Recipe;
+use crate::train::{Problem, Sample, Steps};
+use crate::vocabulary::{UNK, Vocabulary};
+use anyhow::Context;
+use std::ops::Range;
+use std::path::Path;
+
+/// Largest number of rows of a table of numbers that are stored for calibration.
+pub(super) const CALIBRATION_ROWS: usize = 4096;
+
+/// The number of validation rows below which a training warns that its figures are uncertain.
+const FEW_VALIDATION_ROWS: usize = 50;
+
+/// Notes that there are few validation rows, or that a cross-validation replaces them.
+pub(super) fn describe_validation(problem: &Problem, unit: &str, note: &dyn Fn(String)) {
+    let (rows, folds) = (problem.valid.len(), problem.fold_count());
+    if folds > 1 {
+        note(format!("{rows} {unit} are too few for a validation split: {folds}-fold cross-validation"));
+        note("finds the number of epochs and the accuracy; the model is then trained on all".to_owned());
+        note("rows, and cross_validation.jsonl keeps the prediction for each of them".to_owned());
+    } else if rows < FEW_VALIDATION_ROWS {
+        note(format!("warning: only {rows} validation {unit}: the validation figures are uncertain"));
+    }
+}
+
+/// Notes how many tokens start from a vector of the recipe's file of embeddings.
+pub(super) fn describe_embeddings(recipe: &Recipe, problem: &Problem, vocabulary: &Vocabulary, note: &dyn Fn(String)) {
+    if let (Some(embeddings), Some(path)) = (&problem.embeddings, &recipe.model.embeddings) {
+        let ids = problem.train.iter().flat_map(|sample| match &sample.steps {
+            Steps::Tokens(ids) => ids.as_slice(),
+            Steps::Values { .. } => &[],
+        });
+        let kind = if embeddings.frozen() { "frozen" } else { "initial" };
+        note(format!("{kind} embeddings from {}: {}", path.display(), embeddings.coverage(vocabulary, ids)));
+    }
+}
+
+/// Notes the share of unknown tokens in the training set and in the validation rows, those of all folds in a
+/// cross-validation, and advice if it is large.
+pub(super) fn describe_unknown_tokens(problem: &Problem, note: &dyn Fn(String)) {
+    let share = |samples: &[Sample]| {
+        let ids = || samples.iter().flat_map(|sample| sample.steps.tokens());
+        ids().filter(|&&id| id == UNK).count() as f64 / ids().count().max(1) as f64
+    };
+    let fold_rows: Vec<Sample> = (0..problem.fold_count()).flat_map(|fold| problem.fold(fold).valid).collect();
+    let valid = share(if fold_rows.is_empty() { &problem.valid } else { &fold_rows });
+    let train = share(&problem.train);
+    note(format!("unknown tokens: {:.1} % in training, {:.1} % in validation", 100.0 * train, 100.0 * valid));
+    if valid > 0.3 {
+        note("warning: many validation tokens are unknown; try --tokenizer chars, bytes or wordpiece".to_owned());
+    }
+}
+
+/// Notes the channels, the network and the missing numbers.
+pub(super) fn describe_channels(
+    recipe: &Recipe,
+    problem: &Problem,
+    channels: &[Channel],
+    table: &Table,
+    note: &dyn Fn(String),
+) {
+    let names: Vec<&str> = channels.iter().map(|channel| channel.name.as_str()).collect();
+    let cells = problem.architecture.recurrent.describe(recipe.model.hidden_size);
+    note(format!("channels {}; {cells}, threads {}", names.join(", "), recipe.threads()));
+    let missing = table.rows.iter().flatten().filter(|number| number.is_nan()).count();
+    if missing > 0 {
+        note(format!("{missing} numbers are missing: each is read as the number before it, none is a training target"));
+    }
+}
+
+/// Writes some rows of a table into a file of the model directory. `texts`: the names of the columns of texts.
+pub(super) fn save_table(
+    dir: &Path,
+    name: &str,
+    texts: &[&str],
+    table: &Table,
+    rows: Range<usize>,
+) -> anyhow::Result<()> {
+    let path = dir.join(name);
+    table.write(&path, texts, rows).with_context(|| path.display().to_string())
+}

@@ -1,0 +1,44 @@
+//! Splits texts into tokens.
+
+use tern_runtime::text::{Piece, Splitter, Tokenizer, TokenizerKind};
+
+/// The name of [`PAD`](super::PAD). The same word in a text is an unknown token.
+pub const PAD_TOKEN: &str = "[PAD]";
+/// The name of [`UNK`](super::UNK).
+pub const UNK_TOKEN: &str = "[UNK]";
+
+/// Calls `sink` with each token of `text`. For WordPiece these are words, for bytes the characters that represent
+/// them in byte-level vocabularies.
+pub fn for_each_token(tokenizer: Tokenizer, text: &str, mut sink: impl FnMut(&str)) {
+    let mut token = String::new();
+    let mut pieces = |piece| match piece {
+        Piece::Char(c) if tokenizer.kind == TokenizerKind::Bytes => token.push(byte_name(c as u8)),
+        Piece::Char(c) => token.push(c),
+        Piece::End => {
+            sink(&token);
+            token.clear();
+        }
+    };
+    let mut buffer = vec![0; tern_runtime::text::buffer_len(tokenizer)];
+    let mut splitter = Splitter::new(tokenizer, &mut buffer);
+    splitter.feed(text.as_bytes(), &mut pieces);
+    splitter.finish(&mut pieces);
+}
+
+/// Returns the visible character that represents a byte in byte-level vocabularies such as GPT-2's: the same character
+/// if Latin-1 prints it, else one from U+0100 on.
+pub(super) fn byte_name(byte: u8) -> char {
+    let prints = |byte: u8| matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
+    if prints(byte) {
+        return char::from(byte);
+    }
+    let before = (0..byte).filter(|&other| !prints(other)).count() as u32;
+    char::from_u32(0x100 + before).expect("every number from 0x100 to 0x1ff is a character")
+}
+
+/// Returns the tokens of `text`; see [`for_each_token`].
+pub fn tokens(tokenizer: Tokenizer, text: &str) -> Vec<String> {
+    let mut tokens = Vec::new();
+    for_each_token(tokenizer, text, |token| tokens.push(token.to_owned()));
+    tokens
+}
