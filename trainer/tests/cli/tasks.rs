@@ -19,6 +19,26 @@ fn ramps() -> String {
 }
 
 #[test]
+fn balanced_class_weights_choose_the_epoch_of_sequences_by_macro_f1() {
+    let folder = Folder::new();
+    let table = ramps();
+    // One falling ramp in four is kept, so that always predicting `up` is right for most sequences.
+    let kept = |line: &&str| {
+        let name = line.split(',').next().and_then(|name| name.strip_prefix('s')?.parse::<usize>().ok());
+        name.is_none_or(|number| number % 2 == 0 || number % 8 == 1)
+    };
+    folder.write("rare.csv", table.lines().filter(kept).map(|line| format!("{line}\n")).collect::<String>());
+    let options = "--epochs 12 --learning-rate 0.003 --threads 1 --valid-fraction 0.3 --class-weights balanced";
+    let figures = folder.json(&format!("train rare.csv --input values -o m --json {options}"));
+    let macro_f1 = |epoch: &Value| number(epoch, "valid_macro_f1");
+    let history = figures["history"].as_array().unwrap();
+    let best = history.iter().map(macro_f1).fold(f64::NEG_INFINITY, f64::max);
+    let chosen = figures["best_epoch"].as_u64().unwrap() as usize;
+    assert_eq!(macro_f1(&history[chosen - 1]), best, "{figures}");
+    assert!(history.iter().any(|epoch| macro_f1(epoch) < best), "{figures}");
+}
+
+#[test]
 fn sequences_of_numbers_are_classified() {
     let folder = Folder::new();
     folder.write("ramps.csv", ramps());
