@@ -8,7 +8,7 @@ use crate::model::{Golden, Model};
 use crate::state_codec::StateCodec;
 use crate::text::{self, Encoder};
 
-/// The part that [`TextSession`] and [`ValueSession`] share.
+/// The part that [`TextSession`](crate::TextSession) and [`ValueSession`](crate::ValueSession) share.
 ///
 /// Its memory does not grow with the length of the text. A bidirectional model keeps the tokens, as many as the scratch
 /// has room for.
