@@ -25,7 +25,6 @@ mod table;
 
 pub use delimited::Layout;
 pub use encoding::read as read_text;
-pub use error::TableError;
 pub use labels::{labels, number};
 pub use read::read;
 pub use save::{Format, save};

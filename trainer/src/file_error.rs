@@ -1,5 +1,6 @@
 //! The error of an operation on one file or folder.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 /// A problem with a file or a folder, displayed as `path: problem`.
@@ -16,6 +17,11 @@ impl FileError {
     /// An error at `path`.
     pub fn new(path: &Path, problem: impl ToString) -> Self {
         FileError { path: path.to_owned(), problem: problem.to_string() }
+    }
+
+    /// A problem in a line of a file. Lines count from 1.
+    pub fn in_line(path: &Path, line: u64, problem: impl Display) -> Self {
+        FileError::new(path, format!("line {line}: {problem}"))
     }
 
     /// Returns a function for `map_err` that turns an error of another type into one at `path`.

@@ -4,7 +4,7 @@ mod quoting;
 
 use super::encoding;
 use super::error::MissingColumn;
-use super::error::TableError;
+use crate::file_error::FileError;
 use crate::progress;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -43,19 +43,19 @@ impl DelimitedFile {
     /// Reads a file, checks its encoding and its quotation marks, and reads the names of its columns. A column without
     /// a name is called "column N". Prints a warning if quotation marks seem to enclose whole rows. Fails if the file
     /// cannot be read, is not UTF-8 or is empty, or if its quotation marks do not pair up.
-    pub fn read(path: &Path, layout: Layout) -> Result<Self, TableError> {
+    pub fn read(path: &Path, layout: Layout) -> Result<Self, FileError> {
         let (file, warning) = DelimitedFile::open(path, layout)?;
         warning.iter().for_each(progress::warn);
         Ok(file)
     }
 
     /// Reads a file as [`read`](Self::read) does, and returns the warning.
-    pub(super) fn open(path: &Path, layout: Layout) -> Result<(Self, Option<String>), TableError> {
+    pub(super) fn open(path: &Path, layout: Layout) -> Result<(Self, Option<String>), FileError> {
         let _stage = progress::Stage::new(format!("checking {}", path.display()), 0);
         let text = encoding::read(path)?;
         if text.trim().is_empty() {
             let expected = "expected a header line such as `text,label` and a row for each example";
-            return Err(TableError::new(path, format!("the file is empty, {expected}")));
+            return Err(FileError::new(path, format!("the file is empty, {expected}")));
         }
         let tabs = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("tsv") || e.eq_ignore_ascii_case("tab"));
         let delimiter = layout.delimiter.unwrap_or(if tabs { b'\t' } else { b',' });
@@ -87,7 +87,7 @@ impl DelimitedFile {
 
     /// Returns the position of the column `wanted`. `option` is the option or recipe key that chooses the column. Fails
     /// if no column or more than one has this name.
-    pub fn column(&self, wanted: &str, option: &'static str) -> Result<usize, TableError> {
+    pub fn column(&self, wanted: &str, option: &'static str) -> Result<usize, FileError> {
         let mut places = (0..self.names.len()).filter(|&column| self.names[column] == wanted);
         match (places.next(), places.next()) {
             (Some(column), None) => Ok(column),
@@ -101,7 +101,7 @@ impl DelimitedFile {
     }
 
     /// Checks that no two of the columns at `places` have the same name. Returns an error with both columns.
-    pub fn distinct(&self, places: &[usize]) -> Result<(), TableError> {
+    pub fn distinct(&self, places: &[usize]) -> Result<(), FileError> {
         for (index, &second) in places.iter().enumerate() {
             if let Some(&first) = places[..index].iter().find(|&&first| self.names[first] == self.names[second]) {
                 return Err(self.duplicate(&self.names[second], first, second));
@@ -110,17 +110,17 @@ impl DelimitedFile {
         Ok(())
     }
 
-    fn duplicate(&self, name: &str, first: usize, second: usize) -> TableError {
+    fn duplicate(&self, name: &str, first: usize, second: usize) -> FileError {
         let columns = format!("columns {} and {} are both named {name:?}", first + 1, second + 1);
-        TableError::in_line(&self.path, 1, format!("{columns}, expected different names; rename one of them"))
+        FileError::in_line(&self.path, 1, format!("{columns}, expected different names; rename one of them"))
     }
 
     /// Calls `row` with the line and the fields of each row after the header, and returns the number of rows. Fails if
     /// a row has more or fewer fields than the first line, if no row exists, or if `row` fails.
     pub fn for_each_row(
         &self,
-        mut row: impl FnMut(u64, &csv::StringRecord) -> Result<(), TableError>,
-    ) -> Result<usize, TableError> {
+        mut row: impl FnMut(u64, &csv::StringRecord) -> Result<(), FileError>,
+    ) -> Result<usize, FileError> {
         let stage = progress::Stage::new(format!("reading {}", self.path.display()), self.text.len());
         let (mut reader, mut lines) = (self.reader(self.layout.header), self.lines());
         let (mut record, mut count) = (csv::StringRecord::new(), 0);
@@ -132,7 +132,7 @@ impl DelimitedFile {
             }
         }
         if count == 0 {
-            return Err(TableError::new(&self.path, "no row after the header, expected a row for each example"));
+            return Err(FileError::new(&self.path, "no row after the header, expected a row for each example"));
         }
         Ok(count)
     }
@@ -147,7 +147,7 @@ impl DelimitedFile {
         Lines { body: self.text.as_bytes(), byte: 0, line: 1 }
     }
 
-    fn failure(&self, error: csv::Error, lines: &mut Lines<'_>) -> TableError {
+    fn failure(&self, error: csv::Error, lines: &mut Lines<'_>) -> FileError {
         let line = lines.at(error.position());
         let problem = match error.into_kind() {
             csv::ErrorKind::Io(error) => error.to_string(),
@@ -157,7 +157,7 @@ impl DelimitedFile {
             ),
             kind => format!("{kind:?}"),
         };
-        TableError::new(&self.path, problem)
+        FileError::new(&self.path, problem)
     }
 
     /// Returns advice for a table without the wanted columns: the separator, the missing header, the layout of

@@ -1,6 +1,6 @@
 //! Reads a file as UTF-8 text. The errors name what the file is instead: an archive, a spreadsheet, another encoding.
 
-use super::error::TableError;
+use crate::file_error::FileError;
 use encoding_rs::WINDOWS_1252;
 use std::path::Path;
 
@@ -22,18 +22,18 @@ const BINARY_FORMATS: [(&[u8], &str, &str); 12] = [
 
 /// Reads a UTF-8 file, without its byte-order mark. Fails if the file cannot be read, is binary, holds a NUL, or is not
 /// UTF-8. The error has the line, the byte and the probable format or encoding.
-pub fn read(path: &Path) -> Result<String, TableError> {
-    decode(path, std::fs::read(path).map_err(TableError::io(path))?)
+pub fn read(path: &Path) -> Result<String, FileError> {
+    decode(path, std::fs::read(path).map_err(FileError::at(path))?)
 }
 
-fn decode(path: &Path, mut bytes: Vec<u8>) -> Result<String, TableError> {
+fn decode(path: &Path, mut bytes: Vec<u8>) -> Result<String, FileError> {
     if let Some((_, format, advice)) = BINARY_FORMATS.iter().find(|(magic, ..)| bytes.starts_with(magic)) {
         let problem = format!("the file is {format}, whatever its name ends in, expected UTF-8 text; {advice}");
-        return Err(TableError::new(path, problem));
+        return Err(FileError::new(path, problem));
     }
     if let Some((sign, encoding)) = wide_encoding(&bytes) {
         let advice = format!("convert it: `iconv -f {encoding} -t utf-8`");
-        return Err(TableError::new(path, format!("{sign}: the file is {encoding}, expected UTF-8; {advice}")));
+        return Err(FileError::new(path, format!("{sign}: the file is {encoding}, expected UTF-8; {advice}")));
     }
     if bytes.starts_with(b"\xef\xbb\xbf") {
         bytes.drain(..3);
@@ -50,14 +50,14 @@ fn decode(path: &Path, mut bytes: Vec<u8>) -> Result<String, TableError> {
              convert it: `iconv -f {encoding} -t utf-8`",
             body[position]
         );
-        TableError::new(path, problem)
+        FileError::new(path, problem)
     })?;
     match text.bytes().position(|byte| byte == 0) {
         None => Ok(text),
         Some(position) => {
             let (line, column) = place(text.as_bytes(), position);
             let expected = "expected text; the file is binary or damaged";
-            Err(TableError::new(path, format!("line {line}, byte {column} of the line: a NUL byte, {expected}")))
+            Err(FileError::new(path, format!("line {line}, byte {column} of the line: a NUL byte, {expected}")))
         }
     }
 }

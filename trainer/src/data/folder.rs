@@ -1,9 +1,9 @@
 //! Texts in folders: a folder for each label, with one file a text, such as `aclImdb/train/pos/0_9.txt`.
 
 use super::encoding;
-use super::error::TableError;
 use super::table::Row;
 use crate::display::quoted;
+use crate::file_error::FileError;
 use crate::progress;
 use std::path::{Path, PathBuf};
 
@@ -14,12 +14,12 @@ const UNLABELLED: &str = "unsup";
 ///
 /// Files beside the folders, hidden folders and a folder `unsup` are skipped. Other files beside the texts are skipped
 /// with a warning. Fails if a folder has files but no `.txt` file, if no text exists, or if a text cannot be read.
-pub fn read(dir: &Path) -> Result<Vec<Row>, TableError> {
+pub fn read(dir: &Path) -> Result<Vec<Row>, FileError> {
     let folders = labels(dir)?;
     let wrong = |found: String, hint: Option<PathBuf>| {
         let hint = hint.map_or_else(String::new, |hint| format!("; did you mean {}?", hint.display()));
         let expected = "expected a file, or a folder for each label with one .txt file a text";
-        TableError::new(dir, format!("{found}, {expected}: {}/LABEL/*.txt{hint}", dir.display()))
+        FileError::new(dir, format!("{found}, {expected}: {}/LABEL/*.txt{hint}", dir.display()))
     };
     if folders.is_empty() {
         return Err(wrong("a directory without a folder in it".to_owned(), None));
@@ -40,7 +40,7 @@ pub fn read(dir: &Path) -> Result<Vec<Row>, TableError> {
     }
     if rows.is_empty() {
         let names: Vec<String> = folders.iter().map(|(label, _)| label.clone()).collect();
-        let has_texts = |folder: &Path| -> Result<bool, TableError> {
+        let has_texts = |folder: &Path| -> Result<bool, FileError> {
             Ok(labels(folder)?.iter().any(|(_, below)| files(below).is_ok_and(|(texts, _)| !texts.is_empty())))
         };
         let mut hint = None;
@@ -75,7 +75,7 @@ pub fn file(dir: &Path, row: usize) -> Option<PathBuf> {
 }
 
 /// The folders in `dir` that are labels, sorted by name.
-fn labels(dir: &Path) -> Result<Vec<(String, PathBuf)>, TableError> {
+fn labels(dir: &Path) -> Result<Vec<(String, PathBuf)>, FileError> {
     let mut folders = Vec::new();
     for path in entries(dir)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -87,15 +87,15 @@ fn labels(dir: &Path) -> Result<Vec<(String, PathBuf)>, TableError> {
 }
 
 /// The `.txt` files in `folder` and the other ones that are not hidden, each sorted by name.
-fn files(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), TableError> {
+fn files(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), FileError> {
     let is_text = |path: &PathBuf| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("txt"));
     let is_hidden = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
     let files = entries(folder)?.into_iter().filter(|path| path.is_file() && !is_hidden(path));
     Ok(files.partition(is_text))
 }
 
-fn entries(dir: &Path) -> Result<Vec<PathBuf>, TableError> {
-    let failed = TableError::io(dir);
+fn entries(dir: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let failed = FileError::at(dir);
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(&failed)? {
         paths.push(entry.map_err(&failed)?.path());

@@ -1,10 +1,10 @@
 //! Reads data sets of the Hugging Face hub: `hf:owner/name` or `hf:owner/name/file`, optionally with `@revision`.
 
-use super::error::TableError;
 use super::source::Source;
 use super::table::{Columns, Row};
 use super::{lines, parquet, table};
 use crate::display::quoted;
+use crate::file_error::FileError;
 use hf_hub::api::sync::{ApiBuilder, ApiError};
 use hf_hub::{Repo, RepoType};
 use std::path::{Path, PathBuf};
@@ -16,12 +16,12 @@ const EXPECTED: &str = "expected hf:owner/name, hf:owner/name/FILE or hf:owner/n
 /// Without a file name it reads the data files of the split `train`, or the only data file. A file name may be the
 /// common beginning of several files. `HF_HOME`, `HF_ENDPOINT` and the token of `hf auth login` are respected. Fails if
 /// the data set or the file does not exist, the network fails, or a file cannot be read.
-pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
+pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, FileError> {
     read_from(ApiBuilder::from_env().with_progress(false), path, columns)
 }
 
-fn read_from(builder: ApiBuilder, path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
-    let fail = |problem: String| TableError::new(path, problem);
+fn read_from(builder: ApiBuilder, path: &Path, columns: &Columns) -> Result<Vec<Row>, FileError> {
+    let fail = |problem: String| FileError::new(path, problem);
     let address = Address::parse(&path.display().to_string()).ok_or_else(|| fail(EXPECTED.to_owned()))?;
     let mut rows = Vec::new();
     for file in fetch(builder, &address).map_err(fail)? {

@@ -1,9 +1,10 @@
 //! Formats with an example a line: JSON Lines and fastText's `__label__`.
 
 use super::encoding;
+use super::error;
 use super::error::MissingColumn;
-use super::error::TableError;
 use super::table::{Columns, Row};
+use crate::file_error::FileError;
 use crate::progress;
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -14,7 +15,7 @@ pub const FAST_TEXT_LABEL: &str = "__label__";
 /// Reads a file of JSON objects, one a line. Blank lines are skipped.
 ///
 /// A label may be a string, a number or a truth value; a number or truth value is named as it is written.
-pub fn read_json(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
+pub fn read_json(path: &Path, columns: &Columns) -> Result<Vec<Row>, FileError> {
     let rows = read(path, |line, text| json_row(path, line, text, columns))?;
     if rows.is_empty() {
         return Err(wrong_json(path, 1, "no object in it"));
@@ -23,10 +24,10 @@ pub fn read_json(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError>
 }
 
 /// Reads a file in fastText's format, `__label__spam free prize`. Blank lines are skipped.
-pub fn read_fast_text(path: &Path) -> Result<Vec<Row>, TableError> {
+pub fn read_fast_text(path: &Path) -> Result<Vec<Row>, FileError> {
     read(path, |line, text| {
         let expected = "expected one label before the text, such as `__label__spam free prize`";
-        let wrong = |found| TableError::in_line(path, line, format!("{found}, {expected}"));
+        let wrong = |found| FileError::in_line(path, line, format!("{found}, {expected}"));
         let labelled = text.trim_start().strip_prefix(FAST_TEXT_LABEL).ok_or_else(|| wrong("no label"))?;
         let (label, text) = labelled.split_once(char::is_whitespace).unwrap_or((labelled, ""));
         if text.trim_start().starts_with(FAST_TEXT_LABEL) {
@@ -40,7 +41,7 @@ pub fn read_fast_text(path: &Path) -> Result<Vec<Row>, TableError> {
 }
 
 /// Calls `row` with the number and the text of each line that is not blank.
-fn read(path: &Path, row: impl Fn(u64, &str) -> Result<Row, TableError>) -> Result<Vec<Row>, TableError> {
+fn read(path: &Path, row: impl Fn(u64, &str) -> Result<Row, FileError>) -> Result<Vec<Row>, FileError> {
     let text = encoding::read(path)?;
     let stage = progress::Stage::new(format!("reading {}", path.display()), text.len());
     let (mut rows, mut bytes) = (Vec::new(), 0);
@@ -56,12 +57,12 @@ fn read(path: &Path, row: impl Fn(u64, &str) -> Result<Row, TableError>) -> Resu
     Ok(rows)
 }
 
-fn wrong_json(path: &Path, line: u64, found: &str) -> TableError {
+fn wrong_json(path: &Path, line: u64, found: &str) -> FileError {
     let expected = r#"{"text": "free prize", "label": "spam"}"#;
-    TableError::in_line(path, line, format!("{found}, expected a JSON object such as {expected}"))
+    FileError::in_line(path, line, format!("{found}, expected a JSON object such as {expected}"))
 }
 
-fn json_row(path: &Path, line: u64, text: &str, columns: &Columns) -> Result<Row, TableError> {
+fn json_row(path: &Path, line: u64, text: &str, columns: &Columns) -> Result<Row, FileError> {
     let wrong = |found: &str| wrong_json(path, line, found);
     let mut object: Map<String, Value> = match serde_json::from_str(text) {
         Ok(Value::Object(object)) => object,
@@ -100,10 +101,9 @@ fn json_row(path: &Path, line: u64, text: &str, columns: &Columns) -> Result<Row
         Value::Null => String::new(),
         other => return Err(wrong(&format!("{:?} is {}", columns.label, kind(&other)))),
     };
-    let row =
-        Row::new(text, &label, line).map_err(|part| TableError::nul_in_row(path, &format!("line {line}"), part))?;
+    let row = Row::new(text, &label, line).map_err(|part| error::nul_in_row(path, &format!("line {line}"), part))?;
     if row.label.is_empty() {
-        return Err(TableError::empty_label(path, line, &columns.label));
+        return Err(error::empty_label(path, line, &columns.label));
     }
     Ok(row)
 }

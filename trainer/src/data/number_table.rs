@@ -4,8 +4,9 @@
 //! columns that it leaves out, with the reason.
 
 use super::delimited::{DelimitedFile, Layout};
-use super::error::TableError;
+use super::error;
 use crate::display::quoted;
+use crate::file_error::FileError;
 use crate::progress;
 use std::path::Path;
 
@@ -50,7 +51,7 @@ pub struct ColumnSelection<'a> {
 /// Without [`ColumnSelection::numbers`], a column is read if all its fields are numbers or missing. A column with
 /// some text among more numbers is an error; a column of texts, an empty column and a column that rises or falls by
 /// the same step from row to row (a row number, a year) are left out, and each is printed with the reason.
-pub fn read(path: &Path, selection: &ColumnSelection<'_>) -> Result<Table, TableError> {
+pub fn read(path: &Path, selection: &ColumnSelection<'_>) -> Result<Table, FileError> {
     let file = DelimitedFile::read(path, selection.layout)?;
     let text_columns =
         selection.texts.iter().map(|(name, key)| file.column(name, key)).collect::<Result<Vec<_>, _>>()?;
@@ -74,7 +75,7 @@ pub fn read(path: &Path, selection: &ColumnSelection<'_>) -> Result<Table, Table
         if let (Some(labels), [_, (name, _)]) = (texts.get(1), selection.texts)
             && labels.last().is_some_and(String::is_empty)
         {
-            return Err(TableError::empty_label(path, line, name));
+            return Err(error::empty_label(path, line, name));
         }
         columns.iter_mut().zip(&read_columns).for_each(|(column, &index)| column.add(line, fields[index].trim()));
         Ok(())
@@ -86,11 +87,11 @@ pub fn read(path: &Path, selection: &ColumnSelection<'_>) -> Result<Table, Table
     for Column { name, first_text, .. } in &columns {
         if !texts.is_empty() && [SEQUENCE, LABEL].contains(&name.as_str()) {
             let problem = "cannot be read as numbers: the model directory uses this name; rename the column";
-            return Err(TableError::new(path, format!("column {name:?} {problem}")));
+            return Err(FileError::new(path, format!("column {name:?} {problem}")));
         }
         if let Some((line, field)) = first_text {
             let expected = format!("is not a number, expected one, or NA for a missing one{}", advice(field));
-            return Err(TableError::in_line(path, *line, format!("{field:?} in column {name:?} {expected}")));
+            return Err(FileError::in_line(path, *line, format!("{field:?} in column {name:?} {expected}")));
         }
     }
     let rows = (0..lines.len()).map(|row| columns.iter().map(|column| column.values[row]).collect()).collect();
@@ -164,7 +165,7 @@ fn choose(
     columns: Vec<Column>,
     sequences: Option<&Vec<String>>,
     is_required: impl Fn(&Column) -> bool,
-) -> Result<Vec<Column>, TableError> {
+) -> Result<Vec<Column>, FileError> {
     let (mut chosen, mut left_out) = (Vec::new(), Vec::new());
     for column in columns {
         match column.reason_to_leave_out(sequences) {
@@ -186,7 +187,7 @@ fn choose(
         reasons.join("; ")
     };
     if chosen.is_empty() {
-        return Err(TableError::new(path, format!("no column of numbers: {}{}", reasons(), file.hint())));
+        return Err(FileError::new(path, format!("no column of numbers: {}{}", reasons(), file.hint())));
     }
     if file.layout.header && chosen.iter().all(|column| column.name.parse::<f64>().is_ok()) {
         let names: Vec<String> = chosen.into_iter().map(|column| column.name).collect();
@@ -195,7 +196,7 @@ fn choose(
              --no-header; if these are the names, select them with --columns",
             quoted(&names)
         );
-        return Err(TableError::new(path, problem));
+        return Err(FileError::new(path, problem));
     }
     if !left_out.is_empty() {
         progress::note(format_args!("columns left out (select them with --columns): {}", reasons()));
@@ -234,14 +235,14 @@ impl Table {
 mod tests {
     use super::*;
 
-    fn table(text: &str, selection: &ColumnSelection<'_>) -> Result<Table, TableError> {
+    fn table(text: &str, selection: &ColumnSelection<'_>) -> Result<Table, FileError> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("t.csv");
         std::fs::write(&path, text).unwrap();
         read(&path, selection)
     }
 
-    fn all(text: &str) -> Result<Table, TableError> {
+    fn all(text: &str) -> Result<Table, FileError> {
         table(text, &ColumnSelection::default())
     }
 

@@ -1,8 +1,9 @@
 //! Reads Parquet files, the format of data sets on the Hugging Face hub.
 
+use super::error;
 use super::error::MissingColumn;
-use super::error::TableError;
 use super::table::{Columns, Row};
+use crate::file_error::FileError;
 use parquet::file::metadata::FileMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
@@ -13,10 +14,10 @@ use std::path::Path;
 
 /// Reads the columns of texts and labels. Label numbers become names if the file has them (`ClassLabel` of the
 /// `datasets` library). Fails if the file is not Parquet, lacks a column, or has a value of another type.
-pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
-    let wrong = |found: String, expected: &str| TableError::new(path, format!("{found}, expected {expected}"));
+pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, FileError> {
+    let wrong = |found: String, expected: &str| FileError::new(path, format!("{found}, expected {expected}"));
     let broken = |error: parquet::errors::ParquetError| wrong(error.to_string(), "a Parquet file");
-    let file = File::open(path).map_err(TableError::io(path))?;
+    let file = File::open(path).map_err(FileError::at(path))?;
     let reader = SerializedFileReader::new(file).map_err(broken)?;
     let metadata = reader.metadata().file_metadata();
     let schema = metadata.schema_descr().root_schema();
@@ -56,7 +57,7 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
             None => String::new(),
         };
         let place = || format!("row {number}");
-        let row = Row::new(text, &label, number).map_err(|part| TableError::nul_in_row(path, &place(), part))?;
+        let row = Row::new(text, &label, number).map_err(|part| error::nul_in_row(path, &place(), part))?;
         if row.label.is_empty() {
             return Err(wrong(format!("{}: {:?} is empty", place(), columns.label), "a label for each text"));
         }

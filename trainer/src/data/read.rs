@@ -1,16 +1,16 @@
 //! Reads labelled texts from every kind of source.
 
-use super::error::TableError;
 use super::source::Source;
 use super::table::{self, Columns, Row};
 use super::{folder, lines};
+use crate::file_error::FileError;
 use std::path::Path;
 
 /// Reads labelled texts from a CSV, TSV, JSONL, fastText or Parquet file, a folder of texts, or the Hugging Face hub.
-pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
+pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, FileError> {
     if columns.text == columns.label {
         let problem = format!("column {:?} is named for both texts and labels, expected two columns", columns.text);
-        return Err(TableError::new(path, problem));
+        return Err(FileError::new(path, problem));
     }
     match Source::of(path) {
         Source::Table => table::read(path, columns),
@@ -29,10 +29,10 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
 }
 
 #[cfg(not(feature = "hub"))]
-fn needs_feature(path: &Path, kind: &str) -> Result<Vec<Row>, TableError> {
+fn needs_feature(path: &Path, kind: &str) -> Result<Vec<Row>, FileError> {
     let problem = format!(
         "this `tern` was built without the feature `hub`, which reads {kind}; build it with \
          `cargo install --locked --path trainer --features hub`, or convert the data to CSV or JSONL"
     );
-    Err(TableError::new(path, problem))
+    Err(FileError::new(path, problem))
 }

@@ -1,9 +1,9 @@
 //! Sequences of numbers for `tern data`: a table in which consecutive rows with the same `sequence` are one sequence.
 
 use super::delimited::{DelimitedFile, Layout};
-use super::error::TableError;
 use super::number_table::{self, ColumnSelection, SEQUENCE};
 use super::source;
+use crate::file_error::FileError;
 use std::path::Path;
 
 /// Sequences with a label each.
@@ -34,7 +34,7 @@ pub fn is_table(path: &Path, text: &str, layout: Layout) -> bool {
 
 /// Reads a table with the columns `sequence`, `label` and one for each channel. Fails if the table cannot be read or a
 /// label is empty.
-pub fn read_table(path: &Path, label: &str, layout: Layout) -> Result<Sequences, TableError> {
+pub fn read_table(path: &Path, label: &str, layout: Layout) -> Result<Sequences, FileError> {
     let texts = [(SEQUENCE, "--sequence-column"), (label, "--label-column")];
     let table = number_table::read(path, &ColumnSelection { texts: &texts, layout, ..ColumnSelection::default() })?;
     let mut all = Sequences { channels: table.names, sequences: Vec::new() };

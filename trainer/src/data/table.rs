@@ -1,7 +1,8 @@
 //! Tables of labelled texts in CSV and TSV files.
 
 use super::delimited::{DelimitedFile, Layout};
-use super::error::TableError;
+use super::error;
+use crate::file_error::FileError;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -56,24 +57,24 @@ impl Row {
 }
 
 /// Reads a table in UTF-8, with or without a byte-order mark.
-pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, TableError> {
+pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, FileError> {
     rows(path, columns, &DelimitedFile::read(path, columns.layout)?)
 }
 
 /// Reads a table that [`write()`] wrote, without warnings about its quotation marks.
-pub fn read_saved(path: &Path) -> Result<Vec<Row>, TableError> {
+pub fn read_saved(path: &Path) -> Result<Vec<Row>, FileError> {
     let columns = Columns::default();
     rows(path, &columns, &DelimitedFile::open(path, columns.layout)?.0)
 }
 
-fn rows(path: &Path, columns: &Columns, file: &DelimitedFile) -> Result<Vec<Row>, TableError> {
+fn rows(path: &Path, columns: &Columns, file: &DelimitedFile) -> Result<Vec<Row>, FileError> {
     let text = file.column(&columns.text, "--text-column")?;
     let label = file.column(&columns.label, "--label-column")?;
     let mut rows = Vec::new();
     file.for_each_row(|line, fields| {
         let row = Row { text: fields[text].to_owned(), label: fields[label].trim().to_owned(), line };
         if row.label.is_empty() {
-            return Err(TableError::empty_label(path, line, &columns.label));
+            return Err(error::empty_label(path, line, &columns.label));
         }
         rows.push(row);
         Ok(())

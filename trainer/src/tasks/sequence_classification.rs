@@ -14,8 +14,9 @@ use super::classification::fold_predictions::{self, FoldPredictions};
 use super::classification::{self, class_figures, label_comparison};
 use super::interface::{CommandOutput, NamedModel, PredictOptions, TaskData, TaskHandler};
 use crate::data::number_table::{LABEL, SEQUENCE};
-use crate::data::{Layout, Row, TableError};
+use crate::data::{Layout, Row};
 use crate::display::visible;
+use crate::file_error::FileError;
 use crate::float_model::{FloatModel, files};
 use crate::logits::Logits;
 use crate::model::{DataFile, Model};
@@ -94,7 +95,7 @@ impl TaskHandler for SequenceClassification {
 }
 
 /// Reads labelled sequences with the channels of a model.
-fn read(model: &dyn Model, data: &DataFile<'_>) -> Result<Sequences, TableError> {
+fn read(model: &dyn Model, data: &DataFile<'_>) -> Result<Sequences, FileError> {
     let (label, channels) = (Some(data.columns.label.as_str()), model.config().channel_names());
     Sequences::read(data.path, SEQUENCE, label, &channels, data.columns.layout)
 }

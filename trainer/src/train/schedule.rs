@@ -20,7 +20,7 @@ pub struct Position {
 
 impl Schedule {
     /// The learning rate of a step, as a factor on the highest rate. `warm_up` is a share of all steps.
-    /// `plateau_rate_factor`: the result of `plateau_rate_factor`, which only `plateau` uses.
+    /// `plateau_rate_factor`: the result of the function of this name, which only `plateau` uses.
     pub fn rate_factor(self, Position { step, steps }: Position, warm_up: f64, plateau_rate_factor: f64) -> f64 {
         // The rate rises by the same amount in each step, and the step after the warm-up has the highest rate.
         let warm_up_steps = (warm_up * steps as f64).round() as usize;

@@ -4,7 +4,7 @@
 //! mark. Both nearly always mean that rows are lost, so both are errors here. Two stray marks in different rows form
 //! a valid field that swallows the rows between them: that gives a warning.
 
-use crate::data::error::TableError;
+use crate::file_error::FileError;
 use std::path::Path;
 
 enum State {
@@ -20,7 +20,7 @@ enum State {
 
 /// Checks the whole `text` of the file `path` with `columns` columns. Returns a warning if a quoted field encloses
 /// whole rows. Fails if a quoted field is never closed, or text follows its closing mark.
-pub fn check(path: &Path, text: &str, delimiter: u8, columns: usize) -> Result<Option<String>, TableError> {
+pub fn check(path: &Path, text: &str, delimiter: u8, columns: usize) -> Result<Option<String>, FileError> {
     let mut state = State::FieldStart;
     let (mut line, mut opened_line, mut content_start, mut field) = (1, 1, 0, 1);
     // The line of the first field that encloses rows, the lines that it spans, and the number of such fields.
@@ -53,7 +53,7 @@ pub fn check(path: &Path, text: &str, delimiter: u8, columns: usize) -> Result<O
                      expected the separator or the end of the line; write a mark inside a quoted field as two, \
                      \"he said \"\"no\"\"\", or read marks as ordinary characters with --no-quoting"
                 );
-                return Err(TableError::in_line(path, line, problem));
+                return Err(FileError::in_line(path, line, problem));
             }
             (State::FieldStart | State::Plain, _) => State::Plain,
         };
@@ -65,7 +65,7 @@ pub fn check(path: &Path, text: &str, delimiter: u8, columns: usize) -> Result<O
                 "the quotation mark that opens field {field} is never closed, expected another one before the end of \
                  the file; close the field, or read quotation marks as ordinary characters with --no-quoting"
             );
-            return Err(TableError::in_line(path, opened_line, problem));
+            return Err(FileError::in_line(path, opened_line, problem));
         }
         State::AfterMark => close(opened_line, line, field, &text[content_start..text.len() - 1]),
         State::FieldStart | State::Plain => {}

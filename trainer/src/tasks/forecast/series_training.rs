@@ -2,8 +2,9 @@
 
 use super::{DrawnSeries, ForecastFigures, Windows, forecast_windows};
 use crate::architecture::InputLayer;
+use crate::data::normalise;
 use crate::data::number_table::{self, ColumnSelection, Table};
-use crate::data::{TableError, normalise};
+use crate::file_error::FileError;
 use crate::float_model::{Channel, Config, FloatModel, Forecast, files};
 use crate::recipe::Recipe;
 use crate::report::Measurements;
@@ -40,7 +41,7 @@ impl SeriesData {
     /// Reads the recipe's table. The validation split is the end of the table, or the recipe's second table.
     ///
     /// No validation row is predicted by a training sample. The validation windows may begin in the training rows.
-    pub fn read(recipe: &Recipe) -> Result<Self, TableError> {
+    pub fn read(recipe: &Recipe) -> Result<Self, FileError> {
         let data = &recipe.data;
         let path = data.train.as_path();
         let selection = ColumnSelection {
@@ -73,7 +74,7 @@ impl SeriesData {
         };
         let (rows, Forecast { window, horizon, .. }) = (table.rows.len(), &forecast);
         let too_short = |found: usize, expected: usize, purpose: String| {
-            TableError::new(path, format!("{found} rows, expected {expected} or more: {purpose}"))
+            FileError::new(path, format!("{found} rows, expected {expected} or more: {purpose}"))
         };
         if train_rows < window + horizon {
             let settings = format!(

@@ -4,7 +4,8 @@ use super::sequence_mistakes::SequenceMistakes;
 use super::sequences::{Sequences, analyse};
 use crate::architecture::InputLayer;
 use crate::data::number_table::{LABEL, SEQUENCE};
-use crate::data::{self, TableError, normalise};
+use crate::data::{self, normalise};
+use crate::file_error::FileError;
 use crate::float_model::{Channel, Config, FloatModel, files};
 use crate::recipe::{Output, Recipe};
 use crate::report::Measurements;
@@ -36,14 +37,14 @@ pub struct LabelledSequences {
 impl LabelledSequences {
     /// Reads the recipe's tables. The validation split is the recipe's second table, or a share of the sequences of
     /// each class; few sequences are divided into folds.
-    pub fn read(recipe: &mut Recipe) -> Result<Self, TableError> {
+    pub fn read(recipe: &mut Recipe) -> Result<Self, FileError> {
         let data = recipe.data.clone();
         let read = |path: &Path, columns: &[String]| {
             Sequences::read(path, &data.sequence_column, Some(&data.label_column), columns, data.layout())
         };
         let path = data.train.as_path();
         let all = read(path, &data.columns)?;
-        let wrong = |problem: String| TableError::new(path, problem);
+        let wrong = |problem: String| FileError::new(path, problem);
         let mut labels: Vec<String> = (0..all.spans.len()).map(|sequence| all.label(sequence).to_owned()).collect();
         labels.sort();
         labels.dedup();
@@ -75,7 +76,7 @@ impl LabelledSequences {
         }
         recipe.data.folds = folds.iter().max().map_or(1, |last| last + 1);
         let channels = normalise::fit(&all.table.names, train.table.rows.iter());
-        let samples = |sequences: &Sequences, path: &Path| -> Result<Vec<Sample>, TableError> {
+        let samples = |sequences: &Sequences, path: &Path| -> Result<Vec<Sample>, FileError> {
             let classes = sequences.classes(&labels, path)?.into_iter().enumerate();
             let sample = |(sequence, class)| Sample {
                 steps: sequences.steps(sequence, &channels),

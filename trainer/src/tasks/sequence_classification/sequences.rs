@@ -1,8 +1,9 @@
 //! The sequences of a table of numbers, and the predictions of a model for them.
 
 use crate::data::number_table::{self, ColumnSelection, Table};
-use crate::data::{Layout, TableError, normalise};
+use crate::data::{Layout, normalise};
 use crate::display::quoted;
+use crate::file_error::FileError;
 use crate::float_model::Channel;
 use crate::logits::Logits;
 use crate::model::Model;
@@ -31,7 +32,7 @@ impl Sequences {
         label_column: Option<&str>,
         numbers: &[String],
         layout: Layout,
-    ) -> Result<Self, TableError> {
+    ) -> Result<Self, FileError> {
         let mut texts = vec![(sequence_column, "sequence_column in [data]")];
         texts.extend(label_column.map(|name| (name, "label_column in [data]")));
         let selection = ColumnSelection { texts: &texts, numbers, layout, ..ColumnSelection::default() };
@@ -40,7 +41,7 @@ impl Sequences {
 
     /// Groups the rows of a table into sequences. Its first column of texts must name the sequence; the second, if
     /// present, is the label. Fails if the rows of a sequence are not consecutive, or have different labels.
-    pub fn of_table(table: Table, path: &Path) -> Result<Self, TableError> {
+    pub fn of_table(table: Table, path: &Path) -> Result<Self, FileError> {
         let names = &table.texts[0];
         let mut spans: Vec<Range<usize>> = Vec::new();
         let mut seen = HashSet::new();
@@ -50,7 +51,7 @@ impl Sequences {
                 Some(span) if names[span.start] == *name => span.end = row + 1,
                 _ if !seen.insert(name) => {
                     let problem = format!("sequence {name:?} begins again, expected its rows together");
-                    return Err(TableError::in_line(path, line, problem));
+                    return Err(FileError::in_line(path, line, problem));
                 }
                 _ => spans.push(row..row + 1),
             }
@@ -59,7 +60,7 @@ impl Sequences {
                 if labels[row] != labels[first] {
                     let expected = format!("expected {:?} as in its first row", labels[first]);
                     let problem = format!("sequence {name:?} has label {:?}, {expected}", labels[row]);
-                    return Err(TableError::in_line(path, line, problem));
+                    return Err(FileError::in_line(path, line, problem));
                 }
             }
         }
@@ -75,12 +76,12 @@ impl Sequences {
     }
 
     /// The index of each sequence's label in `labels`. Fails if a label is not in `labels`.
-    pub fn classes(&self, labels: &[String], path: &Path) -> Result<Vec<usize>, TableError> {
+    pub fn classes(&self, labels: &[String], path: &Path) -> Result<Vec<usize>, FileError> {
         let class = |sequence: usize| {
             let found = self.label(sequence);
             labels.iter().position(|label| label == found).ok_or_else(|| {
                 let problem = format!("unknown label {found:?}; the labels are {}", quoted(labels));
-                TableError::in_line(path, self.table.lines[self.spans[sequence].start], problem)
+                FileError::in_line(path, self.table.lines[self.spans[sequence].start], problem)
             })
         };
         (0..self.spans.len()).map(class).collect()
@@ -127,7 +128,7 @@ pub fn logits(model: &dyn Model, sequences: &Sequences) -> Vec<Logits> {
 }
 
 /// Analyses the predictions of a model for labelled sequences. Fails if the model lacks a label.
-pub fn analyse(model: &dyn Model, sequences: &Sequences, path: &Path) -> Result<Analysis, TableError> {
+pub fn analyse(model: &dyn Model, sequences: &Sequences, path: &Path) -> Result<Analysis, FileError> {
     let labels = sequences.classes(model.labels(), path)?;
     let predictions = labels.into_iter().zip(logits(model, sequences)).zip(&sequences.spans);
     let predictions = predictions.map(|((label, logits), span)| (label, logits, span.len()));
