@@ -19,6 +19,15 @@ pub fn shorten(text: &str, characters: usize) -> String {
     text.chars().take(characters.saturating_sub(1)).chain(['…']).collect()
 }
 
+/// The first `characters` characters of a text, followed by `…` if there are more.
+pub fn excerpt(text: &str, characters: usize) -> String {
+    let mut cut: String = text.chars().take(characters).collect();
+    if cut.len() < text.len() {
+        cut.push('…');
+    }
+    cut
+}
+
 /// Returns up to ten names in quotation marks, separated by commas.
 pub(crate) fn quoted(names: &[String]) -> String {
     let mut list: Vec<String> = names.iter().take(10).map(|name| format!("{name:?}")).collect();

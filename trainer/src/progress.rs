@@ -7,8 +7,8 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
-/// A stage that takes less time shows nothing.
-const QUIET: Duration = Duration::from_millis(700);
+/// Time after which a stage is shown. A shorter stage shows nothing.
+const DELAY: Duration = Duration::from_millis(700);
 
 /// A stage of the work, such as reading a file. On a terminal it shows a bar until it is dropped; elsewhere it prints
 /// one line.
@@ -28,7 +28,7 @@ impl Stage {
         let bar = bar.with_message(name.into());
         let (running, stopped) = mpsc::channel::<()>();
         let shown = bar.clone();
-        thread::spawn(move || match stopped.recv_timeout(QUIET) {
+        thread::spawn(move || match stopped.recv_timeout(DELAY) {
             Err(RecvTimeoutError::Timeout) if stderr().is_terminal() => {
                 shown.set_draw_target(ProgressDrawTarget::stderr());
                 shown.enable_steady_tick(Duration::from_millis(200));
@@ -56,8 +56,7 @@ pub fn warn(message: impl Display) {
     note(format_args!("warning: {message}"));
 }
 
-/// Prints a line.
+/// Writes a line to stderr. If stderr is closed, the work goes on without the line.
 pub fn note(line: impl Display) {
-    // The work goes on if stderr is closed.
     let _ = writeln!(stderr(), "{line}");
 }

@@ -6,7 +6,7 @@
 mod parts;
 
 use crate::vocabulary::{MAX_CHARS, PAD, PAD_TOKEN, UNK_TOKEN, Vocabulary};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tern_runtime::text::{Tokenizer as TokenizerConfig, TokenizerKind};
 use tokenizers::{PaddingParams, Tokenizer};
 
@@ -61,15 +61,19 @@ pub fn read(json: &str, tokenizer: TokenizerConfig) -> Result<Vocabulary, String
     let Some(Value::Object(vocab)) = root.pointer("/model/vocab") else {
         return Err("model.vocab is missing, expected an object of tokens and ids".to_owned());
     };
+    Vocabulary::from_tokens(tokenizer, in_order_of_ids(vocab)?)
+}
+
+/// The tokens of an object of tokens and ids, in the order of their ids.
+pub fn in_order_of_ids(vocab: &Map<String, Value>) -> Result<Vec<String>, String> {
     let mut tokens: Vec<Option<String>> = vec![None; vocab.len()];
     for (token, id) in vocab {
-        let slot = id.as_u64().and_then(|id| tokens.get_mut(usize::try_from(id).ok()?));
-        match slot {
+        match id.as_u64().and_then(|id| tokens.get_mut(usize::try_from(id).ok()?)) {
             Some(slot @ None) => *slot = Some(token.clone()),
             _ => return Err(format!("token {token:?} has id {id}, expected each id below {} once", vocab.len())),
         }
     }
-    Vocabulary::from_tokens(tokenizer, tokens.into_iter().flatten().collect())
+    Ok(tokens.into_iter().flatten().collect())
 }
 
 #[cfg(test)]

@@ -20,6 +20,9 @@ use tokens::byte_name;
 
 pub use tern_runtime::{PAD, UNK};
 
+/// Number of the ids PAD and UNK, which come before all other tokens.
+pub const RESERVED_IDS: usize = 2;
+
 const _: () = assert!(UNK == tern_nn::sample::UNK);
 
 /// Counts the tokens of all texts, on all threads of the current pool.
@@ -48,18 +51,21 @@ pub fn count_tokens(tokenizer: Tokenizer, texts: &[&str]) -> HashMap<String, usi
 /// Returns the tokenizer that suits the script and the length of texts: characters for scripts without spaces between
 /// words and for single words such as names, else words.
 pub fn suggested_tokenizer<'a>(texts: impl Iterator<Item = &'a str>) -> TokenizerKind {
-    let (mut letters, mut without_spaces, mut words, mut count) = (0, 0, 0, 0);
+    let (mut letters, mut without_spaces, mut words, mut texts_with_words) = (0, 0, 0, 0);
     for text in texts {
-        let of_text = text.split_whitespace().count();
-        count += usize::from(of_text > 0);
-        words += of_text;
+        let words_of_text = text.split_whitespace().count();
+        texts_with_words += usize::from(words_of_text > 0);
+        words += words_of_text;
         for c in text.chars().filter(|c| c.is_alphabetic()) {
             letters += 1;
             without_spaces += usize::from(is_of_script_without_spaces(c));
         }
     }
-    // Three letters in ten: texts of these scripts also have Latin words.
-    if without_spaces * 10 > letters * 3 || words * 2 < count * 3 { TokenizerKind::Chars } else { TokenizerKind::Words }
+    // More than three letters in ten, since texts of these scripts also have Latin words.
+    let has_no_spaces = without_spaces * 10 > letters * 3;
+    // Fewer than 1.5 words in a text.
+    let are_single_words = words * 2 < texts_with_words * 3;
+    if has_no_spaces || are_single_words { TokenizerKind::Chars } else { TokenizerKind::Words }
 }
 
 /// Returns true for letters of Thai, Lao, Tibetan, Myanmar, Khmer, Tai, Chinese and Japanese.
@@ -109,7 +115,7 @@ impl Vocabulary {
             return Vocabulary::with_special(tokenizer, (0..=255).map(|byte| byte_name(byte).to_string()));
         }
         let mut counts = count_tokens(tokenizer, &texts.collect::<Vec<_>>());
-        let room = max_size.map_or(usize::MAX, |size| size.saturating_sub(2));
+        let room = max_size.map_or(usize::MAX, |size| size.saturating_sub(RESERVED_IDS));
         if tokenizer.kind == TokenizerKind::WordPiece {
             counts = pieces::learn(&counts, min_count, room);
         }
@@ -124,6 +130,7 @@ impl Vocabulary {
         Vocabulary::with_special(tokenizer, kept.into_iter().map(|(token, _)| token))
     }
 
+    /// PAD, UNK and these tokens, which must be distinct.
     fn with_special(tokenizer: Tokenizer, tokens: impl Iterator<Item = String>) -> Self {
         let special = [PAD_TOKEN, UNK_TOKEN].map(str::to_owned);
         Vocabulary::index(tokenizer, special.into_iter().chain(tokens).collect()).expect("counted tokens are distinct")
@@ -144,13 +151,14 @@ impl Vocabulary {
             }
         }
         if tokenizer.kind == TokenizerKind::Bytes
-            && !(0..=255).map(byte_name).eq(tokens[2..].iter().flat_map(|t| t.chars()))
+            && !(0..=255).map(byte_name).eq(tokens[RESERVED_IDS..].iter().flat_map(|token| token.chars()))
         {
             return Err("the tokens are not the 256 bytes in their order".to_owned());
         }
         Vocabulary::index(tokenizer, tokens)
     }
 
+    /// Makes the index of a list of tokens. Fails if a token is empty or occurs twice.
     fn index(tokenizer: Tokenizer, tokens: Vec<String>) -> Result<Self, String> {
         let mut ids = HashMap::with_capacity(tokens.len());
         for (id, token) in tokens.iter().enumerate() {
@@ -197,7 +205,7 @@ impl Vocabulary {
     /// Returns the ids of a text's tokens.
     pub fn encode(&self, text: &str) -> Vec<u32> {
         if self.tokenizer.kind == TokenizerKind::Bytes {
-            return text.bytes().map(|byte| u32::from(byte) + 2).collect();
+            return text.bytes().map(|byte| u32::from(byte) + RESERVED_IDS as u32).collect();
         }
         if let Some(pieces) = &self.pieces {
             return pieces.encode(self.tokenizer, text);
@@ -211,7 +219,7 @@ impl Vocabulary {
     pub fn device_order(&self) -> Vec<u32> {
         let mut ids: Vec<u32> = (0..self.len() as u32).collect();
         if self.tokenizer.kind != TokenizerKind::Bytes {
-            ids[2..].sort_by_key(|&id| self.tokens[id as usize].as_bytes());
+            ids[RESERVED_IDS..].sort_by_key(|&id| self.tokens[id as usize].as_bytes());
         }
         ids
     }
@@ -222,7 +230,8 @@ impl Vocabulary {
         let tokens = ids.iter().filter(|&&id| id != PAD).filter_map(|&id| self.tokens.get(id as usize));
         match self.tokenizer.kind {
             TokenizerKind::Bytes => {
-                let bytes: Vec<u8> = ids.iter().filter_map(|id| id.checked_sub(2)?.try_into().ok()).collect();
+                let bytes: Vec<u8> =
+                    ids.iter().filter_map(|id| id.checked_sub(RESERVED_IDS as u32)?.try_into().ok()).collect();
                 String::from_utf8_lossy(&bytes).into_owned()
             }
             TokenizerKind::Chars => tokens.map(String::as_str).collect(),

@@ -58,6 +58,7 @@ static WORD: LazyLock<String> = LazyLock::new(|| {
     format!("[{ranges}]")
 });
 
+/// A step of a normalizer that replaces each match of `pattern` by `content`.
 fn replace(pattern: ReplacePattern, content: &str) -> tokenizers::Result<NormalizerWrapper> {
     Ok(Replace::new(pattern, content)?.into())
 }
@@ -91,6 +92,12 @@ fn split_around(regex: String) -> tokenizers::Result<PreTokenizerWrapper> {
     Ok(Split::new(SplitPattern::Regex(regex), SplitDelimiterBehavior::Isolated, false)?.into())
 }
 
+/// The component that represents each byte by a character, without GPT-2's prefix space and regular expression.
+fn byte_level() -> ByteLevel {
+    let (add_prefix_space, trim_offsets, use_regex) = (false, true, false);
+    ByteLevel::new(add_prefix_space, trim_offsets, use_regex)
+}
+
 /// The pre-tokenizer of a tokenizer.
 pub fn pre_tokenizer(tokenizer: Tokenizer) -> tokenizers::Result<PreTokenizerWrapper> {
     Ok(match tokenizer.kind {
@@ -105,8 +112,7 @@ pub fn pre_tokenizer(tokenizer: Tokenizer) -> tokenizers::Result<PreTokenizerWra
         }
         TokenizerKind::Chars => split_around(ANY_CHARACTER.to_owned())?,
         TokenizerKind::Bytes => {
-            let names = ByteLevel::new(false, true, false);
-            PreSequence::new(vec![names.into(), split_around(ANY_CHARACTER.to_owned())?]).into()
+            PreSequence::new(vec![byte_level().into(), split_around(ANY_CHARACTER.to_owned())?]).into()
         }
     })
 }
@@ -135,7 +141,7 @@ pub fn model(vocabulary: &Vocabulary) -> tokenizers::Result<ModelWrapper> {
 pub fn decoder(tokenizer: Tokenizer) -> Option<DecoderWrapper> {
     match tokenizer.kind {
         TokenizerKind::Chars => Some(Fuse::new().into()),
-        TokenizerKind::Bytes => Some(ByteLevel::new(false, true, false).into()),
+        TokenizerKind::Bytes => Some(byte_level().into()),
         TokenizerKind::WordPiece => Some(WordPieceDecoder::new("##".to_owned(), false).into()),
         _ => None,
     }

@@ -1,5 +1,6 @@
 //! WordPiece: the `tokenizers` library learns the pieces, and the runtime splits words into them.
 
+use super::RESERVED_IDS;
 use super::tokens::{PAD_TOKEN, UNK_TOKEN};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -11,11 +12,12 @@ use tokenizers::{AddedToken, Model, Trainer};
 /// Prefix of a piece that continues a word.
 pub const CONTINUES: &str = "##";
 /// Maximum number of pieces. The library allocates memory for as many as are requested.
-const MOST: usize = 1 << 20;
+const MAX_PIECES: usize = 1 << 20;
 /// Maximum length of a word in characters. Longer words are unknown.
 pub const MAX_CHARS: usize =
     tern_runtime::text::buffer_len(Tokenizer { kind: TokenizerKind::WordPiece, lowercase: true });
 
+// The offsets and bytes of the pieces in the order of the device, and the runtime's vocabulary that borrows them.
 self_cell::self_cell!(
     struct Table {
         owner: (Vec<u32>, Vec<u8>),
@@ -40,9 +42,9 @@ impl Pieces {
     /// Makes the pieces of a vocabulary. Its tokens must be distinct and not empty.
     pub fn new(tokens: &[String]) -> Self {
         let mut desktop_ids: Vec<u32> = (0..tokens.len() as u32).collect();
-        desktop_ids[2..].sort_by_key(|&id| tokens[id as usize].as_bytes());
+        desktop_ids[RESERVED_IDS..].sort_by_key(|&id| tokens[id as usize].as_bytes());
         let (mut offsets, mut bytes) = (vec![0], Vec::new());
-        for &id in &desktop_ids[2..] {
+        for &id in &desktop_ids[RESERVED_IDS..] {
             bytes.extend_from_slice(tokens[id as usize].as_bytes());
             offsets.push(bytes.len() as u32);
         }
@@ -81,8 +83,8 @@ pub fn learn(words: &HashMap<String, usize>, min_count: usize, room: usize) -> H
     let known: Vec<(&str, usize)> =
         known.into_iter().filter(|(word, _)| word.chars().all(|c| alphabet.contains(&c))).collect();
 
-    // The library numbers continuing letters in the order of a randomly seeded hash map. As special tokens they have
-    // fixed ids, which makes the result the same in every run.
+    // The library numbers continuing letters in the order of a randomly seeded hash map. As special tokens, which come
+    // first, they have fixed ids, and the result is the same in every run.
     let mut letters = BTreeSet::new();
     for (word, _) in &known {
         for (index, c) in word.chars().enumerate() {
@@ -91,7 +93,7 @@ pub fn learn(words: &HashMap<String, usize>, min_count: usize, room: usize) -> H
     }
     let names = [PAD_TOKEN, UNK_TOKEN].map(str::to_owned).into_iter().chain(letters);
     let mut trainer = WordPieceTrainerBuilder::new()
-        .vocab_size(room.min(MOST) + 2)
+        .vocab_size(room.min(MAX_PIECES) + RESERVED_IDS)
         .min_frequency(min_count as u64)
         .special_tokens(names.map(|name| AddedToken::from(name, true)).collect())
         .show_progress(false)
@@ -116,9 +118,9 @@ pub fn learn(words: &HashMap<String, usize>, min_count: usize, room: usize) -> H
     counts
 }
 
-/// Returns the letters that get a piece: at most `most`, the most frequent of those that occur at least `min_count`
-/// times.
-fn alphabet(words: &HashMap<&str, usize>, min_count: usize, most: usize) -> BTreeSet<char> {
+/// Returns the letters that get a piece: at most `max_size`, the most frequent of those that occur at least
+/// `min_count` times.
+fn alphabet(words: &HashMap<&str, usize>, min_count: usize, max_size: usize) -> BTreeSet<char> {
     let mut counts: HashMap<char, usize> = HashMap::new();
     for (word, count) in words {
         for c in word.chars() {
@@ -127,5 +129,5 @@ fn alphabet(words: &HashMap<&str, usize>, min_count: usize, most: usize) -> BTre
     }
     let mut counts: Vec<(char, usize)> = counts.into_iter().filter(|(_, count)| *count >= min_count).collect();
     counts.sort_by(|(a, a_count), (b, b_count)| b_count.cmp(a_count).then_with(|| a.cmp(b)));
-    counts.into_iter().take(most).map(|(c, _)| c).collect()
+    counts.into_iter().take(max_size).map(|(c, _)| c).collect()
 }

@@ -11,29 +11,29 @@ pub struct Surface {
     /// The rest of the text's words. A tokenizer with pieces splits them further, the others take each as a token.
     words: std::vec::IntoIter<String>,
     /// Number of characters of the current word that no piece has covered yet.
-    left: usize,
+    uncovered: usize,
 }
 
 impl Surface {
     /// Starts at the beginning of a text.
     pub fn new(tokenizer: Tokenizer, text: &str) -> Self {
-        Surface { kind: tokenizer.kind, words: tokens(tokenizer, text).into_iter(), left: 0 }
+        Surface { kind: tokenizer.kind, words: tokens(tokenizer, text).into_iter(), uncovered: 0 }
     }
 
     /// Returns the text of the next token. `vocabulary_token`: its entry in the vocabulary; `None` for UNK.
     pub fn next(&mut self, vocabulary_token: Option<&str>) -> String {
         // UNK stands for a whole word, so it never comes within one.
-        if self.left > 0
+        if self.uncovered > 0
             && let Some(piece) = vocabulary_token
         {
             // The piece begins with `##`, which is not in the text.
-            self.left = self.left.saturating_sub(piece.chars().count().saturating_sub(2));
+            self.uncovered = self.uncovered.saturating_sub(piece.chars().count().saturating_sub(2));
             return piece.to_owned();
         }
         let word = self.words.next().unwrap_or_default();
         match vocabulary_token {
             Some(piece) if self.kind == TokenizerKind::WordPiece => {
-                self.left = word.chars().count().saturating_sub(piece.chars().count());
+                self.uncovered = word.chars().count().saturating_sub(piece.chars().count());
                 piece.to_owned()
             }
             _ => word,
