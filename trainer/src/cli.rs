@@ -81,7 +81,7 @@ pub fn run() -> ExitCode {
         Command::Key(args) => commands::key::run(args),
     };
     let Err(error) = result else { return ExitCode::SUCCESS };
-    // A program such as `head` that reads the output and closes the pipe has what it wants.
+    // A program such as `head` closes the pipe when it has read enough: that is no error.
     if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
         return ExitCode::SUCCESS;
     }

@@ -22,6 +22,7 @@ pub mod train;
 use crate::device_file::DeviceFile;
 use crate::float_model::FloatModel;
 use crate::model::Model;
+pub use crate::progress::note;
 use crate::tasks::CommandOutput;
 use std::io::{self, Write};
 use std::path::Path;
@@ -40,10 +41,7 @@ pub enum Failure {
 /// Loads the model at `path`: a model directory, which runs in floats, or a device file, which runs in integers. Prints
 /// the signer of a signed file.
 fn open_model(path: &Path) -> anyhow::Result<Box<dyn Model>> {
-    if !path.is_file() {
-        return Ok(Box::new(FloatModel::load(path)?));
-    }
-    Ok(Box::new(open_device_file(path)?))
+    if path.is_file() { Ok(Box::new(open_device_file(path)?)) } else { Ok(Box::new(FloatModel::load(path)?)) }
 }
 
 /// Loads a device file and prints the signer of a signed one.
@@ -63,9 +61,4 @@ fn print(line: impl std::fmt::Display) -> anyhow::Result<()> {
 /// Writes the output of a task to stdout: its JSON object, or else its lines.
 fn print_output(output: &CommandOutput, json: bool) -> anyhow::Result<()> {
     if json { print(&output.json) } else { output.lines.iter().try_for_each(print) }
-}
-
-/// Writes a line to stderr. If stderr is closed, the work goes on without the line.
-pub fn note(line: impl std::fmt::Display) {
-    let _ = writeln!(io::stderr(), "{line}");
 }

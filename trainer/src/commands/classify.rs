@@ -19,8 +19,7 @@ use crate::checksum::crc32_hex;
 use crate::data;
 use crate::link::{Client, Emulation, Info, Link, LinkArgs, Reply, catch_interrupts};
 
-/// Number of texts that are sent before the first answer is due on a real device, so that the next text has arrived
-/// when an answer leaves.
+/// Largest number of texts on their way to a real device, so that the next text has arrived when it answers one.
 const QUEUED_TEXTS: usize = 4;
 
 /// Options of `tern classify`.
@@ -61,11 +60,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     catch_interrupts();
     let mut client = Client::new(target.open()?, args.link.timeout());
     let is_emulated = target.emulation().is_some();
+    // A closure, so that the device is released after an error, too.
     let outcome = (|| {
         client.synchronize()?;
         let info = client.info()?;
         check_model(&info, &args.file, file.bytes())?;
-        // In an emulator sending takes no time. One text at a time counts the fewest instructions beside the model's.
+        // In an emulator sending takes no time, and the instructions that receive a queued text would be counted.
         let queued = if is_emulated { 1 } else { QUEUED_TEXTS };
         let bar = DelayedBar::new(samples.len(), "{bar:30} {pos} of {len} texts, {per_sec}, {eta} left");
         let tally = classify(&mut client, file.model(), &samples, queued, |done| bar.show(done))?;
@@ -103,6 +103,7 @@ fn check_task(path: &Path, config: &Config) -> anyhow::Result<()> {
     )
 }
 
+/// Reads the labelled texts. Fails if one has a label that the model lacks.
 fn samples(args: &Args, labels: &[String]) -> anyhow::Result<Vec<Sample>> {
     let rows = data::read(&args.data, &args.table.columns())?;
     let lines: Vec<u64> = rows.iter().map(|row| row.line).collect();
@@ -130,7 +131,7 @@ fn check_model(info: &Info, path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     }
 }
 
-/// Sends all texts, and at most `queued` of them before an answer to the first.
+/// Classifies all texts on the device and on this computer. At most `queued` texts wait for a reply at any time.
 fn classify<L: Link>(
     client: &mut Client<L>,
     model: &Model<'_>,
@@ -138,7 +139,7 @@ fn classify<L: Link>(
     queued: usize,
     mut on_answer: impl FnMut(usize),
 ) -> anyhow::Result<Tally> {
-    // A bidirectional model keeps the tokens of a text, of which there are no more than bytes.
+    // A bidirectional model keeps all tokens of a text in its scratch; a text has no more tokens than bytes.
     let longest = samples.iter().map(|sample| sample.example.text.len()).max().unwrap_or(0);
     let mut scratch = vec![0; model.scratch_len_for(longest.max(1))];
     let mut session = model.text_session(&mut scratch).map_err(|error| anyhow!("{error}"))?;
@@ -155,7 +156,7 @@ fn classify<L: Link>(
         let reply = streaming.reply()?.context("a text was sent and has no reply")?;
         let lost_bytes = matches!(&reply, Reply::Refused(error) if error.code == "overflow");
         tally.add(sample, reply, model, &mut session);
-        // The lost bytes may also belong to the queued texts, which are sent again after a restart.
+        // The device may have lost bytes of the queued texts, too: they are sent again.
         if lost_bytes && streaming.outstanding() > 0 {
             streaming.restart()?;
             next = tally.examples;

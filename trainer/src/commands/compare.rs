@@ -1,4 +1,4 @@
-//! `tern compare`
+//! `tern compare`: compares two models of the same task on the same data.
 
 use super::table::TableArgs;
 use super::{open_model, print_output};
@@ -43,18 +43,11 @@ pub struct Args {
 /// Compares two models.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let [a, b] = [open_model(&args.a)?, open_model(&args.b)?];
-    let kind = |model: &dyn Model| (model.config().task, model.config().input);
-    let ((task_a, input_a), (task_b, input_b)) = (kind(&*a), kind(&*b));
-    if (task_a, input_a) != (task_b, input_b) {
-        bail!(
-            "{} is for {} on {} and {} for {} on {}: expected two models of the same task",
-            args.a.display(),
-            task_a.name(),
-            input_a.name(),
-            args.b.display(),
-            task_b.name(),
-            input_b.name()
-        );
+    let task = |model: &dyn Model| format!("{} on {}", model.config().task.name(), model.config().input.name());
+    let (task_a, task_b) = (task(&*a), task(&*b));
+    if task_a != task_b {
+        let (path_a, path_b) = (args.a.display(), args.b.display());
+        bail!("{path_a} is for {task_a} and {path_b} for {task_b}: expected two models of the same task");
     }
     let models = [NamedModel { path: &args.a, model: &*a }, NamedModel { path: &args.b, model: &*b }];
     let data = DataFile { path: &args.data, columns: args.table.columns() };

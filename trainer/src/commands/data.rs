@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-/// Runs the command.
+/// Shows labelled data or plain text, and writes the files that the options ask for.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     if let Some(shares) = &args.split {
         let sum: f64 = shares.iter().sum();
@@ -134,11 +134,11 @@ fn write(output: &Path, contents: &[Content], args: &Args) -> anyhow::Result<Vec
     }
     let items: Vec<&Sequence> = contents.iter().flat_map(|content| &content.items).collect();
     let mut class_of_label: HashMap<&str, usize> = HashMap::new();
-    let class_of = items.iter().map(|item| {
-        let next = class_of_label.len();
-        *class_of_label.entry(item.label.as_str()).or_insert(next)
+    let classes = items.iter().map(|item| {
+        let next_class = class_of_label.len();
+        *class_of_label.entry(item.label.as_str()).or_insert(next_class)
     });
-    let classes: Vec<usize> = class_of.collect();
+    let classes: Vec<usize> = classes.collect();
     let keys: Vec<Cow<'_, str>> = items.iter().map(|item| key(item)).collect();
     let part_of_item = data::split(&keys, &classes, args.shares(), args.seed, args.stratify);
     let mut written = Vec::new();

@@ -1,4 +1,4 @@
-//! `tern eval`
+//! `tern eval`: measures a model on a data file.
 
 use super::table::TableArgs;
 use super::{open_model, print_output};

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use tern_format::{Input, Packing};
 
 /// Largest number of golden examples. More would make the device's self-test too slow.
-const GOLDEN_LINES: usize = 64;
+const MAX_GOLDEN_TEXTS: usize = 64;
 
 /// Minimum time between two messages about the stage of a slow export.
 const NOTE_INTERVAL: Duration = Duration::from_millis(1_500);
@@ -159,9 +159,9 @@ fn golden_texts(path: &Path) -> anyhow::Result<Vec<String>> {
     if lines.is_empty() {
         bail!("{}: the file has no text, expected one per line", path.display());
     }
-    if lines.len() > GOLDEN_LINES {
+    if lines.len() > MAX_GOLDEN_TEXTS {
         bail!(
-            "{}: {} texts, expected {GOLDEN_LINES} at most: the self-test of a device runs all of them",
+            "{}: {} texts, expected {MAX_GOLDEN_TEXTS} at most: the self-test of a device runs all of them",
             path.display(),
             lines.len()
         );
@@ -250,7 +250,7 @@ fn compared(report: &Report) -> Vec<String> {
     lines
 }
 
-/// The tables of gates and quantised parts.
+/// The table of gates, and the table of what each part costs if only it is quantised and the others stay floats.
 fn report_of_parts(report: &Report) -> Vec<String> {
     let mut lines = vec!["\ngate                  pre-activations saturated signal to noise".to_owned()];
     for gate in &report.gates {
@@ -272,6 +272,7 @@ fn report_of_parts(report: &Report) -> Vec<String> {
 }
 
 fn part_row(PartCost { part, bits, costs }: &PartCost) -> String {
+    // `0.0 - cost`, since `-cost` would print a cost of zero as -0.
     let accuracy = costs.accuracy_cost.map_or("–".to_owned(), |cost| format!("{:+.4}", 0.0 - cost));
     let disagreeing = costs.disagreements.map_or("–".to_owned(), |count| count.to_string());
     let (loss, difference) = (costs.loss_cost, costs.rms_difference);

@@ -42,7 +42,7 @@ pub struct Args {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// The board
-    #[arg(long, value_name = "NAME", value_parser = names())]
+    #[arg(long, value_name = "NAME", value_parser = board_names())]
     pub board: String,
     /// Try the file in the emulator
     #[arg(long)]
@@ -55,7 +55,7 @@ pub struct Args {
     pub probe: Option<String>,
 }
 
-fn names() -> clap::builder::PossibleValuesParser {
+fn board_names() -> clap::builder::PossibleValuesParser {
     BOARDS.each_ref().map(|board| board.name).into()
 }
 

@@ -67,7 +67,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     if args.length > 0 {
         model.generate(&prompt, sampling, &mut |id| {
             let start = text.len();
-            // Writing to a string does not fail.
+            // Writing to a string does not fail, here and in `finish` below.
             let _ = detokenizer.write(id, &model.vocabulary().tokens()[id as usize], &mut text);
             if !args.json {
                 result = write!(out, "{}", &text[start..]).and_then(|()| out.flush());

@@ -8,10 +8,12 @@ use crate::import;
 use crate::metrics::argmax;
 use rayon::prelude::*;
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Largest number of training rows that are kept for calibration.
 const CALIBRATION_ROWS: usize = 512;
+/// Random seed that chooses them.
+const CALIBRATION_SEED: u64 = 1;
 
 /// Options of `tern import`.
 #[derive(Debug, clap::Args)]
@@ -64,9 +66,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let imported = import::import(&args.weights, &args.config, &args.vocab)?;
     let checked = args.check.as_ref().map(|path| import::check(path, &imported)).transpose()?;
     let import::Imported { model, notes, recognised, .. } = imported;
-    let rows = |path: &Option<PathBuf>| path.as_deref().map_or(Ok(Vec::new()), |path| read(path, args, &model));
-    let calibration = data::sample(&rows(&args.data)?, model.labels().len(), CALIBRATION_ROWS, 1);
-    let validation = rows(&args.valid)?;
+    let read = |path: &Option<PathBuf>| -> anyhow::Result<Vec<Example>> {
+        let Some(path) = path else { return Ok(Vec::new()) };
+        Ok(data::number(data::read(path, &args.table.columns())?, model.labels(), path)?)
+    };
+    let calibration = data::sample(&read(&args.data)?, model.labels().len(), CALIBRATION_ROWS, CALIBRATION_SEED);
+    let validation = read(&args.valid)?;
     let weights = model.weights().clone();
     let model = FloatModel::new(model.config().clone(), model.vocabulary().clone(), weights, calibration, validation)?;
     model.save(staged.path())?;
@@ -80,8 +85,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         );
         note("activations and has no training texts for golden examples, the device's self-test; add --data TRAIN.csv");
     }
-    let right = model.validation().par_iter().filter(|row| argmax(&model.logits(&row.text)) == row.label).count();
-    let accuracy = (!model.validation().is_empty()).then(|| right as f64 / model.validation().len() as f64);
+    let correct = model.validation().par_iter().filter(|row| argmax(&model.logits(&row.text)) == row.label).count();
+    let accuracy = (!model.validation().is_empty()).then(|| correct as f64 / model.validation().len() as f64);
     let config = model.config();
     let parameters = model.weights().count();
     if args.json {
@@ -121,9 +126,4 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         print(format_args!("accuracy {accuracy:.4} on {} validation rows", model.validation().len()))?;
     }
     print(format_args!("wrote {}", args.output.display()))
-}
-
-fn read(path: &Path, args: &Args, model: &FloatModel) -> anyhow::Result<Vec<Example>> {
-    let rows = data::read(path, &args.table.columns())?;
-    Ok(data::number(rows, model.labels(), path)?)
 }

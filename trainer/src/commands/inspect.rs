@@ -36,6 +36,7 @@ pub struct Args {
     pub json: bool,
 }
 
+/// Parses a clock frequency in Hz.
 fn clock(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(hertz) if hertz > 0.0 && f64::is_finite(hertz) => Ok(hertz),
@@ -84,9 +85,9 @@ fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
     let (_, header) = SafeTensors::read_metadata(file.bytes())?;
     let metadata: BTreeMap<_, _> = header.metadata().iter().flatten().collect();
     let tensors = SafeTensors::deserialize(file.bytes())?;
-    let mut rows: Vec<_> = tensors.iter().collect();
-    rows.sort_by_key(|(_, tensor)| tensor.data().as_ptr().addr());
-    let rows: Vec<Value> = rows
+    let mut in_file_order: Vec<_> = tensors.iter().collect();
+    in_file_order.sort_by_key(|(_, tensor)| tensor.data().as_ptr().addr());
+    let tensors: Vec<Value> = in_file_order
         .iter()
         .map(|(name, tensor)| {
             let bytes = tensor.data().len();
@@ -128,11 +129,11 @@ fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
         "golden": { "passed": test.passed, "total": test.total },
         "cargo": cargo_line(&features),
         "runtime_features": features,
-        "tensors": rows,
+        "tensors": tensors,
     }))
 }
 
-/// The lines for a person. Those of a table fit 80 columns.
+/// The lines for a person, from the object of [`facts`]. Those of a table fit 80 columns.
 fn to_text(facts: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), visible);
     let fact = |key: &str| text(&facts[key]);

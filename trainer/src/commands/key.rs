@@ -136,7 +136,7 @@ pub fn read_public(path: &Path) -> anyhow::Result<VerifyingKey> {
     let shown = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("{shown}: `tern key new` makes a key pair"))?;
     let digits = text.trim();
-    let byte = |at: usize| digits.get(2 * at..2 * at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
+    let byte = |index: usize| digits.get(2 * index..2 * index + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
     let bytes: Option<Vec<u8>> = (0..digits.len().div_ceil(2)).map(byte).collect();
     let key = bytes.and_then(|bytes| VerifyingKey::try_from(&bytes[..]).ok());
     key.with_context(|| {

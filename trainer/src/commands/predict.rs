@@ -1,4 +1,4 @@
-//! `tern predict`
+//! `tern predict`: prints a model's predictions for texts or tables.
 
 use super::{note, open_model, print_output};
 use crate::tasks::{self, PredictOptions};

@@ -1,4 +1,4 @@
-//! Options for the layout of a table.
+//! The options for the layout of a table, which all commands that read labelled data share.
 
 use crate::data::{Columns, Layout};
 
@@ -40,7 +40,7 @@ impl TableArgs {
     }
 }
 
-/// Reads a separator of columns: one ASCII character, or `tab`.
+/// Parses a separator of columns: one ASCII character, or a tab as `tab` or `\t`.
 pub fn delimiter(text: &str) -> Result<char, String> {
     let mut chars = text.chars();
     match (text, chars.next(), chars.next()) {

@@ -94,20 +94,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let data = data.as_ref();
     interrupt::catch();
     let directory = run_directory(recipe, target, args.resume, options)?;
-    let cross_validation = match cross_validate(recipe, data.problem()) {
-        Err(error @ TrainError::Diverged { .. }) => {
-            // A cross-validation has no checkpoints, so that there is nothing to resume from.
-            directory.remove()?;
-            return Err(anyhow!("in the cross-validation: {}", tasks::describe_divergence(&error, data)));
-        }
-        found => found?,
-    };
+    let cross_validation = cross_validate(recipe, data, &directory)?;
     let problem = Problem { cross_validation, ..data.problem().clone() };
     let (outcome, divergence) = train_epochs(recipe, data, &problem, &directory, target, args)?;
 
-    let name = recipe.name.clone().unwrap_or_else(|| {
-        target.file_name().map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned())
-    });
+    let folder_name = || target.file_name().map_or("model".into(), |name| name.to_string_lossy());
+    let name = recipe.name.clone().unwrap_or_else(|| folder_name().into_owned());
     let model = data.model(&name, outcome.weights.clone())?;
     let measured = data.measure(&model, problem.cross_validation.as_ref())?;
     let figures = report::TrainingMetrics::new(&model, measured, problem.train.len(), &outcome, recipe.metric());
@@ -200,13 +192,25 @@ fn not_written(target: &Path) -> String {
     format!("the model could not be written; {}", how_to_continue(target))
 }
 
-/// Cross-validates if the problem has folds, and prints the progress.
-fn cross_validate(recipe: &Recipe, problem: &Problem) -> Result<Option<CrossValidation>, TrainError> {
-    if problem.folds.is_empty() {
+/// Cross-validates if the data have folds, and prints the progress. The result is `None` without folds and after an
+/// interrupt.
+fn cross_validate(
+    recipe: &Recipe,
+    data: &dyn TaskData,
+    directory: &RunDirectory,
+) -> anyhow::Result<Option<CrossValidation>> {
+    if data.problem().folds.is_empty() {
         return Ok(None);
     }
     let after_fold = |fold, folds| note(format_args!("fold {fold} of {folds} done"));
-    let found = train::cross_validate(recipe, problem, &interrupt::STOP, after_fold)?;
+    let found = match train::cross_validate(recipe, data.problem(), &interrupt::STOP, after_fold) {
+        Err(error @ TrainError::Diverged { .. }) => {
+            // A cross-validation has no checkpoints, so that there is nothing to resume from.
+            directory.remove()?;
+            bail!("in the cross-validation: {}", tasks::describe_divergence(&error, data));
+        }
+        found => found?,
+    };
     match &found {
         Some(found) => {
             let (metric, epochs) = (recipe.metric().title(), found.best_epoch);

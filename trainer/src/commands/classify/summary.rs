@@ -1,4 +1,4 @@
-//! The output of `tern classify`.
+//! The output of `tern classify`, as JSON or as lines, from its [`Tally`] and the device's [`Info`].
 
 use std::path::Path;
 
@@ -20,12 +20,13 @@ struct Rates {
 fn rates(tally: &Tally, info: &Info, is_emulated: bool) -> Rates {
     let seconds = tally.elapsed.as_secs_f64().max(1e-9);
     let ticks_per_token = (tally.tokens > 0).then(|| tally.ticks as f64 / tally.tokens as f64);
-    let instructions_per_tick = is_emulated.then(|| 1e9 / info.clock_hz.max(1) as f64 / f64::from(INSTRUCTION_NS));
+    let ns_per_tick = 1e9 / info.clock_hz.max(1) as f64;
+    let instructions_per_tick = is_emulated.then(|| ns_per_tick / f64::from(INSTRUCTION_NS));
     Rates {
         lines_per_s: tally.examples as f64 / seconds,
         bytes_per_s: tally.bytes as f64 / seconds,
         ticks_per_token,
-        instructions_per_token: ticks_per_token.zip(instructions_per_tick).map(|(ticks, each)| ticks * each),
+        instructions_per_token: ticks_per_token.zip(instructions_per_tick).map(|(ticks, factor)| ticks * factor),
     }
 }
 

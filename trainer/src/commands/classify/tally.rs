@@ -6,11 +6,12 @@ use serde::Serialize;
 use tern_runtime::{Model, TextSession};
 
 use crate::data::Example;
+use crate::display::excerpt;
 use crate::link::{Classification, DeviceError, Reply};
 use crate::metrics::argmax;
 
-/// Characters of a text that are shown.
-const EXCERPT: usize = 60;
+/// Number of characters of a text that a difference or refusal shows.
+const EXCERPT_CHARS: usize = 60;
 
 /// A row of the table.
 #[derive(Clone, Debug)]
@@ -63,7 +64,9 @@ pub(super) struct Tally {
     /// Bytes of the texts.
     pub(super) bytes: u64,
     pub(super) tokens: u64,
+    /// Tokens that are not in the vocabulary.
     pub(super) unknown: u64,
+    /// Ticks of the device's clock that the model ran.
     pub(super) ticks: u64,
     pub(super) differences: Vec<Difference>,
     pub(super) refusals: Vec<Refusal>,
@@ -80,19 +83,19 @@ impl Tally {
         let Classification { label: predicted, logits, tokens, unknown, ticks, .. } = match reply {
             Reply::Answer(answer) => answer,
             Reply::Refused(error) => {
-                return self.refusals.push(Refusal { line: *line, text: excerpt(text), error });
+                return self.refusals.push(Refusal { line: *line, text: excerpt(text, EXCERPT_CHARS), error });
             }
         };
         self.ticks += ticks;
         self.tokens += tokens;
         self.unknown += unknown;
         self.without_label += usize::from(predicted.is_none());
-        // A text without a known token also has a largest logit, which `tern eval` takes as its prediction, too.
+        // The device gives no label to a text without a known token; the largest logit then counts, as in `tern eval`.
         self.correct += usize::from(argmax(&logits) == *label);
         let host = on_host(text, model, session);
         let device = Computed { label: predicted, logits, tokens, unknown };
         if device != host {
-            self.differences.push(Difference { line: *line, text: excerpt(text), device, host });
+            self.differences.push(Difference { line: *line, text: excerpt(text, EXCERPT_CHARS), device, host });
         }
     }
 
@@ -102,18 +105,11 @@ impl Tally {
     }
 }
 
+/// Classifies a text on this computer. As on the device, a text without a known token has no label.
 fn on_host(text: &str, model: &Model<'_>, session: &mut TextSession<'_>) -> Computed {
     let logits = session.classify(text.as_bytes());
     let (best, logits) = (logits.best().class, logits.iter().collect());
     let (tokens, unknown) = (u64::from(session.tokens()), u64::from(session.unknown()));
     let label = if unknown < tokens { model.labels().get(best).map(str::to_owned) } else { None };
     Computed { label, logits, tokens, unknown }
-}
-
-fn excerpt(text: &str) -> String {
-    let mut excerpt: String = text.chars().take(EXCERPT).collect();
-    if excerpt.len() < text.len() {
-        excerpt.push('…');
-    }
-    excerpt
 }

@@ -10,6 +10,8 @@ use crate::commands::note;
 use crate::link::{Link, quoted};
 
 const PROMPT: &[u8] = b"> ";
+/// Number of bytes of the output that an error message quotes.
+const RECENT_BYTES: usize = 160;
 
 /// The session with a device's console, and whether the device is ready for the next line.
 struct Session<'o, L, W> {
@@ -23,14 +25,14 @@ struct Session<'o, L, W> {
     /// True if the device shows its prompt; after an answer in JSON it shows none.
     is_prompted: bool,
     /// The last bytes of the output, for error messages.
-    seen: Vec<u8>,
+    recent: Vec<u8>,
     /// Removes the escape sequences that control a terminal.
     escapes: StripBytes,
 }
 
 /// Sends each line of `lines` when the one before is answered, up to `quit` or `exit`, and writes the device's output
-/// to `out`. A device that `is_starting` prints its first lines and the prompt first; another one has printed its
-/// prompt already.
+/// to `out`. If `is_starting`, the device has yet to print its banner and prompt; otherwise it shows its prompt
+/// already.
 pub(super) fn run<L: Link, W: Write>(
     link: L,
     timeout: Duration,
@@ -45,7 +47,7 @@ pub(super) fn run<L: Link, W: Write>(
         current: Vec::new(),
         is_new: false,
         is_prompted: false,
-        seen: Vec::new(),
+        recent: Vec::new(),
         escapes: StripBytes::new(),
     };
     if is_starting {
@@ -97,32 +99,33 @@ impl<L: Link, W: Write> Session<'_, L, W> {
         if !self.is_prompted && !is_machine {
             // The device would print its prompt at the line's first byte, where it looks like the prompt after the
             // answer.
-            self.send(b"\n", true)?;
+            self.send(b"\n")?;
             self.wait("a prompt", false)?;
         }
-        self.send(&[line, b"\n"].concat(), !self.is_prompted)?;
+        self.send(&[line, b"\n"].concat())?;
         self.wait(&format!("the answer to line {number} of the input, {}", quoted(line)), is_machine)
     }
 
-    fn send(&mut self, bytes: &[u8], is_new: bool) -> anyhow::Result<()> {
-        self.is_new = is_new;
+    fn send(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
+        // Without a prompt the current line is still empty, so that it begins now.
+        self.is_new = !self.is_prompted;
         Ok(self.link.send(bytes)?)
     }
 
-    /// Copies the output up to the prompt or, for a request in machine form, up to a line of JSON.
+    /// Copies the output up to the prompt or, if `is_machine`, up to a line of JSON.
     fn wait(&mut self, waiting_for: &str, is_machine: bool) -> anyhow::Result<()> {
         let mut deadline = Instant::now() + self.timeout;
         loop {
             let bytes = self.link.receive(deadline.saturating_duration_since(Instant::now()))?;
             if bytes.is_empty() {
-                let (seconds, last_seen) = (self.timeout.as_secs_f64(), quoted(&self.seen));
+                let (seconds, last_seen) = (self.timeout.as_secs_f64(), quoted(&self.recent));
                 bail!(
                     "the device sent nothing for {seconds} s while {waiting_for} was expected; the last bytes seen were {last_seen}"
                 );
             }
             deadline = Instant::now() + self.timeout;
             let bytes: Vec<u8> = self.escapes.strip_next(&bytes).flatten().copied().collect();
-            let is_answered = self.follow(&bytes);
+            let is_answered = self.track_lines(&bytes);
             // The lines of a transcript end with LF alone.
             let text: Vec<u8> = bytes.into_iter().filter(|&byte| byte != b'\r').collect();
             self.out.write_all(&text)?;
@@ -134,8 +137,8 @@ impl<L: Link, W: Write> Session<'_, L, W> {
         }
     }
 
-    /// Follows the lines of the output. Returns true if a line of JSON was completed.
-    fn follow(&mut self, bytes: &[u8]) -> bool {
+    /// Updates the current line and the recent output. Returns true if a line of JSON was completed.
+    fn track_lines(&mut self, bytes: &[u8]) -> bool {
         let mut is_answered = false;
         for &byte in bytes {
             match byte {
@@ -148,8 +151,8 @@ impl<L: Link, W: Write> Session<'_, L, W> {
                 byte => self.current.push(byte),
             }
         }
-        self.seen.extend_from_slice(bytes);
-        self.seen.drain(..self.seen.len().saturating_sub(160));
+        self.recent.extend_from_slice(bytes);
+        self.recent.drain(..self.recent.len().saturating_sub(RECENT_BYTES));
         is_answered
     }
 }

@@ -96,6 +96,7 @@ impl TypedLine {
                 return is_plain && is_leave_command(&line);
             }
             ETX => *self = TypedLine::default(),
+            // Backspace, as either of the two codes that terminals send for it.
             0x08 | 0x7f => _ = self.bytes.pop(),
             b' '.. => self.bytes.push(key),
             _ => self.is_edited = true,

@@ -5,7 +5,7 @@ use super::show::{self, encoding};
 use crate::commands::print;
 use crate::data::{self, Lengths, is_plain_text};
 use crate::recipe::Recipe;
-use crate::vocabulary;
+use crate::vocabulary::{self, RESERVED_IDS};
 use crate::write_file::write_file;
 use anyhow::{Context, bail};
 use serde::Serialize;
@@ -33,12 +33,12 @@ struct Figures {
 /// Returns true if `path` is plain text and no option describes the columns of a table.
 pub fn is_plain(path: &Path, args: &Args) -> bool {
     let table = &args.table;
-    let as_table = table.text_column.is_some()
+    let has_columns = table.text_column.is_some()
         || table.label_column.is_some()
         || table.delimiter.is_some()
         || table.no_header
         || table.no_quoting;
-    !as_table && is_plain_text(path)
+    !has_columns && is_plain_text(path)
 }
 
 /// Shows the texts, and writes their concatenation into one file or into the parts of a split.
@@ -74,7 +74,7 @@ impl Figures {
         let mut counts: Vec<usize> = words.into_values().collect();
         counts.sort_unstable_by(|a, b| b.cmp(a));
         let known = counts.iter().filter(|count| **count >= recipe.vocabulary.min_count());
-        let known: Vec<usize> = known.take(recipe.vocabulary.max_size - 2).copied().collect();
+        let known: Vec<usize> = known.take(recipe.vocabulary.max_size - RESERVED_IDS).copied().collect();
         let total: usize = counts.iter().sum();
         let characters: HashSet<char> = text.chars().collect();
         Figures {
@@ -84,7 +84,7 @@ impl Figures {
             words: total,
             distinct_words: counts.len(),
             covered: known.iter().sum::<usize>() as f64 / total.max(1) as f64,
-            vocabulary: known.len() + 2,
+            vocabulary: known.len() + RESERVED_IDS,
             lines: Lengths::new(text.lines().map(|line| line.chars().count()).collect(), "characters"),
         }
     }
@@ -129,8 +129,8 @@ fn write(output: &Path, text: &str, args: &Args) -> anyhow::Result<Vec<(PathBuf,
     Ok(written)
 }
 
-/// Returns the end of the line that byte `at` is in.
-fn line_end(text: &str, at: usize) -> usize {
-    let after = text.as_bytes().get(at..).unwrap_or_default();
-    after.iter().position(|byte| *byte == b'\n').map_or(text.len(), |newline| at + newline + 1)
+/// Returns the end of the line that contains the byte `index`.
+fn line_end(text: &str, index: usize) -> usize {
+    let after = text.as_bytes().get(index..).unwrap_or_default();
+    after.iter().position(|byte| *byte == b'\n').map_or(text.len(), |newline| index + newline + 1)
 }

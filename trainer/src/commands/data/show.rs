@@ -1,4 +1,4 @@
-//! Formats statistics as lines with bars, and describes the encoding of a file.
+//! The lines that `tern data` prints about a source: its statistics with bars, and the encoding of its file.
 
 use crate::data::{Lengths, Source, Statistics};
 use crate::display::visible;
@@ -7,10 +7,11 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 /// Length of the longest bar, in characters.
-const WIDTH: usize = 40;
-
+const BAR_WIDTH: usize = 40;
 /// Maximum number of labels with a line of their own.
-const LABELS: usize = 30;
+const MAX_LABELS: usize = 30;
+/// Number of characters that are shown of a text with two labels.
+const EXCERPT_CHARS: usize = 60;
 
 /// Formats the statistics of a source.
 pub fn lines(path: &Path, statistics: &Statistics, encoding: Option<&str>) -> Vec<String> {
@@ -23,29 +24,33 @@ pub fn lines(path: &Path, statistics: &Statistics, encoding: Option<&str>) -> Ve
     )];
     let mut sorted: Vec<(&String, &usize)> = classes.iter().collect();
     sorted.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
-    let width = sorted.iter().take(LABELS).map(|(label, _)| visible(label).chars().count()).max().unwrap_or(0);
+    let width = sorted.iter().take(MAX_LABELS).map(|(label, _)| visible(label).chars().count()).max().unwrap_or(0);
     let largest = sorted.first().map_or(0, |(_, count)| **count);
-    for (label, count) in sorted.iter().take(LABELS) {
+    for (label, count) in sorted.iter().take(MAX_LABELS) {
         let share = 100.0 * **count as f64 / (*rows).max(1) as f64;
         lines.push(format!("  {:width$} {count:>7} {share:>5.1} %  {}", visible(label), bar(**count, largest)));
     }
-    if sorted.len() > LABELS {
-        lines.push(format!("  and {} more, the smallest with {}", sorted.len() - LABELS, sorted[sorted.len() - 1].1));
+    if sorted.len() > MAX_LABELS {
+        lines.push(format!(
+            "  and {} more, the smallest with {}",
+            sorted.len() - MAX_LABELS,
+            sorted[sorted.len() - 1].1
+        ));
     }
     lines.extend(lengths(length, "length"));
     lines.push(format!("duplicates {duplicates}, texts with two labels {conflicting}, empty texts {empty}"));
     for (text, labels) in conflicts {
-        let start: String = visible(text).chars().take(60).collect();
+        let start: String = visible(text).chars().take(EXCERPT_CHARS).collect();
         let labels: Vec<String> = labels.iter().map(|label| visible(label)).collect();
         lines.push(format!("  {}: {start}", labels.join(", ")));
     }
     lines
 }
 
-/// Formats the lengths of texts, sequences or lines.
-pub fn lengths(length: &Lengths, what: &str) -> Vec<String> {
+/// Formats the histogram of the lengths of texts, sequences or lines; the first line begins with `title`.
+pub fn lengths(length: &Lengths, title: &str) -> Vec<String> {
     let Lengths { unit, min, median, max, histogram } = length;
-    let mut lines = vec![format!("{what} in {unit}: {min} to {max}, median {median}")];
+    let mut lines = vec![format!("{title} in {unit}: {min} to {max}, median {median}")];
     let largest = histogram.iter().map(|(.., count)| *count).max().unwrap_or(0);
     for (first, last, count) in histogram {
         let range = if first == last { first.to_string() } else { format!("{first}–{last}") };
@@ -78,7 +83,7 @@ pub fn encoding(path: &Path) -> Option<String> {
 
 /// Returns a bar whose length has a resolution of an eighth of a character.
 fn bar(count: usize, largest: usize) -> String {
-    let eighths = (count * WIDTH * 8).div_ceil(largest.max(1));
+    let eighths = (count * BAR_WIDTH * 8).div_ceil(largest.max(1));
     let rest = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
     "█".repeat(eighths / 8) + rest
 }

@@ -19,8 +19,8 @@ pub fn by_core(model: &Model<'_>, hertz: f64) -> Value {
     let cell = config.cell.module();
     let size = (config.embedding_dim + config.hidden_size) as u64;
     let distance = |row: &Value| {
-        let counted = row["embedding"].as_u64().unwrap_or(0) + row["hidden"].as_u64().unwrap_or(0);
-        counted.abs_diff(size)
+        let counted_size = row["embedding"].as_u64().unwrap_or(0) + row["hidden"].as_u64().unwrap_or(0);
+        counted_size.abs_diff(size)
     };
     // The rows are grouped by core.
     let mut cores: Vec<&Value> = rows.iter().map(|row| &row["core"]).collect();
@@ -30,6 +30,7 @@ pub fn by_core(model: &Model<'_>, hertz: f64) -> Value {
             |row: &&Value| row["core"] == *core && row["cell"] == cell && row["packing"] == model.packing().name();
         let nearest = rows.iter().filter(is_alike).min_by_key(|row| distance(row))?;
         let instructions = nearest["insn_per_mac"].as_f64()? * model.macs_per_token() as f64;
+        // Rounded to microseconds.
         let milliseconds = (instructions / hertz * 1e6).round() / 1e3;
         let instructions = instructions.round() as u64;
         Some(json!({ "core": core, "instructions_per_token": instructions, "ms_per_token": milliseconds }))

@@ -8,8 +8,8 @@ use std::fs::OpenOptions;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::time::{Duration, Instant};
 
-/// The number of log lines per epoch, the line of the epoch itself not counted.
-const LOG_LINES: usize = 20;
+/// The number of log lines per epoch about batches; one about the epoch follows.
+const BATCH_LINES: usize = 20;
 
 /// After a checkpoint, the next one waits for this many times the time that writing took.
 const PAUSE_FACTOR: u32 = 30;
@@ -29,20 +29,22 @@ pub struct Checkpointer<'a> {
     data_hash: u32,
     /// The time between two checkpoints within an epoch. Zero: a checkpoint after every batch.
     interval: Duration,
+    /// The end of the last attempt to write a checkpoint.
     last: Instant,
     /// The earliest time of the next checkpoint, which keeps the share of time that checkpoints take small.
     pause_until: Instant,
+    /// True if the last attempt failed. Repeated failures are reported once.
     is_failing: bool,
 }
 
 impl<'a> Checkpointer<'a> {
     /// Continues a log of `log_bytes` bytes.
     pub fn new(directory: &'a RunDirectory, data_hash: u32, log_bytes: u64, interval: Duration) -> Self {
-        let (pending, now) = (String::new(), Instant::now());
+        let now = Instant::now();
         Checkpointer {
             directory,
             log_bytes,
-            pending,
+            pending: String::new(),
             data_hash,
             interval,
             last: now,
@@ -64,6 +66,7 @@ impl<'a> Checkpointer<'a> {
         Ok(())
     }
 
+    /// Writes the log and a checkpoint. A failure is only a warning.
     fn write(&mut self, state: &State) {
         // After a step that made weights NaN, the previous checkpoint is the useful one.
         if !state.is_finite() {
@@ -97,7 +100,7 @@ impl<'a> Checkpointer<'a> {
 
 impl Callback for Checkpointer<'_> {
     fn on_batch(&mut self, progress: &BatchProgress) {
-        let stride = progress.batches.div_ceil(LOG_LINES);
+        let stride = progress.batches.div_ceil(BATCH_LINES);
         if progress.batch.is_multiple_of(stride) {
             let line = json!({
                 "epoch": progress.epoch,

@@ -20,6 +20,7 @@ pub fn status() -> u8 {
     STATUS.load(Ordering::Relaxed)
 }
 
+/// Stops the training at the first signal, and the process at the second one.
 fn interrupt(status: u8) {
     if STOP.swap(true, Ordering::Relaxed) {
         std::process::exit(i32::from(status));

@@ -65,6 +65,7 @@ fn id(option: &str) -> String {
     format!("recipe-{option}")
 }
 
+/// Returns the option that sets a key, without its help.
 fn argument(field: &Field, name: String) -> Arg {
     let mut argument = Arg::new(id(&name)).long(name);
     if let Some(alias) = field.alias {
@@ -88,11 +89,13 @@ fn argument(field: &Field, name: String) -> Arg {
     }
 }
 
+/// Returns the value that an option gives to its key; `None` if it was not given.
 fn value_of(field: &Field, id: &str, matches: &ArgMatches) -> Option<Value> {
     Some(match field.kind {
         Kind::Whole { .. } | Kind::Bits => Value::Integer(*matches.get_one::<i64>(id)?),
         Kind::Number { .. } => Value::Float(*matches.get_one::<f64>(id)?),
         Kind::Boolean => Value::Boolean(*matches.get_one::<bool>(id)?),
+        // A switch is named `--no-…` and turns its key off.
         Kind::Switch => matches.get_flag(id).then_some(Value::Boolean(false))?,
         Kind::Separator => Value::String(matches.get_one::<char>(id)?.to_string()),
         Kind::OneOf(_) | Kind::Text | Kind::Path => Value::String(matches.get_one::<String>(id)?.clone()),
@@ -108,6 +111,7 @@ fn help_of(field: &Field) -> String {
         Value::Float(number) => number.to_string(),
         value => value.to_string(),
     };
+    // The first recipe is that of text classifiers. Lists and switches have no default worth showing.
     let [(_, usual), others @ ..] = &*DEFAULTS;
     let usual = match field.value_in(usual) {
         Some(value) if !value.is_array() && !help.contains("[default") && !matches!(field.kind, Kind::Switch) => value,

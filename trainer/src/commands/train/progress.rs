@@ -76,7 +76,7 @@ impl Progress {
         columns.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 
-    /// Returns a row of at most 80 columns.
+    /// Returns a row of the table: `first`, right-aligned cells and `last`. It has at most 80 columns.
     fn row(&self, first: &str, cells: impl Iterator<Item = String>, last: &str) -> String {
         let cells: String = cells.map(|cell| format!("{cell:>11}")).collect();
         format!("{first:<12}{cells} {last}").trim_end().to_owned()

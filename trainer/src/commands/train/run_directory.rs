@@ -118,10 +118,12 @@ impl RunDirectory {
             );
         }
         directory.write_settings(recipe, options)?;
+        // The number of threads does not affect the result.
         let changes = changes.into_iter().filter(|(field, _)| field.key != "threads").map(|(_, change)| change);
         Ok((directory, changes.collect()))
     }
 
+    /// Makes the run directory if it is missing, and locks it.
     fn lock(target: &Path) -> anyhow::Result<Self> {
         Staged::check(target)?;
         let folder = Self::folder(target);
@@ -155,6 +157,7 @@ impl RunDirectory {
         Ok(names)
     }
 
+    /// Writes the options and the recipe.
     fn write_settings(&self, recipe: &Recipe, options: Options) -> anyhow::Result<()> {
         let json = serde_json::to_vec(&options)?;
         // The recipe comes last: once it exists, the training can be resumed.
@@ -190,6 +193,7 @@ impl RunDirectory {
         self.write(CHECKPOINT, bytes)
     }
 
+    /// Writes a file of the run directory under a temporary name, and renames it.
     fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let new = self.folder.join(format!("{name}.{NEW}"));
         let write = || {

@@ -92,7 +92,7 @@ impl EventWriter {
         Ok(EventWriter { folder: folder.to_owned(), file: Some(file), step })
     }
 
-    /// Adds the values of the current step by their tags.
+    /// Adds the values of the current step by their tags, and flushes the file if `flush` is true.
     fn write(&mut self, scalars: &[(&str, Option<f64>)], flush: bool) {
         let Some(file) = &mut self.file else { return };
         let value = |&(tag, value): &(&str, Option<f64>)| {
