@@ -10,7 +10,7 @@ mod npy;
 mod vector_search;
 
 use crate::recipe::Recipe;
-use crate::vocabulary::{PAD, Vocabulary};
+use crate::vocabulary::{PAD, RESERVED_IDS, Vocabulary};
 use crate::weights::Array;
 use anyhow::bail;
 use std::collections::BTreeMap;
@@ -77,19 +77,19 @@ impl Embeddings {
 
     /// Describes how many tokens of the vocabulary and of a text, given as `ids`, have a vector.
     pub fn coverage<'i>(&self, vocabulary: &Vocabulary, ids: impl Iterator<Item = &'i u32>) -> String {
-        let (mut covered, mut all) = (0usize, 0usize);
+        let (mut covered, mut total) = (0usize, 0usize);
         for id in ids {
             covered += usize::from(self.rows.contains_key(id));
-            all += 1;
+            total += 1;
         }
         let percent = |part: usize, whole: usize| 100.0 * part as f64 / whole.max(1) as f64;
-        let (found, tokens) = (self.rows.len(), vocabulary.len() - 2);
+        let (found, tokens) = (self.rows.len(), vocabulary.len() - RESERVED_IDS);
         let other_case = self.rows.values().filter(|(fit, _)| *fit != Fit::Exact).count();
         format!(
             "{found} of {tokens} tokens of the vocabulary ({:.1}%), {:.1}% of the text's tokens; {other_case} in another \
              case",
             percent(found, tokens),
-            percent(covered, all)
+            percent(covered, total)
         )
     }
 

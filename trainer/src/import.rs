@@ -17,7 +17,7 @@ pub use settings::{Settings, Token};
 
 use crate::architecture::{Architecture, Head, InputLayer, names as ours};
 use crate::file_error::FileError;
-use crate::float_model::{Config, FloatModel};
+use crate::float_model::{Config, FloatModel, f32_array};
 use crate::nn::network::Input;
 use safetensors::Dtype;
 use std::path::Path;
@@ -59,12 +59,8 @@ impl Imported {
 }
 
 /// Imports `weights` (safetensors) with `settings` (TOML or JSON) and `vocab` (one token a line, or a
-/// `tokenizer.json`).
-///
-/// # Errors
-///
-/// If a file cannot be read, or its content does not form a network that Tern runs. The error names what was found,
-/// what was expected and what to do.
+/// `tokenizer.json`). Fails if a file cannot be read, or its content does not form a network that Tern runs. The error
+/// names what was found, what was expected and what to do.
 pub fn import(weights: &Path, settings_path: &Path, vocab: &Path) -> Result<Imported, FileError> {
     let settings = Settings::read(settings_path)?;
     let mut notes = Vec::new();
@@ -79,8 +75,8 @@ pub fn import(weights: &Path, settings_path: &Path, vocab: &Path) -> Result<Impo
     let (hidden_size, recurrent) = (recognised.hidden_size, recognised.recurrent);
     let architecture = Architecture { input, hidden_size, recurrent, head };
     settings.check_sizes(settings_path, weights, &architecture)?;
-    let mut all = parts.weights;
-    all.insert(ours::EMBEDDING, embedding);
+    let mut tensors = parts.weights;
+    tensors.insert(ours::EMBEDDING, embedding);
     let stem = weights.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let name = settings.name.clone().unwrap_or(stem);
     let config = Config::classifier(&name, &architecture, settings.labels.clone());
@@ -88,7 +84,7 @@ pub fn import(weights: &Path, settings_path: &Path, vocab: &Path) -> Result<Impo
     let config = Config::from_json(&config.to_json())
         .map_err(|error| FileError::new(weights, format!("{}: {error}", settings_path.display())))?;
     let ids = tokens.ids();
-    let model = FloatModel::new(config, tokens.vocabulary, all, Vec::new(), Vec::new())
+    let model = FloatModel::new(config, tokens.vocabulary, tensors, Vec::new(), Vec::new())
         .map_err(|error| FileError::new(weights, format!("{error}; correct {}", settings_path.display())))?;
     Ok(Imported { model, notes, recognised, ids })
 }
@@ -97,11 +93,8 @@ pub fn import(weights: &Path, settings_path: &Path, vocab: &Path) -> Result<Impo
 ///
 /// The file holds `input_ids`, `[texts, steps]`, I64 or I32, of which each is a row of the imported embedding (Tern's
 /// own ids differ), and `logits`, `[texts, outputs]`, F32. With `lengths`, `[texts]`, each text has that many ids;
-/// without, all have `steps`. Returns the number of texts and the largest difference of a logit.
-///
-/// # Errors
-///
-/// If the file has another form, or a logit differs by more than the tolerance.
+/// without, all have `steps`. Returns the number of texts and the largest difference of a logit. Fails if the file has
+/// another form, or a logit differs by more than the tolerance.
 pub fn check(path: &Path, imported: &Imported) -> Result<(usize, f64), FileError> {
     let bytes = std::fs::read(path).map_err(FileError::at(path))?;
     let wrong = |problem: String| FileError::new(path, problem);
@@ -122,16 +115,15 @@ pub fn check(path: &Path, imported: &Imported) -> Result<(usize, f64), FileError
         return Err(wrong(format!("tensor `input_ids` has {dimensions} dimensions, {EXPECTED}")));
     };
     let outputs = imported.model.config().architecture().head.outputs;
-    if logits.dtype() != Dtype::F32 || logits.data().len() != 4 * texts * outputs {
+    let Some(expected) = f32_array(&logits).filter(|array| array.data.len() == texts * outputs) else {
         let found = format!("tensor `logits` is {:?} {:?}", logits.shape(), logits.dtype());
         return Err(wrong(format!("{found}, expected [{texts}, {outputs}] F32: one row for each text")));
-    }
-    let expected: Vec<f32> = logits.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    };
     let lengths = if file.tensor("lengths").is_ok() { integers("lengths")? } else { vec![steps as i64; texts] };
     if lengths.len() != texts || lengths.iter().any(|&length| length < 0 || length > steps as i64) {
         return Err(wrong(format!("tensor `lengths` is {lengths:?}, expected {texts} numbers from 0 to {steps}")));
     }
-    let (mut largest, mut first, mut differing) = (0f64, None, 0);
+    let (mut largest_difference, mut first_fault, mut differing_texts) = (0f64, None, 0);
     for text in 0..texts {
         let rows = &ids[text * steps..][..lengths[text] as usize];
         let ids: Option<Vec<u32>> = rows.iter().map(|&row| imported.id_of_row(usize::try_from(row).ok()?)).collect();
@@ -141,20 +133,20 @@ pub fn check(path: &Path, imported: &Imported) -> Result<(usize, f64), FileError
         };
         let found = imported.model.network().outputs(Input::Tokens(&ids));
         let mut differs = false;
-        for (output, (&found, &expected)) in found.iter().zip(&expected[text * outputs..]).enumerate() {
+        for (output, (&found, &expected)) in found.iter().zip(&expected.data[text * outputs..]).enumerate() {
             let difference = f64::from((found - expected).abs());
-            largest = largest.max(difference);
+            largest_difference = largest_difference.max(difference);
             if difference.is_nan() || difference > TOLERANCE * f64::from(expected.abs().max(1.0)) {
                 differs = true;
-                first.get_or_insert((text, output, found, expected));
+                first_fault.get_or_insert((text, output, found, expected));
             }
         }
-        differing += usize::from(differs);
+        differing_texts += usize::from(differs);
     }
-    let Some((text, output, found, expected)) = first else { return Ok((texts, largest)) };
+    let Some((text, output, found, expected)) = first_fault else { return Ok((texts, largest_difference)) };
     let forward_pass: Vec<String> = imported.recognised.pytorch().iter().map(|line| format!("    {line}")).collect();
     Err(wrong(format!(
-        "{differing} of {texts} texts have other logits; the first is output {output} of text {text}: Tern computes \
+        "{differing_texts} of {texts} texts have other logits; the first is output {output} of text {text}: Tern computes \
          {found:.4}, expected {expected:.4}. These weights belong to another network than the one that Tern assumed, \
          which is:\n{}",
         forward_pass.join("\n")

@@ -1,31 +1,29 @@
 //! Embeddings in a NumPy array with one row for each word, and the list of words beside it.
 
 use super::vector_search::VectorSearch;
-use anyhow::anyhow;
+use crate::file_error::FileError;
 use std::path::Path;
 
 /// Reads the vectors. Returns their width and the number of words in the file.
 pub(super) fn read(path: &Path, search: &mut VectorSearch<'_>) -> anyhow::Result<(usize, usize)> {
-    let io = |path: &Path, error: std::io::Error| anyhow!("{}: {error}", path.display());
-    let problem = |problem: String| anyhow!("{}: {problem}", path.display());
-    let bytes = std::fs::read(path).map_err(|error| io(path, error))?;
+    let wrong = |problem: String| anyhow::Error::from(FileError::new(path, problem));
+    let bytes = std::fs::read(path).map_err(FileError::at(path))?;
     let array = NpyArray::parse(&bytes).map_err(|found| {
-        problem(format!("{found}; expected an array [words, numbers] of float32 or float64 by numpy.save"))
+        let expected = "expected an array [words, numbers] of float32 or float64 by numpy.save";
+        FileError::new(path, format!("{found}; {expected}"))
     })?;
     let list = path.with_extension("txt");
-    let words = std::fs::read_to_string(&list).map_err(|error| io(&list, error))?;
+    let words = std::fs::read_to_string(&list).map_err(FileError::at(&list))?;
     let words: Vec<&str> = words.lines().collect();
     let [rows, width] = array.shape;
     if words.len() != rows || width == 0 {
-        return Err(problem(format!("{rows} rows of {width}, but {} words in {}", words.len(), list.display())));
+        return Err(wrong(format!("{rows} rows of {width}, but {} words in {}", words.len(), list.display())));
     }
     for (row, word) in words.iter().enumerate() {
         search.offer(word, || {
             let vector: Vec<f32> = (0..width).map(|column| array.at(row, column)).collect();
             match vector.iter().find(|value| !value.is_finite()) {
-                Some(value) => {
-                    Err(problem(format!("the vector of {word:?} contains {value}, expected finite numbers")))
-                }
+                Some(value) => Err(wrong(format!("the vector of {word:?} contains {value}, expected finite numbers"))),
                 None => Ok(vector),
             }
         })?;
@@ -49,6 +47,7 @@ impl<'b> NpyArray<'b> {
         else {
             return Err("not NumPy's format".to_owned());
         };
+        // The length of the header has 2 bytes in version 1, and 4 in later ones.
         let length = match major {
             1 => rest.split_first_chunk().map(|(n, rest)| (usize::from(u16::from_le_bytes(*n)), rest)),
             _ => rest.split_first_chunk().map(|(n, rest)| (u32::from_le_bytes(*n) as usize, rest)),
@@ -79,6 +78,7 @@ impl<'b> NpyArray<'b> {
         Ok(NpyArray { shape: [rows, width], column_major, size, data })
     }
 
+    /// Returns a number of the array.
     fn at(&self, row: usize, column: usize) -> f32 {
         let [rows, width] = self.shape;
         let index = if self.column_major { column * rows + row } else { row * width + column };

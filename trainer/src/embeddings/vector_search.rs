@@ -1,6 +1,6 @@
 //! The search for the best vector of each token while a file of vectors is read.
 
-use crate::vocabulary::Vocabulary;
+use crate::vocabulary::{RESERVED_IDS, Vocabulary};
 use std::collections::{BTreeMap, HashMap};
 
 /// The ways in which a word of the file matches a token, from worst to best.
@@ -19,6 +19,7 @@ pub(super) struct VectorSearch<'v> {
     vocabulary: &'v Vocabulary,
     /// The ids of tokens by their lower case.
     by_lower_case: HashMap<String, Vec<u32>>,
+    /// The vectors by token id.
     pub rows: BTreeMap<u32, (Fit, Vec<f32>)>,
 }
 
@@ -29,7 +30,7 @@ fn lower_case(word: &str) -> String {
 impl<'v> VectorSearch<'v> {
     pub fn new(vocabulary: &'v Vocabulary) -> Self {
         let mut by_lower_case: HashMap<String, Vec<u32>> = HashMap::new();
-        for (id, token) in vocabulary.tokens().iter().enumerate().skip(2) {
+        for (id, token) in vocabulary.tokens().iter().enumerate().skip(RESERVED_IDS) {
             by_lower_case.entry(lower_case(token)).or_default().push(id as u32);
         }
         VectorSearch { vocabulary, by_lower_case, rows: BTreeMap::new() }

@@ -68,19 +68,19 @@ pub fn recognise(
         for &direction in directions {
             let names = recurrent.names(layer, direction);
             let inputs = if layer == 0 { shape.inputs } else { directions.len() * shape.hidden_size };
-            found.layer(&module, &shape, &names, inputs, &mut weights)?;
+            found.take_layer(&module, &shape, &names, inputs, &mut weights)?;
         }
     }
     let (embedding_name, embedding) = found.embedding(shape.inputs)?;
     let outputs = if settings.output == Output::Sigmoid { 1 } else { settings.labels.len() };
     let head_width = recurrent.head_width(shape.hidden_size);
     let (head, head_hidden) = found.head(outputs, head_width, settings, &mut weights, notes)?;
-    found.end(&format!("{} before {outputs} outputs", recurrent.describe(shape.hidden_size)))?;
-    let without = |name: String, suffix: &str| name.strip_suffix(suffix).map_or(name.clone(), str::to_owned);
+    found.check_all_recognised(&format!("{} before {outputs} outputs", recurrent.describe(shape.hidden_size)))?;
+    let without = |suffix: &str, name: String| name.strip_suffix(suffix).map_or(name.clone(), str::to_owned);
     let recognised = Recognised {
-        embedding: without(embedding_name, ".weight"),
-        recurrent_name: without(module, "."),
-        head: head.into_iter().map(|name| without(name, ".weight")).collect(),
+        embedding: without(".weight", embedding_name),
+        recurrent_name: without(".", module),
+        head: head.into_iter().map(|name| without(".weight", name)).collect(),
         recurrent,
         hidden_size: shape.hidden_size,
     };
@@ -101,11 +101,18 @@ struct Shape {
     bias: CellBias,
 }
 
+/// The name and the shape of a matrix of the file.
+struct Matrix {
+    name: String,
+    rows: usize,
+    columns: usize,
+}
+
 /// The tensors of the file during recognition.
 struct Found<'a> {
     path: &'a Path,
     /// The tensors that have not been recognised yet.
-    left: BTreeMap<String, Array>,
+    remaining: BTreeMap<String, Array>,
     /// The names of all tensors.
     all: Vec<String>,
 }
@@ -123,7 +130,7 @@ impl<'a> Found<'a> {
             return Err(wrong(format!("`ignore` names `{name}`, expected one of the tensors {}", quoted(&all))));
         }
         let mut used_rules = BTreeSet::new();
-        let mut left = BTreeMap::new();
+        let mut remaining = BTreeMap::new();
         for (name, values) in tensors.into_iter().filter(|(name, _)| !settings.ignore.contains(name)) {
             let array = values.map_err(|found| {
                 wrong(format!(
@@ -131,7 +138,7 @@ impl<'a> Found<'a> {
                 ))
             })?;
             let new = renamed(&name, settings, &mut used_rules);
-            if left.insert(new.clone(), array).is_some() {
+            if remaining.insert(new.clone(), array).is_some() {
                 return Err(wrong(format!(
                     "two tensors would be called `{new}`, one of them is `{name}`; correct [rename]"
                 )));
@@ -141,12 +148,13 @@ impl<'a> Found<'a> {
             return Err(wrong(format!("[rename] {rule:?} matches no tensor; the tensors are {}", quoted(&all))));
         }
         for wrapper in WRAPPERS {
-            if !left.is_empty() && left.keys().all(|name| name.starts_with(wrapper)) {
-                left = left.into_iter().map(|(name, array)| (name[wrapper.len()..].to_owned(), array)).collect();
+            if !remaining.is_empty() && remaining.keys().all(|name| name.starts_with(wrapper)) {
+                remaining =
+                    remaining.into_iter().map(|(name, array)| (name[wrapper.len()..].to_owned(), array)).collect();
                 notes.push(format!("the prefix `{wrapper}` of all names was removed"));
             }
         }
-        Ok(Found { path, left, all })
+        Ok(Found { path, remaining, all })
     }
 
     /// An error for a part that the file lacks.
@@ -160,13 +168,14 @@ impl<'a> Found<'a> {
         self.wrong(format!("tensor `{name}` is {:?}, expected {expected}", found.shape))
     }
 
+    /// An error of the weights file.
     fn wrong(&self, problem: String) -> FileError {
         FileError::new(self.path, problem)
     }
 
     /// Finds the one module with `weight_hh_l0`: "lstm.", "encoder.rnn.", or "" if the name has no prefix.
     fn recurrent_module(&self) -> Result<String, FileError> {
-        let modules: Vec<&str> = self.left.keys().filter_map(|name| name.strip_suffix("weight_hh_l0")).collect();
+        let modules: Vec<&str> = self.remaining.keys().filter_map(|name| name.strip_suffix("weight_hh_l0")).collect();
         match modules.as_slice() {
             [module] => Ok((*module).to_owned()),
             [] => Err(self.missing(
@@ -185,13 +194,14 @@ impl<'a> Found<'a> {
         }
     }
 
+    /// Finds cell, sizes and biases of the recurrent module by the shapes of its tensors.
     fn recurrent_shape(&self, module: &str, settings: &Settings) -> Result<Shape, FileError> {
         let projection = format!("{module}weight_hr_l");
-        if let Some((name, array)) = self.left.iter().find(|(name, _)| name.starts_with(&projection)) {
+        if let Some((name, array)) = self.remaining.iter().find(|(name, _)| name.starts_with(&projection)) {
             return Err(self.shape(name, array, "no such tensor: projections (proj_size) are not supported"));
         }
         let name = format!("{module}weight_hh_l0");
-        let w_hh = &self.left[&name];
+        let w_hh = &self.remaining[&name];
         let &[rows, hidden_size] = w_hh.shape.as_slice() else {
             return Err(self.shape(&name, w_hh, "two dimensions, [gates * hidden_size, hidden_size]"));
         };
@@ -208,7 +218,7 @@ impl<'a> Found<'a> {
             return Err(self.shape(&name, w_hh, &expected));
         }
         let ih_name = format!("{module}weight_ih_l0");
-        let Some(w_ih) = self.left.get(&ih_name) else {
+        let Some(w_ih) = self.remaining.get(&ih_name) else {
             return Err(self.missing(&format!("`{ih_name}`"), &format!("[{rows}, embedding_dim]")));
         };
         let inputs = match w_ih.shape.as_slice() {
@@ -218,18 +228,19 @@ impl<'a> Found<'a> {
                 return Err(self.shape(&ih_name, w_ih, &expected));
             }
         };
-        let layers = (0..).take_while(|layer| self.left.contains_key(&format!("{module}weight_hh_l{layer}"))).count();
+        let layers =
+            (0..).take_while(|layer| self.remaining.contains_key(&format!("{module}weight_hh_l{layer}"))).count();
         if layers > MAX_LAYERS {
             return Err(self.wrong(format!("{layers} recurrent layers, expected {MAX_LAYERS} at most")));
         }
-        let bidirectional = self.left.contains_key(&format!("{module}weight_hh_l0_reverse"));
-        let any = |prefix: &str| self.left.keys().any(|name| name.starts_with(&format!("{module}{prefix}")));
+        let bidirectional = self.remaining.contains_key(&format!("{module}weight_hh_l0_reverse"));
+        let any = |prefix: &str| self.remaining.keys().any(|name| name.starts_with(&format!("{module}{prefix}")));
         let (has_biases, bias) = (any("bias_"), if any("bias_hh_") { CellBias::Two } else { CellBias::One });
         Ok(Shape { cell, layers, bidirectional, inputs, hidden_size, has_biases, bias })
     }
 
     /// Moves the tensors of one direction of a layer to `weights`. `inputs`: width of the layer's input.
-    fn layer(
+    fn take_layer(
         &mut self,
         module: &str,
         shape: &Shape,
@@ -243,14 +254,18 @@ impl<'a> Found<'a> {
         let biases = std::iter::once(&names.b_ih).chain(&names.b_hh).map(|name| (name, vec![rows]));
         for (name, wanted) in matrices.into_iter().chain(biases) {
             let parameter = name.rsplit('.').next().unwrap_or(name);
-            let theirs = format!("{module}{parameter}");
-            let array = match self.left.remove(&theirs) {
+            let name_in_file = format!("{module}{parameter}");
+            let array = match self.remaining.remove(&name_in_file) {
                 Some(array) if array.shape == wanted => array,
                 Some(array) => {
-                    return Err(self.shape(&theirs, &array, &format!("{wanted:?} with hidden size {hidden_size}")));
+                    return Err(self.shape(
+                        &name_in_file,
+                        &array,
+                        &format!("{wanted:?} with hidden size {hidden_size}"),
+                    ));
                 }
                 None if parameter.starts_with("bias") && !shape.has_biases => zeros(&wanted),
-                None => return Err(self.missing(&format!("`{theirs}`"), &format!("{wanted:?}"))),
+                None => return Err(self.missing(&format!("`{name_in_file}`"), &format!("{wanted:?}"))),
             };
             weights.insert(name.clone(), array);
         }
@@ -263,7 +278,7 @@ impl<'a> Found<'a> {
         let matrices = |with: &dyn Fn(&str) -> bool| -> Vec<String> {
             let fits =
                 |(name, array): &(&String, &Array)| array.shape.len() == 2 && name.ends_with("weight") && with(name);
-            self.left.iter().filter(fits).map(|(name, _)| name.clone()).collect()
+            self.remaining.iter().filter(fits).map(|(name, _)| name.clone()).collect()
         };
         let expected = format!("`embedding.weight` of torch.nn.Embedding, [tokens, {width}]");
         let mut named = matrices(&|name| name == ours::EMBEDDING);
@@ -272,10 +287,10 @@ impl<'a> Found<'a> {
         }
         if named.is_empty() {
             // A matrix without a bias: PyTorch's word language model calls it `encoder`, GPT-like models `wte`.
-            named = matrices(&|name| !self.left.contains_key(&name.replace("weight", "bias")));
+            named = matrices(&|name| !self.remaining.contains_key(&name.replace("weight", "bias")));
         }
         let [name] = named.as_slice() else { return Err(self.missing("embedding", &expected)) };
-        let array = self.left.remove(name).expect("the name is a key of this map");
+        let array = self.remaining.remove(name).expect("the name is a key of this map");
         if array.shape[1] != width {
             let expected = format!("[tokens, {width}]: the recurrent layer reads {width} values");
             return Err(self.shape(name, &array, &expected));
@@ -294,71 +309,18 @@ impl<'a> Found<'a> {
         weights: &mut Weights,
         notes: &mut Vec<String>,
     ) -> Result<(Vec<String>, usize), FileError> {
-        // The name, the rows and the columns of each matrix that is left.
-        let matrices = self.left.iter().filter(|(name, array)| name.ends_with("weight") && array.shape.len() == 2);
-        let matrices: Vec<(String, usize, usize)> =
-            matrices.map(|(name, array)| (name.clone(), array.shape[0], array.shape[1])).collect();
-        let rows_meaning = match settings.output {
-            Output::Sigmoid => "one logit where `output` is \"sigmoid\"".to_owned(),
-            _ => format!("one row for each of the {outputs} labels"),
-        };
-        let columns_meaning = format!(
-            "{head_width} columns where `pooling` is {:?}{}",
-            settings.pooling.name(),
-            if settings.pooling == Pooling::Last { " (other widths: mean_max, or another merge)" } else { "" }
-        );
-        // The layers from first to last, and the units of the first of two.
-        let (layers, hidden) = match matrices.as_slice() {
-            [] => {
-                let expected = format!("`fc.weight`, [{outputs}, {head_width}], and `fc.bias`");
-                return Err(self.missing("linear layer", &expected));
-            }
-            [(name, rows, columns)] if (*rows, *columns) == (outputs, head_width) => (vec![name], 0),
-            [(name, ..)] => {
-                let expected = format!("[{outputs}, {head_width}]: {rows_meaning}, {columns_meaning}");
-                return Err(self.shape(name, &self.left[name], &expected));
-            }
-            [a, b] => {
-                let fits = |first: &(String, usize, usize), last: &(String, usize, usize)| {
-                    first.2 == head_width && last.2 == first.1 && last.1 == outputs
-                };
-                // If both orders fit, the names decide: hidden before fc, fc1 before fc2.
-                let b_is_first = b.0 == ours::HIDDEN_WEIGHT || a.0 == ours::FC_WEIGHT;
-                let (first, last) = match (fits(a, b), fits(b, a)) {
-                    (true, true) if b_is_first => (b, a),
-                    (true, _) => (a, b),
-                    (_, true) => (b, a),
-                    _ => {
-                        let expected = format!(
-                            "with `{}`, [units, {head_width}] and [{outputs}, units]: {columns_meaning}, {rows_meaning}",
-                            b.0
-                        );
-                        return Err(self.shape(&a.0, &self.left[&a.0], &expected));
-                    }
-                };
-                (vec![&first.0, &last.0], first.1)
-            }
-            several => {
-                let names: Vec<String> = several.iter().map(|(name, ..)| name.clone()).collect();
-                return Err(self.wrong(format!(
-                    "{} matrices besides embedding and recurrent layers, {}, expected one or two for the head; list \
-                     tensors that the model does not use in `ignore`",
-                    several.len(),
-                    quoted(&names)
-                )));
-            }
-        };
-        for (index, name) in layers.iter().enumerate() {
+        let layers = self.head_layers(outputs, head_width, settings)?;
+        for (index, Matrix { name, .. }) in layers.iter().enumerate() {
             let is_last = index + 1 == layers.len();
             let (weight_name, bias_name) =
                 if is_last { (ours::FC_WEIGHT, ours::FC_BIAS) } else { (ours::HIDDEN_WEIGHT, ours::HIDDEN_BIAS) };
-            let weight = self.left.remove(*name).expect("the name is a key of this map");
-            let theirs = format!("{}bias", name.strip_suffix("weight").unwrap_or(name));
-            let bias = match self.left.remove(&theirs) {
+            let weight = self.remaining.remove(name).expect("the name is a key of this map");
+            let name_in_file = format!("{}bias", name.strip_suffix("weight").unwrap_or(name));
+            let bias = match self.remaining.remove(&name_in_file) {
                 Some(bias) if bias.shape == weight.shape[..1] => bias,
                 Some(bias) => {
                     let expected = format!("[{}], one for each row of `{name}`", weight.shape[0]);
-                    return Err(self.shape(&theirs, &bias, &expected));
+                    return Err(self.shape(&name_in_file, &bias, &expected));
                 }
                 None => {
                     notes.push(format!("`{name}` has no bias (bias=False): it is zero"));
@@ -368,13 +330,73 @@ impl<'a> Found<'a> {
             weights.insert(weight_name, weight);
             weights.insert(bias_name, bias);
         }
-        Ok((layers.into_iter().cloned().collect(), hidden))
+        let hidden_units = if layers.len() == 2 { layers[0].rows } else { 0 };
+        Ok((layers.into_iter().map(|layer| layer.name).collect(), hidden_units))
+    }
+
+    /// Returns the one or two matrices of the head, from first to last.
+    fn head_layers(&self, outputs: usize, head_width: usize, settings: &Settings) -> Result<Vec<Matrix>, FileError> {
+        let matrices = self.remaining.iter().filter(|(name, array)| name.ends_with("weight") && array.shape.len() == 2);
+        let matrix = |(name, array): (&String, &Array)| Matrix {
+            name: name.clone(),
+            rows: array.shape[0],
+            columns: array.shape[1],
+        };
+        let mut matrices: Vec<Matrix> = matrices.map(matrix).collect();
+        let rows_meaning = match settings.output {
+            Output::Sigmoid => "one logit where `output` is \"sigmoid\"".to_owned(),
+            _ => format!("one row for each of the {outputs} labels"),
+        };
+        let columns_meaning = format!(
+            "{head_width} columns where `pooling` is {:?}{}",
+            settings.pooling.name(),
+            if settings.pooling == Pooling::Last { " (other widths: mean_max, or another merge)" } else { "" }
+        );
+        match matrices.as_slice() {
+            [] => {
+                let expected = format!("`fc.weight`, [{outputs}, {head_width}], and `fc.bias`");
+                Err(self.missing("linear layer", &expected))
+            }
+            [only] if (only.rows, only.columns) == (outputs, head_width) => Ok(matrices),
+            [only] => {
+                let expected = format!("[{outputs}, {head_width}]: {rows_meaning}, {columns_meaning}");
+                Err(self.shape(&only.name, &self.remaining[&only.name], &expected))
+            }
+            [a, b] => {
+                let fits = |first: &Matrix, last: &Matrix| {
+                    first.columns == head_width && last.columns == first.rows && last.rows == outputs
+                };
+                let (a_can_be_first, b_can_be_first) = (fits(a, b), fits(b, a));
+                if !a_can_be_first && !b_can_be_first {
+                    let expected = format!(
+                        "with `{}`, [units, {head_width}] and [{outputs}, units]: {columns_meaning}, {rows_meaning}",
+                        b.name
+                    );
+                    return Err(self.shape(&a.name, &self.remaining[&a.name], &expected));
+                }
+                // If both orders fit, the names decide: hidden before fc, fc1 before fc2.
+                let is_reversed = b.name == ours::HIDDEN_WEIGHT || a.name == ours::FC_WEIGHT;
+                if b_can_be_first && (is_reversed || !a_can_be_first) {
+                    matrices.reverse();
+                }
+                Ok(matrices)
+            }
+            several => {
+                let names: Vec<String> = several.iter().map(|matrix| matrix.name.clone()).collect();
+                Err(self.wrong(format!(
+                    "{} matrices besides embedding and recurrent layers, {}, expected one or two for the head; list \
+                     tensors that the model does not use in `ignore`",
+                    several.len(),
+                    quoted(&names)
+                )))
+            }
+        }
     }
 
     /// Checks that every tensor was recognised.
-    fn end(self, network: &str) -> Result<(), FileError> {
-        let Some(first) = self.left.keys().next() else { return Ok(()) };
-        let names: Vec<String> = self.left.keys().cloned().collect();
+    fn check_all_recognised(self, network: &str) -> Result<(), FileError> {
+        let Some(first) = self.remaining.keys().next() else { return Ok(()) };
+        let names: Vec<String> = self.remaining.keys().cloned().collect();
         Err(self.wrong(format!(
             "no place for {}; the network is {network}. Rename it under [rename], for example \"{first}\" = \
              \"fc.weight\", or list it in `ignore` if the model does not use it",

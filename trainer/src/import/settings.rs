@@ -77,11 +77,8 @@ pub enum Token {
 }
 
 impl Settings {
-    /// Reads a TOML file, or a JSON file if the name ends in `.json`.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the file cannot be read, has unknown keys or values, or lacks `labels`.
+    /// Reads a TOML file, or a JSON file if the name ends in `.json`. Fails if the file cannot be read, has unknown
+    /// keys or values, or lacks `labels`.
     pub fn read(path: &Path) -> Result<Self, FileError> {
         let text = std::fs::read_to_string(path).map_err(FileError::at(path))?;
         let is_json = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));

@@ -14,7 +14,8 @@ pub type Values = Result<Array, String>;
 /// Reads every tensor and converts other floats to F32, with a note.
 pub fn read(path: &Path, notes: &mut Vec<String>) -> Result<BTreeMap<String, Values>, FileError> {
     let bytes = std::fs::read(path).map_err(FileError::at(path))?;
-    // The formats of torch.save: a zip archive, or in old versions a bare pickle of protocol 2 and above.
+    // The formats of torch.save: a zip archive, or in old versions a bare pickle of protocol 2 and above. The header of
+    // safetensors begins with `{` at byte 8; its length before that may have the bytes of a pickle.
     if bytes.starts_with(b"PK\x03\x04") || matches!(bytes.as_slice(), [0x80, 2..=5, ..]) && bytes.get(8) != Some(&b'{')
     {
         let problem = format!(
@@ -57,6 +58,7 @@ fn is_float(dtype: Dtype) -> bool {
     matches!(dtype, Dtype::F64 | Dtype::F32 | Dtype::F16 | Dtype::BF16)
 }
 
+/// Converts a tensor to F32.
 fn array(view: &TensorView<'_>) -> Values {
     fn values<const N: usize>(bytes: &[u8], convert: impl Fn([u8; N]) -> f32) -> Vec<f32> {
         bytes.as_chunks::<N>().0.iter().map(|bytes| convert(*bytes)).collect()

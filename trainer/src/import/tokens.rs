@@ -4,7 +4,7 @@ use super::settings::{Settings, Token};
 use super::tensors::zeros;
 use crate::display::quoted;
 use crate::file_error::FileError;
-use crate::tokenizer_json;
+use crate::tokenizer_json::{self, in_order_of_ids};
 use crate::vocabulary::{self, PAD_TOKEN, UNK_TOKEN, Vocabulary};
 use crate::weights::Array;
 use serde_json::Value;
@@ -86,14 +86,14 @@ pub fn read(
         ),
     }
     let mut sources = vec![pad, unk];
-    let mut list = vec![PAD_TOKEN.to_owned(), UNK_TOKEN.to_owned()];
+    let mut tokens_by_id = vec![PAD_TOKEN.to_owned(), UNK_TOKEN.to_owned()];
     let mut unreachable = Vec::new();
     for (row, token) in tokens.iter().enumerate().filter(|(row, _)| Some(*row) != pad && Some(*row) != unk) {
         if !is_one_token(tokenizer, token) {
             unreachable.push(token.clone());
         }
         sources.push(Some(row));
-        list.push(token.clone());
+        tokens_by_id.push(token.clone());
     }
     if !unreachable.is_empty() {
         notes.push(format!(
@@ -103,7 +103,7 @@ pub fn read(
             quoted(&unreachable)
         ));
     }
-    let vocabulary = Vocabulary::from_tokens(tokenizer, list).map_err(wrong)?;
+    let vocabulary = Vocabulary::from_tokens(tokenizer, tokens_by_id).map_err(wrong)?;
     Ok(Tokens { vocabulary, sources })
 }
 
@@ -127,16 +127,17 @@ impl TokenList {
 }
 
 /// Reads a `tokenizer.json`, or a JSON object of tokens and ids.
-fn parse_json(text: &str, given: Option<Tokenizer>) -> Result<TokenList, String> {
+fn parse_json(text: &str, set_by_user: Option<Tokenizer>) -> Result<TokenList, String> {
     let root: Value = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
     let Some(object) = root.as_object() else {
         return Err("the JSON value is not an object, expected a tokenizer.json or {\"token\": 0, …}".to_owned());
     };
+    // In a plain object of tokens and ids, "model" may be a token.
     if !object.contains_key("model") || root["model"].is_u64() {
-        return Ok(TokenList::new(by_id(&root)?, given));
+        return Ok(TokenList::new(in_order_of_ids(object)?, set_by_user));
     }
     let splits_alike = |tokenizer: &Tokenizer| parts_of(*tokenizer).is_some_and(|parts| parts == parts_in(&root));
-    let found = match given {
+    let found = match set_by_user {
         Some(tokenizer) => Some(tokenizer).filter(splits_alike),
         None => Tokenizer::ALL.iter().copied().find(splits_alike),
     };
@@ -145,11 +146,13 @@ fn parse_json(text: &str, given: Option<Tokenizer>) -> Result<TokenList, String>
         return Err(format!(
             "normalizer {normalizer}, pre_tokenizer {pre_tokenizer}, model.type {model}: none of Tern's tokenizers{} splits text like this, expected for \
              \"words\" Lowercase, Whitespace and WordLevel; to use the setting `tokenizer` all the same, give the tokens as a text file",
-            given.map_or_else(String::new, |tokenizer| format!(" (`tokenizer` is {:?})", tokenizer.name()))
+            set_by_user.map_or_else(String::new, |tokenizer| format!(" (`tokenizer` is {:?})", tokenizer.name()))
         ));
     };
     let unk = root.pointer("/model/unk_token").and_then(Value::as_str).map(str::to_owned);
-    Ok(TokenList { tokens: by_id(root.pointer("/model/vocab").unwrap_or(&Value::Null))?, unk, tokenizer })
+    let vocab = root.pointer("/model/vocab").and_then(Value::as_object);
+    let vocab = vocab.ok_or("model.vocab is missing, expected tokens and ids")?;
+    Ok(TokenList { tokens: in_order_of_ids(vocab)?, unk, tokenizer })
 }
 
 /// The parts of a `tokenizer.json` that determine how text is split.
@@ -162,22 +165,6 @@ fn parts_of(tokenizer: Tokenizer) -> Option<[Value; 3]> {
     let vocabulary = Vocabulary::build_for(tokenizer, std::iter::once("a"), 1, None);
     let json: Value = serde_json::from_str(&tokenizer_json::write(&vocabulary).ok()?).ok()?;
     Some(parts_in(&json))
-}
-
-fn by_id(vocab: &Value) -> Result<Vec<String>, String> {
-    let Some(vocab) = vocab.as_object() else {
-        return Err("model.vocab is missing, expected tokens and ids".to_owned());
-    };
-    let mut tokens = vec![None; vocab.len()];
-    for (token, id) in vocab {
-        match id.as_u64().and_then(|id| tokens.get_mut(usize::try_from(id).ok()?)) {
-            Some(slot @ None) => *slot = Some(token.clone()),
-            _ => {
-                return Err(format!("token {token:?} has id {id}, expected each id below {} once", vocab.len()));
-            }
-        }
-    }
-    Ok(tokens.into_iter().flatten().collect())
 }
 
 /// The row of a special token: as set by the user, or by its usual names.
