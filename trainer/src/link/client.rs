@@ -167,7 +167,7 @@ impl<L: Link> Client<L> {
             let deadline = Instant::now() + RETRY_INTERVAL.min(self.timeout);
             while let Ok(Some(line)) = self.try_line(deadline) {
                 if framed_json(&line).is_some_and(|(_, value)| value.get("mode") == Some(&"human".into())) {
-                    // Up to the space of the prompt.
+                    // Reads the prompt, which ends in a space.
                     while let Ok(Some(byte)) = self.byte(deadline)
                         && byte != b' '
                     {}
@@ -186,9 +186,10 @@ impl<L: Link> Client<L> {
         Ok(self.link.send(bytes)?)
     }
 
+    /// Waits for the answer to `request`, and returns its JSON object.
     pub(super) fn answer(&mut self, request: &str) -> Result<Value, ClientError> {
         let waiting_for = format!("the answer to `{request}`");
-        let Event::Line(line) = self.item(&waiting_for)? else {
+        let Event::Line(line) = self.next_event(&waiting_for)? else {
             return Err(ClientError::Unexpected { found: "ACK".to_owned(), expected: waiting_for });
         };
         let value = json(&line).ok_or_else(|| unreadable(&line, &waiting_for))?;
@@ -200,7 +201,7 @@ impl<L: Link> Client<L> {
     }
 
     /// The next answer or ACK.
-    pub(super) fn item(&mut self, waiting_for: &str) -> Result<Event, ClientError> {
+    pub(super) fn next_event(&mut self, waiting_for: &str) -> Result<Event, ClientError> {
         let mut line = Vec::new();
         loop {
             match self.byte(Instant::now() + self.timeout)? {
@@ -215,6 +216,7 @@ impl<L: Link> Client<L> {
                 }
                 Some(byte) => line.push(byte),
             }
+            // An answer begins with its number; other bytes are noise, which need not be read to the end.
             let longest = if line[0].is_ascii_digit() { MAX_LINE } else { MAX_NOISE };
             if line.len() > longest {
                 return Err(unreadable(&line, waiting_for));
@@ -258,6 +260,7 @@ impl<L: Link> Client<L> {
         self.taken = self.taken.saturating_sub(1);
     }
 
+    /// The error of a device that sent nothing until the timeout.
     pub(super) fn silent(&self, waiting_for: &str) -> ClientError {
         let waiting_for = waiting_for.to_owned();
         ClientError::Silent { waiting_for, seconds: self.timeout.as_secs_f64(), last_seen: quoted(&self.seen) }
@@ -280,10 +283,12 @@ pub(super) fn parse<T: DeserializeOwned>(value: &Value, expected: &str) -> Resul
     T::deserialize(value).map_err(|error| unexpected(value, &format!("{expected} ({error})")))
 }
 
+/// The error for bytes that are not the expected answer.
 pub(super) fn unreadable(line: &[u8], expected: &str) -> ClientError {
     ClientError::Unexpected { found: quoted(line), expected: expected.to_owned() }
 }
 
+/// The error for a JSON object that is not the expected one.
 pub(super) fn unexpected(value: &Value, expected: &str) -> ClientError {
     unreadable(value.to_string().as_bytes(), expected)
 }

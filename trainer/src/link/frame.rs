@@ -1,5 +1,5 @@
-//! The frame of an answer in machine mode (`docs/console.md`): `NUMBER JSON REQUEST SUM`, where REQUEST is the checksum
-//! of the request that is answered, and SUM that of the line before it.
+//! The frame of an answer in machine mode (`docs/console.md`): `NUMBER JSON REQUEST SUM`. REQUEST is the checksum of
+//! the request that is answered, and SUM the checksum of `NUMBER JSON REQUEST`.
 
 use std::collections::VecDeque;
 
@@ -40,6 +40,7 @@ fn cut_sum(line: &[u8]) -> Option<(&[u8], u32)> {
 /// Checks the numbers of answers, and that each belongs to the next request.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FrameChecker {
+    /// Number of the next answer.
     next: u32,
     /// Checksums of the requests that are not answered yet.
     requests: VecDeque<u32>,
@@ -68,7 +69,7 @@ impl FrameChecker {
         *self = FrameChecker { next: self.next, ..FrameChecker::default() };
     }
 
-    /// The JSON of the next answer.
+    /// Checks the next answer and returns its JSON.
     pub fn take<'l>(&mut self, line: &'l [u8]) -> Result<&'l [u8], String> {
         let Framed { number, json, request } = parse(line)?;
         if number != self.next {
@@ -76,7 +77,7 @@ impl FrameChecker {
         }
         self.next = number.wrapping_add(1);
         let expected = self.requests.pop_front();
-        // A request that lost bytes has no checksum.
+        // The device gives the checksum 0 to a request that lost bytes in its queue.
         let is_cut = request == 0 && json.starts_with(br#"{"error":"overflow""#);
         match expected {
             Some(expected) if expected != request && !is_cut && !self.is_lost => {

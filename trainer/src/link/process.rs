@@ -40,8 +40,8 @@ impl Process {
         Process { program, child, errors }
     }
 
-    /// Says how QEMU ended, or only that its console closed if QEMU still runs after [`END_WAIT`]. It is called when
-    /// the console has closed.
+    /// Describes how QEMU ended, or only that its console closed if QEMU still runs after [`END_WAIT`]. It is called
+    /// when the console has closed.
     pub(super) fn end_reason(&mut self) -> String {
         let program = self.program;
         let status = match self.wait_briefly() {

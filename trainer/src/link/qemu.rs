@@ -15,9 +15,9 @@ use super::transport::OpenError;
 use crate::write_file::write_file;
 
 /// QEMU runs with `-icount shift=6`: one instruction takes 2^6 ns.
-const SHIFT: u32 = 6;
+const ICOUNT_SHIFT: u32 = 6;
 /// Nanoseconds of emulated time that one instruction takes.
-pub const INSTRUCTION_NS: u32 = 1 << SHIFT;
+pub const INSTRUCTION_NS: u32 = 1 << ICOUNT_SHIFT;
 
 /// An emulated board, its firmware and its model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,7 @@ impl Emulation {
         Ok(Emulation { board, firmware: firmware::find(firmware, board)?, model, flash: None, log: None })
     }
 
+    /// The emulator of the board, or an error that lists the emulated boards.
     fn emulator(&self) -> Result<&'static Emulator, OpenError> {
         self.board.emulator.as_ref().ok_or_else(|| {
             let emulated = BOARDS.iter().filter(|board| board.emulator.is_some()).map(|board| board.name);
@@ -60,7 +61,7 @@ impl Emulation {
         let mut arguments: Vec<OsString> = vec!["-M".into(), emulator.machine.into()];
         arguments.extend(emulator.arguments.iter().map(OsString::from));
         arguments.extend(["-display", "none", "-monitor", "none", "-icount"].map(OsString::from));
-        arguments.push(format!("shift={SHIFT}").into());
+        arguments.push(format!("shift={ICOUNT_SHIFT}").into());
         let mut option = |name: &str, value: OsString| arguments.extend([name.into(), value]);
         option("-serial", "stdio".into());
         if emulator.has_log {

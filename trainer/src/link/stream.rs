@@ -48,7 +48,9 @@ pub struct StreamEnd {
 #[derive(Debug)]
 pub struct Streaming<'c, L> {
     client: &'c mut Client<L>,
+    /// Largest number of bytes sent and not acknowledged.
     window: u64,
+    /// Number of bytes that one ACK acknowledges.
     credit: u64,
     /// Bytes sent since the start of the mode.
     sent: u64,
@@ -56,7 +58,9 @@ pub struct Streaming<'c, L> {
     acknowledged: u64,
     /// Number of texts sent whose reply was not returned yet.
     outstanding: usize,
+    /// Replies received and not returned yet.
     replies: VecDeque<Reply>,
+    /// Number of texts that the device classified.
     answered: u64,
 }
 
@@ -117,8 +121,8 @@ impl<L: Link> Streaming<'_, L> {
         }
     }
 
-    /// Leaves the mode and enters it again, and forgets all replies that were not returned yet. This is needed after
-    /// the device dropped bytes while several texts were sent, since it is unknown which texts they belonged to.
+    /// Leaves the mode and enters it again, without the replies that were not returned yet. This is needed after the
+    /// device dropped bytes while several texts were sent, since it is unknown which texts they belonged to.
     pub fn restart(&mut self) -> Result<(), ClientError> {
         self.client.frames.lose_requests();
         self.end()?;
@@ -142,6 +146,7 @@ impl<L: Link> Streaming<'_, L> {
         })
     }
 
+    /// Ends the mode, and returns the device's counts. Replies that come before them are kept.
     fn end(&mut self) -> Result<StreamEnd, ClientError> {
         const WAITING_FOR: &str = "the end of the streaming mode, with `bytes` and `texts`";
         // A control byte may exceed the window.
@@ -167,7 +172,7 @@ impl<L: Link> Streaming<'_, L> {
     /// Handles the next ACK or reply, or returns the answer that ends the mode.
     fn receive(&mut self, waiting_for: &str) -> Result<Option<Value>, ClientError> {
         let waiting_for = format!("{waiting_for} ({} of {} bytes acknowledged)", self.acknowledged, self.sent);
-        let Event::Line(line) = self.client.item(&waiting_for)? else {
+        let Event::Line(line) = self.client.next_event(&waiting_for)? else {
             self.acknowledged += self.credit;
             if self.acknowledged > self.sent {
                 return Err(ClientError::Unexpected {
@@ -195,10 +200,10 @@ impl<L: Link> Streaming<'_, L> {
     }
 }
 
+/// Asks the device to enter the streaming mode.
 fn enter<L: Link>(client: &mut Client<L>) -> Result<StreamStart, ClientError> {
     let value = client.request("stream")?;
-    let shape = "the answer to `stream`, with `window` and `credit`";
-    let entered: StreamStart = parse(&value, shape)?;
+    let entered: StreamStart = parse(&value, "the answer to `stream`, with `window` and `credit`")?;
     // With a window smaller than the credit the first ACK would never come.
     if entered.credit == 0 || entered.window < entered.credit {
         return Err(unexpected(&value, "a credit of at least 1 and a window of at least the credit"));
@@ -206,7 +211,7 @@ fn enter<L: Link>(client: &mut Client<L>) -> Result<StreamStart, ClientError> {
     Ok(entered)
 }
 
-/// Escapes the control bytes in a text.
+/// Escapes each control byte in a text: DLE, and the byte XOR 0x40.
 fn escape(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len() + 1);
     for &byte in text {

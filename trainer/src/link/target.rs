@@ -59,6 +59,7 @@ fn emulated_boards() -> clap::builder::PossibleValuesParser {
     BOARDS.iter().filter(|board| board.emulator.is_some()).map(|board| board.name).collect::<Vec<_>>().into()
 }
 
+/// Parses a timeout in seconds.
 fn seconds(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(seconds) if (0.1..=86_400.0).contains(&seconds) => Ok(seconds),

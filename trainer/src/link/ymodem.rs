@@ -62,6 +62,7 @@ impl<L: Link> Client<L> {
         Err(self.silent("the answer to `load`"))
     }
 
+    /// Sends the file once the receiver is ready: a block with its name and length, its bytes, and an empty last block.
     fn transfer(&mut self, name: &str, file: &[u8], on_sent: &mut dyn FnMut(usize)) -> Result<(), Stopped> {
         loop {
             match self.control("the `C` with which a receiver of YMODEM begins")? {
@@ -98,6 +99,7 @@ impl<L: Link> Client<L> {
         self.send_until_acknowledged(&block)
     }
 
+    /// Sends bytes again until the receiver accepts them.
     fn send_until_acknowledged(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
         const EXPECTED: &str = "the acknowledgement of a block";
         for _ in 0..ATTEMPTS {
@@ -107,7 +109,7 @@ impl<L: Link> Client<L> {
                     ACK => return Ok(()),
                     NAK => break,
                     CAN => return Err(Stopped::Canceled),
-                    // A further `C`.
+                    // The receiver may have sent `C` more than once before the first block.
                     _ => (),
                 }
             }
@@ -116,6 +118,7 @@ impl<L: Link> Client<L> {
         Err(Stopped::Failed(ClientError::Unexpected { found, expected: EXPECTED.to_owned() }))
     }
 
+    /// Waits for the receiver's next control byte.
     fn control(&mut self, waiting_for: &str) -> Result<u8, ClientError> {
         self.byte(Instant::now() + TIMEOUT)?.ok_or_else(|| self.silent(waiting_for))
     }
