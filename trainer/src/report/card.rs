@@ -103,6 +103,7 @@ impl ReportInputs {
         format!("## Figures\n\nMeasured on {split}{epochs}.\n\n{figures}\n{source}\n\n{leaked}{classes}{channels}")
     }
 
+    /// The metrics of each class; empty for a model without classes.
     fn class_table(&self) -> String {
         let Some(classes) = self.metrics.pointer("/validation/per_class").and_then(Value::as_object) else {
             return String::new();
@@ -133,6 +134,7 @@ impl ReportInputs {
         format!("{channels}{forecast}\n")
     }
 
+    /// The figures of the last export; empty before the first one.
     fn exported_figures(&self) -> String {
         let Some(export) = &self.export else { return String::new() };
         let compared = match export["on_training_rows"] == true {
@@ -228,7 +230,7 @@ fn cell(text: &str) -> String {
     inline(text).replace('|', "\\|")
 }
 
-/// A text as one argument of a shell command.
+/// A text as one argument of a shell command, quoted if it has other characters than those of plain names.
 fn shell(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
     let text = inline(text);

@@ -14,6 +14,9 @@ const SCALE: i32 = 4;
 /// Width and height of a chart in plotters' units: 360 × 210 units of the page.
 const SIZE: (u32, u32) = (360 * SCALE as u32, 210 * SCALE as u32);
 
+/// Number of points above which a line gets no dots, since they would touch.
+const MAX_DOTS: usize = 60;
+
 /// The first colour: the validation split, or this model.
 pub const FIRST: RGBColor = RGBColor(0x00, 0x64, 0xAD);
 /// The second colour: the training set, or a simpler method.
@@ -47,13 +50,13 @@ pub fn lines(title: &str, axis: &str, lines: &[Line], marked: Option<f64>) -> Ma
     let (x, y) = (span(points().map(|p| p.0), 0.02), span(points().map(|p| p.1), 0.06));
     draw(title, |root| {
         let mut chart = axes(root, [x, y.clone()], axis, 10, &whole, &number)?;
-        if let Some(at) = marked {
-            chart.draw_series([PathElement::new([(at, y.start), (at, y.end)], stroke(SOFT, 4))])?;
+        if let Some(x) = marked {
+            chart.draw_series([PathElement::new([(x, y.start), (x, y.end)], stroke(SOFT, 4))])?;
         }
         for line in lines {
             let points: Vec<_> = line.points.iter().filter(finite).copied().collect();
             chart.draw_series(LineSeries::new(points.iter().copied(), stroke(line.colour, 8)))?;
-            if line.dots && points.len() <= 60 {
+            if line.dots && points.len() <= MAX_DOTS {
                 chart.draw_series(points.iter().map(|&point| Circle::new(point, 11, line.colour.filled())))?;
             }
         }
@@ -61,13 +64,20 @@ pub fn lines(title: &str, axis: &str, lines: &[Line], marked: Option<f64>) -> Ma
     })
 }
 
-/// A histogram. Each bar is its left and its right end on `axis`, and its height.
-pub fn bars(title: &str, axis: &str, bars: &[(f64, f64, f64)]) -> Markup {
-    let x = span(bars.iter().flat_map(|bar| [bar.0, bar.1]), 0.0);
-    let top = bars.iter().map(|bar| bar.2).fold(0.0, f64::max).max(1.0);
+/// A bar of a histogram, from `from` to `to` on the axis.
+pub struct Bar {
+    pub from: f64,
+    pub to: f64,
+    pub height: f64,
+}
+
+/// A histogram.
+pub fn bars(title: &str, axis: &str, bars: &[Bar]) -> Markup {
+    let x = span(bars.iter().flat_map(|bar| [bar.from, bar.to]), 0.0);
+    let top = bars.iter().map(|bar| bar.height).fold(0.0, f64::max).max(1.0);
     draw(title, |root| {
         let mut chart = axes(root, [x, 0.0..top * 1.05], axis, 8, &whole, &number)?;
-        chart.draw_series(bars.iter().map(|&(from, to, height)| {
+        chart.draw_series(bars.iter().map(|&Bar { from, to, height }| {
             let gap = (to - from) * 0.08;
             Rectangle::new([(from + gap, 0.0), (to - gap, height)], FIRST.filled())
         }))?;
@@ -87,16 +97,18 @@ pub struct Share {
 
 /// A chart of shares side by side, each with its interval.
 pub fn shares(title: &str, axis: &str, shares: &[Share]) -> Markup {
-    let low = shares.iter().map(|share| share.interval[0]).fold(1.0, f64::min);
-    let low = ((low - 0.02) * 20.0).floor().max(0.0) / 20.0;
-    let last = shares.len().max(1) as f64 - 0.5;
+    let lowest = shares.iter().map(|share| share.interval[0]).fold(1.0, f64::min);
+    // The axis begins a little below the lowest interval, at a multiple of 5 %, and shows at least the last 5 %.
+    let begin = (((lowest - 0.02) * 20.0).floor().max(0.0) / 20.0).min(0.95);
+    let end = shares.len().max(1) as f64 - 0.5;
     draw(title, |root| {
+        // The name of a group below its whole number, and nothing between two groups.
         let label = |x: f64| {
             let group = x.round();
             let is_group = (x - group).abs() < 1e-6 && group >= 0.0;
             shares.get(group as usize).filter(|_| is_group).map_or_else(String::new, |share| share.name.clone())
         };
-        let ranges = [-0.5..last, low.min(0.95)..1.0];
+        let ranges = [-0.5..end, begin..1.0];
         let mut chart = axes(root, ranges, axis, 2 * shares.len().max(1), &label, &percent)?;
         for (index, share) in shares.iter().enumerate() {
             let x = index as f64;
@@ -110,15 +122,24 @@ pub fn shares(title: &str, axis: &str, shares: &[Share]) -> Markup {
     })
 }
 
-/// A reliability diagram. Each bin is its range of probabilities (from, to), the mean probability, and the accuracy.
-pub fn reliability(title: &str, bins: &[(f64, f64, f64, f64)]) -> Markup {
+/// The predictions with a probability from `from` to `to`.
+pub struct ProbabilityBin {
+    pub from: f64,
+    pub to: f64,
+    /// The mean probability.
+    pub confidence: f64,
+    pub accuracy: f64,
+}
+
+/// A reliability diagram: the accuracy by predicted probability.
+pub fn reliability(title: &str, bins: &[ProbabilityBin]) -> Markup {
     draw(title, |root| {
         let mut chart = axes(root, [0.0..1.0, 0.0..1.0], "predicted probability", 6, &percent, &percent)?;
-        chart.draw_series(bins.iter().map(|&(from, to, _, accuracy)| {
-            Rectangle::new([(from + 0.006, 0.0), (to - 0.006, accuracy)], FIRST.mix(0.25).filled())
+        chart.draw_series(bins.iter().map(|bin| {
+            Rectangle::new([(bin.from + 0.006, 0.0), (bin.to - 0.006, bin.accuracy)], FIRST.mix(0.25).filled())
         }))?;
         chart.draw_series([PathElement::new([(0.0, 0.0), (1.0, 1.0)], stroke(SOFT, 4))])?;
-        let points: Vec<(f64, f64)> = bins.iter().map(|&(_, _, confidence, accuracy)| (confidence, accuracy)).collect();
+        let points: Vec<(f64, f64)> = bins.iter().map(|bin| (bin.confidence, bin.accuracy)).collect();
         chart.draw_series(LineSeries::new(points.iter().copied(), stroke(FIRST, 8)))?;
         chart.draw_series(points.iter().map(|&point| Circle::new(point, 14, FIRST.filled())))?;
         Ok(())
@@ -128,6 +149,7 @@ pub fn reliability(title: &str, bins: &[(f64, f64, f64, f64)]) -> Markup {
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn = Result<(), Box<dyn std::error::Error>>;
 
+/// Draws a chart with `fill`, and returns it as an `svg` element with `title` as its name.
 fn draw(title: &str, fill: impl FnOnce(&Area<'_>) -> Drawn) -> Markup {
     let mut svg = String::new();
     {
@@ -145,7 +167,7 @@ fn draw(title: &str, fill: impl FnOnce(&Area<'_>) -> Drawn) -> Markup {
 
 type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
-/// The axes of a chart, with horizontal grid lines and without a box.
+/// The axes of a chart, with horizontal grid lines and without a box. `x_text` and `y_text` write the labels.
 fn axes<'a, 'b>(
     root: &'a Area<'b>,
     [x, y]: [Range<f64>; 2],
@@ -170,8 +192,8 @@ fn axes<'a, 'b>(
         .light_line_style(TRANSPARENT)
         .axis_style(stroke(GRID, 4))
         .set_all_tick_mark_size(4 * SCALE)
-        .label_style(text(11.0))
-        .axis_desc_style(text(11.0))
+        .label_style(label_style())
+        .axis_desc_style(label_style())
         .x_desc(name)
         .x_label_formatter(&|x| x_text(*x))
         .y_label_formatter(&|y| y_text(*y))
@@ -179,23 +201,25 @@ fn axes<'a, 'b>(
     Ok(chart)
 }
 
-fn text(size: f64) -> TextStyle<'static> {
+/// The style of labels: 11 units of the page.
+fn label_style() -> TextStyle<'static> {
     // Plotters writes the size of a font divided by 1.24.
-    ("sans-serif", size * 1.24 * f64::from(SCALE)).into_font().color(&SOFT)
+    ("sans-serif", 11.0 * 1.24 * f64::from(SCALE)).into_font().color(&SOFT)
 }
 
 fn stroke(colour: RGBColor, width: u32) -> ShapeStyle {
     colour.stroke_width(width)
 }
 
-/// The range of some values with a margin on both sides.
+/// The range of some values with a margin on both sides, which is a share of its width.
 fn span(values: impl Iterator<Item = f64> + Clone, margin: f64) -> Range<f64> {
     let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
     if !(low.is_finite() && high.is_finite()) {
         return 0.0..1.0;
     }
-    let width = if high - low > 1e-9 * high.abs().max(1e-3) { high - low } else { high.abs().max(1.0) * 0.1 };
-    let margin = width * margin.max(if high - low == width { 0.0 } else { 0.5 });
+    let are_equal = high - low <= 1e-9 * high.abs().max(1e-3);
+    // Equal values are in the middle of a range of a tenth of their size.
+    let margin = if are_equal { high.abs().max(1.0) * 0.1 * margin.max(0.5) } else { (high - low) * margin };
     low - margin..high + margin
 }
 
@@ -238,26 +262,24 @@ mod tests {
             assert_eq!(elements(&svg, "circle"), 2 * finite, "{points:?}");
         }
         for count in [0, 1, 3, 30] {
-            let svg = bars(
-                "lengths",
-                "tokens",
-                &(0..count).map(|i| (f64::from(i), f64::from(i + 1), 2.0)).collect::<Vec<_>>(),
-            );
+            let bar = |i: i32| Bar { from: f64::from(i), to: f64::from(i + 1), height: 2.0 };
+            let svg = bars("lengths", "tokens", &(0..count).map(bar).collect::<Vec<_>>());
             assert_eq!(elements(&svg, "rect"), count as usize);
             let share = |i: i32| Share { name: i.to_string(), share: 0.5, interval: [0.0, 1.0] };
             assert_eq!(
                 elements(&shares("s", "tokens", &(0..count).map(share).collect::<Vec<_>>()), "circle"),
                 count as usize
             );
-            let bins: Vec<_> =
-                (0..count.min(10)).map(|i| (f64::from(i) / 10.0, f64::from(i + 1) / 10.0, 0.5, 1.0)).collect();
+            let tenth = |i: i32| f64::from(i) / 10.0;
+            let bin = |i| ProbabilityBin { from: tenth(i), to: tenth(i + 1), confidence: 0.5, accuracy: 1.0 };
+            let bins: Vec<_> = (0..count.min(10)).map(bin).collect();
             assert_eq!(elements(&reliability("r", &bins), "circle"), bins.len());
         }
     }
 
     #[test]
     fn the_title_and_the_axis_are_escaped() {
-        let svg = bars("<script>\"'&", "<b>", &[(0.0, 1.0, 1.0)]).0;
+        let svg = bars("<script>\"'&", "<b>", &[Bar { from: 0.0, to: 1.0, height: 1.0 }]).0;
         assert!(!svg.contains("<script") && !svg.contains("<b>"), "{svg}");
     }
 

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 pub const STYLE: &str = include_str!("style.css");
 
 /// Number of rows above which a table scrolls in a box of its own.
-const MAX_ROWS: usize = 30;
+const MAX_TALL_ROWS: usize = 30;
 /// Number of columns above which a row becomes a list on a phone.
 const MAX_PHONE_COLUMNS: usize = 3;
 
@@ -23,7 +23,7 @@ pub fn table<S: AsRef<str>>(name: &str, head: &[S], rows: &[Vec<Cell>]) -> Marku
     let title = |column: usize| head.get(column).map_or("", S::as_ref);
     let is_text = |column| rows.first().is_none_or(|row| matches!(row.get(column), Some(Cell::Text(_)) | None));
     html! {
-        div.wide.tall[rows.len() > MAX_ROWS] role="region" aria-label=(name) tabindex="0" {
+        div.wide.tall[rows.len() > MAX_TALL_ROWS] role="region" aria-label=(name) tabindex="0" {
             table.list[head.len() > MAX_PHONE_COLUMNS] {
                 thead { tr {
                     @for column in 0..head.len() { th.text[is_text(column)] scope="col" { (title(column)) } }

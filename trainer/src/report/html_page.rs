@@ -97,8 +97,8 @@ impl ReportInputs {
                 @if let Some(recipe) = &self.recipe { "; seed " (recipe.training.seed) }
             }
             dl.tiles {
-                @let flatters = |pointer: &str| pointer.starts_with("/export") && self.is_export_on_training_rows();
-                @let has_figure = |pointer: &str| self.number(pointer).is_some() && !flatters(pointer);
+                @let is_of_training = |pointer: &str| pointer.starts_with("/export") && self.is_export_on_training_rows();
+                @let has_figure = |pointer: &str| self.number(pointer).is_some() && !is_of_training(pointer);
                 @let figures = self.task.wording().figures.iter().filter(|(pointer, ..)| has_figure(pointer));
                 @for (index, &(pointer, name, format)) in figures.enumerate() {
                     div.main[index == 0] { dt { (name) } dd { (self.value(pointer, format)) } }
@@ -140,6 +140,7 @@ impl ReportInputs {
         }
     }
 
+    /// The command that trains the model again, and its recipe; empty for an imported model.
     fn reproduce(&self) -> Markup {
         let Some(recipe) = &self.recipe else { return nothing() };
         html! {
@@ -194,7 +195,7 @@ impl ReportInputs {
         }
     }
 
-    /// A [`value`](HtmlPage::value) in a table.
+    /// A [`value`](Self::value) as a cell of a table.
     pub(crate) fn cell(&self, pointer: &str, format: Format) -> Cell {
         Cell::Number(self.value(pointer, format))
     }

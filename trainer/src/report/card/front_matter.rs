@@ -17,6 +17,7 @@ impl ReportInputs {
             yaml += &list("datasets", card.datasets.iter().cloned());
         }
         let mut tags = vec!["tern", "tinyml", "microcontroller", "rnn", self.config.cell.name()];
+        // The name of a plain cell is "rnn", too.
         tags.dedup();
         yaml += &list("tags", tags.into_iter().map(str::to_owned));
         yaml + &self.model_index(task, task_name) + "---\n"

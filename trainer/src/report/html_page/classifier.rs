@@ -3,14 +3,14 @@
 
 use super::escape_pointer;
 use crate::metrics::confused_pairs;
-use crate::report::chart::{self, Share};
+use crate::report::chart::{self, Bar, ProbabilityBin, Share};
 use crate::report::elements::{Cell, count, exact, figure, nothing, percent, table};
 use crate::report::{ReportInputs, Section};
 use maud::{Markup, html};
 use serde_json::Value;
 
 /// Number of classes above which the most frequent confusions are listed in place of the matrix.
-const MAX_MATRIX: usize = 20;
+const MAX_MATRIX_LABELS: usize = 20;
 /// Maximum length of that list.
 const MAX_PAIRS: usize = 40;
 
@@ -25,6 +25,7 @@ impl ReportInputs {
         ]
     }
 
+    /// The table of the metrics by class.
     fn classes(&self) -> Markup {
         if self.at("/validation/per_class").is_none() {
             return nothing();
@@ -54,7 +55,7 @@ impl ReportInputs {
     fn confusion(&self) -> Markup {
         let labels = &self.config.labels;
         let Some(matrix) = self.confusion_counts() else { return nothing() };
-        if labels.len() <= MAX_MATRIX {
+        if labels.len() <= MAX_MATRIX_LABELS {
             return self.matrix(&matrix);
         }
         let pairs = confused_pairs(&matrix);
@@ -80,13 +81,14 @@ impl ReportInputs {
         }
     }
 
-    /// `[label][predicted]`: counts of the validation rows.
+    /// `[label][predicted]`: counts of the validation rows. `None` if the file has no matrix of this size.
     fn confusion_counts(&self) -> Option<Vec<Vec<usize>>> {
         let matrix: Vec<Vec<usize>> = serde_json::from_value(self.at("/validation/confusion")?.clone()).ok()?;
         let labels = self.config.labels.len();
         (matrix.len() == labels && matrix.iter().all(|row| row.len() == labels)).then_some(matrix)
     }
 
+    /// The confusion matrix as a table.
     fn matrix(&self, matrix: &[Vec<usize>]) -> Markup {
         let labels = &self.config.labels;
         html! {
@@ -106,6 +108,7 @@ impl ReportInputs {
                             @let total = row.iter().sum::<usize>().max(1) as f64;
                             @for (predicted, &texts) in row.iter().enumerate() {
                                 @let tint = if predicted == index { "first" } else { "second" };
+                                // The square root keeps small shares visible.
                                 @let depth = (texts as f64 / total).sqrt() * 0.5;
                                 @let style = format!("background:rgba(var(--{tint}-tint),{depth:.2})");
                                 td.none[texts == 0] style=[(texts > 0).then_some(style)] {
@@ -119,16 +122,20 @@ impl ReportInputs {
         }
     }
 
+    /// The accuracy of predictions by their probability, as a chart and a table.
     fn calibration(&self) -> Markup {
         let bins = self.list("/validation/calibration/bins");
         if bins.is_empty() {
             return nothing();
         }
         let number = |bin: &Value, key: &str| bin[key].as_f64().unwrap_or(0.0);
-        let points: Vec<_> = bins
-            .iter()
-            .map(|bin| (number(bin, "from"), number(bin, "to"), number(bin, "confidence"), number(bin, "accuracy")))
-            .collect();
+        let drawn = |bin: &Value| ProbabilityBin {
+            from: number(bin, "from"),
+            to: number(bin, "to"),
+            confidence: number(bin, "confidence"),
+            accuracy: number(bin, "accuracy"),
+        };
+        let drawn: Vec<ProbabilityBin> = bins.iter().map(drawn).collect();
         let row = |(index, bin): (usize, &Value)| {
             let cell = |key, format| self.cell(&format!("/validation/calibration/bins/{index}/{key}"), format);
             let range = format!("{} – {}", percent(number(bin, "from")), percent(number(bin, "to")));
@@ -144,10 +151,11 @@ impl ReportInputs {
                 "The expected calibration error is " (self.value("/validation/calibration/ece", exact)) ": the mean difference of "
                 "accuracy and probability. Points below the line: the model is too confident; points above it: not confident enough."
             }
-            (figure(title, &chart::reliability(title, &points), &legend, &table(title, &head, &rows)))
+            (figure(title, &chart::reliability(title, &drawn), &legend, &table(title, &head, &rows)))
         }
     }
 
+    /// The accuracy by length, and the lengths of the training examples.
     fn lengths(&self) -> Markup {
         let (accuracy, training) = (self.accuracy_by_length(), self.training_lengths());
         if accuracy.0.is_empty() && training.0.is_empty() {
@@ -200,7 +208,8 @@ impl ReportInputs {
         let counts = self.list("/train/tokens/counts");
         let (false, Some(width)) = (counts.is_empty(), self.number("/train/tokens/range")) else { return nothing() };
         let bar = |(index, count): (usize, &Value)| {
-            (index as f64 * width, (index + 1) as f64 * width, count.as_f64().unwrap_or(0.0))
+            let from = index as f64 * width;
+            Bar { from, to: (index + 1) as f64 * width, height: count.as_f64().unwrap_or(0.0) }
         };
         let bars: Vec<_> = counts.iter().enumerate().map(bar).collect();
         let row = |(index, _): (usize, &Value)| {

@@ -1,6 +1,7 @@
 //! The section about the last export: accuracy in integers, the parts of the device file, cost and calibration.
 
 use super::escape_pointer;
+use super::learning_curves::capitalised;
 use crate::report::ReportInputs;
 use crate::report::elements::{Cell, Format, count, exact, nothing, percent, table};
 use maud::{Markup, html};
@@ -18,6 +19,7 @@ const SHOWN_ABOVE: [&str; 7] = [
 ];
 
 impl ReportInputs {
+    /// The section; empty before the first export.
     pub(super) fn exported(&self) -> Markup {
         let Some(Value::Object(export)) = &self.export else { return nothing() };
         let others: Vec<_> = export.iter().filter(|(key, _)| !SHOWN_ABOVE.contains(&key.as_str())).collect();
@@ -37,11 +39,12 @@ impl ReportInputs {
         }
     }
 
+    /// The accuracy of the device file beside that of the float model; empty for a task without accuracy.
     fn integer_accuracy(&self) -> Markup {
         if self.number("/export/integer_accuracy").is_none() {
             return nothing();
         }
-        let of_what = self.task.wording().compared;
+        let examples = self.task.wording().compared;
         let on_training_rows = self.is_export_on_training_rows();
         let split = if on_training_rows { "training" } else { "validation" };
         let row =
@@ -50,7 +53,7 @@ impl ReportInputs {
         html! {
             p {
                 "The quantised model predicts otherwise for " (self.value("/export/disagreements", count)) " of "
-                (self.value("/export/examples", count)) " " (split) " " (of_what) ". The largest difference of a logit is "
+                (self.value("/export/examples", count)) " " (split) " " (examples) ". The largest difference of a logit is "
                 (self.value("/export/largest_logit_difference", exact)) ". Every device computes the same bits as this computer."
                 @if on_training_rows { " Both models know these rows from the training, so both accuracies are too high." }
             }
@@ -58,6 +61,7 @@ impl ReportInputs {
         }
     }
 
+    /// The bytes of each part of the device file, with bars.
     fn file_parts(&self, parts: &serde_json::Map<String, Value>) -> Markup {
         let total = self.number("/export/file_bytes").unwrap_or(1.0).max(1.0);
         let row = |(name, bytes): (&String, &Value)| {
@@ -77,6 +81,7 @@ impl ReportInputs {
     /// plain values have one column.
     fn records(&self, key: &str, value: &Value) -> Markup {
         let place = pointer("/export", key);
+        // The name of each item of an object, its JSON pointer, and its value.
         let items: Vec<(Option<&String>, String, &Value)> = match value {
             Value::Array(items) => {
                 items.iter().enumerate().map(|(index, item)| (None, format!("{place}/{index}"), item)).collect()
@@ -108,8 +113,7 @@ impl ReportInputs {
             row
         };
         let rows: Vec<Vec<Cell>> = items.iter().map(row).collect();
-        let title = key.replace('_', " ");
-        let title = format!("{}{}", title[..1].to_uppercase(), &title[1..]);
+        let title = capitalised(&key.replace('_', " "));
         html! { @if !rows.is_empty() { h3 { (title) } (table(&title, &head, &rows)) } }
     }
 
