@@ -15,6 +15,9 @@ pub(super) const CALIBRATION_ROWS: usize = 4096;
 /// The number of validation rows below which a training warns that its figures are uncertain.
 const FEW_VALIDATION_ROWS: usize = 50;
 
+/// The share of unknown validation tokens above which a training warns.
+const MANY_UNKNOWN: f64 = 0.3;
+
 /// Notes that there are few validation rows, or that a cross-validation replaces them.
 pub(super) fn describe_validation(problem: &Problem, unit: &str, note: &dyn Fn(String)) {
     let (rows, folds) = (problem.valid.len(), problem.fold_count());
@@ -50,7 +53,7 @@ pub(super) fn describe_unknown_tokens(problem: &Problem, note: &dyn Fn(String)) 
     let valid = share(if fold_rows.is_empty() { &problem.valid } else { &fold_rows });
     let train = share(&problem.train);
     note(format!("unknown tokens: {:.1} % in training, {:.1} % in validation", 100.0 * train, 100.0 * valid));
-    if valid > 0.3 {
+    if valid > MANY_UNKNOWN {
         note("warning: many validation tokens are unknown; try --tokenizer chars, bytes or wordpiece".to_owned());
     }
 }

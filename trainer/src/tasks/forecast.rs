@@ -12,6 +12,7 @@ pub use windows::Windows;
 
 use super::interface::{CommandOutput, NamedModel, PredictOptions, TaskData, TaskHandler};
 use super::loss_comparison::{self, ModelLosses};
+use crate::data::Layout;
 use crate::data::number_table::{self, ColumnSelection, Table};
 use crate::float_model::{FloatModel, Forecast, files};
 use crate::model::{DataFile, Model};
@@ -32,7 +33,7 @@ impl TaskHandler for ForecastTask {
     }
 
     fn evaluate(&self, model: &dyn Model, data: &DataFile<'_>, _: Paint) -> anyhow::Result<CommandOutput> {
-        let table = read(model, data)?;
+        let table = read(model, data.path, data.columns.layout)?;
         match evaluate(model, &table, 0).filter(|figures| figures.windows > 0) {
             Some(figures) => Ok(CommandOutput { json: figures.to_json(), lines: figures.lines() }),
             None => Err(too_short(data.path, &table)),
@@ -42,8 +43,7 @@ impl TaskHandler for ForecastTask {
     fn predict(&self, model: &dyn Model, path: &str, _: PredictOptions) -> anyhow::Result<Vec<CommandOutput>> {
         let (config, path) = (model.config(), Path::new(path));
         let forecast = settings(model)?;
-        let columns = config.channel_names();
-        let table = number_table::read(path, &ColumnSelection { numbers: &columns, ..ColumnSelection::default() })?;
+        let table = read(model, path, Layout::default())?;
         let (found, expected) = (table.rows.len(), forecast.window);
         if found < expected {
             bail!("{}: {found} rows, expected {expected} or more: the model reads that many", path.display());
@@ -79,8 +79,8 @@ impl TaskHandler for ForecastTask {
         let std = |target: &String| {
             channels.iter().find(|channel| channel.name == *target).map_or(1.0, |channel| channel.std)
         };
-        let scale: Vec<f64> = a.targets.iter().map(std).collect();
-        let side = |model| losses(model, data, first, &scale);
+        let stds: Vec<f64> = a.targets.iter().map(std).collect();
+        let side = |model| losses(model, data, first, &stds);
         let sides = [side(&models[0])?, side(&models[1])?];
         Ok(loss_comparison::compare(sides, "windows", "squared error over the variance"))
     }
@@ -90,8 +90,7 @@ impl TaskHandler for ForecastTask {
         if !path.is_file() {
             return Ok(ValidationResult::none(DrawnSeries::default()));
         }
-        let columns = model.config().channel_names();
-        let table = number_table::read(&path, &ColumnSelection { numbers: &columns, ..ColumnSelection::default() })?;
+        let table = read(model, &path, Layout::default())?;
         let forecast = settings(model)?;
         Ok(match forecast_windows(model, &table, 0) {
             Some(windows) if !windows.is_empty() => {
@@ -103,44 +102,49 @@ impl TaskHandler for ForecastTask {
     }
 }
 
+/// The forecast settings of a model.
 fn settings(model: &dyn Model) -> anyhow::Result<&Forecast> {
     model.config().forecast.as_ref().context("`forecast` is missing in config.json")
 }
 
 /// Reads a table with the channels of a model.
-fn read(model: &dyn Model, data: &DataFile<'_>) -> anyhow::Result<Table> {
-    let (columns, layout) = (model.config().channel_names(), data.columns.layout);
-    Ok(number_table::read(data.path, &ColumnSelection { numbers: &columns, layout, ..ColumnSelection::default() })?)
+fn read(model: &dyn Model, path: &Path, layout: Layout) -> anyhow::Result<Table> {
+    let columns = model.config().channel_names();
+    Ok(number_table::read(path, &ColumnSelection { numbers: &columns, layout, ..ColumnSelection::default() })?)
 }
 
+/// The error for a table without a complete window.
 fn too_short(path: &Path, table: &Table) -> anyhow::Error {
     anyhow::anyhow!("{}: {} rows are too few for a window and the rows to predict", path.display(), table.rows.len())
 }
 
-/// The losses of a model on the windows whose predicted rows begin at `first` or later. `scale`: the standard
-/// deviations of the targets.
+/// The losses of a model on the windows whose predicted rows begin at `first` or later. `stds`: the standard deviation
+/// of each target.
 fn losses<'a>(
     model: &'a NamedModel<'a>,
     data: &DataFile<'_>,
     first: usize,
-    scale: &[f64],
+    stds: &[f64],
 ) -> anyhow::Result<ModelLosses<'a>> {
-    let table = read(model.model, data)?;
+    let table = read(model.model, data.path, data.columns.layout)?;
     let windows = forecast_windows(model.model, &table, first).unwrap_or_default();
     if windows.is_empty() {
         return Err(too_short(data.path, &table));
     }
     let errors = ForecastFigures::new(&windows, settings(model.model)?).all[MODEL];
-    let losses = windows.iter().map(|window| loss(window, scale)).collect();
+    let losses = windows.iter().map(|window| loss(window, stds)).collect();
     Ok(ModelLosses { model, losses, figures: vec![("rmse", errors.rmse()), ("mae", errors.mae())] })
 }
 
 /// The mean squared error of a window, each target divided by its variance. Missing numbers are left out.
-fn loss(window: &WindowForecast, scale: &[f64]) -> f64 {
-    let pairs = window.methods[MODEL].iter().zip(&window.truth).zip(scale.iter().cycle());
-    let known = pairs.filter(|((_, truth), _)| !truth.is_nan());
-    let squares = known.map(|((model, truth), scale)| ((model - truth) / scale).powi(2));
-    let (sum, count) = squares.fold((0.0, 0usize), |(sum, count), square| (sum + square, count + 1));
+fn loss(window: &WindowForecast, stds: &[f64]) -> f64 {
+    let (mut sum, mut count) = (0.0, 0usize);
+    for ((predicted, truth), std) in window.methods[MODEL].iter().zip(&window.truth).zip(stds.iter().cycle()) {
+        if !truth.is_nan() {
+            sum += ((predicted - truth) / std).powi(2);
+            count += 1;
+        }
+    }
     sum / count.max(1) as f64
 }
 

@@ -43,13 +43,13 @@ impl TaskHandler for LanguageModel {
         let ids = model.vocabulary().encode(text);
         let unknown = ids.iter().filter(|id| **id == UNK).count();
         let known = ids.len() > unknown;
-        let best = if known { next_tokens(model, &ids, options.top) } else { Vec::new() };
+        let next = if known { next_tokens(model, &ids, options.top) } else { Vec::new() };
         let name = |id: u32| model.vocabulary().tokens()[id as usize].as_str();
-        let token = |&(id, probability): &(u32, f64)| json!({ "token": name(id), "probability": probability });
-        let next = known.then(|| best.iter().map(token).collect::<Vec<Value>>());
-        let json = json!({ "next": next, "tokens": ids.len(), "unknown": unknown });
-        let token = |&(id, probability): &(u32, f64)| format!("{} {:.1}%", visible(name(id)), 100.0 * probability);
-        let tokens = best.iter().map(token).collect::<Vec<_>>().join("  ");
+        let object = |&(id, probability): &(u32, f64)| json!({ "token": name(id), "probability": probability });
+        let objects = known.then(|| next.iter().map(object).collect::<Vec<Value>>());
+        let json = json!({ "next": objects, "tokens": ids.len(), "unknown": unknown });
+        let word = |&(id, probability): &(u32, f64)| format!("{} {:.1}%", visible(name(id)), 100.0 * probability);
+        let tokens = next.iter().map(word).collect::<Vec<_>>().join("  ");
         let line = if known { format!("{tokens}\t{text}") } else { format!("unknown input\t{text}") };
         Ok(vec![CommandOutput { json, lines: vec![line] }])
     }

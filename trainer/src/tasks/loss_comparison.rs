@@ -75,9 +75,9 @@ fn interval(differences: &[f64]) -> Option<[f64; 2]> {
     let blocks: Vec<f64> = (0..BLOCKS).map(block).collect();
     let centre = mean(&blocks);
     let variance = blocks.iter().map(|block| (block - centre).powi(2)).sum::<f64>() / (BLOCKS - 1) as f64;
-    let half = STUDENT_T * (variance / BLOCKS as f64).sqrt();
+    let half_width = STUDENT_T * (variance / BLOCKS as f64).sqrt();
     let difference = mean(differences);
-    Some([difference - half, difference + half])
+    Some([difference - half_width, difference + half_width])
 }
 
 /// The result of the comparison in a sentence.

@@ -71,6 +71,7 @@ impl TaskHandler for SequenceClassification {
                 label: all.label(sequence).to_owned(),
                 line: all.table.lines[all.spans[sequence].start],
             };
+            // The same for both models, which read the same rows.
             examples = (0..all.spans.len()).map(example).collect();
         }
         label_comparison::compare(&examples, &models, [&predicted[0], &predicted[1]], "sequences", rows)

@@ -140,6 +140,7 @@ impl TaskReport for TextMistakes {
     }
 }
 
+/// Reads labelled texts. Fails if one has a label that the model lacks.
 fn read_examples(model: &dyn Model, data: &DataFile<'_>) -> anyhow::Result<Vec<Example>> {
     let rows = data::read(data.path, &data.columns)?;
     Ok(data::number(rows, model.labels(), data.path)?)
@@ -168,8 +169,11 @@ fn trace(model: &dyn Model, text: &str) -> (Value, Vec<String>) {
 /// The training and validation texts of a recipe.
 pub struct LabelledTexts {
     data: Prepared,
+    /// The training and validation samples.
     problem: Problem,
+    /// The baselines; empty until they are trained.
     baselines: Vec<Baseline>,
+    /// The file of the training table.
     path: PathBuf,
     seed: u64,
 }
@@ -196,9 +200,8 @@ impl LabelledTexts {
             parts.iter().map(|part| baselines::measure(part, recipe.metric(), self.seed)).reduce(baselines::pooled)
         };
         self.baselines = pool.install(measure).unwrap_or_default();
-        let figures =
-            self.baselines.iter().map(|baseline| format!("{} {:.4}", baseline.title, baseline.evaluation.accuracy()));
-        let figures: Vec<String> = figures.collect();
+        let figure = |baseline: &Baseline| format!("{} {:.4}", baseline.title, baseline.evaluation.accuracy());
+        let figures: Vec<String> = self.baselines.iter().map(figure).collect();
         let seconds = start.elapsed().as_secs_f64();
         note(format!("baselines, in {seconds:.1} s: {}", figures.join("; ")));
         Ok(())

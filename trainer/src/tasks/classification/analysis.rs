@@ -16,6 +16,8 @@ const BINS: usize = 10;
 const MAX_LENGTH_BINS: usize = 6;
 /// The minimum number of examples in a range of length.
 const MIN_EXAMPLES: usize = 5;
+/// The 0.975 quantile of the normal distribution: 95 % of it are between −Z and Z.
+pub const Z: f64 = 1.959_963_984_540_054;
 
 /// The prediction for one example.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +30,12 @@ pub struct PredictedExample {
     pub probability: f64,
     /// The number of tokens of the text, or of time steps of the sequence.
     pub tokens: usize,
+}
+
+impl PredictedExample {
+    fn is_correct(&self) -> bool {
+        self.label == self.predicted
+    }
 }
 
 /// The predictions for some examples, with their metrics.
@@ -79,12 +87,12 @@ impl Analysis {
     /// Runs `model` on `examples`, in all threads of the current pool. The result does not depend on the number of
     /// threads.
     pub fn new(model: &dyn Model, examples: &[Example]) -> Self {
-        let predictions: Vec<Prediction> = examples.par_iter().map(|example| model.classify(&example.text)).collect();
-        let predictions = examples
-            .iter()
-            .zip(predictions)
-            .map(|(example, prediction)| (example.label, prediction.logits, prediction.tokens));
-        Analysis::of(model.labels().len(), predictions)
+        let predict = |example: &Example| {
+            let Prediction { logits, tokens, .. } = model.classify(&example.text);
+            (example.label, logits, tokens)
+        };
+        let predictions: Vec<_> = examples.par_iter().map(predict).collect();
+        Analysis::of(model.labels().len(), predictions.into_iter())
     }
 
     /// Analyses predictions: the true label of each example, its logits, and its number of tokens or time steps.
@@ -111,34 +119,29 @@ impl Analysis {
 
     /// The wrong predictions with the indices of their examples, the most confident first.
     pub fn wrong(&self) -> Vec<(usize, &PredictedExample)> {
-        let is_wrong = |(_, prediction): &(usize, &PredictedExample)| prediction.label != prediction.predicted;
-        let mut wrong: Vec<_> = self.predictions.iter().enumerate().filter(is_wrong).collect();
+        let examples = self.predictions.iter().enumerate();
+        let mut wrong: Vec<_> = examples.filter(|(_, prediction)| !prediction.is_correct()).collect();
         wrong.sort_by(|(_, a), (_, b)| b.probability.total_cmp(&a.probability));
         wrong
     }
 
     /// The accuracy by predicted probability.
     pub fn calibration(&self) -> Calibration {
-        let mut sums = [(0usize, 0.0, 0usize); BINS];
+        let end = |bin: usize| bin as f64 / BINS as f64;
+        let empty =
+            |bin| ConfidenceBin { from: end(bin), to: end(bin + 1), examples: 0, confidence: 0.0, accuracy: 0.0 };
+        let mut bins: Vec<ConfidenceBin> = (0..BINS).map(empty).collect();
         for prediction in &self.predictions {
-            let bin = ((prediction.probability * BINS as f64).ceil() as usize).clamp(1, BINS) - 1;
-            let (examples, confidence, right) = &mut sums[bin];
-            *examples += 1;
-            *confidence += prediction.probability;
-            *right += usize::from(prediction.label == prediction.predicted);
+            let bin = &mut bins[((prediction.probability * BINS as f64).ceil() as usize).clamp(1, BINS) - 1];
+            bin.examples += 1;
+            bin.confidence += prediction.probability;
+            bin.accuracy += f64::from(u8::from(prediction.is_correct()));
         }
-        let bins: Vec<ConfidenceBin> = sums
-            .into_iter()
-            .enumerate()
-            .filter(|(_, (examples, ..))| *examples > 0)
-            .map(|(bin, (examples, confidence, right))| ConfidenceBin {
-                from: bin as f64 / BINS as f64,
-                to: (bin + 1) as f64 / BINS as f64,
-                examples,
-                confidence: confidence / examples as f64,
-                accuracy: right as f64 / examples as f64,
-            })
-            .collect();
+        bins.retain(|bin| bin.examples > 0);
+        for bin in &mut bins {
+            bin.confidence /= bin.examples as f64;
+            bin.accuracy /= bin.examples as f64;
+        }
         let total = self.predictions.len().max(1) as f64;
         let ece = bins.iter().map(|bin| bin.examples as f64 / total * (bin.accuracy - bin.confidence).abs()).sum();
         Calibration { ece, bins }
@@ -146,11 +149,9 @@ impl Analysis {
 
     /// The accuracy by number of tokens, in ranges with about the same number of examples.
     pub fn by_length(&self) -> Vec<LengthBin> {
-        let mut predictions: Vec<(usize, bool)> = self
-            .predictions
-            .iter()
-            .map(|prediction| (prediction.tokens, prediction.label == prediction.predicted))
-            .collect();
+        // The number of tokens, and whether the prediction is correct.
+        let predictions = self.predictions.iter().map(|prediction| (prediction.tokens, prediction.is_correct()));
+        let mut predictions: Vec<(usize, bool)> = predictions.collect();
         predictions.sort_unstable();
         let size = predictions.len().div_ceil(MAX_LENGTH_BINS).max(MIN_EXAMPLES);
         let mut bins = Vec::new();
@@ -163,13 +164,13 @@ impl Analysis {
                 end += 1;
             }
             let (bin, longer) = remaining.split_at(end);
-            let right = bin.iter().filter(|(_, right)| *right).count();
+            let correct = bin.iter().filter(|(_, is_correct)| *is_correct).count();
             bins.push(LengthBin {
                 from: bin[0].0,
                 to: bin[end - 1].0,
                 examples: end,
-                accuracy: right as f64 / end as f64,
-                interval: wilson(right, end),
+                accuracy: correct as f64 / end as f64,
+                interval: wilson(correct, end),
             });
             remaining = longer;
         }
@@ -177,14 +178,13 @@ impl Analysis {
     }
 }
 
-/// The 95 % confidence interval of an accuracy of which `right` of `examples` were observed (Wilson's score interval,
-/// 1927).
-pub fn wilson(right: usize, examples: usize) -> [f64; 2] {
+/// The 95 % confidence interval of the accuracy of a model that predicts `correct` of `examples` correctly (Wilson's
+/// score interval, 1927).
+pub fn wilson(correct: usize, examples: usize) -> [f64; 2] {
     if examples == 0 {
         return [0.0, 1.0];
     }
-    const Z: f64 = 1.959_963_984_540_054;
-    let (n, p) = (examples as f64, right as f64 / examples as f64);
+    let (n, p) = (examples as f64, correct as f64 / examples as f64);
     let middle = p + Z * Z / (2.0 * n);
     let half = Z * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
     let scale = 1.0 + Z * Z / n;

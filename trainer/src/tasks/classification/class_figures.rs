@@ -7,15 +7,15 @@ use crate::tasks::interface::CommandOutput;
 use serde_json::{Map, Value, json};
 
 /// Largest number of labels whose confusion is shown as a matrix. More do not fit into 80 columns.
-const MATRIX: usize = 8;
+const MAX_MATRIX_LABELS: usize = 8;
 /// Width of a column of the matrix.
-const COLUMN: usize = 7;
+const COLUMN_WIDTH: usize = 7;
 /// Width of the names of the rows: with 8 columns the matrix is 80 characters wide.
-const ROW_NAME: usize = 16;
+const ROW_NAME_WIDTH: usize = 16;
 /// Width of a label in the table of classes.
-const LABEL: usize = 40;
+const LABEL_WIDTH: usize = 40;
 /// Largest number of pairs of labels in the list that replaces a larger matrix.
-const PAIRS: usize = 10;
+const MAX_PAIRS: usize = 10;
 
 /// The figures of a classifier with the confusion matrix, which only the lines have. `also`: a line between the two.
 pub fn figures(labels: &[String], evaluation: &Evaluation, paint: Paint, also: Option<String>) -> CommandOutput {
@@ -42,8 +42,8 @@ pub fn per_class(labels: &[String], evaluation: &Evaluation) -> Map<String, Valu
 }
 
 fn to_lines(labels: &[String], evaluation: &Evaluation, paint: Paint) -> Vec<String> {
-    let labels: Vec<String> = labels.iter().map(|label| shorten(&visible(label), LABEL)).collect();
-    let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).max(5);
+    let labels: Vec<String> = labels.iter().map(|label| shorten(&visible(label), LABEL_WIDTH)).collect();
+    let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).max("label".len());
     let mut lines = vec![
         format!("examples {}", evaluation.examples()),
         format!(
@@ -69,16 +69,17 @@ fn to_lines(labels: &[String], evaluation: &Evaluation, paint: Paint) -> Vec<Str
 /// frequent wrong pairs.
 fn confusion(labels: &[String], matrix: &[Vec<usize>], paint: Paint) -> Vec<String> {
     let labels: Vec<String> = labels.iter().map(|label| visible(label)).collect();
-    if labels.len() > MATRIX {
+    if labels.len() > MAX_MATRIX_LABELS {
         return wrong_pairs(&labels, matrix, paint);
     }
-    let head: Vec<String> = labels.iter().map(|label| format!("{:>COLUMN$}", shorten(label, COLUMN))).collect();
+    let head: Vec<String> =
+        labels.iter().map(|label| format!("{:>COLUMN_WIDTH$}", shorten(label, COLUMN_WIDTH))).collect();
     let corner = "predicted \u{2192}";
-    let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).clamp(11, ROW_NAME);
+    let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0).clamp(11, ROW_NAME_WIDTH);
     let mut lines = vec![String::new(), paint.faint(&format!("{corner:width$} {}", head.join(" ")))];
     for (index, (label, row)) in labels.iter().zip(matrix).enumerate() {
         let cell = |(predicted, &examples): (usize, &usize)| {
-            let text = format!("{examples:>COLUMN$}");
+            let text = format!("{examples:>COLUMN_WIDTH$}");
             match (examples, predicted == index) {
                 (0, _) => paint.faint(&text),
                 (_, true) => paint.correct(&text),
@@ -86,11 +87,12 @@ fn confusion(labels: &[String], matrix: &[Vec<usize>], paint: Paint) -> Vec<Stri
             }
         };
         let cells: Vec<String> = row.iter().enumerate().map(cell).collect();
-        lines.push(format!("{:width$} {}", shorten(label, ROW_NAME), cells.join(" ")));
+        lines.push(format!("{:width$} {}", shorten(label, ROW_NAME_WIDTH), cells.join(" ")));
     }
     lines
 }
 
+/// The most frequent wrong pairs of a label and a predicted label.
 fn wrong_pairs(labels: &[String], matrix: &[Vec<usize>], paint: Paint) -> Vec<String> {
     let pairs = confused_pairs(matrix);
     if pairs.is_empty() {
@@ -101,7 +103,7 @@ fn wrong_pairs(labels: &[String], matrix: &[Vec<usize>], paint: Paint) -> Vec<St
         let (painted, total) = (paint.wrong(&format!("{count:>6}")), matrix[label].iter().sum::<usize>());
         format!("{painted} of {total} {}: predicted {}", labels[label], labels[predicted])
     };
-    lines.extend(pairs.iter().take(PAIRS).map(line));
+    lines.extend(pairs.iter().take(MAX_PAIRS).map(line));
     lines
 }
 
@@ -141,7 +143,7 @@ mod tests {
         assert!(confusion(&names(151), &matrix, Paint::plain()).is_empty());
         (1..30).for_each(|index| matrix[index][0] = index);
         let lines = confusion(&names(151), &matrix, Paint::plain());
-        assert_eq!(lines.len(), 2 + PAIRS);
+        assert_eq!(lines.len(), 2 + MAX_PAIRS);
         assert_eq!(lines[2], "    29 of 39 label 29: predicted label 0");
     }
 }

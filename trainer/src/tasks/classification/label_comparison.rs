@@ -1,5 +1,6 @@
 //! The comparison of two classifiers by their predictions on the same examples.
 
+use super::analysis::Z;
 use super::mcnemar::McNemar;
 use crate::data::Row;
 use crate::display::{shorten, visible};
@@ -8,7 +9,7 @@ use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 /// Largest number of characters of a text in a line.
-const EXCERPT: usize = 40;
+const EXCERPT_CHARS: usize = 40;
 /// The significance level: a smaller p calls a difference real.
 const ALPHA: f64 = 0.05;
 
@@ -93,7 +94,7 @@ impl Comparison {
         let difference = (only_b as f64 - only_a as f64) / n;
         // The variance of a paired difference of shares: ((b + c) - (b - c)²/n) / n².
         let discordant = (only_a + only_b) as f64;
-        let half = 1.959_963_984_540_054 * (discordant - n * difference * difference).max(0.0).sqrt() / n;
+        let half_width = Z * (discordant - n * difference * difference).max(0.0).sqrt() / n;
         let mcnemar = McNemar::new(only_a, only_b);
         Comparison {
             examples: rows.len(),
@@ -106,7 +107,7 @@ impl Comparison {
             only_a,
             only_b,
             difference,
-            difference_interval: [difference - half, difference + half],
+            difference_interval: [difference - half_width, difference + half_width],
             verdict: verdict([both_wrong, only_a, only_b], rows.len(), unit),
             mcnemar,
             rows: differing,
@@ -133,7 +134,7 @@ fn verdict([both_wrong, only_a, only_b]: [usize; 3], examples: usize, unit: &str
             "{better} is better than {worse}: it is correct on {more} more of {examples} {unit} (McNemar's test, p {p})"
         );
     }
-    // So few examples on which only one model is correct that p stays above ALPHA even if all of them favour one model.
+    // With very few such examples, p stays above ALPHA even if all of them favour one model.
     let few = match exact_p(only_a + only_b, 0) < ALPHA {
         true => "",
         false => "; too few examples tell them apart for any result to be significant",
@@ -177,13 +178,14 @@ fn to_lines(comparison: &Comparison, unit: &str, rows: usize) -> Vec<String> {
         lines.extend([String::new(), format!("{differing} {unit} with different predictions{first}:")]);
         for row in comparison.rows.iter().take(rows) {
             let (label, a, b) = (visible(&row.label), visible(&row.a), visible(&row.b));
-            let text = shorten(&visible(&row.text), EXCERPT);
+            let text = shorten(&visible(&row.text), EXCERPT_CHARS);
             lines.push(format!("  line {}: {label}; A {a}, B {b}: {text}", row.line));
         }
     }
     lines
 }
 
+/// The p of a test after "p": "= 0.0123", or "< 0.0001".
 fn probability(p: f64) -> String {
     if p < 0.0001 { "< 0.0001".to_owned() } else { format!("= {p:.4}") }
 }

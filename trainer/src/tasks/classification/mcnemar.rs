@@ -35,14 +35,14 @@ impl McNemar {
 
 /// Computes min(1, 2 P(X <= k)), where X is the number of heads in `n` throws of a fair coin and k <= n/2.
 ///
-/// The terms are summed from the largest down, relative to it, and its logarithm is added at the end: the relative
-/// error is below 1e-9 for any counts (test `as_statsmodels`).
+/// The terms of the sum are computed relative to the largest one, P(X = k), and added from it downwards; its logarithm
+/// is added at the end. The relative error is below 1e-9 for any counts (test `as_statsmodels`).
 fn binomial(k: usize, n: usize) -> f64 {
     if 2 * k >= n {
         return 1.0;
     }
     let ln_choose: f64 = (1..=k).map(|i| ((n - k + i) as f64 / i as f64).ln()).sum();
-    let largest = ln_choose - n as f64 * std::f64::consts::LN_2;
+    let ln_largest = ln_choose - n as f64 * std::f64::consts::LN_2;
     // C(n, i - 1) = C(n, i) i / (n - i + 1)
     let (mut term, mut sum) = (1.0, 1.0);
     for i in (1..=k).rev() {
@@ -52,7 +52,7 @@ fn binomial(k: usize, n: usize) -> f64 {
             break;
         }
     }
-    (2.0 * (largest + sum.ln()).exp()).min(1.0)
+    (2.0 * (ln_largest + sum.ln()).exp()).min(1.0)
 }
 
 #[cfg(test)]

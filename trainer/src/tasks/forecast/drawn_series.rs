@@ -7,10 +7,10 @@ use crate::report::elements::{Cell, count, exact, figure, nothing, percent, tabl
 use crate::report::{ReportInputs, Section, TaskReport, TaskWording};
 use maud::{Markup, html};
 
-/// The most rows that are drawn.
-const ROWS: usize = 240;
-/// The most targets that are drawn.
-const TARGETS: usize = 4;
+/// The largest number of rows that are drawn.
+const MAX_ROWS: usize = 240;
+/// The largest number of targets that are drawn.
+const MAX_TARGETS: usize = 4;
 
 /// The last validation rows, each forecast once.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,9 +37,9 @@ impl DrawnSeries {
     pub fn new(windows: &[WindowForecast], forecast: &Forecast) -> Self {
         let (horizon, names) = (forecast.horizon, &forecast.targets);
         let (Some(first), Some(last)) = (windows.first(), windows.last()) else { return DrawnSeries::default() };
-        let first_drawn = (last.start + horizon).saturating_sub(ROWS).max(first.start);
+        let first_drawn = (last.start + horizon).saturating_sub(MAX_ROWS).max(first.start);
         let target = |name: &String| TargetLines { name: name.clone(), ..TargetLines::default() };
-        let mut targets: Vec<TargetLines> = names.iter().take(TARGETS).map(target).collect();
+        let mut targets: Vec<TargetLines> = names.iter().take(MAX_TARGETS).map(target).collect();
         let mut next = first_drawn;
         for window in windows {
             if window.start < next {
@@ -163,6 +163,7 @@ impl ReportInputs {
         }
     }
 
+    /// The chart of one metric of each method by the number of rows ahead.
     fn errors_by_step(&self, methods: &[&Method], metric: &str, title: &str) -> Markup {
         let steps = 0..self.list("/validation/by_step").len();
         let pointer = |method: &Method, step: usize| format!("/validation/by_step/{step}/{}{metric}", method.prefix);

@@ -51,7 +51,7 @@ pub struct WindowForecast {
     /// The first predicted row.
     pub start: usize,
     /// The forecast of each method: `[methods][horizon * targets]`. That of the seasonal method is empty without a
-    /// season. It goes back as many seasons as it takes to reach the window.
+    /// season; a horizon longer than a season is forecast from rows two or more seasons earlier.
     pub methods: [Vec<f64>; 3],
     /// The true numbers; NaN if missing.
     pub truth: Vec<f64>,
@@ -102,12 +102,14 @@ impl ForecastFigures {
     pub fn new(windows: &[WindowForecast], forecast: &Forecast) -> Self {
         let (mut all, mut by_step) = ([Errors::default(); 3], vec![[Errors::default(); 3]; forecast.horizon]);
         for window in windows {
-            let step_truths = window.truth.chunks(forecast.targets.len()).enumerate();
-            let truths = step_truths.flat_map(|(step, truths)| truths.iter().map(move |&truth| (step, truth)));
-            for (index, (step, truth)) in truths.enumerate().filter(|(_, (_, truth))| !truth.is_nan()) {
-                for (method, forecasts) in window.methods.iter().enumerate().filter(|(_, list)| !list.is_empty()) {
-                    all[method].add(forecasts[index], truth);
-                    by_step[step][method].add(forecasts[index], truth);
+            for (index, &truth) in window.truth.iter().enumerate().filter(|(_, truth)| !truth.is_nan()) {
+                let step = index / forecast.targets.len();
+                for (method, forecasts) in window.methods.iter().enumerate() {
+                    // Without a season, the seasonal method has no forecasts.
+                    if let Some(&forecast) = forecasts.get(index) {
+                        all[method].add(forecast, truth);
+                        by_step[step][method].add(forecast, truth);
+                    }
                 }
             }
         }

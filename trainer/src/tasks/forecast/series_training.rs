@@ -42,26 +42,8 @@ impl SeriesData {
     ///
     /// No validation row is predicted by a training sample. The validation windows may begin in the training rows.
     pub fn read(recipe: &Recipe) -> Result<Self, FileError> {
-        let data = &recipe.data;
-        let path = data.train.as_path();
-        let selection = ColumnSelection {
-            numbers: &data.columns,
-            required: &recipe.forecast.targets,
-            layout: data.layout(),
-            ..ColumnSelection::default()
-        };
-        let mut table = number_table::read(path, &selection)?;
-        let train_rows = match &data.valid {
-            Some(valid) => {
-                let rows = table.rows.len();
-                let selection = ColumnSelection { numbers: &table.names, ..selection };
-                let validation = number_table::read(valid, &selection)?;
-                table.rows.extend(validation.rows);
-                table.lines.extend(validation.lines);
-                rows
-            }
-            None => table.rows.len() - (table.rows.len() as f64 * data.valid_fraction).round() as usize,
-        };
+        let path = recipe.data.train.as_path();
+        let (table, train_rows) = read_tables(recipe)?;
         let forecast = Forecast {
             window: recipe.forecast.window,
             horizon: recipe.forecast.horizon,
@@ -73,24 +55,7 @@ impl SeriesData {
             season: recipe.forecast.season,
         };
         let (rows, Forecast { window, horizon, .. }) = (table.rows.len(), &forecast);
-        let too_short = |found: usize, expected: usize, purpose: String| {
-            FileError::new(path, format!("{found} rows, expected {expected} or more: {purpose}"))
-        };
-        if train_rows < window + horizon {
-            let settings = format!(
-                "window is {window} and horizon {horizon} in [forecast], {} rows are for validation",
-                rows - train_rows
-            );
-            return Err(too_short(train_rows, window + horizon, format!("in the training set; {settings}")));
-        }
-        if rows - train_rows < *horizon {
-            let remedy = match &data.valid {
-                Some(valid) => format!("{}; add rows there", valid.display()),
-                None => "the validation split; raise valid_fraction in [data]".to_owned(),
-            };
-            let purpose = format!("in {remedy} or lower horizon in [forecast]");
-            return Err(too_short(rows - train_rows, *horizon, purpose));
-        }
+        check_row_counts(recipe, train_rows, rows - train_rows)?;
         let channels = normalise::fit(&table.names, table.rows[..train_rows].iter());
         let windows = Windows::new(&table, &channels, &forecast);
         let outputs = horizon * forecast.targets.len();
@@ -111,11 +76,8 @@ impl SeriesData {
         };
         for (samples, what) in [(&problem.train, "training"), (&problem.valid, "validation")] {
             if samples.is_empty() {
-                return Err(too_short(
-                    0,
-                    1,
-                    format!("{what} windows whose next {horizon} rows have a known number of a target"),
-                ));
+                let purpose = format!("{what} windows whose next {horizon} rows have a known number of a target");
+                return Err(too_few(path, 0, 1, &purpose));
             }
         }
         Ok(SeriesData { path: path.to_owned(), forecast, problem, train_rows, channels, table })
@@ -143,6 +105,52 @@ impl SeriesData {
         config.forecast = Some(self.forecast.clone());
         config
     }
+}
+
+/// Reads the recipe's table, and its second one for validation if it names one. Returns the rows of both and the number
+/// of training rows.
+fn read_tables(recipe: &Recipe) -> Result<(Table, usize), FileError> {
+    let data = &recipe.data;
+    let selection = ColumnSelection {
+        numbers: &data.columns,
+        required: &recipe.forecast.targets,
+        layout: data.layout(),
+        ..ColumnSelection::default()
+    };
+    let mut table = number_table::read(&data.train, &selection)?;
+    let rows = table.rows.len();
+    let Some(valid) = &data.valid else {
+        return Ok((table, rows - (rows as f64 * data.valid_fraction).round() as usize));
+    };
+    let validation = number_table::read(valid, &ColumnSelection { numbers: &table.names, ..selection })?;
+    table.rows.extend(validation.rows);
+    table.lines.extend(validation.lines);
+    Ok((table, rows))
+}
+
+/// Fails if there are too few training rows for a window and its horizon, or too few validation rows for a horizon.
+fn check_row_counts(recipe: &Recipe, train_rows: usize, valid_rows: usize) -> Result<(), FileError> {
+    let path = recipe.data.train.as_path();
+    let (window, horizon) = (recipe.forecast.window, recipe.forecast.horizon);
+    if train_rows < window + horizon {
+        let purpose = format!(
+            "in the training set; window is {window} and horizon {horizon} in [forecast], {valid_rows} rows are for \
+             validation"
+        );
+        return Err(too_few(path, train_rows, window + horizon, &purpose));
+    }
+    if valid_rows < horizon {
+        let remedy = match &recipe.data.valid {
+            Some(valid) => format!("{}; add rows there", valid.display()),
+            None => "the validation split; raise valid_fraction in [data]".to_owned(),
+        };
+        return Err(too_few(path, valid_rows, horizon, &format!("in {remedy} or lower horizon in [forecast]")));
+    }
+    Ok(())
+}
+
+fn too_few(path: &Path, found: usize, expected: usize, purpose: &str) -> FileError {
+    FileError::new(path, format!("{found} rows, expected {expected} or more: {purpose}"))
 }
 
 impl TaskData for SeriesData {

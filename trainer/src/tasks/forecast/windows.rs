@@ -1,4 +1,4 @@
-//! Windows of a time series: what a network reads and predicts, and the numbers that simple forecasts use.
+//! Windows of a time series: the rows that a network reads and predicts, and the numbers that simple forecasts use.
 
 use crate::data::normalise;
 use crate::data::number_table::Table;
@@ -72,9 +72,10 @@ impl<'a> Windows<'a> {
     /// Predicts the rows from `start` on, in the units of the table: `[horizon * targets]`.
     pub fn predict(&self, model: &dyn Model, start: usize) -> Vec<f64> {
         let outputs = model.outputs(Input::Values(&self.steps(start))).nats();
-        let each = outputs.iter().zip(self.targets.iter().cycle());
-        each.map(|(&output, &target)| self.channels[target].denormalise(output + f64::from(self.anchor(start, target))))
-            .collect()
+        let denormalise = |(&output, &target): (&f64, &usize)| {
+            self.channels[target].denormalise(output + f64::from(self.anchor(start, target)))
+        };
+        outputs.iter().zip(self.targets.iter().cycle()).map(denormalise).collect()
     }
 
     /// The number of a target in a row, in the units of the table. A missing number is read as the one before it.

@@ -21,15 +21,15 @@ const SAMPLE_TOKENS: usize = 240;
 /// Largest number of characters of a sample.
 const SAMPLE_CHARACTERS: usize = 400;
 /// Number of tokens at the beginning of the validation text that are the prompt of the samples.
-const PROMPT: usize = 8;
+const PROMPT_TOKENS: usize = 8;
 /// Largest number of unexpected tokens that are shown.
-const PLACES: usize = 15;
+const MAX_SURPRISES: usize = 15;
 /// Smallest distance between two unexpected tokens, in tokens.
-const BEFORE: usize = 24;
+const MIN_DISTANCE: usize = 24;
 /// Number of characters that are shown before an unexpected token.
-const EXCERPT: usize = 90;
+const EXCERPT_CHARS: usize = 90;
 /// Number of more probable tokens that are shown.
-const EXPECTED: usize = 3;
+const EXPECTED_TOKENS: usize = 3;
 
 /// The samples and the unexpected tokens of a language model.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -72,39 +72,41 @@ impl LanguageReport {
         let guesses = train::guesses(model.network(), &ids);
         let surprises = surprises(&guesses, &ids);
         let surprises = surprises.par_iter().map(|guess| surprise(model, &ids, guess)).collect();
-        let prompt = &ids[..PROMPT.min(ids.len() - 1)];
+        let prompt = &ids[..PROMPT_TOKENS.min(ids.len() - 1)];
         let samples = TEMPERATURES.map(|temperature| sample(model, prompt, temperature)).to_vec();
         Some((TextFigures::new(&ids, text, &guesses), LanguageReport { samples, surprises }))
     }
 }
 
-/// The tokens with the highest loss, at least [`BEFORE`] tokens apart. Unknown tokens are left out, since their loss
-/// does not include which word they are.
+/// The tokens with the highest loss, at least [`MIN_DISTANCE`] tokens apart. Unknown tokens are left out, since their
+/// loss does not include which word they are.
 fn surprises<'g>(guesses: &'g [Guess], ids: &[u32]) -> Vec<&'g Guess> {
     let mut known: Vec<&Guess> = guesses.iter().filter(|guess| ids[guess.place] != UNK).collect();
     known.sort_by(|a, b| b.loss.total_cmp(&a.loss).then(a.place.cmp(&b.place)));
     let mut chosen: Vec<&Guess> = Vec::new();
     for guess in known {
-        if chosen.iter().all(|other| other.place.abs_diff(guess.place) > BEFORE) {
+        if chosen.iter().all(|other| other.place.abs_diff(guess.place) > MIN_DISTANCE) {
             chosen.push(guess);
         }
-        if chosen.len() == PLACES {
+        if chosen.len() == MAX_SURPRISES {
             break;
         }
     }
     chosen
 }
 
+/// The token at the place of `guess`, with the text before it and the tokens that the model expected.
 fn surprise(model: &FloatModel, ids: &[u32], guess: &Guess) -> Surprise {
     let (place, tokens) = (guess.place, model.vocabulary().tokens());
     // The model read the text in parts: it saw only the tokens of this part.
-    let expected = next_tokens(model, &ids[train::part_of(place, ids.len())..place], EXPECTED);
-    let mut before = joined(model, "", &ids[place.saturating_sub(EXCERPT)..place]);
+    let expected = next_tokens(model, &ids[train::part_of(place, ids.len())..place], EXPECTED_TOKENS);
+    let mut before = joined(model, "", &ids[place.saturating_sub(EXCERPT_CHARS)..place]);
     let token = &tokens[ids[place] as usize];
+    // A space between the text and the token is shown with the text.
     if token != " " && joined(model, &before, &ids[place..=place]).starts_with(' ') {
         before.push(' ');
     }
-    let cut = before.chars().count().saturating_sub(EXCERPT);
+    let cut = before.chars().count().saturating_sub(EXCERPT_CHARS);
     Surprise {
         before: before.chars().skip(cut).collect(),
         token: token.clone(),
@@ -113,6 +115,7 @@ fn surprise(model: &FloatModel, ids: &[u32], guess: &Guess) -> Surprise {
     }
 }
 
+/// A continuation of `prompt`, drawn at a temperature.
 fn sample(model: &FloatModel, prompt: &[u32], temperature: f64) -> Sample {
     let before = joined(model, "", prompt);
     let mut detokenizer = Detokenizer::new(model.config().tokenizer().kind, before.as_bytes());
@@ -127,6 +130,7 @@ fn sample(model: &FloatModel, prompt: &[u32], temperature: f64) -> Sample {
     Sample { temperature, prompt: before, text }
 }
 
+/// The tokens `ids` as text that continues the text `before`.
 fn joined(model: &FloatModel, before: &str, ids: &[u32]) -> String {
     let mut detokenizer = Detokenizer::new(model.config().tokenizer().kind, before.as_bytes());
     let mut text = String::new();
@@ -183,6 +187,7 @@ impl TaskReport for LanguageReport {
 }
 
 impl LanguageReport {
+    /// The samples, each with its temperature.
     fn generated(&self) -> Markup {
         if self.samples.is_empty() {
             return nothing();
@@ -199,6 +204,7 @@ impl LanguageReport {
         }
     }
 
+    /// The unexpected tokens, each with the tokens that the model expected.
     fn least_expected(&self) -> Markup {
         if self.surprises.is_empty() {
             return nothing();
@@ -208,7 +214,7 @@ impl LanguageReport {
                 "The tokens of the validation text with the lowest predicted probability, and the tokens that the model predicted in "
                 "their place. Unknown tokens are left out."
             }
-            ol.mistakes { @for surprise in &self.surprises { (item(surprise)) } }
+            ol.mistakes { @for surprise in &self.surprises { (surprise_item(surprise)) } }
         }
     }
 }
@@ -226,7 +232,8 @@ fn top_k(page: &ReportInputs) -> Markup {
     html! { div.charts { (figure(title, &chart, &[("first", "validation text")], &numbers)) } }
 }
 
-fn item(surprise: &Surprise) -> Markup {
+/// An unexpected token after its text, in the list of the page.
+fn surprise_item(surprise: &Surprise) -> Markup {
     let predicted = |(token, probability): &(String, f64)| format!("“{}” {}", shown(token), percent(*probability));
     let predicted: Vec<String> = surprise.expected.iter().map(predicted).collect();
     let bits = -surprise.probability.log2();

@@ -13,7 +13,7 @@ use crate::report::Measurements;
 use crate::tasks::descriptions::{describe_embeddings, describe_unknown_tokens};
 use crate::tasks::interface::TaskData;
 use crate::train::{CrossValidation, NO_TOKEN, Objective, Problem, Sample, Steps, Target, Units};
-use crate::vocabulary::{UNK, Vocabulary};
+use crate::vocabulary::{RESERVED_IDS, UNK, Vocabulary};
 use crate::weights::Weights;
 use anyhow::{Context, bail};
 use serde_json::json;
@@ -25,7 +25,7 @@ use tern_format::Task;
 const CALIBRATION_BYTES: usize = 1 << 16;
 
 /// Distance in bytes from which a line break is too far away to begin the validation split after it.
-const FAR: usize = 1000;
+const FAR_BYTES: usize = 1000;
 /// The number of validation tokens below which a training warns that its figures are uncertain.
 const FEW_VALIDATION_TOKENS: usize = 1000;
 
@@ -64,9 +64,9 @@ impl TextCorpus {
         };
         recipe.resolve_text_settings([train.as_str()].into_iter());
         let min_count = recipe.vocabulary.min_count();
-        let (tokenizer, most) = (recipe.tokenizer.tokenizer(), Some(recipe.vocabulary.max_size));
-        let vocabulary = Vocabulary::build_for(tokenizer, [train.as_str()].into_iter(), min_count, most);
-        if vocabulary.len() == 2 {
+        let (tokenizer, max_size) = (recipe.tokenizer.tokenizer(), Some(recipe.vocabulary.max_size));
+        let vocabulary = Vocabulary::build_for(tokenizer, [train.as_str()].into_iter(), min_count, max_size);
+        if vocabulary.len() == RESERVED_IDS {
             bail!(
                 "{}: no token occurs {min_count} times or more, so the vocabulary would be empty; use --tokenizer chars \
                  or bytes",
@@ -104,14 +104,7 @@ impl TextCorpus {
 
     /// The first and last line of a training window, from 1.
     fn lines(&self, window: usize) -> (usize, usize) {
-        let ends: Vec<usize> = self
-            .train
-            .split_inclusive('\n')
-            .scan(0, |end, line| {
-                *end += line.len();
-                Some(*end)
-            })
-            .collect();
+        let ends: Vec<usize> = self.train.match_indices('\n').map(|(newline, _)| newline + 1).collect();
         // No token spans a line break, so that the tokens of the first lines do not depend on the lines after them.
         let line =
             |token: usize| 1 + ends.partition_point(|&end| self.vocabulary.encode(&self.train[..end]).len() <= token);
@@ -126,7 +119,7 @@ impl TextCorpus {
 }
 
 /// The byte at which the validation split of a text begins: after the nearest line break or, if that is more than
-/// [`FAR`] bytes away, after white space.
+/// [`FAR_BYTES`] away, after white space.
 fn split_point(text: &str, fraction: f64) -> usize {
     let exact = (text.len() as f64 * (1.0 - fraction)) as usize;
     let exact = (0..=exact).rev().find(|&byte| text.is_char_boundary(byte)).unwrap_or(0);
@@ -136,7 +129,7 @@ fn split_point(text: &str, fraction: f64) -> usize {
         let found = text[start..].char_indices().find(|&(_, c)| is_end(c));
         found.map(|(offset, c)| start + offset + c.len_utf8()).filter(|&cut| cut < text.len())
     };
-    let line = after(|c| c == '\n').filter(|&cut| cut - exact < FAR);
+    let line = after(|c| c == '\n').filter(|&cut| cut - exact < FAR_BYTES);
     line.or_else(|| after(char::is_whitespace)).unwrap_or(exact)
 }
 
@@ -144,15 +137,14 @@ fn split_point(text: &str, fraction: f64) -> usize {
 /// token but the first is a target once.
 fn windows(ids: &[u32], window: usize, context: usize) -> Vec<Sample> {
     let starts = (0..ids.len() - 1).step_by(window);
-    starts
-        .map(|start| {
-            let end = (start + window).min(ids.len() - 1);
-            let begin = start.saturating_sub(context);
-            let mut next = ids[begin + 1..=end].to_vec();
-            next[..start - begin].fill(NO_TOKEN);
-            Sample { steps: Steps::Tokens(ids[begin..end].to_vec()), target: Target::Tokens(next) }
-        })
-        .collect()
+    let sample = |start: usize| {
+        let end = (start + window).min(ids.len() - 1);
+        let begin = start.saturating_sub(context);
+        let mut next = ids[begin + 1..=end].to_vec();
+        next[..start - begin].fill(NO_TOKEN);
+        Sample { steps: Steps::Tokens(ids[begin..end].to_vec()), target: Target::Tokens(next) }
+    };
+    starts.map(sample).collect()
 }
 
 impl TaskData for TextCorpus {

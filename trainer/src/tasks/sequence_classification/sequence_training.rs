@@ -54,6 +54,7 @@ impl LabelledSequences {
         if recipe.model.output == Output::Sigmoid && labels.len() != 2 {
             return Err(wrong(format!("{} labels, expected 2 where [model] output is \"sigmoid\"", labels.len())));
         }
+        // In a cross-validation both parts are all sequences.
         let (mut train, mut valid, mut folds) = (all.clone(), all.clone(), Vec::new());
         match &data.valid {
             Some(path) => valid = read(path, &all.table.names)?,

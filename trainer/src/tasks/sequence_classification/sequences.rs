@@ -67,10 +67,12 @@ impl Sequences {
         Ok(Sequences { table, spans })
     }
 
+    /// The name of a sequence.
     pub fn name(&self, sequence: usize) -> &str {
         &self.table.texts[0][self.spans[sequence].start]
     }
 
+    /// The label of a sequence, which must have been read.
     pub fn label(&self, sequence: usize) -> &str {
         &self.table.texts[1][self.spans[sequence].start]
     }
@@ -112,6 +114,7 @@ impl Sequences {
         Sequences { spans: sequences.iter().map(span).collect(), table }
     }
 
+    /// The names of all sequences.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         (0..self.spans.len()).map(|sequence| self.name(sequence))
     }

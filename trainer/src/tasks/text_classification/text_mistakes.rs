@@ -3,6 +3,7 @@
 
 use super::word_weights::{self, WeightedPart, WeightedWord, WordWeights};
 use crate::data::Example;
+use crate::display::excerpt;
 use crate::model::Model;
 use crate::report::ReportInputs;
 use crate::report::elements::{Cell, count, nothing, percent, table};
@@ -12,9 +13,11 @@ use maud::{Markup, html};
 use rayon::prelude::*;
 
 /// Maximum number of characters of a text on the page.
-const EXCERPT: usize = 400;
+const MAX_CHARS: usize = 400;
 /// Number of words that are listed below a mistake.
 const MAX_WORDS: usize = 4;
+/// The smallest weight of a word that is listed there.
+const MIN_WEIGHT: f64 = 0.05;
 
 /// The wrong predictions on the validation texts.
 #[derive(Clone, Debug, Default)]
@@ -56,9 +59,7 @@ impl TextMistakes {
             words: word_weights::most_influential(&classify, model.labels().len(), examples),
         }
     }
-}
 
-impl TextMistakes {
     /// The words with the largest weights for each label.
     pub fn word_section(&self, page: &ReportInputs) -> Markup {
         let list = |words: &[WeightedWord]| {
@@ -97,15 +98,16 @@ impl TextMistakes {
                 mark.against style="--w:.25" { "against" } " the predicted label, weighted as above. Wrong labels in the data show here."
                 @if page.is_cross_validated() { " The predictions are those of the cross-validation, the weights those of this model." }
             }
-            ol.mistakes { @for mistake in &self.mistakes { (item(page, mistake)) } }
+            ol.mistakes { @for mistake in &self.mistakes { (mistake_item(page, mistake)) } }
         }
     }
 }
 
-fn item(page: &ReportInputs, mistake: &Mistake) -> Markup {
+/// A mistake with its labels, its marked text and its most influential words.
+fn mistake_item(page: &ReportInputs, mistake: &Mistake) -> Markup {
     let PredictedExample { label, predicted, probability, .. } = &mistake.prediction;
-    let mut words: Vec<&WeightedPart> =
-        mistake.weighted_parts.iter().filter(|part| part.weight.abs() >= 0.05).collect();
+    let parts = mistake.weighted_parts.iter();
+    let mut words: Vec<&WeightedPart> = parts.filter(|part| part.weight.abs() >= MIN_WEIGHT).collect();
     words.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
     let word = |part: &&WeightedPart| format!("{} {:+.1}", excerpt(&mistake.text[part.place.clone()], 40), part.weight);
     let words: Vec<String> = words.iter().take(MAX_WORDS).map(word).collect();
@@ -121,18 +123,10 @@ fn item(page: &ReportInputs, mistake: &Mistake) -> Markup {
     }
 }
 
-/// The first characters of a text, with an ellipsis if there are more.
-fn excerpt(text: &str, characters: usize) -> String {
-    let mut cut: String = text.chars().take(characters).collect();
-    if text.chars().nth(characters).is_some() {
-        cut.push('…');
-    }
-    cut
-}
-
 /// An excerpt of a text whose influential parts are marked, the darker the larger their weight.
 fn marked(text: &str, parts: &[WeightedPart]) -> Markup {
-    let end = text.char_indices().nth(EXCERPT).map_or(text.len(), |(byte, _)| byte);
+    let end = text.char_indices().nth(MAX_CHARS).map_or(text.len(), |(byte, _)| byte);
+    // At least 0.5, so that a text of weak words is not marked as darkly as others.
     let largest = parts.iter().map(|part| part.weight.abs()).fold(0.5, f64::max);
     let parts: Vec<&WeightedPart> = parts.iter().filter(|part| part.place.end <= end).collect();
     let starts = std::iter::once(0).chain(parts.iter().map(|part| part.place.end));

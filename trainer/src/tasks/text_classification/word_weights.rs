@@ -58,8 +58,8 @@ pub struct WordWeights {
 /// The weights of the parts of a text for the label that `classify` predicts.
 pub fn parts(classify: Classify<'_>, text: &str) -> Vec<WeightedPart> {
     let words = words(text);
-    let size = words.len().div_ceil(MAX_PARTS).max(1);
-    let places = words.chunks(size).map(|words| words[0].start..words[words.len() - 1].end);
+    let words_per_part = words.len().div_ceil(MAX_PARTS).max(1);
+    let places = words.chunks(words_per_part).map(|words| words[0].start..words[words.len() - 1].end);
     weigh(classify, text, places.collect())
 }
 
@@ -71,8 +71,8 @@ pub fn most_influential(classify: Classify<'_>, labels: usize, examples: &[Examp
     let chosen: Vec<&Example> = examples.iter().step_by(total.div_ceil(MAX_BYTES).max(1)).collect();
     let weigh_text = |example: &&Example| {
         let (text, words) = (&example.text, words(&example.text));
-        let every = words.len().div_ceil(MAX_PARTS).max(1);
-        let parts = weigh(classify, text, words.into_iter().step_by(every).collect());
+        let step = words.len().div_ceil(MAX_PARTS).max(1);
+        let parts = weigh(classify, text, words.into_iter().step_by(step).collect());
         let words = parts.into_iter().map(|part| (text[part.place].to_lowercase(), part.weight)).collect();
         (classify(text).label(), words)
     };
@@ -89,7 +89,7 @@ pub fn most_influential(classify: Classify<'_>, labels: usize, examples: &[Examp
             *texts += 1;
         }
     }
-    let top = |sums: BTreeMap<String, (f64, usize)>| {
+    let largest = |sums: BTreeMap<String, (f64, usize)>| {
         let word = |(word, (sum, texts))| WeightedWord { word, weight: sum / texts as f64, texts };
         let mut words: Vec<WeightedWord> = sums.into_iter().map(word).collect();
         words.retain(|word| word.texts >= MIN_TEXTS && word.weight >= MIN_WEIGHT);
@@ -97,7 +97,7 @@ pub fn most_influential(classify: Classify<'_>, labels: usize, examples: &[Examp
         words.truncate(MAX_WORDS);
         words
     };
-    WordWeights { by_label: sums.into_iter().map(top).collect(), texts: chosen.len() }
+    WordWeights { by_label: sums.into_iter().map(largest).collect(), texts: chosen.len() }
 }
 
 /// The weights of the parts of a text at `places`.
