@@ -47,10 +47,6 @@ struct Metadata {
 
 impl State {
     /// Encodes the state as a checkpoint; the same state gives the same bytes. `log_bytes` is stored for the caller.
-    ///
-    /// # Errors
-    ///
-    /// The error of the safetensors library.
     pub fn to_bytes(&self, data: u32, log_bytes: u64) -> Result<Vec<u8>, SafeTensorError> {
         let metadata = Metadata {
             format: FORMAT,
@@ -77,12 +73,8 @@ impl State {
         f32_tensors(tensors.into_iter(), (KEY, &metadata))
     }
 
-    /// Decodes the checkpoint of a training of this recipe and problem. Also returns its `log_bytes`.
-    ///
-    /// # Errors
-    ///
-    /// If the bytes are not a checkpoint of this version, the data have changed, or a tensor is missing or has another
-    /// shape.
+    /// Decodes the checkpoint of a training of this recipe and problem. Also returns its `log_bytes`. Fails if the
+    /// bytes are not a checkpoint of this version, the data have changed, or a tensor is missing or has another shape.
     pub fn from_bytes(bytes: &[u8], recipe: &Recipe, problem: &Problem) -> anyhow::Result<(Self, u64)> {
         let not_safetensors =
             |error: SafeTensorError| anyhow!("{error}; expected a checkpoint as `tern train` writes it");

@@ -4,7 +4,7 @@
 
 use super::problem::{CrossValidation, Problem};
 use super::run::{Callback, StateEvent, StopReason, TrainError, run};
-use super::state::{EpochFigures, State};
+use super::state::State;
 use super::validation::{self, Validation};
 use super::{Objective, Sample, Steps};
 use crate::embeddings::Embeddings;
@@ -14,7 +14,7 @@ use crate::vocabulary::{PAD, UNK};
 use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
 
-/// Trains one network for each fold. `after_fold` is called with the number of the fold, from 1.
+/// Trains one network for each fold. `after_fold` is called with the number of the fold, from 1, and of all folds.
 ///
 /// Returns `None` if `stop` interrupted it.
 pub fn cross_validate(
@@ -47,6 +47,7 @@ pub fn cross_validate(
         }
         after_fold(fold + 1, folds);
     }
+    // The epochs in order, as a training would see them: it ends after `patience` epochs that are not better.
     let mut history: Vec<Validation> = Vec::new();
     let mut best = 0;
     for (epoch, outputs) in outputs.iter().enumerate() {
@@ -74,8 +75,12 @@ impl Problem {
         let (train_rows, valid_rows) = self.fold_rows(fold);
         let select = |rows: &[usize]| -> Vec<Sample> { rows.iter().map(|&row| self.train[row].clone()).collect() };
         let (mut train, mut valid) = (select(&train_rows), select(&valid_rows));
-        let mut known: HashSet<u32> = train.iter().flat_map(|sample| tokens(&sample.steps)).copied().collect();
-        known.insert(PAD);
+        let mut known = HashSet::from([PAD]);
+        for sample in &train {
+            if let Steps::Tokens(ids) = &sample.steps {
+                known.extend(ids);
+            }
+        }
         known.extend(self.embeddings.iter().flat_map(Embeddings::vectors).map(|(id, _)| id));
         for sample in &mut valid {
             if let Steps::Tokens(ids) = &mut sample.steps {
@@ -114,17 +119,11 @@ fn normalise(train: &mut [Sample], valid: &mut [Sample]) {
     }
 }
 
+/// The values of a sample; none if it has tokens.
 fn values(sample: &Sample) -> &[f32] {
     match &sample.steps {
         Steps::Values { values, .. } => values,
         Steps::Tokens(_) => &[],
-    }
-}
-
-fn tokens(steps: &Steps) -> &[u32] {
-    match steps {
-        Steps::Tokens(ids) => ids,
-        Steps::Values { .. } => &[],
     }
 }
 
@@ -145,8 +144,6 @@ struct Recorder<'a> {
 }
 
 impl Callback for Recorder<'_> {
-    fn on_epoch(&mut self, _: &EpochFigures, _: bool) {}
-
     fn on_state(&mut self, state: &State, event: StateEvent) {
         if event == StateEvent::AfterEpoch {
             let network = Network::new(&state.average, &self.problem.architecture);

@@ -4,12 +4,8 @@ use crate::recipe::DeviceKind;
 use candle_core::Device;
 
 impl DeviceKind {
-    /// Opens the device.
-    ///
-    /// # Errors
-    ///
-    /// A sentence with a remedy if this program was built without the device's feature, or the computer has no such
-    /// device.
+    /// Opens the device. Fails, with a remedy, if this program was built without the device's feature, or the computer
+    /// has no such device.
     pub fn open(self) -> Result<Device, String> {
         let (name, is_built_in, device, where_to_build) = match self {
             DeviceKind::Cpu => return Ok(Device::Cpu),

@@ -15,7 +15,7 @@ const FORGET_BIAS: f32 = 1.0;
 pub fn weights(architecture: &Architecture, embedding_std: f32, rng: &mut ChaCha8Rng) -> Weights {
     let hidden_size = architecture.hidden_size;
     let bound = 1.0 / (hidden_size as f32).sqrt();
-    // The second gate of an LSTM.
+    // The rows of an LSTM's second gate.
     let forget_gate = hidden_size..2 * hidden_size;
     let mut weights = Weights::default();
     for (name, shape) in architecture.shapes() {
@@ -41,8 +41,8 @@ pub fn weights(architecture: &Architecture, embedding_std: f32, rng: &mut ChaCha
 
 /// Draws a standard normal number (Box–Muller).
 fn normal(rng: &mut ChaCha8Rng) -> f32 {
-    let (a, b): (f64, f64) = (rng.random_range(f64::MIN_POSITIVE..1.0), rng.random());
-    ((-2.0 * a.ln()).sqrt() * (2.0 * std::f64::consts::PI * b).cos()) as f32
+    let (radius, angle): (f64, f64) = (rng.random_range(f64::MIN_POSITIVE..1.0), rng.random());
+    ((-2.0 * radius.ln()).sqrt() * (2.0 * std::f64::consts::PI * angle).cos()) as f32
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
-//! Reads labelled texts, splits off the validation rows, and builds the vocabulary.
+//! Prepares the training of a text classifier: reads labelled texts, splits off the validation rows, and builds the
+//! vocabulary.
 
 use crate::data::{self, Columns, Example, Place};
 use crate::file_error::FileError;
 use crate::recipe::{Output, Recipe};
-use crate::vocabulary::Vocabulary;
+use crate::vocabulary::{RESERVED_IDS, Vocabulary};
 use anyhow::bail;
 use std::collections::HashSet;
+use std::path::Path;
 
 /// The data of a text classifier's training.
 #[derive(Clone, Debug)]
@@ -42,14 +44,45 @@ impl Prepared {
         };
         (0..=*self.folds.iter().max().unwrap_or(&0)).map(part).collect()
     }
+
+    /// Reads the validation rows from a table of their own.
+    fn read_validation(&mut self, path: &Path, columns: &Columns) -> anyhow::Result<()> {
+        self.valid = data::number(data::read(path, columns)?, &self.labels, path)?;
+        let train_texts: HashSet<&str> = texts(&self.train).collect();
+        self.leaked = texts(&self.valid).filter(|text| train_texts.contains(text)).count();
+        Ok(())
+    }
+
+    /// Takes the validation rows from the training rows or, if these are few, divides them into folds.
+    fn split_off_validation(&mut self, recipe: &Recipe) -> anyhow::Result<()> {
+        let keys: Vec<&str> = texts(&self.train).collect();
+        let classes: Vec<usize> = self.train.iter().map(|example| example.label).collect();
+        self.duplicates = keys.len() - keys.iter().collect::<HashSet<_>>().len();
+        let (fraction, seed) = (recipe.data.valid_fraction, recipe.training.seed);
+        let held_out =
+            data::hold_out(&keys, &classes, &self.labels, fraction, seed).map_err(FileError::at(&recipe.data.train))?;
+        match recipe.folds(keys.len()) {
+            1 => {
+                (self.train, self.valid) = data::partition(std::mem::take(&mut self.train), &held_out);
+                (self.places, _) = data::partition(std::mem::take(&mut self.places), &held_out);
+            }
+            count => {
+                self.folds = data::folds(&keys, &classes, count, seed);
+                self.valid = self.train.clone();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The texts of some examples.
+fn texts(examples: &[Example]) -> impl ExactSizeIterator<Item = &str> + Clone {
+    examples.iter().map(|example| example.text.as_str())
 }
 
 /// Reads the recipe's data, makes a validation split or folds if the recipe names no validation data, builds the
-/// vocabulary from the training rows, and writes the settings that depend on the data into the recipe.
-///
-/// # Errors
-///
-/// If a table cannot be read, the labels do not suit the model or a split, or the vocabulary would be empty.
+/// vocabulary from the training rows, and writes the settings that depend on the data into the recipe. Fails if a table
+/// cannot be read, the labels do not suit the model or a split, or the vocabulary would be empty.
 pub fn prepare(recipe: &mut Recipe) -> anyhow::Result<Prepared> {
     let data = recipe.data.clone();
     let columns = Columns { text: data.text_column.clone(), label: data.label_column.clone(), layout: data.layout() };
@@ -64,46 +97,24 @@ pub fn prepare(recipe: &mut Recipe) -> anyhow::Result<Prepared> {
         bail!("{path}: {count} labels, expected 2 where [model] output is \"sigmoid\"; take output = \"softmax\"");
     }
     let places: Vec<Place> = rows.iter().enumerate().map(|(row, of)| Place { row, line: of.line }).collect();
-    let examples = data::number(rows, &labels, &path)?;
-    let distinct: HashSet<&str> = examples.iter().map(|example| example.text.as_str()).collect();
-    let mut folds = Vec::new();
-    let (train, valid, places, leaked, duplicates) = match &data.valid {
-        Some(valid) => {
-            let rows = data::read(valid, &columns)?;
-            let valid = data::number(rows, &labels, valid)?;
-            let leaked = valid.iter().filter(|example| distinct.contains(example.text.as_str())).count();
-            (examples, valid, places, leaked, 0)
-        }
-        None => {
-            let duplicates = examples.len() - distinct.len();
-            let (keys, classes): (Vec<&str>, Vec<usize>) =
-                examples.iter().map(|example| (example.text.as_str(), example.label)).unzip();
-            let held_out = data::hold_out(&keys, &classes, &labels, data.valid_fraction, recipe.training.seed)
-                .map_err(FileError::at(&path))?;
-            match recipe.folds(examples.len()) {
-                1 => {
-                    let (train, valid) = data::partition(examples, &held_out);
-                    (train, valid, data::partition(places, &held_out).0, 0, duplicates)
-                }
-                count => {
-                    folds = data::folds(&keys, &classes, count, recipe.training.seed);
-                    (examples.clone(), examples, places, 0, duplicates)
-                }
-            }
-        }
-    };
-    recipe.data.folds = folds.iter().max().map_or(1, |last| last + 1);
-    let texts = train.iter().map(|example| example.text.as_str());
-    recipe.resolve_text_settings(texts.clone());
-    let min_count = recipe.vocabulary.min_count();
-    let vocabulary =
-        Vocabulary::build_for(recipe.tokenizer.tokenizer(), texts, min_count, Some(recipe.vocabulary.max_size));
-    if vocabulary.len() == 2 {
+    let train = data::number(rows, &labels, &path)?;
+    let (valid, folds, vocabulary) = (Vec::new(), Vec::new(), Vocabulary::none());
+    let mut prepared = Prepared { labels, vocabulary, train, valid, folds, leaked: 0, duplicates: 0, places };
+    match &data.valid {
+        Some(valid) => prepared.read_validation(valid, &columns)?,
+        None => prepared.split_off_validation(recipe)?,
+    }
+    recipe.data.folds = prepared.folds.iter().max().map_or(1, |last| last + 1);
+    recipe.resolve_text_settings(texts(&prepared.train));
+    let (min_count, max_size) = (recipe.vocabulary.min_count(), Some(recipe.vocabulary.max_size));
+    prepared.vocabulary =
+        Vocabulary::build_for(recipe.tokenizer.tokenizer(), texts(&prepared.train), min_count, max_size);
+    if prepared.vocabulary.len() == RESERVED_IDS {
         bail!(
             "{}: no token occurs {min_count} times or more, so the vocabulary would be empty; use --tokenizer chars or \
              wordpiece for texts without spaces and for single words",
             path.display()
         );
     }
-    Ok(Prepared { labels, vocabulary, train, valid, folds, leaked, duplicates, places })
+    Ok(prepared)
 }

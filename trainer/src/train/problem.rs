@@ -120,14 +120,14 @@ impl Problem {
 /// Truncates sequences: first to the beginning of `max_length` steps, then to the end of `batch_tokens` steps. Returns
 /// the number of sequences that were longer.
 fn truncate(samples: &mut [Sample], recipe: &Recipe) -> usize {
-    let first = match recipe.training.max_length {
+    let max_length = match recipe.training.max_length {
         0 => usize::MAX,
         steps => steps,
     };
     let mut cut = 0;
     for sample in samples {
-        let longer = sample.steps.keep_first(first);
-        cut += usize::from(sample.steps.keep_last(recipe.training.batch_tokens) || longer);
+        let is_longer = sample.steps.keep_first(max_length);
+        cut += usize::from(sample.steps.keep_last(recipe.training.batch_tokens) || is_longer);
     }
     cut
 }

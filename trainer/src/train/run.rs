@@ -138,6 +138,7 @@ pub fn resume(
     })
 }
 
+/// A running training.
 struct Training<'a> {
     recipe: &'a Recipe,
     problem: &'a Problem,
@@ -163,16 +164,16 @@ impl Training<'_> {
                 let (batches, no_samples) = (self.state.epoch_batches_done(), Vec::new());
                 return Err(self.diverged(fault, batches, batches, no_samples));
             }
-            let better = self.state.end_epoch(figures, self.recipe.metric());
-            callback.on_epoch(&figures, better);
+            let is_best = self.state.end_epoch(figures, self.recipe.metric());
+            callback.on_epoch(&figures, is_best);
             callback.on_state(&self.state, StateEvent::AfterEpoch);
         };
         if self.state.epoch_batches_done() > 0 {
             // The weights of the unfinished epoch may be the best. The checkpoint is already written, so that a resumed
             // training goes on within the epoch.
             let figures = self.figures();
-            let better = self.state.end_epoch(figures, self.recipe.metric());
-            callback.on_epoch(&figures, better);
+            let is_best = self.state.end_epoch(figures, self.recipe.metric());
+            callback.on_epoch(&figures, is_best);
         }
         Ok(self.outcome(stop_reason))
     }
@@ -192,6 +193,7 @@ impl Training<'_> {
         }
     }
 
+    /// Returns the outcome with the best epoch; with the current average if no epoch is finished.
     fn outcome(&self, stop_reason: StopReason) -> Outcome {
         let State { average, history, best, .. } = &self.state;
         let (best_epoch, weights) = best.as_ref().map_or((0, average), |(figures, weights)| (figures.epoch, weights));
@@ -214,6 +216,7 @@ impl Training<'_> {
         }
     }
 
+    /// Returns the error for an infinite or NaN quantity, which `fault` names, with advice.
     fn diverged(&self, fault: String, batch: usize, batches: usize, samples: Vec<usize>) -> TrainError {
         let (epoch, rate) = (self.state.epochs_done() + 1, self.recipe.learning_rate());
         let message = format!(
@@ -224,6 +227,7 @@ impl Training<'_> {
         TrainError::Diverged { message, samples, kept }
     }
 
+    /// Returns the share of correct predictions; `None` for a forecast.
     fn accuracy(&self, correct: usize, seen: usize) -> Option<f64> {
         self.problem.objective.has_accuracy().then(|| correct as f64 / seen as f64)
     }
@@ -304,6 +308,7 @@ impl Training<'_> {
         norm
     }
 
+    /// Computes the gradients of a batch with dropout.
     fn gradients(&self, batch: &[usize]) -> candle_core::Result<BatchResult> {
         let Problem { architecture, objective, train, .. } = self.problem;
         let samples: Vec<&Sample> = batch.iter().map(|&sample| &train[sample]).collect();

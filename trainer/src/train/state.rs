@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug)]
 pub struct State {
     pub(super) weights: Weights,
+    /// The moving average of the weights, which is validated and saved.
     pub(super) average: Weights,
     pub(super) optimizer: Optimizer,
     pub(super) rng: ChaCha8Rng,
@@ -105,13 +106,13 @@ impl State {
 
     /// Records the figures of a finished epoch. Returns true if it is the best so far by `metric`.
     pub(super) fn end_epoch(&mut self, figures: EpochFigures, metric: Metric) -> bool {
-        let better = self.best.as_ref().is_none_or(|(best, _)| figures.valid.is_better_than(&best.valid, metric));
+        let is_best = self.best.as_ref().is_none_or(|(best, _)| figures.valid.is_better_than(&best.valid, metric));
         self.history.push(figures);
-        if better {
+        if is_best {
             self.best = Some((figures, self.average.clone()));
         }
         self.begin_epoch();
-        better
+        is_best
     }
 
     /// Returns the number of finished epochs.

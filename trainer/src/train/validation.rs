@@ -89,10 +89,10 @@ pub(super) fn values(outputs: &[Vec<f32>], samples: &[Sample], scale: &[f32]) ->
         for ((&output, &target), &scale) in outputs.iter().zip(targets).zip(scale) {
             if !target.is_nan() {
                 let difference = f64::from(output) - f64::from(target);
-                let real = difference * f64::from(scale);
+                let error = difference * f64::from(scale);
                 normalised += difference * difference;
-                absolute += real.abs();
-                squared += real * real;
+                absolute += error.abs();
+                squared += error * error;
                 count += 1;
             }
         }
@@ -169,7 +169,8 @@ fn read_part(network: &Network, start: usize, ids: &[u32]) -> Vec<Guess> {
             states.extend_from_slice(network.step(&mut state, &[id]));
         }
         let outputs = network.outputs_of_states(&states);
-        for (logits, &target) in outputs.chunks_exact(outputs.len() / targets.len()).zip(targets) {
+        let vocab_size = outputs.len() / targets.len();
+        for (logits, &target) in outputs.chunks_exact(vocab_size).zip(targets) {
             guesses.push(Guess::new(start + guesses.len() + 1, logits, target));
         }
     }
