@@ -4,7 +4,7 @@ use crate::file_error::FileError;
 use crate::float_model::{Channel, Config, Forecast};
 use crate::package::{Package, Signed};
 use crate::recipe::Anchor;
-use crate::vocabulary::{PAD_TOKEN, UNK_TOKEN, Vocabulary};
+use crate::vocabulary::{PAD_TOKEN, RESERVED_IDS, UNK_TOKEN, Vocabulary};
 use safetensors::SafeTensors;
 use serde::Serialize;
 use std::path::Path;
@@ -15,6 +15,7 @@ use tern_runtime::{LoadError, Model, Session, TextSession, Unpacked, ValueSessio
 /// The value in nats of 1 in an integer logit (Q15.16).
 pub const NATS_PER_UNIT: f64 = 1.0 / 65_536.0;
 
+// The bytes of a file, and the model that borrows them.
 self_cell::self_cell!(
     struct Loaded {
         owner: Aligned,
@@ -53,11 +54,8 @@ pub struct FileBytes {
 }
 
 impl DeviceFile {
-    /// Reads and checks a file. A signed file is read without its trailer; its signature is not checked.
-    ///
-    /// # Errors
-    ///
-    /// If the file cannot be read, its trailer is wrong, or the runtime refuses it.
+    /// Reads and checks a file. A signed file is read without its trailer; its signature is not checked. Fails if the
+    /// file cannot be read, its trailer is wrong, or the runtime refuses it.
     pub fn open(path: &Path) -> Result<Self, FileError> {
         let bytes = std::fs::read(path).map_err(FileError::at(path))?;
         let package = Package::read(&bytes).map_err(FileError::at(path))?;
@@ -70,11 +68,7 @@ impl DeviceFile {
         self.signed
     }
 
-    /// Checks the bytes of a file.
-    ///
-    /// # Errors
-    ///
-    /// If the runtime refuses the bytes.
+    /// Checks the bytes of a file. Fails if the runtime refuses the bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LoadError> {
         let loaded =
             Loaded::try_new(Aligned::new(bytes), |bytes| Model::from_bytes(bytes).map(|model| Unpacked::new(&model)))?;
@@ -127,11 +121,8 @@ impl DeviceFile {
         run(model.session(&mut scratch).expect("the scratch has the length that the model asks for"))
     }
 
-    /// Calls `run` with a new session of a model that reads text: see [`with_session`](DeviceFile::with_session).
-    ///
-    /// # Panics
-    ///
-    /// If the model reads values.
+    /// Calls `run` with a new session of a model that reads text: see [`with_session`](DeviceFile::with_session). Fails
+    /// if the model reads values.
     pub(crate) fn with_text_session<T>(&self, tokens: usize, run: impl FnOnce(TextSession<'_>) -> T) -> T {
         self.with_session(tokens, |session| match session {
             Session::Text(session) => run(session),
@@ -215,7 +206,8 @@ fn config_of(model: &Model<'_>, bytes: &[u8]) -> Config {
     }
 }
 
-/// The channels with mean and standard deviation, recovered from the integer multipliers.
+/// The channels with mean and standard deviation, recovered from the integers of the file: a value `v` is read as
+/// x = (v · 2^point − offset) · multiplier / 2^shift, and x · scale / 2^15 is (v − mean) / std.
 fn channels_of(model: &Model<'_>, file: &SafeTensors<'_>) -> Vec<Channel> {
     let [offset, multiplier, shift, point] =
         ["offset", "multiplier", "shift", "point"].map(|name| integers(file, &format!("input.{name}")));
@@ -248,7 +240,8 @@ fn vocabulary_of(model: &Model<'_>) -> Vocabulary {
         return Vocabulary::build_for(tokenizer, [].into_iter(), 1, None);
     }
     let stored = model.vocabulary();
-    let tokens = (2..model.config().vocab_size as u32).map(|id| stored.token(id).unwrap_or_default());
+    let ids = RESERVED_IDS as u32..model.config().vocab_size as u32;
+    let tokens = ids.map(|id| stored.token(id).unwrap_or_default());
     let all = [PAD_TOKEN, UNK_TOKEN].into_iter().chain(tokens).map(str::to_owned).collect();
     Vocabulary::from_tokens(tokenizer, all).expect("tokens of a device file differ")
 }

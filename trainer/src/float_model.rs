@@ -33,11 +33,8 @@ pub struct FloatModel {
 }
 
 impl FloatModel {
-    /// Builds a model. The tokenizer of the vocabulary replaces that of `config`.
-    ///
-    /// # Errors
-    ///
-    /// If the shapes of the weights do not match `config`.
+    /// Builds a model. The tokenizer of the vocabulary replaces that of `config`. Fails if the shapes of the weights do
+    /// not match `config`.
     pub fn new(
         mut config: Config,
         vocabulary: Vocabulary,
@@ -94,11 +91,8 @@ impl FloatModel {
         class_logits(&self.network.logits(&self.vocabulary.encode(text)))
     }
 
-    /// Loads and checks a model directory. `validation.csv` and `calibration.csv` may be missing.
-    ///
-    /// # Errors
-    ///
-    /// If a file cannot be read, is wrong, or does not match the others.
+    /// Loads and checks a model directory. `validation.csv` and `calibration.csv` may be missing. Fails if a file
+    /// cannot be read, is wrong, or does not match the others.
     pub fn load(dir: &Path) -> anyhow::Result<Self> {
         let path = dir.join(files::CONFIG);
         if !path.is_file() {
@@ -114,11 +108,8 @@ impl FloatModel {
         Ok(FloatModel::new(config, vocabulary, weights, calibration, validation).map_err(FileError::at(&path))?)
     }
 
-    /// Writes the weights, the configuration, the vocabulary and the stored rows into `dir`, which must exist.
-    ///
-    /// # Errors
-    ///
-    /// If a file cannot be written.
+    /// Writes the weights, the configuration, the vocabulary and the stored rows into `dir`, which must exist. Fails if
+    /// a file cannot be written.
     pub fn save(&self, dir: &Path) -> Result<(), FileError> {
         let write = |name: &str, bytes: &[u8]| {
             let path = dir.join(name);
@@ -149,10 +140,6 @@ impl FloatModel {
 
 /// Encodes weights as a safetensors file: F32, the same bytes for the same weights. The metadata `format: pt` marks it
 /// as PyTorch's, which the transformers library asks for.
-///
-/// # Errors
-///
-/// The error of the safetensors library.
 pub fn safetensors_bytes(weights: &Weights) -> Result<Vec<u8>, SafeTensorError> {
     let tensors = weights.iter().map(|(name, array)| (name, array.shape.as_slice(), array.data.as_slice()));
     f32_tensors(tensors, ("format", "pt"))

@@ -118,6 +118,7 @@ pub fn confused_pairs(confusion: &[Vec<usize>]) -> Vec<(usize, usize, usize)> {
     pairs
 }
 
+/// The quotient, or 0 where `whole` is 0.
 fn share(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }

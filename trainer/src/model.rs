@@ -58,7 +58,9 @@ pub trait Model: Sync {
             self.with_reader(&mut |reader| {
                 for pair in ids.windows(2) {
                     reader.read(pair[0]);
-                    guesses.push(Guess::new(start + guesses.len() + 1, &reader.logits(), pair[1]));
+                    // The first token of the part is not predicted.
+                    let place = start + guesses.len() + 1;
+                    guesses.push(Guess::new(place, &reader.logits(), pair[1]));
                 }
             });
             guesses

@@ -69,17 +69,15 @@ pub enum PackageError {
 }
 
 impl<'a> Package<'a> {
-    /// Finds the trailer in the bytes of a file. A file without one is a package that is not signed.
-    ///
-    /// # Errors
-    ///
+    /// Finds the trailer in the bytes of a file. A file without one is a package that is not signed. Fails with
     /// [`PackageError::Length`] or [`PackageError::Checksum`] if the trailer does not fit the bytes before it.
     pub fn read(bytes: &'a [u8]) -> Result<Self, PackageError> {
         let split = bytes.len().checked_sub(TRAILER_BYTES).map(|length| bytes.split_at(length));
         let Some((device_file, trailer)) = split.filter(|(_, trailer)| trailer.starts_with(MAGIC)) else {
             return Ok(Package { device_file: bytes, signed: None, all: bytes });
         };
-        let field = |at: usize| u32::from_le_bytes([trailer[at], trailer[at + 1], trailer[at + 2], trailer[at + 3]]);
+        // The fields are at the offsets 8 (length), 12 (version), 16 (checksum) and 20 (key id).
+        let field = |offset| u32::from_le_bytes(*trailer[offset..].first_chunk().expect("a trailer has 96 bytes"));
         let (found, expected) = (device_file.len(), field(8) as usize);
         if found != expected {
             return Err(PackageError::Length { found, expected });
@@ -93,11 +91,8 @@ impl<'a> Package<'a> {
         Ok(Package { device_file, signed: Some(Signed { version: field(12), key_id }), all: bytes })
     }
 
-    /// Checks that the owner of `key` signed the file.
-    ///
-    /// # Errors
-    ///
-    /// [`PackageError`] if the file is not signed, signed with another key, or changed after signing.
+    /// Checks that the owner of `key` signed the file. Fails with [`PackageError`] if the file is not signed, signed
+    /// with another key, or changed after signing.
     pub fn check_signature(&self, key: &VerifyingKey) -> Result<(), PackageError> {
         let found = self.signed.ok_or(PackageError::Unsigned)?.key_id;
         let mut expected = [0; KEY_ID_BYTES];

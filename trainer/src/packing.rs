@@ -18,11 +18,8 @@ pub fn value_parser() -> impl TypedValueParser<Value = Packing> {
 }
 
 /// Chooses the packing of a model: `requested`, else `paired16` if it fits, else `interleaved4`. A Cortex-M4 runs
-/// `paired16` in less than half of the instructions of `interleaved4`; other cores need up to twice as many.
-///
-/// # Errors
-///
-/// If the requested packing does not support the model's layers, its sizes, or the bits of its recurrent weights.
+/// `paired16` in less than half of the instructions of `interleaved4`; other cores need up to twice as many. Fails if
+/// the requested packing does not support the model's layers, its sizes, or the bits of its recurrent weights.
 pub fn choose(requested: Option<Packing>, config: &Config, recurrent: Bits) -> anyhow::Result<Packing> {
     if recurrent != Bits::Eight {
         let Some(packing) = requested else { return Ok(Packing::Rows) };

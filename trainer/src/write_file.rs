@@ -5,10 +5,6 @@ use std::path::Path;
 
 /// Writes a file completely or not at all: to a temporary file in the same folder, which is flushed to the disk and
 /// then renamed.
-///
-/// # Errors
-///
-/// The error of the system.
 pub fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();

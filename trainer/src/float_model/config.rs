@@ -153,11 +153,8 @@ impl Config {
         Tokenizer::from_name(&self.tokenizer).unwrap_or(Tokenizer::WORDS)
     }
 
-    /// Reads and checks the text of a `config.json`.
-    ///
-    /// # Errors
-    ///
-    /// A sentence that names the key, its value and the values that this version supports.
+    /// Reads and checks the text of a `config.json`. The error is a sentence that names the key, its value and the
+    /// values that this version supports.
     pub fn from_json(json: &str) -> Result<Self, String> {
         let config: Config = serde_json::from_str(json)
             .map_err(|error| format!("{error}; expected a config.json as `tern train` writes it"))?;

@@ -21,11 +21,8 @@ pub struct Staged {
 }
 
 impl Staged {
-    /// Checks that `target` may be written, and creates the temporary folder. `target` is not changed yet.
-    ///
-    /// # Errors
-    ///
-    /// If `target` exists and is neither an empty directory nor a model directory, or the system reports an error.
+    /// Checks that `target` may be written, and creates the temporary folder. `target` is not changed yet. Fails if
+    /// `target` exists and is neither an empty directory nor a model directory, or the system reports an error.
     pub fn new(target: &Path) -> Result<Self, FileError> {
         let name = check(target)?;
         let parent = match target.parent() {

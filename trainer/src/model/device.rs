@@ -9,6 +9,7 @@ use crate::vocabulary::{Surface, Vocabulary};
 use tern_format::Task;
 use tern_runtime::{Ranked, Sampler, Session, TextSession, UNK};
 
+/// Copies the runtime's logits.
 fn integer_logits(values: tern_runtime::Logits<'_>) -> Logits {
     Logits::Integer { values: values.iter().collect(), scale: NATS_PER_UNIT }
 }
@@ -88,6 +89,7 @@ impl Model for DeviceFile {
     /// Draws with the device's own random numbers, so that the text differs from the float model's with the same seed.
     fn generate(&self, prompt: &[u32], sampling: Sampling, sink: &mut dyn FnMut(u32) -> bool) {
         let temperature = (sampling.temperature * f64::from(Sampler::ONE)).round();
+        // Only the temperature 0 may become 0, which always takes the most probable token.
         let least = f64::from(u8::from(sampling.temperature > 0.0));
         let mut sampler = Sampler::new(sampling.seed, temperature.max(least).min(f64::from(u32::MAX)) as u32);
         let mut candidates = vec![Ranked::default(); sampling.top_k.min(self.config().vocab_size)];

@@ -84,7 +84,7 @@ impl Reader for FloatReader<'_> {
     }
 }
 
-/// Draws a token from its logits.
+/// Draws a token by the logits of all tokens.
 fn draw(logits: &[f32], sampling: Sampling, rng: &mut ChaCha8Rng) -> u32 {
     let ranked = ranked_tokens(logits);
     if sampling.temperature == 0.0 {
@@ -94,19 +94,19 @@ fn draw(logits: &[f32], sampling: Sampling, rng: &mut ChaCha8Rng) -> u32 {
     let highest = f64::from(ranked[0].1);
     let weight = |&(_, logit): &(u32, f32)| ((f64::from(logit) - highest) / sampling.temperature).exp();
     let weights: Vec<f64> = ranked[..kept].iter().map(weight).collect();
-    let mut left = rng.random::<f64>() * weights.iter().sum::<f64>();
+    // A random point in the intervals of the tokens, each as long as its weight: the interval that holds it wins.
+    let mut point = rng.random::<f64>() * weights.iter().sum::<f64>();
     let drawn = weights.iter().position(|weight| {
-        left -= weight;
-        left < 0.0
+        point -= weight;
+        point < 0.0
     });
     ranked[drawn.unwrap_or(0)].0
 }
 
 /// The tokens but PAD and UNK with their logits, the most probable first, the lower id first of equal ones.
 pub fn ranked_tokens(logits: &[f32]) -> Vec<(u32, f32)> {
-    let real = |id: &u32| *id != PAD && *id != UNK;
-    let mut ranked: Vec<(u32, f32)> =
-        (0..logits.len() as u32).filter(real).map(|id| (id, logits[id as usize])).collect();
+    let with_ids = (0..).zip(logits.iter().copied());
+    let mut ranked: Vec<(u32, f32)> = with_ids.filter(|(id, _)| ![PAD, UNK].contains(id)).collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     ranked
 }

@@ -30,11 +30,8 @@ fn refuse(key: &str, found: impl ToString, expected: &str) -> Result<(), RecipeE
 }
 
 impl Recipe {
-    /// Checks every value.
-    ///
-    /// # Errors
-    ///
-    /// [`RecipeError::Value`] for the first one that is out of range or does not go with another one.
+    /// Checks every value. Fails with [`RecipeError::Value`] for the first one that is out of range or does not go with
+    /// another one.
     pub fn check(&self) -> Result<(), RecipeError> {
         let table = self.to_table();
         for field in fields() {
@@ -126,9 +123,9 @@ impl Recipe {
     /// Checks the words of the model card that the Hub accepts only in its own form.
     fn check_card(&self) -> Result<(), RecipeError> {
         let card = &self.card;
-        let lower = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        let is_licence_char = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-');
         if let Some(license) = &card.license
-            && (license.is_empty() || !license.chars().all(|c| lower(c) || matches!(c, '.' | '-')))
+            && (license.is_empty() || !license.chars().all(is_licence_char))
         {
             let expected = "the Hub's name of a licence, such as \"mit\", \"apache-2.0\", \"cc-by-4.0\" or \"other\"";
             return refuse("[card] license", format!("{license:?}"), expected);
@@ -137,8 +134,8 @@ impl Recipe {
         if let Some(code) = card.language.iter().find(|code| !is_code(code) && *code != "multilingual") {
             return refuse("[card] language", format!("{code:?}"), "ISO 639 codes such as \"en\", or \"multilingual\"");
         }
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
-        let is_name = |name: &str| !name.is_empty() && name.matches('/').count() <= 1 && name.chars().all(allowed);
+        let is_name_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+        let is_name = |name: &str| !name.is_empty() && name.matches('/').count() <= 1 && name.chars().all(is_name_char);
         if let Some(name) = card.datasets.iter().find(|name| !is_name(name)) {
             return refuse("[card] datasets", format!("{name:?}"), "names on the Hub such as \"stanfordnlp/imdb\"");
         }

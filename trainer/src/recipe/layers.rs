@@ -49,12 +49,9 @@ impl Recipe {
     }
 
     /// Returns the default recipe of a task with the settings of `options` laid over it; an option for the task wins.
-    ///
-    /// # Errors
-    ///
-    /// If an option has a value of the wrong type.
+    /// Fails if an option has a value of the wrong type.
     pub fn with_options(train: &Path, task: Task, options: &Table) -> Result<Self, RecipeError> {
-        let data = Table::from_iter([("train".to_owned(), text_of(train))]);
+        let data = Table::from_iter([("train".to_owned(), to_toml_string(train))]);
         let base = Table::from_iter([("task".to_owned(), task.name().into()), ("data".to_owned(), Value::Table(data))]);
         Ok(Recipe::from_layers(base, options.clone()).map_err(FileError::at(train))?)
     }
@@ -83,9 +80,9 @@ impl Recipe {
     fn from_layers(mut file: Table, mut options: Table) -> Result<Self, toml::de::Error> {
         let task = options.get("task").or(file.get("task")).cloned();
         let task: Task = task.map_or(Ok(Task::default()), Value::try_into)?;
-        // One option serves both kinds of windows.
-        for (section, of) in [("language_model", Task::LanguageModel), ("forecast", Task::Forecast)] {
-            if task != of {
+        // `--window` sets a key of both sections; the section of the other task is dropped.
+        for (section, task_of_section) in [("language_model", Task::LanguageModel), ("forecast", Task::Forecast)] {
+            if task != task_of_section {
                 options.remove(section);
             }
         }
@@ -157,12 +154,12 @@ fn change_paths(recipe: &mut Table, change: impl Fn(&Path) -> PathBuf) {
         let Some(value) = field.section_in(recipe).and_then(|section| section.get_mut(field.key)) else { continue };
         let path = value.as_str().unwrap_or_default().to_owned();
         if !is_hub(Path::new(&path)) {
-            *value = text_of(&change(Path::new(&path)));
+            *value = to_toml_string(&change(Path::new(&path)));
         }
     }
 }
 
-/// Returns `file` relative to `folder`. Neither must exist. Returns the absolute path if they have no common root.
+/// Returns `file` relative to `folder`, or as an absolute path if they have no common root. Both may be missing.
 fn relative(file: &Path, folder: &Path) -> PathBuf {
     let (Some(file), Some(folder)) = (absolute(file), absolute(folder)) else {
         return file.to_owned();
@@ -191,7 +188,7 @@ fn absolute(path: &Path) -> Option<PathBuf> {
 }
 
 /// Returns a path as a TOML string.
-fn text_of(path: &Path) -> Value {
+fn to_toml_string(path: &Path) -> Value {
     Value::from(path.to_string_lossy().into_owned())
 }
 

@@ -6,7 +6,6 @@
 use crate::display::quoted;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
-use std::cmp::Ordering;
 use toml::Value;
 
 /// The least similarity of two words, from 0 to 1, for a suggestion.
@@ -116,9 +115,9 @@ fn possible_values<T: ValueEnum>() -> Vec<PossibleValue> {
 /// Returns the known word that is most similar to `word`, if one is similar enough.
 pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let word = word.to_lowercase().replace('-', "_");
-    let similarity = |known: &str| strsim::jaro_winkler(&word, known);
-    let by_similarity = |a: &&&str, b: &&&str| similarity(a).partial_cmp(&similarity(b)).unwrap_or(Ordering::Equal);
-    known.iter().max_by(by_similarity).filter(|known| similarity(known) > LEAST_SIMILARITY).copied()
+    let by_similarity = known.iter().map(|known| (strsim::jaro_winkler(&word, known), *known));
+    let similar = by_similarity.filter(|(similarity, _)| *similarity > LEAST_SIMILARITY);
+    similar.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, known)| known)
 }
 
 /// Returns a value as an error message shows it.

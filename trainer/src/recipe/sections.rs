@@ -6,14 +6,15 @@ use crate::architecture::MAX_LAYERS;
 use std::path::PathBuf;
 use tern_format::{Cell, Merge, Output, Pooling, Task, TokenizerKind};
 
+/// An integer from `least` to `most`.
 const fn whole(least: i64, most: i64) -> Kind {
     Kind::Whole { least, most }
 }
 
 /// A probability of dropout.
-const PROBABILITY: Kind = Kind::Number { least: 0.0, most: 0.95 };
+const DROPOUT: Kind = Kind::Number { least: 0.0, most: 0.95 };
 /// The largest width of a layer.
-const WIDTH: i64 = 4096;
+const MAX_WIDTH: i64 = 4096;
 
 /// The keys above all sections.
 pub const TOP: [Field; 2] = [
@@ -85,7 +86,7 @@ section! {
 }
 
 section! {
-    /// Which tokens get an id.
+    /// The choice of the tokens that get an id.
     Vocabulary, "vocabulary" {
         /// Maximum size of the vocabulary, PAD and UNK included
         max_size: usize = 10_000, whole(3, 1 << 24), option("max-vocab");
@@ -110,13 +111,13 @@ section! {
         /// Recurrent cell
         cell: Cell = Cell::Lstm, Kind::one_of::<Cell>();
         /// Width of the embedding; with `embeddings`, the width of the file's vectors
-        embedding_dim: usize = 32, whole(0, WIDTH), alias("embedding");
+        embedding_dim: usize = 32, whole(0, MAX_WIDTH), alias("embedding");
         /// Pretrained word vectors: GloVe or word2vec text, or FILE.npy with its words in FILE.txt
         embeddings: Option<PathBuf> = None, Kind::Path;
         /// Keep the pretrained vectors unchanged; tokens without one are still trained
         freeze_embeddings: bool = false, Kind::Boolean;
         /// Width of the hidden state, in each direction
-        hidden_size: usize = 64, whole(1, WIDTH), alias("hidden");
+        hidden_size: usize = 64, whole(1, MAX_WIDTH), alias("hidden");
         /// Number of recurrent layers
         num_layers: usize = 1, whole(1, MAX_LAYERS as i64), alias("layers");
         /// Also read each text from its end
@@ -130,17 +131,17 @@ section! {
         /// Which hidden states the linear layer reads
         pooling: Pooling = Pooling::Last, Kind::one_of::<Pooling>();
         /// Width of a ReLU layer before the last linear layer; 0: no such layer
-        head_hidden: usize = 0, whole(0, WIDTH);
+        head_hidden: usize = 0, whole(0, MAX_WIDTH);
         /// Output layer: a softmax over the labels, or one sigmoid for two labels
         output: Output = Output::Softmax, Kind::one_of::<Output>(), option("model-output");
         /// Dropout before the linear layer
-        dropout: f64 = 0.3, PROBABILITY;
+        dropout: f64 = 0.3, DROPOUT;
         /// Dropout between recurrent layers
-        layer_dropout: f64 = 0.3, PROBABILITY;
+        layer_dropout: f64 = 0.3, DROPOUT;
         /// Dropout of the embedding
-        embedding_dropout: f64 = 0.3, PROBABILITY;
+        embedding_dropout: f64 = 0.3, DROPOUT;
         /// Probability that a training token is replaced by UNK, which trains the vector of unknown words
-        word_dropout: f64 = 0.1, PROBABILITY;
+        word_dropout: f64 = 0.1, DROPOUT;
     }
 }
 

@@ -14,9 +14,9 @@ pub fn faults(text: &str, table: &DeTable<'_>, values: &toml::Table) -> Vec<Stri
         match (sections().find(|section| *section == key.get_ref()), value.get_ref()) {
             (Some(section), DeValue::Table(inner)) => checker.keys(section, inner.keys()),
             (Some(section), _) => {
-                checker.note(key, format!("[{section}] is not a table, expected a section with keys"))
+                checker.add_fault(key, format!("[{section}] is not a table, expected a section with keys"))
             }
-            (None, DeValue::Table(_)) => checker.note(key, unknown_section(key.get_ref())),
+            (None, DeValue::Table(_)) => checker.add_fault(key, unknown_section(key.get_ref())),
             (None, _) => checker.keys("", [key]),
         }
     }
@@ -24,6 +24,7 @@ pub fn faults(text: &str, table: &DeTable<'_>, values: &toml::Table) -> Vec<Stri
     checker.faults.into_iter().map(|(line, message)| format!("line {line}: {message}")).collect()
 }
 
+/// A recipe file and the faults found so far.
 struct Checker<'a> {
     text: &'a str,
     values: &'a toml::Table,
@@ -38,20 +39,22 @@ impl Checker<'_> {
             let name: &str = key.get_ref();
             match fields().find(|field| field.section == section && (field.key == name || field.alias == Some(name))) {
                 Some(field) => {
+                    // The key as the file spells it, since `values` has that spelling.
                     let as_written =
                         Field { key: field.alias.filter(|alias| *alias == name).unwrap_or(field.key), ..*field };
                     let fault = as_written.value_in(self.values).and_then(|value| field.kind.fault(value));
                     if let Some((found, expected)) = fault {
-                        self.note(key, format!("{} is {found}, expected {expected}", as_written.label()));
+                        self.add_fault(key, format!("{} is {found}, expected {expected}", as_written.label()));
                     }
                 }
-                None => self.note(key, unknown_key(section, name)),
+                None => self.add_fault(key, unknown_key(section, name)),
             }
         }
     }
 
-    fn note(&mut self, at: &Spanned<impl Sized>, message: String) {
-        let line = self.text[..at.span().start].matches('\n').count() + 1;
+    /// Adds a fault in the line of `key`.
+    fn add_fault(&mut self, key: &Spanned<impl Sized>, message: String) {
+        let line = self.text[..key.span().start].matches('\n').count() + 1;
         self.faults.push((line, message));
     }
 }
