@@ -18,19 +18,18 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 pub struct Browser {
     process: Child,
     commands: ChildStdin,
+    /// The answers and events of the browser.
     messages: Receiver<Value>,
+    /// The protocol's session of the page.
     session: Option<String>,
-    last: u64,
+    /// The id of the last command.
+    last_id: u64,
     /// The events of the page since the last [`open`](Browser::open).
     events: Vec<Value>,
 }
 
 impl Browser {
-    /// Starts `program` with its own profile in `folder`.
-    ///
-    /// # Panics
-    ///
-    /// Panics if the browser does not start or does not answer.
+    /// Starts `program` with its own profile in `folder`. Panics if the browser does not start or does not answer.
     pub fn start(program: &Path, folder: &Path) -> Self {
         // The protocol uses the file descriptors 3 and 4; the shell connects them to stdin and stdout.
         let mut process = Command::new("sh")
@@ -56,7 +55,7 @@ impl Browser {
                 message.clear();
             }
         });
-        let mut browser = Browser { process, commands, messages, session: None, last: 0, events: Vec::new() };
+        let mut browser = Browser { process, commands, messages, session: None, last_id: 0, events: Vec::new() };
         let target = browser.ask("Target.createTarget", json!({ "url": "about:blank" }));
         let attached = browser.ask("Target.attachToTarget", json!({ "targetId": target["targetId"], "flatten": true }));
         browser.session = attached["sessionId"].as_str().map(str::to_owned);
@@ -67,11 +66,7 @@ impl Browser {
     }
 
     /// Opens a file in a window of `width` by `height` CSS pixels, in the colour scheme `light` or `dark`, and waits
-    /// until it is loaded.
-    ///
-    /// # Panics
-    ///
-    /// Panics if the browser does not answer.
+    /// until it is loaded. Panics if the browser does not answer.
     pub fn open(&mut self, file: &Path, width: u32, height: u32, scheme: &str) {
         let is_phone = width < 600;
         let scale = if is_phone { 2 } else { 1 };
@@ -87,11 +82,7 @@ impl Browser {
         }
     }
 
-    /// Returns the value of a JavaScript expression in the page.
-    ///
-    /// # Panics
-    ///
-    /// Panics if the expression throws.
+    /// Returns the value of a JavaScript expression in the page. Panics if the expression throws.
     pub fn eval(&mut self, expression: &str) -> Value {
         let answer = self.ask("Runtime.evaluate", json!({ "expression": expression, "returnByValue": true }));
         assert!(answer["exceptionDetails"].is_null(), "{expression}: {answer}");
@@ -103,11 +94,8 @@ impl Browser {
         &self.events
     }
 
-    /// Writes a PNG of the first `height` CSS pixels of the page; 0: the whole page.
-    ///
-    /// # Panics
-    ///
-    /// Panics if the picture cannot be taken or written.
+    /// Writes a PNG of the first `height` CSS pixels of the page; 0: the whole page. Panics if the picture cannot be
+    /// taken or written.
     pub fn picture(&mut self, path: &Path, height: u32) {
         let metrics = self.ask("Page.getLayoutMetrics", json!({}));
         let size = |key: &str| metrics["cssContentSize"][key].as_f64().expect("a page has a size");
@@ -122,8 +110,8 @@ impl Browser {
 
     /// Sends a command and waits for its answer; events before the answer are stored.
     fn ask(&mut self, method: &str, parameters: Value) -> Value {
-        self.last += 1;
-        let mut command = json!({ "id": self.last, "method": method, "params": parameters });
+        self.last_id += 1;
+        let mut command = json!({ "id": self.last_id, "method": method, "params": parameters });
         if let Some(session) = &self.session {
             command["sessionId"] = json!(session);
         }
@@ -132,7 +120,7 @@ impl Browser {
             .unwrap_or_else(|error| panic!("{method}: the browser has ended: {error}"));
         loop {
             let mut message = self.next(method);
-            if message["id"] == self.last {
+            if message["id"] == self.last_id {
                 assert!(message["error"].is_null(), "{method}: {message}");
                 return message["result"].take();
             }
@@ -140,10 +128,10 @@ impl Browser {
         }
     }
 
-    fn next(&self, what: &str) -> Value {
-        self.messages
-            .recv_timeout(TIMEOUT)
-            .unwrap_or_else(|error| panic!("{what}: the browser does not answer: {error}"))
+    /// Waits for the next answer or event. `expected` names it in the error.
+    fn next(&self, expected: &str) -> Value {
+        let message = self.messages.recv_timeout(TIMEOUT);
+        message.unwrap_or_else(|error| panic!("{expected}: the browser does not answer: {error}"))
     }
 }
 

@@ -18,6 +18,10 @@ use crate::model::argument;
 /// The timeout for an expected output of the device.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Options of QEMU with which each instruction takes 64 ns of the emulated time. Without them bytes arrive while the
+/// device computes, as on hardware; with them time passes faster while the device sleeps.
+pub const COUNTED: [&str; 2] = ["-icount", "shift=6"];
+
 /// Returns QEMU's value of `-device` for a device file in the first slot of the default board.
 pub fn loader(model: &Path) -> String {
     format!("loader,file={},addr={:#x},force-raw=on", argument(model), tern_boards::DEFAULT.slot.address)
@@ -40,9 +44,6 @@ impl Drop for Device {
 
 impl Device {
     /// Emulates `board` with this firmware, which starts once the console is connected. `options` are passed to QEMU.
-    ///
-    /// # Panics
-    ///
     /// Panics if QEMU does not start.
     pub fn start(board: &Board, firmware: &Path, options: &[&str]) -> Self {
         Device::run(board, &[&["-kernel", argument(firmware)], options].concat())
@@ -53,9 +54,10 @@ impl Device {
     pub fn with_flash_file(board: &Board, firmware: &Path, flash: &Path) -> Self {
         let drive = format!("if=pflash,unit=1,format=raw,file={}", argument(flash));
         let program = format!("loader,file={}", argument(firmware));
-        Device::run(board, &["-icount", "shift=6", "-device", &program, "-drive", &drive])
+        Device::run(board, &[&COUNTED[..], &["-device", &program, "-drive", &drive]].concat())
     }
 
+    /// Starts QEMU with the console at a free port.
     fn run(board: &Board, options: &[&str]) -> Self {
         let machine = board.emulator.as_ref().expect("the board has an emulator");
         let port = free_port();
@@ -81,7 +83,7 @@ impl Device {
     /// Waits until the console accepts a connection and returns its address for `tern … --tcp`.
     pub fn address(&mut self) -> String {
         let start = Instant::now();
-        // A test connection would use up the one that QEMU waits for. A port that cannot be bound is listened on.
+        // Connecting would use up the one connection that QEMU waits for. A port that cannot be bound is listened on.
         while TcpListener::bind(("127.0.0.1", self.port)).is_ok() {
             assert!(self.emulator.try_wait().expect("QEMU can be asked").is_none(), "QEMU ended");
             assert!(start.elapsed() < TIMEOUT, "QEMU does not listen");
@@ -119,11 +121,7 @@ impl Console {
         self.stream.write_all(bytes).expect("the device runs");
     }
 
-    /// Reads up to and including `end`, and returns what was read.
-    ///
-    /// # Panics
-    ///
-    /// Panics if `end` does not arrive in time.
+    /// Reads up to and including `end`, and returns what was read. Panics if `end` does not arrive in time.
     pub fn until(&mut self, end: &str) -> String {
         let mut received = Vec::new();
         while !received.ends_with(end.as_bytes()) {

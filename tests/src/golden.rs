@@ -5,11 +5,7 @@ use std::{env, fs};
 use crate::programs::root;
 
 /// Compares `output` with the golden file `tests/tests/golden/NAME`, byte for byte; with `TERN_BLESS` set, writes the
-/// file instead.
-///
-/// # Panics
-///
-/// Panics at the first different line, with its number and the command that writes the file again.
+/// file instead. Panics at the first different line, with its number and the command that writes the file again.
 pub fn assert_golden(name: &str, output: &str) {
     let path = root().join("tests/tests/golden").join(name);
     if env::var_os("TERN_BLESS").is_some() {

@@ -15,6 +15,8 @@ mod tools;
 
 pub use browser::Browser;
 pub use golden::assert_golden;
-pub use model::{Trained, argument, committed, folder, json, table, train, trained};
-pub use programs::{error_of, firmware, firmware_of, root, signed_firmware, stdout_of, tern, text_of};
+pub use model::{Trained, argument, assert_same_logits, committed, folder, json, table, train, trained};
+pub use programs::{
+    console_session, decoded_log, error_of, firmware, firmware_of, root, signed_firmware, stdout_of, tern, text_of,
+};
 pub use tools::{chromium, python, skip};

@@ -25,11 +25,7 @@ pub struct Trained {
     pub export: Value,
 }
 
-/// Returns an empty folder for a test, below the target folder.
-///
-/// # Panics
-///
-/// Panics if the folder cannot be emptied or created.
+/// Returns an empty folder for a test, below the target folder. Panics if the folder cannot be emptied or created.
 pub fn folder(name: &str) -> PathBuf {
     let folder = root().join("target/path-tests").join(name);
     if folder.exists() {
@@ -44,50 +40,38 @@ pub fn committed() -> PathBuf {
     root().join("runtime/tests/golden/lstm.safetensors")
 }
 
-/// Returns the first `lines` training messages of the demo as CSV.
-///
-/// # Panics
-///
-/// Panics if the generator fails.
+/// Returns the first `lines` training messages of the demo as CSV. Panics if the generator fails.
 pub fn table(lines: usize) -> String {
     to_csv(&generate(SEED).expect("the grammar of the generator is well-formed").train[..lines])
 }
 
-/// Runs `tern` and returns the JSON object that it prints.
-///
-/// # Panics
-///
-/// Panics if the exit status is not 0 or stdout is not one JSON object.
+/// Runs `tern` and returns the JSON object that it prints. Panics if the exit status is not 0 or stdout is not one JSON
+/// object.
 #[track_caller]
 pub fn json(arguments: &[&str]) -> Value {
     let stdout = stdout_of(tern().args(arguments));
     serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("tern {arguments:?}: {error}\n{stdout}"))
 }
 
-/// Returns a path as an argument.
-///
-/// # Panics
-///
-/// Panics if the path is not UTF-8.
+/// Checks the output of `tern classify --json`: the device has answered every text, and with the logits of the host.
+/// Panics if an answer differs or a text was refused.
+#[track_caller]
+pub fn assert_same_logits(output: &Value) {
+    assert!(output["disagreements"] == 0 && output["refused"] == 0, "{output}");
+}
+
+/// Returns a path as an argument. Panics if the path is not UTF-8.
 pub fn argument(path: &Path) -> &str {
     path.to_str().expect("the path of the repository is UTF-8")
 }
 
-/// Runs `tern train DATA -o DIRECTORY OPTIONS`.
-///
-/// # Panics
-///
-/// Panics if the training fails.
+/// Runs `tern train DATA -o DIRECTORY OPTIONS`. Panics if the training fails.
 #[track_caller]
 pub fn train(data: &Path, directory: &Path, options: &[&str]) {
     stdout_of(tern().arg("train").arg(data).arg("-o").arg(directory).args(options));
 }
 
-/// Returns the model that most tests share.
-///
-/// # Panics
-///
-/// Panics if training or export fails.
+/// Returns the model that most tests share. Panics if training or export fails.
 pub fn trained() -> &'static Trained {
     static TRAINED: OnceLock<Trained> = OnceLock::new();
     TRAINED.get_or_init(|| {

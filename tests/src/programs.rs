@@ -1,5 +1,7 @@
 //! The programs under test, each built once in each test process, and helpers to run programs.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -36,11 +38,7 @@ pub fn firmware() -> &'static Path {
     FIRMWARE.get_or_init(|| firmware_of(tern_boards::DEFAULT))
 }
 
-/// Returns the ELF file of the release firmware for this board.
-///
-/// # Panics
-///
-/// Panics if the firmware cannot be built.
+/// Returns the ELF file of the release firmware for this board. Panics if the firmware cannot be built.
 pub fn firmware_of(board: &Board) -> PathBuf {
     xtask::firmware::build(board)
         .unwrap_or_else(|error| panic!("`cargo xtask setup` installs what the build needs: {error:#}"))
@@ -48,11 +46,8 @@ pub fn firmware_of(board: &Board) -> PathBuf {
 
 /// Returns the release firmware that accepts only signed models, and the private key.
 ///
-/// The key is created once and kept, because another key would make another firmware.
-///
-/// # Panics
-///
-/// Panics if key or firmware cannot be created.
+/// The key is created once and kept, because another key would make another firmware. Panics if key or firmware cannot
+/// be created.
 pub fn signed_firmware() -> &'static (PathBuf, PathBuf) {
     static SIGNED: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
     SIGNED.get_or_init(|| {
@@ -67,23 +62,37 @@ pub fn signed_firmware() -> &'static (PathBuf, PathBuf) {
     })
 }
 
-/// Runs `command` and returns its exit status (`None` after a signal), stdout and stderr.
-///
-/// # Panics
-///
-/// Panics if the command does not start.
+/// Runs `tern console FILE --qemu` with these options and input lines, and returns its stdout. Panics with all output
+/// if it does not start or fails.
+pub fn console_session(file: &Path, options: &[&str], lines: &str) -> String {
+    let mut command = tern();
+    command.arg("console").arg(file).arg("--qemu").arg("--firmware").arg(firmware()).args(options);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("`tern` starts");
+    child.stdin.take().expect("stdin is a pipe").write_all(lines.as_bytes()).expect("`tern` reads its input");
+    let (status, stdout, stderr) = texts(child.wait_with_output().expect("`tern` ends"));
+    assert_eq!(status, Some(0), "{stdout}\n{stderr}");
+    stdout
+}
+
+/// Returns the text of a log that the release firmware for the default board has written.
+pub fn decoded_log(log: &Path) -> String {
+    let log = File::open(log).expect("the firmware writes a log");
+    text_of(Command::new("defmt-print").arg("-e").arg(firmware()).stdin(log)).1
+}
+
+/// Runs `command` and returns its exit status (`None` after a signal), stdout and stderr. Panics if the command does
+/// not start.
 pub fn text_of(command: &mut Command) -> (Option<i32>, String, String) {
-    let Output { status, stdout, stderr } =
-        command.output().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+    texts(command.output().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}")))
+}
+
+fn texts(Output { status, stdout, stderr }: Output) -> (Option<i32>, String, String) {
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     (status.code(), text(stdout), text(stderr))
 }
 
-/// Runs a command that must succeed, and returns its stdout.
-///
-/// # Panics
-///
-/// Panics with stderr if the exit status is not 0.
+/// Runs a command that must succeed, and returns its stdout. Panics with stderr if the exit status is not 0.
 #[track_caller]
 pub fn stdout_of(command: &mut Command) -> String {
     let (status, stdout, stderr) = text_of(command);
@@ -91,11 +100,8 @@ pub fn stdout_of(command: &mut Command) -> String {
     stdout
 }
 
-/// Runs a command that must fail with this exit status and print nothing to stdout, and returns its stderr.
-///
-/// # Panics
-///
-/// Panics with all output if the command ends in another way.
+/// Runs a command that must fail with this exit status and print nothing to stdout, and returns its stderr. Panics with
+/// all output if the command ends in another way.
 #[track_caller]
 pub fn error_of(command: &mut Command, expected_status: i32) -> String {
     let (status, stdout, stderr) = text_of(command);

@@ -34,12 +34,13 @@ pub enum Fate {
     DeviceDies,
 }
 
+/// Sends `load` and then `file` by `sb`, undisturbed: see [`send`].
+pub fn send_all(console: &mut Console, file: &Path) -> Sent {
+    send(console, file, |_| Fate::Passes)
+}
+
 /// Sends `load` and then `file` by `sb`. `relay` gets every piece that `sb` sends before the device does, and may
-/// change it.
-///
-/// # Panics
-///
-/// Panics if `sb` is not installed or the device does not return to its prompt.
+/// change it. Panics if `sb` is not installed or the device does not return to its prompt.
 pub fn send(console: &mut Console, file: &Path, mut relay: impl FnMut(&mut [u8]) -> Fate) -> Sent {
     console.send(b"load\r");
     console.until("Ctrl-C cancels\r\n");
@@ -57,15 +58,15 @@ pub fn send(console: &mut Console, file: &Path, mut relay: impl FnMut(&mut [u8])
         drop(stderr.read_to_end(&mut output));
         output
     });
-    let mut last = Fate::Passes;
+    let mut last_fate = Fate::Passes;
     let received = pass_on(&console.stream, &ours, &mut sb, |piece| {
-        last = relay(piece);
-        last
+        last_fate = relay(piece);
+        last_fate
     });
     let status = sb.wait().expect("`sb` can be waited for").code();
     let output = output.join().expect("reading does not panic");
     let mut answer = shown(&received);
-    if !answer.ends_with("\n> ") && last != Fate::DeviceDies {
+    if !answer.ends_with("\n> ") && last_fate != Fate::DeviceDies {
         answer += &console.until("\n> ");
     }
     // The protocol's bytes of the receiver come before the answer.
@@ -75,12 +76,13 @@ pub fn send(console: &mut Console, file: &Path, mut relay: impl FnMut(&mut [u8])
 
 /// Passes bytes on in both directions until `sb` has ended, and returns what the device sent.
 fn pass_on(device: &TcpStream, line: &UnixStream, sb: &mut Child, mut relay: impl FnMut(&mut [u8]) -> Fate) -> Vec<u8> {
-    const SLICE: Duration = Duration::from_millis(20);
+    // Time after which the thread that listens to the device checks for the end.
+    const POLL_INTERVAL: Duration = Duration::from_millis(20);
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         let listener = scope.spawn(|| {
             let (mut device, mut line, mut received) = (device, line, Vec::new());
-            device.set_read_timeout(Some(SLICE)).expect("a socket has options");
+            device.set_read_timeout(Some(POLL_INTERVAL)).expect("a socket has options");
             while !is_over.load(Ordering::Relaxed) {
                 let mut piece = [0; 256];
                 if let Ok(count @ 1..) = device.read(&mut piece) {

@@ -10,11 +10,7 @@ use xtask::setup::programs;
 
 use crate::programs::stdout_of;
 
-/// Reports that a test cannot run because of `reason`.
-///
-/// # Panics
-///
-/// Panics under `CI=true`, where every test must run.
+/// Reports that a test cannot run because of `reason`. Panics under `CI=true`, where every test must run.
 pub fn skip(reason: &str) {
     let hint = "`cargo xtask setup` installs what tests need";
     assert!(std::env::var_os("CI").is_none(), "{reason}; under CI no test may be skipped; {hint}");
@@ -22,11 +18,7 @@ pub fn skip(reason: &str) {
 }
 
 /// Runs a Python program, which may import the packages of [`programs::ensure_python_packages`], and returns its
-/// stdout; `None` if the calling test is to be skipped.
-///
-/// # Panics
-///
-/// Panics if the program fails.
+/// stdout; `None` if the calling test is to be skipped. Panics if the program fails.
 #[track_caller]
 pub fn python(script: &str, arguments: &[&Path]) -> Option<String> {
     static INSTALLED: OnceLock<Result<(), String>> = OnceLock::new();

@@ -47,6 +47,7 @@ impl Debugger {
         self.send("c");
     }
 
+    /// Sends a packet: `$`, its text, `#`, and the sum of its bytes.
     fn send(&mut self, packet: &str) {
         let sum = packet.bytes().fold(0_u8, u8::wrapping_add);
         write!(self.0, "${packet}#{sum:02x}").expect("the debugger is connected");
@@ -64,6 +65,7 @@ impl Debugger {
         }
     }
 
+    /// Receives a packet and acknowledges it.
     fn receive(&mut self) -> String {
         let mut packet = Vec::new();
         // A packet begins with `$` and ends with `#` and two digits; a `+` before it acknowledges ours.

@@ -1,17 +1,17 @@
 //! Every emulated board gives the logits of the host; a board recovers when its firmware hangs or faults.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
 use tern_boards::{BOARDS, Board};
-use tern_tests::device::{Console, Debugger, Device};
-use tern_tests::{argument, firmware, firmware_of, folder, json, text_of, trained};
+use tern_tests::device::{COUNTED, Console, Debugger, Device};
+use tern_tests::{argument, assert_same_logits, decoded_log, firmware, firmware_of, folder, json, trained};
 
 /// The number of rows that each board classifies.
 const ROWS: usize = 40;
 
+/// Classifies a table on an emulated board, and returns the output of `tern classify --json`.
 fn classify(board: &Board, data: &Path) -> Value {
     let elf = firmware_of(board);
     let (file, data, elf) = (argument(&trained().file), argument(data), argument(&elf));
@@ -27,13 +27,13 @@ fn every_emulated_board_gives_the_hosts_bits() {
     for board in BOARDS.iter().filter(|board| board.emulator.is_some()) {
         let seen = classify(board, &data);
         assert_eq!((&seen["board"], &seen["examples"]), (&Value::from(board.name), &Value::from(ROWS)), "{seen}");
-        assert_eq!((&seen["disagreements"], &seen["refused"]), (&Value::from(0), &Value::from(0)), "{seen}");
+        assert_same_logits(&seen);
         instructions.push((board.name, seen["instructions_per_token"].as_f64().unwrap()));
     }
-    let of = |name| instructions.iter().find(|(board, _)| *board == name).unwrap().1;
+    let instructions_of = |name| instructions.iter().find(|(board, _)| *board == name).unwrap().1;
     // Two boards with the same core and clocks of 25 MHz and of 1 GHz; their receive interrupts, which count too,
     // differ.
-    let ratio = of("netduinoplus2") / of("mps2-an386");
+    let ratio = instructions_of("netduinoplus2") / instructions_of("mps2-an386");
     assert!((0.95..1.05).contains(&ratio), "{instructions:?}");
     // A step has 6,144 multiply-accumulates, and none takes less than half an instruction.
     assert!(instructions.iter().all(|(_, each)| *each > 3_072.0), "{instructions:?}");
@@ -43,15 +43,9 @@ fn every_emulated_board_gives_the_hosts_bits() {
 fn logging(name: &str) -> (Device, Console, Debugger, PathBuf) {
     let log = folder(name).join("log.bin");
     let serial = format!("file:{}", argument(&log));
-    let options = ["-icount", "shift=6", "-serial", &serial];
+    let options = [&COUNTED[..], &["-serial", &serial]].concat();
     let (device, console, debugger) = Device::with_debugger(tern_boards::DEFAULT, firmware(), &options);
     (device, console, debugger, log)
-}
-
-fn logged(log: &Path) -> String {
-    let mut print = Command::new("defmt-print");
-    print.arg("-e").arg(firmware()).stdin(File::open(log).unwrap());
-    text_of(&mut print).1
 }
 
 #[test]
@@ -60,7 +54,7 @@ fn the_watchdog_resets_a_firmware_that_hangs_and_the_log_names_it() {
     console.boot();
     debugger.hang();
     console.boot();
-    let log = logged(&log);
+    let log = decoded_log(&log);
     assert!(log.contains("reset: power-on") && log.contains("reset: watchdog"), "{log}");
     assert!(console.ask("stats").contains("resets      1: 1 watchdog since power-on\r\nlast reset  watchdog"));
 }
@@ -81,6 +75,6 @@ fn a_firmware_that_faults_prints_the_reason_and_restarts() {
         stats.contains(r#""last_reset":"command","resets":{"pin":0,"brownout":0,"watchdog":0,"command":1,"panic":1}}"#),
         "{stats}"
     );
-    let log = logged(&log);
+    let log = decoded_log(&log);
     assert!(log.contains("stopped: hard fault") && !log.contains("reset: panic"), "{log}");
 }

@@ -1,21 +1,12 @@
 //! `tern console`: transcripts of sessions.
 
-use std::io::Write;
 use std::path::Path;
-use std::process::Stdio;
 
-use tern_tests::{argument, assert_golden, committed, firmware, folder, tern, trained};
+use tern_tests::{assert_golden, committed, console_session, folder, trained};
 
 /// Runs `tern console` with these input lines and returns its output.
 fn session(file: &Path, lines: &str) -> String {
-    let mut command = tern();
-    command.args(["console", argument(file), "--qemu", "--firmware", argument(firmware())]);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{stdout}\n{stderr}");
-    stdout.replace('\r', "")
+    console_session(file, &[], lines).replace('\r', "")
 }
 
 /// Replaces the numbers of ticks, which vary from run to run, and the checksum of the file, which varies with the
@@ -75,9 +66,9 @@ fn a_malformed_model_is_named_at_boot_and_for_every_text() {
     let path = folder("bad").join("bad.safetensors");
     let file = std::fs::read(committed()).unwrap();
     // A cell that this runtime does not support.
-    let at = file.windows(6).position(|w| w == b"\"lstm\"").unwrap();
+    let cell = file.windows(6).position(|bytes| bytes == b"\"lstm\"").unwrap();
     let mut bytes = file;
-    bytes[at + 1..at + 5].copy_from_slice(b"mlps");
+    bytes[cell + 1..cell + 5].copy_from_slice(b"mlps");
     std::fs::write(&path, bytes).unwrap();
     let seen = session(&path, "hello\ninfo\n");
     assert!(seen.contains("`tern.cell` is `mlps`, expected lstm"), "{seen}");

@@ -6,18 +6,15 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
-use tern_tests::device::{Device, loader};
-use tern_tests::{argument, firmware, json, trained};
+use tern_tests::device::{COUNTED, Device, loader};
+use tern_tests::{argument, assert_same_logits, firmware, json, trained};
 
-/// Each instruction takes 64 ns of the emulated time. Without these options bytes arrive while the device computes, as
-/// on hardware.
-const COUNTED: [&str; 2] = ["-icount", "shift=6"];
-
+/// Classifies the validation rows on the device at `address`, and checks the answers.
 fn assert_classifies(option: &str, address: &str) {
     let trained = trained();
     let (file, data) = (argument(&trained.file), argument(&trained.validation));
     let seen = json(&["classify", file, "--data", data, option, address, "--json"]);
-    assert_eq!((&seen["disagreements"], &seen["refused"]), (&Value::from(0), &Value::from(0)), "{seen}");
+    assert_same_logits(&seen);
     assert_eq!(seen["accuracy"], trained.export["integer_accuracy"]);
     assert!(seen["ticks_per_token"].as_f64().unwrap() > 0.0, "{seen}");
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tern_tests::device::Device;
-use tern_tests::{argument, committed, folder, json, signed_firmware, stdout_of, tern, text_of};
+use tern_tests::{argument, assert_same_logits, committed, folder, json, signed_firmware, stdout_of, tern, text_of};
 
 /// Signs the committed model and returns the path of the package in `folder`.
 fn sign(folder: &Path, key: &Path, version: u32) -> PathBuf {
@@ -23,11 +23,8 @@ fn a_signed_file_is_classified_on_firmware_with_a_key() {
     std::fs::write(&data, "text,label\nfree prize,label1\nxyzzy call now,label0\n").unwrap();
     let (package, data) = (argument(&package), argument(&data));
     let seen = json(&["classify", package, "--data", data, "--qemu", "--firmware", argument(elf), "--json"]);
-    assert_eq!(
-        (&seen["examples"], &seen["disagreements"], &seen["refused"]),
-        (&2.into(), &0.into(), &0.into()),
-        "{seen}"
-    );
+    assert_same_logits(&seen);
+    assert_eq!(seen["examples"], 2);
 }
 
 #[test]

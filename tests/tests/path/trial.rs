@@ -8,12 +8,9 @@ use tern_boards::Board;
 use tern_runtime::Model;
 use tern_runtime::testing::{Aligned, Sizes, Spec};
 use tern_runtime::write::{Tensor, to_bytes};
-use tern_tests::device::{Console, Debugger, Device, loader};
-use tern_tests::sb::{Fate, send};
+use tern_tests::device::{COUNTED, Console, Debugger, Device, loader};
+use tern_tests::sb::{Fate, send, send_all};
 use tern_tests::{argument, committed, firmware, firmware_of, folder, json};
-
-/// Each instruction takes 64 ns of the emulated time; time passes faster while the device sleeps.
-const COUNTED: [&str; 2] = ["-icount", "shift=6"];
 
 /// Writes a model whose golden example takes the board about 25 s: longer than the timeout of the watchdog, shorter
 /// than the limit of a start. The emulator may run it within a third of a second.
@@ -24,28 +21,25 @@ fn slow_model(folder: &Path) -> PathBuf {
     let mut tensors = spec.tensors(1);
     tensors.retain(|tensor| !tensor.name.starts_with("golden."));
     tensors.extend(Tensor::texts("golden", [text.as_str()]));
-    let logits = |of: &[i32]| Tensor::new("golden.logits", tern_runtime::write::Dtype::I32, &[1, 2], of);
-    let file = |of: &[i32]| {
-        let all = tensors.iter().cloned().chain([logits(of)]).collect();
-        Aligned::new(&to_bytes(&spec.metadata(), all))
+    let file = |logits: &[i32]| {
+        let logits = Tensor::new("golden.logits", tern_runtime::write::Dtype::I32, &[1, 2], logits);
+        let tensors = tensors.iter().cloned().chain([logits]).collect();
+        Aligned::new(&to_bytes(&spec.metadata(), tensors))
     };
+    // The logits of the text are computed by a file with others.
     let draft = file(&[0, 0]);
     let model = Model::from_bytes(&draft).unwrap();
     let mut scratch = vec![0; model.scratch_len()];
     let mut session = model.text_session(&mut scratch).unwrap();
-    let found: Vec<i32> = session.classify(text.as_bytes()).iter().collect();
+    let logits: Vec<i32> = session.classify(text.as_bytes()).iter().collect();
     let path = folder.join("slow.safetensors");
-    std::fs::write(&path, &*file(&found)).unwrap();
+    std::fs::write(&path, &*file(&logits)).unwrap();
     path
-}
-
-fn passes(_: &mut [u8]) -> Fate {
-    Fate::Passes
 }
 
 /// Sends and activates a model by `sb`, and resets the device.
 fn begin_trial(console: &mut Console, model: &Path) {
-    let sent = send(console, model, passes);
+    let sent = send_all(console, model);
     assert!(sent.answer.contains("received "), "{sent:?}");
     assert!(console.ask("activate").contains("all checks passed"), "{}", console.seen);
     console.send(b"reset\r");

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use tern_tests::device::{Console, Device};
-use tern_tests::sb::{Fate, Sent, send};
+use tern_tests::sb::{Fate, Sent, send, send_all};
 use tern_tests::{argument, assert_golden, committed, firmware, folder, json};
 
 /// Writes the committed model with a change into `folder` and returns its path.
@@ -23,10 +23,6 @@ fn offset_of(file: &[u8], name: &str) -> usize {
     8 + length + header[name]["data_offsets"][0].as_u64().unwrap() as usize
 }
 
-fn passes(_: &mut [u8]) -> Fate {
-    Fate::Passes
-}
-
 /// Checks that the old model answers and the other slot is empty.
 fn assert_unchanged(console: &mut Console) {
     let models = console.ask("models");
@@ -40,7 +36,7 @@ fn device_with_model() -> (Device, Console) {
     let mut device = Device::start(tern_boards::DEFAULT, firmware(), &[]);
     let mut console = device.connect();
     console.boot();
-    send(&mut console, &committed(), passes);
+    send_all(&mut console, &committed());
     console.ask("activate");
     console.reset();
     assert!(console.ask("stats").contains("last reset  command"), "{}", console.seen);
@@ -52,7 +48,7 @@ fn a_model_sent_by_sb_is_tried_and_confirmed() {
     let mut device = Device::start(tern_boards::DEFAULT, firmware(), &[]);
     let mut console = device.connect();
     console.boot();
-    let Sent { status, output, answer } = send(&mut console, &committed(), passes);
+    let Sent { status, output, answer } = send_all(&mut console, &committed());
     assert_eq!(status, Some(0), "{output}");
     for line in ["activate", "models"] {
         console.ask(line);
@@ -85,7 +81,7 @@ fn a_malformed_model_is_refused_with_its_reason_and_the_old_one_stays_in_use() {
             "`tern.version` is `2`, expected 1",
         ),
     ] {
-        let sent = send(&mut console, &file, passes);
+        let sent = send_all(&mut console, &file);
         assert!(sent.answer.contains("error: ") && sent.answer.contains(reason), "{reason}: {sent:?}");
         assert_unchanged(&mut console);
     }
@@ -94,7 +90,7 @@ fn a_malformed_model_is_refused_with_its_reason_and_the_old_one_stays_in_use() {
         let logit = offset_of(bytes, "golden.logits");
         bytes[logit] ^= 1;
     });
-    let sent = send(&mut console, &other, passes);
+    let sent = send_all(&mut console, &other);
     assert!(sent.answer.contains("received 2306 bytes"), "{sent:?}");
     let answer = console.ask("activate");
     assert!(answer.contains("error: 2 of 3 golden examples"), "{answer}");
