@@ -47,11 +47,6 @@ pub struct Imported {
 }
 
 impl Imported {
-    /// Number of rows of the imported embedding.
-    pub fn rows(&self) -> usize {
-        self.ids.len()
-    }
-
     /// Tern's id of a row of the imported embedding; `None` if there is no such row.
     pub fn id_of_row(&self, row: usize) -> Option<u32> {
         self.ids.get(row).copied()
@@ -89,12 +84,12 @@ pub fn import(weights: &Path, settings_path: &Path, vocab: &Path) -> Result<Impo
     Ok(Imported { model, notes, recognised, ids })
 }
 
-/// Compares the imported model with PyTorch on the texts of a safetensors file.
+/// Compares the imported model with PyTorch on the texts of a safetensors file. Returns the number of texts and the
+/// largest difference of a logit. Fails if the file has another form, or a logit differs by more than the tolerance.
 ///
 /// The file holds `input_ids`, `[texts, steps]`, I64 or I32, of which each is a row of the imported embedding (Tern's
 /// own ids differ), and `logits`, `[texts, outputs]`, F32. With `lengths`, `[texts]`, each text has that many ids;
-/// without, all have `steps`. Returns the number of texts and the largest difference of a logit. Fails if the file has
-/// another form, or a logit differs by more than the tolerance.
+/// without, all have `steps`.
 pub fn check(path: &Path, imported: &Imported) -> Result<(usize, f64), FileError> {
     let bytes = std::fs::read(path).map_err(FileError::at(path))?;
     let wrong = |problem: String| FileError::new(path, problem);
@@ -128,7 +123,7 @@ pub fn check(path: &Path, imported: &Imported) -> Result<(usize, f64), FileError
         let rows = &ids[text * steps..][..lengths[text] as usize];
         let ids: Option<Vec<u32>> = rows.iter().map(|&row| imported.id_of_row(usize::try_from(row).ok()?)).collect();
         let Some(ids) = ids else {
-            let count = imported.rows();
+            let count = imported.ids.len();
             return Err(wrong(format!("text {text} of `input_ids` is {rows:?}, expected ids below {count}")));
         };
         let found = imported.model.network().outputs(Input::Tokens(&ids));

@@ -46,9 +46,7 @@ pub fn write(
 }
 
 /// Writes `export.json` into a model directory, and the page and the card again. A card that was changed by hand is
-/// kept.
-///
-/// Returns true if the card was written. Fails if a file cannot be read or written.
+/// kept. Returns true if the card was written. Fails if a file cannot be read or written.
 pub fn add_export(
     dir: &Path,
     model: &FloatModel,

@@ -10,10 +10,9 @@ use serde_json::{Map, Value};
 use tern_runtime::text::{Tokenizer as TokenizerConfig, TokenizerKind};
 use tokenizers::{PaddingParams, Tokenizer};
 
-/// Builds the library's tokenizer for a vocabulary. It gives the same ids as [`Vocabulary::encode`].
-///
-/// PAD and UNK are not registered as special tokens. The library matches special tokens before it normalises the
-/// text, so a literal `[UNK]` in a text would get other ids than on the device.
+/// Builds the library's tokenizer for a vocabulary. It gives the same ids as [`Vocabulary::encode`]. PAD and UNK are
+/// not registered as special tokens. The library matches special tokens before it normalises the text, so a literal
+/// `[UNK]` in a text would get other ids than on the device.
 pub fn tokenizer(vocabulary: &Vocabulary) -> tokenizers::Result<Tokenizer> {
     let kind = vocabulary.tokenizer();
     let mut tokenizer = Tokenizer::new(parts::model(vocabulary)?);

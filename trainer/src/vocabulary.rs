@@ -8,7 +8,7 @@ mod tokens;
 
 pub use pieces::MAX_CHARS;
 pub use surface::Surface;
-pub use tokens::{PAD_TOKEN, UNK_TOKEN, for_each_token, tokens};
+pub use tokens::{PAD_TOKEN, RESERVED_IDS, UNK_TOKEN, for_each_token, tokens};
 
 use crate::progress::Stage;
 use pieces::Pieces;
@@ -19,9 +19,6 @@ use tern_runtime::text::{Tokenizer, TokenizerKind};
 use tokens::byte_name;
 
 pub use tern_runtime::{PAD, UNK};
-
-/// Number of the ids PAD and UNK, which come before all other tokens.
-pub const RESERVED_IDS: usize = 2;
 
 const _: () = assert!(UNK == tern_nn::sample::UNK);
 
@@ -100,10 +97,8 @@ impl Vocabulary {
         Vocabulary::build_for(Tokenizer::WORDS, texts, min_count, max_size)
     }
 
-    /// Builds the vocabulary of the tokens that occur at least `min_count` times in `texts`. Of these it keeps the
-    /// most frequent, at most `max_size` ids including PAD and UNK. Tokens of the same frequency are ordered by their
-    /// bytes.
-    ///
+    /// Builds the vocabulary of the tokens that occur at least `min_count` times in `texts`. Of these it keeps the most
+    /// frequent, at most `max_size` ids including PAD and UNK. Tokens of the same frequency are ordered by their bytes.
     /// The pieces of WordPiece are learnt by the `tokenizers` library. A vocabulary of bytes always has all 256 bytes.
     pub fn build_for<'a>(
         tokenizer: Tokenizer,

@@ -40,13 +40,11 @@ pub struct Args {
     /// Labelled texts: CSV, TSV or JSONL, a folder LABEL/*.txt, or hf:owner/name
     #[arg(long, value_name = "DATA.csv")]
     pub data: PathBuf,
-    /// Layout of the table.
     #[command(flatten)]
     pub table: TableArgs,
     /// Print the results as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
-    /// The device.
     #[command(flatten)]
     pub link: LinkArgs,
 }

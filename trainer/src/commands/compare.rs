@@ -29,7 +29,6 @@ pub struct Args {
     /// Labelled texts or sequences, a text, or a time series
     #[arg(long, value_name = "DATA.csv")]
     pub data: PathBuf,
-    /// Layout of the table.
     #[command(flatten)]
     pub table: TableArgs,
     /// Largest number of examples to show that the models predict differently

@@ -25,7 +25,6 @@ pub struct Args {
     /// Device file for the emulated device; only with --qemu
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// The device.
     #[command(flatten)]
     pub link: LinkArgs,
 }

@@ -23,7 +23,6 @@ pub struct Args {
     /// Labelled texts (CSV, TSV, JSONL, a folder LABEL/*.txt, hf:owner/name), a text, or a table of numbers
     #[arg(long, value_name = "DATA.csv")]
     pub data: PathBuf,
-    /// Layout of the table.
     #[command(flatten)]
     pub table: TableArgs,
     /// Number of threads; 0: one for each core

@@ -46,7 +46,6 @@ pub struct Args {
     /// a cross-validated model]
     #[arg(long, value_name = "DATA.csv")]
     pub data: Option<PathBuf>,
-    /// Layout of the table.
     #[command(flatten)]
     pub table: TableArgs,
     /// Texts for the golden examples, one per line, at most 64

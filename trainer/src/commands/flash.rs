@@ -68,10 +68,6 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let Some(chip) = board.chip else {
         bail!(Failure::Usage(format!("{} exists only in the emulator; add --qemu", board.name)));
     };
-    flash(args, board, chip)
-}
-
-fn flash(args: &Args, board: &Board, chip: &str) -> anyhow::Result<()> {
     let image = Image::open(&args.file, board)?;
     note(format_args!("{}: {image}", args.file.display()));
     write_with_probe(&args.file, &image, chip, args.probe.as_deref())?;

@@ -52,7 +52,6 @@ pub struct Args {
     /// Token ids and the logits that PyTorch computes for them; the import fails if Tern computes others
     #[arg(long, value_name = "CHECK.safetensors")]
     pub check: Option<PathBuf>,
-    /// Layout of the tables.
     #[command(flatten)]
     pub table: TableArgs,
     /// Print the result as one JSON object on stdout

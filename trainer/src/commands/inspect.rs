@@ -72,12 +72,6 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The dependency on `tern-runtime` for a `Cargo.toml`.
-fn cargo_line(features: &[&str]) -> String {
-    let version = env!("CARGO_PKG_VERSION");
-    format!("tern-runtime = {{ version = \"{version}\", default-features = false, features = {features:?} }}")
-}
-
 /// Everything that is printed, as one JSON object.
 fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
     let model = file.model();
@@ -97,7 +91,9 @@ fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
     let mut scratch = vec![0; model.scratch_len()];
     let test = model.self_test(&mut scratch)?;
     let (calibration, cost) = (model.calibration(), model.cost());
-    let features: Vec<&str> = model.needed_features().collect();
+    let (version, features) = (env!("CARGO_PKG_VERSION"), model.needed_features().collect::<Vec<&str>>());
+    let dependency =
+        format!("tern-runtime = {{ version = \"{version}\", default-features = false, features = {features:?} }}");
     Ok(json!({
         "name": model.name(),
         "format": tern_runtime::FORMAT,
@@ -127,7 +123,7 @@ fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
             "largest_cell_state": f64::from(calibration.largest_c) / f64::from(1 << 20),
         },
         "golden": { "passed": test.passed, "total": test.total },
-        "cargo": cargo_line(&features),
+        "cargo": dependency,
         "runtime_features": features,
         "tensors": tensors,
     }))

@@ -35,7 +35,6 @@ pub struct Args {
     /// Print the result as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
-    /// The device.
     #[command(flatten)]
     pub link: LinkArgs,
 }

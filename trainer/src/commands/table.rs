@@ -26,17 +26,12 @@ impl TableArgs {
     /// Returns the columns and the layout, with defaults filled in.
     pub fn columns(&self) -> Columns {
         let default = Columns::default();
+        let delimiter = self.delimiter.and_then(|c| u8::try_from(c).ok());
         Columns {
             text: self.text_column.clone().unwrap_or(default.text),
             label: self.label_column.clone().unwrap_or(default.label),
-            layout: self.layout(),
+            layout: Layout { delimiter, header: !self.no_header, quoting: !self.no_quoting },
         }
-    }
-
-    /// Returns the layout of the file.
-    pub fn layout(&self) -> Layout {
-        let delimiter = self.delimiter.and_then(|c| u8::try_from(c).ok());
-        Layout { delimiter, header: !self.no_header, quoting: !self.no_quoting }
     }
 }
 

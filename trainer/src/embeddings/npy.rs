@@ -78,7 +78,6 @@ impl<'b> NpyArray<'b> {
         Ok(NpyArray { shape: [rows, width], column_major, size, data })
     }
 
-    /// Returns a number of the array.
     fn at(&self, row: usize, column: usize) -> f32 {
         let [rows, width] = self.shape;
         let index = if self.column_major { column * rows + row } else { row * width + column };

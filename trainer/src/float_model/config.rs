@@ -11,10 +11,9 @@ use std::ops::RangeInclusive;
 use tern_format::{Input, Output, Task, limits};
 use tern_runtime::text::Tokenizer;
 
-/// The configuration of a model: the keys of `config.json`. Other keys are ignored when reading.
-///
-/// Some keys belong to a task or an input: a model that reads tokens has `tokenizer`, `vocab_size` and `embedding_dim`,
-/// one that reads values has `channels`; a classifier has `labels`, a forecast has `forecast`.
+/// The configuration of a model: the keys of `config.json`. Other keys are ignored when reading. Some keys belong to a
+/// task or an input: a model that reads tokens has `tokenizer`, `vocab_size` and `embedding_dim`, one that reads values
+/// has `channels`; a classifier has `labels`, a forecast has `forecast`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Config {
     /// Always "tern".
@@ -71,10 +70,9 @@ pub struct Config {
     pub forecast: Option<Forecast>,
 }
 
-/// The settings of a forecast.
-///
-/// An output counts standard deviations of its target from the anchor. With the anchor `last`, y = (last number of the
-/// window) + std · output; with `mean`, y = mean + std · output. The order of the outputs is `[horizon][targets]`.
+/// The settings of a forecast. An output counts standard deviations of its target from the anchor. With the anchor
+/// `last`, y = (last number of the window) + std · output; with `mean`, y = mean + std · output. The order of the
+/// outputs is `[horizon][targets]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Forecast {
@@ -112,8 +110,8 @@ impl Config {
         config
     }
 
-    /// The configuration of a network, without labels, channels and forecast settings. A network that reads
-    /// tokens gets the tokenizer "words".
+    /// The configuration of a network, without labels, channels and forecast settings. A network that reads tokens gets
+    /// the tokenizer "words".
     pub fn new(name: &str, task: Task, architecture: &Architecture) -> Self {
         let Architecture { input, hidden_size, recurrent, head } = *architecture;
         let (input, tokenizer, vocab_size, embedding_dim) = match input {

@@ -49,22 +49,15 @@ pub fn recognise(
     let mut found = Found::new(path, tensors, settings, notes)?;
     let module = found.recurrent_module()?;
     let shape = found.recurrent_shape(&module, settings)?;
-    let recurrent = Recurrent {
-        cell: shape.cell,
-        num_layers: shape.layers,
-        bidirectional: shape.bidirectional,
-        bias: shape.bias,
-        merge: settings.merge.unwrap_or(Merge::Concat),
-        pooling: settings.pooling,
-    };
+    let recurrent = shape.recurrent;
     let mut weights = Weights::default();
     let directions = recurrent.directions();
     if !shape.has_biases {
         notes.push(format!("`{module}` has no biases (bias=False): they are zero"));
-    } else if shape.bias == CellBias::One {
+    } else if recurrent.bias == CellBias::One {
         notes.push(format!("`{module}` has one bias, bias_ih: `recurrent_biases` is 1"));
     }
-    for layer in 0..shape.layers {
+    for layer in 0..recurrent.num_layers {
         for &direction in directions {
             let names = recurrent.names(layer, direction);
             let inputs = if layer == 0 { shape.inputs } else { directions.len() * shape.hidden_size };
@@ -87,18 +80,15 @@ pub fn recognise(
     Ok((recognised, Parts { embedding, head_hidden, weights }))
 }
 
-/// The properties of a recurrent module that its tensors determine.
+/// The network of a recurrent module, by the shapes of its tensors.
 struct Shape {
-    cell: Cell,
-    layers: usize,
-    bidirectional: bool,
+    /// The layers. The bias is `One` if there is no `bias_hh`; merge and pooling are those of the settings.
+    recurrent: Recurrent,
     /// Width of the first layer's input.
     inputs: usize,
     hidden_size: usize,
     /// False with `bias=False`; the biases are then zero.
     has_biases: bool,
-    /// One if there is no `bias_hh`.
-    bias: CellBias,
 }
 
 /// The name and the shape of a matrix of the file.
@@ -168,7 +158,6 @@ impl<'a> Found<'a> {
         self.wrong(format!("tensor `{name}` is {:?}, expected {expected}", found.shape))
     }
 
-    /// An error of the weights file.
     fn wrong(&self, problem: String) -> FileError {
         FileError::new(self.path, problem)
     }
@@ -235,8 +224,10 @@ impl<'a> Found<'a> {
         }
         let bidirectional = self.remaining.contains_key(&format!("{module}weight_hh_l0_reverse"));
         let any = |prefix: &str| self.remaining.keys().any(|name| name.starts_with(&format!("{module}{prefix}")));
-        let (has_biases, bias) = (any("bias_"), if any("bias_hh_") { CellBias::Two } else { CellBias::One });
-        Ok(Shape { cell, layers, bidirectional, inputs, hidden_size, has_biases, bias })
+        let bias = if any("bias_hh_") { CellBias::Two } else { CellBias::One };
+        let (merge, pooling) = (settings.merge.unwrap_or(Merge::Concat), settings.pooling);
+        let recurrent = Recurrent { cell, num_layers: layers, bidirectional, bias, merge, pooling };
+        Ok(Shape { recurrent, inputs, hidden_size, has_biases: any("bias_") })
     }
 
     /// Moves the tensors of one direction of a layer to `weights`. `inputs`: width of the layer's input.
@@ -249,7 +240,7 @@ impl<'a> Found<'a> {
         weights: &mut Weights,
     ) -> Result<(), FileError> {
         let hidden_size = shape.hidden_size;
-        let rows = shape.cell.gates() * hidden_size;
+        let rows = shape.recurrent.cell.gates() * hidden_size;
         let matrices = [(&names.w_ih, vec![rows, inputs]), (&names.w_hh, vec![rows, hidden_size])];
         let biases = std::iter::once(&names.b_ih).chain(&names.b_hh).map(|name| (name, vec![rows]));
         for (name, wanted) in matrices.into_iter().chain(biases) {
@@ -298,9 +289,8 @@ impl<'a> Found<'a> {
         Ok((name.clone(), array))
     }
 
-    /// Finds the one or two linear layers of the head under any name; the shapes determine their order.
-    ///
-    /// Returns their names, and the units of the first of two (0 for one layer).
+    /// Finds the one or two linear layers of the head under any name; the shapes determine their order. Returns their
+    /// names, and the units of the first of two (0 for one layer).
     fn head(
         &mut self,
         outputs: usize,

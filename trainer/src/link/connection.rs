@@ -15,9 +15,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Time after which sending fails if the other end accepts no byte.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// An open connection. A thread reads from it, so that waiting for bytes can time out.
-///
-/// Dropping it closes the connection and stops QEMU.
+/// An open connection. A thread reads from it, so that waiting for bytes can time out. Dropping it closes the
+/// connection and stops QEMU.
 pub struct Connection {
     incoming: Receiver<Result<Vec<u8>, String>>,
     /// The reason for the end of the incoming bytes.

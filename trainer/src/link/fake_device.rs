@@ -36,6 +36,19 @@ pub(crate) enum Fault {
     Misread(usize),
 }
 
+/// The counts since the start of the streaming mode.
+#[derive(Default)]
+struct Counts {
+    /// Bytes that the host sent.
+    sent: u64,
+    /// Bytes that the device read.
+    consumed: u64,
+    /// ACKs that the host has received.
+    credited: u64,
+    /// Texts that the device answered.
+    answered: u64,
+}
+
 /// The device.
 pub(crate) struct FakeDevice<'m> {
     model: &'m Model<'m>,
@@ -58,11 +71,7 @@ pub(crate) struct FakeDevice<'m> {
     text: Vec<u8>,
     /// All texts received.
     pub(crate) texts: Vec<Vec<u8>>,
-    sent: u64,
-    consumed: u64,
-    /// ACKs that the host has received.
-    credited: u64,
-    answered: u64,
+    counts: Counts,
     pub(crate) most_outstanding: u64,
     pub(crate) restarts: usize,
 }
@@ -90,10 +99,7 @@ impl<'m> FakeDevice<'m> {
             escaped: false,
             text: Vec::new(),
             texts: Vec::new(),
-            sent: 0,
-            consumed: 0,
-            credited: 0,
-            answered: 0,
+            counts: Counts::default(),
             most_outstanding: 0,
             restarts: 0,
         }
@@ -152,7 +158,7 @@ impl<'m> FakeDevice<'m> {
             }
             "stream" => {
                 self.streaming = true;
-                (self.sent, self.consumed, self.credited, self.answered) = (self.queue.len() as u64, 0, 0, 0);
+                self.counts = Counts { sent: self.queue.len() as u64, ..Counts::default() };
                 self.restarts += 1;
                 self.send_line(&json!({"stream": true, "window": WINDOW, "credit": CREDIT}).to_string());
             }
@@ -162,7 +168,7 @@ impl<'m> FakeDevice<'m> {
 
     fn take_streamed(&mut self, byte: u8) {
         if let Fault::SilentAfter(bytes) = self.fault
-            && self.consumed >= bytes
+            && self.counts.consumed >= bytes
         {
             return;
         }
@@ -175,8 +181,8 @@ impl<'m> FakeDevice<'m> {
             0x04 => self.answer(),
             0x03 => {
                 self.streaming = false;
-                let bytes = self.consumed - u64::from(self.fault == Fault::LostByte);
-                self.send_line(&json!({"stream": false, "bytes": bytes, "texts": self.answered}).to_string());
+                let bytes = self.counts.consumed - u64::from(self.fault == Fault::LostByte);
+                self.send_line(&json!({"stream": false, "bytes": bytes, "texts": self.counts.answered}).to_string());
             }
             0x18 => panic!("a host abandoned a text"),
             byte => self.text.push(byte),
@@ -185,8 +191,8 @@ impl<'m> FakeDevice<'m> {
 
     /// Counts a streamed byte and acknowledges every `CREDIT`th.
     fn consume(&mut self) {
-        self.consumed += 1;
-        if self.consumed.is_multiple_of(CREDIT) {
+        self.counts.consumed += 1;
+        if self.counts.consumed.is_multiple_of(CREDIT) {
             self.out.push_back(0x06);
         }
     }
@@ -219,7 +225,7 @@ impl<'m> FakeDevice<'m> {
             Fault::ExtraAck(at) if at == number => self.out.extend([0x06; 4]),
             _ => (),
         }
-        self.answered += 1;
+        self.counts.answered += 1;
         let known = tokens > unknown;
         let label = known.then(|| self.model.labels().get(class).unwrap());
         let answer = json!({
@@ -238,8 +244,8 @@ impl Link for FakeDevice<'_> {
     fn send(&mut self, bytes: &[u8]) -> Result<(), LinkError> {
         self.queue.extend(bytes);
         if self.streaming {
-            self.sent += bytes.len() as u64;
-            let outstanding = self.sent.saturating_sub(CREDIT * self.credited);
+            self.counts.sent += bytes.len() as u64;
+            let outstanding = self.counts.sent.saturating_sub(CREDIT * self.counts.credited);
             self.most_outstanding = self.most_outstanding.max(outstanding);
             let limit = if bytes == [0x03] { WINDOW + 1 } else { WINDOW };
             assert!(outstanding <= limit, "{outstanding} bytes outstanding, the window is {WINDOW}");
@@ -257,7 +263,7 @@ impl Link for FakeDevice<'_> {
             let most = self.random.between(1, 60) as usize;
             let bytes: Vec<u8> = self.out.drain(..most.min(self.out.len())).collect();
             if self.streaming {
-                self.credited += bytes.iter().filter(|&&byte| byte == 0x06).count() as u64;
+                self.counts.credited += bytes.iter().filter(|&&byte| byte == 0x06).count() as u64;
             }
             if !bytes.is_empty() || self.queue.is_empty() {
                 return Ok(bytes);

@@ -31,6 +31,8 @@ use std::time::Instant;
 
 /// Largest number of training rows that are stored for calibration.
 const CALIBRATION_ROWS: usize = 512;
+/// Largest number of characters of a text in a message.
+const MAX_EXCERPT_CHARS: usize = 60;
 
 /// The commands of text classification.
 pub struct TextClassification;
@@ -256,7 +258,8 @@ impl TaskData for LabelledTexts {
     }
 
     fn place(&self, sample: usize) -> String {
-        format!("{}: {}", self.data.places[sample].show(&self.path), excerpt(&self.data.train[sample].text))
+        let text = shorten(&self.data.train[sample].text, MAX_EXCERPT_CHARS);
+        format!("{}: {text:?}", self.data.places[sample].show(&self.path))
     }
 }
 
@@ -298,9 +301,4 @@ fn describe_texts(recipe: &Recipe, data: &Prepared, note: &dyn Fn(String)) {
         recipe.model.architecture(data.vocabulary.len(), classes).recurrent.describe(recipe.model.hidden_size),
         recipe.threads()
     ));
-}
-
-/// The beginning of a text, in quotation marks.
-fn excerpt(text: &str) -> String {
-    format!("{:?}", shorten(text, 60))
 }

@@ -15,7 +15,6 @@ use std::collections::HashSet;
 use std::sync::atomic::AtomicBool;
 
 /// Trains one network for each fold. `after_fold` is called with the number of the fold, from 1, and of all folds.
-///
 /// Returns `None` if `stop` interrupted it.
 pub fn cross_validate(
     recipe: &Recipe,

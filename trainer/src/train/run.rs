@@ -117,10 +117,8 @@ pub fn run(
 }
 
 /// Trains from `state` on. Once `stop` is true, the training stops after the running batch and keeps the best epoch so
-/// far.
-///
-/// On the CPU the result depends only on the recipe and the data, not on the number of threads or on interruptions. A
-/// GPU adds in an order of its own.
+/// far. On the CPU the result depends only on the recipe and the data, not on the number of threads or on
+/// interruptions. A GPU adds in an order of its own.
 pub fn resume(
     state: State,
     recipe: &Recipe,
@@ -138,7 +136,6 @@ pub fn resume(
     })
 }
 
-/// A running training.
 struct Training<'a> {
     recipe: &'a Recipe,
     problem: &'a Problem,

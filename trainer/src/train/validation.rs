@@ -53,6 +53,24 @@ impl Validation {
         }
     }
 
+    /// Returns the figures of a language model from its predictions of a text of `tokens` tokens and `characters`
+    /// characters.
+    pub fn of_language(guesses: &[Guess], tokens: usize, characters: usize) -> Self {
+        let count = guesses.len().max(1) as f64;
+        let loss = guesses.iter().map(|guess| guess.loss).sum::<f64>() / count;
+        let share_of_top = |k| guesses.iter().filter(|guess| guess.above < k).count() as f64 / count;
+        // The first token of each part is not predicted; it counts with the mean loss.
+        let bits = loss / std::f64::consts::LN_2 * tokens as f64 / characters.max(1) as f64;
+        Validation {
+            loss,
+            accuracy: Some(share_of_top(1)),
+            perplexity: Some(loss.exp()),
+            bits_per_character: Some(bits),
+            top_5: Some(share_of_top(5)),
+            ..Validation::default()
+        }
+    }
+
     /// Returns true if these figures are better than `other` by `metric`. If the metric is equal or absent, the lower
     /// loss is better.
     pub fn is_better_than(&self, other: &Validation, metric: Metric) -> bool {
@@ -175,26 +193,6 @@ fn read_part(network: &Network, start: usize, ids: &[u32]) -> Vec<Guess> {
         }
     }
     guesses
-}
-
-impl Validation {
-    /// Returns the figures of a language model from its predictions of a text of `tokens` tokens and `characters`
-    /// characters.
-    pub fn of_language(guesses: &[Guess], tokens: usize, characters: usize) -> Self {
-        let count = guesses.len().max(1) as f64;
-        let loss = guesses.iter().map(|guess| guess.loss).sum::<f64>() / count;
-        let share_of_top = |k| guesses.iter().filter(|guess| guess.above < k).count() as f64 / count;
-        // The first token of each part is not predicted; it counts with the mean loss.
-        let bits = loss / std::f64::consts::LN_2 * tokens as f64 / characters.max(1) as f64;
-        Validation {
-            loss,
-            accuracy: Some(share_of_top(1)),
-            perplexity: Some(loss.exp()),
-            bits_per_character: Some(bits),
-            top_5: Some(share_of_top(5)),
-            ..Validation::default()
-        }
-    }
 }
 
 #[cfg(test)]

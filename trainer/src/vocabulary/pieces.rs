@@ -1,7 +1,6 @@
 //! WordPiece: the `tokenizers` library learns the pieces, and the runtime splits words into them.
 
-use super::RESERVED_IDS;
-use super::tokens::{PAD_TOKEN, UNK_TOKEN};
+use super::tokens::{PAD_TOKEN, RESERVED_IDS, UNK_TOKEN};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tern_runtime::UNK;
@@ -68,11 +67,9 @@ impl Pieces {
 }
 
 /// Learns at most `room` pieces from words and their counts. Returns the pieces that occur in the words, with their
-/// counts.
-///
-/// The library starts with letters and joins the most frequent pair of pieces until it has `room` pieces, or until no
-/// pair occurs `min_count` times. Letters that are rarer than `min_count`, and the rarest ones beyond half of `room`,
-/// get no piece.
+/// counts. The library starts with letters and joins the most frequent pair of pieces until it has `room` pieces, or
+/// until no pair occurs `min_count` times. Letters that are rarer than `min_count`, and the rarest ones beyond half of
+/// `room`, get no piece.
 pub fn learn(words: &HashMap<String, usize>, min_count: usize, room: usize) -> HashMap<String, usize> {
     let known: HashMap<&str, usize> = words
         .iter()
@@ -118,8 +115,8 @@ pub fn learn(words: &HashMap<String, usize>, min_count: usize, room: usize) -> H
     counts
 }
 
-/// Returns the letters that get a piece: at most `max_size`, the most frequent of those that occur at least
-/// `min_count` times.
+/// Returns the letters that get a piece: at most `max_size`, the most frequent of those that occur at least `min_count`
+/// times.
 fn alphabet(words: &HashMap<&str, usize>, min_count: usize, max_size: usize) -> BTreeSet<char> {
     let mut counts: HashMap<char, usize> = HashMap::new();
     for (word, count) in words {

@@ -6,9 +6,11 @@ use tern_runtime::text::{Piece, Splitter, Tokenizer, TokenizerKind};
 pub const PAD_TOKEN: &str = "[PAD]";
 /// The name of [`UNK`](super::UNK).
 pub const UNK_TOKEN: &str = "[UNK]";
+/// Number of the ids PAD and UNK, which come before all other tokens.
+pub const RESERVED_IDS: usize = 2;
 
-/// Calls `sink` with each token of `text`. For WordPiece these are words, for bytes the characters that represent
-/// them in byte-level vocabularies.
+/// Calls `sink` with each token of `text`. For WordPiece these are words, for bytes the characters that represent them
+/// in byte-level vocabularies.
 pub fn for_each_token(tokenizer: Tokenizer, text: &str, mut sink: impl FnMut(&str)) {
     let mut token = String::new();
     let mut pieces = |piece| match piece {

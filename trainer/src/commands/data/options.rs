@@ -44,7 +44,6 @@ pub struct Args {
     /// Keep the share of each class in every part
     #[arg(long, requires = "split")]
     pub stratify: bool,
-    /// Layout of the tables.
     #[command(flatten)]
     pub table: TableArgs,
     /// Print the figures as one JSON object on stdout

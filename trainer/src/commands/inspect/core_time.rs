@@ -7,10 +7,8 @@ use tern_runtime::Model;
 const COUNTED: &str = include_str!("../../../../xtask/golden/bench_device.json");
 
 /// The instructions and the milliseconds of a token for each core, at a clock of `hertz` and one instruction a cycle;
-/// flash with wait states takes longer.
-///
-/// The instructions per multiply-accumulate are those of the counted model with the same cell and packing and the
-/// nearest size.
+/// flash with wait states takes longer. The instructions per multiply-accumulate are those of the counted model with
+/// the same cell and packing and the nearest size.
 pub fn by_core(model: &Model<'_>, hertz: f64) -> Value {
     let counted: Value = serde_json::from_str(COUNTED).unwrap_or_default();
     let rows = counted["rows"].as_array().map_or(&[][..], Vec::as_slice);

@@ -15,9 +15,8 @@ const BATCH_LINES: usize = 20;
 const PAUSE_FACTOR: u32 = 30;
 
 /// The callback that writes the log and, from time to time, a checkpoint into a [`RunDirectory`]. A full disk does not
-/// end the training: the previous checkpoint is kept, and writing is tried again later.
-///
-/// The log has one JSON object per line. It holds no times, so that a resumed training writes the same log.
+/// end the training: the previous checkpoint is kept, and writing is tried again later. The log has one JSON object per
+/// line. It holds no times, so that a resumed training writes the same log.
 #[derive(Debug)]
 pub struct Checkpointer<'a> {
     directory: &'a RunDirectory,

@@ -101,9 +101,8 @@ impl RunDirectory {
         Ok(directory)
     }
 
-    /// Opens the run directory of a training that is resumed.
-    ///
-    /// Also returns the changes of the recipe that affect the result, as "[section] key is NEW, was OLD".
+    /// Opens the run directory of a training that is resumed. Also returns the changes of the recipe that affect the
+    /// result, as "[section] key is NEW, was OLD".
     pub fn open(target: &Path, recipe: &Recipe, options: Options) -> anyhow::Result<(Self, Vec<String>)> {
         let directory = Self::lock(target)?;
         directory.entries()?;

@@ -33,10 +33,9 @@ impl McNemar {
     }
 }
 
-/// Computes min(1, 2 P(X <= k)), where X is the number of heads in `n` throws of a fair coin and k <= n/2.
-///
-/// The terms of the sum are computed relative to the largest one, P(X = k), and added from it downwards; its logarithm
-/// is added at the end. The relative error is below 1e-9 for any counts (test `as_statsmodels`).
+/// Computes min(1, 2 P(X <= k)), where X is the number of heads in `n` throws of a fair coin and k <= n/2. The terms of
+/// the sum are computed relative to the largest one, P(X = k), and added from it downwards; its logarithm is added at
+/// the end. The relative error is below 1e-9 for any counts (test `as_statsmodels`).
 fn binomial(k: usize, n: usize) -> f64 {
     if 2 * k >= n {
         return 1.0;

@@ -58,6 +58,22 @@ impl DrawnSeries {
         }
         DrawnSeries { targets, left_out: first_drawn - first.start }
     }
+
+    /// The charts of the validation rows and their forecasts.
+    fn charts(&self, page: &ReportInputs) -> Markup {
+        if self.targets.is_empty() {
+            return nothing();
+        }
+        let horizon = page.config.forecast.as_ref().map_or(1, |forecast| forecast.horizon);
+        html! {
+            p {
+                "The validation rows, counted from the first one that is forecast. Each is forecast once, " (horizon) " at a time, from "
+                "the rows before it."
+                @if self.left_out > 0 { " The first " (self.left_out) " rows are not drawn." }
+            }
+            div.charts { @for target in &self.targets { (target_charts(target)) } }
+        }
+    }
 }
 
 /// A method of forecasting.
@@ -116,24 +132,6 @@ impl TaskReport for DrawnSeries {
             ("forecast", "Forecast and actual values", self.charts(page)),
             ("errors", "Errors", page.forecast_errors()),
         ]
-    }
-}
-
-impl DrawnSeries {
-    /// The charts of the validation rows and their forecasts.
-    fn charts(&self, page: &ReportInputs) -> Markup {
-        if self.targets.is_empty() {
-            return nothing();
-        }
-        let horizon = page.config.forecast.as_ref().map_or(1, |forecast| forecast.horizon);
-        html! {
-            p {
-                "The validation rows, counted from the first one that is forecast. Each is forecast once, " (horizon) " at a time, from "
-                "the rows before it."
-                @if self.left_out > 0 { " The first " (self.left_out) " rows are not drawn." }
-            }
-            div.charts { @for target in &self.targets { (target_charts(target)) } }
-        }
     }
 }
 

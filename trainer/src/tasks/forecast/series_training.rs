@@ -38,9 +38,8 @@ pub struct SeriesData {
 }
 
 impl SeriesData {
-    /// Reads the recipe's table. The validation split is the end of the table, or the recipe's second table.
-    ///
-    /// No validation row is predicted by a training sample. The validation windows may begin in the training rows.
+    /// Reads the recipe's table. The validation split is the end of the table, or the recipe's second table. No
+    /// validation row is predicted by a training sample. The validation windows may begin in the training rows.
     pub fn read(recipe: &Recipe) -> Result<Self, FileError> {
         let path = recipe.data.train.as_path();
         let (table, train_rows) = read_tables(recipe)?;
@@ -61,19 +60,12 @@ impl SeriesData {
         let outputs = horizon * forecast.targets.len();
         let scale =
             windows.targets.iter().map(|&target| channels[target].std as f32).collect::<Vec<_>>().repeat(*horizon);
-        let problem = Problem {
-            architecture: recipe.model.architecture_for(InputLayer::Values { channels: channels.len() }, outputs),
-            objective: Objective::Values,
-            // A sample is named by the first row that it predicts.
-            train: windows.samples(*window..train_rows + 1 - horizon),
-            valid: windows.samples(train_rows.max(*window)..rows + 1 - horizon),
-            // Only a language model's text has characters, and only texts and sequences are cut.
-            units: Units { characters: 0, scale },
-            folds: Vec::new(),
-            cross_validation: None,
-            embeddings: None,
-            cut: 0,
-        };
+        let architecture = recipe.model.architecture_for(InputLayer::Values { channels: channels.len() }, outputs);
+        // A sample is named by the first row that it predicts.
+        let train = windows.samples(*window..train_rows + 1 - horizon);
+        let valid = windows.samples(train_rows.max(*window)..rows + 1 - horizon);
+        let units = Units { scale, ..Units::default() };
+        let problem = Problem { units, ..Problem::new(architecture, Objective::Values, train, valid) };
         for (samples, what) in [(&problem.train, "training"), (&problem.valid, "validation")] {
             if samples.is_empty() {
                 let purpose = format!("{what} windows whose next {horizon} rows have a known number of a target");
@@ -96,14 +88,6 @@ impl SeriesData {
         // A number beyond the last sample, which does not occur, gives the last rows.
         let first_predicted = first_predicted.nth(sample).unwrap_or(self.train_rows - horizon);
         first_predicted - window..first_predicted + horizon
-    }
-
-    /// The configuration of the model.
-    fn config(&self, name: &str) -> Config {
-        let mut config = Config::new(name, Task::Forecast, &self.problem.architecture);
-        config.channels = self.channels.clone();
-        config.forecast = Some(self.forecast.clone());
-        config
     }
 }
 
@@ -173,7 +157,10 @@ impl TaskData for SeriesData {
     }
 
     fn model(&self, name: &str, weights: Weights) -> anyhow::Result<FloatModel> {
-        Ok(FloatModel::new(self.config(name), Vocabulary::none(), weights, Vec::new(), Vec::new())?)
+        let mut config = Config::new(name, Task::Forecast, &self.problem.architecture);
+        config.channels = self.channels.clone();
+        config.forecast = Some(self.forecast.clone());
+        Ok(FloatModel::new(config, Vocabulary::none(), weights, Vec::new(), Vec::new())?)
     }
 
     fn save(&self, dir: &Path, _: Option<&CrossValidation>) -> anyhow::Result<()> {

@@ -76,6 +76,37 @@ impl LanguageReport {
         let samples = TEMPERATURES.map(|temperature| sample(model, prompt, temperature)).to_vec();
         Some((TextFigures::new(&ids, text, &guesses), LanguageReport { samples, surprises }))
     }
+
+    /// The samples, each with its temperature.
+    fn generated(&self) -> Markup {
+        if self.samples.is_empty() {
+            return nothing();
+        }
+        html! {
+            p {
+                "Continuations of the beginning of the validation text. The temperature divides the logits before a token is sampled: "
+                "lower values give likelier tokens. " code { "tern generate --seed 1" } " samples the same tokens."
+            }
+            @for sample in &self.samples {
+                h3 { "Temperature " (sample.temperature.to_string()) }
+                blockquote.sample { span.note { (sample.prompt) } (sample.text) }
+            }
+        }
+    }
+
+    /// The unexpected tokens, each with the tokens that the model expected.
+    fn least_expected(&self) -> Markup {
+        if self.surprises.is_empty() {
+            return nothing();
+        }
+        html! {
+            p {
+                "The tokens of the validation text with the lowest predicted probability, and the tokens that the model predicted in "
+                "their place. Unknown tokens are left out."
+            }
+            ol.mistakes { @for surprise in &self.surprises { (surprise_item(surprise)) } }
+        }
+    }
 }
 
 /// The tokens with the highest loss, at least [`MIN_DISTANCE`] tokens apart. Unknown tokens are left out, since their
@@ -183,39 +214,6 @@ impl TaskReport for LanguageReport {
             ("top-k", "Top-k accuracy", top_k(page)),
             ("surprises", "Least expected tokens", self.least_expected()),
         ]
-    }
-}
-
-impl LanguageReport {
-    /// The samples, each with its temperature.
-    fn generated(&self) -> Markup {
-        if self.samples.is_empty() {
-            return nothing();
-        }
-        html! {
-            p {
-                "Continuations of the beginning of the validation text. The temperature divides the logits before a token is sampled: "
-                "lower values give likelier tokens. " code { "tern generate --seed 1" } " samples the same tokens."
-            }
-            @for sample in &self.samples {
-                h3 { "Temperature " (sample.temperature.to_string()) }
-                blockquote.sample { span.note { (sample.prompt) } (sample.text) }
-            }
-        }
-    }
-
-    /// The unexpected tokens, each with the tokens that the model expected.
-    fn least_expected(&self) -> Markup {
-        if self.surprises.is_empty() {
-            return nothing();
-        }
-        html! {
-            p {
-                "The tokens of the validation text with the lowest predicted probability, and the tokens that the model predicted in "
-                "their place. Unknown tokens are left out."
-            }
-            ol.mistakes { @for surprise in &self.surprises { (surprise_item(surprise)) } }
-        }
     }
 }
 

@@ -86,17 +86,13 @@ impl TextCorpus {
         let embeddings = embeddings::of_recipe(recipe, &vocabulary)?;
         let mut model = recipe.model.clone();
         model.embedding_dim = embeddings.as_ref().map_or(model.embedding_dim, Embeddings::width);
-        let problem = Problem {
-            architecture: model.architecture(vocabulary.len(), vocabulary.len()),
-            objective: Objective::NextToken,
-            train: windows(&ids, window, recipe.language_model.context),
-            valid: vec![Sample { target: Target::Tokens(validation[1..].to_vec()), steps: Steps::Tokens(validation) }],
-            units: Units { characters: valid.chars().count(), scale: Vec::new() },
-            folds: Vec::new(),
-            cross_validation: None,
-            embeddings,
-            cut: 0,
-        };
+        let architecture = model.architecture(vocabulary.len(), vocabulary.len());
+        let samples = windows(&ids, window, recipe.language_model.context);
+        let target = Target::Tokens(validation[1..].to_vec());
+        let valid_samples = vec![Sample { target, steps: Steps::Tokens(validation) }];
+        let units = Units { characters: valid.chars().count(), ..Units::default() };
+        let problem = Problem::new(architecture, Objective::NextToken, samples, valid_samples);
+        let problem = Problem { embeddings, units, ..problem };
         let unknown = ids.iter().filter(|id| **id == UNK).count();
         let (path, tokens) = (path.clone(), ids.len());
         Ok(TextCorpus { path, vocabulary, problem, tokens, unknown, train, valid, window })
@@ -110,11 +106,6 @@ impl TextCorpus {
             |token: usize| 1 + ends.partition_point(|&end| self.vocabulary.encode(&self.train[..end]).len() <= token);
         let first = window * self.window;
         (line(first), line((first + self.window).min(self.tokens - 1)))
-    }
-
-    /// The configuration of the model.
-    fn config(&self, name: &str) -> Config {
-        Config::new(name, Task::LanguageModel, &self.problem.architecture)
     }
 }
 
@@ -171,8 +162,8 @@ impl TaskData for TextCorpus {
     }
 
     fn model(&self, name: &str, weights: Weights) -> anyhow::Result<FloatModel> {
-        let (config, vocabulary) = (self.config(name), self.vocabulary.clone());
-        Ok(FloatModel::new(config, vocabulary, weights, Vec::new(), Vec::new())?)
+        let config = Config::new(name, Task::LanguageModel, &self.problem.architecture);
+        Ok(FloatModel::new(config, self.vocabulary.clone(), weights, Vec::new(), Vec::new())?)
     }
 
     fn save(&self, dir: &Path, _: Option<&CrossValidation>) -> anyhow::Result<()> {

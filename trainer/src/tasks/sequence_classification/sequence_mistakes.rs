@@ -29,21 +29,7 @@ impl SequenceMistakes {
             mistakes: wrong.iter().take(MAX_MISTAKES).map(mistake).collect(),
         }
     }
-}
 
-impl TaskReport for SequenceMistakes {
-    fn wording(&self) -> &'static TaskWording {
-        &WORDING
-    }
-
-    fn sections(&self, page: &ReportInputs) -> Vec<Section> {
-        let mut sections = page.classifier_sections();
-        sections.push(("mistakes", "Most confident mistakes", self.table_of_mistakes(page)));
-        sections
-    }
-}
-
-impl SequenceMistakes {
     /// The most confident wrong predictions, as a table.
     fn table_of_mistakes(&self, page: &ReportInputs) -> Markup {
         if self.examples == 0 {
@@ -72,6 +58,18 @@ impl SequenceMistakes {
             }
             (table("Validation sequences with a wrong prediction", &head, &rows))
         }
+    }
+}
+
+impl TaskReport for SequenceMistakes {
+    fn wording(&self) -> &'static TaskWording {
+        &WORDING
+    }
+
+    fn sections(&self, page: &ReportInputs) -> Vec<Section> {
+        let mut sections = page.classifier_sections();
+        sections.push(("mistakes", "Most confident mistakes", self.table_of_mistakes(page)));
+        sections
     }
 }
 

@@ -25,7 +25,8 @@ pub struct Sequences {
 }
 
 impl Sequences {
-    /// Reads a table. `label_column`: `None` reads no labels.
+    /// Reads a table and groups its rows into sequences. `label_column`: `None` reads no labels. Fails if the rows of a
+    /// sequence are not consecutive, or have different labels.
     pub fn read(
         path: &Path,
         sequence_column: &str,
@@ -36,12 +37,7 @@ impl Sequences {
         let mut texts = vec![(sequence_column, "sequence_column in [data]")];
         texts.extend(label_column.map(|name| (name, "label_column in [data]")));
         let selection = ColumnSelection { texts: &texts, numbers, layout, ..ColumnSelection::default() };
-        Sequences::of_table(number_table::read(path, &selection)?, path)
-    }
-
-    /// Groups the rows of a table into sequences. Its first column of texts must name the sequence; the second, if
-    /// present, is the label. Fails if the rows of a sequence are not consecutive, or have different labels.
-    pub fn of_table(table: Table, path: &Path) -> Result<Self, FileError> {
+        let table = number_table::read(path, &selection)?;
         let names = &table.texts[0];
         let mut spans: Vec<Range<usize>> = Vec::new();
         let mut seen = HashSet::new();
