@@ -153,12 +153,12 @@ impl DeviceFile {
         let normalised = |(output, integer): (usize, i32)| {
             let target = &forecast.targets[output % forecast.targets.len()];
             let channel = channels.iter().position(|channel| channel.name == *target).unwrap_or(0);
-            let one = self.integer_of_one(channel);
+            let integer_of_one = self.integer_of_one(channel);
             let anchor = match forecast.anchor {
-                Anchor::Last => last_row.get(channel).map_or(0.0, |&last| f64::from(last) / one),
+                Anchor::Last => last_row.get(channel).map_or(0.0, |&last| f64::from(last) / integer_of_one),
                 Anchor::Mean => channels[channel].mean,
             };
-            ((f64::from(integer) / one - anchor) / channels[channel].std) as f32
+            ((f64::from(integer) / integer_of_one - anchor) / channels[channel].std) as f32
         };
         (0..).map_while(|output| session.predicted(output)).enumerate().map(normalised).collect()
     }
@@ -242,6 +242,6 @@ fn vocabulary_of(model: &Model<'_>) -> Vocabulary {
     let stored = model.vocabulary();
     let ids = RESERVED_IDS as u32..model.config().vocab_size as u32;
     let tokens = ids.map(|id| stored.token(id).unwrap_or_default());
-    let all = [PAD_TOKEN, UNK_TOKEN].into_iter().chain(tokens).map(str::to_owned).collect();
-    Vocabulary::from_tokens(tokenizer, all).expect("tokens of a device file differ")
+    let tokens = [PAD_TOKEN, UNK_TOKEN].into_iter().chain(tokens).map(str::to_owned).collect();
+    Vocabulary::from_tokens(tokenizer, tokens).expect("tokens of a device file differ")
 }

@@ -118,8 +118,8 @@ impl Vocabulary {
             counts.remove(special);
         }
         // No learnt piece is too rare: pieces that are not part of another one are letters.
-        let rare = |count: usize| tokenizer.kind != TokenizerKind::WordPiece && count < min_count;
-        let mut kept: Vec<(String, usize)> = counts.into_iter().filter(|(_, count)| !rare(*count)).collect();
+        let is_rare = |count: usize| tokenizer.kind != TokenizerKind::WordPiece && count < min_count;
+        let mut kept: Vec<(String, usize)> = counts.into_iter().filter(|(_, count)| !is_rare(*count)).collect();
         kept.sort_by(|(a, a_count), (b, b_count)| b_count.cmp(a_count).then_with(|| a.cmp(b)));
         kept.truncate(room);
         Vocabulary::with_special(tokenizer, kept.into_iter().map(|(token, _)| token))

@@ -82,8 +82,8 @@ fn lost_bytes_are_reported_and_the_next_line_works() {
     host.write_all(b"\x03\x03@echo off\n").unwrap();
     assert_eq!(answer()["echo"], false);
     host.write_all(request).unwrap();
-    let right = answer()["logits"].clone();
-    assert_eq!(right.as_array().map(Vec::len), Some(5));
+    let expected_logits = answer()["logits"].clone();
+    assert_eq!(expected_logits.as_array().map(Vec::len), Some(5));
 
     const FLOOD: usize = 1_000;
     // A short request that takes longer to answer than to arrive.
@@ -107,5 +107,5 @@ fn lost_bytes_are_reported_and_the_next_line_works() {
     host.write_all(b"\n@labels\n").unwrap();
     while answer()["labels"].is_null() {}
     host.write_all(request).unwrap();
-    assert_eq!(answer()["logits"], right);
+    assert_eq!(answer()["logits"], expected_logits);
 }

@@ -50,11 +50,12 @@ fn check(page: &str, heading: &str, least: usize) {
                 }
             } else if !name.starts_with("tern ") {
                 // A function with the attribute `#[test]`, also inside a macro.
-                let attributes =
-                    |at: usize| code[..at].trim_end().lines().rev().take_while(|line| line.trim().starts_with("#["));
-                let is_test = |at: usize| attributes(at).any(|line| line.trim() == "#[test]");
+                let attributes = |offset: usize| {
+                    code[..offset].trim_end().lines().rev().take_while(|line| line.trim().starts_with("#["))
+                };
+                let is_test = |offset: usize| attributes(offset).any(|line| line.trim() == "#[test]");
                 let head = format!("fn {name}(");
-                let places: Vec<usize> = code.match_indices(&head).map(|(at, _)| at).collect();
+                let places: Vec<usize> = code.match_indices(&head).map(|(offset, _)| offset).collect();
                 assert!(!places.is_empty(), "`{name}` does not exist; it is named in {row}");
                 assert!(places.into_iter().any(is_test), "`{name}` is not a test");
             }

@@ -225,15 +225,15 @@ fn the_hubs_library_reads_the_card() {
     assert_eq!(seen["name"], "a \"name\": yes");
     assert_eq!(seen["again"], true);
     let results = seen["results"].as_array().unwrap();
-    let of = |metric: &str, name: &str| {
+    let value_of = |metric: &str, name: &str| {
         let found = results.iter().find(|r| r[2] == metric && r[4].as_str().unwrap().contains(name)).unwrap();
         assert_eq!((found[0].as_str(), found[1].as_str()), (Some("text-classification"), Some("someone/messages")));
         found[3].as_f64().unwrap()
     };
     for (found, expected) in [
-        (of("accuracy", "validation"), &trained["validation"]["accuracy"]),
-        (of("f1", "validation"), &trained["validation"]["macro_f1"]),
-        (of("accuracy", "integers"), &export["integer_accuracy"]),
+        (value_of("accuracy", "validation"), &trained["validation"]["accuracy"]),
+        (value_of("f1", "validation"), &trained["validation"]["macro_f1"]),
+        (value_of("accuracy", "integers"), &export["integer_accuracy"]),
     ] {
         // serde_json may differ in the last bit.
         assert!((found - expected.as_f64().unwrap()).abs() < 1e-12, "{found}, expected {expected}");

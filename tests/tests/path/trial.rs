@@ -135,14 +135,14 @@ fn the_models_in_flash_survive_a_power_failure_at_any_moment() {
     let push = |model: &Path| json(&[&["push", argument(model), "--qemu", "--json"], &device[..]].concat());
     let seen = push(&committed());
     assert_eq!((&seen["slot"], &seen["state"], &seen["serving"]), (&"A".into(), &"confirmed".into(), &true.into()));
-    let on = || {
+    let power_on = || {
         let mut device = Device::with_flash_file(board, &elf, &flash);
         let console = device.connect();
         (device, console)
     };
     let slow = slow_model(&folder);
     // A power failure during a transfer.
-    let (powered, mut console) = on();
+    let (powered, mut console) = power_on();
     assert!(console.boot().contains("crc32 7cc8eafe"), "{}", console.seen);
     let mut pieces = 0;
     send(&mut console, &slow, |_| {
@@ -150,7 +150,7 @@ fn the_models_in_flash_survive_a_power_failure_at_any_moment() {
         if pieces < 20 { Fate::Passes } else { Fate::DeviceDies }
     });
     drop((console, powered));
-    let (powered, mut console) = on();
+    let (powered, mut console) = power_on();
     assert!(console.boot().contains("crc32 7cc8eafe"), "{}", console.seen);
     assert!(console.ask("models").contains("A  confirmed  serving"), "{}", console.seen);
     assert!(console.ask("models").contains("B  empty"), "{}", console.seen);
@@ -159,7 +159,7 @@ fn the_models_in_flash_survive_a_power_failure_at_any_moment() {
     begin_trial(&mut console, &slow);
     thread::sleep(Duration::from_millis(100));
     drop((console, powered));
-    let (powered, mut console) = on();
+    let (powered, mut console) = power_on();
     let start = console.boot();
     assert!(
         start.contains("slot B: new model given up, the previous one runs: ") && start.contains("crc32 7cc8eafe"),
@@ -169,12 +169,12 @@ fn the_models_in_flash_survive_a_power_failure_at_any_moment() {
     // A power failure between activation and the next start.
     assert!(console.ask("activate").contains("all checks passed"), "{}", console.seen);
     drop((console, powered));
-    let (powered, mut console) = on();
+    let (powered, mut console) = power_on();
     assert!(console.boot().contains("slot B: trying the new model"), "{}", console.seen);
     // The model is confirmed after the prompt and before the first line is answered.
     console.ask("models");
     drop((console, powered));
-    let (_powered, mut console) = on();
+    let (_powered, mut console) = power_on();
     assert!(!console.boot().contains("slot "), "{}", console.seen);
     assert!(console.ask("models").contains("B  confirmed  serving"), "{}", console.seen);
 }

@@ -40,6 +40,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 /// Runs the command on labelled texts and sequences.
 fn run_labelled(args: &Args) -> anyhow::Result<()> {
     let contents = args.sources.iter().map(|path| Content::read(path, args)).collect::<Result<Vec<_>, _>>()?;
+    // Each source with its statistics and encoding, the texts that two sources share, and the keys of each source.
     let (mut sources, mut overlaps, mut earlier_sources) = (Vec::new(), Vec::new(), Vec::new());
     for (path, content) in args.sources.iter().zip(&contents) {
         let keys: Vec<_> = content.items.iter().map(key).collect();

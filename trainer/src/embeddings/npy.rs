@@ -49,8 +49,8 @@ impl<'b> NpyArray<'b> {
         };
         // The length of the header has 2 bytes in version 1, and 4 in later ones.
         let length = match major {
-            1 => rest.split_first_chunk().map(|(n, rest)| (usize::from(u16::from_le_bytes(*n)), rest)),
-            _ => rest.split_first_chunk().map(|(n, rest)| (u32::from_le_bytes(*n) as usize, rest)),
+            1 => rest.split_first_chunk().map(|(bytes, rest)| (usize::from(u16::from_le_bytes(*bytes)), rest)),
+            _ => rest.split_first_chunk().map(|(bytes, rest)| (u32::from_le_bytes(*bytes) as usize, rest)),
         };
         let parts = length.and_then(|(length, rest)| rest.split_at_checked(length));
         let (header, data) = parts.ok_or("the header is incomplete")?;
@@ -66,7 +66,7 @@ impl<'b> NpyArray<'b> {
         };
         let shape = value("shape")?.trim_start_matches('(').split(')').next().unwrap_or_default();
         let sizes: Result<Vec<usize>, _> =
-            shape.split(',').map(str::trim).filter(|n| !n.is_empty()).map(str::parse).collect();
+            shape.split(',').map(str::trim).filter(|size| !size.is_empty()).map(str::parse).collect();
         let Ok(&[rows, width]) = sizes.as_deref() else {
             return Err(format!("an array of shape ({shape})"));
         };

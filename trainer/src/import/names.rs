@@ -104,7 +104,7 @@ struct Found<'a> {
     /// The tensors that have not been recognised yet.
     remaining: BTreeMap<String, Array>,
     /// The names of all tensors.
-    all: Vec<String>,
+    all_names: Vec<String>,
 }
 
 impl<'a> Found<'a> {
@@ -114,10 +114,10 @@ impl<'a> Found<'a> {
         settings: &Settings,
         notes: &mut Vec<String>,
     ) -> Result<Self, FileError> {
-        let all: Vec<String> = tensors.keys().cloned().collect();
+        let all_names: Vec<String> = tensors.keys().cloned().collect();
         let wrong = |problem: String| FileError::new(path, problem);
         if let Some(name) = settings.ignore.iter().find(|name| !tensors.contains_key(*name)) {
-            return Err(wrong(format!("`ignore` names `{name}`, expected one of the tensors {}", quoted(&all))));
+            return Err(wrong(format!("`ignore` names `{name}`, expected one of the tensors {}", quoted(&all_names))));
         }
         let mut used_rules = BTreeSet::new();
         let mut remaining = BTreeMap::new();
@@ -135,7 +135,7 @@ impl<'a> Found<'a> {
             }
         }
         if let Some(rule) = settings.rename.keys().find(|rule| !used_rules.contains(*rule)) {
-            return Err(wrong(format!("[rename] {rule:?} matches no tensor; the tensors are {}", quoted(&all))));
+            return Err(wrong(format!("[rename] {rule:?} matches no tensor; the tensors are {}", quoted(&all_names))));
         }
         for wrapper in WRAPPERS {
             if !remaining.is_empty() && remaining.keys().all(|name| name.starts_with(wrapper)) {
@@ -144,12 +144,12 @@ impl<'a> Found<'a> {
                 notes.push(format!("the prefix `{wrapper}` of all names was removed"));
             }
         }
-        Ok(Found { path, remaining, all })
+        Ok(Found { path, remaining, all_names })
     }
 
     /// An error for a part that the file lacks.
     fn missing(&self, part: &str, expected: &str) -> FileError {
-        let tensors = quoted(&self.all);
+        let tensors = quoted(&self.all_names);
         self.wrong(format!("no {part}, expected {expected}; the tensors are {tensors}. Rename yours under [rename]"))
     }
 

@@ -163,16 +163,15 @@ impl<L: Link> Client<L> {
 
     /// Returns the device to the mode for people, if it still answers.
     pub fn release(&mut self) {
-        if self.link.send(&[ETX, ETX]).and_then(|()| self.link.send(b"mode human\n")).is_ok() {
-            let deadline = Instant::now() + RETRY_INTERVAL.min(self.timeout);
-            while let Ok(Some(line)) = self.try_line(deadline) {
-                if framed_json(&line).is_some_and(|(_, value)| value.get("mode") == Some(&"human".into())) {
-                    // Reads the prompt, which ends in a space.
-                    while let Ok(Some(byte)) = self.byte(deadline)
-                        && byte != b' '
-                    {}
-                    return;
-                }
+        if self.link.send(&[ETX, ETX]).and_then(|()| self.link.send(b"mode human\n")).is_err() {
+            return;
+        }
+        let deadline = Instant::now() + RETRY_INTERVAL.min(self.timeout);
+        while let Ok(Some(line)) = self.try_line(deadline) {
+            if framed_json(&line).is_some_and(|(_, value)| value.get("mode") == Some(&"human".into())) {
+                // Reads the prompt, which ends in a space.
+                while self.byte(deadline).is_ok_and(|byte| byte.is_some_and(|byte| byte != b' ')) {}
+                return;
             }
         }
     }
@@ -242,8 +241,8 @@ impl<L: Link> Client<L> {
     pub(super) fn byte(&mut self, deadline: Instant) -> Result<Option<u8>, ClientError> {
         if self.taken == self.received.len() {
             // The deadline also holds for a device that never stops sending.
-            let left = deadline.saturating_duration_since(Instant::now());
-            let bytes = if left.is_zero() { Vec::new() } else { self.link.receive(left)? };
+            let time_left = deadline.saturating_duration_since(Instant::now());
+            let bytes = if time_left.is_zero() { Vec::new() } else { self.link.receive(time_left)? };
             if bytes.is_empty() {
                 return Ok(None);
             }

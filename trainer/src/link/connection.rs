@@ -89,14 +89,14 @@ impl Link for Connection {
             if is_interrupted() {
                 return Err(LinkError::Interrupted);
             }
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.incoming.recv_timeout(left.min(POLL_INTERVAL)) {
+            let time_left = deadline.saturating_duration_since(Instant::now());
+            match self.incoming.recv_timeout(time_left.min(POLL_INTERVAL)) {
                 Ok(Ok(bytes)) => return Ok(bytes),
                 Ok(Err(reason)) => {
                     self.ended = Some(reason.clone());
                     return Err(self.closed(reason));
                 }
-                Err(RecvTimeoutError::Timeout) if left > POLL_INTERVAL => (),
+                Err(RecvTimeoutError::Timeout) if time_left > POLL_INTERVAL => (),
                 Err(RecvTimeoutError::Timeout) => return Ok(Vec::new()),
                 Err(RecvTimeoutError::Disconnected) => return Err(self.closed("its reader ended".to_owned())),
             }

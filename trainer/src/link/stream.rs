@@ -135,13 +135,13 @@ impl<L: Link> Streaming<'_, L> {
 
     /// Leaves the mode, and checks that the device received every byte and answered every text.
     pub fn leave(mut self) -> Result<StreamEnd, ClientError> {
-        let left = self.end()?;
+        let found = self.end()?;
         let expected = StreamEnd { bytes: self.sent, texts: self.answered };
-        if left == expected {
-            return Ok(left);
+        if found == expected {
+            return Ok(found);
         }
         Err(ClientError::Unexpected {
-            found: format!("that it received {} bytes and answered {} texts", left.bytes, left.texts),
+            found: format!("that it received {} bytes and answered {} texts", found.bytes, found.texts),
             expected: format!("{} bytes and {} texts, as were sent and received", expected.bytes, expected.texts),
         })
     }

@@ -90,8 +90,8 @@ impl Model for DeviceFile {
     fn generate(&self, prompt: &[u32], sampling: Sampling, sink: &mut dyn FnMut(u32) -> bool) {
         let temperature = (sampling.temperature * f64::from(Sampler::ONE)).round();
         // Only the temperature 0 may become 0, which always takes the most probable token.
-        let least = f64::from(u8::from(sampling.temperature > 0.0));
-        let mut sampler = Sampler::new(sampling.seed, temperature.max(least).min(f64::from(u32::MAX)) as u32);
+        let minimum = f64::from(u8::from(sampling.temperature > 0.0));
+        let mut sampler = Sampler::new(sampling.seed, temperature.max(minimum).min(f64::from(u32::MAX)) as u32);
         let mut candidates = vec![Ranked::default(); sampling.top_k.min(self.config().vocab_size)];
         self.with_text_session(1, |mut session| {
             let prompt = if prompt.is_empty() { &[UNK] } else { prompt };

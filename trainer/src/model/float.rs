@@ -90,10 +90,10 @@ fn draw(logits: &[f32], sampling: Sampling, rng: &mut ChaCha8Rng) -> u32 {
     if sampling.temperature == 0.0 {
         return ranked[0].0;
     }
-    let kept = if sampling.top_k == 0 { ranked.len() } else { sampling.top_k.min(ranked.len()) };
+    let candidates = if sampling.top_k == 0 { ranked.len() } else { sampling.top_k.min(ranked.len()) };
     let highest = f64::from(ranked[0].1);
     let weight = |&(_, logit): &(u32, f32)| ((f64::from(logit) - highest) / sampling.temperature).exp();
-    let weights: Vec<f64> = ranked[..kept].iter().map(weight).collect();
+    let weights: Vec<f64> = ranked[..candidates].iter().map(weight).collect();
     // A random point in the intervals of the tokens, each as long as its weight: the interval that holds it wins.
     let mut point = rng.random::<f64>() * weights.iter().sum::<f64>();
     let drawn = weights.iter().position(|weight| {

@@ -47,7 +47,7 @@ pub struct Line {
 pub fn lines(title: &str, axis: &str, lines: &[Line], marked: Option<f64>) -> Markup {
     let finite = |point: &&(f64, f64)| point.0.is_finite() && point.1.is_finite();
     let points = || lines.iter().flat_map(|line| line.points.iter()).filter(finite);
-    let (x, y) = (span(points().map(|p| p.0), 0.02), span(points().map(|p| p.1), 0.06));
+    let (x, y) = (span(points().map(|&(x, _)| x), 0.02), span(points().map(|&(_, y)| y), 0.06));
     draw(title, |root| {
         let mut chart = axes(root, [x, y.clone()], axis, 10, &whole, &number)?;
         if let Some(x) = marked {

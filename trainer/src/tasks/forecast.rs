@@ -74,13 +74,13 @@ impl TaskHandler for ForecastTask {
             );
         }
         // Both models forecast the same rows, even if one reads more rows before them.
-        let first = [a, b].iter().map(|forecast| forecast.window.max(forecast.season)).max().unwrap_or(0);
+        let first_start = [a, b].iter().map(|forecast| forecast.window.max(forecast.season)).max().unwrap_or(0);
         let channels = &models[0].model.config().channels;
         let std = |target: &String| {
             channels.iter().find(|channel| channel.name == *target).map_or(1.0, |channel| channel.std)
         };
         let stds: Vec<f64> = a.targets.iter().map(std).collect();
-        let side = |model| losses(model, data, first, &stds);
+        let side = |model| losses(model, data, first_start, &stds);
         let sides = [side(&models[0])?, side(&models[1])?];
         Ok(loss_comparison::compare(sides, "windows", "squared error over the variance"))
     }

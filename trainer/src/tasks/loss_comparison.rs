@@ -67,14 +67,14 @@ fn mean(numbers: &[f64]) -> f64 {
 /// the means of consecutive blocks, which are nearly independent (the method of batch means). `None` for fewer than two
 /// differences a block.
 fn interval(differences: &[f64]) -> Option<[f64; 2]> {
-    let n = differences.len();
-    if n < 2 * BLOCKS {
+    let count = differences.len();
+    if count < 2 * BLOCKS {
         return None;
     }
-    let block = |index: usize| mean(&differences[index * n / BLOCKS..(index + 1) * n / BLOCKS]);
-    let blocks: Vec<f64> = (0..BLOCKS).map(block).collect();
-    let centre = mean(&blocks);
-    let variance = blocks.iter().map(|block| (block - centre).powi(2)).sum::<f64>() / (BLOCKS - 1) as f64;
+    let block_mean = |block: usize| mean(&differences[block * count / BLOCKS..(block + 1) * count / BLOCKS]);
+    let means: Vec<f64> = (0..BLOCKS).map(block_mean).collect();
+    let centre = mean(&means);
+    let variance = means.iter().map(|mean| (mean - centre).powi(2)).sum::<f64>() / (BLOCKS - 1) as f64;
     let half_width = STUDENT_T * (variance / BLOCKS as f64).sqrt();
     let difference = mean(differences);
     Some([difference - half_width, difference + half_width])

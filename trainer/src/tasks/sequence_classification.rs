@@ -63,16 +63,16 @@ impl TaskHandler for SequenceClassification {
     fn compare(&self, models: [NamedModel<'_>; 2], data: &DataFile<'_>, rows: usize) -> anyhow::Result<CommandOutput> {
         let (mut examples, mut predicted): (Vec<Row>, Vec<Vec<String>>) = (Vec::new(), Vec::new());
         for NamedModel { model, .. } in &models {
-            let all = read(*model, data)?;
-            let predictions = analyse(*model, &all, data.path)?.predictions;
+            let sequences = read(*model, data)?;
+            let predictions = analyse(*model, &sequences, data.path)?.predictions;
             predicted.push(predictions.iter().map(|prediction| model.labels()[prediction.predicted].clone()).collect());
             let example = |sequence: usize| Row {
-                text: all.name(sequence).to_owned(),
-                label: all.label(sequence).to_owned(),
-                line: all.table.lines[all.spans[sequence].start],
+                text: sequences.name(sequence).to_owned(),
+                label: sequences.label(sequence).to_owned(),
+                line: sequences.table.lines[sequences.spans[sequence].start],
             };
             // The same for both models, which read the same rows.
-            examples = (0..all.spans.len()).map(example).collect();
+            examples = (0..sequences.spans.len()).map(example).collect();
         }
         label_comparison::compare(&examples, &models, [&predicted[0], &predicted[1]], "sequences", rows)
     }

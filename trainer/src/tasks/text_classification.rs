@@ -267,11 +267,8 @@ impl TaskData for LabelledTexts {
 fn describe_texts(recipe: &Recipe, data: &Prepared, note: &dyn Fn(String)) {
     let classes = data.labels.len();
     let (train, valid) = (data.train.len(), data.valid.len());
-    if data.folds.is_empty() {
-        note(format!("{train} training texts of {classes} classes, {valid} validation texts"));
-    } else {
-        note(format!("{train} training texts of {classes} classes"));
-    }
+    let validation = if data.folds.is_empty() { format!(", {valid} validation texts") } else { String::new() };
+    note(format!("{train} training texts of {classes} classes{validation}"));
     if data.duplicates > 0 {
         note(format!(
             "{} rows repeat an earlier text: equal texts are kept on one side of the validation split",

@@ -17,6 +17,7 @@ struct Rates {
     instructions_per_token: Option<f64>,
 }
 
+/// The rates of all answers together.
 fn rates(tally: &Tally, info: &Info, is_emulated: bool) -> Rates {
     let seconds = tally.elapsed.as_secs_f64().max(1e-9);
     let ticks_per_token = (tally.tokens > 0).then(|| tally.ticks as f64 / tally.tokens as f64);
@@ -85,6 +86,7 @@ pub(super) fn to_text(tally: &Tally, info: &Info, is_emulated: bool, data: &Path
     lines
 }
 
+/// An answer in one line.
 fn computed(Computed { label, logits, tokens, unknown }: &Computed) -> String {
     format!("{} {logits:?}, {tokens} tokens, {unknown} unknown", label.as_deref().unwrap_or("(no label)"))
 }

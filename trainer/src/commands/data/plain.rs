@@ -92,14 +92,14 @@ impl Figures {
     fn lines(&self, path: &Path) -> Vec<String> {
         let encoding = encoding(path).map_or_else(String::new, |encoding| format!(", {encoding}"));
         let lines: usize = self.lines.histogram.iter().map(|(.., count)| count).sum();
-        let mut all = vec![
+        let mut output = vec![
             format!("{}: {} bytes of plain text, {lines} lines{encoding}", path.display(), self.bytes),
             format!("  {} characters, {} distinct", self.characters, self.distinct_characters),
             format!("  {} words, {} distinct", self.words, self.distinct_words),
             format!("  {:.2} % of the words are in a vocabulary of {}", 100.0 * self.covered, self.vocabulary),
         ];
-        all.extend(show::lengths(&self.lines, "a line's length"));
-        all
+        output.extend(show::lengths(&self.lines, "a line's length"));
+        output
     }
 }
 

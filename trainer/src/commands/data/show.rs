@@ -84,8 +84,8 @@ pub fn encoding(path: &Path) -> Option<String> {
 /// Returns a bar whose length has a resolution of an eighth of a character.
 fn bar(count: usize, largest: usize) -> String {
     let eighths = (count * BAR_WIDTH * 8).div_ceil(largest.max(1));
-    let rest = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
-    "█".repeat(eighths / 8) + rest
+    let end = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8];
+    "█".repeat(eighths / 8) + end
 }
 
 #[cfg(test)]

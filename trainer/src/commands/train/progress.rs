@@ -108,10 +108,10 @@ impl Callback for Progress {
         }
         let mark = if best { "*" } else { " " };
         let elapsed = self.start.elapsed();
-        let done = figures.epoch - self.resumed_after;
-        let left = elapsed.mul_f64((self.epochs - figures.epoch) as f64 / done as f64);
+        let epochs_done = figures.epoch - self.resumed_after;
+        let time_left = elapsed.mul_f64((self.epochs - figures.epoch) as f64 / epochs_done as f64);
         let first = format!("epoch {:>3}/{}", figures.epoch, self.epochs);
-        let last = format!("{mark} {} left", minutes(left));
+        let last = format!("{mark} {} left", minutes(time_left));
         lines.push(self.row(&first, columns.iter().map(|(_, value)| number(*value)), &last));
         for line in lines {
             match &self.bar {

@@ -92,7 +92,7 @@ impl Comparison {
         let side =
             |model: &Path, correct: usize| Side { model: model.to_owned(), correct, accuracy: correct as f64 / n };
         let difference = (only_b as f64 - only_a as f64) / n;
-        // The variance of a paired difference of shares: ((b + c) - (b - c)²/n) / n².
+        // The variance of a paired difference of shares is ((a + b) - (b - a)²/n) / n²; a and b: only_a, only_b.
         let discordant = (only_a + only_b) as f64;
         let half_width = Z * (discordant - n * difference * difference).max(0.0).sqrt() / n;
         let mcnemar = McNemar::new(only_a, only_b);

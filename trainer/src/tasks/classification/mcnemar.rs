@@ -20,13 +20,13 @@ pub struct McNemar {
 impl McNemar {
     /// Tests the numbers of examples that only A and only B predict correctly.
     pub fn new(only_a: usize, only_b: usize) -> Self {
-        let n = only_a + only_b;
-        let chi_square = (n > 0).then(|| {
+        let discordant = only_a + only_b;
+        let chi_square = (discordant > 0).then(|| {
             let difference = only_a.abs_diff(only_b) as f64 - 1.0;
-            difference * difference / n as f64
+            difference * difference / discordant as f64
         });
         McNemar {
-            exact_p: binomial(only_a.min(only_b), n),
+            exact_p: binomial(only_a.min(only_b), discordant),
             chi_square,
             chi_square_p: chi_square.map(|x| libm::erfc((x / 2.0).sqrt())),
         }

@@ -63,8 +63,9 @@ pub fn forecast_windows(model: &dyn Model, table: &Table, first: usize) -> Optio
     let forecast = model.config().forecast.as_ref()?;
     let windows = Windows::new(table, &model.config().channels, forecast);
     let &Forecast { window, horizon, season, .. } = forecast;
-    let first = first.max(window).max(season);
-    let starts: Vec<usize> = windows.starts(first..(table.rows.len() + 1).saturating_sub(horizon)).collect();
+    // A forecast needs a window and a season before it, and a horizon after its start.
+    let first_start = first.max(window).max(season);
+    let starts: Vec<usize> = windows.starts(first_start..(table.rows.len() + 1).saturating_sub(horizon)).collect();
     let targets = &windows.targets;
     let forecast = |&start: &usize| {
         // The row and the target of each predicted number.

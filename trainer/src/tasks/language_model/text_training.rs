@@ -104,8 +104,8 @@ impl TextCorpus {
         // No token spans a line break, so that the tokens of the first lines do not depend on the lines after them.
         let line =
             |token: usize| 1 + ends.partition_point(|&end| self.vocabulary.encode(&self.train[..end]).len() <= token);
-        let first = window * self.window;
-        (line(first), line((first + self.window).min(self.tokens - 1)))
+        let first_token = window * self.window;
+        (line(first_token), line((first_token + self.window).min(self.tokens - 1)))
     }
 }
 

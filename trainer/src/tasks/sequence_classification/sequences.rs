@@ -52,9 +52,9 @@ impl Sequences {
                 _ => spans.push(row..row + 1),
             }
             if let Some(labels) = table.texts.get(1) {
-                let first = spans.last().map_or(row, |span| span.start);
-                if labels[row] != labels[first] {
-                    let expected = format!("expected {:?} as in its first row", labels[first]);
+                let first_row = spans.last().map_or(row, |span| span.start);
+                if labels[row] != labels[first_row] {
+                    let expected = format!("expected {:?} as in its first row", labels[first_row]);
                     let problem = format!("sequence {name:?} has label {:?}, {expected}", labels[row]);
                     return Err(FileError::in_line(path, line, problem));
                 }

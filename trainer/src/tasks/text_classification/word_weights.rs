@@ -105,9 +105,9 @@ fn weigh(classify: Classify<'_>, text: &str, places: Vec<Range<usize>>) -> Vec<W
     let whole = classify(text).log_probabilities();
     let label = crate::metrics::argmax(&whole);
     let weigh_part = |place: Range<usize>| {
-        let rest = format!("{}{}", &text[..place.start], &text[place.end..]);
-        let odds_of_rest = log_odds(&classify(&rest).log_probabilities(), label);
-        WeightedPart { place, weight: log_odds(&whole, label) - odds_of_rest }
+        let without_part = format!("{}{}", &text[..place.start], &text[place.end..]);
+        let odds_without = log_odds(&classify(&without_part).log_probabilities(), label);
+        WeightedPart { place, weight: log_odds(&whole, label) - odds_without }
     };
     places.into_iter().map(weigh_part).collect()
 }
