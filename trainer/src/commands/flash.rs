@@ -223,6 +223,7 @@ fn is_probe_connected() -> anyhow::Result<bool> {
     Ok(String::from_utf8_lossy(&output.stdout).lines().any(|line| line.trim_start().starts_with('[')))
 }
 
+/// Runs a command of probe-rs, after printing it.
 fn run_program(command: &mut Command) -> anyhow::Result<()> {
     let words: Vec<_> = std::iter::once(command.get_program()).chain(command.get_args()).collect();
     let line = words.join(" ".as_ref()).to_string_lossy().into_owned();

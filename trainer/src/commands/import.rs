@@ -86,10 +86,9 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     }
     let correct = model.validation().par_iter().filter(|row| argmax(&model.logits(&row.text)) == row.label).count();
     let accuracy = (!model.validation().is_empty()).then(|| correct as f64 / model.validation().len() as f64);
-    let config = model.config();
     let parameters = model.weights().count();
     if args.json {
-        let config: serde_json::Value = serde_json::from_str(&config.to_json())?;
+        let config: serde_json::Value = serde_json::from_str(&model.config().to_json())?;
         let mut object = json!({
             "model": args.output,
             "parameters": parameters,
@@ -106,15 +105,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         }
         return print(object);
     }
-    print(format_args!(
-        "{} tokens, embedding {}, {}, {} labels, {parameters} parameters",
-        config.vocab_size,
-        config.embedding_dim,
-        config.recurrent().describe(config.hidden_size),
-        config.labels.len(),
-    ))?;
-    print(format_args!("assumed forward pass: {}", recognised.describe()))?;
-    recognised.pytorch().iter().try_for_each(|line| print(format_args!("    {line}")))?;
+    describe_network(&model, &recognised, parameters)?;
     match checked {
         Some((texts, difference)) => {
             print(format_args!("same logits as PyTorch on {texts} texts (largest difference {difference:.1e})"))?;
@@ -125,4 +116,16 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         print(format_args!("accuracy {accuracy:.4} on {} validation rows", model.validation().len()))?;
     }
     print(format_args!("wrote {}", args.output.display()))
+}
+
+/// Prints the sizes of the network and the forward pass that the import assumed.
+fn describe_network(model: &FloatModel, recognised: &import::Recognised, parameters: usize) -> anyhow::Result<()> {
+    let config = model.config();
+    let (tokens, embedding_dim, labels) = (config.vocab_size, config.embedding_dim, config.labels.len());
+    let recurrent = config.recurrent().describe(config.hidden_size);
+    print(format_args!(
+        "{tokens} tokens, embedding {embedding_dim}, {recurrent}, {labels} labels, {parameters} parameters"
+    ))?;
+    print(format_args!("assumed forward pass: {}", recognised.describe()))?;
+    recognised.pytorch().iter().try_for_each(|line| print(format_args!("    {line}")))
 }

@@ -108,6 +108,7 @@ struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
+    /// Renames the tensors by the settings, and removes those to ignore and the prefixes of wrappers.
     fn new(
         path: &'a Path,
         tensors: BTreeMap<String, Values>,

@@ -60,6 +60,7 @@ impl Connection {
         SendHalf { name: self.sending.name.clone(), writer: self.sending.writer.take() }
     }
 
+    /// The error of a closed connection, with the reason for which QEMU ended, if it runs the device.
     fn closed(&mut self, reason: String) -> LinkError {
         let reason = self.process.as_mut().map_or(reason, Process::end_reason);
         LinkError::Closed { link: self.sending.name.clone(), reason }

@@ -161,6 +161,7 @@ fn ensure_flash(path: &Path, bytes: u32) -> Result<(), OpenError> {
     }
 }
 
+/// An option's value that ends in a path.
 fn joined(prefix: &str, path: &OsStr) -> OsString {
     let mut text = OsString::from(prefix);
     text.push(path);

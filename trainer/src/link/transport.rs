@@ -93,6 +93,7 @@ pub enum OpenError {
     Tcp { address: String, error: io::Error },
 }
 
+/// The advice at the end of the error for a file of this kind.
 fn hint(kind: &str) -> &'static str {
     match kind {
         "firmware" => "; expected an ELF file of tern-firmware: `cargo xtask firmware` builds it",

@@ -99,15 +99,12 @@ impl Problem {
 /// Normalises each channel of the samples to mean 0 and standard deviation 1 over `train`. A channel that is constant
 /// in `train` is only shifted.
 fn normalise(train: &mut [Sample], valid: &mut [Sample]) {
-    let channels = match train.first().map(|sample| &sample.steps) {
-        Some(Steps::Values { channels, .. }) => *channels,
-        _ => return,
-    };
+    let Some(&Steps::Values { channels, .. }) = train.first().map(|sample| &sample.steps) else { return };
     for channel in 0..channels {
-        let numbers = || train.iter().flat_map(|sample| values(sample).iter().skip(channel).step_by(channels));
+        let numbers = || train.iter().flat_map(|sample| sample.steps.rows()).map(|row| f64::from(row[channel]));
         let count = numbers().count().max(1) as f64;
-        let mean = numbers().map(|&number| f64::from(number)).sum::<f64>() / count;
-        let variance = numbers().map(|&number| (f64::from(number) - mean).powi(2)).sum::<f64>() / count;
+        let mean = numbers().sum::<f64>() / count;
+        let variance = numbers().map(|number| (number - mean).powi(2)).sum::<f64>() / count;
         let std = if variance.sqrt() > f64::from(f32::EPSILON) { variance.sqrt() } else { 1.0 };
         for sample in train.iter_mut().chain(valid.iter_mut()) {
             if let Steps::Values { values, .. } = &mut sample.steps {
@@ -115,14 +112,6 @@ fn normalise(train: &mut [Sample], valid: &mut [Sample]) {
                 numbers.for_each(|number| *number = ((f64::from(*number) - mean) / std) as f32);
             }
         }
-    }
-}
-
-/// The values of a sample; none if it has tokens.
-fn values(sample: &Sample) -> &[f32] {
-    match &sample.steps {
-        Steps::Values { values, .. } => values,
-        Steps::Tokens(_) => &[],
     }
 }
 

@@ -144,6 +144,7 @@ struct Training<'a> {
 }
 
 impl Training<'_> {
+    /// Trains the remaining epochs.
     fn run(mut self, callback: &mut dyn Callback, stop: &AtomicBool) -> Result<Outcome, TrainError> {
         let stopped = || stop.load(Ordering::Relaxed);
         let stop_reason = loop {
