@@ -3,6 +3,7 @@
 //! - [`choices`]: the enums that describe a model, with the names that recipes, `config.json` and device files use;
 //! - [`Tokenizer`]: a kind of tokenizer and its letter case;
 //! - [`Config`]: the choices of one model, and [`Config::check`], which reports choices that cannot be combined;
+//! - [`Ngrams`]: the kinds of n-grams that a classifier counts;
 //! - [`names`]: the names of tensors and of metadata keys;
 //! - [`limits`]: the sizes that a model may have.
 //!
@@ -18,10 +19,12 @@ pub mod choices;
 mod config;
 pub mod limits;
 pub mod names;
+mod ngrams;
 mod tokenizer;
 
 pub use choices::{Cell, Input, Merge, Output, Packing, Pooling, Task, TokenizerKind};
 pub use config::{Config, Conflict, Field};
+pub use ngrams::Ngrams;
 pub use tokenizer::Tokenizer;
 
 /// The version of the device file's format: the value of the metadata key `tern.version`.

@@ -54,6 +54,10 @@ tokenizers! {
 impl Tokenizer {
     /// Lowercased words, the default of recipes.
     pub const WORDS: Tokenizer = Tokenizer { kind: TokenizerKind::Words, lowercase: true };
+    /// Lowercased characters.
+    pub const CHARS: Tokenizer = Tokenizer { kind: TokenizerKind::Chars, lowercase: true };
+    /// Bytes.
+    pub const BYTES: Tokenizer = Tokenizer { kind: TokenizerKind::Bytes, lowercase: false };
 
     /// The tokenizer with this name, if there is one.
     pub fn from_name(name: &str) -> Option<Self> {
@@ -63,6 +67,11 @@ impl Tokenizer {
     /// Returns true if each id of the vocabulary is a byte, so that a device file stores no vocabulary.
     pub const fn is_bytes(self) -> bool {
         matches!(self.kind, TokenizerKind::Bytes)
+    }
+
+    /// Returns true if each token is a character or a byte. The n-gram branch then reads the whole text as one word.
+    pub const fn is_one_word(self) -> bool {
+        matches!(self.kind, TokenizerKind::Chars | TokenizerKind::Bytes)
     }
 }
 

@@ -7,6 +7,8 @@
 //!
 //! [`Detokenizer`] is the way back, for language models: it joins tokens into text.
 //!
+//! [`NgramHasher`] turns the pieces into hashes of n-grams, for the n-gram branch of a classifier.
+//!
 //! The trainer builds its vocabulary with the same [`Splitter`], so there is one definition of a token.
 
 mod characters;
@@ -16,6 +18,7 @@ mod emoticon;
 mod encoder;
 #[cfg(feature = "html_words")]
 mod html;
+mod ngrams;
 mod runs;
 mod splitter;
 pub(crate) mod texts;
@@ -28,6 +31,7 @@ mod wordpiece;
 pub use characters::{is_word, lowercase};
 pub use detokenizer::Detokenizer;
 pub use encoder::Encoder;
+pub use ngrams::NgramHasher;
 pub use splitter::{Piece, Splitter};
 pub use tern_format::{Tokenizer, TokenizerKind};
 pub(crate) use tokenizer::{BUILT, PLAIN_NAMES, numbered, state_len};

@@ -1,0 +1,71 @@
+//! The n-grams that the n-gram branch of a classifier counts.
+
+use core::ops::RangeInclusive;
+
+use crate::Tokenizer;
+
+/// The kinds of n-grams that the n-gram branch of a classifier counts: `docs/arithmetic.md`, "N-gram branch".
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Ngrams {
+    /// The longest n-grams of words, in words: 0 for none, 1 for words, 2 for words and pairs of words.
+    pub words: u8,
+    /// The shortest n-grams of characters; 0 for none.
+    pub min_chars: u8,
+    /// The longest n-grams of characters; 0 for none.
+    pub max_chars: u8,
+}
+
+impl Ngrams {
+    /// The lengths of n-grams of words.
+    pub const WORDS: RangeInclusive<u8> = 0..=2;
+    /// The lengths of n-grams of characters. The longest has at least two characters.
+    pub const CHARS: RangeInclusive<u8> = 1..=6;
+
+    /// Checks that a text of this tokenizer can be counted.
+    ///
+    /// # Errors
+    /// A sentence that names what must change.
+    pub fn check(&self, tokenizer: Tokenizer) -> Result<(), &'static str> {
+        let Ngrams { words, min_chars, max_chars } = *self;
+        let no_chars = (min_chars, max_chars) == (0, 0);
+        if !Self::WORDS.contains(&words) {
+            return Err("n-grams of words must have 0, 1 or 2 words");
+        }
+        if !no_chars && !(Self::CHARS.contains(&min_chars) && (min_chars.max(2)..=6).contains(&max_chars)) {
+            return Err("n-grams of characters must have 1 to 6 characters, the longest at least 2");
+        }
+        if words > 0 && tokenizer.is_one_word() {
+            return Err("n-grams of words need a tokenizer of words; with characters or bytes the whole text is one");
+        }
+        if words == 0 && no_chars { Err("n-grams must have words or characters") } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ngrams_that_cannot_be_counted_are_refused() {
+        let allowed =
+            |words, min_chars, max_chars, tokenizer| Ngrams { words, min_chars, max_chars }.check(tokenizer).is_ok();
+        for (ngrams, tokenizer, expected) in [
+            ((2, 3, 5), Tokenizer::WORDS, true),
+            ((1, 0, 0), Tokenizer::WORDS, true),
+            ((0, 1, 6), Tokenizer::CHARS, true),
+            ((0, 2, 2), Tokenizer::BYTES, true),
+            ((0, 0, 0), Tokenizer::WORDS, false),
+            ((3, 0, 0), Tokenizer::WORDS, false),
+            ((1, 3, 0), Tokenizer::WORDS, false),
+            ((1, 0, 3), Tokenizer::WORDS, false),
+            ((1, 4, 3), Tokenizer::WORDS, false),
+            ((1, 1, 1), Tokenizer::WORDS, false),
+            ((1, 3, 7), Tokenizer::WORDS, false),
+            ((1, 3, 5), Tokenizer::CHARS, false),
+        ] {
+            let (words, min_chars, max_chars) = ngrams;
+            assert_eq!(allowed(words, min_chars, max_chars, tokenizer), expected, "{ngrams:?} {}", tokenizer.name());
+        }
+    }
+}
