@@ -24,6 +24,10 @@ pub const WINDOW: RangeInclusive<usize> = 1..=1 << 16;
 pub const HORIZON: RangeInclusive<usize> = 1..=1 << 12;
 /// The number of time steps of a season; 0 for none.
 pub const SEASON: RangeInclusive<usize> = 0..=1 << 24;
+/// The number of buckets of an n-gram table; a power of 2.
+pub const NGRAM_BUCKETS: RangeInclusive<usize> = 1 << 4..=1 << 20;
+/// The rank of an n-gram table, the numbers in a row; a power of 2.
+pub const NGRAM_RANK: RangeInclusive<usize> = 1..=1 << 8;
 /// The length of a model's name in a device file, in bytes of UTF-8.
 pub const NAME_BYTES: RangeInclusive<usize> = 0..=64;
 /// The length of a device file's JSON header, in bytes: a multiple of 8.

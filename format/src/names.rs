@@ -101,6 +101,10 @@ tensors! {
     FOLDED_SUMS = "folded.sums"
     /// The precomputed input projections of the folded tokens, reverse direction.
     FOLDED_SUMS_REVERSE = "folded.sums_reverse"
+    /// The table of the n-gram branch: `[buckets, rank]`, also in a checkpoint.
+    NGRAMS_WEIGHT = "ngrams.weight"
+    /// The real value of 2^15 in the scaled sums of the n-gram branch, for hosts: `[1]`.
+    NGRAMS_SCALE = "ngrams.scale"
 }
 
 /// The parameters of a recurrent layer: the middle part of a [`LayerTensor`]'s name, with its leading dot.
@@ -202,6 +206,14 @@ pub mod key {
     pub const SHIFT_FC: &str = "tern.shift.fc";
     /// The shift of the head's hidden layer.
     pub const SHIFT_HIDDEN: &str = "tern.shift.hidden";
+    /// [`Ngrams::words`](crate::Ngrams::words). A file with this key has an n-gram branch.
+    pub const NGRAM_WORDS: &str = "tern.ngrams.words";
+    /// [`Ngrams::min_chars`](crate::Ngrams::min_chars).
+    pub const NGRAM_MIN_CHARS: &str = "tern.ngrams.min_chars";
+    /// [`Ngrams::max_chars`](crate::Ngrams::max_chars).
+    pub const NGRAM_MAX_CHARS: &str = "tern.ngrams.max_chars";
+    /// The shift of the n-gram branch.
+    pub const SHIFT_NGRAMS: &str = "tern.shift.ngrams";
     /// Begins the keys of the shifts of recurrent layers; the module's name and the suffixes of a
     /// [`LayerTensor`](super::LayerTensor) follow.
     pub const SHIFT: &str = "tern.shift.";

@@ -32,7 +32,8 @@ impl Ngrams {
         if !Self::WORDS.contains(&words) {
             return Err("n-grams of words must have 0, 1 or 2 words");
         }
-        if !no_chars && !(Self::CHARS.contains(&min_chars) && (min_chars.max(2)..=6).contains(&max_chars)) {
+        let are_lengths = Self::CHARS.contains(&min_chars) && (min_chars.max(2)..=6).contains(&max_chars);
+        if !no_chars && !are_lengths {
             return Err("n-grams of characters must have 1 to 6 characters, the longest at least 2");
         }
         if words > 0 && tokenizer.is_one_word() {

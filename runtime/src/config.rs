@@ -1,9 +1,9 @@
 //! The configuration of a model: its choices and its sizes.
 
 use tern_format::limits::MAX_LAYERS;
-use tern_format::{Cell, Input, Merge, Output, Pooling, Task, Tokenizer};
+use tern_format::{Cell, Input, Merge, Ngrams, Output, Pooling, Task, Tokenizer};
 
-use crate::features::{BIDIRECTIONAL, POOLING, STACKED, VALUES};
+use crate::features::{BIDIRECTIONAL, NGRAMS, POOLING, STACKED, VALUES};
 
 /// The choices and sizes of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,13 +15,14 @@ pub struct Config {
     pub input: Input,
     /// The tokenizer. Unused if the model reads values.
     pub tokenizer: Tokenizer,
-    /// V: the number of token ids, PAD and UNK included; 2 if the model reads values.
+    /// V: the number of token ids, PAD and UNK included; 2 if the model reads values or has no recurrent branch.
     pub vocab_size: usize,
-    /// E: the size of an embedded token; the number of channels if the model reads values.
+    /// E: the size of an embedded token; the number of channels if the model reads values; 0 without a recurrent branch.
     pub embedding_dim: usize,
     /// The kind of recurrent cell.
     pub cell: Cell,
-    /// The number of recurrent layers: 1 to 4.
+    /// The number of recurrent layers: 1 to 4; 0 if the model has no recurrent branch. The choices of that branch then
+    /// mean nothing.
     pub layers: usize,
     /// True if each layer also reads the sequence in reverse.
     pub bidirectional: bool,
@@ -29,8 +30,12 @@ pub struct Config {
     pub merge: Merge,
     /// The reduction of the last layer's hidden states over time.
     pub pooling: Pooling,
-    /// H: the hidden size of a recurrent layer, in each direction.
+    /// H: the hidden size of a recurrent layer, in each direction; 0 without a recurrent branch.
     pub hidden_size: usize,
+    /// The n-grams that the n-gram branch counts; none if the model has no such branch.
+    pub ngrams: Option<Ngrams>,
+    /// R: the rank of the n-gram table; 0 without an n-gram branch.
+    pub ngram_rank: usize,
     /// The number of units of the head's hidden layer; 0 if it has none.
     pub head_hidden: usize,
     /// The meaning of the last layer's outputs.
@@ -72,7 +77,22 @@ impl Config {
 
     /// F: the width of the head's input.
     pub fn head_width(&self) -> usize {
+        self.pooled_width() + if NGRAMS { self.ngram_rank } else { 0 }
+    }
+
+    /// The width of the pooled hidden states, the first part of the head's input.
+    pub(crate) fn pooled_width(&self) -> usize {
         if self.pools_mean() && self.pools_max() { 2 * self.merged_width() } else { self.merged_width() }
+    }
+
+    /// Returns true if the model has a recurrent branch, as it always does where the n-gram branch is not built in.
+    pub(crate) fn is_recurrent(&self) -> bool {
+        !NGRAMS || self.layers > 0
+    }
+
+    /// Returns true if the model has an n-gram branch. Always false if that is not built in.
+    pub(crate) fn counts_ngrams(&self) -> bool {
+        NGRAMS && self.ngrams.is_some()
     }
 
     /// Returns true if the head reads the last hidden state, as it always does where pooling is not built in.

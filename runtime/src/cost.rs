@@ -43,6 +43,8 @@ pub struct Flash {
     pub head: usize,
     /// The embedding, with its multipliers.
     pub embedding: usize,
+    /// The table of the n-gram branch, with its scale.
+    pub ngrams: usize,
     /// Precomputed input projections of folded tokens.
     pub folded: usize,
     /// Tokens and their offsets.
@@ -59,6 +61,14 @@ impl Model<'_> {
     /// The multiply-accumulates of the first layer's input projections.
     fn input_macs(&self) -> usize {
         self.config.directions() * self.config.cell.gates() * self.config.hidden_size * self.config.embedding_dim
+    }
+
+    /// The bytes of the n-gram branch in the file.
+    fn ngram_bytes(&self) -> usize {
+        #[cfg(feature = "ngrams")]
+        return self.ngrams.as_ref().map_or(0, |table| table.rows.len() + 4);
+        #[cfg(not(feature = "ngrams"))]
+        0
     }
 
     /// The largest cost of running the model.
@@ -78,12 +88,13 @@ impl Model<'_> {
             folded: self.folded.as_ref().map_or(0, |folded| folded.bytes()),
             vocabulary: self.vocabulary.byte_len(),
             labels: self.labels.byte_len(),
+            ngrams: self.ngram_bytes(),
             golden: self.golden.byte_len()
                 + 4 * (numbers.golden_offsets.len() + numbers.golden_values.len() + self.golden_logits.len()),
             other: 0,
         };
-        let Flash { header, recurrent, head, embedding, folded, vocabulary, labels, golden, .. } = flash;
-        let known = header + recurrent + head + embedding + folded + vocabulary + labels + golden;
+        let Flash { header, recurrent, head, embedding, folded, vocabulary, labels, golden, ngrams, .. } = flash;
+        let known = header + recurrent + head + embedding + folded + vocabulary + labels + golden + ngrams;
         flash.other = self.file_len.saturating_sub(known);
         Cost {
             macs_per_token: self.macs_per_token(),

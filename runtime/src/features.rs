@@ -22,6 +22,7 @@ macro_rules! features {
             pub(crate) const IS_BUILT: bool = cfg!(any($(feature = $feature),+));
 
             /// A value; none if the feature is off.
+            #[allow(dead_code)] // A feature whose only constructor is compiled with it.
             #[cfg_attr(not(any($(feature = $feature),+)), allow(unused_variables))]
             pub(crate) fn new(value: T) -> Option<Self> {
                 #[cfg(any($(feature = $feature),+))]
@@ -72,8 +73,10 @@ features! {
     Hidden = "hidden"
     /// The kept steps of a bidirectional model.
     Steps = "bidirectional"
+    /// The n-gram branch.
+    Ngrams = "ngrams"
     /// Features that are computed for the head, if it does not read the last hidden state in place.
-    Features = "pooling" | "bidirectional"
+    Features = "pooling" | "bidirectional" | "ngrams"
 }
 
 /// True if a plain packing is built in.
@@ -91,6 +94,8 @@ pub(crate) const POOLING: bool = cfg!(feature = "pooling");
 pub(crate) const VALUES: bool = Values::<()>::IS_BUILT;
 /// True if tokens may be folded.
 pub(crate) const FOLDING: bool = Folds::<()>::IS_BUILT;
+/// True if models may have an n-gram branch.
+pub(crate) const NGRAMS: bool = Ngrams::<()>::IS_BUILT;
 /// True if the head may have a hidden layer.
 pub(crate) const HIDDEN: bool = Hidden::<()>::IS_BUILT;
 /// True if the tokenizers of this kind are built in.
@@ -102,8 +107,15 @@ pub(crate) const ERRORS: bool = cfg!(feature = "errors");
 /// True if weights of 4 and 16 bits are built in.
 pub(crate) const WIDTHS: bool = cfg!(feature = "widths");
 
-#[cfg(not(any(feature = "interleaved4", feature = "paired16", feature = "gru", feature = "rnn", feature = "widths")))]
+#[cfg(not(any(
+    feature = "interleaved4",
+    feature = "paired16",
+    feature = "gru",
+    feature = "rnn",
+    feature = "widths",
+    feature = "ngrams"
+)))]
 compile_error!(
-    "tern-runtime is built without any recurrent layer: turn on what the device file needs among the features interleaved4, paired16 \
-    (LSTM), gru, rnn and widths"
+    "tern-runtime is built without any layer: turn on what the device file needs among the features interleaved4, paired16 (LSTM), gru, \
+    rnn, widths and ngrams"
 );

@@ -9,6 +9,8 @@ pub(crate) mod head;
 pub(crate) mod linear;
 pub(crate) mod lstm;
 pub(crate) mod matrix;
+#[cfg(feature = "ngrams")]
+pub(crate) mod ngrams;
 pub(crate) mod paired;
 pub(crate) mod pooling;
 pub(crate) mod rnn;
@@ -54,6 +56,9 @@ pub(crate) enum Cell<'a> {
     /// Any cell, on a copy of the weights made for a host.
     #[cfg(any(test, feature = "unpacked"))]
     Unpacked(&'a UnpackedLayer),
+    /// No cell: the model has an n-gram branch alone.
+    #[cfg(feature = "ngrams")]
+    None,
 }
 
 /// Passes the state of one layer through the codec: the hidden state, then the finer state.
@@ -78,6 +83,8 @@ impl Cell<'_> {
             Cell::Rows(layer) => layer.step(x, None, state),
             #[cfg(any(test, feature = "unpacked"))]
             Cell::Unpacked(layer) => layer.step(x, None, state),
+            #[cfg(feature = "ngrams")]
+            Cell::None => {}
         }
     }
 
@@ -99,6 +106,8 @@ impl Cell<'_> {
             Cell::Rows(layer) => layer.step(&[], Some(sums), state),
             #[cfg(any(test, feature = "unpacked"))]
             Cell::Unpacked(layer) => layer.step(&[], Some(sums), state),
+            #[cfg(feature = "ngrams")]
+            Cell::None => {}
         }
     }
 
@@ -114,6 +123,8 @@ impl Cell<'_> {
             Cell::Rows(layer) => layer.summary(),
             #[cfg(any(test, feature = "unpacked"))]
             Cell::Unpacked(layer) => layer.summary,
+            #[cfg(feature = "ngrams")]
+            Cell::None => Summary::NONE,
         }
     }
 
@@ -145,6 +156,8 @@ impl Cell<'_> {
             }
             #[cfg(any(test, feature = "unpacked"))]
             Cell::Unpacked(_) => panic!("tokens are folded from the layers of a file"),
+            #[cfg(feature = "ngrams")]
+            Cell::None => alloc::vec::Vec::new(),
         }
     }
 }

@@ -8,6 +8,8 @@ mod folded_tokens;
 mod inputs;
 mod metadata;
 pub(crate) mod name_hash;
+#[cfg(feature = "ngrams")]
+mod ngrams;
 mod outputs;
 mod paired_bounds;
 mod recurrent;
@@ -94,6 +96,8 @@ fn read<'a>(file: &mut File<'a>) -> Result<Model<'a>, LoadError> {
     let Some(cells) = recurrent::read(file, &config, packing) else { return Err(LoadError::Refused) };
     let [cell, ..] = &cells;
     config.hidden_size = cell.summary().hidden_size;
+    #[cfg(feature = "ngrams")]
+    let ngrams = ngrams::read(file, &mut config);
     let folded = folded_tokens::read(file, &config, &cells);
     let outputs = outputs::read(file, &mut config, &inputs, hidden_shift);
 
@@ -111,6 +115,8 @@ fn read<'a>(file: &mut File<'a>) -> Result<Model<'a>, LoadError> {
         vocabulary: inputs.vocabulary,
         embedding: inputs.embedding,
         folded,
+        #[cfg(feature = "ngrams")]
+        ngrams,
         numbers: inputs.numbers,
         cells,
         packing,

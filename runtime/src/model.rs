@@ -13,6 +13,8 @@ use crate::layers::embedding::Embedding;
 use crate::layers::folded::Folded;
 use crate::layers::head::Head;
 use crate::layers::linear::Linear;
+#[cfg(feature = "ngrams")]
+use crate::layers::ngrams::NgramTable;
 use crate::layers::scaling::{Channel, Numbers};
 use crate::rows::rows;
 use crate::text::texts::Texts;
@@ -63,6 +65,9 @@ pub struct Model<'a> {
     pub(crate) embedding: Embedding<'a>,
     /// The precomputed input projections, if tokens are folded.
     pub(crate) folded: Option<features::Folds<Folded<'a>>>,
+    /// The table of the n-gram branch, if the model has one.
+    #[cfg(feature = "ngrams")]
+    pub(crate) ngrams: Option<features::Ngrams<NgramTable<'a>>>,
     /// The channels, if the model reads values.
     pub(crate) numbers: Option<features::Values<Numbers<'a>>>,
     /// Layer by layer, forward before reverse. Entries beyond [`cells`](Model::cells) are unused.
@@ -166,7 +171,7 @@ impl<'a> Model<'a> {
         self.cells().iter().map(|cell| cell.summary().macs).sum()
     }
 
-    /// The recurrent layers, each forward and then reverse; at least one.
+    /// The recurrent layers, each forward and then reverse; none if the model has no recurrent branch.
     #[inline]
     pub(crate) fn cells(&self) -> &[Cell<'a>] {
         self.cells.get(..self.config.directions() * self.config.layers).guaranteed_or(&self.cells)
@@ -186,9 +191,9 @@ impl<'a> Model<'a> {
         self
     }
 
-    /// Returns true if the head reads the last hidden state in place, without pooling or merging.
+    /// Returns true if the head reads the last hidden state in place, without pooling, merging or an n-gram branch.
     pub(crate) fn reads_state(&self) -> bool {
-        self.config.pools_last() && !self.config.reads_both_ways()
+        self.config.pools_last() && !self.config.reads_both_ways() && !self.config.counts_ngrams()
     }
 }
 

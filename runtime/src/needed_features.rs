@@ -12,6 +12,7 @@ impl Model<'_> {
         let reads_text = config.input == Input::Tokens;
         let tokenizer = |kind: TokenizerKind| reads_text && config.tokenizer.kind == kind;
         let packing = match (self.packing, config.cell) {
+            _ if config.layers == 0 => "",
             (Packing::Rows, _) => "",
             (Packing::Paired16, _) => "paired16",
             (_, Cell::Lstm) => "interleaved4",
@@ -30,6 +31,7 @@ impl Model<'_> {
             (config.pooling != Pooling::Last, "pooling"),
             (HIDDEN && config.head_hidden > 0, "hidden"),
             (!reads_text, "values"),
+            (config.counts_ngrams(), "ngrams"),
             (FOLDING && self.folded.is_some(), "folding"),
             (tokenizer(TokenizerKind::HtmlWords), "html_words"),
             (tokenizer(TokenizerKind::WordPiece), "wordpiece"),

@@ -14,8 +14,10 @@ use core::ops::{Deref, DerefMut};
 use crate::error::{ScratchError, SessionError};
 use crate::layers::head::Logits;
 use crate::model::{Model, SelfTest};
-use crate::text;
+#[cfg(feature = "ngrams")]
+use crate::text::Piece;
 use crate::text::vocabulary::UNK;
+use crate::text::{self, TokenSink};
 use forward::Forward;
 use scratch::Layout;
 
@@ -164,11 +166,11 @@ impl TextSession<'_> {
     /// tokens for each call.
     pub fn feed_with(&mut self, bytes: &[u8], mut on_step: impl FnMut(Step<'_>)) {
         let SessionBase { encoder, forward } = &mut self.0;
-        encoder.feed(&forward.model.vocabulary, bytes, &mut shown_step_of(forward, &mut on_step));
+        encoder.feed_tokens(&forward.model.vocabulary, bytes, &mut ShownSteps { forward, on_step: &mut on_step });
     }
 
     /// Reads one token by its id, past the tokenizer. An id beyond the vocabulary counts as [`UNK`]. It does not end a
-    /// token whose bytes are still arriving.
+    /// token whose bytes are still arriving, and the n-gram branch does not read it.
     pub fn feed_id(&mut self, id: u32) {
         let forward = &mut self.0.forward;
         forward.take_id(if (id as usize) < forward.model.config().vocab_size { id } else { UNK });
@@ -183,7 +185,8 @@ impl TextSession<'_> {
     /// Ends the text and calls `on_step` if that completes a token.
     pub fn finish_with(&mut self, mut on_step: impl FnMut(Step<'_>)) {
         let SessionBase { encoder, forward } = &mut self.0;
-        encoder.finish(&forward.model.vocabulary, &mut shown_step_of(forward, &mut on_step));
+        encoder.finish_tokens(&forward.model.vocabulary, &mut ShownSteps { forward, on_step: &mut on_step });
+        forward.finish_ngrams();
     }
 
     /// Reads one whole text: [`reset`](SessionBase::reset), [`feed`](TextSession::feed),
@@ -196,11 +199,21 @@ impl TextSession<'_> {
     }
 }
 
-/// A step for each id, shown to `on_step`. All callers share this one closure type.
-fn shown_step_of(forward: &mut Forward<'_>, on_step: &mut dyn FnMut(Step<'_>)) -> impl FnMut(u32) {
-    |id| {
-        forward.take_id(id);
-        on_step(Step { id, logits: forward.logits() });
+/// A forward pass whose steps are shown to `on_step`.
+struct ShownSteps<'f, 's> {
+    forward: &'f mut Forward<'s>,
+    on_step: &'f mut dyn FnMut(Step<'_>),
+}
+
+impl TokenSink for ShownSteps<'_, '_> {
+    fn id(&mut self, id: u32) {
+        self.forward.take_id(id);
+        (self.on_step)(Step { id, logits: self.forward.logits() });
+    }
+
+    #[cfg(feature = "ngrams")]
+    fn piece(&mut self, piece: Piece) {
+        self.forward.take_piece(piece);
     }
 }
 

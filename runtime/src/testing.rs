@@ -9,7 +9,7 @@ use crate::text::Tokenizer;
 use crate::write::{Dtype, Tensor, Words, folded, packed, to_bytes};
 #[cfg(feature = "widths")]
 use crate::write::{in_4_bits, in_16_bits};
-use tern_format::{Cell as CellKind, Input, Merge, Output, Pooling, Task};
+use tern_format::{Cell as CellKind, Input, Merge, Ngrams, Output, Pooling, Task};
 
 pub use crate::write::Aligned;
 pub use random::Random;
@@ -39,8 +39,10 @@ pub struct Spec {
     pub input: Input,
     /// The kind of recurrent cell.
     pub cell: CellKind,
-    /// The number of layers: 1 to 4.
+    /// The number of layers: 1 to 4; 0 for none, which needs an n-gram branch.
     pub layers: usize,
+    /// The n-gram branch, if there is one.
+    pub ngrams: Option<NgramSpec>,
     /// True if each layer also reads the sequence in reverse.
     pub bidirectional: bool,
     /// The combination of the two directions.
@@ -58,6 +60,21 @@ pub struct Spec {
     pub bits: [u32; 4],
 }
 
+/// The n-gram branch of a random model.
+#[derive(Clone, Copy, Debug)]
+pub struct NgramSpec {
+    /// The n-grams that it counts.
+    pub ngrams: Ngrams,
+    /// The number of buckets, a power of 2.
+    pub buckets: usize,
+    /// The rank, a power of 2.
+    pub rank: usize,
+    /// The bits of the table: 4 or 8.
+    pub bits: u32,
+    /// The shift of the scaled sums: 0 to 8.
+    pub shift: u32,
+}
+
 impl From<Sizes> for Spec {
     fn from(sizes: Sizes) -> Self {
         Spec {
@@ -66,6 +83,7 @@ impl From<Sizes> for Spec {
             input: Input::Tokens,
             cell: CellKind::Lstm,
             layers: 1,
+            ngrams: None,
             bidirectional: false,
             merge: Merge::Concat,
             pooling: Pooling::Last,
@@ -119,11 +137,39 @@ impl Spec {
         Spec { sizes, head_hidden, bits: [0; 4].map(|_| [4, 8, 16][below(3)]), ..spec }
     }
 
+    /// [`random`](Spec::random), a classifier of text with an n-gram branch; every third one without a recurrent branch.
+    #[cfg(feature = "ngrams")]
+    pub fn random_ngrams(seed: u64) -> Self {
+        let mut random = Random(seed ^ 0x96a3);
+        let mut below = |n: i64| random.between(0, n - 1) as usize;
+        let (words, min_chars) = (below(3) as u8, below(4) as u8);
+        let max_chars = if min_chars > 0 || words == 0 { min_chars.max(2) + below(3) as u8 } else { 0 };
+        let min_chars = if max_chars > 0 { min_chars.max(1) } else { 0 };
+        let bits = [4, 8][below(2)];
+        let rank = 1 << (below(5) + usize::from(bits == 4));
+        let ngrams = NgramSpec {
+            ngrams: Ngrams { words, min_chars, max_chars },
+            buckets: 16 << below(6),
+            rank,
+            bits,
+            shift: below(5) as u32,
+        };
+        let spec = Spec { task: Task::Classify, input: Input::Tokens, ngrams: Some(ngrams), ..Spec::random(seed) };
+        let spec = if spec.output == Output::Linear { Spec { output: Output::Softmax, ..spec } } else { spec };
+        if below(3) > 0 {
+            return spec;
+        }
+        let Spec { sizes, head_hidden, output, .. } = spec;
+        let sizes = Sizes { embedding_dim: 0, hidden_size: 0, ..sizes };
+        Spec { layers: 0, ngrams: Some(ngrams), head_hidden, output, ..sizes.into() }
+    }
+
     /// The width of the head's input.
     pub fn head_width(&self) -> usize {
         let side_by_side = self.bidirectional && self.merge == Merge::Concat;
         let merged = if side_by_side { 2 * self.sizes.hidden_size } else { self.sizes.hidden_size };
-        if self.pooling == Pooling::MeanMax { 2 * merged } else { merged }
+        let pooled = if self.pooling == Pooling::MeanMax { 2 * merged } else { merged };
+        pooled + self.ngrams.map_or(0, |ngrams| ngrams.rank)
     }
 
     /// The number of outputs of the last layer, and of logits.
@@ -149,6 +195,7 @@ impl Spec {
             pooling: self.pooling,
             output: self.output,
             shifts: vec![self.shift; 8],
+            ngrams: self.ngrams.map(|NgramSpec { ngrams, shift, .. }| (ngrams, shift)),
             hidden_shift: (self.head_hidden > 0).then_some(0),
             fc_shift: 0,
         }
@@ -166,6 +213,7 @@ impl Spec {
         let random = &mut Random(seed);
         let mut tensors = vec![Tensor::new("name", Dtype::U8, &[6], b"random")];
         match self.input {
+            Input::Tokens if self.layers == 0 => tensors.extend(Tensor::texts("golden", GOLDEN)),
             Input::Tokens => tensors.extend(token_tensors(random, e)),
             Input::Values => tensors.extend(value_tensors(random, e)),
         }
@@ -173,6 +221,9 @@ impl Spec {
             let ways = if self.bidirectional { 2 } else { 1 };
             let inputs = if index / ways == 0 { e } else { ways * h };
             tensors.extend(self.layer(random, place, inputs));
+        }
+        if let Some(spec) = self.ngrams {
+            tensors.extend(ngram_tensors(random, spec));
         }
         let mut read = f;
         if self.head_hidden > 0 {
@@ -283,6 +334,18 @@ fn token_tensors(random: &mut Random, e: usize) -> Vec<Tensor> {
     tensors.extend(Tensor::texts("vocab", TOKENS));
     tensors.extend(Tensor::texts("golden", GOLDEN));
     tensors
+}
+
+fn ngram_tensors(random: &mut Random, spec: NgramSpec) -> [Tensor; 2] {
+    let NgramSpec { buckets, rank, bits, .. } = spec;
+    let table = if bits == 4 {
+        let mut weight = || random.between(-7, 7) as u8 & 0xf;
+        let pairs: Vec<u8> = (0..buckets * rank / 2).map(|_| weight() | weight() << 4).collect();
+        Tensor::new("ngrams.weight", Dtype::U8, &[buckets, rank / 2], &pairs)
+    } else {
+        Tensor::new("ngrams.weight", Dtype::I8, &[buckets, rank], &random.weights(buckets * rank))
+    };
+    [table, Tensor::new("ngrams.scale", Dtype::F32, &[1], &[0x3f80_0000u32])]
 }
 
 /// Golden sequences of 2, 0 and 3 steps.

@@ -31,6 +31,7 @@ mod wordpiece;
 pub use characters::{is_word, lowercase};
 pub use detokenizer::Detokenizer;
 pub use encoder::Encoder;
+pub(crate) use encoder::TokenSink;
 pub use ngrams::NgramHasher;
 pub use splitter::{Piece, Splitter};
 pub use tern_format::{Tokenizer, TokenizerKind};

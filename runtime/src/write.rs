@@ -13,7 +13,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 
 use crate::Packing;
 use crate::text::Tokenizer;
-use tern_format::{Cell as CellKind, Input, Merge, Output, Pooling, Task};
+use tern_format::{Cell as CellKind, Input, Merge, Ngrams, Output, Pooling, Task};
 
 pub use crate::load::dtype::Dtype;
 pub use fold::{folded, folded_bytes};
@@ -35,7 +35,7 @@ pub struct Words {
     pub cell: CellKind,
     /// The memory layout of the recurrent weights.
     pub packing: Packing,
-    /// The number of layers: 1 to 4.
+    /// The number of layers: 1 to 4; 0 if the model has no recurrent branch, of which nothing is then written.
     pub layers: usize,
     /// True if each layer also reads the sequence in reverse.
     pub bidirectional: bool,
@@ -47,6 +47,8 @@ pub struct Words {
     pub output: Output,
     /// The shift of each layer, forward before reverse: 0 to 8.
     pub shifts: Vec<u32>,
+    /// The n-gram branch and its shift, if there is one.
+    pub ngrams: Option<(Ngrams, u32)>,
     /// The shift of the head's hidden layer, if it has one.
     pub hidden_shift: Option<u32>,
     /// The shift of the last layer.
@@ -69,18 +71,28 @@ impl Words {
         match self.input {
             Input::Tokens => {
                 add("tokenizer", self.tokenizer.name());
-                add("vocabulary", if self.tokenizer.is_bytes() { "bytes" } else { "sorted" });
+                if self.layers > 0 {
+                    add("vocabulary", if self.tokenizer.is_bytes() { "bytes" } else { "sorted" });
+                }
             }
             Input::Values => add("input", self.input.name()),
         }
-        add("cell", self.cell.name());
-        add("packing", self.packing.name());
-        add("layers", &format!("{}", self.layers));
-        add("directions", if self.bidirectional { "2" } else { "1" });
-        if self.bidirectional {
-            add("merge", self.merge.name());
+        if self.layers > 0 {
+            add("cell", self.cell.name());
+            add("packing", self.packing.name());
+            add("layers", &format!("{}", self.layers));
+            add("directions", if self.bidirectional { "2" } else { "1" });
+            if self.bidirectional {
+                add("merge", self.merge.name());
+            }
+            add("pooling", self.pooling.name());
         }
-        add("pooling", self.pooling.name());
+        if let Some((Ngrams { words, min_chars, max_chars }, shift)) = self.ngrams {
+            add("ngrams.words", &format!("{words}"));
+            add("ngrams.min_chars", &format!("{min_chars}"));
+            add("ngrams.max_chars", &format!("{max_chars}"));
+            add("shift.ngrams", &format!("{shift}"));
+        }
         add("output", self.output.name());
         for (place, shift) in Words::places(self.layers, self.bidirectional).iter().zip(&self.shifts) {
             add(&format!("shift.{}_{place}", self.cell.module()), &format!("{shift}"));

@@ -100,6 +100,12 @@ pub(crate) struct Summary {
     pub bytes: usize,
 }
 
+impl Summary {
+    /// The summary of no layer.
+    #[cfg(feature = "ngrams")]
+    pub(crate) const NONE: Summary = Summary { hidden_size: 0, sums_of_unit: 0, shift: 0, macs: 0, bytes: 0 };
+}
+
 /// The parameters of one direction of an LSTM layer in the packing `paired16`, borrowed from the file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Paired<'a> {

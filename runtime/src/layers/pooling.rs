@@ -29,8 +29,11 @@ pub(crate) struct Pool<'s> {
     pub has_max: bool,
     /// Sums for the mean, `[width]`; empty if the mean is not needed.
     pub sum: &'s mut [i32],
-    /// The input of the head: `[width]`, or `[2 * width]` for mean and maximum.
+    /// The input of the head: the pooled states, `[width]` or `[2 * width]` for mean and maximum, and then the scaled
+    /// sums of the n-gram branch.
     pub features: &'s mut [i16],
+    /// The width of the pooled states in `features`.
+    pub pooled_width: usize,
     /// The number of steps in `sum`: 0 to [`EXACT_STEPS`].
     pub count: u32,
 }
@@ -73,7 +76,12 @@ impl Pool<'_> {
         codec.words(self.sum.iter_mut());
         let count = self.count.min(EXACT_STEPS) as i32;
         codec.check(self.sum.iter().all(|sum| (-32_768 * count..=32_767 * count).contains(sum)));
-        codec.halves(self.features.iter_mut().skip(self.sum.len()));
+        codec.halves(self.features.iter_mut().take(self.pooled_width).skip(self.sum.len()));
+    }
+
+    /// The maxima so far, `[width]`.
+    pub(crate) fn maxima(&self) -> impl Iterator<Item = &i16> {
+        self.features.iter().take(self.pooled_width).skip(self.sum.len())
     }
 
     /// Writes the means.
@@ -132,7 +140,7 @@ mod tests {
     #[test]
     fn past_the_exact_steps_all_that_was_counts_half() {
         let (mut sum, mut features) = ([0; 2], [0; 4]);
-        let mut pool = Pool { has_max: true, sum: &mut sum, features: &mut features, count: 0 };
+        let mut pool = Pool { has_max: true, sum: &mut sum, features: &mut features, pooled_width: 4, count: 0 };
         for step in 0..200_000u32 {
             pool.make_room();
             pool.add(0, step == 0, [i16::MIN, if step < 100 { -7 } else { -8 }].into_iter());

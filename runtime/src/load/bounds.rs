@@ -107,6 +107,8 @@ pub(super) fn check(cell: &Cell<'_>) -> Result<(), Overflow> {
         Cell::Rows(layer) => check_rows(layer),
         #[cfg(any(test, feature = "unpacked"))]
         Cell::Unpacked(_) => Ok(()),
+        #[cfg(feature = "ngrams")]
+        Cell::None => Ok(()),
     }
 }
 
@@ -180,6 +182,8 @@ pub(super) fn input_bound(cell: &Cell<'_>, unit: usize, index: usize) -> Bound {
         }
         #[cfg(any(test, feature = "unpacked"))]
         Cell::Unpacked(_) => 0,
+        #[cfg(feature = "ngrams")]
+        Cell::None => 0,
     }
 }
 

@@ -6,6 +6,7 @@ use crate::features::{ERRORS, FOLDING, HIDDEN, WIDTHS};
 use crate::load::dtype::Dtype;
 use crate::load::file::{Expected, Fault, File};
 use crate::load::scanner::{Scanner, read_header, string_at};
+use tern_format::names::key::NGRAM_WORDS;
 
 /// The error for a file that is refused; [`LoadError::Refused`] without the feature `errors`.
 pub(super) fn explain(file: &File<'_>) -> LoadError {
@@ -29,6 +30,10 @@ fn in_full(file: &File<'_>) -> LoadError {
         Fault::Conflict { key, expected } => {
             unsupported(explained::key(key), explained::value(&readable, key).as_bytes(), expected)
         }
+        #[cfg(feature = "ngrams")]
+        Fault::Ngrams { expected } => unsupported(Name::new(NGRAM_WORDS), b"", expected),
+        #[cfg(not(feature = "ngrams"))]
+        Fault::NgramsNotBuilt => LoadError::MissingFeature { name: Name::new(NGRAM_WORDS), feature: "ngrams" },
         Fault::NotBuilt { key, value } => {
             LoadError::MissingFeature { name: explained::key(key), feature: explained::feature(key, value) }
         }

@@ -119,6 +119,14 @@ pub(crate) enum Fault {
         key: Key,
         expected: &'static str,
     },
+    /// The lengths of n-grams cannot be combined with each other or with the rest of the model.
+    #[cfg(feature = "ngrams")]
+    Ngrams {
+        expected: &'static str,
+    },
+    /// The file has an n-gram branch, which is not built in.
+    #[cfg(not(feature = "ngrams"))]
+    NgramsNotBuilt,
     /// A value that needs a feature that is not built in.
     NotBuilt {
         key: Key,

@@ -29,7 +29,13 @@ pub(super) struct Inputs<'a> {
 
 /// Reads the input and writes its sizes to `config`.
 pub(super) fn read<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
-    let inputs = if config.reads_values() { of_numbers(file, config) } else { of_tokens(file, config) };
+    let inputs = if config.reads_values() {
+        of_numbers(file, config)
+    } else if config.is_recurrent() {
+        of_tokens(file, config)
+    } else {
+        of_ngrams(file)
+    };
     config.vocab_size = inputs.vocabulary.size();
     inputs
 }
@@ -47,6 +53,19 @@ fn of_tokens<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
         embedding: Embedding { weight, multiplier },
         numbers: None,
         scale_bits: file.real(Tensor::EMBEDDING_SCALE),
+        golden,
+        goldens: golden.len(),
+    }
+}
+
+/// The input of a model without a recurrent branch: no token has an id or an embedding.
+fn of_ngrams<'a>(file: &File<'a>) -> Inputs<'a> {
+    let golden = file.texts(Tensor::GOLDEN_OFFSETS, Tensor::GOLDEN_BYTES);
+    Inputs {
+        vocabulary: Vocabulary::EMPTY,
+        embedding: Embedding { weight: Matrix::EMPTY, multiplier: &[] },
+        numbers: None,
+        scale_bits: 0,
         golden,
         goldens: golden.len(),
     }

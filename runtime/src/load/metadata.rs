@@ -1,5 +1,7 @@
 //! Reads the metadata of a device file: keys whose values come from fixed lists.
 
+#[cfg(feature = "ngrams")]
+use super::ngrams;
 use super::tensor_names::shift;
 use crate::config::Place;
 use crate::error::Name;
@@ -8,10 +10,12 @@ use crate::load::name_hash::NameHash;
 use crate::load::scanner::{Scanner, string_at};
 
 use crate::config::Config;
-use crate::features::{self, BIDIRECTIONAL, ERRORS, HIDDEN, HTML_WORDS, POOLING, STACKED, VALUES, WIDTHS, WORDPIECE};
+use crate::features::{
+    self, BIDIRECTIONAL, ERRORS, HIDDEN, HTML_WORDS, NGRAMS, POOLING, STACKED, VALUES, WIDTHS, WORDPIECE,
+};
 use crate::text;
 use tern_format::names::key;
-use tern_format::{Cell, Field, Input, Merge, Output, Packing, Pooling, Task, Tokenizer};
+use tern_format::{Cell, Field, Input, Merge, Ngrams, Output, Packing, Pooling, Task, Tokenizer};
 
 /// Declares the keys of the metadata. Each line has the number of a key, its name, the values that this build compares
 /// with, in the order of the enum's `ALL`, and the bits of those that it supports.
@@ -53,7 +57,7 @@ const STARTS: [u8; COUNT + 1] = {
 };
 const VALUE_HASHES: &[NameHash] = &NameHash::of_lists::<{ STARTS[COUNT] as usize }>(&VALUE_NAMES);
 const KEY_HASHES: &[NameHash] = &NameHash::of_lists::<COUNT>(&KEYS);
-const SHIFT_HASHES: &[NameHash] = &NameHash::of_lists::<{ name_list::count(SHIFTS) }>(&[SHIFTS]);
+pub(super) const SHIFT_HASHES: &[NameHash] = &NameHash::of_lists::<{ name_list::count(SHIFTS) }>(&[SHIFTS]);
 /// The names that a build compares with: all of them if one of those after the first `count` is built in, or if errors
 /// name the feature that is missing; otherwise the first `count`.
 const fn known(is_built: bool, names: &'static str, count: usize) -> &'static str {
@@ -123,6 +127,10 @@ fn key_hash(key: Key) -> NameHash {
 impl Kind {
     pub(super) fn read(file: &File<'_>) -> Self {
         required(file, VERSION);
+        let ngrams = ngrams_of(file);
+        // A model has a recurrent branch unless it has an n-gram branch alone.
+        let is_recurrent = !NGRAMS || ngrams.is_none() || file.has(key_hash(CELL));
+        let recurrent = |key: Key| if is_recurrent { required(file, key) } else { 0 };
         let mut config = Config {
             task: value_at(Task::ALL, required(file, TASK), true),
             // A file without this key reads tokens, the first value.
@@ -130,25 +138,27 @@ impl Kind {
             tokenizer: Tokenizer::WORDS,
             vocab_size: 0,
             embedding_dim: 0,
-            cell: value_at(Cell::ALL, required(file, CELL), OTHER_CELLS),
-            layers: usize::from(required(file, LAYERS)) + 1,
-            bidirectional: required(file, DIRECTIONS) == 1 && BIDIRECTIONAL,
+            cell: value_at(Cell::ALL, recurrent(CELL), OTHER_CELLS),
+            layers: usize::from(recurrent(LAYERS)) + usize::from(is_recurrent),
+            bidirectional: recurrent(DIRECTIONS) == 1 && BIDIRECTIONAL,
             merge: Merge::Concat,
-            pooling: value_at(Pooling::ALL, required(file, POOL), POOLING),
+            pooling: value_at(Pooling::ALL, recurrent(POOL), POOLING),
             hidden_size: 0,
+            ngrams,
+            ngram_rank: 0,
             head_hidden: 0,
             output: value_at(Output::ALL, required(file, OUTPUT), true),
             classes: 0,
             window: 0,
         };
-        let packing = value_at(Packing::ALL, required(file, PACKING), true);
+        let packing = value_at(Packing::ALL, recurrent(PACKING), true);
         if config.bidirectional {
             config.merge = value_at(Merge::ALL, required(file, MERGE), true);
         }
         if !config.reads_values() {
             config.tokenizer = text::numbered(required(file, TOKENIZER));
             let is_bytes = config.tokenizer.is_bytes();
-            if required(file, VOCABULARY) != u8::from(is_bytes) {
+            if is_recurrent && required(file, VOCABULARY) != u8::from(is_bytes) {
                 let expected = if is_bytes { "bytes" } else { "sorted" };
                 file.refuse(Fault::Conflict { key: VOCABULARY, expected });
             }
@@ -156,8 +166,25 @@ impl Kind {
         if let Err(conflict) = choices(&config, packing).check() {
             file.refuse(Fault::Conflict { key: key_of(conflict.field), expected: conflict.expected });
         }
+        #[cfg(feature = "ngrams")]
+        ngrams::check_kind(file, &config);
         Kind { config, packing, hidden_shift: if HIDDEN { optional_shift(file, shift::HIDDEN) } else { None } }
     }
+}
+
+/// The n-grams that the file's n-gram branch counts, if it has one.
+#[cfg(feature = "ngrams")]
+fn ngrams_of(file: &File<'_>) -> Option<Ngrams> {
+    ngrams::kind(file)
+}
+
+/// None; a file with an n-gram branch is refused.
+#[cfg(not(feature = "ngrams"))]
+fn ngrams_of(file: &File<'_>) -> Option<Ngrams> {
+    if ERRORS && file.has(NameHash::of(key::NGRAM_WORDS)) {
+        file.refuse(Fault::NgramsNotBuilt);
+    }
+    None
 }
 
 /// The choices that must go together.

@@ -21,6 +21,10 @@ use tern_format::names::parameter;
 
 /// All layers, forward before reverse; none if their cells are not built in, or if the sizes are wrong.
 pub(super) fn read<'a>(file: &File<'a>, config: &Config, packing: Packing) -> Option<[Cell<'a>; Place::COUNT]> {
+    #[cfg(feature = "ngrams")]
+    if !config.is_recurrent() {
+        return Some([Cell::None; Place::COUNT]);
+    }
     let input_size = NonZeroUsize::new(config.embedding_dim)?;
     let units = if packing == Packing::Paired16 { parameter::UNITS } else { parameter::BIAS };
     let [h, ..] = file.shape(Tensor::of_layer(metadata::module(config), units, Place::FIRST));

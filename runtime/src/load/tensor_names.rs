@@ -33,7 +33,8 @@ pub(crate) struct Tensor(NameHash);
 macro_rules! fixed_tensors {
     ($($name:ident)*) => {
         impl Tensor {
-            $(pub(super) const $name: Tensor = Tensor(NameHash::of(tensor::$name));)*
+            $(#[allow(dead_code)] // Those of a feature that is off.
+            pub(super) const $name: Tensor = Tensor(NameHash::of(tensor::$name));)*
         }
     };
 }
@@ -44,7 +45,7 @@ fixed_tensors! {
     VOCAB_OFFSETS VOCAB_BYTES LABELS_OFFSETS LABELS_BYTES GOLDEN_OFFSETS GOLDEN_BYTES GOLDEN_VALUES
     GOLDEN_LOGITS CHANNELS_OFFSETS CHANNELS_BYTES INPUT_OFFSET INPUT_MULTIPLIER INPUT_SHIFT INPUT_POINT
     INPUT_SCALE OUTPUT_OFFSET OUTPUT_MULTIPLIER OUTPUT_SHIFT OUTPUT_POINT OUTPUT_CHANNEL OUTPUT_LAST
-    FORECAST_WINDOW FOLDED_IDS FOLDED_SUMS FOLDED_SUMS_REVERSE
+    FORECAST_WINDOW FOLDED_IDS FOLDED_SUMS FOLDED_SUMS_REVERSE NGRAMS_WEIGHT NGRAMS_SCALE
 }
 
 impl Tensor {
@@ -100,12 +101,14 @@ pub(super) mod shift {
 
     pub(crate) const FC: NameHash = NameHash::of(key::SHIFT_FC);
     pub(crate) const HIDDEN: NameHash = NameHash::of(key::SHIFT_HIDDEN);
+    #[cfg(feature = "ngrams")]
+    pub(crate) const NGRAMS: NameHash = NameHash::of(key::SHIFT_NGRAMS);
 
     pub(crate) fn of_layer(module: &str, place: Place) -> NameHash {
         place.name_hash(NameHash::of(key::SHIFT).and(module))
     }
 
-    /// The name of a key.
+    /// The name of a key: of a shift, or of a length of n-grams.
     pub(crate) fn name(key: NameHash) -> Name {
         for module in CellKind::ALL.iter().map(|cell| cell.module()) {
             if let Some(place) = Place::all().find(|&place| of_layer(module, place) == key) {
@@ -113,7 +116,8 @@ pub(super) mod shift {
                 return Name::joined(&[key::SHIFT, module, layer, reverse]);
             }
         }
-        Name::joined(&[key::SHIFT, if key == HIDDEN { "hidden" } else { "fc" }])
+        let keys = [key::SHIFT_HIDDEN, key::SHIFT_NGRAMS, key::NGRAM_WORDS, key::NGRAM_MIN_CHARS, key::NGRAM_MAX_CHARS];
+        Name::new(keys.into_iter().find(|name| NameHash::of(name) == key).unwrap_or(key::SHIFT_FC))
     }
 }
 
@@ -133,7 +137,9 @@ mod tests {
                 names.extend(parameter::DEVICE.map(|parameter| format!("{module}{parameter}{layer}{reverse}")));
             }
         }
-        names.extend(["tern.shift.fc".into(), "tern.shift.hidden".into()]);
+        let keys = [key::SHIFT_FC, key::SHIFT_HIDDEN, key::SHIFT_NGRAMS];
+        let lengths = [key::NGRAM_WORDS, key::NGRAM_MIN_CHARS, key::NGRAM_MAX_CHARS];
+        names.extend(keys.into_iter().chain(lengths).map(String::from));
         let known: BTreeSet<String> = names.iter().map(|name| format!("{:?}", NameHash::of(name))).collect();
         assert_eq!(known.len(), names.len());
         // Names are put together as they are taken apart.

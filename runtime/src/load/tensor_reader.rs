@@ -134,6 +134,25 @@ impl<'a> File<'a> {
         bytemuck::try_cast_slice(self.in_range(tensor, Dtype::I8, shape, [-127, 127])).unwrap_or(&[])
     }
 
+    /// Returns true if a tensor has elements of this type.
+    #[cfg(feature = "ngrams")]
+    pub(super) fn has_type(&self, tensor: Tensor, dtype: Dtype) -> bool {
+        self.tensor(tensor).entry.value == dtype.name_hash()
+    }
+
+    /// The bytes of a table of 8-bit weights, −127 to 127, or of 4-bit weights, −7 to 7, of which a byte holds two.
+    #[cfg(feature = "ngrams")]
+    pub(super) fn table(&self, tensor: Tensor, shape: [u32; 3], in_4_bits: bool) -> &'a [u8] {
+        if !in_4_bits {
+            return bytemuck::cast_slice(self.weights(tensor, shape));
+        }
+        let pairs = self.bytes(tensor, Dtype::U8, shape);
+        if let Some(index) = pairs.iter().position(|byte| byte >> 4 == 8 || byte & 0xf == 8) {
+            self.refuse(Fault::Range { tensor, index });
+        }
+        pairs
+    }
+
     /// A tensor of multipliers, which must not be negative.
     #[inline(never)]
     pub(super) fn multipliers(&self, tensor: Tensor, shape: [u32; 3]) -> &'a [i16] {

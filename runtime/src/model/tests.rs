@@ -3,6 +3,8 @@
 mod folded_files;
 mod kinds;
 mod missing_features;
+#[cfg(feature = "ngrams")]
+mod ngrams;
 #[cfg(feature = "widths")]
 mod weight_widths;
 

@@ -6,7 +6,9 @@ use crate::error::{ScratchError, TooLong};
 use crate::layers::head::Logits;
 use crate::model::{Golden, Model};
 use crate::state_codec::StateCodec;
-use crate::text::{self, Encoder};
+#[cfg(feature = "ngrams")]
+use crate::text::Piece;
+use crate::text::{self, Encoder, TokenSink};
 
 /// The part that [`TextSession`](crate::TextSession) and [`ValueSession`](crate::ValueSession) share.
 ///
@@ -109,7 +111,8 @@ impl<'s> SessionBase<'s> {
     ///
     /// It is the FNV-1a hash of these numbers, each little-endian. For each layer: the hidden state of every unit, then
     /// the state that is kept in a higher precision, which is the cell state of an LSTM and the hidden state of a GRU.
-    /// After all layers: the sums and the maxima of the pooling. For a bidirectional model: the kept steps alone.
+    /// After all layers: the sums and the maxima of the pooling. For a bidirectional model: the kept steps alone. Last:
+    /// the sums of the n-gram branch.
     pub fn state_hash(&self) -> u32 {
         self.forward.state_bytes().fold(FNV_START, fnv1a)
     }
@@ -128,18 +131,25 @@ impl<'s> SessionBase<'s> {
 
     pub(super) fn feed_text(&mut self, bytes: &[u8]) {
         let SessionBase { encoder, forward } = self;
-        encoder.feed(&forward.model.vocabulary, bytes, &mut step_of(forward));
+        encoder.feed_tokens(&forward.model.vocabulary, bytes, forward);
     }
 
     pub(super) fn finish_text(&mut self) {
         let SessionBase { encoder, forward } = self;
-        encoder.finish(&forward.model.vocabulary, &mut step_of(forward));
+        encoder.finish_tokens(&forward.model.vocabulary, forward);
+        forward.finish_ngrams();
     }
 }
 
-/// A step for each id. All callers share this one closure type, so that the encoder's code is linked once.
-fn step_of(forward: &mut Forward<'_>) -> impl FnMut(u32) {
-    |id| forward.take_id(id)
+impl TokenSink for Forward<'_> {
+    fn id(&mut self, id: u32) {
+        self.take_id(id);
+    }
+
+    #[cfg(feature = "ngrams")]
+    fn piece(&mut self, piece: Piece) {
+        self.take_piece(piece);
+    }
 }
 
 pub(crate) const FNV_START: u32 = 0x811c_9dc5;

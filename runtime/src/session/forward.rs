@@ -11,6 +11,8 @@ use crate::model::Model;
 use crate::rows::row;
 use crate::session::scratch::{Kept, Scratch, states_of};
 use crate::state_codec::StateCodec;
+#[cfg(feature = "ngrams")]
+use crate::text::Piece;
 use crate::text::vocabulary::UNK;
 use tern_format::{Input, Merge};
 
@@ -32,7 +34,8 @@ pub(crate) struct Forward<'s> {
 impl<'s> Forward<'s> {
     /// A forward pass, which must be [`reset`](Forward::reset) before the first step.
     pub(crate) fn new(model: &'s Model<'s>, scratch: Scratch<'s>) -> Self {
-        let has_more_above = states_of(&model.config) > 1 || scratch.pool.is_some();
+        let pools = scratch.pool.is_some() && !model.config.pools_last();
+        let has_more_above = states_of(&model.config) > 1 || pools;
         Forward { model, scratch, steps: 0, unknown: 0, is_up_to_date: false, has_more_above }
     }
 
@@ -41,6 +44,10 @@ impl<'s> Forward<'s> {
         self.scratch.above.iter_mut().for_each(|state| state.reset());
         if let Some(pool) = &mut self.scratch.pool {
             pool.reset();
+        }
+        #[cfg(feature = "ngrams")]
+        if let Some(ngrams) = &mut self.scratch.ngrams {
+            ngrams.reset();
         }
         if VALUES {
             self.model.numbers().input.keep(&[], self.scratch.last);
@@ -51,7 +58,7 @@ impl<'s> Forward<'s> {
     /// Reads a token.
     #[inline]
     pub(crate) fn take_id(&mut self, id: u32) {
-        if id == UNK {
+        if id == UNK && self.model.config.is_recurrent() {
             self.unknown = self.unknown.saturating_add(1);
         }
         if let Some(kept) = &mut self.scratch.kept {
@@ -59,7 +66,7 @@ impl<'s> Forward<'s> {
             if let Some(place) = ids.get_mut(self.steps.min(*cap) as usize) {
                 *place = id as i32;
             }
-        } else {
+        } else if self.model.config.is_recurrent() {
             let folded = self.model.folded_sums(id, false);
             if folded.is_none() {
                 self.model.embedding.embed(id, self.scratch.x);
@@ -68,6 +75,25 @@ impl<'s> Forward<'s> {
         }
         self.steps = self.steps.saturating_add(1);
         self.is_up_to_date = false;
+    }
+
+    /// Reads a piece of a token for the n-gram branch.
+    #[cfg(feature = "ngrams")]
+    #[inline]
+    pub(crate) fn take_piece(&mut self, piece: Piece) {
+        if let Some(ngrams) = &mut self.scratch.ngrams {
+            ngrams.feed(piece);
+            self.is_up_to_date = false;
+        }
+    }
+
+    /// Ends the text for the n-gram branch.
+    pub(crate) fn finish_ngrams(&mut self) {
+        #[cfg(feature = "ngrams")]
+        if let Some(ngrams) = &mut self.scratch.ngrams {
+            ngrams.finish();
+            self.is_up_to_date = false;
+        }
     }
 
     /// Reads one time step: the integers of a caller, one for each channel.
@@ -111,7 +137,9 @@ impl<'s> Forward<'s> {
             cell.step_apart(below, state);
             below = state.h;
         }
-        if let Some(pool) = pool {
+        if let Some(pool) = pool
+            && !self.model.config.pools_last()
+        {
             pool.make_room();
             let first = pool.count == 0;
             pool.add(0, first, below.iter().copied());
@@ -137,12 +165,25 @@ impl<'s> Forward<'s> {
         if let Some(pool) = &mut self.scratch.pool {
             pool.finish();
         }
+        #[cfg(feature = "ngrams")]
+        self.append_ngrams();
         if let Some(hidden) = &self.model.hidden {
             // Taken out for a moment, because it is written while the rest is read.
             let activations = core::mem::take(&mut self.scratch.hidden);
             hidden.relu(self.scratch.features(&self.model.config), activations);
             self.scratch.hidden = activations;
         }
+    }
+
+    /// Appends the scaled sums of the n-gram branch, if there is one, to the pooled states.
+    #[cfg(feature = "ngrams")]
+    fn append_ngrams(&mut self) {
+        let config = &self.model.config;
+        let Scratch { first, above, pool: Some(pool), ngrams: Some(ngrams), .. } = &mut self.scratch else { return };
+        if config.pools_last() && !config.reads_both_ways() {
+            copy(above.get(states_of(config).wrapping_sub(2)).unwrap_or(first).h, pool.features, 0);
+        }
+        ngrams.scale(pool.features.get_mut(config.pooled_width()..).unwrap_or_default());
     }
 
     /// Runs all layers over all kept steps, in both directions.
@@ -234,15 +275,30 @@ impl Forward<'_> {
         codec.words(self.scratch.last.iter_mut());
         if let Some(kept) = &mut self.scratch.kept {
             kept.visit_state(self.steps, self.scratch.x.len(), self.model.config.vocab_size, codec);
-            return;
+        } else {
+            let in_use = states_of(&self.model.config);
+            let Scratch { first, above, pool, .. } = &mut self.scratch;
+            let states = core::iter::once(first).chain(above).take(in_use);
+            states.for_each(|state| visit_state(state, self.model.config.cell, codec));
+            if let Some(pool) = pool
+                && !self.model.config.pools_last()
+            {
+                pool.visit_state(codec);
+            }
         }
-        let in_use = states_of(&self.model.config);
-        let Scratch { first, above, .. } = &mut self.scratch;
-        let states = core::iter::once(first).chain(above).take(in_use);
-        states.for_each(|state| visit_state(state, self.model.config.cell, codec));
-        if let Some(pool) = &mut self.scratch.pool {
-            pool.visit_state(codec);
+        #[cfg(feature = "ngrams")]
+        if let Some(ngrams) = &mut self.scratch.ngrams {
+            ngrams.visit_state(codec);
         }
+    }
+
+    /// The bytes of the sums of the n-gram branch, little-endian.
+    fn ngram_bytes(&self) -> impl Iterator<Item = u8> {
+        #[cfg(feature = "ngrams")]
+        let sums = self.scratch.ngrams.as_ref().map_or(&[][..], |ngrams| ngrams.sums());
+        #[cfg(not(feature = "ngrams"))]
+        let sums: &[i32] = &[];
+        sums.iter().flat_map(|sum| sum.to_le_bytes())
     }
 
     /// The bytes of everything that is kept between two steps, little-endian: see
@@ -254,18 +310,15 @@ impl Forward<'_> {
             let hidden = state.h.iter().flat_map(|h| h.to_le_bytes());
             hidden.chain(state.c.iter().flat_map(|c| c.to_le_bytes()))
         });
-        let (sum, features): (&[i32], &[i16]) = match pool {
-            Some(pool) if streaming => (pool.sum, pool.features),
-            _ => (&[], &[]),
-        };
-        let sums = sum.iter().flat_map(|sum| sum.to_le_bytes());
-        let largest = features.iter().skip(sum.len());
+        let pool = pool.as_ref().filter(|_| streaming && !self.model.config.pools_last());
+        let sums = pool.into_iter().flat_map(|pool| pool.sum.iter()).flat_map(|sum| sum.to_le_bytes());
+        let largest = pool.into_iter().flat_map(|pool| pool.maxima());
         let (ids, inputs, cap): (&[i32], &[i16], u32) =
             kept.as_ref().map_or((&[], &[], 0), |kept| (kept.ids, kept.inputs, kept.cap));
         let steps = self.steps.min(cap) as usize;
         let ids = ids.iter().take(steps).flat_map(|id| id.to_le_bytes());
         let inputs = inputs.iter().take(steps.saturating_mul(self.scratch.x.len()));
         let halves = largest.chain(inputs).flat_map(|v| v.to_le_bytes());
-        states.chain(sums).chain(ids).chain(halves)
+        states.chain(sums).chain(ids).chain(halves).chain(self.ngram_bytes())
     }
 }

@@ -1,8 +1,10 @@
 //! The division of the caller's scratch.
 
 use crate::config::{Config, Place};
-use crate::features::{self, STACKED, VALUES};
+use crate::features::{self, NGRAMS, STACKED, VALUES};
 use crate::layers::State;
+#[cfg(feature = "ngrams")]
+use crate::layers::ngrams::NgramSums;
 use crate::layers::pooling::{EXACT_STEPS, Pool};
 use crate::model::Model;
 use crate::state_codec::StateCodec;
@@ -31,13 +33,14 @@ impl Layout {
         // The last values, from which a forecast may predict differences.
         let last = if VALUES && config.task == Task::Forecast { config.embedding_dim } else { 0 };
         let states = states_of(config);
+        let rank = if NGRAMS { config.ngram_rank } else { 0 };
         let mut layout = Layout {
-            words: states * hidden_size * config.cell.state_words() + sums + last,
+            words: states * hidden_size * config.cell.state_words() + sums + last + rank,
             halves: 2 * states * hidden_size + config.embedding_dim + features + config.head_hidden,
             step_words: 0,
             step_halves: 0,
             input_halves: 0,
-            state_bytes: 4 * last,
+            state_bytes: 4 * (last + rank),
         };
         if config.reads_both_ways() {
             match config.reads_values() {
@@ -49,6 +52,10 @@ impl Layout {
             let largest = if config.pools_max() { hidden_size } else { 0 };
             let count = if config.pools_last() { 0 } else { 4 };
             layout.state_bytes = 4 * layout.words + 2 * (layers * hidden_size + largest) + count;
+        }
+        #[cfg(feature = "ngrams")]
+        if let Some(ngrams) = config.ngrams {
+            layout.state_bytes += NgramSums::state_len(ngrams);
         }
         layout
     }
@@ -77,7 +84,7 @@ impl Layout {
 /// The number of states: one for each layer. The two directions of a bidirectional model run one after the other in one
 /// state.
 pub(crate) fn states_of(config: &Config) -> usize {
-    if STACKED && !config.reads_both_ways() { config.layers } else { 1 }
+    if STACKED && !config.reads_both_ways() { config.layers.max(1) } else { 1 }
 }
 
 /// The 16-bit halves for each step of a layer's output: the states of both directions.
@@ -130,6 +137,9 @@ pub(crate) struct Scratch<'s> {
     pub first: State<'s>,
     /// The states of the other layers.
     pub above: [State<'s>; Place::LAYERS - 1],
+    /// The sums of the n-gram branch, if the model has one.
+    #[cfg(feature = "ngrams")]
+    pub ngrams: Option<features::Ngrams<NgramSums<'s>>>,
     /// The pooled states; none if the head reads the last state in place.
     pub pool: Option<features::Features<Pool<'s>>>,
     /// The activations of the head's hidden layer, `[head_hidden]`, Q15.
@@ -151,7 +161,7 @@ impl<'s, T> Remaining<'s, T> {
 
 impl<'s> Scratch<'s> {
     /// Divides `scratch`; none if it is too short for a step.
-    pub(crate) fn new(model: &Model<'_>, scratch: &'s mut [i32]) -> Option<Self> {
+    pub(crate) fn new(model: &'s Model<'s>, scratch: &'s mut [i32]) -> Option<Self> {
         let config = model.config();
         let both_ways = config.reads_both_ways();
         let cap = if both_ways { Layout::of(model).steps(scratch.len()) } else { 0 };
@@ -165,6 +175,10 @@ impl<'s> Scratch<'s> {
         }
         let sum = words.take(if config.pools_mean() { config.merged_width() } else { 0 })?;
         let last = words.take(if VALUES && config.task == Task::Forecast { config.embedding_dim } else { 0 })?;
+        #[cfg(feature = "ngrams")]
+        let sums = words.take(config.ngram_rank)?;
+        #[cfg(feature = "ngrams")]
+        let ngrams = model.ngrams.as_ref().map(|table| NgramSums::new(table, config.tokenizer, sums));
         let ids = words.take(if config.reads_values() { 0 } else { cap })?;
         let mut halves = Remaining(bytemuck::try_cast_slice_mut(words.0).ok()?);
         first.h = halves.take(config.hidden_size)?;
@@ -185,14 +199,25 @@ impl<'s> Scratch<'s> {
         // It comes after the inputs of all layers: its length may be odd, and some kernels need their inputs at whole
         // words.
         let hidden = halves.take(config.head_hidden)?;
-        let pool = Pool { has_max: config.pools_max(), sum, features, count: 0 };
+        let pooled_width = config.pooled_width();
+        let pool = Pool { has_max: config.pools_max(), sum, features, pooled_width, count: 0 };
         let pool = if model.reads_state() { None } else { features::Features::new(pool) };
         let kept = match (both_ways, cap) {
             (false, _) => None,
             (true, 0) => return None,
             (true, _) => features::Steps::new(kept),
         };
-        Some(Scratch { x, last, first, above, pool, hidden, kept })
+        Some(Scratch {
+            x,
+            last,
+            first,
+            above,
+            #[cfg(feature = "ngrams")]
+            ngrams: ngrams.and_then(features::Ngrams::new),
+            pool,
+            hidden,
+            kept,
+        })
     }
 
     /// The states of all layers, beginning with the first.

@@ -13,6 +13,28 @@ pub struct Encoder<'b> {
     ids: Ids<'b>,
 }
 
+/// The receiver of the tokens of a text.
+pub(crate) trait TokenSink {
+    /// Receives the id of a complete token.
+    fn id(&mut self, id: u32);
+
+    /// Receives a piece of a token, before its id.
+    #[cfg(feature = "ngrams")]
+    fn piece(&mut self, piece: Piece);
+}
+
+/// A receiver of ids alone.
+struct IdSink<'f>(&'f mut dyn FnMut(u32));
+
+impl TokenSink for IdSink<'_> {
+    fn id(&mut self, id: u32) {
+        (self.0)(id);
+    }
+
+    #[cfg(feature = "ngrams")]
+    fn piece(&mut self, _: Piece) {}
+}
+
 /// The current token.
 #[derive(Debug)]
 struct Ids<'b> {
@@ -64,18 +86,32 @@ impl<'b> Encoder<'b> {
     }
 
     /// Reads the next bytes of the text and passes the ids of the tokens that they complete to `sink`.
-    #[inline(never)]
     pub fn feed(&mut self, vocabulary: &Vocabulary<'_>, bytes: &[u8], sink: &mut dyn FnMut(u32)) {
-        let Encoder { splitter, ids } = self;
-        if splitter.kind() == TokenizerKind::Bytes {
-            // The vocabulary holds all bytes in order.
-            return bytes.iter().for_each(|&byte| sink(u32::from(byte) + 2));
-        }
-        splitter.feed_text(bytes, &mut ids.taker(vocabulary, sink));
+        self.feed_tokens(vocabulary, bytes, &mut IdSink(sink));
     }
 
     /// Ends the text, which completes its last token. The encoder is then at the beginning of a new text.
     pub fn finish(&mut self, vocabulary: &Vocabulary<'_>, sink: &mut dyn FnMut(u32)) {
+        self.finish_tokens(vocabulary, &mut IdSink(sink));
+    }
+
+    /// Reads the next bytes of the text.
+    #[inline(never)]
+    pub(crate) fn feed_tokens(&mut self, vocabulary: &Vocabulary<'_>, bytes: &[u8], sink: &mut dyn TokenSink) {
+        let Encoder { splitter, ids } = self;
+        if splitter.kind() == TokenizerKind::Bytes {
+            return bytes.iter().for_each(|&byte| {
+                #[cfg(feature = "ngrams")]
+                sink.piece(Piece::Char(char::from(byte)));
+                // The vocabulary holds all bytes in order.
+                sink.id(u32::from(byte) + 2);
+            });
+        }
+        splitter.feed_text(bytes, &mut ids.taker(vocabulary, sink));
+    }
+
+    /// Ends the text, which completes its last token.
+    pub(crate) fn finish_tokens(&mut self, vocabulary: &Vocabulary<'_>, sink: &mut dyn TokenSink) {
         let Encoder { splitter, ids } = self;
         splitter.finish(&mut ids.taker(vocabulary, sink));
     }
@@ -83,16 +119,18 @@ impl<'b> Encoder<'b> {
 
 impl Ids<'_> {
     /// The closure for the splitter. All callers share its type, so that the splitter's code is linked once.
-    fn taker(&mut self, vocabulary: &Vocabulary<'_>, sink: &mut dyn FnMut(u32)) -> impl FnMut(Piece) {
+    fn taker(&mut self, vocabulary: &Vocabulary<'_>, sink: &mut dyn TokenSink) -> impl FnMut(Piece) {
         |piece| self.take(piece, vocabulary, sink)
     }
 
-    fn take(&mut self, piece: Piece, vocabulary: &Vocabulary<'_>, sink: &mut dyn FnMut(u32)) {
+    fn take(&mut self, piece: Piece, vocabulary: &Vocabulary<'_>, sink: &mut dyn TokenSink) {
+        #[cfg(feature = "ngrams")]
+        sink.piece(piece);
         #[cfg(feature = "wordpiece")]
         if let Some(word) = &mut self.word {
             return match piece {
                 Piece::Char(c) => word.push(c),
-                Piece::End => word.finish(vocabulary, sink),
+                Piece::End => word.finish(vocabulary, &mut |id| sink.id(id)),
             };
         }
         match piece {
@@ -100,7 +138,7 @@ impl Ids<'_> {
             Piece::End => {
                 let id = self.lookup.id(vocabulary);
                 self.lookup = Lookup::START;
-                sink(id);
+                sink.id(id);
             }
         }
     }

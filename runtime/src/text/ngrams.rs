@@ -1,6 +1,7 @@
 //! N-grams of words and of characters, as hashes: docs/arithmetic.md, "N-gram branch".
 
 use super::{Piece, Tokenizer};
+#[cfg(feature = "ngrams")]
 use crate::state_codec::StateCodec;
 use tern_format::Ngrams;
 
@@ -125,7 +126,14 @@ impl NgramHasher {
         self.count += u8::from(self.count < self.ngrams.max_chars);
     }
 
+    /// The largest size of its part of a saved state, in bytes.
+    #[cfg(feature = "ngrams")]
+    pub(crate) fn state_len(ngrams: Ngrams) -> usize {
+        4 + 4 + 1 + 4 * usize::from(ngrams.max_chars)
+    }
+
     /// Passes the current word, the previous word and the last characters through the codec.
+    #[cfg(feature = "ngrams")]
     pub(crate) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         self.word = codec.count(self.word);
         self.previous = codec.count(self.previous);

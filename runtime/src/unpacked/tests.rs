@@ -108,6 +108,11 @@ fn models_of_every_kind_give_the_same_bits() {
     for seed in 0..MODELS {
         check(&Spec::random(seed).file(seed), true);
     }
+    #[cfg(feature = "ngrams")]
+    for seed in 0..MODELS {
+        let spec = Spec::random_ngrams(seed);
+        check(&spec.file(seed), true);
+    }
 }
 
 #[test]

@@ -51,6 +51,8 @@ pub(super) fn unit(cell: &Cell<'_>, half: Half, index: usize) -> Option<Unit> {
         Cell::Rows(layer) => of_rows(layer, half, index),
         // The copy is made from a file's layer.
         Cell::Unpacked(_) => None,
+        #[cfg(feature = "ngrams")]
+        Cell::None => None,
     }
 }
 

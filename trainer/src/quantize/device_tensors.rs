@@ -106,6 +106,7 @@ fn words(model: &FloatModel, quantized: &Quantized) -> Words {
         pooling: config.pooling,
         output: config.output,
         shifts: quantized.layers.iter().flatten().map(|layer| layer.shift).collect(),
+        ngrams: None,
         hidden_shift: quantized.hidden.as_ref().map(|(layer, _)| layer.shift),
         fc_shift: quantized.fc.shift,
     }

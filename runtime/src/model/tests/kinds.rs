@@ -57,7 +57,7 @@ pub(super) fn check_self_test_and_cost(model: &Model<'_>, file: &[u8]) {
     exercise(model);
     let flash = model.cost().flash;
     let parts = [flash.header, flash.recurrent, flash.head, flash.embedding, flash.vocabulary, flash.labels];
-    assert_eq!(parts.iter().sum::<usize>() + flash.golden + flash.other, file.len());
+    assert_eq!(parts.iter().sum::<usize>() + flash.ngrams + flash.golden + flash.other, file.len());
 }
 
 #[test]

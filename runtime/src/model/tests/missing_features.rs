@@ -56,6 +56,17 @@ fn a_key_whose_feature_is_off_names_the_feature() {
 }
 
 #[test]
+fn an_ngram_branch_whose_feature_is_off_names_the_feature() {
+    let mut file = words(&[]);
+    // A model without a recurrent branch has no cell.
+    file.retain(|(key, _)| key != "tern.cell");
+    file.push(("tern.ngrams.words".into(), "1".into()));
+    let found = error_of(&file, tensors(1, SMALL));
+    let missing = LoadError::MissingFeature { name: "tern.ngrams.words".into(), feature: "ngrams" };
+    assert_eq!(found == missing, cfg!(not(feature = "ngrams")), "{found}");
+}
+
+#[test]
 fn a_tensor_whose_feature_is_off_names_the_feature() {
     let mut more = tensors(1, SMALL);
     more.push(Tensor::new("folded.ids", Dtype::U32, &[1], &[2u32]));

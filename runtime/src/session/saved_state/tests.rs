@@ -91,6 +91,15 @@ fn a_restored_state_continues_every_kind_of_model() {
 }
 
 #[test]
+#[cfg(feature = "ngrams")]
+fn a_restored_state_continues_an_ngram_branch() {
+    let text = &TEXT.as_bytes()[..50];
+    for seed in 0..24 {
+        check_breaks(&Model::from_bytes(&Spec::random_ngrams(seed).file(seed)).unwrap(), text, 0..=text.len());
+    }
+}
+
+#[test]
 fn a_restored_state_continues_a_sequence_of_values() {
     for seed in 0..60 {
         let (task, output) = [(Task::Classify, Output::Softmax), (Task::Forecast, Output::Linear)][seed as usize % 2];

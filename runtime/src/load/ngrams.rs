@@ -1,0 +1,68 @@
+//! Reads the n-gram branch of a file: its metadata and its table.
+
+use super::metadata::{SHIFT_HASHES, required_shift};
+use super::tensor_names::{Tensor, shift};
+use crate::config::Config;
+use crate::features;
+use crate::layers::ngrams::NgramTable;
+use crate::load::dtype::Dtype;
+use crate::load::file::{Fault, File};
+use crate::load::name_hash::NameHash;
+use tern_format::limits::{NGRAM_BUCKETS, NGRAM_RANK};
+use tern_format::names::key;
+use tern_format::{Input, Ngrams, Task};
+
+/// The keys of the three lengths of [`Ngrams`]. A file with the first one has an n-gram branch.
+pub(super) const KEYS: [NameHash; 3] =
+    [NameHash::of(key::NGRAM_WORDS), NameHash::of(key::NGRAM_MIN_CHARS), NameHash::of(key::NGRAM_MAX_CHARS)];
+
+/// The n-grams that the file's branch counts; none if it has no n-gram branch.
+pub(super) fn kind(file: &File<'_>) -> Option<Ngrams> {
+    let [words, ..] = KEYS;
+    if !file.has(words) {
+        return None;
+    }
+    // The lengths have the values of the shifts, 0 to 8; `check_kind` refuses those that are too large.
+    let [words, min_chars, max_chars] = KEYS.map(|key| match file.value_index(key, SHIFT_HASHES) {
+        Some(length) => length,
+        None => {
+            file.refuse(Fault::MissingKey(key));
+            0
+        }
+    });
+    Some(Ngrams { words, min_chars, max_chars })
+}
+
+/// Refuses n-grams that the rest of the model does not allow.
+pub(super) fn check_kind(file: &File<'_>, config: &Config) {
+    let Some(ngrams) = config.ngrams else { return };
+    if config.task != Task::Classify || config.input != Input::Tokens {
+        file.refuse(Fault::Ngrams { expected: "a classifier of text" });
+    }
+    if let Err(expected) = ngrams.check(config.tokenizer) {
+        file.refuse(Fault::Ngrams { expected });
+    }
+}
+
+/// Reads the table, if the file has one, and writes its rank to `config`.
+pub(super) fn read<'a>(file: &File<'a>, config: &mut Config) -> Option<features::Ngrams<NgramTable<'a>>> {
+    let ngrams = config.ngrams?;
+    let [buckets, columns, _] = file.shape(Tensor::NGRAMS_WEIGHT);
+    let in_4_bits = file.has_type(Tensor::NGRAMS_WEIGHT, Dtype::U8);
+    let rows = file.table(Tensor::NGRAMS_WEIGHT, [buckets, columns, 0], in_4_bits);
+    file.real(Tensor::NGRAMS_SCALE);
+    let rank = columns as usize * if in_4_bits { 2 } else { 1 };
+    let is_valid = (buckets.is_power_of_two() && NGRAM_BUCKETS.contains(&(buckets as usize)))
+        && (columns.is_power_of_two() && NGRAM_RANK.contains(&rank));
+    if !is_valid {
+        let (tensor, found) = (Tensor::NGRAMS_WEIGHT, [buckets, columns, 0]);
+        file.refuse(Fault::Shape {
+            tensor,
+            found,
+            expected: [buckets.next_power_of_two(), columns.next_power_of_two(), 0],
+        });
+    }
+    config.ngram_rank = rank;
+    let shift = required_shift(file, shift::NGRAMS);
+    features::Ngrams::new(NgramTable { ngrams, rows, row_shift: columns.trailing_zeros(), in_4_bits, shift })
+}
