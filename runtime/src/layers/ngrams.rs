@@ -44,17 +44,11 @@ impl<'s> NgramSums<'s> {
         self.count = 0;
     }
 
-    /// Reads the next piece of the text.
+    /// Reads the next piece of the text, or its end.
     #[inline(never)]
-    pub(crate) fn feed(&mut self, piece: Piece) {
+    pub(crate) fn take(&mut self, piece: Option<Piece>) {
         let NgramSums { table, hasher, sums, count } = self;
-        hasher.feed(piece, &mut |hash| add(table, hash, sums, count));
-    }
-
-    /// Ends the text.
-    pub(crate) fn finish(&mut self) {
-        let NgramSums { table, hasher, sums, count } = self;
-        hasher.finish(&mut |hash| add(table, hash, sums, count));
+        hasher.take(piece, &mut |hash| add(table, hash, sums, count));
     }
 
     /// Writes the sums, divided by the square root of the number of n-grams, to `scaled`, `[rank]`, Q15 times the scale

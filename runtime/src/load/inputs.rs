@@ -29,46 +29,32 @@ pub(super) struct Inputs<'a> {
 
 /// Reads the input and writes its sizes to `config`.
 pub(super) fn read<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
-    let inputs = if config.reads_values() {
-        of_numbers(file, config)
-    } else if config.is_recurrent() {
-        of_tokens(file, config)
-    } else {
-        of_ngrams(file)
-    };
+    let inputs = if config.reads_values() { of_numbers(file, config) } else { of_tokens(file, config) };
     config.vocab_size = inputs.vocabulary.size();
     inputs
 }
 
 fn of_tokens<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {
-    let vocabulary = vocabulary(file, config.tokenizer);
-    let v = vocabulary.size() as u32;
-    let width = dimension(file.columns(Tensor::EMBEDDING_WEIGHT) as usize);
-    config.embedding_dim = width.get();
-    let weight = file.matrix([Tensor::EMBEDDING_WEIGHT, Tensor::EMBEDDING_GROUPS], [v, 0], width);
-    let multiplier = file.multipliers(Tensor::EMBEDDING_MULTIPLIER, [v, 0, 0]);
     let golden = file.texts(Tensor::GOLDEN_OFFSETS, Tensor::GOLDEN_BYTES);
-    Inputs {
-        vocabulary,
-        embedding: Embedding { weight, multiplier },
-        numbers: None,
-        scale_bits: file.real(Tensor::EMBEDDING_SCALE),
-        golden,
-        goldens: golden.len(),
-    }
-}
-
-/// The input of a model without a recurrent branch: no token has an id or an embedding.
-fn of_ngrams<'a>(file: &File<'a>) -> Inputs<'a> {
-    let golden = file.texts(Tensor::GOLDEN_OFFSETS, Tensor::GOLDEN_BYTES);
-    Inputs {
+    let mut inputs = Inputs {
         vocabulary: Vocabulary::EMPTY,
         embedding: Embedding { weight: Matrix::EMPTY, multiplier: &[] },
         numbers: None,
         scale_bits: 0,
         golden,
         goldens: golden.len(),
+    };
+    if config.is_recurrent() {
+        inputs.vocabulary = vocabulary(file, config.tokenizer);
+        let v = inputs.vocabulary.size() as u32;
+        let width = dimension(file.columns(Tensor::EMBEDDING_WEIGHT) as usize);
+        config.embedding_dim = width.get();
+        let weight = file.matrix([Tensor::EMBEDDING_WEIGHT, Tensor::EMBEDDING_GROUPS], [v, 0], width);
+        let multiplier = file.multipliers(Tensor::EMBEDDING_MULTIPLIER, [v, 0, 0]);
+        inputs.embedding = Embedding { weight, multiplier };
+        inputs.scale_bits = file.real(Tensor::EMBEDDING_SCALE);
     }
+    inputs
 }
 
 fn of_numbers<'a>(file: &File<'a>, config: &mut Config) -> Inputs<'a> {

@@ -130,7 +130,8 @@ impl Kind {
         let ngrams = ngrams_of(file);
         // A model has a recurrent branch unless it has an n-gram branch alone.
         let is_recurrent = !NGRAMS || ngrams.is_none() || file.has(key_hash(CELL));
-        let recurrent = |key: Key| if is_recurrent { required(file, key) } else { 0 };
+        let [cell, layers, directions, pooling, packing] =
+            [CELL, LAYERS, DIRECTIONS, POOL, PACKING].map(|key| if is_recurrent { required(file, key) } else { 0 });
         let mut config = Config {
             task: value_at(Task::ALL, required(file, TASK), true),
             // A file without this key reads tokens, the first value.
@@ -138,11 +139,11 @@ impl Kind {
             tokenizer: Tokenizer::WORDS,
             vocab_size: 0,
             embedding_dim: 0,
-            cell: value_at(Cell::ALL, recurrent(CELL), OTHER_CELLS),
-            layers: usize::from(recurrent(LAYERS)) + usize::from(is_recurrent),
-            bidirectional: recurrent(DIRECTIONS) == 1 && BIDIRECTIONAL,
+            cell: value_at(Cell::ALL, cell, OTHER_CELLS),
+            layers: usize::from(layers) + usize::from(is_recurrent),
+            bidirectional: directions == 1 && BIDIRECTIONAL,
             merge: Merge::Concat,
-            pooling: value_at(Pooling::ALL, recurrent(POOL), POOLING),
+            pooling: value_at(Pooling::ALL, pooling, POOLING),
             hidden_size: 0,
             ngrams,
             ngram_rank: 0,
@@ -151,7 +152,7 @@ impl Kind {
             classes: 0,
             window: 0,
         };
-        let packing = value_at(Packing::ALL, recurrent(PACKING), true);
+        let packing = value_at(Packing::ALL, packing, true);
         if config.bidirectional {
             config.merge = value_at(Merge::ALL, required(file, MERGE), true);
         }

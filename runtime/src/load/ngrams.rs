@@ -5,7 +5,6 @@ use super::tensor_names::{Tensor, shift};
 use crate::config::Config;
 use crate::features;
 use crate::layers::ngrams::NgramTable;
-use crate::load::dtype::Dtype;
 use crate::load::file::{Fault, File};
 use crate::load::name_hash::NameHash;
 use tern_format::limits::{NGRAM_BUCKETS, NGRAM_RANK};
@@ -47,14 +46,13 @@ pub(super) fn check_kind(file: &File<'_>, config: &Config) {
 /// Reads the table, if the file has one, and writes its rank to `config`.
 pub(super) fn read<'a>(file: &File<'a>, config: &mut Config) -> Option<features::Ngrams<NgramTable<'a>>> {
     let ngrams = config.ngrams?;
-    let [buckets, columns, _] = file.shape(Tensor::NGRAMS_WEIGHT);
-    let in_4_bits = file.has_type(Tensor::NGRAMS_WEIGHT, Dtype::U8);
+    let ([buckets, columns, _], in_4_bits) = file.shape_and_type(Tensor::NGRAMS_WEIGHT);
     let rows = file.table(Tensor::NGRAMS_WEIGHT, [buckets, columns, 0], in_4_bits);
     file.real(Tensor::NGRAMS_SCALE);
     let rank = columns as usize * if in_4_bits { 2 } else { 1 };
-    let is_valid = (buckets.is_power_of_two() && NGRAM_BUCKETS.contains(&(buckets as usize)))
-        && (columns.is_power_of_two() && NGRAM_RANK.contains(&rank));
-    if !is_valid {
+    let [buckets_wrong, rank_wrong] = [(buckets as usize, NGRAM_BUCKETS), (rank, NGRAM_RANK)]
+        .map(|(size, sizes)| !size.is_power_of_two() || size < *sizes.start() || size > *sizes.end());
+    if buckets_wrong || rank_wrong {
         let (tensor, found) = (Tensor::NGRAMS_WEIGHT, [buckets, columns, 0]);
         file.refuse(Fault::Shape {
             tensor,

@@ -60,6 +60,13 @@ impl<'a> File<'a> {
         self.tensor(tensor).entry.shape
     }
 
+    /// The shape of a tensor, and whether its elements are bytes without sign.
+    #[cfg(feature = "ngrams")]
+    pub(super) fn shape_and_type(&self, tensor: Tensor) -> ([u32; 3], bool) {
+        let Scanner { entry, .. } = &self.tensor(tensor);
+        (entry.shape, entry.value == Dtype::U8.name_hash())
+    }
+
     /// The bytes of a tensor, which must have this type and shape. Their number and their alignment are checked.
     #[inline(never)]
     fn bytes(&self, tensor: Tensor, dtype: Dtype, shape: [u32; 3]) -> &'a [u8] {
@@ -134,13 +141,8 @@ impl<'a> File<'a> {
         bytemuck::try_cast_slice(self.in_range(tensor, Dtype::I8, shape, [-127, 127])).unwrap_or(&[])
     }
 
-    /// Returns true if a tensor has elements of this type.
-    #[cfg(feature = "ngrams")]
-    pub(super) fn has_type(&self, tensor: Tensor, dtype: Dtype) -> bool {
-        self.tensor(tensor).entry.value == dtype.name_hash()
-    }
-
     /// The bytes of a table of 8-bit weights, −127 to 127, or of 4-bit weights, −7 to 7, of which a byte holds two.
+    /// `shape`: that of the tensor.
     #[cfg(feature = "ngrams")]
     pub(super) fn table(&self, tensor: Tensor, shape: [u32; 3], in_4_bits: bool) -> &'a [u8] {
         if !in_4_bits {

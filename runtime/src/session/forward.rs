@@ -82,7 +82,7 @@ impl<'s> Forward<'s> {
     #[inline]
     pub(crate) fn take_piece(&mut self, piece: Piece) {
         if let Some(ngrams) = &mut self.scratch.ngrams {
-            ngrams.feed(piece);
+            ngrams.take(Some(piece));
             self.is_up_to_date = false;
         }
     }
@@ -91,7 +91,7 @@ impl<'s> Forward<'s> {
     pub(crate) fn finish_ngrams(&mut self) {
         #[cfg(feature = "ngrams")]
         if let Some(ngrams) = &mut self.scratch.ngrams {
-            ngrams.finish();
+            ngrams.take(None);
             self.is_up_to_date = false;
         }
     }

@@ -57,66 +57,53 @@ impl NgramHasher {
     }
 
     /// Reads the next piece of the text and passes the hashes of the n-grams that end with it to `sink`.
-    #[inline]
     pub fn feed(&mut self, piece: Piece, sink: &mut impl FnMut(u32)) {
-        match piece {
-            Piece::Char(c) => {
-                let c = u32::from(c);
-                self.word = add(self.word, c);
-                if self.ngrams.max_chars > 0 {
-                    if self.count == 0 {
-                        self.push(BEFORE_WORD);
-                    }
-                    self.ngrams_up_to(c, sink);
-                }
-            }
-            Piece::End if self.is_one_word => {}
-            Piece::End => {
-                self.end_chars(sink);
-                self.end_word(sink);
-            }
-        }
+        self.take(Some(piece), sink);
     }
 
     /// Ends the text.
     pub fn finish(&mut self, sink: &mut impl FnMut(u32)) {
-        self.end_chars(sink);
-        self.word = 0;
+        self.take(None, sink);
     }
 
-    /// Reads the character after a word.
-    fn end_chars(&mut self, sink: &mut impl FnMut(u32)) {
-        if self.count > 0 {
-            self.ngrams_up_to(AFTER_WORD, sink);
-            self.count = 0;
-        }
-    }
-
-    /// Reads a character and hashes the n-grams that end with it, the shortest first.
+    /// Reads a piece, or the end of the text.
     #[inline(always)]
-    fn ngrams_up_to(&mut self, c: u32, sink: &mut impl FnMut(u32)) {
-        self.push(c);
-        let (mut hash, mut length) = (OF_CHARS, 0);
-        for &c in self.recent.iter().take(self.count.into()) {
-            hash = add(hash, c);
-            length += 1;
-            if length >= self.ngrams.min_chars {
-                sink(finished(hash));
+    pub(crate) fn take(&mut self, piece: Option<Piece>, sink: &mut impl FnMut(u32)) {
+        let Ngrams { words, min_chars, max_chars } = self.ngrams;
+        let (c, is_end) = match piece {
+            Some(Piece::Char(c)) => (u32::from(c), false),
+            // The end of a token does not end the only word; the end of the text ends no other word.
+            end if end.is_some() == self.is_one_word => return,
+            _ => (AFTER_WORD, true),
+        };
+        if max_chars > 0 {
+            if self.count == 0 {
+                if is_end {
+                    return; // A text without characters.
+                }
+                self.push(BEFORE_WORD);
+            }
+            self.push(c);
+            let (mut hash, mut length) = (OF_CHARS, 0);
+            for &c in self.recent.iter().take(self.count.into()) {
+                hash = add(hash, c);
+                length += 1;
+                if length >= min_chars {
+                    sink(finished(hash));
+                }
             }
         }
-    }
-
-    /// Hashes the n-grams of words that end with the current word.
-    #[inline(always)]
-    fn end_word(&mut self, sink: &mut impl FnMut(u32)) {
-        let Ngrams { words, .. } = self.ngrams;
-        if words > 0 {
-            sink(finished(self.word));
+        if !is_end {
+            self.word = add(self.word, c);
+            return;
         }
-        if words > 1 && self.previous != 0 {
-            sink(finished(add(add(OF_PAIR, self.previous), self.word)));
+        // The hashes of the word and of the pair; a pair needs a previous word.
+        let hashes = [self.word, add(add(OF_PAIR, self.previous), self.word)];
+        let count = if self.previous == 0 { words.min(1) } else { words };
+        for &hash in hashes.iter().take(count.into()) {
+            sink(finished(hash));
         }
-        (self.previous, self.word) = (self.word, 0);
+        (self.previous, self.word, self.count) = (self.word, 0, 0);
     }
 
     #[inline(always)]
