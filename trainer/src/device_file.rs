@@ -91,6 +91,7 @@ impl DeviceFile {
     /// The number of bytes of each content.
     pub fn bytes_by_content(&self) -> FileBytes {
         let tensors = SafeTensors::deserialize(self.bytes()).expect("the runtime's reader is the stricter one");
+        // The header is what the tensors leave of the file.
         let mut counts = FileBytes { header: self.bytes().len(), ..FileBytes::default() };
         for (name, tensor) in tensors.iter() {
             let count = match name.split('.').next() {

@@ -11,7 +11,7 @@ pub fn visible(text: &str) -> String {
     text.chars().map(|c| if is_control(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
 }
 
-/// At most `characters` characters of a text; `…` marks that the rest was cut.
+/// A text cut to at most `characters` characters, of which the last is `…` if the text was longer.
 pub fn shorten(text: &str, characters: usize) -> String {
     if text.chars().count() <= characters {
         return text.to_owned();

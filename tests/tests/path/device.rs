@@ -7,6 +7,7 @@ use tern_runtime::testing::{Sizes, Spec};
 use tern_runtime::{Input, Output, Task};
 use tern_tests::{argument, assert_same_logits, error_of, firmware, folder, json, tern, train, trained};
 
+/// Classifies a table on the emulated default board, and returns the output of `tern classify --json`.
 fn classify(file: &str, data: &str) -> Value {
     let elf = argument(firmware());
     json(&["classify", file, "--data", data, "--qemu", "--firmware", elf, "--json"])

@@ -5,10 +5,12 @@ use std::path::Path;
 
 use tern_tests::{argument, error_of, folder, json, stdout_of, table, tern, train, trained};
 
+/// Returns the keys of a JSON object.
 fn keys(value: &serde_json::Value) -> Vec<&str> {
     value.as_object().expect("an object").keys().map(String::as_str).collect()
 }
 
+/// Returns a JSON number.
 fn number(value: &serde_json::Value) -> f64 {
     value.as_f64().unwrap_or_else(|| panic!("{value} is not a number"))
 }

@@ -48,8 +48,8 @@ fn push_delivers_signed_models_and_unsigned_or_older_ones_are_refused() {
     let other = sign(&folder.join("other"), &folder.join("other.key"), 6);
     let damaged = |name: &str, from_end: usize| {
         let mut bytes = std::fs::read(&five).unwrap();
-        let at = bytes.len() - from_end;
-        bytes[at] ^= 1;
+        let index = bytes.len() - from_end;
+        bytes[index] ^= 1;
         let path = folder.join(name);
         std::fs::write(&path, bytes).unwrap();
         path

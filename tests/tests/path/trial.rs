@@ -55,6 +55,7 @@ struct DebuggedDevice {
 }
 
 impl DebuggedDevice {
+    /// Starts the default board with a model; its log goes to a file in `folder`.
     fn start(folder: &Path, model: &Path) -> Self {
         let log = folder.join("log.bin");
         let serial = format!("file:{}", argument(&log));
@@ -69,7 +70,8 @@ impl DebuggedDevice {
         std::fs::metadata(&self.log).map_or(0, |log| log.len())
     }
 
-    /// Waits for the next start, and makes it hang while it runs the golden examples.
+    /// Waits for the next start, after which the log is longer than `logged`, and makes it hang while it runs the
+    /// golden examples.
     fn hang_next(&mut self, logged: u64) {
         let start = Instant::now();
         while self.logged() <= logged {

@@ -35,6 +35,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let target = args.link.target(args.file.as_ref())?;
     catch_interrupts();
     let connection = target.open()?;
+    // An emulated device starts with the connection; a real one has printed its first lines before.
     let is_starting = matches!(target, Target::Qemu(_));
     let result = if stdin().is_terminal() {
         note(format_args!("connected to {}; Ctrl-] or `quit` leaves", connection.name()));

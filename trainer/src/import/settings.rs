@@ -87,18 +87,18 @@ impl Settings {
         } else {
             toml::from_str(&text).map_err(FileError::at(path))?
         };
-        match &settings.tokenizer {
-            Some(name) if Tokenizer::from_name(name).is_none() => {
-                let problem = format!("tokenizer is {name:?}, expected one of {}", Tokenizer::NAMES);
-                Err(FileError::new(path, problem))
-            }
-            _ => Ok(settings),
+        let tokenizer = settings.tokenizer.as_deref();
+        if let Some(name) = tokenizer.filter(|name| Tokenizer::from_name(name).is_none()) {
+            let problem = format!("tokenizer is {name:?}, expected one of {}", Tokenizer::NAMES);
+            return Err(FileError::new(path, problem));
         }
+        Ok(settings)
     }
 
     /// Checks the sizes that the settings give against the weights.
     pub(super) fn check_sizes(&self, path: &Path, weights: &Path, found: &Architecture) -> Result<(), FileError> {
         let InputLayer::Embedding { embedding_dim, .. } = found.input else { return Ok(()) };
+        // The value in the settings and the one of the weights, as texts.
         let size = |wanted: Option<usize>, found: usize| (wanted.map(|size| size.to_string()), found.to_string());
         let bidirectional = self.bidirectional.map(|value| value.to_string());
         let sizes = [

@@ -47,7 +47,7 @@ impl Tokens {
     }
 }
 
-/// Reads the tokens of an embedding with `rows` rows.
+/// Reads the tokens of the embedding in `weights`, which has `rows` rows.
 pub fn read(
     path: &Path,
     settings: &Settings,
@@ -85,6 +85,7 @@ pub fn read(
                 .to_owned(),
         ),
     }
+    // The ids 0 and 1 are PAD and UNK; the other tokens keep their order.
     let mut sources = vec![pad, unk];
     let mut tokens_by_id = vec![PAD_TOKEN.to_owned(), UNK_TOKEN.to_owned()];
     let mut unreachable = Vec::new();

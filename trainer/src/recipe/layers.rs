@@ -115,7 +115,8 @@ impl Recipe {
     }
 }
 
-/// Renames former spellings of keys, and adds the values that follow from other keys of the same layer.
+/// Renames former spellings of keys, and adds the values that follow from other keys of the same layer. The layers
+/// below have other values for them, which must not win.
 fn complete(layer: &mut Table) {
     for field in fields() {
         if let (Some(alias), Some(section)) = (field.alias, field.section_in(layer))

@@ -237,14 +237,14 @@ impl Training<'_> {
         let limits = Limits { sequences: self.recipe.batch_size(lengths.len()), tokens: settings.batch_tokens };
         let batches = batches::shuffled(&lengths, limits, &mut self.state.rng);
         let losses = self.state.history.iter().map(|figures| figures.valid.loss);
-        let plateau_rate_factor = plateau_rate_factor(losses, settings.plateau_patience, settings.plateau_factor);
+        let plateau_factor = plateau_rate_factor(losses, settings.plateau_patience, settings.plateau_factor);
         let epoch = self.state.epochs_done() + 1;
         for (index, batch) in batches.iter().enumerate().skip(self.state.epoch.batches) {
             // The number of batches differs a little from epoch to epoch. The schedule counts as if every epoch had as
             // many batches as this one.
             let step = (epoch - 1) * batches.len() + index;
             let position = Position { step, steps: settings.epochs * batches.len() };
-            let rate_factor = settings.schedule.rate_factor(position, settings.warm_up, plateau_rate_factor);
+            let rate_factor = settings.schedule.rate_factor(position, settings.warm_up, plateau_factor);
             let learning_rate = self.recipe.learning_rate() * rate_factor;
             let result = self.gradients(batch)?;
             let loss = result.loss;

@@ -35,6 +35,7 @@ fn full_range(seed: u64, sizes: Sizes) -> (Vec<Tensor>, [String; 2]) {
     (tensors, shifts.map(|shift| shift.to_string()))
 }
 
+/// Returns a file with these tensors, and these shifts of layer and head.
 fn file(tensors: &[Tensor], shifts: &[String; 2]) -> Vec<u8> {
     let copy =
         |t: &Tensor| Tensor { name: t.name.clone(), dtype: t.dtype, shape: t.shape.clone(), data: t.data.clone() };
@@ -83,6 +84,7 @@ fn a_cell_state_saturates_as_documented() {
     assert!(logits[0] != logits[1] && logits[1] != logits[2] && logits[2] == logits[3], "{logits:?}");
 }
 
+/// Returns true if the runtime accepts the file.
 fn loads(file: &[u8]) -> bool {
     Model::from_bytes(&Aligned::new(file)).is_ok()
 }
@@ -183,24 +185,24 @@ fn a_file_is_refused_exactly_at_the_documented_bounds() {
         let name = ["lstm.bias_l0", "lstm.multiplier_ih_l0", "lstm.multiplier_hh_l0", "fc.bias", "fc.multiplier"]
             [usize::try_from(seed % 5).unwrap()];
         let tensor = tensors.iter().find(|tensor| tensor.name == name).unwrap();
-        let at = usize::try_from(random.between(0, 1_000)).unwrap() % (tensor.data.len() / tensor.dtype.size());
-        let (most, sign) =
+        let element = usize::try_from(random.between(0, 1_000)).unwrap() % (tensor.data.len() / tensor.dtype.size());
+        let (largest, sign) =
             if name.contains("bias") { ((1 << 31) - 1, 1 - 2 * random.between(0, 1)) } else { (32_767, 1) };
         let original = tensor.data.clone();
         let mut with = |value: i64| {
             let tensor = tensors.iter_mut().find(|tensor| tensor.name == name).unwrap();
             tensor.data.clone_from(&original);
             let size = tensor.dtype.size();
-            tensor.data[at * size..][..size].copy_from_slice(&(sign * value).to_le_bytes()[..size]);
+            tensor.data[element * size..][..size].copy_from_slice(&(sign * value).to_le_bytes()[..size]);
             file(&tensors, &shifts)
         };
-        // The last value that loads, and the one after it.
-        let (mut low, mut high) = (0, most);
+        // The last value that loads, found by bisection, and the one after it.
+        let (mut low, mut high) = (0, largest);
         while low < high {
             let middle = (low + high + 1) / 2;
             if loads(&with(middle)) { low = middle } else { high = middle - 1 }
         }
-        files.extend([low, (low + 1).min(most)].map(with));
+        files.extend([low, (low + 1).min(largest)].map(with));
     }
     let Some(seen) = both(&folder, &files) else { return };
     for condition in ["1", "2", "3", "4"] {

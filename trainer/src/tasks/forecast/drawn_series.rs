@@ -33,7 +33,7 @@ pub struct TargetLines {
 }
 
 impl DrawnSeries {
-    /// Picks forecasts that follow on each other without overlap. `windows` must be in the order of the rows.
+    /// Picks forecasts of the last rows, one after another without overlap. `windows` must be in the order of the rows.
     pub fn new(windows: &[WindowForecast], forecast: &Forecast) -> Self {
         let (horizon, names) = (forecast.horizon, &forecast.targets);
         let (Some(first), Some(last)) = (windows.first(), windows.last()) else { return DrawnSeries::default() };

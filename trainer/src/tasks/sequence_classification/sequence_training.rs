@@ -100,11 +100,9 @@ impl TaskData for LabelledSequences {
     }
 
     fn describe(&mut self, recipe: &Recipe, _baselines: bool, note: &dyn Fn(String)) -> anyhow::Result<()> {
-        let (training, classes) = (self.problem.train.len(), self.labels.len());
-        let validation = match self.problem.folds.is_empty() {
-            true => format!(", {} validation sequences", self.problem.valid.len()),
-            false => String::new(),
-        };
+        let (training, valid, classes) = (self.problem.train.len(), self.problem.valid.len(), self.labels.len());
+        let has_split = self.problem.folds.is_empty();
+        let validation = if has_split { format!(", {valid} validation sequences") } else { String::new() };
         note(format!("{training} training sequences of {classes} classes{validation}"));
         describe_validation(&self.problem, "sequences", note);
         describe_channels(recipe, &self.problem, &self.channels, &self.train.table, note);
