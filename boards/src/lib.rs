@@ -12,7 +12,7 @@ pub struct Board {
     pub processor: &'static str,
     /// The compiler target of its firmware.
     pub target: &'static str,
-    /// The first model slot, which a flasher writes to.
+    /// The first model slot, which a host's flashing tool writes to.
     pub slot: Slot,
     /// The emulated machine, if there is one.
     pub emulator: Option<Emulator>,
@@ -20,7 +20,7 @@ pub struct Board {
     pub chip: Option<&'static str>,
 }
 
-/// A place for a model in flash.
+/// A slot for a model in flash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
     /// The address of its first byte.

@@ -36,31 +36,31 @@ pub fn labels(engine: &Engine<'_>, form: Form, out: &mut dyn Write) -> fmt::Resu
 
 /// The result of the self-test.
 pub fn self_test(result: &SelfTest, form: Form, out: &mut dyn Write) -> fmt::Result {
-    let SelfTest { exact, golden, ticks, first_failure } = *result;
-    let verdict = if exact == golden { "ok" } else { "FAILED" };
+    let SelfTest { exact, total, ticks, first_failure } = *result;
+    let verdict = if exact == total { "ok" } else { "FAILED" };
     form.write(
         out,
-        format_args!("selftest {verdict}: {exact} of {golden} golden examples exact, {ticks} ticks"),
-        format_args!(r#"{{"exact":{exact},"golden":{golden},"ticks":{ticks}"#),
+        format_args!("selftest {verdict}: {exact} of {total} golden examples exact, {ticks} ticks"),
+        format_args!(r#"{{"exact":{exact},"golden":{total},"ticks":{ticks}"#),
     )?;
-    if let Some(Mismatch { golden, class, logit, expected }) = first_failure {
+    if let Some(Mismatch { example, class, logit, expected }) = first_failure {
         form.write(
             out,
             format_args!(
-                "\r\ngolden example {golden}, class {class}: logit {logit}, expected {expected}\r\n\
+                "\r\ngolden example {example}, class {class}: logit {logit}, expected {expected}\r\n\
                  this device computes other results than `tern export`; write model and firmware again"
             ),
             format_args!(
-                r#","first_failure":{{"golden":{golden},"class":{class},"logit":{logit},"expected":{expected}}}"#
+                r#","first_failure":{{"golden":{example},"class":{class},"logit":{logit},"expected":{expected}}}"#
             ),
         )?;
     }
     out.write_str(if form == Form::Machine { "}" } else { "" })
 }
 
-/// The commands that a model for this task has; all commands without a model.
-pub fn help(model: Option<Task>, form: Form, out: &mut dyn Write) -> fmt::Result {
-    let mut commands = COMMANDS.iter().filter(|info| info.is_for(model));
+/// The commands for a model with the task `loaded`; all commands without a model.
+pub fn help(loaded: Option<Task>, form: Form, out: &mut dyn Write) -> fmt::Result {
+    let mut commands = COMMANDS.iter().filter(|info| info.is_for(loaded));
     match form {
         Form::Human => {
             commands.try_for_each(|info| write!(out, "{:18}  {}\r\n", info.usage, info.help))?;

@@ -78,7 +78,7 @@ pub enum Line<'l> {
     Command(Form, Command<'l>),
     /// `@` and a command with wrong arguments.
     WrongArguments(&'static CommandInfo),
-    /// In machine form: a command for models of another task; the loaded model has this one.
+    /// In [`Form::Machine`]: a command for models of another task than that of the loaded model, which is given.
     WrongTask(&'static CommandInfo, Task),
     /// In machine mode: not a command.
     Unknown,
@@ -152,12 +152,9 @@ impl CommandInfo {
         CommandInfo { task: Some(task), ..self }
     }
 
-    /// Returns true if a model for this task has the command. Without a model every command is listed.
-    pub fn is_for(&self, model: Option<Task>) -> bool {
-        match (self.task, model) {
-            (Some(task), Some(model)) => task == model,
-            _ => true,
-        }
+    /// Returns true if a model with the task `loaded` has the command. Without a model every command is listed.
+    pub fn is_for(&self, loaded: Option<Task>) -> bool {
+        self.task.is_none() || loaded.is_none() || self.task == loaded
     }
 
     /// Returns true if the command takes arguments.
@@ -212,15 +209,15 @@ pub fn form(line: &[u8]) -> Form {
     if line.starts_with(b"@") { Form::Machine } else { Form::Human }
 }
 
-/// Interprets a line at the prompt. `model` is the task of the loaded model.
-pub fn parse(line: &[u8], model: Option<Task>) -> Line<'_> {
+/// Interprets a line at the prompt. `loaded` is the task of the loaded model.
+pub fn parse(line: &[u8], loaded: Option<Task>) -> Line<'_> {
     if line.is_empty() {
         return Line::Empty;
     }
     if matches!(line.trim_ascii_end(), b"quit" | b"exit") {
         return Line::Command(Form::Human, Command::Quit);
     }
-    match (form(line), request(line, model)) {
+    match (form(line), request(line, loaded)) {
         (_, Line::Unknown) | (Form::Human, Line::WrongArguments(_) | Line::WrongTask(..)) => Line::Text(line),
         (form, Line::Command(_, command)) => match command {
             // A program may send an empty text; a person who types only the word means the word itself.
@@ -235,12 +232,12 @@ pub fn parse(line: &[u8], model: Option<Task>) -> Line<'_> {
     }
 }
 
-/// Interprets a line in machine mode: a command, with `@` or without.
-pub fn request(line: &[u8], model: Option<Task>) -> Line<'_> {
+/// Interprets a line in machine mode: a command, with `@` or without. `loaded` is the task of the loaded model.
+pub fn request(line: &[u8], loaded: Option<Task>) -> Line<'_> {
     let (word, arguments) = split_at_space(line.strip_prefix(b"@").unwrap_or(line));
     let Some(info) = COMMANDS.iter().find(|info| info.word.as_bytes() == word) else { return Line::Unknown };
-    match model {
-        Some(task) if !info.is_for(model) => Line::WrongTask(info, task),
+    match loaded {
+        Some(task) if !info.is_for(loaded) => Line::WrongTask(info, task),
         _ => info.parse(arguments).map_or(Line::WrongArguments(info), |command| Line::Command(Form::Machine, command)),
     }
 }

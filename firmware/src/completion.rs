@@ -12,38 +12,36 @@ pub struct Completion<'l> {
     /// The command before the word; `None` if the word is the command itself.
     command: Option<&'l [u8]>,
     /// The task of the loaded model.
-    model: Option<Task>,
+    loaded: Option<Task>,
 }
 
-/// The possible continuations of the last word of `line`. `model` is the task of the loaded model.
-pub fn completion(line: &[u8], model: Option<Task>) -> Completion<'_> {
-    let body = line.strip_prefix(b"@").unwrap_or(line);
-    match (body.contains(&b' '), split_at_space(body)) {
-        (true, (command, prefix)) => Completion { prefix, command: Some(command), model },
-        (false, (prefix, _)) => Completion { prefix, command: None, model },
+/// The possible continuations of the last word of `line`. `loaded` is the task of the loaded model.
+pub fn completion(line: &[u8], loaded: Option<Task>) -> Completion<'_> {
+    let line = line.strip_prefix(b"@").unwrap_or(line);
+    match (line.contains(&b' '), split_at_space(line)) {
+        (true, (command, prefix)) => Completion { prefix, command: Some(command), loaded },
+        (false, (prefix, _)) => Completion { prefix, command: None, loaded },
     }
 }
 
 impl<'l> Completion<'l> {
     /// The words that begin with what was typed.
     pub fn words(self) -> impl Iterator<Item = &'static str> + use<'l> {
-        let entries =
-            COMMANDS.iter().filter(move |info| info.is_for(self.model)).filter(move |info| match self.command {
-                Some(command) => info.word.as_bytes() == command,
-                None => true,
-            });
-        entries
-            .flat_map(move |info| if self.command.is_some() { info.choices } else { core::slice::from_ref(&info.word) })
-            .copied()
-            .filter(move |word| word.as_bytes().starts_with(self.prefix))
+        let commands = COMMANDS.iter().filter(move |info| info.is_for(self.loaded));
+        let words = commands.flat_map(move |info| match self.command {
+            None => core::slice::from_ref(&info.word),
+            Some(command) if info.word.as_bytes() == command => info.choices,
+            Some(_) => &[],
+        });
+        words.copied().filter(move |word| word.as_bytes().starts_with(self.prefix))
     }
 
     /// The bytes that all these words continue with. Empty if there is no such word, or if the words differ at once.
     pub fn common(self) -> &'static str {
         let mut words = self.words();
         let Some(first) = words.next() else { return "" };
-        let same = |a: &str, b: &str| a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
-        let length = words.map(|word| same(first, word)).min().unwrap_or(first.len());
+        let common_len = |word: &str| first.bytes().zip(word.bytes()).take_while(|(a, b)| a == b).count();
+        let length = words.map(common_len).min().unwrap_or(first.len());
         first.get(self.prefix.len()..length).unwrap_or("")
     }
 

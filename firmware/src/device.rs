@@ -11,7 +11,7 @@ use crate::info::Board;
 use crate::loaded_model::{LoadedModel, Refusal};
 use crate::port::{Port, print};
 use crate::request::{PendingRequest, Request, RequestError};
-use crate::slots::{MAX_SELF_TEST_SECONDS, Slot, SlotIndex, Slots, State, Store, TrustedKey};
+use crate::slots::{Journal, MAX_SELF_TEST_SECONDS, Slot, SlotIndex, Slots, State, Store, TrustedKey};
 use crate::transfer;
 
 /// Runs the device forever.
@@ -29,11 +29,13 @@ pub fn serve<C: Port, P: Partition>(
     scratch: &mut [i32],
     log: impl FnOnce(&Result<Engine<'_>, Refusal>),
 ) -> Result<Infallible, C::Error> {
+    let Partitions { record, slots } = partitions;
+    let store = Journal::new(record);
     let has_failed_often = port.boot_count().is_some_and(|boots| boots.failed_boots >= MAX_FAILED_BOOTS);
     let (mut slots, boot) = if has_failed_often {
-        Slots::boot_without_model(partitions, trusted)
+        Slots::boot_without_model(store, slots, trusted)
     } else {
-        Slots::boot(partitions, trusted, scratch, &mut time_limit(&mut port, board.clock_hz))
+        Slots::boot(store, slots, trusted, scratch, &mut time_limit(&mut port, board.clock_hz))
     };
     print(&mut port, |out| answer::boot_events(&boot.events, slots.wants_signature(), out))?;
     let found = match &boot.serving {

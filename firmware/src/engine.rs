@@ -1,6 +1,6 @@
-//! Runs the loaded model: takes texts or numbers, gives predictions, and counts the clock ticks that they take.
+//! Runs the loaded model for the console: reads texts or numbers, predicts, and counts the clock ticks that this takes.
 
-use tern_runtime::{Config, Input, Model, Ranked, Sampler, Session, Task, TooLong, UNK, softmax};
+use tern_runtime::{Config, Golden, Input, Model, Ranked, Sampler, Session, Task, TooLong, UNK, softmax};
 use thiserror::Error;
 
 use crate::crc32::crc32;
@@ -163,9 +163,10 @@ impl<'m> Engine<'m> {
         self.model.scratch_len() * size_of::<i32>()
     }
 
-    /// The number of values in a time step; 0 for a model that reads tokens.
-    pub(crate) fn channels(&self) -> usize {
-        self.row.len()
+    /// The values of a golden example, divided into time steps; none for a model that reads tokens.
+    pub(crate) fn time_steps<'g>(&self, golden: &Golden<'g>) -> core::slice::Chunks<'g, i32> {
+        // A model that reads tokens has no channels, and `chunks` does not take 0.
+        golden.values.chunks(self.row.len().max(1))
     }
 
     /// Begins a text.
@@ -187,7 +188,7 @@ impl<'m> Engine<'m> {
     }
 
     /// Reads one byte of the decimal numbers; one number for each channel makes a time step. After an error, all
-    /// further bytes are ignored. `is_end` means that the input has ended, and that `byte` stands for its end.
+    /// further bytes are ignored. `is_end` is true after the last byte of the input; `byte` is then a line end.
     fn feed_number_byte(&mut self, byte: u8, is_end: bool) {
         if self.number_error.is_some() {
             return;
@@ -195,7 +196,7 @@ impl<'m> Engine<'m> {
         let number = if is_end { self.numbers.end(byte) } else { self.numbers.push(byte) };
         match number {
             Ok(Some((numerator, denominator))) => {
-                debug_assert!(self.filled < self.row.len(), "a complete step was fed before");
+                debug_assert!(self.filled < self.row.len(), "the row is emptied as soon as it is complete");
                 let value = self.model.channel(self.filled).map_or(0, |channel| channel.encode(numerator, denominator));
                 if let Some(place) = self.row.get_mut(self.filled) {
                     *place = value;
@@ -291,16 +292,16 @@ impl<'m> Engine<'m> {
 
     /// The classes by falling logit; among equals, the lowest class comes first.
     pub(crate) fn ranking(&self) -> impl Iterator<Item = usize> {
-        let best = |after: Option<usize>| {
-            let follows = |&class: &usize| match after {
-                // A class follows if its logit is lower, or equal with a higher class number.
-                Some(after) => (self.logits[class], after) < (self.logits[after], class),
+        let next_class = |previous: Option<usize>| {
+            // A class comes later if its logit is lower, or equal with a higher class number.
+            let comes_later = |&class: &usize| match previous {
+                Some(previous) => (self.logits[class], previous) < (self.logits[previous], class),
                 None => true,
             };
-            let key = |&class: &usize| (self.logits[class], core::cmp::Reverse(class));
-            (0..self.logits.len()).filter(follows).max_by_key(key)
+            let rank = |&class: &usize| (self.logits[class], core::cmp::Reverse(class));
+            (0..self.logits.len()).filter(comes_later).max_by_key(rank)
         };
-        core::iter::successors(best(None), move |&class| best(Some(class)))
+        core::iter::successors(next_class(None), move |&class| next_class(Some(class)))
     }
 
     /// The softmax of one class for the last complete text, Q16.

@@ -34,7 +34,7 @@ pub trait Partition: NorFlash {
 pub struct Partitions<P> {
     /// The record about the slots: at least two erase blocks.
     pub record: P,
-    /// The two slots for models. A flasher writes to the first.
+    /// The two slots for models. A host's flashing tool writes to the first.
     pub slots: [P; 2],
 }
 

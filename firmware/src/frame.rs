@@ -11,7 +11,7 @@ pub struct Frame {
     /// The number of answers since machine mode began.
     number: u32,
     /// CRC-32 of the request's bytes so far.
-    request: u32,
+    request_crc: u32,
 }
 
 impl Frame {
@@ -24,12 +24,12 @@ impl Frame {
 
     /// Adds bytes of the request to its checksum.
     pub fn add_request(&mut self, bytes: &[u8]) {
-        self.request = crc32::extend(self.request, bytes);
+        self.request_crc = crc32::extend(self.request_crc, bytes);
     }
 
     /// Forgets the request's bytes, if they were abandoned or lost.
     pub fn clear_request(&mut self) {
-        self.request = 0;
+        self.request_crc = 0;
     }
 }
 
@@ -47,16 +47,16 @@ fn write_framed(
     frame: &mut Option<Frame>,
     write: impl FnOnce(&mut dyn Write) -> fmt::Result,
 ) -> fmt::Result {
-    let mut summed = Summed { out, sum: frame.map(|_| 0) };
+    let mut summed = Summed { out, answer_crc: frame.map(|_| 0) };
     summed.begin(frame)?;
     write(&mut summed)?;
     summed.end(frame)
 }
 
-/// Passes text on, and computes its checksum in machine mode.
+/// Passes text on, and computes its CRC-32 in machine mode.
 struct Summed<'w> {
     out: &'w mut dyn Write,
-    sum: Option<u32>,
+    answer_crc: Option<u32>,
 }
 
 impl Summed<'_> {
@@ -66,15 +66,15 @@ impl Summed<'_> {
 
     fn end(&mut self, frame: &mut Option<Frame>) -> fmt::Result {
         let Some(frame) = frame else { return Ok(()) };
-        write!(self, " {:08x}", frame.request)?;
-        (frame.number, frame.request) = (frame.number.wrapping_add(1), 0);
-        write!(self.out, " {:08x}", self.sum.unwrap_or(0))
+        write!(self, " {:08x}", frame.request_crc)?;
+        (frame.number, frame.request_crc) = (frame.number.wrapping_add(1), 0);
+        write!(self.out, " {:08x}", self.answer_crc.unwrap_or(0))
     }
 }
 
 impl Write for Summed<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.sum = self.sum.map(|sum| crc32::extend(sum, text.as_bytes()));
+        self.answer_crc = self.answer_crc.map(|crc| crc32::extend(crc, text.as_bytes()));
         self.out.write_str(text)
     }
 }

@@ -1,4 +1,4 @@
-//! Runs the golden examples that the device file stores, to compare their logits and to measure their time.
+//! Runs the golden examples that the device file stores: `selftest` compares their logits, `bench` measures their time.
 
 use tern_runtime::{Golden, Session};
 
@@ -9,7 +9,7 @@ use crate::port::{Port, ticks_since};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mismatch {
     /// Index of the golden example.
-    pub golden: u32,
+    pub example: u32,
     pub class: usize,
     pub logit: i32,
     pub expected: i32,
@@ -21,7 +21,7 @@ pub struct SelfTest {
     /// Examples whose logits are all exact.
     pub exact: u32,
     /// All golden examples.
-    pub golden: u32,
+    pub total: u32,
     /// Ticks spent in the runtime.
     pub ticks: u64,
     pub first_failure: Option<Mismatch>,
@@ -52,10 +52,10 @@ pub fn self_test(engine: &mut Engine<'_>, port: &mut impl Port) -> SelfTest {
         let failure = (0..)
             .zip(logits.iter().zip(golden.logits))
             .find(|&(_, (logit, &expected))| logit != expected)
-            .map(|(class, (logit, &expected))| Mismatch { golden: result.golden, class, logit, expected });
+            .map(|(class, (logit, &expected))| Mismatch { example: result.total, class, logit, expected });
         result.ticks += ticks_since(start, port);
         result.exact += u32::from(failure.is_none());
-        result.golden += 1;
+        result.total += 1;
         result.first_failure = result.first_failure.or(failure);
     }
     result
@@ -65,20 +65,20 @@ pub fn self_test(engine: &mut Engine<'_>, port: &mut impl Port) -> SelfTest {
 pub fn bench(engine: &mut Engine<'_>, port: &mut impl Port) -> Bench {
     let mut result = Bench::default();
     let is_bidirectional = engine.model().config().bidirectional;
-    let channels = engine.channels().max(1);
     for golden in engine.model().golden() {
         // A bidirectional model runs all its tokens at the end, so single tokens cannot be measured.
         if !is_bidirectional {
             result.worst = result.worst.max(worst_step(engine, &golden, port));
         }
         engine.begin();
+        let time_steps = engine.time_steps(&golden);
         let start = port.ticks();
         match engine.session() {
             Session::Text(session) => {
                 session.feed(golden.text.as_bytes());
                 session.finish();
             }
-            Session::Values(session) => golden.values.chunks(channels).for_each(|values| session.feed(values)),
+            Session::Values(session) => time_steps.for_each(|values| session.feed(values)),
         }
         result.ticks += ticks_since(start, port);
         result.texts += 1;
@@ -94,7 +94,7 @@ pub fn bench(engine: &mut Engine<'_>, port: &mut impl Port) -> Bench {
 /// The most ticks between two steps of one example.
 fn worst_step(engine: &mut Engine<'_>, golden: &Golden<'_>, port: &mut impl Port) -> u32 {
     engine.begin();
-    let channels = engine.channels().max(1);
+    let time_steps = engine.time_steps(golden);
     let (mut worst, mut start) = (0, port.ticks());
     let mut end_step = || {
         let now = port.ticks();
@@ -107,7 +107,7 @@ fn worst_step(engine: &mut Engine<'_>, golden: &Golden<'_>, port: &mut impl Port
             session.finish_with(|_| end_step());
         }
         Session::Values(session) => {
-            for values in golden.values.chunks(channels) {
+            for values in time_steps {
                 session.feed(values);
                 end_step();
             }

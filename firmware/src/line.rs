@@ -134,8 +134,7 @@ impl Editor {
             Key::Right => self.move_to(self.next()),
             Key::Home => self.move_to(0),
             Key::End => self.move_to(self.line.len()),
-            Key::Up => self.recall(true),
-            Key::Down => self.recall(false),
+            Key::Up | Key::Down => self.recall(key == Key::Up),
             Key::Redraw => Edit::Redraw,
             Key::Terminal => Edit::Terminal,
         }
@@ -199,10 +198,10 @@ impl Editor {
         edit
     }
 
-    /// Replaces the line with an older or newer one of the history.
-    fn recall(&mut self, older: bool) -> Edit {
+    /// Replaces the line with the next older line of the history, or with the next newer one.
+    fn recall(&mut self, is_older: bool) -> Edit {
         let Editor { line, history, cursor, .. } = self;
-        let Some(recalled) = (if older { history.older(line) } else { history.newer() }) else { return Edit::None };
+        let Some(recalled) = (if is_older { history.older(line) } else { history.newer() }) else { return Edit::None };
         line.clear();
         let copied = line.extend_from_slice(recalled);
         debug_assert!(copied.is_ok(), "no line in the history is longer than the limit");
@@ -210,13 +209,14 @@ impl Editor {
         Edit::Redraw
     }
 
-    /// The position at which the character before the cursor begins. Bytes that are not UTF-8 count as one character
-    /// each.
+    /// The position at which the character before the cursor begins. Bytes of a character whose first byte is missing
+    /// count as a character.
     fn previous(&self) -> usize {
         let before = self.halves().0;
         let continuations = before.iter().rev().take(3).take_while(|byte| is_continuation(**byte)).count();
         let start = before.len().saturating_sub(continuations + 1);
         match before.get(start) {
+            // An ASCII byte is complete without the continuations after it.
             Some(&lead) if continuations > 0 && lead < 0xc0 => before.len() - continuations,
             _ => start,
         }

@@ -43,13 +43,12 @@ impl NumberParser {
             b'0'..=b'9' => {
                 let has_room = self.value < 10i32.pow(DIGITS - 1);
                 self.digits += 1;
-                match (&mut self.decimals, has_room) {
-                    (None, false) => return Err(NumberError::TooLarge),
-                    // Digits after the ninth are dropped.
-                    (Some(_), false) => return Ok(None),
-                    (Some(decimals), true) if *decimals < DIGITS => *decimals += 1,
-                    (Some(_), true) => return Ok(None),
-                    (None, true) => (),
+                match &mut self.decimals {
+                    None if has_room => (),
+                    None => return Err(NumberError::TooLarge),
+                    Some(decimals) if has_room && *decimals < DIGITS => *decimals += 1,
+                    // Decimal places that do not fit are dropped.
+                    Some(_) => return Ok(None),
                 }
                 self.value = self.value * 10 + i32::from(byte - b'0');
                 Ok(None)
@@ -86,7 +85,7 @@ pub struct Value<'a>(pub Channel<'a>, pub i32);
 impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Value(Channel { point, .. }, value) = *self;
-        // log10(2) is 0.301.
+        // The value is in Qn with n = `point`: neighbouring integers differ by 2^-n = 10^-(n · 0.301).
         let places = (point.max(0) as u32 * 31).div_ceil(100).min(DIGITS);
         let one = 10u64.pow(places);
         let magnitude = u64::from(value.unsigned_abs());

@@ -59,14 +59,17 @@ pub fn split<'q>(ring: &'q mut Ring, dropped: &'q Dropped) -> (QueueWriter<'q>, 
 impl QueueWriter<'_> {
     /// Returns true if the next byte would be queued, for ports that can make the sender wait.
     pub fn has_room(&self) -> bool {
-        let is_taken = self.dropped.count.load(Ordering::Relaxed) == self.dropped.taken.load(Ordering::Acquire);
-        is_taken && self.ring.ready()
+        !self.is_dropping() && self.ring.ready()
+    }
+
+    /// Returns true while the console has not taken note of the last loss.
+    fn is_dropping(&self) -> bool {
+        self.dropped.count.load(Ordering::Relaxed) != self.dropped.taken.load(Ordering::Acquire)
     }
 
     /// Queues a byte, or drops it if the queue is full or a loss has not been taken note of.
     pub fn push(&mut self, byte: u8) {
-        let dropping = self.dropped.count.load(Ordering::Relaxed) != self.dropped.taken.load(Ordering::Acquire);
-        if dropping || self.ring.enqueue(byte).is_err() {
+        if self.is_dropping() || self.ring.enqueue(byte).is_err() {
             self.drop_byte(byte);
         }
     }
@@ -158,13 +161,13 @@ impl QueueReader<'_> {
         if count == taken || self.is_ready() {
             return None;
         }
+        // If a byte is dropped meanwhile, both are read again, so that `last` belongs to `count`.
         let last = loop {
             let last = self.dropped.last.load(Ordering::Acquire);
-            let again = self.dropped.count.load(Ordering::Acquire);
-            if again == count {
+            let count_before = core::mem::replace(&mut count, self.dropped.count.load(Ordering::Acquire));
+            if count == count_before {
                 break last;
             }
-            count = again;
         };
         // A byte that is dropped from here on belongs to the next loss.
         self.dropped.taken.store(count, Ordering::Release);

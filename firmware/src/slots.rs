@@ -19,7 +19,7 @@ use self::model_checks::{check_fit, check_golden, check_version};
 use self::package::Package;
 use self::receiving::Receiving;
 use crate::crc32::crc32;
-use crate::flash::{Partition, Partitions};
+use crate::flash::Partition;
 use crate::loaded_model::{Refusal, is_blank};
 
 pub use journal::{Journal, Store};
@@ -65,21 +65,23 @@ pub struct Slots<P: Partition, S = Journal<P>> {
     receiving: Option<Receiving>,
 }
 
-impl<P: Partition> Slots<P> {
-    /// Finds the model to run. With a `trusted` key, only models signed by it run. `scratch` is the memory that the
-    /// model will have.
-    pub fn boot(
-        partitions: Partitions<P>,
-        trusted: Option<TrustedKey>,
-        scratch: &mut [i32],
-        keep_alive: KeepAlive<'_>,
-    ) -> (Self, Boot<P::Frozen>) {
-        Slots::boot_from(Journal::new(partitions.record), partitions.slots, trusted, scratch, keep_alive)
+impl<P: Partition, S: Store> Slots<P, S> {
+    /// Reads the record from the store.
+    fn open(mut store: S, slots: [P; 2], trusted: Option<TrustedKey>) -> Self {
+        // If the store cannot be read, there may still be a model in slot A, as with an empty store.
+        let record = store.read().ok().flatten().unwrap_or(Record::FACTORY);
+        let [a, b] = slots.each_ref().map(|slot| slot.capacity() as u32);
+        let mut slots = Slots { store, record, slots: slots.map(Some), trusted, capacity: a.min(b), receiving: None };
+        // `FACTORY` assumes a model in slot A; erased flash shows that none was written.
+        if slots.record == Record::FACTORY && is_blank(slots.contents(SlotIndex::A)) {
+            (slots.record.slots, slots.record.active) = ([Slot::EMPTY; 2], None);
+        }
+        slots
     }
 
-    /// Runs no model. A trial that was interrupted has failed.
-    pub fn boot_without_model(partitions: Partitions<P>, trusted: Option<TrustedKey>) -> (Self, Boot<P::Frozen>) {
-        let mut slots = Slots::open(Journal::new(partitions.record), partitions.slots, trusted);
+    /// Boots without running a model, after boots that failed repeatedly. A trial that was interrupted has failed.
+    pub fn boot_without_model(store: S, slots: [P; 2], trusted: Option<TrustedKey>) -> (Self, Boot<P::Frozen>) {
+        let mut slots = Slots::open(store, slots, trusted);
         let mut events = BootEvents::new();
         for index in SlotIndex::ALL {
             if slots.record.slot(index).state == State::Trial {
@@ -88,23 +90,10 @@ impl<P: Partition> Slots<P> {
         }
         (slots, Boot { serving: Err(Refusal::RepeatedFailures), events })
     }
-}
 
-impl<P: Partition, S: Store> Slots<P, S> {
-    /// Reads the record from the store.
-    fn open(mut store: S, slots: [P; 2], trusted: Option<TrustedKey>) -> Self {
-        // If the store cannot be read, there may still be a model in slot A, as with an empty store.
-        let record = store.read().ok().flatten().unwrap_or(Record::FACTORY);
-        let [a, b] = slots.each_ref().map(|slot| slot.capacity() as u32);
-        let mut slots = Slots { store, record, slots: slots.map(Some), trusted, capacity: a.min(b), receiving: None };
-        if slots.record == Record::FACTORY && is_blank(slots.contents(SlotIndex::A)) {
-            (slots.record.slots, slots.record.active) = ([Slot::EMPTY; 2], None);
-        }
-        slots
-    }
-
-    /// As [`boot`](Slots::boot), with any store.
-    pub fn boot_from(
+    /// Finds the model to run. With a `trusted` key, only models signed by it run. `scratch` is the memory that the
+    /// model will have.
+    pub fn boot(
         store: S,
         slots: [P; 2],
         trusted: Option<TrustedKey>,
@@ -140,11 +129,11 @@ impl<P: Partition, S: Store> Slots<P, S> {
             }
         }
         let serving = chosen.and_then(|index| Some((index, slots.slots[index as usize].take()?.freeze())));
-        let last_error = events.iter().rev().find_map(|event| match event {
+        let last_refusal = events.iter().rev().find_map(|event| match event {
             BootEvent::Trial(_) => None,
             BootEvent::FellBack(_, error) | BootEvent::Damaged(_, error) => Some(error.refusal()),
         });
-        (slots, Boot { serving: serving.ok_or(last_error.unwrap_or(Refusal::Empty)), events })
+        (slots, Boot { serving: serving.ok_or(last_refusal.unwrap_or(Refusal::Empty)), events })
     }
 
     /// The record about the slots.
@@ -243,9 +232,9 @@ impl<P: Partition, S: Store> Slots<P, S> {
         let Slot { state, proven, .. } = *self.record.slot(standby);
         match (state, proven) {
             (State::Activated, _) => {
-                let before = if proven { State::Confirmed } else { State::Received };
-                self.change(|record| record.slot_mut(standby).state = before)?;
-                Ok((standby, before))
+                let state_before = if proven { State::Confirmed } else { State::Received };
+                self.change(|record| record.slot_mut(standby).state = state_before)?;
+                Ok((standby, state_before))
             }
             (_, true) => Ok((self.activate(scratch, keep_alive)?, State::Activated)),
             (_, false) => Err(SlotError::NothingBefore),
@@ -257,17 +246,14 @@ impl<P: Partition, S: Store> Slots<P, S> {
         self.clear()?;
         let standby = self.standby();
         if let Some(flash) = &mut self.slots[standby as usize] {
-            let block = P::ERASE_SIZE as u32;
             for from in (0..flash.capacity() as u32).step_by(P::ERASE_SIZE) {
-                flash.erase(from, from + block).map_err(|error| SlotError::Flash(error.kind()))?;
-                // The time limit does not apply: an erase must be completed.
+                flash.erase(from, from + P::ERASE_SIZE as u32).map_err(|error| SlotError::Flash(error.kind()))?;
+                // Only feeds the watchdog: an erase must be completed, so its time limit is ignored.
                 keep_alive();
             }
         }
         Ok(standby)
     }
-
-    // ---- steps ----
 
     /// Changes the record in flash, and then in memory.
     fn change(&mut self, change: impl FnOnce(&mut Record)) -> Result<()> {
@@ -304,7 +290,7 @@ impl<P: Partition, S: Store> Slots<P, S> {
     }
 
     /// Checks a confirmed model before it runs. The active one passed all checks in its trial, so its checksum
-    /// suffices. A model that a flasher wrote has no recorded checksum and gets all checks.
+    /// suffices. A model that a host's flashing tool wrote has no recorded checksum and gets all checks.
     fn check_confirmed(
         &mut self,
         index: SlotIndex,

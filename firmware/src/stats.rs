@@ -87,9 +87,10 @@ pub fn bench(
 ) -> fmt::Result {
     let Bench { texts, tokens, ticks, worst, answers } = *bench;
     let mean = |sum: u64| sum.checked_div(tokens).unwrap_or(0);
+    // A bidirectional model computes everything at the end: it has no worst token (0), and its answers are counted with
+    // the tokens.
     let worst = Some(worst).filter(|&worst| worst > 0).map(u64::from);
     let worst_instructions = worst.and(worst_instructions);
-    // A bidirectional model computes everything at the end: its answers are counted with the tokens.
     let answer = answers.checked_div(texts.into()).filter(|_| worst.is_some());
     if form == Form::Machine {
         write!(out, r#"{{"texts":{texts},"tokens":{tokens},"ticks":{ticks},"ticks_per_token":{},"#, mean(ticks))?;

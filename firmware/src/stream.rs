@@ -72,6 +72,7 @@ impl Stream {
     /// Interprets a byte.
     pub fn decode(&mut self, byte: u8) -> Symbol {
         if core::mem::take(&mut self.escaped) {
+            // A host sends a control byte of the text as DLE and the byte with this bit inverted, a letter.
             return Symbol::Byte(byte ^ 0x40);
         }
         match byte {

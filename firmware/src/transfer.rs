@@ -32,9 +32,10 @@ pub fn load<C: Port, P: Partition, S: Store>(
         print(port, |out| answer::invitation(slots.standby(), out))?;
     }
     let received = receive(port, slots, clock_hz)?;
-    let quiet = clock_hz / 1000 * QUIET_MILLISECONDS;
+    let quiet_ticks = clock_hz / 1000 * QUIET_MILLISECONDS;
     let begin = port.ticks();
-    while let Some(_) = next_byte(port, quiet)?
+    // Drops bytes until the line is quiet.
+    while let Some(_) = next_byte(port, quiet_ticks)?
         && ticks_since(begin, port) < clock_hz.saturating_mul(MAX_QUIET_SECONDS).into()
     {}
     if received.is_err() {

@@ -94,7 +94,7 @@ pub struct Receiver {
     block: Block,
     /// Number of the next block.
     next: u8,
-    /// Bytes announced, and bytes received.
+    /// The announced length of the file, in bytes.
     length: u32,
     received: u32,
     /// Damaged blocks and silences since the last good block.
@@ -167,12 +167,12 @@ impl Receiver {
         let was_inside = !self.is_between_blocks();
         self.block.clear();
         self.purging = false;
-        let most = match self.phase {
+        let limit = match self.phase {
             Phase::Inviting => INVITATIONS,
             _ if was_inside => RETRIES,
             _ => SILENCES,
         };
-        if self.failures >= most {
+        if self.failures >= limit {
             return match self.phase {
                 Phase::Inviting => self.fail(Failure::NoSender),
                 // The file is complete, whether or not the sender ends the transfer properly.
@@ -183,14 +183,16 @@ impl Receiver {
         self.failures += 1;
         Action::Reply(match self.phase {
             Phase::Inviting | Phase::Closing => &[WANT_CRC],
+            // The sender may have missed the request for the file's first block.
             Phase::Receiving if self.next == 1 && self.received == 0 && !was_inside => &[WANT_CRC],
             _ => &[NAK],
         })
     }
 
-    /// The bytes that let the sender continue after [`Action::Begin`] or [`Action::Data`].
+    /// The bytes that let the sender continue after [`Action::Begin`], [`Action::Data`] or a repeated block.
     pub fn ready(&mut self) -> Reply {
-        let is_block_0 = self.block.number() == Some(0) && self.next == 1 && self.received == 0;
+        // The number 0 returns after 255.
+        let is_block_0 = self.block.number() == Some(0) && self.received == 0;
         self.block.clear();
         if is_block_0 { &[ACK, WANT_CRC] } else { &[ACK] }
     }
@@ -262,9 +264,7 @@ impl Receiver {
         let expected = self.next;
         if number == expected.wrapping_sub(1) {
             // The sender repeats a block because the answer was lost; it is stored already.
-            let is_first = number == 0 && self.received == 0;
-            self.block.clear();
-            return Action::Reply(if is_first { &[ACK, WANT_CRC] } else { &[ACK] });
+            return Action::Reply(self.ready());
         }
         if number != expected {
             return self.fail(Failure::Order { found: number, expected });
@@ -274,6 +274,7 @@ impl Receiver {
             let expected = self.length;
             return self.fail(Failure::Long { expected });
         }
+        // If an EOT has come, it was noise.
         (self.phase, self.next, self.failures) = (Phase::Receiving, expected.wrapping_add(1), 0);
         let data = self.block.data();
         let data = data.get(..left as usize).unwrap_or(data);

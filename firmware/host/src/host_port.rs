@@ -12,7 +12,7 @@ use tern_firmware::{LostBytes, Port};
 /// Ticks a second.
 pub const CLOCK_HZ: u32 = 10_000_000;
 /// The time between two checks of a full queue.
-pub const SLICE: Duration = Duration::from_millis(1);
+pub const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 /// Why the console stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +87,7 @@ impl Port for HostPort<'_> {
     fn wait(&mut self) {
         // An answer must not stay in a buffer while the console waits.
         let _ = self.connection.writer.flush();
-        thread::park_timeout(100 * SLICE);
+        thread::park_timeout(100 * POLL_INTERVAL);
     }
 
     fn boot_count(&self) -> Option<BootCount> {

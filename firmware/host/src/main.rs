@@ -109,7 +109,7 @@ fn receive(mut reader: impl Read, mut queue: QueueWriter<'_>, has_ended: &Atomic
     while let Ok(count @ 1..) = reader.read(&mut buffer) {
         for &byte in &buffer[..count] {
             while !queue.has_room() {
-                thread::park_timeout(host_port::SLICE);
+                thread::park_timeout(host_port::POLL_INTERVAL);
             }
             queue.push(byte);
             console.unpark();
@@ -119,7 +119,7 @@ fn receive(mut reader: impl Read, mut queue: QueueWriter<'_>, has_ended: &Atomic
     console.unpark();
 }
 
-/// Erased flash at an address that is a multiple of 8, with the file in the first slot, as a flasher would write it.
+/// Erased flash at an address that is a multiple of 8, with the file in the first slot, as after `tern flash`.
 fn memory(file: &[u8]) -> io::Result<&'static mut [u8]> {
     let memory: &'static mut [u8] = Box::leak(vec![0xff; RECORD_BYTES + 2 * SLOT_BYTES + 8].into_boxed_slice());
     let start = memory.as_ptr().align_offset(8);

@@ -21,17 +21,17 @@ pub struct PseudoTerminal {
 /// # Errors
 /// If the system provides none.
 pub fn open() -> io::Result<PseudoTerminal> {
-    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
-    grantpt(&ours)?;
-    unlockpt(&ours)?;
-    let path = ptsname(&ours, Vec::new())?;
-    let held = open_file(path.as_c_str(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty())?;
-    let mut settings = tcgetattr(&held)?;
+    let device_side = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
+    grantpt(&device_side)?;
+    unlockpt(&device_side)?;
+    let path = ptsname(&device_side, Vec::new())?;
+    let terminal_side = open_file(path.as_c_str(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty())?;
+    let mut settings = tcgetattr(&terminal_side)?;
     settings.make_raw();
-    tcsetattr(&held, OptionalActions::Now, &settings)?;
-    // The terminal program's side stays open, or the connection would end when a terminal program closes it.
-    std::mem::forget(held);
-    let reader = File::from(ours);
+    tcsetattr(&terminal_side, OptionalActions::Now, &settings)?;
+    // This side stays open, or the connection would end when a terminal program closes it.
+    std::mem::forget(terminal_side);
+    let reader = File::from(device_side);
     let writer = reader.try_clone()?;
     Ok(PseudoTerminal { path: path.to_string_lossy().into_owned(), reader, writer })
 }

@@ -77,14 +77,14 @@ fn ranking(engine: &Engine<'_>, answer: Answer, count: usize, screen: Screen, ou
     costs(answer, out)
 }
 
-/// A line with a name, its probability (Q16) and a bar. The name of the first rank is bold.
+/// A line with a name, padded to `columns`, its probability (Q16) and a bar. The name of the first rank is bold.
 fn row(rank: usize, name: &str, columns: usize, probability: u32, screen: Screen, out: &mut dyn Write) -> fmt::Result {
-    /// Below this probability (Q16) the bar is empty, and its spaces would only end the line.
-    const LEAST_BAR: u32 = 205;
+    /// Below this probability (Q16), half an eighth of a column, the bar is empty.
+    const MIN_BAR: u32 = (1 << 16) / (2 * 8 * Bar::WIDTH) + 1;
     let name_paint = if rank == 0 { Paint::Bold } else { Paint::Plain };
     let padding = columns.saturating_sub(width(name));
     write!(out, "{}{:padding$} {}", Painted(name_paint.on(screen), Plain(name)), "", Percent(probability))?;
-    if probability >= LEAST_BAR {
+    if probability >= MIN_BAR {
         write!(out, "  {}", Painted(Paint::Green.on(screen), Bar(probability)))?;
     }
     out.write_str("\r\n")
@@ -92,9 +92,11 @@ fn row(rank: usize, name: &str, columns: usize, probability: u32, screen: Screen
 
 /// The prediction after one token of a streamed text.
 pub fn step(step: &StepAnswer<'_>, label: &str, screen: Screen, out: &mut dyn Write) -> fmt::Result {
-    let padding = 16usize.saturating_sub(width(step.token));
+    const TOKEN_COLUMNS: usize = 16;
+    let padding = TOKEN_COLUMNS.saturating_sub(width(step.token));
     write!(out, "{}{:padding$} ", Plain(step.token), "")?;
-    row(0, label, 0, step.probability, screen, out)
+    let (rank, label_columns) = (0, 0);
+    row(rank, label, label_columns, step.probability, screen, out)
 }
 
 /// The width of a name on the terminal, in characters.

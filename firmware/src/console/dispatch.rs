@@ -28,6 +28,7 @@ impl<P: Port> Console<'_, P> {
         self.stats.lines = self.stats.lines.wrapping_add(u32::from(!line.is_empty()));
         let task = self.task();
         let parsed = if self.frame.is_some() { command::request(line, task) } else { command::parse(line, task) };
+        // Machine mode begins with the answer to this line, which carries the line's checksum.
         if let Line::Command(_, Command::Mode(Form::Machine)) = parsed {
             self.frame = Some(Frame::of(line));
         }
@@ -104,12 +105,9 @@ impl<P: Port> Console<'_, P> {
         };
         match command {
             Command::Labels => frame::write_answer(port, frame, |out| answer::labels(engine, form, out))?,
-            Command::Classify(text) | Command::Forecast(text) => {
+            Command::Classify(text) | Command::Forecast(text) | Command::Next { text, .. } => {
                 let answer = engine.classify(text, port);
-                return self.show_prediction(answer, None, form);
-            }
-            Command::Next { count, text } => {
-                let answer = engine.classify(text, port);
+                let count = if let Command::Next { count, .. } = command { count } else { None };
                 return self.show_prediction(answer, count, form);
             }
             Command::Say { count, text } => return self.say(count.unwrap_or(DEFAULT_GENERATED), text, form),
@@ -142,7 +140,7 @@ impl<P: Port> Console<'_, P> {
             Command::Selftest => {
                 let result = golden::self_test(engine, port);
                 frame::write_answer(port, frame, |out| answer::self_test(&result, form, out))?;
-                self.log_event(Event::SelfTest { exact: result.exact, golden: result.golden });
+                self.log_event(Event::SelfTest { exact: result.exact, golden: result.total });
             }
             Command::Stream => {
                 self.mode = Mode::Stream(Stream::new(form, self.editor.ended_with_cr()));

@@ -16,7 +16,8 @@ use tern_runtime::testing::{Aligned, Random};
 
 use super::Partition;
 
-/// The number of ways in which an operation can be interrupted; the `way` of [`Power::cut`] is taken modulo this.
+/// The number of ways in which an operation can be interrupted; the `way` of [`Power::cut`] is taken modulo this. A
+/// write is cut in five manners at each of four places, or at its end; an erase has seven ways.
 pub(crate) const CUT_WAYS: u32 = 21;
 
 /// The power supply of a device: counts the operations of the flash, and fails in the one that `cut` names.
@@ -107,19 +108,16 @@ impl<const WRITE: usize, const ERASE: usize> Simulated<WRITE, ERASE> {
         // Sometimes all unstable bits of a read have the same value.
         let pattern = power.random.number() % 4;
         let pairs = cells.bits[range.clone()].iter().zip(&cells.unstable[range]);
-        pairs
-            .map(|(&bits, &unstable)| {
-                if unstable == 0 {
-                    return bits;
-                }
-                let noise = match pattern {
-                    0 => 0,
-                    1 => 0xff,
-                    _ => power.random.number() as u8,
-                };
-                (bits & !unstable) | (noise & unstable)
-            })
-            .collect()
+        let values = pairs.map(|(&bits, &unstable)| {
+            let noise = match pattern {
+                0 => 0,
+                1 => 0xff,
+                _ if unstable != 0 => power.random.number() as u8,
+                _ => 0,
+            };
+            (bits & !unstable) | (noise & unstable)
+        });
+        values.collect()
     }
 }
 
@@ -156,16 +154,12 @@ impl<const WRITE: usize, const ERASE: usize> NorFlash for Simulated<WRITE, ERASE
             let (mut cells, mut power) = (self.cells.borrow_mut(), self.power.borrow_mut());
             for at in block..block + ERASE {
                 let noise = power.random.number();
-                // The bits that are set, and the bits that become unstable.
-                let (up, unstable) = match way {
-                    None => (0xff, 0),
-                    Some(way) => torn_erase(way, at - block, ERASE, noise),
-                };
+                let (set, unstable) = way.map_or((0xff, 0), |way| torn_erase(way, at - block, ERASE, noise));
                 // A stable 1 stays a stable 1.
-                let low = !cells.bits[at] | cells.unstable[at];
-                cells.bits[at] |= up;
-                cells.unstable[at] = (cells.unstable[at] & !up) | (unstable & low);
-                if unstable & low != 0 || cells.bits[at] != 0xff {
+                let unstable = unstable & (!cells.bits[at] | cells.unstable[at]);
+                cells.bits[at] |= set;
+                cells.unstable[at] = (cells.unstable[at] & !set) | unstable;
+                if unstable != 0 || cells.bits[at] != 0xff {
                     cells.written[at / WRITE] = true;
                 } else if at % WRITE == 0 {
                     cells.written[at / WRITE] = false;
@@ -183,26 +177,22 @@ impl<const WRITE: usize, const ERASE: usize> NorFlash for Simulated<WRITE, ERASE
         let way = self.power.borrow_mut().operate()?;
         let (mut cells, mut power) = (self.cells.borrow_mut(), self.power.borrow_mut());
         let units = bytes.len() / WRITE;
-        // The unit in which the power fails (the first, the last or one in between), and how that unit is interrupted.
-        let torn = way.map(|way| (units * (way as usize / 5) / 4, way % 5));
+        // The units before this one are complete: none, a quarter, a half, three quarters or all of them.
+        let torn_unit = way.map_or(units, |way| units * (way as usize / 5) / 4);
+        let manner = way.unwrap_or(0) % 5;
         for unit in 0..units {
-            let first = offset as usize + unit * WRITE;
-            let is_torn = match torn {
-                Some((at, _)) if unit > at => break,
-                Some((at, _)) => unit == at,
-                None => false,
-            };
-            let manner = torn.map_or(0, |(_, manner)| manner);
-            if is_torn && manner == 0 {
+            let is_torn = unit == torn_unit;
+            if unit > torn_unit || (is_torn && manner == 0) {
                 break;
             }
+            let first = offset as usize + unit * WRITE;
             power.overwritten += u32::from(core::mem::replace(&mut cells.written[first / WRITE], true));
             for at in first..first + WRITE {
-                let (fall, noise) = (!bytes[at - offset as usize], power.random.number());
+                let (to_clear, noise) = (!bytes[at - offset as usize], power.random.number());
                 let (done, unstable) = if is_torn { torn_write(manner, at - first, WRITE, noise) } else { (0xff, 0) };
-                let high = cells.bits[at] | cells.unstable[at];
-                cells.bits[at] &= !(fall & done);
-                cells.unstable[at] = (cells.unstable[at] & !(fall & done)) | (fall & unstable & high);
+                let may_be_set = cells.bits[at] | cells.unstable[at];
+                cells.bits[at] &= !(to_clear & done);
+                cells.unstable[at] = (cells.unstable[at] & !(to_clear & done)) | (to_clear & unstable & may_be_set);
             }
         }
         if way.is_some() { Err(NO_POWER) } else { Ok(()) }

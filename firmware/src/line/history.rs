@@ -76,9 +76,9 @@ impl History {
         self.shown = None;
     }
 
-    fn line(&self, back: usize) -> Option<&[u8]> {
-        let ended = self.lines.strip_suffix(b"\n")?;
-        ended.rsplit(|&byte| byte == b'\n').nth(back)
+    /// The line with this index, 0 for the newest.
+    fn line(&self, index: usize) -> Option<&[u8]> {
+        self.lines.strip_suffix(b"\n")?.rsplit(|&byte| byte == b'\n').nth(index)
     }
 }
 

@@ -101,7 +101,7 @@ impl Keys {
             }
             State::Single => {
                 self.state = State::Outside;
-                arrow(byte)
+                cursor_key(byte)
             }
             State::Sequence { number, is_first, is_private } => self.sequence(byte, number, is_first, is_private),
         }
@@ -138,7 +138,7 @@ impl Keys {
                 3 => Key::Delete,
                 _ => Key::None,
             },
-            byte => arrow(byte),
+            byte => cursor_key(byte),
         }
     }
 }
@@ -168,7 +168,7 @@ fn control(byte: u8, after_cr: bool) -> Key {
 }
 
 /// The key of `ESC [ … X` and `ESC O X`, by its last byte.
-fn arrow(byte: u8) -> Key {
+fn cursor_key(byte: u8) -> Key {
     match byte {
         b'A' => Key::Up,
         b'B' => Key::Down,

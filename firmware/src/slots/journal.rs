@@ -76,8 +76,8 @@ impl<F: NorFlash> Journal<F> {
         Journal { flash, next: None }
     }
 
-    /// Erases a page for the record with this sequence number.
-    fn open(&mut self, page: u32, sequence: u32) -> Result<NextFrame, F::Error> {
+    /// Erases a page. The record with this sequence number will be its first.
+    fn erase_page(&mut self, page: u32, sequence: u32) -> Result<NextFrame, F::Error> {
         let size = F::ERASE_SIZE as u32;
         self.flash.erase(page * size, (page + 1) * size)?;
         Ok(NextFrame { page, offset: 0, sequence })
@@ -119,14 +119,14 @@ impl<F: NorFlash> Store for Journal<F> {
     }
 
     fn commit(&mut self, record: &Record) -> Result<(), F::Error> {
-        let after = |page| (page + 1) % PAGES;
+        let other_page = |page| (page + 1) % PAGES;
         let next = match self.next.take() {
             Some(next) if next.offset as usize + FRAME_BYTES <= F::ERASE_SIZE => next,
-            Some(NextFrame { page, sequence, .. }) => self.open(after(page), sequence)?,
+            Some(NextFrame { page, sequence, .. }) => self.erase_page(other_page(page), sequence)?,
             None => {
                 let (highest, sealed) = self.scan()?;
-                let page = sealed.or(highest).map_or(0, |seen| after(seen.page));
-                self.open(page, highest.map_or(1, |seen| seen.sequence.saturating_add(2)))?
+                let page = sealed.or(highest).map_or(0, |seen| other_page(seen.page));
+                self.erase_page(page, highest.map_or(1, |seen| seen.sequence.saturating_add(2)))?
             }
         };
         let at = next.page * F::ERASE_SIZE as u32 + next.offset;

@@ -31,6 +31,7 @@ pub fn check_fit(package: &Package<'_>, scratch: &mut [i32]) -> Result<(), SlotE
 
 /// Refuses a model whose golden examples do not give exactly their stored logits within the time limit.
 pub fn check_golden(model: &Model<'_>, scratch: &mut [i32], keep_alive: KeepAlive<'_>) -> Result<(), SlotError> {
+    // Cannot fail: `check_fit` has checked the length of the scratch.
     let mut session = model.session(scratch).map_err(|_| SlotError::Golden { exact: 0, total: 0 })?;
     let channels = model.config().embedding_dim;
     let mut check_time = || {

@@ -139,7 +139,8 @@ impl<'p> Package<'p> {
         self.trailer.map_or(0, |trailer| trailer.version)
     }
 
-    /// Parses the package at the beginning of a slot, whose length was not recorded because a flasher wrote it.
+    /// Parses the package at the beginning of a slot, whose length was not recorded because a host's flashing
+    /// tool wrote it.
     pub fn find(slot: &'p [u8]) -> Result<Self, SlotError> {
         let length = file_len(slot)?;
         let is_signed = slot.get(length..).is_some_and(|rest| rest.starts_with(MAGIC));

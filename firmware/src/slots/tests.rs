@@ -62,7 +62,7 @@ impl<const WRITE: usize> Device<WRITE> {
     /// Switches the device on with another store than the firmware's.
     fn on_with<S: Store>(&self, store: impl Fn(Flash<WRITE>) -> S) -> On<WRITE, S> {
         let [record, a, b] = self.flash();
-        let (slots, boot) = Slots::boot_from(store(record), [a, b], self.key, &mut [0; SCRATCH_WORDS], &mut || true);
+        let (slots, boot) = Slots::boot(store(record), [a, b], self.key, &mut [0; SCRATCH_WORDS], &mut || true);
         On { slots, boot }
     }
 }
@@ -242,7 +242,7 @@ fn slow_golden_examples_do_not_prevent_the_start() {
     let device = Device::<4>::new(&model(1), None);
     let boot = |alive: KeepAlive<'_>| {
         let [record, a, b] = device.flash();
-        Slots::boot_from(Journal::new(record), [a, b], None, &mut [0; SCRATCH_WORDS], alive)
+        Slots::boot(Journal::new(record), [a, b], None, &mut [0; SCRATCH_WORDS], alive)
     };
     let mut calls = 0;
     let (mut slots, started) = boot(&mut || {
@@ -272,7 +272,7 @@ fn a_boot_without_a_model_gives_up_the_trial() {
     // The trial begins and hangs.
     device.on();
     let [record, a, b] = device.flash();
-    let (slots, boot) = Slots::boot_without_model(Partitions { record, slots: [a, b] }, None);
+    let (slots, boot) = Slots::boot_without_model(Journal::new(record), [a, b], None);
     assert_eq!((slots.serving(), boot.serving.unwrap_err()), (None, Refusal::RepeatedFailures));
     assert_eq!(&*boot.events, &[BootEvent::FellBack(SlotIndex::B, SlotError::Unfinished)][..]);
     assert_eq!(device.on().serves().as_deref(), Some(&*old));
