@@ -119,8 +119,13 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     report_of_parts(&report).iter().try_for_each(print)?;
     let source = if args.golden.is_none() { " from the training data" } else { "" };
     print(format_args!("golden examples  {}{source}, for the self-test of the device", report.golden_texts))?;
-    note(format_args!("try it with `tern console {0}`, or `tern push {0} --port PORT`", args.output.display()));
+    note(next_commands(&args.output));
     Ok(())
+}
+
+/// The commands that use the written device file, one a line, so that a long path does not break a command.
+fn next_commands(output: &Path) -> String {
+    format!("next: tern console {0}\n      tern push {0} --port PORT", output.display())
 }
 
 /// Parses a number of bits of a weight.
@@ -280,7 +285,15 @@ fn part_row(PartCost { part, bits, costs }: &PartCost) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::size;
+    use super::{next_commands, size};
+
+    #[test]
+    fn the_next_commands_fit_a_terminal() {
+        let path = "models/household-power/household-power.safetensors";
+        let lines = next_commands(path.as_ref());
+        assert_eq!(lines.matches(path).count(), 2, "{lines}");
+        assert!(lines.lines().all(|line| line.chars().count() <= 80), "{lines}");
+    }
 
     #[test]
     fn sizes() {
