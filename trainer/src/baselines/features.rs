@@ -13,6 +13,9 @@ const FEW_WORDS: f64 = 2.5;
 /// Number of training texts from which n-grams that occur in one text only are left out.
 const MANY_TEXTS: usize = 20_000;
 
+/// Number of texts whose n-grams are collected in parallel before they join those of the texts before.
+const CHUNK: usize = 16_384;
+
 /// The units of the n-grams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Units {
@@ -98,8 +101,6 @@ impl Hasher for Identity {
     }
 }
 
-type Map<V> = HashMap<u64, V, BuildHasherDefault<Identity>>;
-
 /// The columns of a row that are not zero, in their order, with their values.
 pub type SparseRow = Vec<(u32, f32)>;
 
@@ -108,38 +109,31 @@ pub type SparseRow = Vec<(u32, f32)>;
 pub struct Features {
     units: Units,
     /// Index and inverse document frequency.
-    known: Map<(u32, f32)>,
+    known: HashMap<u64, (u32, f32), BuildHasherDefault<Identity>>,
 }
 
 impl Features {
     /// Counts the number of `examples` that have each n-gram.
     pub fn new(examples: &[&Example], units: Units) -> Self {
-        // The sums are the same however the texts are distributed over the threads.
-        let counts = examples
-            .par_chunks(2048)
-            .map(|part| {
-                let mut counts: Map<u32> = Map::default();
-                for example in part {
-                    let mut hashes = Vec::new();
-                    units.for_each(&example.text, |hash| hashes.push(hash));
-                    hashes.sort_unstable();
-                    hashes.dedup();
-                    hashes.into_iter().for_each(|hash| *counts.entry(hash).or_insert(0) += 1);
-                }
-                counts
-            })
-            .reduce(Map::default, |a, b| {
-                let (mut large, small) = if a.len() < b.len() { (b, a) } else { (a, b) };
-                small.into_iter().for_each(|(hash, count)| *large.entry(hash).or_insert(0) += count);
-                large
-            });
+        let distinct = |example: &&Example| {
+            let mut hashes = Vec::new();
+            units.for_each(&example.text, |hash| hashes.push(hash));
+            hashes.sort_unstable();
+            hashes.dedup();
+            hashes
+        };
+        // Most n-grams occur once: a sorted list of all of them is smaller than a map from them to their counts.
+        let mut hashes: Vec<u64> = Vec::new();
+        for part in examples.chunks(CHUNK) {
+            part.par_iter().map(distinct).collect::<Vec<_>>().into_iter().for_each(|found| hashes.extend(found));
+        }
+        hashes.par_sort_unstable();
         let least = if examples.len() < MANY_TEXTS { 1 } else { 2 };
-        let mut kept: Vec<(u64, u32)> = counts.into_iter().filter(|(_, count)| *count >= least).collect();
-        kept.sort_unstable();
+        let kept = hashes.chunk_by(|a, b| a == b).filter(|same| same.len() >= least);
         let texts = examples.len() as f64;
         // Smoothed as if one more text had every n-gram.
-        let idf = |count: u32| (((1.0 + texts) / (1.0 + f64::from(count))).ln() + 1.0) as f32;
-        let known = (0..).zip(kept).map(|(index, (hash, count))| (hash, (index, idf(count)))).collect();
+        let idf = |count: usize| (((1.0 + texts) / (1.0 + count as f64)).ln() + 1.0) as f32;
+        let known = (0..).zip(kept).map(|(index, same)| (same[0], (index, idf(same.len())))).collect();
         Features { units, known }
     }
 
@@ -160,7 +154,9 @@ impl Features {
         found.sort_unstable_by_key(|(index, _)| *index);
         // The weights of a column's entries are the same: their number is the n-gram's frequency in the text.
         let weigh = |same: &[(u32, f32)]| (same[0].0, (1.0 + (same.len() as f32).ln()) * same[0].1);
-        let mut row: SparseRow = found.chunk_by(|a, b| a.0 == b.0).map(weigh).collect();
+        let columns = || found.chunk_by(|a, b| a.0 == b.0);
+        let mut row = SparseRow::with_capacity(columns().count());
+        row.extend(columns().map(weigh));
         let norm = row.iter().map(|(_, value)| value * value).sum::<f32>().sqrt();
         row.iter_mut().for_each(|(_, value)| *value /= norm);
         row
@@ -178,7 +174,7 @@ mod tests {
     }
 
     fn example(text: &str) -> Example {
-        Example { text: text.to_owned(), label: 0 }
+        Example { text: text.into(), label: 0 }
     }
 
     #[test]
