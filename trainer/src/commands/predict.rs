@@ -1,6 +1,8 @@
 //! `tern predict`: prints a model's predictions for texts or tables.
 
-use super::{note, open_model, print_output};
+use super::table::LayoutArgs;
+use super::{Failure, note, open_model, print_output};
+use crate::data::Layout;
 use crate::tasks::{self, PredictOptions};
 use anyhow::bail;
 use std::io::{BufRead, IsTerminal, stdin};
@@ -16,6 +18,7 @@ Examples:
   cut -f2 messages.tsv | tern predict models/spam --json
   tern predict models/novel --top 3 \"it was a\"      # the next token
   tern predict models/passengers passengers.csv      # the next rows of the series
+  tern predict models/walks walks.txt --delimiter tab
   tern predict spam.safetensors \"free prize\"         # in integers, as on the device")]
 pub struct Args {
     /// Model directory (floats) or device file (integers)
@@ -24,6 +27,9 @@ pub struct Args {
     /// Texts; without any, the lines of stdin. For a model that reads numbers: tables
     #[arg(value_name = "TEXT")]
     pub inputs: Vec<String>,
+    /// Layout of the tables.
+    #[command(flatten)]
+    pub layout: LayoutArgs,
     /// Show the prediction after each token
     #[arg(long)]
     pub trace: bool,
@@ -38,7 +44,15 @@ pub struct Args {
 /// Prints the model's prediction for each input.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     let model = open_model(&args.model)?;
-    let options = PredictOptions { trace: args.trace, top: args.top };
+    let layout = args.layout.layout();
+    if model.config().input == Input::Tokens && layout != Layout::default() {
+        let options = "--delimiter, --no-header and --no-quoting";
+        bail!(Failure::Usage(format!(
+            "{options} are for tables, and {} reads texts; leave them out",
+            args.model.display()
+        )));
+    }
+    let options = PredictOptions { trace: args.trace, top: args.top, layout };
     let predict = |input: &str| {
         let outputs = tasks::handler_of(&*model).predict(&*model, input, options)?;
         outputs.iter().try_for_each(|output| print_output(output, args.json))

@@ -11,10 +11,18 @@ pub struct TableArgs {
     /// Column of the labels [default: label]
     #[arg(long, value_name = "NAME")]
     pub label_column: Option<String>,
+    /// Layout of the file.
+    #[command(flatten)]
+    pub layout: LayoutArgs,
+}
+
+/// The layout of a delimited file.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct LayoutArgs {
     /// Separator: one character, or `tab` [default: a tab in .tsv and .tab files, a comma elsewhere]
     #[arg(long, value_name = "CHAR", value_parser = delimiter)]
     pub delimiter: Option<char>,
-    /// The table has no header: --text-column and --label-column are numbers of columns, from 1
+    /// The table has no header: columns are named by their numbers, from 1
     #[arg(long)]
     pub no_header: bool,
     /// Read quotation marks as ordinary characters
@@ -26,12 +34,19 @@ impl TableArgs {
     /// Returns the columns and the layout, with defaults filled in.
     pub fn columns(&self) -> Columns {
         let default = Columns::default();
-        let delimiter = self.delimiter.and_then(|c| u8::try_from(c).ok());
         Columns {
             text: self.text_column.clone().unwrap_or(default.text),
             label: self.label_column.clone().unwrap_or(default.label),
-            layout: Layout { delimiter, header: !self.no_header, quoting: !self.no_quoting },
+            layout: self.layout.layout(),
         }
+    }
+}
+
+impl LayoutArgs {
+    /// Returns the layout of the file, with defaults filled in.
+    pub fn layout(&self) -> Layout {
+        let delimiter = self.delimiter.and_then(|c| u8::try_from(c).ok());
+        Layout { delimiter, header: !self.no_header, quoting: !self.no_quoting }
     }
 }
 

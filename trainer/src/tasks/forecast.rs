@@ -28,7 +28,7 @@ use std::sync::Arc;
 pub struct ForecastTask;
 
 impl TaskHandler for ForecastTask {
-    fn prepare(&self, recipe: &mut Recipe) -> anyhow::Result<Box<dyn TaskData>> {
+    fn prepare(&self, recipe: &mut Recipe, _baselines: bool) -> anyhow::Result<Box<dyn TaskData>> {
         Ok(Box::new(series_training::SeriesData::read(recipe)?))
     }
 
@@ -40,10 +40,10 @@ impl TaskHandler for ForecastTask {
         }
     }
 
-    fn predict(&self, model: &dyn Model, path: &str, _: PredictOptions) -> anyhow::Result<Vec<CommandOutput>> {
+    fn predict(&self, model: &dyn Model, path: &str, options: PredictOptions) -> anyhow::Result<Vec<CommandOutput>> {
         let (config, path) = (model.config(), Path::new(path));
         let forecast = settings(model)?;
-        let table = read(model, path, Layout::default())?;
+        let table = read(model, path, options.layout)?;
         let (found, expected) = (table.rows.len(), forecast.window);
         if found < expected {
             bail!("{}: {found} rows, expected {expected} or more: the model reads that many", path.display());

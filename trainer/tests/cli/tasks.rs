@@ -74,6 +74,10 @@ fn sequences_of_numbers_are_classified() {
     assert_eq!((&export["float_accuracy"], &export["task"]), (&evaluation["accuracy"], &"classify".into()));
     let integer = folder.json("eval m.safetensors --data m/validation.csv --json");
     assert_eq!(integer["accuracy"], export["integer_accuracy"]);
+    let table = folder.text("new.csv");
+    folder.write("semicolons.txt", table.replace(',', ";"));
+    let of_layout = folder.run("predict m semicolons.txt --json --delimiter ;").stdout;
+    assert_eq!(of_layout, folder.run("predict m new.csv --json").stdout);
     let predicted_in_integers = predict("m.safetensors");
     assert_eq!((predicted.len(), predicted_in_integers.len()), (2, 2));
     for (float, integer) in predicted.iter().zip(&predicted_in_integers) {
@@ -116,6 +120,7 @@ fn a_language_model_says_what_comes_next_and_writes() {
 
     let evaluation = folder.json("eval m --data m/validation.txt --json");
     assert_eq!(evaluation, figures["validation"]);
+    folder.fails("predict m qwerty --no-header", 2, "m reads texts; leave them out");
     let next = folder.json("predict m --json --top 2 'the dog drinks'");
     assert_eq!((&next["next"][0]["token"], &next["tokens"]), (&"water".into(), &3.into()));
     assert_eq!(next["next"].as_array().unwrap().len(), 2);
@@ -191,6 +196,8 @@ fn a_series_is_forecast_better_than_naively() {
     let next = number(&forecast["forecast"][0], "sales");
     assert!((next - 98.0).abs() < 4.0, "{next}, expected about 98");
     assert_eq!(folder.run("predict m months.csv").stdout.lines().next(), Some("step,sales"));
+    folder.write("tabs.txt", folder.text("months.csv").replace(',', "\t"));
+    assert_eq!(folder.json("predict m tabs.txt --json --delimiter tab"), forecast);
 
     let export = folder.json("export m -o m.safetensors --json");
     assert!((number(&export, "float_rmse") - number(validation, "rmse")).abs() < 1e-9, "{export}");

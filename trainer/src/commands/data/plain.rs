@@ -3,7 +3,7 @@
 use super::options::Args;
 use super::show::{self, encoding};
 use crate::commands::print;
-use crate::data::{self, Lengths, is_plain_text};
+use crate::data::{self, Layout, Lengths, is_plain_text};
 use crate::recipe::Recipe;
 use crate::vocabulary::{self, RESERVED_IDS};
 use crate::write_file::write_file;
@@ -33,11 +33,8 @@ struct Figures {
 /// Returns true if `path` is plain text and no option describes the columns of a table.
 pub fn is_plain(path: &Path, args: &Args) -> bool {
     let table = &args.table;
-    let has_columns = table.text_column.is_some()
-        || table.label_column.is_some()
-        || table.delimiter.is_some()
-        || table.no_header
-        || table.no_quoting;
+    let has_columns =
+        table.text_column.is_some() || table.label_column.is_some() || table.layout.layout() != Layout::default();
     !has_columns && is_plain_text(path)
 }
 
