@@ -22,6 +22,7 @@ mod source;
 mod split;
 mod statistics;
 mod table;
+mod text;
 
 pub use delimited::Layout;
 pub use encoding::read as read_text;

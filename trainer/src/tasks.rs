@@ -36,11 +36,11 @@ pub fn handler_of(model: &dyn Model) -> &'static dyn TaskHandler {
     handler(model.config().task, model.config().input)
 }
 
-/// Reads the data of a recipe. Sets those settings of the recipe that depend on the data: the width of the embedding
-/// and the batch size. Fails if the data cannot be read, or do not fit the task.
-pub fn read_data(recipe: &mut Recipe) -> anyhow::Result<Box<dyn TaskData>> {
+/// Reads the data of a recipe and, if `baselines`, trains the baselines. Sets those settings of the recipe that depend
+/// on the data: the width of the embedding and the batch size. Fails as [`TaskHandler::prepare`] does.
+pub fn read_data(recipe: &mut Recipe, baselines: bool) -> anyhow::Result<Box<dyn TaskData>> {
     let input = if recipe.data.input == InputKind::Values { Input::Values } else { Input::Tokens };
-    let data = handler(recipe.task, input).prepare(recipe)?;
+    let data = handler(recipe.task, input).prepare(recipe, baselines)?;
     let embeddings = data.problem().embeddings.as_ref();
     recipe.model.embedding_dim = embeddings.map_or(recipe.model.embedding_dim, Embeddings::width);
     recipe.training.batch_size = recipe.batch_size(data.problem().train.len());

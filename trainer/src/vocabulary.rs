@@ -202,12 +202,13 @@ impl Vocabulary {
         if self.tokenizer.kind == TokenizerKind::Bytes {
             return text.bytes().map(|byte| u32::from(byte) + RESERVED_IDS as u32).collect();
         }
-        if let Some(pieces) = &self.pieces {
-            return pieces.encode(self.tokenizer, text);
-        }
         let mut ids = Vec::new();
-        for_each_token(self.tokenizer, text, |token| ids.push(self.id(token)));
-        ids
+        match &self.pieces {
+            Some(pieces) => ids = pieces.encode(self.tokenizer, text),
+            None => for_each_token(self.tokenizer, text, |token| ids.push(self.id(token))),
+        }
+        // The copy has no spare capacity: a training set holds a list for each of its texts.
+        ids.as_slice().to_vec()
     }
 
     /// Returns the ids in the order of a device file: PAD, UNK, then by the tokens' bytes. Bytes keep their order.

@@ -4,7 +4,7 @@ use crate::vocabulary::Vocabulary;
 
 fn prepared(train: &[(&str, usize)], valid: &[(&str, usize)], labels: &[&str]) -> Prepared {
     let examples = |rows: &[(&str, usize)]| -> Vec<Example> {
-        rows.iter().map(|(text, label)| Example { text: text.to_string(), label: *label }).collect()
+        rows.iter().map(|(text, label)| Example { text: (*text).into(), label: *label }).collect()
     };
     let vocabulary = Vocabulary::build(train.iter().map(|(text, _)| *text), 1, None);
     let labels = labels.iter().map(|label| label.to_string()).collect();

@@ -88,25 +88,25 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let (mut recipe, target, options) = recipe_and_target(args)?;
     let target = target.as_path();
     Staged::check(target)?;
-    let mut data = tasks::read_data(&mut recipe)?;
+    let mut data = tasks::read_data(&mut recipe, !options.no_baselines)?;
     let recipe = &recipe;
-    data.describe(recipe, !options.no_baselines, &|line| note(line))?;
-    let data = data.as_ref();
+    data.describe(recipe, &|line| note(line));
     interrupt::catch();
     let directory = run_directory(recipe, target, args.resume, options)?;
-    let cross_validation = cross_validate(recipe, data, &directory)?;
-    let problem = Problem { cross_validation, ..data.problem().clone() };
-    let (outcome, divergence) = train_epochs(recipe, data, &problem, &directory, target, args)?;
+    let cross_validation = cross_validate(recipe, data.as_ref(), &directory)?;
+    data.set_cross_validation(cross_validation);
+    let data = data.as_ref();
+    let (outcome, divergence) = train_epochs(recipe, data, &directory, target, args)?;
 
     let folder_name = || target.file_name().map_or("model".into(), |name| name.to_string_lossy());
     let name = recipe.name.clone().unwrap_or_else(|| folder_name().into_owned());
     let model = data.model(&name, outcome.weights.clone())?;
-    let measured = data.measure(&model, problem.cross_validation.as_ref())?;
-    let figures = report::TrainingMetrics::new(&model, measured, problem.train.len(), &outcome, recipe.metric());
+    let measured = data.measure(&model)?;
+    let figures = report::TrainingMetrics::new(&model, measured, data.problem().train.len(), &outcome, recipe.metric());
     let save = || -> anyhow::Result<()> {
         let staged = directory.staged()?;
         model.save(staged.path())?;
-        data.save(staged.path(), problem.cross_validation.as_ref())?;
+        data.save(staged.path())?;
         report::write(staged.path(), target, &model, recipe, &figures)?;
         fs::copy(directory.log(), staged.path().join(files::LOG))
             .with_context(|| directory.log().display().to_string())?;
@@ -243,11 +243,11 @@ impl Callback for Callbacks<'_> {
 fn train_epochs(
     recipe: &Recipe,
     data: &dyn TaskData,
-    problem: &Problem,
     directory: &RunDirectory,
     target: &Path,
     args: &Args,
 ) -> anyhow::Result<(Outcome, Option<String>)> {
+    let problem = data.problem();
     let (state, log_bytes) = directory.state(recipe, problem)?;
     if state.steps() > 0 {
         let (epoch, batches) = (state.epochs_done() + 1, state.epoch_batches_done());

@@ -4,10 +4,12 @@ mod quoting;
 
 use super::encoding;
 use super::error::MissingColumn;
+use super::text::Part;
 use crate::file_error::FileError;
 use crate::progress;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Rows that are looked at to tell a header from data.
 const SAMPLE_ROWS: usize = 1000;
@@ -33,7 +35,7 @@ impl Default for Layout {
 #[derive(Debug)]
 pub struct DelimitedFile {
     path: PathBuf,
-    text: String,
+    text: Arc<String>,
     pub(super) layout: Layout,
     delimiter: u8,
     names: Vec<String>,
@@ -52,7 +54,7 @@ impl DelimitedFile {
     /// Reads a file as [`read`](Self::read) does, and returns the warning.
     pub(super) fn open(path: &Path, layout: Layout) -> Result<(Self, Option<String>), FileError> {
         let _stage = progress::Stage::new(format!("checking {}", path.display()), 0);
-        let text = encoding::read(path)?;
+        let text = Arc::new(encoding::read(path)?);
         if text.trim().is_empty() {
             let expected = "expected a header line such as `text,label` and a row for each example";
             return Err(FileError::new(path, format!("the file is empty, {expected}")));
@@ -115,17 +117,20 @@ impl DelimitedFile {
         FileError::in_line(&self.path, 1, format!("{columns}, expected different names; rename one of them"))
     }
 
-    /// Calls `row` with the line and the fields of each row after the header, and returns the number of rows. Fails if
-    /// a row has more or fewer fields than the first line, if no row exists, or if `row` fails.
+    /// Calls `row` with the line, the fields and the part of the file of each row after the header, and returns the
+    /// number of rows. Fails if a row has more or fewer fields than the first line, if no row exists, or if `row`
+    /// fails.
     pub fn for_each_row(
         &self,
-        mut row: impl FnMut(u64, &csv::StringRecord) -> Result<(), FileError>,
+        mut row: impl FnMut(u64, &csv::StringRecord, &Part<'_>) -> Result<(), FileError>,
     ) -> Result<usize, FileError> {
         let stage = progress::Stage::new(format!("reading {}", self.path.display()), self.text.len());
         let (mut reader, mut lines) = (self.reader(self.layout.header), self.lines());
         let (mut record, mut count) = (csv::StringRecord::new(), 0);
         while reader.read_record(&mut record).map_err(|error| self.failure(error, &mut lines))? {
-            row(lines.at(record.position()), &record)?;
+            let line = lines.at(record.position());
+            let range = lines.byte..reader.position().byte() as usize;
+            row(line, &record, &Part { content: &self.text, range })?;
             count += 1;
             if count % 1024 == 0 {
                 stage.at(lines.byte);

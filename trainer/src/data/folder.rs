@@ -2,6 +2,7 @@
 
 use super::encoding;
 use super::table::Row;
+use super::text::Text;
 use crate::display::quoted;
 use crate::file_error::FileError;
 use crate::progress;
@@ -32,9 +33,10 @@ pub fn read(dir: &Path) -> Result<Vec<Row>, FileError> {
             Some(other) if texts.is_empty() => textless = textless.or_else(|| Some((label, other.clone()))),
             _ => skipped.extend(others),
         }
+        let label = Text::from(label.trim());
         for path in texts {
-            let text = encoding::read(&path)?.trim_end_matches(['\r', '\n']).to_owned();
-            rows.push(Row { text, label: label.trim().to_owned(), line: 0 });
+            let text = encoding::read(&path)?;
+            rows.push(Row { text: text.trim_end_matches(['\r', '\n']).into(), label: label.clone(), line: 0 });
             stage.at(rows.len());
         }
     }

@@ -20,8 +20,8 @@ pub fn number(rows: Vec<Row>, labels: &[String], path: &Path) -> Result<Vec<Exam
     let Some(first) = bad.first() else {
         return Ok(rows.into_iter().map(|row| Example { label: index[row.label.as_str()], text: row.text }).collect());
     };
-    let unknown: BTreeSet<&String> = bad.iter().map(|row| &row.label).collect();
-    let unknown: Vec<String> = unknown.into_iter().cloned().collect();
+    let unknown: BTreeSet<&str> = bad.iter().map(|row| row.label.as_str()).collect();
+    let unknown: Vec<String> = unknown.into_iter().map(str::to_owned).collect();
     let plural = |count: usize| if count == 1 { "" } else { "s" };
     // Each text of a folder is a file of its own and has line 0.
     let place = if first.line == 0 { String::new() } else { format!(", the first in line {}", first.line) };

@@ -4,10 +4,12 @@ use super::encoding;
 use super::error;
 use super::error::MissingColumn;
 use super::table::{Columns, Row};
+use super::text::Part;
 use crate::file_error::FileError;
 use crate::progress;
 use serde_json::{Map, Value};
 use std::path::Path;
+use std::sync::Arc;
 
 /// The beginning of a label in fastText's format.
 pub const FAST_TEXT_LABEL: &str = "__label__";
@@ -16,7 +18,7 @@ pub const FAST_TEXT_LABEL: &str = "__label__";
 ///
 /// A label may be a string, a number or a truth value; a number or truth value is named as it is written.
 pub fn read_json(path: &Path, columns: &Columns) -> Result<Vec<Row>, FileError> {
-    let rows = read(path, |line, text| json_row(path, line, text, columns))?;
+    let rows = read(path, |line, text, part| json_row(path, line, text, part, columns))?;
     if rows.is_empty() {
         return Err(wrong_json(path, 1, "no object in it"));
     }
@@ -25,7 +27,7 @@ pub fn read_json(path: &Path, columns: &Columns) -> Result<Vec<Row>, FileError> 
 
 /// Reads a file in fastText's format, `__label__spam free prize`. Blank lines are skipped.
 pub fn read_fast_text(path: &Path) -> Result<Vec<Row>, FileError> {
-    read(path, |line, text| {
+    read(path, |line, text, part| {
         let expected = "expected one label before the text, such as `__label__spam free prize`";
         let wrong = |found| FileError::in_line(path, line, format!("{found}, {expected}"));
         let labelled = text.trim_start().strip_prefix(FAST_TEXT_LABEL).ok_or_else(|| wrong("no label"))?;
@@ -36,22 +38,25 @@ pub fn read_fast_text(path: &Path) -> Result<Vec<Row>, FileError> {
         if label.is_empty() {
             return Err(wrong("a label without a name"));
         }
-        Ok(Row { text: text.trim().to_owned(), label: label.to_owned(), line })
+        Ok(Row { text: part.text(text.trim()), label: part.text(label), line })
     })
 }
 
-/// Calls `row` with the number and the text of each line that is not blank.
-fn read(path: &Path, row: impl Fn(u64, &str) -> Result<Row, FileError>) -> Result<Vec<Row>, FileError> {
-    let text = encoding::read(path)?;
+/// Calls `row` with the number, the text and the part of the file of each line that is not blank.
+fn read(path: &Path, row: impl Fn(u64, &str, &Part<'_>) -> Result<Row, FileError>) -> Result<Vec<Row>, FileError> {
+    let text = Arc::new(encoding::read(path)?);
     let stage = progress::Stage::new(format!("reading {}", path.display()), text.len());
-    let (mut rows, mut bytes) = (Vec::new(), 0);
-    for (number, line) in (1..).zip(text.lines()) {
+    let (mut rows, mut start) = (Vec::new(), 0);
+    for (number, line) in (1..).zip(text.split_inclusive('\n')) {
+        let range = start..start + line.len();
+        start = range.end;
         if !line.trim().is_empty() {
-            rows.push(row(number, line)?);
+            let line = line.strip_suffix('\n').unwrap_or(line);
+            let line = line.strip_suffix('\r').unwrap_or(line);
+            rows.push(row(number, line, &Part { content: &text, range })?);
         }
-        bytes += line.len() + 1;
         if number % 1024 == 0 {
-            stage.at(bytes);
+            stage.at(start);
         }
     }
     Ok(rows)
@@ -62,7 +67,7 @@ fn wrong_json(path: &Path, line: u64, found: &str) -> FileError {
     FileError::in_line(path, line, format!("{found}, expected a JSON object such as {expected}"))
 }
 
-fn json_row(path: &Path, line: u64, text: &str, columns: &Columns) -> Result<Row, FileError> {
+fn json_row(path: &Path, line: u64, text: &str, part: &Part<'_>, columns: &Columns) -> Result<Row, FileError> {
     let wrong = |found: &str| wrong_json(path, line, found);
     let mut object: Map<String, Value> = match serde_json::from_str(text) {
         Ok(Value::Object(object)) => object,
@@ -101,7 +106,8 @@ fn json_row(path: &Path, line: u64, text: &str, columns: &Columns) -> Result<Row
         Value::Null => String::new(),
         other => return Err(wrong(&format!("{:?} is {}", columns.label, kind(&other)))),
     };
-    let row = Row::new(text, &label, line).map_err(|part| error::nul_in_row(path, &format!("line {line}"), part))?;
+    let row = Row::new(part.text(&text), part.text(label.trim()), line)
+        .map_err(|part| error::nul_in_row(path, &format!("line {line}"), part))?;
     if row.label.is_empty() {
         return Err(error::empty_label(path, line, &columns.label));
     }

@@ -67,7 +67,7 @@ pub fn read(path: &Path, selection: &ColumnSelection<'_>) -> Result<Table, FileE
     let mut columns: Vec<Column> = read_columns.iter().map(|&index| Column::new(&file.names()[index])).collect();
     let mut texts = vec![Vec::new(); text_columns.len()];
     let mut lines = Vec::new();
-    file.for_each_row(|line, fields| {
+    file.for_each_row(|line, fields, _| {
         lines.push(line);
         for (texts, &index) in texts.iter_mut().zip(&text_columns) {
             texts.push(fields[index].trim().to_owned());

@@ -57,7 +57,8 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Vec<Row>, FileError> {
             None => String::new(),
         };
         let place = || format!("row {number}");
-        let row = Row::new(text, &label, number).map_err(|part| error::nul_in_row(path, &place(), part))?;
+        let row = Row::new(text.into(), label.trim().into(), number)
+            .map_err(|part| error::nul_in_row(path, &place(), part))?;
         if row.label.is_empty() {
             return Err(wrong(format!("{}: {:?} is empty", place(), columns.label), "a label for each text"));
         }

@@ -3,6 +3,7 @@
 use super::delimited::{DelimitedFile, Layout};
 use super::number_table::{self, ColumnSelection, SEQUENCE};
 use super::source;
+use super::text::Text;
 use crate::file_error::FileError;
 use std::path::Path;
 
@@ -19,8 +20,8 @@ pub struct Sequences {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sequence {
     /// The sequence's value in the column `sequence`.
-    pub name: String,
-    pub label: String,
+    pub name: Text,
+    pub label: Text,
     /// `[steps][channels]`
     pub steps: Vec<Vec<String>>,
 }
@@ -42,8 +43,12 @@ pub fn read_table(path: &Path, label: &str, layout: Layout) -> Result<Sequences,
         let number = |number: &f64| if number.is_nan() { "NA".to_owned() } else { number.to_string() };
         let step = numbers.iter().map(number).collect();
         match all.sequences.last_mut() {
-            Some(last) if last.name == *name => last.steps.push(step),
-            _ => all.sequences.push(Sequence { name: name.clone(), label: label.clone(), steps: vec![step] }),
+            Some(last) if *last.name == **name => last.steps.push(step),
+            _ => all.sequences.push(Sequence {
+                name: name.as_str().into(),
+                label: label.as_str().into(),
+                steps: vec![step],
+            }),
         }
     }
     Ok(all)

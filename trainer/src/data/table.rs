@@ -2,6 +2,7 @@
 
 use super::delimited::{DelimitedFile, Layout};
 use super::error;
+use super::text::Text;
 use crate::file_error::FileError;
 use std::fs::File;
 use std::io::Write;
@@ -11,7 +12,7 @@ use std::path::Path;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {
     /// The text as it is in the table.
-    pub text: String,
+    pub text: Text,
     /// Index into the list of labels.
     pub label: usize,
 }
@@ -37,21 +38,21 @@ impl Default for Columns {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The text; may be empty.
-    pub text: String,
+    pub text: Text,
     /// The label without white space around it; never empty.
-    pub label: String,
+    pub label: Text,
     /// First line of the row in its file, from 1; 0 if the text is a file of its own.
     pub line: u64,
 }
 
 impl Row {
-    /// Makes a row of a text and its label, and trims the label. Returns "text" or "label" if that part holds a NUL: a
-    /// table with it could not be read again.
-    pub(super) fn new(text: String, label: &str, line: u64) -> Result<Self, &'static str> {
+    /// Makes a row of a text and its trimmed label. Returns "text" or "label" if that part holds a NUL: a table with it
+    /// could not be read again.
+    pub(super) fn new(text: Text, label: Text, line: u64) -> Result<Self, &'static str> {
         match (text.contains('\0'), label.contains('\0')) {
             (true, _) => Err("text"),
             (_, true) => Err("label"),
-            _ => Ok(Row { text, label: label.trim().to_owned(), line }),
+            _ => Ok(Row { text, label, line }),
         }
     }
 }
@@ -71,8 +72,8 @@ fn rows(path: &Path, columns: &Columns, file: &DelimitedFile) -> Result<Vec<Row>
     let text = file.column(&columns.text, "--text-column")?;
     let label = file.column(&columns.label, "--label-column")?;
     let mut rows = Vec::new();
-    file.for_each_row(|line, fields| {
-        let row = Row { text: fields[text].to_owned(), label: fields[label].trim().to_owned(), line };
+    file.for_each_row(|line, fields, part| {
+        let row = Row { text: part.text(&fields[text]), label: part.text(fields[label].trim()), line };
         if row.label.is_empty() {
             return Err(error::empty_label(path, line, &columns.label));
         }
@@ -87,7 +88,7 @@ pub fn write(path: &Path, examples: &[Example], labels: &[String]) -> std::io::R
     let mut writer = csv::Writer::from_writer(File::create(path)?);
     writer.write_record(["text", "label"])?;
     for example in examples {
-        writer.write_record([&example.text, &labels[example.label]])?;
+        writer.write_record([example.text.as_str(), &labels[example.label]])?;
     }
     writer.into_inner().map_err(|error| error.into_error())?.flush()
 }

@@ -13,12 +13,16 @@ fn file(name: &str, bytes: impl AsRef<[u8]>) -> (tempfile::TempDir, PathBuf) {
 
 fn rows(name: &str, bytes: impl AsRef<[u8]>) -> Vec<(String, String, u64)> {
     let (_dir, path) = file(name, bytes);
-    read(&path, &Columns::default()).unwrap().into_iter().map(|row| (row.text, row.label, row.line)).collect()
+    read(&path, &Columns::default()).unwrap().into_iter().map(owned_row).collect()
 }
 
 fn error(name: &str, bytes: impl AsRef<[u8]>) -> String {
     let (_dir, path) = file(name, bytes);
     read(&path, &Columns::default()).unwrap_err().to_string()
+}
+
+fn owned_row(row: Row) -> (String, String, u64) {
+    owned(&row.text, &row.label, row.line)
 }
 
 fn owned(text: &str, label: &str, line: u64) -> (String, String, u64) {
@@ -116,7 +120,7 @@ fn json_lines_are_read() {
 
     let (_dir, path) = file("t.jsonl", "{\"body\": \"a\", \"stars\": 4.5}\n");
     let columns = Columns { text: "body".to_owned(), label: "stars".to_owned(), ..Columns::default() };
-    assert_eq!(read(&path, &columns).unwrap()[0].label, "4.5");
+    assert_eq!(read(&path, &columns).unwrap()[0].label.as_str(), "4.5");
 
     const GOOD: &str = "{\"text\": \"a\", \"label\": 1}\n";
     for (line, expected) in [
@@ -162,7 +166,7 @@ fn a_folder_for_each_label() {
     }
     let root = dir.path().join("aclImdb");
     let rows = read(&root.join("train"), &Columns::default()).unwrap();
-    let rows: Vec<_> = rows.into_iter().map(|row| (row.text, row.label, row.line)).collect();
+    let rows: Vec<_> = rows.into_iter().map(owned_row).collect();
     assert_eq!(rows, [owned("bad", "neg", 0), owned("great", "pos", 0), owned("good\nfilm", "pos", 0)]);
 
     let error = |path: &Path| read(path, &Columns::default()).unwrap_err().to_string();
@@ -353,7 +357,7 @@ fn examples(counts: &[usize]) -> (Vec<Example>, Vec<String>) {
     let examples = counts
         .iter()
         .enumerate()
-        .flat_map(|(label, &n)| (0..n).map(move |i| Example { text: format!("{label} {i}"), label }))
+        .flat_map(|(label, &n)| (0..n).map(move |i| Example { text: format!("{label} {i}").into(), label }))
         .collect();
     (examples, (0..counts.len()).map(|label| label.to_string()).collect())
 }
@@ -369,7 +373,7 @@ fn split_examples(
     fraction: f64,
     seed: u64,
 ) -> Result<(Vec<Example>, Vec<Example>), String> {
-    let (keys, classes): (Vec<String>, Vec<usize>) = examples.iter().map(|e| (e.text.clone(), e.label)).unzip();
+    let (keys, classes): (Vec<String>, Vec<usize>) = examples.iter().map(|e| (e.text.to_string(), e.label)).unzip();
     Ok(partition(examples, &hold_out(&keys, &classes, labels, fraction, seed)?))
 }
 
@@ -415,7 +419,7 @@ fn samples_keep_the_shares_of_classes() {
 
 #[test]
 fn unknown_labels_are_named() {
-    let row = |label: &str, line| Row { text: String::new(), label: label.to_owned(), line };
+    let row = |label: &str, line| Row { text: "".into(), label: label.into(), line };
     let labels = ["ham".to_owned(), "spam".to_owned()];
     let numbered = number(vec![row("spam", 2), row("ham", 3)], &labels, Path::new("t.csv")).unwrap();
     assert_eq!(numbered.iter().map(|example| example.label).collect::<Vec<_>>(), [1, 0]);

@@ -5,7 +5,7 @@ use crate::data::{self, Columns, Example};
 use crate::float_model::{FloatModel, files};
 use crate::nn::sample::{Sample, Steps, Target};
 use crate::tasks::forecast::Windows;
-use crate::tasks::sequence_classification::Sequences;
+use crate::tasks::sequence_classification::SequenceTable;
 use std::path::Path;
 use tern_format::{Input, Task};
 
@@ -20,7 +20,7 @@ pub enum Data {
     /// One text, for a language model.
     Text(String),
     /// Labelled sequences of numbers.
-    Sequences(Sequences),
+    Sequences(SequenceTable),
     /// A time series, for a forecast.
     Series(Table),
 }
@@ -71,7 +71,7 @@ impl Data {
         let table = || Table { names: vec![], rows: vec![], texts: vec![vec![], vec![]], lines: vec![] };
         match (model.config().task, model.config().input) {
             (Task::Classify, Input::Tokens) => Data::Texts(Vec::new()),
-            (Task::Classify, Input::Values) => Data::Sequences(Sequences { table: table(), spans: vec![] }),
+            (Task::Classify, Input::Values) => Data::Sequences(SequenceTable { table: table(), spans: vec![] }),
             (Task::LanguageModel, _) => Data::Text(String::new()),
             (Task::Forecast, _) => Data::Series(table()),
         }
@@ -85,7 +85,7 @@ impl Data {
             Data::Texts(_) => Data::Texts(data::number(data::read(path, columns)?, model.labels(), path)?),
             Data::Text(_) => Data::Text(data::read_text(path)?),
             Data::Sequences(_) => {
-                Data::Sequences(Sequences::read(path, SEQUENCE, Some(&columns.label), &names, columns.layout)?)
+                Data::Sequences(SequenceTable::read(path, SEQUENCE, Some(&columns.label), &names, columns.layout)?)
             }
             Data::Series(_) => {
                 let selection =

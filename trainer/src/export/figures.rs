@@ -10,7 +10,7 @@ use crate::metrics::argmax;
 use crate::model::Model;
 use crate::nn::network::Input;
 use crate::tasks::forecast::{self, ForecastFigures, MODEL, NAIVE};
-use crate::tasks::sequence_classification::Sequences;
+use crate::tasks::sequence_classification::SequenceTable;
 use crate::train::{Guess, Validation, language_parts};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -102,7 +102,7 @@ fn of_texts(model: &FloatModel, device: &DeviceFile, examples: &[Example]) -> Fi
     Figures::of_classes(&examples.par_iter().map(pair).collect::<Vec<_>>())
 }
 
-fn of_sequences(model: &FloatModel, device: &DeviceFile, sequences: &Sequences) -> Figures {
+fn of_sequences(model: &FloatModel, device: &DeviceFile, sequences: &SequenceTable) -> Figures {
     let pair = |sequence: usize| {
         let label = model.labels().iter().position(|label| label == sequences.label(sequence))?;
         let outputs =

@@ -133,7 +133,7 @@ mod tests {
         assert!(error.contains("has 129 tokens, expected 128 at most"), "{error}");
         // The chosen texts are short enough even if the calibration set has only long ones.
         let mut examples = bidirectional.calibration().to_vec();
-        let long = examples.iter().map(|example| Example { text: example.text.repeat(50), ..example.clone() });
+        let long = examples.iter().map(|example| Example { text: example.text.repeat(50).into(), ..example.clone() });
         examples.splice(0..0, long.collect::<Vec<_>>());
         let quantized = layers(&bidirectional, &calibrate(&bidirectional, []), Widths::default()).unwrap();
         let Golden::Texts(texts) = choose(&bidirectional, &quantized, &Data::Texts(examples)) else { panic!("texts") };

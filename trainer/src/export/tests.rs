@@ -70,7 +70,7 @@ fn model_with_own_labels(spoil: impl Fn(&mut Weights)) -> FloatModel {
     weights.get_mut(names::FC_BIAS).data[0] += (margins[margins.len() / 2] + margins[margins.len() / 2 - 1]) / 2.0;
     spoil(&mut weights);
     let spoilt = with(weights.clone(), vec![]);
-    let label = |text: &String| Example { text: text.clone(), label: argmax(&spoilt.logits(text)) };
+    let label = |text: &String| Example { text: text.as_str().into(), label: argmax(&spoilt.logits(text)) };
     with(weights, texts.iter().map(label).collect())
 }
 

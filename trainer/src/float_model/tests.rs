@@ -23,7 +23,7 @@ pub(crate) fn model_with(recurrent: Recurrent, head: Head) -> FloatModel {
     let architecture = Architecture { head, ..Architecture::of_tokens(sizes, recurrent) };
     let weights = reference::weights(&architecture);
     let rows: Vec<Example> =
-        texts.iter().enumerate().map(|(label, text)| Example { text: text.to_string(), label }).collect();
+        texts.iter().enumerate().map(|(label, text)| Example { text: (*text).into(), label }).collect();
     let config = match head.outputs {
         1 | 2 => Config::classifier("test", &architecture, vec!["spam".to_owned(), "ham".to_owned()]),
         _ => Config::new("test", Task::LanguageModel, &architecture),

@@ -44,7 +44,7 @@ fn model_of(seed: u64, architecture: &Architecture, spread: [f64; 4]) -> FloatMo
         weights.insert(name, Array { shape, data });
     }
     let labels = (0..architecture.head.outputs.max(2)).map(|i| format!("class {i}")).collect();
-    let rows: Vec<Example> = TEXTS.iter().map(|text| Example { text: text.to_string(), label: 0 }).collect();
+    let rows: Vec<Example> = TEXTS.iter().map(|text| Example { text: (*text).into(), label: 0 }).collect();
     FloatModel::new(Config::classifier("a test", architecture, labels), vocabulary, weights, rows.clone(), rows)
         .unwrap()
 }

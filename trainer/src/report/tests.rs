@@ -48,7 +48,7 @@ fn model() -> FloatModel {
     config.name = "<b>n'ame</b>".to_owned();
     config.labels = vec!["<i>".to_owned(), "a|b".to_owned()];
     let rows: Vec<Example> =
-        (0..4).map(|index| Example { text: "<script>alert(1)</script>".to_owned(), label: index % 2 }).collect();
+        (0..4).map(|index| Example { text: "<script>alert(1)</script>".into(), label: index % 2 }).collect();
     let (vocabulary, weights) = (plain.vocabulary().clone(), plain.weights().clone());
     FloatModel::new(config, vocabulary, weights, rows.clone(), rows).unwrap()
 }

@@ -1,5 +1,6 @@
 //! The traits that each task implements, and the types of their arguments and results.
 
+use crate::data::Layout;
 use crate::float_model::FloatModel;
 use crate::model::{DataFile, Model};
 use crate::paint::Paint;
@@ -33,12 +34,15 @@ pub struct PredictOptions {
     pub trace: bool,
     /// Number of next tokens that a language model shows.
     pub top: usize,
+    /// The layout of the table, if the model reads numbers.
+    pub layout: Layout,
 }
 
 /// The commands of one task.
 pub trait TaskHandler: Sync {
-    /// Reads the data of a recipe. Fails if the data cannot be read, or do not fit the task.
-    fn prepare(&self, recipe: &mut Recipe) -> anyhow::Result<Box<dyn TaskData>>;
+    /// Reads the data of a recipe and, if `baselines`, trains the simpler models that the network is compared with.
+    /// Fails if the data cannot be read or do not fit the task, or if the threads for the baselines cannot be started.
+    fn prepare(&self, recipe: &mut Recipe, baselines: bool) -> anyhow::Result<Box<dyn TaskData>>;
 
     /// Evaluates a model on a data file. Fails if the data cannot be read, or do not fit the model.
     fn evaluate(&self, model: &dyn Model, data: &DataFile<'_>, paint: Paint) -> anyhow::Result<CommandOutput>;
@@ -61,20 +65,22 @@ pub trait TaskData {
     /// The training set, the validation split and the architecture of the network.
     fn problem(&self) -> &Problem;
 
-    /// Describes the data in lines for the user and, if `baselines`, trains the simpler models that the network is
-    /// compared with. Fails if the threads for the baselines cannot be started.
-    fn describe(&mut self, recipe: &Recipe, baselines: bool, note: &dyn Fn(String)) -> anyhow::Result<()>;
+    /// Stores the result of the cross-validation in the problem.
+    fn set_cross_validation(&mut self, found: Option<CrossValidation>);
+
+    /// Describes the data and the baselines in lines for the user.
+    fn describe(&self, recipe: &Recipe, note: &dyn Fn(String));
 
     /// Builds the model from its trained weights. Fails if the shapes of the weights are wrong.
     fn model(&self, name: &str, weights: Weights) -> anyhow::Result<FloatModel>;
 
     /// Writes the validation split or the predictions of the cross-validation, and some of the training set, into the
     /// model directory, if [`FloatModel::save`] does not do so. Fails if a file cannot be written.
-    fn save(&self, dir: &Path, cross_validation: Option<&CrossValidation>) -> anyhow::Result<()>;
+    fn save(&self, dir: &Path) -> anyhow::Result<()>;
 
     /// Evaluates the model on the validation split, or takes the predictions of the cross-validation. Fails if the
     /// validation split does not fit the model.
-    fn measure(&self, model: &FloatModel, cross_validation: Option<&CrossValidation>) -> anyhow::Result<Measurements>;
+    fn measure(&self, model: &FloatModel) -> anyhow::Result<Measurements>;
 
     /// The file and lines that a training sample comes from.
     fn place(&self, sample: usize) -> String;

@@ -28,7 +28,7 @@ use std::sync::Arc;
 pub struct LanguageModel;
 
 impl TaskHandler for LanguageModel {
-    fn prepare(&self, recipe: &mut Recipe) -> anyhow::Result<Box<dyn TaskData>> {
+    fn prepare(&self, recipe: &mut Recipe, _baselines: bool) -> anyhow::Result<Box<dyn TaskData>> {
         Ok(Box::new(TextCorpus::read(recipe)?))
     }
 

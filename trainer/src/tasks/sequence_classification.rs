@@ -6,7 +6,7 @@ mod sequences;
 
 use sequence_mistakes::SequenceMistakes;
 use sequence_training::LabelledSequences;
-pub use sequences::Sequences;
+pub use sequences::SequenceTable;
 
 use sequences::{analyse, logits};
 
@@ -31,7 +31,7 @@ use std::sync::Arc;
 pub struct SequenceClassification;
 
 impl TaskHandler for SequenceClassification {
-    fn prepare(&self, recipe: &mut Recipe) -> anyhow::Result<Box<dyn TaskData>> {
+    fn prepare(&self, recipe: &mut Recipe, _baselines: bool) -> anyhow::Result<Box<dyn TaskData>> {
         Ok(Box::new(LabelledSequences::read(recipe)?))
     }
 
@@ -40,9 +40,9 @@ impl TaskHandler for SequenceClassification {
         Ok(class_figures::figures(model.labels(), &evaluation, paint, None))
     }
 
-    fn predict(&self, model: &dyn Model, path: &str, _: PredictOptions) -> anyhow::Result<Vec<CommandOutput>> {
-        let sequences =
-            Sequences::read(Path::new(path), SEQUENCE, None, &model.config().channel_names(), Layout::default())?;
+    fn predict(&self, model: &dyn Model, path: &str, options: PredictOptions) -> anyhow::Result<Vec<CommandOutput>> {
+        let channels = model.config().channel_names();
+        let sequences = SequenceTable::read(Path::new(path), SEQUENCE, None, &channels, options.layout)?;
         let output = |(sequence, logits): (usize, Logits)| {
             let label = &model.labels()[logits.label()];
             let probability = logits.log_probabilities()[logits.label()].exp();
@@ -67,8 +67,8 @@ impl TaskHandler for SequenceClassification {
             let predictions = analyse(*model, &sequences, data.path)?.predictions;
             predicted.push(predictions.iter().map(|prediction| model.labels()[prediction.predicted].clone()).collect());
             let example = |sequence: usize| Row {
-                text: sequences.name(sequence).to_owned(),
-                label: sequences.label(sequence).to_owned(),
+                text: sequences.name(sequence).into(),
+                label: sequences.label(sequence).into(),
                 line: sequences.table.lines[sequences.spans[sequence].start],
             };
             // The same for both models, which read the same rows.
@@ -87,7 +87,7 @@ impl TaskHandler for SequenceClassification {
             return Ok(ValidationResult::none(SequenceMistakes::default()));
         }
         let sequences =
-            Sequences::read(&path, SEQUENCE, Some(LABEL), &model.config().channel_names(), Layout::default())?;
+            SequenceTable::read(&path, SEQUENCE, Some(LABEL), &model.config().channel_names(), Layout::default())?;
         let analysis = analyse(model, &sequences, &path)?;
         let mistakes = SequenceMistakes::new(&analysis, sequences.names());
         let metrics = classification::validation(&analysis, model.labels());
@@ -96,7 +96,7 @@ impl TaskHandler for SequenceClassification {
 }
 
 /// Reads labelled sequences with the channels of a model.
-fn read(model: &dyn Model, data: &DataFile<'_>) -> Result<Sequences, FileError> {
+fn read(model: &dyn Model, data: &DataFile<'_>) -> Result<SequenceTable, FileError> {
     let (label, channels) = (Some(data.columns.label.as_str()), model.config().channel_names());
-    Sequences::read(data.path, SEQUENCE, label, &channels, data.columns.layout)
+    SequenceTable::read(data.path, SEQUENCE, label, &channels, data.columns.layout)
 }

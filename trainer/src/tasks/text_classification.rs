@@ -24,7 +24,9 @@ use crate::recipe::Recipe;
 use crate::report::{Measurements, ReportInputs, Section, TaskReport, TaskWording, ValidationResult};
 use crate::train::{self, CrossValidation, Prepared, Problem};
 use crate::weights::Weights;
+use rayon::prelude::*;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -38,8 +40,8 @@ const MAX_EXCERPT_CHARS: usize = 60;
 pub struct TextClassification;
 
 impl TaskHandler for TextClassification {
-    fn prepare(&self, recipe: &mut Recipe) -> anyhow::Result<Box<dyn TaskData>> {
-        Ok(Box::new(LabelledTexts::read(recipe)?))
+    fn prepare(&self, recipe: &mut Recipe, baselines: bool) -> anyhow::Result<Box<dyn TaskData>> {
+        Ok(Box::new(LabelledTexts::read(recipe, baselines)?))
     }
 
     fn evaluate(&self, model: &dyn Model, data: &DataFile<'_>, paint: Paint) -> anyhow::Result<CommandOutput> {
@@ -173,40 +175,34 @@ pub struct LabelledTexts {
     data: Prepared,
     /// The training and validation samples.
     problem: Problem,
-    /// The baselines; empty until they are trained.
+    /// The baselines, or none if they were not wanted.
     baselines: Vec<Baseline>,
+    /// Seconds that the training of the baselines took.
+    baseline_seconds: f64,
     /// The file of the training table.
     path: PathBuf,
     seed: u64,
 }
 
 impl LabelledTexts {
-    /// Reads the tables of a recipe and splits them.
-    pub fn read(recipe: &mut Recipe) -> anyhow::Result<Self> {
+    /// Reads the tables of a recipe, splits them and, if `baselines`, trains the baselines.
+    pub fn read(recipe: &mut Recipe, baselines: bool) -> anyhow::Result<Self> {
         let data = train::prepare(recipe)?;
         let embeddings = embeddings::of_recipe(recipe, &data.vocabulary)?;
         recipe.model.embedding_dim = embeddings.as_ref().map_or(recipe.model.embedding_dim, Embeddings::width);
+        // The texts are encoded after the training of the baselines and by the same threads, so that the ids take the
+        // memory that the baselines have freed: an allocator keeps freed memory for the thread that used it.
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(recipe.threads()).build()?;
+        let start = Instant::now();
+        let measure = |part: &Cow<'_, Prepared>| baselines::measure(part, recipe.metric(), recipe.training.seed);
+        let measured = || data.parts().iter().map(measure).reduce(baselines::pooled);
+        let baselines = baselines.then(|| pool.install(measured)).flatten().unwrap_or_default();
+        let baseline_seconds = start.elapsed().as_secs_f64();
         let stage = Stage::new("encoding the texts", 0);
-        let problem = Problem { embeddings, ..Problem::of_texts(recipe, &data) };
+        let problem = Problem { embeddings, ..pool.install(|| Problem::of_texts(recipe, &data)) };
         drop(stage);
         let (path, seed) = (recipe.data.train.clone(), recipe.training.seed);
-        Ok(LabelledTexts { data, problem, baselines: Vec::new(), path, seed })
-    }
-
-    /// Trains the baselines and notes their accuracies.
-    fn measure_baselines(&mut self, recipe: &Recipe, note: &dyn Fn(String)) -> anyhow::Result<()> {
-        let start = Instant::now();
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(recipe.threads()).build()?;
-        let measure = || {
-            let parts = self.data.parts();
-            parts.iter().map(|part| baselines::measure(part, recipe.metric(), self.seed)).reduce(baselines::pooled)
-        };
-        self.baselines = pool.install(measure).unwrap_or_default();
-        let figure = |baseline: &Baseline| format!("{} {:.4}", baseline.title, baseline.evaluation.accuracy());
-        let figures: Vec<String> = self.baselines.iter().map(figure).collect();
-        let seconds = start.elapsed().as_secs_f64();
-        note(format!("baselines, in {seconds:.1} s: {}", figures.join("; ")));
-        Ok(())
+        Ok(LabelledTexts { data, problem, baselines, baseline_seconds, path, seed })
     }
 }
 
@@ -215,12 +211,20 @@ impl TaskData for LabelledTexts {
         &self.problem
     }
 
-    fn describe(&mut self, recipe: &Recipe, baselines: bool, note: &dyn Fn(String)) -> anyhow::Result<()> {
+    fn set_cross_validation(&mut self, found: Option<CrossValidation>) {
+        self.problem.cross_validation = found;
+    }
+
+    fn describe(&self, recipe: &Recipe, note: &dyn Fn(String)) {
         describe_texts(recipe, &self.data, note);
         describe_validation(&self.problem, "texts", note);
         describe_unknown_tokens(&self.problem, note);
         describe_embeddings(recipe, &self.problem, &self.data.vocabulary, note);
-        if baselines { self.measure_baselines(recipe, note) } else { Ok(()) }
+        if !self.baselines.is_empty() {
+            let figures = |baseline: &Baseline| format!("{} {:.4}", baseline.title, baseline.evaluation.accuracy());
+            let figures: Vec<String> = self.baselines.iter().map(figures).collect();
+            note(format!("baselines, in {:.1} s: {}", self.baseline_seconds, figures.join("; ")));
+        }
     }
 
     fn model(&self, name: &str, weights: Weights) -> anyhow::Result<FloatModel> {
@@ -232,25 +236,30 @@ impl TaskData for LabelledTexts {
         Ok(FloatModel::new(config, vocabulary.clone(), weights, calibration, valid)?)
     }
 
-    fn save(&self, dir: &Path, cross_validation: Option<&CrossValidation>) -> anyhow::Result<()> {
+    fn save(&self, dir: &Path) -> anyhow::Result<()> {
         let texts = self.data.train.iter().map(|example| example.text.as_str());
-        match cross_validation {
+        match &self.problem.cross_validation {
             Some(found) => fold_predictions::write(dir, &self.data.labels, texts, &self.problem, found),
             None => Ok(()),
         }
     }
 
-    fn measure(&self, model: &FloatModel, cross_validation: Option<&CrossValidation>) -> anyhow::Result<Measurements> {
+    fn measure(&self, model: &FloatModel) -> anyhow::Result<Measurements> {
         let Prepared { labels, vocabulary, train, valid, leaked, .. } = &self.data;
+        let cross_validation = self.problem.cross_validation.as_ref();
         let (examples, analysis) = match cross_validation {
             Some(found) => (valid, Analysis::of_outputs(labels.len(), &self.problem.train, &found.outputs)),
             None if self.problem.folds.is_empty() => (valid, Analysis::new(model, valid)),
             // After an interrupt, no network has predicted all rows.
             None => (&Vec::new(), Analysis::of(labels.len(), std::iter::empty())),
         };
-        let lengths: Vec<usize> = train.iter().map(|example| vocabulary.encode(&example.text).len()).collect();
-        let stats =
-            TrainingStats { samples: &self.problem.train, lengths: &lengths, leaked: *leaked, cut: self.problem.cut };
+        let Problem { train: samples, cut, .. } = &self.problem;
+        // The lengths before sequences were cut.
+        let lengths: Vec<usize> = match cut {
+            0 => samples.iter().map(|sample| sample.steps.len()).collect(),
+            _ => train.par_iter().map(|example| vocabulary.encode(&example.text).len()).collect(),
+        };
+        let stats = TrainingStats { samples, lengths: &lengths, leaked: *leaked, cut: *cut };
         let report = Arc::new(TextMistakes::new(model, examples, &analysis));
         let mut measurements = classification::measurements(&analysis, labels, stats, report, cross_validation);
         add_baselines(&mut measurements, &self.baselines, &analysis, model.weights().count());

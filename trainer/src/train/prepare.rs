@@ -6,6 +6,7 @@ use crate::file_error::FileError;
 use crate::recipe::{Output, Recipe};
 use crate::vocabulary::{RESERVED_IDS, Vocabulary};
 use anyhow::bail;
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -33,14 +34,14 @@ pub struct Prepared {
 
 impl Prepared {
     /// Returns the data of each fold, or the data itself without cross-validation.
-    pub fn parts(&self) -> Vec<Prepared> {
+    pub fn parts(&self) -> Vec<Cow<'_, Prepared>> {
         if self.folds.is_empty() {
-            return vec![self.clone()];
+            return vec![Cow::Borrowed(self)];
         }
         let part = |fold| {
             let is_held_out: Vec<bool> = self.folds.iter().map(|&of_row| of_row == fold).collect();
             let (train, valid) = data::partition(self.train.clone(), &is_held_out);
-            Prepared { train, valid, folds: Vec::new(), ..self.clone() }
+            Cow::Owned(Prepared { train, valid, folds: Vec::new(), ..self.clone() })
         };
         (0..=*self.folds.iter().max().unwrap_or(&0)).map(part).collect()
     }

@@ -36,7 +36,7 @@ fn examples(count: usize, seed: u64) -> Vec<Example> {
             let mut words: Vec<String> =
                 (0..rng.random_range(0..9)).map(|_| format!("w{}", rng.random_range(0..30))).collect();
             words.insert(rng.random_range(0..=words.len()), ["red", "green", "blue"][label].to_owned());
-            Example { text: words.join(" "), label }
+            Example { text: words.join(" ").into(), label }
         })
         .collect()
 }
@@ -406,7 +406,7 @@ mod preparing {
         assert_eq!((data.duplicates, data.valid.len(), data.leaked), (40, 6, 0));
         assert!(data.valid.iter().all(|held_out| data.train.iter().all(|row| row.text != held_out.text)));
         for (example, place) in data.train.iter().zip(&data.places) {
-            assert_eq!(example.text, format!("text {}", place.row % 20));
+            assert_eq!(example.text.as_str(), format!("text {}", place.row % 20));
             assert_eq!(place.line, place.row as u64 + 2);
         }
     }

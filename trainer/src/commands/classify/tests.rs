@@ -18,7 +18,7 @@ fn samples(model: &Model<'_>, count: usize) -> Vec<Sample> {
     let mut session = model.text_session(&mut scratch).unwrap();
     let mut sample = |(&text, line): (&&str, u64)| {
         let label = session.classify(text.as_bytes()).best().class;
-        Sample { example: Example { text: text.to_owned(), label }, line }
+        Sample { example: Example { text: text.into(), label }, line }
     };
     TEXTS.iter().cycle().take(count).zip(2..).map(&mut sample).collect()
 }

@@ -51,7 +51,8 @@ pub fn write<'a>(
     let mut lines = String::new();
     for (((name, sample), fold), outputs) in names.zip(&problem.train).zip(&problem.folds).zip(&found.outputs) {
         let Target::Class(label) = sample.target else { continue };
-        let logits = Logits::Float(class_logits(outputs));
+        let values = class_logits(outputs);
+        let logits = Logits::Float(values.clone());
         let line = FoldPrediction {
             example: name.to_owned(),
             label: labels[label].clone(),
@@ -59,7 +60,7 @@ pub fn write<'a>(
             predicted: labels[logits.label()].clone(),
             probability: logits.log_probabilities()[logits.label()].exp().min(1.0),
             steps: sample.steps.len(),
-            logits: class_logits(outputs),
+            logits: values,
         };
         lines += &serde_json::to_string(&line)?;
         lines.push('\n');
@@ -90,7 +91,7 @@ pub fn read(dir: &Path, labels: &[String]) -> anyhow::Result<Option<FoldPredicti
         if row.logits.len() != labels.len() {
             return Err(wrong(format!("{} logits for {} labels", row.logits.len(), labels.len())));
         }
-        examples.push(Example { text: row.example, label });
+        examples.push(Example { text: row.example.into(), label });
         predictions.push((label, Logits::Float(row.logits), row.steps));
         folds = folds.max(row.fold);
     }

@@ -81,9 +81,9 @@ impl Comparison {
         let mut counts = [[0usize; 2]; 2];
         let mut differing = Vec::new();
         for ((row, a), b) in rows.iter().zip(a).zip(b) {
-            counts[usize::from(*a == row.label)][usize::from(*b == row.label)] += 1;
+            counts[usize::from(**a == *row.label)][usize::from(**b == *row.label)] += 1;
             if a != b {
-                let (text, label) = (row.text.clone(), row.label.clone());
+                let (text, label) = (row.text.to_string(), row.label.to_string());
                 differing.push(Differing { line: row.line, text, label, a: a.clone(), b: b.clone() });
             }
         }
@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     fn row(index: usize, label: &str) -> Row {
-        Row { text: format!("text {index}"), label: label.to_owned(), line: index as u64 + 2 }
+        Row { text: format!("text {index}").into(), label: label.into(), line: index as u64 + 2 }
     }
 
     fn of(labels: &[&str], a: &[&str], b: &[&str]) -> Comparison {

@@ -142,7 +142,11 @@ impl TaskData for SeriesData {
         &self.problem
     }
 
-    fn describe(&mut self, recipe: &Recipe, _baselines: bool, note: &dyn Fn(String)) -> anyhow::Result<()> {
+    fn set_cross_validation(&mut self, found: Option<CrossValidation>) {
+        self.problem.cross_validation = found;
+    }
+
+    fn describe(&self, recipe: &Recipe, note: &dyn Fn(String)) {
         let SeriesData { channels, forecast, problem, table, train_rows, .. } = self;
         note(format!(
             "{train_rows} training rows, {} validation rows at the end; reads {} rows, predicts the next {} rows of {}",
@@ -153,7 +157,6 @@ impl TaskData for SeriesData {
         ));
         describe_validation(problem, "windows", note);
         describe_channels(recipe, problem, channels, table, note);
-        Ok(())
     }
 
     fn model(&self, name: &str, weights: Weights) -> anyhow::Result<FloatModel> {
@@ -163,7 +166,7 @@ impl TaskData for SeriesData {
         Ok(FloatModel::new(config, Vocabulary::none(), weights, Vec::new(), Vec::new())?)
     }
 
-    fn save(&self, dir: &Path, _: Option<&CrossValidation>) -> anyhow::Result<()> {
+    fn save(&self, dir: &Path) -> anyhow::Result<()> {
         let SeriesData { table, train_rows, .. } = self;
         // The first validation windows read training rows, so these are saved too.
         let validation_rows = train_rows - self.rows_before_validation()..table.rows.len();
@@ -171,7 +174,7 @@ impl TaskData for SeriesData {
         save_table(dir, files::CALIBRATION, &[], table, 0..CALIBRATION_ROWS.min(*train_rows))
     }
 
-    fn measure(&self, model: &FloatModel, _: Option<&CrossValidation>) -> anyhow::Result<Measurements> {
+    fn measure(&self, model: &FloatModel) -> anyhow::Result<Measurements> {
         let SeriesData { table, train_rows, .. } = self;
         let windows = forecast_windows(model, table, *train_rows).context("the model has no forecast settings")?;
         let figures = ForecastFigures::new(&windows, &self.forecast);

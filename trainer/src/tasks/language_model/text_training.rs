@@ -143,7 +143,11 @@ impl TaskData for TextCorpus {
         &self.problem
     }
 
-    fn describe(&mut self, recipe: &Recipe, _baselines: bool, note: &dyn Fn(String)) -> anyhow::Result<()> {
+    fn set_cross_validation(&mut self, found: Option<CrossValidation>) {
+        self.problem.cross_validation = found;
+    }
+
+    fn describe(&self, recipe: &Recipe, note: &dyn Fn(String)) {
         let TextCorpus { tokens, unknown, vocabulary, problem, valid, .. } = self;
         let validation: usize = problem.valid.iter().map(|sample| sample.steps.len()).sum();
         note(format!(
@@ -158,7 +162,6 @@ impl TaskData for TextCorpus {
         note(format!("embedding {}, {cells}, threads {}", recipe.model.embedding_dim, recipe.threads()));
         describe_unknown_tokens(problem, note);
         describe_embeddings(recipe, problem, vocabulary, note);
-        Ok(())
     }
 
     fn model(&self, name: &str, weights: Weights) -> anyhow::Result<FloatModel> {
@@ -166,7 +169,7 @@ impl TaskData for TextCorpus {
         Ok(FloatModel::new(config, self.vocabulary.clone(), weights, Vec::new(), Vec::new())?)
     }
 
-    fn save(&self, dir: &Path, _: Option<&CrossValidation>) -> anyhow::Result<()> {
+    fn save(&self, dir: &Path) -> anyhow::Result<()> {
         let TextCorpus { train, valid, .. } = self;
         let end = (0..=train.len().min(CALIBRATION_BYTES)).rev().find(|&end| train.is_char_boundary(end));
         let calibration = &train[..end.unwrap_or(0)];
@@ -177,7 +180,7 @@ impl TaskData for TextCorpus {
         Ok(())
     }
 
-    fn measure(&self, model: &FloatModel, _: Option<&CrossValidation>) -> anyhow::Result<Measurements> {
+    fn measure(&self, model: &FloatModel) -> anyhow::Result<Measurements> {
         let (figures, report) =
             LanguageReport::new(model, &self.valid).context("the validation split has fewer than two tokens")?;
         Ok(Measurements {

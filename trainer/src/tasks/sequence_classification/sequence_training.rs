@@ -1,7 +1,7 @@
 //! The training data of sequence classification.
 
 use super::sequence_mistakes::SequenceMistakes;
-use super::sequences::{Sequences, analyse};
+use super::sequences::{SequenceTable, analyse};
 use crate::architecture::InputLayer;
 use crate::data::number_table::{LABEL, SEQUENCE};
 use crate::data::{self, normalise};
@@ -29,9 +29,9 @@ pub struct LabelledSequences {
     channels: Vec<Channel>,
     /// The training and validation samples.
     problem: Problem,
-    train: Sequences,
+    train: SequenceTable,
     /// The validation sequences. With cross-validation, all training sequences.
-    valid: Sequences,
+    valid: SequenceTable,
 }
 
 impl LabelledSequences {
@@ -40,7 +40,7 @@ impl LabelledSequences {
     pub fn read(recipe: &mut Recipe) -> Result<Self, FileError> {
         let data = recipe.data.clone();
         let read = |path: &Path, columns: &[String]| {
-            Sequences::read(path, &data.sequence_column, Some(&data.label_column), columns, data.layout())
+            SequenceTable::read(path, &data.sequence_column, Some(&data.label_column), columns, data.layout())
         };
         let path = data.train.as_path();
         let all = read(path, &data.columns)?;
@@ -77,7 +77,7 @@ impl LabelledSequences {
         }
         recipe.data.folds = folds.iter().max().map_or(1, |last| last + 1);
         let channels = normalise::fit(&all.table.names, train.table.rows.iter());
-        let samples = |sequences: &Sequences, path: &Path| -> Result<Vec<Sample>, FileError> {
+        let samples = |sequences: &SequenceTable, path: &Path| -> Result<Vec<Sample>, FileError> {
             let classes = sequences.classes(&labels, path)?.into_iter().enumerate();
             let sample = |(sequence, class)| Sample {
                 steps: sequences.steps(sequence, &channels),
@@ -99,14 +99,17 @@ impl TaskData for LabelledSequences {
         &self.problem
     }
 
-    fn describe(&mut self, recipe: &Recipe, _baselines: bool, note: &dyn Fn(String)) -> anyhow::Result<()> {
+    fn set_cross_validation(&mut self, found: Option<CrossValidation>) {
+        self.problem.cross_validation = found;
+    }
+
+    fn describe(&self, recipe: &Recipe, note: &dyn Fn(String)) {
         let (training, valid, classes) = (self.problem.train.len(), self.problem.valid.len(), self.labels.len());
         let has_split = self.problem.folds.is_empty();
         let validation = if has_split { format!(", {valid} validation sequences") } else { String::new() };
         note(format!("{training} training sequences of {classes} classes{validation}"));
         describe_validation(&self.problem, "sequences", note);
         describe_channels(recipe, &self.problem, &self.channels, &self.train.table, note);
-        Ok(())
     }
 
     fn model(&self, name: &str, weights: Weights) -> anyhow::Result<FloatModel> {
@@ -115,10 +118,10 @@ impl TaskData for LabelledSequences {
         Ok(FloatModel::new(config, Vocabulary::none(), weights, Vec::new(), Vec::new())?)
     }
 
-    fn save(&self, dir: &Path, cross_validation: Option<&CrossValidation>) -> anyhow::Result<()> {
+    fn save(&self, dir: &Path) -> anyhow::Result<()> {
         let (columns, train, valid) = ([SEQUENCE, LABEL], &self.train.table, &self.valid.table);
-        save_table(dir, files::CALIBRATION, &columns, train, 0..CALIBRATION_ROWS.min(train.rows.len()))?;
-        match cross_validation {
+        save_table(dir, files::CALIBRATION, &columns, train, 0..self.train.whole_sequence_rows(CALIBRATION_ROWS))?;
+        match &self.problem.cross_validation {
             Some(found) => fold_predictions::write(dir, &self.labels, self.train.names(), &self.problem, found),
             None if self.problem.folds.is_empty() => {
                 save_table(dir, files::VALIDATION, &columns, valid, 0..valid.rows.len())
@@ -127,8 +130,9 @@ impl TaskData for LabelledSequences {
         }
     }
 
-    fn measure(&self, model: &FloatModel, cross_validation: Option<&CrossValidation>) -> anyhow::Result<Measurements> {
-        let samples = &self.problem.train;
+    fn measure(&self, model: &FloatModel) -> anyhow::Result<Measurements> {
+        let Problem { train: samples, cross_validation, .. } = &self.problem;
+        let cross_validation = cross_validation.as_ref();
         let analysis = match cross_validation {
             Some(found) => Analysis::of_outputs(self.labels.len(), samples, &found.outputs),
             None if self.problem.folds.is_empty() => analyse(model, &self.valid, Path::new(files::VALIDATION))?,

@@ -17,14 +17,14 @@ use std::path::Path;
 
 /// The sequences of a table.
 #[derive(Clone, Debug)]
-pub struct Sequences {
+pub struct SequenceTable {
     /// The table. Its first column of texts names the sequence of each row; the second, if present, is the label.
     pub table: Table,
     /// The rows of each sequence.
     pub spans: Vec<Range<usize>>,
 }
 
-impl Sequences {
+impl SequenceTable {
     /// Reads a table and groups its rows into sequences. `label_column`: `None` reads no labels. Fails if the rows of a
     /// sequence are not consecutive, or have different labels.
     pub fn read(
@@ -60,7 +60,7 @@ impl Sequences {
                 }
             }
         }
-        Ok(Sequences { table, spans })
+        Ok(SequenceTable { table, spans })
     }
 
     /// The name of a sequence.
@@ -92,7 +92,7 @@ impl Sequences {
     }
 
     /// Some of the sequences, in the given order.
-    pub fn select(&self, sequences: &[usize]) -> Sequences {
+    pub fn select(&self, sequences: &[usize]) -> SequenceTable {
         let rows: Vec<usize> = sequences.iter().flat_map(|&sequence| self.spans[sequence].clone()).collect();
         let text = |column: &Vec<String>| rows.iter().map(|&row| column[row].clone()).collect();
         let table = Table {
@@ -107,7 +107,13 @@ impl Sequences {
             end += self.spans[sequence].len();
             start..end
         };
-        Sequences { spans: sequences.iter().map(span).collect(), table }
+        SequenceTable { spans: sequences.iter().map(span).collect(), table }
+    }
+
+    /// Returns the number of rows of the first sequences: as many whole ones as fit into `most` rows, at least one.
+    pub fn whole_sequence_rows(&self, most: usize) -> usize {
+        let fitting = self.spans.iter().take_while(|span| span.end <= most).last().or(self.spans.first());
+        fitting.map_or(0, |span| span.end)
     }
 
     /// The names of all sequences.
@@ -117,7 +123,7 @@ impl Sequences {
 }
 
 /// The logits of each sequence of a table, one for each label.
-pub fn logits(model: &dyn Model, sequences: &Sequences) -> Vec<Logits> {
+pub fn logits(model: &dyn Model, sequences: &SequenceTable) -> Vec<Logits> {
     let channels = &model.config().channels;
     let logits = |sequence| match sequences.steps(sequence, channels) {
         Steps::Values { values, .. } => model.outputs(Input::Values(&values)),
@@ -127,9 +133,24 @@ pub fn logits(model: &dyn Model, sequences: &Sequences) -> Vec<Logits> {
 }
 
 /// Analyses the predictions of a model for labelled sequences. Fails if the model lacks a label.
-pub fn analyse(model: &dyn Model, sequences: &Sequences, path: &Path) -> Result<Analysis, FileError> {
+pub fn analyse(model: &dyn Model, sequences: &SequenceTable, path: &Path) -> Result<Analysis, FileError> {
     let labels = sequences.classes(model.labels(), path)?;
     let predictions = labels.into_iter().zip(logits(model, sequences)).zip(&sequences.spans);
     let predictions = predictions.map(|((label, logits), span)| (label, logits, span.len()));
     Ok(Analysis::of(model.labels().len(), predictions))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_for_calibration_end_with_a_sequence() {
+        let table = Table { names: Vec::new(), rows: vec![Vec::new(); 6], texts: Vec::new(), lines: vec![0; 6] };
+        let sequences = SequenceTable { table, spans: vec![0..3, 3..5, 5..6] };
+        for (most, expected) in [(6, 6), (9, 6), (5, 5), (4, 3), (3, 3), (1, 3)] {
+            assert_eq!(sequences.whole_sequence_rows(most), expected, "{most}");
+        }
+        assert_eq!(sequences.select(&[]).whole_sequence_rows(9), 0);
+    }
 }

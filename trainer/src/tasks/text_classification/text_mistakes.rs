@@ -48,7 +48,7 @@ impl TextMistakes {
         let classify = |text: &str| model.classify(text).logits;
         let wrong = analysis.wrong();
         let mistake = |&(index, prediction): &(usize, &PredictedExample)| {
-            let text = examples[index].text.clone();
+            let text = examples[index].text.to_string();
             let weighted_parts = word_weights::parts(&classify, &text);
             Mistake { text, prediction: prediction.clone(), weighted_parts }
         };

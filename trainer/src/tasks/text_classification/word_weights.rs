@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn the_table_lists_words_in_at_least_two_texts() {
         let texts = ["9 x 1", "9 y", "1 9 9", "5"];
-        let examples: Vec<_> = texts.iter().map(|text| Example { text: (*text).to_owned(), label: 1 }).collect();
+        let examples: Vec<_> = texts.iter().map(|text| Example { text: (*text).into(), label: 1 }).collect();
         let words = most_influential(&sum, 2, &examples);
         assert_eq!((words.texts, words.by_label[0].len()), (4, 0));
         let found: Vec<_> = words.by_label[1].iter().map(|w| (w.word.as_str(), w.weight.round(), w.texts)).collect();
