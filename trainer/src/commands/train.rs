@@ -14,8 +14,7 @@ use crate::recipe::{Recipe, Task};
 use crate::report;
 use crate::tasks::{self, TaskData};
 use crate::train::{
-    self, BatchProgress, Callback, CrossValidation, EpochFigures, Outcome, Problem, State, StateEvent, StopReason,
-    TrainError,
+    self, BatchProgress, Callback, CrossValidation, EpochFigures, Outcome, State, StateEvent, StopReason, TrainError,
 };
 use anyhow::{Context, anyhow, bail};
 use checkpointer::Checkpointer;
