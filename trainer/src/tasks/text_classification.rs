@@ -190,8 +190,7 @@ impl LabelledTexts {
         let data = train::prepare(recipe)?;
         let embeddings = embeddings::of_recipe(recipe, &data.vocabulary)?;
         recipe.model.embedding_dim = embeddings.as_ref().map_or(recipe.model.embedding_dim, Embeddings::width);
-        // The texts are encoded after the training of the baselines and by the same threads, so that the ids take the
-        // memory that the baselines have freed: an allocator keeps freed memory for the thread that used it.
+        // The baselines come first, so that their memory and that of the ids are not in use at the same time.
         let pool = rayon::ThreadPoolBuilder::new().num_threads(recipe.threads()).build()?;
         let start = Instant::now();
         let measure = |part: &Cow<'_, Prepared>| baselines::measure(part, recipe.metric(), recipe.training.seed);
