@@ -7,11 +7,11 @@ pub use tern_format::limits::MAX_LAYERS;
 use tern_format::names::{LayerTensor, parameter};
 pub use tern_format::{Cell, Merge, Pooling};
 
-/// The names of the embedding's and the head's parameters. Those of the recurrent layers come from
+/// The names of the parameters of embedding, n-gram table and head. Those of the recurrent layers come from
 /// [`Recurrent::names`].
 pub mod names {
     pub use tern_format::names::tensor::{
-        EMBEDDING_WEIGHT as EMBEDDING, FC_BIAS, FC_WEIGHT, HIDDEN_BIAS, HIDDEN_WEIGHT,
+        EMBEDDING_WEIGHT as EMBEDDING, FC_BIAS, FC_WEIGHT, HIDDEN_BIAS, HIDDEN_WEIGHT, NGRAMS_WEIGHT as NGRAMS,
     };
 }
 
@@ -47,7 +47,7 @@ impl CellBias {
 pub struct Recurrent {
     /// The kind of cell.
     pub cell: Cell,
-    /// Number of stacked layers, 1 to [`MAX_LAYERS`].
+    /// Number of stacked layers, 1 to [`MAX_LAYERS`]; 0 for a network that has only an n-gram branch.
     pub num_layers: usize,
     /// True if each layer also reads the sequence from its end.
     pub bidirectional: bool,
@@ -167,6 +167,17 @@ impl InputLayer {
     }
 }
 
+/// The table of an n-gram branch. An n-gram selects a row by its hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NgramTable {
+    /// Rows of the table, a power of 2.
+    pub buckets: usize,
+    /// Columns of the table.
+    pub rank: usize,
+    /// Bits of a weight once the table is rounded: 4 or 8.
+    pub bits: u32,
+}
+
 /// The linear layers between pooling and outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -189,7 +200,7 @@ pub struct Sizes {
     pub labels: usize,
 }
 
-/// A whole network: input, recurrent layers, head.
+/// A whole network: input, recurrent layers, n-gram branch, head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Architecture {
     /// The input of each step.
@@ -198,6 +209,8 @@ pub struct Architecture {
     pub hidden_size: usize,
     /// The recurrent layers.
     pub recurrent: Recurrent,
+    /// The table of the n-gram branch, whose sums follow the pooled states in the head's input.
+    pub ngrams: Option<NgramTable>,
     /// The layers after pooling.
     pub head: Head,
 }
@@ -214,7 +227,26 @@ impl Architecture {
     pub fn of_tokens(sizes: Sizes, recurrent: Recurrent) -> Self {
         let Sizes { vocab_size, embedding_dim, hidden_size, labels } = sizes;
         let input = InputLayer::Embedding { vocab_size, embedding_dim };
-        Architecture { input, hidden_size, recurrent, head: Head { hidden: 0, outputs: labels } }
+        Architecture { input, hidden_size, recurrent, ngrams: None, head: Head { hidden: 0, outputs: labels } }
+    }
+
+    /// True if the network has recurrent layers, and not only an n-gram branch.
+    pub fn is_recurrent(&self) -> bool {
+        self.recurrent.num_layers > 0
+    }
+
+    /// Width of the head's input: the pooled states, then the sums of the n-gram branch.
+    pub fn head_width(&self) -> usize {
+        let pooled = if self.is_recurrent() { self.recurrent.head_width(self.hidden_size) } else { 0 };
+        pooled + self.ngrams.map_or(0, |table| table.rank)
+    }
+
+    /// A description for users: that of the recurrent layers, "one LSTM layer of 64 cells and an n-gram branch of 4096
+    /// buckets, rank 16", or "an n-gram branch of 4096 buckets, rank 16".
+    pub fn describe(&self) -> String {
+        let recurrent = self.is_recurrent().then(|| self.recurrent.describe(self.hidden_size));
+        let table = |NgramTable { buckets, rank, .. }| format!("an n-gram branch of {buckets} buckets, rank {rank}");
+        recurrent.into_iter().chain(self.ngrams.map(table)).collect::<Vec<_>>().join(" and ")
     }
 
     /// The name and shape of every parameter, in PyTorch's order.
@@ -223,7 +255,9 @@ impl Architecture {
         let rows = self.recurrent.cell.gates() * hidden_size;
         let directions = self.recurrent.directions();
         let mut shapes = Vec::new();
-        if let InputLayer::Embedding { vocab_size, embedding_dim } = self.input {
+        if let InputLayer::Embedding { vocab_size, embedding_dim } = self.input
+            && self.is_recurrent()
+        {
             shapes.push((names::EMBEDDING.to_owned(), vec![vocab_size, embedding_dim]));
         }
         for layer in 0..self.recurrent.num_layers {
@@ -235,7 +269,10 @@ impl Architecture {
                 shapes.extend(std::iter::once(b_ih).chain(b_hh).map(|bias| (bias, vec![rows])));
             }
         }
-        let mut width = self.recurrent.head_width(hidden_size);
+        if let Some(NgramTable { buckets, rank, .. }) = self.ngrams {
+            shapes.push((names::NGRAMS.to_owned(), vec![buckets, rank]));
+        }
+        let mut width = self.head_width();
         let Head { hidden, outputs } = self.head;
         if hidden > 0 {
             shapes.push((names::HIDDEN_WEIGHT.to_owned(), vec![hidden, width]));
@@ -299,6 +336,19 @@ mod tests {
             entry("fc.bias", &[1]),
         ];
         assert_eq!(shapes[4..], head);
+    }
+
+    #[test]
+    fn ngram_branch_joins_the_head_or_replaces_the_recurrent_layers() {
+        let ngrams = Some(NgramTable { buckets: 16, rank: 4, bits: 4 });
+        let both = Architecture { ngrams, ..Architecture::from(SIZES) };
+        let entry = |name: &str, shape: &[usize]| (name.to_owned(), shape.to_vec());
+        let last = |width| [entry("ngrams.weight", &[16, 4]), entry("fc.weight", &[2, width]), entry("fc.bias", &[2])];
+        assert_eq!(both.shapes()[5..], last(9));
+        assert_eq!(both.describe(), "one LSTM layer of 5 cells and an n-gram branch of 16 buckets, rank 4");
+        let alone = Architecture { recurrent: Recurrent { num_layers: 0, ..Recurrent::default() }, ..both };
+        assert_eq!(alone.shapes(), last(4));
+        assert_eq!(alone.describe(), "an n-gram branch of 16 buckets, rank 4");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use crate::architecture::{Architecture, InputLayer, names};
 use crate::denormals::Flush;
+use crate::ngrams::{self, Grid, KeptNgrams, Table};
 use crate::objective::Objective;
 use crate::ops;
 use crate::packed::PackedLayout;
@@ -24,7 +25,7 @@ const SHARDS: usize = 4;
 /// Dropout probabilities used during training.
 #[derive(Clone, Copy, Debug)]
 pub struct Dropout {
-    /// Probability of zeroing a value of the head's input.
+    /// Probability of zeroing a value of the pooled states, the head's input.
     pub dropout: f64,
     /// Probability of zeroing a value between two recurrent layers.
     pub layer_dropout: f64,
@@ -32,13 +33,18 @@ pub struct Dropout {
     pub embedding_dropout: f64,
     /// Probability of replacing a token by UNK.
     pub word_dropout: f64,
+    /// Probability of leaving out an n-gram of the n-gram branch.
+    pub ngram_dropout: f64,
 }
 
 /// The gradients of a batch's mean loss, and its loss and accuracy.
 #[derive(Debug)]
 pub struct BatchResult {
-    /// The flattened gradient of each parameter, in the order of [`Architecture::shapes`].
+    /// The flattened gradient of each parameter, in the order of [`Architecture::shapes`]. That of the n-gram table has
+    /// the rows `ngram_rows` only: `[ngram_rows, rank]`.
     pub gradients: Vec<Vec<f32>>,
+    /// The rows of the n-gram table that the batch uses, in ascending order.
+    pub ngram_rows: Vec<u32>,
     /// Sum of the losses of all targets, with label smoothing and class weights.
     pub loss: f64,
     /// Number of correct predictions, made with dropout.
@@ -56,6 +62,9 @@ pub struct Graph<'a> {
     pub objective: &'a Objective,
     /// Dropout probabilities.
     pub dropout: Dropout,
+    /// The grid that the n-gram table is rounded to in the forward pass; its gradients are those of the rounded table
+    /// (straight-through). `None` if it is not rounded.
+    pub grid: Option<Grid>,
     /// Random seed.
     pub seed: u64,
     /// The device that computes: the CPU with the loops of this crate, any other device with candle's operations.
@@ -66,8 +75,8 @@ impl Graph<'_> {
     /// Computes the gradients of a batch; on the CPU, in the current thread pool. `batch` is the number of batches
     /// before this one in the whole training, so that each has dropout masks of its own.
     pub fn gradients(&self, weights: &Weights, samples: &[&Sample], batch: u64) -> Result<BatchResult> {
-        let Graph { architecture, objective, dropout, seed, device } = *self;
-        let parameters = Parameters::new(weights, architecture, device)?;
+        let Graph { architecture, objective, dropout, grid, seed, device } = *self;
+        let parameters = Parameters::new(weights, architecture, grid, device)?;
         // Sorted by length and distributed in turn, so that all shards take about the same time.
         let mut order: Vec<&Sample> = samples.to_vec();
         order.sort_by_key(|sample| std::cmp::Reverse(sample.steps.len()));
@@ -87,14 +96,17 @@ impl Graph<'_> {
                 parameters.shard(shard, objective, dropout, 1.0 / targets.max(1) as f64, &mut rng)
             })
             .collect::<Result<_>>()?;
-        let mut sum = BatchResult {
-            gradients: architecture.shapes().iter().map(|(_, shape)| vec![0.0; shape.iter().product()]).collect(),
-            loss: 0.0,
-            correct: 0,
-            targets,
+        let (kept, d_sums): (Vec<_>, Vec<_>) = results.iter().map(|result| (&*result.kept, &*result.d_sums)).unzip();
+        let rank = architecture.ngrams.map_or(0, |table| table.rank);
+        let (ngram_rows, mut d_table) = ngrams::backward(&kept.concat(), &d_sums.concat(), rank);
+        let gradient = |(name, shape): (String, Vec<usize>)| match name.as_str() {
+            names::NGRAMS => std::mem::take(&mut d_table),
+            _ => vec![0.0; shape.iter().product()],
         };
+        let gradients = architecture.shapes().into_iter().map(gradient).collect();
+        let mut sum = BatchResult { gradients, ngram_rows, loss: 0.0, correct: 0, targets };
         for result in &results {
-            result.add_to(&mut sum, parameters.input.width());
+            result.add_to(&mut sum, architecture);
         }
         Ok(sum)
     }
@@ -106,6 +118,9 @@ struct Parameters<'a> {
     /// Empty if the network reads values.
     embedding: &'a [f32],
     stack: Stack,
+    /// False if there is only an n-gram branch.
+    is_recurrent: bool,
+    ngrams: Option<Table<'a>>,
     hidden: Option<(Var, Var)>,
     fc: (Var, Var),
     device: &'a Device,
@@ -113,18 +128,23 @@ struct Parameters<'a> {
 
 /// The gradients of one shard.
 struct ShardResult {
-    /// The distinct tokens; empty if the network reads values.
+    /// The distinct tokens; empty if the network embeds none.
     ids: Vec<u32>,
     /// The gradients of their embeddings: `[ids, embedding_dim]`.
     d_x: Vec<f32>,
-    /// The gradients of all other parameters, in the order of [`Architecture::shapes`].
+    /// The gradients of all parameters but the embedding and the n-gram table, in the order of
+    /// [`Architecture::shapes`].
     dense: Vec<Vec<f32>>,
+    /// The n-grams of each text; empty without an n-gram branch.
+    kept: Vec<KeptNgrams>,
+    /// The gradients of their sums: `[texts, rank]`.
+    d_sums: Vec<f32>,
     loss: f64,
     correct: usize,
 }
 
 impl<'a> Parameters<'a> {
-    fn new(weights: &'a Weights, architecture: &Architecture, device: &'a Device) -> Result<Self> {
+    fn new(weights: &'a Weights, architecture: &Architecture, grid: Option<Grid>, device: &'a Device) -> Result<Self> {
         let var = |name: &str| {
             let array = &weights[name];
             Var::from_slice(&array.data, array.shape.as_slice(), device)
@@ -137,6 +157,12 @@ impl<'a> Parameters<'a> {
             input: architecture.input,
             embedding: weights.get(names::EMBEDDING).map_or(&[], |embedding| &embedding.data),
             stack: Stack::new(weights, architecture.recurrent, device)?,
+            is_recurrent: architecture.is_recurrent(),
+            ngrams: architecture.ngrams.map(|table| Table {
+                weight: &weights[names::NGRAMS].data,
+                rank: table.rank,
+                grid,
+            }),
             hidden,
             fc: (var(names::FC_WEIGHT)?, var(names::FC_BIAS)?),
             device,
@@ -154,17 +180,27 @@ impl<'a> Parameters<'a> {
     ) -> Result<ShardResult> {
         let lengths: Vec<usize> = samples.iter().map(|sample| sample.steps.len()).collect();
         let layout = Arc::new(PackedLayout::new(&lengths));
-        let FirstInput { ids, tokens, x } = self.first_input(samples, &layout, dropout, rng)?;
-        // Values have no embedding to drop from.
-        let input_dropout = if ids.is_empty() { 0.0 } else { dropout.embedding_dropout };
-        let input = StackInput { x: &drop_values(&x, input_dropout, rng)?, tokens: tokens.as_ref(), layout: &layout };
-        let between = |x: &Tensor| drop_values(x, dropout.layer_dropout, rng);
-        let head_input = if objective.every_step() {
-            self.stack.merged_states(input, between)?
-        } else {
-            self.stack.pooled(input, between)?
+        let mut parts = Vec::new();
+        let mut first = None;
+        if self.is_recurrent {
+            let input = self.first_input(samples, &layout, dropout, rng)?;
+            let states = self.states(&input, &layout, objective, dropout, rng)?;
+            parts.push(drop_values(&states, dropout.dropout, rng)?);
+            first = Some(input);
+        }
+        let (mut kept, mut sums) = (Vec::new(), None);
+        if let Some(table) = self.ngrams {
+            let in_order = layout.order().iter().map(|&sample| &samples[sample].ngrams);
+            kept.extend(in_order.map(|ngrams| KeptNgrams::draw(ngrams, dropout.ngram_dropout, rng)));
+            let all = kept.iter().flat_map(|text| table.sum(&text.buckets, text.scale)).collect();
+            let all = Var::from_vec(all, (samples.len(), table.rank), self.device)?;
+            parts.push(all.as_tensor().clone());
+            sums = Some(all);
+        }
+        let mut head_input = match parts.as_slice() {
+            [part] => part.clone(),
+            parts => Tensor::cat(parts, 1)?.contiguous()?,
         };
-        let mut head_input = drop_values(&head_input, dropout.dropout, rng)?;
         if let Some((weight, bias)) = &self.hidden {
             head_input = ops::linear(&head_input, weight, bias)?.relu()?;
         }
@@ -180,8 +216,32 @@ impl<'a> Parameters<'a> {
         for (weight, bias) in self.hidden.iter().chain([&self.fc]) {
             dense.extend([gradient(&store, weight)?, gradient(&store, bias)?]);
         }
-        let d_x = if ids.is_empty() { Vec::new() } else { gradient(&store, &x)? };
-        Ok(ShardResult { ids, d_x, dense, loss: loss.total, correct: loss.correct })
+        let d_sums = sums.map_or(Ok(Vec::new()), |sums| gradient(&store, &sums))?;
+        let (ids, d_x) = match first {
+            Some(FirstInput { ids, x, .. }) if !ids.is_empty() => (ids, gradient(&store, &x)?),
+            _ => (Vec::new(), Vec::new()),
+        };
+        Ok(ShardResult { ids, d_x, dense, kept, d_sums, loss: loss.total, correct: loss.correct })
+    }
+
+    /// Runs the recurrent layers: the states of every step for an objective of every step, otherwise the pooled states.
+    fn states(
+        &self,
+        FirstInput { ids, tokens, x }: &FirstInput,
+        layout: &Arc<PackedLayout>,
+        objective: &Objective,
+        dropout: Dropout,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Tensor> {
+        // Values have no embedding to drop from.
+        let input_dropout = if ids.is_empty() { 0.0 } else { dropout.embedding_dropout };
+        let input = StackInput { x: &drop_values(x, input_dropout, rng)?, tokens: tokens.as_ref(), layout };
+        let between = |x: &Tensor| drop_values(x, dropout.layer_dropout, rng);
+        if objective.every_step() {
+            self.stack.merged_states(input, between)
+        } else {
+            self.stack.pooled(input, between)
+        }
     }
 
     /// Prepares the input of the first recurrent layer.
@@ -253,14 +313,20 @@ fn distinct(mut ids: Vec<u32>, vocab_size: usize) -> (Vec<u32>, Vec<u32>) {
 }
 
 impl ShardResult {
-    fn add_to(&self, sum: &mut BatchResult, width: usize) {
-        let others = sum.gradients.len() - self.dense.len();
-        let (embedding, dense) = sum.gradients.split_at_mut(others);
-        for (&id, d_x) in self.ids.iter().zip(self.d_x.chunks_exact(width)) {
-            add(&mut embedding[0][id as usize * width..][..width], d_x);
-        }
-        for (total, part) in dense.iter_mut().zip(&self.dense) {
-            add(total, part);
+    /// Adds all gradients but those of the n-gram table.
+    fn add_to(&self, sum: &mut BatchResult, architecture: &Architecture) {
+        let width = architecture.input.width();
+        let mut dense = self.dense.iter();
+        for ((name, _), total) in architecture.shapes().iter().zip(&mut sum.gradients) {
+            match name.as_str() {
+                names::EMBEDDING => {
+                    for (&id, d_x) in self.ids.iter().zip(self.d_x.chunks_exact(width)) {
+                        add(&mut total[id as usize * width..][..width], d_x);
+                    }
+                }
+                names::NGRAMS => {}
+                _ => dense.next().into_iter().for_each(|part| add(total, part)),
+            }
         }
         sum.loss += self.loss;
         sum.correct += self.correct;

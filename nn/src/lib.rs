@@ -6,7 +6,7 @@
 //! | [`network`], [`stream`] | inference on whole sequences, and token by token |
 //! | [`graph`], [`objective`], [`sample`], [`optimizer`] | training: gradients of a batch, losses, samples, steps |
 //! | [`stack`], [`ops`], [`candle_ops`] | the recurrent layers as operations that candle differentiates |
-//! | [`recurrent`], [`pooling`], [`linear`] | the layers, forward and backward |
+//! | [`recurrent`], [`pooling`], [`linear`], [`ngrams`] | the layers and the n-gram branch, forward and backward |
 //! | [`lstm`], [`gru`], [`rnn`], [`cells`] | the element-wise arithmetic of the cells |
 //! | [`weights`], [`architecture`], [`packed`] | parameters with PyTorch's names, layers and sizes, packed sequences |
 //! | [`product`], [`activation`], [`buffer`], [`denormals`] | matrix product, sigmoid and tanh, memory |
@@ -30,6 +30,7 @@ pub mod gru;
 pub mod linear;
 pub mod lstm;
 pub mod network;
+pub mod ngrams;
 pub mod objective;
 pub mod ops;
 pub mod optimizer;

@@ -1,12 +1,14 @@
-//! The forward pass of a trained network: embedding or values → recurrent layers → pooling → head.
+//! The forward pass of a trained network: embedding or values → recurrent layers → pooling → head, with the n-gram
+//! branch between pooling and head.
 
 use crate::architecture::{Architecture, Merge, Recurrent, names};
 use crate::denormals::Flush;
 use crate::linear::Linear;
+use crate::ngrams::{self, Table};
 use crate::packed::{Direction, PackedLayout};
 use crate::pooling;
 use crate::recurrent::{Biases, Layer};
-use crate::sample::Steps;
+use crate::sample::{Sample, Steps};
 use crate::weights::Weights;
 
 /// A trained network with its weights packed for inference.
@@ -21,6 +23,8 @@ pub struct Network {
     pub(super) recurrent: Recurrent,
     /// `[layer][direction]`
     pub(super) layers: Vec<Vec<Layer>>,
+    /// The table of the n-gram branch, `[buckets, rank]`, and its rank.
+    ngrams: Option<(Vec<f32>, usize)>,
     /// The hidden layer of the head, with ReLU.
     hidden: Option<Linear>,
     fc: Linear,
@@ -29,8 +33,15 @@ pub struct Network {
 /// One sequence as the input of a network.
 #[derive(Clone, Copy, Debug)]
 pub enum Input<'a> {
-    /// Token ids.
+    /// Token ids. An n-gram branch reads no n-grams.
     Tokens(&'a [u32]),
+    /// A text for a network with an n-gram branch.
+    Text {
+        /// Token ids.
+        ids: &'a [u32],
+        /// The buckets of its n-grams: [`Sample::ngrams`].
+        ngrams: &'a [u32],
+    },
     /// Normalised numbers, `[steps, channels]`.
     Values(&'a [f32]),
 }
@@ -39,6 +50,15 @@ impl<'a> From<&'a Steps> for Input<'a> {
     fn from(steps: &'a Steps) -> Self {
         match steps {
             Steps::Tokens(ids) => Input::Tokens(ids),
+            Steps::Values { values, .. } => Input::Values(values),
+        }
+    }
+}
+
+impl<'a> From<&'a Sample> for Input<'a> {
+    fn from(sample: &'a Sample) -> Self {
+        match &sample.steps {
+            Steps::Tokens(ids) => Input::Text { ids, ngrams: &sample.ngrams },
             Steps::Values { values, .. } => Input::Values(values),
         }
     }
@@ -77,6 +97,7 @@ impl Network {
             hidden_size: architecture.hidden_size,
             recurrent,
             layers,
+            ngrams: architecture.ngrams.map(|table| (weights[names::NGRAMS].data.clone(), table.rank)),
             hidden: (architecture.head.hidden > 0).then(|| linear(names::HIDDEN_WEIGHT, names::HIDDEN_BIAS)),
             fc: linear(names::FC_WEIGHT, names::FC_BIAS),
         }
@@ -91,19 +112,22 @@ impl Network {
     pub fn outputs(&self, input: Input<'_>) -> Vec<f32> {
         let _flush = Flush::denormals();
         let states = self.last_layer(input, |_, _| ());
-        self.head(&slices(&states), self.steps(input))
+        self.head_rows(self.head_input(&slices(&states), input), 1)
     }
 
-    /// Computes the logits after each token, as if the text had ended there: `[tokens][outputs]`.
+    /// Computes the logits after each token, as if the text had ended there: `[tokens][outputs]`. An n-gram branch
+    /// reads no n-grams.
     ///
     /// A bidirectional network starts anew for each of them, in time quadratic in the length of the text.
     pub fn logits_after_each(&self, ids: &[u32]) -> Vec<Vec<f32>> {
-        if self.recurrent.bidirectional {
+        if self.recurrent.bidirectional || self.layers.is_empty() {
             return (1..=ids.len()).map(|end| self.logits(&ids[..end])).collect();
         }
         let _flush = Flush::denormals();
         let states = self.last_layer(Input::Tokens(ids), |_, _| ()).concat();
-        (1..=ids.len()).map(|end| self.head(&[&states[..end * self.hidden_size]], end)).collect()
+        let states = |end: usize| &states[..end * self.hidden_size];
+        let head_input = |end: usize| self.head_input(&[states(end)], Input::Tokens(&ids[..end]));
+        (1..=ids.len()).map(|end| self.head_rows(head_input(end), 1)).collect()
     }
 
     /// Looks up the embeddings of tokens: `[tokens, embedding_dim]`.
@@ -112,9 +136,14 @@ impl Network {
         ids.iter().flat_map(|&id| &self.embedding[id as usize * width..][..width]).copied().collect()
     }
 
+    /// True if the network has an n-gram branch.
+    pub fn has_ngrams(&self) -> bool {
+        self.ngrams.is_some()
+    }
+
     fn steps(&self, input: Input<'_>) -> usize {
         match input {
-            Input::Tokens(ids) => ids.len(),
+            Input::Tokens(ids) | Input::Text { ids, .. } => ids.len(),
             Input::Values(values) => values.len() / self.input_size,
         }
     }
@@ -127,8 +156,7 @@ impl Network {
             inputs.push(x.to_vec());
             states.push(states_of_layer.to_vec());
         });
-        let layout = PackedLayout::new(&[self.steps(input)]);
-        let head_input = pooling::head_input(&slices(&last), &self.recurrent, &layout, self.hidden_size);
+        let head_input = self.head_input(&slices(&last), input);
         let head_hidden = self.head_hidden(&head_input, 1).unwrap_or_default();
         Trace { inputs, states, head_input, head_hidden }
     }
@@ -137,8 +165,11 @@ impl Network {
     ///
     /// `observe` is called with the input, `[steps, input_size]`, and the states of each layer.
     fn last_layer(&self, input: Input<'_>, mut observe: impl FnMut(&[f32], &[Vec<f32>])) -> Vec<Vec<f32>> {
+        if self.layers.is_empty() {
+            return Vec::new();
+        }
         let mut x = match input {
-            Input::Tokens(ids) => self.embedded(ids),
+            Input::Tokens(ids) | Input::Text { ids, .. } => self.embedded(ids),
             Input::Values(values) => values.to_vec(),
         };
         let layout = PackedLayout::new(&[self.steps(input)]);
@@ -160,10 +191,19 @@ impl Network {
         Some(activations)
     }
 
-    /// Computes the outputs from the states of the last layer for one sequence.
-    fn head(&self, states: &[&[f32]], steps: usize) -> Vec<f32> {
-        let layout = PackedLayout::new(&[steps]);
-        self.head_rows(pooling::head_input(states, &self.recurrent, &layout, self.hidden_size), 1)
+    /// Computes the input of the head from the states of the last layer for one sequence: `[head_width]`.
+    fn head_input(&self, states: &[&[f32]], input: Input<'_>) -> Vec<f32> {
+        let layout = PackedLayout::new(&[self.steps(input)]);
+        let mut head_input = match states {
+            [] => Vec::new(),
+            states => pooling::head_input(states, &self.recurrent, &layout, self.hidden_size),
+        };
+        if let Some((weight, rank)) = &self.ngrams {
+            let buckets = if let Input::Text { ngrams, .. } = input { ngrams } else { &[] };
+            let table = Table { weight, rank: *rank, grid: None };
+            head_input.extend(table.sum(buckets, ngrams::scale(buckets.len())));
+        }
+        head_input
     }
 
     /// Applies the head: `[rows, head_width]` → `[rows, outputs]`.

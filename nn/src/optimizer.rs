@@ -1,9 +1,14 @@
 //! The optimizers AdamW and SGD, with gradient clipping and a running average of the weights.
 //!
 //! Their steps are those of PyTorch's optimizers of the same names (test `every_step_is_pytorchs`).
+//!
+//! The table of an n-gram branch is updated sparsely: a step changes only the rows that its batch uses, and takes time
+//! in proportion to their number. Moments and weight decay of the other rows rest, as in PyTorch's `SparseAdam`. Their
+//! running average goes on; see [`Optimizer::averaged`].
 
 mod rules;
 
+use crate::architecture::names;
 use crate::weights::Weights;
 use pulp::{Arch, NullaryFnOnce};
 use rules::{AdamFactors, AdamW, Sgd, SgdWithMomentum, Update};
@@ -47,18 +52,25 @@ pub struct Settings {
     pub averaging: f64,
 }
 
+/// The smallest [`Optimizer::lag_factor`]. At a smaller one, the differences that it multiplies are multiplied out.
+const LEAST_LAG_FACTOR: f32 = 1e-4;
+
 /// An optimizer with its state.
 #[derive(Debug)]
 pub struct Optimizer {
     settings: Settings,
     parameters: Vec<Parameter>,
     steps: i32,
+    /// The factor of the differences in the running average of the n-gram table.
+    lag_factor: f32,
 }
 
 #[derive(Debug)]
 struct Parameter {
     name: String,
     decays: bool,
+    /// Width of a row if the parameter is updated sparsely.
+    row: Option<usize>,
     /// The optimizer state, in the order of [`Method::state_names`].
     states: Vec<Vec<f32>>,
 }
@@ -73,16 +85,28 @@ impl Optimizer {
                 let zeros = vec![0.0; weights[name].data.len()];
                 let decays = weights[name].shape.len() > 1;
                 let states = settings.method.state_names().iter().map(|_| zeros.clone()).collect();
-                Parameter { name: name.to_owned(), decays, states }
+                let row = (name == names::NGRAMS).then(|| weights[name].shape[1]);
+                Parameter { name: name.to_owned(), decays, row, states }
             })
             .collect();
-        Optimizer { settings, parameters, steps: 0 }
+        Optimizer { settings, parameters, steps: 0, lag_factor: 1.0 }
     }
 
     /// Updates `weights` by one step with `gradients`, one for each parameter, and `average` with the new weights.
+    /// The gradient of the n-gram table has the rows `ngram_rows` only.
+    ///
+    /// `average` begins as a copy of the weights, but for the n-gram table, of which it begins as zeros: see
+    /// [`averaged`](Self::averaged).
     ///
     /// Returns the norm of the gradients before clipping. If it is infinite or NaN, nothing is changed.
-    pub fn step(&mut self, weights: &mut Weights, average: &mut Weights, gradients: &[Vec<f32>], rate: f64) -> f64 {
+    pub fn step(
+        &mut self,
+        weights: &mut Weights,
+        average: &mut Weights,
+        gradients: &[Vec<f32>],
+        ngram_rows: &[u32],
+        rate: f64,
+    ) -> f64 {
         let Settings { method, weight_decay, clip_norm, averaging } = self.settings;
         let norm = gradients.iter().map(|gradient| square_norm(gradient)).sum::<f64>().sqrt();
         if !norm.is_finite() {
@@ -96,25 +120,55 @@ impl Optimizer {
         let adam = AdamFactors::new(self.steps, rate);
         for (parameter, gradient) in self.parameters.iter_mut().zip(gradients) {
             let decay = if parameter.decays { weight_decay } else { 0.0 };
-            let update = Update {
-                weights: &mut weights.get_mut(&parameter.name).data,
-                average: &mut average.get_mut(&parameter.name).data,
-                gradient,
-                clip,
-                kept,
+            let rule = Rule { method, adam, rate: rate as f32, decay };
+            let weights = &mut weights.get_mut(&parameter.name).data;
+            let average = &mut average.get_mut(&parameter.name).data;
+            let states = parameter.states.iter_mut().map(Vec::as_mut_slice);
+            let Some(width) = parameter.row else {
+                rule.apply(Update { weights, average, gradient, clip, kept }, states.collect());
+                continue;
             };
-            match (method, parameter.states.as_mut_slice()) {
-                (Method::AdamW, [mean, square]) => {
-                    dispatch(AdamW { update, mean, square, factors: adam, shrink: 1.0 - rate as f32 * decay });
+            let (mut new, mut states) = (vec![0.0; width], states.collect::<Vec<_>>());
+            for (&row, gradient) in ngram_rows.iter().zip(gradient.chunks_exact(width)) {
+                let range = row as usize * width..(row as usize + 1) * width;
+                let old = weights[range.clone()].to_vec();
+                let update =
+                    Update { weights: &mut weights[range.clone()], average: &mut new, gradient, clip, kept: 0.0 };
+                rule.apply(update, states.iter_mut().map(|state| &mut state[range.clone()]).collect());
+                if kept > 0.0 {
+                    let lags = average[range].iter_mut().zip(old.iter().zip(&new));
+                    lags.for_each(|(lag, (old, new))| *lag += (old - new) / self.lag_factor);
                 }
-                (Method::Sgd { .. }, []) => dispatch(Sgd { update, decay, rate: rate as f32 }),
-                (Method::Sgd { momentum, nesterov }, [buffer]) => {
-                    dispatch(SgdWithMomentum { update, buffer, decay, rate: rate as f32, momentum, nesterov });
-                }
-                _ => unreachable!("the states are created for the method"),
+            }
+            if kept > 0.0 {
+                self.lag_factor *= kept;
+            }
+            if self.lag_factor < LEAST_LAG_FACTOR {
+                average.iter_mut().for_each(|lag| *lag *= self.lag_factor);
+                self.lag_factor = 1.0;
             }
         }
         norm
+    }
+
+    /// The running averages of all weights, from the `average` that the steps have updated.
+    ///
+    /// For the n-gram table, `average` holds the differences between average and weights, divided by a factor. Each
+    /// step multiplies all differences by the decay of the average, d, which is done in the factor alone; a row that
+    /// the step changes from w to w' gets the difference d · (average - w + w - w'). So the average of each row is
+    /// exact, and a step takes time for the rows that it changes.
+    pub fn averaged(&self, weights: &Weights, average: &Weights) -> Weights {
+        let mut averaged = average.clone();
+        for Parameter { name, .. } in self.parameters.iter().filter(|parameter| parameter.row.is_some()) {
+            let values = averaged.get_mut(name).data.iter_mut().zip(&weights[name].data);
+            values.for_each(|(value, weight)| *value = weight + self.lag_factor * *value);
+        }
+        averaged
+    }
+
+    /// The factor of the differences in the running average of the n-gram table, to save a training.
+    pub fn lag_factor(&self) -> f32 {
+        self.lag_factor
     }
 
     /// The algorithm.
@@ -127,9 +181,9 @@ impl Optimizer {
         self.steps
     }
 
-    /// Sets the number of steps taken, to resume a training.
-    pub fn set_steps(&mut self, steps: i32) {
-        self.steps = steps;
+    /// Sets the number of steps taken and the [`lag_factor`](Self::lag_factor), to resume a training.
+    pub fn set_progress(&mut self, steps: i32, lag_factor: f32) {
+        (self.steps, self.lag_factor) = (steps, lag_factor);
     }
 
     /// Iterates over the optimizer state: the parameter's name, the state's name, its values.
@@ -147,6 +201,33 @@ impl Optimizer {
             for (_, slot) in names.iter().zip(&mut parameter.states).filter(|(name, _)| **name == state) {
                 slot.copy_from_slice(&values[&parameter.name].data);
             }
+        }
+    }
+}
+
+/// The rule by which a step changes a parameter.
+#[derive(Clone, Copy)]
+struct Rule {
+    method: Method,
+    adam: AdamFactors,
+    rate: f32,
+    /// Weight decay.
+    decay: f32,
+}
+
+impl Rule {
+    /// Changes a parameter or a row of it. `states`: its optimizer state, in the order of [`Method::state_names`].
+    fn apply(self, update: Update<'_>, mut states: Vec<&mut [f32]>) {
+        let Rule { method, adam, rate, decay } = self;
+        match (method, states.as_mut_slice()) {
+            (Method::AdamW, [mean, square]) => {
+                dispatch(AdamW { update, mean, square, factors: adam, shrink: 1.0 - rate * decay });
+            }
+            (Method::Sgd { .. }, []) => dispatch(Sgd { update, decay, rate }),
+            (Method::Sgd { momentum, nesterov }, [buffer]) => {
+                dispatch(SgdWithMomentum { update, buffer, decay, rate, momentum, nesterov });
+            }
+            _ => unreachable!("the states are created for the method"),
         }
     }
 }

@@ -61,23 +61,38 @@ pub fn plain(
 
 /// Computes the logits of a text with a whole network in f64.
 ///
-/// `parameter`: returns a parameter by its PyTorch name, row-major.
-pub fn logits<'a>(parameter: impl Fn(&str) -> &'a [f64], architecture: &Architecture, ids: &[u32]) -> Vec<f64> {
-    let embedding = parameter(names::EMBEDDING);
+/// `parameter`: returns a parameter by its PyTorch name, row-major; `ngrams`: the buckets of the text's n-grams.
+pub fn logits<'a>(
+    parameter: impl Fn(&str) -> &'a [f64],
+    architecture: &Architecture,
+    ids: &[u32],
+    ngrams: &[u32],
+) -> Vec<f64> {
     let width = architecture.input.width();
-    let x = ids.iter().map(|&id| embedding[id as usize * width..][..width].to_vec()).collect();
-    outputs(parameter, architecture, x)
+    let embed = |&id: &u32| parameter(names::EMBEDDING)[id as usize * width..][..width].to_vec();
+    let x = if architecture.is_recurrent() { ids.iter().map(embed).collect() } else { Vec::new() };
+    let sums = architecture.ngrams.map_or(Vec::new(), |table| {
+        let table = parameter(names::NGRAMS).chunks_exact(table.rank).collect::<Vec<_>>();
+        let column = |column: usize| ngrams.iter().map(|&bucket| table[bucket as usize][column]).sum::<f64>();
+        (0..table[0].len()).map(|index| column(index) / (ngrams.len().max(1) as f64).sqrt()).collect()
+    });
+    head(&parameter, architecture, [pooled(&parameter, architecture, x), sums].concat())
 }
 
 /// Computes the outputs for a sequence with a whole network in f64.
 ///
 /// `parameter`: returns a parameter by its PyTorch name, row-major; `x`: `[steps][width]`.
-pub fn outputs<'a>(
-    parameter: impl Fn(&str) -> &'a [f64],
-    architecture: &Architecture,
-    mut x: Vec<Vec<f64>>,
-) -> Vec<f64> {
-    let Architecture { hidden_size: n, recurrent, head, .. } = *architecture;
+pub fn outputs<'a>(parameter: impl Fn(&str) -> &'a [f64], architecture: &Architecture, x: Vec<Vec<f64>>) -> Vec<f64> {
+    head(&parameter, architecture, pooled(&parameter, architecture, x))
+}
+
+/// Computes the pooled states of a sequence, the input of the head without an n-gram branch; nothing without recurrent
+/// layers.
+fn pooled<'a>(parameter: &impl Fn(&str) -> &'a [f64], architecture: &Architecture, mut x: Vec<Vec<f64>>) -> Vec<f64> {
+    if !architecture.is_recurrent() {
+        return Vec::new();
+    }
+    let Architecture { hidden_size: n, recurrent, .. } = *architecture;
     let steps = x.len();
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     // The final state of each direction: [directions][n].
@@ -121,19 +136,23 @@ pub fn outputs<'a>(
     };
     let mean = || over(|a, b| a + b, 0.0).iter().map(|sum| sum / steps.max(1) as f64).collect::<Vec<_>>();
     let max = || if steps == 0 { vec![0.0; width] } else { over(f64::max, f64::NEG_INFINITY) };
-    let mut head_input = match recurrent.pooling {
+    match recurrent.pooling {
         Pooling::Last => merge(&last.iter().collect::<Vec<_>>()),
         Pooling::Mean => mean(),
         Pooling::Max => max(),
         Pooling::MeanMax => [mean(), max()].concat(),
-    };
+    }
+}
+
+/// Applies the head to its input.
+fn head<'a>(parameter: &impl Fn(&str) -> &'a [f64], architecture: &Architecture, mut input: Vec<f64>) -> Vec<f64> {
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     let linear = |x: &[f64], weight: &str, bias: &str| -> Vec<f64> {
         let rows = parameter(weight).chunks_exact(x.len()).zip(parameter(bias));
         rows.map(|(row, bias)| dot(x, row) + bias).collect()
     };
-    if head.hidden > 0 {
-        head_input =
-            linear(&head_input, names::HIDDEN_WEIGHT, names::HIDDEN_BIAS).into_iter().map(|v| v.max(0.0)).collect();
+    if architecture.head.hidden > 0 {
+        input = linear(&input, names::HIDDEN_WEIGHT, names::HIDDEN_BIAS).into_iter().map(|v| v.max(0.0)).collect();
     }
-    linear(&head_input, names::FC_WEIGHT, names::FC_BIAS)
+    linear(&input, names::FC_WEIGHT, names::FC_BIAS)
 }

@@ -101,10 +101,20 @@ impl Target {
 /// A sequence with its target, for training or evaluation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
-    /// The input of the network.
+    /// The input of the recurrent layers.
     pub steps: Steps,
+    /// The buckets of the text's n-grams, in the order of their ends in the text; an n-gram that occurs twice is in it
+    /// twice. Empty without an n-gram branch. Truncating `steps` does not change it.
+    pub ngrams: Vec<u32>,
     /// The expected output.
     pub target: Target,
+}
+
+impl Sample {
+    /// A sample without n-grams.
+    pub fn new(steps: Steps, target: Target) -> Self {
+        Sample { steps, ngrams: Vec::new(), target }
+    }
 }
 
 #[cfg(test)]

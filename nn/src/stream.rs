@@ -23,8 +23,10 @@ impl Network {
     /// Returns the state before the first token of `rows` texts.
     ///
     /// # Panics
-    /// Panics if the network is bidirectional: the reverse direction starts at the end of a text.
+    /// Panics if the network is bidirectional, since the reverse direction starts at the end of a text, or has an
+    /// n-gram branch, since only classifiers of whole texts have one.
     pub fn initial_state(&self, rows: usize) -> State {
+        assert!(!self.has_ngrams(), "a network with an n-gram branch cannot read token by token");
         assert!(!self.recurrent.bidirectional, "a bidirectional network cannot read token by token");
         let zeros = vec![vec![0.0; rows * self.hidden_size]; self.layers.len()];
         State { hidden: zeros.clone(), cell: zeros, rows }

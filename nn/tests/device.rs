@@ -19,13 +19,14 @@ fn samples() -> Vec<Sample> {
     let lengths = [9, 1, 30, 4, 0, 17];
     let ids = |length: u32, seed: u32| (0..length).map(|step| 1 + (step * 7 + seed * 5) % 11).collect();
     let texts = lengths.iter().zip(0..).map(|(&length, seed)| (Steps::Tokens(ids(length, seed)), seed as usize % 3));
-    texts.map(|(steps, label)| Sample { steps, target: Target::Class(label) }).collect()
+    texts.map(|(steps, label)| Sample::new(steps, Target::Class(label))).collect()
 }
 
 #[test]
 fn a_devices_gradients_agree_with_the_cpus() {
     let Some(device) = device() else { return };
-    let dropout = Dropout { dropout: 0.0, layer_dropout: 0.0, embedding_dropout: 0.0, word_dropout: 0.0 };
+    let dropout =
+        Dropout { dropout: 0.0, layer_dropout: 0.0, embedding_dropout: 0.0, word_dropout: 0.0, ngram_dropout: 0.0 };
     let objective = Objective::Classes(Classes::plain(3, 0.1));
     let samples = samples();
     let samples: Vec<&Sample> = samples.iter().collect();
@@ -39,7 +40,8 @@ fn a_devices_gradients_agree_with_the_cpus() {
             let architecture = Architecture { head, ..Architecture::of_tokens(sizes, recurrent) };
             let weights = reference::weights(&architecture);
             let on = |device: &Device| {
-                let graph = Graph { architecture: &architecture, objective: &objective, dropout, seed: 1, device };
+                let graph =
+                    Graph { architecture: &architecture, objective: &objective, dropout, grid: None, seed: 1, device };
                 graph.gradients(&weights, &samples, 0).unwrap()
             };
             let (cpu, other) = (on(&Device::Cpu), on(&device));

@@ -200,6 +200,7 @@ fn config_of(model: &Model<'_>, bytes: &[u8]) -> Config {
         recurrent_biases: 2,
         merge: runtime.merge,
         pooling: runtime.pooling,
+        ngrams: None,
         head_hidden: runtime.head_hidden,
         output: runtime.output,
         labels: model.labels().iter().map(str::to_owned).collect(),

@@ -5,13 +5,13 @@ mod directory;
 pub mod files;
 
 pub use crate::data::normalise::Channel;
-pub use config::{Config, Forecast};
+pub use config::{Config, Forecast, NgramBranch};
 pub use directory::Staged;
 
 use crate::data::{self, Example};
 use crate::file_error::FileError;
 use crate::logits::class_logits;
-use crate::nn::network::Network;
+use crate::nn::network::{self, Network};
 use crate::tokenizer_json;
 use crate::vocabulary::{PAD_TOKEN, UNK_TOKEN, Vocabulary};
 use crate::weights::{Array, Weights, WeightsError};
@@ -88,7 +88,8 @@ impl FloatModel {
 
     /// The logits of a text, one for each label.
     pub fn logits(&self, text: &str) -> Vec<f32> {
-        class_logits(&self.network.logits(&self.vocabulary.encode(text)))
+        let (ids, ngrams) = (self.vocabulary.encode(text), self.config.ngram_buckets(text));
+        class_logits(&self.network.outputs(network::Input::Text { ids: &ids, ngrams: &ngrams }))
     }
 
     /// Loads and checks a model directory. `validation.csv` and `calibration.csv` may be missing. Fails if a file

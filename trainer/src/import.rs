@@ -68,7 +68,7 @@ pub fn import(weights: &Path, settings_path: &Path, vocab: &Path) -> Result<Impo
     let outputs = if settings.output == Output::Sigmoid { 1 } else { settings.labels.len() };
     let head = Head { hidden: parts.head_hidden, outputs };
     let (hidden_size, recurrent) = (recognised.hidden_size, recognised.recurrent);
-    let architecture = Architecture { input, hidden_size, recurrent, head };
+    let architecture = Architecture { input, hidden_size, recurrent, ngrams: None, head };
     settings.check_sizes(settings_path, weights, &architecture)?;
     let mut tensors = parts.weights;
     tensors.insert(ours::EMBEDDING, embedding);

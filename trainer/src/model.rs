@@ -43,11 +43,13 @@ pub trait Model: Sync {
 
     /// Classifies a text.
     fn classify(&self, text: &str) -> Prediction {
-        let ids = self.vocabulary().encode(text);
+        let (ids, ngrams) = (self.vocabulary().encode(text), self.config().ngram_buckets(text));
+        let unknown = ids.iter().filter(|id| **id == UNK).count();
         Prediction {
-            logits: self.outputs(Input::Tokens(&ids)),
+            logits: self.outputs(Input::Text { ids: &ids, ngrams: &ngrams }),
             tokens: ids.len(),
-            unknown: ids.iter().filter(|id| **id == UNK).count(),
+            // Without recurrent layers there is no vocabulary, and every token is known.
+            unknown: if self.config().num_layers > 0 { unknown } else { 0 },
         }
     }
 

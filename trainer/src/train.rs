@@ -26,7 +26,7 @@ pub use cross_validation::cross_validate;
 pub use prepare::{Prepared, prepare};
 pub use problem::{CrossValidation, Problem, Units};
 pub use run::{BatchProgress, Callback, Outcome, StateEvent, StopReason, TrainError, resume, run};
-pub use state::{EpochFigures, State};
+pub use state::{EpochFigures, State, round_ngrams};
 use tern_nn::optimizer;
 
 pub use tern_nn::objective::{Classes, Objective};

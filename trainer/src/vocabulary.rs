@@ -2,10 +2,12 @@
 //!
 //! Text is split into tokens by `tern_runtime::text`, as on the device.
 
+mod ngrams;
 mod pieces;
 mod surface;
 mod tokens;
 
+pub use ngrams::Ngrams;
 pub use pieces::MAX_CHARS;
 pub use surface::Surface;
 pub use tokens::{PAD_TOKEN, RESERVED_IDS, UNK_TOKEN, for_each_token, tokens};

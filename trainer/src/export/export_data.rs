@@ -102,6 +102,7 @@ impl Data {
             Data::Texts(examples) => {
                 let sample = |example: &Example| Sample {
                     steps: Steps::Tokens(model.vocabulary().encode(&example.text)),
+                    ngrams: model.config().ngram_buckets(&example.text),
                     target: Target::Class(example.label),
                 };
                 evenly(examples.iter().map(sample).collect(), max_steps)
@@ -111,9 +112,8 @@ impl Data {
                 let parts = ids.windows(PART_TOKENS + 1).step_by(PART_TOKENS);
                 // A text shorter than a part is one part.
                 let parts: Vec<&[u32]> = if ids.len() > PART_TOKENS { parts.collect() } else { vec![&ids] };
-                let sample = |ids: &[u32]| Sample {
-                    steps: Steps::Tokens(ids[..ids.len() - 1].to_vec()),
-                    target: Target::Tokens(ids[1..].to_vec()),
+                let sample = |ids: &[u32]| {
+                    Sample::new(Steps::Tokens(ids[..ids.len() - 1].to_vec()), Target::Tokens(ids[1..].to_vec()))
                 };
                 evenly(parts.into_iter().filter(|ids| ids.len() > 1).map(sample).collect(), max_steps)
             }
@@ -121,7 +121,7 @@ impl Data {
                 let sample = |sequence: usize| {
                     let label = model.labels().iter().position(|label| label == sequences.label(sequence))?;
                     let steps = sequences.steps(sequence, &model.config().channels);
-                    Some(Sample { steps, target: Target::Class(label) })
+                    Some(Sample::new(steps, Target::Class(label)))
                 };
                 evenly((0..sequences.spans.len()).filter_map(sample).collect(), max_steps)
             }

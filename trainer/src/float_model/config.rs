@@ -1,9 +1,10 @@
 //! `config.json`: the configuration of a float model.
 
-use crate::architecture::{Architecture, Cell, CellBias, Head, InputLayer, Merge, Pooling, Recurrent};
+use crate::architecture::{Architecture, Cell, CellBias, Head, InputLayer, Merge, NgramTable, Pooling, Recurrent};
 use crate::data::normalise::Channel;
 use crate::display::quoted;
 use crate::recipe::Anchor;
+use crate::vocabulary::Ngrams;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 use std::collections::BTreeSet;
@@ -43,7 +44,8 @@ pub struct Config {
     /// Hidden size of each recurrent layer, in each direction.
     #[serde(alias = "hidden")]
     pub hidden_size: usize,
-    /// Number of recurrent layers.
+    /// Number of recurrent layers. 0 for a model that has only an n-gram branch; the other keys of the recurrent layers
+    /// have no meaning then, and `vocab_size` counts the tokens of the training texts.
     #[serde(alias = "layers")]
     pub num_layers: usize,
     /// True if each layer also reads the sequence in reverse.
@@ -56,6 +58,9 @@ pub struct Config {
     pub merge: Merge,
     /// The reduction of the hidden states over time before the head.
     pub pooling: Pooling,
+    /// The n-gram branch of a text classifier, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ngrams: Option<NgramBranch>,
     /// Units of the layer `hidden`, max(0, W·x + b), before the layer `fc`. 0 if there is none.
     #[serde(default)]
     pub head_hidden: usize,
@@ -68,6 +73,36 @@ pub struct Config {
     /// The window, the horizon and the targets of a forecast.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forecast: Option<Forecast>,
+}
+
+/// The n-gram branch of a text classifier: `docs/arithmetic.md`, "N-gram branch".
+///
+/// Every weight of the tensor `ngrams.weight` is an integer multiple of `step`, which `tern export` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NgramBranch {
+    /// Rows of the table, a power of 2.
+    pub buckets: usize,
+    /// Columns of the table, a power of 2.
+    pub rank: usize,
+    /// Longest n-grams of words, in words: 0, 1 or 2.
+    pub words: u8,
+    /// Shortest n-grams of characters; 0 for none.
+    pub min_chars: u8,
+    /// Longest n-grams of characters; 0 for none.
+    pub max_chars: u8,
+    /// Bits of a weight's integer: 4 for −7 … 7, 8 for −127 … 127.
+    pub bits: u32,
+    /// The value of the integer 1. An f32, written as f64, so that it is read back exactly.
+    pub step: f64,
+}
+
+impl NgramBranch {
+    /// The n-grams that the branch counts.
+    pub fn kinds(&self) -> tern_format::Ngrams {
+        let NgramBranch { words, min_chars, max_chars, .. } = *self;
+        tern_format::Ngrams { words, min_chars, max_chars }
+    }
 }
 
 /// The settings of a forecast. An output counts standard deviations of its target from the anchor. With the anchor
@@ -110,10 +145,10 @@ impl Config {
         config
     }
 
-    /// The configuration of a network, without labels, channels and forecast settings. A network that reads tokens gets
-    /// the tokenizer "words".
+    /// The configuration of a network, without labels, n-gram branch, channels and forecast settings. A network that
+    /// reads tokens gets the tokenizer "words".
     pub fn new(name: &str, task: Task, architecture: &Architecture) -> Self {
-        let Architecture { input, hidden_size, recurrent, head } = *architecture;
+        let Architecture { input, hidden_size, recurrent, head, .. } = *architecture;
         let (input, tokenizer, vocab_size, embedding_dim) = match input {
             InputLayer::Embedding { vocab_size, embedding_dim } => (Input::Tokens, "words", vocab_size, embedding_dim),
             InputLayer::Values { .. } => (Input::Values, "", 0, 0),
@@ -134,6 +169,7 @@ impl Config {
             recurrent_biases: recurrent.bias.count(),
             merge: recurrent.merge,
             pooling: recurrent.pooling,
+            ngrams: None,
             head_hidden: head.hidden,
             output: if task == Task::Forecast { Output::Linear } else { Output::Softmax },
             labels: Vec::new(),
@@ -159,6 +195,7 @@ impl Config {
         check_value("model_type", &config.model_type, config.model_type == "tern", "tern")?;
         config.check_network()?;
         config.check_input()?;
+        config.check_ngrams()?;
         config.check_output()?;
         Ok(config)
     }
@@ -172,7 +209,10 @@ impl Config {
             choices.outputs(self.labels.len()).map_err(|conflict| conflict.to_string())?;
         }
         check_size("hidden_size", self.hidden_size, limits::HIDDEN_SIZE)?;
-        check_size("num_layers", self.num_layers, limits::NUM_LAYERS)?;
+        match self.num_layers {
+            0 if self.ngrams.is_some() => {}
+            layers => check_size("num_layers", layers, limits::NUM_LAYERS)?,
+        }
         check_size("recurrent_biases", self.recurrent_biases.into(), 1..=2)?;
         check_size("head_hidden", self.head_hidden, limits::HEAD_HIDDEN)
     }
@@ -199,6 +239,29 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    fn check_ngrams(&self) -> Result<(), String> {
+        let Some(branch) = &self.ngrams else { return Ok(()) };
+        // Only classifiers have labels.
+        if self.labels.is_empty() || self.input != Input::Tokens {
+            return Err("`ngrams` is not allowed here: an n-gram branch reads text for a classifier".to_owned());
+        }
+        check_size("ngrams.buckets", branch.buckets, limits::NGRAM_BUCKETS)?;
+        check_size("ngrams.rank", branch.rank, limits::NGRAM_RANK)?;
+        for (key, found) in [("ngrams.buckets", branch.buckets), ("ngrams.rank", branch.rank)] {
+            if !found.is_power_of_two() {
+                return Err(format!("`{key}` is {found}, expected a power of 2"));
+            }
+        }
+        if !matches!(branch.bits, 4 | 8) || (branch.bits == 4 && branch.rank == 1) {
+            let NgramBranch { bits, rank, .. } = branch;
+            return Err(format!("`ngrams.bits` is {bits} with rank {rank}, expected 4 or 8, and 8 with rank 1"));
+        }
+        if !branch.step.is_normal() || branch.step < 0.0 {
+            return Err(format!("`ngrams.step` is {}, expected a number above 0", branch.step));
+        }
+        branch.kinds().check(self.tokenizer()).map_err(|fault| format!("`ngrams`: {fault}"))
     }
 
     fn check_output(&self) -> Result<(), String> {
@@ -252,7 +315,20 @@ impl Config {
             _ => self.labels.len(),
         };
         let head = Head { hidden: self.head_hidden, outputs };
-        Architecture { input, hidden_size: self.hidden_size, recurrent: self.recurrent(), head }
+        let table = |branch: NgramBranch| NgramTable { buckets: branch.buckets, rank: branch.rank, bits: branch.bits };
+        let (recurrent, ngrams) = (self.recurrent(), self.ngrams.map(table));
+        Architecture { input, hidden_size: self.hidden_size, recurrent, ngrams, head }
+    }
+
+    /// The n-grams that the model reads; `None` without an n-gram branch.
+    pub fn ngrams(&self) -> Option<Ngrams> {
+        self.ngrams.map(|branch| Ngrams::new(branch.kinds(), branch.buckets, self.tokenizer()))
+    }
+
+    /// The buckets of a text's n-grams: [`Sample::ngrams`](tern_nn::sample::Sample::ngrams). Empty without an n-gram
+    /// branch.
+    pub fn ngram_buckets(&self, text: &str) -> Vec<u32> {
+        self.ngrams().map_or(Vec::new(), |ngrams| ngrams.buckets(text))
     }
 
     /// The recurrent layers.

@@ -1,5 +1,8 @@
 use super::*;
-use crate::architecture::{Architecture, Cell, CellBias, Head, Merge, Pooling, Recurrent, Sizes};
+use crate::architecture::{Architecture, Cell, CellBias, Head, Merge, Pooling, Recurrent, Sizes, names};
+use crate::logits::Logits;
+use crate::model::Model;
+use crate::nn::ngrams::Grid;
 use crate::nn::reference;
 use std::fs;
 use std::path::Path;
@@ -67,6 +70,73 @@ fn a_model_comes_back_as_it_was() {
         for text in ["", "free lunch", "nothing known"] {
             assert_eq!(loaded.logits(text), model.logits(text));
         }
+    }
+}
+
+/// The model of [`model`] with an n-gram branch, whose weights are multiples of a step, and with this number of
+/// recurrent layers.
+pub(crate) fn model_with_ngrams(num_layers: usize) -> FloatModel {
+    let plain = model();
+    let step = 0.1f32;
+    let branch =
+        NgramBranch { buckets: 64, rank: 4, words: 2, min_chars: 2, max_chars: 4, bits: 4, step: f64::from(step) };
+    let config = Config { num_layers, ngrams: Some(branch), ..plain.config().clone() };
+    let mut weights = reference::weights(&config.architecture());
+    let grid = Grid::new(step, branch.bits);
+    weights.get_mut(names::NGRAMS).data.iter_mut().for_each(|value| *value = grid.round(*value));
+    let (calibration, validation) = (plain.calibration().to_vec(), plain.validation().to_vec());
+    FloatModel::new(config, plain.vocabulary().clone(), weights, calibration, validation).unwrap()
+}
+
+#[test]
+fn model_with_an_ngram_branch_comes_back_as_it_was() {
+    for num_layers in [0, 1] {
+        let model = model_with_ngrams(num_layers);
+        let dir = tempfile::tempdir().unwrap();
+        model.save(dir.path()).unwrap();
+        let loaded = FloatModel::load(dir.path()).unwrap();
+        assert_eq!((loaded.config(), loaded.weights()), (model.config(), model.weights()));
+        let step = loaded.config().ngrams.unwrap().step as f32;
+        for &weight in &loaded.weights()[names::NGRAMS].data {
+            assert_eq!((weight / step).round() * step, weight);
+        }
+        for text in ["", "free lunch", "nothing known"] {
+            assert_eq!(loaded.logits(text), model.logits(text));
+            assert_eq!(model.classify(text).logits, Logits::Float(model.logits(text)));
+        }
+        assert_ne!(model.logits("nothing known"), model.logits("nothing owned"), "n-grams of unknown words count");
+        let known = |text: &str| model.classify(text).tokens - model.classify(text).unknown;
+        assert_eq!(known("nothing known"), if num_layers == 0 { 2 } else { 0 });
+    }
+}
+
+#[test]
+fn trace_with_an_ngram_branch_ends_with_the_logits_of_the_text() {
+    for num_layers in [0, 1] {
+        let model = model_with_ngrams(num_layers);
+        let text = "Free prize, nothing at lunch!";
+        let steps = model.trace(text);
+        assert_eq!(steps.len(), model.vocabulary().encode(text).len());
+        assert_eq!(steps.last().unwrap().logits, model.classify(text).logits);
+        assert_eq!(steps[1].logits, model.classify("free prize").logits);
+        assert_eq!(steps[1].token, "prize");
+    }
+}
+
+#[test]
+fn broken_ngram_branches_are_refused() {
+    let json = model_with_ngrams(1).config().to_json();
+    for (from, to, expected) in [
+        ("\"buckets\": 64", "\"buckets\": 60", "`ngrams.buckets` is 60, expected a power of 2"),
+        ("\"buckets\": 64", "\"buckets\": 8", "`ngrams.buckets` is 8, expected 16 to 1048576"),
+        ("\"rank\": 4", "\"rank\": 0", "`ngrams.rank` is 0, expected 1 to 256"),
+        ("\"bits\": 4", "\"bits\": 5", "`ngrams.bits` is 5 with rank 4, expected 4 or 8"),
+        ("\"max_chars\": 4", "\"max_chars\": 1", "`ngrams`: n-grams of characters must have"),
+        ("\"step\": 0.1", "\"step\": -0.1", "`ngrams.step` is -0.1"),
+    ] {
+        assert!(json.contains(from), "{from} is missing in {json}");
+        let error = Config::from_json(&json.replacen(from, to, 1)).unwrap_err();
+        assert!(error.contains(expected), "{error}");
     }
 }
 

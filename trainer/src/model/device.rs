@@ -59,11 +59,11 @@ impl Model for DeviceFile {
 
     fn outputs(&self, input: Input<'_>) -> Logits {
         let steps = match input {
-            Input::Tokens(ids) => ids.len(),
+            Input::Tokens(ids) | Input::Text { ids, .. } => ids.len(),
             Input::Values(values) => values.len() / self.config().channels.len().max(1),
         };
         self.with_session(steps, |mut session| match (input, &mut session) {
-            (Input::Tokens(ids), Session::Text(session)) => {
+            (Input::Tokens(ids) | Input::Text { ids, .. }, Session::Text(session)) => {
                 ids.iter().for_each(|&id| session.feed_id(id));
                 integer_logits(session.logits())
             }

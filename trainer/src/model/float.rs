@@ -27,14 +27,23 @@ impl Model for FloatModel {
 
     fn trace(&self, text: &str) -> Vec<TraceStep> {
         let ids = self.vocabulary().encode(text);
-        let logits = self.network().logits_after_each(&ids);
         let mut surface = Surface::new(self.vocabulary().tokenizer(), text);
-        let mut step = |(id, logits): (u32, Vec<f32>)| {
-            let known = id != UNK;
-            let token = surface.next(known.then(|| self.vocabulary().tokens()[id as usize].as_str()));
+        let ngrams = self.config().ngrams().map(|ngrams| ngrams.buckets_by_word(text));
+        let after_each = if ngrams.is_some() { Vec::new() } else { self.network().logits_after_each(&ids) };
+        let step = |(index, &id): (usize, &u32)| {
+            let is_known = id != UNK;
+            let token = surface.next(is_known.then(|| self.vocabulary().tokens()[id as usize].as_str()));
+            let logits = match &ngrams {
+                None => after_each[index].clone(),
+                Some((buckets, ends)) => {
+                    let end = ends.get(surface.words_begun() - 1).copied().unwrap_or(buckets.len());
+                    self.network().outputs(Input::Text { ids: &ids[..=index], ngrams: &buckets[..end] })
+                }
+            };
+            let known = is_known || self.config().num_layers == 0;
             TraceStep { token, known, logits: Logits::Float(class_logits(&logits)) }
         };
-        ids.into_iter().zip(logits).map(&mut step).collect()
+        ids.iter().enumerate().map(step).collect()
     }
 
     fn with_reader(&self, run: &mut dyn FnMut(&mut dyn Reader)) {

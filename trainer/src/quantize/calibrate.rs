@@ -131,7 +131,7 @@ impl Statistics {
         let (config, recurrent) = (model.config(), model.config().recurrent());
         let input = Input::from(steps);
         match input {
-            Input::Tokens(ids) => ids.iter().for_each(|&id| self.counts[id as usize] += 1.0),
+            Input::Tokens(ids) | Input::Text { ids, .. } => ids.iter().for_each(|&id| self.counts[id as usize] += 1.0),
             Input::Values(values) => {
                 self.largest_x = values.iter().fold(self.largest_x, |max, &x| max.max(x.abs().into()));
             }

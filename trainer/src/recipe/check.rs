@@ -4,6 +4,7 @@ use super::choices::{InputKind, Metric, OptimizerKind, Schedule};
 use super::sections::fields;
 use super::settings::Recipe;
 use crate::file_error::FileError;
+use tern_format::limits::NGRAM_BUCKETS;
 use tern_format::{Merge, Output, Pooling, Task, TokenizerKind};
 
 /// Why a recipe is refused.
@@ -22,6 +23,9 @@ pub enum RecipeError {
         /// The values that are allowed.
         expected: String,
     },
+    /// The n-grams cannot be counted.
+    #[error("[model] ngram_words, ngram_min_chars and ngram_max_chars: {0}")]
+    Ngrams(&'static str),
 }
 
 /// Returns an error for a value that does not go with other settings.
@@ -62,7 +66,39 @@ impl Recipe {
             let expected = "concat where bidirectional is false: there is only one direction";
             return refuse("[model] merge", model.merge.name(), expected);
         }
-        Ok(())
+        self.check_ngrams()
+    }
+
+    /// Checks the n-gram branch, and that the network has one if it has no recurrent layers.
+    pub fn check_ngrams(&self) -> Result<(), RecipeError> {
+        let Recipe { model, tokenizer, .. } = self;
+        let buckets = model.ngram_buckets;
+        if model.num_layers == 0 {
+            if buckets == 0 {
+                let expected = "1 to 4, or 0 with an n-gram branch: [model] ngram_buckets above 0";
+                return refuse("[model] num_layers", 0, expected);
+            }
+            if let Some(path) = &model.embeddings {
+                let expected = "nothing where num_layers is 0: only recurrent layers read embeddings";
+                return refuse("[model] embeddings", path.display(), expected);
+            }
+        }
+        if buckets == 0 {
+            return Ok(());
+        }
+        if !buckets.is_power_of_two() || !NGRAM_BUCKETS.contains(&buckets) {
+            return refuse("[model] ngram_buckets", buckets, "0, or a power of 2 from 16 to 1048576");
+        }
+        if !matches!(model.ngram_bits, 4 | 8) {
+            return refuse("[model] ngram_bits", model.ngram_bits, "4 or 8");
+        }
+        if !model.ngram_rank.is_power_of_two() || (model.ngram_bits == 4 && model.ngram_rank == 1) {
+            let expected = "a power of 2 to 256, and 2 or more where ngram_bits is 4";
+            return refuse("[model] ngram_rank", model.ngram_rank, expected);
+        }
+        // Without a tokenizer in the recipe, the defaults of the n-grams wait for the data.
+        let tokenizer = tokenizer.tokenizer();
+        model.ngrams(tokenizer).check(tokenizer).map_err(RecipeError::Ngrams)
     }
 
     /// Checks which settings go with the task.
@@ -94,8 +130,13 @@ impl Recipe {
                 return refuse("[model] pooling", model.pooling.name(), expected);
             }
         }
-        if *task != Task::Classify && data.folds > 1 {
+        let is_classifier = *task == Task::Classify;
+        if !is_classifier && data.folds > 1 {
             return refuse("[data] folds", data.folds, "1 where task is not classify");
+        }
+        if model.ngram_buckets > 0 && (!is_classifier || data.input == InputKind::Values) {
+            let expected = "0 here: an n-gram branch reads text for a classifier";
+            return refuse("[model] ngram_buckets", model.ngram_buckets, expected);
         }
         Ok(())
     }

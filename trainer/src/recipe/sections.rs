@@ -4,6 +4,7 @@ use super::choices::{Anchor, ClassWeights, DeviceKind, InputKind, Metric, Optimi
 use super::schema::{Field, Kind, section};
 use crate::architecture::MAX_LAYERS;
 use std::path::PathBuf;
+use tern_format::limits::{NGRAM_BUCKETS, NGRAM_RANK};
 use tern_format::{Cell, Merge, Output, Pooling, Task, TokenizerKind};
 
 /// An integer from `least` to `most`.
@@ -118,8 +119,8 @@ section! {
         freeze_embeddings: bool = false, Kind::Boolean;
         /// Width of the hidden state, in each direction
         hidden_size: usize = 64, whole(1, MAX_WIDTH), alias("hidden");
-        /// Number of recurrent layers
-        num_layers: usize = 1, whole(1, MAX_LAYERS as i64), alias("layers");
+        /// Number of recurrent layers; 0: only an n-gram branch
+        num_layers: usize = 1, whole(0, MAX_LAYERS as i64), alias("layers");
         /// Also read each text from its end
         bidirectional: bool = false, Kind::Boolean;
         /// Bias vectors of each recurrent cell: 2 as in PyTorch, or 1 (bias_ih alone)
@@ -142,6 +143,20 @@ section! {
         embedding_dropout: f64 = 0.3, DROPOUT;
         /// Probability that a training token is replaced by UNK, which trains the vector of unknown words
         word_dropout: f64 = 0.1, DROPOUT;
+        /// Rows of the table of a text classifier's n-gram branch, a power of 2 from 16; 0: no n-gram branch
+        ngram_buckets: usize = 0, whole(0, *NGRAM_BUCKETS.end() as i64);
+        /// Columns of the n-gram table, a power of 2
+        ngram_rank: usize = 16, whole(*NGRAM_RANK.start() as i64, *NGRAM_RANK.end() as i64);
+        /// Longest n-grams of words, in words; 0: none [default: 2; 0 with the tokenizers chars and bytes]
+        ngram_words: Option<u8> = None, whole(0, 2);
+        /// Shortest n-grams of characters; 0: none [default: 3; 1 with the tokenizers chars and bytes]
+        ngram_min_chars: Option<u8> = None, whole(0, 6);
+        /// Longest n-grams of characters; 0: none [default: 5]
+        ngram_max_chars: Option<u8> = None, whole(0, 6);
+        /// Bits of the n-gram table's weights: 4 or 8. From the middle of the epochs on, they are trained as rounded
+        ngram_bits: u32 = 4, whole(4, 8);
+        /// Probability that a training text is read without an n-gram, drawn for each of its n-grams
+        ngram_dropout: f64 = 0.2, DROPOUT;
     }
 }
 

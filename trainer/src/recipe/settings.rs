@@ -2,11 +2,11 @@
 
 use super::choices::{Bits, ClassWeights, Metric, OptimizerKind, Widths};
 use super::sections::{Card, Data, Export, Forecast, LanguageModel, Model, Tokenizer, Training, Vocabulary};
-use crate::architecture::{Architecture, CellBias, Head, InputLayer, Recurrent};
+use crate::architecture::{Architecture, CellBias, Head, InputLayer, NgramTable, Recurrent};
 use crate::data::Layout;
 use crate::vocabulary::suggested_tokenizer;
 use serde::{Deserialize, Serialize};
-use tern_format::{Output, Task, TokenizerKind};
+use tern_format::{Ngrams, Output, Task, TokenizerKind};
 use tern_runtime::text;
 
 /// The number of training rows below which a data set counts as small: rare tokens get an id, and cross-validation
@@ -56,8 +56,30 @@ impl Model {
             input,
             hidden_size,
             recurrent: Recurrent { cell, num_layers, bidirectional, bias, merge, pooling },
+            ngrams: self.ngram_table(),
             head: Head { hidden: self.head_hidden, outputs: if self.output == Output::Sigmoid { 1 } else { outputs } },
         }
+    }
+}
+
+impl Model {
+    /// Returns the table of the n-gram branch, if the recipe has one.
+    pub fn ngram_table(&self) -> Option<NgramTable> {
+        let Model { ngram_buckets: buckets, ngram_rank: rank, ngram_bits: bits, .. } = *self;
+        (buckets > 0).then_some(NgramTable { buckets, rank, bits })
+    }
+
+    /// Returns the n-grams that the n-gram branch counts, with the defaults for a tokenizer filled in.
+    pub fn ngrams(&self, tokenizer: text::Tokenizer) -> Ngrams {
+        let (words, shortest, longest) = if tokenizer.is_one_word() { (0, 1, 5) } else { (2, 3, 5) };
+        let (min_chars, max_chars) = match (self.ngram_min_chars, self.ngram_max_chars) {
+            (None, None) => (shortest, longest),
+            (Some(0), None) | (None, Some(0)) => (0, 0),
+            (Some(least), None) => (least, longest.max(least)),
+            (None, Some(most)) => (shortest.min(most), most),
+            (Some(least), Some(most)) => (least, most),
+        };
+        Ngrams { words: self.ngram_words.unwrap_or(words), min_chars, max_chars }
     }
 }
 
@@ -138,13 +160,20 @@ impl Recipe {
         })
     }
 
-    /// Fills in the text settings that are left to the training data: the tokenizer by the script of `texts`, and the
-    /// minimum count by their number. A language model's data is one text and always counts as large.
+    /// Fills in the text settings that are left to the training data: the tokenizer by the script of `texts`, the
+    /// n-grams by the tokenizer, and the minimum count by the number of texts. A language model's data is one text and
+    /// always counts as large.
     pub fn resolve_text_settings<'a>(&mut self, texts: impl ExactSizeIterator<Item = &'a str>) {
         let is_small = self.task == Task::Classify && texts.len() < SMALL_DATA;
         self.vocabulary.min_count.get_or_insert(if is_small { 1 } else { 2 });
         self.tokenizer.kind.get_or_insert_with(|| suggested_tokenizer(texts));
         self.tokenizer.lowercase = Some(self.tokenizer.tokenizer().lowercase);
+        if self.model.ngram_buckets > 0 {
+            let Ngrams { words, min_chars, max_chars } = self.model.ngrams(self.tokenizer.tokenizer());
+            let model = &mut self.model;
+            (model.ngram_words, model.ngram_min_chars, model.ngram_max_chars) =
+                (Some(words), Some(min_chars), Some(max_chars));
+        }
     }
 
     /// Returns the number of folds of the cross-validation for this many training rows; 1 for none.

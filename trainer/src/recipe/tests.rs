@@ -139,7 +139,14 @@ fn bad_recipes_are_refused_with_line_and_key() {
         ("[model]\ncell = 'elman'", "line 4: [model] cell is \"elman\", expected lstm, gru, rnn, rnn_relu"),
         ("[model]\ncell = 'LSMT'", "expected lstm, gru, rnn, rnn_relu; did you mean lstm?"),
         ("[model]\npooling = 'min'", "expected last, mean, max, mean_max"),
-        ("[model]\nnum_layers = 5", "[model] num_layers is 5, expected 1 to 4"),
+        ("[model]\nnum_layers = 5", "[model] num_layers is 5, expected 0 to 4"),
+        ("[model]\nnum_layers = 0", "[model] num_layers is 0, expected 1 to 4, or 0 with an n-gram branch"),
+        ("[model]\nngram_buckets = 1000", "[model] ngram_buckets is 1000, expected 0, or a power of 2 from 16"),
+        ("[model]\nngram_buckets = 64\nngram_rank = 3", "[model] ngram_rank is 3, expected a power of 2"),
+        ("[model]\nngram_buckets = 64\nngram_bits = 6", "[model] ngram_bits is 6, expected 4 or 8"),
+        ("[model]\nngram_buckets = 64\nngram_rank = 1", "[model] ngram_rank is 1, expected a power of 2 to 256, and 2"),
+        ("[model]\nngram_buckets = 64\nngram_words = 0\nngram_max_chars = 0", "n-grams must have words or characters"),
+        ("[tokenizer]\nkind = 'chars'\n[model]\nngram_buckets = 64\nngram_words = 1", "need a tokenizer of words"),
         ("[model]\nlayer_dropout = 1.0", "[model] layer_dropout is 1, expected 0 to 0.95"),
         ("[model]\nmerge = 'sum'", "[model] merge is sum, expected concat where bidirectional"),
         ("[model]\nbidirectional = 1", "[model] bidirectional is 1, expected true or false"),
@@ -250,6 +257,34 @@ fn the_default_metric_depends_on_task_and_class_weights() {
     assert_eq!(with("class_weights = 'balanced'\nmetric = 'loss'").unwrap().metric(), Metric::Loss);
     let error = read("task = 'forecast'\n[data]\ntrain = 'a'\n[training]\nmetric = 'accuracy'").unwrap_err();
     assert_eq!(error.to_string(), "[training] metric is accuracy, expected loss where task is forecast");
+}
+
+#[test]
+fn ngram_branch_is_for_classifiers_of_texts() {
+    let model = "[model]\nngram_buckets = 64";
+    for rest in ["input = 'values'\n", "[forecast]\n"] {
+        let task = if rest.starts_with("input") { "" } else { "task = 'forecast'\n" };
+        let error = read(&format!("{task}[data]\ntrain = 'a'\n{rest}{model}")).unwrap_err().to_string();
+        assert!(error.ends_with("expected 0 here: an n-gram branch reads text for a classifier"), "{error}");
+    }
+    let error = read(&format!("task = 'language-model'\n[data]\ntrain = 'a'\n{model}")).unwrap_err().to_string();
+    assert!(error.starts_with("[model] ngram_buckets is 64, expected 0 here"), "{error}");
+}
+
+#[test]
+fn default_ngrams_depend_on_the_tokenizer() {
+    let ngrams = |keys: &str, text: &str| {
+        let mut recipe = with_data(&format!("[model]\nngram_buckets = 64\n{keys}")).unwrap();
+        recipe.resolve_text_settings(vec![text; 300].into_iter());
+        let Model { ngram_words, ngram_min_chars, ngram_max_chars, .. } = recipe.model;
+        recipe.check().unwrap();
+        [ngram_words, ngram_min_chars, ngram_max_chars].map(Option::unwrap)
+    };
+    assert_eq!(ngrams("", "several words here"), [2, 3, 5]);
+    assert_eq!(ngrams("", "name"), [0, 1, 5]);
+    assert_eq!(ngrams("ngram_max_chars = 2", "several words here"), [2, 2, 2]);
+    assert_eq!(ngrams("ngram_min_chars = 6", "several words here"), [2, 6, 6]);
+    assert_eq!(ngrams("ngram_min_chars = 0\nngram_words = 1", "several words here"), [1, 0, 0]);
 }
 
 fn tokenizer(keys: &str) -> Result<Recipe, RecipeError> {

@@ -31,13 +31,15 @@ impl ReportInputs {
         let own = own.map_or_else(String::new, |description| format!("{}\n\n", inline(description)));
         let purpose = (self.task.wording().purpose)(config);
         let reads = match config.input {
-            Input::Tokens => format!("{} tokens, embedding {}", config.vocab_size, config.embedding_dim),
-            Input::Values => format!("{} channels", config.channels.len()),
+            Input::Tokens if config.num_layers == 0 => String::new(),
+            Input::Tokens => format!("{} tokens, embedding {}, ", config.vocab_size, config.embedding_dim),
+            Input::Values => format!("{} channels, ", config.channels.len()),
         };
-        let network = config.recurrent().describe(config.hidden_size);
+        let network = config.architecture().describe();
         let parameters = self.number("/parameters").map_or_else(String::new, |count| format!(", {count} parameters"));
+        let kind = if config.num_layers > 0 { "recurrent network" } else { "linear network" };
         format!(
-            "{own}{purpose}. A recurrent network small enough for a microcontroller: {reads}, {network}{parameters}. Made \
+            "{own}{purpose}. A {kind} small enough for a microcontroller: {reads}{network}{parameters}. Made \
              with Tern, which trains such models and runs them in integers only.\n\n"
         )
     }

@@ -79,11 +79,12 @@ impl ReportInputs {
     /// A description of the model and the most important figures.
     fn summary(&self) -> Markup {
         let config = &self.config;
-        let network = config.recurrent().describe(config.hidden_size);
+        let network = config.architecture().describe();
         html! {
             p.lede { ((self.task.wording().purpose)(config)) "." }
             p.note {
                 @match config.input {
+                    Input::Tokens if config.num_layers == 0 => { "n-grams of words and characters" }
                     Input::Tokens => { (count(config.vocab_size as f64)) " tokens → embedding " (config.embedding_dim) }
                     Input::Values => {
                         @for (index, channel) in config.channels.iter().enumerate() {

@@ -26,7 +26,7 @@ fn figures(model: &FloatModel) -> TrainingMetrics {
     };
     let rows = model.validation();
     let analysis = crate::tasks::classification::Analysis::new(model, rows);
-    let sample = |row: &Example| Sample { steps: Steps::Tokens(vec![2; 9]), target: Target::Class(row.label) };
+    let sample = |row: &Example| Sample::new(Steps::Tokens(vec![2; 9]), Target::Class(row.label));
     let samples: Vec<Sample> = model.calibration().iter().map(sample).collect();
     let training = TrainingStats { samples: &samples, lengths: &[9; 4], leaked: 0, cut: 0 };
     let report = std::sync::Arc::new(TextMistakes::new(model, rows, &analysis));

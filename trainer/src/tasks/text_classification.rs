@@ -11,11 +11,12 @@ use super::classification::{
 };
 use super::descriptions::{describe_embeddings, describe_unknown_tokens, describe_validation};
 use super::interface::{CommandOutput, NamedModel, PredictOptions, TaskData, TaskHandler};
+use crate::architecture::NgramTable;
 use crate::baselines::{self, Baseline};
 use crate::data::{self, Example, Statistics};
 use crate::display::{shorten, visible};
 use crate::embeddings::{self, Embeddings};
-use crate::float_model::{Config, FloatModel, files};
+use crate::float_model::{Config, FloatModel, NgramBranch, files};
 use crate::logits::Logits;
 use crate::model::{DataFile, Model};
 use crate::paint::Paint;
@@ -30,6 +31,7 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
+use tern_format::Ngrams;
 
 /// Largest number of training rows that are stored for calibration.
 const CALIBRATION_ROWS: usize = 512;
@@ -175,6 +177,8 @@ pub struct LabelledTexts {
     data: Prepared,
     /// The training and validation samples.
     problem: Problem,
+    /// The n-gram branch of the recipe, without the step of its weights.
+    ngrams: Option<NgramBranch>,
     /// The baselines, or none if they were not wanted.
     baselines: Vec<Baseline>,
     /// Seconds that the training of the baselines took.
@@ -201,7 +205,11 @@ impl LabelledTexts {
         let problem = Problem { embeddings, ..pool.install(|| Problem::of_texts(recipe, &data)) };
         drop(stage);
         let (path, seed) = (recipe.data.train.clone(), recipe.training.seed);
-        Ok(LabelledTexts { data, problem, baselines, baseline_seconds, path, seed })
+        let ngrams = problem.architecture.ngrams.map(|NgramTable { buckets, rank, bits }| {
+            let Ngrams { words, min_chars, max_chars } = recipe.model.ngrams(data.vocabulary.tokenizer());
+            NgramBranch { buckets, rank, words, min_chars, max_chars, bits, step: 0.0 }
+        });
+        Ok(LabelledTexts { data, problem, ngrams, baselines, baseline_seconds, path, seed })
     }
 }
 
@@ -217,7 +225,9 @@ impl TaskData for LabelledTexts {
     fn describe(&self, recipe: &Recipe, note: &dyn Fn(String)) {
         describe_texts(recipe, &self.data, note);
         describe_validation(&self.problem, "texts", note);
-        describe_unknown_tokens(&self.problem, note);
+        if self.problem.architecture.is_recurrent() {
+            describe_unknown_tokens(&self.problem, note);
+        }
         describe_embeddings(recipe, &self.problem, &self.data.vocabulary, note);
         if !self.baselines.is_empty() {
             let figures = |baseline: &Baseline| format!("{} {:.4}", baseline.title, baseline.evaluation.accuracy());
@@ -226,12 +236,14 @@ impl TaskData for LabelledTexts {
         }
     }
 
-    fn model(&self, name: &str, weights: Weights) -> anyhow::Result<FloatModel> {
+    fn model(&self, name: &str, mut weights: Weights) -> anyhow::Result<FloatModel> {
         let Prepared { labels, vocabulary, train, valid, folds, .. } = &self.data;
         // In a cross-validation, `valid` has the rows that the model was trained on.
         let valid = if folds.is_empty() { valid.clone() } else { Vec::new() };
         let calibration = data::sample(train, labels.len(), CALIBRATION_ROWS, self.seed);
-        let config = Config::classifier(name, &self.problem.architecture, labels.clone());
+        let mut config = Config::classifier(name, &self.problem.architecture, labels.clone());
+        let grid = train::round_ngrams(&mut weights, &self.problem.architecture);
+        config.ngrams = self.ngrams.zip(grid).map(|(branch, grid)| NgramBranch { step: grid.step.into(), ..branch });
         Ok(FloatModel::new(config, vocabulary.clone(), weights, calibration, valid)?)
     }
 
@@ -298,12 +310,13 @@ fn describe_texts(recipe: &Recipe, data: &Prepared, note: &dyn Fn(String)) {
             data.leaked
         ));
     }
-    note(format!(
-        "{} tokens in the vocabulary (each seen {} times or more), embedding {}, {}, threads {}",
-        data.vocabulary.len(),
-        recipe.vocabulary.min_count(),
-        recipe.model.embedding_dim,
-        recipe.model.architecture(data.vocabulary.len(), classes).recurrent.describe(recipe.model.hidden_size),
-        recipe.threads()
-    ));
+    let (network, threads) = (recipe.model.architecture(data.vocabulary.len(), classes), recipe.threads());
+    let vocabulary = if network.is_recurrent() {
+        let (tokens, min_count) = (data.vocabulary.len(), recipe.vocabulary.min_count());
+        let width = recipe.model.embedding_dim;
+        format!("{tokens} tokens in the vocabulary (each seen {min_count} times or more), embedding {width}, ")
+    } else {
+        String::new()
+    };
+    note(format!("{vocabulary}{}, threads {threads}", network.describe()));
 }

@@ -3,7 +3,7 @@
 //! | tensors, F32 | contents |
 //! |---|---|
 //! | `weights.NAME` | the weights |
-//! | `average.NAME` | their moving average |
+//! | `average.NAME` | their moving average; of the n-gram table its differences from the weights, divided by a factor |
 //! | `best.NAME` | the average after the best epoch, if an epoch is finished |
 //! | `optimizer.STATE.NAME` | the state of the optimizer, with the names of PyTorch's `state_dict` |
 
@@ -38,11 +38,18 @@ struct Metadata {
     log_bytes: u64,
     /// Steps of the optimizer.
     steps: i32,
+    /// The factor of the differences in the average of the n-gram table.
+    #[serde(default = "one")]
+    lag_factor: f64,
     batches_done: u64,
     history: Vec<EpochFigures>,
     best: Option<EpochFigures>,
     /// The running epoch.
     underway: EpochProgress,
+}
+
+fn one() -> f64 {
+    1.0
 }
 
 impl State {
@@ -53,6 +60,7 @@ impl State {
             data,
             log_bytes,
             steps: self.optimizer.steps(),
+            lag_factor: self.optimizer.lag_factor().into(),
             batches_done: self.total_batches_done,
             history: self.history.clone(),
             best: self.best.as_ref().map(|(figures, _)| *figures),
@@ -107,7 +115,7 @@ impl State {
             let values = read_group(&format!("optimizer.{name}"))?;
             state.optimizer.restore(name, &values);
         }
-        state.optimizer.set_steps(metadata.steps);
+        state.optimizer.set_progress(metadata.steps, metadata.lag_factor as f32);
         state.weights = read_group("weights")?;
         state.average = read_group("average")?;
         state.best = metadata.best.map(|figures| Ok::<_, anyhow::Error>((figures, read_group("best")?))).transpose()?;
@@ -126,8 +134,9 @@ pub fn data_hash(problem: &Problem) -> u32 {
     let bytes_of = |number: usize| (number as u64).to_le_bytes();
     for samples in [&problem.train, &problem.valid] {
         hasher.update(&bytes_of(samples.len()));
-        for Sample { steps, target } in samples {
+        for Sample { steps, ngrams, target } in samples {
             hasher.update(&bytes_of(steps.len()));
+            ngrams.iter().for_each(|bucket| hasher.update(&bucket.to_le_bytes()));
             match steps {
                 Steps::Tokens(ids) => ids.iter().for_each(|id| hasher.update(&id.to_le_bytes())),
                 Steps::Values { values, .. } => values.iter().for_each(|value| hasher.update(&value.to_le_bytes())),

@@ -8,7 +8,6 @@ use super::state::State;
 use super::validation::{self, Validation};
 use super::{Objective, Sample, Steps};
 use crate::embeddings::Embeddings;
-use crate::nn::network::Network;
 use crate::recipe::Recipe;
 use crate::vocabulary::{PAD, UNK};
 use std::collections::HashSet;
@@ -134,8 +133,7 @@ struct Recorder<'a> {
 impl Callback for Recorder<'_> {
     fn on_state(&mut self, state: &State, event: StateEvent) {
         if event == StateEvent::AfterEpoch {
-            let network = Network::new(&state.average, &self.problem.architecture);
-            self.outputs.push(self.problem.outputs(&network));
+            self.outputs.push(self.problem.outputs(&state.network(&self.problem.architecture)));
         }
     }
 }

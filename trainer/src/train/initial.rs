@@ -8,6 +8,8 @@ use rand_chacha::ChaCha8Rng;
 
 /// The initial bias of an LSTM's forget gate, so that a new cell keeps its state.
 const FORGET_BIAS: f32 = 1.0;
+/// The standard deviation of the initial n-gram table.
+const NGRAM_STD: f32 = 0.05;
 
 /// Draws random weights. The embedding is normal with the standard deviation `embedding_std`; the row of PAD is zero,
 /// also after training. All other weights are uniform in ±1/√hidden_size as in PyTorch, except the biases of forget
@@ -22,6 +24,7 @@ pub fn weights(architecture: &Architecture, embedding_std: f32, rng: &mut ChaCha
         let count = shape.iter().product();
         let mut data: Vec<f32> = match name.as_str() {
             names::EMBEDDING => (0..count).map(|_| embedding_std * normal(rng)).collect(),
+            names::NGRAMS => (0..count).map(|_| NGRAM_STD * normal(rng)).collect(),
             _ => (0..count).map(|_| rng.random_range(-bound..bound)).collect(),
         };
         if name == names::EMBEDDING {

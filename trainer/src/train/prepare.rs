@@ -107,10 +107,12 @@ pub fn prepare(recipe: &mut Recipe) -> anyhow::Result<Prepared> {
     }
     recipe.data.folds = prepared.folds.iter().max().map_or(1, |last| last + 1);
     recipe.resolve_text_settings(texts(&prepared.train));
+    // The tokenizer may depend on the texts.
+    recipe.check_ngrams()?;
     let (min_count, max_size) = (recipe.vocabulary.min_count(), Some(recipe.vocabulary.max_size));
     prepared.vocabulary =
         Vocabulary::build_for(recipe.tokenizer.tokenizer(), texts(&prepared.train), min_count, max_size);
-    if prepared.vocabulary.len() == RESERVED_IDS {
+    if prepared.vocabulary.len() == RESERVED_IDS && recipe.model.num_layers > 0 {
         bail!(
             "{}: no token occurs {min_count} times or more, so the vocabulary would be empty; use --tokenizer chars or \
              wordpiece for texts without spaces and for single words",

@@ -8,6 +8,7 @@ use crate::data::Example;
 use crate::embeddings::Embeddings;
 use crate::nn::network::{Input, Network};
 use crate::recipe::{ClassWeights, Recipe};
+use crate::vocabulary::Ngrams;
 use rayon::prelude::*;
 
 /// A training problem: everything about the data and the task that the training loop uses.
@@ -61,9 +62,13 @@ impl Problem {
     pub fn of_texts(recipe: &Recipe, data: &Prepared) -> Self {
         let labels = data.labels.len();
         let architecture = recipe.model.architecture(data.vocabulary.len(), labels);
+        let tokenizer = data.vocabulary.tokenizer();
+        let table = recipe.model.ngram_table();
+        let ngrams = table.map(|table| Ngrams::new(recipe.model.ngrams(tokenizer), table.buckets, tokenizer));
         let encode = |examples: &[Example]| -> Vec<Sample> {
             let encode = |example: &Example| Sample {
                 steps: Steps::Tokens(data.vocabulary.encode(&example.text)),
+                ngrams: ngrams.map_or(Vec::new(), |ngrams| ngrams.buckets(&example.text)),
                 target: Target::Class(example.label),
             };
             examples.par_iter().map(encode).collect()
@@ -113,12 +118,12 @@ impl Problem {
 
     /// Returns the outputs of a network for each validation sample: `[samples][outputs]`.
     pub(super) fn outputs(&self, network: &Network) -> Vec<Vec<f32>> {
-        self.valid.par_iter().map(|sample| network.outputs(Input::from(&sample.steps))).collect()
+        self.valid.par_iter().map(|sample| network.outputs(Input::from(sample))).collect()
     }
 }
 
-/// Truncates sequences: first to the beginning of `max_length` steps, then to the end of `batch_tokens` steps. Returns
-/// the number of sequences that were longer.
+/// Truncates sequences: first to the beginning of `max_length` steps, then to the end of `batch_tokens` steps. The
+/// n-grams remain those of the whole text. Returns the number of sequences that were longer.
 fn truncate(samples: &mut [Sample], recipe: &Recipe) -> usize {
     let max_length = match recipe.training.max_length {
         0 => usize::MAX,

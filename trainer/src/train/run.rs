@@ -7,7 +7,7 @@ use super::schedule::{Position, plateau_rate_factor};
 use super::state::{EpochFigures, EpochProgress, State};
 use crate::architecture::names;
 use crate::denormals::Flush;
-use crate::nn::network::Network;
+use crate::nn::ngrams::Grid;
 use crate::recipe::Recipe;
 use crate::weights::Weights;
 use candle_core::Device;
@@ -74,7 +74,7 @@ pub enum StopReason {
 /// A finished training.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// The weights of the best epoch.
+    /// The weights of the best epoch. The n-gram table is not rounded yet: see [`round_ngrams`](super::round_ngrams).
     pub weights: Weights,
     /// The figures of all epochs.
     pub history: Vec<EpochFigures>,
@@ -193,16 +193,19 @@ impl Training<'_> {
 
     /// Returns the outcome with the best epoch; with the current average if no epoch is finished.
     fn outcome(&self, stop_reason: StopReason) -> Outcome {
-        let State { average, history, best, .. } = &self.state;
-        let (best_epoch, weights) = best.as_ref().map_or((0, average), |(figures, weights)| (figures.epoch, weights));
-        Outcome { weights: weights.clone(), history: history.clone(), best_epoch, stop_reason }
+        let State { history, best, .. } = &self.state;
+        let (best_epoch, weights) = match best {
+            Some((figures, weights)) => (figures.epoch, weights.clone()),
+            None => (0, self.state.averaged()),
+        };
+        Outcome { weights, history: history.clone(), best_epoch, stop_reason }
     }
 
     /// Returns the figures of the running epoch. Validates the averaged weights, unless a cross-validation has found
     /// the figures.
     fn figures(&self) -> EpochFigures {
-        let State { average, epoch, history, .. } = &self.state;
-        let network = Network::new(average, &self.problem.architecture);
+        let State { epoch, history, .. } = &self.state;
+        let network = self.state.network(&self.problem.architecture);
         // After a cross-validation there is no validation split: its figures for this epoch are repeated.
         let cross_validated = self.problem.cross_validation.as_ref().and_then(|found| found.history.get(history.len()));
         EpochFigures {
@@ -239,6 +242,13 @@ impl Training<'_> {
         let losses = self.state.history.iter().map(|figures| figures.valid.loss);
         let plateau_factor = plateau_rate_factor(losses, settings.plateau_patience, settings.plateau_factor);
         let epoch = self.state.epochs_done() + 1;
+        if let Some(table) = self.problem.architecture.ngrams
+            && self.state.epoch_batches_done() == 0
+            && 2 * epoch > settings.epochs
+        {
+            let grid = Grid::fit(&self.state.weights[names::NGRAMS].data, table.bits);
+            self.state.epoch.ngram_step = grid.step.into();
+        }
         for (index, batch) in batches.iter().enumerate().skip(self.state.epoch.batches) {
             // The number of batches differs a little from epoch to epoch. The schedule counts as if every epoch had as
             // many batches as this one.
@@ -289,7 +299,9 @@ impl Training<'_> {
             table.for_each(|(_, gradients)| embeddings.zero_frozen_gradients(gradients));
         }
         let state = &mut self.state;
-        let norm = state.optimizer.step(&mut state.weights, &mut state.average, &batch.gradients, learning_rate);
+        let BatchResult { gradients, ngram_rows, .. } = &batch;
+        let State { optimizer, weights, average, .. } = state;
+        let norm = optimizer.step(weights, average, gradients, ngram_rows, learning_rate);
         if !norm.is_finite() {
             return norm;
         }
@@ -316,8 +328,12 @@ impl Training<'_> {
             layer_dropout: model.layer_dropout,
             embedding_dropout: model.embedding_dropout,
             word_dropout: model.word_dropout,
+            ngram_dropout: model.ngram_dropout,
         };
-        let graph = Graph { architecture, objective, dropout, seed: self.recipe.training.seed, device: &self.device };
+        let step = self.state.epoch.ngram_step as f32;
+        let grid = architecture.ngrams.filter(|_| step > 0.0).map(|table| Grid::new(step, table.bits));
+        let (seed, device) = (self.recipe.training.seed, &self.device);
+        let graph = Graph { architecture, objective, dropout, grid, seed, device };
         graph.gradients(&self.state.weights, &samples, self.state.total_batches_done)
     }
 

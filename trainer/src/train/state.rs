@@ -4,7 +4,9 @@ use super::initial;
 use super::optimizer::{Method, Optimizer, Settings};
 use super::problem::Problem;
 use super::validation::Validation;
-use crate::architecture::names;
+use crate::architecture::{Architecture, names};
+use crate::nn::network::Network;
+use crate::nn::ngrams::Grid;
 use crate::recipe::{Metric, OptimizerKind, Recipe};
 use crate::weights::Weights;
 use rand::SeedableRng;
@@ -15,7 +17,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug)]
 pub struct State {
     pub(super) weights: Weights,
-    /// The moving average of the weights, which is validated and saved.
+    /// The moving average of the weights, which is validated and saved; that of the n-gram table in the form of
+    /// [`Optimizer::averaged`].
     pub(super) average: Weights,
     pub(super) optimizer: Optimizer,
     pub(super) rng: ChaCha8Rng,
@@ -61,6 +64,9 @@ pub(super) struct EpochProgress {
     pub seen: usize,
     /// The learning rate of the last batch.
     pub rate: f64,
+    /// The step of the grid that the n-gram table is rounded to in this epoch; 0 if it is not rounded.
+    #[serde(default)]
+    pub ngram_step: f64,
 }
 
 impl State {
@@ -84,9 +90,13 @@ impl State {
             clip_norm: training.clip_norm,
             averaging: training.weight_averaging,
         };
+        let mut average = weights.clone();
+        if architecture.ngrams.is_some() {
+            average.get_mut(names::NGRAMS).data.fill(0.0);
+        }
         let mut state = State {
             optimizer: Optimizer::new(&names, &weights, settings),
-            average: weights.clone(),
+            average,
             weights,
             rng,
             total_batches_done: 0,
@@ -109,10 +119,22 @@ impl State {
         let is_best = self.best.as_ref().is_none_or(|(best, _)| figures.valid.is_better_than(&best.valid, metric));
         self.history.push(figures);
         if is_best {
-            self.best = Some((figures, self.average.clone()));
+            self.best = Some((figures, self.averaged()));
         }
         self.begin_epoch();
         is_best
+    }
+
+    /// Returns the running average of the weights.
+    pub fn averaged(&self) -> Weights {
+        self.optimizer.averaged(&self.weights, &self.average)
+    }
+
+    /// Returns the network of the averaged weights, with its n-gram table rounded as in the finished model.
+    pub(super) fn network(&self, architecture: &Architecture) -> Network {
+        let mut weights = self.averaged();
+        round_ngrams(&mut weights, architecture);
+        Network::new(&weights, architecture)
     }
 
     /// Returns the number of finished epochs.
@@ -134,4 +156,14 @@ impl State {
     pub fn is_finite(&self) -> bool {
         self.weights.iter().all(|(_, array)| array.data.iter().all(|value| value.is_finite()))
     }
+}
+
+/// Rounds the table of the n-gram branch to the grid that suits it best, and returns the grid. `None` without an n-gram
+/// branch.
+pub fn round_ngrams(weights: &mut Weights, architecture: &Architecture) -> Option<Grid> {
+    let table = architecture.ngrams?;
+    let values = &mut weights.get_mut(names::NGRAMS).data;
+    let grid = Grid::fit(values, table.bits);
+    values.iter_mut().for_each(|value| *value = grid.round(*value));
+    Some(grid)
 }

@@ -1,6 +1,6 @@
 mod gradients;
 
-use self::gradients::{gradients, refs, small};
+use self::gradients::{gradients, refs, small_with_ngrams};
 use super::*;
 use crate::architecture::{Architecture, Cell, Head, InputLayer, Pooling, Recurrent, Sizes, names};
 use crate::data::Example;
@@ -20,7 +20,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tern_nn::graph::{BatchResult, Dropout, Graph};
 use tern_runtime::text::TokenizerKind;
 
-const NO_DROPOUT: Dropout = Dropout { dropout: 0.0, layer_dropout: 0.0, embedding_dropout: 0.0, word_dropout: 0.0 };
+const NO_DROPOUT: Dropout =
+    Dropout { dropout: 0.0, layer_dropout: 0.0, embedding_dropout: 0.0, word_dropout: 0.0, ngram_dropout: 0.0 };
 const SMOOTHING: f64 = 0.1;
 
 fn smoothed(labels: usize) -> Objective {
@@ -55,6 +56,19 @@ fn recipe() -> Recipe {
     recipe.training.epochs = 10;
     recipe.training.learning_rate = 0.02;
     recipe.training.threads = 1;
+    recipe
+}
+
+/// A recipe with a small n-gram branch.
+fn with_ngrams(mut recipe: Recipe) -> Recipe {
+    (recipe.model.ngram_buckets, recipe.model.ngram_rank) = (256, 4);
+    recipe
+}
+
+/// A recipe of an n-gram branch alone.
+fn ngrams_alone() -> Recipe {
+    let mut recipe = with_ngrams(recipe());
+    recipe.model.num_layers = 0;
     recipe
 }
 
@@ -144,7 +158,7 @@ fn before_the_first_step(recipe: &Recipe, problem: &Problem) -> Vec<f32> {
 #[test]
 fn the_result_is_the_same_in_every_run_and_with_any_number_of_threads() {
     let bytes = [1, 1, 2, 3].map(|threads| {
-        let mut recipe = recipe();
+        let mut recipe = with_ngrams(recipe());
         recipe.training.epochs = 2;
         recipe.training.threads = threads;
         safetensors_bytes(&train(&recipe).weights).unwrap()
@@ -152,7 +166,7 @@ fn the_result_is_the_same_in_every_run_and_with_any_number_of_threads() {
     assert!(bytes[0] == bytes[1], "two runs differ");
     assert!(bytes[0] == bytes[2] && bytes[0] == bytes[3], "threads change the result");
 
-    let mut other = recipe();
+    let mut other = with_ngrams(recipe());
     other.training.epochs = 2;
     other.training.seed = 2;
     assert!(bytes[0] != safetensors_bytes(&train(&other).weights).unwrap(), "the seed changes nothing");
@@ -199,6 +213,78 @@ fn every_network_learns() {
             assert_learnt(&train(&recipe), &recipe);
         }
     }
+}
+
+#[test]
+fn ngram_branch_learns_alone_and_beside_recurrent_layers() {
+    for recipe in [ngrams_alone(), with_ngrams(recipe())] {
+        for (bits, optimizer) in [(4, OptimizerKind::Adamw), (8, OptimizerKind::Adamw), (4, OptimizerKind::Sgd)] {
+            let mut recipe = recipe.clone();
+            (recipe.model.ngram_bits, recipe.training.optimizer) = (bits, optimizer);
+            if optimizer == OptimizerKind::Sgd {
+                (recipe.training.learning_rate, recipe.training.epochs, recipe.training.patience) = (0.5, 40, 40);
+            }
+            let outcome = train(&recipe);
+            assert_learnt(&outcome, &recipe);
+            assert_eq!(outcome.weights.get(names::EMBEDDING).is_some(), recipe.model.num_layers > 0);
+        }
+    }
+}
+
+/// Keeps the checkpoint of an interrupt after some batches.
+struct Interrupter<'a> {
+    batches: usize,
+    stop: &'a AtomicBool,
+    /// The [`data_hash`] of the problem.
+    data: u32,
+    checkpoint: Vec<u8>,
+}
+
+impl Callback for Interrupter<'_> {
+    fn on_batch(&mut self, _: &BatchProgress) {
+        self.batches -= 1;
+        self.stop.store(self.batches == 0, Ordering::Relaxed);
+    }
+
+    fn on_state(&mut self, state: &State, event: StateEvent) {
+        if event == StateEvent::Interrupted {
+            self.checkpoint = state.to_bytes(self.data, 0).unwrap();
+        }
+    }
+}
+
+#[test]
+fn resumed_training_of_an_ngram_branch_ends_in_the_same_bytes() {
+    let mut recipe = with_ngrams(recipe());
+    (recipe.training.epochs, recipe.training.batch_size) = (4, 16);
+    let problem = Problem::of_texts(&recipe, &prepared());
+    let expected = train_on(&problem, &recipe);
+    // Within the first epoch, and within the third, whose forward pass rounds the table.
+    for batches in [4, 37] {
+        let stop = AtomicBool::new(false);
+        let data = data_hash(&problem);
+        let mut interrupter = Interrupter { batches, stop: &stop, data, checkpoint: Vec::new() };
+        let interrupted = run(&recipe, &problem, &mut interrupter, &stop).unwrap();
+        assert_eq!(interrupted.stop_reason, StopReason::Interrupted);
+        let (state, _) = State::from_bytes(&interrupter.checkpoint, &recipe, &problem).unwrap();
+        let resumed = resume(state, &recipe, &problem, &mut Recorder::default(), &AtomicBool::new(false)).unwrap();
+        assert_eq!(resumed.history, expected.history);
+        assert!(resumed.weights == expected.weights, "interrupted after {batches} batches");
+    }
+}
+
+#[test]
+fn finished_ngram_table_is_rounded_as_it_was_validated() {
+    let recipe = with_ngrams(recipe());
+    let problem = Problem::of_texts(&recipe, &prepared());
+    let Outcome { mut weights, history, best_epoch, .. } = train_on(&problem, &recipe);
+    let grid = round_ngrams(&mut weights, &problem.architecture).unwrap();
+    assert!(weights[names::NGRAMS].data.iter().all(|&value| {
+        let integer = (value / grid.step).round();
+        integer.abs() <= 7.0 && integer * grid.step == value
+    }));
+    let figures = problem.validate(&Network::new(&weights, &problem.architecture));
+    assert_eq!(figures, history[best_epoch - 1].valid);
 }
 
 #[test]
@@ -267,16 +353,13 @@ fn cross_validation_predicts_each_row_with_a_network_that_was_not_trained_on_it(
 
 #[test]
 fn a_fold_normalises_channels_by_its_own_training_rows() {
-    let sample = |values: &[f32]| Sample {
-        steps: Steps::Values { values: values.to_vec(), channels: 2 },
-        target: Target::Class(0),
-    };
+    let sample = |values: &[f32]| Sample::new(Steps::Values { values: values.to_vec(), channels: 2 }, Target::Class(0));
     // The second channel is constant in each fold's training rows.
     let rows = [sample(&[1.0, 4.0, 3.0, 4.0]), sample(&[0.0, 4.0]), sample(&[10.0, 4.0])];
     let recurrent = Recurrent::default();
     let input = InputLayer::Values { channels: 2 };
     let head = Head { hidden: 0, outputs: 3 };
-    let architecture = Architecture { input, hidden_size: 2, recurrent, head };
+    let architecture = Architecture { input, hidden_size: 2, recurrent, ngrams: None, head };
     let problem =
         Problem { folds: vec![0, 1, 0], ..Problem::new(architecture, smoothed(3), rows.to_vec(), rows.to_vec()) };
     let part = problem.fold(1);
@@ -349,12 +432,13 @@ fn every_head_learns() {
 #[test]
 fn dropout_differs_between_batches_and_repeats_with_the_seed() {
     let two_layers = Recurrent { num_layers: 2, ..Recurrent::default() };
-    let (architecture, weights, list) = small(two_layers);
+    let (architecture, weights, list) = small_with_ngrams(two_layers, Head { hidden: 0, outputs: 3 });
     for dropout in [
         Dropout { dropout: 0.5, ..NO_DROPOUT },
         Dropout { layer_dropout: 0.5, ..NO_DROPOUT },
         Dropout { embedding_dropout: 0.5, ..NO_DROPOUT },
         Dropout { word_dropout: 0.5, ..NO_DROPOUT },
+        Dropout { ngram_dropout: 0.5, ..NO_DROPOUT },
     ] {
         let loss = |seed, batch| {
             gradients(&weights, &architecture, &smoothed(3), &refs(&list), dropout, seed, batch).unwrap().loss

@@ -236,9 +236,9 @@ mod tests {
 
     #[test]
     fn errors_are_in_the_numbers_units() {
-        let sample = |targets: &[f32]| Sample {
-            steps: crate::train::Steps::Values { values: vec![0.0], channels: 1 },
-            target: Target::Values(targets.to_vec()),
+        let sample = |targets: &[f32]| {
+            let steps = crate::train::Steps::Values { values: vec![0.0], channels: 1 };
+            Sample::new(steps, Target::Values(targets.to_vec()))
         };
         let samples = [sample(&[1.0, f32::NAN]), sample(&[0.0, 2.0])];
         let figures = values(&[vec![0.0, 9.0], vec![0.0, 1.0]], &samples, &[10.0, 100.0]);

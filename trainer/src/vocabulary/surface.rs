@@ -12,12 +12,19 @@ pub struct Surface {
     words: std::vec::IntoIter<String>,
     /// Number of characters of the current word that no piece has covered yet.
     uncovered: usize,
+    /// Number of words that have begun.
+    begun: usize,
 }
 
 impl Surface {
     /// Starts at the beginning of a text.
     pub fn new(tokenizer: Tokenizer, text: &str) -> Self {
-        Surface { kind: tokenizer.kind, words: tokens(tokenizer, text).into_iter(), uncovered: 0 }
+        Surface { kind: tokenizer.kind, words: tokens(tokenizer, text).into_iter(), uncovered: 0, begun: 0 }
+    }
+
+    /// Number of words that the tokens so far belong to, the current one included.
+    pub fn words_begun(&self) -> usize {
+        self.begun
     }
 
     /// Returns the text of the next token. `vocabulary_token`: its entry in the vocabulary; `None` for UNK.
@@ -31,6 +38,7 @@ impl Surface {
             return piece.to_owned();
         }
         let word = self.words.next().unwrap_or_default();
+        self.begun += 1;
         match vocabulary_token {
             Some(piece) if self.kind == TokenizerKind::WordPiece => {
                 self.uncovered = word.chars().count().saturating_sub(piece.chars().count());

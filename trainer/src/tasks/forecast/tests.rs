@@ -14,6 +14,7 @@ fn constant(outputs: &[f32], forecast: Forecast, channels: Vec<Channel>) -> Floa
         input: InputLayer::Values { channels: channels.len() },
         hidden_size: 2,
         recurrent: Recurrent::default(),
+        ngrams: None,
         head: Head { hidden: 0, outputs: outputs.len() },
     };
     let mut weights = Weights::default();

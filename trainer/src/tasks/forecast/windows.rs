@@ -64,7 +64,7 @@ impl<'a> Windows<'a> {
             });
             let values: Vec<f32> = values.collect();
             let steps = Steps::Values { values: self.steps(start), channels: self.channels.len() };
-            Sample { steps, target: Target::Values(values) }
+            Sample::new(steps, Target::Values(values))
         };
         self.starts(starts).map(sample).collect()
     }

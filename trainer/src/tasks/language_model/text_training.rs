@@ -89,7 +89,7 @@ impl TextCorpus {
         let architecture = model.architecture(vocabulary.len(), vocabulary.len());
         let samples = windows(&ids, window, recipe.language_model.context);
         let target = Target::Tokens(validation[1..].to_vec());
-        let valid_samples = vec![Sample { target, steps: Steps::Tokens(validation) }];
+        let valid_samples = vec![Sample::new(Steps::Tokens(validation), target)];
         let units = Units { characters: valid.chars().count(), ..Units::default() };
         let problem = Problem::new(architecture, Objective::NextToken, samples, valid_samples);
         let problem = Problem { embeddings, units, ..problem };
@@ -133,7 +133,7 @@ fn windows(ids: &[u32], window: usize, context: usize) -> Vec<Sample> {
         let begin = start.saturating_sub(context);
         let mut next = ids[begin + 1..=end].to_vec();
         next[..start - begin].fill(NO_TOKEN);
-        Sample { steps: Steps::Tokens(ids[begin..end].to_vec()), target: Target::Tokens(next) }
+        Sample::new(Steps::Tokens(ids[begin..end].to_vec()), Target::Tokens(next))
     };
     starts.map(sample).collect()
 }

@@ -79,10 +79,7 @@ impl LabelledSequences {
         let channels = normalise::fit(&all.table.names, train.table.rows.iter());
         let samples = |sequences: &SequenceTable, path: &Path| -> Result<Vec<Sample>, FileError> {
             let classes = sequences.classes(&labels, path)?.into_iter().enumerate();
-            let sample = |(sequence, class)| Sample {
-                steps: sequences.steps(sequence, &channels),
-                target: Target::Class(class),
-            };
+            let sample = |(sequence, class)| Sample::new(sequences.steps(sequence, &channels), Target::Class(class));
             Ok(classes.map(sample).collect())
         };
         let architecture = recipe.model.architecture_for(InputLayer::Values { channels: channels.len() }, labels.len());

@@ -1,7 +1,10 @@
 //! Gradients against finite differences and the plain network in f64.
 
 use super::*;
+use crate::architecture::NgramTable;
 use crate::logits::class_logits;
+use crate::nn::ngrams::Grid;
+use tern_nn::packed::PackedLayout;
 
 pub fn small(recurrent: Recurrent) -> (Architecture, Weights, Vec<Sample>) {
     small_with(recurrent, Head { hidden: 0, outputs: 3 })
@@ -18,9 +21,9 @@ pub fn small_with(recurrent: Recurrent, head: Head) -> (Architecture, Weights, V
     let samples = [4, 1, 0, 6, 2, 2]
         .iter()
         .enumerate()
-        .map(|(index, &length)| Sample {
-            steps: Steps::Tokens((0..length).map(|_| rng.random_range(1..9)).collect()),
-            target: Target::Class(index % head.outputs.max(2)),
+        .map(|(index, &length)| {
+            let steps = Steps::Tokens((0..length).map(|_| rng.random_range(1..9)).collect());
+            Sample::new(steps, Target::Class(index % head.outputs.max(2)))
         })
         .collect();
     (architecture, weights, samples)
@@ -38,9 +41,9 @@ fn double(weights: &Weights) -> Double {
 }
 
 /// The outputs in f64, straight from the definitions.
-fn plain_outputs(parameters: &Double, architecture: &Architecture, steps: &Steps) -> Vec<f64> {
+fn plain_outputs(parameters: &Double, architecture: &Architecture, steps: &Steps, ngrams: &[u32]) -> Vec<f64> {
     match steps {
-        Steps::Tokens(ids) => reference::logits(|name| &parameters[name], architecture, ids),
+        Steps::Tokens(ids) => reference::logits(|name| &parameters[name], architecture, ids, ngrams),
         Steps::Values { .. } => {
             let x = steps.rows().iter().map(|row| row.iter().map(|&v| f64::from(v)).collect()).collect();
             reference::outputs(|name| &parameters[name], architecture, x)
@@ -57,14 +60,14 @@ fn plain_loss(parameters: &Double, architecture: &Architecture, objective: &Obje
         -(1.0 - smoothing) * logs[label] - smoothing * logs.iter().sum::<f64>() / logs.len() as f64
     };
     let mut count = samples.len();
-    for Sample { steps, target } in samples {
+    for Sample { steps, ngrams, target } in samples {
         total += match (objective, target) {
             (Objective::Classes(classes), Target::Class(label)) => {
-                let logits = plain_outputs(parameters, architecture, steps);
+                let logits = plain_outputs(parameters, architecture, steps, ngrams);
                 classes.weights[*label] * cross_entropy(&logits, *label, classes.smoothing)
             }
             (Objective::Values, Target::Values(values)) => {
-                let outputs = plain_outputs(parameters, architecture, steps);
+                let outputs = plain_outputs(parameters, architecture, steps, &[]);
                 let known = values.iter().zip(&outputs).filter(|(target, _)| !target.is_nan());
                 known.map(|(&t, y)| (y - f64::from(t)).powi(2)).sum::<f64>() / outputs.len() as f64
             }
@@ -72,7 +75,7 @@ fn plain_loss(parameters: &Double, architecture: &Architecture, objective: &Obje
                 let asked = (0..next.len()).filter(|&step| next[step] != NO_TOKEN);
                 let losses = asked.map(|step| {
                     let read = Steps::Tokens(steps.tokens()[..=step].to_vec());
-                    cross_entropy(&plain_outputs(parameters, architecture, &read), next[step] as usize, 0.0)
+                    cross_entropy(&plain_outputs(parameters, architecture, &read, &[]), next[step] as usize, 0.0)
                 });
                 losses.sum()
             }
@@ -94,8 +97,22 @@ pub fn gradients(
     seed: u64,
     batch: u64,
 ) -> candle_core::Result<BatchResult> {
-    Graph { architecture, objective, dropout, seed, device: &candle_core::Device::Cpu }
+    Graph { architecture, objective, dropout, grid: None, seed, device: &candle_core::Device::Cpu }
         .gradients(weights, samples, batch)
+}
+
+/// The gradient of a parameter with all its values; that of the n-gram table from its rows.
+pub fn dense(result: &BatchResult, architecture: &Architecture, parameter: usize) -> Vec<f32> {
+    let (name, shape) = &architecture.shapes()[parameter];
+    let gradient = &result.gradients[parameter];
+    if name != names::NGRAMS {
+        return gradient.clone();
+    }
+    let mut all = vec![0.0; shape.iter().product()];
+    for (&row, gradient) in result.ngram_rows.iter().zip(gradient.chunks_exact(shape[1])) {
+        all[row as usize * shape[1]..][..shape[1]].copy_from_slice(gradient);
+    }
+    all
 }
 
 /// The gradients of every `stride`-th value of each parameter against finite differences of [`plain_loss`].
@@ -120,7 +137,7 @@ fn check_gradients(
             };
             let difference = (at(kept + 1e-5) - at(kept - 1e-5)) / 2e-5;
             at(kept);
-            let gradient = f64::from(result.gradients[parameter][index]);
+            let gradient = f64::from(dense(&result, architecture, parameter)[index]);
             assert!((gradient - difference).abs() < 1e-6, "{what} {name}[{index}]: {gradient}, expected {difference}");
         }
     }
@@ -150,6 +167,70 @@ fn gradients_of_every_head_agree_with_finite_differences() {
     }
 }
 
+/// The network of [`small_with`] with an n-gram branch beside its recurrent layers, or alone if there are none.
+pub fn small_with_ngrams(recurrent: Recurrent, head: Head) -> (Architecture, Weights, Vec<Sample>) {
+    let (plain, _, mut samples) = small_with(Recurrent { num_layers: 1, ..recurrent }, head);
+    let architecture = Architecture { recurrent, ngrams: Some(NgramTable { buckets: 16, rank: 4, bits: 4 }), ..plain };
+    let weights = reference::weights(&architecture);
+    for (sample, count) in samples.iter_mut().zip([7, 0, 3, 12, 1, 5]) {
+        sample.ngrams = (0..count).map(|index| (index * index + count) % 11).collect();
+    }
+    (architecture, weights, samples)
+}
+
+/// Recurrent layers beside which the n-gram branch is tested, the last one without any.
+pub fn beside_ngrams() -> [Recurrent; 3] {
+    let bidirectional = Recurrent { bidirectional: true, pooling: Pooling::MeanMax, ..Recurrent::default() };
+    [Recurrent::default(), bidirectional, Recurrent { num_layers: 0, ..Recurrent::default() }]
+}
+
+#[test]
+fn gradients_of_networks_with_an_ngram_branch_agree_with_finite_differences() {
+    for recurrent in beside_ngrams() {
+        for head in [Head { hidden: 0, outputs: 3 }, Head { hidden: 4, outputs: 1 }] {
+            let (architecture, weights, samples) = small_with_ngrams(recurrent, head);
+            let objective = smoothed(head.outputs.max(2));
+            check_gradients(&architecture, &weights, &objective, &samples, 1);
+        }
+    }
+}
+
+#[test]
+fn ngram_table_is_rounded_in_the_forward_pass_and_its_gradients_are_those_of_the_rounded_one() {
+    let (architecture, mut weights, samples) = small_with_ngrams(Recurrent::default(), Head { hidden: 0, outputs: 3 });
+    let grid = Grid::new(0.125, 4);
+    let objective = smoothed(3);
+    let graph = |grid| Graph {
+        architecture: &architecture,
+        objective: &objective,
+        dropout: NO_DROPOUT,
+        grid,
+        seed: 0,
+        device: &candle_core::Device::Cpu,
+    };
+    let rounding = graph(Some(grid)).gradients(&weights, &refs(&samples), 0).unwrap();
+    weights.get_mut(names::NGRAMS).data.iter_mut().for_each(|value| *value = grid.round(*value));
+    let rounded = graph(None).gradients(&weights, &refs(&samples), 0).unwrap();
+    assert_eq!((rounding.loss, rounding.gradients), (rounded.loss, rounded.gradients));
+}
+
+#[test]
+fn graph_with_an_ngram_branch_learns_the_network_that_inference_runs() {
+    for recurrent in beside_ngrams() {
+        let (architecture, weights, samples) = small_with_ngrams(recurrent, Head { hidden: 0, outputs: 3 });
+        let objective = Objective::Classes(Classes::plain(3, 0.0));
+        let network = Network::new(&weights, &architecture);
+        for sample in &samples {
+            let Target::Class(label) = sample.target else { panic!("a class") };
+            let logits = network.outputs(sample.into());
+            let targets = objective.targets(&[&sample.target], &PackedLayout::new(&[sample.steps.len()]));
+            let expected = objective.loss(&logits, &targets, 1.0).total;
+            let found = gradients(&weights, &architecture, &objective, &[sample], NO_DROPOUT, 0, 0).unwrap().loss;
+            assert_eq!(found, expected, "{recurrent:?} label {label}");
+        }
+    }
+}
+
 #[test]
 fn gradients_of_networks_of_values_agree_with_finite_differences() {
     for cell in [Cell::Lstm, Cell::Gru, Cell::RnnRelu] {
@@ -160,12 +241,10 @@ fn gradients_of_networks_of_values_agree_with_finite_differences() {
         let weights = initial::weights(&architecture, 0.1, &mut rng);
         let samples: Vec<Sample> = [3, 1, 5]
             .into_iter()
-            .map(|steps| Sample {
-                steps: Steps::Values {
-                    values: (0..steps * 3).map(|_| rng.random_range(-1.0..1.0)).collect(),
-                    channels: 3,
-                },
-                target: Target::Values(vec![rng.random_range(-1.0..1.0), if steps == 1 { f32::NAN } else { 0.5 }]),
+            .map(|steps| {
+                let values = (0..steps * 3).map(|_| rng.random_range(-1.0..1.0)).collect();
+                let targets = vec![rng.random_range(-1.0..1.0), if steps == 1 { f32::NAN } else { 0.5 }];
+                Sample::new(Steps::Values { values, channels: 3 }, Target::Values(targets))
             })
             .collect();
         check_gradients(&architecture, &weights, &Objective::Values, &samples, 3);

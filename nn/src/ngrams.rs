@@ -1,0 +1,196 @@
+//! The n-gram branch: a table with a vector for each bucket, of which those of a text's n-grams are added up.
+//!
+//! The result for a text of n n-grams is (1/√n) · Σ table\[bucket\], or zeros for n = 0. It equals PyTorch's
+//! `EmbeddingBag(buckets, rank, mode="sum")`, divided by √n. The time of all functions but [`Grid::fit`] depends on the
+//! number of n-grams, not on that of buckets.
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+/// The integers of a table: multiples of one step. A table is rounded to a grid so that its export loses nothing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Grid {
+    /// The value of the integer 1.
+    pub step: f32,
+    /// The largest integer; the smallest is its negative.
+    pub largest: f32,
+}
+
+impl Grid {
+    /// The grid of integers with this number of bits: −7 … 7 for 4 bits, −127 … 127 for 8.
+    pub fn new(step: f32, bits: u32) -> Self {
+        Grid { step, largest: ((1u32 << (bits - 1)) - 1) as f32 }
+    }
+
+    /// Number of values of a large table that [`fit`](Self::fit) reads.
+    const FITTED_VALUES: usize = 1 << 18;
+    /// Number of steps that [`fit`](Self::fit) tries.
+    const STEPS: usize = 64;
+
+    /// The grid whose step gives the least squared rounding error. Of a large table, it reads values at equal
+    /// distances.
+    pub fn fit(values: &[f32], bits: u32) -> Self {
+        let stride = values.len().div_ceil(Self::FITTED_VALUES).max(1);
+        // Zeros are exact with every step; they are the rows that no training text uses.
+        let values: Vec<f32> = values.iter().step_by(stride).copied().filter(|value| *value != 0.0).collect();
+        let max = values.iter().fold(0.0f32, |max, value| max.max(value.abs()));
+        if max == 0.0 {
+            return Grid::new(1.0, bits);
+        }
+        let widest = Grid::new(max / Grid::new(1.0, bits).largest, bits);
+        let error = |grid: &Grid| -> f64 {
+            values.iter().map(|&value| f64::from(value - grid.round(value)).powi(2)).sum::<f64>()
+        };
+        let steps = (1..=Self::STEPS).map(|part| widest.step * part as f32 / Self::STEPS as f32);
+        let with_errors = steps.map(|step| Grid { step, ..widest }).map(|grid| (error(&grid), grid));
+        with_errors.min_by(|(a, _), (b, _)| a.total_cmp(b)).map_or(widest, |(_, grid)| grid)
+    }
+
+    /// Rounds a value to the nearest multiple of the step, at most `largest` steps from zero.
+    #[inline(always)]
+    pub fn round(self, value: f32) -> f32 {
+        (value / self.step).round().clamp(-self.largest, self.largest) * self.step
+    }
+}
+
+/// A view of a table's weights.
+#[derive(Clone, Copy, Debug)]
+pub struct Table<'a> {
+    /// `[buckets, rank]`
+    pub weight: &'a [f32],
+    /// Columns of the table.
+    pub rank: usize,
+    /// The grid that values are rounded to before they are added; `None` if they are added as they are.
+    pub grid: Option<Grid>,
+}
+
+impl Table<'_> {
+    /// Adds up the rows of a text's n-grams in their order and multiplies by `scale`: `[rank]`.
+    pub fn sum(&self, ngrams: &[u32], scale: f32) -> Vec<f32> {
+        let mut sum = vec![0.0; self.rank];
+        for &bucket in ngrams {
+            let row = &self.weight[bucket as usize * self.rank..][..self.rank];
+            match self.grid {
+                Some(grid) => sum.iter_mut().zip(row).for_each(|(sum, &value)| *sum += grid.round(value)),
+                None => sum.iter_mut().zip(row).for_each(|(sum, &value)| *sum += value),
+            }
+        }
+        sum.iter_mut().for_each(|sum| *sum *= scale);
+        sum
+    }
+}
+
+/// The factor of the sum of `count` n-grams: 1/√count.
+pub fn scale(count: usize) -> f32 {
+    1.0 / (count.max(1) as f32).sqrt()
+}
+
+/// The n-grams of a training text that dropout has kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeptNgrams {
+    /// Their buckets, in the order of the text.
+    pub buckets: Vec<u32>,
+    /// The factor of their sum, which contains the 1 / (1 - probability) of dropout.
+    pub scale: f32,
+}
+
+impl KeptNgrams {
+    /// Leaves out each n-gram with the given probability. With probability 0, no random number is drawn.
+    pub fn draw(ngrams: &[u32], probability: f64, rng: &mut ChaCha8Rng) -> Self {
+        let mut buckets = ngrams.to_vec();
+        let mut scale = scale(ngrams.len());
+        if probability > 0.0 {
+            let threshold = (probability * f64::from(u32::MAX)) as u32;
+            buckets.retain(|_| rng.random::<u32>() >= threshold);
+            scale /= (1.0 - probability) as f32;
+        }
+        KeptNgrams { buckets, scale }
+    }
+}
+
+/// Computes the gradient of a table from the gradients of the sums of some texts, `d_sums`: `[texts, rank]`.
+///
+/// Returns the buckets that the texts use, in ascending order, and the gradients of their rows, `[rows, rank]`. The
+/// gradients of all other rows are zero. Rounding to a grid passes gradients on unchanged.
+pub fn backward(texts: &[KeptNgrams], d_sums: &[f32], rank: usize) -> (Vec<u32>, Vec<f32>) {
+    let uses =
+        texts.iter().zip(0u32..).flat_map(|(text, index)| text.buckets.iter().map(move |&bucket| (bucket, index)));
+    let mut uses: Vec<(u32, u32)> = uses.collect();
+    // Each row's gradient is a sum in the order of the texts.
+    uses.sort_unstable();
+    let (mut rows, mut gradients): (Vec<u32>, Vec<f32>) = (Vec::new(), Vec::new());
+    for (bucket, text) in uses {
+        if rows.last() != Some(&bucket) {
+            rows.push(bucket);
+            gradients.resize(gradients.len() + rank, 0.0);
+        }
+        let (start, scale) = (gradients.len() - rank, texts[text as usize].scale);
+        let d_sum = &d_sums[text as usize * rank..][..rank];
+        gradients[start..].iter_mut().zip(d_sum).for_each(|(gradient, d_sum)| *gradient += scale * d_sum);
+    }
+    (rows, gradients)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+
+    const WEIGHT: [f32; 8] = [1.0, -1.0, 0.25, 0.5, 0.0, 8.0, 3.0, 0.125];
+
+    #[test]
+    fn sum_is_that_of_the_rows_divided_by_the_root_of_their_number() {
+        let table = Table { weight: &WEIGHT, rank: 2, grid: None };
+        let ngrams = [3, 0, 0, 1];
+        assert_eq!(table.sum(&ngrams, scale(ngrams.len())), [5.25 / 2.0, -1.375 / 2.0]);
+        assert_eq!(table.sum(&[], scale(0)), [0.0; 2]);
+    }
+
+    #[test]
+    fn gradients_are_summed_for_each_row_that_is_used() {
+        let texts = [
+            KeptNgrams { buckets: vec![3, 0, 3], scale: 0.5 },
+            KeptNgrams { buckets: vec![], scale: 1.0 },
+            KeptNgrams { buckets: vec![3], scale: 2.0 },
+        ];
+        let (rows, gradients) = backward(&texts, &[1.0, 2.0, 9.0, 9.0, 10.0, 20.0], 2);
+        assert_eq!(rows, [0, 3]);
+        assert_eq!(gradients, [0.5, 1.0, 21.0, 42.0]);
+        assert_eq!(backward(&[], &[], 2), (vec![], vec![]));
+    }
+
+    #[test]
+    fn rounded_values_are_the_integers_of_the_grid() {
+        let values: Vec<f32> = (0..1000).map(|index| ((index * 37 % 101) as f32 - 50.0) / 70.0).collect();
+        for (bits, largest, error) in [(4, 7.0, 0.06), (8, 127.0, 0.004)] {
+            let grid = Grid::fit(&values, bits);
+            assert_eq!(grid.largest, largest);
+            for &value in &values {
+                let rounded = grid.round(value);
+                assert!((rounded - value).abs() <= error, "{bits} bits: {value} is rounded to {rounded}");
+                let integer = (rounded / grid.step).round();
+                assert!(integer.abs() <= largest && integer * grid.step == rounded);
+                assert_eq!(grid.round(rounded), rounded);
+            }
+        }
+        assert_eq!(Grid::fit(&[0.0; 4], 4).round(0.0), 0.0);
+    }
+
+    #[test]
+    fn large_outliers_do_not_widen_the_step() {
+        let mut values = vec![0.0f32; 4000];
+        values.iter_mut().zip(0..).for_each(|(value, index)| *value = (index % 15 - 7) as f32);
+        values[0] = 20.0;
+        assert!((Grid::fit(&values, 4).step - 1.0).abs() < 0.05);
+    }
+
+    #[test]
+    fn dropout_keeps_the_expected_sum() {
+        let ngrams: Vec<u32> = (0..10_000).collect();
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let kept = KeptNgrams::draw(&ngrams, 0.25, &mut rng);
+        let sum = kept.buckets.len() as f32 * kept.scale;
+        assert!((sum / 100.0 - 1.0).abs() < 0.02, "{sum}");
+        assert_eq!(KeptNgrams::draw(&ngrams, 0.0, &mut rng), KeptNgrams { buckets: ngrams, scale: 0.01 });
+    }
+}

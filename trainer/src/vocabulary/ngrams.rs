@@ -1,0 +1,73 @@
+//! The n-grams of a text as rows of the n-gram table, hashed by `tern_runtime::text` as on the device.
+
+use tern_format::Ngrams as Kinds;
+use tern_runtime::text::{NgramHasher, Piece, Splitter, Tokenizer};
+
+/// The n-grams that an n-gram branch counts, and the number of rows of its table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ngrams {
+    kinds: Kinds,
+    /// The number of buckets minus 1, whose bits are all ones.
+    mask: u32,
+    tokenizer: Tokenizer,
+}
+
+impl Ngrams {
+    /// `kinds` must pass [`Kinds::check`] for the tokenizer, and `buckets` must be a power of 2.
+    pub fn new(kinds: Kinds, buckets: usize, tokenizer: Tokenizer) -> Self {
+        debug_assert!(buckets.is_power_of_two());
+        Ngrams { kinds, mask: buckets as u32 - 1, tokenizer }
+    }
+
+    /// The buckets of a text's n-grams, in the order of their ends. An n-gram that occurs twice is in it twice.
+    pub fn buckets(&self, text: &str) -> Vec<u32> {
+        self.buckets_by_word(text).0
+    }
+
+    /// The buckets of a text's n-grams, and for each word the number of n-grams that end before the end of the word.
+    /// For the tokenizers `chars` and `bytes`, each character counts as a word here. The n-grams that end with the text
+    /// are those of its last word.
+    pub fn buckets_by_word(&self, text: &str) -> (Vec<u32>, Vec<usize>) {
+        let (mut buckets, mut ends) = (Vec::new(), Vec::new());
+        let mut hasher = NgramHasher::new(self.kinds, self.tokenizer);
+        let mut buffer = vec![0; tern_runtime::text::buffer_len(self.tokenizer)];
+        let mut splitter = Splitter::new(self.tokenizer, &mut buffer);
+        let mut sink = |piece: Piece| {
+            hasher.feed(piece, &mut |hash| buckets.push(hash & self.mask));
+            if matches!(piece, Piece::End) {
+                ends.push(buckets.len());
+            }
+        };
+        splitter.feed(text.as_bytes(), &mut sink);
+        splitter.finish(&mut sink);
+        hasher.finish(&mut |hash| buckets.push(hash & self.mask));
+        ends.last_mut().into_iter().for_each(|end| *end = buckets.len());
+        (buckets, ends)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ngrams_are_counted_for_each_word() {
+        let kinds = Kinds { words: 2, min_chars: 3, max_chars: 3 };
+        let ngrams = Ngrams::new(kinds, 1 << 10, Tokenizer::WORDS);
+        let (buckets, ends) = ngrams.buckets_by_word("The cat the");
+        // <th, the, he>, the; <ca, cat, at>, cat, the cat; <th, the, he>, the, cat the.
+        assert_eq!(ends, [4, 9, 14]);
+        assert_eq!(buckets.len(), 14);
+        assert_eq!(buckets[..4], buckets[9..13]);
+        assert!(buckets.iter().all(|&bucket| bucket < 1 << 10));
+        assert_eq!(ngrams.buckets_by_word(" "), (vec![], vec![]));
+    }
+
+    #[test]
+    fn each_character_is_a_word_of_its_own_for_chars() {
+        let kinds = Kinds { words: 0, min_chars: 2, max_chars: 2 };
+        let (buckets, ends) = Ngrams::new(kinds, 16, Tokenizer::CHARS).buckets_by_word("abc");
+        // <a, ab, bc and c>.
+        assert_eq!((buckets.len(), ends), (4, vec![1, 2, 4]));
+    }
+}
