@@ -22,7 +22,7 @@ impl<'a> Vocabulary<'a> {
     /// All 256 bytes; the id of a byte is the byte + 2.
     pub const BYTES: Vocabulary<'static> = Vocabulary { tokens: Texts::EMPTY, bytes: true };
 
-    /// The vocabulary of a model that reads values.
+    /// The vocabulary of a model that reads values or has no recurrent branch.
     pub(crate) const EMPTY: Vocabulary<'static> = Vocabulary { tokens: Texts::EMPTY, bytes: false };
 
     /// The bytes in the file, offsets included.
