@@ -88,8 +88,8 @@ fn run(model: &Model<'_>, length: usize, text: &[u8]) {
         4 * words <= cost.scratch_bytes + cost.scratch_bytes_per_token * tokens + 4,
         "{words} words of scratch, {cost:?}"
     );
-    let Flash { header, recurrent, folded, head, embedding, vocabulary, labels, golden, other } = cost.flash;
-    let parts = [header, recurrent, folded, head, embedding, vocabulary, labels, golden, other];
+    let Flash { header, recurrent, folded, head, embedding, vocabulary, labels, golden, ngrams, other } = cost.flash;
+    let parts = [header, recurrent, folded, head, embedding, vocabulary, labels, golden, ngrams, other];
     assert_eq!(parts.iter().sum::<usize>(), length, "{cost:?}");
 
     let mut scratch = vec![-1; words];

@@ -3,7 +3,7 @@
 use arbitrary::{Result, Unstructured};
 use tern_runtime::testing::{Aligned, Spec};
 use tern_runtime::text::{Tokenizer, TokenizerKind};
-use tern_runtime::write::{Dtype, Tensor, packed, to_bytes};
+use tern_runtime::write::{Dtype, Tensor, Words, packed, to_bytes};
 use tern_runtime::{Cell, Input, Packing};
 
 type Metadata = Vec<(String, String)>;
@@ -11,26 +11,32 @@ type Metadata = Vec<(String, String)>;
 /// The ends of the ranges of integers.
 const EDGES: [i32; 8] = [i32::MIN, -32_768, -128, -1, 0, 127, 32_767, i32::MAX];
 
-/// The metadata and tensors of a random model, in a random packing, with a random tokenizer.
+/// The metadata and tensors of a random model, in a random packing, with a random tokenizer. Every fourth model has an
+/// n-gram branch.
 fn parts(bytes: &mut Unstructured<'_>) -> Result<(Metadata, Vec<Tensor>)> {
-    let seed: u16 = bytes.arbitrary()?;
-    let mut spec = Spec::random(seed.into());
+    let seed = u64::from(bytes.arbitrary::<u16>()?);
+    let mut spec = if seed.is_multiple_of(4) { Spec::random_ngrams(seed) } else { Spec::random(seed) };
     let mut packing = Packing::plain(spec.cell);
     if spec.cell == Cell::Lstm && bytes.arbitrary()? {
         packing = Packing::Paired16;
         spec.sizes.embedding_dim *= packing.columns();
         spec.sizes.hidden_size *= packing.columns();
     }
-    let (mut metadata, tensors) = packed(packing, &spec.metadata(), spec.tensors(seed.into()));
+    let mut tokenizer = Tokenizer::WORDS;
     if spec.input == Input::Tokens {
-        let tokenizer = *bytes.choose(Tokenizer::ALL)?;
-        let name = tokenizer.name();
-        // A tokenizer into bytes has no table of tokens and a fixed number of them, so it does not fit this model.
-        if tokenizer.kind != TokenizerKind::Bytes {
-            metadata.iter_mut().filter(|(key, _)| key == "tern.tokenizer").for_each(|(_, word)| *word = name.into());
-        }
+        tokenizer = *bytes.choose(Tokenizer::ALL)?;
     }
-    Ok((metadata, tensors))
+    // A tokenizer into bytes has no table of tokens and a fixed number of them, so no recurrent branch here has it.
+    if tokenizer.kind == TokenizerKind::Bytes && spec.layers > 0 {
+        tokenizer = Tokenizer::WORDS;
+    }
+    if let Some(branch) = spec.ngrams.as_mut().filter(|_| tokenizer.is_one_word()) {
+        branch.ngrams.words = 0;
+        branch.ngrams.min_chars = branch.ngrams.min_chars.max(1);
+        branch.ngrams.max_chars = branch.ngrams.max_chars.max(3);
+    }
+    let metadata = Words { tokenizer, ..spec.words() }.metadata();
+    Ok(packed(packing, &metadata, spec.tensors(seed)))
 }
 
 /// The file of a random model.
