@@ -23,6 +23,9 @@ fn main() -> io::Result<()> {
     for index in 0..40 {
         write("loader", index, &Spec::random(index as u64).file(index as u64))?;
     }
+    for index in 40..60 {
+        write("loader", index, &Spec::random_ngrams(index as u64).file(index as u64))?;
+    }
     let mut random = Random(1);
     for index in 0..66 {
         // `arbitrary` takes numbers of a known range from the end of its bytes.
