@@ -13,18 +13,20 @@ It uses integers only, needs no package beyond Python's standard library, and is
     tern_reference.py --check-tables            compares the text tables with the Unicode database of this Python
 
 `trace` and `state` are FNV-1a hashes of little-endian integers. `trace` covers the token's id (u32) and all logits (i32) after
-every token, `state` covers `h` (i16) and `c` (i32) after the last token. The tables that the pages refer to (activations, \\w,
-lower case) are read as data.
+every token, `state` covers `h` (i16) and `c` (i32) after the last token. Without a recurrent branch `unknown` is 0.
+The tables that the pages refer to (activations, \\w, lower case) are read as data.
 """
 
 import functools
+import itertools
 import json
+import math
 import operator
 import struct
 import sys
 import unicodedata
 
-from tern_text import LOWER, WHITE_SPACE, WORDS, ids_of, table
+from tern_text import LOWER, UNK, WHITE_SPACE, WORDS, ids_of, ids_of_token, split, table
 
 I16, I32 = (-(2**15), 2**15 - 1), (-(2**31), 2**31 - 1)
 
@@ -58,7 +60,12 @@ WORDS_OF = {
     "tern.pooling": ["last", "mean", "max", "mean_max"],
     "tern.output": ["softmax", "sigmoid", "linear"],
     "tern.packing": ["interleaved4", "paired16", "interleaved3", "interleaved1", "rows"],
+    "tern.ngrams.words": ["0", "1", "2"],
+    "tern.ngrams.min_chars": ["0", "1", "2", "3", "4", "5", "6"],
+    "tern.ngrams.max_chars": ["0", "2", "3", "4", "5", "6"],
 }
+NGRAMS = {key for key in WORDS_OF if key.startswith("tern.ngrams.")}
+RECURRENT = {f"tern.{key}" for key in ("vocabulary", "cell", "layers", "directions", "merge", "pooling", "packing")}
 PACKINGS = {
     "lstm": ["interleaved4", "paired16", "rows"], "gru": ["interleaved3", "rows"], "rnn": ["interleaved1", "rows"],
     "rnn_relu": ["interleaved1", "rows"],
@@ -73,7 +80,11 @@ DTYPES = {"U8": "B", "I8": "b", "I16": "h", "I32": "i", "U32": "I", "F32": "f"}
 def kind_of(metadata):
     """Checks the metadata as a whole and returns it with the names of the layers, by which shifts and tensors are found."""
     words = {key: word for key, word in metadata.items() if not key.startswith("tern.shift.")}
-    optional = {"tern.input"}
+    recurrent, ngrams = "tern.cell" in words, "tern.ngrams.words" in words
+    absent = (set() if recurrent else RECURRENT) | (set() if ngrams else NGRAMS)
+    if not (recurrent or ngrams) or words.keys() & absent:
+        raise Refused("branches")
+    optional = {"tern.input"} | absent
     if metadata.get("tern.input", "tokens") == "values":
         optional |= {"tern.tokenizer", "tern.vocabulary"}
     if metadata.get("tern.directions") == "1":
@@ -84,29 +95,52 @@ def kind_of(metadata):
         raise Refused("words")
     kind = {key[len("tern."):]: word for key, word in words.items()}
     kind.setdefault("input", "tokens")
+    kind["recurrent"] = recurrent
+    if not recurrent:
+        kind |= {"layers": "0", "directions": "0"}
     if kind["input"] == "values" and kind.keys() & {"tokenizer", "vocabulary"}:
         raise Refused("keys")
     if kind["directions"] == "1" and "merge" in kind:
         raise Refused("keys")
-    if kind["input"] == "tokens" and (kind["tokenizer"] == "bytes") != (kind["vocabulary"] == "bytes"):
+    if recurrent and kind["input"] == "tokens" and (kind["tokenizer"] == "bytes") != (kind["vocabulary"] == "bytes"):
         raise Refused("vocabulary")
     together = {
         "classify": kind["output"] in ("softmax", "sigmoid"),
-        "language-model": (kind["input"], kind["directions"], kind["pooling"], kind["output"])
+        "language-model": (kind["input"], kind["directions"], kind.get("pooling"), kind["output"])
         == ("tokens", "1", "last", "softmax"),
         "forecast": (kind["input"], kind["output"]) == ("values", "linear"),
     }
-    if not together[kind["task"]] or kind["packing"] not in PACKINGS[kind["cell"]]:
+    if not together[kind["task"]] or recurrent and kind["packing"] not in PACKINGS[kind["cell"]]:
         raise Refused("words together")
+    if ngrams:
+        check_ngrams(kind)
     ways = ["", "_reverse"][: int(kind["directions"])]
     kind["places"] = [[f"l{layer}{way}" for way in ways] for layer in range(int(kind["layers"]))]
-    kind["module"] = kind["cell"].split("_")[0]
+    kind["module"] = kind.get("cell", "").split("_")[0]
     shifts = {key[len("tern.shift."):]: word for key, word in metadata.items() if key.startswith("tern.shift.")}
     layers = {f"{kind['module']}_{place}" for places in kind["places"] for place in places}
-    if not layers | {"fc"} <= shifts.keys() <= layers | {"fc", "hidden"} or not set(shifts.values()) <= set(SHIFTS):
+    always = layers | {"fc"} | ({"ngrams"} if ngrams else set())
+    if not always <= shifts.keys() <= always | {"hidden"} or not set(shifts.values()) <= set(SHIFTS):
         raise Refused("shift")
     kind["shifts"] = {name: int(shift) for name, shift in shifts.items()}
     return kind
+
+
+def check_ngrams(kind):
+    """Checks the n-grams that a model counts."""
+    if (kind["task"], kind["input"]) != ("classify", "tokens"):
+        raise Refused("ngrams")
+    words, shortest, longest = (int(kind.pop(f"ngrams.{name}")) for name in ("words", "min_chars", "max_chars"))
+    kind["ngrams"] = (words, shortest, longest)
+    if (shortest == 0) != (longest == 0) or shortest > longest or words == longest == 0:
+        raise Refused("ngrams")
+    if words > 0 and of_one_word(kind):
+        raise Refused("ngrams.words")
+
+
+def of_one_word(kind):
+    """Returns whether the tokenizer takes the whole text as one word."""
+    return kind["tokenizer"].removesuffix("_cased") in ("chars", "bytes")
 
 
 def tensors_of(kind):
@@ -120,18 +154,34 @@ def tensors_of(kind):
     if kind["task"] == "classify":
         tensors |= {"labels.offsets": ("U32", ["C+1"]), "labels.bytes": ("U8", ["labels"])}
     if kind["input"] == "tokens":
-        tensors |= {
-            "embedding.weight": ("I8", ["V", "E"]),
-            "embedding.multiplier": ("I16", ["V"]),
-            "embedding.scale": ("F32", [1]),
-            "golden.bytes": ("U8", ["golden"]),
-        }
-        if kind["vocabulary"] == "sorted":
-            tensors |= {"vocab.offsets": ("U32", ["V-1"]), "vocab.bytes": ("U8", ["vocab"])}
+        tensors |= {"golden.bytes": ("U8", ["golden"])}
     else:
         tensors |= {"channels.offsets": ("U32", ["E+1"]), "channels.bytes": ("U8", ["channels"])}
         tensors |= {f"input.{name}": ("I32", ["E"]) for name in ("offset", "multiplier", "shift", "point")}
         tensors |= {"input.scale": ("F32", [1]), "golden.values": ("I32", ["steps", "E"])}
+    if kind["recurrent"]:
+        tensors |= recurrent_of(kind)
+    if "ngrams" in kind:
+        tensors |= {"ngrams.weight": ("I8", ["B", "R"]), "ngrams.scale": ("F32", [1])}
+    outputs = 1 if kind["output"] == "sigmoid" else "V" if kind["task"] == "language-model" else "C"
+    reads = "F"
+    if "hidden" in kind["shifts"]:
+        tensors |= linear_of("hidden", "N", "F") | {"hidden.scale": ("F32", [1])}
+        reads = "N"
+    tensors |= linear_of("fc", outputs, reads)
+    if kind["task"] == "forecast":
+        tensors |= {f"output.{name}": ("I32", ["C"]) for name in ("offset", "multiplier", "shift", "point", "channel", "last")}
+        tensors |= {"forecast.window": ("I32", [1])}
+    return tensors
+
+
+def recurrent_of(kind):
+    """Returns the tensors of the recurrent branch: embedding, vocabulary and layers."""
+    tensors = {}
+    if kind["input"] == "tokens":
+        tensors |= {"embedding.weight": ("I8", ["V", "E"]), "embedding.multiplier": ("I16", ["V"]), "embedding.scale": ("F32", [1])}
+        if kind["vocabulary"] == "sorted":
+            tensors |= {"vocab.offsets": ("U32", ["V-1"]), "vocab.bytes": ("U8", ["vocab"])}
     gates = GATES[kind["cell"]]
     gate, biases = ([gates], [4]) if gates > 1 else ([], [])
     for layer, places in enumerate(kind["places"]):
@@ -148,15 +198,6 @@ def tensors_of(kind):
             tensors[name.format("multiplier_ih")] = tensors[name.format("multiplier_hh")] = ("I16", ["H", *gate])
             if kind["cell"] == "rnn_relu":
                 tensors[name.format("scale")] = ("F32", [1])
-    outputs = 1 if kind["output"] == "sigmoid" else "V" if kind["task"] == "language-model" else "C"
-    reads = "F"
-    if "hidden" in kind["shifts"]:
-        tensors |= linear_of("hidden", "N", "F") | {"hidden.scale": ("F32", [1])}
-        reads = "N"
-    tensors |= linear_of("fc", outputs, reads)
-    if kind["task"] == "forecast":
-        tensors |= {f"output.{name}": ("I32", ["C"]) for name in ("offset", "multiplier", "shift", "point", "channel", "last")}
-        tensors |= {"forecast.window": ("I32", [1])}
     return tensors
 
 
@@ -176,10 +217,12 @@ def of_width(expected, kind, header):
     tensors = {}
     for name, (dtype, shape) in expected.items():
         any_width = name in ("embedding.weight", "hidden.weight", "fc.weight") or (
-            kind["packing"] == "rows" and (".weight_ih_" in name or ".weight_hh_" in name)
+            kind.get("packing") == "rows" and (".weight_ih_" in name or ".weight_hh_" in name)
         )
-        found = header[name]["dtype"] if any_width and name in header else dtype
-        if any_width and found == "U8":
+        found = header[name]["dtype"] if name in header else dtype
+        if name == "ngrams.weight" and found == "U8":
+            tensors[name] = ("U8", [*shape[:-1], f"{shape[-1]}/2"])
+        elif any_width and found == "U8":
             tensors[name] = ("U8", [*shape[:-1], f"{shape[-1]}/2"])
             tensors[groups_of(name)] = ("U8", [*shape[:-1], f"{shape[-1]}/16"])
         else:
@@ -191,13 +234,20 @@ def groups_of(name):
     return name.replace(".weight", ".group_multiplier")
 
 
+def of_4_bits(data):
+    """Returns the weights of 4 bits that these bytes store."""
+    weights = [((half & 0xF) ^ 8) - 8 for byte in data for half in (byte, byte >> 4)]
+    if min(weights) < -7:
+        raise Refused("4 bits")
+    return weights
+
+
 def grouped(data, multipliers, columns):
     """Converts weights of 4 bits to weights of 8 bits."""
-    nibbles = [((half & 0xF) ^ 8) - 8 for byte in data for half in (byte, byte >> 4)]
-    if min(nibbles) < -7 or min(multipliers) < 1 or max(multipliers) > 18:
+    if min(multipliers) < 1 or max(multipliers) > 18:
         raise Refused("4 bits")
     of_row = -(-columns // 16)
-    return [w * multipliers[at // columns * of_row + at % columns // 16] for at, w in enumerate(nibbles)]
+    return [w * multipliers[at // columns * of_row + at % columns // 16] for at, w in enumerate(of_4_bits(data))]
 
 
 def folded_of(kind):
@@ -280,10 +330,11 @@ class Model:
         with open(path, "rb") as file:
             data = file.read()
         self.read(data)
-        tensor, kind, E, H = self.tensors, self.kind, self.sizes["E"], self.sizes["H"]
+        tensor, kind, E, H = self.tensors, self.kind, self.sizes.get("E", 0), self.sizes.get("H", 0)
         ways = int(kind["directions"])
         merged = 2 * H if kind.get("merge") == "concat" else H
-        if self.sizes["F"] != (2 * merged if kind["pooling"] == "mean_max" else merged):
+        self.pooled = 2 * merged if kind.get("pooling") == "mean_max" else merged
+        if self.sizes["F"] != self.pooled + self.sizes.get("R", 0):
             raise Refused("F")
         if kind["output"] == "sigmoid" and self.sizes["C"] != 2:
             raise Refused("sigmoid")
@@ -292,7 +343,7 @@ class Model:
         self.layers = [
             [Layer(self, place, E if layer == 0 else ways * H) for place in places] for layer, places in enumerate(kind["places"])
         ]
-        for layer, name in zip(self.layers[0], ("folded.sums", "folded.sums_reverse")):
+        for layer, name in zip(self.layers[0] if self.layers else (), ("folded.sums", "folded.sums_reverse")):
             if name in tensor:
                 layer.fold(tensor["folded.ids"], tensor[name])
         self.hidden = Linear(self, "hidden") if "hidden" in kind["shifts"] else None
@@ -300,14 +351,18 @@ class Model:
         self.name = utf8(bytes(tensor["name"]))
         if kind["task"] == "classify":
             self.labels = self.texts("labels")
+        if "ngrams" in kind:
+            self.read_ngrams()
+        self.vocabulary = {}
         if kind["input"] == "tokens":
+            self.golden = self.texts("golden")
+        if kind["input"] == "tokens" and kind["recurrent"]:
             self.embedding, self.embedding_m = rows(tensor["embedding.weight"], E), tensor["embedding.multiplier"]
             tokens = [bytes([byte]) for byte in range(256)] if kind["tokenizer"] == "bytes" else self.texts("vocab")
             if tokens != sorted(set(tokens) - {b""}) or self.sizes["V"] != len(tokens) + 2:
                 raise Refused("vocabulary")
             self.vocabulary = {token: 2 + at for at, token in enumerate(tokens)}
-            self.golden = self.texts("golden")
-        else:
+        if kind["input"] == "values":
             self.channels = self.texts("channels")
             offsets, values = tensor["golden.offsets"], rows(tensor["golden.values"], E)
             check_offsets("golden", offsets, len(values))
@@ -325,13 +380,21 @@ class Model:
             if not 1 <= tensor["forecast.window"][0] <= 2**16:
                 raise Refused("forecast.window")
 
+    def read_ngrams(self):
+        """Reads the table of the n-gram branch, with its rows by bucket."""
+        B, R = self.sizes["B"], self.sizes["R"]
+        if not (is_power_of_2(B) and 2**4 <= B <= 2**20 and is_power_of_2(R) and R <= 2**8):
+            raise Refused("ngrams.weight")
+        weights = self.tensors["ngrams.weight"]
+        self.ngrams = rows(of_4_bits(weights) if len(weights) < B * R else weights, R)
+
     def read(self, data):
         """Reads header and tensors."""
         (n,) = struct.unpack_from("<Q", data)
         header = json.loads(data[8 : 8 + n].decode("utf-8"))
         self.kind = kind_of(header.pop("__metadata__"))
         expected = tensors_of(self.kind)
-        if any(name.startswith("folded.") for name in header) and self.kind["input"] == "tokens":
+        if any(name.startswith("folded.") for name in header) and "embedding.weight" in expected:
             expected |= folded_of(self.kind)
         expected = of_width(expected, self.kind, header)
         if header.keys() != expected.keys():
@@ -393,6 +456,10 @@ class Model:
 def check_offsets(name, offsets, length):
     if offsets[0] != 0 or list(offsets) != sorted(offsets) or offsets[-1] != length:
         raise Refused(f"{name}.offsets")
+
+
+def is_power_of_2(number):
+    return number & (number - 1) == 0
 
 
 def halves(word):
@@ -529,7 +596,8 @@ class Run:
         self.model, self.inputs = model, []
         if model.kind["directions"] == "1":
             self.states = [State(layer) for (layer,) in model.layers]
-        self.sums, self.count, self.largest = [0] * model.sizes["H"], 0, []
+        self.sums, self.count, self.largest = [0] * model.sizes.get("H", 0), 0, []
+        self.ngrams = NgramSums(model) if "ngrams" in model.kind else None
 
     def step(self, x, token=None):
         """Takes a step in all layers. With two directions the input is stored instead, and `read` takes all steps."""
@@ -544,7 +612,11 @@ class Run:
         self.largest = [max(pair) for pair in zip(self.largest or x, x)]
 
     def read(self):
-        """Returns the pooled states, which the head reads."""
+        """Returns the head's input: the pooled states, then the scaled sums of the n-gram branch."""
+        return (list(self.pooled()) if self.model.layers else []) + (self.ngrams.scaled() if self.ngrams else [])
+
+    def pooled(self):
+        """Returns the pooled states."""
         kind, H = self.model.kind, self.model.sizes["H"]
         if kind["directions"] == "1":
             if kind["pooling"] == "last":
@@ -558,9 +630,9 @@ class Run:
             steps = [(a + b, None) for a, b in zip(f, r)]
         merge = lambda a, b: a + b if kind["merge"] == "concat" else [MERGES[kind["merge"]](*pair) for pair in zip(a, b)]
         if kind["pooling"] == "last":
-            return merge(f[-1], r[0]) if f else [0] * self.model.sizes["F"]
+            return merge(f[-1], r[0]) if f else [0] * self.model.pooled
         if not f:
-            return [0] * self.model.sizes["F"]
+            return [0] * self.model.pooled
         columns = list(zip(*(merge(a, b) for a, b in zip(f, r))))
         return pooled(kind["pooling"], [sum(c) for c in columns], len(f), [max(c) for c in columns])
 
@@ -576,6 +648,71 @@ class Run:
         """Returns the hash `state`, which the head of this file describes."""
         (state,) = self.states
         return f"{fnv1a(struct.pack(f'<{len(state.h)}h{len(state.c)}i', *state.h, *state.c)):016x}"
+
+
+# --- arithmetic.md: N-gram branch ------------------------------------------------------------------------------------------
+
+
+def add(h, c):
+    """Returns the hash of an n-gram after one more character, or hash."""
+    h = (h + c) % 2**32
+    h = (h + (h << 10)) % 2**32
+    return h ^ (h >> 6)
+
+
+def bucket(h, buckets):
+    h = (h + (h << 3)) % 2**32
+    h ^= h >> 11
+    h = (h + (h << 15)) % 2**32
+    return h % buckets
+
+
+def hash_of(start, characters):
+    return functools.reduce(add, characters, start)
+
+
+def ngrams_of(kind, words):
+    """Returns for each word the hashes of its n-grams: a list for each character, and one for the end of the word."""
+    most_words, shortest, longest = kind["ngrams"]
+    result, before = [], 0
+    for word in words:
+        characters = [ord(character) for character in word]
+        marked = [2, *characters, 3]
+        ends = range(2, len(marked) + 1)
+        lengths = range(shortest, longest + 1) if longest else ()
+        hashes = [[hash_of(1, marked[end - n : end][::-1]) for n in lengths if n <= end] for end in ends]
+        here = hash_of(0, characters)
+        if most_words >= 1:
+            hashes[-1].append(here)
+        if most_words == 2 and before != 0:
+            hashes[-1].append(add(add(2, before), here))
+        before = here
+        result.append(hashes)
+    return result
+
+
+class NgramSums:
+    """The sums of the n-gram branch."""
+
+    def __init__(self, model):
+        self.table, self.shift = model.ngrams, model.kind["shifts"]["ngrams"]
+        self.sums, self.count = [0] * model.sizes["R"], 0
+
+    def add(self, h):
+        """Adds an n-gram, given its hash."""
+        if self.count == 2**23:
+            self.sums, self.count = [a >> 1 for a in self.sums], 2**22
+        row = self.table[bucket(h, len(self.table))]
+        self.sums, self.count = [inside(a + w, I32) for a, w in zip(self.sums, row)], self.count + 1
+
+    def scaled(self):
+        """Returns `v`, which the head reads."""
+        n = self.count
+        if n == 0:
+            return [0] * len(self.sums)
+        (k,) = [k for k in range(15) if 2**28 <= n << 2 * k < 2**30]
+        q = 2**31 // math.isqrt(n << 2 * k)
+        return [max(I16[0], min(I16[1], (a * q) >> (19 - k + self.shift))) for a in self.sums]
 
 
 def pooled(pooling, sums, count, largest):
@@ -614,17 +751,39 @@ def fnv1a(content, start=0xCBF29CE484222325):
     return start
 
 
+def events_of(model, text):
+    """Returns the ids of a text, each with the hashes of the n-grams that end with it or between it and the id before it. The last
+    element is None with the hashes of the n-grams at the end of the text."""
+    kind, tokenizer = model.kind, model.kind["tokenizer"]
+    tokens = split(tokenizer, text)
+    ids = [ids_of_token(tokenizer, model.vocabulary, token) for token in tokens]
+    hashes = [[] for _ in tokens]
+    if "ngrams" in kind and of_one_word(kind):
+        hashes = ngrams_of(kind, ["".join(tokens)])[0] if tokens else []
+    elif "ngrams" in kind:
+        hashes = [[h for at_end in word for h in at_end] for word in ngrams_of(kind, tokens)]
+    events = []
+    for here, of_token in itertools.zip_longest(hashes, ids, fillvalue=[None]):
+        events += zip([here] + [[]] * len(of_token), of_token)
+    return events if events and events[-1][1] is None else events + [([], None)]
+
+
 def run(model, text):
     """Runs the model on one text and returns the object that is printed for it."""
-    state, logits = Run(model), None
-    ids = ids_of(model.kind["tokenizer"], model.vocabulary, text)
-    trace = fnv1a(b"")
-    for token in ids:
-        state.step(embed(model, token), token)
+    state, ids, trace = Run(model), [], fnv1a(b"")
+    for hashes, token in events_of(model, text):
+        for h in hashes:
+            state.ngrams.add(h)
+        if token is None:
+            continue
+        ids.append(token)
+        if model.layers:
+            state.step(embed(model, token), token)
         logits = state.logits()
         trace = fnv1a(struct.pack(f"<I{len(logits)}i", token, *logits), trace)
-    answer = {"tokens": len(ids), "unknown": ids.count(1), "logits": logits or state.logits(), "trace": f"{trace:016x}"}
-    one_layer = model.kind["cell"] == "lstm" and model.kind["directions"] == model.kind["layers"] == "1"
+    unknown = ids.count(UNK) if model.layers else 0
+    answer = {"tokens": len(ids), "unknown": unknown, "logits": state.logits(), "trace": f"{trace:016x}"}
+    one_layer = model.kind.get("cell") == "lstm" and model.kind["directions"] == model.kind["layers"] == "1"
     return {**answer, "state": state.hash() if one_layer else None}
 
 

@@ -103,7 +103,9 @@ def runs(text, kind_of, emoticon_at=lambda text, at: ""):
 
 
 def split(tokenizer, content):
-    """Returns the tokens of a text, given as bytes; for `wordpiece`, its words."""
+    """Returns the tokens of a text, given as bytes; for `wordpiece`, its words. A token of `bytes` is the character with its number."""
+    if tokenizer == "bytes":
+        return list(content.decode("latin-1"))
     name = tokenizer.removesuffix("_cased")
     text = content.decode("utf-8", "replace")  # As the page demands, Python puts one U+FFFD for each maximal ill-formed part.
     if name == "html_words":
@@ -131,14 +133,18 @@ def pieces(word, vocabulary):
     return ids
 
 
-def ids_of(tokenizer, vocabulary, content):
-    """Returns the ids of a text. `vocabulary` has the id of each token, by its bytes."""
+def ids_of_token(tokenizer, vocabulary, token):
+    """Returns the ids of a token. `vocabulary` has the id of each token, by its bytes."""
     if tokenizer == "bytes":
-        return [byte + 2 for byte in content]
-    tokens = split(tokenizer, content)
+        return [ord(token) + 2]
     if tokenizer.removesuffix("_cased") == "wordpiece":
-        return [id for word in tokens for id in pieces(word, vocabulary)]
-    return [vocabulary.get(token.encode("utf-8"), UNK) for token in tokens]
+        return pieces(token, vocabulary)
+    return [vocabulary.get(token.encode("utf-8"), UNK)]
+
+
+def ids_of(tokenizer, vocabulary, content):
+    """Returns the ids of a text."""
+    return [id for token in split(tokenizer, content) for id in ids_of_token(tokenizer, vocabulary, token)]
 
 
 def main(arguments):

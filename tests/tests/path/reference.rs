@@ -1,6 +1,7 @@
 //! The runtime against `tests/reference/tern_reference.py`, which was written from `docs/arithmetic.md` and
 //! `docs/format.md` alone.
 
+mod ngrams;
 mod refusals;
 
 use std::collections::BTreeSet;

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Sets each element of a tensor to `value(index)`.
-fn set(tensors: &mut [Tensor], name: &str, mut value: impl FnMut(usize) -> i64) {
+pub fn set(tensors: &mut [Tensor], name: &str, mut value: impl FnMut(usize) -> i64) {
     let tensor = tensors.iter_mut().find(|tensor| tensor.name == name).unwrap();
     let size = tensor.dtype.size();
     for (index, element) in tensor.data.chunks_mut(size).enumerate() {
@@ -91,7 +91,7 @@ fn loads(file: &[u8]) -> bool {
 
 /// Checks that reference and runtime refuse the same files; returns the output of the reference, `None` if the test is
 /// to be skipped.
-fn both(folder: &Path, files: &[Vec<u8>]) -> Option<Vec<Value>> {
+pub fn both(folder: &Path, files: &[Vec<u8>]) -> Option<Vec<Value>> {
     let mut input = String::new();
     for (index, file) in files.iter().enumerate() {
         let path = folder.join(format!("{index}.safetensors"));
