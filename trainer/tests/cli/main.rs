@@ -3,6 +3,7 @@
 mod compare;
 mod folder;
 mod lessons;
+mod ngrams;
 #[cfg(unix)]
 mod resume;
 mod signed;
