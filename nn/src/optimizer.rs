@@ -3,8 +3,8 @@
 //! Their steps are those of PyTorch's optimizers of the same names (test `every_step_is_pytorchs`).
 //!
 //! The table of an n-gram branch is updated sparsely: a step changes only the rows that its batch uses, and takes time
-//! in proportion to their number. Moments and weight decay of the other rows rest, as in PyTorch's `SparseAdam`. Their
-//! running average goes on; see [`Optimizer::averaged`].
+//! in proportion to their number. Moments and weights of the other rows do not change, as in PyTorch's `SparseAdam`.
+//! Their running average does: see [`Optimizer::averaged`].
 
 mod rules;
 

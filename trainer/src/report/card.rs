@@ -37,7 +37,7 @@ impl ReportInputs {
         };
         let network = config.architecture().describe();
         let parameters = self.number("/parameters").map_or_else(String::new, |count| format!(", {count} parameters"));
-        let kind = if config.num_layers > 0 { "recurrent network" } else { "linear network" };
+        let kind = if config.num_layers > 0 { "recurrent network" } else { "network" };
         format!(
             "{own}{purpose}. A {kind} small enough for a microcontroller: {reads}{network}{parameters}. Made \
              with Tern, which trains such models and runs them in integers only.\n\n"
