@@ -176,6 +176,13 @@ impl TextSession<'_> {
         forward.take_id(if (id as usize) < forward.model.config().vocab_size { id } else { UNK });
     }
 
+    /// Counts one n-gram by its hash, past the tokenizer, if the model has an n-gram branch. See
+    /// [`NgramHasher`](crate::text::NgramHasher).
+    #[cfg(feature = "ngrams")]
+    pub fn feed_ngram(&mut self, hash: u32) {
+        self.0.forward.take_ngram(hash);
+    }
+
     /// Ends the text, which completes its last token. More bytes continue the text; [`reset`](SessionBase::reset)
     /// begins a new one.
     pub fn finish(&mut self) {

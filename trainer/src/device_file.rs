@@ -41,6 +41,8 @@ pub struct FileBytes {
     pub weights: usize,
     /// The embedding and its multipliers; for a model that reads numbers, their normalisation.
     pub embedding: usize,
+    /// The table of the n-gram branch, with its scale.
+    pub ngrams: usize,
     /// Precomputed input projections of folded tokens.
     pub folded: usize,
     /// Tokens and their offsets.
@@ -97,6 +99,7 @@ impl DeviceFile {
             let count = match name.split('.').next() {
                 Some("lstm" | "gru" | "rnn" | "hidden" | "fc") => &mut counts.weights,
                 Some("embedding" | "input") => &mut counts.embedding,
+                Some("ngrams") => &mut counts.ngrams,
                 Some("folded") => &mut counts.folded,
                 Some("vocab") => &mut counts.vocabulary,
                 Some("labels" | "channels") => &mut counts.labels,

@@ -110,7 +110,7 @@ pub fn export(
 ) -> Result<(DeviceFile, Report), QuantizeError> {
     progress("measuring the ranges of activations on the calibration set");
     let calibration = data.calibration.samples(model, calibrate::TOKENS);
-    let statistics = calibrate(model, calibration.iter().map(|sample| &sample.steps));
+    let statistics = calibrate(model, &calibration);
     let Options { packing, widths, fold } = options;
     let quantized = quantize::layers(model, &statistics, widths)?;
     let golden = match golden {

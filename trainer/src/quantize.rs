@@ -11,6 +11,7 @@ pub mod embedding;
 pub mod layer;
 pub mod linear;
 mod network;
+mod ngrams;
 pub mod row;
 pub mod scaling;
 

@@ -51,6 +51,11 @@ impl<'s> NgramSums<'s> {
         hasher.take(piece, &mut |hash| add(table, hash, sums, count));
     }
 
+    /// Counts an n-gram.
+    pub(crate) fn add(&mut self, hash: u32) {
+        add(self.table, hash, self.sums, &mut self.count);
+    }
+
     /// Writes the sums, divided by the square root of the number of n-grams, to `scaled`, `[rank]`, Q15 times the scale
     /// of the branch.
     pub(crate) fn scale(&self, scaled: &mut [i16]) {

@@ -87,6 +87,15 @@ impl<'s> Forward<'s> {
         }
     }
 
+    /// Counts an n-gram.
+    #[cfg(feature = "ngrams")]
+    pub(crate) fn take_ngram(&mut self, hash: u32) {
+        if let Some(ngrams) = &mut self.scratch.ngrams {
+            ngrams.add(hash);
+            self.is_up_to_date = false;
+        }
+    }
+
     /// Ends the text for the n-gram branch.
     pub(crate) fn finish_ngrams(&mut self) {
         #[cfg(feature = "ngrams")]

@@ -186,6 +186,7 @@ fn to_text(report: &Report, output: &Path) -> Vec<String> {
     for (name, bytes) in [
         ("weights", parts.weights),
         ("embedding", parts.embedding),
+        ("n-gram table", parts.ngrams),
         ("folded tokens", parts.folded),
         ("vocabulary", parts.vocabulary),
         ("labels", parts.labels),

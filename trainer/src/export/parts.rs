@@ -139,8 +139,8 @@ impl<'a> Parts<'a> {
                 let outputs = network.outputs_of_states(&states);
                 outputs.chunks_exact(outputs.len() / ids.len()).map(<[f32]>::to_vec).collect()
             }
-            steps => {
-                let outputs = network.outputs(Input::from(steps));
+            _ => {
+                let outputs = network.outputs(Input::from(sample));
                 vec![if classes { class_logits(&outputs) } else { outputs }]
             }
         };
@@ -156,13 +156,14 @@ impl<'a> Parts<'a> {
                 Steps::Tokens(ids) => Steps::Tokens(ids.iter().map(|&id| to_device[id as usize]).collect()),
                 values => values.clone(),
             };
+            let sample = Sample { steps, ..sample.clone() };
             let real = |logits: Logits| logits.nats().iter().map(|&logit| logit as f32).collect::<Vec<f32>>();
             if !every_step {
-                return vec![real(device.outputs(Input::from(&steps)))];
+                return vec![real(device.outputs(Input::from(&sample)))];
             }
             let mut rows = Vec::new();
             device.with_reader(&mut |reader| {
-                for &id in steps.tokens() {
+                for &id in sample.steps.tokens() {
                     reader.read(id);
                     let by_device = reader.logits();
                     rows.push(to_device.iter().map(|&id| by_device[id as usize]).collect());
@@ -201,7 +202,8 @@ impl<'a> Parts<'a> {
                 Part::Hidden => {
                     let Some((hidden, _)) = &self.quantized.hidden else { continue };
                     let names = [names::HIDDEN_WEIGHT, names::HIDDEN_BIAS];
-                    replace_linear(&mut weights, names, hidden, &self.statistics.mean_read, None);
+                    let columns = Some(self.quantized.column_scales.as_slice());
+                    replace_linear(&mut weights, names, hidden, &self.statistics.mean_read, columns, None);
                 }
                 Part::Fc => {
                     let hidden = self.quantized.hidden.is_some();
@@ -209,7 +211,8 @@ impl<'a> Parts<'a> {
                     let of_tokens = self.model.config().task == Task::LanguageModel;
                     let rows = of_tokens.then(|| device_ids(self.model));
                     let names = [names::FC_WEIGHT, names::FC_BIAS];
-                    replace_linear(&mut weights, names, &self.quantized.fc, mean, rows.as_deref());
+                    let columns = (!hidden).then_some(self.quantized.column_scales.as_slice());
+                    replace_linear(&mut weights, names, &self.quantized.fc, mean, columns, rows.as_deref());
                 }
                 Part::Biases => {}
             }
@@ -311,12 +314,21 @@ fn bias_hh(names: &LayerNames) -> &str {
     names.b_hh.as_deref().expect("the architecture has two biases")
 }
 
-/// Replaces the weights of a linear layer. `rows`: the quantised row of each float row; `None` if both have the same
-/// order.
-fn replace_linear(weights: &mut Weights, names: [&str; 2], layer: &Linear, mean: &[f64], rows: Option<&[u32]>) {
+/// Replaces the weights of a linear layer. `columns`: the scale of each column, if they differ; `rows`: the quantised row
+/// of each float row; `None` if both have the same order.
+fn replace_linear(
+    weights: &mut Weights,
+    names: [&str; 2],
+    layer: &Linear,
+    mean: &[f64],
+    columns: Option<&[f64]>,
+    rows: Option<&[u32]>,
+) {
     for index in 0..layer.rows.len() {
         let row = rows.map_or(index, |rows| rows[index] as usize);
-        replace_row(weights, names, index, &layer.rows[row].dequantize(None), mean);
+        let mut real = layer.rows[row].dequantize(None);
+        real.iter_mut().zip(columns.unwrap_or_default()).for_each(|(weight, scale)| *weight /= scale);
+        replace_row(weights, names, index, &real, mean);
     }
 }
 

@@ -30,9 +30,12 @@ pub struct GateFigures {
     pub snr_db: Option<f64>,
 }
 
-/// Measures all gates of all layers.
+/// Measures all gates of all layers; none for a model that has only an n-gram branch.
 pub fn gates(model: &FloatModel, statistics: &Statistics, parts: &Parts<'_>, samples: &[Sample]) -> Vec<GateFigures> {
     let config = model.config();
+    if config.num_layers == 0 {
+        return Vec::new();
+    }
     let noise = noise(model, parts, samples);
     let places = Words::places(config.num_layers, config.bidirectional);
     let mut figures = Vec::new();
@@ -64,9 +67,9 @@ fn noise(model: &FloatModel, parts: &Parts<'_>, samples: &[Sample]) -> Vec<Vec<[
         let all_steps = sample.steps.len();
         let steps = all_steps.min(steps_left);
         steps_left -= steps;
-        let trace = model.network().trace(Input::from(&sample.steps));
+        let trace = model.network().trace(Input::from(sample));
         // The first layer reads the dequantised embedding; the other layers read the float model's states.
-        let quantized_input = quantized.trace(Input::from(&sample.steps)).inputs.swap_remove(0);
+        let quantized_input = quantized.trace(Input::from(sample)).inputs.swap_remove(0);
         for (index, sums) in sums.iter_mut().enumerate() {
             let (layer, way) = (index / directions.len(), index % directions.len());
             let direction = directions[way];

@@ -38,8 +38,8 @@ fn a_small_model_is_exported_and_agrees() {
     assert_eq!((figures.examples, figures.disagreements), (2, Some(0)));
     assert_eq!(figures.float_accuracy, figures.integer_accuracy);
     assert!(figures.largest_logit_difference.unwrap() < 0.01, "{figures:?}");
-    let FileBytes { header, weights, embedding, folded, vocabulary, labels, golden, other } = report.parts;
-    assert_eq!(folded, 0);
+    let FileBytes { header, weights, embedding, folded, vocabulary, labels, golden, other, ngrams } = report.parts;
+    assert_eq!((folded, ngrams), (0, 0));
     assert_eq!(header + weights + embedding + vocabulary + labels + golden + other, report.file_bytes);
     // 7 hidden cells, 5 wide, 2 labels: weights, biases and two multipliers a gate row; then the linear layer.
     assert_eq!(weights, 4 * 7 * (5 + 7) + 4 * 7 * (4 + 2 + 2) + 2 * 7 + 2 * (4 + 2));

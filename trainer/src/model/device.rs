@@ -65,6 +65,9 @@ impl Model for DeviceFile {
         self.with_session(steps, |mut session| match (input, &mut session) {
             (Input::Tokens(ids) | Input::Text { ids, .. }, Session::Text(session)) => {
                 ids.iter().for_each(|&id| session.feed_id(id));
+                if let Input::Text { ngrams, .. } = input {
+                    ngrams.iter().for_each(|&bucket| session.feed_ngram(bucket));
+                }
                 integer_logits(session.logits())
             }
             (Input::Values(values), Session::Values(session)) => {

@@ -6,7 +6,7 @@ use crate::float_model::FloatModel;
 use crate::nn::network::{Input, Trace};
 use crate::nn::packed::Direction;
 use crate::nn::recurrent::Biases;
-use crate::nn::sample::Steps;
+use crate::nn::sample::Sample;
 use crate::weights::Weights;
 use tern_format::Task;
 
@@ -30,6 +30,8 @@ pub struct Statistics {
     pub reads: usize,
     /// Mean of the head's input: `[head_width]`.
     pub mean_read: Vec<f64>,
+    /// Largest absolute value that the n-gram branch gives to the head; 0 without such a branch.
+    pub largest_ngrams: f64,
     /// Mean of the activations of the head's hidden layer: `[head_hidden]`.
     pub mean_hidden: Vec<f64>,
     /// Largest activation of the head's hidden layer.
@@ -84,8 +86,8 @@ pub fn end_of_table(cell: Cell, gate: usize) -> f64 {
     if is_tanh { 4.0 } else { 8.0 }
 }
 
-/// Runs the float model over sequences until [`TOKENS`] steps are read.
-pub fn calibrate<'a>(model: &FloatModel, sequences: impl IntoIterator<Item = &'a Steps>) -> Statistics {
+/// Runs the float model over samples until [`TOKENS`] steps are read.
+pub fn calibrate<'a>(model: &FloatModel, samples: impl IntoIterator<Item = &'a Sample>) -> Statistics {
     let (config, recurrent) = (model.config(), model.config().recurrent());
     let hidden_size = config.hidden_size;
     let directions = recurrent.directions().len();
@@ -102,17 +104,18 @@ pub fn calibrate<'a>(model: &FloatModel, sequences: impl IntoIterator<Item = &'a
         largest_x: 0.0,
         layers: layers.collect(),
         reads: 0,
-        mean_read: vec![0.0; recurrent.head_width(hidden_size)],
+        mean_read: vec![0.0; config.architecture().head_width()],
+        largest_ngrams: 0.0,
         mean_hidden: vec![0.0; config.head_hidden],
         largest_hidden: 0.0,
         largest_pre_activation: 0.0,
         largest_cell_state: 0.0,
     };
-    for steps in sequences {
+    for sample in samples {
         if all.tokens >= TOKENS {
             break;
         }
-        all.add(model, steps);
+        all.add(model, sample);
     }
     let (tokens, reads) = (all.tokens.max(1) as f64, all.reads.max(1) as f64);
     for layer in all.layers.iter_mut().flatten() {
@@ -127,9 +130,9 @@ fn add(sums: &mut [f64], values: &[f32]) {
 }
 
 impl Statistics {
-    fn add(&mut self, model: &FloatModel, steps: &Steps) {
+    fn add(&mut self, model: &FloatModel, sample: &Sample) {
         let (config, recurrent) = (model.config(), model.config().recurrent());
-        let input = Input::from(steps);
+        let input = Input::from(sample);
         match input {
             Input::Tokens(ids) | Input::Text { ids, .. } => ids.iter().for_each(|&id| self.counts[id as usize] += 1.0),
             Input::Values(values) => {
@@ -148,13 +151,16 @@ impl Statistics {
         let head_inputs = if every_step { &states[states.len() - 1][0] } else { &head_input };
         for head_input in head_inputs.chunks_exact(self.mean_read.len()) {
             let hidden = hidden_layer(model.weights(), head_input);
+            let rank = config.ngrams.map_or(0, |branch| branch.rank);
+            let ngrams = &head_input[head_input.len() - rank..];
+            self.largest_ngrams = ngrams.iter().fold(self.largest_ngrams, |max, &value| max.max(value.abs().into()));
             add(&mut self.mean_read, head_input);
             add(&mut self.mean_hidden, &hidden);
             self.largest_hidden = hidden.iter().fold(self.largest_hidden, |max, &value| max.max(value.into()));
             self.reads += 1;
         }
         self.texts += 1;
-        self.tokens += steps.len();
+        self.tokens += sample.steps.len();
     }
 
     /// Adds one direction of a layer for one sequence. `inputs`: `[steps, input_size]`; `states`: `[steps,

@@ -8,7 +8,7 @@ use super::row::{LargeWeights, Row};
 use crate::architecture::{Cell, names};
 use crate::float_model::FloatModel;
 use crate::recipe::{Anchor, Bits};
-use tern_format::{Input, Packing, Task, TokenizerKind};
+use tern_format::{Packing, Task, TokenizerKind};
 use tern_runtime::write::{Aligned, Dtype, Tensor, Words, in_4_bits, packed, to_bytes};
 use tern_runtime::{LoadError, Model};
 
@@ -61,11 +61,14 @@ pub fn to_file(
     golden: &Golden,
     packing: Packing,
 ) -> Result<Vec<u8>, QuantizeError> {
-    if model.config().input == Input::Tokens && model.vocabulary().len() <= SPECIAL_TOKENS {
+    let has_embedding = matches!(quantized.inputs, Inputs::Tokens(_));
+    if has_embedding && model.vocabulary().len() <= SPECIAL_TOKENS {
         return Err(QuantizeError::EmptyVocabulary);
     }
     let metadata = words(model, quantized).metadata();
-    let (metadata, tensors) = packed(packing, &metadata, tensors(model, statistics, quantized));
+    let tensors = tensors(model, statistics, quantized);
+    let (metadata, tensors) =
+        if quantized.layers.is_empty() { (metadata, tensors) } else { packed(packing, &metadata, tensors) };
     let mut tensors: Vec<Tensor> = tensors.into_iter().flat_map(|tensor| pack_4_bits(quantized, tensor)).collect();
     tensors.extend(golden.tensors(model.config().channels.len()));
     // A sigmoid output is stored as two logits.
@@ -106,7 +109,7 @@ fn words(model: &FloatModel, quantized: &Quantized) -> Words {
         pooling: config.pooling,
         output: config.output,
         shifts: quantized.layers.iter().flatten().map(|layer| layer.shift).collect(),
-        ngrams: None,
+        ngrams: config.ngrams.zip(quantized.ngrams.as_ref()).map(|(branch, table)| (branch.kinds(), table.shift)),
         hidden_shift: quantized.hidden.as_ref().map(|(layer, _)| layer.shift),
         fc_shift: quantized.fc.shift,
     }
@@ -144,6 +147,9 @@ fn tensors(model: &FloatModel, statistics: &Statistics, quantized: &Quantized) -
             tensors.push(real(&format!("rnn.scale_{suffix}"), layer.scales.h));
         }
     }
+    if let Some(table) = &quantized.ngrams {
+        tensors.extend([table.tensor(), real("ngrams.scale", table.scale)]);
+    }
     if let Some((hidden, scale)) = &quantized.hidden {
         tensors.extend(linear_tensors("hidden", hidden));
         tensors.push(real("hidden.scale", *scale));
@@ -176,6 +182,7 @@ fn input_tensors(model: &FloatModel, inputs: &Inputs) -> Vec<Tensor> {
             }
             tensors
         }
+        Inputs::None => Vec::new(),
         Inputs::Values { scale, channels } => {
             let mut tensors = vec![
                 real("input.scale", *scale),

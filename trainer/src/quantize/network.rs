@@ -4,7 +4,7 @@ use super::calibrate::Statistics;
 use super::layer::{self, Layer, Scales};
 use super::linear::{self, Linear};
 use super::row::LargeWeights;
-use super::{embedding, scaling};
+use super::{embedding, ngrams, scaling};
 use crate::architecture::{Cell, Merge, names};
 use crate::float_model::{Config, FloatModel};
 use crate::recipe::{Bits, Widths};
@@ -34,6 +34,8 @@ pub enum QuantizeError {
 pub enum Inputs {
     /// The embedding, in the device's order.
     Tokens(embedding::Embedding),
+    /// None, for a model that has only an n-gram branch.
+    None,
     /// Channels of numbers.
     Values {
         /// The real value of `x` = 2^15, in standard deviations.
@@ -52,12 +54,17 @@ pub struct Quantized {
     pub inputs: Inputs,
     /// `[layer][direction]`
     pub layers: Vec<Vec<Layer>>,
+    /// The n-gram branch.
+    pub ngrams: Option<ngrams::NgramTable>,
     /// The hidden layer of the head, and the real value of the integer 2^15 in its activations.
     pub hidden: Option<(Linear, f64)>,
     /// The last layer.
     pub fc: Linear,
     /// The real value of the integer 2^15 in the input of the head, and in the input of the last layer.
     pub read_scales: [f64; 2],
+    /// The scale of each column of the head's input, as a multiple of the first of `read_scales`: `[head_width]`. The
+    /// integers of the layer that reads it are those of the float weights times this.
+    pub column_scales: Vec<f64>,
 }
 
 /// Checks that a model supports these widths: 4 bits need an even number of columns.
@@ -72,6 +79,9 @@ pub fn check_widths(widths: Widths, config: &Config) -> Result<(), String> {
         );
         if size.is_multiple_of(2) { Ok(()) } else { Err(message) }
     };
+    if config.num_layers == 0 && widths != Widths::default() {
+        return Err("embedding_bits and recurrent_bits are for models with recurrent layers; leave them out".to_owned());
+    }
     if widths.embedding != Bits::Eight && config.input == Input::Values {
         return Err("embedding_bits is for models that read text, but this one reads numbers; leave it out".to_owned());
     }
@@ -93,7 +103,7 @@ pub fn layers(model: &FloatModel, statistics: &Statistics, widths: Widths) -> Re
     // The device's embedding differs from the float model's, and so does the mean of the first layer's input.
     let mean_embedding = match &inputs {
         Inputs::Tokens(embedding) => Some(weighted_mean(&statistics.counts, &embedding.by_desktop_id())),
-        Inputs::Values { .. } => None,
+        Inputs::Values { .. } | Inputs::None => None,
     };
     let mut layers = Vec::new();
     let mut scale = input_scale;
@@ -115,22 +125,43 @@ pub fn layers(model: &FloatModel, statistics: &Statistics, widths: Widths) -> Re
         (true, Merge::Product) => scale * scale,
         _ => scale,
     };
-    let (mut fc_scale, mut fc_mean) = (merged_scale, &statistics.mean_read);
+    let ngrams = config
+        .ngrams
+        .as_ref()
+        .map(|branch| ngrams::quantize(branch, &weights[names::NGRAMS], statistics.largest_ngrams));
+    // The columns of the n-gram branch have a scale of their own, by which their weights are multiplied.
+    let ngram_scale = ngrams.as_ref().map_or(1.0, |table| table.scale);
+    let read_scale = if layers.is_empty() { ngram_scale } else { merged_scale };
+    let pooled_width = statistics.mean_read.len() - config.ngrams.map_or(0, |branch| branch.rank);
+    let column_scales: Vec<f64> = (0..statistics.mean_read.len())
+        .map(|column| if column < pooled_width { 1.0 } else { ngram_scale / read_scale })
+        .collect();
+    let mean_read: Vec<f64> =
+        statistics.mean_read.iter().zip(&column_scales).map(|(mean, scale)| mean / scale).collect();
+    let scaled = |weight: &Array| Array {
+        shape: weight.shape.clone(),
+        data: weight.data.iter().zip(column_scales.iter().cycle()).map(|(&w, &s)| (f64::from(w) * s) as f32).collect(),
+    };
+    let (mut fc_scale, mut fc_mean) = (read_scale, &mean_read);
     let mut hidden = None;
     if config.head_hidden > 0 {
         let scale = with_headroom(statistics.largest_hidden);
-        let layer = ("hidden", &weights[names::HIDDEN_WEIGHT], &weights[names::HIDDEN_BIAS]);
+        let layer = ("hidden", &scaled(&weights[names::HIDDEN_WEIGHT]), &weights[names::HIDDEN_BIAS]);
         let one = 2f64.powi(20) / scale;
-        hidden = Some((linear::quantize(layer, &statistics.mean_read, merged_scale, one)?, scale));
+        hidden = Some((linear::quantize(layer, &mean_read, read_scale, one)?, scale));
         (fc_scale, fc_mean) = (scale, &statistics.mean_hidden);
     }
     let [weight, bias] = [names::FC_WEIGHT, names::FC_BIAS].map(|name| in_device_order(model, &inputs, name));
+    let weight = if hidden.is_some() { weight } else { scaled(&weight) };
     let fc = linear::quantize(("fc", &weight, &bias), fc_mean, fc_scale, 2f64.powi(16))?;
-    Ok(Quantized { widths, inputs, layers, hidden, fc, read_scales: [merged_scale, fc_scale] })
+    Ok(Quantized { widths, inputs, layers, ngrams, hidden, fc, read_scales: [read_scale, fc_scale], column_scales })
 }
 
 /// Quantises the embedding, or the normalisation of the channels. Also returns the real value of `x` = 2^15.
 fn inputs(model: &FloatModel, statistics: &Statistics, bits: Bits) -> Result<(Inputs, f64), QuantizeError> {
+    if model.config().num_layers == 0 {
+        return Ok((Inputs::None, 1.0));
+    }
     if model.config().input == Input::Tokens {
         let embedding = embedding::quantize(model.vocabulary(), &model.weights()[names::EMBEDDING], bits);
         let scale = embedding.scale;

@@ -4,7 +4,7 @@ use super::*;
 use crate::architecture::{Architecture, Cell, CellBias, Head, Merge, Pooling, Recurrent, Sizes, names};
 use crate::data::Example;
 use crate::float_model::{Config, FloatModel};
-use crate::nn::sample::Steps;
+use crate::nn::sample::{Sample, Steps, Target};
 use crate::quantize::calibrate::calibrate;
 use crate::recipe::Widths;
 use crate::vocabulary::Vocabulary;
@@ -50,8 +50,12 @@ fn model_of(seed: u64, architecture: &Architecture, spread: [f64; 4]) -> FloatMo
 }
 
 fn bytes(model: &FloatModel) -> Result<Aligned, QuantizeError> {
-    let steps = model.calibration().iter().map(|row| Steps::Tokens(model.vocabulary().encode(&row.text)));
-    let statistics = calibrate(model, &steps.collect::<Vec<_>>());
+    let sample = |row: &Example| Sample {
+        steps: Steps::Tokens(model.vocabulary().encode(&row.text)),
+        ngrams: model.config().ngram_buckets(&row.text),
+        target: Target::Class(row.label),
+    };
+    let statistics = calibrate(model, &model.calibration().iter().map(sample).collect::<Vec<_>>());
     let golden = Golden::Texts(TEXTS.map(str::to_owned).into());
     let quantized = layers(model, &statistics, Widths::default())?;
     Ok(Aligned::new(&to_file(model, &statistics, &quantized, &golden, Packing::Interleaved4)?))
