@@ -49,7 +49,7 @@ pub use model::{Calibration, Golden, Model, SelfTest};
 pub use session::sampling::Sampler;
 pub use session::{Session, SessionBase, Step, TextSession, ValueSession};
 pub use softmax::softmax;
-pub use tern_format::{Cell, Input, Merge, Output, Packing, Pooling, Task, VERSION as FORMAT};
+pub use tern_format::{Cell, Input, Merge, Ngrams, Output, Packing, Pooling, Task, VERSION as FORMAT};
 pub use text::texts::Texts;
 pub use text::vocabulary::{PAD, UNK, Vocabulary};
 #[cfg(any(test, feature = "unpacked"))]

@@ -27,6 +27,8 @@ use tern_runtime::{Model, TextSession, file_len};
 
 /// A bit of an id: the text ends after this token.
 const TEXT_ENDS: u32 = 1 << 31;
+/// A bit of an id: it is a byte of a text, not a token.
+const BYTE: u32 = 1 << 30;
 
 /// The cost of one run over all ids.
 #[derive(Default)]
@@ -77,8 +79,13 @@ fn step_all(session: &mut TextSession<'_>, ids: &[u32]) {
 }
 
 fn step(session: &mut TextSession<'_>, id: u32) {
-    if cfg!(feature = "steps") {
+    if !cfg!(feature = "steps") {
+        return;
+    }
+    if id & BYTE == 0 {
         session.feed_id(id);
+    } else {
+        session.feed(&[id as u8]);
     }
 }
 
@@ -92,6 +99,9 @@ fn hash(session: &mut TextSession<'_>, ids: &[u32]) -> u32 {
         // The head runs a bidirectional model's steps: without steps there is none.
         if !cfg!(feature = "steps") || id & TEXT_ENDS == 0 {
             return hash;
+        }
+        if id & BYTE != 0 {
+            session.finish();
         }
         let hash = session.logits().iter().fold(hash, |hash, logit| hash.rotate_left(1) ^ logit as u32);
         session.reset();

@@ -12,7 +12,7 @@ use tern_runtime::Cost;
 
 use super::committed;
 use super::measure::{Measured, MeasuringFirmware, Work};
-use super::workload::{self, STEPS, Workload};
+use super::workload::{self, NgramWorkloads, STEPS, Workload};
 use crate::cores::{CORES, Core};
 use crate::setup::{self, Needs};
 
@@ -53,6 +53,7 @@ pub fn run(options: DeviceOptions) -> Result<()> {
     setup::run(Needs::Bench)?;
     let folder = super::folder("bench")?;
     let (compared, measured) = (workload::compared(&folder)?, workload::measured(&folder)?);
+    let ngrams = workload::ngrams(&folder)?;
     if !json {
         println!("{STEPS} steps; code: bytes that steps and logits add to an image that loads the model");
         println!("{}", table_line(|_, heading| heading.to_owned()));
@@ -74,6 +75,9 @@ pub fn run(options: DeviceOptions) -> Result<()> {
             println!("{}", if json { row.to_string() } else { line(&row) });
             rows.push(row);
         }
+        let row = ngram_row(core, &ngrams, |workload| stepping.measure(workload))?;
+        println!("{}", if json { row.to_string() } else { ngram_line(&row) });
+        rows.push(row);
     }
     if check {
         committed::check(&rows)
@@ -109,6 +113,38 @@ fn row(core: Core, workload: &Workload, measured: &Measured, loading_bytes: u64)
         "scratch_bytes": workload.scratch_bytes,
         "stack_bytes": stack_bytes,
     }))
+}
+
+/// Returns the cost of the n-gram branch on one core: the instructions and the scratch that it adds.
+fn ngram_row(core: Core, ngrams: &NgramWorkloads, measure: impl Fn(&Workload) -> Result<Measured>) -> Result<Value> {
+    let NgramWorkloads { with, without, tokens_and_characters } = ngrams;
+    let [measured_with, measured_without] = [measure(with)?, measure(without)?];
+    check_states(core, with, &measured_with)?;
+    check_states(core, without, &measured_without)?;
+    let instructions = measured_with.instructions.saturating_sub(measured_without.instructions);
+    let per_step = instructions as f64 / *tokens_and_characters as f64;
+    Ok(json!({
+        "core": core.name,
+        "cell": "ngrams",
+        "packing": with.packing.name(),
+        "embedding": with.embedding,
+        "hidden": with.hidden,
+        "steps": tokens_and_characters,
+        "instructions": instructions,
+        "insn_per_step": (per_step * 1e2).round() / 1e2,
+        "code_bytes": 0,
+        "scratch_bytes": with.scratch_bytes - without.scratch_bytes,
+        "stack_bytes": measured_with.stack_bytes,
+    }))
+}
+
+/// Formats the cost of the n-gram branch.
+fn ngram_line(row: &Value) -> String {
+    format!(
+        "{:<14}n-gram branch (words, pairs, 3 to 5 characters; 2 columns): {} instructions for each token and character",
+        row["core"].as_str().unwrap_or_default(),
+        row["insn_per_step"],
+    )
 }
 
 /// Fails unless the states on the core are those on the host.

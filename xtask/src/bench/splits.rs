@@ -1,7 +1,7 @@
 //! `cargo xtask bench splits`: runs a split of a data set, such as its test part, through a model on every emulated
 //! core.
 //!
-//! The split is a table of texts. A hash over the state after every token and the logits after every text must be equal
+//! The split is a table of texts. A model with an n-gram branch reads their bytes, any other the ids of their tokens. A hash over the state after every token and the logits after every text must be equal
 //! to the host's. The instructions of the first tokens are counted. The file of a model with folded tokens also stores
 //! the product of each frequent token with the input weights; compare it with the same model without folding to see the
 //! instructions saved.
@@ -16,7 +16,7 @@ use tern_runtime::Model;
 use tern_runtime::testing::Aligned;
 
 use super::measure::{MeasuringFirmware, Work};
-use super::workload::{TEXT_ENDS, Workload};
+use super::workload::{BYTE, TEXT_ENDS, Workload, with_end};
 use crate::cores::{CORES, Core};
 use crate::setup::{self, Needs};
 
@@ -79,10 +79,11 @@ pub fn run(options: &Options) -> Result<()> {
             });
             println!("{row}");
         } else {
+            let unit = if model.config().ngrams.is_some() { "byte" } else { "token" };
             let cost =
-                instructions_per_token.map_or(String::new(), |count| format!("; {count:.0} instructions a token"));
+                instructions_per_token.map_or(String::new(), |count| format!("; {count:.0} instructions a {unit}"));
             println!(
-                "{name:<14}{cell:<9}{packing:<13}{texts:>6} texts, {tokens:>7} tokens: same bits as the host{cost}"
+                "{name:<14}{cell:<9}{packing:<13}{texts:>6} texts, {tokens:>7} {unit}s: same bits as the host{cost}"
             );
         }
     }
@@ -108,8 +109,8 @@ fn texts(data: &Path, rows: usize) -> Result<Vec<String>> {
     table.records().take(rows).map(text).collect()
 }
 
-/// Returns the token ids of all texts in batches of at most `length`; the last id of each text is marked with
-/// [`TEXT_ENDS`].
+/// Returns the token ids of all texts, or their bytes, in batches of at most `length`; the last id of each text is marked
+/// with [`TEXT_ENDS`].
 ///
 /// A text without tokens is skipped, and no text is divided between batches.
 fn batches(model: &Model<'_>, texts: &[String], length: usize) -> Result<Vec<Vec<u32>>> {
@@ -118,11 +119,17 @@ fn batches(model: &Model<'_>, texts: &[String], length: usize) -> Result<Vec<Vec
     let mut batches: Vec<Vec<u32>> = vec![Vec::new()];
     for text in texts {
         let mut ids = Vec::new();
-        session.reset();
-        session.feed_with(text.as_bytes(), |step| ids.push(step.id));
-        session.finish_with(|step| ids.push(step.id));
-        let Some(last) = ids.last_mut() else { continue };
-        *last |= TEXT_ENDS;
+        if model.config().ngrams.is_some() {
+            ids.extend(text.bytes().map(|byte| u32::from(byte) | BYTE));
+        } else {
+            session.reset();
+            session.feed_with(text.as_bytes(), |step| ids.push(step.id));
+            session.finish_with(|step| ids.push(step.id));
+        }
+        if ids.is_empty() {
+            continue;
+        }
+        let mut ids = with_end(&ids);
         match batches.last_mut() {
             Some(batch) if batch.len() + ids.len() <= length => batch.append(&mut ids),
             _ => batches.push(ids),

@@ -4,14 +4,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use tern_runtime::testing::{Random, Sizes, Spec, extreme_file_in, random_file_in};
-use tern_runtime::{Cell, Model, Packing};
+use tern_runtime::testing::{NgramSpec, Random, Sizes, Spec, extreme_file_in, random_file_in};
+use tern_runtime::{Cell, Model, Ngrams, Packing};
 
 /// The number of steps in one run.
 pub const STEPS: usize = 256;
 
 /// The bit of an id that marks the last token of a text, as in `firmware/bench`.
 pub const TEXT_ENDS: u32 = 1 << 31;
+
+/// The bit of an id that marks a byte of a text instead of a token, as in `firmware/bench`.
+pub const BYTE: u32 = 1 << 30;
+
+/// A text whose n-grams are counted.
+const NGRAM_TEXT: &str =
+    "please turn on the light in the kitchen, then tell me whether the door of the garage is closed; ";
 
 /// Embedding dimension and hidden size of the measured models.
 const SIZES: [(usize, usize); 4] = [(16, 16), (20, 64), (32, 64), (64, 128)];
@@ -81,11 +88,46 @@ pub fn compared(folder: &Path) -> Result<Vec<Workload>> {
         let file = random_file_in(packing, 7, sizes(12, 20), "1");
         workloads.push(Workload::of_texts(packing, &file, "lstm-texts", folder)?);
     }
+    for seed in 0..12 {
+        let file = Spec::random_ngrams(seed).file(seed);
+        let ids: Vec<u32> = NGRAM_TEXT.bytes().map(|byte| u32::from(byte) | BYTE).collect();
+        let ids: Vec<u32> = ids.chunks(20).flat_map(with_end).collect();
+        workloads.push(Workload::over(Packing::Rows, &file, &ids, &format!("ngrams-{seed}"), folder)?);
+    }
     for cell in [Cell::Gru, Cell::Rnn, Cell::RnnRelu] {
         let file = Spec { cell, layers: 2, ..sizes(12, 20).into() }.file(7);
         workloads.push(Workload::of_texts(Packing::plain(cell), &file, &format!("{}-texts", cell.name()), folder)?);
     }
     Ok(workloads)
+}
+
+/// The cost of the n-gram branch is the difference between two models that read the same text.
+pub struct NgramWorkloads {
+    /// A model with an n-gram branch of two columns: words, pairs of words and 3 to 5 characters.
+    pub with: Workload,
+    /// The same model without the branch.
+    pub without: Workload,
+    /// The number of tokens and of characters of the text together.
+    pub tokens_and_characters: usize,
+}
+
+/// Writes the models that measure the n-gram branch into `folder`.
+pub fn ngrams(folder: &Path) -> Result<NgramWorkloads> {
+    let kinds = Ngrams { words: 2, min_chars: 3, max_chars: 5 };
+    let branch = NgramSpec { ngrams: kinds, buckets: 4_096, rank: 2, bits: 4, shift: 2 };
+    let spec = Spec::from(sizes(4, 4));
+    let text = NGRAM_TEXT.repeat(20);
+    let ids: Vec<u32> = text.bytes().map(|byte| u32::from(byte) | BYTE).collect();
+    let write = |spec: Spec, name: &str| Workload::over(Packing::Interleaved4, &spec.file(7), &ids, name, folder);
+    let with = write(Spec { ngrams: Some(branch), ..spec }, "with-ngrams")?;
+    let without = write(spec, "without-ngrams")?;
+    let file = spec.file(7);
+    let model = Model::from_bytes(&file)?;
+    let mut scratch = vec![0; model.scratch_len()];
+    let mut session = model.text_session(&mut scratch)?;
+    session.feed(text.as_bytes());
+    let tokens = session.tokens() as usize;
+    Ok(NgramWorkloads { with, without, tokens_and_characters: tokens + text.chars().count() })
 }
 
 /// Writes a random LSTM into `folder`.
@@ -180,6 +222,13 @@ fn ids(vocab_size: usize) -> Vec<u32> {
     (0..STEPS).map(|_| random.between(1, vocab_size as i64 - 1) as u32).collect()
 }
 
+/// The ids of a text, of which the last is marked.
+pub fn with_end(ids: &[u32]) -> Vec<u32> {
+    let mut ids = ids.to_vec();
+    ids.iter_mut().next_back().into_iter().for_each(|last| *last |= TEXT_ENDS);
+    ids
+}
+
 fn words(ids: &[u32]) -> Vec<u8> {
     std::iter::once(ids.len() as u32).chain(ids.iter().copied()).flat_map(u32::to_le_bytes).collect()
 }
@@ -189,10 +238,16 @@ fn hash(model: &Model<'_>, ids: &[u32]) -> Result<u32> {
     let mut scratch = vec![0; model.scratch_len()];
     let mut session = model.text_session(&mut scratch)?;
     Ok(ids.iter().fold(0, |hash: u32, &id| {
-        session.feed_id(id & !TEXT_ENDS);
+        match id & !TEXT_ENDS {
+            byte if byte & BYTE != 0 => session.feed(&[byte as u8]),
+            id => session.feed_id(id),
+        }
         let hash = hash.rotate_left(1) ^ session.state_hash();
         if id & TEXT_ENDS == 0 {
             return hash;
+        }
+        if id & BYTE != 0 {
+            session.finish();
         }
         let hash = session.logits().iter().fold(hash, |hash, logit| hash.rotate_left(1) ^ logit as u32);
         session.reset();
