@@ -44,6 +44,10 @@ pub struct NgramHasher {
 }
 
 impl NgramHasher {
+    /// The most n-grams that end with the same character: of characters, a word, and a pair.
+    #[cfg(feature = "ngrams")]
+    pub(crate) const MOST_HASHES: u32 = MAX_CHARS as u32 + 2;
+
     /// A hasher at the beginning of a text. `ngrams` must pass [`Ngrams::check`] for the tokenizer.
     pub fn new(ngrams: Ngrams, tokenizer: Tokenizer) -> Self {
         debug_assert!(ngrams.check(tokenizer).is_ok());
@@ -84,13 +88,12 @@ impl NgramHasher {
                 self.push(BEFORE_WORD);
             }
             self.push(c);
-            let (mut hash, mut length) = (OF_CHARS, 0);
-            for &c in self.recent.iter().take(self.count.into()) {
+            let mut last = self.recent.iter().take(self.count.into());
+            // Those that are shorter than the shortest n-gram.
+            let mut hash = last.by_ref().take(usize::from(min_chars) - 1).fold(OF_CHARS, |hash, &c| add(hash, c));
+            for &c in last {
                 hash = add(hash, c);
-                length += 1;
-                if length >= min_chars {
-                    sink(finished(hash));
-                }
+                sink(hash);
             }
         }
         if !is_end {
@@ -101,7 +104,7 @@ impl NgramHasher {
         let hashes = [self.word, add(add(OF_PAIR, self.previous), self.word)];
         let count = if self.previous == 0 { words.min(1) } else { words };
         for &hash in hashes.iter().take(count.into()) {
-            sink(finished(hash));
+            sink(hash);
         }
         (self.previous, self.word, self.count) = (self.word, 0, 0);
     }
@@ -132,20 +135,12 @@ impl NgramHasher {
     }
 }
 
-/// Adds a number to a hash: R. Jenkins, one-at-a-time.
+/// Adds a number to a hash: the loop of R. Jenkins' one-at-a-time.
 #[inline(always)]
 fn add(hash: u32, number: u32) -> u32 {
     let hash = hash.wrapping_add(number);
     let hash = hash.wrapping_add(hash << 10);
     hash ^ hash >> 6
-}
-
-/// The end of a hash, after the last number.
-#[inline(always)]
-fn finished(hash: u32) -> u32 {
-    let hash = hash.wrapping_add(hash << 3);
-    let hash = hash ^ hash >> 11;
-    hash.wrapping_add(hash << 15)
 }
 
 #[cfg(test)]
@@ -181,16 +176,16 @@ mod tests {
                 for length in usize::from(ngrams.min_chars)..=end.min(ngrams.max_chars.into()) {
                     if length > 0 {
                         let reversed: Vec<u32> = framed[end - length..end].iter().rev().copied().collect();
-                        all.push(finished(hash(OF_CHARS, &reversed)));
+                        all.push(hash(OF_CHARS, &reversed));
                     }
                 }
             }
             let word = hash(0, word);
             if ngrams.words > 0 {
-                all.push(finished(word));
+                all.push(word);
             }
             if ngrams.words > 1 && previous != 0 {
-                all.push(finished(hash(OF_PAIR, &[previous, word])));
+                all.push(hash(OF_PAIR, &[previous, word]));
             }
             previous = word;
         }
@@ -223,9 +218,17 @@ mod tests {
     }
 
     #[test]
-    fn hash_of_a_word_is_jenkins_one_at_a_time() {
+    fn hash_of_a_word_is_the_loop_of_jenkins_one_at_a_time() {
         let ngrams = Ngrams { words: 1, min_chars: 0, max_chars: 0 };
-        assert_eq!(hashes(ngrams, Tokenizer::WORDS, "a", 0), [0xca2e_9442]);
+        let word = "hashed";
+        let found = hashes(ngrams, Tokenizer::WORDS, word, 3);
+        // The published hash ends with three more operations.
+        let finished = |hash: u32| {
+            let hash = hash.wrapping_add(hash << 3);
+            let hash = hash ^ hash >> 11;
+            hash.wrapping_add(hash << 15)
+        };
+        assert_eq!(found, [word.bytes().fold(0, |hash, byte| add(hash, byte.into()))]);
         let sentence = b"The quick brown fox jumps over the lazy dog";
         assert_eq!(finished(sentence.iter().fold(0, |hash, &byte| add(hash, byte.into()))), 0x519e_91f5);
     }
