@@ -12,8 +12,10 @@ use core::hint::black_box;
 use core::num::NonZeroU32;
 
 use bare::Given;
-use tern_runtime::text::{self, Detokenizer, Encoder, Splitter, Tokenizer, Utf8};
-use tern_runtime::{Cell, Input, LoadError, Logits, Merge, Model, Name, Output, Packing, Pooling, Ranked, Session};
+use tern_runtime::text::{self, Detokenizer, Encoder, NgramHasher, Splitter, Tokenizer, Utf8};
+use tern_runtime::{
+    Cell, Input, LoadError, Logits, Merge, Model, Name, Ngrams, Output, Packing, Pooling, Ranked, Session,
+};
 use tern_runtime::{Sampler, SessionBase, Task, TextSession, Texts, Vocabulary};
 
 /// A destination of formatted text that discards it.
@@ -123,6 +125,7 @@ fn read_text(text_session: &mut TextSession<'_>, text: &[u8], number: usize) {
     text_session.feed(text);
     text_session.feed_with(text, |step| look((step.id, step.logits.best())));
     text_session.feed_id(number as u32);
+    text_session.feed_ngram(number as u32);
     text_session.finish();
     text_session.finish_with(|step| look(step));
     answer(text_session.classify(text), number);
@@ -199,6 +202,12 @@ fn tokenizers(inputs: &mut Inputs) {
     splitter.feed_byte(number as u8, &mut |piece| look(piece));
     splitter.finish(&mut |piece| look(piece));
     splitter.reset();
+
+    let lengths = Ngrams { words: number as u8, min_chars: 0, max_chars: number as u8 };
+    let mut hasher = NgramHasher::new(lengths, tokenizer);
+    splitter.feed(text, &mut |piece| hasher.feed(piece, &mut |hash| look(hash)));
+    hasher.finish(&mut |hash| look(hash));
+    hasher.reset();
 
     let mut detokenizer = Detokenizer::new(tokenizer.kind, text);
     look(detokenizer.write(number as u32, name.as_str(), &mut Sink));

@@ -88,6 +88,14 @@ fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
             json!({ "name": name, "dtype": tensor.dtype().to_string(), "shape": tensor.shape(), "bytes": bytes })
         })
         .collect();
+    let buckets = tensors.iter().find(|tensor| tensor["name"] == "ngrams.weight").map(|tensor| &tensor["shape"][0]);
+    let ngrams = config.ngrams.map(|kinds| {
+        let tern_runtime::Ngrams { words, min_chars, max_chars } = kinds;
+        json!({
+            "buckets": buckets, "rank": config.ngram_rank,
+            "words": words, "min_chars": min_chars, "max_chars": max_chars,
+        })
+    });
     let mut scratch = vec![0; model.scratch_len()];
     let test = model.self_test(&mut scratch)?;
     let (calibration, cost) = (model.calibration(), model.cost());
@@ -104,6 +112,7 @@ fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
         "vocab_size": config.vocab_size,
         "embedding_dim": config.embedding_dim,
         "hidden_size": config.hidden_size,
+        "ngrams": ngrams,
         "embedding_scale": f32::from_bits(model.embedding_scale_bits()),
         "file_bytes": file.bytes().len(),
         "parts": file.bytes_by_content(),
@@ -146,10 +155,23 @@ fn to_text(facts: &Value) -> Vec<String> {
     }
     let (tokens, embedding_dim, hidden_size) = (fact("vocab_size"), fact("embedding_dim"), fact("hidden_size"));
     let (cell, outputs) = (metadata("tern.cell"), facts["labels"].as_array().map_or(0, Vec::len));
-    lines.push(format!("layers       embedding {tokens} × {embedding_dim}, {cell} {hidden_size}, linear {outputs}"));
+    let is_recurrent = facts["metadata"]["tern.cell"].is_string();
+    let recurrent = if is_recurrent {
+        format!("embedding {tokens} × {embedding_dim}, {cell} {hidden_size}, ")
+    } else {
+        String::new()
+    };
+    let ngrams = facts["ngrams"].as_object();
+    let table = ngrams.map_or(String::new(), |table| format!("n-grams {} × {}, ", table["buckets"], table["rank"]));
+    lines.push(format!("layers       {recurrent}{table}linear {outputs}"));
+    if let Some(table) = ngrams {
+        let (words, shortest, longest) = (&table["words"], &table["min_chars"], &table["max_chars"]);
+        lines.push(format!("n-grams      of up to {words} words and of {shortest} to {longest} characters"));
+    }
     lines.push(match metadata("tern.packing").as_str() {
         "paired16" => "packing      paired16: weights in the order for Cortex-M4 and M7".to_owned(),
         "rows" => "packing      rows: weights of 4 or 16 bits".to_owned(),
+        _ if !is_recurrent => "packing      none: for any core".to_owned(),
         packing => format!("packing      {packing}: weights in the order for any core"),
     });
     lines.push(format!("labels       {}", list(&facts["labels"])));

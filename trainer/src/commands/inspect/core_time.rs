@@ -23,6 +23,9 @@ pub fn by_core(model: &Model<'_>, hertz: f64) -> Value {
     // The rows are grouped by core.
     let mut cores: Vec<&Value> = rows.iter().map(|row| &row["core"]).collect();
     cores.dedup();
+    if config.layers == 0 {
+        return json!([]); // The cost of the n-gram branch depends on the characters of a token.
+    }
     let estimate = |core: &Value| {
         let is_alike =
             |row: &&Value| row["core"] == *core && row["cell"] == cell && row["packing"] == model.packing().name();
