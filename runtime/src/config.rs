@@ -17,7 +17,8 @@ pub struct Config {
     pub tokenizer: Tokenizer,
     /// V: the number of token ids, PAD and UNK included; 2 if the model reads values or has no recurrent branch.
     pub vocab_size: usize,
-    /// E: the size of an embedded token; the number of channels if the model reads values; 0 without a recurrent branch.
+    /// E: the size of an embedded token; the number of channels if the model reads values; 0 without a recurrent
+    /// branch.
     pub embedding_dim: usize,
     /// The kind of recurrent cell.
     pub cell: Cell,

@@ -86,7 +86,8 @@ fn read<'a>(file: &mut File<'a>) -> Result<Model<'a>, LoadError> {
         file.refuse(Fault::TrailingBytes { expected: length.file });
     }
     let file = &*file;
-    let Kind { mut config, packing, hidden_shift } = Kind::read(file);
+    let kind = Kind::read(file);
+    let Kind { mut config, packing, hidden_shift, .. } = kind;
 
     let name = file.text(Tensor::NAME);
     if !NAME_BYTES.contains(&name.len()) || !text::is_utf8(name) {
@@ -97,7 +98,7 @@ fn read<'a>(file: &mut File<'a>) -> Result<Model<'a>, LoadError> {
     let [cell, ..] = &cells;
     config.hidden_size = cell.summary().hidden_size;
     #[cfg(feature = "ngrams")]
-    let ngrams = ngrams::read(file, &mut config);
+    let ngrams = ngrams::read(file, &mut config, kind.ngram_shift);
     let folded = folded_tokens::read(file, &config, &cells);
     let outputs = outputs::read(file, &mut config, &inputs, hidden_shift);
 

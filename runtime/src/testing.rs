@@ -137,7 +137,8 @@ impl Spec {
         Spec { sizes, head_hidden, bits: [0; 4].map(|_| [4, 8, 16][below(3)]), ..spec }
     }
 
-    /// [`random`](Spec::random), a classifier of text with an n-gram branch; every third one without a recurrent branch.
+    /// [`random`](Spec::random), a classifier of text with an n-gram branch; every third one without a recurrent
+    /// branch.
     #[cfg(feature = "ngrams")]
     pub fn random_ngrams(seed: u64) -> Self {
         let mut random = Random(seed ^ 0x96a3);

@@ -204,10 +204,10 @@ fn tokenizers(inputs: &mut Inputs) {
     splitter.reset();
 
     let lengths = Ngrams { words: number as u8, min_chars: 0, max_chars: number as u8 };
-    let mut hasher = NgramHasher::new(lengths, tokenizer);
-    splitter.feed(text, &mut |piece| hasher.feed(piece, &mut |hash| look(hash)));
-    hasher.finish(&mut |hash| look(hash));
-    hasher.reset();
+    let mut ngram_hasher = NgramHasher::new(lengths, tokenizer);
+    splitter.feed(text, &mut |piece| ngram_hasher.feed(piece, &mut |hash| look(hash)));
+    ngram_hasher.finish(&mut |hash| look(hash));
+    ngram_hasher.reset();
 
     let mut detokenizer = Detokenizer::new(tokenizer.kind, text);
     look(detokenizer.write(number as u32, name.as_str(), &mut Sink));

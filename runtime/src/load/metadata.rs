@@ -57,7 +57,7 @@ const STARTS: [u8; COUNT + 1] = {
 };
 const VALUE_HASHES: &[NameHash] = &NameHash::of_lists::<{ STARTS[COUNT] as usize }>(&VALUE_NAMES);
 const KEY_HASHES: &[NameHash] = &NameHash::of_lists::<COUNT>(&KEYS);
-pub(super) const SHIFT_HASHES: &[NameHash] = &NameHash::of_lists::<{ name_list::count(SHIFTS) }>(&[SHIFTS]);
+const SHIFT_HASHES: &[NameHash] = &NameHash::of_lists::<{ name_list::count(SHIFTS) }>(&[SHIFTS]);
 /// The names that a build compares with: all of them if one of those after the first `count` is built in, or if errors
 /// name the feature that is missing; otherwise the first `count`.
 const fn known(is_built: bool, names: &'static str, count: usize) -> &'static str {
@@ -91,6 +91,9 @@ pub(super) struct Kind {
     pub packing: Packing,
     /// The shift of the head's hidden layer; none if there is no such layer.
     pub hidden_shift: Option<u32>,
+    /// The shift of the n-gram branch; 0 without one.
+    #[cfg(feature = "ngrams")]
+    pub ngram_shift: u32,
 }
 
 /// The index of the value of a key; none if the key is missing.
@@ -169,14 +172,20 @@ impl Kind {
         }
         #[cfg(feature = "ngrams")]
         ngrams::check_kind(file, &config);
-        Kind { config, packing, hidden_shift: if HIDDEN { optional_shift(file, shift::HIDDEN) } else { None } }
+        Kind {
+            config,
+            packing,
+            hidden_shift: if HIDDEN { optional_shift(file, shift::HIDDEN) } else { None },
+            #[cfg(feature = "ngrams")]
+            ngram_shift: if config.ngrams.is_some() { required_shift(file, shift::NGRAMS) } else { 0 },
+        }
     }
 }
 
 /// The n-grams that the file's n-gram branch counts, if it has one.
 #[cfg(feature = "ngrams")]
 fn ngrams_of(file: &File<'_>) -> Option<Ngrams> {
-    ngrams::kind(file)
+    ngrams::kind(file, SHIFT_HASHES)
 }
 
 /// None; a file with an n-gram branch is refused.

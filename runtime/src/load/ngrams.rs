@@ -1,7 +1,6 @@
 //! Reads the n-gram branch of a file: its metadata and its table.
 
-use super::metadata::{SHIFT_HASHES, required_shift};
-use super::tensor_names::{Tensor, shift};
+use super::tensor_names::Tensor;
 use crate::config::Config;
 use crate::features;
 use crate::layers::ngrams::NgramTable;
@@ -15,14 +14,14 @@ use tern_format::{Input, Ngrams, Task};
 pub(super) const KEYS: [NameHash; 3] =
     [NameHash::of(key::NGRAM_WORDS), NameHash::of(key::NGRAM_MIN_CHARS), NameHash::of(key::NGRAM_MAX_CHARS)];
 
-/// The n-grams that the file's branch counts; none if it has no n-gram branch.
-pub(super) fn kind(file: &File<'_>) -> Option<Ngrams> {
+/// The n-grams that the file's branch counts; none if it has no n-gram branch. `numbers`: the names of 0 and above.
+pub(super) fn kind(file: &File<'_>, numbers: &[NameHash]) -> Option<Ngrams> {
     let [words, ..] = KEYS;
     if !file.has(words) {
         return None;
     }
-    // The lengths have the values of the shifts, 0 to 8; `check_kind` refuses those that are too large.
-    let [words, min_chars, max_chars] = KEYS.map(|key| match file.value_index(key, SHIFT_HASHES) {
+    // `check_kind` refuses lengths that are too large.
+    let [words, min_chars, max_chars] = KEYS.map(|key| match file.value_index(key, numbers) {
         Some(length) => length,
         None => {
             file.refuse(Fault::MissingKey(key));
@@ -43,8 +42,8 @@ pub(super) fn check_kind(file: &File<'_>, config: &Config) {
     }
 }
 
-/// Reads the table, if the file has one, and writes its rank to `config`.
-pub(super) fn read<'a>(file: &File<'a>, config: &mut Config) -> Option<features::Ngrams<NgramTable<'a>>> {
+/// Reads the table, if the file has one, and writes its rank to `config`. `shift`: that of the scaled sums.
+pub(super) fn read<'a>(file: &File<'a>, config: &mut Config, shift: u32) -> Option<features::Ngrams<NgramTable<'a>>> {
     let ngrams = config.ngrams?;
     let ([buckets, columns, _], in_4_bits) = file.shape_and_type(Tensor::NGRAMS_WEIGHT);
     let rows = file.table(Tensor::NGRAMS_WEIGHT, [buckets, columns, 0], in_4_bits);
@@ -61,6 +60,5 @@ pub(super) fn read<'a>(file: &File<'a>, config: &mut Config) -> Option<features:
         });
     }
     config.ngram_rank = rank;
-    let shift = required_shift(file, shift::NGRAMS);
     features::Ngrams::new(NgramTable { ngrams, rows, row_shift: columns.trailing_zeros(), in_4_bits, shift })
 }

@@ -314,8 +314,8 @@ fn bias_hh(names: &LayerNames) -> &str {
     names.b_hh.as_deref().expect("the architecture has two biases")
 }
 
-/// Replaces the weights of a linear layer. `columns`: the scale of each column, if they differ; `rows`: the quantised row
-/// of each float row; `None` if both have the same order.
+/// Replaces the weights of a linear layer. `columns`: the scale of each column, if they differ; `rows`: the quantised
+/// row of each float row; `None` if both have the same order.
 fn replace_linear(
     weights: &mut Weights,
     names: [&str; 2],

@@ -1,4 +1,5 @@
-//! Quantisation of the n-gram branch. Its weights are multiples of one step since the training, so they are not rounded.
+//! Quantisation of the n-gram branch. Its weights are multiples of one step since the training, so they are not
+//! rounded.
 
 use crate::float_model::NgramBranch;
 use crate::weights::Array;
