@@ -88,6 +88,7 @@ impl Corpus {
         counts
     }
 
+    /// The share of messages for which `rule` gives the class from the tokens.
     fn accuracy(&self, rule: impl Fn(&BTreeSet<String>) -> usize) -> f64 {
         let right = self.0.iter().filter(|(tokens, class)| rule(tokens) == *class).count();
         right as f64 / self.0.len() as f64
@@ -114,15 +115,15 @@ impl Keywords {
 
     /// Sets `otherwise` to the best class for `train`; returns the number of correctly classified messages.
     fn fit(&mut self, train: &Corpus) -> u32 {
-        let (mut right, mut without) = (0, [0_u32; CLASSES]);
+        let (mut right, mut without_keyword) = (0, [0_u32; CLASSES]);
         for (tokens, class) in &train.0 {
             match self.keyword(tokens) {
                 Some(found) => right += u32::from(found == *class),
-                None => without[*class] += 1,
+                None => without_keyword[*class] += 1,
             }
         }
-        self.otherwise = largest(&without.map(f64::from));
-        right + without[self.otherwise]
+        self.otherwise = largest(&without_keyword.map(f64::from));
+        right + without_keyword[self.otherwise]
     }
 }
 
@@ -137,6 +138,7 @@ fn keyword_per_class(train: &Corpus, counts: &Counts) -> Keywords {
         let before = best_score;
         for class in 0..CLASSES {
             let mut words: Vec<_> = counts.iter().collect();
+            // By the messages of other classes with the word, less those of this class.
             words.sort_by_key(|(_, by_class)| i64::from(by_class.iter().sum::<u32>()) - 2 * i64::from(by_class[class]));
             for (word, _) in words.into_iter().take(CANDIDATES) {
                 let mut rule = best.clone();
@@ -156,12 +158,12 @@ fn keyword_per_class(train: &Corpus, counts: &Counts) -> Keywords {
 /// The class with the largest smoothed share of any token; `None` if all tokens are unknown.
 fn best_token(tokens: &BTreeSet<String>, counts: &Counts) -> Option<usize> {
     let known = tokens.iter().filter_map(|token| counts.get(token));
-    let sure = known.map(|by_class| {
+    let shares_and_classes = known.map(|by_class| {
         let class = largest(&by_class.map(f64::from));
-        let all: u32 = by_class.iter().sum();
-        (f64::from(by_class[class] + 1) / f64::from(all + CLASSES as u32), class)
+        let total: u32 = by_class.iter().sum();
+        (f64::from(by_class[class] + 1) / f64::from(total + CLASSES as u32), class)
     });
-    sure.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, class)| class)
+    shares_and_classes.max_by(|(share, _), (other, _)| share.total_cmp(other)).map(|(_, class)| class)
 }
 
 /// The class with the largest product of smoothed token shares.

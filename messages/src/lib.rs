@@ -78,12 +78,11 @@ impl Writer<'_> {
             let templates: Vec<_> = self.grammar.templates.iter().filter(of_class).collect();
             let wanted = lines / Label::ALL.len();
             let end = messages.len() + wanted;
-            for turn in 0..wanted * 2 {
-                if messages.len() == end {
-                    break;
+            // Twice as many attempts as messages, since some templates are exhausted early.
+            for template in templates.iter().cycle().take(2 * wanted) {
+                if messages.len() < end {
+                    messages.extend(self.message(template)?);
                 }
-                let template = templates[turn % templates.len()];
-                messages.extend(self.message(template)?);
             }
             if messages.len() < end {
                 let missing = end - messages.len();
@@ -97,11 +96,11 @@ impl Writer<'_> {
     /// Returns a new message from `template`; `None` if the template seems to be exhausted.
     fn message(&mut self, template: &Template) -> Result<Option<Message>> {
         for _ in 0..MAX_REPEATS {
-            let mut bare = self.expand(template)?;
+            let mut unstyled = self.expand(template)?;
             if !template.machine && self.rng.chance(REPLY_PERCENT) {
-                bare = self.reply(template, &bare)?;
+                unstyled = self.reply(template, &unstyled)?;
             }
-            let text = self.styled(&bare, template.machine)?;
+            let text = self.styled(&unstyled, template.machine)?;
             if self.seen.insert(normalise(&text)) {
                 return Ok(Some(Message { text, label: template.label }));
             }
@@ -126,13 +125,13 @@ impl Writer<'_> {
         expand::expand(&pattern, &grammar.slots, &mut self.rng)
     }
 
-    /// Rewrites `bare` in the style of a person or a machine.
-    fn styled(&mut self, bare: &str, machine: bool) -> Result<String> {
+    /// Rewrites a text in the style of a machine or a person.
+    fn styled(&mut self, unstyled: &str, is_machine: bool) -> Result<String> {
         let rng = &mut self.rng;
-        if machine {
-            return Ok(style::machine(bare, rng));
+        if is_machine {
+            return Ok(style::machine(unstyled, rng));
         }
-        let mut text = style::person(bare, &self.grammar.slots, rng)?;
+        let mut text = style::person(unstyled, &self.grammar.slots, rng)?;
         if rng.chance(TYPO_PERCENT) {
             text = typos::add_typo(&text, rng);
             if rng.chance(SECOND_TYPO_PERCENT) {

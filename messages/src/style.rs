@@ -11,7 +11,12 @@ use crate::rng::Rng;
 const OPENING_PERCENT: usize = 20;
 /// The percentage of messages that end with a sign-off, a phone number or an address.
 const CLOSING_PERCENT: usize = 25;
+/// The percentage of questions that lose their question mark.
+const LOST_MARK_PERCENT: usize = 30;
+/// The percentage of machines' messages with a prefix.
+const PREFIX_PERCENT: usize = 20;
 
+/// The ends of a person's message; repeated ones are more frequent.
 const MARKS: [&str; 10] = ["", "", "", "", ".", ".", "!", "!", "!!", " ..."];
 const PREFIXES: [&str; 5] = ["BMS: ", "[gw1] ", "msg 07: ", "auto: ", "> "];
 
@@ -28,13 +33,14 @@ pub fn person(text: &str, slots: &Slots, rng: &mut Rng) -> Result<String> {
         message = format!("{message}{gap}{closing}");
     }
     if message.ends_with('?') {
-        if rng.chance(30) {
+        if rng.chance(LOST_MARK_PERCENT) {
             message.pop();
         }
     } else {
         message.push_str(rng.pick::<&str>(&MARKS));
     }
     Ok(match rng.below(20) {
+        // One message in twenty is in capitals.
         0 => message.to_uppercase(),
         1..=9 => capitalised(&message),
         10..=15 => message.to_lowercase(),
@@ -44,7 +50,7 @@ pub fn person(text: &str, slots: &Slots, rng: &mut Rng) -> Result<String> {
 
 /// Rewrites `text` as a machine's message, with a random prefix, separator and case.
 pub fn machine(text: &str, rng: &mut Rng) -> String {
-    let prefix = if rng.chance(20) { *rng.pick(&PREFIXES) } else { "" };
+    let prefix = if rng.chance(PREFIX_PERCENT) { *rng.pick(&PREFIXES) } else { "" };
     let message = match rng.below(6) {
         0 => text.replace(' ', ";"),
         1 => text.replace(' ', ", "),

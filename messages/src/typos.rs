@@ -17,15 +17,13 @@ pub fn add_typo(text: &str, rng: &mut Rng) -> String {
     }
     let &(start, end) = rng.pick(&words);
     let mut letters: Vec<char> = text[start..end].chars().collect();
-    // The first letter stays: people rarely mistype it, and notice when they do.
-    let at = 1 + rng.below(letters.len() - 2);
+    // The first letter stays: people rarely mistype it, and notice when they do. The last has none to swap with.
+    let index = 1 + rng.below(letters.len() - 2);
     match rng.below(4) {
-        0 => letters.swap(at, at + 1),
-        1 => {
-            letters.remove(at);
-        }
-        2 => letters.insert(at, letters[at]),
-        _ => letters[at] = neighbour(letters[at], rng),
+        0 => letters.swap(index, index + 1),
+        1 => drop(letters.remove(index)),
+        2 => letters.insert(index, letters[index]),
+        _ => letters[index] = neighbour(letters[index], rng),
     }
     let word: String = letters.into_iter().collect();
     format!("{}{word}{}", &text[..start], &text[end..])
@@ -52,17 +50,12 @@ fn words(text: &str) -> Vec<(usize, usize)> {
 /// Returns a random neighbour of `letter` on the keyboard, in the same case.
 fn neighbour(letter: char, rng: &mut Rng) -> char {
     let lower = letter.to_ascii_lowercase();
-    for row in ROWS {
-        if let Some(at) = row.find(lower) {
-            let keys = row.as_bytes();
-            let left = at.checked_sub(1).map(|i| keys[i]);
-            let right = keys.get(at + 1).copied();
-            let near: Vec<u8> = left.into_iter().chain(right).collect();
-            let key = char::from(*rng.pick(&near));
-            return if letter.is_ascii_uppercase() { key.to_ascii_uppercase() } else { key };
-        }
-    }
-    letter
+    let place = ROWS.iter().find_map(|row| Some((row.as_bytes(), row.find(lower)?)));
+    let Some((keys, index)) = place else { return letter };
+    let (left, right) = (keys[..index].last(), keys.get(index + 1));
+    let neighbours: Vec<u8> = left.into_iter().chain(right).copied().collect();
+    let key = char::from(*rng.pick(&neighbours));
+    if letter.is_ascii_uppercase() { key.to_ascii_uppercase() } else { key }
 }
 
 #[cfg(test)]
