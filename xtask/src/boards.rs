@@ -55,10 +55,12 @@ fn table() -> Result<String> {
 fn row(board: &Board, image: &Image) -> Result<String> {
     let Board { name, processor, slot, .. } = board;
     let (flash, ram) = (kb(image.symbol("__flash_bytes")?), kb(image.symbol("__ram_bytes")?));
-    let (used, fixed) = (grouped(image.flash_bytes), grouped(image.ram_bytes));
+    let (used_flash, static_ram) = (grouped(image.flash_bytes), grouped(image.ram_bytes));
     let (scratch, slot) = (kb(image.variable("SCRATCH")?), kb(slot.bytes.into()));
     let run = if board.emulator.is_some() { "in QEMU, by the tests" } else { "built only" };
-    Ok(format!("| `{name}` | {processor} | {used}, {flash} | {fixed}, {ram} | {scratch} | {slot} | {run} |\n"))
+    Ok(format!(
+        "| `{name}` | {processor} | {used_flash}, {flash} | {static_ram}, {ram} | {scratch} | {slot} | {run} |\n"
+    ))
 }
 
 fn kb(bytes: u64) -> String {

@@ -44,6 +44,7 @@ pub fn run_cuda() -> Result<()> {
     run(with_toolkit(cargo(&repo::root()).args(test).args(features).args(["--", "--nocapture"]), &toolkit))
 }
 
+/// Lets a command find the toolkit. Without a GPU the kernels are compiled for [`COMPUTE_CAPABILITY`], and fast.
 fn with_toolkit<'c>(command: &'c mut Command, toolkit: &Path) -> &'c mut Command {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::iter::once(toolkit.join("bin")).chain(std::env::split_paths(&path));

@@ -41,7 +41,7 @@ pub fn write(folder: &Path, seed: u64) -> Result<Messages> {
     for (name, messages) in [("train.csv", &all.train), ("heldout.csv", &all.held_out)] {
         let path = folder.join(name);
         let text = to_csv(messages);
-        fs::write(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
+        repo::write(&path, &text)?;
         let (lines, sum) = (messages.len(), checksum(text.as_bytes()));
         eprintln!("{}: {lines} messages, checksum {sum:016x}", repo::shown(&path));
     }
@@ -56,10 +56,10 @@ fn print_baselines(messages: &Messages) {
     let train = Baselines::measure(&messages.train, &messages.train);
     let held_out = Baselines::measure(&messages.train, &messages.held_out);
     let rows: [Row; 4] = [
-        ("largest class", |b| b.majority),
-        ("one keyword a class", |b| b.keyword_per_class),
-        ("most indicative token", |b| b.best_token),
-        ("naive Bayes, all tokens", |b| b.naive_bayes),
+        ("largest class", |accuracy| accuracy.majority),
+        ("one keyword a class", |accuracy| accuracy.keyword_per_class),
+        ("most indicative token", |accuracy| accuracy.best_token),
+        ("naive Bayes, all tokens", |accuracy| accuracy.naive_bayes),
     ];
     println!("\n{:<28}{:>8}{:>11}", "rule, fitted to train.csv", "train", "held out");
     for (name, accuracy) in rows {

@@ -40,13 +40,14 @@ impl Image {
             let SectionFlags::Elf { sh_flags, .. } = section.flags() else { continue };
             let is_allocated = sh_flags & u64::from(object::elf::SHF_ALLOC) != 0;
             // Sections for heap and stack only reserve the rest of the RAM.
-            let is_rest = matches!(section.name(), Ok(".heap" | ".stack"));
-            if !is_allocated || is_rest {
+            let is_reserved = matches!(section.name(), Ok(".heap" | ".stack"));
+            if !is_allocated || is_reserved {
                 continue;
             }
-            let is_empty = section.kind() == SectionKind::UninitializedData;
-            flash_bytes += if is_empty { 0 } else { section.size() };
-            ram_bytes += if is_empty || sh_flags & u64::from(SHF_WRITE) != 0 { section.size() } else { 0 };
+            // Initialised variables take flash for their values and RAM; uninitialised ones take only RAM.
+            let is_uninitialised = section.kind() == SectionKind::UninitializedData;
+            flash_bytes += if is_uninitialised { 0 } else { section.size() };
+            ram_bytes += if is_uninitialised || sh_flags & u64::from(SHF_WRITE) != 0 { section.size() } else { 0 };
         }
         let symbols = file.symbols().filter_map(|symbol| {
             let name = symbol.name().ok()?.to_owned();
@@ -64,7 +65,7 @@ impl Image {
     /// Returns all symbols with a length, the largest first, with demangled names.
     pub fn demangled(&self) -> Vec<Symbol> {
         let mut symbols: Vec<_> = self.symbols.iter().filter(|symbol| symbol.bytes > 0).cloned().collect();
-        // An address can have several names.
+        // An address can have several names; the alphabetically first one stays.
         symbols.sort_by(|a, b| (a.address, &a.name).cmp(&(b.address, &b.name)));
         symbols.dedup_by_key(|symbol| symbol.address);
         symbols.iter_mut().for_each(|symbol| symbol.name = format!("{:#}", rustc_demangle::demangle(&symbol.name)));

@@ -28,9 +28,7 @@ pub fn run() -> Result<()> {
         println!("{message}: {error:#}");
         return Ok(());
     }
-    // `cargo +VERSION` as one types it, not the cargo that runs this program.
-    let mut command = program("cargo");
-    command.arg(format!("+{version}")).env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO");
+    let mut command = process::cargo_of(version);
     command.args(["check", "-p", "tern-runtime", "--target-dir"]).arg(repo::root().join("target/minimum-rust"));
     process::run(&mut command).with_context(|| {
         format!(

@@ -1,11 +1,10 @@
 //! `cargo xtask miri`: runs tests of the runtime in Miri, an interpreter that detects undefined behaviour.
 
-use std::process::Stdio;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::process::{Command, probe, program, run};
+use crate::process::{cargo_of, probe, run};
 use crate::repo;
 
 /// Filters for tests that reach every `unsafe` block of a host: kernels and steps of every cell. Loading files would
@@ -21,11 +20,11 @@ const INSTALL: &str = "rustup toolchain install nightly --profile minimal --comp
 ///
 /// Fails if Miri is not installed or finds undefined behaviour.
 pub fn run_miri() -> Result<()> {
-    if probe(cargo().args(["miri", "--version"])).is_none() {
+    if probe(cargo_of("nightly").args(["miri", "--version"])).is_none() {
         bail!("cannot start `cargo +nightly miri`; type `{INSTALL}`");
     }
     let start = Instant::now();
-    let mut command = cargo();
+    let mut command = cargo_of("nightly");
     command.args(["miri", "test", "-p", "tern-runtime", "--lib", "--"]).args(TESTS);
     // Miri has no `cpuid`, so it would not run the AVX2 code otherwise.
     command.env("RUSTFLAGS", "-Ctarget-feature=+avx2");
@@ -34,11 +33,4 @@ pub fn run_miri() -> Result<()> {
     run(&mut command)?;
     println!("Miri found no undefined behaviour in {} ({:.0} s)", TESTS.join(", "), start.elapsed().as_secs_f64());
     Ok(())
-}
-
-fn cargo() -> Command {
-    // `cargo +nightly` as one types it, not the cargo that runs this program.
-    let mut command = program("cargo");
-    command.arg("+nightly").env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO").stdin(Stdio::null());
-    command
 }

@@ -17,6 +17,14 @@ pub fn cargo(folder: &Path) -> Command {
     command
 }
 
+/// Returns the command `cargo +TOOLCHAIN` as one types it at the root of the repository, not the cargo that runs this
+/// program.
+pub fn cargo_of(toolchain: &str) -> Command {
+    let mut command = program("cargo");
+    command.arg(format!("+{toolchain}")).env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO");
+    command
+}
+
 /// Returns the command for `program`, at the root of the repository.
 pub fn program(program: &str) -> Command {
     let mut command = Command::new(program);

@@ -1,9 +1,22 @@
-//! Paths in the repository.
+//! Paths in the repository, and functions that read and write files.
 
+use std::fs;
 use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
 
 /// The compiler target of the firmware in the demo and the tests: a Cortex-M4 with a floating-point unit.
 pub const FIRMWARE_TARGET: &str = "thumbv7em-none-eabihf";
+
+/// Reads a text file; an error names its path.
+pub fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Writes a file; an error names its path.
+pub fn write(path: &Path, contents: impl AsRef<[u8]>) -> Result<()> {
+    fs::write(path, contents).with_context(|| format!("cannot write {}", path.display()))
+}
 
 /// Returns the root of the repository.
 pub fn root() -> PathBuf {

@@ -18,9 +18,10 @@ pub fn run(board: &Board) -> Result<()> {
     let name = board.name;
     if first != second {
         let at = first.iter().zip(&second).position(|(a, b)| a != b).unwrap_or(first.len().min(second.len()));
-        let (one, other) = (first.len(), second.len());
         bail!(
-            "two builds of {name} differ at byte {at} of {one} and {other}; compare firmware/target with target/reproducible"
+            "two builds of {name} differ at byte {at} of {} and {}; compare firmware/target with target/reproducible",
+            first.len(),
+            second.len()
         );
     }
     println!("two builds of {name} give the same {} bytes", first.len());

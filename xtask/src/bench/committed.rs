@@ -3,7 +3,6 @@
 //!
 //! The figures are exact: the same code gives the same figures on every run.
 
-use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -29,25 +28,23 @@ pub fn write(rows: &[Value]) -> Result<()> {
     let lines: Vec<String> = rows.iter().map(|row| format!("    {row}")).collect();
     let made_by = json!("cargo xtask bench device --bless");
     let text = format!("{{\n  \"made_by\": {made_by},\n  \"rows\": [\n{}\n  ]\n}}\n", lines.join(",\n"));
-    fs::write(path(), text).with_context(|| format!("cannot write {}", path().display()))
+    repo::write(&path(), text)
 }
 
 /// Fails if a figure is worse than the committed one, or if the rows differ.
 pub fn check(rows: &[Value]) -> Result<()> {
     let path = path();
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let golden: Value = serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))?;
+    let golden: Value =
+        serde_json::from_str(&repo::read(&path)?).with_context(|| format!("{} is not JSON", path.display()))?;
     let worse = worse(golden["rows"].as_array().map_or(&[][..], Vec::as_slice), rows);
     if !worse.is_empty() {
-        bail!(
-            "{}; if this is intended, `cargo xtask bench device --bless` writes {}",
-            worse.join("; "),
-            path.strip_prefix(repo::root()).unwrap_or(&path).display()
-        );
+        let (worse, path) = (worse.join("; "), repo::shown(&path));
+        bail!("{worse}; if this is intended, `cargo xtask bench device --bless` writes {path}");
     }
     Ok(())
 }
 
+/// The values that identify a row, as one text. A value is a string or a number.
 fn name(row: &Value) -> String {
     KEYS.map(|key| row[key].as_str().map_or_else(|| row[key].to_string(), str::to_owned)).join(" ")
 }

@@ -52,7 +52,7 @@ pub fn run(options: DeviceOptions) -> Result<()> {
     let DeviceOptions { json, check, bless, verbose } = options;
     setup::run(Needs::Bench)?;
     let folder = super::folder("bench")?;
-    let (compared, measured) = (workload::compared(&folder)?, workload::measured(&folder)?);
+    let (compared_only, measured) = (workload::compared(&folder)?, workload::measured(&folder)?);
     let ngrams = workload::ngrams(&folder)?;
     if !json {
         println!("{STEPS} steps; code: bytes that steps and logits add to an image that loads the model");
@@ -63,11 +63,11 @@ pub fn run(options: DeviceOptions) -> Result<()> {
         let start = Instant::now();
         let loading_only = MeasuringFirmware::build(core, Work::LoadOnly, verbose)?;
         let stepping = MeasuringFirmware::build(core, Work::LoadAndStep, verbose)?;
-        for workload in &compared {
+        for workload in &compared_only {
             check_states(core, workload, &stepping.measure(workload)?)?;
         }
         let seconds = start.elapsed().as_secs_f64();
-        eprintln!("{}: built, {} models give the host's states ({seconds:.0} s)", core.name, compared.len());
+        eprintln!("{}: built, {} models give the host's states ({seconds:.0} s)", core.name, compared_only.len());
         // The size of the image does not depend on the model.
         let loading_bytes = loading_only.measure(&measured[0])?.image_bytes;
         for workload in &measured {

@@ -80,16 +80,16 @@ fn compare(
     let mut command = tern.command();
     command.arg("export").arg(model).arg("-o").arg(&exported).args(export);
     run_process(command.stdout(Stdio::null()))?;
-    let mut rates = [Vec::new(), Vec::new()];
+    let mut tokens_per_s = [Vec::new(), Vec::new()];
     for _ in 0..TURNS {
-        for (rates, measured) in rates.iter_mut().zip([model, &exported]) {
+        for (rates, measured) in tokens_per_s.iter_mut().zip([model, &exported]) {
             let threads: [&OsStr; 2] = ["--threads".as_ref(), "1".as_ref()];
             let arguments = [["eval".as_ref(), measured.as_os_str()], ["--data".as_ref(), data.as_os_str()], threads];
             let object = tern.json(arguments.as_flattened())?;
             rates.push(object["tokens_per_s"].as_f64().context("`tern eval --json` printed no `tokens_per_s`")?);
         }
     }
-    let [float, integer] = rates;
+    let [float, integer] = tokens_per_s;
     let ratio = median(float.iter().zip(&integer).map(|(float, integer)| integer / float).collect());
     let (float, integer) = (median(float), median(integer));
     if as_json {

@@ -1,11 +1,18 @@
 //! Workloads of the measuring firmware: random models, token ids, and a hash of the states that the host computes.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
+<<<<<<< HEAD
 use anyhow::{Context, Result};
 use tern_runtime::testing::{NgramSpec, Random, Sizes, Spec, extreme_file_in, random_file_in};
 use tern_runtime::{Cell, Model, Ngrams, Packing};
+=======
+use anyhow::Result;
+use tern_runtime::testing::{Random, Sizes, Spec, extreme_file_in, random_file_in};
+use tern_runtime::{Cell, Model, Packing};
+>>>>>>> 83e21b1 (xtask: one place that reads and writes files; sizes of models as one type)
+
+use crate::repo;
 
 /// The number of steps in one run.
 pub const STEPS: usize = 256;
@@ -13,6 +20,7 @@ pub const STEPS: usize = 256;
 /// The bit of an id that marks the last token of a text, as in `firmware/bench`.
 pub const TEXT_ENDS: u32 = 1 << 31;
 
+<<<<<<< HEAD
 /// The bit of an id that marks a byte of a text instead of a token, as in `firmware/bench`.
 pub const BYTE: u32 = 1 << 30;
 
@@ -22,38 +30,42 @@ const NGRAM_TEXT: &str =
 
 /// Embedding dimension and hidden size of the measured models.
 const SIZES: [(usize, usize); 4] = [(16, 16), (20, 64), (32, 64), (64, 128)];
+=======
+/// The sizes of the measured models.
+const SIZES: [Sizes; 4] = [sizes(16, 16), sizes(20, 64), sizes(32, 64), sizes(64, 128)];
+>>>>>>> 83e21b1 (xtask: one place that reads and writes files; sizes of models as one type)
 
-/// Packing, embedding dimension, hidden size and shift of LSTMs whose rows leave a remainder in every unrolled loop.
-const ODD_LSTMS: [(Packing, usize, usize, &str); 6] = [
-    (Packing::Interleaved4, 3, 5, "0"),
-    (Packing::Interleaved4, 21, 7, "3"),
-    (Packing::Paired16, 4, 4, "1"),
-    (Packing::Paired16, 20, 28, "0"),
-    (Packing::Paired16, 36, 8, "4"),
-    (Packing::Paired16, 12, 24, "5"),
+/// Packing, sizes and shift of LSTMs whose rows leave a remainder in every unrolled loop.
+const ODD_LSTMS: [(Packing, Sizes, u32); 6] = [
+    (Packing::Interleaved4, sizes(3, 5), 0),
+    (Packing::Interleaved4, sizes(21, 7), 3),
+    (Packing::Paired16, sizes(4, 4), 1),
+    (Packing::Paired16, sizes(20, 28), 0),
+    (Packing::Paired16, sizes(36, 8), 4),
+    (Packing::Paired16, sizes(12, 24), 5),
 ];
 
-/// Embedding dimension and hidden size of models of every cell, with and without a remainder of columns and of units in
-/// blocks of four.
-const ODD_CELLS: [(usize, usize); 3] = [(20, 6), (12, 20), (21, 7)];
+/// The sizes of models of every cell, with and without a remainder of columns and of units in blocks of four.
+const ODD_CELLS: [Sizes; 3] = [sizes(20, 6), sizes(12, 20), sizes(21, 7)];
 
-/// Embedding dimension and hidden size of models with all operands at the ends of their ranges, close to the largest
-/// size that loads.
-const EXTREME: (usize, usize) = (116, 384);
+/// The sizes of models with all operands at the ends of their ranges, close to the largest size that loads.
+const EXTREME: Sizes = sizes(116, 384);
+
+/// The seed of models whose weights may be any.
+const SEED: u64 = 7;
 
 /// Writes the models whose instructions are counted into `folder`.
 pub fn measured(folder: &Path) -> Result<Vec<Workload>> {
     let mut workloads = Vec::new();
     for packing in Packing::LSTM {
-        for (embedding, hidden) in SIZES {
-            workloads.push(random_lstm(packing, embedding, hidden, "0", folder)?);
+        for sizes in SIZES {
+            workloads.push(random_lstm(packing, sizes, 0, folder)?);
         }
     }
     for cell in [Cell::Gru, Cell::Rnn] {
-        for (embedding, hidden) in SIZES {
-            let file = Spec { cell, ..sizes(embedding, hidden).into() }.file(seed(embedding, hidden));
-            let name = format!("{}-{embedding}-{hidden}", cell.name());
-            workloads.push(Workload::of_steps(Packing::plain(cell), &file, &name, folder)?);
+        for sizes in SIZES {
+            let file = Spec { cell, ..sizes.into() }.file(seed(sizes));
+            workloads.push(Workload::of_steps(Packing::plain(cell), &file, &name(cell, sizes), folder)?);
         }
     }
     Ok(workloads)
@@ -63,10 +75,10 @@ pub fn measured(folder: &Path) -> Result<Vec<Workload>> {
 /// operands at the ends of their ranges, and short texts.
 pub fn compared(folder: &Path) -> Result<Vec<Workload>> {
     let mut workloads = Vec::new();
-    for (packing, embedding, hidden, shift) in ODD_LSTMS {
-        workloads.push(random_lstm(packing, embedding, hidden, shift, folder)?);
+    for (packing, sizes, shift) in ODD_LSTMS {
+        workloads.push(random_lstm(packing, sizes, shift, folder)?);
         for shift in [0, 2] {
-            workloads.push(folded(Cell::Lstm, packing, (embedding, hidden), shift, folder)?);
+            workloads.push(folded(Cell::Lstm, packing, sizes, shift, folder)?);
         }
     }
     for &cell in Cell::ALL {
@@ -76,16 +88,16 @@ pub fn compared(folder: &Path) -> Result<Vec<Workload>> {
         workloads.push(folded(cell, Packing::Rows, ODD_CELLS[0], 1, folder)?);
         for bits in [[8, 4, 16, 4], [4, 16, 4, 16]] {
             let name = format!("{}-{}", cell.name(), bits.map(|bits| bits.to_string()).join("-"));
-            let file = Spec { cell, bits, ..sizes(20, 12).into() }.file(7);
+            let file = Spec { cell, bits, ..sizes(20, 12).into() }.file(SEED);
             workloads.push(Workload::of_steps(Packing::Rows, &file, &name, folder)?);
         }
     }
     for packing in Packing::LSTM {
         for sign in [-1, 1] {
-            let file = extreme_file_in(packing, sign, sizes(EXTREME.0, EXTREME.1));
+            let file = extreme_file_in(packing, sign, EXTREME);
             workloads.push(Workload::of_steps(packing, &file, &format!("lstm-extreme{sign}"), folder)?);
         }
-        let file = random_file_in(packing, 7, sizes(12, 20), "1");
+        let file = random_file_in(packing, SEED, sizes(12, 20), "1");
         workloads.push(Workload::of_texts(packing, &file, "lstm-texts", folder)?);
     }
     for seed in 0..12 {
@@ -95,7 +107,7 @@ pub fn compared(folder: &Path) -> Result<Vec<Workload>> {
         workloads.push(Workload::over(Packing::Rows, &file, &ids, &format!("ngrams-{seed}"), folder)?);
     }
     for cell in [Cell::Gru, Cell::Rnn, Cell::RnnRelu] {
-        let file = Spec { cell, layers: 2, ..sizes(12, 20).into() }.file(7);
+        let file = Spec { cell, layers: 2, ..sizes(12, 20).into() }.file(SEED);
         workloads.push(Workload::of_texts(Packing::plain(cell), &file, &format!("{}-texts", cell.name()), folder)?);
     }
     Ok(workloads)
@@ -131,30 +143,30 @@ pub fn ngrams(folder: &Path) -> Result<NgramWorkloads> {
 }
 
 /// Writes a random LSTM into `folder`.
-fn random_lstm(packing: Packing, embedding: usize, hidden: usize, shift: &str, folder: &Path) -> Result<Workload> {
-    let file = random_file_in(packing, seed(embedding, hidden), sizes(embedding, hidden), shift);
-    Workload::of_steps(packing, &file, &format!("lstm-{embedding}-{hidden}-shift{shift}"), folder)
+fn random_lstm(packing: Packing, sizes: Sizes, shift: u32, folder: &Path) -> Result<Workload> {
+    let file = random_file_in(packing, seed(sizes), sizes, &shift.to_string());
+    Workload::of_steps(packing, &file, &format!("{}-shift{shift}", name(Cell::Lstm, sizes)), folder)
 }
 
 /// Writes a random model with some folded tokens into `folder`.
-fn folded(
-    cell: Cell,
-    packing: Packing,
-    (embedding, hidden): (usize, usize),
-    shift: u32,
-    folder: &Path,
-) -> Result<Workload> {
-    let spec = Spec { cell, shift, ..sizes(embedding, hidden).into() };
-    let file = spec.folded_file(packing, hidden as u64, &[1, 3, 4, 9]);
-    Workload::of_steps(packing, &file, &format!("{}-{embedding}-{hidden}-shift{shift}-folded", cell.name()), folder)
+fn folded(cell: Cell, packing: Packing, sizes: Sizes, shift: u32, folder: &Path) -> Result<Workload> {
+    let spec = Spec { cell, shift, ..sizes.into() };
+    let file = spec.folded_file(packing, sizes.hidden_size as u64, &[1, 3, 4, 9]);
+    Workload::of_steps(packing, &file, &format!("{}-shift{shift}-folded", name(cell, sizes)), folder)
 }
 
-fn sizes(embedding_dim: usize, hidden_size: usize) -> Sizes {
+/// The name of a model in the names of its files.
+fn name(cell: Cell, Sizes { embedding_dim, hidden_size, .. }: Sizes) -> String {
+    format!("{}-{embedding_dim}-{hidden_size}", cell.name())
+}
+
+const fn sizes(embedding_dim: usize, hidden_size: usize) -> Sizes {
     Sizes { embedding_dim, hidden_size, classes: 2 }
 }
 
-fn seed(embedding: usize, hidden: usize) -> u64 {
-    (embedding * 1_000 + hidden) as u64
+/// A seed for each pair of sizes.
+fn seed(sizes: Sizes) -> u64 {
+    (sizes.embedding_dim * 1_000 + sizes.hidden_size) as u64
 }
 
 /// A model and token ids, written to disk for the emulator.
@@ -211,17 +223,19 @@ impl Workload {
             model: path("safetensors"),
             ids: path("ids"),
         };
-        write(&workload.model, file)?;
-        write(&workload.ids, &words(ids))?;
+        repo::write(&workload.model, file)?;
+        repo::write(&workload.ids, words(ids))?;
         Ok(workload)
     }
 }
 
+/// [`STEPS`] random ids other than that of PAD, 0.
 fn ids(vocab_size: usize) -> Vec<u32> {
     let mut random = Random(STEPS as u64);
     (0..STEPS).map(|_| random.between(1, vocab_size as i64 - 1) as u32).collect()
 }
 
+<<<<<<< HEAD
 /// The ids of a text, of which the last is marked.
 pub fn with_end(ids: &[u32]) -> Vec<u32> {
     let mut ids = ids.to_vec();
@@ -229,6 +243,9 @@ pub fn with_end(ids: &[u32]) -> Vec<u32> {
     ids
 }
 
+=======
+/// The bytes of [`Workload::ids`].
+>>>>>>> 83e21b1 (xtask: one place that reads and writes files; sizes of models as one type)
 fn words(ids: &[u32]) -> Vec<u8> {
     std::iter::once(ids.len() as u32).chain(ids.iter().copied()).flat_map(u32::to_le_bytes).collect()
 }
@@ -253,10 +270,6 @@ fn hash(model: &Model<'_>, ids: &[u32]) -> Result<u32> {
         session.reset();
         hash
     }))
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
 }
 
 #[cfg(test)]

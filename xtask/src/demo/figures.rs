@@ -1,11 +1,11 @@
 //! The figures of the demo, read from the JSON output of `tern`.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::{Map, Value};
 
+use crate::repo;
 use crate::stage::grouped;
 
 /// The unit of a figure in the table.
@@ -27,15 +27,15 @@ impl Figures {
     /// Reads the figures from the output of `tern export`, of `tern eval` on held-out templates, and of `tern
     /// classify`.
     ///
-    /// `messages` is the number of messages in `train.csv`.
+    /// `messages` is the number of messages in `train.csv`, of which `tern train` sets some aside for validation.
     pub fn new(messages: usize, export: &Value, held_out: &Value, device: &Value) -> Self {
         use Unit::{Count, Share};
         let export = |key: &str| export[key].as_f64();
         let device = |key: &str| device[key].as_f64();
-        let validation = device("examples");
+        let validation_rows = device("examples");
         Figures(vec![
-            ("training examples", "training_examples", Count, validation.map(|rows| messages as f64 - rows)),
-            ("validation examples", "validation_examples", Count, validation),
+            ("training examples", "training_examples", Count, validation_rows.map(|rows| messages as f64 - rows)),
+            ("validation examples", "validation_examples", Count, validation_rows),
             ("validation accuracy, float", "float_accuracy", Share, export("float_accuracy")),
             ("validation accuracy, integer", "integer_accuracy", Share, export("integer_accuracy")),
             ("validation accuracy, on the device", "device_accuracy", Share, device("accuracy")),
@@ -66,8 +66,7 @@ impl Figures {
     /// Writes the figures as one JSON object.
     pub fn write(&self, path: &Path) -> Result<()> {
         let object: Map<_, _> = self.0.iter().map(|&(_, key, _, value)| (key.to_owned(), value.into())).collect();
-        let text = serde_json::to_string_pretty(&object)? + "\n";
-        fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+        repo::write(path, serde_json::to_string_pretty(&object)? + "\n")
     }
 
     /// Fails unless the device gave the answers of the host.

@@ -8,9 +8,9 @@ mod module_tree;
 mod order;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 use crate::process::{capture_quietly, program};
@@ -108,7 +108,7 @@ fn measure(root: &Path) -> Result<Vec<Package>> {
         let (mut files, mut lines) = (0, 0);
         for source in sources {
             files += 1;
-            lines += read(&root.join(source))?.lines().count();
+            lines += repo::read(&root.join(source))?.lines().count();
         }
         let tree = ModuleTree::read(&root.join(folder).join("src"))?;
         let violations = orders.iter().find(|order| order.package == *folder).map(|order| order.violations(&tree));
@@ -124,7 +124,7 @@ fn measure(root: &Path) -> Result<Vec<Package>> {
 fn count_docs_beginning(root: &Path, word: &str) -> Result<usize> {
     let mut count = 0;
     for path in tracked_sources(root)?.iter().filter(|path| path.ends_with(".rs")) {
-        let text = read(&root.join(path))?;
+        let text = repo::read(&root.join(path))?;
         let docs = text.lines().filter_map(|line| line.trim_start().strip_prefix("/// "));
         count += docs.filter(|doc| doc.split_whitespace().next() == Some(word)).count();
     }
@@ -137,10 +137,6 @@ pub fn tracked_sources(root: &Path) -> Result<Vec<String>> {
     let list =
         capture_quietly(program("git").current_dir(root).args(["ls-files", "--", "*.rs", "*Cargo.toml"]), verbose)?;
     Ok(list.lines().filter(|path| root.join(path).is_file()).map(str::to_owned).collect())
-}
-
-fn read(path: &PathBuf) -> Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 #[cfg(test)]

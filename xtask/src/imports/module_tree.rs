@@ -10,6 +10,8 @@ use anyhow::{Context, Result};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Expr, Item, ItemMod, ItemUse, Macro, Token, UseTree, punctuated::Punctuated};
 
+use crate::repo;
+
 /// Re-exports of re-exports are followed this far.
 const MAX_DEPTH: usize = 8;
 
@@ -57,7 +59,7 @@ impl ModuleTree {
             return Ok(tree);
         };
         tree.read_file(src, &root, 0, true)?;
-        tree.link();
+        tree.resolve_imports();
         Ok(tree)
     }
 
@@ -66,10 +68,10 @@ impl ModuleTree {
         ModuleTree { files, modules: Vec::new() }
     }
 
-    /// Reads one file and the files of its child modules; returns the index of its module.
+    /// Reads one file and the files of its child modules; returns the index of its module. `owns_folder` is true for a
+    /// root file and for `mod.rs`: the files of their child modules are beside them.
     fn read_file(&mut self, src: &Path, path: &Path, parent: usize, owns_folder: bool) -> Result<usize> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let syntax = syn::parse_file(&text).with_context(|| format!("cannot parse {}", path.display()))?;
+        let syntax = syn::parse_file(&repo::read(path)?).with_context(|| format!("cannot parse {}", path.display()))?;
         let name = path.strip_prefix(src).unwrap_or(path).to_string_lossy().replace('\\', "/");
         let has_code = syntax.items.iter().any(|item| !matches!(item, Item::Mod(_) | Item::Use(_)));
         self.files.push(SourceFile { name, has_code, ..SourceFile::default() });
@@ -101,8 +103,8 @@ impl ModuleTree {
         Ok(index)
     }
 
-    /// Resolves all mentioned paths.
-    fn link(&mut self) {
+    /// Resolves all mentioned paths, and records those that lead to another file as imports.
+    fn resolve_imports(&mut self) {
         for index in 0..self.modules.len() {
             let from = self.modules[index].file;
             for path in std::mem::take(&mut self.modules[index].mentioned) {
@@ -121,17 +123,15 @@ impl ModuleTree {
             "crate" => self.descend(0, rest, depth),
             "self" => self.descend(module, rest, depth),
             "super" => {
-                let mut at = self.modules[module].parent;
-                let supers = rest.iter().take_while(|name| *name == "super").count();
-                for _ in 0..supers {
-                    at = self.modules[at].parent;
-                }
-                self.descend(at, &rest[supers..], depth)
+                let supers = path.iter().take_while(|name| *name == "super").count();
+                let ancestor = (0..supers).fold(module, |ancestor, _| self.modules[ancestor].parent);
+                self.descend(ancestor, &path[supers..], depth)
             }
             name => self.modules[module].children.get(name).and_then(|child| self.descend(*child, rest, depth)),
         }
     }
 
+    /// The module that defines the last name of `path`, which begins in `module`. `depth`: the re-exports followed.
     fn descend(&self, module: usize, path: &[String], depth: usize) -> Option<usize> {
         let Some((name, rest)) = path.split_first() else { return Some(module) };
         let here = &self.modules[module];

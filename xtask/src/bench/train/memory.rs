@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::process::{line as shown, program};
+use crate::repo;
 
 /// The limit in bytes for a training on the IMDb reviews.
 const LIMIT: u64 = 1_000_000_000;
@@ -20,7 +21,7 @@ pub fn peak_of_a_training(release: &Path, folder: &Path, data: &Path) -> Result<
     let text = format!(
         "[data]\ntrain = {data:?}\n[model]\nembedding_dim = 20\nhidden_size = 64\n[training]\nepochs = 1\nbatch_size = 32\nthreads = 2\n"
     );
-    fs::write(&recipe, text).with_context(|| format!("cannot write {}", recipe.display()))?;
+    repo::write(&recipe, text)?;
     let output = folder.join("memory-model");
     if output.exists() {
         fs::remove_dir_all(&output).with_context(|| format!("cannot remove {}", output.display()))?;

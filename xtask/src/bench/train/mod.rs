@@ -9,10 +9,9 @@ mod table;
 mod texts;
 mod worker;
 
-use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 
 use crate::process::{self, cargo, probe};
@@ -44,7 +43,7 @@ pub fn run(options: &Options) -> Result<()> {
     let release = repo::root().join("target").join("release");
     let folder = super::folder("bench-train")?;
     let script = folder.join("pytorch.py");
-    fs::write(&script, include_str!("pytorch.py")).with_context(|| format!("cannot write {}", script.display()))?;
+    repo::write(&script, include_str!("pytorch.py"))?;
     let torch = probe(process::program(&options.python).args(["-c", "import torch; print(torch.__version__)"]));
     match &torch {
         Some(version) => eprintln!("PyTorch {version}"),

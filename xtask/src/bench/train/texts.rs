@@ -1,13 +1,13 @@
 //! Random texts that all programs train on, and the recipe for Tern.
 
 use std::fmt::Write;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use tern_messages::rng::Rng;
 
 use super::plan::{Network, VOCABULARY};
-use tern_messages::rng::Rng;
+use crate::repo;
 
 /// Returns `count` lengths, distributed like those of IMDb reviews: lognormal with mean 235 and σ 0.65, at least 8 and
 /// at most `max_length`.
@@ -44,12 +44,10 @@ pub fn write(folder: &Path, network: &Network, lengths: &[usize]) -> Result<Path
         });
         writeln!(table, "{},{}", words.collect::<Vec<_>>().join(" "), index % 2)?;
     }
-    let save =
-        |path: &Path, text: &str| fs::write(path, text).with_context(|| format!("cannot write {}", path.display()));
-    save(&csv(folder), &table)?;
-    save(&folder.join("valid.csv"), "text,label\nw1,0\nw2,1\n")?;
+    repo::write(&csv(folder), table)?;
+    repo::write(&folder.join("valid.csv"), "text,label\nw1,0\nw2,1\n")?;
     let path = folder.join("recipe.toml");
-    save(&path, &recipe(network))?;
+    repo::write(&path, recipe(network))?;
     Ok(path)
 }
 
