@@ -131,13 +131,8 @@ fn dot_four(weights: &[i8], v: &[i16], acc: &mut [i32; 4]) -> bool {
         }
         acc
     });
-    *acc =
-        a.1.iter()
-            .zip(b.1)
-            .zip(c.1)
-            .zip(d.1)
-            .zip(rest)
-            .fold(*acc, |acc, ((((&a, &b), &c), &d), &v)| column(&[a, b, c, d], v, acc));
+    let last_columns = a.1.iter().zip(b.1).zip(c.1).zip(d.1).zip(rest);
+    *acc = last_columns.fold(*acc, |acc, ((((&a, &b), &c), &d), &v)| column(&[a, b, c, d], v, acc));
     true
 }
 

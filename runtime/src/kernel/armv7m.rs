@@ -20,6 +20,7 @@ pub(crate) fn step(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>) {
     if !sizes_match(layer, x, state) {
         return;
     }
+    // The tables are indexed from -128.
     let frame = Frame::new::<TURN>(layer, x, state, 128);
     // SAFETY: by `sizes_match`, every parameter and the state have the same number of units, at least 1, and the
     // weights have one column for each value of `x` and of `h`.

@@ -1,9 +1,11 @@
-//! The arguments of the assembly steps over `interleaved4`, in memory.
+//! The arguments of the assembly steps over `interleaved4` (`armv7m`, `thumb1`, `rv32`), in memory.
 
 use super::arguments::{Lstm, State};
 use crate::activation::{SIGMOID, TANH};
 
-/// The arguments of a step. The assembly depends on their order.
+/// The arguments of a step. The assembly reads them at these offsets in bytes: `x` 0, `h` 12, `c` 24, `next_h` 28,
+/// `c_end` 32, `shift` 36, `sigmoid` 40, `tanh` 44, `weight_hh` 48, `weight_ih` 52, `bias` 56, `multiplier_ih` 60,
+/// `multiplier_hh` 64.
 #[repr(C)]
 pub(super) struct Frame {
     /// The addresses of the first value, of the end of the last whole turn, and of the end.
@@ -24,10 +26,10 @@ pub(super) struct Frame {
 }
 
 impl Frame {
-    /// The frame of a step. `TURN`: the columns of one turn of the loop. `origin`: the entry of the tables from which
-    /// an index is counted.
+    /// The frame of a step. `TURN`: the columns of one turn of the loop. `base`: the entry of the tables from which an
+    /// index is counted.
     #[inline(always)]
-    pub(super) fn new<const TURN: usize>(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>, origin: usize) -> Self {
+    pub(super) fn new<const TURN: usize>(layer: &Lstm<'_>, x: &[i16], state: &mut State<'_>, base: usize) -> Self {
         let parts = |v: &[i16]| [v.as_ptr(), v.as_ptr().wrapping_add(v.len() / TURN * TURN), v.as_ptr_range().end];
         let c = state.c.as_mut_ptr_range();
         Frame {
@@ -37,8 +39,8 @@ impl Frame {
             next_h: state.next_h.as_mut_ptr(),
             c_end: c.end,
             shift: layer.shift,
-            sigmoid: SIGMOID.as_ptr().wrapping_add(origin),
-            tanh: TANH.as_ptr().wrapping_add(origin),
+            sigmoid: SIGMOID.as_ptr().wrapping_add(base),
+            tanh: TANH.as_ptr().wrapping_add(base),
             weight_hh: layer.weight_hh.as_ptr(),
             weight_ih: layer.weight_ih.as_ptr(),
             bias: layer.bias.as_ptr(),

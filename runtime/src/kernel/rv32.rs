@@ -124,7 +124,7 @@ unsafe extern "C" fn run(frame: *mut Frame) {
         "srai t0, t0, 16",
         "srai t2, t2, 16",
         "mul t0, t0, t2",
-        "addi t0, t0, 1024",
+        "addi t0, t0, 1024", // rounds the shift
         "srai t0, t0, 11",
         "lw a1, 0(s7)",
         "and t1, t1, a5",
@@ -140,7 +140,7 @@ unsafe extern "C" fn run(frame: *mut Frame) {
         "srai t3, t3, 16",
         "srai t0, t0, 16",
         "mul t0, t0, t3",
-        "lui a1, 4",
+        "lui a1, 4", // 2^14, rounds the shift
         "add t0, t0, a1",
         "srai t0, t0, 15",
         "sh t0, 0(s8)",

@@ -15,12 +15,14 @@ use super::frame::{Frame, sizes_match};
 /// The columns of one turn of the loop.
 const TURN: usize = 8;
 
-/// The arguments of a step, at the stack pointer while it runs. Above them are four words for the input projection of a
-/// unit.
+/// The arguments of a step, at the stack pointer while it runs. Above them, from 76, are four words for the input
+/// projection of a unit.
 #[repr(C)]
 struct Work {
     frame: Frame,
+    /// Rounds `i·g >> 11`; at 68.
     half_of_t: i32,
+    /// Rounds `o·tanh(c) >> 15`; at 72.
     half_of_h: i32,
 }
 

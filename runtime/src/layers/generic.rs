@@ -106,14 +106,14 @@ impl RowLayer<'_> {
     #[inline(never)]
     pub(crate) fn step(&self, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
         for unit in 0..self.hidden_size() {
-            let [mx, mh] = self.multipliers(unit);
+            let [multipliers_x, multipliers_h] = self.multipliers(unit);
             let from_x = match sums {
                 Some(sums) => padded_to_four(sums, self.sums_of_unit(), unit),
                 None => self.input_sums(unit, x),
             };
-            let x = self.requantize_rows(&self.weight_ih, from_x, mx);
+            let x = self.requantize_rows(&self.weight_ih, from_x, multipliers_x);
             let from_h = self.sums(&self.weight_hh, unit, state.h, self.recurrent_bias(unit));
-            let h = self.requantize_rows(&self.weight_hh, from_h, mh);
+            let h = self.requantize_rows(&self.weight_hh, from_h, multipliers_h);
             // An array, because a closure over indices can panic if it is not inlined.
             let mut z = [0; 4];
             z.iter_mut().zip(x.iter().zip(&h)).for_each(|(z, (x, h))| *z = (x + h) << self.shift);

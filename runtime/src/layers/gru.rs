@@ -1,4 +1,4 @@
-//! The GRU layer, in PyTorch's form: the reset gate acts on W_hn·h + b_hn.
+//! The GRU layer, in PyTorch's form: the reset gate r acts on W_hn·h + b_hn. z is the update gate, n the new state.
 
 use core::num::NonZeroUsize;
 
@@ -35,13 +35,14 @@ fn requantize_rows([r, z, n]: [i32; 3], m: &[i16; 3]) -> [i32; 3] {
     [requantize(r + (z >> 8), m[0]), requantize(z, m[1]), requantize(n, m[2])]
 }
 
-/// Computes the new state (Q30) and hidden state (Q15) of a unit from both parts of its pre-activations and its state
-/// (Q30).
+/// Computes the new state (Q30) and hidden state (Q15) of a unit from both parts of its pre-activations, for r, z and
+/// n, and its state (Q30).
 #[inline(always)]
 pub(crate) fn unit(x: [i32; 3], h: [i32; 3], shift: u32, state: i32) -> (i32, i16) {
     let r = sigmoid((x[0] + h[0]) << shift);
     let z = sigmoid((x[1] + h[1]) << shift);
     let n = tanh((x[2] + requantize(h[2], r as i16)) << shift) << 15;
+    // n + z · (state - n): a product with Q15 has half the scale, Q30 · Q15 >> 16 = Q29.
     let state = n + 2 * requantize(state - n, z as i16);
     (state, round_shift(state, 15) as i16)
 }

@@ -89,7 +89,7 @@ impl<'a> Matrix<'a> {
                 let (pairs, groups) = self.row_of_groups(index).unwrap_or_default();
                 let absolutes = pieces::<{ GROUP / 2 }, _>(pairs).zip(groups).map(|(pairs, &multiplier)| {
                     let weights = pairs.iter().flat_map(|&byte| pair(byte));
-                    // 16 of 8 at most, times 18.
+                    // At most 16 weights of 8, times 18.
                     weights.map(|w| u32::from(w.unsigned_abs())).sum::<u32>() * u32::from(multiplier)
                 });
                 sum(absolutes)

@@ -59,7 +59,7 @@ impl<'a> Paired<'a> {
         shift: u32,
     ) -> Option<Self> {
         let (e, h) = (input_size.get(), hidden_size.get());
-        // Exact: a size has 32 bits, by its file or by its core.
+        // Cannot wrap: a size has at most 32 bits, since a file or the core limits it.
         let words = (h as u64).wrapping_add(e as u64).wrapping_add(Self::EXTRA_WORDS as u64).wrapping_mul(h as u64);
         let fits = (e | h).is_multiple_of(Self::COLUMNS) && units.len() as u64 == words;
         fits.then_some(Paired {
@@ -93,11 +93,11 @@ impl<'a> Paired<'a> {
     pub(crate) fn plain_step(&self, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
         let states = state.c.iter_mut().zip(state.next_h.iter_mut());
         for (index, (record, (c, h))) in self.records().zip(states).enumerate() {
-            let ready = sums.and_then(|sums| sums.as_chunks().0.get(index).copied());
-            let sums =
-                ready.unwrap_or_else(|| dot_pairs(record.weight_ih, x, biases(record.initial_sums).guaranteed()));
+            let precomputed = sums.and_then(|sums| sums.as_chunks().0.get(index).copied());
+            let input_sums =
+                precomputed.unwrap_or_else(|| dot_pairs(record.weight_ih, x, biases(record.initial_sums).guaranteed()));
             let from_h = requantize_rows(dot_pairs(record.weight_hh, state.h, [0; 4]), &record.multiplier_hh);
-            let from_x = requantize_rows(sums, &record.multiplier_ih);
+            let from_x = requantize_rows(input_sums, &record.multiplier_ih);
             let z = |row: usize| (from_x[row] + from_h[row]) << self.shift;
             (*c, *h) = unit([z(0), z(1), z(2), z(3)], *c);
         }

@@ -51,8 +51,9 @@ impl<'a> Numbers<'a> {
 
     /// The steps of a golden sequence.
     pub(crate) fn golden(&self, index: usize) -> Option<&'a [i32]> {
-        let at = |index: usize| Some((*self.golden_offsets.get(index)? as usize).saturating_mul(self.input.len()));
-        self.golden_values.get(at(index)?..at(index + 1)?)
+        let start_of =
+            |index: usize| Some((*self.golden_offsets.get(index)? as usize).saturating_mul(self.input.len()));
+        self.golden_values.get(start_of(index)?..start_of(index + 1)?)
     }
 }
 
@@ -72,8 +73,9 @@ pub(crate) const POINTS: [i32; 2] = [-16, 30];
 /// The range of a forecast's window.
 pub(crate) const WINDOWS: [i32; 2] = [1, 1 << 16];
 
-/// `(v · m + 2^(n−1)) >> n`. |v| ≤ 2^32, m ≤ 2^30, 0 < n ≤ 46: the sum stays below 2^63.
+/// `v · multiplier / 2^shift`, rounded. |v| ≤ 2^32, multiplier ≤ 2^30, 0 < shift ≤ 46: the sum stays below 2^63.
 fn scale(v: i64, multiplier: i32, shift: i32) -> i64 {
+    // The range is checked at load; `clamp` lets the compiler rely on it.
     let shift = shift.clamp(SHIFTS[0], SHIFTS[1]) as u32;
     (v * i64::from(multiplier) + (1 << (shift - 1))) >> shift
 }
@@ -122,8 +124,9 @@ impl Scaling<'_> {
     pub(crate) fn read(&self, values: &[i32], x: &mut [i16]) {
         let values = values.iter().map(Some).chain(core::iter::repeat(None));
         for ((x, (offset, multiplier, shift)), value) in x.iter_mut().zip(self.channels()).zip(values) {
-            let v = value.map_or(0, |&value| i64::from(value) - i64::from(offset));
-            *x = saturate_16(scale(v, multiplier, shift).clamp(-65_536, 65_536) as i32);
+            let difference = value.map_or(0, |&value| i64::from(value) - i64::from(offset));
+            // Clamped to 32 bits first; any limits beyond those of 16 bits would do.
+            *x = saturate_16(scale(difference, multiplier, shift).clamp(-65_536, 65_536) as i32);
         }
     }
 
@@ -140,12 +143,12 @@ impl Scaling<'_> {
         self.channel.get(index).map(|&channel| channel as usize)
     }
 
-    /// Converts an output of the network, Q16, to an integer for the caller, saturating; none beyond the last. `read`:
-    /// the last value of each channel.
-    pub(crate) fn write(&self, index: usize, value: i32, read: &[i32]) -> Option<i32> {
+    /// Converts an output of the network, Q16, to an integer for the caller, saturating; none beyond the last.
+    /// `last_values`: the last value of each channel, as [`keep`](Scaling::keep) copied it.
+    pub(crate) fn write(&self, index: usize, value: i32, last_values: &[i32]) -> Option<i32> {
         let (offset, multiplier, shift) = self.channels().nth(index)?;
         let base = match self.last.get(index) {
-            Some(1) => self.channel_of(index).and_then(|channel| read.get(channel)).copied().unwrap_or(offset),
+            Some(1) => self.channel_of(index).and_then(|channel| last_values.get(channel)).copied().unwrap_or(offset),
             _ => offset,
         };
         let v = i64::from(base) + scale(value.into(), multiplier, shift);

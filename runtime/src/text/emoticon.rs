@@ -40,7 +40,7 @@ impl Emoticons {
     pub(super) fn feed(&mut self, c: char, sink: &mut dyn FnMut(Found)) {
         let [eyes, nose, mouth] = self.pending;
         if mouth != NONE {
-            // Complete but for what follows.
+            // The mouth is a letter, or this is a heart: the character that follows decides.
             if is_word(c) {
                 self.give_back(sink);
             } else {

@@ -23,7 +23,7 @@ enum State {
     Open,
     /// After `</`.
     Slash,
-    /// After the first letter; the number of characters that may still follow.
+    /// After the first letter; so many more characters may follow before the `>`.
     Content(usize),
 }
 
@@ -132,23 +132,23 @@ impl Entities {
 
     pub(super) fn feed(&mut self, c: char, sink: &mut dyn FnMut(char)) {
         let prefix = self.prefix();
-        let goes_on = |(name, _): &(&[u8], char)| {
+        let continues = |(name, _): &(&[u8], char)| {
             name.starts_with(prefix) && name.get(prefix.len()).is_some_and(|&byte| char::from(byte) == c)
         };
-        match ENTITIES.iter().position(goes_on) {
+        match ENTITIES.iter().position(continues) {
             Some(candidate) => {
                 (self.candidate, self.buffered) = (candidate, self.buffered + 1);
-                if let Some(&(name, to)) = ENTITIES.get(candidate)
+                if let Some(&(name, character)) = ENTITIES.get(candidate)
                     && name.len() == self.buffered
                 {
                     self.buffered = 0;
-                    sink(to);
+                    sink(character);
                 }
             }
             None => {
-                let broken_off = self.buffered > 0;
+                let is_broken_off = self.buffered > 0;
                 self.finish(sink);
-                if broken_off {
+                if is_broken_off {
                     // This character may begin an entity of its own.
                     self.feed(c, sink);
                 } else {

@@ -62,11 +62,11 @@ const LOWER_RUNS: [Run; LOWER.len()] = {
 const WORDS: Packed = Packed::EMPTY.with(&WORD_RUNS, false);
 const BOTH: Packed = WORDS.with(&LOWER_RUNS, true);
 
-/// The end of the run before a block, then at which digit the block begins: 20 and 12 bits. Blocks of words, then of
-/// lower case.
+/// One entry for each block of words, then of lower case: the end of the run before the block (20 bits), and the index
+/// of the block's first digit (12 bits).
 static INDEX: [u32; BOTH.blocks] = first_of(&BOTH.index);
 /// Two digits a byte, the lower half first.
-static DIGITS: [u8; BOTH.at.div_ceil(2)] = first_of(&BOTH.digits);
+static DIGITS: [u8; BOTH.digit_count.div_ceil(2)] = first_of(&BOTH.digits);
 
 /// A table of the characters from U+0080 on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,12 +85,13 @@ impl Table {
         let has_offsets = self == Table::Lower;
         let index = if has_offsets { lower } else { words };
         let entry = index.iter().take_while(|&&entry| entry >> 12 <= code).last()?;
-        let (mut end, mut at, mut previous_offset) = (entry >> 12, (entry & 0xfff) as usize, 0);
+        let (mut end, mut digit_index, mut previous_offset) = (entry >> 12, (entry & 0xfff) as usize, 0);
         let mut number = move || {
             let mut number = 0;
             loop {
-                let digit = u32::from(DIGITS.get(at / 2).map_or(0, |byte| byte >> (at % 2 * 4) & 0xf));
-                at += 1;
+                let byte = DIGITS.get(digit_index / 2).copied().unwrap_or(0);
+                let digit = u32::from(byte >> (digit_index % 2 * 4) & 0xf);
+                digit_index += 1;
                 if digit < LAST {
                     return number * LAST + digit;
                 }
@@ -98,6 +99,7 @@ impl Table {
             }
         };
         loop {
+            // The distance from the first character of the run; none if the character is before it.
             let distance = code.checked_sub(end + number())?;
             let span = number() + 1;
             // A table without offsets has an offset of 0.
@@ -131,19 +133,19 @@ struct Packed {
     index: [u32; 64],
     digits: [u8; 2_048],
     blocks: usize,
-    at: usize,
+    digit_count: usize,
 }
 
 impl Packed {
-    const EMPTY: Packed = Packed { index: [0; 64], digits: [0; 2_048], blocks: 0, at: 0 };
+    const EMPTY: Packed = Packed { index: [0; 64], digits: [0; 2_048], blocks: 0, digit_count: 0 };
 
     /// Packs the runs of one more table, in ascending order. Runs that touch are joined in a table without offsets.
     const fn with(mut self, runs: &[Run], has_offsets: bool) -> Self {
         let (mut end, mut from, mut count, mut previous_offset) = (0x80, 0, 0, 0);
         while from < runs.len() {
             if count % BLOCK == 0 {
-                assert!(end < 1 << 20 && self.at < 1 << 12);
-                self.index[self.blocks] = end << 12 | self.at as u32;
+                assert!(end < 1 << 20 && self.digit_count < 1 << 12);
+                self.index[self.blocks] = end << 12 | self.digit_count as u32;
                 self.blocks += 1;
                 previous_offset = 0;
             }
@@ -168,21 +170,22 @@ impl Packed {
     }
 
     const fn push(&mut self, number: u32) {
-        let (mut digit, mut before) = (number % LAST, number / LAST);
+        // The last digit first; the loop below reverses them.
+        let (mut digit, mut rest) = (number % LAST, number / LAST);
         let mut digits = [0; 16];
         let mut count = 0;
         loop {
             digits[count] = digit;
             count += 1;
-            if before == 0 {
+            if rest == 0 {
                 break;
             }
-            (digit, before) = ((before - 1) % OTHERS + LAST, (before - 1) / OTHERS);
+            (digit, rest) = ((rest - 1) % OTHERS + LAST, (rest - 1) / OTHERS);
         }
         while count > 0 {
             count -= 1;
-            self.digits[self.at / 2] |= (digits[count] as u8) << (self.at % 2 * 4);
-            self.at += 1;
+            self.digits[self.digit_count / 2] |= (digits[count] as u8) << (self.digit_count % 2 * 4);
+            self.digit_count += 1;
         }
     }
 }

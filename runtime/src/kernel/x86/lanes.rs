@@ -30,8 +30,8 @@ impl Lanes {
             match layer.kind {
                 CellKind::Lstm => lstm(layer, x, sums, state),
                 CellKind::Gru => gru(layer, x, sums, state),
-                CellKind::Rnn => rnn(layer, x, sums, state),
-                CellKind::RnnRelu => rnn_relu(layer, x, sums, state),
+                CellKind::Rnn => rnn::<false>(layer, x, sums, state),
+                CellKind::RnnRelu => rnn::<true>(layer, x, sums, state),
             }
         }
     }
@@ -57,8 +57,8 @@ impl<const ROWS: usize> Halves<ROWS> {
 fn lstm(layer: &UnpackedWeights, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
     blocks::<4, 1>(layer, x, sums, state, |halves, c| {
         let (i, f, o) = (sigmoid(halves.z(0)), sigmoid(halves.z(1)), sigmoid(halves.z(3)));
-        let t = round_shift::<11>(product(i, tanh(halves.z(2))));
-        let c = saturating_double(_mm256_add_epi32(requantize(c, f), t));
+        let new_part = round_shift::<11>(product(i, tanh(halves.z(2))));
+        let c = saturating_double(_mm256_add_epi32(requantize(c, f), new_part));
         (c, [round_shift::<15>(product(o, tanh(c)))])
     });
 }
@@ -75,21 +75,16 @@ fn gru(layer: &UnpackedWeights, x: &[i16], sums: Option<&[i32]>, state: &mut Sta
 }
 
 #[target_feature(enable = "avx2")]
-fn rnn(layer: &UnpackedWeights, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
+fn rnn<const RELU: bool>(layer: &UnpackedWeights, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
     blocks::<4, 4>(layer, x, sums, state, |halves, c| {
-        (c, [tanh(halves.z(0)), tanh(halves.z(1)), tanh(halves.z(2)), tanh(halves.z(3))])
+        let h = |side| if RELU { relu(halves.z(side)) } else { tanh(halves.z(side)) };
+        (c, [h(0), h(1), h(2), h(3)])
     });
 }
 
-#[target_feature(enable = "avx2")]
-fn rnn_relu(layer: &UnpackedWeights, x: &[i16], sums: Option<&[i32]>, state: &mut State<'_>) {
-    blocks::<4, 4>(layer, x, sums, state, |halves, c| {
-        (c, [relu(halves.z(0)), relu(halves.z(1)), relu(halves.z(2)), relu(halves.z(3))])
-    });
-}
-
-/// Computes all units. A block has `ROWS` rows of weights and `SIDES` times [`LANES`] units. `gates(halves, c)` returns
-/// the new finer states of a block and its new hidden states.
+/// Computes all units. A block has `ROWS` rows of weights and `SIDES` times [`LANES`] units: several if a unit has one
+/// row, so that about four rows share each load of `x`. `gates(halves, c)` returns the new finer states of a block and
+/// its new hidden states.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn blocks<const ROWS: usize, const SIDES: usize>(
@@ -222,8 +217,8 @@ fn requantize_rows<const ROWS: usize>(
     rows
 }
 
-/// [`requantize`](crate::fixed::requantize) by halves: with `acc = 2^16·high + low`, the `high · m` of the product are
-/// whole. m: 0 … 32,767.
+/// [`requantize`](crate::fixed::requantize) by halves: with `acc = 2^16·high + low`, `acc · m >> 16` is `high · m` plus
+/// `low · m >> 16`. m: 0 … 32,767.
 #[target_feature(enable = "avx2")]
 #[inline]
 fn requantize(acc: __m256i, m: __m256i) -> __m256i {
@@ -250,10 +245,10 @@ fn round_shift<const N: i32>(v: __m256i) -> __m256i {
 #[inline]
 fn saturating_double(v: __m256i) -> __m256i {
     let double = _mm256_add_epi32(v, v);
-    let end = _mm256_xor_si256(_mm256_srai_epi32::<31>(v), _mm256_set1_epi32(i32::MAX));
-    // Where the sign changed, the end of its side.
-    let changed = _mm256_srai_epi32::<31>(_mm256_xor_si256(v, double));
-    _mm256_blendv_epi8(double, end, changed)
+    let limit = _mm256_xor_si256(_mm256_srai_epi32::<31>(v), _mm256_set1_epi32(i32::MAX));
+    // Where doubling has changed the sign, it has overflowed, and the limit on the side of `v` is taken.
+    let overflowed = _mm256_srai_epi32::<31>(_mm256_xor_si256(v, double));
+    _mm256_blendv_epi8(double, limit, overflowed)
 }
 
 /// [`sigmoid`](crate::activation::sigmoid).
@@ -281,10 +276,10 @@ fn relu(z: __m256i) -> __m256i {
 #[target_feature(enable = "avx2")]
 #[inline]
 fn interpolate(table: &[i32; 256], z: __m256i) -> __m256i {
-    let cell = _mm256_max_epi32(_mm256_srai_epi32::<15>(z), _mm256_set1_epi32(-128));
-    let cell = _mm256_add_epi32(_mm256_min_epi32(cell, _mm256_set1_epi32(127)), _mm256_set1_epi32(128));
+    let index = _mm256_max_epi32(_mm256_srai_epi32::<15>(z), _mm256_set1_epi32(-128));
+    let index = _mm256_add_epi32(_mm256_min_epi32(index, _mm256_set1_epi32(127)), _mm256_set1_epi32(128));
     // SAFETY: each of the eight is 0 … 255.
-    let entry = unsafe { _mm256_i32gather_epi32::<4>(table.as_ptr(), cell) };
+    let entry = unsafe { _mm256_i32gather_epi32::<4>(table.as_ptr(), index) };
     // The lower halves of both: slope and offset.
     let slope = _mm256_and_si256(entry, _mm256_set1_epi32(0xffff));
     _mm256_srai_epi32::<16>(_mm256_add_epi32(entry, _mm256_madd_epi16(slope, z)))
