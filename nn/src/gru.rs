@@ -117,9 +117,10 @@ fn forward<S: Simd>(simd: S, gates: &mut [f32], sums: &[f32], previous: Option<&
     let (r, rest) = gates.split_at_mut(hidden_size);
     let (z, n) = rest.split_at_mut(hidden_size);
     let (n, s_n) = (&mut n[..hidden_size], &sums[2 * hidden_size..3 * hidden_size]);
-    let (n_v, r_v, s_v) = (S::as_mut_simd_f32s(n), S::as_simd_f32s(r), S::as_simd_f32s(s_n));
-    add_products(simd, n_v.0, r_v.0, s_v.0);
-    add_products(Scalar, n_v.1, r_v.1, s_v.1);
+    let (n_parts, r_parts, s_parts) = (S::as_mut_simd_f32s(n), S::as_simd_f32s(r), S::as_simd_f32s(s_n));
+    // Of each pair, `.0` holds whole vectors and `.1` the remaining units.
+    add_products(simd, n_parts.0, r_parts.0, s_parts.0);
+    add_products(Scalar, n_parts.1, r_parts.1, s_parts.1);
     for n in &mut *n {
         *n = tanh(fused, *n);
     }
@@ -164,8 +165,10 @@ impl WithSimd for Backward<'_> {
         let hidden_size = self.hidden_size;
         let rows = self.gates.chunks_mut(self.stride).zip(self.sums.chunks_mut(self.stride));
         for (row, ((gates, sums), d_hidden)) in rows.zip(self.d_hidden.chunks_exact(hidden_size)).enumerate() {
-            let at = row * hidden_size..(row + 1) * hidden_size;
-            backward(simd, gates, sums, self.previous.get(at.clone()).zip(self.d_previous.get_mut(at)), d_hidden);
+            // A sequence that begins with this step has no previous state.
+            let range = row * hidden_size..(row + 1) * hidden_size;
+            let previous = self.previous.get(range.clone()).zip(self.d_previous.get_mut(range));
+            backward(simd, gates, sums, previous, d_hidden);
         }
     }
 }
@@ -190,14 +193,14 @@ fn backward<S: Simd>(
     let (r, z, n) = (S::as_mut_simd_f32s(r), S::as_mut_simd_f32s(z), S::as_mut_simd_f32s(n));
     let (s_r, s_z, s_n) = (S::as_mut_simd_f32s(s_r), S::as_mut_simd_f32s(s_z), S::as_mut_simd_f32s(s_n));
     let d_hidden = S::as_simd_f32s(d_hidden);
-    let (head, tail) = previous
-        .map(|(previous, d_previous)| {
-            let (previous, d_previous) = (S::as_simd_f32s(previous), S::as_mut_simd_f32s(d_previous));
-            ((previous.0, d_previous.0), (previous.1, d_previous.1))
-        })
-        .unzip();
-    units(simd, [r.0, z.0, n.0], [s_r.0, s_z.0, s_n.0], head, d_hidden.0);
-    units(Scalar, [r.1, z.1, n.1], [s_r.1, s_z.1, s_n.1], tail, d_hidden.1);
+    // Of each pair, `.0` holds whole vectors and `.1` the remaining units.
+    let previous = previous.map(|(previous, d_previous)| {
+        let (previous, d_previous) = (S::as_simd_f32s(previous), S::as_mut_simd_f32s(d_previous));
+        ((previous.0, d_previous.0), (previous.1, d_previous.1))
+    });
+    let (previous_vectors, previous_rest) = previous.unzip();
+    units(simd, [r.0, z.0, n.0], [s_r.0, s_z.0, s_n.0], previous_vectors, d_hidden.0);
+    units(Scalar, [r.1, z.1, n.1], [s_r.1, s_z.1, s_n.1], previous_rest, d_hidden.1);
 }
 
 /// The backward pass of some units of a row, one vector `V` at a time. See the function of this name in `lstm`.

@@ -104,14 +104,9 @@ impl WithSimd for Forward<'_> {
         let states = self.cell.chunks_exact_mut(hidden_size).zip(self.tanh_cell.chunks_exact_mut(hidden_size));
         let states = states.zip(self.hidden.chunks_exact_mut(hidden_size));
         for (row, (gates, ((cell, tanh_cell), hidden))) in self.gates.chunks_mut(self.stride).zip(states).enumerate() {
-            forward(
-                has_fused_multiply_add::<S>(),
-                gates,
-                self.previous.get(row * hidden_size..(row + 1) * hidden_size),
-                cell,
-                tanh_cell,
-                hidden,
-            );
+            // A sequence that begins with this step has no previous state.
+            let previous = self.previous.get(row * hidden_size..(row + 1) * hidden_size);
+            forward(has_fused_multiply_add::<S>(), gates, previous, cell, tanh_cell, hidden);
         }
     }
 }
@@ -185,14 +180,8 @@ impl WithSimd for Backward<'_> {
         for (row, (gates, ((tanh_cell, d_hidden), d_cell))) in
             self.gates.chunks_mut(self.stride).zip(states).enumerate()
         {
-            backward(
-                simd,
-                gates,
-                self.previous.get(row * hidden_size..(row + 1) * hidden_size),
-                tanh_cell,
-                d_hidden,
-                d_cell,
-            );
+            let previous = self.previous.get(row * hidden_size..(row + 1) * hidden_size);
+            backward(simd, gates, previous, tanh_cell, d_hidden, d_cell);
         }
     }
 }
@@ -210,10 +199,11 @@ fn backward<S: Simd>(
     let (i, f) = (S::as_mut_simd_f32s(i), S::as_mut_simd_f32s(f));
     let (g, o) = (S::as_mut_simd_f32s(g), S::as_mut_simd_f32s(o));
     let (tanh_cell, d_hidden) = (S::as_simd_f32s(tanh_cell), S::as_simd_f32s(d_hidden));
-    let (previous, rest) = previous.map(S::as_simd_f32s).unzip();
+    let (previous_vectors, previous_rest) = previous.map(S::as_simd_f32s).unzip();
     let d_cell = S::as_mut_simd_f32s(d_cell);
-    units(simd, [i.0, f.0, g.0, o.0], previous, [tanh_cell.0, d_hidden.0], d_cell.0);
-    units(Scalar, [i.1, f.1, g.1, o.1], rest, [tanh_cell.1, d_hidden.1], d_cell.1);
+    // Of each pair, `.0` holds whole vectors and `.1` the remaining units.
+    units(simd, [i.0, f.0, g.0, o.0], previous_vectors, [tanh_cell.0, d_hidden.0], d_cell.0);
+    units(Scalar, [i.1, f.1, g.1, o.1], previous_rest, [tanh_cell.1, d_hidden.1], d_cell.1);
 }
 
 /// The backward pass of some units of a row, one vector `V` at a time. It is written with explicit vectors because the
@@ -228,15 +218,17 @@ fn units<S: Simd<f32s = V>, V: Copy>(
 ) {
     for u in 0..d_cell.len() {
         let (iu, fu, gu, ou, tanh_cell, d_hidden) = (i[u], f[u], g[u], o[u], tanh_cell[u], d_hidden[u]);
-        let through = simd.mul_f32s(simd.mul_f32s(d_hidden, ou), one_minus(simd, simd.mul_f32s(tanh_cell, tanh_cell)));
-        let d = simd.add_f32s(through, d_cell[u]);
+        // The cell state reaches the loss through h = o·tanh(c) and through the next step.
+        let d_tanh = simd.mul_f32s(d_hidden, ou);
+        let through_hidden = simd.mul_f32s(d_tanh, one_minus(simd, simd.mul_f32s(tanh_cell, tanh_cell)));
+        let d_c = simd.add_f32s(through_hidden, d_cell[u]);
         o[u] = sigmoid_backward(simd, simd.mul_f32s(d_hidden, tanh_cell), ou);
-        i[u] = sigmoid_backward(simd, simd.mul_f32s(d, gu), iu);
-        g[u] = simd.mul_f32s(simd.mul_f32s(d, iu), one_minus(simd, simd.mul_f32s(gu, gu)));
-        let d_before = simd.mul_f32s(d, fu);
-        d_cell[u] = d_before;
+        i[u] = sigmoid_backward(simd, simd.mul_f32s(d_c, gu), iu);
+        g[u] = simd.mul_f32s(simd.mul_f32s(d_c, iu), one_minus(simd, simd.mul_f32s(gu, gu)));
+        let d_previous = simd.mul_f32s(d_c, fu);
+        d_cell[u] = d_previous;
         f[u] = match previous {
-            Some(previous) => simd.mul_f32s(simd.mul_f32s(d_before, previous[u]), one_minus(simd, fu)),
+            Some(previous) => simd.mul_f32s(simd.mul_f32s(d_previous, previous[u]), one_minus(simd, fu)),
             None => simd.splat_f32s(0.0),
         };
     }

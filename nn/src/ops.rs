@@ -114,6 +114,7 @@ impl CustomOp2 for RecurrentOp {
     ) -> Result<(CpuStorage, Shape)> {
         let LayerRun { layer, layout, tokens, output } = &self.run;
         let (rows, columns) = x_layout.shape().dims2()?;
+        // With `tokens`, x has a row for each distinct token, and their number is not fixed.
         let expected = tokens.as_ref().map_or(layout.rows(), |_| rows);
         if (rows, columns) != (expected, layer.input_size()) {
             candle_core::bail!("recurrent: x is [{rows}, {columns}], expected [{expected}, {}]", layer.input_size());
@@ -136,10 +137,11 @@ impl CustomOp2 for RecurrentOp {
         let result = match output {
             LayerOutput::States => (CpuStorage::F32(hidden.to_vec()), (layout.rows(), n).into()),
             LayerOutput::Reduced(reductions) => {
-                let parts: Vec<Vec<f32>> = reductions.iter().map(|r| r.forward(&hidden, layout, n)).collect();
+                let reduced: Vec<Vec<f32>> = reductions.iter().map(|r| r.forward(&hidden, layout, n)).collect();
                 let sequences = layout.order().len();
-                let rows = (0..sequences).flat_map(|row| parts.iter().flat_map(move |part| &part[row * n..][..n]));
-                (CpuStorage::F32(rows.copied().collect()), (sequences, parts.len() * n).into())
+                // One row for each sequence, with the results of its reductions side by side.
+                let values = (0..sequences).flat_map(|row| reduced.iter().flat_map(move |part| &part[row * n..][..n]));
+                (CpuStorage::F32(values.copied().collect()), (sequences, reduced.len() * n).into())
             }
         };
         *self.activations.lock().unwrap_or_else(PoisonError::into_inner) = Some((cells, hidden));
@@ -168,8 +170,8 @@ impl CustomOp2 for RecurrentOp {
                 LayerOutput::Reduced(reductions) => {
                     for (index, reduction) in reductions.iter().enumerate() {
                         let rows = d_result.chunks_exact(reductions.len() * n);
-                        let part: Vec<f32> = rows.flat_map(|row| &row[index * n..][..n]).copied().collect();
-                        reduction.backward(&hidden, &part, layout, n, &mut d_hidden);
+                        let d_reduced: Vec<f32> = rows.flat_map(|row| &row[index * n..][..n]).copied().collect();
+                        reduction.backward(&hidden, &d_reduced, layout, n, &mut d_hidden);
                     }
                 }
             }
@@ -229,11 +231,7 @@ fn slice<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
 
 /// Calls `f` with the values of contiguous F32 tensors on the CPU.
 fn with_slices<const N: usize, T>(tensors: [&Tensor; N], f: impl FnOnce([&[f32]; N]) -> Result<T>) -> Result<T> {
-    let tensors = tensors.map(Tensor::contiguous);
-    let mut contiguous = Vec::with_capacity(N);
-    for tensor in tensors {
-        contiguous.push(tensor?);
-    }
+    let contiguous = tensors.into_iter().map(Tensor::contiguous).collect::<Result<Vec<_>>>()?;
     let storages: Vec<_> = contiguous.iter().map(Tensor::storage_and_layout).collect();
     let mut slices: [&[f32]; N] = [&[]; N];
     for (out, (storage, layout)) in slices.iter_mut().zip(&storages) {

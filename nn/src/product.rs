@@ -9,7 +9,7 @@ use pulp::{Arch, NullaryFnOnce, Simd, WithSimd};
 
 /// Columns of a panel: four vectors of the widest instruction set.
 const WIDTH: usize = 64;
-/// Rows of the tile of the result that stays in registers.
+/// The most rows of a tile, the part of the result that stays in registers.
 const TILE: usize = 6;
 /// Steps of the inner dimension between changes of panel. A panel of this depth takes 32 KiB, the size of a first-level
 /// cache.
@@ -181,11 +181,12 @@ impl AddProduct<'_> {
                 // Tiles of nearly equal height: one with few rows has too few independent sums to hide their latency.
                 let mut row = 0;
                 for tile in 0..tiles {
-                    let at = if TRANSPOSED { row + start * left.stride } else { row * left.stride + start };
-                    let left = &left.data[at..];
+                    let left_start = if TRANSPOSED { row + start * left.stride } else { row * left.stride + start };
+                    let left = &left.data[left_start..];
                     let out = &mut out[row * stride + column..];
-                    let shape = Shape { stride, width, left: self.left.stride, steps };
-                    row += match rows / tiles + usize::from(tile < rows % tiles) {
+                    let shape = Shape { stride, width, left_stride: self.left.stride, steps };
+                    let tile_rows = rows / tiles + usize::from(tile < rows % tiles);
+                    row += match tile_rows {
                         1 => panel_rows::<S, 1, TRANSPOSED>(simd, out, left, matrix, shape),
                         2 => panel_rows::<S, 2, TRANSPOSED>(simd, out, left, matrix, shape),
                         3 => panel_rows::<S, 3, TRANSPOSED>(simd, out, left, matrix, shape),
@@ -207,8 +208,7 @@ struct Shape {
     stride: usize,
     /// Columns of the panel without padding.
     width: usize,
-    /// Stride of the left matrix.
-    left: usize,
+    left_stride: usize,
     /// Steps of the inner dimension.
     steps: usize,
 }
@@ -241,7 +241,8 @@ fn panel_rows<S: Simd, const ROWS: usize, const TRANSPOSED: bool>(
     ROWS
 }
 
-/// Computes `ROWS` rows of `VECTORS` vectors of a panel, from vector `first` on.
+/// Computes `ROWS` rows of `VECTORS` vectors of a panel, from vector `first` on. The loops use m for the row, k for the
+/// step of the inner dimension, x for values of `left` and w for vectors of `matrix`.
 #[inline(always)]
 fn tile<S: Simd, const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool>(
     simd: S,
@@ -255,10 +256,10 @@ fn tile<S: Simd, const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool
     let start = first * S::F32_LANES;
     let width = (shape.width - start).min(VECTORS * S::F32_LANES);
     let mut sum = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
-    let whole = width == VECTORS * S::F32_LANES;
+    let is_whole = width == VECTORS * S::F32_LANES;
     for (m, sum) in sum.iter_mut().enumerate() {
         let row = &out[m * shape.stride + start..][..width];
-        if whole {
+        if is_whole {
             copy(sum, S::as_simd_f32s(row).0);
         } else {
             let mut buffer = [0.0; WIDTH];
@@ -270,13 +271,13 @@ fn tile<S: Simd, const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool
     let mut rows = [left; ROWS];
     if !TRANSPOSED {
         for (m, row) in rows.iter_mut().enumerate() {
-            *row = &left[m * shape.left..][..steps];
+            *row = &left[m * shape.left_stride..][..steps];
         }
     }
     for k in 0..steps {
         let mut x = [0.0; ROWS];
         if TRANSPOSED {
-            x.copy_from_slice(&left[k * shape.left..][..ROWS]);
+            x.copy_from_slice(&left[k * shape.left_stride..][..ROWS]);
         } else {
             for (x, row) in x.iter_mut().zip(rows) {
                 *x = row[k];
@@ -293,7 +294,7 @@ fn tile<S: Simd, const ROWS: usize, const VECTORS: usize, const TRANSPOSED: bool
     }
     for (m, sum) in sum.iter().enumerate() {
         let row = &mut out[m * shape.stride + start..][..width];
-        if whole {
+        if is_whole {
             S::as_mut_simd_f32s(row).0.copy_from_slice(sum);
         } else {
             let mut buffer = [0.0; WIDTH];

@@ -41,13 +41,8 @@ impl CellBatch for Rnn {
     fn forward(&mut self, step: &TimeStep, hidden: &mut [f32]) {
         let hidden = rows_mut(hidden, step.rows.clone(), self.sums.width);
         let (sums, stride) = self.sums.of_step(step);
-        Arch::new().dispatch(Forward {
-            nonlinearity: self.nonlinearity,
-            sums,
-            stride,
-            hidden_size: self.sums.width,
-            hidden,
-        });
+        let (nonlinearity, hidden_size) = (self.nonlinearity, self.sums.width);
+        Arch::new().dispatch(Forward { nonlinearity, sums, stride, hidden_size, hidden });
     }
 
     fn backward(&mut self, step: &TimeStep, hidden: &[f32], d_hidden: &mut [f32]) {
@@ -55,14 +50,8 @@ impl CellBatch for Rnn {
         let range = step.rows.start * hidden_size..step.rows.end * hidden_size;
         let (hidden, d_hidden) = (&hidden[range.clone()], &d_hidden[range]);
         let (d_sums, stride) = self.sums.of_step_mut(step);
-        Arch::new().dispatch(Backward {
-            nonlinearity: self.nonlinearity,
-            d_sums,
-            stride,
-            hidden_size,
-            hidden,
-            d_hidden,
-        });
+        let nonlinearity = self.nonlinearity;
+        Arch::new().dispatch(Backward { nonlinearity, d_sums, stride, hidden_size, hidden, d_hidden });
     }
 
     fn d_input(&self) -> &StridedRows {

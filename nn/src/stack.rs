@@ -97,7 +97,7 @@ impl Stack {
         if pooling == Pooling::Last || reductions.len() == 1 || !bidirectional {
             return merge(&parts, how);
         }
-        // The means of both directions, then the maxima of both directions.
+        // Each direction has given its means and maxima; the head expects the means of both, then the maxima of both.
         let n = parts[0].dim(1)? / reductions.len();
         let columns =
             (0..reductions.len()).flat_map(|index| parts.iter().map(move |part| part.narrow(1, index * n, n)));
@@ -111,9 +111,9 @@ impl Stack {
         mut between: impl FnMut(&Tensor) -> Result<Tensor>,
         last_output: impl Fn(Direction) -> LayerOutput,
     ) -> Result<Vec<Vec<Tensor>>> {
-        let mut all: Vec<Vec<Tensor>> = Vec::with_capacity(self.layers.len());
+        let mut outputs: Vec<Vec<Tensor>> = Vec::with_capacity(self.layers.len());
         for (index, directions) in self.layers.iter().enumerate() {
-            let (x, tokens) = match all.last() {
+            let (x, tokens) = match outputs.last() {
                 Some(below) => (between(&merge(below, Merge::Concat)?)?, None),
                 None => (input.x.clone(), input.tokens),
             };
@@ -124,9 +124,9 @@ impl Stack {
                     LayerRun { layer: layer.clone(), layout: input.layout.clone(), tokens: tokens.cloned(), output };
                 ops::recurrent(&x, flat, run)
             });
-            all.push(states.collect::<Result<_>>()?);
+            outputs.push(states.collect::<Result<_>>()?);
         }
-        Ok(all)
+        Ok(outputs)
     }
 
     /// Merges and pools the states of the last layer: the input of the head, `[sequences, head_width]` in the order of
@@ -147,19 +147,19 @@ impl Stack {
     /// Returns the gradients of PyTorch's parameters: weight_ih, weight_hh, bias_ih and, with two biases, bias_hh of
     /// each layer and direction. A parameter that the loss does not depend on has a gradient of zero.
     pub fn gradients(&self, store: &GradStore) -> Result<Vec<Vec<f32>>> {
-        let mut all = Vec::new();
+        let mut gradients = Vec::new();
         for Parameters { layer, flat } in self.layers.iter().flatten() {
             let gradient = gradient(store, flat)?;
             let (w_ih, rest) = gradient.split_at(layer.width() * layer.input_size());
             let (w_hh, rest) = rest.split_at(layer.width() * layer.hidden_size());
             let (b_ih, b_hn) = rest.split_at(layer.width());
-            all.extend([w_ih.to_vec(), w_hh.to_vec(), b_ih.to_vec()]);
+            gradients.extend([w_ih.to_vec(), w_hh.to_vec(), b_ih.to_vec()]);
             if self.recurrent.bias == CellBias::Two {
                 // The layer adds the two biases of a gate, so both have the gradient of the sum. b_hn is separate.
-                all.push([&b_ih[..b_ih.len() - b_hn.len()], b_hn].concat());
+                gradients.push([&b_ih[..b_ih.len() - b_hn.len()], b_hn].concat());
             }
         }
-        Ok(all)
+        Ok(gradients)
     }
 }
 

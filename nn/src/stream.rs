@@ -38,14 +38,15 @@ impl Network {
         let _flush = Flush::denormals();
         debug_assert_eq!(ids.len(), state.rows);
         let (n, cell) = (self.hidden_size, self.recurrent.cell);
+        let gates_width = cell.gates() * n;
         let mut x = self.embedded(ids);
-        for (index, layer) in self.layers.iter().enumerate() {
+        for (index, directions) in self.layers.iter().enumerate() {
             let (hidden, cell_state) = (&mut state.hidden[index], &mut state.cell[index]);
-            let (input, sums) = layer[0].halves_of_step(&x, hidden);
+            let (input, recurrent) = directions[0].halves_of_step(&x, hidden);
             let states = hidden.chunks_exact_mut(n).zip(cell_state.chunks_exact_mut(n));
-            let width = cell.gates() * n;
-            for ((hidden, cell_state), (x, s)) in states.zip(input.chunks_exact(width).zip(sums.chunks_exact(width))) {
-                step_row(cell, x, s, hidden, cell_state);
+            let halves = input.chunks_exact(gates_width).zip(recurrent.chunks_exact(gates_width));
+            for ((hidden, cell_state), (input, recurrent)) in states.zip(halves) {
+                step_row(cell, input, recurrent, hidden, cell_state);
             }
             x.clone_from(hidden);
         }

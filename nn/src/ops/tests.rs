@@ -59,11 +59,9 @@ impl Case {
     }
 
     fn packed(&self, rows: &[Vec<Vec<f32>>], width: usize) -> Tensor {
-        let indices: Vec<Vec<(usize, usize)>> =
-            self.lengths.iter().enumerate().map(|(s, &length)| (0..length).map(|t| (s, t)).collect()).collect();
-        let views: Vec<&[(usize, usize)]> = indices.iter().map(Vec::as_slice).collect();
-        let data: Vec<f32> = self.layout().pack(&views).into_iter().flat_map(|(s, t)| rows[s][t].clone()).collect();
-        Tensor::from_vec(data, (self.layout().rows(), width), &CPU).unwrap()
+        let rows: Vec<Vec<&[f32]>> = rows.iter().map(|rows| rows.iter().map(Vec::as_slice).collect()).collect();
+        let rows: Vec<&[&[f32]]> = rows.iter().map(Vec::as_slice).collect();
+        Tensor::from_vec(self.layout().pack(&rows).concat(), (self.layout().rows(), width), &CPU).unwrap()
     }
 
     /// A layer whose W_ih is the identity, so that its input is the input projection, and its parameters.
@@ -110,6 +108,14 @@ fn close(a: &[f32], b: &[f32], tolerance: f32) {
     }
 }
 
+/// Compares results and gradients; each has a tolerance of its own.
+fn all_close(found: &[Vec<f32>], expected: &[Vec<f32>], tolerances: &[f32]) {
+    assert_eq!((found.len(), expected.len()), (tolerances.len(), tolerances.len()));
+    for ((found, expected), &tolerance) in found.iter().zip(expected).zip(tolerances) {
+        close(found, expected, tolerance);
+    }
+}
+
 fn cases() -> impl Iterator<Item = Case> {
     let shapes: [(usize, &[usize]); 6] =
         [(1, &[1]), (3, &[4, 1, 3]), (8, &[2, 2]), (17, &[5, 7, 1, 1, 6]), (33, &[9, 3]), (64, &[3, 8, 2, 5, 5])];
@@ -123,9 +129,7 @@ fn cases() -> impl Iterator<Item = Case> {
 fn every_cell_agrees_with_candles_own_operations() {
     for case in cases() {
         let candle = case.with(|x, parameters, run| candle_ops::recurrent(x, parameters, &run));
-        for ((found, expected), tolerance) in case.fused().iter().zip(&candle).zip([2e-6, 5e-6, 2e-5, 2e-5]) {
-            close(found, expected, tolerance);
-        }
+        all_close(&case.fused(), &candle, &[2e-6, 5e-6, 2e-5, 2e-5]);
     }
 }
 
@@ -227,15 +231,10 @@ fn linear_agrees_with_candles_own_operations() {
         let x = Var::from_vec(random(rows * inputs, 1), (rows, inputs), &CPU).unwrap();
         let weight = Var::from_vec(random(outputs * inputs, 2), (outputs, inputs), &CPU).unwrap();
         let bias = Var::from_vec(random(outputs, 3), outputs, &CPU).unwrap();
-        let d_y = Tensor::from_vec(random(rows * outputs, 4), (rows, outputs), &CPU).unwrap();
         let own = linear(&x, &weight, &bias).unwrap();
         let candle = x.matmul(&weight.t().unwrap()).unwrap().broadcast_add(&bias).unwrap();
-        close(&flat(&own), &flat(&candle), 2e-6);
-        let gradients = [own, candle].map(|y| (y * &d_y).unwrap().sum_all().unwrap().backward().unwrap());
-        for parameter in [&x, &weight, &bias] {
-            let [own, candle] = [0, 1].map(|which| flat(gradients[which].get(parameter).unwrap()));
-            close(&own, &candle, 1e-5);
-        }
+        let [own, candle] = [own, candle].map(|y| with_gradients(&y, &[&x, &weight, &bias]));
+        all_close(&own, &candle, &[2e-6, 1e-5, 1e-5, 1e-5]);
     }
 }
 
@@ -252,11 +251,11 @@ fn random_layer(cell: Cell, direction: Direction) -> (Arc<Layer>, Var) {
 }
 
 /// The values of `y`, and the gradients of a random loss with respect to `variables`.
-fn with_gradients(y: &Tensor, variables: [&Var; 2]) -> [Vec<f32>; 3] {
+fn with_gradients(y: &Tensor, variables: &[&Var]) -> Vec<Vec<f32>> {
     let d_y = Tensor::from_vec(random(y.elem_count(), 6), y.shape(), &CPU).unwrap();
     let store = (y * d_y).unwrap().sum_all().unwrap().backward().unwrap();
-    let [first, second] = variables.map(|variable| flat(store.get(variable).unwrap()));
-    [flat(y), first, second]
+    let gradients = variables.iter().map(|variable| flat(store.get(variable).unwrap()));
+    [flat(y)].into_iter().chain(gradients).collect()
 }
 
 fn cells_and_directions() -> impl Iterator<Item = (Cell, Direction)> {
@@ -277,13 +276,11 @@ fn tokens_may_share_rows() {
             let run = |x: &Tensor, tokens: Option<Arc<[u32]>>| {
                 let (layer, layout, output) = (layer.clone(), layout.clone(), output.clone());
                 let y = recurrent(x, &parameters, LayerRun { layer, layout, tokens, output }).unwrap();
-                with_gradients(&y, [&shared, &parameters])
+                with_gradients(&y, &[&shared, &parameters])
             };
-            let [y, d_x, d_parameters] = run(&shared, Some(tokens.clone().into()));
-            let [own_y, own_d_x, own_d_parameters] = run(&own, None);
-            assert_eq!(y, own_y);
-            close(&d_x, &own_d_x, 2e-5);
-            close(&d_parameters, &own_d_parameters, 2e-5);
+            let (found, expected) = (run(&shared, Some(tokens.clone().into())), run(&own, None));
+            assert_eq!(found[0], expected[0]);
+            all_close(&found, &expected, &[0.0, 2e-5, 2e-5]);
         }
     }
 }
@@ -312,7 +309,6 @@ fn reductions_agree_with_candles_own_operations() {
     let (lengths, width) = ([3, 0, 5, 1], 4);
     let layout = Arc::new(PackedLayout::new(&lengths));
     let x = Var::from_vec(random(9 * width, 1), (9, width), &CPU).unwrap();
-    let d = Tensor::from_vec(random(4 * width, 2), (4, width), &CPU).unwrap();
     // The rows of the sequence at this position of the layout's order.
     let rows = |position: usize, length: usize| -> Vec<u32> {
         (0..length).map(|step| (layout.step(step).start + position) as u32).collect()
@@ -333,10 +329,8 @@ fn reductions_agree_with_candles_own_operations() {
             }
         });
         let candle = Tensor::cat(&parts.collect::<Vec<_>>(), 0).unwrap();
-        close(&flat(&own), &flat(&candle), 1e-6);
-        let gradients = [own, candle].map(|y| (y * &d).unwrap().sum_all().unwrap().backward().unwrap());
-        let [own, candle] = gradients.map(|gradients| flat(gradients.get(&x).unwrap()));
-        close(&own, &candle, 1e-6);
+        let [own, candle] = [own, candle].map(|y| with_gradients(&y, &[&x]));
+        all_close(&own, &candle, &[1e-6, 1e-6]);
     }
 }
 
@@ -352,11 +346,9 @@ fn candles_operations_agree_with_the_cpu_loops() {
             let rows = tokens.as_ref().map_or(layout.rows(), |_| 4);
             let x = Var::from_vec(random(rows * 3, 5), (rows, 3), &CPU).unwrap();
             let run = LayerRun { layer: layer.clone(), layout: layout.clone(), tokens, output };
-            let candle = with_gradients(&candle_ops::recurrent(&x, &parameters, &run).unwrap(), [&x, &parameters]);
-            let fused = with_gradients(&recurrent(&x, &parameters, run).unwrap(), [&x, &parameters]);
-            for ((found, expected), tolerance) in candle.iter().zip(&fused).zip([5e-6, 2e-5, 2e-5]) {
-                close(found, expected, tolerance);
-            }
+            let candle = with_gradients(&candle_ops::recurrent(&x, &parameters, &run).unwrap(), &[&x, &parameters]);
+            let fused = with_gradients(&recurrent(&x, &parameters, run).unwrap(), &[&x, &parameters]);
+            all_close(&candle, &fused, &[5e-6, 2e-5, 2e-5]);
         }
     }
 }
