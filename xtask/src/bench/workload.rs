@@ -2,15 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-<<<<<<< HEAD
-use anyhow::{Context, Result};
+use anyhow::Result;
 use tern_runtime::testing::{NgramSpec, Random, Sizes, Spec, extreme_file_in, random_file_in};
 use tern_runtime::{Cell, Model, Ngrams, Packing};
-=======
-use anyhow::Result;
-use tern_runtime::testing::{Random, Sizes, Spec, extreme_file_in, random_file_in};
-use tern_runtime::{Cell, Model, Packing};
->>>>>>> 83e21b1 (xtask: one place that reads and writes files; sizes of models as one type)
 
 use crate::repo;
 
@@ -20,7 +14,6 @@ pub const STEPS: usize = 256;
 /// The bit of an id that marks the last token of a text, as in `firmware/bench`.
 pub const TEXT_ENDS: u32 = 1 << 31;
 
-<<<<<<< HEAD
 /// The bit of an id that marks a byte of a text instead of a token, as in `firmware/bench`.
 pub const BYTE: u32 = 1 << 30;
 
@@ -28,12 +21,8 @@ pub const BYTE: u32 = 1 << 30;
 const NGRAM_TEXT: &str =
     "please turn on the light in the kitchen, then tell me whether the door of the garage is closed; ";
 
-/// Embedding dimension and hidden size of the measured models.
-const SIZES: [(usize, usize); 4] = [(16, 16), (20, 64), (32, 64), (64, 128)];
-=======
 /// The sizes of the measured models.
 const SIZES: [Sizes; 4] = [sizes(16, 16), sizes(20, 64), sizes(32, 64), sizes(64, 128)];
->>>>>>> 83e21b1 (xtask: one place that reads and writes files; sizes of models as one type)
 
 /// Packing, sizes and shift of LSTMs whose rows leave a remainder in every unrolled loop.
 const ODD_LSTMS: [(Packing, Sizes, u32); 6] = [
@@ -130,10 +119,10 @@ pub fn ngrams(folder: &Path) -> Result<NgramWorkloads> {
     let spec = Spec::from(sizes(4, 4));
     let text = NGRAM_TEXT.repeat(20);
     let ids: Vec<u32> = text.bytes().map(|byte| u32::from(byte) | BYTE).collect();
-    let write = |spec: Spec, name: &str| Workload::over(Packing::Interleaved4, &spec.file(7), &ids, name, folder);
+    let write = |spec: Spec, name: &str| Workload::over(Packing::Interleaved4, &spec.file(SEED), &ids, name, folder);
     let with = write(Spec { ngrams: Some(branch), ..spec }, "with-ngrams")?;
     let without = write(spec, "without-ngrams")?;
-    let file = spec.file(7);
+    let file = spec.file(SEED);
     let model = Model::from_bytes(&file)?;
     let mut scratch = vec![0; model.scratch_len()];
     let mut session = model.text_session(&mut scratch)?;
@@ -235,7 +224,6 @@ fn ids(vocab_size: usize) -> Vec<u32> {
     (0..STEPS).map(|_| random.between(1, vocab_size as i64 - 1) as u32).collect()
 }
 
-<<<<<<< HEAD
 /// The ids of a text, of which the last is marked.
 pub fn with_end(ids: &[u32]) -> Vec<u32> {
     let mut ids = ids.to_vec();
@@ -243,9 +231,7 @@ pub fn with_end(ids: &[u32]) -> Vec<u32> {
     ids
 }
 
-=======
 /// The bytes of [`Workload::ids`].
->>>>>>> 83e21b1 (xtask: one place that reads and writes files; sizes of models as one type)
 fn words(ids: &[u32]) -> Vec<u8> {
     std::iter::once(ids.len() as u32).chain(ids.iter().copied()).flat_map(u32::to_le_bytes).collect()
 }
