@@ -82,10 +82,10 @@ fn step(session: &mut TextSession<'_>, id: u32) {
     if !cfg!(feature = "steps") {
         return;
     }
-    if id & BYTE == 0 {
-        session.feed_id(id);
-    } else {
+    if cfg!(feature = "bytes") && id & BYTE != 0 {
         session.feed(&[id as u8]);
+    } else {
+        session.feed_id(id);
     }
 }
 
@@ -100,7 +100,7 @@ fn hash(session: &mut TextSession<'_>, ids: &[u32]) -> u32 {
         if !cfg!(feature = "steps") || id & TEXT_ENDS == 0 {
             return hash;
         }
-        if id & BYTE != 0 {
+        if cfg!(feature = "bytes") && id & BYTE != 0 {
             session.finish();
         }
         let hash = session.logits().iter().fold(hash, |hash, logit| hash.rotate_left(1) ^ logit as u32);

@@ -63,8 +63,9 @@ pub fn run(options: DeviceOptions) -> Result<()> {
         let start = Instant::now();
         let loading_only = MeasuringFirmware::build(core, Work::LoadOnly, verbose)?;
         let stepping = MeasuringFirmware::build(core, Work::LoadAndStep, verbose)?;
+        let reading = MeasuringFirmware::build(core, Work::LoadAndRead, verbose)?;
         for workload in &compared_only {
-            check_states(core, workload, &stepping.measure(workload)?)?;
+            check_states(core, workload, &reading.measure(workload)?)?;
         }
         let seconds = start.elapsed().as_secs_f64();
         eprintln!("{}: built, {} models give the host's states ({seconds:.0} s)", core.name, compared_only.len());
@@ -75,7 +76,7 @@ pub fn run(options: DeviceOptions) -> Result<()> {
             println!("{}", if json { row.to_string() } else { line(&row) });
             rows.push(row);
         }
-        let row = ngram_row(core, &ngrams, |workload| stepping.measure(workload))?;
+        let row = ngram_row(core, &ngrams, |workload| reading.measure(workload))?;
         println!("{}", if json { row.to_string() } else { ngram_line(&row) });
         rows.push(row);
     }

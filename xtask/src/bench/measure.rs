@@ -28,8 +28,10 @@ pub struct Measured {
 pub enum Work {
     /// It loads the model and does nothing else.
     LoadOnly,
-    /// It loads the model and steps through the ids.
+    /// It loads the model and steps through the ids of tokens.
     LoadAndStep,
+    /// It loads the model and also reads bytes of texts, for which it links the tokenizers.
+    LoadAndRead,
 }
 
 /// The measuring firmware, built for one core.
@@ -44,15 +46,19 @@ impl MeasuringFirmware {
     ///
     /// `verbose` prints the commands that build and run it.
     pub fn build(core: Core, work: Work, verbose: bool) -> Result<Self> {
-        let steps = work == Work::LoadAndStep;
+        let (features, name) = match work {
+            Work::LoadOnly => ("", "tern-bench-bare"),
+            Work::LoadAndStep => ("steps", "tern-bench-steps"),
+            Work::LoadAndRead => ("bytes", "tern-bench-bytes"),
+        };
         let target_folder = repo::firmware().join("target");
         let mut command = cargo(&repo::firmware());
         command.args(["build", "--quiet", "--release", "-p", "tern-bench", "--target", core.target]);
-        command.arg("--target-dir").arg(&target_folder).args(if steps { &["--features", "steps"][..] } else { &[] });
+        command.arg("--target-dir").arg(&target_folder).args(["--features", features]);
         run_quietly(&mut command, verbose)?;
-        // Cargo writes both variants to the same path, so each is copied to a path of its own.
+        // Cargo writes all variants to the same path, so each is copied to a path of its own.
         let built = target_folder.join(core.target).join("release/tern-bench");
-        let elf = built.with_file_name(if steps { "tern-bench-steps" } else { "tern-bench-bare" });
+        let elf = built.with_file_name(name);
         fs::copy(&built, &elf).with_context(|| format!("cannot copy {}", built.display()))?;
         Ok(MeasuringFirmware { core, elf, verbose })
     }

@@ -62,9 +62,11 @@ pub fn run(options: &Options) -> Result<()> {
     let max_counted_ids = MAX_COUNTED_MACS / model.macs_per_token().max(1);
     let counted_ids: Vec<u32> = batches.iter().flatten().take(max_counted_ids).map(|id| id & !TEXT_ENDS).collect();
     // A bidirectional model steps only when its logits are read.
+    let reads_bytes = model.config().ngrams.is_some();
     let can_count = !model.config().bidirectional && !counted_ids.is_empty();
     for core in CORES {
-        let firmware = MeasuringFirmware::build(core, Work::LoadAndStep, options.verbose)?;
+        let work = if reads_bytes { Work::LoadAndRead } else { Work::LoadAndStep };
+        let firmware = MeasuringFirmware::build(core, work, options.verbose)?;
         for ids in &batches {
             measure(core, &firmware, &workload(ids)?)?;
         }
@@ -79,7 +81,7 @@ pub fn run(options: &Options) -> Result<()> {
             });
             println!("{row}");
         } else {
-            let unit = if model.config().ngrams.is_some() { "byte" } else { "token" };
+            let unit = if reads_bytes { "byte" } else { "token" };
             let cost =
                 instructions_per_token.map_or(String::new(), |count| format!("; {count:.0} instructions a {unit}"));
             println!(
