@@ -72,7 +72,9 @@ pub fn run(options: &Options) -> Result<()> {
         }
         let instructions = if can_count { Some(measure(core, &firmware, &workload(&counted_ids)?)?) } else { None };
         let instructions_per_token = instructions.map(|sum| sum as f64 / counted_ids.len() as f64);
-        let (cell, packing) = (model.config().cell.name(), model.packing().name());
+        let is_recurrent = model.config().layers > 0;
+        let cell = if is_recurrent { model.config().cell.name() } else { "n-grams" };
+        let packing = if is_recurrent { model.packing().name() } else { "-" };
         let (name, texts) = (core.name, texts.len());
         if options.json {
             let row = json!({
