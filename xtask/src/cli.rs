@@ -28,7 +28,7 @@ pub struct Arguments {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Train the building model, export it, and run it on an emulated Cortex-M4.
+    /// Train the demo's model, which classifies messages of a building, export it, and run it on an emulated Cortex-M4.
     ///
     /// Generates the data, trains for some minutes, compares every label and logit of the device with the host, types a
     /// few messages at the device's console, and prints a table of figures. All files are in target/demo/. Installs
@@ -129,8 +129,8 @@ pub enum Command {
     /// Install compiler targets, emulators and other programs that are missing.
     ///
     /// Looks for each first, so a second run is quick. The emulator comes from the system's packages (apt-get, as root
-    /// or with sudo without a password); elsewhere the command fails and prints what to install. All other commands
-    /// run this by themselves.
+    /// or with sudo without a password); elsewhere the command fails and prints what to install. The
+    /// other commands, except `miri`, run this first.
     #[command(after_help = "Examples:\n  cargo xtask setup\n  cargo xtask setup --for lint      no emulator")]
     Setup {
         /// Install only what this command needs.

@@ -131,7 +131,7 @@ pub(crate) struct Plan {
     pub turns_hh: usize,
     /// The negative number of units, −H.
     pub units: isize,
-    /// The bytes of `x`.
+    /// The number of bytes of the step's input `x`.
     pub x_bytes: usize,
     /// The distance into the loop of the input projection at which to enter.
     pub enter_ih: usize,

@@ -7,7 +7,8 @@ use crate::fixed::{round_shift, saturate_16};
 use crate::state_codec::StateCodec;
 use tern_format::Merge;
 
-/// The most steps whose sum is exact. It is even, so that half of the sum is at most the sum of half of the steps.
+/// The most steps whose sum is exact: 2^15 · 65,534 fits an i32. [`Pool::make_room`] then halves the sums and the
+/// count. The count is even, so half of it is exact, and a halved sum is at most 2^15 times the halved count.
 pub(crate) const EXACT_STEPS: u32 = 65_534;
 
 /// Merges one value of both directions, Q15.
@@ -15,6 +16,7 @@ pub(crate) const EXACT_STEPS: u32 = 65_534;
 pub(crate) fn merge(how: Merge, forward: i16, reverse: i16) -> i16 {
     let (forward, reverse) = (i32::from(forward), i32::from(reverse));
     match how {
+        // A sum is kept halved, so that it fits Q15; the head's scale has the factor 2.
         Merge::Sum | Merge::Mean => round_shift(forward + reverse, 1) as i16,
         Merge::Product => saturate_16(round_shift(forward * reverse, 15)),
         // Concatenated values are not merged.

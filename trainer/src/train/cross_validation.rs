@@ -66,8 +66,10 @@ impl Problem {
         self.folds.iter().max().map_or(0, |last| last + 1)
     }
 
-    /// Returns the problem of one fold, in which its rows are validated and all others trained on. As if vocabulary and
-    /// normalisation came from these training rows, tokens that they lack are unknown in the validation rows, and
+    /// Returns the problem of one fold, in which its rows are validated and all others trained on.
+    ///
+    /// The vocabulary and the normalisation of `self` come from all rows. So that the fold does not profit from its
+    /// validation rows, their tokens that occur in no training row and have no pretrained vector become unknown, and
     /// values are normalised once more by the means and standard deviations of the training rows.
     pub fn fold(&self, fold: usize) -> Problem {
         let (train_rows, valid_rows) = self.fold_rows(fold);

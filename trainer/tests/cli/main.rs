@@ -231,7 +231,7 @@ fn a_wrong_command_line_is_status_2() {
     for (line, expected) in [
         ("train", "DATA.csv|RECIPE.toml"),
         ("train messages.csv --cell elman", "lstm, gru, rnn, rnn_relu"),
-        ("train messages.csv --num-layers 5", "--num-layers is 5, expected 1 to 4"),
+        ("train messages.csv --num-layers 5", "--num-layers is 5, expected 0 to 4"),
         ("train messages.csv --merge sum", "--merge is sum, expected concat"),
         ("train messages.csv --hidden-size 0", "--hidden-size is 0, expected 1 to 4096"),
         ("train messages.csv --dropout nan", "--dropout is NaN"),
