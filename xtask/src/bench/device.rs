@@ -61,9 +61,9 @@ pub fn run(options: DeviceOptions) -> Result<()> {
     let mut rows = Vec::new();
     for core in CORES {
         let start = Instant::now();
-        let loading_only = MeasuringFirmware::build(core, Work::LoadOnly, verbose)?;
-        let stepping = MeasuringFirmware::build(core, Work::LoadAndStep, verbose)?;
-        let reading = MeasuringFirmware::build(core, Work::LoadAndRead, verbose)?;
+        let loading_only = MeasuringFirmware::build(core, Work::Load, verbose)?;
+        let stepping = MeasuringFirmware::build(core, Work::Step, verbose)?;
+        let reading = MeasuringFirmware::build(core, Work::Read, verbose)?;
         for workload in &compared_only {
             check_states(core, workload, &reading.measure(workload)?)?;
         }

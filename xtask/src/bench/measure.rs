@@ -27,11 +27,11 @@ pub struct Measured {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
     /// It loads the model and does nothing else.
-    LoadOnly,
+    Load,
     /// It loads the model and steps through the ids of tokens.
-    LoadAndStep,
+    Step,
     /// It loads the model and also reads bytes of texts, for which it links the tokenizers.
-    LoadAndRead,
+    Read,
 }
 
 /// The measuring firmware, built for one core.
@@ -47,9 +47,9 @@ impl MeasuringFirmware {
     /// `verbose` prints the commands that build and run it.
     pub fn build(core: Core, work: Work, verbose: bool) -> Result<Self> {
         let (features, name) = match work {
-            Work::LoadOnly => ("", "tern-bench-bare"),
-            Work::LoadAndStep => ("steps", "tern-bench-steps"),
-            Work::LoadAndRead => ("bytes", "tern-bench-bytes"),
+            Work::Load => ("", "tern-bench-bare"),
+            Work::Step => ("steps", "tern-bench-steps"),
+            Work::Read => ("bytes", "tern-bench-bytes"),
         };
         let target_folder = repo::firmware().join("target");
         let mut command = cargo(&repo::firmware());

@@ -65,7 +65,7 @@ pub fn run(options: &Options) -> Result<()> {
     let reads_bytes = model.config().ngrams.is_some();
     let can_count = !model.config().bidirectional && !counted_ids.is_empty();
     for core in CORES {
-        let work = if reads_bytes { Work::LoadAndRead } else { Work::LoadAndStep };
+        let work = if reads_bytes { Work::Read } else { Work::Step };
         let firmware = MeasuringFirmware::build(core, work, options.verbose)?;
         for ids in &batches {
             measure(core, &firmware, &workload(ids)?)?;
