@@ -264,8 +264,8 @@ impl<'a> Found<'a> {
         Ok(())
     }
 
-    /// Finds the embedding by Tern's name, else by a name that contains "emb", else by its width. Returns its name and
-    /// values.
+    /// Finds the embedding: the tensor with Tern's name, else the only matrix whose name contains "emb", else the only
+    /// one without a bias. Its width must be `width`. Returns its name and values.
     fn embedding(&mut self, width: usize) -> Result<(String, Array), FileError> {
         let matrices = |with: &dyn Fn(&str) -> bool| -> Vec<String> {
             let fits =
