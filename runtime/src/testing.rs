@@ -1,6 +1,7 @@
 //! Small random models to test with, on the host (feature `testing`).
 
 mod random;
+mod tensors;
 
 use alloc::{format, string::String, vec, vec::Vec};
 
@@ -13,6 +14,8 @@ use tern_format::{Cell as CellKind, Input, Merge, Ngrams, Output, Pooling, Task}
 
 pub use crate::write::Aligned;
 pub use random::Random;
+use tensors::{GOLDEN, forecast_tensors, linear, ngram_tensors, token_tensors, value_tensors};
+pub use tensors::{NgramSpec, TOKENS};
 
 /// The sizes of a random model.
 #[derive(Clone, Copy, Debug)]
@@ -24,9 +27,6 @@ pub struct Sizes {
     /// The number of labels.
     pub classes: usize,
 }
-
-/// The vocabulary of every random model: ids 2, 3, …
-pub const TOKENS: [&str; 8] = ["!!", "call", "caller", "free", "grüße", "now", "prize", "мир"];
 
 /// The kind of a random model. The default is a classifier with one LSTM layer and its last hidden state.
 #[derive(Clone, Copy, Debug)]
@@ -58,21 +58,6 @@ pub struct Spec {
     /// The bits of the weights of the embedding, the input projections, the recurrent projections and the head: 4, 8 or
     /// 16 each. With 4 the sizes must be even.
     pub bits: [u32; 4],
-}
-
-/// The n-gram branch of a random model.
-#[derive(Clone, Copy, Debug)]
-pub struct NgramSpec {
-    /// The n-grams that it counts.
-    pub ngrams: Ngrams,
-    /// The number of buckets, a power of 2.
-    pub buckets: usize,
-    /// The rank, a power of 2.
-    pub rank: usize,
-    /// The bits of the table: 4 or 8.
-    pub bits: u32,
-    /// The shift of the scaled sums: 0 to 8.
-    pub shift: u32,
 }
 
 impl From<Sizes> for Spec {
@@ -324,79 +309,6 @@ fn with_golden(metadata: &[(String, String)], mut all: Vec<Tensor>) -> Aligned {
     golden.data = bytemuck::cast_slice(&logits).to_vec();
     Aligned::new(&to_bytes(metadata, all))
 }
-
-fn token_tensors(random: &mut Random, e: usize) -> Vec<Tensor> {
-    let v = TOKENS.len() + 2;
-    let mut tensors = vec![
-        Tensor::new("embedding.weight", Dtype::I8, &[v, e], &random.weights(v * e)),
-        Tensor::new("embedding.multiplier", Dtype::I16, &[v], &random.multipliers(v, 32_767)),
-        Tensor::new("embedding.scale", Dtype::F32, &[1], &[0x3f80_0000u32]),
-    ];
-    tensors.extend(Tensor::texts("vocab", TOKENS));
-    tensors.extend(Tensor::texts("golden", GOLDEN));
-    tensors
-}
-
-fn ngram_tensors(random: &mut Random, spec: NgramSpec) -> [Tensor; 2] {
-    let NgramSpec { buckets, rank, bits, .. } = spec;
-    let table = if bits == 4 {
-        let mut weight = || random.between(-7, 7) as u8 & 0xf;
-        let pairs: Vec<u8> = (0..buckets * rank / 2).map(|_| weight() | weight() << 4).collect();
-        Tensor::new("ngrams.weight", Dtype::U8, &[buckets, rank / 2], &pairs)
-    } else {
-        Tensor::new("ngrams.weight", Dtype::I8, &[buckets, rank], &random.weights(buckets * rank))
-    };
-    [table, Tensor::new("ngrams.scale", Dtype::F32, &[1], &[0x3f80_0000u32])]
-}
-
-/// Golden sequences of 2, 0 and 3 steps.
-fn value_tensors(random: &mut Random, channels: usize) -> Vec<Tensor> {
-    let names: Vec<String> = (0..channels).map(|i| format!("channel{i}")).collect();
-    let values: Vec<i32> = (0..5 * channels).map(|_| random.between(-300_000, 300_000) as i32).collect();
-    let mut tensors = scaling(random, "input", channels);
-    tensors.extend(Tensor::texts("channels", names.iter().map(String::as_str)));
-    tensors.push(Tensor::new("input.scale", Dtype::F32, &[1], &[0x3f80_0000u32]));
-    tensors.push(Tensor::new("golden.offsets", Dtype::U32, &[4], &[0u32, 2, 2, 5]));
-    tensors.push(Tensor::new("golden.values", Dtype::I32, &[5, channels], &values));
-    tensors
-}
-
-/// Predicted values of random channels, some relative to the last value.
-fn forecast_tensors(random: &mut Random, channels: usize, outputs: usize) -> Vec<Tensor> {
-    let mut numbers = |name: &str, high: i64| {
-        let numbers: Vec<i32> = (0..outputs).map(|_| random.between(0, high) as i32).collect();
-        Tensor::new(name, Dtype::I32, &[outputs], &numbers)
-    };
-    let mut tensors = vec![numbers("output.channel", channels as i64 - 1), numbers("output.last", 1)];
-    tensors.push(Tensor::new("forecast.window", Dtype::I32, &[1], &[3i32]));
-    tensors.extend(scaling(random, "output", outputs));
-    tensors
-}
-
-/// A scaling of integers up to about ±2^18 to the range of Q15. All channels have the same scale, which values relative
-/// to the last value need.
-fn scaling(random: &mut Random, of: &str, channels: usize) -> Vec<Tensor> {
-    let mut numbers = |name: &str, low: i64, high: i64| {
-        let numbers: Vec<i32> = (0..channels).map(|_| random.between(low, high) as i32).collect();
-        Tensor::new(&format!("{of}.{name}"), Dtype::I32, &[channels], &numbers)
-    };
-    vec![
-        numbers("offset", -50_000, 50_000),
-        numbers("multiplier", 1 << 20, 1 << 24),
-        numbers("shift", 25, 27),
-        numbers("point", 4, 4),
-    ]
-}
-
-fn linear(random: &mut Random, name: &str, outputs: usize, width: usize, largest: i64) -> Vec<Tensor> {
-    vec![
-        Tensor::new(&format!("{name}.weight"), Dtype::I8, &[outputs, width], &random.weights(outputs * width)),
-        Tensor::new(&format!("{name}.bias"), Dtype::I32, &[outputs], &random.biases(outputs)),
-        Tensor::new(&format!("{name}.multiplier"), Dtype::I16, &[outputs], &random.multipliers(outputs, largest)),
-    ]
-}
-
-const GOLDEN: [&str; 3] = ["Free prize, call now!!", "Grüße, caller", "nothing known here"];
 
 /// The metadata of a random LSTM classifier. `shift`: of the recurrent layer, `"0"` … `"8"`.
 pub fn metadata(shift: &str) -> Vec<(String, String)> {

@@ -1,0 +1,99 @@
+//! The tensors of random models, their vocabulary and their golden texts.
+
+use alloc::{format, string::String, vec, vec::Vec};
+
+use super::random::Random;
+use crate::write::{Dtype, Tensor};
+use tern_format::Ngrams;
+
+/// The vocabulary of every random model: ids 2, 3, …
+pub const TOKENS: [&str; 8] = ["!!", "call", "caller", "free", "grüße", "now", "prize", "мир"];
+
+/// The n-gram branch of a random model.
+#[derive(Clone, Copy, Debug)]
+pub struct NgramSpec {
+    /// The n-grams that it counts.
+    pub ngrams: Ngrams,
+    /// The number of buckets, a power of 2.
+    pub buckets: usize,
+    /// The rank, a power of 2.
+    pub rank: usize,
+    /// The bits of the table: 4 or 8.
+    pub bits: u32,
+    /// The shift of the scaled sums: 0 to 8.
+    pub shift: u32,
+}
+
+pub(super) fn token_tensors(random: &mut Random, e: usize) -> Vec<Tensor> {
+    let v = TOKENS.len() + 2;
+    let mut tensors = vec![
+        Tensor::new("embedding.weight", Dtype::I8, &[v, e], &random.weights(v * e)),
+        Tensor::new("embedding.multiplier", Dtype::I16, &[v], &random.multipliers(v, 32_767)),
+        Tensor::new("embedding.scale", Dtype::F32, &[1], &[0x3f80_0000u32]),
+    ];
+    tensors.extend(Tensor::texts("vocab", TOKENS));
+    tensors.extend(Tensor::texts("golden", GOLDEN));
+    tensors
+}
+
+pub(super) fn ngram_tensors(random: &mut Random, spec: NgramSpec) -> [Tensor; 2] {
+    let NgramSpec { buckets, rank, bits, .. } = spec;
+    let table = if bits == 4 {
+        let mut weight = || random.between(-7, 7) as u8 & 0xf;
+        let pairs: Vec<u8> = (0..buckets * rank / 2).map(|_| weight() | weight() << 4).collect();
+        Tensor::new("ngrams.weight", Dtype::U8, &[buckets, rank / 2], &pairs)
+    } else {
+        Tensor::new("ngrams.weight", Dtype::I8, &[buckets, rank], &random.weights(buckets * rank))
+    };
+    [table, Tensor::new("ngrams.scale", Dtype::F32, &[1], &[0x3f80_0000u32])]
+}
+
+/// Golden sequences of 2, 0 and 3 steps.
+pub(super) fn value_tensors(random: &mut Random, channels: usize) -> Vec<Tensor> {
+    let names: Vec<String> = (0..channels).map(|i| format!("channel{i}")).collect();
+    let values: Vec<i32> = (0..5 * channels).map(|_| random.between(-300_000, 300_000) as i32).collect();
+    let mut tensors = scaling(random, "input", channels);
+    tensors.extend(Tensor::texts("channels", names.iter().map(String::as_str)));
+    tensors.push(Tensor::new("input.scale", Dtype::F32, &[1], &[0x3f80_0000u32]));
+    tensors.push(Tensor::new("golden.offsets", Dtype::U32, &[4], &[0u32, 2, 2, 5]));
+    tensors.push(Tensor::new("golden.values", Dtype::I32, &[5, channels], &values));
+    tensors
+}
+
+/// Predicted values of random channels, some relative to the last value.
+pub(super) fn forecast_tensors(random: &mut Random, channels: usize, outputs: usize) -> Vec<Tensor> {
+    let mut numbers = |name: &str, high: i64| {
+        let numbers: Vec<i32> = (0..outputs).map(|_| random.between(0, high) as i32).collect();
+        Tensor::new(name, Dtype::I32, &[outputs], &numbers)
+    };
+    let mut tensors = vec![numbers("output.channel", channels as i64 - 1), numbers("output.last", 1)];
+    tensors.push(Tensor::new("forecast.window", Dtype::I32, &[1], &[3i32]));
+    tensors.extend(scaling(random, "output", outputs));
+    tensors
+}
+
+/// A scaling of integers up to about ±2^18 to the range of Q15. All channels have the same scale, which values relative
+/// to the last value need.
+fn scaling(random: &mut Random, of: &str, channels: usize) -> Vec<Tensor> {
+    let mut numbers = |name: &str, low: i64, high: i64| {
+        let numbers: Vec<i32> = (0..channels).map(|_| random.between(low, high) as i32).collect();
+        Tensor::new(&format!("{of}.{name}"), Dtype::I32, &[channels], &numbers)
+    };
+    vec![
+        numbers("offset", -50_000, 50_000),
+        numbers("multiplier", 1 << 20, 1 << 24),
+        numbers("shift", 25, 27),
+        numbers("point", 4, 4),
+    ]
+}
+
+pub(super) fn linear(random: &mut Random, name: &str, outputs: usize, width: usize, largest: i64) -> Vec<Tensor> {
+    vec![
+        Tensor::new(&format!("{name}.weight"), Dtype::I8, &[outputs, width], &random.weights(outputs * width)),
+        Tensor::new(&format!("{name}.bias"), Dtype::I32, &[outputs], &random.biases(outputs)),
+        Tensor::new(&format!("{name}.multiplier"), Dtype::I16, &[outputs], &random.multipliers(outputs, largest)),
+    ]
+}
+
+/// The golden texts of every random model that reads text.
+pub(super) const GOLDEN: [&str; 3] = ["Free prize, call now!!", "Grüße, caller", "nothing known here"];
