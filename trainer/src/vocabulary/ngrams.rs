@@ -41,7 +41,9 @@ impl Ngrams {
         splitter.feed(text.as_bytes(), &mut sink);
         splitter.finish(&mut sink);
         hasher.finish(&mut |hash| buckets.push(hash & self.mask));
-        ends.last_mut().into_iter().for_each(|end| *end = buckets.len());
+        if let Some(end) = ends.last_mut() {
+            *end = buckets.len();
+        }
         (buckets, ends)
     }
 }

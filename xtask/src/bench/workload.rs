@@ -227,7 +227,9 @@ fn ids(vocab_size: usize) -> Vec<u32> {
 /// The ids of a text, of which the last is marked.
 pub fn with_end(ids: &[u32]) -> Vec<u32> {
     let mut ids = ids.to_vec();
-    ids.iter_mut().next_back().into_iter().for_each(|last| *last |= TEXT_ENDS);
+    if let Some(last) = ids.last_mut() {
+        *last |= TEXT_ENDS;
+    }
     ids
 }
 
