@@ -10,7 +10,9 @@ use crate::text::Tokenizer;
 use crate::write::{Dtype, Tensor, Words, folded, packed, to_bytes};
 #[cfg(feature = "widths")]
 use crate::write::{in_4_bits, in_16_bits};
-use tern_format::{Cell as CellKind, Input, Merge, Ngrams, Output, Pooling, Task};
+#[cfg(feature = "ngrams")]
+use tern_format::Ngrams;
+use tern_format::{Cell as CellKind, Input, Merge, Output, Pooling, Task};
 
 pub use crate::write::Aligned;
 pub use random::Random;
