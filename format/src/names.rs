@@ -59,6 +59,8 @@ tensors! {
     LABELS_OFFSETS = "labels.offsets"
     /// The labels, UTF-8.
     LABELS_BYTES = "labels.bytes"
+    /// The probability below which a classifier refuses to answer, Q16, and the class that is a refusal, or −1: `[2]`.
+    REFUSAL = "refusal"
     /// The start of each golden example, and the end of the last.
     GOLDEN_OFFSETS = "golden.offsets"
     /// The texts of the golden examples, UTF-8.

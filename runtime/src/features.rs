@@ -75,6 +75,8 @@ features! {
     Steps = "bidirectional"
     /// The n-gram branch.
     Ngrams = "ngrams"
+    /// The rule by which a classifier refuses to answer.
+    Refuses = "refusal"
     /// Features that are computed for the head, if it does not read the last hidden state in place.
     Features = "pooling" | "bidirectional" | "ngrams"
 }
@@ -96,6 +98,8 @@ pub(crate) const VALUES: bool = Values::<()>::IS_BUILT;
 pub(crate) const FOLDING: bool = Folds::<()>::IS_BUILT;
 /// True if models may have an n-gram branch.
 pub(crate) const NGRAMS: bool = Ngrams::<()>::IS_BUILT;
+/// True if classifiers may refuse to answer.
+pub(crate) const REFUSAL: bool = Refuses::<()>::IS_BUILT;
 /// True if the head may have a hidden layer.
 pub(crate) const HIDDEN: bool = Hidden::<()>::IS_BUILT;
 /// True if the tokenizers of this kind are built in.

@@ -42,7 +42,7 @@ pub mod write;
 pub use config::Config;
 pub use cost::{Cost, Flash};
 pub use error::{LoadError, Name, ScratchError, SessionError, StateError, TooLong};
-pub use layers::head::{Logits, Ranked};
+pub use layers::head::{Answer, Logits, Ranked, Refusal};
 pub use layers::scaling::Channel;
 pub use load::file_len;
 pub use model::{Calibration, Golden, Model, SelfTest};

@@ -11,7 +11,7 @@ use crate::invariant::Guaranteed;
 use crate::layers::Cell;
 use crate::layers::embedding::Embedding;
 use crate::layers::folded::Folded;
-use crate::layers::head::Head;
+use crate::layers::head::{Head, Refusal};
 use crate::layers::linear::Linear;
 #[cfg(feature = "ngrams")]
 use crate::layers::ngrams::NgramTable;
@@ -107,6 +107,11 @@ impl<'a> Model<'a> {
     /// The labels of a classifier, [`Config::classes`] of them; empty for other tasks.
     pub fn labels(&self) -> Texts<'a> {
         self.labels
+    }
+
+    /// The rule by which a classifier refuses to answer; none if it always answers.
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.head.refusal.as_deref().copied()
     }
 
     /// A channel of the input; none beyond the last channel, and none if the model reads text.

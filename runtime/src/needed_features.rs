@@ -32,6 +32,7 @@ impl Model<'_> {
             (HIDDEN && config.head_hidden > 0, "hidden"),
             (!reads_text, "values"),
             (config.counts_ngrams(), "ngrams"),
+            (self.refusal().is_some(), "refusal"),
             (FOLDING && self.folded.is_some(), "folding"),
             (tokenizer(TokenizerKind::HtmlWords), "html_words"),
             (tokenizer(TokenizerKind::WordPiece), "wordpiece"),
@@ -43,6 +44,7 @@ impl Model<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layers::head::Refusal;
     use crate::testing::{Sizes, Spec};
     use std::vec::Vec;
     use tern_format::{Output, Task};
@@ -58,6 +60,8 @@ mod tests {
             ["gru", "stacked", "bidirectional"]
         );
         assert_eq!(needed(Spec { bits: [4, 8, 8, 8], ..plain }), ["interleaved4", "widths"]);
+        let refusal = Some(Refusal { below: 1, class: None });
+        assert_eq!(needed(Spec { refusal, ..plain }), ["interleaved4", "refusal"]);
         let forecast = Spec { task: Task::Forecast, input: Input::Values, output: Output::Linear, ..plain };
         let forecast = Spec { cell: Cell::RnnRelu, pooling: Pooling::Max, head_hidden: 2, ..forecast };
         assert_eq!(needed(forecast), ["rnn", "pooling", "hidden", "values"]);

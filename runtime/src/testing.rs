@@ -5,11 +5,11 @@ mod tensors;
 
 use alloc::{format, string::String, vec, vec::Vec};
 
-use crate::Packing;
 use crate::text::Tokenizer;
 use crate::write::{Dtype, Tensor, Words, folded, packed, to_bytes};
 #[cfg(feature = "widths")]
 use crate::write::{in_4_bits, in_16_bits};
+use crate::{Packing, Refusal};
 #[cfg(feature = "ngrams")]
 use tern_format::Ngrams;
 use tern_format::{Cell as CellKind, Input, Merge, Output, Pooling, Task};
@@ -55,6 +55,8 @@ pub struct Spec {
     pub head_hidden: usize,
     /// The meaning of the outputs. A sigmoid has two classes, not `sizes.classes`.
     pub output: Output,
+    /// The rule by which the model refuses to answer, if it has one.
+    pub refusal: Option<Refusal>,
     /// The shift of the recurrent layers: 0 to 8.
     pub shift: u32,
     /// The bits of the weights of the embedding, the input projections, the recurrent projections and the head: 4, 8 or
@@ -76,6 +78,7 @@ impl From<Sizes> for Spec {
             pooling: Pooling::Last,
             head_hidden: 0,
             output: Output::Softmax,
+            refusal: None,
             shift: 0,
             bits: [8; 4],
         }
@@ -107,6 +110,10 @@ impl Spec {
                 (spec.task, spec.output, spec.pooling) = (Task::LanguageModel, Output::Softmax, Pooling::Last);
             }
             _ => {}
+        }
+        if spec.task == Task::Classify && seed.is_multiple_of(3) {
+            let class = seed.is_multiple_of(2).then_some(0);
+            spec.refusal = Some(Refusal { below: 1 + below(1 << 16) as u32, class });
         }
         spec
     }
@@ -227,6 +234,7 @@ impl Spec {
             let labels: Vec<String> = (0..logits).map(|i| format!("label{i}")).collect();
             tensors.extend(Tensor::texts("labels", labels.iter().map(String::as_str)));
         }
+        tensors.extend(self.refusal.map(Tensor::refusal));
         #[cfg(feature = "widths")]
         if self.bits != [8; 4] {
             tensors = self.with_widths(random, tensors);

@@ -5,7 +5,8 @@ It uses integers only, needs no package beyond Python's standard library, and is
 
     tern_reference.py MODEL [--hex] < TEXTS     one text a line (with --hex: its bytes in hexadecimal); prints for each
                                                 {"tokens":…,"unknown":…,"logits":[…],"trace":…,"state":…}
-    tern_reference.py MODEL --golden            prints for each golden text, or sequence, {"logits":[…],"forecast":[…]}
+    tern_reference.py MODEL --golden            prints for each golden text, or sequence,
+                                                {"logits":[…],"forecast":[…],"refused":…}
     tern_reference.py MODEL --sample SEED TEMPERATURE K COUNT < TEXTS
                                                 continues each text (its bytes in hexadecimal); prints the ids drawn
     tern_reference.py --check-bounds < FILES    one path of a device file a line; prints for each {"refused":[…]}, the
@@ -14,6 +15,7 @@ It uses integers only, needs no package beyond Python's standard library, and is
 
 `trace` and `state` are FNV-1a hashes of little-endian integers. `trace` covers the token's id (u32) and all logits (i32) after
 every token, `state` covers `h` (i16) and `c` (i32) after the last token. Without a recurrent branch `unknown` is 0.
+`refused` is null for a model that always answers.
 The tables that the pages refer to (activations, \\w, lower case) are read as data.
 """
 
@@ -396,6 +398,8 @@ class Model:
         expected = tensors_of(self.kind)
         if any(name.startswith("folded.") for name in header) and "embedding.weight" in expected:
             expected |= folded_of(self.kind)
+        if "refusal" in header and self.kind["task"] == "classify":
+            expected |= {"refusal": ("I32", [2])}
         expected = of_width(expected, self.kind, header)
         if header.keys() != expected.keys():
             raise Refused("tensors: " + ", ".join(sorted(header.keys() ^ expected.keys())))
@@ -425,6 +429,9 @@ class Model:
         ids = self.tensors.get("folded.ids", ())
         if list(ids) != sorted(set(ids)) or max(ids, default=0) >= self.sizes.get("V", 1):
             raise Refused("folded.ids")
+        below, refused = self.tensors.get("refusal", (1, -1))
+        if not (1 <= below <= 2**16 and -1 <= refused < self.sizes["C"]):
+            raise Refused("refusal")
         if self.sizes.get("V", 3) < 3 or self.sizes["name"] > 64:
             raise Refused("sizes")
 
@@ -733,7 +740,7 @@ def run_values(model, sequence):
         outputs = zip(logits, of_channels(model, "output"), counts)
         starts = [(y, last[channel] if from_last else offset, m, n) for y, (offset, m, n), (channel, from_last) in outputs]
         forecast = [max(I32[0], min(I32[1], start + scale(y, m, n))) for y, start, m, n in starts]
-    return {"logits": logits, "forecast": forecast}
+    return {"logits": logits, "forecast": forecast, "refused": refuses(model, logits)}
 
 
 def fnv1a(content, start=0xCBF29CE484222325):
@@ -779,6 +786,12 @@ def run(model, text):
     return {**answer, "state": state.hash() if one_layer else None}
 
 
+def run_golden(model, text):
+    """Runs the model on a golden text and returns the object that is printed for it."""
+    logits = run(model, text)["logits"]
+    return {"logits": logits, "forecast": [], "refused": refuses(model, logits)}
+
+
 # --- arithmetic.md: Head, Sampling -----------------------------------------------------------------------------------------
 
 
@@ -787,6 +800,17 @@ def exp_neg(d):
     y = (d * 1549082005) >> 24
     s, j, f = y >> 22, (y >> 16) % 64, y % 2**16
     return 0 if s >= 31 else (POW2[j] - (((POW2[j] - POW2[j + 1]) * f) >> 16)) >> s
+
+
+def refuses(model, logits):
+    """Returns whether the model refuses to answer, or None if it always answers."""
+    if "refusal" not in model.tensors:
+        return None
+    below, refused = model.tensors["refusal"]
+    label = logits.index(max(logits))
+    e = [exp_neg(logits[label] - logit) for logit in logits]
+    p = (2**16 * e[label] + sum(e) // 2) // sum(e)
+    return p < below or label == refused
 
 
 def splitmix64(state):
@@ -914,7 +938,7 @@ def main(arguments):
         model = Model(arguments[0])
         for golden in model.golden:
             text = model.kind["input"] == "tokens"
-            answer({"logits": run(model, golden)["logits"], "forecast": []} if text else run_values(model, golden))
+            answer(run_golden(model, golden) if text else run_values(model, golden))
     elif arguments[1:2] == ["--sample"]:
         model, numbers = Model(arguments[0]), [int(number) for number in arguments[2:]]
         for line in sys.stdin:

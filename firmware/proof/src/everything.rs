@@ -107,6 +107,7 @@ fn describe(model: &Model<'_>, number: usize) {
     }
     look((model.fingerprint(), model.state_len(), model.state_len_for(number)));
     texts(model.labels(), number);
+    look(model.refusal().map(|refusal| refusal.applies(number, number as u32)));
     model.needed_features().for_each(|feature| look(feature));
     vocabulary(&model.vocabulary(), number);
     model.golden().for_each(|golden| look(golden));
@@ -155,7 +156,7 @@ fn state(session_base: &mut SessionBase<'_>, memory: &mut [u8]) {
 fn answer(logits: Logits<'_>, number: usize) {
     let mut ranks = [Ranked::default(); 3];
     black_box((logits.len(), logits.is_empty(), logits.get(number), logits.best(), logits.top(&mut ranks), ranks));
-    black_box((logits.probability(number), logits.next_tokens(&mut ranks)));
+    black_box((logits.probability(number), logits.answer(), logits.next_tokens(&mut ranks)));
     let mut sampler = Sampler::new(number as u64, Sampler::ONE);
     black_box((sampler.sample(&logits, &mut ranks), sampler.sample_all(&logits), sampler.seed()));
     logits.iter().for_each(|logit| look(logit));

@@ -1,5 +1,6 @@
 //! The head of a network, and its logits.
 
+use crate::features::Refuses;
 use crate::layers::linear::Linear;
 use crate::softmax;
 use crate::text::vocabulary::UNK;
@@ -10,6 +11,7 @@ use tern_format::Output;
 pub(crate) struct Head<'a> {
     pub linear: Linear<'a>,
     pub output: Output,
+    pub refusal: Option<Refuses<Refusal>>,
 }
 
 impl Head<'_> {
@@ -32,6 +34,33 @@ pub struct Ranked {
     pub logit: i32,
 }
 
+/// The rule by which a classifier refuses to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The model refuses if the probability of the most probable class is below this, Q16: 1 to 65,536.
+    pub below: u32,
+    /// The class of the training rows that no other label fits. The model refuses if this class is the most probable
+    /// one.
+    pub class: Option<usize>,
+}
+
+impl Refusal {
+    /// Returns true if a model with this rule refuses to answer. `class` is the most probable class, and `probability`
+    /// its probability, Q16.
+    pub fn applies(&self, class: usize, probability: u32) -> bool {
+        probability < self.below || self.class == Some(class)
+    }
+}
+
+/// The answer of a classifier: [`Logits::answer`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The most probable class, as an index of the labels.
+    Class(usize),
+    /// None of the labels: the most probable class is too improbable, or is the class for such inputs.
+    Refused,
+}
+
 /// The logits after the steps so far. Each is computed when it is asked for, so that they take no memory.
 ///
 /// A model with the output [`Sigmoid`](Output::Sigmoid) has a logit of 0 for class 0 and the logit of the network for
@@ -39,8 +68,9 @@ pub struct Ranked {
 /// forecast are its predicted values, normalised.
 ///
 /// A logit costs F multiply-accumulates, for F features. [`best`](Logits::best) and [`top`](Logits::top) compute all
-/// logits once, [`probability`](Logits::probability) twice. To show several probabilities, copy the logits with
-/// [`logits_into`](crate::SessionBase::logits_into) and use [`softmax`](crate::softmax).
+/// logits once, [`probability`](Logits::probability) twice, [`answer`](Logits::answer) twice if the model can refuse.
+/// To show several probabilities, copy the logits with [`logits_into`](crate::SessionBase::logits_into) and use
+/// [`softmax`](crate::softmax).
 #[derive(Clone, Copy, Debug)]
 pub struct Logits<'s> {
     pub(crate) head: &'s Head<'s>,
@@ -102,6 +132,18 @@ impl<'s> Logits<'s> {
         match self.get(class) {
             Some(logit) => softmax::probability(logit, self.best().logit, self.iter()),
             None => 0,
+        }
+    }
+
+    /// The answer of a classifier by its [`Refusal`](crate::Model::refusal). A model without such a rule always answers
+    /// with the [`best`](Logits::best) class.
+    ///
+    /// The number of known tokens plays no role here: see [`SessionBase::unknown`](crate::SessionBase::unknown).
+    pub fn answer(&self) -> Answer {
+        let Ranked { class, logit } = self.best();
+        match &self.head.refusal {
+            Some(refusal) if refusal.applies(class, softmax::probability(logit, logit, self.iter())) => Answer::Refused,
+            _ => Answer::Class(class),
         }
     }
 }

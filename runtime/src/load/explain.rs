@@ -2,7 +2,7 @@
 
 use super::metadata::explained;
 use crate::error::{LoadError, Name};
-use crate::features::{ERRORS, FOLDING, HIDDEN, WIDTHS};
+use crate::features::{ERRORS, FOLDING, HIDDEN, REFUSAL, WIDTHS};
 use crate::load::dtype::Dtype;
 use crate::load::file::{Expected, Fault, File};
 use crate::load::scanner::{Scanner, read_header, string_at};
@@ -82,6 +82,8 @@ fn feature_of(name: &[u8]) -> Option<&'static str> {
         Some("hidden")
     } else if !WIDTHS && name.ends_with(b".group_multiplier") {
         Some("widths")
+    } else if !REFUSAL && name == b"refusal" {
+        Some("refusal")
     } else {
         None
     }

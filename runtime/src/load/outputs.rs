@@ -7,8 +7,8 @@ use super::inputs::{Inputs, dimension};
 use super::metadata;
 use super::tensor_names::{Tensor, shift};
 use crate::config::Config;
-use crate::features;
-use crate::layers::head::Head;
+use crate::features::{self, REFUSAL};
+use crate::layers::head::{Head, Refusal};
 use crate::layers::linear::Linear;
 use crate::load::file::{Fault, File};
 use crate::text::texts::Texts;
@@ -52,8 +52,11 @@ pub(super) fn read<'a>(
     };
     let tensors = [Tensor::FC_WEIGHT, Tensor::FC_GROUPS, Tensor::FC_BIAS, Tensor::FC_MULTIPLIER];
     let linear = linear(file, tensors, outputs as u32, width, metadata::required_shift(file, shift::FC));
-    let head = Head { linear, output: config.output };
+    let mut head = Head { linear, output: config.output, refusal: None };
     config.classes = head.len();
+    if REFUSAL && config.task == Task::Classify && file.has(Tensor::REFUSAL.name_hash()) {
+        head.refusal = features::Refuses::new(refusal(file, config.classes));
+    }
     Outputs { hidden, head, labels }
 }
 
@@ -67,6 +70,22 @@ fn rows_for(file: &File<'_>, output: Output, labels: usize) -> usize {
         file.refuse(Fault::Shape { tensor, found, expected: [3, 0, 0] });
     }
     1
+}
+
+/// Reads the rule by which a classifier of so many classes refuses to answer.
+fn refusal(file: &File<'_>, classes: usize) -> Refusal {
+    let tensor = Tensor::REFUSAL;
+    let numbers = file.numbers(tensor, 2, [-1, 1 << 16]);
+    let &[below, class] = numbers.first_chunk().unwrap_or(&[0; 2]);
+    // The classes are numbered from 0, and −1 stands for none.
+    let class = usize::try_from(class).ok();
+    if below < 1 {
+        file.refuse(Fault::Range { tensor, index: 0 });
+    }
+    if class.is_some_and(|class| class >= classes) {
+        file.refuse(Fault::Range { tensor, index: 1 });
+    }
+    Refusal { below: below.max(1) as u32, class }
 }
 
 /// Reads a linear layer, `[outputs, width]`.

@@ -5,6 +5,8 @@ mod kinds;
 mod missing_features;
 #[cfg(feature = "ngrams")]
 mod ngrams;
+#[cfg(feature = "refusal")]
+mod refusal;
 #[cfg(feature = "widths")]
 mod weight_widths;
 

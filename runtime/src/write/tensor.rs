@@ -4,7 +4,9 @@ use alloc::{format, string::String, vec::Vec};
 
 use bytemuck::Pod;
 
+use crate::layers::head::Refusal;
 use crate::load::dtype::Dtype;
+use tern_format::names::tensor;
 
 /// A tensor to be written.
 #[derive(Clone, Debug)]
@@ -37,5 +39,11 @@ impl Tensor {
             Tensor::new(&format!("{table}.offsets"), Dtype::U32, &[offsets.len()], &offsets),
             Tensor::new(&format!("{table}.bytes"), Dtype::U8, &[bytes.len()], &bytes),
         ]
+    }
+
+    /// The tensor of the rule by which a classifier refuses to answer.
+    pub fn refusal(refusal: Refusal) -> Tensor {
+        let class = refusal.class.map_or(-1, |class| class as i32);
+        Tensor::new(tensor::REFUSAL, Dtype::I32, &[2], &[refusal.below as i32, class])
     }
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tern_messages::{SEED, generate};
 use tern_runtime::testing::{Random, Sizes, Spec, TOKENS, metadata, random_file, random_file_in, tensors};
 use tern_runtime::write::{Aligned, Dtype, Tensor, folded, packed, to_bytes};
-use tern_runtime::{Cell, Input, Model, Output, Packing, Ranked, Sampler, Step, Task};
+use tern_runtime::{Answer, Cell, Input, Model, Output, Packing, Ranked, Sampler, Step, Task};
 use tern_tests::{argument, folder, root, skip, text_of, trained};
 
 /// Runs the reference on the lines of `input` and returns the printed objects; `None` if Python is missing and the test
@@ -183,11 +183,13 @@ fn compare_random(folder: &Path, spec: Spec, seed: u64, longest_text: usize) -> 
     let mut scratch = vec![0; model.scratch_len()];
     let mut session = model.session(&mut scratch).unwrap();
     for (golden, seen) in model.golden().zip(&seen) {
-        let logits: Vec<i32> = session.run_golden(&golden).iter().collect();
+        let answer = session.run_golden(&golden);
+        let (logits, answer): (Vec<i32>, Answer) = (answer.iter().collect(), answer.answer());
+        let refused = model.refusal().map(|_| answer == Answer::Refused);
         let mut predicted = |index| session.values().and_then(|session| session.predicted(index));
         let forecast: Vec<i32> = (0..).map_while(&mut predicted).collect();
         assert_eq!(logits, golden.logits);
-        assert_eq!(seen, &json!({ "logits": logits, "forecast": forecast }), "{spec:?}");
+        assert_eq!(seen, &json!({ "logits": logits, "forecast": forecast, "refused": refused }), "{spec:?}");
     }
     assert_eq!(seen.len(), 3);
     if spec.input == Input::Tokens && seed.is_multiple_of(4) {
@@ -200,15 +202,16 @@ fn compare_random(folder: &Path, spec: Spec, seed: u64, longest_text: usize) -> 
 #[test]
 fn the_reference_runs_every_kind_of_model() {
     let folder = folder("reference-kinds");
-    let mut kinds = BTreeSet::new();
+    let (mut kinds, mut refusing) = (BTreeSet::new(), 0);
     for seed in 0..160 {
         let spec = Spec::random(seed);
+        refusing += usize::from(spec.refusal.is_some());
         let Some(()) = compare_random(&folder, spec, seed, 300) else { return };
         let (cell, merge, pooling) = (spec.cell.name(), spec.merge.name(), spec.pooling.name());
         kinds.insert(format!("{cell} {} {merge} {pooling}", spec.bidirectional));
         kinds.insert(format!("{} {} {}", spec.task.name(), spec.output.name(), spec.head_hidden > 0));
     }
-    assert!(kinds.len() > 60, "{kinds:?}");
+    assert!(kinds.len() > 60 && refusing > 20, "{kinds:?}, {refusing} that refuse");
 }
 
 #[test]

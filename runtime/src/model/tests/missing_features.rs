@@ -3,6 +3,7 @@
 
 use super::{SMALL, error_of, words};
 use crate::error::LoadError;
+use crate::layers::head::Refusal;
 use crate::model::Model;
 use crate::testing::{Aligned, tensors};
 use crate::write::{Dtype, Tensor, to_bytes};
@@ -73,6 +74,12 @@ fn a_tensor_whose_feature_is_off_names_the_feature() {
     let found = error_of(&words(&[]), more);
     if cfg!(all(feature = "interleaved4", not(feature = "folding"))) {
         assert_eq!(found, LoadError::MissingFeature { name: "folded.ids".into(), feature: "folding" });
+    }
+    let mut refusing = tensors(1, SMALL);
+    refusing.push(Tensor::refusal(Refusal { below: 1, class: None }));
+    let found = Model::from_bytes(&Aligned::new(&to_bytes(&words(&[]), refusing))).err();
+    if cfg!(all(feature = "interleaved4", not(feature = "refusal"))) {
+        assert_eq!(found, Some(LoadError::MissingFeature { name: "refusal".into(), feature: "refusal" }));
     }
     let mut wide = tensors(1, SMALL);
     wide.iter_mut().filter(|t| t.name == "fc.weight").for_each(|t| t.dtype = Dtype::U8);
