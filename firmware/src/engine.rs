@@ -309,6 +309,12 @@ impl<'m> Engine<'m> {
         softmax(self.logits, class)
     }
 
+    /// Returns true if the model refuses to answer the last complete text, whose most probable class is `class`; `None`
+    /// for a model that always answers.
+    pub(crate) fn refuses(&self, class: usize) -> Option<bool> {
+        Some(self.model.refusal()?.applies(class, self.probability(class)))
+    }
+
     /// The label of a class.
     pub(crate) fn label(&self, class: usize) -> &'m str {
         self.model.labels().get(class).unwrap_or("")

@@ -14,7 +14,8 @@ const DEFAULT_SHOWN: usize = 5;
 /// Tokens that `next` lists at most.
 const MAX_NEXT_TOKENS: usize = 20;
 
-/// The prediction for a text: the most probable labels for a person, label and logits for a program.
+/// The prediction for a text: the most probable labels for a person, label and logits for a program. Where the model
+/// refuses to answer, a program gets no label.
 pub fn classification(
     engine: &Engine<'_>,
     answer: Answer,
@@ -25,12 +26,21 @@ pub fn classification(
     if form == Form::Human {
         return ranking(engine, answer, DEFAULT_SHOWN, screen, out);
     }
-    match engine.ranking().next().filter(|_| answer.is_known()) {
+    let best = engine.ranking().next().filter(|_| answer.is_known());
+    let refused = best.and_then(|class| engine.refuses(class));
+    match best {
         Some(class) => {
             let (label, probability) = (Json(engine.label(class)), Decimal(engine.probability(class)));
-            write!(out, r#"{{"label":{label},"class":{class},"probability":{probability}"#)?;
+            match refused {
+                Some(true) => write!(out, r#"{{"label":null,"class":null,"#)?,
+                _ => write!(out, r#"{{"label":{label},"class":{class},"#)?,
+            }
+            write!(out, r#""probability":{probability}"#)?;
         }
         None => write!(out, r#"{{"label":null,"class":null,"probability":null"#)?,
+    }
+    if engine.model().refusal().is_some() {
+        write!(out, r#","refused":{}"#, refused == Some(true))?;
     }
     write!(out, r#","logits":["#)?;
     list(out, engine.logits().iter())?;
@@ -60,11 +70,15 @@ pub fn top(
     json_costs(answer, out)
 }
 
-/// One line with a bar for each of the `count` most probable labels, and a line with the cost.
+/// One line with a bar for each of the `count` most probable labels, and a line with the cost. Where the model refuses
+/// to answer, another line comes first.
 fn ranking(engine: &Engine<'_>, answer: Answer, count: usize, screen: Screen, out: &mut dyn Write) -> fmt::Result {
     if !answer.is_known() {
         write!(out, "unknown input   ")?;
         return costs(answer, out);
+    }
+    if engine.ranking().next().and_then(|class| engine.refuses(class)) == Some(true) {
+        write!(out, "{}: no label fits\r\n", Painted(Paint::Bold.on(screen), Plain("refused")))?;
     }
     let columns = engine.ranking().take(count).map(|class| width(engine.label(class))).max().unwrap_or(0);
     for (rank, class) in engine.ranking().take(count).enumerate() {

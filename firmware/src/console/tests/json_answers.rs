@@ -1,6 +1,7 @@
 //! Requests with `@` and their JSON answers.
 
 use super::*;
+use tern_runtime::{Refusal, softmax};
 
 #[test]
 fn every_request_gets_one_json_line() {
@@ -50,6 +51,37 @@ fn top_lists_classes_by_probability() {
     assert_eq!(console.machine("@top 2"), none);
     let human = console.ask(b"top 2 free\n");
     assert_eq!(human.lines().count(), 5, "{human}");
+}
+
+#[test]
+fn a_model_with_a_rule_refuses_to_answer() {
+    let text = "call now";
+    let logits = expected(text).0;
+    let class = (0..3).rev().max_by_key(|&class| logits[class]).unwrap();
+    let probability = softmax(&logits, class);
+    for (below, refused_class, refused) in [
+        (probability, None, false),
+        (probability + 1, None, true),
+        (1, Some(class), true),
+        (1, Some((class + 1) % 3), false),
+    ] {
+        let refusal = Some(Refusal { below, class: refused_class });
+        let mut console = console_with(&Spec { refusal, shift: 3, ..SIZES.into() }.file(1), 1024);
+        let with_key = tail(text).replace(r#""logits""#, &format!(r#""refused":{refused},"logits""#));
+        let answer = console.machine(&format!("@classify {text}"));
+        assert!(answer.ends_with(&with_key), "{answer}");
+        let label = if refused { "null".to_string() } else { format!("\"label{class}\"") };
+        let class_or_null = if refused { "null".to_string() } else { class.to_string() };
+        let begin = format!(r#"{{"label":{label},"class":{class_or_null},"probability":0."#);
+        assert!(answer.starts_with(&begin), "{answer}");
+        // A text without a known token is unknown and not refused.
+        let unknown = console.machine("@classify xyzzy");
+        assert!(unknown.starts_with(r#"{"label":null,"class":null,"probability":null,"refused":false,"#), "{unknown}");
+        let human = console.ask(format!("\n{text}\n").as_bytes());
+        assert_eq!(human.contains("\r\nrefused: no label fits\r\nlabel"), refused, "{human}");
+        assert_eq!(console.ask(b"top 1 call now\n").contains("refused: no label fits"), refused);
+        assert!(!console.ask(b"xyzzy\n").contains("refused"));
+    }
 }
 
 #[test]
