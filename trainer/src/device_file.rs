@@ -1,7 +1,7 @@
 //! A device file in the host's memory, read and checked by `tern_runtime`.
 
 use crate::file_error::FileError;
-use crate::float_model::{Channel, Config, Forecast};
+use crate::float_model::{Channel, Config, Forecast, Refusal};
 use crate::package::{Package, Signed};
 use crate::recipe::Anchor;
 use crate::vocabulary::{PAD_TOKEN, RESERVED_IDS, UNK_TOKEN, Vocabulary};
@@ -207,6 +207,11 @@ fn config_of(model: &Model<'_>, bytes: &[u8]) -> Config {
         head_hidden: runtime.head_hidden,
         output: runtime.output,
         labels: model.labels().iter().map(str::to_owned).collect(),
+        temperature: None,
+        refusal: model.refusal().map(|rule| Refusal {
+            below: rule.below,
+            label: rule.class.and_then(|class| model.labels().get(class)).map(str::to_owned),
+        }),
         forecast,
     }
 }

@@ -3,10 +3,12 @@
 mod config;
 mod directory;
 pub mod files;
+mod refusal;
 
 pub use crate::data::normalise::Channel;
 pub use config::{Config, Forecast, NgramBranch};
 pub use directory::Staged;
+pub use refusal::Refusal;
 
 use crate::data::{self, Example};
 use crate::file_error::FileError;

@@ -19,6 +19,7 @@ mod problem;
 mod run;
 mod schedule;
 mod state;
+mod temperature;
 mod validation;
 
 pub use checkpoint::data_hash;
@@ -27,6 +28,7 @@ pub use prepare::{Prepared, prepare};
 pub use problem::{CrossValidation, Problem, Units};
 pub use run::{BatchProgress, Callback, Outcome, StateEvent, StopReason, TrainError, resume, run};
 pub use state::{EpochFigures, State, round_ngrams};
+pub use temperature::{divide, fit_temperature};
 use tern_nn::optimizer;
 
 pub use tern_nn::objective::{Classes, Objective};

@@ -109,6 +109,9 @@ fn facts(file: &DeviceFile, clock: f64) -> anyhow::Result<Value> {
         "signed": null,
         "metadata": metadata,
         "labels": file.config.labels,
+        "refusal": file.config.refusal.as_ref().map(|refusal| {
+            json!({ "below": refusal.below, "probability": refusal.probability(), "label": refusal.label })
+        }),
         "vocab_size": config.vocab_size,
         "embedding_dim": config.embedding_dim,
         "hidden_size": config.hidden_size,
@@ -175,6 +178,13 @@ fn to_text(facts: &Value) -> Vec<String> {
         packing => format!("packing      {packing}: weights in the order for any core"),
     });
     lines.push(format!("labels       {}", list(&facts["labels"])));
+    if facts["refusal"].is_object() {
+        let percent = 100.0 * number(&facts["refusal"]["probability"]);
+        lines.push(format!("refuses      if no label reaches {percent:.1} %"));
+        if facts["refusal"]["label"].is_string() {
+            lines.push(format!("             if the label is {}", text(&facts["refusal"]["label"])));
+        }
+    }
     lines.push(format!("file         {} bytes", fact("file_bytes")));
     for (part, bytes) in facts["parts"].as_object().into_iter().flatten() {
         lines.push(format!("  {part:10} {:>9}", bytes.to_string()));

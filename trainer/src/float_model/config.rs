@@ -1,8 +1,10 @@
 //! `config.json`: the configuration of a float model.
 
+use super::refusal::Refusal;
 use crate::architecture::{Architecture, Cell, CellBias, Head, InputLayer, Merge, NgramTable, Pooling, Recurrent};
 use crate::data::normalise::Channel;
 use crate::display::quoted;
+use crate::logits::Logits;
 use crate::recipe::Anchor;
 use crate::vocabulary::Ngrams;
 use serde::{Deserialize, Serialize};
@@ -70,6 +72,13 @@ pub struct Config {
     /// The labels, in the order of the logits. Empty for other tasks than classification.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
+    /// The temperature of a classifier: the number by which the weights and biases of `fc` were divided after the
+    /// training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    /// The rule by which a classifier refuses to answer, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Refusal>,
     /// The window, the horizon and the targets of a forecast.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forecast: Option<Forecast>,
@@ -173,6 +182,8 @@ impl Config {
             head_hidden: head.hidden,
             output: if task == Task::Forecast { Output::Linear } else { Output::Softmax },
             labels: Vec::new(),
+            temperature: None,
+            refusal: None,
             forecast: None,
         }
     }
@@ -180,6 +191,11 @@ impl Config {
     /// The names of the channels, in their order.
     pub fn channel_names(&self) -> Vec<String> {
         self.channels.iter().map(|channel| channel.name.clone()).collect()
+    }
+
+    /// Returns true if the model refuses to answer where it computes these logits.
+    pub fn refuses(&self, logits: &Logits) -> bool {
+        self.refusal.as_ref().is_some_and(|refusal| refusal.applies(&self.labels, logits))
     }
 
     /// The tokenizer. A model that reads values has none; [`Tokenizer::WORDS`] stands in for it and is not used.
@@ -276,6 +292,17 @@ impl Config {
             }
         } else {
             check_presence("labels", !self.labels.is_empty(), false, &task)?;
+            check_presence("temperature", self.temperature.is_some(), false, &task)?;
+            check_presence("refusal", self.refusal.is_some(), false, &task)?;
+        }
+        if let Some(temperature) = self.temperature.filter(|number| !number.is_normal() || *number < 0.0) {
+            return Err(format!("`temperature` is {temperature}, expected a number above 0"));
+        }
+        if let Some(Refusal { below, label }) = &self.refusal {
+            check_size("refusal.below", *below as usize, 1..=Refusal::ONE as usize)?;
+            if let Some(label) = label.as_ref().filter(|label| !self.labels.contains(label)) {
+                return Err(format!("`refusal.label` is {label:?}, expected one of the labels"));
+            }
         }
         let Some(forecast) = &self.forecast else { return Ok(()) };
         check_size("forecast.window", forecast.window, limits::WINDOW)?;

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tern_runtime::Model;
 use tern_runtime::testing::Random;
+use tern_runtime::{Answer, Model};
 
 use super::transport::{Link, LinkError};
 use crate::checksum::{crc32, crc32_hex};
@@ -205,7 +205,7 @@ impl<'m> FakeDevice<'m> {
         self.request = crc32(&text);
         let mut session = self.model.text_session(&mut self.scratch).unwrap();
         let logits = session.classify(&text);
-        let class = logits.best().class;
+        let (class, refused) = (logits.best().class, logits.answer() == Answer::Refused);
         let mut all: Vec<i32> = logits.iter().collect();
         let (tokens, unknown) = (session.tokens(), session.unknown());
         self.texts.push(text);
@@ -227,9 +227,9 @@ impl<'m> FakeDevice<'m> {
         }
         self.counts.answered += 1;
         let known = tokens > unknown;
-        let label = known.then(|| self.model.labels().get(class).unwrap());
+        let label = (known && !refused).then(|| self.model.labels().get(class).unwrap());
         let answer = json!({
-            "label": label, "class": known.then_some(class), "probability": known.then_some(0.5), "logits": all,
+            "label": label, "class": label.map(|_| class), "probability": known.then_some(0.5), "logits": all,
             "tokens": tokens, "unknown": unknown, "ticks": 100 * u64::from(tokens),
         });
         self.send_line(&answer.to_string());

@@ -16,7 +16,7 @@ const CAN: u8 = 0x18;
 /// The classification of a text by the device.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Classification {
-    /// `None` if no token of the text is in the vocabulary.
+    /// `None` if no token of the text is in the vocabulary, or the model refuses to answer.
     pub label: Option<String>,
     pub class: Option<usize>,
     /// `[classes]`, Q16.

@@ -6,7 +6,7 @@ use super::linear::Linear;
 use super::network::{Inputs, QuantizeError, Quantized};
 use super::row::{LargeWeights, Row};
 use crate::architecture::{Cell, names};
-use crate::float_model::FloatModel;
+use crate::float_model::{FloatModel, Refusal};
 use crate::recipe::{Anchor, Bits};
 use tern_format::{Packing, Task, TokenizerKind};
 use tern_runtime::write::{Aligned, Dtype, Tensor, Words, in_4_bits, packed, to_bytes};
@@ -157,6 +157,9 @@ fn tensors(model: &FloatModel, statistics: &Statistics, quantized: &Quantized) -
     tensors.extend(linear_tensors("fc", &quantized.fc));
     if config.task == Task::Classify {
         tensors.extend(Tensor::texts("labels", config.labels.iter().map(String::as_str)));
+        let rule =
+            |refusal: &Refusal| tern_runtime::Refusal { below: refusal.below, class: refusal.class(&config.labels) };
+        tensors.extend(config.refusal.as_ref().map(|refusal| Tensor::refusal(rule(refusal))));
     }
     tensors.extend(forecast_tensors(model, &quantized.inputs));
     tensors

@@ -103,7 +103,7 @@ impl Recipe {
 
     /// Checks which settings go with the task.
     fn check_task(&self) -> Result<(), RecipeError> {
-        let Recipe { task, data, model, .. } = self;
+        let Recipe { task, data, model, training, .. } = self;
         match (task, model.output) {
             (Task::Classify, Output::Linear) => {
                 return refuse("[model] output", "linear", "softmax or sigmoid: a classifier gives probabilities");
@@ -134,6 +134,9 @@ impl Recipe {
         if !is_classifier && data.folds > 1 {
             return refuse("[data] folds", data.folds, "1 where task is not classify");
         }
+        if !is_classifier && training.refuse_share > 0.0 {
+            return refuse("[training] refuse_share", training.refuse_share, "0 where task is not classify");
+        }
         if model.ngram_buckets > 0 && (!is_classifier || data.input == InputKind::Values) {
             let expected = "0 here: an n-gram branch reads text for a classifier";
             return refuse("[model] ngram_buckets", model.ngram_buckets, expected);
@@ -149,6 +152,12 @@ impl Recipe {
         }
         if training.nesterov && (training.optimizer != OptimizerKind::Sgd || training.momentum == 0.0) {
             return refuse("[training] nesterov", true, "false without optimizer sgd and a momentum above 0");
+        }
+        if let Some(label) = &training.refuse_label
+            && training.refuse_share == 0.0
+        {
+            let expected = "nothing where refuse_share is 0: the model then always answers";
+            return refuse("[training] refuse_label", format!("{label:?}"), expected);
         }
         match (self.task, training.metric) {
             (Task::LanguageModel, Some(Metric::MacroF1)) => {

@@ -203,6 +203,15 @@ section! {
         class_weights: ClassWeights = ClassWeights::None, Kind::one_of::<ClassWeights>();
         /// Decay per step of the moving average of the weights that is validated and saved; 0: no average
         weight_averaging: f64 = 0.98, Kind::Number { least: 0.0, most: 0.99999 };
+        /// Do not divide a classifier's logits by the temperature that calibrates its probabilities on the validation
+        /// rows
+        temperature_scaling: bool = true, Kind::Switch, option("no-temperature-scaling");
+        /// Largest share of the validation rows that a classifier refuses to answer because no label is probable
+        /// enough; 0: it always answers
+        refuse_share: f64 = 0.0, Kind::Number { least: 0.0, most: 0.9 };
+        /// Label of the training rows that no other label fits: predicting it is a refusal, and the validation rows
+        /// with it do not count for refuse_share
+        refuse_label: Option<String> = None, Kind::Text;
         /// Random seed
         seed: u64 = 1, whole(0, i64::MAX);
         /// Threads; the result does not depend on their number. 0: one per core, at most four

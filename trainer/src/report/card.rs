@@ -6,6 +6,7 @@ mod front_matter;
 use super::ReportInputs;
 use crate::float_model::Channel;
 use crate::recipe::Recipe;
+use crate::report::elements::percent;
 use serde_json::Value;
 use tern_format::{Input, Task};
 
@@ -164,7 +165,17 @@ impl ReportInputs {
     }
 
     fn intended_use(&self) -> String {
-        let (inputs, limits) = self.task.wording().intended_use;
+        let (inputs, mut limits) = self.task.wording().intended_use;
+        let with_refusal;
+        if let Some(refusal) = &self.config.refusal {
+            let lowest = percent(refusal.probability());
+            let (first, rest) = limits.split_at(1);
+            with_refusal = format!(
+                "It refuses to answer if no label reaches a probability of {lowest}. Apart from that, {}{rest}",
+                first.to_lowercase()
+            );
+            limits = &with_refusal;
+        }
         format!(
             "## Intended use and limits\n\nFor {inputs} like its training set, where a wrong prediction does no lasting harm. {limits}\n\n"
         )

@@ -1,5 +1,6 @@
 use super::*;
 use crate::data::Example;
+use crate::float_model::Refusal;
 use crate::tasks;
 use crate::tasks::classification::{self, TrainingStats};
 use crate::tasks::text_classification::TextMistakes;
@@ -93,7 +94,33 @@ fn the_page_needs_no_other_file_and_escapes_texts() {
 
 #[test]
 fn every_figure_of_the_page_is_in_the_files() {
-    let inputs = inputs();
+    check_figures(&inputs());
+    let inputs = refusing();
+    check_figures(&inputs);
+    let page = inputs.page();
+    for pointer in ["calibration/uncalibrated_loss", "refusal/answered_accuracy", "refusal/out_of_scope_refused_share"]
+    {
+        assert!(page.contains(&format!("data-at=\"/validation/{pointer}\"")), "{pointer}");
+    }
+    assert!(page.contains("if the label is “&lt;i&gt;”"));
+    assert!(
+        inputs.card().contains("It refuses to answer if no label reaches a probability of 70.0 %. Apart from that, it")
+    );
+}
+
+/// The inputs for a model with a temperature, which refuses to answer.
+fn refusing() -> ReportInputs {
+    let plain = model();
+    let mut config = plain.config().clone();
+    config.temperature = Some(1.5);
+    config.refusal = Some(Refusal { below: 45_875, label: Some(config.labels[0].clone()) });
+    let (vocabulary, weights, rows) =
+        (plain.vocabulary().clone(), plain.weights().clone(), plain.validation().to_vec());
+    let model = FloatModel::new(config, vocabulary, weights, rows.clone(), rows).unwrap();
+    ReportInputs::new(&model, &recipe(), &figures(&model))
+}
+
+fn check_figures(inputs: &ReportInputs) {
     let (page, mut seen) = (inputs.page(), 0);
     for datum in page.split("<data value=\"").skip(1) {
         let (value, rest) = datum.split_once("\" data-at=\"").unwrap();

@@ -2,18 +2,23 @@
 //! the comparison of two classifiers.
 
 pub mod analysis;
+mod calibrate;
 pub mod class_figures;
 pub mod fold_predictions;
 pub mod label_comparison;
 mod mcnemar;
+mod refusal_figures;
 
 pub use analysis::Analysis;
+pub use calibrate::{Settings, calibrate};
+pub use refusal_figures::RefusalFigures;
 
 use crate::baselines::{self, Baseline};
+use crate::display::visible;
 use crate::report::elements::{count, exact, percent};
 use crate::report::{Measurements, SummaryFigure, TaskReport};
 use crate::train::{CrossValidation, Sample, Target};
-use analysis::wilson;
+use analysis::{Temperature, wilson};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -24,6 +29,9 @@ pub const SUMMARY_FIGURES: &[SummaryFigure] = &[
     ("/validation/macro_f1", "macro F1", exact),
     ("/validation/loss", "validation loss (cross-entropy)", exact),
     ("/validation/calibration/ece", "expected calibration error", exact),
+    ("/validation/refusal/in_scope_refused_share", "refused", percent),
+    ("/validation/refusal/out_of_scope_refused_share", "refused out of scope", percent),
+    ("/validation/refusal/answered_accuracy", "accuracy where answered", percent),
     ("/export/integer_accuracy", "accuracy in integers", percent),
     ("/train_examples", "training rows", count),
     ("/validation/examples", "validation rows", count),
@@ -76,6 +84,14 @@ pub fn measurements(
         format!("validation loss {:.4}, macro F1 {:.4}", evaluation.loss(), evaluation.macro_f1()),
         format!("the most frequent label alone: accuracy {:.4}", evaluation.majority_accuracy()),
     ];
+    if let Some(Temperature { temperature, uncalibrated_ece, uncalibrated_loss }) = analysis.temperature {
+        lines.push(format!(
+            "temperature {temperature:.3}: expected calibration error {:.4}, before {uncalibrated_ece:.4}; loss before \
+             {uncalibrated_loss:.4}",
+            analysis.calibration().ece,
+        ));
+    }
+    lines.extend(analysis.refusal.iter().flat_map(RefusalFigures::lines));
     if let Some(found) = cross_validation {
         lines.insert(0, format!("{}-fold cross-validation, by networks not trained on the rows:", found.folds));
     }
@@ -90,10 +106,16 @@ pub fn add_baselines(measurements: &mut Measurements, baselines: &[Baseline], an
     }
 }
 
+/// The answer of a classifier as `tern predict` prints it: the label and its probability, in brackets if it is refused.
+pub fn answer(label: &str, probability: f64, refused: bool) -> String {
+    let answer = format!("{} {:.1}%", visible(label), 100.0 * probability);
+    if refused { format!("refused ({answer})") } else { answer }
+}
+
 /// The object `validation` of `metrics.json` for a classifier.
 pub fn validation(analysis: &Analysis, labels: &[String]) -> Value {
     let evaluation = &analysis.evaluation;
-    json!({
+    let mut validation = json!({
         "examples": evaluation.examples(),
         "accuracy": evaluation.accuracy(),
         "interval": wilson(evaluation.correct(), evaluation.examples()),
@@ -104,7 +126,11 @@ pub fn validation(analysis: &Analysis, labels: &[String]) -> Value {
         "confusion": evaluation.confusion(),
         "calibration": analysis.calibration(),
         "by_length": analysis.by_length(),
-    })
+    });
+    if let Some(refusal) = &analysis.refusal {
+        validation["refusal"] = json!(refusal);
+    }
+    validation
 }
 
 /// The median and the maximum of some lengths, and a histogram of up to 30 equally wide ranges.

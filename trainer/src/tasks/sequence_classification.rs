@@ -36,8 +36,8 @@ impl TaskHandler for SequenceClassification {
     }
 
     fn evaluate(&self, model: &dyn Model, data: &DataFile<'_>, paint: Paint) -> anyhow::Result<CommandOutput> {
-        let evaluation = analyse(model, &read(model, data)?, data.path)?.evaluation;
-        Ok(class_figures::figures(model.labels(), &evaluation, paint, None))
+        let analysis = analyse(model, &read(model, data)?, data.path)?;
+        Ok(class_figures::figures(model.labels(), &analysis, paint, None))
     }
 
     fn predict(&self, model: &dyn Model, path: &str, options: PredictOptions) -> anyhow::Result<Vec<CommandOutput>> {
@@ -45,16 +45,20 @@ impl TaskHandler for SequenceClassification {
         let sequences = SequenceTable::read(Path::new(path), SEQUENCE, None, &channels, options.layout)?;
         let output = |(sequence, logits): (usize, Logits)| {
             let label = &model.labels()[logits.label()];
+            let refused = model.config().refuses(&logits);
             let probability = logits.log_probabilities()[logits.label()].exp();
             let name = sequences.name(sequence);
-            let json = json!({
+            let mut json = json!({
                 "sequence": name,
-                "label": label,
+                "label": (!refused).then_some(label),
                 "probability": probability,
                 "logits": logits.to_json(),
                 "steps": sequences.spans[sequence].len(),
             });
-            let line = format!("{} {:.1}%\t{}", visible(label), 100.0 * probability, visible(name));
+            if model.config().refusal.is_some() {
+                json["refused"] = json!(refused);
+            }
+            let line = format!("{}\t{}", classification::answer(label, probability, refused), visible(name));
             CommandOutput { json, lines: vec![line] }
         };
         Ok(logits(model, &sequences).into_iter().enumerate().map(output).collect())
@@ -78,7 +82,7 @@ impl TaskHandler for SequenceClassification {
     }
 
     fn validate(&self, model: &FloatModel, dir: &Path) -> anyhow::Result<ValidationResult> {
-        if let Some(FoldPredictions { examples, analysis, metrics }) = fold_predictions::read(dir, model.labels())? {
+        if let Some(FoldPredictions { examples, analysis, metrics }) = fold_predictions::read(dir, model.config())? {
             let mistakes = SequenceMistakes::new(&analysis, examples.iter().map(|example| example.text.as_str()));
             return Ok(ValidationResult { metrics, report: Arc::new(mistakes) });
         }

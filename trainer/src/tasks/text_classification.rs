@@ -16,6 +16,7 @@ use crate::baselines::{self, Baseline};
 use crate::data::{self, Example, Statistics};
 use crate::display::{shorten, visible};
 use crate::embeddings::{self, Embeddings};
+use crate::file_error::FileError;
 use crate::float_model::{Config, FloatModel, NgramBranch, files};
 use crate::logits::Logits;
 use crate::model::{DataFile, Model};
@@ -54,7 +55,7 @@ impl TaskHandler for TextClassification {
         let tokens: usize = analysis.predictions.iter().map(|prediction| prediction.tokens).sum();
         let (rate, threads) = (tokens as f64 / seconds, rayon::current_num_threads());
         let speed = format!("\n{tokens} tokens, {:.0}k tokens/s on {threads} threads", rate / 1e3);
-        let mut output = class_figures::figures(model.labels(), &analysis.evaluation, paint, Some(paint.faint(&speed)));
+        let mut output = class_figures::figures(model.labels(), &analysis, paint, Some(paint.faint(&speed)));
         output.json["tokens"] = json!(tokens);
         output.json["tokens_per_s"] = json!(rate);
         Ok(output)
@@ -63,17 +64,21 @@ impl TaskHandler for TextClassification {
     fn predict(&self, model: &dyn Model, text: &str, options: PredictOptions) -> anyhow::Result<Vec<CommandOutput>> {
         let prediction = model.classify(text);
         let (label, probability) = most_probable(model, &prediction.logits);
-        // As on the device: a text without a known token has no label.
+        // As on the device: a text without a known token has no label, and neither has one that the model refuses.
         let known = prediction.tokens > prediction.unknown;
+        let refused = known && model.config().refuses(&prediction.logits);
         let mut json = json!({
-            "label": known.then_some(label),
+            "label": (known && !refused).then_some(label),
             "probability": known.then_some(probability),
             "logits": prediction.logits.to_json(),
             "tokens": prediction.tokens,
             "unknown": prediction.unknown,
         });
+        if model.config().refusal.is_some() {
+            json["refused"] = json!(refused);
+        }
         let mut lines = vec![if known {
-            format!("{} {:.1}%\t{text}", visible(label), 100.0 * probability)
+            format!("{}\t{text}", classification::answer(label, probability, refused))
         } else {
             format!("unknown input\t{text}")
         }];
@@ -98,7 +103,7 @@ impl TaskHandler for TextClassification {
     }
 
     fn validate(&self, model: &FloatModel, dir: &Path) -> anyhow::Result<ValidationResult> {
-        if let Some(FoldPredictions { examples, analysis, metrics }) = fold_predictions::read(dir, model.labels())? {
+        if let Some(FoldPredictions { examples, analysis, metrics }) = fold_predictions::read(dir, model.config())? {
             let mistakes = TextMistakes::new(model, &examples, &analysis);
             return Ok(ValidationResult { metrics, report: Arc::new(mistakes) });
         }
@@ -179,6 +184,8 @@ pub struct LabelledTexts {
     problem: Problem,
     /// The n-gram branch of the recipe, without the step of its weights.
     ngrams: Option<NgramBranch>,
+    /// The settings of temperature and refusal.
+    settings: classification::Settings,
     /// The baselines, or none if they were not wanted.
     baselines: Vec<Baseline>,
     /// Seconds that the training of the baselines took.
@@ -192,6 +199,8 @@ impl LabelledTexts {
     /// Reads the tables of a recipe, splits them and, if `baselines`, trains the baselines.
     pub fn read(recipe: &mut Recipe, baselines: bool) -> anyhow::Result<Self> {
         let data = train::prepare(recipe)?;
+        let settings =
+            classification::Settings::new(recipe, &data.labels).map_err(FileError::at(&recipe.data.train))?;
         let embeddings = embeddings::of_recipe(recipe, &data.vocabulary)?;
         recipe.model.embedding_dim = embeddings.as_ref().map_or(recipe.model.embedding_dim, Embeddings::width);
         // The baselines come first, so that their memory and that of the ids are not in use at the same time.
@@ -209,7 +218,7 @@ impl LabelledTexts {
             let Ngrams { words, min_chars, max_chars } = recipe.model.ngrams(data.vocabulary.tokenizer());
             NgramBranch { buckets, rank, words, min_chars, max_chars, bits, step: 0.0 }
         });
-        Ok(LabelledTexts { data, problem, ngrams, baselines, baseline_seconds, path, seed })
+        Ok(LabelledTexts { data, problem, ngrams, settings, baselines, baseline_seconds, path, seed })
     }
 }
 
@@ -243,6 +252,7 @@ impl TaskData for LabelledTexts {
         let calibration = data::sample(train, labels.len(), CALIBRATION_ROWS, self.seed);
         let mut config = Config::classifier(name, &self.problem.architecture, labels.clone());
         let grid = train::round_ngrams(&mut weights, &self.problem.architecture);
+        classification::calibrate(&self.settings, &self.problem, &mut config, &mut weights);
         config.ngrams = self.ngrams.zip(grid).map(|(branch, grid)| NgramBranch { step: grid.step.into(), ..branch });
         Ok(FloatModel::new(config, vocabulary.clone(), weights, calibration, valid)?)
     }
@@ -259,10 +269,10 @@ impl TaskData for LabelledTexts {
         let Prepared { labels, vocabulary, train, valid, leaked, .. } = &self.data;
         let cross_validation = self.problem.cross_validation.as_ref();
         let (examples, analysis) = match cross_validation {
-            Some(found) => (valid, Analysis::of_outputs(labels.len(), &self.problem.train, &found.outputs)),
+            Some(found) => (valid, Analysis::of_outputs(model.config(), &self.problem.train, &found.outputs)),
             None if self.problem.folds.is_empty() => (valid, Analysis::new(model, valid)),
             // After an interrupt, no network has predicted all rows.
-            None => (&Vec::new(), Analysis::of(labels.len(), std::iter::empty())),
+            None => (&Vec::new(), Analysis::of(model.config(), std::iter::empty())),
         };
         let Problem { train: samples, cut, .. } = &self.problem;
         // The lengths before sequences were cut.

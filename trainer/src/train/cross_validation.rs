@@ -5,9 +5,11 @@
 use super::problem::{CrossValidation, Problem};
 use super::run::{Callback, StateEvent, StopReason, TrainError, run};
 use super::state::State;
+use super::temperature::{divide, fit_temperature};
 use super::validation::{self, Validation};
-use super::{Objective, Sample, Steps};
+use super::{Objective, Sample, Steps, Target};
 use crate::embeddings::Embeddings;
+use crate::logits::class_logits;
 use crate::recipe::Recipe;
 use crate::vocabulary::{PAD, UNK};
 use std::collections::HashSet;
@@ -57,7 +59,16 @@ pub fn cross_validate(
             break;
         }
     }
-    Ok(Some(CrossValidation { folds, history, best_epoch: best + 1, outputs: outputs.swap_remove(best) }))
+    let mut outputs = outputs.swap_remove(best);
+    let temperature = recipe.training.temperature_scaling.then(|| {
+        let row = |(sample, outputs): (&Sample, &Vec<f32>)| match sample.target {
+            Target::Class(label) => Some((label, class_logits(outputs))),
+            _ => None,
+        };
+        fit_temperature(&problem.train.iter().zip(&outputs).filter_map(row).collect::<Vec<_>>())
+    });
+    outputs.iter_mut().for_each(|outputs| divide(outputs, temperature.unwrap_or(1.0)));
+    Ok(Some(CrossValidation { folds, history, best_epoch: best + 1, outputs, temperature }))
 }
 
 impl Problem {

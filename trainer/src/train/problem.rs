@@ -43,9 +43,11 @@ pub struct CrossValidation {
     pub history: Vec<Validation>,
     /// The best epoch, from 1.
     pub best_epoch: usize,
-    /// The outputs for each row after the best epoch, by the network that was not trained on the row:
-    /// `[rows][outputs]`.
+    /// The outputs for each row after the best epoch, by the network that was not trained on the row, divided by the
+    /// temperature: `[rows][outputs]`.
     pub outputs: Vec<Vec<f32>>,
+    /// The temperature with the smallest loss over all rows; `None` if the recipe asks for none.
+    pub temperature: Option<f64>,
 }
 
 /// The units in which the figures of a task are given.
@@ -117,7 +119,7 @@ impl Problem {
     }
 
     /// Returns the outputs of a network for each validation sample: `[samples][outputs]`.
-    pub(super) fn outputs(&self, network: &Network) -> Vec<Vec<f32>> {
+    pub fn outputs(&self, network: &Network) -> Vec<Vec<f32>> {
         self.valid.par_iter().map(|sample| network.outputs(Input::from(sample))).collect()
     }
 }

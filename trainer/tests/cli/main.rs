@@ -4,6 +4,7 @@ mod compare;
 mod folder;
 mod lessons;
 mod ngrams;
+mod refusal;
 #[cfg(unix)]
 mod resume;
 mod signed;

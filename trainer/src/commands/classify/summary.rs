@@ -40,6 +40,7 @@ pub(super) fn to_json(tally: &Tally, info: &Info, is_emulated: bool) -> Value {
         "disagreements": tally.differences.len(),
         "refused": tally.refusals.len(),
         "without_label": tally.without_label,
+        "answers_refused": tally.answers_refused,
         "seconds": tally.elapsed.as_secs_f64(),
         "lines_per_s": rates.lines_per_s,
         "bytes_per_s": rates.bytes_per_s,
@@ -72,6 +73,9 @@ pub(super) fn to_text(tally: &Tally, info: &Info, is_emulated: bool, data: &Path
     }
     lines.push(format!("device         {} with firmware {}", info.board, info.firmware));
     lines.push(format!("examples       {}, {} of them without a known word", tally.examples, tally.without_label));
+    if tally.answers_refused > 0 {
+        lines.push(format!("               {} refused by the model: no label fits", tally.answers_refused));
+    }
     lines.push(format!("accuracy       {:.4}", tally.accuracy()));
     lines.push(format!("disagreements  {} answers with another label or logit here", tally.differences.len()));
     lines.push(format!("refused        {}", tally.refusals.len()));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use tern_runtime::{Model, TextSession};
+use tern_runtime::{Answer, Model, TextSession};
 
 use crate::data::Example;
 use crate::display::excerpt;
@@ -61,6 +61,8 @@ pub(super) struct Tally {
     pub(super) correct: usize,
     /// Texts without a known token.
     pub(super) without_label: usize,
+    /// Texts with a known token that the model refuses to answer.
+    pub(super) answers_refused: usize,
     /// Bytes of the texts.
     pub(super) bytes: u64,
     pub(super) tokens: u64,
@@ -89,8 +91,9 @@ impl Tally {
         self.ticks += ticks;
         self.tokens += tokens;
         self.unknown += unknown;
-        self.without_label += usize::from(predicted.is_none());
-        // The device gives no label to a text without a known token; the largest logit then counts, as in `tern eval`.
+        self.without_label += usize::from(unknown == tokens);
+        self.answers_refused += usize::from(predicted.is_none() && unknown < tokens);
+        // The device gives no label to such texts; the largest logit then counts, as in `tern eval`.
         self.correct += usize::from(argmax(&logits) == *label);
         let host = on_host(text, model, session);
         let device = Computed { label: predicted, logits, tokens, unknown };
@@ -105,11 +108,15 @@ impl Tally {
     }
 }
 
-/// Classifies a text on this computer. As on the device, a text without a known token has no label.
+/// Classifies a text on this computer. As on the device, a text without a known token has no label, and neither has one
+/// that the model refuses.
 fn on_host(text: &str, model: &Model<'_>, session: &mut TextSession<'_>) -> Computed {
     let logits = session.classify(text.as_bytes());
-    let (best, logits) = (logits.best().class, logits.iter().collect());
+    let (answer, logits) = (logits.answer(), logits.iter().collect());
     let (tokens, unknown) = (u64::from(session.tokens()), u64::from(session.unknown()));
-    let label = if unknown < tokens { model.labels().get(best).map(str::to_owned) } else { None };
+    let label = match answer {
+        Answer::Class(class) if unknown < tokens => model.labels().get(class).map(str::to_owned),
+        _ => None,
+    };
     Computed { label, logits, tokens, unknown }
 }

@@ -21,6 +21,7 @@ impl ReportInputs {
             ("classes", "Classes", self.classes()),
             ("confusion", "Confusion matrix", self.confusion()),
             ("calibration", "Calibration", self.calibration()),
+            ("refusal", "Refusal", self.refusal()),
             ("length", "Accuracy by length", self.lengths()),
         ]
     }
@@ -150,8 +151,44 @@ impl ReportInputs {
             p {
                 "The expected calibration error is " (self.value("/validation/calibration/ece", exact)) ": the mean difference of "
                 "accuracy and probability. Points below the line: the model is too confident; points above it: not confident enough."
+                @if self.number("/validation/calibration/temperature").is_some() {
+                    " After the training the logits were divided by the temperature "
+                    (self.value("/validation/calibration/temperature", exact)) ", the number with the smallest loss on these rows. "
+                    "Before, the error was " (self.value("/validation/calibration/uncalibrated_ece", exact)) " and the loss "
+                    (self.value("/validation/calibration/uncalibrated_loss", exact)) "."
+                }
             }
             (figure(title, &chart::reliability(title, &drawn), &legend, &table(title, &head, &rows)))
+        }
+    }
+
+    /// The rows that the model refuses to answer, and the accuracy of the others; empty for a model that always
+    /// answers.
+    fn refusal(&self) -> Markup {
+        if self.at("/validation/refusal").is_none() {
+            return nothing();
+        }
+        let label = self.at("/validation/refusal/label").and_then(Value::as_str);
+        let cell = |key: &str, format| self.cell(&format!("/validation/refusal/{key}"), format);
+        let row = |name: String, scope: &str| {
+            let keys = [scope.to_owned(), format!("{scope}_refused"), format!("{scope}_refused_share")];
+            let [rows, refused, share] =
+                keys.map(|key| cell(&key, if key.ends_with("share") { percent } else { count }));
+            vec![Cell::Text(name), rows, refused, share]
+        };
+        let (texts, _) = self.nouns();
+        let mut rows = vec![row(if label.is_some() { format!("other {texts}") } else { texts.to_owned() }, "in_scope")];
+        rows.extend(label.map(|label| row(format!("{texts} of “{label}”"), "out_of_scope")));
+        html! {
+            p {
+                "The model refuses to answer if no label reaches the probability "
+                (self.value("/validation/refusal/probability", percent))
+                @if let Some(label) = label { ", and if the label is “" (label) "”" }
+                ". It answers for " (self.value("/validation/refusal/answered", count)) " of the validation " (texts) "; of these answers "
+                (self.value("/validation/refusal/answered_accuracy", percent)) " are correct. The probability was chosen on the "
+                "same rows."
+            }
+            (table("Refused answers", &["", texts, "refused", "share"], &rows))
         }
     }
 

@@ -1,8 +1,10 @@
 //! Analyses a classifier's predictions on labelled examples: metrics, calibration, and accuracy by length.
 
+use super::refusal_figures::RefusalFigures;
 use crate::data::Example;
+use crate::float_model::Config;
 use crate::logits::{Logits, class_logits};
-use crate::metrics::Evaluation;
+use crate::metrics::{Evaluation, log_softmax};
 use crate::model::{Model, Prediction};
 use crate::train::{Sample, Target};
 use rayon::prelude::*;
@@ -30,6 +32,8 @@ pub struct PredictedExample {
     pub probability: f64,
     /// The number of tokens of the text, or of time steps of the sequence.
     pub tokens: usize,
+    /// True if the model refuses to answer.
+    pub refused: bool,
 }
 
 impl PredictedExample {
@@ -44,6 +48,20 @@ pub struct Analysis {
     /// The metrics.
     pub evaluation: Evaluation,
     pub predictions: Vec<PredictedExample>,
+    /// The temperature of the model and the figures without it, if its logits were divided by one.
+    pub temperature: Option<Temperature>,
+    /// The figures of a model that can refuse to answer.
+    pub refusal: Option<RefusalFigures>,
+}
+
+/// The temperature by which a model's logits were divided, and the figures of the logits without it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Temperature {
+    pub temperature: f64,
+    /// Expected calibration error without the temperature.
+    pub uncalibrated_ece: f64,
+    /// Loss without the temperature.
+    pub uncalibrated_loss: f64,
 }
 
 /// Accuracy by predicted probability ("On Calibration of Modern Neural Networks", Guo et al. 2017).
@@ -53,6 +71,9 @@ pub struct Calibration {
     pub ece: f64,
     /// The ranges of probability with at least one example.
     pub bins: Vec<ConfidenceBin>,
+    /// The temperature of the model, if it has one.
+    #[serde(flatten)]
+    pub temperature: Option<Temperature>,
 }
 
 /// The examples whose predicted label has a probability p with `from < p <= to`.
@@ -92,29 +113,45 @@ impl Analysis {
             (example.label, logits, tokens)
         };
         let predictions: Vec<_> = examples.par_iter().map(predict).collect();
-        Analysis::of(model.labels().len(), predictions.into_iter())
+        Analysis::of(model.config(), predictions.into_iter())
     }
 
-    /// Analyses predictions: the true label of each example, its logits, and its number of tokens or time steps.
-    pub fn of(labels: usize, predictions: impl Iterator<Item = (usize, Logits, usize)>) -> Self {
-        let mut evaluation = Evaluation::new(labels);
+    /// Analyses predictions of a model with this configuration: the true label of each example, its logits, and its
+    /// number of tokens or time steps.
+    pub fn of(config: &Config, predictions: impl Iterator<Item = (usize, Logits, usize)>) -> Self {
+        let mut evaluation = Evaluation::new(config.labels.len());
+        // The confidence and the correctness of each prediction without the temperature, and their total loss.
+        let (mut uncalibrated, mut uncalibrated_loss) = (Vec::new(), 0.0);
         let predict = |(label, logits, tokens): (usize, Logits, usize)| {
             let (logs, predicted) = (logits.log_probabilities(), logits.label());
             evaluation.add(label, predicted, -logs[label]);
-            PredictedExample { label, predicted, probability: logs[predicted].exp().min(1.0), tokens }
+            if let Some(temperature) = config.temperature {
+                let logs = log_softmax(logits.nats().into_iter().map(|logit| logit * temperature));
+                uncalibrated.push((logs[predicted].exp().min(1.0), label == predicted));
+                uncalibrated_loss -= logs[label];
+            }
+            let (probability, refused) = (logs[predicted].exp().min(1.0), config.refuses(&logits));
+            PredictedExample { label, predicted, probability, tokens, refused }
         };
-        let predictions = predictions.map(predict).collect();
-        Analysis { evaluation, predictions }
+        let predictions: Vec<PredictedExample> = predictions.map(predict).collect();
+        let temperature = config.temperature.map(|temperature| Temperature {
+            temperature,
+            uncalibrated_ece: calibration(uncalibrated.iter().copied()).0,
+            uncalibrated_loss: uncalibrated_loss / predictions.len().max(1) as f64,
+        });
+        let refusal =
+            RefusalFigures::new(config, predictions.iter().map(|row| (row.label, row.predicted, row.refused)));
+        Analysis { evaluation, predictions, temperature, refusal }
     }
 
     /// Analyses the predictions of a cross-validation. `outputs` holds the network's outputs for each sample,
     /// `[samples][outputs]`.
-    pub fn of_outputs(labels: usize, samples: &[Sample], outputs: &[Vec<f32>]) -> Self {
+    pub fn of_outputs(config: &Config, samples: &[Sample], outputs: &[Vec<f32>]) -> Self {
         let predict = |(sample, outputs): (&Sample, &Vec<f32>)| match sample.target {
             Target::Class(label) => Some((label, Logits::Float(class_logits(outputs)), sample.steps.len())),
             _ => None,
         };
-        Analysis::of(labels, samples.iter().zip(outputs).filter_map(predict))
+        Analysis::of(config, samples.iter().zip(outputs).filter_map(predict))
     }
 
     /// The wrong predictions with the indices of their examples, the most confident first.
@@ -127,24 +164,9 @@ impl Analysis {
 
     /// The accuracy by predicted probability.
     pub fn calibration(&self) -> Calibration {
-        let end = |bin: usize| bin as f64 / BINS as f64;
-        let empty =
-            |bin| ConfidenceBin { from: end(bin), to: end(bin + 1), examples: 0, confidence: 0.0, accuracy: 0.0 };
-        let mut bins: Vec<ConfidenceBin> = (0..BINS).map(empty).collect();
-        for prediction in &self.predictions {
-            let bin = &mut bins[((prediction.probability * BINS as f64).ceil() as usize).clamp(1, BINS) - 1];
-            bin.examples += 1;
-            bin.confidence += prediction.probability;
-            bin.accuracy += f64::from(u8::from(prediction.is_correct()));
-        }
-        bins.retain(|bin| bin.examples > 0);
-        for bin in &mut bins {
-            bin.confidence /= bin.examples as f64;
-            bin.accuracy /= bin.examples as f64;
-        }
-        let total = self.predictions.len().max(1) as f64;
-        let ece = bins.iter().map(|bin| bin.examples as f64 / total * (bin.accuracy - bin.confidence).abs()).sum();
-        Calibration { ece, bins }
+        let predictions = self.predictions.iter().map(|prediction| (prediction.probability, prediction.is_correct()));
+        let (ece, bins) = calibration(predictions);
+        Calibration { ece, bins, temperature: self.temperature }
     }
 
     /// The accuracy by number of tokens, in ranges with about the same number of examples.
@@ -178,6 +200,28 @@ impl Analysis {
     }
 }
 
+/// The expected calibration error of predictions, each with its probability and its correctness, and the ranges of
+/// probability.
+fn calibration(predictions: impl ExactSizeIterator<Item = (f64, bool)>) -> (f64, Vec<ConfidenceBin>) {
+    let total = predictions.len().max(1) as f64;
+    let end = |bin: usize| bin as f64 / BINS as f64;
+    let empty = |bin| ConfidenceBin { from: end(bin), to: end(bin + 1), examples: 0, confidence: 0.0, accuracy: 0.0 };
+    let mut bins: Vec<ConfidenceBin> = (0..BINS).map(empty).collect();
+    for (probability, is_correct) in predictions {
+        let bin = &mut bins[((probability * BINS as f64).ceil() as usize).clamp(1, BINS) - 1];
+        bin.examples += 1;
+        bin.confidence += probability;
+        bin.accuracy += f64::from(u8::from(is_correct));
+    }
+    bins.retain(|bin| bin.examples > 0);
+    for bin in &mut bins {
+        bin.confidence /= bin.examples as f64;
+        bin.accuracy /= bin.examples as f64;
+    }
+    let ece = bins.iter().map(|bin| bin.examples as f64 / total * (bin.accuracy - bin.confidence).abs()).sum();
+    (ece, bins)
+}
+
 /// The 95 % confidence interval of the accuracy of a model that predicts `correct` of `examples` correctly (Wilson's
 /// score interval, 1927).
 pub fn wilson(correct: usize, examples: usize) -> [f64; 2] {
@@ -199,10 +243,16 @@ mod tests {
         let mut evaluation = Evaluation::new(2);
         let predictions: Vec<PredictedExample> = predictions
             .iter()
-            .map(|&(label, predicted, probability, tokens)| PredictedExample { label, predicted, probability, tokens })
+            .map(|&(label, predicted, probability, tokens)| PredictedExample {
+                label,
+                predicted,
+                probability,
+                tokens,
+                refused: false,
+            })
             .collect();
         predictions.iter().for_each(|prediction| evaluation.add(prediction.label, prediction.predicted, 0.0));
-        Analysis { evaluation, predictions }
+        Analysis { evaluation, predictions, temperature: None, refusal: None }
     }
 
     #[test]
@@ -215,7 +265,7 @@ mod tests {
         let calibration = analysis(&[(0, 0, 1.0, 1), (0, 0, 0.9, 1), (0, 0, 0.0, 1)]).calibration();
         let ends: Vec<f64> = calibration.bins.iter().map(|bin| bin.to).collect();
         assert_eq!(ends, [0.1, 0.9, 1.0]);
-        assert_eq!(analysis(&[]).calibration(), Calibration { ece: 0.0, bins: vec![] });
+        assert_eq!(analysis(&[]).calibration(), Calibration { ece: 0.0, bins: vec![], temperature: None });
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The figures of a classifier as `tern eval` prints them: accuracy, figures of each class and the confusion matrix.
 
+use super::analysis::Analysis;
 use crate::display::{shorten, visible};
 use crate::metrics::{Evaluation, confused_pairs};
 use crate::paint::Paint;
@@ -18,11 +19,17 @@ const LABEL_WIDTH: usize = 40;
 const MAX_PAIRS: usize = 10;
 
 /// The figures of a classifier with the confusion matrix, which only the lines have. `also`: a line between the two.
-pub fn figures(labels: &[String], evaluation: &Evaluation, paint: Paint, also: Option<String>) -> CommandOutput {
-    let mut lines = to_lines(labels, evaluation, paint);
+pub fn figures(labels: &[String], analysis: &Analysis, paint: Paint, also: Option<String>) -> CommandOutput {
+    let Analysis { evaluation, refusal, .. } = analysis;
+    let (mut lines, mut json) = (to_lines(labels, evaluation, paint), to_json(labels, evaluation));
+    if let Some(refusal) = refusal {
+        lines.push(String::new());
+        lines.extend(refusal.lines());
+        json["refusal"] = json!(refusal);
+    }
     lines.extend(also);
     lines.extend(confusion(labels, evaluation.confusion(), paint));
-    CommandOutput { json: to_json(labels, evaluation), lines }
+    CommandOutput { json, lines }
 }
 
 fn to_json(labels: &[String], evaluation: &Evaluation) -> Value {

@@ -3,7 +3,7 @@
 
 use super::{Analysis, validation};
 use crate::data::Example;
-use crate::float_model::files;
+use crate::float_model::{Config, files};
 use crate::logits::{Logits, class_logits};
 use crate::train::{CrossValidation, Problem, Target};
 use crate::write_file::write_file;
@@ -70,8 +70,9 @@ pub fn write<'a>(
 }
 
 /// Reads the predictions from a model directory; `None` if the model was not cross-validated. Fails if the file cannot
-/// be read, or a line is not a prediction for a model with these labels.
-pub fn read(dir: &Path, labels: &[String]) -> anyhow::Result<Option<FoldPredictions>> {
+/// be read, or a line is not a prediction for a model with this configuration.
+pub fn read(dir: &Path, config: &Config) -> anyhow::Result<Option<FoldPredictions>> {
+    let labels = &config.labels;
     let path = dir.join(files::CROSS_VALIDATION);
     if !path.is_file() {
         return Ok(None);
@@ -95,7 +96,7 @@ pub fn read(dir: &Path, labels: &[String]) -> anyhow::Result<Option<FoldPredicti
         predictions.push((label, Logits::Float(row.logits), row.steps));
         folds = folds.max(row.fold);
     }
-    let analysis = Analysis::of(labels.len(), predictions.into_iter());
+    let analysis = Analysis::of(config, predictions.into_iter());
     let mut metrics = validation(&analysis, labels);
     metrics["folds"] = json!(folds);
     Ok(Some(FoldPredictions { examples, analysis, metrics }))

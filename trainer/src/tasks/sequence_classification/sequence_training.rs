@@ -29,6 +29,8 @@ pub struct LabelledSequences {
     channels: Vec<Channel>,
     /// The training and validation samples.
     problem: Problem,
+    /// The settings of temperature and refusal.
+    settings: classification::Settings,
     train: SequenceTable,
     /// The validation sequences. With cross-validation, all training sequences.
     valid: SequenceTable,
@@ -87,7 +89,8 @@ impl LabelledSequences {
         let valid_samples = samples(&valid, data.valid.as_deref().unwrap_or(path))?;
         let problem = Problem::of_classes(recipe, architecture, labels.len(), train_samples, valid_samples);
         let problem = Problem { folds, ..problem };
-        Ok(LabelledSequences { path: path.to_owned(), labels, channels, problem, train, valid })
+        let settings = classification::Settings::new(recipe, &labels).map_err(wrong)?;
+        Ok(LabelledSequences { path: path.to_owned(), labels, channels, problem, settings, train, valid })
     }
 }
 
@@ -109,8 +112,9 @@ impl TaskData for LabelledSequences {
         describe_channels(recipe, &self.problem, &self.channels, &self.train.table, note);
     }
 
-    fn model(&self, name: &str, weights: Weights) -> anyhow::Result<FloatModel> {
+    fn model(&self, name: &str, mut weights: Weights) -> anyhow::Result<FloatModel> {
         let mut config = Config::classifier(name, &self.problem.architecture, self.labels.clone());
+        classification::calibrate(&self.settings, &self.problem, &mut config, &mut weights);
         config.channels = self.channels.clone();
         Ok(FloatModel::new(config, Vocabulary::none(), weights, Vec::new(), Vec::new())?)
     }
@@ -131,9 +135,9 @@ impl TaskData for LabelledSequences {
         let Problem { train: samples, cross_validation, .. } = &self.problem;
         let cross_validation = cross_validation.as_ref();
         let analysis = match cross_validation {
-            Some(found) => Analysis::of_outputs(self.labels.len(), samples, &found.outputs),
+            Some(found) => Analysis::of_outputs(model.config(), samples, &found.outputs),
             None if self.problem.folds.is_empty() => analyse(model, &self.valid, Path::new(files::VALIDATION))?,
-            None => Analysis::of(self.labels.len(), std::iter::empty()),
+            None => Analysis::of(model.config(), std::iter::empty()),
         };
         let report = Arc::new(SequenceMistakes::new(&analysis, self.valid.names()));
         let lengths: Vec<usize> = samples.iter().map(|sample| sample.steps.len()).collect();

@@ -137,7 +137,7 @@ pub fn analyse(model: &dyn Model, sequences: &SequenceTable, path: &Path) -> Res
     let labels = sequences.classes(model.labels(), path)?;
     let predictions = labels.into_iter().zip(logits(model, sequences)).zip(&sequences.spans);
     let predictions = predictions.map(|((label, logits), span)| (label, logits, span.len()));
-    Ok(Analysis::of(model.labels().len(), predictions))
+    Ok(Analysis::of(model.config(), predictions))
 }
 
 #[cfg(test)]

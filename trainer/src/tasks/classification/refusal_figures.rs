@@ -1,0 +1,107 @@
+//! The figures of a classifier that can refuse to answer.
+
+use crate::float_model::Config;
+use serde::Serialize;
+
+/// How a classifier that can refuse to answer treats labelled rows. A row is in scope unless it has the label of the
+/// rows to refuse.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RefusalFigures {
+    /// The lowest probability with which the model answers.
+    pub probability: f64,
+    /// The label of the rows to refuse, if there is one.
+    pub label: Option<String>,
+    /// The number of rows in scope.
+    pub in_scope: usize,
+    /// The number of these that are refused.
+    pub in_scope_refused: usize,
+    /// Their share.
+    pub in_scope_refused_share: f64,
+    /// The number of rows to refuse.
+    pub out_of_scope: usize,
+    /// The number of these that are refused.
+    pub out_of_scope_refused: usize,
+    /// Their share; 0 without such rows.
+    pub out_of_scope_refused_share: f64,
+    /// The number of rows that are answered.
+    pub answered: usize,
+    /// The share of these whose label is predicted correctly.
+    pub answered_accuracy: f64,
+}
+
+impl RefusalFigures {
+    /// Returns the figures of predictions by a model with this configuration; `None` if it always answers. `rows`: the
+    /// label and the predicted label of each row, and true if the model refuses to answer.
+    pub fn new(config: &Config, rows: impl Iterator<Item = (usize, usize, bool)>) -> Option<Self> {
+        let refusal = config.refusal.as_ref()?;
+        let class = refusal.class(&config.labels);
+        let (mut in_scope, mut out_of_scope, mut correct) = ([0; 2], [0; 2], 0);
+        for (label, predicted, refused) in rows {
+            let counts = if Some(label) == class { &mut out_of_scope } else { &mut in_scope };
+            counts[usize::from(refused)] += 1;
+            correct += usize::from(!refused && label == predicted);
+        }
+        let share = |part: usize, whole: usize| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
+        let answered = in_scope[0] + out_of_scope[0];
+        let ([_, in_scope_refused], [_, out_of_scope_refused]) = (in_scope, out_of_scope);
+        let [in_scope, out_of_scope] = [in_scope, out_of_scope].map(|counts| counts.iter().sum());
+        Some(RefusalFigures {
+            probability: refusal.probability(),
+            label: refusal.label.clone(),
+            in_scope,
+            in_scope_refused,
+            in_scope_refused_share: share(in_scope_refused, in_scope),
+            out_of_scope,
+            out_of_scope_refused,
+            out_of_scope_refused_share: share(out_of_scope_refused, out_of_scope),
+            answered,
+            answered_accuracy: share(correct, answered),
+        })
+    }
+
+    /// The figures as lines for a person.
+    pub fn lines(&self) -> Vec<String> {
+        let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+        let mut lines = vec![format!(
+            "refused  {} of {} rows ({}): no label reaches {}",
+            self.in_scope_refused,
+            self.in_scope,
+            percent(self.in_scope_refused_share),
+            percent(self.probability)
+        )];
+        if let Some(label) = &self.label {
+            lines.push(format!(
+                "         {} of {} rows of {label:?} ({})",
+                self.out_of_scope_refused,
+                self.out_of_scope,
+                percent(self.out_of_scope_refused_share)
+            ));
+        }
+        lines.push(format!("answered {} rows, accuracy {:.4}", self.answered, self.answered_accuracy));
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::float_model::Refusal;
+
+    #[test]
+    fn rows_are_counted_by_scope() {
+        let mut config = crate::float_model::tests::model().config().clone();
+        config.labels = ["a", "b", "other"].map(str::to_owned).into();
+        let rows = || [(0, 0, false), (0, 1, false), (1, 1, true), (2, 2, true), (2, 0, false)].into_iter();
+        assert_eq!(RefusalFigures::new(&config, rows()), None);
+        config.refusal = Some(Refusal { below: 1 << 15, label: Some("other".to_owned()) });
+        let found = RefusalFigures::new(&config, rows()).unwrap();
+        assert_eq!((found.in_scope, found.in_scope_refused), (3, 1));
+        assert_eq!((found.out_of_scope, found.out_of_scope_refused_share), (2, 0.5));
+        assert_eq!((found.answered, found.probability), (3, 0.5));
+        assert!((found.answered_accuracy - 1.0 / 3.0).abs() < 1e-12);
+        config.refusal = Some(Refusal { below: 1 << 15, label: None });
+        let found = RefusalFigures::new(&config, rows()).unwrap();
+        assert_eq!((found.in_scope, found.in_scope_refused, found.out_of_scope), (5, 2, 0));
+        assert_eq!(found.lines().len(), 2);
+    }
+}

@@ -1,0 +1,94 @@
+//! Temperature scaling: a classifier's logits are divided by one number, so that its probabilities are calibrated ("On
+//! Calibration of Modern Neural Networks", Guo et al. 2017).
+
+use crate::metrics::log_softmax;
+
+/// The smallest and the largest temperature.
+const RANGE: [f64; 2] = [1.0 / 16.0, 16.0];
+/// The number of bisections of that range, after which the temperature is known to 1e-8 of its value.
+const BISECTIONS: usize = 30;
+
+/// Returns the temperature with the smallest loss on `rows`, the label and the logits of each validation row; 1 without
+/// rows.
+///
+/// The loss is the mean negative log-likelihood over the rows and one row more, whose target is spread equally over all
+/// labels. Without that row, the temperature of a model that predicts every label correctly would be 0.
+pub fn fit_temperature(rows: &[(usize, Vec<f32>)]) -> f64 {
+    let spread = 1.0 / (rows.len() as f64 + 1.0);
+    // The loss is convex in the inverse of the temperature; this is its derivative.
+    let slope = |inverse: f64| {
+        let of_row = |(label, logits): &(usize, Vec<f32>)| {
+            let logs = log_softmax(logits.iter().map(|&logit| inverse * f64::from(logit)));
+            let expected: f64 = logs.iter().zip(logits).map(|(log, &logit)| log.exp() * f64::from(logit)).sum();
+            let mean = logits.iter().copied().map(f64::from).sum::<f64>() / logits.len() as f64;
+            expected - (1.0 - spread) * f64::from(logits[*label]) - spread * mean
+        };
+        rows.iter().map(of_row).sum::<f64>()
+    };
+    if rows.is_empty() {
+        return 1.0;
+    }
+    let [mut least, mut most] = RANGE;
+    for _ in 0..BISECTIONS {
+        let middle = (least * most).sqrt();
+        // A loss that falls towards larger inverses wants a smaller temperature.
+        *if slope(1.0 / middle) < 0.0 { &mut most } else { &mut least } = middle;
+    }
+    (least * most).sqrt()
+}
+
+/// Divides logits by a temperature.
+pub fn divide(logits: &mut [f32], temperature: f64) {
+    logits.iter_mut().for_each(|logit| *logit = (f64::from(*logit) / temperature) as f32);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The loss that [`fit_temperature`] minimises.
+    fn loss(rows: &[(usize, Vec<f32>)], temperature: f64) -> f64 {
+        let spread = 1.0 / (rows.len() as f64 + 1.0);
+        let of_row = |(label, logits): &(usize, Vec<f32>)| {
+            let logs = log_softmax(logits.iter().map(|&logit| f64::from(logit) / temperature));
+            -(1.0 - spread) * logs[*label] - spread * logs.iter().sum::<f64>() / logs.len() as f64
+        };
+        rows.iter().map(of_row).sum()
+    }
+
+    /// Rows of three labels with the logits `[confidence, 0, -1]`; one in `wrong` has the second label.
+    fn rows(confidence: f32, count: usize, wrong: usize) -> Vec<(usize, Vec<f32>)> {
+        (0..count).map(|row| (usize::from(row % wrong == 0), vec![confidence, 0.0, -1.0])).collect()
+    }
+
+    #[test]
+    fn the_temperature_has_the_smallest_loss() {
+        for (rows, is_above_1) in [(rows(6.0, 100, 5), true), (rows(0.2, 100, 5), false)] {
+            let temperature = fit_temperature(&rows);
+            assert_eq!(temperature > 1.0, is_above_1, "{temperature}");
+            for other in [0.5, 0.9, 0.99, 1.01, 1.1, 2.0] {
+                assert!(loss(&rows, temperature) <= loss(&rows, other * temperature), "{temperature}, {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_scale_of_the_logits_cancels_out() {
+        let scaled = |factor: f32| -> f64 {
+            let mut rows = rows(3.0, 60, 4);
+            rows.iter_mut().flat_map(|(_, logits)| logits).for_each(|logit| *logit *= factor);
+            fit_temperature(&rows) / f64::from(factor)
+        };
+        assert!((scaled(1.0) - scaled(4.0)).abs() < 1e-5);
+    }
+
+    #[test]
+    fn correct_rows_alone_do_not_make_the_model_certain() {
+        let rows = rows(2.0, 99, usize::MAX).split_off(1);
+        let mut logits = rows[0].1.clone();
+        divide(&mut logits, fit_temperature(&rows));
+        let probability = log_softmax(logits.iter().map(|&logit| f64::from(logit)))[0].exp();
+        assert!((0.98..0.999).contains(&probability), "{probability}");
+        assert_eq!(fit_temperature(&[]), 1.0);
+    }
+}
