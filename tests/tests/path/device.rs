@@ -3,8 +3,8 @@
 use std::fs;
 
 use serde_json::Value;
-use tern_runtime::testing::{Sizes, Spec};
-use tern_runtime::{Input, Output, Task};
+use tern_runtime::testing::{Sizes, Spec, TOKENS};
+use tern_runtime::{Input, Model, Output, Refusal, Task};
 use tern_tests::{argument, assert_same_logits, error_of, firmware, folder, json, tern, train, trained};
 
 /// Classifies a table on the emulated default board, and returns the output of `tern classify --json`.
@@ -23,6 +23,35 @@ fn every_logit_of_the_device_is_the_hosts() {
     assert!(seen["lines_per_s"].as_f64().unwrap() > 0.0);
     // A step has 6,144 multiply-accumulates, and none takes less than half an instruction.
     assert!(seen["instructions_per_token"].as_f64().unwrap() > 3_072.0, "{seen}");
+}
+
+#[test]
+fn the_device_refuses_what_the_host_refuses() {
+    let folder = folder("refusal");
+    let texts: Vec<String> = (0..40).map(|n| format!("{} {} nobody", TOKENS[n % 8], TOKENS[n / 8])).collect();
+    let spec = Spec::from(Sizes { embedding_dim: 4, hidden_size: 6, classes: 3 });
+    // The median of the probabilities of all texts is the threshold.
+    let always = spec.file(1);
+    let model = Model::from_bytes(&always).unwrap();
+    let mut scratch = vec![0; model.scratch_len()];
+    let mut session = model.text_session(&mut scratch).unwrap();
+    let mut probability = |text: &String| {
+        let logits = session.classify(text.as_bytes());
+        logits.probability(logits.best().class)
+    };
+    let mut probabilities: Vec<u32> = texts.iter().map(&mut probability).collect();
+    probabilities.sort_unstable();
+    let below = probabilities[20];
+    let refused = probabilities.iter().filter(|&&probability| probability < below).count();
+    assert!((10..=20).contains(&refused), "{probabilities:?}");
+
+    let (file, data) = (folder.join("refusing.safetensors"), folder.join("rows.csv"));
+    fs::write(&file, &*Spec { refusal: Some(Refusal { below, class: None }), ..spec }.file(1)).unwrap();
+    let rows: String = texts.iter().map(|text| format!("{text},label0\n")).collect();
+    fs::write(&data, format!("text,label\n{rows}")).unwrap();
+    let seen = classify(argument(&file), argument(&data));
+    assert_same_logits(&seen);
+    assert_eq!((&seen["answers_refused"], &seen["without_label"]), (&refused.into(), &0.into()), "{seen}");
 }
 
 #[test]
