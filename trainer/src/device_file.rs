@@ -6,10 +6,11 @@ use crate::package::{Package, Signed};
 use crate::recipe::Anchor;
 use crate::vocabulary::{PAD_TOKEN, RESERVED_IDS, UNK_TOKEN, Vocabulary};
 use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
 use serde::Serialize;
 use std::path::Path;
 use tern_format::{Input, TokenizerKind};
-use tern_runtime::write::Aligned;
+use tern_runtime::write::{Aligned, Dtype, Tensor, to_bytes};
 use tern_runtime::{LoadError, Model, Session, TextSession, Unpacked, ValueSession};
 
 /// The value in nats of 1 in an integer logit (Q15.16).
@@ -112,6 +113,22 @@ impl DeviceFile {
         counts
     }
 
+    /// Returns the bytes of this file with more tensors. They replace tensors of the same names.
+    pub fn with_tensors(&self, more: Vec<Tensor>) -> Vec<u8> {
+        let (_, header) = SafeTensors::read_metadata(self.bytes()).expect("the runtime's reader is the stricter one");
+        let mut metadata: Vec<(String, String)> = header.metadata().clone().unwrap_or_default().into_iter().collect();
+        metadata.sort_unstable();
+        let tensors = SafeTensors::deserialize(self.bytes()).expect("the runtime's reader is the stricter one");
+        let copy = |(name, tensor): (&str, TensorView<'_>)| Tensor {
+            name: name.to_owned(),
+            dtype: Dtype::from_name(&tensor.dtype().to_string()).expect("a device file has types of its format"),
+            shape: tensor.shape().to_vec(),
+            data: tensor.data().to_vec(),
+        };
+        let kept = tensors.iter().filter(|(name, _)| more.iter().all(|tensor| tensor.name != *name)).map(copy);
+        to_bytes(&metadata, kept.chain(more.iter().cloned()).collect())
+    }
+
     /// Bytes of scratch memory that a session needs.
     pub fn scratch_bytes(&self) -> usize {
         4 * self.model().scratch_len()
@@ -209,6 +226,7 @@ fn config_of(model: &Model<'_>, bytes: &[u8]) -> Config {
         labels: model.labels().iter().map(str::to_owned).collect(),
         temperature: None,
         refusal: model.refusal().map(|rule| Refusal {
+            share: 0.0,
             below: rule.below,
             label: rule.class.and_then(|class| model.labels().get(class)).map(str::to_owned),
         }),

@@ -17,15 +17,18 @@ pub use score::Costs;
 pub use signal::{GateFigures, gates};
 
 use crate::device_file::{DeviceFile, FileBytes};
-use crate::float_model::FloatModel;
+use crate::float_model::{FloatModel, Refusal};
+use crate::logits::Logits;
 use crate::quantize::calibrate::{self, calibrate};
 use crate::quantize::{self, Golden, QuantizeError};
 use crate::recipe::Widths;
+use crate::tasks::classification::RefusalFigures;
 use safetensors::SafeTensors;
 use serde::Serialize;
 use std::io;
 use std::path::Path;
 use tern_format::Packing;
+use tern_runtime::write::Tensor;
 
 /// Largest number of steps of the validation rows on which the cost of each part is measured.
 const MEASURED_STEPS: usize = 40_000;
@@ -44,6 +47,9 @@ pub struct Report {
     /// True if these rows are training rows, which flatter both models.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub on_training_rows: bool,
+    /// The answers that the device file refuses, of a model that can refuse.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<RefusalFigures>,
     /// Order of the recurrent weights: `tern.packing`.
     pub packing: &'static str,
     /// Bytes of the file.
@@ -97,7 +103,8 @@ impl Report {
     }
 }
 
-/// Quantises `model`, loads the result, and compares both on the validation rows.
+/// Quantises `model`, loads the result, and compares both on the validation rows. If the model can refuse to answer,
+/// the probability below which the device file does is chosen on its own predictions, so that it keeps the same share.
 ///
 /// `golden`: texts for golden examples; if empty, short texts of the calibration set are used. `progress` is called
 /// with the name of each stage.
@@ -123,6 +130,11 @@ pub fn export(
     if !ids.is_empty() {
         device = DeviceFile::from_bytes(&folding::with_folded(&device, &ids)).map_err(QuantizeError::Refused)?;
     }
+    if let Some(refusal) = fitted_refusal(&device, model, data) {
+        let class = refusal.class(model.labels());
+        let tensor = Tensor::refusal(tern_runtime::Refusal { below: refusal.below, class });
+        device = DeviceFile::from_bytes(&device.with_tensors(vec![tensor])).map_err(QuantizeError::Refused)?;
+    }
 
     progress("comparing the float model and the device file");
     let figures = Figures::of(model, &device, &data.validation);
@@ -139,6 +151,7 @@ pub fn export(
     let report = Report {
         task: device.model().config().task.name(),
         figures,
+        refusal: refusal_figures(&device, data),
         packing: device.model().packing().name(),
         file_bytes: device.bytes().len(),
         parts: device.bytes_by_content(),
@@ -155,6 +168,22 @@ pub fn export(
         quantised_alone,
     };
     Ok((device, report))
+}
+
+/// The rule by which a device file refuses the share of its model. `None` without validation rows to fit it on.
+fn fitted_refusal(device: &DeviceFile, model: &FloatModel, data: &ExportData) -> Option<Refusal> {
+    let Refusal { share, label, .. } = model.config().refusal.as_ref()?;
+    let rows = data.own_validation.predictions(device).into_iter();
+    Refusal::fit(*share, label.as_ref(), model.labels(), rows).filter(|_| *share > 0.0)
+}
+
+/// The answers that a device file refuses on the rows on which it is compared; `None` without rows, or if it always
+/// answers.
+fn refusal_figures(device: &DeviceFile, data: &ExportData) -> Option<RefusalFigures> {
+    device.config.refusal.as_ref()?;
+    let rows = data.validation.predictions(device);
+    let row = |(label, logits): &(usize, Logits)| (*label, logits.label(), device.config.refuses(logits));
+    RefusalFigures::new(&device.config, rows.iter().map(row)).filter(|_| !rows.is_empty())
 }
 
 /// Checks that a device file may be written at `path`: the path does not exist, or is a device file.

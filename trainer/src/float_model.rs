@@ -57,6 +57,11 @@ impl FloatModel {
         &self.config
     }
 
+    /// Replaces the rule by which the model refuses to answer.
+    pub fn set_refusal(&mut self, refusal: Option<Refusal>) {
+        self.config.refusal = refusal;
+    }
+
     /// The labels, in the order of the logits.
     pub fn labels(&self) -> &[String] {
         &self.config.labels

@@ -1,9 +1,9 @@
 //! `tern export`: quantises a model directory to a device file.
 
 use super::table::TableArgs;
-use super::{note, print};
+use super::{Failure, note, print};
 use crate::export::{ExportData, Options, PartCost, Report, check_golden, check_output, export};
-use crate::float_model::{FloatModel, files};
+use crate::float_model::{FloatModel, Refusal, files};
 use crate::packing;
 use crate::quantize;
 use crate::recipe::{Bits, Recipe, Widths};
@@ -32,6 +32,7 @@ Examples:
   tern export models/spam -o spam.safetensors --fold 32KB
   tern export models/spam -o spam.safetensors --embedding-bits 4
   tern export models/spam -o spam.safetensors --recurrent-bits 16
+  tern export models/intents -o intents.safetensors --refuse-share 0.05 --refuse-label oos
 
 The file contains golden examples: short texts with their exact logits, for the self-test of the
 device. Without --golden they are training texts.")]
@@ -63,6 +64,13 @@ pub struct Args {
     /// Bytes for folded tokens, whose input projection is precomputed: 32KB, 1MB, 4096. Faster, with the same results
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub fold: Option<usize>,
+    /// Largest share of the validation rows in DIR that the device file refuses to answer; 0: it always answers
+    /// [default: the recipe's]
+    #[arg(long, value_name = "X")]
+    pub refuse_share: Option<f64>,
+    /// Label whose prediction is a refusal; the validation rows with it do not count for --refuse-share
+    #[arg(long, value_name = "LABEL", requires = "refuse_share")]
+    pub refuse_label: Option<String>,
     /// Print the figures as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
@@ -102,7 +110,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             last_note.set(Instant::now());
         }
     };
-    let (device, report) = export(&model, &data, &golden, options, &on_stage).with_context(|| name.to_string())?;
+    let (device, report) =
+        export(&with_refusal(&model, args)?, &data, &golden, options, &on_stage).with_context(|| name.to_string())?;
     write_file(&args.output, device.bytes()).with_context(|| args.output.display().to_string())?;
     // The device file is written, so that a failure to write the report is only a warning.
     let validated = tasks::handler_of(&model).validate(&model, &args.model);
@@ -121,6 +130,27 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     print(format_args!("golden examples  {}{source}, for the self-test of the device", report.golden_texts))?;
     note(next_commands(&args.output));
     Ok(())
+}
+
+/// Returns the model with the rule of refusal that the options name, if they name one. Its probability is chosen later,
+/// on the predictions of the device file.
+fn with_refusal(model: &FloatModel, args: &Args) -> anyhow::Result<FloatModel> {
+    let mut model = model.clone();
+    let (Some(share), dir) = (args.refuse_share, args.model.display()) else { return Ok(model) };
+    if !(0.0..=0.9).contains(&share) {
+        bail!(Failure::Usage(format!("--refuse-share is {share}, expected 0 to 0.9")));
+    }
+    if model.labels().is_empty() {
+        bail!("{dir}: --refuse-share is for classifiers; leave it out");
+    }
+    if !args.model.join(files::VALIDATION).is_file() {
+        bail!("{dir}: no {} to choose the probability on; train with --refuse-share", files::VALIDATION);
+    }
+    if let Some(label) = args.refuse_label.as_ref().filter(|label| !model.labels().contains(label)) {
+        bail!("{dir}: --refuse-label is {label:?}, expected one of its labels");
+    }
+    model.set_refusal((share > 0.0).then(|| Refusal { share, below: 1, label: args.refuse_label.clone() }));
+    Ok(model)
 }
 
 /// The commands that use the written device file, one a line, so that a long path does not break a command.
@@ -253,6 +283,7 @@ fn compared(report: &Report) -> Vec<String> {
             "disagreements    {disagreements} of {examples}, largest difference of a logit {largest:.4}"
         ));
     }
+    lines.extend(report.refusal.iter().flat_map(|refusal| refusal.lines(17)));
     lines
 }
 

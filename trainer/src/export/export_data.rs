@@ -3,9 +3,12 @@
 use crate::data::number_table::{self, ColumnSelection, SEQUENCE, Table};
 use crate::data::{self, Columns, Example};
 use crate::float_model::{FloatModel, files};
+use crate::logits::Logits;
+use crate::model::Model;
 use crate::nn::sample::{Sample, Steps, Target};
 use crate::tasks::forecast::Windows;
-use crate::tasks::sequence_classification::SequenceTable;
+use crate::tasks::sequence_classification::{self, SequenceTable};
+use rayon::prelude::*;
 use std::path::Path;
 use tern_format::{Input, Task};
 
@@ -32,6 +35,9 @@ pub struct ExportData {
     pub calibration: Data,
     /// Validation rows, to compare the float model and the device file on.
     pub validation: Data,
+    /// The validation rows of the model directory, on which the device file's rule of refusal is fitted. None after a
+    /// cross-validation.
+    pub own_validation: Data,
     /// True if `validation` has training rows: a cross-validated model was trained on all rows.
     pub on_training_rows: bool,
 }
@@ -55,12 +61,13 @@ impl ExportData {
         };
         let calibration = read_own(calibration)?;
         let on_training_rows = data.is_none() && dir.join(files::CROSS_VALIDATION).is_file();
+        let own_validation = read_own(validation)?;
         let validation = match data {
             Some(path) => Data::read(model, path, columns)?,
             None if on_training_rows => calibration.clone(),
-            None => read_own(validation)?,
+            None => own_validation.clone(),
         };
-        Ok(ExportData { calibration, validation, on_training_rows })
+        Ok(ExportData { calibration, validation, own_validation, on_training_rows })
     }
 }
 
@@ -93,6 +100,24 @@ impl Data {
                 Data::Series(number_table::read(path, &selection)?)
             }
         })
+    }
+
+    /// The label of each row of a classifier, and the logits of `model`. Empty for other tasks. Sequences with a label
+    /// that the model lacks are skipped.
+    pub fn predictions(&self, model: &dyn Model) -> Vec<(usize, Logits)> {
+        let text = |example: &Example| (example.label, model.classify(&example.text).logits);
+        let sequence = |(index, logits): (usize, Logits), sequences: &SequenceTable| {
+            let label = model.labels().iter().position(|label| label == sequences.label(index))?;
+            Some((label, logits))
+        };
+        match self {
+            Data::Texts(examples) => examples.par_iter().map(text).collect(),
+            Data::Sequences(sequences) => {
+                let logits = sequence_classification::logits(model, sequences).into_iter().enumerate();
+                logits.filter_map(|row| sequence(row, sequences)).collect()
+            }
+            Data::Text(_) | Data::Series(_) => Vec::new(),
+        }
     }
 
     /// Converts the rows to samples. If these have more than `max_steps` steps in total, only some of them are

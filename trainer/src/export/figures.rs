@@ -1,16 +1,13 @@
 //! Comparison of a float model and its device file on the same validation rows.
 
 use super::export_data::Data;
-use crate::data::Example;
 use crate::data::number_table::Table;
 use crate::device_file::DeviceFile;
 use crate::float_model::FloatModel;
 use crate::logits::Logits;
 use crate::metrics::argmax;
 use crate::model::Model;
-use crate::nn::network::Input;
 use crate::tasks::forecast::{self, ForecastFigures, MODEL, NAIVE};
-use crate::tasks::sequence_classification::SequenceTable;
 use crate::train::{Guess, Validation, language_parts};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -69,22 +66,25 @@ impl Figures {
     /// Compares both models.
     pub fn of(model: &FloatModel, device: &DeviceFile, data: &Data) -> Self {
         match data {
-            Data::Texts(examples) => of_texts(model, device, examples),
+            Data::Texts(_) | Data::Sequences(_) => {
+                Figures::of_classes(&data.predictions(model), &data.predictions(device))
+            }
             Data::Text(text) => of_text(model, device, text),
-            Data::Sequences(sequences) => of_sequences(model, device, sequences),
             Data::Series(table) => of_series(model, device, table).unwrap_or_default(),
         }
     }
 
-    /// The figures of a classifier. `pairs`: the logits of both models and the label.
-    fn of_classes(pairs: &[(Logits, Logits, usize)]) -> Self {
-        let share = |right: usize| (!pairs.is_empty()).then(|| right as f64 / pairs.len() as f64);
-        let differences = pairs.iter().map(|(float, integer, _)| largest_difference(&float.nats(), &integer.nats()));
+    /// The figures of a classifier. `float`, `integer`: the label of each row and the logits of both models.
+    fn of_classes(float: &[(usize, Logits)], integer: &[(usize, Logits)]) -> Self {
+        let right = |rows: &[(usize, Logits)]| rows.iter().filter(|(label, logits)| logits.label() == *label).count();
+        let share = |rows: &[(usize, Logits)]| (!rows.is_empty()).then(|| right(rows) as f64 / rows.len() as f64);
+        let pairs = || float.iter().zip(integer).map(|((_, float), (_, integer))| (float, integer));
+        let differences = pairs().map(|(float, integer)| largest_difference(&float.nats(), &integer.nats()));
         Figures {
-            examples: pairs.len(),
-            float_accuracy: share(pairs.iter().filter(|(float, _, label)| float.label() == *label).count()),
-            integer_accuracy: share(pairs.iter().filter(|(_, integer, label)| integer.label() == *label).count()),
-            disagreements: Some(pairs.iter().filter(|(float, integer, _)| float.label() != integer.label()).count()),
+            examples: float.len(),
+            float_accuracy: share(float),
+            integer_accuracy: share(integer),
+            disagreements: Some(pairs().filter(|(float, integer)| float.label() != integer.label()).count()),
             largest_logit_difference: Some(differences.fold(0.0, f64::max)),
             ..Figures::default()
         }
@@ -93,23 +93,6 @@ impl Figures {
 
 fn largest_difference(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
-}
-
-fn of_texts(model: &FloatModel, device: &DeviceFile, examples: &[Example]) -> Figures {
-    let pair = |example: &Example| {
-        (model.classify(&example.text).logits, device.classify(&example.text).logits, example.label)
-    };
-    Figures::of_classes(&examples.par_iter().map(pair).collect::<Vec<_>>())
-}
-
-fn of_sequences(model: &FloatModel, device: &DeviceFile, sequences: &SequenceTable) -> Figures {
-    let pair = |sequence: usize| {
-        let label = model.labels().iter().position(|label| label == sequences.label(sequence))?;
-        let outputs =
-            |model: &dyn Model| model.outputs(Input::from(&sequences.steps(sequence, &model.config().channels)));
-        Some((outputs(model), outputs(device), label))
-    };
-    Figures::of_classes(&(0..sequences.spans.len()).into_par_iter().filter_map(pair).collect::<Vec<_>>())
 }
 
 /// The predictions of both models for a part of a text.

@@ -8,10 +8,9 @@ use crate::float_model::FloatModel;
 use crate::nn::sample::{Sample, Steps};
 use crate::quantize::calibrate::Statistics;
 use crate::vocabulary::PAD;
-use safetensors::SafeTensors;
 use serde::Serialize;
 use tern_runtime::Model;
-use tern_runtime::write::{Dtype, Tensor, folded, folded_bytes, to_bytes};
+use tern_runtime::write::{folded, folded_bytes};
 
 /// The effect of folding on the validation rows.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -42,19 +41,7 @@ pub fn choose(model: &FloatModel, device: &Model<'_>, statistics: &Statistics, b
 
 /// Returns the bytes of a device file to which the input halves of the tokens `device_ids` are added.
 pub fn with_folded(device: &DeviceFile, device_ids: &[u32]) -> Vec<u8> {
-    let bytes = device.bytes();
-    let (_, header) = SafeTensors::read_metadata(bytes).expect("a device file is a safetensors file");
-    let mut metadata: Vec<(String, String)> = header.metadata().clone().unwrap_or_default().into_iter().collect();
-    metadata.sort_unstable();
-    let tensors = SafeTensors::deserialize(bytes).expect("a device file is a safetensors file");
-    let copy = |(name, tensor): (&str, safetensors::tensor::TensorView<'_>)| Tensor {
-        name: name.to_owned(),
-        dtype: Dtype::from_name(&tensor.dtype().to_string()).expect("a device file has types of its format"),
-        shape: tensor.shape().to_vec(),
-        data: tensor.data().to_vec(),
-    };
-    let tensors = tensors.iter().map(copy).chain(folded(device.model(), device_ids)).collect();
-    to_bytes(&metadata, tensors)
+    device.with_tensors(folded(device.model(), device_ids))
 }
 
 /// Measures a device file in which the tokens `device_ids` are folded.

@@ -20,6 +20,7 @@ fn exported_with(model: &FloatModel, golden: &[String], options: Options) -> (De
     let data = ExportData {
         calibration: texts(model.calibration()),
         validation: texts(model.validation()),
+        own_validation: texts(model.validation()),
         on_training_rows: false,
     };
     export(model, &data, golden, options, &|_| ()).unwrap()

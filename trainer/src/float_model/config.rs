@@ -298,7 +298,7 @@ impl Config {
         if let Some(temperature) = self.temperature.filter(|number| !number.is_normal() || *number < 0.0) {
             return Err(format!("`temperature` is {temperature}, expected a number above 0"));
         }
-        if let Some(Refusal { below, label }) = &self.refusal {
+        if let Some(Refusal { below, label, .. }) = &self.refusal {
             check_size("refusal.below", *below as usize, 1..=Refusal::ONE as usize)?;
             if let Some(label) = label.as_ref().filter(|label| !self.labels.contains(label)) {
                 return Err(format!("`refusal.label` is {label:?}, expected one of the labels"));

@@ -4,9 +4,13 @@ use crate::logits::Logits;
 use serde::{Deserialize, Serialize};
 
 /// The rule by which a classifier refuses to answer: `docs/arithmetic.md`, "Refusal".
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Refusal {
+    /// The largest share of the validation rows that the model may refuse, from which `below` follows. 0 for a device
+    /// file, which does not hold it.
+    #[serde(default)]
+    pub share: f64,
     /// The lowest probability of the most probable label with which the model answers, times 2^16: 1 to 65,536.
     pub below: u32,
     /// The label of the training rows that no other label fits. Predicting it is a refusal.
@@ -17,6 +21,30 @@ pub struct Refusal {
 impl Refusal {
     /// The probability 1 as an integer.
     pub const ONE: u32 = 1 << 16;
+
+    /// Returns the rule with which at most `share` of the rows are refused, those with the label `label` left out. Rows
+    /// for which `label` is predicted count as refused. `None` without rows of other labels. `rows`: the label of each
+    /// validation row, as an index of `labels`, and its logits.
+    pub fn fit(
+        share: f64,
+        label: Option<&String>,
+        labels: &[String],
+        rows: impl Iterator<Item = (usize, Logits)>,
+    ) -> Option<Self> {
+        let refusal = Refusal { share, below: 1, label: label.cloned() };
+        let class = refusal.class(labels);
+        let in_scope = rows.filter(|&(label, _)| Some(label) != class);
+        let predictions: Vec<(usize, f64)> =
+            in_scope.map(|(_, logits)| (logits.label(), scaled_probability(&logits))).collect();
+        let answered = predictions.iter().filter(|&&(predicted, _)| Some(predicted) != class);
+        let mut probabilities: Vec<f64> = answered.map(|&(_, probability)| probability).collect();
+        probabilities.sort_by(f64::total_cmp);
+        let allowed = (share * predictions.len() as f64) as usize;
+        let already_refused = predictions.len() - probabilities.len();
+        // The first row that must be answered. Its probability is rounded down.
+        let first = probabilities.get(allowed.saturating_sub(already_refused))?;
+        Some(Refusal { below: (*first as u32).clamp(1, Refusal::ONE), ..refusal })
+    }
 
     /// The lowest probability with which the model answers, 0 to 1.
     pub fn probability(&self) -> f64 {
@@ -29,14 +57,81 @@ impl Refusal {
         labels.iter().position(|known| known == label)
     }
 
-    /// Returns true if a model with these labels refuses to answer where it computes these logits. Those of a device
-    /// file are compared in the device's integers.
+    /// Returns true if a model with these labels refuses to answer where it computes these logits.
     pub fn applies(&self, labels: &[String], logits: &Logits) -> bool {
-        let label = logits.label();
-        let is_below = match logits {
-            Logits::Integer { values, .. } => tern_runtime::softmax(values, label) < self.below,
-            Logits::Float(_) => logits.log_probabilities()[label].exp() < self.probability(),
+        scaled_probability(logits) < f64::from(self.below) || self.class(labels) == Some(logits.label())
+    }
+}
+
+/// The probability of the most probable label times 2^16. For the logits of a device file it is the device's integer.
+fn scaled_probability(logits: &Logits) -> f64 {
+    let label = logits.label();
+    match logits {
+        Logits::Integer { values, .. } => f64::from(tern_runtime::softmax(values, label)),
+        Logits::Float(_) => logits.log_probabilities()[label].exp() * f64::from(Refusal::ONE),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LABELS: [&str; 3] = ["a", "b", "other"];
+
+    fn labels() -> Vec<String> {
+        LABELS.map(str::to_owned).into()
+    }
+
+    /// A row with a label, and logits of which the label `predicted` has the probability `probability`.
+    fn row(label: usize, predicted: usize, probability: f64) -> (usize, Logits) {
+        let others = ((1.0 - probability) / 2.0).ln() as f32;
+        let mut logits = vec![others; 3];
+        logits[predicted] = probability.ln() as f32;
+        (label, Logits::Float(logits))
+    }
+
+    /// The number of refused rows of each kind: those of other labels, and those of the refused label.
+    fn refused(rows: &[(usize, Logits)], refusal: &Refusal) -> [usize; 2] {
+        let count = |is_class: bool| {
+            let kind = rows.iter().filter(|row| (Some(row.0) == refusal.class(&labels())) == is_class);
+            kind.filter(|(_, logits)| refusal.applies(&labels(), logits)).count()
         };
-        is_below || self.class(labels) == Some(label)
+        [count(false), count(true)]
+    }
+
+    fn fit(rows: &[(usize, Logits)], share: f64, label: Option<&str>) -> Option<Refusal> {
+        Refusal::fit(share, label.map(str::to_owned).as_ref(), &labels(), rows.iter().cloned())
+    }
+
+    #[test]
+    fn the_share_of_refused_rows_is_kept() {
+        // Ten rows of the labels `a` and `b`, and four of `other`, of which one is predicted.
+        let mut rows: Vec<_> = (0..10).map(|n| row(n % 2, 0, 0.5 + 0.049 * n as f64)).collect();
+        rows.extend([row(2, 2, 0.9), row(2, 0, 0.4), row(2, 0, 0.45), row(2, 1, 0.99)]);
+        for share in [0.0, 0.05, 0.1, 0.2, 0.35, 0.9] {
+            let refusal = fit(&rows, share, Some("other")).unwrap();
+            let [in_scope, others] = refused(&rows, &refusal);
+            assert_eq!(in_scope, (10.0 * share) as usize, "{share}: {refusal:?}");
+            assert!(others >= 3, "{share}: {others}");
+        }
+        // A row whose prediction is a refusal counts.
+        rows.push(row(1, 2, 0.4));
+        assert_eq!(refused(&rows, &fit(&rows, 0.1, Some("other")).unwrap())[0], 1);
+        // Without such a label, all rows count.
+        assert_eq!(refused(&rows, &fit(&rows, 0.2, None).unwrap()), [3, 0]);
+    }
+
+    #[test]
+    fn equal_probabilities_are_all_answered() {
+        // Two logits with a difference of ln 3, as a device computes them.
+        let rows: Vec<_> =
+            (0..20).map(|_| (0, Logits::Integer { values: vec![72_000, 0], scale: 1.0 / 65_536.0 })).collect();
+        let refusal = fit(&rows, 0.5, None).unwrap();
+        assert!(refusal.below.abs_diff(49_152) < 10, "{refusal:?}");
+        assert_eq!(refused(&rows, &refusal), [0, 0]);
+        let above = Refusal { below: refusal.below + 1, ..refusal };
+        assert_eq!(refused(&rows, &above), [20, 0]);
+        assert_eq!(fit(&[], 0.5, None), None);
+        assert_eq!(fit(&[row(2, 2, 0.5)], 0.5, Some("other")), None);
     }
 }

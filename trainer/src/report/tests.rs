@@ -113,7 +113,7 @@ fn refusing() -> ReportInputs {
     let plain = model();
     let mut config = plain.config().clone();
     config.temperature = Some(1.5);
-    config.refusal = Some(Refusal { below: 45_875, label: Some(config.labels[0].clone()) });
+    config.refusal = Some(Refusal { share: 0.5, below: 45_875, label: Some(config.labels[0].clone()) });
     let (vocabulary, weights, rows) =
         (plain.vocabulary().clone(), plain.weights().clone(), plain.validation().to_vec());
     let model = FloatModel::new(config, vocabulary, weights, rows.clone(), rows).unwrap();

@@ -91,7 +91,7 @@ pub fn measurements(
             analysis.calibration().ece,
         ));
     }
-    lines.extend(analysis.refusal.iter().flat_map(RefusalFigures::lines));
+    lines.extend(analysis.refusal.iter().flat_map(|refusal| refusal.lines(9)));
     if let Some(found) = cross_validation {
         lines.insert(0, format!("{}-fold cross-validation, by networks not trained on the rows:", found.folds));
     }

@@ -6,9 +6,9 @@ mod sequences;
 
 use sequence_mistakes::SequenceMistakes;
 use sequence_training::LabelledSequences;
-pub use sequences::SequenceTable;
+pub use sequences::{SequenceTable, logits};
 
-use sequences::{analyse, logits};
+use sequences::analyse;
 
 use super::classification::fold_predictions::{self, FoldPredictions};
 use super::classification::{self, class_figures, label_comparison};

@@ -47,17 +47,17 @@ fn probabilities_are_calibrated_and_improbable_texts_are_refused() {
     let config = parse(&folder.text("m/config.json"));
     assert_eq!(config["refusal"]["label"], "other");
 
-    // The integers answer as the floats do, but for probabilities at the threshold.
-    folder.run("export m -o m.safetensors");
+    let export = folder.json("export m -o m.safetensors --json");
     let floats = folder.json("eval m --data valid.csv --json");
     assert_eq!(floats["refusal"], *refusal);
     let integers = folder.json("eval m.safetensors --data valid.csv --json")["refusal"].clone();
-    assert_eq!(integers["probability"], refusal["probability"]);
-    // The texts differ by a number only, so that many probabilities are close to the threshold.
-    for key in ["in_scope_refused_share", "out_of_scope_refused_share"] {
-        assert!((number(&integers, key) - number(refusal, key)).abs() < 0.15, "{key}: {refusal} {integers}");
-    }
-    assert_eq!(folder.json("inspect m.safetensors --json")["refusal"]["below"], config["refusal"]["below"]);
+    assert_eq!(export["refusal"], integers);
+    // The device file has its own threshold, so that it keeps the share.
+    assert!((1.0..=20.0).contains(&number(&integers, "in_scope_refused")), "{integers}");
+    assert!(number(&integers, "out_of_scope_refused_share") > 0.5, "{integers}");
+    let rule = folder.json("inspect m.safetensors --json")["refusal"].clone();
+    assert_eq!((&rule["probability"], &rule["label"]), (&integers["probability"], &"other".into()));
+    assert!((number(&rule, "probability") - number(&config["refusal"], "below") / 65_536.0).abs() < 0.01, "{rule}");
     for model in ["m", "m.safetensors"] {
         let found = predictions(&folder, model, "'warm up the hall 3' 'tell a joke please' 'xyzzy'");
         assert_eq!((&found[0]["label"], &found[0]["refused"]), (&"heat".into(), &false.into()), "{found:?}");
@@ -90,6 +90,32 @@ fn without_the_settings_a_model_always_answers() {
     assert!(predictions(&folder, "m", "'tell a joke please'")[0]["refused"].is_null());
     let config = parse(&folder.text("m/config.json"));
     assert!(config["temperature"].is_null() && config["refusal"].is_null(), "{config}");
+
+    // An export can add a rule to the device file.
+    let always = folder.json("export m -o always.safetensors --json");
+    let rule = "--refuse-share 0.2 --refuse-label other";
+    let refuses = folder.json(&format!("export m -o refuses.safetensors {rule} --json"));
+    assert!(
+        always["refusal"].is_null() && number(&refuses["refusal"], "out_of_scope_refused_share") > 0.5,
+        "{refuses}"
+    );
+    assert!((1.0..=20.0).contains(&number(&refuses["refusal"], "in_scope_refused")), "{refuses}");
+    assert_eq!(predictions(&folder, "refuses.safetensors", "'tell a joke please'")[0]["refused"], true);
+    // It is fitted to the validation rows of the model, also where others are compared.
+    let bytes = folder.bytes("refuses.safetensors");
+    folder.run(&format!("export m -o refuses.safetensors {rule} --data train.csv"));
+    assert!(folder.bytes("refuses.safetensors") == bytes);
+    folder.run("export m -o refuses.safetensors --refuse-share 0");
+    assert!(folder.bytes("refuses.safetensors") == folder.bytes("always.safetensors"));
+    // The card is that of the model.
+    assert!(!folder.text("m/README.md").contains("refuses"));
+    for (options, status, expected) in [
+        ("--refuse-share 1", 2, "--refuse-share is 1, expected 0 to 0.9"),
+        ("--refuse-label other", 2, "--refuse-share <X>"),
+        ("--refuse-share 0.1 --refuse-label others", 1, "--refuse-label is \"others\", expected one of its labels"),
+    ] {
+        folder.fails(&format!("export m -o refuses.safetensors {options}"), status, expected);
+    }
 }
 
 #[test]

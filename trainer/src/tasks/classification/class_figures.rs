@@ -24,7 +24,7 @@ pub fn figures(labels: &[String], analysis: &Analysis, paint: Paint, also: Optio
     let (mut lines, mut json) = (to_lines(labels, evaluation, paint), to_json(labels, evaluation));
     if let Some(refusal) = refusal {
         lines.push(String::new());
-        lines.extend(refusal.lines());
+        lines.extend(refusal.lines(9));
         json["refusal"] = json!(refusal);
     }
     lines.extend(also);

@@ -3,7 +3,7 @@
 use crate::float_model::Config;
 use serde::Serialize;
 
-/// How a classifier that can refuse to answer treats labelled rows. A row is in scope unless it has the label of the
+/// The numbers of labelled rows that a classifier refuses and answers. A row is in scope unless it has the label of the
 /// rows to refuse.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RefusalFigures {
@@ -59,11 +59,12 @@ impl RefusalFigures {
         })
     }
 
-    /// The figures as lines for a person.
-    pub fn lines(&self) -> Vec<String> {
+    /// The figures as lines for a person, with their names in columns of this width.
+    pub fn lines(&self, width: usize) -> Vec<String> {
         let percent = |share: f64| format!("{:.1} %", 100.0 * share);
         let mut lines = vec![format!(
-            "refused  {} of {} rows ({}): no label reaches {}",
+            "{:width$}{} of {} rows ({}): no label reaches {}",
+            "refused",
             self.in_scope_refused,
             self.in_scope,
             percent(self.in_scope_refused_share),
@@ -71,13 +72,14 @@ impl RefusalFigures {
         )];
         if let Some(label) = &self.label {
             lines.push(format!(
-                "         {} of {} rows of {label:?} ({})",
+                "{:width$}{} of {} rows of {label:?} ({})",
+                "",
                 self.out_of_scope_refused,
                 self.out_of_scope,
                 percent(self.out_of_scope_refused_share)
             ));
         }
-        lines.push(format!("answered {} rows, accuracy {:.4}", self.answered, self.answered_accuracy));
+        lines.push(format!("{:width$}{} rows, accuracy {:.4}", "answered", self.answered, self.answered_accuracy));
         lines
     }
 }
@@ -93,15 +95,15 @@ mod tests {
         config.labels = ["a", "b", "other"].map(str::to_owned).into();
         let rows = || [(0, 0, false), (0, 1, false), (1, 1, true), (2, 2, true), (2, 0, false)].into_iter();
         assert_eq!(RefusalFigures::new(&config, rows()), None);
-        config.refusal = Some(Refusal { below: 1 << 15, label: Some("other".to_owned()) });
+        config.refusal = Some(Refusal { share: 0.5, below: 1 << 15, label: Some("other".to_owned()) });
         let found = RefusalFigures::new(&config, rows()).unwrap();
         assert_eq!((found.in_scope, found.in_scope_refused), (3, 1));
         assert_eq!((found.out_of_scope, found.out_of_scope_refused_share), (2, 0.5));
         assert_eq!((found.answered, found.probability), (3, 0.5));
         assert!((found.answered_accuracy - 1.0 / 3.0).abs() < 1e-12);
-        config.refusal = Some(Refusal { below: 1 << 15, label: None });
+        config.refusal = Some(Refusal { share: 0.5, below: 1 << 15, label: None });
         let found = RefusalFigures::new(&config, rows()).unwrap();
         assert_eq!((found.in_scope, found.in_scope_refused, found.out_of_scope), (5, 2, 0));
-        assert_eq!(found.lines().len(), 2);
+        assert_eq!(found.lines(9).len(), 2);
     }
 }
