@@ -15,7 +15,8 @@ Exit codes:
   0    done
   1    the work failed
   2    the command line was wrong
-  130  interrupted by Ctrl-C; after `tern train` the model is usable and can be resumed
+  130  interrupted by Ctrl-C; after `tern train` and `tern fit` the model is usable
+       and the work can be resumed
   143  terminated by SIGTERM; as 130
 
 Run `tern COMMAND --help` for options and examples.")]
@@ -30,6 +31,8 @@ enum Command {
     Data(commands::data::Args),
     /// Train a model on labelled texts, plain text, sequences of numbers or a time series
     Train(Box<commands::train::Args>),
+    /// Find the most accurate classifier that fits a device
+    Fit(Box<commands::fit::Args>),
     /// Import a state_dict from PyTorch
     Import(commands::import::Args),
     /// Quantise a model and write the device file
@@ -65,6 +68,7 @@ pub fn run() -> ExitCode {
     let result = match &Cli::parse().command {
         Command::Data(args) => commands::data::run(args),
         Command::Train(args) => commands::train::run(args),
+        Command::Fit(args) => commands::fit::run(args),
         Command::Import(args) => commands::import::run(args),
         Command::Export(args) => commands::export::run(args),
         Command::Eval(args) => commands::eval::run(args),

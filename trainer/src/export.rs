@@ -19,15 +19,16 @@ pub use signal::{GateFigures, gates};
 use crate::device_file::{DeviceFile, FileBytes};
 use crate::float_model::{FloatModel, Refusal};
 use crate::logits::Logits;
-use crate::quantize::calibrate::{self, calibrate};
-use crate::quantize::{self, Golden, QuantizeError};
+use crate::nn::sample::Sample;
+use crate::quantize::calibrate::{self, Statistics, calibrate};
+use crate::quantize::{self, Golden, QuantizeError, Quantized};
 use crate::recipe::Widths;
 use crate::tasks::classification::RefusalFigures;
 use safetensors::SafeTensors;
 use serde::Serialize;
 use std::io;
 use std::path::Path;
-use tern_format::Packing;
+use tern_format::{Input, Packing};
 use tern_runtime::write::Tensor;
 
 /// Largest number of steps of the validation rows on which the cost of each part is measured.
@@ -117,23 +118,18 @@ pub fn export(
 ) -> Result<(DeviceFile, Report), QuantizeError> {
     progress("measuring the ranges of activations on the calibration set");
     let calibration = data.calibration.samples(model, calibrate::TOKENS);
-    let statistics = calibrate(model, &calibration);
-    let Options { packing, widths, fold } = options;
-    let quantized = quantize::layers(model, &statistics, widths)?;
-    let golden = match golden {
-        [] => golden::choose(model, &quantized, &data.calibration),
+    let golden = |quantized: &Quantized| match golden {
+        [] => golden::choose(model, quantized, &data.calibration),
         texts => Golden::Texts(texts.to_vec()),
     };
-    let bytes = quantize::to_file(model, &statistics, &quantized, &golden, packing)?;
-    let mut device = DeviceFile::from_bytes(&bytes).map_err(QuantizeError::Refused)?;
+    let (statistics, quantized, mut device) = quantise(model, &calibration, golden, options)?;
+    let Options { fold, .. } = options;
     let ids = if fold > 0 { folding::choose(model, device.model(), &statistics, fold) } else { Vec::new() };
     if !ids.is_empty() {
         device = DeviceFile::from_bytes(&folding::with_folded(&device, &ids)).map_err(QuantizeError::Refused)?;
     }
     if let Some(refusal) = fitted_refusal(&device, model, data) {
-        let class = refusal.class(model.labels());
-        let tensor = Tensor::refusal(tern_runtime::Refusal { below: refusal.below, class });
-        device = DeviceFile::from_bytes(&device.with_tensors(vec![tensor])).map_err(QuantizeError::Refused)?;
+        device = with_refusal(&device, &refusal)?;
     }
 
     progress("comparing the float model and the device file");
@@ -170,6 +166,13 @@ pub fn export(
     Ok((device, report))
 }
 
+/// Adds a rule of refusal to a device file.
+fn with_refusal(device: &DeviceFile, refusal: &Refusal) -> Result<DeviceFile, QuantizeError> {
+    let class = refusal.class(&device.config.labels);
+    let tensor = Tensor::refusal(tern_runtime::Refusal { below: refusal.below, class });
+    DeviceFile::from_bytes(&device.with_tensors(vec![tensor])).map_err(QuantizeError::Refused)
+}
+
 /// The rule by which a device file refuses the share of its model. `None` without validation rows to fit it on.
 fn fitted_refusal(device: &DeviceFile, model: &FloatModel, data: &ExportData) -> Option<Refusal> {
     let Refusal { share, label, .. } = model.config().refusal.as_ref()?;
@@ -184,6 +187,37 @@ fn refusal_figures(device: &DeviceFile, data: &ExportData) -> Option<RefusalFigu
     let rows = data.validation.predictions(device);
     let row = |(label, logits): &(usize, Logits)| (*label, logits.label(), device.config.refuses(logits));
     RefusalFigures::new(&device.config, rows.iter().map(row)).filter(|_| !rows.is_empty())
+}
+
+/// Quantises `model` and loads the result, without folded tokens. `golden` chooses the golden examples.
+fn quantise(
+    model: &FloatModel,
+    calibration: &[Sample],
+    golden: impl FnOnce(&Quantized) -> Golden,
+    Options { packing, widths, .. }: Options,
+) -> Result<(Statistics, Quantized, DeviceFile), QuantizeError> {
+    let statistics = calibrate(model, calibration);
+    let quantized = quantize::layers(model, &statistics, widths)?;
+    let bytes = quantize::to_file(model, &statistics, &quantized, &golden(&quantized), packing)?;
+    let device = DeviceFile::from_bytes(&bytes).map_err(QuantizeError::Refused)?;
+    Ok((statistics, quantized, device))
+}
+
+/// Quantises a classifier as [`export`] does, without the figures. It is calibrated on the texts in the model, or on
+/// `sequences` if it reads numbers. Its rule of refusal is that of the float model.
+pub fn device_file(model: &FloatModel, sequences: &[Sample], options: Options) -> Result<DeviceFile, QuantizeError> {
+    let texts = Data::Texts(model.calibration().to_vec());
+    let (_, _, device) = if model.config().input == Input::Values {
+        let golden = |quantized: &Quantized| golden::choose_sequences(model, quantized, sequences);
+        quantise(model, &export_data::evenly(sequences.to_vec(), calibrate::TOKENS), golden, options)?
+    } else {
+        let golden = |quantized: &Quantized| golden::choose(model, quantized, &texts);
+        quantise(model, &texts.samples(model, calibrate::TOKENS), golden, options)?
+    };
+    match &model.config().refusal {
+        Some(refusal) => with_refusal(&device, refusal),
+        None => Ok(device),
+    }
 }
 
 /// Checks that a device file may be written at `path`: the path does not exist, or is a device file.

@@ -27,7 +27,7 @@ pub use cross_validation::cross_validate;
 pub use prepare::{Prepared, prepare};
 pub use problem::{CrossValidation, Problem, Units};
 pub use run::{BatchProgress, Callback, Outcome, StateEvent, StopReason, TrainError, resume, run};
-pub use state::{EpochFigures, State, round_ngrams};
+pub use state::{EpochFigures, State, initial_weights, round_ngrams};
 pub use temperature::{divide, fit_temperature};
 use tern_nn::optimizer;
 

@@ -76,8 +76,42 @@ pub struct Args {
     pub json: bool,
 }
 
+impl Args {
+    /// The options of an export with all defaults.
+    pub(super) fn new(model: &Path, output: &Path) -> Self {
+        Args {
+            model: model.to_owned(),
+            output: output.to_owned(),
+            data: None,
+            table: TableArgs::default(),
+            golden: None,
+            packing: None,
+            embedding_bits: None,
+            recurrent_bits: None,
+            fold: None,
+            refuse_share: None,
+            refuse_label: None,
+            json: false,
+        }
+    }
+}
+
 /// Quantises a model directory to a device file.
 pub fn run(args: &Args) -> anyhow::Result<()> {
+    let report = write_device_file(args)?;
+    if args.json {
+        return print(serde_json::to_string(&report)?);
+    }
+    to_text(&report, &args.output).iter().try_for_each(print)?;
+    report_of_parts(&report).iter().try_for_each(print)?;
+    let source = if args.golden.is_none() { " from the training data" } else { "" };
+    print(format_args!("golden examples  {}{source}, for the self-test of the device", report.golden_texts))?;
+    note(next_commands(&args.output));
+    Ok(())
+}
+
+/// Quantises a model directory, writes the device file, and adds the figures to the report in the directory.
+pub(super) fn write_device_file(args: &Args) -> anyhow::Result<Report> {
     check_output(&args.output)?;
     let model = FloatModel::load(&args.model)?;
     let data = ExportData::of(&model, &args.model, args.data.as_deref(), &args.table.columns())?;
@@ -121,15 +155,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         Ok(false) => note(format_args!("note: {name}/README.md was changed by hand and is kept")),
         Err(error) => note(format_args!("warning: the report was not updated: {error:#}")),
     }
-    if args.json {
-        return print(serde_json::to_string(&report)?);
-    }
-    to_text(&report, &args.output).iter().try_for_each(print)?;
-    report_of_parts(&report).iter().try_for_each(print)?;
-    let source = if args.golden.is_none() { " from the training data" } else { "" };
-    print(format_args!("golden examples  {}{source}, for the self-test of the device", report.golden_texts))?;
-    note(next_commands(&args.output));
-    Ok(())
+    Ok(report)
 }
 
 /// Returns the model with the rule of refusal that the options name, if they name one. Its probability is chosen later,
@@ -175,7 +201,7 @@ fn widths_of_recipe(model: &Path) -> anyhow::Result<Widths> {
 }
 
 /// Parses a number of bytes: `4096`, `32KB` (1024 bytes each), `1MB`.
-fn size(text: &str) -> Result<usize, String> {
+pub(super) fn size(text: &str) -> Result<usize, String> {
     let upper = text.trim().to_ascii_uppercase();
     let upper = upper.strip_suffix('B').unwrap_or(&upper);
     let upper = upper.strip_suffix('I').unwrap_or(upper);

@@ -1,9 +1,8 @@
 //! `tern inspect`: prints the contents of a device file and the cost of running it.
 
-mod core_time;
-
 use super::{key, print};
 use crate::checksum::crc32_hex;
+use crate::core_time;
 use crate::device_file::DeviceFile;
 use crate::display::visible;
 use crate::package::Package;

@@ -1,24 +1,23 @@
 //! `tern train`: reads recipe and data, trains, and writes a model directory.
 
 mod checkpointer;
-mod interrupt;
 mod options;
 mod progress;
 mod run_directory;
 mod tensorboard;
 
-use super::{Failure, note, print};
+use super::{Failure, interrupt, note, print};
 use crate::data;
-use crate::float_model::{Staged, files};
+use crate::float_model::{FloatModel, Staged, files};
 use crate::recipe::{Recipe, Task};
-use crate::report;
+use crate::report::{self, TrainingMetrics};
 use crate::tasks::{self, TaskData};
 use crate::train::{
     self, BatchProgress, Callback, CrossValidation, EpochFigures, Outcome, State, StateEvent, StopReason, TrainError,
 };
 use anyhow::{Context, anyhow, bail};
 use checkpointer::Checkpointer;
-use options::{RecipeOptions, by_option};
+pub(super) use options::{RecipeOptions, by_option};
 use progress::Progress;
 use run_directory::{Options, RunDirectory};
 use serde_json::{Value, json};
@@ -101,15 +100,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let name = recipe.name.clone().unwrap_or_else(|| folder_name().into_owned());
     let model = data.model(&name, outcome.weights.clone())?;
     let measured = data.measure(&model)?;
-    let figures = report::TrainingMetrics::new(&model, measured, data.problem().train.len(), &outcome, recipe.metric());
+    let figures = TrainingMetrics::new(&model, measured, data.problem().train.len(), &outcome, recipe.metric());
     let save = || -> anyhow::Result<()> {
-        let staged = directory.staged()?;
-        model.save(staged.path())?;
-        data.save(staged.path())?;
-        report::write(staged.path(), target, &model, recipe, &figures)?;
-        fs::copy(directory.log(), staged.path().join(files::LOG))
-            .with_context(|| directory.log().display().to_string())?;
-        Ok(staged.commit()?)
+        let log = fs::read(directory.log()).with_context(|| directory.log().display().to_string())?;
+        write_directory(directory.staged()?, target, &model, data, recipe, &figures, &log)
     };
     save().map_err(|error| error.context(not_written(target)))?;
     if !matches!(outcome.stop_reason, StopReason::Interrupted | StopReason::Diverged) {
@@ -144,6 +138,24 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Writes a model, the rows that later commands read, the report and the log into `staged`, which becomes `target`.
+pub(super) fn write_directory(
+    staged: Staged,
+    target: &Path,
+    model: &FloatModel,
+    data: &dyn TaskData,
+    recipe: &Recipe,
+    figures: &TrainingMetrics,
+    log: &[u8],
+) -> anyhow::Result<()> {
+    model.save(staged.path())?;
+    data.save(staged.path())?;
+    report::write(staged.path(), target, model, recipe, figures)?;
+    let path = staged.path().join(files::LOG);
+    fs::write(&path, log).with_context(|| path.display().to_string())?;
+    Ok(staged.commit()?)
+}
+
 /// Returns the complete recipe, the model directory, and the options that are not settings of the recipe.
 fn recipe_and_target(args: &Args) -> anyhow::Result<(Recipe, PathBuf, Options)> {
     let Args { input, output, resume, no_baselines, recipe: RecipeOptions(options), .. } = args;
@@ -176,7 +188,7 @@ fn read_recipe(path: &Path, options: &Table) -> anyhow::Result<Recipe> {
 }
 
 /// Checks a recipe after the options were laid over it.
-fn checked(recipe: Recipe) -> anyhow::Result<Recipe> {
+pub(super) fn checked(recipe: Recipe) -> anyhow::Result<Recipe> {
     recipe.check().map_err(|error| Failure::Usage(by_option(&error)))?;
     Ok(recipe)
 }

@@ -164,7 +164,7 @@ impl Data {
 
 /// Selects evenly spaced samples with about `max_steps` steps in total, but at least one sample. The samples have more
 /// steps in total if the selected ones are longer than the others.
-fn evenly(samples: Vec<Sample>, max_steps: usize) -> Vec<Sample> {
+pub(super) fn evenly(samples: Vec<Sample>, max_steps: usize) -> Vec<Sample> {
     let steps: usize = samples.iter().map(|sample| sample.steps.len()).sum();
     let every = steps.div_ceil(max_steps.max(1)).max(1);
     samples.into_iter().step_by(every).collect()

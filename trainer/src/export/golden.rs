@@ -3,7 +3,7 @@
 
 use super::export_data::Data;
 use crate::float_model::FloatModel;
-use crate::nn::sample::{Steps, Target};
+use crate::nn::sample::{Sample, Steps, Target};
 use crate::quantize::{Golden, Inputs, Quantized};
 use anyhow::bail;
 use tern_runtime::Model;
@@ -41,8 +41,7 @@ pub fn check(model: &FloatModel, texts: &[String]) -> anyhow::Result<()> {
 /// Chooses golden examples from the calibration set, for a classifier some of each label. From an empty set it makes
 /// one of the most frequent tokens, or of the channels' means.
 pub fn choose(model: &FloatModel, quantized: &Quantized, data: &Data) -> Golden {
-    let outputs = model.config().architecture().head.outputs;
-    let most = (LOGITS / outputs).clamp(1, EXAMPLES);
+    let most = most(model);
     match data {
         Data::Texts(examples) => {
             let labelled = examples.iter().map(|example| (example.label, example.text.as_str()));
@@ -52,22 +51,29 @@ pub fn choose(model: &FloatModel, quantized: &Quantized, data: &Data) -> Golden 
             let lines = text.lines().map(str::trim).filter(|line| fits(model, line));
             texts(model, lines.take(most).map(str::to_owned).collect())
         }
-        Data::Sequences(_) | Data::Series(_) => {
-            let samples = data.samples(model, usize::MAX);
-            let labelled = samples.iter().filter(|sample| !sample.steps.is_empty()).map(|sample| {
-                let label = if let Target::Class(label) = sample.target { label } else { 0 };
-                (label, &sample.steps)
-            });
-            let chosen = of_each_label(model, labelled, most);
-            let mut sequences: Vec<Vec<i32>> = chosen.iter().map(|steps| integers(model, quantized, steps)).collect();
-            if sequences.is_empty() {
-                let channels = model.config().channels.len();
-                let means = Steps::Values { values: vec![0.0; channels], channels };
-                sequences.push(integers(model, quantized, &means));
-            }
-            Golden::Sequences(sequences)
-        }
+        Data::Sequences(_) | Data::Series(_) => choose_sequences(model, quantized, &data.samples(model, usize::MAX)),
     }
+}
+
+/// Chooses the first steps of some sequences as golden examples, for a classifier of each label.
+pub fn choose_sequences(model: &FloatModel, quantized: &Quantized, samples: &[Sample]) -> Golden {
+    let labelled = samples.iter().filter(|sample| !sample.steps.is_empty()).map(|sample| {
+        let label = if let Target::Class(label) = sample.target { label } else { 0 };
+        (label, &sample.steps)
+    });
+    let chosen = of_each_label(model, labelled, most(model));
+    let mut sequences: Vec<Vec<i32>> = chosen.iter().map(|steps| integers(model, quantized, steps)).collect();
+    if sequences.is_empty() {
+        let channels = model.config().channels.len();
+        let means = Steps::Values { values: vec![0.0; channels], channels };
+        sequences.push(integers(model, quantized, &means));
+    }
+    Golden::Sequences(sequences)
+}
+
+/// The largest number of golden examples of a model.
+fn most(model: &FloatModel) -> usize {
+    (LOGITS / model.config().architecture().head.outputs).clamp(1, EXAMPLES)
 }
 
 fn fits(model: &FloatModel, text: &str) -> bool {

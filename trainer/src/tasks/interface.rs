@@ -2,11 +2,12 @@
 
 use crate::data::Layout;
 use crate::float_model::FloatModel;
+use crate::metrics::Evaluation;
 use crate::model::{DataFile, Model};
 use crate::paint::Paint;
 use crate::recipe::Recipe;
 use crate::report::{Measurements, ValidationResult};
-use crate::train::{CrossValidation, Problem};
+use crate::train::{CrossValidation, Problem, Sample};
 use crate::weights::Weights;
 use serde_json::Value;
 use std::path::Path;
@@ -81,6 +82,18 @@ pub trait TaskData {
     /// Evaluates the model on the validation split, or takes the predictions of the cross-validation. Fails if the
     /// validation split does not fit the model.
     fn measure(&self, model: &FloatModel) -> anyhow::Result<Measurements>;
+
+    /// The predictions of a classifier, in floats or in integers, for the validation split; `None` for other tasks.
+    /// Fails if the validation split does not fit the model.
+    fn evaluate(&self, _model: &dyn Model) -> anyhow::Result<Option<Evaluation>> {
+        Ok(None)
+    }
+
+    /// The sequences that [`save`](Self::save) writes for the calibration of an export. Empty for texts, which are in the
+    /// model, and for tasks other than classification.
+    fn calibration_sequences(&self) -> Vec<Sample> {
+        Vec::new()
+    }
 
     /// The file and lines that a training sample comes from.
     fn place(&self, sample: usize) -> String;

@@ -19,6 +19,7 @@ use crate::embeddings::{self, Embeddings};
 use crate::file_error::FileError;
 use crate::float_model::{Config, FloatModel, NgramBranch, files};
 use crate::logits::Logits;
+use crate::metrics::Evaluation;
 use crate::model::{DataFile, Model};
 use crate::paint::Paint;
 use crate::progress::Stage;
@@ -285,6 +286,10 @@ impl TaskData for LabelledTexts {
         let mut measurements = classification::measurements(&analysis, labels, stats, report, cross_validation);
         add_baselines(&mut measurements, &self.baselines, &analysis, model.weights().count());
         Ok(measurements)
+    }
+
+    fn evaluate(&self, model: &dyn Model) -> anyhow::Result<Option<Evaluation>> {
+        Ok(Some(Analysis::new(model, &self.data.valid).evaluation))
     }
 
     fn place(&self, sample: usize) -> String {

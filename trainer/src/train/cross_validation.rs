@@ -12,7 +12,10 @@ use crate::embeddings::Embeddings;
 use crate::logits::class_logits;
 use crate::recipe::Recipe;
 use crate::vocabulary::{PAD, UNK};
-use std::collections::HashSet;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicBool;
 
 /// Trains one network for each fold. `after_fold` is called with the number of the fold, from 1, and of all folds.
@@ -86,20 +89,48 @@ impl Problem {
         let (train_rows, valid_rows) = self.fold_rows(fold);
         let select = |rows: &[usize]| -> Vec<Sample> { rows.iter().map(|&row| self.train[row].clone()).collect() };
         let (mut train, mut valid) = (select(&train_rows), select(&valid_rows));
+        self.forget_untrained_tokens(&train, &mut valid);
+        normalise(&mut train, &mut valid);
+        Problem { train, valid, folds: Vec::new(), cross_validation: None, ..self.clone() }
+    }
+
+    /// Returns the problem with about a `share` of the training samples of each class, drawn by `seed`; a smaller share
+    /// is a part of a larger one. With cross-validation the other samples are left out altogether, else the validation
+    /// samples stay the same. As in [`fold`](Self::fold), tokens without a training sample become unknown.
+    pub fn with_share(&self, share: f64, seed: u64) -> Problem {
+        let mut order: Vec<usize> = (0..self.train.len()).collect();
+        order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+        let class = |row: usize| if let Target::Class(class) = self.train[row].target { class } else { 0 };
+        let mut counts: HashMap<usize, usize> = HashMap::new();
+        order.iter().for_each(|&row| *counts.entry(class(row)).or_default() += 1);
+        let mut kept: HashMap<usize, usize> = HashMap::new();
+        order.retain(|&row| {
+            let kept = kept.entry(class(row)).or_default();
+            *kept += 1;
+            *kept <= ((counts[&class(row)] as f64 * share).ceil() as usize)
+        });
+        order.sort_unstable();
+        let train: Vec<Sample> = order.iter().map(|&row| self.train[row].clone()).collect();
+        let folds: Vec<usize> = order.iter().filter_map(|&row| self.folds.get(row).copied()).collect();
+        let mut valid = if folds.is_empty() { self.valid.clone() } else { train.clone() };
+        self.forget_untrained_tokens(&train, &mut valid);
+        Problem { train, valid, folds, cross_validation: None, ..self.clone() }
+    }
+
+    /// Replaces the tokens of `valid` that occur in no sample of `train` and have no pretrained vector by UNK.
+    fn forget_untrained_tokens(&self, train: &[Sample], valid: &mut [Sample]) {
         let mut known = HashSet::from([PAD]);
-        for sample in &train {
+        for sample in train {
             if let Steps::Tokens(ids) = &sample.steps {
                 known.extend(ids);
             }
         }
         known.extend(self.embeddings.iter().flat_map(Embeddings::vectors).map(|(id, _)| id));
-        for sample in &mut valid {
+        for sample in valid {
             if let Steps::Tokens(ids) = &mut sample.steps {
                 ids.iter_mut().filter(|id| !known.contains(id)).for_each(|id| *id = UNK);
             }
         }
-        normalise(&mut train, &mut valid);
-        Problem { train, valid, folds: Vec::new(), cross_validation: None, ..self.clone() }
     }
 
     /// Returns the training rows and the validation rows of a fold.

@@ -69,6 +69,11 @@ pub(super) struct EpochProgress {
     pub ngram_step: f64,
 }
 
+/// Returns the weights before the first step of a training.
+pub fn initial_weights(recipe: &Recipe, problem: &Problem) -> Weights {
+    State::new(recipe, problem).weights
+}
+
 impl State {
     /// The state before the first step.
     pub fn new(recipe: &Recipe, problem: &Problem) -> Self {

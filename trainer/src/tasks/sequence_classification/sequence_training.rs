@@ -7,6 +7,8 @@ use crate::data::number_table::{LABEL, SEQUENCE};
 use crate::data::{self, normalise};
 use crate::file_error::FileError;
 use crate::float_model::{Channel, Config, FloatModel, files};
+use crate::metrics::Evaluation;
+use crate::model::Model;
 use crate::recipe::{Output, Recipe};
 use crate::report::Measurements;
 use crate::tasks::classification::{self, Analysis, TrainingStats, fold_predictions};
@@ -143,6 +145,20 @@ impl TaskData for LabelledSequences {
         let lengths: Vec<usize> = samples.iter().map(|sample| sample.steps.len()).collect();
         let stats = TrainingStats { samples, lengths: &lengths, leaked: 0, cut: self.problem.cut };
         Ok(classification::measurements(&analysis, &self.labels, stats, report, cross_validation))
+    }
+
+    fn evaluate(&self, model: &dyn Model) -> anyhow::Result<Option<Evaluation>> {
+        Ok(Some(analyse(model, &self.valid, Path::new(files::VALIDATION))?.evaluation))
+    }
+
+    fn calibration_sequences(&self) -> Vec<Sample> {
+        let rows = self.train.whole_sequence_rows(CALIBRATION_ROWS);
+        let sequences = self.train.spans.iter().take_while(|span| span.end <= rows).enumerate();
+        let sample = |(sequence, _)| {
+            let label = self.labels.iter().position(|label| label == self.train.label(sequence)).unwrap_or(0);
+            Sample::new(self.train.steps(sequence, &self.channels), Target::Class(label))
+        };
+        sequences.map(sample).collect()
     }
 
     fn place(&self, sample: usize) -> String {

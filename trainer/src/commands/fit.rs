@@ -1,0 +1,356 @@
+//! `tern fit`: finds the most accurate classifier that fits a device.
+
+use super::train::{RecipeOptions, checked, write_directory};
+use super::{Failure, export, interrupt, note, print};
+use crate::data;
+use crate::export::check_output;
+use crate::fit::{Budget, Found, Observer, Profile, Search, Trained, Trial, TrialLog, learning_curve, verdict};
+use crate::float_model::Staged;
+use crate::recipe::{Metric, Recipe, Task};
+use crate::report::TrainingMetrics;
+use crate::tasks;
+use crate::train::{self, Callback, EpochFigures};
+use anyhow::{Context, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+use std::ffi::OsString;
+use std::io::{IsTerminal, stderr};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use toml::Table;
+
+/// Options of `tern fit`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tern fit messages.csv -o spam --flash 64KB
+  tern fit intents.csv --valid intents-valid.csv -o intents --flash 128KB --ram 4KB
+  tern fit walks.csv --input values -o walks --flash 8KB --trials 40
+  tern fit messages.csv -o spam --flash 64KB --cell gru --tokenizer words
+  tern fit messages.csv -o spam --flash 64KB --resume      # after a crash or Ctrl-C
+
+Writes the model directory NAME and the device file NAME.safetensors. Candidates differ in n-gram branch,
+recurrent layers, vocabulary, bits and regularisation. All train for a quarter of the epochs, the best third
+for half of them, and the best few for all; their device files are measured on the validation split. Settings
+of the recipe that are given as options, as for `tern train`, are the same in all candidates.
+
+The same data, options and seed find the same model, unless the time runs out.
+
+Interrupting: the first Ctrl-C or SIGTERM takes the best candidate so far and exits with 130 or 143;
+--resume continues the search.")]
+pub struct Args {
+    /// Training data: a CSV, TSV or JSONL table, a folder LABEL/*.txt, or hf:owner/name
+    #[arg(value_name = "DATA.csv")]
+    pub input: PathBuf,
+    /// Name of the model: NAME is the model directory, NAME.safetensors the device file
+    #[arg(short, long, value_name = "NAME")]
+    pub output: PathBuf,
+    /// Largest device file: 64KB, 1MB, 4096
+    #[arg(long, value_name = "SIZE", value_parser = export::size)]
+    pub flash: usize,
+    /// Largest scratch memory of a session [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = export::size)]
+    pub ram: Option<usize>,
+    /// Largest estimated number of instructions of a token on a Cortex-M4 [default: no limit]
+    #[arg(long, value_name = "N")]
+    pub max_instructions: Option<u64>,
+    /// Time of the search: 90s, 20m, 2h [default: no limit]
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub time: Option<Duration>,
+    /// Number of candidates
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub trials: u64,
+    /// Pretrained word vectors, as --embeddings of `tern train`
+    #[arg(long, value_name = "FILE", conflicts_with = "recipe-embeddings")]
+    pub vectors: Option<PathBuf>,
+    /// Continue an interrupted search
+    #[arg(long)]
+    pub resume: bool,
+    /// Print the figures as one JSON object on stdout
+    #[arg(long)]
+    pub json: bool,
+    /// Settings that all candidates have.
+    #[command(flatten)]
+    pub recipe: RecipeOptions,
+}
+
+/// Searches, and writes the model directory and the device file of the best candidate.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    let options = options(args);
+    let device_path = with_suffix(&args.output, ".safetensors");
+    Staged::check(&args.output)?;
+    check_output(&device_path)?;
+    let mut recipe = checked(Recipe::with_options(&args.input, Task::Classify, &options)?)?;
+    if recipe.task != Task::Classify || data::is_plain_text(&args.input) {
+        bail!(Failure::Usage("`tern fit` is for classifiers; train other models with `tern train`".to_owned()));
+    }
+    let budget = Budget { flash: args.flash, ram: args.ram, instructions: args.max_instructions };
+    let data = tasks::read_data(&mut recipe, false)?;
+    let profile = Profile::new(&recipe, data.as_ref()).context("`tern fit` is for classifiers")?;
+    note(describe(&profile));
+    let header = json!({
+        "data": train::data_hash(data.problem()),
+        "options": options.to_string(),
+        "budget": budget,
+        "trials": args.trials,
+        "version": env!("CARGO_PKG_VERSION"),
+    });
+    drop(data);
+    interrupt::catch();
+    let log = TrialLog::open(&with_suffix(&args.output, ".fit.jsonl"), &header, args.resume)?;
+    if !log.is_empty() {
+        note(format_args!("resumed after {} trials", log.len()));
+    }
+    let candidates = args.trials as usize;
+    let (input, interrupt) = (args.input.as_path(), &interrupt::STOP);
+    let name = args.output.file_name().map_or("model".into(), |name| name.to_string_lossy());
+    let name = name.as_ref();
+    let search = Search { name, input, options: &options, budget, candidates, time: args.time, interrupt, log };
+    let mut progress = Progress::new(recipe.metric());
+    let found = search.run(&profile, &mut progress)?;
+    progress.finish();
+    let result = write(args, &search, found, &device_path)?;
+    if args.json {
+        print(&result)?;
+    }
+    if interrupt.load(Ordering::Relaxed) {
+        note("interrupted: the best candidate so far was written; continue the search with --resume");
+        bail!(Failure::Interrupted(interrupt::status()));
+    }
+    search.log.remove()?;
+    let shown = args.output.display();
+    note(format_args!("next: tern report {shown} --open\n      tern console {}", device_path.display()));
+    Ok(())
+}
+
+/// The settings that all candidates have.
+fn options(args: &Args) -> Table {
+    let RecipeOptions(mut options) = args.recipe.clone();
+    if let Some(vectors) = &args.vectors {
+        let model = options.entry("model").or_insert_with(|| toml::Value::Table(Table::new()));
+        if let toml::Value::Table(model) = model {
+            model.insert("embeddings".to_owned(), vectors.to_string_lossy().into_owned().into());
+        }
+    }
+    options
+}
+
+/// Trains the winner if an earlier process trained it, and writes the model directory and the device file. Returns the
+/// figures.
+fn write(args: &Args, search: &Search<'_>, found: Found, device_path: &Path) -> anyhow::Result<Value> {
+    let Found { best, mut recipe, trained, trials, is_out_of_time, seconds } = found;
+    let is_interrupted = search.interrupt.load(Ordering::Relaxed);
+    let mut data = tasks::read_data(&mut recipe, !is_interrupted)?;
+    let Trained { outcome, cross_validation } = match trained {
+        Some(trained) => trained,
+        None => train_again(search, &recipe, data.as_mut())?,
+    };
+    data.set_cross_validation(cross_validation);
+    let model = data.model(search.name, outcome.weights.clone())?;
+    let measured = data.measure(&model)?;
+    let train_examples = data.problem().train.len();
+    let mut figures = TrainingMetrics::new(&model, measured, train_examples, &outcome, recipe.metric());
+    let float_accuracy = figures.json["validation"]["accuracy"].as_f64().unwrap_or(0.0);
+    let curve = if is_interrupted || is_out_of_time {
+        Vec::new()
+    } else {
+        note("training with fewer rows, to see whether more would help …");
+        learning_curve(search, &recipe, float_accuracy)?
+    };
+    let interval = [0, 1].map(|end| figures.json["validation"]["interval"][end].as_f64().unwrap_or(0.0));
+    let linear = figures.json.pointer("/baselines/linear_ngrams/accuracy").and_then(Value::as_f64);
+    let sentences = verdict(best.accuracy, interval, linear, &curve);
+    let result = json!({
+        "model": args.output,
+        "device_file": device_path,
+        "metric": recipe.metric(),
+        "score": best.score,
+        "accuracy": best.accuracy,
+        "in_integers": best.in_integers,
+        "interval": interval,
+        "folds": figures.json["validation"]["folds"],
+        "file_bytes": best.measured.file_bytes,
+        "scratch_bytes": best.measured.scratch_bytes,
+        "instructions_per_token": best.measured.instructions_per_token,
+        "network": best.network,
+        "candidates": args.trials,
+        "trials": trials.len(),
+        "seconds": seconds,
+        "budget": search.budget,
+        "linear_accuracy": linear,
+        "learning_curve": curve,
+        "verdict": sentences,
+    });
+    figures.json["search"] = result.clone();
+    figures.json["search"]["trials"] = json!(trials);
+    let object = figures.json["search"].as_object_mut();
+    // Paths are of this computer and would differ where the model is made again.
+    object.into_iter().for_each(|object| drop((object.remove("model"), object.remove("device_file"))));
+    write_directory(
+        Staged::new(&args.output)?,
+        &args.output,
+        &model,
+        data.as_ref(),
+        &recipe,
+        &figures,
+        &log(&outcome.history),
+    )?;
+    let report = export::write_device_file(&export::Args::new(&args.output, device_path))?;
+    figures.lines.iter().for_each(note);
+    let (accuracy, bytes) = (best.accuracy, report.file_bytes);
+    let arithmetic = if best.in_integers { " in integers" } else { "" };
+    note(format_args!(
+        "accuracy {accuracy:.4}{arithmetic}, {bytes} of {} bytes, {} bytes of RAM, {} instructions a token: {}",
+        search.budget.flash, best.measured.scratch_bytes, best.measured.instructions_per_token, best.network
+    ));
+    sentences.iter().for_each(note);
+    note(format_args!("wrote {} and {}", args.output.display(), device_path.display()));
+    Ok(result)
+}
+
+/// Trains the winner of an earlier process again, which gives the same weights.
+fn train_again(search: &Search<'_>, recipe: &Recipe, data: &mut dyn tasks::TaskData) -> anyhow::Result<Trained> {
+    struct Silent;
+    impl Callback for Silent {}
+    let mut cross_validation = None;
+    if !data.problem().folds.is_empty() {
+        cross_validation = train::cross_validate(recipe, data.problem(), search.interrupt, |_, _| {})?;
+        data.set_cross_validation(cross_validation.clone());
+    }
+    let outcome = train::run(recipe, data.problem(), &mut Silent, search.interrupt)?;
+    Ok(Trained { outcome, cross_validation })
+}
+
+/// The lines about the epochs, as in the log of `tern train`.
+fn log(history: &[EpochFigures]) -> Vec<u8> {
+    history.iter().map(|figures| format!("{}\n", json!(figures))).collect::<String>().into_bytes()
+}
+
+/// Returns a path with `suffix` after its last component.
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().map_or_else(OsString::new, OsString::from);
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
+/// The data in a sentence.
+fn describe(profile: &Profile) -> String {
+    let Profile { rows, classes, folds, reads_values, tokenizer, inputs, mean_steps } = profile;
+    let split = if *folds > 1 { format!(", {folds}-fold cross-validation") } else { String::new() };
+    if *reads_values {
+        format!(
+            "{rows} sequences of {classes} classes, {inputs} channels, {mean_steps:.0} time steps on average{split}"
+        )
+    } else {
+        format!("{rows} texts of {classes} classes, {mean_steps:.1} tokens on average (tokenizer {tokenizer}){split}")
+    }
+}
+
+/// Parses a duration: `90s`, `20m`, `2h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let expected = || "expected a time such as 90s, 20m or 2h".to_owned();
+    let (number, unit) = text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));
+    let factor = match unit {
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(expected()),
+    };
+    let seconds = number.parse::<f64>().map_err(|_| expected())? * factor;
+    if !(1.0..=1e7).contains(&seconds) {
+        return Err(expected());
+    }
+    Ok(Duration::from_secs_f64(seconds))
+}
+
+/// Prints a line for each trial, and shows a bar on a terminal.
+struct Progress {
+    bar: Option<ProgressBar>,
+    metric: Metric,
+    round: usize,
+}
+
+impl Progress {
+    fn new(metric: Metric) -> Self {
+        let bar = stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{bar:24} {percent:>3}% {msg}");
+            ProgressBar::new(1000).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        Progress { bar, metric, round: 0 }
+    }
+
+    fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn line(&self, line: impl std::fmt::Display) {
+        match &self.bar {
+            Some(bar) => bar.println(line.to_string()),
+            None => note(line),
+        }
+    }
+}
+
+impl Observer for Progress {
+    fn on_start(&mut self, round: usize, trial: usize, trials: usize) {
+        if round != self.round {
+            self.round = round;
+            let epochs = ["a quarter of the epochs", "half of the epochs", "all epochs"][(round - 1).min(2)];
+            self.line(format_args!("round {round}: {trials} candidates, {epochs}"));
+            self.line(format_args!("{:>9}    bytes  seconds  candidate", self.metric.title()));
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_message(format!("round {round}, trial {trial} of {trials}"));
+            bar.set_position(0);
+        }
+    }
+
+    fn on_progress(&mut self, share: f64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position((1000.0 * share) as u64);
+        }
+    }
+
+    fn on_trial(&mut self, trial: &Trial, best: &Trial, left: Duration) {
+        let mark = if trial.candidate == best.candidate { "*" } else { " " };
+        let left = left.as_secs();
+        self.line(format_args!(
+            "{:>9.4}{mark} {:>8} {:>8.1}  {}: {} ({}:{:02} left)",
+            trial.score,
+            trial.measured.file_bytes,
+            trial.seconds,
+            trial.candidate,
+            trial.network,
+            left / 60,
+            left % 60
+        ));
+    }
+
+    fn on_skipped(&mut self, candidate: usize, reason: &str) {
+        self.line(format_args!("        –                    {candidate}: {reason}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        assert_eq!(
+            ["90s", "20m", "1.5h"].map(duration),
+            [90, 1200, 5400].map(|seconds| Ok(Duration::from_secs(seconds)))
+        );
+        for bad in ["", "20", "m", "-1m", "0s", "20é", "99999h"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_suffix_follows_the_whole_name() {
+        assert_eq!(with_suffix(Path::new("a/b.c"), ".safetensors"), Path::new("a/b.c.safetensors"));
+    }
+}

@@ -1,0 +1,105 @@
+//! Estimates the time of a token on each core from the instructions that `cargo xtask bench device` counted.
+
+use serde_json::{Value, json};
+use tern_runtime::Model;
+
+/// The counts of `cargo xtask bench device`: one row for each core, cell, packing and size.
+const COUNTED: &str = include_str!("../../xtask/golden/bench_device.json");
+
+/// The estimated instructions of a token on one core.
+#[derive(Clone, Debug)]
+pub struct CoreInstructions {
+    /// The name of the core, such as `cortex-m4`.
+    pub core: String,
+    /// Instructions of the recurrent layers for a token. 0 without recurrent layers.
+    pub recurrent: f64,
+    /// Instructions of the n-gram branch for each token and each character. 0 without an n-gram branch.
+    pub ngrams: f64,
+}
+
+impl CoreInstructions {
+    /// The instructions of a token of so many characters.
+    pub fn per_token(&self, characters: f64) -> f64 {
+        self.recurrent + self.ngrams * (1.0 + characters)
+    }
+}
+
+/// Estimates the instructions for each counted core. Those of the recurrent layers are the instructions per
+/// multiply-accumulate of the counted model with the same cell and packing and the nearest size; those of the n-gram
+/// branch are the ones of the counted table with the nearest number of columns.
+pub fn instructions(model: &Model<'_>) -> Vec<CoreInstructions> {
+    let counted: Value = serde_json::from_str(COUNTED).unwrap_or_default();
+    let rows = counted["rows"].as_array().map_or(&[][..], Vec::as_slice);
+    let config = model.config();
+    // The cell's name without its activation: a plain cell takes as long with ReLU as with tanh, and is counted once.
+    let cell = config.cell.module();
+    let size = (config.embedding_dim + config.hidden_size) as u64;
+    let size_distance = |row: &&Value| {
+        let counted_size = row["embedding"].as_u64().unwrap_or(0) + row["hidden"].as_u64().unwrap_or(0);
+        counted_size.abs_diff(size)
+    };
+    // The rows are grouped by core.
+    let mut cores: Vec<&Value> = rows.iter().map(|row| &row["core"]).collect();
+    cores.dedup();
+    let estimate = |core: &Value| {
+        let of_core = || rows.iter().filter(|row| row["core"] == *core);
+        let mut recurrent = 0.0;
+        if config.layers > 0 {
+            let is_alike = |row: &&Value| row["cell"] == cell && row["packing"] == model.packing().name();
+            let nearest = of_core().filter(is_alike).min_by_key(size_distance)?;
+            recurrent = nearest["insn_per_mac"].as_f64()? * model.macs_per_token() as f64;
+        }
+        let mut ngrams = 0.0;
+        if config.ngrams.is_some() {
+            let columns = config.ngram_rank as u64;
+            let distance = |row: &&Value| row["columns"].as_u64().unwrap_or(2).abs_diff(columns);
+            let nearest = of_core().filter(|row| row["cell"] == "ngrams").min_by_key(distance)?;
+            ngrams = nearest["insn_per_step"].as_f64()?;
+        }
+        Some(CoreInstructions { core: core.as_str()?.to_owned(), recurrent, ngrams })
+    };
+    cores.into_iter().filter_map(estimate).collect()
+}
+
+/// The instructions and the milliseconds of a token in the recurrent layers for each core, at a clock of `hertz` and
+/// one instruction a cycle; flash with wait states takes longer. Empty without recurrent layers.
+pub fn by_core(model: &Model<'_>, hertz: f64) -> Value {
+    let cores = instructions(model).into_iter().filter(|_| model.config().layers > 0);
+    let times = cores.map(|CoreInstructions { core, recurrent, .. }| {
+        // Rounded to microseconds.
+        let milliseconds = (recurrent / hertz * 1e6).round() / 1e3;
+        json!({ "core": core, "instructions_per_token": recurrent.round() as u64, "ms_per_token": milliseconds })
+    });
+    times.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tern_runtime::testing::{Sizes, random_file};
+
+    #[test]
+    fn a_model_of_a_counted_size_gets_the_counted_instructions() {
+        let sizes = Sizes { embedding_dim: 20, hidden_size: 64, classes: 2 };
+        let shift = "0";
+        let file = random_file(1, sizes, shift);
+        let model = Model::from_bytes(&file).unwrap();
+        let cores = by_core(&model, 1e6);
+        let cores = cores.as_array().unwrap();
+        assert!(cores.len() >= 4, "{cores:?}");
+        let counted: Value = serde_json::from_str(COUNTED).unwrap();
+        for core in cores {
+            // Only LSTMs have the packing of this model, so the cell need not be compared.
+            let is_of_this_model = |row: &&Value| {
+                let size = (row["embedding"].as_u64(), row["hidden"].as_u64());
+                row["core"] == core["core"] && size == (Some(20), Some(64)) && row["packing"] == model.packing().name()
+            };
+            let row = counted["rows"].as_array().unwrap().iter().find(is_of_this_model).unwrap();
+            let expected = row["instructions"].as_f64().unwrap() / row["steps"].as_f64().unwrap();
+            let found = core["instructions_per_token"].as_f64().unwrap();
+            assert!((found / expected - 1.0).abs() < 1e-3, "{found}, counted {expected}");
+            let milliseconds = core["ms_per_token"].as_f64().unwrap();
+            assert!((milliseconds - expected / 1e3).abs() < 0.05, "{milliseconds} at 1 MHz");
+        }
+    }
+}

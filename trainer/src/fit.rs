@@ -1,0 +1,20 @@
+//! The search of `tern fit`: finds the most accurate classifier whose device file fits a budget.
+//!
+//! A [`Profile`] describes the data. From it and the [`Budget`], `candidates` makes recipes. `search` trains them by
+//! successive halving: all of them for a quarter of the epochs, the best third for half, the best three for all. The
+//! last ones are quantised, and their device files are measured. docs/fit.md describes the rules.
+
+mod candidates;
+mod learning_curve;
+mod measured;
+mod profile;
+mod search;
+mod trials;
+mod verdict;
+
+pub use learning_curve::learning_curve;
+pub use measured::{Budget, Measured};
+pub use profile::Profile;
+pub use search::{Found, Observer, Search, Trained};
+pub use trials::{Trial, TrialLog};
+pub use verdict::verdict;

@@ -1,0 +1,277 @@
+//! The candidates of a search: recipes that differ in the shape of the model and in its regularisation.
+//!
+//! The first candidates are fixed: shapes that won on public data sets, from an n-gram branch alone to recurrent layers
+//! alone, scaled to the budget. The others are drawn at random around them.
+
+use super::measured::Budget;
+use super::profile::Profile;
+use crate::recipe::{Bits, Cell, Pooling};
+use rand::SeedableRng;
+use rand::seq::IndexedRandom;
+use rand_chacha::ChaCha8Rng;
+use tern_format::limits::NGRAM_BUCKETS;
+use toml::{Table, Value};
+
+/// Bytes of a device file besides its tables, layers and vocabulary: header, labels, golden examples.
+const OVERHEAD: usize = 2_500;
+/// Bytes of a token in the vocabulary of a device file: its string and the offset of that.
+const TOKEN_BYTES: usize = 10;
+/// The smallest vocabulary of recurrent layers that is worth training.
+pub const MIN_VOCABULARY: usize = 40;
+
+/// The recurrent layers of a candidate.
+#[derive(Clone, Copy, Debug)]
+struct Recurrent {
+    cell: Cell,
+    embedding_dim: usize,
+    hidden_size: usize,
+    bidirectional: bool,
+    pooling: Pooling,
+    embedding_bits: Bits,
+}
+
+impl Recurrent {
+    const fn new(embedding_dim: usize, hidden_size: usize) -> Self {
+        Recurrent {
+            cell: Cell::Lstm,
+            embedding_dim,
+            hidden_size,
+            bidirectional: false,
+            pooling: Pooling::Last,
+            embedding_bits: Bits::Eight,
+        }
+    }
+
+    /// Estimates the bytes of the layers with 8 bits for each weight.
+    fn bytes(&self) -> usize {
+        let directions = if self.bidirectional { 2 } else { 1 };
+        let rows = self.cell.gates() * self.hidden_size;
+        directions * rows * (self.embedding_dim + self.hidden_size + 8)
+    }
+
+    fn settings(&self, vocabulary: Option<usize>) -> Table {
+        let Recurrent { cell, embedding_dim, hidden_size, bidirectional, pooling, embedding_bits } = *self;
+        let mut settings = Table::new();
+        let name = |name: &str| Value::from(name.to_owned());
+        set(&mut settings, "model", "cell", name(cell.name()));
+        set(&mut settings, "model", "hidden_size", integer(hidden_size));
+        set(&mut settings, "model", "bidirectional", bidirectional.into());
+        set(&mut settings, "model", "pooling", name(pooling.name()));
+        if let Some(vocabulary) = vocabulary {
+            set(&mut settings, "model", "embedding_dim", integer(embedding_dim));
+            set(&mut settings, "vocabulary", "max_size", integer(vocabulary));
+            set(&mut settings, "export", "embedding_bits", integer(embedding_bits.count() as usize));
+        }
+        settings
+    }
+}
+
+/// Returns at most `count` candidates for texts or sequences: settings that are laid over the default recipe. The same
+/// arguments give the same candidates.
+pub fn candidates(profile: &Profile, budget: &Budget, count: usize, seed: u64) -> Vec<Table> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut found: Vec<Table> = Vec::new();
+    let mut add = |candidate: Option<Table>| {
+        if let Some(candidate) = candidate.filter(|candidate| !found.contains(candidate)) {
+            found.push(candidate);
+        }
+        found.len() < count
+    };
+    let fixed = if profile.reads_values { fixed_for_values(profile) } else { fixed_for_texts(profile, budget) };
+    for candidate in fixed {
+        add(candidate);
+    }
+    // A small budget has few different candidates.
+    for _ in 0..20 * count {
+        let candidate =
+            if profile.reads_values { drawn_for_values(&mut rng) } else { drawn_for_texts(profile, budget, &mut rng) };
+        if !add(candidate) {
+            break;
+        }
+    }
+    found.truncate(count);
+    found
+}
+
+/// Returns the columns of an n-gram table for so many classes.
+fn rank(classes: usize) -> usize {
+    if classes > 64 { 32 } else { classes.next_power_of_two().clamp(2, 16) }
+}
+
+/// Returns the settings of an n-gram table of at most `bytes` bytes with 4 bits for each weight; `None` if not even the
+/// smallest table fits.
+fn table(bytes: usize, rank: usize) -> Option<Table> {
+    let most = (2 * bytes / rank).clamp(1, 1 << 17);
+    let buckets = if most.is_power_of_two() { most } else { most.next_power_of_two() / 2 };
+    let mut settings = Table::new();
+    set(&mut settings, "model", "ngram_buckets", integer(buckets));
+    set(&mut settings, "model", "ngram_rank", integer(rank));
+    NGRAM_BUCKETS.contains(&buckets).then_some(settings)
+}
+
+/// Returns the settings of a classifier of texts, with a table of `table_share` of the flash memory, and a vocabulary
+/// of what the recurrent layers leave; `None` if that is too little.
+fn text_model(
+    profile: &Profile,
+    budget: &Budget,
+    table_share: f64,
+    rank: usize,
+    recurrent: Option<Recurrent>,
+) -> Option<Table> {
+    let labels = profile.classes * (12 + rank + recurrent.map_or(0, |layers| layers.hidden_size));
+    let room = budget.flash.checked_sub(OVERHEAD.min(budget.flash / 3) + labels)?;
+    let mut settings = Table::new();
+    let mut rest = room;
+    if table_share > 0.0 {
+        let chosen = table((table_share * room as f64) as usize, rank)?;
+        rest -= ngram_bytes(&chosen);
+        overlay(&mut settings, &chosen);
+    }
+    match recurrent {
+        Some(layers) => {
+            let token = TOKEN_BYTES + layers.embedding_dim * layers.embedding_bits.count() as usize / 8;
+            let vocabulary = (rest.checked_sub(layers.bytes())? / token).min(profile.inputs.max(MIN_VOCABULARY));
+            if vocabulary < MIN_VOCABULARY.min(profile.inputs) {
+                return None;
+            }
+            overlay(&mut settings, &layers.settings(Some(vocabulary)));
+        }
+        None => set(&mut settings, "model", "num_layers", integer(0)),
+    }
+    Some(settings)
+}
+
+/// The bytes of the n-gram table of some settings.
+fn ngram_bytes(settings: &Table) -> usize {
+    let value = |key: &str| settings["model"][key].as_integer().unwrap_or(0) as usize;
+    value("ngram_buckets") * value("ngram_rank") / 2
+}
+
+fn fixed_for_texts(profile: &Profile, budget: &Budget) -> Vec<Option<Table>> {
+    let rank = rank(profile.classes);
+    let two_ways = Recurrent { bidirectional: true, pooling: Pooling::MeanMax, ..Recurrent::new(16, 32) };
+    let four_bits = Recurrent { embedding_bits: Bits::Four, pooling: Pooling::MeanMax, ..Recurrent::new(16, 32) };
+    let model = |share, recurrent| text_model(profile, budget, share, rank, recurrent);
+    let regular = |candidate: Option<Table>, ngram_dropout: f64| {
+        candidate.map(|mut settings| {
+            set(&mut settings, "model", "ngram_dropout", ngram_dropout.into());
+            set(&mut settings, "training", "learning_rate", 0.01.into());
+            settings
+        })
+    };
+    vec![
+        regular(model(1.0, None), 0.5),
+        model(1.0, None),
+        regular(model(0.5, None), 0.5),
+        regular(model(0.5, Some(Recurrent::new(8, 16))), 0.5),
+        regular(model(0.5, Some(Recurrent::new(16, 32))), 0.5),
+        regular(model(0.5, Some(four_bits)), 0.5),
+        model(0.0, Some(Recurrent::new(16, 32))),
+        regular(model(0.25, Some(two_ways)), 0.5),
+        model(0.0, Some(Recurrent::new(32, 64))),
+        model(0.0, Some(four_bits)),
+        // The smallest ones, for small budgets.
+        model(0.25, None),
+        model(0.0, Some(Recurrent::new(4, 8))),
+    ]
+}
+
+fn drawn_for_texts(profile: &Profile, budget: &Budget, rng: &mut ChaCha8Rng) -> Option<Table> {
+    let sizes = [(8, 16), (12, 24), (16, 32), (24, 48), (32, 64), (32, 96)];
+    let recurrent = [true, true, false].choose(rng).copied().unwrap_or(true).then(|| {
+        let (embedding_dim, hidden_size) = *sizes.choose(rng).expect("the list is not empty");
+        Recurrent {
+            cell: *[Cell::Lstm, Cell::Lstm, Cell::Gru].choose(rng).expect("the list is not empty"),
+            embedding_dim,
+            hidden_size,
+            bidirectional: *[false, false, true].choose(rng).expect("the list is not empty"),
+            pooling: *[Pooling::Last, Pooling::Mean, Pooling::MeanMax].choose(rng).expect("the list is not empty"),
+            embedding_bits: *[Bits::Eight, Bits::Four].choose(rng).expect("the list is not empty"),
+        }
+    });
+    let shares: &[f64] = if recurrent.is_some() { &[0.0, 0.125, 0.25, 0.5, 0.75] } else { &[0.25, 0.5, 1.0] };
+    let share = *shares.choose(rng)?;
+    let ranks = [rank(profile.classes) / 2, rank(profile.classes), 2 * rank(profile.classes)];
+    let rank = (*ranks.choose(rng)?).clamp(2, 64);
+    let mut settings = text_model(profile, budget, share, rank, recurrent)?;
+    if share > 0.0 {
+        draw(&mut settings, rng, "model", "ngram_dropout", &[0.2.into(), 0.5.into(), 0.7.into()]);
+        let longest: &[Value] = if profile.has_characters() {
+            &[3.into(), 4.into(), 6.into()]
+        } else {
+            &[5.into(), 5.into(), 4.into(), 0.into()]
+        };
+        draw(&mut settings, rng, "model", "ngram_max_chars", longest);
+    }
+    if recurrent.is_some() {
+        draw(&mut settings, rng, "model", "dropout", &[0.3.into(), 0.5.into()]);
+        draw(&mut settings, rng, "model", "word_dropout", &[0.1.into(), 0.2.into()]);
+    }
+    draw(&mut settings, rng, "training", "learning_rate", &[0.003.into(), 0.006.into(), 0.01.into()]);
+    Some(settings)
+}
+
+fn fixed_for_values(profile: &Profile) -> Vec<Option<Table>> {
+    let epochs = if profile.rows < 1_000 { 60 } else { 20 };
+    let model = |cell, hidden_size, bidirectional, pooling| {
+        let mut settings = Recurrent { cell, bidirectional, pooling, ..Recurrent::new(0, hidden_size) }.settings(None);
+        set(&mut settings, "training", "epochs", integer(epochs));
+        Some(settings)
+    };
+    vec![
+        model(Cell::Lstm, 16, false, Pooling::Last),
+        model(Cell::Lstm, 32, false, Pooling::Last),
+        model(Cell::Lstm, 16, true, Pooling::MeanMax),
+        model(Cell::Gru, 16, false, Pooling::Last),
+        model(Cell::Gru, 24, true, Pooling::MeanMax),
+        model(Cell::Lstm, 64, false, Pooling::Last),
+        model(Cell::Lstm, 8, false, Pooling::Last),
+        model(Cell::Gru, 4, false, Pooling::Last),
+    ]
+}
+
+fn drawn_for_values(rng: &mut ChaCha8Rng) -> Option<Table> {
+    let layers = Recurrent {
+        cell: *[Cell::Lstm, Cell::Gru].choose(rng)?,
+        bidirectional: *[false, true].choose(rng)?,
+        pooling: *[Pooling::Last, Pooling::Mean, Pooling::Max, Pooling::MeanMax].choose(rng)?,
+        ..Recurrent::new(0, *[8, 12, 16, 24, 32, 48, 64].choose(rng)?)
+    };
+    let mut settings = layers.settings(None);
+    draw(&mut settings, rng, "model", "num_layers", &[1.into(), 1.into(), 2.into()]);
+    draw(&mut settings, rng, "model", "dropout", &[0.0.into(), 0.3.into()]);
+    draw(&mut settings, rng, "training", "learning_rate", &[0.003.into(), 0.006.into(), 0.01.into()]);
+    draw(&mut settings, rng, "training", "epochs", &[20.into(), 40.into(), 80.into()]);
+    Some(settings)
+}
+
+/// Sets a key to one of `values`.
+fn draw(settings: &mut Table, rng: &mut ChaCha8Rng, section: &str, key: &str, values: &[Value]) {
+    if let Some(value) = values.choose(rng) {
+        set(settings, section, key, value.clone());
+    }
+}
+
+/// Sets a key of a section.
+pub fn set(settings: &mut Table, section: &str, key: &str, value: Value) {
+    let section = settings.entry(section).or_insert_with(|| Value::Table(Table::new()));
+    if let Value::Table(section) = section {
+        section.insert(key.to_owned(), value);
+    }
+}
+
+/// Sets all keys of `layer`.
+pub fn overlay(settings: &mut Table, layer: &Table) {
+    for (section, keys) in layer {
+        match keys {
+            Value::Table(keys) => {
+                keys.iter().for_each(|(key, value)| set(settings, section, key, value.clone()));
+            }
+            value => drop(settings.insert(section.clone(), value.clone())),
+        }
+    }
+}
+
+fn integer(number: usize) -> Value {
+    Value::Integer(number as i64)
+}

@@ -1,0 +1,53 @@
+//! The properties of the data that the candidates depend on.
+
+use crate::architecture::InputLayer;
+use crate::recipe::{InputKind, Recipe, TokenizerKind};
+use crate::tasks::TaskData;
+use crate::train::{Classes, Objective};
+use serde::Serialize;
+
+/// The properties of a classifier's data.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Profile {
+    /// The number of training rows.
+    pub rows: usize,
+    /// The number of classes.
+    pub classes: usize,
+    /// The number of folds of the cross-validation; 1 with a validation split.
+    pub folds: usize,
+    /// True if the rows are sequences of numbers.
+    pub reads_values: bool,
+    /// The tokenizer that suits the texts.
+    pub tokenizer: &'static str,
+    /// The number of tokens with an id, or of channels.
+    pub inputs: usize,
+    /// The mean number of tokens or time steps of a row.
+    pub mean_steps: f64,
+}
+
+impl Profile {
+    /// Returns the properties of data that were read with `recipe`; `None` if the task is not classification.
+    pub fn new(recipe: &Recipe, data: &dyn TaskData) -> Option<Self> {
+        let problem = data.problem();
+        let Objective::Classes(Classes { weights, .. }) = &problem.objective else { return None };
+        let steps: usize = problem.train.iter().map(|sample| sample.steps.len()).sum();
+        let inputs = match problem.architecture.input {
+            InputLayer::Embedding { vocab_size, .. } => vocab_size,
+            InputLayer::Values { channels } => channels,
+        };
+        Some(Profile {
+            rows: problem.train.len(),
+            classes: weights.len(),
+            folds: problem.fold_count().max(1),
+            reads_values: recipe.data.input == InputKind::Values,
+            tokenizer: recipe.tokenizer.kind.unwrap_or_default().name(),
+            inputs,
+            mean_steps: steps as f64 / problem.train.len().max(1) as f64,
+        })
+    }
+
+    /// Returns true if the tokenizer has one token for each character or byte.
+    pub fn has_characters(&self) -> bool {
+        [TokenizerKind::Chars, TokenizerKind::Bytes].iter().any(|kind| kind.name() == self.tokenizer)
+    }
+}

@@ -1,0 +1,41 @@
+//! The result of a search in sentences.
+
+use super::learning_curve::Point;
+use crate::recipe::SMALL_DATA;
+
+/// The smallest gain of accuracy that counts as one.
+const GAIN: f64 = 0.01;
+
+/// Returns sentences that judge an accuracy with its 95 % interval on `examples` validation rows: against the linear
+/// model on n-grams, by the number of training rows, and by the learning curve.
+pub fn verdict(accuracy: f64, interval: [f64; 2], linear: Option<f64>, curve: &[Point]) -> Vec<String> {
+    let mut sentences = Vec::new();
+    let half_width = (interval[1] - interval[0]) / 2.0;
+    if let Some(linear) = linear {
+        let against = format!("{accuracy:.4} against {linear:.4}");
+        sentences.push(if accuracy > linear + half_width {
+            format!("better than a linear model on n-grams: {against}")
+        } else if accuracy < linear - half_width {
+            format!("worse than a linear model on n-grams ({against}): allow more flash memory or more candidates")
+        } else {
+            format!("no clear difference from a linear model on n-grams: {against}")
+        });
+    }
+    if let [.., half, all] = curve {
+        let points = 100.0 * (all.accuracy - half.accuracy);
+        let gained = format!("from {} to {} rows the accuracy changed by {points:+.1} points", half.rows, all.rows);
+        let advice = if all.accuracy > half.accuracy + GAIN {
+            "more rows will help"
+        } else {
+            "more rows of the same kind will help little"
+        };
+        sentences.push(format!("{gained}: {advice}"));
+    }
+    if let Some(all) = curve.last().filter(|all| all.rows < SMALL_DATA) {
+        sentences.push(format!(
+            "warning: {} rows are few; on new data the accuracy may be anywhere from {:.2} to {:.2}",
+            all.rows, interval[0], interval[1]
+        ));
+    }
+    sentences
+}
