@@ -208,7 +208,7 @@ impl ReportInputs {
         ReportInputs {
             config: model.config().clone(),
             recipe: Some(recipe.clone()),
-            metrics: as_read(&metrics.json),
+            metrics: metrics.json.clone(),
             export: None,
             task: metrics.report.clone(),
         }
@@ -221,7 +221,7 @@ impl ReportInputs {
         let ValidationResult { metrics: computed, report } = validation;
         let mut metrics = json(&dir.join(files::METRICS))?.unwrap_or_else(|| json!({}));
         if computed.is_object() && metrics["validation"].is_null() {
-            metrics["validation"] = as_read(&computed);
+            metrics["validation"] = computed;
         }
         metrics["parameters"] = json!(model.weights().count());
         Ok(ReportInputs {
@@ -235,14 +235,8 @@ impl ReportInputs {
 
     /// Sets the content of `export.json`.
     pub fn set_export(&mut self, export: &Value) {
-        self.export = Some(as_read(export));
+        self.export = Some(export.clone());
     }
-}
-
-/// A value as it will be read from a file, so that the page and the card are the same when they are made again:
-/// serde_json's reader may change the last bit of a number.
-fn as_read(value: &Value) -> Value {
-    serde_json::from_str(&value.to_string()).expect("serde_json reads what it wrote")
 }
 
 /// Reads a JSON file; `None` if it does not exist.

@@ -108,9 +108,17 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let name = name.as_ref();
     let search = Search { name, input, options: &options, budget, candidates, time: args.time, interrupt, log };
     let mut progress = Progress::new(recipe.metric());
-    let found = search.run(&profile, &mut progress)?;
+    let found = search.run(&profile, &mut progress);
     progress.finish();
-    let result = write(args, &search, found, &device_path)?;
+    let found = match found {
+        // Without a trial there is nothing to resume.
+        Err(error) => {
+            search.log.remove()?;
+            return Err(error);
+        }
+        found => found?,
+    };
+    let result = write(args, &search, &profile, found, &device_path)?;
     if args.json {
         print(&result)?;
     }
@@ -138,7 +146,13 @@ fn options(args: &Args) -> Table {
 
 /// Trains the winner if an earlier process trained it, and writes the model directory and the device file. Returns the
 /// figures.
-fn write(args: &Args, search: &Search<'_>, found: Found, device_path: &Path) -> anyhow::Result<Value> {
+fn write(
+    args: &Args,
+    search: &Search<'_>,
+    profile: &Profile,
+    found: Found,
+    device_path: &Path,
+) -> anyhow::Result<Value> {
     let Found { best, mut recipe, trained, trials, is_out_of_time, seconds } = found;
     let is_interrupted = search.interrupt.load(Ordering::Relaxed);
     let mut data = tasks::read_data(&mut recipe, !is_interrupted)?;
@@ -178,15 +192,12 @@ fn write(args: &Args, search: &Search<'_>, found: Found, device_path: &Path) -> 
         "trials": trials.len(),
         "seconds": seconds,
         "budget": search.budget,
+        "mean_steps": profile.mean_steps,
         "linear_accuracy": linear,
         "learning_curve": curve,
         "verdict": sentences,
     });
-    figures.json["search"] = result.clone();
-    figures.json["search"]["trials"] = json!(trials);
-    let object = figures.json["search"].as_object_mut();
-    // Paths are of this computer and would differ where the model is made again.
-    object.into_iter().for_each(|object| drop((object.remove("model"), object.remove("device_file"))));
+    figures.json["search"] = of_any_computer(&result, &trials);
     write_directory(
         Staged::new(&args.output)?,
         &args.output,
@@ -207,6 +218,19 @@ fn write(args: &Args, search: &Search<'_>, found: Found, device_path: &Path) -> 
     sentences.iter().for_each(note);
     note(format_args!("wrote {} and {}", args.output.display(), device_path.display()));
     Ok(result)
+}
+
+/// The object `search` of `metrics.json`: the figures without paths and times, so that the same search gives the same
+/// files everywhere.
+fn of_any_computer(result: &Value, trials: &[Trial]) -> Value {
+    let mut result = result.clone();
+    result["trials"] = json!(trials);
+    let of_trials = result["trials"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut);
+    of_trials.for_each(|trial| drop(trial.remove("seconds")));
+    for key in ["model", "device_file", "seconds"] {
+        result.as_object_mut().map(|result| result.remove(key));
+    }
+    result
 }
 
 /// Trains the winner of an earlier process again, which gives the same weights.

@@ -83,8 +83,11 @@ pub fn candidates(profile: &Profile, budget: &Budget, count: usize, seed: u64) -
     }
     // A small budget has few different candidates.
     for _ in 0..20 * count {
-        let candidate =
-            if profile.reads_values { drawn_for_values(&mut rng) } else { drawn_for_texts(profile, budget, &mut rng) };
+        let candidate = if profile.reads_values {
+            drawn_for_values(profile, &mut rng)
+        } else {
+            drawn_for_texts(profile, budget, &mut rng)
+        };
         if !add(candidate) {
             break;
         }
@@ -211,37 +214,53 @@ fn drawn_for_texts(profile: &Profile, budget: &Budget, rng: &mut ChaCha8Rng) -> 
     Some(settings)
 }
 
-fn fixed_for_values(profile: &Profile) -> Vec<Option<Table>> {
-    let epochs = if profile.rows < 1_000 { 60 } else { 20 };
-    let model = |cell, hidden_size, bidirectional, pooling| {
-        let mut settings = Recurrent { cell, bidirectional, pooling, ..Recurrent::new(0, hidden_size) }.settings(None);
-        set(&mut settings, "training", "epochs", integer(epochs));
-        Some(settings)
-    };
-    vec![
-        model(Cell::Lstm, 16, false, Pooling::Last),
-        model(Cell::Lstm, 32, false, Pooling::Last),
-        model(Cell::Lstm, 16, true, Pooling::MeanMax),
-        model(Cell::Gru, 16, false, Pooling::Last),
-        model(Cell::Gru, 24, true, Pooling::MeanMax),
-        model(Cell::Lstm, 64, false, Pooling::Last),
-        model(Cell::Lstm, 8, false, Pooling::Last),
-        model(Cell::Gru, 4, false, Pooling::Last),
-    ]
+/// The epochs of few sequences, which need many steps to learn from, and of many.
+fn epochs_for_values(profile: &Profile) -> usize {
+    if profile.rows < 1_000 { 120 } else { 30 }
 }
 
-fn drawn_for_values(rng: &mut ChaCha8Rng) -> Option<Table> {
+/// Returns the settings of a classifier of sequences.
+fn value_model(profile: &Profile, layers: Recurrent, dropout: f64, learning_rate: f64) -> Table {
+    let epochs = epochs_for_values(profile);
+    let mut settings = layers.settings(None);
+    set(&mut settings, "model", "dropout", dropout.into());
+    set(&mut settings, "training", "learning_rate", learning_rate.into());
+    set(&mut settings, "training", "epochs", integer(epochs));
+    set(&mut settings, "training", "patience", integer(epochs / 3));
+    settings
+}
+
+fn fixed_for_values(profile: &Profile) -> Vec<Option<Table>> {
+    let one_way = |cell, hidden_size| Recurrent { cell, ..Recurrent::new(0, hidden_size) };
+    let two_ways = |cell, hidden_size| {
+        let pooling = Pooling::MeanMax;
+        Recurrent { cell, bidirectional: true, pooling, ..Recurrent::new(0, hidden_size) }
+    };
+    let layers = [
+        (two_ways(Cell::Lstm, 16), 0.3, 0.003),
+        (one_way(Cell::Lstm, 16), 0.0, 0.01),
+        (two_ways(Cell::Lstm, 16), 0.0, 0.01),
+        (one_way(Cell::Lstm, 32), 0.3, 0.003),
+        (two_ways(Cell::Lstm, 8), 0.0, 0.01),
+        (one_way(Cell::Gru, 24), 0.0, 0.01),
+        (two_ways(Cell::Gru, 16), 0.0, 0.01),
+        (one_way(Cell::Lstm, 8), 0.0, 0.01),
+        (one_way(Cell::Lstm, 64), 0.3, 0.003),
+        (one_way(Cell::Gru, 4), 0.0, 0.01),
+    ];
+    layers.into_iter().map(|(layers, dropout, rate)| Some(value_model(profile, layers, dropout, rate))).collect()
+}
+
+fn drawn_for_values(profile: &Profile, rng: &mut ChaCha8Rng) -> Option<Table> {
     let layers = Recurrent {
         cell: *[Cell::Lstm, Cell::Gru].choose(rng)?,
         bidirectional: *[false, true].choose(rng)?,
         pooling: *[Pooling::Last, Pooling::Mean, Pooling::Max, Pooling::MeanMax].choose(rng)?,
         ..Recurrent::new(0, *[8, 12, 16, 24, 32, 48, 64].choose(rng)?)
     };
-    let mut settings = layers.settings(None);
+    let (dropout, learning_rate) = (*[0.0, 0.3].choose(rng)?, *[0.003, 0.006, 0.01].choose(rng)?);
+    let mut settings = value_model(profile, layers, dropout, learning_rate);
     draw(&mut settings, rng, "model", "num_layers", &[1.into(), 1.into(), 2.into()]);
-    draw(&mut settings, rng, "model", "dropout", &[0.0.into(), 0.3.into()]);
-    draw(&mut settings, rng, "training", "learning_rate", &[0.003.into(), 0.006.into(), 0.01.into()]);
-    draw(&mut settings, rng, "training", "epochs", &[20.into(), 40.into(), 80.into()]);
     Some(settings)
 }
 

@@ -1,6 +1,7 @@
 //! The trials of a search, and the file that keeps them for `--resume`.
 
 use super::measured::Measured;
+use crate::write_file::write_file;
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
@@ -91,7 +92,11 @@ impl TrialLog {
             text += &format!("{}\n", serde_json::to_string(trial)?);
         }
         self.found = found;
-        crate::write_file::write_file(&self.path, text.as_bytes()).with_context(|| self.path.display().to_string())
+        let write = || {
+            std::fs::create_dir_all(self.path.parent().unwrap_or(Path::new("")))?;
+            write_file(&self.path, text.as_bytes())
+        };
+        write().with_context(|| self.path.display().to_string())
     }
 
     /// Returns the number of trials of an earlier search.

@@ -64,6 +64,20 @@ pub fn lines(title: &str, axis: &str, lines: &[Line], marked: Option<f64>) -> Ma
     })
 }
 
+/// A chart of points, with a line along those of `frontier` in the first colour. The other points have the second one.
+pub fn frontier(title: &str, axis: &str, points: &[(f64, f64)], frontier: &[(f64, f64)]) -> Markup {
+    let (x, y) = (span(points.iter().map(|point| point.0), 0.06), span(points.iter().map(|point| point.1), 0.06));
+    draw(title, |root| {
+        let mut chart = axes(root, [x, y], axis, 6, &whole, &number)?;
+        chart.draw_series(LineSeries::new(frontier.iter().copied(), stroke(FIRST, 6)))?;
+        for &point in points {
+            let (colour, radius) = if frontier.contains(&point) { (FIRST, 16) } else { (SECOND, 11) };
+            chart.draw_series([Circle::new(point, radius, colour.filled())])?;
+        }
+        Ok(())
+    })
+}
+
 /// A bar of a histogram, from `from` to `to` on the axis.
 pub struct Bar {
     pub from: f64,

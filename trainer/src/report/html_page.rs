@@ -6,6 +6,7 @@
 mod classifier;
 mod exported;
 mod learning_curves;
+mod search;
 
 use super::elements::{Cell, Format, STYLE, count, nothing, percent};
 use super::{ReportInputs, Section};
@@ -61,6 +62,7 @@ impl ReportInputs {
     fn sections(&self) -> Vec<Section> {
         let mut sections = vec![("training", "Learning curves", self.learning_curves())];
         sections.extend(self.task.sections(self));
+        sections.push(("search", "Search", self.search()));
         sections.push(("device", "On the device", self.exported()));
         sections.push(("recipe", "Reproduce this model", self.reproduce()));
         sections.retain(|(.., content)| !content.0.is_empty());

@@ -1,6 +1,7 @@
 //! The `tern` command as a process: exit statuses, streams, files.
 
 mod compare;
+mod fit;
 mod folder;
 mod lessons;
 mod ngrams;

@@ -1,0 +1,99 @@
+//! The section about the search of `tern fit`: accuracy against cost, the candidates, and the learning curve by rows.
+
+use crate::report::ReportInputs;
+use crate::report::chart::{self, FIRST, Line};
+use crate::report::elements::{Cell, count, exact, figure, nothing, table};
+use maud::{Markup, html};
+use serde_json::Value;
+
+impl ReportInputs {
+    /// The section; empty for a model that no search found.
+    pub(super) fn search(&self) -> Markup {
+        let trials = self.list("/search/trials");
+        if trials.is_empty() {
+            return nothing();
+        }
+        let text = |pointer: &str| self.at(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let row = |index: usize| {
+            let place = |key: &str| format!("/search/trials/{index}/{key}");
+            let number = |key: &str| self.cell(&place(key), count);
+            vec![
+                Cell::Text(text(&place("network"))),
+                number("epochs"),
+                self.cell(&place("score"), exact),
+                self.cell(&place("loss"), exact),
+                number("file_bytes"),
+                number("scratch_bytes"),
+                number("instructions_per_token"),
+            ]
+        };
+        // The best ones of the last round first.
+        let mut order: Vec<usize> = (0..trials.len()).collect();
+        let key = |index: &usize| {
+            let trial = &trials[*index];
+            (trial["is_final"] == true, trial["score"].as_f64().unwrap_or(0.0), -trial["loss"].as_f64().unwrap_or(0.0))
+        };
+        order.sort_by(|a, b| key(b).partial_cmp(&key(a)).unwrap_or(std::cmp::Ordering::Equal));
+        let rows: Vec<Vec<Cell>> = order.into_iter().map(row).collect();
+        let score =
+            if self.at("/search/metric").and_then(Value::as_str) == Some("macro_f1") { "macro F1" } else { "accuracy" };
+        let head = ["candidate", "epochs", score, "loss", "file bytes", "RAM bytes", "instructions per token"];
+        html! {
+            p {
+                "The most accurate of " (self.value("/search/candidates", count)) " candidates that fit "
+                (self.value("/search/budget/flash", count)) " bytes of flash memory. Candidates that trained for all epochs "
+                "were compared in integers, unless the rows are few enough for a cross-validation."
+            }
+            ul { @for sentence in self.list("/search/verdict") { li { (sentence.as_str().unwrap_or_default()) } } }
+            div.charts {
+                (self.pareto(score, "bytes of the file", &|trial| trial["file_bytes"].as_f64()))
+                (self.pareto(score, "instructions per text (Cortex-M4)", &|trial| {
+                    Some(trial["instructions_per_token"].as_f64()? * self.number("/search/mean_steps")?)
+                }))
+                (self.accuracy_by_rows())
+            }
+            (table("Candidates", &head, &rows))
+        }
+    }
+
+    /// The score of each candidate against a cost, with a line along those that no candidate beats in both.
+    fn pareto(&self, score: &str, axis: &str, cost: &dyn Fn(&Value) -> Option<f64>) -> Markup {
+        // Of each candidate, its last trial.
+        let mut last: std::collections::BTreeMap<u64, (f64, f64)> = std::collections::BTreeMap::new();
+        for trial in self.list("/search/trials") {
+            if let (Some(candidate), Some(cost), Some(score)) =
+                (trial["candidate"].as_u64(), cost(trial), trial["score"].as_f64())
+            {
+                last.insert(candidate, (cost, score));
+            }
+        }
+        let points: Vec<(f64, f64)> = last.into_values().collect();
+        let is_beaten = |&(cost, score): &(f64, f64)| {
+            points.iter().any(|&(other, best)| (other <= cost && best > score) || (other < cost && best >= score))
+        };
+        let mut frontier: Vec<(f64, f64)> = points.iter().filter(|point| !is_beaten(point)).copied().collect();
+        frontier.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let title = format!("{} against {axis}", super::learning_curves::capitalised(score));
+        let legend = [("first", "not beaten by a cheaper one"), ("second", "others")];
+        figure(&title, &chart::frontier(&title, axis, &points, &frontier), &legend, &nothing())
+    }
+
+    /// The accuracy by the number of training rows.
+    fn accuracy_by_rows(&self) -> Markup {
+        let points = self.list("/search/learning_curve").iter();
+        let points: Vec<_> =
+            points.filter_map(|point| Some((point["rows"].as_f64()?, point["accuracy"].as_f64()?))).collect();
+        if points.len() < 2 {
+            return nothing();
+        }
+        let row = |index: usize| {
+            let place = |key: &str| format!("/search/learning_curve/{index}/{key}");
+            vec![self.cell(&place("rows"), count), self.cell(&place("accuracy"), exact)]
+        };
+        let rows: Vec<Vec<Cell>> = (0..points.len()).map(row).collect();
+        let title = "Accuracy by number of training rows";
+        let line = Line { points, colour: FIRST, dots: true };
+        let numbers = table(title, &["rows", "accuracy"], &rows);
+        figure(title, &chart::lines(title, "training rows", &[line], None), &[], &numbers)
+    }
+}
