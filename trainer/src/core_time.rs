@@ -51,9 +51,12 @@ pub fn instructions(model: &Model<'_>) -> Vec<CoreInstructions> {
         }
         let mut ngrams = 0.0;
         if config.ngrams.is_some() {
-            let columns = config.ngram_rank as u64;
-            let distance = |row: &&Value| row["columns"].as_u64().unwrap_or(2).abs_diff(columns);
-            let nearest = of_core().filter(|row| row["cell"] == "ngrams").min_by_key(distance)?;
+            // The name of such a row ends in the number of columns: `ngrams-16`.
+            let columns =
+                |row: &Value| row["cell"].as_str()?.strip_prefix("ngrams")?.trim_start_matches('-').parse().ok();
+            let tables = of_core().filter_map(|row| Some((columns(row)?, row)));
+            let distance = |(columns, _): &(usize, &Value)| columns.abs_diff(config.ngram_rank);
+            let (_, nearest) = tables.min_by_key(distance)?;
             ngrams = nearest["insn_per_step"].as_f64()?;
         }
         Some(CoreInstructions { core: core.as_str()?.to_owned(), recurrent, ngrams })
