@@ -58,8 +58,8 @@ pub struct TrialLog {
 }
 
 impl TrialLog {
-    /// Begins a log with `header`, or continues one with the same header if `resume`. Fails if the log to be resumed has
-    /// another header, or a file cannot be read or written.
+    /// Begins a log with `header`, or continues one with the same header if `resume`. Fails if the log to be resumed
+    /// has another header, or a file cannot be read or written.
     pub fn open(path: &Path, header: &serde_json::Value, resume: bool) -> anyhow::Result<Self> {
         let shown = path.display();
         let text = match std::fs::read_to_string(path) {

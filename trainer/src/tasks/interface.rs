@@ -89,8 +89,8 @@ pub trait TaskData {
         Ok(None)
     }
 
-    /// The sequences that [`save`](Self::save) writes for the calibration of an export. Empty for texts, which are in the
-    /// model, and for tasks other than classification.
+    /// The sequences that [`save`](Self::save) writes for the calibration of an export. Empty for texts, which are in
+    /// the model, and for tasks other than classification.
     fn calibration_sequences(&self) -> Vec<Sample> {
         Vec::new()
     }
