@@ -51,9 +51,11 @@ pub fn instructions(model: &Model<'_>) -> Vec<CoreInstructions> {
         }
         let mut ngrams = 0.0;
         if config.ngrams.is_some() {
-            // The name of such a row ends in the number of columns: `ngrams-16`.
-            let columns =
-                |row: &Value| row["cell"].as_str()?.strip_prefix("ngrams")?.trim_start_matches('-').parse().ok();
+            // The name of such a row ends in the number of columns if it has not two: `ngrams-16`.
+            let columns = |row: &Value| {
+                let suffix = row["cell"].as_str()?.strip_prefix("ngrams")?;
+                suffix.strip_prefix('-').map_or(Some(2), |columns| columns.parse().ok())
+            };
             let tables = of_core().filter_map(|row| Some((columns(row)?, row)));
             let distance = |(columns, _): &(usize, &Value)| columns.abs_diff(config.ngram_rank);
             let (_, nearest) = tables.min_by_key(distance)?;

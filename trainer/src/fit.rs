@@ -15,6 +15,6 @@ mod verdict;
 pub use learning_curve::learning_curve;
 pub use measured::{Budget, Measured};
 pub use profile::Profile;
-pub use search::{Found, Observer, Search, Trained};
+pub use search::{Found, Observer, Search, Trained, recipe};
 pub use trials::{Trial, TrialLog};
 pub use verdict::verdict;

@@ -64,7 +64,7 @@ mod tests {
     use std::path::Path;
 
     /// Number of lines outside of `tasks/` that name a task. Lower it when one goes; think twice before raising it.
-    const LINES: usize = 52;
+    const LINES: usize = 53;
 
     /// Counts the lines of the sources in a folder that name a task, except tests and `tasks/`.
     fn lines(dir: &Path) -> usize {

@@ -1,12 +1,12 @@
 //! `tern fit`: finds the most accurate classifier that fits a device.
 
-use super::train::{RecipeOptions, checked, write_directory};
+use super::train::{RecipeOptions, by_option, write_directory};
 use super::{Failure, export, interrupt, note, print};
 use crate::data;
 use crate::export::check_output;
-use crate::fit::{Budget, Found, Observer, Profile, Search, Trained, Trial, TrialLog, learning_curve, verdict};
+use crate::fit::{self, Budget, Found, Observer, Profile, Search, Trained, Trial, TrialLog, learning_curve, verdict};
 use crate::float_model::Staged;
-use crate::recipe::{Metric, Recipe, Task};
+use crate::recipe::{Metric, Recipe};
 use crate::report::TrainingMetrics;
 use crate::tasks;
 use crate::train::{self, Callback, EpochFigures};
@@ -81,13 +81,19 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let device_path = with_suffix(&args.output, ".safetensors");
     Staged::check(&args.output)?;
     check_output(&device_path)?;
-    let mut recipe = checked(Recipe::with_options(&args.input, Task::Classify, &options)?)?;
-    if recipe.task != Task::Classify || data::is_plain_text(&args.input) {
-        bail!(Failure::Usage("`tern fit` is for classifiers; train other models with `tern train`".to_owned()));
+    if data::is_plain_text(&args.input) {
+        bail!(Failure::Usage(format!(
+            "{}: one text, expected labelled rows: `tern train` trains language models",
+            args.input.display()
+        )));
     }
+    let mut recipe = fit::recipe(&args.input, &Table::new(), &options).map_err(|error| match error.downcast_ref() {
+        Some(error) => Failure::Usage(by_option(error)),
+        None => Failure::Usage(error.to_string()),
+    })?;
     let budget = Budget { flash: args.flash, ram: args.ram, instructions: args.max_instructions };
     let data = tasks::read_data(&mut recipe, false)?;
-    let profile = Profile::new(&recipe, data.as_ref()).context("`tern fit` is for classifiers")?;
+    let profile = Profile::new(&recipe, data.as_ref()).context("expected the data of a classifier")?;
     note(describe(&profile));
     let header = json!({
         "data": train::data_hash(data.problem()),

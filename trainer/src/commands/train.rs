@@ -188,7 +188,7 @@ fn read_recipe(path: &Path, options: &Table) -> anyhow::Result<Recipe> {
 }
 
 /// Checks a recipe after the options were laid over it.
-pub(super) fn checked(recipe: Recipe) -> anyhow::Result<Recipe> {
+fn checked(recipe: Recipe) -> anyhow::Result<Recipe> {
     recipe.check().map_err(|error| Failure::Usage(by_option(&error)))?;
     Ok(recipe)
 }

@@ -102,14 +102,28 @@ pub struct Found {
     pub seconds: f64,
 }
 
+/// Returns the recipe of a classifier with `settings` laid over the defaults, and `options` over both. Fails if the
+/// options do not go together, or name another task.
+pub fn recipe(input: &Path, settings: &Table, options: &Table) -> anyhow::Result<Recipe> {
+    let mut merged = settings.clone();
+    overlay(&mut merged, options);
+    let task = Task::Classify;
+    let recipe = Recipe::with_options(input, task, &merged)?;
+    if recipe.task != task {
+        bail!(
+            "[task] is {}, expected {}: `tern train` trains the models of other tasks",
+            recipe.task.name(),
+            task.name()
+        );
+    }
+    recipe.check()?;
+    Ok(recipe)
+}
+
 impl Search<'_> {
     /// Returns the recipe of a candidate. Fails if the options do not go together.
     pub fn recipe(&self, settings: &Table) -> anyhow::Result<Recipe> {
-        let mut merged = settings.clone();
-        overlay(&mut merged, self.options);
-        let recipe = Recipe::with_options(self.input, Task::Classify, &merged)?;
-        recipe.check()?;
-        Ok(recipe)
+        recipe(self.input, settings, self.options)
     }
 
     /// Trains the candidates for data with this profile. Fails if no candidate fits the budget or can be trained, or if

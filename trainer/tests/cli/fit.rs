@@ -114,7 +114,7 @@ fn a_budget_that_nothing_fits_is_an_error_with_the_least_one() {
     folder.fails(few, 1, "a token takes ");
     assert_eq!(folder.names("."), ["intents.csv", "ramps.csv"]);
     folder.fails("fit intents.csv -o home --flash 12KB --time 5", 2, "expected a time such as");
-    folder.fails("fit intents.csv -o home --flash 12KB --task forecast", 2, "is for classifiers");
+    folder.fails("fit intents.csv -o home --flash 12KB --task forecast", 2, "expected classify");
 }
 
 #[test]
