@@ -5,7 +5,7 @@
 
 use super::measured::Budget;
 use super::profile::Profile;
-use crate::recipe::{Bits, Cell, Pooling};
+use crate::recipe::{Bits, Cell, Pooling, SMALL_DATA};
 use rand::SeedableRng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
@@ -18,6 +18,13 @@ const OVERHEAD: usize = 2_500;
 const TOKEN_BYTES: usize = 10;
 /// The smallest vocabulary of recurrent layers that is worth training.
 pub const MIN_VOCABULARY: usize = 40;
+
+/// Tokens of all training texts above which few epochs are enough.
+const LARGE_DATA_STEPS: f64 = 2e6;
+/// Mean number of tokens above which n-grams of characters add little to those of words.
+const LONG_TEXT: f64 = 60.0;
+/// Share of the validation rows that a model of small data refuses to answer.
+const SMALL_DATA_REFUSALS: f64 = 0.05;
 
 /// The recurrent layers of a candidate.
 #[derive(Clone, Copy, Debug)]
@@ -78,8 +85,9 @@ pub fn candidates(profile: &Profile, budget: &Budget, count: usize, seed: u64) -
         found.len() < count
     };
     let fixed = if profile.reads_values { fixed_for_values(profile) } else { fixed_for_texts(profile, budget) };
+    let complete = |candidate: Option<Table>| candidate.map(|settings| with_training(settings, profile));
     for candidate in fixed {
-        add(candidate);
+        add(complete(candidate));
     }
     // A small budget has few different candidates.
     for _ in 0..20 * count {
@@ -88,12 +96,29 @@ pub fn candidates(profile: &Profile, budget: &Budget, count: usize, seed: u64) -
         } else {
             drawn_for_texts(profile, budget, &mut rng)
         };
-        if !add(candidate) {
+        if !add(complete(candidate)) {
             break;
         }
     }
     found.truncate(count);
     found
+}
+
+/// Adds the settings that depend on the data alone: the number of epochs for texts, and a threshold of refusal for small
+/// data, whose models know few words.
+fn with_training(mut settings: Table, profile: &Profile) -> Table {
+    if !profile.reads_values {
+        let epochs = match (profile.rows, profile.rows as f64 * profile.mean_steps) {
+            (..1_000, _) => 40,
+            (_, steps) if steps > LARGE_DATA_STEPS => 8,
+            _ => 20,
+        };
+        set(&mut settings, "training", "epochs", integer(epochs));
+    }
+    if profile.rows < SMALL_DATA {
+        set(&mut settings, "training", "refuse_share", SMALL_DATA_REFUSALS.into());
+    }
+    settings
 }
 
 /// Returns the columns of an n-gram table for so many classes.
@@ -162,7 +187,16 @@ fn fixed_for_texts(profile: &Profile, budget: &Budget) -> Vec<Option<Table>> {
             settings
         })
     };
+    let words_only = |candidate: Option<Table>| {
+        candidate.filter(|_| profile.mean_steps > LONG_TEXT && !profile.has_characters()).map(|mut settings| {
+            set(&mut settings, "model", "ngram_max_chars", integer(0));
+            settings
+        })
+    };
     vec![
+        words_only(regular(model(1.0, None), 0.5)),
+        words_only(regular(model(0.5, Some(four_bits)), 0.5)),
+        words_only(regular(model(0.5, Some(two_ways)), 0.5)),
         regular(model(1.0, None), 0.5),
         model(1.0, None),
         regular(model(0.5, None), 0.5),
@@ -293,4 +327,66 @@ pub fn overlay(settings: &mut Table, layer: &Table) {
 
 fn integer(number: usize) -> Value {
     Value::Integer(number as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fit::recipe;
+    use std::path::Path;
+
+    const TEXTS: Profile = Profile {
+        rows: 4_000,
+        classes: 7,
+        folds: 1,
+        reads_values: false,
+        tokenizer: "words",
+        inputs: 3_000,
+        mean_steps: 9.0,
+    };
+
+    #[test]
+    fn candidates_differ_and_are_recipes() {
+        let profiles = [
+            TEXTS,
+            Profile { classes: 2, mean_steps: 240.0, ..TEXTS },
+            Profile { tokenizer: "chars", inputs: 70, ..TEXTS },
+            Profile { rows: 60, inputs: 90, ..TEXTS },
+            Profile { reads_values: true, inputs: 4, ..TEXTS },
+        ];
+        for profile in profiles {
+            for flash in [6_000, 32_000, 256_000] {
+                let budget = Budget { flash, ..Budget::default() };
+                let found = candidates(&profile, &budget, 20, 1);
+                assert!(found.len() >= 10, "{profile:?}, {flash}: {}", found.len());
+                assert_eq!(found, candidates(&profile, &budget, 20, 1));
+                for (index, settings) in found.iter().enumerate() {
+                    assert!(!found[..index].contains(settings), "{settings}");
+                    let mut options = Table::new();
+                    set(&mut options, "tokenizer", "kind", profile.tokenizer.into());
+                    let recipe = recipe(Path::new("a.csv"), settings, &options).unwrap();
+                    let table = recipe.model.ngram_table().map_or(0, |table| table.buckets * table.rank / 2);
+                    assert!(table < flash, "{settings}");
+                    assert_eq!(recipe.training.refuse_share > 0.0, profile.rows < SMALL_DATA);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn another_seed_draws_other_candidates_after_the_fixed_ones() {
+        let budget = Budget { flash: 64_000, ..Budget::default() };
+        let [first, second] = [1, 2].map(|seed| candidates(&TEXTS, &budget, 24, seed));
+        let same = first.iter().zip(&second).take_while(|(a, b)| a == b).count();
+        assert!((8..20).contains(&same), "{same}");
+    }
+
+    #[test]
+    fn tables_are_the_largest_that_fit() {
+        let buckets = |bytes, rank| table(bytes, rank).map(|table| table["model"]["ngram_buckets"].as_integer());
+        assert_eq!(buckets(4_096, 2), Some(Some(4_096)));
+        assert_eq!(buckets(4_095, 2), Some(Some(2_048)));
+        assert_eq!(buckets(4_096, 16), Some(Some(512)));
+        assert_eq!(buckets(8, 16), None);
+    }
 }

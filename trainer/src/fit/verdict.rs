@@ -39,3 +39,23 @@ pub fn verdict(accuracy: f64, interval: [f64; 2], linear: Option<f64>, curve: &[
     }
     sentences
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_is_judged_against_the_linear_model_and_by_its_rows() {
+        let interval = [0.76, 0.84];
+        for (linear, expected) in [(0.7, "better than"), (0.83, "no clear difference"), (0.9, "worse than")] {
+            let sentences = verdict(0.8, interval, Some(linear), &[]);
+            assert!(sentences.len() == 1 && sentences[0].starts_with(expected), "{sentences:?}");
+        }
+        let curve = |half, rows| [Point { rows: rows / 2, accuracy: half }, Point { rows, accuracy: 0.8 }];
+        let sentences = verdict(0.8, interval, None, &curve(0.71, 60));
+        assert_eq!(sentences[0], "from 30 to 60 rows the accuracy changed by +9.0 points: more rows will help");
+        assert!(sentences[1].starts_with("warning: 60 rows are few"), "{sentences:?}");
+        let sentences = verdict(0.8, interval, None, &curve(0.805, 6_000));
+        assert!(sentences.len() == 1 && sentences[0].ends_with("will help little"), "{sentences:?}");
+    }
+}
