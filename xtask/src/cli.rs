@@ -6,7 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use tern_boards::Board;
 
-use crate::bench::{device, host, splits, train};
+use crate::bench::{accuracy, device, host, splits, train};
 use crate::data::DataOptions;
 use crate::demo::DemoOptions;
 use crate::setup::Needs;
@@ -180,6 +180,13 @@ pub enum Bench {
     /// Installs what is missing first.
     #[command(after_help = "Example:\n  cargo xtask bench splits sms.safetensors sms/validation.csv")]
     Splits(splits::Options),
+    /// Search a model for public data sets with a flash budget, and print the accuracy of its integers.
+    ///
+    /// Runs `tern fit` on each data set that the folder holds. Builds the release trainer first; a search takes from
+    /// one minute to an hour.
+    #[command(after_help = "Examples:\n  cargo xtask bench accuracy --data data --only sms_spam\n  \
+            cargo xtask bench accuracy --data data --seeds 3 --json")]
+    Accuracy(accuracy::Options),
     /// Compare the speed of integer models on this machine with their float models.
     ///
     /// Trains a small model of each cell on the demo's messages, exports it, and runs `tern eval` on both in turn, on

@@ -1,5 +1,7 @@
-//! `cargo xtask bench`: measurements on emulated cores (`device`, `splits`) and on this machine (`host`, `train`).
+//! `cargo xtask bench`: measurements on emulated cores (`device`, `splits`) and on this machine (`accuracy`,
+//! `host`, `train`).
 
+pub mod accuracy;
 mod committed;
 pub mod device;
 pub mod host;
