@@ -104,8 +104,8 @@ pub fn candidates(profile: &Profile, budget: &Budget, count: usize, seed: u64) -
     found
 }
 
-/// Adds the settings that depend on the data alone: the number of epochs for texts, and a threshold of refusal for small
-/// data, whose models know few words.
+/// Adds the settings that depend on the data alone: the number of epochs for texts, and a threshold of refusal for
+/// small data, whose models know few words.
 fn with_training(mut settings: Table, profile: &Profile) -> Table {
     if !profile.reads_values {
         let epochs = match (profile.rows, profile.rows as f64 * profile.mean_steps) {
