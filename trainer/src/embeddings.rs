@@ -7,6 +7,7 @@
 
 mod glove;
 mod npy;
+mod reduce;
 mod vector_search;
 
 use crate::recipe::Recipe;
@@ -26,17 +27,22 @@ pub struct Embeddings {
     rows: BTreeMap<u32, (Fit, Vec<f32>)>,
 }
 
-/// Reads the embeddings of a recipe; `None` if it has none. Fails if the file cannot be read, has no vector for the
-/// vocabulary, or has vectors of another width than the recipe.
+/// Reads the embeddings of a recipe; `None` if it has none. Vectors wider than the recipe's embedding are reduced to its
+/// width by principal component analysis. Fails if the file cannot be read, has no vector for the vocabulary, or has
+/// narrower vectors than the recipe's embedding.
 pub fn of_recipe(recipe: &Recipe, vocabulary: &Vocabulary) -> anyhow::Result<Option<Embeddings>> {
     let Some(path) = &recipe.model.embeddings else { return Ok(None) };
-    let embeddings = Embeddings { frozen: recipe.model.freeze_embeddings, ..read(path, vocabulary)? };
+    let mut embeddings = Embeddings { frozen: recipe.model.freeze_embeddings, ..read(path, vocabulary)? };
     let (found, expected) = (embeddings.width, recipe.model.embedding_dim);
-    if expected != 0 && expected != found {
+    if expected > found {
         bail!(
-            "{}: vectors of {found} numbers, but [model] embedding_dim is {expected}; leave it out or set it to {found}",
+            "{}: vectors of {found} numbers, but [model] embedding_dim is {expected}, expected {found} at most",
             path.display()
         );
+    }
+    if expected != 0 && expected < found {
+        reduce::reduce(&mut embeddings.rows.values_mut().map(|(_, row)| row).collect::<Vec<_>>(), expected);
+        embeddings.width = expected;
     }
     Ok(Some(embeddings))
 }

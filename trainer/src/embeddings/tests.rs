@@ -122,7 +122,7 @@ fn errors_name_the_file_and_line() {
 }
 
 #[test]
-fn width_must_match_the_recipe() {
+fn vectors_are_as_wide_as_the_recipe_or_reduced_to_it() {
     let vocabulary = vocabulary("words", "free lunch");
     let (_folder, path) = file("v.txt", b"free 1 2\n");
     let mut recipe = Recipe::for_data(Path::new("data.csv"));
@@ -132,12 +132,11 @@ fn width_must_match_the_recipe() {
     assert_eq!(of_recipe(&recipe, &vocabulary).unwrap().unwrap().width(), 2);
     recipe.model.embedding_dim = 2;
     assert!(of_recipe(&recipe, &vocabulary).is_ok());
+    recipe.model.embedding_dim = 1;
+    assert_eq!(of_recipe(&recipe, &vocabulary).unwrap().unwrap().width(), 1);
     recipe.model.embedding_dim = 32;
     let error = of_recipe(&recipe, &vocabulary).unwrap_err().to_string();
-    assert!(
-        error.ends_with("vectors of 2 numbers, but [model] embedding_dim is 32; leave it out or set it to 2"),
-        "{error}"
-    );
+    assert!(error.ends_with("vectors of 2 numbers, but [model] embedding_dim is 32, expected 2 at most"), "{error}");
 }
 
 #[test]

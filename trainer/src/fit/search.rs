@@ -107,6 +107,12 @@ pub struct Found {
 pub fn recipe(input: &Path, settings: &Table, options: &Table) -> anyhow::Result<Recipe> {
     let mut merged = settings.clone();
     overlay(&mut merged, options);
+    // Without recurrent layers there is nothing that reads vectors.
+    if let Some(Value::Table(model)) = merged.get_mut("model")
+        && model.get("num_layers").and_then(Value::as_integer) == Some(0)
+    {
+        model.remove("embeddings");
+    }
     let task = Task::Classify;
     let recipe = Recipe::with_options(input, task, &merged)?;
     if recipe.task != task {

@@ -1,0 +1,116 @@
+//! Reduces vectors to fewer dimensions by principal component analysis.
+
+/// Sweeps after which the rotations end in any case; the off-diagonal elements shrink quadratically.
+const MAX_SWEEPS: usize = 30;
+
+/// Projects vectors on the `width` directions of their largest variance, after subtracting their mean. `vectors` have
+/// the same length, which is at least `width`.
+pub fn reduce(vectors: &mut [&mut Vec<f32>], width: usize) {
+    let Some(length) = vectors.first().map(|vector| vector.len()) else { return };
+    let count = vectors.len() as f64;
+    let mut mean = vec![0.0; length];
+    for vector in vectors.iter() {
+        mean.iter_mut().zip(vector.iter()).for_each(|(sum, &value)| *sum += f64::from(value) / count);
+    }
+    let centred = |vector: &[f32]| -> Vec<f64> {
+        vector.iter().zip(&mean).map(|(&value, mean)| f64::from(value) - mean).collect()
+    };
+    let mut covariance = vec![vec![0.0; length]; length];
+    for vector in vectors.iter() {
+        let vector = centred(vector);
+        for (row, &a) in covariance.iter_mut().zip(&vector) {
+            row.iter_mut().zip(&vector).for_each(|(sum, &b)| *sum += a * b / count);
+        }
+    }
+    let directions = principal_directions(covariance, width);
+    for vector in vectors {
+        let from = centred(vector);
+        let component = |direction: &Vec<f64>| from.iter().zip(direction).map(|(a, b)| a * b).sum::<f64>() as f32;
+        **vector = directions.iter().map(component).collect();
+    }
+}
+
+/// Returns the eigenvectors of a symmetric matrix that belong to its `count` largest eigenvalues, by cyclic Jacobi
+/// rotations (Golub and Van Loan, "Matrix Computations", section 8.5).
+fn principal_directions(mut matrix: Vec<Vec<f64>>, count: usize) -> Vec<Vec<f64>> {
+    let size = matrix.len();
+    // The rows become the eigenvectors.
+    let mut vectors: Vec<Vec<f64>> =
+        (0..size).map(|row| (0..size).map(|column| f64::from(u8::from(row == column))).collect()).collect();
+    let trace: f64 = (0..size).map(|index| matrix[index][index].abs()).sum();
+    for _ in 0..MAX_SWEEPS {
+        let largest =
+            (0..size).flat_map(|p| (0..p).map(move |q| (p, q))).map(|(p, q)| matrix[p][q].abs()).fold(0.0, f64::max);
+        if largest <= 1e-12 * trace {
+            break;
+        }
+        for p in 0..size {
+            for q in p + 1..size {
+                if matrix[p][q] == 0.0 {
+                    continue;
+                }
+                let theta = (matrix[q][q] - matrix[p][p]) / (2.0 * matrix[p][q]);
+                let tangent = theta.signum() / (theta.abs() + (theta * theta + 1.0).sqrt());
+                let cosine = 1.0 / (tangent * tangent + 1.0).sqrt();
+                let sine = tangent * cosine;
+                for row in &mut matrix {
+                    (row[p], row[q]) = (cosine * row[p] - sine * row[q], sine * row[p] + cosine * row[q]);
+                }
+                for rows in [&mut matrix, &mut vectors] {
+                    for column in 0..size {
+                        let (a, b) = (rows[p][column], rows[q][column]);
+                        (rows[p][column], rows[q][column]) = (cosine * a - sine * b, sine * a + cosine * b);
+                    }
+                }
+            }
+        }
+    }
+    let mut order: Vec<usize> = (0..size).collect();
+    order.sort_by(|&a, &b| matrix[b][b].total_cmp(&matrix[a][a]).then(a.cmp(&b)));
+    order.into_iter().take(count).map(|index| std::mem::take(&mut vectors[index])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    #[test]
+    fn eigenvectors_of_a_random_symmetric_matrix() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let size = 20;
+        let half: Vec<Vec<f64>> = (0..size).map(|_| (0..size).map(|_| rng.random_range(-1.0..1.0)).collect()).collect();
+        let matrix: Vec<Vec<f64>> =
+            (0..size).map(|row| (0..size).map(|column| half[row][column] + half[column][row]).collect()).collect();
+        let found = principal_directions(matrix.clone(), size);
+        let mut last = f64::INFINITY;
+        for (index, vector) in found.iter().enumerate() {
+            let image: Vec<f64> = matrix.iter().map(|row| row.iter().zip(vector).map(|(a, b)| a * b).sum()).collect();
+            let eigenvalue: f64 = image.iter().zip(vector).map(|(a, b)| a * b).sum();
+            assert!(image.iter().zip(vector).all(|(image, value)| (image - eigenvalue * value).abs() < 1e-9));
+            assert!(eigenvalue <= last + 1e-9);
+            last = eigenvalue;
+            for other in &found[..index] {
+                let product: f64 = other.iter().zip(vector).map(|(a, b)| a * b).sum();
+                assert!(product.abs() < 1e-9, "{product}");
+            }
+        }
+    }
+
+    #[test]
+    fn points_of_a_plane_keep_their_distances_in_two_dimensions() {
+        let point = |a: f32, b: f32| vec![3.0 + a, b - 1.0, a + b, 2.0 * a - b];
+        let mut points = [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (2.0, 3.0), (-1.0, 4.0)].map(|(a, b)| point(a, b));
+        let before = points.clone();
+        reduce(&mut points.iter_mut().collect::<Vec<_>>(), 2);
+        let distance = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt();
+        for first in 0..5 {
+            for second in 0..first {
+                assert_eq!(points[first].len(), 2);
+                let [found, expected] = [&points, &before].map(|points| distance(&points[first], &points[second]));
+                assert!((found - expected).abs() < 1e-4, "{found}, expected {expected}");
+            }
+        }
+    }
+}
