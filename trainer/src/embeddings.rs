@@ -27,9 +27,9 @@ pub struct Embeddings {
     rows: BTreeMap<u32, (Fit, Vec<f32>)>,
 }
 
-/// Reads the embeddings of a recipe; `None` if it has none. Vectors wider than the recipe's embedding are reduced to its
-/// width by principal component analysis. Fails if the file cannot be read, has no vector for the vocabulary, or has
-/// narrower vectors than the recipe's embedding.
+/// Reads the embeddings of a recipe; `None` if it has none. Vectors wider than the recipe's embedding are reduced to
+/// its width by principal component analysis. Fails if the file cannot be read, has no vector for the vocabulary, or
+/// has narrower vectors than the recipe's embedding.
 pub fn of_recipe(recipe: &Recipe, vocabulary: &Vocabulary) -> anyhow::Result<Option<Embeddings>> {
     let Some(path) = &recipe.model.embeddings else { return Ok(None) };
     let mut embeddings = Embeddings { frozen: recipe.model.freeze_embeddings, ..read(path, vocabulary)? };

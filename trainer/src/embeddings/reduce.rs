@@ -57,9 +57,10 @@ fn principal_directions(mut matrix: Vec<Vec<f64>>, count: usize) -> Vec<Vec<f64>
                     (row[p], row[q]) = (cosine * row[p] - sine * row[q], sine * row[p] + cosine * row[q]);
                 }
                 for rows in [&mut matrix, &mut vectors] {
-                    for column in 0..size {
-                        let (a, b) = (rows[p][column], rows[q][column]);
-                        (rows[p][column], rows[q][column]) = (cosine * a - sine * b, sine * a + cosine * b);
+                    // p is less than q.
+                    let (to_p, from_q) = rows.split_at_mut(q);
+                    for (a, b) in to_p[p].iter_mut().zip(&mut from_q[0]) {
+                        (*a, *b) = (cosine * *a - sine * *b, sine * *a + cosine * *b);
                     }
                 }
             }

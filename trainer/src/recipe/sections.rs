@@ -111,7 +111,7 @@ section! {
     Model, "model" {
         /// Recurrent cell
         cell: Cell = Cell::Lstm, Kind::one_of::<Cell>();
-        /// Width of the embedding, to which wider `embeddings` are reduced; left out, these keep the width of their file
+        /// Width of the embedding, to which wider `embeddings` are reduced; left out, these keep their width
         embedding_dim: usize = 32, whole(0, MAX_WIDTH), alias("embedding");
         /// Pretrained word vectors: GloVe or word2vec text, or FILE.npy with its words in FILE.txt
         embeddings: Option<PathBuf> = None, Kind::Path;
