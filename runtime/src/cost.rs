@@ -66,7 +66,7 @@ impl Model<'_> {
     /// The bytes of the n-gram branch in the file.
     fn ngram_bytes(&self) -> usize {
         #[cfg(feature = "ngrams")]
-        return self.ngrams.as_ref().map_or(0, |table| table.rows.len() + 4);
+        return self.ngrams.as_ref().map_or(0, |table| table.rows.byte_len() + 4);
         #[cfg(not(feature = "ngrams"))]
         0
     }

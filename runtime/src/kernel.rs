@@ -12,6 +12,8 @@
 pub(crate) mod arguments;
 #[cfg(armv7m)]
 pub(crate) mod armv7m;
+#[cfg(feature = "ngrams")]
+pub(crate) mod buckets;
 mod compiler_barrier;
 #[cfg(dsp)]
 pub(crate) mod dsp;

@@ -14,8 +14,6 @@ use core::ops::{Deref, DerefMut};
 use crate::error::{ScratchError, SessionError};
 use crate::layers::head::Logits;
 use crate::model::{Model, SelfTest};
-#[cfg(feature = "ngrams")]
-use crate::text::Piece;
 use crate::text::vocabulary::UNK;
 use crate::text::{self, TokenSink};
 use forward::Forward;
@@ -193,7 +191,7 @@ impl TextSession<'_> {
     pub fn finish_with(&mut self, mut on_step: impl FnMut(Step<'_>)) {
         let SessionBase { encoder, forward } = &mut self.0;
         encoder.finish_tokens(&forward.model.vocabulary, &mut ShownSteps { forward, on_step: &mut on_step });
-        forward.finish_ngrams();
+        forward.end_text();
     }
 
     /// Reads one whole text: [`reset`](SessionBase::reset), [`feed`](TextSession::feed),
@@ -219,8 +217,13 @@ impl TokenSink for ShownSteps<'_, '_> {
     }
 
     #[cfg(feature = "ngrams")]
-    fn piece(&mut self, piece: Piece) {
-        self.forward.take_piece(piece);
+    fn char(&mut self, c: char) {
+        self.forward.char(c);
+    }
+
+    #[cfg(feature = "ngrams")]
+    fn word_end(&mut self) {
+        self.forward.word_end();
     }
 }
 

@@ -700,7 +700,7 @@ class NgramSums:
 
     def add(self, h):
         """Adds an n-gram, given its hash. No text of the tests is so long that the sums are halved."""
-        assert self.count < 2**23 - 8
+        assert self.count < 2**22
         row = self.table[h % len(self.table)]
         self.sums, self.count = [inside(a + w, I32) for a, w in zip(self.sums, row)], self.count + 1
 

@@ -1,19 +1,19 @@
 //! The n-gram branch: the rows of a table, one for each n-gram of the text, and their scaled sums.
 
+use crate::kernel::buckets::Buckets;
 use crate::state_codec::StateCodec;
-use crate::text::{NgramHasher, Piece, Tokenizer};
+use crate::text::{NgramHasher, Tokenizer};
 use tern_format::Ngrams;
 
-/// The most n-grams whose sums are exact.
-const EXACT_COUNT: u32 = 1 << 23;
+/// The number of n-grams from which on earlier ones count half.
+const FULL: u32 = 1 << 22;
 
 /// The table of the n-gram branch, borrowed from the file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NgramTable<'a> {
     /// The n-grams that select its rows.
     pub ngrams: Ngrams,
-    /// The rows. The number of bytes is a power of 2.
-    pub rows: &'a [u8],
+    pub rows: Buckets<'a>,
     /// The bytes of a row: 2 to this power.
     pub row_shift: u32,
     /// True if a byte holds two weights.
@@ -22,50 +22,136 @@ pub(crate) struct NgramTable<'a> {
     pub shift: u32,
 }
 
+impl NgramTable<'_> {
+    /// True if each row is a byte with two weights and no n-gram has one or two characters.
+    fn is_common(&self) -> bool {
+        self.in_4_bits && self.row_shift == 0 && matches!(self.ngrams.min_chars, 0 | 3)
+    }
+}
+
 /// The sums over the n-grams of a text so far.
 #[derive(Debug)]
 pub(crate) struct NgramSums<'s> {
-    table: &'s NgramTable<'s>,
-    hasher: NgramHasher,
-    /// The sums of the columns, `[rank]`, in the caller's scratch.
-    sums: &'s mut [i32],
-    /// The number of n-grams in `sums`: 0 to [`EXACT_COUNT`].
+    columns: Columns<'s>,
+    /// The number of n-grams in the sums: below [`FULL`] + 8.
     count: u32,
+    hasher: NgramHasher,
+    /// `count` when the sums were scaled; another number if they have changed since then.
+    scaled_count: u32,
+    table: &'s NgramTable<'s>,
+}
+
+/// The sums of the columns. `repr(u32)` gives the enum a tag of its own, with which one comparison finds a model with
+/// an n-gram branch of two columns.
+#[derive(Debug)]
+#[repr(u32)]
+enum Columns<'s> {
+    /// The sums of the two columns of a [common](NgramTable::is_common) table, which are in `rows`.
+    Two { rows: Buckets<'s>, sums: [i32; 2] },
+    /// The sums, `[rank]`, in the caller's scratch.
+    Any(&'s mut [i32]),
 }
 
 impl<'s> NgramSums<'s> {
     pub(crate) fn new(table: &'s NgramTable<'s>, tokenizer: Tokenizer, sums: &'s mut [i32]) -> Self {
-        NgramSums { table, hasher: NgramHasher::new(table.ngrams, tokenizer), sums, count: 0 }
+        let columns =
+            if table.is_common() { Columns::Two { rows: table.rows, sums: [0; 2] } } else { Columns::Any(sums) };
+        let hasher = NgramHasher::new(table.ngrams, tokenizer);
+        NgramSums { columns, count: 0, hasher, scaled_count: 0, table }
     }
 
     pub(crate) fn reset(&mut self) {
         self.hasher.reset();
-        self.sums.fill(0);
-        self.count = 0;
+        self.columns.sums_mut().fill(0);
+        (self.count, self.scaled_count) = (0, 0);
     }
 
-    /// Reads the next piece of the text, or its end.
-    #[inline(never)]
-    pub(crate) fn take(&mut self, piece: Option<Piece>) {
-        let NgramSums { table, hasher, sums, count } = self;
-        make_room(sums, count);
-        hasher.take(piece, &mut |hash| add(table, hash, sums, count));
+    /// Reads a character. Returns false if that needs [`take_char`](NgramSums::take_char), which is slower.
+    #[inline(always)]
+    pub(crate) fn take_common_char(&mut self, c: char) -> bool {
+        let Columns::Two { rows, sums: [even, odd] } = &mut self.columns else { return false };
+        if self.count & FULL != 0 {
+            return false;
+        }
+        // In registers.
+        let (mut sums, mut count) = ([*even, *odd], self.count);
+        self.hasher.take_char_from_3(c, &mut |hash| {
+            add_pair(&mut sums, rows.byte(hash));
+            count += 1;
+        });
+        ([*even, *odd], self.count) = (sums, count);
+        true
+    }
+
+    /// Reads a character.
+    pub(crate) fn take_char(&mut self, c: char) {
+        self.make_room();
+        let NgramSums { columns, count, hasher, table, .. } = self;
+        hasher.take_char(c, &mut |hash| add(columns, count, table, hash));
+    }
+
+    /// The hasher, for the word that ends here.
+    pub(crate) fn hasher(&self) -> &NgramHasher {
+        &self.hasher
+    }
+
+    /// Counts the n-grams of words that end with a word, after its last n-grams of characters. `word`: its hash. Returns
+    /// false if that needs [`take_word`](NgramSums::take_word), which is slower.
+    #[inline(always)]
+    pub(crate) fn take_common_word(&mut self, word: u32) -> bool {
+        let Columns::Two { rows, sums: [even, odd] } = &mut self.columns else { return false };
+        let (mut sums, mut count) = ([*even, *odd], self.count);
+        self.hasher.take_word(word, &mut |hash| {
+            add_pair(&mut sums, rows.byte(hash));
+            count += 1;
+        });
+        ([*even, *odd], self.count) = (sums, count);
+        true
+    }
+
+    /// Counts the n-grams of words that end with a word.
+    pub(crate) fn take_word(&mut self, word: u32) {
+        let NgramSums { columns, count, hasher, table, .. } = self;
+        hasher.take_word(word, &mut |hash| add(columns, count, table, hash));
     }
 
     /// Counts an n-gram.
     pub(crate) fn add(&mut self, hash: u32) {
-        make_room(self.sums, &mut self.count);
-        add(self.table, hash, self.sums, &mut self.count);
+        self.make_room();
+        add(&mut self.columns, &mut self.count, self.table, hash);
+    }
+
+    /// Makes room for the n-grams that end with the same character: above a limit all earlier n-grams count half.
+    #[inline(always)]
+    fn make_room(&mut self) {
+        if self.count & FULL != 0 {
+            self.halve();
+        }
+    }
+
+    /// Halves the sums and their number, which is rounded up, so that no sum is larger than that of so many n-grams.
+    #[cold]
+    #[inline(never)]
+    fn halve(&mut self) {
+        self.columns.sums_mut().iter_mut().for_each(|sum| *sum >>= 1);
+        self.count = self.count.div_ceil(2);
+        self.scaled_count = u32::MAX;
+    }
+
+    /// Returns true if the sums have changed since [`scale`](NgramSums::scale).
+    pub(crate) fn have_changed(&self) -> bool {
+        self.count != self.scaled_count
     }
 
     /// Writes the sums, divided by the square root of the number of n-grams, to `scaled`, `[rank]`, Q15 times the scale
     /// of the branch.
-    pub(crate) fn scale(&self, scaled: &mut [i16]) {
+    pub(crate) fn scale(&mut self, scaled: &mut [i16]) {
         let (reciprocal, shift) = reciprocal_root(self.count, self.table.shift);
-        for (scaled, &sum) in scaled.iter_mut().zip(self.sums.iter()) {
+        for (scaled, &sum) in scaled.iter_mut().zip(self.sums()) {
             let product = (i64::from(sum) * i64::from(reciprocal)) >> shift;
             *scaled = product.clamp(i16::MIN.into(), i16::MAX.into()) as i16;
         }
+        self.scaled_count = self.count;
     }
 
     /// The largest size of a saved state of the branch, in bytes, without the sums.
@@ -76,32 +162,44 @@ impl<'s> NgramSums<'s> {
     /// Passes the number of n-grams, the sums and the state of the hasher through the codec.
     pub(crate) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         self.count = codec.count(self.count);
-        codec.check(self.count <= EXACT_COUNT);
-        codec.words(self.sums.iter_mut());
-        let bound = 127 * self.count.min(EXACT_COUNT);
-        codec.check(self.sums.iter().all(|sum| sum.unsigned_abs() <= bound));
+        codec.check(self.count < FULL + 8);
+        let sums = self.columns.sums_mut();
+        codec.words(sums.iter_mut());
+        let bound = 127 * self.count.min(FULL + 8);
+        codec.check(sums.iter().all(|sum| sum.unsigned_abs() <= bound));
         self.hasher.visit_state(codec);
     }
 
     /// The sums of the columns.
     pub(crate) fn sums(&self) -> &[i32] {
-        self.sums
+        self.columns.sums()
+    }
+}
+
+impl Columns<'_> {
+    fn sums(&self) -> &[i32] {
+        match self {
+            Columns::Two { sums, .. } => sums,
+            Columns::Any(sums) => sums,
+        }
+    }
+
+    fn sums_mut(&mut self) -> &mut [i32] {
+        match self {
+            Columns::Two { sums, .. } => sums,
+            Columns::Any(sums) => sums,
+        }
     }
 }
 
 /// Adds the row of an n-gram to the sums.
 #[inline(always)]
-fn add(table: &NgramTable<'_>, hash: u32, sums: &mut [i32], count: &mut u32) {
+fn add(columns: &mut Columns<'_>, count: &mut u32, table: &NgramTable<'_>, hash: u32) {
     *count += 1;
-    // A row of one byte, as two classes have it, takes no loop.
-    if let Some(two_sums) = sums.first_chunk_mut()
-        && table.row_shift == 0
-        && table.in_4_bits
-    {
-        let begin = hash as usize & table.rows.len().wrapping_sub(1);
-        return add_pair(two_sums, table.rows.get(begin).copied().unwrap_or(0));
+    match columns {
+        Columns::Two { rows, sums } => add_pair(sums, rows.byte(hash)),
+        Columns::Any(sums) => add_row(table, hash, sums),
     }
-    add_row(table, hash, sums);
 }
 
 /// Adds two weights of 4 bits.
@@ -113,29 +211,20 @@ fn add_pair([even, odd]: &mut [i32; 2], pair: u8) {
 
 #[inline(never)]
 fn add_row(table: &NgramTable<'_>, hash: u32, sums: &mut [i32]) {
-    let begin = (hash << table.row_shift) as usize & table.rows.len().wrapping_sub(1);
-    let row = table.rows.get(begin..).unwrap_or_default();
-    if table.in_4_bits {
-        sums.as_chunks_mut().0.iter_mut().zip(row).for_each(|(sums, &pair)| add_pair(sums, pair));
-    } else {
-        sums.iter_mut().zip(row).for_each(|(sum, &weight)| *sum += i32::from(weight as i8));
+    let row = table.rows.from_row(hash, table.row_shift);
+    if !table.in_4_bits {
+        return sums.iter_mut().zip(row).for_each(|(sum, &weight)| *sum += i32::from(weight as i8));
     }
-}
-
-/// Makes room for the n-grams that end with one character: above a limit all earlier n-grams count half.
-#[inline(always)]
-fn make_room(sums: &mut [i32], count: &mut u32) {
-    if *count > EXACT_COUNT - NgramHasher::MOST_HASHES {
-        halve(sums, count);
+    // The rank is a power of 2: there are fewer than 8 columns, or none are left.
+    let (eights, fewer) = sums.as_chunks_mut::<8>();
+    for (sums, &bytes) in eights.iter_mut().zip(row.as_chunks().0) {
+        let mut weights = u32::from_le_bytes(bytes);
+        for sum in sums {
+            *sum += (weights << 28) as i32 >> 28;
+            weights >>= 4;
+        }
     }
-}
-
-/// Halves the sums and their number, which is rounded up, so that no sum is larger than that of so many n-grams.
-#[cold]
-#[inline(never)]
-fn halve(sums: &mut [i32], count: &mut u32) {
-    sums.iter_mut().for_each(|sum| *sum >>= 1);
-    *count = count.div_ceil(2);
+    fewer.as_chunks_mut().0.iter_mut().zip(row).for_each(|(sums, &pair)| add_pair(sums, pair));
 }
 
 /// A multiplier and a right shift that divide a sum by the square root of `count`, at most [`EXACT_COUNT`]. The
@@ -166,7 +255,8 @@ fn square_root(number: u32) -> u32 {
 mod tests {
     use super::*;
     use crate::testing::Random;
-    use std::vec;
+    use crate::text::Piece;
+    use std::{vec, vec::Vec};
 
     #[test]
     fn roots_are_rounded_down() {
@@ -177,21 +267,27 @@ mod tests {
         }
     }
 
+    /// An n-gram branch of any table, whose sums are in `sums`.
+    fn branch<'s>(table: &'s NgramTable<'s>, sums: &'s mut [i32]) -> NgramSums<'s> {
+        sums.fill(0);
+        NgramSums::new(table, Tokenizer::WORDS, sums)
+    }
+
     #[test]
     fn scaled_sums_are_close_to_the_real_ones() {
         let mut random = Random(7);
         let rows = [0; 16];
         let ngrams = Ngrams { words: 1, min_chars: 0, max_chars: 0 };
-        let mut table = NgramTable { ngrams, rows: &rows, row_shift: 0, in_4_bits: false, shift: 0 };
+        let mut table = NgramTable { ngrams, rows: Buckets::new(&rows).unwrap(), row_shift: 0, in_4_bits: false, shift: 0 };
         for _ in 0..20_000 {
-            let bits = random.between(0, 23);
+            let bits = random.between(0, 22);
             let count = random.between(1, 1 << bits) as u32;
             let sum = random.between(-127 * i64::from(count), 127 * i64::from(count)) as i32;
             table.shift = random.between(0, 8) as u32;
             let exact = f64::from(sum) / f64::from(count).sqrt() * 4096.0 / f64::from(1 << table.shift);
-            let mut sums = [sum];
-            let mut scaled = [0];
-            let mut branch = NgramSums::new(&table, Tokenizer::WORDS, &mut sums);
+            let (mut sums, mut scaled) = ([0], [0]);
+            let mut branch = branch(&table, &mut sums);
+            branch.columns.sums_mut().fill(sum);
             branch.count = count;
             branch.scale(&mut scaled);
             let expected = exact.clamp(-32_768.0, 32_767.0);
@@ -201,27 +297,75 @@ mod tests {
     }
 
     #[test]
-    fn after_the_exact_count_all_earlier_ngrams_count_half() {
+    fn in_a_long_text_all_earlier_ngrams_count_half() {
         let rows = [0x80 | 1; 16];
-        let ngrams = Ngrams { words: 1, min_chars: 0, max_chars: 0 };
-        let table = NgramTable { ngrams, rows: &rows, row_shift: 0, in_4_bits: false, shift: 0 };
-        let (mut sums, mut count) = (vec![0], 0);
-        for _ in 0..3 * EXACT_COUNT {
-            make_room(&mut sums, &mut count);
-            add(&table, 5, &mut sums, &mut count);
-            assert!(count <= EXACT_COUNT && sums[0].unsigned_abs() <= 127 * count);
+        for (in_4_bits, weight) in [(false, -127), (true, -8)] {
+            let ngrams = Ngrams { words: 1, min_chars: 0, max_chars: 0 };
+            let table = NgramTable { ngrams, rows: Buckets::new(&rows).unwrap(), row_shift: 0, in_4_bits, shift: 0 };
+            let mut sums = [0];
+            let mut branch = branch(&table, &mut sums);
+            for _ in 0..3 * FULL {
+                branch.add(5);
+                let count = branch.count;
+                assert!(count < FULL + 8 && branch.sums().iter().all(|sum| sum.unsigned_abs() <= 127 * count));
+            }
+            assert!(branch.count > FULL / 2);
+            let mean = f64::from(*branch.sums().last().unwrap()) / f64::from(branch.count);
+            assert!((mean - f64::from(weight)).abs() < 0.01, "{mean}");
         }
-        assert!(count > EXACT_COUNT / 2 && sums[0] < -126 * count as i32);
     }
 
     #[test]
     fn a_byte_holds_two_weights_of_4_bits() {
-        let rows: [u8; 32] = core::array::from_fn(|index| index as u8 | 0x90);
+        let rows: [u8; 128] = core::array::from_fn(|index| index as u8 & 0xf | 0x90);
         let ngrams = Ngrams { words: 1, min_chars: 0, max_chars: 0 };
-        let table = NgramTable { ngrams, rows: &rows, row_shift: 1, in_4_bits: true, shift: 0 };
-        let (mut sums, mut count) = ([0; 4], 0);
-        // Bucket 3 of 16: bytes 6 and 7.
-        add(&table, 0xfff3, &mut sums, &mut count);
-        assert_eq!((sums, count), ([6, -7, 7, -7], 1));
+        for (rank, row_shift) in [(4, 1), (8, 2), (16, 3)] {
+            let table = NgramTable { ngrams, rows: Buckets::new(&rows).unwrap(), row_shift, in_4_bits: true, shift: 0 };
+            let mut sums = vec![0; rank];
+            let mut branch = branch(&table, &mut sums);
+            branch.add(0xfff3);
+            // Bucket 3.
+            let row: Vec<u8> = rows.iter().copied().skip(3 << row_shift).take(rank / 2).collect();
+            let expected = row.iter().flat_map(|&byte| [i32::from(byte << 4) << 24 >> 28, -7]).collect::<Vec<_>>();
+            assert_eq!((branch.sums(), branch.count), (&expected[..], 1));
+        }
+    }
+
+    /// The common table has a path of its own.
+    #[test]
+    fn two_columns_of_4_bits_are_summed_as_in_any_table() {
+        let mut random = Random(9);
+        let rows: [u8; 64] = core::array::from_fn(|_| random.number() as u8);
+        for (words, min_chars, max_chars) in
+            [(2, 3, 5), (1, 3, 6), (0, 3, 3), (2, 0, 0), (2, 1, 4), (1, 2, 2), (0, 4, 6)]
+        {
+            let ngrams = Ngrams { words, min_chars, max_chars };
+            let table = NgramTable { ngrams, rows: Buckets::new(&rows).unwrap(), row_shift: 0, in_4_bits: true, shift: 0 };
+            let (mut sums, mut expected, mut hashes) = ([0; 2], [0; 2], vec![]);
+            let mut branch = branch(&table, &mut sums);
+            let is_common = matches!(branch.columns, Columns::Two { .. });
+            assert_eq!(is_common, min_chars == 0 || min_chars == 3);
+            let mut hasher = NgramHasher::new(ngrams, Tokenizer::WORDS);
+            for word in ["a", "photo", "of", "photography", "été", "a"] {
+                for c in word.chars() {
+                    assert!(branch.take_common_char(c) == is_common);
+                    if !is_common {
+                        branch.take_char(c);
+                    }
+                    hasher.feed(Piece::Char(c), &mut |hash| hashes.push(hash));
+                }
+                let hash = branch.hasher().word();
+                if is_common {
+                    branch.take_common_char(NgramHasher::AFTER_WORD);
+                    branch.take_common_word(hash);
+                } else {
+                    branch.take_char(NgramHasher::AFTER_WORD);
+                    branch.take_word(hash);
+                }
+                hasher.feed(Piece::End, &mut |hash| hashes.push(hash));
+            }
+            hashes.iter().for_each(|&hash| add_pair(&mut expected, rows[hash as usize % rows.len()]));
+            assert_eq!((branch.sums(), branch.count as usize), (&expected[..], hashes.len()));
+        }
     }
 }

@@ -3,6 +3,7 @@
 use super::tensor_names::Tensor;
 use crate::config::Config;
 use crate::features;
+use crate::kernel::buckets::Buckets;
 use crate::layers::ngrams::NgramTable;
 use crate::load::file::{Fault, File};
 use crate::load::name_hash::NameHash;
@@ -60,5 +61,6 @@ pub(super) fn read<'a>(file: &File<'a>, config: &mut Config, shift: u32) -> Opti
         });
     }
     config.ngram_rank = rank;
+    let rows = Buckets::new(rows)?;
     features::Ngrams::new(NgramTable { ngrams, rows, row_shift: columns.trailing_zeros(), in_4_bits, shift })
 }

@@ -6,9 +6,7 @@ use crate::error::{ScratchError, TooLong};
 use crate::layers::head::Logits;
 use crate::model::{Golden, Model};
 use crate::state_codec::StateCodec;
-#[cfg(feature = "ngrams")]
-use crate::text::Piece;
-use crate::text::{self, Encoder, TokenSink};
+use crate::text::{self, Encoder};
 
 /// The part that [`TextSession`](crate::TextSession) and [`ValueSession`](crate::ValueSession) share.
 ///
@@ -25,6 +23,10 @@ impl<'s> SessionBase<'s> {
         // The value that is returned is reset, not a session that `Ok` would then have to move, which copies 88 bytes.
         let mut session = SessionBase::before_reset(model, scratch);
         if let Ok(session) = &mut session {
+            #[cfg(feature = "ngrams")]
+            if model.config().counts_ngrams() {
+                session.encoder.pass_chars(model.config().tokenizer);
+            }
             session.reset();
         }
         session
@@ -137,18 +139,7 @@ impl<'s> SessionBase<'s> {
     pub(super) fn finish_text(&mut self) {
         let SessionBase { encoder, forward } = self;
         encoder.finish_tokens(&forward.model.vocabulary, forward);
-        forward.finish_ngrams();
-    }
-}
-
-impl TokenSink for Forward<'_> {
-    fn id(&mut self, id: u32) {
-        self.take_id(id);
-    }
-
-    #[cfg(feature = "ngrams")]
-    fn piece(&mut self, piece: Piece) {
-        self.take_piece(piece);
+        forward.end_text();
     }
 }
 

@@ -12,7 +12,8 @@ use crate::rows::row;
 use crate::session::scratch::{Kept, Scratch, states_of};
 use crate::state_codec::StateCodec;
 #[cfg(feature = "ngrams")]
-use crate::text::Piece;
+use crate::text::NgramHasher;
+use crate::text::TokenSink;
 use crate::text::vocabulary::UNK;
 use tern_format::{Input, Merge};
 
@@ -25,10 +26,41 @@ pub(crate) struct Forward<'s> {
     pub steps: u32,
     /// The number of tokens that are not in the vocabulary.
     pub unknown: u32,
-    /// True if the input of the head is up to date.
+    /// True if the input of the head is up to date, except for n-grams since the logits were last read.
     is_up_to_date: bool,
     /// True if a step continues after the first layer: in other layers, or in pooling.
     has_more_above: bool,
+}
+
+impl TokenSink for Forward<'_> {
+    fn id(&mut self, id: u32) {
+        self.take_id(id);
+    }
+
+    #[cfg(feature = "ngrams")]
+    fn char(&mut self, c: char) {
+        let is_read = match &mut self.scratch.ngrams {
+            Some(ngrams) => ngrams.take_common_char(c),
+            None => false,
+        };
+        if !is_read {
+            self.take_other_char(c);
+        }
+    }
+
+    #[cfg(feature = "ngrams")]
+    fn word_end(&mut self) {
+        let Some(ngrams) = &self.scratch.ngrams else { return };
+        let word = ngrams.hasher().word();
+        self.char(NgramHasher::AFTER_WORD);
+        let is_counted = match &mut self.scratch.ngrams {
+            Some(ngrams) => ngrams.take_common_word(word),
+            None => false,
+        };
+        if !is_counted {
+            self.take_other_word(word);
+        }
+    }
 }
 
 impl<'s> Forward<'s> {
@@ -77,13 +109,29 @@ impl<'s> Forward<'s> {
         self.is_up_to_date = false;
     }
 
-    /// Reads a piece of a token for the n-gram branch.
+    /// Reads a character that [`NgramSums::take_common_char`] does not read.
     #[cfg(feature = "ngrams")]
-    #[inline]
-    pub(crate) fn take_piece(&mut self, piece: Piece) {
+    #[inline(never)]
+    fn take_other_char(&mut self, c: char) {
         if let Some(ngrams) = &mut self.scratch.ngrams {
-            ngrams.take(Some(piece));
-            self.is_up_to_date = false;
+            ngrams.take_char(c);
+        }
+    }
+
+    /// Counts the n-grams of words that [`NgramSums::take_common_word`] does not count.
+    #[cfg(feature = "ngrams")]
+    #[inline(never)]
+    fn take_other_word(&mut self, word: u32) {
+        if let Some(ngrams) = &mut self.scratch.ngrams {
+            ngrams.take_word(word);
+        }
+    }
+
+    /// Ends the text for the n-gram branch.
+    pub(crate) fn end_text(&mut self) {
+        #[cfg(feature = "ngrams")]
+        if self.scratch.ngrams.as_ref().is_some_and(|ngrams| ngrams.hasher().ends_with_text()) {
+            self.word_end();
         }
     }
 
@@ -92,16 +140,6 @@ impl<'s> Forward<'s> {
     pub(crate) fn take_ngram(&mut self, hash: u32) {
         if let Some(ngrams) = &mut self.scratch.ngrams {
             ngrams.add(hash);
-            self.is_up_to_date = false;
-        }
-    }
-
-    /// Ends the text for the n-gram branch.
-    pub(crate) fn finish_ngrams(&mut self) {
-        #[cfg(feature = "ngrams")]
-        if let Some(ngrams) = &mut self.scratch.ngrams {
-            ngrams.take(None);
-            self.is_up_to_date = false;
         }
     }
 
@@ -158,13 +196,21 @@ impl<'s> Forward<'s> {
 
     /// The logits after the steps so far.
     pub(crate) fn logits(&mut self) -> Logits<'_> {
-        if !self.is_up_to_date {
+        if !self.is_up_to_date || self.have_ngrams_changed() {
             self.update();
             self.is_up_to_date = true;
         }
         let hidden = self.model.hidden.is_some();
         let features = if hidden { &*self.scratch.hidden } else { self.scratch.features(&self.model.config) };
         Logits { head: &self.model.head, features }
+    }
+
+    /// Returns true if n-grams were counted after the logits were last read.
+    fn have_ngrams_changed(&self) -> bool {
+        #[cfg(feature = "ngrams")]
+        return self.scratch.ngrams.as_ref().is_some_and(|ngrams| ngrams.have_changed());
+        #[cfg(not(feature = "ngrams"))]
+        false
     }
 
     fn update(&mut self) {

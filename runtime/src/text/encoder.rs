@@ -18,9 +18,13 @@ pub(crate) trait TokenSink {
     /// Receives the id of a complete token.
     fn id(&mut self, id: u32);
 
-    /// Receives a piece of a token, before its id.
+    /// Receives a character of a token.
     #[cfg(feature = "ngrams")]
-    fn piece(&mut self, piece: Piece);
+    fn char(&mut self, c: char);
+
+    /// Receives the end of a token that is a word, before its id.
+    #[cfg(feature = "ngrams")]
+    fn word_end(&mut self);
 }
 
 /// A receiver of ids alone.
@@ -32,13 +36,22 @@ impl TokenSink for IdSink<'_> {
     }
 
     #[cfg(feature = "ngrams")]
-    fn piece(&mut self, _: Piece) {}
+    fn char(&mut self, _: char) {}
+
+    #[cfg(feature = "ngrams")]
+    fn word_end(&mut self) {}
 }
 
 /// The current token.
 #[derive(Debug)]
 struct Ids<'b> {
     lookup: Lookup,
+    /// True if the receiver of the ids also takes the characters of the tokens.
+    #[cfg(feature = "ngrams")]
+    passes_chars: bool,
+    /// True if it also takes the ends of words.
+    #[cfg(feature = "ngrams")]
+    passes_word_ends: bool,
     /// The current word of [`TokenizerKind::WordPiece`].
     #[cfg(feature = "wordpiece")]
     word: Option<Word<'b>>,
@@ -50,12 +63,27 @@ impl<'b> Encoder<'b> {
     /// An encoder at the beginning of a text. `buffer`: at least [`buffer_len`](super::buffer_len) words.
     pub fn new(tokenizer: Tokenizer, buffer: &'b mut [i32]) -> Self {
         #[cfg(feature = "wordpiece")]
-        if tokenizer.kind == TokenizerKind::WordPiece {
-            let ids = Ids { lookup: Lookup::START, word: Some(Word::new(buffer)) };
-            return Encoder { splitter: Splitter::new(tokenizer, &mut []), ids };
-        }
-        let ids = Ids { lookup: Lookup::START, word: Default::default() };
+        let (word, buffer) = match tokenizer.kind {
+            TokenizerKind::WordPiece => (Some(Word::new(buffer)), &mut [][..]),
+            _ => (None, buffer),
+        };
+        #[cfg(not(feature = "wordpiece"))]
+        let word = Default::default();
+        let ids = Ids {
+            lookup: Lookup::START,
+            #[cfg(feature = "ngrams")]
+            passes_chars: false,
+            #[cfg(feature = "ngrams")]
+            passes_word_ends: false,
+            word,
+        };
         Encoder { splitter: Splitter::new(tokenizer, buffer), ids }
+    }
+
+    /// From now on the receiver of the ids also takes the characters and the ends of words.
+    #[cfg(feature = "ngrams")]
+    pub(crate) fn pass_chars(&mut self, tokenizer: Tokenizer) {
+        (self.ids.passes_chars, self.ids.passes_word_ends) = (true, !tokenizer.is_one_word());
     }
 
     /// Begins a new text.
@@ -102,7 +130,9 @@ impl<'b> Encoder<'b> {
         if splitter.kind() == TokenizerKind::Bytes {
             return bytes.iter().for_each(|&byte| {
                 #[cfg(feature = "ngrams")]
-                sink.piece(Piece::Char(char::from(byte)));
+                if ids.passes_chars {
+                    sink.char(char::from(byte));
+                }
                 // The vocabulary holds all bytes in order.
                 sink.id(u32::from(byte) + 2);
             });
@@ -124,18 +154,27 @@ impl Ids<'_> {
     }
 
     fn take(&mut self, piece: Piece, vocabulary: &Vocabulary<'_>, sink: &mut dyn TokenSink) {
-        #[cfg(feature = "ngrams")]
-        sink.piece(piece);
-        #[cfg(feature = "wordpiece")]
-        if let Some(word) = &mut self.word {
-            return match piece {
-                Piece::Char(c) => word.push(c),
-                Piece::End => word.finish(vocabulary, &mut |id| sink.id(id)),
-            };
-        }
         match piece {
-            Piece::Char(c) => self.lookup.push(vocabulary, c),
+            Piece::Char(c) => {
+                #[cfg(feature = "ngrams")]
+                if self.passes_chars {
+                    sink.char(c);
+                }
+                #[cfg(feature = "wordpiece")]
+                if let Some(word) = &mut self.word {
+                    return word.push(c);
+                }
+                self.lookup.push(vocabulary, c);
+            }
             Piece::End => {
+                #[cfg(feature = "ngrams")]
+                if self.passes_word_ends {
+                    sink.word_end();
+                }
+                #[cfg(feature = "wordpiece")]
+                if let Some(word) = &mut self.word {
+                    return word.finish(vocabulary, &mut |id| sink.id(id));
+                }
                 let id = self.lookup.id(vocabulary);
                 self.lookup = Lookup::START;
                 sink.id(id);

@@ -1,13 +1,14 @@
 //! N-grams of words and of characters, as hashes: docs/arithmetic.md, "N-gram branch".
 
+use core::mem::replace;
+
 use super::{Piece, Tokenizer};
 #[cfg(feature = "ngrams")]
 use crate::state_codec::StateCodec;
 use tern_format::Ngrams;
 
-/// The characters before and after a word.
+/// The character before a word.
 const BEFORE_WORD: u32 = 2;
-const AFTER_WORD: u32 = 3;
 /// The initial hashes of n-grams of characters and of two words; that of a word is 0.
 const OF_CHARS: u32 = 1;
 const OF_PAIR: u32 = 2;
@@ -30,90 +31,148 @@ const MAX_CHARS: usize = *Ngrams::CHARS.end() as usize;
 /// ```
 #[derive(Clone, Debug)]
 pub struct NgramHasher {
+    /// The lengths of n-grams of characters: bit `n - 1` for `n` characters.
+    lengths: u32,
+    /// The lengths of n-grams that would end with the next character and begin before the word, as bits.
+    too_long: u32,
+    /// The hash of the current word so far.
+    word: u32,
+    /// The last characters of the current word and the character before it, the last one first.
+    recent: [u32; MAX_CHARS],
+    /// The hash of the previous word; 0 before the first.
+    previous: u32,
     ngrams: Ngrams,
     /// True if the whole text is one word.
     is_one_word: bool,
-    /// The hash of the current word so far.
-    word: u32,
-    /// The hash of the previous word; 0 before the first.
-    previous: u32,
-    /// The last characters of the current word, the last one first.
-    recent: [u32; MAX_CHARS],
-    /// The number of characters in `recent`; 0 between two words.
-    count: u8,
 }
 
 impl NgramHasher {
-    /// The most n-grams that end with the same character: of characters, a word, and a pair.
-    #[cfg(feature = "ngrams")]
-    pub(crate) const MOST_HASHES: u32 = MAX_CHARS as u32 + 2;
+    /// The lengths above 2, which would begin before a word if they ended with its first character.
+    const ABOVE_2: u32 = !0b11;
 
     /// A hasher at the beginning of a text. `ngrams` must pass [`Ngrams::check`] for the tokenizer.
     pub fn new(ngrams: Ngrams, tokenizer: Tokenizer) -> Self {
         debug_assert!(ngrams.check(tokenizer).is_ok());
-        let is_one_word = tokenizer.is_one_word();
-        NgramHasher { ngrams, is_one_word, word: 0, previous: 0, recent: [0; MAX_CHARS], count: 0 }
+        // The bits of lengths up to the longest, without those below the bit of the shortest.
+        let lengths = ((1 << ngrams.max_chars) - 1) & (1u32 << ngrams.min_chars >> 1).wrapping_neg();
+        NgramHasher {
+            lengths,
+            too_long: Self::ABOVE_2,
+            word: 0,
+            recent: [BEFORE_WORD; MAX_CHARS],
+            previous: 0,
+            ngrams,
+            is_one_word: tokenizer.is_one_word(),
+        }
     }
 
     /// Begins a new text.
     pub fn reset(&mut self) {
-        (self.word, self.previous, self.count) = (0, 0, 0);
+        self.begin_word();
+        self.previous = 0;
+    }
+
+    fn begin_word(&mut self) {
+        (self.too_long, self.word) = (Self::ABOVE_2, 0);
+        let [last, ..] = &mut self.recent;
+        *last = BEFORE_WORD;
     }
 
     /// Reads the next piece of the text and passes the hashes of the n-grams that end with it to `sink`.
     pub fn feed(&mut self, piece: Piece, sink: &mut impl FnMut(u32)) {
-        self.take(Some(piece), sink);
+        match piece {
+            Piece::Char(c) => self.take_char(c, sink),
+            Piece::End if self.is_one_word => {}
+            Piece::End => self.end_word(sink),
+        }
     }
 
     /// Ends the text.
     pub fn finish(&mut self, sink: &mut impl FnMut(u32)) {
-        self.take(None, sink);
+        if self.ends_with_text() {
+            self.end_word(sink);
+        }
     }
 
-    /// Reads a piece, or the end of the text.
+    fn end_word(&mut self, sink: &mut impl FnMut(u32)) {
+        let word = self.word;
+        self.take_char(Self::AFTER_WORD, sink);
+        self.take_word(word, sink);
+    }
+
+    /// The character after a word.
+    pub(crate) const AFTER_WORD: char = '\u{3}';
+
+    /// Returns true if a word ends at the end of the text: the only one, if it has a character.
+    pub(crate) fn ends_with_text(&self) -> bool {
+        self.is_one_word && self.too_long != Self::ABOVE_2
+    }
+
+    /// The hash of the current word so far.
+    pub(crate) fn word(&self) -> u32 {
+        self.word
+    }
+
+    /// Reads a character of a word, or the one after it, and passes on the hashes of the n-grams of characters that end
+    /// with it.
     #[inline(always)]
-    pub(crate) fn take(&mut self, piece: Option<Piece>, sink: &mut impl FnMut(u32)) {
-        let Ngrams { words, min_chars, max_chars } = self.ngrams;
-        let (c, is_end) = match piece {
-            Some(Piece::Char(c)) => (u32::from(c), false),
-            // The end of a token does not end the only word; the end of the text ends no other word.
-            end if end.is_some() == self.is_one_word => return,
-            _ => (AFTER_WORD, true),
-        };
-        if max_chars > 0 {
-            if self.count == 0 {
-                if is_end {
-                    return; // A text without characters.
-                }
-                self.push(BEFORE_WORD);
+    pub(crate) fn take_char(&mut self, c: char, sink: &mut impl FnMut(u32)) {
+        let mut too_long = self.extend_word(c);
+        let (mut hash, mut c, mut lengths) = (OF_CHARS, c.into(), self.lengths);
+        for place in &mut self.recent {
+            if too_long & 1 != 0 {
+                break;
             }
-            self.push(c);
-            let mut last = self.recent.iter().take(self.count.into());
-            // Those that are shorter than the shortest n-gram.
-            let mut hash = last.by_ref().take(usize::from(min_chars) - 1).fold(OF_CHARS, |hash, &c| add(hash, c));
-            for &c in last {
-                hash = add(hash, c);
+            hash = add(hash, c);
+            c = replace(place, c);
+            if lengths & 1 != 0 {
                 sink(hash);
             }
+            (too_long, lengths) = (too_long >> 1, lengths >> 1);
         }
-        if !is_end {
-            self.word = add(self.word, c);
-            return;
-        }
-        // The hashes of the word and of the pair; a pair needs a previous word.
-        let hashes = [self.word, add(add(OF_PAIR, self.previous), self.word)];
-        let count = if self.previous == 0 { words.min(1) } else { words };
-        for &hash in hashes.iter().take(count.into()) {
-            sink(hash);
-        }
-        (self.previous, self.word, self.count) = (self.word, 0, 0);
     }
 
+    /// [`take_char`](NgramHasher::take_char) in fewer instructions, if the shortest length is 3 or there are none.
     #[inline(always)]
-    fn push(&mut self, c: u32) {
-        let [a, b, d, e, f, _] = self.recent;
-        self.recent = [c, a, b, d, e, f];
-        self.count += u8::from(self.count < self.ngrams.max_chars);
+    #[cfg(feature = "ngrams")]
+    pub(crate) fn take_char_from_3(&mut self, c: char, sink: &mut impl FnMut(u32)) {
+        let lengths = self.lengths & !self.extend_word(c);
+        let [first, second, others @ ..] = &mut self.recent;
+        let last = replace(first, c.into());
+        let mut hash = add(add(OF_CHARS, c.into()), last);
+        let mut c = replace(second, last);
+        for (place, length) in others.iter_mut().zip(3..) {
+            if lengths & 1 << (length - 1) == 0 {
+                break;
+            }
+            hash = add(hash, c);
+            c = replace(place, c);
+            sink(hash);
+        }
+    }
+
+    /// Adds a character to the hash of the word, and returns the lengths of n-grams that would end with it and begin
+    /// before the word, as bits.
+    #[inline(always)]
+    fn extend_word(&mut self, c: char) -> u32 {
+        let (too_long, word) = (self.too_long, self.word);
+        (self.too_long, self.word) = (too_long << 1, add(word, c.into()));
+        too_long
+    }
+
+    /// Ends a word after its last n-grams of characters, and passes on the hashes of the n-grams of words. `word`: the
+    /// hash of the word.
+    #[inline(always)]
+    pub(crate) fn take_word(&mut self, word: u32, sink: &mut impl FnMut(u32)) {
+        if self.ngrams.words > 0 {
+            sink(word);
+        }
+        // A pair needs a previous word.
+        if self.ngrams.words > 1 && self.previous != 0 {
+            sink(add(add(OF_PAIR, self.previous), word));
+        }
+        self.previous = word;
+        self.begin_word();
     }
 
     /// The largest size of its part of a saved state, in bytes.
@@ -127,9 +186,12 @@ impl NgramHasher {
     pub(crate) fn visit_state(&mut self, codec: &mut StateCodec<'_>) {
         self.word = codec.count(self.word);
         self.previous = codec.count(self.previous);
-        self.count = codec.byte(self.count);
-        codec.check(self.count <= self.ngrams.max_chars);
-        for c in self.recent.iter_mut().take(self.count.into()) {
+        // With `count` characters before it, the next one can end n-grams of `count + 1` characters.
+        let max = self.ngrams.max_chars;
+        let count = codec.byte((self.too_long.trailing_zeros() as u8).saturating_sub(1).min(max));
+        codec.check(count <= max);
+        self.too_long = Self::ABOVE_2.unbounded_shl(u32::from(count).saturating_sub(1));
+        for c in self.recent.iter_mut().take(count.into()) {
             *c = codec.count(*c);
         }
     }
@@ -171,7 +233,7 @@ mod tests {
         let mut all = vec![];
         let mut previous = 0;
         for word in words {
-            let framed: Vec<u32> = [&[BEFORE_WORD][..], word, &[AFTER_WORD]].concat();
+            let framed: Vec<u32> = [&[BEFORE_WORD][..], word, &[NgramHasher::AFTER_WORD.into()]].concat();
             for end in 2..=framed.len() {
                 for length in usize::from(ngrams.min_chars)..=end.min(ngrams.max_chars.into()) {
                     if length > 0 {

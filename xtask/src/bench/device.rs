@@ -30,6 +30,9 @@ const COLUMNS: [(&str, &str, usize); 10] = [
     ("stack_bytes", "stack", 7),
 ];
 
+/// The numbers of columns of the measured n-gram tables.
+const NGRAM_COLUMNS: [usize; 3] = [2, 16, 32];
+
 /// Options of `bench device`.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct DeviceOptions {
@@ -53,7 +56,8 @@ pub fn run(options: DeviceOptions) -> Result<()> {
     setup::run(Needs::Bench)?;
     let folder = super::folder("bench")?;
     let (compared_only, measured) = (workload::compared(&folder)?, workload::measured(&folder)?);
-    let ngrams = workload::ngrams(&folder)?;
+    let ngrams: Vec<_> =
+        NGRAM_COLUMNS.map(|columns| workload::ngrams(columns, &folder)).into_iter().collect::<Result<_>>()?;
     if !json {
         println!("{STEPS} steps; code: bytes that steps and logits add to an image that loads the model");
         println!("{}", table_line(|_, heading| heading.to_owned()));
@@ -76,9 +80,11 @@ pub fn run(options: DeviceOptions) -> Result<()> {
             println!("{}", if json { row.to_string() } else { line(&row) });
             rows.push(row);
         }
-        let row = ngram_row(core, &ngrams, |workload| reading.measure(workload))?;
-        println!("{}", if json { row.to_string() } else { ngram_line(&row) });
-        rows.push(row);
+        for workloads in &ngrams {
+            let row = ngram_row(core, workloads, |workload| reading.measure(workload))?;
+            println!("{}", if json { row.to_string() } else { ngram_line(&row) });
+            rows.push(row);
+        }
     }
     if check {
         committed::check(&rows)
@@ -118,7 +124,7 @@ fn row(core: Core, workload: &Workload, measured: &Measured, loading_bytes: u64)
 
 /// Returns the cost of the n-gram branch on one core: the instructions and the scratch that it adds.
 fn ngram_row(core: Core, ngrams: &NgramWorkloads, measure: impl Fn(&Workload) -> Result<Measured>) -> Result<Value> {
-    let NgramWorkloads { with, without, tokens_and_characters } = ngrams;
+    let NgramWorkloads { columns, with, without, tokens_and_characters } = ngrams;
     let [measured_with, measured_without] = [measure(with)?, measure(without)?];
     check_states(core, with, &measured_with)?;
     check_states(core, without, &measured_without)?;
@@ -126,7 +132,7 @@ fn ngram_row(core: Core, ngrams: &NgramWorkloads, measure: impl Fn(&Workload) ->
     let per_step = instructions as f64 / *tokens_and_characters as f64;
     Ok(json!({
         "core": core.name,
-        "cell": "ngrams",
+        "cell": format!("ngrams-{columns}"),
         "packing": with.packing.name(),
         "embedding": with.embedding,
         "hidden": with.hidden,
@@ -134,6 +140,7 @@ fn ngram_row(core: Core, ngrams: &NgramWorkloads, measure: impl Fn(&Workload) ->
         "instructions": instructions,
         "insn_per_step": (per_step * 1e2).round() / 1e2,
         "code_bytes": 0,
+        "columns": columns,
         "scratch_bytes": with.scratch_bytes - without.scratch_bytes,
         "stack_bytes": measured_with.stack_bytes,
     }))
@@ -142,8 +149,9 @@ fn ngram_row(core: Core, ngrams: &NgramWorkloads, measure: impl Fn(&Workload) ->
 /// Formats the cost of the n-gram branch.
 fn ngram_line(row: &Value) -> String {
     format!(
-        "{:<14}n-gram branch (words, pairs, 3 to 5 characters; 2 columns): {} instructions for each token and character",
+        "{:<14}n-gram branch (words, pairs, 3 to 5 characters; {} columns): {} instructions for each token and character",
         row["core"].as_str().unwrap_or_default(),
+        row["columns"],
         row["insn_per_step"],
     )
 }

@@ -104,7 +104,9 @@ pub fn compared(folder: &Path) -> Result<Vec<Workload>> {
 
 /// The cost of the n-gram branch is the difference between two models that read the same text.
 pub struct NgramWorkloads {
-    /// A model with an n-gram branch of two columns: words, pairs of words and 3 to 5 characters.
+    /// The number of columns of the table.
+    pub columns: usize,
+    /// A model with an n-gram branch: words, pairs of words and 3 to 5 characters.
     pub with: Workload,
     /// The same model without the branch.
     pub without: Workload,
@@ -112,15 +114,15 @@ pub struct NgramWorkloads {
     pub tokens_and_characters: usize,
 }
 
-/// Writes the models that measure the n-gram branch into `folder`.
-pub fn ngrams(folder: &Path) -> Result<NgramWorkloads> {
+/// Writes the models that measure the n-gram branch, with a table of 4 bits, into `folder`.
+pub fn ngrams(columns: usize, folder: &Path) -> Result<NgramWorkloads> {
     let kinds = Ngrams { words: 2, min_chars: 3, max_chars: 5 };
-    let branch = NgramSpec { ngrams: kinds, buckets: 4_096, rank: 2, bits: 4, shift: 2 };
+    let branch = NgramSpec { ngrams: kinds, buckets: 4_096, rank: columns, bits: 4, shift: 2 };
     let spec = Spec::from(sizes(4, 4));
     let text = NGRAM_TEXT.repeat(20);
     let ids: Vec<u32> = text.bytes().map(|byte| u32::from(byte) | BYTE).collect();
     let write = |spec: Spec, name: &str| Workload::over(Packing::Interleaved4, &spec.file(SEED), &ids, name, folder);
-    let with = write(Spec { ngrams: Some(branch), ..spec }, "with-ngrams")?;
+    let with = write(Spec { ngrams: Some(branch), ..spec }, &format!("with-ngrams-{columns}"))?;
     let without = write(spec, "without-ngrams")?;
     let file = spec.file(SEED);
     let model = Model::from_bytes(&file)?;
@@ -128,7 +130,7 @@ pub fn ngrams(folder: &Path) -> Result<NgramWorkloads> {
     let mut session = model.text_session(&mut scratch)?;
     session.feed(text.as_bytes());
     let tokens = session.tokens() as usize;
-    Ok(NgramWorkloads { with, without, tokens_and_characters: tokens + text.chars().count() })
+    Ok(NgramWorkloads { columns, with, without, tokens_and_characters: tokens + text.chars().count() })
 }
 
 /// Writes a random LSTM into `folder`.
