@@ -22,9 +22,9 @@ impl<'a> Buckets<'a> {
         self.bytes.len()
     }
 
-    /// The bytes from the row of a hash on. `row_shift`: a row has 2 to this power bytes.
+    /// The bytes from the beginning of the row of a hash on. `row_shift`: a row has 2 to this power bytes.
     #[inline(always)]
-    pub(crate) fn from_row(self, hash: u32, row_shift: u32) -> &'a [u8] {
+    pub(crate) fn row(self, hash: u32, row_shift: u32) -> &'a [u8] {
         let begin = (hash << row_shift) as usize & self.mask;
         // SAFETY: `begin` is at most the mask, which is less than the number of bytes. A comparison for every n-gram
         // would take a tenth of the time of the branch.
@@ -34,7 +34,7 @@ impl<'a> Buckets<'a> {
     /// The row of a hash, if a row is one byte.
     #[inline(always)]
     pub(crate) fn byte(self, hash: u32) -> u8 {
-        // SAFETY: as in `from_row`.
+        // SAFETY: as in `row`.
         unsafe { *self.bytes.get_unchecked(hash as usize & self.mask) }
     }
 }

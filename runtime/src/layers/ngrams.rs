@@ -95,8 +95,8 @@ impl<'s> NgramSums<'s> {
         &self.hasher
     }
 
-    /// Counts the n-grams of words that end with a word, after its last n-grams of characters. `word`: its hash. Returns
-    /// false if that needs [`take_word`](NgramSums::take_word), which is slower.
+    /// Counts the n-grams of words that end with a word, after its last n-grams of characters. `word`: its hash.
+    /// Returns false if that needs [`take_word`](NgramSums::take_word), which is slower.
     #[inline(always)]
     pub(crate) fn take_common_word(&mut self, word: u32) -> bool {
         let Columns::Two { rows, sums: [even, odd] } = &mut self.columns else { return false };
@@ -211,7 +211,7 @@ fn add_pair([even, odd]: &mut [i32; 2], pair: u8) {
 
 #[inline(never)]
 fn add_row(table: &NgramTable<'_>, hash: u32, sums: &mut [i32]) {
-    let row = table.rows.from_row(hash, table.row_shift);
+    let row = table.rows.row(hash, table.row_shift);
     if !table.in_4_bits {
         return sums.iter_mut().zip(row).for_each(|(sum, &weight)| *sum += i32::from(weight as i8));
     }
@@ -278,7 +278,8 @@ mod tests {
         let mut random = Random(7);
         let rows = [0; 16];
         let ngrams = Ngrams { words: 1, min_chars: 0, max_chars: 0 };
-        let mut table = NgramTable { ngrams, rows: Buckets::new(&rows).unwrap(), row_shift: 0, in_4_bits: false, shift: 0 };
+        let mut table =
+            NgramTable { ngrams, rows: Buckets::new(&rows).unwrap(), row_shift: 0, in_4_bits: false, shift: 0 };
         for _ in 0..20_000 {
             let bits = random.between(0, 22);
             let count = random.between(1, 1 << bits) as u32;
@@ -340,7 +341,8 @@ mod tests {
             [(2, 3, 5), (1, 3, 6), (0, 3, 3), (2, 0, 0), (2, 1, 4), (1, 2, 2), (0, 4, 6)]
         {
             let ngrams = Ngrams { words, min_chars, max_chars };
-            let table = NgramTable { ngrams, rows: Buckets::new(&rows).unwrap(), row_shift: 0, in_4_bits: true, shift: 0 };
+            let table =
+                NgramTable { ngrams, rows: Buckets::new(&rows).unwrap(), row_shift: 0, in_4_bits: true, shift: 0 };
             let (mut sums, mut expected, mut hashes) = ([0; 2], [0; 2], vec![]);
             let mut branch = branch(&table, &mut sums);
             let is_common = matches!(branch.columns, Columns::Two { .. });

@@ -109,6 +109,7 @@ impl NgramHasher {
     }
 
     /// The hash of the current word so far.
+    #[cfg(feature = "ngrams")]
     pub(crate) fn word(&self) -> u32 {
         self.word
     }
