@@ -51,13 +51,8 @@ pub fn instructions(model: &Model<'_>) -> Vec<CoreInstructions> {
         }
         let mut ngrams = 0.0;
         if config.ngrams.is_some() {
-            // The name of such a row ends in the number of columns if it has not two: `ngrams-16`.
-            let columns = |row: &Value| {
-                let suffix = row["cell"].as_str()?.strip_prefix("ngrams")?;
-                suffix.strip_prefix('-').map_or(Some(2), |columns| columns.parse().ok())
-            };
-            let tables = of_core().filter_map(|row| Some((columns(row)?, row)));
-            let distance = |(columns, _): &(usize, &Value)| columns.abs_diff(config.ngram_rank);
+            let tables = of_core().filter_map(|row| Some((row["columns"].as_u64()?, row)));
+            let distance = |(columns, _): &(u64, &Value)| columns.abs_diff(config.ngram_rank as u64);
             let (_, nearest) = tables.min_by_key(distance)?;
             ngrams = nearest["insn_per_step"].as_f64()?;
         }
