@@ -83,8 +83,7 @@ impl Device {
     /// Waits until the console accepts a connection and returns its address for `tern … --tcp`.
     pub fn address(&mut self) -> String {
         let start = Instant::now();
-        // Connecting would use up the one connection that QEMU waits for. A port that cannot be bound is listened on.
-        while TcpListener::bind(("127.0.0.1", self.port)).is_ok() {
+        while !is_listened_on(self.port) {
             assert!(self.emulator.try_wait().expect("QEMU can be asked").is_none(), "QEMU ended");
             assert!(start.elapsed() < TIMEOUT, "QEMU does not listen");
             thread::sleep(Duration::from_millis(20));
@@ -98,6 +97,20 @@ impl Device {
         stream.set_nodelay(true).and_then(|()| stream.set_read_timeout(Some(TIMEOUT))).expect("a socket has options");
         Console { stream, seen: String::new() }
     }
+}
+
+/// Returns true if a program listens on a port. Connecting would use up the one connection that QEMU waits for, and
+/// binding the port could keep QEMU from it, so the kernel is asked. Systems without `/proc` bind the port.
+fn is_listened_on(port: u16) -> bool {
+    let Ok(sockets) = std::fs::read_to_string("/proc/net/tcp") else {
+        return TcpListener::bind(("127.0.0.1", port)).is_err();
+    };
+    // A line is `0: 0100007F:1F90 00000000:0000 0A …`: number, local address, remote address, state.
+    let (local, listening) = (format!(":{port:04X}"), "0A");
+    sockets
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .any(|fields| fields.len() > 3 && fields[1].ends_with(&local) && fields[3] == listening)
 }
 
 /// A connection to the console, with all output so far.

@@ -227,7 +227,7 @@ fn add_row(table: &NgramTable<'_>, hash: u32, sums: &mut [i32]) {
     fewer.as_chunks_mut().0.iter_mut().zip(row).for_each(|(sums, &pair)| add_pair(sums, pair));
 }
 
-/// A multiplier and a right shift that divide a sum by the square root of `count`, at most [`EXACT_COUNT`]. The
+/// A multiplier and a right shift that divide a sum by the square root of `count`, below [`FULL`] + 8. The
 /// multiplier is 0 if `count` is 0.
 fn reciprocal_root(count: u32, shift: u32) -> (u32, u32) {
     if count == 0 {
