@@ -7,7 +7,7 @@
 use crate::architecture::{Architecture, InputLayer, names};
 use crate::denormals::Flush;
 use crate::ngrams::{self, Grid, KeptNgrams, Table};
-use crate::objective::Objective;
+use crate::objective::{Loss, Objective, Targets};
 use crate::ops;
 use crate::packed::PackedLayout;
 use crate::sample::{Sample, Target, UNK};
@@ -65,6 +65,10 @@ pub struct Graph<'a> {
     /// The grid that the n-gram table is rounded to in the forward pass; its gradients are those of the rounded table
     /// (straight-through). `None` if it is not rounded.
     pub grid: Option<Grid>,
+    /// The weight s, 0 to 1, of the losses of the branches alone, for a network with recurrent layers, an n-gram branch
+    /// and no hidden layer in the head. The gradients are those of (1 − s) · L(both) + s · (L(recurrent) + L(n-grams)),
+    /// where L(branch) is the loss of the head's bias plus its product with the columns of that branch.
+    pub branch_loss: f64,
     /// Random seed.
     pub seed: u64,
     /// The device that computes: the CPU with the loops of this crate, any other device with candle's operations.
@@ -75,7 +79,7 @@ impl Graph<'_> {
     /// Computes the gradients of a batch; on the CPU, in the current thread pool. `batch` is the number of batches
     /// before this one in the whole training, so that each has dropout masks of its own.
     pub fn gradients(&self, weights: &Weights, samples: &[&Sample], batch: u64) -> Result<BatchResult> {
-        let Graph { architecture, objective, dropout, grid, seed, device } = *self;
+        let Graph { architecture, grid, seed, device, .. } = *self;
         let parameters = Parameters::new(weights, architecture, grid, device)?;
         // Sorted by length and distributed in turn, so that all shards take about the same time.
         let mut order: Vec<&Sample> = samples.to_vec();
@@ -93,7 +97,7 @@ impl Graph<'_> {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
                 // Stream 0 is used for the initial weights and the order of the samples.
                 rng.set_stream(1 + batch * SHARDS as u64 + index as u64);
-                parameters.shard(shard, objective, dropout, 1.0 / targets.max(1) as f64, &mut rng)
+                parameters.shard(shard, self, 1.0 / targets.max(1) as f64, &mut rng)
             })
             .collect::<Result<_>>()?;
         let (kept, d_sums): (Vec<_>, Vec<_>) = results.iter().map(|result| (&*result.kept, &*result.d_sums)).unzip();
@@ -170,14 +174,8 @@ impl<'a> Parameters<'a> {
     }
 
     /// Computes one shard forward and backward. `share`: the weight of each target in the gradient.
-    fn shard(
-        &self,
-        samples: &[&Sample],
-        objective: &Objective,
-        dropout: Dropout,
-        share: f64,
-        rng: &mut ChaCha8Rng,
-    ) -> Result<ShardResult> {
+    fn shard(&self, samples: &[&Sample], graph: &Graph, share: f64, rng: &mut ChaCha8Rng) -> Result<ShardResult> {
+        let Graph { objective, dropout, branch_loss, .. } = *graph;
         let lengths: Vec<usize> = samples.iter().map(|sample| sample.steps.len()).collect();
         let layout = Arc::new(PackedLayout::new(&lengths));
         let mut parts = Vec::new();
@@ -208,10 +206,17 @@ impl<'a> Parameters<'a> {
 
         let targets: Vec<&Target> = samples.iter().map(|sample| &sample.target).collect();
         let targets = objective.targets(&targets, &layout);
-        let loss = objective.loss(&outputs.flatten_all()?.to_vec1::<f32>()?, &targets, share);
-        // The gradient of this sum with respect to the outputs is that of the loss.
-        let d_outputs = Tensor::from_vec(loss.gradient, outputs.shape(), self.device)?;
-        let store = (outputs * d_outputs)?.sum_all()?.backward()?;
+        let (loss, mut total) = self.loss(&outputs, objective, &targets, share * (1.0 - branch_loss))?;
+        if branch_loss > 0.0 {
+            let mut column = 0;
+            for part in &parts {
+                let columns = self.fc.0.narrow(1, column, part.dim(1)?)?.contiguous()?;
+                column += part.dim(1)?;
+                let outputs = ops::linear(&part.contiguous()?, &columns, &self.fc.1)?;
+                total = (total + self.loss(&outputs, objective, &targets, share * branch_loss)?.1)?;
+            }
+        }
+        let store = total.backward()?;
         let mut dense = self.stack.gradients(&store)?;
         for (weight, bias) in self.hidden.iter().chain([&self.fc]) {
             dense.extend([gradient(&store, weight)?, gradient(&store, bias)?]);
@@ -222,6 +227,14 @@ impl<'a> Parameters<'a> {
             _ => (Vec::new(), Vec::new()),
         };
         Ok(ShardResult { ids, d_x, dense, kept, d_sums, loss: loss.total, correct: loss.correct })
+    }
+
+    /// Computes the loss of some outputs, and a scalar whose gradient with respect to the outputs is that of the loss.
+    fn loss(&self, outputs: &Tensor, objective: &Objective, targets: &Targets, share: f64) -> Result<(Loss, Tensor)> {
+        let mut loss = objective.loss(&outputs.flatten_all()?.to_vec1::<f32>()?, targets, share);
+        let gradient = Tensor::from_vec(std::mem::take(&mut loss.gradient), outputs.shape(), self.device)?;
+        let scalar = (outputs * gradient)?.sum_all()?;
+        Ok((loss, scalar))
     }
 
     /// Runs the recurrent layers: the states of every step for an objective of every step, otherwise the pooled states.

@@ -40,8 +40,8 @@ fn a_devices_gradients_agree_with_the_cpus() {
             let architecture = Architecture { head, ..Architecture::of_tokens(sizes, recurrent) };
             let weights = reference::weights(&architecture);
             let on = |device: &Device| {
-                let graph =
-                    Graph { architecture: &architecture, objective: &objective, dropout, grid: None, seed: 1, device };
+                let (architecture, objective) = (&architecture, &objective);
+                let graph = Graph { architecture, objective, dropout, grid: None, branch_loss: 0.0, seed: 1, device };
                 graph.gradients(&weights, &samples, 0).unwrap()
             };
             let (cpu, other) = (on(&Device::Cpu), on(&device));

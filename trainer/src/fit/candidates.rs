@@ -193,7 +193,18 @@ fn fixed_for_texts(profile: &Profile, budget: &Budget) -> Vec<Option<Table>> {
             settings
         })
     };
+    let both_ways = Recurrent { cell: Cell::Gru, ..two_ways };
+    let single_words = |rank, ngram_dropout: f64| {
+        let candidate = text_model(profile, budget, 0.5, rank, Some(both_ways)).filter(|_| profile.has_characters());
+        candidate.map(|mut settings| {
+            set(&mut settings, "training", "branch_loss", 0.5.into());
+            set(&mut settings, "model", "ngram_dropout", ngram_dropout.into());
+            settings
+        })
+    };
     vec![
+        single_words(8, 0.2),
+        single_words(4, 0.2),
         words_only(regular(model(1.0, None), 0.5)),
         words_only(regular(model(0.5, Some(four_bits)), 0.5)),
         words_only(regular(model(0.5, Some(two_ways)), 0.5)),
@@ -239,6 +250,9 @@ fn drawn_for_texts(profile: &Profile, budget: &Budget, rng: &mut ChaCha8Rng) -> 
             &[5.into(), 5.into(), 4.into(), 0.into()]
         };
         draw(&mut settings, rng, "model", "ngram_max_chars", longest);
+    }
+    if share > 0.0 && recurrent.is_some() {
+        draw(&mut settings, rng, "training", "branch_loss", &[0.0.into(), 0.5.into()]);
     }
     if recurrent.is_some() {
         draw(&mut settings, rng, "model", "dropout", &[0.3.into(), 0.5.into()]);

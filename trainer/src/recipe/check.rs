@@ -1,7 +1,7 @@
 //! Checks a recipe: the range of every value, and which settings go together.
 
 use super::choices::{InputKind, Metric, OptimizerKind, Schedule};
-use super::sections::fields;
+use super::sections::{Model, fields};
 use super::settings::Recipe;
 use crate::file_error::FileError;
 use tern_format::limits::NGRAM_BUCKETS;
@@ -158,6 +158,11 @@ impl Recipe {
         {
             let expected = "nothing where refuse_share is 0: the model then always answers";
             return refuse("[training] refuse_label", format!("{label:?}"), expected);
+        }
+        let Model { num_layers, head_hidden, ngram_buckets, .. } = self.model;
+        if training.branch_loss > 0.0 && (num_layers == 0 || head_hidden > 0 || ngram_buckets == 0) {
+            let expected = "0 without both recurrent layers and an n-gram branch, and with head_hidden";
+            return refuse("[training] branch_loss", training.branch_loss, expected);
         }
         match (self.task, training.metric) {
             (Task::LanguageModel, Some(Metric::MacroF1)) => {

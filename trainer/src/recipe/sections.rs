@@ -199,6 +199,9 @@ section! {
         clip_norm: f64 = 1.0, Kind::Number { least: 0.0, most: 1e9 };
         /// Label smoothing: share of the target probability that is spread over all labels
         label_smoothing: f64 = 0.05, Kind::Number { least: 0.0, most: 0.9 };
+        /// Weight s of the losses that the recurrent layers and the n-gram branch have alone, each by its part of the
+        /// head: (1 - s) * loss of both + s * (loss of one + loss of the other)
+        branch_loss: f64 = 0.0, Kind::Number { least: 0.0, most: 1.0 };
         /// Weight of each class in the loss
         class_weights: ClassWeights = ClassWeights::None, Kind::one_of::<ClassWeights>();
         /// Decay per step of the moving average of the weights that is validated and saved; 0: no average

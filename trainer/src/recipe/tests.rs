@@ -157,6 +157,7 @@ fn bad_recipes_are_refused_with_line_and_key() {
         ("[training]\nschedule = 'step'", "expected one_cycle, constant, cosine, plateau"),
         ("[training]\nwarm_up = 0.2", "[training] warm_up is 0.2, expected 0 with schedule one_cycle"),
         ("[training]\nnesterov = true", "[training] nesterov is true, expected false without optimizer sgd"),
+        ("[training]\nbranch_loss = 0.5", "[training] branch_loss is 0.5, expected 0 without both recurrent layers"),
         ("[training]\nplateau_factor = 0", "[training] plateau_factor is 0, expected 0.000001 to 1"),
         ("[export]\nrecurrent_bit = 16", "unknown key `recurrent_bit` in [export]; did you mean `recurrent_bits`?"),
         ("[export]\nembedding_bits = 6", "[export] embedding_bits is 6, expected 4, 8 or 16"),

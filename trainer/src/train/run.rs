@@ -333,7 +333,8 @@ impl Training<'_> {
         let step = self.state.epoch.ngram_step as f32;
         let grid = architecture.ngrams.filter(|_| step > 0.0).map(|table| Grid::new(step, table.bits));
         let (seed, device) = (self.recipe.training.seed, &self.device);
-        let graph = Graph { architecture, objective, dropout, grid, seed, device };
+        let branch_loss = self.recipe.training.branch_loss;
+        let graph = Graph { architecture, objective, dropout, grid, branch_loss, seed, device };
         graph.gradients(&self.state.weights, &samples, self.state.total_batches_done)
     }
 

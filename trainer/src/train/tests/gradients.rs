@@ -97,7 +97,7 @@ pub fn gradients(
     seed: u64,
     batch: u64,
 ) -> candle_core::Result<BatchResult> {
-    Graph { architecture, objective, dropout, grid: None, seed, device: &candle_core::Device::Cpu }
+    Graph { architecture, objective, dropout, grid: None, branch_loss: 0.0, seed, device: &candle_core::Device::Cpu }
         .gradients(weights, samples, batch)
 }
 
@@ -205,6 +205,7 @@ fn ngram_table_is_rounded_in_the_forward_pass_and_its_gradients_are_those_of_the
         objective: &objective,
         dropout: NO_DROPOUT,
         grid,
+        branch_loss: 0.0,
         seed: 0,
         device: &candle_core::Device::Cpu,
     };
@@ -212,6 +213,57 @@ fn ngram_table_is_rounded_in_the_forward_pass_and_its_gradients_are_those_of_the
     weights.get_mut(names::NGRAMS).data.iter_mut().for_each(|value| *value = grid.round(*value));
     let rounded = graph(None).gradients(&weights, &refs(&samples), 0).unwrap();
     assert_eq!((rounding.loss, rounding.gradients), (rounded.loss, rounded.gradients));
+}
+
+#[test]
+fn branch_losses_are_those_of_the_branches_alone() {
+    let (architecture, weights, samples) = small_with_ngrams(Recurrent::default(), Head { hidden: 0, outputs: 3 });
+    let objective = smoothed(3);
+    let gradients = |architecture: &Architecture, weights: &Weights, branch_loss| {
+        let device = &candle_core::Device::Cpu;
+        let graph = Graph {
+            architecture,
+            objective: &objective,
+            dropout: NO_DROPOUT,
+            grid: None,
+            branch_loss,
+            seed: 0,
+            device,
+        };
+        let result = graph.gradients(weights, &refs(&samples), 0).unwrap();
+        let names = architecture.shapes().into_iter().enumerate();
+        let of_parameters = names.map(|(index, (name, _))| (name, dense(&result, architecture, index)));
+        (result.loss, of_parameters.collect::<BTreeMap<_, _>>())
+    };
+    let recurrent = Architecture { ngrams: None, ..architecture };
+    let ngrams = Architecture { recurrent: Recurrent { num_layers: 0, ..architecture.recurrent }, ..architecture };
+    let width = architecture.head_width();
+    let columns = [0..recurrent.head_width(), recurrent.head_width()..width];
+    let (loss, both) = gradients(&architecture, &weights, 0.0);
+    let mut expected: BTreeMap<String, Vec<f32>> =
+        both.into_iter().map(|(name, values)| (name, values.iter().map(|value| 0.75 * value).collect())).collect();
+    for (branch, columns) in [recurrent, ngrams].iter().zip(columns) {
+        let mut alone = weights.clone();
+        let head = alone.get_mut(names::FC_WEIGHT);
+        head.data = head.data.chunks(width).flat_map(|row| &row[columns.clone()]).copied().collect();
+        head.shape[1] = columns.len();
+        for (name, values) in gradients(branch, &alone, 0.0).1 {
+            let total = expected.get_mut(&name).unwrap();
+            for (index, value) in values.iter().enumerate() {
+                let index = match name.as_str() {
+                    names::FC_WEIGHT => index / columns.len() * width + columns.start + index % columns.len(),
+                    _ => index,
+                };
+                total[index] += 0.25 * value;
+            }
+        }
+    }
+    let (found_loss, found) = gradients(&architecture, &weights, 0.25);
+    assert_eq!(found_loss, loss);
+    for (name, expected) in expected {
+        let difference = expected.iter().zip(&found[&name]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(difference < 1e-6, "{name}: {difference}");
+    }
 }
 
 #[test]
