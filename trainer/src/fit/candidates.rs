@@ -193,18 +193,20 @@ fn fixed_for_texts(profile: &Profile, budget: &Budget) -> Vec<Option<Table>> {
             settings
         })
     };
-    let both_ways = Recurrent { cell: Cell::Gru, ..two_ways };
-    let single_words = |rank, ngram_dropout: f64| {
-        let candidate = text_model(profile, budget, 0.5, rank, Some(both_ways)).filter(|_| profile.has_characters());
+    let both_ways = Recurrent { cell: Cell::Gru, hidden_size: 24, ..two_ways };
+    let single_words = |rank, longest| {
+        let candidate = text_model(profile, budget, 0.6, rank, Some(both_ways)).filter(|_| profile.has_characters());
         candidate.map(|mut settings| {
             set(&mut settings, "training", "branch_loss", 0.5.into());
-            set(&mut settings, "model", "ngram_dropout", ngram_dropout.into());
+            set(&mut settings, "model", "ngram_max_chars", integer(longest));
+            set(&mut settings, "model", "word_dropout", 0.0.into());
             settings
         })
     };
     vec![
-        single_words(8, 0.2),
-        single_words(4, 0.2),
+        single_words(4, 4),
+        single_words(8, 4),
+        single_words(8, 3),
         words_only(regular(model(1.0, None), 0.5)),
         words_only(regular(model(0.5, Some(four_bits)), 0.5)),
         words_only(regular(model(0.5, Some(two_ways)), 0.5)),
