@@ -46,7 +46,7 @@ pub struct Args {
     /// Name of the model: NAME is the model directory, NAME.safetensors the device file
     #[arg(short, long, value_name = "NAME")]
     pub output: PathBuf,
-    /// Largest device file: 64KB, 1MB, 4096
+    /// Largest device file: 64KB (65,536 bytes), 1MB, 4096
     #[arg(long, value_name = "SIZE", value_parser = export::size)]
     pub flash: usize,
     /// Largest scratch memory of a session [default: no limit]
@@ -64,7 +64,7 @@ pub struct Args {
     /// Pretrained word vectors, as --embeddings of `tern train`
     #[arg(long, value_name = "FILE", conflicts_with = "recipe-embeddings")]
     pub vectors: Option<PathBuf>,
-    /// Continue an interrupted search
+    /// Continue an interrupted search of this NAME with the same data and options
     #[arg(long)]
     pub resume: bool,
     /// Print the figures as one JSON object on stdout
