@@ -5,16 +5,21 @@
 //! last ones are quantised, and their device files are measured. docs/fit.md describes the rules.
 
 mod candidates;
+mod fitting;
 mod learning_curve;
 mod measured;
 mod profile;
 mod search;
+mod training;
 mod trials;
 mod verdict;
 
+pub use candidates::set;
+pub use fitting::recipe;
 pub use learning_curve::learning_curve;
 pub use measured::{Budget, Measured};
 pub use profile::Profile;
-pub use search::{Found, Observer, Search, Trained, recipe};
+pub use search::{Found, Observer, Search};
+pub use training::{Limits, train};
 pub use trials::{Trial, TrialLog};
 pub use verdict::verdict;

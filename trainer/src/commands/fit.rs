@@ -1,22 +1,22 @@
 //! `tern fit`: finds the most accurate classifier that fits a device.
 
-use super::train::{RecipeOptions, by_option, write_directory};
+use super::train::{RecipeOptions, by_option, minutes, write_directory};
 use super::{Failure, export, interrupt, note, print};
 use crate::data;
 use crate::export::check_output;
-use crate::fit::{self, Budget, Found, Observer, Profile, Search, Trained, Trial, TrialLog, learning_curve, verdict};
+use crate::fit::{self, Budget, Found, Limits, Observer, Profile, Search, Trial, TrialLog, learning_curve, verdict};
 use crate::float_model::Staged;
-use crate::recipe::{Metric, Recipe};
+use crate::recipe::Metric;
 use crate::report::TrainingMetrics;
 use crate::tasks;
-use crate::train::{self, Callback, EpochFigures};
+use crate::train::{self, EpochFigures};
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use toml::Table;
 
@@ -142,15 +142,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 fn options(args: &Args) -> Table {
     let RecipeOptions(mut options) = args.recipe.clone();
     if let Some(vectors) = &args.vectors {
-        let model = options.entry("model").or_insert_with(|| toml::Value::Table(Table::new()));
-        if let toml::Value::Table(model) = model {
-            model.insert("embeddings".to_owned(), vectors.to_string_lossy().into_owned().into());
-        }
+        fit::set(&mut options, "model", "embeddings", vectors.to_string_lossy().into_owned().into());
     }
     options
 }
 
-/// Trains the winner if an earlier process trained it, and writes the model directory and the device file. Returns the
+/// Trains the best candidate again if an earlier process trained it, which gives the same weights, and writes the model directory and the device file. Returns the
 /// figures.
 fn write(
     args: &Args,
@@ -162,11 +159,15 @@ fn write(
     let Found { best, mut recipe, trained, trials, is_out_of_time, seconds } = found;
     let is_interrupted = search.interrupt.load(Ordering::Relaxed);
     let mut data = tasks::read_data(&mut recipe, !is_interrupted)?;
-    let Trained { outcome, cross_validation } = match trained {
-        Some(trained) => trained,
-        None => train_again(search, &recipe, data.as_mut())?,
+    let trained = match trained {
+        Some(trained) => Some(trained),
+        // An interrupt ends the search, not the training of the model that it has found.
+        None => {
+            let limits = Limits { interrupt: &AtomicBool::new(false), deadline: None };
+            fit::train(&recipe, data.problem(), limits, &mut |_| {})?
+        }
     };
-    data.set_cross_validation(cross_validation);
+    let outcome = trained.context("the training was interrupted")?.complete(&recipe, data.as_mut())?;
     let model = data.model(search.name, outcome.weights.clone())?;
     let measured = data.measure(&model)?;
     let train_examples = data.problem().train.len();
@@ -176,7 +177,7 @@ fn write(
         Vec::new()
     } else {
         note("training with fewer rows, to see whether more would help …");
-        learning_curve(search, &recipe, float_accuracy)?
+        learning_curve(&recipe, float_accuracy, Limits { interrupt: search.interrupt, deadline: None })?
     };
     let interval = [0, 1].map(|end| figures.json["validation"]["interval"][end].as_f64().unwrap_or(0.0));
     let linear = figures.json.pointer("/baselines/linear_ngrams/accuracy").and_then(Value::as_f64);
@@ -239,20 +240,7 @@ fn of_any_computer(result: &Value, trials: &[Trial]) -> Value {
     result
 }
 
-/// Trains the winner of an earlier process again, which gives the same weights.
-fn train_again(search: &Search<'_>, recipe: &Recipe, data: &mut dyn tasks::TaskData) -> anyhow::Result<Trained> {
-    struct Silent;
-    impl Callback for Silent {}
-    let mut cross_validation = None;
-    if !data.problem().folds.is_empty() {
-        cross_validation = train::cross_validate(recipe, data.problem(), search.interrupt, |_, _| {})?;
-        data.set_cross_validation(cross_validation.clone());
-    }
-    let outcome = train::run(recipe, data.problem(), &mut Silent, search.interrupt)?;
-    Ok(Trained { outcome, cross_validation })
-}
-
-/// The lines about the epochs, as in the log of `tern train`.
+/// Returns `log.jsonl` of the model directory: an object for each epoch, without the key `best` of `tern train`.
 fn log(history: &[EpochFigures]) -> Vec<u8> {
     history.iter().map(|figures| format!("{}\n", json!(figures))).collect::<String>().into_bytes()
 }
@@ -346,16 +334,14 @@ impl Observer for Progress {
 
     fn on_trial(&mut self, trial: &Trial, best: &Trial, left: Duration) {
         let mark = if trial.candidate == best.candidate { "*" } else { " " };
-        let left = left.as_secs();
         self.line(format_args!(
-            "{:>9.4}{mark} {:>8} {:>8.1}  {}: {} ({}:{:02} left)",
+            "{:>9.4}{mark} {:>8} {:>8.1}  {}: {} ({} left)",
             trial.score,
             trial.measured.file_bytes,
             trial.seconds,
             trial.candidate,
             trial.network,
-            left / 60,
-            left % 60
+            minutes(left)
         ));
     }
 

@@ -19,6 +19,7 @@ use anyhow::{Context, anyhow, bail};
 use checkpointer::Checkpointer;
 pub(super) use options::{RecipeOptions, by_option};
 use progress::Progress;
+pub(super) use progress::minutes;
 use run_directory::{Options, RunDirectory};
 use serde_json::{Value, json};
 use std::fs;

@@ -5,7 +5,7 @@
 
 use super::measured::Budget;
 use super::profile::Profile;
-use crate::recipe::{Bits, Cell, Pooling, SMALL_DATA};
+use crate::recipe::{Bits, Cell, Pooling, SMALL_DATA, lay_over};
 use rand::SeedableRng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
@@ -153,7 +153,7 @@ fn text_model(
     if table_share > 0.0 {
         let chosen = table((table_share * room as f64) as usize, rank)?;
         rest -= ngram_bytes(&chosen);
-        overlay(&mut settings, &chosen);
+        lay_over(&mut settings, &chosen);
     }
     match recurrent {
         Some(layers) => {
@@ -162,7 +162,7 @@ fn text_model(
             if vocabulary < MIN_VOCABULARY.min(profile.inputs) {
                 return None;
             }
-            overlay(&mut settings, &layers.settings(Some(vocabulary)));
+            lay_over(&mut settings, &layers.settings(Some(vocabulary)));
         }
         None => set(&mut settings, "model", "num_layers", integer(0)),
     }
@@ -329,80 +329,9 @@ pub fn set(settings: &mut Table, section: &str, key: &str, value: Value) {
     }
 }
 
-/// Sets all keys of `layer`.
-pub fn overlay(settings: &mut Table, layer: &Table) {
-    for (section, keys) in layer {
-        match keys {
-            Value::Table(keys) => {
-                keys.iter().for_each(|(key, value)| set(settings, section, key, value.clone()));
-            }
-            value => drop(settings.insert(section.clone(), value.clone())),
-        }
-    }
-}
-
 fn integer(number: usize) -> Value {
     Value::Integer(number as i64)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fit::recipe;
-    use std::path::Path;
-
-    const TEXTS: Profile = Profile {
-        rows: 4_000,
-        classes: 7,
-        folds: 1,
-        reads_values: false,
-        tokenizer: "words",
-        inputs: 3_000,
-        mean_steps: 9.0,
-    };
-
-    #[test]
-    fn candidates_differ_and_are_recipes() {
-        let profiles = [
-            TEXTS,
-            Profile { classes: 2, mean_steps: 240.0, ..TEXTS },
-            Profile { tokenizer: "chars", inputs: 70, ..TEXTS },
-            Profile { rows: 60, inputs: 90, ..TEXTS },
-            Profile { reads_values: true, inputs: 4, ..TEXTS },
-        ];
-        for profile in profiles {
-            for flash in [6_000, 32_000, 256_000] {
-                let budget = Budget { flash, ..Budget::default() };
-                let found = candidates(&profile, &budget, 20, 1);
-                assert!(found.len() >= 10, "{profile:?}, {flash}: {}", found.len());
-                assert_eq!(found, candidates(&profile, &budget, 20, 1));
-                for (index, settings) in found.iter().enumerate() {
-                    assert!(!found[..index].contains(settings), "{settings}");
-                    let mut options = Table::new();
-                    set(&mut options, "tokenizer", "kind", profile.tokenizer.into());
-                    let recipe = recipe(Path::new("a.csv"), settings, &options).unwrap();
-                    let table = recipe.model.ngram_table().map_or(0, |table| table.buckets * table.rank / 2);
-                    assert!(table < flash, "{settings}");
-                    assert_eq!(recipe.training.refuse_share > 0.0, profile.rows < SMALL_DATA);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn another_seed_draws_other_candidates_after_the_fixed_ones() {
-        let budget = Budget { flash: 64_000, ..Budget::default() };
-        let [first, second] = [1, 2].map(|seed| candidates(&TEXTS, &budget, 24, seed));
-        let same = first.iter().zip(&second).take_while(|(a, b)| a == b).count();
-        assert!((8..20).contains(&same), "{same}");
-    }
-
-    #[test]
-    fn tables_are_the_largest_that_fit() {
-        let buckets = |bytes, rank| table(bytes, rank).map(|table| table["model"]["ngram_buckets"].as_integer());
-        assert_eq!(buckets(4_096, 2), Some(Some(4_096)));
-        assert_eq!(buckets(4_095, 2), Some(Some(2_048)));
-        assert_eq!(buckets(4_096, 16), Some(Some(512)));
-        assert_eq!(buckets(8, 16), None);
-    }
-}
+mod tests;

@@ -1,22 +1,19 @@
 //! Successive halving over the candidates.
 
-use super::candidates::{self, overlay, set};
+use super::candidates::candidates;
+use super::fitting::{self, Excess, Fitted};
 use super::measured::{Budget, Measured};
 use super::profile::Profile;
+use super::training::{Limits, Trained, train};
 use super::trials::{Trial, TrialLog};
-use crate::architecture::InputLayer;
-use crate::device_file::DeviceFile;
-use crate::export::{self, Options};
-use crate::float_model::FloatModel;
-use crate::packing;
-use crate::recipe::{Metric, Pooling, Recipe, Task};
-use crate::tasks::{self, TaskData};
-use crate::train::{self, BatchProgress, Callback, CrossValidation, Outcome, Problem, StopReason, Validation};
+use crate::recipe::{Metric, Recipe};
+use crate::tasks;
+use crate::train::Validation;
 use anyhow::bail;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use toml::{Table, Value};
+use toml::Table;
 
 /// A round of the search.
 struct Round {
@@ -26,6 +23,13 @@ struct Round {
     divisor: usize,
     /// The share of the time after which the next round begins.
     time: f64,
+}
+
+impl Round {
+    /// Returns the number of candidates of the round, if the first one has `candidates`.
+    fn size(&self, candidates: usize) -> usize {
+        candidates.div_ceil(self.divisor).max(MIN_CANDIDATES).min(candidates)
+    }
 }
 
 const ROUNDS: [Round; 3] = [
@@ -42,8 +46,6 @@ const MIN_EPOCHS: usize = 3;
 const STOP_TRAINING: f64 = 0.9;
 /// Cross-validations with different folds in the last round of a small data set.
 const REPETITIONS: u64 = 3;
-/// Attempts to fit a candidate into the budget by a smaller vocabulary.
-const VOCABULARY_ATTEMPTS: usize = 4;
 
 /// Functions that the search calls.
 pub trait Observer {
@@ -78,14 +80,6 @@ pub struct Search<'a> {
     pub log: TrialLog,
 }
 
-/// A trained candidate.
-pub struct Trained {
-    /// The weights and the history.
-    pub outcome: Outcome,
-    /// The result of the cross-validation of a small data set.
-    pub cross_validation: Option<CrossValidation>,
-}
-
 /// The result of a search.
 pub struct Found {
     /// The best trial.
@@ -102,41 +96,17 @@ pub struct Found {
     pub seconds: f64,
 }
 
-/// Returns the recipe of a classifier with `settings` laid over the defaults, and `options` over both. Fails if the
-/// options do not go together, or name another task.
-pub fn recipe(input: &Path, settings: &Table, options: &Table) -> anyhow::Result<Recipe> {
-    let mut merged = settings.clone();
-    overlay(&mut merged, options);
-    // Without recurrent layers there is nothing that reads vectors.
-    if let Some(Value::Table(model)) = merged.get_mut("model")
-        && model.get("num_layers").and_then(Value::as_integer) == Some(0)
-    {
-        model.remove("embeddings");
-    }
-    let task = Task::Classify;
-    let recipe = Recipe::with_options(input, task, &merged)?;
-    if recipe.task != task {
-        bail!(
-            "[task] is {}, expected {}: `tern train` trains the models of other tasks",
-            recipe.task.name(),
-            task.name()
-        );
-    }
-    recipe.check()?;
-    Ok(recipe)
-}
-
 impl Search<'_> {
     /// Returns the recipe of a candidate. Fails if the options do not go together.
     pub fn recipe(&self, settings: &Table) -> anyhow::Result<Recipe> {
-        recipe(self.input, settings, self.options)
+        fitting::recipe(self.input, settings, self.options)
     }
 
     /// Trains the candidates for data with this profile. Fails if no candidate fits the budget or can be trained, or if
     /// the search is interrupted before the first trial is done.
     pub fn run(&self, profile: &Profile, observer: &mut (dyn Observer + Send)) -> anyhow::Result<Found> {
         let seed = self.recipe(&Table::new())?.training.seed;
-        let settings = candidates::candidates(profile, &self.budget, self.candidates, seed);
+        let settings = candidates(profile, &self.budget, self.candidates, seed);
         let mut running: Vec<(usize, Table)> = (1..).zip(settings).collect();
         let mut state = State {
             start: Instant::now(),
@@ -147,9 +117,9 @@ impl Search<'_> {
             work: 0.0,
             seconds: 0.0,
         };
-        for (round, Round { divisor, .. }) in ROUNDS.iter().enumerate() {
-            running.truncate(self.candidates.div_ceil(*divisor).max(MIN_CANDIDATES));
-            let mut done = self.round(round, &running, &mut state, observer)?;
+        for (index, round) in ROUNDS.iter().enumerate() {
+            running.truncate(round.size(self.candidates));
+            let mut done = self.round(index, &running, &mut state, observer)?;
             // A round without trials keeps the order of the one before.
             if !done.is_empty() {
                 done.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.loss.total_cmp(&b.loss)));
@@ -162,7 +132,7 @@ impl Search<'_> {
         let State { trials, best, smallest, is_out_of_time, start, .. } = state;
         let Some((best, trained)) = best else {
             match smallest {
-                Some((reason, measured)) => bail!(
+                Some(Excess { reason, measured }) => bail!(
                     "no candidate fits: {reason}; the smallest needs {} bytes of flash, {} bytes of RAM and {} \
                      instructions a token",
                     measured.file_bytes,
@@ -194,25 +164,24 @@ impl Search<'_> {
             }
             observer.on_start(round + 1, index + 1, candidates.len());
             match self.trial(*candidate, settings, round, state, observer) {
-                Ok((trial, trained)) => {
+                Ok(Attempt::Done(trial, trained)) => {
                     state.add(&trial, trained, ROUNDS[round].epochs);
                     let left = state.time_left(self.candidates, round, candidates.len() - index - 1);
                     let best = state.best.as_ref().map_or(&trial, |(best, _)| best);
                     observer.on_trial(&trial, best, left);
                     done.push(trial);
                 }
-                Err(Skipped::Unfit(reason, measured)) => {
-                    observer.on_skipped(*candidate, &reason);
-                    let smallest = state.smallest.as_ref().map_or(usize::MAX, |(_, smallest)| smallest.file_bytes);
-                    if measured.file_bytes < smallest {
-                        state.smallest = Some((reason, measured));
+                Ok(Attempt::Unfit(excess)) => {
+                    observer.on_skipped(*candidate, &excess.reason);
+                    let bytes = |excess: &Excess| excess.measured.file_bytes;
+                    if state.smallest.as_ref().is_none_or(|smallest| bytes(&excess) < bytes(smallest)) {
+                        state.smallest = Some(excess);
                     }
                 }
-                Err(Skipped::Interrupted) => break,
-                Err(Skipped::Failed(error)) if state.trials.is_empty() && index + 1 == candidates.len() => {
-                    return Err(error);
-                }
-                Err(Skipped::Failed(error)) => observer.on_skipped(*candidate, &format!("{error:#}")),
+                Ok(Attempt::Interrupted) => break,
+                // The recipe is refused, the data cannot be read, or the training diverged.
+                Err(error) if state.trials.is_empty() && index + 1 == candidates.len() => return Err(error),
+                Err(error) => observer.on_skipped(*candidate, &format!("{error:#}")),
             }
         }
         Ok(done)
@@ -226,186 +195,99 @@ impl Search<'_> {
         round: usize,
         state: &State,
         observer: &mut (dyn Observer + Send),
-    ) -> Result<(Trial, Option<Trained>), Skipped> {
+    ) -> anyhow::Result<Attempt> {
+        let is_final = round == LAST_ROUND;
         let epochs = self.recipe(settings)?.training.epochs;
         let epochs = ((epochs as f64 * ROUNDS[round].epochs).ceil() as usize).max(MIN_EPOCHS.min(epochs));
-        if let Some(trial) = self.log.find(candidate, epochs) {
-            return Ok((trial.clone(), None));
+        if let Some(trial) = self.log.find(candidate, epochs, is_final) {
+            return Ok(Attempt::Done(trial.clone(), None));
         }
         let start = Instant::now();
-        let (settings, mut recipe, mut data, measured) = self.fitting(settings)?;
+        let Fitted { settings, mut recipe, data, measured } =
+            match fitting::fit(self.name, settings, &self.budget, |settings| self.recipe(settings))? {
+                Ok(fitted) => fitted,
+                Err(excess) => return Ok(Attempt::Unfit(excess)),
+            };
         recipe.training.epochs = epochs;
-        let is_last = round == LAST_ROUND;
-        let is_first_trial = state.best.is_none();
         let deadline = self.time.map(|time| state.start + time.mul_f64(STOP_TRAINING));
-        let trained = self.train(&recipe, data.as_mut(), deadline, is_last, observer)?;
-        let is_cut_short = trained.outcome.stop_reason == StopReason::Interrupted;
-        if is_cut_short && !is_first_trial {
-            return Err(Skipped::Interrupted);
+        let limits = Limits { interrupt: self.interrupt, deadline };
+        let trained = train(&recipe, data.problem(), limits, &mut |share| observer.on_progress(share))?;
+        let Some(trained) = trained else { return Ok(Attempt::Interrupted) };
+        // An incomplete first trial is better than none.
+        if trained.is_cut_short() && state.best.is_some() {
+            return Ok(Attempt::Interrupted);
         }
-        let metric = recipe.metric();
-        let figures = match &trained.cross_validation {
-            Some(found) => found.history.get(found.best_epoch - 1),
-            None => trained.outcome.history.get(trained.outcome.best_epoch - 1).map(|figures| &figures.valid),
-        };
-        let figures = figures.copied().unwrap_or_default();
-        let macro_f1 = metric == Metric::MacroF1;
-        let score_of = |accuracy: Option<f64>, f1: Option<f64>| if macro_f1 { f1 } else { accuracy }.unwrap_or(0.0);
         let mut trial = Trial {
             candidate,
             settings,
-            network: describe(&recipe, data.problem()),
+            network: fitting::describe(&recipe, data.problem()),
             epochs,
-            is_final: is_last,
-            score: score_of(figures.accuracy, figures.macro_f1),
-            loss: figures.loss,
-            accuracy: figures.accuracy.unwrap_or(0.0),
+            is_final,
+            score: 0.0,
+            loss: 0.0,
+            accuracy: 0.0,
             in_integers: false,
             measured,
             seconds: 0.0,
         };
-        if is_last && trained.cross_validation.is_some() {
-            let repeated = self.repeated_cross_validation(&recipe)?;
-            let count = (repeated.len() + 1) as f64;
-            let mean = |first: f64, value: &dyn Fn(&Validation) -> f64| {
-                (first + repeated.iter().map(value).sum::<f64>()) / count
-            };
-            trial.score = mean(trial.score, &|figures| score_of(figures.accuracy, figures.macro_f1));
-            trial.accuracy = mean(trial.accuracy, &|figures| figures.accuracy.unwrap_or(0.0));
-            trial.loss = mean(trial.loss, &|figures| figures.loss);
-        } else if is_last {
-            let model = data.model(self.name, trained.outcome.weights.clone())?;
-            let device = device_file(&recipe, data.as_ref(), &model)?;
-            trial.measured = Measured::new(&device);
-            if let Some(evaluation) = data.evaluate(&device)? {
-                trial.score = if macro_f1 { evaluation.macro_f1() } else { evaluation.accuracy() };
-                trial.accuracy = evaluation.accuracy();
-                trial.loss = evaluation.loss();
-                trial.in_integers = true;
+        let mut figures = vec![trained.best()];
+        match &trained {
+            Trained::Folds(_) if is_final => {
+                let Some(repeated) = self.repeated_cross_validation(&recipe)? else { return Ok(Attempt::Interrupted) };
+                figures.extend(repeated);
             }
-            if let Some(reason) = trial.measured.excess(&self.budget) {
-                return Err(Skipped::Unfit(reason, trial.measured));
+            Trained::Network(outcome) if is_final => {
+                let model = data.model(self.name, outcome.weights.clone())?;
+                let device = fitting::device_file(&recipe, data.as_ref(), &model)?;
+                trial.measured = Measured::new(&device);
+                if let Some(reason) = trial.measured.excess(&self.budget) {
+                    return Ok(Attempt::Unfit(Excess { reason, measured: trial.measured }));
+                }
+                if let Some(evaluation) = data.evaluate(&device)? {
+                    figures = vec![Validation::of_classes(&evaluation)];
+                    trial.in_integers = true;
+                }
             }
+            _ => {}
         }
+        let mean = |value: &dyn Fn(&Validation) -> f64| figures.iter().map(value).sum::<f64>() / figures.len() as f64;
+        trial.loss = mean(&|figures| figures.loss);
+        trial.accuracy = mean(&|figures| figures.accuracy.unwrap_or(0.0));
+        trial.score = match recipe.metric() {
+            Metric::MacroF1 => mean(&|figures| figures.macro_f1.unwrap_or(0.0)),
+            Metric::Accuracy | Metric::Loss => trial.accuracy,
+        };
         trial.seconds = start.elapsed().as_secs_f64();
-        if !is_cut_short {
+        if !trained.is_cut_short() {
             self.log.add(&trial)?;
         }
-        Ok((trial, Some(trained)))
+        Ok(Attempt::Done(trial, Some(trained)))
     }
 
-    /// Reads the data of a candidate, and measures the device file of its untrained network, whose costs are those of
-    /// the trained one. If the file is too large, the vocabulary is made smaller.
-    fn fitting(&self, settings: &Table) -> Result<(Table, Recipe, Box<dyn TaskData>, Measured), Skipped> {
-        let mut settings = settings.clone();
-        for attempt in 1.. {
-            let mut recipe = self.recipe(&settings)?;
-            let data = tasks::read_data(&mut recipe, false)?;
-            let model = data.model(self.name, train::initial_weights(&recipe, data.problem()))?;
-            let device = device_file(&recipe, data.as_ref(), &model)?;
-            let measured = Measured::new(&device);
-            let Some(reason) = measured.excess(&self.budget) else { return Ok((settings, recipe, data, measured)) };
-            let parts = device.bytes_by_content();
-            let tokens = model.vocabulary().len();
-            let bytes_per_token = (parts.embedding + parts.vocabulary) / tokens.max(1);
-            let excess = measured.file_bytes.saturating_sub(self.budget.flash);
-            let fewer = tokens.saturating_sub(excess / bytes_per_token.max(1) + 8);
-            let is_vocabulary = data.problem().architecture.is_recurrent() && bytes_per_token > 0 && excess > 0;
-            if !is_vocabulary || fewer < candidates::MIN_VOCABULARY || attempt == VOCABULARY_ATTEMPTS {
-                return Err(Skipped::Unfit(reason, measured));
-            }
-            set(&mut settings, "vocabulary", "max_size", Value::Integer(fewer as i64));
-        }
-        unreachable!("the last attempt returns")
-    }
-
-    /// Trains a network; on a small data set, one for each fold, and for the last round one on all rows.
-    fn train(
-        &self,
-        recipe: &Recipe,
-        data: &mut dyn TaskData,
-        deadline: Option<Instant>,
-        is_last: bool,
-        observer: &mut (dyn Observer + Send),
-    ) -> Result<Trained, Skipped> {
-        let mut cross_validation = None;
-        if !data.problem().folds.is_empty() {
-            let folds = data.problem().fold_count() + usize::from(is_last);
-            let found = train::cross_validate(recipe, data.problem(), self.interrupt, |fold, _| {
-                observer.on_progress(fold as f64 / folds as f64);
-            })?;
-            cross_validation = Some(found.ok_or(Skipped::Interrupted)?);
-            data.set_cross_validation(cross_validation.clone());
-        }
-        let stop = AtomicBool::new(false);
-        let epochs = cross_validation.as_ref().map_or(recipe.training.epochs, |found| found.best_epoch);
-        let is_cross_validated = cross_validation.is_some();
-        let mut callback =
-            Stopper { interrupt: self.interrupt, stop: &stop, deadline, observer, epochs, is_cross_validated };
-        let outcome = train::run(recipe, data.problem(), &mut callback, &stop)?;
-        Ok(Trained { outcome, cross_validation })
-    }
-
-    /// The figures of further cross-validations, with other folds and other initial weights.
-    fn repeated_cross_validation(&self, recipe: &Recipe) -> Result<Vec<Validation>, Skipped> {
+    /// Returns the figures of further cross-validations, with other folds and other initial weights; `None` if they are
+    /// interrupted.
+    fn repeated_cross_validation(&self, recipe: &Recipe) -> anyhow::Result<Option<Vec<Validation>>> {
+        let limits = Limits { interrupt: self.interrupt, deadline: None };
         let mut figures = Vec::new();
         for repetition in 1..REPETITIONS {
             let mut recipe = recipe.clone();
             recipe.training.seed += repetition;
             let data = tasks::read_data(&mut recipe, false)?;
-            let found = train::cross_validate(&recipe, data.problem(), self.interrupt, |_, _| {})?;
-            let found = found.ok_or(Skipped::Interrupted)?;
-            figures.push(found.history[found.best_epoch - 1]);
+            let Some(trained) = train(&recipe, data.problem(), limits, &mut |_| {})? else { return Ok(None) };
+            figures.push(trained.best());
         }
-        Ok(figures)
+        Ok(Some(figures))
     }
 }
 
-/// Describes the network of a candidate in few words, such as `n-grams 4096×2, LSTM 16×2 mean-max, 900 tokens`.
-fn describe(recipe: &Recipe, problem: &Problem) -> String {
-    let model = &recipe.model;
-    let mut parts = Vec::new();
-    if let Some(table) = problem.architecture.ngrams {
-        parts.push(format!("n-grams {}×{}", table.buckets, table.rank));
-    }
-    if problem.architecture.is_recurrent() {
-        let layers = if model.num_layers == 1 { String::new() } else { format!("{} × ", model.num_layers) };
-        let directions = if model.bidirectional { "×2" } else { "" };
-        let pooling = match model.pooling {
-            Pooling::Last => String::new(),
-            pooling => format!(" {}", pooling.name()),
-        };
-        let cell = model.cell.name().to_uppercase();
-        parts.push(format!("{layers}{cell} {}{directions}{pooling}", model.hidden_size));
-        if let InputLayer::Embedding { vocab_size, embedding_dim } = problem.architecture.input {
-            let bits = if recipe.export.embedding_bits == 4 { ", 4 bits" } else { "" };
-            parts.push(format!("{vocab_size} tokens × {embedding_dim}{bits}"));
-        }
-    }
-    parts.join(", ")
-}
-
-/// Quantises the model of a candidate.
-fn device_file(recipe: &Recipe, data: &dyn TaskData, model: &FloatModel) -> anyhow::Result<DeviceFile> {
-    let widths = recipe.export.widths();
-    let packing = packing::choose(None, model.config(), widths.recurrent)?;
-    Ok(export::device_file(model, &data.calibration_sequences(), Options { packing, widths, fold: 0 })?)
-}
-
-/// Why a candidate has no trial.
-enum Skipped {
+/// The result of trying a candidate.
+enum Attempt {
+    /// It is trained, by this process if the model is there.
+    Done(Trial, Option<Trained>),
     /// Its device file exceeds the budget.
-    Unfit(String, Measured),
+    Unfit(Excess),
     /// The user or the time limit ended its training.
     Interrupted,
-    /// Its recipe is refused, its data cannot be read, or its training diverged.
-    Failed(anyhow::Error),
-}
-
-impl<E: Into<anyhow::Error>> From<E> for Skipped {
-    fn from(error: E) -> Self {
-        Skipped::Failed(error.into())
-    }
 }
 
 /// The state of a search.
@@ -414,8 +296,8 @@ struct State {
     trials: Vec<Trial>,
     /// The best trial, and the model if this process trained it.
     best: Option<(Trial, Option<Trained>)>,
-    /// The smallest device file that exceeds the budget, and the reason.
-    smallest: Option<(String, Measured)>,
+    /// The smallest device file that exceeds the budget.
+    smallest: Option<Excess>,
     is_out_of_time: bool,
     /// The sum of the shares of the epochs of all trials, and their seconds.
     work: f64,
@@ -434,34 +316,8 @@ impl State {
 
     /// Estimates the time for `left` more trials of a round and for all later rounds.
     fn time_left(&self, candidates: usize, round: usize, left: usize) -> Duration {
-        let later = ROUNDS[round + 1..].iter().map(|round| {
-            let count = candidates.div_ceil(round.divisor).max(MIN_CANDIDATES).min(candidates);
-            round.epochs * count as f64
-        });
+        let later = ROUNDS[round + 1..].iter().map(|round| round.epochs * round.size(candidates) as f64);
         let work = ROUNDS[round].epochs * left as f64 + later.sum::<f64>();
         Duration::from_secs_f64(self.seconds / self.work.max(1e-9) * work)
-    }
-}
-
-/// The callback that ends a training on an interrupt and at the deadline.
-struct Stopper<'a> {
-    interrupt: &'a AtomicBool,
-    stop: &'a AtomicBool,
-    deadline: Option<Instant>,
-    observer: &'a mut (dyn Observer + Send),
-    epochs: usize,
-    is_cross_validated: bool,
-}
-
-impl Callback for Stopper<'_> {
-    fn on_batch(&mut self, progress: &BatchProgress) {
-        let is_late = self.deadline.is_some_and(|deadline| Instant::now() > deadline);
-        if is_late || self.interrupt.load(Ordering::Relaxed) {
-            self.stop.store(true, Ordering::Relaxed);
-        }
-        if !self.is_cross_validated {
-            let epochs_done = (progress.epoch - 1) as f64 + progress.batch as f64 / progress.batches as f64;
-            self.observer.on_progress(epochs_done / self.epochs as f64);
-        }
     }
 }

@@ -109,9 +109,11 @@ impl TrialLog {
         self.found.is_empty()
     }
 
-    /// Returns the trial of a candidate with this number of epochs, if it is done.
-    pub(super) fn find(&self, candidate: usize, epochs: usize) -> Option<&Trial> {
-        self.found.iter().find(|trial| (trial.candidate, trial.epochs) == (candidate, epochs))
+    /// Returns the trial of a candidate with this number of epochs in the last round or in an earlier one, if it is
+    /// done.
+    pub(super) fn find(&self, candidate: usize, epochs: usize, is_final: bool) -> Option<&Trial> {
+        let wanted = (candidate, epochs, is_final);
+        self.found.iter().find(|trial| (trial.candidate, trial.epochs, trial.is_final) == wanted)
     }
 
     /// Appends a trial and flushes the file to the disk.

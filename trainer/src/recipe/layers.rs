@@ -138,7 +138,7 @@ fn complete(layer: &mut Table) {
 }
 
 /// Copies all keys of `layer` into `base`.
-fn lay_over(base: &mut Table, layer: &Table) {
+pub(crate) fn lay_over(base: &mut Table, layer: &Table) {
     for (key, value) in layer {
         match (base.get_mut(key), value) {
             (Some(Value::Table(base)), Value::Table(layer)) => lay_over(base, layer),

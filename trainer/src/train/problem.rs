@@ -50,6 +50,13 @@ pub struct CrossValidation {
     pub temperature: Option<f64>,
 }
 
+impl CrossValidation {
+    /// Returns the figures of the best epoch.
+    pub fn best(&self) -> Validation {
+        self.best_epoch.checked_sub(1).and_then(|epoch| self.history.get(epoch)).copied().unwrap_or_default()
+    }
+}
+
 /// The units in which the figures of a task are given.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Units {

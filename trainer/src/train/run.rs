@@ -46,6 +46,9 @@ pub trait Callback {
     fn on_state(&mut self, _state: &State, _event: StateEvent) {}
 }
 
+/// Calls nothing.
+impl Callback for () {}
+
 /// The events after which [`Callback::on_state`] is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StateEvent {
@@ -82,6 +85,13 @@ pub struct Outcome {
     pub best_epoch: usize,
     /// Why the training stopped.
     pub stop_reason: StopReason,
+}
+
+impl Outcome {
+    /// Returns the figures of the best epoch; `None` if no epoch is finished.
+    pub fn best(&self) -> Option<&EpochFigures> {
+        self.history.iter().find(|figures| figures.epoch == self.best_epoch)
+    }
 }
 
 /// Why a training fails.

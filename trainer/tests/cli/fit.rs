@@ -94,15 +94,23 @@ fn one_seed_gives_one_answer_even_after_a_kill() {
 #[test]
 fn the_first_signal_takes_the_best_candidate_so_far() {
     let folder = folder_with_data();
-    let mut child = folder.tern("fit intents.csv -o home --flash 12KB --threads 1").spawn().unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
-    assert!(lines.any(|line| line.contains("left)")), "no trial");
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
-    let rest: Vec<String> = lines.collect();
-    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
-    assert!(rest.iter().any(|line| line.contains("continue the search with --resume")), "{rest:?}");
-    folder.run("predict home.safetensors 'turn on the lamp'");
-    folder.run("predict home 'turn on the lamp'");
+    let interrupt = |options: &str, after: &str| {
+        let line = format!("fit intents.csv -o home --flash 12KB --threads 1 {options}");
+        let mut child = folder.tern(&line).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+        assert!(lines.any(|line| line.contains(after)), "{after} is missing");
+        assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+        let rest: Vec<String> = lines.collect();
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+        assert!(rest.iter().any(|line| line.contains("continue the search with --resume")), "{rest:?}");
+        folder.run("predict home.safetensors 'turn on the lamp'");
+        folder.run("predict home 'turn on the lamp'");
+    };
+    interrupt("", "left)");
+    // The best trial is one of the earlier process. It is trained again, for all of its epochs.
+    interrupt("--resume", "left)");
+    let epochs = folder.text("home/log.jsonl").lines().count();
+    assert!(epochs > 1, "{epochs}");
 }
 
 #[test]

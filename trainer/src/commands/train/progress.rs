@@ -128,7 +128,7 @@ fn number(value: f64) -> String {
 }
 
 /// Returns a duration in minutes and seconds.
-fn minutes(duration: Duration) -> String {
+pub fn minutes(duration: Duration) -> String {
     let seconds = duration.as_secs_f64().round() as u64;
     format!("{}:{:02}", seconds / 60, seconds % 60)
 }

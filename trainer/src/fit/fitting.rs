@@ -1,0 +1,125 @@
+//! Makes the recipes of candidates, and fits them into the budget.
+
+use super::candidates::{MIN_VOCABULARY, set};
+use super::measured::{Budget, Measured};
+use crate::architecture::InputLayer;
+use crate::device_file::DeviceFile;
+use crate::export::{self, Options};
+use crate::float_model::FloatModel;
+use crate::packing;
+use crate::recipe::{Pooling, Recipe, Task, lay_over};
+use crate::tasks::{self, TaskData};
+use crate::train::{self, Problem};
+use anyhow::bail;
+use std::path::Path;
+use toml::{Table, Value};
+
+/// Attempts to fit a candidate into the budget by a smaller vocabulary.
+const VOCABULARY_ATTEMPTS: usize = 4;
+
+/// Returns the recipe of a classifier with `settings` laid over the defaults, and `options` over both. Fails if the
+/// options do not go together, or name another task.
+pub fn recipe(input: &Path, settings: &Table, options: &Table) -> anyhow::Result<Recipe> {
+    let mut merged = settings.clone();
+    lay_over(&mut merged, options);
+    // Without recurrent layers there is nothing that reads vectors.
+    if let Some(Value::Table(model)) = merged.get_mut("model")
+        && model.get("num_layers").and_then(Value::as_integer) == Some(0)
+    {
+        model.remove("embeddings");
+    }
+    let task = Task::Classify;
+    let recipe = Recipe::with_options(input, task, &merged)?;
+    if recipe.task != task {
+        bail!(
+            "[task] is {}, expected {}: `tern train` trains the models of other tasks",
+            recipe.task.name(),
+            task.name()
+        );
+    }
+    recipe.check()?;
+    Ok(recipe)
+}
+
+/// A candidate whose device file fits the budget.
+pub struct Fitted {
+    /// The settings besides the defaults and the given options, with the vocabulary that fits.
+    pub settings: Table,
+    /// The recipe.
+    pub recipe: Recipe,
+    /// The training data.
+    pub data: Box<dyn TaskData>,
+    /// The costs of the device file.
+    pub measured: Measured,
+}
+
+/// A device file that exceeds the budget.
+pub struct Excess {
+    /// The first limit that is exceeded, as a sentence.
+    pub reason: String,
+    /// The costs of the device file.
+    pub measured: Measured,
+}
+
+/// Reads the data of a candidate, and measures the device file of its untrained network, whose costs are those of the
+/// trained one. If the file is too large, the vocabulary is made smaller. `recipe_of` makes the recipe of settings.
+pub fn fit(
+    name: &str,
+    settings: &Table,
+    budget: &Budget,
+    recipe_of: impl Fn(&Table) -> anyhow::Result<Recipe>,
+) -> anyhow::Result<Result<Fitted, Excess>> {
+    let mut settings = settings.clone();
+    for attempt in 1.. {
+        let mut recipe = recipe_of(&settings)?;
+        let data = tasks::read_data(&mut recipe, false)?;
+        let model = data.model(name, train::initial_weights(&recipe, data.problem()))?;
+        let device = device_file(&recipe, data.as_ref(), &model)?;
+        let measured = Measured::new(&device);
+        let Some(reason) = measured.excess(budget) else {
+            return Ok(Ok(Fitted { settings, recipe, data, measured }));
+        };
+        let parts = device.bytes_by_content();
+        let tokens = model.vocabulary().len();
+        let bytes_per_token = (parts.embedding + parts.vocabulary) / tokens.max(1);
+        let excess = measured.file_bytes.saturating_sub(budget.flash);
+        let fewer = tokens.saturating_sub(excess / bytes_per_token.max(1) + 8);
+        let is_vocabulary = data.problem().architecture.is_recurrent() && bytes_per_token > 0 && excess > 0;
+        if !is_vocabulary || fewer < MIN_VOCABULARY || attempt == VOCABULARY_ATTEMPTS {
+            return Ok(Err(Excess { reason, measured }));
+        }
+        set(&mut settings, "vocabulary", "max_size", Value::Integer(fewer as i64));
+    }
+    unreachable!("the last attempt returns")
+}
+
+/// Quantises the model of a candidate.
+pub fn device_file(recipe: &Recipe, data: &dyn TaskData, model: &FloatModel) -> anyhow::Result<DeviceFile> {
+    let widths = recipe.export.widths();
+    let packing = packing::choose(None, model.config(), widths.recurrent)?;
+    Ok(export::device_file(model, &data.calibration_sequences(), Options { packing, widths, fold: 0 })?)
+}
+
+/// Describes the network of a candidate in few words, such as `n-grams 4096×2, LSTM 16×2 mean-max, 900 tokens`.
+pub fn describe(recipe: &Recipe, problem: &Problem) -> String {
+    let model = &recipe.model;
+    let mut parts = Vec::new();
+    if let Some(table) = problem.architecture.ngrams {
+        parts.push(format!("n-grams {}×{}", table.buckets, table.rank));
+    }
+    if problem.architecture.is_recurrent() {
+        let layers = if model.num_layers == 1 { String::new() } else { format!("{} × ", model.num_layers) };
+        let directions = if model.bidirectional { "×2" } else { "" };
+        let pooling = match model.pooling {
+            Pooling::Last => String::new(),
+            pooling => format!(" {}", pooling.name()),
+        };
+        let cell = model.cell.name().to_uppercase();
+        parts.push(format!("{layers}{cell} {}{directions}{pooling}", model.hidden_size));
+        if let InputLayer::Embedding { vocab_size, embedding_dim } = problem.architecture.input {
+            let bits = if recipe.export.embedding_bits == 4 { ", 4 bits" } else { "" };
+            parts.push(format!("{vocab_size} tokens × {embedding_dim}{bits}"));
+        }
+    }
+    parts.join(", ")
+}

@@ -1,0 +1,89 @@
+//! The trainings of a search: those of the candidates, of the best one once more, and with fewer rows.
+
+use crate::recipe::Recipe;
+use crate::tasks::TaskData;
+use crate::train::{self, BatchProgress, Callback, CrossValidation, Outcome, Problem, StopReason};
+use crate::train::{TrainError, Validation};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// The events that end a training early.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits<'a> {
+    /// Ends the training after the running batch.
+    pub interrupt: &'a AtomicBool,
+    /// The time at which the training of a network ends; `None` without limit.
+    pub deadline: Option<Instant>,
+}
+
+/// A trained candidate.
+#[derive(Debug)]
+pub enum Trained {
+    /// The network, with a validation split.
+    Network(Outcome),
+    /// The cross-validation of a small data set. The network for the model is not trained yet.
+    Folds(CrossValidation),
+}
+
+impl Trained {
+    /// Returns the figures of the best epoch.
+    pub fn best(&self) -> Validation {
+        match self {
+            Trained::Network(outcome) => outcome.best().map(|figures| figures.valid).unwrap_or_default(),
+            Trained::Folds(found) => found.best(),
+        }
+    }
+
+    /// Returns true if the training was stopped before its last epoch.
+    pub fn is_cut_short(&self) -> bool {
+        matches!(self, Trained::Network(outcome) if outcome.stop_reason == StopReason::Interrupted)
+    }
+
+    /// Returns the network for the model, which is trained on all rows after a cross-validation. `data` gets the
+    /// results of that.
+    pub fn complete(self, recipe: &Recipe, data: &mut dyn TaskData) -> Result<Outcome, TrainError> {
+        match self {
+            Trained::Network(outcome) => Ok(outcome),
+            Trained::Folds(found) => {
+                data.set_cross_validation(Some(found));
+                train::run(recipe, data.problem(), &mut (), &AtomicBool::new(false))
+            }
+        }
+    }
+}
+
+/// Trains a network; on a small data set, one for each fold. `on_progress` is called with the share of the training
+/// that is done. Returns `None` if a cross-validation is interrupted.
+pub fn train(
+    recipe: &Recipe,
+    problem: &Problem,
+    limits: Limits<'_>,
+    on_progress: &mut (dyn FnMut(f64) + Send),
+) -> Result<Option<Trained>, TrainError> {
+    if !problem.folds.is_empty() {
+        let after_fold = |fold, folds| on_progress(fold as f64 / folds as f64);
+        return Ok(train::cross_validate(recipe, problem, limits.interrupt, after_fold)?.map(Trained::Folds));
+    }
+    let stop = AtomicBool::new(false);
+    let mut stopper = Stopper { limits, stop: &stop, epochs: recipe.training.epochs, on_progress };
+    Ok(Some(Trained::Network(train::run(recipe, problem, &mut stopper, &stop)?)))
+}
+
+/// The callback that ends a training early.
+struct Stopper<'a> {
+    limits: Limits<'a>,
+    stop: &'a AtomicBool,
+    epochs: usize,
+    on_progress: &'a mut (dyn FnMut(f64) + Send),
+}
+
+impl Callback for Stopper<'_> {
+    fn on_batch(&mut self, progress: &BatchProgress) {
+        let is_late = self.limits.deadline.is_some_and(|deadline| Instant::now() > deadline);
+        if is_late || self.limits.interrupt.load(Ordering::Relaxed) {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+        let epochs_done = (progress.epoch - 1) as f64 + progress.batch as f64 / progress.batches as f64;
+        (self.on_progress)(epochs_done / self.epochs as f64);
+    }
+}
