@@ -114,7 +114,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 pub(super) fn write_device_file(args: &Args) -> anyhow::Result<Report> {
     check_output(&args.output)?;
     let model = FloatModel::load(&args.model)?;
-    let data = ExportData::of(&model, &args.model, args.data.as_deref(), &args.table.columns())?;
+    let exported = with_refusal(&model, args)?;
+    let data = ExportData::of(&exported, &args.model, args.data.as_deref(), &args.table.columns())?;
     let golden = match &args.golden {
         Some(path) if model.config().input == Input::Values => {
             bail!("{}: --golden is for models that read text; {} reads numbers", path.display(), args.model.display())
@@ -144,8 +145,7 @@ pub(super) fn write_device_file(args: &Args) -> anyhow::Result<Report> {
             last_note.set(Instant::now());
         }
     };
-    let (device, report) =
-        export(&with_refusal(&model, args)?, &data, &golden, options, &on_stage).with_context(|| name.to_string())?;
+    let (device, report) = export(&exported, &data, &golden, options, &on_stage).with_context(|| name.to_string())?;
     write_file(&args.output, device.bytes()).with_context(|| args.output.display().to_string())?;
     // The device file is written, so that a failure to write the report is only a warning.
     let validated = tasks::handler_of(&model).validate(&model, &args.model);

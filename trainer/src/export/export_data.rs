@@ -35,8 +35,8 @@ pub struct ExportData {
     pub calibration: Data,
     /// Validation rows, to compare the float model and the device file on.
     pub validation: Data,
-    /// The validation rows of the model directory, on which the device file's rule of refusal is fitted. None after a
-    /// cross-validation.
+    /// The validation rows of the model directory, on which the device file's rule of refusal is fitted. None without
+    /// such a rule and after a cross-validation.
     pub own_validation: Data,
     /// True if `validation` has training rows: a cross-validated model was trained on all rows.
     pub on_training_rows: bool,
@@ -61,11 +61,14 @@ impl ExportData {
         };
         let calibration = read_own(calibration)?;
         let on_training_rows = data.is_none() && dir.join(files::CROSS_VALIDATION).is_file();
-        let own_validation = read_own(validation)?;
+        let own_validation = match &model.config().refusal {
+            Some(_) => read_own(validation)?,
+            None => Data::none(model),
+        };
         let validation = match data {
             Some(path) => Data::read(model, path, columns)?,
             None if on_training_rows => calibration.clone(),
-            None => own_validation.clone(),
+            None => read_own(validation)?,
         };
         Ok(ExportData { calibration, validation, own_validation, on_training_rows })
     }
