@@ -147,8 +147,8 @@ fn options(args: &Args) -> Table {
     options
 }
 
-/// Trains the best candidate again if an earlier process trained it, which gives the same weights, and writes the model directory and the device file. Returns the
-/// figures.
+/// Writes the model directory and the device file of the best candidate, and returns the figures. If an earlier process
+/// trained it, it is trained again, which gives the same weights.
 fn write(
     args: &Args,
     search: &Search<'_>,
