@@ -28,5 +28,5 @@ pub(crate) use layers::lay_over;
 pub use sections::{
     Card, Data, Export, Forecast, LanguageModel, Model, SECTIONS, Tokenizer, Training, Vocabulary, fields,
 };
-pub use settings::{Recipe, SMALL_DATA};
+pub use settings::{LONG_TEXT, Recipe, SMALL_DATA, ngram_rank};
 pub use tern_format::{Cell, Merge, Output, Pooling, Task, TokenizerKind};

@@ -5,7 +5,7 @@
 
 use super::measured::Budget;
 use super::profile::Profile;
-use crate::recipe::{Bits, Cell, Pooling, SMALL_DATA, lay_over};
+use crate::recipe::{Bits, Cell, LONG_TEXT, Pooling, SMALL_DATA, lay_over, ngram_rank};
 use rand::SeedableRng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
@@ -21,8 +21,6 @@ pub const MIN_VOCABULARY: usize = 40;
 
 /// Tokens of all training texts above which few epochs are enough.
 const LARGE_DATA_STEPS: f64 = 2e6;
-/// Mean number of tokens above which n-grams of characters add little to those of words.
-const LONG_TEXT: f64 = 60.0;
 /// Share of the validation rows that a model of small data refuses to answer.
 const SMALL_DATA_REFUSALS: f64 = 0.05;
 
@@ -121,11 +119,6 @@ fn with_training(mut settings: Table, profile: &Profile) -> Table {
     settings
 }
 
-/// Returns the columns of an n-gram table for so many classes.
-fn rank(classes: usize) -> usize {
-    if classes > 64 { 32 } else { classes.next_power_of_two().clamp(2, 16) }
-}
-
 /// Returns the settings of an n-gram table of at most `bytes` bytes with 4 bits for each weight; `None` if not even the
 /// smallest table fits.
 fn table(bytes: usize, rank: usize) -> Option<Table> {
@@ -154,6 +147,8 @@ fn text_model(
         let chosen = table((table_share * room as f64) as usize, rank)?;
         rest -= ngram_bytes(&chosen);
         lay_over(&mut settings, &chosen);
+    } else {
+        set(&mut settings, "model", "ngram_buckets", integer(0));
     }
     match recurrent {
         Some(layers) => {
@@ -176,7 +171,7 @@ fn ngram_bytes(settings: &Table) -> usize {
 }
 
 fn fixed_for_texts(profile: &Profile, budget: &Budget) -> Vec<Option<Table>> {
-    let rank = rank(profile.classes);
+    let rank = ngram_rank(profile.classes);
     let two_ways = Recurrent { bidirectional: true, pooling: Pooling::MeanMax, ..Recurrent::new(16, 32) };
     let four_bits = Recurrent { embedding_bits: Bits::Four, pooling: Pooling::MeanMax, ..Recurrent::new(16, 32) };
     let model = |share, recurrent| text_model(profile, budget, share, rank, recurrent);
@@ -241,7 +236,8 @@ fn drawn_for_texts(profile: &Profile, budget: &Budget, rng: &mut ChaCha8Rng) -> 
     });
     let shares: &[f64] = if recurrent.is_some() { &[0.0, 0.125, 0.25, 0.5, 0.75] } else { &[0.25, 0.5, 1.0] };
     let share = *shares.choose(rng)?;
-    let ranks = [rank(profile.classes) / 2, rank(profile.classes), 2 * rank(profile.classes)];
+    let most = ngram_rank(profile.classes);
+    let ranks = [most / 2, most, 2 * most];
     let rank = (*ranks.choose(rng)?).clamp(2, 64);
     let mut settings = text_model(profile, budget, share, rank, recurrent)?;
     if share > 0.0 {

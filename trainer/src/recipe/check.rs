@@ -62,7 +62,7 @@ impl Recipe {
             let expected = "false without a file of embeddings: random vectors must be trained";
             return refuse("[model] freeze_embeddings", true, expected);
         }
-        if model.merge != Merge::Concat && !model.bidirectional {
+        if model.merge != Merge::Concat && !model.is_bidirectional() {
             let expected = "concat where bidirectional is false: there is only one direction";
             return refuse("[model] merge", model.merge.name(), expected);
         }
@@ -74,7 +74,7 @@ impl Recipe {
         let Recipe { model, tokenizer, .. } = self;
         let buckets = model.ngram_buckets;
         if model.num_layers == 0 {
-            if buckets == 0 {
+            if buckets == Some(0) {
                 let expected = "1 to 4, or 0 with an n-gram branch: [model] ngram_buckets above 0";
                 return refuse("[model] num_layers", 0, expected);
             }
@@ -83,18 +83,21 @@ impl Recipe {
                 return refuse("[model] embeddings", path.display(), expected);
             }
         }
-        if buckets == 0 {
-            return Ok(());
-        }
+        let buckets = match buckets {
+            Some(0) => return Ok(()),
+            Some(buckets) => buckets,
+            None => *NGRAM_BUCKETS.start(),
+        };
         if !buckets.is_power_of_two() || !NGRAM_BUCKETS.contains(&buckets) {
             return refuse("[model] ngram_buckets", buckets, "0, or a power of 2 from 16 to 1048576");
         }
         if !matches!(model.ngram_bits, 4 | 8) {
             return refuse("[model] ngram_bits", model.ngram_bits, "4 or 8");
         }
-        if !model.ngram_rank.is_power_of_two() || (model.ngram_bits == 4 && model.ngram_rank == 1) {
-            let expected = "a power of 2 to 256, and 2 or more where ngram_bits is 4";
-            return refuse("[model] ngram_rank", model.ngram_rank, expected);
+        if let Some(rank) = model.ngram_rank
+            && (!rank.is_power_of_two() || (model.ngram_bits == 4 && rank == 1))
+        {
+            return refuse("[model] ngram_rank", rank, "a power of 2 to 256, and 2 or more where ngram_bits is 4");
         }
         // Without a tokenizer in the recipe, the defaults of the n-grams wait for the data.
         let tokenizer = tokenizer.tokenizer();
@@ -121,7 +124,7 @@ impl Recipe {
             if data.input == InputKind::Values {
                 return refuse("[data] input", "values", "text where task is language-model");
             }
-            if model.bidirectional {
+            if model.is_bidirectional() {
                 let expected = "false where task is language-model: it would read the token that it predicts";
                 return refuse("[model] bidirectional", true, expected);
             }
@@ -137,9 +140,14 @@ impl Recipe {
         if !is_classifier && training.refuse_share > 0.0 {
             return refuse("[training] refuse_share", training.refuse_share, "0 where task is not classify");
         }
-        if model.ngram_buckets > 0 && (!is_classifier || data.input == InputKind::Values) {
-            let expected = "0 here: an n-gram branch reads text for a classifier";
-            return refuse("[model] ngram_buckets", model.ngram_buckets, expected);
+        if !is_classifier || data.input == InputKind::Values {
+            if let Some(buckets @ 1..) = model.ngram_buckets {
+                let expected = "0 here: an n-gram branch reads text for a classifier";
+                return refuse("[model] ngram_buckets", buckets, expected);
+            }
+            if model.num_layers == 0 {
+                return refuse("[model] num_layers", 0, "1 to 4 here: an n-gram branch reads text for a classifier");
+            }
         }
         Ok(())
     }
@@ -160,9 +168,10 @@ impl Recipe {
             return refuse("[training] refuse_label", format!("{label:?}"), expected);
         }
         let Model { num_layers, head_hidden, ngram_buckets, .. } = self.model;
-        if training.branch_loss > 0.0 && (num_layers == 0 || head_hidden > 0 || ngram_buckets == 0) {
+        let branch_loss = training.branch_loss.unwrap_or(0.0);
+        if branch_loss > 0.0 && (num_layers == 0 || head_hidden > 0 || ngram_buckets == Some(0)) {
             let expected = "0 without both recurrent layers and an n-gram branch, and with head_hidden";
-            return refuse("[training] branch_loss", training.branch_loss, expected);
+            return refuse("[training] branch_loss", branch_loss, expected);
         }
         match (self.task, training.metric) {
             (Task::LanguageModel, Some(Metric::MacroF1)) => {

@@ -121,8 +121,8 @@ section! {
         hidden_size: usize = 64, whole(1, MAX_WIDTH), alias("hidden");
         /// Number of recurrent layers; 0: only an n-gram branch
         num_layers: usize = 1, whole(0, MAX_LAYERS as i64), alias("layers");
-        /// Also read each text from its end
-        bidirectional: bool = false, Kind::Boolean;
+        /// Also read each text from its end [default: true for single words, otherwise false]
+        bidirectional: Option<bool> = None, Kind::Boolean;
         /// Bias vectors of each recurrent cell: 2 as in PyTorch, or 1 (bias_ih alone)
         recurrent_biases: u8 = 2, whole(1, 2);
         /// Standard deviation of the initial embedding; 1 in PyTorch
@@ -143,15 +143,17 @@ section! {
         embedding_dropout: f64 = 0.3, DROPOUT;
         /// Probability that a training token is replaced by UNK, which trains the vector of unknown words
         word_dropout: f64 = 0.1, DROPOUT;
-        /// Rows of the table of a text classifier's n-gram branch, a power of 2 from 16; 0: no n-gram branch
-        ngram_buckets: usize = 0, whole(0, *NGRAM_BUCKETS.end() as i64);
-        /// Columns of the n-gram table, a power of 2
-        ngram_rank: usize = 16, whole(*NGRAM_RANK.start() as i64, *NGRAM_RANK.end() as i64);
+        /// Rows of the table of a text classifier's n-gram branch, a power of 2 from 16; 0: no n-gram branch [default:
+        /// 4096; for single words 8192, for long texts 16384]
+        ngram_buckets: Option<usize> = None, whole(0, *NGRAM_BUCKETS.end() as i64);
+        /// Columns of the n-gram table, a power of 2 [default: the number of labels, rounded up, from 2 to 16; 32 above
+        /// 64 labels]
+        ngram_rank: Option<usize> = None, whole(*NGRAM_RANK.start() as i64, *NGRAM_RANK.end() as i64);
         /// Longest n-grams of words, in words; 0: none [default: 2; 0 with the tokenizers chars and bytes]
         ngram_words: Option<u8> = None, whole(0, 2);
         /// Shortest n-grams of characters; 0: none [default: 3; 1 with the tokenizers chars and bytes]
         ngram_min_chars: Option<u8> = None, whole(0, 6);
-        /// Longest n-grams of characters; 0: none [default: 5]
+        /// Longest n-grams of characters; 0: none [default: 5; 4 with the tokenizers chars and bytes]
         ngram_max_chars: Option<u8> = None, whole(0, 6);
         /// Bits of the n-gram table's weights: 4 or 8. From the middle of the epochs on, they are trained as rounded
         ngram_bits: u32 = 4, whole(4, 8);
@@ -200,8 +202,9 @@ section! {
         /// Label smoothing: share of the target probability that is spread over all labels
         label_smoothing: f64 = 0.05, Kind::Number { least: 0.0, most: 0.9 };
         /// Weight s of the losses that the recurrent layers and the n-gram branch have alone, each by its part of the
-        /// head: (1 - s) * loss of both + s * (loss of one + loss of the other)
-        branch_loss: f64 = 0.0, Kind::Number { least: 0.0, most: 1.0 };
+        /// head: (1 - s) * loss of both + s * (loss of one + loss of the other) [default: 0; 0.5 with the tokenizers
+        /// chars and bytes]
+        branch_loss: Option<f64> = None, Kind::Number { least: 0.0, most: 1.0 };
         /// Weight of each class in the loss
         class_weights: ClassWeights = ClassWeights::None, Kind::one_of::<ClassWeights>();
         /// Decay per step of the moving average of the weights that is validated and saved; 0: no average

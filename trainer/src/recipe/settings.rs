@@ -13,6 +13,28 @@ use tern_runtime::text;
 /// replaces the validation split of a classifier.
 pub const SMALL_DATA: usize = 300;
 
+/// The mean number of words of a text above which texts count as long: n-grams of characters then add little to those
+/// of words.
+pub const LONG_TEXT: f64 = 60.0;
+
+/// The number of texts above which n-grams of characters are left out. They take about a kilobyte of memory for each
+/// text of 20 words while a model is trained.
+const MANY_TEXTS: usize = 200_000;
+
+/// The mean number of characters of a text up to which it counts as a single word.
+const SINGLE_WORD: f64 = 20.0;
+
+/// Returns the columns of an n-gram table that suit this many labels.
+pub fn ngram_rank(labels: usize) -> usize {
+    if labels > 64 { 32 } else { labels.next_power_of_two().clamp(2, 16) }
+}
+
+/// Returns the mean length of texts.
+fn mean<'a>(texts: impl ExactSizeIterator<Item = &'a str>, length: impl Fn(&str) -> usize) -> f64 {
+    let count = texts.len() as f64;
+    texts.map(|text| length(text) as f64).sum::<f64>() / count
+}
+
 /// A complete recipe.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
@@ -50,7 +72,8 @@ impl Model {
 
     /// Returns the network that reads `input` and has `outputs` outputs; with a sigmoid, one output for two labels.
     pub fn architecture_for(&self, input: InputLayer, outputs: usize) -> Architecture {
-        let Model { cell, hidden_size, num_layers, bidirectional, merge, pooling, .. } = *self;
+        let Model { cell, hidden_size, num_layers, merge, pooling, .. } = *self;
+        let bidirectional = self.is_bidirectional();
         let bias = CellBias::from_count(self.recurrent_biases).unwrap_or_default();
         Architecture {
             input,
@@ -63,15 +86,41 @@ impl Model {
 }
 
 impl Model {
-    /// Returns the table of the n-gram branch, if the recipe has one.
+    /// Returns true if the recurrent layers have two directions. May depend on the data, see
+    /// [`Recipe::resolve_text_settings`].
+    pub fn is_bidirectional(&self) -> bool {
+        self.bidirectional.unwrap_or(false)
+    }
+
+    /// Returns the table of the n-gram branch, if the recipe has one. Its size may depend on the data, see
+    /// [`Recipe::resolve_text_settings`].
     pub fn ngram_table(&self) -> Option<NgramTable> {
-        let Model { ngram_buckets: buckets, ngram_rank: rank, ngram_bits: bits, .. } = *self;
-        (buckets > 0).then_some(NgramTable { buckets, rank, bits })
+        let (buckets, rank) = (self.ngram_buckets?, self.ngram_rank?);
+        (buckets > 0).then_some(NgramTable { buckets, rank, bits: self.ngram_bits })
+    }
+
+    /// Fills in the settings of the n-gram branch that are left to the training data.
+    fn resolve_ngrams(&mut self, tokenizer: text::Tokenizer, words_only: bool, labels: usize) {
+        let buckets = match (tokenizer.is_one_word(), words_only) {
+            (true, _) => 8_192,
+            (false, true) => 16_384,
+            (false, false) => 4_096,
+        };
+        if *self.ngram_buckets.get_or_insert(buckets) == 0 {
+            return;
+        }
+        self.ngram_rank.get_or_insert(ngram_rank(labels));
+        if words_only && self.ngram_min_chars.is_none() {
+            self.ngram_max_chars.get_or_insert(0);
+        }
+        let Ngrams { words, min_chars, max_chars } = self.ngrams(tokenizer);
+        (self.ngram_words, self.ngram_min_chars, self.ngram_max_chars) =
+            (Some(words), Some(min_chars), Some(max_chars));
     }
 
     /// Returns the n-grams that the n-gram branch counts, with the defaults for a tokenizer filled in.
     pub fn ngrams(&self, tokenizer: text::Tokenizer) -> Ngrams {
-        let (words, shortest, longest) = if tokenizer.is_one_word() { (0, 1, 5) } else { (2, 3, 5) };
+        let (words, shortest, longest) = if tokenizer.is_one_word() { (0, 1, 4) } else { (2, 3, 5) };
         let (min_chars, max_chars) = match (self.ngram_min_chars, self.ngram_max_chars) {
             (None, None) => (shortest, longest),
             (Some(0), None) | (None, Some(0)) => (0, 0),
@@ -161,18 +210,26 @@ impl Recipe {
     }
 
     /// Fills in the text settings that are left to the training data: the tokenizer by the script of `texts`, the
-    /// n-grams by the tokenizer, and the minimum count by the number of texts. A language model's data is one text and
-    /// always counts as large.
-    pub fn resolve_text_settings<'a>(&mut self, texts: impl ExactSizeIterator<Item = &'a str>) {
-        let is_small = self.task == Task::Classify && texts.len() < SMALL_DATA;
+    /// minimum count by their number, and the n-gram branch and the directions by the tokenizer, the length of the
+    /// texts and the number of labels. A language model's data is one text, which always counts as large, without
+    /// labels.
+    pub fn resolve_text_settings<'a>(&mut self, texts: impl ExactSizeIterator<Item = &'a str> + Clone, labels: usize) {
+        let is_classifier = self.task == Task::Classify;
+        let is_small = is_classifier && texts.len() < SMALL_DATA;
         self.vocabulary.min_count.get_or_insert(if is_small { 1 } else { 2 });
-        self.tokenizer.kind.get_or_insert_with(|| suggested_tokenizer(texts));
-        self.tokenizer.lowercase = Some(self.tokenizer.tokenizer().lowercase);
-        if self.model.ngram_buckets > 0 {
-            let Ngrams { words, min_chars, max_chars } = self.model.ngrams(self.tokenizer.tokenizer());
+        self.tokenizer.kind.get_or_insert_with(|| suggested_tokenizer(texts.clone()));
+        let tokenizer = self.tokenizer.tokenizer();
+        self.tokenizer.lowercase = Some(tokenizer.lowercase);
+        if is_classifier {
+            let words = mean(texts.clone(), |text| text.split_whitespace().count());
+            let words_only = !tokenizer.is_one_word() && (words > LONG_TEXT || texts.len() > MANY_TEXTS);
+            let is_word = tokenizer.is_one_word() && mean(texts, |text| text.chars().count()) <= SINGLE_WORD;
             let model = &mut self.model;
-            (model.ngram_words, model.ngram_min_chars, model.ngram_max_chars) =
-                (Some(words), Some(min_chars), Some(max_chars));
+            model.resolve_ngrams(tokenizer, words_only, labels);
+            model.bidirectional.get_or_insert(is_word && model.num_layers > 0);
+            let has_branches = model.num_layers > 0 && model.head_hidden == 0 && model.ngram_table().is_some();
+            let share = if has_branches && tokenizer.is_one_word() { 0.5 } else { 0.0 };
+            self.training.branch_loss.get_or_insert(share);
         }
     }
 
@@ -190,6 +247,7 @@ impl Recipe {
     pub fn resolve(&mut self) {
         self.training.learning_rate = self.learning_rate();
         self.training.metric = Some(self.metric());
+        self.model.bidirectional.get_or_insert(false);
         self.vocabulary.min_count = Some(self.vocabulary.min_count());
         self.tokenizer.kind = Some(self.tokenizer.kind.unwrap_or_default());
         self.tokenizer.lowercase = Some(self.tokenizer.tokenizer().lowercase);

@@ -140,7 +140,10 @@ fn bad_recipes_are_refused_with_line_and_key() {
         ("[model]\ncell = 'LSMT'", "expected lstm, gru, rnn, rnn_relu; did you mean lstm?"),
         ("[model]\npooling = 'min'", "expected last, mean, max, mean_max"),
         ("[model]\nnum_layers = 5", "[model] num_layers is 5, expected 0 to 4"),
-        ("[model]\nnum_layers = 0", "[model] num_layers is 0, expected 1 to 4, or 0 with an n-gram branch"),
+        (
+            "[model]\nnum_layers = 0\nngram_buckets = 0",
+            "[model] num_layers is 0, expected 1 to 4, or 0 with an n-gram branch",
+        ),
         ("[model]\nngram_buckets = 1000", "[model] ngram_buckets is 1000, expected 0, or a power of 2 from 16"),
         ("[model]\nngram_buckets = 64\nngram_rank = 3", "[model] ngram_rank is 3, expected a power of 2"),
         ("[model]\nngram_buckets = 64\nngram_bits = 6", "[model] ngram_bits is 6, expected 4 or 8"),
@@ -157,7 +160,10 @@ fn bad_recipes_are_refused_with_line_and_key() {
         ("[training]\nschedule = 'step'", "expected one_cycle, constant, cosine, plateau"),
         ("[training]\nwarm_up = 0.2", "[training] warm_up is 0.2, expected 0 with schedule one_cycle"),
         ("[training]\nnesterov = true", "[training] nesterov is true, expected false without optimizer sgd"),
-        ("[training]\nbranch_loss = 0.5", "[training] branch_loss is 0.5, expected 0 without both recurrent layers"),
+        (
+            "[model]\nngram_buckets = 0\n[training]\nbranch_loss = 0.5",
+            "[training] branch_loss is 0.5, expected 0 without both recurrent layers",
+        ),
         ("[training]\nplateau_factor = 0", "[training] plateau_factor is 0, expected 0.000001 to 1"),
         ("[export]\nrecurrent_bit = 16", "unknown key `recurrent_bit` in [export]; did you mean `recurrent_bits`?"),
         ("[export]\nembedding_bits = 6", "[export] embedding_bits is 6, expected 4, 8 or 16"),
@@ -239,7 +245,7 @@ fn cross_validation_replaces_the_validation_split_of_small_data_only_by_default(
 fn a_token_of_small_data_needs_one_occurrence_unless_the_recipe_sets_a_number() {
     let min_count = |text: &str, rows: usize| {
         let mut recipe = with_data(&format!("[vocabulary]\n{text}")).unwrap();
-        recipe.resolve_text_settings(vec!["some words"; rows].into_iter());
+        recipe.resolve_text_settings(vec!["some words"; rows].into_iter(), 2);
         (recipe.vocabulary.min_count, recipe.tokenizer.kind, recipe.tokenizer.lowercase)
     };
     for (text, rows, expected) in [("", 299, 1), ("", 300, 2), ("min_count = 3", 6, 3)] {
@@ -268,6 +274,8 @@ fn ngram_branch_is_for_classifiers_of_texts() {
         let error = read(&format!("{task}[data]\ntrain = 'a'\n{rest}{model}")).unwrap_err().to_string();
         assert!(error.ends_with("expected 0 here: an n-gram branch reads text for a classifier"), "{error}");
     }
+    let error = with_data("input = 'values'\n[model]\nnum_layers = 0").unwrap_err().to_string();
+    assert!(error.starts_with("[model] num_layers is 0, expected 1 to 4 here"), "{error}");
     let error = read(&format!("task = 'language-model'\n[data]\ntrain = 'a'\n{model}")).unwrap_err().to_string();
     assert!(error.starts_with("[model] ngram_buckets is 64, expected 0 here"), "{error}");
 }
@@ -276,16 +284,51 @@ fn ngram_branch_is_for_classifiers_of_texts() {
 fn default_ngrams_depend_on_the_tokenizer() {
     let ngrams = |keys: &str, text: &str| {
         let mut recipe = with_data(&format!("[model]\nngram_buckets = 64\n{keys}")).unwrap();
-        recipe.resolve_text_settings(vec![text; 300].into_iter());
+        recipe.resolve_text_settings(vec![text; 300].into_iter(), 2);
         let Model { ngram_words, ngram_min_chars, ngram_max_chars, .. } = recipe.model;
         recipe.check().unwrap();
         [ngram_words, ngram_min_chars, ngram_max_chars].map(Option::unwrap)
     };
     assert_eq!(ngrams("", "several words here"), [2, 3, 5]);
-    assert_eq!(ngrams("", "name"), [0, 1, 5]);
+    assert_eq!(ngrams("", "name"), [0, 1, 4]);
     assert_eq!(ngrams("ngram_max_chars = 2", "several words here"), [2, 2, 2]);
     assert_eq!(ngrams("ngram_min_chars = 6", "several words here"), [2, 6, 6]);
     assert_eq!(ngrams("ngram_min_chars = 0\nngram_words = 1", "several words here"), [1, 0, 0]);
+}
+
+#[test]
+fn default_ngram_branch_and_directions_depend_on_the_data() {
+    let table = |keys: &str, text: &str, labels: usize| {
+        let mut recipe = with_data(&format!("[model]\n{keys}")).unwrap();
+        recipe.resolve_text_settings(vec![text; 300].into_iter(), labels);
+        recipe.check().unwrap();
+        let table = recipe.model.ngram_table().map(|table| (table.buckets, table.rank));
+        (table, recipe.model.ngram_max_chars)
+    };
+    let long = "a word ".repeat(100);
+    assert_eq!(table("", "several words here", 7), (Some((4_096, 8)), Some(5)));
+    assert_eq!(table("", "several words here", 150), (Some((4_096, 32)), Some(5)));
+    assert_eq!(table("", &long, 2), (Some((16_384, 2)), Some(0)));
+    assert_eq!(table("ngram_min_chars = 3", &long, 2), (Some((16_384, 2)), Some(5)));
+    let mut recipe = with_data("").unwrap();
+    recipe.resolve_text_settings(vec!["several words here"; 200_001].into_iter(), 2);
+    assert_eq!((recipe.model.ngram_buckets, recipe.model.ngram_max_chars), (Some(16_384), Some(0)));
+    assert_eq!(table("ngram_rank = 16\nngram_buckets = 64", "name", 2), (Some((64, 16)), Some(4)));
+    assert_eq!(table("ngram_buckets = 0", "several words here", 2), (None, None));
+    let directions = |keys: &str, text: &str| {
+        let mut recipe = with_data(keys).unwrap();
+        recipe.resolve_text_settings(vec![text; 300].into_iter(), 2);
+        (recipe.model.bidirectional, recipe.training.branch_loss)
+    };
+    assert_eq!(directions("", "name"), (Some(true), Some(0.5)));
+    assert_eq!(directions("[model]\nbidirectional = false\nngram_buckets = 0", "name"), (Some(false), Some(0.0)));
+    assert_eq!(directions("[model]\nnum_layers = 0", "name"), (Some(false), Some(0.0)));
+    assert_eq!(directions("[tokenizer]\nkind = 'chars'", "several words in a text"), (Some(false), Some(0.5)));
+    assert_eq!(directions("", "several words in a text"), (Some(false), Some(0.0)));
+    // A language model has none.
+    let mut recipe = read("task = 'language-model'\n[data]\ntrain = 'a'").unwrap();
+    recipe.resolve_text_settings(["some words"].into_iter(), 0);
+    assert_eq!(recipe.model.ngram_table(), None);
 }
 
 fn tokenizer(keys: &str) -> Result<Recipe, RecipeError> {

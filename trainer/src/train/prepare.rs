@@ -106,7 +106,7 @@ pub fn prepare(recipe: &mut Recipe) -> anyhow::Result<Prepared> {
         None => prepared.split_off_validation(recipe)?,
     }
     recipe.data.folds = prepared.folds.iter().max().map_or(1, |last| last + 1);
-    recipe.resolve_text_settings(texts(&prepared.train));
+    recipe.resolve_text_settings(texts(&prepared.train), prepared.labels.len());
     // The tokenizer may depend on the texts.
     recipe.check_ngrams()?;
     let (min_count, max_size) = (recipe.vocabulary.min_count(), Some(recipe.vocabulary.max_size));

@@ -343,7 +343,7 @@ impl Training<'_> {
         let step = self.state.epoch.ngram_step as f32;
         let grid = architecture.ngrams.filter(|_| step > 0.0).map(|table| Grid::new(step, table.bits));
         let (seed, device) = (self.recipe.training.seed, &self.device);
-        let branch_loss = self.recipe.training.branch_loss;
+        let branch_loss = self.recipe.training.branch_loss.unwrap_or(0.0);
         let graph = Graph { architecture, objective, dropout, grid, branch_loss, seed, device };
         graph.gradients(&self.state.weights, &samples, self.state.total_batches_done)
     }

@@ -61,7 +61,7 @@ fn recipe() -> Recipe {
 
 /// A recipe with a small n-gram branch.
 fn with_ngrams(mut recipe: Recipe) -> Recipe {
-    (recipe.model.ngram_buckets, recipe.model.ngram_rank) = (256, 4);
+    (recipe.model.ngram_buckets, recipe.model.ngram_rank) = (Some(256), Some(4));
     recipe
 }
 
@@ -209,7 +209,7 @@ fn every_network_learns() {
         for (layers, bidirectional, pooling) in [(1, false, Pooling::MeanMax), (2, true, Pooling::Last)] {
             let mut recipe = recipe();
             (recipe.model.cell, recipe.model.num_layers) = (cell, layers);
-            (recipe.model.bidirectional, recipe.model.pooling) = (bidirectional, pooling);
+            (recipe.model.bidirectional, recipe.model.pooling) = (Some(bidirectional), pooling);
             assert_learnt(&train(&recipe), &recipe);
         }
     }

@@ -58,7 +58,7 @@ fn ngram_options_that_do_not_fit_are_refused() {
     let folder = Folder::with_messages();
     for (options, expected) in [
         ("--ngram-buckets 100", "--ngram-buckets is 100, expected 0, or a power of 2 from 16"),
-        ("--num-layers 0", "--num-layers is 0, expected 1 to 4, or 0 with an n-gram branch"),
+        ("--num-layers 0 --ngram-buckets 0", "--num-layers is 0, expected 1 to 4, or 0 with an n-gram branch"),
         ("--ngram-buckets 64 --input values", "--ngram-buckets is 64, expected 0 here: an n-gram branch reads text"),
         ("--ngram-buckets 64 --ngram-words 0 --ngram-max-chars 0", "n-grams must have words or characters"),
     ] {

@@ -58,7 +58,12 @@ pub fn run(options: &Options) -> Result<()> {
         let model = folder.join(training.concat().trim_start_matches('-'));
         if !model.join("model.safetensors").is_file() {
             let mut train = tern.command();
-            train.arg("train").arg(&texts).args(["--epochs", "1", "-o"]).arg(&model).args(training);
+            train
+                .arg("train")
+                .arg(&texts)
+                .args(["--epochs", "1", "--ngram-buckets", "0", "-o"])
+                .arg(&model)
+                .args(training);
             run_process(train.stdout(Stdio::null()))?;
         }
         compare(&tern, name, &model, export, &texts, &folder, options.json)?;

@@ -62,7 +62,7 @@ impl TextCorpus {
             Some(valid) => (data::read_text(valid)?, valid),
             None => (train.split_off(split_point(&train, data.valid_fraction)), path),
         };
-        recipe.resolve_text_settings([train.as_str()].into_iter());
+        recipe.resolve_text_settings([train.as_str()].into_iter(), 0);
         let min_count = recipe.vocabulary.min_count();
         let (tokenizer, max_size) = (recipe.tokenizer.tokenizer(), Some(recipe.vocabulary.max_size));
         let vocabulary = Vocabulary::build_for(tokenizer, [train.as_str()].into_iter(), min_count, max_size);

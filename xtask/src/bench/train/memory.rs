@@ -19,7 +19,7 @@ pub fn peak_of_a_training(release: &Path, folder: &Path, data: &Path) -> Result<
     let data = data.canonicalize().with_context(|| format!("cannot read {}", data.display()))?;
     let recipe = folder.join("memory.toml");
     let text = format!(
-        "[data]\ntrain = {data:?}\n[model]\nembedding_dim = 20\nhidden_size = 64\n[training]\nepochs = 1\nbatch_size = 32\nthreads = 2\n"
+        "[data]\ntrain = {data:?}\n[model]\nembedding_dim = 20\nhidden_size = 64\nngram_buckets = 0\n[training]\nepochs = 1\nbatch_size = 32\nthreads = 2\n"
     );
     repo::write(&recipe, text)?;
     let output = folder.join("memory-model");

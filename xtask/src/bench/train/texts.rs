@@ -58,6 +58,7 @@ fn recipe(network: &Network) -> String {
         "[data]\ntrain = \"texts.csv\"\nvalid = \"valid.csv\"\n\
          [vocabulary]\nmin_count = 1\nmax_size = {VOCABULARY}\n\
          [model]\ncell = \"{cell}\"\nembedding_dim = {embedding}\nhidden_size = {hidden}\nbidirectional = {bidirectional}\n\
+         ngram_buckets = 0\n\
          head_hidden = 64\ndropout = 0.0\nlayer_dropout = 0.0\nembedding_dropout = 0.0\nword_dropout = 0.0\n\
          [training]\nepochs = 1000\npatience = 1000\nbatch_size = {batch}\nbatch_tokens = 1000000\nthreads = {threads}\n\
          learning_rate = 1e-3\nweight_decay = 0.0\nweight_averaging = 0.0\nlabel_smoothing = 0.0\n"
