@@ -181,7 +181,9 @@ fn write(
     };
     let interval = [0, 1].map(|end| figures.json["validation"]["interval"][end].as_f64().unwrap_or(0.0));
     let linear = figures.json.pointer("/baselines/linear_ngrams/accuracy").and_then(Value::as_f64);
-    let sentences = verdict(best.accuracy, interval, linear, &curve);
+    let ngrams_alone = trials.iter().filter(|trial| trial.is_ngrams_alone());
+    let ngrams_alone = ngrams_alone.reduce(|best, trial| if trial.is_better_than(best) { trial } else { best });
+    let sentences = verdict(best.accuracy, interval, linear, ngrams_alone.filter(|_| !best.is_ngrams_alone()), &curve);
     let result = json!({
         "model": args.output,
         "device_file": device_path,

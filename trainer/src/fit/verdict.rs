@@ -1,14 +1,22 @@
 //! The result of a search in sentences.
 
 use super::learning_curve::Point;
+use super::trials::Trial;
 use crate::recipe::SMALL_DATA;
 
 /// The smallest gain of accuracy that counts as one.
 const GAIN: f64 = 0.01;
 
 /// Returns sentences that judge an accuracy with its 95 % interval on `examples` validation rows: against the linear
-/// model on n-grams, by the number of training rows, and by the learning curve.
-pub fn verdict(accuracy: f64, interval: [f64; 2], linear: Option<f64>, curve: &[Point]) -> Vec<String> {
+/// model on n-grams, against the best n-gram branch alone among the trials, by the number of training rows, and by the
+/// learning curve.
+pub fn verdict(
+    accuracy: f64,
+    interval: [f64; 2],
+    linear: Option<f64>,
+    ngrams_alone: Option<&Trial>,
+    curve: &[Point],
+) -> Vec<String> {
     let mut sentences = Vec::new();
     let half_width = (interval[1] - interval[0]) / 2.0;
     if let Some(linear) = linear {
@@ -19,6 +27,14 @@ pub fn verdict(accuracy: f64, interval: [f64; 2], linear: Option<f64>, curve: &[
             format!("worse than a linear model on n-grams ({against}): allow more flash memory or more candidates")
         } else {
             format!("no clear difference from a linear model on n-grams: {against}")
+        });
+    }
+    if let Some(trial) = ngrams_alone {
+        let found = format!("{:.4} in {} bytes ({})", trial.accuracy, trial.measured.file_bytes, trial.network);
+        sentences.push(if accuracy > trial.accuracy + half_width {
+            format!("better than an n-gram branch alone: {found}")
+        } else {
+            format!("no clear difference from an n-gram branch alone, which may do (--num-layers 0): {found}")
         });
     }
     if let [.., half, all] = curve {
@@ -42,20 +58,28 @@ pub fn verdict(accuracy: f64, interval: [f64; 2], linear: Option<f64>, curve: &[
 
 #[cfg(test)]
 mod tests {
+    use super::super::measured::Measured;
     use super::*;
 
     #[test]
     fn a_result_is_judged_against_the_linear_model_and_by_its_rows() {
         let interval = [0.76, 0.84];
         for (linear, expected) in [(0.7, "better than"), (0.83, "no clear difference"), (0.9, "worse than")] {
-            let sentences = verdict(0.8, interval, Some(linear), &[]);
+            let sentences = verdict(0.8, interval, Some(linear), None, &[]);
             assert!(sentences.len() == 1 && sentences[0].starts_with(expected), "{sentences:?}");
         }
         let curve = |half, rows| [Point { rows: rows / 2, accuracy: half }, Point { rows, accuracy: 0.8 }];
-        let sentences = verdict(0.8, interval, None, &curve(0.71, 60));
+        let sentences = verdict(0.8, interval, None, None, &curve(0.71, 60));
         assert_eq!(sentences[0], "from 30 to 60 rows the accuracy changed by +9.0 points: more rows will help");
         assert!(sentences[1].starts_with("warning: 60 rows are few"), "{sentences:?}");
-        let sentences = verdict(0.8, interval, None, &curve(0.805, 6_000));
+        let sentences = verdict(0.8, interval, None, None, &curve(0.805, 6_000));
         assert!(sentences.len() == 1 && sentences[0].ends_with("will help little"), "{sentences:?}");
+        for (alone, expected) in [(0.7, "better than an n-gram branch alone: 0.7000 in 900 bytes"), (0.79, "no clear")]
+        {
+            let measured = Measured { file_bytes: 900, ..Measured::default() };
+            let trial = Trial { accuracy: alone, measured, ..Trial::default() };
+            let sentences = verdict(0.8, interval, None, Some(&trial), &[]);
+            assert!(sentences.len() == 1 && sentences[0].starts_with(expected), "{sentences:?}");
+        }
     }
 }
