@@ -144,7 +144,7 @@ section! {
         /// Probability that a training token is replaced by UNK, which trains the vector of unknown words
         word_dropout: f64 = 0.1, DROPOUT;
         /// Rows of the table of a text classifier's n-gram branch, a power of 2 from 16; 0: no n-gram branch [default:
-        /// 4096; for single words 8192, for long texts 16384]
+        /// 4096; 8192 with the tokenizers chars and bytes; 0 for long texts]
         ngram_buckets: Option<usize> = None, whole(0, *NGRAM_BUCKETS.end() as i64);
         /// Columns of the n-gram table, a power of 2 [default: the number of labels, rounded up, from 2 to 16; 32 above
         /// 64 labels]

@@ -99,12 +99,17 @@ impl Model {
         (buckets > 0).then_some(NgramTable { buckets, rank, bits: self.ngram_bits })
     }
 
-    /// Fills in the settings of the n-gram branch that are left to the training data.
-    fn resolve_ngrams(&mut self, tokenizer: text::Tokenizer, words_only: bool, labels: usize) {
-        let buckets = match (tokenizer.is_one_word(), words_only) {
-            (true, _) => 8_192,
-            (false, true) => 16_384,
-            (false, false) => 4_096,
+    /// Fills in the settings of the n-gram branch that are left to the training data: texts that are long, or many.
+    fn resolve_ngrams(&mut self, tokenizer: text::Tokenizer, (is_long, is_many): (bool, bool), labels: usize) {
+        let words_only = is_long || is_many;
+        let buckets = if tokenizer.is_one_word() {
+            8_192
+        } else if is_long && self.num_layers > 0 {
+            0
+        } else if words_only {
+            16_384
+        } else {
+            4_096
         };
         if *self.ngram_buckets.get_or_insert(buckets) == 0 {
             return;
@@ -222,10 +227,11 @@ impl Recipe {
         self.tokenizer.lowercase = Some(tokenizer.lowercase);
         if is_classifier {
             let words = mean(texts.clone(), |text| text.split_whitespace().count());
-            let words_only = !tokenizer.is_one_word() && (words > LONG_TEXT || texts.len() > MANY_TEXTS);
+            let has_words = !tokenizer.is_one_word();
+            let length = (has_words && words > LONG_TEXT, has_words && texts.len() > MANY_TEXTS);
             let is_word = tokenizer.is_one_word() && mean(texts, |text| text.chars().count()) <= SINGLE_WORD;
             let model = &mut self.model;
-            model.resolve_ngrams(tokenizer, words_only, labels);
+            model.resolve_ngrams(tokenizer, length, labels);
             model.bidirectional.get_or_insert(is_word && model.num_layers > 0);
             let has_branches = model.num_layers > 0 && model.head_hidden == 0 && model.ngram_table().is_some();
             let share = if has_branches && tokenizer.is_one_word() { 0.5 } else { 0.0 };

@@ -308,8 +308,10 @@ fn default_ngram_branch_and_directions_depend_on_the_data() {
     let long = "a word ".repeat(100);
     assert_eq!(table("", "several words here", 7), (Some((4_096, 8)), Some(5)));
     assert_eq!(table("", "several words here", 150), (Some((4_096, 32)), Some(5)));
-    assert_eq!(table("", &long, 2), (Some((16_384, 2)), Some(0)));
-    assert_eq!(table("ngram_min_chars = 3", &long, 2), (Some((16_384, 2)), Some(5)));
+    assert_eq!(table("", &long, 2).0, None);
+    assert_eq!(table("num_layers = 0", &long, 2), (Some((16_384, 2)), Some(0)));
+    assert_eq!(table("ngram_buckets = 64", &long, 2), (Some((64, 2)), Some(0)));
+    assert_eq!(table("ngram_buckets = 64\nngram_min_chars = 3", &long, 2), (Some((64, 2)), Some(5)));
     let mut recipe = with_data("").unwrap();
     recipe.resolve_text_settings(vec!["several words here"; 200_001].into_iter(), 2);
     assert_eq!((recipe.model.ngram_buckets, recipe.model.ngram_max_chars), (Some(16_384), Some(0)));
