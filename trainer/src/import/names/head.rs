@@ -1,0 +1,113 @@
+//! Recognition of the linear layers of a network's head.
+
+use super::super::settings::Settings;
+use super::super::tensors::zeros;
+use super::Found;
+use crate::architecture::{Pooling, names as ours};
+use crate::display::quoted;
+use crate::file_error::FileError;
+use crate::weights::{Array, Weights};
+use tern_format::Output;
+
+/// The name and the shape of a matrix of the file.
+struct Matrix {
+    name: String,
+    rows: usize,
+    columns: usize,
+}
+
+impl Found<'_> {
+    /// Finds the one or two linear layers of the head under any name; the shapes determine their order. Returns their
+    /// names, and the units of the first of two (0 for one layer).
+    pub(super) fn head(
+        &mut self,
+        outputs: usize,
+        head_width: usize,
+        settings: &Settings,
+        weights: &mut Weights,
+        notes: &mut Vec<String>,
+    ) -> Result<(Vec<String>, usize), FileError> {
+        let layers = self.head_layers(outputs, head_width, settings)?;
+        for (index, Matrix { name, .. }) in layers.iter().enumerate() {
+            let is_last = index + 1 == layers.len();
+            let (weight_name, bias_name) =
+                if is_last { (ours::FC_WEIGHT, ours::FC_BIAS) } else { (ours::HIDDEN_WEIGHT, ours::HIDDEN_BIAS) };
+            let weight = self.remaining.remove(name).expect("the name is a key of this map");
+            let name_in_file = format!("{}bias", name.strip_suffix("weight").unwrap_or(name));
+            let bias = match self.remaining.remove(&name_in_file) {
+                Some(bias) if bias.shape == weight.shape[..1] => bias,
+                Some(bias) => {
+                    let expected = format!("[{}], one for each row of `{name}`", weight.shape[0]);
+                    return Err(self.shape(&name_in_file, &bias, &expected));
+                }
+                None => {
+                    notes.push(format!("`{name}` has no bias (bias=False): it is zero"));
+                    zeros(&weight.shape[..1])
+                }
+            };
+            weights.insert(weight_name, weight);
+            weights.insert(bias_name, bias);
+        }
+        let hidden_units = if layers.len() == 2 { layers[0].rows } else { 0 };
+        Ok((layers.into_iter().map(|layer| layer.name).collect(), hidden_units))
+    }
+
+    /// Returns the one or two matrices of the head, from first to last.
+    fn head_layers(&self, outputs: usize, head_width: usize, settings: &Settings) -> Result<Vec<Matrix>, FileError> {
+        let matrices = self.remaining.iter().filter(|(name, array)| name.ends_with("weight") && array.shape.len() == 2);
+        let matrix = |(name, array): (&String, &Array)| Matrix {
+            name: name.clone(),
+            rows: array.shape[0],
+            columns: array.shape[1],
+        };
+        let mut matrices: Vec<Matrix> = matrices.map(matrix).collect();
+        let rows_meaning = match settings.output {
+            Output::Sigmoid => "one logit where `output` is \"sigmoid\"".to_owned(),
+            _ => format!("one row for each of the {outputs} labels"),
+        };
+        let columns_meaning = format!(
+            "{head_width} columns where `pooling` is {:?}{}",
+            settings.pooling.name(),
+            if settings.pooling == Pooling::Last { " (other widths: mean_max, or another merge)" } else { "" }
+        );
+        match matrices.as_slice() {
+            [] => {
+                let expected = format!("`fc.weight`, [{outputs}, {head_width}], and `fc.bias`");
+                Err(self.missing("linear layer", &expected))
+            }
+            [only] if (only.rows, only.columns) == (outputs, head_width) => Ok(matrices),
+            [only] => {
+                let expected = format!("[{outputs}, {head_width}]: {rows_meaning}, {columns_meaning}");
+                Err(self.shape(&only.name, &self.remaining[&only.name], &expected))
+            }
+            [a, b] => {
+                let fits = |first: &Matrix, last: &Matrix| {
+                    first.columns == head_width && last.columns == first.rows && last.rows == outputs
+                };
+                let (a_can_be_first, b_can_be_first) = (fits(a, b), fits(b, a));
+                if !a_can_be_first && !b_can_be_first {
+                    let expected = format!(
+                        "with `{}`, [units, {head_width}] and [{outputs}, units]: {columns_meaning}, {rows_meaning}",
+                        b.name
+                    );
+                    return Err(self.shape(&a.name, &self.remaining[&a.name], &expected));
+                }
+                // If both orders fit, the names decide: hidden before fc, fc1 before fc2.
+                let is_reversed = b.name == ours::HIDDEN_WEIGHT || a.name == ours::FC_WEIGHT;
+                if b_can_be_first && (is_reversed || !a_can_be_first) {
+                    matrices.reverse();
+                }
+                Ok(matrices)
+            }
+            several => {
+                let names: Vec<String> = several.iter().map(|matrix| matrix.name.clone()).collect();
+                Err(self.wrong(format!(
+                    "{} matrices besides embedding and recurrent layers, {}, expected one or two for the head; list \
+                     tensors that the model does not use in `ignore`",
+                    several.len(),
+                    quoted(&names)
+                )))
+            }
+        }
+    }
+}
