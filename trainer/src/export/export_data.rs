@@ -61,16 +61,17 @@ impl ExportData {
         };
         let calibration = read_own(calibration)?;
         let on_training_rows = data.is_none() && dir.join(files::CROSS_VALIDATION).is_file();
-        let own_validation = match &model.config().refusal {
-            Some(_) => read_own(validation)?,
-            None => Data::none(model),
-        };
-        let validation = match data {
+        let compared = match data {
             Some(path) => Data::read(model, path, columns)?,
             None if on_training_rows => calibration.clone(),
             None => read_own(validation)?,
         };
-        Ok(ExportData { calibration, validation, own_validation, on_training_rows })
+        let own_validation = match &model.config().refusal {
+            None => Data::none(model),
+            Some(_) if data.is_none() && !on_training_rows => compared.clone(),
+            Some(_) => read_own(validation)?,
+        };
+        Ok(ExportData { calibration, validation: compared, own_validation, on_training_rows })
     }
 }
 
