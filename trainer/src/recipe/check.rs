@@ -70,7 +70,7 @@ impl Recipe {
     }
 
     /// Checks the n-gram branch, and that the network has one if it has no recurrent layers.
-    pub fn check_ngrams(&self) -> Result<(), RecipeError> {
+    fn check_ngrams(&self) -> Result<(), RecipeError> {
         let Recipe { model, tokenizer, .. } = self;
         let buckets = model.ngram_buckets;
         if model.num_layers == 0 {
@@ -83,12 +83,12 @@ impl Recipe {
                 return refuse("[model] embeddings", path.display(), expected);
             }
         }
-        let buckets = match buckets {
-            Some(0) => return Ok(()),
-            Some(buckets) => buckets,
-            None => *NGRAM_BUCKETS.start(),
-        };
-        if !buckets.is_power_of_two() || !NGRAM_BUCKETS.contains(&buckets) {
+        if buckets == Some(0) {
+            return Ok(());
+        }
+        if let Some(buckets) = buckets
+            && !(buckets.is_power_of_two() && NGRAM_BUCKETS.contains(&buckets))
+        {
             return refuse("[model] ngram_buckets", buckets, "0, or a power of 2 from 16 to 1048576");
         }
         if !matches!(model.ngram_bits, 4 | 8) {

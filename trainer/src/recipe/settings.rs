@@ -99,23 +99,29 @@ impl Model {
         (buckets > 0).then_some(NgramTable { buckets, rank, bits: self.ngram_bits })
     }
 
-    /// Fills in the settings of the n-gram branch that are left to the training data: texts that are long, or many.
-    fn resolve_ngrams(&mut self, tokenizer: text::Tokenizer, (is_long, is_many): (bool, bool), labels: usize) {
-        let words_only = is_long || is_many;
-        let buckets = if tokenizer.is_one_word() {
-            8_192
-        } else if is_long && self.num_layers > 0 {
-            0
-        } else if words_only {
-            16_384
-        } else {
-            4_096
+    /// Fills in the directions and the n-gram branch, as far as they are left to the training data.
+    fn resolve<'a>(
+        &mut self,
+        tokenizer: text::Tokenizer,
+        texts: impl ExactSizeIterator<Item = &'a str> + Clone,
+        labels: usize,
+    ) {
+        let is_one_word = tokenizer.is_one_word();
+        let is_long = !is_one_word && mean(texts.clone(), |text| text.split_whitespace().count()) > LONG_TEXT;
+        let words_only = is_long || (!is_one_word && texts.len() > MANY_TEXTS);
+        let is_word = is_one_word && mean(texts, |text| text.chars().count()) <= SINGLE_WORD;
+        self.bidirectional.get_or_insert(is_word && self.num_layers > 0);
+        let buckets = match (is_one_word, words_only) {
+            (true, _) => 8_192,
+            (false, true) if is_long && self.num_layers > 0 => 0,
+            (false, true) => 16_384,
+            (false, false) => 4_096,
         };
         if *self.ngram_buckets.get_or_insert(buckets) == 0 {
             return;
         }
         self.ngram_rank.get_or_insert(ngram_rank(labels));
-        if words_only && self.ngram_min_chars.is_none() {
+        if words_only && self.ngram_min_chars.is_none() && self.ngram_words != Some(0) {
             self.ngram_max_chars.get_or_insert(0);
         }
         let Ngrams { words, min_chars, max_chars } = self.ngrams(tokenizer);
@@ -226,13 +232,8 @@ impl Recipe {
         let tokenizer = self.tokenizer.tokenizer();
         self.tokenizer.lowercase = Some(tokenizer.lowercase);
         if is_classifier {
-            let words = mean(texts.clone(), |text| text.split_whitespace().count());
-            let has_words = !tokenizer.is_one_word();
-            let length = (has_words && words > LONG_TEXT, has_words && texts.len() > MANY_TEXTS);
-            let is_word = tokenizer.is_one_word() && mean(texts, |text| text.chars().count()) <= SINGLE_WORD;
-            let model = &mut self.model;
-            model.resolve_ngrams(tokenizer, length, labels);
-            model.bidirectional.get_or_insert(is_word && model.num_layers > 0);
+            self.model.resolve(tokenizer, texts, labels);
+            let model = &self.model;
             let has_branches = model.num_layers > 0 && model.head_hidden == 0 && model.ngram_table().is_some();
             let share = if has_branches && tokenizer.is_one_word() { 0.5 } else { 0.0 };
             self.training.branch_loss.get_or_insert(share);

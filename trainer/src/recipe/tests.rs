@@ -327,6 +327,12 @@ fn default_ngram_branch_and_directions_depend_on_the_data() {
     assert_eq!(directions("[model]\nnum_layers = 0", "name"), (Some(false), Some(0.0)));
     assert_eq!(directions("[tokenizer]\nkind = 'chars'", "several words in a text"), (Some(false), Some(0.5)));
     assert_eq!(directions("", "several words in a text"), (Some(false), Some(0.0)));
+    assert_eq!(table("num_layers = 0\nngram_words = 0", &long, 2), (Some((16_384, 2)), Some(5)));
+    // The branch that these losses need is left out for long texts.
+    let mut recipe = with_data("[training]\nbranch_loss = 0.5").unwrap();
+    recipe.resolve_text_settings(vec![long.as_str(); 300].into_iter(), 2);
+    let error = recipe.check().unwrap_err().to_string();
+    assert!(error.starts_with("[training] branch_loss is 0.5, expected 0 without both"), "{error}");
     // A language model has none.
     let mut recipe = read("task = 'language-model'\n[data]\ntrain = 'a'").unwrap();
     recipe.resolve_text_settings(["some words"].into_iter(), 0);

@@ -107,8 +107,8 @@ pub fn prepare(recipe: &mut Recipe) -> anyhow::Result<Prepared> {
     }
     recipe.data.folds = prepared.folds.iter().max().map_or(1, |last| last + 1);
     recipe.resolve_text_settings(texts(&prepared.train), prepared.labels.len());
-    // The tokenizer may depend on the texts.
-    recipe.check_ngrams()?;
+    // The tokenizer and the n-gram branch may depend on the texts.
+    recipe.check()?;
     let (min_count, max_size) = (recipe.vocabulary.min_count(), Some(recipe.vocabulary.max_size));
     prepared.vocabulary =
         Vocabulary::build_for(recipe.tokenizer.tokenizer(), texts(&prepared.train), min_count, max_size);
