@@ -14,12 +14,11 @@ mod training;
 mod trials;
 mod verdict;
 
-pub use candidates::set;
 pub use fitting::recipe;
 pub use learning_curve::learning_curve;
 pub use measured::{Budget, Measured};
 pub use profile::Profile;
 pub use search::{Found, Observer, Search};
-pub use training::{Limits, train};
+pub use training::{Limits, train_whole};
 pub use trials::{Trial, TrialLog};
 pub use verdict::verdict;

@@ -24,7 +24,7 @@ mod tests;
 pub use check::RecipeError;
 pub use choices::{Anchor, Bits, ClassWeights, DeviceKind, InputKind, Metric, OptimizerKind, Schedule, Widths};
 pub use layers::DEFAULTS;
-pub(crate) use layers::lay_over;
+pub(crate) use layers::{lay_over, set};
 pub use sections::{
     Card, Data, Export, Forecast, LanguageModel, Model, SECTIONS, Tokenizer, Training, Vocabulary, fields,
 };

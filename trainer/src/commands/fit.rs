@@ -6,7 +6,7 @@ use crate::data;
 use crate::export::check_output;
 use crate::fit::{self, Budget, Found, Limits, Observer, Profile, Search, Trial, TrialLog, learning_curve, verdict};
 use crate::float_model::Staged;
-use crate::recipe::Metric;
+use crate::recipe::{self, Metric};
 use crate::report::TrainingMetrics;
 use crate::tasks;
 use crate::train::{self, EpochFigures};
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use toml::Table;
 
@@ -142,7 +142,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
 fn options(args: &Args) -> Table {
     let RecipeOptions(mut options) = args.recipe.clone();
     if let Some(vectors) = &args.vectors {
-        fit::set(&mut options, "model", "embeddings", vectors.to_string_lossy().into_owned().into());
+        recipe::set(&mut options, "model", "embeddings", vectors.to_string_lossy().into_owned().into());
     }
     options
 }
@@ -159,15 +159,10 @@ fn write(
     let Found { best, mut recipe, trained, trials, is_out_of_time, seconds } = found;
     let is_interrupted = search.interrupt.load(Ordering::Relaxed);
     let mut data = tasks::read_data(&mut recipe, !is_interrupted)?;
-    let trained = match trained {
-        Some(trained) => Some(trained),
-        // An interrupt ends the search, not the training of the model that it has found.
-        None => {
-            let limits = Limits { interrupt: &AtomicBool::new(false), deadline: None };
-            fit::train(&recipe, data.problem(), limits, &mut |_| {})?
-        }
+    let outcome = match trained {
+        Some(trained) => trained.complete(&recipe, data.as_mut())?,
+        None => fit::train_whole(&recipe, data.as_mut())?,
     };
-    let outcome = trained.context("the training was interrupted")?.complete(&recipe, data.as_mut())?;
     let model = data.model(search.name, outcome.weights.clone())?;
     let measured = data.measure(&model)?;
     let train_examples = data.problem().train.len();
@@ -181,9 +176,11 @@ fn write(
     };
     let interval = [0, 1].map(|end| figures.json["validation"]["interval"][end].as_f64().unwrap_or(0.0));
     let linear = figures.json.pointer("/baselines/linear_ngrams/accuracy").and_then(Value::as_f64);
-    let ngrams_alone = trials.iter().filter(|trial| trial.is_ngrams_alone());
+    // An option may leave out the recurrent layers of all candidates.
+    let is_alone = |trial: &Trial| search.recipe(&trial.settings).is_ok_and(|recipe| recipe.model.num_layers == 0);
+    let ngrams_alone = trials.iter().filter(|trial| !is_alone(&best) && is_alone(trial));
     let ngrams_alone = ngrams_alone.reduce(|best, trial| if trial.is_better_than(best) { trial } else { best });
-    let sentences = verdict(best.accuracy, interval, linear, ngrams_alone.filter(|_| !best.is_ngrams_alone()), &curve);
+    let sentences = verdict(best.accuracy, interval, linear, ngrams_alone, &curve);
     let result = json!({
         "model": args.output,
         "device_file": device_path,

@@ -5,7 +5,7 @@
 
 use super::measured::Budget;
 use super::profile::Profile;
-use crate::recipe::{Bits, Cell, LONG_TEXT, Pooling, SMALL_DATA, lay_over, ngram_rank};
+use crate::recipe::{Bits, Cell, LONG_TEXT, Pooling, SMALL_DATA, lay_over, ngram_rank, set};
 use rand::SeedableRng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
@@ -182,12 +182,9 @@ fn fixed_for_texts(profile: &Profile, budget: &Budget) -> Vec<Option<Table>> {
             settings
         })
     };
-    let words_only = |candidate: Option<Table>| {
-        candidate.filter(|_| profile.mean_steps > LONG_TEXT && !profile.has_characters()).map(|mut settings| {
-            set(&mut settings, "model", "ngram_max_chars", integer(0));
-            settings
-        })
-    };
+    // Long texts have n-grams of words alone by default.
+    let if_long =
+        |candidate: Option<Table>| candidate.filter(|_| profile.mean_steps > LONG_TEXT && !profile.has_characters());
     let both_ways = Recurrent { cell: Cell::Gru, hidden_size: 24, ..two_ways };
     let single_words = |rank, longest| {
         let candidate = text_model(profile, budget, 0.6, rank, Some(both_ways)).filter(|_| profile.has_characters());
@@ -202,9 +199,9 @@ fn fixed_for_texts(profile: &Profile, budget: &Budget) -> Vec<Option<Table>> {
         single_words(4, 4),
         single_words(8, 4),
         single_words(8, 3),
-        words_only(regular(model(1.0, None), 0.5)),
-        words_only(regular(model(0.5, Some(four_bits)), 0.5)),
-        words_only(regular(model(0.5, Some(two_ways)), 0.5)),
+        if_long(regular(model(1.0, None), 0.5)),
+        if_long(regular(model(0.5, Some(four_bits)), 0.5)),
+        if_long(regular(model(0.5, Some(two_ways)), 0.5)),
         regular(model(1.0, None), 0.5),
         model(1.0, None),
         regular(model(0.5, None), 0.5),
@@ -314,14 +311,6 @@ fn drawn_for_values(profile: &Profile, rng: &mut ChaCha8Rng) -> Option<Table> {
 fn draw(settings: &mut Table, rng: &mut ChaCha8Rng, section: &str, key: &str, values: &[Value]) {
     if let Some(value) = values.choose(rng) {
         set(settings, section, key, value.clone());
-    }
-}
-
-/// Sets a key of a section.
-pub fn set(settings: &mut Table, section: &str, key: &str, value: Value) {
-    let section = settings.entry(section).or_insert_with(|| Value::Table(Table::new()));
-    if let Value::Table(section) = section {
-        section.insert(key.to_owned(), value);
     }
 }
 

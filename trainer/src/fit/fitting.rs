@@ -1,13 +1,13 @@
 //! Makes the recipes of candidates, and fits them into the budget.
 
-use super::candidates::{MIN_VOCABULARY, set};
+use super::candidates::MIN_VOCABULARY;
 use super::measured::{Budget, Measured};
 use crate::architecture::InputLayer;
 use crate::device_file::DeviceFile;
 use crate::export::{self, Options};
 use crate::float_model::FloatModel;
 use crate::packing;
-use crate::recipe::{Pooling, Recipe, Task, lay_over};
+use crate::recipe::{Pooling, Recipe, Task, lay_over, set};
 use crate::tasks::{self, TaskData};
 use crate::train::{self, Problem};
 use anyhow::bail;

@@ -4,6 +4,7 @@ use crate::recipe::Recipe;
 use crate::tasks::TaskData;
 use crate::train::{self, BatchProgress, Callback, CrossValidation, Outcome, Problem, StopReason};
 use crate::train::{TrainError, Validation};
+use anyhow::Context;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -67,6 +68,13 @@ pub fn train(
     let stop = AtomicBool::new(false);
     let mut stopper = Stopper { limits, stop: &stop, epochs: recipe.training.epochs, on_progress };
     Ok(Some(Trained::Network(train::run(recipe, problem, &mut stopper, &stop)?)))
+}
+
+/// Trains a model that no interrupt ends, as [`train`] and [`Trained::complete`] do.
+pub fn train_whole(recipe: &Recipe, data: &mut dyn TaskData) -> anyhow::Result<Outcome> {
+    let limits = Limits { interrupt: &AtomicBool::new(false), deadline: None };
+    let trained = train(recipe, data.problem(), limits, &mut |_| {})?;
+    Ok(trained.context("a training without interrupts was interrupted")?.complete(recipe, data)?)
 }
 
 /// The callback that ends a training early.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use toml::{Table, Value};
+use toml::Table;
 
 /// The result of training a candidate.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -38,12 +38,6 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// Returns true if the model has no recurrent layers, only an n-gram branch.
-    pub fn is_ngrams_alone(&self) -> bool {
-        let model = self.settings.get("model").and_then(Value::as_table);
-        model.and_then(|model| model.get("num_layers")).and_then(Value::as_integer) == Some(0)
-    }
-
     /// Returns true if this trial is better than `other`. Those of the last round are better than all others.
     pub fn is_better_than(&self, other: &Trial) -> bool {
         match (self.is_final, other.is_final) {

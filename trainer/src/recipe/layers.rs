@@ -137,6 +137,14 @@ fn complete(layer: &mut Table) {
     set_if_any("data", &["valid", "valid_fraction"], "folds", 1);
 }
 
+/// Sets a key of a section in the table of a recipe.
+pub(crate) fn set(settings: &mut Table, section: &str, key: &str, value: Value) {
+    let section = settings.entry(section).or_insert_with(|| Value::Table(Table::new()));
+    if let Value::Table(section) = section {
+        section.insert(key.to_owned(), value);
+    }
+}
+
 /// Copies all keys of `layer` into `base`.
 pub(crate) fn lay_over(base: &mut Table, layer: &Table) {
     for (key, value) in layer {

@@ -126,6 +126,17 @@ fn a_budget_that_nothing_fits_is_an_error_with_the_least_one() {
 }
 
 #[test]
+fn the_verdict_compares_an_ngram_branch_alone_only_with_recurrent_layers() {
+    let folder = folder_with_data();
+    let verdict =
+        |options: &str| folder.json(&format!("fit intents.csv -o home {QUICK} {options}"))["verdict"].to_string();
+    let found = verdict("");
+    assert!(found.contains("an n-gram branch alone"), "{found}");
+    let found = verdict("--num-layers 0");
+    assert!(found.contains("linear model") && !found.contains("an n-gram branch alone"), "{found}");
+}
+
+#[test]
 fn few_sequences_are_cross_validated() {
     let folder = folder_with_data();
     let figures =
