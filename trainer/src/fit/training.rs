@@ -70,7 +70,7 @@ pub fn train(
     Ok(Some(Trained::Network(train::run(recipe, problem, &mut stopper, &stop)?)))
 }
 
-/// Trains a model that no interrupt ends, as [`train`] and [`Trained::complete`] do.
+/// Trains a model that no interrupt ends: a network; on a small data set the folds, then a network on all rows.
 pub fn train_whole(recipe: &Recipe, data: &mut dyn TaskData) -> anyhow::Result<Outcome> {
     let limits = Limits { interrupt: &AtomicBool::new(false), deadline: None };
     let trained = train(recipe, data.problem(), limits, &mut |_| {})?;
