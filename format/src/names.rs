@@ -216,6 +216,8 @@ pub mod key {
     pub const NGRAM_MAX_CHARS: &str = "tern.ngrams.max_chars";
     /// The shift of the n-gram branch.
     pub const SHIFT_NGRAMS: &str = "tern.shift.ngrams";
+    /// The shift of the hidden states beside an n-gram branch before they are pooled.
+    pub const SHIFT_POOLED: &str = "tern.shift.pooled";
     /// Begins the keys of the shifts of recurrent layers; the module's name and the suffixes of a
     /// [`LayerTensor`](super::LayerTensor) follow.
     pub const SHIFT: &str = "tern.shift.";

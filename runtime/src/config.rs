@@ -37,6 +37,8 @@ pub struct Config {
     pub ngrams: Option<Ngrams>,
     /// R: the rank of the n-gram table; 0 without an n-gram branch.
     pub ngram_rank: usize,
+    /// The shift of the hidden states before they are pooled: 0 to 8; 0 unless the model has both branches.
+    pub pooled_shift: u32,
     /// The number of units of the head's hidden layer; 0 if it has none.
     pub head_hidden: usize,
     /// The meaning of the last layer's outputs.
@@ -84,6 +86,11 @@ impl Config {
     /// The width of the pooled hidden states, the first part of the head's input.
     pub(crate) fn pooled_width(&self) -> usize {
         if self.pools_mean() && self.pools_max() { 2 * self.merged_width() } else { self.merged_width() }
+    }
+
+    /// The shift of the hidden states before they are pooled. Always 0 if the n-gram branch is not built in.
+    pub(crate) fn pooled_shift(&self) -> u32 {
+        if NGRAMS { self.pooled_shift } else { 0 }
     }
 
     /// Returns true if the model has a recurrent branch, as it always does where the n-gram branch is not built in.

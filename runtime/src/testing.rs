@@ -148,6 +148,7 @@ impl Spec {
             rank,
             bits,
             shift: below(5) as u32,
+            pooled_shift: (seed % 6) as u32,
         };
         let spec = Spec { task: Task::Classify, input: Input::Tokens, ngrams: Some(ngrams), ..Spec::random(seed) };
         let spec = if spec.output == Output::Linear { Spec { output: Output::Softmax, ..spec } } else { spec };
@@ -191,6 +192,7 @@ impl Spec {
             output: self.output,
             shifts: vec![self.shift; 8],
             ngrams: self.ngrams.map(|NgramSpec { ngrams, shift, .. }| (ngrams, shift)),
+            pooled_shift: if self.layers > 0 { self.ngrams.map_or(0, |spec| spec.pooled_shift) } else { 0 },
             hidden_shift: (self.head_hidden > 0).then_some(0),
             fc_shift: 0,
         }

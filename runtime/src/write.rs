@@ -49,6 +49,8 @@ pub struct Words {
     pub shifts: Vec<u32>,
     /// The n-gram branch and its shift, if there is one.
     pub ngrams: Option<(Ngrams, u32)>,
+    /// The shift of the hidden states before they are pooled; 0 unless the model has both branches.
+    pub pooled_shift: u32,
     /// The shift of the head's hidden layer, if it has one.
     pub hidden_shift: Option<u32>,
     /// The shift of the last layer.
@@ -96,6 +98,9 @@ impl Words {
         add("output", self.output.name());
         for (place, shift) in Words::places(self.layers, self.bidirectional).iter().zip(&self.shifts) {
             add(&format!("shift.{}_{place}", self.cell.module()), &format!("{shift}"));
+        }
+        if self.pooled_shift > 0 {
+            add("shift.pooled", &format!("{}", self.pooled_shift));
         }
         if let Some(shift) = self.hidden_shift {
             add("shift.hidden", &format!("{shift}"));

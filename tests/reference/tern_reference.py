@@ -122,7 +122,8 @@ def kind_of(metadata):
     shifts = {key[len("tern.shift."):]: word for key, word in metadata.items() if key.startswith("tern.shift.")}
     layers = {f"{kind['module']}_{place}" for places in kind["places"] for place in places}
     always = layers | {"fc"} | ({"ngrams"} if ngrams else set())
-    if not always <= shifts.keys() <= always | {"hidden"} or not set(shifts.values()) <= set(SHIFTS):
+    optional = {"hidden"} | ({"pooled"} if ngrams and recurrent else set())
+    if not always <= shifts.keys() <= always | optional or not set(shifts.values()) <= set(SHIFTS):
         raise Refused("shift")
     kind["shifts"] = {name: int(shift) for name, shift in shifts.items()}
     return kind
@@ -606,6 +607,10 @@ class Run:
         self.sums, self.count, self.largest = [0] * model.sizes.get("H", 0), 0, []
         self.ngrams = NgramSums(model) if "ngrams" in model.kind else None
 
+    def shifted(self, states):
+        """Returns merged states as they are pooled."""
+        return [state >> self.model.kind["shifts"].get("pooled", 0) for state in states]
+
     def step(self, x, token=None):
         """Takes a step in all layers. With two directions the input is stored instead, and `read` takes all steps."""
         if self.model.kind["directions"] == "2":
@@ -613,6 +618,7 @@ class Run:
             return
         for state in self.states:
             x, token = state.step(x, token), None
+        x = self.shifted(x)
         if self.count == 65534:
             self.sums, self.count = [s >> 1 for s in self.sums], 32767
         self.sums, self.count = [s + v for s, v in zip(self.sums, x)], self.count + 1
@@ -627,7 +633,7 @@ class Run:
         kind, H = self.model.kind, self.model.sizes["H"]
         if kind["directions"] == "1":
             if kind["pooling"] == "last":
-                return self.states[-1].h
+                return self.shifted(self.states[-1].h)
             return pooled(kind["pooling"], self.sums, self.count, self.largest or [0] * H)
         steps = self.inputs
         for forward, reverse in self.model.layers:
@@ -635,7 +641,9 @@ class Run:
             f = [ahead.step(*step) for step in steps]
             r = [back.step(*step) for step in reversed(steps)][::-1]
             steps = [(a + b, None) for a, b in zip(f, r)]
-        merge = lambda a, b: a + b if kind["merge"] == "concat" else [MERGES[kind["merge"]](*pair) for pair in zip(a, b)]
+        side_by_side = kind["merge"] == "concat"
+        merged = lambda a, b: a + b if side_by_side else [MERGES[kind["merge"]](*pair) for pair in zip(a, b)]
+        merge = lambda a, b: self.shifted(merged(a, b))
         if kind["pooling"] == "last":
             return merge(f[-1], r[0]) if f else [0] * self.model.pooled
         if not f:

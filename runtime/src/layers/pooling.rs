@@ -2,7 +2,7 @@
 
 use core::num::NonZeroU32;
 
-use crate::features::POOLING;
+use crate::features::{NGRAMS, POOLING};
 use crate::fixed::{round_shift, saturate_16};
 use crate::state_codec::StateCodec;
 use tern_format::Merge;
@@ -36,6 +36,8 @@ pub(crate) struct Pool<'s> {
     pub features: &'s mut [i16],
     /// The width of the pooled states in `features`.
     pub pooled_width: usize,
+    /// The shift of the states before they are pooled: 0 to 8.
+    pub shift: u32,
     /// The number of steps in `sum`: 0 to [`EXACT_STEPS`].
     pub count: u32,
 }
@@ -50,6 +52,8 @@ impl Pool<'_> {
     /// Adds the values of one step, beginning at `at`: 0, or the offset of the reverse direction if directions are
     /// concatenated. `first`: true before the first step.
     pub(crate) fn add(&mut self, at: usize, first: bool, values: impl Iterator<Item = i16> + Clone) {
+        let shift = if NGRAMS { self.shift } else { 0 };
+        let values = values.map(|v| v >> shift);
         for (sum, v) in self.sum.iter_mut().skip(at).zip(values.clone()) {
             *sum += i32::from(v);
         }
@@ -84,6 +88,13 @@ impl Pool<'_> {
     /// The maxima so far, `[width]`.
     pub(crate) fn maxima(&self) -> impl Iterator<Item = &i16> {
         self.features.iter().take(self.pooled_width).skip(self.sum.len())
+    }
+
+    /// Shifts the states of the last step, which are in `features`.
+    #[cfg(feature = "ngrams")]
+    pub(crate) fn shift_last(&mut self) {
+        let shift = self.shift;
+        self.features.iter_mut().take(self.pooled_width).for_each(|state| *state >>= shift);
     }
 
     /// Writes the means.
@@ -142,7 +153,7 @@ mod tests {
     #[test]
     fn past_the_exact_steps_all_that_was_counts_half() {
         let (mut sum, mut features) = ([0; 2], [0; 4]);
-        let mut pool = Pool { has_max: true, sum: &mut sum, features: &mut features, pooled_width: 4, count: 0 };
+        let mut pool = Pool { has_max: true, sum: &mut sum, features: &mut features, pooled_width: 4, shift: 0, count: 0 };
         for step in 0..200_000u32 {
             pool.make_room();
             pool.add(0, step == 0, [i16::MIN, if step < 100 { -7 } else { -8 }].into_iter());

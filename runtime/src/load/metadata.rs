@@ -150,6 +150,7 @@ impl Kind {
             hidden_size: 0,
             ngrams,
             ngram_rank: 0,
+            pooled_shift: 0,
             head_hidden: 0,
             output: value_at(Output::ALL, required(file, OUTPUT), true),
             classes: 0,
@@ -171,7 +172,13 @@ impl Kind {
             file.refuse(Fault::Conflict { key: key_of(conflict.field), expected: conflict.expected });
         }
         #[cfg(feature = "ngrams")]
-        ngrams::check_kind(file, &config);
+        {
+            ngrams::check_kind(file, &config);
+            // Without both branches the key is refused, since nothing reads it.
+            if is_recurrent && config.ngrams.is_some() {
+                config.pooled_shift = optional_shift(file, shift::POOLED).unwrap_or(0);
+            }
+        }
         Kind {
             config,
             packing,

@@ -103,6 +103,8 @@ pub(super) mod shift {
     pub(crate) const HIDDEN: NameHash = NameHash::of(key::SHIFT_HIDDEN);
     #[cfg(feature = "ngrams")]
     pub(crate) const NGRAMS: NameHash = NameHash::of(key::SHIFT_NGRAMS);
+    #[cfg(feature = "ngrams")]
+    pub(crate) const POOLED: NameHash = NameHash::of(key::SHIFT_POOLED);
 
     pub(crate) fn of_layer(module: &str, place: Place) -> NameHash {
         place.name_hash(NameHash::of(key::SHIFT).and(module))
@@ -116,8 +118,9 @@ pub(super) mod shift {
                 return Name::joined(&[key::SHIFT, module, layer, reverse]);
             }
         }
-        let keys = [key::SHIFT_HIDDEN, key::SHIFT_NGRAMS, key::NGRAM_WORDS, key::NGRAM_MIN_CHARS, key::NGRAM_MAX_CHARS];
-        Name::new(keys.into_iter().find(|name| NameHash::of(name) == key).unwrap_or(key::SHIFT_FC))
+        let shifts = [key::SHIFT_HIDDEN, key::SHIFT_NGRAMS, key::SHIFT_POOLED];
+        let lengths = [key::NGRAM_WORDS, key::NGRAM_MIN_CHARS, key::NGRAM_MAX_CHARS];
+        Name::new(shifts.into_iter().chain(lengths).find(|name| NameHash::of(name) == key).unwrap_or(key::SHIFT_FC))
     }
 }
 
@@ -137,7 +140,7 @@ mod tests {
                 names.extend(parameter::DEVICE.map(|parameter| format!("{module}{parameter}{layer}{reverse}")));
             }
         }
-        let keys = [key::SHIFT_FC, key::SHIFT_HIDDEN, key::SHIFT_NGRAMS];
+        let keys = [key::SHIFT_FC, key::SHIFT_HIDDEN, key::SHIFT_NGRAMS, key::SHIFT_POOLED];
         let lengths = [key::NGRAM_WORDS, key::NGRAM_MIN_CHARS, key::NGRAM_MAX_CHARS];
         names.extend(keys.into_iter().chain(lengths).map(String::from));
         let known: BTreeSet<String> = names.iter().map(|name| format!("{:?}", NameHash::of(name))).collect();

@@ -238,6 +238,9 @@ impl<'s> Forward<'s> {
         if config.pools_last() && !config.reads_both_ways() {
             copy(above.get(states_of(config).wrapping_sub(2)).unwrap_or(first).h, pool.features, 0);
         }
+        if config.pools_last() {
+            pool.shift_last();
+        }
         ngrams.scale(pool.features.get_mut(config.pooled_width()..).unwrap_or_default());
     }
 

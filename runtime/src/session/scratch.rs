@@ -200,7 +200,8 @@ impl<'s> Scratch<'s> {
         // words.
         let hidden = halves.take(config.head_hidden)?;
         let pooled_width = config.pooled_width();
-        let pool = Pool { has_max: config.pools_max(), sum, features, pooled_width, count: 0 };
+        let shift = config.pooled_shift();
+        let pool = Pool { has_max: config.pools_max(), sum, features, pooled_width, shift, count: 0 };
         let pool = if model.reads_state() { None } else { features::Features::new(pool) };
         let kept = match (both_ways, cap) {
             (false, _) => None,

@@ -22,6 +22,8 @@ pub struct NgramSpec {
     pub bits: u32,
     /// The shift of the scaled sums: 0 to 8.
     pub shift: u32,
+    /// The shift of the hidden states before they are pooled, in a model with both branches: 0 to 8.
+    pub pooled_shift: u32,
 }
 
 pub(super) fn token_tensors(random: &mut Random, e: usize) -> Vec<Tensor> {

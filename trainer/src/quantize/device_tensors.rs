@@ -110,6 +110,7 @@ fn words(model: &FloatModel, quantized: &Quantized) -> Words {
         output: config.output,
         shifts: quantized.layers.iter().flatten().map(|layer| layer.shift).collect(),
         ngrams: config.ngrams.zip(quantized.ngrams.as_ref()).map(|(branch, table)| (branch.kinds(), table.shift)),
+        pooled_shift: quantized.pooled_shift,
         hidden_shift: quantized.hidden.as_ref().map(|(layer, _)| layer.shift),
         fc_shift: quantized.fc.shift,
     }

@@ -9,6 +9,7 @@ use crate::architecture::{Cell, Merge, names};
 use crate::float_model::{Config, FloatModel};
 use crate::recipe::{Bits, Widths};
 use crate::weights::Array;
+use tern_format::limits::SHIFT;
 use tern_format::{Input, Task};
 use tern_runtime::LoadError;
 
@@ -56,6 +57,8 @@ pub struct Quantized {
     pub layers: Vec<Vec<Layer>>,
     /// The n-gram branch.
     pub ngrams: Option<ngrams::NgramTable>,
+    /// The shift of the hidden states before they are pooled.
+    pub pooled_shift: u32,
     /// The hidden layer of the head, and the real value of the integer 2^15 in its activations.
     pub hidden: Option<(Linear, f64)>,
     /// The last layer.
@@ -133,9 +136,12 @@ pub fn layers(model: &FloatModel, statistics: &Statistics, widths: Widths) -> Re
     let ngram_scale = ngrams.as_ref().map_or(1.0, |table| table.scale);
     let read_scale = if layers.is_empty() { ngram_scale } else { merged_scale };
     let pooled_width = statistics.mean_read.len() - config.ngrams.map_or(0, |branch| branch.rank);
-    let column_scales: Vec<f64> = (0..statistics.mean_read.len())
-        .map(|column| if column < pooled_width { 1.0 } else { ngram_scale / read_scale })
-        .collect();
+    let width = statistics.mean_read.len();
+    let reader = if config.head_hidden > 0 { names::HIDDEN_WEIGHT } else { names::FC_WEIGHT };
+    let pooled_shift = pooled_shift(weights[reader].data.chunks_exact(width), pooled_width, ngram_scale / read_scale);
+    let pooled_scale = f64::from(1u32 << pooled_shift);
+    let column_scales: Vec<f64> =
+        (0..width).map(|column| if column < pooled_width { pooled_scale } else { ngram_scale / read_scale }).collect();
     let mean_read: Vec<f64> =
         statistics.mean_read.iter().zip(&column_scales).map(|(mean, scale)| mean / scale).collect();
     let scaled = |weight: &Array| Array {
@@ -154,7 +160,19 @@ pub fn layers(model: &FloatModel, statistics: &Statistics, widths: Widths) -> Re
     let [weight, bias] = [names::FC_WEIGHT, names::FC_BIAS].map(|name| in_device_order(model, &inputs, name));
     let weight = if hidden.is_some() { weight } else { scaled(&weight) };
     let fc = linear::quantize(("fc", &weight, &bias), fc_mean, fc_scale, 2f64.powi(16))?;
-    Ok(Quantized { widths, inputs, layers, ngrams, hidden, fc, read_scales: [read_scale, fc_scale], column_scales })
+    Ok(Quantized { widths, inputs, layers, ngrams, pooled_shift, hidden, fc, read_scales: [read_scale, fc_scale], column_scales })
+}
+
+/// The shift of the hidden states before they are pooled, for a head with these rows: the largest one with which the
+/// columns of the hidden states, the first `pooled_width`, are not larger than those of the n-gram branch, which are
+/// multiplied by `ngram_scale`. It is 0 without one of the branches.
+fn pooled_shift<'a>(rows: impl Iterator<Item = &'a [f32]>, pooled_width: usize, ngram_scale: f64) -> u32 {
+    let largest = |weights: &[f32]| weights.iter().fold(0f64, |largest, &weight| largest.max(weight.abs().into()));
+    // Sums over the rows, so that no single row decides.
+    let [pooled, ngrams] = rows.map(|row| row.split_at(pooled_width)).fold([0.0; 2], |[pooled, ngrams], (left, right)| {
+        [pooled + largest(left), ngrams + largest(right) * ngram_scale]
+    });
+    if pooled == 0.0 { 0 } else { (ngrams / pooled).log2().floor().clamp(0.0, f64::from(*SHIFT.end())) as u32 }
 }
 
 /// Quantises the embedding, or the normalisation of the channels. Also returns the real value of `x` = 2^15.

@@ -11,7 +11,7 @@ use tern_format::Ngrams;
 /// Words and pairs in a table of 64 buckets without a recurrent branch.
 fn alone() -> Spec {
     let ngrams = Ngrams { words: 2, min_chars: 2, max_chars: 3 };
-    let ngrams = NgramSpec { ngrams, buckets: 64, rank: 4, bits: 8, shift: 2 };
+    let ngrams = NgramSpec { ngrams, buckets: 64, rank: 4, bits: 8, shift: 2, pooled_shift: 0 };
     let sizes = Sizes { embedding_dim: 0, hidden_size: 0, classes: 3 };
     Spec { layers: 0, ngrams: Some(ngrams), ..sizes.into() }
 }
@@ -144,6 +144,9 @@ fn faults_are_named() {
         let metadata: Vec<_> = metadata.iter().filter(|(key, _)| key != left_out).cloned().collect();
         assert_eq!(error_of(&metadata, tensors.clone()), LoadError::MissingKey(left_out.into()));
     }
+    // Nothing is pooled without a recurrent branch.
+    let pooled: Vec<_> = metadata.iter().cloned().chain([("tern.shift.pooled".into(), "1".into())]).collect();
+    assert_eq!(error_of(&pooled, tensors.clone()), LoadError::UnknownKey("tern.shift.pooled".into()));
     let changed = |change: fn(&mut Tensor)| {
         let mut tensors = tensors.clone();
         change(tensor(&mut tensors, "ngrams.weight"));
